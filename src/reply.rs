@@ -1,0 +1,187 @@
+//! What a server sends: one line of ASCII, made once and shared. And how octets that came from the
+//! network are shown: never raw.
+
+use std::fmt::{self, Write};
+
+/// One Daytime reply: at most [`Reply::MAX_OCTETS`] octets of ASCII, the line ending included.
+///
+/// The only thing a server can send. RFC 867 asks for "ASCII printing characters, space, carriage
+/// return, and line feed" on one line; the limit is this crate's, and fits every datagram.
+#[derive(Clone)]
+pub struct Reply {
+    octets: [u8; Self::MAX_OCTETS],
+    length: usize,
+}
+
+/// Why a text is no reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReplyError {
+    /// It would not be printing characters on one line.
+    #[error("character {0:?} is not printable ASCII")]
+    NotPrintable(char),
+    /// It would be longer than [`Reply::MAX_OCTETS`].
+    #[error("the reply would be longer than {} octets", Reply::MAX_OCTETS)]
+    TooLong,
+    /// It holds nothing.
+    #[error("the reply would be empty")]
+    Empty,
+    /// The text could not be formed.
+    #[error("the time cannot be written this way")]
+    Unprintable,
+}
+
+impl Reply {
+    /// The most octets a reply has, line ending included.
+    pub const MAX_OCTETS: usize = 512;
+
+    /// A reply of one line; CR LF is added.
+    ///
+    /// # Errors
+    /// [`ReplyError`]: other characters than printable ASCII (20 to 7E hexadecimal), none at all,
+    /// or more than 510.
+    ///
+    /// ```
+    /// let reply = daytime::Reply::line("02 FEB 82 07:59:01 PST")?;
+    /// assert_eq!(reply.octets(), b"02 FEB 82 07:59:01 PST\r\n");
+    /// assert!(daytime::Reply::line("two\nlines").is_err());
+    /// # Ok::<(), daytime::ReplyError>(())
+    /// ```
+    pub fn line(text: impl fmt::Display) -> Result<Self, ReplyError> {
+        Self::framed("", text, "\r\n")
+    }
+
+    /// A reply in NIST's own frame: a line feed before the line and one after it.
+    pub(crate) fn nist(text: impl fmt::Display) -> Result<Self, ReplyError> {
+        Self::framed("\n", text, "\n")
+    }
+
+    /// The octets to send.
+    #[must_use]
+    pub fn octets(&self) -> &[u8] {
+        &self.octets[..self.length]
+    }
+
+    fn framed(before: &str, text: impl fmt::Display, after: &str) -> Result<Self, ReplyError> {
+        let mut filling = Filling {
+            reply: Self { octets: [0; Self::MAX_OCTETS], length: 0 },
+            error: ReplyError::Unprintable,
+        };
+        filling.push(before)?;
+        if write!(filling, "{text}").is_err() {
+            return Err(filling.error);
+        }
+        if filling.reply.length == before.len() {
+            return Err(ReplyError::Empty);
+        }
+        filling.push(after)?;
+        Ok(filling.reply)
+    }
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Reply({})", Printable(self.octets()))
+    }
+}
+
+/// A reply as it fills up. `fmt::Error` carries nothing, so the reason waits beside it.
+struct Filling {
+    reply: Reply,
+    error: ReplyError,
+}
+
+impl Filling {
+    fn push(&mut self, text: &str) -> Result<(), ReplyError> {
+        let end = self.reply.length + text.len();
+        let place = self.reply.octets.get_mut(self.reply.length..end).ok_or(ReplyError::TooLong)?;
+        place.copy_from_slice(text.as_bytes());
+        self.reply.length = end;
+        Ok(())
+    }
+}
+
+impl Write for Filling {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let printable = |character: &char| matches!(character, ' '..='~');
+        let pushed = match text.chars().find(|character| !printable(character)) {
+            Some(character) => Err(ReplyError::NotPrintable(character)),
+            None => self.push(text),
+        };
+        pushed.map_err(|error| {
+            self.error = error;
+            fmt::Error
+        })
+    }
+}
+
+/// Octets from the network, made safe to show: printable ASCII as it is, a backslash doubled, the
+/// rest as `\r`, `\n`, `\t`, `\0` or `\xNN`.
+#[derive(Clone, Copy, Debug)]
+pub struct Printable<'a>(pub &'a [u8]);
+
+impl<'a> Printable<'a> {
+    /// The same without the line ends and NULs around the line, which every server does its own way.
+    #[must_use]
+    pub fn line(octets: &'a [u8]) -> Self {
+        let inner = |octet: &u8| !matches!(octet, b'\r' | b'\n' | 0);
+        let start = octets.iter().position(inner).unwrap_or(octets.len());
+        let end = octets.iter().rposition(inner).map_or(start, |last| last + 1);
+        Self(&octets[start..end])
+    }
+}
+
+impl fmt::Display for Printable<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|octet| match octet {
+            b'\\' => f.write_str("\\\\"),
+            b' '..=b'~' => f.write_char(char::from(*octet)),
+            b'\r' => f.write_str("\\r"),
+            b'\n' => f.write_str("\\n"),
+            b'\t' => f.write_str("\\t"),
+            0 => f.write_str("\\0"),
+            _ => write!(f, "\\x{octet:02x}"),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_line_of_510_characters_fits_and_one_more_does_not() {
+        assert_eq!(Reply::line("x".repeat(510)).expect("fits").octets().len(), Reply::MAX_OCTETS);
+        assert_eq!(Reply::line("x".repeat(511)).unwrap_err(), ReplyError::TooLong);
+    }
+
+    #[test]
+    fn only_printing_characters_become_a_reply() {
+        assert_eq!(Reply::line("bell\u{7}").unwrap_err(), ReplyError::NotPrintable('\u{7}'));
+        assert_eq!(Reply::line("août").unwrap_err(), ReplyError::NotPrintable('û'));
+        assert_eq!(Reply::line("").unwrap_err(), ReplyError::Empty);
+    }
+
+    #[test]
+    fn the_line_is_shown_without_its_frame() {
+        let shown = |octets: &[u8]| Printable::line(octets).to_string();
+        assert_eq!(shown(b"\n60966 25-10-18 * \n"), "60966 25-10-18 * ");
+        assert_eq!(shown(b"Sun Nov 22\r\n\0"), "Sun Nov 22");
+        assert_eq!(shown(b"\r\n"), "");
+        assert_eq!(shown(b"one\ntwo\n"), "one\\ntwo");
+    }
+
+    #[test]
+    fn a_terminal_escape_is_shown_as_text() {
+        assert_eq!(Printable(b"\x1b[2J\x9b\\\t").to_string(), "\\x1b[2J\\x9b\\\\\\t");
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_comes_is_shown_in_printable_ascii(octets: Vec<u8>) {
+            let shown = Printable(&octets).to_string();
+            prop_assert!(shown.bytes().all(|octet| (b' '..=b'~').contains(&octet)));
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! The syntaxes of a reply. RFC 867 fixes none ("There is no specific syntax for the daytime"), so
+//! each common one has a file of its own: how it is printed, and its tests.
+//!
+//! | name | example | source | file |
+//! |---|---|---|---|
+//! | `rfc867` | `Tuesday, February 22, 1982 17:37:43-PST` | RFC 867, first example | `rfc867.rs` |
+//! | `smtp` | `02 FEB 82 07:59:01 PST` | RFC 867, second example | `smtp.rs` |
+//! | `ctime` | `Mon Feb 22 17:37:43 1982` | ctime(3), as inetd sends it | `ctime.rs` |
+//! | `nist` | `45022 82-02-22 17:37:43 00 0 0 0.0 UTC(NIST) * ` | NIST, framed by line feeds | `nist.rs` |
+//! | `rfc3339` | `1982-02-22T17:37:43-08:00` | RFC 3339 | `rfc3339.rs` |
+//! | a pattern | `%F %T %Z` | strftime(3) | `strftime.rs` |
+
+mod ctime;
+mod nist;
+mod rfc3339;
+mod rfc867;
+mod smtp;
+mod strftime;
+mod zone;
+
+pub use strftime::{Pattern, PatternError};
+pub use zone::{Zone, ZoneError};
+
+use crate::clock::Reading;
+use crate::reply::{Reply, ReplyError};
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// How a reply is written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Syntax {
+    /// ctime(3), as inetd sends it. It names no zone.
+    Ctime,
+    /// NIST's. Always UTC, whatever the zone.
+    Nist,
+    /// RFC 3339 with whole seconds.
+    Rfc3339,
+    /// RFC 867's first example.
+    #[default]
+    Rfc867,
+    /// RFC 867's second example, "used in SMTP".
+    Smtp,
+    /// A pattern of strftime(3).
+    Strftime(Pattern),
+}
+
+/// The text names no syntax.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no such syntax; there are ctime, nist, rfc3339, rfc867 and smtp")]
+pub struct UnknownSyntax;
+
+impl Syntax {
+    /// The syntaxes that have a name.
+    pub const NAMED: [Self; 5] = [Self::Ctime, Self::Nist, Self::Rfc3339, Self::Rfc867, Self::Smtp];
+
+    /// Writes the reply for this instant in this zone.
+    ///
+    /// # Errors
+    /// [`ReplyError`]: the instant is one that the syntax cannot hold in a line of printable ASCII.
+    ///
+    /// ```
+    /// use daytime::{Reading, Syntax, Zone};
+    /// let reading = Reading::at("1982-02-22T17:37:43Z".parse()?);
+    /// let reply = Syntax::Rfc867.print(&reading, Zone::UTC)?;
+    /// assert_eq!(reply.octets(), b"Monday, February 22, 1982 17:37:43-UTC\r\n");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn print(&self, reading: &Reading, zone: Zone) -> Result<Reply, ReplyError> {
+        let local = || reading.utc.with_timezone(&zone);
+        match self {
+            Self::Ctime => ctime::print(&local()),
+            Self::Nist => nist::print(reading),
+            Self::Rfc3339 => rfc3339::print(&local()),
+            Self::Rfc867 => rfc867::print(&local()),
+            Self::Smtp => smtp::print(&local()),
+            Self::Strftime(pattern) => pattern.print(&local()),
+        }
+    }
+
+    /// How long a reply stays true: the syntax's finest digit.
+    #[must_use]
+    pub fn resolution(&self) -> Duration {
+        match self {
+            Self::Strftime(pattern) => pattern.resolution(),
+            _ => Duration::from_secs(1),
+        }
+    }
+
+    /// True if the zone shows in the reply or changes it.
+    #[must_use]
+    pub fn uses_zone(&self) -> bool {
+        *self != Self::Nist
+    }
+}
+
+impl fmt::Display for Syntax {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ctime => f.pad("ctime"),
+            Self::Nist => f.pad("nist"),
+            Self::Rfc3339 => f.pad("rfc3339"),
+            Self::Rfc867 => f.pad("rfc867"),
+            Self::Smtp => f.pad("smtp"),
+            Self::Strftime(pattern) => write!(f, "{pattern}"),
+        }
+    }
+}
+
+impl FromStr for Syntax {
+    type Err = UnknownSyntax;
+
+    fn from_str(name: &str) -> Result<Self, UnknownSyntax> {
+        Self::NAMED.into_iter().find(|syntax| syntax.to_string() == name).ok_or(UnknownSyntax)
+    }
+}
+
+/// What the tests of every syntax begin with.
+#[cfg(test)]
+mod tests_at {
+    use super::{Reading, Syntax};
+
+    /// A reading of a good clock at an instant in RFC 3339.
+    pub(super) fn at(instant: &str) -> Reading {
+        Reading::at(instant.parse().expect("an instant in RFC 3339"))
+    }
+
+    /// The reply of a syntax at an instant in a zone, as text.
+    pub(super) fn reply(syntax: &Syntax, instant: &str, zone: &str) -> String {
+        let reply = syntax.print(&at(instant), zone.parse().expect("a zone"));
+        String::from_utf8(reply.expect("printable").octets().to_vec()).expect("ASCII")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn every_name_leads_back_to_its_syntax() {
+        assert_eq!(Syntax::NAMED.len(), 5);
+        for syntax in Syntax::NAMED {
+            assert_eq!(syntax.to_string().parse(), Ok(syntax));
+        }
+        assert_eq!("RFC867".parse::<Syntax>(), Err(UnknownSyntax));
+    }
+
+    proptest! {
+        #[test]
+        fn every_instant_up_to_2099_is_one_printable_line_in_every_syntax(
+            second in 0i64..4_102_444_800,
+            nanosecond in 0u32..1_000_000_000,
+            zone in prop::sample::select(vec!["utc", "America/St_Johns", "Asia/Kathmandu",
+                "America/Sao_Paulo", "Africa/Monrovia", "-11:30", "+00:00"]),
+        ) {
+            let zone: Zone = zone.parse().expect("zone");
+            let utc = chrono::DateTime::from_timestamp(second, nanosecond).expect("in range");
+            let reading = Reading::at(utc);
+            for syntax in Syntax::NAMED {
+                let reply = syntax.print(&reading, zone).expect("printable");
+                let (head, tail) = match syntax {
+                    Syntax::Nist => (1, 1),
+                    _ => (0, 2),
+                };
+                let octets = reply.octets();
+                let line = &octets[head..octets.len() - tail];
+                prop_assert!(line.iter().all(|octet| (b' '..=b'~').contains(octet)));
+                prop_assert!(octets.ends_with(b"\n"));
+            }
+        }
+    }
+}

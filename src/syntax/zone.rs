@@ -1,0 +1,246 @@
+//! The zone a reply is written in, and the abbreviation it goes by.
+
+use chrono::{FixedOffset, NaiveDate, NaiveDateTime, Offset, TimeZone};
+use chrono_tz::{OffsetName, Tz, TzOffset};
+use std::fmt;
+use std::str::FromStr;
+
+/// A time zone: UTC, one of the IANA database, or a fixed offset.
+///
+/// `%Z` of a time in it is the zone's own abbreviation (`CET`), and a numeric offset (`-0300`)
+/// where the database has no alphabetic one. The database is the one built in (chrono-tz).
+///
+/// ```
+/// use daytime::Zone;
+/// let rome: Zone = "Europe/Rome".parse()?;
+/// let utc: chrono::DateTime<chrono::Utc> = "2026-07-01T10:00:00Z".parse()?;
+/// assert_eq!(utc.with_timezone(&rome).format("%H %Z").to_string(), "12 CEST");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Zone(Kind);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Named(Tz),
+    Fixed(FixedOffset),
+}
+
+/// Why a text is no zone.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ZoneError {
+    /// Neither `utc`, `local`, an IANA name nor an offset.
+    #[error("no such zone; use utc, local, an IANA name such as Europe/Rome, or +HH:MM")]
+    Unknown,
+    /// `local` is set to something that is not in the IANA database.
+    #[error("the local zone {0:?} is not an IANA name; name one instead of local")]
+    Local(String),
+}
+
+impl Zone {
+    /// Coordinated Universal Time.
+    pub const UTC: Self = Self(Kind::Named(Tz::UTC));
+
+    /// This host's zone: `TZ` if it is set, else the system's, else UTC, as tzset(3) has it.
+    ///
+    /// # Errors
+    /// [`ZoneError::Local`]: it is not an IANA name (a POSIX rule such as `CET-1CEST`, a file).
+    pub fn local() -> Result<Self, ZoneError> {
+        let name = match std::env::var("TZ") {
+            Ok(name) => name,
+            Err(_) => iana_time_zone::get_timezone().unwrap_or_default(),
+        };
+        let name = name.trim_start_matches(':');
+        if name.is_empty() {
+            return Ok(Self::UTC);
+        }
+        Self::named(name).ok_or_else(|| ZoneError::Local(name.to_owned()))
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        name.parse().ok().map(|zone| Self(Kind::Named(zone)))
+    }
+}
+
+impl FromStr for Zone {
+    type Err = ZoneError;
+
+    /// Reads `utc`, `local`, an IANA name, or an offset (`+05:30`, `-0300`, `+5`).
+    fn from_str(text: &str) -> Result<Self, ZoneError> {
+        if text.eq_ignore_ascii_case("utc") {
+            return Ok(Self::UTC);
+        }
+        if text.eq_ignore_ascii_case("local") {
+            return Self::local();
+        }
+        offset(text)
+            .map(|offset| Self(Kind::Fixed(offset)))
+            .or_else(|| Self::named(text))
+            .ok_or(ZoneError::Unknown)
+    }
+}
+
+/// `+H`, `+HH`, `+HHMM` or `+HH:MM`, less than a day either way.
+fn offset(text: &str) -> Option<FixedOffset> {
+    let digits = text.strip_prefix(['+', '-'])?;
+    let (hours, minutes) = match (digits.split_once(':'), digits.len()) {
+        (Some(parts), _) => parts,
+        (None, 4) => digits.split_at_checked(2)?,
+        (None, _) => (digits, "00"),
+    };
+    let number = |part: &str| -> Option<i32> {
+        let plain = matches!(part.len(), 1..=2) && part.bytes().all(|octet| octet.is_ascii_digit());
+        plain.then(|| part.parse().ok())?
+    };
+    let (hours, minutes) = (number(hours)?, number(minutes)?);
+    let seconds = (hours < 24 && minutes < 60).then_some(hours * 3600 + minutes * 60)?;
+    FixedOffset::east_opt(if text.starts_with('-') { -seconds } else { seconds })
+}
+
+impl fmt::Display for Zone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Kind::Named(zone) => f.pad(zone.name()),
+            Kind::Fixed(offset) => write!(f, "{offset}"),
+        }
+    }
+}
+
+/// A [`Zone`] at one instant: its offset then, shown as its abbreviation.
+#[derive(Clone, Copy, Debug)]
+pub struct ZoneOffset(OffsetKind);
+
+#[derive(Clone, Copy, Debug)]
+enum OffsetKind {
+    Named(TzOffset),
+    Fixed(FixedOffset),
+}
+
+impl Offset for ZoneOffset {
+    fn fix(&self) -> FixedOffset {
+        match self.0 {
+            OffsetKind::Named(offset) => offset.fix(),
+            OffsetKind::Fixed(offset) => offset,
+        }
+    }
+}
+
+impl fmt::Display for ZoneOffset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let OffsetKind::Named(offset) = &self.0
+            && let Some(name) = offset.abbreviation()
+            && name.bytes().all(|octet| octet.is_ascii_alphabetic())
+        {
+            return f.write_str(name);
+        }
+        let seconds = self.fix().local_minus_utc();
+        let sign = if seconds < 0 { '-' } else { '+' };
+        let minutes = seconds.abs() / 60; // RFC 5322 has no room for more
+        write!(f, "{sign}{:02}{:02}", minutes / 60, minutes % 60)
+    }
+}
+
+impl TimeZone for Zone {
+    type Offset = ZoneOffset;
+
+    fn from_offset(offset: &ZoneOffset) -> Self {
+        match &offset.0 {
+            OffsetKind::Named(offset) => Self(Kind::Named(Tz::from_offset(offset))),
+            OffsetKind::Fixed(offset) => Self(Kind::Fixed(*offset)),
+        }
+    }
+
+    fn offset_from_local_date(&self, local: &NaiveDate) -> chrono::MappedLocalTime<ZoneOffset> {
+        match self.0 {
+            Kind::Named(zone) => zone.offset_from_local_date(local).map(ZoneOffset::named),
+            Kind::Fixed(zone) => zone.offset_from_local_date(local).map(ZoneOffset::fixed),
+        }
+    }
+
+    fn offset_from_local_datetime(
+        &self,
+        local: &NaiveDateTime,
+    ) -> chrono::MappedLocalTime<ZoneOffset> {
+        match self.0 {
+            Kind::Named(zone) => zone.offset_from_local_datetime(local).map(ZoneOffset::named),
+            Kind::Fixed(zone) => zone.offset_from_local_datetime(local).map(ZoneOffset::fixed),
+        }
+    }
+
+    fn offset_from_utc_date(&self, utc: &NaiveDate) -> ZoneOffset {
+        self.offset_from_utc_datetime(&utc.and_time(chrono::NaiveTime::MIN))
+    }
+
+    fn offset_from_utc_datetime(&self, utc: &NaiveDateTime) -> ZoneOffset {
+        match self.0 {
+            Kind::Named(zone) => ZoneOffset::named(zone.offset_from_utc_datetime(utc)),
+            Kind::Fixed(zone) => ZoneOffset::fixed(zone),
+        }
+    }
+}
+
+impl ZoneOffset {
+    fn named(offset: TzOffset) -> Self {
+        Self(OffsetKind::Named(offset))
+    }
+
+    fn fixed(offset: FixedOffset) -> Self {
+        Self(OffsetKind::Fixed(offset))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::{DateTime, Utc};
+
+    /// The abbreviation at noon UTC of a date.
+    fn abbreviation(zone: &str, date: &str) -> String {
+        let utc: DateTime<Utc> = format!("{date}T12:00:00Z").parse().expect("date");
+        let zone: Zone = zone.parse().expect("zone");
+        utc.with_timezone(&zone).format("%Z").to_string()
+    }
+
+    #[test]
+    fn the_abbreviation_is_the_zones_own_in_winter_and_summer() {
+        assert_eq!(abbreviation("Europe/Rome", "2026-01-01"), "CET");
+        assert_eq!(abbreviation("Europe/Rome", "2026-07-01"), "CEST");
+        assert_eq!(abbreviation("America/Los_Angeles", "1982-02-22"), "PST");
+        assert_eq!(abbreviation("UTC", "2026-01-01"), "UTC");
+    }
+
+    #[test]
+    fn a_zone_without_an_alphabetic_abbreviation_shows_its_offset() {
+        assert_eq!(abbreviation("America/Sao_Paulo", "2026-01-01"), "-0300");
+        assert_eq!(abbreviation("Asia/Kathmandu", "2026-01-01"), "+0545");
+        assert_eq!(abbreviation("-00:30", "2026-01-01"), "-0030");
+    }
+
+    #[test]
+    fn an_offset_is_read_in_each_of_its_spellings() {
+        let seconds = |text: &str| offset(text).map(|offset| offset.local_minus_utc());
+        assert_eq!(seconds("+05:30"), Some(19_800));
+        assert_eq!(seconds("+0530"), Some(19_800));
+        assert_eq!(seconds("-3"), Some(-10_800));
+        assert_eq!(seconds("-23:59"), Some(-86_340));
+        for wrong in ["+24:00", "+05:60", "+", "5", "+5:+5", "+123", "+1:2:3", "+0530 "] {
+            assert_eq!(seconds(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_zone_is_refused() {
+        assert_eq!("Mars/Olympus".parse::<Zone>(), Err(ZoneError::Unknown));
+        assert_eq!("".parse::<Zone>(), Err(ZoneError::Unknown));
+    }
+
+    #[test]
+    fn a_zone_comes_back_from_its_offset() {
+        for name in ["Europe/Rome", "+05:30"] {
+            let zone: Zone = name.parse().expect("zone");
+            let offset = zone.offset_from_utc_datetime(&NaiveDateTime::MIN);
+            assert_eq!(Zone::from_offset(&offset), zone);
+        }
+    }
+}

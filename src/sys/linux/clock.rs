@@ -1,0 +1,55 @@
+//! The kernel's own opinion of its clock: `adjtimex(2)`.
+
+use super::super::{KernelClock, KernelLeap};
+use nix::libc;
+use rtime_clock::adjtime::{Timex, adjtimex};
+
+/// Reads the clock and its state together, or `None` where the call is forbidden.
+pub(crate) fn kernel_clock() -> Option<KernelClock> {
+    let mut timex = Timex::new(); // modes = 0: read, set nothing
+    let state = adjtimex(&mut timex).ok()?;
+    let timex = timex.0;
+    let fraction = u32::try_from(timex.time.tv_usec).ok()?;
+    let nanoseconds = if timex.status & libc::STA_NANO == 0 { fraction * 1000 } else { fraction };
+    Some(KernelClock {
+        seconds: timex.time.tv_sec,
+        nanoseconds,
+        leap: leap(state, timex.status),
+        synchronised: timex.status & libc::STA_UNSYNC == 0,
+        max_error_us: u64::try_from(timex.maxerror).unwrap_or(u64::MAX),
+    })
+}
+
+/// `state` alone does not do: it is `TIME_ERROR` while unsynchronised, whatever is announced.
+fn leap(state: libc::c_int, status: libc::c_int) -> KernelLeap {
+    match state {
+        libc::TIME_OOP => KernelLeap::Now,
+        libc::TIME_WAIT => KernelLeap::None, // the second is over, the flag not yet cleared
+        _ if status & libc::STA_INS != 0 => KernelLeap::Insert,
+        _ if status & libc::STA_DEL != 0 => KernelLeap::Delete,
+        _ => KernelLeap::None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::{SystemTime, UNIX_EPOCH};
+
+    #[test]
+    fn the_kernel_clock_is_the_system_clock() {
+        let kernel = kernel_clock().expect("adjtimex may read without privilege");
+        let system = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
+        assert!(kernel.seconds.abs_diff(i64::try_from(system).expect("small")) <= 1);
+        assert!(kernel.nanoseconds < 1_000_000_000);
+    }
+
+    #[test]
+    fn the_leap_state_follows_the_flags_of_an_unsynchronised_clock_too() {
+        assert_eq!(leap(libc::TIME_ERROR, libc::STA_INS | libc::STA_UNSYNC), KernelLeap::Insert);
+        assert_eq!(leap(libc::TIME_DEL, libc::STA_DEL), KernelLeap::Delete);
+        assert_eq!(leap(libc::TIME_OOP, libc::STA_INS), KernelLeap::Now);
+        assert_eq!(leap(libc::TIME_WAIT, libc::STA_INS), KernelLeap::None);
+        assert_eq!(leap(libc::TIME_OK, 0), KernelLeap::None);
+    }
+}

@@ -1,0 +1,124 @@
+//! What any user may read about the network: files under `/proc` (proc(5)).
+
+use super::super::{TimeWait, Traffic};
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+/// The most that `listen(2)` grants as backlog.
+pub(crate) fn backlog_limit() -> Option<u32> {
+    fs::read_to_string("/proc/sys/net/core/somaxconn").ok()?.trim().parse().ok()
+}
+
+/// IP packets and octets sent so far, over the family of `address`.
+pub(crate) fn traffic(address: IpAddr) -> Option<Traffic> {
+    match address {
+        IpAddr::V4(_) => {
+            let snmp = fs::read_to_string("/proc/net/snmp").ok()?;
+            let netstat = fs::read_to_string("/proc/net/netstat").ok()?;
+            Some(Traffic {
+                packets: paired(&snmp, "Ip:", "OutRequests")?,
+                octets: paired(&netstat, "IpExt:", "OutOctets")?,
+            })
+        }
+        IpAddr::V6(_) => {
+            let snmp6 = fs::read_to_string("/proc/net/snmp6").ok()?;
+            Some(Traffic {
+                packets: listed(&snmp6, "Ip6OutRequests")?,
+                octets: listed(&snmp6, "Ip6OutOctets")?,
+            })
+        }
+    }
+}
+
+/// Every connection that a side on this host remembers in TIME-WAIT.
+pub(crate) fn time_waits() -> Option<Vec<TimeWait>> {
+    let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
+    let texts: Vec<String> =
+        tables.iter().filter_map(|path| fs::read_to_string(path).ok()).collect();
+    if texts.is_empty() {
+        return None;
+    }
+    Some(texts.iter().flat_map(|text| text.lines().skip(1).filter_map(time_wait)).collect())
+}
+
+/// A value from a table of line pairs, names above and numbers below, as in `/proc/net/snmp`.
+fn paired(text: &str, group: &str, name: &str) -> Option<u64> {
+    let mut lines = text.lines().filter(|line| line.split(' ').next() == Some(group));
+    let place = lines.next()?.split(' ').position(|word| word == name)?;
+    lines.next()?.split(' ').nth(place)?.parse().ok()
+}
+
+/// A value from a table of lines "name number", as in `/proc/net/snmp6`.
+fn listed(text: &str, name: &str) -> Option<u64> {
+    let mut rows = text.lines().map(str::split_whitespace);
+    let mut row = rows.find(|row| row.clone().next() == Some(name))?;
+    row.nth(1)?.parse().ok()
+}
+
+/// The state of TIME_WAIT as `/proc/net/tcp` prints it.
+const TIME_WAIT: &str = "06";
+
+fn time_wait(row: &str) -> Option<TimeWait> {
+    let mut columns = row.split_whitespace().skip(1);
+    let (local, remote) = (columns.next()?, columns.next()?);
+    (columns.next()? == TIME_WAIT).then(|| {
+        Some(TimeWait { local: socket_address(local)?, remote: socket_address(remote)? })
+    })?
+}
+
+/// `0100007F:000D` is 127.0.0.1:13: 32-bit words in the machine's own order, the port in order.
+/// An IPv4 connection of an IPv6 socket comes out as IPv4.
+fn socket_address(hex: &str) -> Option<SocketAddr> {
+    let (address, port) = hex.split_once(':')?;
+    let words: Vec<u32> = (0..address.len() / 8)
+        .map(|i| u32::from_str_radix(address.get(i * 8..i * 8 + 8)?, 16).ok())
+        .collect::<Option<_>>()?;
+    let octets: Vec<u8> = words.iter().flat_map(|word| word.to_ne_bytes()).collect();
+    let ip: IpAddr = match octets.len() {
+        4 => Ipv4Addr::from(<[u8; 4]>::try_from(octets).ok()?).into(),
+        16 => Ipv6Addr::from(<[u8; 16]>::try_from(octets).ok()?).into(),
+        _ => return None,
+    };
+    Some(SocketAddr::new(ip.to_canonical(), u16::from_str_radix(port, 16).ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pair_of_lines_gives_the_number_under_the_name() {
+        let text = "Ip: Forwarding OutRequests\nIp: 2 41\nIpExt: A OutOctets\nIpExt: 7 99\n";
+        assert_eq!(paired(text, "Ip:", "OutRequests"), Some(41));
+        assert_eq!(paired(text, "IpExt:", "OutOctets"), Some(99));
+        assert_eq!(paired(text, "Ip:", "OutOctets"), None);
+    }
+
+    #[test]
+    fn a_listed_value_is_found_by_its_whole_name() {
+        let text = "Ip6OutRequestsX                 \t1\nIp6OutRequests                  \t26\n";
+        assert_eq!(listed(text, "Ip6OutRequests"), Some(26));
+        assert_eq!(listed(text, "Ip6Out"), None);
+    }
+
+    #[test]
+    #[cfg(target_endian = "little")]
+    fn only_rows_in_time_wait_are_taken() {
+        let waiting = "   3: 0100007F:000D 0200007F:D431 06 00000000:00000000 03:000017 0 0 0 3";
+        let expected = TimeWait {
+            local: "127.0.0.1:13".parse().expect("address"),
+            remote: "127.0.0.2:54321".parse().expect("address"),
+        };
+        assert_eq!(time_wait(waiting), Some(expected));
+        assert_eq!(time_wait(&waiting.replace(" 06 ", " 01 ")), None);
+        let mapped = "0000000000000000FFFF00000100007F:000D";
+        assert_eq!(socket_address(mapped), Some("127.0.0.1:13".parse().expect("address")));
+    }
+
+    #[test]
+    fn the_kernel_has_the_files() {
+        assert!(backlog_limit().expect("somaxconn") > 0);
+        assert!(traffic(Ipv4Addr::LOCALHOST.into()).is_some());
+        assert!(time_waits().is_some());
+    }
+}

@@ -1,0 +1,100 @@
+//! Datagrams with the address they were sent to: `recvmsg(2)`, `sendmsg(2)`, `IP_PKTINFO` (ip(7)),
+//! `IPV6_PKTINFO` (ipv6(7), RFC 3542).
+
+use super::super::{Destination, Received};
+use nix::cmsg_space;
+use nix::libc::{in_addr, in_pktinfo, in6_addr, in6_pktinfo};
+use nix::sys::socket::{
+    ControlMessage, ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, sendmsg, setsockopt,
+    sockopt,
+};
+use std::io::{self, IoSlice, IoSliceMut};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::os::fd::{AsFd, AsRawFd};
+
+/// Has the kernel tell with each datagram which address it was sent to.
+pub(crate) fn ask_for_destination(socket: &impl AsFd, bound: IpAddr) -> io::Result<()> {
+    match bound {
+        IpAddr::V4(_) => setsockopt(socket, sockopt::Ipv4PacketInfo, &true)?,
+        IpAddr::V6(_) => setsockopt(socket, sockopt::Ipv6RecvPacketInfo, &true)?,
+    }
+    Ok(())
+}
+
+/// Takes one datagram and throws its octets away; `WouldBlock` when none waits.
+pub(crate) fn receive(socket: &(impl AsFd + AsRawFd)) -> io::Result<Received> {
+    let mut octets = [0; 1]; // the kernel cuts the rest off
+    let mut control = cmsg_space!(in6_pktinfo, in_pktinfo);
+    let mut iov = [IoSliceMut::new(&mut octets)];
+    let message = recvmsg::<SockaddrStorage>(
+        socket.as_raw_fd(),
+        &mut iov,
+        Some(&mut control),
+        MsgFlags::MSG_DONTWAIT,
+    )?;
+    let peer =
+        message.address.as_ref().and_then(to_std).ok_or_else(|| {
+            io::Error::new(io::ErrorKind::InvalidData, "datagram without a source")
+        })?;
+    let destination = message.cmsgs()?.find_map(|control| destination(&control));
+    Ok(Received { peer, destination })
+}
+
+/// Sends one datagram, from the given address of this host if there is one.
+pub(crate) fn send_from(
+    socket: &(impl AsFd + AsRawFd),
+    octets: &[u8],
+    to: SocketAddr,
+    from: Option<Destination>,
+) -> io::Result<()> {
+    let iov = [IoSlice::new(octets)];
+    let to = SockaddrStorage::from(to);
+    let send = |control: &[ControlMessage]| {
+        sendmsg(socket.as_raw_fd(), &iov, control, MsgFlags::MSG_DONTWAIT, Some(&to))
+    };
+    match from {
+        None => send(&[])?,
+        Some(Destination { address: IpAddr::V4(address), .. }) => {
+            // No interface: the route decides, the source address stays.
+            let info = in_pktinfo {
+                ipi_ifindex: 0,
+                ipi_spec_dst: in_addr { s_addr: u32::from_ne_bytes(address.octets()) },
+                ipi_addr: in_addr { s_addr: 0 },
+            };
+            send(&[ControlMessage::Ipv4PacketInfo(&info)])?
+        }
+        Some(Destination { address: IpAddr::V6(address), interface }) => {
+            let info = in6_pktinfo {
+                ipi6_addr: in6_addr { s6_addr: address.octets() },
+                // Only a link-local address needs its link (RFC 4007); any other is routed.
+                ipi6_ifindex: if address.is_unicast_link_local() { interface } else { 0 },
+            };
+            send(&[ControlMessage::Ipv6PacketInfo(&info)])?
+        }
+    };
+    Ok(())
+}
+
+fn destination(control: &ControlMessageOwned) -> Option<Destination> {
+    match control {
+        // ipi_spec_dst, not ipi_addr: for a broadcast the latter is no address to send from.
+        ControlMessageOwned::Ipv4PacketInfo(info) => Some(Destination {
+            address: Ipv4Addr::from(info.ipi_spec_dst.s_addr.to_ne_bytes()).into(),
+            interface: u32::try_from(info.ipi_ifindex).unwrap_or(0),
+        }),
+        ControlMessageOwned::Ipv6PacketInfo(info) => {
+            let address = Ipv6Addr::from(info.ipi6_addr.s6_addr);
+            // A multicast address is no source; the route picks one.
+            (!address.is_multicast())
+                .then_some(Destination { address: address.into(), interface: info.ipi6_ifindex })
+        }
+        _ => None,
+    }
+}
+
+fn to_std(address: &SockaddrStorage) -> Option<SocketAddr> {
+    if let Some(v4) = address.as_sockaddr_in() {
+        return Some(SocketAddrV4::from(*v4).into());
+    }
+    address.as_sockaddr_in6().map(|v6| SocketAddrV6::from(*v6).into())
+}

@@ -1,0 +1,32 @@
+//! Linux.
+
+mod clock;
+mod counters;
+mod datagram;
+
+pub(crate) use clock::kernel_clock;
+pub(crate) use counters::{backlog_limit, time_waits, traffic};
+pub(crate) use datagram::{ask_for_destination, receive, send_from};
+
+use nix::libc::MSG_MORE;
+use socket2::{Domain, SockRef, Socket, Type};
+use std::io;
+use std::os::fd::AsFd;
+
+/// The name of the call that waits for readiness.
+pub(crate) const WAIT_CALL: &str = "epoll_wait";
+/// The name of the call that adds a socket to those waited for.
+pub(crate) const WATCH_CALL: &str = "epoll_ctl";
+/// The calls that [`open`] makes.
+pub(crate) const OPEN_CALLS: &[&str] = &["socket"];
+
+/// Opens a socket that never blocks and that child processes do not inherit, in one call.
+pub(crate) fn open(domain: Domain, kind: Type) -> io::Result<Socket> {
+    Socket::new_raw(domain, kind.nonblocking().cloexec(), None)
+}
+
+/// Sends octets that a FIN will follow: `MSG_MORE` holds them back until `shutdown(2)`, so that
+/// both leave in one segment (send(2)).
+pub(crate) fn send_before_fin(socket: &impl AsFd, octets: &[u8]) -> io::Result<usize> {
+    SockRef::from(&socket.as_fd()).send_with_flags(octets, MSG_MORE)
+}

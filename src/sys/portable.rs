@@ -1,0 +1,74 @@
+//! Any POSIX system: what has no portable answer is `None`.
+
+use super::{Destination, KernelClock, Received, TimeWait, Traffic};
+use socket2::{Domain, SockRef, Socket, Type};
+use std::io;
+use std::mem::MaybeUninit;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsFd;
+
+/// The name of the call that waits for readiness; mio picks it.
+pub(crate) const WAIT_CALL: &str = "wait";
+/// The name of the call that adds a socket to those waited for; mio picks it.
+pub(crate) const WATCH_CALL: &str = "watch";
+/// The calls that [`open`] makes.
+pub(crate) const OPEN_CALLS: &[&str] = &["socket", "fcntl"];
+
+/// Opens a socket that never blocks and that child processes do not inherit.
+pub(crate) fn open(domain: Domain, kind: Type) -> io::Result<Socket> {
+    let socket = Socket::new(domain, kind, None)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+/// Sends octets that a FIN will follow; here the FIN may need a segment of its own.
+pub(crate) fn send_before_fin(socket: &impl AsFd, octets: &[u8]) -> io::Result<usize> {
+    SockRef::from(&socket.as_fd()).send(octets)
+}
+
+/// There is no portable way to learn it: answers leave from the address the route picks, so on
+/// a host with several, bind each one instead of the wildcard.
+#[expect(clippy::unnecessary_wraps, reason = "the same surface as Linux")]
+pub(crate) fn ask_for_destination(_: &impl AsFd, _: IpAddr) -> io::Result<()> {
+    Ok(())
+}
+
+/// Takes one datagram and throws its octets away; `WouldBlock` when none waits.
+pub(crate) fn receive(socket: &impl AsFd) -> io::Result<Received> {
+    let mut octets = [MaybeUninit::uninit(); 1];
+    let (_, peer) = SockRef::from(&socket.as_fd()).recv_from(&mut octets)?;
+    let peer = peer
+        .as_socket()
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "datagram without a source"))?;
+    Ok(Received { peer, destination: None })
+}
+
+/// Sends one datagram.
+pub(crate) fn send_from(
+    socket: &impl AsFd,
+    octets: &[u8],
+    to: SocketAddr,
+    _: Option<Destination>,
+) -> io::Result<()> {
+    SockRef::from(&socket.as_fd()).send_to(octets, &to.into()).map(drop)
+}
+
+/// Unknown.
+pub(crate) fn kernel_clock() -> Option<KernelClock> {
+    None
+}
+
+/// Unknown.
+pub(crate) fn backlog_limit() -> Option<u32> {
+    None
+}
+
+/// Unknown.
+pub(crate) fn traffic(_: IpAddr) -> Option<Traffic> {
+    None
+}
+
+/// Unknown.
+pub(crate) fn time_waits() -> Option<Vec<TimeWait>> {
+    None
+}

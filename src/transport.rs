@@ -1,0 +1,26 @@
+//! The two transports RFC 867 defines the service on.
+
+use std::fmt;
+
+/// A transport protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Transport {
+    /// A stream (RFC 793); RFC 867, "TCP Based Daytime Service".
+    Tcp,
+    /// Datagrams (RFC 768); RFC 867, "UDP Based Daytime Service".
+    Udp,
+}
+
+impl Transport {
+    /// Both, in the RFC's order.
+    pub const BOTH: [Self; 2] = [Self::Tcp, Self::Udp];
+}
+
+impl fmt::Display for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+        })
+    }
+}
