@@ -1,10 +1,29 @@
 //! The Daytime protocol (RFC 867).
+mod calls;
+mod client;
 mod clock;
+mod compare;
+mod listen;
+mod metrics;
 mod reply;
+mod responder;
+mod server;
 mod syntax;
 mod sys;
+mod tcp;
 mod transport;
+mod udp;
+pub use calls::Calls;
+pub use client::{Answer, AskError, Attempt, Family, Options, Target, TargetError, ask};
 pub use clock::{Clock, Health, Leap, Reading};
+pub use compare::{
+    Closed, CompareError, CompareOptions, Comparison, GIVE_UP, Latencies, Leftover, Nobody, Phase,
+    Phases, Side, Source, compare,
+};
+pub use listen::{Listen, ListenError, Setting};
+pub use metrics::{Counter, Metrics};
 pub use reply::{Printable, Reply, ReplyError};
+pub use server::{Bound, Config, PORT, ServeError, Server, Shutdown};
 pub use syntax::{Pattern, PatternError, Syntax, UnknownSyntax, Zone, ZoneError};
+pub use tcp::server::Drain;
 pub use transport::Transport;

@@ -1,0 +1,100 @@
+//! The client's system calls, counted where they are made, and its waiting: readiness with a
+//! deadline.
+
+use crate::sys;
+use mio::event::Source;
+use mio::{Events, Interest, Poll, Token};
+use socket2::{Domain, Socket, Type};
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::BorrowedFd;
+use std::time::Instant;
+
+/// Waits on sockets of one client; kept for many exchanges, so that an exchange does not pay for it.
+#[derive(Debug)]
+pub(crate) struct Waiter {
+    poll: Poll,
+    events: Events,
+}
+
+impl Waiter {
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self { poll: Poll::new()?, events: Events::with_capacity(64) })
+    }
+
+    /// Adds a socket to those waited for.
+    pub(crate) fn watch(
+        &mut self,
+        socket: &mut impl Source,
+        token: usize,
+        interest: Interest,
+        calls: &mut Calls,
+    ) -> io::Result<()> {
+        calls.add(sys::WATCH_CALL);
+        self.poll.registry().register(socket, Token(token), interest)
+    }
+
+    /// The tokens of sockets that are ready; none when `until` has come first.
+    pub(crate) fn wait(&mut self, until: Instant, calls: &mut Calls) -> io::Result<Vec<usize>> {
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            calls.add(sys::WAIT_CALL);
+            match self.poll.poll(&mut self.events, Some(left)) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+                Ok(()) => break,
+            }
+        }
+        Ok(self.events.iter().map(|event| event.token().0).collect())
+    }
+}
+
+/// A moment of an exchange at which an observer may look at the socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Moment {
+    /// The socket is connected; nothing was asked yet.
+    Connected,
+    /// The whole reply is there; the socket is still open.
+    Replied,
+}
+
+/// Looks at an exchange as it goes on.
+pub(crate) type Observer<'a> = dyn FnMut(Moment, BorrowedFd<'_>) + 'a;
+
+/// The system calls an exchange made, in order, by the names of the manual pages.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Calls(Vec<&'static str>);
+
+impl Calls {
+    /// Each call's name, in the order they were made.
+    #[must_use]
+    pub fn names(&self) -> &[&'static str] {
+        &self.0
+    }
+
+    pub(crate) fn add(&mut self, name: &'static str) {
+        self.0.push(name);
+    }
+
+    /// Opens a socket for this address.
+    pub(crate) fn open(&mut self, peer: SocketAddr, kind: Type) -> io::Result<Socket> {
+        self.0.extend(sys::OPEN_CALLS);
+        sys::open(Domain::for_address(peer), kind)
+    }
+
+    /// Starts to connect a socket; it may be under way when this returns.
+    pub(crate) fn connect(&mut self, socket: &Socket, peer: SocketAddr) -> io::Result<()> {
+        self.add("connect");
+        let in_progress = Some(nix::errno::Errno::EINPROGRESS as i32);
+        match socket.connect(&peer.into()) {
+            Err(error) if error.raw_os_error() == in_progress => Ok(()),
+            connected => connected,
+        }
+    }
+
+    /// Closes a socket.
+    pub(crate) fn close<T>(&mut self, socket: T) {
+        self.add("close");
+        drop(socket);
+    }
+}

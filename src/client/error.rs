@@ -1,0 +1,235 @@
+//! Why there is no answer, in words that say what failed and on which address.
+
+use super::{Family, Options};
+use crate::reply::Printable;
+use crate::tcp::client::TcpError;
+use crate::transport::Transport;
+use crate::udp::client::UdpError;
+use std::fmt;
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AskError {
+    /// The system has no address for the name.
+    #[error("cannot resolve {host}")]
+    Unresolved {
+        /// The name.
+        host: String,
+        /// What the resolver said.
+        #[source]
+        cause: io::Error,
+    },
+    /// The host has addresses, but none of the family asked for.
+    #[error("{host} has no {} address", if *family == Family::V4 { "IPv4" } else { "IPv6" })]
+    NoAddress {
+        /// The name or address.
+        host: String,
+        /// The family.
+        family: Family,
+    },
+    /// No address answered.
+    #[error("{}", Attempts(attempts, *transport, *timeout))]
+    NoAnswer {
+        /// The transport.
+        transport: Transport,
+        /// How long the client tried, in all.
+        timeout: Duration,
+        /// Each address and how it ended.
+        attempts: Vec<(SocketAddr, Attempt)>,
+    },
+    /// TCP: connected, but the stream had not ended by the deadline.
+    #[error(
+        "{peer} accepted the connection but did not end the stream within {}: {} came{}",
+        Seconds(*timeout), Octets(octets.len()), Quoted(octets)
+    )]
+    NoEnd {
+        /// Who did not end.
+        peer: SocketAddr,
+        /// How long the client tried, in all.
+        timeout: Duration,
+        /// What had come.
+        octets: Vec<u8>,
+    },
+    /// TCP: the stream went on beyond the limit.
+    #[error("{peer} sent more than {limit} octets, so it is no Daytime reply")]
+    TooLong {
+        /// Who sent too much.
+        peer: SocketAddr,
+        /// [`Options::limit`].
+        limit: usize,
+    },
+    /// TCP: the connection broke before the end of the stream.
+    #[error("the connection to {peer} broke: {} came{}", Octets(octets.len()), Quoted(octets))]
+    Broken {
+        /// Whose connection.
+        peer: SocketAddr,
+        /// What had come.
+        octets: Vec<u8>,
+        /// How it broke.
+        #[source]
+        cause: io::Error,
+    },
+    /// The client could not set up its own waiting.
+    #[error("cannot set up the client")]
+    Setup(#[source] io::Error),
+}
+
+/// How one address failed.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Attempt {
+    /// It said that nobody is there: TCP by a reset, UDP by an ICMP message.
+    Refused,
+    /// Nothing came back. The number of datagrams sent; 0 over TCP.
+    Silent(u32),
+    /// It could not be asked.
+    Failed(io::Error),
+}
+
+impl Attempt {
+    fn from_error(error: io::Error) -> Self {
+        match error.kind() {
+            ErrorKind::ConnectionRefused => Self::Refused,
+            _ => Self::Failed(error),
+        }
+    }
+}
+
+impl AskError {
+    pub(super) fn from_tcp(error: TcpError, options: &Options) -> Self {
+        let timeout = options.timeout;
+        match error {
+            TcpError::NotConnected { failed, silent } => {
+                let failed = failed.into_iter().map(|(peer, e)| (peer, Attempt::from_error(e)));
+                let silent = silent.into_iter().map(|peer| (peer, Attempt::Silent(0)));
+                let attempts = failed.chain(silent).collect();
+                Self::NoAnswer { transport: Transport::Tcp, timeout, attempts }
+            }
+            TcpError::NoEnd { peer, octets } => Self::NoEnd { peer, timeout, octets },
+            TcpError::TooLong { peer } => Self::TooLong { peer, limit: options.limit },
+            TcpError::Broken { peer, octets, cause } => Self::Broken { peer, octets, cause },
+        }
+    }
+
+    pub(super) fn from_udp(error: UdpError, options: &Options) -> Self {
+        let failed = error.failed.into_iter().map(|(peer, e)| (peer, Attempt::from_error(e)));
+        let silent = error.silent.into_iter().map(|(peer, asked)| (peer, Attempt::Silent(asked)));
+        let attempts = failed.chain(silent).collect();
+        Self::NoAnswer { transport: Transport::Udp, timeout: options.timeout, attempts }
+    }
+}
+
+/// `connection refused by A; no answer from B …`.
+struct Attempts<'a>(&'a [(SocketAddr, Attempt)], Transport, Duration);
+
+impl fmt::Display for Attempts<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(attempts, transport, timeout) = self;
+        if attempts.is_empty() {
+            return write!(f, "no time was left to ask within {}", Seconds(*timeout));
+        }
+        for (number, (peer, attempt)) in attempts.iter().enumerate() {
+            if number > 0 {
+                f.write_str("; ")?;
+            }
+            match (attempt, transport) {
+                (Attempt::Refused, Transport::Tcp) => write!(f, "connection refused by {peer}")?,
+                (Attempt::Refused, Transport::Udp) => {
+                    write!(f, "{peer} says by ICMP that its UDP port is closed")?;
+                }
+                (Attempt::Silent(_), Transport::Tcp) => {
+                    write!(f, "no connection to {peer} within {}", Seconds(*timeout))?;
+                }
+                (Attempt::Silent(asked), Transport::Udp) => {
+                    let datagrams = if *asked == 1 { "datagram" } else { "datagrams" };
+                    write!(f, "silence from {peer} after {asked} {datagrams}")?;
+                    write!(f, " in {}", Seconds(*timeout))?;
+                }
+                (Attempt::Failed(error), _) => write!(f, "cannot ask {peer}: {error}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A duration in seconds, without digits that say nothing.
+struct Seconds(Duration);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} s", self.0.as_secs_f64())
+    }
+}
+
+struct Octets(usize);
+
+impl fmt::Display for Octets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.0, if self.0 == 1 { "octet" } else { "octets" })
+    }
+}
+
+/// The beginning of what had come, safe for a terminal; nothing where nothing had.
+struct Quoted<'a>(&'a [u8]);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 60;
+        match self.0 {
+            [] => Ok(()),
+            octets if octets.len() <= SHOWN => write!(f, ": \"{}\"", Printable(octets)),
+            octets => write!(f, ", beginning with \"{}\"", Printable(&octets[..SHOWN])),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peer(text: &str) -> SocketAddr {
+        text.parse().expect("address")
+    }
+
+    #[test]
+    fn each_address_is_named_with_how_it_failed() {
+        let attempts = vec![
+            (peer("[::1]:13"), Attempt::Refused),
+            (peer("127.0.0.1:13"), Attempt::Failed(ErrorKind::NetworkUnreachable.into())),
+            (peer("127.0.0.2:13"), Attempt::Silent(0)),
+        ];
+        let timeout = Duration::from_millis(1500);
+        let error = AskError::NoAnswer { transport: Transport::Tcp, timeout, attempts };
+        assert_eq!(
+            error.to_string(),
+            "connection refused by [::1]:13; cannot ask 127.0.0.1:13: network unreachable; \
+             no connection to 127.0.0.2:13 within 1.5 s"
+        );
+    }
+
+    #[test]
+    fn silence_over_udp_is_told_as_silence() {
+        let attempts = vec![(peer("127.0.0.1:13"), Attempt::Silent(3))];
+        let timeout = Duration::from_secs(5);
+        let error = AskError::NoAnswer { transport: Transport::Udp, timeout, attempts };
+        assert_eq!(error.to_string(), "silence from 127.0.0.1:13 after 3 datagrams in 5 s");
+    }
+
+    #[test]
+    fn what_came_before_a_failure_is_quoted_safely() {
+        let error = AskError::NoEnd {
+            peer: peer("127.0.0.1:13"),
+            timeout: Duration::from_secs(2),
+            octets: b"Sun\x1b[2J".to_vec(),
+        };
+        assert_eq!(
+            error.to_string(),
+            "127.0.0.1:13 accepted the connection but did not end the stream within 2 s: \
+             7 octets came: \"Sun\\x1b[2J\""
+        );
+    }
+}

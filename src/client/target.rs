@@ -1,0 +1,220 @@
+//! Whom to ask: a host by name or address, with or without a port, and the addresses it has.
+
+use super::{AskError, Options};
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::str::FromStr;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Instant;
+
+/// A host to ask: `HOST`, `HOST:PORT`, `ADDRESS` or `[IPV6]:PORT`.
+///
+/// ```
+/// use daytime::Target;
+/// let target: Target = "[::1]:9999".parse()?;
+/// assert_eq!((target.host(), target.port()), ("::1", Some(9999)));
+/// assert_eq!("::1".parse::<Target>()?.port(), None);
+/// assert!("localhost:daytime".parse::<Target>().is_err());
+/// # Ok::<(), daytime::TargetError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Target {
+    host: String,
+    port: Option<u16>,
+}
+
+/// Why a text is no [`Target`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TargetError {
+    /// Nothing stands where the host should.
+    #[error("there is no host in it")]
+    NoHost,
+    /// A space or a control character stands in the host.
+    #[error("a host has no space or control character")]
+    OddCharacter,
+    /// What follows the colon is no port.
+    #[error("the port is not a number from 1 to 65535")]
+    Port,
+    /// A bracket is open, or holds no IPv6 address.
+    #[error("brackets go around an IPv6 address: [::1] or [::1]:13")]
+    Brackets,
+}
+
+impl Target {
+    /// The name or address, without brackets.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port, if one was given.
+    #[must_use]
+    pub fn port(&self) -> Option<u16> {
+        self.port
+    }
+
+    /// The addresses of the host, as the system resolves it (getaddrinfo(3)), each once.
+    pub(crate) fn resolve(
+        &self,
+        options: &Options,
+        deadline: Instant,
+    ) -> Result<Vec<SocketAddr>, AskError> {
+        let port = self.port.unwrap_or(options.port);
+        let resolved = match self.host.parse::<IpAddr>() {
+            Ok(address) => vec![SocketAddr::new(address, port)],
+            Err(_) => self.look_up(port, deadline)?,
+        };
+        let mut addresses: Vec<SocketAddr> = Vec::with_capacity(resolved.len());
+        for address in resolved {
+            if options.family.admits(address) && !addresses.contains(&address) {
+                addresses.push(address);
+            }
+        }
+        if addresses.is_empty() {
+            return Err(AskError::NoAddress { host: self.host.clone(), family: options.family });
+        }
+        Ok(addresses)
+    }
+
+    /// getaddrinfo(3) takes no deadline, so it runs aside and is left behind when it takes too long.
+    fn look_up(&self, port: u16, deadline: Instant) -> Result<Vec<SocketAddr>, AskError> {
+        let (sender, receiver) = mpsc::channel();
+        let host = self.host.clone();
+        let resolving = thread::Builder::new().name("resolver".into()).spawn(move || {
+            let resolved = (host.as_str(), port).to_socket_addrs();
+            // Nobody listens any more once the deadline is over.
+            let _ = sender.send(resolved.map(Vec::from_iter));
+        });
+        let resolved = resolving.and_then(|_| {
+            let left = deadline.saturating_duration_since(Instant::now());
+            receiver.recv_timeout(left).unwrap_or_else(|error| match error {
+                RecvTimeoutError::Timeout => Err(io::ErrorKind::TimedOut.into()),
+                RecvTimeoutError::Disconnected => Err(io::ErrorKind::Other.into()),
+            })
+        });
+        resolved.map_err(|cause| AskError::Unresolved { host: self.host.clone(), cause })
+    }
+}
+
+impl From<SocketAddr> for Target {
+    fn from(address: SocketAddr) -> Self {
+        let host = match address {
+            // A link-local address means nothing without its link.
+            SocketAddr::V6(v6) if v6.scope_id() != 0 => format!("{}%{}", v6.ip(), v6.scope_id()),
+            _ => address.ip().to_string(),
+        };
+        Self { host, port: Some(address.port()) }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.port {
+            Some(port) if self.host.contains(':') => write!(f, "[{}]:{port}", self.host),
+            Some(port) => write!(f, "{}:{port}", self.host),
+            None => f.write_str(&self.host),
+        }
+    }
+}
+
+impl FromStr for Target {
+    type Err = TargetError;
+
+    fn from_str(text: &str) -> Result<Self, TargetError> {
+        if text.chars().any(|character| character.is_whitespace() || character.is_control()) {
+            return Err(TargetError::OddCharacter);
+        }
+        let (host, port) = split(text)?;
+        if host.is_empty() {
+            return Err(TargetError::NoHost);
+        }
+        let port = match port {
+            Some(port) => {
+                Some(port.parse().ok().filter(|port| *port != 0).ok_or(TargetError::Port)?)
+            }
+            None => None,
+        };
+        Ok(Self { host: host.to_owned(), port })
+    }
+}
+
+fn split(text: &str) -> Result<(&str, Option<&str>), TargetError> {
+    if let Some(bracketed) = text.strip_prefix('[') {
+        let (host, rest) = bracketed.split_once(']').ok_or(TargetError::Brackets)?;
+        return match (host.contains(':'), rest.strip_prefix(':')) {
+            (true, Some(port)) => Ok((host, Some(port))),
+            (true, None) if rest.is_empty() => Ok((host, None)),
+            _ => Err(TargetError::Brackets),
+        };
+    }
+    match text.split_once(':') {
+        // More than one colon: an IPv6 address without brackets, so without a port.
+        Some((_, rest)) if rest.contains(':') => Ok((text, None)),
+        Some((host, port)) => Ok((host, Some(port))),
+        None => Ok((text, None)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::Family;
+    use std::time::Duration;
+
+    fn parts(text: &str) -> Result<(String, Option<u16>), TargetError> {
+        text.parse::<Target>().map(|target| (target.host, target.port))
+    }
+
+    #[test]
+    fn a_host_may_have_a_port_and_an_ipv6_address_brackets() {
+        assert_eq!(parts("localhost"), Ok(("localhost".into(), None)));
+        assert_eq!(parts("localhost:9999"), Ok(("localhost".into(), Some(9999))));
+        assert_eq!(parts("127.0.0.1:13"), Ok(("127.0.0.1".into(), Some(13))));
+        assert_eq!(parts("::1"), Ok(("::1".into(), None)));
+        assert_eq!(parts("[::1]"), Ok(("::1".into(), None)));
+        assert_eq!(parts("[fe80::1%lo]:13"), Ok(("fe80::1%lo".into(), Some(13))));
+    }
+
+    #[test]
+    fn what_is_no_target_is_refused_with_the_reason() {
+        assert_eq!(parts(""), Err(TargetError::NoHost));
+        assert_eq!(parts(":13"), Err(TargetError::NoHost));
+        assert_eq!(parts("host:"), Err(TargetError::Port));
+        assert_eq!(parts("host:0"), Err(TargetError::Port));
+        assert_eq!(parts("host:65536"), Err(TargetError::Port));
+        assert_eq!(parts("[::1"), Err(TargetError::Brackets));
+        assert_eq!(parts("[::1]13"), Err(TargetError::Brackets));
+        assert_eq!(parts("[localhost]:13"), Err(TargetError::Brackets));
+        assert_eq!(parts("two words"), Err(TargetError::OddCharacter));
+        assert_eq!(parts("bell\u{7}"), Err(TargetError::OddCharacter));
+    }
+
+    #[test]
+    fn a_target_reads_back_as_it_is_shown() {
+        for text in ["localhost", "localhost:13", "[::1]:13", "::1"] {
+            assert_eq!(text.parse::<Target>().expect("target").to_string(), text);
+        }
+    }
+
+    #[test]
+    fn an_address_is_its_own_resolution_and_the_family_must_fit() {
+        let target: Target = "127.0.0.1".parse().expect("target");
+        let deadline = Instant::now() + Duration::from_secs(5);
+        let resolved = target.resolve(&Options::default(), deadline).expect("an address");
+        assert_eq!(resolved, ["127.0.0.1:13".parse().expect("address")]);
+        let v6 = Options { family: Family::V6, ..Options::default() };
+        assert!(matches!(target.resolve(&v6, deadline), Err(AskError::NoAddress { .. })));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_panics_and_what_is_accepted_is_shown_so_that_it_reads_back(text in ".{0,20}") {
+            if let Ok(target) = text.parse::<Target>() {
+                proptest::prop_assert_eq!(target.to_string().parse(), Ok(target));
+            }
+        }
+    }
+}

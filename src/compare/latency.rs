@@ -1,0 +1,87 @@
+//! Latencies of many exchanges: percentiles and a distribution.
+
+use std::time::Duration;
+
+/// Latencies, sorted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Latencies(Vec<Duration>);
+
+impl Latencies {
+    /// Each latency, the shortest first.
+    #[must_use]
+    pub fn sorted(&self) -> &[Duration] {
+        &self.0
+    }
+
+    /// The smallest latency that `percent` of all do not exceed (nearest rank); 0 is the minimum.
+    /// `None` if there are none.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// let ms = Duration::from_millis;
+    /// let latencies = daytime::Latencies::from_iter([ms(4), ms(1), ms(3), ms(2)]);
+    /// assert_eq!(latencies.percentile(0), Some(ms(1)));
+    /// assert_eq!(latencies.percentile(50), Some(ms(2)));
+    /// assert_eq!(latencies.percentile(99), Some(ms(4)));
+    /// ```
+    #[must_use]
+    pub fn percentile(&self, percent: u8) -> Option<Duration> {
+        let rank = (self.0.len() * usize::from(percent.min(100))).div_ceil(100);
+        self.0.get(rank.saturating_sub(1)).copied()
+    }
+
+    /// How many fall below each bound and not below the one before; one more for the rest.
+    #[must_use]
+    pub fn counts(&self, bounds: &[Duration]) -> Vec<usize> {
+        let below = |bound: &Duration| self.0.partition_point(|latency| latency < bound);
+        let mut cumulative: Vec<usize> = bounds.iter().map(below).collect();
+        cumulative.push(self.0.len());
+        let before = std::iter::once(0).chain(cumulative.iter().copied());
+        before.zip(&cumulative).map(|(before, until)| until.saturating_sub(before)).collect()
+    }
+
+    pub(super) fn add(&mut self, latency: Duration) {
+        self.0.push(latency);
+    }
+
+    pub(super) fn sort(&mut self) {
+        self.0.sort_unstable();
+    }
+}
+
+impl FromIterator<Duration> for Latencies {
+    fn from_iter<I: IntoIterator<Item = Duration>>(latencies: I) -> Self {
+        let mut latencies = Self(latencies.into_iter().collect());
+        latencies.sort();
+        latencies
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(milliseconds: impl IntoIterator<Item = u64>) -> Latencies {
+        milliseconds.into_iter().map(Duration::from_millis).collect()
+    }
+
+    #[test]
+    fn a_percentile_is_the_nearest_rank() {
+        let hundred = of((1..=100).rev());
+        let at = |percent| hundred.percentile(percent).map(|latency| latency.as_millis());
+        assert_eq!(at(0), Some(1));
+        assert_eq!(at(50), Some(50));
+        assert_eq!(at(90), Some(90));
+        assert_eq!(at(99), Some(99));
+        assert_eq!(at(100), Some(100));
+        assert_eq!(of([7]).percentile(99), Some(Duration::from_millis(7)));
+        assert_eq!(of([]).percentile(50), None);
+    }
+
+    #[test]
+    fn every_latency_is_counted_once() {
+        let bounds = [2, 4].map(Duration::from_millis);
+        assert_eq!(of([1, 2, 3, 4, 5]).counts(&bounds), [1, 2, 2]);
+        assert_eq!(of([]).counts(&bounds), [0, 0, 0]);
+    }
+}

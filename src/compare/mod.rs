@@ -1,0 +1,234 @@
+//! The same question over both transports, side by side: what each needs, takes, and leaves behind.
+
+mod closed;
+mod latency;
+mod probe;
+
+pub use closed::{Closed, Nobody};
+pub use latency::Latencies;
+pub use probe::{Leftover, Phase, Phases, Source};
+
+use crate::client::{Answer, AskError, Client, Options, Target};
+use crate::listen::Listen;
+use crate::server::{Config, ServeError, Server, Shutdown};
+use crate::transport::Transport;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// How to compare.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct CompareOptions {
+    /// Exchanges over each transport that go into the latencies.
+    pub count: u32,
+    /// How to ask. Retries are left at 0, so that a lost datagram is seen.
+    pub ask: Options,
+}
+
+impl Default for CompareOptions {
+    /// 200 exchanges, 2 seconds for each.
+    fn default() -> Self {
+        let ask = Options { timeout: Duration::from_secs(2), retries: 0, ..Options::default() };
+        Self { count: 200, ask }
+    }
+}
+
+/// What came out.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Comparison {
+    /// Who was asked.
+    pub target: Target,
+    /// The server was started for the comparison and is gone again.
+    pub own_server: bool,
+    /// Exchanges tried over each transport for the latencies.
+    pub count: u32,
+    /// Over TCP.
+    pub tcp: Result<Side, AskError>,
+    /// Over UDP.
+    pub udp: Result<Side, AskError>,
+    /// What each does when nobody listens, tried on a port of this host.
+    pub closed: Result<Closed, io::Error>,
+}
+
+/// One transport's half.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Side {
+    /// The first answer, with the calls and reads it took.
+    pub answer: Answer,
+    /// Packets and octets, before, during and after.
+    pub phases: Phases,
+    /// What stays behind in a kernel.
+    pub leftover: Leftover,
+    /// From opening the socket to having closed it.
+    pub latencies: Latencies,
+    /// Exchanges without an answer. After [`GIVE_UP`] in a row no more are tried.
+    pub failures: u32,
+}
+
+/// Failures in a row after which a transport is not asked again.
+pub const GIVE_UP: u32 = 3;
+
+/// Why nothing could be compared.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CompareError {
+    /// The server of its own could not be started.
+    #[error("cannot start a server to compare with")]
+    Server(#[from] ServeError),
+    /// The thread for it could not be started.
+    #[error("cannot start a thread for the server")]
+    Thread(#[source] io::Error),
+    /// The host could not be asked at all.
+    #[error(transparent)]
+    Ask(#[from] AskError),
+    /// It answers over neither transport.
+    #[error("{target} answers over neither transport; tcp: {tcp}; udp: {udp}")]
+    NoAnswer {
+        /// Who was asked.
+        target: Target,
+        /// What TCP said.
+        tcp: Box<AskError>,
+        /// What UDP said.
+        udp: Box<AskError>,
+    },
+}
+
+/// Compares on a host, or without one on a server of its own, on a free port of a loopback address.
+///
+/// `progress` is told after each round how many of how many are done.
+///
+/// # Errors
+/// [`CompareError`]. A host that answers over one transport only is no error: see [`Comparison`].
+///
+/// ```
+/// use daytime::{CompareOptions, compare};
+/// let mut options = CompareOptions::default();
+/// options.count = 3;
+/// let comparison = compare(None, &options, &mut |done, of| assert!(done <= of))?;
+/// let (tcp, udp) = (comparison.tcp?, comparison.udp?);
+/// assert!(tcp.phases.total().packets > udp.phases.total().packets);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn compare(
+    target: Option<&Target>,
+    options: &CompareOptions,
+    progress: &mut dyn FnMut(u32, u32),
+) -> Result<Comparison, CompareError> {
+    if let Some(target) = target {
+        return compare_on(target, options, progress);
+    }
+    let own = OwnServer::start(options)?;
+    let comparison = compare_on(&own.address.into(), options, progress)?;
+    Ok(Comparison { own_server: true, ..comparison })
+}
+
+fn compare_on(
+    target: &Target,
+    options: &CompareOptions,
+    progress: &mut dyn FnMut(u32, u32),
+) -> Result<Comparison, CompareError> {
+    let mut client = Client::new()?;
+    let addresses = target.resolve(&options.ask, Instant::now() + options.ask.timeout)?;
+    let mut first = |transport| first(&mut client, &addresses, transport, &options.ask);
+    let (mut tcp, mut udp) = match (first(Transport::Tcp), first(Transport::Udp)) {
+        (Err(tcp), Err(udp)) => {
+            let (tcp, udp) = (Box::new(tcp), Box::new(udp));
+            return Err(CompareError::NoAnswer { target: target.clone(), tcp, udp });
+        }
+        sides => sides,
+    };
+    take_turns(&mut client, &mut tcp, &mut udp, options, progress);
+    let closed = closed::try_closed_port(&mut client, addresses[0], &options.ask);
+    let target = target.clone();
+    Ok(Comparison { target, own_server: false, count: options.count, tcp, udp, closed })
+}
+
+/// The first exchange, and the probes of the one address that answered it.
+fn first(
+    client: &mut Client,
+    addresses: &[SocketAddr],
+    transport: Transport,
+    options: &Options,
+) -> Result<Side, AskError> {
+    let deadline = Instant::now() + options.timeout;
+    let answer = client.ask_addresses(addresses, transport, options, deadline, &mut |_, _| {})?;
+    let (phases, leftover) = probe::probe(client, &answer, options)?;
+    Ok(Side { answer, phases, leftover, latencies: Latencies::default(), failures: 0 })
+}
+
+/// The exchanges for the latencies. The transports take turns, so that whatever else the machine does
+/// meets both.
+fn take_turns(
+    client: &mut Client,
+    tcp: &mut Result<Side, AskError>,
+    udp: &mut Result<Side, AskError>,
+    options: &CompareOptions,
+    progress: &mut dyn FnMut(u32, u32),
+) {
+    let mut failed_in_a_row = [0; 2];
+    for done in 0..options.count {
+        let sides = [tcp.as_mut().ok(), udp.as_mut().ok()];
+        for (side, failed) in sides.into_iter().zip(&mut failed_in_a_row) {
+            let Some(side) = side.filter(|_| *failed < GIVE_UP) else { continue };
+            if side.time_one(client, &options.ask) {
+                *failed = 0;
+            } else {
+                *failed += 1;
+            }
+        }
+        progress(done + 1, options.count);
+    }
+    for side in [tcp, udp].into_iter().flatten() {
+        side.latencies.sort();
+    }
+}
+
+impl Side {
+    /// One exchange for the latencies; false if it brought no answer.
+    fn time_one(&mut self, client: &mut Client, options: &Options) -> bool {
+        let started = Instant::now();
+        let deadline = started + options.timeout;
+        let (peer, transport) = ([self.answer.peer], self.answer.transport);
+        let answered = client.ask_addresses(&peer, transport, options, deadline, &mut |_, _| {});
+        match answered {
+            Ok(_) => self.latencies.add(started.elapsed()),
+            Err(_) => self.failures += 1,
+        }
+        answered.is_ok()
+    }
+}
+
+/// A server in a thread of its own, stopped when dropped.
+struct OwnServer {
+    address: SocketAddr,
+    shutdown: Shutdown,
+    running: Option<JoinHandle<Result<(), ServeError>>>,
+}
+
+impl OwnServer {
+    fn start(options: &CompareOptions) -> Result<Self, CompareError> {
+        let candidates: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+        let addresses = candidates.map(|ip| SocketAddr::new(ip, 0)).to_vec();
+        let addresses =
+            addresses.into_iter().filter(|address| options.ask.family.admits(*address)).collect();
+        let config = Config { addresses, listen: Listen::default(), ..Config::default() };
+        let server = Server::bind(config)?;
+        let address = server.bound()[0].address;
+        let shutdown = server.shutdown();
+        let thread = thread::Builder::new().name("daytime server".into());
+        let running = thread.spawn(move || server.run()).map_err(CompareError::Thread)?;
+        Ok(Self { address, shutdown, running: Some(running) })
+    }
+}
+
+impl Drop for OwnServer {
+    fn drop(&mut self) {
+        self.shutdown.stop();
+        // The comparison is done; how the server ended does not change it.
+        let _ = self.running.take().map(JoinHandle::join);
+    }
+}

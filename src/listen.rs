@@ -1,0 +1,333 @@
+//! Opens the sockets that the services answer on, and tells what the kernel made of each option.
+
+use crate::sys;
+use crate::transport::Transport;
+use socket2::{Domain, Socket, Type};
+use std::fmt;
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, SocketAddr};
+
+/// How listening sockets are opened. Each field names its system call or option.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Listen {
+    /// `SO_REUSEADDR` on TCP: rebind while connections of the last run are in TIME-WAIT. Never on
+    /// UDP, which has no TIME-WAIT and where Linux would let a second server take the datagrams.
+    pub reuse_address: bool,
+    /// Finished handshakes waiting for `accept(2)`; Linux caps it at `net.core.somaxconn`.
+    pub backlog: u16,
+    /// `IPV6_V6ONLY`: an IPv6 wildcard takes no IPv4 (`false`: it takes both).
+    pub only_v6: bool,
+    /// `SO_RCVBUF` in octets; Linux doubles it and caps it at `net.core.rmem_max`. `None` leaves
+    /// the system's.
+    pub receive_buffer: Option<u32>,
+    /// `SO_SNDBUF` in octets; Linux doubles it and caps it at `net.core.wmem_max`. `None` leaves
+    /// the system's.
+    pub send_buffer: Option<u32>,
+}
+
+impl Default for Listen {
+    fn default() -> Self {
+        Self {
+            reuse_address: true,
+            backlog: 4096,
+            only_v6: false,
+            receive_buffer: None,
+            send_buffer: None,
+        }
+    }
+}
+
+/// One option of one socket: what was asked for and what the kernel says it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Setting {
+    /// The option as the manual pages call it.
+    pub name: &'static str,
+    /// What was asked for; `None` if it was left to the system.
+    pub asked: Option<u64>,
+    /// What it is now; `None` where the system does not tell.
+    pub effective: Option<u64>,
+}
+
+impl fmt::Display for Setting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let value = |value: Option<u64>, none: &str| value.map_or(none.into(), |it| it.to_string());
+        let (asked, effective) = (value(self.asked, "nothing"), value(self.effective, "unknown"));
+        write!(f, "{} asked {asked}, is {effective}", self.name)
+    }
+}
+
+/// Why a socket could not be opened. The variants are what a caller can act on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ListenError {
+    /// Another socket has the port (`EADDRINUSE`).
+    #[error("cannot listen on {0} {1}")]
+    Taken(Transport, SocketAddr, #[source] io::Error),
+    /// A port below 1024 (or `net.ipv4.ip_unprivileged_port_start`) needs a privilege (`EACCES`).
+    #[error("cannot listen on {0} {1}")]
+    NotPermitted(Transport, SocketAddr, #[source] io::Error),
+    /// No interface of this host has the address (`EADDRNOTAVAIL`).
+    #[error("cannot listen on {0} {1}")]
+    NotThisHost(Transport, SocketAddr, #[source] io::Error),
+    /// This host has no such address family (`EAFNOSUPPORT`), or not even its loopback address.
+    #[error("cannot listen on {0} {1}")]
+    NoFamily(Transport, SocketAddr, #[source] io::Error),
+    /// Anything else.
+    #[error("cannot listen on {0} {1}")]
+    Failed(Transport, SocketAddr, #[source] io::Error),
+    /// No address was given.
+    #[error("there is no address to listen on")]
+    Nowhere,
+}
+
+/// A socket that is bound, and for TCP listens.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub transport: Transport,
+    pub socket: Socket,
+    pub address: SocketAddr,
+    pub settings: Vec<Setting>,
+}
+
+/// How often a number that the kernel chose for one transport is tried on the others.
+const SHARED_PORT_ATTEMPTS: usize = 32;
+
+impl Listen {
+    /// Opens them all or none. Every port 0 becomes the same free number.
+    ///
+    /// An address whose family this machine lacks is left out with a warning in the log, as long as
+    /// another can be opened.
+    pub(crate) fn open_all(
+        &self,
+        wanted: &[(Transport, SocketAddr)],
+    ) -> Result<Vec<Opened>, ListenError> {
+        let mut attempts = 1;
+        loop {
+            match self.open_with_one_port(wanted) {
+                // The kernel's choice for the first socket was taken on another: let it choose again.
+                Err((ListenError::Taken(..), Port::Shared)) if attempts < SHARED_PORT_ATTEMPTS => {
+                    attempts += 1;
+                }
+                Err((error, _)) => return Err(error),
+                Ok(opened) => return Ok(opened),
+            }
+        }
+    }
+
+    fn open_with_one_port(
+        &self,
+        wanted: &[(Transport, SocketAddr)],
+    ) -> Result<Vec<Opened>, (ListenError, Port)> {
+        let mut opened: Vec<Opened> = Vec::with_capacity(wanted.len());
+        let mut shared = None;
+        let mut missing = None;
+        for &(transport, mut address) in wanted {
+            let port = if address.port() == 0 { Port::Shared } else { Port::Given };
+            if port == Port::Shared {
+                address.set_port(shared.unwrap_or(0));
+            }
+            match self.open(transport, address) {
+                Ok(socket) => {
+                    if port == Port::Shared {
+                        shared = Some(socket.address.port());
+                    }
+                    opened.push(socket);
+                }
+                Err(error @ ListenError::NoFamily(..)) => {
+                    missing = Some((error, transport, address))
+                }
+                Err(error) => return Err((error, port)),
+            }
+        }
+        match missing {
+            Some((error, ..)) if opened.is_empty() => Err((error, Port::Given)),
+            None if opened.is_empty() => Err((ListenError::Nowhere, Port::Given)),
+            Some((_, transport, address)) => {
+                log::warn!(
+                    "{transport} {address}: this machine has no such address family; the others serve"
+                );
+                Ok(opened)
+            }
+            None => Ok(opened),
+        }
+    }
+
+    /// Opens one socket. With port 0 the kernel chooses; `Opened::address` tells.
+    fn open(&self, transport: Transport, address: SocketAddr) -> Result<Opened, ListenError> {
+        let open = || {
+            let kind = match transport {
+                Transport::Tcp => Type::STREAM,
+                Transport::Udp => Type::DGRAM,
+            };
+            let socket = sys::open(Domain::for_address(address), kind)?;
+            self.configure(&socket, transport, address)?;
+            socket.bind(&address.into())?;
+            if transport == Transport::Tcp {
+                socket.listen(self.backlog.into())?;
+            }
+            let bound = socket.local_addr()?.as_socket().unwrap_or(address);
+            let settings = self.settings(&socket, transport, address);
+            Ok(Opened { transport, socket, address: bound, settings })
+        };
+        open().map_err(|cause| listen_error(transport, address, cause))
+    }
+
+    /// Everything here counts only before bind.
+    fn configure(
+        &self,
+        socket: &Socket,
+        transport: Transport,
+        address: SocketAddr,
+    ) -> io::Result<()> {
+        if transport == Transport::Tcp {
+            socket.set_reuse_address(self.reuse_address)?;
+        }
+        if is_wildcard_v6(address) {
+            socket.set_only_v6(self.only_v6)?;
+        }
+        if let Some(octets) = self.receive_buffer {
+            socket.set_recv_buffer_size(octets as usize)?;
+        }
+        if let Some(octets) = self.send_buffer {
+            socket.set_send_buffer_size(octets as usize)?;
+        }
+        if transport == Transport::Udp && address.ip().is_unspecified() {
+            sys::ask_for_destination(socket, address.ip())?;
+        }
+        Ok(())
+    }
+
+    fn settings(&self, socket: &Socket, transport: Transport, address: SocketAddr) -> Vec<Setting> {
+        let switch = |value: io::Result<bool>| value.ok().map(u64::from);
+        let octets = |value: io::Result<usize>| value.ok().and_then(|it| u64::try_from(it).ok());
+        let setting = |name, asked, effective| Setting { name, asked, effective };
+        let mut settings = Vec::with_capacity(5);
+        let reuse = (transport == Transport::Tcp).then_some(u64::from(self.reuse_address));
+        settings.push(setting("SO_REUSEADDR", reuse, switch(socket.reuse_address())));
+        if address.is_ipv6() {
+            let asked = is_wildcard_v6(address).then_some(u64::from(self.only_v6));
+            settings.push(setting("IPV6_V6ONLY", asked, switch(socket.only_v6())));
+        }
+        if transport == Transport::Tcp {
+            let granted = sys::backlog_limit().map(|limit| limit.min(self.backlog.into()).into());
+            settings.push(setting("backlog", Some(self.backlog.into()), granted));
+        }
+        let receive = octets(socket.recv_buffer_size());
+        settings.push(setting("SO_RCVBUF", self.receive_buffer.map(Into::into), receive));
+        let send = octets(socket.send_buffer_size());
+        settings.push(setting("SO_SNDBUF", self.send_buffer.map(Into::into), send));
+        settings
+    }
+}
+
+/// Who chose a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Port {
+    /// The caller.
+    Given,
+    /// The kernel, for all that asked for port 0.
+    Shared,
+}
+
+fn listen_error(transport: Transport, address: SocketAddr, cause: io::Error) -> ListenError {
+    let unsupported = || {
+        // std has no stable kind for it.
+        cause.raw_os_error() == Some(nix::errno::Errno::EAFNOSUPPORT as i32)
+    };
+    match cause.kind() {
+        ErrorKind::AddrInUse => ListenError::Taken(transport, address, cause),
+        ErrorKind::PermissionDenied => ListenError::NotPermitted(transport, address, cause),
+        ErrorKind::AddrNotAvailable if belongs_everywhere(address.ip()) => {
+            ListenError::NoFamily(transport, address, cause)
+        }
+        ErrorKind::AddrNotAvailable => ListenError::NotThisHost(transport, address, cause),
+        _ if unsupported() => ListenError::NoFamily(transport, address, cause),
+        _ => ListenError::Failed(transport, address, cause),
+    }
+}
+
+/// Only there the option means something; any other IPv6 address takes no IPv4 anyway.
+fn is_wildcard_v6(address: SocketAddr) -> bool {
+    address.is_ipv6() && address.ip().is_unspecified()
+}
+
+/// Addresses that every host with the family has.
+fn belongs_everywhere(address: IpAddr) -> bool {
+    address.is_loopback() || address.is_unspecified()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::{Ipv4Addr, Ipv6Addr};
+
+    const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+    const LOOPBACK_6: SocketAddr = SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), 0);
+
+    fn effective(opened: &Opened, name: &str) -> Option<u64> {
+        let setting = opened.settings.iter().find(|setting| setting.name == name);
+        setting.unwrap_or_else(|| panic!("no {name}")).effective
+    }
+
+    #[test]
+    fn port_0_is_one_free_number_for_both_transports_and_both_families() {
+        let wanted = [
+            (Transport::Tcp, LOOPBACK),
+            (Transport::Udp, LOOPBACK),
+            (Transport::Tcp, LOOPBACK_6),
+            (Transport::Udp, LOOPBACK_6),
+        ];
+        let opened = Listen::default().open_all(&wanted).expect("loopback");
+        assert_eq!(opened.len(), 4);
+        let port = opened[0].address.port();
+        assert_ne!(port, 0);
+        assert!(opened.iter().all(|opened| opened.address.port() == port));
+    }
+
+    #[test]
+    fn a_taken_port_is_refused_on_both_transports() {
+        for transport in Transport::BOTH {
+            let first = Listen::default().open_all(&[(transport, LOOPBACK)]).expect("free");
+            let again = Listen::default().open_all(&[(transport, first[0].address)]);
+            assert!(matches!(again, Err(ListenError::Taken(..))), "{transport}: {again:?}");
+        }
+    }
+
+    #[test]
+    fn an_address_of_another_host_is_refused() {
+        let elsewhere = "192.0.2.1:0".parse().expect("address"); // TEST-NET-1, RFC 5737
+        let opened = Listen::default().open_all(&[(Transport::Tcp, elsewhere)]);
+        assert!(matches!(opened, Err(ListenError::NotThisHost(..))), "{opened:?}");
+    }
+
+    #[test]
+    fn what_was_asked_and_what_it_became_are_both_told() {
+        let listen = Listen { receive_buffer: Some(20_000), backlog: 7, ..Listen::default() };
+        let wildcard = "[::]:0".parse().expect("address");
+        let opened = listen.open_all(&[(Transport::Tcp, wildcard)]).expect("bound");
+        let buffer = opened[0].settings.iter().find(|setting| setting.name == "SO_RCVBUF");
+        assert_eq!(buffer.expect("SO_RCVBUF").asked, Some(20_000));
+        assert!(effective(&opened[0], "SO_RCVBUF") >= Some(20_000));
+        assert_eq!(effective(&opened[0], "SO_REUSEADDR"), Some(1));
+        assert_eq!(effective(&opened[0], "IPV6_V6ONLY"), Some(0));
+        if sys::backlog_limit().is_some() {
+            assert_eq!(effective(&opened[0], "backlog"), Some(7));
+        }
+    }
+
+    #[test]
+    fn udp_never_shares_its_port() {
+        let opened = Listen::default().open_all(&[(Transport::Udp, LOOPBACK)]).expect("loopback");
+        assert_eq!(effective(&opened[0], "SO_REUSEADDR"), Some(0));
+    }
+
+    #[test]
+    fn a_setting_reads_as_a_sentence() {
+        let setting = Setting { name: "SO_RCVBUF", asked: Some(1000), effective: Some(2304) };
+        assert_eq!(setting.to_string(), "SO_RCVBUF asked 1000, is 2304");
+        let setting = Setting { name: "SO_RCVBUF", asked: None, effective: None };
+        assert_eq!(setting.to_string(), "SO_RCVBUF asked nothing, is unknown");
+    }
+}

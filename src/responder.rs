@@ -1,0 +1,89 @@
+//! What to answer, decided without sockets: both services ask here, so both say the same.
+
+use crate::clock::Clock;
+use crate::reply::Reply;
+use crate::syntax::{Syntax, Zone};
+use chrono::{DateTime, Utc};
+
+/// Gives the reply of the moment, formed again only when the syntax's finest digit changes.
+#[derive(Debug)]
+pub(crate) struct Responder {
+    clock: Clock,
+    syntax: Syntax,
+    zone: Zone,
+    resolution_ns: u32,
+    last: Option<Last>,
+}
+
+/// The last reply and when it was asked for last.
+#[derive(Debug)]
+struct Last {
+    asked: DateTime<Utc>,
+    reply: Reply,
+}
+
+impl Responder {
+    pub(crate) fn new(clock: Clock, syntax: Syntax, zone: Zone) -> Self {
+        let resolution_ns = u32::try_from(syntax.resolution().as_nanos()).unwrap_or(1_000_000_000);
+        Self { clock, syntax, zone, resolution_ns, last: None }
+    }
+
+    /// The reply now. `None` where there is no time to tell: the clock shows a year that the syntax
+    /// cannot hold.
+    pub(crate) fn reply(&mut self) -> Option<&Reply> {
+        let now = self.clock.now()?;
+        match &mut self.last {
+            Some(last) if same_tick(last.asked, now, self.resolution_ns) => last.asked = now,
+            _ => {
+                let reading = self.clock.read()?;
+                let reply = self.syntax.print(&reading, self.zone).ok()?;
+                self.last = Some(Last { asked: now, reply });
+            }
+        }
+        self.last.as_ref().map(|last| &last.reply)
+    }
+}
+
+/// True if a reply formed for `then` is still true `now`. A step back is never the same tick: an
+/// inserted leap second shows the second before it once more.
+fn same_tick(then: DateTime<Utc>, now: DateTime<Utc>, resolution_ns: u32) -> bool {
+    let tick =
+        |time: DateTime<Utc>| (time.timestamp(), time.timestamp_subsec_nanos() / resolution_ns);
+    tick(then) == tick(now) && then <= now
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Reading;
+
+    fn same(then: &str, now: &str, resolution_ns: u32) -> bool {
+        same_tick(then.parse().expect("instant"), now.parse().expect("instant"), resolution_ns)
+    }
+
+    #[test]
+    fn a_reply_lives_until_its_finest_digit_changes() {
+        let second = 1_000_000_000;
+        assert!(same("2026-11-22T13:00:00.1Z", "2026-11-22T13:00:00.9Z", second));
+        assert!(!same("2026-11-22T13:00:00.9Z", "2026-11-22T13:00:01Z", second));
+        assert!(!same("2026-11-22T13:00:00.1Z", "2026-11-22T13:00:00.2Z", 1_000_000));
+        assert!(same("2026-11-22T13:00:00.1001Z", "2026-11-22T13:00:00.1009Z", 1_000_000));
+    }
+
+    #[test]
+    fn a_clock_that_steps_back_within_the_second_starts_a_new_tick() {
+        let second = 1_000_000_000;
+        assert!(!same("2016-12-31T23:59:59.9Z", "2016-12-31T23:59:59.1Z", second));
+    }
+
+    #[test]
+    fn a_fixed_clock_gives_its_reply_every_time() {
+        let reading = Reading::at("1982-02-02T15:59:01Z".parse().expect("instant"));
+        let zone = "America/Los_Angeles".parse().expect("zone");
+        let mut responder = Responder::new(Clock::Fixed(reading), Syntax::Smtp, zone);
+        for _ in 0..3 {
+            let reply = responder.reply().expect("a time");
+            assert_eq!(reply.octets(), b"02 FEB 82 07:59:01 PST\r\n");
+        }
+    }
+}

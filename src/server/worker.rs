@@ -1,0 +1,111 @@
+//! The loop of one thread: wait, answer, drain.
+
+use crate::listen::Opened;
+use crate::metrics::Metrics;
+use crate::responder::Responder;
+use crate::tcp::server::{Drain, Service as TcpService};
+use crate::transport::Transport;
+use crate::udp::server::Service as UdpService;
+use mio::net::{TcpListener, UdpSocket};
+use mio::{Events, Poll, Token, Waker};
+use std::io::{self, ErrorKind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+const WAKE: Token = Token(0);
+/// Tokens: the waker, the UDP sockets, the TCP listeners, then the connections without an end.
+const FIRST: usize = 1;
+/// How long open connections may take to end once a stop was asked for.
+const GRACE: Duration = Duration::from_secs(1);
+
+#[derive(Debug)]
+pub(super) struct Worker {
+    poll: Poll,
+    tcp: TcpService,
+    udp: UdpService,
+    first_tcp: usize,
+    responder: Responder,
+    metrics: Arc<Metrics>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Worker {
+    pub(super) fn new(
+        opened: Vec<Opened>,
+        responder: Responder,
+        drain: Drain,
+        metrics: Arc<Metrics>,
+    ) -> io::Result<(Self, Waker)> {
+        let poll = Poll::new()?;
+        let waker = Waker::new(poll.registry(), WAKE)?;
+        let (mut tcp, mut udp) = (Vec::new(), Vec::new());
+        for Opened { transport, socket, .. } in opened {
+            match transport {
+                Transport::Tcp => tcp.push(TcpListener::from_std(socket.into())),
+                Transport::Udp => udp.push(UdpSocket::from_std(socket.into())),
+            }
+        }
+        let first_tcp = FIRST + udp.len();
+        let udp = UdpService::new(udp, poll.registry(), FIRST)?;
+        let tcp = TcpService::new(tcp, drain, poll.registry(), first_tcp)?;
+        let stop = Arc::new(AtomicBool::new(false));
+        Ok((Self { poll, tcp, udp, first_tcp, responder, metrics, stop }, waker))
+    }
+
+    /// Set it and wake the loop, and [`Worker::run`] ends.
+    pub(super) fn stop_flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.stop)
+    }
+
+    pub(super) fn run(&mut self) -> io::Result<()> {
+        let mut events = Events::with_capacity(1024);
+        let mut left = false;
+        while !self.stop.load(Ordering::Acquire) {
+            self.wait(&mut events, left)?;
+            left = self.work();
+        }
+        self.finish(&mut events)
+    }
+
+    /// Sleeps until an event or a deadline; not at all if work is left over.
+    fn wait(&mut self, events: &mut Events, left: bool) -> io::Result<()> {
+        let until = |deadline: Instant| deadline.saturating_duration_since(Instant::now());
+        let timeout = if left { Some(Duration::ZERO) } else { self.tcp.next_deadline().map(until) };
+        match self.poll.poll(events, timeout) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => events.clear(),
+            polled => polled?,
+        }
+        for event in &*events {
+            match event.token() {
+                WAKE => {}
+                Token(token) if token < self.first_tcp => self.udp.event(event),
+                _ => self.tcp.event(event, &self.metrics),
+            }
+        }
+        Ok(())
+    }
+
+    /// One round: a batch of each, and the deadlines. True if work is left over.
+    fn work(&mut self) -> bool {
+        let now = Instant::now();
+        self.tcp.expire(now, &self.metrics);
+        let registry = self.poll.registry();
+        let tcp = self.tcp.work(&mut self.responder, registry, now, &self.metrics);
+        let udp = self.udp.work(&mut self.responder, &self.metrics);
+        tcp || udp
+    }
+
+    /// Answers what has arrived before the stop, accepts no more, and waits for open connections.
+    fn finish(&mut self, events: &mut Events) -> io::Result<()> {
+        let deadline = Instant::now() + GRACE;
+        let registry = self.poll.registry();
+        self.tcp.stop(&mut self.responder, registry, deadline, &self.metrics);
+        self.udp.stop(&mut self.responder, &self.metrics);
+        while !self.tcp.is_idle() && Instant::now() < deadline {
+            self.wait(events, false)?;
+            self.tcp.expire(Instant::now(), &self.metrics);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,263 @@
+//! Connects to the first address that answers: RFC 8305, "Happy Eyeballs Version 2", sections 4 and
+//! 5. Addresses take turns by family; a new attempt starts when the last has failed or is 250 ms old,
+//! and the first to connect wins.
+
+use crate::calls::{Calls, Waiter};
+use mio::Interest;
+use mio::net::TcpStream;
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+/// RFC 8305, section 5: "Connection Attempt Delay", recommended value.
+const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
+
+/// A connection, and the attempts that failed before it.
+#[derive(Debug)]
+pub(super) struct Connected {
+    pub stream: TcpStream,
+    pub peer: SocketAddr,
+}
+
+/// Every address that was tried, and how it ended.
+#[derive(Debug, Default)]
+pub(super) struct NotConnected {
+    /// Addresses that refused, or could not be reached.
+    pub failed: Vec<(SocketAddr, io::Error)>,
+    /// Addresses that had not answered by the deadline.
+    pub silent: Vec<SocketAddr>,
+}
+
+struct Attempt {
+    stream: TcpStream,
+    peer: SocketAddr,
+    token: usize,
+}
+
+/// Races the addresses until `deadline`.
+pub(super) fn connect(
+    addresses: &[SocketAddr],
+    deadline: Instant,
+    waiter: &mut Waiter,
+    calls: &mut Calls,
+) -> Result<Connected, NotConnected> {
+    let mut race = Race {
+        waiting: interleave(addresses),
+        running: Vec::new(),
+        failed: Vec::new(),
+        next_start: Instant::now(),
+        started: 0,
+    };
+    let winner = race.run(deadline, waiter, calls);
+    for loser in race.running.drain(..) {
+        if winner.is_none() {
+            race.waiting.push_back(loser.peer);
+        }
+        calls.close(loser.stream);
+    }
+    winner.ok_or(NotConnected { failed: race.failed, silent: race.waiting.into() })
+}
+
+struct Race {
+    waiting: VecDeque<SocketAddr>,
+    running: Vec<Attempt>,
+    failed: Vec<(SocketAddr, io::Error)>,
+    next_start: Instant,
+    started: usize,
+}
+
+impl Race {
+    /// The winner; `None` when all have failed or the time is over.
+    fn run(
+        &mut self,
+        deadline: Instant,
+        waiter: &mut Waiter,
+        calls: &mut Calls,
+    ) -> Option<Connected> {
+        loop {
+            self.start_due(waiter, calls);
+            let now = Instant::now();
+            if self.running.is_empty() || now >= deadline {
+                return None;
+            }
+            let until =
+                if self.waiting.is_empty() { deadline } else { deadline.min(self.next_start) };
+            let ready = match waiter.wait(until, calls) {
+                Ok(ready) => ready,
+                Err(error) => {
+                    let attempt = self.running.remove(0);
+                    self.failed.push((attempt.peer, error));
+                    continue;
+                }
+            };
+            for token in ready {
+                if let Some(connected) = self.settle(token, calls) {
+                    return Some(connected);
+                }
+            }
+        }
+    }
+
+    fn start_due(&mut self, waiter: &mut Waiter, calls: &mut Calls) {
+        while self.running.is_empty() || Instant::now() >= self.next_start {
+            let Some(peer) = self.waiting.pop_front() else { return };
+            self.next_start = Instant::now() + ATTEMPT_DELAY;
+            self.started += 1;
+            match start(peer, self.started, waiter, calls) {
+                Ok(attempt) => self.running.push(attempt),
+                Err(error) => self.failed.push((peer, error)),
+            }
+        }
+    }
+
+    /// Looks how an attempt stands after an event. A failure lets the next one start at once.
+    fn settle(&mut self, token: usize, calls: &mut Calls) -> Option<Connected> {
+        let place = self.running.iter().position(|attempt| attempt.token == token)?;
+        match outcome(&self.running[place].stream, calls) {
+            Ok(false) => None, // mio may wake us for nothing
+            Ok(true) => {
+                let Attempt { stream, peer, .. } = self.running.swap_remove(place);
+                Some(Connected { stream, peer })
+            }
+            Err(error) => {
+                let Attempt { stream, peer, .. } = self.running.remove(place);
+                calls.close(stream);
+                self.failed.push((peer, error));
+                self.next_start = Instant::now();
+                None
+            }
+        }
+    }
+}
+
+fn start(
+    peer: SocketAddr,
+    token: usize,
+    waiter: &mut Waiter,
+    calls: &mut Calls,
+) -> io::Result<Attempt> {
+    let socket = calls.open(peer, socket2::Type::STREAM)?;
+    if let Err(error) = calls.connect(&socket, peer) {
+        calls.close(socket);
+        return Err(error);
+    }
+    let mut stream = TcpStream::from_std(socket.into());
+    waiter.watch(&mut stream, token, Interest::READABLE | Interest::WRITABLE, calls)?;
+    Ok(Attempt { stream, peer, token })
+}
+
+/// True once connected, as mio's `TcpStream::connect` says to find out.
+fn outcome(stream: &TcpStream, calls: &mut Calls) -> io::Result<bool> {
+    calls.add("getsockopt");
+    if let Some(error) = stream.take_error()? {
+        return Err(error);
+    }
+    calls.add("getpeername");
+    match stream.peer_addr() {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// RFC 8305, section 4: the family of the first address first, then in turns; within a family the
+/// resolver's order (RFC 6724) stays.
+fn interleave(addresses: &[SocketAddr]) -> VecDeque<SocketAddr> {
+    let first_is_v6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
+    let mut first = addresses.iter().filter(|address| address.is_ipv6() == first_is_v6);
+    let mut second = addresses.iter().filter(|address| address.is_ipv6() != first_is_v6);
+    let mut order = VecDeque::with_capacity(addresses.len());
+    loop {
+        match (first.next(), second.next()) {
+            (None, None) => return order,
+            (one, other) => order.extend(one.into_iter().chain(other)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn addresses(texts: &[&str]) -> Vec<SocketAddr> {
+        texts.iter().map(|text| text.parse().expect("address")).collect()
+    }
+
+    #[test]
+    fn families_take_turns_and_the_resolvers_first_stays_first() {
+        let resolved = addresses(&["[::1]:1", "[::2]:1", "[::3]:1", "1.1.1.1:1", "2.2.2.2:1"]);
+        let order: Vec<_> = interleave(&resolved).into();
+        let expected = addresses(&["[::1]:1", "1.1.1.1:1", "[::2]:1", "2.2.2.2:1", "[::3]:1"]);
+        assert_eq!(order, expected);
+        let v4_first = addresses(&["1.1.1.1:1", "[::1]:1"]);
+        assert_eq!(Vec::from(interleave(&v4_first)), v4_first);
+    }
+
+    #[test]
+    fn an_address_that_stays_silent_delays_the_next_by_250_ms_only() {
+        let full = FullListener::new();
+        let answering = std::net::TcpListener::bind("[::1]:0").expect("loopback");
+        let addresses = [full.address, answering.local_addr().expect("bound")];
+        let started = Instant::now();
+        let deadline = started + Duration::from_secs(20);
+        let (mut waiter, mut calls) = (Waiter::new().expect("waiter"), Calls::default());
+        let connected = connect(&addresses, deadline, &mut waiter, &mut calls).expect("answers");
+        assert_eq!(connected.peer, addresses[1]);
+        assert!(started.elapsed() >= ATTEMPT_DELAY, "{:?}", started.elapsed());
+    }
+
+    #[test]
+    fn an_address_that_refuses_lets_the_next_start_at_once() {
+        let closed = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
+        let refusing = closed.local_addr().expect("bound");
+        drop(closed);
+        let answering = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
+        let addresses = [refusing, answering.local_addr().expect("bound")];
+        let (mut waiter, mut calls) = (Waiter::new().expect("waiter"), Calls::default());
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let connected = connect(&addresses, deadline, &mut waiter, &mut calls).expect("answers");
+        assert_eq!(connected.peer, addresses[1]);
+    }
+
+    #[test]
+    fn at_the_deadline_every_address_is_accounted_for() {
+        let full = FullListener::new();
+        let (mut waiter, mut calls) = (Waiter::new().expect("waiter"), Calls::default());
+        let deadline = Instant::now() + Duration::from_millis(100);
+        let error = connect(&[full.address], deadline, &mut waiter, &mut calls).unwrap_err();
+        assert_eq!(error.silent, [full.address]);
+        assert!(error.failed.is_empty());
+    }
+
+    /// A listener that drops every SYN, because its backlog is full and nobody accepts.
+    struct FullListener {
+        address: SocketAddr,
+        _listener: socket2::Socket,
+        _waiting: Vec<socket2::Socket>,
+    }
+
+    impl FullListener {
+        fn new() -> Self {
+            let v4 = socket2::Domain::IPV4;
+            let open = || socket2::Socket::new(v4, socket2::Type::STREAM, None).expect("socket");
+            let listener = open();
+            let any: SocketAddr = "127.0.0.1:0".parse().expect("address");
+            listener.bind(&any.into()).expect("bind");
+            listener.listen(0).expect("listen");
+            let address = listener.local_addr().expect("bound").as_socket().expect("IP");
+            let mut waiting = Vec::new();
+            // A backlog of 0 holds one connection on Linux, other systems round up: fill it until
+            // a connection does not come about.
+            for _ in 0..64 {
+                let client = open();
+                let connected = client.connect_timeout(&address.into(), Duration::from_millis(50));
+                waiting.push(client);
+                if connected.is_err() {
+                    return Self { address, _listener: listener, _waiting: waiting };
+                }
+            }
+            panic!("the backlog never filled up");
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! RFC 867, "UDP Based Daytime Service": "When a datagram is received, an answering datagram is sent
+//! containing the current date and time as a ASCII character string (the data in the received
+//! datagram is ignored)."
+//!
+//! ```text
+//! client                         server
+//!   | ---- any octets, or none ---> |  recvmsg, thrown away
+//!   | <---------- the line -------- |  sendmsg, from the address that was asked
+//! ```
+
+pub(crate) mod client;
+mod exchange;
+pub(crate) mod server;
