@@ -1,11 +1,13 @@
 //! The Daytime protocol (RFC 867).
 mod calls;
+mod cli;
 mod client;
 mod clock;
 mod compare;
 mod listen;
 mod metrics;
 mod reply;
+mod report;
 mod responder;
 mod server;
 mod syntax;
@@ -14,6 +16,8 @@ mod tcp;
 mod transport;
 mod udp;
 pub use calls::Calls;
+#[doc(hidden)]
+pub use cli::run_command_line;
 pub use client::{Answer, AskError, Attempt, Family, Options, Target, TargetError, ask};
 pub use clock::{Clock, Health, Leap, Reading};
 pub use compare::{
@@ -23,7 +27,7 @@ pub use compare::{
 pub use listen::{Listen, ListenError, Setting};
 pub use metrics::{Counter, Metrics};
 pub use reply::{Printable, Reply, ReplyError};
-pub use server::{Bound, Config, PORT, ServeError, Server, Shutdown};
+pub use server::{Bound, Config, ServeError, Server, Shutdown};
 pub use syntax::{Pattern, PatternError, Syntax, UnknownSyntax, Zone, ZoneError};
 pub use tcp::server::Drain;
-pub use transport::Transport;
+pub use transport::{PORT, Transport};

@@ -136,7 +136,7 @@ impl Listen {
                     opened.push(socket);
                 }
                 Err(error @ ListenError::NoFamily(..)) => {
-                    missing = Some((error, transport, address))
+                    missing = Some((error, transport, address));
                 }
                 Err(error) => return Err((error, port)),
             }

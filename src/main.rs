@@ -1,2 +1,7 @@
-//! The command line.
-fn main() {}
+//! The `daytime` command: see `src/cli`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    daytime::run_command_line()
+}

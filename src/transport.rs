@@ -1,6 +1,9 @@
-//! The two transports RFC 867 defines the service on.
+//! The two transports RFC 867 defines the service on, and their port.
 
 use std::fmt;
+
+/// The port RFC 867 gives to the service, on both transports.
+pub const PORT: u16 = 13;
 
 /// A transport protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -9,7 +9,7 @@ pub use target::{Target, TargetError};
 use crate::calls::{Calls, Observer, Waiter};
 use crate::reply::Printable;
 use crate::tcp::client as tcp;
-use crate::transport::Transport;
+use crate::transport::{PORT, Transport};
 use crate::udp::client as udp;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -36,7 +36,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             family: Family::Any,
-            port: crate::server::PORT,
+            port: PORT,
             timeout: Duration::from_secs(5),
             retries: 2,
             limit: 4096,

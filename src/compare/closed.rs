@@ -124,7 +124,6 @@ mod tests {
     }
 
     #[test]
-    #[cfg(target_os = "linux")]
     fn a_datagram_from_an_unconnected_socket_meets_silence() {
         let (address, _reserved) = closed_port(Ipv4Addr::LOCALHOST.into()).expect("a port");
         let nobody = ask_unconnected(address).expect("sent");

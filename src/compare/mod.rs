@@ -8,6 +8,7 @@ pub use closed::{Closed, Nobody};
 pub use latency::Latencies;
 pub use probe::{Leftover, Phase, Phases, Source};
 
+use crate::calls::Calls;
 use crate::client::{Answer, AskError, Client, Options, Target};
 use crate::listen::Listen;
 use crate::server::{Config, ServeError, Server, Shutdown};
@@ -57,8 +58,11 @@ pub struct Comparison {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Side {
-    /// The first answer, with the calls and reads it took.
+    /// The first answer.
     pub answer: Answer,
+    /// The system calls of the exchange, as most of them had it: a reply that is late or early takes
+    /// a wait more or less.
+    pub calls: Calls,
     /// Packets and octets, before, during and after.
     pub phases: Phases,
     /// What stays behind in a kernel.
@@ -157,7 +161,8 @@ fn first(
     let deadline = Instant::now() + options.timeout;
     let answer = client.ask_addresses(addresses, transport, options, deadline, &mut |_, _| {})?;
     let (phases, leftover) = probe::probe(client, &answer, options)?;
-    Ok(Side { answer, phases, leftover, latencies: Latencies::default(), failures: 0 })
+    let calls = answer.calls.clone();
+    Ok(Side { answer, calls, phases, leftover, latencies: Latencies::default(), failures: 0 })
 }
 
 /// The exchanges for the latencies. The transports take turns, so that whatever else the machine does
@@ -169,36 +174,57 @@ fn take_turns(
     options: &CompareOptions,
     progress: &mut dyn FnMut(u32, u32),
 ) {
-    let mut failed_in_a_row = [0; 2];
+    let mut tallies = [Tally::default(), Tally::default()];
     for done in 0..options.count {
         let sides = [tcp.as_mut().ok(), udp.as_mut().ok()];
-        for (side, failed) in sides.into_iter().zip(&mut failed_in_a_row) {
-            let Some(side) = side.filter(|_| *failed < GIVE_UP) else { continue };
-            if side.time_one(client, &options.ask) {
-                *failed = 0;
-            } else {
-                *failed += 1;
-            }
+        for (side, tally) in sides.into_iter().zip(&mut tallies) {
+            let Some(side) = side.filter(|_| tally.failed_in_a_row < GIVE_UP) else { continue };
+            tally.add(side.time_one(client, &options.ask));
         }
         progress(done + 1, options.count);
     }
-    for side in [tcp, udp].into_iter().flatten() {
+    for (side, tally) in [tcp, udp].into_iter().zip(tallies) {
+        let Ok(side) = side else { continue };
         side.latencies.sort();
+        let most_often = tally.calls.into_iter().max_by_key(|(_, times)| *times);
+        side.calls = most_often.map_or(side.answer.calls.clone(), |(calls, _)| calls);
+    }
+}
+
+/// What the exchanges over one transport have in common.
+#[derive(Default)]
+struct Tally {
+    failed_in_a_row: u32,
+    calls: Vec<(Calls, u32)>,
+}
+
+impl Tally {
+    fn add(&mut self, calls: Option<Calls>) {
+        let Some(calls) = calls else {
+            self.failed_in_a_row += 1;
+            return;
+        };
+        self.failed_in_a_row = 0;
+        match self.calls.iter_mut().find(|(known, _)| *known == calls) {
+            Some((_, times)) => *times += 1,
+            None => self.calls.push((calls, 1)),
+        }
     }
 }
 
 impl Side {
-    /// One exchange for the latencies; false if it brought no answer.
-    fn time_one(&mut self, client: &mut Client, options: &Options) -> bool {
+    /// One exchange for the latencies: the calls it took, or `None` if it brought no answer.
+    fn time_one(&mut self, client: &mut Client, options: &Options) -> Option<Calls> {
         let started = Instant::now();
         let deadline = started + options.timeout;
         let (peer, transport) = ([self.answer.peer], self.answer.transport);
         let answered = client.ask_addresses(&peer, transport, options, deadline, &mut |_, _| {});
-        match answered {
-            Ok(_) => self.latencies.add(started.elapsed()),
-            Err(_) => self.failures += 1,
+        if let Ok(answer) = answered {
+            self.latencies.add(started.elapsed());
+            return Some(answer.calls);
         }
-        answered.is_ok()
+        self.failures += 1;
+        None
     }
 }
 

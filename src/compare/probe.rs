@@ -183,7 +183,8 @@ fn measured(traffic: Traffic) -> Phase {
 }
 
 /// What Linux sends for such a reply (RFC 791, RFC 8200, RFC 768, RFC 793): TCP with the timestamps
-/// option (12 octets) and 20 octets of options on a SYN; the FIN riding on the data.
+/// option (12 octets) and 20 octets of options on a SYN; the server's FIN riding on the line, the
+/// client's ACK on its FIN.
 fn derive(answer: &Answer) -> Phases {
     let ip = if answer.peer.ip().to_canonical().is_ipv4() { 20 } else { 40 };
     let reply = answer.octets.len() as u64;
@@ -198,7 +199,7 @@ fn derive(answer: &Answer) -> Phases {
             let (syn, segment) = (ip + 20 + 20, ip + 20 + 12);
             Phases {
                 before: phase(3, syn + syn + segment),
-                exchange: phase(2, segment + reply + segment),
+                exchange: phase(1, segment + reply),
                 after: phase(2, segment + segment),
             }
         }

@@ -8,16 +8,13 @@ use crate::metrics::Metrics;
 use crate::responder::Responder;
 use crate::syntax::{Syntax, Zone};
 use crate::tcp::server::Drain;
-use crate::transport::Transport;
+use crate::transport::{PORT, Transport};
 use mio::Waker;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use worker::Worker;
-
-/// The port RFC 867 gives to the service, on both transports.
-pub const PORT: u16 = 13;
 
 /// What to serve, where and how.
 #[derive(Clone, Debug)]

@@ -1,0 +1,282 @@
+//! The command line as clap reads it, and nothing else.
+
+use crate::client::{Family, Target};
+use crate::syntax::{Pattern, Syntax, Zone};
+use crate::transport::{PORT, Transport};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+/// The Daytime protocol (RFC 867): serve it, ask for it, compare its two transports.
+#[derive(Debug, Parser)]
+#[command(version, arg_required_else_help = true, max_term_width = 80)]
+#[command(after_help = "Exit status: 0 good, 1 bad, 2 usage.")]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    pub verbosity: Verbosity,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Verbosity {
+    /// Log more: -v what happens, -vv every detail (RUST_LOG is finer)
+    #[arg(short, long, global = true, action = ArgAction::Count, display_order = 100)]
+    pub verbose: u8,
+    /// Log errors only, and print results without details
+    #[arg(short, long, global = true, conflicts_with = "verbose", display_order = 101)]
+    pub quiet: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Answer over TCP and UDP, until SIGINT or SIGTERM
+    #[command(after_help = SERVE_HELP)]
+    Serve(Box<Serve>),
+    /// Ask servers and print what they answer
+    #[command(after_help = QUERY_HELP)]
+    Query(Query),
+    /// Ask the same over TCP and UDP and show the difference
+    #[command(after_help = COMPARE_HELP)]
+    Compare(Compare),
+}
+
+const SERVE_HELP: &str = "\
+Examples:
+  daytime serve --port 9999
+  daytime serve --listen '[::]:9999' --syntax ctime --zone local
+  daytime serve --port 0 --json
+
+The bound addresses are the first thing on standard output; the log goes to
+standard error. Stops at SIGINT or SIGTERM: accepts no more, gives open
+connections a second to end, exits 0. A second signal ends it at once.";
+
+const QUERY_HELP: &str = "\
+Examples:
+  daytime query localhost:9999
+  daytime query --proto udp --timeout 2 127.0.0.1 ::1
+  daytime query --proto both --json localhost:9999
+
+Exit status: 0 if every question was answered, 1 if one was not, 2 usage.";
+
+const COMPARE_HELP: &str = "\
+Examples:
+  daytime compare
+  daytime compare --count 1000 localhost:9999
+  daytime compare --json
+
+Without HOST it starts a server of its own on a free port of loopback.
+Exit status: 0 if both transports answered, 1 if one did not, 2 usage.";
+
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
+pub(super) struct Serve {
+    /// Address to listen on; give it again for more. [::] takes IPv4 too
+    /// [default: the loopback addresses of both families]
+    #[arg(long, value_name = "ADDR[:PORT]")]
+    pub listen: Vec<ListenOn>,
+    /// Port for addresses given without one; 0 takes one free number for all
+    #[arg(long, default_value_t = PORT)]
+    pub port: u16,
+    /// Transports to serve
+    #[arg(long, value_enum, default_value_t = Proto::Both)]
+    pub proto: Proto,
+    /// How the reply is written: ctime, nist, rfc3339, rfc867 or smtp
+    #[arg(long, default_value_t = Syntax::default(), value_name = "NAME")]
+    pub syntax: Syntax,
+    /// Write the reply by a strftime(3) pattern instead
+    #[arg(long, value_name = "PATTERN", conflicts_with = "syntax")]
+    pub strftime: Option<Pattern>,
+    /// Zone of the reply: utc, local, an IANA name or +HH:MM
+    #[arg(long, default_value = "utc", value_name = "ZONE", allow_hyphen_values = true)]
+    pub zone: Zone,
+    /// TCP: finished handshakes that may wait (listen(2))
+    #[arg(long, default_value_t = 4096, value_name = "N")]
+    pub backlog: u16,
+    /// TCP: rebind while old connections are in TIME_WAIT (SO_REUSEADDR) [default]
+    #[arg(long, overrides_with = "no_reuse_address")]
+    pub reuse_address: bool,
+    /// TCP: refuse to rebind then
+    #[arg(long)]
+    pub no_reuse_address: bool,
+    /// [::] takes no IPv4 (IPV6_V6ONLY)
+    #[arg(long)]
+    pub only_v6: bool,
+    /// Receive buffer of every socket (SO_RCVBUF)
+    #[arg(long, value_name = "OCTETS", value_parser = clap::value_parser!(u32).range(1..=1 << 30))]
+    pub receive_buffer: Option<u32>,
+    /// Send buffer of every socket (SO_SNDBUF)
+    #[arg(long, value_name = "OCTETS", value_parser = clap::value_parser!(u32).range(1..=1 << 30))]
+    pub send_buffer: Option<u32>,
+    /// TCP: time for a client to read and close once it is accepted
+    #[arg(long, default_value = "5", value_name = "SECONDS", value_parser = seconds)]
+    pub drain_deadline: Duration,
+    /// TCP: octets a client may send meanwhile, all thrown away
+    #[arg(long, default_value_t = 16 << 20, value_name = "OCTETS")]
+    pub drain_octets: u64,
+    /// Print the bound addresses as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Query {
+    /// Servers to ask; IPv6 addresses with a port go in brackets
+    #[arg(required = true, value_name = "HOST[:PORT]")]
+    pub hosts: Vec<Target>,
+    /// Transports to ask over
+    #[arg(long, value_enum, default_value_t = Proto::Tcp)]
+    pub proto: Proto,
+    #[command(flatten)]
+    pub ask: Ask,
+    /// Time for one answer, name resolution and retries included
+    #[arg(long, default_value = "5", value_name = "SECONDS", value_parser = seconds)]
+    pub timeout: Duration,
+    /// UDP: how often to ask again; each wait is twice the last
+    #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=10))]
+    pub retries: u32,
+    /// The most octets of a reply to take
+    #[arg(long, default_value_t = 4096, value_name = "OCTETS", value_parser = clap::value_parser!(u32).range(1..=65_535))]
+    pub limit: u32,
+    /// How many times to ask each server
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub count: u32,
+    /// Pause between the rounds
+    #[arg(long, default_value = "1", value_name = "SECONDS", value_parser = seconds_or_none)]
+    pub interval: Duration,
+    /// Print one JSON object per question
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Compare {
+    /// Server to compare on [default: one of its own]
+    #[arg(value_name = "HOST[:PORT]")]
+    pub host: Option<Target>,
+    #[command(flatten)]
+    pub ask: Ask,
+    /// Time for one answer
+    #[arg(long, default_value = "2", value_name = "SECONDS", value_parser = seconds)]
+    pub timeout: Duration,
+    /// Exchanges over each transport
+    #[arg(long, default_value_t = 200, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub count: u32,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Ask {
+    /// Use IPv4 only
+    #[arg(short = '4', long, conflicts_with = "ipv6")]
+    ipv4: bool,
+    /// Use IPv6 only
+    #[arg(short = '6', long)]
+    ipv6: bool,
+    /// Port for hosts given without one
+    #[arg(long, default_value_t = PORT, value_parser = clap::value_parser!(u16).range(1..))]
+    pub port: u16,
+}
+
+impl Ask {
+    pub(super) fn family(&self) -> Family {
+        match (self.ipv4, self.ipv6) {
+            (true, _) => Family::V4,
+            (_, true) => Family::V6,
+            _ => Family::Any,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum Proto {
+    Tcp,
+    Udp,
+    Both,
+}
+
+impl Proto {
+    pub(super) fn transports(self) -> Vec<Transport> {
+        match self {
+            Self::Tcp => vec![Transport::Tcp],
+            Self::Udp => vec![Transport::Udp],
+            Self::Both => Transport::BOTH.to_vec(),
+        }
+    }
+}
+
+/// An address with or without a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ListenOn {
+    Address(IpAddr),
+    Socket(SocketAddr),
+}
+
+impl ListenOn {
+    pub(super) fn with_port(self, port: u16) -> SocketAddr {
+        match self {
+            Self::Address(address) => SocketAddr::new(address, port),
+            Self::Socket(address) => address,
+        }
+    }
+}
+
+impl std::str::FromStr for ListenOn {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let bare = text.strip_prefix('[').and_then(|it| it.strip_suffix(']')).unwrap_or(text);
+        bare.parse().map(Self::Address).or_else(|_| text.parse().map(Self::Socket)).map_err(
+            |_| "not an address of this host: use 127.0.0.1, 0.0.0.0:9999, ::1 or [::]:9999",
+        )
+    }
+}
+
+/// A time above 0, up to a day.
+fn seconds(text: &str) -> Result<Duration, &'static str> {
+    match seconds_or_none(text) {
+        Ok(duration) if !duration.is_zero() => Ok(duration),
+        _ => Err("not a number of seconds above 0 and up to 86400"),
+    }
+}
+
+fn seconds_or_none(text: &str) -> Result<Duration, &'static str> {
+    let seconds = text.parse().ok().filter(|seconds| (0.0..=86_400.0).contains(seconds));
+    let duration = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    duration.ok_or("not a number of seconds from 0 to 86400")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_holds_together() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn an_address_to_listen_on_may_have_a_port() {
+        let read = |text: &str| text.parse::<ListenOn>().map(|it| it.with_port(13).to_string());
+        assert_eq!(read("127.0.0.1"), Ok("127.0.0.1:13".into()));
+        assert_eq!(read("127.0.0.1:9999"), Ok("127.0.0.1:9999".into()));
+        assert_eq!(read("::1"), Ok("[::1]:13".into()));
+        assert_eq!(read("[::1]"), Ok("[::1]:13".into()));
+        assert_eq!(read("[::]:0"), Ok("[::]:0".into()));
+        for wrong in ["localhost", "127.0.0.1:", "[::1", "[127.0.0.1:13", ""] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn seconds_are_a_number_within_a_day() {
+        assert_eq!(seconds("2.5"), Ok(Duration::from_millis(2500)));
+        assert_eq!(seconds_or_none("0"), Ok(Duration::ZERO));
+        for wrong in ["0", "-1", "nan", "inf", "1e9", "", "5s", "1e-30"] {
+            assert!(seconds(wrong).is_err(), "{wrong}");
+        }
+    }
+}

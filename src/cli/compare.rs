@@ -1,0 +1,85 @@
+//! `daytime compare`.
+
+use super::args::Compare;
+use super::failure::Failure;
+use super::print;
+use crate::client::{AskError, Options};
+use crate::compare::{CompareOptions, Comparison, Side, compare};
+use crate::report::{comparison, json};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::io::IsTerminal;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+pub(super) fn run(arguments: &Compare) -> Result<ExitCode, Failure> {
+    let ask = Options {
+        family: arguments.ask.family(),
+        port: arguments.ask.port,
+        timeout: arguments.timeout,
+        ..CompareOptions::default().ask
+    };
+    let options = CompareOptions { count: arguments.count, ask };
+    let mut progress = Progress::start();
+    let compared =
+        compare(arguments.host.as_ref(), &options, &mut |done, of| progress.show(done, of));
+    progress.finish();
+    let compared = compared?;
+    if arguments.json {
+        print(&format!("{:#}\n", json::comparison(&compared)))?;
+    } else {
+        print(&comparison::text(&compared))?;
+    }
+    Ok(status(compared))
+}
+
+/// Tells on standard error which transport did not answer.
+fn status(Comparison { tcp, udp, .. }: Comparison) -> ExitCode {
+    let mut status = ExitCode::SUCCESS;
+    let mut judge = |side: Result<Side, AskError>| match side {
+        Ok(side) if side.failures == 0 => {}
+        Ok(side) => {
+            let (failures, transport) = (side.failures, side.answer.transport);
+            Failure::plain(format!("{failures} questions over {transport} had no answer")).tell();
+            status = ExitCode::FAILURE;
+        }
+        Err(error) => {
+            Failure::from(error).tell();
+            status = ExitCode::FAILURE;
+        }
+    };
+    judge(tcp);
+    judge(udp);
+    status
+}
+
+/// A bar on a terminal, once it has taken a second.
+struct Progress {
+    started: Instant,
+    bar: Option<ProgressBar>,
+}
+
+impl Progress {
+    const PATIENCE: Duration = Duration::from_secs(1);
+
+    fn start() -> Self {
+        Self { started: Instant::now(), bar: None }
+    }
+
+    fn show(&mut self, done: u32, of: u32) {
+        if let Some(bar) = &self.bar {
+            bar.set_position(done.into());
+        } else if self.started.elapsed() > Self::PATIENCE && std::io::stdout().is_terminal() {
+            let bar = ProgressBar::new(of.into()).with_position(done.into());
+            if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos} of {len}, {eta} left") {
+                bar.set_style(style);
+            }
+            self.bar = Some(bar);
+        }
+    }
+
+    fn finish(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+}

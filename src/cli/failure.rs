@@ -1,0 +1,148 @@
+//! What went wrong, told once, with what to try.
+
+use super::complain;
+use crate::client::{AskError, Attempt};
+use crate::compare::CompareError;
+use crate::listen::ListenError;
+use crate::server::ServeError;
+use std::error::Error;
+use std::io;
+use std::net::SocketAddr;
+
+/// An error and a hint.
+#[derive(Debug)]
+pub(super) struct Failure {
+    message: String,
+    hint: Option<String>,
+}
+
+impl Failure {
+    pub(super) fn output(error: &io::Error) -> Self {
+        Self::plain(format!("cannot write to standard output: {error}"))
+    }
+
+    pub(super) fn signals(error: &io::Error) -> Self {
+        Self::plain(format!("cannot wait for signals: {error}"))
+    }
+
+    pub(super) fn plain(message: String) -> Self {
+        Self { message, hint: None }
+    }
+
+    /// `daytime: what failed: why: what to try`, on standard error.
+    pub(super) fn tell(&self) {
+        complain(&format!("daytime: {self}"));
+    }
+
+    fn new(error: &dyn Error, hint: Option<String>) -> Self {
+        let mut message = error.to_string();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            message = format!("{message}: {error}");
+            cause = error.source();
+        }
+        Self { message, hint }
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)?;
+        self.hint.as_ref().map_or(Ok(()), |hint| write!(f, ": {hint}"))
+    }
+}
+
+impl From<ServeError> for Failure {
+    fn from(error: ServeError) -> Self {
+        let hint = match &error {
+            ServeError::Listen(error) => listen_hint(error),
+            _ => None,
+        };
+        Self::new(&error, hint)
+    }
+}
+
+impl From<AskError> for Failure {
+    fn from(error: AskError) -> Self {
+        let hint = ask_hint(&error);
+        Self::new(&error, hint)
+    }
+}
+
+impl From<CompareError> for Failure {
+    fn from(error: CompareError) -> Self {
+        let hint = match &error {
+            CompareError::Ask(error) => ask_hint(error),
+            CompareError::NoAnswer { .. } => {
+                Some("is a server running? Without HOST, compare starts one of its own".to_owned())
+            }
+            _ => None,
+        };
+        Self::new(&error, hint)
+    }
+}
+
+fn listen_hint(error: &ListenError) -> Option<String> {
+    let hint = match error {
+        ListenError::Taken(_, address, _) if address.ip().is_unspecified() => {
+            "is another server there? Choose another --port; and [::] takes IPv4 too, so do not \
+             list 0.0.0.0 beside it, or add --only-v6"
+        }
+        ListenError::Taken(..) => {
+            "is another server there? `ss -lntup` shows who has it; or choose another --port"
+        }
+        ListenError::NotPermitted(..) => {
+            "ports below 1024 need a privilege: use --port 9999, or as root \
+             `setcap cap_net_bind_service=+ep` on the daytime binary"
+        }
+        ListenError::NotThisHost(..) => {
+            "no interface of this host has that address; `ip address` lists those there are"
+        }
+        ListenError::NoFamily(..) => "this machine has no such address family; --listen another",
+        _ => return None,
+    };
+    Some(hint.to_owned())
+}
+
+fn ask_hint(error: &AskError) -> Option<String> {
+    let attempts = match error {
+        AskError::NoAnswer { attempts, .. } => attempts,
+        AskError::Unresolved { .. } => {
+            return Some("is the name right, and is there a resolver?".to_owned());
+        }
+        AskError::NoAddress { .. } => return Some("try without -4 and -6".to_owned()),
+        AskError::NoEnd { .. } => return Some("a longer --timeout may help".to_owned()),
+        _ => return None,
+    };
+    let any = |wanted: fn(&(SocketAddr, Attempt)) -> bool| attempts.iter().any(wanted);
+    let hint = if any(|(_, attempt)| matches!(attempt, Attempt::Refused)) {
+        "is a server running? `daytime serve` starts one, --port names another port"
+    } else if any(|(_, attempt)| matches!(attempt, Attempt::Silent(0))) {
+        "a firewall may drop the question, or the host is down; a longer --timeout may help"
+    } else if any(|(_, attempt)| matches!(attempt, Attempt::Silent(_))) {
+        "over UDP nobody tells whether the question was lost, the answer was lost, or nobody is \
+         there; try --proto tcp"
+    } else {
+        return None;
+    };
+    Some(hint.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::Transport;
+    use std::io::ErrorKind;
+
+    #[test]
+    fn the_whole_chain_is_told_once_with_what_to_try() {
+        let address = "[::]:13".parse().expect("address");
+        let denied = io::Error::from(ErrorKind::PermissionDenied);
+        let error = ServeError::from(ListenError::NotPermitted(Transport::Tcp, address, denied));
+        assert_eq!(
+            Failure::from(error).to_string(),
+            "cannot listen on tcp [::]:13: permission denied: ports below 1024 need a privilege: \
+             use --port 9999, or as root `setcap cap_net_bind_service=+ep` on the daytime binary"
+        );
+    }
+}

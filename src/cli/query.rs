@@ -1,0 +1,77 @@
+//! `daytime query`.
+
+use super::args::Query;
+use super::failure::Failure;
+use super::print;
+use crate::client::{AskError, Client, Options, Target};
+use crate::report::{answer, json};
+use crate::transport::Transport;
+use std::process::ExitCode;
+use std::thread;
+
+pub(super) fn run(query: &Query, quiet: bool) -> Result<ExitCode, Failure> {
+    let options = Options {
+        family: query.ask.family(),
+        port: query.ask.port,
+        timeout: query.timeout,
+        retries: query.retries,
+        limit: query.limit as usize,
+    };
+    let mut client = Client::new()?;
+    let mut status = ExitCode::SUCCESS;
+    for round in 0..query.count {
+        if round > 0 {
+            thread::sleep(query.interval);
+        }
+        for (target, transport) in questions(query) {
+            let asked = client.ask(target, transport, &options);
+            if !tell(query, quiet, target, transport, asked)? {
+                status = ExitCode::FAILURE;
+            }
+        }
+    }
+    Ok(status)
+}
+
+fn questions(query: &Query) -> impl Iterator<Item = (&Target, Transport)> {
+    let transports = query.proto.transports();
+    query.hosts.iter().flat_map(move |host| {
+        transports.clone().into_iter().map(move |transport| (host, transport))
+    })
+}
+
+/// Prints what came of one question; true if it was answered well.
+fn tell(
+    query: &Query,
+    quiet: bool,
+    target: &Target,
+    transport: Transport,
+    asked: Result<crate::client::Answer, AskError>,
+) -> Result<bool, Failure> {
+    let answer = match asked {
+        Ok(answer) => answer,
+        Err(error) => {
+            let failure = Failure::from(error);
+            if query.json {
+                let object = json::ask_error(target, transport, &failure.to_string());
+                print(&format!("{object}\n"))?;
+            }
+            failure.tell();
+            return Ok(false);
+        }
+    };
+    print(&match (query.json, quiet) {
+        (true, _) => format!("{}\n", json::answer(target, &answer)),
+        (_, true) => format!("{}\n", answer.text()),
+        _ => format!("{}\n{}\n", answer.text(), answer::detail(&answer)),
+    })?;
+    let complaint = if answer.truncated {
+        format!("the answer of {} is cut: it was longer than {} octets", answer.peer, query.limit)
+    } else if answer.octets.is_empty() {
+        format!("{} answered with nothing: it may not know the time", answer.peer)
+    } else {
+        return Ok(true);
+    };
+    Failure::plain(complaint).tell();
+    Ok(false)
+}

@@ -1,0 +1,103 @@
+//! `daytime serve`.
+
+use super::args::{ListenOn, Serve};
+use super::failure::Failure;
+use super::print;
+use crate::clock::Clock;
+use crate::listen::Listen;
+use crate::metrics::Metrics;
+use crate::report::json;
+use crate::server::{Bound, Config, Server, Shutdown};
+use crate::syntax::{Syntax, Zone};
+use crate::tcp::server::Drain;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
+use signal_hook::iterator::Signals;
+use std::io;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::thread;
+
+pub(super) fn run(arguments: Serve) -> Result<ExitCode, Failure> {
+    let json = arguments.json;
+    let syntax = arguments.strftime.clone().map_or(arguments.syntax.clone(), Syntax::Strftime);
+    if !syntax.uses_zone() && arguments.zone != Zone::UTC {
+        Failure::plain("--syntax nist is always UTC: leave --zone out".to_owned()).tell();
+        return Ok(ExitCode::from(2));
+    }
+    let server = Server::bind(config(arguments, syntax))?;
+    let metrics = server.metrics();
+    // Before anybody learns that the server is there: it may be told to stop at once.
+    stop_at_signal(server.shutdown()).map_err(|error| Failure::signals(&error))?;
+    log_settings(server.bound());
+    print(&addresses(server.bound(), json))?;
+    server.run()?;
+    log_totals(&metrics);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn config(arguments: Serve, syntax: Syntax) -> Config {
+    let port = arguments.port;
+    let listen = arguments.listen.into_iter().map(|on: ListenOn| on.with_port(port)).collect();
+    Config {
+        addresses: Some(listen)
+            .filter(|it: &Vec<_>| !it.is_empty())
+            .unwrap_or_else(|| Config::loopback(port)),
+        transports: arguments.proto.transports(),
+        listen: Listen {
+            reuse_address: !arguments.no_reuse_address,
+            backlog: arguments.backlog,
+            only_v6: arguments.only_v6,
+            receive_buffer: arguments.receive_buffer,
+            send_buffer: arguments.send_buffer,
+        },
+        clock: Clock::System,
+        syntax,
+        zone: arguments.zone,
+        drain: Drain { deadline: arguments.drain_deadline, octets: arguments.drain_octets },
+    }
+}
+
+/// The first signal asks for a stop, the second ends the process at once with status 1.
+fn stop_at_signal(shutdown: Shutdown) -> io::Result<()> {
+    let asked = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        // In this order, so that the first signal does not end it already.
+        flag::register_conditional_shutdown(signal, 1, Arc::clone(&asked))?;
+        flag::register(signal, Arc::clone(&asked))?;
+    }
+    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    thread::Builder::new().name("signals".into()).spawn(move || {
+        for signal in &mut signals {
+            let name = if signal == SIGINT { "SIGINT" } else { "SIGTERM" };
+            log::info!("{name}: stopping");
+            shutdown.stop();
+        }
+    })?;
+    Ok(())
+}
+
+fn log_settings(bound: &[Bound]) {
+    for Bound { transport, address, settings, .. } in bound {
+        let settings: Vec<String> = settings.iter().map(ToString::to_string).collect();
+        log::info!("{transport} {address}: {}", settings.join("; "));
+    }
+}
+
+fn addresses(bound: &[Bound], json: bool) -> String {
+    if json {
+        return format!("{}\n", json::bound(bound));
+    }
+    let lines: Vec<String> =
+        bound.iter().map(|it| format!("{} {}", it.transport, it.address)).collect();
+    format!("{}\n", lines.join("\n"))
+}
+
+fn log_totals(metrics: &Metrics) {
+    log::info!(
+        "answered {} connections and {} datagrams",
+        metrics.tcp_answered.count(),
+        metrics.udp_answered.count()
+    );
+}

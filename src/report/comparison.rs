@@ -1,0 +1,239 @@
+//! A comparison as a table: TCP in one column, UDP in the other.
+
+use super::table::Table;
+use super::{human, plural};
+use crate::client::AskError;
+use crate::compare::{Comparison, GIVE_UP, Latencies, Leftover, Nobody, Phase, Side, Source};
+use std::time::Duration;
+
+/// The whole screen.
+pub(crate) fn text(comparison: &Comparison) -> String {
+    let mut table = Table::default();
+    head(&mut table, comparison);
+    reply(&mut table, comparison);
+    wire(&mut table, comparison);
+    client(&mut table, comparison);
+    latency(&mut table, comparison);
+    nobody(&mut table, comparison);
+    leftover(&mut table, comparison);
+    table.finish()
+}
+
+fn head(table: &mut Table, comparison: &Comparison) {
+    let Comparison { target, count, .. } = comparison;
+    let server = if comparison.own_server { " (a server of its own)" } else { "" };
+    let times = plural((*count).into(), "time");
+    table.line(&format!("The same question to {target}{server}, {times} each."));
+    table.line("");
+    table.columns("TCP: a stream", "UDP: datagrams");
+}
+
+fn reply(table: &mut Table, comparison: &Comparison) {
+    table.heading("THE REPLY");
+    sides(table, comparison, "server's line", |side| side.answer.text());
+    sides(table, comparison, "octets", |side| {
+        let cut = if side.answer.truncated { ", cut: the datagram was longer" } else { "" };
+        format!("{}{cut}", side.answer.octets.len())
+    });
+    sides(table, comparison, "from", |side| side.answer.peer.to_string());
+}
+
+fn wire(table: &mut Table, comparison: &Comparison) {
+    table.heading("ON THE WIRE (IP packets, both ways)");
+    let row = |table: &mut Table, label: &str, pick: fn(&Side) -> Phase, tcp: &str, udp: &str| {
+        let cell = |side: &Result<Side, AskError>, words: &str| match side {
+            Ok(side) => format!("{}\n{words}", packets(pick(side))).trim_end().to_owned(),
+            Err(_) => "–".into(),
+        };
+        let tcp = cell(&comparison.tcp, tcp);
+        table.row(label, &tcp, &cell(&comparison.udp, udp));
+    };
+    row(
+        table,
+        "before the question",
+        |side| side.phases.before,
+        "SYN, SYN-ACK, ACK: connect takes a round trip",
+        "connect only notes the peer",
+    );
+    row(
+        table,
+        "the exchange",
+        |side| side.phases.exchange,
+        "no question: the server sends the line and its FIN",
+        "an empty datagram asks, one answers",
+    );
+    row(
+        table,
+        "after it",
+        |side| side.phases.after,
+        "the client's ACK and FIN, the server's ACK",
+        "nobody has to say goodbye",
+    );
+    row(table, "in all", |side| side.phases.total(), "", "");
+}
+
+fn packets(phase: Phase) -> String {
+    let source = match phase.source {
+        Source::Derived => " (derived)",
+        Source::Measured => "",
+    };
+    if phase.packets == 0 {
+        return format!("nothing{source}");
+    }
+    format!("{}, {}{source}", plural(phase.packets, "packet"), plural(phase.octets, "octet"))
+}
+
+fn client(table: &mut Table, comparison: &Comparison) {
+    table.heading("THE CLIENT");
+    sides(table, comparison, "system calls (most often)", |side| {
+        let names = side.calls.names();
+        format!("{}: {}", names.len(), names.join(" "))
+    });
+    let tcp = |side: &Side| {
+        let reads: Vec<String> = side.answer.reads.iter().map(ToString::to_string).collect();
+        format!("{} ({}), then one of 0", reads.len(), reads.join(", "))
+    };
+    let udp = |_: &Side| "1: a datagram comes whole or not at all".to_owned();
+    each(table, comparison, "reads to the end", tcp, udp);
+    let tcp = |_: &Side| "a read of 0 octets: the server's FIN".to_owned();
+    let udp = |_: &Side| "the datagram's own length".to_owned();
+    each(table, comparison, "how it knows the end", tcp, udp);
+}
+
+fn latency(table: &mut Table, comparison: &Comparison) {
+    table.heading("LATENCY (socket opened to socket closed)");
+    for (label, percent) in [("minimum", 0), ("median", 50), ("p90", 90), ("p99", 99)] {
+        sides(table, comparison, label, |side| {
+            side.latencies.percentile(percent).map_or("–".into(), human)
+        });
+    }
+    distribution(table, comparison);
+    sides(table, comparison, "without an answer", |side| {
+        let (failures, answered) = (u64::from(side.failures), side.latencies.sorted().len() as u64);
+        let asked = failures + answered;
+        if asked < comparison.count.into() {
+            return format!("{failures} of {asked}; given up after {GIVE_UP} in a row");
+        }
+        format!("{failures} of {asked}")
+    });
+}
+
+const BUCKETS: u32 = 8;
+const BAR: usize = 20;
+
+/// One picture of both distributions: rows are ranges of equal ratio, bars are shares of the fullest.
+fn distribution(table: &mut Table, comparison: &Comparison) {
+    let of = |side: &Result<Side, AskError>| match side {
+        Ok(side) => side.latencies.clone(),
+        Err(_) => Latencies::default(),
+    };
+    let both = [of(&comparison.tcp), of(&comparison.udp)];
+    let Some(bounds) = bounds(&both) else { return };
+    let counts = both.each_ref().map(|latencies| latencies.counts(&bounds));
+    let fullest = counts.iter().flatten().copied().max().unwrap_or(1).max(1);
+    let bar = |count: usize| match count {
+        0 => String::new(),
+        _ => format!("{} {count}", "#".repeat((count * BAR).div_ceil(fullest))),
+    };
+    let [tcp, udp] = &counts;
+    for (row, (tcp, udp)) in tcp.iter().zip(udp).enumerate() {
+        let label = match bounds.get(row) {
+            Some(bound) => format!("  < {}", human(*bound)),
+            None => "  more".to_owned(),
+        };
+        table.row(&label, &bar(*tcp), &bar(*udp));
+    }
+}
+
+/// Upper bounds from the smallest latency to the larger 99th percentile, each the same multiple of the
+/// one before. `None` if there are no latencies.
+fn bounds(both: &[Latencies; 2]) -> Option<Vec<Duration>> {
+    let least = both.iter().filter_map(|it| it.percentile(0)).min()?.as_secs_f64();
+    let most = both.iter().filter_map(|it| it.percentile(99)).max()?.as_secs_f64();
+    let ratio = (most / least.max(1e-9)).max(1.1).powf(1.0 / f64::from(BUCKETS - 1));
+    let bound = |power| Duration::from_secs_f64(least * ratio.powf(f64::from(power)));
+    Some((1..BUCKETS).map(bound).collect())
+}
+
+fn nobody(table: &mut Table, comparison: &Comparison) {
+    let closed = match &comparison.closed {
+        Ok(closed) => closed,
+        Err(error) => {
+            table.heading("WHEN NOBODY LISTENS");
+            table.line(&format!("  could not be tried: {error}"));
+            return;
+        }
+    };
+    table.heading(&format!("WHEN NOBODY LISTENS (tried on {})", closed.address));
+    let words = |nobody: &Nobody, how: &str| match nobody {
+        Nobody::Refused(after) => format!("refused after {}, {how}", human(*after)),
+        Nobody::Silence(waited) => format!("silence, for {}", human(*waited)),
+        Nobody::Other(error) => error.to_string(),
+    };
+    let tcp = words(&closed.tcp, "by a reset (RST)");
+    table.row("connected socket", &tcp, &words(&closed.udp_connected, "by an ICMP message"));
+    let unconnected = words(&closed.udp_unconnected, "by an ICMP message");
+    table.row("unconnected", "not possible", &unconnected);
+}
+
+fn leftover(table: &mut Table, comparison: &Comparison) {
+    table.heading("LEFT BEHIND");
+    sides(table, comparison, "in the kernel", |side| {
+        match side.leftover {
+            Leftover::Nothing => "nothing",
+            Leftover::TimeWaitAtClient => "TIME_WAIT at the client, which closed first",
+            Leftover::TimeWaitAtServer => "TIME_WAIT at the server, which closed first",
+            Leftover::NotHere => "nothing on this host; TIME_WAIT is where the FIN came first from",
+            Leftover::Unknown => "not found: this system does not tell, or nothing is left",
+        }
+        .to_owned()
+    });
+}
+
+/// A row with the same words for both, and what went wrong where there is no answer.
+fn sides(table: &mut Table, comparison: &Comparison, label: &str, cell: impl Fn(&Side) -> String) {
+    each(table, comparison, label, &cell, &cell);
+}
+
+fn each(
+    table: &mut Table,
+    comparison: &Comparison,
+    label: &str,
+    tcp: impl Fn(&Side) -> String,
+    udp: impl Fn(&Side) -> String,
+) {
+    let tcp = comparison.tcp.as_ref().map_or("–".into(), tcp);
+    let udp = comparison.udp.as_ref().map_or("–".into(), udp);
+    table.row(label, &tcp, &udp);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compare::{CompareOptions, compare};
+
+    fn own() -> Comparison {
+        let mut options = CompareOptions::default();
+        options.count = 20;
+        compare(None, &options, &mut |_, _| {}).expect("loopback")
+    }
+
+    #[test]
+    fn the_whole_screen_fits_80_columns() {
+        let text = anstream::adapter::strip_str(&text(&own())).to_string();
+        assert!(text.lines().count() > 30, "{text}");
+        for line in text.lines() {
+            assert!(line.chars().count() <= 80, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn a_side_without_an_answer_leaves_its_column_empty_and_the_other_whole() {
+        let whole = own();
+        let peer = whole.udp.as_ref().expect("answered").answer.peer;
+        let error = AskError::TooLong { peer, limit: 4096 };
+        let text = text(&Comparison { udp: Err(error), ..whole });
+        assert!(text.contains("a read of 0 octets"), "{text}");
+        assert!(!text.contains("the datagram's own length"), "{text}");
+    }
+}

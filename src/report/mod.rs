@@ -1,0 +1,45 @@
+//! Draws results as text and as JSON. Values in, text out: no socket, no clock, no terminal.
+
+pub(crate) mod answer;
+pub(crate) mod comparison;
+pub(crate) mod json;
+mod table;
+
+use std::time::Duration;
+
+/// A duration in the unit that suits it: `38 µs`, `1.25 ms`, `2.1 s`.
+pub(crate) fn human(duration: Duration) -> String {
+    let microseconds = duration.as_secs_f64() * 1e6;
+    match microseconds {
+        ..0.9995 => format!("{} ns", duration.as_nanos()),
+        ..99.95 => format!("{microseconds:.1} µs"),
+        ..999.5 => format!("{microseconds:.0} µs"),
+        ..999_950.0 => format!("{:.2} ms", microseconds / 1e3),
+        _ => format!("{:.2} s", microseconds / 1e6),
+    }
+}
+
+/// A number with its noun, in the plural where that is due.
+pub(crate) fn plural(count: u64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_is_shown_in_the_unit_that_suits_it() {
+        let shown = |nanoseconds| human(Duration::from_nanos(nanoseconds));
+        assert_eq!(shown(420), "420 ns");
+        assert_eq!(shown(38_060), "38.1 µs");
+        assert_eq!(shown(380_400), "380 µs");
+        assert_eq!(shown(1_254_000), "1.25 ms");
+        assert_eq!(shown(2_100_000_000), "2.10 s");
+    }
+
+    #[test]
+    fn one_is_singular() {
+        assert_eq!((plural(1, "read"), plural(0, "read")), ("1 read".into(), "0 reads".into()));
+    }
+}

@@ -1,0 +1,81 @@
+//! Text in three columns that fit 80: a label, and one for each transport.
+
+use anstyle::{AnsiColor, Style};
+use std::fmt::Write;
+use textwrap::wrap;
+
+const LABEL: usize = 19;
+const COLUMN: usize = 28;
+const GAP: &str = "  ";
+
+/// Headings.
+const HEADING: Style = AnsiColor::Cyan.on_default().bold();
+/// What matters most.
+const STRONG: Style = Style::new().bold();
+
+/// A table that grows downwards. Colour is written always; the terminal's stream takes it off where it
+/// is not wanted.
+#[derive(Debug, Default)]
+pub(super) struct Table(String);
+
+impl Table {
+    /// A line over all columns, wrapped.
+    pub(super) fn line(&mut self, text: &str) {
+        for part in wrap(text, LABEL + 2 * (GAP.len() + COLUMN)) {
+            self.push(part.trim_end());
+        }
+    }
+
+    /// The heads of the two columns.
+    pub(super) fn columns(&mut self, one: &str, other: &str) {
+        let pad = COLUMN.saturating_sub(one.len());
+        let one = format!("{STRONG}{one}{STRONG:#}{:pad$}", "");
+        self.push(&format!("{:LABEL$}{GAP}{one}{GAP}{STRONG}{other}{STRONG:#}", ""));
+    }
+
+    /// A heading, with a blank line above.
+    pub(super) fn heading(&mut self, text: &str) {
+        self.push("");
+        self.push(&format!("{HEADING}{text}{HEADING:#}"));
+    }
+
+    /// A row; each cell is wrapped in its column, and a line feed in it starts a new line.
+    pub(super) fn row(&mut self, label: &str, one: &str, other: &str) {
+        let label: Vec<_> =
+            wrap(label, LABEL - 2).into_iter().map(|it| format!("  {it}")).collect();
+        let one = wrap(one, COLUMN);
+        let other = wrap(other, COLUMN);
+        for line in 0..label.len().max(one.len()).max(other.len()) {
+            let label = label.get(line).map_or("", String::as_str);
+            let cell = |cells: &[std::borrow::Cow<'_, str>]| {
+                cells.get(line).map_or_else(String::new, ToString::to_string)
+            };
+            let text = format!("{label:LABEL$}{GAP}{:COLUMN$}{GAP}{}", cell(&one), cell(&other));
+            self.push(text.trim_end());
+        }
+    }
+
+    fn push(&mut self, line: &str) {
+        // Writing to a String cannot fail.
+        let _ = writeln!(self.0, "{line}");
+    }
+
+    pub(super) fn finish(self) -> String {
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_wrap_in_their_own_columns() {
+        let mut table = Table::default();
+        let long = "connect waits for one round trip";
+        table.row("before the question", "3 packets", long);
+        let expected = "  before the         3 packets                     connect waits for one round\n  \
+                        question                                         trip\n";
+        assert_eq!(table.finish(), expected);
+    }
+}

@@ -1,0 +1,111 @@
+//! A module uses the rows of `docs/ARCHITECTURE.md` above its own, never its own row or a lower one.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The rows of the table "Layers", from the top. A module is named by its file or folder in `src`.
+const ROWS: &[&[&str]] = &[
+    &["sys"],
+    &["clock", "calls", "metrics", "reply", "transport"],
+    &["listen", "syntax"],
+    &["responder"],
+    &["tcp", "udp"],
+    &["client", "server"],
+    &["compare"],
+    &["report"],
+    &["cli"],
+];
+
+#[test]
+fn every_module_uses_only_the_rows_above_its_own() {
+    let row: BTreeMap<&str, usize> = ROWS
+        .iter()
+        .enumerate()
+        .flat_map(|(row, modules)| modules.iter().map(move |module| (*module, row)))
+        .collect();
+    let mut uses = 0;
+    for (module, file, text) in sources() {
+        let own = row.get(module.as_str()).unwrap_or_else(|| panic!("{module} is in no row"));
+        for used in used_modules(&text).into_iter().filter(|used| *used != module) {
+            let Some(other) = row.get(used.as_str()) else { continue }; // a re-export of lib.rs
+            uses += 1;
+            assert!(
+                other < own,
+                "{}: {module} (row {own}) uses {used} (row {other})",
+                file.display()
+            );
+        }
+    }
+    assert!(uses > 50, "only {uses} uses found: does this test still read the sources?");
+}
+
+#[test]
+fn only_sys_names_an_operating_system() {
+    let mut named = 0;
+    for (module, file, text) in sources() {
+        let names_one = text.contains("target_os") || text.contains("cfg(unix)");
+        named += usize::from(names_one);
+        assert!(!names_one || module == "sys", "{} names an operating system", file.display());
+    }
+    assert!(named > 0, "not even sys: does this test still read the sources?");
+}
+
+#[test]
+fn only_cli_knows_clap_and_the_logger_and_only_clock_the_time_of_day() {
+    for (module, file, text) in sources() {
+        for (words, owner) in [
+            (&["clap::", "env_logger::", "ExitCode"][..], "cli"),
+            (&["SystemTime", "Utc::now", "Local::now"], "clock"),
+        ] {
+            // The kernel's clock is checked against the system's in sys's own tests.
+            let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+            for word in words.iter().filter(|word| code.contains(**word)) {
+                assert_eq!(module, owner, "{} uses {word}", file.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn no_source_file_is_longer_than_500_lines() {
+    for (_, file, text) in sources() {
+        let lines = text.lines().count();
+        assert!(lines <= 500, "{} has {lines} lines", file.display());
+    }
+}
+
+/// Every source file below `src`, with the module it belongs to; but `lib.rs` and `main.rs`.
+fn sources() -> Vec<(String, PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut folders = vec![root.clone()];
+    let mut found = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("readable") {
+            let path = entry.expect("readable").path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let inside = path.strip_prefix(&root).expect("below src");
+            let first = inside.iter().next().expect("a name").to_string_lossy().into_owned();
+            let module = first.trim_end_matches(".rs").to_owned();
+            if module != "lib" && module != "main" {
+                found.push((module, path.clone(), fs::read_to_string(&path).expect("UTF-8")));
+            }
+        }
+    }
+    assert!(found.len() > 30, "only {} source files", found.len());
+    found
+}
+
+/// The top-level modules that a source names after `crate::`, tests included.
+fn used_modules(text: &str) -> Vec<String> {
+    text.match_indices("crate::")
+        .map(|(at, word)| {
+            let rest = &text[at + word.len()..];
+            rest.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect::<String>()
+        })
+        .filter(|name| !name.is_empty())
+        .collect()
+}

@@ -1,0 +1,51 @@
+//! What the tests share: the running binary, network namespaces, and the rule for skipping.
+
+mod namespace;
+mod running;
+
+pub use namespace::Namespace;
+pub use running::{Running, daytime, stderr, stdout};
+
+use std::env;
+use std::time::Duration;
+
+/// Long enough for anything that happens at all, on a busy machine; reached only by a failure.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Says why a test does nothing. Under `DAYTIME_REQUIRE_ALL=1`, as in CI, that is a failure.
+///
+/// # Panics
+/// Under `DAYTIME_REQUIRE_ALL=1`.
+pub fn skip(reason: &str) {
+    assert_ne!(
+        env::var("DAYTIME_REQUIRE_ALL").as_deref(),
+        Ok("1"),
+        "DAYTIME_REQUIRE_ALL=1 forbids to skip: {reason}"
+    );
+    eprintln!("skipped: {reason}");
+}
+
+/// The value, or the test ends here with the reason (see [`skip`]).
+#[macro_export]
+macro_rules! or_skip {
+    ($value:expr) => {
+        match $value {
+            Ok(value) => value,
+            Err(reason) => return $crate::support::skip(&reason),
+        }
+    };
+}
+
+/// The path of a program, or why there is none.
+///
+/// # Errors
+/// The sentence for [`skip`].
+pub fn program(name: &str) -> Result<std::path::PathBuf, String> {
+    let sbin = ["/usr/sbin", "/sbin"].map(Into::into);
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path)
+        .chain(sbin)
+        .map(|folder| folder.join(name))
+        .find(|candidate| candidate.is_file())
+        .ok_or_else(|| format!("there is no program {name} on this machine"))
+}

@@ -1,0 +1,99 @@
+//! A network of its own for a test: port 13 and any other port are free in it, and nothing leaves it.
+
+use nix::unistd::geteuid;
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use tempfile::TempDir;
+
+/// Network, host name and mounts of their own; loopback is up. In it this host is called `lab`,
+/// `localhost` has both families, and `/etc/services` knows daytime.
+#[derive(Debug)]
+pub struct Namespace {
+    holder: Child,
+    /// The holder ends when this closes.
+    _stdin: ChildStdin,
+    user: bool,
+    files: TempDir,
+}
+
+/// Runs inside, before anything else.
+const SET_UP: &str = "\
+set -e
+ip link set lo up
+hostname lab
+mount --bind \"$1/hosts\" /etc/hosts
+if [ -e /etc/services ]; then mount --bind \"$1/services\" /etc/services; fi
+echo ready
+exec cat
+";
+
+impl Namespace {
+    /// Makes one, as root or as a user who may have user namespaces.
+    ///
+    /// # Errors
+    /// The sentence for [`skip`](super::skip).
+    pub fn new() -> Result<Self, String> {
+        for name in ["unshare", "nsenter", "ip", "hostname", "mount"] {
+            super::program(name)?;
+        }
+        let files = TempDir::new().expect("a temporary folder");
+        let write =
+            |name: &str, text: &str| fs::write(files.path().join(name), text).expect("written");
+        write("hosts", "127.0.0.1 localhost lab\n::1 localhost\n");
+        write("services", "daytime 13/tcp\ndaytime 13/udp\n");
+        let user = !geteuid().is_root();
+        let mut holder = Command::new("unshare")
+            .args(if user { &["-U", "-r", "-n", "-u", "-m"][..] } else { &["-n", "-u", "-m"] })
+            .args(["sh", "-c", SET_UP, "sh"])
+            .arg(files.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|error| format!("cannot start unshare: {error}"))?;
+        let stdin = holder.stdin.take().expect("piped");
+        let mut ready = String::new();
+        let mut output = BufReader::new(holder.stdout.take().expect("piped"));
+        output.read_line(&mut ready).expect("readable");
+        if ready != "ready\n" {
+            let mut why = String::new();
+            drop(stdin);
+            let _ = holder.stderr.take().expect("piped").read_to_string(&mut why);
+            let _ = holder.wait();
+            return Err(format!("no network namespace can be made here: {}", why.trim()));
+        }
+        Ok(Self { holder, _stdin: stdin, user, files })
+    }
+
+    /// A command that runs inside. The program is `nsenter`, which becomes the one named.
+    pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = Command::new("nsenter");
+        command.args(["-t", &self.holder.id().to_string(), "-n", "-u", "-m"]);
+        if self.user {
+            command.args(["-U", "--preserve-credentials"]);
+        }
+        command.arg("--").arg(program).stdin(Stdio::null());
+        for name in ["RUST_LOG", "NO_COLOR", "CLICOLOR_FORCE", "TZ"] {
+            command.env_remove(name);
+        }
+        command
+    }
+
+    /// The binary under test, inside.
+    pub fn daytime(&self) -> Command {
+        self.command(env!("CARGO_BIN_EXE_daytime"))
+    }
+
+    /// A folder for the test's files.
+    pub fn folder(&self) -> &std::path::Path {
+        self.files.path()
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        let _ = self.holder.kill();
+        let _ = self.holder.wait();
+    }
+}

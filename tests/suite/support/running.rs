@@ -1,0 +1,135 @@
+//! The real binary as a child process.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::process::{Child, ChildStderr, Command, ExitStatus, Output, Stdio};
+
+/// A command for the binary under test, with an environment that changes nothing.
+pub fn daytime() -> Command {
+    clean(Command::new(env!("CARGO_BIN_EXE_daytime")))
+}
+
+fn clean(mut command: Command) -> Command {
+    command.env_remove("RUST_LOG").env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE");
+    command.env_remove("TZ").stdin(Stdio::null());
+    command
+}
+
+/// Standard output as text.
+pub fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).expect("standard output is UTF-8")
+}
+
+/// Standard error as text.
+pub fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).expect("standard error is UTF-8")
+}
+
+/// A running `daytime serve`, ended when dropped.
+#[derive(Debug)]
+pub struct Running {
+    child: Child,
+    /// What it printed when it was bound: transport and address.
+    pub bound: Vec<(String, SocketAddr)>,
+}
+
+impl Running {
+    /// `daytime serve --port 0` with further arguments.
+    pub fn serve(arguments: &[&str]) -> Self {
+        let mut command = daytime();
+        command.args(["serve", "--port", "0"]).args(arguments);
+        Self::start(command)
+    }
+
+    /// Starts a `daytime serve` and waits until it says where it is bound: its sockets are open then.
+    pub fn start(mut command: Command) -> Self {
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary starts");
+        let mut output = BufReader::new(child.stdout.take().expect("standard output"));
+        let mut bound = Vec::new();
+        // The server prints all of its addresses in one write, then nothing more.
+        loop {
+            let mut line = String::new();
+            output.read_line(&mut line).expect("readable");
+            match line.trim_end().split_once(' ') {
+                Some((transport, address)) => {
+                    bound.push((transport.to_owned(), address.parse().expect("an address")));
+                }
+                None => break,
+            }
+            if output.buffer().is_empty() {
+                break;
+            }
+        }
+        let mut running = Self { child, bound };
+        if running.bound.is_empty() {
+            let status = running.child.wait().expect("waited for");
+            panic!("serve did not start: {status}: {}", running.rest_of_stderr());
+        }
+        running
+    }
+
+    /// The first address of a transport (`tcp`, `udp`) that `admits` lets pass.
+    pub fn address(&self, transport: &str, admits: fn(&SocketAddr) -> bool) -> SocketAddr {
+        let mut of_transport = self.bound.iter().filter(|(name, _)| name == transport);
+        let found = of_transport.find(|(_, address)| admits(address));
+        found.unwrap_or_else(|| panic!("no such {transport} address in {:?}", self.bound)).1
+    }
+
+    /// Its first TCP address.
+    pub fn tcp(&self) -> SocketAddr {
+        self.address("tcp", |_| true)
+    }
+
+    /// Its first UDP address.
+    pub fn udp(&self) -> SocketAddr {
+        self.address("udp", |_| true)
+    }
+
+    /// The port, the same for all.
+    pub fn port(&self) -> u16 {
+        self.bound[0].1.port()
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Its standard error, to be read as it comes.
+    pub fn stderr(&mut self) -> BufReader<ChildStderr> {
+        BufReader::new(self.child.stderr.take().expect("taken once"))
+    }
+
+    /// Sends a signal by its name (`TERM`, `INT`).
+    pub fn signal(&self, name: &str) {
+        let pid = self.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &pid]).status().expect("kill runs");
+        assert!(sent.success());
+    }
+
+    /// Waits for the end: how, and what it wrote to standard error.
+    pub fn wait(&mut self) -> (ExitStatus, String) {
+        let stderr = self.rest_of_stderr();
+        (self.child.wait().expect("waited for"), stderr)
+    }
+
+    fn rest_of_stderr(&mut self) -> String {
+        let mut text = String::new();
+        if let Some(mut stderr) = self.child.stderr.take() {
+            stderr.read_to_string(&mut text).expect("standard error is UTF-8");
+        }
+        text
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
