@@ -1,4 +1,44 @@
-//! The Daytime protocol (RFC 867).
+//! The Daytime protocol ([RFC 867](https://www.rfc-editor.org/rfc/rfc867)) as a suite: a stream
+//! service and a datagram service fed by one formatter, a client for both, and a comparison of the two
+//! on real sockets.
+//!
+//! Daytime is the smallest protocol there is: ask, and the server answers with the date and time as a
+//! line of ASCII. Over TCP the connection itself is the question, and the end of the stream is the end
+//! of the answer. Over UDP an empty datagram asks and one datagram answers.
+//!
+//! ```
+//! use daytime::{Config, Options, Server, Transport, ask};
+//!
+//! let mut config = Config::default();
+//! config.addresses = vec!["127.0.0.1:0".parse()?]; // port 0: any free one
+//! let server = Server::bind(config)?;
+//! let target = server.bound()[0].address.into();
+//! let shutdown = server.shutdown();
+//! let running = std::thread::spawn(move || server.run());
+//!
+//! for transport in Transport::BOTH {
+//!     let answer = ask(&target, transport, &Options::default())?;
+//!     println!("{transport}: {}", answer.text()); // tcp: Sunday, November 22, 2026 13:23:00-UTC
+//!     assert!(answer.text().ends_with("-UTC"));
+//! }
+//!
+//! shutdown.stop();
+//! running.join().expect("the server does not panic")?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # The whole of it
+//! - **What is sent**: [`Reply`] is one line of at most 512 octets. A [`Syntax`] prints it for a
+//!   [`Reading`] of a [`Clock`] in a [`Zone`]; a [`Pattern`] is a syntax of one's own.
+//! - **Serving**: a [`Config`] says what and where ([`Listen`]: socket options, [`Drain`]: what a
+//!   client may take); [`Server`] runs it, [`Shutdown`] stops it, [`Metrics`] counts.
+//! - **Asking**: [`ask`] a [`Target`] over a [`Transport`] with [`Options`]; an [`Answer`] or an
+//!   [`AskError`] comes back.
+//! - **Comparing**: [`compare`] gives a [`Comparison`], one [`Side`] for each transport.
+//!
+//! Nothing here prints, exits, or panics on what a stranger sends. Octets from the network stay as they
+//! came; [`Printable`] makes them safe to show.
+
 mod calls;
 mod cli;
 mod client;
@@ -15,9 +55,11 @@ mod sys;
 mod tcp;
 mod transport;
 mod udp;
-pub use calls::Calls;
+
 #[doc(hidden)]
 pub use cli::run_command_line;
+
+pub use calls::Calls;
 pub use client::{Answer, AskError, Attempt, Family, Options, Target, TargetError, ask};
 pub use clock::{Clock, Health, Leap, Reading};
 pub use compare::{
@@ -28,6 +70,6 @@ pub use listen::{Listen, ListenError, Setting};
 pub use metrics::{Counter, Metrics};
 pub use reply::{Printable, Reply, ReplyError};
 pub use server::{Bound, Config, ServeError, Server, Shutdown};
-pub use syntax::{Pattern, PatternError, Syntax, UnknownSyntax, Zone, ZoneError};
+pub use syntax::{Pattern, PatternError, Syntax, UnknownSyntax, Zone, ZoneError, ZoneOffset};
 pub use tcp::server::Drain;
 pub use transport::{PORT, Transport};

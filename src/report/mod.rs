@@ -14,7 +14,9 @@ pub(crate) fn human(duration: Duration) -> String {
         ..0.9995 => format!("{} ns", duration.as_nanos()),
         ..99.95 => format!("{microseconds:.1} µs"),
         ..999.5 => format!("{microseconds:.0} µs"),
-        ..999_950.0 => format!("{:.2} ms", microseconds / 1e3),
+        ..9_995.0 => format!("{:.2} ms", microseconds / 1e3),
+        ..99_950.0 => format!("{:.1} ms", microseconds / 1e3),
+        ..999_500.0 => format!("{:.0} ms", microseconds / 1e3),
         _ => format!("{:.2} s", microseconds / 1e6),
     }
 }
@@ -35,6 +37,8 @@ mod tests {
         assert_eq!(shown(38_060), "38.1 µs");
         assert_eq!(shown(380_400), "380 µs");
         assert_eq!(shown(1_254_000), "1.25 ms");
+        assert_eq!(shown(12_540_000), "12.5 ms");
+        assert_eq!(shown(207_180_000), "207 ms");
         assert_eq!(shown(2_100_000_000), "2.10 s");
     }
 

@@ -2,10 +2,11 @@
 
 use anstyle::{AnsiColor, Style};
 use std::fmt::Write;
-use textwrap::wrap;
+use textwrap::{Options, WordSplitter};
 
-const LABEL: usize = 19;
-const COLUMN: usize = 28;
+const LABEL: usize = 17;
+/// Wide enough for the longest date in RFC 867's first syntax, "Wednesday, September 30, 2026".
+const COLUMN: usize = 29;
 const GAP: &str = "  ";
 
 /// Headings.
@@ -41,16 +42,12 @@ impl Table {
 
     /// A row; each cell is wrapped in its column, and a line feed in it starts a new line.
     pub(super) fn row(&mut self, label: &str, one: &str, other: &str) {
-        let label: Vec<_> =
-            wrap(label, LABEL - 2).into_iter().map(|it| format!("  {it}")).collect();
-        let one = wrap(one, COLUMN);
-        let other = wrap(other, COLUMN);
+        let label: Vec<_> = wrap(label, LABEL - 2).iter().map(|it| format!("  {it}")).collect();
+        let (one, other) = (wrap(one, COLUMN), wrap(other, COLUMN));
         for line in 0..label.len().max(one.len()).max(other.len()) {
-            let label = label.get(line).map_or("", String::as_str);
-            let cell = |cells: &[std::borrow::Cow<'_, str>]| {
-                cells.get(line).map_or_else(String::new, ToString::to_string)
-            };
-            let text = format!("{label:LABEL$}{GAP}{:COLUMN$}{GAP}{}", cell(&one), cell(&other));
+            let part = |cell: &[String]| cell.get(line).cloned().unwrap_or_default();
+            let (label, one, other) = (part(&label), part(&one), part(&other));
+            let text = format!("{label:LABEL$}{GAP}{one:COLUMN$}{GAP}{other}");
             self.push(text.trim_end());
         }
     }
@@ -65,6 +62,12 @@ impl Table {
     }
 }
 
+/// Wraps between words only: `17:37:43-PST` stays whole.
+fn wrap(text: &str, width: usize) -> Vec<String> {
+    let options = Options::new(width).word_splitter(WordSplitter::NoHyphenation);
+    textwrap::wrap(text, options).into_iter().map(String::from).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,8 +77,9 @@ mod tests {
         let mut table = Table::default();
         let long = "connect waits for one round trip";
         table.row("before the question", "3 packets", long);
-        let expected = "  before the         3 packets                     connect waits for one round\n  \
-                        question                                         trip\n";
+        let expected = "  before the       3 packets                      \
+                        connect waits for one round\n  question                                        \
+                        trip\n";
         assert_eq!(table.finish(), expected);
     }
 }

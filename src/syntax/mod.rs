@@ -19,7 +19,7 @@ mod strftime;
 mod zone;
 
 pub use strftime::{Pattern, PatternError};
-pub use zone::{Zone, ZoneError};
+pub use zone::{Zone, ZoneError, ZoneOffset};
 
 use crate::clock::Reading;
 use crate::reply::{Reply, ReplyError};
