@@ -18,7 +18,6 @@ pub(crate) use portable::*;
 
 /// What the kernel says about its clock, as `adjtimex(2)` returns it.
 #[derive(Clone, Copy, Debug)]
-#[cfg_attr(any(not(target_os = "linux"), daytime_portable), expect(dead_code))]
 pub(crate) struct KernelClock {
     /// Seconds since 1970-01-01 00:00:00 UTC; an inserted leap second repeats the one before it.
     pub seconds: i64,

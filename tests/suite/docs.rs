@@ -1,0 +1,304 @@
+//! Every command line shown in `README.md`, `docs/` and `--help` is run, so that none can rot.
+//!
+//! A `console` block is what a terminal shows: `$ command`, then its output. It runs in a network
+//! namespace, where the ports it names are free; a command that ends in `&` runs until the end of its
+//! file. Numbers, dates and units differ from run to run and are not compared; of the table that
+//! `daytime compare` prints, the labels are.
+
+use crate::or_skip;
+use crate::support::{Namespace, stdout};
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+#[test]
+fn every_console_block_shows_what_the_program_prints() {
+    let mut run = 0;
+    for file in documents() {
+        let text = fs::read_to_string(&file).expect("UTF-8");
+        let blocks = blocks(&text, "console");
+        if blocks.is_empty() {
+            continue;
+        }
+        let namespace = or_skip!(Namespace::new());
+        let mut background = Background::default();
+        for session in blocks.iter().flat_map(|block| sessions(block)) {
+            let shown = match session.command.strip_suffix('&') {
+                Some(command) => background.start(&namespace, command, session.output.len()),
+                None => output(&mut shell(&namespace, &session.command)),
+            };
+            let wanted = session.output.join("\n");
+            let compare = session.command.starts_with("daytime compare");
+            let skeleton = if compare { labels } else { without_figures };
+            assert_eq!(
+                skeleton(&shown),
+                skeleton(&wanted),
+                "{}: $ {}\nprints now:\n{shown}",
+                file.display(),
+                session.command
+            );
+            run += 1;
+        }
+    }
+    assert!(run >= 5, "only {run} commands found in the documents");
+}
+
+#[test]
+fn every_line_of_an_sh_block_is_run_by_the_checks() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let checks = fs::read_to_string(root.join(".ci/run")).expect("UTF-8");
+    let mut lines = 0;
+    for file in documents() {
+        let text = fs::read_to_string(&file).expect("UTF-8");
+        for line in blocks(&text, "sh").into_iter().flatten() {
+            lines += 1;
+            let run = checks.lines().any(|it| it.trim() == line);
+            assert!(run, "{}: .ci/run does not run `{line}`", file.display());
+        }
+    }
+    assert!(lines >= 5, "only {lines} lines found in the documents");
+}
+
+#[test]
+fn every_command_named_in_passing_is_one_the_program_takes() {
+    let mut named = 0;
+    for file in documents() {
+        let text = fs::read_to_string(&file).expect("UTF-8");
+        for command in text.split('`').skip(1).step_by(2).filter(|it| it.starts_with("daytime ")) {
+            named += 1;
+            // With --help nothing is done, but every option before it must be known.
+            let words = command.split(' ').skip(1).chain(["--help"]);
+            let help = crate::support::daytime().args(words).output().expect("runs");
+            assert!(help.status.success(), "{}: `{command}`", file.display());
+        }
+    }
+    assert!(named >= 5, "only {named} found in the documents");
+}
+
+#[test]
+fn every_example_of_the_help_texts_works() {
+    let namespace = or_skip!(Namespace::new());
+    for example in examples("serve") {
+        Background::default().start(&namespace, &example, 1); // ends at once when dropped
+    }
+    let mut servers = Background::default();
+    servers.start(&namespace, "daytime serve", 4);
+    servers.start(&namespace, "daytime serve --port 9999", 4);
+    for example in [examples("query"), examples("compare")].concat() {
+        let run = shell(&namespace, &example).output().expect("runs");
+        assert!(run.status.success(), "{example}: {}", String::from_utf8_lossy(&run.stderr));
+    }
+}
+
+#[test]
+fn every_file_and_test_that_the_documents_name_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let sources = sources(&["src", "tests"].map(|folder| root.join(folder)));
+    let mut named = 0;
+    for file in documents() {
+        let text = fs::read_to_string(&file).expect("UTF-8");
+        for word in text.split('`').skip(1).step_by(2) {
+            if ["src/", "tests/", "docs/"].iter().any(|folder| word.starts_with(folder)) {
+                named += 1;
+                assert!(root.join(word).exists(), "{}: {word}", file.display());
+            }
+            // The long names with underscores are those of tests.
+            let name = |it: char| it.is_ascii_lowercase() || it.is_ascii_digit() || it == '_';
+            if word.matches('_').count() >= 4 && word.chars().all(name) {
+                named += 1;
+                let test = format!("fn {word}()");
+                let exists = sources.iter().any(|source| source.contains(&test));
+                assert!(exists, "{}: there is no test {word}", file.display());
+            }
+        }
+    }
+    assert!(named >= 20, "only {named} names found in the documents");
+}
+
+/// The texts of all source files below these folders.
+fn sources(folders: &[PathBuf]) -> Vec<String> {
+    let mut folders = folders.to_vec();
+    let mut texts = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("readable") {
+            let path = entry.expect("readable").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                texts.push(fs::read_to_string(path).expect("UTF-8"));
+            }
+        }
+    }
+    texts
+}
+
+/// The command lines under "Examples:" in a command's help.
+fn examples(command: &str) -> Vec<String> {
+    let help = crate::support::daytime().args([command, "--help"]).output().expect("runs");
+    let help = stdout(&help);
+    let (_, examples) = help.split_once("Examples:\n").expect("examples");
+    let lines = examples.lines().map_while(|line| line.strip_prefix("  ")).map(str::to_owned);
+    let lines: Vec<String> = lines.collect();
+    assert!(lines.len() >= 3, "{command} has {} examples", lines.len());
+    lines
+}
+
+/// README.md and everything in docs/.
+fn documents() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let docs = fs::read_dir(root.join("docs")).expect("readable");
+    let mut files: Vec<PathBuf> = docs.map(|entry| entry.expect("readable").path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "md"));
+    files.push(root.join("README.md"));
+    assert!(files.len() >= 4, "{files:?}");
+    files.sort();
+    files
+}
+
+/// The lines of each fenced block of a language.
+fn blocks<'a>(text: &'a str, language: &str) -> Vec<Vec<&'a str>> {
+    let fence = format!("```{language}");
+    let mut lines = text.lines();
+    let mut blocks = Vec::new();
+    while lines.by_ref().any(|line| line == fence) {
+        blocks.push(lines.by_ref().take_while(|line| *line != "```").collect());
+    }
+    blocks
+}
+
+/// A command and what it prints.
+struct Session {
+    command: String,
+    output: Vec<String>,
+}
+
+fn sessions(block: &[&str]) -> Vec<Session> {
+    let mut sessions: Vec<Session> = Vec::new();
+    for line in block {
+        match (line.strip_prefix("$ "), sessions.last_mut()) {
+            (Some(command), _) => {
+                sessions.push(Session { command: command.trim().to_owned(), output: Vec::new() });
+            }
+            (None, Some(session)) => session.output.push((*line).to_owned()),
+            (None, None) => panic!("a console block begins with a command, not {line:?}"),
+        }
+    }
+    sessions
+}
+
+/// A command line in a shell inside, which finds the binary under test as `daytime`.
+fn shell(namespace: &Namespace, command: &str) -> Command {
+    let folder = Path::new(env!("CARGO_BIN_EXE_daytime")).parent().expect("a folder");
+    let mut shell = namespace.command("sh");
+    shell.args(["-c", &format!("PATH=\"$1:$PATH\"; {command}"), "sh"]).arg(folder);
+    shell
+}
+
+/// What it prints, both streams together as on a terminal.
+fn output(shell: &mut Command) -> String {
+    let (mut reader, writer) = std::io::pipe().expect("a pipe");
+    let mut child = shell
+        .stdout(writer.try_clone().expect("a pipe"))
+        .stderr(writer)
+        .spawn()
+        .expect("the shell starts");
+    shell.stdout(Stdio::null()).stderr(Stdio::null()); // closes our ends of the pipe
+    let mut text = String::new();
+    std::io::Read::read_to_string(&mut reader, &mut text).expect("UTF-8");
+    let status = child.wait().expect("waited for");
+    assert!(status.success(), "{status}: {text}");
+    text
+}
+
+/// Processes that run until this is dropped.
+#[derive(Default)]
+struct Background(Vec<Child>);
+
+impl Background {
+    /// Starts a command and gives its first lines of standard output.
+    fn start(&mut self, namespace: &Namespace, command: &str, lines: usize) -> String {
+        // The shell becomes the command, so that ending the one ends the other.
+        let mut shell = shell(namespace, &format!("exec {command}"));
+        let mut child = shell.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("starts");
+        let output = BufReader::new(child.stdout.take().expect("piped"));
+        self.0.push(child);
+        let printed: Vec<String> =
+            output.lines().take(lines).map(|line| line.expect("UTF-8")).collect();
+        assert_eq!(printed.len(), lines, "{command} printed only {printed:?}");
+        printed.join("\n")
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        for child in &mut self.0 {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// The words of a text, with every number, weekday, month and unit made the same.
+fn without_figures(text: &str) -> Vec<String> {
+    const NAMES: [&str; 19] = [
+        "Monday",
+        "Tuesday",
+        "Wednesday",
+        "Thursday",
+        "Friday",
+        "Saturday",
+        "Sunday",
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+    ];
+    text.split_whitespace()
+        .map(|word| {
+            let bare = word.trim_end_matches([',', ':']);
+            if NAMES.contains(&bare) {
+                return "Name".to_owned();
+            }
+            if ["ns", "µs", "ms", "s"].contains(&bare) {
+                return "unit".to_owned();
+            }
+            let figure = |character: char| character.is_ascii_digit() || character == '.';
+            let mut plain: Vec<char> =
+                word.chars().map(|it| if figure(it) { '0' } else { it }).collect();
+            plain.dedup_by(|one, other| *one == '0' && *other == '0');
+            plain.into_iter().collect()
+        })
+        .collect()
+}
+
+/// The labels and headings of a table, without the rows of the distribution.
+fn labels(text: &str) -> Vec<String> {
+    text.lines()
+        .filter(|line| !line.starts_with("    ") || line.starts_with("                   TCP"))
+        .flat_map(|line| {
+            let label: String = if line.starts_with("  ") {
+                line.chars().take(17).collect()
+            } else {
+                line.to_owned()
+            };
+            without_figures(&label)
+        })
+        .collect()
+}
+
+#[test]
+fn the_comparison_of_outputs_can_fail() {
+    assert_ne!(without_figures("tcp 127.0.0.1:9999"), without_figures("udp 127.0.0.1:9999"));
+    assert_eq!(without_figures("in 38.1 µs"), without_figures("in 2 ms"));
+    assert_ne!(labels("  octets           40"), labels("  packets          40"));
+    assert_eq!(labels("  octets           40"), labels("  octets           4 of 1"));
+}
