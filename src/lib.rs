@@ -9,9 +9,8 @@
 //! ```
 //! use daytime::{Config, Options, Server, Transport, ask};
 //!
-//! let mut config = Config::default();
-//! config.addresses = vec!["127.0.0.1:0".parse()?]; // port 0: any free one
-//! let server = Server::bind(config)?;
+//! let anywhere = vec!["127.0.0.1:0".parse()?]; // port 0: any free one
+//! let server = Server::bind(Config { addresses: anywhere, ..Config::default() })?;
 //! let target = server.bound()[0].address.into();
 //! let shutdown = server.shutdown();
 //! let running = std::thread::spawn(move || server.run());

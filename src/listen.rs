@@ -9,7 +9,6 @@ use std::net::{IpAddr, SocketAddr};
 
 /// How listening sockets are opened. Each field names its system call or option.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Listen {
     /// `SO_REUSEADDR` on TCP: rebind while connections of the last run are in TIME-WAIT. Never on
     /// UDP, which has no TIME-WAIT and where Linux would let a second server take the datagrams.
@@ -121,8 +120,8 @@ impl Listen {
         wanted: &[(Transport, SocketAddr)],
     ) -> Result<Vec<Opened>, (ListenError, Port)> {
         let mut opened: Vec<Opened> = Vec::with_capacity(wanted.len());
+        let mut missing = Vec::new();
         let mut shared = None;
-        let mut missing = None;
         for &(transport, mut address) in wanted {
             let port = if address.port() == 0 { Port::Shared } else { Port::Given };
             if port == Port::Shared {
@@ -135,23 +134,17 @@ impl Listen {
                     }
                     opened.push(socket);
                 }
-                Err(error @ ListenError::NoFamily(..)) => {
-                    missing = Some((error, transport, address));
-                }
+                Err(error @ ListenError::NoFamily(..)) => missing.push(error),
                 Err(error) => return Err((error, port)),
             }
         }
-        match missing {
-            Some((error, ..)) if opened.is_empty() => Err((error, Port::Given)),
-            None if opened.is_empty() => Err((ListenError::Nowhere, Port::Given)),
-            Some((_, transport, address)) => {
-                log::warn!(
-                    "{transport} {address}: this machine has no such address family; the others serve"
-                );
-                Ok(opened)
-            }
-            None => Ok(opened),
+        if opened.is_empty() {
+            return Err((missing.pop().unwrap_or(ListenError::Nowhere), Port::Given));
         }
+        for error in missing {
+            log::warn!("{error}: this machine has no such address family; the others serve");
+        }
+        Ok(opened)
     }
 
     /// Opens one socket. With port 0 the kernel chooses; `Opened::address` tells.

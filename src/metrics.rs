@@ -33,8 +33,14 @@ pub struct Metrics {
 }
 
 /// A number that only goes up.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Counter(AtomicU64);
+
+impl std::fmt::Debug for Counter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.count().fmt(f)
+    }
+}
 
 impl Counter {
     /// The count so far.

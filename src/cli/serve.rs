@@ -100,4 +100,5 @@ fn log_totals(metrics: &Metrics) {
         metrics.tcp_answered.count(),
         metrics.udp_answered.count()
     );
+    log::debug!("{metrics:?}");
 }

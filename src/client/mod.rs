@@ -16,7 +16,6 @@ use std::time::{Duration, Instant};
 
 /// How to ask.
 #[derive(Clone, Debug)]
-#[non_exhaustive]
 pub struct Options {
     /// Which addresses of a name to use.
     pub family: Family,
@@ -127,6 +126,7 @@ impl Client {
     ) -> Result<Answer, AskError> {
         let deadline = Instant::now() + options.timeout;
         let addresses = target.resolve(options, deadline)?;
+        log::debug!("{transport} {target}: addresses {addresses:?}");
         self.ask_addresses(&addresses, transport, options, deadline, &mut |_, _| {})
     }
 

@@ -20,7 +20,6 @@ use std::time::{Duration, Instant};
 
 /// How to compare.
 #[derive(Clone, Debug)]
-#[non_exhaustive]
 pub struct CompareOptions {
     /// Exchanges over each transport that go into the latencies.
     pub count: u32,
@@ -110,8 +109,7 @@ pub enum CompareError {
 ///
 /// ```
 /// use daytime::{CompareOptions, compare};
-/// let mut options = CompareOptions::default();
-/// options.count = 3;
+/// let options = CompareOptions { count: 3, ..CompareOptions::default() };
 /// let comparison = compare(None, &options, &mut |done, of| assert!(done <= of))?;
 /// let (tcp, udp) = (comparison.tcp?, comparison.udp?);
 /// assert!(tcp.phases.total().packets > udp.phases.total().packets);

@@ -18,7 +18,6 @@ use worker::Worker;
 
 /// What to serve, where and how.
 #[derive(Clone, Debug)]
-#[non_exhaustive]
 pub struct Config {
     /// Addresses to answer on; every port 0 becomes the same free number, on every transport.
     pub addresses: Vec<SocketAddr>,
@@ -91,9 +90,8 @@ pub struct Bound {
 ///
 /// ```
 /// use daytime::{Config, Options, Server, Transport, ask};
-/// let mut config = Config::default();
-/// config.addresses = vec!["127.0.0.1:0".parse()?];
-/// let server = Server::bind(config)?;
+/// let addresses = vec!["127.0.0.1:0".parse()?];
+/// let server = Server::bind(Config { addresses, ..Config::default() })?;
 /// let target = server.bound()[0].address.into();
 /// let shutdown = server.shutdown();
 /// let running = std::thread::spawn(move || server.run());

@@ -104,6 +104,7 @@ impl Race {
             let Some(peer) = self.waiting.pop_front() else { return };
             self.next_start = Instant::now() + ATTEMPT_DELAY;
             self.started += 1;
+            log::debug!("tcp {peer}: connecting");
             match start(peer, self.started, waiter, calls) {
                 Ok(attempt) => self.running.push(attempt),
                 Err(error) => self.failed.push((peer, error)),
@@ -123,6 +124,7 @@ impl Race {
             Err(error) => {
                 let Attempt { stream, peer, .. } = self.running.remove(place);
                 calls.close(stream);
+                log::debug!("tcp {peer}: {error}");
                 self.failed.push((peer, error));
                 self.next_start = Instant::now();
                 None

@@ -125,6 +125,7 @@ impl Asking {
         calls.add("send");
         self.socket.send(&[])?;
         self.questions += 1;
+        log::debug!("udp {}: question {} sent", self.peer, self.questions);
         // One octet beyond the limit tells "just full" from "too long".
         let mut buffer = vec![0; limit + 1];
         loop {
