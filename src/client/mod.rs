@@ -97,7 +97,11 @@ impl Answer {
     }
 }
 
-/// Asks a server once.
+/// Asks a server once: over TCP by connecting and reading to the end of the stream, over UDP by an empty
+/// datagram (RFC 867, "TCP Based Daytime Service" and "UDP Based Daytime Service").
+///
+/// Over TCP all addresses of a name are tried as RFC 8305 says, over UDP one after the other. An answer of
+/// no octets is an answer: the server may not know the time (RFC 868 has it so).
 ///
 /// # Errors
 /// [`AskError`]: the name does not resolve, nobody is there, nothing or too much comes back.

@@ -86,7 +86,8 @@ pub struct Bound {
     pub settings: Vec<Setting>,
 }
 
-/// The services, bound and ready to run.
+/// The services, bound and ready to run (RFC 867, "TCP Based Daytime Service" and "UDP Based Daytime
+/// Service").
 ///
 /// ```
 /// use daytime::{Config, Options, Server, Transport, ask};

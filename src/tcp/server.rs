@@ -14,7 +14,8 @@ use std::io::{self, ErrorKind, Read};
 use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
-/// How long, and for how many octets, a connection is kept after its reply.
+/// How long, and for how many octets, a TCP connection is kept after its reply, so that a client that
+/// talks gets a clean end of stream and not a reset (RFC 1122, 4.2.2.13).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Drain {
     /// The client has this long to read the line and close, from the moment it was accepted.
