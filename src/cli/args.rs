@@ -228,9 +228,10 @@ impl std::str::FromStr for ListenOn {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let bare = text.strip_prefix('[').and_then(|it| it.strip_suffix(']')).unwrap_or(text);
-        bare.parse().map(Self::Address).or_else(|_| text.parse().map(Self::Socket)).map_err(
-            |_| "not an address of this host: use 127.0.0.1, 0.0.0.0:9999, ::1 or [::]:9999",
-        )
+        bare.parse()
+            .map(Self::Address)
+            .or_else(|_| text.parse().map(Self::Socket))
+            .map_err(|_| "not an IP address: use 127.0.0.1, 0.0.0.0:9999, ::1 or [::]:9999")
     }
 }
 

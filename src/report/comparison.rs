@@ -39,7 +39,7 @@ fn reply(table: &mut Table, comparison: &Comparison) {
 }
 
 fn wire(table: &mut Table, comparison: &Comparison) {
-    table.heading("ON THE WIRE (IP packets, both ways)");
+    table.heading("ON THE WIRE (IP packets, both ways; measured, if not marked derived)");
     let row = |table: &mut Table, label: &str, pick: fn(&Side) -> Phase, tcp: &str, udp: &str| {
         let cell = |side: &Result<Side, AskError>, words: &str| match side {
             Ok(side) => format!("{}\n{words}", packets(pick(side))).trim_end().to_owned(),

@@ -12,7 +12,7 @@ pub(crate) const WAIT_CALL: &str = "wait";
 /// The name of the call that adds a socket to those waited for; mio picks it.
 pub(crate) const WATCH_CALL: &str = "watch";
 /// The calls that [`open`] makes.
-pub(crate) const OPEN_CALLS: &[&str] = &["socket", "fcntl"];
+pub(crate) const OPEN_CALLS: &[&str] = &["socket", "fcntl", "fcntl"];
 
 /// Opens a socket that never blocks and that child processes do not inherit.
 pub(crate) fn open(domain: Domain, kind: Type) -> io::Result<Socket> {
