@@ -4,5 +4,6 @@
 
 mod support;
 
+mod interop;
 mod layers;
 mod serve;
