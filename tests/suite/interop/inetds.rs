@@ -156,8 +156,9 @@ impl Inetd {
             let samples = side["latency_us"]["samples"].as_array().map(Vec::len);
             assert_eq!(samples, Some(20), "{side}");
         }
-        let packets = |transport: &str| &comparison[transport]["wire"]["total"]["packets"];
-        assert_eq!((packets("tcp").as_u64(), packets("udp").as_u64()), (Some(8), Some(2)));
+        let packets = |transport: &str| comparison[transport]["wire"]["total"]["packets"].as_u64();
+        assert_eq!(packets("udp"), Some(2));
+        assert!(packets("tcp") >= Some(6), "handshake, line and two goodbyes: {comparison}");
         assert_eq!(comparison["tcp"]["left_behind"], "time-wait at server");
         assert_eq!(comparison["udp"]["left_behind"], "nothing");
     }
