@@ -282,7 +282,7 @@ mod tests {
             0
         });
         let mut options = CompareOptions { count: 5, ..CompareOptions::default() };
-        options.ask.timeout = Duration::from_millis(500);
+        options.ask.timeout = Duration::from_secs(1);
         let comparison = compare(Some(&address.into()), &options, &mut |_, _| {});
         let stop = UdpSocket::bind("127.0.0.1:0").expect("loopback");
         stop.send_to(b"stop", address).expect("sent");
