@@ -6,7 +6,7 @@ use super::print;
 use crate::clock::Clock;
 use crate::listen::Listen;
 use crate::metrics::Metrics;
-use crate::report::json;
+use crate::report::{json, plural};
 use crate::server::{Bound, Config, Server, Shutdown};
 use crate::syntax::{Syntax, Zone};
 use crate::tcp::server::Drain;
@@ -96,9 +96,9 @@ fn addresses(bound: &[Bound], json: bool) -> String {
 
 fn log_totals(metrics: &Metrics) {
     log::info!(
-        "answered {} connections and {} datagrams",
-        metrics.tcp_answered.count(),
-        metrics.udp_answered.count()
+        "answered {} and {}",
+        plural(metrics.tcp_answered.count(), "connection"),
+        plural(metrics.udp_answered.count(), "datagram")
     );
     log::debug!("{metrics:?}");
 }

@@ -158,7 +158,7 @@ fn first(
 ) -> Result<Side, AskError> {
     let deadline = Instant::now() + options.timeout;
     let answer = client.ask_addresses(addresses, transport, options, deadline, &mut |_, _| {})?;
-    let (phases, leftover) = probe::probe(client, &answer, options)?;
+    let (phases, leftover) = probe::probe(client, &answer, options);
     let calls = answer.calls.clone();
     Ok(Side { answer, calls, phases, leftover, latencies: Latencies::default(), failures: 0 })
 }
@@ -254,5 +254,38 @@ impl Drop for OwnServer {
         self.shutdown.stop();
         // The comparison is done; how the server ended does not change it.
         let _ = self.running.take().map(JoinHandle::join);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::UdpSocket;
+
+    #[test]
+    fn one_lost_datagram_costs_one_answer_and_not_the_column() {
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("loopback");
+        let address = socket.local_addr().expect("bound");
+        let server = thread::spawn(move || {
+            // The first question is answered, the second, which is the first probe's, is lost.
+            for number in 0.. {
+                let (length, peer) = socket.recv_from(&mut [0; 8]).expect("readable");
+                if length > 0 {
+                    return number;
+                }
+                if number != 1 {
+                    socket.send_to(b"noon\r\n", peer).expect("sent");
+                }
+            }
+            0
+        });
+        let mut options = CompareOptions { count: 5, ..CompareOptions::default() };
+        options.ask.timeout = Duration::from_secs(1);
+        let comparison = compare(Some(&address.into()), &options, &mut |_, _| {});
+        let stop = UdpSocket::bind("127.0.0.1:0").expect("loopback");
+        stop.send_to(b"stop", address).expect("sent");
+        assert!(server.join().expect("no panic") >= 2, "the lost question was asked");
+        let udp = comparison.expect("UDP answers").udp.expect("UDP answers");
+        assert_eq!((udp.failures, udp.latencies.sorted().len()), (0, 5));
     }
 }

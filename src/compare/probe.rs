@@ -5,6 +5,7 @@
 //! exchanges are looked at, and the smallest count that several of them agree on is taken: whatever
 //! else goes on can only add. Where both ends are on this host, every packet is sent here once.
 
+use super::GIVE_UP;
 use crate::calls::Moment;
 use crate::client::{Answer, AskError, Client, Options};
 use crate::sys::{self, Traffic};
@@ -90,26 +91,31 @@ struct Counted {
     closed: Traffic,
 }
 
-/// Looks at some exchanges with the peer that has answered.
-pub(super) fn probe(
-    client: &mut Client,
-    answer: &Answer,
-    options: &Options,
-) -> Result<(Phases, Leftover), AskError> {
+/// Looks at some exchanges with the peer that has answered. One without an answer tells nothing; after
+/// [`GIVE_UP`] of them in a row the rest is left.
+pub(super) fn probe(client: &mut Client, answer: &Answer, options: &Options) -> (Phases, Leftover) {
     let (peer, transport) = (answer.peer, answer.transport);
     let local = is_this_host(peer);
     let mut counted = Vec::with_capacity(PROBES);
     let mut leftover =
         if transport == Transport::Udp { Leftover::Nothing } else { Leftover::Unknown };
+    let mut failed_in_a_row = 0;
     for _ in 0..if local { PROBES } else { 1 } {
-        let (counts, client_address) = look(client, peer, transport, options)?;
+        let Ok((counts, client_address)) = look(client, peer, transport, options) else {
+            failed_in_a_row += 1;
+            if failed_in_a_row == GIVE_UP {
+                break;
+            }
+            continue;
+        };
+        failed_in_a_row = 0;
         counted.extend(counts.filter(|_| local));
         if transport == Transport::Tcp && leftover == Leftover::Unknown {
             leftover = client_address.map_or(Leftover::Unknown, |it| time_wait(it, peer, local));
         }
     }
     let derived = derive(answer);
-    Ok((measure(&counted, derived), leftover))
+    (measure(&counted, derived), leftover)
 }
 
 /// One exchange with the counters read before it, at its moments, and after it.

@@ -5,5 +5,6 @@
 mod support;
 
 mod docs;
+mod interop;
 mod layers;
 mod serve;

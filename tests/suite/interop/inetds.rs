@@ -1,0 +1,202 @@
+//! The inetds of Debian, with the daytime service they have inside, answer our client.
+
+use super::peer::{Peer, assert_now, objects};
+use crate::or_skip;
+use crate::support::{Namespace, stderr, stdout};
+use std::path::{Path, PathBuf};
+use std::process::Output;
+use std::{env, fs};
+
+/// An address for documentation (RFC 5737), given to the namespace's loopback interface: openbsd-inetd
+/// drops every datagram from 127.0.0.0/8, and does not say so.
+const HOST: &str = "192.0.2.1";
+
+const CTIME: &str = "%a %b %e %H:%M:%S %Y";
+
+/// One inetd: how it is started, and what it says.
+struct Inetd {
+    package: &'static str,
+    /// Where the package has it, and its name on PATH.
+    path: &'static str,
+    /// Stays in the foreground; the file's name follows.
+    arguments: &'static [&'static str],
+    configuration: &'static str,
+    /// TCP and UDP, for IPv4, IPv6 or both.
+    sockets: usize,
+    reply: &'static str,
+}
+
+const CLASSIC: &str = "\
+daytime stream tcp nowait root internal
+daytime dgram udp wait root internal
+";
+
+const OPENBSD: Inetd = Inetd {
+    package: "openbsd-inetd",
+    path: "usr/sbin/inetd",
+    arguments: &["-i"],
+    configuration: CLASSIC,
+    sockets: 4,
+    reply: CTIME,
+};
+
+const INETUTILS: Inetd = Inetd {
+    package: "inetutils-inetd",
+    path: "usr/sbin/inetutils-inetd",
+    arguments: &["-d"],
+    configuration: CLASSIC,
+    sockets: 2,
+    reply: CTIME,
+};
+
+/// By default it takes 50 connections a second, and then none for 10 seconds.
+const XINETD: Inetd = Inetd {
+    package: "xinetd",
+    path: "usr/sbin/xinetd",
+    arguments: &["-dontfork", "-f"],
+    configuration: "\
+defaults
+{
+    instances = UNLIMITED
+    per_source = UNLIMITED
+    cps = 0 0
+}
+service daytime
+{
+    id = daytime-stream
+    type = INTERNAL
+    socket_type = stream
+    protocol = tcp
+    wait = no
+    user = root
+}
+service daytime
+{
+    id = daytime-dgram
+    type = INTERNAL
+    socket_type = dgram
+    protocol = udp
+    wait = yes
+    user = root
+}
+",
+    sockets: 2,
+    reply: "%d %b %Y %H:%M:%S UTC",
+};
+
+impl Inetd {
+    /// As `.ci/peers` unpacked it, or as it is installed.
+    fn program(&self) -> Result<PathBuf, String> {
+        let folder = env::var_os("DAYTIME_PEERS").map_or_else(
+            || Path::new(env!("CARGO_MANIFEST_DIR")).join("target/peers"),
+            PathBuf::from,
+        );
+        let unpacked = folder.join(self.package).join(self.path);
+        if unpacked.is_file() {
+            return fs::canonicalize(unpacked).map_err(|error| error.to_string());
+        }
+        let name = Path::new(self.path).file_name().expect("a name").to_string_lossy();
+        // Several packages have a program of this name: any other one would be another test.
+        if name == "inetd" {
+            return Err(format!("{} is not unpacked here (.ci/peers does it)", self.package));
+        }
+        crate::support::program(&name)
+    }
+
+    fn start(&self) -> Result<(Peer, Namespace), String> {
+        let program = self.program()?;
+        let namespace = Namespace::new()?;
+        let run = |words: &[&str]| {
+            let output = namespace.command(words[0]).args(&words[1..]).output().expect("it runs");
+            assert!(output.status.success(), "{words:?}: {}", stderr(&output));
+        };
+        run(&["ip", "address", "add", &format!("{HOST}/32"), "dev", "lo"]);
+        // They write their process ids there, each into the same file as another test's.
+        run(&["mount", "-t", "tmpfs", "tmpfs", "/run"]);
+        let configuration = namespace.folder().join("inetd.conf");
+        fs::write(&configuration, self.configuration).expect("written");
+        let mut command = namespace.command(program);
+        command.args(self.arguments).arg(configuration);
+        Ok((Peer::start(&namespace, command, 13, self.sockets), namespace))
+    }
+
+    fn assert_reply(&self, answer: &serde_json::Value, transport: &str) {
+        assert_eq!(answer["transport"], transport, "{answer}");
+        assert_eq!(answer["peer"], format!("{HOST}:13"), "{answer}");
+        assert_now(answer["reply"].as_str().expect("a line"), self.reply);
+        assert!(answer["reply_hex"].as_str().expect("octets").ends_with("0d0a"), "{answer}");
+        assert_eq!(answer["octets"], 26, "{answer}");
+    }
+
+    /// One question over each transport.
+    fn assert_answers_queries(&self) {
+        let (_inetd, namespace) = or_skip!(self.start());
+        for transport in ["tcp", "udp"] {
+            let mut query = namespace.daytime();
+            let output = query.args(["query", "--proto", transport, "--json", HOST]).output();
+            let output = output.expect("it runs");
+            assert_clean(&output);
+            let [answer] = &objects(&output)[..] else { panic!("{output:?}") };
+            self.assert_reply(answer, transport);
+        }
+    }
+
+    /// Many questions over both.
+    fn assert_can_be_compared_on(&self) {
+        let (_inetd, namespace) = or_skip!(self.start());
+        let mut compare = namespace.daytime();
+        let output = compare.args(["compare", "--count", "20", "--json", HOST]).output();
+        let output = output.expect("it runs");
+        assert_clean(&output);
+        let [comparison] = &objects(&output)[..] else { panic!("{output:?}") };
+        for transport in ["tcp", "udp"] {
+            let side = &comparison[transport];
+            self.assert_reply(&side["answer"], transport);
+            assert_eq!(side["failures"], 0, "{side}");
+            let samples = side["latency_us"]["samples"].as_array().map(Vec::len);
+            assert_eq!(samples, Some(20), "{side}");
+        }
+        let packets = |transport: &str| comparison[transport]["wire"]["total"]["packets"].as_u64();
+        assert_eq!(packets("udp"), Some(2));
+        assert!(packets("tcp") >= Some(6), "handshake, line and two goodbyes: {comparison}");
+        assert_eq!(comparison["tcp"]["left_behind"], "time-wait at server");
+        assert_eq!(comparison["udp"]["left_behind"], "nothing");
+    }
+}
+
+fn assert_clean(output: &Output) {
+    let said = (stdout(output), stderr(output));
+    assert!(output.status.success() && said.1.is_empty(), "{}: {said:?}", output.status);
+}
+
+#[test]
+fn openbsd_inetd_answers_queries() {
+    OPENBSD.assert_answers_queries();
+}
+
+#[test]
+fn openbsd_inetd_can_be_compared_on() {
+    OPENBSD.assert_can_be_compared_on();
+}
+
+#[test]
+fn inetutils_inetd_answers_queries() {
+    INETUTILS.assert_answers_queries();
+}
+
+#[test]
+fn inetutils_inetd_can_be_compared_on() {
+    INETUTILS.assert_can_be_compared_on();
+}
+
+#[test]
+fn xinetd_answers_queries() {
+    XINETD.assert_answers_queries();
+}
+
+/// After each answer it throws away what its socket holds. So a question that comes at once after
+/// another's answer is lost; the comparison has to live with that.
+#[test]
+fn xinetd_can_be_compared_on() {
+    XINETD.assert_can_be_compared_on();
+}
