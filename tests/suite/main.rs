@@ -6,3 +6,8 @@ mod support;
 
 mod layers;
 mod serve;
+mod serve_errors;
+mod serve_load;
+mod serve_options;
+mod serve_replies;
+mod serve_stop;
