@@ -122,7 +122,7 @@ impl Listen {
     ) -> Result<Vec<Opened>, (ListenError, Port)> {
         let mut opened: Vec<Opened> = Vec::with_capacity(wanted.len());
         let mut shared = None;
-        let mut missing = None;
+        let mut missing = Vec::new();
         for &(transport, mut address) in wanted {
             let port = if address.port() == 0 { Port::Shared } else { Port::Given };
             if port == Port::Shared {
@@ -135,23 +135,19 @@ impl Listen {
                     }
                     opened.push(socket);
                 }
-                Err(error @ ListenError::NoFamily(..)) => {
-                    missing = Some((error, transport, address));
-                }
+                Err(error @ ListenError::NoFamily(..)) => missing.push((address, error)),
                 Err(error) => return Err((error, port)),
             }
         }
-        match missing {
-            Some((error, ..)) if opened.is_empty() => Err((error, Port::Given)),
-            None if opened.is_empty() => Err((ListenError::Nowhere, Port::Given)),
-            Some((_, transport, address)) => {
-                log::warn!(
-                    "{transport} {address}: this machine has no such address family; the others serve"
-                );
-                Ok(opened)
-            }
-            None => Ok(opened),
+        if opened.is_empty() {
+            let first = missing.into_iter().next().map(|(_, error)| error);
+            return Err((first.unwrap_or(ListenError::Nowhere), Port::Given));
         }
+        missing.dedup_by_key(|(address, _)| *address); // once for all transports
+        for (address, _) in missing {
+            log::warn!("{address}: this machine has no such address family; the others serve");
+        }
+        Ok(opened)
     }
 
     /// Opens one socket. With port 0 the kernel chooses; `Opened::address` tells.
