@@ -4,7 +4,11 @@
 
 mod support;
 
+mod compare;
 mod layers;
+mod query;
+mod query_errors;
+mod query_udp;
 mod serve;
 mod serve_errors;
 mod serve_load;

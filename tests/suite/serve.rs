@@ -34,7 +34,7 @@ fn whatever_a_datagram_holds_it_is_answered_alike() {
     let server = fixed(&[]);
     let line = ask_udp(server.udp(), b"");
     assert_is_the_line(&line);
-    for question in [&b"\r\n"[..], &[0; 1400], b"what time is it?", &[0xFF; 65_507]] {
+    for question in [&b"\r\n"[..], &[0; 1400], b"what time is it?", &vec![0xFF; 65_507]] {
         assert_eq!(ask_udp(server.udp(), question), line, "{} octets", question.len());
     }
 }
@@ -60,7 +60,7 @@ fn each_datagram_has_one_answer_and_no_more() {
 fn whatever_a_stream_client_sends_first_is_thrown_away() {
     let server = fixed(&[]);
     let line = ask_tcp(server.tcp());
-    for input in [&b"\r\n"[..], b"GET / HTTP/1.0\r\n\r\n", &[0; 100_000]] {
+    for input in [&b"\r\n"[..], b"GET / HTTP/1.0\r\n\r\n", &vec![0; 100_000]] {
         let mut stream = connect(server.tcp());
         stream.write_all(input).expect("sent");
         assert_eq!(read_to_end(&stream), line, "{} octets", input.len());
@@ -157,15 +157,17 @@ fn both_wildcards_share_a_port_with_only_v6() {
 #[test]
 fn each_of_several_addresses_of_an_interface_is_answered_from_itself() {
     let (here, there) = (or_skip!(Namespace::new()), or_skip!(Namespace::new()));
-    // TEST-NET-1 and the documentation prefix (RFC 5737, RFC 3849).
-    let mine = ["192.0.2.1/24", "192.0.2.2/24", "2001:db8::1/64", "2001:db8::2/64"];
-    or_skip!(here.join(&there, &mine, &["192.0.2.9/24", "2001:db8::9/64"]));
+    // TEST-NET-1 and the documentation prefix (RFC 5737, RFC 3849), and the link itself.
+    let mine = ["192.0.2.1/24", "192.0.2.2/24", "2001:db8::1/64", "2001:db8::2/64", "fe80::1/64"];
+    or_skip!(here.join(&there, &mine, &["192.0.2.9/24", "2001:db8::9/64", "fe80::9/64"]));
     let mut serve = here.daytime();
     serve.args(["serve", "--listen", "[::]", "--strftime", "%Y"]);
     let _server = Running::start(serve);
     for address in mine {
         let (host, _) = address.split_once('/').expect("a prefix");
-        let printed = good(there.daytime().args(["query", "-q", "--proto", "both", host]));
+        // A link-local address means nothing without its link (RFC 4007).
+        let host = if host.starts_with("fe80") { format!("{host}%cable") } else { host.into() };
+        let printed = good(there.daytime().args(["query", "-q", "--proto", "both", &host]));
         assert_eq!(printed.lines().count(), 2, "{host}: {printed}");
     }
 }

@@ -3,7 +3,7 @@
 use crate::or_skip;
 use crate::support::{Namespace, Running, bad, daytime, good, program, skip};
 use nix::unistd::geteuid;
-use std::fs;
+use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
@@ -51,28 +51,17 @@ fn the_ipv4_wildcard_beside_the_ipv6_one_is_told_with_the_reason() {
 
 #[test]
 fn a_port_that_needs_a_privilege_is_told_with_what_to_do() {
-    let folder = tempfile::Builder::new()
-        .permissions(fs::Permissions::from_mode(0o755))
-        .tempdir()
-        .expect("a temporary folder");
-    // Where the tests' own files are, others may not be allowed to read.
-    let copy = folder.path().join("daytime");
-    fs::copy(env!("CARGO_BIN_EXE_daytime"), &copy).expect("copied");
     let inside;
     let mut serve = if geteuid().is_root() {
         or_skip!(program("setpriv"));
         inside = or_skip!(Namespace::new());
-        let privileged = "net.ipv4.ip_unprivileged_port_start=1024";
-        good(inside.command("sysctl").args(["-qw", privileged]));
-        let mut serve = inside.command("setpriv");
-        serve.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&copy);
-        serve
+        as_nobody(&inside)
     } else {
         let start = fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start");
         if start.expect("Linux").trim() != "1024" {
             return skip("this machine gives port 13 to everybody");
         }
-        Command::new(&copy)
+        daytime()
     };
     assert_eq!(
         bad(1, serve.arg("serve")),
@@ -80,6 +69,19 @@ fn a_port_that_needs_a_privilege_is_told_with_what_to_do() {
          1024 need a privilege: use --port 9999, or as root `setcap cap_net_bind_service=+ep` on \
          the daytime binary\n"
     );
+}
+
+/// The binary as a user without privileges, where port 13 needs one.
+fn as_nobody(inside: &Namespace) -> Command {
+    let privileged = "net.ipv4.ip_unprivileged_port_start=1024";
+    good(inside.command("sysctl").args(["-qw", privileged]));
+    // Where the binary was built, others may not be allowed to read.
+    fs::set_permissions(inside.folder(), Permissions::from_mode(0o755)).expect("set");
+    let copy = inside.folder().join("daytime");
+    fs::copy(env!("CARGO_BIN_EXE_daytime"), &copy).expect("copied");
+    let mut command = inside.command("setpriv");
+    command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(copy);
+    command
 }
 
 #[test]

@@ -111,6 +111,17 @@ fn a_second_signal_ends_it_at_once_with_status_1() {
     drop(held);
 }
 
+#[test]
+fn a_log_that_nobody_reads_any_more_does_not_end_it() {
+    let mut server = Running::serve(&["-vv"]);
+    drop(server.stderr());
+    assert!(ask_tcp(server.tcp()).ends_with(b"-UTC\r\n"));
+    assert!(ask_udp(server.udp(), b"").ends_with(b"-UTC\r\n"));
+    server.signal("TERM");
+    let (status, _) = server.wait();
+    assert_eq!(status.code(), Some(0));
+}
+
 /// Reads lines until one ends so.
 fn wait_for(log: &mut impl BufRead, ending: &str) {
     let mut line = String::new();

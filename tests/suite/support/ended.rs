@@ -11,13 +11,11 @@ pub fn run(command: &mut Command) -> Output {
     let id = child.id();
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || sender.send(child.wait_with_output()));
-    match receiver.recv_timeout(PATIENCE) {
-        Ok(output) => output.expect("waited for"),
-        Err(_) => {
-            let _ = Command::new("kill").args(["-s", "KILL", &id.to_string()]).status();
-            panic!("it did not end within {PATIENCE:?}: {command:?}");
-        }
-    }
+    let Ok(output) = receiver.recv_timeout(PATIENCE) else {
+        let _ = Command::new("kill").args(["-s", "KILL", &id.to_string()]).status();
+        panic!("it did not end within {PATIENCE:?}: {command:?}");
+    };
+    output.expect("waited for")
 }
 
 /// Runs a command that has to succeed without a word on standard error: its standard output.
