@@ -213,8 +213,7 @@ mod tests {
     use crate::compare::{CompareOptions, compare};
 
     fn own() -> Comparison {
-        let mut options = CompareOptions::default();
-        options.count = 20;
+        let options = CompareOptions { count: 20, ..CompareOptions::default() };
         compare(None, &options, &mut |_, _| {}).expect("loopback")
     }
 
