@@ -1,7 +1,7 @@
 //! `daytime compare`, the main job, in namespaces where nobody else disturbs the kernel's counters.
 
 use crate::or_skip;
-use crate::support::wire::{closed_port, wait_in_vain};
+use crate::support::wire::{closed_port, eventually, wait_in_vain};
 use crate::support::{
     Namespace, PATIENCE, Running, bad, daytime, good, program, run, stderr, stdout,
 };
@@ -214,12 +214,16 @@ fn ctrl_c_ends_it_in_the_middle() {
             sender.send(()).expect("the test waits");
         }
     });
-    let mut command = compare(&["--count", "1000000", &host]);
+    // Whoever started the tests may have told them to ignore SIGINT, as a shell does in the background.
+    let mut command = Command::new("env");
+    command.args(["--default-signal=INT", env!("CARGO_BIN_EXE_daytime")]);
+    command.args(["compare", "--count", "1000000", &host]);
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("started");
     middle.recv_timeout(PATIENCE).expect("it gets that far");
     let asked = Instant::now();
     let id = child.id().to_string();
     assert!(Command::new("kill").args(["-s", "INT", &id]).status().expect("kill").success());
+    eventually("it ends", || child.try_wait().expect("waited for").is_some());
     let status = child.wait().expect("ended");
     assert_eq!(status.signal(), Some(2), "{status}");
     assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
@@ -228,18 +232,19 @@ fn ctrl_c_ends_it_in_the_middle() {
 #[test]
 fn on_a_terminal_a_bar_shows_the_progress_of_what_takes_longer_than_a_second() {
     let script = or_skip!(program("script"));
-    let host = ticking_for(u32::MAX, |_| wait_in_vain(Duration::from_millis(20)));
-    let on_terminal = |count: u32| {
-        let command = format!("'{}' compare --count {count} {host}", env!("CARGO_BIN_EXE_daytime"));
+    let on_terminal = |arguments: &str| {
+        let command = format!("'{}' compare {arguments}", env!("CARGO_BIN_EXE_daytime"));
         let mut script = Command::new(&script);
         script.args(["-qec", &command, "/dev/null"]).env("TERM", "xterm").stdin(Stdio::null());
         stdout(&run(&mut script))
     };
-    let long = on_terminal(100);
+    let slow = ticking_for(u32::MAX, |_| wait_in_vain(Duration::from_millis(20)));
+    let long = on_terminal(&format!("--count 100 {slow}"));
     assert!(long.contains(" of 100, "), "{long:?}");
     let screen = &long[long.find("The same question").expect("the screen")..];
     assert!(!screen.contains(" of 100, "), "the bar stays: {screen:?}");
-    assert!(!on_terminal(5).contains(" of 5, "), "a bar for less than a second");
+    let short = on_terminal("--count 1");
+    assert!(short.contains("The same question") && !short.contains(" of 1, "), "{short:?}");
 }
 
 /// A TCP server that answers so many clients and is told the number of each.

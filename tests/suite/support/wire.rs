@@ -57,7 +57,7 @@ pub fn wait_in_vain(duration: Duration) {
 }
 
 /// Looks again and again until it is so, with a little wait on a silent socket between.
-pub fn eventually(what: &str, is_so: impl Fn() -> bool) {
+pub fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
     let started = Instant::now();
     while !is_so() {
         assert!(started.elapsed() < PATIENCE, "never came true: {what}");
