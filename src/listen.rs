@@ -120,8 +120,8 @@ impl Listen {
         wanted: &[(Transport, SocketAddr)],
     ) -> Result<Vec<Opened>, (ListenError, Port)> {
         let mut opened: Vec<Opened> = Vec::with_capacity(wanted.len());
-        let mut missing = Vec::new();
         let mut shared = None;
+        let mut missing = Vec::new();
         for &(transport, mut address) in wanted {
             let port = if address.port() == 0 { Port::Shared } else { Port::Given };
             if port == Port::Shared {
@@ -134,15 +134,17 @@ impl Listen {
                     }
                     opened.push(socket);
                 }
-                Err(error @ ListenError::NoFamily(..)) => missing.push(error),
+                Err(error @ ListenError::NoFamily(..)) => missing.push((address, error)),
                 Err(error) => return Err((error, port)),
             }
         }
         if opened.is_empty() {
-            return Err((missing.pop().unwrap_or(ListenError::Nowhere), Port::Given));
+            let first = missing.into_iter().next().map(|(_, error)| error);
+            return Err((first.unwrap_or(ListenError::Nowhere), Port::Given));
         }
-        for error in missing {
-            log::warn!("{error}: this machine has no such address family; the others serve");
+        missing.dedup_by_key(|(address, _)| *address); // once for all transports
+        for (address, _) in missing {
+            log::warn!("{address}: this machine has no such address family; the others serve");
         }
         Ok(opened)
     }

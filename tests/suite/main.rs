@@ -4,7 +4,16 @@
 
 mod support;
 
+mod compare;
 mod docs;
 mod interop;
 mod layers;
+mod query;
+mod query_errors;
+mod query_udp;
 mod serve;
+mod serve_errors;
+mod serve_load;
+mod serve_options;
+mod serve_replies;
+mod serve_stop;

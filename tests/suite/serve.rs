@@ -1,22 +1,173 @@
-//! `daytime serve`, as its clients and its operator meet it.
+//! `daytime serve`, as its clients meet it: RFC 867 on both transports and both families.
 
-use crate::support::{PATIENCE, Running};
-use std::io::Read;
-use std::net::{TcpStream, UdpSocket};
+use crate::or_skip;
+use crate::support::wire::{ask_tcp, ask_udp, connect, datagrams_with, read_to_end};
+use crate::support::{Namespace, Running, good};
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::time::Duration;
+
+/// A server whose line does not change while a test runs.
+fn fixed(arguments: &[&str]) -> Running {
+    Running::serve(&[&["--strftime", "the year is %Y %Z"], arguments].concat())
+}
+
+fn assert_is_the_line(reply: &[u8]) {
+    let text = reply.escape_ascii().to_string();
+    assert!(reply.starts_with(b"the year is 2"), "{text}");
+    assert!(reply.ends_with(b" UTC\r\n"), "{text}");
+}
 
 #[test]
-fn both_transports_answer_with_the_same_line() {
-    let server = Running::serve(&["--strftime", "%Y %Z"]);
+fn both_transports_on_both_families_answer_with_the_same_line() {
+    let server = fixed(&[]);
+    assert_eq!(server.bound.len(), 4, "{:?}", server.bound);
+    let line = ask_tcp(server.tcp());
+    assert_is_the_line(&line);
+    assert_eq!(ask_tcp(server.address("tcp", SocketAddr::is_ipv6)), line);
+    assert_eq!(ask_udp(server.udp(), b""), line);
+    assert_eq!(ask_udp(server.address("udp", SocketAddr::is_ipv6), b""), line);
+}
+
+#[test]
+fn whatever_a_datagram_holds_it_is_answered_alike() {
+    let server = fixed(&[]);
+    let line = ask_udp(server.udp(), b"");
+    assert_is_the_line(&line);
+    for question in [&b"\r\n"[..], &[0; 1400], b"what time is it?", &vec![0xFF; 65_507]] {
+        assert_eq!(ask_udp(server.udp(), question), line, "{} octets", question.len());
+    }
+}
+
+#[test]
+fn each_datagram_has_one_answer_and_no_more() {
+    let server = fixed(&[]);
+    let socket = datagrams_with(server.udp());
+    for _ in 0..3 {
+        socket.send(b"?").expect("sent");
+    }
+    let mut reply = [0; 64];
+    for _ in 0..3 {
+        let length = socket.recv(&mut reply).expect("answered");
+        assert_is_the_line(&reply[..length]);
+    }
+    socket.set_read_timeout(Some(Duration::from_millis(100))).expect("set");
+    let more = socket.recv(&mut reply).expect_err("a fourth answer to three questions");
+    assert!(matches!(more.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{more}");
+}
+
+#[test]
+fn whatever_a_stream_client_sends_first_is_thrown_away() {
+    let server = fixed(&[]);
+    let line = ask_tcp(server.tcp());
+    for input in [&b"\r\n"[..], b"GET / HTTP/1.0\r\n\r\n", &vec![0; 100_000]] {
+        let mut stream = connect(server.tcp());
+        stream.write_all(input).expect("sent");
+        assert_eq!(read_to_end(&stream), line, "{} octets", input.len());
+    }
+}
+
+#[test]
+fn a_client_that_half_closes_at_once_has_the_whole_line() {
+    let server = fixed(&[]);
+    let stream = connect(server.tcp());
+    stream.shutdown(std::net::Shutdown::Write).expect("half closed");
+    assert_is_the_line(&read_to_end(&stream));
+}
+
+#[test]
+fn a_client_that_talks_while_it_reads_has_the_whole_line() {
+    let server = fixed(&[]);
+    let mut stream = connect(server.tcp());
     let mut reply = Vec::new();
-    let mut stream = TcpStream::connect(server.tcp()).expect("connected");
-    stream.set_read_timeout(Some(PATIENCE)).expect("set");
-    stream.read_to_end(&mut reply).expect("a clean end");
-    let socket = UdpSocket::bind("127.0.0.1:0").expect("bound");
-    socket.set_read_timeout(Some(PATIENCE)).expect("set");
-    socket.send_to(&[], server.udp()).expect("sent");
-    let mut datagram = [0; 64];
-    let (length, peer) = socket.recv_from(&mut datagram).expect("answered");
-    assert_eq!(peer, server.udp());
-    assert_eq!(reply, &datagram[..length]);
-    assert!(reply.ends_with(b" UTC\r\n"), "{}", reply.escape_ascii());
+    let mut octet = [0];
+    while stream.read(&mut octet).expect("no reset") == 1 {
+        reply.push(octet[0]);
+        stream.write_all(b".").expect("the server still listens");
+    }
+    assert_is_the_line(&reply);
+}
+
+#[test]
+fn a_client_that_sends_a_mebibyte_first_has_the_line_and_a_clean_end_200_times_of_200_over_ipv4() {
+    mebibyte_first(SocketAddr::is_ipv4);
+}
+
+#[test]
+fn a_client_that_sends_a_mebibyte_first_has_the_line_and_a_clean_end_200_times_of_200_over_ipv6() {
+    mebibyte_first(SocketAddr::is_ipv6);
+}
+
+fn mebibyte_first(admits: fn(&SocketAddr) -> bool) {
+    let server = fixed(&[]);
+    let address = server.address("tcp", admits);
+    let line = ask_tcp(address);
+    let input = vec![b'x'; 1 << 20];
+    for round in 1..=200 {
+        let mut stream = connect(address);
+        stream.write_all(&input).unwrap_or_else(|error| panic!("round {round}: {error}"));
+        assert_eq!(read_to_end(&stream), line, "round {round}");
+    }
+}
+
+#[test]
+fn every_ipv4_address_of_the_host_is_answered_from_itself() {
+    let server = fixed(&["--listen", "0.0.0.0"]);
+    for host in [Ipv4Addr::LOCALHOST, Ipv4Addr::new(127, 0, 0, 2)] {
+        let asked = (host, server.port()).into();
+        assert_is_the_line(&ask_udp(asked, b""));
+        assert_is_the_line(&ask_tcp(asked));
+    }
+}
+
+#[test]
+fn the_ipv6_wildcard_takes_ipv4_too_and_answers_from_the_address_asked() {
+    let server = fixed(&["--listen", "[::]"]);
+    let port = server.port();
+    let plain: [SocketAddr; 2] =
+        [(Ipv4Addr::new(127, 0, 0, 3), port).into(), (Ipv6Addr::LOCALHOST, port).into()];
+    // An IPv6 socket may speak IPv4 too (RFC 4291, 2.5.5.2).
+    let mapped = (Ipv4Addr::new(127, 0, 0, 3).to_ipv6_mapped(), port).into();
+    for asked in plain.into_iter().chain([mapped]) {
+        assert_is_the_line(&ask_udp(asked, b""));
+        assert_is_the_line(&ask_tcp(asked));
+    }
+}
+
+#[test]
+fn the_ipv6_wildcard_takes_no_ipv4_with_only_v6() {
+    let server = fixed(&["--listen", "[::]", "--only-v6"]);
+    let (v4, v6) = ((Ipv4Addr::LOCALHOST, server.port()), (Ipv6Addr::LOCALHOST, server.port()));
+    assert_is_the_line(&ask_udp(v6.into(), b""));
+    let refused = TcpStream::connect(v4).expect_err("nobody there over IPv4");
+    assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
+    let socket = datagrams_with(v4.into());
+    socket.send(b"").expect("sent");
+    let closed = socket.recv(&mut [0; 64]).expect_err("nobody there over IPv4");
+    assert_eq!(closed.kind(), ErrorKind::ConnectionRefused);
+}
+
+#[test]
+fn both_wildcards_share_a_port_with_only_v6() {
+    let server = fixed(&["--listen", "0.0.0.0", "--listen", "[::]", "--only-v6"]);
+    assert_is_the_line(&ask_udp((Ipv4Addr::LOCALHOST, server.port()).into(), b""));
+    assert_is_the_line(&ask_udp((Ipv6Addr::LOCALHOST, server.port()).into(), b""));
+}
+
+#[test]
+fn each_of_several_addresses_of_an_interface_is_answered_from_itself() {
+    let (here, there) = (or_skip!(Namespace::new()), or_skip!(Namespace::new()));
+    // TEST-NET-1 and the documentation prefix (RFC 5737, RFC 3849), and the link itself.
+    let mine = ["192.0.2.1/24", "192.0.2.2/24", "2001:db8::1/64", "2001:db8::2/64", "fe80::1/64"];
+    or_skip!(here.join(&there, &mine, &["192.0.2.9/24", "2001:db8::9/64", "fe80::9/64"]));
+    let mut serve = here.daytime();
+    serve.args(["serve", "--listen", "[::]", "--strftime", "%Y"]);
+    let _server = Running::start(serve);
+    for address in mine {
+        let (host, _) = address.split_once('/').expect("a prefix");
+        // A link-local address means nothing without its link (RFC 4007).
+        let host = if host.starts_with("fe80") { format!("{host}%cable") } else { host.into() };
+        let printed = good(there.daytime().args(["query", "-q", "--proto", "both", &host]));
+        assert_eq!(printed.lines().count(), 2, "{host}: {printed}");
+    }
 }

@@ -1,8 +1,11 @@
 //! What the tests share: the running binary, network namespaces, and the rule for skipping.
 
+mod ended;
 mod namespace;
 mod running;
+pub mod wire;
 
+pub use ended::{bad, good, run};
 pub use namespace::Namespace;
 pub use running::{Running, daytime, stderr, stdout};
 

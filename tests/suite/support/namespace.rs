@@ -85,6 +85,30 @@ impl Namespace {
         self.command(env!("CARGO_BIN_EXE_daytime"))
     }
 
+    /// Joins it to another by a cable. Each end is called `cable` and has the addresses given, each with
+    /// its prefix length.
+    ///
+    /// # Errors
+    /// The sentence for [`skip`](super::skip): only root may reach into both.
+    pub fn join(&self, other: &Self, here: &[&str], there: &[&str]) -> Result<(), String> {
+        let pid = other.holder.id();
+        let link = format!("link add cable type veth peer name cable netns {pid}");
+        let linked = super::run(self.command("ip").args(link.split(' ')));
+        if !linked.status.success() {
+            return Err(format!("no cable between namespaces: {}", super::stderr(&linked).trim()));
+        }
+        for (namespace, addresses) in [(self, here), (other, there)] {
+            for address in addresses {
+                // Without "nodad" an IPv6 address is tentative for a second (RFC 4862, 5.4).
+                let nodad = if address.contains(':') { " nodad" } else { "" };
+                let add = format!("addr add {address} dev cable{nodad}");
+                super::good(namespace.command("ip").args(add.split(' ')));
+            }
+            super::good(namespace.command("ip").args("link set cable up".split(' ')));
+        }
+        Ok(())
+    }
+
     /// A folder for the test's files.
     pub fn folder(&self) -> &std::path::Path {
         self.files.path()

@@ -1,0 +1,263 @@
+//! `daytime compare`, the main job, in namespaces where nobody else disturbs the kernel's counters.
+
+use crate::or_skip;
+use crate::support::wire::{closed_port, eventually, wait_in_vain};
+use crate::support::{
+    Namespace, PATIENCE, Running, bad, daytime, good, program, run, stderr, stdout,
+};
+use serde_json::Value;
+use std::io::Write;
+use std::net::TcpListener;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+const SECTIONS: [&str; 6] = [
+    "THE REPLY",
+    "ON THE WIRE (IP packets, both ways; measured, if not marked derived)",
+    "THE CLIENT",
+    "LATENCY (socket opened to socket closed)",
+    "WHEN NOBODY LISTENS (tried on ",
+    "LEFT BEHIND",
+];
+
+fn compare(arguments: &[&str]) -> Command {
+    let mut command = daytime();
+    command.arg("compare").args(arguments);
+    command
+}
+
+fn json(command: &mut Command) -> Value {
+    good(command.arg("--json")).parse().expect("JSON")
+}
+
+#[test]
+fn without_a_host_it_compares_on_a_server_of_its_own_and_shows_every_section() {
+    let screen = good(&mut compare(&[]));
+    assert!(screen.starts_with("The same question to 127.0.0.1:"), "{screen}");
+    assert!(screen.contains("(a server of its own), 200 times each."), "{screen}");
+    for section in SECTIONS {
+        assert!(screen.lines().any(|line| line.starts_with(section)), "{section}:\n{screen}");
+    }
+    assert_eq!(screen.matches("0 of 200").count(), 2, "{screen}");
+    for line in screen.lines() {
+        assert!(line.chars().count() <= 80, "{line:?}");
+        assert!(!line.chars().any(char::is_control), "{line:?}");
+    }
+}
+
+#[test]
+fn colour_comes_when_it_is_forced_and_never_with_no_color() {
+    let few = ["--count", "1"];
+    let screen = good(compare(&few).env("CLICOLOR_FORCE", "1"));
+    assert!(screen.contains("\x1b[1m\x1b[36mTHE REPLY\x1b[0m"), "{screen:?}");
+    let plain = anstream::adapter::strip_str(&screen).to_string();
+    assert!(plain.lines().all(|line| line.chars().count() <= 80), "{plain}");
+    let screen = good(compare(&few).env("NO_COLOR", "1"));
+    assert!(!screen.contains('\x1b'), "{screen:?}");
+}
+
+#[test]
+fn json_has_all_of_it() {
+    let inside = or_skip!(Namespace::new());
+    let all = json(inside.daytime().args(["compare", "--count", "25"]));
+    assert_eq!((&all["own_server"], &all["count"]), (&true.into(), &25.into()));
+    for transport in ["tcp", "udp"] {
+        let side = &all[transport];
+        assert_eq!(side["answer"]["transport"], transport);
+        assert_eq!(side["answer"]["octets"], reply_octets(side));
+        assert_eq!(side["failures"], 0);
+        for phase in ["before", "exchange", "after", "total"] {
+            let phase = &side["wire"][phase];
+            assert!(phase["packets"].is_u64() && phase["octets"].is_u64(), "{side}");
+            assert!(phase["source"] == "measured" || phase["source"] == "derived", "{side}");
+        }
+        let samples = side["latency_us"]["samples"].as_array().expect("samples");
+        assert_eq!(samples.len(), 25);
+        assert!(samples.iter().all(|it| it.as_f64().is_some_and(|it| it > 0.0)), "{side}");
+        assert_eq!(side["latency_us"]["min"], samples[0]);
+        assert_eq!(side["latency_us"]["median"], samples[12]);
+        assert_eq!(side["latency_us"]["p90"], samples[22]);
+        assert_eq!(side["latency_us"]["p99"], samples[24]);
+    }
+    assert_eq!(all["tcp"]["left_behind"], "time-wait at server");
+    assert_eq!(all["udp"]["left_behind"], "nothing");
+}
+
+#[test]
+fn the_calls_are_those_of_a_client_written_by_hand() {
+    let all = json(&mut compare(&["--count", "50"]));
+    let calls = |transport: &str| {
+        let names = all[transport]["calls"].as_array().expect("calls");
+        names.iter().map(|name| name.as_str().expect("a name").to_owned()).collect::<Vec<_>>()
+    };
+    let udp = calls("udp");
+    assert_eq!(udp, ["socket", "connect", "epoll_ctl", "send", "epoll_wait", "recv", "close"]);
+    let tcp = calls("tcp");
+    assert_eq!(tcp[..4], ["socket", "connect", "epoll_ctl", "epoll_wait"]);
+    assert_eq!(tcp[tcp.len() - 2..], ["recv", "close"]);
+    assert!(!tcp.contains(&"send".to_owned()), "over TCP the server speaks first: {tcp:?}");
+    let reads = tcp.iter().filter(|name| *name == "recv").count();
+    assert!(reads >= 2, "one for the line, one for its end: {tcp:?}");
+}
+
+#[test]
+fn nobody_listening_is_really_tried_on_a_closed_port() {
+    let all = json(&mut compare(&["--count", "1"]));
+    let nobody = &all["nobody_listens"];
+    assert!(nobody["tried"].as_str().is_some_and(|it| it.starts_with("127.0.0.1:")), "{nobody}");
+    let after = |nobody: &Value, key: &str| nobody[key].as_f64().expect("microseconds");
+    assert!(after(&nobody["tcp"], "refused_after_us") > 0.0);
+    assert!(after(&nobody["udp_connected"], "refused_after_us") > 0.0);
+    assert!(after(&nobody["udp_unconnected"], "silent_for_us") >= 200_000.0);
+}
+
+#[test]
+fn over_ipv4_the_packets_and_octets_are_measured() {
+    assert_measured(&[], 20);
+}
+
+#[test]
+fn over_ipv6_the_packets_and_octets_are_measured() {
+    assert_measured(&["-6"], 40);
+}
+
+fn assert_measured(arguments: &[&str], ip_header: u64) {
+    let inside = or_skip!(Namespace::new());
+    let all = json(inside.daytime().args(["compare", "--count", "5"]).args(arguments));
+    let v6 = ip_header == 40;
+    assert_eq!(all["host"].as_str().is_some_and(|host| host.starts_with("[::1]:")), v6, "{all}");
+    let reply = reply_octets(&all["udp"]);
+    // RFC 768: a header of 8 octets; the question holds nothing, the answer the line.
+    let udp = serde_json::json!(
+        { "packets": 2, "octets": 2 * (ip_header + 8) + reply, "source": "measured" }
+    );
+    assert_eq!(all["udp"]["wire"]["exchange"], udp);
+    assert_eq!(all["udp"]["wire"]["total"], udp);
+    // Handshake, the line with the FIN, an ACK, the client's FIN and its ACK; some ACKs ride along.
+    let tcp = &all["tcp"]["wire"];
+    assert!(tcp["total"]["packets"].as_u64().is_some_and(|it| (6..=8).contains(&it)), "{tcp}");
+    assert_eq!(tcp["before"]["packets"], 3, "{tcp}");
+    let headers = tcp["total"]["packets"].as_u64().expect("a number") * (ip_header + 20);
+    let octets = tcp["total"]["octets"].as_u64().expect("a number");
+    assert!(octets > headers + reply && octets < headers + reply + 8 * 40, "{tcp}");
+    assert_eq!(tcp["after"]["source"], "measured", "{tcp}");
+}
+
+/// Octets of the reply, from the reply itself.
+fn reply_octets(side: &Value) -> u64 {
+    side["answer"]["reply_hex"].as_str().expect("hexadecimal").len() as u64 / 2
+}
+
+#[test]
+fn with_a_host_it_compares_on_that() {
+    let server = Running::serve(&["--syntax", "ctime"]);
+    let host = server.tcp().to_string();
+    let all = json(&mut compare(&["--count", "3", &host]));
+    assert_eq!((&all["own_server"], &all["host"]), (&false.into(), &host.as_str().into()));
+    for transport in ["tcp", "udp"] {
+        assert_eq!(all[transport]["answer"]["peer"], *host);
+        assert_eq!(reply_octets(&all[transport]), 26, "ctime");
+    }
+    let screen = good(&mut compare(&["--count", "3", &host]));
+    assert!(screen.starts_with(&format!("The same question to {host}, 3 times each.")), "{screen}");
+}
+
+#[test]
+fn a_host_that_serves_tcp_only_is_shown_with_one_column_and_told() {
+    let server = Running::serve(&["--proto", "tcp"]);
+    let host = server.tcp().to_string();
+    let output = run(&mut compare(&["--count", "3", &host]));
+    assert_eq!(
+        stderr(&output),
+        format!(
+            "daytime: {host} says by ICMP that its UDP port is closed: is a server running? \
+             `daytime serve` starts one, --port names another port\n"
+        )
+    );
+    assert_eq!(output.status.code(), Some(1));
+    let screen = stdout(&output);
+    assert!(SECTIONS.iter().all(|section| screen.contains(section)), "{screen}");
+    assert!(screen.contains("0 of 3"), "{screen}");
+}
+
+#[test]
+fn a_host_where_nobody_is_has_nothing_to_compare() {
+    let (address, _holder) = closed_port();
+    assert_eq!(
+        bad(1, &mut compare(&[&address.to_string()])),
+        format!(
+            "daytime: {address} answers over neither transport; tcp: connection refused by \
+             {address}; udp: {address} says by ICMP that its UDP port is closed: is a server \
+             running? Without HOST, compare starts one of its own\n"
+        )
+    );
+}
+
+#[test]
+fn a_host_that_stops_answering_is_given_up_and_told() {
+    // The first exchange, 16 probes and 3 more for the latencies.
+    let host = ticking_for(20, |_| {});
+    let output = run(&mut compare(&["--count", "50", "--timeout", "5", &host]));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("daytime: 3 questions over tcp had no answer\n"));
+    assert!(stdout(&output).contains("3 of 6; given up after 3 in"), "{}", stdout(&output));
+}
+
+#[test]
+fn ctrl_c_ends_it_in_the_middle() {
+    let (sender, middle) = mpsc::channel();
+    let host = ticking_for(u32::MAX, move |number| {
+        if number == 100 {
+            sender.send(()).expect("the test waits");
+        }
+    });
+    // Whoever started the tests may have told them to ignore SIGINT, as a shell does in the background.
+    let mut command = Command::new("env");
+    command.args(["--default-signal=INT", env!("CARGO_BIN_EXE_daytime")]);
+    command.args(["compare", "--count", "1000000", &host]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("started");
+    middle.recv_timeout(PATIENCE).expect("it gets that far");
+    let asked = Instant::now();
+    let id = child.id().to_string();
+    assert!(Command::new("kill").args(["-s", "INT", &id]).status().expect("kill").success());
+    eventually("it ends", || child.try_wait().expect("waited for").is_some());
+    let status = child.wait().expect("ended");
+    assert_eq!(status.signal(), Some(2), "{status}");
+    assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
+}
+
+#[test]
+fn on_a_terminal_a_bar_shows_the_progress_of_what_takes_longer_than_a_second() {
+    let script = or_skip!(program("script"));
+    let on_terminal = |arguments: &str| {
+        let command = format!("'{}' compare {arguments}", env!("CARGO_BIN_EXE_daytime"));
+        let mut script = Command::new(&script);
+        script.args(["-qec", &command, "/dev/null"]).env("TERM", "xterm").stdin(Stdio::null());
+        stdout(&run(&mut script))
+    };
+    let slow = ticking_for(u32::MAX, |_| wait_in_vain(Duration::from_millis(20)));
+    let long = on_terminal(&format!("--count 70 {slow}"));
+    assert!(long.contains(" of 70, "), "{long:?}");
+    let screen = &long[long.find("The same question").expect("the screen")..];
+    assert!(!screen.contains(" of 70, "), "the bar stays: {screen:?}");
+    let short = on_terminal("--count 1");
+    assert!(short.contains("The same question") && !short.contains(" of 1, "), "{short:?}");
+}
+
+/// A TCP server that answers so many clients and is told the number of each.
+fn ticking_for(clients: u32, mut each: impl FnMut(u32) + Send + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let host = listener.local_addr().expect("bound").to_string();
+    thread::spawn(move || {
+        for number in 1..=clients {
+            let (mut stream, _) = listener.accept().expect("a client");
+            each(number);
+            // The client may be gone.
+            let _ = stream.write_all(b"tick\r\n");
+        }
+    });
+    host
+}

@@ -1,0 +1,212 @@
+//! `daytime query` and servers that answer, each in its own way.
+
+use crate::or_skip;
+use crate::support::wire::{closed_port, tcp_server, udp_server};
+use crate::support::{Namespace, PATIENCE, Running, bad, daytime, good, run, skip, stderr, stdout};
+use serde_json::{Deserializer, Value};
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+/// A server that always says `tick`.
+fn tick() -> Running {
+    Running::serve(&["--strftime", "tick"])
+}
+
+fn query(arguments: &[&str]) -> Command {
+    let mut command = daytime();
+    command.arg("query").args(arguments);
+    command
+}
+
+/// A TCP server that says this and closes.
+fn says(reply: &'static [u8]) -> String {
+    tcp_server(move |mut stream| stream.write_all(reply).expect("sent"))
+}
+
+#[test]
+fn the_line_comes_first_and_below_it_how_it_came() {
+    let server = tick();
+    let (tcp, udp) = (server.tcp(), server.udp());
+    let printed = good(&mut query(&["--proto", "both", &tcp.to_string()]));
+    let lines: Vec<&str> = printed.lines().collect();
+    assert_eq!(lines.len(), 4, "{printed}");
+    assert_eq!((lines[0], lines[2]), ("tick", "tick"));
+    assert!(lines[1].starts_with(&format!("    tcp {tcp}, ")), "{printed}");
+    assert!(lines[1].ends_with(": 6 octets in 1 read, then end of stream"), "{printed}");
+    assert!(lines[3].starts_with(&format!("    udp {udp}, ")), "{printed}");
+    assert!(lines[3].ends_with(": 6 octets in 1 datagram"), "{printed}");
+}
+
+#[test]
+fn with_q_only_the_line_is_printed() {
+    let server = tick();
+    let host = server.tcp().to_string();
+    assert_eq!(good(&mut query(&["-q", "--proto", "both", &host])), "tick\ntick\n");
+}
+
+#[test]
+fn ipv6_addresses_are_asked_with_and_without_brackets() {
+    let server = tick();
+    let port = server.port().to_string();
+    let bracketed = format!("[::1]:{port}");
+    let hosts = ["-q", "--proto", "both", "--port", &port, "::1", "[::1]", &bracketed];
+    assert_eq!(good(&mut query(&hosts)), "tick\n".repeat(6));
+}
+
+#[test]
+fn a_reply_that_arrives_octet_by_octet_is_whole() {
+    let host = tcp_server(|mut stream| {
+        stream.set_nodelay(true).expect("set");
+        for octet in b"02 FEB 82 07:59:01 PST\r\n" {
+            stream.write_all(&[*octet]).expect("sent");
+        }
+    });
+    assert_eq!(good(&mut query(&["-q", &host])), "02 FEB 82 07:59:01 PST\n");
+}
+
+#[test]
+fn a_reply_without_a_line_end_is_whole_when_the_stream_ends() {
+    let host = says(b"no line end");
+    assert_eq!(good(&mut query(&["-q", &host])), "no line end\n");
+}
+
+#[test]
+fn terminal_escapes_never_reach_the_terminal_over_tcp() {
+    let escapes = b"\x1b[2J\x1b]0;title\x07 \x9b31m\x08\x7f back\\slash\r\nSun\r\n";
+    for option in ["-q", "--json"] {
+        assert_harmless(&good(&mut query(&[option, &says(escapes)])), "Sun");
+    }
+    let verbose = run(&mut query(&["-v", &says(escapes)]));
+    assert_harmless(&stdout(&verbose), "Sun");
+    assert_harmless(&stderr(&verbose), "connecting");
+}
+
+#[test]
+fn terminal_escapes_never_reach_the_terminal_over_udp() {
+    let host = udp_server(|socket| {
+        let (_, peer) = socket.recv_from(&mut [0; 64]).expect("a question");
+        socket.send_to(b"\x1b[2J\x07\x9b31m\rSun\r\n", peer).expect("sent");
+    });
+    assert_harmless(&good(&mut query(&["--proto", "udp", &host])), "\\x1b[2J\\x07\\x9b31m\\rSun");
+}
+
+#[test]
+fn terminal_escapes_never_reach_the_terminal_in_an_error() {
+    let (release, released) = mpsc::channel::<()>();
+    let host = tcp_server(move |mut stream| {
+        stream.write_all(b"\x1b[2J\x07Sun").expect("sent");
+        let _ = released.recv_timeout(PATIENCE); // held open until the client is done
+    });
+    assert_harmless(&bad(1, &mut query(&["--timeout", "0.5", &host])), "\\x1b[2J\\x07Sun");
+    drop(release);
+}
+
+/// Printable, and line feeds between lines.
+fn assert_harmless(printed: &str, part: &str) {
+    assert!(printed.contains(part), "{printed:?}");
+    let harmless = |c: char| c == '\n' || c == 'µ' || matches!(c, ' '..='~');
+    assert!(printed.chars().all(harmless), "{printed:?}");
+}
+
+#[test]
+fn json_has_one_object_for_each_question() {
+    let server = tick();
+    let host = server.tcp().to_string();
+    let printed =
+        good(&mut query(&["--json", "--proto", "both", "--count", "2", "--interval", "0", &host]));
+    let objects: Vec<Value> = printed.lines().map(|line| line.parse().expect("JSON")).collect();
+    assert_eq!(objects.len(), 4, "{printed}");
+    for (object, transport) in objects.iter().zip(["tcp", "udp", "tcp", "udp"]) {
+        assert_eq!(object["host"], *host);
+        assert_eq!(object["peer"], *host);
+        assert_eq!(object["transport"], transport);
+        assert_eq!(object["reply"], "tick");
+        assert_eq!(object["reply_hex"], "7469636b0d0a");
+        assert_eq!(object["octets"], 6);
+        assert_eq!(object["truncated"], false);
+        assert_eq!(object["reads"], serde_json::json!([6]));
+        assert_eq!(object["questions"], u32::from(transport == "udp"));
+        assert_eq!(object["connected_us"].is_f64(), transport == "tcp");
+        assert!(object["elapsed_us"].as_f64().is_some_and(|it| it > 0.0), "{object}");
+        assert!(object["calls"].as_array().is_some_and(|it| it.len() > 4), "{object}");
+    }
+}
+
+#[test]
+fn of_several_hosts_those_that_answer_are_printed_and_the_status_tells_of_the_other() {
+    let server = tick();
+    let (closed, _holder) = closed_port();
+    let (good, closed) = (server.tcp().to_string(), closed.to_string());
+    let output = run(&mut query(&["--json", &good, &closed, &good]));
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(stderr(&output).lines().count(), 1, "{}", stderr(&output));
+    let objects: Vec<Value> =
+        Deserializer::from_str(&stdout(&output)).into_iter().map(|it| it.expect("JSON")).collect();
+    assert_eq!(objects.len(), 3);
+    assert_eq!((&objects[0]["reply"], &objects[2]["reply"]), (&"tick".into(), &"tick".into()));
+    assert_eq!(objects[1]["host"], *closed);
+    let error = objects[1]["error"].as_str().expect("told");
+    assert_eq!(format!("daytime: {error}\n"), stderr(&output));
+}
+
+#[test]
+fn count_and_interval_set_the_rounds_and_the_pause_between_them() {
+    let server = tick();
+    let host = server.udp().to_string();
+    let rounds = ["-q", "--proto", "udp", "--count", "3", "--interval", "0.3", &host];
+    let started = Instant::now();
+    assert_eq!(good(&mut query(&rounds)), "tick\ntick\ntick\n");
+    assert!(started.elapsed() >= Duration::from_millis(600), "{:?}", started.elapsed());
+}
+
+#[test]
+fn a_name_with_both_families_reaches_a_server_on_either_one() {
+    let inside = or_skip!(Namespace::new());
+    for (listen, served, other) in [("127.0.0.1", "-4", "-6"), ("::1", "-6", "-4")] {
+        let mut serve = inside.daytime();
+        serve.args(["serve", "--listen", listen, "--strftime", "tick"]);
+        let server = Running::start(serve);
+        for proto in ["tcp", "udp"] {
+            let ask = |arguments: &[&str]| {
+                let mut query = inside.daytime();
+                query.args(["query", "-q", "--proto", proto, "localhost"]).args(arguments);
+                query
+            };
+            assert_eq!(good(&mut ask(&[])), "tick\n", "{proto} on {listen}");
+            assert_eq!(good(&mut ask(&[served])), "tick\n", "{proto} on {listen}");
+            let told = bad(1, &mut ask(&[other]));
+            assert!(told.contains("is a server running?"), "{proto} {other}: {told}");
+        }
+        drop(server);
+    }
+}
+
+#[test]
+fn a_closed_pipe_as_standard_output_is_no_failure_and_no_panic() {
+    let (release, released) = mpsc::channel();
+    let host = tcp_server(move |mut stream| {
+        released.recv_timeout(PATIENCE).expect("the pipe is closed");
+        stream.write_all(b"nobody reads this\r\n").expect("sent");
+    });
+    let mut command = query(&[&host]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("started");
+    drop(child.stdout.take());
+    release.send(()).expect("the server waits");
+    let output = child.wait_with_output().expect("ended");
+    assert_eq!((stderr(&output).as_str(), output.status.code()), ("", Some(0)));
+}
+
+#[test]
+fn a_full_disk_behind_standard_output_is_told() {
+    let full = match std::fs::OpenOptions::new().write(true).open("/dev/full") {
+        Ok(full) => full,
+        Err(error) => return skip(&format!("no /dev/full: {error}")),
+    };
+    let server = tick();
+    let mut command = query(&[&server.tcp().to_string()]);
+    let output = command.stdout(full).stderr(Stdio::piped()).output().expect("ended");
+    let told = "daytime: cannot write to standard output: No space left on device (os error 28)\n";
+    assert_eq!((stderr(&output).as_str(), output.status.code()), (told, Some(1)));
+}

@@ -1,0 +1,207 @@
+//! What `daytime serve` says when it cannot: the whole of it, once, on standard error.
+
+use crate::or_skip;
+use crate::support::{Namespace, Running, bad, daytime, good, program, skip};
+use nix::unistd::geteuid;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+
+/// `daytime serve` with arguments that it cannot go on with: what it says, and nothing else.
+fn refused(status: i32, arguments: &[&str]) -> String {
+    bad(status, daytime().arg("serve").args(arguments))
+}
+
+#[test]
+fn a_taken_port_is_told_over_both_transports() {
+    for transport in ["tcp", "udp"] {
+        let first = Running::serve(&["--listen", "127.0.0.1", "--proto", transport]);
+        let address = first.bound[0].1.to_string();
+        assert_eq!(
+            refused(1, &["--listen", &address, "--proto", transport]),
+            format!(
+                "daytime: cannot listen on {transport} {address}: Address already in use (os error \
+                 98): is another server there? `ss -lntup` shows who has it; or choose another \
+                 --port\n"
+            )
+        );
+    }
+}
+
+#[test]
+fn a_port_taken_on_one_transport_only_is_not_served_on_the_other() {
+    let first = Running::serve(&["--listen", "127.0.0.1", "--proto", "udp"]);
+    let address = first.udp().to_string();
+    let told = refused(1, &["--listen", &address]);
+    assert!(told.starts_with(&format!("daytime: cannot listen on udp {address}: ")), "{told}");
+}
+
+#[test]
+fn the_ipv4_wildcard_beside_the_ipv6_one_is_told_with_the_reason() {
+    let inside = or_skip!(Namespace::new());
+    let mut serve = inside.daytime();
+    serve.args(["serve", "--listen", "0.0.0.0", "--listen", "::"]);
+    assert_eq!(
+        bad(1, &mut serve),
+        "daytime: cannot listen on tcp [::]:13: Address already in use (os error 98): is another \
+         server there? Choose another --port; and [::] takes IPv4 too, so do not list 0.0.0.0 \
+         beside it, or add --only-v6\n"
+    );
+}
+
+#[test]
+fn a_port_that_needs_a_privilege_is_told_with_what_to_do() {
+    let inside;
+    let mut serve = if geteuid().is_root() {
+        or_skip!(program("setpriv"));
+        inside = or_skip!(Namespace::new());
+        as_nobody(&inside)
+    } else {
+        let start = fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start");
+        if start.expect("Linux").trim() != "1024" {
+            return skip("this machine gives port 13 to everybody");
+        }
+        daytime()
+    };
+    assert_eq!(
+        bad(1, serve.arg("serve")),
+        "daytime: cannot listen on tcp 127.0.0.1:13: Permission denied (os error 13): ports below \
+         1024 need a privilege: use --port 9999, or as root `setcap cap_net_bind_service=+ep` on \
+         the daytime binary\n"
+    );
+}
+
+/// The binary as a user without privileges, where port 13 needs one.
+fn as_nobody(inside: &Namespace) -> Command {
+    let privileged = "net.ipv4.ip_unprivileged_port_start=1024";
+    good(inside.command("sysctl").args(["-qw", privileged]));
+    // Where the binary was built, others may not be allowed to read.
+    fs::set_permissions(inside.folder(), Permissions::from_mode(0o755)).expect("set");
+    let copy = inside.folder().join("daytime");
+    // Not by this process: a fork of it elsewhere could hold the copy open for writing (ETXTBSY).
+    good(Command::new("cp").arg(env!("CARGO_BIN_EXE_daytime")).arg(&copy));
+    let mut command = inside.command("setpriv");
+    command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(copy);
+    command
+}
+
+#[test]
+fn an_address_of_another_host_is_told_with_what_to_do() {
+    // TEST-NET-1, RFC 5737.
+    assert_eq!(
+        refused(1, &["--listen", "192.0.2.1:0"]),
+        "daytime: cannot listen on tcp 192.0.2.1:0: Cannot assign requested address (os error 99): \
+         no interface of this host has that address; `ip address` lists those there are\n"
+    );
+    let told = refused(1, &["--listen", "[2001:db8::1]:0", "--proto", "udp"]);
+    assert!(told.starts_with("daytime: cannot listen on udp [2001:db8::1]:0: "), "{told}");
+}
+
+#[test]
+fn one_bad_address_among_good_ones_serves_none() {
+    let told = refused(1, &["--port", "0", "--listen", "127.0.0.1", "--listen", "192.0.2.1"]);
+    assert!(told.contains("cannot listen on tcp 192.0.2.1:"), "{told}");
+}
+
+#[test]
+fn without_its_only_family_it_does_not_serve() {
+    let inside = or_skip!(Namespace::new());
+    good(inside.command("ip").args(["-6", "addr", "del", "::1/128", "dev", "lo"]));
+    let told = bad(1, inside.daytime().args(["serve", "--listen", "::1"]));
+    assert_eq!(
+        told,
+        "daytime: cannot listen on tcp [::1]:13: Cannot assign requested address (os error 99): \
+         this machine has no such address family; --listen another\n"
+    );
+}
+
+/// clap's form: what is wrong with which argument.
+fn assert_usage(arguments: &[&str], complaint: &str) {
+    let told = refused(2, arguments);
+    assert_eq!(told.lines().next(), Some(complaint), "{told}");
+    assert!(told.ends_with("\n\nFor more information, try '--help'.\n"), "{told}");
+}
+
+#[test]
+fn a_bad_pattern_is_refused_with_the_offending_part_named() {
+    for (pattern, complaint) in [
+        ("%F%n%T", r#""%n" at octet 3 writes a control character"#),
+        ("%F %Q", r#""%Q" at octet 4 is no strftime specifier"#),
+        ("le %d août", r#""û" at octet 9 is not ASCII"#),
+        ("", "the pattern is empty"),
+    ] {
+        let shown = format!("error: invalid value '{pattern}' for '--strftime <PATTERN>'");
+        assert_usage(&["--strftime", pattern], &format!("{shown}: {complaint}"));
+    }
+}
+
+#[test]
+fn a_pattern_that_could_exceed_512_octets_is_refused_at_start() {
+    let pattern = "x".repeat(511);
+    let told = refused(2, &["--strftime", &pattern]);
+    assert!(told.contains("takes the reply above 512 octets"), "{told}");
+}
+
+#[test]
+fn a_bad_zone_is_refused_with_those_there_are() {
+    assert_usage(
+        &["--zone", "Mars/Olympus"],
+        "error: invalid value 'Mars/Olympus' for '--zone <ZONE>': no such zone; use utc, local, an \
+         IANA name such as Europe/Rome, or +HH:MM",
+    );
+}
+
+#[test]
+fn a_local_zone_that_is_no_iana_name_is_named() {
+    let mut serve = daytime();
+    serve.env("TZ", "CET-1CEST").args(["serve", "--zone", "local"]);
+    let told = bad(2, &mut serve);
+    let complaint = r#"the local zone "CET-1CEST" is not an IANA name; name one instead of local"#;
+    assert!(told.contains(complaint), "{told}");
+}
+
+#[test]
+fn a_bad_syntax_is_refused_with_those_there_are() {
+    assert_usage(
+        &["--syntax", "iso"],
+        "error: invalid value 'iso' for '--syntax <NAME>': no such syntax; there are ctime, nist, \
+         rfc3339, rfc867 and smtp",
+    );
+}
+
+#[test]
+fn a_zone_for_nist_is_refused() {
+    assert_eq!(
+        refused(2, &["--syntax", "nist", "--zone", "Europe/Rome"]),
+        "daytime: --syntax nist is always UTC: leave --zone out\n"
+    );
+}
+
+#[test]
+fn a_listen_address_that_is_none_is_refused_with_examples() {
+    assert_usage(
+        &["--listen", "localhost:9999"],
+        "error: invalid value 'localhost:9999' for '--listen <ADDR[:PORT]>': not an IP address: \
+         use 127.0.0.1, 0.0.0.0:9999, ::1 or [::]:9999",
+    );
+}
+
+#[test]
+fn an_unknown_option_is_refused() {
+    assert_usage(&["--bogus"], "error: unexpected argument '--bogus' found");
+}
+
+#[test]
+fn a_buffer_or_deadline_out_of_range_is_refused() {
+    for (option, value) in [
+        ("--receive-buffer", "0"),
+        ("--send-buffer", "-1"),
+        ("--backlog", "65536"),
+        ("--drain-deadline", "0"),
+        ("--drain-octets", "many"),
+        ("--port", "65536"),
+    ] {
+        let told = refused(2, &[option, value]);
+        assert!(told.contains(option) || told.contains(value), "{option} {value}: {told}");
+    }
+}

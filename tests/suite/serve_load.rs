@@ -1,0 +1,174 @@
+//! `daytime serve` and clients that mean no good, or do nothing at all.
+
+use crate::or_skip;
+use crate::support::wire::{ask_tcp, ask_udp, connect, eventually, wait_in_vain};
+use crate::support::{PATIENCE, Running};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write;
+use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Connections that are opened and never closed.
+const IDLERS: usize = 2000;
+/// How long a new client may wait for its line, whatever others do.
+const PROMPT: Duration = Duration::from_secs(1);
+
+#[test]
+fn a_new_client_is_served_beside_2000_idle_ones_and_those_are_gone_after_the_deadline() {
+    or_skip!(allow_descriptors(IDLERS as u64 + 500));
+    let server = Running::serve(&["--drain-deadline", "3"]);
+    let idle = descriptors(&server);
+    let opened = Instant::now();
+    let idlers = open(IDLERS, server.tcp());
+    assert_is_prompt(server.tcp());
+    let held = descriptors(&server) - idle;
+    let elapsed = opened.elapsed();
+    if elapsed < Duration::from_secs(3) {
+        assert!(held >= IDLERS, "{held} of {IDLERS} are held after {elapsed:?}");
+    }
+    eventually("all of them are given up", || descriptors(&server) == idle);
+    assert!(opened.elapsed() >= Duration::from_secs(3), "before the deadline");
+    assert_eq!(idlers.len(), IDLERS);
+}
+
+#[test]
+fn a_new_client_is_served_beside_2000_idle_ones_even_with_100_descriptors() {
+    or_skip!(allow_descriptors(IDLERS as u64 + 500));
+    let mut limited = Command::new("sh");
+    let serve = r#"ulimit -n 100; exec "$0" serve --port 0 --drain-deadline 60"#;
+    limited.args(["-c", serve, env!("CARGO_BIN_EXE_daytime")]);
+    let server = Running::start(limited);
+    let idlers = open(IDLERS, server.tcp());
+    assert_is_prompt(server.tcp());
+    assert_eq!(ask_udp(server.udp(), b"").last(), Some(&b'\n'));
+    assert!(descriptors(&server) <= 100);
+    assert_eq!(idlers.len(), IDLERS);
+}
+
+#[test]
+fn a_flood_of_datagrams_does_not_keep_streams_waiting() {
+    // Formed anew for each datagram, and more than one flood: the server does not keep up.
+    let server = Running::serve(&["--strftime", &"%A %B %T.%9f ".repeat(7)]);
+    let (over, sent) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let floods = [(); 3].map(|()| {
+        let (over, sent, target) = (Arc::clone(&over), Arc::clone(&sent), server.udp());
+        thread::spawn(move || {
+            let socket = UdpSocket::bind("127.0.0.1:0").expect("bound");
+            while !over.load(Ordering::Relaxed) {
+                let new = socket.send_to(b"flood", target).is_ok();
+                sent.fetch_add(new.into(), Ordering::Relaxed);
+            }
+        })
+    });
+    let mut streams = 0;
+    while streams < 20 || sent.load(Ordering::Relaxed) < 2000 {
+        assert_is_prompt(server.tcp());
+        streams += 1;
+    }
+    over.store(true, Ordering::Relaxed);
+    for flood in floods {
+        flood.join().expect("the flood ends");
+    }
+}
+
+#[test]
+fn a_client_that_sends_without_end_is_cut_at_the_octet_limit() {
+    let server = Running::serve(&["--drain-octets", "100000", "--drain-deadline", "600"]);
+    let mut stream = connect(server.tcp());
+    let mut sent = 0;
+    while stream.write_all(&[0; 1000]).is_ok() {
+        sent += 1000;
+        assert!(sent < 1 << 30, "still taken after {sent} octets");
+    }
+    assert!(sent >= 100_000, "cut after {sent} octets");
+}
+
+#[test]
+fn a_client_that_drips_without_end_is_cut_at_the_deadline() {
+    let server = Running::serve(&["--drain-deadline", "0.5"]);
+    let opened = Instant::now();
+    let mut stream = connect(server.tcp());
+    while stream.write_all(b".").is_ok() {
+        assert!(opened.elapsed() < PATIENCE, "still taken");
+        wait_in_vain(Duration::from_millis(1));
+    }
+    assert!(opened.elapsed() >= Duration::from_millis(500), "cut after {:?}", opened.elapsed());
+}
+
+#[test]
+fn an_idle_server_uses_no_processor_time_and_never_wakes_up() {
+    let server = Running::serve(&[]);
+    // It has worked before, and its last client has come and gone.
+    ask_tcp(server.tcp());
+    ask_udp(server.udp(), b"");
+    eventually("the server sleeps", || activity(&server).asleep);
+    let before = activity(&server);
+    wait_in_vain(Duration::from_millis(1500));
+    assert_eq!(activity(&server), before);
+    assert!(before.switches.len() >= 2, "the worker and the one that waits for signals");
+}
+
+fn open(count: usize, address: SocketAddr) -> Vec<TcpStream> {
+    (0..count).map(|_| connect(address)).collect()
+}
+
+fn assert_is_prompt(address: SocketAddr) {
+    let started = Instant::now();
+    let line = ask_tcp(address);
+    let elapsed = started.elapsed();
+    assert!(line.ends_with(b"\r\n"), "{}", line.escape_ascii());
+    assert!(elapsed < PROMPT, "a new client waited {elapsed:?}");
+}
+
+/// Lets this process open so many files.
+fn allow_descriptors(count: u64) -> Result<(), String> {
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("readable");
+    if soft < count {
+        setrlimit(Resource::RLIMIT_NOFILE, count.max(soft), hard.max(count))
+            .map_err(|error| format!("{count} open files are not allowed here: {error}"))?;
+    }
+    Ok(())
+}
+
+/// How many files and sockets the server has open.
+fn descriptors(server: &Running) -> usize {
+    fs::read_dir(format!("/proc/{}/fd", server.id())).expect("Linux").count()
+}
+
+/// What a process has done so far (proc(5)).
+#[derive(Debug, PartialEq)]
+struct Activity {
+    asleep: bool,
+    /// Processor time, in ticks.
+    ticks: u64,
+    /// Of each thread, how often it went to sleep.
+    switches: BTreeMap<String, u64>,
+}
+
+fn activity(server: &Running) -> Activity {
+    let root = format!("/proc/{}", server.id());
+    let stat = fs::read_to_string(format!("{root}/stat")).expect("Linux");
+    // The name, in parentheses, may hold anything; behind it begins field 3.
+    let (_, fields) = stat.rsplit_once(") ").expect("a name");
+    let fields: Vec<&str> = fields.split(' ').collect();
+    let ticks = |number: usize| fields[number - 3].parse::<u64>().expect("a number");
+    let tasks = fs::read_dir(format!("{root}/task")).expect("Linux");
+    let statuses = tasks.map(|task| task.expect("readable").path().join("status"));
+    let switches = statuses.map(|path| {
+        let status = fs::read_to_string(&path).expect("readable");
+        let mut lines = status.lines();
+        let count = lines.find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        (path.display().to_string(), count.expect("counted").trim().parse().expect("a number"))
+    });
+    Activity {
+        asleep: fields[0] == "S",
+        ticks: ticks(14) + ticks(15),
+        switches: switches.collect(),
+    }
+}

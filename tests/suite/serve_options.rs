@@ -1,0 +1,209 @@
+//! What `daytime serve` says when it starts, and how its sockets are opened.
+
+use crate::or_skip;
+use crate::support::wire::ask_tcp;
+use crate::support::{Namespace, Running, bad, daytime, good};
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Command, Stdio};
+
+/// Starts, stops and returns the log.
+fn log_of(mut command: Command) -> String {
+    command.args(["serve", "--port", "0"]);
+    stopped(Running::start(command))
+}
+
+fn stopped(mut server: Running) -> String {
+    server.signal("TERM");
+    let (status, log) = server.wait();
+    assert_eq!(status.code(), Some(0), "{log}");
+    log
+}
+
+#[test]
+fn port_0_is_one_free_number_on_every_socket() {
+    let server = Running::serve(&[]);
+    let families = ["127.0.0.1", "[::1]"];
+    let expected: Vec<(String, SocketAddr)> = families
+        .iter()
+        .flat_map(|ip| ["tcp", "udp"].map(|transport| (ip, transport)))
+        .map(|(ip, name)| {
+            (name.into(), format!("{ip}:{}", server.port()).parse().expect("address"))
+        })
+        .collect();
+    assert_ne!(server.port(), 0);
+    assert_eq!(server.bound, expected);
+}
+
+#[test]
+fn port_13_is_used_where_no_port_is_given() {
+    let inside = or_skip!(Namespace::new());
+    let mut serve = inside.daytime();
+    serve.args(["serve", "--proto", "tcp", "--listen", "127.0.0.1", "--listen", "127.0.0.2:9999"]);
+    let server = Running::start(serve);
+    let bound: Vec<String> = server.bound.iter().map(|(_, address)| address.to_string()).collect();
+    assert_eq!(bound, ["127.0.0.1:13", "127.0.0.2:9999"]);
+    good(inside.daytime().args(["query", "127.0.0.1", "127.0.0.2:9999"]));
+}
+
+#[test]
+fn one_transport_alone_is_served_on_request() {
+    for transport in ["tcp", "udp"] {
+        let server = Running::serve(&["--proto", transport]);
+        assert_eq!(server.bound.len(), 2, "{:?}", server.bound);
+        assert!(server.bound.iter().all(|(name, _)| name == transport), "{:?}", server.bound);
+    }
+}
+
+#[test]
+fn the_addresses_come_first_on_standard_output_as_json_for_scripts() {
+    let mut command = daytime();
+    command.args(["serve", "--port", "0", "--json"]).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn().expect("the binary starts");
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("readable");
+    let told: serde_json::Value = serde_json::from_str(&line).expect("JSON on one line");
+    let port = told["listening"][0]["port"].as_u64().expect("a number");
+    let address = SocketAddr::from(([127, 0, 0, 1], u16::try_from(port).expect("a port")));
+    assert_eq!(ask_tcp(address).last(), Some(&b'\n'));
+    child.kill().expect("ended");
+    child.wait().expect("ended");
+    let socket = |transport: &str, address: &str| serde_json::json!({ "transport": transport, "address": address, "port": port });
+    let expected = serde_json::json!({ "listening": [
+        socket("tcp", "127.0.0.1"), socket("udp", "127.0.0.1"),
+        socket("tcp", "::1"), socket("udp", "::1"),
+    ]});
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn the_log_says_of_each_socket_what_was_asked_and_what_it_is() {
+    let mut command = daytime();
+    command.args(["serve", "--port", "0", "--listen", "127.0.0.1", "--listen", "[::]:0"]);
+    command.args(["--receive-buffer", "20000", "--send-buffer", "30000", "--backlog", "7"]);
+    command.args(["--no-reuse-address", "--only-v6"]);
+    let server = Running::start(command);
+    let port = server.port();
+    let log = stopped(server);
+    // socket(7): the kernel doubles the buffers, to have room for its own bookkeeping.
+    let buffers = "SO_RCVBUF asked 20000, is 40000; SO_SNDBUF asked 30000, is 60000\n";
+    let expected = [
+        format!(
+            "tcp 127.0.0.1:{port}: SO_REUSEADDR asked 0, is 0; backlog asked 7, is 7; {buffers}"
+        ),
+        format!("udp 127.0.0.1:{port}: SO_REUSEADDR asked nothing, is 0; {buffers}"),
+        format!(
+            "tcp [::]:{port}: SO_REUSEADDR asked 0, is 0; IPV6_V6ONLY asked 1, is 1; \
+             backlog asked 7, is 7; {buffers}"
+        ),
+        format!(
+            "udp [::]:{port}: SO_REUSEADDR asked nothing, is 0; IPV6_V6ONLY asked 1, is 1; {buffers}"
+        ),
+    ];
+    for line in expected {
+        assert!(log.contains(&line), "{line} is not in:\n{log}");
+    }
+}
+
+#[test]
+fn a_backlog_beyond_the_kernels_limit_is_told_as_what_it_becomes() {
+    let limit = std::fs::read_to_string("/proc/sys/net/core/somaxconn").expect("Linux");
+    let log = stopped(Running::serve(&["--backlog", "65535"]));
+    let becomes = limit.trim().parse::<u32>().expect("a number").min(65_535);
+    assert!(log.contains(&format!("backlog asked 65535, is {becomes};")), "{log}");
+}
+
+#[test]
+fn the_log_is_silent_with_q() {
+    let mut command = daytime();
+    command.arg("-q");
+    assert_eq!(log_of(command), "");
+}
+
+#[test]
+fn the_log_is_silent_with_rust_log_off() {
+    let mut command = daytime();
+    command.env("RUST_LOG", "off");
+    assert_eq!(log_of(command), "");
+}
+
+#[test]
+fn v_has_precedence_over_rust_log() {
+    let mut command = daytime();
+    command.env("RUST_LOG", "off").arg("-v");
+    assert!(log_of(command).contains("SIGTERM: stopping"));
+}
+
+#[test]
+fn a_server_restarts_beside_time_wait_and_not_with_no_reuse_address() {
+    let inside = or_skip!(Namespace::new());
+    let serve = |arguments: &[&str]| {
+        let mut serve = inside.daytime();
+        serve.args(["serve", "--listen", "127.0.0.1"]).args(arguments);
+        serve
+    };
+    let first = Running::start(serve(&[]));
+    // The server closes first, so TIME_WAIT is on its side.
+    good(inside.daytime().args(["query", "127.0.0.1"]));
+    stopped(first);
+    let told = bad(1, &mut serve(&["--no-reuse-address", "-q"]));
+    assert!(told.contains("cannot listen on tcp 127.0.0.1:13: Address already in use"), "{told}");
+    let again = Running::start(serve(&[]));
+    good(inside.daytime().args(["query", "127.0.0.1"]));
+    stopped(again);
+}
+
+#[test]
+fn without_ipv6_on_the_machine_ipv4_is_served_with_a_warning() {
+    let inside = or_skip!(Namespace::new());
+    take_ipv6_from(&inside);
+    let mut serve = inside.daytime();
+    serve.arg("serve");
+    let server = Running::start(serve);
+    let only_v4 = ["tcp", "udp"].map(|name| (name.to_owned(), ([127, 0, 0, 1], 13).into()));
+    assert_eq!(server.bound, only_v4);
+    let reply = good(inside.daytime().args(["query", "-q", "--proto", "both", "localhost"]));
+    assert_eq!(reply.lines().count(), 2, "{reply}");
+    assert_warns_of(&stopped(server), &["[::1]:13"]);
+}
+
+#[test]
+fn without_ipv4_on_the_machine_ipv6_is_served_with_a_warning() {
+    let inside = or_skip!(Namespace::new());
+    good(inside.command("ip").args(["addr", "del", "127.0.0.1/8", "dev", "lo"]));
+    let mut serve = inside.daytime();
+    serve.arg("serve");
+    let server = Running::start(serve);
+    assert_eq!(server.bound.len(), 2, "{:?}", server.bound);
+    assert!(server.bound.iter().all(|(_, address)| address.is_ipv6()), "{:?}", server.bound);
+    assert_warns_of(&stopped(server), &["127.0.0.1:13"]);
+}
+
+#[test]
+fn every_address_that_is_left_out_is_named() {
+    let inside = or_skip!(Namespace::new());
+    take_ipv6_from(&inside);
+    let mut serve = inside.daytime();
+    serve.args(["serve", "--listen", "::1", "--listen", "[::1]:9999", "--listen", "127.0.0.1"]);
+    let server = Running::start(serve);
+    assert_eq!(server.bound.len(), 2, "{:?}", server.bound);
+    assert_warns_of(&stopped(server), &["[::1]:13", "[::1]:9999"]);
+}
+
+fn take_ipv6_from(namespace: &Namespace) {
+    for interface in ["all", "lo"] {
+        let setting = format!("net.ipv6.conf.{interface}.disable_ipv6=1");
+        good(namespace.command("sysctl").args(["-qw", &setting]));
+    }
+}
+
+/// One warning for each address, not one for each of its sockets.
+fn assert_warns_of(log: &str, addresses: &[&str]) {
+    let warnings: Vec<&str> = log
+        .lines()
+        .filter_map(|line| line.split_once(" WARN ] ").map(|(_, warning)| warning))
+        .collect();
+    let why = "this machine has no such address family; the others serve";
+    let expected: Vec<String> = addresses.iter().map(|it| format!("{it}: {why}")).collect();
+    assert_eq!(warnings, expected, "{log}");
+}

@@ -1,0 +1,139 @@
+//! How `daytime serve` ends.
+
+use crate::support::Running;
+use crate::support::wire::{ask_tcp, ask_udp, connect, datagrams_with, eventually, read_to_end};
+use std::fs;
+use std::io::BufRead;
+use std::time::{Duration, Instant};
+
+/// What open connections are given to end.
+const GRACE: Duration = Duration::from_secs(1);
+
+#[test]
+fn an_idle_server_ends_at_once_with_status_0_on_sigterm() {
+    ends_at_once_on("TERM");
+}
+
+#[test]
+fn an_idle_server_ends_at_once_with_status_0_on_sigint() {
+    ends_at_once_on("INT");
+}
+
+fn ends_at_once_on(signal: &str) {
+    let mut server = Running::serve(&[]);
+    ask_tcp(server.tcp());
+    ask_udp(server.udp(), b"");
+    let asked = Instant::now();
+    server.signal(signal);
+    let (status, log) = server.wait();
+    let elapsed = asked.elapsed();
+    assert!(elapsed < GRACE, "it took {elapsed:?}");
+    assert_eq!(status.code(), Some(0), "{log}");
+    assert!(log.contains(&format!("SIG{signal}: stopping\n")), "{log}");
+    assert!(log.ends_with("answered 1 connection and 1 datagram\n"), "{log}");
+}
+
+#[test]
+fn a_server_told_to_stop_before_its_first_client_stops() {
+    let mut server = Running::serve(&[]);
+    server.signal("TERM");
+    let (status, log) = server.wait();
+    assert_eq!(status.code(), Some(0), "{log}");
+}
+
+#[test]
+fn a_connection_held_open_delays_the_end_by_a_second_and_has_its_whole_line() {
+    let mut server = Running::serve(&["--drain-deadline", "600"]);
+    let held = connect(server.tcp());
+    ask_tcp(server.tcp()); // accepted after the one before it
+    let asked = Instant::now();
+    server.signal("TERM");
+    let (status, log) = server.wait();
+    let elapsed = asked.elapsed();
+    assert_eq!(status.code(), Some(0), "{log}");
+    assert!(elapsed >= GRACE && elapsed < 3 * GRACE, "it took {elapsed:?}");
+    assert!(read_to_end(&held).ends_with(b"-UTC\r\n"));
+}
+
+#[test]
+fn the_end_comes_as_soon_as_the_last_connection_closes() {
+    let mut server = Running::serve(&["--drain-deadline", "600"]);
+    let held = connect(server.tcp());
+    assert!(read_to_end(&held).ends_with(b"-UTC\r\n"));
+    let mut log = server.stderr();
+    let asked = Instant::now();
+    server.signal("INT");
+    wait_for(&mut log, "SIGINT: stopping");
+    drop(held);
+    let (status, _) = server.wait();
+    assert_eq!(status.code(), Some(0));
+    assert!(asked.elapsed() < GRACE, "it took {:?}", asked.elapsed());
+}
+
+#[test]
+fn what_arrived_before_the_signal_is_answered() {
+    let mut server = Running::serve(&[]);
+    // Held, the server sees the questions and the signal at the same moment.
+    server.signal("STOP");
+    eventually("it is held", || state(&server) == "T");
+    let streams: Vec<_> = (0..100).map(|_| connect(server.tcp())).collect();
+    let socket = datagrams_with(server.udp());
+    for _ in 0..100 {
+        socket.send(b"").expect("sent");
+    }
+    server.signal("TERM");
+    server.signal("CONT");
+    for (number, stream) in streams.iter().enumerate() {
+        assert!(read_to_end(stream).ends_with(b"-UTC\r\n"), "connection {number}");
+    }
+    for number in 0..100 {
+        socket.recv(&mut [0; 64]).unwrap_or_else(|error| panic!("datagram {number}: {error}"));
+    }
+    drop(streams);
+    let (status, log) = server.wait();
+    assert_eq!(status.code(), Some(0), "{log}");
+    assert!(log.ends_with("answered 100 connections and 100 datagrams\n"), "{log}");
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once_with_status_1() {
+    let mut server = Running::serve(&["--drain-deadline", "600"]);
+    let held = connect(server.tcp());
+    assert!(read_to_end(&held).ends_with(b"-UTC\r\n"));
+    let mut log = server.stderr();
+    let asked = Instant::now();
+    server.signal("TERM");
+    wait_for(&mut log, "SIGTERM: stopping");
+    server.signal("INT");
+    let (status, _) = server.wait();
+    assert_eq!(status.code(), Some(1));
+    assert!(asked.elapsed() < GRACE, "it took {:?}", asked.elapsed());
+    drop(held);
+}
+
+#[test]
+fn a_log_that_nobody_reads_any_more_does_not_end_it() {
+    let mut server = Running::serve(&["-vv"]);
+    drop(server.stderr());
+    assert!(ask_tcp(server.tcp()).ends_with(b"-UTC\r\n"));
+    assert!(ask_udp(server.udp(), b"").ends_with(b"-UTC\r\n"));
+    server.signal("TERM");
+    let (status, _) = server.wait();
+    assert_eq!(status.code(), Some(0));
+}
+
+/// Reads lines until one ends so.
+fn wait_for(log: &mut impl BufRead, ending: &str) {
+    let mut line = String::new();
+    while !line.trim_end().ends_with(ending) {
+        line.clear();
+        assert_ne!(log.read_line(&mut line).expect("readable"), 0, "the log ended before {ending}");
+    }
+}
+
+/// The state of a process: `S` asleep, `T` held (proc(5)).
+fn state(server: &Running) -> String {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", server.id())).expect("Linux");
+    let (_, fields) = stat.rsplit_once(") ").expect("a name");
+    fields.split(' ').next().expect("field 3").to_owned()
+}
