@@ -144,6 +144,7 @@ fn descriptors(server: &Running) -> usize {
 /// What a process has done so far (proc(5)).
 #[derive(Debug, PartialEq)]
 struct Activity {
+    /// All of its threads.
     asleep: bool,
     /// Processor time, in ticks.
     ticks: u64,
@@ -160,15 +161,14 @@ fn activity(server: &Running) -> Activity {
     let ticks = |number: usize| fields[number - 3].parse::<u64>().expect("a number");
     let tasks = fs::read_dir(format!("{root}/task")).expect("Linux");
     let statuses = tasks.map(|task| task.expect("readable").path().join("status"));
+    let mut asleep = true;
     let switches = statuses.map(|path| {
         let status = fs::read_to_string(&path).expect("readable");
+        asleep &= status.lines().any(|line| line == "State:\tS (sleeping)");
         let mut lines = status.lines();
         let count = lines.find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
         (path.display().to_string(), count.expect("counted").trim().parse().expect("a number"))
     });
-    Activity {
-        asleep: fields[0] == "S",
-        ticks: ticks(14) + ticks(15),
-        switches: switches.collect(),
-    }
+    let switches = switches.collect();
+    Activity { asleep, ticks: ticks(14) + ticks(15), switches }
 }
