@@ -53,27 +53,62 @@ fn a_new_client_is_served_beside_2000_idle_ones_even_with_100_descriptors() {
 
 #[test]
 fn a_flood_of_datagrams_does_not_keep_streams_waiting() {
-    // Formed anew for each datagram, and more than one flood: the server does not keep up.
-    let server = Running::serve(&["--strftime", &"%A %B %T.%9f ".repeat(7)]);
-    let (over, sent) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
-    let floods = [(); 3].map(|()| {
-        let (over, sent, target) = (Arc::clone(&over), Arc::clone(&sent), server.udp());
-        thread::spawn(move || {
-            let socket = UdpSocket::bind("127.0.0.1:0").expect("bound");
-            while !over.load(Ordering::Relaxed) {
-                let new = socket.send_to(b"flood", target).is_ok();
-                sent.fetch_add(new.into(), Ordering::Relaxed);
-            }
-        })
-    });
+    let server = slow();
+    let flood = Flood::of(server.udp());
     let mut streams = 0;
-    while streams < 20 || sent.load(Ordering::Relaxed) < 2000 {
+    while streams < 20 || flood.sent() < 2000 {
         assert_is_prompt(server.tcp());
         streams += 1;
     }
-    over.store(true, Ordering::Relaxed);
-    for flood in floods {
-        flood.join().expect("the flood ends");
+}
+
+#[test]
+fn a_flood_of_datagrams_does_not_keep_the_server_from_ending() {
+    let mut server = slow();
+    let flood = Flood::of(server.udp());
+    eventually("it is a flood", || flood.sent() > 2000);
+    let asked = Instant::now();
+    server.signal("TERM");
+    let (status, log) = server.wait();
+    assert_eq!(status.code(), Some(0), "{log}");
+    assert!(asked.elapsed() < PROMPT, "it took {:?}", asked.elapsed());
+}
+
+/// A server that forms its line anew for each datagram, so that it cannot keep up with a flood.
+fn slow() -> Running {
+    Running::serve(&["--strftime", &"%A %B %T.%9f ".repeat(7)])
+}
+
+/// Datagrams from several sockets, as many as this machine can send, until dropped.
+struct Flood {
+    over: Arc<AtomicBool>,
+    sent: Arc<AtomicUsize>,
+}
+
+impl Flood {
+    fn of(target: SocketAddr) -> Self {
+        let flood = Self { over: Arc::default(), sent: Arc::default() };
+        for _ in 0..3 {
+            let (over, sent) = (Arc::clone(&flood.over), Arc::clone(&flood.sent));
+            thread::spawn(move || {
+                let socket = UdpSocket::bind("127.0.0.1:0").expect("bound");
+                while !over.load(Ordering::Relaxed) {
+                    let new = socket.send_to(b"flood", target).is_ok();
+                    sent.fetch_add(new.into(), Ordering::Relaxed);
+                }
+            });
+        }
+        flood
+    }
+
+    fn sent(&self) -> usize {
+        self.sent.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Flood {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
     }
 }
 
