@@ -142,8 +142,12 @@ fn an_idle_server_uses_no_processor_time_and_never_wakes_up() {
     // It has worked before, and its last client has come and gone.
     ask_tcp(server.tcp());
     ask_udp(server.udp(), b"");
-    eventually("the server sleeps", || activity(&server).asleep);
-    let before = activity(&server);
+    let mut before = activity(&server);
+    // A thread counts as asleep a little before its switch is counted: two looks have to agree.
+    eventually("every thread sleeps", || {
+        let earlier = std::mem::replace(&mut before, activity(&server));
+        before.asleep && before == earlier
+    });
     wait_in_vain(Duration::from_millis(1500));
     assert_eq!(activity(&server), before);
     assert!(before.switches.len() >= 2, "the worker and the one that waits for signals");
@@ -179,6 +183,7 @@ fn descriptors(server: &Running) -> usize {
 /// What a process has done so far (proc(5)).
 #[derive(Debug, PartialEq)]
 struct Activity {
+    /// Every thread is.
     asleep: bool,
     /// Processor time, in ticks.
     ticks: u64,
@@ -193,17 +198,18 @@ fn activity(server: &Running) -> Activity {
     let (_, fields) = stat.rsplit_once(") ").expect("a name");
     let fields: Vec<&str> = fields.split(' ').collect();
     let ticks = |number: usize| fields[number - 3].parse::<u64>().expect("a number");
-    let tasks = fs::read_dir(format!("{root}/task")).expect("Linux");
-    let statuses = tasks.map(|task| task.expect("readable").path().join("status"));
-    let switches = statuses.map(|path| {
+    let mut activity =
+        Activity { asleep: true, ticks: ticks(14) + ticks(15), switches: BTreeMap::new() };
+    for task in fs::read_dir(format!("{root}/task")).expect("Linux") {
+        let path = task.expect("readable").path().join("status");
         let status = fs::read_to_string(&path).expect("readable");
-        let mut lines = status.lines();
-        let count = lines.find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
-        (path.display().to_string(), count.expect("counted").trim().parse().expect("a number"))
-    });
-    Activity {
-        asleep: fields[0] == "S",
-        ticks: ticks(14) + ticks(15),
-        switches: switches.collect(),
+        let field = |name| {
+            let found = status.lines().find_map(|line| line.strip_prefix(name));
+            found.unwrap_or_else(|| panic!("no {name} in {status}")).trim()
+        };
+        activity.asleep &= field("State:").starts_with('S');
+        let switches = field("voluntary_ctxt_switches:").parse().expect("a number");
+        activity.switches.insert(path.display().to_string(), switches);
     }
+    activity
 }
