@@ -3,7 +3,7 @@
 use crate::or_skip;
 use crate::support::wire::{closed_port, eventually, wait_in_vain};
 use crate::support::{
-    Namespace, PATIENCE, Running, bad, daytime, good, program, run, stderr, stdout,
+    Namespace, PATIENCE, Running, bad, daytime, good, ipv6, program, run, stderr, stdout,
 };
 use serde_json::Value;
 use std::io::Write;
@@ -121,6 +121,7 @@ fn over_ipv4_the_packets_and_octets_are_measured() {
 
 #[test]
 fn over_ipv6_the_packets_and_octets_are_measured() {
+    or_skip!(ipv6());
     assert_measured(&["-6"], 40);
 }
 

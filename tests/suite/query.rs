@@ -2,7 +2,9 @@
 
 use crate::or_skip;
 use crate::support::wire::{closed_port, tcp_server, udp_server};
-use crate::support::{Namespace, PATIENCE, Running, bad, daytime, good, run, skip, stderr, stdout};
+use crate::support::{
+    Namespace, PATIENCE, Running, bad, daytime, good, ipv6, run, skip, stderr, stdout,
+};
 use serde_json::{Deserializer, Value};
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -48,6 +50,7 @@ fn with_q_only_the_line_is_printed() {
 
 #[test]
 fn ipv6_addresses_are_asked_with_and_without_brackets() {
+    or_skip!(ipv6());
     let server = tick();
     let port = server.port().to_string();
     let bracketed = format!("[::1]:{port}");
@@ -163,6 +166,7 @@ fn count_and_interval_set_the_rounds_and_the_pause_between_them() {
 
 #[test]
 fn a_name_with_both_families_reaches_a_server_on_either_one() {
+    or_skip!(ipv6());
     let inside = or_skip!(Namespace::new());
     for (listen, served, other) in [("127.0.0.1", "-4", "-6"), ("::1", "-6", "-4")] {
         let mut serve = inside.daytime();

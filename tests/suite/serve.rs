@@ -2,7 +2,7 @@
 
 use crate::or_skip;
 use crate::support::wire::{ask_tcp, ask_udp, connect, datagrams_with, read_to_end};
-use crate::support::{Namespace, Running, good};
+use crate::support::{Namespace, Running, good, ipv6};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::time::Duration;
@@ -20,6 +20,7 @@ fn assert_is_the_line(reply: &[u8]) {
 
 #[test]
 fn both_transports_on_both_families_answer_with_the_same_line() {
+    or_skip!(ipv6());
     let server = fixed(&[]);
     assert_eq!(server.bound.len(), 4, "{:?}", server.bound);
     let line = ask_tcp(server.tcp());
@@ -95,6 +96,7 @@ fn a_client_that_sends_a_mebibyte_first_has_the_line_and_a_clean_end_200_times_o
 
 #[test]
 fn a_client_that_sends_a_mebibyte_first_has_the_line_and_a_clean_end_200_times_of_200_over_ipv6() {
+    or_skip!(ipv6());
     mebibyte_first(SocketAddr::is_ipv6);
 }
 
@@ -122,6 +124,7 @@ fn every_ipv4_address_of_the_host_is_answered_from_itself() {
 
 #[test]
 fn the_ipv6_wildcard_takes_ipv4_too_and_answers_from_the_address_asked() {
+    or_skip!(ipv6());
     let server = fixed(&["--listen", "[::]"]);
     let port = server.port();
     let plain: [SocketAddr; 2] =
@@ -136,6 +139,7 @@ fn the_ipv6_wildcard_takes_ipv4_too_and_answers_from_the_address_asked() {
 
 #[test]
 fn the_ipv6_wildcard_takes_no_ipv4_with_only_v6() {
+    or_skip!(ipv6());
     let server = fixed(&["--listen", "[::]", "--only-v6"]);
     let (v4, v6) = ((Ipv4Addr::LOCALHOST, server.port()), (Ipv6Addr::LOCALHOST, server.port()));
     assert_is_the_line(&ask_udp(v6.into(), b""));
@@ -149,6 +153,7 @@ fn the_ipv6_wildcard_takes_no_ipv4_with_only_v6() {
 
 #[test]
 fn both_wildcards_share_a_port_with_only_v6() {
+    or_skip!(ipv6());
     let server = fixed(&["--listen", "0.0.0.0", "--listen", "[::]", "--only-v6"]);
     assert_is_the_line(&ask_udp((Ipv4Addr::LOCALHOST, server.port()).into(), b""));
     assert_is_the_line(&ask_udp((Ipv6Addr::LOCALHOST, server.port()).into(), b""));
@@ -156,6 +161,7 @@ fn both_wildcards_share_a_port_with_only_v6() {
 
 #[test]
 fn each_of_several_addresses_of_an_interface_is_answered_from_itself() {
+    or_skip!(ipv6());
     let (here, there) = (or_skip!(Namespace::new()), or_skip!(Namespace::new()));
     // TEST-NET-1 and the documentation prefix (RFC 5737, RFC 3849), and the link itself.
     let mine = ["192.0.2.1/24", "192.0.2.2/24", "2001:db8::1/64", "2001:db8::2/64", "fe80::1/64"];

@@ -1,7 +1,7 @@
 //! What `daytime serve` says when it cannot: the whole of it, once, on standard error.
 
 use crate::or_skip;
-use crate::support::{Namespace, Running, bad, daytime, good, program, skip};
+use crate::support::{Namespace, Running, bad, daytime, good, ipv6, program, skip};
 use nix::unistd::geteuid;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -38,6 +38,7 @@ fn a_port_taken_on_one_transport_only_is_not_served_on_the_other() {
 
 #[test]
 fn the_ipv4_wildcard_beside_the_ipv6_one_is_told_with_the_reason() {
+    or_skip!(ipv6());
     let inside = or_skip!(Namespace::new());
     let mut serve = inside.daytime();
     serve.args(["serve", "--listen", "0.0.0.0", "--listen", "::"]);
@@ -87,6 +88,7 @@ fn as_nobody(inside: &Namespace) -> Command {
 
 #[test]
 fn an_address_of_another_host_is_told_with_what_to_do() {
+    or_skip!(ipv6());
     // TEST-NET-1, RFC 5737.
     assert_eq!(
         refused(1, &["--listen", "192.0.2.1:0"]),
@@ -105,6 +107,7 @@ fn one_bad_address_among_good_ones_serves_none() {
 
 #[test]
 fn without_its_only_family_it_does_not_serve() {
+    or_skip!(ipv6());
     let inside = or_skip!(Namespace::new());
     good(inside.command("ip").args(["-6", "addr", "del", "::1/128", "dev", "lo"]));
     let told = bad(1, inside.daytime().args(["serve", "--listen", "::1"]));

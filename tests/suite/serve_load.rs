@@ -53,27 +53,62 @@ fn a_new_client_is_served_beside_2000_idle_ones_even_with_100_descriptors() {
 
 #[test]
 fn a_flood_of_datagrams_does_not_keep_streams_waiting() {
-    // Formed anew for each datagram, and more than one flood: the server does not keep up.
-    let server = Running::serve(&["--strftime", &"%A %B %T.%9f ".repeat(7)]);
-    let (over, sent) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
-    let floods = [(); 3].map(|()| {
-        let (over, sent, target) = (Arc::clone(&over), Arc::clone(&sent), server.udp());
-        thread::spawn(move || {
-            let socket = UdpSocket::bind("127.0.0.1:0").expect("bound");
-            while !over.load(Ordering::Relaxed) {
-                let new = socket.send_to(b"flood", target).is_ok();
-                sent.fetch_add(new.into(), Ordering::Relaxed);
-            }
-        })
-    });
+    let server = slow();
+    let flood = Flood::of(server.udp());
     let mut streams = 0;
-    while streams < 20 || sent.load(Ordering::Relaxed) < 2000 {
+    while streams < 20 || flood.sent() < 2000 {
         assert_is_prompt(server.tcp());
         streams += 1;
     }
-    over.store(true, Ordering::Relaxed);
-    for flood in floods {
-        flood.join().expect("the flood ends");
+}
+
+#[test]
+fn a_flood_of_datagrams_does_not_keep_the_server_from_ending() {
+    let mut server = slow();
+    let flood = Flood::of(server.udp());
+    eventually("it is a flood", || flood.sent() > 2000);
+    let asked = Instant::now();
+    server.signal("TERM");
+    let (status, log) = server.wait();
+    assert_eq!(status.code(), Some(0), "{log}");
+    assert!(asked.elapsed() < PROMPT, "it took {:?}", asked.elapsed());
+}
+
+/// A server that forms its line anew for each datagram, so that it cannot keep up with a flood.
+fn slow() -> Running {
+    Running::serve(&["--strftime", &"%A %B %T.%9f ".repeat(7)])
+}
+
+/// Datagrams from several sockets, as many as this machine can send, until dropped.
+struct Flood {
+    over: Arc<AtomicBool>,
+    sent: Arc<AtomicUsize>,
+}
+
+impl Flood {
+    fn of(target: SocketAddr) -> Self {
+        let flood = Self { over: Arc::default(), sent: Arc::default() };
+        for _ in 0..3 {
+            let (over, sent) = (Arc::clone(&flood.over), Arc::clone(&flood.sent));
+            thread::spawn(move || {
+                let socket = UdpSocket::bind("127.0.0.1:0").expect("bound");
+                while !over.load(Ordering::Relaxed) {
+                    let new = socket.send_to(b"flood", target).is_ok();
+                    sent.fetch_add(new.into(), Ordering::Relaxed);
+                }
+            });
+        }
+        flood
+    }
+
+    fn sent(&self) -> usize {
+        self.sent.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Flood {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
     }
 }
 
@@ -107,8 +142,12 @@ fn an_idle_server_uses_no_processor_time_and_never_wakes_up() {
     // It has worked before, and its last client has come and gone.
     ask_tcp(server.tcp());
     ask_udp(server.udp(), b"");
-    eventually("the server sleeps", || activity(&server).asleep);
-    let before = activity(&server);
+    let mut before = activity(&server);
+    // A thread counts as asleep a little before its switch is counted: two looks have to agree.
+    eventually("every thread sleeps", || {
+        let earlier = std::mem::replace(&mut before, activity(&server));
+        before.asleep && before == earlier
+    });
     wait_in_vain(Duration::from_millis(1500));
     assert_eq!(activity(&server), before);
     assert!(before.switches.len() >= 2, "the worker and the one that waits for signals");
@@ -144,7 +183,7 @@ fn descriptors(server: &Running) -> usize {
 /// What a process has done so far (proc(5)).
 #[derive(Debug, PartialEq)]
 struct Activity {
-    /// All of its threads.
+    /// Every thread is.
     asleep: bool,
     /// Processor time, in ticks.
     ticks: u64,
@@ -159,16 +198,18 @@ fn activity(server: &Running) -> Activity {
     let (_, fields) = stat.rsplit_once(") ").expect("a name");
     let fields: Vec<&str> = fields.split(' ').collect();
     let ticks = |number: usize| fields[number - 3].parse::<u64>().expect("a number");
-    let tasks = fs::read_dir(format!("{root}/task")).expect("Linux");
-    let statuses = tasks.map(|task| task.expect("readable").path().join("status"));
-    let mut asleep = true;
-    let switches = statuses.map(|path| {
+    let mut activity =
+        Activity { asleep: true, ticks: ticks(14) + ticks(15), switches: BTreeMap::new() };
+    for task in fs::read_dir(format!("{root}/task")).expect("Linux") {
+        let path = task.expect("readable").path().join("status");
         let status = fs::read_to_string(&path).expect("readable");
-        asleep &= status.lines().any(|line| line == "State:\tS (sleeping)");
-        let mut lines = status.lines();
-        let count = lines.find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
-        (path.display().to_string(), count.expect("counted").trim().parse().expect("a number"))
-    });
-    let switches = switches.collect();
-    Activity { asleep, ticks: ticks(14) + ticks(15), switches }
+        let field = |name| {
+            let found = status.lines().find_map(|line| line.strip_prefix(name));
+            found.unwrap_or_else(|| panic!("no {name} in {status}")).trim()
+        };
+        activity.asleep &= field("State:").starts_with('S');
+        let switches = field("voluntary_ctxt_switches:").parse().expect("a number");
+        activity.switches.insert(path.display().to_string(), switches);
+    }
+    activity
 }

@@ -2,7 +2,7 @@
 
 use crate::or_skip;
 use crate::support::wire::ask_tcp;
-use crate::support::{Namespace, Running, bad, daytime, good};
+use crate::support::{Namespace, Running, bad, daytime, good, ipv6};
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
@@ -22,6 +22,7 @@ fn stopped(mut server: Running) -> String {
 
 #[test]
 fn port_0_is_one_free_number_on_every_socket() {
+    or_skip!(ipv6());
     let server = Running::serve(&[]);
     let families = ["127.0.0.1", "[::1]"];
     let expected: Vec<(String, SocketAddr)> = families
@@ -48,6 +49,7 @@ fn port_13_is_used_where_no_port_is_given() {
 
 #[test]
 fn one_transport_alone_is_served_on_request() {
+    or_skip!(ipv6());
     for transport in ["tcp", "udp"] {
         let server = Running::serve(&["--proto", transport]);
         assert_eq!(server.bound.len(), 2, "{:?}", server.bound);
@@ -57,6 +59,7 @@ fn one_transport_alone_is_served_on_request() {
 
 #[test]
 fn the_addresses_come_first_on_standard_output_as_json_for_scripts() {
+    or_skip!(ipv6());
     let mut command = daytime();
     command.args(["serve", "--port", "0", "--json"]).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = command.spawn().expect("the binary starts");
@@ -78,6 +81,7 @@ fn the_addresses_come_first_on_standard_output_as_json_for_scripts() {
 
 #[test]
 fn the_log_says_of_each_socket_what_was_asked_and_what_it_is() {
+    or_skip!(ipv6());
     let mut command = daytime();
     command.args(["serve", "--port", "0", "--listen", "127.0.0.1", "--listen", "[::]:0"]);
     command.args(["--receive-buffer", "20000", "--send-buffer", "30000", "--backlog", "7"]);
@@ -155,6 +159,7 @@ fn a_server_restarts_beside_time_wait_and_not_with_no_reuse_address() {
 
 #[test]
 fn without_ipv6_on_the_machine_ipv4_is_served_with_a_warning() {
+    or_skip!(ipv6());
     let inside = or_skip!(Namespace::new());
     take_ipv6_from(&inside);
     let mut serve = inside.daytime();
@@ -169,6 +174,7 @@ fn without_ipv6_on_the_machine_ipv4_is_served_with_a_warning() {
 
 #[test]
 fn without_ipv4_on_the_machine_ipv6_is_served_with_a_warning() {
+    or_skip!(ipv6());
     let inside = or_skip!(Namespace::new());
     good(inside.command("ip").args(["addr", "del", "127.0.0.1/8", "dev", "lo"]));
     let mut serve = inside.daytime();
@@ -181,6 +187,7 @@ fn without_ipv4_on_the_machine_ipv6_is_served_with_a_warning() {
 
 #[test]
 fn every_address_that_is_left_out_is_named() {
+    or_skip!(ipv6());
     let inside = or_skip!(Namespace::new());
     take_ipv6_from(&inside);
     let mut serve = inside.daytime();

@@ -52,3 +52,14 @@ pub fn program(name: &str) -> Result<std::path::PathBuf, String> {
         .find(|candidate| candidate.is_file())
         .ok_or_else(|| format!("there is no program {name} on this machine"))
 }
+
+/// That this machine has IPv6, at least on loopback.
+///
+/// # Errors
+/// The sentence for [`skip`].
+pub fn ipv6() -> Result<(), String> {
+    match std::net::UdpSocket::bind("[::1]:0") {
+        Ok(_) => Ok(()),
+        Err(error) => Err(format!("no IPv6 on this machine: {error}")),
+    }
+}
