@@ -94,7 +94,8 @@ pub(crate) struct Opened {
 const SHARED_PORT_ATTEMPTS: usize = 32;
 
 impl Listen {
-    /// Opens them all or none. Every port 0 becomes the same free number.
+    /// Opens them all or none. Every port 0 becomes the same free number; what is wanted twice is
+    /// opened once.
     ///
     /// An address whose family this machine lacks is left out with a warning in the log, as long as
     /// another can be opened.
@@ -102,9 +103,15 @@ impl Listen {
         &self,
         wanted: &[(Transport, SocketAddr)],
     ) -> Result<Vec<Opened>, ListenError> {
+        let mut once: Vec<(Transport, SocketAddr)> = Vec::with_capacity(wanted.len());
+        for endpoint in wanted {
+            if !once.contains(endpoint) {
+                once.push(*endpoint);
+            }
+        }
         let mut attempts = 1;
         loop {
-            match self.open_with_one_port(wanted) {
+            match self.open_with_one_port(&once) {
                 // The kernel's choice for the first socket was taken on another: let it choose again.
                 Err((ListenError::Taken(..), Port::Shared)) if attempts < SHARED_PORT_ATTEMPTS => {
                     attempts += 1;
@@ -279,6 +286,13 @@ mod tests {
         let port = opened[0].address.port();
         assert_ne!(port, 0);
         assert!(opened.iter().all(|opened| opened.address.port() == port));
+    }
+
+    #[test]
+    fn what_is_wanted_twice_is_opened_once() {
+        let wanted = [(Transport::Tcp, LOOPBACK), (Transport::Udp, LOOPBACK)].repeat(2);
+        let opened = Listen::default().open_all(&wanted).expect("loopback");
+        assert_eq!(opened.len(), 2);
     }
 
     #[test]

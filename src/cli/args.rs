@@ -4,7 +4,9 @@ use crate::client::{Family, Target};
 use crate::syntax::{Pattern, Syntax, Zone};
 use crate::transport::{PORT, Transport};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
-use std::net::{IpAddr, SocketAddr};
+use nix::net::if_::if_nametoindex;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6};
+use std::str::FromStr;
 use std::time::Duration;
 
 /// The Daytime protocol (RFC 867): serve it, ask for it, compare its two transports.
@@ -23,7 +25,7 @@ pub(super) struct Verbosity {
     /// Log more: -v what happens, -vv every detail (RUST_LOG is finer)
     #[arg(short, long, global = true, action = ArgAction::Count, display_order = 100)]
     pub verbose: u8,
-    /// Log errors only, and print results without details
+    /// Log errors only; query prints the bare line, compare shows no progress
     #[arg(short, long, global = true, conflicts_with = "verbose", display_order = 101)]
     pub quiet: bool,
 }
@@ -84,7 +86,7 @@ pub(super) struct Serve {
     /// How the reply is written: ctime, nist, rfc3339, rfc867 or smtp
     #[arg(long, default_value_t = Syntax::default(), value_name = "NAME")]
     pub syntax: Syntax,
-    /// Write the reply by a strftime(3) pattern instead
+    /// Write the reply by a strftime pattern instead (chrono's: also %.3f, %:z)
     #[arg(long, value_name = "PATTERN", conflicts_with = "syntax")]
     pub strftime: Option<Pattern>,
     /// Zone of the reply: utc, local, an IANA name or +HH:MM
@@ -207,32 +209,59 @@ impl Proto {
     }
 }
 
-/// An address with or without a port.
+/// An address with or without a port. An IPv6 address may name its link: `fe80::1%eth0`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ListenOn {
-    Address(IpAddr),
-    Socket(SocketAddr),
+pub(super) struct ListenOn {
+    /// With port 0 if none was given.
+    address: SocketAddr,
+    port: Option<u16>,
 }
 
 impl ListenOn {
     pub(super) fn with_port(self, port: u16) -> SocketAddr {
-        match self {
-            Self::Address(address) => SocketAddr::new(address, port),
-            Self::Socket(address) => address,
-        }
+        let mut address = self.address;
+        address.set_port(self.port.unwrap_or(port));
+        address
     }
 }
 
-impl std::str::FromStr for ListenOn {
+impl FromStr for ListenOn {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let bare = text.strip_prefix('[').and_then(|it| it.strip_suffix(']')).unwrap_or(text);
-        bare.parse()
-            .map(Self::Address)
-            .or_else(|_| text.parse().map(Self::Socket))
-            .map_err(|_| "not an IP address: use 127.0.0.1, 0.0.0.0:9999, ::1 or [::]:9999")
+        const WRONG: &str = "not an IP address, or not a port behind it: \
+                             use 127.0.0.1, 0.0.0.0:9999, ::1 or [::]:9999";
+        let (host, port) = match text.strip_prefix('[') {
+            Some(bracketed) => match bracketed.split_once(']').ok_or(WRONG)? {
+                (host, "") => (host, None),
+                (host, rest) => (host, Some(rest.strip_prefix(':').ok_or(WRONG)?)),
+            },
+            None if text.matches(':').count() == 1 => {
+                text.split_once(':').map(|(host, port)| (host, Some(port))).ok_or(WRONG)?
+            }
+            None => (text, None),
+        };
+        let port = port.map(str::parse).transpose().map_err(|_| WRONG)?;
+        let (host, link) = match host.split_once('%') {
+            Some((host, link)) => (host, link_number(link)?),
+            None => (host, 0),
+        };
+        let address = match host.parse().map_err(|_| WRONG)? {
+            IpAddr::V4(_) if text.starts_with('[') || link != 0 => return Err(WRONG),
+            address if address.is_multicast() || address == Ipv4Addr::BROADCAST => {
+                return Err("a group of hosts has this address: listen on one of this host's own");
+            }
+            IpAddr::V4(v4) => SocketAddr::new(v4.into(), 0),
+            IpAddr::V6(v6) => SocketAddrV6::new(v6, 0, 0, link).into(),
+        };
+        Ok(Self { address, port })
     }
+}
+
+/// The number of an interface given by name or number.
+fn link_number(link: &str) -> Result<u32, &'static str> {
+    let number = link.parse().ok().or_else(|| if_nametoindex(link).ok());
+    number.filter(|number| *number != 0).ok_or("behind the % stands no interface of this host")
 }
 
 /// A time above 0, up to a day.
@@ -267,7 +296,23 @@ mod tests {
         assert_eq!(read("::1"), Ok("[::1]:13".into()));
         assert_eq!(read("[::1]"), Ok("[::1]:13".into()));
         assert_eq!(read("[::]:0"), Ok("[::]:0".into()));
-        for wrong in ["localhost", "127.0.0.1:", "[::1", "[127.0.0.1:13", ""] {
+        assert_eq!(read("[fe80::1%7]:9999"), Ok("[fe80::1%7]:9999".into()));
+        assert_eq!(read("fe80::1%7"), Ok("[fe80::1%7]:13".into()));
+        for wrong in [
+            "localhost",
+            "127.0.0.1:",
+            "[::1",
+            "[127.0.0.1]:13",
+            "",
+            "127.0.0.1:99999",
+            "[::1]13",
+            "127.0.0.1%1",
+            "fe80::1%no-such-link",
+            "fe80::1%0",
+            "224.0.0.1",
+            "[ff02::1]:13",
+            "255.255.255.255",
+        ] {
             assert!(read(wrong).is_err(), "{wrong}");
         }
     }

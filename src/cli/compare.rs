@@ -11,7 +11,7 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-pub(super) fn run(arguments: &Compare) -> Result<ExitCode, Failure> {
+pub(super) fn run(arguments: &Compare, quiet: bool) -> Result<ExitCode, Failure> {
     let ask = Options {
         family: arguments.ask.family(),
         port: arguments.ask.port,
@@ -19,11 +19,17 @@ pub(super) fn run(arguments: &Compare) -> Result<ExitCode, Failure> {
         ..CompareOptions::default().ask
     };
     let options = CompareOptions { count: arguments.count, ask };
-    let mut progress = Progress::start();
+    let mut progress = Progress::start(quiet);
     let compared =
         compare(arguments.host.as_ref(), &options, &mut |done, of| progress.show(done, of));
     progress.finish();
-    let compared = compared?;
+    let compared = match compared.map_err(Failure::from) {
+        Err(failure) if arguments.json => {
+            print(&format!("{:#}\n", json::compare_error(&failure.to_string())))?;
+            return Err(failure);
+        }
+        compared => compared?,
+    };
     if arguments.json {
         print(&format!("{:#}\n", json::comparison(&compared)))?;
     } else {
@@ -32,7 +38,7 @@ pub(super) fn run(arguments: &Compare) -> Result<ExitCode, Failure> {
     Ok(status(compared))
 }
 
-/// Tells on standard error which transport did not answer.
+/// Tells on standard error which transport did not answer; one of them did.
 fn status(Comparison { tcp, udp, .. }: Comparison) -> ExitCode {
     let mut status = ExitCode::SUCCESS;
     let mut judge = |side: Result<Side, AskError>| match side {
@@ -43,7 +49,7 @@ fn status(Comparison { tcp, udp, .. }: Comparison) -> ExitCode {
             status = ExitCode::FAILURE;
         }
         Err(error) => {
-            Failure::from(error).tell();
+            Failure::plain(format!("{error}: it may serve the other transport only")).tell();
             status = ExitCode::FAILURE;
         }
     };
@@ -54,6 +60,7 @@ fn status(Comparison { tcp, udp, .. }: Comparison) -> ExitCode {
 
 /// A bar on a terminal, once it has taken a second.
 struct Progress {
+    wanted: bool,
     started: Instant,
     bar: Option<ProgressBar>,
 }
@@ -61,14 +68,15 @@ struct Progress {
 impl Progress {
     const PATIENCE: Duration = Duration::from_secs(1);
 
-    fn start() -> Self {
-        Self { started: Instant::now(), bar: None }
+    fn start(quiet: bool) -> Self {
+        let wanted = !quiet && std::io::stdout().is_terminal();
+        Self { wanted, started: Instant::now(), bar: None }
     }
 
     fn show(&mut self, done: u32, of: u32) {
         if let Some(bar) = &self.bar {
             bar.set_position(done.into());
-        } else if self.started.elapsed() > Self::PATIENCE && std::io::stdout().is_terminal() {
+        } else if self.wanted && self.started.elapsed() > Self::PATIENCE {
             let bar = ProgressBar::new(of.into()).with_position(done.into());
             if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos} of {len}, {eta} left") {
                 bar.set_style(style);

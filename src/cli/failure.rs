@@ -5,6 +5,7 @@ use crate::client::{AskError, Attempt};
 use crate::compare::CompareError;
 use crate::listen::ListenError;
 use crate::server::ServeError;
+use crate::transport::Transport;
 use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
@@ -73,9 +74,10 @@ impl From<CompareError> for Failure {
     fn from(error: CompareError) -> Self {
         let hint = match &error {
             CompareError::Ask(error) => ask_hint(error),
-            CompareError::NoAnswer { .. } => {
-                Some("is a server running? Without HOST, compare starts one of its own".to_owned())
-            }
+            CompareError::NoAnswer { .. } => Some(
+                "is a server running, or is --timeout too short? Without HOST, compare starts one"
+                    .to_owned(),
+            ),
             _ => None,
         };
         Self::new(&error, hint)
@@ -95,8 +97,17 @@ fn listen_hint(error: &ListenError) -> Option<String> {
             "ports below 1024 need a privilege: use --port 9999, or as root \
              `setcap cap_net_bind_service=+ep` on the daytime binary"
         }
+        ListenError::NotThisHost(_, address, _) if address.is_ipv6() => {
+            "no interface of this host has that address; an IPv6 address with a port goes in \
+             brackets: [::1]:9999"
+        }
         ListenError::NotThisHost(..) => {
             "no interface of this host has that address; `ip address` lists those there are"
+        }
+        ListenError::Failed(_, SocketAddr::V6(address), _)
+            if address.ip().is_unicast_link_local() && address.scope_id() == 0 =>
+        {
+            "a link-local address needs its interface: fe80::1%eth0"
         }
         ListenError::NoFamily(..) => "this machine has no such address family; --listen another",
         _ => return None,
@@ -105,8 +116,11 @@ fn listen_hint(error: &ListenError) -> Option<String> {
 }
 
 fn ask_hint(error: &AskError) -> Option<String> {
-    let attempts = match error {
-        AskError::NoAnswer { attempts, .. } => attempts,
+    let (transport, attempts) = match error {
+        AskError::NoAnswer { transport, attempts, .. } => (*transport, attempts),
+        AskError::Unresolved { cause, .. } if cause.kind() == io::ErrorKind::TimedOut => {
+            return Some("a longer --timeout may help".to_owned());
+        }
         AskError::Unresolved { .. } => {
             return Some("is the name right, and is there a resolver?".to_owned());
         }
@@ -115,13 +129,18 @@ fn ask_hint(error: &AskError) -> Option<String> {
         _ => return None,
     };
     let any = |wanted: fn(&(SocketAddr, Attempt)) -> bool| attempts.iter().any(wanted);
-    let hint = if any(|(_, attempt)| matches!(attempt, Attempt::Refused)) {
+    let refused = any(|(_, attempt)| matches!(attempt, Attempt::Refused));
+    let hint = if refused && transport == Transport::Tcp {
         "is a server running? `daytime serve` starts one, --port names another port"
+    } else if refused {
+        "is a server running there, and over UDP? Try --proto tcp, or another --port"
     } else if any(|(_, attempt)| matches!(attempt, Attempt::Silent(0))) {
         "a firewall may drop the question, or the host is down; a longer --timeout may help"
     } else if any(|(_, attempt)| matches!(attempt, Attempt::Silent(_))) {
         "over UDP nobody tells whether the question was lost, the answer was lost, or nobody is \
          there; try --proto tcp"
+    } else if any(|(peer, _)| peer.is_ipv6()) {
+        "is there a route? An IPv6 address with a port goes in brackets: [::1]:9999"
     } else {
         return None;
     };
@@ -131,7 +150,6 @@ fn ask_hint(error: &AskError) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transport::Transport;
     use std::io::ErrorKind;
 
     #[test]

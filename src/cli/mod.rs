@@ -28,7 +28,7 @@ pub fn run_command_line() -> ExitCode {
     let done = match arguments.command {
         Command::Serve(serve) => serve::run(*serve),
         Command::Query(query) => query::run(&query, arguments.verbosity.quiet),
-        Command::Compare(compare) => compare::run(&compare),
+        Command::Compare(compare) => compare::run(&compare, arguments.verbosity.quiet),
     };
     done.unwrap_or_else(|failure| {
         failure.tell();

@@ -1,6 +1,6 @@
 //! `daytime serve`.
 
-use super::args::{ListenOn, Serve};
+use super::args::Serve;
 use super::failure::Failure;
 use super::print;
 use crate::clock::Clock;
@@ -39,11 +39,9 @@ pub(super) fn run(arguments: Serve) -> Result<ExitCode, Failure> {
 
 fn config(arguments: Serve, syntax: Syntax) -> Config {
     let port = arguments.port;
-    let listen = arguments.listen.into_iter().map(|on: ListenOn| on.with_port(port)).collect();
+    let listen: Vec<_> = arguments.listen.into_iter().map(|on| on.with_port(port)).collect();
     Config {
-        addresses: Some(listen)
-            .filter(|it: &Vec<_>| !it.is_empty())
-            .unwrap_or_else(|| Config::loopback(port)),
+        addresses: if listen.is_empty() { Config::loopback(port) } else { listen },
         transports: arguments.proto.transports(),
         listen: Listen {
             reuse_address: !arguments.no_reuse_address,

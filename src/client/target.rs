@@ -32,9 +32,12 @@ pub enum TargetError {
     /// Nothing stands where the host should.
     #[error("there is no host in it")]
     NoHost,
-    /// A space or a control character stands in the host.
-    #[error("a host has no space or control character")]
+    /// A space, a slash or a control character stands in the host.
+    #[error("a host has no space, slash or control character")]
     OddCharacter,
+    /// A number, which the resolver would take for an IPv4 address (inet_aton(3)): 9999 for 0.0.39.15.
+    #[error("a number is no host; a port goes behind one: HOST:PORT")]
+    Number,
     /// What follows the colon is no port.
     #[error("the port is not a number from 1 to 65535")]
     Port,
@@ -124,12 +127,16 @@ impl FromStr for Target {
     type Err = TargetError;
 
     fn from_str(text: &str) -> Result<Self, TargetError> {
-        if text.chars().any(|character| character.is_whitespace() || character.is_control()) {
+        let odd = |it: char| it.is_whitespace() || it.is_control() || it == '/';
+        if text.contains(odd) {
             return Err(TargetError::OddCharacter);
         }
         let (host, port) = split(text)?;
         if host.is_empty() {
             return Err(TargetError::NoHost);
+        }
+        if is_number(host) {
+            return Err(TargetError::Number);
         }
         let port = match port {
             Some(port) => {
@@ -139,6 +146,17 @@ impl FromStr for Target {
         };
         Ok(Self { host: host.to_owned(), port })
     }
+}
+
+/// True for what only inet_aton(3) takes for an address: the last part is a number, but the whole is no
+/// address in four parts.
+fn is_number(host: &str) -> bool {
+    let last = host.trim_end_matches('.').rsplit('.').next().unwrap_or_default();
+    let decimal = !last.is_empty() && last.bytes().all(|octet| octet.is_ascii_digit());
+    let hexadecimal = last.strip_prefix("0x").or(last.strip_prefix("0X"));
+    let hexadecimal =
+        hexadecimal.is_some_and(|it| it.bytes().all(|octet| octet.is_ascii_hexdigit()));
+    (decimal || hexadecimal) && host.parse::<IpAddr>().is_err()
 }
 
 fn split(text: &str) -> Result<(&str, Option<&str>), TargetError> {
@@ -190,6 +208,11 @@ mod tests {
         assert_eq!(parts("[localhost]:13"), Err(TargetError::Brackets));
         assert_eq!(parts("two words"), Err(TargetError::OddCharacter));
         assert_eq!(parts("bell\u{7}"), Err(TargetError::OddCharacter));
+        assert_eq!(parts("http://localhost:9999"), Err(TargetError::OddCharacter));
+        for number in ["9999", "127.1", "0x7f000001", "1.2.3.4.5", "9999:13", "256.0.0.1"] {
+            assert_eq!(parts(number), Err(TargetError::Number), "{number}");
+        }
+        assert!(parts("3com").is_ok() && parts("10.example").is_ok());
     }
 
     #[test]

@@ -30,11 +30,11 @@ impl Latencies {
         self.0.get(rank.saturating_sub(1)).copied()
     }
 
-    /// How many fall below each bound and not below the one before; one more for the rest.
+    /// How many are within each bound and above the one before; one more for the rest.
     #[must_use]
     pub fn counts(&self, bounds: &[Duration]) -> Vec<usize> {
-        let below = |bound: &Duration| self.0.partition_point(|latency| latency < bound);
-        let mut cumulative: Vec<usize> = bounds.iter().map(below).collect();
+        let within = |bound: &Duration| self.0.partition_point(|latency| latency <= bound);
+        let mut cumulative: Vec<usize> = bounds.iter().map(within).collect();
         cumulative.push(self.0.len());
         let before = std::iter::once(0).chain(cumulative.iter().copied());
         before.zip(&cumulative).map(|(before, until)| until.saturating_sub(before)).collect()
@@ -81,7 +81,7 @@ mod tests {
     #[test]
     fn every_latency_is_counted_once() {
         let bounds = [2, 4].map(Duration::from_millis);
-        assert_eq!(of([1, 2, 3, 4, 5]).counts(&bounds), [1, 2, 2]);
+        assert_eq!(of([1, 2, 3, 4, 5]).counts(&bounds), [2, 2, 1]);
         assert_eq!(of([]).counts(&bounds), [0, 0, 0]);
     }
 }

@@ -112,7 +112,7 @@ pub enum CompareError {
 /// let options = CompareOptions { count: 3, ..CompareOptions::default() };
 /// let comparison = compare(None, &options, &mut |done, of| assert!(done <= of))?;
 /// let (tcp, udp) = (comparison.tcp?, comparison.udp?);
-/// assert!(tcp.phases.total().packets > udp.phases.total().packets);
+/// assert!(tcp.phases.total.packets > udp.phases.total.packets);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn compare(

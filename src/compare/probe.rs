@@ -16,7 +16,7 @@ use std::os::fd::BorrowedFd;
 use std::time::Instant;
 
 /// Exchanges that are looked at one by one.
-const PROBES: usize = 16;
+const PROBES: usize = 48;
 /// How many of them have to agree for a count to be taken as measured.
 const AGREEING: usize = 3;
 
@@ -51,20 +51,9 @@ pub struct Phases {
     pub exchange: Phase,
     /// From then until the client has closed.
     pub after: Phase,
-}
-
-impl Phases {
-    /// All of them together; derived if one of them is.
-    #[must_use]
-    pub fn total(&self) -> Phase {
-        let parts = [self.before, self.exchange, self.after];
-        let derived = parts.iter().any(|part| part.source == Source::Derived);
-        Phase {
-            packets: parts.iter().map(|part| part.packets).sum(),
-            octets: parts.iter().map(|part| part.octets).sum(),
-            source: if derived { Source::Derived } else { Source::Measured },
-        }
-    }
+    /// All of them together. It may be measured where the kernel's counters could not be read between
+    /// two phases.
+    pub total: Phase,
 }
 
 /// What an exchange leaves behind in a kernel.
@@ -160,11 +149,11 @@ fn measure(counted: &[Counted], derived: Phases) -> Phases {
     let (Some(replied), Some(closed)) = (settled(|it| it.replied), settled(|it| it.closed)) else {
         return derived;
     };
-    // A server on another CPU may have answered before the counters could be read, so more than
-    // the handshake counts as "not settled"; what follows from the two others stays measured.
-    let before = counted.iter().map(|it| it.before).min_by_key(|it| it.packets);
-    let before = match before {
-        Some(before) if before.packets <= derived.before.packets => measured(before),
+    // A server on another CPU may answer before the counters are read, or between the reading of the
+    // packets and of the octets. So more than the handshake counts as not settled; what follows from
+    // the two others stays measured.
+    let before = match settled(|it| it.before) {
+        Some(before) if is_no_more_than(before, derived.before) => measured(before),
         _ => derived.before,
     };
     let exchange = Traffic {
@@ -175,7 +164,12 @@ fn measure(counted: &[Counted], derived: Phases) -> Phases {
         before,
         exchange: Phase { source: before.source, ..measured(exchange) },
         after: measured(since(closed, replied)),
+        total: measured(closed),
     }
+}
+
+fn is_no_more_than(count: Traffic, derived: Phase) -> bool {
+    count.packets <= derived.packets && count.octets <= derived.octets
 }
 
 /// The smallest count, if enough probes agree on it.
@@ -199,7 +193,7 @@ fn derive(answer: &Answer) -> Phases {
         Transport::Udp => {
             let header = ip + 8;
             let exchange = phase(2, header + header + reply);
-            Phases { before: phase(0, 0), exchange, after: phase(0, 0) }
+            Phases { before: phase(0, 0), exchange, after: phase(0, 0), total: exchange }
         }
         Transport::Tcp => {
             let (syn, segment) = (ip + 20 + 20, ip + 20 + 12);
@@ -207,6 +201,7 @@ fn derive(answer: &Answer) -> Phases {
                 before: phase(3, syn + syn + segment),
                 exchange: phase(1, segment + reply),
                 after: phase(2, segment + segment),
+                total: phase(6, 2 * syn + 4 * segment + reply),
             }
         }
     }
@@ -248,16 +243,17 @@ mod tests {
 
     fn derived() -> Phases {
         let phase = |packets| Phase { packets, octets: packets * 60, source: Source::Derived };
-        Phases { before: phase(3), exchange: phase(2), after: phase(2) }
+        Phases { before: phase(3), exchange: phase(2), after: phase(2), total: phase(7) }
     }
 
     #[test]
     fn the_smallest_count_that_probes_agree_on_is_measured() {
-        let counts = [counted(3, 5, 7), counted(5, 9, 11), counted(3, 5, 7), counted(5, 5, 7)];
+        let good = counted(3, 5, 7);
+        let counts = [good, counted(5, 9, 11), good, counted(5, 5, 7), good];
         let phases = measure(&counts, derived());
         let packets = [phases.before, phases.exchange, phases.after].map(|phase| phase.packets);
         assert_eq!(packets, [3, 2, 2]);
-        assert_eq!(phases.total(), measured(traffic(7, 350)));
+        assert_eq!(phases.total, measured(traffic(7, 350)));
     }
 
     #[test]
@@ -267,7 +263,19 @@ mod tests {
         assert_eq!(phases.before, derived().before);
         assert_eq!((phases.exchange.packets, phases.exchange.source), (2, Source::Derived));
         assert_eq!((phases.after.packets, phases.after.source), (2, Source::Measured));
-        assert_eq!(phases.total().source, Source::Derived);
+        assert_eq!(phases.total, measured(traffic(7, 350)));
+    }
+
+    #[test]
+    fn octets_read_after_the_reply_had_come_are_not_the_handshakes() {
+        // The packets were read before the reply, the octets after it.
+        let torn = Counted { before: traffic(3, 250), ..counted(3, 5, 7) };
+        let phases = measure(&[torn; 4], derived());
+        assert_eq!(phases.before, derived().before);
+        let phases = measure(&[torn, counted(3, 5, 7), torn, counted(3, 5, 7)], derived());
+        assert_eq!(phases.before, derived().before, "two that agree are not enough");
+        let good = counted(3, 5, 7);
+        assert_eq!(measure(&[torn, good, good, good], derived()).before, measured(good.before));
     }
 
     #[test]

@@ -41,12 +41,8 @@ fn reply(table: &mut Table, comparison: &Comparison) {
 fn wire(table: &mut Table, comparison: &Comparison) {
     table.heading("ON THE WIRE (IP packets, both ways; measured, if not marked derived)");
     let row = |table: &mut Table, label: &str, pick: fn(&Side) -> Phase, tcp: &str, udp: &str| {
-        let cell = |side: &Result<Side, AskError>, words: &str| match side {
-            Ok(side) => format!("{}\n{words}", packets(pick(side))).trim_end().to_owned(),
-            Err(_) => "–".into(),
-        };
-        let tcp = cell(&comparison.tcp, tcp);
-        table.row(label, &tcp, &cell(&comparison.udp, udp));
+        let cell = |side: &Side, words: &str| format!("{}\n{words}", packets(pick(side)));
+        each(table, comparison, label, |side| cell(side, tcp), |side| cell(side, udp));
     };
     row(
         table,
@@ -59,7 +55,7 @@ fn wire(table: &mut Table, comparison: &Comparison) {
         table,
         "the exchange",
         |side| side.phases.exchange,
-        "no question: the server sends the line and its FIN",
+        fin_words(comparison),
         "an empty datagram asks, one answers",
     );
     row(
@@ -69,7 +65,18 @@ fn wire(table: &mut Table, comparison: &Comparison) {
         "the client's ACK and FIN, the server's ACK",
         "nobody has to say goodbye",
     );
-    row(table, "in all", |side| side.phases.total(), "", "");
+    row(table, "in all", |side| side.phases.total, "", "");
+}
+
+/// What the packets of a TCP exchange are. One holds the line and the FIN; a server that sends them apart
+/// has each acknowledged.
+fn fin_words(comparison: &Comparison) -> &'static str {
+    match &comparison.tcp {
+        Ok(side) if side.phases.exchange.packets > 1 => {
+            "no question: the server's line, its FIN, ACKs for them"
+        }
+        _ => "no question: the server's line with its FIN",
+    }
 }
 
 fn packets(phase: Phase) -> String {
@@ -102,7 +109,9 @@ fn client(table: &mut Table, comparison: &Comparison) {
 
 fn latency(table: &mut Table, comparison: &Comparison) {
     table.heading("LATENCY (socket opened to socket closed)");
-    for (label, percent) in [("minimum", 0), ("median", 50), ("p90", 90), ("p99", 99)] {
+    for (label, percent) in
+        [("minimum", 0), ("median", 50), ("p90", 90), ("p99", 99), ("maximum", 100)]
+    {
         sides(table, comparison, label, |side| {
             side.latencies.percentile(percent).map_or("–".into(), human)
         });
@@ -120,6 +129,8 @@ fn latency(table: &mut Table, comparison: &Comparison) {
 
 const BUCKETS: u32 = 8;
 const BAR: usize = 20;
+/// With fewer latencies the rows above tell as much.
+const ENOUGH: usize = 10;
 
 /// One picture of both distributions: rows are ranges of equal ratio, bars are shares of the fullest.
 fn distribution(table: &mut Table, comparison: &Comparison) {
@@ -128,6 +139,9 @@ fn distribution(table: &mut Table, comparison: &Comparison) {
         Err(_) => Latencies::default(),
     };
     let both = [of(&comparison.tcp), of(&comparison.udp)];
+    if both.iter().all(|latencies| latencies.sorted().len() < ENOUGH) {
+        return;
+    }
     let Some(bounds) = bounds(&both) else { return };
     let counts = both.each_ref().map(|latencies| latencies.counts(&bounds));
     let fullest = counts.iter().flatten().copied().max().unwrap_or(1).max(1);
@@ -138,7 +152,7 @@ fn distribution(table: &mut Table, comparison: &Comparison) {
     let [tcp, udp] = &counts;
     for (row, (tcp, udp)) in tcp.iter().zip(udp).enumerate() {
         let label = match bounds.get(row) {
-            Some(bound) => format!("  < {}", human(*bound)),
+            Some(bound) => format!("  to {}", human(*bound)),
             None => "  more".to_owned(),
         };
         table.row(&label, &bar(*tcp), &bar(*udp));
@@ -204,7 +218,7 @@ fn each(
 ) {
     let tcp = comparison.tcp.as_ref().map_or("–".into(), tcp);
     let udp = comparison.udp.as_ref().map_or("–".into(), udp);
-    table.row(label, &tcp, &udp);
+    table.row(label, tcp.trim_end(), udp.trim_end());
 }
 
 #[cfg(test)]

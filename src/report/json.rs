@@ -51,6 +51,11 @@ pub(crate) fn ask_error(target: &Target, transport: Transport, error: &str) -> V
     })
 }
 
+/// A comparison that could not be made.
+pub(crate) fn compare_error(error: &str) -> Value {
+    json!({ "error": error })
+}
+
 /// A comparison, whole.
 pub(crate) fn comparison(comparison: &Comparison) -> Value {
     json!({
@@ -80,7 +85,7 @@ fn side(target: &Target, side: &Result<Side, AskError>) -> Value {
             "before": phase(side.phases.before),
             "exchange": phase(side.phases.exchange),
             "after": phase(side.phases.after),
-            "total": phase(side.phases.total()),
+            "total": phase(side.phases.total),
         },
         "left_behind": match side.leftover {
             Leftover::Nothing => "nothing",
@@ -94,6 +99,7 @@ fn side(target: &Target, side: &Result<Side, AskError>) -> Value {
             "median": percentile(50),
             "p90": percentile(90),
             "p99": percentile(99),
+            "max": percentile(100),
             "samples": samples,
         },
         "failures": side.failures,

@@ -145,6 +145,7 @@ fn assert_measured(arguments: &[&str], ip_header: u64) {
     let octets = tcp["total"]["octets"].as_u64().expect("a number");
     assert!(octets > headers + reply && octets < headers + reply + 8 * 40, "{tcp}");
     assert_eq!(tcp["after"]["source"], "measured", "{tcp}");
+    assert_eq!(tcp["total"]["source"], "measured", "{tcp}");
 }
 
 /// Octets of the reply, from the reply itself.
@@ -174,8 +175,8 @@ fn a_host_that_serves_tcp_only_is_shown_with_one_column_and_told() {
     assert_eq!(
         stderr(&output),
         format!(
-            "daytime: {host} says by ICMP that its UDP port is closed: is a server running? \
-             `daytime serve` starts one, --port names another port\n"
+            "daytime: {host} says by ICMP that its UDP port is closed: it may serve the other \
+             transport only\n"
         )
     );
     assert_eq!(output.status.code(), Some(1));
@@ -192,15 +193,15 @@ fn a_host_where_nobody_is_has_nothing_to_compare() {
         format!(
             "daytime: {address} answers over neither transport; tcp: connection refused by \
              {address}; udp: {address} says by ICMP that its UDP port is closed: is a server \
-             running? Without HOST, compare starts one of its own\n"
+             running, or is --timeout too short? Without HOST, compare starts one\n"
         )
     );
 }
 
 #[test]
 fn a_host_that_stops_answering_is_given_up_and_told() {
-    // The first exchange, 16 probes and 3 more for the latencies.
-    let host = ticking_for(20, |_| {});
+    // The first exchange, 48 probes and 3 more for the latencies.
+    let host = ticking_for(52, |_| {});
     let output = run(&mut compare(&["--count", "50", "--timeout", "5", &host]));
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("daytime: 3 questions over tcp had no answer\n"));

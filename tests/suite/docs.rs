@@ -94,7 +94,7 @@ fn every_example_of_the_help_texts_works() {
 #[test]
 fn every_file_and_test_that_the_documents_name_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let sources = sources(&["src", "tests"].map(|folder| root.join(folder)));
+    let texts = sources(&["src", "tests"].map(|folder| root.join(folder)));
     let mut named = 0;
     for file in documents() {
         let text = fs::read_to_string(&file).expect("UTF-8");
@@ -107,8 +107,8 @@ fn every_file_and_test_that_the_documents_name_exists() {
             let name = |it: char| it.is_ascii_lowercase() || it.is_ascii_digit() || it == '_';
             if word.matches('_').count() >= 4 && word.chars().all(name) {
                 named += 1;
-                let test = format!("fn {word}(");
-                let exists = sources.iter().any(|source| source.contains(&test));
+                let definition = format!("fn {word}(");
+                let exists = texts.iter().any(|source| source.contains(&definition));
                 assert!(exists, "{}: there is no test {word}", file.display());
             }
         }

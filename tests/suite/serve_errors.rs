@@ -184,8 +184,8 @@ fn a_zone_for_nist_is_refused() {
 fn a_listen_address_that_is_none_is_refused_with_examples() {
     assert_usage(
         &["--listen", "localhost:9999"],
-        "error: invalid value 'localhost:9999' for '--listen <ADDR[:PORT]>': not an IP address: \
-         use 127.0.0.1, 0.0.0.0:9999, ::1 or [::]:9999",
+        "error: invalid value 'localhost:9999' for '--listen <ADDR[:PORT]>': not an IP address, or \
+         not a port behind it: use 127.0.0.1, 0.0.0.0:9999, ::1 or [::]:9999",
     );
 }
 
