@@ -49,12 +49,12 @@ pub enum Leap {
 /// How well the clock is kept (NIST's digit H).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Health {
-    /// The kernel says that it is synchronised.
+    /// The kernel says that it is synchronised, to 5 seconds or better.
     #[default]
     Synchronised,
     /// Not synchronised, but the kernel still bounds the error by 5 seconds.
     WithinFiveSeconds,
-    /// Not synchronised, or the system cannot tell: the error is unknown.
+    /// The kernel has no such bound, or the system cannot tell: the error is unknown.
     Unknown,
 }
 
@@ -114,9 +114,9 @@ impl Reading {
             KernelLeap::Delete => Leap::Deleted,
         };
         let health = match (kernel.synchronised, kernel.max_error_us) {
-            (true, _) => Health::Synchronised,
+            (true, 0..=5_000_000) => Health::Synchronised,
             (false, 0..=5_000_000) => Health::WithinFiveSeconds,
-            (false, _) => Health::Unknown,
+            _ => Health::Unknown,
         };
         Some(Self { utc, leap, health })
     }
@@ -169,6 +169,8 @@ mod tests {
         assert_eq!(read(unsynchronised).health, Health::WithinFiveSeconds);
         let lost = KernelClock { max_error_us: 16_000_000, ..unsynchronised };
         assert_eq!(read(lost).health, Health::Unknown);
+        let barely = KernelClock { max_error_us: 6_000_000, ..KERNEL };
+        assert_eq!(read(barely).health, Health::Unknown);
     }
 
     #[test]

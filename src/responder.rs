@@ -4,6 +4,7 @@ use crate::clock::Clock;
 use crate::reply::Reply;
 use crate::syntax::{Syntax, Zone};
 use chrono::{DateTime, Utc};
+use std::time::Instant;
 
 /// Gives the reply of the moment, formed again only when the syntax's finest digit changes.
 #[derive(Debug)]
@@ -15,9 +16,10 @@ pub(crate) struct Responder {
     last: Option<Last>,
 }
 
-/// The last reply and when it was asked for last.
+/// The last reply, when it was formed and when it was asked for last.
 #[derive(Debug)]
 struct Last {
+    formed: Instant,
     asked: DateTime<Utc>,
     reply: Reply,
 }
@@ -33,19 +35,25 @@ impl Responder {
     pub(crate) fn reply(&mut self) -> Option<&Reply> {
         let now = self.clock.now()?;
         match &mut self.last {
-            Some(last) if same_tick(last.asked, now, self.resolution_ns) => last.asked = now,
+            Some(last)
+                if same_tick(last.asked, now, self.resolution_ns)
+                    && last.formed.elapsed() < self.syntax.resolution() =>
+            {
+                last.asked = now;
+            }
             _ => {
                 let reading = self.clock.read()?;
                 let reply = self.syntax.print(&reading, self.zone).ok()?;
-                self.last = Some(Last { asked: now, reply });
+                self.last = Some(Last { formed: Instant::now(), asked: now, reply });
             }
         }
         self.last.as_ref().map(|last| &last.reply)
     }
 }
 
-/// True if a reply formed for `then` is still true `now`. A step back is never the same tick: an
-/// inserted leap second shows the second before it once more.
+/// True if both are in the same tick and the clock has not stepped back. In an inserted leap second it
+/// shows the second before once more, and may show the same tick again without a step back that
+/// anybody saw: so a reply's age counts as well.
 fn same_tick(then: DateTime<Utc>, now: DateTime<Utc>, resolution_ns: u32) -> bool {
     let tick =
         |time: DateTime<Utc>| (time.timestamp(), time.timestamp_subsec_nanos() / resolution_ns);
@@ -56,6 +64,7 @@ fn same_tick(then: DateTime<Utc>, now: DateTime<Utc>, resolution_ns: u32) -> boo
 mod tests {
     use super::*;
     use crate::clock::Reading;
+    use std::time::Duration;
 
     fn same(then: &str, now: &str, resolution_ns: u32) -> bool {
         same_tick(then.parse().expect("instant"), now.parse().expect("instant"), resolution_ns)
@@ -74,6 +83,16 @@ mod tests {
     fn a_clock_that_steps_back_within_the_second_starts_a_new_tick() {
         let second = 1_000_000_000;
         assert!(!same("2016-12-31T23:59:59.9Z", "2016-12-31T23:59:59.1Z", second));
+    }
+
+    #[test]
+    fn a_reply_older_than_its_resolution_is_formed_again() {
+        let mut responder = Responder::new(Clock::System, Syntax::Rfc3339, Zone::UTC);
+        let stale = Reply::line("a second ago").expect("a line");
+        let now = Clock::System.now().expect("now");
+        let formed = Instant::now().checked_sub(Duration::from_secs(1)).expect("up for a second");
+        responder.last = Some(Last { formed, asked: now, reply: stale });
+        assert_ne!(responder.reply().expect("a time").octets(), b"a second ago\r\n");
     }
 
     #[test]

@@ -68,7 +68,7 @@ Examples:
   daytime compare --json
 
 Without HOST it starts a server of its own on a free port of loopback.
-Exit status: 0 if both transports answered, 1 if one did not, 2 usage.";
+Exit status: 0 if every question was answered over both, 1 if not, 2 usage.";
 
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
@@ -131,6 +131,9 @@ pub(super) struct Query {
     pub proto: Proto,
     #[command(flatten)]
     pub ask: Ask,
+    /// Port for hosts given without one
+    #[arg(long, default_value_t = PORT, value_parser = clap::value_parser!(u16).range(1..))]
+    pub port: u16,
     /// Time for one answer, name resolution and retries included
     #[arg(long, default_value = "5", value_name = "SECONDS", value_parser = seconds)]
     pub timeout: Duration,
@@ -158,6 +161,9 @@ pub(super) struct Compare {
     pub host: Option<Target>,
     #[command(flatten)]
     pub ask: Ask,
+    /// Port of HOST, if it is given without one [default: 13]
+    #[arg(long, requires = "host", value_parser = clap::value_parser!(u16).range(1..))]
+    pub port: Option<u16>,
     /// Time for one answer
     #[arg(long, default_value = "2", value_name = "SECONDS", value_parser = seconds)]
     pub timeout: Duration,
@@ -177,9 +183,6 @@ pub(super) struct Ask {
     /// Use IPv6 only
     #[arg(short = '6', long)]
     ipv6: bool,
-    /// Port for hosts given without one
-    #[arg(long, default_value_t = PORT, value_parser = clap::value_parser!(u16).range(1..))]
-    pub port: u16,
 }
 
 impl Ask {

@@ -5,7 +5,8 @@ use super::failure::Failure;
 use super::print;
 use crate::client::{AskError, Options};
 use crate::compare::{CompareOptions, Comparison, Side, compare};
-use crate::report::{comparison, json};
+use crate::report::{chain, comparison, json, plural};
+use crate::transport::PORT;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -14,7 +15,7 @@ use std::time::{Duration, Instant};
 pub(super) fn run(arguments: &Compare, quiet: bool) -> Result<ExitCode, Failure> {
     let ask = Options {
         family: arguments.ask.family(),
-        port: arguments.ask.port,
+        port: arguments.port.unwrap_or(PORT),
         timeout: arguments.timeout,
         ..CompareOptions::default().ask
     };
@@ -42,14 +43,19 @@ pub(super) fn run(arguments: &Compare, quiet: bool) -> Result<ExitCode, Failure>
 fn status(Comparison { tcp, udp, .. }: Comparison) -> ExitCode {
     let mut status = ExitCode::SUCCESS;
     let mut judge = |side: Result<Side, AskError>| match side {
-        Ok(side) if side.failures == 0 => {}
-        Ok(side) => {
-            let (failures, transport) = (side.failures, side.answer.transport);
-            Failure::plain(format!("{failures} questions over {transport} had no answer")).tell();
-            status = ExitCode::FAILURE;
+        Ok(Side { answer, failures, .. }) => {
+            let lost = plural(failures.into(), "question");
+            let lost =
+                (failures > 0).then(|| format!("{lost} over {} had no answer", answer.transport));
+            let faults = lost.map(Failure::plain).into_iter().chain(Failure::of_answer(&answer));
+            for fault in faults {
+                fault.tell();
+                status = ExitCode::FAILURE;
+            }
         }
         Err(error) => {
-            Failure::plain(format!("{error}: it may serve the other transport only")).tell();
+            let message = format!("{}: it may serve the other transport only", chain(&error));
+            Failure::plain(message).tell();
             status = ExitCode::FAILURE;
         }
     };

@@ -1,20 +1,28 @@
 //! What went wrong, told once, with what to try.
 
 use super::complain;
-use crate::client::{AskError, Attempt};
+use crate::client::{Answer, AskError, Attempt};
 use crate::compare::CompareError;
 use crate::listen::ListenError;
+use crate::report::chain;
 use crate::server::ServeError;
 use crate::transport::Transport;
 use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
 
-/// An error and a hint.
+/// Why a command ends early.
 #[derive(Debug)]
-pub(super) struct Failure {
-    message: String,
-    hint: Option<String>,
+pub(super) enum Failure {
+    /// Standard output was closed by its reader: no reason to complain, or to go on.
+    NobodyReads,
+    /// Something to tell.
+    Told {
+        /// What failed and why.
+        message: String,
+        /// What to try.
+        hint: Option<String>,
+    },
 }
 
 impl Failure {
@@ -27,7 +35,7 @@ impl Failure {
     }
 
     pub(super) fn plain(message: String) -> Self {
-        Self { message, hint: None }
+        Self::Told { message, hint: None }
     }
 
     /// `daytime: what failed: why: what to try`, on standard error.
@@ -35,21 +43,32 @@ impl Failure {
         complain(&format!("daytime: {self}"));
     }
 
+    /// What is wrong with an answer that came.
+    pub(super) fn of_answer(
+        Answer { peer, transport, truncated, octets, .. }: &Answer,
+    ) -> Option<Self> {
+        let fault = if *truncated {
+            format!("the answer of {peer} is cut: it was longer than {} octets", octets.len())
+        } else if octets.is_empty() {
+            format!("{peer} answered over {transport} with nothing: it may not know the time")
+        } else {
+            return None;
+        };
+        Some(Self::plain(fault))
+    }
+
     fn new(error: &dyn Error, hint: Option<String>) -> Self {
-        let mut message = error.to_string();
-        let mut cause = error.source();
-        while let Some(error) = cause {
-            message = format!("{message}: {error}");
-            cause = error.source();
-        }
-        Self { message, hint }
+        Self::Told { message: chain(error), hint }
     }
 }
 
 impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.message)?;
-        self.hint.as_ref().map_or(Ok(()), |hint| write!(f, ": {hint}"))
+        match self {
+            Self::NobodyReads => f.write_str("standard output is closed"),
+            Self::Told { message, hint: None } => f.write_str(message),
+            Self::Told { message, hint: Some(hint) } => write!(f, "{message}: {hint}"),
+        }
     }
 }
 
@@ -72,15 +91,16 @@ impl From<AskError> for Failure {
 
 impl From<CompareError> for Failure {
     fn from(error: CompareError) -> Self {
-        let hint = match &error {
-            CompareError::Ask(error) => ask_hint(error),
-            CompareError::NoAnswer { .. } => Some(
-                "is a server running, or is --timeout too short? Without HOST, compare starts one"
-                    .to_owned(),
-            ),
-            _ => None,
-        };
-        Self::new(&error, hint)
+        match &error {
+            CompareError::Ask(cause) => Self::new(&error, ask_hint(cause)),
+            CompareError::NoAnswer { tcp, udp, .. } => {
+                let hint = "is a server running, or is --timeout too short? Without HOST, compare \
+                            starts one";
+                let message = format!("{error}; tcp: {}; udp: {}", chain(tcp), chain(udp));
+                Self::Told { message, hint: Some(hint.to_owned()) }
+            }
+            _ => Self::new(&error, None),
+        }
     }
 }
 
@@ -134,9 +154,9 @@ fn ask_hint(error: &AskError) -> Option<String> {
         "is a server running? `daytime serve` starts one, --port names another port"
     } else if refused {
         "is a server running there, and over UDP? Try --proto tcp, or another --port"
-    } else if any(|(_, attempt)| matches!(attempt, Attempt::Silent(0))) {
+    } else if any(|(_, attempt)| matches!(attempt, Attempt::Silent { questions: 0, .. })) {
         "a firewall may drop the question, or the host is down; a longer --timeout may help"
-    } else if any(|(_, attempt)| matches!(attempt, Attempt::Silent(_))) {
+    } else if any(|(_, attempt)| matches!(attempt, Attempt::Silent { .. })) {
         "over UDP nobody tells whether the question was lost, the answer was lost, or nobody is \
          there; try --proto tcp"
     } else if any(|(peer, _)| peer.is_ipv6()) {

@@ -30,19 +30,25 @@ pub fn run_command_line() -> ExitCode {
         Command::Query(query) => query::run(&query, arguments.verbosity.quiet),
         Command::Compare(compare) => compare::run(&compare, arguments.verbosity.quiet),
     };
-    done.unwrap_or_else(|failure| {
-        failure.tell();
-        ExitCode::FAILURE
-    })
+    match done {
+        Ok(status) => status,
+        // Whoever read has seen enough, as `head` does.
+        Err(Failure::NobodyReads) => ExitCode::SUCCESS,
+        Err(failure) => {
+            failure.tell();
+            ExitCode::FAILURE
+        }
+    }
 }
 
-/// Prints to standard output, in colour where that is wanted. That nobody reads on is no failure.
+/// Prints to standard output, in colour where that is wanted.
 fn print(text: &str) -> Result<(), Failure> {
     let mut output = anstream::stdout().lock();
-    match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::output(&error)),
-        _ => Ok(()),
-    }
+    let printed = output.write_all(text.as_bytes()).and_then(|()| output.flush());
+    printed.map_err(|error| match error.kind() {
+        ErrorKind::BrokenPipe => Failure::NobodyReads,
+        _ => Failure::output(&error),
+    })
 }
 
 /// Prints a line to standard error; there is nowhere to tell that this failed.

@@ -12,7 +12,7 @@ use std::thread;
 pub(super) fn run(query: &Query, quiet: bool) -> Result<ExitCode, Failure> {
     let options = Options {
         family: query.ask.family(),
-        port: query.ask.port,
+        port: query.port,
         timeout: query.timeout,
         retries: query.retries,
         limit: query.limit as usize,
@@ -65,13 +65,7 @@ fn tell(
         (_, true) => format!("{}\n", answer.text()),
         _ => format!("{}\n{}\n", answer.text(), answer::detail(&answer)),
     })?;
-    let complaint = if answer.truncated {
-        format!("the answer of {} is cut: it was longer than {} octets", answer.peer, query.limit)
-    } else if answer.octets.is_empty() {
-        format!("{} answered with nothing: it may not know the time", answer.peer)
-    } else {
-        return Ok(true);
-    };
-    Failure::plain(complaint).tell();
-    Ok(false)
+    let fault = Failure::of_answer(&answer);
+    fault.iter().for_each(Failure::tell);
+    Ok(fault.is_none())
 }

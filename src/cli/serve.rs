@@ -10,6 +10,7 @@ use crate::report::{json, plural};
 use crate::server::{Bound, Config, Server, Shutdown};
 use crate::syntax::{Syntax, Zone};
 use crate::tcp::server::Drain;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
@@ -26,12 +27,16 @@ pub(super) fn run(arguments: Serve) -> Result<ExitCode, Failure> {
         Failure::plain("--syntax nist is always UTC: leave --zone out".to_owned()).tell();
         return Ok(ExitCode::from(2));
     }
+    raise_descriptor_limit();
     let server = Server::bind(config(arguments, syntax))?;
     let metrics = server.metrics();
     // Before anybody learns that the server is there: it may be told to stop at once.
     stop_at_signal(server.shutdown()).map_err(|error| Failure::signals(&error))?;
     log_settings(server.bound());
-    print(&addresses(server.bound(), json))?;
+    match print(&addresses(server.bound(), json)) {
+        Err(Failure::NobodyReads) => {} // a server has more to do than to print
+        printed => printed?,
+    }
     server.run()?;
     log_totals(&metrics);
     Ok(ExitCode::SUCCESS)
@@ -57,6 +62,15 @@ fn config(arguments: Serve, syntax: Syntax) -> Config {
     }
 }
 
+/// Each open connection takes a descriptor, and the usual limit of 1024 is there for select(2) only.
+fn raise_descriptor_limit() {
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
+    if let Err(error) = raised {
+        log::debug!("the limit of open files stays as it is: {error}");
+    }
+}
+
 /// The first signal asks for a stop, the second ends the process at once with status 1.
 fn stop_at_signal(shutdown: Shutdown) -> io::Result<()> {
     let asked = Arc::new(AtomicBool::new(false));
@@ -69,8 +83,9 @@ fn stop_at_signal(shutdown: Shutdown) -> io::Result<()> {
     thread::Builder::new().name("signals".into()).spawn(move || {
         for signal in &mut signals {
             let name = if signal == SIGINT { "SIGINT" } else { "SIGTERM" };
-            log::info!("{name}: stopping");
+            // First, because a log that nobody reads may keep us waiting.
             shutdown.stop();
+            log::info!("{name}: stopping");
         }
     })?;
     Ok(())

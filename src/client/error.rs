@@ -2,7 +2,7 @@
 
 use super::{Family, Options};
 use crate::reply::Printable;
-use crate::tcp::client::TcpError;
+use crate::tcp::client::{NotConnected, TcpError};
 use crate::transport::Transport;
 use crate::udp::client::UdpError;
 use std::fmt;
@@ -84,8 +84,15 @@ pub enum AskError {
 pub enum Attempt {
     /// It said that nobody is there: TCP by a reset, UDP by an ICMP message.
     Refused,
-    /// Nothing came back. The number of datagrams sent; 0 over TCP.
-    Silent(u32),
+    /// Nothing came back.
+    Silent {
+        /// Datagrams sent; 0 over TCP.
+        questions: u32,
+        /// How long the address had.
+        waited: Duration,
+    },
+    /// Its turn had not come when the time was over.
+    Untried,
     /// It could not be asked.
     Failed(io::Error),
 }
@@ -103,10 +110,13 @@ impl AskError {
     pub(super) fn from_tcp(error: TcpError, options: &Options) -> Self {
         let timeout = options.timeout;
         match error {
-            TcpError::NotConnected { failed, silent } => {
+            TcpError::NotConnected(NotConnected { failed, silent, untried }) => {
                 let failed = failed.into_iter().map(|(peer, e)| (peer, Attempt::from_error(e)));
-                let silent = silent.into_iter().map(|peer| (peer, Attempt::Silent(0)));
-                let attempts = failed.chain(silent).collect();
+                let silent = silent
+                    .into_iter()
+                    .map(|(peer, waited)| (peer, Attempt::Silent { questions: 0, waited }));
+                let untried = untried.into_iter().map(|peer| (peer, Attempt::Untried));
+                let attempts = failed.chain(silent).chain(untried).collect();
                 Self::NoAnswer { transport: Transport::Tcp, timeout, attempts }
             }
             TcpError::NoEnd { peer, octets } => Self::NoEnd { peer, timeout, octets },
@@ -117,7 +127,10 @@ impl AskError {
 
     pub(super) fn from_udp(error: UdpError, options: &Options) -> Self {
         let failed = error.failed.into_iter().map(|(peer, e)| (peer, Attempt::from_error(e)));
-        let silent = error.silent.into_iter().map(|(peer, asked)| (peer, Attempt::Silent(asked)));
+        let silent = error
+            .silent
+            .into_iter()
+            .map(|(peer, questions, waited)| (peer, Attempt::Silent { questions, waited }));
         let attempts = failed.chain(silent).collect();
         Self::NoAnswer { transport: Transport::Udp, timeout: options.timeout, attempts }
     }
@@ -141,14 +154,15 @@ impl fmt::Display for Attempts<'_> {
                 (Attempt::Refused, Transport::Udp) => {
                     write!(f, "{peer} says by ICMP that its UDP port is closed")?;
                 }
-                (Attempt::Silent(_), Transport::Tcp) => {
-                    write!(f, "no connection to {peer} within {}", Seconds(*timeout))?;
+                (Attempt::Silent { waited, .. }, Transport::Tcp) => {
+                    write!(f, "no connection to {peer} within {}", Seconds(*waited))?;
                 }
-                (Attempt::Silent(asked), Transport::Udp) => {
-                    let datagrams = if *asked == 1 { "datagram" } else { "datagrams" };
-                    write!(f, "silence from {peer} after {asked} {datagrams}")?;
-                    write!(f, " in {}", Seconds(*timeout))?;
+                (Attempt::Silent { questions, waited }, Transport::Udp) => {
+                    let datagrams = if *questions == 1 { "datagram" } else { "datagrams" };
+                    write!(f, "silence from {peer} after {questions} {datagrams}")?;
+                    write!(f, " in {}", Seconds(*waited))?;
                 }
+                (Attempt::Untried, _) => write!(f, "no time was left for {peer}")?,
                 (Attempt::Failed(error), _) => write!(f, "cannot ask {peer}: {error}")?,
             }
         }
@@ -156,12 +170,12 @@ impl fmt::Display for Attempts<'_> {
     }
 }
 
-/// A duration in seconds, without digits that say nothing.
+/// A duration in seconds, to the hundredth where there is one.
 struct Seconds(Duration);
 
 impl fmt::Display for Seconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} s", self.0.as_secs_f64())
+        write!(f, "{} s", (self.0.as_secs_f64() * 100.0).round() / 100.0)
     }
 }
 
@@ -200,21 +214,26 @@ mod tests {
         let attempts = vec![
             (peer("[::1]:13"), Attempt::Refused),
             (peer("127.0.0.1:13"), Attempt::Failed(ErrorKind::NetworkUnreachable.into())),
-            (peer("127.0.0.2:13"), Attempt::Silent(0)),
+            (
+                peer("127.0.0.2:13"),
+                Attempt::Silent { questions: 0, waited: Duration::from_secs(1) },
+            ),
+            (peer("127.0.0.3:13"), Attempt::Untried),
         ];
         let timeout = Duration::from_millis(1500);
         let error = AskError::NoAnswer { transport: Transport::Tcp, timeout, attempts };
         assert_eq!(
             error.to_string(),
             "connection refused by [::1]:13; cannot ask 127.0.0.1:13: network unreachable; \
-             no connection to 127.0.0.2:13 within 1.5 s"
+             no connection to 127.0.0.2:13 within 1 s; no time was left for 127.0.0.3:13"
         );
     }
 
     #[test]
     fn silence_over_udp_is_told_as_silence() {
-        let attempts = vec![(peer("127.0.0.1:13"), Attempt::Silent(3))];
-        let timeout = Duration::from_secs(5);
+        let timeout = Duration::from_millis(5001);
+        let silent = Attempt::Silent { questions: 3, waited: timeout };
+        let attempts = vec![(peer("127.0.0.1:13"), silent)];
         let error = AskError::NoAnswer { transport: Transport::Udp, timeout, attempts };
         assert_eq!(error.to_string(), "silence from 127.0.0.1:13 after 3 datagrams in 5 s");
     }

@@ -43,6 +43,13 @@ impl Default for Options {
     }
 }
 
+impl Options {
+    /// When an exchange that begins now has to be over.
+    pub(crate) fn deadline(&self) -> Instant {
+        Instant::now() + self.timeout.min(LONGEST)
+    }
+}
+
 /// Which addresses of a name to use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Family {
@@ -79,7 +86,8 @@ pub struct Answer {
     pub truncated: bool,
     /// TCP: from the start until the connection was there.
     pub connected_after: Option<Duration>,
-    /// TCP: from the start until the end of the stream. UDP: from the last question to the answer.
+    /// TCP: from the start until the end of the stream. UDP: from the first question to the answer; which
+    /// of several questions it answers, RFC 867 does not tell.
     pub elapsed: Duration,
     /// Octets of each read that gave any.
     pub reads: Vec<usize>,
@@ -111,6 +119,9 @@ pub fn ask(target: &Target, transport: Transport, options: &Options) -> Result<A
     Client::new()?.ask(target, transport, options)
 }
 
+/// A year: a longer timeout is as good as this, and its end may be no instant at all.
+const LONGEST: Duration = Duration::from_hours(365 * 24);
+
 /// Asks many times with what one question leaves behind.
 #[derive(Debug)]
 pub(crate) struct Client {
@@ -128,7 +139,7 @@ impl Client {
         transport: Transport,
         options: &Options,
     ) -> Result<Answer, AskError> {
-        let deadline = Instant::now() + options.timeout;
+        let deadline = options.deadline();
         let addresses = target.resolve(options, deadline)?;
         log::debug!("{transport} {target}: addresses {addresses:?}");
         self.ask_addresses(&addresses, transport, options, deadline, &mut |_, _| {})
@@ -191,5 +202,26 @@ impl Answer {
             questions: exchange.questions,
             calls,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::UdpSocket;
+
+    #[test]
+    fn the_largest_timeout_and_limit_there_are_do_no_harm() {
+        let server = UdpSocket::bind("127.0.0.1:0").expect("loopback");
+        let address = server.local_addr().expect("bound");
+        let answering = std::thread::spawn(move || {
+            let (_, peer) = server.recv_from(&mut []).expect("a question");
+            server.send_to(b"noon\r\n", peer).expect("sent");
+        });
+        let options =
+            Options { timeout: Duration::MAX, limit: usize::MAX, retries: 0, ..Options::default() };
+        let answer = ask(&address.into(), Transport::Udp, &options).expect("answered");
+        answering.join().expect("no panic");
+        assert_eq!((answer.text().as_str(), answer.truncated), ("noon", false));
     }
 }

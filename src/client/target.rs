@@ -140,7 +140,9 @@ impl FromStr for Target {
         }
         let port = match port {
             Some(port) => {
-                Some(port.parse().ok().filter(|port| *port != 0).ok_or(TargetError::Port)?)
+                let plain = port.bytes().all(|octet| octet.is_ascii_digit());
+                let number = port.parse().ok().filter(|number| plain && *number != 0);
+                Some(number.ok_or(TargetError::Port)?)
             }
             None => None,
         };
@@ -202,6 +204,7 @@ mod tests {
         assert_eq!(parts(":13"), Err(TargetError::NoHost));
         assert_eq!(parts("host:"), Err(TargetError::Port));
         assert_eq!(parts("host:0"), Err(TargetError::Port));
+        assert_eq!(parts("host:+13"), Err(TargetError::Port));
         assert_eq!(parts("host:65536"), Err(TargetError::Port));
         assert_eq!(parts("[::1"), Err(TargetError::Brackets));
         assert_eq!(parts("[::1]13"), Err(TargetError::Brackets));

@@ -50,7 +50,7 @@ pub(super) fn try_closed_port(
     let options = Options { family: Family::Any, timeout: PATIENCE, retries: 0, ..options.clone() };
     let mut ask = |transport| {
         let started = Instant::now();
-        let deadline = started + options.timeout;
+        let deadline = options.deadline();
         let asked = client.ask_addresses(&[address], transport, &options, deadline, &mut |_, _| {});
         nobody(asked.map(drop), started.elapsed())
     };
@@ -88,7 +88,7 @@ fn nobody(asked: Result<(), AskError>, elapsed: Duration) -> Nobody {
         Err(AskError::NoAnswer { mut attempts, .. }) => match attempts.pop() {
             Some((_, Attempt::Refused)) => Nobody::Refused(elapsed),
             Some((_, Attempt::Failed(error))) => Nobody::Other(error),
-            Some((_, Attempt::Silent(_))) | None => Nobody::Silence(elapsed),
+            Some((_, Attempt::Silent { .. } | Attempt::Untried)) | None => Nobody::Silence(elapsed),
         },
         Err(error) => Nobody::Other(io::Error::other(error)),
     }

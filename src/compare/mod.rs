@@ -89,7 +89,7 @@ pub enum CompareError {
     #[error(transparent)]
     Ask(#[from] AskError),
     /// It answers over neither transport.
-    #[error("{target} answers over neither transport; tcp: {tcp}; udp: {udp}")]
+    #[error("{target} answers over neither transport")]
     NoAnswer {
         /// Who was asked.
         target: Target,
@@ -134,7 +134,7 @@ fn compare_on(
     progress: &mut dyn FnMut(u32, u32),
 ) -> Result<Comparison, CompareError> {
     let mut client = Client::new()?;
-    let addresses = target.resolve(&options.ask, Instant::now() + options.ask.timeout)?;
+    let addresses = target.resolve(&options.ask, options.ask.deadline())?;
     let mut first = |transport| first(&mut client, &addresses, transport, &options.ask);
     let (mut tcp, mut udp) = match (first(Transport::Tcp), first(Transport::Udp)) {
         (Err(tcp), Err(udp)) => {
@@ -156,7 +156,7 @@ fn first(
     transport: Transport,
     options: &Options,
 ) -> Result<Side, AskError> {
-    let deadline = Instant::now() + options.timeout;
+    let deadline = options.deadline();
     let answer = client.ask_addresses(addresses, transport, options, deadline, &mut |_, _| {})?;
     let (phases, leftover) = probe::probe(client, &answer, options);
     let calls = answer.calls.clone();
@@ -214,7 +214,7 @@ impl Side {
     /// One exchange for the latencies: the calls it took, or `None` if it brought no answer.
     fn time_one(&mut self, client: &mut Client, options: &Options) -> Option<Calls> {
         let started = Instant::now();
-        let deadline = started + options.timeout;
+        let deadline = options.deadline();
         let (peer, transport) = ([self.answer.peer], self.answer.transport);
         let answered = client.ask_addresses(&peer, transport, options, deadline, &mut |_, _| {});
         if let Ok(answer) = answered {

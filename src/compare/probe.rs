@@ -13,10 +13,9 @@ use crate::transport::Transport;
 use socket2::SockRef;
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::BorrowedFd;
-use std::time::Instant;
 
 /// Exchanges that are looked at one by one.
-const PROBES: usize = 48;
+const PROBES: usize = 16;
 /// How many of them have to agree for a count to be taken as measured.
 const AGREEING: usize = 3;
 
@@ -90,7 +89,7 @@ pub(super) fn probe(client: &mut Client, answer: &Answer, options: &Options) -> 
         if transport == Transport::Udp { Leftover::Nothing } else { Leftover::Unknown };
     let mut failed_in_a_row = 0;
     for _ in 0..if local { PROBES } else { 1 } {
-        let Ok((counts, client_address)) = look(client, peer, transport, options) else {
+        let Ok((counts, ends)) = look(client, peer, transport, options) else {
             failed_in_a_row += 1;
             if failed_in_a_row == GIVE_UP {
                 break;
@@ -100,7 +99,7 @@ pub(super) fn probe(client: &mut Client, answer: &Answer, options: &Options) -> 
         failed_in_a_row = 0;
         counted.extend(counts.filter(|_| local));
         if transport == Transport::Tcp && leftover == Leftover::Unknown {
-            leftover = client_address.map_or(Leftover::Unknown, |it| time_wait(it, peer, local));
+            leftover = ends.map_or(Leftover::Unknown, |ends| time_wait(ends, local));
         }
     }
     let derived = derive(answer);
@@ -113,18 +112,18 @@ fn look(
     peer: SocketAddr,
     transport: Transport,
     options: &Options,
-) -> Result<(Option<Counted>, Option<SocketAddr>), AskError> {
+) -> Result<(Option<Counted>, Option<Ends>), AskError> {
     let read = || sys::traffic(peer.ip().to_canonical());
-    let (mut connected, mut replied, mut client_address) = (None, None, None);
+    let (mut connected, mut replied, mut ends) = (None, None, None);
     let start = read();
     let mut observe = |moment: Moment, socket: BorrowedFd<'_>| match moment {
         Moment::Connected => {
             connected = read();
-            client_address = SockRef::from(&socket).local_addr().ok().and_then(|it| it.as_socket());
+            ends = Ends::of(&SockRef::from(&socket));
         }
         Moment::Replied => replied = read(),
     };
-    let deadline = Instant::now() + options.timeout;
+    let deadline = options.deadline();
     client.ask_addresses(&[peer], transport, options, deadline, &mut observe)?;
     let counted = start.zip(connected).zip(replied.zip(read())).map(
         |((start, connected), (replied, closed))| Counted {
@@ -133,7 +132,7 @@ fn look(
             closed: since(closed, start),
         },
     );
-    Ok((counted, client_address))
+    Ok((counted, ends))
 }
 
 fn since(now: Traffic, start: Traffic) -> Traffic {
@@ -149,8 +148,7 @@ fn measure(counted: &[Counted], derived: Phases) -> Phases {
     let (Some(replied), Some(closed)) = (settled(|it| it.replied), settled(|it| it.closed)) else {
         return derived;
     };
-    // A server on another CPU may answer before the counters are read, or between the reading of the
-    // packets and of the octets. So more than the handshake counts as not settled; what follows from
+    // A server on another CPU may answer before the counters are read. So more than the handshake counts as not settled; what follows from
     // the two others stays measured.
     let before = match settled(|it| it.before) {
         Some(before) if is_no_more_than(before, derived.before) => measured(before),
@@ -197,21 +195,37 @@ fn derive(answer: &Answer) -> Phases {
         }
         Transport::Tcp => {
             let (syn, segment) = (ip + 20 + 20, ip + 20 + 12);
+            let lines = reply.div_ceil(1500 - segment).max(1); // over Ethernet
             Phases {
                 before: phase(3, syn + syn + segment),
-                exchange: phase(1, segment + reply),
+                exchange: phase(lines, lines * segment + reply),
                 after: phase(2, segment + segment),
-                total: phase(6, 2 * syn + 4 * segment + reply),
+                total: phase(5 + lines, 2 * syn + (3 + lines) * segment + reply),
             }
         }
     }
 }
 
+/// Both ends of a connection, as the kernel lists them.
+#[derive(Clone, Copy, Debug)]
+struct Ends {
+    client: SocketAddr,
+    /// Not always what was asked for: 0.0.0.0 becomes 127.0.0.1.
+    server: SocketAddr,
+}
+
+impl Ends {
+    fn of(socket: &SockRef<'_>) -> Option<Self> {
+        let canonical = |it: SocketAddr| SocketAddr::new(it.ip().to_canonical(), it.port());
+        let client = socket.local_addr().ok()?.as_socket()?;
+        let server = socket.peer_addr().ok()?.as_socket()?;
+        Some(Self { client: canonical(client), server: canonical(server) })
+    }
+}
+
 /// Which side of the connection, if any, this host remembers in TIME-WAIT.
-fn time_wait(client: SocketAddr, server: SocketAddr, local: bool) -> Leftover {
+fn time_wait(Ends { client, server }: Ends, local: bool) -> Leftover {
     let Some(waiting) = sys::time_waits() else { return Leftover::Unknown };
-    let canonical = |it: SocketAddr| SocketAddr::new(it.ip().to_canonical(), it.port());
-    let (client, server) = (canonical(client), canonical(server));
     let remembered = |local, remote| waiting.contains(&sys::TimeWait { local, remote });
     match (remembered(client, server), remembered(server, client)) {
         (true, _) => Leftover::TimeWaitAtClient,
@@ -267,8 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn octets_read_after_the_reply_had_come_are_not_the_handshakes() {
-        // The packets were read before the reply, the octets after it.
+    fn more_octets_than_a_handshake_has_are_not_the_handshakes() {
         let torn = Counted { before: traffic(3, 250), ..counted(3, 5, 7) };
         let phases = measure(&[torn; 4], derived());
         assert_eq!(phases.before, derived().before);

@@ -14,7 +14,7 @@ pub(crate) fn detail(answer: &Answer) -> String {
             format!("{octets} in {reads}, then end of stream")
         }
         Transport::Udp if answer.questions > 1 => {
-            format!("{octets} in 1 datagram, to question {}", answer.questions)
+            format!("{octets} in 1 datagram, after {} questions", answer.questions)
         }
         Transport::Udp => format!("{octets} in 1 datagram"),
     };
@@ -53,7 +53,7 @@ mod tests {
         );
         assert_eq!(
             detail(&answer(Transport::Udp, 2)),
-            "    udp 127.0.0.1:13, 120 µs: 26 octets in 1 datagram, to question 2"
+            "    udp 127.0.0.1:13, 120 µs: 26 octets in 1 datagram, after 2 questions"
         );
     }
 }

@@ -30,12 +30,21 @@ fn head(table: &mut Table, comparison: &Comparison) {
 
 fn reply(table: &mut Table, comparison: &Comparison) {
     table.heading("THE REPLY");
-    sides(table, comparison, "server's line", |side| side.answer.text());
+    sides(table, comparison, "server's line", |side| shortened(side.answer.text()));
     sides(table, comparison, "octets", |side| {
         let cut = if side.answer.truncated { ", cut: the datagram was longer" } else { "" };
         format!("{}{cut}", side.answer.octets.len())
     });
     sides(table, comparison, "from", |side| side.answer.peer.to_string());
+}
+
+/// A line as far as three rows hold it: a stranger's may have 4096 octets.
+fn shortened(line: String) -> String {
+    const ROOM: usize = 80;
+    match line.char_indices().nth(ROOM) {
+        Some((end, _)) => format!("{} …", &line[..end]),
+        None => line,
+    }
 }
 
 fn wire(table: &mut Table, comparison: &Comparison) {
@@ -98,7 +107,11 @@ fn client(table: &mut Table, comparison: &Comparison) {
     });
     let tcp = |side: &Side| {
         let reads: Vec<String> = side.answer.reads.iter().map(ToString::to_string).collect();
-        format!("{} ({}), then one of 0", reads.len(), reads.join(", "))
+        match reads.len() {
+            0 => "one of 0, and nothing before it".to_owned(),
+            1..=8 => format!("{} ({}), then one of 0", reads.len(), reads.join(", ")),
+            many => format!("{many}, then one of 0"),
+        }
     };
     let udp = |_: &Side| "1: a datagram comes whole or not at all".to_owned();
     each(table, comparison, "reads to the end", tcp, udp);
@@ -197,7 +210,7 @@ fn leftover(table: &mut Table, comparison: &Comparison) {
             Leftover::Nothing => "nothing",
             Leftover::TimeWaitAtClient => "TIME_WAIT at the client, which closed first",
             Leftover::TimeWaitAtServer => "TIME_WAIT at the server, which closed first",
-            Leftover::NotHere => "nothing on this host; TIME_WAIT is where the FIN came first from",
+            Leftover::NotHere => "nothing on this host: TIME_WAIT is with who closed first",
             Leftover::Unknown => "not found: this system does not tell, or nothing is left",
         }
         .to_owned()

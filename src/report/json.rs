@@ -1,6 +1,7 @@
 //! Results as JSON. Keys end in their unit; what came from the network is escaped in `reply` and exact,
 //! in hexadecimal, in `reply_hex`.
 
+use super::chain;
 use crate::client::{Answer, AskError, Target};
 use crate::compare::{Closed, Comparison, Leftover, Nobody, Phase, Side, Source};
 use crate::server::Bound;
@@ -74,7 +75,7 @@ pub(crate) fn comparison(comparison: &Comparison) -> Value {
 fn side(target: &Target, side: &Result<Side, AskError>) -> Value {
     let side = match side {
         Ok(side) => side,
-        Err(error) => return json!({ "error": error.to_string() }),
+        Err(error) => return json!({ "error": chain(error) }),
     };
     let percentile = |percent| side.latencies.percentile(percent).map(microseconds);
     let samples: Vec<f64> = side.latencies.sorted().iter().copied().map(microseconds).collect();

@@ -5,7 +5,16 @@ pub(crate) mod comparison;
 pub(crate) mod json;
 mod table;
 
+use std::error::Error;
 use std::time::Duration;
+
+/// An error and its causes, as `what: why: why that`.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    match error.source() {
+        Some(cause) => format!("{error}: {}", chain(cause)),
+        None => error.to_string(),
+    }
+}
 
 /// A duration in the unit that suits it: `38 µs`, `1.25 ms`, `2.1 s`.
 pub(crate) fn human(duration: Duration) -> String {

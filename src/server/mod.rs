@@ -186,3 +186,28 @@ impl Shutdown {
         let _ = self.waker.wake();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Read;
+    use std::net::TcpStream;
+    use std::time::Duration;
+
+    #[test]
+    fn the_longest_drain_there_is_does_no_harm() {
+        let addresses = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0))];
+        let drain = Drain { deadline: Duration::MAX, octets: u64::MAX };
+        let config = Config { addresses, drain, ..Config::default() };
+        let server = Server::bind(config).expect("loopback");
+        let (address, shutdown) = (server.bound()[0].address, server.shutdown());
+        let running = std::thread::spawn(move || server.run());
+        let mut reply = String::new();
+        let mut stream = TcpStream::connect(address).expect("connected");
+        stream.read_to_string(&mut reply).expect("a clean end");
+        assert!(reply.ends_with("-UTC\r\n"), "{reply}");
+        drop(stream);
+        shutdown.stop();
+        running.join().expect("no panic").expect("no error");
+    }
+}

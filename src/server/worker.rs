@@ -102,9 +102,10 @@ impl Worker {
         let registry = self.poll.registry();
         self.tcp.stop(&mut self.responder, registry, deadline, &self.metrics);
         self.udp.stop(&mut self.responder, &self.metrics);
+        let mut left = false;
         while !self.tcp.is_idle() && Instant::now() < deadline {
-            self.wait(events, false)?;
-            self.tcp.expire(Instant::now(), &self.metrics);
+            self.wait(events, left)?;
+            left = self.work();
         }
         Ok(())
     }

@@ -6,7 +6,7 @@
 //! | `rfc867` | `Tuesday, February 22, 1982 17:37:43-PST` | RFC 867, first example | `rfc867.rs` |
 //! | `smtp` | `02 FEB 82 07:59:01 PST` | RFC 867, second example | `smtp.rs` |
 //! | `ctime` | `Mon Feb 22 17:37:43 1982` | ctime(3), as inetd sends it | `ctime.rs` |
-//! | `nist` | `45022 82-02-22 17:37:43 00 0 0 0.0 UTC(NIST) * ` | NIST, framed by line feeds | `nist.rs` |
+//! | `nist` | `45022 82-02-22 17:37:43 00 0 0   0.0 UTC(NIST) * ` | NIST, framed by line feeds | `nist.rs` |
 //! | `rfc3339` | `1982-02-22T17:37:43-08:00` | RFC 3339 | `rfc3339.rs` |
 //! | a pattern | `%F %T %Z` | strftime(3) | `strftime.rs` |
 

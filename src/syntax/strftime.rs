@@ -6,7 +6,7 @@
 use super::Zone;
 use crate::reply::{Reply, ReplyError};
 use chrono::format::{Fixed, Item, Numeric, StrftimeItems};
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Days, NaiveDate, Utc};
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -42,8 +42,8 @@ pub enum PatternError {
     /// The part with which the longest reply is longer than [`Reply::MAX_OCTETS`].
     #[error("{0:?} at octet {1} takes the reply above {max} octets", max = Reply::MAX_OCTETS)]
     TooLong(String, usize),
-    /// Nothing would be sent.
-    #[error("the pattern is empty")]
+    /// Nothing would be sent, always or at some instants (`%.f` in the first nanosecond).
+    #[error("the pattern is empty, or writes nothing at some instants")]
     Empty,
 }
 
@@ -63,17 +63,18 @@ impl FromStr for Pattern {
     fn from_str(text: &str) -> Result<Self, PatternError> {
         let mut items = Vec::new();
         let mut octets = "\r\n".len();
+        let instants = instants();
         for (at, part) in parts(text) {
-            let place = || (part.to_owned(), at + 1);
+            let refuse = |error: MakeError| error(part.to_owned(), at + 1);
             let new: Vec<Item> = StrftimeItems::new(part).map(Item::to_owned).collect();
-            check(part, &new).map_err(|error| error(place().0, place().1))?;
-            octets += longest(&new);
+            check(part, &new).map_err(refuse)?;
+            octets += longest(&new, &instants).ok_or_else(|| refuse(PatternError::Unknown))?;
             if octets > Reply::MAX_OCTETS {
-                return Err(PatternError::TooLong(place().0, place().1));
+                return Err(refuse(PatternError::TooLong));
             }
             items.extend(new);
         }
-        if items.is_empty() {
+        if instants.iter().any(|time| written(&items, time) == Some(0)) {
             return Err(PatternError::Empty);
         }
         let resolution = items.iter().map(resolution).min().unwrap_or(Duration::from_secs(1));
@@ -145,25 +146,38 @@ fn specifier_length(text: &str) -> usize {
     1 + modifiers + characters.next().map_or(0, char::len_utf8)
 }
 
-/// The most octets these items write: of every weekday and month, in the longest zones.
-fn longest(items: &[Item]) -> usize {
+/// The most octets these items write at any instant, in any zone; `None` if they cannot be written.
+fn longest(items: &[Item], instants: &[DateTime<Zone>]) -> Option<usize> {
+    let literal = |item: &Item| matches!(item, Item::Literal(_) | Item::OwnedLiteral(_));
+    // What is the same every time need not be tried at every instant.
+    let enough = if items.iter().all(literal) { 1 } else { instants.len() };
+    instants[..enough].iter().try_fold(0, |most, time| Some(most.max(written(items, time)?)))
+}
+
+fn written(items: &[Item], time: &DateTime<Zone>) -> Option<usize> {
+    let mut count = Count(0);
+    time.format_with_items(items.iter()).write_to(&mut count).ok()?;
+    Some(count.0)
+}
+
+/// Instants at which each specifier shows its longest and its shortest: every weekday in every month,
+/// a fraction of nine digits and none, the first and the last year there is, in the longest zones.
+fn instants() -> Vec<DateTime<Zone>> {
+    let first = NaiveDate::from_ymd_opt(2096, 1, 1).into_iter();
+    let days = first.flat_map(|day| day.iter_days().take(1827));
+    let at_22 = |day: NaiveDate| day.and_hms_nano_opt(22, 59, 59, 123_456_789);
+    let usual = days.filter_map(at_22).map(|time| time.and_utc());
+    // A day within the ends, so that any zone's own time is there too.
+    let day = Days::new(1);
+    let ends = [
+        DateTime::<Utc>::MIN_UTC.checked_add_days(day),
+        DateTime::<Utc>::MAX_UTC.checked_sub_days(day),
+        Some(DateTime::UNIX_EPOCH),
+    ];
+    let utc: Vec<_> = usual.chain(ends.into_iter().flatten()).collect();
     let zones = ["UTC", "America/St_Johns", "Asia/Kathmandu", "-11:30"];
     let zones = zones.iter().filter_map(|zone| zone.parse::<Zone>().ok());
-    // Five years of days, each with a fraction of nine digits: every weekday in every month.
-    let days =
-        NaiveDate::from_ymd_opt(2096, 1, 1).into_iter().flat_map(|day| day.iter_days().take(1827));
-    let instants: Vec<DateTime<Utc>> = days
-        .filter_map(|day| Some(day.and_hms_nano_opt(22, 59, 59, 123_456_789)?.and_utc()))
-        .collect();
-    zones
-        .flat_map(|zone| instants.iter().map(move |instant| instant.with_timezone(&zone)))
-        .map(|time| {
-            let mut count = Count(0);
-            let written = time.format_with_items(items.iter()).write_to(&mut count);
-            written.map_or(usize::MAX / 2, |()| count.0)
-        })
-        .max()
-        .unwrap_or(0)
+    zones.flat_map(|zone| utc.iter().map(move |utc| utc.with_timezone(&zone))).collect()
 }
 
 struct Count(usize);
@@ -218,7 +232,9 @@ mod tests {
         assert_eq!(refusal("a\u{1b}[2J"), "\"\\u{1b}\" at octet 2 writes a control character");
         assert_eq!(refusal("le %d août"), "\"û\" at octet 9 is not ASCII");
         assert_eq!(refusal("%é"), "\"%é\" at octet 1 is not ASCII");
-        assert_eq!(refusal(""), "the pattern is empty");
+        assert_eq!(refusal("%#z"), "\"%#z\" at octet 1 is no strftime specifier");
+        let empty = "the pattern is empty, or writes nothing at some instants";
+        assert_eq!([refusal(""), refusal("%.f")], [empty, empty]);
     }
 
     #[test]
@@ -236,8 +252,8 @@ mod tests {
         let resolution = |text: &str| text.parse::<Pattern>().expect("pattern").resolution();
         assert_eq!(resolution("%T"), Duration::from_secs(1));
         assert_eq!(resolution("%T%.3f"), Duration::from_millis(1));
-        assert_eq!(resolution("%.6f"), Duration::from_micros(1));
-        for nanoseconds in ["%f", "%.f", "%.9f", "%9f", "%6f", "%3f", "%+"] {
+        assert_eq!(resolution("%S%.6f"), Duration::from_micros(1));
+        for nanoseconds in ["%f", "%S%.f", "%.9f", "%9f", "%6f", "%3f", "%+"] {
             assert_eq!(resolution(nanoseconds), Duration::from_nanos(1), "{nanoseconds}");
         }
     }
@@ -246,10 +262,12 @@ mod tests {
         #[test]
         fn no_pattern_panics_and_an_accepted_one_always_prints(
             text in "(%[-_0.:3]?[a-zA-Z%+]|[ -~]|\\PC){0,12}",
-            second in 0i64..4_102_444_800,
+            second in DateTime::<Utc>::MIN_UTC.timestamp() + 86_400
+                ..DateTime::<Utc>::MAX_UTC.timestamp() - 86_400,
+            nanosecond in proptest::sample::select(vec![0, 1, 500_000_000, 1_999_999_999u32]),
         ) {
             if let Ok(pattern) = text.parse::<Pattern>() {
-                let utc = DateTime::from_timestamp(second, 0).expect("in range");
+                let utc = DateTime::from_timestamp(second, nanosecond % 1_000_000_000).expect("in range");
                 let zone: Zone = "America/St_Johns".parse().expect("zone");
                 proptest::prop_assert!(pattern.print(&utc.with_timezone(&zone)).is_ok(), "{text:?}");
             }

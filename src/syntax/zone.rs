@@ -3,6 +3,7 @@
 use chrono::{FixedOffset, NaiveDate, NaiveDateTime, Offset, TimeZone};
 use chrono_tz::{OffsetName, Tz, TzOffset};
 use std::fmt;
+use std::path::Path;
 use std::str::FromStr;
 
 /// A time zone: UTC, one of the IANA database, or a fixed offset.
@@ -33,8 +34,8 @@ pub enum ZoneError {
     /// Neither `utc`, `local`, an IANA name nor an offset.
     #[error("no such zone; use utc, local, an IANA name such as Europe/Rome, or +HH:MM")]
     Unknown,
-    /// `local` is set to something that is not in the IANA database.
-    #[error("the local zone {0:?} is not an IANA name; name one instead of local")]
+    /// `local` leads to something that has no name in the IANA database.
+    #[error("the local zone {0:?} has no IANA name; name one instead of local")]
     Local(String),
 }
 
@@ -42,20 +43,28 @@ impl Zone {
     /// Coordinated Universal Time.
     pub const UTC: Self = Self(Kind::Named(Tz::UTC));
 
-    /// This host's zone: `TZ` if it is set, else the system's, else UTC, as tzset(3) has it.
+    /// This host's zone: `TZ` if it is set, else the system's, else UTC (tzset(3)).
     ///
     /// # Errors
-    /// [`ZoneError::Local`]: it is not an IANA name (a POSIX rule such as `CET-1CEST`, a file).
+    /// [`ZoneError::Local`]: its IANA name cannot be told. `TZ` holds a POSIX rule such as
+    /// `CET-1CEST`, or the zone is a file that is no link into the database.
     pub fn local() -> Result<Self, ZoneError> {
+        const SYSTEM: &str = "/etc/localtime";
         let name = match std::env::var("TZ") {
-            Ok(name) => name,
-            Err(_) => iana_time_zone::get_timezone().unwrap_or_default(),
+            Ok(variable) => match variable.trim_start_matches(':') {
+                "" => return Ok(Self::UTC),
+                path if path.starts_with('/') => linked_name(path).unwrap_or(path.to_owned()),
+                name => name.to_owned(),
+            },
+            Err(_) => match iana_time_zone::get_timezone() {
+                Ok(name) => name,
+                // Without the file there is no zone but UTC; with it there is one that has no name.
+                Err(_) if !Path::new(SYSTEM).exists() => return Ok(Self::UTC),
+                Err(_) => SYSTEM.to_owned(),
+            },
         };
-        let name = name.trim_start_matches(':');
-        if name.is_empty() {
-            return Ok(Self::UTC);
-        }
-        Self::named(name).ok_or_else(|| ZoneError::Local(name.to_owned()))
+        let plain = name.strip_prefix("posix/").unwrap_or(&name);
+        Self::named(plain).ok_or(ZoneError::Local(name))
     }
 
     fn named(name: &str) -> Option<Self> {
@@ -79,6 +88,13 @@ impl FromStr for Zone {
             .or_else(|| Self::named(text))
             .ok_or(ZoneError::Unknown)
     }
+}
+
+/// The name under which the database has the file that this path leads to.
+fn linked_name(path: &str) -> Option<String> {
+    let file = std::fs::canonicalize(path).ok()?;
+    let (_, name) = file.to_str()?.split_once("/zoneinfo/")?;
+    Some(name.to_owned())
 }
 
 /// `+H`, `+HH`, `+HHMM` or `+HH:MM`, less than a day either way.

@@ -1,6 +1,7 @@
 //! The stream client: connects, reads until the end of the stream.
 
-use super::connect::{Connected, NotConnected, connect};
+pub(crate) use super::connect::NotConnected;
+use super::connect::{Connected, connect};
 use crate::calls::{Calls, Moment, Observer, Waiter};
 use mio::net::TcpStream;
 use std::io::{self, Read};
@@ -25,7 +26,7 @@ pub(crate) struct Exchange {
 #[derive(Debug)]
 pub(crate) enum TcpError {
     /// No address could be connected to.
-    NotConnected { failed: Vec<(SocketAddr, io::Error)>, silent: Vec<SocketAddr> },
+    NotConnected(NotConnected),
     /// The stream had not ended by the deadline.
     NoEnd { peer: SocketAddr, octets: Vec<u8> },
     /// The stream went on beyond the limit.
@@ -45,8 +46,8 @@ pub(crate) fn exchange(
     observe: &mut Observer,
 ) -> Result<Exchange, TcpError> {
     let started = Instant::now();
-    let Connected { mut stream, peer } = connect(addresses, deadline, waiter, calls)
-        .map_err(|NotConnected { failed, silent }| TcpError::NotConnected { failed, silent })?;
+    let Connected { mut stream, peer } =
+        connect(addresses, deadline, waiter, calls).map_err(TcpError::NotConnected)?;
     let connected_after = started.elapsed();
     observe(Moment::Connected, stream.as_fd());
     let mut incoming = Incoming { octets: Vec::new(), reads: Vec::new(), limit };

@@ -20,19 +20,22 @@ pub(super) struct Connected {
     pub peer: SocketAddr,
 }
 
-/// Every address that was tried, and how it ended.
+/// Every address, and how it ended.
 #[derive(Debug, Default)]
-pub(super) struct NotConnected {
+pub(crate) struct NotConnected {
     /// Addresses that refused, or could not be reached.
     pub failed: Vec<(SocketAddr, io::Error)>,
-    /// Addresses that had not answered by the deadline.
-    pub silent: Vec<SocketAddr>,
+    /// Addresses that had not answered by the deadline, and how long they had.
+    pub silent: Vec<(SocketAddr, Duration)>,
+    /// Addresses whose turn had not come by the deadline.
+    pub untried: Vec<SocketAddr>,
 }
 
 struct Attempt {
     stream: TcpStream,
     peer: SocketAddr,
     token: usize,
+    started: Instant,
 }
 
 /// Races the addresses until `deadline`.
@@ -50,13 +53,13 @@ pub(super) fn connect(
         started: 0,
     };
     let winner = race.run(deadline, waiter, calls);
-    for loser in race.running.drain(..) {
-        if winner.is_none() {
-            race.waiting.push_back(loser.peer);
-        }
+    let mut silent = Vec::with_capacity(race.running.len());
+    for loser in race.running {
+        silent.push((loser.peer, loser.started.elapsed()));
         calls.close(loser.stream);
     }
-    winner.ok_or(NotConnected { failed: race.failed, silent: race.waiting.into() })
+    let (failed, untried) = (race.failed, race.waiting.into());
+    winner.ok_or(NotConnected { failed, silent, untried })
 }
 
 struct Race {
@@ -107,7 +110,10 @@ impl Race {
             log::debug!("tcp {peer}: connecting");
             match start(peer, self.started, waiter, calls) {
                 Ok(attempt) => self.running.push(attempt),
-                Err(error) => self.failed.push((peer, error)),
+                Err(error) => {
+                    self.failed.push((peer, error));
+                    self.next_start = Instant::now();
+                }
             }
         }
     }
@@ -139,6 +145,7 @@ fn start(
     waiter: &mut Waiter,
     calls: &mut Calls,
 ) -> io::Result<Attempt> {
+    let started = Instant::now();
     let socket = calls.open(peer, socket2::Type::STREAM)?;
     if let Err(error) = calls.connect(&socket, peer) {
         calls.close(socket);
@@ -146,7 +153,7 @@ fn start(
     }
     let mut stream = TcpStream::from_std(socket.into());
     waiter.watch(&mut stream, token, Interest::READABLE | Interest::WRITABLE, calls)?;
-    Ok(Attempt { stream, peer, token })
+    Ok(Attempt { stream, peer, token, started })
 }
 
 /// True once connected, as mio's `TcpStream::connect` says to find out.
@@ -206,20 +213,39 @@ mod tests {
         let (mut waiter, mut calls) = (Waiter::new().expect("waiter"), Calls::default());
         let connected = connect(&addresses, deadline, &mut waiter, &mut calls).expect("answers");
         assert_eq!(connected.peer, addresses[1]);
-        assert!(started.elapsed() >= ATTEMPT_DELAY, "{:?}", started.elapsed());
+        let elapsed = started.elapsed().as_millis();
+        assert!((250..2000).contains(&elapsed), "{elapsed} ms");
     }
 
     #[test]
     fn an_address_that_refuses_lets_the_next_start_at_once() {
-        let closed = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
-        let refusing = closed.local_addr().expect("bound");
-        drop(closed);
+        // Behind a silent one, so that there is an attempt to wait for: 250 ms for it, none for the
+        // refusing ones.
+        let full = FullListener::new();
         let answering = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
-        let addresses = [refusing, answering.local_addr().expect("bound")];
+        let mut addresses = vec![full.address];
+        addresses.extend(refusing());
+        addresses.push(answering.local_addr().expect("bound"));
         let (mut waiter, mut calls) = (Waiter::new().expect("waiter"), Calls::default());
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let started = Instant::now();
+        let deadline = started + Duration::from_secs(20);
         let connected = connect(&addresses, deadline, &mut waiter, &mut calls).expect("answers");
-        assert_eq!(connected.peer, addresses[1]);
+        assert_eq!(Some(&connected.peer), addresses.last());
+        let elapsed = started.elapsed().as_millis();
+        assert!(
+            (250..1500).contains(&elapsed),
+            "{elapsed} ms for {} refusals",
+            addresses.len() - 2
+        );
+    }
+
+    /// Addresses that refuse: some by a reset, some because no attempt can even start.
+    fn refusing() -> Vec<SocketAddr> {
+        let closed = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
+        let reset = closed.local_addr().expect("bound");
+        // A broadcast address: connect(2) fails at once, with ENETUNREACH or EACCES.
+        let impossible = SocketAddr::from(([255, 255, 255, 255], reset.port()));
+        [[impossible; 4], [reset; 4]].concat()
     }
 
     #[test]
@@ -227,8 +253,12 @@ mod tests {
         let full = FullListener::new();
         let (mut waiter, mut calls) = (Waiter::new().expect("waiter"), Calls::default());
         let deadline = Instant::now() + Duration::from_millis(100);
-        let error = connect(&[full.address], deadline, &mut waiter, &mut calls).unwrap_err();
-        assert_eq!(error.silent, [full.address]);
+        let later = SocketAddr::from(([127, 0, 0, 1], 1));
+        let error = connect(&[full.address, later], deadline, &mut waiter, &mut calls).unwrap_err();
+        let (peer, time) = error.silent[0];
+        assert_eq!((peer, error.silent.len()), (full.address, 1));
+        assert!(time >= Duration::from_millis(100), "{time:?}");
+        assert_eq!(error.untried, [later]);
         assert!(error.failed.is_empty());
     }
 

@@ -11,6 +11,7 @@ use nix::errno::Errno;
 use slab::Slab;
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read};
+use std::mem;
 use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
@@ -32,6 +33,10 @@ impl Default for Drain {
 
 /// Connections accepted per listener and round, so that datagrams and old connections get a turn.
 const BATCH: usize = 64;
+/// Reads of one connection and round, for the same reason.
+const READS: usize = 16;
+/// A year: a longer deadline is as good as this, and its end may be no instant at all.
+const LONGEST_DEADLINE: Duration = Duration::from_hours(365 * 24);
 /// How long a listener rests when `accept` fails for a reason that waiting may cure.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -43,6 +48,9 @@ pub(crate) struct Service {
     /// In the order of their deadlines, since all have the same time. Entries outlive their
     /// connections; the serial tells.
     deadlines: VecDeque<(Instant, usize, u64)>,
+    /// Connections with more to read than one turn takes. A key may be another connection's by the time
+    /// it comes up again: reading that once more does no harm.
+    unread: Vec<usize>,
     drain: Drain,
     first_token: usize,
     /// The tokens of connections begin here, those of listeners end.
@@ -72,6 +80,8 @@ struct Connection {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
     Keep,
+    /// There is more to read than one turn takes.
+    KeepReading,
     /// The peer has closed.
     Closed,
     /// More input than the limit.
@@ -98,6 +108,7 @@ impl Service {
             listeners,
             connections: Slab::new(),
             deadlines: VecDeque::new(),
+            unread: Vec::new(),
             drain,
             first_token,
             serial: 0,
@@ -123,6 +134,9 @@ impl Service {
         now: Instant,
         metrics: &Metrics,
     ) -> bool {
+        for key in mem::take(&mut self.unread) {
+            self.advance(key, metrics);
+        }
         for index in 0..self.listeners.len() {
             for _ in 0..BATCH {
                 let listener = &mut self.listeners[index];
@@ -139,13 +153,14 @@ impl Service {
                 }
             }
         }
-        self.listeners.iter().any(|listener| listener.ready && listener.resume.is_none())
+        let waiting = |listener: &Listener| listener.ready && listener.resume.is_none();
+        !self.unread.is_empty() || self.listeners.iter().any(waiting)
     }
 
     /// Gives up the connections whose time is over.
     pub(crate) fn expire(&mut self, now: Instant, metrics: &Metrics) {
         while let Some(&(deadline, key, serial)) = self.deadlines.front() {
-            let alive = self.is_alive(key, serial);
+            let alive = is_alive(&self.connections, key, serial);
             if alive && deadline > now {
                 break;
             }
@@ -175,6 +190,7 @@ impl Service {
     ) {
         for listener in &mut self.listeners {
             listener.ready = true; // the event may not have been seen yet
+            listener.resume = None;
         }
         // Bounded by the longest backlog: clients that keep coming must not keep us here.
         for _ in 0..usize::from(u16::MAX) / BATCH {
@@ -192,10 +208,6 @@ impl Service {
     /// True if no connection is left.
     pub(crate) fn is_idle(&self) -> bool {
         self.connections.is_empty()
-    }
-
-    fn is_alive(&self, key: usize, serial: u64) -> bool {
-        self.connections.get(key).is_some_and(|connection| connection.serial == serial)
     }
 
     fn answer(
@@ -243,14 +255,29 @@ impl Service {
             metrics.tcp_failed.add_one();
             return;
         }
-        self.deadlines.push_back((now + self.drain.deadline, entry.key(), connection.serial));
+        let deadline = now + self.drain.deadline.min(LONGEST_DEADLINE);
+        self.deadlines.push_back((deadline, entry.key(), connection.serial));
         entry.insert(connection);
+        self.forget_closed();
+    }
+
+    /// Keeps the queue of deadlines no longer than the connections warrant. Each entry is looked at
+    /// twice at most before it goes, so a connection pays for this once.
+    fn forget_closed(&mut self) {
+        if self.deadlines.len() > 2 * self.connections.len() + 64 {
+            let connections = &self.connections;
+            self.deadlines.retain(|&(_, key, serial)| is_alive(connections, key, serial));
+        }
     }
 
     fn advance(&mut self, key: usize, metrics: &Metrics) {
         let Some(connection) = self.connections.get_mut(key) else { return };
         let ended = match connection.advance(&mut self.sink, metrics) {
             Fate::Keep => return,
+            Fate::KeepReading => {
+                self.unread.push(key);
+                return;
+            }
             Fate::Closed => &metrics.tcp_closed_by_peer,
             Fate::TooMuch => &metrics.tcp_octet_limit,
             Fate::Failed => &metrics.tcp_failed,
@@ -269,6 +296,11 @@ impl Service {
             ErrorKind::ConnectionAborted | ErrorKind::Interrupted => {}
             _ if no_descriptor && self.evict_oldest() => metrics.tcp_evicted.add_one(),
             _ => {
+                if metrics.tcp_accept_failed.count() == 0 {
+                    log::warn!(
+                        "cannot accept connections: {error}; told once, counted from now on"
+                    );
+                }
                 metrics.tcp_accept_failed.add_one();
                 self.listeners[index].resume = Some(now + ACCEPT_PAUSE);
             }
@@ -278,13 +310,18 @@ impl Service {
     /// Gives up the connection that has had its line the longest; false if there is none.
     fn evict_oldest(&mut self) -> bool {
         while let Some((_, key, serial)) = self.deadlines.pop_front() {
-            if self.is_alive(key, serial) {
+            if is_alive(&self.connections, key, serial) {
                 self.connections.remove(key);
                 return true;
             }
         }
         false
     }
+}
+
+/// True if the connection that had this key and serial is still there.
+fn is_alive(connections: &Slab<Connection>, key: usize, serial: u64) -> bool {
+    connections.get(key).is_some_and(|connection| connection.serial == serial)
 }
 
 impl Connection {
@@ -318,9 +355,9 @@ impl Connection {
         self.drain(sink)
     }
 
-    /// Throws away what has come.
+    /// Throws away what has come, as much as one turn takes.
     fn drain(&mut self, sink: &mut [u8]) -> Fate {
-        loop {
+        for _ in 0..READS {
             match self.stream.read(sink) {
                 Ok(0) if self.unsent.is_none() => return Fate::Closed,
                 Ok(0) => return Fate::Keep, // half closed: the line is still owed
@@ -336,5 +373,6 @@ impl Connection {
                 Err(_) => return Fate::Failed,
             }
         }
+        Fate::KeepReading
     }
 }

@@ -16,19 +16,22 @@ pub(crate) struct Exchange {
     pub octets: Vec<u8>,
     /// The datagram was longer than the limit; the rest is lost.
     pub truncated: bool,
-    /// From the last question to the answer.
+    /// From the first question to the peer to its answer: to which question it is, UDP does not tell.
     pub answered_after: Duration,
     /// Datagrams sent to the peer that answered.
     pub questions: u32,
 }
+
+/// No datagram is longer, whatever the limit.
+const MAX_DATAGRAM: usize = u16::MAX as usize;
 
 /// Why there is no answer: of each address, how it failed.
 #[derive(Debug)]
 pub(crate) struct UdpError {
     /// Addresses from which an ICMP error came back, or that could not be sent to.
     pub failed: Vec<(SocketAddr, io::Error)>,
-    /// Addresses from which nothing came back, with the number of questions.
-    pub silent: Vec<(SocketAddr, u32)>,
+    /// Addresses from which nothing came back, with the number of questions and the time they had.
+    pub silent: Vec<(SocketAddr, u32, Duration)>,
 }
 
 /// Asks one address after the other, each again if it stays silent, until one answers (RFC 867, "UDP
@@ -47,49 +50,72 @@ pub(crate) fn exchange(
     observe: &mut Observer,
 ) -> Result<Exchange, UdpError> {
     let mut schedule = Schedule::new(addresses, retries, deadline);
-    let mut error = UdpError { failed: Vec::new(), silent: Vec::new() };
-    let mut asking: Option<Asking> = None;
+    let mut run = Run { waiter, calls, asking: None, failed: Vec::new(), silent: Vec::new() };
     while let Step::Ask { peer, until } = schedule.step(Instant::now()) {
-        if asking.as_ref().is_none_or(|asking| asking.peer != peer) {
-            error.end(asking.take(), None, calls);
-            match Asking::open(peer, waiter, calls) {
-                Ok(opened) => {
-                    observe(Moment::Connected, opened.socket.as_fd());
-                    asking = Some(opened);
-                }
-                Err(cause) => {
-                    error.failed.push((peer, cause));
-                    schedule.refused();
-                    continue;
-                }
-            }
-        }
-        let Some(current) = &mut asking else { continue };
-        match current.ask(until, limit, waiter, calls) {
-            Ok(Some(answer)) => {
-                observe(Moment::Replied, current.socket.as_fd());
-                calls.close(asking);
-                return Ok(answer);
-            }
+        match run.ask(peer, until, limit, observe) {
+            Ok(Some(answer)) => return Ok(answer),
             Ok(None) => {}
             Err(cause) => {
-                error.end(asking.take(), Some(cause), calls);
+                run.close();
+                run.failed.push((peer, cause));
                 schedule.refused();
             }
         }
     }
-    error.end(asking, None, calls);
-    Err(error)
+    run.leave_silent();
+    Err(UdpError { failed: run.failed, silent: run.silent })
 }
 
-impl UdpError {
-    /// Closes the socket of an address and notes how it ended.
-    fn end(&mut self, asking: Option<Asking>, cause: Option<io::Error>, calls: &mut Calls) {
-        let Some(Asking { socket, peer, questions }) = asking else { return };
-        calls.close(socket);
-        match cause {
-            Some(cause) => self.failed.push((peer, cause)),
-            None => self.silent.push((peer, questions)),
+/// An exchange as it goes from address to address.
+struct Run<'a> {
+    waiter: &'a mut Waiter,
+    calls: &'a mut Calls,
+    asking: Option<Asking>,
+    failed: Vec<(SocketAddr, io::Error)>,
+    silent: Vec<(SocketAddr, u32, Duration)>,
+}
+
+impl Run<'_> {
+    fn ask(
+        &mut self,
+        peer: SocketAddr,
+        until: Instant,
+        limit: usize,
+        observe: &mut Observer,
+    ) -> io::Result<Option<Exchange>> {
+        self.turn_to(peer, observe)?;
+        let Some(asking) = &mut self.asking else { return Ok(None) };
+        let answer = asking.ask(until, limit, self.waiter, self.calls)?;
+        if answer.is_some() {
+            observe(Moment::Replied, asking.socket.as_fd());
+            self.close();
+        }
+        Ok(answer)
+    }
+
+    /// Opens a socket for this peer, unless the last question went there.
+    fn turn_to(&mut self, peer: SocketAddr, observe: &mut Observer) -> io::Result<()> {
+        if self.asking.as_ref().is_some_and(|asking| asking.peer == peer) {
+            return Ok(());
+        }
+        self.leave_silent();
+        let asking = Asking::open(peer, self.waiter, self.calls)?;
+        observe(Moment::Connected, asking.socket.as_fd());
+        self.asking = Some(asking);
+        Ok(())
+    }
+
+    /// Notes that nothing has come from the peer asked last.
+    fn leave_silent(&mut self) {
+        if let Some(asking) = &self.asking {
+            self.silent.push((asking.peer, asking.questions, asking.opened.elapsed()));
+        }
+        self.close();
+    }
+
+    fn close(&mut self) {
+        if let Some(asking) = self.asking.take() {
+            self.calls.close(asking.socket);
         }
     }
 }
@@ -99,10 +125,12 @@ struct Asking {
     socket: UdpSocket,
     peer: SocketAddr,
     questions: u32,
+    opened: Instant,
 }
 
 impl Asking {
     fn open(peer: SocketAddr, waiter: &mut Waiter, calls: &mut Calls) -> io::Result<Self> {
+        let opened = Instant::now();
         let socket = calls.open(peer, socket2::Type::DGRAM)?;
         if let Err(error) = calls.connect(&socket, peer) {
             calls.close(socket);
@@ -110,7 +138,7 @@ impl Asking {
         }
         let mut socket = UdpSocket::from_std(socket.into());
         waiter.watch(&mut socket, 0, Interest::READABLE, calls)?;
-        Ok(Self { socket, peer, questions: 0 })
+        Ok(Self { socket, peer, questions: 0, opened })
     }
 
     /// Sends the question and waits for an answer; `None` if none comes in time.
@@ -121,12 +149,15 @@ impl Asking {
         waiter: &mut Waiter,
         calls: &mut Calls,
     ) -> io::Result<Option<Exchange>> {
-        let sent = Instant::now();
+        if self.questions == 0 {
+            self.opened = Instant::now();
+        }
         calls.add("send");
         self.socket.send(&[])?;
         self.questions += 1;
         log::debug!("udp {}: question {} sent", self.peer, self.questions);
         // One octet beyond the limit tells "just full" from "too long".
+        let limit = limit.min(MAX_DATAGRAM);
         let mut buffer = vec![0; limit + 1];
         loop {
             // An answer that is there already is an event too, so waiting first loses none.
@@ -136,7 +167,7 @@ impl Asking {
             calls.add("recv");
             match self.socket.recv(&mut buffer) {
                 Ok(length) => {
-                    let answered_after = sent.elapsed();
+                    let answered_after = self.opened.elapsed();
                     buffer.truncate(length.min(limit));
                     return Ok(Some(Exchange {
                         peer: self.peer,

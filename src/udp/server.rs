@@ -23,10 +23,15 @@ pub(crate) struct Service {
 
 #[derive(Debug)]
 struct Socket {
-    socket: UdpSocket,
+    udp: UdpSocket,
     /// Events come on the edge only: this stays true until a receive would block.
     ready: bool,
+    /// Receives that failed in this round.
+    failures: u32,
 }
+
+/// Failures in a round after which a socket waits for its next event: it would fail for ever.
+const FAILURES: u32 = 16;
 
 impl Service {
     /// Registers the sockets as tokens from `first_token` on.
@@ -39,7 +44,7 @@ impl Service {
         for mut socket in opened {
             let token = Token(first_token + sockets.len());
             registry.register(&mut socket, token, Interest::READABLE)?;
-            sockets.push(Socket { socket, ready: true });
+            sockets.push(Socket { udp: socket, ready: true, failures: 0 });
         }
         Ok(Self { sockets, first_token })
     }
@@ -55,6 +60,7 @@ impl Service {
     /// Answers what waits; true if datagrams are left waiting.
     pub(crate) fn work(&mut self, responder: &mut Responder, metrics: &Metrics) -> bool {
         for socket in &mut self.sockets {
+            socket.failures = 0;
             for _ in 0..BATCH {
                 if !socket.ready {
                     break;
@@ -82,7 +88,7 @@ impl Service {
 
 impl Socket {
     fn answer_one(&mut self, responder: &mut Responder, metrics: &Metrics) {
-        let received = self.socket.try_io(|| sys::receive(&self.socket));
+        let received = self.udp.try_io(|| sys::receive(&self.udp));
         match received {
             Ok(datagram) => {
                 metrics.udp_received.add_one();
@@ -91,7 +97,11 @@ impl Socket {
             Err(error) if error.kind() == ErrorKind::WouldBlock => self.ready = false,
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             // Such as an earlier answer's ICMP error: taking it has cleared it, the next may be good.
-            Err(_) => metrics.udp_failed.add_one(),
+            Err(_) => {
+                metrics.udp_failed.add_one();
+                self.failures += 1;
+                self.ready = self.failures < FAILURES;
+            }
         }
     }
 
@@ -102,8 +112,8 @@ impl Socket {
             metrics.no_time.add_one();
             return;
         };
-        let sent = self.socket.try_io(|| {
-            sys::send_from(&self.socket, reply.octets(), datagram.peer, datagram.destination)
+        let sent = self.udp.try_io(|| {
+            sys::send_from(&self.udp, reply.octets(), datagram.peer, datagram.destination)
         });
         match sent {
             Ok(()) => metrics.udp_answered.add_one(),

@@ -1,7 +1,7 @@
 //! `daytime compare`, the main job, in namespaces where nobody else disturbs the kernel's counters.
 
 use crate::or_skip;
-use crate::support::wire::{closed_port, eventually, wait_in_vain};
+use crate::support::wire::{closed_port, eventually, udp_server, wait_in_vain};
 use crate::support::{
     Namespace, PATIENCE, Running, bad, daytime, good, ipv6, program, run, stderr, stdout,
 };
@@ -200,12 +200,39 @@ fn a_host_where_nobody_is_has_nothing_to_compare() {
 
 #[test]
 fn a_host_that_stops_answering_is_given_up_and_told() {
-    // The first exchange, 48 probes and 3 more for the latencies.
-    let host = ticking_for(52, |_| {});
+    // The first exchange, 16 probes and 3 more for the latencies.
+    let host = ticking_for(20, |_| {});
     let output = run(&mut compare(&["--count", "50", "--timeout", "5", &host]));
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("daytime: 3 questions over tcp had no answer\n"));
     assert!(stdout(&output).contains("3 of 6; given up after 3 in"), "{}", stdout(&output));
+}
+
+#[test]
+fn an_answer_of_nothing_is_told_and_the_status_is_1() {
+    let host = udp_server(|socket| {
+        let mut question = [0; 8];
+        while let Ok((length @ 0, peer)) = socket.recv_from(&mut question) {
+            assert_eq!(length, 0, "a question is empty");
+            socket.send_to(b"", peer).expect("sent");
+        }
+    });
+    let output = run(&mut compare(&["--count", "2", &host]));
+    assert_eq!(output.status.code(), Some(1));
+    let told =
+        format!("daytime: {host} answered over udp with nothing: it may not know the time\n");
+    assert!(stderr(&output).ends_with(&told), "{}", stderr(&output));
+    let stop = std::net::UdpSocket::bind("127.0.0.1:0").expect("bound");
+    stop.send_to(b"stop", &host).expect("sent");
+}
+
+#[test]
+fn a_port_without_a_host_is_a_matter_of_usage() {
+    let told = bad(2, &mut compare(&["--port", "9999"]));
+    assert!(
+        told.starts_with("error: the following required arguments were not provided"),
+        "{told}"
+    );
 }
 
 #[test]

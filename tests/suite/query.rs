@@ -203,6 +203,21 @@ fn a_closed_pipe_as_standard_output_is_no_failure_and_no_panic() {
 }
 
 #[test]
+fn a_client_whose_output_nobody_reads_any_more_stops_asking() {
+    let server = tick();
+    let mut command = query(&["-q", "--count", "1000000", "--interval", "0"]);
+    command.arg(server.tcp().to_string());
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("started");
+    let mut line = [0; 5];
+    let mut output = child.stdout.take().expect("piped");
+    std::io::Read::read_exact(&mut output, &mut line).expect("a line");
+    assert_eq!(&line, b"tick\n");
+    drop(output);
+    let output = child.wait_with_output().expect("ended"); // else this takes minutes
+    assert_eq!((stderr(&output).as_str(), output.status.code()), ("", Some(0)));
+}
+
+#[test]
 fn a_full_disk_behind_standard_output_is_told() {
     let full = match std::fs::OpenOptions::new().write(true).open("/dev/full") {
         Ok(full) => full,

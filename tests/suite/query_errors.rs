@@ -137,7 +137,8 @@ fn a_server_that_sends_an_octet_a_second_is_given_up_at_the_one_deadline_for_all
 fn a_server_that_closes_without_a_word_is_told() {
     let host = tcp_server(drop);
     let output = run(daytime().args(["query", "-q", &host]));
-    let told = format!("daytime: {host} answered with nothing: it may not know the time\n");
+    let told =
+        format!("daytime: {host} answered over tcp with nothing: it may not know the time\n");
     assert_eq!(stderr(&output), told);
     assert_eq!(output.status.code(), Some(1));
 }

@@ -58,7 +58,7 @@ fn a_question_that_is_lost_is_asked_again() {
     });
     let printed = good(&mut query(&["--timeout", "3.5", &host]));
     assert!(printed.starts_with("at last\n"), "{printed}");
-    assert!(printed.ends_with(": 9 octets in 1 datagram, to question 2\n"), "{printed}");
+    assert!(printed.ends_with(": 9 octets in 1 datagram, after 2 questions\n"), "{printed}");
 }
 
 #[test]
@@ -86,7 +86,8 @@ fn an_answer_just_as_long_as_the_limit_is_whole() {
 fn an_empty_answer_is_told_as_such() {
     let host = answers(&[b""]);
     let output = run(&mut query(&[&host]));
-    let told = format!("daytime: {host} answered with nothing: it may not know the time\n");
+    let told =
+        format!("daytime: {host} answered over udp with nothing: it may not know the time\n");
     assert_eq!(stderr(&output), told);
     assert_eq!(output.status.code(), Some(1));
 }

@@ -2,9 +2,9 @@
 
 use crate::or_skip;
 use crate::support::wire::{ask_tcp, ask_udp, connect, datagrams_with, read_to_end};
-use crate::support::{Namespace, Running, good, ipv6};
+use crate::support::{Namespace, PATIENCE, Running, good, ipv6};
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::time::Duration;
 
 /// A server whose line does not change while a test runs.
@@ -157,6 +157,21 @@ fn both_wildcards_share_a_port_with_only_v6() {
     let server = fixed(&["--listen", "0.0.0.0", "--listen", "[::]", "--only-v6"]);
     assert_is_the_line(&ask_udp((Ipv4Addr::LOCALHOST, server.port()).into(), b""));
     assert_is_the_line(&ask_udp((Ipv6Addr::LOCALHOST, server.port()).into(), b""));
+}
+
+#[test]
+fn a_broadcast_is_answered_from_the_hosts_own_address_on_either_wildcard() {
+    for wildcard in ["0.0.0.0:0", "[::]:0"] {
+        let server = fixed(&["--listen", wildcard]);
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("bound");
+        socket.set_broadcast(true).expect("set");
+        socket.set_read_timeout(Some(PATIENCE)).expect("set");
+        socket.send_to(b"", ("127.255.255.255", server.port())).expect("sent");
+        let mut reply = [0; 64];
+        let (length, peer) = socket.recv_from(&mut reply).expect("answered");
+        assert_is_the_line(&reply[..length]);
+        assert_eq!(peer, SocketAddr::from(([127, 0, 0, 1], server.port())), "{wildcard}");
+    }
 }
 
 #[test]

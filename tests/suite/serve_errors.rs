@@ -1,7 +1,7 @@
 //! What `daytime serve` says when it cannot: the whole of it, once, on standard error.
 
 use crate::or_skip;
-use crate::support::{Namespace, Running, bad, daytime, good, ipv6, program, skip};
+use crate::support::{Namespace, Running, bad, daytime, good, ipv6, program, run, skip, stderr};
 use nix::unistd::geteuid;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -131,7 +131,7 @@ fn a_bad_pattern_is_refused_with_the_offending_part_named() {
         ("%F%n%T", r#""%n" at octet 3 writes a control character"#),
         ("%F %Q", r#""%Q" at octet 4 is no strftime specifier"#),
         ("le %d août", r#""û" at octet 9 is not ASCII"#),
-        ("", "the pattern is empty"),
+        ("", "the pattern is empty, or writes nothing at some instants"),
     ] {
         let shown = format!("error: invalid value '{pattern}' for '--strftime <PATTERN>'");
         assert_usage(&["--strftime", pattern], &format!("{shown}: {complaint}"));
@@ -159,8 +159,25 @@ fn a_local_zone_that_is_no_iana_name_is_named() {
     let mut serve = daytime();
     serve.env("TZ", "CET-1CEST").args(["serve", "--zone", "local"]);
     let told = bad(2, &mut serve);
-    let complaint = r#"the local zone "CET-1CEST" is not an IANA name; name one instead of local"#;
+    let complaint = r#"the local zone "CET-1CEST" has no IANA name; name one instead of local"#;
     assert!(told.contains(complaint), "{told}");
+}
+
+#[test]
+fn a_local_zone_that_is_a_file_without_a_name_is_refused_and_not_taken_for_utc() {
+    let inside = or_skip!(Namespace::new());
+    let rome = "/usr/share/zoneinfo/Europe/Rome";
+    if !std::path::Path::new(rome).exists() {
+        return skip(&format!("there is no {rome}"));
+    }
+    // A copy, as in many containers: it tells the time but not its name.
+    let etc = inside.folder().join("etc");
+    fs::create_dir(&etc).expect("created");
+    fs::copy(rome, etc.join("localtime")).expect("copied");
+    let mount = run(inside.command("mount").arg("--bind").arg(&etc).arg("/etc"));
+    assert!(mount.status.success(), "{}", stderr(&mount));
+    let told = bad(2, inside.daytime().args(["serve", "--zone", "local"]));
+    assert!(told.contains("the local zone \"/etc/localtime\" has no IANA name"), "{told}");
 }
 
 #[test]

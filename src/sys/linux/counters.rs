@@ -12,14 +12,7 @@ pub(crate) fn backlog_limit() -> Option<u32> {
 /// IP packets and octets sent so far, over the family of `address`.
 pub(crate) fn traffic(address: IpAddr) -> Option<Traffic> {
     match address {
-        IpAddr::V4(_) => {
-            let snmp = fs::read_to_string("/proc/net/snmp").ok()?;
-            let netstat = fs::read_to_string("/proc/net/netstat").ok()?;
-            Some(Traffic {
-                packets: paired(&snmp, "Ip:", "OutRequests")?,
-                octets: paired(&netstat, "IpExt:", "OutOctets")?,
-            })
-        }
+        IpAddr::V4(_) => traffic_v4(),
         IpAddr::V6(_) => {
             let snmp6 = fs::read_to_string("/proc/net/snmp6").ok()?;
             Some(Traffic {
@@ -29,6 +22,25 @@ pub(crate) fn traffic(address: IpAddr) -> Option<Traffic> {
         }
     }
 }
+
+/// Packets and octets stand in two files: both are read again until nothing was sent in between.
+fn traffic_v4() -> Option<Traffic> {
+    let packets = || paired(&fs::read_to_string("/proc/net/snmp").ok()?, "Ip:", "OutRequests");
+    let mut before = packets()?;
+    for _ in 0..READINGS {
+        let netstat = fs::read_to_string("/proc/net/netstat").ok()?;
+        let octets = paired(&netstat, "IpExt:", "OutOctets")?;
+        let after = packets()?;
+        if before == after {
+            return Some(Traffic { packets: after, octets });
+        }
+        before = after;
+    }
+    None
+}
+
+/// How often the files are read while traffic goes on.
+const READINGS: usize = 16;
 
 /// Every connection that a side on this host remembers in TIME-WAIT.
 pub(crate) fn time_waits() -> Option<Vec<TimeWait>> {

@@ -14,9 +14,11 @@ use std::os::fd::{AsFd, AsRawFd};
 
 /// Has the kernel tell with each datagram which address it was sent to.
 pub(crate) fn ask_for_destination(socket: &impl AsFd, bound: IpAddr) -> io::Result<()> {
-    match bound {
-        IpAddr::V4(_) => setsockopt(socket, sockopt::Ipv4PacketInfo, &true)?,
-        IpAddr::V6(_) => setsockopt(socket, sockopt::Ipv6RecvPacketInfo, &true)?,
+    // On IPv6 too: its own option tells of an IPv4 broadcast only the address it was sent to, from
+    // which no answer can leave.
+    setsockopt(socket, sockopt::Ipv4PacketInfo, &true)?;
+    if bound.is_ipv6() {
+        setsockopt(socket, sockopt::Ipv6RecvPacketInfo, &true)?;
     }
     Ok(())
 }
@@ -36,7 +38,9 @@ pub(crate) fn receive(socket: &(impl AsFd + AsRawFd)) -> io::Result<Received> {
         message.address.as_ref().and_then(to_std).ok_or_else(|| {
             io::Error::new(io::ErrorKind::InvalidData, "datagram without a source")
         })?;
-    let destination = message.cmsgs()?.find_map(|control| destination(&control));
+    // Of an IPv4 datagram on an IPv6 socket there are both; the IPv4 one knows more.
+    let told = message.cmsgs()?.filter_map(|control| destination(&control));
+    let destination = told.max_by_key(|destination| destination.address.is_ipv4());
     Ok(Received { peer, destination })
 }
 
