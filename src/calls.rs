@@ -49,17 +49,8 @@ impl Waiter {
     }
 }
 
-/// A moment of an exchange at which an observer may look at the socket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Moment {
-    /// The socket is connected; nothing was asked yet.
-    Connected,
-    /// The whole reply is there; the socket is still open.
-    Replied,
-}
-
-/// Looks at an exchange as it goes on.
-pub(crate) type Observer<'a> = dyn FnMut(Moment, BorrowedFd<'_>) + 'a;
+/// Looks at the socket of an exchange once the whole reply is there, before it is closed.
+pub(crate) type Observer<'a> = dyn FnMut(BorrowedFd<'_>) + 'a;
 
 /// The system calls an exchange made, in order, by the names of the manual pages.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

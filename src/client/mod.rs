@@ -142,11 +142,10 @@ impl Client {
         let deadline = options.deadline();
         let addresses = target.resolve(options, deadline)?;
         log::debug!("{transport} {target}: addresses {addresses:?}");
-        self.ask_addresses(&addresses, transport, options, deadline, &mut |_, _| {})
+        self.ask_addresses(&addresses, transport, options, deadline, &mut |_| {})
     }
 
-    /// Asks addresses that are known already; `observe` sees the socket at each moment of the
-    /// exchange.
+    /// Asks addresses that are known already; `observe` sees the socket before it is closed.
     pub(crate) fn ask_addresses(
         &mut self,
         addresses: &[SocketAddr],

@@ -51,7 +51,7 @@ pub(super) fn try_closed_port(
     let mut ask = |transport| {
         let started = Instant::now();
         let deadline = options.deadline();
-        let asked = client.ask_addresses(&[address], transport, &options, deadline, &mut |_, _| {});
+        let asked = client.ask_addresses(&[address], transport, &options, deadline, &mut |_| {});
         nobody(asked.map(drop), started.elapsed())
     };
     Ok(Closed {

@@ -157,7 +157,7 @@ fn first(
     options: &Options,
 ) -> Result<Side, AskError> {
     let deadline = options.deadline();
-    let answer = client.ask_addresses(addresses, transport, options, deadline, &mut |_, _| {})?;
+    let answer = client.ask_addresses(addresses, transport, options, deadline, &mut |_| {})?;
     let (phases, leftover) = probe::probe(client, &answer, options);
     let calls = answer.calls.clone();
     Ok(Side { answer, calls, phases, leftover, latencies: Latencies::default(), failures: 0 })
@@ -216,7 +216,7 @@ impl Side {
         let started = Instant::now();
         let deadline = options.deadline();
         let (peer, transport) = ([self.answer.peer], self.answer.transport);
-        let answered = client.ask_addresses(&peer, transport, options, deadline, &mut |_, _| {});
+        let answered = client.ask_addresses(&peer, transport, options, deadline, &mut |_| {});
         if let Ok(answer) = answered {
             self.latencies.add(started.elapsed());
             return Some(answer.calls);

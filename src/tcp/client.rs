@@ -2,7 +2,7 @@
 
 pub(crate) use super::connect::NotConnected;
 use super::connect::{Connected, connect};
-use crate::calls::{Calls, Moment, Observer, Waiter};
+use crate::calls::{Calls, Observer, Waiter};
 use mio::net::TcpStream;
 use std::io::{self, Read};
 use std::net::SocketAddr;
@@ -49,11 +49,10 @@ pub(crate) fn exchange(
     let Connected { mut stream, peer } =
         connect(addresses, deadline, waiter, calls).map_err(TcpError::NotConnected)?;
     let connected_after = started.elapsed();
-    observe(Moment::Connected, stream.as_fd());
     let mut incoming = Incoming { octets: Vec::new(), reads: Vec::new(), limit };
     let ended = incoming.read_to_end(&mut stream, deadline, waiter, calls);
     let ended_after = started.elapsed();
-    observe(Moment::Replied, stream.as_fd());
+    observe(stream.as_fd());
     calls.close(stream);
     let Incoming { octets, reads, .. } = incoming;
     match ended {

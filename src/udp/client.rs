@@ -1,7 +1,7 @@
 //! The datagram client: asks with an empty datagram, takes the answer of the peer it asked.
 
 use super::exchange::{Exchange as Schedule, Step};
-use crate::calls::{Calls, Moment, Observer, Waiter};
+use crate::calls::{Calls, Observer, Waiter};
 use mio::Interest;
 use mio::net::UdpSocket;
 use std::io;
@@ -83,25 +83,23 @@ impl Run<'_> {
         limit: usize,
         observe: &mut Observer,
     ) -> io::Result<Option<Exchange>> {
-        self.turn_to(peer, observe)?;
+        self.turn_to(peer)?;
         let Some(asking) = &mut self.asking else { return Ok(None) };
         let answer = asking.ask(until, limit, self.waiter, self.calls)?;
         if answer.is_some() {
-            observe(Moment::Replied, asking.socket.as_fd());
+            observe(asking.socket.as_fd());
             self.close();
         }
         Ok(answer)
     }
 
     /// Opens a socket for this peer, unless the last question went there.
-    fn turn_to(&mut self, peer: SocketAddr, observe: &mut Observer) -> io::Result<()> {
+    fn turn_to(&mut self, peer: SocketAddr) -> io::Result<()> {
         if self.asking.as_ref().is_some_and(|asking| asking.peer == peer) {
             return Ok(());
         }
         self.leave_silent();
-        let asking = Asking::open(peer, self.waiter, self.calls)?;
-        observe(Moment::Connected, asking.socket.as_fd());
-        self.asking = Some(asking);
+        self.asking = Some(Asking::open(peer, self.waiter, self.calls)?);
         Ok(())
     }
 
