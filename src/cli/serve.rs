@@ -18,6 +18,7 @@ use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::{self, Receiver};
 use std::thread;
 
 pub(super) fn run(arguments: Serve) -> Result<ExitCode, Failure> {
@@ -31,13 +32,14 @@ pub(super) fn run(arguments: Serve) -> Result<ExitCode, Failure> {
     let server = Server::bind(config(arguments, syntax))?;
     let metrics = server.metrics();
     // Before anybody learns that the server is there: it may be told to stop at once.
-    stop_at_signal(server.shutdown()).map_err(|error| Failure::signals(&error))?;
+    let told = stop_at_signal(server.shutdown()).map_err(|error| Failure::signals(&error))?;
     log_settings(server.bound());
     match print(&addresses(server.bound(), json)) {
         Err(Failure::NobodyReads) => {} // a server has more to do than to print
         printed => printed?,
     }
     server.run()?;
+    let _ = told.recv(); // the signal stands in the log before what was done
     log_totals(&metrics);
     Ok(ExitCode::SUCCESS)
 }
@@ -71,14 +73,16 @@ fn raise_descriptor_limit() {
     }
 }
 
-/// The first signal asks for a stop, the second ends the process at once with status 1.
-fn stop_at_signal(shutdown: Shutdown) -> io::Result<()> {
+/// The first signal asks for a stop, the second ends the process at once with status 1. The receiver
+/// hears when the first stands in the log.
+fn stop_at_signal(shutdown: Shutdown) -> io::Result<Receiver<()>> {
     let asked = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
         // In this order, so that the first signal does not end it already.
         flag::register_conditional_shutdown(signal, 1, Arc::clone(&asked))?;
         flag::register(signal, Arc::clone(&asked))?;
     }
+    let (telling, told) = mpsc::channel();
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
     thread::Builder::new().name("signals".into()).spawn(move || {
         for signal in &mut signals {
@@ -86,9 +90,10 @@ fn stop_at_signal(shutdown: Shutdown) -> io::Result<()> {
             // First, because a log that nobody reads may keep us waiting.
             shutdown.stop();
             log::info!("{name}: stopping");
+            let _ = telling.send(());
         }
     })?;
-    Ok(())
+    Ok(told)
 }
 
 fn log_settings(bound: &[Bound]) {
