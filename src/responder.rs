@@ -42,9 +42,10 @@ impl Responder {
                 last.asked = now;
             }
             _ => {
+                let formed = Instant::now(); // before the clock is read: too old is no harm
                 let reading = self.clock.read()?;
                 let reply = self.syntax.print(&reading, self.zone).ok()?;
-                self.last = Some(Last { formed: Instant::now(), asked: now, reply });
+                self.last = Some(Last { formed, asked: now, reply });
             }
         }
         self.last.as_ref().map(|last| &last.reply)

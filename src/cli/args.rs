@@ -244,6 +244,10 @@ impl FromStr for ListenOn {
             }
             None => (text, None),
         };
+        let plain = |port: &str| port.bytes().all(|octet| octet.is_ascii_digit());
+        if !port.is_none_or(plain) {
+            return Err(WRONG);
+        }
         let port = port.map(str::parse).transpose().map_err(|_| WRONG)?;
         let (host, link) = match host.split_once('%') {
             Some((host, link)) => (host, link_number(link)?),
@@ -315,6 +319,7 @@ mod tests {
             "224.0.0.1",
             "[ff02::1]:13",
             "255.255.255.255",
+            "127.0.0.1:+0",
         ] {
             assert!(read(wrong).is_err(), "{wrong}");
         }

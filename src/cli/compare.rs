@@ -25,11 +25,14 @@ pub(super) fn run(arguments: &Compare, quiet: bool) -> Result<ExitCode, Failure>
         compare(arguments.host.as_ref(), &options, &mut |done, of| progress.show(done, of));
     progress.finish();
     let compared = match compared.map_err(Failure::from) {
-        Err(failure) if arguments.json => {
-            print(&format!("{:#}\n", json::compare_error(&failure.to_string())))?;
+        Err(failure) => {
+            if arguments.json {
+                // That nobody reads it makes the failure no better.
+                let _ = print(&format!("{:#}\n", json::compare_error(&failure.to_string())));
+            }
             return Err(failure);
         }
-        compared => compared?,
+        Ok(compared) => compared,
     };
     if arguments.json {
         print(&format!("{:#}\n", json::comparison(&compared)))?;
@@ -54,8 +57,9 @@ fn status(Comparison { tcp, udp, .. }: Comparison) -> ExitCode {
             }
         }
         Err(error) => {
-            let message = format!("{}: it may serve the other transport only", chain(&error));
-            Failure::plain(message).tell();
+            let only = matches!(error, AskError::NoAnswer { .. });
+            let hint = if only { ": it may serve the other transport only" } else { "" };
+            Failure::plain(format!("{}{hint}", chain(&error))).tell();
             status = ExitCode::FAILURE;
         }
     };

@@ -25,8 +25,12 @@ pub(super) fn run(query: &Query, quiet: bool) -> Result<ExitCode, Failure> {
         }
         for (target, transport) in questions(query) {
             let asked = client.ask(target, transport, &options);
-            if !tell(query, quiet, target, transport, asked)? {
-                status = ExitCode::FAILURE;
+            match tell(query, quiet, target, transport, asked) {
+                Ok(true) => {}
+                Ok(false) => status = ExitCode::FAILURE,
+                // Asked for no more, but what failed before has failed.
+                Err(Failure::NobodyReads) => return Ok(status),
+                Err(failure) => return Err(failure),
             }
         }
     }
@@ -52,11 +56,11 @@ fn tell(
         Ok(answer) => answer,
         Err(error) => {
             let failure = Failure::from(error);
+            failure.tell();
             if query.json {
                 let object = json::ask_error(target, transport, &failure.to_string());
                 print(&format!("{object}\n"))?;
             }
-            failure.tell();
             return Ok(false);
         }
     };

@@ -170,12 +170,15 @@ impl fmt::Display for Attempts<'_> {
     }
 }
 
-/// A duration in seconds, to the hundredth where there is one.
+/// A duration in seconds, to two digits after the point, or as many as it takes to show any.
 struct Seconds(Duration);
 
 impl fmt::Display for Seconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} s", (self.0.as_secs_f64() * 100.0).round() / 100.0)
+        match self.0.as_secs_f64() {
+            seconds if seconds >= 0.01 => write!(f, "{} s", (seconds * 100.0).round() / 100.0),
+            seconds => write!(f, "{seconds} s"),
+        }
     }
 }
 

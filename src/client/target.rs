@@ -150,15 +150,16 @@ impl FromStr for Target {
     }
 }
 
-/// True for what only inet_aton(3) takes for an address: the last part is a number, but the whole is no
-/// address in four parts.
+/// True for what only inet_aton(3) takes for an address: parts that are all numbers, but not an address
+/// in four decimal parts.
 fn is_number(host: &str) -> bool {
-    let last = host.trim_end_matches('.').rsplit('.').next().unwrap_or_default();
-    let decimal = !last.is_empty() && last.bytes().all(|octet| octet.is_ascii_digit());
-    let hexadecimal = last.strip_prefix("0x").or(last.strip_prefix("0X"));
-    let hexadecimal =
-        hexadecimal.is_some_and(|it| it.bytes().all(|octet| octet.is_ascii_hexdigit()));
-    (decimal || hexadecimal) && host.parse::<IpAddr>().is_err()
+    let decimal = |part: &str| !part.is_empty() && part.bytes().all(|octet| octet.is_ascii_digit());
+    let hexadecimal = |part: &str| {
+        let digits = part.strip_prefix("0x").or(part.strip_prefix("0X")).unwrap_or_default();
+        !digits.is_empty() && digits.bytes().all(|octet| octet.is_ascii_hexdigit())
+    };
+    let numbers = host.split('.').all(|part| decimal(part) || hexadecimal(part));
+    numbers && host.parse::<IpAddr>().is_err()
 }
 
 fn split(text: &str) -> Result<(&str, Option<&str>), TargetError> {
@@ -215,7 +216,9 @@ mod tests {
         for number in ["9999", "127.1", "0x7f000001", "1.2.3.4.5", "9999:13", "256.0.0.1"] {
             assert_eq!(parts(number), Err(TargetError::Number), "{number}");
         }
-        assert!(parts("3com").is_ok() && parts("10.example").is_ok());
+        for name in ["3com", "10.example", "rack.7", "0x", "fe80::1%eth0.100"] {
+            assert!(parts(name).is_ok(), "{name}");
+        }
     }
 
     #[test]

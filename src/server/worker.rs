@@ -102,7 +102,7 @@ impl Worker {
         let registry = self.poll.registry();
         self.tcp.stop(&mut self.responder, registry, deadline, &self.metrics);
         self.udp.stop(&mut self.responder, &self.metrics);
-        let mut left = false;
+        let mut left = true; // what `stop` has not come to
         while !self.tcp.is_idle() && Instant::now() < deadline {
             self.wait(events, left)?;
             left = self.work();

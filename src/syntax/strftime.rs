@@ -264,10 +264,10 @@ mod tests {
             text in "(%[-_0.:3]?[a-zA-Z%+]|[ -~]|\\PC){0,12}",
             second in DateTime::<Utc>::MIN_UTC.timestamp() + 86_400
                 ..DateTime::<Utc>::MAX_UTC.timestamp() - 86_400,
-            nanosecond in proptest::sample::select(vec![0, 1, 500_000_000, 1_999_999_999u32]),
+            nanosecond in proptest::sample::select(vec![0, 1, 500_000_000, 999_999_999u32]),
         ) {
             if let Ok(pattern) = text.parse::<Pattern>() {
-                let utc = DateTime::from_timestamp(second, nanosecond % 1_000_000_000).expect("in range");
+                let utc = DateTime::from_timestamp(second, nanosecond).expect("in range");
                 let zone: Zone = "America/St_Johns".parse().expect("zone");
                 proptest::prop_assert!(pattern.print(&utc.with_timezone(&zone)).is_ok(), "{text:?}");
             }

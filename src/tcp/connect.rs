@@ -233,7 +233,7 @@ mod tests {
         assert_eq!(Some(&connected.peer), addresses.last());
         let elapsed = started.elapsed().as_millis();
         assert!(
-            (250..1500).contains(&elapsed),
+            (250..3000).contains(&elapsed),
             "{elapsed} ms for {} refusals",
             addresses.len() - 2
         );
@@ -245,7 +245,7 @@ mod tests {
         let reset = closed.local_addr().expect("bound");
         // A broadcast address: connect(2) fails at once, with ENETUNREACH or EACCES.
         let impossible = SocketAddr::from(([255, 255, 255, 255], reset.port()));
-        [[impossible; 4], [reset; 4]].concat()
+        [[impossible; 16], [reset; 16]].concat()
     }
 
     #[test]
@@ -255,9 +255,10 @@ mod tests {
         let deadline = Instant::now() + Duration::from_millis(100);
         let later = SocketAddr::from(([127, 0, 0, 1], 1));
         let error = connect(&[full.address, later], deadline, &mut waiter, &mut calls).unwrap_err();
+        assert!(Instant::now() >= deadline);
         let (peer, time) = error.silent[0];
         assert_eq!((peer, error.silent.len()), (full.address, 1));
-        assert!(time >= Duration::from_millis(100), "{time:?}");
+        assert!(time > Duration::ZERO, "{time:?}");
         assert_eq!(error.untried, [later]);
         assert!(error.failed.is_empty());
     }

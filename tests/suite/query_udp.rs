@@ -1,7 +1,8 @@
 //! `daytime query --proto udp` and datagrams that are lost, late, strange or from strangers.
 
+use crate::or_skip;
 use crate::support::wire::udp_server;
-use crate::support::{bad, daytime, good, run, stderr, stdout};
+use crate::support::{Namespace, Running, bad, daytime, good, ipv6, run, stderr, stdout};
 use std::net::UdpSocket;
 use std::process::Command;
 
@@ -80,6 +81,23 @@ fn an_answer_longer_than_the_limit_is_printed_as_far_as_it_goes_and_told_as_cut(
 fn an_answer_just_as_long_as_the_limit_is_whole() {
     let host = answers(&[b"0123456789"]);
     assert_eq!(good(&mut query(&["-q", "--limit", "10", &host])), "0123456789\n");
+}
+
+#[test]
+fn every_address_that_stayed_silent_is_named() {
+    or_skip!(ipv6());
+    let inside = or_skip!(Namespace::new());
+    // Stopped, it keeps its sockets and answers nobody.
+    let mut serve = inside.daytime();
+    serve.args(["serve", "--proto", "udp", "--port", "9999"]);
+    let server = Running::start(serve);
+    server.signal("STOP");
+    let mut ask = inside.daytime();
+    ask.args(["query", "--proto", "udp", "--timeout", "0.4", "--retries", "1", "localhost:9999"]);
+    let told = bad(1, &mut ask);
+    for peer in ["127.0.0.1:9999", "[::1]:9999"] {
+        assert!(told.contains(&format!("silence from {peer} after 2 datagrams in 0.2")), "{told}");
+    }
 }
 
 #[test]

@@ -137,6 +137,44 @@ fn a_client_that_drips_without_end_is_cut_at_the_deadline() {
 }
 
 #[test]
+fn a_held_connection_is_given_up_at_its_deadline_though_many_others_come_and_go() {
+    let server = Running::serve(&["--drain-deadline", "1"]);
+    let opened = Instant::now();
+    let held = connect(server.tcp());
+    for _ in 0..300 {
+        ask_tcp(server.tcp());
+    }
+    // The line and the end of the stream come at once; that it is given up shows when it is written to.
+    eventually("the held connection is gone", || (&held).write_all(b".").is_err());
+    assert!(opened.elapsed() >= Duration::from_secs(1), "gone after {:?}", opened.elapsed());
+}
+
+#[test]
+fn clients_that_talk_without_end_do_not_keep_new_ones_waiting() {
+    let limit = u64::MAX.to_string();
+    let server = Running::serve(&["--drain-octets", &limit, "--drain-deadline", "60"]);
+    let address = server.tcp();
+    let done = Arc::new(AtomicBool::new(false));
+    let talkers: Vec<_> = (0..3)
+        .map(|_| {
+            let (mut stream, done) = (connect(address), Arc::clone(&done));
+            thread::spawn(move || {
+                while !done.load(Ordering::Relaxed) {
+                    stream.write_all(&[0; 1 << 14]).expect("taken");
+                }
+            })
+        })
+        .collect();
+    for _ in 0..20 {
+        assert_is_prompt(address);
+    }
+    done.store(true, Ordering::Relaxed);
+    for talker in talkers {
+        talker.join().expect("it talks to the end");
+    }
+}
+
+#[test]
 fn an_idle_server_uses_no_processor_time_and_never_wakes_up() {
     let server = Running::serve(&[]);
     // It has worked before, and its last client has come and gone.

@@ -1,8 +1,8 @@
 //! What `daytime serve` says when it starts, and how its sockets are opened.
 
 use crate::or_skip;
-use crate::support::wire::ask_tcp;
-use crate::support::{Namespace, Running, bad, daytime, good, ipv6};
+use crate::support::wire::{ask_tcp, eventually};
+use crate::support::{Namespace, Running, bad, daytime, good, ipv6, run};
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
@@ -18,6 +18,37 @@ fn stopped(mut server: Running) -> String {
     let (status, log) = server.wait();
     assert_eq!(status.code(), Some(0), "{log}");
     log
+}
+
+#[test]
+fn the_soft_limit_of_open_files_is_raised_to_the_hard_one() {
+    let mut command = Command::new("sh");
+    let script = "ulimit -S -n 64; exec \"$0\" serve --port 0 --proto tcp";
+    command.args(["-c", script, env!("CARGO_BIN_EXE_daytime")]);
+    let server = Running::start(command);
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", server.id())).expect("Linux");
+    let files = limits.lines().find(|line| line.starts_with("Max open files")).expect("listed");
+    let numbers: Vec<&str> = files.split_whitespace().skip(3).take(2).collect();
+    assert_eq!(numbers[0], numbers[1], "{files}");
+}
+
+#[test]
+fn a_server_whose_output_nobody_reads_serves_all_the_same() {
+    let inside = or_skip!(Namespace::new());
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let mut serve = inside.daytime();
+    serve.args(["serve", "--port", "9999", "-q"]).stdout(writer);
+    let mut server = serve.spawn().expect("started");
+    eventually("it answers or has ended", || {
+        let mut ask = inside.daytime();
+        let answered = run(ask.args(["query", "-q", "127.0.0.1:9999"])).status.success();
+        answered || server.try_wait().expect("waited for").is_some()
+    });
+    let ended = server.try_wait().expect("waited for");
+    server.kill().expect("ended by us");
+    server.wait().expect("waited for");
+    assert_eq!(ended, None, "it has ended though it only could not print");
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! Each syntax and each kind of zone, as a client reads it from the socket.
 
 use crate::support::wire::{ask_tcp, ask_udp};
-use crate::support::{PATIENCE, Running, daytime};
+use crate::support::{PATIENCE, Running, daytime, skip};
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use std::path::Path;
 use std::time::SystemTime;
 
 /// The reply over both transports with the time it should show: the same line, unless the second
@@ -132,11 +133,20 @@ fn a_fixed_offset_is_shown_as_it_was_given() {
 
 #[test]
 fn the_local_zone_is_that_of_the_environment() {
-    let mut command = daytime();
-    command.args(["serve", "--port", "0", "--zone", "local", "--strftime", "%Z"]);
-    command.env("TZ", "Asia/Tokyo");
-    let server = Running::start(command);
-    assert_eq!(ask_tcp(server.tcp()), b"JST\r\n");
+    let mut spellings = vec!["Asia/Tokyo", ":Asia/Tokyo", "posix/Asia/Tokyo"];
+    let file = "/usr/share/zoneinfo/Asia/Tokyo";
+    if Path::new(file).exists() {
+        spellings.push(file);
+    } else {
+        skip(&format!("there is no {file}"));
+    }
+    for spelling in spellings {
+        let mut command = daytime();
+        command.args(["serve", "--port", "0", "--zone", "local", "--strftime", "%Z"]);
+        command.env("TZ", spelling);
+        let server = Running::start(command);
+        assert_eq!(ask_tcp(server.tcp()), b"JST\r\n", "{spelling}");
+    }
 }
 
 fn days_since_1970() -> i64 {
