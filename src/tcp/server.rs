@@ -378,3 +378,45 @@ impl Connection {
         Fate::KeepReading
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+    use crate::syntax::{Syntax, Zone};
+    use mio::{Events, Poll};
+    use std::io::Write;
+
+    #[test]
+    fn what_one_turn_leaves_unread_is_read_without_another_event() {
+        let mut poll = Poll::new().expect("poll");
+        let socket = TcpListener::bind(([127, 0, 0, 1], 0).into()).expect("loopback");
+        let mut client =
+            std::net::TcpStream::connect(socket.local_addr().expect("bound")).expect("connected");
+        client.write_all(&[b'.'; 100]).expect("sent");
+        client.shutdown(Shutdown::Write).expect("half closed");
+        let registry = poll.registry().try_clone().expect("registry");
+        let mut service =
+            Service::new(vec![socket], Drain::default(), &registry, 1).expect("set up");
+        service.sink = vec![0; 1].into_boxed_slice(); // so that 100 octets take seven turns
+        let mut responder = Responder::new(Clock::System, Syntax::default(), Zone::UTC);
+        let metrics = Metrics::default();
+        let mut work = |service: &mut Service| {
+            service.work(&mut responder, &registry, Instant::now(), &metrics)
+        };
+        work(&mut service);
+        let mut events = Events::with_capacity(8);
+        while service.unread.is_empty() {
+            poll.poll(&mut events, Some(Duration::from_secs(20))).expect("an event");
+            assert!(!events.is_empty(), "no event for what was sent");
+            events.iter().for_each(|event| service.event(event, &metrics));
+        }
+        let mut turns = 1;
+        while !service.is_idle() {
+            let more = work(&mut service);
+            turns += 1;
+            assert!(more || service.is_idle(), "it waits for an event after {turns} turns");
+        }
+        assert_eq!((turns, metrics.tcp_closed_by_peer.count()), (7, 1));
+    }
+}
