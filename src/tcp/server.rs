@@ -388,6 +388,27 @@ mod tests {
     use std::io::Write;
 
     #[test]
+    fn what_the_send_buffer_had_no_room_for_is_sent_later_with_the_fin_behind_it() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
+        let address = listener.local_addr().expect("bound");
+        let mut client = std::net::TcpStream::connect(address).expect("connected");
+        let (stream, _) = listener.accept().expect("accepted");
+        stream.set_nonblocking(true).expect("set");
+        let reply = Reply::line("half of it had been sent").expect("a line");
+        let mut connection = Connection {
+            stream: TcpStream::from_std(stream),
+            serial: 1,
+            unsent: Some((reply, 8)),
+            octets_left: 100,
+        };
+        let metrics = Metrics::default();
+        assert_eq!(connection.advance(&mut [0; 16], &metrics), Fate::Keep);
+        let mut rest = String::new();
+        client.read_to_string(&mut rest).expect("the rest and a clean end");
+        assert_eq!((rest.as_str(), metrics.tcp_answered.count()), ("it had been sent\r\n", 1));
+    }
+
+    #[test]
     fn what_one_turn_leaves_unread_is_read_without_another_event() {
         let mut poll = Poll::new().expect("poll");
         let socket = TcpListener::bind(([127, 0, 0, 1], 0).into()).expect("loopback");
