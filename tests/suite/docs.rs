@@ -23,20 +23,20 @@ fn every_console_block_shows_what_the_program_prints() {
         }
         let namespace = or_skip!(Namespace::new());
         let mut background = Background::default();
-        for session in blocks.iter().flat_map(|block| sessions(block)) {
-            let shown = match session.command.strip_suffix('&') {
-                Some(command) => background.start(&namespace, command, session.output.len()),
-                None => output(&mut shell(&namespace, &session.command)),
+        for entry in blocks.iter().flat_map(|block| entries(block)) {
+            let shown = match entry.command.strip_suffix('&') {
+                Some(command) => background.start(&namespace, command, entry.output.len()),
+                None => output(&mut shell(&namespace, &entry.command)),
             };
-            let wanted = session.output.join("\n");
-            let compare = session.command.starts_with("daytime compare");
+            let wanted = entry.output.join("\n");
+            let compare = entry.command.starts_with("daytime compare");
             let skeleton = if compare { labels } else { without_figures };
             assert_eq!(
                 skeleton(&shown),
                 skeleton(&wanted),
                 "{}: $ {}\nprints now:\n{shown}",
                 file.display(),
-                session.command
+                entry.command
             );
             run += 1;
         }
@@ -174,23 +174,23 @@ fn spans(text: &str) -> Vec<&str> {
 }
 
 /// A command and what it prints.
-struct Session {
+struct Entry {
     command: String,
     output: Vec<String>,
 }
 
-fn sessions(block: &[&str]) -> Vec<Session> {
-    let mut sessions: Vec<Session> = Vec::new();
+fn entries(block: &[&str]) -> Vec<Entry> {
+    let mut entries: Vec<Entry> = Vec::new();
     for line in block {
-        match (line.strip_prefix("$ "), sessions.last_mut()) {
+        match (line.strip_prefix("$ "), entries.last_mut()) {
             (Some(command), _) => {
-                sessions.push(Session { command: command.trim().to_owned(), output: Vec::new() });
+                entries.push(Entry { command: command.trim().to_owned(), output: Vec::new() });
             }
-            (None, Some(session)) => session.output.push((*line).to_owned()),
+            (None, Some(entry)) => entry.output.push((*line).to_owned()),
             (None, None) => panic!("a console block begins with a command, not {line:?}"),
         }
     }
-    sessions
+    entries
 }
 
 /// A command line in a shell inside, which finds the binary under test as `daytime`.
