@@ -34,10 +34,14 @@ pub(super) fn run(arguments: &Compare, quiet: bool) -> Result<ExitCode, Failure>
         }
         Ok(compared) => compared,
     };
-    if arguments.json {
-        print(&format!("{:#}\n", json::comparison(&compared)))?;
+    let screen = if arguments.json {
+        format!("{:#}\n", json::comparison(&compared))
     } else {
-        print(&comparison::text(&compared))?;
+        comparison::text(&compared)
+    };
+    match print(&screen) {
+        Err(Failure::NobodyReads) => {} // the status still tells how it went
+        printed => printed?,
     }
     Ok(status(compared))
 }

@@ -16,10 +16,10 @@ use std::time::Duration;
 
 /// Exchanges that are looked at one by one.
 const PROBES: usize = 16;
-/// How long a connection to this host itself may take: a firewall may drop the question.
-const PATIENCE: Duration = Duration::from_secs(1);
 /// How many of them have to agree for a count to be taken as measured.
 const AGREEING: usize = 3;
+/// How long a connection to this host itself may take: a firewall may drop the question.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Where a number comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,13 +67,13 @@ pub enum Leftover {
     TimeWaitAtClient,
     /// The server remembers it: it closed first.
     TimeWaitAtServer,
-    /// Nothing on this host, so it is with the server, on another.
+    /// Nothing on this host, and the server is on another: whoever closed first remembers.
     NotHere,
     /// This system does not tell, or nothing was found.
     Unknown,
 }
 
-/// Counters at the moments of one exchange.
+/// What an exchange has sent by the time the reply is there, and once it is closed.
 #[derive(Clone, Copy, Debug)]
 struct Counted {
     replied: Traffic,

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 /// RFC 8305, section 5: "Connection Attempt Delay", recommended value.
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
-/// A connection, and the attempts that failed before it.
+/// The attempt that won.
 #[derive(Debug)]
 pub(super) struct Connected {
     pub stream: TcpStream,

@@ -231,6 +231,19 @@ fn an_answer_of_nothing_is_told_and_the_status_is_1() {
 }
 
 #[test]
+fn the_status_tells_of_a_missing_answer_though_nobody_reads_the_screen() {
+    let server = Running::serve(&["--proto", "tcp"]);
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let mut command = compare(&["--count", "2", &server.tcp().to_string()]);
+    let child = command.stdout(writer).stderr(Stdio::piped()).spawn().expect("started");
+    drop(command); // and with it our end of the pipe
+    let output = child.wait_with_output().expect("ended");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).ends_with("it may serve the other transport only\n"));
+}
+
+#[test]
 fn a_port_without_a_host_is_a_matter_of_usage() {
     let told = bad(2, &mut compare(&["--port", "9999"]));
     assert!(
