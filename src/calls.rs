@@ -54,28 +54,37 @@ pub(crate) type Observer<'a> = dyn FnMut(BorrowedFd<'_>) + 'a;
 
 /// The system calls an exchange made, in order, by the names of the manual pages.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Calls(Vec<&'static str>);
+pub struct Calls {
+    names: Vec<&'static str>,
+    peers: Vec<SocketAddr>,
+}
 
 impl Calls {
     /// Each call's name, in the order they were made.
     #[must_use]
     pub fn names(&self) -> &[&'static str] {
-        &self.0
+        &self.names
+    }
+
+    /// The addresses that were to be connected to, whatever came of it.
+    pub(crate) fn peers(&self) -> &[SocketAddr] {
+        &self.peers
     }
 
     pub(crate) fn add(&mut self, name: &'static str) {
-        self.0.push(name);
+        self.names.push(name);
     }
 
     /// Opens a socket for this address.
     pub(crate) fn open(&mut self, peer: SocketAddr, kind: Type) -> io::Result<Socket> {
-        self.0.extend(sys::OPEN_CALLS);
+        self.names.extend(sys::OPEN_CALLS);
         sys::open(Domain::for_address(peer), kind)
     }
 
     /// Starts to connect a socket; it may be under way when this returns.
     pub(crate) fn connect(&mut self, socket: &Socket, peer: SocketAddr) -> io::Result<()> {
         self.add("connect");
+        self.peers.push(peer);
         let in_progress = Some(nix::errno::Errno::EINPROGRESS as i32);
         match socket.connect(&peer.into()) {
             Err(error) if error.raw_os_error() == in_progress => Ok(()),

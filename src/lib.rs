@@ -32,7 +32,9 @@
 //! - **Serving**: a [`Config`] says what and where ([`Listen`]: socket options, [`Drain`]: what a
 //!   client may take); [`Server`] runs it, [`Shutdown`] stops it, [`Metrics`] counts.
 //! - **Asking**: [`ask`] a [`Target`] over a [`Transport`] with [`Options`]; an [`Answer`] or an
-//!   [`AskError`] comes back.
+//!   [`AskError`] comes back. The [`Offset`] says how far the local clock is from the server's.
+//! - **Reading**: [`recognise`] finds out what a reply means. What is [`Recognised`] has a [`Form`], the
+//!   time [`Told`], and [`Flags`] for all that is uncertain; what is [`Unrecognised`] says why.
 //! - **Comparing**: [`compare`] gives a [`Comparison`], one [`Side`] for each transport.
 //!
 //! Nothing here prints, exits, or panics on what a stranger sends. Octets from the network stay as they
@@ -64,7 +66,7 @@ mod udp;
 pub use cli::run_command_line;
 
 pub use calls::Calls;
-pub use client::{Answer, AskError, Attempt, Family, Options, Target, TargetError, ask};
+pub use client::{Answer, AskError, Attempt, Family, Offset, Options, Target, TargetError, ask};
 pub use clock::{Clock, Health, Leap, Reading};
 pub use compare::{
     Closed, CompareError, CompareOptions, Comparison, GIVE_UP, Latencies, Leftover, Nobody, Phase,
@@ -74,6 +76,9 @@ pub use listen::{Listen, ListenError, Setting};
 pub use metrics::{Counter, Metrics};
 pub use reply::{Printable, Reply, ReplyError};
 pub use server::{Bound, Config, ServeError, Server, Shutdown};
-pub use syntax::{Pattern, PatternError, Syntax, UnknownSyntax, Zone, ZoneError, ZoneOffset};
+pub use syntax::{
+    Flag, Flags, Form, Marker, Pattern, PatternError, Reason, Recognised, Syntax, TimeCode, Told,
+    UnknownSyntax, Unrecognised, Zone, ZoneError, ZoneOffset, recognise,
+};
 pub use tcp::server::Drain;
 pub use transport::{PORT, Transport};

@@ -6,10 +6,11 @@ use crate::transport::{PORT, Transport};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use nix::net::if_::if_nametoindex;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// The Daytime protocol (RFC 867): serve it, ask for it, compare its two transports.
+/// The Daytime protocol (RFC 867): serve it, ask for it, read its replies, compare its two transports.
 #[derive(Debug, Parser)]
 #[command(version, arg_required_else_help = true, max_term_width = 80)]
 #[command(after_help = "Exit status: 0 good, 1 bad, 2 usage.")]
@@ -25,7 +26,8 @@ pub(super) struct Verbosity {
     /// Log more: -v what happens, -vv every detail (RUST_LOG is finer)
     #[arg(short, long, global = true, action = ArgAction::Count, display_order = 100)]
     pub verbose: u8,
-    /// Log errors only; query prints the bare line, compare shows no progress
+    /// Log errors only; query prints the bare line, parse the bare time,
+    /// compare shows no progress
     #[arg(short, long, global = true, conflicts_with = "verbose", display_order = 101)]
     pub quiet: bool,
 }
@@ -41,6 +43,9 @@ pub(super) enum Command {
     /// Ask the same over TCP and UDP and show the difference
     #[command(after_help = COMPARE_HELP)]
     Compare(Compare),
+    /// Read saved replies: which syntax, which instant, what is uncertain
+    #[command(after_help = PARSE_HELP)]
+    Parse(Parse),
 }
 
 const SERVE_HELP: &str = "\
@@ -59,7 +64,11 @@ Examples:
   daytime query --proto udp --timeout 2 127.0.0.1 ::1
   daytime query --proto both --json localhost:9999
 
-Exit status: 0 if every question was answered, 1 if one was not, 2 usage.";
+Under the server's line stands what it means and how far the local clock is off.
+A server that cuts the second off makes the local clock seem up to 1 s ahead.
+It never sets the clock: that is what NTP is for.
+Exit status: 0 if every question was answered, 1 if one was not or the server
+reports itself unhealthy or contradicts itself, 2 usage.";
 
 const COMPARE_HELP: &str = "\
 Examples:
@@ -69,6 +78,29 @@ Examples:
 
 Without HOST it starts a server of its own on a free port of loopback.
 Exit status: 0 if every question was answered over both, 1 if not, 2 usage.";
+
+const PARSE_HELP: &str = "\
+Examples:
+  echo 'Tuesday, February 22, 1982 17:37:43-PST' | daytime parse
+  echo 'Mon Jul 28 11:56:22 2003' | daytime parse --json
+  printf '16:05:11 5.3.2009\\n16:05:11 27.3.2009\\n' | daytime parse --lines
+
+An instant (with Z) is claimed only where the reply itself fixes the zone. With
+-q, only the time is printed. A reply has at most 65536 octets.
+Exit status: 0 if every reply was read as a time, 1 if one was not, 2 usage.";
+
+#[derive(Debug, Args)]
+pub(super) struct Parse {
+    /// File with a reply, octet by octet as it came; - or none: standard input
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// One reply a line; blank lines are passed over
+    #[arg(long)]
+    pub lines: bool,
+    /// Print one JSON object per reply
+    #[arg(long)]
+    pub json: bool,
+}
 
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
@@ -134,10 +166,12 @@ pub(super) struct Query {
     /// Port for hosts given without one
     #[arg(long, default_value_t = PORT, value_parser = clap::value_parser!(u16).range(1..))]
     pub port: u16,
-    /// Time for one answer, name resolution and retries included
+    /// Time for one answer, name resolution and retries included, but not the
+    /// pause before a public address is asked again
     #[arg(long, default_value = "5", value_name = "SECONDS", value_parser = seconds)]
     pub timeout: Duration,
-    /// UDP: how often to ask again; each wait is twice the last
+    /// UDP: how often to ask again while nothing comes; each wait is twice the
+    /// last, and at least 4 s for a public address
     #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=10))]
     pub retries: u32,
     /// The most octets of a reply to take
@@ -146,7 +180,7 @@ pub(super) struct Query {
     /// How many times to ask each server
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub count: u32,
-    /// Pause between the rounds
+    /// Pause between the rounds; at least 4 s for a public address
     #[arg(long, default_value = "1", value_name = "SECONDS", value_parser = seconds_or_none)]
     pub interval: Duration,
     /// Print one JSON object per question
@@ -183,6 +217,10 @@ pub(super) struct Ask {
     /// Use IPv6 only
     #[arg(short = '6', long)]
     ipv6: bool,
+    /// Ask public addresses as fast as told, for servers of your own: else each
+    /// gets 4 s between questions, and compare refuses
+    #[arg(long)]
+    pub impolite: bool,
 }
 
 impl Ask {

@@ -93,6 +93,11 @@ impl From<CompareError> for Failure {
     fn from(error: CompareError) -> Self {
         match &error {
             CompareError::Ask(cause) => Self::new(&error, ask_hint(cause)),
+            CompareError::Public { .. } => {
+                let hint = "without HOST, compare starts a server of its own; --impolite asks \
+                            this one all the same, if it is yours";
+                Self::new(&error, Some(hint.to_owned()))
+            }
             CompareError::NoAnswer { tcp, udp, .. } => {
                 let hint = "is a server running, or is --timeout too short? Without HOST, compare \
                             starts one";

@@ -4,6 +4,7 @@ mod args;
 mod compare;
 mod failure;
 mod logging;
+mod parse;
 mod query;
 mod serve;
 
@@ -29,6 +30,7 @@ pub fn run_command_line() -> ExitCode {
         Command::Serve(serve) => serve::run(*serve),
         Command::Query(query) => query::run(&query, arguments.verbosity.quiet),
         Command::Compare(compare) => compare::run(&compare, arguments.verbosity.quiet),
+        Command::Parse(parse) => parse::run(&parse, arguments.verbosity.quiet),
     };
     match done {
         Ok(status) => status,

@@ -3,8 +3,8 @@
 use super::args::Query;
 use super::failure::Failure;
 use super::print;
-use crate::client::{AskError, Client, Options, Target};
-use crate::report::{answer, json};
+use crate::client::{Answer, AskError, Client, Options, Target};
+use crate::report::{answer, json, meaning};
 use crate::transport::Transport;
 use std::process::ExitCode;
 use std::thread;
@@ -16,6 +16,7 @@ pub(super) fn run(query: &Query, quiet: bool) -> Result<ExitCode, Failure> {
         timeout: query.timeout,
         retries: query.retries,
         limit: query.limit as usize,
+        impolite: query.ask.impolite,
     };
     let mut client = Client::new()?;
     let mut status = ExitCode::SUCCESS;
@@ -50,7 +51,7 @@ fn tell(
     quiet: bool,
     target: &Target,
     transport: Transport,
-    asked: Result<crate::client::Answer, AskError>,
+    asked: Result<Answer, AskError>,
 ) -> Result<bool, Failure> {
     let answer = match asked {
         Ok(answer) => answer,
@@ -67,9 +68,17 @@ fn tell(
     print(&match (query.json, quiet) {
         (true, _) => format!("{}\n", json::answer(target, &answer)),
         (_, true) => format!("{}\n", answer.text()),
-        _ => format!("{}\n{}\n", answer.text(), answer::detail(&answer)),
+        _ => format!("{}\n", answer::text(&answer)),
     })?;
-    let fault = Failure::of_answer(&answer);
-    fault.iter().for_each(Failure::tell);
-    Ok(fault.is_none())
+    let faults: Vec<_> =
+        Failure::of_answer(&answer).into_iter().chain(of_server(&answer)).collect();
+    faults.iter().for_each(Failure::tell);
+    Ok(faults.is_empty())
+}
+
+/// What the server says about itself that makes its time a bad one.
+fn of_server(answer: &Answer) -> Vec<Failure> {
+    let recognised = answer.recognise();
+    let faults = recognised.iter().flat_map(meaning::faults);
+    faults.map(|fault| Failure::plain(format!("{}: {fault}", answer.peer))).collect()
 }

@@ -1,16 +1,22 @@
 //! Asks a server, over either transport.
 
 mod error;
+mod offset;
+mod polite;
 mod target;
 
 pub use error::{AskError, Attempt};
+pub use offset::Offset;
+pub(crate) use polite::is_public;
 pub use target::{Target, TargetError};
 
 use crate::calls::{Calls, Observer, Waiter};
+use crate::clock::Clock;
 use crate::reply::Printable;
 use crate::tcp::client as tcp;
 use crate::transport::{PORT, Transport};
 use crate::udp::client as udp;
+use chrono::{DateTime, TimeDelta, Utc};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -24,14 +30,22 @@ pub struct Options {
     /// For the whole of it: resolving the name, connecting, the reply.
     pub timeout: Duration,
     /// How often a datagram is sent again while nothing comes back, at most 10. Each wait is twice as
-    /// long as the one before, and together they fill the timeout.
+    /// long as the one before, and together they fill the timeout. See [`Options::impolite`] for public
+    /// addresses. Whatever comes back ends it, be it no octets.
     pub retries: u32,
     /// The most octets of a reply that are taken. A stream that goes on is an error, a datagram is cut.
     pub limit: usize,
+    /// Ask public addresses, which are all but loopback, link-local and private ones, as fast as told.
+    ///
+    /// Without it questions to one of them are at least 4 seconds apart, as NIST wants it from every user
+    /// of its servers: whatever in this process asks it again first waits, before its timeout begins; a
+    /// datagram is sent again after 4 seconds, or not at all if the timeout comes first; and
+    /// `compare` refuses. What several threads ask at the same time is not kept apart.
+    pub impolite: bool,
 }
 
 impl Default for Options {
-    /// Port 13, both families, 5 seconds, 2 retries, 4096 octets.
+    /// Port 13, both families, 5 seconds, 2 retries, 4096 octets, polite.
     fn default() -> Self {
         Self {
             family: Family::Any,
@@ -39,6 +53,7 @@ impl Default for Options {
             timeout: Duration::from_secs(5),
             retries: 2,
             limit: 4096,
+            impolite: false,
         }
     }
 }
@@ -47,6 +62,11 @@ impl Options {
     /// When an exchange that begins now has to be over.
     pub(crate) fn deadline(&self) -> Instant {
         Instant::now() + self.timeout.min(LONGEST)
+    }
+
+    fn retries(&self) -> udp::Retries {
+        let apart = if self.impolite { |_| Duration::ZERO } else { polite::distance };
+        udp::Retries { most: self.retries, apart }
     }
 }
 
@@ -89,6 +109,14 @@ pub struct Answer {
     /// TCP: from the start until the end of the stream. UDP: from the first question to the answer; which
     /// of several questions it answers, RFC 867 does not tell.
     pub elapsed: Duration,
+    /// The window in which the server must have looked at its clock. TCP: from the first packet of the
+    /// connection, which is the question, until the first line was read, or the end of a stream without
+    /// any. UDP: from the first question to the peer until its answer; with several questions all of it,
+    /// because RFC 867 does not tell which one was answered.
+    pub round_trip: Duration,
+    /// What the local clock showed at the end of that window. It is read once the exchange is over, and the
+    /// time since then is taken off. `None` where the clock holds no valid date.
+    pub arrived: Option<DateTime<Utc>>,
     /// Octets of each read that gave any.
     pub reads: Vec<usize>,
     /// Questions sent to the peer. TCP: 0, the server speaks first.
@@ -142,10 +170,11 @@ impl Client {
         let deadline = options.deadline();
         let addresses = target.resolve(options, deadline)?;
         log::debug!("{transport} {target}: addresses {addresses:?}");
-        self.ask_addresses(&addresses, transport, options, deadline, &mut |_| {})
+        let waited = if options.impolite { Duration::ZERO } else { polite::wait(&addresses) };
+        self.ask_addresses(&addresses, transport, options, deadline + waited, &mut |_| {})
     }
 
-    /// Asks addresses that are known already; `observe` sees the socket before it is closed.
+    /// Asks addresses that are known already, at once; `observe` sees the socket before it is closed.
     pub(crate) fn ask_addresses(
         &mut self,
         addresses: &[SocketAddr],
@@ -156,26 +185,26 @@ impl Client {
     ) -> Result<Answer, AskError> {
         let mut calls = Calls::default();
         let (limit, waiter) = (options.limit, &mut self.waiter);
-        match transport {
+        let asked = match transport {
             Transport::Tcp => {
-                let exchange =
-                    tcp::exchange(addresses, deadline, limit, waiter, &mut calls, observe)
-                        .map_err(|error| AskError::from_tcp(error, options))?;
-                Ok(Answer::from_tcp(exchange, calls))
+                tcp::exchange(addresses, deadline, limit, waiter, &mut calls, observe)
+                    .map(Answer::from_tcp)
+                    .map_err(|error| AskError::from_tcp(error, options))
             }
             Transport::Udp => {
-                let retries = options.retries;
-                let exchange =
-                    udp::exchange(addresses, retries, deadline, limit, waiter, &mut calls, observe)
-                        .map_err(|error| AskError::from_udp(error, options))?;
-                Ok(Answer::from_udp(exchange, calls))
+                let retries = options.retries();
+                udp::exchange(addresses, retries, deadline, limit, waiter, &mut calls, observe)
+                    .map(Answer::from_udp)
+                    .map_err(|error| AskError::from_udp(error, options))
             }
-        }
+        };
+        polite::note(calls.peers());
+        asked.map(|answer| Answer { calls, ..answer })
     }
 }
 
 impl Answer {
-    fn from_tcp(exchange: tcp::Exchange, calls: Calls) -> Self {
+    fn from_tcp(exchange: tcp::Exchange) -> Self {
         Self {
             transport: Transport::Tcp,
             peer: exchange.peer,
@@ -183,13 +212,15 @@ impl Answer {
             truncated: false,
             connected_after: Some(exchange.connected_after),
             elapsed: exchange.ended_after,
+            round_trip: exchange.round_trip,
+            arrived: clock_at(exchange.came),
             reads: exchange.reads,
             questions: 0,
-            calls,
+            calls: Calls::default(),
         }
     }
 
-    fn from_udp(exchange: udp::Exchange, calls: Calls) -> Self {
+    fn from_udp(exchange: udp::Exchange) -> Self {
         Self {
             transport: Transport::Udp,
             peer: exchange.peer,
@@ -198,22 +229,122 @@ impl Answer {
             truncated: exchange.truncated,
             connected_after: None,
             elapsed: exchange.answered_after,
+            round_trip: exchange.answered_after,
+            arrived: clock_at(exchange.came),
             questions: exchange.questions,
-            calls,
+            calls: Calls::default(),
         }
     }
+}
+
+/// What the local clock showed at a moment that is over.
+fn clock_at(moment: Instant) -> Option<DateTime<Utc>> {
+    let ago = TimeDelta::from_std(moment.elapsed()).ok()?;
+    Clock::System.now()?.checked_sub_signed(ago)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::UdpSocket;
+    use std::io::{ErrorKind, Read, Write};
+    use std::net::{TcpListener, TcpStream, UdpSocket};
+    use std::thread;
+
+    /// A time that nothing here takes by accident.
+    const LONG: Duration = Duration::from_millis(500);
+
+    /// Asks a TCP server that treats the connection so; with what the clock showed when all was over.
+    fn ask_tcp(treat: impl FnOnce(TcpStream) + Send + 'static) -> (Answer, DateTime<Utc>) {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+        let address = listener.local_addr().expect("bound");
+        let treating = thread::spawn(move || treat(listener.accept().expect("a client").0));
+        let answer = ask(&address.into(), Transport::Tcp, &Options::default()).expect("answered");
+        let now = Clock::System.now().expect("a date");
+        treating.join().expect("no panic");
+        (answer, now)
+    }
+
+    /// Waits for words from a client, which says none.
+    fn pause(mut stream: &TcpStream) {
+        stream.set_read_timeout(Some(LONG)).expect("set");
+        let error = stream.read(&mut [0]).expect_err("the client listens");
+        assert!(matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{error}");
+    }
+
+    #[test]
+    fn over_tcp_the_window_ends_with_the_first_line_and_not_with_the_stream() {
+        let (answer, now) = ask_tcp(|mut stream| {
+            stream.write_all(b"noon\r\n").expect("sent");
+            pause(&stream);
+            stream.write_all(b"\n").expect("sent");
+        });
+        assert_eq!((answer.text().as_str(), answer.reads.len()), ("noon", 2));
+        assert!(answer.round_trip + LONG / 2 < answer.elapsed, "{answer:?}");
+        let ago = (now - answer.arrived.expect("a date")).to_std().expect("it is over");
+        assert!((LONG / 2..5 * LONG).contains(&ago), "{ago:?} ago");
+    }
+
+    #[test]
+    fn over_tcp_a_line_that_comes_in_pieces_is_there_with_its_last_one() {
+        for (first, last) in [(&b"\n"[..], &b"noon\n"[..]), (b"no", b"on\r\n"), (b"no", b"on")] {
+            let (answer, now) = ask_tcp(move |mut stream| {
+                stream.write_all(first).expect("sent");
+                pause(&stream);
+                stream.write_all(last).expect("sent");
+            });
+            assert_eq!((answer.text().as_str(), answer.reads.len()), ("noon", 2));
+            assert!(answer.round_trip > LONG / 2, "{answer:?}");
+            let ago = (now - answer.arrived.expect("a date")).to_std().expect("it is over");
+            assert!(ago < LONG / 2, "{ago:?} ago");
+        }
+    }
+
+    #[test]
+    fn over_tcp_the_window_begins_with_connecting_and_takes_in_the_wait() {
+        let (answer, now) = ask_tcp(|mut stream| {
+            pause(&stream);
+            stream.write_all(b"noon\r\n").expect("sent");
+        });
+        assert!(answer.round_trip > LONG / 2, "{answer:?}");
+        let connected = answer.connected_after.expect("TCP");
+        assert!(connected < answer.round_trip && answer.round_trip <= answer.elapsed, "{answer:?}");
+        let ago = (now - answer.arrived.expect("a date")).to_std().expect("it is over");
+        assert!(ago < LONG / 2, "{ago:?} ago");
+    }
+
+    #[test]
+    fn the_window_of_an_empty_stream_ends_with_it() {
+        let (answer, _) = ask_tcp(|stream| pause(&stream));
+        assert!(answer.octets.is_empty() && answer.arrived.is_some(), "{answer:?}");
+        assert!(answer.round_trip > LONG / 2, "{answer:?}");
+    }
+
+    #[test]
+    fn over_udp_the_window_takes_in_every_question() {
+        let server = UdpSocket::bind("127.0.0.1:0").expect("loopback");
+        let address = server.local_addr().expect("bound");
+        let answering = thread::spawn(move || {
+            let ask = || server.recv_from(&mut [0]).expect("a question").1;
+            let lost = ask();
+            assert_eq!(ask(), lost, "the same client");
+            server.send_to(b"noon\r\n", lost).expect("sent");
+        });
+        // The first wait is a third of it.
+        let options = Options { timeout: 3 * LONG, retries: 1, ..Options::default() };
+        let answer = ask(&address.into(), Transport::Udp, &options).expect("answered");
+        let now = Clock::System.now().expect("a date");
+        answering.join().expect("no panic");
+        assert_eq!((answer.questions, answer.round_trip), (2, answer.elapsed));
+        assert!(answer.round_trip >= LONG, "{answer:?}");
+        let ago = (now - answer.arrived.expect("a date")).to_std().expect("it is over");
+        assert!(ago < LONG, "{ago:?} ago");
+    }
 
     #[test]
     fn the_largest_timeout_and_limit_there_are_do_no_harm() {
         let server = UdpSocket::bind("127.0.0.1:0").expect("loopback");
         let address = server.local_addr().expect("bound");
-        let answering = std::thread::spawn(move || {
+        let answering = thread::spawn(move || {
             let (_, peer) = server.recv_from(&mut []).expect("a question");
             server.send_to(b"noon\r\n", peer).expect("sent");
         });

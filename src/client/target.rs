@@ -59,7 +59,8 @@ impl Target {
         self.port
     }
 
-    /// The addresses of the host, as the system resolves it (getaddrinfo(3)), each once.
+    /// The addresses of the host, as the system resolves it (getaddrinfo(3)), each once, though it be
+    /// there as an IPv4 address and as an IPv6 one that stands for it.
     pub(crate) fn resolve(
         &self,
         options: &Options,
@@ -72,7 +73,8 @@ impl Target {
         };
         let mut addresses: Vec<SocketAddr> = Vec::with_capacity(resolved.len());
         for address in resolved {
-            if options.family.admits(address) && !addresses.contains(&address) {
+            let known = addresses.iter().any(|known| same(*known, address));
+            if options.family.admits(address) && !known {
                 addresses.push(address);
             }
         }
@@ -148,6 +150,13 @@ impl FromStr for Target {
         };
         Ok(Self { host: host.to_owned(), port })
     }
+}
+
+/// True if both are one address; link-local ones only on the same link.
+fn same(one: SocketAddr, other: SocketAddr) -> bool {
+    one == other
+        || one.ip().is_ipv4() != other.ip().is_ipv4()
+            && one.ip().to_canonical() == other.ip().to_canonical()
 }
 
 /// True for what only inet_aton(3) takes for an address: parts that are all numbers, but not an address
@@ -226,6 +235,18 @@ mod tests {
         for text in ["localhost", "localhost:13", "[::1]:13", "::1"] {
             assert_eq!(text.parse::<Target>().expect("target").to_string(), text);
         }
+    }
+
+    #[test]
+    fn an_ipv6_address_that_stands_for_an_ipv4_one_is_the_same_and_another_link_is_another() {
+        let same = |one: &str, other: &str| {
+            same(one.parse().expect("address"), other.parse().expect("address"))
+        };
+        assert!(same("192.0.2.1:13", "192.0.2.1:13"));
+        assert!(same("192.0.2.1:13", "[::ffff:192.0.2.1]:13"));
+        assert!(same("[::ffff:192.0.2.1]:13", "192.0.2.1:13"));
+        assert!(!same("192.0.2.1:13", "[::ffff:192.0.2.2]:13"));
+        assert!(!same("[fe80::1%1]:13", "[fe80::1%2]:13"));
     }
 
     #[test]

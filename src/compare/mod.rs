@@ -9,7 +9,7 @@ pub use latency::Latencies;
 pub use probe::{Leftover, Phase, Phases, Source};
 
 use crate::calls::Calls;
-use crate::client::{Answer, AskError, Client, Options, Target};
+use crate::client::{Answer, AskError, Client, Options, Target, is_public};
 use crate::listen::Listen;
 use crate::server::{Config, ServeError, Server, Shutdown};
 use crate::transport::Transport;
@@ -23,7 +23,8 @@ use std::time::{Duration, Instant};
 pub struct CompareOptions {
     /// Exchanges over each transport that go into the latencies.
     pub count: u32,
-    /// How to ask. Retries are left at 0, so that a lost datagram is seen.
+    /// How to ask. Retries are left at 0, so that a lost datagram is seen. A host with a public address
+    /// is compared on only with [`Options::impolite`]: it is asked hundreds of times without a pause.
     pub ask: Options,
 }
 
@@ -85,6 +86,14 @@ pub enum CompareError {
     /// The thread for it could not be started.
     #[error("cannot start a thread for the server")]
     Thread(#[source] io::Error),
+    /// One of the host's addresses is public, and [`Options::impolite`] is not set.
+    #[error("will not compare on {target}: {address} is public, so questions have to be 4 s apart")]
+    Public {
+        /// Who was to be asked.
+        target: Target,
+        /// The first such address.
+        address: IpAddr,
+    },
     /// The host could not be asked at all.
     #[error(transparent)]
     Ask(#[from] AskError),
@@ -135,6 +144,9 @@ fn compare_on(
 ) -> Result<Comparison, CompareError> {
     let mut client = Client::new()?;
     let addresses = target.resolve(&options.ask, options.ask.deadline())?;
+    if let Some(address) = off_limits(&addresses, &options.ask) {
+        return Err(CompareError::Public { target: target.clone(), address });
+    }
     let mut first = |transport| first(&mut client, &addresses, transport, &options.ask);
     let (mut tcp, mut udp) = match (first(Transport::Tcp), first(Transport::Udp)) {
         (Err(tcp), Err(udp)) => {
@@ -147,6 +159,13 @@ fn compare_on(
     let closed = closed::try_closed_port(&mut client, addresses[0], &options.ask);
     let target = target.clone();
     Ok(Comparison { target, own_server: false, count: options.count, tcp, udp, closed })
+}
+
+/// The address for which the comparison is refused, any that may be asked: which one answers is known only
+/// when it has been asked.
+fn off_limits(addresses: &[SocketAddr], options: &Options) -> Option<IpAddr> {
+    let mut public = addresses.iter().map(SocketAddr::ip).filter(|ip| is_public(*ip));
+    public.next().filter(|_| !options.impolite)
 }
 
 /// The first exchange, and the probes of the one address that answered it.
@@ -261,6 +280,18 @@ impl Drop for OwnServer {
 mod tests {
     use super::*;
     use std::net::UdpSocket;
+
+    #[test]
+    fn one_public_address_among_others_is_refused_unless_told() {
+        let addresses = ["127.0.0.1:13", "[2001:db8::1]:13", "192.0.2.1:13"];
+        let addresses = addresses.map(|text| text.parse().expect("address"));
+        let polite = Options::default();
+        let impolite = Options { impolite: true, ..polite.clone() };
+        let first: IpAddr = "2001:db8::1".parse().expect("address");
+        assert_eq!(off_limits(&addresses, &polite), Some(first));
+        assert_eq!(off_limits(&addresses[..1], &polite), None);
+        assert_eq!(off_limits(&addresses, &impolite), None);
+    }
 
     #[test]
     fn one_lost_datagram_costs_one_answer_and_not_the_column() {

@@ -1,11 +1,59 @@
-//! An answer in words: the server's line, and under it how it came.
+//! An answer in words: the server's line, and under it how it came and what it means.
 
-use super::{human, plural};
-use crate::client::Answer;
+use super::meaning::shown;
+use super::{human, meaning, plural};
+use crate::client::{Answer, Offset};
+use crate::syntax::{Recognised, Told};
 use crate::transport::Transport;
+use chrono::TimeDelta;
+
+/// The server's line, and under it all there is to say.
+pub(crate) fn text(answer: &Answer) -> String {
+    let meaning = match answer.recognise() {
+        Ok(it) => meaning::lines(&it, Some(&offset(answer, &it))),
+        Err(error) => meaning::unknown(&error),
+    };
+    [shown(&answer.octets), detail(answer)]
+        .into_iter()
+        .chain(meaning)
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// The local clock against the server's.
+fn offset(answer: &Answer, recognised: &Recognised) -> String {
+    let Some(offset) = answer.offset() else {
+        let why = match recognised.told {
+            Told::Instant { .. } if answer.truncated => "the answer is cut",
+            Told::Instant { .. } => "the local clock holds no valid date",
+            Told::WallClock(_) => "without a zone that is certain, this is many instants",
+            Told::Either(..) => "without a date that is certain, this is many instants",
+        };
+        return format!("unknown: {why}");
+    };
+    let Offset { ahead, uncertainty, .. } = offset;
+    let verdict = if offset.agrees() {
+        "local clock and server agree, as far as this can tell"
+    } else if ahead < TimeDelta::zero() {
+        "the local clock is behind the server's; which of them is right, NTP can tell"
+    } else {
+        "the local clock is ahead of the server's; which of them is right, NTP can tell"
+    };
+    let (uncertainty, round_trip) = (uncertainty.as_secs_f64(), human(answer.round_trip));
+    // To the digit that the uncertainty leaves; and no -0.00.
+    let digits = match uncertainty {
+        0.1.. => 2,
+        0.001.. => 4,
+        _ => 6,
+    };
+    let ahead = format!("{:+.digits$}", ahead.as_seconds_f64());
+    let nothing = format!("{:+.digits$}", -0.0);
+    let ahead = if ahead == nothing { ahead.replace('-', "+") } else { ahead };
+    format!("{ahead} s ± {uncertainty:.digits$} s, round trip {round_trip}: {verdict}")
+}
 
 /// The line under the server's own: who answered, how fast, in how many reads.
-pub(crate) fn detail(answer: &Answer) -> String {
+fn detail(answer: &Answer) -> String {
     let Answer { peer, transport, elapsed, .. } = answer;
     let octets = plural(answer.octets.len() as u64, "octet");
     let how = match transport {
@@ -35,6 +83,8 @@ mod tests {
             truncated: false,
             connected_after: None,
             elapsed: Duration::from_micros(120),
+            round_trip: Duration::from_micros(90),
+            arrived: None,
             reads: vec![20, 6],
             questions,
             calls: Calls::default(),
@@ -55,5 +105,45 @@ mod tests {
             detail(&answer(Transport::Udp, 2)),
             "    udp 127.0.0.1:13, 120 µs: 26 octets in 1 datagram, after 2 questions"
         );
+    }
+    /// What is told of the offset when the local clock shows this at the end of a millisecond.
+    fn told(reply: &str, arrived: &str) -> String {
+        let answer = Answer {
+            octets: reply.into(),
+            round_trip: Duration::from_millis(1),
+            arrived: arrived.parse().ok(),
+            ..answer(Transport::Udp, 1)
+        };
+        offset(&answer, &answer.recognise().expect("a time"))
+    }
+
+    #[test]
+    fn the_offset_is_told_no_finer_than_it_is_known() {
+        assert!(told("2026-11-22T14:20:31Z", "2026-11-22T14:20:31Z").starts_with("+0.00 s ±"));
+        let agree = "local clock and server agree, as far as this can tell";
+        assert_eq!(
+            told("2026-11-22T14:20:31Z", "2026-11-22T14:20:31.215Z"),
+            format!("+0.21 s ± 1.00 s, round trip 1.00 ms: {agree}")
+        );
+        assert_eq!(
+            told("2026-11-22T14:20:31Z", "2026-11-22T14:19:31.215Z"),
+            "-59.79 s ± 1.00 s, round trip 1.00 ms: the local clock is behind the \
+             server's; which of them is right, NTP can tell"
+        );
+        assert_eq!(
+            told("2026-11-22T14:20:31.250Z", "2026-11-22T14:20:31.253Z"),
+            "+0.0025 s ± 0.0015 s, round trip 1.00 ms: the local clock is ahead of \
+             the server's; which of them is right, NTP can tell"
+        );
+    }
+
+    #[test]
+    fn an_offset_that_is_not_known_says_why() {
+        assert_eq!(
+            told("Sun Nov 22 14:20:31 2026", ""),
+            "unknown: without a zone that is certain, this is many instants"
+        );
+        let no_date = "unknown: the local clock holds no valid date";
+        assert_eq!(told("2026-11-22T14:20:31Z", ""), no_date);
     }
 }

@@ -4,9 +4,12 @@
 use super::chain;
 use crate::client::{Answer, AskError, Target};
 use crate::compare::{Closed, Comparison, Leftover, Nobody, Phase, Side, Source};
+use crate::reply::Printable;
 use crate::server::Bound;
+use crate::syntax::{Flag, Flags, Marker, Recognised, TimeCode, Told, Unrecognised};
 use crate::transport::Transport;
-use serde_json::{Value, json};
+use chrono::{DateTime, NaiveDateTime, SecondsFormat, Timelike, Utc};
+use serde_json::{Map, Value, json};
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -26,7 +29,25 @@ pub(crate) fn bound(bound: &[Bound]) -> Value {
 }
 
 /// An answer to a question.
+#[expect(clippy::cast_precision_loss, reason = "an offset of 104 days needs no microseconds")]
 pub(crate) fn answer(target: &Target, answer: &Answer) -> Value {
+    let mut object = how_it_came(target, answer);
+    let offset = answer.offset();
+    // Beyond 292 years there are no nanoseconds, nor any need of them.
+    let ahead = offset.map(|offset| match offset.ahead.num_nanoseconds() {
+        Some(nanoseconds) => nanoseconds as f64 / 1e3,
+        None => offset.ahead.num_milliseconds() as f64 * 1e3,
+    });
+    if let Value::Object(keys) = &mut object {
+        keys.extend(meaning(&answer.recognise()));
+        keys.insert("offset_us".to_owned(), ahead.into());
+        let uncertainty = offset.map(|offset| microseconds(offset.uncertainty));
+        keys.insert("uncertainty_us".to_owned(), uncertainty.into());
+    }
+    object
+}
+
+fn how_it_came(target: &Target, answer: &Answer) -> Value {
     json!({
         "host": target.to_string(),
         "transport": answer.transport.to_string(),
@@ -37,10 +58,85 @@ pub(crate) fn answer(target: &Target, answer: &Answer) -> Value {
         "truncated": answer.truncated,
         "connected_us": answer.connected_after.map(microseconds),
         "elapsed_us": microseconds(answer.elapsed),
+        "round_trip_us": microseconds(answer.round_trip),
+        "arrived": answer.arrived.map(rfc3339),
         "reads": answer.reads,
         "questions": answer.questions,
         "calls": answer.calls.names(),
     })
+}
+
+/// What a reply means; the keys are there whether it is a time or not.
+fn meaning(recognised: &Result<Recognised, Unrecognised>) -> Map<String, Value> {
+    match recognised {
+        Ok(it) => keys(Some(it), it.flags, None),
+        Err(error) => keys(None, error.flags, Some(error.to_string())),
+    }
+}
+
+fn keys(it: Option<&Recognised>, flags: Flags, error: Option<String>) -> Map<String, Value> {
+    let written = |time: NaiveDateTime| time.format("%Y-%m-%dT%H:%M:%S").to_string();
+    let ambiguous = it.and_then(|it| match it.told {
+        Told::Either(one, other) => Some(json!([written(one), written(other)])),
+        _ => None,
+    });
+    let fraction = it.filter(|it| it.flags.contains(Flag::Fraction)).and_then(Recognised::naive);
+    let names: Vec<String> = flags.iter().map(|flag| flag.to_string()).collect();
+    let mut object = Map::new();
+    let mut put = |key: &str, value: Value| object.insert(key.to_owned(), value);
+    put("parsable", it.is_some().into());
+    put("syntax", it.map(|it| it.form.to_string()).into());
+    put("utc", it.and_then(|it| Some(format!("{}Z", written(it.utc()?.naive_utc())))).into());
+    put("naive", it.and_then(Recognised::naive).map(written).into());
+    put("fraction_ns", fraction.map(|time| time.nanosecond() % 1_000_000_000).into());
+    put("resolution_ns", it.map(|it| u64::try_from(it.resolution.as_nanos()).unwrap_or(0)).into());
+    put("zone_given", it.is_some_and(|it| it.zone.is_some()).into());
+    put("zone", it.and_then(|it| it.zone).into());
+    ambiguous.map(|both| put("ambiguous", both));
+    put("flags", names.into());
+    put("code", it.and_then(|it| it.code.as_ref()).map(time_code).into());
+    put("error", error.into());
+    object
+}
+
+fn time_code(code: &TimeCode) -> Value {
+    let marker = code.marker.map(|marker| match marker {
+        Marker::Star => "*",
+        Marker::Hash => "#",
+    });
+    json!({
+        "mjd": code.mjd,
+        "tt": code.daylight,
+        "l": code.leap,
+        "h": code.health,
+        "dut1_s": code.dut1_tenths.map(|tenths| f64::from(tenths) / 10.0),
+        "advance_ms": code.advance.map(|advance| microseconds(advance) / 1e3),
+        "marker": marker,
+    })
+}
+
+/// A saved reply.
+pub(crate) fn saved(
+    line: Option<u64>,
+    octets: &[u8],
+    recognised: &Result<Recognised, Unrecognised>,
+) -> Value {
+    place(line, Some(octets), meaning(recognised))
+}
+
+/// A reply that could not be taken.
+pub(crate) fn saved_error(line: Option<u64>, error: &str) -> Value {
+    place(line, None, keys(None, Flags::default(), Some(error.to_owned())))
+}
+
+/// Where a reply stands, what it is, and what it means.
+fn place(line: Option<u64>, octets: Option<&[u8]>, meaning: Map<String, Value>) -> Value {
+    let mut object = Map::new();
+    line.map(|line| object.insert("line".to_owned(), line.into()));
+    let reply = octets.map(|octets| Printable::line(octets).to_string());
+    object.insert("reply".to_owned(), reply.into());
+    object.extend(meaning);
+    object.into()
 }
 
 /// A question without an answer.
@@ -129,6 +225,10 @@ fn nobody_listens(closed: &Closed) -> Value {
     })
 }
 
+fn rfc3339(instant: DateTime<Utc>) -> String {
+    instant.to_rfc3339_opts(SecondsFormat::Micros, true)
+}
+
 #[expect(clippy::cast_precision_loss, reason = "durations here are far below 104 days")]
 fn microseconds(duration: Duration) -> f64 {
     // Through whole nanoseconds, which a float holds exactly for 104 days.
@@ -141,4 +241,34 @@ fn hex(octets: &[u8]) -> String {
         let _ = write!(hex, "{octet:02x}");
         hex
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::calls::Calls;
+
+    #[test]
+    fn an_answer_tells_when_the_server_looked_at_its_clock() {
+        let target: Target = "127.0.0.1:13".parse().expect("target");
+        let arrived = DateTime::from_timestamp(1_795_353_600, 5_999).expect("a date");
+        let mut answered = Answer {
+            transport: Transport::Udp,
+            peer: "127.0.0.1:13".parse().expect("address"),
+            octets: b"noon\r\n".to_vec(),
+            truncated: false,
+            connected_after: None,
+            elapsed: Duration::from_micros(120),
+            round_trip: Duration::from_nanos(90_500),
+            arrived: Some(arrived),
+            reads: vec![6],
+            questions: 1,
+            calls: Calls::default(),
+        };
+        let object = answer(&target, &answered);
+        assert_eq!(object["round_trip_us"], 90.5);
+        assert_eq!(object["arrived"], "2026-11-22T13:20:00.000005Z");
+        answered.arrived = None;
+        assert_eq!(answer(&target, &answered)["arrived"], Value::Null);
+    }
 }

@@ -3,6 +3,7 @@
 pub(crate) mod answer;
 pub(crate) mod comparison;
 pub(crate) mod json;
+pub(crate) mod meaning;
 mod table;
 
 use std::error::Error;

@@ -1,6 +1,12 @@
 //! ctime(3) as inetd sends it: 24 characters, the day padded with a space, no zone.
+//!
+//! Read is also what date(1) prints, with the zone before the year (HP-UX's inetd, AIX) or behind it, and
+//! by the half of the day.
 
 use super::Zone;
+use super::cursor::{Cursor, Mismatch};
+use super::recognised::{Form, Parts};
+use super::zone_text::ZoneText;
 use crate::reply::{Reply, ReplyError};
 use chrono::DateTime;
 
@@ -8,10 +14,72 @@ pub(super) fn print(time: &DateTime<Zone>) -> Result<Reply, ReplyError> {
     Reply::line(time.format("%a %b %e %H:%M:%S %Y"))
 }
 
+pub(super) fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
+    let weekday = cursor.weekday_or_foreign_word()?;
+    cursor.comma_and_spaces()?;
+    let month = cursor.month()?;
+    cursor.spaces()?;
+    let day = cursor.day()?;
+    cursor.spaces()?;
+    let time = cursor.time()?;
+    cursor.spaces()?;
+    let before = cursor.optional(|cursor| {
+        let zone = ZoneText::read(cursor)?;
+        cursor.spaces()?;
+        Ok(zone)
+    });
+    let year = cursor.full_year()?;
+    let date = cursor.date(year, month, day)?;
+    let zone = before.or_else(|| ZoneText::read_behind(cursor));
+    Ok(Parts { weekday, zone, ..Parts::new(Form::Ctime, date, time) })
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::Syntax::Ctime;
-    use super::super::tests_at::reply;
+    use super::super::tests_at::{read, reply};
+
+    #[test]
+    fn it_is_read_with_every_line_end() {
+        for end in ["\r\n", "\n\r", "\n", " ", ""] {
+            let reply = format!("Mon Jul 28 11:56:22 2003{end}");
+            assert_eq!(read(&reply), "ctime 2003-07-28T11:56:22 -");
+        }
+        let reply = "Mon Jul 28 11:56:22 2003\n\0";
+        assert_eq!(read(reply), "ctime 2003-07-28T11:56:22 - nul");
+    }
+
+    #[test]
+    fn it_is_read_with_a_zone_as_date_prints_it() {
+        let hp_ux = "Mon Dec  1 23:00:01 EST 2003\r\n";
+        assert_eq!(read(hp_ux), "ctime 2003-12-02T04:00:01Z EST");
+        let date = "Sun Nov 22 02:48:58 PM UTC 2026\n";
+        assert_eq!(read(date), "ctime 2026-11-22T14:48:58Z UTC");
+        let behind = "Sun Nov 22 14:48:58 2026 +0100\n";
+        assert_eq!(read(behind), "ctime 2026-11-22T13:48:58Z +0100");
+        let india = "Wed Jul  3 16:05:11 IST 2024\r\n";
+        assert_eq!(read(india), "ctime 2024-07-03T16:05:11 IST zone-unknown");
+    }
+
+    #[test]
+    fn its_parts_need_no_padding() {
+        assert_eq!(read("Wed Jul 3 6:5:1 2024\n"), "ctime 2024-07-03T06:05:01 -");
+        assert_eq!(read("Fri Feb   6 16:40:28 2009"), "ctime 2009-02-06T16:40:28 -");
+    }
+
+    #[test]
+    fn what_aixs_buffer_leaks_is_no_part_of_it() {
+        let aix = "Wed Jul 03 16:05:11 CDT 2024\r\n\0\0\0 \0\0\0\u{7f}0";
+        assert_eq!(read(aix), "ctime 2024-07-03T21:05:11Z CDT nul trailing-garbage");
+    }
+
+    #[test]
+    fn a_cut_line_is_no_time() {
+        let cut = "expected a year of four digits, found the end at octet 20; truncated";
+        assert_eq!(read("Wed Jul  3 16:05:11 "), cut);
+        let cut = "expected a year of four digits, found \"202\" at octet 21; truncated";
+        assert_eq!(read("Wed Jul  3 16:05:11 202"), cut);
+    }
 
     #[test]
     fn it_is_ctimes_24_characters() {

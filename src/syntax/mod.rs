@@ -1,5 +1,6 @@
 //! The syntaxes of a reply. RFC 867 fixes none ("There is no specific syntax for the daytime"), so
-//! each common one has a file of its own: how it is printed, and its tests.
+//! each common one has a file of its own: how it is printed, how it is read, and its tests. Reading begins
+//! in `recognise.rs`; docs/SYNTAXES.md has the forms that are read and who sends them.
 //!
 //! | name | example | source | file |
 //! |---|---|---|---|
@@ -11,14 +12,36 @@
 //! | a pattern | `%F %T %Z` | strftime(3) | `strftime.rs` |
 
 mod ctime;
+mod cursor;
+mod flags;
+mod frame;
+mod free;
+mod names;
 mod nist;
+mod numeric;
+mod recognise;
+mod recognised;
 mod rfc3339;
+mod rfc5322;
+mod rfc850;
 mod rfc867;
 mod smtp;
 mod strftime;
+mod telephone;
+mod truetime;
+mod unrecognised;
 mod zone;
+mod zone_text;
 
+#[cfg(test)]
+mod properties;
+
+pub use flags::{Flag, Flags};
+pub use nist::{Marker, TimeCode};
+pub use recognise::recognise;
+pub use recognised::{Form, Recognised, Told};
 pub use strftime::{Pattern, PatternError};
+pub use unrecognised::{Reason, Unrecognised};
 pub use zone::{Zone, ZoneError, ZoneOffset};
 
 use crate::clock::Reading;
@@ -119,7 +142,8 @@ impl FromStr for Syntax {
 /// What the tests of every syntax begin with.
 #[cfg(test)]
 mod tests_at {
-    use super::{Reading, Syntax};
+    use super::{Reading, Syntax, TimeCode, Told, recognise};
+    use chrono::NaiveDateTime;
 
     /// A reading of a good clock at an instant in RFC 3339.
     pub(super) fn at(instant: &str) -> Reading {
@@ -130,6 +154,43 @@ mod tests_at {
     pub(super) fn reply(syntax: &Syntax, instant: &str, zone: &str) -> String {
         let reply = syntax.print(&at(instant), zone.parse().expect("a zone"));
         String::from_utf8(reply.expect("printable").octets().to_vec()).expect("ASCII")
+    }
+
+    /// What a reply is read as, one octet a character: its form, the time told, the zone and the flags;
+    /// or the error and the flags.
+    pub(super) fn read(reply: &str) -> String {
+        let flags = |flags: super::Flags, mark: &str| {
+            flags.iter().fold(String::new(), |all, flag| format!("{all}{mark}{flag}"))
+        };
+        let written = |local: NaiveDateTime| local.format("%Y-%m-%dT%H:%M:%S%.f").to_string();
+        match recognise(&octets(reply)) {
+            Ok(recognised) => {
+                let told = match recognised.told {
+                    Told::Instant { utc, .. } => format!("{}Z", written(utc.naive_utc())),
+                    Told::WallClock(local) => written(local),
+                    Told::Either(one, other) => format!("{}|{}", written(one), written(other)),
+                };
+                let zone = recognised.zone.unwrap_or("-");
+                format!("{} {told} {zone}{}", recognised.form, flags(recognised.flags, " "))
+            }
+            Err(error) => format!("{error}{}", flags(error.flags, "; ")),
+        }
+    }
+
+    /// The time code in a reply.
+    pub(super) fn code(reply: &str) -> TimeCode {
+        let octets = octets(reply);
+        recognise(&octets).expect("a time").code.expect("a time code")
+    }
+
+    /// A character up to U+00FF is an octet, any other its UTF-8.
+    fn octets(reply: &str) -> Vec<u8> {
+        let mut utf_8 = [0; 4];
+        let octets = |letter: char| match u8::try_from(letter) {
+            Ok(octet) => vec![octet],
+            Err(_) => letter.encode_utf8(&mut utf_8).as_bytes().to_vec(),
+        };
+        reply.chars().flat_map(octets).collect()
     }
 }
 

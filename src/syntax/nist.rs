@@ -11,20 +11,29 @@
 //!   servers count as ACTS says, for 49 days (18 October 2025 was 16, with the change on
 //!   2 November).
 //! - `L` leap second at the end of the month: 0 none, 1 added, 2 left out.
-//! - `H` health: 0 good, 1 wrong by up to 5 seconds, 3 wrong by an unknown amount.
+//! - `H` health: 0 good, 1 wrong by up to 5 seconds, 2 by more, 3 by an unknown amount, 4 maintenance.
 //! - `msADV` milliseconds the code is sent early: 0.0, because we do not guess at the way back.
+//! - `*` the on-time marker.
+//!
+//! Read is also what ACTS sends by telephone, where UT1 - UTC (`+.3`) stands for H and the marker may be
+//! `#`, and what other servers send in the same form (Greyware's Domain Time ends it with CR LF).
 
+use super::cursor::{Cursor, Mismatch, Number};
+use super::flags::Flag;
+use super::recognised::{Form, Parts};
+use super::zone_text::ZoneText;
 use crate::clock::{Health, Leap, Reading};
 use crate::reply::{Reply, ReplyError};
 use chrono::{Datelike, Days, NaiveDate, NaiveTime, TimeZone};
 use chrono_tz::{OffsetComponents, Tz};
+use std::time::Duration;
 
 /// The Modified Julian Date of day 1 of the year 1: 17 November 1858 is 0.
 const MJD_OF_DAY_ONE: i32 = -678_575;
 
 pub(super) fn print(reading: &Reading) -> Result<Reply, ReplyError> {
     let date = reading.utc.date_naive();
-    let mjd = (date.num_days_from_ce() - 1 + MJD_OF_DAY_ONE).rem_euclid(100_000);
+    let mjd = mjd(date).rem_euclid(100_000);
     let daylight = daylight_code(date);
     let leap = match reading.leap {
         Leap::None => 0,
@@ -61,10 +70,263 @@ fn is_daylight(date: NaiveDate) -> bool {
     !offset.dst_offset().is_zero()
 }
 
+/// What a time code carries beside the time. Each part is there as far as the reply has it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TimeCode {
+    /// Modified Julian Date, its last five digits.
+    pub mjd: u32,
+    /// TT: daylight saving time in the United States (00 standard time, 50 daylight time, else the days
+    /// until the change and after 50 or 0).
+    pub daylight: Option<u8>,
+    /// L: a leap second at the end of the month (0 none, 1 added, 2 left out).
+    pub leap: Option<u8>,
+    /// H: how well the server is (0 well, 1 wrong by up to 5 s, 2 by more, 3 by an unknown amount, 4 in
+    /// maintenance).
+    pub health: Option<u8>,
+    /// By telephone: UT1 - UTC in tenths of a second.
+    pub dut1_tenths: Option<i8>,
+    /// msADV: how long before its time the code was sent.
+    pub advance: Option<Duration>,
+    /// The on-time marker: the end of this octet is the moment that is told.
+    pub marker: Option<Marker>,
+}
+
+/// The on-time marker of a time code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Marker {
+    /// `*`.
+    Star,
+    /// `#`: the telephone service has measured the delay of the line and sends early by it.
+    Hash,
+}
+
+pub(super) fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
+    let mjd = cursor.number(5..=5, "the Modified Julian Date, five digits")?;
+    cursor.spaces()?;
+    let date = date(cursor, mjd.value)?;
+    cursor.spaces()?;
+    let time = cursor.time()?;
+    let mut parts = Parts::new(Form::Nist, date, time);
+    let mut code = TimeCode { mjd: mjd.value, ..TimeCode::default() };
+    match rest(cursor, &mut code) {
+        Ok(zone) => parts.zone = Some(zone),
+        // The date and time are whole, and what is missing is known to be.
+        Err(mismatch) if mismatch.at_end && cursor.may_be_cut() => {
+            cursor.flags.add(Flag::Truncated);
+        }
+        Err(mismatch) => return Err(mismatch),
+    }
+    if parts.zone.is_some() {
+        note_marker(cursor, &code);
+    }
+    if code.dut1_tenths.is_some() {
+        parts.form = Form::Acts;
+        cursor.flags.add(Flag::TwoDigitYear);
+    }
+    note_state(cursor, &code);
+    cursor.flags.add_if(contradicts(date, mjd.value), Flag::MjdMismatch);
+    Ok(Parts { code: Some(code), ..parts })
+}
+
+/// `YR-MO-DA`, in the century that the Modified Julian Date tells.
+fn date(cursor: &mut Cursor, mjd: u32) -> Result<NaiveDate, Mismatch> {
+    let year = cursor.number(2..=4, "the year")?;
+    cursor.octet(b'-', "a hyphen behind the year")?;
+    let month = cursor.number(2..=2, "the month")?;
+    cursor.octet(b'-', "a hyphen behind the month")?;
+    let day = cursor.number(2..=2, "the day")?;
+    match year.digits {
+        2 => {}
+        4 => return cursor.date(year, month.value, day),
+        _ => return cursor.blame("a year of two digits", year.at),
+    }
+    let in_century = |century: u32| {
+        let year = Number { value: 100 * century + year.value, ..year };
+        cursor.date(year, month.value, day).ok()
+    };
+    // One that it is not the date of says nothing of the century.
+    let usual = if year.value < 69 { 20 } else { 19 };
+    let right = (18..=22).filter_map(in_century).find(|date| !contradicts(*date, mjd));
+    match right.or_else(|| in_century(usual)) {
+        Some(date) => Ok(date),
+        None => cursor.blame("a date that exists", year.at),
+    }
+}
+
+/// What follows the time, into the code as it comes; the zone ends it, but for the marker.
+fn rest<'a>(cursor: &mut Cursor<'a>, code: &mut TimeCode) -> Result<ZoneText<'a>, Mismatch> {
+    cursor.spaces()?;
+    code.daylight = small(cursor.number(2..=2, "TT, the two digits of daylight saving time")?);
+    cursor.spaces()?;
+    code.leap = small(cursor.number(1..=1, "L, the digit of the leap second")?);
+    cursor.spaces()?;
+    match cursor.optional(dut1) {
+        Some(tenths) => code.dut1_tenths = Some(tenths),
+        None => code.health = small(cursor.number(1..=1, "H, the digit of health")?),
+    }
+    cursor.spaces()?;
+    code.advance = Some(advance(cursor)?);
+    cursor.spaces()?;
+    let zone = universal(cursor)?;
+    cursor.skip_spaces();
+    let marker = |(octet, marker)| cursor.take(octet).then_some(marker);
+    code.marker = [(b'*', Marker::Star), (b'#', Marker::Hash)].into_iter().find_map(marker);
+    Ok(zone)
+}
+
+fn small(number: Number) -> Option<u8> {
+    u8::try_from(number.value).ok()
+}
+
+/// UT1 - UTC: `+.3`, `-0.2`.
+fn dut1(cursor: &mut Cursor) -> Result<i8, Mismatch> {
+    let sign = if cursor.take(b'-') {
+        -1
+    } else {
+        cursor.octet(b'+', "a sign")?;
+        1
+    };
+    cursor.take(b'0');
+    cursor.octet(b'.', "a decimal point")?;
+    let tenths = cursor.number(1..=1, "tenths of a second")?;
+    Ok(sign * i8::try_from(tenths.value).unwrap_or(0))
+}
+
+/// Milliseconds, usually with a tenth: `621.4`.
+fn advance(cursor: &mut Cursor) -> Result<Duration, Mismatch> {
+    const EXPECTED: &str = "msADV, milliseconds";
+    let whole = cursor.number(1..=4, EXPECTED)?;
+    let tenths = if cursor.take(b'.') { cursor.number(1..=1, EXPECTED)?.value } else { 0 };
+    Ok(Duration::from_micros(u64::from(whole.value * 1000 + tenths * 100)))
+}
+
+/// `UTC(NIST)`, whole.
+fn universal<'a>(cursor: &mut Cursor<'a>) -> Result<ZoneText<'a>, Mismatch> {
+    const WHOLE: &str = "UTC(NIST)";
+    let (start, rest) = (cursor.at(), cursor.rest());
+    let begun = rest.len() < 3 && b"UTC".starts_with(rest);
+    let unclosed = rest.starts_with(b"UTC(") && !rest.contains(&b')');
+    if begun || unclosed {
+        cursor.run(|_| true);
+        return cursor.blame_short(WHOLE, start);
+    }
+    let zone = ZoneText::universal(cursor)?;
+    let ends = cursor.rest().first().is_none_or(|octet| *octet == b' ');
+    if ends { Ok(zone) } else { cursor.blame(WHOLE, start) }
+}
+
+fn note_marker(cursor: &mut Cursor, code: &TimeCode) {
+    match code.marker {
+        Some(Marker::Star) => {}
+        Some(Marker::Hash) => cursor.flags.add(Flag::OtmHash),
+        None => cursor.flags.add(Flag::OtmMissing),
+    }
+}
+
+fn note_state(cursor: &mut Cursor, code: &TimeCode) {
+    match code.leap {
+        Some(1) => cursor.flags.add(Flag::LeapWarning(1)),
+        Some(2) => cursor.flags.add(Flag::LeapWarning(-1)),
+        _ => {}
+    }
+    if let Some(digit @ 1..) = code.health {
+        cursor.flags.add(Flag::Unhealthy(digit));
+    }
+}
+
+/// The Modified Julian Date of a date.
+fn mjd(date: NaiveDate) -> i32 {
+    date.num_days_from_ce() - 1 + MJD_OF_DAY_ONE
+}
+
+/// True if these five digits are not the date's.
+pub(super) fn contradicts(date: NaiveDate, digits: u32) -> bool {
+    u32::try_from(mjd(date).rem_euclid(100_000)) != Ok(digits)
+}
+
+/// The date of a Modified Julian Date.
+pub(super) fn date_of(mjd: u32) -> Option<NaiveDate> {
+    let day = i32::try_from(mjd).ok()?.checked_add(1 - MJD_OF_DAY_ONE)?;
+    NaiveDate::from_num_days_from_ce_opt(day)
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::Syntax::Nist;
-    use super::super::tests_at::{at, reply};
+    use super::super::tests_at::{at, code, read, reply};
+
+    #[test]
+    fn a_reply_is_read_with_spaces_as_they_come() {
+        let at = "nist 2002-04-20T13:55:29Z UTC(NIST)";
+        assert_eq!(read("\n52384 02-04-20 13:55:29 50 0 0   9.2 UTC(NIST) * \n"), at);
+        assert_eq!(read("52384 02-04-20 13:55:29 50 0 0 9.2 UTC(NIST) *"), at);
+        assert_eq!(
+            read("52384 02-04-20 13:55:29 50 0 0 9.2 UTC(NIST)"),
+            format!("{at} otm-missing")
+        );
+        assert_eq!(
+            read("52384 02-04-20 13:55:29 50 0 0 9.2 UTC(NIST) #"),
+            format!("{at} otm-hash")
+        );
+    }
+
+    #[test]
+    fn every_part_of_the_code_is_kept() {
+        let expected = TimeCode {
+            mjd: 60_482,
+            daylight: Some(50),
+            leap: Some(1),
+            health: Some(4),
+            dut1_tenths: None,
+            advance: Some(Duration::from_micros(640_900)),
+            marker: Some(Marker::Star),
+        };
+        let reply = "60482 24-06-21 12:00:07 50 1 4 640.9 UTC(NIST) *\r\n";
+        assert_eq!(code(reply), expected);
+        let flags = "nist 2024-06-21T12:00:07Z UTC(NIST) leap-warning:+1 unhealthy:4";
+        assert_eq!(read(reply), flags);
+        assert_eq!(read(&reply.replace(" 1 4 ", " 2 0 ")), flags.replace("+1 unhealthy:4", "-1"));
+    }
+
+    #[test]
+    fn the_modified_julian_date_fixes_the_century_and_is_checked() {
+        let at = |reply: &str| read(&format!("{reply} 00 0 0 0.0 UTC(NIST) *"));
+        assert_eq!(at("15020 00-01-01 00:00:00"), "nist 1900-01-01T00:00:00Z UTC(NIST)");
+        assert_eq!(at("51544 00-01-01 00:00:00"), "nist 2000-01-01T00:00:00Z UTC(NIST)");
+        assert_eq!(at("88068 99-12-31 00:00:00"), "nist 2099-12-31T00:00:00Z UTC(NIST)");
+        assert_eq!(at("00000 58-11-17 00:00:00"), "nist 1858-11-17T00:00:00Z UTC(NIST)");
+        let damaged = "nist 2024-06-21T12:00:07Z UTC(NIST) mjd-mismatch";
+        assert_eq!(at("12345 24-06-21 12:00:07"), damaged);
+        let wrong = "nist 2024-01-15T22:30:45Z UTC(NIST) mjd-mismatch";
+        assert_eq!(at("60336 24-01-15 22:30:45"), wrong);
+        assert_eq!(
+            at("57753 16-12-31 23:59:60"),
+            "nist 2016-12-31T23:59:60Z UTC(NIST) leap-second"
+        );
+    }
+
+    #[test]
+    fn a_cut_code_tells_what_it_had_told() {
+        let naive = "nist 2024-06-21T12:00:07 - truncated";
+        assert_eq!(read("60482 24-06-21 12:00:07 50 0 0 64"), naive);
+        assert_eq!(read("60482 24-06-21 12:00:07 50 0 0 640.9 UTC(NI"), naive);
+        assert_eq!(read("60482 24-06-21 12:00:07 5"), naive);
+        for other in ["GMT", "UTC+0100 *", "UTC(NIST)+1"] {
+            let line = read(&format!("60482 24-06-21 12:00:07 50 0 0 640.9 {other}"));
+            assert!(!line.contains("truncated") && !line.contains("nist"), "{line}");
+        }
+        let error = "expected the second, found \"0\" at octet 22; truncated";
+        assert_eq!(read("60482 24-06-21 12:00:0"), error);
+    }
+
+    #[test]
+    fn the_telephone_service_has_ut1_where_h_would_be() {
+        let reply = "47222 88-03-02 21:39:15 83 0 +.3 045.0 UTC(NBS) *";
+        assert_eq!(read(reply), "acts 1988-03-02T21:39:15Z UTC(NBS) two-digit-year");
+        assert_eq!(code(reply).dut1_tenths, Some(3));
+        assert_eq!(code(&reply.replace("+.3", "-0.2")).dut1_tenths, Some(-2));
+    }
     use super::*;
 
     #[test]

@@ -1,25 +1,109 @@
 //! RFC 3339 with whole seconds: `Z` in UTC, else the offset.
+//!
+//! Read is also what is near it: a space for the `T`, a fraction, a zone by name or none (what many a
+//! language prints for a date and time), ISO 8601's basic format, and a weekday before it.
 
 use super::Zone;
+use super::cursor::{Cursor, Mismatch, Number};
+use super::recognised::{Form, Parts};
+use super::zone_text::ZoneText;
 use crate::reply::{Reply, ReplyError};
-use chrono::{DateTime, Datelike};
+use chrono::{DateTime, Datelike, FixedOffset, Offset};
 
 pub(super) fn print(time: &DateTime<Zone>) -> Result<Reply, ReplyError> {
     if !(0..=9999).contains(&time.year()) {
         return Err(ReplyError::Unprintable); // "date-fullyear = 4DIGIT"
     }
-    let local = time.format("%Y-%m-%dT%H:%M:%S");
     if time.timezone() == Zone::UTC {
-        Reply::line(format_args!("{local}Z"))
-    } else {
-        Reply::line(format_args!("{local}{}", time.format("%:z")))
+        return Reply::line(time.format("%Y-%m-%dT%H:%M:%SZ"));
     }
+    // "time-numoffset" has no seconds, as some zones had until 1972: the whole minute is used.
+    let seconds = time.offset().fix().local_minus_utc() / 60 * 60;
+    let offset = FixedOffset::east_opt(seconds).ok_or(ReplyError::Unprintable)?;
+    Reply::line(time.with_timezone(&offset).format("%Y-%m-%dT%H:%M:%S%:z"))
+}
+
+pub(super) fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
+    let weekday = cursor.weekday_before();
+    let basic = cursor.optional(basic);
+    let parts = match basic {
+        Some(parts) => parts,
+        None => extended(cursor)?,
+    };
+    let zone = ZoneText::read_behind(cursor);
+    cursor.optional(zone_in_brackets);
+    Ok(Parts { weekday: weekday.or(parts.weekday), zone, ..parts })
+}
+
+/// `1982-02-22T17:37:43`.
+fn extended<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
+    let year = cursor.full_year()?;
+    cursor.octet(b'-', "a hyphen behind the year")?;
+    let month = cursor.number(1..=2, "the month")?;
+    cursor.octet(b'-', "a hyphen behind the month")?;
+    let day = cursor.day()?;
+    let date = cursor.date(year, month.value, day)?;
+    if !(cursor.take(b'T') || cursor.take(b't') || cursor.take(b'_')) {
+        cursor.comma_and_spaces()?;
+    }
+    let weekday = cursor.weekday_before();
+    let time = cursor.time()?;
+    Ok(Parts { weekday, ..Parts::new(Form::Rfc3339, date, time) })
+}
+
+/// `19820222T173743`.
+fn basic<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
+    let date = cursor.number(8..=8, "eight digits")?;
+    cursor.octet(b'T', "a T behind the date")?;
+    let time = cursor.number(6..=6, "six digits")?;
+    let year = Number { value: date.value / 10_000, ..date };
+    let date = cursor.date(year, date.last_two(100).value, date.last_two(1))?;
+    let hour = time.value / 10_000;
+    let fraction = cursor.optional(Cursor::fraction);
+    let time = cursor.time_of(time.at, hour, time.last_two(100), time.last_two(1), fraction)?;
+    Ok(Parts::new(Form::Rfc3339, date, time))
+}
+
+/// What Java puts behind the offset: `[Europe/Rome]`.
+fn zone_in_brackets(cursor: &mut Cursor) -> Result<(), Mismatch> {
+    cursor.octet(b'[', "an opening bracket")?;
+    cursor.run(|octet| octet != b']');
+    cursor.octet(b']', "a closing bracket")
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::Syntax::Rfc3339;
-    use super::super::tests_at::reply;
+    use super::super::tests_at::{read, reply};
+
+    #[test]
+    fn what_is_near_it_is_read() {
+        let at = "rfc3339 2024-07-03T14:05:11Z";
+        assert_eq!(read("2024-07-03T14:05:11Z\r\n"), format!("{at} Z"));
+        assert_eq!(read("2024-07-03t14:05:11z"), format!("{at} z"));
+        assert_eq!(read("2024-07-03 16:05:11 +0200"), format!("{at} +0200"));
+        assert_eq!(read("2024-07-03T16:05:11+02:00[Europe/Rome]"), format!("{at} +02:00"));
+        assert_eq!(read("2024-07-03 14:05:11 +0000 UTC"), format!("{at} +0000"));
+        assert_eq!(read("20240703T140511Z"), format!("{at} Z"));
+        assert_eq!(read("2024-07-03 Wed 14:05:11 UTC"), format!("{at} UTC"));
+        let contradiction = "rfc3339 2024-07-03T16:05:11 UTC zone-unknown";
+        assert_eq!(read("2024-07-03 16:05:11 UTC +0100"), contradiction);
+        assert_eq!(read("2024-07-03 16:05:11 CEST +0200"), format!("{at} +0200"));
+        let beyond = "expected an offset such as +0100, found \"+24:00\" at octet 21";
+        assert_eq!(read("2024-07-03 16:05:11 +24:00\n"), beyond);
+        assert!(read("9999-12-31T23:59:59-01:00").starts_with("expected a year up to 9999"));
+        assert_eq!(read("Wed 2024-07-03 14:05:11 UTC"), format!("{at} UTC"));
+        assert_eq!(read("2018-11-21 15:17:42"), "rfc3339 2018-11-21T15:17:42 -");
+        let fraction = "rfc3339 2024-07-03T16:05:11.123456 - fraction";
+        assert_eq!(read("2024-07-03 16:05:11.123456"), fraction);
+    }
+
+    #[test]
+    fn a_zone_with_seconds_in_its_offset_is_written_to_the_minute() {
+        // Monrovia was 44 minutes and 30 seconds behind until 1972.
+        let reply = reply(&Rfc3339, "1971-06-01T12:00:00Z", "Africa/Monrovia");
+        assert_eq!(reply, "1971-06-01T11:16:00-00:44\r\n");
+    }
 
     #[test]
     fn utc_is_z_and_any_other_zone_its_offset() {

@@ -2,19 +2,101 @@
 //!
 //! Where the zone has only a numeric offset, the hyphen stays and the sign follows it
 //! (`17:37:43--0300`): a reader that cuts at the first hyphen still finds the sign.
+//!
+//! Read are also its relatives: Cisco's, with any name that an operator gave the zone and `-DST` behind
+//! it; Windows NT's, without a zone; with a comma behind the month or the year; with localised names, as
+//! servers print them that are built on a localised library.
 
 use super::Zone;
+use super::cursor::{Cursor, Mismatch};
+use super::flags::Flag;
+use super::recognised::{Form, Parts};
+use super::zone_text::ZoneText;
 use crate::reply::{Reply, ReplyError};
-use chrono::DateTime;
+use chrono::{DateTime, Weekday};
 
 pub(super) fn print(time: &DateTime<Zone>) -> Result<Reply, ReplyError> {
     Reply::line(time.format("%A, %B %-d, %Y %H:%M:%S-%Z"))
 }
 
+pub(super) fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
+    let weekday = cursor.optional(weekday).flatten();
+    let month = cursor.month()?;
+    cursor.comma_and_spaces()?;
+    let day = cursor.day()?;
+    cursor.comma_and_spaces()?;
+    let year = cursor.year()?;
+    cursor.comma_and_spaces()?;
+    let date = cursor.date(year, month, day)?;
+    let time = cursor.time()?;
+    let zone = ZoneText::read_behind(cursor);
+    if zone.is_none() && cursor.take(b'-') && cursor.may_be_cut() {
+        cursor.flags.add(Flag::Truncated);
+    }
+    Ok(Parts { weekday, zone, ..Parts::new(Form::Rfc867, date, time) })
+}
+
+/// A weekday in any language.
+fn weekday(cursor: &mut Cursor) -> Result<Option<Weekday>, Mismatch> {
+    let weekday = cursor.weekday_or_foreign_word()?;
+    cursor.comma_and_spaces()?;
+    Ok(weekday)
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::Syntax::Rfc867;
-    use super::super::tests_at::reply;
+    use super::super::tests_at::{read, reply};
+
+    #[test]
+    fn the_rfcs_example_is_read_and_its_wrong_weekday_told() {
+        let rfc = "Tuesday, February 22, 1982 17:37:43-PST";
+        assert_eq!(read(rfc), "rfc867 1982-02-23T01:37:43Z PST weekday-mismatch");
+    }
+
+    #[test]
+    fn cisco_names_any_zone() {
+        let zone = |zone| read(&format!("Wednesday, July 3, 2024 16:05:11-{zone}\r\n"));
+        assert_eq!(zone("UTC"), "rfc867 2024-07-03T16:05:11Z UTC");
+        for name in ["ROME", "CET-DST", "ESTDST"] {
+            assert_eq!(zone(name), format!("rfc867 2024-07-03T16:05:11 {name} zone-unknown"));
+        }
+    }
+
+    #[test]
+    fn windows_nt_names_no_zone_and_ends_with_nul() {
+        let reply = "Wednesday, July 3, 2024 16:05:11\n\0";
+        assert_eq!(read(reply), "rfc867 2024-07-03T16:05:11 - nul");
+    }
+
+    #[test]
+    fn more_commas_than_the_rfc_has_do_no_harm() {
+        let wikipedia = "Thursday, February 2, 2006, 13:45:51-PST";
+        assert_eq!(read(wikipedia), "rfc867 2006-02-02T21:45:51Z PST");
+        let ecmascript = "Wed Nov 21 2018 15:17:42 GMT+0100 (CET)";
+        assert_eq!(read(ecmascript), "rfc867 2018-11-21T14:17:42Z GMT+0100");
+        let century = "Monday, February 22, 82 17:37:43-PST";
+        assert_eq!(read(century), "rfc867 1982-02-23T01:37:43Z PST two-digit-year");
+        let swoole = "Sunday, March, 19, 2017, 15:22:45-UTC";
+        assert_eq!(read(swoole), "rfc867 2017-03-19T15:22:45Z UTC");
+    }
+
+    #[test]
+    fn the_sign_of_an_offset_may_be_the_hyphen() {
+        let zone = |zone| read(&format!("Wednesday, July 3, 2024 16:05:11{zone}"));
+        assert_eq!(zone("--0300"), "rfc867 2024-07-03T19:05:11Z -0300");
+        assert_eq!(zone("-0300"), "rfc867 2024-07-03T19:05:11Z -0300");
+        assert_eq!(zone("-+0545"), "rfc867 2024-07-03T10:20:11Z +0545");
+        assert_eq!(zone("-"), "rfc867 2024-07-03T16:05:11 - truncated");
+    }
+
+    #[test]
+    fn localised_names_are_told() {
+        let german = "Samstag, M\u{e4}rz 27, 2010 08:00:00-EST\r\n";
+        assert_eq!(read(german), "rfc867 2010-03-27T13:00:00Z EST non-ascii locale-names");
+        let french = "samedi, mars 27, 2010 08:00:00-EST\r\n";
+        assert_eq!(read(french), "rfc867 2010-03-27T13:00:00Z EST locale-names");
+    }
 
     #[test]
     fn it_is_the_rfcs_example_with_the_right_weekday() {

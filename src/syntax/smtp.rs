@@ -1,8 +1,12 @@
 //! RFC 867's second example, "used in SMTP": `dd mmm yy hh:mm:ss zzz`, with the month in capitals.
 //!
-//! The year has two digits (RFC 821); a zone without an alphabetic name shows its offset.
+//! The year has two digits (RFC 821); a zone without an alphabetic name shows its offset. xinetd prints
+//! four digits, and RFC 5322 the same without capitals.
 
 use super::Zone;
+use super::cursor::{Cursor, Mismatch};
+use super::recognised::{Form, Parts};
+use super::zone_text::ZoneText;
 use crate::reply::{Reply, ReplyError};
 use chrono::{DateTime, Datelike};
 
@@ -14,10 +18,37 @@ pub(super) fn print(time: &DateTime<Zone>) -> Result<Reply, ReplyError> {
     Reply::line(format_args!("{} {month} {}", time.format("%d"), time.format("%y %H:%M:%S %Z")))
 }
 
+pub(super) fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
+    let day = cursor.day()?;
+    cursor.spaces()?;
+    let month = cursor.month()?;
+    cursor.comma_and_spaces()?;
+    let year = cursor.year()?;
+    cursor.comma_and_spaces()?;
+    let date = cursor.date(year, month, day)?;
+    let time = cursor.time()?;
+    let zone = ZoneText::read_behind(cursor);
+    Ok(Parts { zone, ..Parts::new(Form::Smtp, date, time) })
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::Syntax::Smtp;
-    use super::super::tests_at::reply;
+    use super::super::tests_at::{read, reply};
+
+    #[test]
+    fn the_rfcs_example_and_xinetds_are_read() {
+        let rfc = "02 FEB 82 07:59:01 PST";
+        assert_eq!(read(rfc), "smtp 1982-02-02T15:59:01Z PST two-digit-year");
+        let xinetd = "03 JUL 2024 16:05:11 CEST\r\n";
+        assert_eq!(read(xinetd), "smtp 2024-07-03T16:05:11 CEST zone-unknown");
+    }
+
+    #[test]
+    fn a_day_that_is_not_in_the_month_is_blamed() {
+        let error = "expected a date that exists, found \"30 FEB 2024 12:00:00 UTC\" at octet 1";
+        assert_eq!(read("30 FEB 2024 12:00:00 UTC\r\n"), error);
+    }
 
     #[test]
     fn it_is_the_rfcs_example() {

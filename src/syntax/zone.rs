@@ -1,5 +1,6 @@
 //! The zone a reply is written in, and the abbreviation it goes by.
 
+use super::zone_text;
 use chrono::{FixedOffset, NaiveDate, NaiveDateTime, Offset, TimeZone};
 use chrono_tz::{OffsetName, Tz, TzOffset};
 use std::fmt;
@@ -9,7 +10,9 @@ use std::str::FromStr;
 /// A time zone: UTC, one of the IANA database, or a fixed offset.
 ///
 /// `%Z` of a time in it is the zone's own abbreviation (`CET`), and a numeric offset (`-0300`)
-/// where the database has no alphabetic one. The database is the one built in (chrono-tz).
+/// where the database has no alphabetic one, or one that RFC 822, section 5.1, gives to another offset:
+/// China's `CST` is `+0800`, so that no reader takes it for Chicago's. The database is the one built in
+/// (chrono-tz).
 ///
 /// ```
 /// use daytime::Zone;
@@ -98,7 +101,7 @@ fn linked_name(path: &str) -> Option<String> {
 }
 
 /// `+H`, `+HH`, `+HHMM` or `+HH:MM`, less than a day either way.
-fn offset(text: &str) -> Option<FixedOffset> {
+pub(super) fn offset(text: &str) -> Option<FixedOffset> {
     let digits = text.strip_prefix(['+', '-'])?;
     let (hours, minutes) = match (digits.split_once(':'), digits.len()) {
         (Some(parts), _) => parts,
@@ -109,6 +112,9 @@ fn offset(text: &str) -> Option<FixedOffset> {
         let plain = matches!(part.len(), 1..=2) && part.bytes().all(|octet| octet.is_ascii_digit());
         plain.then(|| part.parse().ok())?
     };
+    if minutes.len() != 2 {
+        return None;
+    }
     let (hours, minutes) = (number(hours)?, number(minutes)?);
     let seconds = (hours < 24 && minutes < 60).then_some(hours * 3600 + minutes * 60)?;
     FixedOffset::east_opt(if text.starts_with('-') { -seconds } else { seconds })
@@ -123,7 +129,8 @@ impl fmt::Display for Zone {
     }
 }
 
-/// A [`Zone`] at one instant: its offset then, shown as its abbreviation.
+/// A [`Zone`] at one instant: its offset then, shown as its abbreviation, or in numbers where that is none
+/// or would be read as another offset.
 #[derive(Clone, Copy, Debug)]
 pub struct ZoneOffset(OffsetKind);
 
@@ -144,13 +151,17 @@ impl Offset for ZoneOffset {
 
 impl fmt::Display for ZoneOffset {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.fix().local_minus_utc();
+        // China's CST, Cuba's CDT and the Philippines' PST are not RFC 822's.
+        let misleads =
+            |name: &str| zone_text::hours_of(name).is_some_and(|hours| hours * 3600 != seconds);
         if let OffsetKind::Named(offset) = &self.0
             && let Some(name) = offset.abbreviation()
             && name.bytes().all(|octet| octet.is_ascii_alphabetic())
+            && !misleads(name)
         {
             return f.write_str(name);
         }
-        let seconds = self.fix().local_minus_utc();
         let sign = if seconds < 0 { '-' } else { '+' };
         let minutes = seconds.abs() / 60; // RFC 5322 has no room for more
         write!(f, "{sign}{:02}{:02}", minutes / 60, minutes % 60)
@@ -234,13 +245,23 @@ mod tests {
     }
 
     #[test]
+    fn an_abbreviation_that_rfc_822_gives_to_another_offset_is_not_used() {
+        assert_eq!(abbreviation("America/Chicago", "2026-01-01"), "CST");
+        assert_eq!(abbreviation("Asia/Shanghai", "2026-01-01"), "+0800");
+        assert_eq!(abbreviation("America/Havana", "2026-01-01"), "-0500");
+        assert_eq!(abbreviation("America/Havana", "2026-07-01"), "-0400");
+        assert_eq!(abbreviation("Asia/Manila", "2026-01-01"), "+0800");
+        assert_eq!(abbreviation("Africa/Abidjan", "2026-01-01"), "GMT");
+    }
+
+    #[test]
     fn an_offset_is_read_in_each_of_its_spellings() {
         let seconds = |text: &str| offset(text).map(|offset| offset.local_minus_utc());
         assert_eq!(seconds("+05:30"), Some(19_800));
         assert_eq!(seconds("+0530"), Some(19_800));
         assert_eq!(seconds("-3"), Some(-10_800));
         assert_eq!(seconds("-23:59"), Some(-86_340));
-        for wrong in ["+24:00", "+05:60", "+", "5", "+5:+5", "+123", "+1:2:3", "+0530 "] {
+        for wrong in ["+24:00", "+02:3", "+05:60", "+", "5", "+5:+5", "+123", "+1:2:3", "+0530 "] {
             assert_eq!(seconds(wrong), None, "{wrong}");
         }
     }

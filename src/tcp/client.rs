@@ -16,6 +16,10 @@ pub(crate) struct Exchange {
     pub octets: Vec<u8>,
     /// From the start to the connection.
     pub connected_after: Duration,
+    /// From the connection to the first octets, or to the end of a stream without any.
+    pub round_trip: Duration,
+    /// When they came.
+    pub came: Instant,
     /// From the start to the end of the stream.
     pub ended_after: Duration,
     /// Octets of each read, without the last one, which gave none: the end of the stream.
@@ -46,7 +50,7 @@ pub(crate) fn exchange(
     observe: &mut Observer,
 ) -> Result<Exchange, TcpError> {
     let started = Instant::now();
-    let Connected { mut stream, peer } =
+    let Connected { mut stream, peer, asked } =
         connect(addresses, deadline, waiter, calls).map_err(TcpError::NotConnected)?;
     let connected_after = started.elapsed();
     let mut incoming = Incoming { octets: Vec::new(), reads: Vec::new(), limit };
@@ -56,7 +60,10 @@ pub(crate) fn exchange(
     calls.close(stream);
     let Incoming { octets, reads, .. } = incoming;
     match ended {
-        Ok(()) => Ok(Exchange { peer, octets, connected_after, ended_after, reads }),
+        Ok(came) => {
+            let round_trip = came.saturating_duration_since(asked);
+            Ok(Exchange { peer, octets, connected_after, round_trip, came, ended_after, reads })
+        }
         Err(End::Deadline) => Err(TcpError::NoEnd { peer, octets }),
         Err(End::Limit) => Err(TcpError::TooLong { peer }),
         Err(End::Broken(cause)) => Err(TcpError::Broken { peer, octets, cause }),
@@ -77,19 +84,28 @@ struct Incoming {
 }
 
 impl Incoming {
+    /// When the first line was there, as far as it came; or the end of a stream without any octets.
     fn read_to_end(
         &mut self,
         stream: &mut TcpStream,
         deadline: Instant,
         waiter: &mut Waiter,
         calls: &mut Calls,
-    ) -> Result<(), End> {
+    ) -> Result<Instant, End> {
         let mut buffer = [0; 2048];
+        let (mut line, mut came) = (Line::default(), None);
         loop {
             calls.add("recv");
             match stream.read(&mut buffer) {
-                Ok(0) => return Ok(()),
                 Ok(length) => {
+                    let now = Instant::now();
+                    if length == 0 {
+                        return Ok(came.unwrap_or(now));
+                    }
+                    if !line.ended {
+                        came = Some(now);
+                        line.take(&buffer[..length]);
+                    }
                     self.reads.push(length);
                     self.octets.extend_from_slice(&buffer[..length]);
                 }
@@ -105,6 +121,25 @@ impl Incoming {
             // Here, and not only where it waits: a server that never stops sending is no excuse.
             if Instant::now() >= deadline {
                 return Err(End::Deadline);
+            }
+        }
+    }
+}
+
+/// How much of the first line has come. Blank lines before it, as NIST's servers send one, do not count.
+#[derive(Default)]
+struct Line {
+    begun: bool,
+    ended: bool,
+}
+
+impl Line {
+    fn take(&mut self, octets: &[u8]) {
+        for octet in octets {
+            match octet {
+                b'\r' | b'\n' | 0 => self.ended |= self.begun,
+                b' ' | b'\t' => {}
+                _ => self.begun = true,
             }
         }
     }

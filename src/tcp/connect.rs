@@ -18,6 +18,8 @@ const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 pub(super) struct Connected {
     pub stream: TcpStream,
     pub peer: SocketAddr,
+    /// When this attempt began; the server has heard of it no earlier.
+    pub asked: Instant,
 }
 
 /// Every address, and how it ended.
@@ -124,8 +126,8 @@ impl Race {
         match outcome(&self.running[place].stream, calls) {
             Ok(false) => None, // mio may wake us for nothing
             Ok(true) => {
-                let Attempt { stream, peer, .. } = self.running.swap_remove(place);
-                Some(Connected { stream, peer })
+                let Attempt { stream, peer, started, .. } = self.running.swap_remove(place);
+                Some(Connected { stream, peer, asked: started })
             }
             Err(error) => {
                 let Attempt { stream, peer, .. } = self.running.remove(place);

@@ -1,5 +1,6 @@
 //! The datagram client: asks with an empty datagram, takes the answer of the peer it asked.
 
+pub(crate) use super::exchange::Retries;
 use super::exchange::{Exchange as Schedule, Step};
 use crate::calls::{Calls, Observer, Waiter};
 use mio::Interest;
@@ -14,6 +15,8 @@ use std::time::{Duration, Instant};
 pub(crate) struct Exchange {
     pub peer: SocketAddr,
     pub octets: Vec<u8>,
+    /// When the answer came.
+    pub came: Instant,
     /// The datagram was longer than the limit; the rest is lost.
     pub truncated: bool,
     /// From the first question to the peer to its answer: to which question it is, UDP does not tell.
@@ -42,7 +45,7 @@ pub(crate) struct UdpError {
 /// cannot tell apart, goes to a port that is closed.
 pub(crate) fn exchange(
     addresses: &[SocketAddr],
-    retries: u32,
+    retries: Retries,
     deadline: Instant,
     limit: usize,
     waiter: &mut Waiter,
@@ -51,8 +54,8 @@ pub(crate) fn exchange(
 ) -> Result<Exchange, UdpError> {
     let mut schedule = Schedule::new(addresses, retries, deadline);
     let mut run = Run { waiter, calls, asking: None, failed: Vec::new(), silent: Vec::new() };
-    while let Step::Ask { peer, until } = schedule.step(Instant::now()) {
-        match run.ask(peer, until, limit, observe) {
+    while let Step::Ask(peer) = schedule.step(Instant::now()) {
+        match run.ask(peer, &schedule, limit, observe) {
             Ok(Some(answer)) => return Ok(answer),
             Ok(None) => {}
             Err(cause) => {
@@ -79,13 +82,13 @@ impl Run<'_> {
     fn ask(
         &mut self,
         peer: SocketAddr,
-        until: Instant,
+        schedule: &Schedule,
         limit: usize,
         observe: &mut Observer,
     ) -> io::Result<Option<Exchange>> {
         self.turn_to(peer)?;
         let Some(asking) = &mut self.asking else { return Ok(None) };
-        let answer = asking.ask(until, limit, self.waiter, self.calls)?;
+        let answer = asking.ask(schedule, limit, self.waiter, self.calls)?;
         if answer.is_some() {
             observe(asking.socket.as_fd());
             self.close();
@@ -139,10 +142,11 @@ impl Asking {
         Ok(Self { socket, peer, questions: 0, opened })
     }
 
-    /// Sends the question and waits for an answer; `None` if none comes in time.
+    /// Sends the question and waits for an answer; `None` if none comes in time. No octets are an
+    /// answer too.
     fn ask(
         &mut self,
-        until: Instant,
+        schedule: &Schedule,
         limit: usize,
         waiter: &mut Waiter,
         calls: &mut Calls,
@@ -152,8 +156,19 @@ impl Asking {
         }
         calls.add("send");
         self.socket.send(&[])?;
+        let until = schedule.sent(Instant::now());
         self.questions += 1;
         log::debug!("udp {}: question {} sent", self.peer, self.questions);
+        self.answer(until, limit, waiter, calls)
+    }
+
+    fn answer(
+        &self,
+        until: Instant,
+        limit: usize,
+        waiter: &mut Waiter,
+        calls: &mut Calls,
+    ) -> io::Result<Option<Exchange>> {
         // One octet beyond the limit tells "just full" from "too long".
         let limit = limit.min(MAX_DATAGRAM);
         let mut buffer = vec![0; limit + 1];
@@ -165,13 +180,14 @@ impl Asking {
             calls.add("recv");
             match self.socket.recv(&mut buffer) {
                 Ok(length) => {
-                    let answered_after = self.opened.elapsed();
+                    let came = Instant::now();
                     buffer.truncate(length.min(limit));
                     return Ok(Some(Exchange {
                         peer: self.peer,
                         octets: buffer,
+                        came,
                         truncated: length > limit,
-                        answered_after,
+                        answered_after: came.saturating_duration_since(self.opened),
                         questions: self.questions,
                     }));
                 }

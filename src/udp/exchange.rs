@@ -8,24 +8,32 @@
 //! 2 retries, 7 s   ask .... ask ........ ask ................ next address
 //!                  0 s      1 s          3 s                 7 s
 //! ```
+//!
+//! Where questions to an address have to be some time apart, no wait is shorter than that; a retry that
+//! would come too late then is left out.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
-use std::time::Instant;
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
 
 /// The most retries that are taken: the first wait would be too short to be of use.
 pub(crate) const MAX_RETRIES: u32 = 10;
 
+/// How questions are repeated.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Retries {
+    /// The most of them, for each address; [`MAX_RETRIES`] if more.
+    pub most: u32,
+    /// The least time between two questions to this address.
+    pub apart: fn(IpAddr) -> Duration,
+}
+
 /// What to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// Send the question to this address and wait for the answer this long.
-    Ask {
-        /// The address, new on its first question.
-        peer: SocketAddr,
-        /// When to take the next step.
-        until: Instant,
-    },
+    /// Send the question to this address, new on its first question; [`Exchange::sent`] then tells how
+    /// long to wait for the answer.
+    Ask(SocketAddr),
     /// No address is left.
     GiveUp,
 }
@@ -36,7 +44,7 @@ pub(crate) struct Exchange {
     waiting: VecDeque<SocketAddr>,
     current: Option<Current>,
     deadline: Instant,
-    retries: u32,
+    retries: Retries,
 }
 
 #[derive(Debug)]
@@ -48,21 +56,34 @@ struct Current {
 }
 
 impl Exchange {
-    pub(crate) fn new(addresses: &[SocketAddr], retries: u32, deadline: Instant) -> Self {
+    pub(crate) fn new(addresses: &[SocketAddr], retries: Retries, deadline: Instant) -> Self {
         let waiting = addresses.iter().copied().collect();
-        Self { waiting, current: None, deadline, retries: retries.min(MAX_RETRIES) }
+        let retries = Retries { most: retries.most.min(MAX_RETRIES), ..retries };
+        Self { waiting, current: None, deadline, retries }
     }
 
     /// The next step; called first, and whenever the time of the last one is over.
     pub(crate) fn step(&mut self, now: Instant) -> Step {
-        let retries = self.retries;
         if let Some(current) = &mut self.current
-            && current.questions <= retries
+            && current.questions <= self.retries.most
             && now < current.deadline
         {
-            return current.ask(retries, now);
+            current.questions += 1;
+            return Step::Ask(current.peer);
         }
         self.next_address(now)
+    }
+
+    /// When to take the next step, the question having left `now`: not when it was decided on, since
+    /// opening its socket comes between.
+    pub(crate) fn sent(&self, now: Instant) -> Instant {
+        let Some(current) = &self.current else { return now };
+        // This wait and those to come are 1, 2, 4 … parts of the time that is left.
+        let retries_left = self.retries.most + 1 - current.questions;
+        let parts = (2u32 << retries_left) - 1;
+        let left = current.deadline.saturating_duration_since(now);
+        let wait = (left / parts).max((self.retries.apart)(current.peer.ip()));
+        (now + wait).min(current.deadline)
     }
 
     /// The address has said that nobody is there: it is not asked again.
@@ -76,36 +97,34 @@ impl Exchange {
             return Step::GiveUp;
         };
         let deadline = now + self.deadline.saturating_duration_since(now) / parts;
-        self.current.insert(Current { peer, deadline, questions: 0 }).ask(self.retries, now)
-    }
-}
-
-impl Current {
-    fn ask(&mut self, retries: u32, now: Instant) -> Step {
-        // The waits to come are 1, 2, 4 … parts of the time that is left.
-        let questions_left = retries + 1 - self.questions;
-        let parts = (1u32 << questions_left) - 1;
-        self.questions += 1;
-        let left = self.deadline.saturating_duration_since(now);
-        Step::Ask { peer: self.peer, until: now + left / parts }
+        self.current = Some(Current { peer, deadline, questions: 1 });
+        Step::Ask(peer)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     fn addresses(count: u16) -> Vec<SocketAddr> {
         (1..=count).map(|port| SocketAddr::from(([127, 0, 0, 1], port))).collect()
     }
 
+    fn at_will(most: u32) -> Retries {
+        Retries { most, apart: |_| Duration::ZERO }
+    }
+
+    fn polite(most: u32) -> Retries {
+        Retries { most, apart: |_| Duration::from_secs(4) }
+    }
+
     /// Lets every wait run out: when each question was asked, and of which port.
-    fn silence(addresses: &[SocketAddr], retries: u32, timeout: Duration) -> Vec<(u128, u16)> {
+    fn silence(addresses: &[SocketAddr], retries: Retries, timeout: Duration) -> Vec<(u128, u16)> {
         let start = Instant::now();
         let mut exchange = Exchange::new(addresses, retries, start + timeout);
         let (mut now, mut asked) = (start, Vec::new());
-        while let Step::Ask { peer, until } = exchange.step(now) {
+        while let Step::Ask(peer) = exchange.step(now) {
+            let until = exchange.sent(now);
             assert!(until > now && until <= start + timeout);
             asked.push(((now - start).as_millis(), peer.port()));
             now = until;
@@ -116,18 +135,18 @@ mod tests {
 
     #[test]
     fn each_wait_is_twice_the_one_before() {
-        let asked = silence(&addresses(1), 2, Duration::from_secs(7));
+        let asked = silence(&addresses(1), at_will(2), Duration::from_secs(7));
         assert_eq!(asked, [(0, 1), (1000, 1), (3000, 1)]);
     }
 
     #[test]
     fn without_retries_the_only_wait_is_the_timeout() {
-        assert_eq!(silence(&addresses(1), 0, Duration::from_secs(2)), [(0, 1)]);
+        assert_eq!(silence(&addresses(1), at_will(0), Duration::from_secs(2)), [(0, 1)]);
     }
 
     #[test]
     fn addresses_share_the_time_in_equal_parts() {
-        let asked = silence(&addresses(2), 1, Duration::from_secs(6));
+        let asked = silence(&addresses(2), at_will(1), Duration::from_secs(6));
         assert_eq!(asked, [(0, 1), (1000, 1), (3000, 2), (4000, 2)]);
     }
 
@@ -135,25 +154,49 @@ mod tests {
     fn a_refusal_gives_its_time_to_the_next_address() {
         let start = Instant::now();
         let second = Duration::from_secs(1);
-        let mut exchange = Exchange::new(&addresses(2), 0, start + 4 * second);
-        assert!(matches!(exchange.step(start), Step::Ask { peer, .. } if peer.port() == 1));
+        let mut exchange = Exchange::new(&addresses(2), at_will(0), start + 4 * second);
+        assert_eq!(exchange.step(start), Step::Ask(addresses(2)[0]));
         exchange.refused();
-        let next = exchange.step(start + second);
-        let expected = Step::Ask { peer: addresses(2)[1], until: start + 4 * second };
-        assert_eq!(next, expected);
+        assert_eq!(exchange.step(start + second), Step::Ask(addresses(2)[1]));
+        assert_eq!(exchange.sent(start + second), start + 4 * second);
         exchange.refused();
         assert_eq!(exchange.step(start + 2 * second), Step::GiveUp);
     }
 
     #[test]
     fn more_retries_than_there_is_time_for_are_cut() {
-        let asked = silence(&addresses(1), u32::MAX, Duration::from_secs(10));
+        let asked = silence(&addresses(1), at_will(u32::MAX), Duration::from_secs(10));
         assert_eq!(asked.len(), 11);
     }
 
     #[test]
     fn nowhere_to_ask_is_given_up_at_once() {
         let now = Instant::now();
-        assert_eq!(Exchange::new(&[], 2, now + Duration::from_secs(1)).step(now), Step::GiveUp);
+        let deadline = now + Duration::from_secs(1);
+        assert_eq!(Exchange::new(&[], at_will(2), deadline).step(now), Step::GiveUp);
+    }
+
+    #[test]
+    fn questions_that_have_to_be_apart_are_or_are_left_out() {
+        let asked = |seconds| silence(&addresses(1), polite(2), Duration::from_secs(seconds));
+        assert_eq!(asked(4), [(0, 1)]);
+        assert_eq!(asked(5), [(0, 1), (4000, 1)]);
+        assert_eq!(asked(9), [(0, 1), (4000, 1), (8000, 1)]);
+        // Waits that are long enough already stay as they are.
+        assert_eq!(asked(35), [(0, 1), (5000, 1), (15_000, 1)]);
+    }
+
+    #[test]
+    fn the_next_address_does_not_wait_for_the_last_one() {
+        let asked = silence(&addresses(2), polite(2), Duration::from_secs(6));
+        assert_eq!(asked, [(0, 1), (3000, 2)]);
+    }
+
+    #[test]
+    fn the_distance_counts_from_when_a_question_has_left() {
+        let (start, second) = (Instant::now(), Duration::from_secs(1));
+        let mut exchange = Exchange::new(&addresses(1), polite(2), start + 9 * second);
+        assert_eq!(exchange.step(start), Step::Ask(addresses(1)[0]));
+        assert_eq!(exchange.sent(start + 3 * second), start + 7 * second);
     }
 }

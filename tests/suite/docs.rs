@@ -85,7 +85,7 @@ fn every_example_of_the_help_texts_works() {
     let mut servers = Background::default();
     servers.start(&namespace, "daytime serve", 4);
     servers.start(&namespace, "daytime serve --port 9999", 4);
-    for example in [examples("query"), examples("compare")].concat() {
+    for example in [examples("query"), examples("compare"), examples("parse")].concat() {
         let run = shell(&namespace, &example).output().expect("runs");
         assert!(run.status.success(), "{example}: {}", String::from_utf8_lossy(&run.stderr));
     }
@@ -114,6 +114,29 @@ fn every_file_and_test_that_the_documents_name_exists() {
         }
     }
     assert!(named >= 20, "only {named} names found in the documents");
+}
+
+#[test]
+fn every_example_in_the_table_of_syntaxes_is_read_as_its_syntax() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = fs::read_to_string(root.join("docs/SYNTAXES.md")).expect("UTF-8");
+    let (_, table) = text.split_once("| syntax | example |").expect("the table");
+    let rows = table.lines().skip(2).map_while(|line| line.strip_prefix("| "));
+    let (mut syntax, mut read) = ("", 0);
+    for row in rows {
+        let spans: Vec<&str> = row.split('`').skip(1).step_by(2).collect();
+        // A row without a name is one more example of the syntax above it.
+        let example = if row.starts_with('|') {
+            spans[0]
+        } else {
+            syntax = spans[0];
+            spans[1]
+        };
+        let recognised = daytime::recognise(example.as_bytes()).expect("a time");
+        assert_eq!(recognised.form.to_string(), syntax, "{example}");
+        read += 1;
+    }
+    assert_eq!(read, 19);
 }
 
 /// The texts of all source files below these folders.

@@ -2,15 +2,21 @@
 
 #![allow(unreachable_pub, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
+#[path = "../replies/mod.rs"]
+mod replies;
 mod support;
 
 mod compare;
 mod docs;
 mod interop;
 mod layers;
+mod parse;
+mod polite;
 mod query;
 mod query_errors;
+mod query_meaning;
 mod query_udp;
+mod saved_replies;
 mod serve;
 mod serve_errors;
 mod serve_load;

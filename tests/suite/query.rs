@@ -32,7 +32,8 @@ fn the_line_comes_first_and_below_it_how_it_came() {
     let server = tick();
     let (tcp, udp) = (server.tcp(), server.udp());
     let printed = good(&mut query(&["--proto", "both", &tcp.to_string()]));
-    let lines: Vec<&str> = printed.lines().collect();
+    let means = |line: &&str| !line.starts_with("    means ") && !line.starts_with("     ");
+    let lines: Vec<&str> = printed.lines().filter(means).collect();
     assert_eq!(lines.len(), 4, "{printed}");
     assert_eq!((lines[0], lines[2]), ("tick", "tick"));
     assert!(lines[1].starts_with(&format!("    tcp {tcp}, ")), "{printed}");
@@ -132,7 +133,12 @@ fn json_has_one_object_for_each_question() {
         assert_eq!(object["reads"], serde_json::json!([6]));
         assert_eq!(object["questions"], u32::from(transport == "udp"));
         assert_eq!(object["connected_us"].is_f64(), transport == "tcp");
-        assert!(object["elapsed_us"].as_f64().is_some_and(|it| it > 0.0), "{object}");
+        let microseconds = |key: &str| object[key].as_f64().expect("a number");
+        let (elapsed, round_trip) = (microseconds("elapsed_us"), microseconds("round_trip_us"));
+        assert!(round_trip > 0.0 && round_trip <= elapsed, "{object}");
+        assert_eq!(round_trip < elapsed, transport == "tcp", "{object}");
+        let arrived = object["arrived"].as_str().expect("a date");
+        assert_eq!((arrived.len(), &arrived[26..]), (27, "Z"), "{object}");
         assert!(object["calls"].as_array().is_some_and(|it| it.len() > 4), "{object}");
     }
 }

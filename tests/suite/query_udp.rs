@@ -59,7 +59,7 @@ fn a_question_that_is_lost_is_asked_again() {
     });
     let printed = good(&mut query(&["--timeout", "3.5", &host]));
     assert!(printed.starts_with("at last\n"), "{printed}");
-    assert!(printed.ends_with(": 9 octets in 1 datagram, after 2 questions\n"), "{printed}");
+    assert!(printed.contains(": 9 octets in 1 datagram, after 2 questions\n"), "{printed}");
 }
 
 #[test]

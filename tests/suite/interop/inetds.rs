@@ -145,7 +145,8 @@ impl Inetd {
     fn assert_can_be_compared_on(&self) {
         let (_inetd, namespace) = or_skip!(self.start());
         let mut compare = namespace.daytime();
-        let output = compare.args(["compare", "--count", "20", "--json", HOST]).output();
+        let output =
+            compare.args(["compare", "--impolite", "--count", "20", "--json", HOST]).output();
         let output = output.expect("it runs");
         assert_clean(&output);
         let [comparison] = &objects(&output)[..] else { panic!("{output:?}") };

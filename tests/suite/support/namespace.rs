@@ -17,6 +17,9 @@ pub struct Namespace {
     files: TempDir,
 }
 
+/// `pair` is a name with two addresses, of the range for documentation.
+const HOSTS: &str = "127.0.0.1 localhost lab\n::1 localhost\n192.0.2.1 pair\n192.0.2.2 pair\n";
+
 /// Runs inside, before anything else.
 const SET_UP: &str = "\
 set -e
@@ -40,7 +43,7 @@ impl Namespace {
         let files = TempDir::new().expect("a temporary folder");
         let write =
             |name: &str, text: &str| fs::write(files.path().join(name), text).expect("written");
-        write("hosts", "127.0.0.1 localhost lab\n::1 localhost\n");
+        write("hosts", HOSTS);
         write("services", "daytime 13/tcp\ndaytime 13/udp\n");
         let user = !geteuid().is_root();
         let mut holder = Command::new("unshare")

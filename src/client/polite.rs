@@ -1,0 +1,204 @@
+//! How long a public server is left alone between two questions: a decision without sockets, and the
+//! waiting it asks for.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// "All users should ensure that their software NEVER queries a server more frequently than once every 4
+/// seconds" (NIST, <https://tf.nist.gov/tf-cgi/servers.cgi>).
+const APART: Duration = Duration::from_secs(4);
+
+/// True if the address may be a stranger's server: any but loopback, link-local and private ones, which
+/// belong to whoever asks (RFC 1122, 3.2.1.3; RFC 3927; RFC 4291, 2.5; RFC 1918; RFC 4193).
+///
+/// In doubt it is public, since a needless pause harms nobody. 100.64.0.0/10 (RFC 6598) lies between a
+/// provider and its customers, so its servers have many users; multicast reaches many at once; and the
+/// documentation's ranges are nobody's, so tests can have them. An unspecified address reaches this host.
+pub(crate) fn is_public(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => {
+            !(v4.is_loopback() || v4.is_unspecified() || v4.is_link_local() || v4.is_private())
+        }
+        IpAddr::V6(v6) => {
+            let unicast = v6.is_unicast_link_local() || v6.is_unique_local();
+            !(v6.is_loopback() || v6.is_unspecified() || unicast)
+        }
+    }
+}
+
+/// The time that has to be between two questions to this address.
+pub(super) fn distance(address: IpAddr) -> Duration {
+    if is_public(address) { APART } else { Duration::ZERO }
+}
+
+/// Waits until all of `addresses` may be asked, and tells how long that took.
+pub(super) fn wait(addresses: &[SocketAddr]) -> Duration {
+    let started = Instant::now();
+    let busy = || asked().busy(addresses, Instant::now());
+    // Again after the wait: another thread may have asked meanwhile.
+    while let Some((address, until)) = busy() {
+        let left = until.saturating_duration_since(Instant::now());
+        let (apart, left) = (APART.as_secs(), left.as_secs_f64());
+        log::info!("{address} is public and was asked within {apart} s: waiting {left:.1} s");
+        thread::sleep(until.saturating_duration_since(Instant::now()));
+    }
+    started.elapsed()
+}
+
+/// Notes that an exchange in which these addresses were asked is over.
+pub(super) fn note(peers: &[SocketAddr]) {
+    // Loopback is asked in tight loops: no lock for it.
+    if peers.iter().any(|peer| is_public(peer.ip())) {
+        asked().note(peers, Instant::now());
+    }
+}
+
+/// What this process has asked: whoever calls [`ask`](super::ask) in a loop is as polite as `query`.
+static ASKED: Mutex<Asked> = Mutex::new(Asked(Vec::new()));
+
+fn asked() -> MutexGuard<'static, Asked> {
+    // A panic elsewhere cannot leave a list of times half written.
+    ASKED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// When the last exchange with each public address was over. A port does not count: the rule is for the
+/// server.
+///
+/// Its end counts, not its beginning: the answer proves that the question had arrived, so the next one
+/// arrives at least as much later, however long either was under way.
+#[derive(Debug)]
+struct Asked(Vec<(IpAddr, Instant)>);
+
+impl Asked {
+    /// Which of `addresses` has to be left alone longest, and until when; `None` if all may be asked.
+    fn busy(&self, addresses: &[SocketAddr], now: Instant) -> Option<(IpAddr, Instant)> {
+        let wanted = |ip: &IpAddr| addresses.iter().any(|it| it.ip().to_canonical() == *ip);
+        let untils = self.0.iter().map(|(ip, at)| (*ip, *at + APART));
+        untils.filter(|(ip, until)| wanted(ip) && *until > now).max_by_key(|(_, until)| *until)
+    }
+
+    fn note(&mut self, peers: &[SocketAddr], now: Instant) {
+        let public = peers.iter().map(|peer| peer.ip().to_canonical()).filter(|ip| is_public(*ip));
+        for ip in public {
+            self.0.retain(|(known, at)| *known != ip && *at + APART > now);
+            self.0.push((ip, now));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn addresses(texts: &[&str]) -> Vec<SocketAddr> {
+        texts.iter().map(|text| SocketAddr::new(text.parse().expect("address"), 13)).collect()
+    }
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().expect("address")
+    }
+
+    #[test]
+    fn what_belongs_to_whoever_asks_is_not_public() {
+        for own in [
+            "127.0.0.1",
+            "127.255.255.254",
+            "0.0.0.0",
+            "169.254.0.1",
+            "10.0.0.1",
+            "172.16.0.1",
+            "172.31.255.254",
+            "192.168.1.1",
+            "::1",
+            "::",
+            "fe80::1",
+            "febf::1",
+            "fc00::1",
+            "fdff::1",
+            "::ffff:10.0.0.1",
+            "::ffff:127.0.0.1",
+        ] {
+            assert!(!is_public(ip(own)), "{own}");
+        }
+    }
+
+    #[test]
+    fn everything_else_is_public() {
+        for public in [
+            "132.163.97.1", // one of NIST's
+            "192.0.2.1",
+            "198.51.100.1",
+            "100.64.0.1",
+            "172.15.255.255",
+            "172.32.0.0",
+            "192.169.0.0",
+            "224.0.0.1",
+            "255.255.255.255",
+            "2610:20:6f97:97::4", // one of NIST's
+            "2001:db8::1",
+            "fec0::1",
+            "ff02::1",
+            "::ffff:192.0.2.1",
+            "64:ff9b::a00:1",
+        ] {
+            assert!(is_public(ip(public)), "{public}");
+        }
+    }
+
+    #[test]
+    fn a_public_address_is_left_alone_for_4_seconds() {
+        let (start, peer) = (Instant::now(), addresses(&["192.0.2.1"]));
+        let mut asked = Asked(Vec::new());
+        assert_eq!(asked.busy(&peer, start), None);
+        asked.note(&peer, start);
+        let until = (ip("192.0.2.1"), start + 4 * SECOND);
+        assert_eq!(asked.busy(&peer, start), Some(until));
+        assert_eq!(asked.busy(&peer, start + 3 * SECOND), Some(until));
+        assert_eq!(asked.busy(&peer, start + 4 * SECOND), None);
+    }
+
+    #[test]
+    fn the_last_question_counts() {
+        let (start, peer) = (Instant::now(), addresses(&["2001:db8::1"]));
+        let mut asked = Asked(Vec::new());
+        asked.note(&peer, start);
+        asked.note(&peer, start + 2 * SECOND);
+        let until = (ip("2001:db8::1"), start + 6 * SECOND);
+        assert_eq!(asked.busy(&peer, start + 5 * SECOND), Some(until));
+    }
+
+    #[test]
+    fn neither_another_port_nor_the_ipv6_form_makes_it_another_server() {
+        let now = Instant::now();
+        let mut asked = Asked(Vec::new());
+        asked.note(&addresses(&["::ffff:192.0.2.1"]), now);
+        let other_port = ["192.0.2.1:9999".parse().expect("address")];
+        assert!(asked.busy(&other_port, now).is_some());
+    }
+
+    #[test]
+    fn other_addresses_do_not_wait_but_one_of_several_is_enough() {
+        let now = Instant::now();
+        let mut asked = Asked(Vec::new());
+        asked.note(&addresses(&["192.0.2.1"]), now);
+        asked.note(&addresses(&["192.0.2.2"]), now + SECOND);
+        assert_eq!(asked.busy(&addresses(&["192.0.2.3"]), now + SECOND), None);
+        let all = addresses(&["192.0.2.3", "192.0.2.2", "192.0.2.1"]);
+        let until = (ip("192.0.2.2"), now + 5 * SECOND);
+        assert_eq!(asked.busy(&all, now + SECOND), Some(until));
+    }
+
+    #[test]
+    fn own_addresses_are_not_remembered_and_others_no_longer_than_needed() {
+        let now = Instant::now();
+        let mut asked = Asked(Vec::new());
+        asked.note(&addresses(&["127.0.0.1", "10.0.0.1", "192.0.2.1"]), now);
+        assert_eq!(asked.0.len(), 1);
+        asked.note(&addresses(&["192.0.2.2"]), now + 4 * SECOND);
+        assert_eq!(asked.0, [(ip("192.0.2.2"), now + 4 * SECOND)]);
+    }
+}

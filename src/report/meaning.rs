@@ -1,0 +1,302 @@
+//! What a reply means, in words.
+
+use super::plural;
+use crate::reply::Printable;
+use crate::syntax::{Flag, Flags, Form, Marker, Recognised, TimeCode, Told, Unrecognised};
+use chrono::{Datelike, NaiveDateTime, Weekday};
+use std::time::Duration;
+use textwrap::{Options, WordSplitter};
+
+const WIDTH: usize = 80;
+
+/// The lines under a server's own: what its reply means and what is to be known about it. The offset of the
+/// local clock is there if it was asked now.
+pub(crate) fn lines(recognised: &Recognised, offset: Option<&str>) -> Vec<String> {
+    let meaning = entry("means", &meaning(recognised));
+    let offset = offset.map(|offset| entry("offset", offset)).unwrap_or_default();
+    let syntax = entry("syntax", &syntax(recognised));
+    let code = recognised.code.iter().flat_map(|it| entry("code", &code(recognised.form, it)));
+    let notes = notes(recognised);
+    let notes = notes.iter().flat_map(|note| entry("note", note));
+    [meaning, offset, syntax].into_iter().flatten().chain(code).chain(notes).collect()
+}
+
+/// The lines under octets that are no time in any form that is known here.
+pub(crate) fn unknown(error: &Unrecognised) -> Vec<String> {
+    let meaning = entry("means", &format!("no time in a form that is known here: {error}"));
+    let notes = error.flags.iter().filter_map(note);
+    meaning.into_iter().chain(notes.flat_map(|note| entry("note", note))).collect()
+}
+
+/// The octets as text, without the line ends around them; a long one is cut, `--json` has the whole.
+pub(crate) fn shown(octets: &[u8]) -> String {
+    const MOST: usize = 240;
+    let text = Printable::line(octets).to_string();
+    match text.get(..MOST) {
+        Some(beginning) if text.len() > MOST => format!("{beginning}…"),
+        _ => text,
+    }
+}
+
+/// The time in one word, for scripts: an instant ends in `Z`, a wall clock does not.
+pub(crate) fn bare(recognised: &Recognised) -> String {
+    match recognised.told {
+        Told::Instant { utc, .. } => format!("{}Z", written(utc.naive_utc())),
+        Told::WallClock(local) => written(local),
+        Told::Either(one, other) => format!("{} or {}", written(one), written(other)),
+    }
+}
+
+/// A labelled line, wrapped at 80 columns.
+fn entry(label: &str, text: &str) -> Vec<String> {
+    let first = format!("    {label:<8}");
+    let next = " ".repeat(first.len());
+    let options = Options::new(WIDTH)
+        .initial_indent(&first)
+        .subsequent_indent(&next)
+        .word_splitter(WordSplitter::NoHyphenation);
+    textwrap::wrap(text, options).into_iter().map(String::from).collect()
+}
+
+/// What the server says about itself that makes its time a bad one, in words.
+pub(crate) fn faults(recognised: &Recognised) -> Vec<String> {
+    let unhealthy = recognised
+        .unhealthy()
+        .map(|digit| format!("server reports itself unhealthy (H={digit}): {}", health(digit)));
+    let contradictions = recognised.flags.iter().filter_map(|flag| contradiction(flag, recognised));
+    unhealthy.into_iter().chain(contradictions).collect()
+}
+
+fn written(time: NaiveDateTime) -> String {
+    time.format("%Y-%m-%dT%H:%M:%S%.f").to_string()
+}
+
+fn meaning(recognised: &Recognised) -> String {
+    let time = bare(recognised);
+    match (recognised.told, recognised.zone) {
+        (Told::Instant { .. }, Some(zone)) if zone.starts_with(['+', '-']) => {
+            format!("{time}: it names the offset, {zone}")
+        }
+        (Told::Instant { utc, local }, zone) => {
+            let ahead = (local - utc.naive_utc()).num_minutes();
+            let sign = if ahead < 0 { '-' } else { '+' };
+            let (hours, minutes) = (ahead.abs() / 60, ahead.abs() % 60);
+            format!(
+                "{time}: it names its zone, {} ({sign}{hours:02}:{minutes:02})",
+                zone.unwrap_or("")
+            )
+        }
+        (Told::WallClock(_), None) => format!("{time} on a wall clock somewhere: it names no zone"),
+        (Told::WallClock(_), Some(zone)) => {
+            format!("{time} on a wall clock somewhere: the name {zone} does not fix the offset")
+        }
+        (Told::Either(..), _) => format!("{time}: day and month cannot be told apart"),
+    }
+}
+
+fn syntax(recognised: &Recognised) -> String {
+    let form = recognised.form;
+    let resolution = recognised.resolution;
+    let unit = if resolution == Duration::from_secs(1) {
+        "the second".to_owned()
+    } else {
+        format!("{resolution:?}")
+    };
+    format!("{form}, {}; to {unit}", described(form))
+}
+
+fn described(form: Form) -> &'static str {
+    match form {
+        Form::Acts => "NIST's time code by telephone",
+        Form::Ctime => "ctime(3) or date(1)",
+        Form::European => "the European telephone time code",
+        Form::Free => "a named month in no usual order",
+        Form::Nist => "NIST's time code",
+        Form::Numeric => "a date in numbers (Windows, cameras)",
+        Form::Rfc3339 => "RFC 3339 or near it",
+        Form::Rfc5322 => "the date of a mail",
+        Form::Rfc850 => "RFC 850's date",
+        Form::Rfc867 => "RFC 867's first example",
+        Form::Smtp => "RFC 867's second example",
+        Form::TrueTime => "TrueTime's time servers",
+        Form::Usno => "the U.S. Naval Observatory's time code",
+    }
+}
+
+/// The parts of a time code that say something.
+fn code(form: Form, code: &TimeCode) -> String {
+    let mjd = format!("MJD {}", code.mjd);
+    let daylight = code.daylight.map(|tt| format!("TT={tt:02}: {}", daylight(tt)));
+    let leap = code.leap.map(|l| format!("L={l}: {}", leap(l)));
+    let health = code.health.map(|h| format!("H={h}: {}", health(h)));
+    let dut1 = code.dut1_tenths.map(|it| format!("UT1 is {:+.1} s off UTC", f64::from(it) / 10.0));
+    let advance = code.advance.map(|advance| {
+        let milliseconds = format!("{:.1}", advance.as_secs_f64() * 1e3);
+        format!("msADV={milliseconds}: sent {milliseconds} ms early")
+    });
+    // The other telephone codes end in a * too, but say nothing of its meaning.
+    let marker = code.marker.filter(|_| matches!(form, Form::Nist | Form::Acts));
+    let marker = marker.map(|marker| match marker {
+        Marker::Star => "*: the on-time marker".to_owned(),
+        Marker::Hash => "#: the on-time marker, corrected for the telephone line".to_owned(),
+    });
+    let parts = [Some(mjd), daylight, leap, health, dut1, advance, marker];
+    parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
+}
+
+/// TT, counted down to the change.
+fn daylight(tt: u8) -> String {
+    match tt {
+        0 => "standard time in the US".to_owned(),
+        50 => "daylight time in the US".to_owned(),
+        1 | 51 => "the US change their clocks today".to_owned(),
+        2..50 => format!("daylight time in the US, for {} more", plural(u64::from(tt) - 1, "day")),
+        52..100 => {
+            format!("standard time in the US, for {} more", plural(u64::from(tt) - 51, "day"))
+        }
+        100.. => "not a defined value".to_owned(),
+    }
+}
+
+fn leap(l: u8) -> &'static str {
+    match l {
+        0 => "no leap second",
+        1 => "a second is added at the end of the month",
+        2 => "a second is left out at the end of the month",
+        _ => "not a defined value",
+    }
+}
+
+fn health(h: u8) -> &'static str {
+    match h {
+        0 => "healthy",
+        1 => "its time may be wrong by up to 5 seconds",
+        2 => "its time is wrong by more than 5 seconds",
+        3 => "by how much its time is wrong is unknown",
+        4 => "it is in maintenance",
+        _ => "not a defined value",
+    }
+}
+
+/// Flags in words: what neither the meaning nor the code has said already.
+fn notes(recognised: &Recognised) -> Vec<String> {
+    let others = recognised.flags.iter().filter_map(note).map(str::to_owned);
+    faults(recognised).into_iter().chain(others).collect()
+}
+
+fn contradiction(flag: Flag, recognised: &Recognised) -> Option<String> {
+    match flag {
+        Flag::WeekdayMismatch => Some(match (recognised.weekday, recognised.naive()) {
+            (Some(named), Some(date)) => format!(
+                "it contradicts itself: it says {}, but {} was a {}",
+                long(named),
+                date.date(),
+                long(date.weekday())
+            ),
+            _ => "it contradicts itself: neither date has that weekday".to_owned(),
+        }),
+        Flag::MjdMismatch => {
+            Some("it contradicts itself: the Modified Julian Date is another day's".to_owned())
+        }
+        _ => None,
+    }
+}
+
+fn long(weekday: Weekday) -> &'static str {
+    match weekday {
+        Weekday::Mon => "Monday",
+        Weekday::Tue => "Tuesday",
+        Weekday::Wed => "Wednesday",
+        Weekday::Thu => "Thursday",
+        Weekday::Fri => "Friday",
+        Weekday::Sat => "Saturday",
+        Weekday::Sun => "Sunday",
+    }
+}
+
+const ADDED: &str = "a leap second is announced for the end of the month";
+const LEFT_OUT: &str = "the last second of the month is going to be left out";
+
+fn note(flag: Flag) -> Option<&'static str> {
+    Some(match flag {
+        Flag::TwoDigitYear => "the year has two digits, its century is inferred",
+        Flag::LeapSecond => "this is a leap second",
+        Flag::LeapWarning(1..) => ADDED,
+        Flag::LeapWarning(_) => LEFT_OUT,
+        Flag::OtmMissing => "the on-time marker is missing",
+        Flag::OtmHash => "the on-time marker is #, which belongs on a telephone line",
+        Flag::LocaleNames => "names are not in English",
+        Flag::Nul => "it contains NUL octets",
+        Flag::ControlChars => "it contains control characters",
+        Flag::NonAscii => "it contains octets that are not ASCII",
+        Flag::TrailingGarbage => "something follows the time that is no part of it",
+        Flag::SecondLine => "another line follows",
+        Flag::Truncated => "it ends in the middle",
+        Flag::LooksLikeRefusal => "words instead of a time: perhaps a refusal",
+        Flag::Binary => "it is binary data, no text",
+        _ => return None,
+    })
+}
+
+/// What else is known about octets that are no time, in words.
+pub(crate) fn hints(flags: &Flags) -> Vec<&'static str> {
+    flags.iter().filter_map(note).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::syntax::recognise;
+
+    fn told(reply: &str) -> String {
+        lines(&recognise(reply.as_bytes()).expect("a time"), None).join("\n")
+    }
+
+    #[test]
+    fn an_instant_is_told_with_its_zone() {
+        let expected = "    means   1982-02-23T01:37:43Z: it names its zone, PST (-08:00)\n    \
+                        syntax  rfc867, RFC 867's first example; to the second\n    \
+                        note    it contradicts itself: it says Tuesday, but 1982-02-22 was a Monday";
+        assert_eq!(told("Tuesday, February 22, 1982 17:37:43-PST\r\n"), expected);
+    }
+
+    #[test]
+    fn what_fixes_no_instant_says_why() {
+        let first = |reply| told(reply).lines().next().expect("a line").to_owned();
+        let wall = "    means   2003-07-28T11:56:22 on a wall clock somewhere: it names no zone";
+        assert_eq!(first("Mon Jul 28 11:56:22 2003\n"), wall);
+        let name = first("Mon Jul 28 11:56:22 IST 2003\n");
+        assert!(name.ends_with("somewhere: the name IST does not"), "{name}");
+        let either = first("16:05:11 5.3.2009\n");
+        assert!(either.contains("2009-03-05T16:05:11 or 2009-05-03T16:05:11: day"), "{either}");
+    }
+
+    #[test]
+    fn a_time_code_is_explained() {
+        let expected = "    means   2025-10-18T07:09:27Z: it names its zone, UTC(NIST) (+00:00)\n    \
+            syntax  nist, NIST's time code; to the second\n    \
+            code    MJD 60966; TT=16: daylight time in the US, for 15 days more; L=0: no\n            \
+            leap second; H=0: healthy; msADV=621.4: sent 621.4 ms early; *: the\n            \
+            on-time marker";
+        assert_eq!(told("60966 25-10-18 07:09:27 16 0 0 621.4 UTC(NIST) *"), expected);
+    }
+
+    #[test]
+    fn the_days_and_the_second_to_come_are_told_as_the_code_counts_them() {
+        assert_eq!(daylight(2), "daylight time in the US, for 1 day more");
+        assert_eq!(daylight(99), "standard time in the US, for 48 days more");
+        assert_eq!((daylight(1), daylight(51)), (daylight(51), daylight(1)));
+        assert_eq!(note(Flag::LeapWarning(1)), Some(ADDED));
+        assert_eq!(note(Flag::LeapWarning(-1)), Some(LEFT_OUT));
+    }
+
+    #[test]
+    fn an_unhealthy_server_is_told_in_words() {
+        let sick = "60482 24-06-21 12:00:07 50 0 2 640.9 UTC(NIST) *";
+        let recognised = recognise(sick.as_bytes()).expect("a time");
+        let fault =
+            "server reports itself unhealthy (H=2): its time is wrong by more than 5 seconds";
+        assert_eq!(faults(&recognised), [fault]);
+        assert!(told(sick).contains("server reports itself unhealthy (H=2)"));
+    }
+}

@@ -1,0 +1,143 @@
+//! The parts of a date: names of months and weekdays, days, years.
+
+use super::super::flags::Flag;
+use super::super::names;
+use super::{Cursor, Mismatch, Number, Read};
+use chrono::{NaiveDate, Weekday};
+
+impl Cursor<'_> {
+    pub(in crate::syntax) fn month(&mut self) -> Read<u32> {
+        let start = *self;
+        match names::month(self.word()) {
+            Some(name) => Ok(self.note_language(name)),
+            None => start.wrong_name("the name of a month", self.at),
+        }
+    }
+
+    /// A weekday; `None` inside if it is one, but languages disagree about which.
+    pub(in crate::syntax) fn weekday(&mut self) -> Read<Option<Weekday>> {
+        let start = *self;
+        match names::weekday(self.word()) {
+            Some(name) => {
+                self.optional(|cursor| cursor.text("-feira")); // Portuguese
+                Ok(self.note_language(name))
+            }
+            None => start.wrong_name("the name of a weekday", self.at),
+        }
+    }
+
+    /// A weekday, or a word in letters that are not known here; not where that could be the half of the
+    /// day.
+    pub(in crate::syntax) fn weekday_or_foreign_word(&mut self) -> Read<Option<Weekday>> {
+        let foreign = |cursor: &mut Self| {
+            let half_of_day = names::half_of_day(cursor.rest()).is_some();
+            if half_of_day || cursor.word().is_ascii() {
+                return cursor.fail("the name of a weekday");
+            }
+            cursor.flags.add(Flag::LocaleNames);
+            Ok(None)
+        };
+        let start = *self;
+        self.weekday().or_else(|mismatch| {
+            *self = start;
+            self.optional(foreign).ok_or(mismatch)
+        })
+    }
+
+    /// Fails at a word that was not known. Two letters at the end of the line may be what is left of a
+    /// name.
+    fn wrong_name<T>(&self, expected: &'static str, end: usize) -> Read<T> {
+        let at_end = end == self.line.len() && end - self.at < 3;
+        let reached = if at_end { end } else { self.at };
+        Err(Mismatch { expected, at: self.at, reached, at_end })
+    }
+
+    /// A weekday that is certain, a comma or not, and spaces, if they are there.
+    pub(in crate::syntax) fn weekday_before(&mut self) -> Option<Weekday> {
+        self.optional(|cursor| {
+            // In two letters it could be the half of the day: SA is Vietnamese for AM.
+            let weekday = cursor.weekday()?;
+            let weekday = weekday.map_or_else(|| cursor.fail("a weekday that is certain"), Ok)?;
+            cursor.comma_and_spaces()?;
+            Ok(weekday)
+        })
+    }
+
+    /// A day of the month, perhaps as `3rd` or `3.`.
+    pub(in crate::syntax) fn day(&mut self) -> Read<Number> {
+        let day = self.number(1..=2, "a day of the month")?;
+        if day.digits == 1 && self.may_be_cut() {
+            return self.blame_short("a day of the month", day.at); // 2 of 21
+        }
+        let suffix = |cursor: &mut Self| {
+            let letters = cursor.run(|octet| octet.is_ascii_alphabetic());
+            let ordinal = [&b"st"[..], b"nd", b"rd", b"th"].contains(&letters);
+            if ordinal { Ok(()) } else { cursor.fail("st, nd, rd or th") }
+        };
+        if self.optional(suffix).is_none() {
+            self.take(b'.');
+        }
+        Ok(day)
+    }
+
+    /// A year of four digits, or of two, whose century is then inferred as strptime(3) does.
+    pub(in crate::syntax) fn year(&mut self) -> Read<Number> {
+        let year = self.number(2..=4, "a year of four digits, or of two")?;
+        match year.digits {
+            2 if self.may_be_cut() && matches!(year.value, 19 | 20) => {
+                self.blame_short("a year of four digits, or of two", year.at) // 20 of 2018
+            }
+            3 => self.blame("a year of four digits, or of two", year.at),
+            2 => Ok(self.with_century(year)),
+            _ => Ok(year),
+        }
+    }
+
+    /// A year of four digits.
+    pub(in crate::syntax) fn full_year(&mut self) -> Read<Number> {
+        self.number(4..=4, "a year of four digits")
+    }
+
+    /// Infers the century of a year of two digits, and says so.
+    pub(in crate::syntax) fn with_century(&mut self, year: Number) -> Number {
+        self.flags.add(Flag::TwoDigitYear);
+        let century = if year.value < 69 { 2000 } else { 1900 };
+        Number { value: century + year.value, ..year }
+    }
+
+    /// The date of these numbers, if there is one.
+    pub(in crate::syntax) fn date(&self, year: Number, month: u32, day: Number) -> Read<NaiveDate> {
+        let date = i32::try_from(year.value).ok();
+        let date = date.and_then(|year| NaiveDate::from_ymd_opt(year, month, day.value));
+        date.map_or_else(|| self.blame("a date that exists", day.at.min(year.at)), Ok)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_year_of_two_digits_gets_the_century_of_strptime() {
+        let year = |text: &str| {
+            let mut cursor = Cursor::new(text.as_bytes(), true);
+            let year = cursor.year().map(|year| year.value);
+            (year.ok(), cursor.flags.contains(Flag::TwoDigitYear))
+        };
+        assert_eq!(year("82"), (Some(1982), true));
+        assert_eq!(year("69"), (Some(1969), true));
+        assert_eq!(year("68"), (Some(2068), true));
+        assert_eq!(year("2010"), (Some(2010), false));
+        assert_eq!(year("110"), (None, false));
+        assert_eq!(year("20100"), (None, false));
+    }
+
+    #[test]
+    fn a_day_may_be_an_ordinal() {
+        for text in ["3", "03", "3rd", "3."] {
+            let mut cursor = Cursor::new(text.as_bytes(), true);
+            assert_eq!(cursor.day().expect("a day").value, 3);
+            assert!(cursor.is_at_end(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! A time of day.
+
+use super::super::flags::Flag;
+use super::super::names::{self, Half};
+use super::{Cursor, Number, Read};
+use chrono::NaiveTime;
+
+/// A time of day. Second 60 is chrono's: second 59 and a whole second of nanoseconds more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::syntax) struct Time {
+    pub clock: NaiveTime,
+    /// The half of the day, if it was said.
+    pub half: Option<Half>,
+    /// Digits of the fraction that were given.
+    pub fraction_digits: usize,
+    pub at: usize,
+}
+
+const SECONDS: &str = "the seconds, behind the same mark as the minute";
+
+/// A fraction of a second.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::syntax) struct Fraction {
+    nanoseconds: u32,
+    digits: usize,
+}
+
+impl Cursor<'_> {
+    /// `HH:MM:SS`, perhaps with a fraction, perhaps by the half of the day, before it or behind.
+    pub(in crate::syntax) fn time(&mut self) -> Read<Time> {
+        let start = self.at;
+        let before = self.optional(Self::half_of_day);
+        if before.is_some() {
+            self.skip_spaces();
+        }
+        let hour = self.number(1..=2, "the hour")?;
+        let separator = if self.take(b'.') { b'.' } else { b':' };
+        if separator == b':' {
+            self.octet(b':', "a colon behind the hour")?;
+        }
+        let minute = self.number(1..=2, "the minute")?;
+        self.octet(separator, SECONDS)?;
+        let second = self.number(1..=2, "the second")?;
+        if second.digits == 1 && self.may_be_cut() {
+            return self.blame_short("the second", second.at); // 16:05:1 of 16:05:11
+        }
+        let fraction = if separator == b':' { self.optional(Self::fraction) } else { None };
+        let behind = |cursor: &mut Self| {
+            cursor.skip_spaces();
+            cursor.half_of_day()
+        };
+        let half = before.or_else(|| self.optional(behind));
+        let hour = self.hour_of_day(hour, half)?;
+        let time = self.time_of(start, hour, minute, second, fraction)?;
+        Ok(Time { half, ..time })
+    }
+
+    /// The time of day of these numbers, if there is one.
+    pub(in crate::syntax) fn time_of(
+        &self,
+        at: usize,
+        hour: u32,
+        minute: Number,
+        second: Number,
+        fraction: Option<Fraction>,
+    ) -> Read<Time> {
+        let leap = second.value == 60;
+        let nanoseconds = fraction.map_or(0, |fraction| fraction.nanoseconds);
+        let time = if leap {
+            NaiveTime::from_hms_nano_opt(hour, minute.value, 59, 1_000_000_000 + nanoseconds)
+        } else {
+            NaiveTime::from_hms_nano_opt(hour, minute.value, second.value, nanoseconds)
+        };
+        let fraction_digits = fraction.map_or(0, |fraction| fraction.digits);
+        match time {
+            Some(clock) => Ok(Time { clock, half: None, fraction_digits, at }),
+            None => self.blame("a time of day", at),
+        }
+    }
+
+    /// The part of a second behind a full stop or a comma; nanoseconds are the finest that is kept.
+    pub(in crate::syntax) fn fraction(&mut self) -> Read<Fraction> {
+        if !self.take(b'.') {
+            self.octet(b',', "a fraction")?;
+        }
+        let digits = self.run(|octet| octet.is_ascii_digit());
+        if digits.is_empty() {
+            return self.fail("a fraction");
+        }
+        self.flags.add(Flag::Fraction);
+        let kept = digits.iter().copied().chain(std::iter::repeat(b'0')).take(9);
+        let nanoseconds = kept.fold(0, |value, digit| value * 10 + u32::from(digit - b'0'));
+        Ok(Fraction { nanoseconds, digits: digits.len() })
+    }
+
+    fn half_of_day(&mut self) -> Read<Half> {
+        let Some((name, length)) = names::half_of_day(self.rest()) else {
+            return self.fail("AM or PM");
+        };
+        self.at += length;
+        Ok(self.note_language(name))
+    }
+
+    fn hour_of_day(&self, hour: Number, half: Option<Half>) -> Read<u32> {
+        match (half, hour.value) {
+            // Some systems write PM behind 24 hours, where it says nothing new.
+            (None, hour) | (Some(Half::Am), hour @ 0..12) | (Some(Half::Pm), hour @ 13..) => {
+                Ok(hour)
+            }
+            (Some(Half::Am), 12) => Ok(0),
+            (Some(Half::Pm), 12) => Ok(12),
+            (Some(Half::Pm), hour @ 1..=11) => Ok(hour + 12),
+            (Some(Half::Pm), 0) => self.blame("an hour from 1, since PM is said", hour.at),
+            (Some(Half::Am), _) => self.blame("an hour up to 12, since AM is said", hour.at),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Mismatch;
+    use super::*;
+
+    fn time(text: &str) -> Result<(String, usize), (&'static str, usize)> {
+        let mut cursor = Cursor::new(text.as_bytes(), true);
+        match cursor.time() {
+            Ok(time) => Ok((time.clock.to_string(), cursor.at())),
+            Err(Mismatch { expected, at, .. }) => Err((expected, at)),
+        }
+    }
+
+    #[test]
+    fn a_time_is_read_with_either_mark_and_unpadded() {
+        assert_eq!(time("07:09:27"), Ok(("07:09:27".into(), 8)));
+        assert_eq!(time("16.05.11 27"), Ok(("16:05:11".into(), 8)));
+        assert_eq!(time("7:5:1 "), Ok(("07:05:01".into(), 5)));
+        assert_eq!(time("23:59:60").expect("a leap second").0, "23:59:60");
+        assert_eq!(time("10:11:12.25").expect("fraction").0, "10:11:12.250");
+        assert_eq!(time("10:11:12,5Z"), Ok(("10:11:12.500".into(), 10)));
+        assert_eq!(time("10:11:12."), Ok(("10:11:12".into(), 8)));
+    }
+
+    #[test]
+    fn the_half_of_the_day_moves_the_hour() {
+        assert_eq!(time("2:34:56 PM").expect("PM").0, "14:34:56");
+        assert_eq!(time("12:00:00 am").expect("midnight").0, "00:00:00");
+        assert_eq!(time("12:00:00 PM").expect("noon").0, "12:00:00");
+        assert_eq!(time("2:34:56\u{202f}PM").expect("PM").0, "14:34:56");
+        assert_eq!(time("下午 3:05:07").expect("PM").0, "15:05:07");
+        assert_eq!(time("14:34:56 PM").expect("said twice").0, "14:34:56");
+        assert_eq!(time("14:34:56 AM"), Err(("an hour up to 12, since AM is said", 0)));
+        assert_eq!(time("0:34:56 PM"), Err(("an hour from 1, since PM is said", 0)));
+    }
+
+    #[test]
+    fn what_is_no_time_of_day_is_blamed_where_it_stands() {
+        assert_eq!(time("25:00:00"), Err(("a time of day", 0)));
+        assert_eq!(time("12:00:61"), Err(("a time of day", 0)));
+        assert_eq!(time("12:00"), Err((SECONDS, 5)));
+        assert_eq!(time("12:00.00"), Err((SECONDS, 5)));
+        assert_eq!(time("12:000:00"), Err(("the minute", 3)));
+    }
+
+    #[test]
+    fn a_second_that_the_end_may_have_cut_is_none() {
+        assert!(Cursor::new(b"16:05:1", false).time().is_err());
+        assert!(Cursor::new(b"16:05:11", false).time().is_ok());
+    }
+}

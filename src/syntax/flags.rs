@@ -1,0 +1,148 @@
+//! What a careful reader adds to a time it has read.
+
+use std::fmt;
+
+/// Something to know about a reply beside the time in it.
+///
+/// The names ([`Display`](fmt::Display)) are fixed: scripts may rely on them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Flag {
+    /// `two-digit-year`: the century was inferred (POSIX: 69 to 99 are 1969 to 1999).
+    TwoDigitYear,
+    /// `weekday-mismatch`: the weekday named is not that date's.
+    WeekdayMismatch,
+    /// `mjd-mismatch`: the Modified Julian Date contradicts the date.
+    MjdMismatch,
+    /// `zone-unknown`: a zone is named that does not fix the offset.
+    ZoneUnknown,
+    /// `ambiguous-date`: day and month cannot be told apart.
+    AmbiguousDate,
+    /// `leap-second`: the second is 60.
+    LeapSecond,
+    /// `leap-warning:+1` or `leap-warning:-1`: NIST's L announces a second more or less at the end of
+    /// the month.
+    LeapWarning(i8),
+    /// `unhealthy:N`: NIST's H is not 0.
+    Unhealthy(u8),
+    /// `otm-missing`: NIST's on-time marker is missing.
+    OtmMissing,
+    /// `otm-hash`: the on-time marker is `#`, which only the telephone service sends.
+    OtmHash,
+    /// `fraction`: a fraction of a second is given.
+    Fraction,
+    /// `locale-names`: names that are not English.
+    LocaleNames,
+    /// `nul`: a NUL octet.
+    Nul,
+    /// `control-chars`: a control character in the line.
+    ControlChars,
+    /// `non-ascii`: an octet above 7F hexadecimal in the line.
+    NonAscii,
+    /// `binary`: no text at all.
+    Binary,
+    /// `trailing-garbage`: octets that are no text, or words that are no part of it, follow the time.
+    TrailingGarbage,
+    /// `second-line`: another line follows.
+    SecondLine,
+    /// `truncated`: the reply ends in the middle.
+    Truncated,
+    /// `looks-like-refusal`: words instead of a time.
+    LooksLikeRefusal,
+}
+
+impl fmt::Display for Flag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::LeapWarning(seconds) => return write!(f, "leap-warning:{seconds:+}"),
+            Self::Unhealthy(digit) => return write!(f, "unhealthy:{digit}"),
+            Self::TwoDigitYear => "two-digit-year",
+            Self::WeekdayMismatch => "weekday-mismatch",
+            Self::MjdMismatch => "mjd-mismatch",
+            Self::ZoneUnknown => "zone-unknown",
+            Self::AmbiguousDate => "ambiguous-date",
+            Self::LeapSecond => "leap-second",
+            Self::OtmMissing => "otm-missing",
+            Self::OtmHash => "otm-hash",
+            Self::Fraction => "fraction",
+            Self::LocaleNames => "locale-names",
+            Self::Nul => "nul",
+            Self::ControlChars => "control-chars",
+            Self::NonAscii => "non-ascii",
+            Self::Binary => "binary",
+            Self::TrailingGarbage => "trailing-garbage",
+            Self::SecondLine => "second-line",
+            Self::Truncated => "truncated",
+            Self::LooksLikeRefusal => "looks-like-refusal",
+        })
+    }
+}
+
+/// A set of [`Flag`]s, in the order in which they were found.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct Flags {
+    /// Each flag is there once at most, so this holds all of them, and on the stack.
+    found: [Option<Flag>; Self::KINDS],
+}
+
+impl Flags {
+    const KINDS: usize = 20;
+
+    /// The flags, each once.
+    pub fn iter(&self) -> impl Iterator<Item = Flag> {
+        self.found.iter().map_while(|flag| *flag)
+    }
+
+    /// True if this one is among them.
+    #[must_use]
+    pub fn contains(&self, flag: Flag) -> bool {
+        self.found.contains(&Some(flag))
+    }
+
+    /// True if there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.found[0].is_none()
+    }
+
+    pub(super) fn add(&mut self, flag: Flag) {
+        if !self.contains(flag)
+            && let Some(free) = self.found.iter_mut().find(|place| place.is_none())
+        {
+            *free = Some(flag);
+        }
+    }
+
+    pub(super) fn add_if(&mut self, condition: bool, flag: Flag) {
+        if condition {
+            self.add(flag);
+        }
+    }
+
+    pub(super) fn add_all(&mut self, others: Self) {
+        others.iter().for_each(|flag| self.add(flag));
+    }
+}
+
+impl fmt::Debug for Flags {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.iter()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_flag_is_kept_once_in_the_order_found() {
+        let mut flags = Flags::default();
+        assert!(flags.is_empty());
+        for flag in [Flag::Nul, Flag::Unhealthy(2), Flag::Nul, Flag::LeapWarning(-1)] {
+            flags.add(flag);
+        }
+        let names: Vec<String> = flags.iter().map(|flag| flag.to_string()).collect();
+        assert_eq!(names, ["nul", "unhealthy:2", "leap-warning:-1"]);
+        assert!(flags.contains(Flag::Unhealthy(2)) && !flags.contains(Flag::Unhealthy(1)));
+    }
+}

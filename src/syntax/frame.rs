@@ -1,0 +1,146 @@
+//! The line in a reply, apart from what each server puts around it: line ends of every kind, NULs,
+//! and what may follow. A stranger decides how long a reply is, but not how much of it is looked at.
+
+use super::flags::{Flag, Flags};
+use crate::reply::Reply;
+
+/// A reply taken apart.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Frame<'a> {
+    /// The first line that holds anything, without spaces around it.
+    pub line: &'a [u8],
+    /// How many octets stand before it.
+    pub start: usize,
+    /// False if the reply stops with the line, or our look at it: it may go on there.
+    pub ended: bool,
+    /// True if there is more of the line than is looked at.
+    pub cut: bool,
+    /// What the octets contain and what follows.
+    pub flags: Flags,
+}
+
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// How much of a reply is looked at: what the client takes of one, unless it is told to take more.
+pub(super) const MOST: usize = 4096;
+
+/// How much of a line is looked at. No date and time is longer, whatever the language, and the replies
+/// of this suite are not either ([`Reply::MAX_OCTETS`]).
+const LONGEST_LINE: usize = Reply::MAX_OCTETS;
+
+impl<'a> Frame<'a> {
+    pub(super) fn of(whole: &'a [u8]) -> Self {
+        let reply = &whole[..whole.len().min(MOST)];
+        let mark = if reply.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+        let blank = reply[mark..].iter().take_while(|octet| is_blank(**octet)).count();
+        let from = &reply[mark + blank..];
+        let length = from.iter().position(|octet| ends_line(*octet)).unwrap_or(from.len());
+        let (line, rest) = from.split_at(length);
+        let cut = length > LONGEST_LINE || (rest.is_empty() && reply.len() < whole.len());
+        let line = &line[..length.min(LONGEST_LINE)];
+        let mut flags = Flags::default();
+        flags.add_if(reply.contains(&0), Flag::Nul);
+        flags.add_if(line.iter().any(|octet| is_control(*octet)), Flag::ControlChars);
+        flags.add_if(mark > 0 || !line.is_ascii(), Flag::NonAscii);
+        if let Some(follows) = what_follows(rest) {
+            flags.add(follows);
+        }
+        let ended = !rest.is_empty() && !cut;
+        Self { line: trim_end(line), start: mark + blank, ended, cut, flags }
+    }
+}
+
+/// Printable text that follows is a line of its own; anything else is what was left in a buffer.
+fn what_follows(rest: &[u8]) -> Option<Flag> {
+    let gap = rest.iter().take_while(|octet| is_blank(**octet)).count();
+    let (gap, rest) = rest.split_at(gap);
+    if rest.is_empty() {
+        return None;
+    }
+    let new_line = gap.iter().any(|octet| matches!(octet, b'\r' | b'\n'));
+    let text = str::from_utf8(rest).is_ok_and(|text| !text.bytes().any(is_control));
+    Some(if new_line && text && !rest.contains(&0) {
+        Flag::SecondLine
+    } else {
+        Flag::TrailingGarbage
+    })
+}
+
+fn trim_end(line: &[u8]) -> &[u8] {
+    let spaces = |octet: &u8| is_blank(*octet) || is_control(*octet);
+    let end = line.iter().rposition(|octet| !spaces(octet)).map_or(0, |last| last + 1);
+    &line[..end]
+}
+
+fn ends_line(octet: u8) -> bool {
+    matches!(octet, b'\r' | b'\n' | 0)
+}
+
+/// Space, or what ends a line.
+fn is_blank(octet: u8) -> bool {
+    ends_line(octet) || matches!(octet, b' ' | b'\t')
+}
+
+/// A control character that has no business in a reply.
+fn is_control(octet: u8) -> bool {
+    octet.is_ascii_control() && !is_blank(octet)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(reply: &[u8]) -> (String, bool, Vec<String>) {
+        let frame = Frame::of(reply);
+        let line = String::from_utf8_lossy(frame.line).into_owned();
+        assert!(reply[frame.start..].starts_with(frame.line));
+        (line, frame.ended, frame.flags.iter().map(|flag| flag.to_string()).collect())
+    }
+
+    #[test]
+    fn every_line_end_is_taken_off() {
+        for end in ["\r\n", "\n\r", "\n", "\r", "\n\n", " \r\n", "\r\n  "] {
+            assert_eq!(parts(format!("noon{end}").as_bytes()), ("noon".into(), true, vec![]));
+        }
+        assert_eq!(parts(b"noon"), ("noon".into(), false, vec![]));
+        assert_eq!(parts(b"\nnoon * \n"), ("noon *".into(), true, vec![]));
+        assert_eq!(parts(b"noon\n\0"), ("noon".into(), true, vec!["nul".into()]));
+    }
+
+    #[test]
+    fn what_follows_is_a_line_or_garbage() {
+        assert_eq!(parts(b"noon\r\nC:\\ats.exe\r\n").2, ["second-line"]);
+        assert_eq!(parts(b"noon\r\n\0\0 \0\x7f\xff").2, ["nul", "trailing-garbage"]);
+        assert_eq!(parts(b"noon\0left over").2, ["nul", "trailing-garbage"]);
+    }
+
+    #[test]
+    fn what_the_line_contains_is_told() {
+        assert_eq!(parts(b"\xef\xbb\xbfnoon\n"), ("noon".into(), true, vec!["non-ascii".into()]));
+        assert_eq!(parts(b"no\x1bon\n").2, ["control-chars"]);
+        assert_eq!(parts(b"noon\x07\n"), ("noon".into(), true, vec!["control-chars".into()]));
+        assert_eq!(parts(b"a\tb\n").2, [""; 0]);
+    }
+
+    #[test]
+    fn no_more_is_looked_at_than_a_line_and_a_reply_may_have() {
+        let read = |reply: &[u8]| {
+            let frame = Frame::of(reply);
+            (frame.line.len(), frame.ended, frame.cut)
+        };
+        let line = |length: usize| [&vec![b'x'; length][..], b"\n"].concat();
+        assert_eq!(read(&line(512)), (512, true, false));
+        assert_eq!(read(&line(513)), (512, false, true));
+        assert_eq!(read(&[&line(24)[..], &line(9999)].concat()), (24, true, false));
+        assert_eq!(read(&[&vec![b' '; 4000][..], &line(200)].concat()), (96, false, true));
+        assert_eq!(read(&[&vec![b'\n'; 4096][..], b"noon"].concat()), (0, false, true));
+        assert_eq!(parts(&[&line(4095)[..], b"\0"].concat()).2, [""; 0], "not looked at");
+    }
+
+    #[test]
+    fn nothing_is_an_empty_line() {
+        for nothing in [&b""[..], b"\r\n", b" \0\n"] {
+            assert_eq!(parts(nothing).0, "");
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! A month by its name, a day, a year of four digits and a time, in any order: what is left when no syntax
+//! fits, and still leaves nothing to guess.
+
+use super::cursor::{Cursor, Mismatch, Number, Time};
+use super::recognised::{Form, Parts};
+use super::zone_text::ZoneText;
+use chrono::Weekday;
+
+pub(super) fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
+    // Cisco's `show clock` marks a clock that is not authoritative.
+    let _ = cursor.take(b'*') || cursor.take(b'.');
+    let start = *cursor;
+    // Some letters begin a weekday in one language and a month in another: mar. is mardi and mars.
+    Found::read(cursor, Found::weekday_or_month).or_else(|wrong| {
+        *cursor = start;
+        Found::read(cursor, Found::month_or_weekday).map_err(|mismatch| wrong.or_further(mismatch))
+    })
+}
+
+const PARTS: usize = 16;
+
+/// The parts found so far.
+#[derive(Clone, Copy, Default)]
+struct Found<'a> {
+    #[expect(clippy::option_option, reason = "none yet, or one of which languages disagree")]
+    weekday: Option<Option<Weekday>>,
+    day: Option<Number>,
+    month: Option<u32>,
+    month_end: usize,
+    year: Option<Number>,
+    time: Option<Time>,
+    time_end: usize,
+    zone: Option<ZoneText<'a>>,
+}
+
+type Step<'a> = fn(&mut Found<'a>, &mut Cursor<'a>) -> Result<(), Mismatch>;
+
+impl<'a> Found<'a> {
+    fn read(cursor: &mut Cursor<'a>, name: Step<'a>) -> Result<Parts<'a>, Mismatch> {
+        let steps: [Step<'a>; 4] = [Self::time, Self::zone, Self::number, name];
+        let (mut found, start) = (Self::default(), cursor.at());
+        // More rounds than a date and time has parts.
+        for _ in 0..PARTS {
+            cursor.skip_spaces();
+            let mut step =
+                |step: &Step<'a>| cursor.optional(|cursor| step(&mut found, cursor)).is_some();
+            let read = steps.iter().any(&mut step);
+            if !read && (cursor.at() == start || !between(cursor)) {
+                break;
+            }
+        }
+        found.parts(cursor)
+    }
+
+    fn parts(self, cursor: &Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
+        let Some(month) = self.month else { return cursor.fail("the name of a month") };
+        let Some(day) = self.day else { return cursor.fail("a day of the month") };
+        let Some(year) = self.year else { return cursor.fail("a year of four digits") };
+        let Some(time) = self.time else { return cursor.fail("a time, HH:MM:SS") };
+        let date = cursor.date(year, month, day)?;
+        let weekday = self.weekday.flatten();
+        Ok(Parts { weekday, zone: self.zone, ..Parts::new(Form::Free, date, time) })
+    }
+
+    fn time(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Mismatch> {
+        once(&mut self.time, cursor, Cursor::time)?;
+        self.time_end = cursor.at();
+        Ok(())
+    }
+
+    /// A zone belongs to a time, so it comes behind one.
+    fn zone(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Mismatch> {
+        let name = cursor.clone().month().is_ok() || cursor.clone().weekday().is_ok();
+        // In 27-Jun-2004 the second hyphen is no sign.
+        let dated = self.day.is_some() && self.month.is_some() && self.year.is_some();
+        let mark = !dated && cursor.is_glued() && cursor.at() != self.time_end;
+        if self.time.is_none() || name || mark {
+            return cursor.fail("a time before the zone");
+        }
+        once(&mut self.zone, cursor, ZoneText::read)
+    }
+
+    fn number(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Mismatch> {
+        if cursor.clone().full_year().is_ok() {
+            return once(&mut self.year, cursor, Cursor::full_year);
+        }
+        let marks = cursor.since(self.month_end).iter();
+        let behind_month = marks.clone().all(|octet| matches!(octet, b' ' | b',' | b'-' | b'/'));
+        if self.day.is_some() && self.month.is_some() && behind_month {
+            return once(&mut self.year, cursor, Cursor::year); // 27-Jun-04
+        }
+        once(&mut self.day, cursor, Cursor::day)
+    }
+
+    fn month(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Mismatch> {
+        once(&mut self.month, cursor, Cursor::month)?;
+        self.month_end = cursor.at();
+        Ok(())
+    }
+
+    fn weekday(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Mismatch> {
+        once(&mut self.weekday, cursor, Cursor::weekday)
+    }
+
+    fn weekday_or_month(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Mismatch> {
+        let weekday = cursor.optional(|cursor| self.weekday(cursor));
+        weekday.map_or_else(|| self.month(cursor), Ok)
+    }
+
+    fn month_or_weekday(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Mismatch> {
+        let month = cursor.optional(|cursor| self.month(cursor));
+        month.map_or_else(|| self.weekday(cursor), Ok)
+    }
+}
+
+/// Takes what may stand between two parts: a mark, or a word as in `3 de julio de 2024`.
+fn between(cursor: &mut Cursor) -> bool {
+    let letter = |octet: u8| octet.is_ascii_alphabetic() || !octet.is_ascii();
+    let word = |cursor: &mut Cursor| match cursor.run(letter) {
+        b"at" | b"de" | b"kl" | b"klo" | b"of" | b"um" | b"\xc3\xa0" => Ok(()),
+        _ => cursor.fail("a word between the parts"),
+    };
+    let mark = |cursor: &mut Cursor| {
+        let marks = cursor.run(|octet| matches!(octet, b',' | b'-' | b'/'));
+        match cursor.rest().first() {
+            Some(next) if !marks.is_empty() && (next.is_ascii_alphanumeric() || *next == b' ') => {
+                Ok(())
+            }
+            _ => cursor.fail("another part"),
+        }
+    };
+    cursor.optional(word).or_else(|| cursor.optional(mark)).is_some()
+}
+
+/// Reads a part that has not been found yet.
+fn once<'a, T>(
+    place: &mut Option<T>,
+    cursor: &mut Cursor<'a>,
+    read: impl FnOnce(&mut Cursor<'a>) -> Result<T, Mismatch>,
+) -> Result<(), Mismatch> {
+    if place.is_some() {
+        return cursor.fail("something else");
+    }
+    *place = Some(read(cursor)?);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests_at::read;
+
+    #[test]
+    fn any_order_is_read_if_the_month_has_a_name() {
+        let british = "15:17:42 on 21 November 2018";
+        assert!(read(british).starts_with("expected"), "'on' is no word it knows");
+        assert_eq!(read(&british.replace("on ", "")), "free 2018-11-21T15:17:42 -");
+        assert_eq!(read("15:17:42 21-Nov-2018\n"), "free 2018-11-21T15:17:42 -");
+        assert_eq!(read("15:17:42-0300 21 Nov 2018\n"), "free 2018-11-21T18:17:42Z -0300");
+        assert_eq!(read("15:17:42 2018-Nov-21\n"), "free 2018-11-21T15:17:42 -");
+        for cut in ["15:17:42 2018-Nov-2", "15:17:42 21-Nov-20", "15:17:42 2018 November 2"] {
+            assert!(read(cut).starts_with("expected"), "{cut}: {}", read(cut));
+        }
+        assert!(read("15:17:42 1 Nov 05 2018\n").starts_with("expected"));
+        assert_eq!(read("09:05:11 GMT MAY 21 2018\n"), "free 2018-05-21T09:05:11Z GMT");
+        assert_eq!(read("15:17:42, 21-Nov-18\n"), "free 2018-11-21T15:17:42 - two-digit-year");
+        assert!(read("Nov 21 15:17:42 18\n").starts_with("expected a year of four digits"));
+        let cisco = "free 2018-11-21T15:17:42.123Z UTC fraction";
+        assert_eq!(read("*15:17:42.123 UTC Wed Nov 21 2018"), cisco);
+        assert_eq!(read("2018-Nov-21 15:17:42"), "free 2018-11-21T15:17:42 -");
+        assert_eq!(read("Nov 21 15:17:42 UTC 2018"), "free 2018-11-21T15:17:42Z UTC");
+    }
+
+    #[test]
+    fn other_languages_are_read() {
+        let at = "free 2024-07-03T16:05:11 - locale-names";
+        assert_eq!(read("Mittwoch, 3. Juli 2024 um 16:05:11"), at);
+        assert_eq!(read("miercoles 3 de julio de 2024, 16:05:11"), at);
+        let vague = read("Mi 3. Jul 16:05:11 CEST 2024");
+        assert_eq!(vague, "free 2024-07-03T16:05:11 CEST locale-names zone-unknown");
+        assert_eq!(
+            read("mercredi 3 juillet 2024 \u{c3}\u{a0} 16:05:11"),
+            format!("{at} non-ascii").replace("locale-names non-ascii", "non-ascii locale-names")
+        );
+        assert_eq!(read("16:05:11 mar. 3 juil. 2024"), format!("{at} weekday-mismatch"));
+    }
+
+    #[test]
+    fn what_is_missing_is_told() {
+        let error = "expected a day of the month, found the end at octet 24";
+        assert_eq!(read("15:17:42 November, 2018\n"), error);
+    }
+}

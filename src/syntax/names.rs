@@ -1,0 +1,284 @@
+//! Names of months and weekdays, and the halves of the day: in English, and in the languages whose
+//! words servers were seen to send or that a server's own library would put there.
+//!
+//! The names beside English are the ones a localised system prints (Unicode CLDR 45), folded to plain
+//! small letters: `März`, whether in UTF-8 or in Windows-1252, is `marz`.
+
+use chrono::Weekday;
+
+/// A name that was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Name<T> {
+    pub value: T,
+    pub english: bool,
+}
+
+const MONTHS: [&str; 12] = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+];
+
+const WEEKDAYS: [&str; 7] =
+    ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+
+/// German, French, Spanish, Italian, Portuguese, Dutch, Swedish, Danish and Norwegian, Finnish, Polish; and
+/// of Croatian what means another month in Polish.
+#[rustfmt::skip]
+const OTHER_MONTHS: [&[&str]; 12] = [
+    &["januar", "janner", "janvier", "enero", "gennaio", "janeiro", "januari", "tammikuuta", "stycznia", "styczen"],
+    &["februar", "feber", "fevrier", "febrero", "febbraio", "fevereiro", "februari", "helmikuuta", "lutego", "luty"],
+    &["marz", "maerz", "mars", "marzo", "marco", "maart", "mrt", "marts", "maaliskuuta", "marca", "marzec"],
+    &["april", "avril", "abril", "aprile", "huhtikuuta", "kwietnia", "kwiecien"],
+    &["mai", "mayo", "maggio", "maio", "mei", "maj", "toukokuuta", "maja"],
+    &["juni", "juin", "junio", "giugno", "junho", "kesakuuta", "czerwca", "czerwiec", "lipanj", "lipnja"],
+    &["juli", "juillet", "julio", "luglio", "julho", "heinakuuta", "lipca", "lipiec"],
+    &["august", "aout", "agosto", "augustus", "augusti", "elokuuta", "sierpnia", "sierpien"],
+    &["september", "septembre", "septiembre", "setiembre", "settembre", "setembro", "syyskuuta", "wrzesnia", "wrzesien"],
+    &["oktober", "octobre", "octubre", "ottobre", "outubro", "lokakuuta", "pazdziernika", "pazdziernik", "listopad", "listopada"],
+    &["november", "novembre", "noviembre", "novembro", "marraskuuta", "listopada", "listopad"],
+    &["dezember", "decembre", "diciembre", "dicembre", "dezembro", "december", "desember", "joulukuuta", "grudnia", "grudzien"],
+];
+
+#[rustfmt::skip]
+const OTHER_WEEKDAYS: [&[&str]; 7] = [
+    &["montag", "lundi", "lunes", "lunedi", "segunda", "maandag", "mandag", "maanantai", "poniedzialek"],
+    &["dienstag", "mardi", "martes", "martedi", "terca", "dinsdag", "tisdag", "tirsdag", "tiistai", "wtorek"],
+    &["mittwoch", "mercredi", "miercoles", "mercoledi", "quarta", "woensdag", "onsdag", "keskiviikko", "sroda"],
+    &["donnerstag", "jeudi", "jueves", "giovedi", "quinta", "donderdag", "torsdag", "torstai", "czwartek"],
+    &["freitag", "vendredi", "viernes", "venerdi", "sexta", "vrijdag", "fredag", "perjantai", "piatek"],
+    &["samstag", "sonnabend", "samedi", "sabado", "sabato", "zaterdag", "lordag", "lauantai", "sobota"],
+    &["sonntag", "dimanche", "domingo", "domenica", "zondag", "sondag", "sunnuntai", "niedziela"],
+];
+
+/// The month of this name, from 1: in full, or its first letters, three at least.
+pub(super) fn month(word: &[u8]) -> Option<Name<u32>> {
+    let number = |index: usize| u32::try_from(index + 1).ok();
+    if let Some(index) = english(word, &MONTHS) {
+        return Some(Name { value: number(index)?, english: true });
+    }
+    match elsewhere(word, &OTHER_MONTHS) {
+        Elsewhere::One(index) => Some(Name { value: number(index)?, english: false }),
+        Elsewhere::Several | Elsewhere::None => None,
+    }
+}
+
+/// The weekday of this name, in full or its first letters, three at least; `None` inside if it is one, but
+/// languages disagree about which.
+pub(super) fn weekday(word: &[u8]) -> Option<Name<Option<Weekday>>> {
+    let day = |index: usize| u8::try_from(index).ok().and_then(|index| index.try_into().ok());
+    if let Some(index) = english(word, &WEEKDAYS) {
+        return Some(Name { value: day(index), english: true });
+    }
+    let vague = SHORT_WEEKDAYS.iter().any(|short| word.eq_ignore_ascii_case(short.as_bytes()));
+    match elsewhere(word, &OTHER_WEEKDAYS) {
+        _ if vague => Some(Name { value: None, english: false }),
+        Elsewhere::One(index) => Some(Name { value: day(index), english: false }),
+        Elsewhere::Several => Some(Name { value: None, english: false }),
+        Elsewhere::None => None,
+    }
+}
+
+/// Weekdays of two letters (German, Dutch, Finnish): `do` is Thursday in one and Sunday elsewhere.
+const SHORT_WEEKDAYS: [&str; 18] = [
+    "mo", "di", "mi", "do", "fr", "sa", "so", "ma", "wo", "vr", "za", "zo", "ti", "ke", "to", "pe",
+    "la", "su",
+];
+
+/// Which half of the day these octets begin with, and how many octets that takes.
+pub(super) fn half_of_day(octets: &[u8]) -> Option<(Name<Half>, usize)> {
+    HALVES.iter().find_map(|(text, half, english)| {
+        let begins = octets.get(..text.len())?.eq_ignore_ascii_case(text);
+        let goes_on = octets.get(text.len()).is_some_and(u8::is_ascii_alphabetic);
+        let name = Name { value: *half, english: *english };
+        (begins && !(goes_on && text.is_ascii())).then_some((name, text.len()))
+    })
+}
+
+/// Before or after noon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Half {
+    Am,
+    Pm,
+}
+
+/// Chinese, Japanese and Korean Windows write these before the time, in the code page of the system or
+/// in UTF-8; the others stand behind it.
+const HALVES: [(&[u8], Half, bool); 34] = [
+    (b"am", Half::Am, true),
+    (b"pm", Half::Pm, true),
+    (b"a.m.", Half::Am, true),
+    (b"p.m.", Half::Pm, true),
+    (b"a. m.", Half::Am, false), // Spanish
+    (b"p. m.", Half::Pm, false),
+    (b"vm.", Half::Am, false), // Afrikaans
+    (b"nm.", Half::Pm, false),
+    (b"vm", Half::Am, false),
+    (b"nm", Half::Pm, false),
+    (b"pg", Half::Am, false), // Malay
+    (b"ptg", Half::Pm, false),
+    ("πμ".as_bytes(), Half::Am, false),
+    ("μμ".as_bytes(), Half::Pm, false),
+    ("ΠΜ".as_bytes(), Half::Am, false),
+    ("ΜΜ".as_bytes(), Half::Pm, false),
+    ("π.μ.".as_bytes(), Half::Am, false),
+    ("μ.μ.".as_bytes(), Half::Pm, false),
+    (b"\xf0\xec", Half::Am, false), // the first two in Windows-1253
+    (b"\xec\xec", Half::Pm, false),
+    ("上午".as_bytes(), Half::Am, false),
+    ("下午".as_bytes(), Half::Pm, false),
+    (b"\xc9\xcf\xce\xe7", Half::Am, false), // the same in GBK
+    (b"\xcf\xc2\xce\xe7", Half::Pm, false),
+    (b"\xa4\x57\xa4\xc8", Half::Am, false), // in Big5
+    (b"\xa4\x55\xa4\xc8", Half::Pm, false),
+    ("오전".as_bytes(), Half::Am, false),
+    ("오후".as_bytes(), Half::Pm, false),
+    (b"\xbf\xc0\xc0\xfc", Half::Am, false), // in code page 949
+    (b"\xbf\xc0\xc8\xc4", Half::Pm, false),
+    ("午前".as_bytes(), Half::Am, false),
+    ("午後".as_bytes(), Half::Pm, false),
+    (b"\x8c\xdf\x91\x4f", Half::Am, false), // in code page 932
+    (b"\x8c\xdf\x8c\xe3", Half::Pm, false),
+];
+
+/// The index of the English name that begins with this word, which has three letters at least.
+fn english(word: &[u8], names: &[&str]) -> Option<usize> {
+    let begins = |name: &&str| {
+        name.as_bytes().get(..word.len()).is_some_and(|part| part.eq_ignore_ascii_case(word))
+    };
+    if word.len() < 3 { None } else { names.iter().position(begins) }
+}
+
+enum Elsewhere {
+    None,
+    One(usize),
+    Several,
+}
+
+/// What a word means in the other languages, in full or by three letters or more: one thing, if those
+/// that know it agree.
+fn elsewhere(word: &[u8], names: &[&[&str]]) -> Elsewhere {
+    let Some(folded) = Folded::of(word) else { return Elsewhere::None };
+    let text = folded.text();
+    let known = |means: &dyn Fn(&str) -> bool| {
+        let mut found =
+            names.iter().enumerate().filter(|(_, all)| all.iter().any(|name| means(name)));
+        match (found.next(), found.next()) {
+            (None, _) => Elsewhere::None,
+            (Some((index, _)), None) => Elsewhere::One(index),
+            _ => Elsewhere::Several,
+        }
+    };
+    match known(&|name| name == text) {
+        Elsewhere::None if text.len() >= 3 => known(&|name| name.starts_with(text)),
+        whole => whole,
+    }
+}
+
+/// A word in plain small letters.
+struct Folded {
+    letters: [u8; Self::LONGEST],
+    length: usize,
+}
+
+impl Folded {
+    /// The longest name in the tables has twelve letters.
+    const LONGEST: usize = 16;
+
+    fn of(word: &[u8]) -> Option<Self> {
+        let mut folded = Self { letters: [0; Self::LONGEST], length: 0 };
+        match str::from_utf8(word) {
+            Ok(text) => text.chars().try_for_each(|letter| folded.push(letter))?,
+            // Windows-1252 agrees with ISO 8859-1 on the letters, and Unicode's first 256 are those.
+            Err(_) => word.iter().try_for_each(|octet| folded.push(char::from(*octet)))?,
+        }
+        Some(folded)
+    }
+
+    fn push(&mut self, letter: char) -> Option<()> {
+        *self.letters.get_mut(self.length)? = plain(letter)?;
+        self.length += 1;
+        Some(())
+    }
+
+    fn text(&self) -> &str {
+        str::from_utf8(&self.letters[..self.length]).unwrap_or_default()
+    }
+}
+
+/// The plain small letter under a letter of the languages here.
+fn plain(letter: char) -> Option<u8> {
+    Some(match letter {
+        'a'..='z' | 'A'..='Z' => u8::try_from(letter).ok()?.to_ascii_lowercase(),
+        'à'..='å' | 'À'..='Å' | 'ą' | 'Ą' => b'a',
+        'ç' | 'Ç' => b'c',
+        'è'..='ë' | 'È'..='Ë' | 'ę' | 'Ę' => b'e',
+        'ì'..='ï' | 'Ì'..='Ï' => b'i',
+        'ł' | 'Ł' => b'l',
+        'ñ' | 'Ñ' | 'ń' | 'Ń' => b'n',
+        'ò'..='ö' | 'ø' | 'Ò'..='Ö' | 'Ø' => b'o',
+        'ś' | 'Ś' => b's',
+        'ù'..='ü' | 'Ù'..='Ü' => b'u',
+        'ź' | 'Ź' | 'ż' | 'Ż' => b'z',
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn english_names_are_known_by_three_letters_or_more() {
+        let read = |word: &str| month(word.as_bytes()).map(|name| (name.value, name.english));
+        assert_eq!(read("FEB"), Some((2, true)));
+        assert_eq!(read("Sept"), Some((9, true)));
+        assert_eq!(read("september"), Some((9, true)));
+        assert_eq!(read("Ju"), None);
+        assert_eq!(read("Febtober"), None);
+        let tuesday = Name { value: Some(Weekday::Tue), english: true };
+        assert_eq!(weekday(b"Tue"), Some(tuesday));
+    }
+
+    #[test]
+    fn other_languages_are_known_in_either_encoding() {
+        let march = Some(Name { value: 3, english: false });
+        assert_eq!(month("März".as_bytes()), march);
+        assert_eq!(month(b"M\xe4rz"), march);
+        assert_eq!(month("août".as_bytes()).map(|name| name.value), Some(8));
+        assert_eq!(month("janv".as_bytes()).map(|name| name.value), Some(1));
+        assert_eq!(month("października".as_bytes()).map(|name| name.value), Some(10));
+        let saturday = Some(Name { value: Some(Weekday::Sat), english: false });
+        assert_eq!(weekday(b"Samstag"), saturday);
+        assert_eq!(weekday(b"s\xe1bado"), saturday);
+    }
+
+    #[test]
+    fn letters_about_which_languages_disagree_fix_nothing() {
+        assert_eq!(month(b"jui"), None, "juin or juillet");
+        assert_eq!(month(b"listopad"), None, "October in Croatian, November in Polish");
+        assert_eq!(month(b"lip"), None, "June in Croatian, July in Polish");
+        assert_eq!(weekday(b"Do"), Some(Name { value: None, english: false }));
+        assert_eq!(weekday("суббота".as_bytes()), None);
+        assert_eq!(weekday(b"hello"), None);
+    }
+
+    #[test]
+    fn the_half_of_the_day_is_known_in_each_spelling() {
+        let read = |octets: &[u8]| half_of_day(octets).map(|(name, length)| (name.value, length));
+        assert_eq!(read(b"PM 3/27/2010"), Some((Half::Pm, 2)));
+        assert_eq!(read(b"a.m."), Some((Half::Am, 4)));
+        assert_eq!(read(b"\xcf\xc2\xce\xe7 3:05:07"), Some((Half::Pm, 4)));
+        assert_eq!(read("오전 9:00".as_bytes()), Some((Half::Am, 6)));
+        assert_eq!(read(b"PMT"), None);
+    }
+}

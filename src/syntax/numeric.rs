@@ -1,0 +1,212 @@
+//! Dates in numbers only. Windows' Simple TCP/IP Services print the time and the date as the system's
+//! locale has it; cameras and small servers print the year first.
+//!
+//! Which is the day and which the month is told by a number above 12, by a year that comes first (then the
+//! month is next), or by a weekday; marks and AM or PM tell nothing (`PM 27/11/04` was seen). A year of two
+//! digits is taken to stand last, as in every reply that was seen, unless there is no such date.
+
+use super::cursor::{Cursor, Mismatch, Number};
+use super::recognised::{Date, Form, Parts};
+use super::zone_text::ZoneText;
+
+pub(super) fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
+    let weekday = cursor.weekday_before();
+    let mut other = *cursor;
+    let parts = match (time_first(cursor), date_first(&mut other)) {
+        (Ok(_), Ok(_)) => return cursor.blame(DISTINCT, 0),
+        (Err(cut), Ok(_)) if cut.at_end => return cursor.blame(DISTINCT, 0),
+        (Ok(parts), Err(_)) => parts,
+        (Err(_), Ok(parts)) => {
+            *cursor = other;
+            parts
+        }
+        (Err(wrong_time), Err(wrong_date)) => return Err(wrong_time.or_further(wrong_date)),
+    };
+    Ok(Parts { weekday: weekday.or(parts.weekday), ..parts })
+}
+
+/// In 16.05.11 12.30.00 either may be the date.
+const DISTINCT: &str = "marks that tell the date from the time";
+
+fn time_first<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
+    let time = cursor.time()?;
+    let zone = ZoneText::read_behind(cursor);
+    cursor.comma_and_spaces()?;
+    let weekday = cursor.weekday_before();
+    let date = date(cursor)?;
+    let zone = zone.or_else(|| ZoneText::read_behind(cursor));
+    Ok(Parts { weekday, zone, ..Parts::new(Form::Numeric, date, time) })
+}
+
+fn date_first<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
+    let date = date(cursor)?;
+    let hyphen = |cursor: &mut Cursor| {
+        cursor.skip_spaces();
+        cursor.octet(b'-', "a hyphen between date and time")?;
+        cursor.skip_spaces();
+        Ok(())
+    };
+    if cursor.optional(hyphen).is_none() {
+        cursor.comma_and_spaces()?;
+    }
+    let time = cursor.time()?;
+    let zone = ZoneText::read_behind(cursor);
+    Ok(Parts { zone, ..Parts::new(Form::Numeric, date, time) })
+}
+
+fn date(cursor: &mut Cursor) -> Result<Date, Mismatch> {
+    const EXPECTED: &str = "a date in numbers";
+    let first = cursor.number(1..=4, EXPECTED)?;
+    let mark = cursor.rest().first().copied().filter(|octet| matches!(octet, b'/' | b'.' | b'-'));
+    let Some(mark) = mark else { return cursor.blame(EXPECTED, first.at) };
+    behind_mark(cursor, mark)?;
+    let second = cursor.number(1..=2, EXPECTED)?;
+    behind_mark(cursor, mark)?;
+    let third = cursor.number(1..=4, EXPECTED)?;
+    if cursor.may_be_cut()
+        && (third.digits == 1 || matches!((third.digits, third.value), (2, 19 | 20)))
+    {
+        return cursor.blame_short(EXPECTED, first.at); // 11/2 of 11/21, 3/27/20 of 3/27/2010
+    }
+    cursor.take(b'.'); // Hungarian and Korean dates end with one
+    cursor.optional(|cursor| cursor.text(" г.")); // Bulgarian, the year's abbreviation
+    match (first.digits, third.digits) {
+        (4, 1..=2) => cursor.date(first, second.value, third).map(Date::Known),
+        (1..=2, 4) => day_and_month(cursor, first, second, third),
+        (1..=2, 2) => {
+            let year = cursor.with_century(third);
+            day_and_month(cursor, first, second, year).or_else(|mismatch| {
+                let year = cursor.with_century(first);
+                let date = cursor.date(year, second.value, third).map(Date::Known);
+                date.map_err(|_| mismatch)
+            })
+        }
+        _ => cursor.blame(EXPECTED, first.at),
+    }
+}
+
+/// The same mark as before; after a full stop there may be a space.
+fn behind_mark(cursor: &mut Cursor, mark: u8) -> Result<(), Mismatch> {
+    cursor.octet(mark, "the same mark between all parts of the date")?;
+    if mark == b'.' {
+        cursor.skip_spaces();
+    }
+    Ok(())
+}
+
+fn day_and_month(
+    cursor: &Cursor,
+    first: Number,
+    second: Number,
+    year: Number,
+) -> Result<Date, Mismatch> {
+    let day_first = cursor.date(year, second.value, first);
+    let month_first = cursor.date(year, first.value, Number { at: first.at, ..second });
+    match (day_first, month_first) {
+        (Ok(one), Ok(other)) if one != other => Ok(Date::Either(one.min(other), one.max(other))),
+        (date, other) => date.or(other).map(Date::Known),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests_at::read;
+
+    /// Of a reply that fixes day and month: the date and time.
+    fn naive(reply: &str) -> String {
+        let read = read(reply);
+        let told = read.strip_prefix("numeric ").and_then(|rest| rest.split_once(" -"));
+        told.unwrap_or_else(|| panic!("{read}")).0.to_owned()
+    }
+
+    #[test]
+    fn windows_writes_it_as_the_locale_has_it() {
+        assert_eq!(naive("2:34:56 PM 3/27/2010\n"), "2010-03-27T14:34:56");
+        assert_eq!(naive("2:34:56 pm 2010/03/27\n"), "2010-03-27T14:34:56");
+        assert_eq!(naive("02:34:56 PM 27/3/2010\n"), "2010-03-27T14:34:56");
+        assert_eq!(naive("16.05.11 27/03/2009\n"), "2009-03-27T16:05:11");
+        assert_eq!(naive("23:05:07 27.03.2012\n"), "2012-03-27T23:05:07");
+        assert_eq!(naive("19:05:07 21-09-2003\n"), "2003-09-21T19:05:07");
+        assert_eq!(naive("7:5:7 2003-9-21\n"), "2003-09-21T07:05:07");
+        assert_eq!(naive("오후 2:34:56 2010-03-27\n"), "2010-03-27T14:34:56");
+        assert_eq!(naive("오후 2:34:56 2010. 3. 27.\n"), "2010-03-27T14:34:56");
+        assert_eq!(naive("03:05:07 PM 27/11/04\n"), "2004-11-27T15:05:07");
+    }
+
+    #[test]
+    fn cameras_write_the_year_first() {
+        assert_eq!(naive("2018/11/21 15:17:42\r\n"), "2018-11-21T15:17:42");
+        assert_eq!(naive("98/11/21 15:17:42"), "1998-11-21T15:17:42");
+        assert_eq!(naive("00/01/31 15:17:42"), "2000-01-31T15:17:42");
+        assert_eq!(naive("2018/11/21-15:17:42"), "2018-11-21T15:17:42");
+    }
+
+    #[test]
+    fn the_date_may_come_first_and_a_zone_between() {
+        assert_eq!(naive("11/21/2018, 3:17:42 PM"), "2018-11-21T15:17:42");
+        assert_eq!(naive("21.11.2018 15:17:42"), "2018-11-21T15:17:42");
+        let manual = "13:13:04 EDT 02/15/04";
+        assert_eq!(read(manual), "numeric 2004-02-15T17:13:04Z EDT two-digit-year");
+    }
+
+    #[test]
+    fn what_can_be_read_both_ways_is_told_both_ways() {
+        let both = "numeric 2009-03-05T16:05:11|2009-05-03T16:05:11 - ambiguous-date";
+        assert_eq!(read("16:05:11 5.3.2009\n"), both);
+        assert_eq!(read("16:05:11 3/5/2009\n"), both);
+        let with_zone = "numeric 2009-03-05T16:05:11|2009-05-03T16:05:11 UTC ambiguous-date";
+        assert_eq!(read("16:05:11 UTC 3/5/2009\n"), with_zone);
+        assert_eq!(naive("16:05:11 5/5/2009\n"), "2009-05-05T16:05:11", "both are the same");
+    }
+
+    #[test]
+    fn a_date_that_the_end_may_have_cut_is_none() {
+        for cut in ["2:34:56 PM 3/27/20", "16:05:11 5.3.20", "15:17:42 2018/11/2"] {
+            assert!(read(cut).ends_with("; truncated"), "{cut}: {}", read(cut));
+            let whole = read(&format!("{cut}\n"));
+            assert!(whole.starts_with("numeric "), "{whole}");
+        }
+    }
+
+    #[test]
+    fn dots_on_both_sides_do_not_tell_the_date_from_the_time() {
+        let error = "expected marks that tell the date from the time, found \"16.05.11 12.30.00\" at octet 1";
+        assert_eq!(read("16.05.11 12.30.00\n"), error);
+        // Found by fuzzing: with an end or without, it is the same.
+        let error =
+            "expected marks that tell the date from the time, found \"1.1.11 1.1.19\" at octet 1";
+        assert_eq!(read("1.1.11 1.1.19\n"), error);
+        assert_eq!(read("1.1.11 1.1.19"), error);
+        assert_eq!(naive("16.05.11 27.03.2009\n"), "2009-03-27T16:05:11");
+    }
+
+    #[test]
+    fn a_half_of_the_day_that_is_not_known_is_never_passed_over() {
+        for half in ["CH", "MD", "odp.", "em", "ip.", "DU", "P", ", PM", "(PM)", "-PM", "UTC PM"] {
+            let read = read(&format!("27/06/2004 3:05:07 {half}\n"));
+            let known = half == ", PM" && read == "numeric 2004-06-27T15:05:07 -";
+            assert!(known || read.starts_with("expected"), "{half}: {read}");
+        }
+        assert!(read("3:05:07 Petang 27/6/2004").starts_with("expected"));
+        assert!(read("Sun Jun 27 3:05:07 2004 PM").starts_with("expected"));
+        assert_eq!(naive("27/06/2004 15:05:07 localhost"), "2004-06-27T15:05:07");
+    }
+
+    #[test]
+    fn a_weekday_tells_day_and_month_apart() {
+        assert_eq!(naive("16:05:11 Thu 03/05/2009\n"), "2009-03-05T16:05:11");
+        assert!(read("do 07/04/2024 16:05:11\n").starts_with("expected"), "Thursday or Sunday");
+        assert_eq!(naive("Thu 03/05/2009 16:05:11\n"), "2009-03-05T16:05:11");
+        assert_eq!(naive("Sun 03/05/2009 16:05:11\n"), "2009-05-03T16:05:11");
+        let neither = read("Mon 03/05/2009 16:05:11\n");
+        assert!(neither.ends_with("weekday-mismatch ambiguous-date"), "{neither}");
+    }
+
+    #[test]
+    fn what_is_no_date_either_way_is_none() {
+        let error = "expected a date that exists, found \"31/13/2009\" at octet 10";
+        assert_eq!(read("16:05:11 31/13/2009\n"), error);
+        let error = "expected a date that exists, found \"2009/27/03\" at octet 10";
+        assert_eq!(read("16:05:11 2009/27/03\n"), error);
+    }
+}

@@ -1,0 +1,186 @@
+//! Which form is this reply, and what does it say?
+
+use super::cursor::{Cursor, Mismatch};
+use super::flags::Flag;
+use super::frame::Frame;
+use super::names;
+use super::recognised::{Form, Parts, Recognised};
+use super::unrecognised::Unrecognised;
+use super::{
+    ctime, free, nist, numeric, rfc850, rfc867, rfc3339, rfc5322, smtp, telephone, truetime,
+};
+use chrono::Timelike;
+
+/// Reads one form from the beginning of a line, as far as it goes.
+type Reader = for<'a> fn(&mut Cursor<'a>) -> Result<Parts<'a>, Mismatch>;
+
+/// Every form, the narrower before the wider.
+const READERS: [Reader; 12] = [
+    nist::read,
+    telephone::european,
+    telephone::usno,
+    truetime::read,
+    rfc867::read,
+    ctime::read,
+    rfc5322::read,
+    rfc850::read,
+    smtp::read,
+    rfc3339::read,
+    numeric::read,
+    free::read,
+];
+
+/// Reads a reply: any octets, as a server sent them.
+///
+/// An instant is claimed only where the reply itself fixes the zone: by UTC, GMT, UT, Z, a numeric offset
+/// or one of RFC 822's North American names. Where day and month cannot be told apart it gives both
+/// readings. It never fails to say why, and allocates nothing on success. It looks at no more than 512
+/// octets of a line and 4096 of a reply, so that no reply takes it longer than those.
+///
+/// # Errors
+/// [`Unrecognised`]: no form fits. It names the octet at which the best of them failed.
+///
+/// ```
+/// use daytime::{Flag, recognise};
+/// let reply = recognise(b"Tuesday, February 22, 1982 17:37:43-PST\r\n")?;
+/// assert_eq!(reply.utc(), Some("1982-02-23T01:37:43Z".parse()?));
+/// assert!(reply.flags.contains(Flag::WeekdayMismatch)); // RFC 867's own example: it was a Monday
+/// let error = recognise(b"Wed Foo  3 16:05:11 2024\r\n").unwrap_err();
+/// assert_eq!(error.to_string(), r#"expected the name of a month, found "Foo  3 16:05:11 2024" at octet 5"#);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn recognise(reply: &[u8]) -> Result<Recognised<'_>, Unrecognised> {
+    let frame = Frame::of(reply);
+    if frame.line.is_empty() {
+        return Err(Unrecognised::empty(reply, &frame));
+    }
+    match read(&frame) {
+        Ok(mut recognised) => {
+            let mut flags = frame.flags;
+            flags.add_all(recognised.flags);
+            flags.add_if(frame.cut, Flag::TrailingGarbage);
+            recognised.flags = flags;
+            Ok(recognised)
+        }
+        Err(mismatch) => Err(Unrecognised::from_mismatch(reply, &frame, mismatch)),
+    }
+}
+
+/// The first form that fits the whole line; else the one that leaves the least of it over; else what kept
+/// the one that came furthest from fitting.
+fn read<'a>(frame: &Frame<'a>) -> Result<Recognised<'a>, Mismatch> {
+    let nothing = Mismatch { expected: "a date and time", at: 0, reached: 0, at_end: false };
+    let (mut partial, mut failure) = (None, nothing);
+    for reader in READERS {
+        let mut cursor = Cursor::new(frame.line, frame.ended);
+        let parts = reader(&mut cursor).map(|parts| Parts { flags: cursor.flags, ..parts });
+        let judged = parts.and_then(|parts| Ok((parts, parts.judge()?)));
+        let read = cursor.since(0).trim_ascii_end().len();
+        match judged {
+            Ok((_, recognised)) if cursor.is_at_end() => return Ok(recognised),
+            Ok((parts, recognised)) if stands_apart(&parts, &frame.line[read..]) => {
+                if partial.is_none_or(|(longest, _)| longest < read) {
+                    partial = Some((read, recognised));
+                }
+            }
+            Ok(_) => failure = failure.or_further(wrong_end(&cursor)),
+            Err(mismatch) => failure = failure.or_further(mismatch),
+        }
+    }
+    let (_, mut recognised) = partial.ok_or(failure)?;
+    recognised.flags.add(Flag::TrailingGarbage);
+    Ok(recognised)
+}
+
+fn wrong_end(cursor: &Cursor) -> Mismatch {
+    let expected = "the end of the line";
+    Mismatch { expected, at: cursor.at(), reached: cursor.at(), at_end: false }
+}
+
+/// True if what is left of a line changes nothing of what was read: it is no end of the last word, no number
+/// or offset, and cannot be the half of the day in any language.
+fn stands_apart(read: &Parts, rest: &[u8]) -> bool {
+    let mark = |octet: &u8| matches!(octet, b' ' | b'\t' | b',' | b';' | b'(' | b'[' | b'|');
+    let start = rest.iter().take_while(|octet| mark(octet)).count();
+    let mut words = rest.split(|octet| mark(octet) || *octet == b')');
+    let half = |word: &[u8]| {
+        let word = word.strip_prefix(b"-").unwrap_or(word);
+        names::half_of_day(word).is_some_and(|(_, length)| length == word.len())
+    };
+    match &rest[start..] {
+        _ if start == 0 || words.any(half) => false,
+        [] | [b'0'..=b'9', ..] | [b'+' | b'-', b'0'..=b'9', ..] => false,
+        [b'-', b'A'..=b'Z' | b'a'..=b'z' | 0x80.., ..]
+        | [b'A'..=b'Z' | b'a'..=b'z' | 0x80.., ..] => !may_be_followed_by_half(read),
+        _ => true,
+    }
+}
+
+/// True if a word behind it may be the half of the day: up to 12 o'clock, unless the half was read, a zone
+/// stands between, or the form is one that nobody writes with 12 hours.
+fn may_be_followed_by_half(read: &Parts) -> bool {
+    let by_24_hours = matches!(
+        read.form,
+        Form::Acts | Form::Ctime | Form::European | Form::Nist | Form::TrueTime | Form::Usno
+    );
+    let settled = read.time.half.is_some() || read.zone.is_some() || by_24_hours;
+    read.time.clock.hour() <= 12 && !settled
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests_at::read;
+
+    #[test]
+    fn what_is_no_time_says_what_was_expected_and_where() {
+        assert_eq!(read(""), "the reply is empty");
+        assert_eq!(read("\r\n"), "the reply holds nothing but blanks");
+        assert_eq!(read("hello"), "expected a date and time, found \"hello\" at octet 1");
+        let month = "expected the name of a month, found \"Foo 3\" at octet 6";
+        assert_eq!(read("\nWed Foo 3\n"), month);
+        let second = "expected a time of day, found \"12:00:60 UTC\" at octet 13";
+        let noon = read("22 NOV 2026 12:00:60 UTC\r\n");
+        assert!(noon.starts_with("expected a second up to 59"), "{noon}, not {second}");
+    }
+
+    #[test]
+    fn what_follows_a_time_on_its_line_is_told() {
+        let more = read("Wed Jul  3 16:05:11 2024; up 3 days\r\n");
+        assert_eq!(more, "ctime 2024-07-03T16:05:11 - trailing-garbage");
+        let comment = read("Sat Jul 27 16:05:11 2024 (local)\r\n");
+        assert_eq!(comment, "ctime 2024-07-27T16:05:11 - trailing-garbage");
+        for apart in
+            ["2024-07-03T09:05:11Z ok", "2024-07-03 09:05:11 UTC - ntp1", "15:05:11 6.27.2004 vm-3"]
+        {
+            assert!(read(apart).ends_with(" trailing-garbage"), "{}", read(apart));
+        }
+        for half in [
+            "27. Juni 2004 3:05:07 nachm.",
+            "June 27, 2004 3:05:07 CH",
+            "27-JUN-2004 3:05:07 em",
+            "27/06/2004 3:05:07 afternoon",
+            "12:05:07 SA 27/06/2004",
+        ] {
+            assert!(read(half).starts_with("expected"), "{}", read(half));
+        }
+        let glued = read("Wed Jul  3 16:05:11 20245\r\n");
+        assert!(glued.starts_with("expected"), "{glued}");
+    }
+
+    #[test]
+    fn a_half_of_the_day_that_is_not_known_is_no_garbage() {
+        let unknown = read("27/03/2009 3:05:07 \u{645}\n");
+        let expected = "expected the end of the line, found \" \\xd9\\x85\" at octet 19; non-ascii";
+        assert_eq!(unknown, expected);
+    }
+
+    #[test]
+    fn second_60_comes_at_the_end_of_a_utc_day_only() {
+        let leap = "smtp 2016-12-31T23:59:60Z UTC leap-second";
+        assert_eq!(read("31 DEC 2016 23:59:60 UTC"), leap);
+        let leap = "smtp 2016-12-31T23:59:60Z +0545 leap-second";
+        assert_eq!(read("01 JAN 2017 05:44:60 +0545"), leap);
+        assert_eq!(read("Sat Dec 31 23:59:60 2016"), "ctime 2016-12-31T23:59:60 - leap-second");
+        assert!(read("Sat Dec 31 23:58:60 2016").starts_with("expected a second up to 59"));
+    }
+}

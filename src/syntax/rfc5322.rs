@@ -1,0 +1,42 @@
+//! RFC 5322, section 3.3, with the weekday that makes it: `Wed, 3 Jul 2024 14:05:11 +0000`. Years of two
+//! digits are RFC 822's. Without a comma it is what date(1) prints in many locales.
+
+use super::cursor::{Cursor, Mismatch};
+use super::recognised::{Form, Parts};
+use super::smtp;
+
+pub(super) fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
+    let weekday = cursor.weekday_or_foreign_word()?;
+    cursor.comma_and_spaces()?;
+    let parts = smtp::read(cursor)?;
+    Ok(Parts { weekday, form: Form::Rfc5322, ..parts })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests_at::read;
+
+    #[test]
+    fn a_mail_date_is_read() {
+        let reply = "Wed, 3 Jul 2024 14:05:11 +0000";
+        assert_eq!(read(reply), "rfc5322 2024-07-03T14:05:11Z +0000");
+        let reply = "Wed, 03 Jul 24 16:05:11 +0200 (CEST)\r\n";
+        assert_eq!(read(reply), "rfc5322 2024-07-03T14:05:11Z +0200 two-digit-year");
+        let reply = "Sun, 06 Nov 1994 08:49:37 GMT";
+        assert_eq!(read(reply), "rfc5322 1994-11-06T08:49:37Z GMT");
+    }
+
+    #[test]
+    fn the_date_of_a_localised_system_is_read() {
+        let reply = "Wed 03 Jul 2024 04:05:11 PM CEST\n";
+        assert_eq!(read(reply), "rfc5322 2024-07-03T16:05:11 CEST zone-unknown");
+        let reply = "mer. 3 juil. 2024 16:05:11 CEST\n";
+        assert_eq!(read(reply), "rfc5322 2024-07-03T16:05:11 CEST locale-names zone-unknown");
+    }
+
+    #[test]
+    fn a_second_line_is_told() {
+        let reply = "Wed,  3 Jul 2024 16:05:11 +0200\r\nC:\\Program Files\\ATS\\ats.exe\r\n";
+        assert_eq!(read(reply), "rfc5322 2024-07-03T14:05:11Z +0200 second-line");
+    }
+}

@@ -1,0 +1,38 @@
+//! RFC 850, section 2.1.4: `Sunday, 06-Nov-94 08:49:37 GMT`, and the same date without its weekday, as VMS
+//! prints it: `6-NOV-1994 08:49:37.00`.
+
+use super::cursor::{Cursor, Mismatch};
+use super::recognised::{Form, Parts};
+use super::zone_text::ZoneText;
+
+pub(super) fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
+    let weekday = cursor.weekday_before();
+    let day = cursor.day()?;
+    cursor.octet(b'-', "a hyphen behind the day")?;
+    let month = cursor.month()?;
+    cursor.octet(b'-', "a hyphen behind the month")?;
+    let year = cursor.year()?;
+    let date = cursor.date(year, month, day)?;
+    cursor.comma_and_spaces()?;
+    let time = cursor.time()?;
+    let zone = ZoneText::read_behind(cursor);
+    Ok(Parts { weekday, zone, ..Parts::new(Form::Rfc850, date, time) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests_at::read;
+
+    #[test]
+    fn the_century_may_be_missing() {
+        let read_back = read("Sunday, 06-Nov-94 08:49:37 GMT\r\n");
+        assert_eq!(read_back, "rfc850 1994-11-06T08:49:37Z GMT two-digit-year");
+        let netscape = read("Wed, 03-Jul-2024 14:05:11 GMT");
+        assert_eq!(netscape, "rfc850 2024-07-03T14:05:11Z GMT");
+    }
+
+    #[test]
+    fn vms_has_no_weekday() {
+        assert_eq!(read("22-NOV-2026 14:48:58.12"), "rfc850 2026-11-22T14:48:58.120 - fraction");
+    }
+}

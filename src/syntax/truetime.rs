@@ -1,0 +1,38 @@
+//! TrueTime's time servers (NTS-100 and what Symmetricom made of them): English abbreviations, a comma
+//! behind the year, `-UTC`, and no end of line.
+
+use super::cursor::{Cursor, Mismatch};
+use super::recognised::{Form, Parts};
+use super::zone_text::ZoneText;
+
+pub(super) fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
+    let abbreviation = |cursor: &Cursor| cursor.rest().get(3) == Some(&b',');
+    if !abbreviation(cursor) {
+        return cursor.fail("an abbreviated weekday");
+    }
+    let weekday = cursor.weekday()?;
+    cursor.comma_and_spaces()?;
+    let month = cursor.month()?;
+    cursor.spaces()?;
+    let day = cursor.day()?;
+    cursor.octet(b',', "a comma behind the day")?;
+    cursor.spaces()?;
+    let year = cursor.full_year()?;
+    cursor.octet(b',', "a comma behind the year")?;
+    cursor.spaces()?;
+    let date = cursor.date(year, month, day)?;
+    let time = cursor.time()?;
+    cursor.octet(b'-', "a hyphen and the zone")?;
+    let zone = Some(ZoneText::read(cursor)?);
+    Ok(Parts { weekday, zone, ..Parts::new(Form::TrueTime, date, time) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests_at::read;
+
+    #[test]
+    fn it_ends_without_a_line_end() {
+        assert_eq!(read("Tue, Mar 14, 2006, 09:41:07-UTC"), "truetime 2006-03-14T09:41:07Z UTC");
+    }
+}

@@ -1,0 +1,338 @@
+//! The zone that a reply names, and whether that fixes the offset.
+//!
+//! Fixed are UTC, GMT, UT, Z, numeric offsets, and the North American names of RFC 822, section 5.1. Any
+//! other name is used in more than one place (IST: India, Israel, Ireland) or was given by an operator
+//! (Cisco's `clock timezone ROME 1`), so it says nothing for certain. RFC 822's single letters were
+//! defined with the wrong sign, and RFC 2822, section 4.3, tells to ignore them.
+
+use super::cursor::{Cursor, Mismatch};
+use super::flags::Flag;
+use super::{names, zone};
+use chrono::FixedOffset;
+use std::ops::RangeInclusive;
+
+/// A zone as it stands in a reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ZoneText<'a> {
+    pub text: &'a str,
+    /// `None` if the name does not fix it.
+    pub offset: Option<FixedOffset>,
+}
+
+impl<'a> ZoneText<'a> {
+    /// Reads an offset or a name, and what may stand behind it to say the same again: `+0100 (CET)`.
+    pub(super) fn read(cursor: &mut Cursor<'a>) -> Result<Self, Mismatch> {
+        let zone = Self::one(cursor, in_capitals)?;
+        Ok(zone.and_again(cursor))
+    }
+
+    /// The zone behind a time, if there is one: after a comma or spaces, RFC 867's hyphen, or in
+    /// parentheses.
+    pub(super) fn read_behind(cursor: &mut Cursor<'a>) -> Option<Self> {
+        cursor.optional(|cursor| cursor.text(" Uhr")); // German for o'clock
+        cursor.optional(|cursor| {
+            cursor.take(b',');
+            cursor.skip_spaces();
+            match cursor.rest() {
+                // In -0800 the hyphen is the sign, in --0800 and -PST it is not.
+                [b'-', next, ..] if !next.is_ascii_digit() => {
+                    cursor.take(b'-');
+                    // Cisco's operators write the name as they like.
+                    Self::one(cursor, |_| true).map(|zone| zone.and_again(cursor))
+                }
+                [b'(', ..] => in_parentheses(cursor),
+                _ => Self::read(cursor),
+            }
+        })
+    }
+
+    /// `UTC`, perhaps with a laboratory: `UTC(NIST)`.
+    pub(super) fn universal(cursor: &mut Cursor<'a>) -> Result<Self, Mismatch> {
+        let start = cursor.at();
+        cursor.text("UTC")?;
+        cursor.optional(laboratory);
+        let text = str::from_utf8(cursor.since(start)).unwrap_or_default();
+        Ok(Self { text, offset: known(text) })
+    }
+
+    fn one(cursor: &mut Cursor<'a>, is_name: fn(&str) -> bool) -> Result<Self, Mismatch> {
+        match cursor.rest().first() {
+            Some(b'+' | b'-') => Self::numeric(cursor),
+            _ => Self::named(cursor, is_name),
+        }
+    }
+
+    fn numeric(cursor: &mut Cursor<'a>) -> Result<Self, Mismatch> {
+        const WHOLE: [usize; 2] = ["+0100".len(), "+01:00".len()];
+        let start = cursor.at();
+        let text = cursor.run(|octet| matches!(octet, b'+' | b'-' | b':' | b'0'..=b'9'));
+        let text = str::from_utf8(text).unwrap_or_default();
+        let whole = text.len() == WHOLE[usize::from(text.contains(':'))];
+        if cursor.may_be_cut() && !whole && text.len() > 1 {
+            cursor.flags.add(Flag::Truncated); // +02 of +0230
+            return Ok(Self { text, offset: None });
+        }
+        match zone::offset(text) {
+            Some(offset) => Ok(Self { text, offset: Some(offset) }),
+            None => cursor.blame("an offset such as +0100", start),
+        }
+    }
+
+    fn named(cursor: &mut Cursor<'a>, is_name: fn(&str) -> bool) -> Result<Self, Mismatch> {
+        let start = cursor.at();
+        cursor.run(in_name);
+        let first = str::from_utf8(cursor.since(start)).unwrap_or_default();
+        let longer = cursor.optional(laboratory).is_some()
+            || cursor.optional(|cursor| cursor.text(" DST")).is_some()
+            || cursor.optional(standard_time).is_some();
+        let text = str::from_utf8(cursor.since(start)).unwrap_or_default();
+        let offset = known(text);
+        let letter = first.starts_with(|letter: char| letter.is_ascii_alphabetic());
+        let name = letter && (longer || is_name(first)) && LENGTHS.contains(&text.len());
+        if offset.is_none() && !name {
+            return cursor.blame("a zone", start);
+        }
+        Ok(Self { text, offset })
+    }
+
+    /// What two zones for one time come to: an offset in numbers stands; one behind a name settles what
+    /// the name leaves open; and a name that what follows contradicts, or may contradict behind a cut,
+    /// fixes nothing.
+    fn and_again(self, cursor: &mut Cursor<'a>) -> Self {
+        let whole = !cursor.flags.contains(Flag::Truncated);
+        let again = cursor.optional(|cursor| {
+            cursor.skip_spaces();
+            if cursor.rest().first() == Some(&b'(') {
+                return comment(cursor);
+            }
+            Self::one(cursor, in_capitals).map(Some)
+        });
+        let cut = whole && cursor.flags.contains(Flag::Truncated);
+        let unsettled = Self { offset: None, ..self };
+        match again.flatten() {
+            _ if cut && !self.is_numeric() => unsettled,
+            None => self,
+            Some(again) => match (self.offset, again.offset) {
+                (None, Some(_)) if again.is_numeric() => again,
+                (Some(one), Some(other)) if one != other => {
+                    if self.is_numeric() && !again.is_numeric() { self } else { unsettled }
+                }
+                // EST (DST): the name says winter and the comment summer.
+                (Some(_), None) if !self.is_numeric() && again.text.contains("DST") => unsettled,
+                _ => self,
+            },
+        }
+    }
+
+    /// `+0100`, `GMT+0100`.
+    fn is_numeric(&self) -> bool {
+        self.offset.is_some() && self.text.ends_with(|letter: char| letter.is_ascii_digit())
+    }
+}
+
+/// Two letters are no zone, but may be the half of the day in a language that is unknown here; and
+/// "Central European Standard Time" has 30.
+const LENGTHS: RangeInclusive<usize> = 3..=48;
+
+fn in_name(octet: u8) -> bool {
+    octet.is_ascii_alphanumeric() || matches!(octet, b'+' | b'-' | b':' | b'_' | b'/')
+}
+
+/// An abbreviation as systems write it (`CET`, `ChST`), or a name of the IANA database. `Uhr` is none, and
+/// neither is `NOV` or `THU`.
+fn in_capitals(name: &str) -> bool {
+    let month = names::month(name.as_bytes()).is_some_and(|name| name.english);
+    let weekday = names::weekday(name.as_bytes()).is_some_and(|name| name.english);
+    let capitals = name.bytes().filter(u8::is_ascii_lowercase).count() < 2;
+    name.contains('/') || (capitals && !month && !weekday)
+}
+
+fn in_parentheses<'a>(cursor: &mut Cursor<'a>) -> Result<ZoneText<'a>, Mismatch> {
+    cursor.octet(b'(', "an opening parenthesis")?;
+    let zone = ZoneText::one(cursor, in_capitals)?;
+    cursor.octet(b')', "a closing parenthesis")?;
+    Ok(zone)
+}
+
+/// A comment (RFC 5322, section 3.2.2): the zone that it names, if it is one.
+fn comment<'a>(cursor: &mut Cursor<'a>) -> Result<Option<ZoneText<'a>>, Mismatch> {
+    if let Some(zone) = cursor.optional(in_parentheses) {
+        return Ok(Some(zone));
+    }
+    cursor.octet(b'(', "a comment")?;
+    cursor.run(|octet| octet != b')');
+    if cursor.may_be_cut() {
+        cursor.flags.add(Flag::Truncated);
+        return Ok(None);
+    }
+    cursor.octet(b')', "a closing parenthesis")?;
+    Ok(None)
+}
+
+/// `(NIST)` right behind `UTC`: whose realisation of it this is.
+fn laboratory(cursor: &mut Cursor) -> Result<(), Mismatch> {
+    cursor.octet(b'(', "a laboratory")?;
+    cursor.run(|octet| octet.is_ascii_alphanumeric());
+    cursor.octet(b')', "a closing parenthesis")
+}
+
+/// ` European Standard Time`: the words that Windows puts behind the first one.
+fn standard_time(cursor: &mut Cursor) -> Result<(), Mismatch> {
+    const WORDS: usize = 4;
+    cursor.take(b'.'); // W. Europe Standard Time
+    for _ in 0..WORDS {
+        cursor.octet(b' ', "a word")?;
+        match cursor.run(|octet| octet.is_ascii_alphabetic() || octet == b'.') {
+            b"Time" => return Ok(()),
+            b"" => break,
+            _ => {}
+        }
+    }
+    cursor.fail("the word Time")
+}
+
+/// The offset of a name that has one and the same everywhere.
+fn known(name: &str) -> Option<FixedOffset> {
+    if let Some(hours) = hours_of(name) {
+        return FixedOffset::east_opt(hours * 3600);
+    }
+    let universal = |name: &str| hours_of(name) == Some(0);
+    if let Some((name, laboratory)) = name.split_once('(') {
+        let whole = laboratory.ends_with(')') && universal(name);
+        return whole.then(|| FixedOffset::east_opt(0)).flatten();
+    }
+    // GMT+0100, as ECMAScript writes it. GMT+1 is not read: to POSIX that is west of Greenwich.
+    let (name, offset) = name.split_at_checked(name.find(['+', '-'])?)?;
+    (universal(name) && offset.len() >= "+0100".len()).then(|| zone::offset(offset)).flatten()
+}
+
+/// RFC 822, section 5.1: the offset in hours, east positive.
+pub(super) fn hours_of(name: &str) -> Option<i32> {
+    const NAMES: [(&str, i32); 12] = [
+        ("UTC", 0),
+        ("GMT", 0),
+        ("UT", 0),
+        ("Z", 0),
+        ("EST", -5),
+        ("EDT", -4),
+        ("CST", -6),
+        ("CDT", -5),
+        ("MST", -7),
+        ("MDT", -6),
+        ("PST", -8),
+        ("PDT", -7),
+    ];
+    NAMES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, hours)| *hours)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The zone's text, its offset in minutes, and what is left of the line.
+    fn read(line: &str) -> Option<(&str, Option<i32>, &str)> {
+        let mut cursor = Cursor::new(line.as_bytes(), true);
+        let zone = ZoneText::read(&mut cursor).ok()?;
+        let minutes = zone.offset.map(|offset| offset.local_minus_utc() / 60);
+        Some((zone.text, minutes, str::from_utf8(cursor.rest()).expect("ASCII")))
+    }
+
+    #[test]
+    fn names_that_mean_one_offset_fix_it() {
+        assert_eq!(read("UTC"), Some(("UTC", Some(0), "")));
+        assert_eq!(read("UTC(NIST) *"), Some(("UTC(NIST)", Some(0), " *")));
+        assert_eq!(read("z"), Some(("z", Some(0), "")));
+        assert_eq!(read("pdt 2003"), Some(("pdt", Some(-420), " 2003")));
+        assert_eq!(read("GMT+0100 (CET)"), Some(("GMT+0100", Some(60), "")));
+        assert_eq!(read("UTC-03:30"), Some(("UTC-03:30", Some(-210), "")));
+    }
+
+    #[test]
+    fn an_offset_is_read_with_its_comment() {
+        assert_eq!(read("+0545"), Some(("+0545", Some(345), "")));
+        assert_eq!(read("-03:30 (NST)"), Some(("-03:30", Some(-210), "")));
+        assert_eq!(read("+01 rest"), Some(("+01", Some(60), " rest")));
+        assert_eq!(read("+2460"), None);
+    }
+
+    #[test]
+    fn any_other_name_fixes_nothing() {
+        for name in ["IST", "CET-DST", "ESTDST", "Europe/Rome", "GMT+1", "CET+0100", "EST-0500"] {
+            assert_eq!(read(name), Some((name, None, "")));
+        }
+        let windows = "GMT Daylight Time";
+        assert_eq!(read(windows), Some((windows, None, "")));
+        let windows = "W. Europe Standard Time";
+        assert_eq!(read(windows), Some((windows, None, "")));
+        assert_eq!(read("MET DST 1996"), Some(("MET DST", None, " 1996")));
+        assert_eq!(read("UTC(NIST"), Some(("UTC", Some(0), "(NIST")));
+    }
+
+    #[test]
+    fn a_second_zone_confirms_the_first_or_takes_its_offset_away() {
+        let (hour, none) = (Some(60), None);
+        assert_eq!(read("+0100 CET"), Some(("+0100", hour, "")));
+        assert_eq!(read("+0000 UTC m=+0.1"), Some(("+0000", Some(0), " m=+0.1")));
+        assert_eq!(read("CET +0100"), Some(("+0100", hour, "")));
+        assert_eq!(read("UTC (Coordinated Universal Time)"), Some(("UTC", Some(0), "")));
+        for contradiction in ["UTC +01:00", "UTC(+01:00)", "UTC EST", "GMT +1", "GMT (+02:00)"] {
+            assert_eq!(read(contradiction), Some((&contradiction[..3], none, "")));
+        }
+        assert_eq!(read("EST (DST)"), Some(("EST", none, "")));
+        for stands in ["+0800 (CST)", "+0800 CST", "GMT+0800 (CST)", "+0800 (MET DST)"] {
+            assert_eq!(read(stands).map(|(_, offset, _)| offset), Some(Some(480)), "{stands}");
+        }
+        assert_eq!(read("+0800 +0100").map(|(_, offset, _)| offset), Some(none));
+        assert_eq!(read("CEST UTC").map(|(_, offset, _)| offset), Some(none));
+        assert_eq!(read("UTC NOV"), Some(("UTC", Some(0), " NOV")));
+        assert_eq!(read("THU"), None);
+        assert_eq!(read("UTC Welcome"), Some(("UTC", Some(0), " Welcome")));
+    }
+
+    #[test]
+    fn an_offset_that_the_end_may_have_cut_fixes_nothing() {
+        let cut = |line: &'static str| {
+            let mut cursor = Cursor::new(line.as_bytes(), false);
+            let zone = ZoneText::read(&mut cursor).expect("a zone");
+            (zone.offset.is_some(), cursor.flags.contains(Flag::Truncated))
+        };
+        for short in ["-0", "+02", "+02:", "-070"] {
+            assert_eq!(cut(short), (false, true), "{short}");
+        }
+        assert_eq!(cut("+02:3"), (false, true));
+        for name in ["CST +08", "GMT +02:", "EST (DS"] {
+            assert_eq!(cut(name), (false, true), "{name}");
+        }
+        assert_eq!(cut("+0800 (CS"), (true, true));
+        assert_eq!((cut("-0700"), cut("+02:30")), ((true, false), (true, false)));
+    }
+
+    #[test]
+    fn behind_a_time_it_stands_after_a_hyphen_or_in_parentheses_too() {
+        let behind = |line: &'static str| {
+            let mut cursor = Cursor::new(line.as_bytes(), true);
+            let zone = ZoneText::read_behind(&mut cursor);
+            assert!(cursor.is_at_end() || zone.is_none(), "{line}");
+            zone.map(|zone| zone.text)
+        };
+        assert_eq!(behind(" PST"), Some("PST"));
+        assert_eq!(behind("-PST"), Some("PST"));
+        assert_eq!(behind("-0800"), Some("-0800"));
+        assert_eq!(behind("--0800"), Some("-0800"));
+        assert_eq!(behind("-+0545"), Some("+0545"));
+        assert_eq!(behind(" (UTC+0200)"), Some("UTC+0200"));
+        assert_eq!(behind(", UTC"), Some("UTC"));
+        assert_eq!(behind("-rome"), Some("rome"));
+        assert_eq!(behind(" Uhr MEZ"), Some("MEZ"));
+        assert_eq!(behind(" rome"), None);
+        assert_eq!(behind(" (UTC"), None);
+        assert_eq!(behind("-"), None);
+    }
+
+    #[test]
+    fn what_is_no_zone_is_refused() {
+        for text in ["", "A", "CH", "hello", "2003", "(CET)", &"X".repeat(49)] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! Public addresses are asked every 4 seconds at most, unless told otherwise. In a namespace the ranges
+//! for documentation (RFC 5737, RFC 3849) are such addresses and yet our own.
+
+use crate::or_skip;
+use crate::support::wire::udp_server;
+use crate::support::{
+    Namespace, PATIENCE, Running, bad, daytime, good, ipv6, program, run, stderr, stdout,
+};
+use serde_json::Value;
+use std::io::{BufRead, BufReader, ErrorKind, Read};
+use std::net::{TcpListener, UdpSocket};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+const APART: Duration = Duration::from_secs(4);
+
+/// A namespace in which this host has these addresses besides loopback's.
+fn having(addresses: &[&str]) -> Result<Namespace, String> {
+    let inside = Namespace::new()?;
+    for address in addresses {
+        good(inside.command("ip").args(["addr", "add", address, "dev", "lo"]));
+    }
+    Ok(inside)
+}
+
+/// A server on port 13 of these addresses that says how many seconds have passed since 1970.
+fn counting(inside: &Namespace, addresses: &[&str]) -> Running {
+    let mut serve = inside.daytime();
+    serve.args(["serve", "--strftime", "%s%.6f"]);
+    serve.args(addresses.iter().flat_map(|address| ["--listen", address]));
+    Running::start(serve)
+}
+
+fn query(inside: &Namespace, arguments: &[&str]) -> Command {
+    let mut command = inside.daytime();
+    command.arg("query").args(arguments);
+    command
+}
+
+/// What the server's clock showed at each answer, in microseconds.
+fn times(printed: &str) -> Vec<u64> {
+    let digits = printed.lines().map(|line| line.replace('.', ""));
+    digits.map(|line| line.parse().expect("a time")).collect()
+}
+
+#[test]
+fn repeats_of_every_kind_are_4_seconds_apart_by_the_servers_clock() {
+    or_skip!(ipv6());
+    let inside = or_skip!(having(&["192.0.2.1/32"]));
+    let _server = counting(&inside, &["192.0.2.1"]);
+    let kinds: [&[&str]; 4] = [
+        &["--count", "2", "--interval", "0", "192.0.2.1"],
+        &["--proto", "both", "192.0.2.1"],
+        &["192.0.2.1", "192.0.2.1"],
+        &["--proto", "udp", "192.0.2.1", "::ffff:192.0.2.1"],
+    ];
+    // All at once, or it would take four times as long. The timeout is not for the pause.
+    let asking = kinds.map(|kind| {
+        let mut command = query(&inside, &["-q", "--timeout", "3"]);
+        let piped = command.args(kind).stdout(Stdio::piped()).stderr(Stdio::piped());
+        (kind, piped.spawn().expect("started"))
+    });
+    for (kind, child) in asking {
+        let output = child.wait_with_output().expect("ended");
+        assert_eq!((stderr(&output).as_str(), output.status.code()), ("", Some(0)), "{kind:?}");
+        let times = times(&stdout(&output));
+        assert_eq!(times.len(), 2, "{kind:?}");
+        assert!(u128::from(times[1] - times[0]) >= APART.as_micros(), "{kind:?}: {times:?}");
+    }
+}
+
+#[test]
+fn every_address_that_was_tried_under_a_name_is_left_alone() {
+    // One of the two is tried first and refuses.
+    let asking = ["192.0.2.1", "192.0.2.2"].map(|serving| {
+        let inside = having(&["192.0.2.1/32", "192.0.2.2/32"])?;
+        let server = counting(&inside, &[serving]);
+        let mut ask = query(&inside, &["-q", "pair", serving]);
+        let asking = ask.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("started");
+        Ok::<_, String>((inside, server, asking))
+    });
+    for asking in asking {
+        let (_inside, _server, asking) = or_skip!(asking);
+        let times = times(&stdout(&asking.wait_with_output().expect("ended")));
+        assert_eq!(times.len(), 2);
+        assert!(u128::from(times[1] - times[0]) >= APART.as_micros(), "{times:?}");
+    }
+}
+
+#[test]
+fn a_question_that_a_public_address_lost_is_asked_again_after_4_seconds() {
+    let inside = or_skip!(having(&["192.0.2.1/32"]));
+    // Stopped, it keeps its socket and answers nobody.
+    let silent = counting(&inside, &["192.0.2.1"]);
+    silent.signal("STOP");
+    let mut ask = query(&inside, &["--proto", "udp", "--json", "--timeout", "8", "192.0.2.1"]);
+    let ask = ask.arg("-v").stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut asking = ask.spawn().expect("started");
+    let _log = until_it_says("question 1 sent", asking.stderr.take().expect("piped"));
+    drop(silent);
+    let _answering = counting(&inside, &["192.0.2.1"]);
+    let output = asking.wait_with_output().expect("ended");
+    let answer: Value = stdout(&output).parse().expect("JSON");
+    assert_eq!(answer["questions"], 2);
+    // Without politeness it would come after a seventh of 8 seconds.
+    assert!(answer["elapsed_us"].as_f64().is_some_and(|it| it >= 4e6), "{answer}");
+}
+
+#[test]
+fn told_to_be_impolite_or_at_home_it_does_not_wait() {
+    let inside = or_skip!(having(&["192.0.2.1/32", "10.0.0.1/32"]));
+    let _server = counting(&inside, &["192.0.2.1", "10.0.0.1", "127.0.0.1"]);
+    let twice = ["-q", "--proto", "both", "--count", "2", "--interval", "0"];
+    for host in [&["--impolite", "192.0.2.1"][..], &["10.0.0.1"], &["127.0.0.1"]] {
+        let times = times(&good(query(&inside, &twice).args(host)));
+        assert_eq!(times.len(), 4, "{host:?}");
+        let all = u128::from(times[3] - times[0]);
+        assert!(all < APART.as_micros(), "{host:?}: {times:?}");
+    }
+}
+
+#[test]
+fn addresses_do_not_wait_for_each_other() {
+    let inside = or_skip!(having(&["192.0.2.1/32", "198.51.100.1/32"]));
+    let _server = counting(&inside, &["192.0.2.1", "198.51.100.1"]);
+    let times = times(&good(&mut query(&inside, &["-q", "192.0.2.1", "198.51.100.1"])));
+    assert_eq!(times.len(), 2);
+    assert!(u128::from(times[1] - times[0]) < APART.as_micros(), "{times:?}");
+}
+
+#[test]
+fn a_silent_public_address_is_not_asked_again_where_the_time_is_short() {
+    let inside = or_skip!(having(&["192.0.2.1/32"]));
+    let silent = counting(&inside, &["192.0.2.1"]);
+    silent.signal("STOP");
+    let retries = ["--proto", "udp", "--retries", "2", "--timeout", "0.5", "192.0.2.1"];
+    let told = bad(1, &mut query(&inside, &retries));
+    assert!(told.contains("silence from 192.0.2.1:13 after 1 datagram in "), "{told}");
+    let told = bad(1, query(&inside, &retries).arg("--impolite"));
+    assert!(told.contains("silence from 192.0.2.1:13 after 3 datagrams in "), "{told}");
+}
+
+#[test]
+fn the_pause_is_told_with_v_and_to_whoever_watches() {
+    let inside = or_skip!(having(&["192.0.2.1/32"]));
+    let script = or_skip!(program("script"));
+    let _server = counting(&inside, &["192.0.2.1"]);
+    let repeat = ["--count", "5", "--interval", "0", "192.0.2.1"];
+    let pause = " INFO ] 192.0.2.1 is public and was asked within 4 s: waiting ";
+    let mut told = query(&inside, &["-v"]);
+    let told = told.args(repeat).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut told = told.spawn().expect("started");
+    until_it_says(pause, told.stderr.take().expect("piped"));
+    end(told);
+    let mut watched = inside.command(script);
+    // Its standard output is the terminal; what the query prints there is no matter.
+    let line = format!("{} query {} >/dev/null", env!("CARGO_BIN_EXE_daytime"), repeat.join(" "));
+    watched.args(["-qec", &line, "/dev/null"]).env("NO_COLOR", "1");
+    // An open standard input: where that has ended, script(1) may end before its child has said a word.
+    watched.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut watched = watched.spawn().expect("started");
+    until_it_says(pause, watched.stdout.take().expect("piped"));
+    end(watched);
+}
+
+#[test]
+fn an_empty_datagram_is_an_answer_and_not_asked_again() {
+    let (sender, next) = mpsc::channel();
+    let host = udp_server(move |socket| {
+        let (_, peer) = socket.recv_from(&mut [0; 8]).expect("a question");
+        socket.send_to(b"", peer).expect("sent");
+        let (length, _) = socket.recv_from(&mut [0; 8]).expect("whatever comes next");
+        sender.send(length).expect("the test waits");
+    });
+    let output = run(daytime().args(["query", "--proto", "udp", "--retries", "5", &host]));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains(" with nothing: "), "{}", stderr(&output));
+    let test = UdpSocket::bind("127.0.0.1:0").expect("loopback");
+    test.send_to(b"test", host).expect("sent");
+    assert_eq!(next.recv_timeout(PATIENCE), Ok(4), "0 octets are another question");
+}
+
+#[test]
+fn an_empty_stream_is_an_answer_and_not_asked_again() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let host = listener.local_addr().expect("bound").to_string();
+    let closing = thread::spawn(move || {
+        drop(listener.accept().expect("a client"));
+        listener
+    });
+    let output = run(daytime().args(["query", "--retries", "5", &host]));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains(" with nothing: "), "{}", stderr(&output));
+    let listener = closing.join().expect("no panic");
+    listener.set_nonblocking(true).expect("set");
+    let next = listener.accept().expect_err("nobody else has connected");
+    assert_eq!(next.kind(), ErrorKind::WouldBlock);
+}
+
+#[test]
+fn compare_refuses_a_public_host_before_it_sends_anything() {
+    let inside = or_skip!(having(&["192.0.2.1/32"]));
+    let _server = counting(&inside, &["192.0.2.1"]);
+    let before = packets(&inside);
+    let told = "will not compare on 192.0.2.1:13: 192.0.2.1 is public, so questions have to be 4 s \
+                apart: without HOST, compare starts a server of its own; --impolite asks this one all \
+                the same, if it is yours";
+    let compare = || {
+        let mut command = inside.daytime();
+        command.args(["compare", "192.0.2.1:13"]);
+        command
+    };
+    // 1 and not 2: what a name leads to is found out, the command line is right.
+    assert_eq!(bad(1, &mut compare()), format!("daytime: {told}\n"));
+    let output = run(compare().arg("--json"));
+    assert_eq!(output.status.code(), Some(1));
+    let object: Value = stdout(&output).parse().expect("JSON");
+    assert_eq!(object, serde_json::json!({ "error": told }));
+    assert_eq!(packets(&inside), before);
+    let screen = good(compare().args(["--impolite", "--count", "2"]));
+    assert!(screen.starts_with("The same question to 192.0.2.1:13, 2 times each."), "{screen}");
+    assert_ne!(packets(&inside), before, "packets are not counted here");
+}
+
+/// The line of loopback in the kernel's list of interfaces: what has passed through it.
+fn packets(inside: &Namespace) -> String {
+    let list = good(inside.command("cat").arg("/proc/net/dev"));
+    list.lines().find(|line| line.trim_start().starts_with("lo:")).expect("loopback").to_owned()
+}
+
+/// Reads until a line with these words; as long as what is left of the stream lives, it can be written to.
+fn until_it_says<S: Read>(words: &str, stream: S) -> BufReader<S> {
+    let mut lines = BufReader::new(stream);
+    let mut line = String::new();
+    while !line.contains(words) {
+        line.clear();
+        let length = lines.read_line(&mut line).expect("readable");
+        assert_ne!(length, 0, "it never said {words:?}");
+    }
+    lines
+}
+
+fn end(mut child: Child) {
+    child.kill().expect("not waited for yet");
+    child.wait().expect("ended");
+}

@@ -1,0 +1,147 @@
+//! What `daytime query` makes of the answers: their meaning, the offset of the local clock, and the exit
+//! status.
+
+use crate::support::wire::tcp_server;
+use crate::support::{Running, daytime, good, run, stderr, stdout};
+use serde_json::Value;
+use std::io::Write;
+use std::process::Command;
+
+fn query(arguments: &[&str]) -> Command {
+    let mut command = daytime();
+    command.arg("query").args(arguments);
+    command
+}
+
+/// What is printed of a reply, with its exit status and what stands on standard error.
+fn told(reply: &'static str) -> (String, Option<i32>, String) {
+    let host = tcp_server(move |mut stream| stream.write_all(reply.as_bytes()).expect("sent"));
+    let output = run(&mut query(&[&host]));
+    let errors = stderr(&output).replace(&host, "HOST");
+    (stdout(&output), output.status.code(), errors)
+}
+
+/// The same with long lines in one piece.
+fn unwrapped(printed: &str) -> String {
+    printed.replace("\n            ", " ")
+}
+
+/// The number behind a key of the only object printed.
+fn number(object: &Value, key: &str) -> f64 {
+    object[key].as_f64().unwrap_or_else(|| panic!("no {key} in {object}"))
+}
+
+#[test]
+fn a_server_on_this_host_agrees_with_the_local_clock() {
+    let server = Running::serve(&[]);
+    let host = server.tcp().to_string();
+    for proto in ["tcp", "udp"] {
+        let printed = good(&mut query(&["--proto", proto, &host]));
+        let offset = printed.lines().find(|line| line.starts_with("    offset  "));
+        let offset = offset.unwrap_or_else(|| panic!("{printed}"));
+        assert!(offset.contains(": local clock and server agree"), "{printed}");
+        let object: Value =
+            good(&mut query(&["--proto", proto, "--json", &host])).parse().expect("JSON");
+        // The second is cut, never rounded: the local clock shows up to a second more.
+        let (ahead, round_trip) = (number(&object, "offset_us"), number(&object, "round_trip_us"));
+        assert!((-round_trip..1e6 + round_trip).contains(&ahead), "{object}");
+        let uncertainty = number(&object, "uncertainty_us");
+        assert!((uncertainty - 1e6 - round_trip / 2.0).abs() < 1.0, "{object}");
+        assert_eq!((&object["parsable"], &object["syntax"]), (&true.into(), &"rfc867".into()));
+    }
+}
+
+#[test]
+fn a_finer_syntax_claims_no_more_than_half_the_round_trip() {
+    let server = Running::serve(&["--strftime", "%FT%T%.6fZ"]);
+    let host = server.tcp().to_string();
+    for proto in ["tcp", "udp"] {
+        let object: Value =
+            good(&mut query(&["--proto", proto, "--json", &host])).parse().expect("JSON");
+        let half = number(&object, "round_trip_us") / 2.0;
+        assert!((number(&object, "uncertainty_us") - half - 1.0).abs() < 0.1, "{object}");
+        assert!(number(&object, "offset_us").abs() <= half + 1.0, "{object}");
+    }
+}
+
+#[test]
+fn a_clock_that_is_off_is_told_and_ntp_named() {
+    let right = "of the server's; which of them is right, NTP can tell\n";
+    let (printed, status, errors) = told("1982-02-22T17:37:43Z\r\n");
+    assert_eq!((status, errors.as_str()), (Some(0), ""));
+    let verdict = format!(": the local clock is ahead {right}");
+    assert!(unwrapped(&printed).contains(&verdict), "{printed}");
+    let (printed, ..) = told("2099-02-22T17:37:43Z\r\n");
+    let verdict =
+        ": the local clock is behind the server's; which of them is right, NTP can tell\n";
+    assert!(unwrapped(&printed).contains(verdict), "{printed}");
+}
+
+#[test]
+fn an_answer_that_fixes_no_instant_has_no_offset_and_is_no_fault() {
+    let (printed, status, _) = told("Sun Nov 22 14:20:31 2026\r\n");
+    assert_eq!(status, Some(0));
+    assert!(
+        printed.contains(
+            "    offset  unknown: without a zone that is certain, this is many instants\n"
+        ),
+        "{printed}"
+    );
+}
+
+#[test]
+fn an_unhealthy_server_makes_the_status_1_after_its_answer() {
+    let (printed, status, errors) = told("\n60482 24-06-21 12:00:07 50 0 2 640.9 UTC(NIST) * \n");
+    assert_eq!(status, Some(1));
+    assert!(printed.starts_with("60482 24-06-21 12:00:07"), "{printed}");
+    assert!(
+        printed.contains("    note    server reports itself unhealthy (H=2): its"),
+        "{printed}"
+    );
+    let fault = "daytime: HOST: server reports itself unhealthy (H=2): its time is wrong by more \
+                 than 5 seconds\n";
+    assert_eq!(errors, fault);
+}
+
+#[test]
+fn a_server_that_contradicts_itself_makes_the_status_1() {
+    let (printed, status, errors) = told("Tuesday, February 22, 1982 17:37:43-PST\r\n");
+    assert_eq!(status, Some(1));
+    assert!(printed.contains("    note    it contradicts itself: it says Tuesday"), "{printed}");
+    assert!(errors.starts_with("daytime: HOST: it contradicts itself"), "{errors}");
+    let (_, status, errors) = told("60336 24-01-15 22:30:45 50 0 0 895.5 UTC(NIST) *\r\n");
+    assert_eq!(status, Some(1));
+    assert!(errors.contains("the Modified Julian Date is another day's"), "{errors}");
+    let (_, _, errors) = told("60336 24-01-15 22:30:45 50 0 1 895.5 UTC(NIST) *\r\n");
+    assert_eq!(errors.lines().count(), 2, "both faults are told: {errors}");
+}
+
+#[test]
+fn a_cut_answer_has_no_offset() {
+    let server = Running::serve(&["--syntax", "rfc3339", "--zone", "+02:30"]);
+    let host = server.udp().to_string();
+    let output = run(&mut query(&["--proto", "udp", "--limit", "25", &host]));
+    assert_eq!(output.status.code(), Some(1));
+    let printed = stdout(&output);
+    assert!(printed.contains("+02:30\n"), "all but the line end has come: {printed}");
+    assert!(printed.contains("    offset  unknown: the answer is cut\n"), "{printed}");
+}
+
+#[test]
+fn words_instead_of_a_time_are_shown_for_what_they_are() {
+    let (printed, status, errors) = told("Access denied\r\n");
+    assert_eq!((status, errors.as_str()), (Some(0), ""));
+    assert!(printed.starts_with("Access denied\n"), "{printed}");
+    assert!(printed.contains("    means   no time in a form that is known here"), "{printed}");
+    assert!(
+        printed.ends_with("    note    words instead of a time: perhaps a refusal\n"),
+        "{printed}"
+    );
+}
+
+#[test]
+fn every_line_fits_80_columns() {
+    let (printed, ..) = told("\n60482 24-06-21 12:00:07 16 1 2 640.9 UTC(NIST) # \nmore\n");
+    assert!(printed.lines().count() > 8, "{printed}");
+    assert!(printed.lines().all(|line| line.chars().count() <= 80), "{printed}");
+}

@@ -1,0 +1,41 @@
+//! The replies of real servers in `tests/replies`: each comes out as its `expect` says.
+
+use crate::replies::{Saved, saved};
+use daytime::{Told, recognise};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+/// What is read from a reply, in the words of `expect`.
+fn read(reply: &[u8]) -> (Value, BTreeSet<String>) {
+    let written = |time: chrono::NaiveDateTime| time.format("%Y-%m-%dT%H:%M:%S").to_string();
+    let (read, flags) = match recognise(reply) {
+        Ok(it) => {
+            let utc = it.utc().map(|utc| format!("{}Z", written(utc.naive_utc())));
+            let naive = it.naive().map(written);
+            let zone = it.zone.is_some();
+            let mut read =
+                json!({"parsable": true, "utc": utc, "naive": naive, "zone_given": zone});
+            if let Told::Either(one, other) = it.told {
+                read["ambiguous"] = json!([written(one), written(other)]);
+            }
+            (read, it.flags)
+        }
+        Err(error) => {
+            let read = json!({"parsable": false, "utc": null, "naive": null, "zone_given": false});
+            (read, error.flags)
+        }
+    };
+    (read, flags.iter().map(|flag| flag.to_string()).collect())
+}
+
+#[test]
+fn every_saved_reply_is_read_as_far_as_may_be_claimed_and_no_further() {
+    for Saved { id, reply, mut expect } in saved() {
+        let object = expect.as_object_mut().expect("an object");
+        // What a client could say that has a table of every zone name there is.
+        object.remove("utc_lenient");
+        let flags = object.remove("flags").unwrap_or_else(|| json!([]));
+        let flags: BTreeSet<String> = serde_json::from_value(flags).expect("names");
+        assert_eq!(read(&reply), (expect, flags), "{id}: {:?}", reply.escape_ascii().to_string());
+    }
+}
