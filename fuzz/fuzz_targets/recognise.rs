@@ -1,0 +1,135 @@
+//! Any octets as a reply: whatever `recognise` makes of them, its parts agree with each other.
+
+#![no_main]
+
+use chrono::{Datelike, NaiveDateTime, Timelike};
+use daytime::{Flag, Flags, Form, Reason, Recognised, TimeCode, Told, Unrecognised, recognise};
+use libfuzzer_sys::fuzz_target;
+use std::mem::discriminant;
+use std::time::Duration;
+
+fuzz_target!(|reply: &[u8]| {
+    let read = recognise(reply);
+    assert_eq!(read, recognise(reply), "the same octets, the same reading");
+    match read {
+        Ok(recognised) => check_time(&recognised, reply),
+        Err(error) => check_error(&error, reply),
+    }
+});
+
+fn check_time(read: &Recognised, reply: &[u8]) {
+    check_flags(read.flags);
+    check_zone(read, reply);
+    check_leap_second(read);
+    check_weekday(read);
+    check_code(read);
+    check_end(read, reply);
+    let second = Duration::from_secs(1);
+    assert!(!read.resolution.is_zero() && read.resolution <= second);
+    assert_eq!(read.flags.contains(Flag::Fraction), read.resolution < second);
+    let fraction = wall_clocks(read.told)[0].nanosecond() % 1_000_000_000;
+    assert_eq!(u128::from(fraction) % read.resolution.as_nanos(), 0, "a digit not given");
+    for flag in [Flag::Binary, Flag::LooksLikeRefusal] {
+        assert!(!read.flags.contains(flag), "{flag}, and yet a time");
+    }
+}
+
+/// The wall clocks it may mean: one, or two whose day and month are each other's.
+fn wall_clocks(told: Told) -> [NaiveDateTime; 2] {
+    match told {
+        Told::Instant { local, .. } | Told::WallClock(local) => [local, local],
+        Told::Either(one, other) => [one, other],
+    }
+}
+
+fn check_zone(read: &Recognised, reply: &[u8]) {
+    let unknown = read.flags.contains(Flag::ZoneUnknown);
+    assert_eq!(read.flags.contains(Flag::AmbiguousDate), matches!(read.told, Told::Either(..)));
+    match read.told {
+        Told::Instant { utc, local } => {
+            assert!(read.zone.is_some() && !unknown);
+            let whole = |time: NaiveDateTime| time.with_nanosecond(0).expect("a whole second");
+            let offset = (whole(local) - whole(utc.naive_utc())).num_seconds();
+            assert!(offset.abs() < 86_400 && offset % 60 == 0, "an offset of {offset} s");
+        }
+        Told::WallClock(_) => assert_eq!(read.zone.is_some(), unknown),
+        Told::Either(one, other) => {
+            assert!(one < other && one.time() == other.time());
+            assert_eq!((one.day(), one.month()), (other.month(), other.day()));
+        }
+    }
+    let Some(zone) = read.zone else { return };
+    assert!(!zone.is_empty() && is_printable(zone), "the zone {zone:?}");
+    assert!(reply.windows(zone.len()).any(|part| part == zone.as_bytes()));
+}
+
+fn check_leap_second(read: &Recognised) {
+    let is_leap = |time: NaiveDateTime| time.nanosecond() >= 1_000_000_000;
+    let leap = wall_clocks(read.told).map(is_leap);
+    assert_eq!(leap, [read.flags.contains(Flag::LeapSecond); 2]);
+    if let Told::Instant { utc, .. } = read.told {
+        assert_eq!(is_leap(utc.naive_utc()), leap[0]);
+        assert!(!leap[0] || (utc.hour(), utc.minute()) == (23, 59), "{utc} has no second 60");
+    }
+}
+
+fn check_weekday(read: &Recognised) {
+    let fits = |time: NaiveDateTime| read.weekday.is_none_or(|day| day == time.weekday());
+    let fit = wall_clocks(read.told).map(fits);
+    // A weekday that fits one of two dates would have chosen it.
+    assert_eq!(fit, [!read.flags.contains(Flag::WeekdayMismatch); 2]);
+}
+
+fn check_code(read: &Recognised) {
+    let coded = matches!(read.form, Form::Nist | Form::Acts | Form::European | Form::Usno);
+    assert_eq!(read.code.is_some(), coded, "{}", read.form);
+    let TimeCode { mjd, leap, health, dut1_tenths, .. } = read.code.unwrap_or_default();
+    assert!(mjd <= 99_999);
+    assert_eq!(dut1_tenths.is_some(), read.form == Form::Acts);
+    assert_eq!(read.unhealthy(), health.filter(|digit| *digit > 0));
+    assert_eq!(read.flags.contains(Flag::LeapWarning(1)), leap == Some(1));
+    assert_eq!(read.flags.contains(Flag::LeapWarning(-1)), leap == Some(2));
+    for flag in [Flag::MjdMismatch, Flag::OtmMissing, Flag::OtmHash] {
+        assert!(coded || !read.flags.contains(flag), "{flag} in {}", read.form);
+    }
+}
+
+fn check_error(error: &Unrecognised, reply: &[u8]) {
+    check_flags(error.flags);
+    // An ellipsis tells that more was found than is shown.
+    let text = error.to_string();
+    assert!(is_printable(&text.replace('…', "")), "{text:?}");
+    match &error.reason {
+        Reason::Empty { octets } => assert_eq!(*octets, reply.len()),
+        Reason::TimeProtocol { .. } => assert_eq!(reply.len(), 4),
+        Reason::Unexpected { expected, found, octet } => {
+            assert!(!expected.is_empty() && !found.is_empty());
+            assert!((1..=reply.len() + 1).contains(octet), "octet {octet}");
+        }
+        other => panic!("a reason that is not checked: {other:?}"),
+    }
+}
+
+/// A line that was read whole is read the same with its end behind it.
+fn check_end(read: &Recognised, reply: &[u8]) {
+    let ends = |octet: &u8| matches!(octet, b'\r' | b'\n' | 0);
+    if reply.iter().any(ends) || reply.len() > 512 || read.flags.contains(Flag::Truncated) {
+        return;
+    }
+    let ended = [reply, b"\r\n"].concat();
+    let again = recognise(&ended).expect("as before");
+    assert_eq!((read.form, read.told, read.zone), (again.form, again.told, again.zone));
+}
+
+fn check_flags(flags: Flags) {
+    let flags: Vec<Flag> = flags.iter().collect();
+    for (index, flag) in flags.iter().enumerate() {
+        assert!(is_printable(&flag.to_string()));
+        let again = flags[..index].iter().any(|other| discriminant(other) == discriminant(flag));
+        assert!(!again, "{flag} twice");
+    }
+}
+
+fn is_printable(text: &str) -> bool {
+    text.bytes().all(|octet| (b' '..=b'~').contains(&octet))
+}

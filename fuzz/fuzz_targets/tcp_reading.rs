@@ -1,0 +1,247 @@
+//! A server that sends what it likes, in any pieces, and ends as it likes: what the stream client makes of
+//! it is what was sent, or an error that says so.
+//!
+//! The input: what the server does, then its octets.
+
+#![no_main]
+
+use daytime::{Answer, AskError, Attempt, Options, Transport, ask, recognise};
+use libfuzzer_sys::fuzz_target;
+use socket2::SockRef;
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::ops::Deref;
+use std::sync::OnceLock;
+use std::thread;
+use std::time::{Duration, Instant};
+
+fuzz_target!(|input: &[u8]| {
+    if let Some(plan) = Plan::read(input) {
+        plan.run();
+    }
+});
+
+/// How the server ends the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// In good order.
+    Close,
+    /// In good order, but it goes on listening to the client.
+    HalfClose,
+    /// Not at all, until the client does.
+    Never,
+    /// It stops listening before it accepts. Linux resets the connection; but if the handshake ends at that
+    /// very moment, it sends a FIN, or nothing at all (6.18, seen with tcpdump).
+    Unaccepted,
+    /// By a reset, which can overtake what was sent.
+    Reset,
+}
+
+#[derive(Debug)]
+struct Plan<'a> {
+    host: IpAddr,
+    end: End,
+    limit: usize,
+    timeout: Duration,
+    /// How many octets are sent at once, in turn.
+    pieces: &'a [u8],
+    octets: &'a [u8],
+}
+
+impl<'a> Plan<'a> {
+    const HEAD: usize = 6;
+
+    fn read(input: &'a [u8]) -> Option<Self> {
+        let (head, octets) = input.split_at_checked(Self::HEAD)?;
+        let end = match head[0] % 8 {
+            0..4 => End::Close,
+            4 => End::HalfClose,
+            5 => End::Never,
+            6 => End::Unaccepted,
+            _ => End::Reset,
+        };
+        // Where the client may have to wait for its timeout, that is short; elsewhere the machine may be slow.
+        let timeout = match (end, head[0] & 0x80) {
+            (End::Never | End::Unaccepted, _) | (_, 0x80) => {
+                Duration::from_millis(u64::from(head[1] % 4))
+            }
+            _ => Duration::from_secs(20),
+        };
+        Some(Self {
+            host: match head[0] & 0x40 {
+                0 => Ipv4Addr::LOCALHOST.into(),
+                _ => Ipv6Addr::LOCALHOST.into(),
+            },
+            end,
+            limit: match u16::from_le_bytes([head[2], head[3]]) {
+                0xff00.. => usize::MAX,
+                limit => limit.into(),
+            },
+            timeout,
+            pieces: &head[4..],
+            octets,
+        })
+    }
+
+    fn run(&self) {
+        let listener = Listener::of(self);
+        let address = listener.local_addr().expect("bound");
+        let options = Options { timeout: self.timeout, limit: self.limit, ..Options::default() };
+        let started = Instant::now();
+        let result = thread::scope(|scope| {
+            let server = scope.spawn(|| self.serve(listener));
+            let result = ask(&address.into(), Transport::Tcp, &options);
+            if result.is_err() {
+                drop(TcpStream::connect(address)); // in case the server still waits for one
+            }
+            server.join().expect("the server does not panic");
+            result
+        });
+        let margin = Duration::from_secs(5);
+        assert!(started.elapsed() < self.timeout + margin, "{self:?} took {:?}", started.elapsed());
+        match result {
+            Ok(answer) => self.check_answer(&answer, address),
+            Err(error) => self.check_error(&error, address),
+        }
+    }
+
+    /// What becomes of the connection is the client's to say: it may be gone already.
+    fn serve(&self, listener: Listener) {
+        if self.end == End::Unaccepted {
+            return;
+        }
+        if let Ok((stream, _)) = listener.accept() {
+            let _ = self.talk(stream);
+        }
+    }
+
+    fn talk(&self, mut stream: TcpStream) -> io::Result<()> {
+        stream.set_nodelay(true)?;
+        let mut left = self.octets;
+        for piece in self.pieces.iter().cycle() {
+            // 255 is all at once, and no piece is empty.
+            let length = if *piece == 255 { left.len() } else { usize::from(*piece) + 1 };
+            let (piece, rest) = left.split_at(length.min(left.len()));
+            stream.write_all(piece)?;
+            left = rest;
+            if left.is_empty() {
+                break;
+            }
+        }
+        match self.end {
+            End::Close | End::Unaccepted => Ok(()),
+            End::Reset => SockRef::from(&stream).set_linger(Some(Duration::ZERO)),
+            End::HalfClose | End::Never => {
+                if self.end == End::HalfClose {
+                    stream.shutdown(std::net::Shutdown::Write)?;
+                }
+                stream.read(&mut [0]).map(drop) // until the client closes
+            }
+        }
+    }
+
+    fn check_answer(&self, answer: &Answer, address: SocketAddr) {
+        let sent = match self.end {
+            End::Close | End::HalfClose => self.octets,
+            End::Unaccepted => &[],
+            End::Never | End::Reset => panic!("{self:?}: {answer:?}"),
+        };
+        assert_eq!(answer.octets, sent, "{self:?}");
+        assert!(answer.octets.len() <= self.limit, "{self:?}");
+        assert_eq!((answer.transport, answer.peer), (Transport::Tcp, address));
+        assert_eq!((answer.truncated, answer.questions), (false, 0));
+        assert_eq!(answer.reads.iter().sum::<usize>(), answer.octets.len());
+        assert!(!answer.reads.contains(&0));
+        assert!(answer.connected_after.is_some_and(|after| after <= answer.elapsed));
+        assert!(answer.round_trip <= answer.elapsed && answer.arrived.is_some(), "{answer:?}");
+        assert!(is_printable(&answer.text()), "{:?}", answer.text());
+        let _ = recognise(&answer.octets);
+    }
+
+    fn check_error(&self, error: &AskError, address: SocketAddr) {
+        let text = error.to_string();
+        assert!(is_printable(&text), "{text:?}");
+        let patient = self.timeout >= Duration::from_secs(1);
+        match error {
+            AskError::TooLong { peer, limit } => {
+                assert!(self.octets.len() > self.limit, "{self:?}");
+                assert_eq!((*peer, *limit), (address, self.limit));
+            }
+            AskError::NoEnd { peer, octets, timeout } => {
+                assert!(!patient, "{self:?}: {error}");
+                assert_eq!((*peer, *timeout), (address, self.timeout));
+                self.check_begun(octets);
+            }
+            AskError::Broken { peer, octets, .. } => {
+                assert!(matches!(self.end, End::Reset | End::Unaccepted), "{self:?}: {error:?}");
+                assert_eq!(*peer, address);
+                self.check_begun(octets);
+            }
+            AskError::NoAnswer { transport, attempts, .. } => {
+                assert_eq!(*transport, Transport::Tcp);
+                attempts.iter().for_each(|(_, attempt)| self.check_attempt(attempt));
+                assert!(!(patient && attempts.is_empty()), "{self:?}: {error:?}");
+            }
+            other => panic!("{self:?}: {other:?}"),
+        }
+    }
+
+    /// What had come by the time of an error is how the reply begins.
+    fn check_begun(&self, octets: &[u8]) {
+        assert!(
+            self.octets.starts_with(octets) && octets.len() <= self.limit,
+            "{self:?}: {octets:?}"
+        );
+    }
+
+    fn check_attempt(&self, attempt: &Attempt) {
+        let patient = self.timeout >= Duration::from_secs(1);
+        match attempt {
+            // A reset can come before the client has seen that it was connected.
+            Attempt::Failed(_) | Attempt::Refused => {
+                assert!(matches!(self.end, End::Reset | End::Unaccepted), "{self:?}: {attempt:?}");
+            }
+            Attempt::Silent { questions, .. } => assert!(!patient && *questions == 0, "{self:?}"),
+            Attempt::Untried => assert!(!patient, "{self:?}"),
+            other => panic!("{self:?}: {other:?}"),
+        }
+    }
+}
+
+/// Where the server listens: the same place for all, since thousands of connections in TIME_WAIT make
+/// finding a free port slow; or one of its own, where the place is closed.
+enum Listener {
+    Kept(&'static TcpListener),
+    Own(TcpListener),
+}
+
+impl Listener {
+    fn of(plan: &Plan) -> Self {
+        static KEPT: [OnceLock<TcpListener>; 2] = [OnceLock::new(), OnceLock::new()];
+        let open = || TcpListener::bind((plan.host, 0)).expect("loopback");
+        if plan.end == End::Unaccepted {
+            return Self::Own(open());
+        }
+        let kept = KEPT[usize::from(plan.host.is_ipv6())].get_or_init(open);
+        // Those who gave up last time.
+        kept.set_nonblocking(true).expect("set");
+        while kept.accept().is_ok() {}
+        kept.set_nonblocking(false).expect("set");
+        Self::Kept(kept)
+    }
+}
+
+impl Deref for Listener {
+    type Target = TcpListener;
+
+    fn deref(&self) -> &TcpListener {
+        match self {
+            Self::Kept(listener) => listener,
+            Self::Own(listener) => listener,
+        }
+    }
+}
+
+fn is_printable(text: &str) -> bool {
+    text.bytes().all(|octet| (b' '..=b'~').contains(&octet))
+}

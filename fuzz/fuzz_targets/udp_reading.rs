@@ -1,0 +1,207 @@
+//! A server that answers with any datagrams, or not at all, and strangers that send some too: what the
+//! datagram client takes is the first one from the server, as far as the limit goes.
+//!
+//! The input: how the server behaves and the client asks, then each datagram after its sender and length.
+
+#![no_main]
+
+use daytime::{Answer, AskError, Attempt, Options, Transport, ask, recognise};
+use libfuzzer_sys::fuzz_target;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::thread;
+use std::time::{Duration, Instant};
+
+fuzz_target!(|input: &[u8]| {
+    if let Some(plan) = Plan::read(input) {
+        plan.run();
+    }
+});
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Server {
+    /// Answers a question; those before it it leaves unanswered.
+    Answers,
+    /// Its port is closed before it is asked, so that ICMP tells.
+    Closed,
+    /// Closes its port when it is asked.
+    Closes,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sender {
+    Server,
+    /// Another port of the same address.
+    OtherPort,
+    /// The same port of another address.
+    OtherAddress,
+}
+
+/// The longest that IPv4 has room for.
+const LONGEST: usize = 65_507;
+
+#[derive(Debug)]
+struct Plan {
+    host: IpAddr,
+    server: Server,
+    retries: u32,
+    /// How many questions it leaves unanswered.
+    unanswered: u32,
+    limit: usize,
+    timeout: Duration,
+    datagrams: Vec<(Sender, Vec<u8>)>,
+}
+
+impl Plan {
+    const HEAD: usize = 5;
+
+    fn read(input: &[u8]) -> Option<Self> {
+        let (head, rest) = input.split_at_checked(Self::HEAD)?;
+        let server = match head[0] % 8 {
+            0..6 => Server::Answers,
+            6 => Server::Closed,
+            _ => Server::Closes,
+        };
+        let datagrams = datagrams(rest);
+        let retries = u32::from(head[1] % 4);
+        let unanswered = u32::from(head[1] / 4 % 4) % (retries + 1);
+        let answered = datagrams.iter().any(|(sender, _)| *sender == Sender::Server);
+        // Where the client has to wait for its timeout, that is short; elsewhere the machine may be slow.
+        let patient = server == Server::Answers && answered && unanswered == 0;
+        let timeout = match head[0] & 0x80 {
+            0 if patient => Duration::from_secs(20),
+            _ => Duration::from_millis(u64::from(head[4] % 4)),
+        };
+        let limit = match u16::from_le_bytes([head[2], head[3]]) {
+            0xff00.. => usize::MAX,
+            limit => limit.into(),
+        };
+        let host = match head[0] & 0x40 {
+            0 => Ipv4Addr::LOCALHOST.into(),
+            _ => Ipv6Addr::LOCALHOST.into(),
+        };
+        Some(Self { host, server, retries, unanswered, limit, timeout, datagrams })
+    }
+
+    fn is_patient(&self) -> bool {
+        self.timeout >= Duration::from_secs(1)
+    }
+
+    fn run(&self) {
+        let server = UdpSocket::bind((self.host, 0)).expect("loopback");
+        let address = server.local_addr().expect("bound");
+        let options = Options {
+            timeout: self.timeout,
+            limit: self.limit,
+            retries: self.retries,
+            ..Options::default()
+        };
+        let started = Instant::now();
+        let result = thread::scope(|scope| {
+            let server = scope.spawn(|| self.serve(server, address));
+            let result = ask(&address.into(), Transport::Udp, &options);
+            let farewell = UdpSocket::bind((self.host, 0)).expect("loopback");
+            let _ = farewell.send_to(b"end", address);
+            server.join().expect("the server does not panic");
+            result
+        });
+        let margin = Duration::from_secs(5);
+        assert!(started.elapsed() < self.timeout + margin, "{self:?} took {:?}", started.elapsed());
+        match result {
+            Ok(answer) => self.check_answer(&answer, address),
+            Err(error) => self.check_error(&error),
+        }
+    }
+
+    /// Until the farewell, which alone is not empty.
+    fn serve(&self, socket: UdpSocket, address: SocketAddr) {
+        if self.server == Server::Closed {
+            return;
+        }
+        let mut questions = 0;
+        while let Ok((0, client)) = socket.recv_from(&mut [0; 8]) {
+            if self.server == Server::Closes {
+                return;
+            }
+            if questions == self.unanswered {
+                self.answer(&socket, address, client);
+            }
+            questions += 1;
+        }
+    }
+
+    /// What becomes of a datagram is the client's to say: its port may be closed already.
+    fn answer(&self, socket: &UdpSocket, address: SocketAddr, client: SocketAddr) {
+        for (sender, octets) in &self.datagrams {
+            let stranger = match sender {
+                Sender::Server => {
+                    let _ = socket.send_to(octets, client);
+                    continue;
+                }
+                Sender::OtherPort => UdpSocket::bind((self.host, 0)),
+                Sender::OtherAddress => UdpSocket::bind(("127.0.0.2", address.port())),
+            };
+            let _ = stranger.and_then(|stranger| stranger.send_to(octets, client));
+        }
+    }
+
+    fn check_answer(&self, answer: &Answer, address: SocketAddr) {
+        assert_eq!(self.server, Server::Answers);
+        let mut ours = self.datagrams.iter().filter(|(sender, _)| *sender == Sender::Server);
+        let (_, sent) = ours.next().expect("the server had sent nothing");
+        assert_eq!(answer.truncated, sent.len() > self.limit, "{self:?}: {answer:?}");
+        assert_eq!(answer.octets, sent[..sent.len().min(self.limit)], "{self:?}");
+        assert_eq!((answer.transport, answer.peer), (Transport::Udp, address));
+        assert!((self.unanswered + 1..=self.retries + 1).contains(&answer.questions), "{self:?}");
+        assert_eq!(answer.reads, [answer.octets.len()]);
+        assert_eq!((answer.connected_after, answer.round_trip), (None, answer.elapsed));
+        assert!(answer.arrived.is_some());
+        assert!(is_printable(&answer.text()), "{:?}", answer.text());
+        let _ = recognise(&answer.octets);
+    }
+
+    fn check_error(&self, error: &AskError) {
+        let text = error.to_string();
+        assert!(is_printable(&text), "{text:?}");
+        let AskError::NoAnswer { transport, attempts, .. } = error else {
+            panic!("{self:?}: {error:?}");
+        };
+        assert_eq!(*transport, Transport::Udp);
+        assert!(!self.is_patient(), "{self:?}: {error:?}");
+        assert!(attempts.len() <= 1 && attempts.is_empty() == self.timeout.is_zero());
+        match attempts.first() {
+            None => {}
+            Some((_, Attempt::Refused)) => assert_ne!(self.server, Server::Answers, "{self:?}"),
+            Some((_, Attempt::Silent { questions, .. })) => {
+                // A wait is a millisecond at least, so there may be no time for all of them.
+                assert!((1..=self.retries + 1).contains(questions), "{self:?}: {questions}");
+            }
+            Some(other) => panic!("{self:?}: {other:?}"),
+        }
+    }
+}
+
+/// Each after two octets: who sends it and how long it is.
+fn datagrams(mut input: &[u8]) -> Vec<(Sender, Vec<u8>)> {
+    const MOST: usize = 8;
+    let mut datagrams = Vec::new();
+    while let Some(([sender, length], rest)) = input.split_first_chunk()
+        && datagrams.len() < MOST
+    {
+        let whole = if *length == 255 { rest.len() } else { usize::from(*length) };
+        let (octets, rest) = rest.split_at(whole.min(rest.len()));
+        let long = *sender & 0x80 != 0 && !octets.is_empty();
+        let octets = if long { octets.repeat(LONGEST / octets.len()) } else { octets.to_vec() };
+        let sender = match *sender % 4 {
+            0 | 1 => Sender::Server,
+            2 => Sender::OtherPort,
+            _ => Sender::OtherAddress,
+        };
+        datagrams.push((sender, octets));
+        input = rest;
+    }
+    datagrams
+}
+
+fn is_printable(text: &str) -> bool {
+    text.bytes().all(|octet| (b' '..=b'~').contains(&octet))
+}
