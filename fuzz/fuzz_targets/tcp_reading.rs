@@ -88,40 +88,47 @@ impl<'a> Plan<'a> {
         let address = listener.local_addr().expect("bound");
         let options = Options { timeout: self.timeout, limit: self.limit, ..Options::default() };
         let started = Instant::now();
-        let result = thread::scope(|scope| {
+        let (result, line) = thread::scope(|scope| {
             let server = scope.spawn(|| self.serve(listener));
             let result = ask(&address.into(), Transport::Tcp, &options);
             if result.is_err() {
                 drop(TcpStream::connect(address)); // in case the server still waits for one
             }
-            server.join().expect("the server does not panic");
-            result
+            (result, server.join().expect("the server does not panic"))
         });
         let margin = Duration::from_secs(5);
         assert!(started.elapsed() < self.timeout + margin, "{self:?} took {:?}", started.elapsed());
         match result {
-            Ok(answer) => self.check_answer(&answer, address),
+            Ok(answer) => {
+                assert!(line.is_none_or(|line| line <= answer.round_trip), "{answer:?}: {line:?}");
+                self.check_answer(&answer, address);
+            }
             Err(error) => self.check_error(&error, address),
         }
     }
 
-    /// What becomes of the connection is the client's to say: it may be gone already.
-    fn serve(&self, listener: Listener) {
+    /// What becomes of the connection is the client's to say: it may be gone already. How long after the
+    /// connection the first line began to be sent.
+    fn serve(&self, listener: Listener) -> Option<Duration> {
         if self.end == End::Unaccepted {
-            return;
+            return None;
         }
-        if let Ok((stream, _)) = listener.accept() {
-            let _ = self.talk(stream);
-        }
+        let (stream, _) = listener.accept().ok()?;
+        let (accepted, mut line) = (Instant::now(), None);
+        let _ = self.talk(stream, &mut line);
+        line.map(|line| line.duration_since(accepted))
     }
 
-    fn talk(&self, mut stream: TcpStream) -> io::Result<()> {
+    fn talk(&self, mut stream: TcpStream, line: &mut Option<Instant>) -> io::Result<()> {
         stream.set_nodelay(true)?;
         let mut left = self.octets;
         for piece in self.pieces.iter().cycle() {
             // 255 is all at once, and no piece is empty.
             let length = if *piece == 255 { left.len() } else { usize::from(*piece) + 1 };
             let (piece, rest) = left.split_at(length.min(left.len()));
+            let blank = |octet: &u8| matches!(octet, b'\r' | b'\n' | 0 | b' ' | b'\t');
+            let begun = self.octets[..self.octets.len() - rest.len()].iter().any(|it| !blank(it));
+            *line = line.or(begun.then(Instant::now));
             stream.write_all(piece)?;
             left = rest;
             if left.is_empty() {
@@ -155,7 +162,7 @@ impl<'a> Plan<'a> {
         assert!(answer.connected_after.is_some_and(|after| after <= answer.elapsed));
         assert!(answer.round_trip <= answer.elapsed && answer.arrived.is_some(), "{answer:?}");
         assert!(is_printable(&answer.text()), "{:?}", answer.text());
-        let _ = recognise(&answer.octets);
+        check_offset(answer);
     }
 
     fn check_error(&self, error: &AskError, address: SocketAddr) {
@@ -239,6 +246,19 @@ impl Deref for Listener {
             Self::Kept(listener) => listener,
             Self::Own(listener) => listener,
         }
+    }
+}
+
+/// The uncertainty is no less than half the round trip and the last digit.
+fn check_offset(answer: &Answer) {
+    let told = recognise(&answer.octets);
+    match answer.offset() {
+        Some(offset) => {
+            let told = told.expect("a time");
+            assert!(told.utc().is_some(), "{answer:?}");
+            assert!(offset.uncertainty >= answer.round_trip / 2 + told.resolution, "{answer:?}");
+        }
+        None => assert!(!told.is_ok_and(|told| told.utc().is_some()), "{answer:?}"),
     }
 }
 

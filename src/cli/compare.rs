@@ -29,7 +29,7 @@ pub(super) fn run(arguments: &Compare, quiet: bool) -> Result<ExitCode, Failure>
         Err(failure) => {
             if arguments.json {
                 // That nobody reads it makes the failure no better.
-                let _ = print(&format!("{:#}\n", json::compare_error(&failure.to_string())));
+                let _ = print(&format!("{:#}\n", json::error(&failure.to_string())));
             }
             return Err(failure);
         }

@@ -15,6 +15,14 @@ use std::process::ExitCode;
 const MOST_OCTETS: usize = 64 * 1024;
 
 pub(super) fn run(parse: &Parse, quiet: bool) -> Result<ExitCode, Failure> {
+    let read = read(parse, quiet);
+    if let (true, Err(failure @ Failure::Told { .. })) = (parse.json, &read) {
+        print(&format!("{}\n", json::error(&failure.to_string())))?;
+    }
+    read
+}
+
+fn read(parse: &Parse, quiet: bool) -> Result<ExitCode, Failure> {
     let mut input = Input::open(parse.file.as_deref())?;
     let show = Show { json: parse.json, quiet };
     let mut status = ExitCode::SUCCESS;
@@ -26,12 +34,14 @@ pub(super) fn run(parse: &Parse, quiet: bool) -> Result<ExitCode, Failure> {
         if parse.lines && reply.is_blank() {
             continue; // as NIST's servers send before each
         }
-        match show.reply(parse.lines.then_some(line), &reply) {
-            Ok(true) => {}
-            Ok(false) => status = ExitCode::FAILURE,
-            // Asked for no more, but what failed before has failed.
+        let told = show.reply(parse.lines.then_some(line), &reply);
+        if !told.is_time {
+            status = ExitCode::FAILURE;
+        }
+        match told.tell() {
+            // Asked for no more, but what failed has failed.
             Err(Failure::NobodyReads) => return Ok(status),
-            Err(failure) => return Err(failure),
+            told => told?,
         }
         if !parse.lines {
             break;
@@ -117,8 +127,7 @@ struct Show {
 }
 
 impl Show {
-    /// Prints what a reply is read as; true if it is a time.
-    fn reply(self, line: Option<u64>, reply: &Taken) -> Result<bool, Failure> {
+    fn reply(self, line: Option<u64>, reply: &Taken) -> Told {
         let Taken::Whole(octets) = reply else {
             return self.too_long(line);
         };
@@ -132,27 +141,42 @@ impl Show {
             Err(_) if self.quiet => String::new(),
             Err(_) => format!("{}\n", meaning::shown(octets)),
         };
-        print(&text)?;
-        match &recognised {
-            Ok(it) if line.is_none() && it.flags.contains(Flag::SecondLine) => {
-                Failure::plain("only the first line was read; --lines reads each".to_owned())
-                    .tell();
+        let complaint = match &recognised {
+            Ok(it) if it.flags.contains(Flag::SecondLine) => {
+                let hint = if line.is_none() { "; --lines reads each" } else { "" };
+                let told = format!("only the first line was read{hint}");
+                Some(Failure::plain(at_line(line, &told)))
             }
-            Ok(_) => {}
-            Err(error) => not_a_time(line, error).tell(),
-        }
-        Ok(recognised.is_ok())
+            Ok(_) => None,
+            Err(error) => Some(not_a_time(line, error)),
+        };
+        Told { text, complaint, is_time: recognised.is_ok() }
     }
 
-    fn too_long(self, line: Option<u64>) -> Result<bool, Failure> {
+    fn too_long(self, line: Option<u64>) -> Told {
         let most = plural(MOST_OCTETS as u64, "octet");
         let hint = if line.is_none() { "; --lines reads one reply a line" } else { "" };
         let error = format!("longer than {most}, so it is no Daytime reply{hint}");
-        if self.json {
-            print(&format!("{}\n", json::saved_error(line, &error)))?;
-        }
-        Failure::plain(at_line(line, &error)).tell();
-        Ok(false)
+        let object = || format!("{}\n", json::saved_error(line, &error));
+        let text = if self.json { object() } else { String::new() };
+        Told { text, complaint: Some(Failure::plain(at_line(line, &error))), is_time: false }
+    }
+}
+
+/// What is told of one reply.
+struct Told {
+    /// For standard output.
+    text: String,
+    complaint: Option<Failure>,
+    is_time: bool,
+}
+
+impl Told {
+    /// The complaint is told even where nobody reads the text any more.
+    fn tell(&self) -> Result<(), Failure> {
+        let printed = if self.text.is_empty() { Ok(()) } else { print(&self.text) };
+        self.complaint.iter().for_each(Failure::tell);
+        printed
     }
 }
 

@@ -26,12 +26,14 @@ pub(super) fn run(query: &Query, quiet: bool) -> Result<ExitCode, Failure> {
         }
         for (target, transport) in questions(query) {
             let asked = client.ask(target, transport, &options);
-            match tell(query, quiet, target, transport, asked) {
-                Ok(true) => {}
-                Ok(false) => status = ExitCode::FAILURE,
-                // Asked for no more, but what failed before has failed.
+            let told = Told::of(query, quiet, target, transport, asked);
+            if !told.faults.is_empty() {
+                status = ExitCode::FAILURE;
+            }
+            match told.tell() {
+                // Asked for no more, but what failed has failed.
                 Err(Failure::NobodyReads) => return Ok(status),
-                Err(failure) => return Err(failure),
+                told => told?,
             }
         }
     }
@@ -45,35 +47,46 @@ fn questions(query: &Query) -> impl Iterator<Item = (&Target, Transport)> {
     })
 }
 
-/// Prints what came of one question; true if it was answered well.
-fn tell(
-    query: &Query,
-    quiet: bool,
-    target: &Target,
-    transport: Transport,
-    asked: Result<Answer, AskError>,
-) -> Result<bool, Failure> {
-    let answer = match asked {
-        Ok(answer) => answer,
-        Err(error) => {
-            let failure = Failure::from(error);
-            failure.tell();
-            if query.json {
-                let object = json::ask_error(target, transport, &failure.to_string());
-                print(&format!("{object}\n"))?;
+/// What came of one question.
+struct Told {
+    /// For standard output.
+    text: String,
+    /// Whatever makes the exit status 1.
+    faults: Vec<Failure>,
+}
+
+impl Told {
+    fn of(
+        query: &Query,
+        quiet: bool,
+        target: &Target,
+        transport: Transport,
+        asked: Result<Answer, AskError>,
+    ) -> Self {
+        let answer = match asked {
+            Ok(answer) => answer,
+            Err(error) => {
+                let failure = Failure::from(error);
+                let object = || json::ask_error(target, transport, &failure.to_string());
+                let text = if query.json { format!("{}\n", object()) } else { String::new() };
+                return Self { text, faults: vec![failure] };
             }
-            return Ok(false);
-        }
-    };
-    print(&match (query.json, quiet) {
-        (true, _) => format!("{}\n", json::answer(target, &answer)),
-        (_, true) => format!("{}\n", answer.text()),
-        _ => format!("{}\n", answer::text(&answer)),
-    })?;
-    let faults: Vec<_> =
-        Failure::of_answer(&answer).into_iter().chain(of_server(&answer)).collect();
-    faults.iter().for_each(Failure::tell);
-    Ok(faults.is_empty())
+        };
+        let text = match (query.json, quiet) {
+            (true, _) => format!("{}\n", json::answer(target, &answer)),
+            (_, true) => format!("{}\n", answer.text()),
+            _ => format!("{}\n", answer::text(&answer)),
+        };
+        let faults = Failure::of_answer(&answer).into_iter().chain(of_server(&answer)).collect();
+        Self { text, faults }
+    }
+
+    /// The faults are told even where nobody reads the text any more.
+    fn tell(&self) -> Result<(), Failure> {
+        let printed = if self.text.is_empty() { Ok(()) } else { print(&self.text) };
+        self.faults.iter().for_each(Failure::tell);
+        printed
+    }
 }
 
 /// What the server says about itself that makes its time a bad one.

@@ -40,7 +40,8 @@ pub struct Options {
     /// Without it questions to one of them are at least 4 seconds apart, as NIST wants it from every user
     /// of its servers: whatever in this process asks it again first waits, before its timeout begins; a
     /// datagram is sent again after 4 seconds, or not at all if the timeout comes first; and
-    /// `compare` refuses. What several threads ask at the same time is not kept apart.
+    /// `compare` refuses. A question that begins while another thread still waits for its answer from the
+    /// same address is not kept apart from that one.
     pub impolite: bool,
 }
 
@@ -238,9 +239,26 @@ impl Answer {
 }
 
 /// What the local clock showed at a moment that is over.
+///
+/// Two clocks cannot be read at once, and the kernel may give the processor to somebody else between the
+/// two: the reading that took least of several counts.
 fn clock_at(moment: Instant) -> Option<DateTime<Utc>> {
-    let ago = TimeDelta::from_std(moment.elapsed()).ok()?;
-    Clock::System.now()?.checked_sub_signed(ago)
+    const CLOSE: Duration = Duration::from_micros(2);
+    const READINGS: usize = 16;
+    let mut best: Option<(Duration, Duration, DateTime<Utc>)> = None;
+    for _ in 0..READINGS {
+        let before = moment.elapsed();
+        let shown = Clock::System.now()?;
+        let took = moment.elapsed().saturating_sub(before);
+        if best.is_none_or(|(shortest, ..)| took < shortest) {
+            best = Some((took, before + took / 2, shown));
+        }
+        if took <= CLOSE {
+            break;
+        }
+    }
+    let (_, ago, shown) = best?;
+    shown.checked_sub_signed(TimeDelta::from_std(ago).ok()?)
 }
 
 #[cfg(test)]
@@ -273,26 +291,33 @@ mod tests {
 
     #[test]
     fn over_tcp_the_window_ends_with_the_first_line_and_not_with_the_stream() {
-        let (answer, now) = ask_tcp(|mut stream| {
-            stream.write_all(b"noon\r\n").expect("sent");
-            pause(&stream);
-            stream.write_all(b"\n").expect("sent");
-        });
-        assert_eq!((answer.text().as_str(), answer.reads.len()), ("noon", 2));
-        assert!(answer.round_trip + LONG / 2 < answer.elapsed, "{answer:?}");
-        let ago = (now - answer.arrived.expect("a date")).to_std().expect("it is over");
-        assert!((LONG / 2..5 * LONG).contains(&ago), "{ago:?} ago");
+        for line in [&b"noon\r\n"[..], b"noon\r", b"noon\n", b"noon\0"] {
+            let (answer, now) = ask_tcp(move |mut stream| {
+                stream.write_all(line).expect("sent");
+                pause(&stream);
+                stream.write_all(b"\n").expect("sent");
+            });
+            assert_eq!((answer.text().as_str(), answer.reads.len()), ("noon", 2));
+            assert!(answer.round_trip + LONG / 2 < answer.elapsed, "{answer:?}");
+            let ago = (now - answer.arrived.expect("a date")).to_std().expect("it is over");
+            assert!((LONG / 2..5 * LONG).contains(&ago), "{ago:?} ago");
+        }
     }
 
     #[test]
     fn over_tcp_a_line_that_comes_in_pieces_is_there_with_its_last_one() {
-        for (first, last) in [(&b"\n"[..], &b"noon\n"[..]), (b"no", b"on\r\n"), (b"no", b"on")] {
+        for (first, last) in [
+            (&b"\n"[..], &b"noon\n"[..]),
+            (b"no", b"on\r\n"),
+            (b"no", b"on"),
+            (b"\xef\xbb\xbf\r\n", b"noon\r\n"),
+        ] {
             let (answer, now) = ask_tcp(move |mut stream| {
                 stream.write_all(first).expect("sent");
                 pause(&stream);
                 stream.write_all(last).expect("sent");
             });
-            assert_eq!((answer.text().as_str(), answer.reads.len()), ("noon", 2));
+            assert!(answer.text().ends_with("noon") && answer.reads.len() == 2, "{answer:?}");
             assert!(answer.round_trip > LONG / 2, "{answer:?}");
             let ago = (now - answer.arrived.expect("a date")).to_std().expect("it is over");
             assert!(ago < LONG / 2, "{ago:?} ago");

@@ -1,7 +1,7 @@
 //! How far the local clock is from the one that a server answered by.
 
 use super::Answer;
-use crate::syntax::{Recognised, Unrecognised, recognise};
+use crate::syntax::{Flag, Recognised, Unrecognised, recognise};
 use chrono::TimeDelta;
 use std::time::Duration;
 
@@ -11,8 +11,9 @@ use std::time::Duration;
 pub struct Offset {
     /// The local clock minus the server's: positive if the local one is ahead.
     pub ahead: TimeDelta,
-    /// How much more or less it may be: half the round trip, since the server looked at its clock at
-    /// some moment of it, and the resolution of the reply.
+    /// How much more or less it may be: half the round trip, since the server looked at its clock at some
+    /// moment of it, and the resolution of the reply; or what NIST's server says it sent early (msADV), if
+    /// that is more. A leap second adds another, since POSIX clocks show the one before it twice.
     pub uncertainty: Duration,
 }
 
@@ -43,7 +44,9 @@ impl Answer {
         let half = self.round_trip / 2;
         let middle = self.arrived?.checked_sub_signed(TimeDelta::from_std(half).ok()?)?;
         let ahead = middle.signed_duration_since(told.utc()?);
-        Some(Offset { ahead, uncertainty: half + told.resolution })
+        let early = told.code.and_then(|code| code.advance).unwrap_or_default();
+        let leap = Duration::from_secs(told.flags.contains(Flag::LeapSecond).into());
+        Some(Offset { ahead, uncertainty: half + told.resolution.max(early) + leap })
     }
 }
 
@@ -83,6 +86,15 @@ mod tests {
         assert_eq!(offset(reply, "2026-11-22T14:20:21.000Z", 0), Some((-10.0, 1.0)));
         let fine = "2026-11-22T14:20:31.250Z\r\n";
         assert_eq!(offset(fine, "2026-11-22T14:20:31.350Z", 200), Some((0.0, 0.101)));
+    }
+
+    #[test]
+    fn what_was_sent_early_and_a_leap_second_make_it_less_certain() {
+        let nist = |early| format!("60482 24-06-21 12:00:05 50 0 0 {early} UTC(NIST) *");
+        assert_eq!(offset(&nist("50.0"), "2024-06-21T12:00:05Z", 0), Some((0.0, 1.0)));
+        assert_eq!(offset(&nist("5000.0"), "2024-06-21T12:00:00Z", 0), Some((-5.0, 5.0)));
+        let leap = offset("2016-12-31T23:59:60.500Z", "2016-12-31T23:59:59.500Z", 0);
+        assert_eq!(leap, Some((-1.0, 1.001)));
     }
 
     #[test]

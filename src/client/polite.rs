@@ -1,7 +1,7 @@
 //! How long a public server is left alone between two questions: a decision without sockets, and the
 //! waiting it asks for.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -25,6 +25,20 @@ pub(crate) fn is_public(address: IpAddr) -> bool {
             let unicast = v6.is_unicast_link_local() || v6.is_unique_local();
             !(v6.is_loopback() || v6.is_unspecified() || unicast)
         }
+    }
+}
+
+/// One form for all addresses of one server's interface: IPv4, where an IPv6 address stands for it, be it
+/// mapped (RFC 4291, 2.5.5.2) or reached through a translator (RFC 6052, the well-known prefix).
+pub(super) fn one_form(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V6(v6) => match v6.segments() {
+            [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
+                Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low)).into()
+            }
+            _ => address.to_canonical(),
+        },
+        IpAddr::V4(_) => address,
     }
 }
 
@@ -74,14 +88,14 @@ struct Asked(Vec<(IpAddr, Instant)>);
 impl Asked {
     /// Which of `addresses` has to be left alone longest, and until when; `None` if all may be asked.
     fn busy(&self, addresses: &[SocketAddr], now: Instant) -> Option<(IpAddr, Instant)> {
-        let wanted = |ip: &IpAddr| addresses.iter().any(|it| it.ip().to_canonical() == *ip);
+        let wanted = |ip: &IpAddr| addresses.iter().any(|it| one_form(it.ip()) == *ip);
         let untils = self.0.iter().map(|(ip, at)| (*ip, *at + APART));
         untils.filter(|(ip, until)| wanted(ip) && *until > now).max_by_key(|(_, until)| *until)
     }
 
     fn note(&mut self, peers: &[SocketAddr], now: Instant) {
-        let public = peers.iter().map(|peer| peer.ip().to_canonical()).filter(|ip| is_public(*ip));
-        for ip in public {
+        let public = peers.iter().map(SocketAddr::ip).filter(|ip| is_public(*ip));
+        for ip in public.map(one_form) {
             self.0.retain(|(known, at)| *known != ip && *at + APART > now);
             self.0.push((ip, now));
         }
@@ -178,6 +192,7 @@ mod tests {
         asked.note(&addresses(&["::ffff:192.0.2.1"]), now);
         let other_port = ["192.0.2.1:9999".parse().expect("address")];
         assert!(asked.busy(&other_port, now).is_some());
+        assert!(asked.busy(&addresses(&["64:ff9b::c000:201"]), now).is_some(), "by NAT64");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Whom to ask: a host by name or address, with or without a port, and the addresses it has.
 
+use super::polite::one_form;
 use super::{AskError, Options};
 use std::fmt;
 use std::io;
@@ -155,8 +156,7 @@ impl FromStr for Target {
 /// True if both are one address; link-local ones only on the same link.
 fn same(one: SocketAddr, other: SocketAddr) -> bool {
     one == other
-        || one.ip().is_ipv4() != other.ip().is_ipv4()
-            && one.ip().to_canonical() == other.ip().to_canonical()
+        || one.ip().is_ipv4() != other.ip().is_ipv4() && one_form(one.ip()) == one_form(other.ip())
 }
 
 /// True for what only inet_aton(3) takes for an address: parts that are all numbers, but not an address
@@ -245,6 +245,7 @@ mod tests {
         assert!(same("192.0.2.1:13", "192.0.2.1:13"));
         assert!(same("192.0.2.1:13", "[::ffff:192.0.2.1]:13"));
         assert!(same("[::ffff:192.0.2.1]:13", "192.0.2.1:13"));
+        assert!(same("[64:ff9b::c000:201]:13", "192.0.2.1:13"));
         assert!(!same("192.0.2.1:13", "[::ffff:192.0.2.2]:13"));
         assert!(!same("[fe80::1%1]:13", "[fe80::1%2]:13"));
     }

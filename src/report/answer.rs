@@ -13,8 +13,8 @@ pub(crate) fn text(answer: &Answer) -> String {
         Ok(it) => meaning::lines(&it, Some(&offset(answer, &it))),
         Err(error) => meaning::unknown(&error),
     };
-    [shown(&answer.octets), detail(answer)]
-        .into_iter()
+    std::iter::once(shown(&answer.octets))
+        .chain(meaning::wrapped("    ", &detail(answer)))
         .chain(meaning)
         .collect::<Vec<_>>()
         .join("\n")
@@ -66,7 +66,7 @@ fn detail(answer: &Answer) -> String {
         }
         Transport::Udp => format!("{octets} in 1 datagram"),
     };
-    format!("    {transport} {peer}, {}: {how}", human(*elapsed))
+    format!("{transport} {peer}, {}: {how}", human(*elapsed))
 }
 
 #[cfg(test)]
@@ -95,15 +95,15 @@ mod tests {
     fn it_tells_how_the_answer_came() {
         assert_eq!(
             detail(&answer(Transport::Tcp, 0)),
-            "    tcp 127.0.0.1:13, 120 µs: 26 octets in 2 reads, then end of stream"
+            "tcp 127.0.0.1:13, 120 µs: 26 octets in 2 reads, then end of stream"
         );
         assert_eq!(
             detail(&answer(Transport::Udp, 1)),
-            "    udp 127.0.0.1:13, 120 µs: 26 octets in 1 datagram"
+            "udp 127.0.0.1:13, 120 µs: 26 octets in 1 datagram"
         );
         assert_eq!(
             detail(&answer(Transport::Udp, 2)),
-            "    udp 127.0.0.1:13, 120 µs: 26 octets in 1 datagram, after 2 questions"
+            "udp 127.0.0.1:13, 120 µs: 26 octets in 1 datagram, after 2 questions"
         );
     }
     /// What is told of the offset when the local clock shows this at the end of a millisecond.

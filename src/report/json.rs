@@ -1,5 +1,5 @@
-//! Results as JSON. Keys end in their unit; what came from the network is escaped in `reply` and exact,
-//! in hexadecimal, in `reply_hex`.
+//! Results as JSON. Keys end in their unit; what came from the network is escaped in `reply`, and of an
+//! answer also exact, in hexadecimal, in `reply_hex`.
 
 use super::chain;
 use crate::client::{Answer, AskError, Target};
@@ -80,7 +80,9 @@ fn keys(it: Option<&Recognised>, flags: Flags, error: Option<String>) -> Map<Str
         Told::Either(one, other) => Some(json!([written(one), written(other)])),
         _ => None,
     });
-    let fraction = it.filter(|it| it.flags.contains(Flag::Fraction)).and_then(Recognised::naive);
+    let fraction = it.filter(|it| it.flags.contains(Flag::Fraction)).map(|it| match it.told {
+        Told::Instant { local: time, .. } | Told::WallClock(time) | Told::Either(time, _) => time,
+    });
     let names: Vec<String> = flags.iter().map(|flag| flag.to_string()).collect();
     let mut object = Map::new();
     let mut put = |key: &str, value: Value| object.insert(key.to_owned(), value);
@@ -148,8 +150,8 @@ pub(crate) fn ask_error(target: &Target, transport: Transport, error: &str) -> V
     })
 }
 
-/// A comparison that could not be made.
-pub(crate) fn compare_error(error: &str) -> Value {
+/// What could not be done at all.
+pub(crate) fn error(error: &str) -> Value {
     json!({ "error": error })
 }
 

@@ -32,10 +32,16 @@ pub(crate) fn unknown(error: &Unrecognised) -> Vec<String> {
 pub(crate) fn shown(octets: &[u8]) -> String {
     const MOST: usize = 240;
     let text = Printable::line(octets).to_string();
-    match text.get(..MOST) {
-        Some(beginning) if text.len() > MOST => format!("{beginning}…"),
-        _ => text,
+    if text.len() <= MOST {
+        return text;
     }
+    // An octet takes four characters at most; what is cut is never an escape in the middle.
+    let whole = Printable::line(octets).0;
+    let fits = (0..=MOST).rev().find_map(|octets| {
+        let beginning = Printable(&whole[..octets.min(whole.len())]).to_string();
+        (beginning.len() <= MOST).then_some(beginning)
+    });
+    format!("{}…", fits.unwrap_or_default())
 }
 
 /// The time in one word, for scripts: an instant ends in `Z`, a wall clock does not.
@@ -47,13 +53,16 @@ pub(crate) fn bare(recognised: &Recognised) -> String {
     }
 }
 
-/// A labelled line, wrapped at 80 columns.
+/// A labelled line.
 fn entry(label: &str, text: &str) -> Vec<String> {
-    let first = format!("    {label:<8}");
-    let next = " ".repeat(first.len());
+    wrapped(&format!("    {label:<8}"), text)
+}
+
+/// Text behind this beginning, wrapped at 80 columns.
+pub(super) fn wrapped(first: &str, text: &str) -> Vec<String> {
     let options = Options::new(WIDTH)
-        .initial_indent(&first)
-        .subsequent_indent(&next)
+        .initial_indent(first)
+        .subsequent_indent("            ")
         .word_splitter(WordSplitter::NoHyphenation);
     textwrap::wrap(text, options).into_iter().map(String::from).collect()
 }
@@ -87,10 +96,20 @@ fn meaning(recognised: &Recognised) -> String {
             )
         }
         (Told::WallClock(_), None) => format!("{time} on a wall clock somewhere: it names no zone"),
+        (Told::WallClock(_), Some(zone)) if recognised.flags.contains(Flag::ZoneConflict) => {
+            format!("{time} on a wall clock somewhere: another zone stands beside {zone}")
+        }
         (Told::WallClock(_), Some(zone)) => {
             format!("{time} on a wall clock somewhere: the name {zone} does not fix the offset")
         }
-        (Told::Either(..), _) => format!("{time}: day and month cannot be told apart"),
+        (Told::Either(..), None) => format!("{time}: day and month cannot be told apart"),
+        (Told::Either(..), Some(zone)) => {
+            let unknown = recognised.flags.contains(Flag::ZoneUnknown);
+            let fixed = if unknown { "which does not fix the offset" } else { "which is known" };
+            format!(
+                "{time}: day and month cannot be told apart; it names its zone, {zone}, {fixed}"
+            )
+        }
     }
 }
 
@@ -198,6 +217,10 @@ fn contradiction(flag: Flag, recognised: &Recognised) -> Option<String> {
         Flag::MjdMismatch => {
             Some("it contradicts itself: the Modified Julian Date is another day's".to_owned())
         }
+        Flag::ZoneConflict => {
+            Some("it contradicts itself: it names two zones with different offsets".to_owned())
+        }
+        other if other.is_contradiction() => Some("it contradicts itself".to_owned()),
         _ => None,
     }
 }
@@ -269,6 +292,15 @@ mod tests {
         assert!(name.ends_with("somewhere: the name IST does not"), "{name}");
         let either = first("16:05:11 5.3.2009\n");
         assert!(either.contains("2009-03-05T16:05:11 or 2009-05-03T16:05:11: day"), "{either}");
+        let zone = told("16:05:11 CEST 5/3/2009\n").replace("\n            ", " ");
+        assert!(zone.contains("zone, CEST, which does not fix the offset"), "{zone}");
+    }
+
+    #[test]
+    fn a_long_line_is_cut_but_no_escape_is() {
+        let long = shown(&[0x9b; 100]);
+        assert_eq!(long, format!("{}…", "\\x9b".repeat(60)));
+        assert_eq!(shown(&[b'a'; 240]), "a".repeat(240));
     }
 
     #[test]

@@ -30,7 +30,11 @@ pub(super) fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
     });
     let year = cursor.full_year()?;
     let date = cursor.date(year, month, day)?;
-    let zone = before.or_else(|| ZoneText::read_behind(cursor));
+    let behind = ZoneText::read_behind(cursor);
+    let zone = match (before, behind) {
+        (Some(before), Some(behind)) => Some(before.settled_by(behind)),
+        (before, behind) => before.or(behind),
+    };
     Ok(Parts { weekday, zone, ..Parts::new(Form::Ctime, date, time) })
 }
 
@@ -57,6 +61,8 @@ mod tests {
         assert_eq!(read(date), "ctime 2026-11-22T14:48:58Z UTC");
         let behind = "Sun Nov 22 14:48:58 2026 +0100\n";
         assert_eq!(read(behind), "ctime 2026-11-22T13:48:58Z +0100");
+        let contradiction = "ctime 2026-11-22T14:48:58 UTC zone-unknown zone-conflict";
+        assert_eq!(read("Sun Nov 22 14:48:58 UTC 2026 EST\n"), contradiction);
         let india = "Wed Jul  3 16:05:11 IST 2024\r\n";
         assert_eq!(read(india), "ctime 2024-07-03T16:05:11 IST zone-unknown");
     }
@@ -75,7 +81,8 @@ mod tests {
 
     #[test]
     fn a_cut_line_is_no_time() {
-        let cut = "expected a year of four digits, found the end at octet 20; truncated";
+        let cut =
+            "expected a year of four digits, found the end of the line at octet 20; truncated";
         assert_eq!(read("Wed Jul  3 16:05:11 "), cut);
         let cut = "expected a year of four digits, found \"202\" at octet 21; truncated";
         assert_eq!(read("Wed Jul  3 16:05:11 202"), cut);

@@ -16,6 +16,8 @@ pub enum Flag {
     MjdMismatch,
     /// `zone-unknown`: a zone is named that does not fix the offset.
     ZoneUnknown,
+    /// `zone-conflict`: two zones are named that contradict each other.
+    ZoneConflict,
     /// `ambiguous-date`: day and month cannot be told apart.
     AmbiguousDate,
     /// `leap-second`: the second is 60.
@@ -60,6 +62,7 @@ impl fmt::Display for Flag {
             Self::WeekdayMismatch => "weekday-mismatch",
             Self::MjdMismatch => "mjd-mismatch",
             Self::ZoneUnknown => "zone-unknown",
+            Self::ZoneConflict => "zone-conflict",
             Self::AmbiguousDate => "ambiguous-date",
             Self::LeapSecond => "leap-second",
             Self::OtmMissing => "otm-missing",
@@ -85,8 +88,16 @@ pub struct Flags {
     found: [Option<Flag>; Self::KINDS],
 }
 
+impl Flag {
+    /// True if it says that the server contradicts itself.
+    #[must_use]
+    pub fn is_contradiction(self) -> bool {
+        matches!(self, Self::WeekdayMismatch | Self::MjdMismatch | Self::ZoneConflict)
+    }
+}
+
 impl Flags {
-    const KINDS: usize = 20;
+    const KINDS: usize = 21;
 
     /// The flags, each once.
     pub fn iter(&self) -> impl Iterator<Item = Flag> {

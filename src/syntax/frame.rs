@@ -19,7 +19,8 @@ pub(super) struct Frame<'a> {
     pub flags: Flags,
 }
 
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+/// What some editors and libraries put in front of UTF-8.
+pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// How much of a reply is looked at: what the client takes of one, unless it is told to take more.
 pub(super) const MOST: usize = 4096;
@@ -59,7 +60,8 @@ fn what_follows(rest: &[u8]) -> Option<Flag> {
     }
     let new_line = gap.iter().any(|octet| matches!(octet, b'\r' | b'\n'));
     let text = str::from_utf8(rest).is_ok_and(|text| !text.bytes().any(is_control));
-    Some(if new_line && text && !rest.contains(&0) {
+    // What AIX leaks begins with NULs.
+    Some(if new_line && text && !gap.contains(&0) && !rest.contains(&0) {
         Flag::SecondLine
     } else {
         Flag::TrailingGarbage
@@ -112,6 +114,7 @@ mod tests {
         assert_eq!(parts(b"noon\r\nC:\\ats.exe\r\n").2, ["second-line"]);
         assert_eq!(parts(b"noon\r\n\0\0 \0\x7f\xff").2, ["nul", "trailing-garbage"]);
         assert_eq!(parts(b"noon\0left over").2, ["nul", "trailing-garbage"]);
+        assert_eq!(parts(b"noon\r\n\0left over").2, ["nul", "trailing-garbage"]);
     }
 
     #[test]

@@ -117,7 +117,11 @@ impl<'a> Found<'a> {
 fn between(cursor: &mut Cursor) -> bool {
     let letter = |octet: u8| octet.is_ascii_alphabetic() || !octet.is_ascii();
     let word = |cursor: &mut Cursor| match cursor.run(letter) {
-        b"at" | b"de" | b"kl" | b"klo" | b"of" | b"um" | b"\xc3\xa0" => Ok(()),
+        b"at" | b"de" | b"den" | b"of" | b"um" | b"\xc3\xa0" => Ok(()),
+        b"kl" | b"klo" => {
+            cursor.take(b'.');
+            Ok(())
+        }
         _ => cursor.fail("a word between the parts"),
     };
     let mark = |cursor: &mut Cursor| {
@@ -174,6 +178,7 @@ mod tests {
     fn other_languages_are_read() {
         let at = "free 2024-07-03T16:05:11 - locale-names";
         assert_eq!(read("Mittwoch, 3. Juli 2024 um 16:05:11"), at);
+        assert_eq!(read("onsdag den 3. juli 2024 kl. 16:05:11"), at);
         assert_eq!(read("miercoles 3 de julio de 2024, 16:05:11"), at);
         let vague = read("Mi 3. Jul 16:05:11 CEST 2024");
         assert_eq!(vague, "free 2024-07-03T16:05:11 CEST locale-names zone-unknown");
@@ -186,7 +191,7 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_told() {
-        let error = "expected a day of the month, found the end at octet 24";
+        let error = "expected a day of the month, found the end of the line at octet 24";
         assert_eq!(read("15:17:42 November, 2018\n"), error);
     }
 }

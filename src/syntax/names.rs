@@ -4,6 +4,7 @@
 //! The names beside English are the ones a localised system prints (Unicode CLDR 45), folded to plain
 //! small letters: `März`, whether in UTF-8 or in Windows-1252, is `marz`.
 
+use super::zone_text::hours_of;
 use chrono::Weekday;
 
 /// A name that was read.
@@ -96,12 +97,80 @@ const SHORT_WEEKDAYS: [&str; 18] = [
 
 /// Which half of the day these octets begin with, and how many octets that takes.
 pub(super) fn half_of_day(octets: &[u8]) -> Option<(Name<Half>, usize)> {
-    HALVES.iter().find_map(|(text, half, english)| {
+    if let Some((name, length)) = latin_half(octets) {
+        return ends_word(&octets[length..]).then_some((name, length));
+    }
+    HALVES.iter().find_map(|(text, half)| {
         let begins = octets.get(..text.len())?.eq_ignore_ascii_case(text);
-        let goes_on = octets.get(text.len()).is_some_and(u8::is_ascii_alphabetic);
-        let name = Name { value: *half, english: *english };
-        (begins && !(goes_on && text.is_ascii())).then_some((name, text.len()))
+        let ends = !text.is_ascii() || ends_word(&octets[text.len()..]);
+        (begins && ends).then_some((Name { value: *half, english: false }, text.len()))
     })
+}
+
+/// AM and PM, with full stops or without: `p.m.`, and `p. m.` as Spanish has it.
+fn latin_half(octets: &[u8]) -> Option<(Name<Half>, usize)> {
+    const SPACES: [&[u8]; 4] = [b" ", "\u{a0}".as_bytes(), "\u{202f}".as_bytes(), b"\xa0"];
+    let half = match octets.first()? {
+        b'a' | b'A' => Half::Am,
+        b'p' | b'P' => Half::Pm,
+        _ => return None,
+    };
+    let stop = usize::from(octets.get(1) == Some(&b'.'));
+    let behind = &octets[1 + stop..];
+    let space = SPACES.iter().find(|space| stop > 0 && behind.starts_with(space));
+    let space = space.map_or(0, |space| space.len());
+    let m = matches!(behind.get(space), Some(b'm' | b'M'));
+    let length = 1 + stop + space + 1;
+    let length = length + usize::from(octets.get(length) == Some(&b'.'));
+    m.then_some((Name { value: half, english: space == 0 }, length))
+}
+
+/// True if no word goes on here, and no name as `pm-2` has it; a hyphen in front of a zone that is known is
+/// RFC 867's.
+fn ends_word(rest: &[u8]) -> bool {
+    match rest {
+        [b'+' | b'-' | b'_', word @ ..] => {
+            let length = word.iter().take_while(|octet| octet.is_ascii_alphanumeric()).count();
+            let word = str::from_utf8(&word[..length]).unwrap_or_default();
+            hours_of(word).is_some() || (word.len() == 4 && word.parse::<u16>().is_ok())
+        }
+        [next, ..] => !next.is_ascii_alphanumeric(),
+        [] => true,
+    }
+}
+
+/// True for a word that tells a half of the day in a language whose other words are not known here, so
+/// that nobody takes it for a zone.
+pub(super) fn is_part_of_day(word: &[u8]) -> bool {
+    const PARTS: [&str; 26] = [
+        "morning",
+        "afternoon",
+        "evening",
+        "night",
+        "noon",
+        "midnight",
+        "vorm",
+        "vormittag",
+        "vormittags",
+        "nachm",
+        "nachmittag",
+        "nachmittags",
+        "abends",
+        "matin",
+        "soir",
+        "manana",
+        "tarde",
+        "noche",
+        "manha",
+        "noite",
+        "mattina",
+        "pomeriggio",
+        "sera",
+        "pagi",
+        "petang",
+        "malam",
+    ];
+    Folded::of(word).is_some_and(|word| PARTS.contains(&word.text()))
 }
 
 /// Before or after noon.
@@ -113,41 +182,35 @@ pub(super) enum Half {
 
 /// Chinese, Japanese and Korean Windows write these before the time, in the code page of the system or
 /// in UTF-8; the others stand behind it.
-const HALVES: [(&[u8], Half, bool); 34] = [
-    (b"am", Half::Am, true),
-    (b"pm", Half::Pm, true),
-    (b"a.m.", Half::Am, true),
-    (b"p.m.", Half::Pm, true),
-    (b"a. m.", Half::Am, false), // Spanish
-    (b"p. m.", Half::Pm, false),
-    (b"vm.", Half::Am, false), // Afrikaans
-    (b"nm.", Half::Pm, false),
-    (b"vm", Half::Am, false),
-    (b"nm", Half::Pm, false),
-    (b"pg", Half::Am, false), // Malay
-    (b"ptg", Half::Pm, false),
-    ("πμ".as_bytes(), Half::Am, false),
-    ("μμ".as_bytes(), Half::Pm, false),
-    ("ΠΜ".as_bytes(), Half::Am, false),
-    ("ΜΜ".as_bytes(), Half::Pm, false),
-    ("π.μ.".as_bytes(), Half::Am, false),
-    ("μ.μ.".as_bytes(), Half::Pm, false),
-    (b"\xf0\xec", Half::Am, false), // the first two in Windows-1253
-    (b"\xec\xec", Half::Pm, false),
-    ("上午".as_bytes(), Half::Am, false),
-    ("下午".as_bytes(), Half::Pm, false),
-    (b"\xc9\xcf\xce\xe7", Half::Am, false), // the same in GBK
-    (b"\xcf\xc2\xce\xe7", Half::Pm, false),
-    (b"\xa4\x57\xa4\xc8", Half::Am, false), // in Big5
-    (b"\xa4\x55\xa4\xc8", Half::Pm, false),
-    ("오전".as_bytes(), Half::Am, false),
-    ("오후".as_bytes(), Half::Pm, false),
-    (b"\xbf\xc0\xc0\xfc", Half::Am, false), // in code page 949
-    (b"\xbf\xc0\xc8\xc4", Half::Pm, false),
-    ("午前".as_bytes(), Half::Am, false),
-    ("午後".as_bytes(), Half::Pm, false),
-    (b"\x8c\xdf\x91\x4f", Half::Am, false), // in code page 932
-    (b"\x8c\xdf\x8c\xe3", Half::Pm, false),
+const HALVES: [(&[u8], Half); 28] = [
+    (b"vm.", Half::Am), // Afrikaans
+    (b"nm.", Half::Pm),
+    (b"vm", Half::Am),
+    (b"nm", Half::Pm),
+    (b"pg", Half::Am), // Malay
+    (b"ptg", Half::Pm),
+    ("πμ".as_bytes(), Half::Am),
+    ("μμ".as_bytes(), Half::Pm),
+    ("ΠΜ".as_bytes(), Half::Am),
+    ("ΜΜ".as_bytes(), Half::Pm),
+    ("π.μ.".as_bytes(), Half::Am),
+    ("μ.μ.".as_bytes(), Half::Pm),
+    (b"\xf0\xec", Half::Am), // the first two in Windows-1253
+    (b"\xec\xec", Half::Pm),
+    ("上午".as_bytes(), Half::Am),
+    ("下午".as_bytes(), Half::Pm),
+    (b"\xc9\xcf\xce\xe7", Half::Am), // the same in GBK
+    (b"\xcf\xc2\xce\xe7", Half::Pm),
+    (b"\xa4\x57\xa4\xc8", Half::Am), // in Big5
+    (b"\xa4\x55\xa4\xc8", Half::Pm),
+    ("오전".as_bytes(), Half::Am),
+    ("오후".as_bytes(), Half::Pm),
+    (b"\xbf\xc0\xc0\xfc", Half::Am), // in code page 949
+    (b"\xbf\xc0\xc8\xc4", Half::Pm),
+    ("午前".as_bytes(), Half::Am),
+    ("午後".as_bytes(), Half::Pm),
+    (b"\x8c\xdf\x91\x4f", Half::Am), // in code page 932
+    (b"\x8c\xdf\x8c\xe3", Half::Pm),
 ];
 
 /// The index of the English name that begins with this word, which has three letters at least.
@@ -279,6 +342,12 @@ mod tests {
         assert_eq!(read(b"a.m."), Some((Half::Am, 4)));
         assert_eq!(read(b"\xcf\xc2\xce\xe7 3:05:07"), Some((Half::Pm, 4)));
         assert_eq!(read("오전 9:00".as_bytes()), Some((Half::Am, 6)));
-        assert_eq!(read(b"PMT"), None);
+        for pm in ["pm", "P.M.", "p.m", "PM.", "p. m.", "p.\u{a0}m.", "PM-PST", "pm,"] {
+            assert_eq!(read(pm.as_bytes()).map(|(half, _)| half), Some(Half::Pm), "{pm}");
+        }
+        assert_eq!(read(b"p.\xa0m. 23/7/2024"), Some((Half::Pm, 5)));
+        for other in ["PMT", "pm-2", "vm-3", "nm-db01", "p m", "pm1"] {
+            assert_eq!(read(other.as_bytes()), None, "{other}");
+        }
     }
 }

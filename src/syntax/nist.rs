@@ -133,9 +133,9 @@ pub(super) fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
 fn date(cursor: &mut Cursor, mjd: u32) -> Result<NaiveDate, Mismatch> {
     let year = cursor.number(2..=4, "the year")?;
     cursor.octet(b'-', "a hyphen behind the year")?;
-    let month = cursor.number(2..=2, "the month")?;
+    let month = cursor.number(1..=2, "the month")?;
     cursor.octet(b'-', "a hyphen behind the month")?;
-    let day = cursor.number(2..=2, "the day")?;
+    let day = cursor.number(1..=2, "the day")?;
     match year.digits {
         2 => {}
         4 => return cursor.date(year, month.value, day),
@@ -212,8 +212,8 @@ fn universal<'a>(cursor: &mut Cursor<'a>) -> Result<ZoneText<'a>, Mismatch> {
         return cursor.blame_short(WHOLE, start);
     }
     let zone = ZoneText::universal(cursor)?;
-    let ends = cursor.rest().first().is_none_or(|octet| *octet == b' ');
-    if ends { Ok(zone) } else { cursor.blame(WHOLE, start) }
+    let ends = |octet: &u8| matches!(octet, b' ' | b'\t' | b'*' | b'#');
+    if cursor.rest().first().is_none_or(ends) { Ok(zone) } else { cursor.blame(WHOLE, start) }
 }
 
 fn note_marker(cursor: &mut Cursor, code: &TimeCode) {
@@ -261,6 +261,9 @@ mod tests {
         let at = "nist 2002-04-20T13:55:29Z UTC(NIST)";
         assert_eq!(read("\n52384 02-04-20 13:55:29 50 0 0   9.2 UTC(NIST) * \n"), at);
         assert_eq!(read("52384 02-04-20 13:55:29 50 0 0 9.2 UTC(NIST) *"), at);
+        assert_eq!(read("52384 2-4-20 13:55:29 50 0 0 9.2 UTC(NIST)*").get(..4), Some("expe"));
+        assert_eq!(read("52384 02-4-20 13:55:29 50 0 0 9.2 UTC(NIST)*"), at);
+        assert_eq!(read("52384 02-04-20\t13:55:29 50 0 0 9.2 UTC(NIST)\t*\t\n"), at);
         assert_eq!(
             read("52384 02-04-20 13:55:29 50 0 0 9.2 UTC(NIST)"),
             format!("{at} otm-missing")

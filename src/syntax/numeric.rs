@@ -3,16 +3,18 @@
 //!
 //! Which is the day and which the month is told by a number above 12, by a year that comes first (then the
 //! month is next), or by a weekday; marks and AM or PM tell nothing (`PM 27/11/04` was seen). A year of two
-//! digits is taken to stand last, as in every reply that was seen, unless there is no such date.
+//! digits is taken to stand last, as in every reply that was seen, unless there is no such date or a weekday
+//! says otherwise.
 
 use super::cursor::{Cursor, Mismatch, Number};
 use super::recognised::{Date, Form, Parts};
 use super::zone_text::ZoneText;
+use chrono::{Datelike, NaiveDate, Weekday};
 
 pub(super) fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
     let weekday = cursor.weekday_before();
     let mut other = *cursor;
-    let parts = match (time_first(cursor), date_first(&mut other)) {
+    let parts = match (time_first(cursor, weekday), date_first(&mut other, weekday)) {
         (Ok(_), Ok(_)) => return cursor.blame(DISTINCT, 0),
         (Err(cut), Ok(_)) if cut.at_end => return cursor.blame(DISTINCT, 0),
         (Ok(parts), Err(_)) => parts,
@@ -22,66 +24,102 @@ pub(super) fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
         }
         (Err(wrong_time), Err(wrong_date)) => return Err(wrong_time.or_further(wrong_date)),
     };
-    Ok(Parts { weekday: weekday.or(parts.weekday), ..parts })
+    Ok(parts)
 }
 
 /// In 16.05.11 12.30.00 either may be the date.
 const DISTINCT: &str = "marks that tell the date from the time";
 
-fn time_first<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
+fn time_first<'a>(
+    cursor: &mut Cursor<'a>,
+    weekday: Option<Weekday>,
+) -> Result<Parts<'a>, Mismatch> {
     let time = cursor.time()?;
     let zone = ZoneText::read_behind(cursor);
     cursor.comma_and_spaces()?;
-    let weekday = cursor.weekday_before();
-    let date = date(cursor)?;
+    let weekday = weekday.or_else(|| cursor.weekday_before());
+    let date = Digits::read(cursor)?;
     let zone = zone.or_else(|| ZoneText::read_behind(cursor));
+    let weekday = weekday.or_else(|| cursor.weekday_behind());
+    let date = date.date(cursor, weekday)?;
     Ok(Parts { weekday, zone, ..Parts::new(Form::Numeric, date, time) })
 }
 
-fn date_first<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
-    let date = date(cursor)?;
+fn date_first<'a>(
+    cursor: &mut Cursor<'a>,
+    weekday: Option<Weekday>,
+) -> Result<Parts<'a>, Mismatch> {
+    let date = Digits::read(cursor)?;
     let hyphen = |cursor: &mut Cursor| {
         cursor.skip_spaces();
         cursor.octet(b'-', "a hyphen between date and time")?;
         cursor.skip_spaces();
         Ok(())
     };
-    if cursor.optional(hyphen).is_none() {
+    let letter = |cursor: &mut Cursor| cursor.octet(b'T', "a T between date and time");
+    if cursor.optional(hyphen).or_else(|| cursor.optional(letter)).is_none() {
         cursor.comma_and_spaces()?;
     }
+    let weekday = weekday.or_else(|| cursor.weekday_between());
     let time = cursor.time()?;
     let zone = ZoneText::read_behind(cursor);
-    Ok(Parts { zone, ..Parts::new(Form::Numeric, date, time) })
+    let weekday = weekday.or_else(|| cursor.weekday_behind());
+    let date = date.date(cursor, weekday)?;
+    Ok(Parts { weekday, zone, ..Parts::new(Form::Numeric, date, time) })
 }
 
-fn date(cursor: &mut Cursor) -> Result<Date, Mismatch> {
-    const EXPECTED: &str = "a date in numbers";
-    let first = cursor.number(1..=4, EXPECTED)?;
-    let mark = cursor.rest().first().copied().filter(|octet| matches!(octet, b'/' | b'.' | b'-'));
-    let Some(mark) = mark else { return cursor.blame(EXPECTED, first.at) };
-    behind_mark(cursor, mark)?;
-    let second = cursor.number(1..=2, EXPECTED)?;
-    behind_mark(cursor, mark)?;
-    let third = cursor.number(1..=4, EXPECTED)?;
-    if cursor.may_be_cut()
-        && (third.digits == 1 || matches!((third.digits, third.value), (2, 19 | 20)))
-    {
-        return cursor.blame_short(EXPECTED, first.at); // 11/2 of 11/21, 3/27/20 of 3/27/2010
-    }
-    cursor.take(b'.'); // Hungarian and Korean dates end with one
-    cursor.optional(|cursor| cursor.text(" г.")); // Bulgarian, the year's abbreviation
-    match (first.digits, third.digits) {
-        (4, 1..=2) => cursor.date(first, second.value, third).map(Date::Known),
-        (1..=2, 4) => day_and_month(cursor, first, second, third),
-        (1..=2, 2) => {
-            let year = cursor.with_century(third);
-            day_and_month(cursor, first, second, year).or_else(|mismatch| {
-                let year = cursor.with_century(first);
-                let date = cursor.date(year, second.value, third).map(Date::Known);
-                date.map_err(|_| mismatch)
-            })
+/// The three numbers of a date, in the order they stand.
+#[derive(Clone, Copy)]
+struct Digits {
+    first: Number,
+    second: Number,
+    third: Number,
+}
+
+impl Digits {
+    fn read(cursor: &mut Cursor) -> Result<Self, Mismatch> {
+        const EXPECTED: &str = "a date in numbers";
+        let first = cursor.number(1..=4, EXPECTED)?;
+        let mark = cursor.rest().first().copied();
+        let mark = mark.filter(|octet| matches!(octet, b'/' | b'.' | b'-'));
+        let Some(mark) = mark else { return cursor.blame(EXPECTED, first.at) };
+        behind_mark(cursor, mark)?;
+        let second = cursor.number(1..=2, EXPECTED)?;
+        behind_mark(cursor, mark)?;
+        let third = cursor.number(1..=4, EXPECTED)?;
+        if cursor.may_be_cut()
+            && (third.digits == 1 || matches!((third.digits, third.value), (2, 19 | 20)))
+        {
+            return cursor.blame_short(EXPECTED, first.at); // 11/2 of 11/21, 3/27/20 of 3/27/2010
         }
-        _ => cursor.blame(EXPECTED, first.at),
+        if !matches!((first.digits, third.digits), (4, 1..=2) | (1..=2, 4 | 2)) {
+            return cursor.blame(EXPECTED, first.at);
+        }
+        let date = Self { first, second, third };
+        date.date(&mut cursor.clone(), None)?; // blamed here, and not behind the time
+        cursor.take(b'.'); // Hungarian and Korean dates end with one
+        cursor.optional(|cursor| cursor.text(" г.")); // Bulgarian, the year's abbreviation
+        Ok(date)
+    }
+
+    fn date(self, cursor: &mut Cursor, weekday: Option<Weekday>) -> Result<Date, Mismatch> {
+        let Self { first, second, third } = self;
+        match (first.digits, third.digits) {
+            (4, _) => cursor.date(first, second.value, third).map(Date::Known),
+            (_, 4) => day_and_month(cursor, first, second, third),
+            _ => {
+                let year_last =
+                    day_and_month(cursor, first, second, cursor.clone().with_century(third));
+                let year = cursor.with_century(first);
+                let year_first = cursor.date(year, second.value, third).ok();
+                let fits = |date: NaiveDate| Some(date.weekday()) == weekday;
+                match (year_last, year_first) {
+                    (Err(_), Some(date)) => Ok(Date::Known(date)),
+                    (Ok(last), Some(date)) if fits(date) && !last.any(fits) => Ok(date.into()),
+                    (last, _) => last,
+                }
+            }
+        }
     }
 }
 
@@ -198,6 +236,15 @@ mod tests {
         assert!(read("do 07/04/2024 16:05:11\n").starts_with("expected"), "Thursday or Sunday");
         assert_eq!(naive("Thu 03/05/2009 16:05:11\n"), "2009-03-05T16:05:11");
         assert_eq!(naive("Sun 03/05/2009 16:05:11\n"), "2009-05-03T16:05:11");
+        for weekday in
+            ["16:05:11 03/05/2009 Thu", "03/05/2009 16:05:11 Thu", "03/05/2009 (Thu) 16:05:11"]
+        {
+            assert_eq!(naive(&format!("{weekday}\n")), "2009-03-05T16:05:11");
+        }
+        assert_eq!(naive("2024/07/03 Wed 16:05:11\n"), "2024-07-03T16:05:11");
+        assert!(read("16:05:11 2024/7/23 Wed\n").ends_with(" weekday-mismatch"), "a Tuesday");
+        assert_eq!(naive("Wed 24/07/03 16:05:11\n"), "2024-07-03T16:05:11", "the year first");
+        assert_eq!(naive("Thu 24/07/03 16:05:11\n"), "2003-07-24T16:05:11", "or last");
         let neither = read("Mon 03/05/2009 16:05:11\n");
         assert!(neither.ends_with("weekday-mismatch ambiguous-date"), "{neither}");
     }

@@ -73,11 +73,12 @@ fn read<'a>(frame: &Frame<'a>) -> Result<Recognised<'a>, Mismatch> {
     let (mut partial, mut failure) = (None, nothing);
     for reader in READERS {
         let mut cursor = Cursor::new(frame.line, frame.ended);
+        cursor.skip_spaces();
         let parts = reader(&mut cursor).map(|parts| Parts { flags: cursor.flags, ..parts });
         let judged = parts.and_then(|parts| Ok((parts, parts.judge()?)));
         let read = cursor.since(0).trim_ascii_end().len();
         match judged {
-            Ok((_, recognised)) if cursor.is_at_end() => return Ok(recognised),
+            Ok((_, recognised)) if cursor.has_only_spaces_left() => return Ok(recognised),
             Ok((parts, recognised)) if stands_apart(&parts, &frame.line[read..]) => {
                 if partial.is_none_or(|(longest, _)| longest < read) {
                     partial = Some((read, recognised));
@@ -138,9 +139,9 @@ mod tests {
         assert_eq!(read("hello"), "expected a date and time, found \"hello\" at octet 1");
         let month = "expected the name of a month, found \"Foo 3\" at octet 6";
         assert_eq!(read("\nWed Foo 3\n"), month);
-        let second = "expected a time of day, found \"12:00:60 UTC\" at octet 13";
-        let noon = read("22 NOV 2026 12:00:60 UTC\r\n");
-        assert!(noon.starts_with("expected a second up to 59"), "{noon}, not {second}");
+        let noon = "expected a second up to 59: second 60 comes at 23:59 UTC only, found \"12:00:60 UTC\" \
+                    at octet 13";
+        assert_eq!(read("22 NOV 2026 12:00:60 UTC\r\n"), noon);
     }
 
     #[test]
@@ -160,11 +161,25 @@ mod tests {
             "27-JUN-2004 3:05:07 em",
             "27/06/2004 3:05:07 afternoon",
             "12:05:07 SA 27/06/2004",
+            "2024-07-03 09:05:11 vm-3",
+            "2024-07-03 09:05:11 nm-db01",
+            "Wednesday, July 3, 2024 4:05:11-nachm",
+            "03 JUL 2024 04:05:11 PETANG",
+            "07/23/2024 04:05:11PMEST",
         ] {
             assert!(read(half).starts_with("expected"), "{}", read(half));
         }
         let glued = read("Wed Jul  3 16:05:11 20245\r\n");
         assert!(glued.starts_with("expected"), "{glued}");
+    }
+
+    #[test]
+    fn spaces_that_do_not_break_a_line_are_spaces() {
+        let at = "2024-07-03T16:05:11 - non-ascii";
+        assert_eq!(read("\u{a0}Wed Jul 3 16:05:11 2024\u{a0}"), format!("ctime {at}"));
+        assert_eq!(read("Wed\u{a0}Jul\u{a0}3 16:05:11 2024").get(..12), Some("ctime 2024-0"));
+        let narrow = read("3\u{202f}Jul\u{202f}2024 16:05:11");
+        assert_eq!(narrow, format!("smtp {at}"));
     }
 
     #[test]

@@ -118,11 +118,10 @@ impl Recognised<'_> {
     }
 
     /// True if the reply says two things that cannot both be true: the weekday or the Modified Julian
-    /// Date of another day.
+    /// Date of another day, or two zones.
     #[must_use]
     pub fn contradicts_itself(&self) -> bool {
-        let flags = self.flags;
-        flags.contains(Flag::WeekdayMismatch) || flags.contains(Flag::MjdMismatch)
+        self.flags.iter().any(Flag::is_contradiction)
     }
 
     /// NIST's digit H, if the server says with it that it is not well.
@@ -141,6 +140,15 @@ pub(super) enum Date {
     Known(NaiveDate),
     /// Day and month may be either way round; the earlier first.
     Either(NaiveDate, NaiveDate),
+}
+
+impl Date {
+    pub(super) fn any(self, holds: impl Fn(NaiveDate) -> bool) -> bool {
+        match self {
+            Self::Known(date) => holds(date),
+            Self::Either(one, other) => holds(one) || holds(other),
+        }
+    }
 }
 
 impl From<NaiveDate> for Date {
@@ -190,6 +198,7 @@ impl<'a> Parts<'a> {
         self.flags.add_if(leap, Flag::LeapSecond);
         let unknown = self.zone.is_some_and(|zone| zone.offset.is_none());
         self.flags.add_if(unknown, Flag::ZoneUnknown);
+        self.flags.add_if(self.zone.is_some_and(|zone| zone.conflict), Flag::ZoneConflict);
         Ok(Recognised {
             form: self.form,
             told,
@@ -224,7 +233,7 @@ impl<'a> Parts<'a> {
         // RFC 3339, which tells the instant, has four digits for the year.
         let utc = local.checked_sub_offset(offset).filter(|utc| (1..=9999).contains(&utc.year()));
         let Some(utc) = utc else {
-            let expected = "a year up to 9999, in UTC too";
+            let expected = "a date and time in the years 1 to 9999, in UTC too";
             return Err(Mismatch { expected, at: 0, reached: usize::MAX, at_end: false });
         };
         Ok(Told::Instant { utc: utc.and_utc(), local })

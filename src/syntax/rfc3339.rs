@@ -4,7 +4,7 @@
 //! language prints for a date and time), ISO 8601's basic format, and a weekday before it.
 
 use super::Zone;
-use super::cursor::{Cursor, Mismatch, Number};
+use super::cursor::{Cursor, Mismatch, Number, Time};
 use super::recognised::{Form, Parts};
 use super::zone_text::ZoneText;
 use crate::reply::{Reply, ReplyError};
@@ -31,44 +31,95 @@ pub(super) fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
         None => extended(cursor)?,
     };
     let zone = ZoneText::read_behind(cursor);
-    cursor.optional(zone_in_brackets);
-    Ok(Parts { weekday: weekday.or(parts.weekday), zone, ..parts })
+    let again = cursor.optional(zone_in_brackets).flatten();
+    let zone = match (zone, again) {
+        (Some(zone), Some(again)) => Some(zone.settled_by(again)),
+        (zone, again) => zone.or(again),
+    };
+    let weekday = weekday.or(parts.weekday).or_else(|| cursor.weekday_behind());
+    Ok(Parts { weekday, zone, ..parts })
 }
 
-/// `1982-02-22T17:37:43`.
+/// `1982-02-22T17:37:43`; with colons in the date it is what Exif has, and so some cameras.
 fn extended<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
     let year = cursor.full_year()?;
-    cursor.octet(b'-', "a hyphen behind the year")?;
+    let mark = if cursor.take(b':') { b':' } else { b'-' };
+    if mark == b'-' {
+        cursor.octet(b'-', "a hyphen behind the year")?;
+    }
     let month = cursor.number(1..=2, "the month")?;
-    cursor.octet(b'-', "a hyphen behind the month")?;
+    cursor.octet(mark, "the same mark behind the month")?;
     let day = cursor.day()?;
     let date = cursor.date(year, month.value, day)?;
-    if !(cursor.take(b'T') || cursor.take(b't') || cursor.take(b'_')) {
+    if !takes_t(cursor) {
         cursor.comma_and_spaces()?;
     }
     let weekday = cursor.weekday_before();
-    let time = cursor.time()?;
+    let time = match cursor.optional(basic_time) {
+        Some(time) => time,
+        None => cursor.time()?,
+    };
     Ok(Parts { weekday, ..Parts::new(Form::Rfc3339, date, time) })
 }
 
-/// `19820222T173743`.
+fn takes_t(cursor: &mut Cursor) -> bool {
+    cursor.take(b'T') || cursor.take(b't') || cursor.take(b'_')
+}
+
+/// `19820222T173743`; with a space for the T, or nothing.
 fn basic<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
-    let date = cursor.number(8..=8, "eight digits")?;
-    cursor.octet(b'T', "a T behind the date")?;
-    let time = cursor.number(6..=6, "six digits")?;
+    let at = cursor.at();
+    let digits = cursor.run(|octet| octet.is_ascii_digit());
+    let (date, time) = match digits.len() {
+        8 => {
+            if !takes_t(cursor) {
+                cursor.spaces()?;
+            }
+            let time = cursor.optional(basic_time);
+            (number(digits, at), time.map_or_else(|| cursor.time(), Ok)?)
+        }
+        14 => {
+            let (date, time) = digits.split_at(8);
+            (number(date, at), time_in_digits(cursor, number(time, at + 8))?)
+        }
+        _ => return cursor.blame("eight digits, or fourteen", at),
+    };
     let year = Number { value: date.value / 10_000, ..date };
     let date = cursor.date(year, date.last_two(100).value, date.last_two(1))?;
-    let hour = time.value / 10_000;
-    let fraction = cursor.optional(Cursor::fraction);
-    let time = cursor.time_of(time.at, hour, time.last_two(100), time.last_two(1), fraction)?;
     Ok(Parts::new(Form::Rfc3339, date, time))
 }
 
-/// What Java puts behind the offset: `[Europe/Rome]`.
-fn zone_in_brackets(cursor: &mut Cursor) -> Result<(), Mismatch> {
+/// `173743`.
+fn basic_time(cursor: &mut Cursor) -> Result<Time, Mismatch> {
+    let time = cursor.number(6..=6, "six digits")?;
+    time_in_digits(cursor, time)
+}
+
+fn time_in_digits(cursor: &mut Cursor, time: Number) -> Result<Time, Mismatch> {
+    let fraction = cursor.optional(Cursor::fraction);
+    cursor.time_of(time.at, time.value / 10_000, time.last_two(100), time.last_two(1), fraction)
+}
+
+/// The number of digits that have been taken.
+fn number(digits: &[u8], at: usize) -> Number {
+    let value = digits.iter().fold(0, |value, digit| value * 10 + u32::from(digit - b'0'));
+    Number { value, digits: digits.len(), at }
+}
+
+/// What Java puts behind the offset, or without one: `[Europe/Rome]`.
+fn zone_in_brackets<'a>(cursor: &mut Cursor<'a>) -> Result<Option<ZoneText<'a>>, Mismatch> {
+    cursor.skip_spaces();
     cursor.octet(b'[', "an opening bracket")?;
-    cursor.run(|octet| octet != b']');
-    cursor.octet(b']', "a closing bracket")
+    let zone = cursor.optional(|cursor| {
+        let zone = ZoneText::read(cursor)?;
+        cursor.octet(b']', "a closing bracket")?;
+        Ok(zone)
+    });
+    if zone.is_none() {
+        cursor.run(|octet| octet != b']');
+        cursor.octet(b']', "a closing bracket")?;
+    }
+    Ok(zone)
 }
 
 #[cfg(test)]
@@ -86,12 +137,29 @@ mod tests {
         assert_eq!(read("2024-07-03 14:05:11 +0000 UTC"), format!("{at} +0000"));
         assert_eq!(read("20240703T140511Z"), format!("{at} Z"));
         assert_eq!(read("2024-07-03 Wed 14:05:11 UTC"), format!("{at} UTC"));
-        let contradiction = "rfc3339 2024-07-03T16:05:11 UTC zone-unknown";
+        assert_eq!(read("2024-07-03 14:05:11 UTC Wed"), format!("{at} UTC"));
+        assert_eq!(read("2024-07-03 14:05:11 UTC Thu"), format!("{at} UTC weekday-mismatch"));
+        for near in [
+            "20240703t140511Z",
+            "20240703T14:05:11Z",
+            "2024-07-03T140511Z",
+            "20240703 14:05:11Z",
+            "20240703140511Z",
+            "2024:07:03 14:05:11Z",
+        ] {
+            assert_eq!(read(near), format!("{at} Z"));
+        }
+        assert_eq!(read("2024-07-03T14:05:11[UTC]"), format!("{at} UTC"));
+        let somewhere = "rfc3339 2024-07-03T14:05:11 Europe/Rome zone-unknown";
+        assert_eq!(read("2024-07-03T14:05:11[Europe/Rome]"), somewhere);
+        let contradiction = "rfc3339 2024-07-03T16:05:11 UTC zone-unknown zone-conflict";
         assert_eq!(read("2024-07-03 16:05:11 UTC +0100"), contradiction);
         assert_eq!(read("2024-07-03 16:05:11 CEST +0200"), format!("{at} +0200"));
         let beyond = "expected an offset such as +0100, found \"+24:00\" at octet 21";
         assert_eq!(read("2024-07-03 16:05:11 +24:00\n"), beyond);
-        assert!(read("9999-12-31T23:59:59-01:00").starts_with("expected a year up to 9999"));
+        assert!(read("9999-12-31T23:59:59-01:00").contains("in the years 1 to 9999"));
+        let none = "expected a date that exists, found \"0000-07-03T16:05:11Z\" at octet 1";
+        assert_eq!(read("0000-07-03T16:05:11Z"), none);
         assert_eq!(read("Wed 2024-07-03 14:05:11 UTC"), format!("{at} UTC"));
         assert_eq!(read("2018-11-21 15:17:42"), "rfc3339 2018-11-21T15:17:42 -");
         let fraction = "rfc3339 2024-07-03T16:05:11.123456 - fraction";

@@ -33,9 +33,11 @@ pub(super) fn european<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatc
         return cursor.blame("UTC within a day of the local time", code.at);
     };
     cursor.flags.add_if(contradicts(code.utc.date(), code.mjd), Flag::MjdMismatch);
+    // A name that means one offset must mean this one.
+    let agrees = zone.offset.is_none_or(|named| named == offset);
     Ok(Parts {
         weekday: code.weekday.checked_sub(1).and_then(|day| day.try_into().ok()),
-        zone: Some(ZoneText { offset: Some(offset), ..zone }),
+        zone: Some(ZoneText { offset: agrees.then_some(offset), conflict: !agrees, ..zone }),
         code: Some(TimeCode { mjd: code.mjd, marker, ..TimeCode::default() }),
         ..Parts::new(Form::European, date, time)
     })
@@ -71,7 +73,7 @@ impl Code {
         let year = i32::try_from(number(12, 16)?).ok()?;
         let date = NaiveDate::from_ymd_opt(year, number(16, 18)?, number(18, 20)?)?;
         let utc = date.and_hms_opt(number(20, 22)?, number(22, 24)?, 0)?;
-        let weekday = u8::try_from(number(0, 1)?).ok()?;
+        let weekday = u8::try_from(number(0, 1)?).ok().filter(|day| (1..=7).contains(day))?;
         Some(Self { weekday, utc, mjd: number(24, 29)?, at })
     }
 
@@ -123,6 +125,13 @@ mod tests {
         assert_eq!(read(&wrong_mjd), "european 1996-01-08T11:43:00Z CET mjd-mismatch");
         let wrong_weekday = TURIN.replace("  1", "  2");
         assert_eq!(read(&wrong_weekday), "european 1996-01-08T11:43:00Z CET weekday-mismatch");
+        assert!(!read(&TURIN.replace("  1", "  0")).starts_with("european"));
+    }
+
+    #[test]
+    fn a_zone_that_contradicts_the_utc_inside_fixes_nothing() {
+        let wrong = TURIN.replace("CET ", "UTC ");
+        assert_eq!(read(&wrong), "european 1996-01-08T12:43:00 UTC zone-unknown zone-conflict");
     }
 
     #[test]

@@ -87,7 +87,7 @@ impl Unrecognised {
 fn found(rest: &[u8]) -> String {
     const SHOWN: usize = 32;
     match rest {
-        [] => "the end".to_owned(),
+        [] => "the end of the line".to_owned(),
         _ if rest.len() <= SHOWN => format!("\"{}\"", Printable(rest)),
         _ => format!("\"{}\"…", Printable(&rest[..SHOWN])),
     }

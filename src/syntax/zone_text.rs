@@ -17,6 +17,8 @@ pub(super) struct ZoneText<'a> {
     pub text: &'a str,
     /// `None` if the name does not fix it.
     pub offset: Option<FixedOffset>,
+    /// Another zone stands beside it, with another offset.
+    pub conflict: bool,
 }
 
 impl<'a> ZoneText<'a> {
@@ -49,10 +51,12 @@ impl<'a> ZoneText<'a> {
     /// `UTC`, perhaps with a laboratory: `UTC(NIST)`.
     pub(super) fn universal(cursor: &mut Cursor<'a>) -> Result<Self, Mismatch> {
         let start = cursor.at();
-        cursor.text("UTC")?;
+        if !cursor.run(|octet| octet.is_ascii_alphabetic()).eq_ignore_ascii_case(b"UTC") {
+            return cursor.blame("UTC", start);
+        }
         cursor.optional(laboratory);
         let text = str::from_utf8(cursor.since(start)).unwrap_or_default();
-        Ok(Self { text, offset: known(text) })
+        Ok(Self { text, offset: known(text), conflict: false })
     }
 
     fn one(cursor: &mut Cursor<'a>, is_name: fn(&str) -> bool) -> Result<Self, Mismatch> {
@@ -70,10 +74,10 @@ impl<'a> ZoneText<'a> {
         let whole = text.len() == WHOLE[usize::from(text.contains(':'))];
         if cursor.may_be_cut() && !whole && text.len() > 1 {
             cursor.flags.add(Flag::Truncated); // +02 of +0230
-            return Ok(Self { text, offset: None });
+            return Ok(Self { text, offset: None, conflict: false });
         }
         match zone::offset(text) {
-            Some(offset) => Ok(Self { text, offset: Some(offset) }),
+            Some(offset) => Ok(Self { text, offset: Some(offset), conflict: false }),
             None => cursor.blame("an offset such as +0100", start),
         }
     }
@@ -82,17 +86,20 @@ impl<'a> ZoneText<'a> {
         let start = cursor.at();
         cursor.run(in_name);
         let first = str::from_utf8(cursor.since(start)).unwrap_or_default();
-        let longer = cursor.optional(laboratory).is_some()
+        let longer = first.eq_ignore_ascii_case("UTC") && cursor.optional(laboratory).is_some()
             || cursor.optional(|cursor| cursor.text(" DST")).is_some()
             || cursor.optional(standard_time).is_some();
         let text = str::from_utf8(cursor.since(start)).unwrap_or_default();
         let offset = known(text);
         let letter = first.starts_with(|letter: char| letter.is_ascii_alphabetic());
-        let name = letter && (longer || is_name(first)) && LENGTHS.contains(&text.len());
+        let name = letter
+            && (longer || is_name(first))
+            && LENGTHS.contains(&text.len())
+            && !tells_half_of_day(first);
         if offset.is_none() && !name {
             return cursor.blame("a zone", start);
         }
-        Ok(Self { text, offset })
+        Ok(Self { text, offset, conflict: false })
     }
 
     /// What two zones for one time come to: an offset in numbers stands; one behind a name settles what
@@ -101,32 +108,45 @@ impl<'a> ZoneText<'a> {
     fn and_again(self, cursor: &mut Cursor<'a>) -> Self {
         let whole = !cursor.flags.contains(Flag::Truncated);
         let again = cursor.optional(|cursor| {
-            cursor.skip_spaces();
-            if cursor.rest().first() == Some(&b'(') {
-                return comment(cursor);
+            let apart = cursor.skip_spaces();
+            match cursor.rest().first() {
+                Some(b'(') => comment(cursor),
+                _ if apart => Self::one(cursor, in_capitals).map(Some),
+                _ => cursor.fail("a space"), // +0A200 is damage
             }
-            Self::one(cursor, in_capitals).map(Some)
         });
         let cut = whole && cursor.flags.contains(Flag::Truncated);
-        let unsettled = Self { offset: None, ..self };
         match again.flatten() {
-            _ if cut && !self.is_numeric() => unsettled,
+            _ if cut && !self.is_numeric() => Self { offset: None, ..self },
             None => self,
-            Some(again) => match (self.offset, again.offset) {
-                (None, Some(_)) if again.is_numeric() => again,
-                (Some(one), Some(other)) if one != other => {
-                    if self.is_numeric() && !again.is_numeric() { self } else { unsettled }
-                }
-                // EST (DST): the name says winter and the comment summer.
-                (Some(_), None) if !self.is_numeric() && again.text.contains("DST") => unsettled,
-                _ => self,
-            },
+            Some(again) => self.settled_by(again),
+        }
+    }
+
+    /// See [`ZoneText::and_again`].
+    pub(super) fn settled_by(self, again: Self) -> Self {
+        let unsettled = Self { offset: None, ..self };
+        match (self.offset, again.offset) {
+            (None, Some(_)) if again.is_numeric() => again,
+            (Some(one), Some(other)) if one != other => {
+                let stands = self.is_numeric() && !again.is_numeric();
+                if stands { self } else { Self { conflict: true, ..unsettled } }
+            }
+            // EST (DST), GMT (BST): the name says winter and what follows summer.
+            (Some(_), None) if !self.is_numeric() && again.is_abbreviation() => unsettled,
+            _ => self,
         }
     }
 
     /// `+0100`, `GMT+0100`.
     fn is_numeric(&self) -> bool {
         self.offset.is_some() && self.text.ends_with(|letter: char| letter.is_ascii_digit())
+    }
+
+    /// A few letters, or a `DST` among more.
+    fn is_abbreviation(&self) -> bool {
+        let letters = self.text.bytes().all(|octet| octet.is_ascii_alphabetic());
+        (letters && self.text.len() <= 5) || self.text.contains("DST")
     }
 }
 
@@ -169,11 +189,32 @@ fn comment<'a>(cursor: &mut Cursor<'a>) -> Result<Option<ZoneText<'a>>, Mismatch
     Ok(None)
 }
 
-/// `(NIST)` right behind `UTC`: whose realisation of it this is.
+/// `(NIST)` right behind `UTC`: whose realisation of it this is. A zone is none.
 fn laboratory(cursor: &mut Cursor) -> Result<(), Mismatch> {
     cursor.octet(b'(', "a laboratory")?;
-    cursor.run(|octet| octet.is_ascii_alphanumeric());
+    let name = cursor.run(|octet| octet.is_ascii_alphanumeric());
+    let name = str::from_utf8(name).unwrap_or_default();
+    if !is_laboratory(name) {
+        return cursor.fail("a laboratory");
+    }
     cursor.octet(b')', "a closing parenthesis")
+}
+
+fn is_laboratory(name: &str) -> bool {
+    let zone = |known: &str| name.eq_ignore_ascii_case(known);
+    let summer = ["DST", "BST", "LOCAL"].iter().any(|known| zone(known));
+    !(name.is_empty() || summer || hours_of(name).is_some())
+}
+
+/// A half of the day at the beginning, glued to a zone or not: `PMEST`, `P-PST`; or a word for one.
+fn tells_half_of_day(name: &str) -> bool {
+    let half = |length: usize| {
+        let (half, rest) = name.split_at_checked(length)?;
+        let known = ["A", "P", "AM", "PM"].iter().any(|known| known.eq_ignore_ascii_case(half));
+        let mark = rest.starts_with(['-', '/', '+', ':', '_']);
+        Some(known && (mark || (length == 2 && hours_of(rest).is_some())))
+    };
+    names::is_part_of_day(name.as_bytes()) || [1, 2].into_iter().any(|at| half(at) == Some(true))
 }
 
 /// ` European Standard Time`: the words that Windows puts behind the first one.
@@ -198,7 +239,7 @@ fn known(name: &str) -> Option<FixedOffset> {
     }
     let universal = |name: &str| hours_of(name) == Some(0);
     if let Some((name, laboratory)) = name.split_once('(') {
-        let whole = laboratory.ends_with(')') && universal(name);
+        let whole = laboratory.strip_suffix(')').is_some_and(is_laboratory) && universal(name);
         return whole.then(|| FixedOffset::east_opt(0)).flatten();
     }
     // GMT+0100, as ECMAScript writes it. GMT+1 is not read: to POSIX that is west of Greenwich.
@@ -284,6 +325,13 @@ mod tests {
         }
         assert_eq!(read("+0800 +0100").map(|(_, offset, _)| offset), Some(none));
         assert_eq!(read("CEST UTC").map(|(_, offset, _)| offset), Some(none));
+        for contradiction in ["GMT (BST)", "UTC IST", "GMT(BST)", "UTC(EST)", "UTC(DST)"] {
+            assert_eq!(read(contradiction), Some((&contradiction[..3], none, "")));
+        }
+        assert_eq!(read("UTC()"), Some(("UTC", Some(0), "")));
+        for damaged in ["+0A200", "+02DEF", "-0PST", "-1CET"] {
+            assert!(read(damaged).is_none_or(|(_, _, rest)| !rest.is_empty()), "{damaged}");
+        }
         assert_eq!(read("UTC NOV"), Some(("UTC", Some(0), " NOV")));
         assert_eq!(read("THU"), None);
         assert_eq!(read("UTC Welcome"), Some(("UTC", Some(0), " Welcome")));
@@ -331,6 +379,13 @@ mod tests {
 
     #[test]
     fn what_is_no_zone_is_refused() {
+        let halves = ["PMEST", "P-PST", "P/PST", "PM-UTC", "PETANG", "AFTERNOON", "NACHM"];
+        for half in halves {
+            assert_eq!(read(half), None, "{half}");
+        }
+        for zone in ["AMST", "AEST", "PMDT", "PST"] {
+            assert_eq!(read(zone).map(|(zone, ..)| zone), Some(zone));
+        }
         for text in ["", "A", "CH", "hello", "2003", "(CET)", &"X".repeat(49)] {
             assert_eq!(read(text), None, "{text}");
         }

@@ -3,6 +3,7 @@
 pub(crate) use super::connect::NotConnected;
 use super::connect::{Connected, connect};
 use crate::calls::{Calls, Observer, Waiter};
+use crate::syntax::BYTE_ORDER_MARK;
 use mio::net::TcpStream;
 use std::io::{self, Read};
 use std::net::SocketAddr;
@@ -16,9 +17,10 @@ pub(crate) struct Exchange {
     pub octets: Vec<u8>,
     /// From the start to the connection.
     pub connected_after: Duration,
-    /// From the connection to the first octets, or to the end of a stream without any.
+    /// From the first packet of this connection until the first line was there, or the end of a stream
+    /// without any.
     pub round_trip: Duration,
-    /// When they came.
+    /// When that was.
     pub came: Instant,
     /// From the start to the end of the stream.
     pub ended_after: Duration,
@@ -126,9 +128,12 @@ impl Incoming {
     }
 }
 
-/// How much of the first line has come. Blank lines before it, as NIST's servers send one, do not count.
+/// How much of the first line has come. Blank lines before it, as NIST's servers send one, do not count, and
+/// neither does a byte order mark: the line is the one that `syntax` reads.
 #[derive(Default)]
 struct Line {
+    /// Octets so far, as far as the mark could go.
+    start: usize,
     begun: bool,
     ended: bool,
 }
@@ -136,10 +141,12 @@ struct Line {
 impl Line {
     fn take(&mut self, octets: &[u8]) {
         for octet in octets {
+            let mark = BYTE_ORDER_MARK.get(self.start) == Some(octet);
+            self.start = if mark { self.start + 1 } else { usize::MAX };
             match octet {
                 b'\r' | b'\n' | 0 => self.ended |= self.begun,
                 b' ' | b'\t' => {}
-                _ => self.begun = true,
+                _ => self.begun |= !mark,
             }
         }
     }

@@ -4,7 +4,7 @@ use crate::support::{bad, daytime, good, run, stderr, stdout};
 use serde_json::{Value, json};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Seek, Write};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use tempfile::{NamedTempFile, tempfile};
 
 /// `daytime parse` with these octets on standard input.
@@ -29,6 +29,33 @@ fn a_reply_is_told_in_words() {
                     syntax  rfc867, RFC 867's first example; to the second\n    \
                     note    it contradicts itself: it says Tuesday, but 1982-02-22 was a Monday\n";
     assert_eq!(good(&mut parse(&[], rfc.as_bytes())), expected);
+}
+
+#[test]
+fn what_is_no_time_counts_and_is_told_though_nobody_reads_it() {
+    for json in [&[][..], &["--json"]] {
+        let mut command = daytime();
+        command.arg("parse").args(json).stdin(Stdio::piped());
+        let mut child =
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("started");
+        drop(child.stdout.take());
+        let mut input = child.stdin.take().expect("piped");
+        input.write_all(b"rubbish\n").expect("written");
+        drop(input);
+        let output = child.wait_with_output().expect("ended");
+        assert_eq!(output.status.code(), Some(1), "{json:?}");
+        assert!(stderr(&output).contains("not a time"), "{output:?}");
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_told_as_json_too() {
+    let output = run(daytime().args(["parse", "--json", "/"]));
+    assert_eq!(output.status.code(), Some(1));
+    let [object] = &objects(&stdout(&output))[..] else { panic!("{output:?}") };
+    assert_eq!(object["error"], "cannot read /: Is a directory (os error 21)");
+    let told = "daytime: cannot read /: Is a directory (os error 21)\n";
+    assert_eq!(stderr(&output), told);
 }
 
 #[test]
@@ -153,9 +180,8 @@ fn nobody_reading_any_more_does_not_make_a_failure_good() {
     lines.extend(b"2024-07-03T14:05:11Z\n".repeat(10_000));
     let mut command = parse(&["--lines"], &lines);
     let (reader, writer) = std::io::pipe().expect("a pipe");
-    let mut child =
-        command.stdout(writer).stderr(std::process::Stdio::null()).spawn().expect("it starts");
-    command.stdout(std::process::Stdio::null()); // closes our end of the pipe
+    let mut child = command.stdout(writer).stderr(Stdio::null()).spawn().expect("it starts");
+    command.stdout(Stdio::null()); // closes our end of the pipe
     let mut first = String::new();
     BufReader::new(reader).read_line(&mut first).expect("readable"); // and drops the pipe
     assert_eq!((first.as_str(), child.wait().expect("ended").code()), ("noon\n", Some(1)));

@@ -12,7 +12,7 @@ use std::net::{TcpListener, UdpSocket};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const APART: Duration = Duration::from_secs(4);
 
@@ -69,6 +69,19 @@ fn repeats_of_every_kind_are_4_seconds_apart_by_the_servers_clock() {
         assert_eq!(times.len(), 2, "{kind:?}");
         assert!(u128::from(times[1] - times[0]) >= APART.as_micros(), "{kind:?}: {times:?}");
     }
+}
+
+#[test]
+fn an_address_that_refused_is_left_alone_as_one_that_answered() {
+    let inside = or_skip!(having(&["192.0.2.1/32"]));
+    let twice = |arguments: &[&str]| {
+        let started = Instant::now();
+        let told = bad(1, query(&inside, arguments).args(["192.0.2.1", "192.0.2.1"]));
+        assert_eq!(told.matches("connection refused by 192.0.2.1:13").count(), 2, "{told}");
+        started.elapsed()
+    };
+    assert!(twice(&[]) >= APART);
+    assert!(twice(&["--impolite"]) < APART);
 }
 
 #[test]

@@ -2,10 +2,11 @@
 //! status.
 
 use crate::support::wire::tcp_server;
-use crate::support::{Running, daytime, good, run, stderr, stdout};
+use crate::support::{PATIENCE, Running, daytime, good, run, stderr, stdout};
 use serde_json::Value;
 use std::io::Write;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
 
 fn query(arguments: &[&str]) -> Command {
     let mut command = daytime();
@@ -137,6 +138,26 @@ fn words_instead_of_a_time_are_shown_for_what_they_are() {
         printed.ends_with("    note    words instead of a time: perhaps a refusal\n"),
         "{printed}"
     );
+}
+
+#[test]
+fn a_fault_counts_and_is_told_though_nobody_reads_the_answer() {
+    for json in [&[][..], &["--json"]] {
+        let (release, released) = mpsc::channel();
+        let host = tcp_server(move |mut stream| {
+            released.recv_timeout(PATIENCE).expect("the pipe is closed");
+            let sick = b"60482 24-06-21 12:00:07 50 0 2 640.9 UTC(NIST) *\n";
+            stream.write_all(sick).expect("sent");
+        });
+        let mut command = query(json);
+        command.arg(host).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("started");
+        drop(child.stdout.take());
+        release.send(()).expect("the server waits");
+        let output = child.wait_with_output().expect("ended");
+        assert_eq!(output.status.code(), Some(1), "{json:?}");
+        assert!(stderr(&output).contains("unhealthy (H=2)"), "{output:?}");
+    }
 }
 
 #[test]

@@ -55,12 +55,48 @@ impl Cursor<'_> {
     /// A weekday that is certain, a comma or not, and spaces, if they are there.
     pub(in crate::syntax) fn weekday_before(&mut self) -> Option<Weekday> {
         self.optional(|cursor| {
-            // In two letters it could be the half of the day: SA is Vietnamese for AM.
-            let weekday = cursor.weekday()?;
-            let weekday = weekday.map_or_else(|| cursor.fail("a weekday that is certain"), Ok)?;
+            let weekday = cursor.certain_weekday()?;
             cursor.comma_and_spaces()?;
             Ok(weekday)
         })
+    }
+
+    /// A weekday that is certain behind a date and time, with spaces before it or a comma, perhaps in
+    /// parentheses or brackets.
+    pub(in crate::syntax) fn weekday_behind(&mut self) -> Option<Weekday> {
+        self.optional(|cursor| {
+            cursor.comma_and_spaces()?;
+            cursor.certain_weekday_in_marks()
+        })
+    }
+
+    /// A weekday that is certain between a date and a time, perhaps in parentheses or brackets.
+    pub(in crate::syntax) fn weekday_between(&mut self) -> Option<Weekday> {
+        self.optional(|cursor| {
+            let weekday = cursor.certain_weekday_in_marks()?;
+            cursor.comma_and_spaces()?;
+            Ok(weekday)
+        })
+    }
+
+    fn certain_weekday_in_marks(&mut self) -> Read<Weekday> {
+        let closing = match self.rest().first() {
+            Some(b'(') => Some(b')'),
+            Some(b'[') => Some(b']'),
+            _ => None,
+        };
+        self.at += usize::from(closing.is_some());
+        let weekday = self.certain_weekday()?;
+        if let Some(closing) = closing {
+            self.octet(closing, "the same mark behind the weekday")?;
+        }
+        Ok(weekday)
+    }
+
+    fn certain_weekday(&mut self) -> Read<Weekday> {
+        // In two letters it could be the half of the day: SA is Vietnamese for AM.
+        let weekday = self.weekday()?;
+        weekday.map_or_else(|| self.fail("a weekday that is certain"), Ok)
     }
 
     /// A day of the month, perhaps as `3rd` or `3.`.
@@ -107,7 +143,7 @@ impl Cursor<'_> {
 
     /// The date of these numbers, if there is one.
     pub(in crate::syntax) fn date(&self, year: Number, month: u32, day: Number) -> Read<NaiveDate> {
-        let date = i32::try_from(year.value).ok();
+        let date = i32::try_from(year.value).ok().filter(|year| *year > 0); // RFC 3339 has a 0, no calendar
         let date = date.and_then(|year| NaiveDate::from_ymd_opt(year, month, day.value));
         date.map_or_else(|| self.blame("a date that exists", day.at.min(year.at)), Ok)
     }

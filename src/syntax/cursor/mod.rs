@@ -60,6 +60,10 @@ pub(super) struct Cursor<'a> {
 
 type Read<T> = Result<T, Mismatch>;
 
+/// What separates words. The non-breaking ones, in UTF-8 and in Windows-1252, stand in dates of localised
+/// systems.
+const SPACES: [&[u8]; 5] = [b" ", b"\t", "\u{a0}".as_bytes(), "\u{202f}".as_bytes(), b"\xa0"];
+
 impl<'a> Cursor<'a> {
     pub(super) fn new(line: &'a [u8], ended: bool) -> Self {
         Self { line, at: 0, ended, flags: Flags::default() }
@@ -135,15 +139,18 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
-    /// Takes spaces, if there are any: also the non-breaking ones that some systems write before AM
-    /// and PM.
+    /// Takes spaces, if there are any.
     pub(super) fn skip_spaces(&mut self) -> bool {
-        const SPACES: [&[u8]; 4] = [b" ", b"\t", "\u{a0}".as_bytes(), "\u{202f}".as_bytes()];
         let start = self.at;
         while let Some(space) = SPACES.iter().find(|space| self.rest().starts_with(space)) {
             self.at += space.len();
         }
         self.at > start
+    }
+
+    pub(super) fn has_only_spaces_left(mut self) -> bool {
+        self.skip_spaces();
+        self.is_at_end()
     }
 
     pub(super) fn spaces(&mut self) -> Read<()> {
@@ -184,9 +191,16 @@ impl<'a> Cursor<'a> {
 
     /// A word of letters, those outside ASCII included, with the full stop of an abbreviation.
     fn word(&mut self) -> &'a [u8] {
-        let word = self.run(|octet| octet.is_ascii_alphabetic() || !octet.is_ascii());
+        let rest = self.rest();
+        let letter = |at: &usize| match rest[*at..] {
+            [] | [0xc2, 0xa0, ..] | [0xe2, 0x80, 0xaf, ..] => false, // spaces, see above
+            [0xa0, ..] => *at > 0 && !rest[*at - 1].is_ascii(),      // a letter's end in UTF-8
+            [octet, ..] => octet.is_ascii_alphabetic() || !octet.is_ascii(),
+        };
+        let length = (0..rest.len()).take_while(letter).count();
+        self.at += length;
         self.take(b'.');
-        word
+        &rest[..length]
     }
 
     fn note_language<T>(&mut self, name: Name<T>) -> T {

@@ -1,7 +1,7 @@
 //! A time of day.
 
 use super::super::flags::Flag;
-use super::super::names::{self, Half};
+use super::super::names::{self, Half, Name};
 use super::{Cursor, Number, Read};
 use chrono::NaiveTime;
 
@@ -52,7 +52,7 @@ impl Cursor<'_> {
         let half = before.or_else(|| self.optional(behind));
         let hour = self.hour_of_day(hour, half)?;
         let time = self.time_of(start, hour, minute, second, fraction)?;
-        Ok(Time { half, ..time })
+        Ok(Time { half: half.map(|name| name.value), ..time })
     }
 
     /// The time of day of these numbers, if there is one.
@@ -93,16 +93,17 @@ impl Cursor<'_> {
         Ok(Fraction { nanoseconds, digits: digits.len() })
     }
 
-    fn half_of_day(&mut self) -> Read<Half> {
+    fn half_of_day(&mut self) -> Read<Name<Half>> {
         let Some((name, length)) = names::half_of_day(self.rest()) else {
             return self.fail("AM or PM");
         };
         self.at += length;
-        Ok(self.note_language(name))
+        self.note_language(name);
+        Ok(name)
     }
 
-    fn hour_of_day(&self, hour: Number, half: Option<Half>) -> Read<u32> {
-        match (half, hour.value) {
+    fn hour_of_day(&self, hour: Number, half: Option<Name<Half>>) -> Read<u32> {
+        match (half.map(|name| name.value), hour.value) {
             // Some systems write PM behind 24 hours, where it says nothing new.
             (None, hour) | (Some(Half::Am), hour @ 0..12) | (Some(Half::Pm), hour @ 13..) => {
                 Ok(hour)
@@ -110,6 +111,8 @@ impl Cursor<'_> {
             (Some(Half::Am), 12) => Ok(0),
             (Some(Half::Pm), 12) => Ok(12),
             (Some(Half::Pm), hour @ 1..=11) => Ok(hour + 12),
+            // Japanese counts the hours of a half from 0.
+            (Some(Half::Pm), 0) if half.is_some_and(|name| !name.english) => Ok(12),
             (Some(Half::Pm), 0) => self.blame("an hour from 1, since PM is said", hour.at),
             (Some(Half::Am), _) => self.blame("an hour up to 12, since AM is said", hour.at),
         }
@@ -147,6 +150,7 @@ mod tests {
         assert_eq!(time("12:00:00 PM").expect("noon").0, "12:00:00");
         assert_eq!(time("2:34:56\u{202f}PM").expect("PM").0, "14:34:56");
         assert_eq!(time("下午 3:05:07").expect("PM").0, "15:05:07");
+        assert_eq!(time("午後0:34:56").expect("noon").0, "12:34:56");
         assert_eq!(time("14:34:56 PM").expect("said twice").0, "14:34:56");
         assert_eq!(time("14:34:56 AM"), Err(("an hour up to 12, since AM is said", 0)));
         assert_eq!(time("0:34:56 PM"), Err(("an hour from 1, since PM is said", 0)));
