@@ -1,5 +1,6 @@
 //! The command line as clap reads it, and nothing else.
 
+use super::strangers::Strangers;
 use crate::client::{Family, Target};
 use crate::syntax::{Pattern, Syntax, Zone};
 use crate::transport::{PORT, Transport};
@@ -148,6 +149,8 @@ pub(super) struct Serve {
     /// TCP: octets a client may send meanwhile, all thrown away
     #[arg(long, default_value_t = 16 << 20, value_name = "OCTETS")]
     pub drain_octets: u64,
+    #[command(flatten)]
+    pub strangers: Strangers,
     /// Print the bound addresses as JSON
     #[arg(long)]
     pub json: bool,
@@ -310,7 +313,7 @@ fn link_number(link: &str) -> Result<u32, &'static str> {
 }
 
 /// A time above 0, up to a day.
-fn seconds(text: &str) -> Result<Duration, &'static str> {
+pub(super) fn seconds(text: &str) -> Result<Duration, &'static str> {
     match seconds_or_none(text) {
         Ok(duration) if !duration.is_zero() => Ok(duration),
         _ => Err("not a number of seconds above 0 and up to 86400"),

@@ -3,18 +3,20 @@
 mod worker;
 
 use crate::clock::Clock;
+use crate::limit::Limits;
 use crate::listen::{Listen, ListenError, Setting};
 use crate::metrics::Metrics;
 use crate::responder::Responder;
 use crate::syntax::{Syntax, Zone};
 use crate::tcp::server::Drain;
 use crate::transport::{PORT, Transport};
+use crate::udp::guard::GuardOptions;
 use mio::Waker;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use worker::Worker;
+use worker::{Rules, Worker};
 
 /// What to serve, where and how.
 #[derive(Clone, Debug)]
@@ -33,6 +35,13 @@ pub struct Config {
     pub zone: Zone,
     /// What a TCP connection may take after its reply.
     pub drain: Drain,
+    /// How much strangers may ask.
+    pub limits: Limits,
+    /// Which datagrams are never answered.
+    pub guard: GuardOptions,
+    /// Answer only while the kernel says that its clock is synchronised: else TCP closes without a word and
+    /// UDP keeps silent, as RFC 868 has it for an unknown time.
+    pub require_sync: bool,
 }
 
 impl Default for Config {
@@ -46,6 +55,9 @@ impl Default for Config {
             syntax: Syntax::default(),
             zone: Zone::UTC,
             drain: Drain::default(),
+            limits: Limits::default(),
+            guard: GuardOptions::default(),
+            require_sync: false,
         }
     }
 }
@@ -136,8 +148,10 @@ impl Server {
             })
             .collect();
         let metrics = Arc::new(Metrics::default());
-        let responder = Responder::new(config.clock, config.syntax, config.zone);
-        let (worker, waker) = Worker::new(opened, responder, config.drain, Arc::clone(&metrics))
+        let responder =
+            Responder::new(config.clock, config.syntax, config.zone, config.require_sync);
+        let rules = Rules { drain: config.drain, limits: config.limits, guard: config.guard };
+        let (worker, waker) = Worker::new(opened, responder, rules, Arc::clone(&metrics))
             .map_err(ServeError::Setup)?;
         let shutdown = Shutdown { asked: worker.stop_flag(), waker: Arc::new(waker) };
         Ok(Self { worker, bound, metrics, shutdown })

@@ -8,6 +8,7 @@ mod support;
 
 mod compare;
 mod docs;
+mod guard;
 mod interop;
 mod layers;
 mod parse;

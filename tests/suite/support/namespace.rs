@@ -69,6 +69,15 @@ impl Namespace {
         Ok(Self { holder, _stdin: stdin, user, files })
     }
 
+    /// A namespace in which this host has these addresses besides loopback's.
+    pub fn having(addresses: &[&str]) -> Result<Self, String> {
+        let inside = Self::new()?;
+        for address in addresses {
+            super::good(inside.command("ip").args(["addr", "add", address, "dev", "lo"]));
+        }
+        Ok(inside)
+    }
+
     /// A command that runs inside. The program is `nsenter`, which becomes the one named.
     pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new("nsenter");
