@@ -167,7 +167,7 @@ pub(super) struct Query {
     #[command(flatten)]
     pub ask: Ask,
     /// Port for hosts given without one
-    #[arg(long, default_value_t = PORT, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, default_value_t = PORT, value_parser = clap::value_parser!(u16).range(1..=65_535))]
     pub port: u16,
     /// Time for one answer, name resolution and retries included, but not the
     /// pause before a public address is asked again
@@ -199,7 +199,7 @@ pub(super) struct Compare {
     #[command(flatten)]
     pub ask: Ask,
     /// Port of HOST, if it is given without one [default: 13]
-    #[arg(long, requires = "host", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, requires = "host", value_parser = clap::value_parser!(u16).range(1..=65_535))]
     pub port: Option<u16>,
     /// Time for one answer
     #[arg(long, default_value = "2", value_name = "SECONDS", value_parser = seconds)]
