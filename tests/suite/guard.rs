@@ -15,22 +15,12 @@ fn serving(options: &[&str]) -> Result<(Namespace, Running), String> {
     Ok((inside, server))
 }
 
-/// The counters in the log of a server that is told to stop: it treats what has arrived first.
-fn counters(mut server: Running) -> String {
-    server.signal("TERM");
-    let (status, log) = server.wait();
-    assert_eq!(status.code(), Some(0), "{log}");
-    let counters = log.lines().find_map(|line| line.split_once("DEBUG] {"));
-    let (_, counters) = counters.unwrap_or_else(|| panic!("no counters in {log}"));
-    counters.trim_end_matches('}').to_owned()
-}
-
 /// Sends each alone to a server of its own, and reads how it was counted.
 fn assert_counted(options: &[&str], datagram: Datagram, expected: &str) {
     let (inside, server) = or_skip!(serving(options));
     or_skip!(forge(&inside, &[datagram]));
     let expected = format!("UdpReceived: 1, {expected}: 1");
-    assert_eq!(counters(server), expected, "{datagram:?}");
+    assert_eq!(server.counters(), expected, "{datagram:?}");
 }
 
 const EVERYWHERE: [&str; 2] = ["--listen", "[::]"];
@@ -109,7 +99,7 @@ fn a_question_sent_to_a_broadcast_or_multicast_address_is_not_answered() {
         let mut python = there.command(or_skip!(program("python3")));
         let said = run(python.args(["-c", TO_MANY]));
         assert_eq!((stderr(&said).as_str(), stdout(&said).as_str()), ("", "192.0.2.1\n"));
-        assert_eq!(counters(server), "UdpReceived: 3, UdpAnswered: 1, UdpSentToMany: 2");
+        assert_eq!(server.counters(), "UdpReceived: 3, UdpAnswered: 1, UdpSentToMany: 2");
     }
 }
 
@@ -136,7 +126,7 @@ fn an_answer_that_cannot_leave_costs_the_next_one_nothing() {
         ("192.0.2.2 40001", "192.0.2.1 13", 0),
     ];
     or_skip!(forge(&inside, &datagrams));
-    assert_eq!(counters(server), "UdpReceived: 3, UdpAnswered: 2, UdpUnreachable: 1");
+    assert_eq!(server.counters(), "UdpReceived: 3, UdpAnswered: 2, UdpUnreachable: 1");
 }
 
 #[test]
@@ -150,6 +140,6 @@ fn two_services_pointed_at_each_other_exchange_nothing() {
     for host in ["192.0.2.1", "192.0.2.2"] {
         good(inside.daytime().args(["query", "-q", "--proto", "udp", host, "--impolite"]));
     }
-    assert_eq!(counters(one), "UdpReceived: 2, UdpAnswered: 1, UdpPortOwn: 1");
-    assert_eq!(counters(other), "UdpReceived: 1, UdpAnswered: 1");
+    assert_eq!(one.counters(), "UdpReceived: 2, UdpAnswered: 1, UdpPortOwn: 1");
+    assert_eq!(other.counters(), "UdpReceived: 1, UdpAnswered: 1");
 }
