@@ -71,6 +71,19 @@ fn a_question_from_an_address_that_no_host_has_is_not_answered() {
 }
 
 #[test]
+fn a_question_from_the_broadcast_address_of_an_interface_is_not_answered() {
+    let (here, there) = (or_skip!(Namespace::new()), or_skip!(Namespace::new()));
+    or_skip!(here.join(&there, &["192.0.2.1/24"], &["192.0.2.9/24"]));
+    let broadcast = ["addr", "change", "192.0.2.1/24", "brd", "+", "dev", "cable"];
+    good(here.command("ip").args(broadcast));
+    let mut serve = here.daytime();
+    serve.args(["serve", "--strftime", "%Y", "-v", "--listen", "192.0.2.1"]);
+    let server = Running::start(serve);
+    or_skip!(forge(&here, &[("192.0.2.255 40000", "192.0.2.1 13", 0)]));
+    assert_eq!(server.counters(), "UdpReceived: 1, UdpSourceNoHost: 1");
+}
+
+#[test]
 fn a_question_from_loopback_is_answered_on_loopback_only() {
     assert_counted(&EVERYWHERE, ("127.0.0.1 40000", "192.0.2.1 13", 0), "UdpSourceLoopback");
     assert_counted(&EVERYWHERE, ("127.0.0.1 40000", "127.0.0.1 13", 0), "UdpSourceLoopback");

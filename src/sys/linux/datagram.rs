@@ -51,9 +51,11 @@ pub(crate) fn receive(socket: &(impl AsFd + AsRawFd)) -> io::Result<Received> {
 pub(crate) fn broadcasts() -> Vec<Ipv4Addr> {
     let Ok(interfaces) = getifaddrs() else { return Vec::new() };
     let broadcast = |interface: InterfaceAddress| {
-        let address = interface.flags.contains(InterfaceFlags::IFF_BROADCAST);
-        let address = address.then_some(interface.broadcast).flatten()?;
-        Some(address.as_sockaddr_in()?.ip())
+        let has_one = interface.flags.contains(InterfaceFlags::IFF_BROADCAST);
+        let broadcast = has_one.then_some(interface.broadcast).flatten()?.as_sockaddr_in()?.ip();
+        // Where none is set, getifaddrs(3) gives the address itself.
+        let own = interface.address?.as_sockaddr_in()?.ip();
+        (broadcast != own).then_some(broadcast)
     };
     interfaces.filter_map(broadcast).collect()
 }
