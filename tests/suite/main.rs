@@ -13,6 +13,7 @@ mod guard;
 mod interop;
 mod layers;
 mod limits;
+mod metrics;
 mod parse;
 mod polite;
 mod query;
