@@ -14,6 +14,7 @@ mod interop;
 mod layers;
 mod limits;
 mod metrics;
+mod metrics_clients;
 mod parse;
 mod polite;
 mod query;

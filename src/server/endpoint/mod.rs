@@ -4,19 +4,21 @@
 
 mod exchange;
 
-use crate::listen::{Listen, Opened};
+use crate::listen::{Listen, ListenError, Opened};
 use crate::server::ServeError;
 use crate::transport::Transport;
 use exchange::Exchange;
-use mio::net::TcpListener;
+use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token, Waker};
+use nix::sys::resource::{Resource, getrlimit};
 use slab::Slab;
-use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
+use std::os::fd::{AsRawFd, RawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -32,23 +34,21 @@ const MOST: usize = 32;
 /// Rest after a failure to accept (no descriptor, no memory), so that the loop never spins.
 const REST: Duration = Duration::from_millis(50);
 
+/// Descriptors that are left to the services, where there are few.
+const LEFT: RawFd = 4;
+
 const WAKE: Token = Token(0);
 const LISTENER: Token = Token(1);
 /// The tokens of connections begin here.
 const FIRST: usize = 2;
 
 /// The endpoint, bound and ready to start.
+#[derive(Debug)]
 pub(crate) struct Endpoint {
     poll: Poll,
     waker: Waker,
     listener: TcpListener,
     address: SocketAddr,
-}
-
-impl fmt::Debug for Endpoint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Endpoint").field("address", &self.address).finish_non_exhaustive()
-    }
 }
 
 impl Endpoint {
@@ -62,7 +62,7 @@ impl Endpoint {
             Ok((poll, waker))
         };
         let (poll, waker) = open().map_err(ServeError::Setup)?;
-        let only = opened.into_iter().next().ok_or(crate::listen::ListenError::Nowhere)?;
+        let only = opened.into_iter().next().ok_or(ListenError::Nowhere)?;
         let Opened { socket, address, .. } = only;
         let mut listener = TcpListener::from_std(socket.into());
         poll.registry()
@@ -75,12 +75,15 @@ impl Endpoint {
         self.address
     }
 
-    /// Answers from now on, in a thread of its own. If that fails the log says so, and the services go on.
+    /// Answers from now on, in a thread of its own, which has made the calls of its start when this returns:
+    /// a sandbox may forbid them from then on. If the thread fails the log says so, and the services go on.
     pub(crate) fn start(self, page: Page) -> Result<Running, ServeError> {
         let asked = Arc::new(AtomicBool::new(false));
         let stop = Arc::clone(&asked);
         let Self { poll, waker, listener, address } = self;
+        let (telling, told) = mpsc::channel();
         let run = move || {
+            let _ = telling.send(());
             let answering = AssertUnwindSafe(|| Loop::new(poll, listener, page, stop).run());
             match catch_unwind(answering) {
                 Ok(Ok(())) => {}
@@ -90,6 +93,7 @@ impl Endpoint {
         };
         let thread = thread::Builder::new().name("metrics".into()).spawn(run);
         let thread = thread.map_err(ServeError::Setup)?;
+        let _ = told.recv();
         Ok(Running { asked, waker, thread: Some(thread) })
     }
 }
@@ -124,6 +128,8 @@ struct Loop {
     /// Events come on the edge only: this stays true until `accept` would block.
     ready: bool,
     resume: Option<Instant>,
+    /// Descriptors from here on are the services'.
+    not_ours: RawFd,
 }
 
 struct Connection {
@@ -141,6 +147,10 @@ impl Loop {
             connections: Slab::with_capacity(MOST),
             ready: true,
             resume: None,
+            not_ours: getrlimit(Resource::RLIMIT_NOFILE)
+                .ok()
+                .and_then(|(most, _)| RawFd::try_from(most).ok())
+                .map_or(RawFd::MAX, |most| most - LEFT),
         }
     }
 
@@ -200,6 +210,8 @@ impl Loop {
         }
         while self.ready && self.resume.is_none() && self.connections.len() < MOST {
             match self.listener.accept() {
+                // The kernel gives the lowest number that is free, so hardly any is left: closed.
+                Ok((stream, _)) if stream.as_raw_fd() >= self.not_ours => {}
                 Ok((stream, _)) => self.keep(stream, now),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.ready = false,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -208,7 +220,7 @@ impl Loop {
         }
     }
 
-    fn keep(&mut self, mut stream: mio::net::TcpStream, now: Instant) {
+    fn keep(&mut self, mut stream: TcpStream, now: Instant) {
         let entry = self.connections.vacant_entry();
         let token = Token(FIRST + entry.key());
         let both = Interest::READABLE | Interest::WRITABLE;
@@ -218,5 +230,55 @@ impl Loop {
                 entry.insert(Connection { exchange, accepted: now });
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write};
+    use std::net::{Ipv4Addr, TcpStream as Client};
+
+    fn answering(page: Page) -> (Running, Client) {
+        let endpoint = Endpoint::bind((Ipv4Addr::LOCALHOST, 0).into()).expect("loopback");
+        let address = endpoint.address();
+        let running = endpoint.start(page).expect("a thread");
+        let mut client = Client::connect(address).expect("connected");
+        client.set_read_timeout(Some(10 * DEADLINE)).expect("set");
+        client.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").expect("sent");
+        (running, client)
+    }
+
+    /// More than the buffers of both sides hold.
+    const LONG: usize = 32 << 20;
+
+    #[test]
+    fn a_page_that_no_buffer_holds_arrives_whole() {
+        let (_running, mut client) = answering(Arc::new(|| "x".repeat(LONG)));
+        let mut answer = Vec::new();
+        client.read_to_end(&mut answer).expect("a clean end");
+        let head = answer.windows(4).position(|four| four == b"\r\n\r\n").expect("a head");
+        assert_eq!(answer.len() - head - 4, LONG);
+    }
+
+    #[test]
+    fn a_client_that_takes_no_more_of_the_page_is_cut_at_the_deadline() {
+        let (running, mut client) = answering(Arc::new(|| "x".repeat(LONG)));
+        client.read_exact(&mut [0; 12]).expect("the first of it");
+        let silent = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback");
+        silent.set_read_timeout(Some(DEADLINE + Duration::from_secs(1))).expect("set");
+        silent.recv(&mut [0]).expect_err("nobody knows this socket");
+        let mut rest = Vec::new();
+        let read = client.read_to_end(&mut rest); // a reset perhaps
+        assert!(rest.len() < LONG, "the whole page: {read:?}");
+        drop(running);
+    }
+
+    #[test]
+    fn a_thread_that_panics_closes_the_endpoint_and_harms_nobody() {
+        let (running, client) = answering(Arc::new(|| unreachable!("on purpose")));
+        let endpoint = client.peer_addr().expect("connected");
+        while Client::connect(endpoint).is_ok() {} // until the listener is closed
+        drop(running);
     }
 }
