@@ -54,6 +54,7 @@ Examples:
   daytime serve --port 9999
   daytime serve --listen '[::]:9999' --syntax ctime --zone local
   daytime serve --port 0 --json
+  daytime serve --port 9999 --metrics 9867
 
 The bound addresses are the first thing on standard output; the log goes to
 standard error. Stops at SIGINT or SIGTERM: accepts no more, gives open

@@ -4,18 +4,18 @@
 
 mod exchange;
 
+use super::{ServeError, survive};
 use crate::listen::{Listen, ListenError, Opened};
-use crate::server::ServeError;
 use crate::transport::Transport;
 use exchange::Exchange;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token, Waker};
 use nix::sys::resource::{Resource, getrlimit};
 use slab::Slab;
+use std::error::Error;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, RawFd};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
@@ -27,7 +27,7 @@ pub(crate) type Page = Arc<dyn Fn() -> String + Send + Sync>;
 
 /// What a connection may take in all, however much it keeps on sending.
 const DEADLINE: Duration = Duration::from_secs(2);
-/// What it may take while no more than [`MOST`] are open, and others wait in the backlog.
+/// What it may take while [`MOST`] are open, since others may wait in the backlog.
 const CROWDED: Duration = Duration::from_millis(200);
 /// Connections at once; what more there are wait in the backlog.
 const MOST: usize = 32;
@@ -83,12 +83,11 @@ impl Endpoint {
         let Self { poll, waker, listener, address } = self;
         let (telling, told) = mpsc::channel();
         let run = move || {
+            let answering = Loop::new(poll, listener, page, stop);
             let _ = telling.send(());
-            let answering = AssertUnwindSafe(|| Loop::new(poll, listener, page, stop).run());
-            match catch_unwind(answering) {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => log::error!("metrics {address}: answers no more: {error}"),
-                Err(_) => log::error!("metrics {address}: answers no more: the thread panicked"),
+            if let Err(error) = survive(|| answering.run()) {
+                let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+                log::error!("metrics {address}: no longer answered: {error}{cause}");
             }
         };
         let thread = thread::Builder::new().name("metrics".into()).spawn(run);
