@@ -57,6 +57,24 @@ impl Failure {
         Some(Self::plain(fault))
     }
 
+    /// The endpoint for metrics cannot be served.
+    pub(super) fn metrics(error: &ServeError) -> Self {
+        let hint = match error {
+            ServeError::Listen(ListenError::Taken(..)) => {
+                let hint = "is another program there? `ss -lntp` shows which; or choose another \
+                            port for --metrics";
+                Some(hint.to_owned())
+            }
+            ServeError::Listen(ListenError::NotPermitted(..)) => {
+                let hint = "ports below 1024 need a privilege: choose another for --metrics";
+                Some(hint.to_owned())
+            }
+            ServeError::Listen(error) => listen_hint(error),
+            _ => None,
+        };
+        Self::Told { message: format!("no metrics: {}", chain(error)), hint }
+    }
+
     fn new(error: &dyn Error, hint: Option<String>) -> Self {
         Self::Told { message: chain(error), hint }
     }

@@ -1,5 +1,6 @@
 //! Both services as one process.
 
+pub(crate) mod endpoint;
 mod worker;
 
 use crate::clock::Clock;

@@ -13,6 +13,8 @@ mod guard;
 mod interop;
 mod layers;
 mod limits;
+mod metrics;
+mod metrics_clients;
 mod parse;
 mod polite;
 mod query;
