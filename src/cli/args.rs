@@ -1,6 +1,7 @@
 //! The command line as clap reads it, and nothing else.
 
 use crate::client::{Family, Target};
+use crate::server::Sandbox;
 use crate::syntax::{Pattern, Syntax, Zone};
 use crate::transport::{PORT, Transport};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
@@ -53,6 +54,7 @@ Examples:
   daytime serve --port 9999
   daytime serve --listen '[::]:9999' --syntax ctime --zone local
   daytime serve --port 0 --json
+  sudo daytime serve --user nobody --sandbox require
 
 The bound addresses are the first thing on standard output; the log goes to
 standard error. Stops at SIGINT or SIGTERM: accepts no more, gives open
@@ -148,9 +150,36 @@ pub(super) struct Serve {
     /// TCP: octets a client may send meanwhile, all thrown away
     #[arg(long, default_value_t = 16 << 20, value_name = "OCTETS")]
     pub drain_octets: u64,
+    /// User to become once the sockets are open, by name or number
+    #[arg(long, value_name = "USER")]
+    pub user: Option<String>,
+    /// Group to become with it [default: the user's primary group]
+    #[arg(long, value_name = "GROUP", requires = "user")]
+    pub group: Option<String>,
+    /// Forbid itself what the service does not need (Linux: capabilities, files,
+    /// new sockets, programs): off, on: what this kernel can, require: or refuse
+    #[arg(long, value_enum, default_value_t = SandboxMode::On, value_name = "MODE")]
+    pub sandbox: SandboxMode,
     /// Print the bound addresses as JSON
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum SandboxMode {
+    Off,
+    On,
+    Require,
+}
+
+impl From<SandboxMode> for Sandbox {
+    fn from(mode: SandboxMode) -> Self {
+        match mode {
+            SandboxMode::Off => Self::Off,
+            SandboxMode::On => Self::On,
+            SandboxMode::Require => Self::Require,
+        }
+    }
 }
 
 #[derive(Debug, Args)]

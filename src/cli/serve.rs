@@ -7,7 +7,9 @@ use crate::clock::Clock;
 use crate::listen::Listen;
 use crate::metrics::Metrics;
 use crate::report::{json, plural};
-use crate::server::{Bound, Config, Server, Shutdown};
+use crate::server::{
+    Bound, Config, ConfineError, Confined, Confinement, Identity, Server, Shutdown,
+};
 use crate::syntax::{Syntax, Zone};
 use crate::tcp::server::Drain;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -28,12 +30,18 @@ pub(super) fn run(arguments: Serve) -> Result<ExitCode, Failure> {
         Failure::plain("--syntax nist is always UTC: leave --zone out".to_owned()).tell();
         return Ok(ExitCode::from(2));
     }
+    let confinement = confinement(&arguments)?;
     raise_descriptor_limit();
     let server = Server::bind(config(arguments, syntax))?;
     let metrics = server.metrics();
+    // What is to be opened is open by here, and no other thread has been started.
+    let begun = confinement.begin()?;
     // Before anybody learns that the server is there: it may be told to stop at once.
     let told = stop_at_signal(server.shutdown()).map_err(|error| Failure::signals(&error))?;
+    // From here on nothing can be opened and no thread started.
+    let confined = begun.finish()?;
     log_settings(server.bound());
+    log_confinement(&confined);
     match print(&addresses(server.bound(), json)) {
         Err(Failure::NobodyReads) => {} // a server has more to do than to print
         printed => printed?,
@@ -42,6 +50,13 @@ pub(super) fn run(arguments: Serve) -> Result<ExitCode, Failure> {
     let _ = told.recv(); // the signal stands in the log before what was done
     log_totals(&metrics);
     Ok(ExitCode::SUCCESS)
+}
+
+fn confinement(arguments: &Serve) -> Result<Confinement, ConfineError> {
+    let group = arguments.group.as_deref();
+    let find = |user: &String| Identity::find(user, group);
+    let identity = arguments.user.as_ref().map(find).transpose()?;
+    Ok(Confinement { identity, sandbox: arguments.sandbox.into() })
 }
 
 fn config(arguments: Serve, syntax: Syntax) -> Config {
@@ -100,6 +115,18 @@ fn log_settings(bound: &[Bound]) {
     for Bound { transport, address, settings, .. } in bound {
         let settings: Vec<String> = settings.iter().map(ToString::to_string).collect();
         log::info!("{transport} {address}: {}", settings.join("; "));
+    }
+}
+
+fn log_confinement(confined: &Confined) {
+    if let Some(identity) = confined.identity {
+        log::info!("it has become {identity}, with no way back");
+    } else if confined.is_root {
+        log::warn!("it runs as root; --user NAME has it become another once its sockets are open");
+    }
+    log::info!("sandbox: {confined}");
+    for (layer, reason) in &confined.missing {
+        log::warn!("sandbox: not in force: {layer}: {reason}");
     }
 }
 

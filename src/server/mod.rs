@@ -1,6 +1,9 @@
 //! Both services as one process.
 
+mod confine;
 mod worker;
+
+pub use confine::{Begun, ConfineError, Confined, Confinement, Identity, Layer, Sandbox};
 
 use crate::clock::Clock;
 use crate::listen::{Listen, ListenError, Setting};
