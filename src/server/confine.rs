@@ -232,6 +232,12 @@ pub struct Begun {
 }
 
 impl Begun {
+    /// What was given up so far.
+    #[must_use]
+    pub fn so_far(&self) -> &Confined {
+        &self.confined
+    }
+
     /// The rest: no system calls but those of the running service, on every thread there is.
     ///
     /// # Errors
