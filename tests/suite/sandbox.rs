@@ -3,25 +3,26 @@
 
 use crate::or_skip;
 use crate::support::wire::{ask_tcp, ask_udp};
-use crate::support::{Running, run, stdout};
+use crate::support::{Running, run, stderr, stdout};
 use daytime::{Confinement, Sandbox};
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::signal::kill;
 use nix::unistd::getppid;
 use seccompiler::{SeccompAction, SeccompFilter};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::env;
 use std::fs::File;
 use std::io;
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram, UnixListener, UnixStream};
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// How far the process inside goes: `plain`, `begun` (all but seccomp) or `finished`.
@@ -166,6 +167,45 @@ fn with_seccomp_everything_is_refused_on_threads_that_were_there_before_too() {
 fn has(in_force: &str, layer: &str) -> Result<(), String> {
     let reason = || format!("{layer} is not in force here, only: {in_force}");
     in_force.contains(layer).then_some(()).ok_or_else(reason)
+}
+
+/// The work of a process that is confined and goes on with what any Rust program does.
+#[test]
+#[ignore = "the other tests start it in a process of its own"]
+fn going_on() {
+    if env::var_os(HOW).is_none() {
+        return; // by hand, with --ignored
+    }
+    let (go, wait) = mpsc::channel::<()>();
+    let ends = thread::spawn(move || wait.recv().is_err());
+    let (panic, wait) = mpsc::channel::<()>();
+    let panics = thread::spawn(move || wait.recv().expect("on purpose"));
+    Confinement::default().begin().expect("begun").finish().expect("finished");
+
+    let mut memory = vec![1_u8; 1 << 20];
+    memory.resize(1 << 26, 2); // mremap
+    assert_eq!(memory.iter().filter(|octet| **octet == 1).count(), 1 << 20);
+    drop(memory);
+    let keys: HashMap<u8, u8> = HashMap::from([(1, 2)]); // getrandom
+    assert_eq!(keys[&1], 2);
+    thread::sleep(Duration::from_millis(1));
+    drop(go);
+    assert!(ends.join().expect("no panic"));
+    drop(panic);
+    panics.join().expect_err("a panic with a backtrace");
+    println!("\n> all of it: works");
+    std::process::abort();
+}
+
+#[test]
+fn memory_maps_pauses_the_end_of_threads_and_panics_work_inside() {
+    let mut command = Command::new(env::current_exe().expect("this binary"));
+    command.args(["--exact", "sandbox::going_on", "--ignored", "--nocapture"]);
+    let output = run(command.env(HOW, "finished").env("RUST_BACKTRACE", "1"));
+    assert!(stdout(&output).contains("> all of it: works\n"), "{output:?}");
+    let said = stderr(&output);
+    assert!(said.contains("on purpose") && said.contains("stack backtrace:"), "{said}");
+    assert_eq!(output.status.signal(), Some(libc::SIGABRT), "it could abort itself: {output:?}");
 }
 
 /// A system call that fails with this errno for the server below.

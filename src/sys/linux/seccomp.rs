@@ -156,6 +156,24 @@ mod tests {
     }
 
     #[test]
+    fn arguments_are_looked_at_where_a_call_can_do_more_than_is_needed() {
+        let condition = |argument, operator, value| {
+            let condition =
+                SeccompCondition::new(argument, SeccompCmpArgLen::Dword, operator, value);
+            SeccompRule::new(vec![condition.expect("right")]).expect("right")
+        };
+        let rules = rules().expect("they compile");
+        let no_code = condition(2, SeccompCmpOp::MaskedEq(4), 0); // PROT_EXEC
+        assert_eq!(rules[&libc::SYS_mmap], std::slice::from_ref(&no_code));
+        assert_eq!(rules[&libc::SYS_mprotect], [no_code]);
+        let own = condition(0, SeccompCmpOp::Eq, std::process::id().into());
+        assert_eq!(rules[&libc::SYS_tgkill], [own]);
+        assert_eq!(rules[&libc::SYS_fcntl].len(), 4);
+        let name = condition(0, SeccompCmpOp::Eq, 15); // PR_SET_NAME
+        assert_eq!(rules[&libc::SYS_prctl], [name]);
+    }
+
+    #[test]
     fn nothing_that_opens_starts_or_reaches_into_another_process_is_let_pass() {
         let listed = rules().expect("they compile");
         for call in [
