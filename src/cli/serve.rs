@@ -125,8 +125,10 @@ fn log_confinement(confined: &Confined) {
         log::warn!("it runs as root; --user NAME has it become another once its sockets are open");
     }
     log::info!("sandbox: {confined}");
-    for (layer, reason) in &confined.missing {
-        log::warn!("sandbox: not in force: {layer}: {reason}");
+    let missing = confined.missing.iter().map(|(layer, reason)| format!("{layer}: {reason}"));
+    let missing: Vec<String> = missing.collect();
+    if !missing.is_empty() {
+        log::warn!("sandbox: not in force: {}", missing.join("; "));
     }
 }
 

@@ -115,16 +115,14 @@ pub(crate) fn regains_group(_: u32) -> bool {
     true
 }
 
-/// There are none.
-#[expect(clippy::unnecessary_wraps, reason = "the same surface as Linux")]
+/// Not available.
 pub(crate) fn drop_capabilities() -> io::Result<()> {
-    Ok(())
+    unsupported()
 }
 
-/// There are none.
-#[expect(clippy::unnecessary_wraps, reason = "the same surface as Linux")]
+/// Not available.
 pub(crate) fn has_capabilities() -> io::Result<bool> {
-    Ok(false)
+    unsupported()
 }
 
 /// Not available.

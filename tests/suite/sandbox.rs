@@ -184,7 +184,7 @@ fn going_on() {
 
     let mut memory = vec![1_u8; 1 << 20];
     memory.resize(1 << 26, 2); // mremap
-    assert_eq!(memory.iter().filter(|octet| **octet == 1).count(), 1 << 20);
+    assert_eq!((memory.first(), memory.last()), (Some(&1), Some(&2)));
     drop(memory);
     let keys: HashMap<u8, u8> = HashMap::from([(1, 2)]); // getrandom
     assert_eq!(keys[&1], 2);

@@ -283,7 +283,7 @@ fn under_strace_no_call_of_a_running_server_is_refused() {
 /// A client that talks, more that hold than there are descriptors, and their end by the deadline.
 fn work_hard(server: &Running) {
     let talks = connect(server.tcp());
-    (&talks).write_all(&[b'.'; 100_000]).expect("taken");
+    (&talks).write_all(&[b'.'; 10_000]).expect("taken");
     read_to_end(&talks);
     let held: Vec<_> = (0..60).map(|_| connect(server.tcp())).collect();
     for stream in &held {
