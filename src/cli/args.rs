@@ -54,11 +54,11 @@ Examples:
   daytime serve --port 9999
   daytime serve --listen '[::]:9999' --syntax ctime --zone local
   daytime serve --port 0 --json
-  sudo daytime serve --user nobody --sandbox require
 
 The bound addresses are the first thing on standard output; the log goes to
 standard error. Stops at SIGINT or SIGTERM: accepts no more, gives open
-connections a second to end, exits 0. A second signal ends it at once.";
+connections a second to end, exits 0. A second signal ends it at once.
+As root add --user nobody: it keeps the open sockets and no other right.";
 
 const QUERY_HELP: &str = "\
 Examples:

@@ -63,16 +63,21 @@ pub(crate) fn become_user(user: u32, group: u32) -> Result<(), (&'static str, io
     setresuid(uid, uid, uid).map_err(of("setresuid"))
 }
 
-/// Tries to be this user again; true if that works.
+/// Tries to be this user again; true if that works, or fails for a reason that may pass.
 pub(crate) fn regains_user(user: u32) -> bool {
     let same = Uid::from_raw(SAME);
-    setresuid(same, Uid::from_raw(user), same) != Err(Errno::EPERM)
+    !is_refused(setresuid(same, Uid::from_raw(user), same))
 }
 
-/// Tries to be in this group again; true if that works.
+/// Tries to be in this group again; true if that works, or fails for a reason that may pass.
 pub(crate) fn regains_group(group: u32) -> bool {
     let same = Gid::from_raw(SAME);
-    setresgid(same, Gid::from_raw(group), same) != Err(Errno::EPERM)
+    !is_refused(setresgid(same, Gid::from_raw(group), same))
+}
+
+/// Not permitted, or an id that this user namespace does not have (EINVAL).
+fn is_refused(tried: nix::Result<()>) -> bool {
+    matches!(tried, Err(Errno::EPERM | Errno::EINVAL))
 }
 
 /// Empties every set of capabilities of this thread, which those it starts later inherit.
