@@ -27,6 +27,7 @@ use With::{Any, Itself, OneOf, Without};
 
 /// `ioctl(2)` numbers, whose type differs between C libraries.
 const TCGETS: i32 = 0x5401;
+const TIOCGWINSZ: i32 = 0x5413;
 const FIONBIO: i32 = 0x5421;
 
 /// On every architecture. Add what a new part of the service needs, with its reason.
@@ -42,7 +43,7 @@ const EVERYWHERE: &[(c_long, With)] = &[
     (libc::SYS_shutdown, Any),
     (libc::SYS_close, Any),
     (libc::SYS_fcntl, OneOf(1, &[libc::F_GETFD, libc::F_SETFD, libc::F_GETFL, libc::F_SETFL])),
-    (libc::SYS_ioctl, OneOf(1, &[TCGETS, FIONBIO])), // is it a terminal; do not block
+    (libc::SYS_ioctl, OneOf(1, &[TCGETS, TIOCGWINSZ, FIONBIO])), // is it a terminal (glibc, musl)
     // Octets: streams, datagrams one by one and in batches, the log, the signals' own pipe.
     (libc::SYS_read, Any),
     (libc::SYS_readv, Any),
