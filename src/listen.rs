@@ -6,6 +6,7 @@ use socket2::{Domain, Socket, Type};
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 /// How listening sockets are opened. Each field names its system call or option.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +24,9 @@ pub struct Listen {
     /// `SO_SNDBUF` in octets; Linux doubles it and caps it at `net.core.wmem_max`. `None` leaves
     /// the system's.
     pub send_buffer: Option<u32>,
+    /// `TCP_USER_TIMEOUT` on TCP: what is sent has to be acknowledged within this time (RFC 793, 3.8, "user
+    /// timeout"), or the connection is given up; so it is after it was closed, too. Whole milliseconds.
+    pub write_deadline: Duration,
 }
 
 impl Default for Listen {
@@ -33,6 +37,7 @@ impl Default for Listen {
             only_v6: false,
             receive_buffer: None,
             send_buffer: None,
+            write_deadline: Duration::from_secs(5),
         }
     }
 }
@@ -185,6 +190,7 @@ impl Listen {
     ) -> io::Result<()> {
         if transport == Transport::Tcp {
             socket.set_reuse_address(self.reuse_address)?;
+            sys::set_user_timeout(socket, self.write_deadline)?; // accepted sockets inherit it
         }
         if is_wildcard_v6(address) {
             socket.set_only_v6(self.only_v6)?;
@@ -205,7 +211,7 @@ impl Listen {
         let switch = |value: io::Result<bool>| value.ok().map(u64::from);
         let octets = |value: io::Result<usize>| value.ok().and_then(|it| u64::try_from(it).ok());
         let setting = |name, asked, effective| Setting { name, asked, effective };
-        let mut settings = Vec::with_capacity(5);
+        let mut settings = Vec::with_capacity(6);
         let reuse = (transport == Transport::Tcp).then_some(u64::from(self.reuse_address));
         settings.push(setting("SO_REUSEADDR", reuse, switch(socket.reuse_address())));
         if address.is_ipv6() {
@@ -215,6 +221,8 @@ impl Listen {
         if transport == Transport::Tcp {
             let granted = sys::backlog_limit().map(|limit| limit.min(self.backlog.into()).into());
             settings.push(setting("backlog", Some(self.backlog.into()), granted));
+            let asked = u64::try_from(self.write_deadline.as_millis()).ok();
+            settings.push(setting("TCP_USER_TIMEOUT", asked, sys::user_timeout_ms(socket)));
         }
         let receive = octets(socket.recv_buffer_size());
         settings.push(setting("SO_RCVBUF", self.receive_buffer.map(Into::into), receive));

@@ -6,18 +6,21 @@ mod worker;
 pub use confine::{Begun, ConfineError, Confined, Confinement, Identity, Layer, Sandbox};
 
 use crate::clock::Clock;
+use crate::limit::Limits;
 use crate::listen::{Listen, ListenError, Setting};
 use crate::metrics::Metrics;
 use crate::responder::Responder;
 use crate::syntax::{Syntax, Zone};
 use crate::tcp::server::Drain;
 use crate::transport::{PORT, Transport};
+use crate::udp::guard::GuardOptions;
 use mio::Waker;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use worker::Worker;
+use worker::{Rules, Worker};
 
 /// What to serve, where and how.
 #[derive(Clone, Debug)]
@@ -36,6 +39,13 @@ pub struct Config {
     pub zone: Zone,
     /// What a TCP connection may take after its reply.
     pub drain: Drain,
+    /// How much strangers may ask.
+    pub limits: Limits,
+    /// Which datagrams are never answered.
+    pub guard: GuardOptions,
+    /// Answer only while the kernel says that its clock is synchronised: else TCP closes without a word and
+    /// UDP keeps silent, as RFC 868 has it for an unknown time.
+    pub require_sync: bool,
 }
 
 impl Default for Config {
@@ -49,6 +59,9 @@ impl Default for Config {
             syntax: Syntax::default(),
             zone: Zone::UTC,
             drain: Drain::default(),
+            limits: Limits::default(),
+            guard: GuardOptions::default(),
+            require_sync: false,
         }
     }
 }
@@ -75,6 +88,9 @@ pub enum ServeError {
     /// The readiness loop failed.
     #[error("the event loop failed")]
     Loop(#[source] io::Error),
+    /// The readiness loop panicked, which is a defect: nobody would be answered any more.
+    #[error("the event loop died of a defect: {0}")]
+    Died(String),
 }
 
 /// A socket that is served.
@@ -139,8 +155,10 @@ impl Server {
             })
             .collect();
         let metrics = Arc::new(Metrics::default());
-        let responder = Responder::new(config.clock, config.syntax, config.zone);
-        let (worker, waker) = Worker::new(opened, responder, config.drain, Arc::clone(&metrics))
+        let responder =
+            Responder::new(config.clock, config.syntax, config.zone, config.require_sync);
+        let rules = Rules { drain: config.drain, limits: config.limits, guard: config.guard };
+        let (worker, waker) = Worker::new(opened, responder, rules, Arc::clone(&metrics))
             .map_err(ServeError::Setup)?;
         let shutdown = Shutdown { asked: worker.stop_flag(), waker: Arc::new(waker) };
         Ok(Self { worker, bound, metrics, shutdown })
@@ -168,9 +186,22 @@ impl Server {
     /// open connections up to a second to end.
     ///
     /// # Errors
-    /// [`ServeError::Loop`].
+    /// [`ServeError::Loop`] and [`ServeError::Died`].
     pub fn run(mut self) -> Result<(), ServeError> {
-        self.worker.run().map_err(ServeError::Loop)
+        survive(|| self.worker.run())
+    }
+}
+
+/// A loop that panics ends as one that fails: never a server that looks alive and answers nothing.
+fn survive(run: impl FnOnce() -> io::Result<()>) -> Result<(), ServeError> {
+    // Nothing of what it worked with is used again.
+    match panic::catch_unwind(AssertUnwindSafe(run)) {
+        Ok(ended) => ended.map_err(ServeError::Loop),
+        Err(reason) => {
+            let text = reason.downcast_ref::<&str>().map(ToString::to_string);
+            let text = text.or_else(|| reason.downcast_ref::<String>().cloned());
+            Err(ServeError::Died(text.unwrap_or_else(|| "no reason given".to_owned())))
+        }
     }
 }
 
@@ -196,6 +227,15 @@ mod tests {
     use std::io::Read;
     use std::net::TcpStream;
     use std::time::Duration;
+
+    #[test]
+    fn a_loop_that_panics_ends_the_server_with_the_reason() {
+        assert!(survive(|| Ok(())).is_ok());
+        let failed = survive(|| Err(io::Error::other("no events")));
+        assert!(matches!(failed, Err(ServeError::Loop(_))));
+        let died = survive(|| panic!("no {}", "time")).expect_err("it panicked");
+        assert_eq!(died.to_string(), "the event loop died of a defect: no time");
+    }
 
     #[test]
     fn the_longest_drain_there_is_does_no_harm() {

@@ -1,10 +1,14 @@
 //! The loop of one thread: wait, answer, drain.
 
+use crate::limit::{Limiter, Limits};
 use crate::listen::Opened;
 use crate::metrics::Metrics;
+use crate::notice::Notices;
 use crate::responder::Responder;
+use crate::sys;
 use crate::tcp::server::{Drain, Service as TcpService};
 use crate::transport::Transport;
+use crate::udp::guard::{Guard, GuardOptions};
 use crate::udp::server::Service as UdpService;
 use mio::net::{TcpListener, UdpSocket};
 use mio::{Events, Poll, Token, Waker};
@@ -27,14 +31,23 @@ pub(super) struct Worker {
     first_tcp: usize,
     responder: Responder,
     metrics: Arc<Metrics>,
+    notices: Notices,
     stop: Arc<AtomicBool>,
+}
+
+/// What a worker lets strangers do.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rules {
+    pub drain: Drain,
+    pub limits: Limits,
+    pub guard: GuardOptions,
 }
 
 impl Worker {
     pub(super) fn new(
         opened: Vec<Opened>,
         responder: Responder,
-        drain: Drain,
+        rules: Rules,
         metrics: Arc<Metrics>,
     ) -> io::Result<(Self, Waker)> {
         let poll = Poll::new()?;
@@ -47,10 +60,13 @@ impl Worker {
             }
         }
         let first_tcp = FIRST + udp.len();
-        let udp = UdpService::new(udp, poll.registry(), FIRST)?;
-        let tcp = TcpService::new(tcp, drain, poll.registry(), first_tcp)?;
+        let guard = Guard::new(rules.guard, sys::broadcasts());
+        let limiter = Limiter::new(rules.limits, Instant::now());
+        let udp = UdpService::new(udp, guard, limiter, poll.registry(), FIRST)?;
+        let tcp = TcpService::new(tcp, rules.drain, rules.limits, poll.registry(), first_tcp)?;
         let stop = Arc::new(AtomicBool::new(false));
-        Ok((Self { poll, tcp, udp, first_tcp, responder, metrics, stop }, waker))
+        let notices = Notices::new();
+        Ok((Self { poll, tcp, udp, first_tcp, responder, metrics, notices, stop }, waker))
     }
 
     /// Set it and wake the loop, and [`Worker::run`] ends.
@@ -71,7 +87,8 @@ impl Worker {
     /// Sleeps until an event or a deadline; not at all if work is left over.
     fn wait(&mut self, events: &mut Events, left: bool) -> io::Result<()> {
         let until = |deadline: Instant| deadline.saturating_duration_since(Instant::now());
-        let timeout = if left { Some(Duration::ZERO) } else { self.tcp.next_deadline().map(until) };
+        let next = self.tcp.next_deadline().into_iter().chain(self.notices.next()).min();
+        let timeout = if left { Some(Duration::ZERO) } else { next.map(until) };
         match self.poll.poll(events, timeout) {
             Err(error) if error.kind() == ErrorKind::Interrupted => events.clear(),
             polled => polled?,
@@ -92,7 +109,8 @@ impl Worker {
         self.tcp.expire(now, &self.metrics);
         let registry = self.poll.registry();
         let tcp = self.tcp.work(&mut self.responder, registry, now, &self.metrics);
-        let udp = self.udp.work(&mut self.responder, &self.metrics);
+        let udp = self.udp.work(&mut self.responder, now, &self.metrics);
+        self.notices.tell(&self.metrics, now);
         tcp || udp
     }
 
