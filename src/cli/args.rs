@@ -2,6 +2,7 @@
 
 use super::strangers::Strangers;
 use crate::client::{Family, Target};
+use crate::server::Sandbox;
 use crate::syntax::{Pattern, Syntax, Zone};
 use crate::transport::{PORT, Transport};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
@@ -59,7 +60,8 @@ Examples:
 The bound addresses are the first thing on standard output; the log goes to
 standard error. Stops at SIGINT or SIGTERM: accepts no more, gives open
 connections a second to end, exits 0. A second signal ends it at once. SIGUSR1
-logs what was counted so far.";
+logs what was counted so far.
+As root add --user nobody: it keeps the open sockets and no other right.";
 
 const QUERY_HELP: &str = "\
 Examples:
@@ -157,9 +159,36 @@ pub(super) struct Serve {
     /// on 127.0.0.1; 0 takes a free one. Whoever can reach it can read it
     #[arg(long, value_name = "[ADDR:]PORT", value_parser = metrics_address)]
     pub metrics: Option<SocketAddr>,
+    /// User to become once the sockets are open, by name or number
+    #[arg(long, value_name = "USER")]
+    pub user: Option<String>,
+    /// Group to become with it [default: the user's primary group]
+    #[arg(long, value_name = "GROUP", requires = "user")]
+    pub group: Option<String>,
+    /// Forbid itself what the service does not need (Linux: capabilities, files,
+    /// new sockets, programs): off, on: what this kernel can, require: or refuse
+    #[arg(long, value_enum, default_value_t = SandboxMode::On, value_name = "MODE")]
+    pub sandbox: SandboxMode,
     /// Print the bound addresses as JSON
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum SandboxMode {
+    Off,
+    On,
+    Require,
+}
+
+impl From<SandboxMode> for Sandbox {
+    fn from(mode: SandboxMode) -> Self {
+        match mode {
+            SandboxMode::Off => Self::Off,
+            SandboxMode::On => Self::On,
+            SandboxMode::Require => Self::Require,
+        }
+    }
 }
 
 #[derive(Debug, Args)]

@@ -5,7 +5,7 @@ use crate::client::{Answer, AskError, Attempt};
 use crate::compare::CompareError;
 use crate::listen::ListenError;
 use crate::report::chain;
-use crate::server::ServeError;
+use crate::server::{ConfineError, ServeError};
 use crate::transport::Transport;
 use std::error::Error;
 use std::io;
@@ -100,6 +100,12 @@ impl From<ServeError> for Failure {
     }
 }
 
+impl From<ConfineError> for Failure {
+    fn from(error: ConfineError) -> Self {
+        Self::new(&error, confine_hint(&error).map(str::to_owned))
+    }
+}
+
 impl From<AskError> for Failure {
     fn from(error: AskError) -> Self {
         let hint = ask_hint(&error);
@@ -156,6 +162,20 @@ fn listen_hint(error: &ListenError) -> Option<String> {
         _ => return None,
     };
     Some(hint.to_owned())
+}
+
+fn confine_hint(error: &ConfineError) -> Option<&'static str> {
+    match error {
+        ConfineError::UnknownUser(_) => Some("`getent passwd` lists those there are"),
+        ConfineError::UnknownGroup(_) => Some("`getent group` lists those there are"),
+        ConfineError::NoGroup(_) => Some("name one with --group"),
+        ConfineError::Root(_) => Some("name one without privileges, such as nobody"),
+        ConfineError::NotPermitted(..) => {
+            Some("only root may; start it as root, or leave --user out")
+        }
+        ConfineError::Incomplete(..) => Some("--sandbox on goes on with what there is"),
+        _ => None,
+    }
 }
 
 fn ask_hint(error: &AskError) -> Option<String> {

@@ -8,7 +8,9 @@ use crate::listen::Listen;
 use crate::metrics::{Event, Metrics};
 use crate::report::{counters, json, plural};
 use crate::server::endpoint::{Endpoint, Page};
-use crate::server::{Bound, Config, Server, Shutdown};
+use crate::server::{
+    Bound, Config, ConfineError, Confined, Confinement, Identity, Server, Shutdown,
+};
 use crate::syntax::{Syntax, Zone};
 use crate::tcp::server::Drain;
 use chrono::{DateTime, Utc};
@@ -31,18 +33,24 @@ pub(super) fn run(arguments: Serve) -> Result<ExitCode, Failure> {
         Failure::plain("--syntax nist is always UTC: leave --zone out".to_owned()).tell();
         return Ok(ExitCode::from(2));
     }
+    let confinement = confinement(&arguments)?;
     raise_descriptor_limit();
     let endpoint = arguments.metrics.map(Endpoint::bind).transpose();
     let endpoint = endpoint.map_err(|error| Failure::metrics(&error))?;
     let server = Server::bind(config(arguments, syntax))?;
     let metrics = server.metrics();
+    // What is to be opened is open by here, and no other thread has been started.
+    let begun = confinement.begin()?;
     // Before anybody learns that the server is there: it may be told to stop at once.
     let told = act_on_signals(server.shutdown(), server.metrics())
         .map_err(|error| Failure::signals(&error))?;
-    log_settings(server.bound());
     let metrics_at = endpoint.as_ref().map(Endpoint::address);
     let answering = endpoint.map(|endpoint| endpoint.start(page(server.metrics(), started)));
     let answering = answering.transpose().map_err(|error| Failure::metrics(&error))?;
+    // From here on nothing can be opened and no thread started.
+    let confined = begun.finish()?;
+    log_settings(server.bound());
+    log_confinement(&confined);
     match print(&addresses(server.bound(), metrics_at, json)) {
         Err(Failure::NobodyReads) => {} // a server has more to do than to print
         printed => printed?,
@@ -52,6 +60,13 @@ pub(super) fn run(arguments: Serve) -> Result<ExitCode, Failure> {
     let _ = told.recv(); // the signal stands in the log before what was done
     log_totals(&metrics);
     Ok(ExitCode::SUCCESS)
+}
+
+fn confinement(arguments: &Serve) -> Result<Confinement, ConfineError> {
+    let group = arguments.group.as_deref();
+    let find = |user: &String| Identity::find(user, group);
+    let identity = arguments.user.as_ref().map(find).transpose()?;
+    Ok(Confinement { identity, sandbox: arguments.sandbox.into() })
 }
 
 fn config(arguments: Serve, syntax: Syntax) -> Config {
@@ -124,6 +139,20 @@ fn log_settings(bound: &[Bound]) {
     for Bound { transport, address, settings, .. } in bound {
         let settings: Vec<String> = settings.iter().map(ToString::to_string).collect();
         log::info!("{transport} {address}: {}", settings.join("; "));
+    }
+}
+
+fn log_confinement(confined: &Confined) {
+    if let Some(identity) = confined.identity {
+        log::info!("it has become {identity}, with no way back");
+    } else if confined.is_root {
+        log::warn!("it runs as root; --user NAME has it become another once its sockets are open");
+    }
+    log::info!("sandbox: {confined}");
+    let missing = confined.missing.iter().map(|(layer, reason)| format!("{layer}: {reason}"));
+    let missing: Vec<String> = missing.collect();
+    if !missing.is_empty() {
+        log::warn!("sandbox: not in force: {}", missing.join("; "));
     }
 }
 

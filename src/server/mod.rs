@@ -1,7 +1,10 @@
 //! Both services as one process.
 
+mod confine;
 pub(crate) mod endpoint;
 mod worker;
+
+pub use confine::{Begun, ConfineError, Confined, Confinement, Identity, Layer, Sandbox};
 
 use crate::clock::Clock;
 use crate::limit::Limits;

@@ -21,8 +21,11 @@ mod query;
 mod query_errors;
 mod query_meaning;
 mod query_udp;
+#[cfg(target_os = "linux")]
+mod sandbox;
 mod saved_replies;
 mod serve;
+mod serve_confined;
 mod serve_errors;
 mod serve_load;
 mod serve_options;
