@@ -28,7 +28,7 @@ pub(super) struct Verbosity {
     #[arg(short, long, global = true, action = ArgAction::Count, display_order = 100)]
     pub verbose: u8,
     /// Log errors only; query prints the bare line, parse the bare time,
-    /// compare shows no progress
+    /// compare and check show no progress
     #[arg(short, long, global = true, conflicts_with = "verbose", display_order = 101)]
     pub quiet: bool,
 }

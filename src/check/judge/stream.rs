@@ -16,7 +16,7 @@ pub(super) fn closes(seen: &Observed) -> Finding {
         let Ok(asked) = &usual.asked else { continue };
         match &asked.answered {
             Ok(answer) => good = good.or(Some(answer.elapsed)),
-            Err(error) if matches!(error, AskError::NoAnswer { .. }) => {}
+            Err(AskError::NoAnswer { .. }) => {}
             Err(error) => return Finding::fail(probe, told(error)),
         }
     }

@@ -2,7 +2,7 @@
 
 use super::peer::{Peer, assert_now, objects};
 use crate::or_skip;
-use crate::support::{Namespace, stderr, stdout};
+use crate::support::{Namespace, good, stderr, stdout};
 use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::{env, fs};
@@ -14,7 +14,7 @@ const HOST: &str = "192.0.2.1";
 const CTIME: &str = "%a %b %e %H:%M:%S %Y";
 
 /// One inetd: how it is started, and what it says.
-struct Inetd {
+pub(super) struct Inetd {
     package: &'static str,
     /// Where the package has it, and its name on PATH.
     path: &'static str,
@@ -31,7 +31,7 @@ daytime stream tcp nowait root internal
 daytime dgram udp wait root internal
 ";
 
-const OPENBSD: Inetd = Inetd {
+pub(super) const OPENBSD: Inetd = Inetd {
     package: "openbsd-inetd",
     path: "usr/sbin/inetd",
     arguments: &["-i"],
@@ -40,7 +40,7 @@ const OPENBSD: Inetd = Inetd {
     reply: CTIME,
 };
 
-const INETUTILS: Inetd = Inetd {
+pub(super) const INETUTILS: Inetd = Inetd {
     package: "inetutils-inetd",
     path: "usr/sbin/inetutils-inetd",
     arguments: &["-d"],
@@ -50,7 +50,7 @@ const INETUTILS: Inetd = Inetd {
 };
 
 /// By default it takes 50 connections a second, and then none for 10 seconds.
-const XINETD: Inetd = Inetd {
+pub(super) const XINETD: Inetd = Inetd {
     package: "xinetd",
     path: "usr/sbin/xinetd",
     arguments: &["-dontfork", "-f"],
@@ -104,20 +104,19 @@ impl Inetd {
     }
 
     fn start(&self) -> Result<(Peer, Namespace), String> {
+        let namespace = Namespace::having(&[&format!("{HOST}/32")])?;
+        Ok((self.start_in(&namespace)?, namespace))
+    }
+
+    pub(super) fn start_in(&self, namespace: &Namespace) -> Result<Peer, String> {
         let program = self.program()?;
-        let namespace = Namespace::new()?;
-        let run = |words: &[&str]| {
-            let output = namespace.command(words[0]).args(&words[1..]).output().expect("it runs");
-            assert!(output.status.success(), "{words:?}: {}", stderr(&output));
-        };
-        run(&["ip", "address", "add", &format!("{HOST}/32"), "dev", "lo"]);
         // They write their process ids there, each into the same file as another test's.
-        run(&["mount", "-t", "tmpfs", "tmpfs", "/run"]);
+        good(namespace.command("mount").args(["-t", "tmpfs", "tmpfs", "/run"]));
         let configuration = namespace.folder().join("inetd.conf");
         fs::write(&configuration, self.configuration).expect("written");
         let mut command = namespace.command(program);
         command.args(self.arguments).arg(configuration);
-        Ok((Peer::start(&namespace, command, 13, self.sockets), namespace))
+        Ok(Peer::start(namespace, command, 13, self.sockets))
     }
 
     fn assert_reply(&self, answer: &serde_json::Value, transport: &str) {
