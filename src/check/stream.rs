@@ -2,8 +2,8 @@
 //!
 //! A server that closes with unread input, or is sent more once it has closed, resets the connection (RFC
 //! 1122, 4.2.2.13). Whether a client then still sees the line and a clean end is a race: in 2 of 20
-//! exchanges with inetd it does. The reset itself is no race: it meets the client's write, its read, or the
-//! socket after the end, and whoever looks at all three sees it each time.
+//! exchanges with inetd it does. The reset itself is no race: it meets the client's read, or the socket after
+//! the end, and whoever looks at both sees it each time.
 
 use super::observed::{End, Talk};
 use super::ready::{LISTEN_ON, ready};
@@ -29,28 +29,19 @@ const LIMIT: usize = 4096;
 
 /// Talks first, then reads to the end.
 pub(super) fn talk(peer: SocketAddr, first: First, timeout: Duration) -> Talk {
-    let mut talk = Talk { octets: Vec::new(), end: End::Clean };
     let started = Instant::now();
-    let (mut reset, ended) = match connect(peer, timeout) {
-        Ok(mut stream) => match begin(&mut stream, first) {
-            Ok(reset) => (reset, read(&mut stream, &mut talk.octets, started + timeout, first)),
-            Err(error) => (false, Err(error)),
-        },
-        Err(error) => (false, Err(error)),
-    };
-    talk.end = match ended {
+    let mut octets = Vec::new();
+    let ended = connect(peer, timeout).and_then(|mut stream| {
+        begin(&mut stream, first)?;
+        read(&mut stream, &mut octets, started + timeout, first)
+    });
+    let end = match ended {
         Ok(end) => end,
-        Err(error) if is_reset(&error) => {
-            reset = true;
-            End::Reset
-        }
+        Err(error) if is_reset(&error) => End::Reset,
         Err(error) if is_timeout(&error) => End::Never(started.elapsed()),
         Err(error) => End::Failed(error),
     };
-    if reset {
-        talk.end = End::Reset;
-    }
-    talk
+    Talk { octets, end }
 }
 
 fn connect(peer: SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
@@ -59,16 +50,17 @@ fn connect(peer: SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// True if a reset came meanwhile: what had come before it can still be read.
-fn begin(stream: &mut TcpStream, first: First) -> io::Result<bool> {
+/// A reset meanwhile is no reason to stop: what came before it can still be read, and then it shows again,
+/// be it that this write has had the error.
+fn begin(stream: &mut TcpStream, first: First) -> io::Result<()> {
     let done = match first {
         First::Crlf => stream.write_all(b"\r\n"),
         First::Many => stream.write_all(&b"\r\n".repeat(32 << 10)),
         First::HalfClose => stream.shutdown(Shutdown::Write),
     };
     match done {
-        Err(error) if is_reset(&error) || error.kind() == ErrorKind::NotConnected => Ok(true),
-        done => done.map(|()| false),
+        Err(error) if is_reset(&error) || error.kind() == ErrorKind::NotConnected => Ok(()),
+        done => done,
     }
 }
 

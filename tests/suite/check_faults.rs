@@ -2,8 +2,8 @@
 
 use crate::or_skip;
 use crate::support::scripted::{
-    Scripted, answer_everybody, answer_nothing_but_nothing, answer_twice, now, say_and_close,
-    say_and_wait,
+    Scripted, answer_everybody, answer_nothing_but_nothing, answer_twice, lose_every_second, now,
+    say_and_close, say_and_wait,
 };
 use crate::support::{daytime, run, stderr, stdout};
 use serde_json::Value;
@@ -80,6 +80,13 @@ fn a_server_that_answers_twice_is_found_with_each_datagram() {
 fn a_server_that_looks_at_what_a_datagram_holds_is_found() {
     let server = Scripted { udp: answer_nothing_but_nothing, ..Scripted::default() };
     assert_fails(server, &["udp-one-octet", "udp-1400-octets"], "asked twice");
+}
+
+#[test]
+fn a_datagram_that_is_lost_is_sent_once_more_and_no_fault() {
+    let (checked, status) = checked(Scripted { udp: lose_every_second, ..Scripted::default() });
+    assert_eq!((with("fail", &checked), status), (vec![], Some(0)), "{checked:#}");
+    assert_eq!(said(&checked, "udp-one-octet"), "1 of 22 octets, asked twice");
 }
 
 #[test]

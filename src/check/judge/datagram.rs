@@ -40,8 +40,8 @@ pub(super) fn answered(probe: Probe, tried: &Tried<Datagrams>, seen: &Observed) 
         }
         Reply::Refused => Finding::fail(probe, "an ICMP message came: the port is closed"),
         Reply::Silence => {
-            let reason = format!("silence for {}, asked twice", seconds(datagrams.listened));
-            Finding::fail(probe, reason)
+            let (listened, times) = (seconds(datagrams.listened), times(datagrams.questions));
+            Finding::fail(probe, format!("silence for {listened}, asked {times}"))
         }
     }
 }
@@ -51,7 +51,7 @@ fn number(probe: Probe, datagrams: usize, questions: usize, length: usize) -> Fi
     let finding = match (datagrams, questions) {
         (1, 1) => Finding::pass(probe, format!("one datagram of {}", octets(length))),
         (_, 2..) if datagrams <= questions => {
-            let reason = format!("{datagrams} of {}, asked {questions} times", octets(length));
+            let reason = format!("{datagrams} of {}, asked {}", octets(length), times(questions));
             Finding::pass(probe, reason)
         }
         _ => Finding::fail(probe, format!("{datagrams} datagrams came for {questions}")),
@@ -116,6 +116,14 @@ pub(super) fn amplification(seen: &Observed) -> Finding {
     finding.with("payload_factor", payload).with("wire_factor", wire)
 }
 
+fn times(questions: usize) -> String {
+    match questions {
+        1 => "once".to_owned(),
+        2 => "twice".to_owned(),
+        more => format!("{more} times"),
+    }
+}
+
 /// Octets of the headers of IP and UDP (RFC 791, RFC 8200, RFC 768).
 fn headers(version: IpVersion) -> usize {
     match version {
@@ -145,11 +153,11 @@ mod tests {
         let twice = Datagrams { further: 1, ..noon() };
         assert_eq!(after_one_octet(twice), (Fail, "2 datagrams came for 1".into()));
         let late = Datagrams { further: 1, questions: 2, ..noon() };
-        assert_eq!(after_one_octet(late), (Pass, "2 of 22 octets, asked 2 times".into()));
+        assert_eq!(after_one_octet(late), (Pass, "2 of 22 octets, asked twice".into()));
         let other = datagrams(Reply::Octets(b"yes?".to_vec()));
         assert_eq!(after_one_octet(other), (Fail, "4 octets came instead of the usual 22".into()));
         assert_eq!(after_one_octet(datagrams(Reply::Refused)).0, Fail);
-        let silence = (Fail, "silence for 2 s, asked twice".into());
+        let silence = (Fail, "silence for 2 s, asked once".into());
         assert_eq!(after_one_octet(datagrams(Reply::Silence)), silence);
     }
 

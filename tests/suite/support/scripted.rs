@@ -4,6 +4,7 @@ use super::PATIENCE;
 use chrono::{DateTime, SecondsFormat, Utc};
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::SystemTime;
 
@@ -107,6 +108,14 @@ pub fn answer_twice(socket: &UdpSocket, peer: SocketAddr, question: &[u8], reply
 /// One datagram, whoever asks.
 pub fn answer_everybody(socket: &UdpSocket, peer: SocketAddr, _: &[u8], reply: &[u8]) {
     socket.send_to(reply, peer).expect("sent");
+}
+
+/// Every second datagram is lost.
+pub fn lose_every_second(socket: &UdpSocket, peer: SocketAddr, question: &[u8], reply: &[u8]) {
+    static NUMBER: AtomicUsize = AtomicUsize::new(0);
+    if NUMBER.fetch_add(1, Ordering::Relaxed) % 2 == 1 {
+        answer(socket, peer, question, reply);
+    }
 }
 
 /// One datagram for an empty one only.
