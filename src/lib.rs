@@ -36,6 +36,8 @@
 //!   [`AskError`] comes back. The [`Offset`] says how far the local clock is from the server's.
 //! - **Reading**: [`recognise`] finds out what a reply means. What is [`Recognised`] has a [`Form`], the
 //!   time [`Told`], and [`Flags`] for all that is uncertain; what is [`Unrecognised`] says why.
+//! - **Checking**: [`check`] tries whether a server keeps RFC 867 and is a safe neighbour: a
+//!   [`Check`] with a [`Finding`] for each [`Probe`], and its [`Verdict`].
 //! - **Comparing**: [`compare`] gives a [`Comparison`], one [`Side`] for each transport.
 //!
 //! Nothing here prints, exits, or panics on what a stranger sends. Octets from the network stay as they
@@ -47,6 +49,7 @@
 struct Readme;
 
 mod calls;
+mod check;
 mod cli;
 mod client;
 mod clock;
@@ -69,6 +72,7 @@ mod udp;
 pub use cli::run_command_line;
 
 pub use calls::Calls;
+pub use check::{Check, CheckOptions, Finding, Probe, Verdict, check};
 pub use client::{Answer, AskError, Attempt, Family, Offset, Options, Target, TargetError, ask};
 pub use clock::{Clock, Health, Leap, Reading};
 pub use compare::{

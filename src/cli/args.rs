@@ -29,7 +29,7 @@ pub(super) struct Verbosity {
     #[arg(short, long, global = true, action = ArgAction::Count, display_order = 100)]
     pub verbose: u8,
     /// Log errors only; query prints the bare line, parse the bare time,
-    /// compare shows no progress
+    /// compare and check show no progress
     #[arg(short, long, global = true, conflicts_with = "verbose", display_order = 101)]
     pub quiet: bool,
 }
@@ -45,6 +45,9 @@ pub(super) enum Command {
     /// Ask the same over TCP and UDP and show the difference
     #[command(after_help = COMPARE_HELP)]
     Compare(Compare),
+    /// Try whether a server keeps RFC 867 and is a safe neighbour
+    #[command(after_help = CHECK_HELP)]
+    Check(Check),
     /// Read saved replies: which syntax, which instant, what is uncertain
     #[command(after_help = PARSE_HELP)]
     Parse(Parse),
@@ -83,6 +86,17 @@ Examples:
 
 Without HOST it starts a server of its own on a free port of loopback.
 Exit status: 0 if every question was answered over both, 1 if not, 2 usage.";
+
+const CHECK_HELP: &str = "\
+Examples:
+  daytime check localhost:9999
+  daytime check -4 --timeout 1 localhost:9999
+  daytime check --json localhost:9999
+
+Each probe is asked once: pass, fail or not tried, with the reason. As root it
+also asks from a port below 1024, which nobody should answer. A public address
+is asked every 4 seconds at most, so that takes about half a minute.
+Exit status: 0 if nothing failed, 1 if something did or nobody answered, 2 usage.";
 
 const PARSE_HELP: &str = "\
 Examples:
@@ -242,6 +256,25 @@ pub(super) struct Compare {
     /// Exchanges over each transport
     #[arg(long, default_value_t = 200, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub count: u32,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Check {
+    /// Server to check
+    #[arg(value_name = "HOST[:PORT]")]
+    pub host: Target,
+    #[command(flatten)]
+    pub ask: Ask,
+    /// Port of HOST, if it is given without one
+    #[arg(long, default_value_t = PORT, value_parser = clap::value_parser!(u16).range(1..))]
+    pub port: u16,
+    /// Time for one exchange; also how long to listen for an answer that should
+    /// not come
+    #[arg(long, default_value = "2", value_name = "SECONDS", value_parser = seconds)]
+    pub timeout: Duration,
     /// Print the result as JSON
     #[arg(long)]
     pub json: bool,

@@ -3,14 +3,12 @@
 use super::args::Compare;
 use super::failure::Failure;
 use super::print;
+use super::progress::Progress;
 use crate::client::{AskError, Options};
 use crate::compare::{CompareOptions, Comparison, Side, compare};
 use crate::report::{chain, comparison, json, plural};
 use crate::transport::PORT;
-use indicatif::{ProgressBar, ProgressStyle};
-use std::io::IsTerminal;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
 
 pub(super) fn run(arguments: &Compare, quiet: bool) -> Result<ExitCode, Failure> {
     let ask = Options {
@@ -71,38 +69,4 @@ fn status(Comparison { tcp, udp, .. }: Comparison) -> ExitCode {
     judge(tcp);
     judge(udp);
     status
-}
-
-/// A bar on a terminal, once it has taken a second.
-struct Progress {
-    wanted: bool,
-    started: Instant,
-    bar: Option<ProgressBar>,
-}
-
-impl Progress {
-    const PATIENCE: Duration = Duration::from_secs(1);
-
-    fn start(quiet: bool) -> Self {
-        let wanted = !quiet && std::io::stdout().is_terminal();
-        Self { wanted, started: Instant::now(), bar: None }
-    }
-
-    fn show(&mut self, done: u32, of: u32) {
-        if let Some(bar) = &self.bar {
-            bar.set_position(done.into());
-        } else if self.wanted && self.started.elapsed() > Self::PATIENCE {
-            let bar = ProgressBar::new(of.into()).with_position(done.into());
-            if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos} of {len}, {eta} left") {
-                bar.set_style(style);
-            }
-            self.bar = Some(bar);
-        }
-    }
-
-    fn finish(&mut self) {
-        if let Some(bar) = self.bar.take() {
-            bar.finish_and_clear();
-        }
-    }
 }

@@ -11,6 +11,8 @@ pub(super) fn start(arguments: &Arguments) {
     let usual = match arguments.command {
         Command::Serve(_) => "info",
         Command::Query(_) if io::stderr().is_terminal() => "warn,daytime::client::polite=info",
+        // Here a bar shows that something happens.
+        Command::Check(_) if io::stderr().is_terminal() => "warn,daytime::check=info",
         _ => "warn",
     };
     let mut builder = Builder::new();

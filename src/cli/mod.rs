@@ -1,10 +1,12 @@
 //! The command line: the only place that knows clap, env_logger, exit statuses and the screen.
 
 mod args;
+mod check;
 mod compare;
 mod failure;
 mod logging;
 mod parse;
+mod progress;
 mod query;
 mod serve;
 mod strangers;
@@ -31,6 +33,7 @@ pub fn run_command_line() -> ExitCode {
         Command::Serve(serve) => serve::run(*serve),
         Command::Query(query) => query::run(&query, arguments.verbosity.quiet),
         Command::Compare(compare) => compare::run(&compare, arguments.verbosity.quiet),
+        Command::Check(check) => check::run(&check, arguments.verbosity.quiet),
         Command::Parse(parse) => parse::run(&parse, arguments.verbosity.quiet),
     };
     match done {

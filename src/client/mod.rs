@@ -7,7 +7,7 @@ mod target;
 
 pub use error::{AskError, Attempt};
 pub use offset::Offset;
-pub(crate) use polite::is_public;
+pub(crate) use polite::{is_public, note};
 pub use target::{Target, TargetError};
 
 use crate::calls::{Calls, Observer, Waiter};
@@ -63,6 +63,11 @@ impl Options {
     /// When an exchange that begins now has to be over.
     pub(crate) fn deadline(&self) -> Instant {
         Instant::now() + self.timeout.min(LONGEST)
+    }
+
+    /// Waits until all of these may be asked, unless that is not wanted, and tells how long that took.
+    pub(crate) fn wait_for_turn(&self, addresses: &[SocketAddr]) -> Duration {
+        if self.impolite { Duration::ZERO } else { polite::wait(addresses) }
     }
 
     fn retries(&self) -> udp::Retries {
@@ -171,7 +176,7 @@ impl Client {
         let deadline = options.deadline();
         let addresses = target.resolve(options, deadline)?;
         log::debug!("{transport} {target}: addresses {addresses:?}");
-        let waited = if options.impolite { Duration::ZERO } else { polite::wait(&addresses) };
+        let waited = options.wait_for_turn(&addresses);
         self.ask_addresses(&addresses, transport, options, deadline + waited, &mut |_| {})
     }
 
@@ -199,7 +204,7 @@ impl Client {
                     .map_err(|error| AskError::from_udp(error, options))
             }
         };
-        polite::note(calls.peers());
+        note(calls.peers());
         asked.map(|answer| Answer { calls, ..answer })
     }
 }

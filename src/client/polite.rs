@@ -62,7 +62,7 @@ pub(super) fn wait(addresses: &[SocketAddr]) -> Duration {
 }
 
 /// Notes that an exchange in which these addresses were asked is over.
-pub(super) fn note(peers: &[SocketAddr]) {
+pub(crate) fn note(peers: &[SocketAddr]) {
     // Loopback is asked in tight loops: no lock for it.
     if peers.iter().any(|peer| is_public(peer.ip())) {
         asked().note(peers, Instant::now());

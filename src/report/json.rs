@@ -2,6 +2,7 @@
 //! answer also exact, in hexadecimal, in `reply_hex`.
 
 use super::chain;
+use crate::check::{Check, Finding, Verdict};
 use crate::client::{Answer, AskError, Target};
 use crate::compare::{Closed, Comparison, Leftover, Nobody, Phase, Side, Source};
 use crate::reply::Printable;
@@ -159,6 +160,32 @@ pub(crate) fn ask_error(target: &Target, transport: Transport, error: &str) -> V
 /// What could not be done at all.
 pub(crate) fn error(error: &str) -> Value {
     json!({ "error": error })
+}
+
+/// A check, whole.
+pub(crate) fn check(check: &Check) -> Value {
+    json!({
+        "host": check.target.to_string(),
+        "good": check.is_good(),
+        "passed": check.count(Verdict::Pass),
+        "failed": check.count(Verdict::Fail),
+        "not_tried": check.count(Verdict::NotTried),
+        "probes": check.findings.iter().map(finding).collect::<Vec<_>>(),
+    })
+}
+
+/// The numbers stand beside the verdict; which there are depends on the probe.
+fn finding(finding: &Finding) -> Value {
+    let mut object = Map::new();
+    let mut put = |key: &str, value: Value| object.insert(key.to_owned(), value);
+    put("probe", finding.probe.to_string().into());
+    put("verdict", finding.verdict.to_string().into());
+    put("reason", finding.reason.clone().into());
+    for (name, number) in &finding.numbers {
+        // As it is shown: a count without a fraction.
+        put(name, number.to_string().parse().unwrap_or(Value::Null));
+    }
+    object.into()
 }
 
 /// A comparison, whole.

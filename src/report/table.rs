@@ -10,7 +10,7 @@ const COLUMN: usize = 29;
 const GAP: &str = "  ";
 
 /// Headings.
-const HEADING: Style = AnsiColor::Cyan.on_default().bold();
+pub(super) const HEADING: Style = AnsiColor::Cyan.on_default().bold();
 /// What matters most.
 const STRONG: Style = Style::new().bold();
 
@@ -62,8 +62,8 @@ impl Table {
     }
 }
 
-/// Wraps between words only: `17:37:43-PST` stays whole.
-fn wrap(text: &str, width: usize) -> Vec<String> {
+/// Wraps between words only: `17:37:43-PST` stays whole; but a word that is longer than a line is broken.
+pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
     let options = Options::new(width).word_splitter(WordSplitter::NoHyphenation);
     textwrap::wrap(text, options).into_iter().map(String::from).collect()
 }

@@ -6,7 +6,7 @@ use crate::reply::Reply;
 
 /// A reply taken apart.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Frame<'a> {
+pub(crate) struct Frame<'a> {
     /// The first line that holds anything, without spaces around it.
     pub line: &'a [u8],
     /// How many octets stand before it.
@@ -30,7 +30,7 @@ pub(super) const MOST: usize = 4096;
 const LONGEST_LINE: usize = Reply::MAX_OCTETS;
 
 impl<'a> Frame<'a> {
-    pub(super) fn of(whole: &'a [u8]) -> Self {
+    pub(crate) fn of(whole: &'a [u8]) -> Self {
         let reply = &whole[..whole.len().min(MOST)];
         let mark = if reply.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
         let blank = reply[mark..].iter().take_while(|octet| is_blank(**octet)).count();

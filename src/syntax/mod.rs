@@ -37,7 +37,7 @@ mod zone_text;
 mod properties;
 
 pub use flags::{Flag, Flags};
-pub(crate) use frame::BYTE_ORDER_MARK;
+pub(crate) use frame::{BYTE_ORDER_MARK, Frame};
 pub use nist::{Marker, TimeCode};
 pub use recognise::recognise;
 pub use recognised::{Form, Recognised, Told};

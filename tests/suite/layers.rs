@@ -12,7 +12,7 @@ const ROWS: &[&[&str]] = &[
     &["responder"],
     &["tcp", "udp"],
     &["client", "server"],
-    &["compare"],
+    &["check", "compare"],
     &["report"],
     &["cli"],
 ];

@@ -6,6 +6,8 @@
 mod replies;
 mod support;
 
+mod check;
+mod check_faults;
 mod compare;
 mod docs;
 mod faults;

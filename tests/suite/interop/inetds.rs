@@ -16,7 +16,7 @@ const HOST: &str = "192.0.2.1";
 const CTIME: &str = "%a %b %e %H:%M:%S %Y";
 
 /// One inetd: how it is started, and what it says.
-struct Inetd {
+pub(super) struct Inetd {
     package: &'static str,
     /// Where the package has it, and its name on PATH.
     path: &'static str,
@@ -33,7 +33,7 @@ daytime stream tcp nowait root internal
 daytime dgram udp wait root internal
 ";
 
-const OPENBSD: Inetd = Inetd {
+pub(super) const OPENBSD: Inetd = Inetd {
     package: "openbsd-inetd",
     path: "usr/sbin/inetd",
     arguments: &["-i"],
@@ -42,7 +42,7 @@ const OPENBSD: Inetd = Inetd {
     reply: CTIME,
 };
 
-const INETUTILS: Inetd = Inetd {
+pub(super) const INETUTILS: Inetd = Inetd {
     package: "inetutils-inetd",
     path: "usr/sbin/inetutils-inetd",
     arguments: &["-d"],
@@ -52,7 +52,7 @@ const INETUTILS: Inetd = Inetd {
 };
 
 /// By default it takes 50 connections a second, and then none for 10 seconds.
-const XINETD: Inetd = Inetd {
+pub(super) const XINETD: Inetd = Inetd {
     package: "xinetd",
     path: "usr/sbin/xinetd",
     arguments: &["-dontfork", "-f"],
@@ -110,7 +110,7 @@ impl Inetd {
         Ok((self.start_in(&namespace)?, namespace))
     }
 
-    fn start_in(&self, namespace: &Namespace) -> Result<Peer, String> {
+    pub(super) fn start_in(&self, namespace: &Namespace) -> Result<Peer, String> {
         let program = self.program()?;
         // They write their process ids there, each into the same file as another test's.
         good(namespace.command("mount").args(["-t", "tmpfs", "tmpfs", "/run"]));

@@ -4,6 +4,7 @@
 //! `.ci/peers` gets all of them. What is missing is skipped, and told.
 
 mod calls;
+mod checks;
 mod clients;
 mod inetds;
 mod notes;

@@ -4,6 +4,7 @@ mod ended;
 pub mod forge;
 mod namespace;
 mod running;
+pub mod scripted;
 pub mod wire;
 
 pub use ended::{bad, good, run};

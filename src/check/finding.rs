@@ -1,0 +1,69 @@
+//! What came of a probe.
+
+use super::probe::Probe;
+use std::fmt;
+
+/// What came of one probe.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Finding {
+    /// What was tried.
+    pub probe: Probe,
+    /// How it ended.
+    pub verdict: Verdict,
+    /// Why, in a line that is safe for a terminal.
+    pub reason: String,
+    /// What was measured; each name ends in its unit.
+    pub numbers: Vec<(&'static str, f64)>,
+}
+
+/// How a probe ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// `pass`: as it should be.
+    Pass,
+    /// `fail`: not as it should be.
+    Fail,
+    /// `not-tried`: could not be tried, or there was nothing to judge.
+    NotTried,
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::NotTried => "not-tried",
+        })
+    }
+}
+
+impl Finding {
+    pub(super) fn new(probe: Probe, verdict: Verdict, reason: impl Into<String>) -> Self {
+        Self { probe, verdict, reason: reason.into(), numbers: Vec::new() }
+    }
+
+    pub(super) fn pass(probe: Probe, reason: impl Into<String>) -> Self {
+        Self::new(probe, Verdict::Pass, reason)
+    }
+
+    pub(super) fn fail(probe: Probe, reason: impl Into<String>) -> Self {
+        Self::new(probe, Verdict::Fail, reason)
+    }
+
+    pub(super) fn not_tried(probe: Probe, reason: impl Into<String>) -> Self {
+        Self::new(probe, Verdict::NotTried, reason)
+    }
+
+    /// Adds a number.
+    pub(super) fn with(mut self, name: &'static str, number: f64) -> Self {
+        self.numbers.push((name, number));
+        self
+    }
+
+    /// Adds a number of things.
+    #[expect(clippy::cast_precision_loss, reason = "nothing here is counted beyond 2^52")]
+    pub(super) fn counting(self, name: &'static str, count: usize) -> Self {
+        self.with(name, count as f64)
+    }
+}

@@ -1,0 +1,202 @@
+//! What RFC 867 asks of the reply: "It is recommended that it be limited to the ASCII printing characters,
+//! space, carriage return, and line feed. The daytime should be just one line."
+
+use super::{ip, octets, over};
+use crate::check::finding::Finding;
+use crate::check::observed::{Observed, Usual};
+use crate::check::probe::Probe;
+use crate::client::AskError;
+use crate::reply::{Printable, Reply};
+use crate::syntax::{Flag, Frame};
+
+/// Judges every reply: all words that are the same are told once, a fault with where it was found.
+fn each(probe: Probe, seen: &Observed, judge: impl Fn(&[u8]) -> Result<String, String>) -> Finding {
+    let mut passed: Vec<(String, Vec<String>)> = Vec::new();
+    for (usual, reply) in seen.replies() {
+        match judge(reply) {
+            Err(fault) => return Finding::fail(probe, format!("{}: {fault}", place(usual))),
+            Ok(words) => match passed.iter_mut().find(|(known, _)| *known == words) {
+                Some((_, places)) => places.push(place(usual)),
+                None => passed.push((words, vec![place(usual)])),
+            },
+        }
+    }
+    let told = match &passed[..] {
+        [] => return Finding::not_tried(probe, "no reply to judge"),
+        [(words, _)] => words.clone(),
+        several => {
+            let each =
+                several.iter().map(|(words, places)| format!("{}: {words}", places.join(", ")));
+            each.collect::<Vec<_>>().join("; ")
+        }
+    };
+    Finding::pass(probe, told)
+}
+
+fn place(usual: &Usual) -> String {
+    format!("{} over {}", over(usual.transport), ip(usual.version))
+}
+
+pub(super) fn one_line(seen: &Observed) -> Finding {
+    each(Probe::OneLine, seen, |reply| {
+        let frame = Frame::of(reply);
+        if frame.line.is_empty() {
+            return Err("there is no line in it".to_owned());
+        }
+        if frame.flags.contains(Flag::SecondLine) {
+            return Err(format!("another line follows: \"{}\"", shown(behind(reply, &frame))));
+        }
+        Ok(framed(reply, &frame))
+    })
+}
+
+/// What stands around the line, in words.
+fn framed(reply: &[u8], frame: &Frame) -> String {
+    let is_end = |octet: &&u8| matches!(octet, b'\r' | b'\n');
+    let after: Vec<u8> =
+        behind(reply, frame).iter().skip_while(|octet| !is_end(octet)).copied().collect();
+    let ends: Vec<u8> = after.iter().take_while(is_end).copied().collect();
+    let end = match &ends[..] {
+        b"\r\n" => "ends with CR LF".to_owned(),
+        b"\n" => "ends with LF, not CR LF".to_owned(),
+        b"\r" => "ends with CR, not CR LF".to_owned(),
+        [] => "ends with no line end".to_owned(),
+        other => format!("ends with {}", Printable(other)),
+    };
+    let before = &reply[..frame.start];
+    if before.is_empty() { end } else { format!("{end}; {} stands before it", Printable(before)) }
+}
+
+/// What stands behind the line.
+fn behind<'a>(reply: &'a [u8], frame: &Frame) -> &'a [u8] {
+    &reply[(frame.start + frame.line.len()).min(reply.len())..]
+}
+
+/// All up to the first line end behind the line; what follows has probes of its own.
+pub(super) fn printable(seen: &Observed) -> Finding {
+    each(Probe::PrintableAscii, seen, |reply| {
+        let frame = Frame::of(reply);
+        let is_end = |octet: &u8| matches!(octet, b'\r' | b'\n' | 0);
+        let rest = behind(reply, &frame);
+        let until = rest.iter().position(is_end).unwrap_or(rest.len());
+        let line = &reply[..reply.len() - rest.len() + until];
+        let odd = |octet: &u8| !matches!(octet, b' '..=b'~' | b'\r' | b'\n');
+        match line.iter().position(odd) {
+            None => Ok("printing characters, space, CR and LF only".to_owned()),
+            Some(at) => {
+                Err(format!("octet {} is \\x{:02x}: \"{}\"", at + 1, line[at], shown(line)))
+            }
+        }
+    })
+}
+
+/// RFC 867 sets no limit, so the one of this suite's own replies is taken.
+pub(super) fn length(seen: &Observed) -> Finding {
+    let too_long = seen.usual.iter().find_map(|usual| match &usual.asked.as_ref().ok()?.answered {
+        Err(AskError::TooLong { limit, .. }) => {
+            Some(format!("{}: more than {limit} octets", place(usual)))
+        }
+        _ => None,
+    });
+    let longest = seen.replies().map(|(_, reply)| reply.len()).max().unwrap_or_default();
+    if let Some(fault) = too_long {
+        return Finding::fail(Probe::Length, fault);
+    }
+    let finding = each(Probe::Length, seen, |reply| {
+        let (length, most) = (octets(reply.len()), Reply::MAX_OCTETS);
+        let told = format!("{length}; this suite sends {most} at most");
+        if reply.len() <= most { Ok(told) } else { Err(told) }
+    });
+    finding.counting("octets", longest)
+}
+
+/// AIX sends what its buffer held before.
+pub(super) fn no_leak(seen: &Observed) -> Finding {
+    each(Probe::NoLeak, seen, |reply| {
+        let frame = Frame::of(reply);
+        let leaks = frame.flags.contains(Flag::TrailingGarbage) || frame.flags.contains(Flag::Nul);
+        if !leaks {
+            return Ok("nothing stands behind the line".to_owned());
+        }
+        let rest = behind(reply, &frame);
+        Err(format!("{} behind the line: \"{}\"", octets(rest.len()), shown(rest)))
+    })
+}
+
+/// The beginning, safe for a terminal.
+fn shown(octets: &[u8]) -> String {
+    const SHOWN: usize = 32;
+    let whole = Printable(&octets[..octets.len().min(SHOWN)]).to_string();
+    if octets.len() > SHOWN { format!("{whole}…") } else { whole }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{answer, seen, told, usual};
+    use super::*;
+    use crate::check::finding::Verdict::{self, Fail, NotTried, Pass};
+    use crate::transport::Transport;
+
+    const NOON: &[u8] = b"noon\r\n";
+
+    fn of_tcp(probe: Probe, reply: &[u8]) -> (Verdict, String) {
+        told(probe, &seen(reply, NOON))
+    }
+
+    #[test]
+    fn one_line_is_told_with_its_end() {
+        let end = |reply: &[u8]| told(Probe::OneLine, &seen(reply, reply));
+        assert_eq!(end(NOON), (Pass, "ends with CR LF".into()));
+        assert_eq!(end(b"noon\n"), (Pass, "ends with LF, not CR LF".into()));
+        assert_eq!(end(b"noon"), (Pass, "ends with no line end".into()));
+        assert_eq!(end(b"\nnoon * \n").1, "ends with LF, not CR LF; \\n stands before it");
+        let both = "TCP over IPv4: ends with LF, not CR LF; UDP over IPv4: ends with CR LF";
+        assert_eq!(of_tcp(Probe::OneLine, b"noon\n"), (Pass, both.into()));
+    }
+
+    #[test]
+    fn a_second_line_is_no_leak_and_a_leak_no_line() {
+        let two = b"noon\r\nup 3 days\r\n";
+        let fault = "TCP over IPv4: another line follows: \"\\r\\nup 3 days\\r\\n\"";
+        assert_eq!(of_tcp(Probe::OneLine, two), (Fail, fault.into()));
+        assert_eq!(of_tcp(Probe::NoLeak, two).0, Pass);
+        let leaks = b"noon\r\n\0\0left\x7f";
+        assert_eq!(of_tcp(Probe::OneLine, leaks).0, Pass);
+        let fault = "TCP over IPv4: 9 octets behind the line: \"\\r\\n\\0\\0left\\x7f\"";
+        assert_eq!(of_tcp(Probe::NoLeak, leaks), (Fail, fault.into()));
+        assert_eq!(of_tcp(Probe::PrintableAscii, leaks).0, Pass);
+        assert_eq!(of_tcp(Probe::OneLine, b"\r\n").0, Fail);
+    }
+
+    #[test]
+    fn an_octet_that_is_no_printing_character_is_told_with_its_place() {
+        let fault = "TCP over IPv4: octet 3 is \\x1b: \"no\\x1bon\"";
+        assert_eq!(of_tcp(Probe::PrintableAscii, b"no\x1bon\r\n"), (Fail, fault.into()));
+        for odd in
+            [&b"no\ton\r\n"[..], b"ao\xc3\xbbt\r\n", b"\xef\xbb\xbfnoon\r\n", b"noon\x07\r\n"]
+        {
+            assert_eq!(of_tcp(Probe::PrintableAscii, odd).0, Fail, "{odd:?}");
+        }
+        assert_eq!(of_tcp(Probe::PrintableAscii, b"\nnoon * \n").0, Pass);
+    }
+
+    #[test]
+    fn more_than_512_octets_are_too_many() {
+        assert_eq!(of_tcp(Probe::Length, &[b'x'; 512]).0, Pass);
+        assert_eq!(of_tcp(Probe::Length, &[b'x'; 513]).0, Fail);
+        let mut seen = seen(NOON, NOON);
+        let peer = answer(Transport::Tcp, NOON).peer;
+        let error = AskError::TooLong { peer, limit: 4096 };
+        seen.usual[0] = usual(Transport::Tcp, Err(error));
+        let fault = "TCP over IPv4: more than 4096 octets";
+        assert_eq!(told(Probe::Length, &seen), (Fail, fault.into()));
+    }
+
+    #[test]
+    fn without_a_reply_there_is_nothing_to_judge() {
+        let none = seen(b"", b"");
+        for probe in [Probe::OneLine, Probe::PrintableAscii, Probe::Length, Probe::NoLeak] {
+            assert_eq!(told(probe, &none).0, NotTried, "{probe}");
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! What to make of what was seen: values in, findings out.
+
+mod datagram;
+mod line;
+mod reach;
+mod stream;
+mod time;
+
+use super::finding::Finding;
+use super::observed::Observed;
+use super::probe::Probe;
+use crate::syntax::recognise;
+use crate::transport::{IpVersion, Transport};
+use std::time::Duration;
+
+/// One finding for each of [`Probe::ALL`].
+pub(super) fn all(seen: &Observed) -> Vec<Finding> {
+    Probe::ALL.into_iter().map(|probe| one(probe, seen)).collect()
+}
+
+fn one(probe: Probe, seen: &Observed) -> Finding {
+    match probe {
+        Probe::Reach(transport, version) => reach::reach(probe, seen, transport, version),
+        Probe::TcpCloses => stream::closes(seen),
+        Probe::TcpCrlfFirst => stream::talks_first(probe, &seen.crlf_first, seen),
+        Probe::Tcp64kFirst => stream::talks_first(probe, &seen.many_first, seen),
+        Probe::TcpHalfClose => stream::talks_first(probe, &seen.half_close, seen),
+        Probe::UdpEmpty => datagram::empty(seen),
+        Probe::UdpOneOctet => datagram::answered(probe, &seen.one_octet, seen),
+        Probe::Udp1400Octets => datagram::answered(probe, &seen.long, seen),
+        Probe::UdpPrivilegedPort => datagram::silence(probe, &seen.privileged_port),
+        Probe::UdpOwnPort => datagram::silence(probe, &seen.own_port),
+        Probe::Amplification => datagram::amplification(seen),
+        Probe::OneLine => line::one_line(seen),
+        Probe::PrintableAscii => line::printable(seen),
+        Probe::Length => line::length(seen),
+        Probe::NoLeak => line::no_leak(seen),
+        Probe::Syntax => time::syntax(seen),
+        Probe::SameSyntax => time::same_syntax(seen),
+        Probe::Health => time::health(seen),
+        Probe::Clock => time::clock(seen),
+    }
+}
+
+/// True if two replies are of one kind: the time may differ, and with it the length.
+fn alike(one: &[u8], other: &[u8]) -> bool {
+    match (recognise(one), recognise(other)) {
+        (Ok(one), Ok(other)) => one.form == other.form,
+        (Err(_), Err(_)) => one.len() == other.len(),
+        _ => false,
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "durations here are far below 104 days")]
+fn microseconds(duration: Duration) -> f64 {
+    // Through whole nanoseconds, which a float holds exactly for 104 days.
+    duration.as_nanos() as f64 / 1e3
+}
+
+fn milliseconds(duration: Duration) -> String {
+    format!("{:.1} ms", duration.as_secs_f64() * 1e3)
+}
+
+fn seconds(duration: Duration) -> String {
+    format!("{} s", (duration.as_secs_f64() * 100.0).round() / 100.0)
+}
+
+fn octets(count: usize) -> String {
+    format!("{count} octet{}", if count == 1 { "" } else { "s" })
+}
+
+fn over(transport: Transport) -> &'static str {
+    match transport {
+        Transport::Tcp => "TCP",
+        Transport::Udp => "UDP",
+    }
+}
+
+fn ip(version: IpVersion) -> &'static str {
+    match version {
+        IpVersion::V4 => "IPv4",
+        IpVersion::V6 => "IPv6",
+    }
+}
+
+#[cfg(test)]
+pub(super) mod sample;

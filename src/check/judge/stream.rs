@@ -1,0 +1,99 @@
+//! What RFC 867 asks of the stream, and what a client may do on it.
+
+use super::reach::told;
+use super::{alike, microseconds, milliseconds, octets, seconds};
+use crate::check::finding::Finding;
+use crate::check::observed::{End, Observed, Talk, Tried};
+use crate::check::probe::Probe;
+use crate::client::AskError;
+use crate::transport::Transport;
+
+/// "The service closes the connection after sending the quote."
+pub(super) fn closes(seen: &Observed) -> Finding {
+    let probe = Probe::TcpCloses;
+    let mut good = None;
+    for usual in seen.usual.iter().filter(|usual| usual.transport == Transport::Tcp) {
+        let Ok(asked) = &usual.asked else { continue };
+        match &asked.answered {
+            Ok(answer) => good = good.or(Some(answer.elapsed)),
+            Err(AskError::NoAnswer { .. }) => {}
+            Err(error) => return Finding::fail(probe, told(error)),
+        }
+    }
+    match good {
+        Some(after) => Finding::pass(probe, format!("after {}", milliseconds(after)))
+            .with("closed_us", microseconds(after)),
+        None => Finding::not_tried(probe, "no answer over TCP"),
+    }
+}
+
+/// "any data received is thrown away": whatever the client does first, it has the whole line and then a
+/// clean end.
+pub(super) fn talks_first(probe: Probe, talk: &Tried<Talk>, seen: &Observed) -> Finding {
+    let talk = match talk {
+        Ok(talk) => talk,
+        Err(why) => return Finding::not_tried(probe, why),
+    };
+    let usual = seen.reply(Transport::Tcp).map(|(_, reply)| reply).unwrap_or_default();
+    let count = octets(talk.octets.len());
+    let wrong = match &talk.end {
+        End::Clean if alike(usual, &talk.octets) => {
+            let pass = Finding::pass(probe, format!("{count}, then a clean end of the stream"));
+            return pass.counting("octets", talk.octets.len());
+        }
+        End::Clean => format!("{count} came instead of the usual {}", usual.len()),
+        End::Reset => {
+            format!("reset, after {count} of {}: such a client may lose the line", usual.len())
+        }
+        End::Never(waited) => format!("no end within {}, after {count}", seconds(*waited)),
+        End::TooLong => format!("it went on after {count}"),
+        End::Failed(error) => format!("after {count}: {error}"),
+    };
+    Finding::fail(probe, wrong).counting("octets", talk.octets.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{answer, refused, seen, usual};
+    use super::super::{one, sample};
+    use super::*;
+    use crate::check::finding::Verdict;
+    use std::time::Duration;
+
+    const NOON: &[u8] = b"2026-11-22T12:00:00Z\r\n";
+
+    fn after_crlf(octets: &[u8], end: End) -> (Verdict, String) {
+        let mut seen = seen(NOON, NOON);
+        seen.crlf_first = Ok(Talk { octets: octets.to_vec(), end });
+        sample::told(Probe::TcpCrlfFirst, &seen)
+    }
+
+    #[test]
+    fn the_whole_line_and_a_clean_end_are_both_needed() {
+        let good = "22 octets, then a clean end of the stream".to_owned();
+        assert_eq!(after_crlf(NOON, End::Clean), (Verdict::Pass, good));
+        let later = after_crlf(b"2026-11-22T12:00:01Z\r\n", End::Clean);
+        assert_eq!(later.0, Verdict::Pass, "the time goes on");
+        let reset = "reset, after 22 octets of 22: such a client may lose the line".to_owned();
+        assert_eq!(after_crlf(NOON, End::Reset), (Verdict::Fail, reset));
+        let part = "7 octets came instead of the usual 22".to_owned();
+        assert_eq!(after_crlf(b"2026-11", End::Clean), (Verdict::Fail, part));
+        assert_eq!(after_crlf(b"", End::Clean).0, Verdict::Fail);
+        let never = "no end within 2 s, after 22 octets".to_owned();
+        assert_eq!(after_crlf(NOON, End::Never(Duration::from_secs(2))), (Verdict::Fail, never));
+    }
+
+    #[test]
+    fn a_stream_that_does_not_end_fails_on_any_address() {
+        let mut seen = seen(NOON, NOON);
+        assert_eq!(one(Probe::TcpCloses, &seen).verdict, Verdict::Pass);
+        let answer = answer(Transport::Tcp, NOON);
+        let (peer, timeout) = (answer.peer, Duration::from_secs(2));
+        let no_end = AskError::NoEnd { peer, timeout, octets: NOON.to_vec() };
+        seen.usual.push(usual(Transport::Tcp, Err(no_end)));
+        assert_eq!(one(Probe::TcpCloses, &seen).verdict, Verdict::Fail);
+        seen.usual.truncate(1);
+        seen.usual[0] = usual(Transport::Tcp, refused(Transport::Tcp));
+        assert_eq!(one(Probe::TcpCloses, &seen).verdict, Verdict::NotTried);
+    }
+}

@@ -1,0 +1,180 @@
+//! What the reply says: a time, the right one, and whether the server vouches for it.
+
+use super::over;
+use crate::check::finding::Finding;
+use crate::check::observed::Observed;
+use crate::check::probe::Probe;
+use crate::client::Offset;
+use crate::syntax::{Flag, Form, Recognised, Told, Unrecognised, recognise};
+use crate::transport::Transport;
+use chrono::TimeDelta;
+
+/// What each transport's first reply says.
+fn readings(
+    seen: &Observed,
+) -> impl Iterator<Item = (Transport, Result<Recognised<'_>, Unrecognised>)> {
+    Transport::BOTH
+        .into_iter()
+        .filter_map(|transport| Some((transport, recognise(seen.reply(transport)?.1))))
+}
+
+/// RFC 867: "There is no specific syntax for the daytime." But one that nobody can read tells no time.
+pub(super) fn syntax(seen: &Observed) -> Finding {
+    let probe = Probe::Syntax;
+    let mut first = None;
+    for (transport, reading) in readings(seen) {
+        match reading {
+            Ok(recognised) => first = first.or(Some(recognised)),
+            Err(error) => {
+                let reason = format!("{}: no time in a known form: {error}", over(transport));
+                return Finding::fail(probe, reason);
+            }
+        }
+    }
+    match first {
+        None => Finding::not_tried(probe, "no reply to read"),
+        Some(recognised) => {
+            let fixes = match recognised.told {
+                Told::Instant { .. } => "an instant",
+                Told::WallClock(_) => "no instant: its zone is not certain",
+                Told::Either(..) => "no instant: day and month cannot be told apart",
+            };
+            Finding::pass(probe, format!("{}, {fixes}", recognised.form))
+        }
+    }
+}
+
+pub(super) fn same_syntax(seen: &Observed) -> Finding {
+    let probe = Probe::SameSyntax;
+    let forms: Vec<Option<Form>> =
+        readings(seen).map(|(_, reading)| reading.ok().map(|it| it.form)).collect();
+    match forms[..] {
+        [Some(one), Some(other)] if one == other => {
+            Finding::pass(probe, format!("{one} over TCP and over UDP"))
+        }
+        [Some(one), Some(other)] => {
+            Finding::fail(probe, format!("{one} over TCP, {other} over UDP"))
+        }
+        [None, Some(_)] => Finding::fail(probe, "over UDP there is a time in it, over TCP none"),
+        [Some(_), None] => Finding::fail(probe, "over TCP there is a time in it, over UDP none"),
+        [None, None] => Finding::not_tried(probe, "neither is a time in a known form"),
+        _ => Finding::not_tried(probe, "it takes a reply over each"),
+    }
+}
+
+pub(super) fn health(seen: &Observed) -> Finding {
+    let probe = Probe::Health;
+    let mut good = None;
+    for (transport, recognised) in
+        readings(seen).filter_map(|(transport, it)| Some((transport, it.ok()?)))
+    {
+        let contradiction = recognised.flags.iter().find(|flag| flag.is_contradiction());
+        let fault = match (recognised.unhealthy(), contradiction) {
+            (Some(digit), _) => format!("it reports itself unhealthy (H={digit})"),
+            (_, Some(flag)) => format!("it contradicts itself: {}", contradicts(flag)),
+            (None, None) => {
+                good = Some(recognised.code.and_then(|code| code.health));
+                continue;
+            }
+        };
+        return Finding::fail(probe, format!("{}: {fault}", over(transport)));
+    }
+    match good {
+        None => Finding::not_tried(probe, "no time to judge"),
+        Some(None) => Finding::pass(probe, "it does not contradict itself"),
+        Some(Some(digit)) => Finding::pass(probe, format!("it reports itself healthy (H={digit})")),
+    }
+}
+
+fn contradicts(flag: Flag) -> &'static str {
+    match flag {
+        Flag::WeekdayMismatch => "the weekday is another day's",
+        Flag::MjdMismatch => "the Modified Julian Date is another day's",
+        _ => "two zones with different offsets",
+    }
+}
+
+/// The offset that is known best. It fails if it is more than its own uncertainty: then one of the clocks
+/// is wrong, and the server's is the one that others ask.
+pub(super) fn clock(seen: &Observed) -> Finding {
+    let probe = Probe::Clock;
+    let offsets = seen.usual.iter().filter_map(|usual| usual.answer()?.offset());
+    let Some(offset) = offsets.min_by_key(|offset| offset.uncertainty) else {
+        let none = seen.replies().next().is_none();
+        let why = if none { "no reply to read" } else { "the reply fixes no instant" };
+        return Finding::not_tried(probe, why);
+    };
+    let Offset { ahead, uncertainty, .. } = offset;
+    let uncertainty = uncertainty.as_secs_f64();
+    let apart = ahead.abs().as_seconds_f64();
+    let side = if ahead < TimeDelta::zero() { "behind" } else { "ahead" };
+    let known = format!("local clock {apart:.3} s {side}, ± {uncertainty:.3} s");
+    let finding = if offset.agrees() {
+        Finding::pass(probe, known)
+    } else {
+        Finding::fail(probe, format!("{known}; which one is right, NTP can tell"))
+    };
+    finding
+        .with("offset_us", ahead.as_seconds_f64() * 1e6)
+        .with("uncertainty_us", uncertainty * 1e6)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{seen, told};
+    use super::*;
+    use crate::check::finding::Verdict::{self, Fail, NotTried, Pass};
+
+    const GOOD: &str = "2026-11-22T14:20:31Z\r\n";
+    const CTIME: &str = "Sun Nov 22 14:20:31 2026\r\n";
+
+    fn of_both(probe: Probe, reply: &str) -> (Verdict, String) {
+        told(probe, &seen(reply.as_bytes(), reply.as_bytes()))
+    }
+
+    #[test]
+    fn the_syntax_is_named_with_what_it_fixes() {
+        assert_eq!(of_both(Probe::Syntax, GOOD), (Pass, "rfc3339, an instant".into()));
+        let wall = "ctime, no instant: its zone is not certain";
+        assert_eq!(of_both(Probe::Syntax, CTIME), (Pass, wall.into()));
+        let (verdict, reason) = of_both(Probe::Syntax, "noon\r\n");
+        assert_eq!(verdict, Fail);
+        assert!(reason.starts_with("TCP: no time in a known form: expected"), "{reason}");
+        assert_eq!(of_both(Probe::Syntax, "").0, NotTried);
+    }
+
+    #[test]
+    fn both_transports_have_one_syntax() {
+        let of =
+            |tcp: &str, udp: &str| told(Probe::SameSyntax, &seen(tcp.as_bytes(), udp.as_bytes()));
+        assert_eq!(of(GOOD, GOOD), (Pass, "rfc3339 over TCP and over UDP".into()));
+        assert_eq!(of(GOOD, CTIME), (Fail, "rfc3339 over TCP, ctime over UDP".into()));
+        assert_eq!(of(GOOD, "").0, NotTried);
+        assert_eq!(of(GOOD, "noon\r\n").0, Fail);
+    }
+
+    #[test]
+    fn a_server_that_is_not_well_fails() {
+        let sick = "60482 24-06-21 12:00:07 50 0 2 640.9 UTC(NIST) *\n";
+        assert_eq!(
+            of_both(Probe::Health, sick),
+            (Fail, "TCP: it reports itself unhealthy (H=2)".into())
+        );
+        let well = "60482 24-06-21 12:00:07 50 0 0 640.9 UTC(NIST) *\n";
+        assert_eq!(of_both(Probe::Health, well), (Pass, "it reports itself healthy (H=0)".into()));
+        let monday = "Tuesday, February 22, 1982 17:37:43-PST\r\n";
+        let fault = "TCP: it contradicts itself: the weekday is another day's";
+        assert_eq!(of_both(Probe::Health, monday), (Fail, fault.into()));
+        assert_eq!(of_both(Probe::Health, GOOD).0, Pass);
+    }
+
+    #[test]
+    fn a_clock_that_is_off_by_more_than_is_uncertain_fails() {
+        let (verdict, reason) = of_both(Probe::Clock, GOOD);
+        assert_eq!((verdict, reason.as_str()), (Pass, "local clock 0.499 s ahead, ± 1.000 s"));
+        let (verdict, reason) = of_both(Probe::Clock, "2026-11-22T14:20:35Z\r\n");
+        assert_eq!(verdict, Fail);
+        assert!(reason.starts_with("local clock 3.500 s behind, ± 1.000 s; "), "{reason}");
+        assert_eq!(of_both(Probe::Clock, CTIME), (NotTried, "the reply fixes no instant".into()));
+    }
+}

@@ -1,0 +1,128 @@
+//! What was seen of a server: values, which the judges judge and tests can make.
+
+use crate::client::{Answer, AskError};
+use crate::transport::{IpVersion, Transport};
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// What was seen, or why it was not tried.
+pub(super) type Tried<T> = Result<T, String>;
+
+/// All that was seen.
+#[derive(Debug)]
+pub(super) struct Observed {
+    /// The usual question, over each transport on the addresses of each version.
+    pub usual: Vec<Usual>,
+    pub crlf_first: Tried<Talk>,
+    pub many_first: Tried<Talk>,
+    pub half_close: Tried<Talk>,
+    pub one_octet: Tried<Datagrams>,
+    pub long: Tried<Datagrams>,
+    pub privileged_port: Tried<Datagrams>,
+    pub own_port: Tried<Datagrams>,
+}
+
+/// The usual question and what came of it.
+#[derive(Debug)]
+pub(super) struct Usual {
+    pub transport: Transport,
+    pub version: IpVersion,
+    pub asked: Tried<Asked>,
+}
+
+/// A question that was asked as every client asks it.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub answered: Result<Answer, AskError>,
+    /// UDP: datagrams that came after the first.
+    pub further: usize,
+}
+
+impl Asked {
+    /// Who sent any octets, and which: also those of a stream that did not end well.
+    pub(super) fn reply(&self) -> Option<(SocketAddr, &[u8])> {
+        let (peer, octets) = match &self.answered {
+            Ok(answer) => (answer.peer, &answer.octets),
+            Err(AskError::NoEnd { peer, octets, .. } | AskError::Broken { peer, octets, .. }) => {
+                (*peer, octets)
+            }
+            Err(_) => return None,
+        };
+        (!octets.is_empty()).then_some((peer, octets))
+    }
+}
+
+impl Usual {
+    pub(super) fn reply(&self) -> Option<(SocketAddr, &[u8])> {
+        self.asked.as_ref().ok().and_then(Asked::reply)
+    }
+
+    pub(super) fn answer(&self) -> Option<&Answer> {
+        let asked = self.asked.as_ref().ok()?;
+        asked.answered.as_ref().ok().filter(|answer| !answer.octets.is_empty())
+    }
+}
+
+impl Observed {
+    /// Who answered first over this transport, and what.
+    pub(super) fn reply(&self, transport: Transport) -> Option<(SocketAddr, &[u8])> {
+        reply(&self.usual, transport)
+    }
+
+    /// Every reply to a usual question.
+    pub(super) fn replies(&self) -> impl Iterator<Item = (&Usual, &[u8])> {
+        self.usual.iter().filter_map(|usual| Some((usual, usual.reply()?.1)))
+    }
+}
+
+/// The same before all has been seen.
+pub(super) fn reply(usual: &[Usual], transport: Transport) -> Option<(SocketAddr, &[u8])> {
+    usual.iter().filter(|usual| usual.transport == transport).find_map(Usual::reply)
+}
+
+/// A connection on which the client did something before it read.
+#[derive(Debug)]
+pub(super) struct Talk {
+    pub octets: Vec<u8>,
+    pub end: End,
+}
+
+/// How a stream ended.
+#[derive(Debug)]
+pub(super) enum End {
+    /// By the server's FIN, and no reset followed.
+    Clean,
+    /// By a reset (RST): before the end, or as soon as what the client had sent arrived.
+    Reset,
+    /// Not at all, for as long as was waited.
+    Never(Duration),
+    /// The server sent more than anybody takes for a reply.
+    TooLong,
+    /// The system would not do it.
+    Failed(io::Error),
+}
+
+/// What came back for a datagram.
+#[derive(Debug)]
+pub(super) struct Datagrams {
+    /// The port it was sent from.
+    pub source_port: u16,
+    /// Datagrams sent: 2 if nothing came back for the first.
+    pub questions: usize,
+    /// The first that came back.
+    pub reply: Reply,
+    /// How many came after it.
+    pub further: usize,
+    /// How long it was listened, in all.
+    pub listened: Duration,
+}
+
+/// What came back first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Reply {
+    Octets(Vec<u8>),
+    /// An ICMP message: the port is closed.
+    Refused,
+    Silence,
+}

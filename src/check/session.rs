@@ -1,0 +1,149 @@
+//! Asks a server all that is to be asked, one exchange after the other.
+
+use super::datagram;
+use super::observed::{Asked, Datagrams, Observed, Reply, Talk, Tried, Usual, reply};
+use super::stream::{self, First};
+use crate::client::{Client, Family, Options, is_public, note};
+use crate::transport::{IpVersion, Transport};
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::BorrowedFd;
+use std::time::Duration;
+
+/// Exchanges with a server that answers over both transports and versions.
+const STEPS: u32 = 11;
+
+/// A server and how far the asking has come.
+pub(super) struct Session<'a> {
+    pub client: Client,
+    pub addresses: Vec<SocketAddr>,
+    pub options: &'a Options,
+    pub progress: &'a mut dyn FnMut(u32, u32),
+    pub done: u32,
+}
+
+impl Session<'_> {
+    /// Streams and datagrams take turns: xinetd throws away what its socket holds when it has answered, so a
+    /// question at once after another's answer would be lost.
+    pub(super) fn observe(mut self) -> Observed {
+        self.announce();
+        let usual = self.usual();
+        let answers = |transport| match reply(&usual, transport) {
+            Some((peer, _)) => Ok(peer),
+            None => Err(format!("no answer over {transport}")),
+        };
+        let (tcp, udp) = (answers(Transport::Tcp), answers(Transport::Udp));
+        Observed {
+            usual,
+            crlf_first: self.step(|it| it.talk(&tcp, First::Crlf)),
+            one_octet: self.step(|it| it.datagram(&udp, &[0])),
+            many_first: self.step(|it| it.talk(&tcp, First::Many)),
+            long: self.step(|it| it.datagram(&udp, &[0; 1400])),
+            half_close: self.step(|it| it.talk(&tcp, First::HalfClose)),
+            privileged_port: self.step(|it| it.ask_from(&udp, datagram::ask_from_privileged_port)),
+            own_port: self.step(|it| it.ask_from(&udp, datagram::ask_from_own_port)),
+        }
+    }
+
+    /// Whoever watches would take the silence for a fault.
+    fn announce(&self) {
+        if let Some(address) = self.addresses.iter().find(|it| self.must_be_polite(**it)) {
+            let ip = address.ip();
+            log::info!("{ip} is public, so its questions are 4 s apart: this takes half a minute");
+        }
+    }
+
+    fn must_be_polite(&self, peer: SocketAddr) -> bool {
+        is_public(peer.ip()) && !self.options.impolite
+    }
+
+    fn usual(&mut self) -> Vec<Usual> {
+        let mut usual = Vec::new();
+        for version in IpVersion::BOTH {
+            for transport in Transport::BOTH {
+                let asked = self.step(|it| it.ask(transport, version));
+                usual.push(Usual { transport, version, asked });
+            }
+        }
+        usual
+    }
+
+    fn ask(&mut self, transport: Transport, version: IpVersion) -> Tried<Asked> {
+        let of_version = |address: &&SocketAddr| IpVersion::of(address.ip()) == version;
+        let addresses: Vec<_> = self.addresses.iter().filter(of_version).copied().collect();
+        if addresses.is_empty() {
+            return Err(self.without(version).to_owned());
+        }
+        self.options.wait_for_turn(&addresses);
+        let deadline = self.options.deadline();
+        let mut further = 0;
+        let mut observe = |socket: BorrowedFd| {
+            if transport == Transport::Udp {
+                further = datagram::further(socket);
+            }
+        };
+        let (client, options) = (&mut self.client, self.options);
+        let answered = client.ask_addresses(&addresses, transport, options, deadline, &mut observe);
+        Ok(Asked { answered, further })
+    }
+
+    fn without(&self, version: IpVersion) -> &'static str {
+        match (version, self.options.family) {
+            (IpVersion::V4, Family::V6) => "only IPv6 is wanted",
+            (IpVersion::V6, Family::V4) => "only IPv4 is wanted",
+            (IpVersion::V4, _) => "it has no IPv4 address",
+            (IpVersion::V6, _) => "it has no IPv6 address",
+        }
+    }
+
+    fn talk(&mut self, tcp: &Tried<SocketAddr>, first: First) -> Tried<Talk> {
+        let peer = tcp.clone()?;
+        if first == First::Many && self.must_be_polite(peer) {
+            return Err("64 KiB are much for a public server; --impolite sends them".to_owned());
+        }
+        let timeout = self.options.timeout;
+        Ok(self.politely(peer, || stream::talk(peer, first, timeout)))
+    }
+
+    /// Asks once more if nothing comes back: a datagram may be lost.
+    fn datagram(&self, udp: &Tried<SocketAddr>, question: &[u8]) -> Tried<Datagrams> {
+        let peer = udp.clone()?;
+        let timeout = self.options.timeout;
+        let ask = || sent(self.politely(peer, || datagram::ask(peer, question, timeout)));
+        let asked = ask()?;
+        if asked.reply != Reply::Silence {
+            return Ok(asked);
+        }
+        let again = ask()?;
+        Ok(Datagrams { questions: 2, listened: asked.listened + again.listened, ..again })
+    }
+
+    fn ask_from(
+        &self,
+        udp: &Tried<SocketAddr>,
+        ask: fn(SocketAddr, Duration) -> Tried<io::Result<Datagrams>>,
+    ) -> Tried<Datagrams> {
+        let peer = udp.clone()?;
+        sent(self.politely(peer, || ask(peer, self.options.timeout))?)
+    }
+
+    /// Does something with a server when it may be asked, and notes that it was.
+    fn politely<T>(&self, peer: SocketAddr, ask: impl FnOnce() -> T) -> T {
+        self.options.wait_for_turn(&[peer]);
+        let asked = ask();
+        note(&[peer]);
+        asked
+    }
+
+    /// One step on the way that `progress` is told of.
+    fn step<T>(&mut self, ask: impl FnOnce(&mut Self) -> T) -> T {
+        let seen = ask(self);
+        self.done += 1;
+        (self.progress)(self.done, STEPS);
+        seen
+    }
+}
+
+fn sent(asked: io::Result<Datagrams>) -> Tried<Datagrams> {
+    asked.map_err(|error| format!("cannot ask: {error}"))
+}

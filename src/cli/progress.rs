@@ -1,0 +1,39 @@
+//! How far a command has come, on a terminal.
+
+use indicatif::{ProgressBar, ProgressStyle};
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+/// A bar on a terminal, once it has taken a second.
+pub(super) struct Progress {
+    wanted: bool,
+    started: Instant,
+    bar: Option<ProgressBar>,
+}
+
+impl Progress {
+    const PATIENCE: Duration = Duration::from_secs(1);
+
+    pub(super) fn start(quiet: bool) -> Self {
+        let wanted = !quiet && std::io::stdout().is_terminal();
+        Self { wanted, started: Instant::now(), bar: None }
+    }
+
+    pub(super) fn show(&mut self, done: u32, of: u32) {
+        if let Some(bar) = &self.bar {
+            bar.set_position(done.into());
+        } else if self.wanted && self.started.elapsed() > Self::PATIENCE {
+            let bar = ProgressBar::new(of.into()).with_position(done.into());
+            if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos} of {len}, {eta} left") {
+                bar.set_style(style);
+            }
+            self.bar = Some(bar);
+        }
+    }
+
+    pub(super) fn finish(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! `daytime check` on our own server, and where it cannot ask.
+
+use crate::or_skip;
+use crate::support::wire::closed_port;
+use crate::support::{Namespace, Running, bad, daytime, good, ipv6, run, stderr, stdout};
+use serde_json::Value;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+fn check(arguments: &[&str]) -> Command {
+    let mut command = daytime();
+    command.arg("check").args(arguments);
+    command
+}
+
+fn json(command: &mut Command) -> Value {
+    stdout(&run(command.arg("--json"))).parse().expect("JSON")
+}
+
+/// Every probe with its verdict and reason.
+fn verdicts(checked: &Value) -> Vec<(&str, &str, &str)> {
+    let probes = checked["probes"].as_array().expect("probes");
+    assert_eq!(probes.len(), 22);
+    probes.iter().map(|it| (text(it, "probe"), text(it, "verdict"), text(it, "reason"))).collect()
+}
+
+fn text<'a>(probe: &'a Value, key: &str) -> &'a str {
+    probe[key].as_str().unwrap_or_else(|| panic!("no {key} in {probe}"))
+}
+
+/// All that did not pass.
+fn others(checked: &Value) -> Vec<(&str, &str, &str)> {
+    let mut others = verdicts(checked);
+    others.retain(|(_, verdict, _)| *verdict != "pass");
+    others
+}
+
+#[test]
+fn our_own_server_passes_all_that_can_be_tried_on_one_address() {
+    let inside = or_skip!(Namespace::new());
+    let _server = Running::start(serving(&inside, &[]));
+    let checked = json(inside.daytime().args(["check", "127.0.0.1"]));
+    let no_ipv6 = "it has no IPv6 address";
+    let expected = [("tcp-ipv6", "not-tried", no_ipv6), ("udp-ipv6", "not-tried", no_ipv6)];
+    assert_eq!(others(&checked), expected, "{checked:#}");
+    let counts = [&checked["passed"], &checked["failed"], &checked["not_tried"]];
+    assert_eq!(counts, [20, 0, 2], "{checked:#}");
+    assert_eq!((&checked["good"], &checked["host"]), (&true.into(), &"127.0.0.1".into()));
+}
+
+#[test]
+fn our_own_server_passes_over_both_families_in_every_syntax() {
+    or_skip!(ipv6());
+    for syntax in ["rfc867", "smtp", "ctime", "nist", "rfc3339"] {
+        let inside = or_skip!(Namespace::new());
+        let _server = Running::start(serving(&inside, &["--syntax", syntax]));
+        let checked = json(inside.daytime().args(["check", "--timeout", "1", "localhost"]));
+        // NIST's digit H tells that this machine's clock is not synchronised, where it is not.
+        let failed = others(&checked).into_iter().filter(|it| it.1 == "fail" && it.0 != "health");
+        assert_eq!(failed.count(), 0, "{checked:#}");
+        let reached = verdicts(&checked).into_iter().take(4).all(|it| it.1 == "pass");
+        assert!(reached, "{checked:#}");
+        let named = verdicts(&checked).into_iter().find(|it| it.0 == "syntax").expect("syntax");
+        assert!(named.2.starts_with(syntax), "{checked:#}");
+    }
+}
+
+fn serving(inside: &Namespace, options: &[&str]) -> Command {
+    let mut serve = inside.daytime();
+    serve.arg("serve").args(options);
+    serve
+}
+
+#[test]
+fn numbers_stand_beside_the_verdict_with_their_unit() {
+    let server = Running::serve(&[]);
+    let checked = json(&mut check(&[&server.tcp().to_string()]));
+    let probe = |name: &str| {
+        let probes = checked["probes"].as_array().expect("probes");
+        probes.iter().find(|it| it["probe"] == name).expect("the probe")
+    };
+    let octets = probe("udp-one-octet")["octets"].as_u64().expect("a count");
+    assert!((28..=48).contains(&octets), "{checked:#}");
+    assert_eq!(probe("udp-one-octet")["datagrams"], 1);
+    let factor = |key: &str| probe("amplification")[key].as_f64().expect("a factor");
+    let of = |octets: u64| f64::from(u32::try_from(octets).expect("few"));
+    assert!((factor("payload_factor") - of(octets)).abs() < 1e-9);
+    assert!((factor("wire_factor") - of(octets + 28) / 28.0).abs() < 1e-9);
+    assert!(probe("clock")["uncertainty_us"].as_f64() >= Some(1e6), "{checked:#}");
+    assert!(probe("tcp-ipv4")["elapsed_us"].as_f64() > Some(0.0), "{checked:#}");
+}
+
+#[test]
+fn the_table_fits_80_columns_with_a_heading_for_each_group_and_the_sum() {
+    let server = Running::serve(&[]);
+    let screen = good(&mut check(&["localhost", "-4", "--port", &server.port().to_string()]));
+    let headings = ["DOES IT ANSWER?", "THE STREAM", "DATAGRAMS", "THE LINE", "THE TIME"];
+    for heading in headings {
+        assert_eq!(screen.matches(&format!("\n\n{heading}\n")).count(), 1, "{screen}");
+    }
+    assert!(
+        screen.contains("\n  TCP over IPv6         not tried  only IPv4 is wanted\n"),
+        "{screen}"
+    );
+    assert!(screen.ends_with(" passed, 0 failed, 2 not tried\n") || screen.contains("needs root"));
+    for line in screen.lines() {
+        assert!(line.chars().count() <= 80, "{line:?}");
+        assert!(!line.chars().any(char::is_control), "{line:?}");
+    }
+}
+
+#[test]
+fn colour_comes_when_it_is_forced_and_never_with_no_color() {
+    let (closed, _holder) = closed_port();
+    let closed = closed.to_string();
+    let output = run(check(&["--timeout", "1", &closed]).env("CLICOLOR_FORCE", "1"));
+    assert!(stdout(&output).contains("\x1b[1m\x1b[31mfail\x1b[0m  "), "{output:?}");
+    let output = run(check(&["--timeout", "1", &closed]).env("NO_COLOR", "1"));
+    assert!(!stdout(&output).contains('\x1b'), "{output:?}");
+}
+
+#[test]
+fn where_nobody_is_the_table_says_so_and_the_status_is_1() {
+    let (closed, _holder) = closed_port();
+    let output = run(&mut check(&[&closed.to_string(), "--json"]));
+    assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(1), ""));
+    let checked: Value = stdout(&output).parse().expect("JSON");
+    let failed: Vec<_> = others(&checked).into_iter().filter(|it| it.1 == "fail").collect();
+    let refused = format!("connection refused by {closed}");
+    let by_icmp = format!("{closed} says by ICMP that its UDP port is closed");
+    let expected = [("tcp-ipv4", "fail", &refused[..]), ("udp-ipv4", "fail", &by_icmp)];
+    assert_eq!(failed, expected);
+    assert_eq!((&checked["passed"], &checked["good"]), (&0.into(), &false.into()));
+}
+
+#[test]
+fn a_name_that_leads_nowhere_is_told_as_query_tells_it() {
+    let told = bad(1, &mut check(&["no-such-host.invalid"]));
+    assert!(told.starts_with("daytime: cannot resolve no-such-host.invalid: "), "{told}");
+    let told = bad(1, &mut check(&["-6", "127.0.0.1"]));
+    assert_eq!(told, "daytime: 127.0.0.1 has no IPv6 address: try without -4 and -6\n");
+    bad(2, &mut check(&[]));
+}
+
+#[test]
+fn a_server_of_one_transport_fails_with_the_other_and_has_the_rest_tried() {
+    let server = Running::serve(&["--proto", "tcp"]);
+    let checked = json(&mut check(&[&server.tcp().to_string()]));
+    let failed: Vec<_> = others(&checked).into_iter().filter(|it| it.1 == "fail").collect();
+    assert_eq!(failed.len(), 1, "{checked:#}");
+    assert_eq!(failed[0].0, "udp-ipv4");
+    let untried = |name: &str| others(&checked).into_iter().find(|it| it.0 == name);
+    let none = "no answer over udp";
+    assert_eq!(untried("udp-one-octet"), Some(("udp-one-octet", "not-tried", none)));
+    assert_eq!(untried("tcp-64k-first"), None, "{checked:#}");
+}
+
+#[test]
+fn a_public_address_is_asked_every_4_seconds_and_not_sent_64_kib() {
+    let inside = or_skip!(Namespace::having(&["192.0.2.1/32"]));
+    let serve = ["--listen", "192.0.2.1", "--proto", "tcp"];
+    let _server = Running::start(serving(&inside, &serve));
+    let took = |options: &[&str]| {
+        let started = Instant::now();
+        let mut command = inside.daytime();
+        let checked = json(command.arg("check").args(options).arg("192.0.2.1"));
+        (started.elapsed(), checked)
+    };
+    // Asked: over TCP, over UDP, after CR LF, after a half-close.
+    let (polite, checked) = took(&[]);
+    assert!(polite >= Duration::from_secs(12), "{polite:?}");
+    let many = verdicts(&checked).into_iter().find(|it| it.0 == "tcp-64k-first").expect("there");
+    assert_eq!(many.1, "not-tried");
+    assert!(many.2.contains("--impolite"), "{}", many.2);
+    let (impolite, checked) = took(&["--impolite"]);
+    assert!(impolite < Duration::from_secs(4), "{impolite:?}");
+    let many = verdicts(&checked).into_iter().find(|it| it.0 == "tcp-64k-first").expect("there");
+    assert_eq!(many.1, "pass");
+}
+
+#[test]
+fn the_status_stands_though_nobody_reads_the_screen() {
+    let (closed, _holder) = closed_port();
+    let mut command = check(&[&closed.to_string()]);
+    let mut child = command.stdout(Stdio::piped()).spawn().expect("started");
+    drop(child.stdout.take());
+    assert_eq!(child.wait().expect("ended").code(), Some(1));
+}
