@@ -72,10 +72,10 @@ pub use compare::{
     Closed, CompareError, CompareOptions, Comparison, GIVE_UP, Latencies, Leftover, Nobody, Phase,
     Phases, Side, Source, compare,
 };
-pub use listen::{Listen, ListenError, Setting};
+pub use listen::{Inherited, Listen, ListenError, Setting};
 pub use metrics::{Counter, Metrics};
 pub use reply::{Printable, Reply, ReplyError};
-pub use server::{Bound, Config, ServeError, Server, Shutdown};
+pub use server::{Bound, Config, ServeError, Server, Shutdown, Supervisor, Until};
 pub use syntax::{
     Flag, Flags, Form, Marker, Pattern, PatternError, Reason, Recognised, Syntax, TimeCode, Told,
     UnknownSyntax, Unrecognised, Zone, ZoneError, ZoneOffset, recognise,

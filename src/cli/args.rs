@@ -56,7 +56,13 @@ Examples:
 
 The bound addresses are the first thing on standard output; the log goes to
 standard error. Stops at SIGINT or SIGTERM: accepts no more, gives open
-connections a second to end, exits 0. A second signal ends it at once.";
+connections a second to end, exits 0. A second signal ends it at once.
+
+Sockets that systemd hands over (LISTEN_FDS) are served instead of opening any;
+options that open sockets are refused then. $NOTIFY_SOCKET and a watchdog are
+served too. Lines for inetd.conf, which has the socket on descriptor 0:
+  daytime stream tcp nowait nobody /usr/bin/daytime daytime serve --inetd
+  daytime dgram  udp wait   nobody /usr/bin/daytime daytime serve --inetd";
 
 const QUERY_HELP: &str = "\
 Examples:
@@ -110,11 +116,12 @@ pub(super) struct Serve {
     #[arg(long, value_name = "ADDR[:PORT]")]
     pub listen: Vec<ListenOn>,
     /// Port for addresses given without one; 0 takes one free number for all
-    #[arg(long, default_value_t = PORT)]
-    pub port: u16,
-    /// Transports to serve
-    #[arg(long, value_enum, default_value_t = Proto::Both)]
-    pub proto: Proto,
+    /// [default: 13]
+    #[arg(long)]
+    pub port: Option<u16>,
+    /// Transports to serve [default: both]
+    #[arg(long, value_enum)]
+    pub proto: Option<Proto>,
     /// How the reply is written: ctime, nist, rfc3339, rfc867 or smtp
     #[arg(long, default_value_t = Syntax::default(), value_name = "NAME")]
     pub syntax: Syntax,
@@ -125,8 +132,9 @@ pub(super) struct Serve {
     #[arg(long, default_value = "utc", value_name = "ZONE", allow_hyphen_values = true)]
     pub zone: Zone,
     /// TCP: finished handshakes that may wait (listen(2))
-    #[arg(long, default_value_t = 4096, value_name = "N")]
-    pub backlog: u16,
+    /// [default: 4096]
+    #[arg(long, value_name = "N")]
+    pub backlog: Option<u16>,
     /// TCP: rebind while old connections are in TIME_WAIT (SO_REUSEADDR) [default]
     #[arg(long, overrides_with = "no_reuse_address")]
     pub reuse_address: bool,
@@ -148,9 +156,25 @@ pub(super) struct Serve {
     /// TCP: octets a client may send meanwhile, all thrown away
     #[arg(long, default_value_t = 16 << 20, value_name = "OCTETS")]
     pub drain_octets: u64,
+    /// Serve on descriptor 0, as inetd starts it; nowait for `dgram nowait`
+    #[arg(long, value_enum, num_args = 0..=1, require_equals = true, conflicts_with = "json")]
+    #[arg(default_missing_value = "wait", value_name = "KIND")]
+    pub inetd: Option<Inetd>,
+    /// End when nobody has come for so long [default: never; with --inetd 60]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub idle: Option<Duration>,
     /// Print the bound addresses as JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// What inetd does with the socket while a service runs.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum Inetd {
+    /// It leaves the socket alone: serve until idle (one connection: until it ends)
+    Wait,
+    /// It goes on with it: answer what waits, then end
+    Nowait,
 }
 
 #[derive(Debug, Args)]

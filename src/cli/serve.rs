@@ -1,15 +1,16 @@
 //! `daytime serve`.
 
-use super::args::Serve;
+use super::args::{Proto, Serve};
 use super::failure::Failure;
-use super::print;
+use super::{inherited, print};
 use crate::clock::Clock;
 use crate::listen::Listen;
 use crate::metrics::Metrics;
 use crate::report::{json, plural};
-use crate::server::{Bound, Config, Server, Shutdown};
+use crate::server::{Bound, Config, Server, Shutdown, Supervisor};
 use crate::syntax::{Syntax, Zone};
 use crate::tcp::server::Drain;
+use crate::transport::PORT;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
@@ -17,42 +18,58 @@ use signal_hook::iterator::Signals;
 use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 
 pub(super) fn run(arguments: Serve) -> Result<ExitCode, Failure> {
-    let json = arguments.json;
+    let (json, inetd) = (arguments.json, arguments.inetd.is_some());
+    let inherited = inherited::sockets(&arguments)?; // first, while nothing else is open
+    if let Some(option) = inherited.as_ref().and(inherited::option_of_openers(&arguments)) {
+        let why = "the sockets are handed over, open, by a supervisor or inetd";
+        Failure::plain(format!("{why}: leave {option} out")).tell();
+        return Ok(ExitCode::from(2));
+    }
     let syntax = arguments.strftime.clone().map_or(arguments.syntax.clone(), Syntax::Strftime);
     if !syntax.uses_zone() && arguments.zone != Zone::UTC {
         Failure::plain("--syntax nist is always UTC: leave --zone out".to_owned()).tell();
         return Ok(ExitCode::from(2));
     }
     raise_descriptor_limit();
-    let server = Server::bind(config(arguments, syntax))?;
+    let config = config(arguments, syntax);
+    let mut server = match inherited {
+        Some(sockets) => Server::adopt(sockets, config)?,
+        None => Server::bind(config)?,
+    };
+    if let Some(supervisor) = Supervisor::from_environment() {
+        server = server.supervised(supervisor);
+    }
     let metrics = server.metrics();
     // Before anybody learns that the server is there: it may be told to stop at once.
     let told = stop_at_signal(server.shutdown()).map_err(|error| Failure::signals(&error))?;
     log_settings(server.bound());
-    match print(&addresses(server.bound(), json)) {
-        Err(Failure::NobodyReads) => {} // a server has more to do than to print
-        printed => printed?,
+    if !inetd {
+        match print(&addresses(server.bound(), json)) {
+            Err(Failure::NobodyReads) => {} // a server has more to do than to print
+            printed => printed?,
+        }
     }
     server.run()?;
-    let _ = told.recv(); // the signal stands in the log before what was done
+    told.wait(); // the signal stands in the log before what was done
     log_totals(&metrics);
     Ok(ExitCode::SUCCESS)
 }
 
 fn config(arguments: Serve, syntax: Syntax) -> Config {
-    let port = arguments.port;
+    let port = arguments.port.unwrap_or(PORT);
+    let until = inherited::until(&arguments);
     let listen: Vec<_> = arguments.listen.into_iter().map(|on| on.with_port(port)).collect();
     Config {
         addresses: if listen.is_empty() { Config::loopback(port) } else { listen },
-        transports: arguments.proto.transports(),
+        transports: arguments.proto.unwrap_or(Proto::Both).transports(),
         listen: Listen {
             reuse_address: !arguments.no_reuse_address,
-            backlog: arguments.backlog,
+            backlog: arguments.backlog.unwrap_or(Listen::default().backlog),
             only_v6: arguments.only_v6,
             receive_buffer: arguments.receive_buffer,
             send_buffer: arguments.send_buffer,
@@ -61,6 +78,7 @@ fn config(arguments: Serve, syntax: Syntax) -> Config {
         syntax,
         zone: arguments.zone,
         drain: Drain { deadline: arguments.drain_deadline, octets: arguments.drain_octets },
+        until,
     }
 }
 
@@ -73,16 +91,30 @@ fn raise_descriptor_limit() {
     }
 }
 
-/// The first signal asks for a stop, the second ends the process at once with status 1. The receiver
-/// hears when the first stands in the log.
-fn stop_at_signal(shutdown: Shutdown) -> io::Result<Receiver<()>> {
+/// Hears when the first signal stands in the log.
+struct Told {
+    asked: Arc<AtomicBool>,
+    logged: Receiver<()>,
+}
+
+impl Told {
+    /// Waits for that, if there was a signal: a server may also end by itself.
+    fn wait(self) {
+        if self.asked.load(Ordering::Acquire) {
+            let _ = self.logged.recv();
+        }
+    }
+}
+
+/// The first signal asks for a stop, the second ends the process at once with status 1.
+fn stop_at_signal(shutdown: Shutdown) -> io::Result<Told> {
     let asked = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
         // In this order, so that the first signal does not end it already.
         flag::register_conditional_shutdown(signal, 1, Arc::clone(&asked))?;
         flag::register(signal, Arc::clone(&asked))?;
     }
-    let (telling, told) = mpsc::channel();
+    let (telling, logged) = mpsc::channel();
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
     thread::Builder::new().name("signals".into()).spawn(move || {
         for signal in &mut signals {
@@ -93,13 +125,13 @@ fn stop_at_signal(shutdown: Shutdown) -> io::Result<Receiver<()>> {
             let _ = telling.send(());
         }
     })?;
-    Ok(told)
+    Ok(Told { asked, logged })
 }
 
 fn log_settings(bound: &[Bound]) {
-    for Bound { transport, address, settings, .. } in bound {
-        let settings: Vec<String> = settings.iter().map(ToString::to_string).collect();
-        log::info!("{transport} {address}: {}", settings.join("; "));
+    for socket in bound {
+        let settings: Vec<String> = socket.settings.iter().map(ToString::to_string).collect();
+        log::info!("{socket}: {}", settings.join("; "));
     }
 }
 
@@ -107,8 +139,7 @@ fn addresses(bound: &[Bound], json: bool) -> String {
     if json {
         return format!("{}\n", json::bound(bound));
     }
-    let lines: Vec<String> =
-        bound.iter().map(|it| format!("{} {}", it.transport, it.address)).collect();
+    let lines: Vec<String> = bound.iter().map(ToString::to_string).collect();
     format!("{}\n", lines.join("\n"))
 }
 

@@ -1,19 +1,26 @@
 //! Both services as one process.
 
+mod inherit;
+mod supervisor;
 mod worker;
 
+pub use supervisor::Supervisor;
+
 use crate::clock::Clock;
-use crate::listen::{Listen, ListenError, Setting};
+use crate::listen::{Adopted, Inherited, Listen, ListenError, Opened, Setting, adopt};
 use crate::metrics::Metrics;
 use crate::responder::Responder;
 use crate::syntax::{Syntax, Zone};
 use crate::tcp::server::Drain;
 use crate::transport::{PORT, Transport};
 use mio::Waker;
+use mio::net::TcpStream;
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use worker::Worker;
 
 /// What to serve, where and how.
@@ -33,6 +40,22 @@ pub struct Config {
     pub zone: Zone,
     /// What a TCP connection may take after its reply.
     pub drain: Drain,
+    /// When to end without being told to.
+    pub until: Until,
+}
+
+/// When a [`Server`] ends without being told to. One that has only a connection (see
+/// [`Server::adopt`]) ends with it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Until {
+    /// Never: it ends when it is [stopped](Shutdown::stop).
+    #[default]
+    Stopped,
+    /// When no client has come for so long and none is connected.
+    Idle(Duration),
+    /// As soon as all that waits at the beginning is answered.
+    Answered,
 }
 
 impl Default for Config {
@@ -46,6 +69,7 @@ impl Default for Config {
             syntax: Syntax::default(),
             zone: Zone::UTC,
             drain: Drain::default(),
+            until: Until::default(),
         }
     }
 }
@@ -82,8 +106,29 @@ pub struct Bound {
     pub transport: Transport,
     /// Its address, with the port the kernel chose.
     pub address: SocketAddr,
+    /// What the supervisor calls it that it was inherited from.
+    pub name: Option<String>,
     /// Each option: what was asked for, and what the kernel made of it.
     pub settings: Vec<Setting>,
+}
+
+impl From<&Opened> for Bound {
+    fn from(opened: &Opened) -> Self {
+        Self {
+            transport: opened.transport,
+            address: opened.address,
+            name: opened.name.clone(),
+            settings: opened.settings.clone(),
+        }
+    }
+}
+
+/// `tcp 127.0.0.1:13`, and the name if it has one.
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.transport, self.address)?;
+        self.name.as_ref().map_or(Ok(()), |name| write!(f, " {name}"))
+    }
 }
 
 /// The services, bound and ready to run (RFC 867, "TCP Based Daytime Service" and "UDP Based Daytime
@@ -127,20 +172,55 @@ impl Server {
             .flat_map(|address| config.transports.iter().map(|transport| (*transport, *address)))
             .collect();
         let opened = config.listen.open_all(&wanted)?;
-        let bound = opened
-            .iter()
-            .map(|opened| Bound {
-                transport: opened.transport,
-                address: opened.address,
-                settings: opened.settings.clone(),
-            })
-            .collect();
+        Self::new(opened, Vec::new(), config)
+    }
+
+    /// Serves on sockets that somebody else has opened: what the configuration says of addresses,
+    /// transports and [`Listen`] counts for nothing.
+    ///
+    /// A TCP connection among them is answered; where there is nothing else, the server ends with it.
+    ///
+    /// # Errors
+    /// [`ServeError::Listen`] with [`ListenError::NotServable`] for what is no TCP and no UDP socket,
+    /// and [`ServeError::Setup`].
+    pub fn adopt(inherited: Vec<Inherited>, config: Config) -> Result<Self, ServeError> {
+        let (mut services, mut connections) = (Vec::new(), Vec::new());
+        for socket in inherited {
+            match adopt(socket)? {
+                Adopted::Service(opened) => services.push(opened),
+                Adopted::Connection(opened) => connections.push(opened),
+            }
+        }
+        if services.is_empty() && connections.is_empty() {
+            return Err(ListenError::Nowhere.into());
+        }
+        Self::new(services, connections, config)
+    }
+
+    fn new(
+        services: Vec<Opened>,
+        connections: Vec<Opened>,
+        config: Config,
+    ) -> Result<Self, ServeError> {
+        let bound = services.iter().chain(&connections).map(Bound::from).collect();
+        let until = if services.is_empty() { Until::Answered } else { config.until };
         let metrics = Arc::new(Metrics::default());
         let responder = Responder::new(config.clock, config.syntax, config.zone);
-        let (worker, waker) = Worker::new(opened, responder, config.drain, Arc::clone(&metrics))
+        let counters = Arc::clone(&metrics);
+        let (mut worker, waker) = Worker::new(services, responder, config.drain, until, counters)
             .map_err(ServeError::Setup)?;
+        for Opened { socket, .. } in connections {
+            worker.adopt(TcpStream::from_std(socket.into()));
+        }
         let shutdown = Shutdown { asked: worker.stop_flag(), waker: Arc::new(waker) };
         Ok(Self { worker, bound, metrics, shutdown })
+    }
+
+    /// Has it tell a supervisor when it is ready, that it is alive, and when it stops.
+    #[must_use]
+    pub fn supervised(mut self, supervisor: Supervisor) -> Self {
+        self.worker.supervisor = Some(supervisor);
+        self
     }
 
     /// The sockets, in the order of the configuration.
@@ -161,12 +241,16 @@ impl Server {
         self.shutdown.clone()
     }
 
-    /// Serves until [`Shutdown::stop`]. Then it accepts no more, answers what has arrived, and gives
+    /// Serves until [`Shutdown::stop`], or as long as [`Until`] says. Then it accepts no more, answers what has arrived, and gives
     /// open connections up to a second to end.
     ///
     /// # Errors
     /// [`ServeError::Loop`].
     pub fn run(mut self) -> Result<(), ServeError> {
+        if let Some(supervisor) = &mut self.worker.supervisor {
+            let sockets: Vec<String> = self.bound.iter().map(ToString::to_string).collect();
+            supervisor.ready(&format!("serving {}", sockets.join(", ")));
+        }
         self.worker.run().map_err(ServeError::Loop)
     }
 }
@@ -192,7 +276,6 @@ mod tests {
     use super::*;
     use std::io::Read;
     use std::net::TcpStream;
-    use std::time::Duration;
 
     #[test]
     fn the_longest_drain_there_is_does_no_harm() {

@@ -1,12 +1,13 @@
 //! The loop of one thread: wait, answer, drain.
 
+use super::{Supervisor, Until};
 use crate::listen::Opened;
 use crate::metrics::Metrics;
 use crate::responder::Responder;
 use crate::tcp::server::{Drain, Service as TcpService};
 use crate::transport::Transport;
 use crate::udp::server::Service as UdpService;
-use mio::net::{TcpListener, UdpSocket};
+use mio::net::{TcpListener, TcpStream, UdpSocket};
 use mio::{Events, Poll, Token, Waker};
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
@@ -28,6 +29,10 @@ pub(super) struct Worker {
     responder: Responder,
     metrics: Arc<Metrics>,
     stop: Arc<AtomicBool>,
+    until: Until,
+    /// When the last client came or went, or a little later.
+    quiet_since: Instant,
+    pub(super) supervisor: Option<Supervisor>,
 }
 
 impl Worker {
@@ -35,6 +40,7 @@ impl Worker {
         opened: Vec<Opened>,
         responder: Responder,
         drain: Drain,
+        until: Until,
         metrics: Arc<Metrics>,
     ) -> io::Result<(Self, Waker)> {
         let poll = Poll::new()?;
@@ -50,7 +56,25 @@ impl Worker {
         let udp = UdpService::new(udp, poll.registry(), FIRST)?;
         let tcp = TcpService::new(tcp, drain, poll.registry(), first_tcp)?;
         let stop = Arc::new(AtomicBool::new(false));
-        Ok((Self { poll, tcp, udp, first_tcp, responder, metrics, stop }, waker))
+        let worker = Self {
+            poll,
+            tcp,
+            udp,
+            first_tcp,
+            responder,
+            metrics,
+            stop,
+            until,
+            quiet_since: Instant::now(),
+            supervisor: None,
+        };
+        Ok((worker, waker))
+    }
+
+    /// Takes a connection that somebody else has accepted, and answers it.
+    pub(super) fn adopt(&mut self, stream: TcpStream) {
+        let registry = self.poll.registry();
+        self.tcp.adopt(stream, &mut self.responder, registry, &self.metrics);
     }
 
     /// Set it and wake the loop, and [`Worker::run`] ends.
@@ -60,18 +84,46 @@ impl Worker {
 
     pub(super) fn run(&mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(1024);
-        let mut left = false;
-        while !self.stop.load(Ordering::Acquire) {
+        self.quiet_since = Instant::now();
+        let mut left = true; // what came before us
+        while !self.stop.load(Ordering::Acquire) && !self.is_over(left) {
             self.wait(&mut events, left)?;
             left = self.work();
+            if left || !events.is_empty() || !self.tcp.is_idle() {
+                self.quiet_since = Instant::now();
+            }
+        }
+        if let (Until::Idle(time), false) = (self.until, self.stop.load(Ordering::Acquire)) {
+            log::info!("no client for {} s: stopping", time.as_secs_f64());
         }
         self.finish(&mut events)
+    }
+
+    /// True if it has served for as long as it should, without having been told to stop.
+    fn is_over(&self, left: bool) -> bool {
+        let over = match self.until {
+            Until::Stopped => false,
+            Until::Idle(_) => self.idle_deadline().is_some_and(|end| end <= Instant::now()),
+            Until::Answered => true,
+        };
+        over && !left && self.tcp.is_idle()
+    }
+
+    /// When nobody will have come for too long, if nobody comes.
+    fn idle_deadline(&self) -> Option<Instant> {
+        match self.until {
+            Until::Idle(time) if self.tcp.is_idle() => self.quiet_since.checked_add(time),
+            _ => None,
+        }
     }
 
     /// Sleeps until an event or a deadline; not at all if work is left over.
     fn wait(&mut self, events: &mut Events, left: bool) -> io::Result<()> {
         let until = |deadline: Instant| deadline.saturating_duration_since(Instant::now());
-        let timeout = if left { Some(Duration::ZERO) } else { self.tcp.next_deadline().map(until) };
+        let supervisor = self.supervisor.as_ref().and_then(Supervisor::next_deadline);
+        let deadlines = [self.tcp.next_deadline(), self.idle_deadline(), supervisor];
+        let next = deadlines.into_iter().flatten().min();
+        let timeout = if left { Some(Duration::ZERO) } else { next.map(until) };
         match self.poll.poll(events, timeout) {
             Err(error) if error.kind() == ErrorKind::Interrupted => events.clear(),
             polled => polled?,
@@ -89,6 +141,9 @@ impl Worker {
     /// One round: a batch of each, and the deadlines. True if work is left over.
     fn work(&mut self) -> bool {
         let now = Instant::now();
+        if let Some(supervisor) = &mut self.supervisor {
+            supervisor.tick(now);
+        }
         self.tcp.expire(now, &self.metrics);
         let registry = self.poll.registry();
         let tcp = self.tcp.work(&mut self.responder, registry, now, &self.metrics);
@@ -99,6 +154,9 @@ impl Worker {
     /// Answers what has arrived before the stop, accepts no more, and waits for open connections.
     fn finish(&mut self, events: &mut Events) -> io::Result<()> {
         let deadline = Instant::now() + GRACE;
+        if let Some(supervisor) = &mut self.supervisor {
+            supervisor.stopping();
+        }
         let registry = self.poll.registry();
         self.tcp.stop(&mut self.responder, registry, deadline, &self.metrics);
         self.udp.stop(&mut self.responder, &self.metrics);

@@ -6,6 +6,7 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
+use std::os::unix::net;
 
 /// The name of the call that waits for readiness; mio picks it.
 pub(crate) const WAIT_CALL: &str = "wait";
@@ -70,5 +71,25 @@ pub(crate) fn traffic(_: IpAddr) -> Option<Traffic> {
 
 /// Unknown.
 pub(crate) fn time_waits() -> Option<Vec<TimeWait>> {
+    None
+}
+
+/// Only Linux has them.
+pub(crate) fn abstract_address(_: &[u8]) -> io::Result<net::SocketAddr> {
+    Err(io::Error::new(io::ErrorKind::Unsupported, "not available here: no abstract addresses"))
+}
+
+/// Taken for it: no portable option tells.
+pub(crate) fn is_tcp(_: &Socket) -> bool {
+    true
+}
+
+/// Taken for it: no portable option tells.
+pub(crate) fn is_udp(_: &Socket) -> bool {
+    true
+}
+
+/// Unknown.
+pub(crate) fn descriptor_path(_: i32) -> Option<String> {
     None
 }

@@ -1,5 +1,7 @@
 //! The stream service: accepts, sends the line with the FIN, drains.
 
+mod adopted;
+
 use crate::metrics::Metrics;
 use crate::reply::Reply;
 use crate::responder::Responder;

@@ -3,10 +3,12 @@
 mod clock;
 mod counters;
 mod datagram;
+mod supervisor;
 
 pub(crate) use clock::kernel_clock;
 pub(crate) use counters::{backlog_limit, time_waits, traffic};
 pub(crate) use datagram::{ask_for_destination, receive, send_from};
+pub(crate) use supervisor::{abstract_address, descriptor_path, is_tcp, is_udp};
 
 use nix::libc::MSG_MORE;
 use socket2::{Domain, SockRef, Socket, Type};
