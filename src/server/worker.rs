@@ -87,9 +87,10 @@ impl Worker {
         self.quiet_since = Instant::now();
         let mut left = true; // what came before us
         while !self.stop.load(Ordering::Acquire) && !self.is_over(left) {
+            let busy = !self.tcp.is_idle();
             self.wait(&mut events, left)?;
             left = self.work();
-            if left || !events.is_empty() || !self.tcp.is_idle() {
+            if busy || left || !events.is_empty() {
                 self.quiet_since = Instant::now();
             }
         }

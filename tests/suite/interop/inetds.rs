@@ -9,13 +9,13 @@ use std::{env, fs};
 
 /// An address for documentation (RFC 5737), given to the namespace's loopback interface: openbsd-inetd
 /// drops every datagram from 127.0.0.0/8, and does not say so.
-const HOST: &str = "192.0.2.1";
+pub(super) const HOST: &str = "192.0.2.1";
 
 const CTIME: &str = "%a %b %e %H:%M:%S %Y";
 
 /// One inetd: how it is started, and what it says.
-struct Inetd {
-    package: &'static str,
+pub(super) struct Inetd {
+    pub(super) package: &'static str,
     /// Where the package has it, and its name on PATH.
     path: &'static str,
     /// Stays in the foreground; the file's name follows.
@@ -31,7 +31,7 @@ daytime stream tcp nowait root internal
 daytime dgram udp wait root internal
 ";
 
-const OPENBSD: Inetd = Inetd {
+pub(super) const OPENBSD: Inetd = Inetd {
     package: "openbsd-inetd",
     path: "usr/sbin/inetd",
     arguments: &["-i"],
@@ -50,7 +50,7 @@ const INETUTILS: Inetd = Inetd {
 };
 
 /// By default it takes 50 connections a second, and then none for 10 seconds.
-const XINETD: Inetd = Inetd {
+pub(super) const XINETD: Inetd = Inetd {
     package: "xinetd",
     path: "usr/sbin/xinetd",
     arguments: &["-dontfork", "-f"],
@@ -104,6 +104,15 @@ impl Inetd {
     }
 
     fn start(&self) -> Result<(Peer, Namespace), String> {
+        self.start_with(self.configuration, self.sockets)
+    }
+
+    /// With another configuration, which leads to so many sockets.
+    pub(super) fn start_with(
+        &self,
+        lines: &str,
+        sockets: usize,
+    ) -> Result<(Peer, Namespace), String> {
         let program = self.program()?;
         let namespace = Namespace::new()?;
         let run = |words: &[&str]| {
@@ -114,10 +123,10 @@ impl Inetd {
         // They write their process ids there, each into the same file as another test's.
         run(&["mount", "-t", "tmpfs", "tmpfs", "/run"]);
         let configuration = namespace.folder().join("inetd.conf");
-        fs::write(&configuration, self.configuration).expect("written");
+        fs::write(&configuration, lines).expect("written");
         let mut command = namespace.command(program);
         command.args(self.arguments).arg(configuration);
-        Ok((Peer::start(&namespace, command, 13, self.sockets), namespace))
+        Ok((Peer::start(&namespace, command, 13, sockets), namespace))
     }
 
     fn assert_reply(&self, answer: &serde_json::Value, transport: &str) {

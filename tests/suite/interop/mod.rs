@@ -5,6 +5,7 @@
 
 mod calls;
 mod clients;
+mod inetd_services;
 mod inetds;
 mod notes;
 mod peer;

@@ -31,8 +31,6 @@ pub struct Running {
     child: Child,
     /// What it printed when it was bound: transport and address.
     pub bound: Vec<(String, SocketAddr)>,
-    /// The name of each socket, empty if it has none.
-    pub names: Vec<String>,
 }
 
 impl Running {
@@ -51,15 +49,13 @@ impl Running {
             .spawn()
             .expect("the binary starts");
         let mut output = BufReader::new(child.stdout.take().expect("standard output"));
-        let (mut bound, mut names) = (Vec::new(), Vec::new());
+        let mut bound = Vec::new();
         // The server prints all of its addresses in one write, then nothing more.
         loop {
             let mut line = String::new();
             output.read_line(&mut line).expect("readable");
             match line.trim_end().split_once(' ') {
-                Some((transport, rest)) => {
-                    let (address, name) = rest.split_once(' ').unwrap_or((rest, ""));
-                    names.push(name.to_owned());
+                Some((transport, address)) => {
                     bound.push((transport.to_owned(), address.parse().expect("an address")));
                 }
                 None => break,
@@ -68,7 +64,7 @@ impl Running {
                 break;
             }
         }
-        let mut running = Self { child, bound, names };
+        let mut running = Self { child, bound };
         if running.bound.is_empty() {
             let status = running.child.wait().expect("waited for");
             panic!("serve did not start: {status}: {}", running.rest_of_stderr());
