@@ -107,9 +107,12 @@ fn xinetd_starts_us_for_datagrams() {
     DGRAM_WAIT.assert_serves(&XINETD);
 }
 
+/// And for one only: behind it Debian's xinetd (2.3.15.3) closes its own socket, whatever it starts.
 #[test]
-fn xinetd_starts_us_for_each_datagram() {
-    DGRAM_NOWAIT.assert_serves(&XINETD);
+fn xinetd_starts_us_for_one_datagram() {
+    let (peer, inside) = or_skip!(DGRAM_NOWAIT.start(&XINETD));
+    DGRAM_NOWAIT.assert_answers(&inside);
+    eventually("it has ended and is buried", || peer.children().is_empty());
 }
 
 /// What a client reads to the end that sends CR LF first, 20 times; a reset is a failure.
