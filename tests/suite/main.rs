@@ -25,3 +25,4 @@ mod serve_options;
 mod serve_replies;
 mod serve_stop;
 mod serve_supervised;
+mod units;
