@@ -53,14 +53,16 @@ Examples:
   daytime serve --port 9999
   daytime serve --listen '[::]:9999' --syntax ctime --zone local
   daytime serve --port 0 --json
+  daytime serve --port 9999 --idle 60
 
 The bound addresses are the first thing on standard output; the log goes to
 standard error. Stops at SIGINT or SIGTERM: accepts no more, gives open
 connections a second to end, exits 0. A second signal ends it at once.
 
-Sockets that systemd hands over (LISTEN_FDS) are served instead of opening any;
-options that open sockets are refused then. $NOTIFY_SOCKET and a watchdog are
-served too. Lines for inetd.conf, which has the socket on descriptor 0:
+Sockets that systemd hands over (LISTEN_FDS) are served instead; options that
+open sockets are refused then. A supervisor that listens on NOTIFY_SOCKET is told
+of readiness, watchdog and stopping. inetd.conf has it on descriptor 0, silent
+where standard error is the client's socket:
   daytime stream tcp nowait nobody /usr/bin/daytime daytime serve --inetd
   daytime dgram  udp wait   nobody /usr/bin/daytime daytime serve --inetd";
 
@@ -156,7 +158,8 @@ pub(super) struct Serve {
     /// TCP: octets a client may send meanwhile, all thrown away
     #[arg(long, default_value_t = 16 << 20, value_name = "OCTETS")]
     pub drain_octets: u64,
-    /// Serve on descriptor 0, as inetd starts it; nowait for `dgram nowait`
+    /// Serve the socket on descriptor 0, as inetd starts it; --inetd=nowait for
+    /// "dgram nowait"
     #[arg(long, value_enum, num_args = 0..=1, require_equals = true, conflicts_with = "json")]
     #[arg(default_missing_value = "wait", value_name = "KIND")]
     pub inetd: Option<Inetd>,
@@ -171,9 +174,9 @@ pub(super) struct Serve {
 /// What inetd does with the socket while a service runs.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(super) enum Inetd {
-    /// It leaves the socket alone: serve until idle (one connection: until it ends)
+    // It leaves the socket alone: serve until idle, or a connection until its end.
     Wait,
-    /// It goes on with it: answer what waits, then end
+    // It goes on with the socket: answer what waits, then end.
     Nowait,
 }
 
