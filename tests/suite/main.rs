@@ -20,6 +20,7 @@ mod saved_replies;
 mod serve;
 mod serve_activated;
 mod serve_errors;
+mod serve_inetd;
 mod serve_load;
 mod serve_options;
 mod serve_replies;
