@@ -30,7 +30,8 @@
 //! - **What is sent**: [`Reply`] is one line of at most 512 octets. A [`Syntax`] prints it for a
 //!   [`Reading`] of a [`Clock`] in a [`Zone`]; a [`Pattern`] is a syntax of one's own.
 //! - **Serving**: a [`Config`] says what and where ([`Listen`]: socket options, [`Drain`]: what a
-//!   client may take); [`Server`] runs it, [`Shutdown`] stops it, [`Metrics`] counts.
+//!   client may take); [`Server`] runs it, [`Shutdown`] stops it or [`Until`] ends it, [`Metrics`]
+//!   counts. Sockets that somebody else has opened are [`Inherited`]; a [`Supervisor`] is told.
 //! - **Asking**: [`ask`] a [`Target`] over a [`Transport`] with [`Options`]; an [`Answer`] or an
 //!   [`AskError`] comes back. The [`Offset`] says how far the local clock is from the server's.
 //! - **Reading**: [`recognise`] finds out what a reply means. What is [`Recognised`] has a [`Form`], the

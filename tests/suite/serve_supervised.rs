@@ -163,18 +163,18 @@ fn a_watchdog_for_another_process_is_not_served() {
 #[test]
 fn a_supervisor_that_does_not_listen_holds_nothing_up() {
     let supervisor = Supervisor::on_a_path();
-    let filler = UnixDatagram::unbound().expect("a socket");
-    filler.connect(&supervisor.name).expect("connected");
-    filler.set_nonblocking(true).expect("set");
-    let mut filled = 0;
-    while filler.send(b"full").is_ok() {
-        filled += 1;
+    let stuffer = UnixDatagram::unbound().expect("a socket");
+    stuffer.connect(&supervisor.name).expect("connected");
+    stuffer.set_nonblocking(true).expect("set");
+    let mut count = 0;
+    while stuffer.send(b"full").is_ok() {
+        count += 1;
     }
     let mut command = supervisor.command(&[]);
     command.env("WATCHDOG_USEC", "100000");
     let mut server = Running::start(command);
     assert!(ask_tcp(server.tcp()).ends_with(b"-UTC\r\n"));
-    for _ in 0..filled {
+    for _ in 0..count {
         assert_eq!(supervisor.hears(), "full");
     }
     // What it had no room for comes as soon as it has.
