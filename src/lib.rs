@@ -51,8 +51,10 @@ mod cli;
 mod client;
 mod clock;
 mod compare;
+mod limit;
 mod listen;
 mod metrics;
+mod notice;
 mod reply;
 mod report;
 mod responder;
@@ -73,8 +75,9 @@ pub use compare::{
     Closed, CompareError, CompareOptions, Comparison, GIVE_UP, Latencies, Leftover, Nobody, Phase,
     Phases, Side, Source, compare,
 };
+pub use limit::{Limits, Rate};
 pub use listen::{Inherited, Listen, ListenError, Setting};
-pub use metrics::{Counter, Metrics};
+pub use metrics::{Event, Metrics};
 pub use reply::{Printable, Reply, ReplyError};
 pub use server::{Bound, Config, ServeError, Server, Shutdown, Supervisor, Until};
 pub use syntax::{
@@ -82,4 +85,5 @@ pub use syntax::{
     UnknownSyntax, Unrecognised, Zone, ZoneError, ZoneOffset, recognise,
 };
 pub use tcp::server::Drain;
-pub use transport::{PORT, Transport};
+pub use transport::{IpVersion, PORT, Transport};
+pub use udp::guard::GuardOptions;

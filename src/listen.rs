@@ -11,6 +11,7 @@ use socket2::{Domain, Socket, Type};
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 /// How listening sockets are opened. Each field names its system call or option.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +29,9 @@ pub struct Listen {
     /// `SO_SNDBUF` in octets; Linux doubles it and caps it at `net.core.wmem_max`. `None` leaves
     /// the system's.
     pub send_buffer: Option<u32>,
+    /// `TCP_USER_TIMEOUT` on TCP: what is sent has to be acknowledged within this time (RFC 793, 3.8, "user
+    /// timeout"), or the connection is given up; so it is after it was closed, too. Whole milliseconds.
+    pub write_deadline: Duration,
 }
 
 impl Default for Listen {
@@ -38,6 +42,7 @@ impl Default for Listen {
             only_v6: false,
             receive_buffer: None,
             send_buffer: None,
+            write_deadline: Duration::from_secs(5),
         }
     }
 }
@@ -186,7 +191,7 @@ impl Listen {
                 socket.listen(self.backlog.into())?;
             }
             let bound = socket.local_addr()?.as_socket().unwrap_or(address);
-            let settings = settings(Some(self), &socket, transport, address);
+            let settings = settings(Some(self), &socket, transport, address, self.write_deadline);
             Ok(Opened { transport, socket, address: bound, name: None, settings })
         };
         open().map_err(|cause| listen_error(transport, address, cause))
@@ -201,6 +206,7 @@ impl Listen {
     ) -> io::Result<()> {
         if transport == Transport::Tcp {
             socket.set_reuse_address(self.reuse_address)?;
+            sys::set_user_timeout(socket, self.write_deadline)?; // accepted sockets inherit it
         }
         if is_wildcard_v6(address) {
             socket.set_only_v6(self.only_v6)?;
@@ -224,11 +230,12 @@ fn settings(
     socket: &Socket,
     transport: Transport,
     address: SocketAddr,
+    write_deadline: Duration,
 ) -> Vec<Setting> {
     let switch = |value: io::Result<bool>| value.ok().map(u64::from);
     let octets = |value: io::Result<usize>| value.ok().and_then(|it| u64::try_from(it).ok());
     let setting = |name, asked, effective| Setting { name, asked, effective };
-    let mut settings = Vec::with_capacity(5);
+    let mut settings = Vec::with_capacity(6);
     let tcp = listen.filter(|_| transport == Transport::Tcp);
     let reuse = tcp.map(|listen| u64::from(listen.reuse_address));
     settings.push(setting("SO_REUSEADDR", reuse, switch(socket.reuse_address())));
@@ -240,6 +247,10 @@ fn settings(
     if let Some(Listen { backlog, .. }) = tcp {
         let granted = sys::backlog_limit().map(|limit| limit.min((*backlog).into()).into());
         settings.push(setting("backlog", Some((*backlog).into()), granted));
+    }
+    if transport == Transport::Tcp {
+        let asked = u64::try_from(write_deadline.as_millis()).ok();
+        settings.push(setting("TCP_USER_TIMEOUT", asked, sys::user_timeout_ms(socket)));
     }
     let asked = |buffer: fn(&Listen) -> Option<u32>| listen.and_then(buffer).map(u64::from);
     let receive = octets(socket.recv_buffer_size());

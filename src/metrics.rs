@@ -1,55 +1,314 @@
 //! What the services did, as counters that any thread may read while they run.
 
+use crate::transport::{IpVersion, Transport};
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Counters of one server, from its start.
-#[derive(Debug, Default)]
+/// Something that is counted. Each has one counter for IPv4 and one for IPv6.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
-pub struct Metrics {
-    /// Connections accepted.
-    pub tcp_accepted: Counter,
-    /// Connections that were sent the whole reply.
-    pub tcp_answered: Counter,
-    /// Connections that ended cleanly: the peer closed its side after the reply.
-    pub tcp_closed_by_peer: Counter,
-    /// Connections given up: the peer had not closed by the deadline.
-    pub tcp_deadline: Counter,
-    /// Connections given up: the peer had sent more than the limit.
-    pub tcp_octet_limit: Counter,
-    /// Connections given up to make room: no descriptor was left for a new one.
-    pub tcp_evicted: Counter,
-    /// Connections that failed: reset by the peer, or a write error.
-    pub tcp_failed: Counter,
-    /// Failures of `accept(2)` itself.
-    pub tcp_accept_failed: Counter,
-    /// Datagrams received.
-    pub udp_received: Counter,
-    /// Datagrams answered.
-    pub udp_answered: Counter,
-    /// Answers that could not be sent, and failures to receive.
-    pub udp_failed: Counter,
-    /// Questions left unanswered because there is no time to tell (a clock beyond the calendar).
-    pub no_time: Counter,
+pub enum Event {
+    /// A connection was accepted.
+    TcpAccepted,
+    /// A connection was sent the whole reply.
+    TcpAnswered,
+    /// A connection ended cleanly: the peer closed its side after the reply.
+    TcpClosedByPeer,
+    /// A connection was given up: the peer had not closed by the drain deadline.
+    TcpDrainDeadline,
+    /// A connection was given up: the peer had not taken the reply by the write deadline.
+    TcpWriteDeadline,
+    /// A connection was given up: the peer had sent more than the limit.
+    TcpOctetLimit,
+    /// A connection was given up to make room: no descriptor was left for a new one.
+    TcpMadeRoom,
+    /// A connection was answered and closed at once: its source has as many open as it may.
+    TcpSourceLimit,
+    /// A connection was answered and closed at once: as many are open as may be.
+    TcpTotalLimit,
+    /// A connection failed: reset by the peer, or a write error.
+    TcpFailed,
+    /// A connection was closed without a word: there is no time to tell.
+    TcpNoTime,
+    /// `accept(2)` found no descriptor left, and no connection to close for it (`EMFILE`, `ENFILE`).
+    TcpNoDescriptor,
+    /// `accept(2)` found no memory (`ENOBUFS`, `ENOMEM`).
+    TcpNoMemory,
+    /// A connection was gone before it was accepted (`ECONNABORTED`, `EPROTO` and what accept(2) lists
+    /// with them).
+    TcpAborted,
+    /// `accept(2)` failed otherwise.
+    TcpAcceptFailed,
+    /// A datagram was received.
+    UdpReceived,
+    /// A datagram was answered.
+    UdpAnswered,
+    /// Not answered: from port 0, where nobody can be.
+    UdpPortZero,
+    /// Not answered: from a port below 1024, so likely from a service.
+    UdpPortPrivileged,
+    /// Not answered: from port 2049, which NFS servers use.
+    UdpPortNfs,
+    /// Not answered: from the port this service has itself.
+    UdpPortOwn,
+    /// Not answered: from an address that no single host has (unspecified, 0/8, multicast, broadcast).
+    UdpSourceNoHost,
+    /// Not answered: from a loopback address to a socket that is not bound to one.
+    UdpSourceLoopback,
+    /// Not answered: sent to a broadcast or multicast address.
+    UdpSentToMany,
+    /// Not answered: shorter than the reply, where amplification is ruled out.
+    UdpTooShort,
+    /// Not answered: its source has asked too often.
+    UdpSourceLimit,
+    /// Not answered: everybody together has asked too often.
+    UdpTotalLimit,
+    /// Not answered: there is no time to tell.
+    UdpNoTime,
+    /// An answer was lost: no memory for it (`ENOBUFS`, `ENOMEM`), or the send buffer is full.
+    UdpNoMemory,
+    /// An answer was lost: a firewall or the kernel forbids it (`EPERM`, `EACCES`).
+    UdpNotPermitted,
+    /// An answer was lost: no way leads there (`ENETUNREACH`, `EHOSTUNREACH`, `ENETDOWN`).
+    UdpUnreachable,
+    /// An answer was lost for another reason.
+    UdpSendFailed,
+    /// Receiving failed, as after an ICMP error to an earlier answer.
+    UdpReceiveFailed,
 }
 
-/// A number that only goes up.
-#[derive(Default)]
-pub struct Counter(AtomicU64);
-
-impl std::fmt::Debug for Counter {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.count().fmt(f)
-    }
+/// What an [`Event`] is, beside its transport.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A client came.
+    Arrival,
+    /// It had its answer.
+    Exchange,
+    /// It gets none, for this reason.
+    Ignored(&'static str),
+    /// A connection ended this way.
+    Ended(&'static str),
+    /// Something went wrong.
+    Error(&'static str),
 }
 
-impl Counter {
-    /// The count so far.
+impl Event {
+    /// Each of them, in order.
+    pub const ALL: [Self; 33] = [
+        Self::TcpAccepted,
+        Self::TcpAnswered,
+        Self::TcpClosedByPeer,
+        Self::TcpDrainDeadline,
+        Self::TcpWriteDeadline,
+        Self::TcpOctetLimit,
+        Self::TcpMadeRoom,
+        Self::TcpSourceLimit,
+        Self::TcpTotalLimit,
+        Self::TcpFailed,
+        Self::TcpNoTime,
+        Self::TcpNoDescriptor,
+        Self::TcpNoMemory,
+        Self::TcpAborted,
+        Self::TcpAcceptFailed,
+        Self::UdpReceived,
+        Self::UdpAnswered,
+        Self::UdpPortZero,
+        Self::UdpPortPrivileged,
+        Self::UdpPortNfs,
+        Self::UdpPortOwn,
+        Self::UdpSourceNoHost,
+        Self::UdpSourceLoopback,
+        Self::UdpSentToMany,
+        Self::UdpTooShort,
+        Self::UdpSourceLimit,
+        Self::UdpTotalLimit,
+        Self::UdpNoTime,
+        Self::UdpNoMemory,
+        Self::UdpNotPermitted,
+        Self::UdpUnreachable,
+        Self::UdpSendFailed,
+        Self::UdpReceiveFailed,
+    ];
+
+    /// The transport it happens on.
     #[must_use]
-    pub fn count(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+    pub fn transport(self) -> Transport {
+        if self < Self::UdpReceived { Transport::Tcp } else { Transport::Udp }
     }
 
-    pub(crate) fn add_one(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn kind(self) -> Kind {
+        match self {
+            Self::TcpAccepted | Self::UdpReceived => Kind::Arrival,
+            Self::TcpAnswered | Self::UdpAnswered => Kind::Exchange,
+            Self::TcpClosedByPeer => Kind::Ended("peer"),
+            Self::TcpDrainDeadline => Kind::Ended("drain-deadline"),
+            Self::TcpWriteDeadline => Kind::Ended("write-deadline"),
+            Self::TcpOctetLimit => Kind::Ended("octet-limit"),
+            Self::TcpMadeRoom => Kind::Ended("made-room"),
+            Self::TcpSourceLimit => Kind::Ended("source-limit"),
+            Self::TcpTotalLimit => Kind::Ended("total-limit"),
+            Self::TcpFailed => Kind::Ended("failed"),
+            Self::TcpNoTime | Self::UdpNoTime => Kind::Ignored("no-time"),
+            Self::TcpNoDescriptor => Kind::Error("no-descriptor"),
+            Self::TcpNoMemory | Self::UdpNoMemory => Kind::Error("no-memory"),
+            Self::TcpAborted => Kind::Error("aborted"),
+            Self::TcpAcceptFailed => Kind::Error("accept"),
+            Self::UdpPortZero => Kind::Ignored("port-zero"),
+            Self::UdpPortPrivileged => Kind::Ignored("port-privileged"),
+            Self::UdpPortNfs => Kind::Ignored("port-nfs"),
+            Self::UdpPortOwn => Kind::Ignored("port-own"),
+            Self::UdpSourceNoHost => Kind::Ignored("source-no-host"),
+            Self::UdpSourceLoopback => Kind::Ignored("source-loopback"),
+            Self::UdpSentToMany => Kind::Ignored("sent-to-many"),
+            Self::UdpTooShort => Kind::Ignored("too-short"),
+            Self::UdpSourceLimit => Kind::Ignored("source-limit"),
+            Self::UdpTotalLimit => Kind::Ignored("total-limit"),
+            Self::UdpNotPermitted => Kind::Error("not-permitted"),
+            Self::UdpUnreachable => Kind::Error("unreachable"),
+            Self::UdpSendFailed => Kind::Error("send"),
+            Self::UdpReceiveFailed => Kind::Error("receive"),
+        }
+    }
+
+    /// What an operator is told of it, at most once a minute; `None` for what is no trouble.
+    pub(crate) fn notice(self) -> Option<&'static str> {
+        Some(match self {
+            Self::TcpAccepted
+            | Self::TcpAnswered
+            | Self::TcpClosedByPeer
+            | Self::TcpFailed
+            | Self::TcpAborted
+            | Self::UdpReceived
+            | Self::UdpAnswered
+            | Self::UdpReceiveFailed => return None,
+            Self::TcpDrainDeadline => "closed, not closed by the client in time",
+            Self::TcpWriteDeadline => "given up, the reply not taken in time",
+            Self::TcpOctetLimit => "closed, too much sent by the client",
+            Self::TcpMadeRoom => "closed to make room: no descriptor left (ulimit -n)",
+            Self::TcpSourceLimit => "answered and closed at once: too many from one source",
+            Self::TcpTotalLimit => "answered and closed at once: too many in all",
+            Self::TcpNoTime | Self::UdpNoTime => {
+                "not answered: no time to tell, the clock is unsynchronised or beyond the calendar"
+            }
+            Self::TcpNoDescriptor => "cannot accept: no descriptor left (ulimit -n)",
+            Self::TcpNoMemory => "cannot accept: no memory left",
+            Self::TcpAcceptFailed => "cannot accept",
+            Self::UdpPortZero => "ignored: from port 0",
+            Self::UdpPortPrivileged => "ignored: from a port below 1024",
+            Self::UdpPortNfs => "ignored: from port 2049",
+            Self::UdpPortOwn => "ignored: from the port of this service",
+            Self::UdpSourceNoHost => "ignored: from an address that no single host has",
+            Self::UdpSourceLoopback => "ignored: from a loopback address to another",
+            Self::UdpSentToMany => "ignored: sent to a broadcast or multicast address",
+            Self::UdpTooShort => "ignored: shorter than the reply",
+            Self::UdpSourceLimit => "ignored: too many from one source",
+            Self::UdpTotalLimit => "ignored: too many in all",
+            Self::UdpNoMemory => "answer lost: no memory left, or the send buffer is full",
+            Self::UdpNotPermitted => "answer lost: not permitted, by a firewall perhaps",
+            Self::UdpUnreachable => "answer lost: no route",
+            Self::UdpSendFailed => "answer lost",
+        })
+    }
+}
+
+/// Counters of one server, from its start.
+pub struct Metrics {
+    counters: [[AtomicU64; 2]; Event::ALL.len()],
+    open: [AtomicU64; 2],
+    /// How often something with a notice has happened: cheap to look at.
+    troubles: AtomicU64,
+}
+
+impl Default for Metrics {
+    /// All at 0.
+    fn default() -> Self {
+        Self {
+            counters: [const { [const { AtomicU64::new(0) }; 2] }; Event::ALL.len()],
+            open: [const { AtomicU64::new(0) }; 2],
+            troubles: AtomicU64::new(0),
+        }
+    }
+}
+
+impl Metrics {
+    /// How often it has happened, over IPv4 and IPv6.
+    #[must_use]
+    pub fn count(&self, event: Event) -> u64 {
+        IpVersion::BOTH.iter().map(|version| self.count_over(event, *version)).sum()
+    }
+
+    /// How often it has happened over one of them.
+    #[must_use]
+    pub fn count_over(&self, event: Event, version: IpVersion) -> u64 {
+        self.counters[event as usize][version as usize].load(Ordering::Relaxed)
+    }
+
+    /// Connections that are open now, over one version of IP.
+    #[must_use]
+    pub fn open_connections(&self, version: IpVersion) -> u64 {
+        self.open[version as usize].load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn add(&self, event: Event, version: IpVersion) {
+        self.counters[event as usize][version as usize].fetch_add(1, Ordering::Relaxed);
+        if event.notice().is_some() {
+            self.troubles.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn opened(&self, version: IpVersion) {
+        self.open[version as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn closed(&self, version: IpVersion) {
+        self.open[version as usize].fetch_sub(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn troubles(&self) -> u64 {
+        self.troubles.load(Ordering::Relaxed)
+    }
+}
+
+impl fmt::Debug for Metrics {
+    /// Those that are not 0.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counts = Event::ALL.iter().map(|event| (event, self.count(*event)));
+        f.debug_map().entries(counts.filter(|(_, count)| *count > 0)).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_event_stands_in_its_place() {
+        for (place, event) in Event::ALL.iter().enumerate() {
+            assert_eq!(*event as usize, place, "{event:?}");
+            let name = format!("{event:?}");
+            assert_eq!(event.transport() == Transport::Tcp, name.starts_with("Tcp"), "{name}");
+        }
+    }
+
+    #[test]
+    fn no_two_events_of_a_transport_are_of_the_same_kind() {
+        for (place, event) in Event::ALL.iter().enumerate() {
+            let same = |other: &&Event| {
+                (other.transport(), other.kind()) == (event.transport(), event.kind())
+            };
+            assert_eq!(Event::ALL.iter().position(|other| same(&other)), Some(place), "{event:?}");
+        }
+    }
+
+    #[test]
+    fn each_version_of_ip_has_its_own_counter() {
+        let metrics = Metrics::default();
+        metrics.add(Event::UdpAnswered, IpVersion::V4);
+        metrics.add(Event::UdpAnswered, IpVersion::V6);
+        metrics.add(Event::UdpPortZero, IpVersion::V6);
+        assert_eq!(metrics.count(Event::UdpAnswered), 2);
+        assert_eq!(metrics.count_over(Event::UdpAnswered, IpVersion::V4), 1);
+        assert_eq!(metrics.troubles(), 1, "an answer is none");
+        assert_eq!(format!("{metrics:?}"), "{UdpAnswered: 2, UdpPortZero: 1}");
     }
 }

@@ -1,6 +1,6 @@
 //! What to answer, decided without sockets: both services ask here, so both say the same.
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Health};
 use crate::reply::Reply;
 use crate::syntax::{Syntax, Zone};
 use chrono::{DateTime, Utc};
@@ -12,6 +12,7 @@ pub(crate) struct Responder {
     clock: Clock,
     syntax: Syntax,
     zone: Zone,
+    require_sync: bool,
     resolution_ns: u32,
     last: Option<Last>,
 }
@@ -25,13 +26,13 @@ struct Last {
 }
 
 impl Responder {
-    pub(crate) fn new(clock: Clock, syntax: Syntax, zone: Zone) -> Self {
+    pub(crate) fn new(clock: Clock, syntax: Syntax, zone: Zone, require_sync: bool) -> Self {
         let resolution_ns = u32::try_from(syntax.resolution().as_nanos()).unwrap_or(1_000_000_000);
-        Self { clock, syntax, zone, resolution_ns, last: None }
+        Self { clock, syntax, zone, require_sync, resolution_ns, last: None }
     }
 
-    /// The reply now. `None` where there is no time to tell: the clock shows a year that the syntax
-    /// cannot hold.
+    /// The reply now. `None` where there is no time to tell: the clock shows a year that the syntax cannot
+    /// hold, or has to be synchronised and is not.
     pub(crate) fn reply(&mut self) -> Option<&Reply> {
         let now = self.clock.now()?;
         match &mut self.last {
@@ -44,6 +45,10 @@ impl Responder {
             _ => {
                 let formed = Instant::now(); // before the clock is read: too old is no harm
                 let reading = self.clock.read()?;
+                if self.require_sync && reading.health != Health::Synchronised {
+                    self.last = None;
+                    return None;
+                }
                 let reply = self.syntax.print(&reading, self.zone).ok()?;
                 self.last = Some(Last { formed, asked: now, reply });
             }
@@ -88,7 +93,7 @@ mod tests {
 
     #[test]
     fn a_reply_older_than_its_resolution_is_formed_again() {
-        let mut responder = Responder::new(Clock::System, Syntax::Rfc3339, Zone::UTC);
+        let mut responder = Responder::new(Clock::System, Syntax::Rfc3339, Zone::UTC, false);
         let stale = Reply::line("a second ago").expect("a line");
         let now = Clock::System.now().expect("now");
         let formed = Instant::now().checked_sub(Duration::from_secs(1)).expect("up for a second");
@@ -100,10 +105,26 @@ mod tests {
     fn a_fixed_clock_gives_its_reply_every_time() {
         let reading = Reading::at("1982-02-02T15:59:01Z".parse().expect("instant"));
         let zone = "America/Los_Angeles".parse().expect("zone");
-        let mut responder = Responder::new(Clock::Fixed(reading), Syntax::Smtp, zone);
+        let mut responder = Responder::new(Clock::Fixed(reading), Syntax::Smtp, zone, false);
         for _ in 0..3 {
             let reply = responder.reply().expect("a time");
             assert_eq!(reply.octets(), b"02 FEB 82 07:59:01 PST\r\n");
+        }
+    }
+
+    #[test]
+    fn where_synchronisation_is_required_an_unsynchronised_clock_tells_nothing() {
+        let good = Reading::at("1982-02-02T15:59:01Z".parse().expect("instant"));
+        for (health, told) in [
+            (Health::Synchronised, true),
+            (Health::WithinFiveSeconds, false),
+            (Health::Unknown, false),
+        ] {
+            let clock = Clock::Fixed(Reading { health, ..good });
+            let mut strict = Responder::new(clock, Syntax::Smtp, Zone::UTC, true);
+            assert_eq!(strict.reply().is_some(), told, "{health:?}");
+            let mut usual = Responder::new(clock, Syntax::Smtp, Zone::UTC, false);
+            assert!(usual.reply().is_some());
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The two transports RFC 867 defines the service on, and their port.
 
 use std::fmt;
+use std::net::IpAddr;
 
 /// The port RFC 867 gives to the service, on both transports.
 pub const PORT: u16 = 13;
@@ -24,6 +25,38 @@ impl fmt::Display for Transport {
         f.pad(match self {
             Self::Tcp => "tcp",
             Self::Udp => "udp",
+        })
+    }
+}
+
+/// A version of the Internet Protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum IpVersion {
+    /// RFC 791.
+    V4,
+    /// RFC 8200.
+    V6,
+}
+
+impl IpVersion {
+    /// Both.
+    pub const BOTH: [Self; 2] = [Self::V4, Self::V6];
+
+    /// The one that packets to this address have: an IPv4 address in IPv6's form is reached over IPv4.
+    #[must_use]
+    pub fn of(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V4(_) => Self::V4,
+            IpAddr::V6(_) => Self::V6,
+        }
+    }
+}
+
+impl fmt::Display for IpVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::V4 => "ipv4",
+            Self::V6 => "ipv6",
         })
     }
 }

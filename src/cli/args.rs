@@ -1,5 +1,6 @@
 //! The command line as clap reads it, and nothing else.
 
+use super::strangers::Strangers;
 use crate::client::{Family, Target};
 use crate::syntax::{Pattern, Syntax, Zone};
 use crate::transport::{PORT, Transport};
@@ -158,6 +159,8 @@ pub(super) struct Serve {
     /// TCP: octets a client may send meanwhile, all thrown away
     #[arg(long, default_value_t = 16 << 20, value_name = "OCTETS")]
     pub drain_octets: u64,
+    #[command(flatten)]
+    pub strangers: Strangers,
     /// Serve the socket on descriptor 0, as inetd starts it; --inetd=nowait for
     /// "dgram nowait"
     #[arg(long, value_enum, num_args = 0..=1, require_equals = true, conflicts_with = "json")]
@@ -191,7 +194,7 @@ pub(super) struct Query {
     #[command(flatten)]
     pub ask: Ask,
     /// Port for hosts given without one
-    #[arg(long, default_value_t = PORT, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, default_value_t = PORT, value_parser = clap::value_parser!(u16).range(1..=65_535))]
     pub port: u16,
     /// Time for one answer, name resolution and retries included, but not the
     /// pause before a public address is asked again
@@ -223,7 +226,7 @@ pub(super) struct Compare {
     #[command(flatten)]
     pub ask: Ask,
     /// Port of HOST, if it is given without one [default: 13]
-    #[arg(long, requires = "host", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, requires = "host", value_parser = clap::value_parser!(u16).range(1..=65_535))]
     pub port: Option<u16>,
     /// Time for one answer
     #[arg(long, default_value = "2", value_name = "SECONDS", value_parser = seconds)]
@@ -337,7 +340,7 @@ fn link_number(link: &str) -> Result<u32, &'static str> {
 }
 
 /// A time above 0, up to a day.
-fn seconds(text: &str) -> Result<Duration, &'static str> {
+pub(super) fn seconds(text: &str) -> Result<Duration, &'static str> {
     match seconds_or_none(text) {
         Ok(duration) if !duration.is_zero() => Ok(duration),
         _ => Err("not a number of seconds above 0 and up to 86400"),

@@ -8,6 +8,7 @@ mod logging;
 mod parse;
 mod query;
 mod serve;
+mod strangers;
 
 use args::{Arguments, Command};
 use clap::Parser;

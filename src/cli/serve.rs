@@ -5,7 +5,7 @@ use super::failure::Failure;
 use super::{inherited, print};
 use crate::clock::Clock;
 use crate::listen::Listen;
-use crate::metrics::Metrics;
+use crate::metrics::{Event, Metrics};
 use crate::report::{json, plural};
 use crate::server::{Bound, Config, Server, Shutdown, Supervisor};
 use crate::syntax::{Syntax, Zone};
@@ -73,11 +73,15 @@ fn config(arguments: Serve, syntax: Syntax) -> Config {
             only_v6: arguments.only_v6,
             receive_buffer: arguments.receive_buffer,
             send_buffer: arguments.send_buffer,
+            write_deadline: arguments.strangers.write_deadline(),
         },
         clock: Clock::System,
         syntax,
         zone: arguments.zone,
         drain: Drain { deadline: arguments.drain_deadline, octets: arguments.drain_octets },
+        limits: arguments.strangers.limits(),
+        guard: arguments.strangers.guard(),
+        require_sync: arguments.strangers.require_sync,
         until,
     }
 }
@@ -146,8 +150,8 @@ fn addresses(bound: &[Bound], json: bool) -> String {
 fn log_totals(metrics: &Metrics) {
     log::info!(
         "answered {} and {}",
-        plural(metrics.tcp_answered.count(), "connection"),
-        plural(metrics.udp_answered.count(), "datagram")
+        plural(metrics.count(Event::TcpAnswered), "connection"),
+        plural(metrics.count(Event::UdpAnswered), "datagram")
     );
     log::debug!("{metrics:?}");
 }

@@ -8,6 +8,7 @@ use socket2::{Socket, Type};
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
+use std::time::Duration;
 
 /// A descriptor that was open when this process began, to be served on.
 #[derive(Debug)]
@@ -36,7 +37,10 @@ pub(crate) enum Adopted {
 
 /// Makes an inherited socket what [`Listen`](super::Listen) would have made of it, as far as it is not
 /// its opener's to decide.
-pub(crate) fn adopt(inherited: Inherited) -> Result<Adopted, ListenError> {
+pub(crate) fn adopt(
+    inherited: Inherited,
+    write_deadline: Duration,
+) -> Result<Adopted, ListenError> {
     let which = descriptor(inherited.number, inherited.name.as_deref());
     let Inherited { socket, number, name } = inherited;
     let socket = Socket::from(socket);
@@ -46,8 +50,9 @@ pub(crate) fn adopt(inherited: Inherited) -> Result<Adopted, ListenError> {
         Kind::Listener(address) | Kind::Connection(address) => (Transport::Tcp, address),
         Kind::Datagrams(address) => (Transport::Udp, address),
     };
-    configure(&socket, transport, address).map_err(|cause| ListenError::Inherited(which, cause))?;
-    let settings = settings(None, &socket, transport, address);
+    configure(&socket, transport, address, write_deadline)
+        .map_err(|cause| ListenError::Inherited(which, cause))?;
+    let settings = settings(None, &socket, transport, address, write_deadline);
     let opened = Opened { transport, socket, address, name, settings };
     Ok(match kind {
         Kind::Connection(_) => Adopted::Connection(opened),
@@ -55,7 +60,15 @@ pub(crate) fn adopt(inherited: Inherited) -> Result<Adopted, ListenError> {
     })
 }
 
-fn configure(socket: &Socket, transport: Transport, address: SocketAddr) -> io::Result<()> {
+fn configure(
+    socket: &Socket,
+    transport: Transport,
+    address: SocketAddr,
+    write_deadline: Duration,
+) -> io::Result<()> {
+    if transport == Transport::Tcp {
+        sys::set_user_timeout(socket, write_deadline)?;
+    }
     socket.set_nonblocking(true)?;
     socket.set_cloexec(true)?;
     if transport == Transport::Udp && address.ip().is_unspecified() {
@@ -129,14 +142,16 @@ mod tests {
     }
 
     fn service(socket: impl Into<OwnedFd>) -> Opened {
-        match adopt(handed_over(socket)) {
+        match adopt(handed_over(socket), Duration::from_secs(5)) {
             Ok(Adopted::Service(opened)) => opened,
             other => panic!("{other:?}"),
         }
     }
 
     fn refusal(socket: impl Into<OwnedFd>) -> String {
-        adopt(handed_over(socket)).expect_err("nothing to serve on").to_string()
+        adopt(handed_over(socket), Duration::from_secs(5))
+            .expect_err("nothing to serve on")
+            .to_string()
     }
 
     #[test]
@@ -159,9 +174,10 @@ mod tests {
     fn of_an_inherited_socket_only_what_it_is_can_be_told() {
         let opened = service(TcpListener::bind("127.0.0.1:0").expect("loopback"));
         let names: Vec<&str> = opened.settings.iter().map(|setting| setting.name).collect();
-        assert_eq!(names, ["SO_REUSEADDR", "SO_RCVBUF", "SO_SNDBUF"]);
-        assert!(opened.settings.iter().all(|setting| setting.asked.is_none()));
-        assert!(opened.settings.iter().all(|setting| setting.effective.is_some()));
+        assert_eq!(names, ["SO_REUSEADDR", "TCP_USER_TIMEOUT", "SO_RCVBUF", "SO_SNDBUF"]);
+        // How long a write may take is ours to say.
+        let asked = opened.settings.iter().filter(|setting| setting.asked.is_some());
+        assert!(asked.map(|setting| setting.name).eq(["TCP_USER_TIMEOUT"]));
     }
 
     #[test]
@@ -170,7 +186,7 @@ mod tests {
         let address = listener.local_addr().expect("bound");
         let _client = TcpStream::connect(address).expect("connected");
         let (stream, _) = listener.accept().expect("accepted");
-        let adopted = adopt(handed_over(stream)).expect("a connection");
+        let adopted = adopt(handed_over(stream), Duration::from_secs(5)).expect("a connection");
         assert!(matches!(adopted, Adopted::Connection(opened) if opened.address == address));
     }
 

@@ -7,21 +7,24 @@ mod worker;
 pub use supervisor::Supervisor;
 
 use crate::clock::Clock;
+use crate::limit::Limits;
 use crate::listen::{Adopted, Inherited, Listen, ListenError, Opened, Setting, adopt};
 use crate::metrics::Metrics;
 use crate::responder::Responder;
 use crate::syntax::{Syntax, Zone};
 use crate::tcp::server::Drain;
 use crate::transport::{PORT, Transport};
+use crate::udp::guard::GuardOptions;
 use mio::Waker;
 use mio::net::TcpStream;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use worker::Worker;
+use worker::{Rules, Worker};
 
 /// What to serve, where and how.
 #[derive(Clone, Debug)]
@@ -40,6 +43,13 @@ pub struct Config {
     pub zone: Zone,
     /// What a TCP connection may take after its reply.
     pub drain: Drain,
+    /// How much strangers may ask.
+    pub limits: Limits,
+    /// Which datagrams are never answered.
+    pub guard: GuardOptions,
+    /// Answer only while the kernel says that its clock is synchronised: else TCP closes without a word and
+    /// UDP keeps silent, as RFC 868 has it for an unknown time.
+    pub require_sync: bool,
     /// When to end without being told to.
     pub until: Until,
 }
@@ -69,6 +79,9 @@ impl Default for Config {
             syntax: Syntax::default(),
             zone: Zone::UTC,
             drain: Drain::default(),
+            limits: Limits::default(),
+            guard: GuardOptions::default(),
+            require_sync: false,
             until: Until::default(),
         }
     }
@@ -96,6 +109,9 @@ pub enum ServeError {
     /// The readiness loop failed.
     #[error("the event loop failed")]
     Loop(#[source] io::Error),
+    /// The readiness loop panicked, which is a defect: nobody would be answered any more.
+    #[error("the event loop died of a defect: {0}")]
+    Died(String),
 }
 
 /// A socket that is served.
@@ -176,7 +192,7 @@ impl Server {
     }
 
     /// Serves on sockets that somebody else has opened: what the configuration says of addresses,
-    /// transports and [`Listen`] counts for nothing.
+    /// transports and [`Listen`] counts for nothing, but for its `write_deadline`.
     ///
     /// A TCP connection among them is answered; where there is nothing else, the server ends with it.
     ///
@@ -186,7 +202,7 @@ impl Server {
     pub fn adopt(inherited: Vec<Inherited>, config: Config) -> Result<Self, ServeError> {
         let (mut services, mut connections) = (Vec::new(), Vec::new());
         for socket in inherited {
-            match adopt(socket)? {
+            match adopt(socket, config.listen.write_deadline)? {
                 Adopted::Service(opened) => services.push(opened),
                 Adopted::Connection(opened) => connections.push(opened),
             }
@@ -205,9 +221,11 @@ impl Server {
         let bound = services.iter().chain(&connections).map(Bound::from).collect();
         let until = if services.is_empty() { Until::Answered } else { config.until };
         let metrics = Arc::new(Metrics::default());
-        let responder = Responder::new(config.clock, config.syntax, config.zone);
-        let counters = Arc::clone(&metrics);
-        let (mut worker, waker) = Worker::new(services, responder, config.drain, until, counters)
+        let responder =
+            Responder::new(config.clock, config.syntax, config.zone, config.require_sync);
+        let Config { drain, limits, guard, .. } = config;
+        let rules = Rules { drain, limits, guard, until };
+        let (mut worker, waker) = Worker::new(services, responder, rules, Arc::clone(&metrics))
             .map_err(ServeError::Setup)?;
         for Opened { socket, .. } in connections {
             worker.adopt(TcpStream::from_std(socket.into()));
@@ -245,13 +263,26 @@ impl Server {
     /// open connections up to a second to end.
     ///
     /// # Errors
-    /// [`ServeError::Loop`].
+    /// [`ServeError::Loop`] and [`ServeError::Died`].
     pub fn run(mut self) -> Result<(), ServeError> {
         if let Some(supervisor) = &mut self.worker.supervisor {
             let sockets: Vec<String> = self.bound.iter().map(ToString::to_string).collect();
             supervisor.ready(&format!("serving {}", sockets.join(", ")));
         }
-        self.worker.run().map_err(ServeError::Loop)
+        survive(|| self.worker.run())
+    }
+}
+
+/// A loop that panics ends as one that fails: never a server that looks alive and answers nothing.
+fn survive(run: impl FnOnce() -> io::Result<()>) -> Result<(), ServeError> {
+    // Nothing of what it worked with is used again.
+    match panic::catch_unwind(AssertUnwindSafe(run)) {
+        Ok(ended) => ended.map_err(ServeError::Loop),
+        Err(reason) => {
+            let text = reason.downcast_ref::<&str>().map(ToString::to_string);
+            let text = text.or_else(|| reason.downcast_ref::<String>().cloned());
+            Err(ServeError::Died(text.unwrap_or_else(|| "no reason given".to_owned())))
+        }
     }
 }
 
@@ -276,6 +307,15 @@ mod tests {
     use super::*;
     use std::io::Read;
     use std::net::TcpStream;
+
+    #[test]
+    fn a_loop_that_panics_ends_the_server_with_the_reason() {
+        assert!(survive(|| Ok(())).is_ok());
+        let failed = survive(|| Err(io::Error::other("no events")));
+        assert!(matches!(failed, Err(ServeError::Loop(_))));
+        let died = survive(|| panic!("no {}", "time")).expect_err("it panicked");
+        assert_eq!(died.to_string(), "the event loop died of a defect: no time");
+    }
 
     #[test]
     fn the_longest_drain_there_is_does_no_harm() {

@@ -1,11 +1,15 @@
 //! The loop of one thread: wait, answer, drain.
 
 use super::{Supervisor, Until};
+use crate::limit::{Limiter, Limits};
 use crate::listen::Opened;
 use crate::metrics::Metrics;
+use crate::notice::Notices;
 use crate::responder::Responder;
+use crate::sys;
 use crate::tcp::server::{Drain, Service as TcpService};
 use crate::transport::Transport;
+use crate::udp::guard::{Guard, GuardOptions};
 use crate::udp::server::Service as UdpService;
 use mio::net::{TcpListener, TcpStream, UdpSocket};
 use mio::{Events, Poll, Token, Waker};
@@ -28,6 +32,7 @@ pub(super) struct Worker {
     first_tcp: usize,
     responder: Responder,
     metrics: Arc<Metrics>,
+    notices: Notices,
     stop: Arc<AtomicBool>,
     until: Until,
     /// When the last client came or went, or a little later.
@@ -35,12 +40,20 @@ pub(super) struct Worker {
     pub(super) supervisor: Option<Supervisor>,
 }
 
+/// What a worker lets strangers do.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rules {
+    pub drain: Drain,
+    pub limits: Limits,
+    pub guard: GuardOptions,
+    pub until: Until,
+}
+
 impl Worker {
     pub(super) fn new(
         opened: Vec<Opened>,
         responder: Responder,
-        drain: Drain,
-        until: Until,
+        rules: Rules,
         metrics: Arc<Metrics>,
     ) -> io::Result<(Self, Waker)> {
         let poll = Poll::new()?;
@@ -53,8 +66,10 @@ impl Worker {
             }
         }
         let first_tcp = FIRST + udp.len();
-        let udp = UdpService::new(udp, poll.registry(), FIRST)?;
-        let tcp = TcpService::new(tcp, drain, poll.registry(), first_tcp)?;
+        let guard = Guard::new(rules.guard, sys::broadcasts());
+        let limiter = Limiter::new(rules.limits, Instant::now());
+        let udp = UdpService::new(udp, guard, limiter, poll.registry(), FIRST)?;
+        let tcp = TcpService::new(tcp, rules.drain, rules.limits, poll.registry(), first_tcp)?;
         let stop = Arc::new(AtomicBool::new(false));
         let worker = Self {
             poll,
@@ -63,8 +78,9 @@ impl Worker {
             first_tcp,
             responder,
             metrics,
+            notices: Notices::new(),
             stop,
-            until,
+            until: rules.until,
             quiet_since: Instant::now(),
             supervisor: None,
         };
@@ -73,8 +89,9 @@ impl Worker {
 
     /// Takes a connection that somebody else has accepted, and answers it.
     pub(super) fn adopt(&mut self, stream: TcpStream) {
+        let Ok(peer) = stream.peer_addr() else { return }; // it has gone already
         let registry = self.poll.registry();
-        self.tcp.adopt(stream, &mut self.responder, registry, &self.metrics);
+        self.tcp.adopt(stream, peer.ip(), &mut self.responder, registry, &self.metrics);
     }
 
     /// Set it and wake the loop, and [`Worker::run`] ends.
@@ -122,8 +139,8 @@ impl Worker {
     fn wait(&mut self, events: &mut Events, left: bool) -> io::Result<()> {
         let until = |deadline: Instant| deadline.saturating_duration_since(Instant::now());
         let supervisor = self.supervisor.as_ref().and_then(Supervisor::next_deadline);
-        let deadlines = [self.tcp.next_deadline(), self.idle_deadline(), supervisor];
-        let next = deadlines.into_iter().flatten().min();
+        let (tcp, idle) = (self.tcp.next_deadline(), self.idle_deadline());
+        let next = [tcp, idle, supervisor, self.notices.next()].into_iter().flatten().min();
         let timeout = if left { Some(Duration::ZERO) } else { next.map(until) };
         match self.poll.poll(events, timeout) {
             Err(error) if error.kind() == ErrorKind::Interrupted => events.clear(),
@@ -148,7 +165,8 @@ impl Worker {
         self.tcp.expire(now, &self.metrics);
         let registry = self.poll.registry();
         let tcp = self.tcp.work(&mut self.responder, registry, now, &self.metrics);
-        let udp = self.udp.work(&mut self.responder, &self.metrics);
+        let udp = self.udp.work(&mut self.responder, now, &self.metrics);
+        self.notices.tell(&self.metrics, now);
         tcp || udp
     }
 

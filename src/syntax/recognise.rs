@@ -71,9 +71,10 @@ pub fn recognise(reply: &[u8]) -> Result<Recognised<'_>, Unrecognised> {
 fn read<'a>(frame: &Frame<'a>) -> Result<Recognised<'a>, Mismatch> {
     let nothing = Mismatch { expected: "a date and time", at: 0, reached: 0, at_end: false };
     let (mut partial, mut failure) = (None, nothing);
+    let mut start = Cursor::new(frame.line, frame.ended);
+    start.skip_spaces();
     for reader in READERS {
-        let mut cursor = Cursor::new(frame.line, frame.ended);
-        cursor.skip_spaces();
+        let mut cursor = start;
         let parts = reader(&mut cursor).map(|parts| Parts { flags: cursor.flags, ..parts });
         let judged = parts.and_then(|parts| Ok((parts, parts.judge()?)));
         let read = cursor.since(0).trim_ascii_end().len();

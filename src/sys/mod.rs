@@ -59,6 +59,10 @@ pub(crate) struct Destination {
 pub(crate) struct Received {
     /// Who sent it.
     pub peer: SocketAddr,
+    /// How many octets it holds.
+    pub octets: usize,
+    /// It was sent to a broadcast or multicast address, as far as the system can tell.
+    pub sent_to_many: bool,
     /// Where it was sent to, if the socket was told to say so and the system can.
     pub destination: Option<Destination>,
 }

@@ -4,9 +4,10 @@ use super::{Destination, KernelClock, Received, TimeWait, Traffic};
 use socket2::{Domain, SockRef, Socket, Type};
 use std::io;
 use std::mem::MaybeUninit;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::AsFd;
 use std::os::unix::net;
+use std::time::Duration;
 
 /// The name of the call that waits for readiness; mio picks it.
 pub(crate) const WAIT_CALL: &str = "wait";
@@ -34,14 +35,20 @@ pub(crate) fn ask_for_destination(_: &impl AsFd, _: IpAddr) -> io::Result<()> {
     Ok(())
 }
 
-/// Takes one datagram and throws its octets away; `WouldBlock` when none waits.
+/// Takes one datagram and throws its octets away; `WouldBlock` when none waits. Of a long one the length is
+/// that of what fits into a reply, which is all that anybody asks of it.
 pub(crate) fn receive(socket: &impl AsFd) -> io::Result<Received> {
-    let mut octets = [MaybeUninit::uninit(); 1];
-    let (_, peer) = SockRef::from(&socket.as_fd()).recv_from(&mut octets)?;
+    let mut octets = [MaybeUninit::uninit(); 512];
+    let (octets, peer) = SockRef::from(&socket.as_fd()).recv_from(&mut octets)?;
     let peer = peer
         .as_socket()
         .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "datagram without a source"))?;
-    Ok(Received { peer, destination: None })
+    Ok(Received { peer, octets, sent_to_many: false, destination: None })
+}
+
+/// Unknown.
+pub(crate) fn broadcasts() -> Vec<Ipv4Addr> {
+    Vec::new()
 }
 
 /// Sends one datagram.
@@ -71,6 +78,17 @@ pub(crate) fn traffic(_: IpAddr) -> Option<Traffic> {
 
 /// Unknown.
 pub(crate) fn time_waits() -> Option<Vec<TimeWait>> {
+    None
+}
+
+/// Not available here: the system's own timeout counts.
+#[expect(clippy::unnecessary_wraps, reason = "the same surface as Linux")]
+pub(crate) fn set_user_timeout(_: &Socket, _: Duration) -> io::Result<()> {
+    Ok(())
+}
+
+/// Unknown.
+pub(crate) fn user_timeout_ms(_: &Socket) -> Option<u64> {
     None
 }
 

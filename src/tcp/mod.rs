@@ -20,4 +20,5 @@
 
 pub(crate) mod client;
 mod connect;
+mod connection;
 pub(crate) mod server;

@@ -2,19 +2,20 @@
 
 mod adopted;
 
-use crate::metrics::Metrics;
-use crate::reply::Reply;
+use super::connection::{Connection, Fate, failed};
+use crate::limit::{Limits, Source};
+use crate::metrics::{Event as Counted, Metrics};
 use crate::responder::Responder;
-use crate::sys;
+use crate::transport::IpVersion;
 use mio::event::Event;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry, Token};
 use nix::errno::Errno;
 use slab::Slab;
-use std::collections::VecDeque;
-use std::io::{self, ErrorKind, Read};
+use std::collections::{HashMap, VecDeque};
+use std::io;
 use std::mem;
-use std::net::Shutdown;
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 /// How long, and for how many octets, a TCP connection is kept after its reply, so that a client that
@@ -35,10 +36,10 @@ impl Default for Drain {
 
 /// Connections accepted per listener and round, so that datagrams and old connections get a turn.
 const BATCH: usize = 64;
-/// Reads of one connection and round, for the same reason.
-const READS: usize = 16;
 /// A year: a longer deadline is as good as this, and its end may be no instant at all.
 const LONGEST_DEADLINE: Duration = Duration::from_hours(365 * 24);
+/// Sources that the table has room for from the start; more take memory when they come.
+const MOST_SOURCES: u32 = 1 << 16;
 /// How long a listener rests when `accept` fails for a reason that waiting may cure.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -53,6 +54,10 @@ pub(crate) struct Service {
     /// Connections with more to read than one turn takes. A key may be another connection's by the time
     /// it comes up again: reading that once more does no harm.
     unread: Vec<usize>,
+    /// How many connections each limited source has. All of them together are `limited`.
+    sources: HashMap<Source, u32>,
+    limited: u32,
+    limits: Limits,
     drain: Drain,
     first_token: usize,
     /// The tokens of connections begin here, those of listeners end.
@@ -64,31 +69,10 @@ pub(crate) struct Service {
 #[derive(Debug)]
 struct Listener {
     socket: TcpListener,
+    version: IpVersion,
     /// Events come on the edge only: this stays true until `accept` would block.
     ready: bool,
     resume: Option<Instant>,
-}
-
-#[derive(Debug)]
-struct Connection {
-    stream: TcpStream,
-    serial: u64,
-    /// What is left of the reply, where the send buffer could not take all of it.
-    unsent: Option<(Reply, usize)>,
-    octets_left: u64,
-}
-
-/// Whether a connection goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
-    Keep,
-    /// There is more to read than one turn takes.
-    KeepReading,
-    /// The peer has closed.
-    Closed,
-    /// More input than the limit.
-    TooMuch,
-    Failed,
 }
 
 impl Service {
@@ -96,6 +80,7 @@ impl Service {
     pub(crate) fn new(
         sockets: Vec<TcpListener>,
         drain: Drain,
+        limits: Limits,
         registry: &Registry,
         first_token: usize,
     ) -> io::Result<Self> {
@@ -103,7 +88,8 @@ impl Service {
         for mut socket in sockets {
             let token = Token(first_token + listeners.len());
             registry.register(&mut socket, token, Interest::READABLE)?;
-            listeners.push(Listener { socket, ready: true, resume: None });
+            let version = IpVersion::of(socket.local_addr()?.ip());
+            listeners.push(Listener { socket, version, ready: true, resume: None });
         }
         Ok(Self {
             first_connection: first_token + listeners.len(),
@@ -111,6 +97,9 @@ impl Service {
             connections: Slab::new(),
             deadlines: VecDeque::new(),
             unread: Vec::new(),
+            sources: HashMap::with_capacity(limits.tcp_total.min(MOST_SOURCES) as usize),
+            limited: 0,
+            limits,
             drain,
             first_token,
             serial: 0,
@@ -150,7 +139,9 @@ impl Service {
                 }
                 let accepted = listener.socket.accept();
                 match accepted {
-                    Ok((stream, _)) => self.answer(stream, responder, registry, now, metrics),
+                    Ok((stream, peer)) => {
+                        self.answer(stream, peer.ip(), responder, registry, now, metrics);
+                    }
                     Err(error) => self.accept_failed(index, &error, now, metrics),
                 }
             }
@@ -168,8 +159,7 @@ impl Service {
             }
             self.deadlines.pop_front();
             if alive {
-                self.connections.remove(key);
-                metrics.tcp_deadline.add_one();
+                self.end(key, Counted::TcpDrainDeadline, metrics);
             }
         }
     }
@@ -215,14 +205,16 @@ impl Service {
     fn answer(
         &mut self,
         stream: TcpStream,
+        peer: IpAddr,
         responder: &mut Responder,
         registry: &Registry,
         now: Instant,
         metrics: &Metrics,
     ) {
-        metrics.tcp_accepted.add_one();
+        let version = IpVersion::of(peer);
+        metrics.add(Counted::TcpAccepted, version);
         let Some(reply) = responder.reply() else {
-            metrics.no_time.add_one();
+            metrics.add(Counted::TcpNoTime, version);
             return; // closed without a word, as RFC 868 has it for an unknown time
         };
         self.serial += 1;
@@ -231,12 +223,35 @@ impl Service {
             serial: self.serial,
             unsent: None,
             octets_left: self.drain.octets,
+            version,
+            source: self.limits.source(peer),
         };
-        if connection.send(reply, 0, metrics).is_err() {
-            metrics.tcp_failed.add_one();
+        if let Err(error) = connection.send(reply, 0, metrics) {
+            metrics.add(failed(&error), version);
+            return;
+        }
+        if let Some(limit) = self.beyond_limit(connection.source) {
+            connection.look_once(&mut self.sink);
+            metrics.add(limit, version);
             return;
         }
         self.keep(connection, registry, now, metrics);
+    }
+
+    /// The limit that one more connection of this source would break.
+    ///
+    /// Above it the newest is closed at once, its reply sent: a reply costs next to nothing, what costs is
+    /// keeping the connection for the drain. So a burst locks nobody out, not even the source of it. (In the
+    /// backlog it would keep everybody waiting behind it.)
+    fn beyond_limit(&self, source: Option<Source>) -> Option<Counted> {
+        let open = self.sources.get(&source?).copied().unwrap_or(0);
+        if open >= self.limits.tcp_per_source {
+            Some(Counted::TcpSourceLimit)
+        } else if self.limited >= self.limits.tcp_total {
+            Some(Counted::TcpTotalLimit)
+        } else {
+            None
+        }
     }
 
     /// Waits for the rest of the exchange.
@@ -254,13 +269,33 @@ impl Service {
             None => Interest::READABLE,
         };
         if registry.register(&mut connection.stream, token, interest).is_err() {
-            metrics.tcp_failed.add_one();
+            metrics.add(Counted::TcpFailed, connection.version);
             return;
         }
         let deadline = now + self.drain.deadline.min(LONGEST_DEADLINE);
         self.deadlines.push_back((deadline, entry.key(), connection.serial));
+        if let Some(source) = connection.source {
+            *self.sources.entry(source).or_default() += 1;
+            self.limited += 1;
+        }
+        metrics.opened(connection.version);
         entry.insert(connection);
         self.forget_closed();
+    }
+
+    /// Closes a connection and counts how it ended.
+    fn end(&mut self, key: usize, how: Counted, metrics: &Metrics) {
+        let Connection { version, source, .. } = self.connections.remove(key);
+        metrics.add(how, version);
+        metrics.closed(version);
+        let Some(source) = source else { return };
+        self.limited = self.limited.saturating_sub(1);
+        if let Some(open) = self.sources.get_mut(&source) {
+            *open -= 1;
+            if *open == 0 {
+                self.sources.remove(&source);
+            }
+        }
     }
 
     /// Keeps the queue of deadlines no longer than the connections warrant. Each pass drops more than half
@@ -274,48 +309,48 @@ impl Service {
 
     fn advance(&mut self, key: usize, metrics: &Metrics) {
         let Some(connection) = self.connections.get_mut(key) else { return };
-        let ended = match connection.advance(&mut self.sink, metrics) {
-            Fate::Keep => return,
+        match connection.advance(&mut self.sink, metrics) {
+            Fate::Keep => {}
             Fate::KeepReading => {
                 if !self.unread.contains(&key) {
                     self.unread.push(key);
                 }
-                return;
             }
-            Fate::Closed => &metrics.tcp_closed_by_peer,
-            Fate::TooMuch => &metrics.tcp_octet_limit,
-            Fate::Failed => &metrics.tcp_failed,
-        };
-        ended.add_one();
-        self.connections.remove(key);
-    }
-
-    fn accept_failed(&mut self, index: usize, error: &io::Error, now: Instant, metrics: &Metrics) {
-        let no_descriptor = [Errno::EMFILE, Errno::ENFILE]
-            .map(|errno| Some(errno as i32))
-            .contains(&error.raw_os_error());
-        match error.kind() {
-            ErrorKind::WouldBlock => self.listeners[index].ready = false,
-            // That connection is gone, the next may be good (accept(2)).
-            ErrorKind::ConnectionAborted | ErrorKind::Interrupted => {}
-            _ if no_descriptor && self.evict_oldest() => metrics.tcp_evicted.add_one(),
-            _ => {
-                if metrics.tcp_accept_failed.count() == 0 {
-                    log::warn!(
-                        "cannot accept connections: {error}; told once, counted from now on"
-                    );
-                }
-                metrics.tcp_accept_failed.add_one();
-                self.listeners[index].resume = Some(now + ACCEPT_PAUSE);
-            }
+            Fate::Over(how) => self.end(key, how, metrics),
         }
     }
 
+    fn accept_failed(&mut self, index: usize, error: &io::Error, now: Instant, metrics: &Metrics) {
+        let version = self.listeners[index].version;
+        let failure = match Errno::from_raw(error.raw_os_error().unwrap_or(0)) {
+            Errno::EAGAIN => {
+                self.listeners[index].ready = false;
+                return;
+            }
+            Errno::EINTR => return,
+            // That connection is gone, the next may be good: accept(2), "Error handling".
+            Errno::ECONNABORTED
+            | Errno::EPROTO
+            | Errno::ENOPROTOOPT
+            | Errno::ENETDOWN
+            | Errno::ENETUNREACH
+            | Errno::EHOSTDOWN
+            | Errno::EHOSTUNREACH
+            | Errno::EOPNOTSUPP => return metrics.add(Counted::TcpAborted, version),
+            Errno::EMFILE | Errno::ENFILE if self.make_room(metrics) => return,
+            Errno::EMFILE | Errno::ENFILE => Counted::TcpNoDescriptor,
+            Errno::ENOBUFS | Errno::ENOMEM => Counted::TcpNoMemory,
+            _ => Counted::TcpAcceptFailed,
+        };
+        metrics.add(failure, version);
+        self.listeners[index].resume = Some(now + ACCEPT_PAUSE);
+    }
+
     /// Gives up the connection that has had its line the longest; false if there is none.
-    fn evict_oldest(&mut self) -> bool {
+    fn make_room(&mut self, metrics: &Metrics) -> bool {
         while let Some((_, key, serial)) = self.deadlines.pop_front() {
             if is_alive(&self.connections, key, serial) {
-                self.connections.remove(key);
+                self.end(key, Counted::TcpMadeRoom, metrics);
                 return true;
             }
         }
@@ -328,59 +363,6 @@ fn is_alive(connections: &Slab<Connection>, key: usize, serial: u64) -> bool {
     connections.get(key).is_some_and(|connection| connection.serial == serial)
 }
 
-impl Connection {
-    /// Sends the reply from an octet on and closes our direction behind it.
-    fn send(&mut self, reply: &Reply, from: usize, metrics: &Metrics) -> io::Result<()> {
-        let octets = reply.octets();
-        let mut sent = from;
-        while sent < octets.len() {
-            match sys::send_before_fin(&self.stream, &octets[sent..]) {
-                Ok(more) => sent += more,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    self.unsent = Some((reply.clone(), sent));
-                    return Ok(());
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        self.unsent = None;
-        self.stream.shutdown(Shutdown::Write)?;
-        metrics.tcp_answered.add_one();
-        Ok(())
-    }
-
-    fn advance(&mut self, sink: &mut [u8], metrics: &Metrics) -> Fate {
-        if let Some((reply, sent)) = self.unsent.take()
-            && self.send(&reply, sent, metrics).is_err()
-        {
-            return Fate::Failed;
-        }
-        self.drain(sink)
-    }
-
-    /// Throws away what has come, as much as one turn takes.
-    fn drain(&mut self, sink: &mut [u8]) -> Fate {
-        for _ in 0..READS {
-            match self.stream.read(sink) {
-                Ok(0) if self.unsent.is_none() => return Fate::Closed,
-                Ok(0) => return Fate::Keep, // half closed: the line is still owed
-                Ok(octets) => {
-                    let octets = u64::try_from(octets).unwrap_or(u64::MAX);
-                    let Some(left) = self.octets_left.checked_sub(octets) else {
-                        return Fate::TooMuch;
-                    };
-                    self.octets_left = left;
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Fate::Keep,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(_) => return Fate::Failed,
-            }
-        }
-        Fate::KeepReading
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -388,27 +370,7 @@ mod tests {
     use crate::syntax::{Syntax, Zone};
     use mio::{Events, Poll};
     use std::io::Write;
-
-    #[test]
-    fn what_the_send_buffer_had_no_room_for_is_sent_later_with_the_fin_behind_it() {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
-        let address = listener.local_addr().expect("bound");
-        let mut client = std::net::TcpStream::connect(address).expect("connected");
-        let (stream, _) = listener.accept().expect("accepted");
-        stream.set_nonblocking(true).expect("set");
-        let reply = Reply::line("half of it had been sent").expect("a line");
-        let mut connection = Connection {
-            stream: TcpStream::from_std(stream),
-            serial: 1,
-            unsent: Some((reply, 8)),
-            octets_left: 100,
-        };
-        let metrics = Metrics::default();
-        assert_eq!(connection.advance(&mut [0; 16], &metrics), Fate::Keep);
-        let mut rest = String::new();
-        client.read_to_string(&mut rest).expect("the rest and a clean end");
-        assert_eq!((rest.as_str(), metrics.tcp_answered.count()), ("it had been sent\r\n", 1));
-    }
+    use std::net::Shutdown;
 
     #[test]
     fn what_one_turn_leaves_unread_is_read_without_another_event() {
@@ -420,9 +382,10 @@ mod tests {
         client.shutdown(Shutdown::Write).expect("half closed");
         let registry = poll.registry().try_clone().expect("registry");
         let mut service =
-            Service::new(vec![socket], Drain::default(), &registry, 1).expect("set up");
+            Service::new(vec![socket], Drain::default(), Limits::default(), &registry, 1)
+                .expect("set up");
         service.sink = vec![0; 1].into_boxed_slice(); // so that 100 octets take seven turns
-        let mut responder = Responder::new(Clock::System, Syntax::default(), Zone::UTC);
+        let mut responder = Responder::new(Clock::System, Syntax::default(), Zone::UTC, false);
         let metrics = Metrics::default();
         let mut work = |service: &mut Service| {
             service.work(&mut responder, &registry, Instant::now(), &metrics)
@@ -440,6 +403,39 @@ mod tests {
             turns += 1;
             assert!(more || service.is_idle(), "it waits for an event after {turns} turns");
         }
-        assert_eq!((turns, metrics.tcp_closed_by_peer.count()), (7, 1));
+        assert_eq!((turns, metrics.count(Counted::TcpClosedByPeer)), (7, 1));
+    }
+
+    #[test]
+    fn a_failure_to_accept_is_counted_by_kind_and_only_a_lasting_one_makes_it_pause() {
+        let poll = Poll::new().expect("poll");
+        let socket = TcpListener::bind(([127, 0, 0, 1], 0).into()).expect("loopback");
+        let (drain, limits) = (Drain::default(), Limits::default());
+        let mut service =
+            Service::new(vec![socket], drain, limits, poll.registry(), 1).expect("set up");
+        let now = Instant::now();
+        for (errno, counted, pauses) in [
+            (Errno::ECONNABORTED, Some(Counted::TcpAborted), false),
+            (Errno::EPROTO, Some(Counted::TcpAborted), false),
+            (Errno::ENETDOWN, Some(Counted::TcpAborted), false),
+            (Errno::EINTR, None, false),
+            (Errno::EMFILE, Some(Counted::TcpNoDescriptor), true),
+            (Errno::ENFILE, Some(Counted::TcpNoDescriptor), true),
+            (Errno::ENOBUFS, Some(Counted::TcpNoMemory), true),
+            (Errno::ENOMEM, Some(Counted::TcpNoMemory), true),
+            (Errno::EINVAL, Some(Counted::TcpAcceptFailed), true),
+        ] {
+            let metrics = Metrics::default();
+            service.accept_failed(0, &io::Error::from(errno), now, &metrics);
+            let seen: Vec<_> =
+                Counted::ALL.into_iter().filter(|event| metrics.count(*event) > 0).collect();
+            assert_eq!(seen, counted.into_iter().collect::<Vec<_>>(), "{errno}");
+            let listener = &mut service.listeners[0];
+            assert_eq!(
+                (listener.ready, listener.resume.take().is_some()),
+                (true, pauses),
+                "{errno}"
+            );
+        }
     }
 }

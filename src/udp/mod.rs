@@ -4,10 +4,11 @@
 //!
 //! ```text
 //! client                         server
-//!   | ---- any octets, or none ---> |  recvmsg, thrown away
+//!   | ---- any octets, or none ---> |  recvmsg, thrown away; the guard and the limits let it pass
 //!   | <---------- the line -------- |  sendmsg, from the address that was asked
 //! ```
 
 pub(crate) mod client;
 mod exchange;
+pub(crate) mod guard;
 pub(crate) mod server;

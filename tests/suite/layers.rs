@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 /// The rows of the table "Layers", from the top. A module is named by its file or folder in `src`.
 const ROWS: &[&[&str]] = &[
-    &["sys"],
-    &["clock", "calls", "metrics", "reply", "transport"],
-    &["listen", "syntax"],
+    &["sys", "transport"],
+    &["clock", "calls", "limit", "metrics", "reply"],
+    &["listen", "notice", "syntax"],
     &["responder"],
     &["tcp", "udp"],
     &["client", "server"],

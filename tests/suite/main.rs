@@ -8,8 +8,11 @@ mod support;
 
 mod compare;
 mod docs;
+mod faults;
+mod guard;
 mod interop;
 mod layers;
+mod limits;
 mod parse;
 mod polite;
 mod query;

@@ -16,15 +16,6 @@ use std::time::{Duration, Instant};
 
 const APART: Duration = Duration::from_secs(4);
 
-/// A namespace in which this host has these addresses besides loopback's.
-fn having(addresses: &[&str]) -> Result<Namespace, String> {
-    let inside = Namespace::new()?;
-    for address in addresses {
-        good(inside.command("ip").args(["addr", "add", address, "dev", "lo"]));
-    }
-    Ok(inside)
-}
-
 /// A server on port 13 of these addresses that says how many seconds have passed since 1970.
 fn counting(inside: &Namespace, addresses: &[&str]) -> Running {
     let mut serve = inside.daytime();
@@ -48,7 +39,7 @@ fn times(printed: &str) -> Vec<u64> {
 #[test]
 fn repeats_of_every_kind_are_4_seconds_apart_by_the_servers_clock() {
     or_skip!(ipv6());
-    let inside = or_skip!(having(&["192.0.2.1/32"]));
+    let inside = or_skip!(Namespace::having(&["192.0.2.1/32"]));
     let _server = counting(&inside, &["192.0.2.1"]);
     let kinds: [&[&str]; 4] = [
         &["--count", "2", "--interval", "0", "192.0.2.1"],
@@ -73,7 +64,7 @@ fn repeats_of_every_kind_are_4_seconds_apart_by_the_servers_clock() {
 
 #[test]
 fn an_address_that_refused_is_left_alone_as_one_that_answered() {
-    let inside = or_skip!(having(&["192.0.2.1/32"]));
+    let inside = or_skip!(Namespace::having(&["192.0.2.1/32"]));
     let twice = |arguments: &[&str]| {
         let started = Instant::now();
         let told = bad(1, query(&inside, arguments).args(["192.0.2.1", "192.0.2.1"]));
@@ -88,7 +79,7 @@ fn an_address_that_refused_is_left_alone_as_one_that_answered() {
 fn every_address_that_was_tried_under_a_name_is_left_alone() {
     // One of the two is tried first and refuses.
     let asking = ["192.0.2.1", "192.0.2.2"].map(|serving| {
-        let inside = having(&["192.0.2.1/32", "192.0.2.2/32"])?;
+        let inside = Namespace::having(&["192.0.2.1/32", "192.0.2.2/32"])?;
         let server = counting(&inside, &[serving]);
         let mut ask = query(&inside, &["-q", "pair", serving]);
         let asking = ask.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("started");
@@ -104,7 +95,7 @@ fn every_address_that_was_tried_under_a_name_is_left_alone() {
 
 #[test]
 fn a_question_that_a_public_address_lost_is_asked_again_after_4_seconds() {
-    let inside = or_skip!(having(&["192.0.2.1/32"]));
+    let inside = or_skip!(Namespace::having(&["192.0.2.1/32"]));
     // Stopped, it keeps its socket and answers nobody.
     let silent = counting(&inside, &["192.0.2.1"]);
     silent.signal("STOP");
@@ -123,7 +114,7 @@ fn a_question_that_a_public_address_lost_is_asked_again_after_4_seconds() {
 
 #[test]
 fn told_to_be_impolite_or_at_home_it_does_not_wait() {
-    let inside = or_skip!(having(&["192.0.2.1/32", "10.0.0.1/32"]));
+    let inside = or_skip!(Namespace::having(&["192.0.2.1/32", "10.0.0.1/32"]));
     let _server = counting(&inside, &["192.0.2.1", "10.0.0.1", "127.0.0.1"]);
     let twice = ["-q", "--proto", "both", "--count", "2", "--interval", "0"];
     for host in [&["--impolite", "192.0.2.1"][..], &["10.0.0.1"], &["127.0.0.1"]] {
@@ -136,7 +127,7 @@ fn told_to_be_impolite_or_at_home_it_does_not_wait() {
 
 #[test]
 fn addresses_do_not_wait_for_each_other() {
-    let inside = or_skip!(having(&["192.0.2.1/32", "198.51.100.1/32"]));
+    let inside = or_skip!(Namespace::having(&["192.0.2.1/32", "198.51.100.1/32"]));
     let _server = counting(&inside, &["192.0.2.1", "198.51.100.1"]);
     let times = times(&good(&mut query(&inside, &["-q", "192.0.2.1", "198.51.100.1"])));
     assert_eq!(times.len(), 2);
@@ -145,7 +136,7 @@ fn addresses_do_not_wait_for_each_other() {
 
 #[test]
 fn a_silent_public_address_is_not_asked_again_where_the_time_is_short() {
-    let inside = or_skip!(having(&["192.0.2.1/32"]));
+    let inside = or_skip!(Namespace::having(&["192.0.2.1/32"]));
     let silent = counting(&inside, &["192.0.2.1"]);
     silent.signal("STOP");
     let retries = ["--proto", "udp", "--retries", "2", "--timeout", "0.5", "192.0.2.1"];
@@ -157,7 +148,7 @@ fn a_silent_public_address_is_not_asked_again_where_the_time_is_short() {
 
 #[test]
 fn the_pause_is_told_with_v_and_to_whoever_watches() {
-    let inside = or_skip!(having(&["192.0.2.1/32"]));
+    let inside = or_skip!(Namespace::having(&["192.0.2.1/32"]));
     let script = or_skip!(program("script"));
     let _server = counting(&inside, &["192.0.2.1"]);
     let repeat = ["--count", "5", "--interval", "0", "192.0.2.1"];
@@ -214,7 +205,7 @@ fn an_empty_stream_is_an_answer_and_not_asked_again() {
 
 #[test]
 fn compare_refuses_a_public_host_before_it_sends_anything() {
-    let inside = or_skip!(having(&["192.0.2.1/32"]));
+    let inside = or_skip!(Namespace::having(&["192.0.2.1/32"]));
     let _server = counting(&inside, &["192.0.2.1"]);
     let before = packets(&inside);
     let told = "will not compare on 192.0.2.1:13: 192.0.2.1 is public, so questions have to be 4 s \

@@ -2,9 +2,9 @@
 
 use crate::or_skip;
 use crate::support::wire::{ask_tcp, ask_udp, connect, datagrams_with, read_to_end};
-use crate::support::{Namespace, PATIENCE, Running, good, ipv6};
+use crate::support::{Namespace, Running, bad, good, ipv6};
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// A server whose line does not change while a test runs.
@@ -112,66 +112,59 @@ fn mebibyte_first(admits: fn(&SocketAddr) -> bool) {
     }
 }
 
+/// A server with these options on port 13 of a host that has these addresses besides loopback's.
+fn inside(addresses: &[&str], options: &[&str]) -> Result<(Namespace, Running), String> {
+    let inside = Namespace::having(addresses)?;
+    let mut serve = inside.daytime();
+    serve.args(["serve", "--strftime", "%Y"]).args(options);
+    let server = Running::start(serve);
+    Ok((inside, server))
+}
+
+/// Asks over both transports; over UDP only an answer from the very address that was asked counts.
+fn assert_answers_from(inside: &Namespace, host: &str) {
+    let printed = good(inside.daytime().args(["query", "-q", "--proto", "both", host]));
+    assert_eq!(printed.lines().count(), 2, "{host}: {printed}");
+}
+
 #[test]
 fn every_ipv4_address_of_the_host_is_answered_from_itself() {
-    let server = fixed(&["--listen", "0.0.0.0"]);
-    for host in [Ipv4Addr::LOCALHOST, Ipv4Addr::new(127, 0, 0, 2)] {
-        let asked = (host, server.port()).into();
-        assert_is_the_line(&ask_udp(asked, b""));
-        assert_is_the_line(&ask_tcp(asked));
+    let options = ["--listen", "0.0.0.0"];
+    let (inside, _server) = or_skip!(inside(&["10.0.0.1/32", "10.0.0.2/32"], &options));
+    for host in ["10.0.0.1", "10.0.0.2"] {
+        assert_answers_from(&inside, host);
     }
 }
 
 #[test]
 fn the_ipv6_wildcard_takes_ipv4_too_and_answers_from_the_address_asked() {
     or_skip!(ipv6());
-    let server = fixed(&["--listen", "[::]"]);
-    let port = server.port();
-    let plain: [SocketAddr; 2] =
-        [(Ipv4Addr::new(127, 0, 0, 3), port).into(), (Ipv6Addr::LOCALHOST, port).into()];
+    let options = ["--listen", "[::]"];
+    let (inside, _server) = or_skip!(inside(&["10.0.0.3/32", "fd00::1/128"], &options));
     // An IPv6 socket may speak IPv4 too (RFC 4291, 2.5.5.2).
-    let mapped = (Ipv4Addr::new(127, 0, 0, 3).to_ipv6_mapped(), port).into();
-    for asked in plain.into_iter().chain([mapped]) {
-        assert_is_the_line(&ask_udp(asked, b""));
-        assert_is_the_line(&ask_tcp(asked));
+    for host in ["10.0.0.3", "fd00::1", "::ffff:10.0.0.3"] {
+        assert_answers_from(&inside, host);
     }
 }
 
 #[test]
 fn the_ipv6_wildcard_takes_no_ipv4_with_only_v6() {
     or_skip!(ipv6());
-    let server = fixed(&["--listen", "[::]", "--only-v6"]);
-    let (v4, v6) = ((Ipv4Addr::LOCALHOST, server.port()), (Ipv6Addr::LOCALHOST, server.port()));
-    assert_is_the_line(&ask_udp(v6.into(), b""));
-    let refused = TcpStream::connect(v4).expect_err("nobody there over IPv4");
-    assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
-    let socket = datagrams_with(v4.into());
-    socket.send(b"").expect("sent");
-    let closed = socket.recv(&mut [0; 64]).expect_err("nobody there over IPv4");
-    assert_eq!(closed.kind(), ErrorKind::ConnectionRefused);
+    let options = ["--listen", "[::]", "--only-v6"];
+    let (inside, _server) = or_skip!(inside(&["10.0.0.1/32", "fd00::1/128"], &options));
+    assert_answers_from(&inside, "fd00::1");
+    let told = bad(1, inside.daytime().args(["query", "--proto", "both", "10.0.0.1"]));
+    assert!(told.contains("connection refused by 10.0.0.1:13: "), "{told}");
+    assert!(told.contains("10.0.0.1:13 says by ICMP that its UDP port is closed: "), "{told}");
 }
 
 #[test]
 fn both_wildcards_share_a_port_with_only_v6() {
     or_skip!(ipv6());
-    let server = fixed(&["--listen", "0.0.0.0", "--listen", "[::]", "--only-v6"]);
-    assert_is_the_line(&ask_udp((Ipv4Addr::LOCALHOST, server.port()).into(), b""));
-    assert_is_the_line(&ask_udp((Ipv6Addr::LOCALHOST, server.port()).into(), b""));
-}
-
-#[test]
-fn a_broadcast_is_answered_from_the_hosts_own_address_on_either_wildcard() {
-    for wildcard in ["0.0.0.0:0", "[::]:0"] {
-        let server = fixed(&["--listen", wildcard]);
-        let socket = UdpSocket::bind("127.0.0.1:0").expect("bound");
-        socket.set_broadcast(true).expect("set");
-        socket.set_read_timeout(Some(PATIENCE)).expect("set");
-        socket.send_to(b"", ("127.255.255.255", server.port())).expect("sent");
-        let mut reply = [0; 64];
-        let (length, peer) = socket.recv_from(&mut reply).expect("answered");
-        assert_is_the_line(&reply[..length]);
-        assert_eq!(peer, SocketAddr::from(([127, 0, 0, 1], server.port())), "{wildcard}");
-    }
+    let options = ["--listen", "0.0.0.0", "--listen", "[::]", "--only-v6"];
+    let (inside, _server) = or_skip!(inside(&["10.0.0.1/32", "fd00::1/128"], &options));
+    assert_answers_from(&inside, "10.0.0.1");
+    assert_answers_from(&inside, "fd00::1");
 }
 
 #[test]

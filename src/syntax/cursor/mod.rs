@@ -60,9 +60,16 @@ pub(super) struct Cursor<'a> {
 
 type Read<T> = Result<T, Mismatch>;
 
-/// What separates words. The non-breaking ones, in UTF-8 and in Windows-1252, stand in dates of localised
-/// systems.
-const SPACES: [&[u8]; 5] = [b" ", b"\t", "\u{a0}".as_bytes(), "\u{202f}".as_bytes(), b"\xa0"];
+/// How long the space is that these octets begin with, 0 if there is none. The non-breaking ones, in UTF-8
+/// and in Windows-1252, stand in dates of localised systems.
+fn space(octets: &[u8]) -> usize {
+    match octets {
+        [b' ' | b'\t' | 0xa0, ..] => 1,
+        [0xc2, 0xa0, ..] => 2,
+        [0xe2, 0x80, 0xaf, ..] => 3,
+        _ => 0,
+    }
+}
 
 impl<'a> Cursor<'a> {
     pub(super) fn new(line: &'a [u8], ended: bool) -> Self {
@@ -142,8 +149,11 @@ impl<'a> Cursor<'a> {
     /// Takes spaces, if there are any.
     pub(super) fn skip_spaces(&mut self) -> bool {
         let start = self.at;
-        while let Some(space) = SPACES.iter().find(|space| self.rest().starts_with(space)) {
-            self.at += space.len();
+        loop {
+            match space(self.rest()) {
+                0 => break,
+                length => self.at += length,
+            }
         }
         self.at > start
     }
@@ -193,7 +203,7 @@ impl<'a> Cursor<'a> {
     fn word(&mut self) -> &'a [u8] {
         let rest = self.rest();
         let letter = |at: &usize| match rest[*at..] {
-            [] | [0xc2, 0xa0, ..] | [0xe2, 0x80, 0xaf, ..] => false, // spaces, see above
+            [] | [0xc2, 0xa0, ..] | [0xe2, 0x80, 0xaf, ..] => false, // a space
             [0xa0, ..] => *at > 0 && !rest[*at - 1].is_ascii(),      // a letter's end in UTF-8
             [octet, ..] => octet.is_ascii_alphabetic() || !octet.is_ascii(),
         };

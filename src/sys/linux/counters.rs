@@ -130,7 +130,8 @@ mod tests {
     #[test]
     fn the_kernel_has_the_files() {
         assert!(backlog_limit().expect("somaxconn") > 0);
-        assert!(traffic(Ipv4Addr::LOCALHOST.into()).is_some());
+        // While others send without a pause, a reading may find no quiet moment.
+        assert!((0..1000).any(|_| traffic(Ipv4Addr::LOCALHOST.into()).is_some()));
         assert!(time_waits().is_some());
     }
 }

@@ -3,7 +3,9 @@
 
 use super::super::{Destination, Received};
 use nix::cmsg_space;
+use nix::ifaddrs::{InterfaceAddress, getifaddrs};
 use nix::libc::{in_addr, in_pktinfo, in6_addr, in6_pktinfo};
+use nix::net::if_::InterfaceFlags;
 use nix::sys::socket::{
     ControlMessage, ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, sendmsg, setsockopt,
     sockopt,
@@ -32,16 +34,36 @@ pub(crate) fn receive(socket: &(impl AsFd + AsRawFd)) -> io::Result<Received> {
         socket.as_raw_fd(),
         &mut iov,
         Some(&mut control),
-        MsgFlags::MSG_DONTWAIT,
+        // The length is the datagram's own, not what was taken of it.
+        MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_TRUNC,
     )?;
+    let octets = message.bytes;
     let peer =
         message.address.as_ref().and_then(to_std).ok_or_else(|| {
             io::Error::new(io::ErrorKind::InvalidData, "datagram without a source")
         })?;
-    // Of an IPv4 datagram on an IPv6 socket there are both; the IPv4 one knows more.
-    let told = message.cmsgs()?.filter_map(|control| destination(&control));
-    let destination = told.max_by_key(|destination| destination.address.is_ipv4());
-    Ok(Received { peer, destination })
+    let mut received = Received { peer, octets, sent_to_many: false, destination: None };
+    message.cmsgs()?.for_each(|control| note(&control, &mut received));
+    Ok(received)
+}
+
+/// The broadcast addresses of this host's interfaces: those that are set, and the last one of each network,
+/// which is one whether it is set or not (RFC 922).
+pub(crate) fn broadcasts() -> Vec<Ipv4Addr> {
+    let Ok(interfaces) = getifaddrs() else { return Vec::new() };
+    interfaces.flat_map(|interface| broadcasts_of(&interface)).collect()
+}
+
+fn broadcasts_of(interface: &InterfaceAddress) -> Vec<Ipv4Addr> {
+    let v4 = |address: Option<SockaddrStorage>| Some(address?.as_sockaddr_in()?.ip());
+    let Some(own) = v4(interface.address) else { return Vec::new() };
+    let has_one = interface.flags.contains(InterfaceFlags::IFF_BROADCAST);
+    let set = has_one.then(|| v4(interface.broadcast)).flatten();
+    // Links between two, /31 and /32, have none (RFC 3021).
+    let mask = v4(interface.netmask).filter(|mask| mask.to_bits().count_zeros() > 1);
+    let last = mask.map(|mask| Ipv4Addr::from_bits(own.to_bits() | !mask.to_bits()));
+    // Where none is set, getifaddrs(3) gives the address itself.
+    set.into_iter().chain(last).filter(|broadcast| *broadcast != own).collect()
 }
 
 /// Sends one datagram, from the given address of this host if there is one.
@@ -79,20 +101,33 @@ pub(crate) fn send_from(
     Ok(())
 }
 
-fn destination(control: &ControlMessageOwned) -> Option<Destination> {
+/// What the kernel tells of where it was sent to. Of an IPv4 datagram on an IPv6 socket there are both; the
+/// IPv4 one knows more.
+fn note(control: &ControlMessageOwned, received: &mut Received) {
     match control {
-        // ipi_spec_dst, not ipi_addr: for a broadcast the latter is no address to send from.
-        ControlMessageOwned::Ipv4PacketInfo(info) => Some(Destination {
-            address: Ipv4Addr::from(info.ipi_spec_dst.s_addr.to_ne_bytes()).into(),
-            interface: u32::try_from(info.ipi_ifindex).unwrap_or(0),
-        }),
+        ControlMessageOwned::Ipv4PacketInfo(info) => {
+            let v4 = |address: in_addr| Ipv4Addr::from(address.s_addr.to_ne_bytes());
+            let header = v4(info.ipi_addr);
+            // The address in the header is this host's own, unless many have it: then the other one is
+            // the interface's (ip(7)). There is no other one where the datagram was there before we asked
+            // for it, on an inherited socket: if many have that address, no answer can leave from it.
+            let own = Some(v4(info.ipi_spec_dst)).filter(|own| !own.is_unspecified());
+            received.sent_to_many |= own.is_some_and(|own| own != header);
+            received.destination = Some(Destination {
+                address: own.unwrap_or(header).into(),
+                interface: u32::try_from(info.ipi_ifindex).unwrap_or(0),
+            });
+        }
         ControlMessageOwned::Ipv6PacketInfo(info) => {
             let address = Ipv6Addr::from(info.ipi6_addr.s6_addr);
-            // A multicast address is no source; the route picks one.
-            (!address.is_multicast())
-                .then_some(Destination { address: address.into(), interface: info.ipi6_ifindex })
+            received.sent_to_many |= address.is_multicast();
+            let v4 = received.destination.is_some_and(|it| it.address.is_ipv4());
+            if !v4 && !address.is_multicast() {
+                let interface = info.ipi6_ifindex;
+                received.destination = Some(Destination { address: address.into(), interface });
+            }
         }
-        _ => None,
+        _ => {}
     }
 }
 
@@ -101,4 +136,26 @@ fn to_std(address: &SockaddrStorage) -> Option<SocketAddr> {
         return Some(SocketAddrV4::from(*v4).into());
     }
     address.as_sockaddr_in6().map(|v6| SocketAddrV6::from(*v6).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::UdpSocket;
+
+    #[test]
+    fn a_datagram_that_was_there_before_we_asked_tells_its_destination_all_the_same() {
+        for wildcard in ["0.0.0.0:0", "[::]:0"] {
+            let Ok(socket) = UdpSocket::bind(wildcard) else { continue }; // no IPv6 here
+            let local = socket.local_addr().expect("bound");
+            let asked = SocketAddr::from((Ipv4Addr::new(127, 0, 0, 5), local.port()));
+            let client = UdpSocket::bind("127.0.0.1:0").expect("loopback");
+            client.send_to(b"early", asked).expect("sent");
+            socket.peek_from(&mut [0]).expect("it is there");
+            ask_for_destination(&socket, local.ip()).expect("asked");
+            let received = receive(&socket).expect("received");
+            assert!(!received.sent_to_many, "{wildcard}");
+            assert_eq!(received.destination.expect("told").address, asked.ip(), "{wildcard}");
+        }
+    }
 }

@@ -7,13 +7,14 @@ mod supervisor;
 
 pub(crate) use clock::kernel_clock;
 pub(crate) use counters::{backlog_limit, time_waits, traffic};
-pub(crate) use datagram::{ask_for_destination, receive, send_from};
+pub(crate) use datagram::{ask_for_destination, broadcasts, receive, send_from};
 pub(crate) use supervisor::{abstract_address, descriptor_path, is_tcp, is_udp};
 
 use nix::libc::MSG_MORE;
 use socket2::{Domain, SockRef, Socket, Type};
 use std::io;
 use std::os::fd::AsFd;
+use std::time::Duration;
 
 /// The name of the call that waits for readiness.
 pub(crate) const WAIT_CALL: &str = "epoll_wait";
@@ -31,4 +32,16 @@ pub(crate) fn open(domain: Domain, kind: Type) -> io::Result<Socket> {
 /// both leave in one segment (send(2)).
 pub(crate) fn send_before_fin(socket: &impl AsFd, octets: &[u8]) -> io::Result<usize> {
     SockRef::from(&socket.as_fd()).send_with_flags(octets, MSG_MORE)
+}
+
+/// `TCP_USER_TIMEOUT` (tcp(7)): how long what was sent may stay unacknowledged.
+pub(crate) fn set_user_timeout(socket: &Socket, timeout: Duration) -> io::Result<()> {
+    // 0 would be the system's own; the option is an unsigned int of milliseconds, and 24 days are for ever.
+    let longest = Duration::from_millis(i32::MAX.unsigned_abs().into());
+    socket.set_tcp_user_timeout(Some(timeout.clamp(Duration::from_millis(1), longest)))
+}
+
+/// The same as it is, in milliseconds.
+pub(crate) fn user_timeout_ms(socket: &Socket) -> Option<u64> {
+    u64::try_from(socket.tcp_user_timeout().ok()??.as_millis()).ok()
 }

@@ -5,6 +5,7 @@ use crate::metrics::Metrics;
 use crate::responder::Responder;
 use mio::Registry;
 use mio::net::TcpStream;
+use std::net::IpAddr;
 use std::time::Instant;
 
 impl Service {
@@ -12,10 +13,11 @@ impl Service {
     pub(crate) fn adopt(
         &mut self,
         stream: TcpStream,
+        peer: IpAddr,
         responder: &mut Responder,
         registry: &Registry,
         metrics: &Metrics,
     ) {
-        self.answer(stream, responder, registry, Instant::now(), metrics);
+        self.answer(stream, peer, responder, registry, Instant::now(), metrics);
     }
 }

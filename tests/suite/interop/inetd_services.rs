@@ -35,11 +35,12 @@ impl Service {
 
     fn start(self, inetd: &Inetd) -> Result<(Peer, Namespace), String> {
         let Self { kind, mode, arguments } = self;
+        let namespace = Namespace::having(&[&format!("{HOST}/32")])?;
         let (binary, protocol) = (env!("CARGO_BIN_EXE_daytime"), self.protocol());
         if inetd.package == OPENBSD.package {
             let line =
                 format!("daytime {kind} {protocol}4 {mode} root {binary} daytime {arguments}\n");
-            return inetd.start_with(&line, 1);
+            return Ok((inetd.start_with(&namespace, &line, 1)?, namespace));
         }
         let wait = if mode == "wait" { "yes" } else { "no" };
         let block = format!(
@@ -47,7 +48,7 @@ impl Service {
              user = root\nserver = {binary}\nserver_args = {arguments}\n\
              instances = UNLIMITED\ncps = 0 0\n}}\n"
         );
-        inetd.start_with(&block, 1)
+        Ok((inetd.start_with(&namespace, &block, 1)?, namespace))
     }
 
     fn assert_answers(self, inside: &Namespace) {

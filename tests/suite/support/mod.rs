@@ -1,6 +1,7 @@
 //! What the tests share: the running binary, network namespaces, and the rule for skipping.
 
 mod ended;
+pub mod forge;
 mod namespace;
 mod running;
 pub mod wire;

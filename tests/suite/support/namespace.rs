@@ -1,9 +1,12 @@
 //! A network of its own for a test: port 13 and any other port are free in it, and nothing leaves it.
 
+use nix::sched::{CloneFlags, setns};
 use nix::unistd::geteuid;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
+use std::panic::resume_unwind;
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::thread;
 use tempfile::TempDir;
 
 /// Network, host name and mounts of their own; loopback is up. In it this host is called `lab`,
@@ -69,6 +72,15 @@ impl Namespace {
         Ok(Self { holder, _stdin: stdin, user, files })
     }
 
+    /// A namespace in which this host has these addresses besides loopback's.
+    pub fn having(addresses: &[&str]) -> Result<Self, String> {
+        let inside = Self::new()?;
+        for address in addresses {
+            super::good(inside.command("ip").args(["addr", "add", address, "dev", "lo"]));
+        }
+        Ok(inside)
+    }
+
     /// A command that runs inside. The program is `nsenter`, which becomes the one named.
     pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new("nsenter");
@@ -86,6 +98,23 @@ impl Namespace {
     /// The binary under test, inside.
     pub fn daytime(&self) -> Command {
         self.command(env!("CARGO_BIN_EXE_daytime"))
+    }
+
+    /// What a thread inside makes of it: it opens its sockets there.
+    ///
+    /// # Errors
+    /// The sentence for [`skip`](super::skip): only root may go in.
+    pub fn enter<T: Send>(&self, act: impl FnOnce() -> T + Send) -> Result<T, String> {
+        let network = fs::File::open(format!("/proc/{}/ns/net", self.holder.id()));
+        let network = network.map_err(|error| format!("no namespace to enter: {error}"))?;
+        thread::scope(|scope| {
+            let entered = scope.spawn(|| {
+                setns(&network, CloneFlags::CLONE_NEWNET)
+                    .map_err(|error| format!("no thread may enter a namespace: {error}"))?;
+                Ok(act())
+            });
+            entered.join().unwrap_or_else(|panic| resume_unwind(panic))
+        })
     }
 
     /// Joins it to another by a cable. Each end is called `cable` and has the addresses given, each with

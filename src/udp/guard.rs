@@ -1,0 +1,240 @@
+//! Who never gets an answer, decided without sockets.
+//!
+//! Whoever sends a datagram can write any source address into it, so an answer may go to a victim. Two
+//! services that answer each other go on for ever: CERT CA-1996-01 ("UDP Port Denial-of-Service Attack"),
+//! CVE-1999-0103, and CVE-2024-2169 ("Loop DoS"), which names Daytime. Against the first, the answer is one
+//! datagram and no longer than a line; against the second, nobody is answered who may be a service.
+
+use crate::metrics::Event;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+/// What the guard may be told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GuardOptions {
+    /// Answer datagrams from ports 1 to 1023, where most services are; some old clients have one too.
+    pub answer_privileged_ports: bool,
+    /// Answer only datagrams that are at least as long as the reply, so that nobody gains by a forged one.
+    pub no_amplification: bool,
+}
+
+/// Judges datagrams.
+#[derive(Clone, Debug)]
+pub(crate) struct Guard {
+    options: GuardOptions,
+    /// Of this host's interfaces, at the start. The kernel refuses to send to those that come later, since
+    /// no socket here has `SO_BROADCAST` (ip(7)).
+    broadcasts: Vec<Ipv4Addr>,
+}
+
+/// What is known of a datagram.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Question {
+    /// Its source, as it says.
+    pub peer: SocketAddr,
+    /// The address of the socket it came to.
+    pub local: SocketAddr,
+    /// How many octets it holds.
+    pub octets: usize,
+    /// It was sent to a broadcast or multicast address.
+    pub sent_to_many: bool,
+}
+
+/// What to do with a datagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Decision {
+    Answer,
+    /// Counted as this event.
+    Ignore(Event),
+}
+
+/// NFS servers have this port, and send from it.
+const NFS: u16 = 2049;
+
+impl Guard {
+    pub(crate) fn new(options: GuardOptions, broadcasts: Vec<Ipv4Addr>) -> Self {
+        Self { options, broadcasts }
+    }
+
+    pub(crate) fn decide(&self, question: Question) -> Decision {
+        let Question { peer, local, sent_to_many, .. } = question;
+        let privileged = !self.options.answer_privileged_ports;
+        let ignored = match peer.port() {
+            0 => Event::UdpPortZero,
+            port if port == local.port() => Event::UdpPortOwn,
+            1..1024 if privileged => Event::UdpPortPrivileged,
+            NFS => Event::UdpPortNfs,
+            _ if sent_to_many => Event::UdpSentToMany,
+            _ => match self.source(peer.ip(), local.ip()) {
+                Some(event) => event,
+                None => return Decision::Answer,
+            },
+        };
+        Decision::Ignore(ignored)
+    }
+
+    /// The last of the rules, since it needs the reply.
+    pub(crate) fn decide_on_length(&self, question: Question, reply_octets: usize) -> Decision {
+        if self.options.no_amplification && question.octets < reply_octets {
+            return Decision::Ignore(Event::UdpTooShort);
+        }
+        Decision::Answer
+    }
+
+    /// Why nobody at this address is answered.
+    fn source(&self, source: IpAddr, local: IpAddr) -> Option<Event> {
+        let loopback = !in_ipv4(local).is_loopback();
+        match in_ipv4(source) {
+            IpAddr::V4(v4) if v4.is_loopback() => loopback.then_some(Event::UdpSourceLoopback),
+            IpAddr::V4(v4) => self.no_host_v4(v4).then_some(Event::UdpSourceNoHost),
+            IpAddr::V6(v6) if v6.is_loopback() => loopback.then_some(Event::UdpSourceLoopback),
+            IpAddr::V6(v6) => {
+                let no_host = v6.is_unspecified() || v6.is_multicast();
+                no_host.then_some(Event::UdpSourceNoHost)
+            }
+        }
+    }
+
+    /// 0/8 is "this network" (RFC 1122, 3.2.1.3), the unspecified address among it.
+    fn no_host_v4(&self, address: Ipv4Addr) -> bool {
+        address.octets()[0] == 0
+            || address.is_multicast()
+            || address.is_broadcast()
+            || self.broadcasts.contains(&address)
+    }
+}
+
+/// IPv4 in IPv6's form as IPv4: mapped (`::ffff:192.0.2.1`, RFC 4291, 2.5.5.2) or, as was once meant,
+/// compatible (`::192.0.2.1`, 2.5.5.1).
+fn in_ipv4(address: IpAddr) -> IpAddr {
+    let IpAddr::V6(v6) = address else { return address };
+    let own = v6 == Ipv6Addr::UNSPECIFIED || v6 == Ipv6Addr::LOCALHOST;
+    if own { address } else { v6.to_ipv4().map_or(address, IpAddr::V4) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LAN: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 255);
+
+    fn decide_with(options: GuardOptions, peer: &str, local: &str) -> Decision {
+        let question = Question {
+            peer: peer.parse().expect("peer"),
+            local: local.parse().expect("local"),
+            octets: 0,
+            sent_to_many: false,
+        };
+        Guard::new(options, vec![LAN]).decide(question)
+    }
+
+    fn decide(peer: &str, local: &str) -> Decision {
+        decide_with(GuardOptions::default(), peer, local)
+    }
+
+    #[test]
+    fn an_ordinary_client_is_answered() {
+        for peer in ["192.0.2.1:40000", "192.0.2.1:1024", "[2001:db8::1]:40000", "[fe80::1]:40000"]
+        {
+            assert_eq!(decide(peer, "192.0.2.7:13"), Decision::Answer, "{peer}");
+        }
+        assert_eq!(decide("192.0.2.1:40000", "[::]:13"), Decision::Answer);
+        assert_eq!(decide("[::ffff:192.0.2.1]:40000", "[::]:13"), Decision::Answer);
+    }
+
+    #[test]
+    fn a_port_that_a_service_may_have_is_not_answered() {
+        let local = "192.0.2.7:9999";
+        for (port, event) in [
+            (0, Event::UdpPortZero),
+            (1, Event::UdpPortPrivileged),
+            (7, Event::UdpPortPrivileged),
+            (13, Event::UdpPortPrivileged),
+            (19, Event::UdpPortPrivileged),
+            (1023, Event::UdpPortPrivileged),
+            (2049, Event::UdpPortNfs),
+            (9999, Event::UdpPortOwn),
+        ] {
+            assert_eq!(decide(&format!("192.0.2.1:{port}"), local), Decision::Ignore(event));
+        }
+    }
+
+    #[test]
+    fn privileged_ports_are_answered_on_request_but_not_0_and_not_its_own() {
+        let options = GuardOptions { answer_privileged_ports: true, ..GuardOptions::default() };
+        let decide = |peer: &str| decide_with(options, peer, "192.0.2.7:13");
+        assert_eq!(decide("192.0.2.1:1"), Decision::Answer);
+        assert_eq!(decide("192.0.2.1:1023"), Decision::Answer);
+        assert_eq!(decide("192.0.2.1:0"), Decision::Ignore(Event::UdpPortZero));
+        assert_eq!(decide("192.0.2.1:13"), Decision::Ignore(Event::UdpPortOwn));
+        assert_eq!(decide("192.0.2.1:2049"), Decision::Ignore(Event::UdpPortNfs));
+    }
+
+    #[test]
+    fn an_address_that_no_single_host_has_is_not_answered() {
+        for source in [
+            "0.0.0.0",
+            "0.1.2.3",
+            "224.0.0.1",
+            "239.255.255.255",
+            "255.255.255.255",
+            "198.51.100.255", // the LAN's broadcast
+            "[::]",
+            "[ff02::1]",
+            "[::ffff:224.0.0.1]",
+            "[::ffff:255.255.255.255]",
+            "[::ffff:0.0.0.0]",
+            "[::ffff:198.51.100.255]",
+            "[::224.0.0.1]",
+            "[::255.255.255.255]",
+            "[::0.1.2.3]",
+        ] {
+            let ignored = Decision::Ignore(Event::UdpSourceNoHost);
+            assert_eq!(decide(&format!("{source}:40000"), "[::]:13"), ignored, "{source}");
+        }
+    }
+
+    #[test]
+    fn loopback_is_answered_on_loopback_only() {
+        let ignored = Decision::Ignore(Event::UdpSourceLoopback);
+        for source in
+            ["127.0.0.1", "127.255.255.255", "[::ffff:127.0.0.1]", "[::127.0.0.1]", "[::1]"]
+        {
+            let peer = format!("{source}:40000");
+            for local in ["192.0.2.7:13", "0.0.0.0:13", "[::]:13", "[2001:db8::1]:13"] {
+                assert_eq!(decide(&peer, local), ignored, "{peer} to {local}");
+            }
+            for local in ["127.0.0.1:13", "127.0.0.2:13", "[::1]:13", "[::ffff:127.0.0.1]:13"] {
+                assert_eq!(decide(&peer, local), Decision::Answer, "{peer} to {local}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_sent_to_many_is_not_answered() {
+        let question = Question {
+            peer: "192.0.2.1:40000".parse().expect("peer"),
+            local: "0.0.0.0:13".parse().expect("local"),
+            octets: 0,
+            sent_to_many: true,
+        };
+        let guard = Guard::new(GuardOptions::default(), Vec::new());
+        assert_eq!(guard.decide(question), Decision::Ignore(Event::UdpSentToMany));
+    }
+
+    #[test]
+    fn without_amplification_a_question_is_as_long_as_the_reply() {
+        let question = |octets| Question {
+            peer: "192.0.2.1:40000".parse().expect("peer"),
+            local: "0.0.0.0:13".parse().expect("local"),
+            octets,
+            sent_to_many: false,
+        };
+        let options = GuardOptions { no_amplification: true, ..GuardOptions::default() };
+        let guard = Guard::new(options, Vec::new());
+        let short = Decision::Ignore(Event::UdpTooShort);
+        assert_eq!(guard.decide_on_length(question(39), 40), short);
+        assert_eq!(guard.decide_on_length(question(40), 40), Decision::Answer);
+        let usual = Guard::new(GuardOptions::default(), Vec::new());
+        assert_eq!(usual.decide_on_length(question(0), 40), Decision::Answer);
+    }
+}

@@ -1,0 +1,156 @@
+//! Who never gets an answer over UDP: forged datagrams, told apart by the server's own counters.
+
+use crate::or_skip;
+use crate::support::forge::{Datagram, forge};
+use crate::support::{Namespace, Running, good, ipv6, program, run, stderr, stdout};
+
+/// A server on port 13 of these addresses, on a host that has two of each family beside loopback's.
+fn serving(options: &[&str]) -> Result<(Namespace, Running), String> {
+    ipv6()?;
+    let addresses = ["192.0.2.1/24", "192.0.2.2/24", "2001:db8::1/64", "2001:db8::2/64"];
+    let inside = Namespace::having(&addresses)?;
+    let mut serve = inside.daytime();
+    serve.args(["serve", "--strftime", "%Y", "-v"]).args(options);
+    let server = Running::start(serve);
+    Ok((inside, server))
+}
+
+/// Sends each alone to a server of its own, and reads how it was counted.
+fn assert_counted(options: &[&str], datagram: Datagram, expected: &str) {
+    let (inside, server) = or_skip!(serving(options));
+    or_skip!(forge(&inside, &[datagram]));
+    let expected = format!("UdpReceived: 1, {expected}: 1");
+    assert_eq!(server.counters(), expected, "{datagram:?}");
+}
+
+const EVERYWHERE: [&str; 2] = ["--listen", "[::]"];
+
+#[test]
+fn a_forged_question_of_an_ordinary_client_is_answered() {
+    assert_counted(&EVERYWHERE, ("192.0.2.2 40000", "192.0.2.1 13", 0), "UdpAnswered");
+    assert_counted(&EVERYWHERE, ("2001:db8::2 40000", "2001:db8::1 13", 0), "UdpAnswered");
+}
+
+#[test]
+fn a_question_from_port_0_is_not_answered() {
+    assert_counted(&EVERYWHERE, ("192.0.2.2 0", "192.0.2.1 13", 0), "UdpPortZero");
+    assert_counted(&EVERYWHERE, ("2001:db8::2 0", "2001:db8::1 13", 0), "UdpPortZero");
+}
+
+#[test]
+fn a_question_from_another_service_is_not_answered() {
+    for port in ["7", "17", "19", "37", "1023"] {
+        let from = format!("192.0.2.2 {port}");
+        assert_counted(&EVERYWHERE, (&from, "192.0.2.1 13", 0), "UdpPortPrivileged");
+    }
+    assert_counted(&EVERYWHERE, ("192.0.2.2 2049", "192.0.2.1 13", 0), "UdpPortNfs");
+}
+
+#[test]
+fn a_question_from_a_privileged_port_is_answered_on_request() {
+    let options = ["--listen", "[::]", "--answer-privileged-ports"];
+    assert_counted(&options, ("192.0.2.2 1023", "192.0.2.1 13", 0), "UdpAnswered");
+    assert_counted(&options, ("192.0.2.2 13", "192.0.2.1 13", 0), "UdpPortOwn");
+}
+
+#[test]
+fn a_question_from_the_services_own_port_is_not_answered() {
+    assert_counted(&EVERYWHERE, ("192.0.2.2 13", "192.0.2.1 13", 0), "UdpPortOwn");
+    let high = ["--listen", "192.0.2.1:9999"];
+    assert_counted(&high, ("192.0.2.2 9999", "192.0.2.1 9999", 0), "UdpPortOwn");
+}
+
+#[test]
+fn a_question_from_an_address_that_no_host_has_is_not_answered() {
+    for source in ["224.0.0.1", "255.255.255.255", "0.1.2.3"] {
+        let from = format!("{source} 40000");
+        assert_counted(&EVERYWHERE, (&from, "192.0.2.1 13", 0), "UdpSourceNoHost");
+        assert_counted(&["--listen", "0.0.0.0"], (&from, "192.0.2.1 13", 0), "UdpSourceNoHost");
+    }
+    // From an IPv6 multicast address Linux itself takes nothing; the guard's own tests have it.
+}
+
+#[test]
+fn a_question_from_the_broadcast_address_of_an_interface_is_not_answered() {
+    let (here, there) = (or_skip!(Namespace::new()), or_skip!(Namespace::new()));
+    or_skip!(here.join(&there, &["192.0.2.1/24"], &["192.0.2.9/24"]));
+    let mut serve = here.daytime();
+    serve.args(["serve", "--strftime", "%Y", "-v", "--listen", "192.0.2.1"]);
+    let server = Running::start(serve);
+    or_skip!(forge(&here, &[("192.0.2.255 40000", "192.0.2.1 13", 0)]));
+    assert_eq!(server.counters(), "UdpReceived: 1, UdpSourceNoHost: 1");
+}
+
+#[test]
+fn a_question_from_loopback_is_answered_on_loopback_only() {
+    assert_counted(&EVERYWHERE, ("127.0.0.1 40000", "192.0.2.1 13", 0), "UdpSourceLoopback");
+    assert_counted(&EVERYWHERE, ("127.0.0.1 40000", "127.0.0.1 13", 0), "UdpSourceLoopback");
+    assert_counted(&EVERYWHERE, ("::1 40000", "2001:db8::1 13", 0), "UdpSourceLoopback");
+    let loopback = ["--listen", "127.0.0.1"];
+    assert_counted(&loopback, ("127.0.0.1 40000", "127.0.0.1 13", 0), "UdpAnswered");
+}
+
+#[test]
+fn without_amplification_only_a_question_as_long_as_the_reply_is_answered() {
+    // The reply is a year and CR LF.
+    let options = ["--listen", "[::]", "--no-amplification"];
+    assert_counted(&options, ("192.0.2.2 40000", "192.0.2.1 13", 5), "UdpTooShort");
+    assert_counted(&options, ("192.0.2.2 40000", "192.0.2.1 13", 6), "UdpAnswered");
+    assert_counted(&options, ("2001:db8::2 40000", "2001:db8::1 13", 1400), "UdpAnswered");
+}
+
+#[test]
+fn a_question_sent_to_a_broadcast_or_multicast_address_is_not_answered() {
+    for wildcard in ["0.0.0.0", "[::]"] {
+        let (here, there) = (or_skip!(Namespace::new()), or_skip!(Namespace::new()));
+        or_skip!(here.join(&there, &["192.0.2.1/24", "2001:db8::1/64"], &["192.0.2.9/24"]));
+        let mut serve = here.daytime();
+        serve.args(["serve", "--strftime", "%Y", "-v", "--listen", wildcard]);
+        let server = Running::start(serve);
+        let mut python = there.command(or_skip!(program("python3")));
+        let said = run(python.args(["-c", TO_MANY]));
+        assert_eq!((stderr(&said).as_str(), stdout(&said).as_str()), ("", "192.0.2.1\n"));
+        assert_eq!(server.counters(), "UdpReceived: 3, UdpAnswered: 1, UdpSentToMany: 2");
+    }
+}
+
+/// Asks a broadcast address of both kinds, which answer nobody; then the host itself, whose answer is the
+/// first to come.
+const TO_MANY: &str = r"
+import socket
+ask = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+ask.settimeout(30)
+ask.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+ask.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b'cable')
+for host in ['192.0.2.255', '255.255.255.255', '192.0.2.1']:
+    ask.sendto(b'', (host, 13))
+print(ask.recvfrom(64)[1][0])
+";
+
+#[test]
+fn an_answer_that_cannot_leave_costs_the_next_one_nothing() {
+    let (inside, server) = or_skip!(serving(&["--listen", "0.0.0.0"]));
+    // No route leads to the source of the second.
+    let datagrams = [
+        ("192.0.2.2 40000", "192.0.2.1 13", 0),
+        ("203.0.113.9 40000", "192.0.2.1 13", 0),
+        ("192.0.2.2 40001", "192.0.2.1 13", 0),
+    ];
+    or_skip!(forge(&inside, &datagrams));
+    assert_eq!(server.counters(), "UdpReceived: 3, UdpAnswered: 2, UdpUnreachable: 1");
+}
+
+#[test]
+fn two_services_pointed_at_each_other_exchange_nothing() {
+    let (inside, one) = or_skip!(serving(&["--listen", "192.0.2.1:13"]));
+    let mut serve = inside.daytime();
+    serve.args(["serve", "--strftime", "%Y", "-v", "--listen", "192.0.2.2:13"]);
+    let other = Running::start(serve);
+    or_skip!(forge(&inside, &[("192.0.2.2 13", "192.0.2.1 13", 0)]));
+    // Both are there, and each has answered nobody but this client.
+    for host in ["192.0.2.1", "192.0.2.2"] {
+        good(inside.daytime().args(["query", "-q", "--proto", "udp", host, "--impolite"]));
+    }
+    assert_eq!(one.counters(), "UdpReceived: 2, UdpAnswered: 1, UdpPortOwn: 1");
+    assert_eq!(other.counters(), "UdpReceived: 1, UdpAnswered: 1");
+}
