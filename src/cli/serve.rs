@@ -4,18 +4,24 @@ use super::args::{Proto, Serve};
 use super::failure::Failure;
 use super::{inherited, print};
 use crate::clock::Clock;
-use crate::listen::Listen;
+use crate::listen::{Inherited, Listen};
 use crate::metrics::{Event, Metrics};
-use crate::report::{json, plural};
-use crate::server::{Bound, Config, Server, Shutdown, Supervisor};
+use crate::report::{counters, json, plural};
+use crate::server::endpoint::{Endpoint, Page};
+use crate::server::{
+    Bound, Config, ConfineError, Confined, Confinement, Identity, ServeError, Server, Shutdown,
+    Supervisor,
+};
 use crate::syntax::{Syntax, Zone};
 use crate::tcp::server::Drain;
 use crate::transport::PORT;
+use chrono::{DateTime, Utc};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
 use std::io;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,7 +29,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 
 pub(super) fn run(arguments: Serve) -> Result<ExitCode, Failure> {
-    let (json, inetd) = (arguments.json, arguments.inetd.is_some());
+    let (json, inetd, started) = (arguments.json, arguments.inetd.is_some(), Clock::System.now());
     let inherited = inherited::sockets(&arguments)?; // first, while nothing else is open
     if let Some(option) = inherited.as_ref().and(inherited::option_of_openers(&arguments)) {
         let why = "the sockets are handed over, open, by a supervisor or inetd";
@@ -35,29 +41,54 @@ pub(super) fn run(arguments: Serve) -> Result<ExitCode, Failure> {
         Failure::plain("--syntax nist is always UTC: leave --zone out".to_owned()).tell();
         return Ok(ExitCode::from(2));
     }
+    let confinement = confinement(&arguments)?;
     raise_descriptor_limit();
-    let config = config(arguments, syntax);
-    let mut server = match inherited {
-        Some(sockets) => Server::adopt(sockets, config)?,
-        None => Server::bind(config)?,
-    };
-    if let Some(supervisor) = Supervisor::from_environment() {
-        server = server.supervised(supervisor);
-    }
+    let endpoint = arguments.metrics.map(Endpoint::bind).transpose();
+    let endpoint = endpoint.map_err(|error| Failure::metrics(&error))?;
+    let server = server(inherited, config(arguments, syntax))?;
     let metrics = server.metrics();
+    // What is to be opened is open by here, and no other thread has been started.
+    let begun = confinement.begin()?;
     // Before anybody learns that the server is there: it may be told to stop at once.
-    let told = stop_at_signal(server.shutdown()).map_err(|error| Failure::signals(&error))?;
+    let told = act_on_signals(server.shutdown(), server.metrics())
+        .map_err(|error| Failure::signals(&error))?;
+    let metrics_at = endpoint.as_ref().map(Endpoint::address);
+    let answering = endpoint.map(|endpoint| endpoint.start(page(server.metrics(), started)));
+    let answering = answering.transpose().map_err(|error| Failure::metrics(&error))?;
+    // From here on nothing can be opened and no thread started.
+    let confined = begun.finish()?;
     log_settings(server.bound());
+    log_confinement(&confined);
     if !inetd {
-        match print(&addresses(server.bound(), json)) {
+        match print(&addresses(server.bound(), metrics_at, json)) {
             Err(Failure::NobodyReads) => {} // a server has more to do than to print
             printed => printed?,
         }
     }
     server.run()?;
+    drop(answering);
     told.wait(); // the signal stands in the log before what was done
     log_totals(&metrics);
     Ok(ExitCode::SUCCESS)
+}
+
+/// On the sockets that were handed over, or on our own; with the supervisor, if there is one.
+fn server(inherited: Option<Vec<Inherited>>, config: Config) -> Result<Server, ServeError> {
+    let server = match inherited {
+        Some(sockets) => Server::adopt(sockets, config)?,
+        None => Server::bind(config)?,
+    };
+    Ok(match Supervisor::from_environment() {
+        Some(supervisor) => server.supervised(supervisor),
+        None => server,
+    })
+}
+
+fn confinement(arguments: &Serve) -> Result<Confinement, ConfineError> {
+    let group = arguments.group.as_deref();
+    let find = |user: &String| Identity::find(user, group);
+    let identity = arguments.user.as_ref().map(find).transpose()?;
+    Ok(Confinement { identity, sandbox: arguments.sandbox.into() })
 }
 
 fn config(arguments: Serve, syntax: Syntax) -> Config {
@@ -110,8 +141,15 @@ impl Told {
     }
 }
 
-/// The first signal asks for a stop, the second ends the process at once with status 1.
-fn stop_at_signal(shutdown: Shutdown) -> io::Result<Told> {
+/// What is told to those who ask for the metrics.
+fn page(metrics: Arc<Metrics>, started: Option<DateTime<Utc>>) -> Page {
+    let started = started.map(|started| started.timestamp());
+    Arc::new(move || counters::prometheus(&metrics, started))
+}
+
+/// The first signal asks for a stop, the second ends the process at once with status 1. SIGUSR1 only
+/// logs the counters.
+fn act_on_signals(shutdown: Shutdown, metrics: Arc<Metrics>) -> io::Result<Told> {
     let asked = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
         // In this order, so that the first signal does not end it already.
@@ -119,9 +157,13 @@ fn stop_at_signal(shutdown: Shutdown) -> io::Result<Told> {
         flag::register(signal, Arc::clone(&asked))?;
     }
     let (telling, logged) = mpsc::channel();
-    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGUSR1])?;
     thread::Builder::new().name("signals".into()).spawn(move || {
         for signal in &mut signals {
+            if signal == SIGUSR1 {
+                log_counters(&metrics);
+                continue;
+            }
             let name = if signal == SIGINT { "SIGINT" } else { "SIGTERM" };
             // First, because a log that nobody reads may keep us waiting.
             shutdown.stop();
@@ -139,12 +181,34 @@ fn log_settings(bound: &[Bound]) {
     }
 }
 
-fn addresses(bound: &[Bound], json: bool) -> String {
-    if json {
-        return format!("{}\n", json::bound(bound));
+fn log_confinement(confined: &Confined) {
+    if let Some(identity) = confined.identity {
+        log::info!("it has become {identity}, with no way back");
+    } else if confined.is_root {
+        log::warn!("it runs as root; --user NAME has it become another once its sockets are open");
     }
-    let lines: Vec<String> = bound.iter().map(ToString::to_string).collect();
+    log::info!("sandbox: {confined}");
+    let missing = confined.missing.iter().map(|(layer, reason)| format!("{layer}: {reason}"));
+    let missing: Vec<String> = missing.collect();
+    if !missing.is_empty() {
+        log::warn!("sandbox: not in force: {}", missing.join("; "));
+    }
+}
+
+fn addresses(bound: &[Bound], metrics: Option<SocketAddr>, json: bool) -> String {
+    if json {
+        return format!("{}\n", json::bound(bound, metrics));
+    }
+    let lines = bound.iter().map(ToString::to_string);
+    let metrics = metrics.map(|address| format!("metrics {address}"));
+    let lines: Vec<String> = lines.chain(metrics).collect();
     format!("{}\n", lines.join("\n"))
+}
+
+fn log_counters(metrics: &Metrics) {
+    for line in counters::lines(metrics) {
+        log::info!("SIGUSR1: {line}");
+    }
 }
 
 fn log_totals(metrics: &Metrics) {

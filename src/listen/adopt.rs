@@ -204,7 +204,8 @@ mod tests {
         let deaf = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
         assert_eq!(refusal(deaf), said("a TCP socket that neither listens nor is connected"));
         let file = tempfile::tempfile().expect("a file");
-        let told = refusal(file);
-        assert!(told.ends_with(&format!("no socket{behind}")), "{told}");
+        let nowhere = Inherited { socket: file.into(), number: -1, name: None };
+        let told = adopt(nowhere, Duration::from_secs(5)).expect_err("no socket").to_string();
+        assert_eq!(told, format!("descriptor -1 is no socket{behind}"));
     }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod answer;
 pub(crate) mod comparison;
+pub(crate) mod counters;
 pub(crate) mod json;
 pub(crate) mod meaning;
 mod table;

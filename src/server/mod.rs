@@ -1,9 +1,12 @@
 //! Both services as one process.
 
+mod confine;
+pub(crate) mod endpoint;
 mod inherit;
 mod supervisor;
 mod worker;
 
+pub use confine::{Begun, ConfineError, Confined, Confinement, Identity, Layer, Sandbox};
 pub use supervisor::Supervisor;
 
 use crate::clock::Clock;
