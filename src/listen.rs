@@ -1,5 +1,10 @@
 //! Opens the sockets that the services answer on, and tells what the kernel made of each option.
 
+mod adopt;
+
+pub use adopt::Inherited;
+pub(crate) use adopt::{Adopted, adopt, descriptor, no_socket};
+
 use crate::sys;
 use crate::transport::Transport;
 use socket2::{Domain, Socket, Type};
@@ -84,6 +89,15 @@ pub enum ListenError {
     /// No address was given.
     #[error("there is no address to listen on")]
     Nowhere,
+    /// `LISTEN_FDS` does not say how many sockets are handed over.
+    #[error("LISTEN_FDS={0} is no number of sockets up to 1024")]
+    Announced(String),
+    /// What was inherited is nothing to serve on: which descriptor, and what it is.
+    #[error("{0} is {1}: neither a TCP nor a UDP socket that can be served on")]
+    NotServable(String, String),
+    /// An inherited socket cannot be set up.
+    #[error("cannot serve on {0}")]
+    Inherited(String, #[source] io::Error),
 }
 
 /// A socket that is bound, and for TCP listens.
@@ -92,6 +106,8 @@ pub(crate) struct Opened {
     pub transport: Transport,
     pub socket: Socket,
     pub address: SocketAddr,
+    /// What the supervisor calls it, if it comes from one.
+    pub name: Option<String>,
     pub settings: Vec<Setting>,
 }
 
@@ -175,8 +191,8 @@ impl Listen {
                 socket.listen(self.backlog.into())?;
             }
             let bound = socket.local_addr()?.as_socket().unwrap_or(address);
-            let settings = self.settings(&socket, transport, address);
-            Ok(Opened { transport, socket, address: bound, settings })
+            let settings = settings(Some(self), &socket, transport, address, self.write_deadline);
+            Ok(Opened { transport, socket, address: bound, name: None, settings })
         };
         open().map_err(|cause| listen_error(transport, address, cause))
     }
@@ -206,30 +222,42 @@ impl Listen {
         }
         Ok(())
     }
+}
 
-    fn settings(&self, socket: &Socket, transport: Transport, address: SocketAddr) -> Vec<Setting> {
-        let switch = |value: io::Result<bool>| value.ok().map(u64::from);
-        let octets = |value: io::Result<usize>| value.ok().and_then(|it| u64::try_from(it).ok());
-        let setting = |name, asked, effective| Setting { name, asked, effective };
-        let mut settings = Vec::with_capacity(6);
-        let reuse = (transport == Transport::Tcp).then_some(u64::from(self.reuse_address));
-        settings.push(setting("SO_REUSEADDR", reuse, switch(socket.reuse_address())));
-        if address.is_ipv6() {
-            let asked = is_wildcard_v6(address).then_some(u64::from(self.only_v6));
-            settings.push(setting("IPV6_V6ONLY", asked, switch(socket.only_v6())));
-        }
-        if transport == Transport::Tcp {
-            let granted = sys::backlog_limit().map(|limit| limit.min(self.backlog.into()).into());
-            settings.push(setting("backlog", Some(self.backlog.into()), granted));
-            let asked = u64::try_from(self.write_deadline.as_millis()).ok();
-            settings.push(setting("TCP_USER_TIMEOUT", asked, sys::user_timeout_ms(socket)));
-        }
-        let receive = octets(socket.recv_buffer_size());
-        settings.push(setting("SO_RCVBUF", self.receive_buffer.map(Into::into), receive));
-        let send = octets(socket.send_buffer_size());
-        settings.push(setting("SO_SNDBUF", self.send_buffer.map(Into::into), send));
-        settings
+/// What the options are, and what was asked for by whoever opened the socket, if that was us.
+fn settings(
+    listen: Option<&Listen>,
+    socket: &Socket,
+    transport: Transport,
+    address: SocketAddr,
+    write_deadline: Duration,
+) -> Vec<Setting> {
+    let switch = |value: io::Result<bool>| value.ok().map(u64::from);
+    let octets = |value: io::Result<usize>| value.ok().and_then(|it| u64::try_from(it).ok());
+    let setting = |name, asked, effective| Setting { name, asked, effective };
+    let mut settings = Vec::with_capacity(6);
+    let tcp = listen.filter(|_| transport == Transport::Tcp);
+    let reuse = tcp.map(|listen| u64::from(listen.reuse_address));
+    settings.push(setting("SO_REUSEADDR", reuse, switch(socket.reuse_address())));
+    if address.is_ipv6() {
+        let wildcard = listen.filter(|_| is_wildcard_v6(address));
+        let asked = wildcard.map(|listen| u64::from(listen.only_v6));
+        settings.push(setting("IPV6_V6ONLY", asked, switch(socket.only_v6())));
     }
+    if let Some(Listen { backlog, .. }) = tcp {
+        let granted = sys::backlog_limit().map(|limit| limit.min((*backlog).into()).into());
+        settings.push(setting("backlog", Some((*backlog).into()), granted));
+    }
+    if transport == Transport::Tcp {
+        let asked = u64::try_from(write_deadline.as_millis()).ok();
+        settings.push(setting("TCP_USER_TIMEOUT", asked, sys::user_timeout_ms(socket)));
+    }
+    let asked = |buffer: fn(&Listen) -> Option<u32>| listen.and_then(buffer).map(u64::from);
+    let receive = octets(socket.recv_buffer_size());
+    settings.push(setting("SO_RCVBUF", asked(|listen| listen.receive_buffer), receive));
+    let send = octets(socket.send_buffer_size());
+    settings.push(setting("SO_SNDBUF", asked(|listen| listen.send_buffer), send));
+    settings
 }
 
 /// Who chose a port.

@@ -59,12 +59,20 @@ Examples:
   daytime serve --listen '[::]:9999' --syntax ctime --zone local
   daytime serve --port 0 --json
   daytime serve --port 9999 --metrics 9867
+  daytime serve --port 9999 --idle 60
 
 The bound addresses are the first thing on standard output; the log goes to
 standard error. Stops at SIGINT or SIGTERM: accepts no more, gives open
 connections a second to end, exits 0. A second signal ends it at once. SIGUSR1
 logs what was counted so far.
-As root add --user nobody: it keeps the open sockets and no other right.";
+As root add --user nobody: it keeps the open sockets and no other right.
+
+Sockets that systemd hands over (LISTEN_FDS) are served instead; options that
+open sockets are refused then. A supervisor that listens on NOTIFY_SOCKET is told
+of readiness, watchdog and stopping. inetd.conf has it on descriptor 0, silent
+where standard error is the client's socket:
+  daytime stream tcp nowait nobody /usr/bin/daytime daytime serve --inetd
+  daytime dgram  udp wait   nobody /usr/bin/daytime daytime serve --inetd";
 
 const QUERY_HELP: &str = "\
 Examples:
@@ -129,11 +137,12 @@ pub(super) struct Serve {
     #[arg(long, value_name = "ADDR[:PORT]")]
     pub listen: Vec<ListenOn>,
     /// Port for addresses given without one; 0 takes one free number for all
-    #[arg(long, default_value_t = PORT)]
-    pub port: u16,
-    /// Transports to serve
-    #[arg(long, value_enum, default_value_t = Proto::Both)]
-    pub proto: Proto,
+    /// [default: 13]
+    #[arg(long)]
+    pub port: Option<u16>,
+    /// Transports to serve [default: both]
+    #[arg(long, value_enum)]
+    pub proto: Option<Proto>,
     /// How the reply is written: ctime, nist, rfc3339, rfc867 or smtp
     #[arg(long, default_value_t = Syntax::default(), value_name = "NAME")]
     pub syntax: Syntax,
@@ -144,8 +153,9 @@ pub(super) struct Serve {
     #[arg(long, default_value = "utc", value_name = "ZONE", allow_hyphen_values = true)]
     pub zone: Zone,
     /// TCP: finished handshakes that may wait (listen(2))
-    #[arg(long, default_value_t = 4096, value_name = "N")]
-    pub backlog: u16,
+    /// [default: 4096]
+    #[arg(long, value_name = "N")]
+    pub backlog: Option<u16>,
     /// TCP: rebind while old connections are in TIME_WAIT (SO_REUSEADDR) [default]
     #[arg(long, overrides_with = "no_reuse_address")]
     pub reuse_address: bool,
@@ -183,9 +193,26 @@ pub(super) struct Serve {
     /// new sockets, programs): off, on: what this kernel can, require: or refuse
     #[arg(long, value_enum, default_value_t = SandboxMode::On, value_name = "MODE")]
     pub sandbox: SandboxMode,
+    /// Serve the socket on descriptor 0, as inetd starts it; --inetd=nowait for
+    /// "dgram nowait"
+    #[arg(long, value_enum, num_args = 0..=1, require_equals = true, conflicts_with = "json")]
+    #[arg(default_missing_value = "wait", value_name = "KIND")]
+    pub inetd: Option<Inetd>,
+    /// End when nobody has come for so long [default: never; with --inetd 60]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub idle: Option<Duration>,
     /// Print the bound addresses as JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// What inetd does with the socket while a service runs.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum Inetd {
+    // It leaves the socket alone: serve until idle, or a connection until its end.
+    Wait,
+    // It goes on with the socket: answer what waits, then end.
+    Nowait,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -158,6 +158,9 @@ fn listen_hint(error: &ListenError) -> Option<String> {
         {
             "a link-local address needs its interface: fe80::1%eth0"
         }
+        ListenError::NotServable(descriptor, _) if descriptor == "descriptor 0" => {
+            "--inetd is for inetd and its kin, which put a socket there"
+        }
         ListenError::NoFamily(..) => "this machine has no such address family; --listen another",
         _ => return None,
     };

@@ -1,6 +1,7 @@
 //! How much is logged: `-v` and `-q`, else `RUST_LOG`, else what suits the command.
 
 use super::args::{Arguments, Command};
+use super::inherited;
 use env_logger::{Builder, Env};
 use log::LevelFilter;
 use std::io::{self, IsTerminal};
@@ -18,6 +19,7 @@ pub(super) fn start(arguments: &Arguments) {
     let mut builder = Builder::new();
     builder.format_target(false);
     match (arguments.verbosity.quiet, arguments.verbosity.verbose) {
+        _ if inherited::client_has_stderr() => builder.filter_level(LevelFilter::Off),
         (true, _) => builder.filter_level(LevelFilter::Error),
         (_, 0) => builder.parse_env(Env::default().default_filter_or(usual)),
         (_, 1) => builder.filter_level(LevelFilter::Debug),

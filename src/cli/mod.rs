@@ -4,6 +4,7 @@ mod args;
 mod check;
 mod compare;
 mod failure;
+mod inherited;
 mod logging;
 mod parse;
 mod progress;
@@ -24,7 +25,9 @@ pub fn run_command_line() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => {
             // Help goes to standard output; if that is closed, nobody wants it.
-            let _ = error.print();
+            if !inherited::client_has_stderr() {
+                let _ = error.print();
+            }
             return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
         }
     };
@@ -59,5 +62,8 @@ fn print(text: &str) -> Result<(), Failure> {
 
 /// Prints a line to standard error; there is nowhere to tell that this failed.
 fn complain(line: &str) {
+    if inherited::client_has_stderr() {
+        return;
+    }
     let _ = writeln!(io::stderr().lock(), "{line}");
 }

@@ -1,18 +1,20 @@
 //! `daytime serve`.
 
-use super::args::Serve;
+use super::args::{Proto, Serve};
 use super::failure::Failure;
-use super::print;
+use super::{inherited, print};
 use crate::clock::Clock;
-use crate::listen::Listen;
+use crate::listen::{Inherited, Listen};
 use crate::metrics::{Event, Metrics};
 use crate::report::{counters, json, plural};
 use crate::server::endpoint::{Endpoint, Page};
 use crate::server::{
-    Bound, Config, ConfineError, Confined, Confinement, Identity, Server, Shutdown,
+    Bound, Config, ConfineError, Confined, Confinement, Identity, ServeError, Server, Shutdown,
+    Supervisor,
 };
 use crate::syntax::{Syntax, Zone};
 use crate::tcp::server::Drain;
+use crate::transport::PORT;
 use chrono::{DateTime, Utc};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
@@ -22,12 +24,18 @@ use std::io;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 
 pub(super) fn run(arguments: Serve) -> Result<ExitCode, Failure> {
-    let (json, started) = (arguments.json, Clock::System.now());
+    let (json, inetd, started) = (arguments.json, arguments.inetd.is_some(), Clock::System.now());
+    let inherited = inherited::sockets(&arguments)?; // first, while nothing else is open
+    if let Some(option) = inherited.as_ref().and(inherited::option_of_openers(&arguments)) {
+        let why = "the sockets are handed over, open, by a supervisor or inetd";
+        Failure::plain(format!("{why}: leave {option} out")).tell();
+        return Ok(ExitCode::from(2));
+    }
     let syntax = arguments.strftime.clone().map_or(arguments.syntax.clone(), Syntax::Strftime);
     if !syntax.uses_zone() && arguments.zone != Zone::UTC {
         Failure::plain("--syntax nist is always UTC: leave --zone out".to_owned()).tell();
@@ -37,7 +45,7 @@ pub(super) fn run(arguments: Serve) -> Result<ExitCode, Failure> {
     raise_descriptor_limit();
     let endpoint = arguments.metrics.map(Endpoint::bind).transpose();
     let endpoint = endpoint.map_err(|error| Failure::metrics(&error))?;
-    let server = Server::bind(config(arguments, syntax))?;
+    let server = server(inherited, config(arguments, syntax))?;
     let metrics = server.metrics();
     // What is to be opened is open by here, and no other thread has been started.
     let begun = confinement.begin()?;
@@ -51,15 +59,29 @@ pub(super) fn run(arguments: Serve) -> Result<ExitCode, Failure> {
     let confined = begun.finish()?;
     log_settings(server.bound());
     log_confinement(&confined);
-    match print(&addresses(server.bound(), metrics_at, json)) {
-        Err(Failure::NobodyReads) => {} // a server has more to do than to print
-        printed => printed?,
+    if !inetd {
+        match print(&addresses(server.bound(), metrics_at, json)) {
+            Err(Failure::NobodyReads) => {} // a server has more to do than to print
+            printed => printed?,
+        }
     }
     server.run()?;
     drop(answering);
-    let _ = told.recv(); // the signal stands in the log before what was done
+    told.wait(); // the signal stands in the log before what was done
     log_totals(&metrics);
     Ok(ExitCode::SUCCESS)
+}
+
+/// On the sockets that were handed over, or on our own; with the supervisor, if there is one.
+fn server(inherited: Option<Vec<Inherited>>, config: Config) -> Result<Server, ServeError> {
+    let server = match inherited {
+        Some(sockets) => Server::adopt(sockets, config)?,
+        None => Server::bind(config)?,
+    };
+    Ok(match Supervisor::from_environment() {
+        Some(supervisor) => server.supervised(supervisor),
+        None => server,
+    })
 }
 
 fn confinement(arguments: &Serve) -> Result<Confinement, ConfineError> {
@@ -70,14 +92,15 @@ fn confinement(arguments: &Serve) -> Result<Confinement, ConfineError> {
 }
 
 fn config(arguments: Serve, syntax: Syntax) -> Config {
-    let port = arguments.port;
+    let port = arguments.port.unwrap_or(PORT);
+    let until = inherited::until(&arguments);
     let listen: Vec<_> = arguments.listen.into_iter().map(|on| on.with_port(port)).collect();
     Config {
         addresses: if listen.is_empty() { Config::loopback(port) } else { listen },
-        transports: arguments.proto.transports(),
+        transports: arguments.proto.unwrap_or(Proto::Both).transports(),
         listen: Listen {
             reuse_address: !arguments.no_reuse_address,
-            backlog: arguments.backlog,
+            backlog: arguments.backlog.unwrap_or(Listen::default().backlog),
             only_v6: arguments.only_v6,
             receive_buffer: arguments.receive_buffer,
             send_buffer: arguments.send_buffer,
@@ -90,6 +113,7 @@ fn config(arguments: Serve, syntax: Syntax) -> Config {
         limits: arguments.strangers.limits(),
         guard: arguments.strangers.guard(),
         require_sync: arguments.strangers.require_sync,
+        until,
     }
 }
 
@@ -102,22 +126,37 @@ fn raise_descriptor_limit() {
     }
 }
 
+/// Hears when the first signal stands in the log.
+struct Told {
+    asked: Arc<AtomicBool>,
+    logged: Receiver<()>,
+}
+
+impl Told {
+    /// Waits for that, if there was a signal: a server may also end by itself.
+    fn wait(self) {
+        if self.asked.load(Ordering::Acquire) {
+            let _ = self.logged.recv();
+        }
+    }
+}
+
 /// What is told to those who ask for the metrics.
 fn page(metrics: Arc<Metrics>, started: Option<DateTime<Utc>>) -> Page {
     let started = started.map(|started| started.timestamp());
     Arc::new(move || counters::prometheus(&metrics, started))
 }
 
-/// The first signal asks for a stop, the second ends the process at once with status 1. The receiver
-/// hears when the first stands in the log. SIGUSR1 only logs the counters.
-fn act_on_signals(shutdown: Shutdown, metrics: Arc<Metrics>) -> io::Result<Receiver<()>> {
+/// The first signal asks for a stop, the second ends the process at once with status 1. SIGUSR1 only
+/// logs the counters.
+fn act_on_signals(shutdown: Shutdown, metrics: Arc<Metrics>) -> io::Result<Told> {
     let asked = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
         // In this order, so that the first signal does not end it already.
         flag::register_conditional_shutdown(signal, 1, Arc::clone(&asked))?;
         flag::register(signal, Arc::clone(&asked))?;
     }
-    let (telling, told) = mpsc::channel();
+    let (telling, logged) = mpsc::channel();
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGUSR1])?;
     thread::Builder::new().name("signals".into()).spawn(move || {
         for signal in &mut signals {
@@ -132,13 +171,13 @@ fn act_on_signals(shutdown: Shutdown, metrics: Arc<Metrics>) -> io::Result<Recei
             let _ = telling.send(());
         }
     })?;
-    Ok(told)
+    Ok(Told { asked, logged })
 }
 
 fn log_settings(bound: &[Bound]) {
-    for Bound { transport, address, settings, .. } in bound {
-        let settings: Vec<String> = settings.iter().map(ToString::to_string).collect();
-        log::info!("{transport} {address}: {}", settings.join("; "));
+    for socket in bound {
+        let settings: Vec<String> = socket.settings.iter().map(ToString::to_string).collect();
+        log::info!("{socket}: {}", settings.join("; "));
     }
 }
 
@@ -160,7 +199,7 @@ fn addresses(bound: &[Bound], metrics: Option<SocketAddr>, json: bool) -> String
     if json {
         return format!("{}\n", json::bound(bound, metrics));
     }
-    let lines = bound.iter().map(|it| format!("{} {}", it.transport, it.address));
+    let lines = bound.iter().map(ToString::to_string);
     let metrics = metrics.map(|address| format!("metrics {address}"));
     let lines: Vec<String> = lines.chain(metrics).collect();
     format!("{}\n", lines.join("\n"))

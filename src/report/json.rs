@@ -19,12 +19,16 @@ use std::time::Duration;
 pub(crate) fn bound(bound: &[Bound], metrics: Option<SocketAddr>) -> Value {
     let sockets: Vec<Value> = bound
         .iter()
-        .map(|Bound { transport, address, .. }| {
-            json!({
+        .map(|Bound { transport, address, name, .. }| {
+            let mut socket = json!({
                 "transport": transport.to_string(),
                 "address": address.ip().to_string(),
                 "port": address.port(),
-            })
+            });
+            if let Some(name) = name {
+                socket["name"] = json!(name);
+            }
+            socket
         })
         .collect();
     let mut object = json!({ "listening": sockets });

@@ -2,13 +2,16 @@
 
 mod confine;
 pub(crate) mod endpoint;
+mod inherit;
+mod supervisor;
 mod worker;
 
 pub use confine::{Begun, ConfineError, Confined, Confinement, Identity, Layer, Sandbox};
+pub use supervisor::Supervisor;
 
 use crate::clock::Clock;
 use crate::limit::Limits;
-use crate::listen::{Listen, ListenError, Setting};
+use crate::listen::{Adopted, Inherited, Listen, ListenError, Opened, Setting, adopt};
 use crate::metrics::Metrics;
 use crate::responder::Responder;
 use crate::syntax::{Syntax, Zone};
@@ -16,11 +19,14 @@ use crate::tcp::server::Drain;
 use crate::transport::{PORT, Transport};
 use crate::udp::guard::GuardOptions;
 use mio::Waker;
+use mio::net::TcpStream;
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use worker::{Rules, Worker};
 
 /// What to serve, where and how.
@@ -47,6 +53,22 @@ pub struct Config {
     /// Answer only while the kernel says that its clock is synchronised: else TCP closes without a word and
     /// UDP keeps silent, as RFC 868 has it for an unknown time.
     pub require_sync: bool,
+    /// When to end without being told to.
+    pub until: Until,
+}
+
+/// When a [`Server`] ends without being told to. One that has only a connection (see
+/// [`Server::adopt`]) ends with it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Until {
+    /// Never: it ends when it is [stopped](Shutdown::stop).
+    #[default]
+    Stopped,
+    /// When no client has come for so long and none is connected.
+    Idle(Duration),
+    /// As soon as all that waits at the beginning is answered.
+    Answered,
 }
 
 impl Default for Config {
@@ -63,6 +85,7 @@ impl Default for Config {
             limits: Limits::default(),
             guard: GuardOptions::default(),
             require_sync: false,
+            until: Until::default(),
         }
     }
 }
@@ -102,8 +125,29 @@ pub struct Bound {
     pub transport: Transport,
     /// Its address, with the port the kernel chose.
     pub address: SocketAddr,
+    /// What the supervisor calls it that it was inherited from.
+    pub name: Option<String>,
     /// Each option: what was asked for, and what the kernel made of it.
     pub settings: Vec<Setting>,
+}
+
+impl From<&Opened> for Bound {
+    fn from(opened: &Opened) -> Self {
+        Self {
+            transport: opened.transport,
+            address: opened.address,
+            name: opened.name.clone(),
+            settings: opened.settings.clone(),
+        }
+    }
+}
+
+/// `tcp 127.0.0.1:13`, and the name if it has one.
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.transport, self.address)?;
+        self.name.as_ref().map_or(Ok(()), |name| write!(f, " {name}"))
+    }
 }
 
 /// The services, bound and ready to run (RFC 867, "TCP Based Daytime Service" and "UDP Based Daytime
@@ -147,22 +191,57 @@ impl Server {
             .flat_map(|address| config.transports.iter().map(|transport| (*transport, *address)))
             .collect();
         let opened = config.listen.open_all(&wanted)?;
-        let bound = opened
-            .iter()
-            .map(|opened| Bound {
-                transport: opened.transport,
-                address: opened.address,
-                settings: opened.settings.clone(),
-            })
-            .collect();
+        Self::new(opened, Vec::new(), config)
+    }
+
+    /// Serves on sockets that somebody else has opened: what the configuration says of addresses,
+    /// transports and [`Listen`] counts for nothing, but for its `write_deadline`.
+    ///
+    /// A TCP connection among them is answered; where there is nothing else, the server ends with it.
+    ///
+    /// # Errors
+    /// [`ServeError::Listen`] with [`ListenError::NotServable`] for what is no TCP and no UDP socket,
+    /// and [`ServeError::Setup`].
+    pub fn adopt(inherited: Vec<Inherited>, config: Config) -> Result<Self, ServeError> {
+        let (mut services, mut connections) = (Vec::new(), Vec::new());
+        for socket in inherited {
+            match adopt(socket, config.listen.write_deadline)? {
+                Adopted::Service(opened) => services.push(opened),
+                Adopted::Connection(opened) => connections.push(opened),
+            }
+        }
+        if services.is_empty() && connections.is_empty() {
+            return Err(ListenError::Nowhere.into());
+        }
+        Self::new(services, connections, config)
+    }
+
+    fn new(
+        services: Vec<Opened>,
+        connections: Vec<Opened>,
+        config: Config,
+    ) -> Result<Self, ServeError> {
+        let bound = services.iter().chain(&connections).map(Bound::from).collect();
+        let until = if services.is_empty() { Until::Answered } else { config.until };
         let metrics = Arc::new(Metrics::default());
         let responder =
             Responder::new(config.clock, config.syntax, config.zone, config.require_sync);
-        let rules = Rules { drain: config.drain, limits: config.limits, guard: config.guard };
-        let (worker, waker) = Worker::new(opened, responder, rules, Arc::clone(&metrics))
+        let Config { drain, limits, guard, .. } = config;
+        let rules = Rules { drain, limits, guard, until };
+        let (mut worker, waker) = Worker::new(services, responder, rules, Arc::clone(&metrics))
             .map_err(ServeError::Setup)?;
+        for Opened { socket, .. } in connections {
+            worker.adopt(TcpStream::from_std(socket.into()));
+        }
         let shutdown = Shutdown { asked: worker.stop_flag(), waker: Arc::new(waker) };
         Ok(Self { worker, bound, metrics, shutdown })
+    }
+
+    /// Has it tell a supervisor when it is ready, that it is alive, and when it stops.
+    #[must_use]
+    pub fn supervised(mut self, supervisor: Supervisor) -> Self {
+        self.worker.supervisor = Some(supervisor);
+        self
     }
 
     /// The sockets, in the order of the configuration.
@@ -183,12 +262,16 @@ impl Server {
         self.shutdown.clone()
     }
 
-    /// Serves until [`Shutdown::stop`]. Then it accepts no more, answers what has arrived, and gives
+    /// Serves until [`Shutdown::stop`], or as long as [`Until`] says. Then it accepts no more, answers what has arrived, and gives
     /// open connections up to a second to end.
     ///
     /// # Errors
     /// [`ServeError::Loop`] and [`ServeError::Died`].
     pub fn run(mut self) -> Result<(), ServeError> {
+        if let Some(supervisor) = &mut self.worker.supervisor {
+            let sockets: Vec<String> = self.bound.iter().map(ToString::to_string).collect();
+            supervisor.ready(&format!("serving {}", sockets.join(", ")));
+        }
         survive(|| self.worker.run())
     }
 }
@@ -227,7 +310,6 @@ mod tests {
     use super::*;
     use std::io::Read;
     use std::net::TcpStream;
-    use std::time::Duration;
 
     #[test]
     fn a_loop_that_panics_ends_the_server_with_the_reason() {

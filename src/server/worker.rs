@@ -1,5 +1,6 @@
 //! The loop of one thread: wait, answer, drain.
 
+use super::{Supervisor, Until};
 use crate::limit::{Limiter, Limits};
 use crate::listen::Opened;
 use crate::metrics::Metrics;
@@ -10,7 +11,7 @@ use crate::tcp::server::{Drain, Service as TcpService};
 use crate::transport::Transport;
 use crate::udp::guard::{Guard, GuardOptions};
 use crate::udp::server::Service as UdpService;
-use mio::net::{TcpListener, UdpSocket};
+use mio::net::{TcpListener, TcpStream, UdpSocket};
 use mio::{Events, Poll, Token, Waker};
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
@@ -33,6 +34,10 @@ pub(super) struct Worker {
     metrics: Arc<Metrics>,
     notices: Notices,
     stop: Arc<AtomicBool>,
+    until: Until,
+    /// When the last client came or went, or a little later.
+    quiet_since: Instant,
+    pub(super) supervisor: Option<Supervisor>,
 }
 
 /// What a worker lets strangers do.
@@ -41,6 +46,7 @@ pub(super) struct Rules {
     pub drain: Drain,
     pub limits: Limits,
     pub guard: GuardOptions,
+    pub until: Until,
 }
 
 impl Worker {
@@ -65,8 +71,27 @@ impl Worker {
         let udp = UdpService::new(udp, guard, limiter, poll.registry(), FIRST)?;
         let tcp = TcpService::new(tcp, rules.drain, rules.limits, poll.registry(), first_tcp)?;
         let stop = Arc::new(AtomicBool::new(false));
-        let notices = Notices::new();
-        Ok((Self { poll, tcp, udp, first_tcp, responder, metrics, notices, stop }, waker))
+        let worker = Self {
+            poll,
+            tcp,
+            udp,
+            first_tcp,
+            responder,
+            metrics,
+            notices: Notices::new(),
+            stop,
+            until: rules.until,
+            quiet_since: Instant::now(),
+            supervisor: None,
+        };
+        Ok((worker, waker))
+    }
+
+    /// Takes a connection that somebody else has accepted, and answers it.
+    pub(super) fn adopt(&mut self, stream: TcpStream) {
+        let Ok(peer) = stream.peer_addr() else { return }; // it has gone already
+        let registry = self.poll.registry();
+        self.tcp.adopt(stream, peer.ip(), &mut self.responder, registry, &self.metrics);
     }
 
     /// Set it and wake the loop, and [`Worker::run`] ends.
@@ -76,18 +101,46 @@ impl Worker {
 
     pub(super) fn run(&mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(1024);
-        let mut left = false;
-        while !self.stop.load(Ordering::Acquire) {
+        self.quiet_since = Instant::now();
+        let mut left = true; // what came before us
+        while !self.stop.load(Ordering::Acquire) && !self.is_over(left) {
+            let busy = !self.tcp.is_idle();
             self.wait(&mut events, left)?;
             left = self.work();
+            if busy || left || !events.is_empty() {
+                self.quiet_since = Instant::now();
+            }
+        }
+        if let (Until::Idle(time), false) = (self.until, self.stop.load(Ordering::Acquire)) {
+            log::info!("no client for {} s: stopping", time.as_secs_f64());
         }
         self.finish(&mut events)
+    }
+
+    /// True if it has served for as long as it should, without having been told to stop.
+    fn is_over(&self, left: bool) -> bool {
+        let over = match self.until {
+            Until::Stopped => false,
+            Until::Idle(_) => self.idle_deadline().is_some_and(|end| end <= Instant::now()),
+            Until::Answered => true,
+        };
+        over && !left && self.tcp.is_idle()
+    }
+
+    /// When nobody will have come for too long, if nobody comes.
+    fn idle_deadline(&self) -> Option<Instant> {
+        match self.until {
+            Until::Idle(time) if self.tcp.is_idle() => self.quiet_since.checked_add(time),
+            _ => None,
+        }
     }
 
     /// Sleeps until an event or a deadline; not at all if work is left over.
     fn wait(&mut self, events: &mut Events, left: bool) -> io::Result<()> {
         let until = |deadline: Instant| deadline.saturating_duration_since(Instant::now());
-        let next = self.tcp.next_deadline().into_iter().chain(self.notices.next()).min();
+        let supervisor = self.supervisor.as_ref().and_then(Supervisor::next_deadline);
+        let (tcp, idle) = (self.tcp.next_deadline(), self.idle_deadline());
+        let next = [tcp, idle, supervisor, self.notices.next()].into_iter().flatten().min();
         let timeout = if left { Some(Duration::ZERO) } else { next.map(until) };
         match self.poll.poll(events, timeout) {
             Err(error) if error.kind() == ErrorKind::Interrupted => events.clear(),
@@ -106,6 +159,9 @@ impl Worker {
     /// One round: a batch of each, and the deadlines. True if work is left over.
     fn work(&mut self) -> bool {
         let now = Instant::now();
+        if let Some(supervisor) = &mut self.supervisor {
+            supervisor.tick(now);
+        }
         self.tcp.expire(now, &self.metrics);
         let registry = self.poll.registry();
         let tcp = self.tcp.work(&mut self.responder, registry, now, &self.metrics);
@@ -117,6 +173,9 @@ impl Worker {
     /// Answers what has arrived before the stop, accepts no more, and waits for open connections.
     fn finish(&mut self, events: &mut Events) -> io::Result<()> {
         let deadline = Instant::now() + GRACE;
+        if let Some(supervisor) = &mut self.supervisor {
+            supervisor.stopping();
+        }
         let registry = self.poll.registry();
         self.tcp.stop(&mut self.responder, registry, deadline, &self.metrics);
         self.udp.stop(&mut self.responder, &self.metrics);

@@ -6,6 +6,7 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::AsFd;
+use std::os::unix::net;
 use std::time::Duration;
 
 /// The name of the call that waits for readiness; mio picks it.
@@ -155,5 +156,25 @@ pub(crate) fn set_user_timeout(_: &Socket, _: Duration) -> io::Result<()> {
 
 /// Unknown.
 pub(crate) fn user_timeout_ms(_: &Socket) -> Option<u64> {
+    None
+}
+
+/// Only Linux has them.
+pub(crate) fn abstract_address(_: &[u8]) -> io::Result<net::SocketAddr> {
+    Err(io::Error::new(io::ErrorKind::Unsupported, "not available here: no abstract addresses"))
+}
+
+/// Taken for it: no portable option tells.
+pub(crate) fn is_tcp(_: &Socket) -> bool {
+    true
+}
+
+/// Taken for it: no portable option tells.
+pub(crate) fn is_udp(_: &Socket) -> bool {
+    true
+}
+
+/// Unknown.
+pub(crate) fn descriptor_path(_: i32) -> Option<String> {
     None
 }

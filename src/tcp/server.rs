@@ -1,5 +1,7 @@
 //! The stream service: accepts, sends the line with the FIN, drains.
 
+mod adopted;
+
 use super::connection::{Connection, Fate, failed};
 use crate::limit::{Limits, Source};
 use crate::metrics::{Event as Counted, Metrics};

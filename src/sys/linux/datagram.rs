@@ -106,11 +106,15 @@ pub(crate) fn send_from(
 fn note(control: &ControlMessageOwned, received: &mut Received) {
     match control {
         ControlMessageOwned::Ipv4PacketInfo(info) => {
+            let v4 = |address: in_addr| Ipv4Addr::from(address.s_addr.to_ne_bytes());
+            let header = v4(info.ipi_addr);
             // The address in the header is this host's own, unless many have it: then the other one is
-            // the interface's (ip(7)).
-            received.sent_to_many |= info.ipi_addr.s_addr != info.ipi_spec_dst.s_addr;
+            // the interface's (ip(7)). There is no other one where the datagram was there before we asked
+            // for it, on an inherited socket: if many have that address, no answer can leave from it.
+            let own = Some(v4(info.ipi_spec_dst)).filter(|own| !own.is_unspecified());
+            received.sent_to_many |= own.is_some_and(|own| own != header);
             received.destination = Some(Destination {
-                address: Ipv4Addr::from(info.ipi_spec_dst.s_addr.to_ne_bytes()).into(),
+                address: own.unwrap_or(header).into(),
                 interface: u32::try_from(info.ipi_ifindex).unwrap_or(0),
             });
         }
@@ -132,4 +136,26 @@ fn to_std(address: &SockaddrStorage) -> Option<SocketAddr> {
         return Some(SocketAddrV4::from(*v4).into());
     }
     address.as_sockaddr_in6().map(|v6| SocketAddrV6::from(*v6).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::UdpSocket;
+
+    #[test]
+    fn a_datagram_that_was_there_before_we_asked_tells_its_destination_all_the_same() {
+        for wildcard in ["0.0.0.0:0", "[::]:0"] {
+            let Ok(socket) = UdpSocket::bind(wildcard) else { continue }; // no IPv6 here
+            let local = socket.local_addr().expect("bound");
+            let asked = SocketAddr::from((Ipv4Addr::new(127, 0, 0, 5), local.port()));
+            let client = UdpSocket::bind("127.0.0.1:0").expect("loopback");
+            client.send_to(b"early", asked).expect("sent");
+            socket.peek_from(&mut [0]).expect("it is there");
+            ask_for_destination(&socket, local.ip()).expect("asked");
+            let received = receive(&socket).expect("received");
+            assert!(!received.sent_to_many, "{wildcard}");
+            assert_eq!(received.destination.expect("told").address, asked.ip(), "{wildcard}");
+        }
+    }
 }

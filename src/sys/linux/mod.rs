@@ -7,6 +7,7 @@ mod privilege;
 mod sandbox;
 #[cfg(any(target_arch = "aarch64", target_arch = "riscv64", target_arch = "x86_64"))]
 mod seccomp;
+mod supervisor;
 
 pub(crate) use clock::kernel_clock;
 pub(crate) use counters::{backlog_limit, time_waits, traffic};
@@ -18,6 +19,7 @@ pub(crate) use privilege::{
 pub(crate) use sandbox::{no_new_privileges, restrict_files};
 #[cfg(any(target_arch = "aarch64", target_arch = "riscv64", target_arch = "x86_64"))]
 pub(crate) use seccomp::restrict_calls;
+pub(crate) use supervisor::{abstract_address, descriptor_path, is_tcp, is_udp};
 
 /// Elsewhere system calls have other names, or seccompiler does not know the processor.
 #[cfg(not(any(target_arch = "aarch64", target_arch = "riscv64", target_arch = "x86_64")))]

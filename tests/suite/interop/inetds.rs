@@ -11,13 +11,13 @@ use std::{env, fs};
 
 /// An address for documentation (RFC 5737), given to the namespace's loopback interface: openbsd-inetd
 /// drops every datagram from 127.0.0.0/8, and does not say so.
-const HOST: &str = "192.0.2.1";
+pub(super) const HOST: &str = "192.0.2.1";
 
 const CTIME: &str = "%a %b %e %H:%M:%S %Y";
 
 /// One inetd: how it is started, and what it says.
 pub(super) struct Inetd {
-    package: &'static str,
+    pub(super) package: &'static str,
     /// Where the package has it, and its name on PATH.
     path: &'static str,
     /// Stays in the foreground; the file's name follows.
@@ -111,14 +111,24 @@ impl Inetd {
     }
 
     pub(super) fn start_in(&self, namespace: &Namespace) -> Result<Peer, String> {
+        self.start_with(namespace, self.configuration, self.sockets)
+    }
+
+    /// With another configuration, which leads to so many sockets.
+    pub(super) fn start_with(
+        &self,
+        namespace: &Namespace,
+        lines: &str,
+        sockets: usize,
+    ) -> Result<Peer, String> {
         let program = self.program()?;
         // They write their process ids there, each into the same file as another test's.
         good(namespace.command("mount").args(["-t", "tmpfs", "tmpfs", "/run"]));
         let configuration = namespace.folder().join("inetd.conf");
-        fs::write(&configuration, self.configuration).expect("written");
+        fs::write(&configuration, lines).expect("written");
         let mut command = namespace.command(program);
         command.args(self.arguments).arg(configuration);
-        Ok(Peer::start(namespace, command, 13, self.sockets))
+        Ok(Peer::start(namespace, command, 13, sockets))
     }
 
     fn assert_reply(&self, answer: &serde_json::Value, transport: &str) {

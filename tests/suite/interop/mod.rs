@@ -6,6 +6,7 @@
 mod calls;
 mod checks;
 mod clients;
+mod inetd_services;
 mod inetds;
 mod notes;
 mod peer;

@@ -29,6 +29,13 @@ impl Peer {
         peer
     }
 
+    /// The processes it has started and that are still there, zombies too.
+    pub(super) fn children(&self) -> Vec<u32> {
+        let pid = self.child.id();
+        let list = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).expect("Linux");
+        list.split_whitespace().map(|child| child.parse().expect("a number")).collect()
+    }
+
     fn wait_until_bound(&mut self, namespace: &Namespace, port: u16, sockets: usize) {
         let deadline = Instant::now() + PATIENCE;
         let filter = format!("sport = :{port}");

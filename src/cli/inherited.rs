@@ -1,0 +1,87 @@
+//! Sockets that a supervisor or inetd hands over, as `daytime serve` takes them.
+
+use super::args::{Inetd, Serve};
+use super::failure::Failure;
+use crate::listen::Inherited;
+use crate::server::{ServeError, Until};
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::time::Duration;
+
+/// How long a `wait` service of inetd stays when nobody comes, unless `--idle` says otherwise.
+const IDLE: Duration = Duration::from_mins(1);
+
+/// The sockets to serve on, if they are not ours to open.
+pub(super) fn sockets(arguments: &Serve) -> Result<Option<Vec<Inherited>>, Failure> {
+    let sockets = match arguments.inetd {
+        Some(_) => vec![Inherited::standard_input().map_err(|error| no_standard_input(&error))?],
+        None => Inherited::from_environment().map_err(ServeError::from)?,
+    };
+    Ok((!sockets.is_empty()).then_some(sockets))
+}
+
+fn no_standard_input(error: &io::Error) -> Failure {
+    Failure::plain(format!("cannot take descriptor 0: {error}"))
+}
+
+/// When to end without a signal.
+pub(super) fn until(arguments: &Serve) -> Until {
+    match (arguments.inetd, arguments.idle) {
+        (Some(Inetd::Nowait), _) => Until::Answered,
+        (Some(Inetd::Wait), idle) => Until::Idle(idle.unwrap_or(IDLE)),
+        (None, Some(idle)) => Until::Idle(idle),
+        (None, None) => Until::Stopped,
+    }
+}
+
+/// The first option that has nothing to say where the sockets are open already.
+pub(super) fn option_of_openers(arguments: &Serve) -> Option<&'static str> {
+    let given = [
+        (!arguments.listen.is_empty(), "--listen"),
+        (arguments.port.is_some(), "--port"),
+        (arguments.proto.is_some(), "--proto"),
+        (arguments.backlog.is_some(), "--backlog"),
+        (arguments.reuse_address, "--reuse-address"),
+        (arguments.no_reuse_address, "--no-reuse-address"),
+        (arguments.only_v6, "--only-v6"),
+        (arguments.receive_buffer.is_some(), "--receive-buffer"),
+        (arguments.send_buffer.is_some(), "--send-buffer"),
+    ];
+    given.into_iter().find_map(|(given, option)| given.then_some(option))
+}
+
+/// True if what is written to standard error would go to a client: inetd makes its socket
+/// descriptors 0, 1 and 2. It looks at the arguments as they are, because they may be wrong ones.
+pub(super) fn client_has_stderr() -> bool {
+    let of_inetd = std::env::args_os().any(|argument| {
+        let argument = argument.to_string_lossy();
+        argument == "--inetd" || argument.starts_with("--inetd=")
+    });
+    of_inetd && is_one_socket(io::stdin(), io::stderr()).unwrap_or(false)
+}
+
+fn is_one_socket(one: impl AsFd, other: impl AsFd) -> io::Result<bool> {
+    let look =
+        |descriptor: &dyn AsFd| File::from(descriptor.as_fd().try_clone_to_owned()?).metadata();
+    let (one, other) = (look(&one)?, look(&other)?);
+    let same = (one.dev(), one.ino()) == (other.dev(), other.ino());
+    Ok(same && one.file_type().is_socket())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::net::UnixDatagram;
+
+    #[test]
+    fn two_descriptors_of_one_socket_are_told_from_two_sockets_and_from_files() {
+        let (one, other) = UnixDatagram::pair().expect("a pair");
+        let again = one.try_clone().expect("a second handle");
+        assert!(is_one_socket(&one, &again).expect("open"));
+        assert!(!is_one_socket(&one, &other).expect("open"));
+        let file = tempfile::tempfile().expect("a file");
+        assert!(!is_one_socket(&file, &file).expect("open"));
+    }
+}

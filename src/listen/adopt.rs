@@ -1,0 +1,211 @@
+//! Sockets that somebody else has opened: systemd's socket units, or inetd.
+
+use super::{ListenError, Opened, settings};
+use crate::sys;
+use crate::transport::Transport;
+use nix::sys::socket::{getsockopt, sockopt};
+use socket2::{Socket, Type};
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+/// A descriptor that was open when this process began, to be served on.
+#[derive(Debug)]
+pub struct Inherited {
+    pub(crate) socket: OwnedFd,
+    /// The number it was handed over with.
+    pub(crate) number: i32,
+    /// What the supervisor calls it.
+    pub(crate) name: Option<String>,
+}
+
+/// A descriptor by its number, and by its name if it has one.
+pub(crate) fn descriptor(number: i32, name: Option<&str>) -> String {
+    let name = name.map(|name| format!(" ({name})")).unwrap_or_default();
+    format!("descriptor {number}{name}")
+}
+
+/// An inherited socket, ready for the loop.
+#[derive(Debug)]
+pub(crate) enum Adopted {
+    /// A TCP listener or a UDP socket.
+    Service(Opened),
+    /// One TCP connection, as inetd hands it to a `stream nowait` service.
+    Connection(Opened),
+}
+
+/// Makes an inherited socket what [`Listen`](super::Listen) would have made of it, as far as it is not
+/// its opener's to decide.
+pub(crate) fn adopt(
+    inherited: Inherited,
+    write_deadline: Duration,
+) -> Result<Adopted, ListenError> {
+    let which = descriptor(inherited.number, inherited.name.as_deref());
+    let Inherited { socket, number, name } = inherited;
+    let socket = Socket::from(socket);
+    let kind =
+        recognise(&socket, number).map_err(|what| ListenError::NotServable(which.clone(), what))?;
+    let (transport, address) = match kind {
+        Kind::Listener(address) | Kind::Connection(address) => (Transport::Tcp, address),
+        Kind::Datagrams(address) => (Transport::Udp, address),
+    };
+    configure(&socket, transport, address, write_deadline)
+        .map_err(|cause| ListenError::Inherited(which, cause))?;
+    let settings = settings(None, &socket, transport, address, write_deadline);
+    let opened = Opened { transport, socket, address, name, settings };
+    Ok(match kind {
+        Kind::Connection(_) => Adopted::Connection(opened),
+        Kind::Listener(_) | Kind::Datagrams(_) => Adopted::Service(opened),
+    })
+}
+
+fn configure(
+    socket: &Socket,
+    transport: Transport,
+    address: SocketAddr,
+    write_deadline: Duration,
+) -> io::Result<()> {
+    if transport == Transport::Tcp {
+        sys::set_user_timeout(socket, write_deadline)?;
+    }
+    socket.set_nonblocking(true)?;
+    socket.set_cloexec(true)?;
+    if transport == Transport::Udp && address.ip().is_unspecified() {
+        sys::ask_for_destination(socket, address.ip())?;
+    }
+    Ok(())
+}
+
+/// What can be served on, with its own address.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Listener(SocketAddr),
+    Connection(SocketAddr),
+    Datagrams(SocketAddr),
+}
+
+/// Finds out what a descriptor is; if it is nothing to serve on, in words.
+fn recognise(socket: &Socket, number: i32) -> Result<Kind, String> {
+    let Ok(local) = socket.local_addr() else { return Err(no_socket(number)) };
+    let kind = socket.r#type().map_err(|error| format!("a socket without a type: {error}"))?;
+    let Some(address) = local.as_socket() else {
+        let family = if local.is_unix() { "Unix" } else { "neither IPv4 nor IPv6, but a" };
+        return Err(format!("a {family} {}", kind_name(kind)));
+    };
+    match kind {
+        Type::STREAM if !sys::is_tcp(socket) => {
+            Err("a stream socket of another protocol than TCP".to_owned())
+        }
+        Type::STREAM if getsockopt(socket, sockopt::AcceptConn).unwrap_or(false) => {
+            Ok(Kind::Listener(address))
+        }
+        Type::STREAM if socket.peer_addr().is_ok() => Ok(Kind::Connection(address)),
+        Type::STREAM => Err("a TCP socket that neither listens nor is connected".to_owned()),
+        Type::DGRAM if !sys::is_udp(socket) => {
+            Err("a datagram socket of another protocol than UDP".to_owned())
+        }
+        Type::DGRAM if address.port() == 0 => Err("a UDP socket without a port".to_owned()),
+        Type::DGRAM => Ok(Kind::Datagrams(address)),
+        _ => Err(format!("an IP {}", kind_name(kind))),
+    }
+}
+
+/// In words, what a descriptor is that is no socket, or none of a kind we know.
+pub(crate) fn no_socket(number: i32) -> String {
+    match sys::descriptor_path(number) {
+        Some(path) if path.starts_with("socket:") => "a socket of an unknown family".to_owned(),
+        Some(path) => format!("{path}, no socket"),
+        None => "no socket".to_owned(),
+    }
+}
+
+fn kind_name(kind: Type) -> &'static str {
+    match kind {
+        Type::STREAM => "stream socket",
+        Type::DGRAM => "datagram socket",
+        Type::SEQPACKET => "socket of sequenced packets",
+        Type::RAW => "raw socket",
+        _ => "socket of an unknown type",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use socket2::Domain;
+    use std::net::{TcpListener, TcpStream, UdpSocket};
+    use std::os::unix::net::{UnixDatagram, UnixListener};
+
+    fn handed_over(socket: impl Into<OwnedFd>) -> Inherited {
+        Inherited { socket: socket.into(), number: 7, name: Some("web".into()) }
+    }
+
+    fn service(socket: impl Into<OwnedFd>) -> Opened {
+        match adopt(handed_over(socket), Duration::from_secs(5)) {
+            Ok(Adopted::Service(opened)) => opened,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn refusal(socket: impl Into<OwnedFd>) -> String {
+        adopt(handed_over(socket), Duration::from_secs(5))
+            .expect_err("nothing to serve on")
+            .to_string()
+    }
+
+    #[test]
+    fn a_listener_and_a_datagram_socket_are_services_with_their_names() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+        let address = listener.local_addr().expect("bound");
+        let opened = service(listener);
+        assert_eq!((opened.transport, opened.address), (Transport::Tcp, address));
+        assert_eq!(opened.name.as_deref(), Some("web"));
+        let blocked = opened.socket.accept().expect_err("nobody calls");
+        assert_eq!(blocked.kind(), io::ErrorKind::WouldBlock);
+
+        let datagrams = UdpSocket::bind("127.0.0.1:0").expect("loopback");
+        let address = datagrams.local_addr().expect("bound");
+        let opened = service(datagrams);
+        assert_eq!((opened.transport, opened.address), (Transport::Udp, address));
+    }
+
+    #[test]
+    fn of_an_inherited_socket_only_what_it_is_can_be_told() {
+        let opened = service(TcpListener::bind("127.0.0.1:0").expect("loopback"));
+        let names: Vec<&str> = opened.settings.iter().map(|setting| setting.name).collect();
+        assert_eq!(names, ["SO_REUSEADDR", "TCP_USER_TIMEOUT", "SO_RCVBUF", "SO_SNDBUF"]);
+        // How long a write may take is ours to say.
+        let asked = opened.settings.iter().filter(|setting| setting.asked.is_some());
+        assert!(asked.map(|setting| setting.name).eq(["TCP_USER_TIMEOUT"]));
+    }
+
+    #[test]
+    fn a_connection_is_one_exchange() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+        let address = listener.local_addr().expect("bound");
+        let _client = TcpStream::connect(address).expect("connected");
+        let (stream, _) = listener.accept().expect("accepted");
+        let adopted = adopt(handed_over(stream), Duration::from_secs(5)).expect("a connection");
+        assert!(matches!(adopted, Adopted::Connection(opened) if opened.address == address));
+    }
+
+    #[test]
+    fn what_is_nothing_to_serve_on_is_refused_with_number_name_and_what_it_is() {
+        let behind = ": neither a TCP nor a UDP socket that can be served on";
+        let said = |what: &str| format!("descriptor 7 (web) is {what}{behind}");
+        let folder = tempfile::TempDir::new().expect("a folder");
+        let listener = UnixListener::bind(folder.path().join("socket")).expect("bound");
+        assert_eq!(refusal(listener), said("a Unix stream socket"));
+        let (datagrams, _) = UnixDatagram::pair().expect("a pair");
+        assert_eq!(refusal(datagrams), said("a Unix datagram socket"));
+        let unbound = Socket::new(Domain::IPV4, Type::DGRAM, None).expect("a socket");
+        assert_eq!(refusal(unbound), said("a UDP socket without a port"));
+        let deaf = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        assert_eq!(refusal(deaf), said("a TCP socket that neither listens nor is connected"));
+        let file = tempfile::tempfile().expect("a file");
+        let nowhere = Inherited { socket: file.into(), number: -1, name: None };
+        let told = adopt(nowhere, Duration::from_secs(5)).expect_err("no socket").to_string();
+        assert_eq!(told, format!("descriptor -1 is no socket{behind}"));
+    }
+}

@@ -1,0 +1,210 @@
+//! What the service tells its supervisor: ready, alive, stopping (`sd_notify(3)`).
+//!
+//! The socket is opened once and kept, because the loop may open none.
+
+use crate::sys;
+use std::env;
+use std::ffi::OsStr;
+use std::io::{self, ErrorKind};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::UnixDatagram;
+use std::time::{Duration, Instant};
+
+/// How soon to try again while the supervisor's queue is full.
+const RETRY: Duration = Duration::from_millis(100);
+
+/// The supervisor that started this process and listens on `$NOTIFY_SOCKET`.
+///
+/// A supervisor that does not listen, or no longer, changes nothing for the service.
+#[derive(Debug)]
+pub struct Supervisor {
+    /// `None` once the supervisor has gone.
+    socket: Option<UnixDatagram>,
+    /// Half of what the watchdog allows between two signs of life.
+    beat: Option<Duration>,
+    /// What its queue had no room for.
+    unsent: Option<String>,
+    /// When there is something to tell without an event.
+    due: Option<Instant>,
+}
+
+impl Supervisor {
+    /// The one named by `NOTIFY_SOCKET`, which may have a watchdog (`WATCHDOG_USEC`, `WATCHDOG_PID`;
+    /// `sd_watchdog_enabled(3)`). `None` if there is none; one that cannot be reached is logged.
+    #[must_use]
+    pub fn from_environment() -> Option<Self> {
+        let place = env::var_os("NOTIFY_SOCKET").filter(|place| !place.is_empty())?;
+        let variable = |name| env::var(name).ok();
+        let (usec, pid) = (variable("WATCHDOG_USEC"), variable("WATCHDOG_PID"));
+        let beat = beat(usec.as_deref(), pid.as_deref(), std::process::id());
+        match connect(&place) {
+            Ok(socket) => Some(Self { socket: Some(socket), beat, unsent: None, due: None }),
+            Err(error) => {
+                log::warn!("NOTIFY_SOCKET={}: {error}; it will not be told", place.display());
+                None
+            }
+        }
+    }
+
+    /// The sockets are bound and the loop begins.
+    pub(super) fn ready(&mut self, status: &str) {
+        self.due = self.beat.map(|beat| Instant::now() + beat);
+        self.tell(format!("READY=1\nSTATUS={status}\n"));
+    }
+
+    /// No new clients from here on.
+    pub(super) fn stopping(&mut self) {
+        let status = "draining: what has arrived is answered, open connections have a second";
+        self.tell(format!("STOPPING=1\nSTATUS={status}\n"));
+    }
+
+    /// When [`Supervisor::tick`] has something to do.
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// Called in every round of the loop: the sign of life, if it is time for one.
+    pub(super) fn tick(&mut self, now: Instant) {
+        if self.due.is_none_or(|due| now < due) {
+            return;
+        }
+        self.due = self.beat.map(|beat| now + beat);
+        if let Some(text) = self.unsent.take() {
+            self.tell(text);
+        }
+        if self.beat.is_some() && self.unsent.is_none() {
+            self.tell("WATCHDOG=1\n".to_owned());
+        }
+    }
+
+    fn tell(&mut self, text: String) {
+        let Some(socket) = &self.socket else { return };
+        let sent = loop {
+            match socket.send(text.as_bytes()) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                sent => break sent,
+            }
+        };
+        match sent {
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                self.unsent = Some(text);
+                let retry = Instant::now() + RETRY;
+                self.due = Some(self.due.map_or(retry, |due| due.min(retry)));
+            }
+            Err(error) => {
+                log::warn!("the supervisor is gone, and will not be told any more: {error}");
+                *self = Self { socket: None, beat: None, unsent: None, due: None };
+            }
+        }
+    }
+}
+
+/// Half of what the watchdog allows, if it watches this process.
+fn beat(usec: Option<&str>, pid: Option<&str>, own: u32) -> Option<Duration> {
+    let watches = pid.is_none_or(|pid| pid.parse() == Ok(own));
+    let allowed = usec?.parse().ok().filter(|usec| watches && *usec > 0);
+    allowed.map(|usec| Duration::from_micros(usec) / 2)
+}
+
+/// A path, or behind an @ a name without a file (unix(7)).
+fn connect(place: &OsStr) -> io::Result<UnixDatagram> {
+    let socket = UnixDatagram::unbound()?;
+    match place.as_bytes() {
+        [b'/', ..] => socket.connect(place)?,
+        [b'@', name @ ..] => socket.connect_addr(&sys::abstract_address(name)?)?,
+        _ => return Err(io::Error::new(ErrorKind::Unsupported, "neither a path nor @ and a name")),
+    }
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(socket: UnixDatagram, beat: Option<Duration>) -> Supervisor {
+        socket.set_nonblocking(true).expect("set");
+        Supervisor { socket: Some(socket), beat, unsent: None, due: None }
+    }
+
+    fn heard(supervisor: &UnixDatagram) -> Option<String> {
+        supervisor.set_nonblocking(true).expect("set");
+        let mut text = [0; 256];
+        let length = supervisor.recv(&mut text).ok()?;
+        Some(String::from_utf8_lossy(&text[..length]).into_owned())
+    }
+
+    #[test]
+    fn the_beat_is_half_of_what_the_watchdog_allows_this_process() {
+        let half = Some(Duration::from_secs(15));
+        assert_eq!(beat(Some("30000000"), None, 42), half);
+        assert_eq!(beat(Some("30000000"), Some("42"), 42), half);
+        assert_eq!(beat(Some("30000000"), Some("43"), 42), None);
+        assert_eq!(beat(Some("30000000"), Some(""), 42), None);
+        assert_eq!(beat(Some("0"), None, 42), None);
+        assert_eq!(beat(Some("soon"), None, 42), None);
+        assert_eq!(beat(None, Some("42"), 42), None);
+    }
+
+    #[test]
+    fn a_sign_of_life_is_due_after_each_beat_and_not_before() {
+        let (ours, theirs) = UnixDatagram::pair().expect("a pair");
+        let beat = Duration::from_secs(10);
+        let mut supervisor = with(ours, Some(beat));
+        supervisor.ready("serving");
+        assert_eq!(heard(&theirs).as_deref(), Some("READY=1\nSTATUS=serving\n"));
+        for _ in 0..3 {
+            let due = supervisor.next_deadline().expect("a watchdog");
+            supervisor.tick(due.checked_sub(Duration::from_millis(1)).expect("in range"));
+            assert_eq!(heard(&theirs), None);
+            supervisor.tick(due);
+            assert_eq!(heard(&theirs).as_deref(), Some("WATCHDOG=1\n"));
+            assert_eq!(supervisor.next_deadline(), Some(due + beat));
+        }
+    }
+
+    #[test]
+    fn without_a_watchdog_nothing_is_ever_due() {
+        let (ours, _theirs) = UnixDatagram::pair().expect("a pair");
+        let mut supervisor = with(ours, None);
+        supervisor.ready("serving");
+        assert_eq!(supervisor.next_deadline(), None);
+    }
+
+    #[test]
+    fn what_a_full_queue_has_no_room_for_is_told_later() {
+        let (ours, theirs) = UnixDatagram::pair().expect("a pair");
+        let mut supervisor = with(ours.try_clone().expect("a second handle"), None);
+        let mut filled = 0;
+        while ours.send(b"full").is_ok() {
+            filled += 1;
+        }
+        supervisor.ready("serving");
+        let due = supervisor.next_deadline().expect("to be tried again");
+        for _ in 0..filled {
+            assert_eq!(heard(&theirs).as_deref(), Some("full"));
+        }
+        assert_eq!(heard(&theirs), None);
+        supervisor.tick(due);
+        assert_eq!(heard(&theirs).as_deref(), Some("READY=1\nSTATUS=serving\n"));
+        assert_eq!(supervisor.next_deadline(), None);
+    }
+
+    #[test]
+    fn a_supervisor_that_has_gone_is_told_nothing_more() {
+        let (ours, theirs) = UnixDatagram::pair().expect("a pair");
+        let mut supervisor = with(ours, Some(Duration::from_secs(1)));
+        drop(theirs);
+        supervisor.ready("serving");
+        assert_eq!(supervisor.next_deadline(), None);
+        assert!(supervisor.socket.is_none());
+    }
+
+    #[test]
+    fn what_is_no_address_of_a_unix_socket_is_refused() {
+        for place in ["vsock:2:1", "relative/path", "", "/nobody/is/there"] {
+            assert!(connect(OsStr::new(place)).is_err(), "{place}");
+        }
+    }
+}

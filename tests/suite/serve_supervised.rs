@@ -1,0 +1,241 @@
+//! What `daytime serve` tells a supervisor that listens as systemd does.
+
+use crate::support::wire::{ask_tcp, connect, eventually, read_to_end};
+use crate::support::{PATIENCE, Running, bad, daytime};
+use std::fs;
+use std::io::ErrorKind;
+
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{self, UnixDatagram};
+use std::process::Command;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// The socket that systemd has for its services.
+struct Supervisor {
+    socket: UnixDatagram,
+    name: String,
+    _folder: TempDir,
+}
+
+impl Supervisor {
+    fn on_a_path() -> Self {
+        let folder = TempDir::new().expect("a temporary folder");
+        let path = folder.path().join("notify");
+        let socket = UnixDatagram::bind(&path).expect("bound");
+        Self::with(socket, path.display().to_string(), folder)
+    }
+
+    fn on_an_abstract_name() -> Self {
+        let folder = TempDir::new().expect("a temporary folder");
+        let name = format!("{}/notify", folder.path().display()); // nobody else has it
+        let address = net::SocketAddr::from_abstract_name(&name).expect("a name");
+        let socket = UnixDatagram::bind_addr(&address).expect("bound");
+        Self::with(socket, format!("@{name}"), folder)
+    }
+
+    fn with(socket: UnixDatagram, name: String, folder: TempDir) -> Self {
+        socket.set_read_timeout(Some(PATIENCE)).expect("set");
+        Self { socket, name, _folder: folder }
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = daytime();
+        command.args(["serve", "--port", "0", "--listen", "127.0.0.1"]).args(arguments);
+        command.env("NOTIFY_SOCKET", &self.name);
+        command
+    }
+
+    fn hears(&self) -> String {
+        let mut text = [0; 4096];
+        let length = self.socket.recv(&mut text).expect("told in time");
+        String::from_utf8_lossy(&text[..length]).into_owned()
+    }
+
+    fn hears_nothing_more(&self) {
+        self.socket.set_nonblocking(true).expect("set");
+        let nothing = self.socket.recv(&mut [0; 4096]).expect_err("no more is said");
+        assert_eq!(nothing.kind(), ErrorKind::WouldBlock);
+    }
+}
+
+const STOPPING: &str = "STOPPING=1\n\
+    STATUS=draining: what has arrived is answered, open connections have a second\n";
+
+fn ready(server: &Running) -> String {
+    let port = server.port();
+    format!("READY=1\nSTATUS=serving tcp 127.0.0.1:{port}, udp 127.0.0.1:{port}\n")
+}
+
+fn tells_when_it_is_ready_and_when_it_stops(supervisor: &Supervisor) {
+    let mut server = Running::start(supervisor.command(&[]));
+    assert_eq!(supervisor.hears(), ready(&server));
+    let held = connect(server.tcp());
+    assert!(read_to_end(&held).ends_with(b"-UTC\r\n"));
+    server.signal("TERM");
+    // While the connection is still open.
+    assert_eq!(supervisor.hears(), STOPPING);
+    drop(held);
+    let (status, log) = server.wait();
+    assert_eq!(status.code(), Some(0), "{log}");
+    supervisor.hears_nothing_more();
+}
+
+#[test]
+fn a_supervisor_on_a_path_hears_ready_and_stopping() {
+    tells_when_it_is_ready_and_when_it_stops(&Supervisor::on_a_path());
+}
+
+#[test]
+fn a_supervisor_on_an_abstract_name_hears_ready_and_stopping() {
+    tells_when_it_is_ready_and_when_it_stops(&Supervisor::on_an_abstract_name());
+}
+
+#[test]
+fn a_service_that_ends_by_itself_says_so_first() {
+    let supervisor = Supervisor::on_a_path();
+    let mut server = Running::start(supervisor.command(&["--idle", "0.1"]));
+    assert_eq!(supervisor.hears(), ready(&server));
+    assert_eq!(supervisor.hears(), STOPPING);
+    assert_eq!(server.wait().0.code(), Some(0));
+}
+
+#[test]
+fn a_service_that_cannot_serve_never_says_ready() {
+    let supervisor = Supervisor::on_a_path();
+    let first = Running::serve(&["--listen", "127.0.0.1"]);
+    let mut serve = daytime();
+    serve.args(["serve", "--listen", &first.tcp().to_string()]);
+    bad(1, serve.env("NOTIFY_SOCKET", &supervisor.name));
+    supervisor.hears_nothing_more();
+}
+
+#[test]
+fn the_loop_itself_tells_the_watchdog_that_it_is_alive() {
+    let supervisor = Supervisor::on_a_path();
+    let mut command = supervisor.command(&[]);
+    command.env("WATCHDOG_USEC", "200000");
+    let begun = Instant::now();
+    let server = Running::start(command);
+    assert_eq!(supervisor.hears(), ready(&server));
+    let asleep = switches(&server);
+    for _ in 0..5 {
+        assert_eq!(supervisor.hears(), "WATCHDOG=1\n");
+    }
+    let elapsed = begun.elapsed();
+    assert!(elapsed >= Duration::from_millis(500), "five half intervals took {elapsed:?}");
+    // Of its threads only the loop's, the first, has been awake: nobody else can have told.
+    let now = switches(&server);
+    let woken: Vec<u32> =
+        now.iter().zip(&asleep).filter(|(now, then)| now != then).map(|(now, _)| now.0).collect();
+    assert_eq!(woken, [server.id()]);
+    assert!(ask_tcp(server.tcp()).ends_with(b"-UTC\r\n"));
+}
+
+#[test]
+fn a_watchdog_hears_from_a_busy_server_too() {
+    let supervisor = Supervisor::on_a_path();
+    let mut command = supervisor.command(&[]);
+    command.env("WATCHDOG_USEC", "200000");
+    let server = Running::start(command);
+    assert_eq!(supervisor.hears(), ready(&server));
+    let mut heard = 0;
+    supervisor.socket.set_nonblocking(true).expect("set");
+    let begun = Instant::now();
+    while heard < 3 {
+        ask_tcp(server.tcp());
+        heard += usize::from(supervisor.socket.recv(&mut [0; 64]).is_ok());
+        assert!(begun.elapsed() < PATIENCE, "{heard} signs of life");
+    }
+}
+
+#[test]
+fn a_watchdog_for_another_process_is_not_served() {
+    let supervisor = Supervisor::on_a_path();
+    let mut command = supervisor.command(&["--idle", "0.5"]);
+    command.env("WATCHDOG_USEC", "1000").env("WATCHDOG_PID", "1");
+    let mut server = Running::start(command);
+    assert_eq!(supervisor.hears(), ready(&server));
+    assert_eq!(supervisor.hears(), STOPPING, "and no sign of life before");
+    server.wait();
+}
+
+#[test]
+fn a_supervisor_that_does_not_listen_holds_nothing_up() {
+    let supervisor = Supervisor::on_a_path();
+    let stuffer = UnixDatagram::unbound().expect("a socket");
+    stuffer.connect(&supervisor.name).expect("connected");
+    stuffer.set_nonblocking(true).expect("set");
+    let mut count = 0;
+    while stuffer.send(b"full").is_ok() {
+        count += 1;
+    }
+    let mut command = supervisor.command(&[]);
+    command.env("WATCHDOG_USEC", "100000");
+    let mut server = Running::start(command);
+    assert!(ask_tcp(server.tcp()).ends_with(b"-UTC\r\n"));
+    for _ in 0..count {
+        assert_eq!(supervisor.hears(), "full");
+    }
+    // What it had no room for comes as soon as it has.
+    assert_eq!(supervisor.hears(), ready(&server));
+    server.signal("TERM");
+    let (status, log) = server.wait();
+    assert_eq!(status.code(), Some(0), "{log}");
+}
+
+#[test]
+fn a_supervisor_that_vanishes_does_not_end_the_service() {
+    let supervisor = Supervisor::on_a_path();
+    let mut command = supervisor.command(&[]);
+    command.env("WATCHDOG_USEC", "100000");
+    let mut server = Running::start(command);
+    assert_eq!(supervisor.hears(), ready(&server));
+    drop(supervisor);
+    let mut log = server.stderr();
+    let mut line = String::new();
+    while !line.contains("the supervisor is gone") {
+        line.clear();
+        assert_ne!(std::io::BufRead::read_line(&mut log, &mut line).expect("readable"), 0);
+    }
+    assert!(ask_tcp(server.tcp()).ends_with(b"-UTC\r\n"));
+    server.signal("TERM");
+    assert_eq!(server.wait().0.code(), Some(0));
+}
+
+#[test]
+fn a_supervisor_that_is_not_there_is_told_of_and_changes_nothing() {
+    for place in ["/nobody/is/there", "@nobody-is-there", "vsock:2:1234", "relative"] {
+        let mut command = daytime();
+        command.args(["serve", "--port", "0"]).env("NOTIFY_SOCKET", place);
+        let mut server = Running::start(command);
+        assert!(ask_tcp(server.tcp()).ends_with(b"-UTC\r\n"));
+        server.signal("TERM");
+        let (status, log) = server.wait();
+        assert_eq!(status.code(), Some(0), "{log}");
+        let told = log.matches(&format!(" WARN ] NOTIFY_SOCKET={place}: ")).count();
+        assert_eq!(told, 1, "{log}");
+    }
+}
+
+/// Of each thread, its id and how often it went to sleep, once all are asleep.
+fn switches(server: &Running) -> Vec<(u32, String)> {
+    let mut found = Vec::new();
+    eventually("every thread sleeps", || {
+        let tasks = fs::read_dir(format!("/proc/{}/task", server.id())).expect("Linux");
+        let paths = tasks.map(|task| task.expect("readable").path());
+        let now: Vec<(u32, String)> = paths
+            .map(|path| {
+                let status = fs::read_to_string(path.join("status")).expect("readable");
+                let (_, count) = status.split_once("\nvoluntary_ctxt_switches:").expect("counted");
+                let id = path.file_name().expect("a name").to_string_lossy().parse();
+                (id.expect("a number"), count.lines().next().unwrap_or_default().trim().to_owned())
+            })
+            .collect();
+        let same = now == found;
+        found = now;
+        same
+    });
+    found.sort();
+    found
+}
