@@ -30,7 +30,8 @@
 //! - **What is sent**: [`Reply`] is one line of at most 512 octets. A [`Syntax`] prints it for a
 //!   [`Reading`] of a [`Clock`] in a [`Zone`]; a [`Pattern`] is a syntax of one's own.
 //! - **Serving**: a [`Config`] says what and where ([`Listen`]: socket options, [`Drain`]: what a
-//!   client may take); [`Server`] runs it, [`Shutdown`] stops it, [`Metrics`] counts.
+//!   client may take); [`Server`] runs it, [`Shutdown`] stops it, [`Metrics`] counts. A [`Confinement`] has the process give
+//!   up its user ([`Identity`]) and what else it does not need ([`Sandbox`]).
 //! - **Asking**: [`ask`] a [`Target`] over a [`Transport`] with [`Options`]; an [`Answer`] or an
 //!   [`AskError`] comes back. The [`Offset`] says how far the local clock is from the server's.
 //! - **Reading**: [`recognise`] finds out what a reply means. What is [`Recognised`] has a [`Form`], the
@@ -82,7 +83,10 @@ pub use limit::{Limits, Rate};
 pub use listen::{Listen, ListenError, Setting};
 pub use metrics::{Event, Metrics};
 pub use reply::{Printable, Reply, ReplyError};
-pub use server::{Bound, Config, ServeError, Server, Shutdown};
+pub use server::{
+    Begun, Bound, Config, ConfineError, Confined, Confinement, Identity, Layer, Sandbox,
+    ServeError, Server, Shutdown,
+};
 pub use syntax::{
     Flag, Flags, Form, Marker, Pattern, PatternError, Reason, Recognised, Syntax, TimeCode, Told,
     UnknownSyntax, Unrecognised, Zone, ZoneError, ZoneOffset, recognise,

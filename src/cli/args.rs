@@ -2,6 +2,7 @@
 
 use super::strangers::Strangers;
 use crate::client::{Family, Target};
+use crate::server::Sandbox;
 use crate::syntax::{Pattern, Syntax, Zone};
 use crate::transport::{PORT, Transport};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
@@ -57,10 +58,13 @@ Examples:
   daytime serve --port 9999
   daytime serve --listen '[::]:9999' --syntax ctime --zone local
   daytime serve --port 0 --json
+  daytime serve --port 9999 --metrics 9867
 
 The bound addresses are the first thing on standard output; the log goes to
 standard error. Stops at SIGINT or SIGTERM: accepts no more, gives open
-connections a second to end, exits 0. A second signal ends it at once.";
+connections a second to end, exits 0. A second signal ends it at once. SIGUSR1
+logs what was counted so far.
+As root add --user nobody: it keeps the open sockets and no other right.";
 
 const QUERY_HELP: &str = "\
 Examples:
@@ -165,9 +169,40 @@ pub(super) struct Serve {
     pub drain_octets: u64,
     #[command(flatten)]
     pub strangers: Strangers,
+    /// Tell what was counted over HTTP, for Prometheus: GET /metrics. A bare PORT is
+    /// on 127.0.0.1; 0 takes a free one. Whoever can reach it can read it
+    #[arg(long, value_name = "[ADDR:]PORT", value_parser = metrics_address)]
+    pub metrics: Option<SocketAddr>,
+    /// User to become once the sockets are open, by name or number
+    #[arg(long, value_name = "USER")]
+    pub user: Option<String>,
+    /// Group to become with it [default: the user's primary group]
+    #[arg(long, value_name = "GROUP", requires = "user")]
+    pub group: Option<String>,
+    /// Forbid itself what the service does not need (Linux: capabilities, files,
+    /// new sockets, programs): off, on: what this kernel can, require: or refuse
+    #[arg(long, value_enum, default_value_t = SandboxMode::On, value_name = "MODE")]
+    pub sandbox: SandboxMode,
     /// Print the bound addresses as JSON
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum SandboxMode {
+    Off,
+    On,
+    Require,
+}
+
+impl From<SandboxMode> for Sandbox {
+    fn from(mode: SandboxMode) -> Self {
+        match mode {
+            SandboxMode::Off => Self::Off,
+            SandboxMode::On => Self::On,
+            SandboxMode::Require => Self::Require,
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -181,7 +216,7 @@ pub(super) struct Query {
     #[command(flatten)]
     pub ask: Ask,
     /// Port for hosts given without one
-    #[arg(long, default_value_t = PORT, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, default_value_t = PORT, value_parser = clap::value_parser!(u16).range(1..=65_535))]
     pub port: u16,
     /// Time for one answer, name resolution and retries included, but not the
     /// pause before a public address is asked again
@@ -213,7 +248,7 @@ pub(super) struct Compare {
     #[command(flatten)]
     pub ask: Ask,
     /// Port of HOST, if it is given without one [default: 13]
-    #[arg(long, requires = "host", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, requires = "host", value_parser = clap::value_parser!(u16).range(1..=65_535))]
     pub port: Option<u16>,
     /// Time for one answer
     #[arg(long, default_value = "2", value_name = "SECONDS", value_parser = seconds)]
@@ -339,6 +374,18 @@ impl FromStr for ListenOn {
     }
 }
 
+/// An address with a port, or the port alone: then on loopback.
+fn metrics_address(text: &str) -> Result<SocketAddr, &'static str> {
+    const WRONG: &str =
+        "not a port, or an IP address with one: use 9867, 127.0.0.1:9867 or [::1]:9867";
+    if text.bytes().all(|octet| octet.is_ascii_digit()) {
+        let port = text.parse().map_err(|_| WRONG)?;
+        return Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    }
+    let on: ListenOn = text.parse().map_err(|_| WRONG)?;
+    on.port.map(|port| on.with_port(port)).ok_or(WRONG)
+}
+
 /// The number of an interface given by name or number.
 fn link_number(link: &str) -> Result<u32, &'static str> {
     let number = link.parse().ok().or_else(|| if_nametoindex(link).ok());
@@ -395,6 +442,18 @@ mod tests {
             "255.255.255.255",
             "127.0.0.1:+0",
         ] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn metrics_are_on_loopback_unless_an_address_is_given_and_have_a_port() {
+        let read = |text: &str| metrics_address(text).map(|it| it.to_string());
+        assert_eq!(read("9867"), Ok("127.0.0.1:9867".into()));
+        assert_eq!(read("0"), Ok("127.0.0.1:0".into()));
+        assert_eq!(read("192.0.2.1:9867"), Ok("192.0.2.1:9867".into()));
+        assert_eq!(read("[::]:9867"), Ok("[::]:9867".into()));
+        for wrong in ["", "65536", "127.0.0.1", "::1", "[::1]", "localhost:9867", ":9867", "+1"] {
             assert!(read(wrong).is_err(), "{wrong}");
         }
     }

@@ -5,7 +5,7 @@ use crate::client::{Answer, AskError, Attempt};
 use crate::compare::CompareError;
 use crate::listen::ListenError;
 use crate::report::chain;
-use crate::server::ServeError;
+use crate::server::{ConfineError, ServeError};
 use crate::transport::Transport;
 use std::error::Error;
 use std::io;
@@ -57,6 +57,24 @@ impl Failure {
         Some(Self::plain(fault))
     }
 
+    /// The endpoint for metrics cannot be served.
+    pub(super) fn metrics(error: &ServeError) -> Self {
+        let hint = match error {
+            ServeError::Listen(ListenError::Taken(..)) => {
+                let hint = "is another program there? `ss -lntp` shows which; or choose another \
+                            port for --metrics";
+                Some(hint.to_owned())
+            }
+            ServeError::Listen(ListenError::NotPermitted(..)) => {
+                let hint = "ports below 1024 need a privilege: choose another for --metrics";
+                Some(hint.to_owned())
+            }
+            ServeError::Listen(error) => listen_hint(error),
+            _ => None,
+        };
+        Self::Told { message: format!("no metrics: {}", chain(error)), hint }
+    }
+
     fn new(error: &dyn Error, hint: Option<String>) -> Self {
         Self::Told { message: chain(error), hint }
     }
@@ -79,6 +97,12 @@ impl From<ServeError> for Failure {
             _ => None,
         };
         Self::new(&error, hint)
+    }
+}
+
+impl From<ConfineError> for Failure {
+    fn from(error: ConfineError) -> Self {
+        Self::new(&error, confine_hint(&error).map(str::to_owned))
     }
 }
 
@@ -138,6 +162,20 @@ fn listen_hint(error: &ListenError) -> Option<String> {
         _ => return None,
     };
     Some(hint.to_owned())
+}
+
+fn confine_hint(error: &ConfineError) -> Option<&'static str> {
+    match error {
+        ConfineError::UnknownUser(_) => Some("`getent passwd` lists those there are"),
+        ConfineError::UnknownGroup(_) => Some("`getent group` lists those there are"),
+        ConfineError::NoGroup(_) => Some("name one with --group"),
+        ConfineError::Root(_) => Some("name one without privileges, such as nobody"),
+        ConfineError::NotPermitted(..) => {
+            Some("only root may; start it as root, or leave --user out")
+        }
+        ConfineError::Incomplete(..) => Some("--sandbox on goes on with what there is"),
+        _ => None,
+    }
 }
 
 fn ask_hint(error: &AskError) -> Option<String> {

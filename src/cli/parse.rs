@@ -75,7 +75,11 @@ impl Input {
         let name = Printable(path.as_os_str().as_encoded_bytes()).to_string();
         match File::open(path) {
             Ok(file) => Ok(Self { name, octets: Box::new(BufReader::new(file)) }),
-            Err(error) => Err(Failure::plain(format!("cannot open {name}: {error}"))),
+            Err(error) => {
+                let reply = path.to_str().is_some_and(|text| recognise(text.as_bytes()).is_ok());
+                let hint = if reply { ": to have a reply read, pipe it in" } else { "" };
+                Err(Failure::plain(format!("cannot open {name}: {error}{hint}")))
+            }
         }
     }
 

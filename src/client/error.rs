@@ -55,7 +55,7 @@ pub enum AskError {
         octets: Vec<u8>,
     },
     /// TCP: the stream went on beyond the limit.
-    #[error("{peer} sent more than {limit} octets, so it is no Daytime reply")]
+    #[error("{peer} sent more than the limit of {limit} octets")]
     TooLong {
         /// Who sent too much.
         peer: SocketAddr,

@@ -12,10 +12,11 @@ use crate::transport::Transport;
 use chrono::{DateTime, NaiveDateTime, SecondsFormat, Timelike, Utc};
 use serde_json::{Map, Value, json};
 use std::fmt::Write;
+use std::net::SocketAddr;
 use std::time::Duration;
 
-/// The sockets of a server.
-pub(crate) fn bound(bound: &[Bound]) -> Value {
+/// The sockets of a server, and where its metrics are, if they are.
+pub(crate) fn bound(bound: &[Bound], metrics: Option<SocketAddr>) -> Value {
     let sockets: Vec<Value> = bound
         .iter()
         .map(|Bound { transport, address, .. }| {
@@ -26,7 +27,12 @@ pub(crate) fn bound(bound: &[Bound]) -> Value {
             })
         })
         .collect();
-    json!({ "listening": sockets })
+    let mut object = json!({ "listening": sockets });
+    if let (Some(at), Value::Object(keys)) = (metrics, &mut object) {
+        let at = json!({ "address": at.ip().to_string(), "port": at.port() });
+        keys.insert("metrics".to_owned(), at);
+    }
+    object
 }
 
 /// An answer to a question.

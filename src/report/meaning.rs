@@ -199,6 +199,13 @@ fn health(h: u8) -> &'static str {
 
 /// Flags in words: what neither the meaning nor the code has said already.
 fn notes(recognised: &Recognised) -> Vec<String> {
+    let numeric = recognised.form == Form::Numeric;
+    let note = |flag| match flag {
+        Flag::TwoDigitYear if numeric => {
+            Some("the year has two digits: which part it is, and its century, is inferred")
+        }
+        _ => note(flag),
+    };
     let others = recognised.flags.iter().filter_map(note).map(str::to_owned);
     faults(recognised).into_iter().chain(others).collect()
 }
@@ -217,9 +224,7 @@ fn contradiction(flag: Flag, recognised: &Recognised) -> Option<String> {
         Flag::MjdMismatch => {
             Some("it contradicts itself: the Modified Julian Date is another day's".to_owned())
         }
-        Flag::ZoneConflict => {
-            Some("it contradicts itself: it names two zones with different offsets".to_owned())
-        }
+        Flag::ZoneConflict => Some("it contradicts itself: it names two zones".to_owned()),
         other if other.is_contradiction() => Some("it contradicts itself".to_owned()),
         _ => None,
     }

@@ -3,6 +3,7 @@
 pub(crate) mod answer;
 pub(crate) mod check;
 pub(crate) mod comparison;
+pub(crate) mod counters;
 pub(crate) mod json;
 pub(crate) mod meaning;
 mod table;

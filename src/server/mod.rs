@@ -1,6 +1,10 @@
 //! Both services as one process.
 
+mod confine;
+pub(crate) mod endpoint;
 mod worker;
+
+pub use confine::{Begun, ConfineError, Confined, Confinement, Identity, Layer, Sandbox};
 
 use crate::clock::Clock;
 use crate::limit::Limits;
@@ -14,6 +18,7 @@ use crate::udp::guard::GuardOptions;
 use mio::Waker;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use worker::{Rules, Worker};
@@ -84,6 +89,9 @@ pub enum ServeError {
     /// The readiness loop failed.
     #[error("the event loop failed")]
     Loop(#[source] io::Error),
+    /// The readiness loop panicked, which is a defect: nobody would be answered any more.
+    #[error("the event loop died of a defect: {0}")]
+    Died(String),
 }
 
 /// A socket that is served.
@@ -179,9 +187,22 @@ impl Server {
     /// open connections up to a second to end.
     ///
     /// # Errors
-    /// [`ServeError::Loop`].
+    /// [`ServeError::Loop`] and [`ServeError::Died`].
     pub fn run(mut self) -> Result<(), ServeError> {
-        self.worker.run().map_err(ServeError::Loop)
+        survive(|| self.worker.run())
+    }
+}
+
+/// A loop that panics ends as one that fails: never a server that looks alive and answers nothing.
+fn survive(run: impl FnOnce() -> io::Result<()>) -> Result<(), ServeError> {
+    // Nothing of what it worked with is used again.
+    match panic::catch_unwind(AssertUnwindSafe(run)) {
+        Ok(ended) => ended.map_err(ServeError::Loop),
+        Err(reason) => {
+            let text = reason.downcast_ref::<&str>().map(ToString::to_string);
+            let text = text.or_else(|| reason.downcast_ref::<String>().cloned());
+            Err(ServeError::Died(text.unwrap_or_else(|| "no reason given".to_owned())))
+        }
     }
 }
 
@@ -207,6 +228,15 @@ mod tests {
     use std::io::Read;
     use std::net::TcpStream;
     use std::time::Duration;
+
+    #[test]
+    fn a_loop_that_panics_ends_the_server_with_the_reason() {
+        assert!(survive(|| Ok(())).is_ok());
+        let failed = survive(|| Err(io::Error::other("no events")));
+        assert!(matches!(failed, Err(ServeError::Loop(_))));
+        let died = survive(|| panic!("no {}", "time")).expect_err("it panicked");
+        assert_eq!(died.to_string(), "the event loop died of a defect: no time");
+    }
 
     #[test]
     fn the_longest_drain_there_is_does_no_harm() {

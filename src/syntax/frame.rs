@@ -70,7 +70,8 @@ fn what_follows(rest: &[u8]) -> Option<Flag> {
 
 fn trim_end(line: &[u8]) -> &[u8] {
     let spaces = |octet: &u8| is_blank(*octet) || is_control(*octet);
-    let end = line.iter().rposition(|octet| !spaces(octet)).map_or(0, |last| last + 1);
+    // Nothing but control characters is no blank line.
+    let end = line.iter().rposition(|octet| !spaces(octet)).map_or(line.len(), |last| last + 1);
     &line[..end]
 }
 
@@ -145,5 +146,6 @@ mod tests {
         for nothing in [&b""[..], b"\r\n", b" \0\n"] {
             assert_eq!(parts(nothing).0, "");
         }
+        assert_eq!(parts(b"\x01\x02\0\x01").0, "\x01\x02");
     }
 }

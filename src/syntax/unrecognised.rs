@@ -158,6 +158,11 @@ mod tests {
     }
 
     #[test]
+    fn control_characters_are_binary() {
+        assert!(read("\u{1}\u{2}").ends_with("; binary"), "{}", read("\u{1}\u{2}"));
+    }
+
+    #[test]
     fn words_instead_of_a_time_look_like_a_refusal() {
         for refusal in [
             "Access denied",

@@ -17,7 +17,7 @@ pub(super) struct ZoneText<'a> {
     pub text: &'a str,
     /// `None` if the name does not fix it.
     pub offset: Option<FixedOffset>,
-    /// Another zone stands beside it, with another offset.
+    /// Another zone stands beside it that contradicts it.
     pub conflict: bool,
 }
 
@@ -125,15 +125,14 @@ impl<'a> ZoneText<'a> {
 
     /// See [`ZoneText::and_again`].
     pub(super) fn settled_by(self, again: Self) -> Self {
-        let unsettled = Self { offset: None, ..self };
+        let conflict = Self { offset: None, conflict: true, ..self };
         match (self.offset, again.offset) {
             (None, Some(_)) if again.is_numeric() => again,
             (Some(one), Some(other)) if one != other => {
-                let stands = self.is_numeric() && !again.is_numeric();
-                if stands { self } else { Self { conflict: true, ..unsettled } }
+                if self.is_numeric() && !again.is_numeric() { self } else { conflict }
             }
             // EST (DST), GMT (BST): the name says winter and what follows summer.
-            (Some(_), None) if !self.is_numeric() && again.is_abbreviation() => unsettled,
+            (Some(_), None) if !self.is_numeric() && again.is_abbreviation() => conflict,
             _ => self,
         }
     }

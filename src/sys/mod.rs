@@ -84,3 +84,23 @@ pub(crate) struct TimeWait {
     /// The address of the other side.
     pub remote: SocketAddr,
 }
+
+/// A user of this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Account {
+    /// The user's number.
+    pub id: u32,
+    /// The primary group; `None` if the number has no entry in the database of users.
+    pub group: Option<u32>,
+}
+
+/// Who a process is (credentials(7)).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Credentials {
+    /// Real, effective and saved user.
+    pub users: [u32; 3],
+    /// Real, effective and saved group.
+    pub groups: [u32; 3],
+    /// Supplementary groups.
+    pub supplementary: Vec<u32>,
+}

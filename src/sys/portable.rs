@@ -1,6 +1,6 @@
 //! Any POSIX system: what has no portable answer is `None`.
 
-use super::{Destination, KernelClock, Received, TimeWait, Traffic};
+use super::{Account, Credentials, Destination, KernelClock, Received, TimeWait, Traffic};
 use socket2::{Domain, SockRef, Socket, Type};
 use std::io;
 use std::mem::MaybeUninit;
@@ -78,6 +78,73 @@ pub(crate) fn traffic(_: IpAddr) -> Option<Traffic> {
 /// Unknown.
 pub(crate) fn time_waits() -> Option<Vec<TimeWait>> {
     None
+}
+
+/// What none of the following has here.
+const NOT_HERE: &str = "not available on this system";
+
+fn unsupported<T>() -> io::Result<T> {
+    Err(io::Error::new(io::ErrorKind::Unsupported, NOT_HERE))
+}
+
+/// Not available.
+pub(crate) fn find_user(_: &str) -> io::Result<Option<Account>> {
+    unsupported()
+}
+
+/// Not available.
+pub(crate) fn find_group(_: &str) -> io::Result<Option<u32>> {
+    unsupported()
+}
+
+/// True if the process may do what root may.
+pub(crate) fn is_root() -> bool {
+    false
+}
+
+/// Not available.
+pub(crate) fn credentials() -> io::Result<Credentials> {
+    unsupported()
+}
+
+/// Not available.
+pub(crate) fn become_user(_: u32, _: u32) -> Result<(), (&'static str, io::Error)> {
+    unsupported().map_err(|error| ("setresuid", error))
+}
+
+/// Not available, so nothing is proved.
+pub(crate) fn regains_user(_: u32) -> bool {
+    true
+}
+
+/// Not available, so nothing is proved.
+pub(crate) fn regains_group(_: u32) -> bool {
+    true
+}
+
+/// Not available.
+pub(crate) fn drop_capabilities() -> io::Result<()> {
+    unsupported()
+}
+
+/// Not available.
+pub(crate) fn has_capabilities() -> io::Result<bool> {
+    unsupported()
+}
+
+/// Not available.
+pub(crate) fn no_new_privileges() -> io::Result<()> {
+    unsupported()
+}
+
+/// Not available.
+pub(crate) fn restrict_files() -> Result<String, String> {
+    Err(NOT_HERE.to_owned())
+}
+
+/// Not available.
+pub(crate) fn restrict_calls() -> Result<usize, String> {
+    Err(NOT_HERE.to_owned())
 }
 
 /// Not available here: the system's own timeout counts.

@@ -403,4 +403,37 @@ mod tests {
         }
         assert_eq!((turns, metrics.count(Counted::TcpClosedByPeer)), (7, 1));
     }
+
+    #[test]
+    fn a_failure_to_accept_is_counted_by_kind_and_only_a_lasting_one_makes_it_pause() {
+        let poll = Poll::new().expect("poll");
+        let socket = TcpListener::bind(([127, 0, 0, 1], 0).into()).expect("loopback");
+        let (drain, limits) = (Drain::default(), Limits::default());
+        let mut service =
+            Service::new(vec![socket], drain, limits, poll.registry(), 1).expect("set up");
+        let now = Instant::now();
+        for (errno, counted, pauses) in [
+            (Errno::ECONNABORTED, Some(Counted::TcpAborted), false),
+            (Errno::EPROTO, Some(Counted::TcpAborted), false),
+            (Errno::ENETDOWN, Some(Counted::TcpAborted), false),
+            (Errno::EINTR, None, false),
+            (Errno::EMFILE, Some(Counted::TcpNoDescriptor), true),
+            (Errno::ENFILE, Some(Counted::TcpNoDescriptor), true),
+            (Errno::ENOBUFS, Some(Counted::TcpNoMemory), true),
+            (Errno::ENOMEM, Some(Counted::TcpNoMemory), true),
+            (Errno::EINVAL, Some(Counted::TcpAcceptFailed), true),
+        ] {
+            let metrics = Metrics::default();
+            service.accept_failed(0, &io::Error::from(errno), now, &metrics);
+            let seen: Vec<_> =
+                Counted::ALL.into_iter().filter(|event| metrics.count(*event) > 0).collect();
+            assert_eq!(seen, counted.into_iter().collect::<Vec<_>>(), "{errno}");
+            let listener = &mut service.listeners[0];
+            assert_eq!(
+                (listener.ready, listener.resume.take().is_some()),
+                (true, pauses),
+                "{errno}"
+            );
+        }
+    }
 }

@@ -169,3 +169,24 @@ fn lost(error: &io::Error) -> Counted {
         _ => Counted::UdpSendFailed,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_is_lost_is_counted_by_kind() {
+        for (errno, counted) in [
+            (Errno::ENOBUFS, Counted::UdpNoMemory),
+            (Errno::ENOMEM, Counted::UdpNoMemory),
+            (Errno::EAGAIN, Counted::UdpNoMemory),
+            (Errno::EPERM, Counted::UdpNotPermitted),
+            (Errno::EACCES, Counted::UdpNotPermitted),
+            (Errno::ENETUNREACH, Counted::UdpUnreachable),
+            (Errno::EHOSTUNREACH, Counted::UdpUnreachable),
+            (Errno::EINVAL, Counted::UdpSendFailed),
+        ] {
+            assert_eq!(lost(&io::Error::from(errno)), counted, "{errno}");
+        }
+    }
+}

@@ -15,22 +15,12 @@ fn serving(options: &[&str]) -> Result<(Namespace, Running), String> {
     Ok((inside, server))
 }
 
-/// The counters in the log of a server that is told to stop: it treats what has arrived first.
-fn counters(mut server: Running) -> String {
-    server.signal("TERM");
-    let (status, log) = server.wait();
-    assert_eq!(status.code(), Some(0), "{log}");
-    let counters = log.lines().find_map(|line| line.split_once("DEBUG] {"));
-    let (_, counters) = counters.unwrap_or_else(|| panic!("no counters in {log}"));
-    counters.trim_end_matches('}').to_owned()
-}
-
 /// Sends each alone to a server of its own, and reads how it was counted.
 fn assert_counted(options: &[&str], datagram: Datagram, expected: &str) {
     let (inside, server) = or_skip!(serving(options));
     or_skip!(forge(&inside, &[datagram]));
     let expected = format!("UdpReceived: 1, {expected}: 1");
-    assert_eq!(counters(server), expected, "{datagram:?}");
+    assert_eq!(server.counters(), expected, "{datagram:?}");
 }
 
 const EVERYWHERE: [&str; 2] = ["--listen", "[::]"];
@@ -81,6 +71,17 @@ fn a_question_from_an_address_that_no_host_has_is_not_answered() {
 }
 
 #[test]
+fn a_question_from_the_broadcast_address_of_an_interface_is_not_answered() {
+    let (here, there) = (or_skip!(Namespace::new()), or_skip!(Namespace::new()));
+    or_skip!(here.join(&there, &["192.0.2.1/24"], &["192.0.2.9/24"]));
+    let mut serve = here.daytime();
+    serve.args(["serve", "--strftime", "%Y", "-v", "--listen", "192.0.2.1"]);
+    let server = Running::start(serve);
+    or_skip!(forge(&here, &[("192.0.2.255 40000", "192.0.2.1 13", 0)]));
+    assert_eq!(server.counters(), "UdpReceived: 1, UdpSourceNoHost: 1");
+}
+
+#[test]
 fn a_question_from_loopback_is_answered_on_loopback_only() {
     assert_counted(&EVERYWHERE, ("127.0.0.1 40000", "192.0.2.1 13", 0), "UdpSourceLoopback");
     assert_counted(&EVERYWHERE, ("127.0.0.1 40000", "127.0.0.1 13", 0), "UdpSourceLoopback");
@@ -109,7 +110,7 @@ fn a_question_sent_to_a_broadcast_or_multicast_address_is_not_answered() {
         let mut python = there.command(or_skip!(program("python3")));
         let said = run(python.args(["-c", TO_MANY]));
         assert_eq!((stderr(&said).as_str(), stdout(&said).as_str()), ("", "192.0.2.1\n"));
-        assert_eq!(counters(server), "UdpReceived: 3, UdpAnswered: 1, UdpSentToMany: 2");
+        assert_eq!(server.counters(), "UdpReceived: 3, UdpAnswered: 1, UdpSentToMany: 2");
     }
 }
 
@@ -136,7 +137,7 @@ fn an_answer_that_cannot_leave_costs_the_next_one_nothing() {
         ("192.0.2.2 40001", "192.0.2.1 13", 0),
     ];
     or_skip!(forge(&inside, &datagrams));
-    assert_eq!(counters(server), "UdpReceived: 3, UdpAnswered: 2, UdpUnreachable: 1");
+    assert_eq!(server.counters(), "UdpReceived: 3, UdpAnswered: 2, UdpUnreachable: 1");
 }
 
 #[test]
@@ -150,6 +151,6 @@ fn two_services_pointed_at_each_other_exchange_nothing() {
     for host in ["192.0.2.1", "192.0.2.2"] {
         good(inside.daytime().args(["query", "-q", "--proto", "udp", host, "--impolite"]));
     }
-    assert_eq!(counters(one), "UdpReceived: 2, UdpAnswered: 1, UdpPortOwn: 1");
-    assert_eq!(counters(other), "UdpReceived: 1, UdpAnswered: 1");
+    assert_eq!(one.counters(), "UdpReceived: 2, UdpAnswered: 1, UdpPortOwn: 1");
+    assert_eq!(other.counters(), "UdpReceived: 1, UdpAnswered: 1");
 }

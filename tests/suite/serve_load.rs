@@ -23,16 +23,16 @@ const PROMPT: Duration = Duration::from_secs(1);
 fn a_new_client_is_served_beside_2000_idle_ones_and_those_are_gone_after_the_deadline() {
     or_skip!(allow_descriptors(IDLERS as u64 + 500));
     let server = Running::serve(&["--drain-deadline", "3"]);
-    let idle = descriptors(&server);
+    let idle = server.descriptors();
     let opened = Instant::now();
     let idlers = open(IDLERS, server.tcp());
     assert_is_prompt(server.tcp());
-    let held = descriptors(&server) - idle;
+    let held = server.descriptors() - idle;
     let elapsed = opened.elapsed();
     if elapsed < Duration::from_secs(3) {
         assert!(held >= IDLERS, "{held} of {IDLERS} are held after {elapsed:?}");
     }
-    eventually("all of them are given up", || descriptors(&server) == idle);
+    eventually("all of them are given up", || server.descriptors() == idle);
     assert!(opened.elapsed() >= Duration::from_secs(3), "before the deadline");
     assert_eq!(idlers.len(), IDLERS);
 }
@@ -47,7 +47,7 @@ fn a_new_client_is_served_beside_2000_idle_ones_even_with_100_descriptors() {
     let idlers = open(IDLERS, server.tcp());
     assert_is_prompt(server.tcp());
     assert_eq!(ask_udp(server.udp(), b"").last(), Some(&b'\n'));
-    assert!(descriptors(&server) <= 100);
+    assert!(server.descriptors() <= 100);
     assert_eq!(idlers.len(), IDLERS);
 }
 
@@ -211,11 +211,6 @@ fn allow_descriptors(count: u64) -> Result<(), String> {
             .map_err(|error| format!("{count} open files are not allowed here: {error}"))?;
     }
     Ok(())
-}
-
-/// How many files and sockets the server has open.
-fn descriptors(server: &Running) -> usize {
-    fs::read_dir(format!("/proc/{}/fd", server.id())).expect("Linux").count()
 }
 
 /// What a process has done so far (proc(5)).

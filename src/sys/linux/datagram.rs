@@ -47,15 +47,23 @@ pub(crate) fn receive(socket: &(impl AsFd + AsRawFd)) -> io::Result<Received> {
     Ok(received)
 }
 
-/// The broadcast addresses of this host's interfaces.
+/// The broadcast addresses of this host's interfaces: those that are set, and the last one of each network,
+/// which is one whether it is set or not (RFC 922).
 pub(crate) fn broadcasts() -> Vec<Ipv4Addr> {
     let Ok(interfaces) = getifaddrs() else { return Vec::new() };
-    let broadcast = |interface: InterfaceAddress| {
-        let address = interface.flags.contains(InterfaceFlags::IFF_BROADCAST);
-        let address = address.then_some(interface.broadcast).flatten()?;
-        Some(address.as_sockaddr_in()?.ip())
-    };
-    interfaces.filter_map(broadcast).collect()
+    interfaces.flat_map(|interface| broadcasts_of(&interface)).collect()
+}
+
+fn broadcasts_of(interface: &InterfaceAddress) -> Vec<Ipv4Addr> {
+    let v4 = |address: Option<SockaddrStorage>| Some(address?.as_sockaddr_in()?.ip());
+    let Some(own) = v4(interface.address) else { return Vec::new() };
+    let has_one = interface.flags.contains(InterfaceFlags::IFF_BROADCAST);
+    let set = has_one.then(|| v4(interface.broadcast)).flatten();
+    // Links between two, /31 and /32, have none (RFC 3021).
+    let mask = v4(interface.netmask).filter(|mask| mask.to_bits().count_zeros() > 1);
+    let last = mask.map(|mask| Ipv4Addr::from_bits(own.to_bits() | !mask.to_bits()));
+    // Where none is set, getifaddrs(3) gives the address itself.
+    set.into_iter().chain(last).filter(|broadcast| *broadcast != own).collect()
 }
 
 /// Sends one datagram, from the given address of this host if there is one.

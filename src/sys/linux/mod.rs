@@ -3,10 +3,27 @@
 mod clock;
 mod counters;
 mod datagram;
+mod privilege;
+mod sandbox;
+#[cfg(any(target_arch = "aarch64", target_arch = "riscv64", target_arch = "x86_64"))]
+mod seccomp;
 
 pub(crate) use clock::kernel_clock;
 pub(crate) use counters::{backlog_limit, time_waits, traffic};
 pub(crate) use datagram::{ask_for_destination, broadcasts, receive, send_from};
+pub(crate) use privilege::{
+    become_user, credentials, drop_capabilities, find_group, find_user, has_capabilities, is_root,
+    regains_group, regains_user,
+};
+pub(crate) use sandbox::{no_new_privileges, restrict_files};
+#[cfg(any(target_arch = "aarch64", target_arch = "riscv64", target_arch = "x86_64"))]
+pub(crate) use seccomp::restrict_calls;
+
+/// Elsewhere system calls have other names, or seccompiler does not know the processor.
+#[cfg(not(any(target_arch = "aarch64", target_arch = "riscv64", target_arch = "x86_64")))]
+pub(crate) fn restrict_calls() -> Result<usize, String> {
+    Err("there is no filter for this processor".to_owned())
+}
 
 use nix::libc::MSG_MORE;
 use socket2::{Domain, SockRef, Socket, Type};

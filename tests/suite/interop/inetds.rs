@@ -2,7 +2,9 @@
 
 use super::peer::{Peer, assert_now, objects};
 use crate::or_skip;
-use crate::support::{Namespace, good, stderr, stdout};
+use crate::support::forge::forge;
+use crate::support::wire::eventually;
+use crate::support::{Namespace, Running, good, stderr, stdout};
 use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::{env, fs};
@@ -199,4 +201,66 @@ fn xinetd_answers_queries() {
 #[test]
 fn xinetd_can_be_compared_on() {
     XINETD.assert_can_be_compared_on();
+}
+
+/// Two hosts, one cable. A datagram that was forged on the second, from its own daytime port to the first's,
+/// and how many datagrams the first has taken since it began.
+fn forged_between(
+    serve: impl Fn(&Namespace) -> Result<(), String>,
+) -> Result<(Namespace, Namespace), String> {
+    let (here, there) = (Namespace::new()?, Namespace::new()?);
+    here.join(&there, &["192.0.2.1/24"], &["192.0.2.9/24"])?;
+    serve(&here)?;
+    serve(&there)?;
+    forge(&there, &[("192.0.2.9 13", "192.0.2.1 13", 0)])?;
+    Ok((here, there))
+}
+
+/// Datagrams that a host's UDP sockets have taken (`/proc/net/snmp`, `Udp: InDatagrams`).
+fn datagrams(host: &Namespace) -> u64 {
+    let counters = good(host.command("cat").arg("/proc/net/snmp"));
+    let line = counters.lines().filter_map(|line| line.strip_prefix("Udp: ")).nth(1);
+    let taken = line.and_then(|line| line.split(' ').next()).expect("a number");
+    taken.parse().expect("a number")
+}
+
+/// Without a guard one forged datagram keeps two services busy for ever; 1000 are enough to see it.
+fn assert_loops(inetd: &Inetd) {
+    let peers = std::cell::RefCell::new(Vec::new());
+    let hosts = forged_between(|host| {
+        peers.borrow_mut().push(inetd.start_in(host)?);
+        Ok(())
+    });
+    let (here, _there) = or_skip!(hosts);
+    eventually("they go on and on", || datagrams(&here) > 1000);
+}
+
+#[test]
+fn one_forged_datagram_keeps_two_openbsd_inetds_busy_for_ever() {
+    assert_loops(&OPENBSD);
+}
+
+#[test]
+fn one_forged_datagram_keeps_two_inetutils_inetds_busy_for_ever() {
+    assert_loops(&INETUTILS);
+}
+
+#[test]
+fn one_forged_datagram_starts_nothing_between_two_of_our_servers() {
+    let servers = std::cell::RefCell::new(Vec::new());
+    let hosts = forged_between(|host| {
+        let mut serve = host.daytime();
+        serve.args(["serve", "--listen", "0.0.0.0", "-v"]);
+        servers.borrow_mut().push(Running::start(serve));
+        Ok(())
+    });
+    let (here, there) = or_skip!(hosts);
+    // Each answers the other host's client, so whatever there was before that has been treated.
+    let ask = ["query", "-q", "--proto", "udp", "--impolite"];
+    good(there.daytime().args(ask).arg("192.0.2.1"));
+    good(here.daytime().args(ask).arg("192.0.2.9"));
+    let mut servers = servers.into_inner().into_iter().map(Running::counters);
+    let counted = "UdpReceived: 2, UdpAnswered: 1, UdpPortOwn: 1";
+    assert_eq!(servers.next().as_deref(), Some(counted));
+    assert_eq!(servers.next().as_deref(), Some("UdpReceived: 1, UdpAnswered: 1"));
 }

@@ -24,6 +24,12 @@ pub fn forge(inside: &Namespace, datagrams: &[Datagram]) -> Result<(), String> {
 /// (IPV6_HDRINCL, ipv6(7)). The UDP checksum may be 0 over IPv4 (RFC 768), and is made over IPv6.
 const SCRIPT: &str = r"
 import ipaddress, socket, struct, sys
+sockets = {}
+def raw_socket(family):
+    if family not in sockets:
+        sockets[family] = socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_RAW)
+        sockets[family].setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+    return sockets[family]
 for line in sys.argv[1:]:
     source, sport, target, dport, octets = line.split()
     source, target = ipaddress.ip_address(source), ipaddress.ip_address(target)
@@ -32,8 +38,7 @@ for line in sys.argv[1:]:
     if target.version == 4:
         head = struct.pack('!BBHHHBBH', 0x45, 0, 20 + length, 1, 0, 64, 17, 0)
         packet = head + source.packed + target.packed + udp
-        raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        raw = raw_socket(socket.AF_INET)
     else:
         pseudo = source.packed + target.packed + struct.pack('!II', length, 17)
         data = pseudo + udp + bytes(int(octets))
@@ -43,6 +48,6 @@ for line in sys.argv[1:]:
             total = (total & 0xffff) + (total >> 16)
         udp = udp[:6] + struct.pack('!H', ~total & 0xffff or 0xffff)
         packet = struct.pack('!IHBB', 6 << 28, length, 17, 64) + source.packed + target.packed + udp
-        raw = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_RAW)
+        raw = raw_socket(socket.AF_INET6)
     raw.sendto(packet + bytes(int(octets)), (str(target), 0))
 ";

@@ -1,9 +1,12 @@
 //! A network of its own for a test: port 13 and any other port are free in it, and nothing leaves it.
 
+use nix::sched::{CloneFlags, setns};
 use nix::unistd::geteuid;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
+use std::panic::resume_unwind;
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::thread;
 use tempfile::TempDir;
 
 /// Network, host name and mounts of their own; loopback is up. In it this host is called `lab`,
@@ -95,6 +98,23 @@ impl Namespace {
     /// The binary under test, inside.
     pub fn daytime(&self) -> Command {
         self.command(env!("CARGO_BIN_EXE_daytime"))
+    }
+
+    /// What a thread inside makes of it: it opens its sockets there.
+    ///
+    /// # Errors
+    /// The sentence for [`skip`](super::skip): only root may go in.
+    pub fn enter<T: Send>(&self, act: impl FnOnce() -> T + Send) -> Result<T, String> {
+        let network = fs::File::open(format!("/proc/{}/ns/net", self.holder.id()));
+        let network = network.map_err(|error| format!("no namespace to enter: {error}"))?;
+        thread::scope(|scope| {
+            let entered = scope.spawn(|| {
+                setns(&network, CloneFlags::CLONE_NEWNET)
+                    .map_err(|error| format!("no thread may enter a namespace: {error}"))?;
+                Ok(act())
+            });
+            entered.join().unwrap_or_else(|panic| resume_unwind(panic))
+        })
     }
 
     /// Joins it to another by a cable. Each end is called `cable` and has the addresses given, each with

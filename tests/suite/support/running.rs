@@ -99,6 +99,36 @@ impl Running {
         self.child.id()
     }
 
+    /// How many descriptors it has open (proc(5)).
+    pub fn descriptors(&self) -> usize {
+        let folder = format!("/proc/{}/fd", self.id());
+        std::fs::read_dir(folder).expect("it runs").count()
+    }
+
+    /// Resident memory, in KiB (proc(5)).
+    pub fn resident(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id()));
+        let status = status.expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
+        line.trim().trim_end_matches(" kB").parse().expect("a number")
+    }
+
+    /// Tells it to stop and waits until it has: its log.
+    pub fn stopped(mut self) -> String {
+        self.signal("TERM");
+        let (status, log) = self.wait();
+        assert_eq!(status.code(), Some(0), "{log}");
+        log
+    }
+
+    /// The same of one started with `-v`: the counters in its log, those that are not 0.
+    pub fn counters(self) -> String {
+        let log = self.stopped();
+        let counters = log.lines().find_map(|line| line.split_once("DEBUG] {"));
+        let (_, counters) = counters.unwrap_or_else(|| panic!("no counters in {log}"));
+        counters.trim_end_matches('}').to_owned()
+    }
+
     /// Its standard error, to be read as it comes.
     pub fn stderr(&mut self) -> BufReader<ChildStderr> {
         BufReader::new(self.child.stderr.take().expect("taken once"))

@@ -1,0 +1,257 @@
+//! A soak test: good and hostile load for ten minutes, or as many seconds as the argument says, against the
+//! real binary on loopback, with the limits on for it.
+//!
+//! ```sh
+//! cargo bench --bench soak
+//! cargo bench --bench soak -- 30
+//! ```
+//!
+//! A good client asks every 50 ms, over TCP and UDP in turn. Beside it are clients that never read and never
+//! close, that close their side at once, that reset, that send 64 KiB first, that connect and leave in
+//! bursts, and that send datagrams of any length in bursts, each kind from addresses of its own. It ends with
+//! status 1 if a good query is lost, or if memory or descriptors do not end where they began.
+
+#![allow(clippy::expect_used, clippy::print_stdout)]
+
+use daytime::{Options, Target, Transport, ask};
+use socket2::{Domain, SockRef, Socket, Type};
+use std::collections::VecDeque;
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream, UdpSocket};
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+const WHOLE: Duration = Duration::from_mins(10);
+/// The same load before anything is measured: tables and buffers reach their size.
+const WARM_UP: Duration = Duration::from_secs(15);
+const BETWEEN_GOOD: Duration = Duration::from_millis(50);
+/// The server's, and a little for the last connections to go.
+const DRAIN: Duration = Duration::from_secs(6);
+/// What the allocator may keep more at the end than at the beginning.
+const TOLERANCE_KIB: u64 = 256;
+
+fn main() -> ExitCode {
+    // Cargo says `--bench` to every benchmark.
+    let seconds = std::env::args().skip(1).find_map(|argument| argument.parse().ok());
+    let duration = seconds.map_or(WHOLE, Duration::from_secs).min(WHOLE);
+    let server = Server::start();
+    load(&server, WARM_UP);
+    let before = server.state();
+    let good = load(&server, duration);
+    let after = server.state();
+    println!("{} s of load, server and clients on one machine", duration.as_secs());
+    good.print();
+    println!("memory       {} KiB before, {} KiB after", before.resident_kib, after.resident_kib);
+    println!("descriptors  {} before, {} after", before.descriptors, after.descriptors);
+    let grown = after.resident_kib.saturating_sub(before.resident_kib) > TOLERANCE_KIB;
+    let leaked = after.descriptors != before.descriptors;
+    if good.lost > 0 || grown || leaked { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+/// Everybody at once for so long; what became of the good client.
+fn load(server: &Server, duration: Duration) -> Good {
+    let (over, address) = (&AtomicBool::new(false), server.address);
+    let hostile = [(); 6].map(|()| AtomicU64::new(0));
+    let kinds: [fn(SocketAddr, &AtomicBool, &AtomicU64); 6] =
+        [hold, half_close, reset, talk, flood_connections, flood_datagrams];
+    let good = thread::scope(|scope| {
+        for (kind, count) in kinds.into_iter().zip(&hostile) {
+            scope.spawn(move || kind(address, over, count));
+        }
+        let good = ask_for(address, duration);
+        over.store(true, Ordering::Relaxed);
+        good
+    });
+    thread::sleep(DRAIN);
+    Good { hostile: hostile.map(AtomicU64::into_inner), ..good }
+}
+
+/// What became of the good client's queries.
+struct Good {
+    asked: usize,
+    lost: usize,
+    /// In order.
+    latencies: Vec<Duration>,
+    hostile: [u64; 6],
+}
+
+impl Good {
+    fn print(&self) {
+        let at = |share: usize| self.latencies.get(self.latencies.len() * share / 1000);
+        let shown = |latency: Option<&Duration>| {
+            latency.map_or("-".into(), |it| format!("{:.1} ms", it.as_secs_f64() * 1e3))
+        };
+        println!("good         {} asked, {} lost", self.asked, self.lost);
+        let worst = self.latencies.last();
+        let (median, p99) = (shown(at(500)), shown(at(990)));
+        println!("latency      median {median}, p99 {p99}, worst {}", shown(worst));
+        let names = ["held", "half closed", "reset", "talked", "connect and go", "datagrams"];
+        let counts = names.iter().zip(self.hostile).map(|(name, count)| format!("{name} {count}"));
+        println!("hostile      {}", counts.collect::<Vec<_>>().join(", "));
+    }
+}
+
+/// Asks every 50 ms, over TCP and UDP in turn, as `daytime query` does.
+fn ask_for(address: SocketAddr, duration: Duration) -> Good {
+    let target: Target = address.into();
+    let options = Options::default();
+    let (started, mut asked, mut lost, mut latencies) = (Instant::now(), 0, 0, Vec::new());
+    while started.elapsed() < duration {
+        let transport = Transport::BOTH[asked % 2];
+        let begun = Instant::now();
+        match ask(&target, transport, &options) {
+            Ok(answer) if answer.offset().is_some_and(|offset| offset.agrees()) => {
+                latencies.push(begun.elapsed());
+            }
+            other => {
+                lost += 1;
+                println!("lost: {other:?}");
+            }
+        }
+        asked += 1;
+        thread::sleep(BETWEEN_GOOD.saturating_sub(begun.elapsed()));
+    }
+    latencies.sort_unstable();
+    Good { asked, lost, latencies, hostile: [0; 6] }
+}
+
+/// A connection from an address of this kind's own.
+fn connect(last: u8, to: SocketAddr) -> Option<TcpStream> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).ok()?;
+    socket.bind(&SocketAddr::from((Ipv4Addr::new(127, 0, 0, last), 0)).into()).ok()?;
+    socket.set_recv_buffer_size(2048).ok()?;
+    socket.connect(&to.into()).ok()?;
+    let stream = TcpStream::from(socket);
+    stream.set_read_timeout(Some(Duration::from_secs(1))).ok()?;
+    stream.set_write_timeout(Some(Duration::from_secs(1))).ok()?;
+    Some(stream)
+}
+
+/// Opens connections and neither reads nor closes them for long.
+fn hold(server: SocketAddr, over: &AtomicBool, count: &AtomicU64) {
+    let mut held = VecDeque::new();
+    while !over.load(Ordering::Relaxed) {
+        held.extend(connect(2, server));
+        if held.len() > 500 {
+            held.pop_front();
+        }
+        count.fetch_add(1, Ordering::Relaxed);
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Closes its side at once and stays.
+fn half_close(server: SocketAddr, over: &AtomicBool, count: &AtomicU64) {
+    let mut held = VecDeque::new();
+    while !over.load(Ordering::Relaxed) {
+        let stream = connect(3, server).filter(|it| it.shutdown(Shutdown::Write).is_ok());
+        held.extend(stream);
+        if held.len() > 100 {
+            held.pop_front();
+        }
+        count.fetch_add(1, Ordering::Relaxed);
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Resets, before the line or behind it.
+fn reset(server: SocketAddr, over: &AtomicBool, count: &AtomicU64) {
+    while !over.load(Ordering::Relaxed) {
+        if let Some(mut stream) = connect(4, server) {
+            if count.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) {
+                let _ = stream.read(&mut [0; 64]);
+            }
+            let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Talks before it reads.
+fn talk(server: SocketAddr, over: &AtomicBool, count: &AtomicU64) {
+    let octets = vec![b'x'; 1 << 16];
+    while !over.load(Ordering::Relaxed) {
+        if let Some(mut stream) = connect(5, server) {
+            let _ = stream.write_all(&octets);
+            let _ = stream.read_to_end(&mut Vec::new());
+        }
+        count.fetch_add(1, Ordering::Relaxed);
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Connects and goes, 20 at a time.
+fn flood_connections(server: SocketAddr, over: &AtomicBool, count: &AtomicU64) {
+    while !over.load(Ordering::Relaxed) {
+        drop([(); 20].map(|()| connect(6, server)));
+        count.fetch_add(20, Ordering::Relaxed);
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Datagrams of any length, 64 at a time, from 256 sources in turn. So the limit of each cuts most of them
+/// off before the one of all is reached, which would hit the good client too; and no more come at once than
+/// a receive buffer of the usual size holds, because what overflows there is lost whoever sent it.
+fn flood_datagrams(server: SocketAddr, over: &AtomicBool, count: &AtomicU64) {
+    let octets = [0; 1400];
+    let sockets: Vec<UdpSocket> = (0..=255)
+        .map(|last| UdpSocket::bind((Ipv4Addr::new(127, 1, 0, last), 0)).expect("loopback"))
+        .collect();
+    for socket in sockets.iter().cycle() {
+        if over.load(Ordering::Relaxed) {
+            return;
+        }
+        for length in 0..64 {
+            let _ = socket.send_to(&octets[..length * 27 % 1400], server);
+        }
+        count.fetch_add(64, Ordering::Relaxed);
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// The real binary, ended when dropped.
+struct Server {
+    child: Child,
+    address: SocketAddr,
+}
+
+/// What a process holds (proc(5)).
+struct State {
+    resident_kib: u64,
+    descriptors: usize,
+}
+
+impl Server {
+    fn start() -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_daytime"));
+        command.args(["serve", "--listen", "127.0.0.1", "--port", "0", "--limit-loopback", "-q"]);
+        command.args(["--syntax", "rfc3339"]);
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("it starts");
+        let mut line = String::new();
+        let mut output = BufReader::new(child.stdout.take().expect("piped"));
+        output.read_line(&mut line).expect("readable");
+        let address =
+            line.trim_end().strip_prefix("tcp ").expect("bound").parse().expect("address");
+        Self { child, address }
+    }
+
+    fn state(&self) -> State {
+        let process = format!("/proc/{}", self.child.id());
+        let status = fs::read_to_string(format!("{process}/status")).expect("it runs");
+        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
+        State {
+            resident_kib: resident.trim().trim_end_matches(" kB").parse().expect("a number"),
+            descriptors: fs::read_dir(format!("{process}/fd")).expect("it runs").count(),
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,349 @@
+//! What a server gives up once its sockets are open: its user, its privileges, files, system calls.
+//!
+//! The order is the point. User and groups go while the process still may change them. Capabilities, no
+//! new privileges and Landlock are of one thread and of those it starts later: so they come before
+//! any other thread ([`Confinement::begin`]). seccomp comes last and reaches every thread, because it
+//! forbids to start more of them ([`Begun::finish`]).
+
+use crate::sys;
+use crate::sys::Credentials;
+use std::fmt;
+use std::io;
+
+/// How much of the sandbox has to be in force: no capabilities, no new privileges, Landlock, seccomp.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sandbox {
+    /// None of it.
+    Off,
+    /// What this system has; [`Confined::missing`] tells what it has not.
+    #[default]
+    On,
+    /// All of it, or [`ConfineError::Incomplete`].
+    Require,
+}
+
+/// A part of the sandbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Layer {
+    /// Every set of capabilities is empty (capabilities(7)).
+    Capabilities,
+    /// What it starts gets no more rights (prctl(2), `PR_SET_NO_NEW_PRIVS`).
+    NoNewPrivileges,
+    /// No files, and what else the kernel's landlock(7) can forbid.
+    Landlock,
+    /// No system calls but those the service makes (seccomp(2)).
+    Seccomp,
+}
+
+impl fmt::Display for Layer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Capabilities => "no capabilities",
+            Self::NoNewPrivileges => "no new privileges",
+            Self::Landlock => "landlock",
+            Self::Seccomp => "seccomp",
+        })
+    }
+}
+
+/// Why a server cannot be confined, and must not run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfineError {
+    /// No such user.
+    #[error("there is no user {0:?}")]
+    UnknownUser(String),
+    /// No such group.
+    #[error("there is no group {0:?}")]
+    UnknownGroup(String),
+    /// A number that is no user's here, so it has no primary group.
+    #[error("user {0} has no entry here that names a group")]
+    NoGroup(u32),
+    /// As that user nothing would be given up.
+    #[error("user {0:?} is root")]
+    Root(String),
+    /// The users and groups cannot be read, or this system cannot change them.
+    #[error("cannot look up {0:?}")]
+    LookUp(String, #[source] io::Error),
+    /// Only root may become somebody else.
+    #[error("cannot become {0}: {1}")]
+    NotPermitted(Identity, &'static str, #[source] io::Error),
+    /// The system call of that name failed.
+    #[error("cannot become {0}: {1}")]
+    Become(Identity, &'static str, #[source] io::Error),
+    /// Something of what it was is left, or can be had again.
+    #[error("cannot become {0} for good: {1}")]
+    WayBack(Identity, String),
+    /// [`Sandbox::Require`], and this is missing.
+    #[error("the sandbox is not complete: {0}: {1}")]
+    Incomplete(Layer, String),
+}
+
+/// A user and a group to become.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The user's number.
+    user: u32,
+    /// The only group's number.
+    group: u32,
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "user {}, group {}", self.user, self.group)
+    }
+}
+
+impl Identity {
+    /// Looks up a user, and a group instead of the user's primary one; each by name, else by number.
+    ///
+    /// # Errors
+    /// All that are about a user or a group and do not begin with "cannot become".
+    pub fn find(user: &str, group: Option<&str>) -> Result<Self, ConfineError> {
+        let look_up = |name: &str| {
+            let name = name.to_owned();
+            move |error| ConfineError::LookUp(name, error)
+        };
+        let account = sys::find_user(user).map_err(look_up(user))?;
+        let account = account.ok_or_else(|| ConfineError::UnknownUser(user.to_owned()))?;
+        let group = match group {
+            None => account.group.ok_or(ConfineError::NoGroup(account.id))?,
+            Some(name) => sys::find_group(name)
+                .map_err(look_up(name))?
+                .ok_or_else(|| ConfineError::UnknownGroup(name.to_owned()))?,
+        };
+        match account.id {
+            0 => Err(ConfineError::Root(user.to_owned())),
+            user => Ok(Self { user, group }),
+        }
+    }
+
+    /// Becomes it, and proves that there is no way back.
+    fn assume(self) -> Result<(), ConfineError> {
+        let failed = |call| move |error| ConfineError::Become(self, call, error);
+        let before = sys::credentials().map_err(failed("getresuid"))?;
+        sys::become_user(self.user, self.group).map_err(|(call, error)| match error.kind() {
+            io::ErrorKind::PermissionDenied => ConfineError::NotPermitted(self, call, error),
+            _ => ConfineError::Become(self, call, error),
+        })?;
+        sys::drop_capabilities().map_err(failed("capset"))?;
+        let way_back = |what| Err(ConfineError::WayBack(self, what));
+        if sys::has_capabilities().map_err(failed("capget"))? {
+            return way_back("it has capabilities".to_owned());
+        }
+        for user in others(self.user, &before.users) {
+            if sys::regains_user(user) {
+                return way_back(format!("it may be user {user} again"));
+            }
+        }
+        for group in others(self.group, &[before.groups.as_slice(), &before.supplementary].concat())
+        {
+            if sys::regains_group(group) {
+                return way_back(format!("it may have group {group} again"));
+            }
+        }
+        // Last, so that it would tell of a trial that has changed something, too.
+        match self.left_of(&sys::credentials().map_err(failed("getresuid"))?) {
+            Some(what) => way_back(what),
+            None => Ok(()),
+        }
+    }
+
+    /// What a process has that is not this identity's.
+    fn left_of(self, now: &Credentials) -> Option<String> {
+        if now.users != [self.user; 3] {
+            return Some(format!("its users are {:?}", now.users));
+        }
+        if now.groups != [self.group; 3] {
+            return Some(format!("its groups are {:?}", now.groups));
+        }
+        // Some systems count the primary group among them (getgroups(2)).
+        let other = now.supplementary.iter().any(|group| *group != self.group);
+        other.then(|| format!("its supplementary groups are {:?}", now.supplementary))
+    }
+}
+
+/// What to try to become again: what there was, and root.
+fn others(own: u32, before: &[u32]) -> Vec<u32> {
+    let mut others: Vec<u32> = before.iter().copied().chain([0]).filter(|id| *id != own).collect();
+    others.sort_unstable();
+    others.dedup();
+    others
+}
+
+/// What to give up.
+///
+/// ```no_run
+/// use daytime::{Config, Confinement, Identity, Sandbox, Server};
+/// let identity = Some(Identity::find("nobody", None)?);
+/// let server = Server::bind(Config::default())?; // port 13, as root
+/// let begun = Confinement { identity, sandbox: Sandbox::Require }.begin()?;
+/// let shutdown = server.shutdown();
+/// std::thread::spawn(move || { /* … */ shutdown.stop() });
+/// println!("{}", begun.finish()?);
+/// server.run()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Confinement {
+    /// Who to become; `None`: the process stays who it is.
+    pub identity: Option<Identity>,
+    /// What to forbid itself.
+    pub sandbox: Sandbox,
+}
+
+impl Confinement {
+    /// The first part, all but seccomp: when all files and sockets are open, and before this thread
+    /// starts the others. What it does counts for this thread and those it starts from now on.
+    ///
+    /// # Errors
+    /// [`ConfineError`]; the process may have given up something by then, and should end.
+    pub fn begin(self) -> Result<Begun, ConfineError> {
+        if let Some(identity) = self.identity {
+            identity.assume()?;
+        }
+        let mut confined = Confined {
+            identity: self.identity,
+            is_root: sys::is_root(),
+            applied: Vec::new(),
+            missing: Vec::new(),
+        };
+        let bare = |done: io::Result<()>| match done {
+            Ok(()) => Ok(String::new()),
+            Err(error) => Err(error.to_string()),
+        };
+        if self.sandbox != Sandbox::Off {
+            let strict = self.sandbox;
+            confined.note(strict, Layer::Capabilities, bare(sys::drop_capabilities()))?;
+            confined.note(strict, Layer::NoNewPrivileges, bare(sys::no_new_privileges()))?;
+            confined.note(strict, Layer::Landlock, sys::restrict_files())?;
+        }
+        Ok(Begun { sandbox: self.sandbox, confined })
+    }
+}
+
+/// Confined but for seccomp: threads can still be started.
+#[derive(Debug)]
+#[must_use = "seccomp comes with `finish`"]
+pub struct Begun {
+    sandbox: Sandbox,
+    confined: Confined,
+}
+
+impl Begun {
+    /// What was given up so far.
+    #[must_use]
+    pub fn so_far(&self) -> &Confined {
+        &self.confined
+    }
+
+    /// The rest: no system calls but those of the running service, on every thread there is.
+    ///
+    /// # Errors
+    /// [`ConfineError::Incomplete`].
+    pub fn finish(mut self) -> Result<Confined, ConfineError> {
+        if self.sandbox != Sandbox::Off {
+            let calls = sys::restrict_calls().map(|calls| format!("({calls} system calls)"));
+            self.confined.note(self.sandbox, Layer::Seccomp, calls)?;
+        }
+        Ok(self.confined)
+    }
+}
+
+/// What was given up. It displays as what is in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Confined {
+    /// Who the process has become.
+    pub identity: Option<Identity>,
+    /// It runs as root.
+    pub is_root: bool,
+    /// What is in force, and to what extent.
+    pub applied: Vec<(Layer, String)>,
+    /// What is not, and why.
+    pub missing: Vec<(Layer, String)>,
+}
+
+impl Confined {
+    /// Notes how a layer went: to what extent it is in force, or why it is not.
+    fn note(
+        &mut self,
+        sandbox: Sandbox,
+        layer: Layer,
+        done: Result<String, String>,
+    ) -> Result<(), ConfineError> {
+        match done {
+            Ok(extent) => self.applied.push((layer, extent)),
+            Err(reason) if sandbox == Sandbox::Require => {
+                return Err(ConfineError::Incomplete(layer, reason));
+            }
+            Err(reason) => self.missing.push((layer, reason)),
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Confined {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let applied = self.applied.iter().map(|(layer, extent)| format!("{layer} {extent}"));
+        let applied: Vec<String> = applied.map(|text| text.trim_end().to_owned()).collect();
+        f.write_str(if applied.is_empty() { "nothing in force" } else { "" })?;
+        f.write_str(&applied.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOBODY: Identity = Identity { user: 65_534, group: 65_533 };
+
+    fn credentials() -> Credentials {
+        Credentials { users: [65_534; 3], groups: [65_533; 3], supplementary: vec![65_533] }
+    }
+
+    #[test]
+    fn only_an_identity_in_all_its_places_is_taken_for_one() {
+        assert_eq!(NOBODY.left_of(&credentials()), None);
+        assert_eq!(NOBODY.left_of(&Credentials { supplementary: vec![], ..credentials() }), None);
+        let saved = Credentials { users: [65_534, 65_534, 0], ..credentials() };
+        assert_eq!(NOBODY.left_of(&saved).expect("left"), "its users are [65534, 65534, 0]");
+        let real = Credentials { groups: [0, 65_533, 65_533], ..credentials() };
+        assert_eq!(NOBODY.left_of(&real).expect("left"), "its groups are [0, 65533, 65533]");
+        let more = Credentials { supplementary: vec![65_533, 4], ..credentials() };
+        assert_eq!(NOBODY.left_of(&more).expect("left"), "its supplementary groups are [65533, 4]");
+    }
+
+    #[test]
+    fn the_way_back_is_tried_to_all_it_was_and_to_root() {
+        assert_eq!(others(65_534, &[1000, 65_534, 1000]), [0, 1000]);
+        assert_eq!(others(0, &[0, 0, 0]), [0_u32; 0]);
+    }
+
+    fn confined() -> Confined {
+        Confined { identity: None, is_root: false, applied: Vec::new(), missing: Vec::new() }
+    }
+
+    #[test]
+    fn what_is_missing_is_told_and_where_all_is_required_an_error() {
+        let missing = || Err("the kernel does not have it".to_owned());
+        let mut on = confined();
+        on.note(Sandbox::On, Layer::Landlock, missing()).expect("told");
+        assert_eq!(on.missing, [(Layer::Landlock, "the kernel does not have it".to_owned())]);
+        let error = confined().note(Sandbox::Require, Layer::Landlock, missing());
+        assert_eq!(
+            error.expect_err("required").to_string(),
+            "the sandbox is not complete: landlock: the kernel does not have it"
+        );
+    }
+
+    #[test]
+    fn it_reads_as_one_line() {
+        assert_eq!(confined().to_string(), "nothing in force");
+        let mut confined = confined();
+        confined.note(Sandbox::On, Layer::NoNewPrivileges, Ok(String::new())).expect("noted");
+        confined.note(Sandbox::On, Layer::Landlock, Ok("ABI 7".into())).expect("noted");
+        assert_eq!(confined.to_string(), "no new privileges, landlock ABI 7");
+    }
+}

@@ -1,0 +1,169 @@
+//! One HTTP exchange (RFC 9112) as hyper has it, over a socket that never blocks.
+
+use super::Page;
+use hyper::body::Incoming;
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use mio::net::TcpStream;
+use std::convert::Infallible;
+use std::future::{poll_fn, ready};
+use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::net::Shutdown;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+
+/// Octets and fields that the head of a request may have; hyper answers 431 to more.
+const HEAD_OCTETS: usize = 8192;
+const HEAD_FIELDS: usize = 64;
+/// Octets that are thrown away behind a request, so that its answer is not lost to a reset.
+const DRAIN_OCTETS: usize = 1 << 16;
+
+/// A connection, from its request to its end. Dropping it closes it.
+pub(super) struct Exchange {
+    future: Pin<Box<dyn Future<Output = ()>>>,
+    woken: Arc<Woken>,
+}
+
+impl Exchange {
+    pub(super) fn new(stream: TcpStream, page: Page) -> Self {
+        let woken = Arc::new(Woken(AtomicBool::new(true)));
+        Self { future: Box::pin(serve(stream, page)), woken }
+    }
+
+    /// Its socket is ready.
+    pub(super) fn wake(&self) {
+        self.woken.wake_by_ref();
+    }
+
+    /// There is something to do without an event.
+    pub(super) fn wants_more(&self) -> bool {
+        self.woken.0.load(Ordering::Relaxed)
+    }
+
+    /// Goes on, if there is reason to; false at its end.
+    pub(super) fn advance(&mut self) -> bool {
+        if !self.woken.0.swap(false, Ordering::Relaxed) {
+            return true;
+        }
+        let waker = Waker::from(Arc::clone(&self.woken));
+        self.future.as_mut().poll(&mut Context::from_waker(&waker)).is_pending()
+    }
+}
+
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// One request, its answer, and the drain behind it.
+async fn serve(stream: TcpStream, page: Page) {
+    let stream = Rc::new(stream);
+    let answer = |request: Request<Incoming>| {
+        let response = answer(request.method(), request.uri().path(), &*page);
+        ready(Ok::<_, Infallible>(response))
+    };
+    let mut http = http1::Builder::new();
+    // Who half-closes behind the request still wants the answer.
+    http.keep_alive(false).half_close(true).max_headers(HEAD_FIELDS).max_buf_size(HEAD_OCTETS);
+    let connection = http.serve_connection(Socket(Rc::clone(&stream)), service_fn(answer));
+    // What was no request, hyper has answered as far as it can be: it ends like any other.
+    let _ = connection.without_shutdown().await;
+    if stream.shutdown(Shutdown::Write).is_ok() {
+        let mut left = DRAIN_OCTETS;
+        poll_fn(|_| drain(&stream, &mut left)).await;
+    }
+}
+
+/// The text format of Prometheus, <https://prometheus.io/docs/instrumenting/exposition_formats/>.
+const TEXT_FORMAT: HeaderValue =
+    HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+const PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+
+/// What is answered to a request; its body is not looked at.
+fn answer(method: &Method, path: &str, page: &dyn Fn() -> String) -> Response<String> {
+    let asks = matches!(*method, Method::GET | Method::HEAD);
+    let (status, kind, body) = match path {
+        "/metrics" if asks => (StatusCode::OK, TEXT_FORMAT, page()),
+        "/" if asks => (StatusCode::OK, PLAIN, "The metrics are at /metrics\n".to_owned()),
+        "/metrics" | "/" => (StatusCode::METHOD_NOT_ALLOWED, PLAIN, "GET or HEAD\n".to_owned()),
+        _ => (StatusCode::NOT_FOUND, PLAIN, "The metrics are at /metrics\n".to_owned()),
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, kind);
+    if status == StatusCode::METHOD_NOT_ALLOWED {
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+    }
+    response
+}
+
+/// Throws away what comes, until the peer closes or has sent too much.
+fn drain(mut stream: &TcpStream, left: &mut usize) -> Poll<()> {
+    let mut sink = [0; 4096];
+    loop {
+        match stream.read(&mut sink) {
+            Ok(1..) if *left < sink.len() => return Poll::Ready(()),
+            Ok(octets @ 1..) => *left -= octets,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Poll::Pending,
+            Ok(0) | Err(_) => return Poll::Ready(()),
+        }
+    }
+}
+
+/// A socket as hyper wants it. Events are on the edge, so "would block" means that one will come.
+struct Socket(Rc<TcpStream>);
+
+fn attempt<T>(mut call: impl FnMut() -> io::Result<T>) -> Poll<io::Result<T>> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Poll::Pending,
+            done => return Poll::Ready(done),
+        }
+    }
+}
+
+impl Read for Socket {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        mut buffer: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        let mut octets = [0; HEAD_OCTETS];
+        let room = buffer.remaining().min(octets.len());
+        attempt(|| (&*self.0).read(&mut octets[..room]))
+            .map_ok(|length| buffer.put_slice(&octets[..length]))
+    }
+}
+
+impl Write for Socket {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        octets: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        attempt(|| (&*self.0).write(octets))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(self.0.shutdown(Shutdown::Write))
+    }
+}

@@ -1,0 +1,283 @@
+//! Metrics over HTTP, in a thread of its own: one loop over connections that are all given up in time.
+//!
+//! Nothing here touches the services. What a page says, and what it costs to draw, is the caller's.
+
+mod exchange;
+
+use super::{ServeError, survive};
+use crate::listen::{Listen, ListenError, Opened};
+use crate::transport::Transport;
+use exchange::Exchange;
+use mio::net::{TcpListener, TcpStream};
+use mio::{Events, Interest, Poll, Token, Waker};
+use nix::sys::resource::{Resource, getrlimit};
+use slab::Slab;
+use std::error::Error;
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::os::fd::{AsRawFd, RawFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// What is answered to those who ask for the metrics.
+pub(crate) type Page = Arc<dyn Fn() -> String + Send + Sync>;
+
+/// What a connection may take in all, however much it keeps on sending.
+const DEADLINE: Duration = Duration::from_secs(2);
+/// What it may take while [`MOST`] are open, since others may wait in the backlog.
+const CROWDED: Duration = Duration::from_millis(200);
+/// Connections at once; what more there are wait in the backlog.
+const MOST: usize = 32;
+/// Rest after a failure to accept (no descriptor, no memory), so that the loop never spins.
+const REST: Duration = Duration::from_millis(50);
+
+/// Descriptors that are left to the services, where there are few.
+const LEFT: RawFd = 4;
+
+const WAKE: Token = Token(0);
+const LISTENER: Token = Token(1);
+/// The tokens of connections begin here.
+const FIRST: usize = 2;
+
+/// The endpoint, bound and ready to start.
+#[derive(Debug)]
+pub(crate) struct Endpoint {
+    poll: Poll,
+    waker: Waker,
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl Endpoint {
+    /// Opens the listener. With port 0 the kernel chooses; [`Endpoint::address`] tells.
+    pub(crate) fn bind(address: SocketAddr) -> Result<Self, ServeError> {
+        let listen = Listen { backlog: 256, write_deadline: DEADLINE, ..Listen::default() };
+        let opened = listen.open_all(&[(Transport::Tcp, address)])?;
+        let open = || {
+            let poll = Poll::new()?;
+            let waker = Waker::new(poll.registry(), WAKE)?;
+            Ok((poll, waker))
+        };
+        let (poll, waker) = open().map_err(ServeError::Setup)?;
+        let only = opened.into_iter().next().ok_or(ListenError::Nowhere)?;
+        let Opened { socket, address, .. } = only;
+        let mut listener = TcpListener::from_std(socket.into());
+        poll.registry()
+            .register(&mut listener, LISTENER, Interest::READABLE)
+            .map_err(ServeError::Setup)?;
+        Ok(Self { poll, waker, listener, address })
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Answers from now on, in a thread of its own, which has made the calls of its start when this returns:
+    /// a sandbox may forbid them from then on. If the thread fails the log says so, and the services go on.
+    pub(crate) fn start(self, page: Page) -> Result<Running, ServeError> {
+        let asked = Arc::new(AtomicBool::new(false));
+        let stop = Arc::clone(&asked);
+        let Self { poll, waker, listener, address } = self;
+        let (telling, told) = mpsc::channel();
+        let run = move || {
+            let answering = Loop::new(poll, listener, page, stop);
+            let _ = telling.send(());
+            if let Err(error) = survive(|| answering.run()) {
+                let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+                log::error!("metrics {address}: no longer answered: {error}{cause}");
+            }
+        };
+        let thread = thread::Builder::new().name("metrics".into()).spawn(run);
+        let thread = thread.map_err(ServeError::Setup)?;
+        let _ = told.recv();
+        Ok(Running { asked, waker, thread: Some(thread) })
+    }
+}
+
+/// An endpoint that answers, until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Running {
+    asked: Arc<AtomicBool>,
+    waker: Waker,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Running {
+    /// Ends at once, whoever is connected.
+    fn drop(&mut self) {
+        self.asked.store(true, Ordering::Release);
+        // If it cannot be woken, it is left behind.
+        if self.waker.wake().is_ok()
+            && let Some(thread) = self.thread.take()
+        {
+            let _ = thread.join(); // it has caught its panic itself
+        }
+    }
+}
+
+struct Loop {
+    poll: Poll,
+    listener: TcpListener,
+    page: Page,
+    stop: Arc<AtomicBool>,
+    connections: Slab<Connection>,
+    /// Events come on the edge only: this stays true until `accept` would block.
+    ready: bool,
+    resume: Option<Instant>,
+    /// Descriptors from here on are the services'.
+    not_ours: RawFd,
+}
+
+struct Connection {
+    exchange: Exchange,
+    accepted: Instant,
+}
+
+impl Loop {
+    fn new(poll: Poll, listener: TcpListener, page: Page, stop: Arc<AtomicBool>) -> Self {
+        Self {
+            poll,
+            listener,
+            page,
+            stop,
+            connections: Slab::with_capacity(MOST),
+            ready: true,
+            resume: None,
+            not_ours: getrlimit(Resource::RLIMIT_NOFILE)
+                .ok()
+                .and_then(|(most, _)| RawFd::try_from(most).ok())
+                .map_or(RawFd::MAX, |most| most - LEFT),
+        }
+    }
+
+    fn run(mut self) -> io::Result<()> {
+        let mut events = Events::with_capacity(64);
+        while !self.stop.load(Ordering::Acquire) {
+            self.wait(&mut events)?;
+            self.expire(Instant::now());
+            self.accept(Instant::now());
+        }
+        Ok(())
+    }
+
+    /// Sleeps until an event or a deadline, and goes on with the connections that have one.
+    fn wait(&mut self, events: &mut Events) -> io::Result<()> {
+        let until = |deadline: Instant| deadline.saturating_duration_since(Instant::now());
+        let next = self.connections.iter().map(|(_, connection)| self.deadline(connection));
+        let timeout = next.chain(self.resume).min().map(until);
+        let unfinished = self.connections.iter().any(|(_, it)| it.exchange.wants_more());
+        match self.poll.poll(events, if unfinished { Some(Duration::ZERO) } else { timeout }) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => events.clear(),
+            polled => polled?,
+        }
+        for event in &*events {
+            match event.token() {
+                WAKE => {}
+                LISTENER => self.ready = true,
+                Token(token) => {
+                    if let Some(connection) = self.connections.get_mut(token - FIRST) {
+                        connection.exchange.wake();
+                    }
+                }
+            }
+        }
+        self.connections.retain(|_, connection| connection.exchange.advance());
+        Ok(())
+    }
+
+    /// Closes the connections whose time is over.
+    fn expire(&mut self, now: Instant) {
+        let allowed = self.allowed();
+        self.connections.retain(|_, connection| now < connection.accepted + allowed);
+    }
+
+    fn deadline(&self, connection: &Connection) -> Instant {
+        connection.accepted + self.allowed()
+    }
+
+    fn allowed(&self) -> Duration {
+        if self.connections.len() < MOST { DEADLINE } else { CROWDED }
+    }
+
+    /// Takes as many as there is room for, and answers what they have asked already.
+    fn accept(&mut self, now: Instant) {
+        if self.resume.is_some_and(|resume| resume <= now) {
+            self.resume = None;
+        }
+        while self.ready && self.resume.is_none() && self.connections.len() < MOST {
+            match self.listener.accept() {
+                // The kernel gives the lowest number that is free, so hardly any is left: closed.
+                Ok((stream, _)) if stream.as_raw_fd() >= self.not_ours => {}
+                Ok((stream, _)) => self.keep(stream, now),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => self.ready = false,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => self.resume = Some(now + REST),
+            }
+        }
+    }
+
+    fn keep(&mut self, mut stream: TcpStream, now: Instant) {
+        let entry = self.connections.vacant_entry();
+        let token = Token(FIRST + entry.key());
+        let both = Interest::READABLE | Interest::WRITABLE;
+        if self.poll.registry().register(&mut stream, token, both).is_ok() {
+            let mut exchange = Exchange::new(stream, Arc::clone(&self.page));
+            if exchange.advance() {
+                entry.insert(Connection { exchange, accepted: now });
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write};
+    use std::net::{Ipv4Addr, TcpStream as Client};
+
+    fn answering(page: Page) -> (Running, Client) {
+        let endpoint = Endpoint::bind((Ipv4Addr::LOCALHOST, 0).into()).expect("loopback");
+        let address = endpoint.address();
+        let running = endpoint.start(page).expect("a thread");
+        let mut client = Client::connect(address).expect("connected");
+        client.set_read_timeout(Some(10 * DEADLINE)).expect("set");
+        client.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").expect("sent");
+        (running, client)
+    }
+
+    /// More than the buffers of both sides hold.
+    const LONG: usize = 32 << 20;
+
+    #[test]
+    fn a_page_that_no_buffer_holds_arrives_whole() {
+        let (_running, mut client) = answering(Arc::new(|| "x".repeat(LONG)));
+        let mut answer = Vec::new();
+        client.read_to_end(&mut answer).expect("a clean end");
+        let head = answer.windows(4).position(|four| four == b"\r\n\r\n").expect("a head");
+        assert_eq!(answer.len() - head - 4, LONG);
+    }
+
+    #[test]
+    fn a_client_that_takes_no_more_of_the_page_is_cut_at_the_deadline() {
+        let (running, mut client) = answering(Arc::new(|| "x".repeat(LONG)));
+        client.read_exact(&mut [0; 12]).expect("the first of it");
+        let silent = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback");
+        silent.set_read_timeout(Some(DEADLINE + Duration::from_secs(1))).expect("set");
+        silent.recv(&mut [0]).expect_err("nobody knows this socket");
+        let mut rest = Vec::new();
+        let read = client.read_to_end(&mut rest); // a reset perhaps
+        assert!(rest.len() < LONG, "the whole page: {read:?}");
+        drop(running);
+    }
+
+    #[test]
+    fn a_thread_that_panics_closes_the_endpoint_and_harms_nobody() {
+        let (running, client) = answering(Arc::new(|| unreachable!("on purpose")));
+        let endpoint = client.peer_addr().expect("connected");
+        while Client::connect(endpoint).is_ok() {} // until the listener is closed
+        drop(running);
+    }
+}

@@ -1,0 +1,134 @@
+//! Who the process is: user, groups and capabilities (credentials(7), capabilities(7)).
+
+use super::super::{Account, Credentials};
+use caps::CapSet;
+use nix::errno::Errno;
+use nix::unistd::{
+    Gid, Group, Uid, User, geteuid, getgroups, getresgid, getresuid, setgroups, setresgid,
+    setresuid,
+};
+use std::io;
+
+/// Leaves an id as it is (setresuid(2)).
+const SAME: u32 = u32::MAX;
+
+/// The sets a process can use; the bounding set only counts at `execve(2)`, which no new privileges has
+/// no use for.
+const SETS: [CapSet; 4] =
+    [CapSet::Ambient, CapSet::Inheritable, CapSet::Permitted, CapSet::Effective];
+
+/// The user of that name, else of that number; a number needs no entry in the database of users.
+pub(crate) fn find_user(name: &str) -> io::Result<Option<Account>> {
+    let account = |user: User| Account { id: user.uid.as_raw(), group: Some(user.gid.as_raw()) };
+    if let Some(user) = User::from_name(name)? {
+        return Ok(Some(account(user)));
+    }
+    let Some(id) = number(name) else { return Ok(None) };
+    let known = User::from_uid(Uid::from_raw(id))?;
+    Ok(Some(known.map_or(Account { id, group: None }, account)))
+}
+
+/// The group of that name, else of that number.
+pub(crate) fn find_group(name: &str) -> io::Result<Option<u32>> {
+    let known = Group::from_name(name)?;
+    Ok(known.map(|group| group.gid.as_raw()).or_else(|| number(name)))
+}
+
+fn number(text: &str) -> Option<u32> {
+    text.parse().ok().filter(|id| *id != SAME)
+}
+
+/// True if the process may do what root may.
+pub(crate) fn is_root() -> bool {
+    geteuid().is_root()
+}
+
+/// What every thread of the process is now.
+pub(crate) fn credentials() -> io::Result<Credentials> {
+    let (user, group) = (getresuid()?, getresgid()?);
+    Ok(Credentials {
+        users: [user.real, user.effective, user.saved].map(Uid::as_raw),
+        groups: [group.real, group.effective, group.saved].map(Gid::as_raw),
+        supplementary: getgroups()?.into_iter().map(Gid::as_raw).collect(),
+    })
+}
+
+/// Drops supplementary groups, group and user, in this order: the user last, since it is what permits
+/// the others. The C library has every thread follow (nptl(7)). An error names the call that failed.
+pub(crate) fn become_user(user: u32, group: u32) -> Result<(), (&'static str, io::Error)> {
+    let (uid, gid) = (Uid::from_raw(user), Gid::from_raw(group));
+    let of = |call| move |errno: Errno| (call, io::Error::from(errno));
+    setgroups(&[]).map_err(of("setgroups"))?;
+    setresgid(gid, gid, gid).map_err(of("setresgid"))?;
+    setresuid(uid, uid, uid).map_err(of("setresuid"))
+}
+
+/// Tries to be this user again; true if that works, or fails for a reason that may pass.
+pub(crate) fn regains_user(user: u32) -> bool {
+    let same = Uid::from_raw(SAME);
+    !is_refused(setresuid(same, Uid::from_raw(user), same))
+}
+
+/// Tries to be in this group again; true if that works, or fails for a reason that may pass.
+pub(crate) fn regains_group(group: u32) -> bool {
+    let same = Gid::from_raw(SAME);
+    !is_refused(setresgid(same, Gid::from_raw(group), same))
+}
+
+/// Not permitted, or an id that this user namespace does not have (EINVAL).
+fn is_refused(tried: nix::Result<()>) -> bool {
+    matches!(tried, Err(Errno::EPERM | Errno::EINVAL))
+}
+
+/// Empties every set of capabilities of this thread, which those it starts later inherit.
+pub(crate) fn drop_capabilities() -> io::Result<()> {
+    // Effective goes with permitted.
+    for set in [CapSet::Ambient, CapSet::Inheritable, CapSet::Permitted] {
+        caps::clear(None, set).map_err(io::Error::other)?;
+    }
+    Ok(())
+}
+
+/// True if this thread has a capability, whether in force or to be taken.
+pub(crate) fn has_capabilities() -> io::Result<bool> {
+    for set in SETS {
+        if !caps::read(None, set).map_err(io::Error::other)?.is_empty() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_is_found_by_name_and_by_number_with_the_group() {
+        let root = Some(Account { id: 0, group: Some(0) });
+        assert_eq!(find_user("root").expect("readable"), root);
+        assert_eq!(find_user("0").expect("readable"), root);
+        assert_eq!(find_group("root").expect("readable"), Some(0));
+    }
+
+    #[test]
+    fn a_number_without_an_entry_is_a_user_without_a_group() {
+        let found = find_user("4000000000").expect("readable");
+        assert_eq!(found, Some(Account { id: 4_000_000_000, group: None }));
+        assert_eq!(find_group("4000000000").expect("readable"), Some(4_000_000_000));
+    }
+
+    #[test]
+    fn neither_an_unknown_name_nor_the_number_that_changes_nothing_is_a_user() {
+        for name in ["no-such-user", "", "-1", "4294967295", "65534x"] {
+            assert_eq!(find_user(name).expect("readable"), None, "{name}");
+            assert_eq!(find_group(name).expect("readable"), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_the_process_is_can_be_told() {
+        let credentials = credentials().expect("readable");
+        assert_eq!(credentials.users[1] == 0, is_root());
+    }
+}

@@ -1,0 +1,218 @@
+//! What goes wrong on the host of a server, and that it goes on.
+
+use crate::or_skip;
+use crate::support::forge::forge;
+use crate::support::wire::{ask_tcp, ask_udp, connect, eventually, read_to_end, wait_in_vain};
+use crate::support::{Namespace, Running, daytime, good, program};
+use std::fs;
+use std::io::BufRead;
+use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// How long a new client may wait for its line, whatever happens.
+const PROMPT: Duration = Duration::from_secs(1);
+
+fn assert_is_prompt(address: SocketAddr) {
+    let started = Instant::now();
+    assert_eq!(ask_tcp(address).last(), Some(&b'\n'));
+    assert!(started.elapsed() < PROMPT, "{:?}", started.elapsed());
+}
+
+/// A server with no more descriptors than these.
+fn with_descriptors(limit: u32) -> Running {
+    let mut limited = Command::new("sh");
+    let serve = format!(r#"ulimit -n {limit}; exec "$0" serve --port 0 -v --drain-deadline 60"#);
+    limited.args(["-c", &serve, env!("CARGO_BIN_EXE_daytime")]);
+    Running::start(limited)
+}
+
+#[test]
+fn with_20_descriptors_and_100_held_clients_a_new_one_is_served_over_both_transports() {
+    let server = with_descriptors(20);
+    let held: Vec<TcpStream> = (0..100).map(|_| connect(server.tcp())).collect();
+    for _ in 0..3 {
+        assert_is_prompt(server.tcp());
+        ask_udp(server.udp(), b"");
+    }
+    assert!(server.descriptors() <= 20);
+    drop(held);
+    for _ in 0..3 {
+        assert_is_prompt(server.tcp());
+    }
+    let counters = server.counters();
+    assert!(counters.contains("TcpMadeRoom: "), "{counters}");
+}
+
+#[test]
+fn with_no_descriptor_at_all_it_neither_spins_nor_stops_and_goes_on_when_there_are_some() {
+    let prlimit = or_skip!(program("prlimit"));
+    let server = Running::serve(&["-v"]);
+    let limit = |descriptors: usize| {
+        let number = format!("--nofile={descriptors}:4096");
+        good(Command::new(&prlimit).args([&number, "--pid", &server.id().to_string()]));
+    };
+    limit(3); // which standard input, output and error have
+    let waiting: Vec<TcpStream> = (0..3).map(|_| connect(server.tcp())).collect();
+    let (started, before) = (Instant::now(), processor_time(&server));
+    // Datagrams go on all the time.
+    while started.elapsed() < PROMPT {
+        ask_udp(server.udp(), b"");
+        wait_in_vain(Duration::from_millis(10));
+    }
+    let used = processor_time(&server).saturating_sub(before);
+    assert!(used < PROMPT / 4, "{used:?} of processor time in {:?}", started.elapsed());
+    limit(4096);
+    assert!(waiting.iter().all(|stream| read_to_end(stream).ends_with(b"\n")));
+    assert_is_prompt(server.tcp());
+    let counters = server.counters();
+    assert!(counters.contains("TcpNoDescriptor: "), "{counters}");
+}
+
+/// What a process has used so far, in user and system mode (proc(5), utime and stime).
+fn processor_time(server: &Running) -> Duration {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", server.id())).expect("it runs");
+    let (_, fields) = stat.rsplit_once(") ").expect("a name in parentheses");
+    let ticks = |place: usize| -> u64 {
+        fields.split(' ').nth(place).expect("a field").parse().expect("a number")
+    };
+    Duration::from_millis((ticks(11) + ticks(12)) * 10) // 100 ticks a second, to user space
+}
+
+#[test]
+fn signals_that_interrupt_its_calls_do_it_no_harm() {
+    let server = Running::serve(&[]);
+    for _ in 0..20 {
+        server.signal("STOP");
+        server.signal("CONT");
+        assert_is_prompt(server.tcp());
+        ask_udp(server.udp(), b"");
+    }
+}
+
+#[test]
+fn an_answer_that_is_forbidden_is_counted_and_the_next_one_sent() {
+    let inside = or_skip!(Namespace::having(&["10.0.0.1/32", "10.0.0.2/32"]));
+    let route = |kind: &str, to: &str| {
+        good(inside.command("ip").args(["route", "add", kind, to]));
+    };
+    route("prohibit", "203.0.113.1/32");
+    route("unreachable", "203.0.113.2/32");
+    let mut serve = inside.daytime();
+    serve.args(["serve", "--listen", "10.0.0.1", "-v"]);
+    let server = Running::start(serve);
+    let to = "10.0.0.1 13";
+    let forged =
+        ["203.0.113.1 40000", "203.0.113.2 40000", "10.0.0.2 40000"].map(|from| (from, to, 0));
+    or_skip!(forge(&inside, &forged));
+    let expected = "UdpReceived: 3, UdpAnswered: 1, UdpNotPermitted: 1, UdpUnreachable: 1";
+    assert_eq!(server.counters(), expected);
+}
+
+#[test]
+fn an_interface_that_goes_away_takes_no_other_with_it_and_serves_when_it_is_back() {
+    let inside = or_skip!(Namespace::having(&["10.0.0.1/32"]));
+    let ip = |line: &str| good(inside.command("ip").args(line.split(' ')));
+    let plug_in = || {
+        ip("link add gone type veth peer name other");
+        ip("link set other up");
+        ip("addr add 10.9.0.1/24 dev gone");
+        ip("link set gone up");
+    };
+    plug_in();
+    let mut serve = inside.daytime();
+    serve.args(["serve", "--listen", "10.0.0.1", "--listen", "10.9.0.1", "-v"]);
+    let server = Running::start(serve);
+    let ask = |host: &str| {
+        let both = ["query", "-q", "--proto", "both", host];
+        assert_eq!(good(inside.daytime().args(both)).lines().count(), 2);
+    };
+    ask("10.9.0.1");
+    ip("link del gone");
+    ask("10.0.0.1");
+    plug_in();
+    ask("10.9.0.1");
+    ask("10.0.0.1");
+    let counters = server.counters();
+    assert!(counters.contains("TcpAnswered: 4, "), "{counters}");
+}
+
+#[test]
+fn a_client_that_vanishes_is_given_up_at_the_write_deadline() {
+    let (here, there) = (or_skip!(Namespace::new()), or_skip!(Namespace::new()));
+    or_skip!(here.join(&there, &["192.0.2.1/24"], &["192.0.2.9/24"]));
+    let mut serve = here.daytime();
+    serve.args(["serve", "--listen", "192.0.2.1", "-v"]);
+    serve.args(["--write-deadline", "1", "--drain-deadline", "600"]);
+    let server = Running::start(serve);
+    let idle = server.descriptors();
+    // Stopped, it has the connection in its backlog; then the cable is cut, and the line goes nowhere.
+    server.signal("STOP");
+    let address: SocketAddr = "192.0.2.1:13".parse().expect("address");
+    let client = or_skip!(there.enter(|| connect(address)));
+    good(here.command("ip").args(["link", "set", "cable", "down"]));
+    server.signal("CONT");
+    eventually("it is accepted", || server.descriptors() == idle + 1);
+    eventually("it is given up", || server.descriptors() == idle);
+    drop(client);
+    let counters = server.counters();
+    assert!(counters.contains("TcpWriteDeadline: 1"), "{counters}");
+}
+
+#[test]
+fn where_synchronisation_is_required_the_answer_is_the_kernels_word() {
+    let reply = ask_tcp(Running::serve(&["--syntax", "nist"]).tcp());
+    let reply = String::from_utf8(reply).expect("ASCII");
+    // H is 0 if the kernel says that its clock is synchronised.
+    let synchronised = reply.split_whitespace().nth(5) == Some("0");
+    let server = Running::serve(&["--require-sync", "-v"]);
+    assert_eq!(!ask_tcp(server.tcp()).is_empty(), synchronised, "{reply}");
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("bound");
+    socket.connect(server.udp()).expect("connected");
+    socket.set_read_timeout(Some(Duration::from_millis(300))).expect("set");
+    socket.send(b"").expect("sent");
+    assert_eq!(socket.recv(&mut [0; 64]).is_ok(), synchronised, "{reply}");
+    let counters = server.counters();
+    assert_eq!(counters.contains("TcpNoTime: 1, "), !synchronised, "{counters}");
+    assert_eq!(counters.contains("UdpNoTime: 1"), !synchronised, "{counters}");
+}
+
+#[test]
+fn whatever_a_flood_does_the_log_has_one_line_for_it_a_minute() {
+    let mut server = with_descriptors(20);
+    let mut log = server.stderr();
+    for _ in 0..300 {
+        ask_tcp(server.tcp());
+        drop(connect(server.tcp()));
+    }
+    let held: Vec<TcpStream> = (0..300).map(|_| connect(server.tcp())).collect();
+    assert_is_prompt(server.tcp());
+    server.signal("TERM");
+    let mut lines = 0;
+    let mut line = String::new();
+    while log.read_line(&mut line).expect("readable") > 0 {
+        lines += usize::from(line.contains("made room") || line.contains("to make room"));
+        line.clear();
+    }
+    assert_eq!(lines, 1);
+    drop(held);
+}
+
+#[test]
+fn a_service_beside_a_log_that_is_full_goes_on() {
+    let full = match fs::OpenOptions::new().write(true).open("/dev/full") {
+        Ok(full) => full,
+        Err(error) => return crate::support::skip(&format!("no /dev/full: {error}")),
+    };
+    let mut serve = daytime();
+    serve.args(["serve", "--port", "0", "-vv"]);
+    let mut child =
+        serve.stderr(full).stdout(std::process::Stdio::piped()).spawn().expect("started");
+    let mut line = String::new();
+    let mut output = std::io::BufReader::new(child.stdout.take().expect("piped"));
+    output.read_line(&mut line).expect("readable");
+    let address = line.trim_end().strip_prefix("tcp ").expect("bound").parse().expect("address");
+    assert_is_prompt(address);
+    child.kill().expect("it runs");
+    child.wait().expect("ended");
+}

@@ -1,0 +1,169 @@
+//! How much one source may ask, and everybody together, on a host whose clients are not on loopback.
+
+use crate::or_skip;
+use crate::support::forge::forge;
+use crate::support::wire::{ask_tcp, ask_udp, connect, eventually, read_to_end};
+use crate::support::{Namespace, PATIENCE, Running, daytime};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::time::{Duration, Instant};
+
+const SERVER: &str = "10.0.0.1:13";
+
+/// A server with these options on 10.0.0.1, and addresses of two clients.
+fn serving(options: &[&str]) -> Result<(Namespace, Running), String> {
+    let inside = Namespace::having(&["10.0.0.1/32", "10.0.0.2/32", "10.0.0.3/32"])?;
+    inside.enter(|| ())?; // else there is no use in starting one
+    let mut serve = inside.daytime();
+    serve.args(["serve", "--listen", SERVER, "--strftime", "%Y", "-v"]).args(options);
+    let server = Running::start(serve);
+    Ok((inside, server))
+}
+
+fn server() -> SocketAddr {
+    SERVER.parse().expect("address")
+}
+
+/// How many of so many datagrams from this address are answered: each waits for its answer, and the last
+/// one gives up after a time in which an answer would have come long ago.
+fn answered(from: &str, tries: usize) -> usize {
+    let socket = UdpSocket::bind((from, 0)).expect("an address of this host");
+    socket.connect(server()).expect("connected");
+    socket.set_read_timeout(Some(Duration::from_millis(300))).expect("set");
+    let ask = || socket.send(b"").and_then(|_| socket.recv(&mut [0; 64])).is_ok();
+    (0..tries).take_while(|_| ask()).count()
+}
+
+#[test]
+fn a_source_that_asks_too_often_is_not_answered_and_another_one_is() {
+    let options = ["--udp-rate", "1", "--udp-burst", "5"];
+    let (inside, server) = or_skip!(serving(&options));
+    // A second may begin meanwhile, and a token with it.
+    let first = or_skip!(inside.enter(|| answered("10.0.0.2", 50)));
+    assert!((5..=7).contains(&first), "{first}");
+    assert!(or_skip!(inside.enter(|| answered("10.0.0.3", 5))) == 5);
+    let counters = server.counters();
+    assert!(counters.contains("UdpSourceLimit: 1"), "{counters}");
+}
+
+#[test]
+fn all_sources_together_have_a_limit_too() {
+    let (inside, server) = or_skip!(serving(&["--udp-total-rate", "5"]));
+    let datagrams: Vec<String> = (1..=50).map(|host| format!("10.1.0.{host} 40000")).collect();
+    let datagrams: Vec<_> =
+        datagrams.iter().map(|from| (from.as_str(), "10.0.0.1 13", 0)).collect();
+    or_skip!(forge(&inside, &datagrams));
+    let counters = server.counters();
+    let limited = counters.split(", ").find_map(|it| it.strip_prefix("UdpTotalLimit: "));
+    let limited: u32 = limited.unwrap_or_else(|| panic!("{counters}")).parse().expect("a number");
+    // Python takes a while for 50, and every 200 ms a token comes back.
+    assert!((30..=45).contains(&limited), "{counters}");
+}
+
+#[test]
+fn a_flood_of_forged_sources_leaves_memory_and_the_log_as_they_were() {
+    let (inside, server) = or_skip!(serving(&["--udp-rate", "1", "--udp-burst", "1"]));
+    let before = server.resident();
+    let datagrams: Vec<String> = (0..20_000u32)
+        .map(|number| {
+            let [_, b, c, d] = number.to_be_bytes();
+            format!("10.{}.{c}.{d} 40000", b + 1)
+        })
+        .collect();
+    for some in datagrams.chunks(4000) {
+        let some: Vec<_> = some.iter().map(|from| (from.as_str(), "10.0.0.1 13", 0)).collect();
+        or_skip!(forge(&inside, &some));
+    }
+    // The table has 1.5 MiB, which the kernel gives as it is used.
+    let grown = server.resident().saturating_sub(before);
+    assert!(grown <= 3 << 10, "{grown} KiB more than before");
+    let log = server.stopped();
+    assert!(log.lines().count() < 20, "{log}");
+}
+
+#[test]
+fn above_the_limit_of_one_source_the_newest_is_answered_and_closed_at_once() {
+    let (inside, server) = or_skip!(serving(&["--tcp-per-source", "3", "--drain-deadline", "60"]));
+    let idle = server.descriptors();
+    or_skip!(inside.enter(|| {
+        let held: Vec<TcpStream> = (0..5).map(|_| drained("10.0.0.2")).collect();
+        // Each has its line. Two are closed, three are drained; the limit is this source's alone.
+        eventually("the newest are closed", || server.descriptors() == idle + 3);
+        let other = drained("10.0.0.3");
+        eventually("another source is drained", || server.descriptors() == idle + 4);
+        drop(held);
+        eventually("they have gone", || server.descriptors() == idle + 1);
+        let again = drained("10.0.0.2");
+        eventually("there is room again", || server.descriptors() == idle + 2);
+        drop((other, again));
+    }));
+    let counters = server.counters();
+    assert!(counters.contains("TcpSourceLimit: 2"), "{counters}");
+}
+
+#[test]
+fn above_the_limit_of_all_the_newest_is_answered_and_closed_at_once() {
+    let (inside, server) = or_skip!(serving(&["--tcp-total", "2", "--drain-deadline", "60"]));
+    let idle = server.descriptors();
+    or_skip!(inside.enter(|| {
+        let held = ["10.0.0.2", "10.0.0.3", "10.0.0.3"].map(drained);
+        eventually("the newest is closed", || server.descriptors() == idle + 2);
+        drop(held);
+        eventually("they have gone", || server.descriptors() == idle);
+        let again = drained("10.0.0.2");
+        eventually("there is room again", || server.descriptors() == idle + 1);
+        drop(again);
+    }));
+    let counters = server.counters();
+    assert!(counters.contains("TcpTotalLimit: 1"), "{counters}");
+}
+
+/// A connection from this address that has had its line, and the end of the stream, and does not close.
+fn drained(from: &str) -> TcpStream {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None);
+    let socket = socket.expect("a socket");
+    let local: SocketAddr = format!("{from}:0").parse().expect("address");
+    socket.bind(&local.into()).expect("an address of this host");
+    socket.connect(&server().into()).expect("connected");
+    let stream: TcpStream = socket.into();
+    stream.set_read_timeout(Some(PATIENCE)).expect("set");
+    assert_eq!(read_to_end(&stream).len(), 6, "a year and CR LF");
+    stream
+}
+
+#[test]
+fn loopback_is_not_limited_unless_told() {
+    let limits = ["--udp-rate", "1", "--udp-burst", "1", "--tcp-per-source", "1"];
+    let server = Running::serve(&[&["-v", "--drain-deadline", "60"][..], &limits].concat());
+    let held: Vec<TcpStream> = (0..10).map(|_| connect(server.tcp())).collect();
+    for _ in 0..10 {
+        ask_udp(server.udp(), b"");
+        ask_tcp(server.tcp());
+    }
+    drop(held);
+    let counted = server.counters();
+    assert!(!counted.contains("Limit"), "{counted}");
+    let mut serve = daytime();
+    serve.args(["serve", "--port", "0", "-v", "--limit-loopback"]).args(limits);
+    let server = Running::start(serve);
+    ask_udp(server.udp(), b"");
+    let held = [connect(server.tcp()), connect(server.tcp())];
+    assert!(held.iter().all(|stream| !read_to_end(stream).is_empty()));
+    let counted = server.counters();
+    assert!(counted.contains("TcpSourceLimit: 1"), "{counted}");
+}
+
+#[test]
+fn a_thousand_connects_at_once_are_answered_within_a_second_beside_many_that_hold() {
+    const HOLDERS: usize = 1000;
+    const CLIENTS: usize = 1000;
+    let (inside, _server) = or_skip!(serving(&["--drain-deadline", "60"]));
+    or_skip!(inside.enter(|| {
+        let holders: Vec<TcpStream> = (0..HOLDERS).map(|_| connect(server())).collect();
+        let started = Instant::now();
+        let clients: Vec<TcpStream> = (0..CLIENTS).map(|_| connect(server())).collect();
+        assert!(clients.iter().all(|client| read_to_end(client).len() == 6));
+        let elapsed = started.elapsed();
+        assert!(elapsed < Duration::from_secs(1), "{elapsed:?}");
+        drop(holders);
+    }));
+}

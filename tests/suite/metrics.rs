@@ -1,0 +1,282 @@
+//! `daytime serve --metrics` and SIGUSR1: what was counted, told to whoever asks.
+
+use crate::or_skip;
+use crate::support::forge::forge;
+use crate::support::wire::{ask_tcp, ask_udp, connect, eventually, read_to_end};
+use crate::support::{Namespace, Running, bad, daytime, good, ipv6, program, run, stderr};
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+pub fn serving() -> (Running, SocketAddr) {
+    let server = Running::serve(&["--metrics", "0"]);
+    let metrics = server.address("metrics", |_| true);
+    (server, metrics)
+}
+
+/// What is answered to a request, with the head: the server closes behind it, without a reset.
+pub fn said(address: SocketAddr, request: &str) -> String {
+    let mut stream = connect(address);
+    stream.write_all(request.as_bytes()).expect("sent");
+    String::from_utf8(read_to_end(&stream)).expect("UTF-8")
+}
+
+pub const GET: &str = "GET /metrics HTTP/1.1\r\nHost: here\r\n\r\n";
+
+pub fn page(address: SocketAddr) -> String {
+    let answer = said(address, GET);
+    let (head, page) = answer.split_once("\r\n\r\n").expect("a head");
+    assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+    assert!(head.contains("\r\ncontent-type: text/plain; version=0.0.4;"), "{head}");
+    assert!(head.contains(&format!("\r\ncontent-length: {}\r\n", page.len())), "{head}");
+    page.to_owned()
+}
+
+/// The samples by their names with labels.
+fn samples(page: &str) -> BTreeMap<&str, u64> {
+    let lines = page.lines().filter(|line| !line.starts_with('#'));
+    lines
+        .map(|line| {
+            let (name, value) = line.rsplit_once(' ').expect("a value");
+            (name, value.parse().expect("a whole number"))
+        })
+        .collect()
+}
+
+/// Those that are not 0, without build and start.
+fn counted(page: &str) -> Vec<String> {
+    let samples = samples(page).into_iter();
+    let counted = samples.filter(|(name, value)| *value > 0 && name.contains("transport="));
+    counted.map(|(name, value)| format!("{name} {value}")).collect()
+}
+
+#[test]
+fn what_both_services_did_is_told_for_each_transport_and_family() {
+    or_skip!(ipv6());
+    let (server, metrics) = serving();
+    for (family, times) in
+        [(SocketAddr::is_ipv4 as fn(&SocketAddr) -> bool, 2), (SocketAddr::is_ipv6, 3)]
+    {
+        for _ in 0..times {
+            ask_tcp(server.address("tcp", family));
+            ask_udp(server.address("udp", family), b"");
+        }
+    }
+    let expected = [
+        r#"daytime_arrivals_total{transport="tcp",family="ipv4"} 2"#,
+        r#"daytime_arrivals_total{transport="tcp",family="ipv6"} 3"#,
+        r#"daytime_arrivals_total{transport="udp",family="ipv4"} 2"#,
+        r#"daytime_arrivals_total{transport="udp",family="ipv6"} 3"#,
+        r#"daytime_connections_ended_total{transport="tcp",family="ipv4",how="peer"} 2"#,
+        r#"daytime_connections_ended_total{transport="tcp",family="ipv6",how="peer"} 3"#,
+        r#"daytime_exchanges_total{transport="tcp",family="ipv4"} 2"#,
+        r#"daytime_exchanges_total{transport="tcp",family="ipv6"} 3"#,
+        r#"daytime_exchanges_total{transport="udp",family="ipv4"} 2"#,
+        r#"daytime_exchanges_total{transport="udp",family="ipv6"} 3"#,
+    ];
+    // What is counted is counted behind the answer, and a connection ends behind it, too.
+    let all = || counted(&page(metrics)) == expected;
+    eventually(&format!("the counters are {expected:#?}"), all);
+}
+
+#[test]
+fn datagrams_that_get_no_answer_are_told_by_reason() {
+    or_skip!(ipv6());
+    let inside = or_skip!(Namespace::having(&[
+        "192.0.2.1/24",
+        "192.0.2.2/24",
+        "2001:db8::1/64",
+        "2001:db8::2/64"
+    ]));
+    let mut serve = inside.daytime();
+    serve.args(["serve", "--listen", "[::]", "--proto", "udp", "--metrics", "192.0.2.1:9867"]);
+    let _server = Running::start(serve);
+    let datagrams = [
+        ("192.0.2.2 0", "192.0.2.1 13", 0),
+        ("192.0.2.2 13", "192.0.2.1 13", 0),
+        ("192.0.2.2 7", "192.0.2.1 13", 0),
+        ("192.0.2.2 19", "192.0.2.1 13", 0),
+        ("2001:db8::2 2049", "2001:db8::1 13", 0),
+        ("224.0.0.1 40000", "192.0.2.1 13", 0),
+        ("127.0.0.1 40000", "192.0.2.1 13", 0),
+        ("203.0.113.9 40000", "192.0.2.1 13", 0), // no route leads back
+        ("2001:db8::2 40000", "2001:db8::1 13", 0),
+    ];
+    or_skip!(forge(&inside, &datagrams));
+    let mut told = Vec::new();
+    eventually("all are counted", || {
+        let mut python = inside.command("python3");
+        let page = good(python.args(["-c", FETCH, "http://192.0.2.1:9867/metrics"]));
+        told = counted(&page);
+        told.contains(&r#"daytime_exchanges_total{transport="udp",family="ipv6"} 1"#.to_owned())
+    });
+    assert_eq!(
+        told,
+        [
+            r#"daytime_arrivals_total{transport="udp",family="ipv4"} 7"#,
+            r#"daytime_arrivals_total{transport="udp",family="ipv6"} 2"#,
+            r#"daytime_errors_total{transport="udp",family="ipv4",kind="unreachable"} 1"#,
+            r#"daytime_exchanges_total{transport="udp",family="ipv6"} 1"#,
+            r#"daytime_ignored_total{transport="udp",family="ipv4",reason="port-own"} 1"#,
+            r#"daytime_ignored_total{transport="udp",family="ipv4",reason="port-privileged"} 2"#,
+            r#"daytime_ignored_total{transport="udp",family="ipv4",reason="port-zero"} 1"#,
+            r#"daytime_ignored_total{transport="udp",family="ipv4",reason="source-loopback"} 1"#,
+            r#"daytime_ignored_total{transport="udp",family="ipv4",reason="source-no-host"} 1"#,
+            r#"daytime_ignored_total{transport="udp",family="ipv6",reason="port-nfs"} 1"#,
+        ]
+    );
+}
+
+/// An HTTP client of another make.
+const FETCH: &str = "import sys, urllib.request as r; \
+    print(r.urlopen(sys.argv[1], timeout=30).read().decode(), end='')";
+
+#[test]
+fn a_connection_is_open_while_its_client_holds_it() {
+    let (server, metrics) = serving();
+    let name = r#"daytime_open_connections{transport="tcp",family="ipv4"}"#;
+    let open = |wanted: u64| {
+        eventually("that many are open", || samples(&page(metrics))[name] == wanted);
+    };
+    let held = [connect(server.tcp()), connect(server.tcp())];
+    open(2);
+    drop(held);
+    open(0);
+}
+
+#[test]
+fn prometheus_itself_reads_what_is_told() {
+    let python = or_skip!(python_with_prometheus());
+    let (server, metrics) = serving();
+    ask_tcp(server.tcp());
+    let page = page(metrics);
+    let mut parser = Command::new(python)
+        .args(["-c", PARSE])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn();
+    let parser = parser.as_mut().expect("it starts");
+    parser.stdin.take().expect("piped").write_all(page.as_bytes()).expect("written");
+    let mut read = String::new();
+    parser.stdout.take().expect("piped").read_to_string(&mut read).expect("UTF-8");
+    assert!(parser.wait().expect("waited for").success(), "{page}");
+    let mut read: Vec<_> = read.lines().collect();
+    read.sort_unstable();
+    let of = |start: &str| read.iter().filter(|line| line.starts_with(start)).count();
+    assert_eq!(read.len(), samples(&page).len(), "each sample is read once");
+    assert!(
+        read.contains(&"counter daytime_arrivals_total family=ipv4 transport=tcp 1"),
+        "{read:?}"
+    );
+    assert_eq!(of("counter daytime_"), samples(&page).len() - 4);
+    assert_eq!(of("gauge daytime_open_connections "), 2);
+    let version = concat!("gauge daytime_build_info version=", env!("CARGO_PKG_VERSION"), " 1");
+    assert_eq!(of(version), 1, "{read:?}");
+    assert_eq!(of("gauge process_start_time_seconds  "), 1);
+}
+
+/// Prometheus's own reader of its text format: one line for each sample.
+const PARSE: &str = "
+import sys
+from prometheus_client.parser import text_string_to_metric_families as read
+for family in read(sys.stdin.read()):
+    assert family.documentation and family.type != 'unknown', family
+    for it in family.samples:
+        labels = ' '.join(f'{k}={v}' for k, v in sorted(it.labels.items()))
+        print(family.type, it.name, labels, int(it.value))
+";
+
+fn python_with_prometheus() -> Result<PathBuf, String> {
+    let mut pythons = vec![PathBuf::from("/usr/bin/python3")];
+    pythons.extend(program("python3"));
+    let has = |python: &PathBuf| {
+        python.is_file()
+            && run(Command::new(python).args(["-c", "import prometheus_client"])).status.success()
+    };
+    let found = pythons.into_iter().find(has);
+    found.ok_or_else(|| "no Python here has prometheus_client".to_owned())
+}
+
+#[test]
+fn sigusr1_logs_what_was_counted_and_the_service_goes_on() {
+    let mut server = Running::serve(&[]);
+    let mut log = server.stderr();
+    let mut counters = || {
+        server.signal("USR1");
+        (0..4).map(|_| next_line(&mut log, "SIGUSR1: ")).collect::<Vec<_>>()
+    };
+    let [tcp, udp] = [server.tcp(), server.udp()];
+    for times in 1..=2 {
+        assert!(ask_tcp(tcp).ends_with(b"-UTC\r\n"));
+        assert!(ask_udp(udp, b"").ends_with(b"-UTC\r\n"));
+        let expected = [
+            format!("tcp ipv4: arrivals {times}, exchanges {times}, ended peer {times}, open 0"),
+            "tcp ipv6: arrivals 0, exchanges 0, open 0".to_owned(),
+            format!("udp ipv4: arrivals {times}, exchanges {times}"),
+            "udp ipv6: arrivals 0, exchanges 0".to_owned(),
+        ];
+        eventually(&format!("the log has {expected:#?}"), || counters() == expected);
+    }
+    server.signal("TERM");
+    assert_eq!(server.wait().0.code(), Some(0));
+}
+
+/// What follows this in the next line that has it.
+fn next_line(log: &mut impl BufRead, start: &str) -> String {
+    loop {
+        let mut line = String::new();
+        assert_ne!(log.read_line(&mut line).expect("readable"), 0, "the log ended before {start}");
+        if let Some((_, rest)) = line.trim_end().split_once(start) {
+            return rest.to_owned();
+        }
+    }
+}
+
+#[test]
+fn where_the_metrics_are_is_told_last_and_only_if_they_were_asked_for() {
+    let (server, metrics) = serving();
+    assert!(metrics.ip().is_loopback() && metrics.is_ipv4() && metrics.port() != 0, "{metrics}");
+    assert_eq!(server.bound.last().expect("bound").0, "metrics");
+    let without = Running::serve(&[]);
+    assert!(without.bound.iter().all(|(name, _)| name != "metrics"), "{:?}", without.bound);
+    let mut serve = daytime();
+    serve.args(["serve", "--port", "0", "--listen", "127.0.0.1", "--metrics", "0", "--json", "-q"]);
+    let mut child = serve.stdout(Stdio::piped()).spawn().expect("it starts");
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("read");
+    child.kill().expect("killed");
+    child.wait().expect("waited for");
+    let told: serde_json::Value = serde_json::from_str(&line).expect("JSON");
+    assert_eq!(told["listening"].as_array().map(Vec::len), Some(2), "{line}");
+    assert_eq!(told["metrics"]["address"], "127.0.0.1", "{line}");
+    let port = told["metrics"]["port"].as_u64().expect("a port");
+    assert_ne!(port, 0);
+}
+
+#[test]
+fn an_address_that_cannot_be_had_is_told_and_nothing_is_served() {
+    let (_server, metrics) = serving();
+    let refused =
+        |metrics: &str| bad(1, daytime().args(["serve", "--port", "0", "--metrics", metrics]));
+    assert_eq!(
+        refused(&metrics.to_string()),
+        format!(
+            "daytime: no metrics: cannot listen on tcp {metrics}: Address already in use (os error 98): \
+             is another program there? `ss -lntp` shows which; or choose another port for --metrics\n"
+        )
+    );
+    assert_eq!(
+        refused("192.0.2.1:9867"),
+        "daytime: no metrics: cannot listen on tcp 192.0.2.1:9867: Cannot assign requested address \
+         (os error 99): no interface of this host has that address; `ip address` lists those there are\n"
+    );
+    let usage = run(daytime().args(["serve", "--metrics", "127.0.0.1"]));
+    assert_eq!(usage.status.code(), Some(2));
+    assert!(
+        stderr(&usage).contains("'127.0.0.1' for '--metrics <[ADDR:]PORT>': not a port"),
+        "{}",
+        stderr(&usage)
+    );
+}
