@@ -21,16 +21,12 @@ pub(super) fn run(arguments: &Check, quiet: bool) -> Result<ExitCode, Failure> {
     let mut show = |done, of| progress.show(done, of);
     let checked = check(&arguments.host, &CheckOptions { ask }, &mut show);
     progress.finish();
-    let checked = match checked.map_err(Failure::from) {
-        Err(failure) => {
-            if arguments.json {
-                // That nobody reads it makes the failure no better.
-                let _ = print(&format!("{:#}\n", json::error(&failure.to_string())));
-            }
-            return Err(failure);
+    let checked = checked.map_err(Failure::from).inspect_err(|failure| {
+        if arguments.json {
+            // That nobody reads it makes the failure no better.
+            let _ = print(&format!("{:#}\n", json::error(&failure.to_string())));
         }
-        Ok(checked) => checked,
-    };
+    })?;
     let screen = if arguments.json {
         format!("{:#}\n", json::check(&checked))
     } else {

@@ -73,7 +73,7 @@ fn title(probe: Probe) -> String {
         Probe::NoLeak => "no leak",
         Probe::Syntax => "syntax",
         Probe::SameSyntax => "the same over both",
-        Probe::Health => "its own word",
+        Probe::Health => "health",
         Probe::Clock => "its clock",
     }
     .to_owned()

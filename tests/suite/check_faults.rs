@@ -73,7 +73,7 @@ fn a_server_that_does_not_close_is_found_on_each_connection() {
 fn a_server_that_answers_twice_is_found_with_each_datagram() {
     let server = Scripted { udp: answer_twice, ..Scripted::default() };
     let expected = ["udp-empty", "udp-one-octet", "udp-1400-octets", "amplification"];
-    assert_fails(server, &expected, "2 datagrams came for 1");
+    assert_fails(server, &expected, "2 came, asked once");
 }
 
 #[test]

@@ -4,22 +4,33 @@ use super::{alike, microseconds, octets, seconds};
 use crate::check::finding::Finding;
 use crate::check::observed::{Datagrams, Observed, Reply, Tried};
 use crate::check::probe::Probe;
+use crate::client::Answer;
 use crate::reply::Reply as Line;
 use crate::transport::{IpVersion, Transport};
 
-/// The usual question is an empty datagram.
+/// The usual question is an empty datagram. Who asked again from the same port may get two answers: the first
+/// may just have been late.
 pub(super) fn empty(seen: &Observed) -> Finding {
     let probe = Probe::UdpEmpty;
-    let usual = seen.usual.iter().filter(|usual| usual.transport == Transport::Udp);
-    let mut answered =
-        usual.filter_map(|usual| Some((usual.answer()?, usual.asked.as_ref().ok()?)));
-    let Some(first) = answered.next() else {
-        return Finding::not_tried(probe, "no answer over UDP");
-    };
-    let worst = answered
-        .fold(first, |one, other| if other.1.further > one.1.further { other } else { one });
-    let (answer, asked) = worst;
-    number(probe, asked.further + 1, answer.questions as usize, answer.octets.len())
+    let excess = |(_, answer, further): &(_, &Answer, usize)| further + 1 > questions(answer);
+    let worst = usual(seen).find(excess).or_else(|| usual(seen).next());
+    match worst {
+        None => Finding::not_tried(probe, "no answer over UDP"),
+        Some((_, answer, further)) => {
+            let asked = questions(answer);
+            number(probe, further + 1, asked, asked, answer.octets.len())
+        }
+    }
+}
+
+/// The answers to usual questions, and how many datagrams came after each.
+fn usual(seen: &Observed) -> impl Iterator<Item = (IpVersion, &Answer, usize)> {
+    let udp = seen.usual.iter().filter(|usual| usual.transport == Transport::Udp);
+    udp.filter_map(|it| Some((it.version, it.answer()?, it.asked.as_ref().ok()?.further)))
+}
+
+fn questions(answer: &Answer) -> usize {
+    answer.questions as usize
 }
 
 /// "the data in the received datagram is ignored"
@@ -31,7 +42,7 @@ pub(super) fn answered(probe: Probe, tried: &Tried<Datagrams>, seen: &Observed) 
     let usual = seen.reply(Transport::Udp).map(|(_, reply)| reply).unwrap_or_default();
     match &datagrams.reply {
         Reply::Octets(reply) if alike(usual, reply) => {
-            number(probe, datagrams.further + 1, datagrams.questions, reply.len())
+            number(probe, datagrams.further + 1, 1, datagrams.questions, reply.len())
         }
         Reply::Octets(reply) => {
             let reason =
@@ -46,20 +57,15 @@ pub(super) fn answered(probe: Probe, tried: &Tried<Datagrams>, seen: &Observed) 
     }
 }
 
-/// Judges how many datagrams came. Who asked again may get two: the first answer may just have been late.
-fn number(probe: Probe, datagrams: usize, questions: usize, length: usize) -> Finding {
-    let finding = match (datagrams, questions) {
-        (1, 1) => Finding::pass(probe, format!("one datagram of {}", octets(length))),
-        (_, 2..) if datagrams <= questions => {
-            let reason = format!("{datagrams} of {}, asked {}", octets(length), times(questions));
-            Finding::pass(probe, reason)
-        }
-        _ => Finding::fail(probe, format!("{datagrams} datagrams came for {questions}")),
+/// Judges how many datagrams came to one port.
+fn number(probe: Probe, datagrams: usize, most: usize, asked: usize, length: usize) -> Finding {
+    let (each, times) = (octets(length), times(asked));
+    let finding = match (datagrams, asked) {
+        (1, 1) => Finding::pass(probe, format!("one datagram of {each}")),
+        _ if datagrams > most => Finding::fail(probe, format!("{datagrams} came, asked {times}")),
+        _ => Finding::pass(probe, format!("{datagrams} of {each}, asked {times}")),
     };
-    finding
-        .counting("datagrams", datagrams)
-        .counting("questions", questions)
-        .counting("octets", length)
+    finding.counting("datagrams", datagrams).counting("questions", asked).counting("octets", length)
 }
 
 /// Nobody may answer a service, since that may answer back for ever (CERT CA-1996-01, CVE-2024-2169).
@@ -87,33 +93,41 @@ pub(super) fn silence(probe: Probe, tried: &Tried<Datagrams>) -> Finding {
 /// What somebody gains who asks under a victim's address.
 pub(super) fn amplification(seen: &Observed) -> Finding {
     let probe = Probe::Amplification;
-    let usual = seen
-        .usual
-        .iter()
-        .find(|usual| usual.transport == Transport::Udp && usual.answer().is_some());
-    let Some((version, answer, asked)) =
-        usual.and_then(|usual| Some((usual.version, usual.answer()?, usual.asked.as_ref().ok()?)))
-    else {
+    let Some((version, answer, _)) = usual(seen).next() else {
         return Finding::not_tried(probe, "no answer over UDP");
     };
-    let one = seen.one_octet.as_ref().ok();
-    let further = asked.further.max(one.map_or(0, |one| one.further));
-    let most = answer.octets.len();
+    let length = answer.octets.len().max(length(&seen.one_octet));
     let headers = headers(version);
     #[expect(clippy::cast_precision_loss, reason = "a datagram has no more than 65535 octets")]
-    let (wire, payload) = ((most + headers) as f64 / headers as f64, most as f64);
-    let reason = format!(
-        "{most} octets for 1; with IP and UDP headers {} for an empty one's {headers}: {wire:.1} times",
-        most + headers
+    let (wire, payload) = ((length + headers) as f64 / headers as f64, length as f64);
+    let factor = format!(
+        "{length} octets for 1; with IP and UDP headers {} for an empty one's {headers}: \
+         {wire:.1} times",
+        length + headers
     );
-    let finding = if further + 1 > answer.questions as usize {
-        Finding::fail(probe, format!("{} datagrams for one, each {reason}", further + 1))
-    } else if most > Line::MAX_OCTETS {
-        Finding::fail(probe, format!("{reason}; at most {} octets are wanted", Line::MAX_OCTETS))
+    let most = Line::MAX_OCTETS;
+    let finding = if several(seen) {
+        Finding::fail(probe, format!("more than one datagram for one, each {factor}"))
+    } else if length > most {
+        Finding::fail(probe, format!("{factor}; at most {most} octets are wanted"))
     } else {
-        Finding::pass(probe, reason)
+        Finding::pass(probe, factor)
     };
     finding.with("payload_factor", payload).with("wire_factor", wire)
+}
+
+/// True if more datagrams came for any question than were asked for.
+fn several(seen: &Observed) -> bool {
+    let others = [&seen.one_octet, &seen.long].into_iter().flatten();
+    usual(seen).any(|(_, answer, further)| further + 1 > questions(answer))
+        || others.into_iter().any(|datagrams| datagrams.further > 0)
+}
+
+fn length(tried: &Tried<Datagrams>) -> usize {
+    match tried {
+        Ok(Datagrams { reply: Reply::Octets(octets), .. }) => octets.len(),
+        _ => 0,
+    }
 }
 
 fn times(questions: usize) -> String {
@@ -151,9 +165,12 @@ mod tests {
         let noon = || datagrams(Reply::Octets(NOON.to_vec()));
         assert_eq!(after_one_octet(noon()), (Pass, "one datagram of 22 octets".into()));
         let twice = Datagrams { further: 1, ..noon() };
-        assert_eq!(after_one_octet(twice), (Fail, "2 datagrams came for 1".into()));
-        let late = Datagrams { further: 1, questions: 2, ..noon() };
-        assert_eq!(after_one_octet(late), (Pass, "2 of 22 octets, asked twice".into()));
+        assert_eq!(after_one_octet(twice), (Fail, "2 came, asked once".into()));
+        // Each question has a port of its own, so a late answer to the first does not come here.
+        let again = Datagrams { questions: 2, ..noon() };
+        assert_eq!(after_one_octet(again), (Pass, "1 of 22 octets, asked twice".into()));
+        let twice = Datagrams { further: 1, questions: 2, ..noon() };
+        assert_eq!(after_one_octet(twice), (Fail, "2 came, asked twice".into()));
         let other = datagrams(Reply::Octets(b"yes?".to_vec()));
         assert_eq!(after_one_octet(other), (Fail, "4 octets came instead of the usual 22".into()));
         assert_eq!(after_one_octet(datagrams(Reply::Refused)).0, Fail);
@@ -167,8 +184,12 @@ mod tests {
         assert_eq!(told(Probe::UdpEmpty, &seen).0, Pass);
         let asked = seen.usual[1].asked.as_mut().expect("asked");
         asked.further = 1;
-        assert_eq!(told(Probe::UdpEmpty, &seen), (Fail, "2 datagrams came for 1".into()));
+        assert_eq!(told(Probe::UdpEmpty, &seen), (Fail, "2 came, asked once".into()));
         assert_eq!(told(Probe::Amplification, &seen).0, Fail);
+        let asked = seen.usual[1].asked.as_mut().expect("asked");
+        asked.answered.as_mut().expect("answered").questions = 2;
+        assert_eq!(told(Probe::UdpEmpty, &seen), (Pass, "2 of 22 octets, asked twice".into()));
+        assert_eq!(told(Probe::Amplification, &seen).0, Pass);
     }
 
     #[test]
@@ -191,5 +212,8 @@ mod tests {
         assert_eq!((verdict, reason.as_str()), (Pass, factor));
         let long = [b'x'; 513];
         assert_eq!(told(Probe::Amplification, &seen(NOON, &long)).0, Fail);
+        let mut seen = seen(NOON, NOON);
+        seen.one_octet = Ok(datagrams(Reply::Octets(long.to_vec())));
+        assert_eq!(told(Probe::Amplification, &seen).0, Fail);
     }
 }
