@@ -92,11 +92,13 @@ impl<'a> ZoneText<'a> {
         let text = str::from_utf8(cursor.since(start)).unwrap_or_default();
         let offset = known(text);
         let letter = first.starts_with(|letter: char| letter.is_ascii_alphabetic());
-        let name = letter
-            && (longer || is_name(first))
-            && LENGTHS.contains(&text.len())
-            && !tells_half_of_day(first);
-        if offset.is_none() && !name {
+        let name = || {
+            letter
+                && (longer || is_name(first))
+                && LENGTHS.contains(&text.len())
+                && !tells_half_of_day(first)
+        };
+        if offset.is_none() && !name() {
             return cursor.blame("a zone", start);
         }
         Ok(Self { text, offset, conflict: false })
