@@ -3,12 +3,16 @@
 use crate::or_skip;
 use crate::support::forge::forge;
 use crate::support::wire::{ask_tcp, ask_udp, connect, eventually, read_to_end};
-use crate::support::{Namespace, Running, bad, daytime, good, ipv6, program, run, stderr};
+use crate::support::{
+    Namespace, PATIENCE, Running, bad, daytime, good, ipv6, program, run, stderr,
+};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{ChildStderr, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
 
 pub fn serving() -> (Running, SocketAddr) {
     let server = Running::serve(&["--metrics", "0"]);
@@ -202,10 +206,10 @@ fn python_with_prometheus() -> Result<PathBuf, String> {
 #[test]
 fn sigusr1_logs_what_was_counted_and_the_service_goes_on() {
     let mut server = Running::serve(&[]);
-    let mut log = server.stderr();
-    let mut counters = || {
+    let log = lines(server.stderr());
+    let counters = || {
         server.signal("USR1");
-        (0..4).map(|_| next_line(&mut log, "SIGUSR1: ")).collect::<Vec<_>>()
+        (0..4).map(|_| next_line(&log, "SIGUSR1: ")).collect::<Vec<_>>()
     };
     let [tcp, udp] = [server.tcp(), server.udp()];
     for times in 1..=2 {
@@ -223,12 +227,18 @@ fn sigusr1_logs_what_was_counted_and_the_service_goes_on() {
     assert_eq!(server.wait().0.code(), Some(0));
 }
 
+/// The lines of a log as they come.
+fn lines(log: BufReader<ChildStderr>) -> Receiver<String> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || log.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+    receiver
+}
+
 /// What follows this in the next line that has it.
-fn next_line(log: &mut impl BufRead, start: &str) -> String {
+fn next_line(log: &Receiver<String>, start: &str) -> String {
     loop {
-        let mut line = String::new();
-        assert_ne!(log.read_line(&mut line).expect("readable"), 0, "the log ended before {start}");
-        if let Some((_, rest)) = line.trim_end().split_once(start) {
+        let line = log.recv_timeout(PATIENCE).expect("a line");
+        if let Some((_, rest)) = line.split_once(start) {
             return rest.to_owned();
         }
     }

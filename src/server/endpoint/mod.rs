@@ -277,7 +277,14 @@ mod tests {
     fn a_thread_that_panics_closes_the_endpoint_and_harms_nobody() {
         let (running, client) = answering(Arc::new(|| unreachable!("on purpose")));
         let endpoint = client.peer_addr().expect("connected");
-        while Client::connect(endpoint).is_ok() {} // until the listener is closed
+        let (asked, patience) = (Instant::now(), 5 * DEADLINE);
+        let refused = || {
+            let connected = Client::connect_timeout(&endpoint, patience);
+            connected.is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
+        };
+        while !refused() {
+            assert!(asked.elapsed() < patience, "it still listens");
+        }
         drop(running);
     }
 }
