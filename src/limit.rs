@@ -3,7 +3,7 @@
 //! A source is a prefix, because whoever has one IPv6 address has all of its /64.
 
 use std::hash::{BuildHasher, RandomState};
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 /// What the services take from strangers. Loopback is no stranger, unless [`Limits::loopback`] says so.
@@ -56,17 +56,25 @@ pub(crate) struct Source([u64; 2]);
 
 impl Limits {
     /// The source that an address belongs to; `None` if it is not limited.
-    pub(crate) fn source(&self, address: IpAddr) -> Option<Source> {
-        let address = address.to_canonical();
+    pub(crate) fn source(&self, peer: SocketAddr) -> Option<Source> {
+        let address = peer.ip().to_canonical();
         if address.is_loopback() && !self.loopback {
             return None;
         }
         let (bits, prefix) = match address {
             IpAddr::V4(v4) => (v4.to_ipv6_mapped(), 96 + u32::from(self.prefix_v4.min(32))),
+            // Every host on a link has this prefix, and every link (RFC 4291, 2.5.6).
+            IpAddr::V6(v6) if v6.is_unicast_link_local() => (on_link(v6, peer), 128),
             IpAddr::V6(v6) => (v6, u32::from(self.prefix_v6.min(128))),
         };
         Some(Source::of(bits, prefix))
     }
+}
+
+/// A link-local address with the number of its link, in the bits that are 0 in all of them.
+fn on_link(address: Ipv6Addr, peer: SocketAddr) -> Ipv6Addr {
+    let SocketAddr::V6(peer) = peer else { return address };
+    Ipv6Addr::from_bits(address.to_bits() | u128::from(peer.scope_id()) << 64)
 }
 
 impl Source {
@@ -104,8 +112,8 @@ impl Limiter {
 
     /// Takes a token for a datagram from this address. What one source has no token for takes none from
     /// the others, so that it cannot lock them out.
-    pub(crate) fn take(&mut self, address: IpAddr, now: Instant) -> Result<(), TooMuch> {
-        let Some(source) = self.limits.source(address) else { return Ok(()) };
+    pub(crate) fn take(&mut self, peer: SocketAddr, now: Instant) -> Result<(), TooMuch> {
+        let Some(source) = self.limits.source(peer) else { return Ok(()) };
         // From 1 on: 0 marks a place in the table that is free.
         let now = nanoseconds(now.saturating_duration_since(self.start)).saturating_add(1);
         let full = self.sources.full_at(source);
@@ -174,6 +182,7 @@ impl Buckets {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::SocketAddrV6;
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -187,8 +196,14 @@ mod tests {
         (Limiter::new(limits, start), start)
     }
 
-    fn ip(text: &str) -> IpAddr {
-        text.parse().expect("address")
+    fn ip(text: &str) -> SocketAddr {
+        let (address, link) = text.split_once('%').unwrap_or((text, "0"));
+        match address.parse().expect("address") {
+            IpAddr::V4(v4) => (v4, 40_000).into(),
+            IpAddr::V6(v6) => {
+                SocketAddrV6::new(v6, 40_000, 0, link.parse().expect("a number")).into()
+            }
+        }
     }
 
     /// How many of so many datagrams at one moment are answered.
@@ -231,6 +246,14 @@ mod tests {
     }
 
     #[test]
+    fn neighbours_on_a_link_are_sources_of_their_own() {
+        let (mut limiter, start) = limiter(1, 1, 0);
+        for neighbour in ["fe80::1%2", "fe80::2%2", "fe80::1%3"] {
+            assert_eq!(taken(&mut limiter, neighbour, start, 5), 1, "{neighbour}");
+        }
+    }
+
+    #[test]
     fn loopback_is_not_limited_unless_told() {
         let (mut limiter, start) = limiter(1, 1, 1);
         for own in ["127.0.0.1", "::1", "::ffff:127.0.0.1"] {
@@ -247,7 +270,7 @@ mod tests {
         // More sources than it has room for, one datagram each.
         for number in 0..200_000u32 {
             let [a, b, c, d] = number.to_be_bytes();
-            let _ = limiter.take(IpAddr::from([a.wrapping_add(10), b, c, d]), start);
+            let _ = limiter.take(([a.wrapping_add(10), b, c, d], 40_000).into(), start);
         }
         assert_eq!(taken(&mut limiter, "192.0.2.1", start, 1), 0, "it owes most, so it stays");
         assert_eq!(limiter.sources.places.len(), SETS * WAYS);

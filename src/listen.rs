@@ -10,7 +10,7 @@ use crate::transport::Transport;
 use socket2::{Domain, Socket, Type};
 use std::fmt;
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 /// How listening sockets are opened. Each field names its system call or option.
@@ -42,7 +42,7 @@ impl Default for Listen {
             only_v6: false,
             receive_buffer: None,
             send_buffer: None,
-            write_deadline: Duration::from_secs(5),
+            write_deadline: Duration::from_secs(3),
         }
     }
 }
@@ -86,6 +86,9 @@ pub enum ListenError {
     /// Anything else.
     #[error("cannot listen on {0} {1}")]
     Failed(Transport, SocketAddr, #[source] io::Error),
+    /// Many have the address, so no answer can leave from it: multicast or broadcast.
+    #[error("cannot listen on {0} {1}: it is a multicast or broadcast address")]
+    Many(Transport, SocketAddr),
     /// No address was given.
     #[error("there is no address to listen on")]
     Nowhere,
@@ -125,9 +128,14 @@ impl Listen {
         wanted: &[(Transport, SocketAddr)],
     ) -> Result<Vec<Opened>, ListenError> {
         let mut once: Vec<(Transport, SocketAddr)> = Vec::with_capacity(wanted.len());
-        for endpoint in wanted {
-            if !once.contains(endpoint) {
-                once.push(*endpoint);
+        let broadcasts = sys::broadcasts();
+        for &(transport, mut address) in wanted {
+            address.set_ip(address.ip().to_canonical()); // IPv4 in IPv6's form is IPv4
+            if is_of_many(address.ip(), &broadcasts) {
+                return Err(ListenError::Many(transport, address));
+            }
+            if !once.contains(&(transport, address)) {
+                once.push((transport, address));
             }
         }
         let mut attempts = 1;
@@ -286,6 +294,11 @@ fn listen_error(transport: Transport, address: SocketAddr, cause: io::Error) -> 
     }
 }
 
+fn is_of_many(address: IpAddr, broadcasts: &[Ipv4Addr]) -> bool {
+    let broadcast = |v4: Ipv4Addr| v4.is_broadcast() || broadcasts.contains(&v4);
+    address.is_multicast() || matches!(address, IpAddr::V4(v4) if broadcast(v4))
+}
+
 /// Only there the option means something; any other IPv6 address takes no IPv4 anyway.
 fn is_wildcard_v6(address: SocketAddr) -> bool {
     address.is_ipv6() && address.ip().is_unspecified()
@@ -299,7 +312,7 @@ fn belongs_everywhere(address: IpAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::{Ipv4Addr, Ipv6Addr};
+    use std::net::Ipv6Addr;
 
     const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
     const LOOPBACK_6: SocketAddr = SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), 0);
@@ -345,6 +358,24 @@ mod tests {
         let elsewhere = "192.0.2.1:0".parse().expect("address"); // TEST-NET-1, RFC 5737
         let opened = Listen::default().open_all(&[(Transport::Tcp, elsewhere)]);
         assert!(matches!(opened, Err(ListenError::NotThisHost(..))), "{opened:?}");
+    }
+
+    #[test]
+    fn an_address_that_many_have_is_refused() {
+        for many in ["224.0.0.1:0", "255.255.255.255:0", "127.255.255.255:0", "[ff02::1]:0"] {
+            let opened =
+                Listen::default().open_all(&[(Transport::Udp, many.parse().expect("address"))]);
+            let known = sys::backlog_limit().is_some(); // else the interfaces are not asked
+            let refused = matches!(opened, Err(ListenError::Many(..)));
+            assert!(refused || (!known && many.starts_with("127")), "{many}: {opened:?}");
+        }
+    }
+
+    #[test]
+    fn ipv4_in_ipv6s_form_is_opened_as_ipv4() {
+        let mapped = "[::ffff:127.0.0.1]:0".parse().expect("address");
+        let opened = Listen::default().open_all(&[(Transport::Udp, mapped)]).expect("loopback");
+        assert!(opened[0].address.is_ipv4(), "{opened:?}");
     }
 
     #[test]

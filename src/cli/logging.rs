@@ -2,9 +2,12 @@
 
 use super::args::{Arguments, Command};
 use super::inherited;
-use env_logger::{Builder, Env};
+use anstream::{AutoStream, ColorChoice};
+use env_logger::{Builder, Env, Target, WriteStyle};
 use log::LevelFilter;
-use std::io::{self, IsTerminal};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
 
 pub(super) fn start(arguments: &Arguments) {
     // A server tells what it opened; a client's result is on standard output. But four seconds in which
@@ -25,5 +28,31 @@ pub(super) fn start(arguments: &Arguments) {
         (_, 1) => builder.filter_level(LevelFilter::Debug),
         _ => builder.filter_level(LevelFilter::Trace),
     };
+    if matches!(arguments.command, Command::Serve(_)) {
+        // Into a pipe of ours the logger writes without colour, unless told.
+        let colour = AutoStream::choice(&io::stderr()) != ColorChoice::Never;
+        builder.write_style(if colour { WriteStyle::Always } else { WriteStyle::Never });
+        builder.target(Target::Pipe(Box::new(Unblocked)));
+    }
     builder.init();
+}
+
+/// Standard error, but what nobody takes is lost: a log that is not read any more must not keep a server from
+/// answering, or from ending.
+struct Unblocked;
+
+impl Write for Unblocked {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let stderr = io::stderr();
+        let mut ready = [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)];
+        // A pipe that is ready takes a line whole (PIPE_BUF, pipe(7)).
+        match poll(&mut ready, PollTimeout::ZERO) {
+            Ok(0) => Ok(line.len()),
+            _ => stderr.lock().write(line),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }

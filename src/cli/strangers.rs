@@ -36,7 +36,7 @@ pub(super) struct Strangers {
     #[arg(long)]
     limit_loopback: bool,
     /// TCP: time for a client's system to take the line (TCP_USER_TIMEOUT)
-    #[arg(long, default_value = "5", value_name = "SECONDS", value_parser = seconds)]
+    #[arg(long, default_value = "3", value_name = "SECONDS", value_parser = seconds)]
     write_deadline: Duration,
     /// UDP: answer ports 1 to 1023 too, where services are that might answer back
     #[arg(long)]

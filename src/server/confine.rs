@@ -60,8 +60,8 @@ pub enum ConfineError {
     /// A number that is no user's here, so it has no primary group.
     #[error("user {0} has no entry here that names a group")]
     NoGroup(u32),
-    /// As that user nothing would be given up.
-    #[error("user {0:?} is root")]
+    /// As that user, or in that group, nothing would be given up.
+    #[error("{0:?} is root")]
     Root(String),
     /// The users and groups cannot be read, or this system cannot change them.
     #[error("cannot look up {0:?}")]
@@ -107,12 +107,16 @@ impl Identity {
         };
         let account = sys::find_user(user).map_err(look_up(user))?;
         let account = account.ok_or_else(|| ConfineError::UnknownUser(user.to_owned()))?;
+        let group_name = group;
         let group = match group {
             None => account.group.ok_or(ConfineError::NoGroup(account.id))?,
             Some(name) => sys::find_group(name)
                 .map_err(look_up(name))?
                 .ok_or_else(|| ConfineError::UnknownGroup(name.to_owned()))?,
         };
+        if let (0, Some(name)) = (group, group_name) {
+            return Err(ConfineError::Root(name.to_owned()));
+        }
         match account.id {
             0 => Err(ConfineError::Root(user.to_owned())),
             user => Ok(Self { user, group }),

@@ -66,7 +66,9 @@ impl Worker {
             }
         }
         let first_tcp = FIRST + udp.len();
-        let guard = Guard::new(rules.guard, sys::broadcasts());
+        let ports =
+            udp.iter().filter_map(|socket| Some(socket.local_addr().ok()?.port())).collect();
+        let guard = Guard::new(rules.guard, ports, sys::broadcasts());
         let limiter = Limiter::new(rules.limits, Instant::now());
         let udp = UdpService::new(udp, guard, limiter, poll.registry(), FIRST)?;
         let tcp = TcpService::new(tcp, rules.drain, rules.limits, poll.registry(), first_tcp)?;
@@ -91,7 +93,7 @@ impl Worker {
     pub(super) fn adopt(&mut self, stream: TcpStream) {
         let Ok(peer) = stream.peer_addr() else { return }; // it has gone already
         let registry = self.poll.registry();
-        self.tcp.adopt(stream, peer.ip(), &mut self.responder, registry, &self.metrics);
+        self.tcp.adopt(stream, peer, &mut self.responder, registry, &self.metrics);
     }
 
     /// Set it and wake the loop, and [`Worker::run`] ends.

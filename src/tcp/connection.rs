@@ -20,6 +20,8 @@ pub(super) struct Connection {
     /// not in place.
     pub unsent: Option<Box<(Reply, usize)>>,
     pub octets_left: u64,
+    /// It stands in the list of those with more to read than one turn takes.
+    pub unread: bool,
     pub version: IpVersion,
     /// `None` where no limits are kept.
     pub source: Option<Source>,
@@ -121,6 +123,7 @@ mod tests {
             serial: 1,
             unsent: Some(Box::new((reply, 8))),
             octets_left: 100,
+            unread: false,
             version: IpVersion::V4,
             source: None,
         };

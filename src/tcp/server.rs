@@ -15,7 +15,7 @@ use slab::Slab;
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::mem;
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 /// How long, and for how many octets, a TCP connection is kept after its reply, so that a client that
@@ -126,6 +126,9 @@ impl Service {
         metrics: &Metrics,
     ) -> bool {
         for key in mem::take(&mut self.unread) {
+            if let Some(connection) = self.connections.get_mut(key) {
+                connection.unread = false;
+            }
             self.advance(key, metrics);
         }
         for index in 0..self.listeners.len() {
@@ -140,7 +143,7 @@ impl Service {
                 let accepted = listener.socket.accept();
                 match accepted {
                     Ok((stream, peer)) => {
-                        self.answer(stream, peer.ip(), responder, registry, now, metrics);
+                        self.answer(stream, peer, responder, registry, now, metrics);
                     }
                     Err(error) => self.accept_failed(index, &error, now, metrics),
                 }
@@ -205,13 +208,13 @@ impl Service {
     fn answer(
         &mut self,
         stream: TcpStream,
-        peer: IpAddr,
+        peer: SocketAddr,
         responder: &mut Responder,
         registry: &Registry,
         now: Instant,
         metrics: &Metrics,
     ) {
-        let version = IpVersion::of(peer);
+        let version = IpVersion::of(peer.ip());
         metrics.add(Counted::TcpAccepted, version);
         let Some(reply) = responder.reply() else {
             metrics.add(Counted::TcpNoTime, version);
@@ -223,6 +226,7 @@ impl Service {
             serial: self.serial,
             unsent: None,
             octets_left: self.drain.octets,
+            unread: false,
             version,
             source: self.limits.source(peer),
         };
@@ -312,7 +316,7 @@ impl Service {
         match connection.advance(&mut self.sink, metrics) {
             Fate::Keep => {}
             Fate::KeepReading => {
-                if !self.unread.contains(&key) {
+                if !mem::replace(&mut connection.unread, true) {
                     self.unread.push(key);
                 }
             }

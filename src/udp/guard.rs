@@ -21,6 +21,8 @@ pub struct GuardOptions {
 #[derive(Clone, Debug)]
 pub(crate) struct Guard {
     options: GuardOptions,
+    /// Those that this service has: two of its own sockets are two services, too.
+    ports: Vec<u16>,
     /// Of this host's interfaces, at the start. The kernel refuses to send to those that come later, since
     /// no socket here has `SO_BROADCAST` (ip(7)).
     broadcasts: Vec<Ipv4Addr>,
@@ -51,8 +53,8 @@ pub(crate) enum Decision {
 const NFS: u16 = 2049;
 
 impl Guard {
-    pub(crate) fn new(options: GuardOptions, broadcasts: Vec<Ipv4Addr>) -> Self {
-        Self { options, broadcasts }
+    pub(crate) fn new(options: GuardOptions, ports: Vec<u16>, broadcasts: Vec<Ipv4Addr>) -> Self {
+        Self { options, ports, broadcasts }
     }
 
     pub(crate) fn decide(&self, question: Question) -> Decision {
@@ -60,7 +62,7 @@ impl Guard {
         let privileged = !self.options.answer_privileged_ports;
         let ignored = match peer.port() {
             0 => Event::UdpPortZero,
-            port if port == local.port() => Event::UdpPortOwn,
+            port if self.ports.contains(&port) => Event::UdpPortOwn,
             1..1024 if privileged => Event::UdpPortPrivileged,
             NFS => Event::UdpPortNfs,
             _ if sent_to_many => Event::UdpSentToMany,
@@ -124,7 +126,7 @@ mod tests {
             octets: 0,
             sent_to_many: false,
         };
-        Guard::new(options, vec![LAN]).decide(question)
+        Guard::new(options, vec![question.local.port(), 9998], vec![LAN]).decide(question)
     }
 
     fn decide(peer: &str, local: &str) -> Decision {
@@ -153,6 +155,7 @@ mod tests {
             (1023, Event::UdpPortPrivileged),
             (2049, Event::UdpPortNfs),
             (9999, Event::UdpPortOwn),
+            (9998, Event::UdpPortOwn), // another socket's of the same service
         ] {
             assert_eq!(decide(&format!("192.0.2.1:{port}"), local), Decision::Ignore(event));
         }
@@ -217,7 +220,7 @@ mod tests {
             octets: 0,
             sent_to_many: true,
         };
-        let guard = Guard::new(GuardOptions::default(), Vec::new());
+        let guard = Guard::new(GuardOptions::default(), vec![13], Vec::new());
         assert_eq!(guard.decide(question), Decision::Ignore(Event::UdpSentToMany));
     }
 
@@ -230,11 +233,11 @@ mod tests {
             sent_to_many: false,
         };
         let options = GuardOptions { no_amplification: true, ..GuardOptions::default() };
-        let guard = Guard::new(options, Vec::new());
+        let guard = Guard::new(options, vec![13], Vec::new());
         let short = Decision::Ignore(Event::UdpTooShort);
         assert_eq!(guard.decide_on_length(question(39), 40), short);
         assert_eq!(guard.decide_on_length(question(40), 40), Decision::Answer);
-        let usual = Guard::new(GuardOptions::default(), Vec::new());
+        let usual = Guard::new(GuardOptions::default(), vec![13], Vec::new());
         assert_eq!(usual.decide_on_length(question(0), 40), Decision::Answer);
     }
 }

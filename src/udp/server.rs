@@ -142,16 +142,17 @@ impl Exchange<'_> {
         if let Decision::Ignore(reason) = self.guard.decide(question) {
             return reason;
         }
-        match self.limiter.take(peer.ip(), self.now) {
-            Ok(()) => {}
-            Err(TooMuch::Source) => return Counted::UdpSourceLimit,
-            Err(TooMuch::Total) => return Counted::UdpTotalLimit,
-        }
         let Some(reply) = self.responder.reply() else { return Counted::UdpNoTime };
         if let Decision::Ignore(reason) =
             self.guard.decide_on_length(question, reply.octets().len())
         {
             return reason;
+        }
+        // Last, since only an answer takes a token.
+        match self.limiter.take(peer, self.now) {
+            Ok(()) => {}
+            Err(TooMuch::Source) => return Counted::UdpSourceLimit,
+            Err(TooMuch::Total) => return Counted::UdpTotalLimit,
         }
         // What cannot be sent is dropped: the client asks again, and waiting for one peer would keep the
         // others waiting.

@@ -3,7 +3,7 @@
 use crate::or_skip;
 use crate::support::forge::forge;
 use crate::support::wire::{ask_tcp, ask_udp, connect, eventually, read_to_end, wait_in_vain};
-use crate::support::{Namespace, Running, daytime, good, program};
+use crate::support::{Namespace, PATIENCE, Running, daytime, good, program};
 use std::fs;
 use std::io::BufRead;
 use std::net::{SocketAddr, TcpStream, UdpSocket};
@@ -169,7 +169,9 @@ fn where_synchronisation_is_required_the_answer_is_the_kernels_word() {
     assert_eq!(!ask_tcp(server.tcp()).is_empty(), synchronised, "{reply}");
     let socket = UdpSocket::bind("127.0.0.1:0").expect("bound");
     socket.connect(server.udp()).expect("connected");
-    socket.set_read_timeout(Some(Duration::from_millis(300))).expect("set");
+    // What has to come may take its time; of what must not come the server's counter tells in the end.
+    let wait = if synchronised { PATIENCE } else { Duration::from_millis(300) };
+    socket.set_read_timeout(Some(wait)).expect("set");
     socket.send(b"").expect("sent");
     assert_eq!(socket.recv(&mut [0; 64]).is_ok(), synchronised, "{reply}");
     let counters = server.counters();
@@ -215,4 +217,29 @@ fn a_service_beside_a_log_that_is_full_goes_on() {
     assert_is_prompt(address);
     child.kill().expect("it runs");
     child.wait().expect("ended");
+}
+
+#[test]
+fn a_log_that_nobody_reads_keeps_the_server_neither_from_answering_nor_from_ending() {
+    let (reader, mut writer) = std::io::pipe().expect("a pipe");
+    // Almost full: a pipe has 65536 octets (pipe(7)), and writing more would wait.
+    std::io::Write::write_all(&mut writer, &vec![b'.'; 65_536 - 40]).expect("written");
+    let mut serve = daytime();
+    serve.args(["serve", "--port", "0", "--limit-loopback", "--udp-rate", "1", "--udp-burst", "1"]);
+    let mut child =
+        serve.stderr(writer).stdout(std::process::Stdio::piped()).spawn().expect("started");
+    let mut output = std::io::BufReader::new(child.stdout.take().expect("piped"));
+    let mut line = String::new();
+    output.read_line(&mut line).expect("readable");
+    let address = line.trim_end().strip_prefix("tcp ").expect("bound").parse().expect("address");
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("bound");
+    for _ in 0..5 {
+        socket.send_to(b"", address).expect("sent"); // which the log would tell
+        let pid = child.id().to_string();
+        good(Command::new("kill").args(["-s", "USR1", &pid]));
+        assert_is_prompt(address);
+    }
+    good(Command::new("kill").args(["-s", "TERM", &child.id().to_string()]));
+    assert_eq!(child.wait().expect("ended").code(), Some(0));
+    drop(reader);
 }

@@ -20,6 +20,7 @@ use std::os::unix::net::{SocketAddr, UnixDatagram, UnixListener, UnixStream};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -102,8 +103,10 @@ fn inside() {
 
 /// Starts [`inside`]: what was in force, and how each trial went.
 fn tried(how: &str) -> (String, Vec<(String, String)>) {
+    static NUMBER: AtomicU32 = AtomicU32::new(0); // tests that run side by side
     let folder = TempDir::new().expect("a temporary folder");
-    let name = format!("daytime-test-{}-{how}", std::process::id());
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let name = format!("daytime-test-{}-{number}", std::process::id());
     let address = SocketAddr::from_abstract_name(&name).expect("a name");
     let _outside = UnixListener::bind_addr(&address).expect("a listener outside");
     let mut command = Command::new(env::current_exe().expect("this binary"));
@@ -139,7 +142,7 @@ fn landlock_alone_refuses_files_programs_and_what_else_the_kernel_lets_it() {
     or_skip!(has(&in_force, "landlock"));
     assert!(!in_force.contains("seccomp"), "{in_force}");
     let if_told = |what: &str, errno| if in_force.contains(what) { errno } else { "works" };
-    let tcp = if_told("no new TCP sockets", "EACCES");
+    let tcp = if_told("no new TCP binds or connects", "EACCES");
     let expected = all([
         "EACCES", // Landlock's, where seccomp says EPERM
         "EACCES",

@@ -219,7 +219,11 @@ fn an_identity_that_cannot_be_is_refused_with_what_to_do() {
             &["--user", "4000000000"],
             "user 4000000000 has no entry here that names a group: name one with --group",
         ),
-        (&["--user", "root"], "user \"root\" is root: name one without privileges, such as nobody"),
+        (&["--user", "root"], "\"root\" is root: name one without privileges, such as nobody"),
+        (
+            &["--user", "nobody", "--group", "root"],
+            "\"root\" is root: name one without privileges, such as nobody",
+        ),
     ] {
         let mut serve = daytime();
         let said = bad(1, serve.args(["serve", "--port", "0"]).args(arguments));

@@ -124,12 +124,12 @@ fn the_log_says_of_each_socket_what_was_asked_and_what_it_is() {
     let buffers = "SO_RCVBUF asked 20000, is 40000; SO_SNDBUF asked 30000, is 60000\n";
     let expected = [
         format!(
-            "tcp 127.0.0.1:{port}: SO_REUSEADDR asked 0, is 0; backlog asked 7, is 7; TCP_USER_TIMEOUT asked 5000, is 5000; {buffers}"
+            "tcp 127.0.0.1:{port}: SO_REUSEADDR asked 0, is 0; backlog asked 7, is 7; TCP_USER_TIMEOUT asked 3000, is 3000; {buffers}"
         ),
         format!("udp 127.0.0.1:{port}: SO_REUSEADDR asked nothing, is 0; {buffers}"),
         format!(
             "tcp [::]:{port}: SO_REUSEADDR asked 0, is 0; IPV6_V6ONLY asked 1, is 1; \
-             backlog asked 7, is 7; TCP_USER_TIMEOUT asked 5000, is 5000; {buffers}"
+             backlog asked 7, is 7; TCP_USER_TIMEOUT asked 3000, is 3000; {buffers}"
         ),
         format!(
             "udp [::]:{port}: SO_REUSEADDR asked nothing, is 0; IPV6_V6ONLY asked 1, is 1; {buffers}"

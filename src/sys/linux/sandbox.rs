@@ -41,7 +41,7 @@ pub(crate) fn restrict_files() -> Result<String, String> {
 fn forbidden(abi: ABI) -> String {
     let mut text = format!("ABI {abi} (no files");
     if abi >= ABI::V4 {
-        text.push_str(", no new TCP sockets");
+        text.push_str(", no new TCP binds or connects");
     }
     if abi >= ABI::V6 {
         text.push_str(", no abstract sockets, no signals to others");
@@ -56,8 +56,8 @@ mod tests {
     #[test]
     fn what_landlock_forbids_follows_what_the_kernel_knows() {
         assert_eq!(forbidden(ABI::V3), "ABI 3 (no files)");
-        assert_eq!(forbidden(ABI::V5), "ABI 5 (no files, no new TCP sockets)");
-        let all = "ABI 7 (no files, no new TCP sockets, no abstract sockets, no signals to others)";
+        assert_eq!(forbidden(ABI::V5), "ABI 5 (no files, no new TCP binds or connects)");
+        let all = "ABI 7 (no files, no new TCP binds or connects, no abstract sockets, no signals to others)";
         assert_eq!(forbidden(ABI::V7), all);
     }
 }

@@ -5,7 +5,7 @@ use crate::metrics::Metrics;
 use crate::responder::Responder;
 use mio::Registry;
 use mio::net::TcpStream;
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::time::Instant;
 
 impl Service {
@@ -13,7 +13,7 @@ impl Service {
     pub(crate) fn adopt(
         &mut self,
         stream: TcpStream,
-        peer: IpAddr,
+        peer: SocketAddr,
         responder: &mut Responder,
         registry: &Registry,
         metrics: &Metrics,

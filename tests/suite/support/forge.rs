@@ -6,6 +6,17 @@ use super::{Namespace, good, program};
 /// `from` (`ADDRESS PORT`), `to` (`ADDRESS PORT`) and how many octets.
 pub type Datagram<'a> = (&'a str, &'a str, usize);
 
+/// Sends empty datagrams from so many addresses, from the first on.
+///
+/// # Errors
+/// As [`forge`].
+pub fn forge_range(inside: &Namespace, from: &str, to: &str, count: u32) -> Result<(), String> {
+    let mut python = inside.command(program("python3")?);
+    python.args(["-c", SCRIPT, &format!("{from} {to} 0 {count}")]);
+    assert_eq!(good(&mut python), "");
+    Ok(())
+}
+
 /// Sends these in order. They are in the receiver's buffer when it returns, if it is on the same host.
 ///
 /// # Errors
@@ -30,9 +41,13 @@ def raw_socket(family):
         sockets[family] = socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_RAW)
         sockets[family].setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
     return sockets[family]
-for line in sys.argv[1:]:
-    source, sport, target, dport, octets = line.split()
-    source, target = ipaddress.ip_address(source), ipaddress.ip_address(target)
+def lines():
+    for line in sys.argv[1:]:
+        source, sport, target, dport, octets, *count = line.split()
+        source, target = ipaddress.ip_address(source), ipaddress.ip_address(target)
+        for number in range(int(count[0]) if count else 1):
+            yield source + number, sport, target, dport, octets
+for source, sport, target, dport, octets in lines():
     length = 8 + int(octets)
     udp = struct.pack('!HHHH', int(sport), int(dport), length, 0)
     if target.version == 4:
