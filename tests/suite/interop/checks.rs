@@ -3,7 +3,7 @@
 //! What is expected stands in `PEERS.md` of the project's measurements, where it was a matter of luck how
 //! often a client that talks first was reset; that the reset comes is not.
 
-use super::inetds::{INETUTILS, Inetd, OPENBSD, XINETD};
+use super::inetds::{BUSYBOX, INETUTILS, Inetd, OPENBSD, XINETD};
 use super::peer::{Peer, objects};
 use crate::or_skip;
 use crate::support::{Namespace, program, run};
@@ -73,6 +73,13 @@ fn inetutils_inetd_does_the_same_over_ipv4_only() {
     let checked = or_skip!(inetd(&INETUTILS));
     assert_inetd(&checked, &["tcp-ipv6", "udp-ipv6"], CTIME);
     assert_eq!(reason(&checked, "tcp-ipv6"), "connection refused by [2001:db8::1]:13");
+    assert_eq!(with("not-tried", &checked, &[]), ["clock"], "{checked:#}");
+}
+
+#[test]
+fn busybox_inetd_does_the_same_over_ipv4_only() {
+    let checked = or_skip!(inetd(&BUSYBOX));
+    assert_inetd(&checked, &["tcp-ipv6", "udp-ipv6"], CTIME);
     assert_eq!(with("not-tried", &checked, &[]), ["clock"], "{checked:#}");
 }
 

@@ -51,6 +51,16 @@ pub(super) const INETUTILS: Inetd = Inetd {
     reply: CTIME,
 };
 
+/// Debian's package has busybox without its inetd, so `.ci/peers` builds that from Debian's source.
+pub(super) const BUSYBOX: Inetd = Inetd {
+    package: "busybox-inetd",
+    path: "usr/sbin/inetd",
+    arguments: &["-f"],
+    configuration: CLASSIC,
+    sockets: 2,
+    reply: CTIME,
+};
+
 /// By default it takes 50 connections a second, and then none for 10 seconds.
 pub(super) const XINETD: Inetd = Inetd {
     package: "xinetd",
@@ -192,6 +202,16 @@ fn openbsd_inetd_can_be_compared_on() {
 }
 
 #[test]
+fn busybox_inetd_answers_queries() {
+    BUSYBOX.assert_answers_queries();
+}
+
+#[test]
+fn busybox_inetd_can_be_compared_on() {
+    BUSYBOX.assert_can_be_compared_on();
+}
+
+#[test]
 fn inetutils_inetd_answers_queries() {
     INETUTILS.assert_answers_queries();
 }
@@ -248,6 +268,11 @@ fn assert_loops(inetd: &Inetd) {
 #[test]
 fn one_forged_datagram_keeps_two_openbsd_inetds_busy_for_ever() {
     assert_loops(&OPENBSD);
+}
+
+#[test]
+fn one_forged_datagram_keeps_two_busybox_inetds_busy_for_ever() {
+    assert_loops(&BUSYBOX);
 }
 
 #[test]
