@@ -68,9 +68,9 @@ logs what was counted so far.
 As root add --user nobody: it keeps the open sockets and no other right.
 
 Sockets that systemd hands over (LISTEN_FDS) are served instead; options that
-open sockets are refused then. A supervisor that listens on NOTIFY_SOCKET is told
-of readiness, watchdog and stopping. inetd.conf has it on descriptor 0, silent
-where standard error is the client's socket:
+open sockets are refused then. A supervisor that listens on NOTIFY_SOCKET is
+told of readiness, watchdog and stopping. inetd.conf has it on descriptor 0,
+silent where standard error is the client's socket:
   daytime stream tcp nowait nobody /usr/bin/daytime daytime serve --inetd
   daytime dgram  udp wait   nobody /usr/bin/daytime daytime serve --inetd";
 
@@ -177,8 +177,6 @@ pub(super) struct Serve {
     /// TCP: octets a client may send meanwhile, all thrown away
     #[arg(long, default_value_t = 16 << 20, value_name = "OCTETS")]
     pub drain_octets: u64,
-    #[command(flatten)]
-    pub strangers: Strangers,
     /// Tell what was counted over HTTP, for Prometheus: GET /metrics. A bare PORT is
     /// on 127.0.0.1; 0 takes a free one. Whoever can reach it can read it
     #[arg(long, value_name = "[ADDR:]PORT", value_parser = metrics_address)]
@@ -204,6 +202,9 @@ pub(super) struct Serve {
     /// Print the bound addresses as JSON
     #[arg(long)]
     pub json: bool,
+    // The last, since its heading holds for what follows.
+    #[command(flatten)]
+    pub strangers: Strangers,
 }
 
 /// What inetd does with the socket while a service runs.
