@@ -250,9 +250,13 @@ impl Metrics {
     }
 
     pub(crate) fn add(&self, event: Event, version: IpVersion) {
-        self.counters[event as usize][version as usize].fetch_add(1, Ordering::Relaxed);
+        self.add_many(event, version, 1);
+    }
+
+    pub(crate) fn add_many(&self, event: Event, version: IpVersion, times: u64) {
+        self.counters[event as usize][version as usize].fetch_add(times, Ordering::Relaxed);
         if event.notice().is_some() {
-            self.troubles.fetch_add(1, Ordering::Relaxed);
+            self.troubles.fetch_add(times, Ordering::Relaxed);
         }
     }
 

@@ -4,8 +4,9 @@
 use super::guard::{Decision, Guard, Question};
 use crate::limit::{Limiter, TooMuch};
 use crate::metrics::{Event as Counted, Metrics};
+use crate::reply::Reply;
 use crate::responder::Responder;
-use crate::sys::{self, Received};
+use crate::sys::{Batch, Received};
 use crate::transport::IpVersion;
 use mio::event::Event;
 use mio::net::UdpSocket;
@@ -14,9 +15,6 @@ use nix::errno::Errno;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::time::Instant;
-
-/// Datagrams answered per socket and round, so that streams get a turn under a flood.
-const BATCH: usize = 64;
 
 /// Rounds at the end: more datagrams than a socket's buffer holds by default (about 280 on Linux).
 const LAST_ROUNDS: usize = 16;
@@ -28,19 +26,20 @@ pub(crate) struct Service {
     first_token: usize,
     guard: Guard,
     limiter: Limiter,
+    batch: Batch,
 }
 
 #[derive(Debug)]
 struct Socket {
     udp: UdpSocket,
     local: SocketAddr,
-    /// Events come on the edge only: this stays true until a receive would block.
+    /// Events come on the edge only: this stays true until no datagram waits.
     ready: bool,
-    /// Receives that failed in this round.
+    /// Receives that failed since the last that did not.
     failures: u32,
 }
 
-/// Failures in a round after which a socket waits for its next event: it would fail for ever.
+/// Failures after which a socket waits for its next event: it would fail for ever.
 const FAILURES: u32 = 16;
 
 impl Service {
@@ -59,7 +58,7 @@ impl Service {
             let local = udp.local_addr()?;
             sockets.push(Socket { udp, local, ready: true, failures: 0 });
         }
-        Ok(Self { sockets, first_token, guard, limiter })
+        Ok(Self { sockets, first_token, guard, limiter, batch: Batch::new() })
     }
 
     /// Notes that a socket is ready.
@@ -70,22 +69,23 @@ impl Service {
         }
     }
 
-    /// Answers what waits; true if datagrams are left waiting.
+    /// Answers a batch on each socket where datagrams wait; true if some are left waiting.
     pub(crate) fn work(
         &mut self,
         responder: &mut Responder,
         now: Instant,
         metrics: &Metrics,
     ) -> bool {
-        let Self { sockets, guard, limiter, .. } = self;
-        let mut exchange = Exchange { guard, limiter, responder, now, metrics };
-        for socket in &mut *sockets {
-            socket.failures = 0;
-            for _ in 0..BATCH {
-                if !socket.ready {
-                    break;
+        let Self { sockets, guard, limiter, batch, .. } = self;
+        let mut round = Round { judge: Judge { guard, limiter, now }, responder, metrics };
+        for socket in sockets.iter_mut().filter(|socket| socket.ready) {
+            match socket.udp.try_io(|| batch.receive(&socket.udp)) {
+                Ok(received) => {
+                    socket.failures = 0;
+                    socket.ready = received == Batch::MOST;
+                    round.answer(socket, batch, received);
                 }
-                exchange.with(socket);
+                Err(error) => round.failed(socket, &error),
             }
         }
         sockets.iter().any(|socket| socket.ready)
@@ -106,58 +106,91 @@ impl Service {
     }
 }
 
-/// What it takes to treat one datagram.
-struct Exchange<'a> {
-    guard: &'a Guard,
-    limiter: &'a mut Limiter,
+/// What it takes to treat datagrams.
+struct Round<'a> {
+    judge: Judge<'a>,
     responder: &'a mut Responder,
-    now: Instant,
     metrics: &'a Metrics,
 }
 
-impl Exchange<'_> {
-    fn with(&mut self, socket: &mut Socket) {
-        let received = socket.udp.try_io(|| sys::receive(&socket.udp));
-        match received {
-            Ok(datagram) => {
-                let version = IpVersion::of(datagram.peer.ip());
-                self.metrics.add(Counted::UdpReceived, version);
-                self.metrics.add(self.treat(socket, datagram), version);
-            }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => socket.ready = false,
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            // Such as an earlier answer's ICMP error: taking it has cleared it, the next may be good.
-            Err(_) => {
-                self.metrics.add(Counted::UdpReceiveFailed, IpVersion::of(socket.local.ip()));
-                socket.failures += 1;
-                socket.ready = socket.failures < FAILURES;
-            }
-        }
-    }
+/// What it takes to decide whether one is answered.
+struct Judge<'a> {
+    guard: &'a Guard,
+    limiter: &'a mut Limiter,
+    now: Instant,
+}
 
-    /// What becomes of a datagram.
-    fn treat(&mut self, socket: &Socket, datagram: Received) -> Counted {
-        let Received { peer, octets, sent_to_many, destination } = datagram;
-        let question = Question { peer, local: socket.local, octets, sent_to_many };
-        if let Decision::Ignore(reason) = self.guard.decide(question) {
-            return reason;
-        }
-        let Some(reply) = self.responder.reply() else { return Counted::UdpNoTime };
-        if let Decision::Ignore(reason) =
-            self.guard.decide_on_length(question, reply.octets().len())
-        {
-            return reason;
-        }
-        // Last, since only an answer takes a token.
-        match self.limiter.take(peer, self.now) {
-            Ok(()) => {}
-            Err(TooMuch::Source) => return Counted::UdpSourceLimit,
-            Err(TooMuch::Total) => return Counted::UdpTotalLimit,
+impl Round<'_> {
+    /// Answers those of a batch that are to be answered, all with the same line.
+    fn answer(&mut self, socket: &Socket, batch: &mut Batch, received: usize) {
+        let Self { judge, responder, metrics } = self;
+        let reply = responder.reply();
+        let reply_octets = reply.map(|reply| reply.octets().len());
+        let (mut taken, mut answered) = ([0; 2], [0; 2]);
+        for number in 0..received {
+            let Some(datagram) = batch.datagram(number) else { continue }; // nobody to answer
+            let version = IpVersion::of(datagram.peer.ip());
+            taken[version as usize] += 1;
+            match judge.decide(socket.local, &datagram, reply_octets) {
+                Decision::Answer => {
+                    answered[version as usize] += 1;
+                    batch.answer(number, datagram.destination);
+                }
+                Decision::Ignore(reason) => metrics.add(reason, version),
+            }
         }
         // What cannot be sent is dropped: the client asks again, and waiting for one peer would keep the
         // others waiting.
-        let send = || sys::send_from(&socket.udp, reply.octets(), peer, destination);
-        socket.udp.try_io(send).map_or_else(|error| lost(&error), |()| Counted::UdpAnswered)
+        batch.send(&socket.udp, reply.map_or(&[], Reply::octets), |peer, error| {
+            let version = IpVersion::of(peer.ip());
+            answered[version as usize] -= 1;
+            metrics.add(lost(error), version);
+        });
+        for version in IpVersion::BOTH {
+            metrics.add_many(Counted::UdpReceived, version, taken[version as usize]);
+            metrics.add_many(Counted::UdpAnswered, version, answered[version as usize]);
+        }
+    }
+
+    fn failed(&self, socket: &mut Socket, error: &io::Error) {
+        match error.kind() {
+            ErrorKind::WouldBlock => socket.ready = false,
+            ErrorKind::Interrupted => {}
+            // Such as an earlier answer's ICMP error: taking it has cleared it, the next may be good.
+            _ => {
+                self.metrics.add(Counted::UdpReceiveFailed, IpVersion::of(socket.local.ip()));
+                socket.failures += 1;
+                socket.ready = !socket.failures.is_multiple_of(FAILURES);
+            }
+        }
+    }
+}
+
+impl Judge<'_> {
+    /// What becomes of a datagram. The reply has so many octets; `None` where there is no time to tell.
+    fn decide(
+        &mut self,
+        local: SocketAddr,
+        datagram: &Received,
+        reply_octets: Option<usize>,
+    ) -> Decision {
+        let &Received { peer, octets, sent_to_many, .. } = datagram;
+        let question = Question { peer, local, octets, sent_to_many };
+        let by_source = self.guard.decide(question);
+        if by_source != Decision::Answer {
+            return by_source;
+        }
+        let Some(reply_octets) = reply_octets else { return Decision::Ignore(Counted::UdpNoTime) };
+        let by_length = self.guard.decide_on_length(question, reply_octets);
+        if by_length != Decision::Answer {
+            return by_length;
+        }
+        // Last, since only an answer takes a token.
+        match self.limiter.take(peer, self.now) {
+            Ok(()) => Decision::Answer,
+            Err(TooMuch::Source) => Decision::Ignore(Counted::UdpSourceLimit),
+            Err(TooMuch::Total) => Decision::Ignore(Counted::UdpTotalLimit),
+        }
     }
 }
 

@@ -1,18 +1,12 @@
-//! Datagrams with the address they were sent to: `recvmsg(2)`, `sendmsg(2)`, `IP_PKTINFO` (ip(7)),
-//! `IPV6_PKTINFO` (ipv6(7), RFC 3542).
+//! What a datagram's address means on this host: `IP_PKTINFO` (ip(7)), `IPV6_PKTINFO` (ipv6(7), RFC 3542) and
+//! the interfaces' broadcast addresses.
 
-use super::super::{Destination, Received};
-use nix::cmsg_space;
 use nix::ifaddrs::{InterfaceAddress, getifaddrs};
-use nix::libc::{in_addr, in_pktinfo, in6_addr, in6_pktinfo};
 use nix::net::if_::InterfaceFlags;
-use nix::sys::socket::{
-    ControlMessage, ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, sendmsg, setsockopt,
-    sockopt,
-};
-use std::io::{self, IoSlice, IoSliceMut};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
-use std::os::fd::{AsFd, AsRawFd};
+use nix::sys::socket::{SockaddrStorage, setsockopt, sockopt};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr};
+use std::os::fd::AsFd;
 
 /// Has the kernel tell with each datagram which address it was sent to.
 pub(crate) fn ask_for_destination(socket: &impl AsFd, bound: IpAddr) -> io::Result<()> {
@@ -23,28 +17,6 @@ pub(crate) fn ask_for_destination(socket: &impl AsFd, bound: IpAddr) -> io::Resu
         setsockopt(socket, sockopt::Ipv6RecvPacketInfo, &true)?;
     }
     Ok(())
-}
-
-/// Takes one datagram and throws its octets away; `WouldBlock` when none waits.
-pub(crate) fn receive(socket: &(impl AsFd + AsRawFd)) -> io::Result<Received> {
-    let mut octets = [0; 1]; // the kernel cuts the rest off
-    let mut control = cmsg_space!(in6_pktinfo, in_pktinfo);
-    let mut iov = [IoSliceMut::new(&mut octets)];
-    let message = recvmsg::<SockaddrStorage>(
-        socket.as_raw_fd(),
-        &mut iov,
-        Some(&mut control),
-        // The length is the datagram's own, not what was taken of it.
-        MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_TRUNC,
-    )?;
-    let octets = message.bytes;
-    let peer =
-        message.address.as_ref().and_then(to_std).ok_or_else(|| {
-            io::Error::new(io::ErrorKind::InvalidData, "datagram without a source")
-        })?;
-    let mut received = Received { peer, octets, sent_to_many: false, destination: None };
-    message.cmsgs()?.for_each(|control| note(&control, &mut received));
-    Ok(received)
 }
 
 /// The broadcast addresses of this host's interfaces: those that are set, and the last one of each network,
@@ -66,82 +38,11 @@ fn broadcasts_of(interface: &InterfaceAddress) -> Vec<Ipv4Addr> {
     set.into_iter().chain(last).filter(|broadcast| *broadcast != own).collect()
 }
 
-/// Sends one datagram, from the given address of this host if there is one.
-pub(crate) fn send_from(
-    socket: &(impl AsFd + AsRawFd),
-    octets: &[u8],
-    to: SocketAddr,
-    from: Option<Destination>,
-) -> io::Result<()> {
-    let iov = [IoSlice::new(octets)];
-    let to = SockaddrStorage::from(to);
-    let send = |control: &[ControlMessage]| {
-        sendmsg(socket.as_raw_fd(), &iov, control, MsgFlags::MSG_DONTWAIT, Some(&to))
-    };
-    match from {
-        None => send(&[])?,
-        Some(Destination { address: IpAddr::V4(address), .. }) => {
-            // No interface: the route decides, the source address stays.
-            let info = in_pktinfo {
-                ipi_ifindex: 0,
-                ipi_spec_dst: in_addr { s_addr: u32::from_ne_bytes(address.octets()) },
-                ipi_addr: in_addr { s_addr: 0 },
-            };
-            send(&[ControlMessage::Ipv4PacketInfo(&info)])?
-        }
-        Some(Destination { address: IpAddr::V6(address), interface }) => {
-            let info = in6_pktinfo {
-                ipi6_addr: in6_addr { s6_addr: address.octets() },
-                // Only a link-local address needs its link (RFC 4007); any other is routed.
-                ipi6_ifindex: if address.is_unicast_link_local() { interface } else { 0 },
-            };
-            send(&[ControlMessage::Ipv6PacketInfo(&info)])?
-        }
-    };
-    Ok(())
-}
-
-/// What the kernel tells of where it was sent to. Of an IPv4 datagram on an IPv6 socket there are both; the
-/// IPv4 one knows more.
-fn note(control: &ControlMessageOwned, received: &mut Received) {
-    match control {
-        ControlMessageOwned::Ipv4PacketInfo(info) => {
-            let v4 = |address: in_addr| Ipv4Addr::from(address.s_addr.to_ne_bytes());
-            let header = v4(info.ipi_addr);
-            // The address in the header is this host's own, unless many have it: then the other one is
-            // the interface's (ip(7)). There is no other one where the datagram was there before we asked
-            // for it, on an inherited socket: if many have that address, no answer can leave from it.
-            let own = Some(v4(info.ipi_spec_dst)).filter(|own| !own.is_unspecified());
-            received.sent_to_many |= own.is_some_and(|own| own != header);
-            received.destination = Some(Destination {
-                address: own.unwrap_or(header).into(),
-                interface: u32::try_from(info.ipi_ifindex).unwrap_or(0),
-            });
-        }
-        ControlMessageOwned::Ipv6PacketInfo(info) => {
-            let address = Ipv6Addr::from(info.ipi6_addr.s6_addr);
-            received.sent_to_many |= address.is_multicast();
-            let v4 = received.destination.is_some_and(|it| it.address.is_ipv4());
-            if !v4 && !address.is_multicast() {
-                let interface = info.ipi6_ifindex;
-                received.destination = Some(Destination { address: address.into(), interface });
-            }
-        }
-        _ => {}
-    }
-}
-
-fn to_std(address: &SockaddrStorage) -> Option<SocketAddr> {
-    if let Some(v4) = address.as_sockaddr_in() {
-        return Some(SocketAddrV4::from(*v4).into());
-    }
-    address.as_sockaddr_in6().map(|v6| SocketAddrV6::from(*v6).into())
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::batch::Batch;
     use super::*;
-    use std::net::UdpSocket;
+    use std::net::{SocketAddr, UdpSocket};
 
     #[test]
     fn a_datagram_that_was_there_before_we_asked_tells_its_destination_all_the_same() {
@@ -153,7 +54,9 @@ mod tests {
             client.send_to(b"early", asked).expect("sent");
             socket.peek_from(&mut [0]).expect("it is there");
             ask_for_destination(&socket, local.ip()).expect("asked");
-            let received = receive(&socket).expect("received");
+            let mut batch = Batch::new();
+            assert_eq!(batch.receive(&socket).expect("received"), 1);
+            let received = batch.datagram(0).expect("it has a source");
             assert!(!received.sent_to_many, "{wildcard}");
             assert_eq!(received.destination.expect("told").address, asked.ip(), "{wildcard}");
         }

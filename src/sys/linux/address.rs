@@ -1,0 +1,151 @@
+//! Addresses of datagrams in the form that the kernel has them: `struct sockaddr_in` and `sockaddr_in6` (ip(7),
+//! ipv6(7)), and the control messages `IP_PKTINFO` and `IPV6_PKTINFO` (RFC 3542) in the layout of cmsg(3).
+
+use super::super::{Destination, Received};
+use nix::libc::{
+    AF_INET, AF_INET6, IP_PKTINFO, IPPROTO_IP, IPPROTO_IPV6, IPV6_PKTINFO, c_int, socklen_t,
+};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+
+/// Octets that an address may have, those of `sockaddr_in6`.
+pub(super) const ROOM: socklen_t = 28;
+const V4_OCTETS: usize = 16;
+
+/// The address of a peer.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C, align(8))]
+pub(super) struct Address([u8; ROOM as usize]);
+
+impl Address {
+    /// The address, of which the kernel has written so many octets.
+    pub(super) fn read(&self, length: usize) -> Option<SocketAddr> {
+        let written = self.0.get(..length)?;
+        let family = c_int::from(u16::from_ne_bytes(field(written, 0)?));
+        let port = u16::from_be_bytes(field(written, 2)?);
+        match family {
+            AF_INET if length >= V4_OCTETS => {
+                Some(SocketAddrV4::new(field(written, 4)?.into(), port).into())
+            }
+            AF_INET6 => {
+                let address: [u8; 16] = field(written, 8)?;
+                let flow = u32::from_ne_bytes(field(written, 4)?);
+                let link = u32::from_ne_bytes(field(written, 24)?);
+                Some(SocketAddrV6::new(address.into(), port, flow, link).into())
+            }
+            _ => None,
+        }
+    }
+}
+
+/// `size_t`, on which control messages are aligned.
+const WORD: usize = size_of::<usize>();
+/// `struct cmsghdr`: the length with the header, then level and type.
+const HEADER: usize = WORD + 8;
+const V4_INFO: usize = 12;
+const V6_INFO: usize = 20;
+
+const fn aligned(octets: usize) -> usize {
+    octets.next_multiple_of(WORD)
+}
+
+/// Octets that control messages may have: an IPv4 datagram on an IPv6 socket comes with both.
+pub(super) const CONTROL_ROOM: usize = aligned(HEADER + V4_INFO) + aligned(HEADER + V6_INFO);
+
+/// Control messages.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(8))]
+pub(super) struct Control([u8; CONTROL_ROOM]);
+
+impl Default for Control {
+    fn default() -> Self {
+        Self([0; CONTROL_ROOM])
+    }
+}
+
+impl Control {
+    /// Has an answer leave from an address of this host, and how many octets that takes.
+    pub(super) fn from(from: Destination) -> (Self, usize) {
+        let mut control = Self::default();
+        let length = match from.address {
+            IpAddr::V4(v4) => {
+                // No interface, so that the route decides; ipi_spec_dst is the source (ip(7)).
+                let mut info = [0; V4_INFO];
+                info[4..8].copy_from_slice(&v4.octets());
+                control.put(IPPROTO_IP, IP_PKTINFO, &info)
+            }
+            IpAddr::V6(v6) => {
+                // Only a link-local address needs its link (RFC 4007); any other is routed.
+                let link = if v6.is_unicast_link_local() { from.interface } else { 0 };
+                let mut info = [0; V6_INFO];
+                info[..16].copy_from_slice(&v6.octets());
+                info[16..].copy_from_slice(&link.to_ne_bytes());
+                control.put(IPPROTO_IPV6, IPV6_PKTINFO, &info)
+            }
+        };
+        (control, length)
+    }
+
+    fn put(&mut self, level: c_int, kind: c_int, info: &[u8]) -> usize {
+        let length = HEADER + info.len();
+        self.0[..WORD].copy_from_slice(&length.to_ne_bytes());
+        self.0[WORD..WORD + 4].copy_from_slice(&level.to_ne_bytes());
+        self.0[WORD + 4..HEADER].copy_from_slice(&kind.to_ne_bytes());
+        self.0[HEADER..length].copy_from_slice(info);
+        aligned(length)
+    }
+
+    /// Notes what the kernel tells, in so many octets, of where a datagram was sent to.
+    pub(super) fn note(&self, length: usize, received: &mut Received) {
+        let mut rest = self.0.get(..length).unwrap_or(&[]);
+        while let Some((level, kind, info, behind)) = first_message(rest) {
+            match (level, kind) {
+                (IPPROTO_IP, IP_PKTINFO) => note_v4(info, received),
+                (IPPROTO_IPV6, IPV6_PKTINFO) => note_v6(info, received),
+                _ => {}
+            }
+            rest = behind;
+        }
+    }
+}
+
+/// Level, type and content of the first control message, and what stands behind it.
+fn first_message(octets: &[u8]) -> Option<(c_int, c_int, &[u8], &[u8])> {
+    let length = usize::from_ne_bytes(field(octets, 0)?);
+    let level = c_int::from_ne_bytes(field(octets, WORD)?);
+    let kind = c_int::from_ne_bytes(field(octets, WORD + 4)?);
+    let info = octets.get(HEADER..length)?;
+    Some((level, kind, info, octets.get(aligned(length)..).unwrap_or(&[])))
+}
+
+/// `struct in_pktinfo`: the interface, the address of ours that it came to, and that in its header.
+fn note_v4(info: &[u8], received: &mut Received) {
+    let v4 = |at| field::<4>(info, at).map(Ipv4Addr::from);
+    let (Some(interface), Some(own), Some(header)) = (field(info, 0), v4(4), v4(8)) else { return };
+    // The address in the header is this host's own, unless many have it: then the other one is the
+    // interface's (ip(7)). There is no other one where the datagram was there before we asked for it, on
+    // an inherited socket: if many have that address, no answer can leave from it.
+    let own = Some(own).filter(|own| !own.is_unspecified());
+    received.sent_to_many |= own.is_some_and(|own| own != header);
+    received.destination = Some(Destination {
+        address: own.unwrap_or(header).into(),
+        interface: u32::from_ne_bytes(interface),
+    });
+}
+
+/// `struct in6_pktinfo`: the address in the header and the interface. Of an IPv4 datagram there are both; the
+/// IPv4 one knows more.
+fn note_v6(info: &[u8], received: &mut Received) {
+    let (Some(address), Some(interface)) = (field::<16>(info, 0), field(info, 16)) else { return };
+    let address = Ipv6Addr::from(address);
+    received.sent_to_many |= address.is_multicast();
+    let v4 = received.destination.is_some_and(|it| it.address.is_ipv4());
+    if !v4 && !address.is_multicast() {
+        let interface = u32::from_ne_bytes(interface);
+        received.destination = Some(Destination { address: address.into(), interface });
+    }
+}
+
+/// So many octets from there on.
+fn field<const OCTETS: usize>(octets: &[u8], at: usize) -> Option<[u8; OCTETS]> {
+    octets.get(at..)?.first_chunk().copied()
+}
