@@ -35,9 +35,16 @@ struct Socket {
     local: SocketAddr,
     /// Events come on the edge only: this stays true until no datagram waits.
     ready: bool,
+    /// Datagrams that the last look for many has found.
+    batch: usize,
+    /// Looks for one datagram since then.
+    singles: usize,
     /// Receives that failed since the last that did not.
     failures: u32,
 }
+
+/// Looks for one datagram before one for many, and datagrams after which others get a turn.
+const SINGLES: usize = 16;
 
 /// Failures after which a socket waits for its next event: it would fail for ever.
 const FAILURES: u32 = 16;
@@ -56,7 +63,7 @@ impl Service {
             let token = Token(first_token + sockets.len());
             registry.register(&mut udp, token, Interest::READABLE)?;
             let local = udp.local_addr()?;
-            sockets.push(Socket { udp, local, ready: true, failures: 0 });
+            sockets.push(Socket { udp, local, ready: true, batch: 0, singles: 0, failures: 0 });
         }
         Ok(Self { sockets, first_token, guard, limiter, batch: Batch::new() })
     }
@@ -78,17 +85,13 @@ impl Service {
     ) -> bool {
         let Self { sockets, guard, limiter, batch, .. } = self;
         let mut round = Round { judge: Judge { guard, limiter, now }, responder, metrics };
-        for socket in sockets.iter_mut().filter(|socket| socket.ready) {
-            match socket.udp.try_io(|| batch.receive(&socket.udp)) {
-                Ok(received) => {
-                    socket.failures = 0;
-                    socket.ready = received == Batch::MOST;
-                    round.answer(socket, batch, received);
-                }
-                Err(error) => round.failed(socket, &error),
+        for socket in sockets {
+            let mut taken = 0;
+            while socket.ready && taken < SINGLES {
+                taken += round.take(socket, batch);
             }
         }
-        sockets.iter().any(|socket| socket.ready)
+        self.sockets.iter().any(|socket| socket.ready)
     }
 
     /// Answers what has arrived, for the last time.
@@ -103,6 +106,25 @@ impl Service {
             }
         }
         self.sockets.clear();
+    }
+}
+
+impl Socket {
+    /// How many datagrams to look for. To look for one costs less, if there are no more; where the last
+    /// look for many has found several it goes on so, else it is tried now and then.
+    fn most(&self) -> usize {
+        if self.batch > 1 || self.singles == SINGLES { Batch::MOST } else { 1 }
+    }
+
+    /// Notes how many were found by a look for so many.
+    fn found(&mut self, received: usize, most: usize) {
+        self.failures = 0;
+        if most == 1 {
+            self.singles += 1;
+        } else {
+            (self.batch, self.singles) = (received, 0);
+        }
+        self.ready = received == most;
     }
 }
 
@@ -121,6 +143,22 @@ struct Judge<'a> {
 }
 
 impl Round<'_> {
+    /// Takes datagrams from a socket and answers them; how many.
+    fn take(&mut self, socket: &mut Socket, batch: &mut Batch) -> usize {
+        let most = socket.most();
+        match socket.udp.try_io(|| batch.receive(&socket.udp, most)) {
+            Ok(received) => {
+                socket.found(received, most);
+                self.answer(socket, batch, received);
+                received
+            }
+            Err(error) => {
+                self.failed(socket, &error);
+                1
+            }
+        }
+    }
+
     /// Answers those of a batch that are to be answered, all with the same line.
     fn answer(&mut self, socket: &Socket, batch: &mut Batch, received: usize) {
         let Self { judge, responder, metrics } = self;

@@ -9,14 +9,14 @@ use super::super::{Destination, Received};
 use super::address::{self, Address, Control};
 use nix::errno::Errno;
 use nix::libc::{
-    MSG_DONTWAIT, MSG_TRUNC, c_int, c_uint, c_void, iovec, mmsghdr, recvmmsg, sendmmsg,
+    MSG_DONTWAIT, MSG_TRUNC, c_uint, c_void, iovec, mmsghdr, recvmmsg, recvmsg, sendmmsg, sendmsg,
 };
 use std::cell::Cell;
 use std::io::{self, ErrorKind};
 use std::iter;
 use std::mem;
 use std::net::SocketAddr;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, RawFd};
 use std::ptr;
 
 /// Datagrams as they were received, and the answers to some of them. All is set up once: a batch costs
@@ -70,9 +70,11 @@ impl Batch {
         batch
     }
 
-    /// Takes the datagrams that wait, [`Self::MOST`] at most; their octets are thrown away. If it is fewer,
-    /// no more were waiting. `WouldBlock` when none waits.
-    pub(crate) fn receive(&mut self, socket: &impl AsRawFd) -> io::Result<usize> {
+    /// Takes datagrams that wait, so many at most and [`Self::MOST`] in any case; their octets are thrown
+    /// away. If it is fewer, no more were waiting. `WouldBlock` when none waits.
+    ///
+    /// Where no more than one waits, to ask for one costs less: `recvmsg(2)`.
+    pub(crate) fn receive(&mut self, socket: &impl AsRawFd, most: usize) -> io::Result<usize> {
         for mmsghdr { msg_hdr, .. } in &mut self.incoming[..self.received] {
             msg_hdr.msg_namelen = address::ROOM;
             msg_hdr.msg_controllen = address::CONTROL_ROOM as _;
@@ -80,12 +82,19 @@ impl Batch {
         self.received = 0;
         self.answered.clear();
         // The length is the datagram's own, not what was taken of it.
-        let flags = MSG_DONTWAIT | MSG_TRUNC;
-        let (headers, most) = (self.incoming.as_mut_ptr(), Self::MOST as c_uint);
-        // SAFETY: there are so many headers, and their pointers are valid by the invariant.
-        let received =
-            unsafe { recvmmsg(socket.as_raw_fd(), headers, most, flags as _, ptr::null_mut()) };
-        self.received = count(received)?;
+        let (socket, flags) = (socket.as_raw_fd(), MSG_DONTWAIT | MSG_TRUNC);
+        let headers = &mut self.incoming[..most.min(Self::MOST)];
+        if let [header] = headers {
+            // SAFETY: its pointers are valid by the invariant.
+            let octets = unsafe { recvmsg(socket, &raw mut header.msg_hdr, flags) };
+            header.msg_len = Errno::result(octets)? as c_uint; // no datagram has more
+            self.received = 1;
+        } else {
+            let (headers, all) = (headers.as_mut_ptr(), headers.len() as c_uint);
+            // SAFETY: there are so many headers, and their pointers are valid by the invariant.
+            let received = unsafe { recvmmsg(socket, headers, all, flags as _, ptr::null_mut()) };
+            self.received = Errno::result(received)?.unsigned_abs() as usize;
+        }
         Ok(self.received)
     }
 
@@ -128,12 +137,8 @@ impl Batch {
         self.line[0].set(iovec { iov_base: base, iov_len: octets.len() });
         let mut first = 0;
         while let Some(answers @ [_, ..]) = self.outgoing[..self.answered.len()].get_mut(first..) {
-            let (headers, all) = (answers.as_mut_ptr(), answers.len() as c_uint);
-            // SAFETY: there are so many headers, their pointers are valid by the invariant, and the octets
-            // are borrowed.
-            let sent = unsafe { sendmmsg(socket.as_raw_fd(), headers, all, MSG_DONTWAIT as _) };
-            match count(sent) {
-                Ok(sent) => first += sent.max(1), // it is never 0, and must not keep us here
+            match send_some(socket.as_raw_fd(), answers) {
+                Ok(sent) => first += sent,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => {
                     let datagram = self.datagram(self.answered[first]);
@@ -148,11 +153,22 @@ impl Batch {
     }
 }
 
+/// Sends the first of these at least, and how many, or fails with the first.
+///
+/// Their pointers have to be valid.
+fn send_some(socket: RawFd, answers: &mut [mmsghdr]) -> io::Result<usize> {
+    if let [answer] = answers {
+        // SAFETY: the caller's pointers are valid, and the call only reads.
+        let octets = unsafe { sendmsg(socket, &raw const answer.msg_hdr, MSG_DONTWAIT) };
+        return Ok(Errno::result(octets).map(|_| 1)?);
+    }
+    let (headers, all) = (answers.as_mut_ptr(), answers.len() as c_uint);
+    // SAFETY: there are so many headers, and the caller's pointers are valid.
+    let sent = unsafe { sendmmsg(socket, headers, all, MSG_DONTWAIT as _) };
+    Ok(Errno::result(sent)?.unsigned_abs() as usize)
+}
+
 fn empty_header() -> mmsghdr {
     // SAFETY: it is plain numbers and pointers, which may be null; a literal cannot name musl's padding.
     unsafe { mem::zeroed() }
-}
-
-fn count(returned: c_int) -> io::Result<usize> {
-    Ok(usize::try_from(Errno::result(returned)?).unwrap_or(0))
 }
