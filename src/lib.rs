@@ -87,7 +87,7 @@ pub use metrics::{Event, Metrics};
 pub use reply::{Printable, Reply, ReplyError};
 pub use server::{
     Begun, Bound, Config, ConfineError, Confined, Confinement, Identity, Layer, Sandbox,
-    ServeError, Server, Shutdown, Supervisor, Until,
+    ServeError, Server, Shutdown, Supervisor, Until, Workers,
 };
 pub use syntax::{
     Flag, Flags, Form, Marker, Pattern, PatternError, Reason, Recognised, Syntax, TimeCode, Told,

@@ -1,16 +1,19 @@
 //! Opens the sockets that the services answer on, and tells what the kernel made of each option.
 
 mod adopt;
+mod share;
 
 pub use adopt::Inherited;
 pub(crate) use adopt::{Adopted, adopt, descriptor, no_socket};
 
 use crate::sys;
 use crate::transport::Transport;
+use share::Place;
 use socket2::{Domain, Socket, Type};
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 /// How listening sockets are opened. Each field names its system call or option.
@@ -19,6 +22,10 @@ pub struct Listen {
     /// `SO_REUSEADDR` on TCP: rebind while connections of the last run are in TIME-WAIT. Never on
     /// UDP, which has no TIME-WAIT and where Linux would let a second server take the datagrams.
     pub reuse_address: bool,
+    /// `SO_REUSEPORT`: where there are several workers, each has sockets of its own on the same port, and the
+    /// kernel spreads the clients. `false`: there is one worker, whatever is asked. With one worker it is never
+    /// set; and a port that another process has is refused either way.
+    pub reuse_port: bool,
     /// Finished handshakes waiting for `accept(2)`; Linux caps it at `net.core.somaxconn`.
     pub backlog: u16,
     /// `IPV6_V6ONLY`: an IPv6 wildcard takes no IPv4 (`false`: it takes both).
@@ -38,6 +45,7 @@ impl Default for Listen {
     fn default() -> Self {
         Self {
             reuse_address: true,
+            reuse_port: true,
             backlog: 4096,
             only_v6: false,
             receive_buffer: None,
@@ -118,15 +126,16 @@ pub(crate) struct Opened {
 const SHARED_PORT_ATTEMPTS: usize = 32;
 
 impl Listen {
-    /// Opens them all or none. Every port 0 becomes the same free number; what is wanted twice is
-    /// opened once.
+    /// Opens them all or none, for each of so many workers. Every port 0 becomes the same free number; what is
+    /// wanted twice is opened once.
     ///
     /// An address whose family this machine lacks is left out with a warning in the log, as long as
     /// another can be opened.
     pub(crate) fn open_all(
         &self,
         wanted: &[(Transport, SocketAddr)],
-    ) -> Result<Vec<Opened>, ListenError> {
+        workers: NonZeroUsize,
+    ) -> Result<Vec<Vec<Opened>>, ListenError> {
         let mut once: Vec<(Transport, SocketAddr)> = Vec::with_capacity(wanted.len());
         let broadcasts = sys::broadcasts();
         for &(transport, mut address) in wanted {
@@ -138,9 +147,20 @@ impl Listen {
                 once.push((transport, address));
             }
         }
+        let workers = self.sharing(workers);
+        let place = if workers.get() > 1 { Place::First } else { Place::Only };
+        let first = self.open_first(&once, place)?;
+        self.open_further(first, workers)
+    }
+
+    fn open_first(
+        &self,
+        wanted: &[(Transport, SocketAddr)],
+        place: Place,
+    ) -> Result<Vec<Opened>, ListenError> {
         let mut attempts = 1;
         loop {
-            match self.open_with_one_port(&once) {
+            match self.open_with_one_port(wanted, place) {
                 // The kernel's choice for the first socket was taken on another: let it choose again.
                 Err((ListenError::Taken(..), Port::Shared)) if attempts < SHARED_PORT_ATTEMPTS => {
                     attempts += 1;
@@ -154,6 +174,7 @@ impl Listen {
     fn open_with_one_port(
         &self,
         wanted: &[(Transport, SocketAddr)],
+        place: Place,
     ) -> Result<Vec<Opened>, (ListenError, Port)> {
         let mut opened: Vec<Opened> = Vec::with_capacity(wanted.len());
         let mut shared = None;
@@ -163,7 +184,7 @@ impl Listen {
             if port == Port::Shared {
                 address.set_port(shared.unwrap_or(0));
             }
-            match self.open(transport, address) {
+            match self.open(transport, address, place) {
                 Ok(socket) => {
                     if port == Port::Shared {
                         shared = Some(socket.address.port());
@@ -186,7 +207,12 @@ impl Listen {
     }
 
     /// Opens one socket. With port 0 the kernel chooses; `Opened::address` tells.
-    fn open(&self, transport: Transport, address: SocketAddr) -> Result<Opened, ListenError> {
+    fn open(
+        &self,
+        transport: Transport,
+        address: SocketAddr,
+        place: Place,
+    ) -> Result<Opened, ListenError> {
         let open = || {
             let kind = match transport {
                 Transport::Tcp => Type::STREAM,
@@ -194,12 +220,16 @@ impl Listen {
             };
             let socket = sys::open(Domain::for_address(address), kind)?;
             self.configure(&socket, transport, address)?;
+            place.before_bind(&socket)?;
             socket.bind(&address.into())?;
+            place.after_bind(&socket)?;
             if transport == Transport::Tcp {
                 socket.listen(self.backlog.into())?;
             }
             let bound = socket.local_addr()?.as_socket().unwrap_or(address);
-            let settings = settings(Some(self), &socket, transport, address, self.write_deadline);
+            let mut settings =
+                settings(Some(self), &socket, transport, address, self.write_deadline);
+            settings.extend(place.setting(&socket));
             Ok(Opened { transport, socket, address: bound, name: None, settings })
         };
         open().map_err(|cause| listen_error(transport, address, cause))
@@ -317,6 +347,12 @@ mod tests {
     const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
     const LOOPBACK_6: SocketAddr = SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), 0);
 
+    fn open(wanted: &[(Transport, SocketAddr)]) -> Result<Vec<Opened>, ListenError> {
+        let opened = Listen::default().open_all(wanted, NonZeroUsize::MIN)?;
+        assert_eq!(opened.len(), 1, "one worker");
+        Ok(opened.into_iter().flatten().collect())
+    }
+
     fn effective(opened: &Opened, name: &str) -> Option<u64> {
         let setting = opened.settings.iter().find(|setting| setting.name == name);
         setting.unwrap_or_else(|| panic!("no {name}")).effective
@@ -330,7 +366,7 @@ mod tests {
             (Transport::Tcp, LOOPBACK_6),
             (Transport::Udp, LOOPBACK_6),
         ];
-        let opened = Listen::default().open_all(&wanted).expect("loopback");
+        let opened = open(&wanted).expect("loopback");
         assert_eq!(opened.len(), 4);
         let port = opened[0].address.port();
         assert_ne!(port, 0);
@@ -340,15 +376,15 @@ mod tests {
     #[test]
     fn what_is_wanted_twice_is_opened_once() {
         let wanted = [(Transport::Tcp, LOOPBACK), (Transport::Udp, LOOPBACK)].repeat(2);
-        let opened = Listen::default().open_all(&wanted).expect("loopback");
+        let opened = open(&wanted).expect("loopback");
         assert_eq!(opened.len(), 2);
     }
 
     #[test]
     fn a_taken_port_is_refused_on_both_transports() {
         for transport in Transport::BOTH {
-            let first = Listen::default().open_all(&[(transport, LOOPBACK)]).expect("free");
-            let again = Listen::default().open_all(&[(transport, first[0].address)]);
+            let first = open(&[(transport, LOOPBACK)]).expect("free");
+            let again = open(&[(transport, first[0].address)]);
             assert!(matches!(again, Err(ListenError::Taken(..))), "{transport}: {again:?}");
         }
     }
@@ -356,15 +392,14 @@ mod tests {
     #[test]
     fn an_address_of_another_host_is_refused() {
         let elsewhere = "192.0.2.1:0".parse().expect("address"); // TEST-NET-1, RFC 5737
-        let opened = Listen::default().open_all(&[(Transport::Tcp, elsewhere)]);
+        let opened = open(&[(Transport::Tcp, elsewhere)]);
         assert!(matches!(opened, Err(ListenError::NotThisHost(..))), "{opened:?}");
     }
 
     #[test]
     fn an_address_that_many_have_is_refused() {
         for many in ["224.0.0.1:0", "255.255.255.255:0", "127.255.255.255:0", "[ff02::1]:0"] {
-            let opened =
-                Listen::default().open_all(&[(Transport::Udp, many.parse().expect("address"))]);
+            let opened = open(&[(Transport::Udp, many.parse().expect("address"))]);
             let known = sys::backlog_limit().is_some(); // else the interfaces are not asked
             let refused = matches!(opened, Err(ListenError::Many(..)));
             assert!(refused || (!known && many.starts_with("127")), "{many}: {opened:?}");
@@ -374,7 +409,7 @@ mod tests {
     #[test]
     fn ipv4_in_ipv6s_form_is_opened_as_ipv4() {
         let mapped = "[::ffff:127.0.0.1]:0".parse().expect("address");
-        let opened = Listen::default().open_all(&[(Transport::Udp, mapped)]).expect("loopback");
+        let opened = open(&[(Transport::Udp, mapped)]).expect("loopback");
         assert!(opened[0].address.is_ipv4(), "{opened:?}");
     }
 
@@ -382,7 +417,8 @@ mod tests {
     fn what_was_asked_and_what_it_became_are_both_told() {
         let listen = Listen { receive_buffer: Some(20_000), backlog: 7, ..Listen::default() };
         let wildcard = "[::]:0".parse().expect("address");
-        let opened = listen.open_all(&[(Transport::Tcp, wildcard)]).expect("bound");
+        let wanted = [(Transport::Tcp, wildcard)];
+        let opened = listen.open_all(&wanted, NonZeroUsize::MIN).expect("bound").remove(0);
         let buffer = opened[0].settings.iter().find(|setting| setting.name == "SO_RCVBUF");
         assert_eq!(buffer.expect("SO_RCVBUF").asked, Some(20_000));
         assert!(effective(&opened[0], "SO_RCVBUF") >= Some(20_000));
@@ -395,7 +431,7 @@ mod tests {
 
     #[test]
     fn udp_never_shares_its_port() {
-        let opened = Listen::default().open_all(&[(Transport::Udp, LOOPBACK)]).expect("loopback");
+        let opened = open(&[(Transport::Udp, LOOPBACK)]).expect("loopback");
         assert_eq!(effective(&opened[0], "SO_REUSEADDR"), Some(0));
     }
 

@@ -1,8 +1,12 @@
 //! What the services did, as counters that any thread may read while they run.
 
+mod counters;
+
+pub(crate) use counters::Counters;
+
 use crate::transport::{IpVersion, Transport};
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
 
 /// Something that is counted. Each has one counter for IPv4 and one for IPv6.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -213,24 +217,26 @@ impl Event {
 
 /// Counters of one server, from its start.
 pub struct Metrics {
-    counters: [[AtomicU64; 2]; Event::ALL.len()],
-    open: [AtomicU64; 2],
-    /// How often something with a notice has happened: cheap to look at.
-    troubles: AtomicU64,
+    workers: Vec<Arc<Counters>>,
 }
 
 impl Default for Metrics {
-    /// All at 0.
+    /// Those of one worker, all at 0.
     fn default() -> Self {
-        Self {
-            counters: [const { [const { AtomicU64::new(0) }; 2] }; Event::ALL.len()],
-            open: [const { AtomicU64::new(0) }; 2],
-            troubles: AtomicU64::new(0),
-        }
+        Self::new(1)
     }
 }
 
 impl Metrics {
+    pub(crate) fn new(workers: usize) -> Self {
+        Self { workers: (0..workers).map(|_| Arc::default()).collect() }
+    }
+
+    /// What one worker counts, by its number from 0; it alone may.
+    pub(crate) fn worker(&self, number: usize) -> Arc<Counters> {
+        Arc::clone(&self.workers[number])
+    }
+
     /// How often it has happened, over IPv4 and IPv6.
     #[must_use]
     pub fn count(&self, event: Event) -> u64 {
@@ -240,36 +246,13 @@ impl Metrics {
     /// How often it has happened over one of them.
     #[must_use]
     pub fn count_over(&self, event: Event, version: IpVersion) -> u64 {
-        self.counters[event as usize][version as usize].load(Ordering::Relaxed)
+        self.workers.iter().map(|counters| counters.count(event, version)).sum()
     }
 
     /// Connections that are open now, over one version of IP.
     #[must_use]
     pub fn open_connections(&self, version: IpVersion) -> u64 {
-        self.open[version as usize].load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn add(&self, event: Event, version: IpVersion) {
-        self.add_many(event, version, 1);
-    }
-
-    pub(crate) fn add_many(&self, event: Event, version: IpVersion, times: u64) {
-        self.counters[event as usize][version as usize].fetch_add(times, Ordering::Relaxed);
-        if event.notice().is_some() {
-            self.troubles.fetch_add(times, Ordering::Relaxed);
-        }
-    }
-
-    pub(crate) fn opened(&self, version: IpVersion) {
-        self.open[version as usize].fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn closed(&self, version: IpVersion) {
-        self.open[version as usize].fetch_sub(1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn troubles(&self) -> u64 {
-        self.troubles.load(Ordering::Relaxed)
+        self.workers.iter().map(|counters| counters.open(version)).sum()
     }
 }
 
@@ -305,14 +288,15 @@ mod tests {
     }
 
     #[test]
-    fn each_version_of_ip_has_its_own_counter() {
-        let metrics = Metrics::default();
-        metrics.add(Event::UdpAnswered, IpVersion::V4);
-        metrics.add(Event::UdpAnswered, IpVersion::V6);
-        metrics.add(Event::UdpPortZero, IpVersion::V6);
-        assert_eq!(metrics.count(Event::UdpAnswered), 2);
+    fn each_version_of_ip_has_its_own_counter_and_each_worker_its_own() {
+        let metrics = Metrics::new(2);
+        metrics.worker(0).add(Event::UdpAnswered, IpVersion::V4);
+        metrics.worker(1).add_many(Event::UdpAnswered, IpVersion::V6, 2);
+        metrics.worker(1).add(Event::UdpPortZero, IpVersion::V6);
+        assert_eq!(metrics.count(Event::UdpAnswered), 3);
         assert_eq!(metrics.count_over(Event::UdpAnswered, IpVersion::V4), 1);
-        assert_eq!(metrics.troubles(), 1, "an answer is none");
-        assert_eq!(format!("{metrics:?}"), "{UdpAnswered: 2, UdpPortZero: 1}");
+        assert_eq!(metrics.worker(0).troubles(), 0, "an answer is none");
+        assert_eq!(metrics.worker(1).troubles(), 1);
+        assert_eq!(format!("{metrics:?}"), "{UdpAnswered: 3, UdpPortZero: 1}");
     }
 }

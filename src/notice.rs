@@ -6,12 +6,10 @@ use std::time::{Duration, Instant};
 
 const APART: Duration = Duration::from_mins(1);
 
-/// What has been told so far.
+/// What has been told so far, for all workers together.
 #[derive(Debug)]
 pub(crate) struct Notices {
     told: [Told; Event::ALL.len()],
-    /// [`Metrics::troubles`] when everything was told.
-    troubles: u64,
     next: Option<Instant>,
 }
 
@@ -23,11 +21,11 @@ struct Told {
 
 impl Notices {
     pub(crate) fn new() -> Self {
-        Self { told: [Told::default(); Event::ALL.len()], troubles: 0, next: None }
+        Self { told: [Told::default(); Event::ALL.len()], next: None }
     }
 
-    /// Tells what is new and not too soon; cheap if nothing is.
-    pub(crate) fn tell(&mut self, metrics: &Metrics, now: Instant) {
+    /// Tells what is new and not too soon; when there will be something to tell that was too soon.
+    pub(crate) fn tell(&mut self, metrics: &Metrics, now: Instant) -> Option<Instant> {
         for (event, line) in self.lines(metrics, now) {
             match event.kind() {
                 Kind::Error(_) => log::warn!("{line}"),
@@ -35,20 +33,10 @@ impl Notices {
                 _ => log::info!("{line}"),
             }
         }
-    }
-
-    /// When there will be something to tell that was too soon.
-    pub(crate) fn next(&self) -> Option<Instant> {
         self.next
     }
 
     fn lines(&mut self, metrics: &Metrics, now: Instant) -> Vec<(Event, String)> {
-        let troubles = metrics.troubles();
-        let due = self.next.is_some_and(|next| next <= now);
-        if troubles == self.troubles && !due {
-            return Vec::new(); // which allocates nothing
-        }
-        self.troubles = troubles;
         self.next = None;
         let mut lines = Vec::new();
         for (event, told) in Event::ALL.iter().zip(&mut self.told) {
@@ -82,16 +70,16 @@ mod tests {
         let mut notices = Notices::new();
         let mut lines = |after: u64| {
             let lines = notices.lines(&metrics, start + Duration::from_secs(after));
-            (lines.into_iter().map(|(_, line)| line).collect::<Vec<_>>(), notices.next())
+            (lines.into_iter().map(|(_, line)| line).collect::<Vec<_>>(), notices.next)
         };
-        metrics.add(Event::UdpAnswered, IpVersion::V4);
+        metrics.worker(0).add(Event::UdpAnswered, IpVersion::V4);
         assert_eq!(lines(0), (vec![], None), "that is no trouble");
-        metrics.add(Event::UdpPortZero, IpVersion::V4);
+        metrics.worker(0).add(Event::UdpPortZero, IpVersion::V4);
         assert_eq!(lines(1).0, ["udp: ignored: from port 0: 1"]);
         for _ in 0..500 {
-            metrics.add(Event::UdpPortZero, IpVersion::V6);
+            metrics.worker(0).add(Event::UdpPortZero, IpVersion::V6);
         }
-        metrics.add(Event::UdpPortNfs, IpVersion::V6);
+        metrics.worker(0).add(Event::UdpPortNfs, IpVersion::V6);
         let next = Some(start + Duration::from_secs(61));
         assert_eq!(lines(2), (vec!["udp: ignored: from port 2049: 1".into()], next));
         assert_eq!(lines(60), (vec![], next), "nothing new, and 500 still too soon");

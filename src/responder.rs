@@ -4,7 +4,7 @@ use crate::clock::{Clock, Health};
 use crate::reply::Reply;
 use crate::syntax::{Syntax, Zone};
 use chrono::{DateTime, Utc};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Gives the reply of the moment, formed again only when the syntax's finest digit changes.
 #[derive(Debug)]
@@ -13,6 +13,7 @@ pub(crate) struct Responder {
     syntax: Syntax,
     zone: Zone,
     require_sync: bool,
+    resolution: Duration,
     resolution_ns: u32,
     last: Option<Last>,
 }
@@ -27,30 +28,33 @@ struct Last {
 
 impl Responder {
     pub(crate) fn new(clock: Clock, syntax: Syntax, zone: Zone, require_sync: bool) -> Self {
-        let resolution_ns = u32::try_from(syntax.resolution().as_nanos()).unwrap_or(1_000_000_000);
-        Self { clock, syntax, zone, require_sync, resolution_ns, last: None }
+        let resolution = syntax.resolution();
+        let resolution_ns = u32::try_from(resolution.as_nanos()).unwrap_or(1_000_000_000);
+        Self { clock, syntax, zone, require_sync, resolution, resolution_ns, last: None }
     }
 
     /// The reply now. `None` where there is no time to tell: the clock shows a year that the syntax cannot
     /// hold, or has to be synchronised and is not.
-    pub(crate) fn reply(&mut self) -> Option<&Reply> {
+    ///
+    /// `round` is a moment a little earlier, so that no second clock has to be read.
+    pub(crate) fn reply(&mut self, round: Instant) -> Option<&Reply> {
         let now = self.clock.now()?;
         match &mut self.last {
             Some(last)
                 if same_tick(last.asked, now, self.resolution_ns)
-                    && last.formed.elapsed() < self.syntax.resolution() =>
+                    && round.saturating_duration_since(last.formed) < self.resolution =>
             {
                 last.asked = now;
             }
             _ => {
-                let formed = Instant::now(); // before the clock is read: too old is no harm
                 let reading = self.clock.read()?;
                 if self.require_sync && reading.health != Health::Synchronised {
                     self.last = None;
                     return None;
                 }
                 let reply = self.syntax.print(&reading, self.zone).ok()?;
-                self.last = Some(Last { formed, asked: now, reply });
+                // Before the clock was read: too old is no harm.
+                self.last = Some(Last { formed: round, asked: now, reply });
             }
         }
         self.last.as_ref().map(|last| &last.reply)
@@ -70,7 +74,6 @@ fn same_tick(then: DateTime<Utc>, now: DateTime<Utc>, resolution_ns: u32) -> boo
 mod tests {
     use super::*;
     use crate::clock::Reading;
-    use std::time::Duration;
 
     fn same(then: &str, now: &str, resolution_ns: u32) -> bool {
         same_tick(then.parse().expect("instant"), now.parse().expect("instant"), resolution_ns)
@@ -98,7 +101,7 @@ mod tests {
         let now = Clock::System.now().expect("now");
         let formed = Instant::now().checked_sub(Duration::from_secs(1)).expect("up for a second");
         responder.last = Some(Last { formed, asked: now, reply: stale });
-        assert_ne!(responder.reply().expect("a time").octets(), b"a second ago\r\n");
+        assert_ne!(responder.reply(Instant::now()).expect("a time").octets(), b"a second ago\r\n");
     }
 
     #[test]
@@ -107,7 +110,7 @@ mod tests {
         let zone = "America/Los_Angeles".parse().expect("zone");
         let mut responder = Responder::new(Clock::Fixed(reading), Syntax::Smtp, zone, false);
         for _ in 0..3 {
-            let reply = responder.reply().expect("a time");
+            let reply = responder.reply(Instant::now()).expect("a time");
             assert_eq!(reply.octets(), b"02 FEB 82 07:59:01 PST\r\n");
         }
     }
@@ -122,9 +125,9 @@ mod tests {
         ] {
             let clock = Clock::Fixed(Reading { health, ..good });
             let mut strict = Responder::new(clock, Syntax::Smtp, Zone::UTC, true);
-            assert_eq!(strict.reply().is_some(), told, "{health:?}");
+            assert_eq!(strict.reply(Instant::now()).is_some(), told, "{health:?}");
             let mut usual = Responder::new(clock, Syntax::Smtp, Zone::UTC, false);
-            assert!(usual.reply().is_some());
+            assert!(usual.reply(Instant::now()).is_some());
         }
     }
 }

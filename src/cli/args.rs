@@ -1,6 +1,7 @@
 //! The command line as clap reads it, and nothing else.
 
 use super::strangers::Strangers;
+use super::workers::WorkerOptions;
 use crate::client::{Family, Target};
 use crate::server::Sandbox;
 use crate::syntax::{Pattern, Syntax, Zone};
@@ -152,6 +153,8 @@ pub(super) struct Serve {
     /// Zone of the reply: utc, local, an IANA name or +HH:MM
     #[arg(long, default_value = "utc", value_name = "ZONE", allow_hyphen_values = true)]
     pub zone: Zone,
+    #[command(flatten)]
+    pub workers: WorkerOptions,
     /// TCP: finished handshakes that may wait (listen(2))
     /// [default: 4096]
     #[arg(long, value_name = "N")]

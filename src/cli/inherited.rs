@@ -42,6 +42,8 @@ pub(super) fn option_of_openers(arguments: &Serve) -> Option<&'static str> {
         (!arguments.listen.is_empty(), "--listen"),
         (arguments.port.is_some(), "--port"),
         (arguments.proto.is_some(), "--proto"),
+        (arguments.workers.workers.is_some(), "--workers"),
+        (arguments.workers.no_reuse_port, "--no-reuse-port"),
         (arguments.backlog.is_some(), "--backlog"),
         (arguments.reuse_address, "--reuse-address"),
         (arguments.no_reuse_address, "--no-reuse-address"),

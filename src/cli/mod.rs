@@ -11,6 +11,7 @@ mod progress;
 mod query;
 mod serve;
 mod strangers;
+mod workers;
 
 use args::{Arguments, Command};
 use clap::Parser;

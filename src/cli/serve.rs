@@ -41,11 +41,15 @@ pub(super) fn run(arguments: Serve) -> Result<ExitCode, Failure> {
         Failure::plain("--syntax nist is always UTC: leave --zone out".to_owned()).tell();
         return Ok(ExitCode::from(2));
     }
+    if let Some(contradiction) = arguments.workers.contradiction() {
+        Failure::plain(contradiction.to_owned()).tell();
+        return Ok(ExitCode::from(2));
+    }
     let confinement = confinement(&arguments)?;
     raise_descriptor_limit();
     let endpoint = arguments.metrics.map(Endpoint::bind).transpose();
     let endpoint = endpoint.map_err(|error| Failure::metrics(&error))?;
-    let server = server(inherited, config(arguments, syntax))?;
+    let mut server = server(inherited, config(arguments, syntax))?;
     let metrics = server.metrics();
     // What is to be opened is open by here, and no other thread has been started.
     let begun = confinement.begin()?;
@@ -55,6 +59,7 @@ pub(super) fn run(arguments: Serve) -> Result<ExitCode, Failure> {
     let metrics_at = endpoint.as_ref().map(Endpoint::address);
     let answering = endpoint.map(|endpoint| endpoint.start(page(server.metrics(), started)));
     let answering = answering.transpose().map_err(|error| Failure::metrics(&error))?;
+    server.start_threads()?;
     // From here on nothing can be opened and no thread started.
     let confined = begun.finish()?;
     log_settings(server.bound());
@@ -100,12 +105,14 @@ fn config(arguments: Serve, syntax: Syntax) -> Config {
         transports: arguments.proto.unwrap_or(Proto::Both).transports(),
         listen: Listen {
             reuse_address: !arguments.no_reuse_address,
+            reuse_port: !arguments.workers.no_reuse_port,
             backlog: arguments.backlog.unwrap_or(Listen::default().backlog),
             only_v6: arguments.only_v6,
             receive_buffer: arguments.receive_buffer,
             send_buffer: arguments.send_buffer,
             write_deadline: arguments.strangers.write_deadline(),
         },
+        workers: arguments.workers.workers(),
         clock: Clock::System,
         syntax,
         zone: arguments.zone,

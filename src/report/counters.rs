@@ -104,11 +104,11 @@ mod tests {
     fn some() -> Metrics {
         let metrics = Metrics::default();
         for event in [Event::TcpAccepted, Event::TcpAnswered, Event::UdpNoMemory] {
-            metrics.add(event, IpVersion::V4);
+            metrics.worker(0).add(event, IpVersion::V4);
         }
-        metrics.opened(IpVersion::V4);
+        metrics.worker(0).opened(IpVersion::V4);
         for event in [Event::UdpReceived, Event::UdpReceived, Event::UdpPortZero] {
-            metrics.add(event, IpVersion::V6);
+            metrics.worker(0).add(event, IpVersion::V6);
         }
         metrics
     }

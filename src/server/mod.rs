@@ -1,16 +1,18 @@
 //! Both services as one process.
 
 mod confine;
+mod crew;
 pub(crate) mod endpoint;
 mod inherit;
 mod supervisor;
+mod threads;
 mod worker;
 
 pub use confine::{Begun, ConfineError, Confined, Confinement, Identity, Layer, Sandbox};
 pub use supervisor::Supervisor;
 
 use crate::clock::Clock;
-use crate::limit::Limits;
+use crate::limit::{Census, Limiter, Limits};
 use crate::listen::{Adopted, Inherited, Listen, ListenError, Opened, Setting, adopt};
 use crate::metrics::Metrics;
 use crate::responder::Responder;
@@ -18,15 +20,17 @@ use crate::syntax::{Syntax, Zone};
 use crate::tcp::server::Drain;
 use crate::transport::{PORT, Transport};
 use crate::udp::guard::GuardOptions;
-use mio::Waker;
+use crew::Crew;
 use mio::net::TcpStream;
+use mio::{Poll, Waker};
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::panic::{self, AssertUnwindSafe};
+use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
+use threads::{Threads, survive};
 use worker::{Rules, Worker};
 
 /// What to serve, where and how.
@@ -38,6 +42,8 @@ pub struct Config {
     pub transports: Vec<Transport>,
     /// How the sockets are opened.
     pub listen: Listen,
+    /// Threads that serve, each with a loop and sockets of its own.
+    pub workers: Workers,
     /// Where the time comes from.
     pub clock: Clock,
     /// How it is written.
@@ -55,6 +61,35 @@ pub struct Config {
     pub require_sync: bool,
     /// When to end without being told to.
     pub until: Until,
+}
+
+/// How many workers a [`Server`] has. The kernel spreads clients among them by address and port; limits, counters
+/// and the stop are those of all together.
+///
+/// There is one only where the sockets cannot be shared: [`Listen::reuse_port`] is off, they are inherited, or
+/// the system would not spread the clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Workers {
+    /// As many as the process has processors (`sched_getaffinity(2)`, and what a cgroup leaves).
+    Auto,
+    /// So many.
+    Exactly(NonZeroUsize),
+}
+
+impl Default for Workers {
+    /// One.
+    fn default() -> Self {
+        Self::Exactly(NonZeroUsize::MIN)
+    }
+}
+
+impl Workers {
+    fn number(self) -> NonZeroUsize {
+        match self {
+            Self::Auto => thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            Self::Exactly(number) => number,
+        }
+    }
 }
 
 /// When a [`Server`] ends without being told to. One that has only a connection (see
@@ -78,6 +113,7 @@ impl Default for Config {
             addresses: Self::loopback(PORT),
             transports: Transport::BOTH.to_vec(),
             listen: Listen::default(),
+            workers: Workers::default(),
             clock: Clock::System,
             syntax: Syntax::default(),
             zone: Zone::UTC,
@@ -170,10 +206,11 @@ impl fmt::Display for Bound {
 /// ```
 #[derive(Debug)]
 pub struct Server {
-    worker: Worker,
+    /// It has the supervisor, and runs in the thread that calls [`Server::run`].
+    first: Worker,
+    others: Threads,
     bound: Vec<Bound>,
-    metrics: Arc<Metrics>,
-    shutdown: Shutdown,
+    crew: Arc<Crew>,
 }
 
 impl Server {
@@ -190,7 +227,8 @@ impl Server {
             .iter()
             .flat_map(|address| config.transports.iter().map(|transport| (*transport, *address)))
             .collect();
-        let opened = config.listen.open_all(&wanted)?;
+        let workers = config.workers.number();
+        let opened = config.listen.open_all(&wanted, workers)?;
         Self::new(opened, Vec::new(), config)
     }
 
@@ -213,34 +251,46 @@ impl Server {
         if services.is_empty() && connections.is_empty() {
             return Err(ListenError::Nowhere.into());
         }
-        Self::new(services, connections, config)
+        Self::new(vec![services], connections, config)
     }
 
+    /// With the sockets of each worker, of one at least.
     fn new(
-        services: Vec<Opened>,
+        services: Vec<Vec<Opened>>,
         connections: Vec<Opened>,
         config: Config,
     ) -> Result<Self, ServeError> {
-        let bound = services.iter().chain(&connections).map(Bound::from).collect();
-        let until = if services.is_empty() { Until::Answered } else { config.until };
-        let metrics = Arc::new(Metrics::default());
-        let responder =
-            Responder::new(config.clock, config.syntax, config.zone, config.require_sync);
+        let first = services.first().into_iter().flatten();
+        let bound: Vec<Bound> = first.chain(&connections).map(Bound::from).collect();
+        let until = if bound.len() == connections.len() { Until::Answered } else { config.until };
+        let responder = || {
+            Responder::new(config.clock, config.syntax.clone(), config.zone, config.require_sync)
+        };
         let Config { drain, limits, guard, .. } = config;
-        let rules = Rules { drain, limits, guard, until };
-        let (mut worker, waker) = Worker::new(services, responder, rules, Arc::clone(&metrics))
-            .map_err(ServeError::Setup)?;
-        for Opened { socket, .. } in connections {
-            worker.adopt(TcpStream::from_std(socket.into()));
+        let census = Arc::new(Census::new(limits));
+        let limiter = Arc::new(Limiter::new(limits, Instant::now()));
+        let rules = Rules { drain, census, limiter, guard, until };
+        let (polls, crew) = crew(services.len()).map_err(ServeError::Setup)?;
+        let mut workers = Vec::with_capacity(services.len());
+        for (number, (opened, poll)) in services.into_iter().zip(polls).enumerate() {
+            let place = (Arc::clone(&crew), number);
+            let worker = Worker::new(poll, opened, responder(), rules.clone(), place);
+            workers.push(worker.map_err(ServeError::Setup)?);
         }
-        let shutdown = Shutdown { asked: worker.stop_flag(), waker: Arc::new(waker) };
-        Ok(Self { worker, bound, metrics, shutdown })
+        let mut first = workers.remove(0);
+        for Opened { socket, .. } in connections {
+            first.adopt(TcpStream::from_std(socket.into()));
+        }
+        Ok(Self { first, others: Threads::new(workers), bound, crew })
     }
 
     /// Has it tell a supervisor when it is ready, that it is alive, and when it stops.
     #[must_use]
     pub fn supervised(mut self, supervisor: Supervisor) -> Self {
-        self.worker.supervisor = Some(supervisor);
+        if let Some(beat) = supervisor.beat() {
+            self.crew.watch(beat);
+        }
+        self.first.supervisor = Some(supervisor);
         self
     }
 
@@ -253,13 +303,28 @@ impl Server {
     /// The counters; they go on counting while the server runs.
     #[must_use]
     pub fn metrics(&self) -> Arc<Metrics> {
-        Arc::clone(&self.metrics)
+        Arc::clone(&self.crew.metrics)
     }
 
     /// A handle that stops the server, from any thread.
     #[must_use]
     pub fn shutdown(&self) -> Shutdown {
-        self.shutdown.clone()
+        Shutdown { crew: Arc::clone(&self.crew) }
+    }
+
+    /// How many workers it has.
+    #[must_use]
+    pub fn workers(&self) -> usize {
+        self.others.len() + 1
+    }
+
+    /// Starts the threads of all workers but the first, which then wait for [`Server::run`]. It does so
+    /// itself, but too late for who gives up the right to start threads ([`Begun::finish`]).
+    ///
+    /// # Errors
+    /// [`ServeError::Setup`].
+    pub fn start_threads(&mut self) -> Result<(), ServeError> {
+        self.others.start().map_err(ServeError::Setup)
     }
 
     /// Serves until [`Shutdown::stop`], or as long as [`Until`] says. Then it accepts no more, answers what has arrived, and gives
@@ -268,40 +333,36 @@ impl Server {
     /// # Errors
     /// [`ServeError::Loop`] and [`ServeError::Died`].
     pub fn run(mut self) -> Result<(), ServeError> {
-        if let Some(supervisor) = &mut self.worker.supervisor {
+        self.start_threads()?;
+        if let Some(supervisor) = &mut self.first.supervisor {
             let sockets: Vec<String> = self.bound.iter().map(ToString::to_string).collect();
             supervisor.ready(&format!("serving {}", sockets.join(", ")));
         }
-        survive(|| self.worker.run())
+        self.others.go();
+        let ended = survive(|| self.first.run());
+        self.crew.stop(); // if it has failed, the others have to end as well
+        self.others.join().and(ended)
     }
 }
 
-/// A loop that panics ends as one that fails: never a server that looks alive and answers nothing.
-fn survive(run: impl FnOnce() -> io::Result<()>) -> Result<(), ServeError> {
-    // Nothing of what it worked with is used again.
-    match panic::catch_unwind(AssertUnwindSafe(run)) {
-        Ok(ended) => ended.map_err(ServeError::Loop),
-        Err(reason) => {
-            let text = reason.downcast_ref::<&str>().map(ToString::to_string);
-            let text = text.or_else(|| reason.downcast_ref::<String>().cloned());
-            Err(ServeError::Died(text.unwrap_or_else(|| "no reason given".to_owned())))
-        }
-    }
+/// What each of so many workers waits with, and what they share.
+fn crew(workers: usize) -> io::Result<(Vec<Poll>, Arc<Crew>)> {
+    let polls = (0..workers).map(|_| Poll::new()).collect::<io::Result<Vec<_>>>()?;
+    let waker = |poll: &Poll| Waker::new(poll.registry(), worker::WAKE);
+    let wakers = polls.iter().map(waker).collect::<io::Result<Vec<_>>>()?;
+    Ok((polls, Arc::new(Crew::new(wakers, Arc::new(Metrics::new(workers))))))
 }
 
 /// Stops a [`Server`].
 #[derive(Clone, Debug)]
 pub struct Shutdown {
-    asked: Arc<AtomicBool>,
-    waker: Arc<Waker>,
+    crew: Arc<Crew>,
 }
 
 impl Shutdown {
     /// Has [`Server::run`] finish and return. Asking again changes nothing.
     pub fn stop(&self) {
-        self.asked.store(true, Ordering::Release);
-        // It fails only where the loop has gone already.
-        let _ = self.waker.wake();
+        self.crew.stop();
     }
 }
 
@@ -312,22 +373,13 @@ mod tests {
     use std::net::TcpStream;
 
     #[test]
-    fn a_loop_that_panics_ends_the_server_with_the_reason() {
-        assert!(survive(|| Ok(())).is_ok());
-        let failed = survive(|| Err(io::Error::other("no events")));
-        assert!(matches!(failed, Err(ServeError::Loop(_))));
-        let died = survive(|| panic!("no {}", "time")).expect_err("it panicked");
-        assert_eq!(died.to_string(), "the event loop died of a defect: no time");
-    }
-
-    #[test]
     fn the_longest_drain_there_is_does_no_harm() {
         let addresses = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0))];
         let drain = Drain { deadline: Duration::MAX, octets: u64::MAX };
         let config = Config { addresses, drain, ..Config::default() };
         let server = Server::bind(config).expect("loopback");
         let (address, shutdown) = (server.bound()[0].address, server.shutdown());
-        let running = std::thread::spawn(move || server.run());
+        let running = thread::spawn(move || server.run());
         let mut reply = String::new();
         let mut stream = TcpStream::connect(address).expect("connected");
         stream.read_to_string(&mut reply).expect("a clean end");

@@ -63,8 +63,14 @@ impl Supervisor {
         self.due
     }
 
-    /// Called in every round of the loop: the sign of life, if it is time for one.
-    pub(super) fn tick(&mut self, now: Instant) {
+    /// How often it wants a sign of life, if it does.
+    pub(super) fn beat(&self) -> Option<Duration> {
+        self.beat
+    }
+
+    /// Called in every round of the first worker's loop: the sign of life, if it is time for one and all
+    /// workers are alive.
+    pub(super) fn tick(&mut self, now: Instant, alive: impl FnOnce() -> bool) {
         if self.due.is_none_or(|due| now < due) {
             return;
         }
@@ -72,7 +78,7 @@ impl Supervisor {
         if let Some(text) = self.unsent.take() {
             self.tell(text);
         }
-        if self.beat.is_some() && self.unsent.is_none() {
+        if self.beat.is_some() && self.unsent.is_none() && alive() {
             self.tell("WATCHDOG=1\n".to_owned());
         }
     }
@@ -156,9 +162,9 @@ mod tests {
         assert_eq!(heard(&theirs).as_deref(), Some("READY=1\nSTATUS=serving\n"));
         for _ in 0..3 {
             let due = supervisor.next_deadline().expect("a watchdog");
-            supervisor.tick(due.checked_sub(Duration::from_millis(1)).expect("in range"));
+            supervisor.tick(due.checked_sub(Duration::from_millis(1)).expect("in range"), || true);
             assert_eq!(heard(&theirs), None);
-            supervisor.tick(due);
+            supervisor.tick(due, || true);
             assert_eq!(heard(&theirs).as_deref(), Some("WATCHDOG=1\n"));
             assert_eq!(supervisor.next_deadline(), Some(due + beat));
         }
@@ -186,7 +192,7 @@ mod tests {
             assert_eq!(heard(&theirs).as_deref(), Some("full"));
         }
         assert_eq!(heard(&theirs), None);
-        supervisor.tick(due);
+        supervisor.tick(due, || true);
         assert_eq!(heard(&theirs).as_deref(), Some("READY=1\nSTATUS=serving\n"));
         assert_eq!(supervisor.next_deadline(), None);
     }

@@ -1,24 +1,23 @@
 //! The loop of one thread: wait, answer, drain.
 
+use super::crew::Crew;
 use super::{Supervisor, Until};
-use crate::limit::{Limiter, Limits};
+use crate::limit::{Census, Limiter};
 use crate::listen::Opened;
-use crate::metrics::Metrics;
-use crate::notice::Notices;
+use crate::metrics::Counters;
 use crate::responder::Responder;
 use crate::sys;
-use crate::tcp::server::{Drain, Service as TcpService};
+use crate::tcp::server::{Drain, Round, Service as TcpService};
 use crate::transport::Transport;
 use crate::udp::guard::{Guard, GuardOptions};
 use crate::udp::server::Service as UdpService;
 use mio::net::{TcpListener, TcpStream, UdpSocket};
-use mio::{Events, Poll, Token, Waker};
+use mio::{Events, Poll, Token};
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-const WAKE: Token = Token(0);
+pub(super) const WAKE: Token = Token(0);
 /// Tokens: the waker, the UDP sockets, the TCP listeners, then the connections without an end.
 const FIRST: usize = 1;
 /// How long open connections may take to end once a stop was asked for.
@@ -31,33 +30,40 @@ pub(super) struct Worker {
     udp: UdpService,
     first_tcp: usize,
     responder: Responder,
-    metrics: Arc<Metrics>,
-    notices: Notices,
-    stop: Arc<AtomicBool>,
+    counters: Arc<Counters>,
+    crew: Arc<Crew>,
+    /// Its number in the crew.
+    number: usize,
     until: Until,
-    /// When the last client came or went, or a little later.
+    /// When it last had a client, or a little later.
     quiet_since: Instant,
+    /// How much trouble there was when an operator was told of it, and when there is more to tell.
+    troubles: u64,
+    notices_due: Option<Instant>,
+    /// When it has to show that it is alive.
+    alive_due: Option<Instant>,
+    /// The first worker's alone.
     pub(super) supervisor: Option<Supervisor>,
 }
 
-/// What a worker lets strangers do.
-#[derive(Clone, Copy, Debug)]
+/// What a worker lets strangers do. The limits are those of all workers together.
+#[derive(Clone, Debug)]
 pub(super) struct Rules {
     pub drain: Drain,
-    pub limits: Limits,
+    pub census: Arc<Census>,
+    pub limiter: Arc<Limiter>,
     pub guard: GuardOptions,
     pub until: Until,
 }
 
 impl Worker {
     pub(super) fn new(
+        poll: Poll,
         opened: Vec<Opened>,
         responder: Responder,
         rules: Rules,
-        metrics: Arc<Metrics>,
-    ) -> io::Result<(Self, Waker)> {
-        let poll = Poll::new()?;
-        let waker = Waker::new(poll.registry(), WAKE)?;
+        (crew, number): (Arc<Crew>, usize),
+    ) -> io::Result<Self> {
         let (mut tcp, mut udp) = (Vec::new(), Vec::new());
         for Opened { transport, socket, .. } in opened {
             match transport {
@@ -68,54 +74,63 @@ impl Worker {
         let first_tcp = FIRST + udp.len();
         let ports =
             udp.iter().filter_map(|socket| Some(socket.local_addr().ok()?.port())).collect();
-        let guard = Guard::new(rules.guard, ports, sys::broadcasts());
-        let limiter = Limiter::new(rules.limits, Instant::now());
-        let udp = UdpService::new(udp, guard, limiter, poll.registry(), FIRST)?;
-        let tcp = TcpService::new(tcp, rules.drain, rules.limits, poll.registry(), first_tcp)?;
-        let stop = Arc::new(AtomicBool::new(false));
-        let worker = Self {
+        let Rules { drain, census, limiter, guard, until } = rules;
+        let guard = Guard::new(guard, ports, sys::broadcasts());
+        let counters = crew.metrics.worker(number);
+        let counted = || Arc::clone(&counters);
+        let udp = UdpService::new(udp, guard, limiter, counted(), poll.registry(), FIRST)?;
+        let tcp = TcpService::new(tcp, drain, census, counted(), poll.registry(), first_tcp)?;
+        Ok(Self {
             poll,
             tcp,
             udp,
             first_tcp,
             responder,
-            metrics,
-            notices: Notices::new(),
-            stop,
-            until: rules.until,
+            counters,
+            crew,
+            number,
+            until,
             quiet_since: Instant::now(),
+            troubles: 0,
+            notices_due: None,
+            alive_due: None,
             supervisor: None,
-        };
-        Ok((worker, waker))
+        })
     }
 
     /// Takes a connection that somebody else has accepted, and answers it.
     pub(super) fn adopt(&mut self, stream: TcpStream) {
         let Ok(peer) = stream.peer_addr() else { return }; // it has gone already
-        let registry = self.poll.registry();
-        self.tcp.adopt(stream, peer, &mut self.responder, registry, &self.metrics);
+        let (registry, now) = (self.poll.registry(), Instant::now());
+        self.tcp.adopt(stream, peer, &mut Round { responder: &mut self.responder, registry, now });
     }
 
-    /// Set it and wake the loop, and [`Worker::run`] ends.
-    pub(super) fn stop_flag(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.stop)
+    pub(super) fn crew(&self) -> &Crew {
+        &self.crew
     }
 
     pub(super) fn run(&mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(1024);
         self.quiet_since = Instant::now();
+        self.crew.note_clients(self.number, false, self.quiet_since);
         let mut left = true; // what came before us
-        while !self.stop.load(Ordering::Acquire) && !self.is_over(left) {
+        while !self.crew.is_stopped() && !self.is_over(left) {
             let busy = !self.tcp.is_idle();
             self.wait(&mut events, left)?;
-            left = self.work();
-            if busy || left || !events.is_empty() {
-                self.quiet_since = Instant::now();
+            let now = Instant::now();
+            left = self.work(now);
+            if let Until::Idle(_) = self.until {
+                if busy || left || !events.is_empty() {
+                    self.quiet_since = now;
+                }
+                let clients = left || !self.tcp.is_idle();
+                self.crew.note_clients(self.number, clients, self.quiet_since);
             }
         }
-        if let (Until::Idle(time), false) = (self.until, self.stop.load(Ordering::Acquire)) {
+        if let (Until::Idle(time), false) = (self.until, self.crew.is_stopped()) {
             log::info!("no client for {} s: stopping", time.as_secs_f64());
         }
+        self.crew.stop(); // the others too
         self.finish(&mut events)
     }
 
@@ -132,18 +147,14 @@ impl Worker {
     /// When nobody will have come for too long, if nobody comes.
     fn idle_deadline(&self) -> Option<Instant> {
         match self.until {
-            Until::Idle(time) if self.tcp.is_idle() => self.quiet_since.checked_add(time),
+            Until::Idle(time) => self.crew.quiet_since()?.checked_add(time),
             _ => None,
         }
     }
 
     /// Sleeps until an event or a deadline; not at all if work is left over.
     fn wait(&mut self, events: &mut Events, left: bool) -> io::Result<()> {
-        let until = |deadline: Instant| deadline.saturating_duration_since(Instant::now());
-        let supervisor = self.supervisor.as_ref().and_then(Supervisor::next_deadline);
-        let (tcp, idle) = (self.tcp.next_deadline(), self.idle_deadline());
-        let next = [tcp, idle, supervisor, self.notices.next()].into_iter().flatten().min();
-        let timeout = if left { Some(Duration::ZERO) } else { next.map(until) };
+        let timeout = if left { Some(Duration::ZERO) } else { self.timeout() };
         match self.poll.poll(events, timeout) {
             Err(error) if error.kind() == ErrorKind::Interrupted => events.clear(),
             polled => polled?,
@@ -152,39 +163,52 @@ impl Worker {
             match event.token() {
                 WAKE => {}
                 Token(token) if token < self.first_tcp => self.udp.event(event),
-                _ => self.tcp.event(event, &self.metrics),
+                _ => self.tcp.event(event),
             }
         }
         Ok(())
     }
 
+    /// How long there is nothing to do without an event; `None` if for ever.
+    fn timeout(&self) -> Option<Duration> {
+        let supervisor = self.supervisor.as_ref().and_then(Supervisor::next_deadline);
+        let (tcp, idle) = (self.tcp.next_deadline(), self.idle_deadline());
+        let next = [tcp, idle, supervisor, self.notices_due, self.alive_due];
+        let next = next.into_iter().flatten().min()?;
+        Some(next.saturating_duration_since(Instant::now()))
+    }
+
     /// One round: a batch of each, and the deadlines. True if work is left over.
-    fn work(&mut self) -> bool {
-        let now = Instant::now();
+    fn work(&mut self, now: Instant) -> bool {
+        self.alive_due = self.crew.note_alive(self.number, now);
         if let Some(supervisor) = &mut self.supervisor {
-            supervisor.tick(now);
+            supervisor.tick(now, || self.crew.is_alive(now));
         }
-        self.tcp.expire(now, &self.metrics);
         let registry = self.poll.registry();
-        let tcp = self.tcp.work(&mut self.responder, registry, now, &self.metrics);
-        let udp = self.udp.work(&mut self.responder, now, &self.metrics);
-        self.notices.tell(&self.metrics, now);
+        let tcp = self.tcp.work(&mut Round { responder: &mut self.responder, registry, now });
+        let udp = self.udp.work(&mut self.responder, now);
+        let troubles = self.counters.troubles();
+        if troubles != self.troubles || self.notices_due.is_some_and(|due| due <= now) {
+            self.troubles = troubles;
+            self.notices_due = self.crew.tell(now);
+        }
         tcp || udp
     }
 
     /// Answers what has arrived before the stop, accepts no more, and waits for open connections.
     fn finish(&mut self, events: &mut Events) -> io::Result<()> {
-        let deadline = Instant::now() + GRACE;
+        let now = Instant::now();
+        let deadline = now + GRACE;
         if let Some(supervisor) = &mut self.supervisor {
             supervisor.stopping();
         }
         let registry = self.poll.registry();
-        self.tcp.stop(&mut self.responder, registry, deadline, &self.metrics);
-        self.udp.stop(&mut self.responder, &self.metrics);
+        self.tcp.stop(&mut Round { responder: &mut self.responder, registry, now }, deadline);
+        self.udp.stop(&mut self.responder);
         let mut left = true; // what `stop` has not come to
         while !self.tcp.is_idle() && Instant::now() < deadline {
             self.wait(events, left)?;
-            left = self.work();
+            left = self.work(Instant::now());
         }
         Ok(())
     }

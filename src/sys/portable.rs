@@ -1,10 +1,13 @@
 //! Any POSIX system: what has no portable answer is `None`.
 
-use super::{Account, Credentials, Destination, KernelClock, Received, TimeWait, Traffic};
+mod batch;
+
+pub(crate) use batch::Batch;
+
+use super::{Account, Credentials, KernelClock, TimeWait, Traffic};
 use socket2::{Domain, SockRef, Socket, Type};
 use std::io;
-use std::mem::MaybeUninit;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::AsFd;
 use std::os::unix::net;
 use std::time::Duration;
@@ -15,6 +18,19 @@ pub(crate) const WAIT_CALL: &str = "wait";
 pub(crate) const WATCH_CALL: &str = "watch";
 /// The calls that [`open`] makes.
 pub(crate) const OPEN_CALLS: &[&str] = &["socket", "fcntl", "fcntl"];
+
+/// Where POSIX ends, systems differ: some give all clients to the last socket.
+pub(crate) const SPREADS_CLIENTS: bool = false;
+
+/// Not available.
+pub(crate) fn set_reuse_port(_: &Socket) -> io::Result<()> {
+    unsupported()
+}
+
+/// Unknown.
+pub(crate) fn reuses_port(_: &Socket) -> Option<bool> {
+    None
+}
 
 /// Opens a socket that never blocks and that child processes do not inherit.
 pub(crate) fn open(domain: Domain, kind: Type) -> io::Result<Socket> {
@@ -35,30 +51,9 @@ pub(crate) fn ask_for_destination(_: &impl AsFd, _: IpAddr) -> io::Result<()> {
     Ok(())
 }
 
-/// Takes one datagram and throws its octets away; `WouldBlock` when none waits. Of a long one the length is
-/// that of what fits into a reply, which is all that anybody asks of it.
-pub(crate) fn receive(socket: &impl AsFd) -> io::Result<Received> {
-    let mut octets = [MaybeUninit::uninit(); 512];
-    let (octets, peer) = SockRef::from(&socket.as_fd()).recv_from(&mut octets)?;
-    let peer = peer
-        .as_socket()
-        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "datagram without a source"))?;
-    Ok(Received { peer, octets, sent_to_many: false, destination: None })
-}
-
 /// Unknown.
 pub(crate) fn broadcasts() -> Vec<Ipv4Addr> {
     Vec::new()
-}
-
-/// Sends one datagram.
-pub(crate) fn send_from(
-    socket: &impl AsFd,
-    octets: &[u8],
-    to: SocketAddr,
-    _: Option<Destination>,
-) -> io::Result<()> {
-    SockRef::from(&socket.as_fd()).send_to(octets, &to.into()).map(drop)
 }
 
 /// Unknown.

@@ -1,7 +1,7 @@
 //! One connection of the stream service: its reply, and the drain behind it.
 
 use crate::limit::Source;
-use crate::metrics::{Event, Metrics};
+use crate::metrics::{Counters, Event};
 use crate::reply::Reply;
 use crate::sys;
 use crate::transport::IpVersion;
@@ -15,7 +15,8 @@ const READS: usize = 16;
 #[derive(Debug)]
 pub(super) struct Connection {
     pub stream: TcpStream,
-    pub serial: u64,
+    /// Given when it is kept; tells it from another one with the same key.
+    pub serial: u32,
     /// What is left of the reply, where the send buffer could not take all of it. Almost never there, so
     /// not in place.
     pub unsent: Option<Box<(Reply, usize)>>,
@@ -38,8 +39,23 @@ pub(super) enum Fate {
 }
 
 impl Connection {
+    /// One that was accepted and may send so many octets.
+    pub(super) fn new(
+        stream: TcpStream,
+        octets_left: u64,
+        version: IpVersion,
+        source: Option<Source>,
+    ) -> Self {
+        Self { stream, serial: 0, unsent: None, octets_left, unread: false, version, source }
+    }
+
     /// Sends the reply from an octet on and closes our direction behind it.
-    pub(super) fn send(&mut self, reply: &Reply, from: usize, metrics: &Metrics) -> io::Result<()> {
+    pub(super) fn send(
+        &mut self,
+        reply: &Reply,
+        from: usize,
+        counters: &Counters,
+    ) -> io::Result<()> {
         let octets = reply.octets();
         let mut sent = from;
         while sent < octets.len() {
@@ -55,14 +71,14 @@ impl Connection {
         }
         self.unsent = None;
         self.stream.shutdown(Shutdown::Write)?;
-        metrics.add(Event::TcpAnswered, self.version);
+        counters.add(Event::TcpAnswered, self.version);
         Ok(())
     }
 
-    pub(super) fn advance(&mut self, sink: &mut [u8], metrics: &Metrics) -> Fate {
+    pub(super) fn advance(&mut self, sink: &mut [u8], counters: &Counters) -> Fate {
         if let Some(unsent) = self.unsent.take() {
             let (reply, sent) = *unsent;
-            if let Err(error) = self.send(&reply, sent, metrics) {
+            if let Err(error) = self.send(&reply, sent, counters) {
                 return Fate::Over(failed(&error));
             }
         }
@@ -109,6 +125,7 @@ pub(super) fn failed(error: &io::Error) -> Event {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::Metrics;
 
     #[test]
     fn what_the_send_buffer_had_no_room_for_is_sent_later_with_the_fin_behind_it() {
@@ -118,17 +135,10 @@ mod tests {
         let (stream, _) = listener.accept().expect("accepted");
         stream.set_nonblocking(true).expect("set");
         let reply = Reply::line("half of it had been sent").expect("a line");
-        let mut connection = Connection {
-            stream: TcpStream::from_std(stream),
-            serial: 1,
-            unsent: Some(Box::new((reply, 8))),
-            octets_left: 100,
-            unread: false,
-            version: IpVersion::V4,
-            source: None,
-        };
+        let mut connection = Connection::new(TcpStream::from_std(stream), 100, IpVersion::V4, None);
+        connection.unsent = Some(Box::new((reply, 8)));
         let metrics = Metrics::default();
-        assert_eq!(connection.advance(&mut [0; 16], &metrics), Fate::Keep);
+        assert_eq!(connection.advance(&mut [0; 16], &metrics.worker(0)), Fate::Keep);
         let mut rest = String::new();
         client.read_to_string(&mut rest).expect("the rest and a clean end");
         assert_eq!((rest.as_str(), metrics.count(Event::TcpAnswered)), ("it had been sent\r\n", 1));

@@ -21,4 +21,5 @@
 pub(crate) mod client;
 mod connect;
 mod connection;
+mod drained;
 pub(crate) mod server;

@@ -3,7 +3,7 @@
 
 use super::guard::{Decision, Guard, Question};
 use crate::limit::{Limiter, TooMuch};
-use crate::metrics::{Event as Counted, Metrics};
+use crate::metrics::{Counters, Event as Counted};
 use crate::reply::Reply;
 use crate::responder::Responder;
 use crate::sys::{Batch, Received};
@@ -14,6 +14,7 @@ use mio::{Interest, Registry, Token};
 use nix::errno::Errno;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Rounds at the end: more datagrams than a socket's buffer holds by default (about 280 on Linux).
@@ -25,7 +26,8 @@ pub(crate) struct Service {
     sockets: Vec<Socket>,
     first_token: usize,
     guard: Guard,
-    limiter: Limiter,
+    limiter: Arc<Limiter>,
+    counters: Arc<Counters>,
     batch: Batch,
 }
 
@@ -54,7 +56,8 @@ impl Service {
     pub(crate) fn new(
         opened: Vec<UdpSocket>,
         guard: Guard,
-        limiter: Limiter,
+        limiter: Arc<Limiter>,
+        counters: Arc<Counters>,
         registry: &Registry,
         first_token: usize,
     ) -> io::Result<Self> {
@@ -65,7 +68,7 @@ impl Service {
             let local = udp.local_addr()?;
             sockets.push(Socket { udp, local, ready: true, batch: 0, singles: 0, failures: 0 });
         }
-        Ok(Self { sockets, first_token, guard, limiter, batch: Batch::new() })
+        Ok(Self { sockets, first_token, guard, limiter, counters, batch: Batch::new() })
     }
 
     /// Notes that a socket is ready.
@@ -77,14 +80,9 @@ impl Service {
     }
 
     /// Answers a batch on each socket where datagrams wait; true if some are left waiting.
-    pub(crate) fn work(
-        &mut self,
-        responder: &mut Responder,
-        now: Instant,
-        metrics: &Metrics,
-    ) -> bool {
-        let Self { sockets, guard, limiter, batch, .. } = self;
-        let mut round = Round { judge: Judge { guard, limiter, now }, responder, metrics };
+    pub(crate) fn work(&mut self, responder: &mut Responder, now: Instant) -> bool {
+        let Self { sockets, guard, limiter, counters, batch, .. } = self;
+        let mut round = Round { judge: Judge { guard, limiter, now }, responder, counters };
         for socket in sockets {
             let mut taken = 0;
             while socket.ready && taken < SINGLES {
@@ -95,13 +93,13 @@ impl Service {
     }
 
     /// Answers what has arrived, for the last time.
-    pub(crate) fn stop(&mut self, responder: &mut Responder, metrics: &Metrics) {
+    pub(crate) fn stop(&mut self, responder: &mut Responder) {
         for socket in &mut self.sockets {
             socket.ready = true; // the event may not have been seen yet
         }
         // Bounded: those who keep asking must not keep us here.
         for _ in 0..LAST_ROUNDS {
-            if !self.work(responder, Instant::now(), metrics) {
+            if !self.work(responder, Instant::now()) {
                 break;
             }
         }
@@ -132,13 +130,13 @@ impl Socket {
 struct Round<'a> {
     judge: Judge<'a>,
     responder: &'a mut Responder,
-    metrics: &'a Metrics,
+    counters: &'a Counters,
 }
 
 /// What it takes to decide whether one is answered.
 struct Judge<'a> {
     guard: &'a Guard,
-    limiter: &'a mut Limiter,
+    limiter: &'a Limiter,
     now: Instant,
 }
 
@@ -161,8 +159,8 @@ impl Round<'_> {
 
     /// Answers those of a batch that are to be answered, all with the same line.
     fn answer(&mut self, socket: &Socket, batch: &mut Batch, received: usize) {
-        let Self { judge, responder, metrics } = self;
-        let reply = responder.reply();
+        let Self { judge, responder, counters } = self;
+        let reply = responder.reply(judge.now);
         let reply_octets = reply.map(|reply| reply.octets().len());
         let (mut taken, mut answered) = ([0; 2], [0; 2]);
         for number in 0..received {
@@ -174,7 +172,7 @@ impl Round<'_> {
                     answered[version as usize] += 1;
                     batch.answer(number, datagram.destination);
                 }
-                Decision::Ignore(reason) => metrics.add(reason, version),
+                Decision::Ignore(reason) => counters.add(reason, version),
             }
         }
         // What cannot be sent is dropped: the client asks again, and waiting for one peer would keep the
@@ -182,11 +180,11 @@ impl Round<'_> {
         batch.send(&socket.udp, reply.map_or(&[], Reply::octets), |peer, error| {
             let version = IpVersion::of(peer.ip());
             answered[version as usize] -= 1;
-            metrics.add(lost(error), version);
+            counters.add(lost(error), version);
         });
         for version in IpVersion::BOTH {
-            metrics.add_many(Counted::UdpReceived, version, taken[version as usize]);
-            metrics.add_many(Counted::UdpAnswered, version, answered[version as usize]);
+            counters.add_many(Counted::UdpReceived, version, taken[version as usize]);
+            counters.add_many(Counted::UdpAnswered, version, answered[version as usize]);
         }
     }
 
@@ -196,7 +194,7 @@ impl Round<'_> {
             ErrorKind::Interrupted => {}
             // Such as an earlier answer's ICMP error: taking it has cleared it, the next may be good.
             _ => {
-                self.metrics.add(Counted::UdpReceiveFailed, IpVersion::of(socket.local.ip()));
+                self.counters.add(Counted::UdpReceiveFailed, IpVersion::of(socket.local.ip()));
                 socket.failures += 1;
                 socket.ready = !socket.failures.is_multiple_of(FAILURES);
             }
@@ -207,7 +205,7 @@ impl Round<'_> {
 impl Judge<'_> {
     /// What becomes of a datagram. The reply has so many octets; `None` where there is no time to tell.
     fn decide(
-        &mut self,
+        &self,
         local: SocketAddr,
         datagram: &Received,
         reply_octets: Option<usize>,

@@ -15,6 +15,7 @@ use slab::Slab;
 use std::error::Error;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -55,14 +56,14 @@ impl Endpoint {
     /// Opens the listener. With port 0 the kernel chooses; [`Endpoint::address`] tells.
     pub(crate) fn bind(address: SocketAddr) -> Result<Self, ServeError> {
         let listen = Listen { backlog: 256, write_deadline: DEADLINE, ..Listen::default() };
-        let opened = listen.open_all(&[(Transport::Tcp, address)])?;
+        let opened = listen.open_all(&[(Transport::Tcp, address)], NonZeroUsize::MIN)?;
         let open = || {
             let poll = Poll::new()?;
             let waker = Waker::new(poll.registry(), WAKE)?;
             Ok((poll, waker))
         };
         let (poll, waker) = open().map_err(ServeError::Setup)?;
-        let only = opened.into_iter().next().ok_or(ListenError::Nowhere)?;
+        let only = opened.into_iter().flatten().next().ok_or(ListenError::Nowhere)?;
         let Opened { socket, address, .. } = only;
         let mut listener = TcpListener::from_std(socket.into());
         poll.registry()

@@ -43,6 +43,19 @@ pub(crate) const WATCH_CALL: &str = "epoll_ctl";
 /// The calls that [`open`] makes.
 pub(crate) const OPEN_CALLS: &[&str] = &["socket"];
 
+/// The kernel spreads clients among the sockets on a port, evenly (socket(7), `SO_REUSEPORT`).
+pub(crate) const SPREADS_CLIENTS: bool = true;
+
+/// `SO_REUSEPORT`.
+pub(crate) fn set_reuse_port(socket: &Socket) -> io::Result<()> {
+    socket.set_reuse_port(true)
+}
+
+/// The same as it is.
+pub(crate) fn reuses_port(socket: &Socket) -> Option<bool> {
+    socket.reuse_port().ok()
+}
+
 /// Opens a socket that never blocks and that child processes do not inherit, in one call.
 pub(crate) fn open(domain: Domain, kind: Type) -> io::Result<Socket> {
     Socket::new_raw(domain, kind.nonblocking().cloexec(), None)

@@ -1,0 +1,72 @@
+//! The options of `daytime serve` about its workers, and what they mean.
+
+use crate::server::Workers;
+use clap::Args;
+use std::num::NonZeroUsize;
+
+/// More are hardly meant: each takes a loop and a set of sockets.
+const MOST: usize = 1024;
+
+#[derive(Debug, Args)]
+pub(super) struct WorkerOptions {
+    /// Threads that serve, each with sockets of its own (SO_REUSEPORT); auto: one for
+    /// each processor [default: 1]
+    #[arg(long, value_name = "N", value_parser = workers)]
+    pub workers: Option<Workers>,
+    /// Do not share ports (SO_REUSEPORT): then there is one worker
+    #[arg(long)]
+    pub no_reuse_port: bool,
+}
+
+impl WorkerOptions {
+    pub(super) fn workers(&self) -> Workers {
+        self.workers.unwrap_or_default()
+    }
+
+    /// What is wrong with them together.
+    pub(super) fn contradiction(&self) -> Option<&'static str> {
+        match self.workers {
+            Some(Workers::Exactly(number)) if self.no_reuse_port && number.get() > 1 => {
+                Some("with --no-reuse-port there is one worker: leave one of it and --workers out")
+            }
+            _ => None,
+        }
+    }
+}
+
+fn workers(text: &str) -> Result<Workers, &'static str> {
+    if text == "auto" {
+        return Ok(Workers::Auto);
+    }
+    let digits = text.bytes().all(|octet| octet.is_ascii_digit());
+    let number = text.parse().ok().filter(|number| digits && *number <= MOST);
+    number
+        .and_then(NonZeroUsize::new)
+        .map(Workers::Exactly)
+        .ok_or("not a number from 1 to 1024, nor auto")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn workers_are_a_number_or_auto() {
+        assert_eq!(workers("auto"), Ok(Workers::Auto));
+        assert_eq!(workers("2"), Ok(Workers::Exactly(NonZeroUsize::new(2).expect("not 0"))));
+        assert!(workers("1024").is_ok());
+        for wrong in ["0", "1025", "", "-1", "+1", "two", "Auto"] {
+            assert!(workers(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn only_several_workers_contradict_ports_that_are_not_shared() {
+        let told = |text: &str| {
+            let workers = Some(workers(text).expect("right"));
+            WorkerOptions { workers, no_reuse_port: true }.contradiction().is_some()
+        };
+        assert_eq!([told("1"), told("auto"), told("2")], [false, false, true]);
+        assert_eq!(WorkerOptions { workers: None, no_reuse_port: true }.contradiction(), None);
+    }
+}

@@ -1,0 +1,98 @@
+//! The limits on connections: how many are open, of each source and in all.
+
+use super::{Limits, Source};
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Counts the open connections of sources that are limited, for all workers together.
+#[derive(Debug)]
+pub(crate) struct Census {
+    limits: Limits,
+    open: Mutex<Open>,
+}
+
+#[derive(Debug)]
+struct Open {
+    of_source: HashMap<Source, u32>,
+    total: u32,
+}
+
+/// Why a connection is not kept open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TooMany {
+    /// Of its source.
+    Source,
+    /// In all.
+    Total,
+}
+
+/// Sources that there is room for from the start; more take memory when they come.
+const MOST_SOURCES: u32 = 1 << 16;
+
+impl Census {
+    pub(crate) fn new(limits: Limits) -> Self {
+        let room = limits.tcp_total.min(MOST_SOURCES) as usize;
+        Self {
+            limits,
+            open: Mutex::new(Open { of_source: HashMap::with_capacity(room), total: 0 }),
+        }
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Counts one more connection of this source, unless a limit forbids it.
+    pub(crate) fn enter(&self, source: Source) -> Result<(), TooMany> {
+        let mut open = self.open();
+        let of_source = open.of_source.get(&source).copied().unwrap_or(0);
+        if of_source >= self.limits.tcp_per_source {
+            return Err(TooMany::Source);
+        }
+        if open.total >= self.limits.tcp_total {
+            return Err(TooMany::Total);
+        }
+        open.of_source.insert(source, of_source + 1);
+        open.total += 1;
+        Ok(())
+    }
+
+    /// Counts one less.
+    pub(crate) fn leave(&self, source: Source) {
+        let mut open = self.open();
+        open.total = open.total.saturating_sub(1);
+        if let Some(of_source) = open.of_source.get_mut(&source) {
+            *of_source -= 1;
+            if *of_source == 0 {
+                open.of_source.remove(&source);
+            }
+        }
+    }
+
+    fn open(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn above_a_limit_nobody_enters_until_somebody_leaves() {
+        let limits = Limits { tcp_per_source: 2, tcp_total: 3, ..Limits::default() };
+        let census = Census::new(limits);
+        let source = |text: &str| limits.source(text.parse().expect("address")).expect("limited");
+        let (one, other) = (source("192.0.2.1:4000"), source("192.0.2.2:4000"));
+        assert_eq!([census.enter(one), census.enter(one)], [Ok(()), Ok(())]);
+        assert_eq!(census.enter(one), Err(TooMany::Source));
+        assert_eq!(census.enter(other), Ok(()));
+        assert_eq!(census.enter(other), Err(TooMany::Total));
+        census.leave(one);
+        assert_eq!(census.enter(other), Ok(()));
+        census.leave(other);
+        census.leave(other);
+        census.leave(one);
+        assert!(census.open().of_source.is_empty(), "nobody is remembered who has gone");
+    }
+}

@@ -1,0 +1,223 @@
+//! The limits on datagrams: token buckets, in a table of bounded size.
+
+use super::{Limits, Rate, Source};
+use std::hash::{BuildHasher, RandomState};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// The limits on datagrams, of all workers together.
+#[derive(Debug)]
+pub(crate) struct Limiter {
+    limits: Limits,
+    start: Instant,
+    /// When the bucket of all is full again.
+    total: AtomicU64,
+    sources: Buckets,
+}
+
+/// Why a datagram is not answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TooMuch {
+    /// From its source.
+    Source,
+    /// In all.
+    Total,
+}
+
+impl Limiter {
+    pub(crate) fn new(limits: Limits, start: Instant) -> Self {
+        Self { limits, start, total: AtomicU64::new(0), sources: Buckets::new() }
+    }
+
+    /// Takes a token for a datagram from this address. What one source has no token for takes none from
+    /// the others, so that it cannot lock them out.
+    pub(crate) fn take(&self, peer: SocketAddr, now: Instant) -> Result<(), TooMuch> {
+        let Some(source) = self.limits.source(peer) else { return Ok(()) };
+        // From 1 on: 0 marks a place in the table that is free.
+        let now = nanoseconds(now.saturating_duration_since(self.start)).saturating_add(1);
+        let Limits { udp_per_source, udp_total, .. } = self.limits;
+        self.sources.with(source, |full| {
+            let after = udp_per_source.spend(*full, now).ok_or(TooMuch::Source)?;
+            let total = |full| udp_total.spend(full, now);
+            let relaxed = Ordering::Relaxed; // nothing else hangs on the number
+            self.total.fetch_update(relaxed, relaxed, total).map_err(|_| TooMuch::Total)?;
+            *full = after;
+            Ok(())
+        })
+    }
+}
+
+impl Rate {
+    /// When a bucket is full again after a token is taken from it now, given when it would be full without;
+    /// `None` if it is empty (the generic cell rate algorithm, ITU-T I.371, "virtual scheduling").
+    fn spend(self, full: u64, now: u64) -> Option<u64> {
+        let Some(token) = nanoseconds(Duration::from_secs(1)).checked_div(self.per_second.into())
+        else {
+            return Some(full); // no limit
+        };
+        let after = full.max(now).saturating_add(token);
+        let deepest = token.saturating_mul(self.burst.max(1).into());
+        (after - now <= deepest).then_some(after)
+    }
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// A bucket for each source, as far as the table has room: a bucket is the moment when it is full again, and
+/// one that is full already need not be remembered.
+///
+/// Each source has [`WAYS`] places where it may stand; a new one takes the place whose bucket is full first,
+/// which loses least. So it takes constant time and memory whatever strangers send, and the hash has a
+/// secret key, so that nobody can choose whom to push out.
+#[derive(Debug)]
+struct Buckets {
+    /// In parts, so that workers seldom wait for each other.
+    parts: [Mutex<Part>; PARTS],
+    hash: RandomState,
+}
+
+/// Two words of the source, then when it is full, in nanoseconds; 0 if nobody is there. As plain arrays
+/// because those come zeroed from the kernel, which gives no memory for what nobody has touched.
+type Part = Vec<[u64; 3]>;
+
+const WAYS: usize = 4;
+const SETS: usize = 1 << 14;
+/// A part of 192 KiB is large enough for malloc(3) to ask the kernel for it.
+const PARTS: usize = 8;
+
+impl Buckets {
+    fn new() -> Self {
+        let part = |_| Mutex::new(vec![[0; 3]; SETS / PARTS * WAYS]);
+        Self { parts: std::array::from_fn(part), hash: RandomState::new() }
+    }
+
+    /// What `spend` makes of the moment when a source's bucket is full; it stays as it was on an error.
+    fn with<T>(&self, source: Source, spend: impl FnOnce(&mut u64) -> T) -> T {
+        let set = usize::try_from(self.hash.hash_one(source) % SETS as u64).unwrap_or(0);
+        let part = self.parts[set % PARTS].lock();
+        let mut part = part.unwrap_or_else(PoisonError::into_inner);
+        let first = set / PARTS * WAYS;
+        spend(full_at(&mut part[first..first + WAYS], source))
+    }
+}
+
+/// The place for a source, in which it may have to be written first.
+fn full_at(places: &mut [[u64; 3]], source: Source) -> &mut u64 {
+    let Source([high, low]) = source;
+    let known = |place: &[u64; 3]| place[2] != 0 && place[..2] == [high, low];
+    let index = places.iter().position(known).unwrap_or_else(|| {
+        let oldest = (0..WAYS).min_by_key(|index| places[*index][2]).unwrap_or(0);
+        places[oldest] = [high, low, 0];
+        oldest
+    });
+    &mut places[index][2]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::{IpAddr, SocketAddrV6};
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn limiter(per_second: u32, burst: u32, total: u32) -> (Limiter, Instant) {
+        let start = Instant::now();
+        let limits = Limits {
+            udp_per_source: Rate { per_second, burst },
+            udp_total: Rate { per_second: total, burst: total },
+            ..Limits::default()
+        };
+        (Limiter::new(limits, start), start)
+    }
+
+    fn ip(text: &str) -> SocketAddr {
+        let (address, link) = text.split_once('%').unwrap_or((text, "0"));
+        match address.parse().expect("address") {
+            IpAddr::V4(v4) => (v4, 40_000).into(),
+            IpAddr::V6(v6) => {
+                SocketAddrV6::new(v6, 40_000, 0, link.parse().expect("a number")).into()
+            }
+        }
+    }
+
+    /// How many of so many datagrams at one moment are answered.
+    fn taken(limiter: &Limiter, address: &str, now: Instant, tries: usize) -> usize {
+        (0..tries).filter(|_| limiter.take(ip(address), now).is_ok()).count()
+    }
+
+    #[test]
+    fn a_source_has_its_burst_and_then_its_rate() {
+        let (limiter, start) = limiter(2, 5, 0);
+        assert_eq!(taken(&limiter, "192.0.2.1", start, 20), 5);
+        assert_eq!(limiter.take(ip("192.0.2.1"), start), Err(TooMuch::Source));
+        assert_eq!(taken(&limiter, "192.0.2.1", start + SECOND, 20), 2);
+        assert_eq!(taken(&limiter, "192.0.2.1", start + 60 * SECOND, 20), 5, "full again");
+    }
+
+    #[test]
+    fn what_one_source_asks_in_vain_costs_the_others_nothing() {
+        let (limiter, start) = limiter(1, 5, 8);
+        assert_eq!(taken(&limiter, "192.0.2.1", start, 1000), 5);
+        assert_eq!(taken(&limiter, "192.0.2.2", start, 3), 3);
+        assert_eq!(limiter.take(ip("192.0.2.3"), start), Err(TooMuch::Total));
+        // Nor is a token of its own lost to the limit of all.
+        assert_eq!(taken(&limiter, "192.0.2.3", start + SECOND, 9), 5);
+    }
+
+    #[test]
+    fn a_source_is_a_prefix_of_the_address() {
+        let (limiter, start) = limiter(1, 1, 0);
+        assert_eq!(taken(&limiter, "2001:db8::1", start, 1), 1);
+        assert_eq!(taken(&limiter, "2001:db8::ffff:1", start, 1), 0, "the same /64");
+        assert_eq!(taken(&limiter, "2001:db8:0:1::1", start, 1), 1);
+        assert_eq!(taken(&limiter, "192.0.2.1", start, 1), 1);
+        assert_eq!(taken(&limiter, "::ffff:192.0.2.1", start, 1), 0, "IPv4 in IPv6's form");
+        assert_eq!(taken(&limiter, "192.0.2.2", start, 1), 1);
+        let all = Limits { prefix_v4: 0, prefix_v6: 0, ..Limits::default() };
+        assert_eq!(all.source(ip("192.0.2.1")), all.source(ip("198.51.100.1")));
+        let each = Limits { prefix_v6: 128, ..Limits::default() };
+        assert_ne!(each.source(ip("2001:db8::1")), each.source(ip("2001:db8::2")));
+    }
+
+    #[test]
+    fn neighbours_on_a_link_are_sources_of_their_own() {
+        let (limiter, start) = limiter(1, 1, 0);
+        for neighbour in ["fe80::1%2", "fe80::2%2", "fe80::1%3"] {
+            assert_eq!(taken(&limiter, neighbour, start, 5), 1, "{neighbour}");
+        }
+    }
+
+    #[test]
+    fn loopback_is_not_limited_unless_told() {
+        let (mut limiter, start) = limiter(1, 1, 1);
+        for own in ["127.0.0.1", "::1", "::ffff:127.0.0.1"] {
+            assert_eq!(taken(&limiter, own, start, 1000), 1000);
+        }
+        limiter.limits.loopback = true;
+        assert_eq!(taken(&limiter, "127.0.0.1", start, 1000), 1);
+    }
+
+    #[test]
+    fn a_table_that_is_full_forgets_the_source_that_loses_least() {
+        let (limiter, start) = limiter(1, 1000, 0);
+        assert_eq!(taken(&limiter, "192.0.2.1", start, 2000), 1000);
+        // More sources than it has room for, one datagram each.
+        for number in 0..200_000u32 {
+            let [a, b, c, d] = number.to_be_bytes();
+            let _ = limiter.take(([a.wrapping_add(10), b, c, d], 40_000).into(), start);
+        }
+        assert_eq!(taken(&limiter, "192.0.2.1", start, 1), 0, "it owes most, so it stays");
+        let places = |part: &Mutex<Part>| part.lock().expect("not poisoned").len();
+        assert_eq!(limiter.sources.parts.iter().map(places).sum::<usize>(), SETS * WAYS);
+    }
+
+    #[test]
+    fn no_rate_is_no_limit() {
+        let (limiter, start) = limiter(0, 0, 0);
+        assert_eq!(taken(&limiter, "192.0.2.1", start, 10_000), 10_000);
+    }
+}

@@ -1,0 +1,149 @@
+//! Sockets of several workers on the same port: `SO_REUSEPORT` (socket(7)).
+
+use super::{Listen, ListenError, Opened, Setting};
+use crate::sys;
+use socket2::Socket;
+use std::io;
+use std::num::NonZeroUsize;
+
+/// Which of the sockets on its port one is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// There will be no other.
+    Only,
+    /// The first worker's. It is bound alone, so that a port that another process has is refused, and lets
+    /// others on the port from then on.
+    First,
+    /// Another worker's.
+    Further,
+}
+
+impl Place {
+    pub(super) fn before_bind(self, socket: &Socket) -> io::Result<()> {
+        if self == Self::Further { sys::set_reuse_port(socket) } else { Ok(()) }
+    }
+
+    pub(super) fn after_bind(self, socket: &Socket) -> io::Result<()> {
+        if self == Self::First { sys::set_reuse_port(socket) } else { Ok(()) }
+    }
+
+    pub(super) fn setting(self, socket: &Socket) -> Option<Setting> {
+        (self != Self::Only).then(|| Setting {
+            name: "SO_REUSEPORT",
+            asked: Some(1),
+            effective: sys::reuses_port(socket).map(u64::from),
+        })
+    }
+}
+
+impl Listen {
+    /// How many workers can have sockets of their own, where so many are asked for.
+    pub(super) fn sharing(&self, workers: NonZeroUsize) -> NonZeroUsize {
+        if workers.get() == 1 {
+            return workers;
+        }
+        if !self.reuse_port {
+            log::info!("one worker: SO_REUSEPORT is off");
+            return NonZeroUsize::MIN;
+        }
+        if !sys::SPREADS_CLIENTS {
+            log::warn!("one worker: this system does not spread clients among sockets");
+            return NonZeroUsize::MIN;
+        }
+        workers
+    }
+
+    /// The sockets of each worker: the first one's, and as many on the same ports for each of the others.
+    pub(super) fn open_further(
+        &self,
+        first: Vec<Opened>,
+        workers: NonZeroUsize,
+    ) -> Result<Vec<Vec<Opened>>, ListenError> {
+        let mut all = vec![first];
+        while all.len() < workers.get() {
+            let again =
+                |opened: &Opened| self.open(opened.transport, opened.address, Place::Further);
+            all.push(all[0].iter().map(again).collect::<Result<_, _>>()?);
+        }
+        Ok(all)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::Transport;
+    use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
+
+    const TWO: NonZeroUsize = NonZeroUsize::new(2).expect("not 0");
+    const LOOPBACK: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 0);
+
+    fn open(transport: Transport, address: SocketAddr) -> Result<Vec<Vec<Opened>>, ListenError> {
+        Listen::default().open_all(&[(transport, address)], TWO)
+    }
+
+    #[test]
+    fn each_worker_has_a_socket_on_the_same_port_and_clients_come_to_all() {
+        if !sys::SPREADS_CLIENTS {
+            return;
+        }
+        for transport in Transport::BOTH {
+            let opened = open(transport, LOOPBACK.into()).expect("loopback");
+            let address = opened[0][0].address;
+            assert_eq!([opened[0].len(), opened[1].len()], [1, 1]);
+            assert_eq!(opened[1][0].address, address);
+            let mut clients = Vec::new();
+            let mut came = [false; 2];
+            // 2^-63 to fail by chance.
+            while clients.len() < 64 && came != [true; 2] {
+                clients.push(client(transport, address));
+                for (came, sockets) in came.iter_mut().zip(&opened) {
+                    *came |= has_come(transport, &sockets[0].socket);
+                }
+            }
+            assert_eq!(came, [true; 2], "{transport}: after {} clients", clients.len());
+        }
+    }
+
+    /// One that has connected, or sent a datagram.
+    fn client(transport: Transport, address: SocketAddr) -> Client {
+        match transport {
+            Transport::Tcp => Client::Tcp(TcpStream::connect(address).expect("connected")),
+            Transport::Udp => {
+                let socket = UdpSocket::bind(SocketAddr::from(LOOPBACK)).expect("loopback");
+                socket.send_to(b"", address).expect("sent");
+                Client::Udp(socket)
+            }
+        }
+    }
+
+    #[expect(dead_code, reason = "what is kept is kept open")]
+    enum Client {
+        Tcp(TcpStream),
+        Udp(UdpSocket),
+    }
+
+    fn has_come(transport: Transport, socket: &Socket) -> bool {
+        match transport {
+            Transport::Tcp => socket.accept().is_ok(),
+            Transport::Udp => socket.recv_from(&mut []).is_ok(),
+        }
+    }
+
+    #[test]
+    fn a_port_that_another_server_has_is_refused_though_both_would_share_it() {
+        for transport in Transport::BOTH {
+            let first = open(transport, LOOPBACK.into()).expect("loopback");
+            let again = open(transport, first[0][0].address);
+            assert!(matches!(again, Err(ListenError::Taken(..))), "{transport}: {again:?}");
+        }
+    }
+
+    #[test]
+    fn with_reuse_port_off_there_is_one_worker() {
+        let listen = Listen { reuse_port: false, ..Listen::default() };
+        let opened = listen.open_all(&[(Transport::Tcp, LOOPBACK.into())], TWO).expect("loopback");
+        assert_eq!(opened.len(), 1);
+        assert!(!opened[0][0].settings.iter().any(|setting| setting.name == "SO_REUSEPORT"));
+    }
+}

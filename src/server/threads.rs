@@ -1,0 +1,95 @@
+//! The threads of all workers but the first.
+
+use super::ServeError;
+use super::worker::Worker;
+use std::any::Any;
+use std::io;
+use std::mem;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::mpsc::{self, Sender};
+use std::thread::{self, JoinHandle};
+
+/// Workers that have no thread yet, and threads that wait or run.
+#[derive(Debug)]
+pub(super) struct Threads {
+    workers: Vec<Worker>,
+    started: Vec<Started>,
+}
+
+#[derive(Debug)]
+struct Started {
+    /// Something on it lets the worker run; if it is dropped, it ends without having run.
+    go: Sender<()>,
+    thread: JoinHandle<Result<(), ServeError>>,
+}
+
+impl Threads {
+    pub(super) fn new(workers: Vec<Worker>) -> Self {
+        Self { workers, started: Vec::new() }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.workers.len() + self.started.len()
+    }
+
+    /// Starts the threads; they wait.
+    pub(super) fn start(&mut self) -> io::Result<()> {
+        for mut worker in mem::take(&mut self.workers) {
+            let (go, told) = mpsc::channel();
+            let run = move || match told.recv() {
+                Ok(()) => {
+                    let ended = survive(|| worker.run());
+                    worker.crew().stop(); // if it has failed, the others have to end as well
+                    ended
+                }
+                Err(_) => Ok(()),
+            };
+            let name = format!("worker {}", self.started.len() + 2);
+            let thread = thread::Builder::new().name(name).spawn(run)?;
+            self.started.push(Started { go, thread });
+        }
+        Ok(())
+    }
+
+    /// Lets them run.
+    pub(super) fn go(&self) {
+        for started in &self.started {
+            let _ = started.go.send(()); // it waits, so it is there
+        }
+    }
+
+    /// Waits until all have ended; the first failure, if there was one.
+    pub(super) fn join(self) -> Result<(), ServeError> {
+        let ended: Vec<_> = self.started.into_iter().map(|started| started.thread.join()).collect();
+        ended.into_iter().map(|ended| ended.unwrap_or_else(|reason| Err(died(&*reason)))).collect()
+    }
+}
+
+/// A loop that panics ends as one that fails: never a server that looks alive and answers nothing.
+pub(super) fn survive(run: impl FnOnce() -> io::Result<()>) -> Result<(), ServeError> {
+    // Nothing of what it worked with is used again.
+    match panic::catch_unwind(AssertUnwindSafe(run)) {
+        Ok(ended) => ended.map_err(ServeError::Loop),
+        Err(reason) => Err(died(&*reason)),
+    }
+}
+
+fn died(reason: &(dyn Any + Send)) -> ServeError {
+    let text = reason.downcast_ref::<&str>().map(ToString::to_string);
+    let text = text.or_else(|| reason.downcast_ref::<String>().cloned());
+    ServeError::Died(text.unwrap_or_else(|| "no reason given".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loop_that_panics_ends_the_server_with_the_reason() {
+        assert!(survive(|| Ok(())).is_ok());
+        let failed = survive(|| Err(io::Error::other("no events")));
+        assert!(matches!(failed, Err(ServeError::Loop(_))));
+        let died = survive(|| panic!("no {}", "time")).expect_err("it panicked");
+        assert_eq!(died.to_string(), "the event loop died of a defect: no time");
+    }
+}

@@ -1,0 +1,414 @@
+//! Connections that have had their line, until their clients close.
+//!
+//! Most clients close as soon as they have read the line, so to have the kernel watch each connection
+//! would cost more than it saves. A connection is first *fresh*: it stands in a queue, and the oldest are
+//! looked at now and then, while new ones are accepted. Only those that are still open after [`MOMENT`]
+//! are *watched*: registered, so that an event tells when there is something to read.
+
+use super::connection::{Connection, Fate};
+use crate::limit::Census;
+use crate::metrics::{Counters, Event as Counted};
+use mio::{Interest, Registry, Token};
+use slab::Slab;
+use std::collections::VecDeque;
+use std::mem;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long a connection is fresh. Shorter than a client would notice; longer than the kernel's tick, since a
+/// timer that is the next to fire costs more.
+const MOMENT: Duration = Duration::from_millis(10);
+/// New connections after which the oldest fresh ones are looked at again: many in a row cost less than
+/// one at a time, and most will have closed.
+const LOOK_EVERY: usize = 64;
+/// Fresh connections that are looked at in a round, so that others get a turn.
+const LOOKS: usize = 128;
+/// A year: a longer deadline is as good as this, and its end may be no instant at all.
+const LONGEST_DEADLINE: Duration = Duration::from_hours(365 * 24);
+
+/// The connections of a worker.
+#[derive(Debug)]
+pub(super) struct Drained {
+    connections: Slab<Connection>,
+    /// Both in the order in which they were accepted. Entries may outlive their connections.
+    fresh: VecDeque<Entry>,
+    watched: VecDeque<Entry>,
+    /// How many are fresh when the oldest are looked at again.
+    look_at: usize,
+    /// Connections with more to read than one turn takes. A key may be another connection's by the time
+    /// it comes up again: reading that once more does no harm.
+    unread: Vec<usize>,
+    /// How long each may stay open, and when all have to be closed, if they have.
+    deadline: Duration,
+    end: Option<Instant>,
+    /// When all that are fresh were looked at for the last time.
+    looked_at_all: Option<Instant>,
+    /// The token of the first connection.
+    first_token: usize,
+    serial: u32,
+    sink: Box<[u8]>,
+    census: Arc<Census>,
+    counters: Arc<Counters>,
+}
+
+/// A connection in a queue. Small, since there may be many.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    accepted: Instant,
+    key: u32,
+    /// Tells a connection from a later one with the same key.
+    serial: u32,
+}
+
+impl Drained {
+    pub(super) fn new(
+        deadline: Duration,
+        first_token: usize,
+        census: Arc<Census>,
+        counters: Arc<Counters>,
+    ) -> Self {
+        Self {
+            connections: Slab::new(),
+            fresh: VecDeque::new(),
+            watched: VecDeque::new(),
+            look_at: LOOK_EVERY,
+            unread: Vec::new(),
+            deadline: deadline.min(LONGEST_DEADLINE),
+            end: None,
+            looked_at_all: None,
+            first_token,
+            serial: 0,
+            sink: vec![0; 1 << 16].into_boxed_slice(),
+            census,
+            counters,
+        }
+    }
+
+    /// True if none is left.
+    pub(super) fn is_empty(&self) -> bool {
+        self.connections.is_empty()
+    }
+
+    /// Waits for the rest of an exchange.
+    pub(super) fn add(&mut self, mut connection: Connection, registry: &Registry, now: Instant) {
+        self.serial = self.serial.wrapping_add(1);
+        connection.serial = self.serial;
+        self.counters.opened(connection.version);
+        let owes = connection.unsent.is_some();
+        let key = u32::try_from(self.connections.insert(connection)).unwrap_or(u32::MAX);
+        let entry = Entry { accepted: now, key, serial: self.serial };
+        if owes {
+            self.watch(entry, registry); // until there is room for the rest of the line
+        } else {
+            self.fresh.push_back(entry);
+        }
+    }
+
+    /// Throws away what a client that talks first has sent already, so that most of those that are closed
+    /// at once see no reset.
+    pub(super) fn look_once(&mut self, connection: &mut Connection) {
+        connection.look_once(&mut self.sink);
+    }
+
+    /// Goes on with a connection that is watched.
+    pub(super) fn event(&mut self, token: Token) {
+        if let Some(key) = token.0.checked_sub(self.first_token) {
+            self.advance(key);
+        }
+    }
+
+    /// Goes on without events; true if there is more to do at once.
+    pub(super) fn work(&mut self, registry: &Registry, now: Instant) -> bool {
+        self.expire(now);
+        for key in mem::take(&mut self.unread) {
+            if let Some(connection) = self.connections.get_mut(key) {
+                connection.unread = false;
+            }
+            self.advance(key);
+        }
+        self.look(registry, now) || !self.unread.is_empty()
+    }
+
+    /// Looks at the oldest fresh connections, until one is still open that may be; true if others are older
+    /// than they should be.
+    fn look(&mut self, registry: &Registry, now: Instant) -> bool {
+        let is_old = |drained: &Self| {
+            drained.fresh.front().is_some_and(|oldest| drained.fresh_until(*oldest) <= now)
+        };
+        if self.fresh.len() < self.look_at && !is_old(self) {
+            return false;
+        }
+        for _ in 0..LOOKS {
+            let Some(&oldest) = self.fresh.front() else { break };
+            let old = self.fresh_until(oldest) <= now;
+            self.advance(oldest.key as usize);
+            if self.is_alive(oldest) {
+                if !old {
+                    break; // nor have those behind it had more time
+                }
+                self.watch(oldest, registry);
+            }
+            self.fresh.pop_front();
+        }
+        self.look_at = self.fresh.len() + LOOK_EVERY;
+        is_old(self)
+    }
+
+    /// Looks at all fresh connections, once in a round; true if one of them is over.
+    pub(super) fn look_at_all(&mut self, now: Instant) -> bool {
+        if self.looked_at_all.replace(now) == Some(now) {
+            return false;
+        }
+        let before = self.connections.len();
+        let mut fresh = mem::take(&mut self.fresh);
+        fresh.retain(|entry| {
+            self.advance(entry.key as usize);
+            self.is_alive(*entry)
+        });
+        self.fresh = fresh;
+        self.connections.len() < before
+    }
+
+    /// Closes one that is over, else the one that has had its line the longest; false if there is none.
+    pub(super) fn make_room(&mut self, now: Instant) -> bool {
+        if self.look_at_all(now) {
+            return true;
+        }
+        while let Some(entry) = self.watched.pop_front().or_else(|| self.fresh.pop_front()) {
+            if self.is_alive(entry) {
+                self.end(entry.key as usize, Counted::TcpMadeRoom);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Gives up the connections whose time is over.
+    fn expire(&mut self, now: Instant) {
+        while let Some(&oldest) = self.watched.front() {
+            let alive = self.is_alive(oldest);
+            if alive && self.deadline_of(oldest) > now {
+                break;
+            }
+            self.watched.pop_front();
+            if alive {
+                self.end(oldest.key as usize, Counted::TcpDrainDeadline);
+            }
+        }
+    }
+
+    /// Has all that are still open by then given up.
+    pub(super) fn end_by(&mut self, end: Instant) {
+        self.end = Some(end);
+    }
+
+    /// When there is something to do without an event.
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        let watched = self.watched.front().map(|entry| self.deadline_of(*entry));
+        let fresh = self.fresh.front().map(|entry| self.fresh_until(*entry));
+        watched.into_iter().chain(fresh).min()
+    }
+
+    fn fresh_until(&self, entry: Entry) -> Instant {
+        self.deadline_of(entry).min(entry.accepted + MOMENT)
+    }
+
+    fn deadline_of(&self, entry: Entry) -> Instant {
+        let deadline = entry.accepted + self.deadline;
+        self.end.map_or(deadline, |end| end.min(deadline))
+    }
+
+    fn is_alive(&self, entry: Entry) -> bool {
+        let connection = self.connections.get(entry.key as usize);
+        connection.is_some_and(|connection| connection.serial == entry.serial)
+    }
+
+    /// Has the kernel tell when there is something to do. If there is already, it tells at once.
+    fn watch(&mut self, entry: Entry, registry: &Registry) {
+        let key = entry.key as usize;
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        let interest = match connection.unsent {
+            Some(_) => Interest::READABLE | Interest::WRITABLE,
+            None => Interest::READABLE,
+        };
+        let token = Token(self.first_token + key);
+        if registry.register(&mut connection.stream, token, interest).is_err() {
+            self.end(key, Counted::TcpFailed);
+            return;
+        }
+        self.watched.push_back(entry);
+        self.forget_closed();
+    }
+
+    fn advance(&mut self, key: usize) {
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        match connection.advance(&mut self.sink, &self.counters) {
+            Fate::Keep => {}
+            Fate::KeepReading => {
+                if !mem::replace(&mut connection.unread, true) {
+                    self.unread.push(key);
+                }
+            }
+            Fate::Over(how) => self.end(key, how),
+        }
+    }
+
+    /// Closes a connection and counts how it ended.
+    fn end(&mut self, key: usize, how: Counted) {
+        let Connection { version, source, .. } = self.connections.remove(key);
+        self.counters.add(how, version);
+        self.counters.closed(version);
+        if let Some(source) = source {
+            self.census.leave(source);
+        }
+    }
+
+    /// Keeps the queue of those that are watched no longer than the connections warrant. Each pass drops
+    /// more than half of what it looks at, so it costs each connection a constant time.
+    fn forget_closed(&mut self) {
+        if self.watched.len() > 2 * self.connections.len() + 64 {
+            let mut watched = mem::take(&mut self.watched);
+            watched.retain(|entry| self.is_alive(*entry));
+            self.watched = watched;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limit::Limits;
+    use crate::metrics::Metrics;
+    use crate::transport::IpVersion;
+    use mio::net::TcpStream as Stream;
+    use mio::{Events, Poll};
+    use std::io::Write;
+    use std::net::{Shutdown, TcpListener, TcpStream};
+
+    struct Set {
+        poll: Poll,
+        listener: TcpListener,
+        metrics: Metrics,
+        drained: Drained,
+        start: Instant,
+    }
+
+    fn set() -> Set {
+        let metrics = Metrics::default();
+        let census = Arc::new(Census::new(Limits::default()));
+        let deadline = Duration::from_secs(5);
+        Set {
+            poll: Poll::new().expect("poll"),
+            listener: TcpListener::bind("127.0.0.1:0").expect("loopback"),
+            drained: Drained::new(deadline, 0, census, metrics.worker(0)),
+            metrics,
+            start: Instant::now(),
+        }
+    }
+
+    impl Set {
+        /// A client whose connection has had its line.
+        fn client(&mut self) -> TcpStream {
+            let address = self.listener.local_addr().expect("bound");
+            let client = TcpStream::connect(address).expect("connected");
+            let (stream, _) = self.listener.accept().expect("accepted");
+            stream.set_nonblocking(true).expect("set");
+            stream.shutdown(Shutdown::Write).expect("half closed");
+            let connection = Connection::new(Stream::from_std(stream), 1000, IpVersion::V4, None);
+            self.drained.add(connection, self.poll.registry(), self.start);
+            client
+        }
+
+        fn work(&mut self, after: Duration) -> bool {
+            self.drained.work(self.poll.registry(), self.start + after)
+        }
+
+        fn closed_by_peer(&self) -> u64 {
+            self.metrics.count(Counted::TcpClosedByPeer)
+        }
+
+        /// Waits for an event and goes on with what it tells.
+        fn wait(&mut self) {
+            let mut events = Events::with_capacity(8);
+            self.poll.poll(&mut events, Some(Duration::from_secs(20))).expect("an event");
+            assert!(!events.is_empty(), "no event");
+            events.iter().for_each(|event| self.drained.event(event.token()));
+        }
+    }
+
+    #[test]
+    fn those_that_close_within_a_moment_are_never_watched() {
+        let mut set = set();
+        let clients: Vec<_> = (0..LOOK_EVERY).map(|_| set.client()).collect();
+        assert!(!set.work(Duration::ZERO));
+        assert_eq!(set.drained.connections.len(), LOOK_EVERY, "all are open, and so fresh");
+        drop(clients);
+        let _more: Vec<_> = (0..LOOK_EVERY).map(|_| set.client()).collect();
+        assert!(!set.work(Duration::ZERO));
+        assert_eq!(set.closed_by_peer(), LOOK_EVERY as u64);
+        assert_eq!((set.drained.fresh.len(), set.drained.watched.len()), (LOOK_EVERY, 0));
+    }
+
+    #[test]
+    fn those_that_are_still_open_after_a_moment_are_watched() {
+        let mut set = set();
+        let client = set.client();
+        assert_eq!(set.drained.next_deadline(), Some(set.start + MOMENT));
+        assert!(!set.work(MOMENT));
+        assert_eq!((set.drained.fresh.len(), set.drained.watched.len()), (0, 1));
+        assert_eq!(set.drained.next_deadline(), Some(set.start + Duration::from_secs(5)));
+        drop(client);
+        set.wait();
+        assert_eq!((set.closed_by_peer(), set.drained.is_empty()), (1, true));
+    }
+
+    #[test]
+    fn those_that_are_watched_are_given_up_at_the_deadline_and_those_that_are_fresh_too() {
+        for deadline in [Duration::from_secs(5), MOMENT / 2] {
+            let mut set = set();
+            set.drained.deadline = deadline;
+            let _client = set.client();
+            set.work(MOMENT.min(deadline));
+            set.work(deadline.checked_sub(Duration::from_nanos(1)).expect("in range"));
+            assert!(!set.drained.is_empty(), "its time is not over");
+            set.work(deadline);
+            assert_eq!(set.metrics.count(Counted::TcpDrainDeadline), 1);
+            assert!(set.drained.is_empty());
+        }
+    }
+
+    #[test]
+    fn what_one_turn_leaves_unread_is_read_without_another_event() {
+        let mut set = set();
+        set.drained.sink = vec![0; 1].into_boxed_slice(); // so that 100 octets take seven turns
+        let mut client = set.client();
+        client.write_all(&[b'.'; 100]).expect("sent");
+        client.shutdown(Shutdown::Write).expect("half closed");
+        set.work(MOMENT);
+        let mut turns = 1;
+        while !set.drained.is_empty() {
+            let more = set.work(MOMENT);
+            turns += 1;
+            assert!(more || set.drained.is_empty(), "it waits for an event after {turns} turns");
+        }
+        assert_eq!((turns, set.closed_by_peer()), (7, 1));
+    }
+
+    #[test]
+    fn room_is_made_by_those_that_have_closed_and_else_by_the_oldest() {
+        let mut set = set();
+        let clients = [(); 3].map(|()| set.client());
+        set.work(MOMENT);
+        let closing = set.client();
+        closing.shutdown(Shutdown::Write).expect("half closed");
+        let at = |ms| set.start + Duration::from_millis(ms);
+        assert!(set.drained.make_room(at(1)));
+        assert_eq!((set.closed_by_peer(), set.metrics.count(Counted::TcpMadeRoom)), (1, 0));
+        assert!(set.drained.make_room(at(1)), "those that are fresh are not looked at again");
+        assert_eq!(set.metrics.count(Counted::TcpMadeRoom), 1);
+        assert!(set.drained.connections.get(0).is_none(), "the first was the oldest");
+        assert!(set.drained.make_room(at(1)) && set.drained.make_room(at(1)));
+        assert!(!set.drained.make_room(at(1)), "none is left");
+        drop(clients);
+    }
+}
