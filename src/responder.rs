@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use std::time::{Duration, Instant};
 
 /// Gives the reply of the moment, formed again only when the syntax's finest digit changes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Responder {
     clock: Clock,
     syntax: Syntax,
@@ -19,7 +19,7 @@ pub(crate) struct Responder {
 }
 
 /// The last reply, when it was formed and when it was asked for last.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Last {
     formed: Instant,
     asked: DateTime<Utc>,

@@ -263,9 +263,8 @@ impl Server {
         let first = services.first().into_iter().flatten();
         let bound: Vec<Bound> = first.chain(&connections).map(Bound::from).collect();
         let until = if bound.len() == connections.len() { Until::Answered } else { config.until };
-        let responder = || {
-            Responder::new(config.clock, config.syntax.clone(), config.zone, config.require_sync)
-        };
+        let responder =
+            Responder::new(config.clock, config.syntax, config.zone, config.require_sync);
         let Config { drain, limits, guard, .. } = config;
         let census = Arc::new(Census::new(limits));
         let limiter = Arc::new(Limiter::new(limits, Instant::now()));
@@ -274,7 +273,7 @@ impl Server {
         let mut workers = Vec::with_capacity(services.len());
         for (number, (opened, poll)) in services.into_iter().zip(polls).enumerate() {
             let place = (Arc::clone(&crew), number);
-            let worker = Worker::new(poll, opened, responder(), rules.clone(), place);
+            let worker = Worker::new(poll, opened, responder.clone(), rules.clone(), place);
             workers.push(worker.map_err(ServeError::Setup)?);
         }
         let mut first = workers.remove(0);

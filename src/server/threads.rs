@@ -61,7 +61,7 @@ impl Threads {
     /// Waits until all have ended; the first failure, if there was one.
     pub(super) fn join(self) -> Result<(), ServeError> {
         let ended: Vec<_> = self.started.into_iter().map(|started| started.thread.join()).collect();
-        ended.into_iter().map(|ended| ended.unwrap_or_else(|reason| Err(died(&*reason)))).collect()
+        ended.into_iter().try_for_each(|ended| ended.unwrap_or_else(|reason| Err(died(&*reason))))
     }
 }
 

@@ -87,10 +87,11 @@ impl Batch {
         if let [header] = headers {
             // SAFETY: its pointers are valid by the invariant.
             let octets = unsafe { recvmsg(socket, &raw mut header.msg_hdr, flags) };
-            header.msg_len = Errno::result(octets)? as c_uint; // no datagram has more
+            let octets = Errno::result(octets)?;
+            header.msg_len = c_uint::try_from(octets).unwrap_or(c_uint::MAX);
             self.received = 1;
         } else {
-            let (headers, all) = (headers.as_mut_ptr(), headers.len() as c_uint);
+            let (headers, all) = (headers.as_mut_ptr(), number(headers));
             // SAFETY: there are so many headers, and their pointers are valid by the invariant.
             let received = unsafe { recvmmsg(socket, headers, all, flags as _, ptr::null_mut()) };
             self.received = Errno::result(received)?.unsigned_abs() as usize;
@@ -105,7 +106,7 @@ impl Batch {
         let mut received =
             Received { peer, octets: *msg_len as usize, sent_to_many: false, destination: None };
         if msg_hdr.msg_controllen > 0 {
-            self.destinations[number].get().note(msg_hdr.msg_controllen as usize, &mut received);
+            self.destinations[number].get().note(msg_hdr.msg_controllen as _, &mut received);
         }
         Some(received)
     }
@@ -162,10 +163,15 @@ fn send_some(socket: RawFd, answers: &mut [mmsghdr]) -> io::Result<usize> {
         let octets = unsafe { sendmsg(socket, &raw const answer.msg_hdr, MSG_DONTWAIT) };
         return Ok(Errno::result(octets).map(|_| 1)?);
     }
-    let (headers, all) = (answers.as_mut_ptr(), answers.len() as c_uint);
+    let (headers, all) = (answers.as_mut_ptr(), number(answers));
     // SAFETY: there are so many headers, and the caller's pointers are valid.
     let sent = unsafe { sendmmsg(socket, headers, all, MSG_DONTWAIT as _) };
     Ok(Errno::result(sent)?.unsigned_abs() as usize)
+}
+
+/// As the calls have it; there are [`Batch::MOST`] at most.
+fn number(headers: &[mmsghdr]) -> c_uint {
+    c_uint::try_from(headers.len()).unwrap_or(0)
 }
 
 fn empty_header() -> mmsghdr {

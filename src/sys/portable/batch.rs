@@ -56,7 +56,8 @@ impl Batch {
         octets: &[u8],
         mut lost: impl FnMut(SocketAddr, &io::Error),
     ) {
-        let socket = SockRef::from(&socket.as_fd());
+        let socket = socket.as_fd();
+        let socket = SockRef::from(&socket);
         for peer in self.answered.drain(..) {
             let sent = loop {
                 match socket.send_to(octets, &peer.into()) {
