@@ -62,7 +62,7 @@ pub(super) fn run(arguments: Serve) -> Result<ExitCode, Failure> {
     server.start_threads()?;
     // From here on nothing can be opened and no thread started.
     let confined = begun.finish()?;
-    log_settings(server.bound());
+    log_settings(&server);
     log_confinement(&confined);
     if !inetd {
         match print(&addresses(server.bound(), metrics_at, json)) {
@@ -181,8 +181,11 @@ fn act_on_signals(shutdown: Shutdown, metrics: Arc<Metrics>) -> io::Result<Told>
     Ok(Told { asked, logged })
 }
 
-fn log_settings(bound: &[Bound]) {
-    for socket in bound {
+fn log_settings(server: &Server) {
+    if server.workers() > 1 {
+        log::info!("{} workers", server.workers());
+    }
+    for socket in server.bound() {
         let settings: Vec<String> = socket.settings.iter().map(ToString::to_string).collect();
         log::info!("{socket}: {}", settings.join("; "));
     }

@@ -28,6 +28,8 @@ mod sandbox;
 mod saved_replies;
 mod serve;
 mod serve_activated;
+#[cfg(target_os = "linux")]
+mod serve_calls;
 mod serve_confined;
 mod serve_errors;
 mod serve_inetd;
@@ -37,3 +39,5 @@ mod serve_replies;
 mod serve_stop;
 mod serve_supervised;
 mod units;
+#[cfg(target_os = "linux")]
+mod workers;

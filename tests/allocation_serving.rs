@@ -1,0 +1,80 @@
+//! No exchange of the server allocates; only the reply of a new second does, and a queue that grows. In a
+//! binary of its own, whose allocator counts what the thread of the loop takes.
+
+use allocation_counter::measure;
+use daytime::{Clock, Config, Event, IpVersion, Server, Syntax, Transport, Zone};
+use std::io::Read;
+use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Exchanges that are counted, over each transport.
+const STEADY: u64 = 10_000;
+/// Exchanges before them: the tables and queues get their size.
+const FIRST: u64 = 500;
+
+/// What a server allocates that answers so many clients.
+fn allocations(transport: Transport, exchanges: u64) -> u64 {
+    let addresses = vec!["127.0.0.1:0".parse().expect("an address")];
+    let config = Config { addresses, ..Config::default() };
+    let server = Server::bind(config).expect("loopback");
+    let address = server.bound()[0].address;
+    let (shutdown, metrics) = (server.shutdown(), server.metrics());
+    let serving = thread::spawn(move || {
+        let mut ended = None;
+        let allocations = measure(|| ended = Some(server.run()));
+        ended.expect("it has run").expect("no failure");
+        allocations.count_total
+    });
+    match transport {
+        Transport::Tcp => (0..exchanges).for_each(|_| ask_tcp(address)),
+        Transport::Udp => ask_udp(address, exchanges),
+    }
+    shutdown.stop();
+    let allocations = serving.join().expect("no panic");
+    let answered = match transport {
+        Transport::Tcp => Event::TcpAnswered,
+        Transport::Udp => Event::UdpAnswered,
+    };
+    assert!(metrics.count_over(answered, IpVersion::V4) >= exchanges, "{metrics:?}");
+    allocations
+}
+
+fn ask_tcp(address: SocketAddr) {
+    let mut reply = Vec::new();
+    let mut stream = TcpStream::connect(address).expect("connected");
+    stream.read_to_end(&mut reply).expect("a line");
+    assert!(reply.ends_with(b"\r\n"));
+}
+
+fn ask_udp(address: SocketAddr, exchanges: u64) {
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("loopback");
+    socket.connect(address).expect("connected");
+    socket.set_read_timeout(Some(Duration::from_secs(20))).expect("set");
+    for _ in 0..exchanges {
+        socket.send(b"").expect("sent");
+        socket.recv(&mut [0; 512]).expect("an answer");
+    }
+}
+
+/// What it takes to form a reply.
+fn allocations_of_a_reply() -> u64 {
+    let reading = Clock::System.read().expect("the time");
+    measure(|| drop(Syntax::default().print(&reading, Zone::UTC))).count_total
+}
+
+/// Queues and tables that double a few more times, however many clients come.
+const GROWTH: u64 = 32;
+
+#[test]
+fn ten_thousand_exchanges_over_each_transport_allocate_nothing() {
+    for transport in Transport::BOTH {
+        let first = allocations(transport, FIRST);
+        let begun = Instant::now();
+        let all = allocations(transport, FIRST + STEADY);
+        let replies = begun.elapsed().as_secs() + 2;
+        let allowed = replies * allocations_of_a_reply() + GROWTH;
+        assert!(allowed < STEADY / 64, "not even one a batch: {allowed}");
+        assert!(all <= first + allowed, "{transport}: {first} allocations, then {all}");
+    }
+}

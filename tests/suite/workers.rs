@@ -1,0 +1,207 @@
+//! `daytime serve --workers`: several loops that behave as one server.
+
+use crate::support::wire::{ask_tcp, ask_udp, connect, datagrams_with, eventually, read_to_end};
+use crate::support::{Running, bad, daytime};
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::time::{Duration, Instant};
+
+const WORKERS: usize = 4;
+
+fn serve(options: &[&str]) -> Running {
+    let workers = WORKERS.to_string();
+    Running::serve(&[&["--listen", "127.0.0.1", "--workers", &workers, "-v"][..], options].concat())
+}
+
+/// Of the thread of each worker, by its number, how often it went to sleep (proc(5)).
+fn sleeps(server: &Running) -> BTreeMap<usize, u64> {
+    let tasks = fs::read_dir(format!("/proc/{}/task", server.id())).expect("Linux");
+    let mut sleeps = BTreeMap::new();
+    for task in tasks {
+        let path = task.expect("readable").path();
+        let status = fs::read_to_string(path.join("status")).expect("readable");
+        let field = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name));
+            line.unwrap_or_else(|| panic!("no {name} in {status}")).trim().to_owned()
+        };
+        let number = match field("Name:").strip_prefix("worker ") {
+            Some(number) => number.parse().expect("a number"),
+            None if path.ends_with(server.id().to_string()) => 1, // the main thread
+            None => continue,
+        };
+        sleeps.insert(number, field("voluntary_ctxt_switches:").parse().expect("a number"));
+    }
+    sleeps
+}
+
+#[test]
+fn every_worker_serves_and_each_exchange_is_counted_once() {
+    let server = serve(&[]);
+    let before = sleeps(&server);
+    assert_eq!(before.keys().copied().collect::<Vec<_>>(), [1, 2, 3, 4]);
+    // By chance a worker has none of 400 clients in 1 of 10^49 runs.
+    for _ in 0..200 {
+        assert!(ask_tcp(server.tcp()).ends_with(b"-UTC\r\n"));
+        assert!(ask_udp(server.udp(), b"").ends_with(b"-UTC\r\n"));
+    }
+    let after = sleeps(&server);
+    assert!(before.iter().all(|(number, sleeps)| after[number] > *sleeps), "{before:?} {after:?}");
+    let log = server.stopped();
+    assert!(log.contains("] answered 200 connections and 200 datagrams\n"), "{log}");
+    let counters = ["TcpAccepted: 200", "TcpAnswered: 200", "UdpReceived: 200", "UdpAnswered: 200"];
+    assert!(counters.iter().all(|counter| log.contains(counter)), "{log}");
+    assert_eq!(log.matches(": stopping").count(), 1, "{log}");
+}
+
+#[test]
+fn the_limit_of_a_source_over_udp_is_that_of_all_workers_together() {
+    let server = serve(&["--limit-loopback", "--udp-rate", "1", "--udp-burst", "5"]);
+    let begun = Instant::now();
+    // Each from a port of its own, so they come to all workers. What is not answered is counted.
+    let clients: Vec<UdpSocket> = (0..50).map(|_| datagrams_with(server.udp())).collect();
+    clients.iter().for_each(|client| assert_eq!(client.send(b"").expect("sent"), 0));
+    let counters = server.counters();
+    let answered = count(&counters, "UdpAnswered");
+    let refilled = begun.elapsed().as_secs() + 1;
+    assert!((5..=5 + refilled).contains(&answered), "{answered}: {counters}");
+    assert_eq!(count(&counters, "UdpSourceLimit") + answered, 50, "{counters}");
+}
+
+#[test]
+fn the_limit_of_all_over_udp_is_that_of_all_workers_together() {
+    let server = serve(&["--limit-loopback", "--udp-rate", "0", "--udp-total-rate", "5"]);
+    let begun = Instant::now();
+    let clients: Vec<UdpSocket> = (0..50).map(|_| datagrams_with(server.udp())).collect();
+    clients.iter().for_each(|client| assert_eq!(client.send(b"").expect("sent"), 0));
+    let counters = server.counters();
+    let answered = count(&counters, "UdpAnswered");
+    let refilled = 5 * (begun.elapsed().as_secs() + 1);
+    assert!((5..=5 + refilled).contains(&answered), "{answered}: {counters}");
+    assert_eq!(count(&counters, "UdpTotalLimit") + answered, 50, "{counters}");
+}
+
+#[test]
+fn the_limit_of_connections_is_that_of_all_workers_together() {
+    let server = serve(&["--limit-loopback", "--tcp-per-source", "3", "--drain-deadline", "60"]);
+    let idle = server.descriptors();
+    let held: Vec<TcpStream> = (0..20).map(|_| connect(server.tcp())).collect();
+    assert!(held.iter().all(|client| read_to_end(client).ends_with(b"\n")), "each has its line");
+    eventually("all but three are closed", || server.descriptors() == idle + 3);
+    drop(held);
+    eventually("they have gone", || server.descriptors() == idle);
+    assert_eq!(count(&server.counters(), "TcpSourceLimit"), 17);
+}
+
+fn count(counters: &str, name: &str) -> u64 {
+    let found = counters.split(", ").find_map(|it| it.strip_prefix(name)?.strip_prefix(": "));
+    found.unwrap_or_else(|| panic!("no {name} in {counters}")).parse().expect("a number")
+}
+
+#[test]
+fn a_connection_at_any_worker_keeps_an_idle_server_from_ending() {
+    let mut server = serve(&["--idle", "0.3", "--drain-deadline", "60"]);
+    let begun = Instant::now();
+    let held: Vec<TcpStream> = (0..16).map(|_| connect(server.tcp())).collect();
+    assert!(held.iter().all(|client| read_to_end(client).ends_with(b"\n")));
+    while begun.elapsed() < Duration::from_secs(1) {
+        ask_udp(server.udp(), b""); // it still serves
+    }
+    let mut held = held;
+    let last = held.pop().expect("16");
+    drop(held);
+    let alone = Instant::now();
+    while alone.elapsed() < Duration::from_millis(600) {
+        assert!(sleeps(&server).len() == WORKERS, "one connection is enough");
+    }
+    drop(last);
+    let (status, log) = server.wait();
+    assert_eq!(status.code(), Some(0), "{log}");
+    assert_eq!(log.matches("no client for 0.3 s: stopping").count(), 1, "{log}");
+}
+
+#[test]
+fn each_thread_is_as_confined_as_the_first() {
+    let server = serve(&[]);
+    let tasks = fs::read_dir(format!("/proc/{}/task", server.id())).expect("Linux");
+    let statuses = tasks.map(|task| {
+        fs::read_to_string(task.expect("readable").path().join("status")).expect("readable")
+    });
+    let statuses: Vec<String> = statuses.collect();
+    assert!(statuses.len() > WORKERS, "the workers, and the thread that waits for signals");
+    for status in statuses {
+        for line in ["Seccomp:\t2", "NoNewPrivs:\t1", "CapEff:\t0000000000000000"] {
+            assert!(status.lines().any(|it| it == line), "no {line} in {status}");
+        }
+    }
+}
+
+#[test]
+fn a_port_of_several_workers_is_refused_to_a_second_server() {
+    let first = serve(&[]);
+    for workers in ["1", "2"] {
+        let mut second = daytime();
+        second.args(["serve", "--workers", workers, "--listen", &first.tcp().to_string()]);
+        let told = bad(1, &mut second);
+        assert!(told.contains("Address already in use"), "{told}");
+    }
+}
+
+#[test]
+fn workers_that_cannot_be_are_a_matter_of_usage() {
+    for (options, told) in [
+        (&["--workers", "0"][..], "not a number from 1 to 1024, nor auto"),
+        (&["--workers", "many"], "not a number from 1 to 1024, nor auto"),
+        (&["--workers", "2", "--no-reuse-port"], "with --no-reuse-port there is one worker"),
+    ] {
+        let error = bad(2, daytime().args(["serve", "--port", "0"]).args(options));
+        assert!(error.contains(told), "{error}");
+    }
+}
+
+#[test]
+fn without_shared_ports_auto_is_one_worker() {
+    let server = Running::serve(&["--workers", "auto", "--no-reuse-port", "-v"]);
+    assert_eq!(sleeps(&server).len(), 1);
+    assert!(ask_tcp(server.tcp()).ends_with(b"-UTC\r\n"));
+    let log = server.stopped();
+    assert!(!log.contains("SO_REUSEPORT asked"), "{log}");
+}
+
+#[test]
+fn several_workers_are_told_in_the_log_with_what_they_share() {
+    let log = serve(&[]).stopped();
+    assert_eq!(log.matches("; SO_REUSEPORT asked 1, is 1\n").count(), 2, "{log}");
+    assert!(log.contains("4 workers\n"), "{log}");
+}
+
+/// Sockets, so that each datagram may come to another worker.
+fn from_many(address: SocketAddr, number: usize) -> Vec<UdpSocket> {
+    (0..number).map(|_| datagrams_with(address)).collect()
+}
+
+#[test]
+fn what_arrived_before_the_signal_is_answered_by_every_worker() {
+    let mut server = serve(&[]);
+    server.signal("STOP");
+    let state = |server: &Running| {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", server.id())).expect("Linux");
+        stat.rsplit_once(") ").expect("a name").1.starts_with('T')
+    };
+    eventually("it is held", || state(&server));
+    let streams: Vec<_> = (0..100).map(|_| connect(server.tcp())).collect();
+    let datagrams = from_many(server.udp(), 100);
+    datagrams.iter().for_each(|client| assert_eq!(client.send(b"").expect("sent"), 0));
+    server.signal("TERM");
+    server.signal("CONT");
+    for (number, stream) in streams.iter().enumerate() {
+        assert!(read_to_end(stream).ends_with(b"-UTC\r\n"), "connection {number}");
+    }
+    for (number, client) in datagrams.iter().enumerate() {
+        client.recv(&mut [0; 64]).unwrap_or_else(|error| panic!("datagram {number}: {error}"));
+    }
+    drop(streams);
+    let (status, log) = server.wait();
+    assert_eq!(status.code(), Some(0), "{log}");
+    assert!(log.contains("answered 100 connections and 100 datagrams\n"), "{log}");
+}
