@@ -1,6 +1,8 @@
 //! No exchange of the server allocates; only the reply of a new second does, and a queue that grows. In a
 //! binary of its own, whose allocator counts what the thread of the loop takes.
 
+#![allow(clippy::expect_used)]
+
 use allocation_counter::measure;
 use daytime::{Clock, Config, Event, IpVersion, Server, Syntax, Transport, Zone};
 use std::io::Read;
