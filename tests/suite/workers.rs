@@ -60,7 +60,9 @@ fn the_limit_of_a_source_over_udp_is_that_of_all_workers_together() {
     let begun = Instant::now();
     // Each from a port of its own, so they come to all workers. What is not answered is counted.
     let clients: Vec<UdpSocket> = (0..50).map(|_| datagrams_with(server.udp())).collect();
-    clients.iter().for_each(|client| assert_eq!(client.send(b"").expect("sent"), 0));
+    for client in &clients {
+        assert_eq!(client.send(b"").expect("sent"), 0);
+    }
     let counters = server.counters();
     let answered = count(&counters, "UdpAnswered");
     let refilled = begun.elapsed().as_secs() + 1;
@@ -73,7 +75,9 @@ fn the_limit_of_all_over_udp_is_that_of_all_workers_together() {
     let server = serve(&["--limit-loopback", "--udp-rate", "0", "--udp-total-rate", "5"]);
     let begun = Instant::now();
     let clients: Vec<UdpSocket> = (0..50).map(|_| datagrams_with(server.udp())).collect();
-    clients.iter().for_each(|client| assert_eq!(client.send(b"").expect("sent"), 0));
+    for client in &clients {
+        assert_eq!(client.send(b"").expect("sent"), 0);
+    }
     let counters = server.counters();
     let answered = count(&counters, "UdpAnswered");
     let refilled = 5 * (begun.elapsed().as_secs() + 1);
@@ -191,7 +195,9 @@ fn what_arrived_before_the_signal_is_answered_by_every_worker() {
     eventually("it is held", || state(&server));
     let streams: Vec<_> = (0..100).map(|_| connect(server.tcp())).collect();
     let datagrams = from_many(server.udp(), 100);
-    datagrams.iter().for_each(|client| assert_eq!(client.send(b"").expect("sent"), 0));
+    for client in &datagrams {
+        assert_eq!(client.send(b"").expect("sent"), 0);
+    }
     server.signal("TERM");
     server.signal("CONT");
     for (number, stream) in streams.iter().enumerate() {
