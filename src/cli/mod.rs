@@ -3,6 +3,7 @@
 mod args;
 mod check;
 mod compare;
+mod descriptors;
 mod failure;
 mod inherited;
 mod logging;
