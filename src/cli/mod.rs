@@ -1,6 +1,7 @@
 //! The command line: the only place that knows clap, env_logger, exit statuses and the screen.
 
 mod args;
+mod bench;
 mod check;
 mod compare;
 mod descriptors;
@@ -38,6 +39,7 @@ pub fn run_command_line() -> ExitCode {
         Command::Query(query) => query::run(&query, arguments.verbosity.quiet),
         Command::Compare(compare) => compare::run(&compare, arguments.verbosity.quiet),
         Command::Check(check) => check::run(&check, arguments.verbosity.quiet),
+        Command::Bench(bench) => bench::run(&bench, arguments.verbosity.quiet),
         Command::Parse(parse) => parse::run(&parse, arguments.verbosity.quiet),
     };
     match done {

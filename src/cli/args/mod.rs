@@ -1,5 +1,6 @@
 //! The command line as clap reads it, and nothing else.
 
+mod bench;
 mod check;
 mod compare;
 mod listen_on;
@@ -7,6 +8,7 @@ mod parse;
 mod query;
 mod serve;
 
+pub(super) use bench::Bench;
 pub(super) use check::Check;
 pub(super) use compare::Compare;
 pub(super) use parse::Parse;
@@ -35,7 +37,7 @@ pub(super) struct Verbosity {
     #[arg(short, long, global = true, action = ArgAction::Count, display_order = 100)]
     pub verbose: u8,
     /// Log errors only; query prints the bare line, parse the bare time,
-    /// compare and check show no progress
+    /// compare, check and bench show no progress
     #[arg(short, long, global = true, conflicts_with = "verbose", display_order = 101)]
     pub quiet: bool,
 }
@@ -54,6 +56,9 @@ pub(super) enum Command {
     /// Try whether a server keeps RFC 867 and is a safe neighbour
     #[command(after_help = check::HELP)]
     Check(Check),
+    /// Load a server: exchanges a second, latencies, losses
+    #[command(after_help = bench::HELP)]
+    Bench(Bench),
     /// Read saved replies: which syntax, which instant, what is uncertain
     #[command(after_help = parse::HELP)]
     Parse(Parse),
@@ -68,7 +73,7 @@ pub(super) struct Ask {
     #[arg(short = '6', long)]
     ipv6: bool,
     /// Ask public addresses as fast as told, for servers of your own: else each
-    /// gets 4 s between questions, and compare refuses
+    /// gets 4 s between questions, and compare and bench refuse
     #[arg(long)]
     pub impolite: bool,
 }

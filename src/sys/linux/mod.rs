@@ -1,5 +1,6 @@
 //! Linux.
 
+mod client_batch;
 mod clock;
 mod counters;
 mod datagram;
@@ -9,6 +10,7 @@ mod sandbox;
 mod seccomp;
 mod supervisor;
 
+pub(crate) use client_batch::{Alarm, Batch, ephemeral_ports};
 pub(crate) use clock::kernel_clock;
 pub(crate) use counters::{backlog_limit, time_waits, traffic};
 pub(crate) use datagram::{ask_for_destination, broadcasts, receive, send_from};
