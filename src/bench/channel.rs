@@ -100,20 +100,19 @@ impl Channel {
         self.resting = true;
     }
 
-    /// Takes all that has come; where receiving waits, one batch of it.
+    /// Takes all that has come; where receiving waits, one batch of it. More than is awaited: what nobody asked
+    /// for would else pile up, and be taken for the answers to later questions.
     pub(super) fn receive(&mut self, batch: &mut Batch, course: &mut Course) {
         loop {
-            // One more than is awaited: left in the queue it would be taken for the answer to a later question.
-            let wanted = (self.pending.len() + 1).min(BATCH);
             let (pending, mut came) = (&mut self.pending, None);
-            let received = batch.receive(&self.socket, wanted, |octets| {
+            let received = batch.receive(&self.socket, BATCH, |octets| {
                 let now = *came.get_or_insert_with(|| course.now());
                 take(pending, octets, course, now);
             });
             match received {
                 Ok(received) => {
                     self.answers = true;
-                    if received < wanted || self.blocks {
+                    if received < BATCH || self.blocks {
                         return;
                     }
                 }

@@ -74,7 +74,9 @@ mod tests {
     #[test]
     fn only_what_has_had_the_timeout_is_overdue() {
         let mut pending = Pending::new(3);
-        [0, 50, 90].map(|sent| pending.asked(question(sent)));
+        for sent in [0, 50, 90] {
+            pending.asked(question(sent));
+        }
         let now = Duration::from_millis(150);
         assert_eq!(pending.overdue(Duration::from_millis(99), TIMEOUT), None);
         assert_eq!(pending.overdue(now, TIMEOUT), Some(question(0)));

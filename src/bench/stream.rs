@@ -31,7 +31,7 @@ pub(super) fn load(
         stream.open_idle(course)?;
         let room = !stream.idle.is_empty();
         stream.waiting.wait(course, now, room).map_err(BenchError::Setup)?;
-        stream.read_ready(course)?;
+        stream.read_ready(course);
         if course.ticks(now) {
             stream.give_up_old(course, now);
         }
@@ -45,7 +45,7 @@ struct Streams {
     places: Vec<Place>,
     /// Places without a connection.
     idle: Vec<usize>,
-    /// Those whose last connection failed at once.
+    /// Those whose last connection failed at once, or was refused: they try again after a tick.
     resting: Vec<usize>,
     room: Box<[u8]>,
 }
@@ -123,7 +123,7 @@ impl Streams {
     }
 
     /// Reads where something has come; a place whose exchange is over begins the next at once.
-    fn read_ready(&mut self, course: &mut Course) -> Result<(), BenchError> {
+    fn read_ready(&mut self, course: &mut Course) {
         let ready = self.waiting.ready();
         for (number, closed) in ready {
             let Some(place) = self.places.get_mut(number) else { continue };
@@ -135,11 +135,16 @@ impl Streams {
             place.socket = None; // which closes it
             match ended {
                 Ok(()) => course.answered(place.due, course.now(), place.octets),
-                Err(failure) => course.failed(place.due, &failure),
+                Err(failure) => {
+                    course.failed(place.due, &failure);
+                    if failure.is_refusal() {
+                        self.resting.push(number);
+                        continue;
+                    }
+                }
             }
             self.idle.push(number);
         }
-        Ok(())
     }
 
     /// Closes what has had its time, and lets those that failed at once try again.

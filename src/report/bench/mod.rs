@@ -96,18 +96,16 @@ fn latencies(table: &mut Table, bench: &Bench) {
         None => "from when each began",
     };
     table.heading(&format!("LATENCY ({from})"));
-    let rows: [(&str, fn(Percentiles) -> Duration); 7] = [
-        ("minimum", |of| of.min),
-        ("median", |of| of.p50),
-        ("p90", |of| of.p90),
-        ("p99", |of| of.p99),
-        ("p99.9", |of| of.p999),
-        ("maximum", |of| of.max),
-        ("mean", |of| of.mean),
-    ];
-    for (label, pick) in rows {
+    let mut percentile = |label: &str, pick: fn(Percentiles) -> Duration| {
         row(table, bench, label, |load| load.latencies.map_or("–".into(), |of| human(pick(of))));
-    }
+    };
+    percentile("minimum", |of| of.min);
+    percentile("median", |of| of.p50);
+    percentile("p90", |of| of.p90);
+    percentile("p99", |of| of.p99);
+    percentile("p99.9", |of| of.p999);
+    percentile("maximum", |of| of.max);
+    percentile("mean", |of| of.mean);
 }
 
 fn failures(table: &mut Table, bench: &Bench) {
@@ -115,18 +113,16 @@ fn failures(table: &mut Table, bench: &Bench) {
         return;
     }
     table.heading("FAILED");
-    let rows: [(&str, fn(&Failures) -> u64); 5] = [
-        ("refused", |of| of.refused),
-        ("reset", |of| of.reset),
-        ("timed out", |of| of.timed_out),
-        ("no whole line", |of| of.cut_short),
-        ("no free port", |of| of.no_port),
-    ];
-    for (label, pick) in rows {
+    let mut kind = |label: &str, pick: fn(&Failures) -> u64| {
         if has(bench, |load| pick(&load.failures) > 0) {
             row(table, bench, label, |load| grouped(pick(&load.failures)));
         }
-    }
+    };
+    kind("refused", |of| of.refused);
+    kind("reset", |of| of.reset);
+    kind("timed out", |of| of.timed_out);
+    kind("no whole line", |of| of.cut_short);
+    kind("no free port", |of| of.no_port);
     if has(bench, |load| !load.failures.other.is_empty()) {
         row(table, bench, "otherwise", |load| {
             let other = load.failures.other.iter();
@@ -154,6 +150,13 @@ fn client(table: &mut Table, bench: &Bench) {
         table.line(
             "The client used a whole processor, so it, and not the server, may be what was \
              measured: the server may well be able to do more.",
+        );
+    }
+    if has(bench, |load| load.late > 0) {
+        table.line("");
+        table.line(
+            "Datagrams came that were late, or that nobody had asked for: no answer tells which \
+             question it is for, so some may have passed for the answers to others.",
         );
     }
     if bench.options.rate.is_some() && has(bench, |load| load.never_begun > 0) {
@@ -201,4 +204,24 @@ fn grouped(number: u64) -> String {
         grouped.push(digit);
     }
     grouped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_five_digits_and_more_are_in_groups() {
+        assert_eq!([0, 999, 1000, 9999].map(grouped), ["0", "999", "1000", "9999"]);
+        assert_eq!([10_000, 1_234_567].map(grouped), ["10 000", "1 234 567"]);
+    }
+
+    #[test]
+    fn a_rate_has_a_fraction_where_it_is_small() {
+        assert_eq!(
+            [0.0, 3.25, 99.4, 99.6, 12_783.6].map(per_second),
+            ["0.0", "3.2", "99.4", "100", "12 784"]
+        );
+        assert_eq!(share(63, 78_189), "0.08 %");
+    }
 }

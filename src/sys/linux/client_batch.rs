@@ -15,14 +15,14 @@ use std::time::Duration;
 /// Room for the datagrams of one call, on connected sockets: no addresses.
 pub(crate) struct Batch {
     headers: MultiHeaders<()>,
-    room: Box<[[u8; DATAGRAM]; BATCH]>,
+    room: Box<[[u8; DATAGRAM]]>,
 }
 
 impl Batch {
     pub(crate) fn new() -> Self {
         Self {
             headers: MultiHeaders::preallocate(BATCH, None),
-            room: Box::new([[0; DATAGRAM]; BATCH]),
+            room: vec![[0; DATAGRAM]; BATCH].into(),
         }
     }
 
@@ -44,7 +44,9 @@ impl Batch {
         wanted: usize,
         mut take: impl FnMut(&[u8]),
     ) -> io::Result<usize> {
-        let mut slices = self.room.each_mut().map(|octets| [IoSliceMut::new(octets)]);
+        let mut room = self.room.iter_mut();
+        let mut slice = || room.next().map_or_else(Default::default, |octets| &mut octets[..]);
+        let mut slices: [_; BATCH] = std::array::from_fn(|_| [IoSliceMut::new(slice())]);
         let slices = slices.iter_mut().take(wanted);
         let flags = MsgFlags::MSG_WAITFORONE;
         let mut count = 0;
