@@ -68,10 +68,13 @@ impl Channel {
     /// Asks what may begin and has room, `most` at most; how many it asked.
     pub(super) fn ask(&mut self, batch: &mut Batch, course: &mut Course, most: usize) -> usize {
         let mut asked = 0;
-        while asked < most && !self.resting {
-            let now = course.now();
+        while !self.resting {
             let at_once = if self.answers { BATCH } else { 1 };
             let room = self.pending.room().min(most - asked).min(at_once);
+            if room == 0 {
+                break;
+            }
+            let now = course.now();
             let ready = course.schedule.ready(now, room);
             if ready == 0 {
                 break;
@@ -100,19 +103,20 @@ impl Channel {
         self.resting = true;
     }
 
-    /// Takes all that has come; where receiving waits, one batch of it. More than is awaited: what nobody asked
-    /// for would else pile up, and be taken for the answers to later questions.
+    /// Takes all that has come; where receiving waits, one batch of it.
     pub(super) fn receive(&mut self, batch: &mut Batch, course: &mut Course) {
         loop {
+            // More than is awaited: what nobody asked for would else pile up, and be taken for later answers.
+            let wanted = (2 * self.pending.len() + 2).min(BATCH);
             let (pending, mut came) = (&mut self.pending, None);
-            let received = batch.receive(&self.socket, BATCH, |octets| {
+            let received = batch.receive(&self.socket, wanted, |octets| {
                 let now = *came.get_or_insert_with(|| course.now());
                 take(pending, octets, course, now);
             });
             match received {
                 Ok(received) => {
                     self.answers = true;
-                    if received < BATCH || self.blocks {
+                    if received < wanted || self.blocks {
                         return;
                     }
                 }

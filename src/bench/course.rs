@@ -57,7 +57,7 @@ impl<'a> Course<'a> {
     /// True when nothing more begins and all that is under way is over.
     pub(super) fn is_over(&mut self, now: Duration, under_way: impl FnOnce() -> usize) -> bool {
         self.processor.look(now, &self.schedule);
-        now >= self.schedule.until() && (self.interrupted || under_way() == 0)
+        self.interrupted || self.schedule.is_over(now) && under_way() == 0
     }
 
     /// True once in a while; tells how far it has come.

@@ -4,6 +4,10 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+/// Open loop: how long after the end those may begin that were due before it. The client itself may be late by so
+/// much; what has had no place until then never begins.
+const GRACE: Duration = Duration::from_millis(50);
+
 /// When exchanges begin.
 #[derive(Clone, Debug)]
 pub(super) struct Schedule {
@@ -25,13 +29,19 @@ impl Schedule {
     pub(super) fn ready(&self, now: Duration, most: usize) -> usize {
         match self.rate {
             None if now < self.until => most,
-            None => 0,
-            // What was due before the end and has had no free place never begins.
-            Some(_) if now >= self.until => 0,
-            Some(rate) => {
-                let waiting = due_within(now, rate) - self.begun.min(due_within(now, rate));
-                usize::try_from(waiting).map_or(most, |waiting| waiting.min(most))
+            Some(rate) if now < self.until + GRACE => {
+                let due = due_within(now, rate).min(due_before(self.until, rate));
+                usize::try_from(due.saturating_sub(self.begun)).map_or(most, |due| due.min(most))
             }
+            _ => 0,
+        }
+    }
+
+    /// True when nothing more will begin.
+    pub(super) fn is_over(&self, now: Duration) -> bool {
+        match self.rate {
+            Some(_) if now < self.until + GRACE => now >= self.until && self.ready(now, 1) == 0,
+            _ => now >= self.until,
         }
     }
 
@@ -126,6 +136,7 @@ mod tests {
         assert_eq!(closed.ready(ms(2999), 64), 64);
         assert_eq!(closed.begin(ms(2999)), ms(2999));
         assert_eq!(closed.ready(ms(3000), 64), 0);
+        assert_eq!((closed.is_over(ms(2999)), closed.is_over(ms(3000))), (false, true));
         assert_eq!((closed.next(), closed.never_begun()), (None, 0));
     }
 
@@ -177,8 +188,21 @@ mod tests {
             open.begin(ms(2000));
         }
         assert_eq!(open.never_begun(), 16);
-        assert_eq!(open.ready(ms(3000), 64), 0, "and will not begin");
+        assert_eq!(open.ready(ms(3049), 64), 16, "if the client is late");
+        assert_eq!((open.ready(ms(3050), 64), open.is_over(ms(3050))), (0, true), "no more");
         assert_eq!((open.begun, open.measured()), (14, 2 * SECOND));
+    }
+
+    #[test]
+    fn an_open_loop_is_over_when_the_last_that_was_due_has_begun() {
+        let mut open = open(10);
+        for _ in 0..29 {
+            open.begin(ms(2999));
+        }
+        assert!(!open.is_over(ms(2999)) && !open.is_over(ms(3001)));
+        assert_eq!(open.begin(ms(3001)), ms(2900));
+        assert!(open.is_over(ms(3001)));
+        assert_eq!(open.never_begun(), 0);
     }
 
     #[test]

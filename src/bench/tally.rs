@@ -119,7 +119,8 @@ mod tests {
         let of = tally.percentiles().expect("there are some");
         let near = |one: Duration, microseconds: u64| {
             let exact = Duration::from_micros(microseconds);
-            assert!(one.abs_diff(exact) <= exact / 1000, "{one:?} for {exact:?}");
+            // Three digits, and of a thousand the next one may be taken.
+            assert!(one.abs_diff(exact) <= exact / 500, "{one:?} for {exact:?}");
         };
         near(of.min, 1);
         near(of.p50, 500);
