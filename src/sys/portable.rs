@@ -235,7 +235,7 @@ impl Alarm {
     }
 
     /// How long the poll itself has to wait.
-    #[expect(clippy::unused_self, reason = "the same surface as Linux")]
+    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "the same surface as Linux")]
     pub(crate) fn or_wait(&self, after: Duration) -> Option<Duration> {
         Some(after)
     }
