@@ -48,7 +48,7 @@ impl Default for BenchOptions {
 }
 
 impl BenchOptions {
-    /// The most that [`BenchOptions::window`] counts for.
+    /// The most that the [window](field@BenchOptions::window) counts for.
     pub const MOST_WINDOW: u32 = 4096;
 
     /// How many exchanges may be under way over a transport on each socket.
