@@ -209,6 +209,37 @@ fn grouped(number: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::BenchOptions;
+
+    /// A second over UDP, in which the client used so much of a processor.
+    fn screen(processor: Duration) -> String {
+        let load = Load {
+            transport: Transport::Udp,
+            peer: "127.0.0.1:13".parse().expect("address"),
+            measured: Duration::from_secs(1),
+            asked: 10,
+            answered: 10,
+            lost: 0,
+            failures: Failures::default(),
+            unfinished: 0,
+            never_begun: 0,
+            late: 0,
+            octets: 240,
+            latencies: None,
+            processor,
+        };
+        let target = "localhost".parse().expect("target");
+        let options = BenchOptions::default();
+        text(&Bench { target, options, loads: vec![load], interrupted: false })
+    }
+
+    #[test]
+    fn a_client_that_used_a_whole_processor_says_that_it_may_be_what_was_measured() {
+        let hint = "The client used a whole processor, so it, and not the server, may be what was";
+        let (busy, idle) = (screen(Duration::from_millis(950)), screen(Duration::from_millis(850)));
+        assert!(busy.contains(hint) && busy.contains("95 % of one"), "{busy}");
+        assert!(!idle.contains(hint) && idle.contains("85 % of one"), "{idle}");
+    }
 
     #[test]
     fn numbers_of_five_digits_and_more_are_in_groups() {
