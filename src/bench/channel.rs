@@ -3,7 +3,7 @@
 use super::course::Course;
 use super::pending::{Pending, Question};
 use super::tally::Failure;
-use crate::sys::{self, BATCH, Batch};
+use crate::sys::{self, BATCH, ClientBatch};
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 use socket2::{Domain, Socket, Type};
@@ -66,7 +66,12 @@ impl Channel {
     }
 
     /// Asks what may begin and has room, `most` at most; how many it asked.
-    pub(super) fn ask(&mut self, batch: &mut Batch, course: &mut Course, most: usize) -> usize {
+    pub(super) fn ask(
+        &mut self,
+        batch: &mut ClientBatch,
+        course: &mut Course,
+        most: usize,
+    ) -> usize {
         let mut asked = 0;
         while !self.resting {
             let at_once = if self.answers { BATCH } else { 1 };
@@ -104,7 +109,7 @@ impl Channel {
     }
 
     /// Takes all that has come; where receiving waits, one batch of it.
-    pub(super) fn receive(&mut self, batch: &mut Batch, course: &mut Course) {
+    pub(super) fn receive(&mut self, batch: &mut ClientBatch, course: &mut Course) {
         loop {
             // More than is awaited: what nobody asked for would else pile up, and be taken for later answers.
             let wanted = (2 * self.pending.len() + 2).min(BATCH);
@@ -135,7 +140,12 @@ impl Channel {
     }
 
     /// Gives up what has had its time, and ends a rest. True if the socket is another one now.
-    pub(super) fn tick(&mut self, batch: &mut Batch, course: &mut Course, now: Duration) -> bool {
+    pub(super) fn tick(
+        &mut self,
+        batch: &mut ClientBatch,
+        course: &mut Course,
+        now: Duration,
+    ) -> bool {
         self.resting = false;
         count_late(self.retired.as_ref(), batch, course);
         let mut gave_up = false;
@@ -155,7 +165,7 @@ impl Channel {
     }
 
     /// Counts what has come and is nobody's, at the end.
-    pub(super) fn finish(&self, batch: &mut Batch, course: &mut Course) {
+    pub(super) fn finish(&self, batch: &mut ClientBatch, course: &mut Course) {
         count_late(self.retired.as_ref(), batch, course);
         if self.pending.len() == 0 && self.socket.set_nonblocking(true).is_ok() {
             count_late(Some(&self.socket), batch, course);
@@ -174,7 +184,7 @@ fn take(pending: &mut Pending, octets: &[u8], course: &mut Course, now: Duration
     }
 }
 
-fn count_late(socket: Option<&Socket>, batch: &mut Batch, course: &mut Course) {
+fn count_late(socket: Option<&Socket>, batch: &mut ClientBatch, course: &mut Course) {
     let Some(socket) = socket else { return };
     let now = course.now();
     while batch.receive(socket, BATCH, |_| course.late(now)).is_ok_and(|received| received > 0) {}

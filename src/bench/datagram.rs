@@ -3,7 +3,7 @@
 use super::BenchError;
 use super::channel::Channel;
 use super::course::{Course, TICK, Waiting};
-use crate::sys::Batch;
+use crate::sys::ClientBatch;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -29,7 +29,11 @@ pub(super) fn load(
 }
 
 /// The closed loop on a single socket needs no readiness: receiving waits, which saves a call each time.
-fn ask_on_one(channel: &mut Channel, batch: &mut Batch, course: &mut Course) -> io::Result<()> {
+fn ask_on_one(
+    channel: &mut Channel,
+    batch: &mut ClientBatch,
+    course: &mut Course,
+) -> io::Result<()> {
     channel.block_for(TICK)?;
     loop {
         let now = course.now();
@@ -47,7 +51,7 @@ fn ask_on_one(channel: &mut Channel, batch: &mut Batch, course: &mut Course) -> 
 struct Datagrams {
     waiting: Waiting,
     channels: Vec<Channel>,
-    batch: Batch,
+    batch: ClientBatch,
     /// Open loop: whose turn it is to ask.
     turn: usize,
 }
@@ -56,7 +60,7 @@ impl Datagrams {
     fn new(peer: SocketAddr, sockets: usize, window: usize) -> io::Result<Self> {
         let channels = (0..sockets).map(|_| Channel::open(peer, window));
         let channels = channels.collect::<io::Result<_>>()?;
-        Ok(Self { waiting: Waiting::new()?, channels, batch: Batch::new(), turn: 0 })
+        Ok(Self { waiting: Waiting::new()?, channels, batch: ClientBatch::new(), turn: 0 })
     }
 
     fn ask_on_many(&mut self, course: &mut Course) -> io::Result<()> {

@@ -131,7 +131,7 @@ mod tests {
     #[test]
     fn a_batch_of_empty_datagrams_arrives_and_one_of_answers_is_taken() {
         let (client, server) = pair();
-        let mut batch = Batch::new();
+        let mut batch = ClientBatch::new();
         assert_eq!(batch.send_empty(&client, 3).expect("sent"), 3);
         for answer in ["first\n", "second\n", "third\n"] {
             assert_eq!(server.recv(&mut [0; 8]).expect("a question"), 0);
@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn no_batch_is_larger_than_the_most() {
         let (client, server) = pair();
-        let mut batch = Batch::new();
+        let mut batch = ClientBatch::new();
         assert_eq!(batch.send_empty(&client, BATCH + 1).expect("sent"), BATCH);
         assert_eq!(batch.receive(&server, BATCH + 1, |_| {}).expect("received"), BATCH);
     }
@@ -156,7 +156,7 @@ mod tests {
     #[test]
     fn where_nothing_is_a_batch_says_so_and_a_long_datagram_is_cut() {
         let (client, server) = pair();
-        let mut batch = Batch::new();
+        let mut batch = ClientBatch::new();
         client.set_nonblocking(true).expect("set");
         let nothing = batch.receive(&client, 1, |_| {}).expect_err("nothing is there");
         assert_eq!(nothing.kind(), std::io::ErrorKind::WouldBlock);

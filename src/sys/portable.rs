@@ -184,9 +184,9 @@ pub(crate) fn descriptor_path(_: i32) -> Option<String> {
 }
 
 /// Room for a datagram: each takes a call of its own.
-pub(crate) struct Batch([u8; DATAGRAM]);
+pub(crate) struct ClientBatch([u8; DATAGRAM]);
 
-impl Batch {
+impl ClientBatch {
     pub(crate) fn new() -> Self {
         Self([0; DATAGRAM])
     }

@@ -13,12 +13,12 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::time::Duration;
 
 /// Room for the datagrams of one call, on connected sockets: no addresses.
-pub(crate) struct Batch {
+pub(crate) struct ClientBatch {
     headers: MultiHeaders<()>,
     room: Box<[[u8; DATAGRAM]]>,
 }
 
-impl Batch {
+impl ClientBatch {
     pub(crate) fn new() -> Self {
         Self {
             headers: MultiHeaders::preallocate(BATCH, None),

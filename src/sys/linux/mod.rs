@@ -10,7 +10,7 @@ mod sandbox;
 mod seccomp;
 mod supervisor;
 
-pub(crate) use client_batch::{Alarm, Batch, ephemeral_ports};
+pub(crate) use client_batch::{Alarm, ClientBatch, ephemeral_ports};
 pub(crate) use clock::kernel_clock;
 pub(crate) use counters::{backlog_limit, time_waits, traffic};
 pub(crate) use datagram::{ask_for_destination, broadcasts, receive, send_from};
