@@ -50,6 +50,7 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+mod bench;
 mod calls;
 mod check;
 mod cli;
@@ -73,6 +74,7 @@ mod udp;
 #[doc(hidden)]
 pub use cli::run_command_line;
 
+pub use bench::{Bench, BenchError, BenchOptions, Failures, Load, Percentiles, bench};
 pub use calls::Calls;
 pub use check::{Check, CheckOptions, Finding, Probe, Verdict, check};
 pub use client::{Answer, AskError, Attempt, Family, Offset, Options, Target, TargetError, ask};

@@ -1,10 +1,14 @@
-//! What is read from a reply borrows from it. In a binary of its own, whose allocator counts.
+//! What is read from a reply borrows from it, and a load costs nothing for an exchange. In a binary of its own,
+//! whose allocator counts.
 
 mod replies;
 
 use allocation_counter::measure;
-use daytime::recognise;
+use daytime::{BenchOptions, Config, Server, Transport, bench, recognise};
 use replies::saved;
+use std::num::NonZeroU32;
+use std::ops::ControlFlow;
+use std::time::Duration;
 
 #[test]
 fn reading_a_time_allocates_nothing() {
@@ -32,6 +36,45 @@ const OTHERS: [&str; 8] = [
     "2024-07-03T16:05:11.123456+02:00[Europe/Rome]\r\n",
     "\u{5348}\u{5f8c} 2:34:56 2010-03-27\r\n",
 ];
+
+#[test]
+fn an_exchange_under_load_allocates_nothing() {
+    let anywhere = vec!["127.0.0.1:0".parse().expect("address")];
+    let config = Config { addresses: anywhere, ..Config::default() };
+    let server = Server::bind(config).expect("loopback");
+    let (target, shutdown) = (server.bound()[0].address.into(), server.shutdown());
+    let running = std::thread::spawn(move || server.run());
+    for (transport, rate) in [
+        (Transport::Tcp, None),
+        (Transport::Udp, None),
+        (Transport::Tcp, NonZeroU32::new(2000)),
+        (Transport::Udp, NonZeroU32::new(2000)),
+    ] {
+        let load = |milliseconds| {
+            let options = BenchOptions {
+                transports: vec![transport],
+                duration: Duration::from_millis(milliseconds),
+                warm_up: Duration::ZERO,
+                concurrency: NonZeroU32::new(4).expect("not 0"),
+                rate,
+                ..BenchOptions::default()
+            };
+            let mut exchanges = 0;
+            let allocations = measure(|| {
+                let on = &mut |_, _| ControlFlow::Continue(());
+                let bench = bench(&target, &options, on).expect("loopback");
+                exchanges = bench.loads[0].answered;
+                assert_eq!(bench.loads[0].failures.count(), 0);
+            });
+            (exchanges, allocations.count_total)
+        };
+        let ((few, for_few), (many, for_many)) = (load(20), load(300));
+        assert!(many > few + 100, "{many} exchanges, {few} before");
+        assert_eq!(for_few, for_many, "{few} and {many} exchanges over {transport}, {rate:?}");
+    }
+    shutdown.stop();
+    running.join().expect("no panic").expect("no error");
+}
 
 #[test]
 fn an_allocation_is_counted() {

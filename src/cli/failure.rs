@@ -1,6 +1,7 @@
 //! What went wrong, told once, with what to try.
 
 use super::complain;
+use crate::bench::BenchError;
 use crate::client::{Answer, AskError, Attempt};
 use crate::compare::CompareError;
 use crate::listen::ListenError;
@@ -130,6 +131,23 @@ impl From<CompareError> for Failure {
             }
             _ => Self::new(&error, None),
         }
+    }
+}
+
+impl From<BenchError> for Failure {
+    fn from(error: BenchError) -> Self {
+        let hint = match &error {
+            BenchError::Ask(cause) => return Self::new(&error, ask_hint(cause)),
+            BenchError::Descriptors { .. } => {
+                "choose a smaller --concurrency, or raise the hard limit (`ulimit -Hn`)"
+            }
+            BenchError::Ports { .. } => {
+                "choose a smaller --concurrency, or widen net.ipv4.ip_local_port_range"
+            }
+            BenchError::Public { .. } => "--impolite asks it all the same, if it is yours",
+            _ => return Self::new(&error, None),
+        };
+        Self::new(&error, Some(hint.to_owned()))
     }
 }
 

@@ -1,8 +1,10 @@
 //! The command line: the only place that knows clap, env_logger, exit statuses and the screen.
 
 mod args;
+mod bench;
 mod check;
 mod compare;
+mod descriptors;
 mod failure;
 mod inherited;
 mod logging;
@@ -38,6 +40,7 @@ pub fn run_command_line() -> ExitCode {
         Command::Query(query) => query::run(&query, arguments.verbosity.quiet),
         Command::Compare(compare) => compare::run(&compare, arguments.verbosity.quiet),
         Command::Check(check) => check::run(&check, arguments.verbosity.quiet),
+        Command::Bench(bench) => bench::run(&bench, arguments.verbosity.quiet),
         Command::Parse(parse) => parse::run(&parse, arguments.verbosity.quiet),
     };
     match done {

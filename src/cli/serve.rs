@@ -1,6 +1,7 @@
 //! `daytime serve`.
 
 use super::args::{Proto, Serve};
+use super::descriptors::raise_descriptor_limit;
 use super::failure::Failure;
 use super::{inherited, print};
 use crate::clock::Clock;
@@ -16,7 +17,6 @@ use crate::syntax::{Syntax, Zone};
 use crate::tcp::server::Drain;
 use crate::transport::PORT;
 use chrono::{DateTime, Utc};
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
@@ -121,15 +121,6 @@ fn config(arguments: Serve, syntax: Syntax) -> Config {
         guard: arguments.strangers.guard(),
         require_sync: arguments.strangers.require_sync,
         until,
-    }
-}
-
-/// Each open connection takes a descriptor, and the usual limit of 1024 is there for select(2) only.
-fn raise_descriptor_limit() {
-    let raised = getrlimit(Resource::RLIMIT_NOFILE)
-        .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
-    if let Err(error) = raised {
-        log::debug!("the limit of open files stays as it is: {error}");
     }
 }
 

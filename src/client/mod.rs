@@ -7,7 +7,7 @@ mod target;
 
 pub use error::{AskError, Attempt};
 pub use offset::Offset;
-pub(crate) use polite::{is_public, note};
+pub(crate) use polite::{is_public, note, off_limits};
 pub use target::{Target, TargetError};
 
 use crate::calls::{Calls, Observer, Waiter};

@@ -1,6 +1,7 @@
 //! How long a public server is left alone between two questions: a decision without sockets, and the
 //! waiting it asks for.
 
+use super::Options;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -26,6 +27,13 @@ pub(crate) fn is_public(address: IpAddr) -> bool {
             !(v6.is_loopback() || v6.is_unspecified() || unicast)
         }
     }
+}
+
+/// The address for which asking without a pause is refused, any that may be asked: which one answers is
+/// known only when it has been asked.
+pub(crate) fn off_limits(addresses: &[SocketAddr], options: &Options) -> Option<IpAddr> {
+    let mut public = addresses.iter().map(SocketAddr::ip).filter(|ip| is_public(*ip));
+    public.next().filter(|_| !options.impolite)
 }
 
 /// One form for all addresses of one server's interface: IPv4, where an IPv6 address stands for it, be it
@@ -215,5 +223,16 @@ mod tests {
         assert_eq!(asked.0.len(), 1);
         asked.note(&addresses(&["192.0.2.2"]), now + 4 * SECOND);
         assert_eq!(asked.0, [(ip("192.0.2.2"), now + 4 * SECOND)]);
+    }
+
+    #[test]
+    fn one_public_address_among_others_is_refused_unless_told() {
+        let addresses = addresses(&["127.0.0.1", "2001:db8::1", "192.0.2.1"]);
+        let polite = Options::default();
+        let impolite = Options { impolite: true, ..polite.clone() };
+        let first: IpAddr = "2001:db8::1".parse().expect("address");
+        assert_eq!(off_limits(&addresses, &polite), Some(first));
+        assert_eq!(off_limits(&addresses[..1], &polite), None);
+        assert_eq!(off_limits(&addresses, &impolite), None);
     }
 }

@@ -9,7 +9,7 @@ pub use latency::Latencies;
 pub use probe::{Leftover, Phase, Phases, Source};
 
 use crate::calls::Calls;
-use crate::client::{Answer, AskError, Client, Options, Target, is_public};
+use crate::client::{Answer, AskError, Client, Options, Target, off_limits};
 use crate::listen::Listen;
 use crate::server::{Config, ServeError, Server, Shutdown};
 use crate::transport::Transport;
@@ -161,13 +161,6 @@ fn compare_on(
     Ok(Comparison { target, own_server: false, count: options.count, tcp, udp, closed })
 }
 
-/// The address for which the comparison is refused, any that may be asked: which one answers is known only
-/// when it has been asked.
-fn off_limits(addresses: &[SocketAddr], options: &Options) -> Option<IpAddr> {
-    let mut public = addresses.iter().map(SocketAddr::ip).filter(|ip| is_public(*ip));
-    public.next().filter(|_| !options.impolite)
-}
-
 /// The first exchange, and the probes of the one address that answered it.
 fn first(
     client: &mut Client,
@@ -280,18 +273,6 @@ impl Drop for OwnServer {
 mod tests {
     use super::*;
     use std::net::UdpSocket;
-
-    #[test]
-    fn one_public_address_among_others_is_refused_unless_told() {
-        let addresses = ["127.0.0.1:13", "[2001:db8::1]:13", "192.0.2.1:13"];
-        let addresses = addresses.map(|text| text.parse().expect("address"));
-        let polite = Options::default();
-        let impolite = Options { impolite: true, ..polite.clone() };
-        let first: IpAddr = "2001:db8::1".parse().expect("address");
-        assert_eq!(off_limits(&addresses, &polite), Some(first));
-        assert_eq!(off_limits(&addresses[..1], &polite), None);
-        assert_eq!(off_limits(&addresses, &impolite), None);
-    }
 
     #[test]
     fn one_lost_datagram_costs_one_answer_and_not_the_column() {

@@ -269,7 +269,7 @@ fn rfc3339(instant: DateTime<Utc>) -> String {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "durations here are far below 104 days")]
-fn microseconds(duration: Duration) -> f64 {
+pub(super) fn microseconds(duration: Duration) -> f64 {
     // Through whole nanoseconds, which a float holds exactly for 104 days.
     duration.as_nanos() as f64 / 1e3
 }

@@ -1,6 +1,7 @@
 //! Draws results as text and as JSON. Values in, text out: no socket, no clock, no terminal.
 
 pub(crate) mod answer;
+pub(crate) mod bench;
 pub(crate) mod check;
 pub(crate) mod comparison;
 pub(crate) mod counters;

@@ -27,11 +27,14 @@ impl Table {
         }
     }
 
-    /// The heads of the two columns.
+    /// The heads of the two columns; the other may be empty.
     pub(super) fn columns(&mut self, one: &str, other: &str) {
         let pad = COLUMN.saturating_sub(one.len());
         let one = format!("{STRONG}{one}{STRONG:#}{:pad$}", "");
-        self.push(&format!("{:LABEL$}{GAP}{one}{GAP}{STRONG}{other}{STRONG:#}", ""));
+        match other {
+            "" => self.push(&format!("{:LABEL$}{GAP}{}", "", one.trim_end())),
+            other => self.push(&format!("{:LABEL$}{GAP}{one}{GAP}{STRONG}{other}{STRONG:#}", "")),
+        }
     }
 
     /// A heading, with a blank line above.

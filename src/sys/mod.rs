@@ -16,6 +16,13 @@ mod portable;
 #[cfg(any(not(target_os = "linux"), daytime_portable))]
 pub(crate) use portable::*;
 
+/// The most datagrams that a client sends or takes in one call.
+pub(crate) const BATCH: usize = 64;
+
+/// Octets of a datagram that a client takes in a batch. An odd number of cache lines, so that their
+/// beginnings do not all fall into the same few sets of the cache.
+const DATAGRAM: usize = 33 * 64;
+
 /// What the kernel says about its clock, as `adjtimex(2)` returns it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct KernelClock {
@@ -103,4 +110,77 @@ pub(crate) struct Credentials {
     pub groups: [u32; 3],
     /// Supplementary groups.
     pub supplementary: Vec<u32>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::UdpSocket;
+    use std::time::{Duration, Instant};
+
+    fn pair() -> (UdpSocket, UdpSocket) {
+        let [one, other] = [0, 1].map(|_| UdpSocket::bind("127.0.0.1:0").expect("loopback"));
+        one.connect(other.local_addr().expect("bound")).expect("connected");
+        other.connect(one.local_addr().expect("bound")).expect("connected");
+        for socket in [&one, &other] {
+            socket.set_read_timeout(Some(Duration::from_secs(10))).expect("set");
+        }
+        (one, other)
+    }
+
+    #[test]
+    fn a_batch_of_empty_datagrams_arrives_and_one_of_answers_is_taken() {
+        let (client, server) = pair();
+        let mut batch = ClientBatch::new();
+        assert_eq!(batch.send_empty(&client, 3).expect("sent"), 3);
+        for answer in ["first\n", "second\n", "third\n"] {
+            assert_eq!(server.recv(&mut [0; 8]).expect("a question"), 0);
+            server.send(answer.as_bytes()).expect("sent");
+        }
+        let mut taken = Vec::new();
+        let mut take = |octets: &[u8]| taken.push(octets.to_vec());
+        // On loopback they are there when send has returned.
+        assert_eq!(batch.receive(&client, 2, &mut take).expect("received"), 2);
+        assert_eq!(batch.receive(&client, 2, &mut take).expect("received"), 1);
+        assert_eq!(taken, [&b"first\n"[..], b"second\n", b"third\n"]);
+    }
+
+    #[test]
+    fn no_batch_is_larger_than_the_most() {
+        let (client, server) = pair();
+        let mut batch = ClientBatch::new();
+        assert_eq!(batch.send_empty(&client, BATCH + 1).expect("sent"), BATCH);
+        assert_eq!(batch.receive(&server, BATCH + 1, |_| {}).expect("received"), BATCH);
+    }
+
+    #[test]
+    fn where_nothing_is_a_batch_says_so_and_a_long_datagram_is_cut() {
+        let (client, server) = pair();
+        let mut batch = ClientBatch::new();
+        client.set_nonblocking(true).expect("set");
+        let nothing = batch.receive(&client, 1, |_| {}).expect_err("nothing is there");
+        assert_eq!(nothing.kind(), std::io::ErrorKind::WouldBlock);
+        server.send(&[b'x'; DATAGRAM + 1]).expect("sent");
+        let mut octets = 0;
+        assert_eq!(batch.receive(&client, 1, |it| octets = it.len()).expect("received"), 1);
+        assert_eq!(octets, DATAGRAM);
+    }
+
+    #[test]
+    fn an_alarm_ends_a_wait_not_much_before_its_time_and_again() {
+        let mut poll = mio::Poll::new().expect("a poll");
+        let mut events = mio::Events::with_capacity(1);
+        let alarm = Alarm::new(poll.registry(), mio::Token(7)).expect("a timer");
+        for _ in 0..2 {
+            let (after, started) = (Duration::from_micros(2500), Instant::now());
+            alarm.set(after).expect("set");
+            poll.poll(&mut events, alarm.or_wait(after)).expect("waited");
+            assert!(started.elapsed() >= after, "{:?}", started.elapsed());
+        }
+    }
+
+    #[test]
+    fn where_the_system_tells_there_are_ports_for_clients() {
+        assert!(ephemeral_ports().is_none_or(|ports| ports > 1000));
+    }
 }

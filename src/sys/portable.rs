@@ -4,11 +4,13 @@ mod batch;
 
 pub(crate) use batch::Batch;
 
-use super::{Account, Credentials, KernelClock, TimeWait, Traffic};
+use super::{Account, BATCH, Credentials, DATAGRAM, KernelClock, TimeWait, Traffic};
+use mio::{Registry, Token};
+use nix::sys::socket::{MsgFlags, recv};
 use socket2::{Domain, SockRef, Socket, Type};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::net;
 use std::time::Duration;
 
@@ -171,5 +173,74 @@ pub(crate) fn is_udp(_: &Socket) -> bool {
 
 /// Unknown.
 pub(crate) fn descriptor_path(_: i32) -> Option<String> {
+    None
+}
+
+/// Room for a datagram: each takes a call of its own.
+pub(crate) struct ClientBatch([u8; DATAGRAM]);
+
+impl ClientBatch {
+    pub(crate) fn new() -> Self {
+        Self([0; DATAGRAM])
+    }
+
+    /// Sends as many empty datagrams as wanted or as [`BATCH`], or as go; how many went.
+    #[expect(clippy::unused_self, reason = "the same surface as Linux")]
+    pub(crate) fn send_empty(&mut self, socket: &impl AsFd, wanted: usize) -> io::Result<usize> {
+        let socket = socket.as_fd();
+        for sent in 0..wanted.min(BATCH) {
+            match SockRef::from(&socket).send(&[]) {
+                Err(error) if sent == 0 => return Err(error),
+                Err(_) => return Ok(sent), // the next call tells, if it lasts
+                Ok(_) => {}
+            }
+        }
+        Ok(wanted.min(BATCH))
+    }
+
+    /// Takes as many datagrams as wanted or as [`BATCH`], or as are there; how many there were. Only for the
+    /// first it waits, if the socket does.
+    pub(crate) fn receive(
+        &mut self,
+        socket: &(impl AsRawFd + AsFd),
+        wanted: usize,
+        mut take: impl FnMut(&[u8]),
+    ) -> io::Result<usize> {
+        for taken in 0..wanted.min(BATCH) {
+            let wait = if taken == 0 { MsgFlags::empty() } else { MsgFlags::MSG_DONTWAIT };
+            match recv(socket.as_raw_fd(), &mut self.0, wait) {
+                Ok(octets) => take(&self.0[..octets]),
+                Err(error) if taken == 0 => return Err(error.into()),
+                Err(_) => return Ok(taken),
+            }
+        }
+        Ok(wanted.min(BATCH))
+    }
+}
+
+/// Not available: the poll's own timeout, of milliseconds, has to do.
+pub(crate) struct Alarm;
+
+impl Alarm {
+    #[expect(clippy::unnecessary_wraps, reason = "the same surface as Linux")]
+    pub(crate) fn new(_: &Registry, _: Token) -> io::Result<Self> {
+        Ok(Self)
+    }
+
+    /// How long the poll itself has to wait.
+    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "the same surface as Linux")]
+    pub(crate) fn or_wait(&self, after: Duration) -> Option<Duration> {
+        Some(after)
+    }
+
+    /// Does nothing.
+    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "the same surface as Linux")]
+    pub(crate) fn set(&self, _: Duration) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Unknown.
+pub(crate) fn ephemeral_ports() -> Option<u32> {
     None
 }

@@ -12,7 +12,7 @@ const ROWS: &[&[&str]] = &[
     &["responder"],
     &["tcp", "udp"],
     &["client", "server"],
-    &["check", "compare"],
+    &["bench", "check", "compare"],
     &["report"],
     &["cli"],
 ];

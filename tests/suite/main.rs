@@ -6,6 +6,8 @@
 mod replies;
 mod support;
 
+mod bench;
+mod bench_faults;
 mod check;
 mod check_faults;
 mod compare;

@@ -2,6 +2,7 @@
 
 mod address;
 mod batch;
+mod client_batch;
 mod clock;
 mod counters;
 mod datagram;
@@ -12,6 +13,7 @@ mod seccomp;
 mod supervisor;
 
 pub(crate) use batch::Batch;
+pub(crate) use client_batch::{Alarm, ClientBatch, ephemeral_ports};
 pub(crate) use clock::kernel_clock;
 pub(crate) use counters::{backlog_limit, time_waits, traffic};
 pub(crate) use datagram::{ask_for_destination, broadcasts};

@@ -1,0 +1,198 @@
+//! The course of a load over one transport: its time, what it counts, and what it does now and then.
+
+use super::outcome::Load;
+use super::schedule::Schedule;
+use super::tally::{Failure, Tally};
+use crate::sys::Alarm;
+use crate::transport::Transport;
+use mio::{Events, Poll, Token};
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike;
+use std::io;
+use std::net::SocketAddr;
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+/// How often timeouts are looked for and whoever watches is told. A socket that failed at once rests as long,
+/// so that failures do not spin.
+pub(super) const TICK: Duration = Duration::from_millis(20);
+
+/// Who is told how far it has come, and may have it end.
+pub(super) type Progress<'a> = dyn FnMut(Duration) -> ControlFlow<()> + 'a;
+
+/// A load under way. Every moment is the time since it began.
+pub(super) struct Course<'a> {
+    began: Instant,
+    pub schedule: Schedule,
+    pub tally: Tally,
+    pub timeout: Duration,
+    progress: &'a mut Progress<'a>,
+    next_tick: Duration,
+    processor: Processor,
+    pub interrupted: bool,
+}
+
+impl<'a> Course<'a> {
+    pub(super) fn begin(
+        schedule: Schedule,
+        timeout: Duration,
+        progress: &'a mut Progress<'a>,
+    ) -> Self {
+        Self {
+            began: Instant::now(),
+            schedule,
+            tally: Tally::default(),
+            timeout,
+            progress,
+            next_tick: Duration::ZERO,
+            processor: Processor::default(),
+            interrupted: false,
+        }
+    }
+
+    pub(super) fn now(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// True when nothing more begins and all that is under way is over.
+    pub(super) fn is_over(&mut self, now: Duration, under_way: impl FnOnce() -> usize) -> bool {
+        self.processor.look(now, &self.schedule);
+        self.interrupted || self.schedule.is_over(now) && under_way() == 0
+    }
+
+    /// True once in a while; tells how far it has come.
+    pub(super) fn ticks(&mut self, now: Duration) -> bool {
+        if now < self.next_tick {
+            return false;
+        }
+        self.next_tick = now + TICK;
+        if (self.progress)(now.min(self.schedule.until())).is_break() {
+            self.schedule.stop(now);
+            self.interrupted = true;
+        }
+        true
+    }
+
+    /// One exchange begins: the moment from which it counts.
+    pub(super) fn begins(&mut self, now: Duration) -> Duration {
+        let due = self.schedule.begin(now);
+        self.tally.asked += u64::from(self.schedule.measures(due));
+        due
+    }
+
+    pub(super) fn answered(&mut self, due: Duration, now: Duration, octets: usize) {
+        if self.schedule.measures(due) {
+            self.tally.answered(octets, now.saturating_sub(due));
+        }
+    }
+
+    pub(super) fn failed(&mut self, due: Duration, failure: &Failure) {
+        if self.schedule.measures(due) {
+            self.tally.failed(failure);
+        }
+    }
+
+    pub(super) fn lost(&mut self, due: Duration) {
+        self.tally.lost += u64::from(self.schedule.measures(due));
+    }
+
+    pub(super) fn late(&mut self, now: Duration) {
+        self.tally.late += u64::from(self.schedule.measures(now));
+    }
+
+    /// What came out.
+    pub(super) fn ends(self, transport: Transport, peer: SocketAddr) -> Load {
+        let tally = &self.tally;
+        let over = tally.answered + tally.lost + tally.failures.count();
+        Load {
+            transport,
+            peer,
+            measured: self.schedule.measured(),
+            asked: tally.asked,
+            answered: tally.answered,
+            lost: tally.lost,
+            unfinished: tally.asked.saturating_sub(over),
+            never_begun: self.schedule.never_begun(),
+            late: tally.late,
+            octets: tally.octets,
+            latencies: tally.percentiles(),
+            processor: self.processor.used(),
+            failures: self.tally.failures,
+        }
+    }
+}
+
+/// The processor time of this process, at the beginning and at the end of what is measured.
+#[derive(Debug, Default)]
+struct Processor {
+    first: Option<Duration>,
+    last: Duration,
+    /// The end has been seen.
+    ended: bool,
+}
+
+impl Processor {
+    fn look(&mut self, now: Duration, schedule: &Schedule) {
+        let ends = now >= schedule.until() && !self.ended;
+        if self.first.is_none() && now >= schedule.from() || ends {
+            self.last = used();
+            self.first.get_or_insert(self.last);
+            self.ended |= ends;
+        }
+    }
+
+    fn used(&self) -> Duration {
+        self.last.saturating_sub(self.first.unwrap_or(self.last))
+    }
+}
+
+fn used() -> Duration {
+    let Ok(usage) = getrusage(UsageWho::RUSAGE_SELF) else { return Duration::ZERO };
+    let microseconds = (usage.user_time() + usage.system_time()).num_microseconds();
+    Duration::from_micros(u64::try_from(microseconds).unwrap_or(0))
+}
+
+/// Waits for sockets, and for the moment of the next exchange to begin.
+pub(super) struct Waiting {
+    pub poll: Poll,
+    pub events: Events,
+    alarm: Alarm,
+}
+
+impl Waiting {
+    /// Not the number of a socket.
+    const ALARM: Token = Token(usize::MAX - 1);
+
+    pub(super) fn new() -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let alarm = Alarm::new(poll.registry(), Self::ALARM)?;
+        Ok(Self { poll, events: Events::with_capacity(256), alarm })
+    }
+
+    /// Until a socket is ready, the next exchange is due, or a tick is over. `room`: there is a place for the
+    /// next one; else it has to wait for a socket anyway.
+    pub(super) fn wait(&mut self, course: &Course, now: Duration, room: bool) -> io::Result<()> {
+        let next = course.schedule.next().filter(|_| room);
+        let timeout = match next.map(|next| next.saturating_sub(now)) {
+            Some(soon) if soon.is_zero() => Some(Duration::ZERO),
+            Some(soon) if soon < TICK => {
+                self.alarm.set(soon)?;
+                self.alarm.or_wait(soon)
+            }
+            _ => Some(TICK),
+        };
+        match self.poll.poll(&mut self.events, timeout) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                self.events.clear();
+                Ok(())
+            }
+            polled => polled,
+        }
+    }
+
+    /// The sockets that are ready, by number: whether each is closed by its peer.
+    pub(super) fn ready(&self) -> impl Iterator<Item = (usize, bool)> {
+        let sockets = self.events.iter().filter(|event| event.token() != Self::ALARM);
+        sockets.map(|event| (event.token().0, event.is_read_closed()))
+    }
+}

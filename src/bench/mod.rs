@@ -1,0 +1,153 @@
+//! Load: how many exchanges a second a server gives, how long they take, and how many fail.
+//!
+//! One thread asks as fast as it can and allocates nothing for an exchange, so that the server is what is
+//! measured. The open loop ([`BenchOptions::rate`]) has its exchanges at fixed times and counts their latency
+//! from then, also of those that began late because all places were taken: otherwise a server that stops for a
+//! second would spoil one exchange and not all that should have been in that second ("coordinated omission").
+
+mod channel;
+mod course;
+mod datagram;
+mod options;
+mod outcome;
+mod pending;
+mod schedule;
+mod stream;
+mod tally;
+
+pub use options::BenchOptions;
+pub use outcome::{Bench, Failures, Load, Percentiles};
+
+use crate::client::{AskError, Client, Target, off_limits};
+use crate::transport::Transport;
+use course::Course;
+use schedule::Schedule;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+/// Why a server cannot be loaded.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BenchError {
+    /// The host has no address.
+    #[error(transparent)]
+    Ask(#[from] AskError),
+    /// More sockets are wanted than this process may open (`RLIMIT_NOFILE`).
+    #[error("cannot keep {concurrency} sockets open: this process may have {most}")]
+    Descriptors {
+        /// How many are wanted.
+        concurrency: u32,
+        /// How many there may be.
+        most: u64,
+    },
+    /// More sockets are wanted than there are ports for clients, each of which has its own.
+    #[error("cannot keep {concurrency} sockets open: this system gives clients {most} ports")]
+    Ports {
+        /// How many are wanted.
+        concurrency: u32,
+        /// How many there are.
+        most: u32,
+    },
+    /// One of the host's addresses is public, and [`Options::impolite`](crate::Options::impolite) is not set.
+    #[error("will not load {target}: {address} is public, so questions have to be 4 s apart")]
+    Public {
+        /// Who was to be asked.
+        target: Target,
+        /// The first such address.
+        address: IpAddr,
+    },
+    /// No socket could be opened, or not be waited for.
+    #[error("cannot set up the sockets to ask with")]
+    Setup(#[source] io::Error),
+}
+
+/// Loads a server, over one transport after the other.
+///
+/// Of a host with several addresses, the one that answers a question beforehand is loaded. `progress` is told
+/// about 50 times a second how much of the time is over; what has been measured when it breaks is the result.
+///
+/// # Errors
+/// [`BenchError`]. A server that does not answer is no error: see [`Bench`].
+///
+/// ```
+/// use daytime::{BenchOptions, Config, Server, bench};
+/// use std::ops::ControlFlow;
+/// use std::time::Duration;
+///
+/// let anywhere = vec!["127.0.0.1:0".parse()?];
+/// let server = Server::bind(Config { addresses: anywhere, ..Config::default() })?;
+/// let target = server.bound()[0].address.into();
+/// let shutdown = server.shutdown();
+/// let running = std::thread::spawn(move || server.run());
+///
+/// let (duration, warm_up) = (Duration::from_millis(100), Duration::ZERO);
+/// let options = BenchOptions { duration, warm_up, ..BenchOptions::default() };
+/// let bench = bench(&target, &options, &mut |_, _| ControlFlow::Continue(()))?;
+/// let [tcp, udp] = &bench.loads[..] else { panic!("two transports") };
+/// assert!(tcp.answered > 0 && tcp.failures.count() == 0);
+/// assert!(udp.latencies.is_some_and(|latencies| latencies.p50 <= latencies.p99));
+///
+/// shutdown.stop();
+/// running.join().expect("the server does not panic")?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn bench(
+    target: &Target,
+    options: &BenchOptions,
+    progress: &mut dyn FnMut(Duration, Duration) -> ControlFlow<()>,
+) -> Result<Bench, BenchError> {
+    let addresses = target.resolve(&options.ask, options.ask.deadline())?;
+    if let Some(address) = off_limits(&addresses, &options.ask) {
+        return Err(BenchError::Public { target: target.clone(), address });
+    }
+    options.feasible()?;
+    let (target, options) = (target.clone(), options.clone());
+    let mut bench = Bench { target, options, loads: Vec::new(), interrupted: false };
+    for transport in bench.options.transports.clone() {
+        let peer = choose(&addresses, transport, &bench.options)?;
+        load(&mut bench, transport, peer, progress)?;
+        if bench.interrupted {
+            break;
+        }
+    }
+    Ok(bench)
+}
+
+/// The address that answers, or the first where none does; a single one is not asked.
+fn choose(
+    addresses: &[SocketAddr],
+    transport: Transport,
+    options: &BenchOptions,
+) -> Result<SocketAddr, AskError> {
+    if let [only] = addresses {
+        return Ok(*only);
+    }
+    let (ask, mut client) = (&options.ask, Client::new()?);
+    let asked = client.ask_addresses(addresses, transport, ask, ask.deadline(), &mut |_| {});
+    Ok(asked.map_or(addresses[0], |answer| answer.peer))
+}
+
+fn load(
+    bench: &mut Bench,
+    transport: Transport,
+    peer: SocketAddr,
+    progress: &mut dyn FnMut(Duration, Duration) -> ControlFlow<()>,
+) -> Result<(), BenchError> {
+    let options = &bench.options;
+    let each = options.warm_up + options.duration;
+    let part = |count: usize| each * u32::try_from(count).unwrap_or(u32::MAX);
+    let (before, all) = (part(bench.loads.len()), part(options.transports.len()));
+    let mut of_all = |now| progress(before + now, all);
+    let schedule = Schedule::new(options.warm_up, options.duration, options.rate);
+    let (sockets, timeout) = (options.sockets(), options.ask.timeout);
+    let mut course = Course::begin(schedule, timeout, &mut of_all);
+    match transport {
+        Transport::Tcp => stream::load(peer, sockets, &mut course)?,
+        Transport::Udp => datagram::load(peer, sockets, options.window(), &mut course)?,
+    }
+    bench.interrupted = course.interrupted;
+    bench.loads.push(course.ends(transport, peer));
+    Ok(())
+}

@@ -1,0 +1,108 @@
+//! How to load a server, and whether this machine can.
+
+use super::BenchError;
+use crate::client::Options;
+use crate::sys;
+use crate::transport::Transport;
+use nix::sys::resource::{Resource, getrlimit};
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+/// How to load a server.
+#[derive(Clone, Debug)]
+pub struct BenchOptions {
+    /// Over what, one after the other.
+    pub transports: Vec<Transport>,
+    /// TCP: connections that are kept going at once. UDP: sockets.
+    pub concurrency: NonZeroU32,
+    /// UDP: questions of each socket that may be unanswered, up to [`MOST_WINDOW`](Self::MOST_WINDOW).
+    ///
+    /// No answer tells which question it is for. Above 1 the oldest takes it, so that after a loss latencies
+    /// seem longer than they are until nothing has come for the timeout; with 1 they are exact.
+    pub window: NonZeroU32,
+    /// How long each transport is measured.
+    pub duration: Duration,
+    /// How long each is loaded before that, without being measured.
+    pub warm_up: Duration,
+    /// Exchanges a second that are due at fixed times, whatever comes back (an open loop); `None`: a new one
+    /// begins when another is over (a closed loop).
+    pub rate: Option<NonZeroU32>,
+    /// Whom to ask, and how long an exchange may take ([`Options::timeout`]). Nothing is asked again. A
+    /// host with a public address is loaded only with [`Options::impolite`].
+    pub ask: Options,
+}
+
+impl Default for BenchOptions {
+    /// Both transports, one exchange at a time for 3 seconds after half a one, 1 second for each.
+    fn default() -> Self {
+        Self {
+            transports: Transport::BOTH.to_vec(),
+            concurrency: NonZeroU32::MIN,
+            window: NonZeroU32::MIN,
+            duration: Duration::from_secs(3),
+            warm_up: Duration::from_millis(500),
+            rate: None,
+            ask: Options { timeout: Duration::from_secs(1), retries: 0, ..Options::default() },
+        }
+    }
+}
+
+impl BenchOptions {
+    /// The most that the [window](field@BenchOptions::window) counts for.
+    pub const MOST_WINDOW: u32 = 4096;
+
+    /// How many exchanges may be under way over a transport on each socket.
+    pub(super) fn window(&self) -> usize {
+        self.window.get().min(Self::MOST_WINDOW) as usize
+    }
+
+    pub(super) fn sockets(&self) -> usize {
+        self.concurrency.get() as usize
+    }
+
+    /// That there are descriptors and ports for all that is to be open at once.
+    pub(super) fn feasible(&self) -> Result<(), BenchError> {
+        let descriptors = getrlimit(Resource::RLIMIT_NOFILE).map_or(u64::MAX, |(soft, _)| soft);
+        let ports = sys::ephemeral_ports().unwrap_or(u32::MAX);
+        within(self.concurrency.get(), descriptors, ports)
+    }
+}
+
+/// Descriptors of the process itself: its streams, the poll, the timer, and some to spare.
+const OWN: u64 = 16;
+
+fn within(concurrency: u32, descriptors: u64, ports: u32) -> Result<(), BenchError> {
+    let most = descriptors.saturating_sub(OWN);
+    if u64::from(concurrency) > most {
+        return Err(BenchError::Descriptors { concurrency, most });
+    }
+    if concurrency > ports {
+        return Err(BenchError::Ports { concurrency, most: ports });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_than_there_are_descriptors_or_ports_for_is_refused() {
+        assert!(within(1008, 1024, 28_232).is_ok());
+        let told = |result: Result<(), BenchError>| result.expect_err("too many").to_string();
+        assert_eq!(
+            told(within(1009, 1024, 28_232)),
+            "cannot keep 1009 sockets open: this process may have 1008"
+        );
+        assert_eq!(
+            told(within(28_233, 1 << 20, 28_232)),
+            "cannot keep 28233 sockets open: this system gives clients 28232 ports"
+        );
+    }
+
+    #[test]
+    fn a_window_has_an_upper_bound() {
+        let window = NonZeroU32::new(5000).expect("not 0");
+        assert_eq!(BenchOptions { window, ..BenchOptions::default() }.window(), 4096);
+    }
+}

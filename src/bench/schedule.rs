@@ -1,0 +1,222 @@
+//! When exchanges begin and which of them are measured: values, without sockets and clocks. Every moment is
+//! the time since the load began.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+/// Open loop: how long after the end those may begin that were due before it. The client itself may be late by so
+/// much; what has had no place until then never begins.
+const GRACE: Duration = Duration::from_millis(50);
+
+/// When exchanges begin.
+#[derive(Clone, Debug)]
+pub(super) struct Schedule {
+    /// What is due from here on is measured.
+    from: Duration,
+    /// Nothing is due from here on.
+    until: Duration,
+    rate: Option<NonZeroU32>,
+    /// Open loop: exchanges that have begun.
+    begun: u64,
+}
+
+impl Schedule {
+    pub(super) fn new(warm_up: Duration, duration: Duration, rate: Option<NonZeroU32>) -> Self {
+        Self { from: warm_up, until: warm_up + duration, rate, begun: 0 }
+    }
+
+    /// How many exchanges may begin now, up to `most`.
+    pub(super) fn ready(&self, now: Duration, most: usize) -> usize {
+        match self.rate {
+            None if now < self.until => most,
+            Some(rate) if now < self.until + GRACE => {
+                let due = due_within(now, rate).min(due_before(self.until, rate));
+                usize::try_from(due.saturating_sub(self.begun)).map_or(most, |due| due.min(most))
+            }
+            _ => 0,
+        }
+    }
+
+    /// True when nothing more will begin.
+    pub(super) fn is_over(&self, now: Duration) -> bool {
+        match self.rate {
+            Some(_) if now < self.until + GRACE => now >= self.until && self.ready(now, 1) == 0,
+            _ => now >= self.until,
+        }
+    }
+
+    /// Begins one that is ready: the moment from which its latency counts. In an open loop that is when it was
+    /// due, however late it begins: whoever wanted to know the time then has waited since.
+    pub(super) fn begin(&mut self, now: Duration) -> Duration {
+        let Some(rate) = self.rate else { return now };
+        let due = due_at(self.begun, rate);
+        self.begun += 1;
+        due
+    }
+
+    /// The moment of the next, if it is not now; `None` also in a closed loop.
+    pub(super) fn next(&self) -> Option<Duration> {
+        let next = due_at(self.begun, self.rate?);
+        (next < self.until).then_some(next)
+    }
+
+    /// True if an exchange that was due then is measured.
+    pub(super) fn measures(&self, due: Duration) -> bool {
+        due >= self.from
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.rate.is_some()
+    }
+
+    pub(super) fn from(&self) -> Duration {
+        self.from
+    }
+
+    pub(super) fn until(&self) -> Duration {
+        self.until
+    }
+
+    /// Nothing more is due.
+    pub(super) fn stop(&mut self, now: Duration) {
+        self.until = self.until.min(now);
+    }
+
+    /// How long was measured.
+    pub(super) fn measured(&self) -> Duration {
+        self.until.saturating_sub(self.from)
+    }
+
+    /// How many exchanges were due while it was measured and have not begun.
+    pub(super) fn never_begun(&self) -> u64 {
+        let Some(rate) = self.rate else { return 0 };
+        due_before(self.until, rate).saturating_sub(self.begun.max(due_before(self.from, rate)))
+    }
+}
+
+const SECOND_NS: u128 = 1_000_000_000;
+
+/// When the n-th is due, counted from 0. Each is counted from the beginning, so that nothing adds up.
+fn due_at(number: u64, rate: NonZeroU32) -> Duration {
+    let nanoseconds = (u128::from(number) * SECOND_NS).div_ceil(u128::from(rate.get()));
+    Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
+}
+
+/// How many are due at this moment or before it.
+fn due_within(moment: Duration, rate: NonZeroU32) -> u64 {
+    let number = moment.as_nanos() * u128::from(rate.get()) / SECOND_NS;
+    u64::try_from(number).map_or(u64::MAX, |number| number + 1)
+}
+
+/// How many are due before this moment.
+fn due_before(moment: Duration, rate: NonZeroU32) -> u64 {
+    match moment.checked_sub(Duration::from_nanos(1)) {
+        Some(before) => due_within(before, rate),
+        None => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn ms(milliseconds: u64) -> Duration {
+        Duration::from_millis(milliseconds)
+    }
+
+    fn open(per_second: u32) -> Schedule {
+        Schedule::new(SECOND, 2 * SECOND, NonZeroU32::new(per_second))
+    }
+
+    #[test]
+    fn a_closed_loop_begins_whenever_there_is_room_until_the_end() {
+        let mut closed = Schedule::new(SECOND, 2 * SECOND, None);
+        assert_eq!(closed.ready(ms(2999), 64), 64);
+        assert_eq!(closed.begin(ms(2999)), ms(2999));
+        assert_eq!(closed.ready(ms(3000), 64), 0);
+        assert_eq!((closed.is_over(ms(2999)), closed.is_over(ms(3000))), (false, true));
+        assert_eq!((closed.next(), closed.never_begun()), (None, 0));
+    }
+
+    #[test]
+    fn an_open_loop_has_fixed_times() {
+        let mut open = open(10);
+        assert_eq!(open.ready(ms(0), 64), 1, "the first is due at once");
+        assert_eq!(open.begin(ms(0)), ms(0));
+        assert_eq!(open.ready(ms(99), 64), 0);
+        assert_eq!(open.next(), Some(ms(100)));
+        assert_eq!(open.ready(ms(100), 64), 1);
+        assert_eq!(open.begin(ms(100)), ms(100));
+        assert_eq!(open.next(), Some(ms(200)));
+    }
+
+    #[test]
+    fn what_begins_late_counts_from_when_it_was_due() {
+        let mut open = open(10);
+        assert_eq!(open.ready(ms(350), 64), 4);
+        assert_eq!(open.ready(ms(350), 2), 2);
+        let begun: Vec<_> = (0..4).map(|_| open.begin(ms(350))).collect();
+        assert_eq!(begun, [ms(0), ms(100), ms(200), ms(300)]);
+        assert_eq!(open.ready(ms(350), 64), 0);
+    }
+
+    #[test]
+    fn no_time_adds_up_where_the_interval_is_no_whole_number_of_nanoseconds() {
+        let rate = NonZeroU32::new(3).expect("not 0");
+        assert_eq!(due_at(3_000_000, rate), Duration::from_secs(1_000_000));
+        for number in 0..1000 {
+            let due = due_at(number, rate);
+            assert_eq!((due_within(due, rate), due_before(due, rate)), (number + 1, number));
+        }
+    }
+
+    #[test]
+    fn what_is_due_in_the_warm_up_is_not_measured() {
+        let open = open(10);
+        assert!(!open.measures(ms(900)));
+        assert!(open.measures(ms(1000)));
+    }
+
+    #[test]
+    fn what_was_due_and_never_began_is_counted_but_not_that_of_the_warm_up() {
+        let mut open = open(10);
+        // 30 are due before the end, the 10 of the warm-up among them.
+        assert_eq!(open.never_begun(), 20);
+        for _ in 0..14 {
+            open.begin(ms(2000));
+        }
+        assert_eq!(open.never_begun(), 16);
+        assert_eq!(open.ready(ms(3049), 64), 16, "if the client is late");
+        assert_eq!((open.ready(ms(3050), 64), open.is_over(ms(3050))), (0, true), "no more");
+        assert_eq!((open.begun, open.measured()), (14, 2 * SECOND));
+    }
+
+    #[test]
+    fn an_open_loop_is_over_when_the_last_that_was_due_has_begun() {
+        let mut open = open(10);
+        for _ in 0..29 {
+            open.begin(ms(2999));
+        }
+        assert!(!open.is_over(ms(2999)) && !open.is_over(ms(3001)));
+        assert_eq!(open.begin(ms(3001)), ms(2900));
+        assert!(open.is_over(ms(3001)));
+        assert_eq!(open.never_begun(), 0);
+    }
+
+    #[test]
+    fn an_early_stop_has_nothing_more_due() {
+        let mut open = open(10);
+        for _ in 0..12 {
+            open.begin(ms(1100));
+        }
+        open.stop(ms(1500));
+        assert_eq!(open.measured(), ms(500));
+        assert_eq!(open.never_begun(), 3, "due at 1200, 1300 and 1400 ms");
+        open.stop(ms(9000));
+        assert_eq!(open.measured(), ms(500));
+        open.stop(ms(10));
+        assert_eq!((open.measured(), open.never_begun()), (Duration::ZERO, 0));
+    }
+}

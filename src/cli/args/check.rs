@@ -1,0 +1,37 @@
+//! The command line of `daytime check`.
+
+use super::{Ask, seconds};
+use crate::client::Target;
+use crate::transport::PORT;
+use clap::Args;
+use std::time::Duration;
+
+pub(super) const HELP: &str = "\
+Examples:
+  daytime check localhost:9999
+  daytime check -4 --timeout 1 localhost:9999
+  daytime check --json localhost:9999
+
+Each probe is asked once: pass, fail or not tried, with the reason. As root it
+also asks from a port below 1024, which nobody should answer. A public address
+is asked every 4 seconds at most, so that takes about half a minute.
+Exit status: 0 if nothing failed, 1 if something did or nobody answered, 2 usage.";
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Check {
+    /// Server to check
+    #[arg(value_name = "HOST[:PORT]")]
+    pub host: Target,
+    #[command(flatten)]
+    pub ask: Ask,
+    /// Port of HOST, if it is given without one
+    #[arg(long, default_value_t = PORT, value_parser = clap::value_parser!(u16).range(1..))]
+    pub port: u16,
+    /// Time for one exchange; also how long to listen for an answer that should
+    /// not come
+    #[arg(long, default_value = "2", value_name = "SECONDS", value_parser = seconds)]
+    pub timeout: Duration,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+}

@@ -1,0 +1,36 @@
+//! The command line of `daytime compare`.
+
+use super::{Ask, seconds};
+use crate::client::Target;
+use clap::Args;
+use std::time::Duration;
+
+pub(super) const HELP: &str = "\
+Examples:
+  daytime compare
+  daytime compare --count 1000 localhost:9999
+  daytime compare --json
+
+Without HOST it starts a server of its own on a free port of loopback.
+Exit status: 0 if every question was answered over both, 1 if not, 2 usage.";
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Compare {
+    /// Server to compare on [default: one of its own]
+    #[arg(value_name = "HOST[:PORT]")]
+    pub host: Option<Target>,
+    #[command(flatten)]
+    pub ask: Ask,
+    /// Port of HOST, if it is given without one [default: 13]
+    #[arg(long, requires = "host", value_parser = clap::value_parser!(u16).range(1..=65_535))]
+    pub port: Option<u16>,
+    /// Time for one answer
+    #[arg(long, default_value = "2", value_name = "SECONDS", value_parser = seconds)]
+    pub timeout: Duration,
+    /// Exchanges over each transport
+    #[arg(long, default_value_t = 200, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub count: u32,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+}

@@ -1,0 +1,54 @@
+//! The command line of `daytime query`.
+
+use super::{Ask, Proto, seconds, seconds_or_none};
+use crate::client::Target;
+use crate::transport::PORT;
+use clap::Args;
+use std::time::Duration;
+
+pub(super) const HELP: &str = "\
+Examples:
+  daytime query localhost:9999
+  daytime query --proto udp --timeout 2 127.0.0.1 ::1
+  daytime query --proto both --json localhost:9999
+
+Under the server's line stands what it means and how far the local clock is off.
+A server that cuts the second off makes the local clock seem up to 1 s ahead.
+It never sets the clock: that is what NTP is for.
+Exit status: 0 if every question was answered, 1 if one was not or the server
+reports itself unhealthy or contradicts itself, 2 usage.";
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Query {
+    /// Servers to ask; IPv6 addresses with a port go in brackets
+    #[arg(required = true, value_name = "HOST[:PORT]")]
+    pub hosts: Vec<Target>,
+    /// Transports to ask over
+    #[arg(long, value_enum, default_value_t = Proto::Tcp)]
+    pub proto: Proto,
+    #[command(flatten)]
+    pub ask: Ask,
+    /// Port for hosts given without one
+    #[arg(long, default_value_t = PORT, value_parser = clap::value_parser!(u16).range(1..=65_535))]
+    pub port: u16,
+    /// Time for one answer, name resolution and retries included, but not the
+    /// pause before a public address is asked again
+    #[arg(long, default_value = "5", value_name = "SECONDS", value_parser = seconds)]
+    pub timeout: Duration,
+    /// UDP: how often to ask again while nothing comes; each wait is twice the
+    /// last, and at least 4 s for a public address
+    #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=10))]
+    pub retries: u32,
+    /// The most octets of a reply to take
+    #[arg(long, default_value_t = 4096, value_name = "OCTETS", value_parser = clap::value_parser!(u32).range(1..=65_535))]
+    pub limit: u32,
+    /// How many times to ask each server
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub count: u32,
+    /// Pause between the rounds; at least 4 s for a public address
+    #[arg(long, default_value = "1", value_name = "SECONDS", value_parser = seconds_or_none)]
+    pub interval: Duration,
+    /// Print one JSON object per question
+    #[arg(long)]
+    pub json: bool,
+}

@@ -1,0 +1,138 @@
+//! The command line of `daytime serve`.
+
+use super::listen_on::{ListenOn, metrics_address};
+use super::{Proto, seconds};
+use crate::cli::strangers::Strangers;
+use crate::cli::workers::WorkerOptions;
+use crate::server::Sandbox;
+use crate::syntax::{Pattern, Syntax, Zone};
+use clap::{Args, ValueEnum};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+pub(super) const HELP: &str = "\
+Examples:
+  daytime serve --port 9999
+  daytime serve --listen '[::]:9999' --syntax ctime --zone local
+  daytime serve --port 0 --json
+  daytime serve --port 9999 --metrics 9867
+  daytime serve --port 9999 --idle 60
+
+The bound addresses are the first thing on standard output; the log goes to
+standard error. Stops at SIGINT or SIGTERM: accepts no more, gives open
+connections a second to end, exits 0. A second signal ends it at once. SIGUSR1
+logs what was counted so far.
+As root add --user nobody: it keeps the open sockets and no other right.
+
+Sockets that systemd hands over (LISTEN_FDS) are served instead; options that
+open sockets are refused then. A supervisor that listens on NOTIFY_SOCKET is
+told of readiness, watchdog and stopping. inetd.conf has it on descriptor 0,
+silent where standard error is the client's socket:
+  daytime stream tcp nowait nobody /usr/bin/daytime daytime serve --inetd
+  daytime dgram  udp wait   nobody /usr/bin/daytime daytime serve --inetd";
+
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
+pub(in crate::cli) struct Serve {
+    /// Address to listen on; give it again for more. [::] takes IPv4 too
+    /// [default: the loopback addresses of both families]
+    #[arg(long, value_name = "ADDR[:PORT]")]
+    pub listen: Vec<ListenOn>,
+    /// Port for addresses given without one; 0 takes one free number for all
+    /// [default: 13]
+    #[arg(long)]
+    pub port: Option<u16>,
+    /// Transports to serve [default: both]
+    #[arg(long, value_enum)]
+    pub proto: Option<Proto>,
+    /// How the reply is written: ctime, nist, rfc3339, rfc867 or smtp
+    #[arg(long, default_value_t = Syntax::default(), value_name = "NAME")]
+    pub syntax: Syntax,
+    /// Write the reply by a strftime pattern instead (chrono's: also %.3f, %:z)
+    #[arg(long, value_name = "PATTERN", conflicts_with = "syntax")]
+    pub strftime: Option<Pattern>,
+    /// Zone of the reply: utc, local, an IANA name or +HH:MM
+    #[arg(long, default_value = "utc", value_name = "ZONE", allow_hyphen_values = true)]
+    pub zone: Zone,
+    #[command(flatten)]
+    pub workers: WorkerOptions,
+    /// TCP: finished handshakes that may wait (listen(2))
+    /// [default: 4096]
+    #[arg(long, value_name = "N")]
+    pub backlog: Option<u16>,
+    /// TCP: rebind while old connections are in TIME_WAIT (SO_REUSEADDR) [default]
+    #[arg(long, overrides_with = "no_reuse_address")]
+    pub reuse_address: bool,
+    /// TCP: refuse to rebind then
+    #[arg(long)]
+    pub no_reuse_address: bool,
+    /// [::] takes no IPv4 (IPV6_V6ONLY)
+    #[arg(long)]
+    pub only_v6: bool,
+    /// Receive buffer of every socket (SO_RCVBUF)
+    #[arg(long, value_name = "OCTETS", value_parser = clap::value_parser!(u32).range(1..=1 << 30))]
+    pub receive_buffer: Option<u32>,
+    /// Send buffer of every socket (SO_SNDBUF)
+    #[arg(long, value_name = "OCTETS", value_parser = clap::value_parser!(u32).range(1..=1 << 30))]
+    pub send_buffer: Option<u32>,
+    /// TCP: time for a client to read and close once it is accepted
+    #[arg(long, default_value = "5", value_name = "SECONDS", value_parser = seconds)]
+    pub drain_deadline: Duration,
+    /// TCP: octets a client may send meanwhile, all thrown away
+    #[arg(long, default_value_t = 16 << 20, value_name = "OCTETS")]
+    pub drain_octets: u64,
+    /// Tell what was counted over HTTP, for Prometheus: GET /metrics. A bare PORT is
+    /// on 127.0.0.1; 0 takes a free one. Whoever can reach it can read it
+    #[arg(long, value_name = "[ADDR:]PORT", value_parser = metrics_address)]
+    pub metrics: Option<SocketAddr>,
+    /// User to become once the sockets are open, by name or number
+    #[arg(long, value_name = "USER")]
+    pub user: Option<String>,
+    /// Group to become with it [default: the user's primary group]
+    #[arg(long, value_name = "GROUP", requires = "user")]
+    pub group: Option<String>,
+    /// Forbid itself what the service does not need (Linux: capabilities, files,
+    /// new sockets, programs): off, on: what this kernel can, require: or refuse
+    #[arg(long, value_enum, default_value_t = SandboxMode::On, value_name = "MODE")]
+    pub sandbox: SandboxMode,
+    /// Serve the socket on descriptor 0, as inetd starts it; --inetd=nowait for
+    /// "dgram nowait"
+    #[arg(long, value_enum, num_args = 0..=1, require_equals = true, conflicts_with = "json")]
+    #[arg(default_missing_value = "wait", value_name = "KIND")]
+    pub inetd: Option<Inetd>,
+    /// End when nobody has come for so long [default: never; with --inetd 60]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub idle: Option<Duration>,
+    /// Print the bound addresses as JSON
+    #[arg(long)]
+    pub json: bool,
+    // The last, since its heading holds for what follows.
+    #[command(flatten)]
+    pub strangers: Strangers,
+}
+
+/// What inetd does with the socket while a service runs.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(in crate::cli) enum Inetd {
+    // It leaves the socket alone: serve until idle, or a connection until its end.
+    Wait,
+    // It goes on with the socket: answer what waits, then end.
+    Nowait,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(in crate::cli) enum SandboxMode {
+    Off,
+    On,
+    Require,
+}
+
+impl From<SandboxMode> for Sandbox {
+    fn from(mode: SandboxMode) -> Self {
+        match mode {
+            SandboxMode::Off => Self::Off,
+            SandboxMode::On => Self::On,
+            SandboxMode::Require => Self::Require,
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! A load as JSON.
+
+use crate::bench::{Bench, Failures, Load, Percentiles};
+use crate::report::json::microseconds;
+use crate::transport::Transport;
+use serde_json::{Map, Value, json};
+
+/// A load, whole. A transport that was not begun is null.
+pub(crate) fn json(bench: &Bench) -> Value {
+    let options = &bench.options;
+    let of = |transport| bench.loads.iter().find(|it| it.transport == transport).map(load);
+    json!({
+        "host": bench.target.to_string(),
+        "good": bench.is_good(),
+        "interrupted": bench.interrupted,
+        "duration_s": options.duration.as_secs_f64(),
+        "warm_up_s": options.warm_up.as_secs_f64(),
+        "timeout_s": options.ask.timeout.as_secs_f64(),
+        "concurrency": options.concurrency,
+        "window": options.window,
+        "rate_per_s": options.rate,
+        "latency_from": if options.rate.is_some() { "due" } else { "begun" },
+        "tcp": of(Transport::Tcp),
+        "udp": of(Transport::Udp),
+    })
+}
+
+fn load(load: &Load) -> Value {
+    json!({
+        "peer": load.peer.to_string(),
+        "measured_s": load.measured.as_secs_f64(),
+        "answered_per_s": load.per_second(),
+        "asked": load.asked,
+        "answered": load.answered,
+        "failed": load.failures.count(),
+        "lost": load.lost,
+        "unfinished": load.unfinished,
+        "never_begun": load.never_begun,
+        "late": load.late,
+        "octets": load.octets,
+        "latency_us": load.latencies.map(latencies),
+        "failures": failures(&load.failures),
+        "client_processor_share": load.processor_share(),
+    })
+}
+
+fn latencies(of: Percentiles) -> Value {
+    json!({
+        "min": microseconds(of.min),
+        "p50": microseconds(of.p50),
+        "p90": microseconds(of.p90),
+        "p99": microseconds(of.p99),
+        "p99_9": microseconds(of.p999),
+        "max": microseconds(of.max),
+        "mean": microseconds(of.mean),
+    })
+}
+
+fn failures(failures: &Failures) -> Value {
+    let other = failures.other.iter().map(|(words, count)| (words.clone(), (*count).into()));
+    json!({
+        "refused": failures.refused,
+        "reset": failures.reset,
+        "timed_out": failures.timed_out,
+        "no_whole_line": failures.cut_short,
+        "no_free_port": failures.no_port,
+        "other": other.collect::<Map<String, Value>>(),
+    })
+}

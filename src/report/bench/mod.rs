@@ -1,0 +1,258 @@
+//! A load as a table: TCP in one column, UDP in the other, or the only one there is.
+
+mod json;
+
+pub(crate) use json::json;
+
+use super::table::Table;
+use super::{human, plural};
+use crate::bench::{Bench, Failures, Load, Percentiles};
+use crate::transport::Transport;
+use std::time::Duration;
+
+/// The whole screen.
+pub(crate) fn text(bench: &Bench) -> String {
+    let mut table = Table::default();
+    head(&mut table, bench);
+    asked(&mut table, bench);
+    exchanges(&mut table, bench);
+    latencies(&mut table, bench);
+    failures(&mut table, bench);
+    client(&mut table, bench);
+    table.finish()
+}
+
+fn head(table: &mut Table, bench: &Bench) {
+    let options = &bench.options;
+    let (duration, warm_up) = (seconds(options.duration), seconds(options.warm_up));
+    let each = if options.transports.len() > 1 { " over each transport" } else { "" };
+    table.line(&format!(
+        "Load on {}: {duration}{each}, after {warm_up} that do not count.",
+        bench.target
+    ));
+    if bench.interrupted {
+        table.line("It was ended early: this is what was measured till then.");
+    }
+    table.line("");
+    let name = |load: &Load| match load.transport {
+        Transport::Tcp => "TCP: a stream",
+        Transport::Udp => "UDP: datagrams",
+    };
+    let mut names = bench.loads.iter().map(name);
+    table.columns(names.next().unwrap_or_default(), names.next().unwrap_or_default());
+}
+
+fn asked(table: &mut Table, bench: &Bench) {
+    let options = &bench.options;
+    table.heading("HOW IT WAS ASKED");
+    row(table, bench, "server", |load| load.peer.to_string());
+    row(table, bench, "at once", |load| {
+        let sockets = options.concurrency.get().into();
+        match load.transport {
+            Transport::Tcp => plural(sockets, "connection"),
+            Transport::Udp => {
+                let window = options.window.get().into();
+                format!("{}, {} on each", plural(sockets, "socket"), plural(window, "question"))
+            }
+        }
+    });
+    row(table, bench, "the next begins", |_| match options.rate {
+        Some(rate) => format!("on time: {} a second", grouped(rate.get().into())),
+        None => "when one is over".to_owned(),
+    });
+}
+
+fn exchanges(table: &mut Table, bench: &Bench) {
+    table.heading("EXCHANGES");
+    row(table, bench, "a second", |load| per_second(load.per_second()));
+    row(table, bench, "begun", |load| grouped(load.asked));
+    row(table, bench, "answered", |load| grouped(load.answered));
+    row(table, bench, "failed", |load| grouped(load.failures.count()));
+    if has(bench, |load| load.transport == Transport::Udp) {
+        let of_udp = |load: &Load, count: u64| match load.transport {
+            Transport::Tcp => "–".to_owned(),
+            Transport::Udp => grouped(count),
+        };
+        row(table, bench, "lost", |load| match load.lost {
+            0 => of_udp(load, 0),
+            lost => format!("{}, {}", of_udp(load, lost), share(lost, load.asked)),
+        });
+        row(table, bench, "late, surplus", |load| of_udp(load, load.late));
+    }
+    if bench.options.rate.is_some() {
+        row(table, bench, "never begun", |load| match load.never_begun {
+            0 => "0".to_owned(),
+            count => format!("{}: no place was free", grouped(count)),
+        });
+    }
+    if bench.interrupted {
+        row(table, bench, "unfinished", |load| grouped(load.unfinished));
+    }
+}
+
+fn latencies(table: &mut Table, bench: &Bench) {
+    let from = match bench.options.rate {
+        Some(_) => "from the moment when each was due, not when it began",
+        None => "from when each began",
+    };
+    table.heading(&format!("LATENCY ({from})"));
+    let mut percentile = |label: &str, pick: fn(Percentiles) -> Duration| {
+        row(table, bench, label, |load| load.latencies.map_or("–".into(), |of| human(pick(of))));
+    };
+    percentile("minimum", |of| of.min);
+    percentile("median", |of| of.p50);
+    percentile("p90", |of| of.p90);
+    percentile("p99", |of| of.p99);
+    percentile("p99.9", |of| of.p999);
+    percentile("maximum", |of| of.max);
+    percentile("mean", |of| of.mean);
+}
+
+fn failures(table: &mut Table, bench: &Bench) {
+    if !has(bench, |load| load.failures.count() > 0) {
+        return;
+    }
+    table.heading("FAILED");
+    let mut kind = |label: &str, pick: fn(&Failures) -> u64| {
+        if has(bench, |load| pick(&load.failures) > 0) {
+            row(table, bench, label, |load| grouped(pick(&load.failures)));
+        }
+    };
+    kind("refused", |of| of.refused);
+    kind("reset", |of| of.reset);
+    kind("timed out", |of| of.timed_out);
+    kind("no whole line", |of| of.cut_short);
+    kind("no free port", |of| of.no_port);
+    if has(bench, |load| !load.failures.other.is_empty()) {
+        row(table, bench, "otherwise", |load| {
+            let other = load.failures.other.iter();
+            let lines = other.map(|(words, count)| format!("{}: {words}", grouped(*count)));
+            lines.collect::<Vec<_>>().join("\n")
+        });
+    }
+    if has(bench, |load| load.failures.no_port > 0) {
+        let hint = "A port is free again a minute after a connection that this host closed first; \
+                    less --rate or a wider net.ipv4.ip_local_port_range leaves some.";
+        table.line(hint);
+    }
+}
+
+/// From here on nothing else on that processor had a share worth the name.
+const WHOLE: f64 = 0.9;
+
+fn client(table: &mut Table, bench: &Bench) {
+    table.heading("THE CLIENT");
+    row(table, bench, "processor time", |load| {
+        format!("{:.0} % of one", load.processor_share() * 100.0)
+    });
+    if has(bench, |load| load.processor_share() > WHOLE) {
+        table.line("");
+        table.line(
+            "The client used a whole processor, so it, and not the server, may be what was \
+             measured: the server may well be able to do more.",
+        );
+    }
+    if has(bench, |load| load.late > 0) {
+        table.line("");
+        table.line(
+            "Datagrams came that were late, or that nobody had asked for: no answer tells which \
+             question it is for, so some may have passed for the answers to others.",
+        );
+    }
+    if bench.options.rate.is_some() && has(bench, |load| load.never_begun > 0) {
+        table.line("");
+        table.line(
+            "Not all that was due could begin: more --concurrency gives it places, unless the \
+             server cannot keep up with this --rate.",
+        );
+    }
+}
+
+fn has(bench: &Bench, is_so: impl Fn(&Load) -> bool) -> bool {
+    bench.loads.iter().any(is_so)
+}
+
+fn row(table: &mut Table, bench: &Bench, label: &str, cell: impl Fn(&Load) -> String) {
+    let mut cells = bench.loads.iter().map(cell);
+    table.row(label, &cells.next().unwrap_or_default(), &cells.next().unwrap_or_default());
+}
+
+/// `0.5 s`, `3 s`.
+fn seconds(duration: Duration) -> String {
+    format!("{} s", duration.as_secs_f64())
+}
+
+fn per_second(rate: f64) -> String {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a whole number")]
+    let whole = rate.round() as u64;
+    if whole < 100 { format!("{rate:.1}") } else { grouped(whole) }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "to two digits")]
+fn share(part: u64, of: u64) -> String {
+    format!("{:.2} %", part as f64 / of.max(1) as f64 * 100.0)
+}
+
+/// Groups of three digits, as 12 345: a thin thing to read, and no comma that some take for a point.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::with_capacity(digits.len() * 2);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) && digits.len() > 4 {
+            grouped.push(' ');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::BenchOptions;
+
+    /// A second over UDP, in which the client used so much of a processor.
+    fn screen(processor: Duration) -> String {
+        let load = Load {
+            transport: Transport::Udp,
+            peer: "127.0.0.1:13".parse().expect("address"),
+            measured: Duration::from_secs(1),
+            asked: 10,
+            answered: 10,
+            lost: 0,
+            failures: Failures::default(),
+            unfinished: 0,
+            never_begun: 0,
+            late: 0,
+            octets: 240,
+            latencies: None,
+            processor,
+        };
+        let target = "localhost".parse().expect("target");
+        let options = BenchOptions::default();
+        text(&Bench { target, options, loads: vec![load], interrupted: false })
+    }
+
+    #[test]
+    fn a_client_that_used_a_whole_processor_says_that_it_may_be_what_was_measured() {
+        let hint = "The client used a whole processor, so it, and not the server, may be what was";
+        let (busy, idle) = (screen(Duration::from_millis(950)), screen(Duration::from_millis(850)));
+        assert!(busy.contains(hint) && busy.contains("95 % of one"), "{busy}");
+        assert!(!idle.contains(hint) && idle.contains("85 % of one"), "{idle}");
+    }
+
+    #[test]
+    fn numbers_of_five_digits_and_more_are_in_groups() {
+        assert_eq!([0, 999, 1000, 9999].map(grouped), ["0", "999", "1000", "9999"]);
+        assert_eq!([10_000, 1_234_567].map(grouped), ["10 000", "1 234 567"]);
+    }
+
+    #[test]
+    fn a_rate_has_a_fraction_where_it_is_small() {
+        assert_eq!(
+            [0.0, 3.25, 99.4, 99.6, 12_783.6].map(per_second),
+            ["0.0", "3.2", "99.4", "100", "12 784"]
+        );
+        assert_eq!(share(63, 78_189), "0.08 %");
+    }
+}

@@ -1,0 +1,92 @@
+//! What a client calls that asks as fast as it can: many datagrams a call (`sendmmsg(2)`, `recvmmsg(2)`),
+//! and a timer finer than the millisecond of `epoll_wait(2)` (`timerfd_create(2)`).
+
+use super::super::{BATCH, DATAGRAM};
+use mio::unix::SourceFd;
+use mio::{Interest, Registry, Token};
+use nix::sys::socket::{MsgFlags, MultiHeaders, recvmmsg, sendmmsg};
+use nix::sys::time::TimeSpec;
+use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
+use std::fs;
+use std::io::{self, IoSlice, IoSliceMut};
+use std::os::fd::{AsFd, AsRawFd};
+use std::time::Duration;
+
+/// Room for the datagrams of one call, on connected sockets: no addresses.
+pub(crate) struct ClientBatch {
+    headers: MultiHeaders<()>,
+    room: Box<[[u8; DATAGRAM]]>,
+}
+
+impl ClientBatch {
+    pub(crate) fn new() -> Self {
+        Self {
+            headers: MultiHeaders::preallocate(BATCH, None),
+            room: vec![[0; DATAGRAM]; BATCH].into(),
+        }
+    }
+
+    /// Sends as many empty datagrams as wanted or as [`BATCH`], or as go; how many went.
+    pub(crate) fn send_empty(&mut self, socket: &impl AsRawFd, wanted: usize) -> io::Result<usize> {
+        let empty: [IoSlice; 0] = [];
+        let nowhere: [Option<()>; BATCH] = [None; BATCH]; // where it is connected to
+        let datagrams = std::iter::repeat_n(&empty, wanted);
+        let flags = MsgFlags::empty();
+        let sent = sendmmsg(socket.as_raw_fd(), &mut self.headers, datagrams, nowhere, [], flags)?;
+        Ok(sent.count())
+    }
+
+    /// Takes as many datagrams as wanted or as [`BATCH`], or as are there; how many there were. Only for the
+    /// first it waits, if the socket does.
+    pub(crate) fn receive(
+        &mut self,
+        socket: &(impl AsRawFd + AsFd),
+        wanted: usize,
+        mut take: impl FnMut(&[u8]),
+    ) -> io::Result<usize> {
+        let mut room = self.room.iter_mut();
+        let mut slice = || room.next().map_or_else(Default::default, |octets| &mut octets[..]);
+        let mut slices: [_; BATCH] = std::array::from_fn(|_| [IoSliceMut::new(slice())]);
+        let slices = slices.iter_mut().take(wanted);
+        let flags = MsgFlags::MSG_WAITFORONE;
+        let mut count = 0;
+        for message in recvmmsg(socket.as_raw_fd(), &mut self.headers, slices, flags, None)? {
+            take(message.iovs().next().unwrap_or_default());
+            count += 1;
+        }
+        Ok(count)
+    }
+}
+
+/// Makes a poll ready at a moment.
+pub(crate) struct Alarm(TimerFd);
+
+impl Alarm {
+    pub(crate) fn new(registry: &Registry, token: Token) -> io::Result<Self> {
+        let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_CLOEXEC)?;
+        let descriptor = timer.as_fd().as_raw_fd();
+        registry.register(&mut SourceFd(&descriptor), token, Interest::READABLE)?;
+        Ok(Self(timer))
+    }
+
+    /// How long the poll itself has to wait: for ever, since the alarm rings.
+    #[expect(clippy::unused_self, reason = "the same surface as elsewhere")]
+    pub(crate) fn or_wait(&self, _: Duration) -> Option<Duration> {
+        None
+    }
+
+    /// Rings once, so long from now.
+    pub(crate) fn set(&self, after: Duration) -> io::Result<()> {
+        // Nothing would disarm it.
+        let after = TimeSpec::from_duration(after.max(Duration::from_nanos(1)));
+        Ok(self.0.set(Expiration::OneShot(after), TimerSetTimeFlags::empty())?)
+    }
+}
+
+/// How many ports a client's sockets may have by themselves (ip(7)).
+pub(crate) fn ephemeral_ports() -> Option<u32> {
+    let range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").ok()?;
+    let mut bounds = range.split_whitespace().map(str::parse::<u32>);
+    let (first, last) = (bounds.next()?.ok()?, bounds.next()?.ok()?);
+    Some((last + 1).saturating_sub(first))
+}

@@ -1,0 +1,267 @@
+//! `daytime bench` on our own server: what it shows, and where it cannot begin.
+
+use crate::or_skip;
+use crate::support::wire::udp_server;
+use crate::support::{
+    Namespace, PATIENCE, Running, bad, daytime, good, ipv6, program, run, stderr, stdout,
+};
+use serde_json::Value;
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+const SHORT: [&str; 4] = ["--duration", "0.2", "--warm-up", "0.05"];
+
+fn bench(arguments: &[&str]) -> Command {
+    let mut command = daytime();
+    command.arg("bench").args(arguments);
+    command
+}
+
+/// A short load on a server, as JSON.
+fn short(arguments: &[&str]) -> Value {
+    good(bench(&SHORT).arg("--json").args(arguments)).parse().expect("JSON")
+}
+
+fn number(load: &Value, key: &str) -> u64 {
+    load[key].as_u64().unwrap_or_else(|| panic!("no {key} in {load:#}"))
+}
+
+#[test]
+fn both_transports_stand_side_by_side_and_what_each_number_means_is_said() {
+    let server = Running::serve(&[]);
+    let screen = good(bench(&SHORT).arg(server.tcp().to_string()));
+    let expected =
+        format!("Load on {}: 0.2 s over each transport, after 0.05 s that do not", server.tcp());
+    assert!(screen.starts_with(&expected), "{screen}");
+    for heading in ["HOW IT WAS ASKED", "EXCHANGES", "LATENCY (from when each began)", "THE CLIENT"]
+    {
+        assert_eq!(screen.matches(&format!("\n\n{heading}\n")).count(), 1, "{screen}");
+    }
+    let row = "  at once          1 connection                   1 socket, 1 question on each\n";
+    assert!(screen.contains(row), "{screen}");
+    assert!(!screen.contains("FAILED") && !screen.contains("never begun"), "{screen}");
+    for line in screen.lines() {
+        assert!(line.chars().count() <= 80, "{line:?}");
+        assert!(!line.chars().any(char::is_control), "{line:?}");
+    }
+}
+
+#[test]
+fn one_transport_has_one_column() {
+    let server = Running::serve(&["--proto", "tcp"]);
+    let screen = good(bench(&SHORT).args(["--proto", "tcp", &server.tcp().to_string()]));
+    assert!(screen.contains("\n                   TCP: a stream\n"), "{screen}");
+    assert!(!screen.contains("UDP") && !screen.contains("lost"), "{screen}");
+}
+
+#[test]
+fn json_has_all_of_it_and_every_exchange_is_in_one_count() {
+    let server = Running::serve(&[]);
+    let all = short(&["--concurrency", "3", "--window", "5", &server.tcp().to_string()]);
+    let keys = |value: &Value| -> Vec<String> {
+        value.as_object().expect("an object").keys().cloned().collect()
+    };
+    let options = ["duration_s", "warm_up_s", "timeout_s", "concurrency", "window", "rate_per_s"];
+    let expected =
+        [&["host", "good", "interrupted"][..], &options, &["latency_from", "tcp", "udp"]];
+    assert_eq!(keys(&all), expected.concat());
+    assert_eq!((&all["concurrency"], &all["window"]), (&3.into(), &5.into()));
+    assert_eq!((&all["good"], &all["rate_per_s"]), (&true.into(), &Value::Null));
+    for load in [&all["tcp"], &all["udp"]] {
+        assert_eq!(load["peer"], server.tcp().to_string());
+        let fates = ["answered", "failed", "lost", "unfinished"].map(|key| number(load, key));
+        assert_eq!(number(load, "asked"), fates.iter().sum::<u64>(), "{load:#}");
+        assert!(fates[0] > 0 && number(load, "octets") > 20 * fates[0], "{load:#}");
+        let rate = load["answered_per_s"].as_f64().expect("a rate");
+        let answered = f64::from(u32::try_from(fates[0]).expect("few"));
+        assert!((rate * 0.2 - answered).abs() < 0.01, "{load:#}");
+        let names = ["min", "p50", "p90", "p99", "p99_9", "max"];
+        let latencies = names.map(|name| load["latency_us"][name].as_f64().expect("microseconds"));
+        assert!(latencies[0] > 0.0 && latencies.is_sorted(), "{load:#}");
+        let kinds = ["refused", "reset", "timed_out", "no_whole_line", "no_free_port", "other"];
+        assert_eq!(keys(&load["failures"]), kinds);
+        assert!(load["client_processor_share"].as_f64().is_some_and(|share| share > 0.0));
+    }
+}
+
+#[test]
+fn the_client_counts_as_many_exchanges_as_the_server() {
+    let server = Running::serve(&["-v"]);
+    let host = server.tcp().to_string();
+    let load = ["--duration", "0.2", "--warm-up", "0", "--concurrency", "4", "--window", "8"];
+    let all: Value = good(bench(&load).args(["--json", &host])).parse().expect("JSON");
+    let counters = server.counters();
+    for (name, load) in [("TcpAnswered", &all["tcp"]), ("UdpAnswered", &all["udp"])] {
+        assert_eq!(number(load, "asked"), number(load, "answered"), "{load:#}");
+        let counted = format!("{name}: {}", number(load, "answered"));
+        assert!(counters.split(", ").any(|counter| counter == counted), "{counted}: {counters}");
+    }
+}
+
+#[test]
+fn it_loads_the_address_of_a_name_that_answers() {
+    or_skip!(ipv6());
+    let inside = or_skip!(Namespace::new());
+    let mut serve = inside.daytime();
+    serve.args(["serve", "--listen", "127.0.0.1"]);
+    let _server = Running::start(serve);
+    let mut load = inside.daytime();
+    // A name of both families; the first is IPv6.
+    let load = load.args(["bench", "--json", "localhost"]).args(SHORT);
+    let all: Value = good(load).parse().expect("JSON");
+    for transport in ["tcp", "udp"] {
+        assert_eq!(all[transport]["peer"], "127.0.0.1:13", "{all:#}");
+    }
+}
+
+#[test]
+fn it_loads_over_ipv6() {
+    or_skip!(ipv6());
+    let server = Running::serve(&["--listen", "[::1]"]);
+    let port = server.port().to_string();
+    let all = short(&["-6", "--port", &port, "::1"]);
+    for transport in ["tcp", "udp"] {
+        assert_eq!(all[transport]["peer"], format!("[::1]:{port}"), "{all:#}");
+    }
+    let told = bad(1, &mut bench(&["-4", "::1"]));
+    assert_eq!(told, "daytime: ::1 has no IPv4 address: try without -4 and -6\n");
+}
+
+#[test]
+fn the_open_loop_keeps_its_rate_and_says_from_when_latencies_count() {
+    let server = Running::serve(&[]);
+    let host = server.tcp().to_string();
+    let all = short(&["--rate", "500", "--concurrency", "8", &host]);
+    assert_eq!((&all["rate_per_s"], &all["latency_from"]), (&500.into(), &"due".into()));
+    for load in [&all["tcp"], &all["udp"]] {
+        // 500 a second are due for 0.2 s, whatever the machine makes of it.
+        assert_eq!(number(load, "asked") + number(load, "never_begun"), 100, "{load:#}");
+        assert!(number(load, "answered") > 0, "{load:#}");
+    }
+    let screen = good(bench(&SHORT).args(["--rate", "500", "--concurrency", "8", &host]));
+    let heading = "\nLATENCY (from the moment when each was due, not when it began)\n";
+    assert!(screen.contains(heading), "{screen}");
+    assert!(screen.contains("\n  never begun      0"), "{screen}");
+}
+
+#[test]
+fn a_public_address_is_refused_unless_it_is_impolite() {
+    let inside = or_skip!(Namespace::having(&["192.0.2.1/32"]));
+    let mut serve = inside.daytime();
+    serve.args(["-v", "serve", "--listen", "192.0.2.1"]);
+    let server = Running::start(serve);
+    let load = || {
+        let mut command = inside.daytime();
+        command.arg("bench").args(SHORT);
+        command
+    };
+    let refusal = "daytime: will not load 192.0.2.1: 192.0.2.1 is public, so questions have to be \
+                   4 s apart: --impolite asks it all the same, if it is yours\n";
+    assert_eq!(bad(1, load().arg("192.0.2.1")), refusal);
+    // Limits of the server apart, it is asked then.
+    let output = run(load().args(["--impolite", "--json", "192.0.2.1"]));
+    let all: Value = stdout(&output).parse().expect("JSON");
+    assert!(number(&all["tcp"], "answered") > 0, "{all:#}");
+    drop(server);
+}
+
+#[test]
+fn more_sockets_than_descriptors_is_an_error_that_says_so() {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "ulimit -n 64; exec \"$0\" bench --concurrency 49 127.0.0.1:9"]);
+    shell.arg(env!("CARGO_BIN_EXE_daytime"));
+    let told = bad(1, &mut shell);
+    assert_eq!(
+        told,
+        "daytime: cannot keep 49 sockets open: this process may have 48: choose a smaller \
+         --concurrency, or raise the hard limit (`ulimit -Hn`)\n"
+    );
+}
+
+#[test]
+fn more_connections_than_ports_is_an_error_that_says_so() {
+    let inside = or_skip!(Namespace::new());
+    let range = "echo 40000 40009 > /proc/sys/net/ipv4/ip_local_port_range";
+    let mut shell = inside.command("sh");
+    shell.args(["-c", &format!("{range} && exec \"$0\" bench --concurrency 11 127.0.0.1:9")]);
+    let told = bad(1, shell.arg(env!("CARGO_BIN_EXE_daytime")));
+    let expected = "daytime: cannot keep 11 sockets open: this system gives clients 10 ports: ";
+    assert!(told.starts_with(expected), "{told}");
+}
+
+#[test]
+fn wrong_arguments_are_a_matter_of_usage() {
+    for wrong in [
+        &["bench"][..],
+        &["bench", "localhost", "127.0.0.1"],
+        &["bench", "--concurrency", "0", "localhost"],
+        &["bench", "--concurrency", "1000001", "localhost"],
+        &["bench", "--window", "0", "localhost"],
+        &["bench", "--window", "4097", "localhost"],
+        &["bench", "--duration", "0", "localhost"],
+        &["bench", "--warm-up", "-1", "localhost"],
+        &["bench", "--rate", "0", "localhost"],
+        &["bench", "--rate", "fast", "localhost"],
+        &["bench", "--timeout", "0", "localhost"],
+        &["bench", "--proto", "sctp", "localhost"],
+        &["bench", "--port", "0", "localhost"],
+        &["bench", "-4", "-6", "localhost"],
+        &["bench", "localhost:0"],
+    ] {
+        bad(2, daytime().args(wrong));
+    }
+}
+
+#[test]
+fn ctrl_c_ends_it_early_with_what_was_measured_till_then() {
+    let (sender, middle) = mpsc::channel();
+    let host = udp_server(move |socket| {
+        for number in 0.. {
+            let Ok((_, peer)) = socket.recv_from(&mut [0; 8]) else { return };
+            if number == 100 {
+                sender.send(()).expect("the test waits");
+            }
+            socket.send_to(b"tick\r\n", peer).expect("sent");
+        }
+    });
+    // Whoever started the tests may have told them to ignore SIGINT, as a shell does in the background.
+    let mut command = Command::new("env");
+    command.args(["--default-signal=INT", env!("CARGO_BIN_EXE_daytime"), "bench"]);
+    command.args(["--proto", "udp", "--warm-up", "0", "--duration", "30", &host]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("started");
+    middle.recv_timeout(PATIENCE).expect("it gets that far");
+    let asked = Instant::now();
+    let id = child.id().to_string();
+    assert!(Command::new("kill").args(["-s", "INT", &id]).status().expect("kill").success());
+    let output = child.wait_with_output().expect("ended");
+    assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+    assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(0), ""));
+    let screen = stdout(&output);
+    assert!(screen.contains("\nIt was ended early: this is what was measured"), "{screen}");
+    let answered = screen.split("answered").nth(1).and_then(|it| it.lines().next());
+    let answered: u64 = answered.expect("a row").replace(' ', "").parse().expect("a number");
+    assert!(answered >= 99, "{screen}");
+}
+
+#[test]
+fn on_a_terminal_a_bar_shows_the_seconds_unless_quiet_or_json() {
+    let script = or_skip!(program("script"));
+    let server = Running::serve(&[]);
+    let on_terminal = |arguments: &str| {
+        let (program, host) = (env!("CARGO_BIN_EXE_daytime"), server.udp());
+        let load = "--proto udp --duration 1.2 --warm-up 0 --rate 50";
+        let command = format!("'{program}' bench {load} {arguments} {host}");
+        let mut script = Command::new(&script);
+        script.args(["-qec", &command, "/dev/null"]).env("TERM", "xterm").stdin(Stdio::null());
+        stdout(&run(&mut script))
+    };
+    let shown = on_terminal("");
+    assert!(shown.contains(" 1 of 1 s"), "{shown:?}");
+    let screen = &shown[shown.find("Load on").expect("the screen")..];
+    assert!(!screen.contains(" of 1 s"), "the bar stays: {screen:?}");
+    for silent in ["-q", "--json"] {
+        let shown = on_terminal(silent);
+        assert!(shown.contains("answered") && !shown.contains(" of 1 s"), "{shown:?}");
+    }
+}

@@ -1,0 +1,236 @@
+//! `daytime bench` on servers that lose, stall, reset, or say nothing: each exchange has its true fate.
+
+use crate::support::scripted::{Scripted, answer_twice};
+use crate::support::wire::{closed_port, udp_server, wait_in_vain};
+use crate::support::{daytime, run, stderr, stdout};
+use serde_json::{Value, json};
+use socket2::SockRef;
+use std::io::Write;
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+/// A load without a warm-up on one transport, and the exit status.
+fn load(transport: &str, host: &str, options: &[&str]) -> (Value, Option<i32>) {
+    let mut bench = daytime();
+    bench.args(["bench", "--json", "--warm-up", "0", "--proto", transport, host]).args(options);
+    let output = run(&mut bench);
+    assert_eq!(stderr(&output), "");
+    let mut all: Value = stdout(&output).parse().expect("JSON");
+    assert_eq!(all["good"], output.status.code() == Some(0), "{all:#}");
+    (all[transport].take(), output.status.code())
+}
+
+fn number(load: &Value, key: &str) -> u64 {
+    load[key].as_u64().unwrap_or_else(|| panic!("no {key} in {load:#}"))
+}
+
+/// All exchanges failed in this way, and there were some.
+fn assert_all(kind: &str, (load, status): (Value, Option<i32>)) {
+    assert!(number(&load, "asked") > 0, "{load:#}");
+    assert_eq!(number(&load["failures"], kind), number(&load, "asked"), "{kind}: {load:#}");
+    assert_eq!((number(&load, "failed"), number(&load, "answered")), (number(&load, "asked"), 0));
+    assert_eq!((&load["latency_us"], status), (&Value::Null, Some(1)));
+}
+
+/// A TCP server that treats each client so.
+fn tcp_server(mut treat: impl FnMut(TcpStream) + Send + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let host = listener.local_addr().expect("bound").to_string();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            treat(stream.expect("a client"));
+        }
+    });
+    host
+}
+
+const SHORT: [&str; 2] = ["--duration", "0.3"];
+
+#[test]
+fn a_closed_port_refuses_and_does_not_spin() {
+    let (closed, _holder) = closed_port();
+    for (transport, window) in [("tcp", "1"), ("udp", "1"), ("udp", "64")] {
+        let options = [&SHORT[..], &["--window", window, "--concurrency", "2"]].concat();
+        let refused = load(transport, &closed.to_string(), &options);
+        // Two sockets, each of which rests for 20 ms.
+        assert!(number(&refused.0, "asked") <= 2 * (300 / 20 + 2), "{:#}", refused.0);
+        assert_all("refused", refused);
+    }
+}
+
+#[test]
+fn a_server_that_never_answers_loses_every_question() {
+    let host = udp_server(|socket| while socket.recv_from(&mut [0; 8]).is_ok() {});
+    for options in [["--timeout", "0.1", "--window", "1"], ["--timeout", "0.1", "--window", "70"]] {
+        let (load, status) = load("udp", &host, &[&SHORT[..], &options].concat());
+        assert!(number(&load, "asked") >= 2, "{load:#}");
+        assert_eq!(number(&load, "lost"), number(&load, "asked"), "{load:#}");
+        assert_eq!((number(&load, "failed"), status), (0, Some(1)), "{load:#}");
+    }
+}
+
+#[test]
+fn a_server_that_accepts_and_says_nothing_has_each_connection_time_out() {
+    let mut held = Vec::new();
+    let host = tcp_server(move |stream| held.push(stream));
+    let options = [&SHORT[..], &["--timeout", "0.1", "--concurrency", "3"]].concat();
+    assert_all("timed_out", load("tcp", &host, &options));
+}
+
+#[test]
+fn a_server_that_resets_is_counted_as_that() {
+    let host = tcp_server(|stream| {
+        SockRef::from(&stream).set_linger(Some(Duration::ZERO)).expect("set");
+    });
+    assert_all("reset", load("tcp", &host, &SHORT));
+}
+
+#[test]
+fn what_does_not_end_with_a_line_feed_is_no_whole_line() {
+    for cut in [&b"noo"[..], b""] {
+        let host = tcp_server(move |mut stream| stream.write_all(cut).expect("sent"));
+        assert_all("no_whole_line", load("tcp", &host, &SHORT));
+        let host = udp_server(move |socket| {
+            while let Ok((_, peer)) = socket.recv_from(&mut [0; 8]) {
+                socket.send_to(cut, peer).expect("sent");
+            }
+        });
+        assert_all("no_whole_line", load("udp", &host, &SHORT));
+    }
+}
+
+#[test]
+fn a_stream_that_goes_on_and_on_is_given_up() {
+    let host = tcp_server(|mut stream| while stream.write_all(&[b'\n'; 4096]).is_ok() {});
+    let (load, status) = load("tcp", &host, &SHORT);
+    let other = json!({ "the reply goes on and on": number(&load, "asked") });
+    assert_eq!((&load["failures"]["other"], status), (&other, Some(1)), "{load:#}");
+}
+
+#[test]
+fn of_every_tenth_datagram_lost_not_one_is_missed() {
+    for window in ["1", "16"] {
+        let counts: [Arc<AtomicU64>; 2] = Default::default();
+        let [asked, dropped] = counts.clone();
+        let host = udp_server(move |socket| {
+            while let Ok((_, peer)) = socket.recv_from(&mut [0; 8]) {
+                if asked.fetch_add(1, Ordering::Relaxed) % 10 == 9 {
+                    dropped.fetch_add(1, Ordering::Relaxed);
+                } else {
+                    socket.send_to(b"noon\r\n", peer).expect("sent");
+                }
+            }
+        });
+        let options = ["--duration", "1", "--timeout", "0.2", "--window", window];
+        let (load, status) = load("udp", &host, &options);
+        let [asked, dropped] = counts.map(|count| count.load(Ordering::Relaxed));
+        assert!(dropped >= 3, "the server dropped only {dropped}");
+        assert_eq!(number(&load, "asked"), asked, "{load:#}");
+        // On a machine that stops for the timeout an answer is late, and lost too.
+        let lost = number(&load, "lost") - number(&load, "late");
+        assert_eq!((lost, status), (dropped, Some(0)), "{load:#}");
+        assert_eq!(number(&load, "answered"), asked - number(&load, "lost"), "{load:#}");
+    }
+}
+
+#[test]
+fn answers_that_come_after_the_timeout_are_late_and_answer_no_other_question() {
+    let host = udp_server(|socket| {
+        let mut before = None;
+        // Each is answered when the next one comes, which is when it has been given up.
+        while let Ok((_, peer)) = socket.recv_from(&mut [0; 8]) {
+            if let Some(before) = before.replace(peer) {
+                socket.send_to(b"noon\r\n", before).expect("sent");
+            }
+        }
+    });
+    let options = ["--duration", "0.5", "--timeout", "0.1"];
+    let (load, status) = load("udp", &host, &options);
+    assert!(number(&load, "lost") >= 2, "{load:#}");
+    assert_eq!(number(&load, "lost"), number(&load, "asked"), "{load:#}");
+    assert_eq!((number(&load, "answered"), status), (0, Some(1)), "{load:#}");
+    // The last has no next one; and the last but one has its answer in the moment of the end, perhaps.
+    assert!(number(&load, "late") + 2 >= number(&load, "lost"), "{load:#}");
+}
+
+#[test]
+fn where_a_server_answers_twice_it_is_said_that_the_counts_cannot_be_trusted() {
+    let host = Scripted { udp: answer_twice, ..Scripted::default() }.start();
+    let (load, _) = load("udp", &host, &SHORT);
+    assert!(number(&load, "late") > 0, "{load:#}");
+    let mut bench = daytime();
+    let bench = bench.args(["bench", "--warm-up", "0", "--proto", "udp", &host]).args(SHORT);
+    let screen = stdout(&run(bench));
+    assert!(
+        screen.contains("\nDatagrams came that were late, or that nobody had asked for:"),
+        "{screen}"
+    );
+}
+
+/// The server answers at once, but once it stops for half a second. At 100 a second 50 exchanges are due in that
+/// time: whoever wanted to know the time then waited up to half a second. Counted from when they were sent, only the
+/// one that was under way would have taken long.
+const STALL: Duration = Duration::from_millis(500);
+const AT: u64 = 20;
+
+fn assert_stall_shows(transport: &str, host: &str) {
+    let options = ["--rate", "100", "--duration", "1", "--timeout", "5"];
+    let (load, status) = load(transport, host, &options);
+    let begun = number(&load, "asked");
+    assert_eq!((begun + number(&load, "never_begun"), status), (100, Some(0)), "{load:#}");
+    assert_eq!(number(&load, "answered"), begun, "{load:#}");
+    let ms = |name: &str| load["latency_us"][name].as_f64().expect("a latency") / 1e3;
+    // 50 of 100 waited 10, 20 … 500 ms: every tenth longer than 400, and the mean a quarter of 500.
+    assert!(ms("max") >= 500.0, "{load:#}");
+    assert!(ms("p90") >= 350.0, "{load:#}");
+    assert!(ms("mean") >= 100.0, "{load:#}");
+}
+
+#[test]
+fn a_stall_shows_in_the_latency_of_every_exchange_that_was_due_in_it_over_udp() {
+    assert_stall_shows(
+        "udp",
+        &udp_server(|socket| {
+            for number in 0.. {
+                let Ok((_, peer)) = socket.recv_from(&mut [0; 8]) else { return };
+                if number == AT {
+                    wait_in_vain(STALL);
+                }
+                socket.send_to(b"noon\r\n", peer).expect("sent");
+            }
+        }),
+    );
+}
+
+#[test]
+fn a_stall_shows_in_the_latency_of_every_exchange_that_was_due_in_it_over_tcp() {
+    let mut number = 0;
+    assert_stall_shows(
+        "tcp",
+        &tcp_server(move |mut stream| {
+            if number == AT {
+                wait_in_vain(STALL);
+            }
+            number += 1;
+            stream.write_all(b"noon\r\n").expect("sent");
+        }),
+    );
+}
+
+#[test]
+fn what_was_due_and_never_began_is_counted_and_told() {
+    let host = udp_server(|socket| while socket.recv_from(&mut [0; 8]).is_ok() {});
+    let options = ["--rate", "100", "--duration", "0.5", "--timeout", "0.6"];
+    let (load, status) = load("udp", &host, &options);
+    let counts = ["asked", "lost", "never_begun", "answered"].map(|key| number(&load, key));
+    assert_eq!((counts, status), ([1, 1, 49, 0], Some(1)), "{load:#}");
+    let mut bench = daytime();
+    let output =
+        run(bench.args(["bench", "--warm-up", "0", "--proto", "udp", &host]).args(options));
+    let screen = stdout(&output);
+    assert!(screen.contains("\n  never begun      49: no place was free\n"), "{screen}");
+    assert!(screen.contains("Not all that was due could begin: more --concurrency"), "{screen}");
+}
