@@ -48,7 +48,7 @@ impl Iana {
             (instant(&shown) == *utc).then_some(shown)
         };
         let mut found = instants.iter().filter_map(shows_it);
-        match (found.next(), found.last()) {
+        match (found.next(), found.next_back()) {
             (None, _) => MappedLocalTime::None,
             (Some(only), None) => MappedLocalTime::Single(only),
             (Some(first), Some(last)) => MappedLocalTime::Ambiguous(first, last),
