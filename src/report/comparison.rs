@@ -183,7 +183,7 @@ fn bounds(both: &[Latencies; 2]) -> Option<Vec<Duration>> {
 }
 
 /// The root of a number above 1, by Newton's method from above. `powf` would be the one reason for every
-/// command to load libm, 300 KiB of it.
+/// command to load libm, 300 KiB of memory.
 fn root(number: f64, degree: i32) -> f64 {
     let mut root = number;
     loop {
