@@ -16,6 +16,7 @@ mod cursor;
 mod flags;
 mod frame;
 mod free;
+mod iana;
 mod names;
 mod nist;
 mod numeric;

@@ -20,12 +20,12 @@
 
 use super::cursor::{Cursor, Mismatch, Number};
 use super::flags::Flag;
+use super::iana::Iana;
 use super::recognised::{Form, Parts};
 use super::zone_text::ZoneText;
 use crate::clock::{Health, Leap, Reading};
 use crate::reply::{Reply, ReplyError};
-use chrono::{Datelike, Days, NaiveDate, NaiveTime, TimeZone};
-use chrono_tz::{OffsetComponents, Tz};
+use chrono::{Datelike, Days, NaiveDate, NaiveTime};
 use std::time::Duration;
 
 /// The Modified Julian Date of day 1 of the year 1: 17 November 1858 is 0.
@@ -66,8 +66,7 @@ fn daylight_code(today: NaiveDate) -> u64 {
 
 /// True if the United States is on daylight time at 00:00 UTC of this date.
 fn is_daylight(date: NaiveDate) -> bool {
-    let offset = Tz::America__New_York.offset_from_utc_datetime(&date.and_time(NaiveTime::MIN));
-    !offset.dst_offset().is_zero()
+    Iana::NEW_YORK.at(&date.and_time(NaiveTime::MIN)).is_dst()
 }
 
 /// What a time code carries beside the time. Each part is there as far as the reply has it.

@@ -1,8 +1,11 @@
 //! The zone a reply is written in, and the abbreviation it goes by.
 
+use super::iana::{Iana, Shown};
 use super::zone_text;
-use chrono::{FixedOffset, NaiveDate, NaiveDateTime, Offset, TimeZone};
-use chrono_tz::{OffsetName, Tz, TzOffset};
+use chrono::{
+    FixedOffset, MappedLocalTime, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeDelta, TimeZone,
+    Utc,
+};
 use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
@@ -12,7 +15,7 @@ use std::str::FromStr;
 /// `%Z` of a time in it is the zone's own abbreviation (`CET`), and a numeric offset (`-0300`)
 /// where the database has no alphabetic one, or one that RFC 822, section 5.1, gives to another offset:
 /// China's `CST` is `+0800`, so that no reader takes it for Chicago's. The database is the one built in
-/// (chrono-tz).
+/// (tzdb_data).
 ///
 /// ```
 /// use daytime::Zone;
@@ -26,7 +29,7 @@ pub struct Zone(Kind);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    Named(Tz),
+    Named(Iana),
     Fixed(FixedOffset),
 }
 
@@ -44,7 +47,7 @@ pub enum ZoneError {
 
 impl Zone {
     /// Coordinated Universal Time.
-    pub const UTC: Self = Self(Kind::Named(Tz::UTC));
+    pub const UTC: Self = Self(Kind::Named(Iana::UTC));
 
     /// This host's zone: `TZ` if it is set, else the system's, else UTC (tzset(3)).
     ///
@@ -71,7 +74,7 @@ impl Zone {
     }
 
     fn named(name: &str) -> Option<Self> {
-        name.parse().ok().map(|zone| Self(Kind::Named(zone)))
+        Iana::find(name).map(|zone| Self(Kind::Named(zone)))
     }
 }
 
@@ -123,7 +126,7 @@ pub(super) fn offset(text: &str) -> Option<FixedOffset> {
 impl fmt::Display for Zone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Kind::Named(zone) => f.pad(zone.name()),
+            Kind::Named(zone) => f.pad(zone.name),
             Kind::Fixed(offset) => write!(f, "{offset}"),
         }
     }
@@ -136,14 +139,17 @@ pub struct ZoneOffset(OffsetKind);
 
 #[derive(Clone, Copy, Debug)]
 enum OffsetKind {
-    Named(TzOffset),
+    Named(Iana, Shown),
     Fixed(FixedOffset),
 }
 
 impl Offset for ZoneOffset {
     fn fix(&self) -> FixedOffset {
         match self.0 {
-            OffsetKind::Named(offset) => offset.fix(),
+            // A day and more is no zone's, and a test looks at each.
+            OffsetKind::Named(_, shown) => {
+                FixedOffset::east_opt(shown.ut_offset()).unwrap_or(Utc.fix())
+            }
             OffsetKind::Fixed(offset) => offset,
         }
     }
@@ -155,8 +161,8 @@ impl fmt::Display for ZoneOffset {
         // China's CST, Cuba's CDT and the Philippines' PST are not RFC 822's.
         let misleads =
             |name: &str| zone_text::hours_of(name).is_some_and(|hours| hours * 3600 != seconds);
-        if let OffsetKind::Named(offset) = &self.0
-            && let Some(name) = offset.abbreviation()
+        if let OffsetKind::Named(_, shown) = self.0
+            && let name = shown.time_zone_designation()
             && name.bytes().all(|octet| octet.is_ascii_alphabetic())
             && !misleads(name)
         {
@@ -172,44 +178,43 @@ impl TimeZone for Zone {
     type Offset = ZoneOffset;
 
     fn from_offset(offset: &ZoneOffset) -> Self {
-        match &offset.0 {
-            OffsetKind::Named(offset) => Self(Kind::Named(Tz::from_offset(offset))),
-            OffsetKind::Fixed(offset) => Self(Kind::Fixed(*offset)),
+        match offset.0 {
+            OffsetKind::Named(zone, _) => Self(Kind::Named(zone)),
+            OffsetKind::Fixed(offset) => Self(Kind::Fixed(offset)),
         }
     }
 
-    fn offset_from_local_date(&self, local: &NaiveDate) -> chrono::MappedLocalTime<ZoneOffset> {
-        match self.0 {
-            Kind::Named(zone) => zone.offset_from_local_date(local).map(ZoneOffset::named),
-            Kind::Fixed(zone) => zone.offset_from_local_date(local).map(ZoneOffset::fixed),
+    fn offset_from_local_date(&self, local: &NaiveDate) -> MappedLocalTime<ZoneOffset> {
+        // As it begins; where the clocks skip that, as it ends.
+        let [begins, ends] = [NaiveTime::MIN, NaiveTime::MIN - TimeDelta::seconds(1)];
+        match self.offset_from_local_datetime(&local.and_time(begins)) {
+            MappedLocalTime::None => self.offset_from_local_datetime(&local.and_time(ends)),
+            found => found,
         }
     }
 
-    fn offset_from_local_datetime(
-        &self,
-        local: &NaiveDateTime,
-    ) -> chrono::MappedLocalTime<ZoneOffset> {
+    fn offset_from_local_datetime(&self, local: &NaiveDateTime) -> MappedLocalTime<ZoneOffset> {
         match self.0 {
-            Kind::Named(zone) => zone.offset_from_local_datetime(local).map(ZoneOffset::named),
-            Kind::Fixed(zone) => zone.offset_from_local_datetime(local).map(ZoneOffset::fixed),
+            Kind::Named(zone) => zone.at_local(local).map(|shown| ZoneOffset::named(zone, shown)),
+            Kind::Fixed(offset) => MappedLocalTime::Single(ZoneOffset::fixed(offset)),
         }
     }
 
     fn offset_from_utc_date(&self, utc: &NaiveDate) -> ZoneOffset {
-        self.offset_from_utc_datetime(&utc.and_time(chrono::NaiveTime::MIN))
+        self.offset_from_utc_datetime(&utc.and_time(NaiveTime::MIN))
     }
 
     fn offset_from_utc_datetime(&self, utc: &NaiveDateTime) -> ZoneOffset {
         match self.0 {
-            Kind::Named(zone) => ZoneOffset::named(zone.offset_from_utc_datetime(utc)),
-            Kind::Fixed(zone) => ZoneOffset::fixed(zone),
+            Kind::Named(zone) => ZoneOffset::named(zone, zone.at(utc)),
+            Kind::Fixed(offset) => ZoneOffset::fixed(offset),
         }
     }
 }
 
 impl ZoneOffset {
-    fn named(offset: TzOffset) -> Self {
-        Self(OffsetKind::Named(offset))
+    fn named(zone: Iana, shown: Shown) -> Self {
+        Self(OffsetKind::Named(zone, shown))
     }
 
     fn fixed(offset: FixedOffset) -> Self {
@@ -220,7 +225,7 @@ impl ZoneOffset {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chrono::{DateTime, Utc};
+    use chrono::DateTime;
 
     /// The abbreviation at noon UTC of a date.
     fn abbreviation(zone: &str, date: &str) -> String {

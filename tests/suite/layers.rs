@@ -54,6 +54,30 @@ fn only_sys_names_an_operating_system() {
 }
 
 #[test]
+fn unsafe_code_is_where_the_architecture_says() {
+    let mut found = Vec::new();
+    for (_, file, text) in sources() {
+        let says_so = text.contains("(unsafe_code");
+        let has_some = text.lines().any(|line| {
+            let code = line.split("//").next().unwrap_or_default();
+            code.contains("unsafe {") || code.contains("unsafe impl") || code.contains("unsafe fn")
+        });
+        assert_eq!(says_so, has_some, "{}", file.display());
+        if has_some {
+            found.push(file);
+        }
+    }
+    found.sort();
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[0].ends_with("src/sys/linux/batch.rs"), "{found:?}");
+    assert!(found[1].ends_with("src/sys/linux/code.rs"), "{found:?}");
+    let architecture = fs::read_to_string("docs/ARCHITECTURE.md").expect("readable");
+    for file in ["src/sys/linux/batch.rs", "src/sys/linux/code.rs"] {
+        assert!(architecture.contains(&format!("- `{file}`: ")), "{file}");
+    }
+}
+
+#[test]
 fn only_cli_knows_clap_and_the_logger_and_only_clock_the_time_of_day() {
     for (module, file, text) in sources() {
         for (words, owner) in [

@@ -4,6 +4,7 @@ mod address;
 mod batch;
 mod client_batch;
 mod clock;
+mod code;
 mod counters;
 mod datagram;
 mod privilege;
@@ -15,6 +16,7 @@ mod supervisor;
 pub(crate) use batch::Batch;
 pub(crate) use client_batch::{Alarm, ClientBatch, ephemeral_ports};
 pub(crate) use clock::kernel_clock;
+pub(crate) use code::Code;
 pub(crate) use counters::{backlog_limit, time_waits, traffic};
 pub(crate) use datagram::{ask_for_destination, broadcasts};
 pub(crate) use privilege::{

@@ -1,0 +1,149 @@
+//! The zones of the IANA time zone database, built in.
+//!
+//! Its tables are plain numbers. A table of the same with a pointer to each abbreviation is a megabyte that the
+//! dynamic linker rewrites, and so copies, at every start.
+
+use chrono::{MappedLocalTime, NaiveDateTime};
+use std::fmt;
+use tz::timezone::TransitionRule;
+use tz::{LocalTimeType, TimeZoneRef};
+use tzdb_data::{TZ_NAMES, find_tz, time_zone};
+
+/// One zone of the database.
+#[derive(Clone, Copy)]
+pub(super) struct Iana {
+    pub(super) name: &'static str,
+    rules: &'static TimeZoneRef<'static>,
+}
+
+impl Iana {
+    pub(super) const NEW_YORK: Self =
+        Self { name: "America/New_York", rules: &time_zone::america::NEW_YORK };
+    pub(super) const UTC: Self = Self { name: "UTC", rules: &time_zone::UTC };
+
+    /// The zone of this name, upper and lower case as the database has them.
+    pub(super) fn find(name: &str) -> Option<Self> {
+        let name = Self::names().find(|known| *known == name)?;
+        find_tz(name.as_bytes()).map(|rules| Self { name, rules })
+    }
+
+    pub(super) fn names() -> impl Iterator<Item = &'static str> {
+        TZ_NAMES.iter().copied()
+    }
+
+    /// What its clocks show at an instant.
+    pub(super) fn at(self, utc: &NaiveDateTime) -> Shown {
+        self.at_second(utc.and_utc().timestamp())
+    }
+
+    /// What they show where they show this.
+    pub(super) fn at_local(self, local: &NaiveDateTime) -> MappedLocalTime<Shown> {
+        let second = local.and_utc().timestamp();
+        let instant = |shown: &Shown| second - i64::from(shown.ut_offset());
+        let mut instants: Vec<i64> = self.all().map(|shown| instant(&shown)).collect();
+        instants.sort_unstable();
+        instants.dedup();
+        let shows_it = |utc: &i64| {
+            let shown = self.at_second(*utc);
+            (instant(&shown) == *utc).then_some(shown)
+        };
+        let mut found = instants.iter().filter_map(shows_it);
+        match (found.next(), found.next_back()) {
+            (None, _) => MappedLocalTime::None,
+            (Some(only), None) => MappedLocalTime::Single(only),
+            (Some(first), Some(last)) => MappedLocalTime::Ambiguous(first, last),
+        }
+    }
+
+    fn at_second(self, second: i64) -> Shown {
+        const UTC: Shown = &LocalTimeType::utc();
+        // A test has every zone tell it for all of chrono's years.
+        self.rules.find_local_time_type(second).unwrap_or(UTC)
+    }
+
+    /// All that they have shown or will.
+    fn all(self) -> impl Iterator<Item = Shown> {
+        let by_rule = match self.rules.extra_rule() {
+            None => [None, None],
+            Some(TransitionRule::Fixed(shown)) => [Some(shown), None],
+            Some(TransitionRule::Alternate(rule)) => [Some(rule.std()), Some(rule.dst())],
+        };
+        self.rules.local_time_types().iter().chain(by_rule.into_iter().flatten())
+    }
+}
+
+/// An offset, its abbreviation, and whether it is daylight time.
+pub(super) type Shown = &'static LocalTimeType;
+
+impl PartialEq for Iana {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Iana {}
+
+impl fmt::Debug for Iana {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::DateTime;
+
+    fn rome() -> Iana {
+        Iana::find("Europe/Rome").expect("a zone")
+    }
+
+    fn local(text: &str) -> NaiveDateTime {
+        text.parse().expect("a time")
+    }
+
+    #[test]
+    fn every_zone_is_found_by_its_name_and_knows_every_instant() {
+        let day = 86_400;
+        let last = DateTime::<chrono::Utc>::MAX_UTC.timestamp();
+        let instants = [DateTime::<chrono::Utc>::MIN_UTC.timestamp(), 0, 1 << 31, 1 << 32, last];
+        assert!(Iana::names().count() > 590);
+        for name in Iana::names() {
+            let zone = Iana::find(name).expect(name);
+            for second in instants {
+                let shown = zone.rules.find_local_time_type(second).expect(name);
+                assert!(i64::from(shown.ut_offset()).abs() < day, "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_zones_named_here_are_those_of_the_database() {
+        for zone in [Iana::NEW_YORK, Iana::UTC] {
+            let found = Iana::find(zone.name).expect("it is there");
+            assert_eq!(found.rules, zone.rules, "{zone:?}");
+        }
+    }
+
+    #[test]
+    fn upper_and_lower_case_count() {
+        assert_eq!(Iana::find("europe/rome"), None);
+    }
+
+    #[test]
+    fn a_zone_has_its_rule_beyond_the_last_change_in_its_table() {
+        let names = [local("2500-01-01T12:00:00"), local("2500-07-01T12:00:00")]
+            .map(|utc| rome().at(&utc).time_zone_designation());
+        assert_eq!(names, ["CET", "CEST"]);
+    }
+
+    #[test]
+    fn a_time_that_the_clocks_skip_is_none_and_one_that_they_show_twice_is_two() {
+        let found = |time| rome().at_local(&local(time)).map(LocalTimeType::ut_offset);
+        assert_eq!(found("2026-03-29T01:59:59"), MappedLocalTime::Single(3600));
+        assert_eq!(found("2026-03-29T02:30:00"), MappedLocalTime::None);
+        assert_eq!(found("2026-03-29T03:00:00"), MappedLocalTime::Single(7200));
+        assert_eq!(found("2026-10-25T02:30:00"), MappedLocalTime::Ambiguous(7200, 3600));
+        assert_eq!(found("2026-10-25T03:00:00"), MappedLocalTime::Single(3600));
+    }
+}
