@@ -59,7 +59,15 @@ pub enum Health {
 }
 
 impl Clock {
-    /// The time now, without asking how well it is kept; cheap enough for every exchange.
+    /// What the clock counts now, without a look at the calendar: cheap enough for every exchange.
+    pub(crate) fn count(&self) -> Option<Count> {
+        match self {
+            Self::System => system_count(),
+            Self::Fixed(_) | Self::Skewed(_) => self.now().map(Count::of),
+        }
+    }
+
+    /// The time now, without asking how well it is kept.
     ///
     /// `None` where the clock is set to a year that no calendar here can hold.
     pub(crate) fn now(&self) -> Option<DateTime<Utc>> {
@@ -86,6 +94,19 @@ impl Clock {
                 Some(Reading { utc: reading.utc.checked_add_signed(*ahead)?, ..reading })
             }
         }
+    }
+}
+
+/// Seconds since 1970-01-01 00:00:00 UTC and the nanoseconds of the next, leap seconds as in [`Reading`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Count {
+    pub seconds: i64,
+    pub nanoseconds: u32,
+}
+
+impl Count {
+    pub(crate) fn of(time: DateTime<Utc>) -> Self {
+        Self { seconds: time.timestamp(), nanoseconds: time.timestamp_subsec_nanos() }
     }
 }
 
@@ -123,6 +144,11 @@ impl Reading {
 }
 
 fn system_time() -> Option<DateTime<Utc>> {
+    let Count { seconds, nanoseconds } = system_count()?;
+    DateTime::from_timestamp(seconds, nanoseconds)
+}
+
+fn system_count() -> Option<Count> {
     let now = SystemTime::now();
     let (seconds, nanoseconds) = match now.duration_since(UNIX_EPOCH) {
         Ok(after) => (i64::try_from(after.as_secs()).ok()?, after.subsec_nanos()),
@@ -134,7 +160,7 @@ fn system_time() -> Option<DateTime<Utc>> {
             (seconds, if up { 1_000_000_000 - before.subsec_nanos() } else { 0 })
         }
     };
-    DateTime::from_timestamp(seconds, nanoseconds)
+    Some(Count { seconds, nanoseconds })
 }
 
 #[cfg(test)]
@@ -187,6 +213,9 @@ mod tests {
     #[test]
     fn reading_and_now_are_the_same_clock() {
         let now = Clock::System.now().expect("now");
+        let count = Clock::System.count().expect("now");
+        assert!((count.seconds - now.timestamp()).abs() < 60);
+        assert_eq!(Clock::Fixed(Reading::at(now)).count(), Some(Count::of(now)));
         let read = Clock::System.read().expect("now");
         assert!((read.utc - now).abs() < TimeDelta::seconds(60));
     }

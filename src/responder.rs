@@ -1,9 +1,8 @@
 //! What to answer, decided without sockets: both services ask here, so both say the same.
 
-use crate::clock::{Clock, Health};
+use crate::clock::{Clock, Count, Health};
 use crate::reply::Reply;
 use crate::syntax::{Syntax, Zone};
-use chrono::{DateTime, Utc};
 use std::time::{Duration, Instant};
 
 /// Gives the reply of the moment, formed again only when the syntax's finest digit changes.
@@ -22,7 +21,7 @@ pub(crate) struct Responder {
 #[derive(Clone, Debug)]
 struct Last {
     formed: Instant,
-    asked: DateTime<Utc>,
+    asked: Count,
     reply: Reply,
 }
 
@@ -38,7 +37,7 @@ impl Responder {
     ///
     /// `round` is a moment a little earlier, so that no second clock has to be read.
     pub(crate) fn reply(&mut self, round: Instant) -> Option<&Reply> {
-        let now = self.clock.now()?;
+        let now = self.clock.count()?;
         match &mut self.last {
             Some(last)
                 if same_tick(last.asked, now, self.resolution_ns)
@@ -64,9 +63,8 @@ impl Responder {
 /// True if both are in the same tick and the clock has not stepped back. In an inserted leap second it
 /// shows the second before once more, and may show the same tick again without a step back that
 /// anybody saw: so a reply's age counts as well.
-fn same_tick(then: DateTime<Utc>, now: DateTime<Utc>, resolution_ns: u32) -> bool {
-    let tick =
-        |time: DateTime<Utc>| (time.timestamp(), time.timestamp_subsec_nanos() / resolution_ns);
+fn same_tick(then: Count, now: Count, resolution_ns: u32) -> bool {
+    let tick = |count: Count| (count.seconds, count.nanoseconds / resolution_ns);
     tick(then) == tick(now) && then <= now
 }
 
@@ -76,7 +74,8 @@ mod tests {
     use crate::clock::Reading;
 
     fn same(then: &str, now: &str, resolution_ns: u32) -> bool {
-        same_tick(then.parse().expect("instant"), now.parse().expect("instant"), resolution_ns)
+        let count = |text: &str| Count::of(text.parse().expect("instant"));
+        same_tick(count(then), count(now), resolution_ns)
     }
 
     #[test]
@@ -98,7 +97,7 @@ mod tests {
     fn a_reply_older_than_its_resolution_is_formed_again() {
         let mut responder = Responder::new(Clock::System, Syntax::Rfc3339, Zone::UTC, false);
         let stale = Reply::line("a second ago").expect("a line");
-        let now = Clock::System.now().expect("now");
+        let now = Clock::System.count().expect("now");
         let formed = Instant::now().checked_sub(Duration::from_secs(1)).expect("up for a second");
         responder.last = Some(Last { formed, asked: now, reply: stale });
         assert_ne!(responder.reply(Instant::now()).expect("a time").octets(), b"a second ago\r\n");

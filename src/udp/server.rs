@@ -111,7 +111,9 @@ impl Socket {
     /// How many datagrams to look for. To look for one costs less, if there are no more; where the last
     /// look for many has found several it goes on so, else it is tried now and then.
     fn most(&self) -> usize {
-        if self.batch > 1 || self.singles == SINGLES { Batch::MOST } else { 1 }
+        // Where many are looked for, each tells where it was sent to.
+        let must_tell = self.local.ip().is_unspecified();
+        if must_tell || self.batch > 1 || self.singles == SINGLES { Batch::MOST } else { 1 }
     }
 
     /// Notes how many were found by a look for so many.

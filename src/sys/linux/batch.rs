@@ -1,4 +1,4 @@
-//! Many datagrams with one system call: `recvmmsg(2)` and `sendmmsg(2)`.
+//! Datagrams, many with one system call: `recvmmsg(2)` and `sendmmsg(2)`.
 //!
 //! One of the places with `unsafe` code of our own: `docs/ARCHITECTURE.md`, "Where unsafe code is", has the
 //! reason. It rests on one invariant: the headers' pointers lead into vectors of the same batch, which
@@ -9,7 +9,8 @@ use super::super::{Destination, Received};
 use super::address::{self, Address, Control};
 use nix::errno::Errno;
 use nix::libc::{
-    MSG_DONTWAIT, MSG_TRUNC, c_uint, c_void, iovec, mmsghdr, recvmmsg, recvmsg, sendmmsg, sendmsg,
+    MSG_DONTWAIT, MSG_TRUNC, c_uint, c_void, iovec, mmsghdr, msghdr, recvfrom, recvmmsg, sendmmsg,
+    sendto,
 };
 use std::cell::Cell;
 use std::io::{self, ErrorKind};
@@ -73,7 +74,8 @@ impl Batch {
     /// Takes datagrams that wait, so many at most and [`Self::MOST`] in any case; their octets are thrown
     /// away. If it is fewer, no more were waiting. `WouldBlock` when none waits.
     ///
-    /// Where no more than one waits, to ask for one costs less: `recvmsg(2)`.
+    /// To ask for one costs less, where there are no more: `recvfrom(2)`. It does not tell where that was
+    /// sent to.
     pub(crate) fn receive(&mut self, socket: &impl AsRawFd, most: usize) -> io::Result<usize> {
         for mmsghdr { msg_hdr, .. } in &mut self.incoming[..self.received] {
             msg_hdr.msg_namelen = address::ROOM;
@@ -85,10 +87,13 @@ impl Batch {
         let (socket, flags) = (socket.as_raw_fd(), MSG_DONTWAIT | MSG_TRUNC);
         let headers = &mut self.incoming[..most.min(Self::MOST)];
         if let [header] = headers {
-            // SAFETY: its pointers are valid by the invariant.
-            let octets = unsafe { recvmsg(socket, &raw mut header.msg_hdr, flags) };
+            let msghdr { msg_name, msg_namelen, msg_controllen, .. } = &mut header.msg_hdr;
+            let (name, length) = (msg_name.cast(), &raw mut *msg_namelen);
+            // SAFETY: the name is valid by the invariant, and there is no room for octets.
+            let octets = unsafe { recvfrom(socket, ptr::null_mut(), 0, flags, name, length) };
             let octets = Errno::result(octets)?;
             header.msg_len = c_uint::try_from(octets).unwrap_or(c_uint::MAX);
+            *msg_controllen = 0;
             self.received = 1;
         } else {
             let (headers, all) = (headers.as_mut_ptr(), number(headers));
@@ -158,10 +163,16 @@ impl Batch {
 ///
 /// Their pointers have to be valid.
 fn send_some(socket: RawFd, answers: &mut [mmsghdr]) -> io::Result<usize> {
-    if let [answer] = answers {
+    if let [mmsghdr { msg_hdr: answer, .. }] = answers
+        && answer.msg_control.is_null()
+    {
+        let (name, length) = (answer.msg_name.cast(), answer.msg_namelen);
         // SAFETY: the caller's pointers are valid, and the call only reads.
-        let octets = unsafe { sendmsg(socket, &raw const answer.msg_hdr, MSG_DONTWAIT) };
-        return Ok(Errno::result(octets).map(|_| 1)?);
+        let sent = unsafe {
+            let line = *answer.msg_iov;
+            sendto(socket, line.iov_base, line.iov_len, MSG_DONTWAIT, name, length)
+        };
+        return Ok(Errno::result(sent).map(|_| 1)?);
     }
     let (headers, all) = (answers.as_mut_ptr(), number(answers));
     // SAFETY: there are so many headers, and the caller's pointers are valid.
