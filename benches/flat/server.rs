@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 
-/// The real binary with its limits on, wide enough that nobody is refused; ended when dropped.
+/// The real binary with limits so wide that nobody is refused; ended when dropped.
 pub(crate) struct Server {
     child: Child,
     pub address: SocketAddr,
@@ -15,14 +15,13 @@ pub(crate) struct Server {
 
 /// `chrt -b`: it does not interrupt the client for each datagram, so that it finds a batch each time.
 const UNDER: [&str; 3] = ["chrt", "-b", "0"];
-const OPTIONS: [&str; 18] = [
+const OPTIONS: [&str; 17] = [
     "serve",
     "-q",
     "--listen",
     "127.0.0.1",
     "--port",
     "0",
-    "--limit-loopback",
     "--udp-rate",
     "1000000",
     "--udp-burst",
@@ -36,11 +35,21 @@ const OPTIONS: [&str; 18] = [
     "--drain-deadline=300",
 ];
 
+/// Whether the server's limits are those of loopback too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Limits {
+    Off,
+    On,
+}
+
 impl Server {
-    pub(crate) fn start() -> Self {
+    pub(crate) fn start(limits: Limits) -> Self {
         let [chrt, under @ ..] = UNDER;
         let mut command = Command::new(chrt);
         command.args(under).arg(env!("CARGO_BIN_EXE_daytime")).args(OPTIONS);
+        if limits == Limits::On {
+            command.arg("--limit-loopback");
+        }
         let mut child = command.stdout(Stdio::piped()).spawn().expect("it starts");
         let mut output = BufReader::new(child.stdout.take().expect("piped")).lines();
         let line = output.next().expect("a line").expect("readable");
@@ -72,10 +81,10 @@ impl Server {
         tasks.map(|task| of(task.expect("readable"))).sum()
     }
 
-    /// Memory that is its alone: what it has written to.
+    /// Memory that is its alone and no file's: what it has written to.
     pub(crate) fn private_octets(&self) -> usize {
         let rollup = fs::read_to_string(self.proc("smaps_rollup")).expect("it runs");
-        let private = rollup.lines().find_map(|line| line.strip_prefix("Private_Dirty:"));
+        let private = rollup.lines().find_map(|line| line.strip_prefix("Anonymous:"));
         let kib = private.expect("a line").trim().trim_end_matches(" kB");
         kib.parse::<usize>().expect("a number") * 1024
     }
