@@ -71,6 +71,10 @@ mod tcp;
 mod transport;
 mod udp;
 
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub mod internals;
+
 #[doc(hidden)]
 pub use cli::run_command_line;
 

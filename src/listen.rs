@@ -255,8 +255,11 @@ impl Listen {
         if let Some(octets) = self.send_buffer {
             socket.set_send_buffer_size(octets as usize)?;
         }
-        if transport == Transport::Udp && address.ip().is_unspecified() {
-            sys::ask_for_destination(socket, address.ip())?;
+        if transport == Transport::Udp {
+            sys::never_fragment(socket)?; // on IPv6 too, for the IPv4 that a wildcard takes
+            if address.ip().is_unspecified() {
+                sys::ask_for_destination(socket, address.ip())?;
+            }
         }
         Ok(())
     }

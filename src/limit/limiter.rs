@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 pub(crate) struct Limiter {
     limits: Limits,
     start: Instant,
+    per_source: Option<Pace>,
+    in_total: Option<Pace>,
     /// When the bucket of all is full again.
     total: AtomicU64,
     sources: Buckets,
@@ -28,7 +30,10 @@ pub(crate) enum TooMuch {
 
 impl Limiter {
     pub(crate) fn new(limits: Limits, start: Instant) -> Self {
-        Self { limits, start, total: AtomicU64::new(0), sources: Buckets::new() }
+        let per_source = Pace::of(limits.udp_per_source);
+        let in_total = Pace::of(limits.udp_total);
+        let (total, sources) = (AtomicU64::new(0), Buckets::new());
+        Self { limits, start, per_source, in_total, total, sources }
     }
 
     /// Takes a token for a datagram from this address. What one source has no token for takes none from
@@ -37,10 +42,9 @@ impl Limiter {
         let Some(source) = self.limits.source(peer) else { return Ok(()) };
         // From 1 on: 0 marks a place in the table that is free.
         let now = nanoseconds(now.saturating_duration_since(self.start)).saturating_add(1);
-        let Limits { udp_per_source, udp_total, .. } = self.limits;
         self.sources.with(source, |full| {
-            let after = udp_per_source.spend(*full, now).ok_or(TooMuch::Source)?;
-            let total = |full| udp_total.spend(full, now);
+            let after = spend(self.per_source, *full, now).ok_or(TooMuch::Source)?;
+            let total = |full| spend(self.in_total, full, now);
             let relaxed = Ordering::Relaxed; // nothing else hangs on the number
             self.total.fetch_update(relaxed, relaxed, total).map_err(|_| TooMuch::Total)?;
             *full = after;
@@ -49,18 +53,30 @@ impl Limiter {
     }
 }
 
-impl Rate {
-    /// When a bucket is full again after a token is taken from it now, given when it would be full without;
-    /// `None` if it is empty (the generic cell rate algorithm, ITU-T I.371, "virtual scheduling").
-    fn spend(self, full: u64, now: u64) -> Option<u64> {
-        let Some(token) = nanoseconds(Duration::from_secs(1)).checked_div(self.per_second.into())
-        else {
-            return Some(full); // no limit
-        };
-        let after = full.max(now).saturating_add(token);
-        let deepest = token.saturating_mul(self.burst.max(1).into());
-        (after - now <= deepest).then_some(after)
+/// A [`Rate`] in nanoseconds.
+#[derive(Clone, Copy, Debug)]
+struct Pace {
+    /// Until a token comes back.
+    token: u64,
+    /// Until as many have come back as a bucket holds.
+    depth: u64,
+}
+
+impl Pace {
+    /// `None` is no limit.
+    fn of(rate: Rate) -> Option<Self> {
+        let second = nanoseconds(Duration::from_secs(1));
+        let token = second.checked_div(rate.per_second.into())?;
+        Some(Self { token, depth: token.saturating_mul(rate.burst.max(1).into()) })
     }
+}
+
+/// When a bucket is full again after a token is taken from it now, given when it would be full without;
+/// `None` if it is empty (the generic cell rate algorithm, ITU-T I.371, "virtual scheduling").
+fn spend(pace: Option<Pace>, full: u64, now: u64) -> Option<u64> {
+    let Some(Pace { token, depth }) = pace else { return Some(full) };
+    let after = full.max(now).saturating_add(token);
+    (after - now <= depth).then_some(after)
 }
 
 fn nanoseconds(duration: Duration) -> u64 {
@@ -80,41 +96,63 @@ struct Buckets {
     hash: RandomState,
 }
 
-/// Two words of the source, then when it is full, in nanoseconds; 0 if nobody is there. As plain arrays
-/// because those come zeroed from the kernel, which gives no memory for what nobody has touched.
-type Part = Vec<[u64; 3]>;
+/// Sets of places. As plain numbers because those come zeroed from the kernel, which gives no memory for what
+/// nobody has touched.
+#[derive(Debug)]
+struct Part {
+    words: Vec<u64>,
+    /// Where the first set begins, so that each of them is one line of the cache: with thousands of sources what
+    /// a look costs is to fetch it.
+    first: usize,
+}
 
+/// A source by its hash, which is as good as the source: it is long, and nobody can find two that have the same
+/// (if they did, they would share a bucket). Then when its bucket is full, in nanoseconds; 0 if nobody is there.
+const PLACE: usize = 2;
 const WAYS: usize = 4;
+const SET: usize = WAYS * PLACE;
 const SETS: usize = 1 << 14;
-/// A part of 192 KiB is large enough for malloc(3) to ask the kernel for it.
+/// A part of 128 KiB is large enough for malloc(3) to ask the kernel for it.
 const PARTS: usize = 8;
 
 impl Buckets {
     fn new() -> Self {
-        let part = |_| Mutex::new(vec![[0; 3]; SETS / PARTS * WAYS]);
+        let part = |_| Mutex::new(Part::new());
         Self { parts: std::array::from_fn(part), hash: RandomState::new() }
     }
 
     /// What `spend` makes of the moment when a source's bucket is full; it stays as it was on an error.
     fn with<T>(&self, source: Source, spend: impl FnOnce(&mut u64) -> T) -> T {
-        let set = usize::try_from(self.hash.hash_one(source) % SETS as u64).unwrap_or(0);
+        let hash = self.hash.hash_one(source);
+        let set = usize::try_from(hash % SETS as u64).unwrap_or(0);
         let part = self.parts[set % PARTS].lock();
         let mut part = part.unwrap_or_else(PoisonError::into_inner);
-        let first = set / PARTS * WAYS;
-        spend(full_at(&mut part[first..first + WAYS], source))
+        spend(full_at(part.set(set / PARTS), hash))
+    }
+}
+
+impl Part {
+    fn new() -> Self {
+        let words = vec![0; (SETS / PARTS + 1) * SET];
+        let first = words.as_ptr().align_offset(SET * size_of::<u64>()).min(SET);
+        Self { words, first }
+    }
+
+    fn set(&mut self, number: usize) -> &mut [u64] {
+        &mut self.words[self.first + number * SET..][..SET]
     }
 }
 
 /// The place for a source, in which it may have to be written first.
-fn full_at(places: &mut [[u64; 3]], source: Source) -> &mut u64 {
-    let Source([high, low]) = source;
-    let known = |place: &[u64; 3]| place[2] != 0 && place[..2] == [high, low];
+fn full_at(set: &mut [u64], hash: u64) -> &mut u64 {
+    let (places, _) = set.as_chunks_mut::<PLACE>();
+    let known = |[who, full]: &[u64; PLACE]| *full != 0 && *who == hash;
     let index = places.iter().position(known).unwrap_or_else(|| {
-        let oldest = (0..WAYS).min_by_key(|index| places[*index][2]).unwrap_or(0);
-        places[oldest] = [high, low, 0];
+        let oldest = (0..places.len()).min_by_key(|index| places[*index][1]).unwrap_or(0);
+        places[oldest] = [hash, 0];
         oldest
     });
-    &mut places[index][2]
+    &mut places[index][1]
 }
 
 #[cfg(test)]
@@ -211,8 +249,9 @@ mod tests {
             let _ = limiter.take(([a.wrapping_add(10), b, c, d], 40_000).into(), start);
         }
         assert_eq!(taken(&limiter, "192.0.2.1", start, 1), 0, "it owes most, so it stays");
-        let places = |part: &Mutex<Part>| part.lock().expect("not poisoned").len();
-        assert_eq!(limiter.sources.parts.iter().map(places).sum::<usize>(), SETS * WAYS);
+        let words = |part: &Mutex<Part>| part.lock().expect("not poisoned").words.len();
+        let all = limiter.sources.parts.iter().map(words).sum::<usize>();
+        assert_eq!(all, (SETS + PARTS) * SET, "the table has not grown");
     }
 
     #[test]

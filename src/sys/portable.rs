@@ -69,6 +69,12 @@ pub(crate) fn ask_for_destination(_: &impl AsFd, _: IpAddr) -> io::Result<()> {
     Ok(())
 }
 
+/// POSIX has no word for it.
+#[expect(clippy::unnecessary_wraps, reason = "the same surface as Linux")]
+pub(crate) fn never_fragment(_: &impl AsFd) -> io::Result<()> {
+    Ok(())
+}
+
 /// Unknown.
 pub(crate) fn broadcasts() -> Vec<Ipv4Addr> {
     Vec::new()

@@ -11,7 +11,7 @@ const ROWS: &[&[&str]] = &[
     &["listen", "notice", "syntax"],
     &["responder"],
     &["tcp", "udp"],
-    &["client", "server"],
+    &["client", "internals", "server"],
     &["bench", "check", "compare"],
     &["report"],
     &["cli"],

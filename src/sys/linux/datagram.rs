@@ -2,7 +2,9 @@
 //! the interfaces' broadcast addresses.
 
 use nix::ifaddrs::{InterfaceAddress, getifaddrs};
+use nix::libc;
 use nix::net::if_::InterfaceFlags;
+use nix::setsockopt_impl;
 use nix::sys::socket::{SockaddrStorage, setsockopt, sockopt};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
@@ -17,6 +19,25 @@ pub(crate) fn ask_for_destination(socket: &impl AsFd, bound: IpAddr) -> io::Resu
         setsockopt(socket, sockopt::Ipv6RecvPacketInfo, &true)?;
     }
     Ok(())
+}
+
+/// What the kernel does about datagrams that are too long for the way; nix has no name for it.
+#[derive(Clone, Copy, Debug)]
+struct MtuDiscover;
+
+setsockopt_impl!(
+    MtuDiscover,
+    libc::IPPROTO_IP,
+    libc::IP_MTU_DISCOVER,
+    libc::c_int,
+    sockopt::SetStruct<libc::c_int>
+);
+
+/// Has no IPv4 datagram fragmented (`IP_MTU_DISCOVER`). Then it needs no identification (RFC 6864, 4.1), for which
+/// the kernel would look into a table of counters that many destinations share: with many clients one of the
+/// dearest things about an answer.
+pub(crate) fn never_fragment(socket: &impl AsFd) -> io::Result<()> {
+    Ok(setsockopt(socket, MtuDiscover, &libc::IP_PMTUDISC_DO)?)
 }
 
 /// The broadcast addresses of this host's interfaces: those that are set, and the last one of each network,
@@ -42,7 +63,29 @@ fn broadcasts_of(interface: &InterfaceAddress) -> Vec<Ipv4Addr> {
 mod tests {
     use super::super::batch::Batch;
     use super::*;
+    use nix::getsockopt_impl;
+    use nix::sys::socket::getsockopt;
     use std::net::{SocketAddr, UdpSocket};
+
+    getsockopt_impl!(
+        MtuDiscover,
+        libc::IPPROTO_IP,
+        libc::IP_MTU_DISCOVER,
+        libc::c_int,
+        sockopt::GetStruct<libc::c_int>
+    );
+
+    #[test]
+    fn what_is_never_to_be_fragmented_is_told_to_the_kernel_on_ipv6_too() {
+        for address in ["127.0.0.1:0", "[::]:0"] {
+            let Ok(socket) = UdpSocket::bind(address) else { continue }; // no IPv6 here
+            let before = getsockopt(&socket, MtuDiscover).expect("told");
+            assert_ne!(before, libc::IP_PMTUDISC_DO, "{address}");
+            never_fragment(&socket).expect("set");
+            let now = getsockopt(&socket, MtuDiscover).expect("told");
+            assert_eq!(now, libc::IP_PMTUDISC_DO, "{address}");
+        }
+    }
 
     #[test]
     fn a_datagram_that_was_there_before_we_asked_tells_its_destination_all_the_same() {

@@ -18,7 +18,7 @@ pub(crate) use client_batch::{Alarm, ClientBatch, ephemeral_ports};
 pub(crate) use clock::kernel_clock;
 pub(crate) use code::Code;
 pub(crate) use counters::{backlog_limit, time_waits, traffic};
-pub(crate) use datagram::{ask_for_destination, broadcasts};
+pub(crate) use datagram::{ask_for_destination, broadcasts, never_fragment};
 pub(crate) use privilege::{
     become_user, credentials, drop_capabilities, find_group, find_user, has_capabilities, is_root,
     regains_group, regains_user,

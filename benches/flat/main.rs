@@ -1,0 +1,164 @@
+//! Whether an exchange costs the same however many sources there are, and however many idle connections; and
+//! what an open connection takes of memory. `benches/README.md`.
+//!
+//! ```sh
+//! cargo bench --bench flat
+//! cargo bench --bench flat -- 3
+//! ```
+//!
+//! The argument is the number of rounds. In each round every row of a table is measured once, so that a change
+//! in what else the machine does meets them all; what is shown is the median. The server's CPU time is that of
+//! its threads, in nanoseconds (`/proc/PID/task/TID/schedstat`), so this is for Linux.
+//!
+//! It ends with status 1 if an exchange is lost, never because of a figure.
+
+#![allow(clippy::expect_used, clippy::print_stdout)]
+
+mod load;
+mod server;
+
+use load::{Datagrams, Held, exchange_streams};
+use nix::sched::{CpuSet, sched_setaffinity};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::unistd::Pid;
+use server::{Limits, Server};
+use std::process::ExitCode;
+use std::thread;
+use std::time::Duration;
+
+const ROUNDS: usize = 5;
+/// As many different addresses as datagrams have in the last row, so that each comes once in a measurement.
+const DATAGRAMS: usize = 100_000;
+const STREAMS: usize = 5_000;
+const SOURCES: [usize; 4] = [1, 100, 10_000, 100_000];
+const CONNECTIONS: [usize; 4] = [1, 100, 1_000, 10_000];
+/// What is called flat, and what a connection may take.
+const FLAT: f64 = 1.10;
+const CONNECTION_OCTETS: usize = 200;
+/// Descriptors that are not connections held, of the server and here.
+const OTHER_DESCRIPTORS: usize = 200;
+
+fn main() -> ExitCode {
+    // Cargo says `--bench` to every benchmark.
+    let rounds = std::env::args().skip(1).find_map(|argument| argument.parse().ok());
+    let rounds = rounds.unwrap_or(ROUNDS).clamp(1, 99);
+    let most = raise_descriptors().saturating_sub(OTHER_DESCRIPTORS);
+    // On one processor, client and server take turns, and no wake-up crosses processors.
+    let mut first = CpuSet::new();
+    first.set(0).expect("a processor");
+    sched_setaffinity(Pid::from_raw(0), &first).expect("pinned");
+    memory(most);
+    let lost = sources(rounds) + idle(rounds, most);
+    if lost == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Raises the limit of open files as far as it goes.
+fn raise_descriptors() -> usize {
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("told");
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).expect("raised");
+    usize::try_from(hard).unwrap_or(usize::MAX)
+}
+
+/// What the server's own memory grows by with each connection.
+fn memory(most: usize) {
+    let server = Server::start(Limits::On);
+    let mut datagrams = Datagrams::new(server.address);
+    // What is there once, however many connections.
+    assert_eq!(datagrams.exchange(1_000, 1) + exchange_streams(server.address, 1_000), 0, "lost");
+    settle();
+    let before = server.private_octets();
+    println!("\n| open connections | own memory, KiB | octets each |\n|--:|--:|--:|");
+    println!("| 0 | {} | |", before / 1024);
+    let mut held = Held::new(server.address);
+    for connections in [1_000, 10_000, 16_000] {
+        let Some(connections) = within(connections, most) else { break };
+        held.hold(connections, || server.connections());
+        settle();
+        let now = server.private_octets();
+        let each = now.saturating_sub(before) / connections;
+        let verdict = if each <= CONNECTION_OCTETS { "" } else { ", more than 200" };
+        println!("| {connections} | {} | {each}{verdict} |", now / 1024);
+    }
+}
+
+/// The cost of a datagram by how many sources there are, with limits and without: what grows without them is the
+/// kernel's, which on loopback looks for the client's socket in the server's time, by an address that is
+/// another one each time.
+fn sources(rounds: usize) -> usize {
+    let mut lost = 0;
+    let mut runs = [Limits::On, Limits::Off].map(|limits| {
+        let server = Server::start(limits);
+        let mut datagrams = Datagrams::new(server.address);
+        lost += datagrams.exchange(DATAGRAMS, DATAGRAMS); // the table of sources is full
+        (server, datagrams, SOURCES.map(|_| Vec::new()))
+    });
+    for _ in 0..rounds {
+        for (row, sources) in SOURCES.into_iter().enumerate() {
+            for (server, datagrams, costs) in &mut runs {
+                settle();
+                let run = || lost += datagrams.exchange(DATAGRAMS, sources);
+                costs[row].push(server.cost(DATAGRAMS, run));
+            }
+        }
+    }
+    let [on, off] = runs.map(|(.., costs)| SOURCES.into_iter().zip(costs));
+    table("different sources, limits on", "UDP", on);
+    table("different sources, limits off", "UDP", off);
+    lost
+}
+
+/// The cost of an exchange by how many idle connections are open.
+fn idle(rounds: usize, most: usize) -> usize {
+    let server = Server::start(Limits::On);
+    let mut datagrams = Datagrams::new(server.address);
+    let mut held = Held::new(server.address);
+    let mut rows: Vec<_> = CONNECTIONS.into_iter().filter_map(|it| within(it, most)).collect();
+    rows.dedup();
+    let mut costs: Vec<_> = rows.into_iter().map(|it| (it, Vec::new(), Vec::new())).collect();
+    let mut lost = exchange_streams(server.address, STREAMS);
+    for _ in 0..rounds {
+        for (connections, streams, datagram) in &mut costs {
+            held.hold(*connections, || server.connections());
+            settle();
+            streams.push(server.cost(STREAMS, || {
+                lost += exchange_streams(server.address, STREAMS);
+                settle(); // what is still open is looked at
+            }));
+            let udp = DATAGRAMS / 2;
+            datagram.push(server.cost(udp, || lost += datagrams.exchange(udp, 1)));
+        }
+        costs.reverse(); // so that neither end is always the last
+    }
+    costs.sort_by_key(|(connections, ..)| *connections);
+    let streams = costs.iter().map(|(connections, costs, _)| (*connections, costs.clone()));
+    table("idle connections", "TCP", streams);
+    table("idle connections", "UDP", costs.into_iter().map(|(it, _, costs)| (it, costs)));
+    lost
+}
+
+/// So many, or as many as the limit of open files leaves; `None` if that is next to nothing.
+fn within(connections: usize, most: usize) -> Option<usize> {
+    if connections > most {
+        println!("(the limit of open files leaves {most} connections)");
+    }
+    (most > 0).then_some(connections.min(most))
+}
+
+/// Longer than a connection is looked at without the kernel's help, and than anything is under way.
+fn settle() {
+    thread::sleep(Duration::from_millis(40));
+}
+
+/// Prints costs in nanoseconds, by what there were so many of.
+fn table(of: &str, transport: &str, rows: impl Iterator<Item = (usize, Vec<u32>)>) {
+    println!("\n| {of} | µs a {transport} exchange (min-max) | ratio | |\n|--:|--:|--:|---|");
+    let mut first = None;
+    for (number, mut costs) in rows {
+        costs.sort_unstable();
+        let shown = [costs[costs.len() / 2], costs[0], costs[costs.len() - 1]];
+        let [median, min, max] = shown.map(|ns| f64::from(ns) / 1e3);
+        let ratio = median / *first.get_or_insert(median);
+        let verdict = if ratio <= FLAT { "within 10 %" } else { "not flat" };
+        println!("| {number} | {median:.2} ({min:.2}-{max:.2}) | {ratio:.2} | {verdict} |");
+    }
+}

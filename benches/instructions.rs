@@ -1,0 +1,157 @@
+//! How many instructions the hot paths take, counted by valgrind and held below a limit: `benches/README.md`.
+//!
+//! ```sh
+//! cargo bench --features internals --bench instructions
+//! ```
+//!
+//! An instruction is counted the same however busy the machine is, so a limit can be tight. What the kernel
+//! does is not counted.
+
+// gungraun's macros write functions without documentation, take none, and name all things from the root.
+#![allow(missing_docs, unused_qualifications, clippy::expect_used, clippy::must_use_candidate)]
+
+use daytime::internals::{Answering, Deciding, Limiting, Replying};
+use daytime::{GuardOptions, Limits, Rate, Reading, Reply, Syntax, Zone, recognise};
+use gungraun::{
+    Callgrind, EventKind, LibraryBenchmarkConfig, library_benchmark, library_benchmark_group, main,
+};
+use std::hint::black_box;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// As many datagrams as are answered in one round.
+const ROUND: u32 = 64;
+
+/// What was counted with rustc 1.95.0 on x86_64, and a twentieth more: other compilers differ a little. Who
+/// makes a path quicker writes the new count here, so that it stays so.
+fn counted(instructions: u64) -> LibraryBenchmarkConfig {
+    let limit = instructions + instructions / 20;
+    let mut tool = Callgrind::with_args(["--cache-sim=no"]);
+    tool.hard_limits([(EventKind::Ir, limit)]);
+    let mut config = LibraryBenchmarkConfig::default();
+    config.tool(tool);
+    config
+}
+
+fn reading() -> Reading {
+    Reading::at("1982-02-22T17:37:43Z".parse().expect("an instant"))
+}
+
+#[library_benchmark(config = counted(1))]
+#[bench::rfc867(reading())]
+fn print(reading: Reading) -> Option<Reply> {
+    Syntax::default().print(black_box(&reading), Zone::UTC).ok()
+}
+
+/// Early enough in a second that it is over before the next: a new reply has to be formed then.
+fn replying() -> Replying {
+    let within_second =
+        || SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").subsec_millis();
+    while within_second() > 500 {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let mut replying = Replying::new(Syntax::default());
+    replying.octets(Instant::now()).expect("a time");
+    replying
+}
+
+#[library_benchmark(config = counted(1))]
+#[bench::formed_already((replying(), Instant::now()))]
+fn reply((mut replying, round): (Replying, Instant)) -> (usize, Replying) {
+    let octets = (0..ROUND).filter_map(|_| replying.octets(black_box(round))).sum();
+    (octets, replying)
+}
+
+#[library_benchmark(config = counted(1))]
+#[bench::rfc867("Monday, February 22, 1982 17:37:43-UTC\r\n")]
+fn read_rfc867(reply: &str) -> bool {
+    recognise(black_box(reply.as_bytes())).is_ok()
+}
+
+#[library_benchmark(config = counted(1))]
+#[bench::nist("\n45022 82-02-22 17:37:43 00 0 0   0.0 UTC(NIST) * \n")]
+fn read_nist(reply: &str) -> bool {
+    recognise(black_box(reply.as_bytes())).is_ok()
+}
+
+fn deciding() -> Deciding {
+    Deciding::new(GuardOptions::default(), vec![13, 13], vec![Ipv4Addr::new(198, 51, 100, 255)])
+}
+
+// A round's worth of datagrams that are answered.
+#[library_benchmark(config = counted(1))]
+#[bench::answer(deciding())]
+fn decide(guard: Deciding) -> (usize, Deciding) {
+    let local = SocketAddr::from(([198, 51, 100, 1], 13));
+    let answered =
+        (0..ROUND).filter(|number| guard.answers(black_box(peer(*number)), local, 0, 40)).count();
+    (answered, guard)
+}
+
+fn peer(number: u32) -> SocketAddr {
+    (Ipv4Addr::from_bits(0x0a00_0000 + number), 40_000).into()
+}
+
+fn limits() -> Limits {
+    let plenty = Rate { per_second: 1_000_000, burst: 1_000_000 };
+    Limits { udp_per_source: plenty, udp_total: plenty, loopback: true, ..Limits::default() }
+}
+
+fn limiting(known: u32) -> (Limiting, Instant) {
+    let start = Instant::now();
+    let limiting = Limiting::new(limits(), start);
+    assert!((0..known).all(|number| limiting.takes(peer(number), start)));
+    (limiting, start)
+}
+
+// A round's worth of sources that are known, and of such as are not.
+#[library_benchmark(config = counted(1))]
+#[bench::known(limiting(ROUND))]
+#[bench::new(limiting(0))]
+fn limit((limiting, now): (Limiting, Instant)) -> (usize, Limiting) {
+    let taken = (0..ROUND).filter(|number| limiting.takes(black_box(peer(*number)), now)).count();
+    (taken, limiting)
+}
+
+/// A service that has found many datagrams at the last look, so that it looks for many at the next.
+fn answering() -> (Answering, UdpSocket, Instant) {
+    drop(replying()); // early in a second
+    let server = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket");
+    server.set_nonblocking(true).expect("set");
+    let client = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket");
+    client.connect(server.local_addr().expect("bound")).expect("connected");
+    let now = Instant::now();
+    assert_eq!(usize::try_from(ROUND), Ok(Answering::MOST));
+    let mut answering = Answering::new(server, limits(), now).expect("set up");
+    for _ in 0..3 {
+        send_round(&client);
+        while answering.work(now).expect("polled") {}
+    }
+    assert_eq!(answering.answered(), 3 * u64::from(ROUND));
+    send_round(&client);
+    (answering, client, now)
+}
+
+fn send_round(client: &UdpSocket) {
+    for _ in 0..ROUND {
+        client.send(&[]).expect("sent");
+    }
+}
+
+fn all_answered((answering, _client): (Answering, UdpSocket)) {
+    assert_eq!(answering.answered(), 4 * u64::from(ROUND));
+}
+
+// All that a round of datagrams takes from receiving to sending them.
+#[library_benchmark(config = counted(1))]
+#[bench::udp(args = (answering()), teardown = all_answered)]
+fn round((mut answering, client, now): (Answering, UdpSocket, Instant)) -> (Answering, UdpSocket) {
+    answering.work(now).expect("polled");
+    (answering, client)
+}
+
+library_benchmark_group!(
+    name = hot_paths,
+    benchmarks = [print, reply, read_rfc867, read_nist, decide, limit, round]
+);
+main!(library_benchmark_groups = hot_paths);

@@ -1,0 +1,91 @@
+//! What each step of an answer costs without its system calls: printing, the reply of the moment, deciding,
+//! limiting. `benches/README.md`.
+
+#![allow(missing_docs, clippy::expect_used)] // criterion's macros write functions without
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use daytime::internals::{Deciding, Limiting, Replying};
+use daytime::{GuardOptions, Limits, Rate, Reading, Syntax, Zone};
+use std::hint::black_box;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Instant;
+
+fn printing(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("print");
+    let reading = Reading::at("1982-02-22T17:37:43Z".parse().expect("an instant"));
+    let pattern = Syntax::Strftime("%A, %d %B %Y %T.%3f %Z".parse().expect("a pattern"));
+    for syntax in Syntax::NAMED.into_iter().chain([pattern]) {
+        group.bench_function(syntax.to_string(), |bencher| {
+            bencher.iter(|| syntax.print(black_box(&reading), Zone::UTC));
+        });
+    }
+    let zone: Zone = "America/Los_Angeles".parse().expect("a zone");
+    group.bench_function("rfc867 in America/Los_Angeles", |bencher| {
+        bencher.iter(|| Syntax::Rfc867.print(black_box(&reading), zone));
+    });
+    group.finish();
+}
+
+/// The reply is formed once a second, so this is what nearly every exchange pays.
+fn replying(criterion: &mut Criterion) {
+    let mut replying = Replying::new(Syntax::default());
+    let round = Instant::now();
+    criterion.bench_function("reply, formed already", |bencher| {
+        bencher.iter(|| replying.octets(black_box(round)));
+    });
+}
+
+fn deciding(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("decide");
+    let options = GuardOptions { no_amplification: true, ..GuardOptions::default() };
+    let guard = Deciding::new(options, vec![13], vec![Ipv4Addr::new(198, 51, 100, 255)]);
+    for (name, peer, octets, answered) in [
+        ("answer IPv4", "198.51.100.7:40000", 64, true),
+        ("answer IPv6", "[2001:db8::7]:40000", 64, true),
+        ("port 7", "198.51.100.7:7", 64, false),
+        ("broadcast", "198.51.100.255:40000", 64, false),
+        ("too short", "198.51.100.7:40000", 0, false),
+    ] {
+        let peer: SocketAddr = peer.parse().expect("an address");
+        let local: SocketAddr = "198.51.100.1:13".parse().expect("an address");
+        let decide = || guard.answers(black_box(peer), local, octets, 40);
+        assert_eq!(decide(), answered, "{name}");
+        group.bench_function(name, |bencher| bencher.iter(decide));
+    }
+    group.finish();
+}
+
+/// Of a source with this number.
+type Address = fn(u32) -> SocketAddr;
+
+/// A table of 65 536 places is worked with one source, with as many as fit, and with more than fit.
+fn limiting(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("limit");
+    let plenty = Rate { per_second: 4_000_000_000, burst: 4_000_000_000 };
+    let limits = Limits { udp_per_source: plenty, udp_total: plenty, ..Limits::default() };
+    let v4 = |number: u32| (Ipv4Addr::from_bits(0x0a00_0000 + number), 40_000).into();
+    let v6 = |number: u32| {
+        let network = 0x2001_0db8_u128 << 96 | u128::from(number) << 64;
+        (Ipv6Addr::from_bits(network), 40_000).into()
+    };
+    for (version, address) in [("IPv4", v4 as Address), ("IPv6", v6)] {
+        for sources in [1, 100, 10_000, 100_000, 1_000_000] {
+            let start = Instant::now();
+            let limiting = Limiting::new(limits, start);
+            let mut peers = (0..sources).cycle().map(address);
+            group.bench_function(format!("{sources} sources, {version}"), |bencher| {
+                bencher.iter(|| limiting.takes(peers.next().expect("a cycle"), black_box(start)));
+            });
+        }
+    }
+    let none = Rate { per_second: 1, burst: 1 };
+    let start = Instant::now();
+    let limiting = Limiting::new(Limits { udp_per_source: none, ..limits }, start);
+    group.bench_function("refused", |bencher| {
+        bencher.iter(|| limiting.takes(v4(1), black_box(start)));
+    });
+    group.finish();
+}
+
+criterion_group!(benches, printing, replying, deciding, limiting);
+criterion_main!(benches);

@@ -1,0 +1,123 @@
+//! The hot paths of the services, for `benches/` alone: only the feature `internals` has them, and nothing here
+//! is promised to stay.
+
+use crate::clock::Clock;
+use crate::limit::{Limiter, Limits};
+use crate::metrics::{Event, Metrics};
+use crate::responder::Responder;
+use crate::syntax::{Syntax, Zone};
+use crate::udp::guard::{Decision, Guard, GuardOptions, Question};
+use crate::udp::server::Service;
+use mio::{Events, Poll, net};
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// The reply of the moment, as both services ask for it.
+#[derive(Debug)]
+pub struct Replying(Responder);
+
+impl Replying {
+    /// The system's clock, told in UTC.
+    #[must_use]
+    pub fn new(syntax: Syntax) -> Self {
+        Self(Responder::new(Clock::System, syntax, Zone::UTC, false))
+    }
+
+    /// How many octets the reply has now; `round` is a moment a little earlier.
+    pub fn octets(&mut self, round: Instant) -> Option<usize> {
+        self.0.reply(round).map(|reply| reply.octets().len())
+    }
+}
+
+/// Whether a datagram is answered, as far as the limits do not forbid it.
+#[derive(Debug)]
+pub struct Deciding(Guard);
+
+impl Deciding {
+    /// The guard of a service with these ports of its own, on a host with these broadcast addresses.
+    #[must_use]
+    pub fn new(options: GuardOptions, ports: Vec<u16>, broadcasts: Vec<Ipv4Addr>) -> Self {
+        Self(Guard::new(options, ports, broadcasts))
+    }
+
+    /// True if a datagram of so many octets from `peer` to `local` may have a reply of so many.
+    #[must_use]
+    pub fn answers(
+        &self,
+        peer: SocketAddr,
+        local: SocketAddr,
+        octets: usize,
+        reply_octets: usize,
+    ) -> bool {
+        let question = Question { peer, local, octets, sent_to_many: false };
+        self.0.decide(question) == Decision::Answer
+            && self.0.decide_on_length(question, reply_octets) == Decision::Answer
+    }
+}
+
+/// The limits on datagrams.
+#[derive(Debug)]
+pub struct Limiting(Limiter);
+
+impl Limiting {
+    /// All buckets full.
+    #[must_use]
+    pub fn new(limits: Limits, start: Instant) -> Self {
+        Self(Limiter::new(limits, start))
+    }
+
+    /// True if there is a token for a datagram from `peer`, which is then taken.
+    #[must_use]
+    pub fn takes(&self, peer: SocketAddr, now: Instant) -> bool {
+        self.0.take(peer, now).is_ok()
+    }
+}
+
+/// The datagram service of one worker.
+#[derive(Debug)]
+pub struct Answering {
+    service: Service,
+    responder: Responder,
+    metrics: Metrics,
+    poll: Poll,
+    events: Events,
+}
+
+impl Answering {
+    /// The most datagrams of one socket that are answered in one round.
+    pub const MOST: usize = crate::sys::Batch::MOST;
+
+    /// Serves on a socket that does not block, with the reply that RFC 867 shows first.
+    ///
+    /// # Errors
+    /// The loop cannot be set up.
+    pub fn new(socket: UdpSocket, limits: Limits, start: Instant) -> io::Result<Self> {
+        let (metrics, poll) = (Metrics::default(), Poll::new()?);
+        let guard =
+            Guard::new(GuardOptions::default(), vec![socket.local_addr()?.port()], Vec::new());
+        let limiter = Arc::new(Limiter::new(limits, start));
+        let sockets = vec![net::UdpSocket::from_std(socket)];
+        let counters = metrics.worker(0);
+        let service = Service::new(sockets, guard, limiter, counters, poll.registry(), 1)?;
+        let Replying(responder) = Replying::new(Syntax::default());
+        Ok(Self { service, responder, metrics, poll, events: Events::with_capacity(8) })
+    }
+
+    /// One round of it, from the look for events on; true if datagrams may be left waiting.
+    ///
+    /// # Errors
+    /// The events cannot be looked for.
+    pub fn work(&mut self, now: Instant) -> io::Result<bool> {
+        self.poll.poll(&mut self.events, Some(Duration::ZERO))?;
+        self.events.iter().for_each(|event| self.service.event(event));
+        Ok(self.service.work(&mut self.responder, now))
+    }
+
+    /// How many were answered up to now.
+    #[must_use]
+    pub fn answered(&self) -> u64 {
+        self.metrics.count(Event::UdpAnswered)
+    }
+}
