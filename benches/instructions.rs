@@ -37,7 +37,7 @@ fn reading() -> Reading {
     Reading::at("1982-02-22T17:37:43Z".parse().expect("an instant"))
 }
 
-#[library_benchmark(config = counted(1))]
+#[library_benchmark(config = counted(5_280))]
 #[bench::rfc867(reading())]
 fn print(reading: Reading) -> Option<Reply> {
     Syntax::default().print(black_box(&reading), Zone::UTC).ok()
@@ -55,20 +55,20 @@ fn replying() -> Replying {
     replying
 }
 
-#[library_benchmark(config = counted(1))]
+#[library_benchmark(config = counted(12_585))]
 #[bench::formed_already((replying(), Instant::now()))]
 fn reply((mut replying, round): (Replying, Instant)) -> (usize, Replying) {
     let octets = (0..ROUND).filter_map(|_| replying.octets(black_box(round))).sum();
     (octets, replying)
 }
 
-#[library_benchmark(config = counted(1))]
+#[library_benchmark(config = counted(7_502))]
 #[bench::rfc867("Monday, February 22, 1982 17:37:43-UTC\r\n")]
 fn read_rfc867(reply: &str) -> bool {
     recognise(black_box(reply.as_bytes())).is_ok()
 }
 
-#[library_benchmark(config = counted(1))]
+#[library_benchmark(config = counted(7_778))]
 #[bench::nist("\n45022 82-02-22 17:37:43 00 0 0   0.0 UTC(NIST) * \n")]
 fn read_nist(reply: &str) -> bool {
     recognise(black_box(reply.as_bytes())).is_ok()
@@ -79,7 +79,7 @@ fn deciding() -> Deciding {
 }
 
 // A round's worth of datagrams that are answered.
-#[library_benchmark(config = counted(1))]
+#[library_benchmark(config = counted(9_123))]
 #[bench::answer(deciding())]
 fn decide(guard: Deciding) -> (usize, Deciding) {
     let local = SocketAddr::from(([198, 51, 100, 1], 13));
@@ -105,7 +105,7 @@ fn limiting(known: u32) -> (Limiting, Instant) {
 }
 
 // A round's worth of sources that are known, and of such as are not.
-#[library_benchmark(config = counted(1))]
+#[library_benchmark(config = counted(20_217))]
 #[bench::known(limiting(ROUND))]
 #[bench::new(limiting(0))]
 fn limit((limiting, now): (Limiting, Instant)) -> (usize, Limiting) {
@@ -143,7 +143,7 @@ fn all_answered((answering, _client): (Answering, UdpSocket)) {
 }
 
 // All that a round of datagrams takes from receiving to sending them.
-#[library_benchmark(config = counted(1))]
+#[library_benchmark(config = counted(36_029))]
 #[bench::udp(args = (answering()), teardown = all_answered)]
 fn round((mut answering, client, now): (Answering, UdpSocket, Instant)) -> (Answering, UdpSocket) {
     answering.work(now).expect("polled");
