@@ -15,10 +15,10 @@ Examples:
   daytime bench --proto udp --concurrency 16 --window 16 localhost:9999
   daytime bench --rate 1000 --concurrency 8 --json localhost:9999
 
-Without --rate each connection or window begins anew when its answer has come: so
-many exchanges a second can be had. With --rate they are due at fixed times, and
-latency counts from then: so long does somebody wait who asks at that rate. What
-could not begin till the end, since all places were taken, is counted as such.
+Without --rate each connection or window begins anew when its answer has come:
+so many exchanges a second can be had. With --rate they are due at fixed times,
+and latency counts from then: so long does somebody wait who asks at that rate.
+What could not begin till the end, all places taken, is counted as such.
 No answer over UDP tells which question it is for: the oldest takes it, so only
 --window 1 tells exact latencies where datagrams are lost.
 Ctrl-C ends it early and prints what was measured so far; a second one ends it.
