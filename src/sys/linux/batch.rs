@@ -189,3 +189,94 @@ fn empty_header() -> mmsghdr {
     // SAFETY: it is plain numbers and pointers, which may be null; a literal cannot name musl's padding.
     unsafe { mem::zeroed() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::ask_for_destination;
+    use super::*;
+    use std::net::{IpAddr, Ipv4Addr, UdpSocket};
+    use std::time::Duration;
+
+    fn loopback() -> UdpSocket {
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("loopback");
+        socket.set_read_timeout(Some(Duration::from_secs(20))).expect("set");
+        socket
+    }
+
+    /// Sockets that have asked; loopback delivers at once.
+    fn clients(server: &UdpSocket, number: usize) -> Vec<UdpSocket> {
+        let clients: Vec<_> = (0..number).map(|_| loopback()).collect();
+        for client in &clients {
+            client.connect(server.local_addr().expect("bound")).expect("connected");
+            client.send(b"?").expect("sent");
+        }
+        clients
+    }
+
+    fn hears(client: &UdpSocket) -> Vec<u8> {
+        let mut octets = [0; 64];
+        let length = client.recv(&mut octets).expect("an answer");
+        octets[..length].to_vec()
+    }
+
+    #[test]
+    fn an_answer_that_cannot_leave_is_told_and_costs_the_others_of_its_batch_nothing() {
+        let server = loopback();
+        let clients = clients(&server, 4);
+        let mut batch = Batch::new();
+        assert_eq!(batch.receive(&server, Batch::MOST).expect("there"), 4);
+        let elsewhere = Destination { address: Ipv4Addr::new(192, 0, 2, 1).into(), interface: 0 };
+        for (number, from) in [(0, None), (1, Some(elsewhere)), (3, None)] {
+            batch.answer(number, from);
+        }
+        let mut lost = Vec::new();
+        batch.send(&server, b"the line", |peer, error| lost.push((peer, error.raw_os_error())));
+        let unlucky = clients[1].local_addr().expect("bound");
+        assert_eq!(lost.len(), 1, "{lost:?}");
+        assert_eq!(lost[0].0, unlucky);
+        assert_eq!([hears(&clients[0]), hears(&clients[3])], [b"the line", b"the line"]);
+        for silent in [&clients[1], &clients[2]] {
+            silent.set_nonblocking(true).expect("set");
+            silent.recv(&mut [0; 64]).expect_err("nothing was sent");
+        }
+    }
+
+    #[test]
+    fn one_is_taken_at_a_time_if_no_more_are_asked_for_and_64_at_most_if_they_are() {
+        let server = loopback();
+        let _clients = clients(&server, Batch::MOST + 2);
+        let mut batch = Batch::new();
+        assert_eq!(batch.receive(&server, 1).expect("there"), 1);
+        let one = batch.datagram(0).expect("it has a source");
+        assert_eq!((one.octets, one.destination), (1, None));
+        assert_eq!(batch.receive(&server, usize::MAX).expect("there"), Batch::MOST);
+        assert!((0..Batch::MOST).all(|number| batch.datagram(number).is_some()));
+        assert_eq!(batch.receive(&server, Batch::MOST).expect("there"), 1);
+        let nothing = batch.receive(&server, 1).expect_err("none is left");
+        assert_eq!(nothing.kind(), ErrorKind::WouldBlock);
+    }
+
+    #[test]
+    fn a_place_that_had_an_ipv6_datagram_tells_all_of_an_ipv4_one_later() {
+        let Ok(server) = UdpSocket::bind("[::]:0") else { return }; // no IPv6 here
+        ask_for_destination(&server, server.local_addr().expect("bound").ip()).expect("asked");
+        let port = server.local_addr().expect("bound").port();
+        let mut batch = Batch::new();
+        for asked in ["::1", "127.0.0.7", "::1", "127.0.0.8"] {
+            let asked: IpAddr = asked.parse().expect("an address");
+            let any = if asked.is_ipv6() { "[::1]:0" } else { "127.0.0.1:0" };
+            let Ok(client) = UdpSocket::bind(any) else { return };
+            client.set_read_timeout(Some(Duration::from_secs(20))).expect("set");
+            client.connect((asked, port)).expect("connected"); // so it hears that address alone
+            client.send(b"").expect("sent");
+            server.peek_from(&mut [0]).expect("it is there");
+            assert_eq!(batch.receive(&server, Batch::MOST).expect("there"), 1);
+            let received = batch.datagram(0).expect("it has a source");
+            assert!(!received.sent_to_many);
+            assert_eq!(received.destination.expect("told").address, asked);
+            batch.answer(0, received.destination);
+            batch.send(&server, b"here", |peer, error| panic!("{peer}: {error}"));
+            assert_eq!(hears(&client), b"here");
+        }
+    }
+}
