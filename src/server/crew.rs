@@ -45,13 +45,14 @@ impl Crew {
         }
     }
 
-    /// Has all workers finish.
-    pub(super) fn stop(&self) {
-        self.stop.store(true, Ordering::Release);
+    /// Has all workers finish; true if nobody had before.
+    pub(super) fn stop(&self) -> bool {
+        let first = !self.stop.swap(true, Ordering::AcqRel);
         for member in &self.members {
             // It fails only where the loop has gone already.
             let _ = member.waker.wake();
         }
+        first
     }
 
     pub(super) fn is_stopped(&self) -> bool {

@@ -127,10 +127,10 @@ impl Worker {
                 self.crew.note_clients(self.number, clients, self.quiet_since);
             }
         }
-        if let (Until::Idle(time), false) = (self.until, self.crew.is_stopped()) {
+        // The others too; of several that are over at once one tells.
+        if let (true, Until::Idle(time)) = (self.crew.stop(), self.until) {
             log::info!("no client for {} s: stopping", time.as_secs_f64());
         }
-        self.crew.stop(); // the others too
         self.finish(&mut events)
     }
 
