@@ -178,8 +178,10 @@ fn clients_that_talk_without_end_do_not_keep_new_ones_waiting() {
 fn an_idle_server_uses_no_processor_time_and_never_wakes_up() {
     let server = Running::serve(&[]);
     // It has worked before, and its last client has come and gone.
+    let idle = server.descriptors();
     ask_tcp(server.tcp());
     ask_udp(server.udp(), b"");
+    eventually("it has closed, too", || server.descriptors() == idle);
     let mut before = activity(&server);
     // A thread counts as asleep a little before its switch is counted: two looks have to agree.
     eventually("every thread sleeps", || {
