@@ -35,8 +35,6 @@ pub(super) struct Worker {
     /// Its number in the crew.
     number: usize,
     until: Until,
-    /// When it last had a client, or a little later.
-    quiet_since: Instant,
     /// How much trouble there was when an operator was told of it, and when there is more to tell.
     troubles: u64,
     notices_due: Option<Instant>,
@@ -90,7 +88,6 @@ impl Worker {
             crew,
             number,
             until,
-            quiet_since: Instant::now(),
             troubles: 0,
             notices_due: None,
             alive_due: None,
@@ -111,20 +108,20 @@ impl Worker {
 
     pub(super) fn run(&mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(1024);
-        self.quiet_since = Instant::now();
-        self.crew.note_clients(self.number, false, self.quiet_since);
+        self.note_clients(!self.tcp.is_idle(), Instant::now());
         let mut left = true; // what came before us
         while !self.crew.is_stopped() && !self.is_over(left) {
             let busy = !self.tcp.is_idle();
             self.wait(&mut events, left)?;
             let now = Instant::now();
+            let clients = busy || left || !events.is_empty();
+            if clients {
+                // Before it answers: whoever has a line from one worker finds all of them there.
+                self.note_clients(true, now);
+            }
             left = self.work(now);
-            if let Until::Idle(_) = self.until {
-                if busy || left || !events.is_empty() {
-                    self.quiet_since = now;
-                }
-                let clients = left || !self.tcp.is_idle();
-                self.crew.note_clients(self.number, clients, self.quiet_since);
+            if clients {
+                self.note_clients(left || !self.tcp.is_idle(), now);
             }
         }
         // The others too; of several that are over at once one tells.
@@ -132,6 +129,13 @@ impl Worker {
             log::info!("no client for {} s: stopping", time.as_secs_f64());
         }
         self.finish(&mut events)
+    }
+
+    /// Has the others know whether it has a client, where the end depends on that.
+    fn note_clients(&self, are_there: bool, now: Instant) {
+        if let Until::Idle(_) = self.until {
+            self.crew.note_clients(self.number, are_there, now);
+        }
     }
 
     /// True if it has served for as long as it should, without having been told to stop.

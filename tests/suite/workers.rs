@@ -105,24 +105,25 @@ fn count(counters: &str, name: &str) -> u64 {
 
 #[test]
 fn a_connection_at_any_worker_keeps_an_idle_server_from_ending() {
-    let mut server = serve(&["--idle", "1", "--drain-deadline", "60"]);
+    // Long enough that a busy machine has a client come in time.
+    let mut server = serve(&["--idle", "3", "--drain-deadline", "60"]);
     let begun = Instant::now();
     let held: Vec<TcpStream> = (0..16).map(|_| connect(server.tcp())).collect();
     assert!(held.iter().all(|client| read_to_end(client).ends_with(b"\n")));
-    while begun.elapsed() < Duration::from_millis(1500) {
+    while begun.elapsed() < Duration::from_millis(3500) {
         ask_udp(server.udp(), b""); // it still serves
     }
     let mut held = held;
     let last = held.pop().expect("16");
     drop(held);
     let alone = Instant::now();
-    while alone.elapsed() < Duration::from_millis(2500) {
+    while alone.elapsed() < Duration::from_millis(5000) {
         assert!(sleeps(&server).len() == WORKERS, "one connection is enough");
     }
     drop(last);
     let (status, log) = server.wait();
     assert_eq!(status.code(), Some(0), "{log}");
-    assert_eq!(log.matches("no client for 1 s: stopping").count(), 1, "{log}");
+    assert_eq!(log.matches("no client for 3 s: stopping").count(), 1, "{log}");
 }
 
 #[test]
