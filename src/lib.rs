@@ -57,6 +57,8 @@ mod cli;
 mod client;
 mod clock;
 mod compare;
+#[cfg(feature = "lab")]
+mod lab;
 mod limit;
 mod listen;
 mod metrics;
@@ -68,6 +70,7 @@ mod server;
 mod syntax;
 mod sys;
 mod tcp;
+mod trace;
 mod transport;
 mod udp;
 

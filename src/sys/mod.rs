@@ -16,6 +16,9 @@ mod portable;
 #[cfg(any(not(target_os = "linux"), daytime_portable))]
 pub(crate) use portable::*;
 
+/// Whether this is the system that predictions of the laboratory were measured on.
+pub(crate) const IS_LINUX: bool = cfg!(target_os = "linux");
+
 /// The most datagrams that a client sends or takes in one call.
 pub(crate) const BATCH: usize = 64;
 

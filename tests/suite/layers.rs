@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 /// The rows of the table "Layers", from the top. A module is named by its file or folder in `src`.
 const ROWS: &[&[&str]] = &[
     &["sys", "transport"],
-    &["clock", "calls", "limit", "metrics", "reply"],
+    &["clock", "calls", "limit", "metrics", "reply", "trace"],
     &["listen", "notice", "syntax"],
     &["responder"],
     &["tcp", "udp"],
     &["client", "internals", "server"],
-    &["bench", "check", "compare"],
+    &["bench", "check", "compare", "wire"],
+    &["lab"],
     &["report"],
     &["cli"],
 ];

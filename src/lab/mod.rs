@@ -1,0 +1,141 @@
+//! The laboratory: experiments that show how a stream differs from a datagram, each over both.
+//!
+//! A [`Lab`] asks one question. It first predicts what will be observed ([`Prediction`]), without having
+//! run anything, then runs on an [`Engine`] and observes; what was observed is held against what was
+//! predicted here, not in the lab, so no lab can agree with itself by accident.
+
+mod experiments;
+mod finding;
+mod link;
+mod loopback;
+mod setting;
+
+pub(crate) use finding::{Expected, Finding, Prediction, Value, Verdict};
+pub(crate) use setting::{Engine, Knob, Knobs, Setting};
+
+use crate::trace::Trace;
+use crate::transport::Transport;
+use std::time::Duration;
+
+/// An experiment.
+#[derive(Debug)]
+pub(crate) struct Lab {
+    /// As it is asked for.
+    pub name: &'static str,
+    pub question: &'static str,
+    /// What theory says, with where it says so.
+    pub theory: &'static [Theory],
+    /// What is done, with the knobs as they are.
+    pub method: fn(&Setting) -> String,
+    /// What to remember.
+    pub lesson: &'static str,
+    /// Where other systems, or other engines, show something else.
+    pub elsewhere: &'static str,
+    /// Where it runs; the first is what it runs on unless told otherwise.
+    pub engines: &'static [Engine],
+    /// What can be turned.
+    pub knobs: &'static [Knob],
+    /// What will be observed, from the setting alone.
+    pub predict: fn(&Setting) -> Vec<Prediction>,
+    pub run: fn(&Setting) -> Result<Run, Obstacle>,
+}
+
+/// A sentence of theory.
+#[derive(Debug)]
+pub(crate) struct Theory {
+    pub says: &'static str,
+    /// Such as `RFC 9293, section 3.5`.
+    pub source: &'static str,
+}
+
+/// What a run gave.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Run {
+    /// What happened, for each part that is worth a drawing.
+    pub parts: Vec<Part>,
+    /// What was observed; for each [`Prediction`] the one of the same transport and name.
+    pub observed: Vec<Observation>,
+}
+
+/// A part of a run: one exchange, usually.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Part {
+    pub transport: Transport,
+    /// Such as `with SO_REUSEADDR`; empty where there is one part for the transport.
+    pub name: String,
+    pub trace: Trace,
+}
+
+/// Something observed.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Observation {
+    pub transport: Transport,
+    pub what: String,
+    pub value: Value,
+}
+
+impl Run {
+    /// Notes something observed.
+    pub(crate) fn saw(&mut self, transport: Transport, what: &str, value: impl Into<Value>) {
+        self.observed.push(Observation { transport, what: what.to_owned(), value: value.into() });
+    }
+
+    /// Keeps a trace for drawing.
+    pub(crate) fn show(&mut self, transport: Transport, name: &str, trace: Trace) {
+        self.parts.push(Part { transport, name: name.to_owned(), trace });
+    }
+}
+
+/// Why a lab did not run to its end.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Obstacle {
+    /// This system lacks something that the engine needs: says what, and what to do about it.
+    #[error("{0}")]
+    Missing(String),
+    /// A call failed that had to succeed.
+    #[error("cannot {0}")]
+    Failed(String, #[source] std::io::Error),
+    /// It took too long, which is no observation.
+    #[error("{0} did not happen within {1:?}")]
+    TooLate(String, Duration),
+}
+
+/// A run with its findings.
+#[derive(Debug)]
+pub(crate) struct Report {
+    pub lab: &'static Lab,
+    pub setting: Setting,
+    pub outcome: Result<Outcome, Obstacle>,
+}
+
+/// What came out where nothing was in the way.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub findings: Vec<Finding>,
+    pub parts: Vec<Part>,
+}
+
+impl Outcome {
+    /// True unless something differs that is not known to vary.
+    pub(crate) fn is_as_predicted(&self) -> bool {
+        self.findings.iter().all(|finding| !matches!(finding.verdict, Verdict::Differs))
+    }
+}
+
+/// Every lab, in the order of the course.
+pub(crate) static LABS: &[&Lab] = experiments::ALL;
+
+/// The lab of that name.
+pub(crate) fn find(name: &str) -> Option<&'static Lab> {
+    LABS.iter().copied().find(|lab| lab.name == name)
+}
+
+/// Predicts, runs, and holds one against the other.
+pub(crate) fn run(lab: &'static Lab, setting: &Setting) -> Report {
+    let predictions = (lab.predict)(setting);
+    let outcome = (lab.run)(setting).map(|Run { parts, observed }| Outcome {
+        findings: finding::compare(predictions, &observed),
+        parts,
+    });
+    Report { lab, setting: setting.clone(), outcome }
+}

@@ -1,0 +1,174 @@
+//! What happened between hosts, in the order it happened: written by the engines of the laboratory and
+//! by `wire`, drawn by `report`.
+//!
+//! Packets are kept as octets from the IP header on, so that whatever draws or saves them shows what
+//! was sent and not what was meant.
+
+use crate::transport::Transport;
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// A list of events between hosts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Trace {
+    /// In the order of their columns in a drawing, from the left.
+    pub hosts: Vec<Host>,
+    /// By time; of two at the same time, the one that came first is first.
+    pub events: Vec<Event>,
+}
+
+/// A place where events happen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Host {
+    /// Such as `client`.
+    pub name: String,
+    pub addresses: Vec<IpAddr>,
+}
+
+/// The number of a host in its trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct HostId(pub usize);
+
+/// Something that happened at a host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Event {
+    /// Since the trace began.
+    pub at: Duration,
+    pub host: HostId,
+    pub what: What,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum What {
+    /// The program made a system call.
+    Call {
+        /// As it would be written: `recv(10)`.
+        call: String,
+        /// What came of it: `10 octets`, `ECONNREFUSED`.
+        outcome: String,
+    },
+    /// The host put a packet on the link.
+    Packet(Packet),
+    /// A socket came into a state (RFC 9293, section 3.3.2): `ESTABLISHED`.
+    State(Transport, String),
+}
+
+/// A packet on its way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Packet {
+    /// Whom the link leads to.
+    pub to: HostId,
+    /// From the IP header on.
+    pub octets: Vec<u8>,
+    pub fate: Fate,
+}
+
+/// What became of a packet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It came, once or, duplicated by the link, several times; since the trace began. Never empty.
+    Arrived(Vec<Duration>),
+    /// The link lost it.
+    Lost(Loss),
+    /// It was seen at one place only, which says nothing about the rest of its way.
+    Seen,
+}
+
+/// Why a packet was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Loss {
+    /// By chance.
+    Chance,
+    /// The link was cut.
+    Cut,
+    /// It was the packet with this number, counted from 1, which was to be lost.
+    Ordered(u64),
+    /// It came, but the host had no room for it.
+    Overflow,
+}
+
+impl Trace {
+    /// A trace of nothing yet.
+    pub(crate) fn between(hosts: Vec<Host>) -> Self {
+        Self { hosts, events: Vec::new() }
+    }
+
+    /// Puts an event where its time has it.
+    pub(crate) fn push(&mut self, event: Event) {
+        let at = self.events.partition_point(|earlier| earlier.at <= event.at);
+        self.events.insert(at, event);
+    }
+
+    /// The host that has this address.
+    pub(crate) fn host_at(&self, address: IpAddr) -> Option<HostId> {
+        self.hosts.iter().position(|host| host.addresses.contains(&address)).map(HostId)
+    }
+
+    /// Every packet, with its time and the host that sent it.
+    pub(crate) fn packets(&self) -> impl Iterator<Item = (&Event, &Packet)> {
+        self.events.iter().filter_map(|event| match &event.what {
+            What::Packet(packet) => Some((event, packet)),
+            What::Call { .. } | What::State(..) => None,
+        })
+    }
+}
+
+impl Fate {
+    /// In words, as the comment of a packet in a capture file says it.
+    pub(crate) fn words(&self, sent: Duration) -> String {
+        let after = |at: &Duration| format!("{} ms", at.saturating_sub(sent).as_secs_f64() * 1e3);
+        match self {
+            Self::Arrived(times) => match &times[..] {
+                [once] => format!("arrived after {}", after(once)),
+                many => {
+                    let times: Vec<String> = many.iter().map(after).collect();
+                    format!("duplicated: arrived after {}", times.join(" and after "))
+                }
+            },
+            Self::Lost(Loss::Chance) => "lost by chance".into(),
+            Self::Lost(Loss::Cut) => "lost: the link was cut".into(),
+            Self::Lost(Loss::Ordered(number)) => format!("lost: packet {number} was to be"),
+            Self::Lost(Loss::Overflow) => "lost: no room at the receiver".into(),
+            Self::Seen => "seen here".into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    fn call(at: Duration, name: &str) -> Event {
+        let what = What::Call { call: name.into(), outcome: String::new() };
+        Event { at, host: HostId(0), what }
+    }
+
+    #[test]
+    fn events_are_kept_by_time_and_at_the_same_time_as_they_came() {
+        let mut trace = Trace::default();
+        for (at, name) in [(2, "third"), (1, "first"), (1, "second"), (2, "fourth")] {
+            trace.push(call(at * MS, name));
+        }
+        let names: Vec<&str> = trace
+            .events
+            .iter()
+            .map(|event| match &event.what {
+                What::Call { call, .. } => call.as_str(),
+                What::Packet(_) | What::State(..) => "none",
+            })
+            .collect();
+        assert_eq!(names, ["first", "second", "third", "fourth"]);
+    }
+
+    #[test]
+    fn a_fate_is_told_in_words() {
+        let arrived = |times: &[u32]| Fate::Arrived(times.iter().map(|time| *time * MS).collect());
+        assert_eq!(arrived(&[25]).words(5 * MS), "arrived after 20 ms");
+        let twice = arrived(&[25, 27]).words(5 * MS);
+        assert_eq!(twice, "duplicated: arrived after 20 ms and after 22 ms");
+        assert_eq!(Fate::Lost(Loss::Ordered(3)).words(MS), "lost: packet 3 was to be");
+    }
+}
