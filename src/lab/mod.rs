@@ -9,6 +9,7 @@ mod finding;
 mod link;
 mod loopback;
 mod setting;
+mod sim;
 
 pub(crate) use finding::{Expected, Finding, Prediction, Value, Verdict};
 pub(crate) use setting::{Engine, Knob, Knobs, Setting};

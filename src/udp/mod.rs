@@ -9,6 +9,6 @@
 //! ```
 
 pub(crate) mod client;
-mod exchange;
+pub(crate) mod exchange;
 pub(crate) mod guard;
 pub(crate) mod server;

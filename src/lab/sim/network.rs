@@ -1,0 +1,202 @@
+//! Both hosts, the link between them, and the time there.
+
+use super::host::Host;
+use crate::lab::link::{CLIENT, Conditions, Link, SERVER};
+use crate::trace::{Event, Fate, Host as Name, HostId, Packet, Trace, What};
+use crate::transport::{PORT, Transport};
+use smoltcp::iface::{Context, SocketSet};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::time::{Duration, Instant};
+
+/// Two hosts and a link. Time passes only in [`Network::run`].
+pub(crate) struct Network {
+    hosts: [Host; 2],
+    link: Link,
+    /// By arrival, and of two at the same time by the number: whose they are, and what.
+    on_the_way: BTreeMap<(Duration, u64), (HostId, Vec<u8>)>,
+    sent: u64,
+    now: Duration,
+    /// The beginning, as what runs outside would have it. Nothing depends on its value.
+    beginning: Instant,
+    /// `None` if nobody will look at it.
+    trace: Option<Trace>,
+}
+
+/// A program on a host.
+pub(crate) trait Application {
+    /// Does what there is to do.
+    fn run(&mut self, place: &mut Place);
+
+    /// When it has something to do though nothing comes.
+    fn next(&self) -> Option<Duration> {
+        None
+    }
+}
+
+/// What a program has of its host.
+pub(crate) struct Place<'a> {
+    pub now: Duration,
+    pub sockets: &'a mut SocketSet<'static>,
+    pub context: &'a mut Context,
+    pub beginning: Instant,
+    host: HostId,
+    trace: Option<&'a mut Trace>,
+}
+
+/// Shorter delays are made so long: without any, time would not pass.
+const LEAST_DELAY: Duration = Duration::from_micros(1);
+
+/// The address of a host, and Daytime's port.
+pub(crate) fn address(host: HostId) -> SocketAddrV4 {
+    let number = if host == SERVER { 2 } else { 1 };
+    SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, number), PORT)
+}
+
+impl Network {
+    pub(crate) fn new(mut conditions: Conditions, seed: u64) -> Self {
+        let micros = u64::try_from(conditions.delay.as_micros()).unwrap_or(u64::MAX);
+        conditions.delay = Duration::from_micros(micros).max(LEAST_DELAY); // smoltcp knows no less
+        let hosts = [CLIENT, SERVER].map(|host| {
+            let own = seed.wrapping_mul(2).wrapping_add(u64::from(host == SERVER));
+            Host::new(*address(host).ip(), own)
+        });
+        Self {
+            hosts,
+            link: Link::new(conditions, seed),
+            on_the_way: BTreeMap::new(),
+            sent: 0,
+            now: Duration::ZERO,
+            beginning: Instant::now(),
+            trace: None,
+        }
+    }
+
+    /// Has what happens written down.
+    pub(crate) fn traced(mut self) -> Self {
+        let name = |(name, host): (&str, HostId)| Name {
+            name: name.to_owned(),
+            addresses: vec![IpAddr::V4(*address(host).ip())],
+        };
+        self.trace = Some(Trace::between([("client", CLIENT), ("server", SERVER)].map(name).into()));
+        self
+    }
+
+    /// Lets time pass until then, or until nothing will happen any more.
+    pub(crate) fn run(&mut self, programs: &mut [(HostId, &mut dyn Application)], until: Duration) {
+        loop {
+            self.deliver();
+            self.act(programs);
+            let Some(next) = self.next(programs).filter(|next| *next <= until) else { break };
+            self.now = next.max(self.now + LEAST_DELAY);
+        }
+    }
+
+    /// Puts a packet on the link that no host has made: `from` is whose end of it that is.
+    pub(crate) fn inject(&mut self, from: HostId, packet: Vec<u8>) {
+        self.send(from, packet);
+    }
+
+    pub(crate) fn now(&self) -> Duration {
+        self.now
+    }
+
+    /// What has happened.
+    pub(crate) fn into_trace(self) -> Trace {
+        self.trace.unwrap_or_default()
+    }
+
+    /// Gives the hosts what has arrived by now.
+    fn deliver(&mut self) {
+        while let Some(first) = self.on_the_way.first_entry()
+            && first.key().0 <= self.now
+        {
+            let (to, packet) = first.remove();
+            self.hosts[to.0].queues.incoming.push_back(packet);
+        }
+    }
+
+    /// Has stacks and programs do what there is to do now.
+    fn act(&mut self, programs: &mut [(HostId, &mut dyn Application)]) {
+        self.poll();
+        for (host, program) in programs {
+            let Host { interface, sockets, .. } = &mut self.hosts[host.0];
+            program.run(&mut Place {
+                now: self.now,
+                sockets,
+                context: interface.context(),
+                beginning: self.beginning,
+                host: *host,
+                trace: self.trace.as_mut(),
+            });
+        }
+        self.poll();
+    }
+
+    fn poll(&mut self) {
+        for host in [CLIENT, SERVER] {
+            self.hosts[host.0].poll(self.now);
+            while let Some(packet) = self.hosts[host.0].queues.outgoing.pop_front() {
+                self.send(host, packet);
+            }
+        }
+    }
+
+    fn send(&mut self, from: HostId, octets: Vec<u8>) {
+        let to = if from == CLIENT { SERVER } else { CLIENT };
+        let fate = self.link.fate(from, self.now, &octets);
+        if let Fate::Arrived(times) = &fate {
+            for time in times {
+                self.sent += 1;
+                self.on_the_way.insert((*time, self.sent), (to, octets.clone()));
+            }
+        }
+        if let Some(trace) = &mut self.trace {
+            let what = What::Packet(Packet { to, octets, fate });
+            trace.push(Event { at: self.now, host: from, what });
+        }
+    }
+
+    /// When something happens next.
+    fn next(&mut self, programs: &[(HostId, &mut dyn Application)]) -> Option<Duration> {
+        let arrival = self.on_the_way.first_key_value().map(|((time, _), _)| *time);
+        let now = self.now;
+        let stacks = self.hosts.iter_mut().filter_map(|host| host.next(now));
+        let timers = programs.iter().filter_map(|(_, program)| program.next());
+        stacks.chain(timers).chain(arrival).min()
+    }
+}
+
+impl Place<'_> {
+    /// Notes a call of the program.
+    pub(crate) fn call(&mut self, call: &str, outcome: impl FnOnce() -> String) {
+        self.note(|| What::Call { call: call.to_owned(), outcome: outcome() });
+    }
+
+    /// Notes the state that a socket has come into.
+    pub(crate) fn state(&mut self, state: smoltcp::socket::tcp::State) {
+        // As the RFC has it: smoltcp shows TIME-WAIT.
+        self.note(|| What::State(Transport::Tcp, state.to_string()));
+    }
+
+    fn note(&mut self, what: impl FnOnce() -> What) {
+        if let Some(trace) = &mut self.trace {
+            trace.push(Event { at: self.now, host: self.host, what: what() });
+        }
+    }
+
+    /// Now, as what runs outside would have it.
+    pub(crate) fn instant(&self) -> Instant {
+        self.beginning + self.now
+    }
+
+    /// The virtual time of such an instant.
+    pub(crate) fn time_of(&self, instant: Instant) -> Duration {
+        instant.saturating_duration_since(self.beginning)
+    }
+}
+
+/// An address of `smoltcp` as the standard library has it.
+pub(super) fn standard(endpoint: smoltcp::wire::IpEndpoint) -> SocketAddr {
+    SocketAddr::new(endpoint.addr.into(), endpoint.port)
+}

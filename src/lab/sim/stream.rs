@@ -1,0 +1,215 @@
+//! RFC 867's stream service and its client, on the sockets of a simulated host.
+
+use super::network::{Application, Place, address};
+use super::line;
+use crate::lab::link::SERVER;
+use crate::transport::PORT;
+use smoltcp::iface::SocketHandle;
+use smoltcp::socket::tcp::{RecvError, Socket, SocketBuffer, State};
+use std::time::Duration;
+
+/// More than a line needs, either way.
+const ROOM: usize = 1024;
+/// Sockets that listen at once, in the place of a backlog.
+const POOL: usize = 2;
+
+fn socket() -> Socket<'static> {
+    let buffer = || SocketBuffer::new(vec![0; ROOM]);
+    Socket::new(buffer(), buffer())
+}
+
+/// Answers each connection, closes, and throws away what it sends.
+#[derive(Debug, Default)]
+pub(crate) struct Service {
+    /// How long it thinks before it answers.
+    pub thinks: Duration,
+    sockets: Vec<Served>,
+    /// Connections that have come to be.
+    pub accepted: u64,
+}
+
+#[derive(Debug)]
+struct Served {
+    handle: SocketHandle,
+    last: State,
+    /// When it answers.
+    due: Option<Duration>,
+    answered: bool,
+}
+
+impl Service {
+    fn serve(&mut self, index: usize, place: &mut Place) {
+        let Served { handle, last, due, answered } = &mut self.sockets[index];
+        let state = place.sockets.get::<Socket>(*handle).state();
+        if state != *last {
+            *last = state;
+            if state == State::Established {
+                self.accepted += 1;
+                *due = Some(place.now + self.thinks);
+                place.call("accept()", || "a connection".into());
+            }
+            if state != State::Listen {
+                place.state(state);
+            }
+        }
+        if !*answered && due.is_some_and(|due| due <= place.now) {
+            *answered = true;
+            *due = None;
+            answer(*handle, place);
+        }
+        let socket = place.sockets.get_mut::<Socket>(*handle);
+        while socket.can_recv() && socket.recv(|octets| (octets.len(), ())).is_ok() {}
+        if state == State::Closed {
+            // With the numbers of a port that is not 0 it cannot fail.
+            let _ = socket.listen(PORT);
+            (*last, *due, *answered) = (State::Listen, None, false);
+        }
+    }
+}
+
+fn answer(handle: SocketHandle, place: &mut Place) {
+    let Some(line) = line(place.now) else { return };
+    let socket = place.sockets.get_mut::<Socket>(handle);
+    let sent = socket.send_slice(&line);
+    socket.close();
+    let octets = line.len();
+    let outcome = match sent {
+        Ok(sent) => format!("{sent} octets"),
+        Err(_) => "EPIPE".into(),
+    };
+    place.call(&format!("send({octets})"), || outcome);
+    place.call("shutdown(SHUT_WR)", || "0".into());
+}
+
+impl Application for Service {
+    fn run(&mut self, place: &mut Place) {
+        while self.sockets.len() < POOL {
+            let mut socket = socket();
+            let _ = socket.listen(PORT);
+            let handle = place.sockets.add(socket);
+            self.sockets.push(Served { handle, last: State::Listen, due: None, answered: false });
+        }
+        for index in 0..self.sockets.len() {
+            self.serve(index, place);
+        }
+    }
+
+    fn next(&self) -> Option<Duration> {
+        self.sockets.iter().filter_map(|served| served.due).min()
+    }
+}
+
+/// Connects, reads to the end, closes.
+#[derive(Debug)]
+pub(crate) struct Client {
+    /// When it begins, and when it gives up.
+    pub begins: Duration,
+    pub deadline: Duration,
+    /// Its own port.
+    pub port: u16,
+    handle: Option<SocketHandle>,
+    last: State,
+    /// What it has read.
+    pub octets: Vec<u8>,
+    pub reads: u64,
+    /// When the first octet came.
+    pub answered: Option<Duration>,
+    pub end: Option<End>,
+}
+
+/// How it ended for the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The server's FIN came.
+    EndOfStream(Duration),
+    /// A reset came.
+    Reset(Duration),
+    /// The deadline did.
+    GaveUp(Duration),
+}
+
+impl Client {
+    pub(crate) fn new(begins: Duration, deadline: Duration, port: u16) -> Self {
+        Self {
+            begins,
+            deadline,
+            port,
+            handle: None,
+            last: State::Closed,
+            octets: Vec::new(),
+            reads: 0,
+            answered: None,
+            end: None,
+        }
+    }
+
+    fn connect(&self, place: &mut Place) -> SocketHandle {
+        let mut socket = socket();
+        // Nothing but a number that is 0 makes it fail.
+        let _ = socket.connect(place.context, address(SERVER), self.port);
+        place.call("connect()", || "under way".into());
+        place.sockets.add(socket)
+    }
+
+    fn read(&mut self, handle: SocketHandle, place: &mut Place) {
+        let mut room = [0; ROOM];
+        while self.end.is_none() {
+            let socket = place.sockets.get_mut::<Socket>(handle);
+            match socket.recv_slice(&mut room) {
+                Ok(0) => return,
+                Ok(octets) => {
+                    self.reads += 1;
+                    self.octets.extend_from_slice(&room[..octets]);
+                    self.answered.get_or_insert(place.now);
+                    place.call("recv(1024)", || format!("{octets} octets"));
+                }
+                Err(RecvError::Finished) => {
+                    socket.close();
+                    self.end = Some(End::EndOfStream(place.now));
+                    place.call("recv(1024)", || "0: the end".into());
+                    place.call("close()", || "0".into());
+                }
+                Err(RecvError::InvalidState) => {
+                    // Before the handshake is over, or after a reset.
+                    if socket.state() == State::Closed {
+                        self.end = Some(End::Reset(place.now));
+                        place.call("recv(1024)", || "ECONNRESET".into());
+                    }
+                    return;
+                }
+            }
+        }
+    }
+}
+
+impl Application for Client {
+    fn run(&mut self, place: &mut Place) {
+        if place.now < self.begins {
+            return;
+        }
+        let handle = match self.handle {
+            Some(handle) => handle,
+            None => *self.handle.insert(self.connect(place)),
+        };
+        let state = place.sockets.get::<Socket>(handle).state();
+        if state != self.last {
+            self.last = state;
+            place.state(state);
+        }
+        if self.end.is_none() {
+            self.read(handle, place);
+        }
+        if self.end.is_none() && place.now >= self.deadline {
+            self.end = Some(End::GaveUp(place.now));
+            place.call("recv(1024)", || "EAGAIN: the deadline".into());
+        }
+    }
+
+    fn next(&self) -> Option<Duration> {
+        match (self.handle, self.end) {
+            (None, _) => Some(self.begins),
+            (_, None) => Some(self.deadline),
+            _ => None,
+        }
+    }
+}
