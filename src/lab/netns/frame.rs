@@ -17,7 +17,8 @@ pub(super) const DISCARD: u16 = 9;
 /// What a packet is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    Segment(Segment),
+    /// With so many octets for the application.
+    Segment(Flag, usize),
     /// With so many octets for the application.
     Datagram(usize),
     /// ICMP says that nobody has the port that a datagram was sent to.
@@ -25,14 +26,15 @@ pub(super) enum Kind {
     Other,
 }
 
-/// A TCP segment's flags and the octets it carries.
+/// What a TCP segment is there for besides its octets (RFC 9293, section 3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Segment {
-    pub syn: bool,
-    pub ack: bool,
-    pub fin: bool,
-    pub rst: bool,
-    pub octets: usize,
+pub(super) enum Flag {
+    /// Acknowledges only.
+    Ack,
+    Fin,
+    Rst,
+    Syn,
+    SynAck,
 }
 
 /// The address that a host's end of the cable has.
@@ -88,10 +90,8 @@ pub(super) fn is_discarded(packet: &[u8]) -> bool {
 pub(super) fn kind(packet: &[u8]) -> Kind {
     let Ok(ip) = Ipv4Packet::new_checked(packet) else { return Kind::Other };
     match ip.next_header() {
-        IpProtocol::Tcp => TcpPacket::new_checked(ip.payload()).map_or(Kind::Other, |tcp| {
-            let (syn, ack, fin, rst) = (tcp.syn(), tcp.ack(), tcp.fin(), tcp.rst());
-            Kind::Segment(Segment { syn, ack, fin, rst, octets: tcp.payload().len() })
-        }),
+        IpProtocol::Tcp => TcpPacket::new_checked(ip.payload())
+            .map_or(Kind::Other, |tcp| Kind::Segment(flag(&tcp), tcp.payload().len())),
         IpProtocol::Udp => UdpPacket::new_checked(ip.payload())
             .map_or(Kind::Other, |udp| Kind::Datagram(udp.payload().len())),
         IpProtocol::Icmp => match Icmpv4Packet::new_checked(ip.payload()) {
@@ -107,11 +107,21 @@ pub(super) fn kind(packet: &[u8]) -> Kind {
     }
 }
 
+fn flag(tcp: &TcpPacket<&[u8]>) -> Flag {
+    match (tcp.rst(), tcp.syn(), tcp.ack(), tcp.fin()) {
+        (true, ..) => Flag::Rst,
+        (_, true, true, _) => Flag::SynAck,
+        (_, true, ..) => Flag::Syn,
+        (.., true) => Flag::Fin,
+        _ => Flag::Ack,
+    }
+}
+
 impl Kind {
     /// The octets that it carries for the application.
     pub(super) fn octets(self) -> usize {
         match self {
-            Self::Segment(Segment { octets, .. }) | Self::Datagram(octets) => octets,
+            Self::Segment(_, octets) | Self::Datagram(octets) => octets,
             Self::PortUnreachable | Self::Other => 0,
         }
     }
@@ -119,12 +129,12 @@ impl Kind {
     /// As a student would call it.
     pub(super) fn words(self) -> &'static str {
         match self {
-            Self::Segment(Segment { rst: true, .. }) => "RST",
-            Self::Segment(Segment { syn: true, ack: true, .. }) => "SYN-ACK",
-            Self::Segment(Segment { syn: true, .. }) => "SYN",
-            Self::Segment(Segment { fin: true, .. }) => "FIN",
-            Self::Segment(Segment { octets: 1.., .. }) => "octets",
-            Self::Segment(_) => "ACK",
+            Self::Segment(Flag::Rst, _) => "RST",
+            Self::Segment(Flag::SynAck, _) => "SYN-ACK",
+            Self::Segment(Flag::Syn, _) => "SYN",
+            Self::Segment(Flag::Fin, _) => "FIN",
+            Self::Segment(Flag::Ack, 0) => "ACK",
+            Self::Segment(Flag::Ack, _) => "octets",
             Self::Datagram(_) => "datagram",
             Self::PortUnreachable => "ICMP port unreachable",
             Self::Other => "other",

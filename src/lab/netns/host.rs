@@ -28,7 +28,9 @@ impl Host {
         thread::Builder::new().name(name.to_owned()).spawn(move || {
             let number = sys::own_network();
             if tell.send(number).is_ok() {
-                todo.into_iter().for_each(|job| job());
+                for job in todo {
+                    job();
+                }
             }
         })?;
         let number = told.recv().map_err(|_| died())??;

@@ -63,6 +63,7 @@ impl Network {
         ip(&ends.map(|end| format!("link set {end} up\n")).concat())?;
         let network = Self { hosts, recorder, forwarder, delay };
         network.wait_for_cables()?;
+        network.recorder.begin();
         Ok(network)
     }
 
@@ -174,24 +175,25 @@ fn host(name: &str, host: HostId) -> trace::Host {
 /// Between each host and this thread's network. The hosts know each other's hardware address, so nothing
 /// but the experiment's packets has to go first.
 fn lay_cables(hosts: &[Host; 2], interfaces: &[String; 2]) -> Result<(), Obstacle> {
-    let mut lines = String::new();
-    for ((number, host), interface) in hosts.iter().enumerate().zip(interfaces) {
+    let cable = |(number, (host, interface)): (usize, (&Host, &String))| {
         let (hardware, thread) = (hardware_text(number), host.number);
-        lines += &format!(
+        format!(
             "link add {interface} type veth peer name cable address {hardware} netns {thread}\n"
-        );
-    }
+        )
+    };
+    let lines: String = hosts.iter().zip(interfaces).enumerate().map(cable).collect();
     ip(&lines)?;
     for ((number, host), other) in hosts.iter().enumerate().zip([1, 0]) {
         let ([own, peer], hardware) =
             ([number, other].map(|it| ADDRESSES[it]), hardware_text(other));
+        // One segment at a time: else the kernel would leave it to the cable to cut long ones.
         let lines = format!(
-            "link set lo up\naddr add {own}/24 dev cable\nlink set cable up\n\
+            "link set lo up\n\
+             addr add {own}/24 dev cable\n\
+             link set cable gso_max_segs 1 up\n\
              neigh add {peer} lladdr {hardware} nud permanent dev cable\n"
         );
-        // A host has nothing to do yet, so this is the only job it has.
-        let done = host.run(move || Ok(ip(&lines))).map_err(failed("set up a namespace"))?;
-        done?;
+        host.run(move || Ok(ip(&lines))).map_err(failed("set up a namespace"))??;
     }
     Ok(())
 }

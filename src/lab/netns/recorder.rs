@@ -18,13 +18,13 @@ pub(super) struct Recorder(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    start: Instant,
     state: Mutex<State>,
     changed: Condvar,
 }
 
 #[derive(Debug)]
 struct State {
+    start: Instant,
     link: Link,
     under_way: Queue<Copy>,
     packets: Vec<Sent>,
@@ -59,6 +59,7 @@ pub(super) struct Copy {
 impl Recorder {
     pub(super) fn new(link: Link) -> Self {
         let state = State {
+            start: Instant::now(),
             link,
             under_way: Queue::new(),
             packets: Vec::new(),
@@ -67,16 +68,16 @@ impl Recorder {
             stopped: false,
             failed: None,
         };
-        let (start, changed) = (Instant::now(), Condvar::new());
-        Self(Arc::new(Shared { start, state: Mutex::new(state), changed }))
+        Self(Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new() }))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn now(&self) -> Duration {
-        self.0.start.elapsed()
+    /// Has the trace begin now.
+    pub(super) fn begin(&self) {
+        self.state().start = Instant::now();
     }
 
     /// Notes that a frame came from a host, of whatever kind.
@@ -89,14 +90,14 @@ impl Recorder {
 
     /// Writes a packet down and sends it on its way, as the link has it.
     pub(super) fn sent(&self, from: HostId, to: HostId, frame: &[u8], packet: &[u8]) {
-        let (mut state, at) = (self.state(), self.now());
+        let mut state = self.state();
+        let at = state.start.elapsed();
         let number = state.packets.len();
-        let (mut lost, mut times) = (None, Vec::new());
-        match state.link.fate(from, at, packet) {
-            Fate::Arrived(planned) => times = planned,
-            Fate::Lost(loss) => lost = Some(loss),
-            Fate::Seen => {}
-        }
+        let (times, lost) = match state.link.fate(from, at, packet) {
+            Fate::Arrived(times) => (times, None),
+            Fate::Lost(why) => (Vec::new(), Some(why)),
+            Fate::Seen => (Vec::new(), None),
+        };
         for due in times {
             state.under_way.push(due, Copy { number, to, frame: frame.to_vec() });
         }
@@ -108,7 +109,8 @@ impl Recorder {
 
     /// Hands a copy that is due to `deliver`; false if there is none.
     pub(super) fn deliver(&self, deliver: impl FnOnce(&Copy) -> io::Result<()>) -> bool {
-        let (mut state, now) = (self.state(), self.now());
+        let mut state = self.state();
+        let now = state.start.elapsed();
         let Some(copy) = state.under_way.pop(now) else { return false };
         let delivered = deliver(&copy);
         if let Some(packet) = state.packets.get_mut(copy.number) {
@@ -124,8 +126,8 @@ impl Recorder {
 
     /// How long it is until the next copy is due.
     pub(super) fn next(&self) -> Option<Duration> {
-        let due = self.state().under_way.next();
-        due.map(|due| due.saturating_sub(self.now()))
+        let state = self.state();
+        state.under_way.next().map(|due| due.saturating_sub(state.start.elapsed()))
     }
 
     pub(super) fn stop(&self) {
@@ -149,15 +151,17 @@ impl Recorder {
         make: impl FnOnce() -> io::Result<T>,
         outcome: impl FnOnce(&T) -> String,
     ) -> io::Result<T> {
-        let made = make();
-        let outcome = match &made {
+        let came = make();
+        let outcome = match &came {
             Ok(value) => outcome(value),
             Err(error) => name(error),
         };
         let what = What::Call { call: call.to_owned(), outcome };
-        let event = Event { at: self.now(), host, what };
-        self.state().calls.push(event);
-        made
+        let mut state = self.state();
+        let event = Event { at: state.start.elapsed(), host, what };
+        state.calls.push(event);
+        drop(state);
+        came
     }
 
     /// Waits until something has come from this host; false if nothing does for so long.
@@ -225,6 +229,11 @@ impl Sent {
     /// When it came, if it has.
     pub(super) fn arrived(&self) -> Option<Duration> {
         self.arrived.first().copied()
+    }
+
+    /// True if there is something for an application in it.
+    pub(super) fn carries_octets(&self) -> bool {
+        self.kind().octets() > 0
     }
 
     pub(super) fn kind(&self) -> Kind {

@@ -67,9 +67,9 @@ fn forbidden(errno: Errno) -> String {
             errno.desc()
         );
     };
-    let (name, other) = (name.replace('/', "."), if value == 0 { "above 0" } else { "0" });
+    let (name, other) = (name.replace('/', "."), if value == 0 { "above 0" } else { "to 0" });
     format!(
-        "user namespaces are forbidden here ({}): {name} is {value}; set it to {other}, or run as root",
+        "user namespaces are forbidden here ({}): {name} is {value}; set it {other}, or run as root",
         errno.desc()
     )
 }

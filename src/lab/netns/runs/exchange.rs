@@ -6,7 +6,7 @@ use super::super::super::{Expected, Obstacle, Prediction, Run, Setting};
 use super::super::network::Network;
 use super::super::process::within;
 use super::super::recorder::Sent;
-use super::{QUIET, carries_octets, conditions, count, of_server};
+use super::{QUIET, conditions, count, of_server};
 use crate::transport::Transport;
 use std::io;
 use std::time::Duration;
@@ -56,7 +56,7 @@ fn exchange(setting: &Setting, transport: Transport, run: &mut Run) -> Result<()
 /// How often the server answered the client, up to the packet with the reply: counted from who spoke
 /// after whom, since a busy machine makes any time longer.
 fn round_trips(packets: &[Sent]) -> u64 {
-    let reply = packets.iter().position(|sent| sent.from == SERVER && carries_octets(&sent));
+    let reply = packets.iter().position(|sent| sent.from == SERVER && sent.carries_octets());
     let until = &packets[..reply.map_or(packets.len(), |reply| reply + 1)];
     let answers = |pair: &&[Sent]| pair[0].from == CLIENT && pair[1].from == SERVER;
     until.windows(2).filter(answers).map(|_| 1).sum()
@@ -64,7 +64,7 @@ fn round_trips(packets: &[Sent]) -> u64 {
 
 /// From the client's first packet until the reply was there.
 fn time_to_answer(packets: &[Sent]) -> Duration {
-    let came = of_server(packets).find(carries_octets).and_then(Sent::arrived);
+    let came = of_server(packets).find(|sent| sent.carries_octets()).and_then(Sent::arrived);
     let began = packets.first().map(|sent| sent.at);
     came.zip(began).map(|(came, began)| came.saturating_sub(began)).unwrap_or_default()
 }

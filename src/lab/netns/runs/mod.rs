@@ -70,11 +70,7 @@ fn first<'a>(mut packets: impl Iterator<Item = &'a Sent>) -> &'static str {
     packets.next().map_or("nothing", |sent| sent.kind().words())
 }
 
-fn carries_octets(sent: &&Sent) -> bool {
-    sent.kind().octets() > 0
-}
-
-fn is_port_unreachable(sent: &&Sent) -> bool {
+fn is_port_unreachable(sent: &Sent) -> bool {
     sent.kind() == Kind::PortUnreachable
 }
 
@@ -116,6 +112,7 @@ fn told<T>(called: &io::Result<T>, words: impl FnOnce(&T) -> String) -> String {
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "what a call gives is shown by reference")]
 fn octets(count: &usize) -> String {
     format!("{count} octets")
 }

@@ -1,7 +1,7 @@
 //! Lab `raw`: sockets below the transports.
 
 use super::super::super::link::SERVER;
-use super::super::super::loopback::failed;
+use super::super::super::loopback::{PATIENCE, failed};
 use super::super::super::{Obstacle, Prediction, Run, Setting};
 use super::super::frame::{self, Kind};
 use super::super::network::Network;
@@ -11,9 +11,15 @@ use super::{QUIET, conditions, told};
 use crate::sys;
 use crate::transport::Transport::{self, Tcp, Udp};
 use socket2::{Domain, Protocol, Socket, Type};
-use std::io::{self, Read};
+use std::convert::Infallible;
+use std::io::{self, ErrorKind, Read};
 use std::net::Ipv4Addr;
+use std::sync::mpsc::{self, Receiver, TryRecvError};
 use std::thread;
+use std::time::Duration;
+
+/// How long a read waits before it looks whether it has to stop.
+const TICK: Duration = Duration::from_millis(20);
 
 /// Octets of an IPv4 header without options (RFC 791, section 3.1).
 const IP_HEADER: usize = 20;
@@ -25,7 +31,7 @@ pub(in crate::lab) fn predict(_: &Setting) -> Vec<Prediction> {
             Prediction::is(transport, "first packet at the raw socket", first),
             Prediction::is(transport, "it begins with", "IP header of 20 octets"),
             Prediction::is(transport, "what the server sent, at its raw socket", "nothing"),
-            Prediction::is(transport, "the client's answer", "came"),
+            Prediction::is(transport, "the owner's answer", "came"),
         ]
     };
     let datagram = Prediction::is(Udp, "octets of the copy", (28, "octet"));
@@ -44,41 +50,46 @@ pub(super) fn inside(setting: &Setting) -> Result<Run, Obstacle> {
     Ok(run)
 }
 
-/// An exchange between the real client and the real server, on whose host a raw socket is open too.
 fn listen_in(setting: &Setting, transport: Transport, run: &mut Run) -> Result<(), Obstacle> {
     let network = Network::new(conditions(setting), setting)?;
-    let _serving = network.serve(SERVER)?;
     let forbidden = network.on(SERVER, "try without capabilities", move |recorder| {
         Ok(told(&without_capability(recorder, transport)?, |_| "opened".into()))
     })?;
-    let raw = network.on(SERVER, "open a raw socket", move |recorder| {
-        let opened = |_: &Socket| "opened".to_owned();
-        recorder.call(SERVER, &call(transport), || open(transport), opened)
-    })?;
-    let answer = network.ask(transport)?;
-    network.recorder.settle(QUIET + network.round_trip())?;
-    let copies =
-        network.on(SERVER, "read the raw socket", move |recorder| take_all(recorder, raw))?;
+    let (copies, answer) = exchange(&network, transport)?;
     let (first, begins) = match copies.first() {
         Some(copy) => (frame::kind(copy).words(), begins_with(copy)),
         None => ("nothing", "nothing".to_owned()),
     };
     let own = copies.iter().find(|copy| copy.get(12..16) == Some(&source()));
+    let own = own.map_or("nothing", |copy| frame::kind(copy).words());
     run.saw(transport, "socket without the capability", forbidden);
     run.saw(transport, "first packet at the raw socket", first);
     run.saw(transport, "it begins with", begins);
-    let own = own.map_or("nothing", |copy| frame::kind(copy).words());
     run.saw(transport, "what the server sent, at its raw socket", own);
-    let came = answer.map_or_else(|error| error.to_string(), |_| "came".to_owned());
-    run.saw(transport, "the client's answer", came);
+    run.saw(transport, "the owner's answer", answer);
     if transport == Udp {
         let octets = copies.first().map_or(0, Vec::len);
-        let octets =
-            u64::try_from(octets).map_err(|_| failed("count")(io::Error::other("octets")))?;
-        run.saw(Udp, "octets of the copy", (octets, "octet"));
+        run.saw(Udp, "octets of the copy", (octets.try_into().unwrap_or(u64::MAX), "octet"));
     }
     run.show(transport, "", network.trace());
     Ok(())
+}
+
+/// Between the real client and the real server, on whose host a raw socket is open too: what that was given,
+/// and whether the answer came.
+fn exchange(network: &Network, transport: Transport) -> Result<(Vec<Vec<u8>>, String), Obstacle> {
+    let _serving = network.serve(SERVER)?;
+    let raw = network.on(SERVER, "open a raw socket", move |recorder| {
+        recorder.call(SERVER, &call(transport), || open(transport), |_| "opened".into())
+    })?;
+    let (stop, stopped) = mpsc::channel();
+    let reading = network
+        .meanwhile(SERVER, "read the raw socket", move |recorder| take(recorder, raw, &stopped))?;
+    let answer = network.ask(transport)?;
+    network.recorder.settle(QUIET + network.round_trip())?;
+    drop(stop);
+    let copies = reading.wait(PATIENCE).map_err(failed("read the raw socket"))?;
+    Ok((copies, answer.map_or_else(|error| error.to_string(), |_| "came".to_owned())))
 }
 
 fn call(transport: Transport) -> String {
@@ -86,18 +97,18 @@ fn call(transport: Transport) -> String {
     format!("socket(SOCK_RAW, {protocol})")
 }
 
-/// Never waits, and has room for some packets.
+/// It waits for a moment only.
 fn open(transport: Transport) -> io::Result<Socket> {
     let protocol = if transport == Tcp { Protocol::TCP } else { Protocol::UDP };
     let socket = Socket::new(Domain::IPV4, Type::RAW, Some(protocol))?;
-    socket.set_nonblocking(true)?;
+    socket.set_read_timeout(Some(TICK))?;
     Ok(socket)
 }
 
 /// The same in a thread that has given up its capabilities, as any user's has none.
 fn without_capability(recorder: &Recorder, transport: Transport) -> io::Result<io::Result<Socket>> {
     let recorder = recorder.clone();
-    let name = format!("{} without CAP_NET_RAW", call(transport));
+    let name = format!("{}, unprivileged", call(transport));
     let tried = thread::Builder::new().spawn(move || {
         sys::drop_capabilities()?;
         Ok(recorder.call(SERVER, &name, || open(transport), |_| "opened".into()))
@@ -105,21 +116,26 @@ fn without_capability(recorder: &Recorder, transport: Transport) -> io::Result<i
     tried.join().map_err(|_| io::Error::other("a thread of the laboratory died"))?
 }
 
-/// All that waits at the socket.
-fn take_all(recorder: &Recorder, mut raw: Socket) -> io::Result<Vec<Vec<u8>>> {
+/// Takes copies until it is told to stop and none is left.
+fn take(
+    recorder: &Recorder,
+    mut raw: Socket,
+    stopped: &Receiver<Infallible>,
+) -> io::Result<Vec<Vec<u8>>> {
     let mut copies = Vec::new();
     loop {
+        let is_stopped = stopped.try_recv() == Err(TryRecvError::Disconnected);
         let mut room = [0; 2048];
         match raw.read(&mut room) {
             Ok(octets) => {
                 let copy = room[..octets].to_vec();
-                let kind = frame::kind(&copy).words();
-                let outcome = |_: &()| format!("{kind}, {octets} octets");
-                recorder.call(SERVER, "recv(), raw", || Ok(()), outcome)?;
+                let outcome = |(): &()| format!("{}, {octets} octets", frame::kind(&copy).words());
+                recorder.call(SERVER, "recv(2048), raw", || Ok(()), outcome)?;
                 copies.push(copy);
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(copies),
-            Err(error) => return Err(error),
+            Err(error) if error.kind() != ErrorKind::WouldBlock => return Err(error),
+            Err(_) if is_stopped => return Ok(copies),
+            Err(_) => {}
         }
     }
 }

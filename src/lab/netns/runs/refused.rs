@@ -51,21 +51,17 @@ fn stream(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
 
 fn datagram(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     let (network, limit) = (Network::new(conditions(setting), setting)?, patience(setting));
-    let mut messages = 0;
-    for (peer, what) in
-        [(Peer::Unconnected, "recv, unconnected"), (Peer::Connected, "recv, connected")]
-    {
-        let came = ask(&network, peer, limit)?;
+    let ways = [(Peer::Unconnected, "recv, unconnected"), (Peer::Connected, "recv, connected")];
+    for (before, (peer, what)) in ways.into_iter().enumerate() {
+        run.saw(Udp, what, ask(&network, peer, limit)?);
         // Silence is only remarkable if the message has come.
-        messages += 1;
         network.recorder.wait("an ICMP message", PATIENCE, |packets| {
-            let come = packets.iter().filter(is_port_unreachable);
-            come.filter(|sent| sent.arrived().is_some()).count() >= messages
+            let messages = packets.iter().filter(|sent| is_port_unreachable(sent));
+            messages.filter(|sent| sent.arrived().is_some()).count() > before
         })?;
-        run.saw(Udp, what, came);
     }
     let packets = network.recorder.packets();
-    let icmp = packets.iter().filter(is_port_unreachable);
+    let icmp = packets.iter().filter(|sent| is_port_unreachable(sent));
     run.saw(Udp, "what comes back", first(of_server(&packets)));
     run.saw(Udp, "ICMP messages", count(icmp, "message"));
     run.show(Udp, "", network.trace());

@@ -7,8 +7,7 @@ use super::super::network::Network;
 use super::super::process::within;
 use super::super::recorder::Sent;
 use super::{
-    Peer, carries_octets, conditions, connect, count, datagram_socket, octets, of_client,
-    of_server, patience, told,
+    Peer, conditions, connect, count, datagram_socket, octets, of_client, of_server, patience, told,
 };
 use crate::transport::Transport::{self, Tcp, Udp};
 use std::io::{self, Read};
@@ -60,7 +59,7 @@ fn cut(setting: &Setting, transport: Transport, run: &mut Run) -> Result<(), Obs
     })?;
     if transport == Tcp {
         network.recorder.wait("a repetition of the reply", PATIENCE, |packets| {
-            of_server(packets).filter(carries_octets).count() > 1
+            of_server(packets).filter(|sent| sent.carries_octets()).count() > 1
         })?;
     }
     let packets = network.recorder.packets();
@@ -93,8 +92,8 @@ impl Stream {
 
 /// The client's packets after the first with the reply, and how often that was sent again.
 fn after_the_cut(packets: &[Sent]) -> ((u64, &'static str), u64) {
-    let reply = packets.iter().position(|sent| sent.from == SERVER && carries_octets(&sent));
+    let reply = packets.iter().position(|sent| sent.from == SERVER && sent.carries_octets());
     let after = &packets[reply.map_or(packets.len(), |reply| reply + 1)..];
-    let again = of_server(after).filter(carries_octets).map(|_| 1).sum();
+    let again = of_server(after).filter(|sent| sent.carries_octets()).map(|_| 1).sum();
     (count(of_client(after), "packet"), again)
 }

@@ -6,10 +6,7 @@ use super::super::super::{Obstacle, Prediction, Run, Setting};
 use super::super::network::{Network, address};
 use super::super::process::within;
 use super::super::recorder::Sent;
-use super::{
-    Peer, carries_octets, conditions, connect, count, datagram_socket, octets, of_server, patience,
-    told,
-};
+use super::{Peer, conditions, connect, count, datagram_socket, octets, of_server, patience, told};
 use crate::transport::Transport::{Tcp, Udp};
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -56,7 +53,11 @@ fn stream(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
         let peek = || stream.peek(&mut [0; 1]);
         recorder.call(SERVER, "recv(1), MSG_PEEK", peek, octets)?;
         recorder.call(SERVER, "send(26)", || stream.write(REPLY), octets)?;
-        recorder.call(SERVER, "close()", || Ok(drop(stream)), |()| "0".into())
+        let close = || {
+            drop(stream);
+            Ok(())
+        };
+        recorder.call(SERVER, "close()", close, |()| "0".into())
     })?;
     let (read, end) = network.on(CLIENT, "ask", |recorder| {
         let mut stream = connect(PATIENCE)?;
@@ -94,7 +95,7 @@ fn datagram(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
         Ok(told(&recorder.call(CLIENT, "recv(512)", receive, octets), octets))
     })?;
     let packets = network.recorder.packets();
-    let besides = of_server(&packets).filter(|sent| !carries_octets(sent));
+    let besides = of_server(&packets).filter(|sent| !sent.carries_octets());
     run.saw(Udp, "recv", came);
     run.saw(Udp, "packets with the reply", replies(&packets));
     run.saw(Udp, "packets of the server besides", count(besides, "packet"));
@@ -103,5 +104,5 @@ fn datagram(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
 }
 
 fn replies(packets: &[Sent]) -> (u64, &'static str) {
-    count(of_server(packets).filter(carries_octets), "packet")
+    count(of_server(packets).filter(|sent| sent.carries_octets()), "packet")
 }
