@@ -7,6 +7,8 @@ mod compare;
 mod descriptors;
 mod failure;
 mod inherited;
+#[cfg(feature = "lab")]
+mod inside;
 mod logging;
 mod parse;
 mod progress;
@@ -42,6 +44,8 @@ pub fn run_command_line() -> ExitCode {
         Command::Check(check) => check::run(&check, arguments.verbosity.quiet),
         Command::Bench(bench) => bench::run(&bench, arguments.verbosity.quiet),
         Command::Parse(parse) => parse::run(&parse, arguments.verbosity.quiet),
+        #[cfg(feature = "lab")]
+        Command::LabInside => inside::run(),
     };
     match done {
         Ok(status) => status,

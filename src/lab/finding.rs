@@ -3,6 +3,7 @@
 use super::Observation;
 use crate::sys;
 use crate::transport::Transport;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// What will be observed.
@@ -27,7 +28,7 @@ pub(crate) enum Expected {
 }
 
 /// Something that can be observed.
-#[derive(Clone, Debug, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, PartialEq, PartialOrd, Deserialize, Serialize)]
 pub(crate) enum Value {
     /// How many, of what: in the singular, such as `packet`.
     Count(u64, String),

@@ -8,14 +8,17 @@ mod experiments;
 mod finding;
 mod link;
 mod loopback;
+mod netns;
 mod setting;
 mod sim;
 
 pub(crate) use finding::{Expected, Finding, Prediction, Value, Verdict};
+pub(crate) use netns::{INSIDE, inside};
 pub(crate) use setting::{Engine, Knob, Knobs, Setting};
 
 use crate::trace::Trace;
-use crate::transport::Transport;
+use crate::transport::{Transport, by_name};
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// An experiment.
@@ -50,7 +53,7 @@ pub(crate) struct Theory {
 }
 
 /// What a run gave.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 pub(crate) struct Run {
     /// What happened, for each part that is worth a drawing.
     pub parts: Vec<Part>,
@@ -59,8 +62,9 @@ pub(crate) struct Run {
 }
 
 /// A part of a run: one exchange, usually.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub(crate) struct Part {
+    #[serde(with = "by_name")]
     pub transport: Transport,
     /// Such as `with SO_REUSEADDR`; empty where there is one part for the transport.
     pub name: String,
@@ -68,8 +72,9 @@ pub(crate) struct Part {
 }
 
 /// Something observed.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub(crate) struct Observation {
+    #[serde(with = "by_name")]
     pub transport: Transport,
     pub what: String,
     pub value: Value,

@@ -1,11 +1,12 @@
 //! What a run is made with: the engine, the seed, and the knobs that a student turns.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
 /// What the hosts, their sockets and the network between them are made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub(crate) enum Engine {
     /// Two hosts of `smoltcp` on a link of our own, in virtual time: it repeats to the byte.
     Sim,
@@ -87,7 +88,7 @@ impl Knob {
 }
 
 /// Where the knobs stand; those that are unset are where the lab wants them.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 pub(crate) struct Knobs {
     /// Connections that wait for `accept(2)`: the second argument of `listen(2)`.
     pub backlog: Option<u16>,
@@ -125,7 +126,7 @@ impl Knobs {
 }
 
 /// What a run is made with.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub(crate) struct Setting {
     pub engine: Engine,
     /// From which all chance comes.

@@ -1,8 +1,12 @@
 //! Any POSIX system: what has no portable answer is `None`.
 
 mod batch;
+#[cfg(feature = "lab")]
+mod namespace;
 
 pub(crate) use batch::Batch;
+#[cfg(feature = "lab")]
+pub(crate) use namespace::{PacketSocket, isolate, no_rights_inside, own_network};
 
 use super::{Account, BATCH, Credentials, DATAGRAM, KernelClock, TimeWait, Traffic};
 use mio::{Registry, Token};

@@ -1,0 +1,253 @@
+//! What is seen and done on the network, written down as it happens, and waited for.
+
+use super::super::Obstacle;
+use super::super::link::Link;
+use super::super::loopback::PATIENCE;
+use super::super::loopback::name;
+use super::frame::{self, Kind};
+use super::queue::Queue;
+use crate::trace::{Event, Fate, Host, HostId, Loss, Packet, Trace, What};
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Shared by the forwarder, which writes packets down, and the experiment, which writes down calls and
+/// waits for packets.
+#[derive(Clone, Debug)]
+pub(super) struct Recorder(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug)]
+struct State {
+    start: Instant,
+    link: Link,
+    under_way: Queue<Copy>,
+    packets: Vec<Sent>,
+    calls: Vec<Event>,
+    /// From which hosts something has come at all.
+    reached: [bool; 2],
+    stopped: bool,
+    /// Why nothing is forwarded any more.
+    failed: Option<io::Error>,
+}
+
+/// A packet that a host has sent.
+#[derive(Clone, Debug)]
+pub(super) struct Sent {
+    pub at: Duration,
+    pub from: HostId,
+    pub to: HostId,
+    pub octets: Vec<u8>,
+    lost: Option<Loss>,
+    /// When it was put on the receiver's cable.
+    arrived: Vec<Duration>,
+}
+
+/// A frame under way: with the number of its packet.
+#[derive(Debug)]
+pub(super) struct Copy {
+    number: usize,
+    pub to: HostId,
+    pub frame: Vec<u8>,
+}
+
+impl Recorder {
+    pub(super) fn new(link: Link) -> Self {
+        let state = State {
+            start: Instant::now(),
+            link,
+            under_way: Queue::new(),
+            packets: Vec::new(),
+            calls: Vec::new(),
+            reached: [false; 2],
+            stopped: false,
+            failed: None,
+        };
+        Self(Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new() }))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has the trace begin now.
+    pub(super) fn begin(&self) {
+        self.state().start = Instant::now();
+    }
+
+    /// Notes that a frame came from a host, of whatever kind.
+    pub(super) fn reached(&self, from: HostId) {
+        if let Some(reached) = self.state().reached.get_mut(from.0) {
+            *reached = true;
+        }
+        self.0.changed.notify_all();
+    }
+
+    /// Writes a packet down and sends it on its way, as the link has it.
+    pub(super) fn sent(&self, from: HostId, to: HostId, frame: &[u8], packet: &[u8]) {
+        let mut state = self.state();
+        let at = state.start.elapsed();
+        let number = state.packets.len();
+        let (times, lost) = match state.link.fate(from, at, packet) {
+            Fate::Arrived(times) => (times, None),
+            Fate::Lost(why) => (Vec::new(), Some(why)),
+            Fate::Seen => (Vec::new(), None),
+        };
+        for due in times {
+            state.under_way.push(due, Copy { number, to, frame: frame.to_vec() });
+        }
+        let (octets, arrived) = (packet.to_vec(), Vec::new());
+        state.packets.push(Sent { at, from, to, octets, lost, arrived });
+        drop(state);
+        self.0.changed.notify_all();
+    }
+
+    /// Hands a copy that is due to `deliver`; false if there is none.
+    pub(super) fn deliver(&self, deliver: impl FnOnce(&Copy) -> io::Result<()>) -> bool {
+        let mut state = self.state();
+        let now = state.start.elapsed();
+        let Some(copy) = state.under_way.pop(now) else { return false };
+        let delivered = deliver(&copy);
+        if let Some(packet) = state.packets.get_mut(copy.number) {
+            match delivered {
+                Ok(()) => packet.arrived.push(now),
+                Err(_) => packet.lost = Some(Loss::Overflow),
+            }
+        }
+        drop(state);
+        self.0.changed.notify_all();
+        true
+    }
+
+    /// How long it is until the next copy is due.
+    pub(super) fn next(&self) -> Option<Duration> {
+        let state = self.state();
+        state.under_way.next().map(|due| due.saturating_sub(state.start.elapsed()))
+    }
+
+    pub(super) fn stop(&self) {
+        self.state().stopped = true;
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.state().stopped
+    }
+
+    pub(super) fn fail(&self, error: io::Error) {
+        self.state().failed = Some(error);
+        self.0.changed.notify_all();
+    }
+
+    /// Makes a call and writes down what came of it, at the time when it came back.
+    pub(super) fn call<T>(
+        &self,
+        host: HostId,
+        call: &str,
+        make: impl FnOnce() -> io::Result<T>,
+        outcome: impl FnOnce(&T) -> String,
+    ) -> io::Result<T> {
+        let came = make();
+        let outcome = match &came {
+            Ok(value) => outcome(value),
+            Err(error) => name(error),
+        };
+        let what = What::Call { call: call.to_owned(), outcome };
+        let mut state = self.state();
+        let event = Event { at: state.start.elapsed(), host, what };
+        state.calls.push(event);
+        drop(state);
+        came
+    }
+
+    /// Waits until something has come from this host; false if nothing does for so long.
+    pub(super) fn wait_for_host(&self, host: HostId, patience: Duration) -> bool {
+        let unreached = |state: &mut State| !state.reached.get(host.0).is_some_and(|it| *it);
+        let waiting = self.0.changed.wait_timeout_while(self.state(), patience, unreached);
+        !waiting.unwrap_or_else(PoisonError::into_inner).1.timed_out()
+    }
+
+    /// Waits until the packets are such; `what` says in words how.
+    pub(super) fn wait(
+        &self,
+        what: &str,
+        patience: Duration,
+        mut are_such: impl FnMut(&[Sent]) -> bool,
+    ) -> Result<(), Obstacle> {
+        let goes_on = |state: &mut State| state.failed.is_none() && !are_such(&state.packets);
+        let waiting = self.0.changed.wait_timeout_while(self.state(), patience, goes_on);
+        let (mut state, waited) = waiting.unwrap_or_else(PoisonError::into_inner);
+        match state.failed.take() {
+            Some(error) => Err(Obstacle::Failed("forward packets".to_owned(), error)),
+            None if waited.timed_out() => Err(Obstacle::TooLate(what.to_owned(), patience)),
+            None => Ok(()),
+        }
+    }
+
+    /// Waits until nothing is under way and no host has sent anything for so long.
+    pub(super) fn settle(&self, quiet: Duration) -> Result<(), Obstacle> {
+        let deadline = Instant::now() + quiet + 2 * PATIENCE;
+        loop {
+            let (count, left) = (self.count(), self.next());
+            let more = |packets: &[Sent]| packets.len() > count;
+            match self.wait("more", left.unwrap_or_default() + quiet, more) {
+                Err(Obstacle::TooLate(..)) if left.is_none() => return Ok(()),
+                Err(Obstacle::TooLate(..)) | Ok(()) if Instant::now() < deadline => {}
+                Err(Obstacle::TooLate(..)) | Ok(()) => {
+                    return Err(Obstacle::TooLate("silence".to_owned(), 2 * PATIENCE));
+                }
+                failed => return failed,
+            }
+        }
+    }
+
+    /// How many packets were sent up to now.
+    pub(super) fn count(&self) -> usize {
+        self.state().packets.len()
+    }
+
+    /// Every packet up to now.
+    pub(super) fn packets(&self) -> Vec<Sent> {
+        self.state().packets.clone()
+    }
+
+    /// The trace up to now.
+    pub(super) fn trace(&self, hosts: Vec<Host>) -> Trace {
+        let state = self.state();
+        let mut trace = Trace::between(hosts);
+        state.packets.iter().for_each(|sent| trace.push(sent.event()));
+        state.calls.iter().for_each(|call| trace.push(call.clone()));
+        trace
+    }
+}
+
+impl Sent {
+    /// When it came, if it has.
+    pub(super) fn arrived(&self) -> Option<Duration> {
+        self.arrived.first().copied()
+    }
+
+    /// True if there is something for an application in it.
+    pub(super) fn carries_octets(&self) -> bool {
+        self.kind().octets() > 0
+    }
+
+    pub(super) fn kind(&self) -> Kind {
+        frame::kind(&self.octets)
+    }
+
+    fn event(&self) -> Event {
+        let fate = match self.lost {
+            Some(loss) => Fate::Lost(loss),
+            // The run was over before it came.
+            None if self.arrived.is_empty() => Fate::Seen,
+            None => Fate::Arrived(self.arrived.clone()),
+        };
+        let packet = Packet { to: self.to, octets: self.octets.clone(), fate };
+        Event { at: self.at, host: self.from, what: What::Packet(packet) }
+    }
+}

@@ -1,0 +1,166 @@
+//! What is done on the network of namespaces, by lab.
+//!
+//! Each has `predict` and `run` for its lab, and `inside`, which is what the process of a run does.
+
+pub(in crate::lab) mod exchange;
+pub(in crate::lab) mod loop_;
+pub(in crate::lab) mod raw;
+pub(in crate::lab) mod refused;
+pub(in crate::lab) mod silent;
+pub(in crate::lab) mod unread;
+
+use super::super::link::{CLIENT, Conditions, SERVER};
+use super::super::{Obstacle, Run, Setting};
+use super::frame::Kind;
+use super::recorder::Sent;
+use std::io::{self, ErrorKind};
+use std::net::{TcpStream, UdpSocket};
+use std::time::Duration;
+
+type Inside = fn(&Setting) -> Result<Run, Obstacle>;
+
+/// What each lab does inside.
+const RUNS: [(&str, Inside); 6] = [
+    ("exchange", exchange::inside),
+    ("loop", loop_::inside),
+    ("raw", raw::inside),
+    ("refused", refused::inside),
+    ("silent", silent::inside),
+    ("unread", unread::inside),
+];
+
+pub(super) fn find(lab: &str) -> Option<Inside> {
+    RUNS.into_iter().find(|(name, _)| *name == lab).map(|(_, inside)| inside)
+}
+
+/// How long a packet takes from host to host, unless it is said: long beside what a kernel needs, so that
+/// a drawing shows who waits for whom.
+const DELAY: Duration = Duration::from_millis(20);
+
+/// Delayed acknowledgements come within it (RFC 9293, section 3.8.6.3, allows more; Linux takes 40 ms).
+const QUIET: Duration = Duration::from_millis(100);
+
+/// How the link is in most experiments.
+fn conditions(setting: &Setting) -> Conditions {
+    Conditions::of(&setting.knobs, DELAY)
+}
+
+/// How long silence is waited for: whatever comes needs one round trip.
+fn patience(setting: &Setting) -> Duration {
+    Duration::from_millis(300) + 4 * conditions(setting).delay
+}
+
+/// Those that the server has put on the link.
+fn of_server(packets: &[Sent]) -> impl Iterator<Item = &Sent> {
+    packets.iter().filter(|sent| sent.from == SERVER)
+}
+
+/// Those that the client has put on the link.
+fn of_client(packets: &[Sent]) -> impl Iterator<Item = &Sent> {
+    packets.iter().filter(|sent| sent.from == CLIENT)
+}
+
+/// How many there are, of what.
+fn count<'a>(packets: impl Iterator<Item = &'a Sent>, of: &'static str) -> (u64, &'static str) {
+    (packets.map(|_| 1).sum(), of)
+}
+
+/// What the first of them is, in a word.
+fn first<'a>(mut packets: impl Iterator<Item = &'a Sent>) -> &'static str {
+    packets.next().map_or("nothing", |sent| sent.kind().words())
+}
+
+fn is_port_unreachable(sent: &Sent) -> bool {
+    sent.kind() == Kind::PortUnreachable
+}
+
+/// A stream to the server that does not wait for its reply for ever.
+fn connect(limit: Duration) -> io::Result<TcpStream> {
+    let server = super::network::address(SERVER).into();
+    let stream =
+        TcpStream::connect_timeout(&server, super::super::loopback::PATIENCE + 10 * limit)?;
+    stream.set_read_timeout(Some(limit))?;
+    Ok(stream)
+}
+
+/// A datagram socket that does not wait for ever, connected to the server or not.
+fn datagram_socket(limit: Duration, peer: Peer) -> io::Result<UdpSocket> {
+    let socket = UdpSocket::bind((super::ADDRESSES[CLIENT.0], 0))?;
+    socket.set_read_timeout(Some(limit))?;
+    if let Peer::Connected = peer {
+        socket.connect(super::network::address(SERVER))?;
+    }
+    Ok(socket)
+}
+
+/// Whether a datagram socket has one peer.
+#[derive(Clone, Copy, Debug)]
+enum Peer {
+    Connected,
+    Unconnected,
+}
+
+/// What came of a call, for an observation: the error's name or what it gave.
+fn told<T>(called: &io::Result<T>, words: impl FnOnce(&T) -> String) -> String {
+    match called {
+        Ok(value) => words(value),
+        // The time is over; EAGAIN is only how the option SO_RCVTIMEO says it.
+        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+            "silence".to_owned()
+        }
+        Err(error) => super::super::loopback::name(error),
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "what a call gives is shown by reference")]
+fn octets(count: &usize) -> String {
+    format!("{count} octets")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::{Engine, Expected, Knobs, Prediction, Value};
+    use super::*;
+
+    fn setting(knobs: Knobs) -> Setting {
+        Setting { engine: Engine::Netns, seed: 1, knobs }
+    }
+
+    #[test]
+    fn each_lab_is_found_by_its_name() {
+        assert!(find("raw").is_some());
+        assert!(find("flood").is_none());
+    }
+
+    #[test]
+    fn nothing_is_predicted_twice() {
+        let setting = setting(Knobs::default());
+        let all = [
+            exchange::predict(&setting),
+            loop_::predict(&setting),
+            raw::predict(&setting),
+            refused::predict(&setting),
+            silent::predict(&setting),
+            unread::predict(&setting),
+        ];
+        for predictions in all {
+            assert!(predictions.len() >= 4, "{predictions:?}");
+            let mut names: Vec<_> = predictions.iter().map(|it| (it.transport, it.what)).collect();
+            names.sort_unstable();
+            names.dedup();
+            assert_eq!(names.len(), predictions.len(), "{names:?}");
+        }
+    }
+
+    #[test]
+    fn a_longer_delay_predicts_a_later_answer() {
+        let delay = Some(Duration::from_millis(50));
+        let predictions = exchange::predict(&setting(Knobs { delay, ..Knobs::default() }));
+        let expected = |it: &Prediction| match &it.expected {
+            Expected::AtLeast(Value::Time(time)) => Some(*time),
+            _ => None,
+        };
+        let times: Vec<Duration> = predictions.iter().filter_map(expected).collect();
+        assert_eq!(times, [200, 100].map(Duration::from_millis));
+    }
+}

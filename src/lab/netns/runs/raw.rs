@@ -1,0 +1,157 @@
+//! Lab `raw`: sockets below the transports.
+
+use super::super::super::link::SERVER;
+use super::super::super::loopback::{PATIENCE, failed};
+use super::super::super::{Obstacle, Prediction, Run, Setting};
+use super::super::frame::{self, Kind};
+use super::super::network::Network;
+use super::super::process::within;
+use super::super::recorder::Recorder;
+use super::{QUIET, conditions, told};
+use crate::sys;
+use crate::transport::Transport::{self, Tcp, Udp};
+use socket2::{Domain, Protocol, Socket, Type};
+use std::convert::Infallible;
+use std::io::{self, ErrorKind, Read};
+use std::net::Ipv4Addr;
+use std::sync::mpsc::{self, Receiver, TryRecvError};
+use std::thread;
+use std::time::Duration;
+
+/// How long a read waits before it looks whether it has to stop.
+const TICK: Duration = Duration::from_millis(20);
+
+/// Octets of an IPv4 header without options (RFC 791, section 3.1).
+const IP_HEADER: usize = 20;
+
+pub(in crate::lab) fn predict(_: &Setting) -> Vec<Prediction> {
+    let both = |transport, first: &'static str| {
+        [
+            Prediction::is(transport, "socket without the capability", "EPERM"),
+            Prediction::is(transport, "first packet at the raw socket", first),
+            Prediction::is(transport, "it begins with", "IP header of 20 octets"),
+            Prediction::is(transport, "what the server sent, at its raw socket", "nothing"),
+            Prediction::is(transport, "the owner's answer", "came"),
+        ]
+    };
+    let datagram = Prediction::is(Udp, "octets of the copy", (28, "octet"));
+    [both(Tcp, "SYN").to_vec(), both(Udp, "datagram").to_vec(), vec![datagram]].concat()
+}
+
+pub(in crate::lab) fn run(setting: &Setting) -> Result<Run, Obstacle> {
+    within("raw", setting)
+}
+
+pub(super) fn inside(setting: &Setting) -> Result<Run, Obstacle> {
+    let mut run = Run::default();
+    for transport in Transport::BOTH {
+        listen_in(setting, transport, &mut run)?;
+    }
+    Ok(run)
+}
+
+fn listen_in(setting: &Setting, transport: Transport, run: &mut Run) -> Result<(), Obstacle> {
+    let network = Network::new(conditions(setting), setting)?;
+    let forbidden = network.on(SERVER, "try without capabilities", move |recorder| {
+        Ok(told(&without_capability(recorder, transport)?, |_| "opened".into()))
+    })?;
+    let (copies, answer) = exchange(&network, transport)?;
+    let (first, begins) = match copies.first() {
+        Some(copy) => (frame::kind(copy).words(), begins_with(copy)),
+        None => ("nothing", "nothing".to_owned()),
+    };
+    let own = copies.iter().find(|copy| copy.get(12..16) == Some(&source()));
+    let own = own.map_or("nothing", |copy| frame::kind(copy).words());
+    run.saw(transport, "socket without the capability", forbidden);
+    run.saw(transport, "first packet at the raw socket", first);
+    run.saw(transport, "it begins with", begins);
+    run.saw(transport, "what the server sent, at its raw socket", own);
+    run.saw(transport, "the owner's answer", answer);
+    if transport == Udp {
+        let octets = copies.first().map_or(0, Vec::len);
+        run.saw(Udp, "octets of the copy", (octets.try_into().unwrap_or(u64::MAX), "octet"));
+    }
+    run.show(transport, "", network.trace());
+    Ok(())
+}
+
+/// Between the real client and the real server, on whose host a raw socket is open too: what that was given,
+/// and whether the answer came.
+fn exchange(network: &Network, transport: Transport) -> Result<(Vec<Vec<u8>>, String), Obstacle> {
+    let _serving = network.serve(SERVER)?;
+    let raw = network.on(SERVER, "open a raw socket", move |recorder| {
+        recorder.call(SERVER, &call(transport), || open(transport), |_| "opened".into())
+    })?;
+    let (stop, stopped) = mpsc::channel();
+    let reading = network
+        .meanwhile(SERVER, "read the raw socket", move |recorder| take(recorder, raw, &stopped))?;
+    let answer = network.ask(transport)?;
+    network.recorder.settle(QUIET + network.round_trip())?;
+    drop(stop);
+    let copies = reading.wait(PATIENCE).map_err(failed("read the raw socket"))?;
+    Ok((copies, answer.map_or_else(|error| error.to_string(), |_| "came".to_owned())))
+}
+
+fn call(transport: Transport) -> String {
+    let protocol = if transport == Tcp { "IPPROTO_TCP" } else { "IPPROTO_UDP" };
+    format!("socket(SOCK_RAW, {protocol})")
+}
+
+/// It waits for a moment only.
+fn open(transport: Transport) -> io::Result<Socket> {
+    let protocol = if transport == Tcp { Protocol::TCP } else { Protocol::UDP };
+    let socket = Socket::new(Domain::IPV4, Type::RAW, Some(protocol))?;
+    socket.set_read_timeout(Some(TICK))?;
+    Ok(socket)
+}
+
+/// The same in a thread that has given up its capabilities, as any user's has none.
+fn without_capability(recorder: &Recorder, transport: Transport) -> io::Result<io::Result<Socket>> {
+    let recorder = recorder.clone();
+    let name = format!("{}, unprivileged", call(transport));
+    let tried = thread::Builder::new().spawn(move || {
+        sys::drop_capabilities()?;
+        Ok(recorder.call(SERVER, &name, || open(transport), |_| "opened".into()))
+    })?;
+    tried.join().map_err(|_| io::Error::other("a thread of the laboratory died"))?
+}
+
+/// Takes copies until it is told to stop and none is left.
+fn take(
+    recorder: &Recorder,
+    mut raw: Socket,
+    stopped: &Receiver<Infallible>,
+) -> io::Result<Vec<Vec<u8>>> {
+    let mut copies = Vec::new();
+    loop {
+        let is_stopped = stopped.try_recv() == Err(TryRecvError::Disconnected);
+        let mut room = [0; 2048];
+        match raw.read(&mut room) {
+            Ok(octets) => {
+                let copy = room[..octets].to_vec();
+                let outcome = |(): &()| format!("{}, {octets} octets", frame::kind(&copy).words());
+                recorder.call(SERVER, "recv(2048), raw", || Ok(()), outcome)?;
+                copies.push(copy);
+            }
+            Err(error) if error.kind() != ErrorKind::WouldBlock => return Err(error),
+            Err(_) if is_stopped => return Ok(copies),
+            Err(_) => {}
+        }
+    }
+}
+
+/// Whether there is an IP header, as its first octet and the addresses in it say.
+fn begins_with(copy: &[u8]) -> String {
+    let Some(first) = copy.first() else { return "nothing".to_owned() };
+    let (version, octets) = (first >> 4, usize::from(first & 15) * 4);
+    if version == 4 && octets >= IP_HEADER && frame::kind(copy) != Kind::Other {
+        format!("IP header of {octets} octets")
+    } else {
+        format!("the octet {first}")
+    }
+}
+
+/// The server's address, as it is in a header.
+fn source() -> [u8; 4] {
+    Ipv4Addr::octets(&super::super::ADDRESSES[SERVER.0])
+}

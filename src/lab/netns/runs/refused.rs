@@ -1,0 +1,87 @@
+//! Lab `refused`: nobody is there.
+
+use super::super::super::link::{CLIENT, SERVER};
+use super::super::super::loopback::PATIENCE;
+use super::super::super::{Obstacle, Prediction, Run, Setting};
+use super::super::network::{Network, address};
+use super::super::process::within;
+use super::{
+    Peer, conditions, connect, count, datagram_socket, first, is_port_unreachable, octets,
+    of_server, patience, told,
+};
+use crate::transport::Transport::{Tcp, Udp};
+use std::time::Duration;
+
+pub(in crate::lab) fn predict(_: &Setting) -> Vec<Prediction> {
+    let icmp = "ICMP port unreachable";
+    vec![
+        Prediction::is(Tcp, "connect", "ECONNREFUSED"),
+        Prediction::is(Tcp, "what comes back", "RST"),
+        Prediction::is(Udp, "recv, unconnected", "silence"),
+        Prediction::is(Udp, "recv, connected", "ECONNREFUSED"),
+        Prediction::is(Udp, "what comes back", icmp),
+        Prediction::is(Udp, "ICMP messages", (2, "message")),
+    ]
+}
+
+pub(in crate::lab) fn run(setting: &Setting) -> Result<Run, Obstacle> {
+    within("refused", setting)
+}
+
+pub(super) fn inside(setting: &Setting) -> Result<Run, Obstacle> {
+    let mut run = Run::default();
+    stream(setting, &mut run)?;
+    datagram(setting, &mut run)?;
+    Ok(run)
+}
+
+fn stream(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
+    let (network, limit) = (Network::new(conditions(setting), setting)?, patience(setting));
+    let connected = network.on(CLIENT, "connect", move |recorder| {
+        let connect = || connect(limit);
+        Ok(told(&recorder.call(CLIENT, "connect()", connect, |_| "connected".into()), |_| {
+            "connected".into()
+        }))
+    })?;
+    run.saw(Tcp, "connect", connected);
+    run.saw(Tcp, "what comes back", first(of_server(&network.recorder.packets())));
+    run.show(Tcp, "", network.trace());
+    Ok(())
+}
+
+fn datagram(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
+    let (network, limit) = (Network::new(conditions(setting), setting)?, patience(setting));
+    let ways = [(Peer::Unconnected, "recv, unconnected"), (Peer::Connected, "recv, connected")];
+    for (before, (peer, what)) in ways.into_iter().enumerate() {
+        run.saw(Udp, what, ask(&network, peer, limit)?);
+        // Silence is only remarkable if the message has come.
+        network.recorder.wait("an ICMP message", PATIENCE, |packets| {
+            let messages = packets.iter().filter(|sent| is_port_unreachable(sent));
+            messages.filter(|sent| sent.arrived().is_some()).count() > before
+        })?;
+    }
+    let packets = network.recorder.packets();
+    let icmp = packets.iter().filter(|sent| is_port_unreachable(sent));
+    run.saw(Udp, "what comes back", first(of_server(&packets)));
+    run.saw(Udp, "ICMP messages", count(icmp, "message"));
+    run.show(Udp, "", network.trace());
+    Ok(())
+}
+
+/// Sends an empty datagram to the closed port and waits for what comes of it.
+fn ask(network: &Network, peer: Peer, limit: Duration) -> Result<String, Obstacle> {
+    network.on(CLIENT, "ask over UDP", move |recorder| {
+        let socket = datagram_socket(limit, peer)?;
+        let (name, server) = match peer {
+            Peer::Connected => ("connected", address(SERVER)),
+            Peer::Unconnected => ("unconnected", address(SERVER)),
+        };
+        let send = || match peer {
+            Peer::Connected => socket.send(&[]),
+            Peer::Unconnected => socket.send_to(&[], server),
+        };
+        recorder.call(CLIENT, &format!("send(), {name}"), send, octets)?;
+        let receive = || socket.recv(&mut [0; 64]);
+        Ok(told(&recorder.call(CLIENT, &format!("recv(), {name}"), receive, octets), octets))
+    })
+}

@@ -1,0 +1,99 @@
+//! Lab `silent`: the link is cut before the reply comes.
+
+use super::super::super::link::{CLIENT, Conditions, Fault, SERVER};
+use super::super::super::loopback::PATIENCE;
+use super::super::super::{Expected, Obstacle, Prediction, Run, Setting};
+use super::super::network::Network;
+use super::super::process::within;
+use super::super::recorder::Sent;
+use super::{
+    Peer, conditions, connect, count, datagram_socket, octets, of_client, of_server, patience, told,
+};
+use crate::transport::Transport::{self, Tcp, Udp};
+use std::io::{self, Read};
+use std::time::Duration;
+
+pub(in crate::lab) fn predict(_: &Setting) -> Vec<Prediction> {
+    let none = |of| (0, of);
+    vec![
+        Prediction::is(Tcp, "recv", "silence"),
+        Prediction::is(Tcp, "packets of the client after the cut", none("packet")),
+        Prediction::new(
+            Tcp,
+            "repetitions of the reply",
+            Expected::AtLeast((1, "repetition").into()),
+        ),
+        Prediction::is(Udp, "recv", "silence"),
+        Prediction::is(Udp, "packets of the client after the cut", none("packet")),
+        Prediction::is(Udp, "repetitions of the reply", none("repetition")),
+    ]
+}
+
+pub(in crate::lab) fn run(setting: &Setting) -> Result<Run, Obstacle> {
+    within("silent", setting)
+}
+
+pub(super) fn inside(setting: &Setting) -> Result<Run, Obstacle> {
+    let mut run = Run::default();
+    for transport in Transport::BOTH {
+        cut(setting, transport, &mut run)?;
+    }
+    Ok(run)
+}
+
+fn cut(setting: &Setting, transport: Transport, run: &mut Run) -> Result<(), Obstacle> {
+    let conditions = Conditions { fault: Fault::CutAtReply, ..conditions(setting) };
+    let network = Network::new(conditions, setting)?;
+    let _serving = network.serve(SERVER)?;
+    let limit = patience(setting);
+    // The stream stays open until all is seen: its end would be a packet of the client.
+    let (came, _stream) = network.on(CLIENT, "ask", move |recorder| {
+        let mut room = [0; 512];
+        let mut ask = |stream: &mut Stream| match stream {
+            Stream::Tcp(stream) => stream.read(&mut room),
+            Stream::Udp(socket) => socket.recv(&mut room),
+        };
+        let mut stream = Stream::open(transport, limit)?;
+        let called = recorder.call(CLIENT, "recv(512)", || ask(&mut stream), octets);
+        Ok((told(&called, octets), stream))
+    })?;
+    if transport == Tcp {
+        network.recorder.wait("a repetition of the reply", PATIENCE, |packets| {
+            of_server(packets).filter(|sent| sent.carries_octets()).count() > 1
+        })?;
+    }
+    let packets = network.recorder.packets();
+    let (after, repetitions) = after_the_cut(&packets);
+    run.saw(transport, "recv", came);
+    run.saw(transport, "packets of the client after the cut", after);
+    run.saw(transport, "repetitions of the reply", (repetitions, "repetition"));
+    run.show(transport, "", network.trace());
+    Ok(())
+}
+
+enum Stream {
+    Tcp(std::net::TcpStream),
+    Udp(std::net::UdpSocket),
+}
+
+impl Stream {
+    /// Over UDP with the question already sent.
+    fn open(transport: Transport, limit: Duration) -> io::Result<Self> {
+        Ok(match transport {
+            Tcp => Self::Tcp(connect(limit)?),
+            Udp => {
+                let socket = datagram_socket(limit, Peer::Connected)?;
+                socket.send(&[])?;
+                Self::Udp(socket)
+            }
+        })
+    }
+}
+
+/// The client's packets after the first with the reply, and how often that was sent again.
+fn after_the_cut(packets: &[Sent]) -> ((u64, &'static str), u64) {
+    let reply = packets.iter().position(|sent| sent.from == SERVER && sent.carries_octets());
+    let after = &packets[reply.map_or(packets.len(), |reply| reply + 1)..];
+    let again = of_server(after).filter(|sent| sent.carries_octets()).map(|_| 1).sum();
+    (count(of_client(after), "packet"), again)
+}

@@ -1,0 +1,108 @@
+//! Lab `unread`, with the reply lost: the client talks, and the server closes without having read it.
+
+use super::super::super::link::{CLIENT, Conditions, Fault, SERVER};
+use super::super::super::loopback::PATIENCE;
+use super::super::super::{Obstacle, Prediction, Run, Setting};
+use super::super::network::{Network, address};
+use super::super::process::within;
+use super::super::recorder::Sent;
+use super::{Peer, conditions, connect, count, datagram_socket, octets, of_server, patience, told};
+use crate::transport::Transport::{Tcp, Udp};
+use std::io::{Read, Write};
+use std::net::TcpListener;
+
+/// What a client says that does not know that nobody listens.
+const QUESTION: &[u8] = b"time, please\r\n";
+/// As ctime(3) has it: 26 octets.
+const REPLY: &[u8] = b"Mon Feb 22 17:37:43 1982\r\n";
+
+pub(in crate::lab) fn predict(_: &Setting) -> Vec<Prediction> {
+    vec![
+        Prediction::is(Tcp, "octets read", (0, "octet")),
+        Prediction::is(Tcp, "recv", "ECONNRESET"),
+        Prediction::is(Tcp, "packets with the reply", (1, "packet")),
+        Prediction::is(Tcp, "what ends it", "RST"),
+        Prediction::is(Udp, "recv", "silence"),
+        Prediction::is(Udp, "packets with the reply", (1, "packet")),
+        Prediction::is(Udp, "packets of the server besides", (0, "packet")),
+    ]
+}
+
+pub(in crate::lab) fn run(setting: &Setting) -> Result<Run, Obstacle> {
+    within("unread", setting)
+}
+
+pub(super) fn inside(setting: &Setting) -> Result<Run, Obstacle> {
+    let mut run = Run::default();
+    stream(setting, &mut run)?;
+    datagram(setting, &mut run)?;
+    Ok(run)
+}
+
+fn network(setting: &Setting) -> Result<Network, Obstacle> {
+    Network::new(Conditions { fault: Fault::LoseReply, ..conditions(setting) }, setting)
+}
+
+fn stream(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
+    let network = network(setting)?;
+    let listener = network.on(SERVER, "listen", |_| TcpListener::bind(address(SERVER)))?;
+    let closing = network.meanwhile(SERVER, "serve", move |recorder| {
+        let (mut stream, _) = listener.accept()?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        // It is there, and left there.
+        let peek = || stream.peek(&mut [0; 1]);
+        recorder.call(SERVER, "recv(1), MSG_PEEK", peek, octets)?;
+        recorder.call(SERVER, "send(26)", || stream.write(REPLY), octets)?;
+        let close = || {
+            drop(stream);
+            Ok(())
+        };
+        recorder.call(SERVER, "close()", close, |()| "0".into())
+    })?;
+    let (read, end) = network.on(CLIENT, "ask", |recorder| {
+        let mut stream = connect(PATIENCE)?;
+        recorder.call(CLIENT, "send(14)", || stream.write(QUESTION), octets)?;
+        let (mut room, mut read) = ([0; 512], 0);
+        loop {
+            let called = recorder.call(CLIENT, "recv(512)", || stream.read(&mut room), octets);
+            match called {
+                Ok(count) if count > 0 => read += count,
+                ended => return Ok((read, told(&ended, |_| "end".into()))),
+            }
+        }
+    })?;
+    closing.wait(PATIENCE).map_err(super::super::super::loopback::failed("serve"))?;
+    // As long as a repetition would take, which is 0.2 s at least.
+    network.recorder.settle(2 * patience(setting))?;
+    let packets = network.recorder.packets();
+    let last = of_server(&packets).last().map_or("nothing", |sent| sent.kind().words());
+    run.saw(Tcp, "octets read", (u64::try_from(read).unwrap_or(u64::MAX), "octet"));
+    run.saw(Tcp, "recv", end);
+    run.saw(Tcp, "packets with the reply", replies(&packets));
+    run.saw(Tcp, "what ends it", last);
+    run.show(Tcp, "with the reply lost", network.trace());
+    Ok(())
+}
+
+fn datagram(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
+    let network = network(setting)?;
+    let _serving = network.serve(SERVER)?;
+    let limit = patience(setting);
+    let came = network.on(CLIENT, "ask", move |recorder| {
+        let socket = datagram_socket(limit, Peer::Connected)?;
+        recorder.call(CLIENT, "send(14)", || socket.send(QUESTION), octets)?;
+        let receive = || socket.recv(&mut [0; 512]);
+        Ok(told(&recorder.call(CLIENT, "recv(512)", receive, octets), octets))
+    })?;
+    let packets = network.recorder.packets();
+    let besides = of_server(&packets).filter(|sent| !sent.carries_octets());
+    run.saw(Udp, "recv", came);
+    run.saw(Udp, "packets with the reply", replies(&packets));
+    run.saw(Udp, "packets of the server besides", count(besides, "packet"));
+    run.show(Udp, "with the reply lost", network.trace());
+    Ok(())
+}
+
+fn replies(packets: &[Sent]) -> (u64, &'static str) {
+    count(of_server(packets).filter(|sent| sent.carries_octets()), "packet")
+}

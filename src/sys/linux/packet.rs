@@ -1,0 +1,60 @@
+//! Packets of one interface, from the link's header on (packet(7)).
+
+use nix::errno::Errno;
+use nix::ifaddrs::getifaddrs;
+use nix::libc::PACKET_OUTGOING;
+use nix::sys::socket::{
+    AddressFamily, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType, bind, recvfrom, send,
+    socket,
+};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+/// Takes what arrives at an interface of this thread's network, and sends from it; never waits.
+#[derive(Debug)]
+pub(crate) struct PacketSocket {
+    socket: OwnedFd,
+    interface: usize,
+}
+
+impl PacketSocket {
+    pub(crate) fn open(interface: &str) -> io::Result<Self> {
+        let missing = || io::Error::new(io::ErrorKind::NotFound, "no such interface");
+        let link = getifaddrs()?
+            .filter(|it| it.interface_name == interface)
+            .find_map(|it| it.address?.as_link_addr().copied())
+            .ok_or_else(missing)?;
+        let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
+        let protocol = SockProtocol::EthAll;
+        let socket = socket(AddressFamily::Packet, SockType::Raw, flags, protocol)?;
+        // The address names no protocol, so the socket's own stays.
+        bind(socket.as_raw_fd(), &link)?;
+        Ok(Self { socket, interface: link.ifindex() })
+    }
+
+    /// The octets of the next packet that arrived; `WouldBlock` if there is none.
+    pub(crate) fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match recvfrom::<LinkAddr>(self.socket.as_raw_fd(), buffer) {
+                // What is sent is seen, too; and before bind(2) what arrives elsewhere.
+                Ok((_, Some(from)))
+                    if from.pkttype() == PACKET_OUTGOING || from.ifindex() != self.interface => {}
+                Ok((octets, _)) => return Ok(octets),
+                // The interface went down for a moment, or the peer did.
+                Err(Errno::EINTR | Errno::ENETDOWN) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+    }
+
+    pub(crate) fn send(&self, octets: &[u8]) -> io::Result<()> {
+        send(self.socket.as_raw_fd(), octets, MsgFlags::empty())?;
+        Ok(())
+    }
+}
+
+impl AsFd for PacketSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
