@@ -42,6 +42,9 @@ pub(crate) const SERVER: HostId = HostId(1);
 /// The host that asks.
 pub(crate) const CLIENT: HostId = HostId(0);
 
+/// Who puts packets on the link that no host has made.
+pub(crate) const FORGER: HostId = HostId(2);
+
 /// A link as it goes on.
 #[derive(Clone, Debug)]
 pub(crate) struct Link {
@@ -102,7 +105,7 @@ impl Link {
 }
 
 /// True if the packet has something for an application in it, over TCP or UDP.
-fn carries_octets(octets: &[u8]) -> bool {
+pub(crate) fn carries_octets(octets: &[u8]) -> bool {
     let Ok(ip) = Ipv4Packet::new_checked(octets) else { return false };
     let inside = ip.payload();
     match ip.next_header() {

@@ -16,7 +16,7 @@ pub(super) const DISCARD: u16 = 9;
 
 /// What a packet is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(in crate::lab) enum Kind {
     /// With so many octets for the application.
     Segment(Flag, usize),
     /// With so many octets for the application.
@@ -28,7 +28,7 @@ pub(super) enum Kind {
 
 /// What a TCP segment is there for besides its octets (RFC 9293, section 3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Flag {
+pub(in crate::lab) enum Flag {
     /// Acknowledges only.
     Ack,
     Fin,
@@ -87,7 +87,7 @@ pub(super) fn is_discarded(packet: &[u8]) -> bool {
 }
 
 /// What a packet is.
-pub(super) fn kind(packet: &[u8]) -> Kind {
+pub(in crate::lab) fn kind(packet: &[u8]) -> Kind {
     let Ok(ip) = Ipv4Packet::new_checked(packet) else { return Kind::Other };
     match ip.next_header() {
         IpProtocol::Tcp => TcpPacket::new_checked(ip.payload())
@@ -119,7 +119,7 @@ fn flag(tcp: &TcpPacket<&[u8]>) -> Flag {
 
 impl Kind {
     /// The octets that it carries for the application.
-    pub(super) fn octets(self) -> usize {
+    pub(in crate::lab) fn octets(self) -> usize {
         match self {
             Self::Segment(_, octets) | Self::Datagram(octets) => octets,
             Self::PortUnreachable | Self::Other => 0,
@@ -127,7 +127,7 @@ impl Kind {
     }
 
     /// As a student would call it.
-    pub(super) fn words(self) -> &'static str {
+    pub(in crate::lab) fn words(self) -> &'static str {
         match self {
             Self::Segment(Flag::Rst, _) => "RST",
             Self::Segment(Flag::SynAck, _) => "SYN-ACK",
@@ -143,7 +143,7 @@ impl Kind {
 }
 
 /// A datagram without octets: 28 octets with its headers.
-pub(super) fn empty_datagram(from: SocketAddrV4, to: SocketAddrV4) -> Vec<u8> {
+pub(in crate::lab) fn empty_datagram(from: SocketAddrV4, to: SocketAddrV4) -> Vec<u8> {
     let mut packet = ipv4(IpProtocol::Udp, *from.ip(), *to.ip(), 8);
     let mut udp = UdpPacket::new_unchecked(&mut packet[20..]);
     udp.set_src_port(from.port());
@@ -154,7 +154,7 @@ pub(super) fn empty_datagram(from: SocketAddrV4, to: SocketAddrV4) -> Vec<u8> {
 }
 
 /// The segment that asks for a connection, without options.
-pub(super) fn syn(from: SocketAddrV4, to: SocketAddrV4) -> Vec<u8> {
+pub(in crate::lab) fn syn(from: SocketAddrV4, to: SocketAddrV4) -> Vec<u8> {
     let mut packet = ipv4(IpProtocol::Tcp, *from.ip(), *to.ip(), 20);
     let mut tcp = TcpPacket::new_unchecked(&mut packet[20..]);
     tcp.set_header_len(20);

@@ -40,11 +40,147 @@ fn line(now: Duration) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lab::Knobs;
+    use crate::lab::link::{CLIENT, Conditions, Fault, SERVER};
+    use crate::trace::{Fate, Loss, Packet, Trace};
+
+    const MS: Duration = Duration::from_millis(1);
+
+    fn plain() -> Conditions {
+        Conditions::of(&Knobs::default(), 20 * MS)
+    }
+
+    /// A whole exchange over TCP: what came, and what happened.
+    fn stream(conditions: Conditions, seed: u64) -> (Vec<u8>, Trace) {
+        let mut network = Network::new(conditions, seed).traced();
+        let mut client = StreamClient::new(Duration::ZERO, 100_000 * MS, 50_000);
+        let mut service = StreamService::default();
+        network.run(&mut [(CLIENT, &mut client), (SERVER, &mut service)], 200_000 * MS);
+        (client.octets, network.into_trace())
+    }
+
+    fn fates(trace: &Trace) -> Vec<&Fate> {
+        trace.packets().map(|(_, packet)| &packet.fate).collect()
+    }
+
+    /// Seeds until the fault has happened: at one half for each packet hardly more than one.
+    fn happens(conditions: &Conditions, has_happened: fn(&Trace) -> bool) {
+        let whole = line(Duration::ZERO).expect("a line").len();
+        let mut happened = 0;
+        for seed in 0..20 {
+            let (octets, trace) = stream(conditions.clone(), seed);
+            assert_eq!(octets.len(), whole, "seed {seed}: TCP repairs it");
+            happened += u32::from(has_happened(&trace));
+        }
+        assert!(happened >= 10, "{happened} of 20: {conditions:?}");
+    }
 
     #[test]
     fn the_line_goes_with_virtual_time() {
         let told = |seconds| String::from_utf8(line(Duration::from_secs(seconds)).expect("a time"));
         assert_eq!(told(0).expect("ASCII"), "Tuesday, February 2, 1982 15:59:01-UTC\r\n");
         assert_eq!(told(61).expect("ASCII"), "Tuesday, February 2, 1982 16:00:02-UTC\r\n");
+    }
+
+    #[test]
+    fn packets_are_lost_by_chance_and_repaired() {
+        let lost = |trace: &Trace| fates(trace).contains(&&Fate::Lost(Loss::Chance));
+        happens(&Conditions { loss: 0.3, ..plain() }, lost);
+    }
+
+    #[test]
+    fn packets_come_twice() {
+        let twice = |trace: &Trace| {
+            fates(trace).iter().any(|fate| matches!(fate, Fate::Arrived(times) if times.len() == 2))
+        };
+        happens(&Conditions { duplicate: 0.5, ..plain() }, twice);
+        assert!(!twice(&stream(plain(), 1).1), "nothing comes twice unless it is asked for");
+    }
+
+    #[test]
+    fn packets_overtake_others() {
+        let first = |packet: &Packet| match &packet.fate {
+            Fate::Arrived(times) => Some(times[0]),
+            Fate::Lost(_) | Fate::Seen => None,
+        };
+        let overtaken = |trace: &Trace| {
+            let of_client: Vec<_> = trace
+                .packets()
+                .filter(|(event, _)| event.host == CLIENT)
+                .filter_map(|(_, packet)| first(packet))
+                .collect();
+            of_client.windows(2).filter(|pair| pair[0] > pair[1]).count()
+        };
+        let late = Conditions { reorder: 0.5, ..plain() };
+        let all: usize = (0..50).map(|seed| overtaken(&stream(late.clone(), seed).1)).sum();
+        let none: usize = (0..50).map(|seed| overtaken(&stream(plain(), seed).1)).sum();
+        assert!(all > 0 && none == 0, "{all} {none}");
+    }
+
+    #[test]
+    fn the_packets_that_are_to_be_lost_are_lost_in_an_exchange() {
+        let (_, trace) = stream(Conditions { drop: vec![1, 4], ..plain() }, 1);
+        let lost: Vec<_> = fates(&trace)
+            .into_iter()
+            .enumerate()
+            .filter(|(_, fate)| matches!(fate, Fate::Lost(_)))
+            .map(|(place, fate)| (place + 1, fate.clone()))
+            .collect();
+        let ordered = |number| Fate::Lost(Loss::Ordered(number));
+        assert_eq!(lost, [(1, ordered(1)), (4, ordered(4))]);
+    }
+
+    #[test]
+    fn a_reply_that_is_lost_once_comes_the_second_time() {
+        let (octets, trace) = stream(Conditions { fault: Fault::LoseReply, ..plain() }, 1);
+        assert_eq!(octets, line(80 * MS).expect("a line"));
+        let lost = fates(&trace).iter().filter(|fate| matches!(fate, Fate::Lost(_))).count();
+        assert_eq!(lost, 1);
+    }
+
+    #[test]
+    fn a_link_that_is_cut_lets_nothing_pass_any_more() {
+        let (octets, trace) = stream(Conditions { fault: Fault::CutAtReply, ..plain() }, 1);
+        assert!(octets.is_empty());
+        let fates = fates(&trace);
+        let cut =
+            fates.iter().position(|fate| **fate == Fate::Lost(Loss::Cut)).expect("it was cut");
+        assert!(cut >= 3 && fates[cut..].iter().all(|fate| **fate == Fate::Lost(Loss::Cut)));
+    }
+
+    #[test]
+    fn every_packet_is_under_way_for_the_delay() {
+        let (_, trace) = stream(plain(), 1);
+        let mut packets = 0;
+        for (event, packet) in trace.packets() {
+            assert_eq!(packet.fate, Fate::Arrived(vec![event.at + 20 * MS]));
+            packets += 1;
+        }
+        assert_eq!(packets, 7);
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_octets_and_another_one_others() {
+        let lossy = Conditions { loss: 0.3, duplicate: 0.2, reorder: 0.2, ..plain() };
+        for seed in 0..20 {
+            assert_eq!(stream(lossy.clone(), seed), stream(lossy.clone(), seed));
+        }
+        assert_ne!(stream(lossy.clone(), 1).1, stream(lossy, 2).1);
+    }
+
+    /// Pinned, so that debug and release builds, and other machines, are held to the same.
+    #[test]
+    fn the_octets_of_a_seed_are_these() {
+        let lossy = Conditions { loss: 0.3, ..plain() };
+        let (_, trace) = stream(lossy, 867);
+        // FNV-1a (the IETF's draft-eastlake-fnv): any sum would do.
+        let octets = trace.packets().flat_map(|(event, packet)| {
+            let at = u64::try_from(event.at.as_nanos()).expect("short").to_be_bytes();
+            at.into_iter().chain(packet.octets.clone())
+        });
+        let sum = octets.fold(0xcbf2_9ce4_8422_2325_u64, |sum, octet| {
+            (sum ^ u64::from(octet)).wrapping_mul(0x100_0000_01b3)
+        });
+        assert_eq!((trace.packets().count(), sum), (9, 1_330_756_479_846_078_009));
     }
 }

@@ -1,7 +1,7 @@
 //! Both hosts, the link between them, and the time there.
 
 use super::host::Host;
-use crate::lab::link::{CLIENT, Conditions, Link, SERVER};
+use crate::lab::link::{CLIENT, Conditions, FORGER, Link, SERVER};
 use crate::trace::{Event, Fate, Host as Name, HostId, Packet, Trace, What};
 use crate::transport::{PORT, Transport};
 use smoltcp::iface::{Context, SocketSet};
@@ -78,7 +78,8 @@ impl Network {
             name: name.to_owned(),
             addresses: vec![IpAddr::V4(*address(host).ip())],
         };
-        self.trace = Some(Trace::between([("client", CLIENT), ("server", SERVER)].map(name).into()));
+        self.trace =
+            Some(Trace::between([("client", CLIENT), ("server", SERVER)].map(name).into()));
         self
     }
 
@@ -92,13 +93,13 @@ impl Network {
         }
     }
 
-    /// Puts a packet on the link that no host has made: `from` is whose end of it that is.
-    pub(crate) fn inject(&mut self, from: HostId, packet: Vec<u8>) {
-        self.send(from, packet);
-    }
-
-    pub(crate) fn now(&self) -> Duration {
-        self.now
+    /// Has a packet come to the server that no host has made.
+    pub(crate) fn forge(&mut self, packet: Vec<u8>) {
+        if let Some(trace) = &mut self.trace {
+            // Nobody is there, so that no answer comes to it.
+            trace.hosts.push(Name { name: "forger".to_owned(), addresses: Vec::new() });
+        }
+        self.send(FORGER, packet);
     }
 
     /// What has happened.
@@ -143,7 +144,7 @@ impl Network {
     }
 
     fn send(&mut self, from: HostId, octets: Vec<u8>) {
-        let to = if from == CLIENT { SERVER } else { CLIENT };
+        let to = if from == SERVER { CLIENT } else { SERVER };
         let fate = self.link.fate(from, self.now, &octets);
         if let Fate::Arrived(times) = &fate {
             for time in times {

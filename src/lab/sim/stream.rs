@@ -1,7 +1,7 @@
 //! RFC 867's stream service and its client, on the sockets of a simulated host.
 
-use super::network::{Application, Place, address};
 use super::line;
+use super::network::{Application, Place, address};
 use crate::lab::link::SERVER;
 use crate::transport::PORT;
 use smoltcp::iface::SocketHandle;
@@ -15,14 +15,17 @@ const POOL: usize = 2;
 
 fn socket() -> Socket<'static> {
     let buffer = || SocketBuffer::new(vec![0; ROOM]);
-    Socket::new(buffer(), buffer())
+    let mut socket = Socket::new(buffer(), buffer());
+    // A FIN is acknowledged at once by other stacks, too, before a program has read it.
+    socket.set_ack_delay(None);
+    socket
 }
 
 /// Answers each connection, closes, and throws away what it sends.
 #[derive(Debug, Default)]
 pub(crate) struct Service {
     /// How long it thinks before it answers.
-    pub thinks: Duration,
+    thinks: Duration,
     sockets: Vec<Served>,
     /// Connections that have come to be.
     pub accepted: u64,
@@ -38,6 +41,10 @@ struct Served {
 }
 
 impl Service {
+    pub(crate) fn thinking(thinks: Duration) -> Self {
+        Self { thinks, ..Self::default() }
+    }
+
     fn serve(&mut self, index: usize, place: &mut Place) {
         let Served { handle, last, due, answered } = &mut self.sockets[index];
         let state = place.sockets.get::<Socket>(*handle).state();

@@ -1,0 +1,141 @@
+//! What one answer costs.
+
+use crate::lab::link::{CLIENT, Conditions, SERVER, carries_octets};
+use crate::lab::netns::runs::exchange as netns;
+use crate::lab::sim::{
+    Application, Asker, DatagramService, Network, Policy, StreamClient, StreamService, address,
+};
+use crate::lab::{Engine, Knob, Lab, Obstacle, Prediction, Run, Setting, Theory};
+use crate::trace::Trace;
+use crate::transport::Transport::{self, Tcp, Udp};
+use std::time::Duration;
+
+pub(super) static LAB: Lab = Lab {
+    name: "exchange",
+    question: "What does one answer cost?",
+    theory: &[
+        Theory {
+            says: "A connection is opened by three segments before the first octet may be used.",
+            source: "RFC 9293, section 3.5",
+        },
+        Theory {
+            says: "Each side closes its half with a FIN that the other acknowledges.",
+            source: "RFC 9293, section 3.6; Stevens, TCP/IP Illustrated 1, chapter 18.6",
+        },
+        Theory {
+            says: "A datagram is sent without any procedure before it: one to ask, one to answer.",
+            source: "RFC 768; RFC 867",
+        },
+    ],
+    method: |setting| {
+        let delay = conditions(setting).delay;
+        format!("One exchange over each transport; a packet takes {delay:?} from host to host.")
+    },
+    lesson: "The stream's order and repair cost a round trip before the answer and three packets for each \
+             of the datagram's.",
+    elsewhere: "Linux sends the FIN in a segment of its own where a server calls send and then close: 8 \
+                packets. Acknowledgements may ride on other segments.",
+    engines: &[Engine::Sim, Engine::Netns],
+    knobs: &[Knob::Delay],
+    predict,
+    run,
+};
+
+/// Long enough for every answer and every farewell, whatever the delay.
+fn enough(setting: &Setting) -> Duration {
+    100 * conditions(setting).delay + Duration::from_secs(1)
+}
+
+fn conditions(setting: &Setting) -> Conditions {
+    Conditions::of(&setting.knobs, Duration::from_millis(20))
+}
+
+fn predict(setting: &Setting) -> Vec<Prediction> {
+    if setting.engine == Engine::Netns {
+        return netns::predict(setting);
+    }
+    let delay = conditions(setting).delay;
+    let both = |transport, packets: u64, trips: u32| {
+        [
+            Prediction::is(transport, "packets", (packets, "packet")),
+            Prediction::is(
+                transport,
+                "round trips to the answer",
+                (u64::from(trips), "round trip"),
+            ),
+            Prediction::is(transport, "time to the answer", 2 * trips * delay),
+        ]
+    };
+    [both(Tcp, 7, 2), both(Udp, 2, 1)].concat()
+}
+
+fn run(setting: &Setting) -> Result<Run, Obstacle> {
+    if setting.engine == Engine::Netns {
+        return netns::run(setting);
+    }
+    let mut run = Run::default();
+    let (deadline, network) = (enough(setting), || network(setting));
+
+    let mut client = StreamClient::new(Duration::ZERO, deadline, 50_000);
+    let mut service = StreamService::default();
+    let trace = trace(network(), &mut client, &mut service, deadline);
+    observe(&mut run, Tcp, trace, client.answered);
+
+    let mut client = Asker::new(1, 0, deadline);
+    let local = address(SERVER).into();
+    let mut service = DatagramService::new(local, Policy::Guarded, Duration::ZERO);
+    let trace = self::trace(network(), &mut client, &mut service, deadline);
+    let came = client.answers.first().cloned().flatten().map(|(at, _)| at);
+    observe(&mut run, Udp, trace, came);
+    Ok(run)
+}
+
+fn network(setting: &Setting) -> Network {
+    Network::new(conditions(setting), setting.seed).traced()
+}
+
+fn trace(
+    mut network: Network,
+    client: &mut dyn Application,
+    service: &mut dyn Application,
+    until: Duration,
+) -> Trace {
+    network.run(&mut [(CLIENT, client), (SERVER, service)], until);
+    network.into_trace()
+}
+
+fn observe(run: &mut Run, transport: Transport, trace: Trace, came: Option<Duration>) {
+    run.saw(transport, "packets", (trace.packets().map(|_| 1).sum(), "packet"));
+    run.saw(transport, "round trips to the answer", (round_trips(&trace), "round trip"));
+    run.saw(transport, "time to the answer", came.unwrap_or_default());
+    run.show(transport, "", trace);
+}
+
+/// How often the server answered the client, up to the packet with the reply.
+fn round_trips(trace: &Trace) -> u64 {
+    let packets: Vec<_> = trace.packets().collect();
+    let is_reply = |from: _, octets: &[u8]| from == SERVER && carries_octets(octets);
+    let reply = packets.iter().position(|(event, it)| is_reply(event.host, &it.octets));
+    let until = &packets[..reply.map_or(packets.len(), |reply| reply + 1)];
+    let answers =
+        |pair: &&[(&crate::trace::Event, _)]| pair[0].0.host == CLIENT && pair[1].0.host == SERVER;
+    until.windows(2).filter(answers).map(|_| 1).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::Knobs;
+    use crate::lab::experiments::check::as_predicted;
+
+    #[test]
+    fn an_answer_costs_what_was_predicted_whatever_the_seed_and_the_delay() {
+        for seed in 0..50 {
+            as_predicted(&LAB, Engine::Sim, seed, Knobs::default());
+        }
+        for delay in [Duration::ZERO, Duration::from_micros(1), Duration::from_millis(300)] {
+            let delay = Some(delay.max(Duration::from_micros(1)));
+            as_predicted(&LAB, Engine::Sim, 1, Knobs { delay, ..Knobs::default() });
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! The link is cut before the reply comes.
+
+use crate::lab::link::{CLIENT, Conditions, Fault, SERVER, carries_octets};
+use crate::lab::netns::runs::silent as netns;
+use crate::lab::sim::{
+    Application, Asker, DatagramService, Network, Policy, StreamClient, StreamService, address,
+};
+use crate::lab::{Engine, Expected, Knob, Lab, Obstacle, Prediction, Run, Setting, Theory};
+use crate::trace::{HostId, Trace};
+use crate::transport::Transport::{self, Tcp, Udp};
+use std::time::Duration;
+
+pub(super) static LAB: Lab = Lab {
+    name: "silent",
+    question: "What does a client notice when the link is cut before the reply comes?",
+    theory: &[
+        Theory {
+            says: "Whoever has nothing to send sends nothing: an idle connection may outlive the network \
+                   below it for ever, unless keep-alives are asked for.",
+            source: "RFC 9293, section 3.8.4; Stevens, TCP/IP Illustrated 1, chapter 23",
+        },
+        Theory {
+            says: "Whoever has sent something unacknowledged sends it again, each time after twice the wait.",
+            source: "RFC 6298, section 5",
+        },
+        Theory {
+            says: "A datagram that is lost is lost in silence.",
+            source: "RFC 768; Stevens, UNP 1, chapter 8.9",
+        },
+    ],
+    method: |_| {
+        "The link is cut when the server's reply is put on it; the client reads until its deadline."
+            .into()
+    },
+    lesson: "To a reader a cut link and a slow server are the same silence. Only a deadline of its own ends it.",
+    elsewhere: "How often and for how long the server repeats; keep-alives where they are on by default.",
+    engines: &[Engine::Sim, Engine::Netns],
+    knobs: &[Knob::Delay],
+    predict,
+    run,
+};
+
+/// When the client gives up.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+fn predict(setting: &Setting) -> Vec<Prediction> {
+    if setting.engine == Engine::Netns {
+        return netns::predict(setting);
+    }
+    let again = Expected::AtLeast((1, "repetition").into());
+    let both = |transport| {
+        [
+            Prediction::is(transport, "recv", "silence"),
+            Prediction::is(transport, "packets of the client after the cut", (0, "packet")),
+        ]
+    };
+    let mut predictions = both(Tcp).to_vec();
+    predictions.push(Prediction::new(Tcp, "repetitions of the reply", again));
+    predictions.extend(both(Udp));
+    predictions.push(Prediction::is(Udp, "repetitions of the reply", (0, "repetition")));
+    predictions
+}
+
+fn run(setting: &Setting) -> Result<Run, Obstacle> {
+    if setting.engine == Engine::Netns {
+        return netns::run(setting);
+    }
+    let mut run = Run::default();
+    let deadline = DEADLINE + 10 * conditions(setting).delay;
+
+    let mut client = StreamClient::new(Duration::ZERO, deadline, 50_000);
+    let trace = trace(setting, &mut client, &mut StreamService::default(), deadline);
+    observe(&mut run, Tcp, trace, client.octets.is_empty());
+
+    let mut client = Asker::new(1, 0, deadline);
+    let local = address(SERVER).into();
+    let mut service = DatagramService::new(local, Policy::Guarded, Duration::ZERO);
+    let trace = self::trace(setting, &mut client, &mut service, deadline);
+    observe(&mut run, Udp, trace, client.answers == [None]);
+    Ok(run)
+}
+
+fn conditions(setting: &Setting) -> Conditions {
+    let conditions = Conditions::of(&setting.knobs, Duration::from_millis(20));
+    Conditions { fault: Fault::CutAtReply, ..conditions }
+}
+
+fn trace(
+    setting: &Setting,
+    client: &mut dyn Application,
+    service: &mut dyn Application,
+    until: Duration,
+) -> Trace {
+    let mut network = Network::new(conditions(setting), setting.seed).traced();
+    network.run(&mut [(CLIENT, client), (SERVER, service)], until);
+    network.into_trace()
+}
+
+fn observe(run: &mut Run, transport: Transport, trace: Trace, is_silent: bool) {
+    let (of_client, replies) = after_the_cut(&trace);
+    run.saw(transport, "recv", if is_silent { "silence" } else { "a reply" });
+    run.saw(transport, "packets of the client after the cut", (of_client, "packet"));
+    run.saw(transport, "repetitions of the reply", (replies, "repetition"));
+    run.show(transport, "", trace);
+}
+
+/// How many packets the client sent after the first with the reply, and how often that was sent again.
+fn after_the_cut(trace: &Trace) -> (u64, u64) {
+    let is_reply = |host: HostId, octets: &[u8]| host == SERVER && carries_octets(octets);
+    let mut after =
+        trace.packets().skip_while(|(event, packet)| !is_reply(event.host, &packet.octets));
+    let _reply = after.next();
+    let (of_client, of_server): (Vec<_>, Vec<_>) = after.partition(|(it, _)| it.host == CLIENT);
+    let again = of_server.iter().filter(|(it, packet)| is_reply(it.host, &packet.octets));
+    (of_client.iter().map(|_| 1).sum(), again.map(|_| 1).sum())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::Knobs;
+    use crate::lab::experiments::check::as_predicted;
+    use crate::trace::{Fate, Loss};
+
+    #[test]
+    fn the_client_hears_nothing_and_only_the_server_repeats_over_tcp() {
+        for seed in 0..50 {
+            let outcome = as_predicted(&LAB, Engine::Sim, seed, Knobs::default());
+            for part in outcome.parts {
+                let cut = |fate: &Fate| *fate == Fate::Lost(Loss::Cut);
+                assert!(part.trace.packets().any(|(_, packet)| cut(&packet.fate)), "it was cut");
+            }
+        }
+        let knobs = Knobs { delay: Some(Duration::from_millis(400)), ..Knobs::default() };
+        as_predicted(&LAB, Engine::Sim, 1, knobs);
+    }
+}
