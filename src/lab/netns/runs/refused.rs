@@ -15,10 +15,10 @@ use std::time::Duration;
 pub(in crate::lab) fn predict(_: &Setting) -> Vec<Prediction> {
     let icmp = "ICMP port unreachable";
     vec![
-        Prediction::is(Tcp, "connect", "ECONNREFUSED"),
+        Prediction::is(Tcp, "connect()", "ECONNREFUSED"),
         Prediction::is(Tcp, "what comes back", "RST"),
-        Prediction::is(Udp, "recv, unconnected", "silence"),
-        Prediction::is(Udp, "recv, connected", "ECONNREFUSED"),
+        Prediction::is(Udp, "recv(), not connected", "EAGAIN"),
+        Prediction::is(Udp, "recv(), connected", "ECONNREFUSED"),
         Prediction::is(Udp, "what comes back", icmp),
         Prediction::is(Udp, "ICMP messages", (2, "message")),
     ]
@@ -43,7 +43,7 @@ fn stream(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
             "connected".into()
         }))
     })?;
-    run.saw(Tcp, "connect", connected);
+    run.saw(Tcp, "connect()", connected);
     run.saw(Tcp, "what comes back", first(of_server(&network.recorder.packets())));
     run.show(Tcp, "", network.trace());
     Ok(())
@@ -51,11 +51,12 @@ fn stream(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
 
 fn datagram(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     let (network, limit) = (Network::new(conditions(setting), setting)?, patience(setting));
-    let ways = [(Peer::Unconnected, "recv, unconnected"), (Peer::Connected, "recv, connected")];
+    let ways =
+        [(Peer::Unconnected, "recv(), not connected"), (Peer::Connected, "recv(), connected")];
     for (before, (peer, what)) in ways.into_iter().enumerate() {
         run.saw(Udp, what, ask(&network, peer, limit)?);
         // Silence is only remarkable if the message has come.
-        network.recorder.wait("an ICMP message", PATIENCE, |packets| {
+        network.recorder.wait("an ICMP message", PATIENCE + network.round_trip(), |packets| {
             let messages = packets.iter().filter(|sent| is_port_unreachable(sent));
             messages.filter(|sent| sent.arrived().is_some()).count() > before
         })?;

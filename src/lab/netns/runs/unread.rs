@@ -19,12 +19,12 @@ const REPLY: &[u8] = b"Mon Feb 22 17:37:43 1982\r\n";
 pub(in crate::lab) fn predict(_: &Setting) -> Vec<Prediction> {
     vec![
         Prediction::is(Tcp, "octets read", (0, "octet")),
-        Prediction::is(Tcp, "recv", "ECONNRESET"),
+        Prediction::is(Tcp, "recv()", "ECONNRESET"),
         Prediction::is(Tcp, "packets with the reply", (1, "packet")),
         Prediction::is(Tcp, "what ends it", "RST"),
-        Prediction::is(Udp, "recv", "silence"),
+        Prediction::is(Udp, "recv()", "EAGAIN"),
         Prediction::is(Udp, "packets with the reply", (1, "packet")),
-        Prediction::is(Udp, "packets of the server besides", (0, "packet")),
+        Prediction::is(Udp, "other packets", (0, "packet")),
     ]
 }
 
@@ -45,6 +45,7 @@ fn network(setting: &Setting) -> Result<Network, Obstacle> {
 
 fn stream(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     let network = network(setting)?;
+    let limit = PATIENCE + 2 * network.round_trip();
     let listener = network.on(SERVER, "listen", |_| TcpListener::bind(address(SERVER)))?;
     let closing = network.meanwhile(SERVER, "serve", move |recorder| {
         let (mut stream, _) = listener.accept()?;
@@ -59,8 +60,8 @@ fn stream(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
         };
         recorder.call(SERVER, "close()", close, |()| "0".into())
     })?;
-    let (read, end) = network.on(CLIENT, "ask", |recorder| {
-        let mut stream = connect(PATIENCE)?;
+    let (read, end) = network.on(CLIENT, "ask", move |recorder| {
+        let mut stream = connect(limit)?;
         recorder.call(CLIENT, "send(14)", || stream.write(QUESTION), octets)?;
         let (mut room, mut read) = ([0; 512], 0);
         loop {
@@ -77,7 +78,7 @@ fn stream(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     let packets = network.recorder.packets();
     let last = of_server(&packets).last().map_or("nothing", |sent| sent.kind().words());
     run.saw(Tcp, "octets read", (u64::try_from(read).unwrap_or(u64::MAX), "octet"));
-    run.saw(Tcp, "recv", end);
+    run.saw(Tcp, "recv()", end);
     run.saw(Tcp, "packets with the reply", replies(&packets));
     run.saw(Tcp, "what ends it", last);
     run.show(Tcp, "with the reply lost", network.trace());
@@ -96,9 +97,9 @@ fn datagram(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     })?;
     let packets = network.recorder.packets();
     let besides = of_server(&packets).filter(|sent| !sent.carries_octets());
-    run.saw(Udp, "recv", came);
+    run.saw(Udp, "recv()", came);
     run.saw(Udp, "packets with the reply", replies(&packets));
-    run.saw(Udp, "packets of the server besides", count(besides, "packet"));
+    run.saw(Udp, "other packets", count(besides, "packet"));
     run.show(Udp, "with the reply lost", network.trace());
     Ok(())
 }
