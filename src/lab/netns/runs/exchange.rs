@@ -6,10 +6,19 @@ use super::super::super::{Expected, Obstacle, Prediction, Run, Setting};
 use super::super::network::Network;
 use super::super::process::within;
 use super::super::recorder::Sent;
-use super::{QUIET, conditions, count, exactly, of_server};
+use super::{QUIET, conditions, count, delay, exactly, of_server};
 use crate::transport::Transport;
 use std::io;
 use std::time::Duration;
+
+/// What is done, with the knobs as they are.
+pub(in crate::lab) fn method(setting: &Setting) -> String {
+    format!(
+        "The real server runs on one host and the real client asks it once from the other, {} ms away; every packet \
+         between them is written down.",
+        delay(setting).as_millis()
+    )
+}
 
 pub(in crate::lab) fn predict(setting: &Setting) -> Vec<Prediction> {
     let round_trip = 2 * conditions(setting).delay;

@@ -22,6 +22,15 @@ const LONG_ENOUGH: Duration = Duration::from_secs(1);
 /// Longer than a service needs to see that it has to stop.
 const TICK: Duration = Duration::from_millis(50);
 
+/// What is done, with the knobs as they are.
+pub(in crate::lab) fn method(_: &Setting) -> String {
+    format!(
+        "A packet is put on the link to the server that has the client's address and port 13 as its source. Over TCP \
+         it is a SYN, to the real server. Over UDP it is an empty datagram, first where both hosts answer \
+         whatever comes, for up to {LONG_ENOUGH:?} or {ENOUGH} datagrams, then to the real services."
+    )
+}
+
 pub(in crate::lab) fn predict(setting: &Setting) -> Vec<Prediction> {
     let delay = conditions(setting).delay;
     // Half of what there is time for, if packets are slow.

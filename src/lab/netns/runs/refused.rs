@@ -6,11 +6,22 @@ use super::super::super::{Obstacle, Prediction, Run, Setting};
 use super::super::network::{Network, address};
 use super::super::process::within;
 use super::{
-    Peer, conditions, connect, count, datagram_socket, first, is_port_unreachable, octets,
+    Peer, conditions, connect, count, datagram_socket, delay, first, is_port_unreachable, octets,
     of_server, patience, told,
 };
 use crate::transport::Transport::{Tcp, Udp};
 use std::time::Duration;
+
+/// What is done, with the knobs as they are.
+pub(in crate::lab) fn method(setting: &Setting) -> String {
+    format!(
+        "Nobody has port 13 of the server's host, {} ms away. Over TCP the client connects. Over UDP it sends an \
+         empty datagram and waits {} ms for the answer, first from a socket that is not connected, then from one \
+         that is.",
+        delay(setting).as_millis(),
+        patience(setting).as_millis()
+    )
+}
 
 pub(in crate::lab) fn predict(_: &Setting) -> Vec<Prediction> {
     let icmp = "ICMP port unreachable";

@@ -7,12 +7,22 @@ use super::super::network::Network;
 use super::super::process::within;
 use super::super::recorder::Sent;
 use super::{
-    Peer, conditions, connect, count, datagram_socket, exactly, octets, of_client, of_server,
-    patience, told,
+    Peer, conditions, connect, count, datagram_socket, delay, exactly, octets, of_client,
+    of_server, patience, told,
 };
 use crate::transport::Transport::{self, Tcp, Udp};
 use std::io::{self, Read};
 use std::time::Duration;
+
+/// What is done, with the knobs as they are.
+pub(in crate::lab) fn method(setting: &Setting) -> String {
+    format!(
+        "The link is cut when the first packet with the reply of the real server is on it, and nothing passes any \
+         more. The client waits {} ms for the reply, {} ms away.",
+        patience(setting).as_millis(),
+        delay(setting).as_millis()
+    )
+}
 
 pub(in crate::lab) fn predict(setting: &Setting) -> Vec<Prediction> {
     let none = |of| (0, of);

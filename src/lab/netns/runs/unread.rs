@@ -6,7 +6,9 @@ use super::super::super::{Obstacle, Prediction, Run, Setting};
 use super::super::network::{Network, address};
 use super::super::process::within;
 use super::super::recorder::Sent;
-use super::{Peer, conditions, connect, count, datagram_socket, octets, of_server, patience, told};
+use super::{
+    Peer, conditions, connect, count, datagram_socket, delay, octets, of_server, patience, told,
+};
 use crate::transport::Transport::{Tcp, Udp};
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -15,6 +17,17 @@ use std::net::TcpListener;
 const QUESTION: &[u8] = b"time, please\r\n";
 /// As ctime(3) has it: 26 octets.
 const REPLY: &[u8] = b"Mon Feb 22 17:37:43 1982\r\n";
+
+/// What is done, with the knobs as they are.
+pub(in crate::lab) fn method(setting: &Setting) -> String {
+    format!(
+        "The client sends {} octets that nobody asked for. Over TCP a careless server waits until they are there, \
+         sends its line and closes without having read them; over UDP the real server answers. The first packet \
+         with the reply is lost on its way of {} ms.",
+        QUESTION.len(),
+        delay(setting).as_millis()
+    )
+}
 
 pub(in crate::lab) fn predict(_: &Setting) -> Vec<Prediction> {
     vec![
