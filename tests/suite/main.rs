@@ -15,6 +15,8 @@ mod docs;
 mod faults;
 mod guard;
 mod interop;
+#[cfg(all(target_os = "linux", feature = "lab"))]
+mod lab_netns;
 mod layers;
 mod limits;
 mod metrics;

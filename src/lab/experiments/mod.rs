@@ -5,6 +5,7 @@ mod check;
 mod exchange;
 mod loop_;
 mod loss;
+mod raw;
 mod silent;
 mod stale;
 
@@ -12,4 +13,4 @@ use super::Lab;
 
 /// In the order of the course.
 pub(super) static ALL: &[&Lab] =
-    &[&exchange::LAB, &loss::LAB, &silent::LAB, &stale::LAB, &loop_::LAB];
+    &[&exchange::LAB, &loss::LAB, &silent::LAB, &stale::LAB, &loop_::LAB, &raw::LAB];

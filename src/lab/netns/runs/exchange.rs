@@ -6,25 +6,37 @@ use super::super::super::{Expected, Obstacle, Prediction, Run, Setting};
 use super::super::network::Network;
 use super::super::process::within;
 use super::super::recorder::Sent;
-use super::{QUIET, conditions, count, of_server};
+use super::{QUIET, conditions, count, delay, exactly, of_server};
 use crate::transport::Transport;
 use std::io;
 use std::time::Duration;
 
+/// What is done, with the knobs as they are.
+pub(in crate::lab) fn method(setting: &Setting) -> String {
+    format!(
+        "The real server runs on one host and the real client asks it once from the other, {} ms away; every packet \
+         between them is written down.",
+        delay(setting).as_millis()
+    )
+}
+
 pub(in crate::lab) fn predict(setting: &Setting) -> Vec<Prediction> {
     let round_trip = 2 * conditions(setting).delay;
-    let both = |transport, (fewest, most), trips: u64| {
-        let packets = |count: u64| (count, "packet").into();
-        let (fewest, most) = (packets(fewest), packets(most));
+    let both = |transport, packets, trips: u64| {
         let least = round_trip * u32::try_from(trips).unwrap_or(u32::MAX);
         [
-            Prediction::new(transport, "packets", Expected::Between(fewest, most)),
-            Prediction::is(transport, "round trips to the answer", (trips, "round trip")),
+            Prediction::new(transport, "packets", packets),
+            Prediction::new(transport, "round trips", exactly(setting, trips, "round trip")),
             Prediction::new(transport, "time to the answer", Expected::AtLeast(least.into())),
         ]
     };
     // How many acknowledgements ride on something else is up to the kernel and its timers.
-    [both(Transport::Tcp, (6, 9), 2), both(Transport::Udp, (2, 2), 1)].concat()
+    let stream = match exactly(setting, 6, "packet") {
+        Expected::Is(fewest) => Expected::Between(fewest, (9, "packet").into()),
+        more => more,
+    };
+    let datagram = Expected::Is((2, "packet").into());
+    [both(Transport::Tcp, stream, 2), both(Transport::Udp, datagram, 1)].concat()
 }
 
 pub(in crate::lab) fn run(setting: &Setting) -> Result<Run, Obstacle> {
@@ -47,7 +59,7 @@ fn exchange(setting: &Setting, transport: Transport, run: &mut Run) -> Result<()
     network.recorder.settle(QUIET + network.round_trip())?;
     let packets = network.recorder.packets();
     run.saw(transport, "packets", count(packets.iter(), "packet"));
-    run.saw(transport, "round trips to the answer", (round_trips(&packets), "round trip"));
+    run.saw(transport, "round trips", (round_trips(&packets), "round trip"));
     run.saw(transport, "time to the answer", time_to_answer(&packets));
     run.show(transport, "", network.trace());
     Ok(())

@@ -6,7 +6,7 @@ use super::super::super::{Expected, Obstacle, Prediction, Run, Setting};
 use super::super::frame;
 use super::super::network::{FORGER, Network, address};
 use super::super::process::within;
-use super::{QUIET, count, of_client, of_server};
+use super::{QUIET, count, exactly, of_client, of_server};
 use crate::metrics::Event;
 use crate::trace::HostId;
 use crate::transport::Transport::{Tcp, Udp};
@@ -22,22 +22,27 @@ const LONG_ENOUGH: Duration = Duration::from_secs(1);
 /// Longer than a service needs to see that it has to stop.
 const TICK: Duration = Duration::from_millis(50);
 
+/// What is done, with the knobs as they are.
+pub(in crate::lab) fn method(_: &Setting) -> String {
+    format!(
+        "A packet is put on the link to the server that has the client's address and port 13 as its source. Over TCP \
+         it is a SYN, to the real server. Over UDP it is an empty datagram, first where both hosts answer \
+         whatever comes, for up to {LONG_ENOUGH:?} or {ENOUGH} datagrams, then to the real services."
+    )
+}
+
 pub(in crate::lab) fn predict(setting: &Setting) -> Vec<Prediction> {
     let delay = conditions(setting).delay;
     // Half of what there is time for, if packets are slow.
     let in_time = LONG_ENOUGH.as_micros() / delay.as_micros().max(1) / 2;
     let many = u64::try_from(in_time).unwrap_or(u64::MAX).clamp(1, LEAST);
     vec![
-        Prediction::is(Tcp, "what the server answers", "SYN-ACK"),
-        Prediction::is(Tcp, "what the victim answers", "RST"),
-        Prediction::is(Tcp, "packets", (3, "packet")),
+        Prediction::is(Tcp, "the server answers", "SYN-ACK"),
+        Prediction::is(Tcp, "the victim answers", "RST"),
+        Prediction::new(Tcp, "packets", exactly(setting, 3, "packet")),
         Prediction::is(Tcp, "connections accepted", (0, "connection")),
-        Prediction::new(
-            Udp,
-            "datagrams between services without a guard",
-            Expected::AtLeast((many, "datagram").into()),
-        ),
-        Prediction::is(Udp, "datagrams where the guard is", (1, "datagram")),
+        Prediction::new(Udp, "without a guard", Expected::AtLeast((many, "datagram").into())),
+        Prediction::is(Udp, "with the guard", (1, "datagram")),
     ]
 }
 
@@ -66,12 +71,14 @@ fn stream(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     let network = Network::new(conditions(setting), setting)?;
     let (_victim, server) = (network.serve(CLIENT)?, network.serve(SERVER)?);
     network.forge(SERVER, frame::syn(address(CLIENT), address(SERVER)))?;
-    network.recorder.wait("a reset", PATIENCE, |packets| packets.len() >= 3)?;
+    network
+        .recorder
+        .wait("a reset", PATIENCE + 2 * network.round_trip(), |packets| packets.len() >= 3)?;
     network.recorder.settle(QUIET + network.round_trip())?;
     let packets = network.recorder.packets();
     let accepted = server.metrics.count(Event::TcpAccepted);
-    run.saw(Tcp, "what the server answers", super::first(of_server(&packets)));
-    run.saw(Tcp, "what the victim answers", super::first(of_client(&packets)));
+    run.saw(Tcp, "the server answers", super::first(of_server(&packets)));
+    run.saw(Tcp, "the victim answers", super::first(of_client(&packets)));
     run.saw(Tcp, "packets", count(packets.iter(), "packet"));
     run.saw(Tcp, "connections accepted", (accepted, "connection"));
     run.show(Tcp, "", network.trace_with_forger());
@@ -97,7 +104,7 @@ fn unguarded(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
         service.wait(PATIENCE).map_err(failed("serve"))?;
     }
     let packets = network.recorder.packets();
-    let what = "datagrams between services without a guard";
+    let what = "without a guard";
     run.saw(Udp, what, count(packets.iter(), "datagram"));
     run.show(Udp, "without a guard", beginning(network.trace_with_forger()));
     Ok(())
@@ -138,10 +145,12 @@ fn guarded(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     let _services = (network.serve(CLIENT)?, network.serve(SERVER)?);
     network.forge(SERVER, frame::empty_datagram(address(CLIENT), address(SERVER)))?;
     let came = |sent: &super::Sent| sent.from == FORGER && sent.arrived().is_some();
-    network.recorder.wait("the forged datagram", PATIENCE, |packets| packets.iter().any(came))?;
+    network.recorder.wait("the forged datagram", PATIENCE + network.round_trip(), |packets| {
+        packets.iter().any(came)
+    })?;
     network.recorder.settle(2 * QUIET + network.round_trip())?;
     let packets = network.recorder.packets();
-    run.saw(Udp, "datagrams where the guard is", count(packets.iter(), "datagram"));
+    run.saw(Udp, "with the guard", count(packets.iter(), "datagram"));
     run.show(Udp, "with the guard", network.trace_with_forger());
     Ok(())
 }

@@ -10,10 +10,10 @@ pub(in crate::lab) mod silent;
 pub(in crate::lab) mod unread;
 
 use super::super::link::{CLIENT, Conditions, SERVER};
-use super::super::{Obstacle, Run, Setting};
+use super::super::{Expected, Obstacle, Run, Setting};
 use super::frame::Kind;
 use super::recorder::Sent;
-use std::io::{self, ErrorKind};
+use std::io;
 use std::net::{TcpStream, UdpSocket};
 use std::time::Duration;
 
@@ -44,6 +44,21 @@ const QUIET: Duration = Duration::from_millis(100);
 fn conditions(setting: &Setting) -> Conditions {
     Conditions::of(&setting.knobs, DELAY)
 }
+
+/// How long a packet takes in most experiments.
+pub(in crate::lab) fn delay(setting: &Setting) -> Duration {
+    conditions(setting).delay
+}
+
+/// So many; or more, where an answer comes so late that the question was asked again.
+fn exactly(setting: &Setting, count: u64, of: &'static str) -> Expected {
+    let is_late = 2 * setting.knobs.delay.unwrap_or_default() >= FIRST_TIMEOUT;
+    let count = (count, of).into();
+    if is_late { Expected::AtLeast(count) } else { Expected::Is(count) }
+}
+
+/// After which a SYN is sent again (RFC 6298, section 2), with a margin.
+const FIRST_TIMEOUT: Duration = Duration::from_millis(800);
 
 /// How long silence is waited for: whatever comes needs one round trip.
 fn patience(setting: &Setting) -> Duration {
@@ -104,10 +119,6 @@ enum Peer {
 fn told<T>(called: &io::Result<T>, words: impl FnOnce(&T) -> String) -> String {
     match called {
         Ok(value) => words(value),
-        // The time is over; EAGAIN is only how the option SO_RCVTIMEO says it.
-        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-            "silence".to_owned()
-        }
         Err(error) => super::super::loopback::name(error),
     }
 }
@@ -119,7 +130,7 @@ fn octets(count: &usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::{Engine, Expected, Knobs, Prediction, Value};
+    use super::super::super::{Engine, Knobs, Prediction, Value};
     use super::*;
 
     fn setting(knobs: Knobs) -> Setting {

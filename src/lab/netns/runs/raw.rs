@@ -21,16 +21,13 @@ use std::time::Duration;
 /// How long a read waits before it looks whether it has to stop.
 const TICK: Duration = Duration::from_millis(20);
 
-/// Octets of an IPv4 header without options (RFC 791, section 3.1).
-const IP_HEADER: usize = 20;
-
 pub(in crate::lab) fn predict(_: &Setting) -> Vec<Prediction> {
     let both = |transport, first: &'static str| {
         [
-            Prediction::is(transport, "socket without the capability", "EPERM"),
-            Prediction::is(transport, "first packet at the raw socket", first),
-            Prediction::is(transport, "it begins with", "IP header of 20 octets"),
-            Prediction::is(transport, "what the server sent, at its raw socket", "nothing"),
+            Prediction::is(transport, "socket(), unprivileged", "EPERM"),
+            Prediction::is(transport, "the first raw packet", first),
+            Prediction::is(transport, "its IP header", (20, "octet")),
+            Prediction::is(transport, "copies of what it sent", (0, "packet")),
             Prediction::is(transport, "the owner's answer", "came"),
         ]
     };
@@ -56,20 +53,16 @@ fn listen_in(setting: &Setting, transport: Transport, run: &mut Run) -> Result<(
         Ok(told(&without_capability(recorder, transport)?, |_| "opened".into()))
     })?;
     let (copies, answer) = exchange(&network, transport)?;
-    let (first, begins) = match copies.first() {
-        Some(copy) => (frame::kind(copy).words(), begins_with(copy)),
-        None => ("nothing", "nothing".to_owned()),
-    };
-    let own = copies.iter().find(|copy| copy.get(12..16) == Some(&source()));
-    let own = own.map_or("nothing", |copy| frame::kind(copy).words());
-    run.saw(transport, "socket without the capability", forbidden);
-    run.saw(transport, "first packet at the raw socket", first);
-    run.saw(transport, "it begins with", begins);
-    run.saw(transport, "what the server sent, at its raw socket", own);
+    let first = copies.first().map_or(&[][..], Vec::as_slice);
+    let octets = |octets: usize| (octets.try_into().unwrap_or(u64::MAX), "octet");
+    let own = copies.iter().filter(|copy| copy.get(12..16) == Some(&source())).map(|_| 1);
+    run.saw(transport, "socket(), unprivileged", forbidden);
+    run.saw(transport, "the first raw packet", frame::kind(first).words());
+    run.saw(transport, "its IP header", octets(ip_header(first)));
+    run.saw(transport, "copies of what it sent", (own.sum(), "packet"));
     run.saw(transport, "the owner's answer", answer);
     if transport == Udp {
-        let octets = copies.first().map_or(0, Vec::len);
-        run.saw(Udp, "octets of the copy", (octets.try_into().unwrap_or(u64::MAX), "octet"));
+        run.saw(Udp, "octets of the copy", octets(first.len()));
     }
     run.show(transport, "", network.trace());
     Ok(())
@@ -140,15 +133,11 @@ fn take(
     }
 }
 
-/// Whether there is an IP header, as its first octet and the addresses in it say.
-fn begins_with(copy: &[u8]) -> String {
-    let Some(first) = copy.first() else { return "nothing".to_owned() };
-    let (version, octets) = (first >> 4, usize::from(first & 15) * 4);
-    if version == 4 && octets >= IP_HEADER && frame::kind(copy) != Kind::Other {
-        format!("IP header of {octets} octets")
-    } else {
-        format!("the octet {first}")
-    }
+/// Octets of the IPv4 header that a packet begins with, by its first octet (RFC 791, section 3.1); 0 if
+/// there is none.
+fn ip_header(packet: &[u8]) -> usize {
+    let octets = packet.first().map_or(0, |first| usize::from(first & 15) * 4);
+    if frame::kind(packet) == Kind::Other { 0 } else { octets }
 }
 
 /// The server's address, as it is in a header.

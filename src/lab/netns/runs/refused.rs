@@ -6,19 +6,30 @@ use super::super::super::{Obstacle, Prediction, Run, Setting};
 use super::super::network::{Network, address};
 use super::super::process::within;
 use super::{
-    Peer, conditions, connect, count, datagram_socket, first, is_port_unreachable, octets,
+    Peer, conditions, connect, count, datagram_socket, delay, first, is_port_unreachable, octets,
     of_server, patience, told,
 };
 use crate::transport::Transport::{Tcp, Udp};
 use std::time::Duration;
 
+/// What is done, with the knobs as they are.
+pub(in crate::lab) fn method(setting: &Setting) -> String {
+    format!(
+        "Nobody has port 13 of the server's host, {} ms away. Over TCP the client connects. Over UDP it sends an \
+         empty datagram and waits {} ms for the answer, first from a socket that is not connected, then from one \
+         that is.",
+        delay(setting).as_millis(),
+        patience(setting).as_millis()
+    )
+}
+
 pub(in crate::lab) fn predict(_: &Setting) -> Vec<Prediction> {
     let icmp = "ICMP port unreachable";
     vec![
-        Prediction::is(Tcp, "connect", "ECONNREFUSED"),
+        Prediction::is(Tcp, "connect()", "ECONNREFUSED"),
         Prediction::is(Tcp, "what comes back", "RST"),
-        Prediction::is(Udp, "recv, unconnected", "silence"),
-        Prediction::is(Udp, "recv, connected", "ECONNREFUSED"),
+        Prediction::is(Udp, "recv(), not connected", "EAGAIN"),
+        Prediction::is(Udp, "recv(), connected", "ECONNREFUSED"),
         Prediction::is(Udp, "what comes back", icmp),
         Prediction::is(Udp, "ICMP messages", (2, "message")),
     ]
@@ -43,7 +54,7 @@ fn stream(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
             "connected".into()
         }))
     })?;
-    run.saw(Tcp, "connect", connected);
+    run.saw(Tcp, "connect()", connected);
     run.saw(Tcp, "what comes back", first(of_server(&network.recorder.packets())));
     run.show(Tcp, "", network.trace());
     Ok(())
@@ -51,11 +62,12 @@ fn stream(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
 
 fn datagram(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     let (network, limit) = (Network::new(conditions(setting), setting)?, patience(setting));
-    let ways = [(Peer::Unconnected, "recv, unconnected"), (Peer::Connected, "recv, connected")];
+    let ways =
+        [(Peer::Unconnected, "recv(), not connected"), (Peer::Connected, "recv(), connected")];
     for (before, (peer, what)) in ways.into_iter().enumerate() {
         run.saw(Udp, what, ask(&network, peer, limit)?);
         // Silence is only remarkable if the message has come.
-        network.recorder.wait("an ICMP message", PATIENCE, |packets| {
+        network.recorder.wait("an ICMP message", PATIENCE + network.round_trip(), |packets| {
             let messages = packets.iter().filter(|sent| is_port_unreachable(sent));
             messages.filter(|sent| sent.arrived().is_some()).count() > before
         })?;

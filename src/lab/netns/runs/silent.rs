@@ -7,25 +7,37 @@ use super::super::network::Network;
 use super::super::process::within;
 use super::super::recorder::Sent;
 use super::{
-    Peer, conditions, connect, count, datagram_socket, octets, of_client, of_server, patience, told,
+    Peer, conditions, connect, count, datagram_socket, delay, exactly, octets, of_client,
+    of_server, patience, told,
 };
 use crate::transport::Transport::{self, Tcp, Udp};
 use std::io::{self, Read};
 use std::time::Duration;
 
-pub(in crate::lab) fn predict(_: &Setting) -> Vec<Prediction> {
+/// What is done, with the knobs as they are.
+pub(in crate::lab) fn method(setting: &Setting) -> String {
+    format!(
+        "The link is cut when the first packet with the reply of the real server is on it, and nothing passes any \
+         more. The client waits {} ms for the reply, {} ms away.",
+        patience(setting).as_millis(),
+        delay(setting).as_millis()
+    )
+}
+
+pub(in crate::lab) fn predict(setting: &Setting) -> Vec<Prediction> {
     let none = |of| (0, of);
+    // A handshake that was repeated is acknowledged once more.
+    let after = match exactly(setting, 0, "packet") {
+        Expected::AtLeast(least) => Expected::Between(least, (3, "packet").into()),
+        none => none,
+    };
     vec![
-        Prediction::is(Tcp, "recv", "silence"),
-        Prediction::is(Tcp, "packets of the client after the cut", none("packet")),
-        Prediction::new(
-            Tcp,
-            "repetitions of the reply",
-            Expected::AtLeast((1, "repetition").into()),
-        ),
-        Prediction::is(Udp, "recv", "silence"),
-        Prediction::is(Udp, "packets of the client after the cut", none("packet")),
-        Prediction::is(Udp, "repetitions of the reply", none("repetition")),
+        Prediction::is(Tcp, "recv()", "EAGAIN"),
+        Prediction::new(Tcp, "client, after the cut", after),
+        Prediction::new(Tcp, "reply sent again", Expected::AtLeast((1, "time").into())),
+        Prediction::is(Udp, "recv()", "EAGAIN"),
+        Prediction::is(Udp, "client, after the cut", none("packet")),
+        Prediction::is(Udp, "reply sent again", none("time")),
     ]
 }
 
@@ -58,15 +70,17 @@ fn cut(setting: &Setting, transport: Transport, run: &mut Run) -> Result<(), Obs
         Ok((told(&called, octets), stream))
     })?;
     if transport == Tcp {
-        network.recorder.wait("a repetition of the reply", PATIENCE, |packets| {
-            of_server(packets).filter(|sent| sent.carries_octets()).count() > 1
-        })?;
+        network.recorder.wait(
+            "a repetition of the reply",
+            PATIENCE + 10 * network.round_trip(),
+            |packets| of_server(packets).filter(|sent| sent.carries_octets()).count() > 1,
+        )?;
     }
     let packets = network.recorder.packets();
     let (after, repetitions) = after_the_cut(&packets);
-    run.saw(transport, "recv", came);
-    run.saw(transport, "packets of the client after the cut", after);
-    run.saw(transport, "repetitions of the reply", (repetitions, "repetition"));
+    run.saw(transport, "recv()", came);
+    run.saw(transport, "client, after the cut", after);
+    run.saw(transport, "reply sent again", (repetitions, "time"));
     run.show(transport, "", network.trace());
     Ok(())
 }

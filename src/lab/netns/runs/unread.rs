@@ -6,7 +6,9 @@ use super::super::super::{Obstacle, Prediction, Run, Setting};
 use super::super::network::{Network, address};
 use super::super::process::within;
 use super::super::recorder::Sent;
-use super::{Peer, conditions, connect, count, datagram_socket, octets, of_server, patience, told};
+use super::{
+    Peer, conditions, connect, count, datagram_socket, delay, octets, of_server, patience, told,
+};
 use crate::transport::Transport::{Tcp, Udp};
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -16,15 +18,26 @@ const QUESTION: &[u8] = b"time, please\r\n";
 /// As ctime(3) has it: 26 octets.
 const REPLY: &[u8] = b"Mon Feb 22 17:37:43 1982\r\n";
 
+/// What is done, with the knobs as they are.
+pub(in crate::lab) fn method(setting: &Setting) -> String {
+    format!(
+        "The client sends {} octets that nobody asked for. Over TCP a careless server waits until they are there, \
+         sends its line and closes without having read them; over UDP the real server answers. The first packet \
+         with the reply is lost on its way of {} ms.",
+        QUESTION.len(),
+        delay(setting).as_millis()
+    )
+}
+
 pub(in crate::lab) fn predict(_: &Setting) -> Vec<Prediction> {
     vec![
         Prediction::is(Tcp, "octets read", (0, "octet")),
-        Prediction::is(Tcp, "recv", "ECONNRESET"),
+        Prediction::is(Tcp, "recv()", "ECONNRESET"),
         Prediction::is(Tcp, "packets with the reply", (1, "packet")),
         Prediction::is(Tcp, "what ends it", "RST"),
-        Prediction::is(Udp, "recv", "silence"),
+        Prediction::is(Udp, "recv()", "EAGAIN"),
         Prediction::is(Udp, "packets with the reply", (1, "packet")),
-        Prediction::is(Udp, "packets of the server besides", (0, "packet")),
+        Prediction::is(Udp, "other packets", (0, "packet")),
     ]
 }
 
@@ -45,6 +58,7 @@ fn network(setting: &Setting) -> Result<Network, Obstacle> {
 
 fn stream(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     let network = network(setting)?;
+    let limit = PATIENCE + 2 * network.round_trip();
     let listener = network.on(SERVER, "listen", |_| TcpListener::bind(address(SERVER)))?;
     let closing = network.meanwhile(SERVER, "serve", move |recorder| {
         let (mut stream, _) = listener.accept()?;
@@ -59,8 +73,8 @@ fn stream(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
         };
         recorder.call(SERVER, "close()", close, |()| "0".into())
     })?;
-    let (read, end) = network.on(CLIENT, "ask", |recorder| {
-        let mut stream = connect(PATIENCE)?;
+    let (read, end) = network.on(CLIENT, "ask", move |recorder| {
+        let mut stream = connect(limit)?;
         recorder.call(CLIENT, "send(14)", || stream.write(QUESTION), octets)?;
         let (mut room, mut read) = ([0; 512], 0);
         loop {
@@ -77,7 +91,7 @@ fn stream(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     let packets = network.recorder.packets();
     let last = of_server(&packets).last().map_or("nothing", |sent| sent.kind().words());
     run.saw(Tcp, "octets read", (u64::try_from(read).unwrap_or(u64::MAX), "octet"));
-    run.saw(Tcp, "recv", end);
+    run.saw(Tcp, "recv()", end);
     run.saw(Tcp, "packets with the reply", replies(&packets));
     run.saw(Tcp, "what ends it", last);
     run.show(Tcp, "with the reply lost", network.trace());
@@ -96,9 +110,9 @@ fn datagram(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     })?;
     let packets = network.recorder.packets();
     let besides = of_server(&packets).filter(|sent| !sent.carries_octets());
-    run.saw(Udp, "recv", came);
+    run.saw(Udp, "recv()", came);
     run.saw(Udp, "packets with the reply", replies(&packets));
-    run.saw(Udp, "packets of the server besides", count(besides, "packet"));
+    run.saw(Udp, "other packets", count(besides, "packet"));
     run.show(Udp, "with the reply lost", network.trace());
     Ok(())
 }

@@ -1,0 +1,45 @@
+//! A socket below the transports.
+
+use crate::lab::netns::runs;
+use crate::lab::{Engine, Knob, Lab, Setting, Theory};
+
+pub(super) static LAB: Lab = Lab {
+    name: "raw",
+    question: "What does the third kind of socket, SOCK_RAW, see of the other two?",
+    theory: &[
+        Theory {
+            says: "TCP and UDP are protocols 6 and 17 of the Internet Protocol, whose header of 20 octets or \
+                   more goes before theirs",
+            source: "RFC 791, section 3.1",
+        },
+        Theory {
+            says: "all packets that match the protocol of a raw socket are passed to it, with the IP header, \
+                   and then to the protocol itself; only a process with CAP_NET_RAW may open one",
+            source: "Linux, raw(7)",
+        },
+        Theory {
+            says: "received UDP packets and received TCP packets are never passed to a raw socket: they have to \
+                   be read at the datalink layer. That is of Berkeley's kernels",
+            source: "Stevens, UNP, volume 1, section 28.4",
+        },
+    ],
+    method,
+    lesson: "A stream socket and a datagram socket hide the packets; a raw socket shows them as they came, and \
+             takes nothing away from their owner. What leaves the host it does not see: for that there are \
+             packet sockets below IP, as `daytime wire` uses them.",
+    elsewhere: "BSD and macOS pass no TCP and no UDP to raw sockets, so nothing would be seen there. Windows \
+                needs an administrator.",
+    engines: &[Engine::Netns],
+    knobs: &[Knob::Delay],
+    predict: runs::raw::predict,
+    run: runs::raw::run,
+};
+
+fn method(setting: &Setting) -> String {
+    format!(
+        "On the server's host a thread without capabilities tries to open a raw socket; then one with them opens \
+         it. The real client asks the real server once over each transport, {} ms away, while the raw socket of \
+         that transport's protocol takes whatever is passed to it.",
+        runs::delay(setting).as_millis()
+    )
+}

@@ -1,0 +1,264 @@
+//! The laboratory's engine `netns`: the process of a run, as each kind of user, and what it sends back.
+
+use crate::or_skip;
+use crate::support::{daytime, program, skip};
+use nix::unistd::geteuid;
+use serde_json::{Value, json};
+use smoltcp::wire::{IpAddress, IpProtocol, Ipv4Packet, TcpPacket, UdpPacket};
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use tempfile::TempDir;
+
+/// The labs that run there.
+const LABS: [&str; 6] = ["exchange", "loop", "raw", "refused", "silent", "unread"];
+
+/// Runs a lab's experiment with such a command; what came out.
+fn inside(mut command: Command, lab: &str, delay_ms: Option<u64>) -> Value {
+    let delay = delay_ms.map(|ms| json!({ "secs": 0, "nanos": ms * 1_000_000 }));
+    let knobs = json!({
+        "backlog": null, "buffer": null, "count": null, "delay": delay, "drop": [],
+        "duplicate": null, "loss": null, "reorder": null,
+    });
+    let setting = json!({ "engine": "Netns", "seed": 1, "knobs": knobs });
+    let request = json!({ "lab": lab, "setting": setting }).to_string();
+    let mut child = command
+        .arg("lab-inside")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the command starts");
+    let mut input = child.stdin.take().expect("piped");
+    input.write_all(request.as_bytes()).expect("taken");
+    drop(input);
+    let output = child.wait_with_output().expect("ended");
+    serde_json::from_slice(&output.stdout).expect("JSON")
+}
+
+/// The run, or what is missing for it here.
+fn ran(outcome: &Value) -> Result<Value, String> {
+    if let Some(missing) = outcome["Missing"].as_str() {
+        return Err(missing.to_owned());
+    }
+    assert!(outcome["Ran"].is_object(), "{outcome}");
+    Ok(outcome["Ran"].clone())
+}
+
+/// `tcp packets: 6 packet`, sorted.
+fn observations(run: &Value) -> Vec<String> {
+    let observed = run["observed"].as_array().expect("observations").iter();
+    let mut lines: Vec<String> = observed
+        .map(|it| {
+            let value = match &it["value"] {
+                Value::Object(value) if value.contains_key("Count") => {
+                    format!("{} {}", value["Count"][0], value["Count"][1])
+                }
+                Value::Object(value) if value.contains_key("Text") => value["Text"].to_string(),
+                _ => "some time".to_owned(),
+            };
+            let text = format!("{} {}: {value}", it["transport"], it["what"]);
+            text.replace('"', "")
+        })
+        .collect();
+    lines.sort();
+    lines
+}
+
+/// Every packet, from the IP header on, with its fate.
+fn packets(run: &Value) -> Vec<(Vec<u8>, Value)> {
+    let parts = run["parts"].as_array().expect("parts").iter();
+    let events = parts.flat_map(|part| part["trace"]["events"].as_array().expect("events"));
+    let octet = |it: &Value| u8::try_from(it.as_u64().expect("a number")).expect("an octet");
+    events
+        .filter_map(|event| event["what"].get("Packet"))
+        .map(|packet| {
+            let octets = packet["octets"].as_array().expect("octets").iter().map(octet).collect();
+            (octets, packet["fate"].clone())
+        })
+        .collect()
+}
+
+/// A copy of the program that every user may run.
+fn copy() -> (TempDir, std::path::PathBuf) {
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path().join("daytime");
+    fs::copy(env!("CARGO_BIN_EXE_daytime"), &path).expect("copied");
+    for path in [folder.path(), &path] {
+        let all: fs::Permissions = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        fs::set_permissions(path, all).expect("permitted");
+    }
+    (folder, path)
+}
+
+/// As a user who may do nothing. Else this user is one.
+fn unprivileged(daytime: &Path) -> Result<Command, String> {
+    if !geteuid().is_root() {
+        return Ok(Command::new(daytime));
+    }
+    let mut command = Command::new(program("setpriv")?);
+    command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(daytime);
+    Ok(command)
+}
+
+#[test]
+fn a_raw_socket_sees_the_packets_whoever_runs_the_lab() {
+    let expected = [
+        "tcp copies of what it sent: 0 packet",
+        "tcp its IP header: 20 octet",
+        "tcp socket(), unprivileged: EPERM",
+        "tcp the first raw packet: SYN",
+        "tcp the owner's answer: came",
+        "udp copies of what it sent: 0 packet",
+        "udp its IP header: 20 octet",
+        "udp octets of the copy: 28 octet",
+        "udp socket(), unprivileged: EPERM",
+        "udp the first raw packet: datagram",
+        "udp the owner's answer: came",
+    ];
+    let (_folder, program) = copy();
+    for command in [daytime(), or_skip!(unprivileged(&program))] {
+        let run = or_skip!(ran(&inside(command, "raw", None)));
+        assert_eq!(observations(&run), expected);
+    }
+}
+
+#[test]
+fn nobody_is_there_to_a_stream_and_to_a_connected_datagram() {
+    let run = or_skip!(ran(&inside(daytime(), "refused", None)));
+    let expected = [
+        "tcp connect(): ECONNREFUSED",
+        "tcp what comes back: RST",
+        "udp ICMP messages: 2 message",
+        "udp recv(), connected: ECONNREFUSED",
+        "udp recv(), not connected: EAGAIN",
+        "udp what comes back: ICMP port unreachable",
+    ];
+    assert_eq!(observations(&run), expected);
+}
+
+#[test]
+fn a_lost_reply_is_not_repaired_after_a_reset() {
+    let run = or_skip!(ran(&inside(daytime(), "unread", None)));
+    let expected = [
+        "tcp octets read: 0 octet",
+        "tcp packets with the reply: 1 packet",
+        "tcp recv(): ECONNRESET",
+        "tcp what ends it: RST",
+        "udp other packets: 0 packet",
+        "udp packets with the reply: 1 packet",
+        "udp recv(): EAGAIN",
+    ];
+    assert_eq!(observations(&run), expected);
+    let lost = packets(&run).into_iter().filter(|(_, fate)| fate["Lost"]["Ordered"].is_u64());
+    assert_eq!(lost.count(), 2, "the reply over each transport");
+}
+
+#[test]
+fn only_the_server_repeats_when_the_link_is_cut() {
+    let run = or_skip!(ran(&inside(daytime(), "silent", None)));
+    let observed = observations(&run);
+    let expected = [
+        "tcp client, after the cut: 0 packet",
+        "tcp recv(): EAGAIN",
+        "udp client, after the cut: 0 packet",
+        "udp recv(): EAGAIN",
+        "udp reply sent again: 0 time",
+    ];
+    let (again, rest): (Vec<_>, Vec<_>) =
+        observed.into_iter().partition(|line| line.starts_with("tcp reply sent again: "));
+    assert_eq!(rest, expected);
+    assert_eq!(again.len(), 1);
+    assert_ne!(again[0], "tcp reply sent again: 0 time");
+    let cut = packets(&run).into_iter().filter(|(_, fate)| fate["Lost"] == "Cut").count();
+    assert!(cut >= 3, "{cut} packets were cut: twice over TCP, once over UDP");
+}
+
+#[test]
+fn a_forged_source_makes_services_without_a_guard_talk_for_ever() {
+    let run = or_skip!(ran(&inside(daytime(), "loop", None)));
+    let observed = observations(&run);
+    let expected = [
+        "tcp connections accepted: 0 connection",
+        "tcp packets: 3 packet",
+        "tcp the server answers: SYN-ACK",
+        "tcp the victim answers: RST",
+        "udp with the guard: 1 datagram",
+    ];
+    let (without, rest): (Vec<_>, Vec<_>) =
+        observed.into_iter().partition(|line| line.starts_with("udp without a guard: "));
+    assert_eq!(rest, expected);
+    let count = without[0].split(' ').nth_back(1).expect("a number");
+    assert!(count.parse::<u64>().expect("a number") >= 100, "{without:?}");
+}
+
+#[test]
+fn an_answer_takes_two_round_trips_or_one_and_packets_as_long_as_they_are_told_to() {
+    let run = or_skip!(ran(&inside(daytime(), "exchange", Some(5))));
+    let observed = observations(&run);
+    for expected in ["tcp round trips: 2 round trip", "udp round trips: 1 round trip"] {
+        assert!(observed.iter().any(|it| it == expected), "{observed:?}");
+    }
+    let delay_ns = 5_000_000;
+    let events = run["parts"][0]["trace"]["events"].as_array().expect("events");
+    assert!(events.len() >= 6, "{events:?}");
+    for event in events {
+        let time = |it: &Value| {
+            it["secs"].as_u64().expect("s") * 1_000_000_000 + it["nanos"].as_u64().expect("ns")
+        };
+        let arrived = time(&event["what"]["Packet"]["fate"]["Arrived"][0]);
+        assert!(arrived >= time(&event["at"]) + delay_ns, "{event}");
+    }
+}
+
+#[test]
+fn every_packet_written_down_has_its_checksums() {
+    let mut seen = [0; 2];
+    for lab in LABS {
+        let run = or_skip!(ran(&inside(daytime(), lab, None)));
+        for (octets, _) in packets(&run) {
+            let ip = Ipv4Packet::new_checked(&octets[..]).expect("IPv4");
+            assert!(ip.verify_checksum(), "{lab}: {octets:?}");
+            let (from, to) = (IpAddress::from(ip.src_addr()), IpAddress::from(ip.dst_addr()));
+            let payload = ip.payload();
+            let is_right = match ip.next_header() {
+                IpProtocol::Tcp => {
+                    seen[0] += 1;
+                    TcpPacket::new_checked(payload).expect("TCP").verify_checksum(&from, &to)
+                }
+                IpProtocol::Udp => {
+                    seen[1] += 1;
+                    UdpPacket::new_checked(payload).expect("UDP").verify_checksum(&from, &to)
+                }
+                _ => true,
+            };
+            assert!(is_right, "{lab}: {octets:?}");
+        }
+    }
+    assert!(seen[0] > 20 && seen[1] > 10, "{seen:?}");
+}
+
+#[test]
+fn where_user_namespaces_are_forbidden_it_says_by_what_and_what_to_do() {
+    // Root of a namespace that forbids further ones, without what root may do.
+    let script = "echo 0 > /proc/sys/user/max_user_namespaces && \
+                  exec setpriv --bounding-set=-all --inh-caps=-all \"$@\"";
+    or_skip!(program("setpriv"));
+    let mut forbidding = Command::new(or_skip!(program("unshare")));
+    let able = Command::new("unshare").args(["-Ur", "true"]).status().expect("started");
+    if !able.success() {
+        return skip("no user namespace can be made here to forbid others in");
+    }
+    forbidding.args(["-Ur", "sh", "-c", script, "sh", env!("CARGO_BIN_EXE_daytime")]);
+    let outcome = inside(forbidding, "raw", None);
+    let missing = outcome["Missing"].as_str().expect("it cannot run");
+    assert!(missing.contains("user namespaces are forbidden here"), "{missing}");
+    let advice = "user.max_user_namespaces is 0; set it above 0, or run as root";
+    assert!(missing.ends_with(advice), "{missing}");
+}
+
+#[test]
+fn an_unknown_lab_is_no_reason_to_make_a_namespace() {
+    let outcome = inside(daytime(), "flood", None);
+    assert_eq!(outcome["Missing"], "lab flood does not run in namespaces");
+}
