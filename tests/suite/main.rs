@@ -15,6 +15,10 @@ mod docs;
 mod faults;
 mod guard;
 mod interop;
+#[cfg(feature = "lab")]
+mod lab;
+#[cfg(feature = "lab")]
+mod lab_docs;
 mod layers;
 mod limits;
 mod metrics;
