@@ -9,6 +9,8 @@ mod failure;
 mod inherited;
 #[cfg(feature = "lab")]
 mod inside;
+#[cfg(feature = "lab")]
+mod lab;
 mod logging;
 mod parse;
 mod progress;
@@ -43,6 +45,8 @@ pub fn run_command_line() -> ExitCode {
         Command::Compare(compare) => compare::run(&compare, arguments.verbosity.quiet),
         Command::Check(check) => check::run(&check, arguments.verbosity.quiet),
         Command::Bench(bench) => bench::run(&bench, arguments.verbosity.quiet),
+        #[cfg(feature = "lab")]
+        Command::Lab(lab) => lab::run(&lab, arguments.verbosity.quiet),
         Command::Parse(parse) => parse::run(&parse, arguments.verbosity.quiet),
         #[cfg(feature = "lab")]
         Command::LabInside => inside::run(),

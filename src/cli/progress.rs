@@ -1,6 +1,12 @@
 //! How far a command has come, on a terminal.
 
 use indicatif::{ProgressBar, ProgressStyle};
+#[cfg(feature = "lab")]
+use signal_hook::{
+    consts::{SIGINT, SIGTERM},
+    iterator::Signals,
+    low_level::emulate_default_handler,
+};
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
@@ -47,4 +53,73 @@ impl Progress {
             bar.finish_and_clear();
         }
     }
+}
+
+/// A bar on a terminal that names what is being done, under results that are printed meanwhile.
+#[cfg(feature = "lab")]
+pub(super) struct Steps {
+    /// None if there is nobody to see it, or one step only.
+    bar: Option<ProgressBar>,
+    started: Instant,
+}
+
+#[cfg(feature = "lab")]
+impl Steps {
+    pub(super) fn start(quiet: bool, of: usize) -> Self {
+        let wanted = !quiet && of > 1 && std::io::stderr().is_terminal();
+        let bar = wanted.then(|| ProgressBar::new(of as u64));
+        if let Some(bar) = &bar {
+            if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos} of {len}: {msg}") {
+                bar.set_style(style);
+            }
+            clear_on_signals(bar.clone());
+        }
+        Self { bar, started: Instant::now() }
+    }
+
+    /// Says which step begins, once it has taken a second.
+    pub(super) fn begin(&self, done: usize, what: &str) {
+        if let Some(bar) = &self.bar
+            && self.started.elapsed() > Progress::PATIENCE
+        {
+            bar.set_message(what.to_owned());
+            bar.set_position(done as u64);
+        }
+    }
+
+    /// Prints where the bar is not in the way.
+    pub(super) fn above<T>(&self, print: impl FnOnce() -> T) -> T {
+        match &self.bar {
+            // What goes elsewhere may have to wait for its reader, and must not keep the bar meanwhile.
+            Some(bar) if std::io::stdout().is_terminal() => bar.suspend(print),
+            _ => print(),
+        }
+    }
+
+    pub(super) fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+#[cfg(feature = "lab")]
+impl Drop for Steps {
+    fn drop(&mut self) {
+        self.finish();
+    }
+}
+
+/// Takes the bar off the terminal before a signal ends the process. Where that cannot be had, the bar
+/// stays, which is no reason not to begin.
+#[cfg(feature = "lab")]
+fn clear_on_signals(bar: ProgressBar) {
+    let Ok(mut signals) = Signals::new([SIGINT, SIGTERM]) else { return };
+    std::thread::spawn(move || {
+        if let Some(signal) = signals.forever().next() {
+            bar.finish_and_clear();
+            // It does not come back, but where the signal cannot be sent to oneself.
+            let _ = emulate_default_handler(signal);
+        }
+    });
 }

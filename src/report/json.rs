@@ -274,7 +274,7 @@ pub(super) fn microseconds(duration: Duration) -> f64 {
     duration.as_nanos() as f64 / 1e3
 }
 
-fn hex(octets: &[u8]) -> String {
+pub(super) fn hex(octets: &[u8]) -> String {
     octets.iter().fold(String::with_capacity(octets.len() * 2), |mut hex, octet| {
         // Writing to a String cannot fail.
         let _ = write!(hex, "{octet:02x}");

@@ -6,7 +6,12 @@ pub(crate) mod check;
 pub(crate) mod comparison;
 pub(crate) mod counters;
 pub(crate) mod json;
+#[cfg(feature = "lab")]
+pub(crate) mod lab;
+#[cfg(feature = "lab")]
+pub(crate) mod ladder;
 pub(crate) mod meaning;
+pub(crate) mod packet;
 mod table;
 
 use std::error::Error;
@@ -36,7 +41,13 @@ pub(crate) fn human(duration: Duration) -> String {
 
 /// A number with its noun, in the plural where that is due.
 pub(crate) fn plural(count: u64, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+    let ends_in = |ends: &[&str]| ends.iter().any(|end| noun.ends_with(end));
+    match noun.strip_suffix('y') {
+        _ if count == 1 => format!("{count} {noun}"),
+        Some(stem) if !ends_in(&["ay", "ey", "oy"]) => format!("{count} {stem}ies"),
+        _ if ends_in(&["ch", "s", "sh", "x"]) => format!("{count} {noun}es"),
+        _ => format!("{count} {noun}s"),
+    }
 }
 
 #[cfg(test)]
@@ -58,5 +69,10 @@ mod tests {
     #[test]
     fn one_is_singular() {
         assert_eq!((plural(1, "read"), plural(0, "read")), ("1 read".into(), "0 reads".into()));
+        assert_eq!(
+            (plural(1, "reply"), plural(2, "reply")),
+            ("1 reply".into(), "2 replies".into())
+        );
+        assert_eq!((plural(2, "loss"), plural(2, "delay")), ("2 losses".into(), "2 delays".into()));
     }
 }

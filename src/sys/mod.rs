@@ -19,6 +19,14 @@ pub(crate) use portable::*;
 /// Whether this is the system that predictions of the laboratory were measured on.
 pub(crate) const IS_LINUX: bool = cfg!(target_os = "linux");
 
+/// The system and its release: `Linux 6.18.5` (uname(2)); `None` if it does not tell.
+#[cfg(feature = "lab")]
+pub(crate) fn release() -> Option<String> {
+    let name = nix::sys::utsname::uname().ok()?;
+    let words = [name.sysname(), name.release()].map(|word| word.to_string_lossy().into_owned());
+    Some(words.join(" "))
+}
+
 /// The most datagrams that a client sends or takes in one call.
 pub(crate) const BATCH: usize = 64;
 
@@ -180,6 +188,15 @@ mod tests {
             poll.poll(&mut events, alarm.or_wait(after)).expect("waited");
             assert!(started.elapsed() >= after, "{:?}", started.elapsed());
         }
+    }
+
+    #[cfg(feature = "lab")]
+    #[test]
+    fn the_system_tells_its_name_and_release() {
+        let release = release().expect("a release");
+        let (name, number) = release.split_once(' ').expect("two words");
+        assert_eq!(name == "Linux", IS_LINUX);
+        assert!(number.starts_with(|it: char| it.is_ascii_digit()), "{release}");
     }
 
     #[test]

@@ -15,6 +15,10 @@ mod docs;
 mod faults;
 mod guard;
 mod interop;
+#[cfg(feature = "lab")]
+mod lab;
+#[cfg(feature = "lab")]
+mod lab_docs;
 #[cfg(all(target_os = "linux", feature = "lab"))]
 mod lab_netns;
 mod layers;

@@ -3,6 +3,8 @@
 mod bench;
 mod check;
 mod compare;
+#[cfg(feature = "lab")]
+mod lab;
 mod listen_on;
 mod parse;
 mod query;
@@ -11,6 +13,8 @@ mod serve;
 pub(super) use bench::Bench;
 pub(super) use check::Check;
 pub(super) use compare::Compare;
+#[cfg(feature = "lab")]
+pub(super) use lab::{Lab, LabCommand, Run as LabRun};
 pub(super) use parse::Parse;
 pub(super) use query::Query;
 pub(super) use serve::{Inetd, Serve};
@@ -37,7 +41,7 @@ pub(super) struct Verbosity {
     #[arg(short, long, global = true, action = ArgAction::Count, display_order = 100)]
     pub verbose: u8,
     /// Log errors only; query prints the bare line, parse the bare time,
-    /// compare, check and bench show no progress
+    /// compare, check, bench and lab show no progress
     #[arg(short, long, global = true, conflicts_with = "verbose", display_order = 101)]
     pub quiet: bool,
 }
@@ -59,6 +63,10 @@ pub(super) enum Command {
     /// Load a server: exchanges a second, latencies, losses
     #[command(after_help = bench::HELP)]
     Bench(Bench),
+    /// Experiments on stream versus datagram: predict, run, and see
+    #[cfg(feature = "lab")]
+    #[command(after_help = lab::HELP)]
+    Lab(Lab),
     /// Read saved replies: which syntax, which instant, what is uncertain
     #[command(after_help = parse::HELP)]
     Parse(Parse),

@@ -1,0 +1,62 @@
+//! The packets of a run as capture files.
+
+use crate::cli::failure::Failure;
+use crate::lab::{Part, Report};
+use crate::trace::HostId;
+use crate::wire;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Where capture files go.
+pub(super) struct Captures<'a>(&'a Path);
+
+impl<'a> Captures<'a> {
+    /// The directory, made if it is not there.
+    pub(super) fn open(directory: &'a Path) -> Result<Self, Failure> {
+        fs::create_dir_all(directory).map_err(|error| {
+            Failure::plain(format!("cannot make the directory {}: {error}", directory.display()))
+        })?;
+        Ok(Self(directory))
+    }
+
+    /// Writes a file for each host of each part in which packets were seen: those written.
+    pub(super) fn write(&self, report: &Report) -> Result<Vec<PathBuf>, Failure> {
+        let parts = report.outcome.as_ref().map_or(&[][..], |outcome| &outcome.parts);
+        let mut written = Vec::new();
+        for part in parts.iter().filter(|part| part.trace.packets().next().is_some()) {
+            for host in (0..part.trace.hosts.len()).map(HostId) {
+                let path = self.free(&name(report, part, host), &written);
+                fs::write(&path, wire::pcapng(&part.trace, host)).map_err(|error| {
+                    Failure::plain(format!("cannot write {}: {error}", path.display()))
+                })?;
+                written.push(path);
+            }
+        }
+        Ok(written)
+    }
+
+    /// A path that this run has not taken: two parts may have names that differ in punctuation only.
+    fn free(&self, name: &str, taken: &[PathBuf]) -> PathBuf {
+        let path = |number: usize| match number {
+            1 => self.0.join(format!("{name}.pcapng")),
+            _ => self.0.join(format!("{name}-{number}.pcapng")),
+        };
+        let free = (1..).map(path).find(|path| !taken.contains(path));
+        free.unwrap_or_else(|| path(1))
+    }
+}
+
+/// `exchange-sim-tcp-client`; a part with a name of its own has that before the host.
+fn name(report: &Report, part: &Part, HostId(host): HostId) -> String {
+    let (lab, engine) = (report.lab.name, report.setting.engine.name());
+    let transport = part.transport.to_string();
+    let host = part.trace.hosts.get(host).map_or("", |host| host.name.as_str());
+    let words = [lab, engine, &transport, &part.name, host].map(words);
+    words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join("-")
+}
+
+/// Letters and figures, the rest as single dashes: what every file system takes.
+fn words(text: &str) -> String {
+    let parts = text.split(|it: char| !it.is_ascii_alphanumeric()).filter(|it| !it.is_empty());
+    parts.collect::<Vec<_>>().join("-").to_ascii_lowercase()
+}

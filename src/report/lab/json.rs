@@ -1,0 +1,154 @@
+//! Labs and their runs as JSON. Nothing in it depends on how long this took or where it ran, beside what
+//! the run itself gave: the same seed gives the same octets.
+
+use super::words::{self, expected, value};
+use super::{Done, ending, not_run};
+use crate::lab::{Engine, Expected, Finding, Lab, Outcome, Part, Value, Verdict};
+use crate::report::json::hex;
+use crate::report::packet;
+use crate::sys;
+use crate::trace::{Event, Fate, HostId, Packet, Trace, What};
+use crate::wire;
+use serde_json::{Map, Value as Json, json};
+use std::time::Duration;
+
+/// Which labs there are.
+pub(crate) fn list(labs: &[&Lab]) -> Json {
+    let lab = |lab: &&Lab| {
+        json!({
+            "name": lab.name,
+            "question": lab.question,
+            "engines": lab.engines.iter().map(|engine| engine.name()).collect::<Vec<_>>(),
+            "knobs": lab.knobs.iter().map(|knob| knob.name()).collect::<Vec<_>>(),
+            "theory": theory(lab),
+        })
+    };
+    json!({ "labs": labs.iter().map(lab).collect::<Vec<_>>() })
+}
+
+/// Runs, whole, with their traces.
+pub(crate) fn runs(done: &[Done]) -> Json {
+    json!({ "runs": done.iter().map(run).collect::<Vec<_>>() })
+}
+
+fn run(Done { report, captures, .. }: &Done) -> Json {
+    let (lab, setting) = (report.lab, &report.setting);
+    let outcome = report.outcome.as_ref();
+    let system = match setting.engine {
+        Engine::Sim => None,
+        Engine::Loopback | Engine::Netns => sys::release(),
+    };
+    let mut object = json!({
+        "lab": lab.name,
+        "question": lab.question,
+        "engine": setting.engine.name(),
+        "seed": setting.seed,
+        "knobs": words::knobs(&setting.knobs),
+        "system": system,
+        "good": outcome.is_ok_and(Outcome::is_as_predicted),
+        "ended": ending(report).1,
+        "obstacle": outcome.err().map(not_run),
+        "theory": theory(lab),
+        "method": (lab.method)(setting),
+        "findings": outcome.map_or(&[][..], |it| &it.findings).iter().map(finding).collect::<Vec<_>>(),
+        "lesson": lab.lesson,
+        "elsewhere": lab.elsewhere,
+        "parts": outcome.map_or(&[][..], |it| &it.parts).iter().map(part).collect::<Vec<_>>(),
+    });
+    if let (Some(captures), Json::Object(keys)) = (captures, &mut object) {
+        let paths: Vec<String> = captures.iter().map(|path| path.display().to_string()).collect();
+        keys.insert("captures".to_owned(), paths.into());
+    }
+    object
+}
+
+fn theory(lab: &Lab) -> Vec<Json> {
+    let sentence = |it: &crate::lab::Theory| json!({ "says": it.says, "source": it.source });
+    lab.theory.iter().map(sentence).collect()
+}
+
+fn finding(finding: &Finding) -> Json {
+    let prediction = &finding.prediction;
+    json!({
+        "transport": prediction.transport.to_string(),
+        "what": prediction.what,
+        "predicted": prediction_of(&prediction.expected),
+        "observed": finding.observed.as_ref().map(exact),
+        "verdict": match finding.verdict {
+            Verdict::AsPredicted => "as predicted",
+            Verdict::Differs => "differs",
+            Verdict::Varies => "varies here",
+        },
+        "in_words": words::verdict(finding),
+        "varies": prediction.varies,
+    })
+}
+
+fn prediction_of(prediction: &Expected) -> Json {
+    let mut object = match prediction {
+        Expected::Is(only) => json!({ "is": exact(only) }),
+        Expected::IsNot(other) => json!({ "is_not": exact(other) }),
+        Expected::Between(low, high) => json!({ "from": exact(low), "to": exact(high) }),
+        Expected::AtLeast(low) => json!({ "from": exact(low) }),
+    };
+    object["in_words"] = expected(prediction).into();
+    object
+}
+
+fn exact(of: &Value) -> Json {
+    let mut object = match of {
+        Value::Count(count, of) => json!({ "count": count, "of": of }),
+        Value::Share(share) => json!({ "share": share }),
+        Value::Text(text) => json!({ "text": text }),
+        Value::Time(time) => json!({ "time_ns": nanoseconds(*time) }),
+    };
+    object["in_words"] = value(of).into();
+    object
+}
+
+fn part(Part { transport, name, trace }: &Part) -> Json {
+    let host = |host: &crate::trace::Host| {
+        let addresses: Vec<String> = host.addresses.iter().map(ToString::to_string).collect();
+        json!({ "name": host.name, "addresses": addresses })
+    };
+    json!({
+        "transport": transport.to_string(),
+        "name": name,
+        "hosts": trace.hosts.iter().map(host).collect::<Vec<_>>(),
+        "events": trace.events.iter().map(|it| event(trace, it)).collect::<Vec<_>>(),
+    })
+}
+
+fn event(trace: &Trace, Event { at, host, what }: &Event) -> Json {
+    let name = |HostId(number): HostId| trace.hosts.get(number).map(|host| host.name.as_str());
+    let mut object = Map::new();
+    let mut put = |key: &str, value: Json| object.insert(key.to_owned(), value);
+    put("at_ns", nanoseconds(*at));
+    put("host", name(*host).into());
+    match what {
+        What::Call { call, outcome } => {
+            put("call", call.as_str().into());
+            put("outcome", outcome.as_str().into());
+        }
+        What::State(transport, state) => {
+            put("transport", transport.to_string().into());
+            put("state", state.as_str().into());
+        }
+        What::Packet(Packet { to, octets, fate }) => {
+            put("to", name(*to).into());
+            put("packet", wire::decode(octets).map(|it| packet::label(&it)).into());
+            put("fate", fate.words(*at).into());
+            if let Fate::Arrived(times) = fate {
+                let times: Vec<Json> = times.iter().copied().map(nanoseconds).collect();
+                put("arrived_ns", times.into());
+            }
+            put("octets_hex", hex(octets).into());
+        }
+    }
+    object.into()
+}
+
+fn nanoseconds(duration: Duration) -> Json {
+    // Beyond 584 years there are none.
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX).into()
+}

@@ -1,0 +1,72 @@
+//! A lab that does not exist, for the tests of what draws labs.
+
+use super::Done;
+use crate::lab::{
+    Engine, Knob, Knobs, Lab, Obstacle, Prediction, Run, Setting, Theory, Value, run,
+};
+use crate::trace::{Event, Fate, Host, HostId, Loss, Packet, Trace, What};
+use crate::transport::Transport;
+use std::time::Duration;
+
+pub(super) static LAB: Lab = Lab {
+    name: "made-up",
+    question: "Does it hold, \"whatever\" comes?",
+    theory: &[
+        Theory { says: "What is sent may be lost.", source: "RFC 768" },
+        Theory { says: "TCP sends it again.", source: "RFC 9293, section 3.8.1" },
+    ],
+    method: |setting| format!("A packet is sent over {}.", setting.engine),
+    lesson: "Whoever wants an answer asks again.",
+    elsewhere: "Nowhere else.",
+    engines: &[Engine::Sim, Engine::Netns],
+    knobs: &[Knob::Delay, Knob::Loss],
+    predict,
+    run: observe,
+};
+
+fn predict(_: &Setting) -> Vec<Prediction> {
+    vec![
+        Prediction::is(Transport::Tcp, "octets that came", (26, "octet")),
+        Prediction::is(Transport::Udp, "what came", "nothing"),
+    ]
+}
+
+/// The loss decides whether the prediction holds.
+fn observe(setting: &Setting) -> Result<Run, Obstacle> {
+    if setting.engine == Engine::Netns {
+        return Err(Obstacle::Missing("no namespaces here, run it as root".into()));
+    }
+    let mut run = Run::default();
+    let lost = setting.knobs.loss.is_some();
+    run.saw(Transport::Tcp, "octets that came", Value::from((if lost { 20 } else { 26 }, "octet")));
+    run.saw(Transport::Udp, "what came", "nothing");
+    run.show(Transport::Tcp, "", trace(Fate::Arrived(vec![Duration::from_millis(20)])));
+    run.show(Transport::Udp, "once", trace(Fate::Lost(Loss::Chance)));
+    Ok(run)
+}
+
+fn trace(fate: Fate) -> Trace {
+    let host = |name: &str| Host { name: name.into(), addresses: Vec::new() };
+    let mut trace = Trace::between(vec![host("client"), host("server")]);
+    let what = What::Packet(Packet { to: HostId(1), octets: vec![0xff, 0x1b], fate });
+    trace.push(Event { at: Duration::ZERO, host: HostId(0), what });
+    let what = What::Call { call: "recv(10)".into(), outcome: "EAGAIN".into() };
+    trace.push(Event { at: Duration::from_millis(30), host: HostId(0), what });
+    trace
+}
+
+/// A run of it, which took a second.
+pub(super) fn done(engine: Engine, knobs: Knobs) -> Done {
+    let setting = Setting { engine, seed: 867, knobs };
+    Done { report: run(&LAB, &setting), took: Duration::from_secs(1), captures: None }
+}
+
+/// One that is as predicted, one that differs, and one that cannot be had here.
+pub(super) fn three() -> [Done; 3] {
+    let lossy = Knobs { loss: Some(0.3), ..Knobs::default() };
+    [
+        done(Engine::Sim, Knobs::default()),
+        done(Engine::Sim, lossy),
+        done(Engine::Netns, Knobs::default()),
+    ]
+}

@@ -1,0 +1,369 @@
+//! A run of a lab as text: the prediction, what happened, what was observed, and the lesson.
+
+mod csv;
+pub(crate) mod json;
+mod list;
+#[cfg(test)]
+mod made_up;
+mod observed;
+mod summary;
+mod words;
+
+pub(crate) use csv::csv;
+pub(crate) use list::list;
+pub(crate) use summary::summary;
+pub(crate) use words::shown;
+
+use super::ladder;
+use super::table::{HEADING, wrap};
+use super::{chain, plural};
+use crate::lab::{Engine, Lab, Obstacle, Part, Report, Setting, Verdict};
+use crate::sys;
+use crate::transport::Transport;
+use anstyle::{AnsiColor, Style};
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// As it should be.
+const GOOD: Style = AnsiColor::Green.on_default();
+/// As it should not be.
+const BAD: Style = AnsiColor::Red.on_default().bold();
+/// To be noted.
+const NOTE: Style = AnsiColor::Yellow.on_default();
+const STRONG: Style = Style::new().bold();
+
+/// Columns of everything but the drawings.
+const PAGE: usize = 80;
+
+/// How much is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Detail {
+    Brief,
+    /// Theory with its sources, what is done, and what is different elsewhere.
+    Explained,
+}
+
+/// A run that is over.
+#[derive(Debug)]
+pub(crate) struct Done {
+    pub report: Report,
+    pub took: Duration,
+    /// The capture files that were written, if any were asked for.
+    pub captures: Option<Vec<PathBuf>>,
+}
+
+/// What can be told before the run: above all, what is predicted. `number` counts the runs before it.
+pub(crate) fn before(lab: &Lab, setting: &Setting, detail: Detail, number: usize) -> String {
+    let mut screen = String::new();
+    if number > 0 {
+        screen.push('\n');
+    }
+    let title = format!("{}: {}", lab.name, lab.question);
+    for line in wrap(&title, PAGE) {
+        let _ = writeln!(screen, "{STRONG}{line}{STRONG:#}");
+    }
+    // Writing to a String cannot fail.
+    let _ = writeln!(screen, "  engine   {}", engine(setting.engine));
+    let _ = writeln!(screen, "  seed     {}", setting.seed);
+    let knobs = words::knobs(&setting.knobs);
+    if !knobs.is_empty() {
+        let _ = writeln!(screen, "  with     {}", knobs.join(" "));
+    }
+    if detail == Detail::Explained {
+        heading(&mut screen, "THEORY");
+        for theory in lab.theory {
+            paragraph(&mut screen, &format!("{} ({})", theory.says, theory.source));
+        }
+        heading(&mut screen, "WHAT IS DONE");
+        paragraph(&mut screen, &(lab.method)(setting));
+    }
+    screen.push_str(&observed::predicted(&(lab.predict)(setting)));
+    screen
+}
+
+/// What the run gave, drawn for a screen so many columns wide.
+pub(crate) fn after(report: &Report, detail: Detail, width: usize) -> String {
+    let mut screen = String::new();
+    let outcome = match &report.outcome {
+        Ok(outcome) => outcome,
+        Err(obstacle) => {
+            heading(&mut screen, "NOT RUN");
+            paragraph(&mut screen, &not_run(obstacle));
+            return screen;
+        }
+    };
+    if !outcome.parts.is_empty() {
+        heading(&mut screen, "WHAT HAPPENED");
+        screen.push_str(&drawings(&outcome.parts, width));
+    }
+    screen.push_str(&observed::observed(&outcome.findings));
+    heading(&mut screen, "LESSON");
+    paragraph(&mut screen, report.lab.lesson);
+    if detail == Detail::Explained && !report.lab.elsewhere.is_empty() {
+        heading(&mut screen, "ELSEWHERE");
+        paragraph(&mut screen, report.lab.elsewhere);
+    }
+    screen
+}
+
+/// Which capture files there are, if any were asked for.
+pub(crate) fn captures(done: &Done) -> String {
+    let Some(captures) = &done.captures else { return String::new() };
+    let mut screen = String::new();
+    heading(&mut screen, "CAPTURED");
+    if captures.is_empty() {
+        let no_packets = "no packets were seen, so there is nothing to write";
+        let why = match (&done.report.outcome, done.report.setting.engine) {
+            (Err(_), _) => "it did not run, so there is nothing to write".to_owned(),
+            (Ok(_), Engine::Loopback) => {
+                format!("{no_packets}: on loopback a user without privileges sees the calls only")
+            }
+            (Ok(_), Engine::Sim | Engine::Netns) => no_packets.to_owned(),
+        };
+        paragraph(&mut screen, &why);
+    }
+    for path in captures {
+        let _ = writeln!(screen, "  {}", shown(&path.display().to_string()));
+    }
+    screen
+}
+
+/// TCP beside UDP where both have room, one below the other where not.
+fn drawings(parts: &[Part], width: usize) -> String {
+    let of = |transport| parts.iter().filter(move |part| part.transport == transport);
+    let (tcp, udp): (Vec<_>, Vec<_>) = (of(Transport::Tcp).collect(), of(Transport::Udp).collect());
+    let draw = |part: &&Part, width| ladder::draw(&part.trace, &title(part), width);
+    let mut drawn = Vec::new();
+    if width >= ladder::SIDE_BY_SIDE {
+        for row in 0..tcp.len().max(udp.len()) {
+            let half = ladder::half(width);
+            drawn.push(match (tcp.get(row), udp.get(row)) {
+                (Some(tcp), Some(udp)) => ladder::beside(&draw(tcp, half), &draw(udp, half), half),
+                (Some(one), None) | (None, Some(one)) => ladder::text(&draw(one, PAGE)),
+                (None, None) => String::new(),
+            });
+        }
+    } else {
+        let width = width.min(PAGE);
+        drawn.extend(tcp.iter().chain(&udp).map(|part| ladder::text(&draw(part, width))));
+    }
+    drawn.join("\n")
+}
+
+fn title(part: &Part) -> String {
+    let transport = match part.transport {
+        Transport::Tcp => "TCP",
+        Transport::Udp => "UDP",
+    };
+    if part.name.is_empty() { transport.to_owned() } else { format!("{transport}, {}", part.name) }
+}
+
+/// What the engine is, and on which kernel.
+fn engine(engine: Engine) -> String {
+    let here = || sys::release().map(|release| format!(", {release}")).unwrap_or_default();
+    match engine {
+        Engine::Sim => "sim: two simulated hosts on a link of our own, in virtual time".to_owned(),
+        Engine::Loopback => format!("loopback: real sockets on this host{}", here()),
+        Engine::Netns => format!("netns: real sockets in two namespaces{}", here()),
+    }
+}
+
+fn not_run(obstacle: &Obstacle) -> String {
+    shown(&chain(obstacle))
+}
+
+fn heading(screen: &mut String, text: &str) {
+    let _ = writeln!(screen, "\n{HEADING}{text}{HEADING:#}");
+}
+
+/// A paragraph under a heading.
+fn paragraph(screen: &mut String, text: &str) {
+    for line in text.lines().flat_map(|line| wrap(line, PAGE - 2)) {
+        let _ = writeln!(screen, "{}", format!("  {line}").trim_end());
+    }
+}
+
+/// How a run ended, in a few words.
+fn ending(report: &Report) -> (Style, String) {
+    let outcome = match &report.outcome {
+        Ok(outcome) => outcome,
+        Err(obstacle @ Obstacle::Missing(_)) => {
+            return (NOTE, format!("cannot run here: {}", not_run(obstacle)));
+        }
+        Err(obstacle) => return (BAD, format!("failed: {}", not_run(obstacle))),
+    };
+    let count = |verdict| outcome.findings.iter().filter(|it| it.verdict == verdict).count();
+    let of = plural(outcome.findings.len() as u64, "finding");
+    match (count(Verdict::Differs), count(Verdict::Varies)) {
+        (0, 0) => (GOOD, "as predicted".to_owned()),
+        (0, varies) => (NOTE, format!("varies here: {varies} of {of}")),
+        (differs, _) => (BAD, format!("differs: {differs} of {of}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::Knobs;
+
+    fn plain(screen: &str) -> String {
+        anstream::adapter::strip_str(screen).to_string()
+    }
+
+    fn setting(knobs: Knobs) -> Setting {
+        Setting { engine: Engine::Sim, seed: 867, knobs }
+    }
+
+    #[test]
+    fn the_prediction_stands_before_the_run() {
+        let knobs = Knobs { loss: Some(0.3), ..Knobs::default() };
+        let screen = plain(&before(&made_up::LAB, &setting(knobs), Detail::Brief, 0));
+        assert_eq!(
+            screen,
+            "made-up: Does it hold, \"whatever\" comes?\n  \
+               engine   sim: two simulated hosts on a link of our own, in virtual time\n  \
+               seed     867\n  \
+               with     --loss 30\n\
+             \n\
+             PREDICTED\n  \
+               TCP\n  \
+               octets that came          26 octets\n  \
+               UDP\n  \
+               what came                 nothing\n"
+        );
+    }
+
+    #[test]
+    fn who_wants_it_explained_is_told_theory_with_its_sources_and_what_is_done() {
+        let screen =
+            plain(&before(&made_up::LAB, &setting(Knobs::default()), Detail::Explained, 1));
+        assert!(screen.starts_with("\nmade-up: "), "{screen}");
+        let explained = "\n\
+            THEORY\n  \
+              What is sent may be lost. (RFC 768)\n  \
+              TCP sends it again. (RFC 9293, section 3.8.1)\n\
+            \n\
+            WHAT IS DONE\n  \
+              A packet is sent over sim.\n\
+            \n\
+            PREDICTED\n";
+        assert!(screen.contains(explained), "{screen}");
+        let done = made_up::done(Engine::Sim, Knobs::default());
+        let [brief, all] = [Detail::Brief, Detail::Explained]
+            .map(|detail| plain(&after(&done.report, detail, 80)));
+        assert_eq!(all, brief + "\nELSEWHERE\n  Nowhere else.\n");
+    }
+
+    #[test]
+    fn what_happened_stands_before_what_was_observed_and_the_lesson() {
+        let [good, bad, _] = made_up::three().map(|done| done.report);
+        let screen = plain(&after(&good, Detail::Brief, 80));
+        let headings: Vec<&str> = screen
+            .lines()
+            .filter(|line| {
+                line.len() > 3 && line.chars().all(|it| it.is_ascii_uppercase() || it == ' ')
+            })
+            .collect();
+        assert_eq!(headings, ["WHAT HAPPENED", "OBSERVED", "LESSON"], "{screen}");
+        assert!(screen.contains("\nUDP, once\n"), "{screen}");
+        assert_eq!(screen.matches("as predicted").count(), 2, "{screen}");
+        let screen = plain(&after(&bad, Detail::Brief, 80));
+        assert!(
+            screen.contains("26 octets          20 octets          differs: 6 too"),
+            "{screen}"
+        );
+    }
+
+    #[test]
+    fn what_cannot_run_here_says_why() {
+        let [_, _, missing] = made_up::three();
+        let screen = plain(&after(&missing.report, Detail::Brief, 80));
+        assert_eq!(screen, "\nNOT RUN\n  no namespaces here, run it as root\n");
+    }
+
+    #[test]
+    fn a_wide_screen_has_both_transports_beside_each_other() {
+        let done = made_up::done(Engine::Sim, Knobs::default());
+        let beside = |screen: &str| {
+            screen.lines().any(|line| line.starts_with("TCP ") && line.ends_with("UDP, once"))
+        };
+        assert!(beside(&plain(&after(&done.report, Detail::Brief, 100))));
+        assert!(!beside(&plain(&after(&done.report, Detail::Brief, 99))));
+    }
+
+    #[test]
+    fn a_run_without_packets_says_why_there_is_no_capture() {
+        let mut done = made_up::done(Engine::Sim, Knobs::default());
+        assert_eq!(captures(&done), "");
+        done.captures = Some(vec!["x/made-up-sim-tcp-client.pcapng".into()]);
+        assert_eq!(plain(&captures(&done)), "\nCAPTURED\n  x/made-up-sim-tcp-client.pcapng\n");
+        done.captures = Some(Vec::new());
+        assert!(captures(&done).contains("no packets were seen"), "{}", captures(&done));
+    }
+
+    #[test]
+    fn the_list_has_question_engines_and_knobs() {
+        let screen = plain(&list(&[&made_up::LAB]));
+        assert_eq!(
+            screen.lines().skip(1).collect::<Vec<_>>(),
+            [
+                "made-up       sim, netns             Does it hold, \"whatever\" comes?",
+                "                                     --delay --loss",
+            ]
+        );
+    }
+
+    #[test]
+    fn the_summary_tells_how_each_ended_and_how_many() {
+        let screen = plain(&summary(&made_up::three()));
+        assert_eq!(
+            screen.lines().skip(2).collect::<Vec<_>>(),
+            [
+                "  lab           engine        time  verdict",
+                "  made-up       sim         1.00 s  as predicted",
+                "  made-up       sim         1.00 s  differs: 1 of 2 findings",
+                "  made-up       netns       1.00 s  cannot run here: no namespaces here, run it",
+                "                                    as root",
+                "",
+                "1 as predicted, 1 not, 0 failed, 1 cannot run here; in 3.00 s",
+            ]
+        );
+    }
+
+    #[test]
+    fn csv_has_a_line_for_each_finding_and_quotes_what_it_must() {
+        let lines = csv(&made_up::three());
+        assert_eq!(
+            lines.lines().collect::<Vec<_>>(),
+            [
+                "lab,engine,seed,transport,what,predicted,observed,number,unit,verdict,varies",
+                "made-up,sim,867,tcp,octets that came,26 octets,26 octets,26,octet,as predicted,",
+                "made-up,sim,867,udp,what came,nothing,nothing,,,as predicted,",
+                "made-up,sim,867,tcp,octets that came,26 octets,20 octets,20,octet,\
+                 differs: 6 too few,",
+                "made-up,sim,867,udp,what came,nothing,nothing,,,as predicted,",
+                "made-up,netns,867,,,,,,,\"cannot run here: no namespaces here, run it as root\",",
+            ]
+        );
+    }
+
+    #[test]
+    fn json_has_the_traces_with_octets_fates_and_times() {
+        let all = json::runs(&made_up::three());
+        let run = &all["runs"][0];
+        assert_eq!((&run["lab"], &run["seed"]), (&"made-up".into(), &867.into()));
+        assert_eq!((&run["good"], &run["system"]), (&true.into(), &serde_json::Value::Null));
+        assert_eq!(run["findings"][0]["observed"]["count"], 26);
+        assert_eq!(run["findings"][0]["verdict"], "as predicted");
+        let packet = &run["parts"][0]["events"][0];
+        assert_eq!((&packet["host"], &packet["to"]), (&"client".into(), &"server".into()));
+        assert_eq!(packet["octets_hex"], "ff1b");
+        assert_eq!(packet["arrived_ns"], serde_json::json!([20_000_000]));
+        assert_eq!(run["parts"][1]["events"][0]["fate"], "lost by chance");
+        assert_eq!(run["parts"][1]["events"][1]["outcome"], "EAGAIN");
+        assert_eq!(all["runs"][1]["good"], false);
+        assert_eq!(all["runs"][1]["knobs"], serde_json::json!(["--loss 30"]));
+        assert_eq!(all["runs"][2]["obstacle"], "no namespaces here, run it as root");
+    }
+}

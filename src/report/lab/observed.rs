@@ -1,0 +1,140 @@
+//! What was predicted, and what was observed, as tables.
+
+use super::words::{self, expected, value};
+use super::{BAD, GOOD, NOTE, STRONG, heading};
+use crate::lab::{Finding, Prediction, Verdict};
+use crate::report::table::wrap;
+use crate::transport::Transport;
+use anstyle::Style;
+use std::fmt::Write;
+
+/// Columns with their gaps: 80 in all.
+const WHAT: usize = 24;
+const CELL: usize = 17;
+const VERDICT: usize = 80 - 2 - WHAT - 2 - CELL - 2 - CELL - 2;
+
+/// What is predicted, before anything has run.
+pub(super) fn predicted(predictions: &[Prediction]) -> String {
+    let mut screen = String::new();
+    heading(&mut screen, "PREDICTED");
+    for transport in Transport::BOTH {
+        let mut its = predictions.iter().filter(|it| it.transport == transport).peekable();
+        if its.peek().is_some() {
+            let _ = writeln!(screen, "  {STRONG}{}{STRONG:#}", name(transport));
+        }
+        for prediction in its {
+            let cells = [prediction.what, &expected(&prediction.expected)];
+            row(&mut screen, &cells, &[WHAT, 80 - 2 - WHAT - 2], Style::new());
+        }
+    }
+    screen
+}
+
+/// The same beside what was observed.
+pub(super) fn observed(findings: &[Finding]) -> String {
+    let mut screen = String::new();
+    heading(&mut screen, "OBSERVED");
+    for transport in Transport::BOTH {
+        let mut its = findings.iter().filter(|it| it.prediction.transport == transport).peekable();
+        if its.peek().is_some() {
+            let columns = format!(
+                "  {:WHAT$}  {:CELL$}  {:CELL$}  verdict",
+                name(transport),
+                "predicted",
+                "observed"
+            );
+            let _ = writeln!(screen, "{STRONG}{columns}{STRONG:#}");
+        }
+        for finding in its {
+            let style = match finding.verdict {
+                Verdict::AsPredicted => GOOD,
+                Verdict::Differs => BAD,
+                Verdict::Varies => NOTE,
+            };
+            let seen = finding.observed.as_ref().map_or("–".to_owned(), value);
+            let verdict = words::verdict(finding);
+            let cells =
+                [finding.prediction.what, &expected(&finding.prediction.expected), &seen, &verdict];
+            row(&mut screen, &cells, &[WHAT, CELL, CELL, VERDICT], style);
+        }
+    }
+    screen
+}
+
+fn name(transport: Transport) -> &'static str {
+    match transport {
+        Transport::Tcp => "TCP",
+        Transport::Udp => "UDP",
+    }
+}
+
+/// A row of cells, each wrapped in its column; the last has the style.
+fn row(screen: &mut String, cells: &[&str], widths: &[usize], last: Style) {
+    let cells: Vec<Vec<String>> =
+        cells.iter().zip(widths).map(|(cell, width)| wrap(cell, *width)).collect();
+    let lines = cells.iter().map(Vec::len).max().unwrap_or_default();
+    for line in 0..lines {
+        let mut text = String::new();
+        for (column, (cell, width)) in cells.iter().zip(widths).enumerate() {
+            let part = cell.get(line).map_or("", String::as_str);
+            if column + 1 < cells.len() {
+                let _ = write!(text, "  {part:width$}");
+            } else if !part.is_empty() {
+                let _ = write!(text, "  {last}{part}{last:#}");
+            }
+        }
+        let _ = writeln!(screen, "{}", text.trim_end());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::Value;
+
+    #[test]
+    fn predictions_and_what_came_of_them_stand_in_columns_of_80() {
+        let tcp = Prediction::is(Transport::Tcp, "reads to the end", (1, "read"));
+        let udp = Prediction::is(Transport::Udp, "datagrams", (26, "datagram"))
+            .varies("another system may throw some away");
+        assert_eq!(
+            plain(&predicted(&[tcp.clone(), udp.clone()])),
+            "\n\
+             PREDICTED\n  \
+               TCP\n  \
+               reads to the end          1 read\n  \
+               UDP\n  \
+               datagrams                 26 datagrams\n"
+        );
+        let finding = |prediction: &Prediction, observed: Value, verdict| Finding {
+            prediction: prediction.clone(),
+            observed: Some(observed),
+            verdict,
+        };
+        let findings = [
+            finding(&tcp, (3, "read").into(), Verdict::Differs),
+            finding(&udp, (24, "datagram").into(), Verdict::Varies),
+        ];
+        let screen = plain(&observed(&findings));
+        assert_eq!(
+            screen.lines().collect::<Vec<_>>(),
+            [
+                "",
+                "OBSERVED",
+                "  TCP                       predicted          observed           verdict",
+                "  reads to the end          1 read             3 reads            differs: 2 too",
+                "                                                                  many",
+                "  UDP                       predicted          observed           verdict",
+                "  datagrams                 26 datagrams       24 datagrams       varies here:",
+                "                                                                  another system",
+                "                                                                  may throw some",
+                "                                                                  away",
+            ]
+        );
+        assert!(screen.lines().all(|line| line.chars().count() <= 80), "{screen}");
+    }
+
+    fn plain(screen: &str) -> String {
+        anstream::adapter::strip_str(screen).to_string()
+    }
+}

@@ -1,0 +1,46 @@
+//! How several runs ended, one line for each.
+
+use super::{Done, HEADING, STRONG, ending};
+use crate::lab::{Obstacle, Outcome, Report};
+use crate::report::human;
+use crate::report::table::wrap;
+use std::fmt::Write;
+use std::time::Duration;
+
+const LAB: usize = 12;
+const ENGINE: usize = 8;
+const TIME: usize = 8;
+const VERDICT: usize = 80 - 2 - LAB - 2 - ENGINE - 2 - TIME - 2;
+
+/// A table of them, and what is in it in a sentence.
+pub(crate) fn summary(done: &[Done]) -> String {
+    // Writing to a String cannot fail.
+    let mut screen = format!("\n{HEADING}SUMMARY{HEADING:#}\n");
+    let columns = format!("  {:LAB$}  {:ENGINE$}  {:>TIME$}  verdict", "lab", "engine", "time");
+    let _ = writeln!(screen, "{STRONG}{columns}{STRONG:#}");
+    for Done { report, took, .. } in done {
+        let (style, verdict) = ending(report);
+        let (mut lab, mut engine, mut time) =
+            (report.lab.name, report.setting.engine.name(), human(*took));
+        for line in wrap(&verdict, VERDICT) {
+            let row = format!("  {lab:LAB$}  {engine:ENGINE$}  {time:>TIME$}");
+            let _ = writeln!(screen, "{row}  {style}{line}{style:#}");
+            (lab, engine, time) = ("", "", String::new());
+        }
+    }
+    let _ = writeln!(screen, "\n{}", sentence(done));
+    screen
+}
+
+fn sentence(done: &[Done]) -> String {
+    let count = |is: fn(&Report) -> bool| done.iter().filter(|it| is(&it.report)).count();
+    let good = count(|it| it.outcome.as_ref().is_ok_and(Outcome::is_as_predicted));
+    let differ = count(|it| it.outcome.as_ref().is_ok_and(|it| !it.is_as_predicted()));
+    let missing = count(|it| matches!(it.outcome, Err(Obstacle::Missing(_))));
+    let failed = done.len() - good - differ - missing;
+    let took: Duration = done.iter().map(|it| it.took).sum();
+    format!(
+        "{good} as predicted, {differ} not, {failed} failed, {missing} cannot run here; in {}",
+        human(took)
+    )
+}

@@ -1,0 +1,164 @@
+//! What was predicted and observed, in words.
+
+use crate::lab::{Expected, Finding, Knob, Knobs, Value, Verdict};
+use crate::report::{human, plural};
+use std::time::Duration;
+
+/// `2 reads`, `30 %`, `20 ms`, or the text itself.
+pub(super) fn value(value: &Value) -> String {
+    match value {
+        Value::Count(count, of) => plural(*count, of),
+        Value::Share(share) => percent(*share),
+        Value::Text(text) => shown(text),
+        Value::Time(time) => short(*time),
+    }
+}
+
+/// `at least 2 reads`, `1 to 20 reads`.
+pub(super) fn expected(expected: &Expected) -> String {
+    match expected {
+        Expected::Is(only) => value(only),
+        Expected::IsNot(other) => format!("not {}", value(other)),
+        Expected::AtLeast(low) => format!("at least {}", value(low)),
+        Expected::Between(Value::Count(low, _), high) => format!("{low} to {}", value(high)),
+        Expected::Between(low, high) => format!("{} to {}", value(low), value(high)),
+    }
+}
+
+/// `as predicted`, `differs: 2 too many`, `varies here: …`.
+pub(super) fn verdict(finding: &Finding) -> String {
+    match (finding.verdict, finding.prediction.varies, &finding.observed) {
+        (Verdict::AsPredicted, ..) => "as predicted".to_owned(),
+        (Verdict::Varies, why, _) => format!("varies here: {}", why.unwrap_or("it is known to")),
+        (Verdict::Differs, _, None) => "differs: it did not come to this".to_owned(),
+        (Verdict::Differs, _, Some(observed)) => match by(&finding.prediction.expected, observed) {
+            Some(by) => format!("differs: {by}"),
+            None => "differs".to_owned(),
+        },
+    }
+}
+
+/// By how much it is outside, where that is a number.
+fn by(expected: &Expected, observed: &Value) -> Option<String> {
+    let (low, high) = match expected {
+        Expected::Is(only) => (only, only),
+        Expected::AtLeast(low) => (low, low),
+        Expected::Between(low, high) => (low, high),
+        Expected::IsNot(_) => return None,
+    };
+    match (low, observed, high) {
+        (Value::Count(low, of), Value::Count(count, same), _) if of == same && count < low => {
+            Some(format!("{} too few", low - count))
+        }
+        (_, Value::Count(count, same), Value::Count(high, of)) if of == same && count > high => {
+            Some(format!("{} too many", count - high))
+        }
+        (Value::Time(low), Value::Time(time), _) if time < low => {
+            Some(format!("{} too short", short(*low - *time)))
+        }
+        (_, Value::Time(time), Value::Time(high)) if time > high => {
+            Some(format!("{} too long", short(*time - *high)))
+        }
+        _ => None,
+    }
+}
+
+/// Those that were turned, as on the command line.
+pub(super) fn knobs(knobs: &Knobs) -> Vec<String> {
+    let number = |number: Option<u64>| number.map(|it| it.to_string()).unwrap_or_default();
+    let share = |share: Option<f64>| share.map(|it| format!("{}", it * 100.0)).unwrap_or_default();
+    let setting = |knob: Knob| match knob {
+        Knob::Backlog => number(knobs.backlog.map(u64::from)),
+        Knob::Buffer => number(knobs.buffer.map(|it| it as u64)),
+        Knob::Count => number(knobs.count.map(u64::from)),
+        Knob::Delay => {
+            knobs.delay.map(|it| format!("{}", it.as_secs_f64() * 1e3)).unwrap_or_default()
+        }
+        Knob::Drop => {
+            let numbers: Vec<String> = knobs.drop.iter().map(u64::to_string).collect();
+            numbers.join(",")
+        }
+        Knob::Duplicate => share(knobs.duplicate),
+        Knob::Loss => share(knobs.loss),
+        Knob::Reorder => share(knobs.reorder),
+    };
+    let turned = knobs.turned().into_iter();
+    turned.map(|knob| format!("--{} {}", knob.name(), setting(knob))).collect()
+}
+
+/// With one digit behind the point where it has one.
+fn percent(share: f64) -> String {
+    let percent = format!("{:.1}", share * 100.0);
+    format!("{} %", percent.trim_end_matches(".0"))
+}
+
+/// As everywhere, but `20 ms` for `20.0 ms`: what is predicted is round.
+fn short(time: Duration) -> String {
+    let human = human(time);
+    match human.split_once(' ') {
+        Some((number, unit)) if number.contains('.') => {
+            let number = number.trim_end_matches('0').trim_end_matches('.');
+            format!("{number} {unit}")
+        }
+        _ => human,
+    }
+}
+
+/// A text that may hold what a peer sent, safe to show.
+pub(crate) fn shown(text: &str) -> String {
+    let escape = |it: char| {
+        if it.is_control() { it.escape_default().to_string() } else { it.to_string() }
+    };
+    text.chars().map(escape).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::Prediction;
+    use crate::transport::Transport;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    fn reads(count: u64) -> Value {
+        (count, "read").into()
+    }
+
+    #[test]
+    fn what_is_predicted_reads_as_a_phrase() {
+        assert_eq!(expected(&Expected::Is(reads(1))), "1 read");
+        assert_eq!(expected(&Expected::IsNot(reads(26))), "not 26 reads");
+        assert_eq!(expected(&Expected::AtLeast(reads(2))), "at least 2 reads");
+        assert_eq!(expected(&Expected::Between(reads(1), reads(20))), "1 to 20 reads");
+        let times = Expected::Between((20 * MS).into(), (1060 * MS).into());
+        assert_eq!(expected(&times), "20 ms to 1.06 s");
+        assert_eq!(value(&Value::Share(0.49)), "49 %");
+        assert_eq!(value(&Value::Share(0.4904)), "49 %");
+        assert_eq!(value(&Value::Share(0.497)), "49.7 %");
+        assert_eq!(value(&"\x1b[2J \u{9b}µ".into()), "\\u{1b}[2J \\u{9b}µ");
+    }
+
+    #[test]
+    fn what_differs_says_by_how_much() {
+        let verdict = |expected, observed| {
+            let prediction = Prediction::new(Transport::Tcp, "reads", expected);
+            verdict(&Finding { prediction, observed, verdict: Verdict::Differs })
+        };
+        assert_eq!(verdict(Expected::Is(reads(2)), Some(reads(5))), "differs: 3 too many");
+        assert_eq!(verdict(Expected::AtLeast(reads(2)), Some(reads(1))), "differs: 1 too few");
+        let times = Expected::Between((20 * MS).into(), (40 * MS).into());
+        assert_eq!(verdict(times.clone(), Some((19 * MS).into())), "differs: 1 ms too short");
+        assert_eq!(verdict(times, Some((43 * MS).into())), "differs: 3 ms too long");
+        assert_eq!(verdict(Expected::Is("a".into()), Some("b".into())), "differs");
+        assert_eq!(verdict(Expected::Is(reads(2)), None), "differs: it did not come to this");
+        // Another kind of thing has no number to compare.
+        assert_eq!(verdict(Expected::Is(reads(2)), Some((5, "packet").into())), "differs");
+    }
+
+    #[test]
+    fn the_knobs_that_were_turned_are_told_as_on_the_command_line() {
+        let turned =
+            Knobs { delay: Some(MS * 20), drop: vec![2, 5], loss: Some(0.3), ..Knobs::default() };
+        assert_eq!(knobs(&turned), ["--delay 20", "--drop 2,5", "--loss 30"]);
+    }
+}

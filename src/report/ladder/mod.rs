@@ -1,0 +1,282 @@
+//! Draws a trace as a ladder: the hosts as vertical lines, time downwards, packets as arrows with what is
+//! in them, and beside its line what each host did.
+
+mod again;
+mod line;
+mod rows;
+mod stage;
+
+pub(crate) use line::Line;
+
+use super::plural;
+use crate::trace::Trace;
+use anstyle::{AnsiColor, Style};
+use stage::Stage;
+
+/// From this many columns on two ladders have room beside each other.
+pub(crate) const SIDE_BY_SIDE: usize = 100;
+const GAP: usize = 4;
+
+/// More rows than these are more than anybody reads: the middle is left out.
+const MOST: usize = 60;
+const FIRST: usize = 40;
+const LAST: usize = 15;
+
+/// What did not come.
+const LOST: Style = AnsiColor::Red.on_default().bold();
+/// What comes again, or late.
+const AGAIN: Style = AnsiColor::Yellow.on_default();
+const DIM: Style = Style::new().dimmed();
+const STRONG: Style = Style::new().bold();
+const PLAIN: Style = Style::new();
+
+/// The ladder of a trace, as wide as this at most where its hosts leave it a choice.
+pub(crate) fn draw(trace: &Trace, title: &str, width: usize) -> Vec<Line> {
+    let stage = Stage::new(trace, width);
+    let rows = rows::rows(trace);
+    let mut lines = stage.head(trace, title);
+    if rows.len() <= MOST {
+        rows.iter().for_each(|row| stage.row(row, &mut lines));
+        return lines;
+    }
+    let (first, rest) = rows.split_at(FIRST);
+    let (middle, last) = rest.split_at(rest.len() - LAST);
+    first.iter().for_each(|row| stage.row(row, &mut lines));
+    let events: u64 = middle.iter().map(|row| row.events).sum();
+    stage.left_out(&format!("{} left out", plural(events, "event")), &mut lines);
+    last.iter().for_each(|row| stage.row(row, &mut lines));
+    lines
+}
+
+/// The lines as text.
+pub(crate) fn text(lines: &[Line]) -> String {
+    lines.iter().map(|line| line.render() + "\n").collect()
+}
+
+/// The columns that each of two ladders has.
+pub(crate) fn half(width: usize) -> usize {
+    // Wider, the arrows only become longer.
+    const ENOUGH: usize = 90;
+    ((width - GAP) / 2).min(ENOUGH)
+}
+
+/// Two ladders, each so wide, beside each other.
+pub(crate) fn beside(left: &[Line], right: &[Line], width: usize) -> String {
+    let nothing = Line::default();
+    let both = (0..left.len().max(right.len())).map(|row| {
+        let [left, right] = [left, right].map(|lines| lines.get(row).unwrap_or(&nothing));
+        left.beside(width + GAP, right)
+    });
+    text(&both.collect::<Vec<_>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::{Event, Fate, Host, HostId, Loss, Packet, What};
+    use crate::transport::Transport;
+    use std::time::Duration;
+
+    const MS: Duration = Duration::from_millis(1);
+    const CLIENT: HostId = HostId(0);
+    const SERVER: HostId = HostId(1);
+
+    fn two() -> Trace {
+        let host = |name: &str, address: &str| Host {
+            name: name.into(),
+            addresses: vec![address.parse().expect("address")],
+        };
+        Trace::between(vec![host("client", "192.0.2.1"), host("server", "192.0.2.2")])
+    }
+
+    fn call(trace: &mut Trace, at: u32, host: HostId, call: &str, outcome: &str) {
+        let what = What::Call { call: call.into(), outcome: outcome.into() };
+        trace.push(Event { at: at * MS, host, what });
+    }
+
+    /// A packet that is no IP packet, of so many octets.
+    fn packet(trace: &mut Trace, at: u32, host: HostId, octets: usize, fate: Fate) {
+        let to = if host == CLIENT { SERVER } else { CLIENT };
+        let what = What::Packet(Packet { to, octets: vec![0; octets], fate });
+        trace.push(Event { at: at * MS, host, what });
+    }
+
+    fn arrived(times: &[u32]) -> Fate {
+        Fate::Arrived(times.iter().map(|at| *at * MS).collect())
+    }
+
+    /// From this row on.
+    fn rows(lines: &[Line], from: usize) -> Vec<String> {
+        plain(&lines[from..]).lines().map(str::to_owned).collect()
+    }
+
+    fn plain(lines: &[Line]) -> String {
+        anstream::adapter::strip_str(&text(lines)).to_string()
+    }
+
+    #[test]
+    fn calls_stand_beside_their_host_and_packets_between_with_both_their_times() {
+        let mut trace = two();
+        call(&mut trace, 0, CLIENT, "connect()", "");
+        packet(&mut trace, 0, CLIENT, 1, arrived(&[20]));
+        call(&mut trace, 20, SERVER, "accept()", "done");
+        let what = What::State(Transport::Tcp, "ESTABLISHED".into());
+        trace.push(Event { at: 20 * MS, host: SERVER, what });
+        packet(&mut trace, 20, SERVER, 222, arrived(&[40]));
+        assert_eq!(
+            rows(&draw(&trace, "TCP", 50), 0),
+            [
+                "TCP",
+                "     ms client                      server arrives",
+                "        192.0.2.1                192.0.2.2",
+                "    0.0 │ connect()                      │",
+                "    0.0 │── 1 octet ────────────────────▶│    20.0",
+                "   20.0 │                accept() = done │",
+                "   20.0 │                  [ESTABLISHED] │",
+                "   20.0 │◀───────────────── 222 octets ──│    40.0",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_lost_ends_on_its_way_with_the_reason() {
+        let mut trace = two();
+        packet(&mut trace, 1, CLIENT, 5, Fate::Lost(Loss::Chance));
+        packet(&mut trace, 2, SERVER, 5, Fate::Lost(Loss::Ordered(2)));
+        packet(&mut trace, 3, CLIENT, 5, Fate::Lost(Loss::Cut));
+        packet(&mut trace, 4, CLIENT, 5, Fate::Lost(Loss::Overflow));
+        packet(&mut trace, 99, CLIENT, 5, Fate::Seen);
+        assert_eq!(
+            rows(&draw(&trace, "UDP", 50), 3),
+            [
+                "    1.0 │── 5 octets ────────✗ lost      │",
+                "    2.0 │ lost: no. 2 ✗────── 5 octets ──│",
+                "    3.0 │── 5 octets ────────✗ link cut  │",
+                "    4.0 │── 5 octets ───────────────────✗│ no room",
+                "   99.0 │── 5 octets ───────────────────▶│",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_duplicate_has_a_row_of_its_own_and_what_is_overtaken_says_so() {
+        let mut trace = two();
+        packet(&mut trace, 0, CLIENT, 5, arrived(&[20, 41]));
+        packet(&mut trace, 1, CLIENT, 6, arrived(&[40]));
+        packet(&mut trace, 2, CLIENT, 7, arrived(&[22]));
+        assert_eq!(
+            rows(&draw(&trace, "UDP", 60), 3),
+            [
+                "    0.0 │── 5 octets ─────────────────────────────▶│    20.0",
+                "    1.0 │── overtaken: 6 octets ──────────────────▶│    40.0",
+                "    2.0 │── 7 octets ─────────────────────────────▶│    22.0",
+                "        │╌╌ duplicate: 5 octets ╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌▶│    41.0",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_label_without_room_stands_above_its_arrow() {
+        let mut trace = two();
+        call(&mut trace, 0, SERVER, "recvfrom(1024)", "4 octets from 192.0.2.1 port 49152");
+        packet(&mut trace, 0, CLIENT, 10_000_000, arrived(&[20]));
+        assert_eq!(
+            rows(&draw(&trace, "UDP", 36), 3),
+            [
+                "    0.0 │   recvfrom(1024) │",
+                "        │  = 4 octets from │",
+                "        │   192.0.2.1 port │",
+                "        │            49152 │",
+                "    0.0 │ 10000000 octets  │",
+                "        │─────────────────▶│    20.0",
+            ]
+        );
+    }
+
+    #[test]
+    fn the_same_call_many_times_is_told_once_with_their_number() {
+        let mut trace = two();
+        for at in 0..26 {
+            call(&mut trace, at, CLIENT, "send(1)", "1 octet");
+        }
+        call(&mut trace, 26, CLIENT, "send(1)", "EPIPE");
+        assert_eq!(
+            rows(&draw(&trace, "TCP", 50), 3),
+            [
+                "    0.0 │ send(1) = 1 octet, 26 times            │",
+                "   26.0 │ send(1) = EPIPE                        │",
+            ]
+        );
+    }
+
+    #[test]
+    fn of_a_long_trace_the_middle_is_left_out_and_counted() {
+        let mut trace = two();
+        for at in 0..1000 {
+            call(&mut trace, at, CLIENT, &format!("send({at})"), "");
+        }
+        let lines = rows(&draw(&trace, "TCP", 60), 3);
+        assert_eq!(lines.len(), FIRST + 1 + LAST, "{lines:?}");
+        assert_eq!(lines[FIRST], "        ┊             … 945 events left out …              ┊");
+        assert!(lines[FIRST - 1].contains("send(39)"), "{lines:?}");
+        assert!(lines[FIRST + 1].contains("send(985)"), "{lines:?}");
+    }
+
+    #[test]
+    fn three_hosts_have_a_line_each_and_an_arrow_crosses_the_one_between() {
+        let mut trace = two();
+        trace.hosts.push(Host { name: "victim".into(), addresses: Vec::new() });
+        let what = What::Packet(Packet { to: HostId(2), octets: vec![0; 5], fate: arrived(&[20]) });
+        trace.push(Event { at: MS, host: CLIENT, what });
+        call(&mut trace, 2, SERVER, "recv()", "");
+        assert_eq!(
+            rows(&draw(&trace, "UDP", 60), 3),
+            [
+                "    1.0 │── 5 octets ────────┼────────────────────▶│    20.0",
+                "    2.0 │                    │ recv()              │",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_a_peer_sent_cannot_reach_the_terminal() {
+        let mut trace = two();
+        call(&mut trace, 0, CLIENT, "recv(10)", "\x1b[2J\r\n");
+        let drawn = text(&draw(&trace, "TCP", 60));
+        assert!(drawn.contains("recv(10) = \\u{1b}[2J\\r\\n"), "{drawn:?}");
+    }
+
+    #[test]
+    fn two_stand_beside_each_other_within_the_width() {
+        let mut trace = two();
+        packet(&mut trace, 0, CLIENT, 5, arrived(&[20]));
+        let mut longer = trace.clone();
+        packet(&mut longer, 30, SERVER, 5, arrived(&[50]));
+        for width in [SIDE_BY_SIDE, 140] {
+            let half = half(width);
+            let [left, right] = [&trace, &longer].map(|trace| draw(trace, "one", half));
+            let both = beside(&left, &right, half);
+            let both = anstream::adapter::strip_str(&both).to_string();
+            assert_eq!(both.lines().count(), 5, "{both}");
+            assert!(both.lines().all(|line| line.chars().count() <= width), "{both}");
+            let arrows: Vec<usize> = both.lines().map(|line| line.matches('▶').count()).collect();
+            assert_eq!(arrows, [0, 0, 0, 2, 0], "{both}");
+        }
+    }
+
+    #[test]
+    fn the_axis_counts_in_what_suits_the_last_time() {
+        let drawn = |at: Duration| {
+            let mut trace = two();
+            let what = What::Call { call: "close()".into(), outcome: String::new() };
+            trace.push(Event { at, host: CLIENT, what });
+            let drawn = plain(&draw(&trace, "TCP", 50));
+            let words: Vec<String> = drawn.split_whitespace().map(str::to_owned).collect();
+            (words[1].clone(), words[6].clone())
+        };
+        let shown = |unit: &str, time: &str| (unit.to_owned(), time.to_owned());
+        assert_eq!(drawn(Duration::from_nanos(38_400)), shown("µs", "38"));
+        assert_eq!(drawn(Duration::from_micros(1_060_420)), shown("ms", "1060.4"));
+        assert_eq!(drawn(Duration::from_secs(189)), shown("s", "189.000"));
+    }
+}

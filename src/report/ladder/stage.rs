@@ -1,0 +1,278 @@
+//! Where everything stands: the axis of time, the lines of the hosts, and the column of arrivals.
+
+use super::rows::{Arrow, End, Item, Kind, Row};
+use super::{AGAIN, DIM, LOST, Line, PLAIN, STRONG};
+use crate::report::table::wrap;
+use crate::trace::{Fate, HostId, Trace};
+use anstyle::Style;
+use std::cmp::Ordering;
+use std::time::Duration;
+
+/// Columns of a time with the blank behind it.
+const TIME: usize = 8;
+/// What an arrow without a label needs at least.
+const SHAFT: usize = 6;
+
+/// The columns of one ladder.
+#[derive(Debug)]
+pub(super) struct Stage {
+    /// Of each host's line, from the left.
+    lines: Vec<usize>,
+    width: usize,
+    unit: Unit,
+    /// Whether there is a column for when packets arrive.
+    arrivals: bool,
+}
+
+/// What the axis of time counts in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unit {
+    Microseconds,
+    Milliseconds,
+    Seconds,
+}
+
+impl Unit {
+    /// So that the last time fits.
+    fn of(last: Duration) -> Self {
+        match last.as_micros() {
+            0..10_000 => Self::Microseconds,
+            10_000..100_000_000 => Self::Milliseconds,
+            _ => Self::Seconds,
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Microseconds => "µs",
+            Self::Milliseconds => "ms",
+            Self::Seconds => "s",
+        }
+    }
+
+    fn show(self, at: Duration) -> String {
+        let seconds = at.as_secs_f64();
+        match self {
+            Self::Microseconds => format!("{:.0}", seconds * 1e6),
+            Self::Milliseconds => format!("{:.1}", seconds * 1e3),
+            Self::Seconds => format!("{seconds:.3}"),
+        }
+    }
+}
+
+impl Stage {
+    pub(super) fn new(trace: &Trace, width: usize) -> Self {
+        let arrived = |fate: &Fate| match fate {
+            Fate::Arrived(times) => times.last().copied(),
+            Fate::Lost(_) | Fate::Seen => None,
+        };
+        let last_arrival = trace.packets().filter_map(|(_, packet)| arrived(&packet.fate)).max();
+        let last_event = trace.events.last().map(|event| event.at);
+        let last = last_arrival.max(last_event).unwrap_or_default();
+        let arrivals = trace.packets().any(|(_, packet)| packet.fate != Fate::Seen);
+        let right = width - if arrivals { TIME } else { 0 } - 1;
+        let between = trace.hosts.len().saturating_sub(1).max(1);
+        let lines = (0..trace.hosts.len()).map(|host| TIME + host * (right - TIME) / between);
+        Self { lines: lines.collect(), width, unit: Unit::of(last), arrivals }
+    }
+
+    /// The title, the hosts' names, and what the axes are.
+    pub(super) fn head(&self, trace: &Trace, title: &str) -> Vec<Line> {
+        let mut heading = Line::default();
+        heading.put(0, title, STRONG);
+        let mut names = Line::default();
+        names.put_before(TIME - 1, self.unit.name(), DIM);
+        if self.arrivals {
+            names.put_before(self.width, "arrives", DIM);
+        }
+        let mut addresses = Line::default();
+        for (number, host) in trace.hosts.iter().enumerate() {
+            self.name(number, &host.name, &mut names, STRONG);
+            let address = host.addresses.first().map(ToString::to_string).unwrap_or_default();
+            self.name(number, &address, &mut addresses, DIM);
+        }
+        let here = trace.hosts.first().map(|host| &host.addresses);
+        if trace.hosts.iter().all(|host| Some(&host.addresses) == here) {
+            return vec![heading, names];
+        }
+        vec![heading, names, addresses]
+    }
+
+    /// About its line: the first begins there, the last ends there.
+    fn name(&self, host: usize, name: &str, line: &mut Line, style: Style) {
+        let column = self.lines[host];
+        match host {
+            0 => line.put(column, name, style),
+            _ if host + 1 == self.lines.len() => line.put_before(column + 1, name, style),
+            _ => line.put(column - name.chars().count() / 2, name, style),
+        }
+    }
+
+    pub(super) fn row(&self, row: &Row, lines: &mut Vec<Line>) {
+        let begin = lines.len();
+        match &row.item {
+            Item::Call(host, text) => self.beside(*host, text, PLAIN, lines),
+            Item::State(host, text) => self.beside(*host, text, DIM, lines),
+            Item::Arrow(arrow) => self.arrow(arrow, lines),
+        }
+        // The second coming of a packet has no time but that of its arrival.
+        let is_copy = matches!(&row.item, Item::Arrow(Arrow { kind: Kind::Duplicate, .. }));
+        if let (Some(line), false) = (lines.get_mut(begin), is_copy) {
+            line.put_before(TIME - 1, &self.unit.show(row.at), DIM);
+        }
+    }
+
+    /// A line that says what is not shown.
+    pub(super) fn left_out(&self, text: &str, lines: &mut Vec<Line>) {
+        let mut line = Line::default();
+        self.lines.iter().for_each(|column| line.set(*column, '┊', PLAIN));
+        let (left, right) = self.ends();
+        let text = format!(" … {text} … ");
+        let room = (right - left).saturating_sub(text.chars().count());
+        line.put(left + room / 2, &text, DIM);
+        lines.push(line);
+    }
+
+    /// The lines of the first and the last host.
+    fn ends(&self) -> (usize, usize) {
+        let (left, right) = (self.lines.first(), self.lines.last());
+        (left.copied().unwrap_or(TIME), right.copied().unwrap_or(self.width - 1))
+    }
+
+    fn blank(&self) -> Line {
+        let mut line = Line::default();
+        self.lines.iter().for_each(|column| line.set(*column, '│', PLAIN));
+        line
+    }
+
+    /// What a host does, beside its line, on the side where the others are.
+    fn beside(&self, HostId(host): HostId, text: &str, style: Style, lines: &mut Vec<Line>) {
+        let Some(column) = self.lines.get(host).copied() else { return };
+        let is_last = host > 0 && host + 1 == self.lines.len();
+        let other = if is_last {
+            self.lines[host - 1]
+        } else {
+            self.lines.get(host + 1).copied().unwrap_or(self.width)
+        };
+        for part in wrap(text, column.abs_diff(other).saturating_sub(4).max(1)) {
+            let mut line = self.blank();
+            if is_last {
+                line.put_before(column - 1, &part, style);
+            } else {
+                line.put(column + 2, &part, style);
+            }
+            lines.push(line);
+        }
+    }
+
+    fn arrow(&self, arrow: &Arrow, lines: &mut Vec<Line>) {
+        let column = |HostId(host): HostId| self.lines.get(host).copied();
+        let (Some(from), Some(to)) = (column(arrow.from), column(arrow.to)) else { return };
+        if from == to {
+            return self.beside(arrow.from, &format!("{} (to itself)", arrow.label), PLAIN, lines);
+        }
+        let style = match (&arrow.end, arrow.kind) {
+            (End::Lost(_) | End::Refused(_), _) => LOST,
+            (_, Kind::Usual) => PLAIN,
+            _ => AGAIN,
+        };
+        let label = match arrow.kind {
+            Kind::Usual => arrow.label.clone(),
+            Kind::Retransmitted => format!("again: {}", arrow.label),
+            Kind::Overtaken => format!("overtaken: {}", arrow.label),
+            Kind::Duplicate => format!("duplicate: {}", arrow.label),
+        };
+        let span = Span::new(from, to);
+        let length = span.length(&arrow.end);
+        let fits = label.chars().count() + 2 + SHAFT <= length;
+        if !fits {
+            for part in wrap(&label, span.inner() - 2) {
+                let mut line = self.blank();
+                span.put(1, &part, style, &mut line);
+                lines.push(line);
+            }
+        }
+        let mut line = self.blank();
+        span.shaft(length, arrow.kind, style, &mut line);
+        self.lines.iter().for_each(|between| span.cross(*between, length, style, &mut line));
+        if fits {
+            span.put(2, &format!(" {label} "), style, &mut line);
+        }
+        match &arrow.end {
+            End::Arrived(at) => line.put_before(self.width, &self.unit.show(*at), DIM),
+            End::Lost(why) | End::Refused(why) => {
+                span.set(length - 1, '✗', style, &mut line);
+                if matches!(arrow.end, End::Lost(_)) {
+                    span.put(length + 1, why, style, &mut line);
+                } else {
+                    line.put_before(self.width, why, style);
+                }
+            }
+            End::Unknown => {}
+        }
+        lines.push(line);
+    }
+}
+
+/// The columns between two lines, counted from the sender's.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    from: usize,
+    to: usize,
+}
+
+impl Span {
+    fn new(from: usize, to: usize) -> Self {
+        Self { from, to }
+    }
+
+    fn inner(self) -> usize {
+        self.from.abs_diff(self.to) - 1
+    }
+
+    /// How far the arrow goes: what is lost leaves room for the reason.
+    fn length(self, end: &End) -> usize {
+        match end {
+            End::Lost(why) => {
+                let room = self.inner().saturating_sub(why.chars().count() + 2);
+                room.min(self.inner() * 2 / 3).max(1)
+            }
+            End::Arrived(_) | End::Refused(_) | End::Unknown => self.inner(),
+        }
+    }
+
+    fn column(self, at: usize) -> usize {
+        match self.from.cmp(&self.to) {
+            Ordering::Greater => self.from - 1 - at,
+            _ => self.from + 1 + at,
+        }
+    }
+
+    fn set(self, at: usize, character: char, style: Style, line: &mut Line) {
+        line.set(self.column(at), character, style);
+    }
+
+    /// Puts a text so far from the sender's line.
+    fn put(self, at: usize, text: &str, style: Style, line: &mut Line) {
+        match self.from.cmp(&self.to) {
+            Ordering::Greater => line.put_before(self.column(at) + 1, text, style),
+            _ => line.put(self.column(at), text, style),
+        }
+    }
+
+    /// Where the shaft crosses the line of a host between.
+    fn cross(self, between: usize, length: usize, style: Style, line: &mut Line) {
+        if (0..length).any(|at| self.column(at) == between) {
+            line.set(between, '┼', style);
+        }
+    }
+
+    fn shaft(self, length: usize, kind: Kind, style: Style, line: &mut Line) {
+        let shaft = if kind == Kind::Duplicate { '╌' } else { '─' };
+        (0..length).for_each(|at| self.set(at, shaft, style, line));
+        if length == self.inner() {
+            let head = if self.from < self.to { '▶' } else { '◀' };
+            self.set(length - 1, head, style, line);
+        }
+    }
+}
