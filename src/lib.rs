@@ -73,6 +73,7 @@ mod tcp;
 mod trace;
 mod transport;
 mod udp;
+mod wire;
 
 #[cfg(feature = "internals")]
 #[doc(hidden)]

@@ -7,6 +7,7 @@ pub(crate) mod comparison;
 pub(crate) mod counters;
 pub(crate) mod json;
 pub(crate) mod meaning;
+pub(crate) mod packet;
 mod table;
 
 use std::error::Error;

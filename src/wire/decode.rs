@@ -1,0 +1,391 @@
+//! What stands in a packet, from the IP header on.
+//!
+//! Lax on purpose: a capture may have cut the packet, a kernel that leaves checksums and lengths to the
+//! network card shows them unfinished, and an ICMP error quotes only the beginning of a packet.
+
+use super::icmp;
+use etherparse::{IpNumber, Ipv6ExtensionSlice, LaxIpSlice, TcpSlice, UdpSlice};
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+
+/// A packet, taken apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Decoded {
+    pub source: End,
+    pub destination: End,
+    pub kind: Kind,
+    /// Of the whole packet, IP header included, as that says; a capture may hold fewer.
+    pub octets: usize,
+}
+
+/// An end of a packet's way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct End {
+    pub address: IpAddr,
+    /// `None` where the packet has none in it: ICMP, and every fragment but the first.
+    pub port: Option<u16>,
+}
+
+/// What an IP packet carries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Tcp {
+        flags: Flags,
+        sequence: u32,
+        acknowledgement: u32,
+        /// As it stands there, before the window is scaled (RFC 7323).
+        window: u16,
+        payload: Vec<u8>,
+    },
+    Udp {
+        payload: Vec<u8>,
+    },
+    Icmp {
+        /// Such as `port unreachable`.
+        what: String,
+        /// The packet that an error quotes, as far as it does.
+        about: Option<Box<Decoded>>,
+    },
+    /// A fragment other than the first, which has no ports in it.
+    Fragment {
+        /// The number of the protocol (RFC 791): 6 is TCP, 17 is UDP.
+        protocol: u8,
+        /// Where its octets belong in the whole.
+        offset: usize,
+    },
+    /// The number of the protocol. TCP (6), UDP (17) and ICMP (1, 58) too, where their header is cut off.
+    Other(u8),
+}
+
+/// The control bits of TCP (RFC 9293, section 3.1); printed as `SYN, ACK`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Flags(pub u8);
+
+impl Flags {
+    pub(crate) const FIN: Self = Self(0x01);
+    pub(crate) const SYN: Self = Self(0x02);
+    pub(crate) const RST: Self = Self(0x04);
+    pub(crate) const PSH: Self = Self(0x08);
+    pub(crate) const ACK: Self = Self(0x10);
+    pub(crate) const URG: Self = Self(0x20);
+
+    /// In the order in which they are printed.
+    const NAMES: [(Self, &'static str); 8] = [
+        (Self::SYN, "SYN"),
+        (Self::FIN, "FIN"),
+        (Self::RST, "RST"),
+        (Self::PSH, "PSH"),
+        (Self::ACK, "ACK"),
+        (Self::URG, "URG"),
+        // RFC 3168, section 6.1.
+        (Self(0x40), "ECE"),
+        (Self(0x80), "CWR"),
+    ];
+
+    /// True if all of these are set.
+    pub(crate) const fn contains(self, these: Self) -> bool {
+        self.0 & these.0 == these.0
+    }
+
+    /// These without those.
+    pub(crate) const fn without(self, those: Self) -> Self {
+        Self(self.0 & !those.0)
+    }
+}
+
+impl std::ops::BitOr for Flags {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+impl fmt::Display for Flags {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let set = Self::NAMES.iter().filter(|(flag, _)| self.contains(*flag));
+        let names: Vec<&str> = set.map(|(_, name)| *name).collect();
+        f.pad(&names.join(", "))
+    }
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.port {
+            Some(port) => SocketAddr::new(self.address, port).fmt(f),
+            None => self.address.fmt(f),
+        }
+    }
+}
+
+/// Takes a packet apart, from its IP header on; `None` if there is no whole IP header.
+pub(crate) fn decode(octets: &[u8]) -> Option<Decoded> {
+    decode_as(octets, Quotes::Decode)
+}
+
+/// Whether the quoted packet of an ICMP error is decoded. That of a quoted one is not: no host sends an
+/// error about an error (RFC 1122, section 3.2.2), and a forged one could be nested two thousand deep.
+#[derive(Clone, Copy)]
+enum Quotes {
+    Decode,
+    Leave,
+}
+
+fn decode_as(octets: &[u8], quotes: Quotes) -> Option<Decoded> {
+    let (ip, _) = LaxIpSlice::from_slice(octets).ok()?;
+    let inside = ip.payload();
+    let (ports, kind) = match fragment_offset(&ip) {
+        0 => decode_inside(inside.ip_number, inside.payload, quotes),
+        offset => (None, Kind::Fragment { protocol: inside.ip_number.0, offset }),
+    };
+    let end = |address, port| End { address, port };
+    Some(Decoded {
+        source: end(ip.source_addr(), ports.map(|(source, _)| source)),
+        destination: end(ip.destination_addr(), ports.map(|(_, destination)| destination)),
+        kind,
+        octets: whole_length(&ip).unwrap_or(octets.len()),
+    })
+}
+
+/// As the header says it; `None` where a kernel left that to the network card.
+fn whole_length(ip: &LaxIpSlice) -> Option<usize> {
+    let (header, told) = match ip {
+        LaxIpSlice::Ipv4(v4) => (0, v4.header().total_len()),
+        LaxIpSlice::Ipv6(v6) => (v6.header().slice().len(), v6.header().payload_length()),
+    };
+    (told != 0).then(|| header + usize::from(told))
+}
+
+fn fragment_offset(ip: &LaxIpSlice) -> usize {
+    let offset = match ip {
+        LaxIpSlice::Ipv4(v4) => v4.header().fragments_offset().byte_offset(),
+        LaxIpSlice::Ipv6(v6) => {
+            let mut offsets = v6.extensions().clone().into_iter().filter_map(|it| match it {
+                Ipv6ExtensionSlice::Fragment(fragment) => Some(fragment.fragment_offset()),
+                _ => None,
+            });
+            offsets.next().map_or(0, etherparse::IpFragOffset::byte_offset)
+        }
+    };
+    offset.into()
+}
+
+/// The ports of the source and the destination, if there are any.
+type Ports = Option<(u16, u16)>;
+
+fn decode_inside(protocol: IpNumber, inside: &[u8], quotes: Quotes) -> (Ports, Kind) {
+    match protocol {
+        IpNumber::TCP => match TcpSlice::from_slice(inside) {
+            Ok(tcp) => (Some((tcp.source_port(), tcp.destination_port())), of_tcp(&tcp)),
+            // Eight octets are all that RFC 792 asks an error to quote.
+            Err(_) => (first_ports(inside), Kind::Other(protocol.0)),
+        },
+        IpNumber::UDP => match UdpSlice::from_slice_lax(inside) {
+            Ok(udp) => {
+                let payload = udp.payload().to_vec();
+                (Some((udp.source_port(), udp.destination_port())), Kind::Udp { payload })
+            }
+            Err(_) => (first_ports(inside), Kind::Other(protocol.0)),
+        },
+        IpNumber::ICMP | IpNumber::IPV6_ICMP => {
+            let kind = of_icmp(protocol, inside, quotes);
+            (None, kind.unwrap_or(Kind::Other(protocol.0)))
+        }
+        _ => (None, Kind::Other(protocol.0)),
+    }
+}
+
+fn first_ports(inside: &[u8]) -> Ports {
+    let [a, b, c, d] = *inside.first_chunk()?;
+    Some((u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d])))
+}
+
+fn of_tcp(tcp: &TcpSlice) -> Kind {
+    Kind::Tcp {
+        flags: Flags(tcp.header_slice()[13]),
+        sequence: tcp.sequence_number(),
+        acknowledgement: tcp.acknowledgment_number(),
+        window: tcp.window_size(),
+        payload: tcp.payload().to_vec(),
+    }
+}
+
+fn of_icmp(protocol: IpNumber, inside: &[u8], quotes: Quotes) -> Option<Kind> {
+    let ([kind, code, ..], quoted) = inside.split_first_chunk::<8>()?;
+    let (what, has_quote) = match protocol {
+        IpNumber::ICMP => icmp::over_ipv4(*kind, *code),
+        _ => icmp::over_ipv6(*kind, *code),
+    };
+    let about = match quotes {
+        Quotes::Decode if has_quote => decode_as(quoted, Quotes::Leave).map(Box::new),
+        _ => None,
+    };
+    Some(Kind::Icmp { what, about })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use etherparse::{IpFragOffset, Ipv6FragmentHeader, PacketBuilder, ip_number};
+    use proptest::prelude::*;
+
+    const CLIENT: [u8; 4] = [10, 0, 0, 1];
+    const SERVER: [u8; 4] = [10, 0, 0, 2];
+
+    fn udp(payload: &[u8]) -> Vec<u8> {
+        let mut packet = Vec::new();
+        let builder = PacketBuilder::ipv4(CLIENT, SERVER, 64).udp(40000, 13);
+        builder.write(&mut packet, payload).expect("written");
+        packet
+    }
+
+    fn tcp_v6(payload: &[u8]) -> Vec<u8> {
+        let mut packet = Vec::new();
+        let [client, server] = [1, 2].map(|last| {
+            let mut address = [0; 16];
+            address[15] = last;
+            address
+        });
+        let builder = PacketBuilder::ipv6(client, server, 64).tcp(13, 40000, 7, 512);
+        builder.fin().ack(9).write(&mut packet, payload).expect("written");
+        packet
+    }
+
+    /// ICMP port unreachable from the server, with so many octets of what it is about.
+    fn unreachable(about: &[u8]) -> Vec<u8> {
+        let mut packet = Vec::new();
+        let icmp = PacketBuilder::ipv4(SERVER, CLIENT, 64).icmpv4_raw(3, 3, [0; 4]);
+        icmp.write(&mut packet, about).expect("written");
+        packet
+    }
+
+    fn decoded(octets: &[u8]) -> Decoded {
+        decode(octets).expect("an IP header")
+    }
+
+    #[test]
+    fn a_datagram_has_its_ends_and_its_payload() {
+        let packet = decoded(&udp(b"noon"));
+        assert_eq!(packet.source.to_string(), "10.0.0.1:40000");
+        assert_eq!(packet.destination.to_string(), "10.0.0.2:13");
+        assert_eq!(packet.kind, Kind::Udp { payload: b"noon".into() });
+        assert_eq!(packet.octets, 32);
+    }
+
+    #[test]
+    fn a_segment_over_ipv6_has_its_flags_and_numbers() {
+        let packet = decoded(&tcp_v6(b"noon\r\n"));
+        assert_eq!(packet.source.to_string(), "[::1]:13");
+        assert_eq!(packet.octets, 66);
+        let Kind::Tcp { flags, sequence, acknowledgement, window, payload } = packet.kind else {
+            panic!("{packet:?}");
+        };
+        assert_eq!((sequence, acknowledgement, window), (7, 9, 512));
+        assert_eq!(payload, b"noon\r\n");
+        assert_eq!(flags.to_string(), "FIN, ACK");
+    }
+
+    #[test]
+    fn padding_behind_a_packet_is_no_payload() {
+        let padded = [udp(b""), vec![0; 18]].concat();
+        assert_eq!(decoded(&padded), decoded(&udp(b"")));
+    }
+
+    #[test]
+    fn an_extension_header_is_passed_over() {
+        let mut packet = tcp_v6(b"");
+        // Destination options of eight octets, all padding (RFC 8200, section 4.6).
+        packet.splice(40..40, [6, 0, 1, 4, 0, 0, 0, 0]);
+        packet[6] = 60;
+        packet[5] += 8;
+        assert!(matches!(decoded(&packet).kind, Kind::Tcp { .. }));
+        assert_eq!(decoded(&packet).source.port, Some(13));
+    }
+
+    #[test]
+    fn an_error_says_what_it_is_about() {
+        let Kind::Icmp { what, about } = decoded(&unreachable(&udp(b"noon"))).kind else {
+            panic!("not ICMP");
+        };
+        assert_eq!(what, "port unreachable");
+        assert_eq!(*about.expect("quoted"), decoded(&udp(b"noon")));
+    }
+
+    #[test]
+    fn of_a_quote_that_is_cut_the_ports_are_left() {
+        let mut segment = Vec::new();
+        let builder = PacketBuilder::ipv4(CLIENT, SERVER, 64).tcp(40000, 13, 7, 512);
+        builder.syn().write(&mut segment, b"").expect("written");
+        let Kind::Icmp { about: Some(about), .. } = decoded(&unreachable(&segment[..28])).kind
+        else {
+            panic!("not ICMP with a quote");
+        };
+        assert_eq!((about.kind, about.octets), (Kind::Other(6), 40));
+        assert_eq!(about.destination.to_string(), "10.0.0.2:13");
+    }
+
+    #[test]
+    fn the_quote_of_a_quoted_error_is_left() {
+        let twice = unreachable(&unreachable(&udp(b"")));
+        let Kind::Icmp { about: Some(about), .. } = decoded(&twice).kind else {
+            panic!("not ICMP with a quote");
+        };
+        assert!(matches!(about.kind, Kind::Icmp { about: None, .. }), "{about:?}");
+    }
+
+    #[test]
+    fn a_later_fragment_has_no_ports() {
+        let mut packet = udp(b"noon");
+        packet[7] = 185; // in units of eight octets
+        let fragment = decoded(&packet);
+        assert_eq!(fragment.kind, Kind::Fragment { protocol: 17, offset: 1480 });
+        assert_eq!(fragment.source.to_string(), "10.0.0.1");
+
+        let offset = IpFragOffset::try_new(185).expect("13 bits");
+        let header = Ipv6FragmentHeader::new(ip_number::TCP, offset, false, 1);
+        let mut packet = tcp_v6(b"");
+        packet[6] = 44;
+        packet[5] += 8;
+        packet.splice(40..40, header.to_bytes());
+        assert_eq!(decoded(&packet).kind, Kind::Fragment { protocol: 6, offset: 1480 });
+    }
+
+    #[test]
+    fn a_length_that_was_left_to_the_network_card_is_that_of_the_capture() {
+        let mut packet = udp(b"noon");
+        packet[2..4].fill(0);
+        assert_eq!(decoded(&packet), decoded(&udp(b"noon")));
+    }
+
+    #[test]
+    fn what_is_no_packet_is_none() {
+        assert_eq!(decode(&[]), None);
+        assert_eq!(decode(b"GET / HTTP/1.1\r\n\r\n"), None);
+        assert_eq!(decode(&udp(b"")[..19]), None);
+    }
+
+    #[test]
+    fn flags_are_printed_as_they_are_spoken_of() {
+        assert_eq!((Flags::ACK | Flags::SYN).to_string(), "SYN, ACK");
+        assert_eq!(Flags(0xff).to_string(), "SYN, FIN, RST, PSH, ACK, URG, ECE, CWR");
+        assert_eq!(Flags(0).to_string(), "");
+    }
+
+    proptest! {
+        #[test]
+        fn no_octets_panic(octets: Vec<u8>, version in prop::sample::select(vec![0x45_u8, 0x60, 0x4f])) {
+            decode(&octets);
+            decode(&[vec![version], octets].concat());
+        }
+
+        #[test]
+        fn no_damage_panics(at: prop::sample::Index, bit in 0..8_u32, cut: prop::sample::Index) {
+            for whole in [udp(b"noon"), tcp_v6(b"noon"), unreachable(&udp(b"noon"))] {
+                let mut packet = whole.clone();
+                packet[at.index(whole.len())] ^= 1 << bit;
+                decode(&packet);
+                decode(&packet[..cut.index(whole.len())]);
+            }
+        }
+    }
+}
