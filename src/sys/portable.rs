@@ -6,7 +6,7 @@ mod namespace;
 
 pub(crate) use batch::Batch;
 #[cfg(feature = "lab")]
-pub(crate) use namespace::{PacketSocket, isolate, no_rights_inside, own_network};
+pub(crate) use namespace::{FrameSocket, isolate, no_rights_inside, own_network};
 
 use super::{Account, BATCH, Credentials, DATAGRAM, KernelClock, TimeWait, Traffic};
 use mio::{Registry, Token};

@@ -3,7 +3,7 @@
 use super::super::link::{CLIENT, SERVER};
 use super::frame;
 use super::recorder::Recorder;
-use crate::sys::{Alarm, PacketSocket};
+use crate::sys::{Alarm, FrameSocket};
 use crate::trace::HostId;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token, Waker};
@@ -39,7 +39,7 @@ struct Loop {
     poll: Poll,
     alarm: Alarm,
     /// The forwarder's ends of the cables, by the number of the host at the other end.
-    ends: [PacketSocket; 2],
+    ends: [FrameSocket; 2],
     forged: Receiver<Forged>,
     recorder: Recorder,
 }
@@ -47,7 +47,7 @@ struct Loop {
 impl Forwarder {
     /// Between the interfaces of these names, to the client and to the server.
     pub(super) fn start(interfaces: [&str; 2], recorder: Recorder) -> io::Result<Self> {
-        let [client, server] = interfaces.map(PacketSocket::open);
+        let [client, server] = interfaces.map(FrameSocket::open);
         let (poll, ends) = (Poll::new()?, [client?, server?]);
         for (number, end) in ends.iter().enumerate() {
             let descriptor = end.as_fd().as_raw_fd();
@@ -108,7 +108,7 @@ impl Loop {
     }
 
     /// The cable that leads to a host.
-    fn end(&self, host: HostId) -> &PacketSocket {
+    fn end(&self, host: HostId) -> &FrameSocket {
         &self.ends[usize::from(host == SERVER)]
     }
 

@@ -8,9 +8,9 @@ mod code;
 mod counters;
 mod datagram;
 #[cfg(feature = "lab")]
-mod namespace;
+mod frames;
 #[cfg(feature = "lab")]
-mod packet;
+mod namespace;
 mod privilege;
 mod sandbox;
 #[cfg(any(target_arch = "aarch64", target_arch = "riscv64", target_arch = "x86_64"))]
@@ -24,9 +24,9 @@ pub(crate) use code::Code;
 pub(crate) use counters::{backlog_limit, time_waits, traffic};
 pub(crate) use datagram::{ask_for_destination, broadcasts, never_fragment};
 #[cfg(feature = "lab")]
-pub(crate) use namespace::{isolate, no_rights_inside, own_network};
+pub(crate) use frames::FrameSocket;
 #[cfg(feature = "lab")]
-pub(crate) use packet::PacketSocket;
+pub(crate) use namespace::{isolate, no_rights_inside, own_network};
 pub(crate) use privilege::{
     become_user, credentials, drop_capabilities, find_group, find_user, has_capabilities, is_root,
     regains_group, regains_user,

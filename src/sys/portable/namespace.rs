@@ -1,4 +1,4 @@
-//! Networks of one's own and packets of an interface: POSIX has neither.
+//! Networks of one's own and frames of an interface: POSIX has neither.
 
 use super::unsupported;
 use std::convert::Infallible;
@@ -22,9 +22,9 @@ pub(crate) fn no_rights_inside() -> String {
 
 /// There is none.
 #[derive(Debug)]
-pub(crate) struct PacketSocket(Infallible);
+pub(crate) struct FrameSocket(Infallible);
 
-impl PacketSocket {
+impl FrameSocket {
     /// Not available.
     pub(crate) fn open(_: &str) -> io::Result<Self> {
         unsupported()
@@ -41,7 +41,7 @@ impl PacketSocket {
     }
 }
 
-impl AsFd for PacketSocket {
+impl AsFd for FrameSocket {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match self.0 {}
     }

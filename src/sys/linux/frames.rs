@@ -1,4 +1,4 @@
-//! Packets of one interface, from the link's header on (packet(7)).
+//! Whole frames of one interface, taken and sent, from the link's header on (packet(7)).
 
 use nix::errno::Errno;
 use nix::ifaddrs::getifaddrs;
@@ -12,12 +12,12 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 /// Takes what arrives at an interface of this thread's network, and sends from it; never waits.
 #[derive(Debug)]
-pub(crate) struct PacketSocket {
+pub(crate) struct FrameSocket {
     socket: OwnedFd,
     interface: usize,
 }
 
-impl PacketSocket {
+impl FrameSocket {
     pub(crate) fn open(interface: &str) -> io::Result<Self> {
         let missing = || io::Error::new(io::ErrorKind::NotFound, "no such interface");
         let link = getifaddrs()?
@@ -32,7 +32,7 @@ impl PacketSocket {
         Ok(Self { socket, interface: link.ifindex() })
     }
 
-    /// The octets of the next packet that arrived; `WouldBlock` if there is none.
+    /// The octets of the next frame that arrived; `WouldBlock` if there is none.
     pub(crate) fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             match recvfrom::<LinkAddr>(self.socket.as_raw_fd(), buffer) {
@@ -53,7 +53,7 @@ impl PacketSocket {
     }
 }
 
-impl AsFd for PacketSocket {
+impl AsFd for FrameSocket {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
