@@ -27,10 +27,7 @@ pub(super) static LAB: Lab = Lab {
             source: "RFC 768; RFC 867",
         },
     ],
-    method: |setting| {
-        let delay = conditions(setting).delay;
-        format!("One exchange over each transport; a packet takes {delay:?} from host to host.")
-    },
+    method,
     lesson: "The stream's order and repair cost a round trip before the answer and three packets for each \
              of the datagram's.",
     elsewhere: "Linux sends the FIN in a segment of its own where a server calls send and then close: 8 \
@@ -40,6 +37,14 @@ pub(super) static LAB: Lab = Lab {
     predict,
     run,
 };
+
+fn method(setting: &Setting) -> String {
+    if setting.engine == Engine::Netns {
+        return netns::method(setting);
+    }
+    let delay = conditions(setting).delay;
+    format!("One exchange over each transport; a packet takes {delay:?} from host to host.")
+}
 
 /// Long enough for every answer and every farewell, whatever the delay.
 fn enough(setting: &Setting) -> Duration {
