@@ -1,8 +1,14 @@
 //! Any POSIX system: what has no portable answer is `None`.
 
 mod batch;
+#[cfg(feature = "lab")]
+mod queues;
 
 pub(crate) use batch::Batch;
+#[cfg(feature = "lab")]
+pub(crate) use queues::{
+    QUEUES_ARE_TOLD, accept_queue, count_drops, listen_overflows, receive_counted, set_syn_retries,
+};
 
 use super::{Account, BATCH, Credentials, DATAGRAM, KernelClock, TimeWait, Traffic};
 use mio::{Registry, Token};

@@ -1,0 +1,30 @@
+//! What the tests of all experiments on loopback ask.
+
+use crate::lab::finding::compare;
+use crate::lab::{Engine, Knobs, Lab, Outcome, Setting, Verdict};
+use crate::trace::What;
+
+/// Runs a lab and has every finding as predicted, with one observation for each.
+pub(super) fn all_is_as_predicted(lab: &'static Lab, knobs: Knobs) -> Outcome {
+    let setting = Setting { engine: Engine::Loopback, seed: 0, knobs };
+    let run = (lab.run)(&setting).expect("nothing is in the way");
+    let mut observed: Vec<_> = run.observed.iter().map(|it| (it.transport, &*it.what)).collect();
+    let predictions = (lab.predict)(&setting);
+    let mut predicted: Vec<_> = predictions.iter().map(|it| (it.transport, it.what)).collect();
+    observed.sort_unstable();
+    predicted.sort_unstable();
+    assert_eq!(observed, predicted, "one observation for each prediction");
+    assert!(predicted.windows(2).all(|two| two[0] != two[1]), "twice the same: {predicted:?}");
+    let findings = compare(predictions, &run.observed);
+    let outcome = Outcome { findings, parts: run.parts };
+    for finding in &outcome.findings {
+        assert_eq!(finding.verdict, Verdict::AsPredicted, "{finding:?}");
+    }
+    outcome
+}
+
+/// True if such a call stands in a trace.
+pub(super) fn is_shown(outcome: &Outcome, call: &str) -> bool {
+    let mut events = outcome.parts.iter().flat_map(|part| &part.trace.events);
+    events.any(|event| matches!(&event.what, What::Call { call: shown, .. } if shown == call))
+}
