@@ -48,14 +48,14 @@ impl Notebook {
         make: impl FnOnce() -> io::Result<T>,
         outcome: impl FnOnce(&T) -> String,
     ) -> io::Result<T> {
-        let made = make();
-        let outcome = match &made {
+        let result = make();
+        let outcome = match &result {
             Ok(value) => outcome(value),
             Err(error) => name(error),
         };
         let what = What::Call { call: call.to_owned(), outcome };
         self.trace.push(Event { at: self.start.elapsed(), host, what });
-        made
+        result
     }
 
     /// Writes down what was done otherwise than by one call: many at once, or one that only began.

@@ -42,8 +42,9 @@ pub(super) static LAB: Lab = Lab {
     method,
     lesson: "Connected does not mean accepted. The backlog bounds how many clients wait; the rest cannot tell a \
              full queue from a dead host. A datagram socket has no queue of clients, only a buffer of octets.",
-    elsewhere: "On Linux one more than the backlog gets in. Others have other formulas, and Windows answers the \
-                SYN that finds no place by a reset.",
+    elsewhere: "On Linux one more than the backlog gets in; from 6.5 on it sends the first few SYNs one second \
+                apart, against the RFC. Others have other formulas, and Windows answers the SYN that finds no \
+                place by a reset.",
     engines: &[Engine::Loopback],
     knobs: &[Knob::Backlog],
     predict,
@@ -72,10 +73,10 @@ fn backlogs(setting: &Setting) -> Vec<u16> {
 fn method(setting: &Setting) -> String {
     let backlogs: Vec<String> = backlogs(setting).iter().map(ToString::to_string).collect();
     format!(
-        "A server calls listen with a backlog of {} and accepts nobody. Clients connect, one after the other, until \
-         one does not get in; its kernel sends the SYN a second time and no more (TCP_SYNCNT). Then the server \
-         accepts and answers. Over UDP as many clients send a query each to a socket that nobody reads. --backlog \
-         sets one backlog, up to {MOST}.",
+        "A server calls listen with a backlog of {} and accepts nobody. Clients connect, one after the other, \
+         until one does not get in; TCP_SYNCNT, set to 1, has its kernel give up early. Then the server accepts \
+         and answers. Over UDP as many clients send a query each to a socket that nobody reads. --backlog sets \
+         one backlog, up to {MOST}.",
         backlogs.join(", ")
     )
 }
@@ -100,6 +101,7 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
         Prediction::is(udp, ANSWERED, (asking, "client")).varies(formula),
     ];
     if sys::QUEUES_ARE_TOLD {
+        // How often a SYN is sent again within the 3 seconds depends on the kernel: once or twice.
         let syns = 2 * all.len() as u64;
         let time = Expected::Between(Duration::from_secs(3).into(), PATIENCE.into());
         predictions.extend([
@@ -218,8 +220,8 @@ impl Queue {
         let line = line()?;
         for server in accepted {
             let send = || server.send(line.octets());
-            let sent = self.notebook.call(SERVER, "send(26)", send, |sent| octets(*sent));
-            sent.map_err(failed("send the line"))?;
+            let made = self.notebook.call(SERVER, "send(26)", send, |sent| octets(*sent));
+            made.map_err(failed("send the line"))?;
         }
         let mut answered = 0;
         for client in &self.clients {

@@ -18,7 +18,7 @@ pub(super) static LAB: Lab = Lab {
         Theory {
             says: "TCP carries a continuous stream of octets; where one send ended and the next began is \
                    not part of it",
-            source: "RFC 9293, sections 2.2 and 3.7",
+            source: "RFC 9293, section 3.7",
         },
         Theory {
             says: "one datagram is one message: its header has a length of its own, and one receive takes one",

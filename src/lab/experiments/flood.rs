@@ -19,11 +19,11 @@ pub(super) static LAB: Lab = Lab {
         Theory {
             says: "with every acknowledgement the receiver tells how many octets it has room for, and the \
                    sender may not send more: flow control",
-            source: "RFC 9293, sections 3.8.4 and 3.8.6",
+            source: "RFC 9293, section 3.8.6",
         },
         Theory {
             says: "a send that finds no room blocks, or fails with EAGAIN on a socket that does not block",
-            source: "POSIX.1-2024, send(); Stevens, UNP, volume 1, section 16.2",
+            source: "POSIX.1-2024, send(); Stevens, UNP, volume 1, section 16.1",
         },
         Theory {
             says: "UDP has no flow control: what finds the receiver's buffer full is thrown away, and nobody \

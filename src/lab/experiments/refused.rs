@@ -23,7 +23,7 @@ pub(super) static LAB: Lab = Lab {
             source: "RFC 9293, section 3.10.7.1",
         },
         Theory {
-            says: "a host may answer a datagram to such a port by ICMP \"port unreachable\"",
+            says: "a host should answer a datagram to such a port by ICMP \"port unreachable\"",
             source: "RFC 1122, section 3.2.2.1",
         },
         Theory {

@@ -31,14 +31,14 @@ pub(super) static LAB: Lab = Lab {
         },
         Theory {
             says: "on a stream 0 means that the other side has sent its FIN: nothing more will come",
-            source: "RFC 9293, section 3.6; Stevens, UNP, volume 1, section 5.13",
+            source: "RFC 9293, section 3.6; Stevens, UNP, volume 1, section 1.2",
         },
     ],
     method,
     lesson: "Give a datagram the room it may need, and look at MSG_TRUNC: what did not fit is gone. A stream \
              keeps the rest, so a small buffer only costs calls. And 0 is the end on a stream only.",
-    elsewhere: "Windows gives WSAEMSGSIZE instead of a flag. A socket of one's own with recv instead of \
-                recvmsg sees no flag anywhere.",
+    elsewhere: "Windows gives WSAEMSGSIZE instead of a flag. A plain recv has no place for a flag, on any \
+                system.",
     engines: &[Engine::Loopback],
     knobs: &[Knob::Buffer],
     predict,
