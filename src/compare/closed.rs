@@ -64,7 +64,7 @@ pub(super) fn try_closed_port(
 
 /// A port that is free on both transports. The TCP socket, bound but not listening, keeps it from being
 /// taken meanwhile; a SYN to it is answered by a reset all the same.
-fn closed_port(loopback: IpAddr) -> io::Result<(SocketAddr, Socket)> {
+pub(crate) fn closed_port(loopback: IpAddr) -> io::Result<(SocketAddr, Socket)> {
     let mut taken = ErrorKind::AddrInUse.into();
     for _ in 0..16 {
         let any = SocketAddr::new(loopback, 0);

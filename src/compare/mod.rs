@@ -2,20 +2,22 @@
 
 mod closed;
 mod latency;
+mod own;
 mod probe;
 
+#[cfg(feature = "lab")]
+pub(crate) use closed::closed_port;
 pub use closed::{Closed, Nobody};
 pub use latency::Latencies;
+pub(crate) use own::OwnServer;
 pub use probe::{Leftover, Phase, Phases, Source};
 
 use crate::calls::Calls;
 use crate::client::{Answer, AskError, Client, Options, Target, off_limits};
-use crate::listen::Listen;
-use crate::server::{Config, ServeError, Server, Shutdown};
+use crate::server::{Config, ServeError};
 use crate::transport::Transport;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 /// How to compare.
@@ -132,7 +134,7 @@ pub fn compare(
     if let Some(target) = target {
         return compare_on(target, options, progress);
     }
-    let own = OwnServer::start(options)?;
+    let own = OwnServer::start(own_config(options))?;
     let comparison = compare_on(&own.address.into(), options, progress)?;
     Ok(Comparison { own_server: true, ..comparison })
 }
@@ -238,41 +240,19 @@ impl Side {
     }
 }
 
-/// A server in a thread of its own, stopped when dropped.
-struct OwnServer {
-    address: SocketAddr,
-    shutdown: Shutdown,
-    running: Option<JoinHandle<Result<(), ServeError>>>,
-}
-
-impl OwnServer {
-    fn start(options: &CompareOptions) -> Result<Self, CompareError> {
-        let candidates: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
-        let addresses = candidates.map(|ip| SocketAddr::new(ip, 0)).to_vec();
-        let addresses =
-            addresses.into_iter().filter(|address| options.ask.family.admits(*address)).collect();
-        let config = Config { addresses, listen: Listen::default(), ..Config::default() };
-        let server = Server::bind(config)?;
-        let address = server.bound()[0].address;
-        let shutdown = server.shutdown();
-        let thread = thread::Builder::new().name("daytime server".into());
-        let running = thread.spawn(move || server.run()).map_err(CompareError::Thread)?;
-        Ok(Self { address, shutdown, running: Some(running) })
-    }
-}
-
-impl Drop for OwnServer {
-    fn drop(&mut self) {
-        self.shutdown.stop();
-        // The comparison is done; how the server ended does not change it.
-        let _ = self.running.take().map(JoinHandle::join);
-    }
+/// What the server of its own serves: both transports on a loopback address that may be asked.
+fn own_config(options: &CompareOptions) -> Config {
+    let candidates: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+    let addresses = candidates.map(|ip| SocketAddr::new(ip, 0)).into_iter();
+    let addresses = addresses.filter(|address| options.ask.family.admits(*address)).collect();
+    Config { addresses, ..Config::default() }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::net::UdpSocket;
+    use std::thread;
 
     #[test]
     fn one_lost_datagram_costs_one_answer_and_not_the_column() {

@@ -3,6 +3,10 @@
 //! On loopback a user without privileges sees no packets; what is seen are the calls and what comes of
 //! them, and that is what a program has to live with.
 
+mod sockets;
+
+pub(crate) use sockets::{LINE, Pair, anywhere, line, octets, open, recv, taken, wait_for};
+
 use super::Obstacle;
 use crate::trace::{Event, Host, HostId, Trace, What};
 use nix::errno::Errno;
@@ -15,6 +19,10 @@ pub(crate) const SERVER: HostId = HostId(1);
 
 /// No call of a lab waits longer than this for what has to come.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long something is waited for that is predicted never to come: loopback delivers within
+/// microseconds.
+pub(crate) const SILENCE: Duration = Duration::from_millis(200);
 
 /// Where the calls of a run are written down.
 #[derive(Debug)]
@@ -40,18 +48,60 @@ impl Notebook {
         make: impl FnOnce() -> io::Result<T>,
         outcome: impl FnOnce(&T) -> String,
     ) -> io::Result<T> {
-        let made = make();
-        let outcome = match &made {
+        let result = make();
+        let outcome = match &result {
             Ok(value) => outcome(value),
             Err(error) => name(error),
         };
         let what = What::Call { call: call.to_owned(), outcome };
         self.trace.push(Event { at: self.start.elapsed(), host, what });
-        made
+        result
+    }
+
+    /// Writes down what was done otherwise than by one call: many at once, or one that only began.
+    pub(crate) fn note(&mut self, host: HostId, call: &str, outcome: &str) {
+        let what = What::Call { call: call.to_owned(), outcome: outcome.to_owned() };
+        self.trace.push(Event { at: self.start.elapsed(), host, what });
+    }
+
+    /// An empty one for another thread, with the same beginning.
+    pub(crate) fn twin(&self) -> Self {
+        Self { start: self.start, trace: Trace::between(self.trace.hosts.clone()) }
+    }
+
+    /// Takes over what a twin has.
+    pub(crate) fn merge(&mut self, twin: Self) {
+        for event in twin.trace.events {
+            self.trace.push(event);
+        }
     }
 
     pub(crate) fn finish(self) -> Trace {
         self.trace
+    }
+
+    /// With a call that was made again and again in one line, at the time of the first:
+    /// `send(1) × 26`.
+    pub(crate) fn finish_short(self) -> Trace {
+        let mut short = Trace::between(self.trace.hosts);
+        let mut times = Vec::new();
+        for event in self.trace.events {
+            match short.events.last().zip(times.last_mut()) {
+                Some((last, times)) if (last.host, &last.what) == (event.host, &event.what) => {
+                    *times += 1;
+                }
+                _ => {
+                    short.events.push(event);
+                    times.push(1);
+                }
+            }
+        }
+        for (event, times) in short.events.iter_mut().zip(times) {
+            if let (What::Call { call, .. }, 2..) = (&mut event.what, times) {
+                *call = format!("{call} × {times}");
+            }
+        }
+        short
     }
 }
 
@@ -85,5 +135,27 @@ mod tests {
         let call =
             |call: &str, outcome: &str| What::Call { call: call.into(), outcome: outcome.into() };
         assert_eq!(outcomes, [call("recv(10)", "4 octets"), call("connect()", "ECONNREFUSED")]);
+    }
+
+    #[test]
+    fn a_call_that_is_repeated_is_one_line_and_another_host_or_outcome_is_a_new_one() {
+        let mut notebook = Notebook::new();
+        let mut twin = notebook.twin();
+        for _ in 0..3 {
+            notebook.note(SERVER, "send(1)", "1 octet");
+        }
+        notebook.note(SERVER, "send(1)", "EAGAIN");
+        twin.note(CLIENT, "send(1)", "EAGAIN");
+        notebook.merge(twin);
+        let lines: Vec<(HostId, What)> =
+            notebook.finish_short().events.into_iter().map(|it| (it.host, it.what)).collect();
+        let call =
+            |call: &str, outcome: &str| What::Call { call: call.into(), outcome: outcome.into() };
+        let expected = [
+            (SERVER, call("send(1) × 3", "1 octet")),
+            (SERVER, call("send(1)", "EAGAIN")),
+            (CLIENT, call("send(1)", "EAGAIN")),
+        ];
+        assert_eq!(lines, expected);
     }
 }

@@ -3,10 +3,16 @@
 mod batch;
 #[cfg(feature = "lab")]
 mod namespace;
+#[cfg(feature = "lab")]
+mod queues;
 
 pub(crate) use batch::Batch;
 #[cfg(feature = "lab")]
 pub(crate) use namespace::{FrameSocket, isolate, no_rights_inside, own_network};
+#[cfg(feature = "lab")]
+pub(crate) use queues::{
+    QUEUES_ARE_TOLD, accept_queue, count_drops, listen_overflows, receive_counted, set_syn_retries,
+};
 
 use super::{Account, BATCH, Credentials, DATAGRAM, KernelClock, TimeWait, Traffic};
 use mio::{Registry, Token};

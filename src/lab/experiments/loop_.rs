@@ -23,13 +23,7 @@ pub(super) static LAB: Lab = Lab {
             source: "RFC 9293, section 3.5; RFC 4953",
         },
     ],
-    method: |setting| {
-        let delay = conditions(setting).delay;
-        format!(
-            "Both hosts serve on port 13. One packet reaches the server with the other's address and port as its \
-             source: a SYN, then an empty datagram, without a guard and with it. A packet takes {delay:?}."
-        )
-    },
+    method,
     lesson: "UDP cannot tell a forged question from a true one, so a service must not answer who may be a service. \
              TCP finds out before it says a word.",
     elsewhere: "Firewalls and routers that refuse forged sources (RFC 2827).",
@@ -38,6 +32,18 @@ pub(super) static LAB: Lab = Lab {
     predict,
     run,
 };
+
+fn method(setting: &Setting) -> String {
+    if setting.engine == Engine::Netns {
+        return netns::method(setting);
+    }
+    let delay = conditions(setting).delay;
+    format!(
+        "Both hosts serve on port 13. One packet reaches the server with the other's address and port as its \
+         source: a SYN, then an empty datagram, without a guard and with it. A packet takes {delay:?}, and \
+         the datagrams are counted for {WATCHED:?}."
+    )
+}
 
 /// How long the loop is watched. It has no end of its own.
 const WATCHED: Duration = Duration::from_secs(1);

@@ -1,16 +1,34 @@
 //! One experiment, one file.
 
+mod backlog;
+mod boundaries;
 #[cfg(test)]
 mod check;
 mod exchange;
+mod flood;
 mod loop_;
 mod loss;
 mod raw;
+mod refused;
 mod silent;
 mod stale;
+mod truncate;
+mod unread;
 
 use super::Lab;
 
 /// In the order of the course.
-pub(super) static ALL: &[&Lab] =
-    &[&exchange::LAB, &loss::LAB, &silent::LAB, &stale::LAB, &loop_::LAB, &raw::LAB];
+pub(super) static ALL: &[&Lab] = &[
+    &exchange::LAB,
+    &loss::LAB,
+    &boundaries::LAB,
+    &truncate::LAB,
+    &refused::LAB,
+    &silent::LAB,
+    &backlog::LAB,
+    &flood::LAB,
+    &unread::LAB,
+    &stale::LAB,
+    &loop_::LAB,
+    &raw::LAB,
+];

@@ -28,10 +28,7 @@ pub(super) static LAB: Lab = Lab {
             source: "RFC 768; Stevens, UNP 1, chapter 8.9",
         },
     ],
-    method: |_| {
-        "The link is cut when the server's reply is put on it; the client reads until its deadline."
-            .into()
-    },
+    method,
     lesson: "To a reader a cut link and a slow server are the same silence. Only a deadline of its own ends it.",
     elsewhere: "How often and for how long the server repeats; keep-alives where they are on by default.",
     engines: &[Engine::Sim, Engine::Netns],
@@ -42,6 +39,17 @@ pub(super) static LAB: Lab = Lab {
 
 /// When the client gives up.
 const DEADLINE: Duration = Duration::from_secs(10);
+
+fn method(setting: &Setting) -> String {
+    if setting.engine == Engine::Netns {
+        return netns::method(setting);
+    }
+    let delay = conditions(setting).delay;
+    format!(
+        "The link, on which a packet takes {delay:?}, is cut when the server's reply is put on it; the client \
+         reads until its deadline."
+    )
+}
 
 fn predict(setting: &Setting) -> Vec<Prediction> {
     if setting.engine == Engine::Netns {

@@ -9,6 +9,12 @@ pub(crate) fn backlog_limit() -> Option<u32> {
     fs::read_to_string("/proc/sys/net/core/somaxconn").ok()?.trim().parse().ok()
 }
 
+/// SYNs that were dropped so far because a listener's queue was full, of all listeners together.
+#[cfg(feature = "lab")]
+pub(crate) fn listen_overflows() -> Option<u64> {
+    paired(&fs::read_to_string("/proc/net/netstat").ok()?, "TcpExt:", "ListenOverflows")
+}
+
 /// IP packets and octets sent so far, over the family of `address`.
 pub(crate) fn traffic(address: IpAddr) -> Option<Traffic> {
     match address {

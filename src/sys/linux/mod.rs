@@ -12,6 +12,8 @@ mod frames;
 #[cfg(feature = "lab")]
 mod namespace;
 mod privilege;
+#[cfg(feature = "lab")]
+mod queues;
 mod sandbox;
 #[cfg(any(target_arch = "aarch64", target_arch = "riscv64", target_arch = "x86_64"))]
 mod seccomp;
@@ -21,6 +23,8 @@ pub(crate) use batch::Batch;
 pub(crate) use client_batch::{Alarm, ClientBatch, ephemeral_ports};
 pub(crate) use clock::kernel_clock;
 pub(crate) use code::Code;
+#[cfg(feature = "lab")]
+pub(crate) use counters::listen_overflows;
 pub(crate) use counters::{backlog_limit, time_waits, traffic};
 pub(crate) use datagram::{ask_for_destination, broadcasts, never_fragment};
 #[cfg(feature = "lab")]
@@ -30,6 +34,10 @@ pub(crate) use namespace::{isolate, no_rights_inside, own_network};
 pub(crate) use privilege::{
     become_user, credentials, drop_capabilities, find_group, find_user, has_capabilities, is_root,
     regains_group, regains_user,
+};
+#[cfg(feature = "lab")]
+pub(crate) use queues::{
+    QUEUES_ARE_TOLD, accept_queue, count_drops, receive_counted, set_syn_retries,
 };
 pub(crate) use sandbox::{no_new_privileges, restrict_files};
 #[cfg(any(target_arch = "aarch64", target_arch = "riscv64", target_arch = "x86_64"))]

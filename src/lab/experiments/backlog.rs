@@ -1,0 +1,353 @@
+//! A queue of connections, and a server that does not accept.
+
+use crate::lab::loopback::{
+    CLIENT, LINE, Notebook, PATIENCE, SERVER, SILENCE, anywhere, failed, line, name, octets, open,
+    recv, taken,
+};
+use crate::lab::{Engine, Expected, Knob, Lab, Obstacle, Prediction, Run, Setting, Theory};
+use crate::sys;
+use crate::transport::Transport;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use socket2::{SockAddr, Socket, Type};
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::AsFd;
+use std::thread;
+use std::time::{Duration, Instant};
+
+pub(super) static LAB: Lab = Lab {
+    name: "backlog",
+    question: "Who gets in while nobody accepts?",
+    theory: &[
+        Theory {
+            says: "the backlog hints how many connections may wait to be accepted; what 0 means, each system \
+                   decides",
+            source: "POSIX.1-2024, listen()",
+        },
+        Theory {
+            says: "the kernel finishes the handshake by itself, so a client is connected before the server has \
+                   accepted anything",
+            source: "Stevens, UNP, volume 1, section 4.5",
+        },
+        Theory {
+            says: "where the queue is full the SYN is ignored, not refused: the client sends it again, and by \
+                   then there may be room",
+            source: "Stevens, UNP, volume 1, section 4.5",
+        },
+        Theory {
+            says: "an unanswered SYN is sent again after 1 second, and each time after twice as long",
+            source: "RFC 6298, sections 2 and 5",
+        },
+    ],
+    method,
+    lesson: "Connected does not mean accepted. The backlog bounds how many clients wait; the rest cannot tell a \
+             full queue from a dead host. A datagram socket has no queue of clients, only a buffer of octets.",
+    elsewhere: "On Linux one more than the backlog gets in; from 6.5 on it sends the first few SYNs one second \
+                apart, against the RFC. Others have other formulas, and Windows answers the SYN that finds no \
+                place by a reset.",
+    engines: &[Engine::Loopback],
+    knobs: &[Knob::Backlog],
+    predict,
+    run,
+};
+
+/// Tried unless told otherwise.
+const BACKLOGS: [u16; 4] = [0, 1, 2, 5];
+/// Each client takes two descriptors.
+const MOST: u16 = 100;
+/// Clients beyond the backlog that are tried before it is said to have no limit.
+const SURPLUS: usize = 4;
+
+const CONNECTED: &str = "clients that connect";
+const WAITING: &str = "of them in the queue (TCP_INFO)";
+const NEXT: &str = "the next client's connect()";
+const AFTER: &str = "which it says after";
+const OVERFLOWS: &str = "SYNs dropped (ListenOverflows)";
+const ANSWERED: &str = "answered when the server wakes";
+const SENT: &str = "questions sent, backlog or not";
+
+fn backlogs(setting: &Setting) -> Vec<u16> {
+    setting.knobs.backlog.map_or(BACKLOGS.to_vec(), |backlog| vec![backlog.min(MOST)])
+}
+
+fn method(setting: &Setting) -> String {
+    let backlogs: Vec<String> = backlogs(setting).iter().map(ToString::to_string).collect();
+    format!(
+        "A server calls listen with a backlog of {} and accepts nobody. Clients connect, one after the other, \
+         until one does not get in; TCP_SYNCNT, set to 1, has its kernel give up early. Then the server accepts \
+         and answers. Over UDP as many clients send a query each to a socket that nobody reads. --backlog sets \
+         one backlog, up to {MOST}.",
+        backlogs.join(", ")
+    )
+}
+
+/// Clients that Linux lets in: it counts the queue as full when it holds more than the backlog.
+fn admitted(backlog: u16) -> u64 {
+    let limit = sys::backlog_limit().unwrap_or(u32::MAX);
+    u64::from(limit.min(backlog.into())) + 1
+}
+
+fn predict(setting: &Setting) -> Vec<Prediction> {
+    let (tcp, udp) = (Transport::Tcp, Transport::Udp);
+    let backlogs = backlogs(setting);
+    let all: Vec<(u16, u64)> = backlogs.iter().map(|it| (*it, admitted(*it))).collect();
+    let admitted = per_backlog(&all);
+    let formula = "each system makes its own number of the backlog";
+    let asking = all.iter().map(|(_, clients)| clients + 1).max().unwrap_or(0);
+    let mut predictions = vec![
+        Prediction::is(tcp, CONNECTED, admitted.clone()).varies(formula),
+        Prediction::is(tcp, ANSWERED, admitted.clone()).varies(formula),
+        Prediction::is(udp, SENT, (asking, "question")).varies(formula),
+        Prediction::is(udp, ANSWERED, (asking, "client")).varies(formula),
+    ];
+    if sys::QUEUES_ARE_TOLD {
+        // How often a SYN is sent again within the 3 seconds depends on the kernel: once or twice.
+        let syns = 2 * all.len() as u64;
+        let time = Expected::Between(Duration::from_secs(3).into(), PATIENCE.into());
+        predictions.extend([
+            Prediction::is(tcp, WAITING, admitted),
+            Prediction::is(tcp, NEXT, "ETIMEDOUT"),
+            Prediction::new(tcp, AFTER, time),
+            Prediction::new(tcp, OVERFLOWS, Expected::AtLeast((syns, "SYN").into())),
+        ]);
+    }
+    predictions
+}
+
+fn run(setting: &Setting) -> Result<Run, Obstacle> {
+    let mut run = Run::default();
+    let dropped = sys::listen_overflows();
+    let mut queues = Vec::new();
+    for backlog in backlogs(setting) {
+        queues.push(Queue::fill(backlog)?);
+    }
+    // All that were left outside wait at the same time.
+    outside(&mut queues, &mut run)?;
+    if let Some((before, after)) = dropped.zip(sys::listen_overflows()) {
+        run.saw(Transport::Tcp, OVERFLOWS, (after.saturating_sub(before), "SYN"));
+    }
+    let asking = queues.iter().map(|queue| queue.clients.len() + 1).max().unwrap_or(0);
+    let mut answered = Vec::new();
+    for mut queue in queues {
+        answered.push((queue.backlog, queue.answer()?));
+        run.show(
+            Transport::Tcp,
+            &format!("backlog {}", queue.backlog),
+            queue.notebook.finish_short(),
+        );
+    }
+    run.saw(Transport::Tcp, ANSWERED, per_backlog(&answered));
+    datagrams(asking, &mut run)?;
+    Ok(run)
+}
+
+/// `1 at 0, 2 at 1`.
+fn per_backlog(clients: &[(u16, u64)]) -> String {
+    let each: Vec<String> =
+        clients.iter().map(|(backlog, clients)| format!("{clients} at {backlog}")).collect();
+    each.join(", ")
+}
+
+/// A listener that accepts nobody, with its clients.
+struct Queue {
+    backlog: u16,
+    listener: Socket,
+    notebook: Notebook,
+    clients: Vec<Socket>,
+    /// The client that did not get in, and since when it tries.
+    outside: Option<(Socket, Instant)>,
+}
+
+impl Queue {
+    fn fill(backlog: u16) -> Result<Self, Obstacle> {
+        let mut notebook = Notebook::new();
+        let listener = listener(backlog, &mut notebook).map_err(failed("listen on loopback"))?;
+        let mut queue = Self { backlog, listener, notebook, clients: Vec::new(), outside: None };
+        while queue.outside.is_none() && queue.clients.len() <= usize::from(backlog) + SURPLUS {
+            queue.connect_one().map_err(failed("connect"))?;
+        }
+        Ok(queue)
+    }
+
+    fn connect_one(&mut self) -> io::Result<()> {
+        let (at, started) = (self.listener.local_addr()?, Instant::now());
+        let client = connecting(&at)?;
+        if !is_decided(&client, SILENCE)? {
+            self.notebook.note(CLIENT, "connect()", "EINPROGRESS");
+            self.outside = Some((client, started));
+            return Ok(());
+        }
+        let connect = || client.take_error()?.map_or(Ok(()), Err);
+        self.notebook.call(CLIENT, "connect()", connect, |()| "connected".into())?;
+        self.clients.push(client);
+        self.wait_for_queue();
+        Ok(())
+    }
+
+    /// The client is connected when the SYN-ACK has come, the server when the answer to that has.
+    fn wait_for_queue(&self) {
+        let started = Instant::now();
+        let waiting = || sys::accept_queue(&self.listener).map(u64::from);
+        while waiting().is_some_and(|waiting| waiting < self.clients.len() as u64)
+            && started.elapsed() < SILENCE
+        {
+            thread::yield_now();
+        }
+    }
+
+    /// What became of the client that did not get in, and how long that took.
+    fn outside(&mut self) -> io::Result<Option<(String, Duration)>> {
+        let Some((client, started)) = self.outside.take() else { return Ok(None) };
+        // Where the number of SYNs cannot be set, the end is a minute or more away.
+        let patience = if sys::QUEUES_ARE_TOLD { PATIENCE } else { SILENCE };
+        is_decided(&client, patience.saturating_sub(started.elapsed()))?;
+        let outcome = match client.take_error()? {
+            Some(error) => name(&error),
+            None => "no answer".into(),
+        };
+        self.notebook.note(CLIENT, "poll(), SO_ERROR", &outcome);
+        Ok(Some((outcome, started.elapsed())))
+    }
+
+    /// Accepts all who wait, and answers: how many had the line.
+    fn answer(&mut self) -> Result<u64, Obstacle> {
+        let mut accepted = Vec::new();
+        for _ in &self.clients {
+            let accept = || self.listener.accept();
+            let made = self.notebook.call(SERVER, "accept()", accept, |_| "a connection".into());
+            accepted.push(made.map_err(failed("accept"))?.0);
+        }
+        let line = line()?;
+        for server in accepted {
+            let send = || server.send(line.octets());
+            let made = self.notebook.call(SERVER, "send(26)", send, |sent| octets(*sent));
+            made.map_err(failed("send the line"))?;
+        }
+        let mut answered = 0;
+        for client in &self.clients {
+            let take = || recv(client, 1024);
+            let line = self.notebook.call(CLIENT, "recv(1024)", take, taken);
+            answered += u64::from(line.is_ok_and(|line| line.len() == LINE));
+        }
+        Ok(answered)
+    }
+}
+
+fn listener(backlog: u16, notebook: &mut Notebook) -> io::Result<Socket> {
+    let listener = open(Type::STREAM)?;
+    listener.bind(&anywhere())?;
+    let listen = || listener.listen(backlog.into());
+    notebook.call(SERVER, &format!("listen({backlog})"), listen, |()| "listening".into())?;
+    Ok(listener)
+}
+
+/// A socket that has begun to connect, and blocks no more.
+fn connecting(at: &SockAddr) -> io::Result<Socket> {
+    let client = open(Type::STREAM)?;
+    if sys::QUEUES_ARE_TOLD {
+        sys::set_syn_retries(&client, 1)?;
+    }
+    client.set_nonblocking(true)?;
+    let begun = client.connect(at);
+    client.set_nonblocking(false)?;
+    let under_way = Some(nix::errno::Errno::EINPROGRESS as i32);
+    match begun {
+        Err(error) if error.raw_os_error() != under_way => Err(error),
+        _ => Ok(client),
+    }
+}
+
+/// True once it is connected or has failed.
+fn is_decided(client: &Socket, patience: Duration) -> io::Result<bool> {
+    let mut sockets = [PollFd::new(client.as_fd(), PollFlags::POLLOUT)];
+    Ok(poll(&mut sockets, PollTimeout::try_from(patience).unwrap_or(PollTimeout::ZERO))? > 0)
+}
+
+/// Who got in, and what became of those who did not.
+fn outside(queues: &mut [Queue], run: &mut Run) -> Result<(), Obstacle> {
+    let connected: Vec<(u16, u64)> =
+        queues.iter().map(|queue| (queue.backlog, queue.clients.len() as u64)).collect();
+    run.saw(Transport::Tcp, CONNECTED, per_backlog(&connected));
+    let waiting: Vec<(u16, u64)> = queues
+        .iter()
+        .filter_map(|queue| Some((queue.backlog, sys::accept_queue(&queue.listener)?.into())))
+        .collect();
+    let mut ends = Vec::new();
+    for queue in queues {
+        ends.extend(queue.outside().map_err(failed("wait for the end of a connect"))?);
+    }
+    if sys::QUEUES_ARE_TOLD {
+        run.saw(Transport::Tcp, WAITING, per_backlog(&waiting));
+        let soonest = ends.iter().map(|(_, after)| *after).min().unwrap_or_default();
+        let mut outcomes: Vec<String> = ends.into_iter().map(|(outcome, _)| outcome).collect();
+        outcomes.dedup();
+        run.saw(Transport::Tcp, NEXT, outcomes.join(", "));
+        run.saw(Transport::Tcp, AFTER, soonest);
+    }
+    Ok(())
+}
+
+/// So many clients ask a socket that is not read until all have.
+fn datagrams(asking: usize, run: &mut Run) -> Result<(), Obstacle> {
+    let mut notebook = Notebook::new();
+    let (server, at) = bound().map_err(failed("open a datagram socket"))?;
+    let (mut clients, mut sent) = (Vec::new(), 0);
+    for _ in 0..asking {
+        let (client, _) = bound().map_err(failed("open a datagram socket"))?;
+        let ask = || client.send_to(&[], &at);
+        let asked = notebook.call(CLIENT, "sendto(0)", ask, |sent| octets(*sent));
+        sent += u64::from(asked.is_ok());
+        clients.push(client);
+    }
+    run.saw(Transport::Udp, SENT, (sent, "question"));
+    let line = line()?;
+    let mut peers = Vec::new();
+    for _ in 0..sent {
+        let take = || server.recv_from(&mut [MaybeUninit::uninit()]);
+        let question = notebook.call(SERVER, "recvfrom()", take, |it| octets(it.0));
+        peers.push(question.map_err(failed("receive a question"))?.1);
+    }
+    for peer in peers {
+        let answer = || server.send_to(line.octets(), &peer);
+        let answered = notebook.call(SERVER, "sendto(26)", answer, |sent| octets(*sent));
+        answered.map_err(failed("answer"))?;
+    }
+    let mut answered = 0;
+    for client in &clients {
+        let reply = notebook.call(CLIENT, "recv(1024)", || recv(client, 1024), taken);
+        answered += u64::from(reply.is_ok_and(|reply| reply.len() == LINE));
+    }
+    run.saw(Transport::Udp, ANSWERED, (answered, "client"));
+    run.show(Transport::Udp, "", notebook.finish_short());
+    Ok(())
+}
+
+fn bound() -> io::Result<(Socket, SockAddr)> {
+    let socket = open(Type::DGRAM)?;
+    socket.bind(&anywhere())?;
+    let address = socket.local_addr()?;
+    Ok((socket, address))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::check;
+    use super::*;
+    use crate::lab::Knobs;
+
+    #[test]
+    fn one_more_than_the_backlog_gets_in_and_the_next_hears_nothing() {
+        let run = check::all_is_as_predicted(&LAB, Knobs::default());
+        assert!(check::is_shown(&run, "connect() × 6"), "{:?}", run.parts);
+    }
+
+    #[test]
+    fn whatever_the_backlog_it_is_as_predicted() {
+        thread::scope(|scope| {
+            for backlog in [3, u16::MAX] {
+                let knobs = Knobs { backlog: Some(backlog), ..Knobs::default() };
+                scope.spawn(|| check::all_is_as_predicted(&LAB, knobs));
+            }
+        });
+    }
+}

@@ -1,0 +1,265 @@
+//! A reader that has stopped reading, and a writer that goes on.
+
+use crate::lab::loopback::{
+    CLIENT, Notebook, PATIENCE, Pair, SERVER, SILENCE, failed, name, octets, recv,
+};
+use crate::lab::{Engine, Expected, Knob, Lab, Obstacle, Prediction, Run, Setting, Theory};
+use crate::sys;
+use crate::transport::Transport;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use socket2::Socket;
+use std::io::{self, ErrorKind};
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+pub(super) static LAB: Lab = Lab {
+    name: "flood",
+    question: "What happens to a writer when the reader stops?",
+    theory: &[
+        Theory {
+            says: "with every acknowledgement the receiver tells how many octets it has room for, and the \
+                   sender may not send more: flow control",
+            source: "RFC 9293, section 3.8.6",
+        },
+        Theory {
+            says: "a send that finds no room blocks, or fails with EAGAIN on a socket that does not block",
+            source: "POSIX.1-2024, send(); Stevens, UNP, volume 1, section 16.1",
+        },
+        Theory {
+            says: "UDP has no flow control: what finds the receiver's buffer full is thrown away, and nobody \
+                   is told",
+            source: "Stevens, UNP, volume 1, section 8.13",
+        },
+        Theory {
+            says: "a program whose datagrams may be too many has to slow down by itself",
+            source: "RFC 8085, section 3.1",
+        },
+    ],
+    method,
+    lesson: "A stream slows its writer down to the pace of its reader and loses nothing. A datagram's send says \
+             that it left, not that it came: what the reader has no room for is lost without a word.",
+    elsewhere: "How much a buffer holds is counted differently by each kernel. BSD's send may fail with ENOBUFS \
+                when the interface's own queue is full.",
+    engines: &[Engine::Loopback],
+    knobs: &[Knob::Count],
+    predict,
+    run,
+};
+
+/// Datagrams unless told otherwise.
+const COUNT: u32 = 5000;
+const MOST: u32 = 200_000;
+
+/// Asked for as `SO_RCVBUF` of the reader and `SO_SNDBUF` of the writer. Linux doubles it.
+const BUFFER: usize = 65_536;
+/// Octets of one write to the stream.
+const WRITE: usize = 1024;
+/// More than the two buffers can hold, however they are counted: a writer that comes so far is not held.
+const ENDLESS: usize = 64 << 20;
+
+const WRITER: &str = "the writer's last send";
+const ACCEPTED: &str = "sent before that";
+const LOST: &str = "lost in the end";
+const AFTERWARDS: &str = "a send once all is read";
+const SENDS: &str = "sends that said success";
+const KEPT: &str = "kept";
+const DROPPED: &str = "dropped (SO_RXQ_OVFL)";
+const TOGETHER: &str = "kept and dropped";
+
+fn count(setting: &Setting) -> u32 {
+    setting.knobs.count.unwrap_or(COUNT).clamp(1, MOST)
+}
+
+fn method(setting: &Setting) -> String {
+    format!(
+        "The reader has asked for a buffer of {BUFFER} octets, SO_RCVBUF, and does not read. Over TCP the writer, \
+         with as large an SO_SNDBUF, sends {WRITE} octets at a time and does not block, until it cannot go on \
+         for {} ms. Over UDP it sends {} empty datagrams, which are Daytime queries. Then the reader reads all \
+         there is. --count sets the datagrams, up to {MOST}.",
+        SILENCE.as_millis(),
+        count(setting)
+    )
+}
+
+/// An empty datagram takes room for the kernel's own notes about it: more than 256 octets, less than 4096. On
+/// Linux 6.18 it is 832.
+fn kept(count: u64) -> Expected {
+    let least = count.min((BUFFER / 4096) as u64);
+    let most = count.min((2 * BUFFER / 256) as u64);
+    Expected::Between((least, "datagram").into(), (most, "datagram").into())
+}
+
+fn predict(setting: &Setting) -> Vec<Prediction> {
+    let count = u64::from(count(setting));
+    let (tcp, udp) = (Transport::Tcp, Transport::Udp);
+    let accounting = "each kernel counts what a datagram takes in its own way";
+    let most = (64 * BUFFER) as u64;
+    let mut predictions = vec![
+        Prediction::is(tcp, WRITER, "EAGAIN"),
+        Prediction::new(
+            tcp,
+            ACCEPTED,
+            Expected::Between((1, "octet").into(), (most, "octet").into()),
+        ),
+        Prediction::is(tcp, LOST, (0, "octet")),
+        Prediction::is(tcp, AFTERWARDS, octets(WRITE)),
+        Prediction::is(udp, WRITER, octets(0)).varies("BSD may say ENOBUFS"),
+        Prediction::is(udp, SENDS, (count, "send")).varies("BSD may say ENOBUFS"),
+        Prediction::new(udp, KEPT, kept(count)).varies(accounting),
+    ];
+    if sys::QUEUES_ARE_TOLD {
+        let most = (2 * BUFFER / 256) as u64;
+        let dropped = Expected::AtLeast((count.saturating_sub(most), "datagram").into());
+        predictions.push(Prediction::new(udp, DROPPED, dropped));
+        predictions.push(Prediction::is(udp, TOGETHER, (count, "datagram")));
+    }
+    predictions
+}
+
+fn run(setting: &Setting) -> Result<Run, Obstacle> {
+    let mut run = Run::default();
+    stream(&mut run)?;
+    datagrams(count(setting), &mut run)?;
+    Ok(run)
+}
+
+/// The client writes, the server does not read.
+fn pair(transport: Transport, notebook: &mut Notebook) -> Result<Pair, Obstacle> {
+    let pair = Pair::new(transport, notebook)?;
+    let set = || {
+        pair.server.set_recv_buffer_size(BUFFER)?;
+        pair.client.set_send_buffer_size(BUFFER)?;
+        pair.client.set_nonblocking(true)
+    };
+    set().map_err(failed("set the sizes of buffers"))?;
+    Ok(pair)
+}
+
+fn stream(run: &mut Run) -> Result<(), Obstacle> {
+    let mut notebook = Notebook::new();
+    let Pair { client, server } = pair(Transport::Tcp, &mut notebook)?;
+    let (taken, last) = fill(&client)?;
+    notebook.note(CLIENT, "send(1024), again and again", &octets(taken));
+    notebook.note(CLIENT, "send(1024)", &last);
+    run.saw(Transport::Tcp, WRITER, last);
+    run.saw(Transport::Tcp, ACCEPTED, (taken as u64, "octet"));
+    let read = read_all(&server, taken)?;
+    notebook.note(SERVER, "recv(), again and again", &octets(read));
+    run.saw(Transport::Tcp, LOST, (taken.abs_diff(read) as u64, "octet"));
+    writable(&client, PATIENCE).map_err(failed("wait for room"))?;
+    let write = || client.send(&[b'?'; WRITE]);
+    let again = notebook.call(CLIENT, "send(1024)", write, |sent| octets(*sent));
+    run.saw(Transport::Tcp, AFTERWARDS, again.map_or_else(|error| name(&error), octets));
+    run.show(Transport::Tcp, "", notebook.finish_short());
+    Ok(())
+}
+
+/// Sends until no room comes for a while: the octets that were taken, and what came of the last send.
+fn fill(client: &Socket) -> Result<(usize, String), Obstacle> {
+    let mut taken = 0;
+    while taken < ENDLESS {
+        match client.send(&[b'?'; WRITE]) {
+            Ok(sent) => taken += sent,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                // The kernel may still be carrying what it took from the one buffer to the other.
+                if !writable(client, SILENCE).map_err(failed("wait for room"))? {
+                    return Ok((taken, name(&error)));
+                }
+            }
+            Err(error) => return Ok((taken, name(&error))),
+        }
+    }
+    Ok((taken, octets(WRITE)))
+}
+
+fn writable(socket: &Socket, patience: Duration) -> io::Result<bool> {
+    let mut sockets = [PollFd::new(socket.as_fd(), PollFlags::POLLOUT)];
+    let patience = PollTimeout::try_from(patience).unwrap_or(PollTimeout::ZERO);
+    Ok(poll(&mut sockets, patience)? > 0)
+}
+
+/// Reads so many octets, or those that come.
+fn read_all(server: &Socket, octets: usize) -> Result<usize, Obstacle> {
+    let mut read = 0;
+    while read < octets {
+        match recv(server, BUFFER) {
+            Ok(part) if part.is_empty() => break,
+            Ok(part) => read += part.len(),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+            Err(error) => return Err(failed("receive")(error)),
+        }
+    }
+    Ok(read)
+}
+
+fn datagrams(count: u32, run: &mut Run) -> Result<(), Obstacle> {
+    let mut notebook = Notebook::new();
+    let Pair { client, server } = pair(Transport::Udp, &mut notebook)?;
+    if sys::QUEUES_ARE_TOLD {
+        sys::count_drops(&server).map_err(failed("set SO_RXQ_OVFL"))?;
+    }
+    let (mut succeeded, mut last) = (0, String::new());
+    for _ in 0..count {
+        let sent = client.send(&[]);
+        succeeded += u64::from(sent.is_ok());
+        last = sent.map_or_else(|error| name(&error), octets);
+    }
+    notebook.note(CLIENT, &format!("send(0) × {count}"), &format!("{succeeded} succeeded"));
+    run.saw(Transport::Udp, WRITER, last);
+    run.saw(Transport::Udp, SENDS, (succeeded, "send"));
+    let (kept, dropped) = take_all(&client, &server)?;
+    notebook.note(SERVER, "recv(), again and again", &format!("{kept} datagrams"));
+    run.saw(Transport::Udp, KEPT, (kept, "datagram"));
+    if let Some(dropped) = dropped {
+        notebook.note(SERVER, "SO_RXQ_OVFL", &format!("{dropped} dropped"));
+        run.saw(Transport::Udp, DROPPED, (dropped, "datagram"));
+        run.saw(Transport::Udp, TOGETHER, (kept + dropped, "datagram"));
+    }
+    run.show(Transport::Udp, "", notebook.finish_short());
+    Ok(())
+}
+
+/// How many empty datagrams lie there, and how many the kernel says it had dropped. A datagram knows of the
+/// drops before it only, so a last one is sent, of one octet, when there is room again.
+fn take_all(client: &Socket, server: &Socket) -> Result<(u64, Option<u64>), Obstacle> {
+    let mut kept = 0;
+    let switch =
+        |nonblocking| server.set_nonblocking(nonblocking).map_err(failed("set O_NONBLOCK"));
+    let mut place = [0; 8];
+    switch(true)?;
+    while sys::receive_counted(server, &mut place).is_ok() {
+        kept += 1;
+    }
+    switch(false)?;
+    client.send(b".").map_err(failed("send the last datagram"))?;
+    loop {
+        match sys::receive_counted(server, &mut place).map_err(failed("receive"))? {
+            (0, _) => kept += 1,
+            (_, dropped) => return Ok((kept, dropped_so_far(dropped))),
+        }
+    }
+}
+
+/// The kernel says nothing as long as it has dropped nothing.
+fn dropped_so_far(dropped: Option<u32>) -> Option<u64> {
+    sys::QUEUES_ARE_TOLD.then(|| dropped.unwrap_or(0).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::check;
+    use super::*;
+    use crate::lab::Knobs;
+
+    #[test]
+    fn a_stream_holds_its_writer_and_datagrams_are_dropped() {
+        check::all_is_as_predicted(&LAB, Knobs::default());
+    }
+
+    #[test]
+    fn a_few_datagrams_are_all_kept_and_many_are_not() {
+        for count in [1, 10, 300, 20_000] {
+            check::all_is_as_predicted(&LAB, Knobs { count: Some(count), ..Knobs::default() });
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! A buffer that is too small, and a message that is empty.
+
+use crate::lab::loopback::{
+    CLIENT, LINE, Notebook, Pair, SERVER, SILENCE, failed, line, name, octets, recv, taken,
+    wait_for,
+};
+use crate::lab::{Engine, Knob, Lab, Obstacle, Prediction, Run, Setting, Theory};
+use crate::transport::Transport;
+use nix::sys::socket::{MsgFlags, recvmsg};
+use socket2::Socket;
+use std::io::{self, IoSliceMut, Write};
+use std::net::Shutdown;
+use std::os::fd::AsRawFd;
+
+pub(super) static LAB: Lab = Lab {
+    name: "truncate",
+    question: "What becomes of a message that is longer than the buffer, and of one without any octets?",
+    theory: &[
+        Theory {
+            says: "what a receive leaves of a stream is there for the next one; of a datagram the rest is \
+                   thrown away, and recvmsg says so with MSG_TRUNC",
+            source: "POSIX.1-2024, recv() and recvmsg()",
+        },
+        Theory {
+            says: "a recvfrom that gives 0 is no end of anything: a datagram without octets came",
+            source: "Stevens, UNP, volume 1, section 8.2",
+        },
+        Theory {
+            says: "an empty datagram is all that a Daytime client has to send",
+            source: "RFC 867, \"UDP Based Daytime Service\"",
+        },
+        Theory {
+            says: "on a stream 0 means that the other side has sent its FIN: nothing more will come",
+            source: "RFC 9293, section 3.6; Stevens, UNP, volume 1, section 1.2",
+        },
+    ],
+    method,
+    lesson: "Give a datagram the room it may need, and look at MSG_TRUNC: what did not fit is gone. A stream \
+             keeps the rest, so a small buffer only costs calls. And 0 is the end on a stream only.",
+    elsewhere: "Windows gives WSAEMSGSIZE instead of a flag. A plain recv has no place for a flag, on any \
+                system.",
+    engines: &[Engine::Loopback],
+    knobs: &[Knob::Buffer],
+    predict,
+    run,
+};
+
+/// Octets of the buffer unless told otherwise.
+const BUFFER: usize = 10;
+/// No datagram is longer.
+const MOST: usize = 65_536;
+
+const EMPTY: &str = "after send(0), recv gives";
+const FIRST: &str = "the small recv gives";
+const FLAG: &str = "its flag";
+const NEXT: &str = "the next recv gives";
+const LOST: &str = "lost";
+const ZERO: &str = "after a recv of 0 comes";
+
+fn buffer(setting: &Setting) -> usize {
+    setting.knobs.buffer.unwrap_or(BUFFER).min(MOST)
+}
+
+fn method(setting: &Setting) -> String {
+    let (buffer, silence) = (octets(buffer(setting)), SILENCE.as_millis());
+    format!(
+        "The server calls send with no octets at all, then sends a line of {LINE} octets. The client first \
+         tries to receive {silence} ms long, then takes the line with a recvmsg that has room for {buffer}, \
+         and receives again. At the end the stream is closed; the datagram socket gets an empty datagram \
+         and one more line. --buffer sets the room."
+    )
+}
+
+fn predict(setting: &Setting) -> Vec<Prediction> {
+    let buffer = buffer(setting);
+    let (tcp, udp) = (Transport::Tcp, Transport::Udp);
+    let first = buffer.min(LINE);
+    let flag = if buffer < LINE { "MSG_TRUNC" } else { "none" };
+    let windows = "Windows reports WSAEMSGSIZE";
+    vec![
+        Prediction::is(tcp, EMPTY, "EAGAIN"),
+        Prediction::is(tcp, FIRST, octets(first)),
+        Prediction::is(tcp, FLAG, "none"),
+        Prediction::is(tcp, NEXT, octets(LINE - first)),
+        Prediction::is(tcp, LOST, octets(0)),
+        Prediction::is(tcp, ZERO, octets(0)),
+        Prediction::is(udp, EMPTY, octets(0)),
+        Prediction::is(udp, FIRST, octets(first)).varies(windows),
+        Prediction::is(udp, FLAG, flag).varies(windows),
+        Prediction::is(udp, NEXT, "EAGAIN"),
+        Prediction::is(udp, LOST, octets(LINE - first)),
+        Prediction::is(udp, ZERO, octets(LINE)),
+    ]
+}
+
+fn run(setting: &Setting) -> Result<Run, Obstacle> {
+    let mut run = Run::default();
+    for transport in Transport::BOTH {
+        let mut notebook = Notebook::new();
+        let pair = Pair::new(transport, &mut notebook)?;
+        let mut exchange = Exchange { pair, notebook, line: line()?.octets().to_vec() };
+        exchange.go(transport, buffer(setting), &mut run)?;
+        run.show(transport, "", exchange.notebook.finish_short());
+    }
+    Ok(run)
+}
+
+struct Exchange {
+    pair: Pair,
+    notebook: Notebook,
+    line: Vec<u8>,
+}
+
+impl Exchange {
+    fn go(&mut self, transport: Transport, buffer: usize, run: &mut Run) -> Result<(), Obstacle> {
+        self.send(0)?;
+        run.saw(transport, EMPTY, told(&self.recv_in_time()?));
+        self.send(LINE)?;
+        if transport == Transport::Tcp {
+            self.shutdown()?;
+            wait_for(&self.pair.client, LINE)?;
+        }
+        let (first, flag) = self.recvmsg(buffer)?;
+        run.saw(transport, FIRST, octets(first));
+        run.saw(transport, FLAG, flag);
+        let next = self.recv_in_time()?;
+        run.saw(transport, NEXT, told(&next));
+        let next = next.map_or(0, |part| part.len());
+        run.saw(transport, LOST, octets(LINE.saturating_sub(first + next)));
+        if transport == Transport::Udp {
+            self.send(0)?;
+            self.send(LINE)?;
+        }
+        let zero = self.recv()?;
+        let after = self.recv()?;
+        let seen = if zero.is_empty() { octets(after.len()) } else { "no recv gave 0".into() };
+        run.saw(transport, ZERO, seen);
+        Ok(())
+    }
+
+    fn send(&mut self, length: usize) -> Result<(), Obstacle> {
+        let mut server = &self.pair.server;
+        let send = || server.write(&self.line[..length]);
+        self.notebook
+            .call(SERVER, &format!("send({length})"), send, |sent| octets(*sent))
+            .map(drop)
+            .map_err(failed("send"))
+    }
+
+    fn shutdown(&mut self) -> Result<(), Obstacle> {
+        let shutdown = || self.pair.server.shutdown(Shutdown::Write);
+        self.notebook
+            .call(SERVER, "shutdown(SHUT_WR)", shutdown, |()| "done".into())
+            .map_err(failed("shut down"))
+    }
+
+    fn recv(&mut self) -> Result<Vec<u8>, Obstacle> {
+        let take = || recv(&self.pair.client, 1024);
+        self.notebook.call(CLIENT, "recv(1024)", take, taken).map_err(failed("receive"))
+    }
+
+    /// For what may never come: gives up soon.
+    fn recv_in_time(&mut self) -> Result<io::Result<Vec<u8>>, Obstacle> {
+        let client = &self.pair.client;
+        let patience = client.read_timeout().map_err(failed("ask for SO_RCVTIMEO"))?;
+        let set = |time| client.set_read_timeout(time).map_err(failed("set SO_RCVTIMEO"));
+        set(Some(SILENCE))?;
+        let received = self.notebook.call(CLIENT, "recv(1024)", || recv(client, 1024), taken);
+        set(patience)?;
+        Ok(received)
+    }
+
+    /// How many octets it gave, and the name of its flag.
+    fn recvmsg(&mut self, room: usize) -> Result<(usize, &'static str), Obstacle> {
+        let client = &self.pair.client;
+        let outcome = |(length, flag): &(usize, &str)| match *flag {
+            NO_FLAG => octets(*length),
+            flag => format!("{}, {flag}", octets(*length)),
+        };
+        self.notebook
+            .call(CLIENT, &format!("recvmsg({room})"), || receive_message(client, room), outcome)
+            .map_err(failed("receive"))
+    }
+}
+
+const NO_FLAG: &str = "none";
+
+fn receive_message(client: &Socket, room: usize) -> io::Result<(usize, &'static str)> {
+    let mut buffer = vec![0; room];
+    let mut slices = [IoSliceMut::new(&mut buffer)];
+    let received = recvmsg::<()>(client.as_raw_fd(), &mut slices, None, MsgFlags::empty())?;
+    let cut = received.flags.contains(MsgFlags::MSG_TRUNC);
+    Ok((received.bytes, if cut { "MSG_TRUNC" } else { NO_FLAG }))
+}
+
+fn told(received: &io::Result<Vec<u8>>) -> String {
+    match received {
+        Ok(octets) => taken(octets),
+        Err(error) => name(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::check;
+    use super::*;
+    use crate::lab::Knobs;
+
+    #[test]
+    fn a_datagram_is_cut_and_a_stream_is_not() {
+        let run = check::all_is_as_predicted(&LAB, Knobs::default());
+        assert!(check::is_shown(&run, "recvmsg(10)"), "{:?}", run.parts);
+    }
+
+    #[test]
+    fn whatever_the_buffer_it_is_as_predicted() {
+        for buffer in [0, 1, 25, 26, 27, usize::MAX] {
+            check::all_is_as_predicted(&LAB, Knobs { buffer: Some(buffer), ..Knobs::default() });
+        }
+    }
+}

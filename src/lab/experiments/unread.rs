@@ -1,0 +1,217 @@
+//! A client that talks to a server that does not listen.
+
+use crate::compare::OwnServer;
+use crate::lab::loopback::{
+    CLIENT, LINE, Notebook, Pair, SERVER, failed, line, name, octets, open, recv, taken, wait_for,
+};
+use crate::lab::netns::runs::unread as netns;
+use crate::lab::{Engine, Knob, Lab, Obstacle, Prediction, Run, Setting, Theory};
+use crate::server::Config;
+use crate::syntax::Syntax;
+use crate::trace::Trace;
+use crate::transport::Transport;
+use socket2::{Socket, Type};
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+
+pub(super) static LAB: Lab = Lab {
+    name: "unread",
+    question: "What if the client talks, and the server never reads it?",
+    theory: &[
+        Theory {
+            says: "any data received is thrown away",
+            source: "RFC 867, \"TCP Based Daytime Service\"",
+        },
+        Theory {
+            says: "a host that closes a connection while received data is unread should send a reset, to say \
+                   that data was lost",
+            source: "RFC 1122, section 4.2.2.13; RFC 2525, section 2.17",
+        },
+        Theory {
+            says: "a reset is not acknowledged and ends the connection at once; what is still to be sent is \
+                   lost with it",
+            source: "RFC 9293, sections 3.5.2 and 3.10.7.4",
+        },
+        Theory {
+            says: "shutdown of one's own direction, and reading until the other side has closed as well, \
+                   leaves nothing unread",
+            source: "Stevens, UNP, volume 1, sections 6.6 and 7.5",
+        },
+    ],
+    method,
+    lesson: "A server that throws input away has to read it: send, shut down its own direction, read to the end, \
+             close. One that simply closes sends a reset behind its reply, and the reply may be lost with it.",
+    elsewhere: "Linux lets the reader have what came before the reset. BSD and Windows may throw it away, and \
+                then the client has nothing. If the segment with the reply is lost, no system repairs it.",
+    engines: &[Engine::Loopback, Engine::Netns],
+    knobs: &[Knob::Count, Knob::Delay],
+    predict,
+    run,
+};
+
+const COUNT: u32 = 50;
+const MOST: u32 = 1000;
+
+/// What the client says.
+const TALK: &[u8] = b"hello";
+
+const CLOSED: &str = "closed with input unread";
+const DRAINED: &str = "shut down and drained";
+const ANY_INPUT: &str = "answered, whatever was said";
+
+fn count(setting: &Setting) -> u32 {
+    setting.knobs.count.unwrap_or(COUNT).clamp(1, MOST)
+}
+
+fn method(setting: &Setting) -> String {
+    if setting.engine == Engine::Netns {
+        return netns::method(setting);
+    }
+    format!(
+        "A client connects and sends {} octets. First a careless server, once they have arrived, sends its line \
+         and closes without having read them; over UDP it reads one of two datagrams, since else it would not \
+         know whom to answer. Then the server of this suite is asked in the same way. Each is done {} times \
+         (--count, up to {MOST}).",
+        TALK.len(),
+        count(setting)
+    )
+}
+
+fn predict(setting: &Setting) -> Vec<Prediction> {
+    if setting.engine == Engine::Netns {
+        return netns::predict(setting);
+    }
+    let (tcp, udp) = (Transport::Tcp, Transport::Udp);
+    let count = count(setting);
+    let all = |then: &str| format!("{count} × {}, then {then}", octets(LINE));
+    let thrown_away = "BSD and Windows throw away what came before the reset";
+    vec![
+        Prediction::is(tcp, CLOSED, all("ECONNRESET")).varies(thrown_away),
+        Prediction::is(tcp, DRAINED, all(END)),
+        Prediction::is(udp, CLOSED, all("EAGAIN")),
+        Prediction::is(udp, ANY_INPUT, all("EAGAIN")),
+    ]
+}
+
+/// What a read of no octets means on a stream.
+const END: &str = "the end";
+
+fn run(setting: &Setting) -> Result<Run, Obstacle> {
+    if setting.engine == Engine::Netns {
+        return netns::run(setting);
+    }
+    let addresses = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0))];
+    let config = Config { addresses, syntax: Syntax::Ctime, ..Config::default() };
+    let service = OwnServer::start(config)
+        .map_err(|error| failed("start a server")(io::Error::other(error)))?;
+    let mut run = Run::default();
+    for transport in Transport::BOTH {
+        let (trace, seen) = repeat(setting, || careless(transport))?;
+        run.saw(transport, CLOSED, seen);
+        run.show(transport, CLOSED, trace);
+        let what = if transport == Transport::Tcp { DRAINED } else { ANY_INPUT };
+        let (trace, seen) = repeat(setting, || polite(transport, service.address))?;
+        run.saw(transport, what, seen);
+        run.show(transport, what, trace);
+    }
+    Ok(run)
+}
+
+/// The first trace, and how often the client saw what: `50 × 26 octets, then the end`.
+fn repeat(
+    setting: &Setting,
+    exchange: impl Fn() -> Result<(Trace, String), Obstacle>,
+) -> Result<(Trace, String), Obstacle> {
+    let (mut first, mut tally) = (None, BTreeMap::<String, u32>::new());
+    for _ in 0..count(setting) {
+        let (trace, seen) = exchange()?;
+        first.get_or_insert(trace);
+        *tally.entry(seen).or_default() += 1;
+    }
+    let seen: Vec<String> =
+        tally.into_iter().map(|(seen, times)| format!("{times} × {seen}")).collect();
+    Ok((first.unwrap_or_default(), seen.join("; ")))
+}
+
+/// The server answers and closes while something is unread.
+fn careless(transport: Transport) -> Result<(Trace, String), Obstacle> {
+    let mut notebook = Notebook::new();
+    let Pair { client, server } = Pair::new(transport, &mut notebook)?;
+    talk(&client, &mut notebook)?;
+    match transport {
+        Transport::Tcp => wait_for(&server, TALK.len())?,
+        Transport::Udp => {
+            talk(&client, &mut notebook)?;
+            notebook
+                .call(SERVER, "recv(1024)", || recv(&server, 1024), taken)
+                .map_err(failed("receive the question"))?;
+            server.peek_sender().map_err(failed("wait for the second datagram"))?;
+        }
+    }
+    let reply = line()?;
+    notebook
+        .call(SERVER, "send(26)", || server.send(reply.octets()), |sent| octets(*sent))
+        .map_err(failed("send the line"))?;
+    drop(server);
+    notebook.note(SERVER, "close()", "done, input unread");
+    let seen = listen(&client, &mut notebook)?;
+    Ok((notebook.finish_short(), seen))
+}
+
+/// The service of this suite answers. Its calls are its own, so the trace has the client's only.
+fn polite(transport: Transport, service: SocketAddr) -> Result<(Trace, String), Obstacle> {
+    let mut notebook = Notebook::new();
+    let kind = if transport == Transport::Tcp { Type::STREAM } else { Type::DGRAM };
+    let client = open(kind).map_err(failed("open a socket"))?;
+    let connect = || client.connect(&service.into());
+    notebook
+        .call(CLIENT, "connect()", connect, |()| "connected".into())
+        .map_err(failed("connect to the server"))?;
+    talk(&client, &mut notebook)?;
+    let seen = listen(&client, &mut notebook)?;
+    Ok((notebook.finish_short(), seen))
+}
+
+fn talk(client: &Socket, notebook: &mut Notebook) -> Result<(), Obstacle> {
+    notebook
+        .call(CLIENT, "send(5)", || client.send(TALK), |sent| octets(*sent))
+        .map(drop)
+        .map_err(failed("send"))
+}
+
+/// Receives until nothing more comes, and tells all of it.
+fn listen(client: &Socket, notebook: &mut Notebook) -> Result<String, Obstacle> {
+    let mut all = 0;
+    let end = loop {
+        match notebook.call(CLIENT, "recv(1024)", || recv(client, 1024), taken) {
+            Ok(part) if part.is_empty() => break END.to_owned(),
+            Ok(part) => all += part.len(),
+            Err(error) => break name(&error),
+        }
+        // A datagram has no end to wait for: what is to come behind it is there, or is not.
+        let datagrams = client.r#type().map_err(failed("ask for SO_TYPE"))? == Type::DGRAM;
+        client.set_nonblocking(datagrams).map_err(failed("set O_NONBLOCK"))?;
+    };
+    Ok(format!("{}, then {end}", octets(all)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::check;
+    use super::*;
+    use crate::lab::Knobs;
+
+    #[test]
+    fn who_closes_with_input_unread_resets_and_who_drains_does_not() {
+        let run = check::all_is_as_predicted(&LAB, Knobs::default());
+        assert!(check::is_shown(&run, "close()"), "{:?}", run.parts);
+    }
+
+    #[test]
+    fn it_is_done_as_often_as_was_told_and_up_to_a_limit() {
+        for count in [0, 1, 1001] {
+            check::all_is_as_predicted(&LAB, Knobs { count: Some(count), ..Knobs::default() });
+        }
+    }
+}

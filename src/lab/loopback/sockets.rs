@@ -1,0 +1,137 @@
+//! The sockets that experiments begin with: a client's and a server's, which know each other.
+
+use super::{CLIENT, Notebook, PATIENCE, SERVER, failed};
+use crate::clock::Clock;
+use crate::lab::Obstacle;
+use crate::reply::Reply;
+use crate::responder::Responder;
+use crate::syntax::{Syntax, Zone};
+use crate::transport::Transport;
+use socket2::{Domain, SockAddr, Socket, Type};
+use std::io::{self, Read};
+use std::mem::MaybeUninit;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::thread;
+use std::time::Instant;
+
+/// Octets of [`line`].
+pub(crate) const LINE: usize = 26;
+
+/// A client's socket and the server's, connected to each other. No call on them waits longer than
+/// [`PATIENCE`].
+#[derive(Debug)]
+pub(crate) struct Pair {
+    pub client: Socket,
+    pub server: Socket,
+}
+
+impl Pair {
+    pub(crate) fn new(transport: Transport, notebook: &mut Notebook) -> Result<Self, Obstacle> {
+        let pair = match transport {
+            Transport::Tcp => Self::of_streams(notebook),
+            Transport::Udp => Self::of_datagrams(notebook),
+        };
+        pair.map_err(failed(format!("open two sockets for {transport} on loopback")))
+    }
+
+    fn of_streams(notebook: &mut Notebook) -> io::Result<Self> {
+        let (listener, client) = (open(Type::STREAM)?, open(Type::STREAM)?);
+        listener.bind(&anywhere())?;
+        notebook.call(SERVER, "listen(1)", || listener.listen(1), |()| "listening".into())?;
+        let at = listener.local_addr()?;
+        notebook.call(CLIENT, "connect()", || client.connect(&at), |()| "connected".into())?;
+        let accept = || listener.accept();
+        let (server, _) = notebook.call(SERVER, "accept()", accept, |_| "a connection".into())?;
+        server.set_read_timeout(Some(PATIENCE))?;
+        server.set_write_timeout(Some(PATIENCE))?;
+        Ok(Self { client, server })
+    }
+
+    fn of_datagrams(notebook: &mut Notebook) -> io::Result<Self> {
+        let (server, client) = (open(Type::DGRAM)?, open(Type::DGRAM)?);
+        let done = |(): &()| "done, no packet".into();
+        let bind = || server.bind(&anywhere());
+        notebook.call(SERVER, "bind()", bind, done)?;
+        client.bind(&anywhere())?;
+        let (ours, theirs) = (client.local_addr()?, server.local_addr()?);
+        notebook.call(CLIENT, "connect()", || client.connect(&theirs), done)?;
+        notebook.call(SERVER, "connect()", || server.connect(&ours), done)?;
+        Ok(Self { client, server })
+    }
+}
+
+/// A socket for IPv4 whose calls wait [`PATIENCE`] at most.
+pub(crate) fn open(kind: Type) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::IPV4, kind, None)?;
+    socket.set_read_timeout(Some(PATIENCE))?;
+    socket.set_write_timeout(Some(PATIENCE))?;
+    Ok(socket)
+}
+
+/// 127.0.0.1, with a port that the kernel chooses.
+pub(crate) fn anywhere() -> SockAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()
+}
+
+/// What the services would answer now in the syntax `ctime`, which has [`LINE`] octets in every year of
+/// four digits.
+pub(crate) fn line() -> Result<Reply, Obstacle> {
+    let mut responder = Responder::new(Clock::System, Syntax::Ctime, Zone::UTC, false);
+    let reply = responder.reply(Instant::now()).cloned();
+    reply.ok_or_else(|| Obstacle::Missing("the clock shows no date that can be written".into()))
+}
+
+/// Takes what comes next, as one `recv(2)` gives it.
+pub(crate) fn recv(mut socket: &Socket, most: usize) -> io::Result<Vec<u8>> {
+    let mut buffer = vec![0; most];
+    let length = socket.read(&mut buffer)?;
+    buffer.truncate(length);
+    Ok(buffer)
+}
+
+/// Waits until so many octets of a stream have arrived; they stay unread.
+pub(crate) fn wait_for(stream: &Socket, octets: usize) -> Result<(), Obstacle> {
+    let started = Instant::now();
+    let mut place = vec![MaybeUninit::uninit(); octets];
+    while stream.peek(&mut place).map_err(failed("look at what has arrived"))? < octets {
+        if started.elapsed() > PATIENCE {
+            return Err(Obstacle::TooLate(format!("the arrival of {octets} octets"), PATIENCE));
+        }
+        thread::yield_now();
+    }
+    Ok(())
+}
+
+/// `26 octets`, in the words of an outcome.
+pub(crate) fn octets(number: usize) -> String {
+    format!("{number} octet{}", if number == 1 { "" } else { "s" })
+}
+
+/// The same of what a call took.
+pub(crate) fn taken(octets_taken: &Vec<u8>) -> String {
+    octets(octets_taken.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    #[test]
+    fn both_ends_of_a_pair_hear_each_other() {
+        for transport in Transport::BOTH {
+            let Pair { client, server } =
+                Pair::new(transport, &mut Notebook::new()).expect("loopback");
+            (&client).write_all(b"hello").expect("sent");
+            assert_eq!(recv(&server, 16).expect("heard"), b"hello", "{transport}");
+            (&server).write_all(b"noon").expect("sent");
+            wait_for(&client, 4).expect("it arrives");
+            assert_eq!(recv(&client, 16).expect("heard"), b"noon", "{transport}");
+        }
+    }
+
+    #[test]
+    fn a_line_has_26_octets() {
+        assert_eq!(line().expect("a time").octets().len(), LINE);
+    }
+}

@@ -1,0 +1,102 @@
+//! What waits in the kernel until a program comes for it, and what finds no place there.
+
+use nix::libc;
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, getsockopt, recvmsg, setsockopt, sockopt};
+use nix::{cmsg_space, getsockopt_impl, setsockopt_impl};
+use std::io::{self, IoSliceMut};
+use std::os::fd::{AsFd, AsRawFd};
+
+/// Whether the functions here have an answer.
+pub(crate) const QUEUES_ARE_TOLD: bool = true;
+
+/// How often a SYN is sent again (tcp(7)); nix has no name for it.
+#[derive(Clone, Copy, Debug)]
+struct SynCount;
+
+setsockopt_impl!(
+    SynCount,
+    libc::IPPROTO_TCP,
+    libc::TCP_SYNCNT,
+    libc::c_int,
+    sockopt::SetStruct<libc::c_int>
+);
+
+/// What a connection, or a listener, knows of itself (tcp(7)).
+#[derive(Clone, Copy, Debug)]
+struct TcpInfo;
+
+getsockopt_impl!(
+    TcpInfo,
+    libc::IPPROTO_TCP,
+    libc::TCP_INFO,
+    libc::tcp_info,
+    sockopt::GetStruct<libc::tcp_info>
+);
+
+/// Has a SYN sent again so many times, not as often as `net.ipv4.tcp_syn_retries` has it (`TCP_SYNCNT`).
+pub(crate) fn set_syn_retries(socket: &impl AsFd, retries: u8) -> io::Result<()> {
+    Ok(setsockopt(socket, SynCount, &libc::c_int::from(retries))?)
+}
+
+/// Connections that wait for `accept(2)`: of a listener, `TCP_INFO` tells it as `tcpi_unacked`.
+pub(crate) fn accept_queue(listener: &impl AsFd) -> Option<u32> {
+    getsockopt(listener, TcpInfo).ok().map(|info| info.tcpi_unacked)
+}
+
+/// Has each datagram tell how many were dropped before it (`SO_RXQ_OVFL`, socket(7)).
+pub(crate) fn count_drops(socket: &impl AsFd) -> io::Result<()> {
+    Ok(setsockopt(socket, sockopt::RxqOvfl, &1)?)
+}
+
+/// Takes a datagram: its octets, and how many the socket had dropped when it came. Not told before the first.
+pub(crate) fn receive_counted(
+    socket: &impl AsRawFd,
+    buffer: &mut [u8],
+) -> io::Result<(usize, Option<u32>)> {
+    let mut slices = [IoSliceMut::new(buffer)];
+    let mut control = cmsg_space!(u32);
+    let flags = MsgFlags::empty();
+    let received = recvmsg::<()>(socket.as_raw_fd(), &mut slices, Some(&mut control), flags)?;
+    let dropped = received.cmsgs()?.find_map(|message| match message {
+        ControlMessageOwned::RxqOvfl(dropped) => Some(dropped),
+        _ => None,
+    });
+    Ok((received.bytes, dropped))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::{TcpListener, TcpStream, UdpSocket};
+
+    #[test]
+    fn a_listener_tells_how_many_wait() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+        assert_eq!(accept_queue(&listener), Some(0));
+        let client = TcpStream::connect(listener.local_addr().expect("bound")).expect("connected");
+        while accept_queue(&listener) == Some(0) {} // the last segment of the handshake is under way
+        assert_eq!(accept_queue(&listener), Some(1));
+        set_syn_retries(&client, 1).expect("set");
+    }
+
+    #[test]
+    fn a_datagram_tells_how_many_were_dropped_before_it() {
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("loopback");
+        count_drops(&socket).expect("set");
+        let client = UdpSocket::bind("127.0.0.1:0").expect("loopback");
+        client.connect(socket.local_addr().expect("bound")).expect("connected");
+        for _ in 0..5000 {
+            client.send(&[]).expect("sent");
+        }
+        socket.set_nonblocking(true).expect("set");
+        let mut kept = 0;
+        while receive_counted(&socket, &mut [0; 8]).is_ok() {
+            kept += 1;
+        }
+        socket.set_nonblocking(false).expect("set");
+        client.send(b"last").expect("sent");
+        let (octets, dropped) = receive_counted(&socket, &mut [0; 8]).expect("it came");
+        assert_eq!((octets, dropped.map(|dropped| dropped + kept)), (4, Some(5000)));
+        assert!(kept < 5000, "nothing was dropped");
+    }
+}

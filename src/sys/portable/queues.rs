@@ -1,0 +1,37 @@
+//! POSIX does not tell what waits in the kernel.
+
+use super::unsupported;
+use nix::sys::socket::{MsgFlags, recv};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd};
+
+/// Whether the functions here have an answer.
+pub(crate) const QUEUES_ARE_TOLD: bool = false;
+
+/// Not available.
+pub(crate) fn set_syn_retries(_: &impl AsFd, _: u8) -> io::Result<()> {
+    unsupported()
+}
+
+/// Unknown.
+pub(crate) fn accept_queue(_: &impl AsFd) -> Option<u32> {
+    None
+}
+
+/// Unknown.
+pub(crate) fn listen_overflows() -> Option<u64> {
+    None
+}
+
+/// Not available.
+pub(crate) fn count_drops(_: &impl AsFd) -> io::Result<()> {
+    unsupported()
+}
+
+/// Takes a datagram: its octets; how many were dropped is unknown.
+pub(crate) fn receive_counted(
+    socket: &impl AsRawFd,
+    buffer: &mut [u8],
+) -> io::Result<(usize, Option<u32>)> {
+    Ok((recv(socket.as_raw_fd(), buffer, MsgFlags::empty())?, None))
+}
