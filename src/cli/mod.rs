@@ -13,6 +13,7 @@ mod progress;
 mod query;
 mod serve;
 mod strangers;
+mod wire;
 mod workers;
 
 use args::{Arguments, Command};
@@ -42,6 +43,7 @@ pub fn run_command_line() -> ExitCode {
         Command::Check(check) => check::run(&check, arguments.verbosity.quiet),
         Command::Bench(bench) => bench::run(&bench, arguments.verbosity.quiet),
         Command::Parse(parse) => parse::run(&parse, arguments.verbosity.quiet),
+        Command::Wire(wire) => wire::run(&wire, arguments.verbosity.quiet),
     };
     match done {
         Ok(status) => status,

@@ -9,6 +9,7 @@ pub(crate) mod json;
 pub(crate) mod meaning;
 pub(crate) mod packet;
 mod table;
+pub(crate) mod wire;
 
 use std::error::Error;
 use std::time::Duration;

@@ -7,6 +7,7 @@ mod listen_on;
 mod parse;
 mod query;
 mod serve;
+mod wire;
 
 pub(super) use bench::Bench;
 pub(super) use check::Check;
@@ -14,6 +15,7 @@ pub(super) use compare::Compare;
 pub(super) use parse::Parse;
 pub(super) use query::Query;
 pub(super) use serve::{Inetd, Serve};
+pub(super) use wire::Wire;
 
 use crate::client::Family;
 use crate::transport::Transport;
@@ -62,6 +64,9 @@ pub(super) enum Command {
     /// Read saved replies: which syntax, which instant, what is uncertain
     #[command(after_help = parse::HELP)]
     Parse(Parse),
+    /// Show the packets of exchanges, live or from a capture file
+    #[command(after_help = wire::HELP)]
+    Wire(Wire),
 }
 
 #[derive(Debug, Args)]

@@ -7,6 +7,7 @@ mod clock;
 mod code;
 mod counters;
 mod datagram;
+mod packet;
 mod privilege;
 mod sandbox;
 #[cfg(any(target_arch = "aarch64", target_arch = "riscv64", target_arch = "x86_64"))]
@@ -19,6 +20,7 @@ pub(crate) use clock::kernel_clock;
 pub(crate) use code::Code;
 pub(crate) use counters::{backlog_limit, time_waits, traffic};
 pub(crate) use datagram::{ask_for_destination, broadcasts, never_fragment};
+pub(crate) use packet::{PacketSocket, interfaces};
 pub(crate) use privilege::{
     become_user, credentials, drop_capabilities, find_group, find_user, has_capabilities, is_root,
     regains_group, regains_user,
