@@ -8,6 +8,8 @@ use crate::listen::ListenError;
 use crate::report::chain;
 use crate::server::{ConfineError, ServeError};
 use crate::transport::Transport;
+use crate::wire::capture::CaptureError;
+use crate::wire::read::ReadError;
 use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
@@ -74,6 +76,23 @@ impl Failure {
             _ => None,
         };
         Self::Told { message: format!("no metrics: {}", chain(error)), hint }
+    }
+
+    /// A capture file cannot be read, or not to its end.
+    pub(super) fn capture_file(name: &str, error: &ReadError) -> Self {
+        let hint = match error {
+            ReadError::NotACapture | ReadError::Empty => {
+                Some("`tcpdump -w` or `daytime wire --pcapng` write such files")
+            }
+            ReadError::LinkType(_) => Some("Wireshark may save it with another"),
+            ReadError::Cut(..) => Some("what is shown is all that there is of it"),
+            ReadError::Damaged(..) => Some("what is shown stands before that"),
+            ReadError::Io(_) => None,
+        };
+        Self::Told {
+            message: format!("cannot read {name}: {}", chain(error)),
+            hint: hint.map(str::to_owned),
+        }
     }
 
     fn new(error: &dyn Error, hint: Option<String>) -> Self {
@@ -229,6 +248,23 @@ fn ask_hint(error: &AskError) -> Option<String> {
         return None;
     };
     Some(hint.to_owned())
+}
+
+impl From<CaptureError> for Failure {
+    fn from(error: CaptureError) -> Self {
+        let hint = match &error {
+            CaptureError::NotPermitted(_) => Some(
+                "that takes CAP_NET_RAW: run it as root, or as root once `setcap cap_net_raw+ep` on \
+                 the daytime binary; `daytime wire --netns` shows an exchange without either"
+                    .to_owned(),
+            ),
+            CaptureError::NoInterface { there, .. } => {
+                Some(format!("there are {}; without one it is all of them", there.join(", ")))
+            }
+            CaptureError::Failed(_) => None,
+        };
+        Self::new(&error, hint)
+    }
 }
 
 #[cfg(test)]

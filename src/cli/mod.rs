@@ -17,6 +17,7 @@ mod progress;
 mod query;
 mod serve;
 mod strangers;
+mod wire;
 mod workers;
 
 use args::{Arguments, Command};
@@ -50,6 +51,7 @@ pub fn run_command_line() -> ExitCode {
         Command::Parse(parse) => parse::run(&parse, arguments.verbosity.quiet),
         #[cfg(feature = "lab")]
         Command::LabInside => inside::run(),
+        Command::Wire(wire) => wire::run(&wire, arguments.verbosity.quiet),
     };
     match done {
         Ok(status) => status,

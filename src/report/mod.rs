@@ -13,6 +13,7 @@ pub(crate) mod ladder;
 pub(crate) mod meaning;
 pub(crate) mod packet;
 mod table;
+pub(crate) mod wire;
 
 use std::error::Error;
 use std::time::Duration;

@@ -5,6 +5,7 @@
 //! with `--cfg daytime_portable` to use it on Linux.
 
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 #[cfg(all(target_os = "linux", not(daytime_portable)))]
 mod linux;
@@ -103,6 +104,33 @@ pub(crate) struct TimeWait {
     pub remote: SocketAddr,
 }
 
+/// A network interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(any(not(target_os = "linux"), daytime_portable), expect(dead_code))]
+pub(crate) struct Interface {
+    pub name: String,
+    pub index: u32,
+    pub is_loopback: bool,
+}
+
+/// A packet of which a socket got a copy.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(any(not(target_os = "linux"), daytime_portable), expect(dead_code))]
+pub(crate) struct SeenPacket {
+    /// How many there are of it, from the IP header on.
+    pub octets: usize,
+    /// When, since 1970, as the kernel had it.
+    pub at: Duration,
+    /// The number of the interface.
+    pub interface: u32,
+    /// It is an IP packet, and on an interface that is wanted.
+    pub is_ip: bool,
+    /// This host sent it.
+    pub is_outgoing: bool,
+    /// Copies that were thrown away so far, if the kernel says so: it does where there are any.
+    pub lost: Option<u32>,
+}
+
 /// A user of this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Account {
@@ -127,7 +155,7 @@ pub(crate) struct Credentials {
 mod tests {
     use super::*;
     use std::net::UdpSocket;
-    use std::time::{Duration, Instant};
+    use std::time::Instant;
 
     fn pair() -> (UdpSocket, UdpSocket) {
         let [one, other] = [0, 1].map(|_| UdpSocket::bind("127.0.0.1:0").expect("loopback"));

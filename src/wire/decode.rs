@@ -210,14 +210,14 @@ fn of_tcp(tcp: &TcpSlice) -> Kind {
     }
 }
 
-fn of_icmp(protocol: IpNumber, inside: &[u8], quotes: Quotes) -> Option<Kind> {
-    let ([kind, code, ..], quoted) = inside.split_first_chunk::<8>()?;
-    let (what, has_quote) = match protocol {
+fn of_icmp(protocol: IpNumber, message: &[u8], quotes: Quotes) -> Option<Kind> {
+    let ([kind, code, ..], rest) = message.split_first_chunk::<8>()?;
+    let (what, is_error) = match protocol {
         IpNumber::ICMP => icmp::over_ipv4(*kind, *code),
         _ => icmp::over_ipv6(*kind, *code),
     };
     let about = match quotes {
-        Quotes::Decode if has_quote => decode_as(quoted, Quotes::Leave).map(Box::new),
+        Quotes::Decode if is_error => decode_as(rest, Quotes::Leave).map(Box::new),
         _ => None,
     };
     Some(Kind::Icmp { what, about })

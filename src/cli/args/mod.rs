@@ -9,6 +9,7 @@ mod listen_on;
 mod parse;
 mod query;
 mod serve;
+mod wire;
 
 pub(super) use bench::Bench;
 pub(super) use check::Check;
@@ -18,6 +19,7 @@ pub(super) use lab::{Lab, LabCommand, Run as LabRun};
 pub(super) use parse::Parse;
 pub(super) use query::Query;
 pub(super) use serve::{Inetd, Serve};
+pub(super) use wire::Wire;
 
 use crate::client::Family;
 use crate::transport::Transport;
@@ -74,6 +76,9 @@ pub(super) enum Command {
     #[cfg(feature = "lab")]
     #[command(name = crate::lab::INSIDE, hide = true)]
     LabInside,
+    /// Show the packets of exchanges, live or from a capture file
+    #[command(after_help = wire::HELP)]
+    Wire(Wire),
 }
 
 #[derive(Debug, Args)]

@@ -3,7 +3,7 @@
 use crate::cli::failure::Failure;
 use crate::lab::{Part, Report};
 use crate::trace::HostId;
-use crate::wire;
+use crate::wire::pcapng::pcapng;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -26,7 +26,7 @@ impl<'a> Captures<'a> {
         for part in parts.iter().filter(|part| part.trace.packets().next().is_some()) {
             for host in (0..part.trace.hosts.len()).map(HostId) {
                 let path = self.free(&name(report, part, host), &written);
-                fs::write(&path, wire::pcapng(&part.trace, host)).map_err(|error| {
+                fs::write(&path, pcapng(&part.trace, host)).map_err(|error| {
                     Failure::plain(format!("cannot write {}: {error}", path.display()))
                 })?;
                 written.push(path);

@@ -7,7 +7,7 @@ use crate::lab::sim::{
 use crate::lab::{
     Engine, Expected, Knob, Knobs, Lab, Obstacle, Prediction, Run, Setting, Theory, Value,
 };
-use crate::trace::{Fate, Trace};
+use crate::trace::Trace;
 use crate::transport::Transport::{Tcp, Udp};
 use std::ops::Range;
 use std::time::Duration;
@@ -197,17 +197,17 @@ fn answered(loss: f64, tries: u32, seeds: Range<u64>) -> u32 {
     seeds.filter(|seed| is_answered(*seed)).map(|_| 1).sum()
 }
 
-/// Packets that the link has lost.
-#[cfg(test)]
-fn lost(trace: &Trace) -> usize {
-    trace.packets().filter(|(_, packet)| matches!(packet.fate, Fate::Lost(_))).count()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::lab::experiments::check::as_predicted;
+    use crate::trace::Fate;
     use std::time::Instant;
+
+    /// Packets that the link has lost.
+    fn lost(trace: &Trace) -> usize {
+        trace.packets().filter(|(_, packet)| matches!(packet.fate, Fate::Lost(_))).count()
+    }
 
     #[test]
     fn every_loss_is_repaired_by_tcp_and_by_udp_only_where_somebody_asks_again() {

@@ -15,7 +15,7 @@ mod network;
 mod stream;
 
 pub(crate) use datagram::{Asker, Policy, Service as DatagramService};
-pub(crate) use network::{Application, Network, Place, address};
+pub(crate) use network::{Application, Network, address};
 pub(crate) use stream::{Client as StreamClient, Service as StreamService};
 
 use crate::clock::{Clock, Reading};

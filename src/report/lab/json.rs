@@ -8,7 +8,7 @@ use crate::report::json::hex;
 use crate::report::packet;
 use crate::sys;
 use crate::trace::{Event, Fate, HostId, Packet, Trace, What};
-use crate::wire;
+use crate::wire::decode::decode;
 use serde_json::{Map, Value as Json, json};
 use std::time::Duration;
 
@@ -136,7 +136,7 @@ fn event(trace: &Trace, Event { at, host, what }: &Event) -> Json {
         }
         What::Packet(Packet { to, octets, fate }) => {
             put("to", name(*to).into());
-            put("packet", wire::decode(octets).map(|it| packet::label(&it)).into());
+            put("packet", decode(octets).map(|it| packet::label(&it)).into());
             put("fate", fate.words(*at).into());
             if let Fate::Arrived(times) = fate {
                 let times: Vec<Json> = times.iter().copied().map(nanoseconds).collect();

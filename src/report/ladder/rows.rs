@@ -5,7 +5,7 @@ use super::again::Again;
 use crate::report::lab::shown;
 use crate::report::{packet, plural};
 use crate::trace::{Event, Fate, HostId, Loss, Packet, Trace, What};
-use crate::wire;
+use crate::wire::decode::decode;
 use std::time::Duration;
 
 /// Something to draw.
@@ -137,7 +137,7 @@ fn lost(loss: Loss) -> End {
 }
 
 fn label(octets: &[u8]) -> String {
-    match wire::decode(octets) {
+    match decode(octets) {
         Some(decoded) => packet::label(&decoded),
         None => plural(octets.len() as u64, "octet"),
     }

@@ -11,6 +11,7 @@ mod datagram;
 mod frames;
 #[cfg(feature = "lab")]
 mod namespace;
+mod packet;
 mod privilege;
 #[cfg(feature = "lab")]
 mod queues;
@@ -31,6 +32,7 @@ pub(crate) use datagram::{ask_for_destination, broadcasts, never_fragment};
 pub(crate) use frames::FrameSocket;
 #[cfg(feature = "lab")]
 pub(crate) use namespace::{isolate, no_rights_inside, own_network};
+pub(crate) use packet::{PacketSocket, interfaces};
 pub(crate) use privilege::{
     become_user, credentials, drop_capabilities, find_group, find_user, has_capabilities, is_root,
     regains_group, regains_user,

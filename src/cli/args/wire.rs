@@ -1,0 +1,44 @@
+//! The command line of `daytime wire`.
+
+use super::seconds;
+use crate::transport::PORT;
+use clap::Args;
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub(super) const HELP: &str = "\
+Examples:
+  daytime wire
+  daytime wire lo --port 9999 --count 10
+  daytime wire --pcapng exchange.pcapng --duration 60
+  daytime wire --read exchange.pcapng
+  ssh server tcpdump -U -w - port 13 | daytime wire --read -
+
+Shows IPv4 and IPv6, TCP, UDP, and ICMP errors about them. To capture takes
+CAP_NET_RAW: run it as root, or have `setcap cap_net_raw+ep` run once on the
+daytime binary. To read a file takes nothing. Ctrl-C ends it.
+Exit status: 0 good, 1 if it could not capture, read or write, 2 usage.";
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Wire {
+    /// Interface to capture on; none: all of them
+    pub interface: Option<String>,
+    /// Port of the servers to watch; may be given several times
+    #[arg(long = "port", default_values_t = [PORT], value_parser = clap::value_parser!(u16).range(1..))]
+    pub ports: Vec<u16>,
+    /// End after so many packets
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub count: Option<u64>,
+    /// End after so long
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, conflicts_with = "read")]
+    pub duration: Option<Duration>,
+    /// Write what is shown to a capture file too
+    #[arg(long, value_name = "FILE")]
+    pub pcapng: Option<PathBuf>,
+    /// Show a capture file, pcap or pcapng; - is standard input
+    #[arg(long, value_name = "FILE", conflicts_with = "interface")]
+    pub read: Option<PathBuf>,
+    /// Print one JSON object per packet
+    #[arg(long)]
+    pub json: bool,
+}

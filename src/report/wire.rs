@@ -1,0 +1,276 @@
+//! Packets as they come, a line for each: the client on the left, the server on the right.
+
+use super::packet::label;
+use super::plural;
+use crate::reply::Printable;
+use crate::transport::Transport;
+use crate::wire::Captured;
+use crate::wire::decode::{Decoded, Flags, Kind};
+use crate::wire::talk::{Said, Side};
+use anstyle::{AnsiColor, Style};
+use chrono::{DateTime, SecondsFormat};
+use serde_json::{Map, Value, json};
+use std::fmt::Write;
+use std::time::Duration;
+
+const TIME: usize = 11;
+const NAME: usize = 7;
+/// Between the two ends, so that a line has 80 columns.
+const ROOM: usize = 80 - TIME - NAME - 4 - 2;
+
+const TO_SERVER: Style = AnsiColor::Cyan.on_default();
+const TO_CLIENT: Style = AnsiColor::Green.on_default();
+/// Said once more.
+const REPEAT: Style = AnsiColor::Yellow.on_default();
+/// RST and ICMP errors.
+const BAD: Style = AnsiColor::Red.on_default();
+const PALE: Style = Style::new().dimmed();
+
+/// A packet, so long after the first: one line; before it, who is who, if its exchange is new; below it what
+/// the packet carries, and what a file says of it.
+///
+/// Colour is written always; the terminal's stream takes it off where it is not wanted.
+pub(crate) fn lines(
+    since: Duration,
+    said: &Said,
+    packet: &Decoded,
+    comment: Option<&str>,
+) -> String {
+    let mut lines = String::new();
+    if said.is_first {
+        let Said { client, server, .. } = said;
+        push(&mut lines, &format!("{}  {client} asks {server}", name(said)));
+    }
+    let time = format!("{:>TIME$.6}", since.as_secs_f64());
+    let style = style(said, packet);
+    let arrow = arrow(said, packet);
+    let name = name(said);
+    push(&mut lines, &format!("{PALE}{time}{PALE:#}  {name:NAME$}  │{style}{arrow}{style:#}│"));
+    let indent = TIME + NAME + 4;
+    if let Kind::Tcp { payload, .. } | Kind::Udp { payload } = &packet.kind
+        && !payload.is_empty()
+    {
+        let text = short(&Printable(payload).to_string());
+        push(&mut lines, &format!("{:indent$}│{text:ROOM$}│", ""));
+    }
+    if let Some(comment) = comment {
+        let text = format!("{:ROOM$}", short(comment));
+        push(&mut lines, &format!("{:indent$}│{PALE}{text}{PALE:#}│", ""));
+    }
+    lines
+}
+
+fn push(lines: &mut String, line: &str) {
+    // Writing to a String cannot fail.
+    let _ = writeln!(lines, "{line}");
+}
+
+/// Such as `tcp 3`.
+fn name(said: &Said) -> String {
+    format!("{} {}", said.transport, said.number)
+}
+
+fn style(said: &Said, packet: &Decoded) -> Style {
+    match packet.kind {
+        Kind::Icmp { .. } => BAD,
+        Kind::Tcp { flags, .. } if flags.contains(Flags::RST) => BAD,
+        _ if said.is_repeat => REPEAT,
+        _ if said.to == Side::Server => TO_SERVER,
+        _ => TO_CLIENT,
+    }
+}
+
+/// Over the whole room: `─── SYN ────▶`.
+fn arrow(said: &Said, packet: &Decoded) -> String {
+    let mut what = label(packet);
+    if said.is_repeat {
+        what += " (retransmission)";
+    }
+    if let Some(third) = said.third {
+        what = format!("{what}, says {third}");
+    }
+    let line = format!("─── {what} ");
+    match said.to {
+        Side::Server => format!("{line:─<0$}▶", ROOM - 1),
+        Side::Client => format!("◀{line:─<0$}", ROOM - 1),
+    }
+}
+
+/// Cut to the room.
+fn short(text: &str) -> String {
+    let room = ROOM - 2;
+    let cut = if text.chars().count() > room {
+        format!("{}…", text.chars().take(room - 1).collect::<String>())
+    } else {
+        text.to_owned()
+    };
+    format!(" {cut:room$} ")
+}
+
+/// The same as an object for scripts.
+pub(crate) fn json(since: Duration, said: &Said, packet: &Decoded, captured: &Captured) -> Value {
+    let mut object = json!({
+        "time": time(captured.at),
+        "since_first_us": microseconds(since),
+        "interface": captured.interface,
+        "exchange": said.number,
+        "transport": said.transport.to_string(),
+        "client": said.client.to_string(),
+        "server": said.server.to_string(),
+        "to": if said.to == Side::Server { "server" } else { "client" },
+        "what": label(packet),
+        "octets": packet.octets,
+    });
+    if let Value::Object(keys) = &mut object {
+        keys.extend(inside(packet));
+        if said.transport == Transport::Tcp {
+            keys.insert("retransmission".to_owned(), said.is_repeat.into());
+        }
+        if let Some(third) = said.third {
+            keys.insert("said_by".to_owned(), third.to_string().into());
+        }
+        if let Some(comment) = &captured.comment {
+            keys.insert("comment".to_owned(), comment.as_str().into());
+        }
+    }
+    object
+}
+
+/// What is in the packet, as far as it is TCP or UDP.
+fn inside(packet: &Decoded) -> Map<String, Value> {
+    let mut keys = Map::new();
+    if let Kind::Tcp { flags, sequence, acknowledgement, window, .. } = packet.kind {
+        keys.insert("flags".to_owned(), flags.to_string().into());
+        keys.insert("sequence".to_owned(), sequence.into());
+        keys.insert("acknowledgement".to_owned(), acknowledgement.into());
+        keys.insert("window".to_owned(), window.into());
+    }
+    if let Kind::Tcp { payload, .. } | Kind::Udp { payload } = &packet.kind {
+        keys.insert("payload_octets".to_owned(), payload.len().into());
+        keys.insert("payload".to_owned(), Printable(payload).to_string().into());
+    }
+    keys
+}
+
+fn time(at: Duration) -> Value {
+    let seconds = i64::try_from(at.as_secs()).ok();
+    let time = seconds.and_then(|seconds| DateTime::from_timestamp(seconds, at.subsec_nanos()));
+    time.map(|time| time.to_rfc3339_opts(SecondsFormat::Nanos, true)).into()
+}
+
+fn microseconds(duration: Duration) -> Value {
+    (duration.as_secs_f64() * 1e6).into()
+}
+
+/// How it ended: how much was seen in which time.
+pub(crate) fn summary(packets: u64, exchanges: u64, lasted: Duration) -> String {
+    let packets = plural(packets, "packet");
+    let exchanges = plural(exchanges, "exchange");
+    format!("{packets} of {exchanges} in {:.3} s\n", lasted.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::decode::End;
+
+    fn end(text: &str) -> End {
+        let socket: std::net::SocketAddr = text.parse().expect("an address");
+        End { address: socket.ip(), port: Some(socket.port()) }
+    }
+
+    fn said(to: Side) -> Said {
+        Said {
+            number: 3,
+            is_first: false,
+            transport: Transport::Tcp,
+            client: end("[2001:db8::1]:40000"),
+            server: end("[2001:db8::2]:13"),
+            to,
+            third: None,
+            is_repeat: false,
+        }
+    }
+
+    fn segment(flags: Flags, payload: &[u8]) -> Decoded {
+        let payload = payload.to_vec();
+        let kind = Kind::Tcp { flags, sequence: 1, acknowledgement: 2, window: 3, payload };
+        let (source, destination) = (end("[2001:db8::1]:40000"), end("[2001:db8::2]:13"));
+        Decoded { source, destination, kind, octets: 60 }
+    }
+
+    /// Without colour.
+    fn plain(text: &str) -> Vec<String> {
+        anstream::adapter::strip_str(text).to_string().lines().map(str::to_owned).collect()
+    }
+
+    const SINCE: Duration = Duration::from_micros(12_500_021);
+
+    #[test]
+    fn a_new_exchange_is_introduced_and_its_packet_drawn() {
+        let first = Said { is_first: true, ..said(Side::Server) };
+        let drawn = plain(&lines(SINCE, &first, &segment(Flags::SYN, b""), None));
+        let expected = [
+            "tcp 3  [2001:db8::1]:40000 asks [2001:db8::2]:13",
+            "  12.500021  tcp 3    │─── SYN ───────────────────────────────────────────────▶│",
+        ];
+        assert_eq!(drawn, expected);
+    }
+
+    #[test]
+    fn what_comes_back_has_its_payload_below_it_escaped() {
+        let line = segment(Flags::FIN | Flags::ACK, b"noon\x1b[2J\r\n");
+        let repeat = Said { is_repeat: true, ..said(Side::Client) };
+        let drawn = plain(&lines(SINCE, &repeat, &line, Some("lost by chance")));
+        let expected = [
+            "  12.500021  tcp 3    │◀─── 10 octets, FIN (retransmission) ───────────────────│",
+            "                      │ noon\\x1b[2J\\r\\n                                        │",
+            "                      │ lost by chance                                         │",
+        ];
+        assert_eq!(drawn, expected);
+    }
+
+    #[test]
+    fn no_line_is_wider_than_80_columns() {
+        let payload = segment(Flags::ACK, &[b'x'; 512]);
+        let text = lines(SINCE, &said(Side::Client), &payload, Some(&"y".repeat(90)));
+        let drawn = plain(&text);
+        assert_eq!(drawn.len(), 3);
+        for line in drawn {
+            assert_eq!(line.chars().count(), 80, "{line}");
+        }
+        assert!(text.contains("\x1b[32m"), "{text:?}");
+    }
+
+    #[test]
+    fn an_object_has_what_the_line_has() {
+        let captured = Captured {
+            at: Duration::new(1_795_255_200, 5),
+            octets: Vec::new(),
+            interface: Some(1),
+            comment: None,
+        };
+        let packet = segment(Flags::SYN, b"");
+        let object = json(SINCE, &said(Side::Server), &packet, &captured);
+        let expected = json!({
+            "time": "2026-11-21T10:00:00.000000005Z",
+            "since_first_us": 12_500_021.0,
+            "interface": 1,
+            "exchange": 3,
+            "transport": "tcp",
+            "client": "[2001:db8::1]:40000",
+            "server": "[2001:db8::2]:13",
+            "to": "server",
+            "what": "SYN",
+            "octets": 60,
+            "flags": "SYN",
+            "sequence": 1,
+            "acknowledgement": 2,
+            "window": 3,
+            "payload_octets": 0,
+            "payload": "",
+            "retransmission": false,
+        });
+        assert_eq!(object, expected);
+    }
+}
