@@ -36,6 +36,7 @@ pub(crate) mod by_name {
     use serde::de::Error;
     use serde::{Deserialize, Deserializer, Serializer};
 
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "so it is called")]
     pub(crate) fn serialize<S: Serializer>(it: &Transport, to: S) -> Result<S::Ok, S::Error> {
         to.collect_str(it)
     }

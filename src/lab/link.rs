@@ -168,13 +168,13 @@ mod tests {
         let some = Conditions { duplicate: 0.5, reorder: 0.5, ..plain() };
         let lossy = fates(Conditions { loss: 0.5, ..some.clone() }, 100);
         let passed = lossy.iter().zip(fates(some, 100));
-        let mut same = 0;
+        let mut equal = 0;
         for (lossy, other) in passed {
             if !matches!(lossy, Fate::Lost(_)) {
                 assert_eq!(*lossy, other);
-                same += 1;
+                equal += 1;
             }
         }
-        assert!((20..=80).contains(&same), "{same}");
+        assert!((20..=80).contains(&equal), "{equal}");
     }
 }

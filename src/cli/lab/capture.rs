@@ -41,7 +41,7 @@ impl<'a> Captures<'a> {
             1 => self.0.join(format!("{name}.pcapng")),
             _ => self.0.join(format!("{name}-{number}.pcapng")),
         };
-        let free = (1..).map(path).find(|path| !taken.contains(path));
+        let free = (1..=taken.len() + 1).map(path).find(|path| !taken.contains(path));
         free.unwrap_or_else(|| path(1))
     }
 }

@@ -128,7 +128,7 @@ pub(crate) struct Client {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
     /// The server's FIN came.
-    EndOfStream(Duration),
+    Finished(Duration),
     /// A reset came.
     Reset(Duration),
     /// The deadline did.
@@ -172,7 +172,7 @@ impl Client {
                 }
                 Err(RecvError::Finished) => {
                     socket.close();
-                    self.end = Some(End::EndOfStream(place.now));
+                    self.end = Some(End::Finished(place.now));
                     place.call("recv(1024)", || "0: the end".into());
                     place.call("close()", || "0".into());
                 }

@@ -87,7 +87,6 @@ fn finding(finding: &Finding) -> Json {
 fn prediction_of(prediction: &Expected) -> Json {
     let mut object = match prediction {
         Expected::Is(only) => json!({ "is": exact(only) }),
-        Expected::IsNot(other) => json!({ "is_not": exact(other) }),
         Expected::Between(low, high) => json!({ "from": exact(low), "to": exact(high) }),
         Expected::AtLeast(low) => json!({ "from": exact(low) }),
     };
