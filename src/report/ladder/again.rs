@@ -1,6 +1,7 @@
 //! Which segments TCP has sent before.
 
 use crate::trace::HostId;
+use crate::wire::decode::{Decoded, End, Flags, Kind, decode};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
@@ -62,8 +63,18 @@ fn is_before(one: u32, other: u32) -> bool {
     one != other && other.wrapping_sub(one) < 1 << 31
 }
 
-fn segment(_octets: &[u8]) -> Option<Segment> {
-    None
+fn segment(octets: &[u8]) -> Option<Segment> {
+    let Decoded { source, destination, kind, .. } = decode(octets)?;
+    let Kind::Tcp { flags, sequence, payload, .. } = kind else { return None };
+    let address = |end: End| Some(SocketAddr::new(end.address, end.port?));
+    let flag = |flag| u32::from(flags.contains(flag));
+    Some(Segment {
+        source: address(source)?,
+        destination: address(destination)?,
+        sequence,
+        length: u32::try_from(payload.len()).ok()? + flag(Flags::SYN) + flag(Flags::FIN),
+        is_syn: flags.contains(Flags::SYN),
+    })
 }
 
 #[cfg(test)]
