@@ -19,7 +19,7 @@ use std::io::{self, Read, Write};
 use std::ops::ControlFlow;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -37,7 +37,7 @@ pub(super) fn run(arguments: &Wire, quiet: bool) -> Result<ExitCode, Failure> {
 }
 
 fn live(arguments: &Wire, quiet: bool) -> Result<ExitCode, Failure> {
-    let interface = arguments.interface.as_deref();
+    let interface = arguments.interface.as_deref().filter(|name| *name != "any");
     let stop = stop_on_signals().map_err(|error| Failure::signals(&error))?;
     let mut capture = Capture::open(interface)?;
     let mut screen = Screen::new(arguments, interface.unwrap_or("any"))?;
@@ -46,14 +46,9 @@ fn live(arguments: &Wire, quiet: bool) -> Result<ExitCode, Failure> {
     }
     let started = Instant::now();
     let until = arguments.duration.map(|duration| started + duration);
-    loop {
-        match capture.next(until, stop.as_fd())? {
-            Next::Packet(captured) => {
-                if screen.show(&captured)?.is_break() {
-                    break;
-                }
-            }
-            Next::Stopped | Next::TimeUp => break,
+    while let Next::Packet(captured) = capture.next(until, stop.as_fd())? {
+        if screen.show(captured)?.is_break() {
+            break;
         }
     }
     if capture.lost > 0 {
@@ -66,9 +61,9 @@ fn live(arguments: &Wire, quiet: bool) -> Result<ExitCode, Failure> {
 fn what_is_captured(arguments: &Wire) -> String {
     let ports: Vec<String> = arguments.ports.iter().map(u16::to_string).collect();
     let noun = if ports.len() == 1 { "port" } else { "ports" };
-    let interface = arguments.interface.as_deref().unwrap_or("every interface");
+    let interface = arguments.interface.as_deref().unwrap_or("any");
     let interface = Printable(interface.as_bytes());
-    format!("capturing {noun} {} on {interface}, until Ctrl-C", ports.join(", "))
+    format!("capturing {noun} {} on interface {interface}, until Ctrl-C", ports.join(", "))
 }
 
 /// Has something to read after the first signal; the second ends the process at once with status 1.
@@ -99,21 +94,8 @@ fn read(arguments: &Wire, path: &Path, quiet: bool) -> Result<ExitCode, Failure>
     };
     let mut reading = Reading::new(file).map_err(|error| fail(&error))?;
     let mut screen = Screen::new(arguments, "read")?;
-    let mut broken = None;
-    loop {
-        match reading.next() {
-            Ok(Some(captured)) => {
-                if screen.show(&captured)?.is_break() {
-                    break;
-                }
-            }
-            Ok(None) => break,
-            Err(error) => {
-                broken = Some(fail(&error));
-                break;
-            }
-        }
-    }
+    let read = show_all(&mut reading, &mut screen)?;
+    let broken = read.err().map(|error| fail(&error));
     if screen.packets == 0 && broken.is_none() {
         complain(&format!("daytime: {}", nothing_found(arguments, &name, &reading)));
     }
@@ -123,18 +105,33 @@ fn read(arguments: &Wire, path: &Path, quiet: bool) -> Result<ExitCode, Failure>
     broken.map_or(Ok(status), Err)
 }
 
+/// Until the end of the file, or as many as are wanted; the error is of the file, the failure of the screen.
+fn show_all(reading: &mut Reading, screen: &mut Screen) -> Result<Result<(), ReadError>, Failure> {
+    loop {
+        match reading.next() {
+            Ok(Some(captured)) => {
+                if screen.show(captured)?.is_break() {
+                    return Ok(Ok(()));
+                }
+            }
+            Ok(None) => return Ok(Ok(())),
+            Err(error) => return Ok(Err(error)),
+        }
+    }
+}
+
 fn nothing_found(arguments: &Wire, name: &str, reading: &Reading) -> String {
     let ports: Vec<String> = arguments.ports.iter().map(u16::to_string).collect();
     let packets = report::plural(reading.packets, "packet");
-    let mut told = format!("{name} has {packets}, none about port {}", ports.join(" or "));
+    let mut told = vec![format!("{name} has {packets}, none about port {}", ports.join(" or "))];
     if reading.passed_over > 0 {
-        told += &format!("; {} no IP packets", reading.passed_over);
+        told.push(format!("{} not IP, or not to be found", reading.passed_over));
     }
     if !reading.unread_links.is_empty() {
         let links: Vec<String> = reading.unread_links.iter().map(u32::to_string).collect();
-        told += &format!(" or on links of type {}, which are not read", links.join(" and "));
+        told.push(format!("links of type {} are not read", links.join(" and ")));
     }
-    format!("{told}: --port names others")
+    format!("{}: --port names others", told.join("; "))
 }
 
 fn shown(path: &Path) -> String {
@@ -159,7 +156,7 @@ struct Screen<'a> {
 impl<'a> Screen<'a> {
     /// Opens the file, so that it is known at once whether it can be written.
     fn new(arguments: &'a Wire, interface: &str) -> Result<Self, Failure> {
-        let open = |path: &'a std::path::PathBuf| {
+        let open = |path: &'a PathBuf| {
             let name = shown(path);
             match File::create(path) {
                 Ok(file) => Ok((file, name)),
@@ -175,23 +172,23 @@ impl<'a> Screen<'a> {
     }
 
     /// Shows a packet, if it is about the ports; breaks when there were enough.
-    fn show(&mut self, captured: &Captured) -> Result<ControlFlow<()>, Failure> {
+    fn show(&mut self, mut captured: Captured) -> Result<ControlFlow<()>, Failure> {
         let Some(packet) = decode(&captured.octets) else { return Ok(ControlFlow::Continue(())) };
         let Some(said) = self.talks.hear(captured.interface, &packet) else {
             return Ok(ControlFlow::Continue(()));
         };
         self.packets += 1;
         self.lasted = captured.at.saturating_sub(*self.begin.get_or_insert(captured.at));
+        // That it was seen goes without saying on the screen.
         let seen = Fate::Seen.words(captured.at);
+        captured.comment = captured.comment.filter(|comment| *comment != seen);
         let text = if self.arguments.json {
-            format!("{}\n", report::wire::json(self.lasted, &said, &packet, captured))
+            format!("{}\n", report::wire::json(self.lasted, &said, &packet, &captured))
         } else {
-            // That it was seen goes without saying.
-            let comment = captured.comment.as_deref().filter(|comment| *comment != seen);
-            report::wire::lines(self.lasted, &said, &packet, comment)
+            report::wire::lines(self.lasted, &said, &packet, captured.comment.as_deref())
         };
-        let comment = captured.comment.clone().or(Some(seen));
-        self.save(&pcapng::packet(&Captured { comment, ..captured.clone() }))?;
+        captured.comment.get_or_insert(seen);
+        self.save(&pcapng::packet(&captured))?;
         match print(&text) {
             Err(Failure::NobodyReads) => {
                 self.is_read = false;

@@ -154,9 +154,9 @@ impl Talks {
 
     fn begin(&mut self, key: Key) {
         if self.known.len() >= MOST_TALKS
-            && let Some(oldest) = self.order.front().copied()
+            && let Some(oldest) = self.order.pop_front()
         {
-            self.forget(oldest);
+            self.known.remove(&oldest);
         }
         self.count += 1;
         self.known.insert(key, Talk { number: self.count, ..Talk::default() });

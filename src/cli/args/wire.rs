@@ -21,10 +21,10 @@ Exit status: 0 good, 1 if it could not capture, read or write, 2 usage.";
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Wire {
-    /// Interface to capture on; none: all of them
+    /// Interface to capture on; none or any: all of them
     pub interface: Option<String>,
     /// Port of the servers to watch; may be given several times
-    #[arg(long = "port", default_values_t = [PORT], value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long = "port", value_name = "PORT", default_values_t = [PORT], value_parser = clap::value_parser!(u16).range(1..))]
     pub ports: Vec<u16>,
     /// End after so many packets
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
