@@ -1,5 +1,8 @@
 //! `daytime wire`.
 
+#[cfg(feature = "lab")]
+mod demonstration;
+
 use super::args::Wire;
 use super::failure::Failure;
 use super::{complain, print};
@@ -10,6 +13,8 @@ use crate::wire::capture::{Capture, Next};
 use crate::wire::decode::decode;
 use crate::wire::read::{ReadError, Reading};
 use crate::wire::talk::Talks;
+#[cfg(feature = "lab")]
+use crate::wire::talk::trace;
 use crate::wire::{Captured, pcapng};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
@@ -28,6 +33,8 @@ use std::time::{Duration, Instant};
 pub(super) fn run(arguments: &Wire, quiet: bool) -> Result<ExitCode, Failure> {
     let done = match &arguments.read {
         Some(path) => read(arguments, path, quiet),
+        #[cfg(feature = "lab")]
+        None if arguments.netns => demonstration::show(arguments, quiet),
         None => live(arguments, quiet),
     };
     if let (true, Err(failure @ Failure::Told { .. })) = (arguments.json, &done) {
@@ -151,7 +158,13 @@ struct Screen<'a> {
     packets: u64,
     /// Somebody still reads standard output.
     is_read: bool,
+    /// Those for the ladder, if one is wanted.
+    kept: Vec<Captured>,
 }
+
+/// A ladder of more would be shortened to nothing.
+#[cfg(feature = "lab")]
+const MOST_KEPT: usize = 10_000;
 
 impl<'a> Screen<'a> {
     /// Opens the file, so that it is known at once whether it can be written.
@@ -166,7 +179,8 @@ impl<'a> Screen<'a> {
         let file = arguments.pcapng.as_ref().map(open).transpose()?;
         let talks = Talks::with(arguments.ports.clone());
         let (begin, lasted, packets) = (None, Duration::ZERO, 0);
-        let mut screen = Self { arguments, talks, file, begin, lasted, packets, is_read: true };
+        let (is_read, kept) = (true, Vec::new());
+        let mut screen = Self { arguments, talks, file, begin, lasted, packets, is_read, kept };
         screen.save(&pcapng::begin(interface))?;
         Ok(screen)
     }
@@ -189,7 +203,7 @@ impl<'a> Screen<'a> {
         };
         captured.comment.get_or_insert(seen);
         self.save(&pcapng::packet(&captured))?;
-        match print(&text) {
+        match if self.keep(captured) { Ok(()) } else { print(&text) } {
             Err(Failure::NobodyReads) => {
                 self.is_read = false;
                 return Ok(ControlFlow::Break(()));
@@ -200,6 +214,30 @@ impl<'a> Screen<'a> {
         Ok(if enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     }
 
+    /// Keeps a packet for the ladder at the end; false if none is wanted.
+    #[cfg(feature = "lab")]
+    fn keep(&mut self, captured: Captured) -> bool {
+        if self.arguments.ladder && self.kept.len() < MOST_KEPT {
+            self.kept.push(captured);
+        }
+        self.arguments.ladder
+    }
+
+    /// Without the laboratory there are no ladders.
+    #[cfg(not(feature = "lab"))]
+    fn keep(&mut self, _: Captured) -> bool {
+        false
+    }
+
+    #[cfg(feature = "lab")]
+    fn draw(&self) -> Result<(), Failure> {
+        if self.kept.is_empty() {
+            return Ok(());
+        }
+        let trace = trace(&self.kept, self.arguments.ports.clone());
+        print(&report::ladder::text(&report::ladder::draw(&trace, "", super::width())))
+    }
+
     /// Writes each block at once and whole, so that the file is good whenever this ends.
     fn save(&mut self, octets: &[u8]) -> Result<(), Failure> {
         let Some((file, name)) = &mut self.file else { return Ok(()) };
@@ -208,6 +246,8 @@ impl<'a> Screen<'a> {
     }
 
     fn finish(self, lasted: Duration, quiet: bool) -> Result<ExitCode, Failure> {
+        #[cfg(feature = "lab")]
+        self.draw()?;
         if self.is_read && !self.arguments.json && !quiet {
             print(&report::wire::summary(self.packets, self.talks.count, lasted))?;
         }
