@@ -2,7 +2,8 @@
 
 use crate::compare::OwnServer;
 use crate::lab::loopback::{
-    CLIENT, LINE, Notebook, Pair, SERVER, failed, line, name, octets, open, recv, taken, wait_for,
+    CLIENT, LINE, Notebook, PATIENCE, Pair, SERVER, failed, line, name, octets, open, recv, taken,
+    wait_for,
 };
 use crate::lab::{Engine, Knob, Lab, Obstacle, Prediction, Run, Setting, Theory};
 use crate::server::Config;
@@ -13,6 +14,7 @@ use socket2::{Socket, Type};
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Instant;
 
 pub(super) static LAB: Lab = Lab {
     name: "unread",
@@ -114,7 +116,11 @@ fn repeat(
     exchange: impl Fn() -> Result<(Trace, String), Obstacle>,
 ) -> Result<(Trace, String), Obstacle> {
     let (mut first, mut tally) = (None, BTreeMap::<String, u32>::new());
+    let started = Instant::now();
     for _ in 0..count(setting) {
+        if started.elapsed() > PATIENCE {
+            return Err(Obstacle::TooLate("the end of all exchanges".into(), PATIENCE));
+        }
         let (trace, seen) = exchange()?;
         first.get_or_insert(trace);
         *tally.entry(seen).or_default() += 1;

@@ -108,8 +108,9 @@ pub(crate) fn octets(number: usize) -> String {
 }
 
 /// The same of what a call took.
-pub(crate) fn taken(octets_taken: &Vec<u8>) -> String {
-    octets(octets_taken.len())
+#[expect(clippy::ptr_arg, reason = "as Notebook::call hands it over")]
+pub(crate) fn taken(part: &Vec<u8>) -> String {
+    octets(part.len())
 }
 
 #[cfg(test)]
