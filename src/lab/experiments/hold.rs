@@ -120,9 +120,9 @@ fn iterative(transport: Transport, idle: u32, run: &mut Run) -> Result<(), Obsta
         let serving =
             scope.spawn(|| serve_in_turn(transport, &server, &line, clients, &mut theirs));
         let asked = ask_behind(transport, at, idle, &mut notebook, run);
-        let served = serving.join().unwrap_or_else(|_| Err(io::ErrorKind::Other.into()));
+        let outcome = serving.join().unwrap_or_else(|_| Err(io::ErrorKind::Other.into()));
         asked?;
-        served.map_err(failed("serve"))
+        outcome.map_err(failed("serve"))
     })?;
     notebook.merge(theirs);
     run.show(transport, "one client at a time", notebook.finish());
