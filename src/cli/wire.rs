@@ -159,6 +159,7 @@ struct Screen<'a> {
     /// Somebody still reads standard output.
     is_read: bool,
     /// Those for the ladder, if one is wanted.
+    #[cfg(feature = "lab")]
     kept: Vec<Captured>,
 }
 
@@ -179,8 +180,17 @@ impl<'a> Screen<'a> {
         let file = arguments.pcapng.as_ref().map(open).transpose()?;
         let talks = Talks::with(arguments.ports.clone());
         let (begin, lasted, packets) = (None, Duration::ZERO, 0);
-        let (is_read, kept) = (true, Vec::new());
-        let mut screen = Self { arguments, talks, file, begin, lasted, packets, is_read, kept };
+        let mut screen = Self {
+            arguments,
+            talks,
+            file,
+            begin,
+            lasted,
+            packets,
+            is_read: true,
+            #[cfg(feature = "lab")]
+            kept: Vec::new(),
+        };
         screen.save(&pcapng::begin(interface))?;
         Ok(screen)
     }
@@ -225,6 +235,7 @@ impl<'a> Screen<'a> {
 
     /// Without the laboratory there are no ladders.
     #[cfg(not(feature = "lab"))]
+    #[expect(clippy::unused_self, reason = "the same surface")]
     fn keep(&mut self, _: Captured) -> bool {
         false
     }

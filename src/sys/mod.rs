@@ -18,6 +18,7 @@ mod portable;
 pub(crate) use portable::*;
 
 /// Whether this is the system that predictions of the laboratory were measured on.
+#[cfg(feature = "lab")]
 pub(crate) const IS_LINUX: bool = cfg!(target_os = "linux");
 
 /// The system and its release: `Linux 6.18.5` (uname(2)); `None` if it does not tell.
@@ -106,7 +107,7 @@ pub(crate) struct TimeWait {
 
 /// A network interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(any(not(target_os = "linux"), daytime_portable), expect(dead_code))]
+#[cfg_attr(any(not(target_os = "linux"), daytime_portable), allow(dead_code))]
 pub(crate) struct Interface {
     pub name: String,
     pub index: u32,
@@ -115,7 +116,7 @@ pub(crate) struct Interface {
 
 /// A packet of which a socket got a copy.
 #[derive(Clone, Copy, Debug)]
-#[cfg_attr(any(not(target_os = "linux"), daytime_portable), expect(dead_code))]
+#[cfg_attr(any(not(target_os = "linux"), daytime_portable), allow(dead_code))]
 pub(crate) struct SeenPacket {
     /// How many there are of it, from the IP header on.
     pub octets: usize,

@@ -212,6 +212,7 @@ impl Heard {
 }
 
 /// Captured packets as a trace between clients and servers on these ports; others are left out.
+#[cfg_attr(not(feature = "lab"), allow(dead_code, reason = "the laboratory needs it"))]
 pub(crate) fn trace(packets: &[Captured], ports: Vec<u16>) -> Trace {
     let host = |name: &str| Host { name: name.into(), addresses: Vec::new() };
     let mut trace = Trace::between(vec![host("client"), host("server")]);

@@ -1,7 +1,7 @@
 //! `daytime lab`: what it takes, what it prints, and that the same seed prints the same.
 
+use crate::or_skip;
 use crate::support::{bad, daytime, good, program, run, stderr, stdout};
-use crate::{or_skip, support};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
