@@ -197,7 +197,7 @@ mod tests {
         };
         crew.note_clients(0, false, at(3));
         crew.note_clients(1, false, at(2));
-        assert!(!crew.are_all_idle(0, SECOND, at(4) - Duration::from_nanos(1)));
+        assert!(!crew.are_all_idle(0, SECOND, at(3)));
         assert!(!woken(1), "it is too soon");
         assert!(!crew.are_all_idle(0, SECOND, at(4)), "somebody may wait at the other");
         assert!(woken(1), "so that it looks");
