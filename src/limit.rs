@@ -5,7 +5,7 @@
 mod census;
 mod limiter;
 
-pub(crate) use census::{Census, TooMany};
+pub(crate) use census::{Census, Room, TooMany};
 pub(crate) use limiter::{Limiter, TooMuch};
 
 use std::hash::{Hash, Hasher};

@@ -190,9 +190,9 @@ impl Waiting {
         }
     }
 
-    /// The sockets that are ready, by number: whether each is closed by its peer.
+    /// The sockets that are ready, by number: whether each is closed by its peer, and not reset.
     pub(super) fn ready(&self) -> impl Iterator<Item = (usize, bool)> {
         let sockets = self.events.iter().filter(|event| event.token() != Self::ALARM);
-        sockets.map(|event| (event.token().0, event.is_read_closed()))
+        sockets.map(|event| (event.token().0, event.is_read_closed() && !event.is_error()))
     }
 }

@@ -103,7 +103,7 @@ pub fn bench(
         return Err(BenchError::Public { target: target.clone(), address });
     }
     options.feasible()?;
-    let (target, options) = (target.clone(), options.clone());
+    let (target, options) = (target.clone(), options.clone().bounded());
     let mut bench = Bench { target, options, loads: Vec::new(), interrupted: false };
     for transport in bench.options.transports.clone() {
         let peer = choose(&addresses, transport, &bench.options)?;

@@ -56,6 +56,14 @@ impl BenchOptions {
         self.window.get().min(Self::MOST_WINDOW) as usize
     }
 
+    /// With no time longer than [`LONGEST`].
+    pub(super) fn bounded(mut self) -> Self {
+        for time in [&mut self.duration, &mut self.warm_up, &mut self.ask.timeout] {
+            *time = (*time).min(LONGEST);
+        }
+        self
+    }
+
     pub(super) fn sockets(&self) -> usize {
         self.concurrency.get() as usize
     }
@@ -67,6 +75,9 @@ impl BenchOptions {
         within(self.concurrency.get(), descriptors, ports)
     }
 }
+
+/// A year: longer is as good as this, and a sum of several still is a time.
+const LONGEST: Duration = Duration::from_hours(365 * 24);
 
 /// Descriptors of the process itself: its streams, the poll, the timer, and some to spare.
 const OWN: u64 = 16;
@@ -98,6 +109,16 @@ mod tests {
             told(within(28_233, 1 << 20, 28_232)),
             "cannot keep 28233 sockets open: this system gives clients 28232 ports"
         );
+    }
+
+    #[test]
+    fn a_time_has_an_upper_bound() {
+        let ever = Duration::MAX;
+        let ask = Options { timeout: ever, ..Options::default() };
+        let options =
+            BenchOptions { duration: ever, warm_up: ever, ask, ..BenchOptions::default() };
+        let bounded = options.bounded();
+        assert_eq!([bounded.duration, bounded.warm_up, bounded.ask.timeout], [LONGEST; 3]);
     }
 
     #[test]

@@ -8,6 +8,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 #[derive(Debug)]
 pub(crate) struct Census {
     limits: Limits,
+    /// How many workers count here.
+    workers: usize,
     open: Mutex<Open>,
 }
 
@@ -15,6 +17,14 @@ pub(crate) struct Census {
 struct Open {
     of_source: HashMap<Source, u32>,
     total: u32,
+}
+
+/// How many more may enter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Room {
+    Plenty,
+    /// Less than half of what a limit gives is left, and other workers count on hearing soon who has left.
+    Little,
 }
 
 /// Why a connection is not kept open.
@@ -30,10 +40,11 @@ pub(crate) enum TooMany {
 const MOST_SOURCES: u32 = 1 << 16;
 
 impl Census {
-    pub(crate) fn new(limits: Limits) -> Self {
+    pub(crate) fn new(limits: Limits, workers: usize) -> Self {
         let room = limits.tcp_total.min(MOST_SOURCES) as usize;
         Self {
             limits,
+            workers,
             open: Mutex::new(Open { of_source: HashMap::with_capacity(room), total: 0 }),
         }
     }
@@ -43,7 +54,7 @@ impl Census {
     }
 
     /// Counts one more connection of this source, unless a limit forbids it.
-    pub(crate) fn enter(&self, source: Source) -> Result<(), TooMany> {
+    pub(crate) fn enter(&self, source: Source) -> Result<Room, TooMany> {
         let mut open = self.open();
         let of_source = open.of_source.get(&source).copied().unwrap_or(0);
         if of_source >= self.limits.tcp_per_source {
@@ -54,7 +65,9 @@ impl Census {
         }
         open.of_source.insert(source, of_source + 1);
         open.total += 1;
-        Ok(())
+        let is_little = of_source + 1 > self.limits.tcp_per_source / 2
+            || open.total > self.limits.tcp_total / 2;
+        Ok(if is_little && self.workers > 1 { Room::Little } else { Room::Plenty })
     }
 
     /// Counts one less.
@@ -81,18 +94,32 @@ mod tests {
     #[test]
     fn above_a_limit_nobody_enters_until_somebody_leaves() {
         let limits = Limits { tcp_per_source: 2, tcp_total: 3, ..Limits::default() };
-        let census = Census::new(limits);
+        let census = Census::new(limits, 1);
         let source = |text: &str| limits.source(text.parse().expect("address")).expect("limited");
         let (one, other) = (source("192.0.2.1:4000"), source("192.0.2.2:4000"));
-        assert_eq!([census.enter(one), census.enter(one)], [Ok(()), Ok(())]);
+        assert_eq!([census.enter(one), census.enter(one)], [Ok(Room::Plenty); 2]);
         assert_eq!(census.enter(one), Err(TooMany::Source));
-        assert_eq!(census.enter(other), Ok(()));
+        assert_eq!(census.enter(other), Ok(Room::Plenty));
         assert_eq!(census.enter(other), Err(TooMany::Total));
         census.leave(one);
-        assert_eq!(census.enter(other), Ok(()));
+        assert_eq!(census.enter(other), Ok(Room::Plenty));
         census.leave(other);
         census.leave(other);
         census.leave(one);
         assert!(census.open().of_source.is_empty(), "nobody is remembered who has gone");
+    }
+
+    #[test]
+    fn several_workers_know_when_less_than_half_of_a_limit_is_left() {
+        let entered = |tcp_per_source, tcp_total| {
+            let limits = Limits { tcp_per_source, tcp_total, ..Limits::default() };
+            let source = limits.source("192.0.2.1:4000".parse().expect("address"));
+            let census = Census::new(limits, 2);
+            [(); 3].map(|()| census.enter(source.expect("limited")).expect("room"))
+        };
+        let (plenty, little) = (Room::Plenty, Room::Little);
+        assert_eq!(entered(4, 100), [plenty, plenty, little]);
+        assert_eq!(entered(100, 4), [plenty, plenty, little]);
+        assert_eq!(entered(100, 100), [plenty; 3]);
     }
 }

@@ -25,6 +25,9 @@ struct Member {
     waker: Waker,
     /// When its last client came or went, or a little later; [`BUSY`] while one is there.
     quiet_since: AtomicU64,
+    /// It found nobody waiting when all had been quiet for long enough since then; [`BUSY`] if it has not.
+    agreed: AtomicU64,
+    has_to_make_room: AtomicBool,
     /// When its loop went round the last time.
     alive: AtomicU64,
 }
@@ -33,8 +36,13 @@ const BUSY: u64 = u64::MAX;
 
 impl Crew {
     pub(super) fn new(wakers: Vec<Waker>, metrics: Arc<Metrics>) -> Self {
-        let member =
-            |waker| Member { waker, quiet_since: AtomicU64::new(0), alive: AtomicU64::new(0) };
+        let member = |waker| Member {
+            waker,
+            quiet_since: AtomicU64::new(0),
+            agreed: AtomicU64::new(BUSY),
+            has_to_make_room: AtomicBool::new(false),
+            alive: AtomicU64::new(0),
+        };
         Self {
             start: Instant::now(),
             stop: AtomicBool::new(false),
@@ -66,11 +74,58 @@ impl Crew {
         self.members[worker].quiet_since.store(since, Ordering::SeqCst);
     }
 
-    /// Since when no worker has had a client; `None` while one has.
-    pub(super) fn quiet_since(&self) -> Option<Instant> {
+    /// Since when no worker has had a client, as nanoseconds since the start; `None` while one has.
+    fn quiet_since(&self) -> Option<u64> {
         let since = |member: &Member| member.quiet_since.load(Ordering::SeqCst);
-        let last = self.members.iter().map(since).max().filter(|last| *last != BUSY)?;
-        self.start.checked_add(Duration::from_nanos(last))
+        self.members.iter().map(since).max().filter(|last| *last != BUSY)
+    }
+
+    /// When no worker will have had a client for this time, if nobody comes; `None` while one has, or where
+    /// this worker has agreed that it is so.
+    pub(super) fn idle_deadline(&self, worker: usize, time: Duration) -> Option<Instant> {
+        let last = self.quiet_since()?;
+        if self.members[worker].agreed.load(Ordering::SeqCst) == last {
+            return None; // another worker has to look yet
+        }
+        self.start.checked_add(Duration::from_nanos(last))?.checked_add(time)
+    }
+
+    /// True if no worker has had a client for this time and each has looked since: a client may wait
+    /// at a worker that does not know yet. To be asked by a worker that has just found nobody.
+    pub(super) fn are_all_idle(&self, worker: usize, time: Duration, now: Instant) -> bool {
+        let Some(last) = self.quiet_since() else { return false };
+        let end = self.start.checked_add(Duration::from_nanos(last));
+        if end.and_then(|last| last.checked_add(time)).is_none_or(|end| now < end) {
+            return false;
+        }
+        // Of two that say so together, one sees that both have.
+        let is_new = self.members[worker].agreed.swap(last, Ordering::SeqCst) != last;
+        let mut all = true;
+        for member in &self.members {
+            if member.agreed.load(Ordering::SeqCst) != last {
+                all = false;
+                if is_new {
+                    let _ = member.waker.wake(); // so that it looks
+                }
+            }
+        }
+        all && self.quiet_since() == Some(last)
+    }
+
+    /// Has each other worker close a connection: descriptors have run out at one that has none to close.
+    pub(super) fn ask_for_room(&self, worker: usize) {
+        for (number, member) in self.members.iter().enumerate() {
+            if number != worker {
+                member.has_to_make_room.store(true, Ordering::Relaxed);
+                let _ = member.waker.wake();
+            }
+        }
+    }
+
+    /// True once after another worker has asked for room.
+    pub(super) fn has_to_make_room(&self, worker: usize) -> bool {
+        let asked = &self.members[worker].has_to_make_room;
+        asked.load(Ordering::Relaxed) && asked.swap(false, Ordering::Relaxed)
     }
 
     /// Has every worker show at this interval that it is alive.
@@ -110,7 +165,7 @@ fn nanoseconds(duration: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mio::{Poll, Token};
+    use mio::{Events, Poll, Token};
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -126,9 +181,47 @@ mod tests {
         let at = |seconds: u32| crew.start + seconds * SECOND;
         crew.note_clients(0, false, at(3));
         crew.note_clients(1, true, at(1));
-        assert_eq!(crew.quiet_since(), None, "one worker has a client");
+        assert_eq!(crew.idle_deadline(0, SECOND), None, "one worker has a client");
         crew.note_clients(1, false, at(2));
-        assert_eq!(crew.quiet_since(), Some(at(3)));
+        assert_eq!(crew.idle_deadline(0, SECOND), Some(at(4)));
+    }
+
+    #[test]
+    fn all_are_idle_when_each_has_found_nobody_since_the_last_client() {
+        let (crew, mut polls) = crew_of_two();
+        let at = |seconds: u32| crew.start + seconds * SECOND;
+        let mut woken = |worker: usize| {
+            let mut events = Events::with_capacity(1);
+            polls[worker].poll(&mut events, Some(Duration::ZERO)).expect("polled");
+            !events.is_empty()
+        };
+        crew.note_clients(0, false, at(3));
+        crew.note_clients(1, false, at(2));
+        assert!(!crew.are_all_idle(0, SECOND, at(3)));
+        assert!(!woken(1), "it is too soon");
+        assert!(!crew.are_all_idle(0, SECOND, at(4)), "somebody may wait at the other");
+        assert!(woken(1), "so that it looks");
+        assert_eq!(crew.idle_deadline(0, SECOND), None);
+        assert!(!crew.are_all_idle(0, SECOND, at(4)));
+        assert!(!woken(1), "once is enough");
+        // Somebody did, and has gone.
+        crew.note_clients(1, true, at(4));
+        assert!(!crew.are_all_idle(1, SECOND, at(4)));
+        crew.note_clients(1, false, at(5));
+        assert_eq!(crew.idle_deadline(0, SECOND), Some(at(6)));
+        assert!(!crew.are_all_idle(1, SECOND, at(6)));
+        assert!(crew.are_all_idle(0, SECOND, at(6)));
+    }
+
+    #[test]
+    fn a_worker_without_connections_has_the_others_make_room() {
+        let (crew, mut polls) = crew_of_two();
+        crew.ask_for_room(0);
+        let mut events = Events::with_capacity(1);
+        polls[1].poll(&mut events, Some(Duration::ZERO)).expect("polled");
+        assert!(!events.is_empty(), "it is woken");
+        let asked = [0, 1, 1].map(|worker| crew.has_to_make_room(worker));
+        assert_eq!(asked, [false, true, false], "once");
     }
 
     #[test]

@@ -266,7 +266,7 @@ impl Server {
         let responder =
             Responder::new(config.clock, config.syntax, config.zone, config.require_sync);
         let Config { drain, limits, guard, .. } = config;
-        let census = Arc::new(Census::new(limits));
+        let census = Arc::new(Census::new(limits, services.len()));
         let limiter = Arc::new(Limiter::new(limits, Instant::now()));
         let rules = Rules { drain, census, limiter, guard, until };
         let (polls, crew) = crew(services.len()).map_err(ServeError::Setup)?;

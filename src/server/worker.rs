@@ -14,6 +14,7 @@ use crate::udp::server::Service as UdpService;
 use mio::net::{TcpListener, TcpStream, UdpSocket};
 use mio::{Events, Poll, Token};
 use std::io::{self, ErrorKind};
+use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,8 @@ pub(super) const WAKE: Token = Token(0);
 const FIRST: usize = 1;
 /// How long open connections may take to end once a stop was asked for.
 const GRACE: Duration = Duration::from_secs(1);
+/// How long a worker waits at least before it tells of more trouble.
+const NOTICES_APART: Duration = Duration::from_millis(100);
 
 #[derive(Debug)]
 pub(super) struct Worker {
@@ -35,8 +38,10 @@ pub(super) struct Worker {
     /// Its number in the crew.
     number: usize,
     until: Until,
-    /// How much trouble there was when an operator was told of it, and when there is more to tell.
+    /// How much trouble there was in the round before, when an operator was told of it, and when there is
+    /// more to tell.
     troubles: u64,
+    told: Option<Instant>,
     notices_due: Option<Instant>,
     /// When it has to show that it is alive.
     alive_due: Option<Instant>,
@@ -89,6 +94,7 @@ impl Worker {
             number,
             until,
             troubles: 0,
+            told: None,
             notices_due: None,
             alive_due: None,
             supervisor: None,
@@ -112,9 +118,9 @@ impl Worker {
         let mut left = true; // what came before us
         while !self.crew.is_stopped() && !self.is_over(left) {
             let busy = !self.tcp.is_idle();
-            self.wait(&mut events, left)?;
+            let came = self.wait(&mut events, left)?;
             let now = Instant::now();
-            let clients = busy || left || !events.is_empty();
+            let clients = busy || left || came;
             if clients {
                 // Before it answers: whoever has a line from one worker finds all of them there.
                 self.note_clients(true, now);
@@ -140,37 +146,43 @@ impl Worker {
 
     /// True if it has served for as long as it should, without having been told to stop.
     fn is_over(&self, left: bool) -> bool {
-        let over = match self.until {
+        if left || !self.tcp.is_idle() {
+            return false;
+        }
+        match self.until {
             Until::Stopped => false,
-            Until::Idle(_) => self.idle_deadline().is_some_and(|end| end <= Instant::now()),
+            Until::Idle(time) => self.crew.are_all_idle(self.number, time, Instant::now()),
             Until::Answered => true,
-        };
-        over && !left && self.tcp.is_idle()
+        }
     }
 
-    /// When nobody will have come for too long, if nobody comes.
+    /// When nobody will have come for too long, if nobody comes, and this worker has to say so.
     fn idle_deadline(&self) -> Option<Instant> {
         match self.until {
-            Until::Idle(time) => self.crew.quiet_since()?.checked_add(time),
+            Until::Idle(time) if !self.crew.is_stopped() => {
+                self.crew.idle_deadline(self.number, time)
+            }
             _ => None,
         }
     }
 
-    /// Sleeps until an event or a deadline; not at all if work is left over.
-    fn wait(&mut self, events: &mut Events, left: bool) -> io::Result<()> {
+    /// Sleeps until an event or a deadline; not at all if work is left over. True if a socket had an event.
+    fn wait(&mut self, events: &mut Events, left: bool) -> io::Result<bool> {
         let timeout = if left { Some(Duration::ZERO) } else { self.timeout() };
         match self.poll.poll(events, timeout) {
             Err(error) if error.kind() == ErrorKind::Interrupted => events.clear(),
             polled => polled?,
         }
+        let mut came = false;
         for event in &*events {
+            came |= event.token() != WAKE;
             match event.token() {
                 WAKE => {}
                 Token(token) if token < self.first_tcp => self.udp.event(event),
                 _ => self.tcp.event(event),
             }
         }
-        Ok(())
+        Ok(came)
     }
 
     /// How long there is nothing to do without an event; `None` if for ever.
@@ -189,14 +201,30 @@ impl Worker {
             supervisor.tick(now, || self.crew.is_alive(now));
         }
         let registry = self.poll.registry();
+        if self.crew.has_to_make_room(self.number) {
+            self.tcp.make_room(now);
+        }
         let tcp = self.tcp.work(&mut Round { responder: &mut self.responder, registry, now });
+        if self.tcp.lacks_room() {
+            self.crew.ask_for_room(self.number);
+        }
         let udp = self.udp.work(&mut self.responder, now);
+        self.tell(now);
+        tcp || udp
+    }
+
+    /// Tells an operator of trouble, but not each time: to tell takes a lock that all workers share, and a
+    /// stranger can make trouble in every round.
+    fn tell(&mut self, now: Instant) {
         let troubles = self.counters.troubles();
-        if troubles != self.troubles || self.notices_due.is_some_and(|due| due <= now) {
-            self.troubles = troubles;
+        if troubles != mem::replace(&mut self.troubles, troubles) {
+            let soon = self.told.map_or(now, |told| told + NOTICES_APART);
+            self.notices_due = Some(self.notices_due.map_or(soon, |due| due.min(soon)));
+        }
+        if self.notices_due.is_some_and(|due| due <= now) {
+            self.told = Some(now);
             self.notices_due = self.crew.tell(now);
         }
-        tcp || udp
     }
 
     /// Answers what has arrived before the stop, accepts no more, and waits for open connections.

@@ -6,7 +6,7 @@
 //! are *watched*: registered, so that an event tells when there is something to read.
 
 use super::connection::{Connection, Fate};
-use crate::limit::Census;
+use crate::limit::{Census, Room};
 use crate::metrics::{Counters, Event as Counted};
 use mio::{Interest, Registry, Token};
 use slab::Slab;
@@ -21,7 +21,8 @@ const MOMENT: Duration = Duration::from_millis(10);
 /// New connections after which the oldest fresh ones are looked at again: many in a row cost less than
 /// one at a time, and most will have closed.
 const LOOK_EVERY: usize = 64;
-/// Fresh connections that are looked at in a round, so that whoever comes meanwhile hardly waits.
+/// Fresh connections that are looked at in a round, so that whoever comes meanwhile hardly waits; but as many
+/// as came in the round before, if those were more, so that they never pile up.
 const LOOKS: usize = 8;
 /// A year: a longer deadline is as good as this, and its end may be no instant at all.
 const LONGEST_DEADLINE: Duration = Duration::from_hours(365 * 24);
@@ -30,9 +31,13 @@ const LONGEST_DEADLINE: Duration = Duration::from_hours(365 * 24);
 #[derive(Debug)]
 pub(super) struct Drained {
     connections: Slab<Connection>,
-    /// Both in the order in which they were accepted. Entries may outlive their connections.
+    /// In the order in which they were accepted. Entries may outlive their connections.
     fresh: VecDeque<Entry>,
+    /// In the order in which they began to be watched: at most a moment, and a round, from that in which they
+    /// were accepted.
     watched: VecDeque<Entry>,
+    /// How many became fresh since some were looked at.
+    new: usize,
     /// How many are fresh when the oldest are looked at again; 0 while they are.
     look_at: usize,
     /// Connections with more to read than one turn takes. A key may be another connection's by the time
@@ -71,6 +76,7 @@ impl Drained {
             connections: Slab::new(),
             fresh: VecDeque::new(),
             watched: VecDeque::new(),
+            new: 0,
             look_at: LOOK_EVERY,
             unread: Vec::new(),
             deadline: deadline.min(LONGEST_DEADLINE),
@@ -89,18 +95,25 @@ impl Drained {
         self.connections.is_empty()
     }
 
-    /// Waits for the rest of an exchange.
-    pub(super) fn add(&mut self, mut connection: Connection, registry: &Registry, now: Instant) {
+    /// Waits for the rest of an exchange. Where there is little room for more, an event tells that it is over.
+    pub(super) fn add(
+        &mut self,
+        mut connection: Connection,
+        room: Room,
+        registry: &Registry,
+        now: Instant,
+    ) {
         self.serial = self.serial.wrapping_add(1);
         connection.serial = self.serial;
         self.counters.opened(connection.version);
         let owes = connection.unsent.is_some();
         let key = u32::try_from(self.connections.insert(connection)).unwrap_or(u32::MAX);
         let entry = Entry { accepted: now, key, serial: self.serial };
-        if owes {
-            self.watch(entry, registry); // until there is room for the rest of the line
+        if owes || room == Room::Little {
+            self.watch(entry, registry);
         } else {
             self.fresh.push_back(entry);
+            self.new += 1;
         }
     }
 
@@ -132,7 +145,7 @@ impl Drained {
     /// Looks at some of the oldest fresh connections, if it is time; true if there are more to look at, until
     /// one is still open that may be.
     fn look(&mut self, registry: &Registry, now: Instant) -> bool {
-        for _ in 0..LOOKS {
+        for _ in 0..LOOKS.max(mem::take(&mut self.new)) {
             let Some(&oldest) = self.fresh.front() else { break };
             let old = self.fresh_until(oldest) <= now;
             if !old && self.fresh.len() < self.look_at {
@@ -296,7 +309,7 @@ mod tests {
 
     fn set() -> Set {
         let metrics = Metrics::default();
-        let census = Arc::new(Census::new(Limits::default()));
+        let census = Arc::new(Census::new(Limits::default(), 1));
         let deadline = Duration::from_secs(5);
         Set {
             poll: Poll::new().expect("poll"),
@@ -316,7 +329,7 @@ mod tests {
             stream.set_nonblocking(true).expect("set");
             stream.shutdown(Shutdown::Write).expect("half closed");
             let connection = Connection::new(Stream::from_std(stream), 1000, IpVersion::V4, None);
-            self.drained.add(connection, self.poll.registry(), self.start);
+            self.drained.add(connection, Room::Plenty, self.poll.registry(), self.start);
             client
         }
 
@@ -344,7 +357,11 @@ mod tests {
         assert!(!set.work(Duration::ZERO));
         assert_eq!(set.drained.connections.len(), LOOK_EVERY, "all are open, and so fresh");
         drop(clients);
-        let _more: Vec<_> = (0..LOOK_EVERY).map(|_| set.client()).collect();
+        let mut more = Vec::new();
+        for _ in 0..LOOK_EVERY {
+            assert!(!set.work(Duration::ZERO), "not yet");
+            more.push(set.client());
+        }
         let mut rounds = 1;
         while set.work(Duration::ZERO) {
             rounds += 1;
@@ -352,6 +369,18 @@ mod tests {
         assert!(rounds >= LOOK_EVERY / LOOKS, "others get a turn: {rounds}");
         assert_eq!(set.closed_by_peer(), LOOK_EVERY as u64);
         assert_eq!((set.drained.fresh.len(), set.drained.watched.len()), (LOOK_EVERY, 0));
+    }
+
+    #[test]
+    fn those_that_close_never_pile_up_however_many_come_in_a_round() {
+        let mut set = set();
+        for _ in 0..20 {
+            for _ in 0..LOOK_EVERY {
+                drop(set.client());
+            }
+            set.work(Duration::ZERO);
+            assert!(set.drained.connections.len() <= 2 * LOOK_EVERY);
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ mod adopted;
 
 use super::connection::{Connection, failed};
 use super::drained::Drained;
-use crate::limit::{Census, TooMany};
+use crate::limit::{Census, Room, TooMany};
 use crate::metrics::{Counters, Event as Counted};
 use crate::responder::Responder;
 use crate::transport::IpVersion;
@@ -14,6 +14,7 @@ use mio::{Interest, Registry, Token};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::io;
+use std::mem;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -52,6 +53,8 @@ pub(crate) struct Service {
     counters: Arc<Counters>,
     drain: Drain,
     first_token: usize,
+    /// Descriptors have run out, and there was no connection to close for another.
+    lacks_room: bool,
 }
 
 #[derive(Debug)]
@@ -100,7 +103,7 @@ impl Service {
         let first_connection = first_token + listeners.len();
         let (shared, counted) = (Arc::clone(&census), Arc::clone(&counters));
         let drained = Drained::new(drain.deadline, first_connection, shared, counted);
-        Ok(Self { listeners, drained, census, counters, drain, first_token })
+        Ok(Self { listeners, drained, census, counters, drain, first_token, lacks_room: false })
     }
 
     /// Notes that a listener is ready, or goes on with a connection.
@@ -168,6 +171,16 @@ impl Service {
         self.drained.is_empty()
     }
 
+    /// True once after descriptors had run out without a connection here that could be closed for another.
+    pub(crate) fn lacks_room(&mut self) -> bool {
+        mem::take(&mut self.lacks_room)
+    }
+
+    /// Closes a connection, if there is one, for another worker's.
+    pub(crate) fn make_room(&mut self, now: Instant) {
+        self.drained.make_room(now);
+    }
+
     fn answer(&mut self, stream: TcpStream, peer: SocketAddr, round: &mut Round) {
         let version = IpVersion::of(peer.ip());
         self.counters.add(Counted::TcpAccepted, version);
@@ -181,12 +194,13 @@ impl Service {
             self.counters.add(failed(&error), version);
             return;
         }
-        if let Err(limit) = self.enter(&connection, round.now) {
-            self.drained.look_once(&mut connection);
-            self.counters.add(limit, version);
-            return;
+        match self.enter(&connection, round.now) {
+            Ok(room) => self.drained.add(connection, room, round.registry, round.now),
+            Err(limit) => {
+                self.drained.look_once(&mut connection);
+                self.counters.add(limit, version);
+            }
         }
-        self.drained.add(connection, round.registry, round.now);
     }
 
     /// Counts a connection, unless a limit forbids it.
@@ -194,8 +208,8 @@ impl Service {
     /// Above it the newest is closed at once, its reply sent: a reply costs next to nothing, what costs is
     /// keeping the connection for the drain. So a burst locks nobody out, not even the source of it. (In the
     /// backlog it would keep everybody waiting behind it.)
-    fn enter(&mut self, connection: &Connection, now: Instant) -> Result<(), Counted> {
-        let Some(source) = connection.source else { return Ok(()) };
+    fn enter(&mut self, connection: &Connection, now: Instant) -> Result<Room, Counted> {
+        let Some(source) = connection.source else { return Ok(Room::Plenty) };
         let mut entered = self.census.enter(source);
         // Some that count may have closed without anybody having looked.
         if entered.is_err() && self.drained.look_at_all(now) {
@@ -229,6 +243,7 @@ impl Service {
             Errno::ENOBUFS | Errno::ENOMEM => Counted::TcpNoMemory,
             _ => Counted::TcpAcceptFailed,
         };
+        self.lacks_room |= failure == Counted::TcpNoDescriptor;
         self.counters.add(failure, version);
         self.listeners[index].resume = Some(now + ACCEPT_PAUSE);
     }
@@ -258,7 +273,7 @@ mod tests {
         ] {
             let metrics = Metrics::default();
             let socket = TcpListener::bind(([127, 0, 0, 1], 0).into()).expect("loopback");
-            let census = Arc::new(Census::new(Limits::default()));
+            let census = Arc::new(Census::new(Limits::default(), 1));
             let counters = metrics.worker(0);
             let drain = Drain::default();
             let mut service =

@@ -89,6 +89,15 @@ fn a_server_that_resets_is_counted_as_that() {
 }
 
 #[test]
+fn a_server_that_resets_after_its_line_is_counted_as_that_too() {
+    let host = tcp_server(|mut stream| {
+        stream.write_all(b"noon\n").expect("sent");
+        SockRef::from(&stream).set_linger(Some(Duration::ZERO)).expect("set");
+    });
+    assert_all("reset", load("tcp", &host, &SHORT));
+}
+
+#[test]
 fn what_does_not_end_with_a_line_feed_is_no_whole_line() {
     for cut in [&b"noo"[..], b""] {
         let host = tcp_server(move |mut stream| stream.write_all(cut).expect("sent"));

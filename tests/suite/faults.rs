@@ -20,16 +20,17 @@ fn assert_is_prompt(address: SocketAddr) {
 }
 
 /// A server with no more descriptors than these.
-fn with_descriptors(limit: u32) -> Running {
+fn with_descriptors(limit: u32, workers: u32) -> Running {
     let mut limited = Command::new("sh");
-    let serve = format!(r#"ulimit -n {limit}; exec "$0" serve --port 0 -v --drain-deadline 60"#);
+    let options = format!("--listen 127.0.0.1 --workers {workers} -v --drain-deadline 60");
+    let serve = format!(r#"ulimit -n {limit}; exec "$0" serve --port 0 {options}"#);
     limited.args(["-c", &serve, env!("CARGO_BIN_EXE_daytime")]);
     Running::start(limited)
 }
 
 #[test]
 fn with_20_descriptors_and_100_held_clients_a_new_one_is_served_over_both_transports() {
-    let server = with_descriptors(20);
+    let server = with_descriptors(20, 1);
     let held: Vec<TcpStream> = (0..100).map(|_| connect(server.tcp())).collect();
     for _ in 0..3 {
         assert_is_prompt(server.tcp());
@@ -43,6 +44,28 @@ fn with_20_descriptors_and_100_held_clients_a_new_one_is_served_over_both_transp
     }
     let counters = server.counters();
     assert!(counters.contains("TcpMadeRoom: "), "{counters}");
+}
+
+#[test]
+fn a_worker_without_connections_is_served_where_the_others_have_every_descriptor() {
+    let server = with_descriptors(45, 8);
+    let mut held = Vec::new();
+    while server.descriptors() < 45 {
+        held.push(connect(server.tcp()));
+        read_to_end(held.last().expect("one"));
+    }
+    for _ in 0..40 {
+        let started = Instant::now();
+        held.push(connect(server.tcp()));
+        assert_eq!(read_to_end(held.last().expect("one")).last(), Some(&b'\n'));
+        assert!(started.elapsed() < PROMPT, "{:?}", started.elapsed());
+    }
+    let counters = server.counters();
+    assert!(counters.contains("TcpMadeRoom: "), "{counters}");
+    assert!(
+        counters.contains("TcpNoDescriptor: "),
+        "no worker was without connections: {counters}"
+    );
 }
 
 #[test]
@@ -182,7 +205,7 @@ fn where_synchronisation_is_required_the_answer_is_the_kernels_word() {
 
 #[test]
 fn whatever_a_flood_does_the_log_has_one_line_for_it_a_minute() {
-    let mut server = with_descriptors(20);
+    let mut server = with_descriptors(20, 1);
     let mut log = server.stderr();
     for _ in 0..300 {
         ask_tcp(server.tcp());

@@ -98,6 +98,16 @@ fn the_limit_of_connections_is_that_of_all_workers_together() {
     assert_eq!(count(&server.counters(), "TcpSourceLimit"), 17);
 }
 
+#[test]
+fn connections_that_are_closed_count_no_more_wherever_the_next_one_comes() {
+    let server = serve(&["--limit-loopback", "--tcp-per-source", "8"]);
+    for _ in 0..1000 {
+        assert!(ask_tcp(server.tcp()).ends_with(b"\n"));
+    }
+    let counters = server.counters();
+    assert!(!counters.contains("TcpSourceLimit"), "{counters}");
+}
+
 fn count(counters: &str, name: &str) -> u64 {
     let found = counters.split(", ").find_map(|it| it.strip_prefix(name)?.strip_prefix(": "));
     found.unwrap_or_else(|| panic!("no {name} in {counters}")).parse().expect("a number")

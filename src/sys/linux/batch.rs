@@ -72,7 +72,8 @@ impl Batch {
     }
 
     /// Takes datagrams that wait, so many at most and [`Self::MOST`] in any case; their octets are thrown
-    /// away. If it is fewer, no more were waiting. `WouldBlock` when none waits.
+    /// away. If it is fewer, no more were waiting, or an error has come meanwhile, which is an event of its
+    /// own. `WouldBlock` when none waits.
     ///
     /// To ask for one costs less, where there are no more: `recvfrom(2)`. It does not tell where that was
     /// sent to.

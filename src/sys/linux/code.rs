@@ -28,17 +28,21 @@ impl Code {
     }
 
     /// Has the kernel forget that these pages are mapped; what runs again is mapped again. How many octets
-    /// of code there are.
+    /// of code it has forgotten.
     pub(crate) fn give_back(&self) -> usize {
-        for &Mapping { start, end } in &self.0 {
-            let place = NonNull::new(ptr::with_exposed_provenance_mut::<c_void>(start));
-            let Some(place) = place else { continue };
-            // SAFETY: the mapping is code of a file, none of whose pages differs from the file, and that
-            // cannot be written to. The kernel may forget such pages at any time, and reads them again.
-            // If it does not know the call, nothing is given back.
-            let _ = unsafe { madvise(place, end - start, MmapAdvise::MADV_DONTNEED) };
-        }
-        self.0.iter().map(|mapping| mapping.end - mapping.start).sum()
+        self.0.iter().filter(|mapping| mapping.forget()).map(|it| it.end - it.start).sum()
+    }
+}
+
+impl Mapping {
+    /// False if the kernel does not.
+    fn forget(&self) -> bool {
+        let place = NonNull::new(ptr::with_exposed_provenance_mut::<c_void>(self.start));
+        let Some(place) = place else { return false };
+        // SAFETY: the mapping is code of a file that cannot be written to, and none of its pages differed from
+        // the file when it was looked up; only a debugger changes such pages, and what it changes later is its
+        // own matter. The kernel may forget pages that are as the file is at any time, and reads them again.
+        unsafe { madvise(place, self.end - self.start, MmapAdvise::MADV_DONTNEED) }.is_ok()
     }
 }
 
