@@ -1,12 +1,12 @@
 //! Which segments TCP has sent before.
 
 use crate::trace::HostId;
+use crate::wire::decode::{Decoded, End, Flags, Kind, decode};
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 
 /// What each host has sent up to now.
 #[derive(Debug, Default)]
-pub(super) struct Again(BTreeMap<(HostId, SocketAddr, SocketAddr), Sent>);
+pub(super) struct Again(BTreeMap<(HostId, End, End), Sent>);
 
 /// One direction of a connection.
 #[derive(Clone, Copy, Debug)]
@@ -20,8 +20,8 @@ struct Sent {
 /// Of a TCP segment what tells whether it was sent before.
 #[derive(Clone, Copy, Debug)]
 struct Segment {
-    source: SocketAddr,
-    destination: SocketAddr,
+    source: End,
+    destination: End,
     sequence: u32,
     /// What it takes of the sequence: its octets, and one for SYN and for FIN (RFC 9293, section 3.4).
     length: u32,
@@ -62,8 +62,12 @@ fn is_before(one: u32, other: u32) -> bool {
     one != other && other.wrapping_sub(one) < 1 << 31
 }
 
-fn segment(_octets: &[u8]) -> Option<Segment> {
-    None
+fn segment(octets: &[u8]) -> Option<Segment> {
+    let Decoded { source, destination, kind, .. } = decode(octets)?;
+    let Kind::Tcp { flags, sequence, payload, .. } = kind else { return None };
+    let controls = [Flags::SYN, Flags::FIN].iter().filter(|it| flags.contains(**it)).count();
+    let length = u32::try_from(payload.len() + controls).ok()?;
+    Some(Segment { source, destination, sequence, length, is_syn: flags.contains(Flags::SYN) })
 }
 
 #[cfg(test)]
@@ -72,7 +76,10 @@ mod tests {
 
     fn segment(sequence: u32, length: u32, is_syn: bool) -> Segment {
         let [source, destination] =
-            ["192.0.2.1:49152", "192.0.2.2:13"].map(|it| it.parse().expect("address"));
+            [("192.0.2.1", 49152), ("192.0.2.2", 13)].map(|(address, port)| End {
+                address: address.parse().expect("address"),
+                port: Some(port),
+            });
         Segment { source, destination, sequence, length, is_syn }
     }
 

@@ -36,21 +36,15 @@ pub(crate) fn draw(trace: &Trace, title: &str, width: usize) -> Vec<Line> {
     let rows = rows::rows(trace);
     let mut lines = stage.head(trace, title);
     if rows.len() <= MOST {
-        for row in &rows {
-            stage.row(row, &mut lines);
-        }
+        rows.iter().for_each(|row| stage.row(row, &mut lines));
         return lines;
     }
     let (first, rest) = rows.split_at(FIRST);
     let (middle, last) = rest.split_at(rest.len() - LAST);
-    for row in first {
-        stage.row(row, &mut lines);
-    }
+    first.iter().for_each(|row| stage.row(row, &mut lines));
     let events: u64 = middle.iter().map(|row| row.events).sum();
     stage.left_out(&format!("{} left out", plural(events, "event")), &mut lines);
-    for row in last {
-        stage.row(row, &mut lines);
-    }
+    last.iter().for_each(|row| stage.row(row, &mut lines));
     lines
 }
 

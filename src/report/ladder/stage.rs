@@ -211,6 +211,19 @@ impl Stage {
             End::Unknown => {}
         }
         lines.push(line);
+        if !arrow.payload.is_empty() {
+            let mut line = self.blank();
+            span.put(1, &cut(&arrow.payload, span.inner() - 2), DIM, &mut line);
+            lines.push(line);
+        }
+    }
+}
+
+/// As much of it as there is room for.
+fn cut(text: &str, room: usize) -> String {
+    match text.char_indices().nth(room) {
+        Some(_) => text.chars().take(room - 1).chain(['…']).collect(),
+        None => text.to_owned(),
     }
 }
 
