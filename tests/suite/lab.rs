@@ -270,8 +270,10 @@ fn colour_comes_when_it_is_forced_and_takes_no_column() {
 fn a_wide_terminal_has_tcp_and_udp_beside_each_other_and_a_narrow_one_below() {
     let script = or_skip!(program("script"));
     let on_terminal = |columns: u32| {
-        let command =
-            format!("stty cols {columns}; '{}' lab run exchange", env!("CARGO_BIN_EXE_daytime"));
+        let command = format!(
+            "stty rows 40 cols {columns}; '{}' lab run exchange",
+            env!("CARGO_BIN_EXE_daytime")
+        );
         let mut script = Command::new(&script);
         script.args(["-qec", &command, "/dev/null"]).env("TERM", "xterm").env("NO_COLOR", "1");
         stdout(&run(script.stdin(Stdio::null())))

@@ -110,7 +110,7 @@ fn skeleton(command: &str, lab: &Value, text: &str) -> Vec<String> {
     let mut section = String::new();
     let mut kept = Vec::new();
     for line in text.lines() {
-        if !line.starts_with(' ') && line.chars().all(|it| it.is_ascii_uppercase() || it == ' ') {
+        if ["WHAT HAPPENED", "OBSERVED", "LESSON"].contains(&line) {
             line.clone_into(&mut section);
         }
         match section.as_str() {

@@ -14,8 +14,10 @@ use anstyle::{AnsiColor, Style};
 use stage::Stage;
 
 /// From this many columns on two ladders have room beside each other.
-pub(crate) const SIDE_BY_SIDE: usize = 100;
+const SIDE_BY_SIDE: usize = 100;
 const GAP: usize = 4;
+/// A narrower screen wraps what it cannot hold.
+const LEAST: usize = 40;
 
 /// More rows than these are more than anybody reads: the middle is left out.
 const MOST: usize = 60;
@@ -32,7 +34,7 @@ const PLAIN: Style = Style::new();
 
 /// The ladder of a trace, as wide as this at most where its hosts leave it a choice.
 pub(crate) fn draw(trace: &Trace, title: &str, width: usize) -> Vec<Line> {
-    let stage = Stage::new(trace, width);
+    let stage = Stage::new(trace, width.max(LEAST));
     let rows = rows::rows(trace);
     let mut lines = stage.head(trace, title);
     if rows.len() <= MOST {
@@ -53,11 +55,14 @@ pub(crate) fn text(lines: &[Line]) -> String {
     lines.iter().map(|line| line.render() + "\n").collect()
 }
 
-/// The columns that each of two ladders has.
-pub(crate) fn half(width: usize) -> usize {
+/// The columns that each of two ladders with so many hosts has, if there is room for two.
+pub(crate) fn half(width: usize, hosts: usize) -> Option<usize> {
+    // For each line but the first.
+    const EACH: usize = (SIDE_BY_SIDE - GAP) / 2;
     // Wider, the arrows only become longer.
-    const ENOUGH: usize = 90;
-    ((width - GAP) / 2).min(ENOUGH)
+    const ENOUGH: usize = 96;
+    let half = (width.saturating_sub(GAP) / 2).min(ENOUGH);
+    (half >= EACH * hosts.saturating_sub(1).max(1)).then_some(half)
 }
 
 /// Two ladders, each so wide, beside each other.
@@ -253,7 +258,7 @@ mod tests {
         let mut longer = trace.clone();
         packet(&mut longer, 30, SERVER, 5, arrived(&[50]));
         for width in [SIDE_BY_SIDE, 140] {
-            let half = half(width);
+            let half = half(width, 2).expect("room");
             let [left, right] = [&trace, &longer].map(|trace| draw(trace, "one", half));
             let both = beside(&left, &right, half);
             let both = anstream::adapter::strip_str(&both).to_string();
@@ -262,6 +267,21 @@ mod tests {
             let arrows: Vec<usize> = both.lines().map(|line| line.matches('▶').count()).collect();
             assert_eq!(arrows, [0, 0, 0, 2, 0], "{both}");
         }
+    }
+
+    #[test]
+    fn two_need_room_and_those_with_more_hosts_need_more() {
+        assert_eq!((half(SIDE_BY_SIDE - 1, 2), half(SIDE_BY_SIDE, 2)), (None, Some(48)));
+        assert_eq!((half(195, 3), half(196, 3)), (None, Some(96)));
+        assert_eq!((half(195, 2), half(0, 0)), (Some(95), None));
+    }
+
+    #[test]
+    fn a_screen_of_a_few_columns_has_a_ladder_all_the_same() {
+        let mut trace = two();
+        packet(&mut trace, 0, CLIENT, 5, arrived(&[20]));
+        call(&mut trace, 20, SERVER, "recv(1024)", "5 octets");
+        assert_eq!(text(&draw(&trace, "UDP", 1)), text(&draw(&trace, "UDP", LEAST)));
     }
 
     #[test]
