@@ -52,35 +52,31 @@ fn delay(setting: &Setting) -> Duration {
     setting.knobs.delay.unwrap_or(Duration::from_millis(1))
 }
 
-/// Whether the answer to the first question comes after it was asked again, and before the client gives up.
-fn is_too_early(setting: &Setting) -> (bool, bool) {
-    let answer = THINKS + 2 * delay(setting);
-    (answer > TIMEOUT, answer < WHOLE)
+/// When the answer to the first question comes.
+fn first_answer(setting: &Setting) -> Duration {
+    THINKS + 2 * delay(setting)
 }
 
 fn predict(setting: &Setting) -> Vec<Prediction> {
-    let own =
-        Prediction::is(Tcp, "second answer", "on the second connection, begun after it was asked");
-    let udp = match is_too_early(setting) {
-        (true, true) => "sent before the second query was there",
-        _ => "none that the first query waited for",
-    };
+    // If the first query gives up, the second waits for as long again.
+    let stale = if first_answer(setting) <= 2 * WHOLE { EARLIER } else { NOTHING };
     vec![
-        own,
-        Prediction::is(Tcp, "answers on the second connection", (1, "answer")),
-        Prediction::is(Udp, "answer to the second query", udp),
+        Prediction::is(Tcp, "the second one's answer", OWN),
+        Prediction::is(Tcp, "answers on its connection", (1, "answer")),
+        Prediction::is(Udp, "the second one's answer", stale),
         Prediction::is(Udp, "questions sent", (questions(setting), "question")),
     ]
 }
 
-/// The first query asks twice; the second asks once more, or twice if its answer does not come in time.
+const OWN: &str = "its own";
+const EARLIER: &str = "to an earlier question";
+const NOTHING: &str = "nothing";
+
+/// The first query asks twice. The second asks once, and again if nothing comes in time: what comes is the
+/// answer to the first one's retry, or, if the first has given up, to its first question.
 fn questions(setting: &Setting) -> u64 {
-    let answer = THINKS + 2 * delay(setting);
-    match is_too_early(setting) {
-        // The retry was sent TIMEOUT after the first question, and so its answer comes so much later.
-        (true, true) if TIMEOUT < answer => 3,
-        _ => 4,
-    }
+    let answer = first_answer(setting);
+    if answer <= WHOLE + TIMEOUT { 3 } else { 4 }
 }
 
 fn run(setting: &Setting) -> Run {
@@ -105,16 +101,16 @@ fn streams(setting: &Setting, run: &mut Run) {
     let programs: &mut [(_, &mut dyn Application)] =
         &mut [(CLIENT, &mut first), (CLIENT, &mut second), (SERVER, &mut service)];
     network.run(programs, UNTIL);
-    // The reply was formed when the server had thought about this very connection.
-    let formed_for_it =
-        second.answered.is_some_and(|at| at >= TIMEOUT + THINKS + 4 * delay(setting));
-    let answer = match (formed_for_it, first.octets.is_empty()) {
-        (true, _) => "on the second connection, begun after it was asked",
-        (false, _) => "of an earlier question",
+    // The server has thought since this very connection came to be.
+    let is_own = second.answered.is_some_and(|at| at >= TIMEOUT + THINKS + 4 * delay(setting));
+    let answer = match second.answered {
+        Some(_) if is_own => OWN,
+        Some(_) => EARLIER,
+        None => NOTHING,
     };
     let lines = second.octets.iter().filter(|octet| **octet == b'\n').map(|_| 1).sum();
-    run.saw(Tcp, "second answer", answer);
-    run.saw(Tcp, "answers on the second connection", (lines, "answer"));
+    run.saw(Tcp, "the second one's answer", answer);
+    run.saw(Tcp, "answers on its connection", (lines, "answer"));
     run.show(Tcp, "", network.into_trace());
 }
 
@@ -125,22 +121,20 @@ fn datagrams(setting: &Setting, run: &mut Run) {
     let local = address(SERVER).into();
     let mut service = DatagramService::new(local, Policy::Guarded, THINKS);
     network.run(&mut [(CLIENT, &mut client), (SERVER, &mut service)], UNTIL);
-    run.saw(Udp, "answer to the second query", judge(&client, &service, delay(setting)));
+    run.saw(Udp, "the second one's answer", judge(&client, &service, delay(setting)));
     run.saw(Udp, "questions sent", (client.questions.iter().map(|_| 1).sum(), "question"));
     run.show(Udp, "", network.into_trace());
 }
 
-/// Where the second query's answer comes from, by when the server sent it.
+/// Which question the second query's answer is for, by when the server sent it.
 fn judge(client: &Asker, service: &DatagramService, delay: Duration) -> &'static str {
-    let [Some(first), Some((came, _))] = &client.answers[..] else {
-        return "none that the first query waited for";
+    let (Some(Some((came, _))), Some(begun)) = (client.answers.get(1), client.begun.get(1)) else {
+        return NOTHING;
     };
-    // The second query began when the first had its answer.
-    let (begun, sent) = (first.0, came.saturating_sub(delay));
-    let own = begun + delay + THINKS;
+    let sent = came.saturating_sub(delay);
     match service.answers.contains(&sent) {
-        true if sent < own => "sent before the second query was there",
-        true => "its own",
+        true if sent < *begun + delay + THINKS => EARLIER,
+        true => OWN,
         false => "from nowhere",
     }
 }
@@ -155,7 +149,7 @@ mod tests {
         for seed in 0..50 {
             as_predicted(&LAB, Engine::Sim, seed, Knobs::default());
         }
-        for milliseconds in [10, 20, 40] {
+        for milliseconds in [10, 40, 75, 100, 125, 126, 200, 224, 225, 400] {
             let delay = Some(Duration::from_millis(milliseconds));
             as_predicted(&LAB, Engine::Sim, 1, Knobs { delay, ..Knobs::default() });
         }

@@ -114,6 +114,8 @@ pub(crate) struct Asker {
     current: Option<Query>,
     /// How each query ended: when its answer came, and what it was.
     pub answers: Vec<Option<(Duration, Vec<u8>)>>,
+    /// When each query began.
+    pub begun: Vec<Duration>,
     /// When each question was sent.
     pub questions: Vec<Duration>,
 }
@@ -130,8 +132,9 @@ const OWN: u16 = 50_000;
 
 impl Asker {
     pub(crate) fn new(queries: u32, retries: u32, timeout: Duration) -> Self {
-        let (answers, questions) = (Vec::new(), Vec::new());
-        Self { retries, timeout, queries, handle: None, current: None, answers, questions }
+        let (answers, begun, questions) = (Vec::new(), Vec::new(), Vec::new());
+        let (handle, current) = (None, None);
+        Self { retries, timeout, queries, handle, current, answers, begun, questions }
     }
 
     /// Takes what has come; only the server's datagrams do, as on a connected socket.
@@ -150,6 +153,7 @@ impl Asker {
 
     fn begin(&mut self, place: &mut Place) {
         self.queries -= 1;
+        self.begun.push(place.now);
         let retries = Retries { most: self.retries, apart: |_| Duration::ZERO };
         let deadline = place.instant() + self.timeout;
         let exchange = Exchange::new(&[address(SERVER).into()], retries, deadline);
