@@ -77,7 +77,7 @@ fn every_output_shown_is_what_the_program_prints() {
                 path.display()
             );
             let kept = if is_true { shown } else { &printed };
-            updated.push_str(&format!("```console\n{command}\n{kept}```{rest}"));
+            updated.extend(["```console\n", command, "\n", kept, "```", rest]);
         }
         if update && updated != text {
             fs::write(&path, updated).expect("written");

@@ -20,9 +20,9 @@ const GAP: usize = 4;
 const LEAST: usize = 40;
 
 /// More rows than these are more than anybody reads: the middle is left out.
-const MOST: usize = 60;
-const FIRST: usize = 40;
-const LAST: usize = 15;
+const MOST: usize = 48;
+const FIRST: usize = 28;
+const LAST: usize = 12;
 
 /// What did not come.
 const LOST: Style = AnsiColor::Red.on_default().bold();
@@ -38,15 +38,15 @@ pub(crate) fn draw(trace: &Trace, title: &str, width: usize) -> Vec<Line> {
     let rows = rows::rows(trace);
     let mut lines = stage.head(trace, title);
     if rows.len() <= MOST {
-        rows.iter().for_each(|row| stage.row(row, &mut lines));
+        stage.rows(&rows, &mut lines);
         return lines;
     }
     let (first, rest) = rows.split_at(FIRST);
     let (middle, last) = rest.split_at(rest.len() - LAST);
-    first.iter().for_each(|row| stage.row(row, &mut lines));
     let events: u64 = middle.iter().map(|row| row.events).sum();
+    stage.rows(first, &mut lines);
     stage.left_out(&format!("{} left out", plural(events, "event")), &mut lines);
-    last.iter().for_each(|row| stage.row(row, &mut lines));
+    stage.rows(last, &mut lines);
     lines
 }
 
@@ -186,14 +186,14 @@ mod tests {
         call(&mut trace, 0, SERVER, "recvfrom(1024)", "4 octets from 192.0.2.1 port 49152");
         packet(&mut trace, 0, CLIENT, 10_000_000, arrived(&[20]));
         assert_eq!(
-            rows(&draw(&trace, "UDP", 36), 3),
+            rows(&draw(&trace, "UDP", 40), 3),
             [
-                "    0.0 │   recvfrom(1024) │",
-                "        │  = 4 octets from │",
-                "        │   192.0.2.1 port │",
-                "        │            49152 │",
-                "    0.0 │ 10000000 octets  │",
-                "        │─────────────────▶│    20.0",
+                "    0.0 │   recvfrom(1024) = 4 │",
+                "        │          octets from │",
+                "        │       192.0.2.1 port │",
+                "        │                49152 │",
+                "    0.0 │ 10000000 octets      │",
+                "        │─────────────────────▶│    20.0",
             ]
         );
     }
@@ -222,9 +222,9 @@ mod tests {
         }
         let lines = rows(&draw(&trace, "TCP", 60), 3);
         assert_eq!(lines.len(), FIRST + 1 + LAST, "{lines:?}");
-        assert_eq!(lines[FIRST], "        ┊             … 945 events left out …              ┊");
-        assert!(lines[FIRST - 1].contains("send(39)"), "{lines:?}");
-        assert!(lines[FIRST + 1].contains("send(985)"), "{lines:?}");
+        assert_eq!(lines[FIRST], "        ┊             … 960 events left out …              ┊");
+        assert!(lines[FIRST - 1].contains("send(27)"), "{lines:?}");
+        assert!(lines[FIRST + 1].contains("send(988)"), "{lines:?}");
     }
 
     #[test]
