@@ -1,13 +1,16 @@
-//! The hot paths of the services, for `benches/` alone: only the feature `internals` has them, and nothing here
-//! is promised to stay.
+//! The hot paths of the services for `benches/`, and what strangers write for `fuzz/`: only the feature
+//! `internals` has them, and nothing here is promised to stay.
 
 use crate::clock::Clock;
 use crate::limit::{Limiter, Limits};
 use crate::metrics::{Event, Metrics};
+use crate::report;
 use crate::responder::Responder;
 use crate::syntax::{Syntax, Zone};
 use crate::udp::guard::{Decision, Guard, GuardOptions, Question};
 use crate::udp::server::Service;
+use crate::wire::read::Reading;
+use crate::wire::{checksum, decode, talk};
 use mio::{Events, Poll, net};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
@@ -119,5 +122,38 @@ impl Answering {
     #[must_use]
     pub fn answered(&self) -> u64 {
         self.metrics.count(Event::UdpAnswered)
+    }
+}
+
+/// What is drawn of a packet, from its IP header on; for fuzzing, as what follows.
+#[must_use]
+pub fn draw(octets: &[u8]) -> Option<String> {
+    let packet = decode::decode(octets)?;
+    let said = talk::Talks::with(vec![crate::PORT]).hear(None, &packet)?;
+    Some(report::wire::lines(Duration::ZERO, &said, &packet, None))
+}
+
+/// The packet with its checksum completed.
+#[must_use]
+pub fn complete_checksum(octets: &[u8]) -> Vec<u8> {
+    let mut packet = octets.to_vec();
+    checksum::complete(&mut packet);
+    packet
+}
+
+/// The packets of a capture file, and why no more of it was read.
+#[must_use]
+pub fn read_capture(file: &[u8]) -> (Vec<Vec<u8>>, Option<String>) {
+    let mut packets = Vec::new();
+    let mut reading = match Reading::new(file) {
+        Ok(reading) => reading,
+        Err(error) => return (packets, Some(error.to_string())),
+    };
+    loop {
+        match reading.next() {
+            Ok(Some(packet)) => packets.push(packet.octets),
+            Ok(None) => return (packets, None),
+            Err(error) => return (packets, Some(error.to_string())),
+        }
     }
 }

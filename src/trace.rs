@@ -111,11 +111,6 @@ impl Trace {
         self.events.insert(at, event);
     }
 
-    /// The host that has this address.
-    pub(crate) fn host_at(&self, address: IpAddr) -> Option<HostId> {
-        self.hosts.iter().position(|host| host.addresses.contains(&address)).map(HostId)
-    }
-
     /// Every packet, with its time and the host that sent it.
     pub(crate) fn packets(&self) -> impl Iterator<Item = (&Event, &Packet)> {
         self.events.iter().filter_map(|event| match &event.what {
@@ -128,7 +123,7 @@ impl Trace {
 impl Fate {
     /// In words, as the comment of a packet in a capture file says it.
     pub(crate) fn words(&self, sent: Duration) -> String {
-        let after = |at: &Duration| format!("{} ms", at.saturating_sub(sent).as_secs_f64() * 1e3);
+        let after = |at: &Duration| milliseconds(at.saturating_sub(sent));
         match self {
             Self::Arrived(times) => match &times[..] {
                 [once] => format!("arrived after {}", after(once)),
@@ -144,6 +139,12 @@ impl Fate {
             Self::Seen => "seen here".into(),
         }
     }
+}
+
+/// To the microsecond, without zeros at the end.
+fn milliseconds(time: Duration) -> String {
+    let text = format!("{:.3}", time.as_secs_f64() * 1e3);
+    format!("{} ms", text.trim_end_matches('0').trim_end_matches('.'))
 }
 
 #[cfg(test)]
@@ -178,6 +179,8 @@ mod tests {
     fn a_fate_is_told_in_words() {
         let arrived = |times: &[u32]| Fate::Arrived(times.iter().map(|time| *time * MS).collect());
         assert_eq!(arrived(&[25]).words(5 * MS), "arrived after 20 ms");
+        let odd = Fate::Arrived(vec![Duration::from_nanos(20_088_768)]);
+        assert_eq!(odd.words(Duration::ZERO), "arrived after 20.089 ms");
         let twice = arrived(&[25, 27]).words(5 * MS);
         assert_eq!(twice, "duplicated: arrived after 20 ms and after 22 ms");
         assert_eq!(Fate::Lost(Loss::Ordered(3)).words(MS), "lost: packet 3 was to be");

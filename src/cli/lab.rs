@@ -4,8 +4,8 @@ mod capture;
 
 use super::args::{Lab, LabCommand, LabRun};
 use super::failure::Failure;
-use super::print;
 use super::progress::Steps;
+use super::{print, width};
 use crate::lab::{self, LABS, Obstacle, Report};
 use crate::report::lab::{self as report, Detail, Done};
 use capture::Captures;
@@ -105,11 +105,4 @@ fn status(arguments: &LabRun, done: &[Done]) -> ExitCode {
         Err(_) => false,
     };
     if done.iter().all(|it| is_good(&it.report)) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-/// Columns of the terminal; where there is none, those of a page.
-fn width() -> usize {
-    const PAGE: usize = 80;
-    let of_terminal = terminal_size::terminal_size_of(std::io::stdout());
-    of_terminal.map_or(PAGE, |(terminal_size::Width(columns), _)| columns.into())
 }

@@ -81,3 +81,11 @@ fn complain(line: &str) {
     }
     let _ = writeln!(io::stderr().lock(), "{line}");
 }
+
+/// Columns of the terminal; where there is none, those of a page.
+#[cfg(feature = "lab")]
+fn width() -> usize {
+    const PAGE: usize = 80;
+    let of_terminal = terminal_size::terminal_size_of(io::stdout());
+    of_terminal.map_or(PAGE, |(terminal_size::Width(columns), _)| columns.into())
+}

@@ -1,5 +1,8 @@
 //! `daytime wire`.
 
+#[cfg(feature = "lab")]
+mod demonstration;
+
 use super::args::Wire;
 use super::failure::Failure;
 use super::{complain, print};
@@ -10,6 +13,8 @@ use crate::wire::capture::{Capture, Next};
 use crate::wire::decode::decode;
 use crate::wire::read::{ReadError, Reading};
 use crate::wire::talk::Talks;
+#[cfg(feature = "lab")]
+use crate::wire::talk::trace;
 use crate::wire::{Captured, pcapng};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
@@ -19,7 +24,7 @@ use std::io::{self, Read, Write};
 use std::ops::ControlFlow;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -28,6 +33,8 @@ use std::time::{Duration, Instant};
 pub(super) fn run(arguments: &Wire, quiet: bool) -> Result<ExitCode, Failure> {
     let done = match &arguments.read {
         Some(path) => read(arguments, path, quiet),
+        #[cfg(feature = "lab")]
+        None if arguments.netns => demonstration::show(arguments, quiet),
         None => live(arguments, quiet),
     };
     if let (true, Err(failure @ Failure::Told { .. })) = (arguments.json, &done) {
@@ -37,7 +44,7 @@ pub(super) fn run(arguments: &Wire, quiet: bool) -> Result<ExitCode, Failure> {
 }
 
 fn live(arguments: &Wire, quiet: bool) -> Result<ExitCode, Failure> {
-    let interface = arguments.interface.as_deref();
+    let interface = arguments.interface.as_deref().filter(|name| *name != "any");
     let stop = stop_on_signals().map_err(|error| Failure::signals(&error))?;
     let mut capture = Capture::open(interface)?;
     let mut screen = Screen::new(arguments, interface.unwrap_or("any"))?;
@@ -46,14 +53,9 @@ fn live(arguments: &Wire, quiet: bool) -> Result<ExitCode, Failure> {
     }
     let started = Instant::now();
     let until = arguments.duration.map(|duration| started + duration);
-    loop {
-        match capture.next(until, stop.as_fd())? {
-            Next::Packet(captured) => {
-                if screen.show(&captured)?.is_break() {
-                    break;
-                }
-            }
-            Next::Stopped | Next::TimeUp => break,
+    while let Next::Packet(captured) = capture.next(until, stop.as_fd())? {
+        if screen.show(captured)?.is_break() {
+            break;
         }
     }
     if capture.lost > 0 {
@@ -66,9 +68,9 @@ fn live(arguments: &Wire, quiet: bool) -> Result<ExitCode, Failure> {
 fn what_is_captured(arguments: &Wire) -> String {
     let ports: Vec<String> = arguments.ports.iter().map(u16::to_string).collect();
     let noun = if ports.len() == 1 { "port" } else { "ports" };
-    let interface = arguments.interface.as_deref().unwrap_or("every interface");
+    let interface = arguments.interface.as_deref().unwrap_or("any");
     let interface = Printable(interface.as_bytes());
-    format!("capturing {noun} {} on {interface}, until Ctrl-C", ports.join(", "))
+    format!("capturing {noun} {} on interface {interface}, until Ctrl-C", ports.join(", "))
 }
 
 /// Has something to read after the first signal; the second ends the process at once with status 1.
@@ -99,21 +101,8 @@ fn read(arguments: &Wire, path: &Path, quiet: bool) -> Result<ExitCode, Failure>
     };
     let mut reading = Reading::new(file).map_err(|error| fail(&error))?;
     let mut screen = Screen::new(arguments, "read")?;
-    let mut broken = None;
-    loop {
-        match reading.next() {
-            Ok(Some(captured)) => {
-                if screen.show(&captured)?.is_break() {
-                    break;
-                }
-            }
-            Ok(None) => break,
-            Err(error) => {
-                broken = Some(fail(&error));
-                break;
-            }
-        }
-    }
+    let read = show_all(&mut reading, &mut screen)?;
+    let broken = read.err().map(|error| fail(&error));
     if screen.packets == 0 && broken.is_none() {
         complain(&format!("daytime: {}", nothing_found(arguments, &name, &reading)));
     }
@@ -123,18 +112,33 @@ fn read(arguments: &Wire, path: &Path, quiet: bool) -> Result<ExitCode, Failure>
     broken.map_or(Ok(status), Err)
 }
 
+/// Until the end of the file, or as many as are wanted; the error is of the file, the failure of the screen.
+fn show_all(reading: &mut Reading, screen: &mut Screen) -> Result<Result<(), ReadError>, Failure> {
+    loop {
+        match reading.next() {
+            Ok(Some(captured)) => {
+                if screen.show(captured)?.is_break() {
+                    return Ok(Ok(()));
+                }
+            }
+            Ok(None) => return Ok(Ok(())),
+            Err(error) => return Ok(Err(error)),
+        }
+    }
+}
+
 fn nothing_found(arguments: &Wire, name: &str, reading: &Reading) -> String {
     let ports: Vec<String> = arguments.ports.iter().map(u16::to_string).collect();
     let packets = report::plural(reading.packets, "packet");
-    let mut told = format!("{name} has {packets}, none about port {}", ports.join(" or "));
+    let mut told = vec![format!("{name} has {packets}, none about port {}", ports.join(" or "))];
     if reading.passed_over > 0 {
-        told += &format!("; {} no IP packets", reading.passed_over);
+        told.push(format!("{} not IP, or not to be found", reading.passed_over));
     }
     if !reading.unread_links.is_empty() {
         let links: Vec<String> = reading.unread_links.iter().map(u32::to_string).collect();
-        told += &format!(" or on links of type {}, which are not read", links.join(" and "));
+        told.push(format!("links of type {} are not read", links.join(" and ")));
     }
-    format!("{told}: --port names others")
+    format!("{}: --port names others", told.join("; "))
 }
 
 fn shown(path: &Path) -> String {
@@ -154,12 +158,18 @@ struct Screen<'a> {
     packets: u64,
     /// Somebody still reads standard output.
     is_read: bool,
+    /// Those for the ladder, if one is wanted.
+    kept: Vec<Captured>,
 }
+
+/// A ladder of more would be shortened to nothing.
+#[cfg(feature = "lab")]
+const MOST_KEPT: usize = 10_000;
 
 impl<'a> Screen<'a> {
     /// Opens the file, so that it is known at once whether it can be written.
     fn new(arguments: &'a Wire, interface: &str) -> Result<Self, Failure> {
-        let open = |path: &'a std::path::PathBuf| {
+        let open = |path: &'a PathBuf| {
             let name = shown(path);
             match File::create(path) {
                 Ok(file) => Ok((file, name)),
@@ -169,30 +179,31 @@ impl<'a> Screen<'a> {
         let file = arguments.pcapng.as_ref().map(open).transpose()?;
         let talks = Talks::with(arguments.ports.clone());
         let (begin, lasted, packets) = (None, Duration::ZERO, 0);
-        let mut screen = Self { arguments, talks, file, begin, lasted, packets, is_read: true };
+        let (is_read, kept) = (true, Vec::new());
+        let mut screen = Self { arguments, talks, file, begin, lasted, packets, is_read, kept };
         screen.save(&pcapng::begin(interface))?;
         Ok(screen)
     }
 
     /// Shows a packet, if it is about the ports; breaks when there were enough.
-    fn show(&mut self, captured: &Captured) -> Result<ControlFlow<()>, Failure> {
+    fn show(&mut self, mut captured: Captured) -> Result<ControlFlow<()>, Failure> {
         let Some(packet) = decode(&captured.octets) else { return Ok(ControlFlow::Continue(())) };
         let Some(said) = self.talks.hear(captured.interface, &packet) else {
             return Ok(ControlFlow::Continue(()));
         };
         self.packets += 1;
         self.lasted = captured.at.saturating_sub(*self.begin.get_or_insert(captured.at));
+        // That it was seen goes without saying on the screen.
         let seen = Fate::Seen.words(captured.at);
+        captured.comment = captured.comment.filter(|comment| *comment != seen);
         let text = if self.arguments.json {
-            format!("{}\n", report::wire::json(self.lasted, &said, &packet, captured))
+            format!("{}\n", report::wire::json(self.lasted, &said, &packet, &captured))
         } else {
-            // That it was seen goes without saying.
-            let comment = captured.comment.as_deref().filter(|comment| *comment != seen);
-            report::wire::lines(self.lasted, &said, &packet, comment)
+            report::wire::lines(self.lasted, &said, &packet, captured.comment.as_deref())
         };
-        let comment = captured.comment.clone().or(Some(seen));
-        self.save(&pcapng::packet(&Captured { comment, ..captured.clone() }))?;
-        match print(&text) {
+        captured.comment.get_or_insert(seen);
+        self.save(&pcapng::packet(&captured))?;
+        match if self.keep(captured) { Ok(()) } else { print(&text) } {
             Err(Failure::NobodyReads) => {
                 self.is_read = false;
                 return Ok(ControlFlow::Break(()));
@@ -203,6 +214,30 @@ impl<'a> Screen<'a> {
         Ok(if enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     }
 
+    /// Keeps a packet for the ladder at the end; false if none is wanted.
+    #[cfg(feature = "lab")]
+    fn keep(&mut self, captured: Captured) -> bool {
+        if self.arguments.ladder && self.kept.len() < MOST_KEPT {
+            self.kept.push(captured);
+        }
+        self.arguments.ladder
+    }
+
+    /// Without the laboratory there are no ladders.
+    #[cfg(not(feature = "lab"))]
+    fn keep(&mut self, _: Captured) -> bool {
+        false
+    }
+
+    #[cfg(feature = "lab")]
+    fn draw(&self) -> Result<(), Failure> {
+        if self.kept.is_empty() {
+            return Ok(());
+        }
+        let trace = trace(&self.kept, self.arguments.ports.clone());
+        print(&report::ladder::text(&report::ladder::draw(&trace, "", super::width())))
+    }
+
     /// Writes each block at once and whole, so that the file is good whenever this ends.
     fn save(&mut self, octets: &[u8]) -> Result<(), Failure> {
         let Some((file, name)) = &mut self.file else { return Ok(()) };
@@ -211,6 +246,8 @@ impl<'a> Screen<'a> {
     }
 
     fn finish(self, lasted: Duration, quiet: bool) -> Result<ExitCode, Failure> {
+        #[cfg(feature = "lab")]
+        self.draw()?;
         if self.is_read && !self.arguments.json && !quiet {
             print(&report::wire::summary(self.packets, self.talks.count, lasted))?;
         }

@@ -13,10 +13,8 @@ use serde_json::{Map, Value, json};
 use std::fmt::Write;
 use std::time::Duration;
 
-const TIME: usize = 11;
-const NAME: usize = 7;
-/// Between the two ends, so that a line has 80 columns.
-const ROOM: usize = 80 - TIME - NAME - 4 - 2;
+/// Columns of a line.
+const WIDTH: usize = 80;
 
 const TO_SERVER: Style = AnsiColor::Cyan.on_default();
 const TO_CLIENT: Style = AnsiColor::Green.on_default();
@@ -38,24 +36,28 @@ pub(crate) fn lines(
 ) -> String {
     let mut lines = String::new();
     if said.is_first {
-        let Said { client, server, .. } = said;
-        push(&mut lines, &format!("{}  {client} asks {server}", name(said)));
+        introduce(&mut lines, said);
     }
-    let time = format!("{:>TIME$.6}", since.as_secs_f64());
-    let style = style(said, packet);
-    let arrow = arrow(said, packet);
-    let name = name(said);
-    push(&mut lines, &format!("{PALE}{time}{PALE:#}  {name:NAME$}  │{style}{arrow}{style:#}│"));
-    let indent = TIME + NAME + 4;
+    let time = format!("{:>11.6}", since.as_secs_f64());
+    let name = format!("{:7}", name(said));
+    let before = time.len() + name.len() + 4;
+    let room = WIDTH.saturating_sub(before + 2);
+    let (style, arrow) = (style(said, packet), arrow(said, packet, room));
+    push(&mut lines, &format!("{PALE}{time}{PALE:#}  {name}  │{style}{arrow}{style:#}│"));
+    let mut below = |style: Style, text: &str| {
+        let text = format!("{:room$}", format!(" {} ", cut(text, room - 2)));
+        push(&mut lines, &format!("{:before$}│{style}{text}{style:#}│", ""));
+    };
     if let Kind::Tcp { payload, .. } | Kind::Udp { payload } = &packet.kind
         && !payload.is_empty()
     {
-        let text = short(&Printable(payload).to_string());
-        push(&mut lines, &format!("{:indent$}│{text:ROOM$}│", ""));
+        below(Style::new(), &Printable(payload).to_string());
+    }
+    if let Some(third) = said.third {
+        below(BAD, &format!("says {third}"));
     }
     if let Some(comment) = comment {
-        let text = format!("{:ROOM$}", short(comment));
-        push(&mut lines, &format!("{:indent$}│{PALE}{text}{PALE:#}│", ""));
+        below(PALE, comment);
     }
     lines
 }
@@ -63,6 +65,19 @@ pub(crate) fn lines(
 fn push(lines: &mut String, line: &str) {
     // Writing to a String cannot fail.
     let _ = writeln!(lines, "{line}");
+}
+
+/// Two long addresses take two lines.
+fn introduce(lines: &mut String, said: &Said) {
+    let Said { client, server, .. } = said;
+    let name = name(said);
+    let line = format!("{name}  {client} asks {server}");
+    if line.len() <= WIDTH {
+        push(lines, &line);
+    } else {
+        push(lines, &format!("{name}  {client}"));
+        push(lines, &format!("{:1$}  asks {server}", "", name.len()));
+    }
 }
 
 /// Such as `tcp 3`.
@@ -81,30 +96,25 @@ fn style(said: &Said, packet: &Decoded) -> Style {
 }
 
 /// Over the whole room: `─── SYN ────▶`.
-fn arrow(said: &Said, packet: &Decoded) -> String {
+fn arrow(said: &Said, packet: &Decoded, room: usize) -> String {
     let mut what = label(packet);
     if said.is_repeat {
         what += " (retransmission)";
     }
-    if let Some(third) = said.third {
-        what = format!("{what}, says {third}");
-    }
-    let line = format!("─── {what} ");
+    let line = format!("─── {} ", cut(&what, room - 6));
     match said.to {
-        Side::Server => format!("{line:─<0$}▶", ROOM - 1),
-        Side::Client => format!("◀{line:─<0$}", ROOM - 1),
+        Side::Server => format!("{line:─<0$}▶", room - 1),
+        Side::Client => format!("◀{line:─<0$}", room - 1),
     }
 }
 
-/// Cut to the room.
-fn short(text: &str) -> String {
-    let room = ROOM - 2;
-    let cut = if text.chars().count() > room {
-        format!("{}…", text.chars().take(room - 1).collect::<String>())
-    } else {
-        text.to_owned()
-    };
-    format!(" {cut:room$} ")
+/// Cut to so many columns, in what is ASCII.
+fn cut(text: &str, columns: usize) -> String {
+    if text.chars().count() <= columns {
+        return text.to_owned();
+    }
+    let begin: String = text.chars().take(columns - 1).collect();
+    format!("{begin}…")
 }
 
 /// The same as an object for scripts.
@@ -232,14 +242,41 @@ mod tests {
 
     #[test]
     fn no_line_is_wider_than_80_columns() {
-        let payload = segment(Flags::ACK, &[b'x'; 512]);
-        let text = lines(SINCE, &said(Side::Client), &payload, Some(&"y".repeat(90)));
+        let long = "[2001:db8:1111:2222:3333:4444:5555:6666]:40000";
+        let worst = Said {
+            number: 123_456,
+            is_first: true,
+            client: end(long),
+            server: end(long),
+            third: Some(end(long).address),
+            is_repeat: true,
+            ..said(Side::Client)
+        };
+        let payload = segment(Flags(0xff), &[b'x'; 512]);
+        let since = Duration::from_secs(1_000_000);
+        let text = lines(since, &worst, &payload, Some(&"y".repeat(90)));
         let drawn = plain(&text);
-        assert_eq!(drawn.len(), 3);
-        for line in drawn {
+        assert_eq!(drawn.len(), 6);
+        for line in &drawn[..2] {
+            assert!(line.chars().count() <= 80, "{line}");
+        }
+        for line in &drawn[2..] {
             assert_eq!(line.chars().count(), 80, "{line}");
         }
-        assert!(text.contains("\x1b[32m"), "{text:?}");
+        assert!(drawn[3].contains("xxx…"), "{}", drawn[3]);
+    }
+
+    #[test]
+    fn colour_tells_the_way_and_what_is_wrong() {
+        let colour = |said: &Said, flags| {
+            let text = lines(SINCE, said, &segment(flags, b""), None);
+            ["32", "36", "33", "31"].map(|it| text.contains(&format!("\x1b[{it}m")))
+        };
+        let repeat = Said { is_repeat: true, ..said(Side::Client) };
+        assert_eq!(colour(&said(Side::Client), Flags::SYN), [true, false, false, false]);
+        assert_eq!(colour(&said(Side::Server), Flags::SYN), [false, true, false, false]);
+        assert_eq!(colour(&repeat, Flags::SYN), [false, false, true, false]);
+        assert_eq!(colour(&repeat, Flags::RST), [false, false, false, true]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Live capture: what passes an interface, or all of them, until somebody stops it.
 
-use super::Captured;
+use super::{Captured, checksum};
 use crate::sys::{self, PacketSocket};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -106,11 +106,8 @@ impl Capture {
         if !seen.is_ip || seen.is_outgoing && self.loopbacks.contains(&seen.interface) {
             return Ok(None);
         }
-        Ok(Some(Captured {
-            at: seen.at,
-            octets: self.room[..seen.octets].to_vec(),
-            interface: Some(seen.interface),
-            comment: None,
-        }))
+        let mut octets = self.room[..seen.octets].to_vec();
+        checksum::complete(&mut octets);
+        Ok(Some(Captured { at: seen.at, octets, interface: Some(seen.interface), comment: None }))
     }
 }

@@ -94,7 +94,6 @@ fn length(octets: usize) -> u32 {
     u32::try_from(octets).unwrap_or(u32::MAX)
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the upper half has 32 bits")]
 const fn high(number: u64) -> u32 {
     (number >> 32) as u32
 }

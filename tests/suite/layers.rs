@@ -11,11 +11,11 @@ const ROWS: &[&[&str]] = &[
     &["listen", "notice", "syntax"],
     &["responder"],
     &["tcp", "udp"],
-    &["client", "internals", "server"],
+    &["client", "server"],
     &["bench", "check", "compare", "wire"],
     &["lab"],
     &["report"],
-    &["cli"],
+    &["cli", "internals"],
 ];
 
 #[test]

@@ -48,4 +48,6 @@ mod serve_stop;
 mod serve_supervised;
 mod units;
 #[cfg(target_os = "linux")]
+mod wire;
+#[cfg(target_os = "linux")]
 mod workers;

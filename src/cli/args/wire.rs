@@ -12,19 +12,21 @@ Examples:
   daytime wire lo --port 9999 --count 10
   daytime wire --pcapng exchange.pcapng --duration 60
   daytime wire --read exchange.pcapng
+  daytime wire --netns
   ssh server tcpdump -U -w - port 13 | daytime wire --read -
 
 Shows IPv4 and IPv6, TCP, UDP, and ICMP errors about them. To capture takes
 CAP_NET_RAW: run it as root, or have `setcap cap_net_raw+ep` run once on the
-daytime binary. To read a file takes nothing. Ctrl-C ends it.
+daytime binary. To read a file takes nothing, nor does the demonstration of
+--netns. Ctrl-C ends it.
 Exit status: 0 good, 1 if it could not capture, read or write, 2 usage.";
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Wire {
-    /// Interface to capture on; none: all of them
+    /// Interface to capture on; none or any: all of them
     pub interface: Option<String>,
     /// Port of the servers to watch; may be given several times
-    #[arg(long = "port", default_values_t = [PORT], value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long = "port", value_name = "PORT", default_values_t = [PORT], value_parser = clap::value_parser!(u16).range(1..))]
     pub ports: Vec<u16>,
     /// End after so many packets
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
@@ -38,6 +40,15 @@ pub(in crate::cli) struct Wire {
     /// Show a capture file, pcap or pcapng; - is standard input
     #[arg(long, value_name = "FILE", conflicts_with = "interface")]
     pub read: Option<PathBuf>,
+    /// Show an exchange over each transport on a network that is made for it, as `lab run exchange
+    /// --engine netns` does; it takes no right to capture
+    #[cfg(feature = "lab")]
+    #[arg(long, conflicts_with_all = ["interface", "read", "duration", "ports"])]
+    pub netns: bool,
+    /// Draw one ladder of all packets at the end, as `lab` does
+    #[cfg(feature = "lab")]
+    #[arg(long, conflicts_with = "json")]
+    pub ladder: bool,
     /// Print one JSON object per packet
     #[arg(long)]
     pub json: bool,

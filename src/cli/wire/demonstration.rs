@@ -1,0 +1,45 @@
+//! What there is to see, where nobody may capture: the packets of an exchange over each transport, between two
+//! network namespaces.
+
+use super::{Screen, Wire};
+use crate::cli::failure::Failure;
+use crate::lab::{self, Engine, Knobs, Part, Setting};
+use crate::report;
+use crate::wire::Captured;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// The lab whose packets are shown.
+const LAB: &str = "exchange";
+/// Between the end of the one exchange and the beginning of the other, on the screen.
+const PAUSE: Duration = Duration::from_millis(100);
+
+pub(super) fn show(arguments: &Wire, quiet: bool) -> Result<ExitCode, Failure> {
+    let missing = || Failure::plain(format!("there is no lab {LAB}"));
+    let lab = lab::find(LAB).ok_or_else(missing)?;
+    let mut screen = Screen::new(arguments, "netns")?;
+    let setting = Setting { engine: Engine::Netns, seed: 0, knobs: Knobs::default() };
+    let run = (lab.run)(&setting).map_err(|error| Failure::plain(report::chain(&error)))?;
+    for captured in captured(&run.parts) {
+        if screen.show(captured)?.is_break() {
+            break;
+        }
+    }
+    let lasted = screen.lasted;
+    screen.finish(lasted, quiet)
+}
+
+/// The packets of all parts, one part after the other, as they were seen between the hosts.
+fn captured(parts: &[Part]) -> Vec<Captured> {
+    let mut begin = Duration::ZERO;
+    let mut all = Vec::new();
+    for part in parts {
+        for (event, packet) in part.trace.packets() {
+            let comment = Some(packet.fate.words(event.at));
+            let (at, octets) = (begin + event.at, packet.octets.clone());
+            all.push(Captured { at, octets, interface: None, comment });
+        }
+        begin = all.last().map_or(begin, |last| last.at) + PAUSE;
+    }
+    all
+}

@@ -1,0 +1,360 @@
+//! `daytime wire`: what it shows of real exchanges, in a namespace where it may look, and what it says
+//! where it may not.
+
+use crate::or_skip;
+use crate::support::{
+    Namespace, PATIENCE, Running, bad, daytime, good, program, run, stderr, stdout,
+};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Pid, geteuid};
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, ChildStderr, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use tempfile::TempDir;
+
+/// A `daytime wire` that is capturing.
+struct Capturing {
+    child: Child,
+    errors: BufReader<ChildStderr>,
+}
+
+impl Capturing {
+    /// Returns when it says that it captures: from then on no packet is missed.
+    fn start(mut command: Command) -> Self {
+        let piped = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = piped.spawn().expect("it starts");
+        let mut errors = BufReader::new(child.stderr.take().expect("piped"));
+        let mut line = String::new();
+        errors.read_line(&mut line).expect("readable");
+        assert!(line.starts_with("daytime: capturing port"), "{line}");
+        Self { child, errors }
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.child.id()).expect("a pid");
+        kill(Pid::from_raw(pid), signal).expect("it runs");
+    }
+
+    /// What it has printed when it has ended well, and said nothing more.
+    fn end(mut self) -> String {
+        let (sender, receiver) = mpsc::channel();
+        let mut output = self.child.stdout.take().expect("piped");
+        thread::spawn(move || {
+            let mut text = String::new();
+            sender.send(output.read_to_string(&mut text).map(|_| text))
+        });
+        let text = receiver.recv_timeout(PATIENCE);
+        let _ = self.child.kill();
+        let text = text.expect("it ends").expect("UTF-8");
+        let mut said = String::new();
+        self.errors.read_to_string(&mut said).expect("UTF-8");
+        let status = self.child.wait().expect("waited for");
+        assert_eq!((said.as_str(), status.code()), ("", Some(0)), "{text}");
+        text
+    }
+}
+
+/// A namespace with a server on port 13, and a folder for files.
+struct Place {
+    inside: Namespace,
+    _server: Running,
+    folder: TempDir,
+}
+
+impl Place {
+    fn new() -> Result<Self, String> {
+        let inside = Namespace::new()?;
+        let mut serve = inside.daytime();
+        serve.args(["serve", "--listen", "127.0.0.1"]);
+        let server = Running::start(serve);
+        let folder = TempDir::new().expect("a temporary folder");
+        Ok(Self { inside, _server: server, folder })
+    }
+
+    fn wire(&self, arguments: &[&str]) -> Capturing {
+        let mut command = self.inside.daytime();
+        Capturing::start({
+            command.arg("wire").args(arguments);
+            command
+        })
+    }
+
+    fn ask(&self, proto: &str) {
+        good(self.inside.daytime().args(["query", "-q", "--proto", proto, "127.0.0.1"]));
+    }
+
+    fn file(&self) -> PathBuf {
+        self.folder.path().join("seen.pcapng")
+    }
+
+    /// Captures one exchange over UDP, and then one over TCP until its last packet, into the file.
+    fn capture(&self) -> String {
+        let file = self.file();
+        let file = file.to_str().expect("UTF-8");
+        let wire = self.wire(&["lo", "--count", "8", "--pcapng", file]);
+        self.ask("udp");
+        self.ask("tcp");
+        wire.end()
+    }
+}
+
+/// Without the times, and with the ports of clients as they come.
+fn ladder(text: &str) -> Vec<String> {
+    let arrows = text.lines().filter(|line| line.contains('│'));
+    arrows.map(|line| line.chars().skip(13).collect::<String>()).collect()
+}
+
+#[test]
+fn an_exchange_over_each_transport_is_drawn_as_a_ladder() {
+    let place = or_skip!(Place::new());
+    let text = place.capture();
+    let drawn = ladder(&text);
+    let (question, answer) = (&drawn[0], &drawn[1]);
+    assert!(question.starts_with("udp 1    │─── empty datagram ──"), "{text}");
+    assert!(question.ends_with("▶│"), "{text}");
+    assert!(answer.starts_with("udp 1    │◀─── 4") && answer.contains(" octets ──"), "{text}");
+    assert!(drawn[2].contains("-UTC\\r\\n "), "{text}");
+    let tcp: Vec<&str> =
+        drawn[3..].iter().map(|line| line.trim_start_matches("tcp 2    │")).collect();
+    assert!(tcp[0].starts_with("─── SYN ──"), "{text}");
+    assert!(tcp[1].starts_with("◀─── SYN, ACK ──"), "{text}");
+    assert!(tcp[2].starts_with("─── ACK ──"), "{text}");
+    assert!(
+        tcp.iter().any(|line| line.starts_with("◀─── 4") && line.contains(", FIN ──")),
+        "{text}"
+    );
+    assert!(text.contains("\ntcp 2  127.0.0.1:"), "{text}");
+    assert!(text.contains("\n8 packets of 2 exchanges in "), "{text}");
+    assert!(!text.contains("retransmission"), "each packet on loopback counts once: {text}");
+    for line in text.lines() {
+        assert!(line.chars().count() <= 80, "{line}");
+    }
+}
+
+#[test]
+fn a_file_that_it_has_written_shows_the_same_ladder() {
+    let place = or_skip!(Place::new());
+    let live = place.capture();
+    let read = good(daytime().arg("wire").arg("--read").arg(place.file()));
+    let without_summary =
+        |text: &str| text.lines().filter(|it| !it.contains(" in ")).collect::<Vec<_>>().join("\n");
+    assert_eq!(without_summary(&read), without_summary(&live));
+    // From a pipe too, and written once more it is the same to the octet.
+    let copy = place.folder.path().join("copy.pcapng");
+    let mut piped = daytime();
+    piped.args(["wire", "--read", "-", "--pcapng"]).arg(&copy);
+    piped.stdin(fs::File::open(place.file()).expect("it is there"));
+    assert_eq!(good(&mut piped), read);
+    let (copy, file) = (fs::read(copy), fs::read(place.file()));
+    // But for the name of the interface.
+    let packets = |file: &[u8]| file[file.len() - 600..].to_vec();
+    assert_eq!(packets(&copy.expect("written")), packets(&file.expect("written")));
+}
+
+#[test]
+fn the_readme_shows_what_it_shows() {
+    let readme = fs::read_to_string("README.md").expect("UTF-8");
+    let (_, block) = readme.split_once("# daytime wire lo").expect("an example");
+    let (block, _) = block.split_once("```").expect("its end");
+    // How a TCP exchange ends after its answer is the kernel's to say.
+    let until_answer = |text: &str| {
+        let figures = |line: String| line.replace(|it: char| it.is_ascii_digit(), "0");
+        let is_date = |line: &String| line.contains("-UTC");
+        let drawn = ladder(text).into_iter().filter(|line| !is_date(line)).map(figures);
+        drawn.take(6).collect::<Vec<String>>()
+    };
+    let shown = until_answer(block);
+    assert_eq!(shown.len(), 6, "{block}");
+    let place = or_skip!(Place::new());
+    assert_eq!(shown, until_answer(&place.capture()));
+}
+
+#[test]
+fn wireshark_reads_the_file_with_its_comments_and_finds_its_checksums_right() {
+    let tshark = or_skip!(program("tshark"));
+    let place = or_skip!(Place::new());
+    place.capture();
+    let read = |arguments: &[&str]| {
+        let mut command = Command::new(&tshark);
+        command.args(["-o", "tcp.check_checksum:TRUE", "-o", "udp.check_checksum:TRUE", "-r"]);
+        let output = run(command.arg(place.file()).args(arguments));
+        assert!(output.status.success(), "{}", stderr(&output));
+        stdout(&output)
+    };
+    let fields = ["-T", "fields", "-e", "frame.comment", "-e", "daytime.string"];
+    let daytime = read(&[&["-Y", "daytime"][..], &fields].concat());
+    assert_eq!(daytime.lines().count(), 2, "an answer over each transport: {daytime}");
+    for line in daytime.lines() {
+        assert!(line.starts_with("seen here\t") && line.contains("-UTC"), "{line}");
+    }
+    assert_eq!(read(&["-Y", "tcp || udp"]).lines().count(), 8);
+    let wrong = "tcp.checksum.status == 0 || udp.checksum.status == 0 || ip.checksum.status == 0";
+    assert_eq!(read(&["-Y", wrong]), "");
+    assert_eq!(read(&["-Y", "_ws.malformed"]), "");
+}
+
+#[test]
+fn a_closed_port_is_told_by_icmp_in_the_exchange_that_it_is_about() {
+    let place = or_skip!(Place::new());
+    let wire = place.wire(&["any", "--port", "7013", "--count", "2"]);
+    bad(1, place.inside.daytime().args(["query", "--proto", "udp", "127.0.0.1:7013"]));
+    let text = wire.end();
+    let drawn = ladder(&text);
+    assert_eq!(drawn.len(), 2, "{text}");
+    assert!(drawn[1].starts_with("udp 1    │◀─── port unreachable ──"), "{text}");
+}
+
+#[test]
+fn what_is_about_other_ports_is_not_shown() {
+    let place = or_skip!(Place::new());
+    let wire = place.wire(&["lo", "--port", "7013", "--port", "7014", "--count", "2"]);
+    place.ask("udp");
+    bad(1, place.inside.daytime().args(["query", "--proto", "udp", "127.0.0.1:7014"]));
+    let text = wire.end();
+    assert!(text.contains(" asks 127.0.0.1:7014\n") && !text.contains("octets"), "{text}");
+}
+
+#[test]
+fn the_first_signal_ends_it_with_a_summary_and_a_good_file() {
+    let place = or_skip!(Place::new());
+    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+        let file = place.file();
+        let wire = place.wire(&["lo", "--pcapng", file.to_str().expect("UTF-8")]);
+        // More than the header and one packet have, so both are written.
+        place.ask("udp");
+        wait_for_octets(&file, 200);
+        wire.signal(signal);
+        let text = wire.end();
+        assert!(text.contains("2 packets of 1 exchange in "), "{text}");
+        let read = good(daytime().arg("wire").arg("--read").arg(&file));
+        assert_eq!(ladder(&read), ladder(&text));
+    }
+}
+
+/// Until the other process has written so many.
+fn wait_for_octets(file: &std::path::Path, octets: u64) {
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while fs::metadata(file).map_or(0, |it| it.len()) < octets {
+        assert!(std::time::Instant::now() < deadline, "too few octets were written");
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn a_duration_ends_it() {
+    let place = or_skip!(Place::new());
+    let text = place.wire(&["--duration", "0.05"]).end();
+    assert!(text.starts_with("0 packets of 0 exchanges in 0.0"), "{text}");
+}
+
+#[test]
+fn as_json_each_packet_is_an_object() {
+    let place = or_skip!(Place::new());
+    let wire = place.wire(&["lo", "--json", "--count", "2"]);
+    place.ask("udp");
+    let text = wire.end();
+    let objects: Vec<serde_json::Value> =
+        text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let [question, answer] = &objects[..] else { panic!("{text}") };
+    assert_eq!(question["what"], "empty datagram");
+    assert_eq!((&question["to"], &answer["to"]), (&"server".into(), &"client".into()));
+    assert!(answer["payload"].as_str().is_some_and(|it| it.ends_with("-UTC\\r\\n")), "{text}");
+    assert!(answer["time"].as_str().is_some_and(|it| it.starts_with("20")), "{text}");
+    assert!(answer["since_first_us"].as_f64().is_some_and(|it| it > 0.0), "{text}");
+}
+
+#[test]
+fn without_the_privilege_it_says_what_is_missing_and_what_to_do() {
+    if !geteuid().is_root() {
+        return check_unprivileged(daytime());
+    }
+    // Whoever is not root must be able to run it.
+    let folder = TempDir::new().expect("a temporary folder");
+    let binary = folder.path().join("daytime");
+    fs::copy(env!("CARGO_BIN_EXE_daytime"), &binary).expect("copied");
+    open_to_all(folder.path());
+    let mut command = Command::new(binary);
+    command.uid(65534).gid(65534);
+    check_unprivileged(command);
+}
+
+fn open_to_all(folder: &std::path::Path) {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).expect("set");
+}
+
+fn check_unprivileged(mut command: Command) {
+    let said = bad(1, command.args(["wire", "lo"]));
+    assert!(said.starts_with("daytime: may not capture packets: "), "{said}");
+    for way in ["CAP_NET_RAW", "root", "setcap cap_net_raw+ep", "--netns"] {
+        assert!(said.contains(way), "{way} is missing: {said}");
+    }
+}
+
+#[test]
+fn an_unknown_interface_is_told_with_those_there_are() {
+    let said = bad(1, daytime().args(["wire", "nosuch0"]));
+    assert!(said.starts_with("daytime: no interface is called nosuch0: there are "), "{said}");
+    assert!(said.contains("lo"), "{said}");
+}
+
+#[test]
+fn a_file_that_cannot_be_written_is_told_before_anything_is_captured() {
+    let inside = or_skip!(Namespace::new());
+    let said = bad(1, inside.daytime().args(["wire", "--pcapng", "/proc/no/file"]));
+    assert!(said.starts_with("daytime: cannot write /proc/no/file: "), "{said}");
+}
+
+#[test]
+fn a_file_that_is_no_capture_or_cut_off_is_told() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let file = folder.path().join("file");
+    let read = || {
+        let mut command = daytime();
+        command.arg("wire").arg("--read").arg(&file);
+        command
+    };
+    assert!(bad(1, &mut read()).contains(": No such file"));
+    fs::write(&file, "Monday, November 23, 2026 10:00:00-UTC\r\n").expect("written");
+    let said = bad(1, &mut read());
+    assert!(said.contains("it is neither a pcap nor a pcapng file: `tcpdump -w`"), "{said}");
+    // A pcap file with a datagram, and a second one that is cut off.
+    fs::write(&file, [pcap(), vec![7; 9]].concat()).expect("written");
+    let output = run(&mut read());
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(ladder(&stdout(&output)).len(), 1, "what is whole is shown");
+    let said = stderr(&output);
+    assert!(said.contains("cut off in what begins at octet 68, after packet 1"), "{said}");
+    // Whole, but about another port.
+    fs::write(&file, pcap()).expect("written");
+    let output = run(read().args(["--port", "37"]));
+    let said = stderr(&output);
+    assert!(said.contains("has 1 packet, none about port 37: --port names others"), "{said}");
+}
+
+/// An empty datagram to port 13, as tcpdump writes it on a big-endian machine.
+fn pcap() -> Vec<u8> {
+    let head =
+        [0xa1, 0xb2, 0xc3, 0xd4, 0, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 0, 0, 0, 101];
+    let record = [0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 28, 0, 0, 0, 28];
+    let ip = [0x45, 0, 0, 28, 0, 1, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
+    let udp = [0x9c, 0x40, 0, 13, 0, 8, 0, 0];
+    [&head[..], &record, &ip, &udp].concat()
+}
+
+#[test]
+fn colour_is_for_terminals_and_whoever_asks_for_it() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let file = folder.path().join("file");
+    fs::write(&file, pcap()).expect("written");
+    let mut plain = daytime();
+    let plain = good(plain.arg("wire").arg("--read").arg(&file));
+    let mut coloured = daytime();
+    coloured.env("CLICOLOR_FORCE", "1").arg("wire").arg("--read").arg(&file);
+    let coloured = good(&mut coloured);
+    assert!(!plain.contains('\u{1b}') && coloured.contains("\u{1b}[36m─── empty datagram"));
+}
