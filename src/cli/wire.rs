@@ -12,9 +12,7 @@ use crate::trace::Fate;
 use crate::wire::capture::{Capture, Next};
 use crate::wire::decode::decode;
 use crate::wire::read::{ReadError, Reading};
-use crate::wire::talk::Talks;
-#[cfg(feature = "lab")]
-use crate::wire::talk::trace;
+use crate::wire::talk::{Talks, trace};
 use crate::wire::{Captured, pcapng};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
@@ -163,7 +161,6 @@ struct Screen<'a> {
 }
 
 /// A ladder of more would be shortened to nothing.
-#[cfg(feature = "lab")]
 const MOST_KEPT: usize = 10_000;
 
 impl<'a> Screen<'a> {
@@ -215,7 +212,6 @@ impl<'a> Screen<'a> {
     }
 
     /// Keeps a packet for the ladder at the end; false if none is wanted.
-    #[cfg(feature = "lab")]
     fn keep(&mut self, captured: Captured) -> bool {
         if self.arguments.ladder && self.kept.len() < MOST_KEPT {
             self.kept.push(captured);
@@ -223,13 +219,6 @@ impl<'a> Screen<'a> {
         self.arguments.ladder
     }
 
-    /// Without the laboratory there are no ladders.
-    #[cfg(not(feature = "lab"))]
-    fn keep(&mut self, _: Captured) -> bool {
-        false
-    }
-
-    #[cfg(feature = "lab")]
     fn draw(&self) -> Result<(), Failure> {
         if self.kept.is_empty() {
             return Ok(());
@@ -246,7 +235,6 @@ impl<'a> Screen<'a> {
     }
 
     fn finish(self, lasted: Duration, quiet: bool) -> Result<ExitCode, Failure> {
-        #[cfg(feature = "lab")]
         self.draw()?;
         if self.is_read && !self.arguments.json && !quiet {
             print(&report::wire::summary(self.packets, self.talks.count, lasted))?;

@@ -18,6 +18,7 @@ mod portable;
 pub(crate) use portable::*;
 
 /// Whether this is the system that predictions of the laboratory were measured on.
+#[cfg(feature = "lab")]
 pub(crate) const IS_LINUX: bool = cfg!(target_os = "linux");
 
 /// The system and its release: `Linux 6.18.5` (uname(2)); `None` if it does not tell.

@@ -369,7 +369,7 @@ mod tests {
         let captured =
             Captured { at: Duration::from_secs(9), octets, interface: None, comment: None };
         let trace = trace(&[captured], vec![13]);
-        assert_eq!(trace.hosts[1].addresses, [std::net::IpAddr::from([10, 0, 0, 2])]);
+        assert_eq!(trace.hosts[1].addresses, [IpAddr::from([10, 0, 0, 2])]);
         let packets: Vec<_> = trace.packets().collect();
         let [(event, packet)] = packets[..] else { panic!("{trace:?}") };
         assert_eq!((event.at, event.host, packet.to), (Duration::ZERO, HostId(0), HostId(1)));

@@ -12,11 +12,10 @@ mod words;
 pub(crate) use csv::csv;
 pub(crate) use list::list;
 pub(crate) use summary::summary;
-pub(crate) use words::shown;
 
 use super::ladder;
 use super::table::{HEADING, wrap};
-use super::{chain, plural};
+use super::{chain, plural, shown};
 use crate::lab::{Engine, Lab, Obstacle, Part, Report, Setting, Verdict};
 use crate::sys;
 use crate::transport::Transport;

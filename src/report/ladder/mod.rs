@@ -2,10 +2,14 @@
 //! in them, and beside its line what each host did.
 
 mod again;
+#[cfg(feature = "lab")]
+mod beside;
 mod line;
 mod rows;
 mod stage;
 
+#[cfg(feature = "lab")]
+pub(crate) use beside::{beside, half};
 pub(crate) use line::Line;
 
 use super::plural;
@@ -13,9 +17,6 @@ use crate::trace::Trace;
 use anstyle::{AnsiColor, Style};
 use stage::Stage;
 
-/// From this many columns on two ladders have room beside each other.
-const SIDE_BY_SIDE: usize = 100;
-const GAP: usize = 4;
 /// A narrower screen wraps what it cannot hold.
 const LEAST: usize = 40;
 
@@ -53,26 +54,6 @@ pub(crate) fn draw(trace: &Trace, title: &str, width: usize) -> Vec<Line> {
 /// The lines as text.
 pub(crate) fn text(lines: &[Line]) -> String {
     lines.iter().map(|line| line.render() + "\n").collect()
-}
-
-/// The columns that each of two ladders with so many hosts has, if there is room for two.
-pub(crate) fn half(width: usize, hosts: usize) -> Option<usize> {
-    // For each line but the first.
-    const EACH: usize = (SIDE_BY_SIDE - GAP) / 2;
-    // Wider, the arrows only become longer.
-    const ENOUGH: usize = 96;
-    let half = (width.saturating_sub(GAP) / 2).min(ENOUGH);
-    (half >= EACH * hosts.saturating_sub(1).max(1)).then_some(half)
-}
-
-/// Two ladders, each so wide, beside each other.
-pub(crate) fn beside(left: &[Line], right: &[Line], width: usize) -> String {
-    let nothing = Line::default();
-    let both = (0..left.len().max(right.len())).map(|row| {
-        let [left, right] = [left, right].map(|lines| lines.get(row).unwrap_or(&nothing));
-        left.beside(width + GAP, right)
-    });
-    text(&both.collect::<Vec<_>>())
 }
 
 #[cfg(test)]
@@ -249,31 +230,6 @@ mod tests {
         call(&mut trace, 0, CLIENT, "recv(10)", "\x1b[2J\r\n");
         let drawn = text(&draw(&trace, "TCP", 60));
         assert!(drawn.contains("recv(10) = \\u{1b}[2J\\r\\n"), "{drawn:?}");
-    }
-
-    #[test]
-    fn two_stand_beside_each_other_within_the_width() {
-        let mut trace = two();
-        packet(&mut trace, 0, CLIENT, 5, arrived(&[20]));
-        let mut longer = trace.clone();
-        packet(&mut longer, 30, SERVER, 5, arrived(&[50]));
-        for width in [SIDE_BY_SIDE, 140] {
-            let half = half(width, 2).expect("room");
-            let [left, right] = [&trace, &longer].map(|trace| draw(trace, "one", half));
-            let both = beside(&left, &right, half);
-            let both = anstream::adapter::strip_str(&both).to_string();
-            assert_eq!(both.lines().count(), 5, "{both}");
-            assert!(both.lines().all(|line| line.chars().count() <= width), "{both}");
-            let arrows: Vec<usize> = both.lines().map(|line| line.matches('▶').count()).collect();
-            assert_eq!(arrows, [0, 0, 0, 2, 0], "{both}");
-        }
-    }
-
-    #[test]
-    fn two_need_room_and_those_with_more_hosts_need_more() {
-        assert_eq!((half(SIDE_BY_SIDE - 1, 2), half(SIDE_BY_SIDE, 2)), (None, Some(48)));
-        assert_eq!((half(195, 3), half(196, 3)), (None, Some(96)));
-        assert_eq!((half(195, 2), half(0, 0)), (Some(95), None));
     }
 
     #[test]

@@ -3,8 +3,7 @@
 
 use super::again::Again;
 use crate::reply::Printable;
-use crate::report::lab::shown;
-use crate::report::{packet, plural};
+use crate::report::{packet, plural, shown};
 use crate::trace::{Event, Fate, HostId, Loss, Packet, Trace, What};
 use crate::wire::decode::{Kind as Carried, decode};
 use std::time::Duration;
