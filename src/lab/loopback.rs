@@ -3,8 +3,10 @@
 //! On loopback a user without privileges sees no packets; what is seen are the calls and what comes of
 //! them, and that is what a program has to live with.
 
+mod parties;
 mod sockets;
 
+pub(crate) use parties::{answer, ask, bind, bound, close, hear, kind, service, told};
 pub(crate) use sockets::{LINE, Pair, anywhere, line, octets, open, recv, taken, wait_for};
 
 use super::Obstacle;

@@ -53,6 +53,10 @@ pub(crate) const OPEN_CALLS: &[&str] = &["socket", "fcntl", "fcntl"];
 /// Where POSIX ends, systems differ: some give all clients to the last socket.
 pub(crate) const SPREADS_CLIENTS: bool = false;
 
+/// See [`ask_for_destination`].
+#[cfg(feature = "lab")]
+pub(crate) const TELLS_DESTINATIONS: bool = false;
+
 /// Not available.
 pub(crate) fn set_reuse_port(_: &Socket) -> io::Result<()> {
     unsupported()

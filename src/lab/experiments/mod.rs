@@ -6,10 +6,15 @@ mod boundaries;
 mod check;
 mod exchange;
 mod flood;
+mod hold;
 mod loop_;
 mod loss;
+mod multihome;
+mod notes;
 mod raw;
 mod refused;
+mod restart;
+mod share;
 mod silent;
 mod stale;
 mod truncate;
@@ -27,8 +32,13 @@ pub(super) static ALL: &[&Lab] = &[
     &silent::LAB,
     &backlog::LAB,
     &flood::LAB,
+    &restart::LAB,
+    &share::LAB,
     &unread::LAB,
     &stale::LAB,
+    &multihome::LAB,
+    &hold::LAB,
     &loop_::LAB,
     &raw::LAB,
+    &notes::LAB,
 ];

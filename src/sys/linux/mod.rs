@@ -68,6 +68,10 @@ pub(crate) const OPEN_CALLS: &[&str] = &["socket"];
 /// The kernel spreads clients among the sockets on a port, evenly (socket(7), `SO_REUSEPORT`).
 pub(crate) const SPREADS_CLIENTS: bool = true;
 
+/// A datagram comes with the address that it was sent to (ip(7), `IP_PKTINFO`).
+#[cfg(feature = "lab")]
+pub(crate) const TELLS_DESTINATIONS: bool = true;
+
 /// `SO_REUSEPORT`.
 pub(crate) fn set_reuse_port(socket: &Socket) -> io::Result<()> {
     socket.set_reuse_port(true)

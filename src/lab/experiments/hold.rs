@@ -1,0 +1,231 @@
+//! A server that has time for one client at a time, and a client that takes all of it.
+
+use crate::lab::loopback::{
+    LINE, Notebook, PATIENCE, SILENCE, answer, ask, bound, close, failed, hear, kind, line, octets,
+    open, service, told,
+};
+use crate::lab::{Engine, Expected, Knob, Lab, Obstacle, Prediction, Run, Setting, Theory};
+use crate::reply::Reply;
+use crate::trace::HostId;
+use crate::transport::Transport;
+use socket2::Socket;
+use std::io;
+use std::net::{Ipv4Addr, Shutdown, SocketAddr};
+use std::thread;
+use std::time::{Duration, Instant};
+
+pub(super) static LAB: Lab = Lab {
+    name: "hold",
+    question: "What can one idle client do to a server that serves one at a time?",
+    theory: &[
+        Theory {
+            says: "an iterative server is with one client until that client is done; a concurrent one is not",
+            source: "Stevens, UNP, volume 1, sections 1.5 and 4.8",
+        },
+        Theory {
+            says: "the kernel finishes the handshake without the server: a connection waits in the queue of \
+                   listen until accept takes it, and connect has long succeeded",
+            source: "Stevens, UNP, volume 1, section 4.5; Linux, listen(2)",
+        },
+        Theory {
+            says: "most servers over UDP are iterative, since a datagram is all there is of a client",
+            source: "Stevens, UNP, volume 1, section 8.4",
+        },
+    ],
+    method,
+    lesson: "A connection that is there says nothing of a server that has time. Serve many at once, and give \
+             none of them more than a deadline. A datagram holds nobody.",
+    elsewhere: "Everywhere the same; how many connections wait depends on the backlog.",
+    engines: &[Engine::Loopback],
+    knobs: &[Knob::Count],
+    predict,
+    run,
+};
+
+/// Idle clients unless told otherwise.
+const IDLE: u32 = 1;
+/// Every system has a queue for so many.
+const MOST: u32 = 16;
+
+const CONNECTS: &str = "the next client asks within";
+const HEARS: &str = "and hears";
+const LATER: &str = "when the idle ones are gone, it hears";
+const OURS: &str = "from daytime serve it hears";
+
+/// A SYN that got no answer is sent again after so long (RFC 6298), so what takes less was answered at
+/// once.
+const AT_ONCE: Duration = Duration::from_secs(1);
+
+const IDLER: HostId = HostId(0);
+const NEXT: HostId = HostId(1);
+const SERVER: HostId = HostId(2);
+
+fn idle(setting: &Setting) -> u32 {
+    setting.knobs.count.unwrap_or(IDLE).min(MOST)
+}
+
+fn method(setting: &Setting) -> String {
+    format!(
+        "A server answers one client after the other, and over TCP waits for each to close. Idle clients: {}, the \
+         first of which has its answer and keeps its socket. Then the next client asks, and waits {} ms for the \
+         answer; then the idle ones close. After that the service of this program is asked in the same way. \
+         --count sets how many are idle.",
+        idle(setting),
+        SILENCE.as_millis()
+    )
+}
+
+fn predict(setting: &Setting) -> Vec<Prediction> {
+    let (tcp, udp) = (Transport::Tcp, Transport::Udp);
+    let idle = idle(setting);
+    let at_once = || Expected::Between(Duration::ZERO.into(), AT_ONCE.into());
+    let held = if idle == 0 { octets(LINE) } else { "EAGAIN".into() };
+    let later = if idle == 0 { octets(0) } else { octets(LINE) };
+    vec![
+        Prediction::new(tcp, CONNECTS, at_once()),
+        Prediction::is(tcp, HEARS, held),
+        Prediction::is(tcp, LATER, later),
+        Prediction::is(tcp, OURS, "a line"),
+        Prediction::new(udp, CONNECTS, at_once()),
+        Prediction::is(udp, HEARS, octets(LINE)),
+        Prediction::is(udp, OURS, "a line"),
+    ]
+}
+
+fn run(setting: &Setting) -> Result<Run, Obstacle> {
+    let mut run = Run::default();
+    for transport in Transport::BOTH {
+        iterative(transport, idle(setting), &mut run)?;
+        ours(transport, idle(setting), &mut run)?;
+    }
+    Ok(run)
+}
+
+fn notebook() -> Notebook {
+    Notebook::among(&["idle client", "next client", "server"])
+}
+
+fn iterative(transport: Transport, idle: u32, run: &mut Run) -> Result<(), Obstacle> {
+    let server = open(kind(transport)).map_err(failed("open a socket"))?;
+    let ready = || {
+        server.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
+        if transport == Transport::Tcp { server.listen(128) } else { Ok(()) }
+    };
+    ready().map_err(failed("open a server"))?;
+    let (at, line) = (bound(&server)?, line()?);
+    let mut notebook = notebook();
+    let mut theirs = notebook.twin();
+    let clients = idle + 1;
+    thread::scope(|scope| {
+        let serving =
+            scope.spawn(|| serve_in_turn(transport, &server, &line, clients, &mut theirs));
+        let asked = ask_behind(transport, at, idle, &mut notebook, run);
+        let outcome = serving.join().unwrap_or_else(|_| Err(io::ErrorKind::Other.into()));
+        asked?;
+        outcome.map_err(failed("serve"))
+    })?;
+    notebook.merge(theirs);
+    run.show(transport, "one client at a time", notebook.finish());
+    Ok(())
+}
+
+/// The iterative server: takes nobody else until a client has closed.
+fn serve_in_turn(
+    transport: Transport,
+    server: &Socket,
+    line: &Reply,
+    clients: u32,
+    notebook: &mut Notebook,
+) -> io::Result<()> {
+    for _ in 0..clients {
+        // A client that has gone while it waited may have left an error: that is its own affair.
+        match answer(notebook, SERVER, transport, server, line) {
+            Ok(Some(stream)) => {
+                let _ = stream.shutdown(Shutdown::Write);
+                let _ = hear(notebook, SERVER, &stream, PATIENCE);
+                close(notebook, SERVER, stream);
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(error),
+            Ok(None) | Err(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Has the idle clients ask and stay, and another one after them.
+fn ask_behind(
+    transport: Transport,
+    at: SocketAddr,
+    idle: u32,
+    notebook: &mut Notebook,
+    run: &mut Run,
+) -> Result<(), Obstacle> {
+    let held = hold(transport, at, idle, notebook).map_err(failed("hold the server"))?;
+    let begun = Instant::now();
+    let next = ask(notebook, NEXT, transport, at).map_err(failed("ask the server"))?;
+    run.saw(transport, CONNECTS, begun.elapsed());
+    // An answer that is to come is waited for as long as it takes.
+    let silent = transport == Transport::Tcp && idle > 0;
+    let heard = hear(notebook, NEXT, &next, if silent { SILENCE } else { PATIENCE });
+    run.saw(transport, HEARS, told(&heard));
+    for socket in held {
+        close(notebook, IDLER, socket);
+    }
+    if transport == Transport::Tcp {
+        run.saw(transport, LATER, told(&hear(notebook, NEXT, &next, PATIENCE)));
+    }
+    close(notebook, NEXT, next);
+    Ok(())
+}
+
+/// Idle clients, the first of which is being served.
+fn hold(
+    transport: Transport,
+    at: SocketAddr,
+    idle: u32,
+    notebook: &mut Notebook,
+) -> io::Result<Vec<Socket>> {
+    let mut held = Vec::new();
+    for number in 0..idle {
+        let socket = ask(notebook, IDLER, transport, at)?;
+        if number == 0 {
+            hear(notebook, IDLER, &socket, PATIENCE)?;
+        }
+        held.push(socket);
+    }
+    Ok(held)
+}
+
+fn ours(transport: Transport, idle: u32, run: &mut Run) -> Result<(), Obstacle> {
+    let service = service(transport, SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+    let mut notebook = notebook();
+    let _held = hold(transport, service.address, idle, &mut notebook)
+        .map_err(failed("hold the service"))?;
+    let next =
+        ask(&mut notebook, NEXT, transport, service.address).map_err(failed("ask the service"))?;
+    let heard = hear(&mut notebook, NEXT, &next, PATIENCE);
+    let is_line = heard.as_ref().is_ok_and(|octets| octets.ends_with(b"\r\n"));
+    run.saw(transport, OURS, if is_line { "a line".into() } else { told(&heard) });
+    run.show(transport, "daytime serve", notebook.finish());
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::check;
+    use super::*;
+    use crate::lab::Knobs;
+
+    #[test]
+    fn an_idle_client_holds_a_stream_server_and_no_datagram_server() {
+        let run = check::all_is_as_predicted(&LAB, Knobs::default());
+        assert!(check::is_shown(&run, "recvfrom()"), "{:?}", run.parts);
+    }
+
+    #[test]
+    fn with_none_and_with_many_idle_clients_it_is_as_predicted() {
+        for count in [0, 2, 5, u32::MAX] {
+            check::all_is_as_predicted(&LAB, Knobs { count: Some(count), ..Knobs::default() });
+        }
+    }
+}

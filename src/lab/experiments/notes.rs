@@ -1,0 +1,306 @@
+//! What the client and the server of a common course do, whose server has a datagram socket listen.
+
+use crate::client::{Family, Options, Target};
+use crate::compare::closed_port;
+use crate::lab::loopback::{
+    CLIENT, LINE, Notebook, PATIENCE, Pair, SERVER, answer, ask, bind, bound, close, failed, hear,
+    kind, line, name, octets, open, recv, taken, told,
+};
+use crate::lab::{Engine, Knob, Lab, Obstacle, Prediction, Run, Setting, Theory};
+use crate::transport::Transport;
+use nix::unistd::gethostname;
+use socket2::{Domain, Socket, Type};
+use std::io::{self, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::{Duration, Instant};
+
+pub(super) static LAB: Lab = Lab {
+    name: "notes",
+    question: "What is wrong with the client and the server of the lab notes?",
+    theory: &[
+        Theory {
+            says: "listen is for sockets that accept connections; any other has EOPNOTSUPP",
+            source: "POSIX.1-2024, listen(); Linux, listen(2)",
+        },
+        Theory {
+            says: "a stream has no messages: a read gives what has come so far, so a client reads until the end",
+            source: "RFC 9293, section 2.2; Stevens, UNP, volume 1, section 3.9",
+        },
+        Theory {
+            says: "a socket bound to one address of the host takes nothing that is sent to another",
+            source: "Stevens, UNP, volume 1, section 4.4",
+        },
+        Theory {
+            says: "a server that has no process or loop for each client serves them in turn",
+            source: "Stevens, UNP, volume 1, section 1.5",
+        },
+        Theory {
+            says: "a client should try every address of a name, of both versions of IP",
+            source: "RFC 1123, section 2.3; RFC 8305",
+        },
+    ],
+    method,
+    lesson: "SOCK_STREAM for listen; read until the end; bind the wildcard, or say which address; and let the \
+             resolver, not the program, choose between IPv4 and IPv6.",
+    elsewhere: "The name of a host stands for 127.0.1.1 on Debian, for 127.0.0.1 or an address of the network on \
+                others, and for none on some: then the notes' programs end before they have begun.",
+    engines: &[Engine::Loopback],
+    knobs: &[Knob::Buffer],
+    predict,
+    run,
+};
+
+/// Octets that the notes' client has room for.
+const BUFFER: usize = 1024;
+/// No line is longer than this by far.
+const MOST: usize = 65_536;
+/// The port of the notes is 9999; ours is a free one.
+const LISTEN: &str = "listen(5) on SOCK_DGRAM";
+const WHOLE: &str = "the one recv, line sent at once";
+const PART: &str = "the one recv, line sent octet by octet";
+const ASKED_THERE: &str = "asked at the address of its name";
+const ASKED_ELSEWHERE: &str = "asked at another address of the host";
+const MEANWHILE: &str = "meanwhile the second client hears";
+const IN_TURN: &str = "in its turn the second client hears";
+const V4: &str = "server at ::1 only, asked over IPv4";
+const V6: &str = "server at ::1 only, asked over IPv6";
+
+const REFUSED: &str = "ECONNREFUSED";
+
+fn buffer(setting: &Setting) -> usize {
+    setting.knobs.buffer.unwrap_or(BUFFER).clamp(1, MOST)
+}
+
+fn method(setting: &Setting) -> String {
+    format!(
+        "The calls of the notes' programs are made one by one. A datagram socket is bound and listens. A line is \
+         sent in one piece and octet by octet, the first octet ahead of the others, and the client has one \
+         recv({}) for it. A server is bound to the address of the host's own name, if that is on loopback, else to \
+         127.0.0.1, and is asked there and at another loopback address. Two clients come at the same time. At last \
+         a server at ::1 is asked by a client that knows IPv4 only; without IPv6 that is left out. --buffer sets \
+         the room of the recv.",
+        buffer(setting)
+    )
+}
+
+fn predict(setting: &Setting) -> Vec<Prediction> {
+    let buffer = buffer(setting);
+    let (tcp, udp) = (Transport::Tcp, Transport::Udp);
+    let one_address = "other systems have one address on loopback";
+    let mut predictions = vec![
+        Prediction::is(udp, LISTEN, "EOPNOTSUPP"),
+        Prediction::is(tcp, WHOLE, octets(LINE.min(buffer))),
+        Prediction::is(tcp, PART, octets(1)),
+        Prediction::is(tcp, ASKED_THERE, octets(LINE)),
+        Prediction::is(tcp, ASKED_ELSEWHERE, REFUSED).varies(one_address),
+        Prediction::is(tcp, MEANWHILE, "EAGAIN"),
+        Prediction::is(tcp, IN_TURN, octets(LINE)),
+    ];
+    if has_v6() {
+        predictions.push(Prediction::is(tcp, V4, REFUSED));
+        predictions.push(Prediction::is(tcp, V6, octets(LINE)));
+    }
+    predictions
+}
+
+/// Whether this host has IPv6, at least on loopback.
+fn has_v6() -> bool {
+    std::net::UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).is_ok()
+}
+
+fn run(setting: &Setting) -> Result<Run, Obstacle> {
+    let mut run = Run::default();
+    datagrams_listen(&mut run)?;
+    one_recv(buffer(setting), &mut run)?;
+    one_address(&mut run)?;
+    one_at_a_time(&mut run)?;
+    if has_v6() {
+        one_version(&mut run)?;
+    }
+    Ok(run)
+}
+
+fn anywhere() -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, 0))
+}
+
+fn datagrams_listen(run: &mut Run) -> Result<(), Obstacle> {
+    let mut notebook = Notebook::new();
+    let server = open(Type::DGRAM).map_err(failed("open a socket"))?;
+    notebook.note(SERVER, "socket(AF_INET, SOCK_DGRAM)", "a socket");
+    let bound = bind(&mut notebook, Transport::Udp, &server, anywhere());
+    bound.map_err(failed("bind a datagram socket"))?;
+    let listen = || server.listen(5);
+    let outcome = notebook.call(SERVER, "listen(5)", listen, |()| "listening".into());
+    run.saw(Transport::Udp, LISTEN, outcome.as_ref().map_or_else(name, |()| "listening".into()));
+    run.show(Transport::Udp, "the notes' socket", notebook.finish());
+    Ok(())
+}
+
+fn one_recv(room: usize, run: &mut Run) -> Result<(), Obstacle> {
+    for what in [WHOLE, PART] {
+        let mut notebook = Notebook::new();
+        let Pair { client, server } = Pair::new(Transport::Tcp, &mut notebook)?;
+        let line = line()?;
+        // The first octet is taken before the second is sent, as a slow network would have it.
+        let first = if what == WHOLE { LINE } else { 1 };
+        let (now, rest) = line.octets().split_at(first.min(line.octets().len()));
+        let send = |part: &[u8], notebook: &mut Notebook| {
+            let send = || (&server).write(part);
+            let call = format!("send({})", part.len());
+            notebook.call(SERVER, &call, send, |sent| octets(*sent)).map_err(failed("send"))
+        };
+        send(now, &mut notebook)?;
+        let take = || recv(&client, room);
+        let heard = notebook.call(CLIENT, &format!("recv({room})"), take, taken);
+        run.saw(Transport::Tcp, what, told(&heard));
+        for octet in rest.chunks(1) {
+            send(octet, &mut notebook)?;
+        }
+        close(&mut notebook, SERVER, server);
+        close(&mut notebook, CLIENT, client);
+        run.show(Transport::Tcp, what, notebook.finish_short());
+    }
+    Ok(())
+}
+
+fn one_address(run: &mut Run) -> Result<(), Obstacle> {
+    let mut notebook = Notebook::new();
+    let named = own_address(&mut notebook);
+    let server = open(Type::STREAM).map_err(failed("open a socket"))?;
+    let binding = bind(&mut notebook, Transport::Tcp, &server, SocketAddr::new(named, 0));
+    binding.map_err(failed(format!("listen on {named}")))?;
+    let there = bound(&server)?;
+    let (client, line) = (ask(&mut notebook, CLIENT, Transport::Tcp, there), line()?);
+    let client = client.map_err(failed("connect"))?;
+    answer(&mut notebook, SERVER, Transport::Tcp, &server, &line).map_err(failed("answer"))?;
+    run.saw(Transport::Tcp, ASKED_THERE, told(&hear(&mut notebook, CLIENT, &client, PATIENCE)));
+    let here = IpAddr::from(Ipv4Addr::LOCALHOST);
+    let other = if named == here { Ipv4Addr::new(127, 0, 0, 2).into() } else { here };
+    let elsewhere = SocketAddr::new(other, there.port());
+    let client = open(Type::STREAM).map_err(failed("open a socket"))?;
+    let connect = || client.connect_timeout(&elsewhere.into(), PATIENCE);
+    let call = format!("connect({other})");
+    let connected = notebook.call(CLIENT, &call, connect, |()| "connected".into());
+    run.saw(
+        Transport::Tcp,
+        ASKED_ELSEWHERE,
+        connected.as_ref().map_or_else(name, |()| "connected".into()),
+    );
+    run.show(Transport::Tcp, "bound to the host's name", notebook.finish());
+    Ok(())
+}
+
+/// How long a resolver may take that has no answer.
+const RESOLVING: Duration = Duration::from_secs(1);
+
+/// The IPv4 address of the host's own name, as gethostbyname(3) has it; 127.0.0.1 where that is none of
+/// loopback, since nothing here is to be reached from the network.
+fn own_address(notebook: &mut Notebook) -> IpAddr {
+    let options = Options { family: Family::V4, port: 0, ..Options::default() };
+    let resolved = gethostname().ok().and_then(|name| name.into_string().ok()).and_then(|name| {
+        let target: Target = name.parse().ok()?;
+        target.resolve(&options, Instant::now() + RESOLVING).ok()?.first().map(SocketAddr::ip)
+    });
+    let here = IpAddr::from(Ipv4Addr::LOCALHOST);
+    let (outcome, address) = match resolved {
+        Some(address) if is_ours(address) => (address.to_string(), address),
+        Some(_) => ("not on loopback".into(), here),
+        None => ("no address".into(), here),
+    };
+    notebook.note(SERVER, "gethostbyname(gethostname())", &outcome);
+    address
+}
+
+/// True for a loopback address that can be bound.
+fn is_ours(address: IpAddr) -> bool {
+    address.is_loopback() && std::net::UdpSocket::bind((address, 0)).is_ok()
+}
+
+/// The server accepts, sends and closes: between two accepts it is with one client only.
+fn one_at_a_time(run: &mut Run) -> Result<(), Obstacle> {
+    let mut notebook = Notebook::among(&["first client", "server", "second client"]);
+    let second = crate::trace::HostId(2);
+    let tcp = Transport::Tcp;
+    let server = open(kind(tcp)).map_err(failed("open a socket"))?;
+    bind(&mut notebook, tcp, &server, anywhere()).map_err(failed("listen"))?;
+    let (at, line) = (bound(&server)?, line()?);
+    let connect =
+        |who, notebook: &mut Notebook| ask(notebook, who, tcp, at).map_err(failed("connect"));
+    let _first = connect(CLIENT, &mut notebook)?;
+    let waiting = connect(second, &mut notebook)?;
+    let serve = |notebook: &mut Notebook| {
+        answer(notebook, SERVER, tcp, &server, &line).map_err(failed("answer"))
+    };
+    let with_first = serve(&mut notebook)?;
+    // Not a moment is waited: whatever was sent to it would be there already.
+    waiting.set_nonblocking(true).map_err(failed("have a socket not wait"))?;
+    let heard = notebook.call(second, "recv(1024)", || recv(&waiting, BUFFER), taken);
+    run.saw(tcp, MEANWHILE, told(&heard));
+    drop(with_first);
+    notebook.note(SERVER, "close()", "done");
+    serve(&mut notebook)?;
+    waiting.set_nonblocking(false).map_err(failed("have a socket wait"))?;
+    run.saw(tcp, IN_TURN, told(&hear(&mut notebook, second, &waiting, PATIENCE)));
+    run.show(tcp, "two clients", notebook.finish());
+    Ok(())
+}
+
+fn one_version(run: &mut Run) -> Result<(), Obstacle> {
+    let mut notebook = Notebook::new();
+    let tcp = Transport::Tcp;
+    let (server, here, _kept) = only_v6().map_err(failed("listen on ::1"))?;
+    notebook.note(SERVER, "bind(::1), listen(5)", "listening");
+    let refused = ask(&mut notebook, CLIENT, tcp, here);
+    run.saw(tcp, V4, refused.as_ref().map_or_else(name, |_| "connected".into()));
+    let there = bound(&server)?;
+    let client = Socket::new(Domain::IPV6, Type::STREAM, None).map_err(failed("open a socket"))?;
+    let connect = || client.connect(&there.into());
+    notebook
+        .call(CLIENT, "connect(::1)", connect, |()| "connected".into())
+        .map_err(failed("connect to ::1"))?;
+    answer(&mut notebook, SERVER, tcp, &server, &line()?).map_err(failed("answer"))?;
+    run.saw(tcp, V6, told(&hear(&mut notebook, CLIENT, &client, PATIENCE)));
+    run.show(tcp, "IPv4 only", notebook.finish());
+    Ok(())
+}
+
+/// How often another port is tried, where IPv4's is taken over IPv6.
+const ATTEMPTS: usize = 16;
+
+/// A listener on ::1, and 127.0.0.1 with the same port, which is kept so that nobody else listens there.
+fn only_v6() -> io::Result<(Socket, SocketAddr, Socket)> {
+    let mut taken = io::ErrorKind::AddrInUse.into();
+    for _ in 0..ATTEMPTS {
+        let (here, kept) = closed_port(Ipv4Addr::LOCALHOST.into())?;
+        let server = Socket::new(Domain::IPV6, Type::STREAM, None)?;
+        server.set_read_timeout(Some(PATIENCE))?;
+        match server.bind(&SocketAddr::from((Ipv6Addr::LOCALHOST, here.port())).into()) {
+            Ok(()) => return server.listen(5).map(|()| (server, here, kept)),
+            Err(error) => taken = error,
+        }
+    }
+    Err(taken)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::check;
+    use super::*;
+    use crate::lab::Knobs;
+
+    #[test]
+    fn each_fault_of_the_notes_shows() {
+        let run = check::all_is_as_predicted(&LAB, Knobs::default());
+        for call in ["listen(5)", "recv(1024)", "gethostbyname(gethostname())", "send(1) × 25"] {
+            assert!(check::is_shown(&run, call), "{call}: {:?}", run.parts);
+        }
+    }
+
+    #[test]
+    fn whatever_the_buffer_it_is_as_predicted() {
+        for buffer in [0, 1, 10, 26, usize::MAX] {
+            check::all_is_as_predicted(&LAB, Knobs { buffer: Some(buffer), ..Knobs::default() });
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! Two servers on the same port.
+
+use crate::lab::loopback::{
+    Notebook, PATIENCE, answer, ask, bound, close, failed, hear, kind, line, name, open,
+};
+use crate::lab::{Engine, Expected, Knob, Lab, Obstacle, Prediction, Run, Setting, Theory, Value};
+use crate::listen::Listen;
+use crate::sys;
+use crate::trace::{HostId, Trace};
+use crate::transport::Transport;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use socket2::Socket;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroUsize;
+use std::os::fd::AsFd;
+
+pub(super) static LAB: Lab = Lab {
+    name: "share",
+    question: "Can two servers have the same port?",
+    theory: &[
+        Theory {
+            says: "a port with an address belongs to one socket, and bind fails with EADDRINUSE for another, \
+                   unless both ask to share",
+            source: "POSIX.1-2024, bind(); Stevens, UNP, volume 1, section 7.5",
+        },
+        Theory {
+            says: "with SO_REUSEADDR several UDP sockets may have the same port, meant for multicast; which of \
+                   them gets a datagram for one host only depends on the system",
+            source: "Stevens, UNP, volume 1, section 7.5",
+        },
+        Theory {
+            says: "with SO_REUSEPORT on each of them clients are spread over all sockets, those of TCP by \
+                   connection and those of UDP by datagram; all must belong to one user",
+            source: "Linux, socket(7)",
+        },
+    ],
+    method,
+    lesson: "SO_REUSEADDR on a UDP server is an open door: whoever binds last takes every question, and the \
+             first server hears nothing of it. SO_REUSEPORT on every socket is how to share.",
+    elsewhere: "BSD asks for SO_REUSEPORT where Linux takes SO_REUSEADDR, and gives all clients to one socket; \
+                FreeBSD spreads them with SO_REUSEPORT_LB. On Windows SO_REUSEADDR lets another program take \
+                over a TCP port.",
+    engines: &[Engine::Loopback],
+    knobs: &[Knob::Count],
+    predict,
+    run,
+};
+
+/// Clients, over each transport and for each option, unless told otherwise.
+const COUNT: u32 = 200;
+/// There are as many ports, about, that clients may have.
+const MOST: u32 = 10_000;
+/// With so many clients, none comes to one of the two by chance once in 2^63 runs.
+const ENOUGH: u32 = 64;
+
+const LISTEN: &str = "SO_REUSEADDR: the second listen()";
+const FIRST_TAKES: &str = "SO_REUSEADDR: the first server answers";
+const LAST_TAKES: &str = "SO_REUSEADDR: the second server answers";
+const FIRST_SHARES: &str = "SO_REUSEPORT: the first server answers";
+const LAST_SHARES: &str = "SO_REUSEPORT: the second server answers";
+const BOTH_SHARE: &str = "SO_REUSEPORT: both together answer";
+const STRANGER: &str = "SO_REUSEPORT: bind() of a third without it";
+
+const CLIENT: HostId = HostId(0);
+const SERVERS: [HostId; 2] = [HostId(1), HostId(2)];
+
+fn count(setting: &Setting) -> u32 {
+    setting.knobs.count.unwrap_or(COUNT).min(MOST)
+}
+
+fn method(setting: &Setting) -> String {
+    format!(
+        "Two servers bind the same free port of 127.0.0.1, first both with SO_REUSEADDR, then both with \
+         SO_REUSEPORT, in the way that the workers of daytime serve do. {} clients ask, one after the other, each \
+         from a port of its own, and the servers answer what comes to each. --count sets how many clients.",
+        count(setting)
+    )
+}
+
+fn predict(setting: &Setting) -> Vec<Prediction> {
+    let count = count(setting);
+    let (tcp, udp) = (Transport::Tcp, Transport::Udp);
+    let few = u32::from(count >= ENOUGH);
+    let share = || Expected::Between(clients(few), clients(count - few));
+    let bsd = "BSD refuses the bind of the second";
+    let spread = "BSD gives them all to one socket";
+    let mut predictions = vec![
+        Prediction::is(tcp, LISTEN, "EADDRINUSE").varies(bsd),
+        Prediction::is(udp, FIRST_TAKES, clients(0)).varies(bsd),
+        Prediction::is(udp, LAST_TAKES, clients(count)).varies(bsd),
+    ];
+    for transport in Transport::BOTH {
+        predictions.extend([
+            Prediction::new(transport, FIRST_SHARES, share()).varies(spread),
+            Prediction::new(transport, LAST_SHARES, share()).varies(spread),
+            Prediction::is(transport, BOTH_SHARE, clients(count)),
+            Prediction::is(transport, STRANGER, "EADDRINUSE"),
+        ]);
+    }
+    predictions
+}
+
+fn clients(count: u32) -> Value {
+    Value::Count(count.into(), "client".into())
+}
+
+fn run(setting: &Setting) -> Result<Run, Obstacle> {
+    if !sys::SPREADS_CLIENTS {
+        let why = "this system does not spread clients over sockets; try Linux";
+        return Err(Obstacle::Missing(why.into()));
+    }
+    let mut run = Run::default();
+    second_listen(&mut run)?;
+    takes_all(count(setting), &mut run)?;
+    for transport in Transport::BOTH {
+        shares(transport, count(setting), &mut run)?;
+    }
+    Ok(run)
+}
+
+fn notebook() -> Notebook {
+    Notebook::among(&["client", "first server", "second server"])
+}
+
+/// Two sockets with `SO_REUSEADDR`, bound to the same free port.
+fn two(transport: Transport, notebook: &mut Notebook) -> io::Result<[Socket; 2]> {
+    let mut at = SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into();
+    let sockets = [open(kind(transport))?, open(kind(transport))?];
+    for (socket, server) in sockets.iter().zip(SERVERS) {
+        let set = || socket.set_reuse_address(true);
+        notebook.call(server, "setsockopt(SO_REUSEADDR)", set, |()| "set".into())?;
+        notebook.call(server, "bind()", || socket.bind(&at), |()| "bound".into())?;
+        at = socket.local_addr()?;
+    }
+    Ok(sockets)
+}
+
+fn second_listen(run: &mut Run) -> Result<(), Obstacle> {
+    let mut notebook = notebook();
+    let [first, second] =
+        two(Transport::Tcp, &mut notebook).map_err(failed("bind two sockets to the same port"))?;
+    let mut listen = |server, socket: &Socket| {
+        notebook.call(server, "listen(5)", || socket.listen(5), |()| "listening".into())
+    };
+    listen(SERVERS[0], &first).map_err(failed("listen"))?;
+    let listening = listen(SERVERS[1], &second);
+    let outcome = listening.as_ref().map_or_else(name, |()| "listening".into());
+    run.saw(Transport::Tcp, LISTEN, outcome);
+    run.show(Transport::Tcp, "SO_REUSEADDR", notebook.finish());
+    Ok(())
+}
+
+fn takes_all(count: u32, run: &mut Run) -> Result<(), Obstacle> {
+    let mut notebook = notebook();
+    let servers =
+        two(Transport::Udp, &mut notebook).map_err(failed("bind two sockets to the same port"))?;
+    let (answered, trace) = serve(Transport::Udp, &servers, count, notebook)?;
+    run.saw(Transport::Udp, FIRST_TAKES, clients(answered[0]));
+    run.saw(Transport::Udp, LAST_TAKES, clients(answered[1]));
+    run.show(Transport::Udp, "SO_REUSEADDR", trace);
+    Ok(())
+}
+
+fn shares(transport: Transport, count: u32, run: &mut Run) -> Result<(), Obstacle> {
+    let mut notebook = notebook();
+    let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let workers = NonZeroUsize::MIN.saturating_add(1);
+    let opened = Listen::default()
+        .open_all(&[(transport, anywhere)], workers)
+        .map_err(io::Error::other)
+        .map_err(failed("open two sockets with SO_REUSEPORT"))?;
+    let sockets: Vec<Socket> = opened.into_iter().flatten().map(|it| it.socket).collect();
+    let servers: [Socket; 2] = sockets
+        .try_into()
+        .map_err(|_| Obstacle::Missing("there is only one socket for two workers".into()))?;
+    for (server, socket) in SERVERS.into_iter().zip(&servers) {
+        socket.set_nonblocking(false).map_err(failed("have a socket wait"))?;
+        notebook.note(server, "setsockopt(SO_REUSEPORT), bind()", "bound");
+    }
+    let stranger = open(kind(transport)).map_err(failed("open a socket"))?;
+    let binding = stranger.bind(&bound(&servers[0])?.into());
+    run.saw(transport, STRANGER, binding.as_ref().map_or_else(name, |()| "bound".into()));
+    let (answered, trace) = serve(transport, &servers, count, notebook)?;
+    run.saw(transport, FIRST_SHARES, clients(answered[0]));
+    run.saw(transport, LAST_SHARES, clients(answered[1]));
+    run.saw(transport, BOTH_SHARE, clients(answered[0] + answered[1]));
+    run.show(transport, "SO_REUSEPORT", trace);
+    Ok(())
+}
+
+/// How many clients are written down: the others do the same.
+const SHOWN: u32 = 4;
+
+/// Has so many clients ask, and tells how many of them each server answered.
+fn serve(
+    transport: Transport,
+    servers: &[Socket; 2],
+    count: u32,
+    mut shown: Notebook,
+) -> Result<([u32; 2], Trace), Obstacle> {
+    let at = bound(&servers[0])?;
+    let line = line()?;
+    let mut answered = [0; 2];
+    for number in 0..count {
+        let mut unseen = notebook();
+        let notebook = if number < SHOWN { &mut shown } else { &mut unseen };
+        let client = ask(notebook, CLIENT, transport, at).map_err(failed("ask"))?;
+        let place = asked(servers)?;
+        answered[place] += 1;
+        let server = SERVERS[place];
+        let stream = answer(notebook, server, transport, &servers[place], &line);
+        if let Some(stream) = stream.map_err(failed("answer"))? {
+            close(notebook, server, stream);
+        }
+        hear(notebook, CLIENT, &client, PATIENCE).map_err(failed("hear the answer"))?;
+    }
+    if count > SHOWN {
+        for (server, answered) in SERVERS.into_iter().zip(answered) {
+            shown.note(server, "in all", &format!("{answered} clients"));
+        }
+    }
+    Ok((answered, shown.finish()))
+}
+
+/// Waits until a client is at one of the two, and tells at which.
+fn asked(servers: &[Socket; 2]) -> Result<usize, Obstacle> {
+    let mut both = [0, 1].map(|place| PollFd::new(servers[place].as_fd(), PollFlags::POLLIN));
+    let patience = PollTimeout::try_from(PATIENCE).unwrap_or(PollTimeout::ZERO);
+    poll(&mut both, patience).map_err(io::Error::from).map_err(failed("wait for a client"))?;
+    let place = both.iter().position(|it| it.any().unwrap_or(false));
+    place.ok_or_else(|| Obstacle::TooLate("a question".into(), PATIENCE))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::check;
+    use super::*;
+    use crate::lab::Knobs;
+
+    #[test]
+    fn reuseaddr_gives_all_datagrams_to_the_last_and_reuseport_some_to_each() {
+        if sys::SPREADS_CLIENTS {
+            let run = check::all_is_as_predicted(&LAB, Knobs::default());
+            assert!(check::is_shown(&run, "sendto(26)"), "{:?}", run.parts);
+        }
+    }
+
+    #[test]
+    fn with_no_and_with_few_clients_it_is_as_predicted() {
+        for count in [0, 1, 3, ENOUGH, 301] {
+            if sys::SPREADS_CLIENTS {
+                check::all_is_as_predicted(&LAB, Knobs { count: Some(count), ..Knobs::default() });
+            }
+        }
+    }
+}
