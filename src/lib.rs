@@ -70,7 +70,7 @@ mod server;
 mod syntax;
 mod sys;
 mod tcp;
-#[cfg_attr(not(feature = "lab"), allow(dead_code, reason = "wire uses little of it"))]
+#[cfg_attr(not(feature = "lab"), allow(dead_code, reason = "the laboratory writes traces"))]
 mod trace;
 mod transport;
 mod udp;

@@ -83,7 +83,6 @@ fn complain(line: &str) {
 }
 
 /// Columns of the terminal; where there is none, those of a page.
-#[cfg(feature = "lab")]
 fn width() -> usize {
     const PAGE: usize = 80;
     let of_terminal = terminal_size::terminal_size_of(io::stdout());

@@ -1,5 +1,7 @@
 //! How far a command has come, on a terminal.
 
+#[cfg(feature = "lab")]
+use indicatif::ProgressDrawTarget;
 use indicatif::{ProgressBar, ProgressStyle};
 #[cfg(feature = "lab")]
 use signal_hook::{
@@ -67,7 +69,9 @@ pub(super) struct Steps {
 impl Steps {
     pub(super) fn start(quiet: bool, of: usize) -> Self {
         let wanted = !quiet && of > 1 && std::io::stderr().is_terminal();
-        let bar = wanted.then(|| ProgressBar::new(of as u64));
+        let hidden =
+            || ProgressBar::with_draw_target(Some(of as u64), ProgressDrawTarget::hidden());
+        let bar = wanted.then(hidden);
         if let Some(bar) = &bar {
             if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos} of {len}: {msg}") {
                 bar.set_style(style);
@@ -79,9 +83,11 @@ impl Steps {
 
     /// Says which step begins, once it has taken a second.
     pub(super) fn begin(&self, done: usize, what: &str) {
-        if let Some(bar) = &self.bar
-            && self.started.elapsed() > Progress::PATIENCE
-        {
+        let Some(bar) = &self.bar else { return };
+        if self.started.elapsed() > Progress::PATIENCE {
+            if bar.is_hidden() {
+                bar.set_draw_target(ProgressDrawTarget::stderr());
+            }
             bar.set_message(what.to_owned());
             bar.set_position(done as u64);
         }
@@ -91,7 +97,7 @@ impl Steps {
     pub(super) fn above<T>(&self, print: impl FnOnce() -> T) -> T {
         match &self.bar {
             // What goes elsewhere may have to wait for its reader, and must not keep the bar meanwhile.
-            Some(bar) if std::io::stdout().is_terminal() => bar.suspend(print),
+            Some(bar) if !bar.is_hidden() && std::io::stdout().is_terminal() => bar.suspend(print),
             _ => print(),
         }
     }

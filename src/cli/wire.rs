@@ -12,9 +12,7 @@ use crate::trace::Fate;
 use crate::wire::capture::{Capture, Next};
 use crate::wire::decode::decode;
 use crate::wire::read::{ReadError, Reading};
-use crate::wire::talk::Talks;
-#[cfg(feature = "lab")]
-use crate::wire::talk::trace;
+use crate::wire::talk::{Talks, trace};
 use crate::wire::{Captured, pcapng};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
@@ -159,12 +157,10 @@ struct Screen<'a> {
     /// Somebody still reads standard output.
     is_read: bool,
     /// Those for the ladder, if one is wanted.
-    #[cfg(feature = "lab")]
     kept: Vec<Captured>,
 }
 
 /// A ladder of more would be shortened to nothing.
-#[cfg(feature = "lab")]
 const MOST_KEPT: usize = 10_000;
 
 impl<'a> Screen<'a> {
@@ -180,17 +176,8 @@ impl<'a> Screen<'a> {
         let file = arguments.pcapng.as_ref().map(open).transpose()?;
         let talks = Talks::with(arguments.ports.clone());
         let (begin, lasted, packets) = (None, Duration::ZERO, 0);
-        let mut screen = Self {
-            arguments,
-            talks,
-            file,
-            begin,
-            lasted,
-            packets,
-            is_read: true,
-            #[cfg(feature = "lab")]
-            kept: Vec::new(),
-        };
+        let (is_read, kept) = (true, Vec::new());
+        let mut screen = Self { arguments, talks, file, begin, lasted, packets, is_read, kept };
         screen.save(&pcapng::begin(interface))?;
         Ok(screen)
     }
@@ -225,7 +212,6 @@ impl<'a> Screen<'a> {
     }
 
     /// Keeps a packet for the ladder at the end; false if none is wanted.
-    #[cfg(feature = "lab")]
     fn keep(&mut self, captured: Captured) -> bool {
         if self.arguments.ladder && self.kept.len() < MOST_KEPT {
             self.kept.push(captured);
@@ -233,14 +219,6 @@ impl<'a> Screen<'a> {
         self.arguments.ladder
     }
 
-    /// Without the laboratory there are no ladders.
-    #[cfg(not(feature = "lab"))]
-    #[expect(clippy::unused_self, reason = "the same surface")]
-    fn keep(&mut self, _: Captured) -> bool {
-        false
-    }
-
-    #[cfg(feature = "lab")]
     fn draw(&self) -> Result<(), Failure> {
         if self.kept.is_empty() {
             return Ok(());
@@ -257,7 +235,6 @@ impl<'a> Screen<'a> {
     }
 
     fn finish(self, lasted: Duration, quiet: bool) -> Result<ExitCode, Failure> {
-        #[cfg(feature = "lab")]
         self.draw()?;
         if self.is_read && !self.arguments.json && !quiet {
             print(&report::wire::summary(self.packets, self.talks.count, lasted))?;

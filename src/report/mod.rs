@@ -8,7 +8,6 @@ pub(crate) mod counters;
 pub(crate) mod json;
 #[cfg(feature = "lab")]
 pub(crate) mod lab;
-#[cfg(feature = "lab")]
 pub(crate) mod ladder;
 pub(crate) mod meaning;
 pub(crate) mod packet;
@@ -49,6 +48,14 @@ pub(crate) fn plural(count: u64, noun: &str) -> String {
         _ if ends_in(&["ch", "s", "sh", "x"]) => format!("{count} {noun}es"),
         _ => format!("{count} {noun}s"),
     }
+}
+
+/// A text that may hold what a peer sent, safe to show.
+pub(crate) fn shown(text: &str) -> String {
+    let escape = |it: char| {
+        if it.is_control() { it.escape_default().to_string() } else { it.to_string() }
+    };
+    text.chars().map(escape).collect()
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 /// What one host saw of a trace: the packets that it sent and those that came, each with its fate.
-#[cfg_attr(not(feature = "lab"), allow(dead_code, reason = "the laboratory needs it"))]
+#[cfg_attr(not(feature = "lab"), allow(dead_code, reason = "labs have traces"))]
 pub(crate) fn pcapng(trace: &Trace, host: HostId) -> Vec<u8> {
     let name = trace.hosts.get(host.0).map_or("unknown", |host| &host.name);
     let mut seen: Vec<(Duration, &[u8], String)> = Vec::new();

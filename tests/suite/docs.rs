@@ -85,7 +85,7 @@ fn every_example_of_the_help_texts_works() {
     let mut servers = Background::default();
     servers.start(&namespace, "daytime serve", 4);
     servers.start(&namespace, "daytime serve --port 9999", 4);
-    let commands = ["query", "compare", "check", "bench", "parse"];
+    let commands = ["query", "compare", "check", "bench", "parse", "lab"];
     for example in commands.map(examples).concat() {
         let run = shell(&namespace, &example).output().expect("runs");
         assert!(run.status.success(), "{example}: {}", String::from_utf8_lossy(&run.stderr));

@@ -5,6 +5,7 @@ use crate::support::{bad, daytime, good, program, run, stderr, stdout};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Read;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
@@ -287,4 +288,50 @@ fn a_wide_terminal_has_tcp_and_udp_beside_each_other_and_a_narrow_one_below() {
     let narrow = on_terminal(80);
     assert!(!beside(&narrow), "{narrow}");
     assert!(narrow.lines().all(|line| line.trim_end().chars().count() <= 80), "{narrow}");
+}
+
+#[test]
+fn on_a_terminal_a_bar_names_the_lab_under_way_and_ctrl_c_takes_it_away() {
+    let script = or_skip!(program("script"));
+    // Whoever started the tests may have told them to ignore SIGINT, as a shell does in the background.
+    let labs = "lab run loss loss loss loss loss loss loss loss loss loss loss loss --count 30000";
+    let command = format!(
+        "echo pid $$; exec env --default-signal=INT '{}' {labs}",
+        env!("CARGO_BIN_EXE_daytime")
+    );
+    let mut script = Command::new(&script);
+    script.args(["-qec", &command, "/dev/null"]).env("TERM", "xterm").env("SHELL", "/bin/sh");
+    script.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = script.spawn().expect("started");
+    let mut terminal = child.stdout.take().expect("piped");
+    let mut screen = Vec::new();
+    let shows = |screen: &[u8], what: &str| String::from_utf8_lossy(screen).contains(what);
+    // It takes a second, and ends by itself, if no bar comes.
+    while !shows(&screen, " of 12: loss on sim") {
+        let mut some = [0; 4096];
+        let count = terminal.read(&mut some).expect("readable");
+        assert!(count > 0, "no bar: {}", String::from_utf8_lossy(&screen));
+        screen.extend(&some[..count]);
+    }
+    let text = String::from_utf8_lossy(&screen).into_owned();
+    let id = text.lines().find_map(|line| line.trim().strip_prefix("pid ")).expect("its id");
+    assert!(Command::new("kill").args(["-s", "INT", id]).status().expect("kill").success());
+    // At its end a terminal may say EIO, and not 0.
+    let _ = terminal.read_to_end(&mut screen);
+    let status = child.wait().expect("ended");
+    assert_eq!(status.code(), Some(130), "SIGINT: {status}");
+    let text = String::from_utf8_lossy(&screen).into_owned();
+    let last = text.rsplit("\x1b[2K").next().unwrap_or_default();
+    assert!(!last.contains(" of 12: "), "the bar stays: {last:?}");
+    assert!(!text.contains("SUMMARY"), "it went on to its end");
+}
+
+#[test]
+fn quietly_there_is_no_bar() {
+    let script = or_skip!(program("script"));
+    let command = format!("'{}' -q lab run loss loss --count 20000", env!("CARGO_BIN_EXE_daytime"));
+    let mut script = Command::new(&script);
+    script.args(["-qec", &command, "/dev/null"]).env("TERM", "xterm").stdin(Stdio::null());
+    let screen = stdout(&run(&mut script));
+    assert!(screen.contains("SUMMARY") && !screen.contains(" of 2: "), "{screen}");
 }

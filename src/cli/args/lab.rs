@@ -20,8 +20,8 @@ and runs. Engines: sim (two simulated hosts in virtual time: it repeats to the
 byte), loopback (real sockets here), netns (real sockets in two namespaces).";
 
 pub(super) const RUN_HELP: &str = "\
-Without --engine a lab runs on the first of its engines, and `all` runs every lab
-on each it has. An engine that cannot run here says why, and `all` goes on.
+Without --engine a lab runs on the first of its engines, and `all` runs every
+lab on each it has. An engine that cannot run here says why, and `all` goes on.
 Exit status: 0 if all is as predicted or known to vary on this system, 1 if not,
 or if a lab asked for by name could not run, 2 usage.";
 
@@ -66,8 +66,6 @@ pub(in crate::cli) struct Run {
     /// Tell theory with its sources, what is done, and what is different elsewhere
     #[arg(long)]
     pub explain: bool,
-    #[command(flatten)]
-    turned: Turned,
     /// Print the results with their traces as JSON
     #[arg(long, conflicts_with = "csv")]
     pub json: bool,
@@ -77,6 +75,9 @@ pub(in crate::cli) struct Run {
     /// Write the packets of each host to a file in this directory
     #[arg(long, value_name = "DIR")]
     pub pcapng: Option<PathBuf>,
+    // At the end, so that its heading is over nothing else.
+    #[command(flatten)]
+    turned: Turned,
 }
 
 /// The knobs; which of them a lab has, `daytime lab list` tells.

@@ -46,7 +46,6 @@ pub(in crate::cli) struct Wire {
     #[arg(long, conflicts_with_all = ["interface", "read", "duration", "ports"])]
     pub netns: bool,
     /// Draw one ladder of all packets at the end, as `lab` does
-    #[cfg(feature = "lab")]
     #[arg(long, conflicts_with = "json")]
     pub ladder: bool,
     /// Print one JSON object per packet

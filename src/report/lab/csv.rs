@@ -1,8 +1,9 @@
 //! Findings as CSV (RFC 4180), one a line; a run that gave none has a line of its own.
 
 use super::words::{expected, value, verdict};
-use super::{Done, ending, shown};
+use super::{Done, ending};
 use crate::lab::{Report, Value};
+use crate::report::shown;
 
 const HEAD: [&str; 11] = [
     "lab",

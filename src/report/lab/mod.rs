@@ -12,11 +12,10 @@ mod words;
 pub(crate) use csv::csv;
 pub(crate) use list::list;
 pub(crate) use summary::summary;
-pub(crate) use words::shown;
 
 use super::ladder;
 use super::table::{HEADING, wrap};
-use super::{chain, plural};
+use super::{chain, plural, shown};
 use crate::lab::{Engine, Lab, Obstacle, Part, Report, Setting, Verdict};
 use crate::sys;
 use crate::transport::Transport;
@@ -132,23 +131,22 @@ pub(crate) fn captures(done: &Done) -> String {
 /// TCP beside UDP where both have room, one below the other where not.
 fn drawings(parts: &[Part], width: usize) -> String {
     let of = |transport| parts.iter().filter(move |part| part.transport == transport);
-    let (tcp, udp): (Vec<_>, Vec<_>) = (of(Transport::Tcp).collect(), of(Transport::Udp).collect());
-    let draw = |part: &&Part, width| ladder::draw(&part.trace, &title(part), width);
+    let draw = |part: &Part, width| ladder::draw(&part.trace, &title(part), width);
+    let below = |part| ladder::text(&draw(part, width.min(PAGE)));
+    let hosts = parts.iter().map(|part| part.trace.hosts.len()).max().unwrap_or_default();
+    let Some(half) = ladder::half(width, hosts) else {
+        let all = of(Transport::Tcp).chain(of(Transport::Udp)).map(below);
+        return all.collect::<Vec<_>>().join("\n");
+    };
+    let (mut tcp, mut udp) = (of(Transport::Tcp), of(Transport::Udp));
     let mut drawn = Vec::new();
-    if width >= ladder::SIDE_BY_SIDE {
-        for row in 0..tcp.len().max(udp.len()) {
-            let half = ladder::half(width);
-            drawn.push(match (tcp.get(row), udp.get(row)) {
-                (Some(tcp), Some(udp)) => ladder::beside(&draw(tcp, half), &draw(udp, half), half),
-                (Some(one), None) | (None, Some(one)) => ladder::text(&draw(one, PAGE)),
-                (None, None) => String::new(),
-            });
-        }
-    } else {
-        let width = width.min(PAGE);
-        drawn.extend(tcp.iter().chain(&udp).map(|part| ladder::text(&draw(part, width))));
+    loop {
+        drawn.push(match (tcp.next(), udp.next()) {
+            (Some(tcp), Some(udp)) => ladder::beside(&draw(tcp, half), &draw(udp, half), half),
+            (Some(one), None) | (None, Some(one)) => below(one),
+            (None, None) => return drawn.join("\n"),
+        });
     }
-    drawn.join("\n")
 }
 
 fn title(part: &Part) -> String {

@@ -1,7 +1,7 @@
 //! What was predicted and observed, in words.
 
 use crate::lab::{Expected, Finding, Knob, Knobs, Value, Verdict};
-use crate::report::{human, plural};
+use crate::report::{human, plural, shown};
 use std::time::Duration;
 
 /// `2 reads`, `30 %`, `20 ms`, or the text itself.
@@ -100,14 +100,6 @@ fn short(time: Duration) -> String {
         }
         _ => human,
     }
-}
-
-/// A text that may hold what a peer sent, safe to show.
-pub(crate) fn shown(text: &str) -> String {
-    let escape = |it: char| {
-        if it.is_control() { it.escape_default().to_string() } else { it.to_string() }
-    };
-    text.chars().map(escape).collect()
 }
 
 #[cfg(test)]

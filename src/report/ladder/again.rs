@@ -3,11 +3,10 @@
 use crate::trace::HostId;
 use crate::wire::decode::{Decoded, End, Flags, Kind, decode};
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 
 /// What each host has sent up to now.
 #[derive(Debug, Default)]
-pub(super) struct Again(BTreeMap<(HostId, SocketAddr, SocketAddr), Sent>);
+pub(super) struct Again(BTreeMap<(HostId, End, End), Sent>);
 
 /// One direction of a connection.
 #[derive(Clone, Copy, Debug)]
@@ -21,8 +20,8 @@ struct Sent {
 /// Of a TCP segment what tells whether it was sent before.
 #[derive(Clone, Copy, Debug)]
 struct Segment {
-    source: SocketAddr,
-    destination: SocketAddr,
+    source: End,
+    destination: End,
     sequence: u32,
     /// What it takes of the sequence: its octets, and one for SYN and for FIN (RFC 9293, section 3.4).
     length: u32,
@@ -66,15 +65,9 @@ fn is_before(one: u32, other: u32) -> bool {
 fn segment(octets: &[u8]) -> Option<Segment> {
     let Decoded { source, destination, kind, .. } = decode(octets)?;
     let Kind::Tcp { flags, sequence, payload, .. } = kind else { return None };
-    let address = |end: End| Some(SocketAddr::new(end.address, end.port?));
-    let flag = |flag| u32::from(flags.contains(flag));
-    Some(Segment {
-        source: address(source)?,
-        destination: address(destination)?,
-        sequence,
-        length: u32::try_from(payload.len()).ok()? + flag(Flags::SYN) + flag(Flags::FIN),
-        is_syn: flags.contains(Flags::SYN),
-    })
+    let controls = [Flags::SYN, Flags::FIN].iter().filter(|it| flags.contains(**it)).count();
+    let length = u32::try_from(payload.len() + controls).ok()?;
+    Some(Segment { source, destination, sequence, length, is_syn: flags.contains(Flags::SYN) })
 }
 
 #[cfg(test)]
@@ -83,7 +76,10 @@ mod tests {
 
     fn segment(sequence: u32, length: u32, is_syn: bool) -> Segment {
         let [source, destination] =
-            ["192.0.2.1:49152", "192.0.2.2:13"].map(|it| it.parse().expect("address"));
+            [("192.0.2.1", 49152), ("192.0.2.2", 13)].map(|(address, port)| End {
+                address: address.parse().expect("address"),
+                port: Some(port),
+            });
         Segment { source, destination, sequence, length, is_syn }
     }
 

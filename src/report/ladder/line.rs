@@ -28,6 +28,7 @@ impl Line {
     }
 
     /// The other line to the right of this one.
+    #[cfg(feature = "lab")]
     pub(super) fn beside(&self, column: usize, other: &Self) -> Self {
         let mut both = self.clone();
         both.0.truncate(column);

@@ -2,10 +2,14 @@
 //! in them, and beside its line what each host did.
 
 mod again;
+#[cfg(feature = "lab")]
+mod beside;
 mod line;
 mod rows;
 mod stage;
 
+#[cfg(feature = "lab")]
+pub(crate) use beside::{beside, half};
 pub(crate) use line::Line;
 
 use super::plural;
@@ -13,14 +17,13 @@ use crate::trace::Trace;
 use anstyle::{AnsiColor, Style};
 use stage::Stage;
 
-/// From this many columns on two ladders have room beside each other.
-pub(crate) const SIDE_BY_SIDE: usize = 100;
-const GAP: usize = 4;
+/// A narrower screen wraps what it cannot hold.
+const LEAST: usize = 40;
 
 /// More rows than these are more than anybody reads: the middle is left out.
-const MOST: usize = 60;
-const FIRST: usize = 40;
-const LAST: usize = 15;
+const MOST: usize = 48;
+const FIRST: usize = 28;
+const LAST: usize = 12;
 
 /// What did not come.
 const LOST: Style = AnsiColor::Red.on_default().bold();
@@ -32,48 +35,25 @@ const PLAIN: Style = Style::new();
 
 /// The ladder of a trace, as wide as this at most where its hosts leave it a choice.
 pub(crate) fn draw(trace: &Trace, title: &str, width: usize) -> Vec<Line> {
-    let stage = Stage::new(trace, width);
+    let stage = Stage::new(trace, width.max(LEAST));
     let rows = rows::rows(trace);
     let mut lines = stage.head(trace, title);
     if rows.len() <= MOST {
-        for row in &rows {
-            stage.row(row, &mut lines);
-        }
+        stage.rows(&rows, &mut lines);
         return lines;
     }
     let (first, rest) = rows.split_at(FIRST);
     let (middle, last) = rest.split_at(rest.len() - LAST);
-    for row in first {
-        stage.row(row, &mut lines);
-    }
     let events: u64 = middle.iter().map(|row| row.events).sum();
+    stage.rows(first, &mut lines);
     stage.left_out(&format!("{} left out", plural(events, "event")), &mut lines);
-    for row in last {
-        stage.row(row, &mut lines);
-    }
+    stage.rows(last, &mut lines);
     lines
 }
 
 /// The lines as text.
 pub(crate) fn text(lines: &[Line]) -> String {
     lines.iter().map(|line| line.render() + "\n").collect()
-}
-
-/// The columns that each of two ladders has.
-pub(crate) fn half(width: usize) -> usize {
-    // Wider, the arrows only become longer.
-    const ENOUGH: usize = 90;
-    ((width - GAP) / 2).min(ENOUGH)
-}
-
-/// Two ladders, each so wide, beside each other.
-pub(crate) fn beside(left: &[Line], right: &[Line], width: usize) -> String {
-    let nothing = Line::default();
-    let both = (0..left.len().max(right.len())).map(|row| {
-        let [left, right] = [left, right].map(|lines| lines.get(row).unwrap_or(&nothing));
-        left.beside(width + GAP, right)
-    });
-    text(&both.collect::<Vec<_>>())
 }
 
 #[cfg(test)]
@@ -187,14 +167,14 @@ mod tests {
         call(&mut trace, 0, SERVER, "recvfrom(1024)", "4 octets from 192.0.2.1 port 49152");
         packet(&mut trace, 0, CLIENT, 10_000_000, arrived(&[20]));
         assert_eq!(
-            rows(&draw(&trace, "UDP", 36), 3),
+            rows(&draw(&trace, "UDP", 40), 3),
             [
-                "    0.0 │   recvfrom(1024) │",
-                "        │  = 4 octets from │",
-                "        │   192.0.2.1 port │",
-                "        │            49152 │",
-                "    0.0 │ 10000000 octets  │",
-                "        │─────────────────▶│    20.0",
+                "    0.0 │   recvfrom(1024) = 4 │",
+                "        │          octets from │",
+                "        │       192.0.2.1 port │",
+                "        │                49152 │",
+                "    0.0 │ 10000000 octets      │",
+                "        │─────────────────────▶│    20.0",
             ]
         );
     }
@@ -223,9 +203,9 @@ mod tests {
         }
         let lines = rows(&draw(&trace, "TCP", 60), 3);
         assert_eq!(lines.len(), FIRST + 1 + LAST, "{lines:?}");
-        assert_eq!(lines[FIRST], "        ┊             … 945 events left out …              ┊");
-        assert!(lines[FIRST - 1].contains("send(39)"), "{lines:?}");
-        assert!(lines[FIRST + 1].contains("send(985)"), "{lines:?}");
+        assert_eq!(lines[FIRST], "        ┊             … 960 events left out …              ┊");
+        assert!(lines[FIRST - 1].contains("send(27)"), "{lines:?}");
+        assert!(lines[FIRST + 1].contains("send(988)"), "{lines:?}");
     }
 
     #[test]
@@ -253,21 +233,11 @@ mod tests {
     }
 
     #[test]
-    fn two_stand_beside_each_other_within_the_width() {
+    fn a_screen_of_a_few_columns_has_a_ladder_all_the_same() {
         let mut trace = two();
         packet(&mut trace, 0, CLIENT, 5, arrived(&[20]));
-        let mut longer = trace.clone();
-        packet(&mut longer, 30, SERVER, 5, arrived(&[50]));
-        for width in [SIDE_BY_SIDE, 140] {
-            let half = half(width);
-            let [left, right] = [&trace, &longer].map(|trace| draw(trace, "one", half));
-            let both = beside(&left, &right, half);
-            let both = anstream::adapter::strip_str(&both).to_string();
-            assert_eq!(both.lines().count(), 5, "{both}");
-            assert!(both.lines().all(|line| line.chars().count() <= width), "{both}");
-            let arrows: Vec<usize> = both.lines().map(|line| line.matches('▶').count()).collect();
-            assert_eq!(arrows, [0, 0, 0, 2, 0], "{both}");
-        }
+        call(&mut trace, 20, SERVER, "recv(1024)", "5 octets");
+        assert_eq!(text(&draw(&trace, "UDP", 1)), text(&draw(&trace, "UDP", LEAST)));
     }
 
     #[test]

@@ -2,10 +2,10 @@
 //! row of its own.
 
 use super::again::Again;
-use crate::report::lab::shown;
-use crate::report::{packet, plural};
+use crate::reply::Printable;
+use crate::report::{packet, plural, shown};
 use crate::trace::{Event, Fate, HostId, Loss, Packet, Trace, What};
-use crate::wire::decode::decode;
+use crate::wire::decode::{Kind as Carried, decode};
 use std::time::Duration;
 
 /// Something to draw.
@@ -30,6 +30,8 @@ pub(super) struct Arrow {
     pub from: HostId,
     pub to: HostId,
     pub label: String,
+    /// What it carries for an application, safe to show; empty if nothing.
+    pub payload: String,
     pub end: End,
     pub kind: Kind,
 }
@@ -107,9 +109,13 @@ fn call_text(call: &str, outcome: &str, times: usize) -> String {
 
 /// One for each time that the packet comes, or one for that it does not.
 fn arrows(event: &Event, packet: &Packet, kind: Kind, rows: &mut Vec<Row>) {
-    let label = label(&packet.octets);
+    let (label, payload) = content(&packet.octets);
     let arrow = |end, kind| {
-        Item::Arrow(Arrow { from: event.host, to: packet.to, label: label.clone(), end, kind })
+        // A second time there is nothing new in it.
+        let is_again = matches!(kind, Kind::Duplicate | Kind::Retransmitted);
+        let payload = if is_again { String::new() } else { payload.clone() };
+        let (from, to, label) = (event.host, packet.to, label.clone());
+        Item::Arrow(Arrow { from, to, label, payload, end, kind })
     };
     let end = match &packet.fate {
         Fate::Arrived(times) => {
@@ -136,11 +142,18 @@ fn lost(loss: Loss) -> End {
     }
 }
 
-fn label(octets: &[u8]) -> String {
-    match decode(octets) {
-        Some(decoded) => packet::label(&decoded),
-        None => plural(octets.len() as u64, "octet"),
-    }
+/// What it is, and what it carries.
+fn content(octets: &[u8]) -> (String, String) {
+    let Some(decoded) = decode(octets) else {
+        return (plural(octets.len() as u64, "octet"), String::new());
+    };
+    let payload = match &decoded.kind {
+        Carried::Tcp { payload, .. } | Carried::Udp { payload } if !payload.is_empty() => {
+            format!("\"{}\"", Printable(payload))
+        }
+        _ => String::new(),
+    };
+    (packet::label(&decoded), payload)
 }
 
 /// True if one that is sent later the same way comes before it.

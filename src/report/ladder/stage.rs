@@ -108,7 +108,13 @@ impl Stage {
         }
     }
 
-    pub(super) fn row(&self, row: &Row, lines: &mut Vec<Line>) {
+    pub(super) fn rows(&self, rows: &[Row], lines: &mut Vec<Line>) {
+        for row in rows {
+            self.row(row, lines);
+        }
+    }
+
+    fn row(&self, row: &Row, lines: &mut Vec<Line>) {
         let begin = lines.len();
         match &row.item {
             Item::Call(host, text) => self.beside(*host, text, PLAIN, lines),
@@ -168,29 +174,18 @@ impl Stage {
     fn arrow(&self, arrow: &Arrow, lines: &mut Vec<Line>) {
         let column = |HostId(host): HostId| self.lines.get(host).copied();
         let (Some(from), Some(to)) = (column(arrow.from), column(arrow.to)) else { return };
+        let label = labelled(arrow);
         if from == to {
-            return self.beside(arrow.from, &format!("{} (to itself)", arrow.label), PLAIN, lines);
+            return self.beside(arrow.from, &format!("{label} (to itself)"), PLAIN, lines);
         }
-        let style = match (&arrow.end, arrow.kind) {
-            (End::Lost(_) | End::Refused(_), _) => LOST,
-            (_, Kind::Usual) => PLAIN,
-            _ => AGAIN,
-        };
-        let label = match arrow.kind {
-            Kind::Usual => arrow.label.clone(),
-            Kind::Retransmitted => format!("again: {}", arrow.label),
-            Kind::Overtaken => format!("overtaken: {}", arrow.label),
-            Kind::Duplicate => format!("duplicate: {}", arrow.label),
-        };
-        let span = Span::new(from, to);
-        let length = span.length(&arrow.end);
+        let span = Span { from, to };
+        let (style, length) = (style(arrow), span.length(&arrow.end));
         let fits = label.chars().count() + 2 + SHAFT <= length;
-        if !fits {
-            for part in wrap(&label, span.inner() - 2) {
-                let mut line = self.blank();
-                span.put(1, &part, style, &mut line);
-                lines.push(line);
-            }
+        let above = if fits { Vec::new() } else { wrap(&label, span.inner() - 2) };
+        for part in above {
+            let mut line = self.blank();
+            span.put(1, &part, style, &mut line);
+            lines.push(line);
         }
         let mut line = self.blank();
         span.shaft(length, arrow.kind, style, &mut line);
@@ -198,19 +193,55 @@ impl Stage {
         if fits {
             span.put(2, &format!(" {label} "), style, &mut line);
         }
-        match &arrow.end {
+        self.end(&arrow.end, span, style, &mut line);
+        lines.push(line);
+        if !arrow.payload.is_empty() {
+            let mut line = self.blank();
+            span.put(1, &cut(&arrow.payload, span.inner() - 2), DIM, &mut line);
+            lines.push(line);
+        }
+    }
+
+    /// When an arrow comes to its end, or why it does not.
+    fn end(&self, end: &End, span: Span, style: Style, line: &mut Line) {
+        let length = span.length(end);
+        match end {
             End::Arrived(at) => line.put_before(self.width, &self.unit.show(*at), DIM),
-            End::Lost(why) | End::Refused(why) => {
-                span.set(length - 1, '✗', style, &mut line);
-                if matches!(arrow.end, End::Lost(_)) {
-                    span.put(length + 1, why, style, &mut line);
-                } else {
-                    line.put_before(self.width, why, style);
-                }
+            End::Lost(why) => {
+                span.set(length - 1, '✗', style, line);
+                span.put(length + 1, why, style, line);
+            }
+            End::Refused(why) => {
+                span.set(length - 1, '✗', style, line);
+                line.put_before(self.width, why, style);
             }
             End::Unknown => {}
         }
-        lines.push(line);
+    }
+}
+
+fn style(arrow: &Arrow) -> Style {
+    match (&arrow.end, arrow.kind) {
+        (End::Lost(_) | End::Refused(_), _) => LOST,
+        (_, Kind::Usual) => PLAIN,
+        _ => AGAIN,
+    }
+}
+
+fn labelled(arrow: &Arrow) -> String {
+    match arrow.kind {
+        Kind::Usual => arrow.label.clone(),
+        Kind::Retransmitted => format!("again: {}", arrow.label),
+        Kind::Overtaken => format!("overtaken: {}", arrow.label),
+        Kind::Duplicate => format!("duplicate: {}", arrow.label),
+    }
+}
+
+/// As much of it as there is room for.
+fn cut(text: &str, room: usize) -> String {
+    match text.char_indices().nth(room) {
+        Some(_) => text.chars().take(room - 1).chain(['…']).collect(),
+        None => text.to_owned(),
     }
 }
 
@@ -222,10 +253,6 @@ struct Span {
 }
 
 impl Span {
-    fn new(from: usize, to: usize) -> Self {
-        Self { from, to }
-    }
-
     fn inner(self) -> usize {
         self.from.abs_diff(self.to) - 1
     }

@@ -1,0 +1,70 @@
+//! Two ladders beside each other.
+
+use super::{Line, text};
+
+/// From this many columns on there is room for two.
+const SIDE_BY_SIDE: usize = 100;
+const GAP: usize = 4;
+
+/// The columns that each of two ladders with so many hosts has, if there is room for two.
+pub(crate) fn half(width: usize, hosts: usize) -> Option<usize> {
+    // For each line but the first.
+    const EACH: usize = (SIDE_BY_SIDE - GAP) / 2;
+    // Wider, the arrows only become longer.
+    const ENOUGH: usize = 96;
+    let half = (width.saturating_sub(GAP) / 2).min(ENOUGH);
+    (half >= EACH * hosts.saturating_sub(1).max(1)).then_some(half)
+}
+
+/// Two ladders, each so wide, beside each other.
+pub(crate) fn beside(left: &[Line], right: &[Line], width: usize) -> String {
+    let nothing = Line::default();
+    let both = (0..left.len().max(right.len())).map(|row| {
+        let [left, right] = [left, right].map(|lines| lines.get(row).unwrap_or(&nothing));
+        left.beside(width + GAP, right)
+    });
+    text(&both.collect::<Vec<_>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::draw;
+    use super::*;
+    use crate::trace::{Event, Fate, Host, HostId, Packet, Trace, What};
+    use std::time::Duration;
+
+    fn packet(trace: &mut Trace, from: HostId, to: HostId) {
+        let fate = Fate::Arrived(vec![Duration::from_millis(20)]);
+        let what = What::Packet(Packet { to, octets: vec![0; 5], fate });
+        trace.push(Event { at: Duration::ZERO, host: from, what });
+    }
+
+    #[test]
+    fn two_stand_beside_each_other_within_the_width() {
+        let host = |name: &str, last: u8| Host {
+            name: name.into(),
+            addresses: vec![[192, 0, 2, last].into()],
+        };
+        let mut trace = Trace::between(vec![host("client", 1), host("server", 2)]);
+        packet(&mut trace, HostId(0), HostId(1));
+        let mut longer = trace.clone();
+        packet(&mut longer, HostId(1), HostId(0));
+        for width in [SIDE_BY_SIDE, 140] {
+            let half = half(width, 2).expect("room");
+            let [left, right] = [&trace, &longer].map(|trace| draw(trace, "one", half));
+            let both = beside(&left, &right, half);
+            let both = anstream::adapter::strip_str(&both).to_string();
+            assert_eq!(both.lines().count(), 5, "{both}");
+            assert!(both.lines().all(|line| line.chars().count() <= width), "{both}");
+            let arrows: Vec<usize> = both.lines().map(|line| line.matches('▶').count()).collect();
+            assert_eq!(arrows, [0, 0, 0, 2, 0], "{both}");
+        }
+    }
+
+    #[test]
+    fn two_need_room_and_those_with_more_hosts_need_more() {
+        assert_eq!((half(SIDE_BY_SIDE - 1, 2), half(SIDE_BY_SIDE, 2)), (None, Some(48)));
+        assert_eq!((half(195, 3), half(196, 3)), (None, Some(96)));
+        assert_eq!((half(195, 2), half(0, 0)), (Some(95), None));
+    }
+}
