@@ -323,13 +323,17 @@ mod tests {
     impl Set {
         /// A client whose connection has had its line.
         fn client(&mut self) -> TcpStream {
+            self.client_with(Room::Plenty)
+        }
+
+        fn client_with(&mut self, room: Room) -> TcpStream {
             let address = self.listener.local_addr().expect("bound");
             let client = TcpStream::connect(address).expect("connected");
             let (stream, _) = self.listener.accept().expect("accepted");
             stream.set_nonblocking(true).expect("set");
             stream.shutdown(Shutdown::Write).expect("half closed");
             let connection = Connection::new(Stream::from_std(stream), 1000, IpVersion::V4, None);
-            self.drained.add(connection, Room::Plenty, self.poll.registry(), self.start);
+            self.drained.add(connection, room, self.poll.registry(), self.start);
             client
         }
 
@@ -392,6 +396,15 @@ mod tests {
         assert_eq!((set.drained.fresh.len(), set.drained.watched.len()), (0, 1));
         assert_eq!(set.drained.next_deadline(), Some(set.start + Duration::from_secs(5)));
         drop(client);
+        set.wait();
+        assert_eq!((set.closed_by_peer(), set.drained.is_empty()), (1, true));
+    }
+
+    #[test]
+    fn where_there_is_little_room_an_event_tells_at_once_that_one_is_over() {
+        let mut set = set();
+        drop(set.client_with(Room::Little));
+        assert_eq!((set.drained.fresh.len(), set.drained.watched.len()), (0, 1));
         set.wait();
         assert_eq!((set.closed_by_peer(), set.drained.is_empty()), (1, true));
     }
