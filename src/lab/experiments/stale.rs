@@ -2,9 +2,10 @@
 
 use crate::lab::link::{CLIENT, Conditions, SERVER};
 use crate::lab::sim::{
-    Application, Asker, DatagramService, Network, Policy, StreamClient, StreamService, address,
+    self, Application, Asker, DatagramService, Network, Policy, StreamClient, StreamService,
+    address,
 };
-use crate::lab::{Engine, Knob, Knobs, Lab, Prediction, Run, Setting, Theory};
+use crate::lab::{Engine, Knob, Lab, Prediction, Run, Setting, Theory};
 use crate::transport::Transport::{Tcp, Udp};
 use std::time::Duration;
 
@@ -46,10 +47,18 @@ const THINKS: Duration = Duration::from_millis(150);
 const TIMEOUT: Duration = Duration::from_millis(100);
 /// Of two waits of an exchange with one retry, the second is twice the first.
 const WHOLE: Duration = Duration::from_millis(300);
-const UNTIL: Duration = Duration::from_secs(5);
 
 fn delay(setting: &Setting) -> Duration {
-    setting.knobs.delay.unwrap_or(Duration::from_millis(1))
+    conditions(setting).delay
+}
+
+fn conditions(setting: &Setting) -> Conditions {
+    sim::conditions(&setting.knobs, Duration::from_millis(1))
+}
+
+/// Long enough for every answer.
+fn until(setting: &Setting) -> Duration {
+    Duration::from_secs(5) + 10 * delay(setting)
 }
 
 /// When the answer to the first question comes.
@@ -87,20 +96,18 @@ fn run(setting: &Setting) -> Run {
 }
 
 fn network(setting: &Setting) -> Network {
-    let conditions =
-        Conditions::of(&Knobs { delay: Some(delay(setting)), ..Knobs::default() }, THINKS);
-    Network::new(conditions, setting.seed).traced()
+    Network::new(conditions(setting), setting.seed).traced()
 }
 
 /// Two connections, the second begun when the first had taken too long.
 fn streams(setting: &Setting, run: &mut Run) {
     let mut network = network(setting);
     let mut first = StreamClient::new(Duration::ZERO, TIMEOUT, 50_000);
-    let mut second = StreamClient::new(TIMEOUT, UNTIL, 50_001);
+    let mut second = StreamClient::new(TIMEOUT, until(setting), 50_001);
     let mut service = StreamService::thinking(THINKS);
     let programs: &mut [(_, &mut dyn Application)] =
         &mut [(CLIENT, &mut first), (CLIENT, &mut second), (SERVER, &mut service)];
-    network.run(programs, UNTIL);
+    network.run(programs, until(setting));
     // The server has thought since this very connection came to be.
     let is_own = second.answered.is_some_and(|at| at >= TIMEOUT + THINKS + 4 * delay(setting));
     let answer = match second.answered {
@@ -120,7 +127,7 @@ fn datagrams(setting: &Setting, run: &mut Run) {
     let mut client = Asker::new(2, 1, WHOLE);
     let local = address(SERVER).into();
     let mut service = DatagramService::new(local, Policy::Guarded, THINKS);
-    network.run(&mut [(CLIENT, &mut client), (SERVER, &mut service)], UNTIL);
+    network.run(&mut [(CLIENT, &mut client), (SERVER, &mut service)], until(setting));
     run.saw(Udp, "the second one's answer", judge(&client, &service, delay(setting)));
     run.saw(Udp, "questions sent", (client.questions.iter().map(|_| 1).sum(), "question"));
     run.show(Udp, "", network.into_trace());
@@ -142,6 +149,7 @@ fn judge(client: &Asker, service: &DatagramService, delay: Duration) -> &'static
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lab::Knobs;
     use crate::lab::experiments::check::as_predicted;
 
     #[test]
@@ -149,7 +157,7 @@ mod tests {
         for seed in 0..50 {
             as_predicted(&LAB, Engine::Sim, seed, Knobs::default());
         }
-        for milliseconds in [10, 40, 75, 100, 125, 126, 200, 224, 225, 400] {
+        for milliseconds in [0, 10, 40, 75, 100, 125, 126, 200, 224, 225, 400, 2000, 60_000] {
             let delay = Some(Duration::from_millis(milliseconds));
             as_predicted(&LAB, Engine::Sim, 1, Knobs { delay, ..Knobs::default() });
         }

@@ -2,6 +2,8 @@
 
 use super::device::Queues;
 use smoltcp::iface::{Config, Interface, SocketSet};
+use smoltcp::socket::Socket;
+use smoltcp::socket::tcp::State;
 use smoltcp::time::Instant;
 use smoltcp::wire::{HardwareAddress, IpCidr};
 use std::net::Ipv4Addr;
@@ -11,6 +13,8 @@ pub(super) struct Host {
     pub interface: Interface,
     pub sockets: SocketSet<'static>,
     pub queues: Queues,
+    /// Of each TCP socket, as it was last seen.
+    states: Vec<State>,
 }
 
 impl Host {
@@ -23,12 +27,25 @@ impl Host {
             // There is room for one at least.
             let _ = addresses.push(IpCidr::new(address.into(), 24));
         });
-        Self { interface, sockets: SocketSet::new(Vec::new()), queues }
+        let sockets = SocketSet::new(Vec::new());
+        Self { interface, sockets, queues, states: Vec::new() }
     }
 
     /// Takes what has come and sends what is due.
     pub(super) fn poll(&mut self, now: Duration) {
         self.interface.poll(instant(now), &mut self.queues, &mut self.sockets);
+    }
+
+    /// The states that TCP sockets have come into since the last look.
+    pub(super) fn changes(&mut self) -> impl Iterator<Item = State> {
+        let tcp = |(_, socket)| match socket {
+            &Socket::Tcp(ref socket) => Some(socket.state()),
+            _ => None,
+        };
+        let states: Vec<State> = self.sockets.iter().filter_map(tcp).collect();
+        let mut last = std::mem::replace(&mut self.states, states.clone());
+        last.resize(states.len(), State::Closed);
+        states.into_iter().zip(last).filter(|(now, then)| now != then).map(|(now, _)| now)
     }
 
     /// When the stack has something to do, if nothing comes.

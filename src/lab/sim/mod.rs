@@ -15,9 +15,10 @@ mod network;
 mod stream;
 
 pub(crate) use datagram::{Asker, Policy, Service as DatagramService};
-pub(crate) use network::{Application, Network, address};
+pub(crate) use network::{Application, Network, address, conditions};
 pub(crate) use stream::{Client as StreamClient, Service as StreamService};
 
+use super::link::Conditions;
 use crate::clock::{Clock, Reading};
 use crate::responder::Responder;
 use crate::syntax::{Syntax, Zone};
@@ -27,6 +28,16 @@ use std::time::{Duration, Instant};
 /// When a simulation begins, for the clock that its servers tell the time from: the example of RFC 867's
 /// second syntax.
 const BEGINNING: i64 = 381_513_541; // 1982-02-02 15:59:01 UTC
+
+/// A segment is sent again after so long, until the round trip has been measured (RFC 6298, section 2.1);
+/// later too, at the least (2.4).
+pub(crate) const FIRST_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// True where the handshake's answers take longer than that: SYNs are then repeated in vain, and how many
+/// packets there are is for another lab.
+pub(crate) fn repeats_in_vain(conditions: &Conditions) -> bool {
+    2 * conditions.delay >= FIRST_TIMEOUT
+}
 
 /// The line of the real responder for a clock that goes with virtual time.
 fn line(now: Duration) -> Option<Vec<u8>> {
@@ -41,8 +52,8 @@ fn line(now: Duration) -> Option<Vec<u8>> {
 mod tests {
     use super::*;
     use crate::lab::Knobs;
-    use crate::lab::link::{CLIENT, Conditions, Fault, SERVER};
-    use crate::trace::{Fate, Loss, Packet, Trace};
+    use crate::lab::link::{CLIENT, Fault, SERVER};
+    use crate::trace::{Event, Fate, Loss, Packet, Trace, What};
 
     const MS: Duration = Duration::from_millis(1);
 
@@ -80,6 +91,34 @@ mod tests {
         let told = |seconds| String::from_utf8(line(Duration::from_secs(seconds)).expect("a time"));
         assert_eq!(told(0).expect("ASCII"), "Tuesday, February 2, 1982 15:59:01-UTC\r\n");
         assert_eq!(told(61).expect("ASCII"), "Tuesday, February 2, 1982 16:00:02-UTC\r\n");
+    }
+
+    #[test]
+    fn a_delay_has_no_part_of_a_microsecond_and_is_one_at_least() {
+        let delay = |nanoseconds| {
+            let knobs =
+                Knobs { delay: Some(Duration::from_nanos(nanoseconds)), ..Knobs::default() };
+            conditions(&knobs, MS).delay.as_nanos()
+        };
+        assert_eq!([0, 1, 1500, 2000].map(delay), [1000, 1000, 1000, 2000]);
+    }
+
+    /// The first states of an exchange, with the calls beside them.
+    #[test]
+    fn a_state_is_noted_when_it_comes() {
+        let (_, trace) = stream(plain(), 1);
+        let states = |host| {
+            let of_host = move |event: &&Event| event.host == host;
+            trace.events.iter().filter(of_host).filter_map(|event| match &event.what {
+                What::State(_, state) => Some((event.at.as_millis(), state.as_str())),
+                What::Call { .. } | What::Packet(_) => None,
+            })
+        };
+        let client = [(0, "SYN-SENT"), (40, "ESTABLISHED"), (80, "CLOSE-WAIT"), (80, "LAST-ACK")];
+        assert!(states(CLIENT).eq(client.into_iter().chain([(120, "CLOSED")])), "{trace:?}");
+        let server = [(20, "SYN-RECEIVED"), (60, "ESTABLISHED"), (60, "FIN-WAIT-1")];
+        let end = [(100, "FIN-WAIT-2"), (100, "TIME-WAIT")];
+        assert!(states(SERVER).take(5).eq(server.into_iter().chain(end)), "{trace:?}");
     }
 
     #[test]

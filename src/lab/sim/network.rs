@@ -1,10 +1,12 @@
 //! Both hosts, the link between them, and the time there.
 
 use super::host::Host;
+use crate::lab::Knobs;
 use crate::lab::link::{CLIENT, Conditions, FORGER, Link, SERVER};
 use crate::trace::{Event, Fate, Host as Name, HostId, Packet, Trace, What};
 use crate::transport::{PORT, Transport};
 use smoltcp::iface::{Context, SocketSet};
+use smoltcp::socket::tcp::State;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::time::{Duration, Instant};
@@ -44,8 +46,16 @@ pub(crate) struct Place<'a> {
     trace: Option<&'a mut Trace>,
 }
 
-/// Shorter delays are made so long: without any, time would not pass.
-const LEAST_DELAY: Duration = Duration::from_micros(1);
+/// Time passes by so much at least, or a stack that is due for ever would have it stand still.
+const LEAST_STEP: Duration = Duration::from_micros(1);
+
+/// [`Conditions::of`], with a delay that `smoltcp` can have: whole microseconds, and not none. Labs predict
+/// from it as well.
+pub(crate) fn conditions(knobs: &Knobs, delay: Duration) -> Conditions {
+    let conditions = Conditions::of(knobs, delay);
+    let micros = u64::try_from(conditions.delay.as_micros()).unwrap_or(u64::MAX);
+    Conditions { delay: Duration::from_micros(micros).max(LEAST_STEP), ..conditions }
+}
 
 /// The address of a host, and Daytime's port.
 pub(crate) fn address(host: HostId) -> SocketAddrV4 {
@@ -54,9 +64,7 @@ pub(crate) fn address(host: HostId) -> SocketAddrV4 {
 }
 
 impl Network {
-    pub(crate) fn new(mut conditions: Conditions, seed: u64) -> Self {
-        let micros = u64::try_from(conditions.delay.as_micros()).unwrap_or(u64::MAX);
-        conditions.delay = Duration::from_micros(micros).max(LEAST_DELAY); // smoltcp knows no less
+    pub(crate) fn new(conditions: Conditions, seed: u64) -> Self {
         let hosts = [CLIENT, SERVER].map(|host| {
             let own = seed.wrapping_mul(2).wrapping_add(u64::from(host == SERVER));
             Host::new(*address(host).ip(), own)
@@ -89,7 +97,7 @@ impl Network {
             self.deliver();
             self.act(programs);
             let Some(next) = self.next(programs).filter(|next| *next <= until) else { break };
-            self.now = next.max(self.now + LEAST_DELAY);
+            self.now = next.max(self.now + LEAST_STEP);
         }
     }
 
@@ -107,19 +115,20 @@ impl Network {
         self.trace.unwrap_or_default()
     }
 
-    /// Gives the hosts what has arrived by now.
+    /// Gives the hosts what has arrived by now, one packet after the other, so that no state is passed over.
     fn deliver(&mut self) {
         while let Some(first) = self.on_the_way.first_entry()
             && first.key().0 <= self.now
         {
             let (to, packet) = first.remove();
             self.hosts[to.0].queues.incoming.push_back(packet);
+            self.poll(to);
         }
     }
 
     /// Has stacks and programs do what there is to do now.
     fn act(&mut self, programs: &mut [(HostId, &mut dyn Application)]) {
-        self.poll();
+        self.poll_both();
         for (host, program) in programs {
             let Host { interface, sockets, .. } = &mut self.hosts[host.0];
             program.run(&mut Place {
@@ -130,16 +139,32 @@ impl Network {
                 host: *host,
                 trace: self.trace.as_mut(),
             });
+            self.note_states(*host);
         }
-        self.poll();
+        self.poll_both();
     }
 
-    fn poll(&mut self) {
+    fn poll_both(&mut self) {
         for host in [CLIENT, SERVER] {
-            self.hosts[host.0].poll(self.now);
-            while let Some(packet) = self.hosts[host.0].queues.outgoing.pop_front() {
-                self.send(host, packet);
-            }
+            self.poll(host);
+        }
+    }
+
+    fn poll(&mut self, host: HostId) {
+        self.hosts[host.0].poll(self.now);
+        self.note_states(host);
+        while let Some(packet) = self.hosts[host.0].queues.outgoing.pop_front() {
+            self.send(host, packet);
+        }
+    }
+
+    /// Notes each socket that has come into another state. That one listens is noted nowhere: it is how it
+    /// begins.
+    fn note_states(&mut self, host: HostId) {
+        let Some(trace) = &mut self.trace else { return };
+        for state in self.hosts[host.0].changes().filter(|state| *state != State::Listen) {
+            let what = What::State(Transport::Tcp, state.to_string());
+            trace.push(Event { at: self.now, host, what });
         }
     }
 
@@ -171,18 +196,9 @@ impl Network {
 impl Place<'_> {
     /// Notes a call of the program.
     pub(crate) fn call(&mut self, call: &str, outcome: impl FnOnce() -> String) {
-        self.note(|| What::Call { call: call.to_owned(), outcome: outcome() });
-    }
-
-    /// Notes the state that a socket has come into.
-    pub(crate) fn state(&mut self, state: smoltcp::socket::tcp::State) {
-        // As the RFC has it: smoltcp shows TIME-WAIT.
-        self.note(|| What::State(Transport::Tcp, state.to_string()));
-    }
-
-    fn note(&mut self, what: impl FnOnce() -> What) {
         if let Some(trace) = &mut self.trace {
-            trace.push(Event { at: self.now, host: self.host, what: what() });
+            let what = What::Call { call: call.to_owned(), outcome: outcome() };
+            trace.push(Event { at: self.now, host: self.host, what });
         }
     }
 

@@ -55,9 +55,6 @@ impl Service {
                 *due = Some(place.now + self.thinks);
                 place.call("accept()", || "a connection".into());
             }
-            if state != State::Listen {
-                place.state(state);
-            }
         }
         if !*answered && due.is_some_and(|due| due <= place.now) {
             *answered = true;
@@ -115,7 +112,6 @@ pub(crate) struct Client {
     /// Its own port.
     pub port: u16,
     handle: Option<SocketHandle>,
-    last: State,
     /// What it has read.
     pub octets: Vec<u8>,
     pub reads: u64,
@@ -142,7 +138,6 @@ impl Client {
             deadline,
             port,
             handle: None,
-            last: State::Closed,
             octets: Vec::new(),
             reads: 0,
             answered: None,
@@ -198,11 +193,6 @@ impl Application for Client {
             Some(handle) => handle,
             None => *self.handle.insert(self.connect(place)),
         };
-        let state = place.sockets.get::<Socket>(handle).state();
-        if state != self.last {
-            self.last = state;
-            place.state(state);
-        }
         if self.end.is_none() {
             self.read(handle, place);
         }
