@@ -68,9 +68,10 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
     let many =
         Prediction::is(Udp, "datagrams between services without a guard", (legs, "datagram"));
     // Where the reset takes longer than that, the SYN-ACK is repeated.
-    let packets = match sim::repeats_in_vain(&conditions(setting)) {
-        true => Expected::AtLeast((3, "packet").into()),
-        false => Expected::Is((3, "packet").into()),
+    let packets = if sim::repeats_in_vain(&conditions(setting)) {
+        Expected::AtLeast((3, "packet").into())
+    } else {
+        Expected::Is((3, "packet").into())
     };
     vec![
         Prediction::is(Tcp, "what the server answers", "SYN-ACK"),

@@ -63,9 +63,10 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
         [Prediction::is(transport, "recv", "silence"), Prediction::new(transport, after, expected)]
     };
     // A SYN-ACK that comes twice is acknowledged twice.
-    let of_stream = match sim::repeats_in_vain(&conditions(setting)) {
-        true => Expected::AtLeast(none.clone()),
-        false => Expected::Is(none.clone()),
+    let of_stream = if sim::repeats_in_vain(&conditions(setting)) {
+        Expected::AtLeast(none.clone())
+    } else {
+        Expected::Is(none.clone())
     };
     let mut predictions = both(Tcp, of_stream).to_vec();
     predictions.push(Prediction::new(Tcp, "repetitions of the reply", again));

@@ -38,11 +38,11 @@ impl Host {
 
     /// The states that TCP sockets have come into since the last look.
     pub(super) fn changes(&mut self) -> impl Iterator<Item = State> {
-        let tcp = |(_, socket)| match socket {
-            &Socket::Tcp(ref socket) => Some(socket.state()),
+        let states = self.sockets.iter().filter_map(|(_, socket)| match socket {
+            Socket::Tcp(socket) => Some(socket.state()),
             _ => None,
-        };
-        let states: Vec<State> = self.sockets.iter().filter_map(tcp).collect();
+        });
+        let states: Vec<State> = states.collect();
         let mut last = std::mem::replace(&mut self.states, states.clone());
         last.resize(states.len(), State::Closed);
         states.into_iter().zip(last).filter(|(now, then)| now != then).map(|(now, _)| now)
