@@ -98,7 +98,6 @@ pub(crate) struct TimeWait {
 
 /// A network interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(any(not(target_os = "linux"), daytime_portable), expect(dead_code))]
 pub(crate) struct Interface {
     pub name: String,
     pub index: u32,
@@ -107,7 +106,6 @@ pub(crate) struct Interface {
 
 /// A packet of which a socket got a copy.
 #[derive(Clone, Copy, Debug)]
-#[cfg_attr(any(not(target_os = "linux"), daytime_portable), expect(dead_code))]
 pub(crate) struct SeenPacket {
     /// How many there are of it, from the IP header on.
     pub octets: usize,
