@@ -86,10 +86,8 @@ impl Section {
         }) else {
             return false;
         };
-        let length = match self.big_endian {
-            true => u32::from_be_bytes(length),
-            false => u32::from_le_bytes(length),
-        };
+        let length =
+            if self.big_endian { u32::from_be_bytes(length) } else { u32::from_le_bytes(length) };
         // Another section may come with the other order, in which only itself says its length.
         self.is_pcapng && kind != SECTION && length < ENDS
     }
