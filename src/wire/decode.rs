@@ -4,7 +4,7 @@
 //! network card shows them unfinished, and an ICMP error quotes only the beginning of a packet.
 
 use super::icmp;
-use etherparse::{IpNumber, Ipv6ExtensionSlice, LaxIpSlice, TcpSlice, UdpSlice};
+use etherparse::{IpNumber, LaxIpSlice, TcpSlice, UdpSlice};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
@@ -134,7 +134,7 @@ enum Quotes {
 fn decode_as(octets: &[u8], quotes: Quotes) -> Option<Decoded> {
     let (ip, _) = LaxIpSlice::from_slice(octets).ok()?;
     let inside = ip.payload();
-    let (ports, kind) = match fragment_offset(&ip) {
+    let (ports, kind) = match fragment_offset(&ip, octets) {
         0 => decode_inside(inside.ip_number, inside.payload, quotes),
         offset => (None, Kind::Fragment { protocol: inside.ip_number.0, offset }),
     };
@@ -156,18 +156,30 @@ fn whole_length(ip: &LaxIpSlice) -> Option<usize> {
     (told != 0).then(|| header + usize::from(told))
 }
 
-fn fragment_offset(ip: &LaxIpSlice) -> usize {
-    let offset = match ip {
-        LaxIpSlice::Ipv4(v4) => v4.header().fragments_offset().byte_offset(),
-        LaxIpSlice::Ipv6(v6) => {
-            let mut offsets = v6.extensions().clone().into_iter().filter_map(|it| match it {
-                Ipv6ExtensionSlice::Fragment(fragment) => Some(fragment.fragment_offset()),
-                _ => None,
-            });
-            offsets.next().map_or(0, etherparse::IpFragOffset::byte_offset)
-        }
-    };
-    offset.into()
+fn fragment_offset(ip: &LaxIpSlice, octets: &[u8]) -> usize {
+    match ip {
+        LaxIpSlice::Ipv4(v4) => v4.header().fragments_offset().byte_offset().into(),
+        LaxIpSlice::Ipv6(_) => fragment_offset_v6(octets).unwrap_or(0),
+    }
+}
+
+/// From the fragment header, if there is one (RFC 8200, section 4). etherparse's own iterator over extension
+/// headers reads beyond the packet where one is cut off (0.21).
+fn fragment_offset_v6(octets: &[u8]) -> Option<usize> {
+    const OPTIONS_AND_ROUTING: [u8; 3] = [0, 43, 60];
+    const FRAGMENT: u8 = 44;
+    const AUTHENTICATION: u8 = 51;
+    let (mut kind, mut rest) = (*octets.get(6)?, octets.get(40..)?);
+    loop {
+        let [next, length, c, d, ..] = *rest.first_chunk::<8>()?;
+        let octets = match kind {
+            FRAGMENT => return Some((u16::from_be_bytes([c, d]) & !7).into()),
+            AUTHENTICATION => 4 * (usize::from(length) + 2),
+            _ if OPTIONS_AND_ROUTING.contains(&kind) => 8 * (usize::from(length) + 1),
+            _ => return None,
+        };
+        (kind, rest) = (next, rest.get(octets..)?);
+    }
 }
 
 /// The ports of the source and the destination, if there are any.
@@ -348,6 +360,27 @@ mod tests {
         packet[5] += 8;
         packet.splice(40..40, header.to_bytes());
         assert_eq!(decoded(&packet).kind, Kind::Fragment { protocol: 6, offset: 1480 });
+    }
+
+    #[test]
+    fn behind_another_extension_header_a_fragment_is_one_too() {
+        let mut packet = tcp_v6(b"");
+        packet[6] = 60;
+        packet[5] += 16;
+        packet.splice(40..40, [44, 0, 1, 4, 0, 0, 0, 0, 6, 0, 0x05, 0xc9, 0, 0, 0, 1]);
+        assert_eq!(decoded(&packet).kind, Kind::Fragment { protocol: 6, offset: 1480 });
+    }
+
+    #[test]
+    fn an_extension_header_that_is_cut_off_is_where_it_ends() {
+        for kind in [0, 43, 44, 51, 60] {
+            let mut packet = tcp_v6(b"");
+            packet[6] = kind;
+            packet[40..42].copy_from_slice(&[kind, 99]);
+            for length in 40..=packet.len() {
+                assert!(!matches!(decoded(&packet[..length]).kind, Kind::Tcp { .. }), "{kind}");
+            }
+        }
     }
 
     #[test]

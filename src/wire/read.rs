@@ -100,6 +100,9 @@ impl<'a> Reading<'a> {
     /// The next block, whatever it holds; `None` at the end.
     fn block(&mut self) -> Result<Option<Found>, ReadError> {
         loop {
+            if self.section.is_too_short(self.reader.data()) {
+                return Err(self.damaged());
+            }
             match self.reader.next() {
                 Ok((length, block)) => {
                     let found = self.section.take(&block);
@@ -393,6 +396,19 @@ mod tests {
         let mut file = Order::BOTH[0].pcapng(101, &[], 0);
         file[first + 8] = 1;
         assert!(matches!(all(&file), Err(ReadError::Damaged(0, 48))));
+    }
+
+    #[test]
+    fn a_block_of_any_kind_that_is_shorter_than_its_own_ends_is_damage() {
+        for order in Order::BOTH {
+            let whole = order.pcapng(101, &[], 0);
+            for kind in [2, 4, 5, 9, 10, 0xbad, 0x4000_0bad, 0x8000_0001, 77] {
+                for length in 0..12 {
+                    let file = [&whole[..], &order.longs(&[kind, length, 0, 0, 0, 0])].concat();
+                    assert!(matches!(all(&file), Err(ReadError::Damaged(2, _))), "{kind}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -24,6 +24,7 @@ pub(super) enum Wrong {
 /// What has been said so far of the packets to come. A pcap file is a section with one interface.
 #[derive(Default)]
 pub(super) struct Section {
+    is_pcapng: bool,
     big_endian: bool,
     interfaces: Vec<Interface>,
     /// Of the packet before, for those that have no time.
@@ -54,7 +55,8 @@ impl Section {
                 return self.packet(0, packet.data, &[]);
             }
             PcapBlockOwned::NG(Block::SectionHeader(section)) => {
-                *self = Self { big_endian: section.big_endian(), ..Self::default() };
+                let big_endian = section.big_endian();
+                *self = Self { is_pcapng: true, big_endian, ..Self::default() };
             }
             PcapBlockOwned::NG(Block::InterfaceDescription(description)) => {
                 self.interfaces.push(Interface::of_pcapng(description, self.big_endian));
@@ -71,6 +73,23 @@ impl Section {
             PcapBlockOwned::NG(_) => {}
         }
         Ok(Found::Nothing)
+    }
+
+    /// True if the next block of a pcapng file says that it ends before its own length does: the crate would
+    /// subtract one from the other.
+    pub(super) fn is_too_short(&self, file: &[u8]) -> bool {
+        const SECTION: [u8; 4] = [0x0a, 0x0d, 0x0d, 0x0a];
+        const ENDS: u32 = 12;
+        let Some([kind, length]) = file.first_chunk::<8>().map(|head| {
+            let (words, _) = head.as_chunks::<4>();
+            [words[0], words[1]]
+        }) else {
+            return false;
+        };
+        let length =
+            if self.big_endian { u32::from_be_bytes(length) } else { u32::from_le_bytes(length) };
+        // Another section may come with the other order, in which only itself says its length.
+        self.is_pcapng && kind != SECTION && length < ENDS
     }
 
     fn packet(&self, number: u32, frame: &[u8], said: &[PcapNGOption]) -> Result<Found, Wrong> {
