@@ -192,6 +192,43 @@ fn the_same_seed_gives_the_same_octets() {
 }
 
 #[test]
+fn wireshark_reads_the_capture_files_with_the_fate_of_each_packet_and_right_checksums() {
+    let tshark = or_skip!(program("tshark"));
+    let folder = TempDir::new().expect("a temporary folder");
+    let into = folder.path().to_string_lossy().into_owned();
+    // Where a network of its own is not to be had, those of the simulation are there all the same.
+    run(&mut lab(&["run", "exchange", "--engine", "netns", "--pcapng", &into]));
+    for name in ["exchange", "loss"] {
+        good(&mut lab(&["run", name, "--engine", "sim", "--pcapng", &into]));
+    }
+    let (mut packets, mut answers, mut lost) = (0, 0, 0);
+    for file in files(folder.path()).keys().filter(|name| name.ends_with(".pcapng")) {
+        let mut command = Command::new(&tshark);
+        // Nobody's preferences.
+        command.env("HOME", folder.path()).env_remove("XDG_CONFIG_HOME");
+        command.args(["-o", "tcp.check_checksum:TRUE", "-o", "udp.check_checksum:TRUE", "-r"]);
+        command.arg(folder.path().join(file)).args(["-T", "fields", "-e", "frame.comment"]);
+        command.args(["-e", "_ws.col.Protocol", "-e", "tcp.checksum.status"]);
+        command.args(["-e", "udp.checksum.status", "-e", "_ws.malformed"]);
+        let output = run(&mut command);
+        assert!(output.status.success(), "{file}: {}", stderr(&output));
+        for line in stdout(&output).lines() {
+            let [fate, protocol, tcp, udp, malformed] = line.split('\t').collect::<Vec<_>>()[..]
+            else {
+                panic!("{file}: {line}")
+            };
+            assert!(["1", ""].contains(&tcp) && ["1", ""].contains(&udp), "{file}: {line}");
+            assert!(format!("{tcp}{udp}") == "1" && malformed.is_empty(), "{file}: {line}");
+            assert!(!fate.is_empty(), "{file}: {line}");
+            packets += 1;
+            answers += u32::from(protocol == "DAYTIME");
+            lost += u32::from(fate.starts_with("lost"));
+        }
+    }
+    assert!(packets >= 40 && answers >= 8 && lost >= 4, "{packets} {answers} {lost}");
+}
+
+#[test]
 fn each_host_has_a_capture_file() {
     let folder = TempDir::new().expect("a temporary folder");
     let below = folder.path().join("made/for/it");
