@@ -43,6 +43,8 @@ pub(super) static LAB: Lab = Lab {
 /// The packets of an exchange over TCP: SYN, SYN-ACK, ACK, and the reply with the FIN.
 const LOST_SYN: u64 = 1;
 const LOST_REPLY: u64 = 4;
+/// Over UDP the first is the question.
+const LOST_QUESTION: u64 = 1;
 /// Tries of the client that asks again.
 const TRIES: u32 = 4;
 /// An exchange of the statistics lasts so long at most: 1, 2, 4 and 8 seconds.
@@ -72,9 +74,7 @@ fn loss(setting: &Setting) -> f64 {
 fn conditions(setting: &Setting, drop: &[u64]) -> Conditions {
     let mut conditions = sim::conditions(&setting.knobs, Duration::from_millis(20));
     conditions.loss = 0.0;
-    if setting.knobs.drop.is_empty() {
-        conditions.drop = drop.to_vec();
-    }
+    conditions.drop = drop.to_vec();
     conditions
 }
 
@@ -89,34 +89,96 @@ fn unhurt(setting: &Setting) -> Duration {
     4 * conditions(setting, &[]).delay
 }
 
-fn predict(setting: &Setting) -> Vec<Prediction> {
-    let whole = |what| Prediction::is(Tcp, what, "all of the line");
-    let mut predictions = vec![whole("reply, first loss"), whole("reply, second loss")];
-    let Knobs { drop, duplicate, reorder, .. } = &setting.knobs;
-    let as_given = drop.is_empty() && duplicate.is_none() && reorder.is_none();
-    for (what, timeout) in [
-        ("time to the answer, first loss", sim::FIRST_TIMEOUT),
-        ("time to the answer, second loss", measured_timeout(setting)),
-    ] {
-        let is_repaired_once = as_given && !sim::repeats_in_vain(&conditions(setting, &[]));
-        let expected = if is_repaired_once {
-            // By the first timer that runs out, and by no other.
-            let least = unhurt(setting) + timeout;
-            Expected::Between(least.into(), (least + sim::FIRST_TIMEOUT / 2).into())
-        } else {
-            Expected::AtLeast(unhurt(setting).into())
-        };
-        predictions.push(Prediction::new(Tcp, what, expected));
+/// A loss that is drawn: the names of what is observed of it, and the packets that are lost.
+struct Drawn {
+    part: &'static str,
+    reply: &'static str,
+    time: &'static str,
+    drop: Vec<u64>,
+}
+
+/// Over TCP.
+fn drawn(setting: &Setting) -> Vec<Drawn> {
+    let drawn = |part, reply, time, drop: &[u64]| Drawn { part, reply, time, drop: drop.to_vec() };
+    match &setting.knobs.drop[..] {
+        [] => vec![
+            drawn("first loss", "reply, first loss", "time to the answer, first loss", &[LOST_SYN]),
+            drawn(
+                "second loss",
+                "reply, second loss",
+                "time to the answer, second loss",
+                &[LOST_REPLY],
+            ),
+        ],
+        asked => vec![drawn("", "reply", "time to the answer", asked)],
     }
-    if as_given {
-        predictions.push(Prediction::is(Udp, "question lost, one try", "silence"));
-        predictions.push(Prediction::is(Udp, "question lost, a retry", "all of the line"));
+}
+
+/// Over UDP, with one try and with several.
+fn drawn_datagrams(setting: &Setting) -> ([&'static str; 2], Vec<u64>) {
+    match &setting.knobs.drop[..] {
+        [] => (["question lost, one try", "question lost, a retry"], vec![LOST_QUESTION]),
+        asked => (["what comes, one try", "what comes, retries"], asked.to_vec()),
+    }
+}
+
+/// True if every packet that is not lost for certain comes once and in order.
+fn is_steady(setting: &Setting) -> bool {
+    setting.knobs.duplicate.is_none() && setting.knobs.reorder.is_none()
+}
+
+fn predict(setting: &Setting) -> Vec<Prediction> {
+    let mut predictions = Vec::new();
+    for Drawn { reply, time, drop, .. } in drawn(setting) {
+        predictions.push(Prediction::is(Tcp, reply, WHOLE));
+        predictions.push(Prediction::new(Tcp, time, time_to_the_answer(setting, &drop)));
+    }
+    if is_steady(setting) {
+        let (names, drop) = drawn_datagrams(setting);
+        for (name, tries) in names.into_iter().zip([1, TRIES]) {
+            let comes = if is_answered(tries, &drop) { WHOLE } else { SILENCE };
+            predictions.push(Prediction::is(Udp, name, comes));
+        }
     }
     let once = (1.0 - loss(setting)).powi(2);
     let again = 1.0 - (1.0 - once).powi(TRIES.cast_signed());
     predictions.push(share("answered with one try", once, setting));
     predictions.push(share("answered with four tries", again, setting));
     predictions
+}
+
+/// Repaired by the first timer that runs out, and by no other, if one packet is lost and the others come in order.
+fn time_to_the_answer(setting: &Setting, drop: &[u64]) -> Expected {
+    let timeout = match *drop {
+        // A lost ACK is not missed by the client, which has nothing more to send; the server repeats its SYN-ACK.
+        [number] if number < LOST_REPLY => Some(sim::FIRST_TIMEOUT),
+        [LOST_REPLY] => Some(measured_timeout(setting)),
+        [_] => Some(Duration::ZERO), // the answer is there
+        _ => None,
+    };
+    let is_repaired_once = is_steady(setting) && !sim::repeats_in_vain(&conditions(setting, drop));
+    match timeout.filter(|_| is_repaired_once) {
+        Some(timeout) => {
+            let least = unhurt(setting) + timeout;
+            Expected::Between(least.into(), (least + sim::FIRST_TIMEOUT / 2).into())
+        }
+        None => Expected::AtLeast(unhurt(setting).into()),
+    }
+}
+
+/// Whether one of so many tries is answered: each has the number of a question, and of an answer if that came.
+fn is_answered(tries: u32, drop: &[u64]) -> bool {
+    let mut question = 1;
+    for _ in 0..tries {
+        if drop.contains(&question) {
+            question += 1;
+        } else if drop.contains(&(question + 1)) {
+            question += 2;
+        } else {
+            return true;
+        }
+    }
+    false
 }
 
 /// How long a stack waits that has measured one round trip R: R + 4·R/2, a second at least (RFC 6298,
@@ -143,17 +205,16 @@ fn share(what: &'static str, probability: f64, setting: &Setting) -> Prediction 
 
 fn run(setting: &Setting) -> Run {
     let mut run = Run::default();
-    for (drop, name) in [(LOST_SYN, "first loss"), (LOST_REPLY, "second loss")] {
-        stream(setting, drop, name, &mut run);
+    for drawn in drawn(setting) {
+        stream(setting, &drawn, &mut run);
     }
-    let Knobs { drop, duplicate, reorder, .. } = &setting.knobs;
-    let as_given = drop.is_empty() && duplicate.is_none() && reorder.is_none();
-    for (retries, name) in [(0, "one try"), (TRIES - 1, "a retry")] {
-        let (answer, trace) = datagram(setting, retries);
-        if as_given {
-            run.saw(Udp, &format!("question lost, {name}"), answer);
+    let (names, drop) = drawn_datagrams(setting);
+    for (what, (tries, part)) in names.into_iter().zip([(1, "one try"), (TRIES, "a retry")]) {
+        let (comes, trace) = datagram(setting, &drop, tries);
+        if is_steady(setting) {
+            run.saw(Udp, what, comes);
         }
-        run.show(Udp, name, trace);
+        run.show(Udp, part, trace);
     }
     let seeds = || (0..count(setting).into()).map(|number: u64| setting.seed.wrapping_add(number));
     let share = |tries| {
@@ -165,22 +226,22 @@ fn run(setting: &Setting) -> Run {
     run
 }
 
-fn stream(setting: &Setting, drop: u64, name: &str, run: &mut Run) {
-    let mut network = Network::new(conditions(setting, &[drop]), setting.seed).traced();
+fn stream(setting: &Setting, drawn: &Drawn, run: &mut Run) {
+    let mut network = Network::new(conditions(setting, &drawn.drop), setting.seed).traced();
     let mut client = StreamClient::new(Duration::ZERO, patience(setting), 50_000);
     let mut service = StreamService::default();
     both(&mut network, &mut client, &mut service, patience(setting));
-    run.saw(Tcp, &format!("reply, {name}"), whole(Some(&client.octets)));
-    let answered = client.answered.unwrap_or_default();
-    run.saw(Tcp, &format!("time to the answer, {name}"), answered);
-    run.show(Tcp, name, network.into_trace());
+    run.saw(Tcp, drawn.reply, whole(Some(&client.octets)));
+    run.saw(Tcp, drawn.time, client.answered.unwrap_or_default());
+    run.show(Tcp, drawn.part, network.into_trace());
 }
 
-fn datagram(setting: &Setting, retries: u32) -> (&'static str, Trace) {
-    let mut network = Network::new(conditions(setting, &[1]), setting.seed).traced();
+fn datagram(setting: &Setting, drop: &[u64], tries: u32) -> (&'static str, Trace) {
+    let conditions = conditions(setting, drop);
     // The first of four waits is a fifteenth of it, and longer than a round trip.
-    let timeout = Duration::from_secs(3).max(60 * conditions(setting, &[]).delay);
-    let mut client = Asker::new(1, retries, timeout);
+    let timeout = Duration::from_secs(3).max(60 * conditions.delay);
+    let mut network = Network::new(conditions, setting.seed).traced();
+    let mut client = Asker::new(1, tries - 1, timeout);
     both(&mut network, &mut client, &mut service(), patience(setting));
     let answer = client.answers.first().and_then(Option::as_ref);
     (whole(answer.map(|(_, octets)| octets)), network.into_trace())
@@ -199,11 +260,14 @@ fn both(
     network.run(&mut [(CLIENT, client), (SERVER, service)], until);
 }
 
+const WHOLE: &str = "all of the line";
+const SILENCE: &str = "silence";
+
 /// What of the line has come.
 fn whole(octets: Option<&Vec<u8>>) -> &'static str {
     match octets.map(Vec::as_slice) {
-        None | Some([]) => "silence",
-        Some(octets) if octets.ends_with(b"-UTC\r\n") => "all of the line",
+        None | Some([]) => SILENCE,
+        Some(octets) if octets.ends_with(b"-UTC\r\n") => WHOLE,
         Some(_) => "a part of the line",
     }
 }
