@@ -129,7 +129,7 @@ fn run(_: &Setting) -> Result<Run, Obstacle> {
     for (number, case) in CASES.iter().enumerate() {
         for transport in Transport::BOTH {
             let mut notebook = Notebook::new();
-            let Ended { at, again } = case.try_out(transport, &mut notebook)?;
+            let Ended { ends, again } = case.try_out(transport, &mut notebook)?;
             if transport == Transport::Udp {
                 datagram_binds += usize::from(again.is_ok());
                 if number == 0 {
@@ -139,7 +139,7 @@ fn run(_: &Setting) -> Result<Run, Obstacle> {
             }
             let outcome = again.as_ref().map_or_else(name, |()| BOUND.into());
             run.saw(transport, case.name, outcome);
-            if let (false, false, Some(host)) = (case.earlier, case.later, who_remembers(at)) {
+            if let (false, false, Some(host)) = (case.earlier, case.later, who_remembers(ends)) {
                 let what = REMEMBERS.iter().find(|(_, first)| *first == case.closes_first);
                 run.saw(transport, what.map_or("", |(what, _)| what), host);
             }
@@ -156,10 +156,17 @@ fn run(_: &Setting) -> Result<Run, Obstacle> {
     Ok(run)
 }
 
-/// The end of a case: where the server was, and what bind said to the next one.
+/// The end of a case: where the connection was, and what bind said to the next server.
 struct Ended {
-    at: SocketAddr,
+    ends: Ends,
     again: io::Result<()>,
+}
+
+/// The two ends of a connection.
+#[derive(Clone, Copy)]
+struct Ends {
+    client: SocketAddr,
+    server: SocketAddr,
 }
 
 impl Case {
@@ -169,22 +176,24 @@ impl Case {
         bind(notebook, transport, &server, anywhere).map_err(failed("bind to a free port"))?;
         let at = bound(&server)?;
         let exchanged = self.exchange(transport, &server, at, notebook);
-        let _client = exchanged.map_err(failed("have the first exchange"))?;
+        let (client, _open) = exchanged.map_err(failed("have the first exchange"))?;
         close(notebook, SERVER, server);
         let next = reusing(transport, self.later, notebook).map_err(failed("open a socket"))?;
-        Ok(Ended { at, again: bind(notebook, transport, &next, at) })
+        let ends = Ends { client, server: at };
+        Ok(Ended { ends, again: bind(notebook, transport, &next, at) })
     }
 
     /// One question and answer, and both ends closed; but over UDP a client that does not close first is
-    /// left open.
+    /// left open. Where the client was, and its socket if that is so.
     fn exchange(
         &self,
         transport: Transport,
         server: &Socket,
         at: SocketAddr,
         notebook: &mut Notebook,
-    ) -> io::Result<Option<Socket>> {
+    ) -> io::Result<(SocketAddr, Option<Socket>)> {
         let client = ask(notebook, CLIENT, transport, at)?;
+        let own = client.local_addr()?.as_socket().ok_or(io::ErrorKind::Unsupported)?;
         let line = line().map_err(io::Error::other)?;
         let stream = answer(notebook, SERVER, transport, server, &line)?;
         match (stream, self.closes_first) {
@@ -208,12 +217,12 @@ impl Case {
             (None, closes_first) => {
                 hear(notebook, CLIENT, &client, PATIENCE)?;
                 if closes_first == SERVER {
-                    return Ok(Some(client));
+                    return Ok((own, Some(client)));
                 }
                 close(notebook, CLIENT, client);
             }
         }
-        Ok(None)
+        Ok((own, None))
     }
 }
 
@@ -247,13 +256,14 @@ fn wait_until_over(stream: &Socket) -> io::Result<()> {
 /// Looks at the kernel's list more than once: while others change it, entries may be missed.
 const LOOKS: usize = 16;
 
-/// Which side has the connection in TIME-WAIT; `None` where the system does not tell.
-fn who_remembers(server: SocketAddr) -> Option<&'static str> {
+/// Which side has the connection in TIME-WAIT; `None` where the system does not tell. Both ends count: the
+/// server's port may be the one that a client had in an earlier run.
+fn who_remembers(Ends { client, server }: Ends) -> Option<&'static str> {
     for _ in 0..LOOKS {
         let mut known = sys::time_waits()?.into_iter();
-        let found = known.find_map(|it| match (it.local == server, it.remote == server) {
-            (true, _) => Some(party(SERVER)),
-            (_, true) => Some(party(CLIENT)),
+        let found = known.find_map(|it| match (it.local, it.remote) {
+            ends if ends == (server, client) => Some(party(SERVER)),
+            ends if ends == (client, server) => Some(party(CLIENT)),
             _ => None,
         });
         if found.is_some() {
