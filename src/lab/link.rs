@@ -3,10 +3,10 @@
 //! `sim` and `netns` both ask here, so the same knobs mean the same on both.
 
 use super::Knobs;
+use super::packet::kind;
 use crate::trace::{Fate, HostId, Loss};
 use rand_pcg::Pcg64Mcg;
 use rand_pcg::rand_core::{Rng, SeedableRng};
-use smoltcp::wire::{IpProtocol, Ipv4Packet, TcpPacket, UdpPacket};
 use std::time::Duration;
 
 /// What the link does to packets.
@@ -106,13 +106,7 @@ impl Link {
 
 /// True if the packet has something for an application in it, over TCP or UDP.
 pub(crate) fn carries_octets(octets: &[u8]) -> bool {
-    let Ok(ip) = Ipv4Packet::new_checked(octets) else { return false };
-    let inside = ip.payload();
-    match ip.next_header() {
-        IpProtocol::Tcp => TcpPacket::new_checked(inside).is_ok_and(|it| !it.payload().is_empty()),
-        IpProtocol::Udp => UdpPacket::new_checked(inside).is_ok_and(|it| !it.payload().is_empty()),
-        _ => false,
-    }
+    kind(octets).octets() > 0
 }
 
 #[cfg(test)]

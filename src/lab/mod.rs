@@ -9,6 +9,7 @@ mod finding;
 mod link;
 mod loopback;
 mod netns;
+mod packet;
 mod setting;
 mod sim;
 

@@ -7,6 +7,7 @@ mod icmp;
 mod link;
 pub(crate) mod pcapng;
 pub(crate) mod read;
+pub(crate) mod segment;
 pub(crate) mod talk;
 
 use std::time::Duration;

@@ -3,6 +3,7 @@
 
 use super::Captured;
 use super::decode::{Decoded, End, Flags, Kind, decode};
+use super::segment::{Heard, Segment};
 use crate::trace::{Event, Fate, Host, HostId, Packet, Trace, What};
 use crate::transport::Transport;
 use std::collections::{BTreeMap, VecDeque};
@@ -10,8 +11,6 @@ use std::net::IpAddr;
 
 /// Exchanges that are remembered: the oldest is forgotten for a new one, so that nobody can fill the memory.
 const MOST_TALKS: usize = 4096;
-/// Segments of each direction that are remembered. An exchange of Daytime has four.
-const MOST_SEGMENTS: usize = 64;
 
 /// A packet of an exchange.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,10 +64,6 @@ struct Talk {
     to_server: Heard,
     to_client: Heard,
 }
-
-/// The sequence numbers that segments began and ended with.
-#[derive(Debug, Default)]
-struct Heard(VecDeque<(u32, u32)>);
 
 impl Talks {
     pub(crate) fn with(ports: Vec<u16>) -> Self {
@@ -166,48 +161,6 @@ impl Talks {
     fn forget(&mut self, key: Key) {
         self.known.remove(&key);
         self.order.retain(|other| *other != key);
-    }
-}
-
-/// What a TCP segment takes of the sequence numbers.
-#[derive(Debug)]
-struct Segment {
-    flags: Flags,
-    begin: u32,
-    end: u32,
-}
-
-impl Segment {
-    fn of(packet: &Decoded) -> Option<Self> {
-        let Kind::Tcp { flags, sequence, ref payload, .. } = packet.kind else { return None };
-        let counted = [Flags::SYN, Flags::FIN].iter().filter(|flag| flags.contains(**flag)).count();
-        let length = u32::try_from(payload.len() + counted).unwrap_or(u32::MAX);
-        Some(Self { flags, begin: sequence, end: sequence.wrapping_add(length) })
-    }
-}
-
-impl Heard {
-    fn has(&self, segment: &Segment) -> bool {
-        let length = segment.end.wrapping_sub(segment.begin);
-        self.0.iter().any(|(begin, end)| {
-            let after = segment.begin.wrapping_sub(*begin);
-            u64::from(after) + u64::from(length) <= u64::from(end.wrapping_sub(*begin))
-        })
-    }
-
-    /// Notes a segment; true if it takes sequence numbers, and all of them were heard in one before.
-    fn again(&mut self, segment: &Segment) -> bool {
-        if segment.begin == segment.end {
-            return false;
-        }
-        let is_repeat = self.has(segment);
-        if !is_repeat {
-            if self.0.len() == MOST_SEGMENTS {
-                self.0.pop_front();
-            }
-            self.0.push_back((segment.begin, segment.end));
-        }
-        is_repeat
     }
 }
 

@@ -3,8 +3,7 @@
 use crate::lab::link::{CLIENT, Conditions, SERVER, carries_octets};
 use crate::lab::netns::runs::exchange as netns;
 use crate::lab::sim::{
-    self, Application, Asker, DatagramService, Network, Policy, StreamClient, StreamService,
-    address,
+    self, Asker, DatagramService, Network, Policy, StreamClient, StreamService, address,
 };
 use crate::lab::{Engine, Expected, Knob, Lab, Obstacle, Prediction, Run, Setting, Theory, Value};
 use crate::trace::Trace;
@@ -85,13 +84,13 @@ fn run(setting: &Setting) -> Result<Run, Obstacle> {
 
     let mut client = StreamClient::new(Duration::ZERO, deadline, 50_000);
     let mut service = StreamService::default();
-    let trace = trace(network(), &mut client, &mut service, deadline);
+    let trace = network().exchange(&mut client, &mut service, deadline);
     observe(&mut run, Tcp, trace, client.answered);
 
     let mut client = Asker::new(1, 0, deadline);
     let local = address(SERVER).into();
     let mut service = DatagramService::new(local, Policy::Guarded, Duration::ZERO);
-    let trace = self::trace(network(), &mut client, &mut service, deadline);
+    let trace = network().exchange(&mut client, &mut service, deadline);
     let came = client.answers.first().cloned().flatten().map(|(at, _)| at);
     observe(&mut run, Udp, trace, came);
     Ok(run)
@@ -99,16 +98,6 @@ fn run(setting: &Setting) -> Result<Run, Obstacle> {
 
 fn network(setting: &Setting) -> Network {
     Network::new(conditions(setting), setting.seed).traced()
-}
-
-fn trace(
-    mut network: Network,
-    client: &mut dyn Application,
-    service: &mut dyn Application,
-    until: Duration,
-) -> Trace {
-    network.run(&mut [(CLIENT, client), (SERVER, service)], until);
-    network.into_trace()
 }
 
 fn observe(run: &mut Run, transport: Transport, trace: Trace, came: Option<Duration>) {

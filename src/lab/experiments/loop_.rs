@@ -1,8 +1,8 @@
 //! A packet with a forged source.
 
 use crate::lab::link::{CLIENT, Conditions, SERVER};
-use crate::lab::netns::frame::{empty_datagram, kind, syn};
 use crate::lab::netns::runs::loop_ as netns;
+use crate::lab::packet::{empty_datagram, kind, syn};
 use crate::lab::sim::{
     self, Application, DatagramService, Network, Policy, StreamService, address,
 };
@@ -127,8 +127,7 @@ fn forge(
 ) -> Trace {
     let mut network = Network::new(conditions(setting), setting.seed).traced();
     network.forge(forged);
-    network.run(&mut [(CLIENT, victim), (SERVER, server)], until);
-    network.into_trace()
+    network.exchange(victim, server, until)
 }
 
 /// What the first segment is that a host has sent.

@@ -3,8 +3,7 @@
 use crate::lab::link::{CLIENT, Conditions, Fault, SERVER, carries_octets};
 use crate::lab::netns::runs::silent as netns;
 use crate::lab::sim::{
-    self, Application, Asker, DatagramService, Network, Policy, StreamClient, StreamService,
-    address,
+    self, Asker, DatagramService, Network, Policy, StreamClient, StreamService, address,
 };
 use crate::lab::{Engine, Expected, Knob, Lab, Obstacle, Prediction, Run, Setting, Theory, Value};
 use crate::trace::{HostId, Trace};
@@ -83,13 +82,14 @@ fn run(setting: &Setting) -> Result<Run, Obstacle> {
     let deadline = DEADLINE + 10 * conditions(setting).delay;
 
     let mut client = StreamClient::new(Duration::ZERO, deadline, 50_000);
-    let trace = trace(setting, &mut client, &mut StreamService::default(), deadline);
+    let mut service = StreamService::default();
+    let trace = network(setting).exchange(&mut client, &mut service, deadline);
     observe(&mut run, Tcp, trace, client.octets.is_empty());
 
     let mut client = Asker::new(1, 0, deadline);
     let local = address(SERVER).into();
     let mut service = DatagramService::new(local, Policy::Guarded, Duration::ZERO);
-    let trace = self::trace(setting, &mut client, &mut service, deadline);
+    let trace = network(setting).exchange(&mut client, &mut service, deadline);
     observe(&mut run, Udp, trace, client.answers == [None]);
     Ok(run)
 }
@@ -99,15 +99,8 @@ fn conditions(setting: &Setting) -> Conditions {
     Conditions { fault: Fault::CutAtReply, ..conditions }
 }
 
-fn trace(
-    setting: &Setting,
-    client: &mut dyn Application,
-    service: &mut dyn Application,
-    until: Duration,
-) -> Trace {
-    let mut network = Network::new(conditions(setting), setting.seed).traced();
-    network.run(&mut [(CLIENT, client), (SERVER, service)], until);
-    network.into_trace()
+fn network(setting: &Setting) -> Network {
+    Network::new(conditions(setting), setting.seed).traced()
 }
 
 fn observe(run: &mut Run, transport: Transport, trace: Trace, is_silent: bool) {

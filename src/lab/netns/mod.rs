@@ -11,7 +11,7 @@
 //! are left in the process's own namespace ([`forwarder`]) and asks the link what becomes of each packet.
 
 mod forwarder;
-pub(super) mod frame;
+mod frame;
 mod host;
 mod ip;
 mod network;

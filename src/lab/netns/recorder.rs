@@ -4,8 +4,8 @@ use super::super::Obstacle;
 use super::super::link::Link;
 use super::super::loopback::PATIENCE;
 use super::super::loopback::name;
-use super::frame::{self, Kind};
 use super::queue::Queue;
+use crate::lab::packet::{Kind, kind};
 use crate::trace::{Event, Fate, Host, HostId, Loss, Packet, Trace, What};
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -237,7 +237,7 @@ impl Sent {
     }
 
     pub(super) fn kind(&self) -> Kind {
-        frame::kind(&self.octets)
+        kind(&self.octets)
     }
 
     fn event(&self) -> Event {

@@ -101,6 +101,17 @@ impl Network {
         }
     }
 
+    /// Lets time pass until then with a program on each host: what has happened.
+    pub(crate) fn exchange(
+        mut self,
+        client: &mut dyn Application,
+        server: &mut dyn Application,
+        until: Duration,
+    ) -> Trace {
+        self.run(&mut [(CLIENT, client), (SERVER, server)], until);
+        self.into_trace()
+    }
+
     /// Has a packet come to the server that no host has made.
     pub(crate) fn forge(&mut self, packet: Vec<u8>) {
         if let Some(trace) = &mut self.trace {

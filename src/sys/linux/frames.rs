@@ -1,7 +1,7 @@
 //! Whole frames of one interface, taken and sent, from the link's header on (packet(7)).
 
+use super::packet::links;
 use nix::errno::Errno;
-use nix::ifaddrs::getifaddrs;
 use nix::libc::PACKET_OUTGOING;
 use nix::sys::socket::{
     AddressFamily, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType, bind, recvfrom, send,
@@ -20,10 +20,8 @@ pub(crate) struct FrameSocket {
 impl FrameSocket {
     pub(crate) fn open(interface: &str) -> io::Result<Self> {
         let missing = || io::Error::new(io::ErrorKind::NotFound, "no such interface");
-        let link = getifaddrs()?
-            .filter(|it| it.interface_name == interface)
-            .find_map(|it| it.address?.as_link_addr().copied())
-            .ok_or_else(missing)?;
+        let found = links()?.into_iter().find(|(it, _)| it.name == interface);
+        let (_, link) = found.ok_or_else(missing)?;
         let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
         let protocol = SockProtocol::EthAll;
         let socket = socket(AddressFamily::Packet, SockType::Raw, flags, protocol)?;

@@ -22,7 +22,7 @@ pub(crate) fn interfaces() -> io::Result<Vec<Interface>> {
 }
 
 /// Each has an address of its link, its number in it, whether it has others or not.
-fn links() -> io::Result<Vec<(Interface, LinkAddr)>> {
+pub(super) fn links() -> io::Result<Vec<(Interface, LinkAddr)>> {
     let links = getifaddrs()?.filter_map(|it| {
         let link = *it.address?.as_link_addr()?;
         let interface = Interface {

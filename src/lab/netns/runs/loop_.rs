@@ -3,10 +3,10 @@
 use super::super::super::link::{CLIENT, Conditions, SERVER};
 use super::super::super::loopback::{PATIENCE, failed};
 use super::super::super::{Expected, Obstacle, Prediction, Run, Setting};
-use super::super::frame;
 use super::super::network::{FORGER, Network, address};
 use super::super::process::within;
 use super::{QUIET, count, exactly, of_client, of_server};
+use crate::lab::packet::{empty_datagram, syn};
 use crate::metrics::Event;
 use crate::trace::HostId;
 use crate::transport::Transport::{Tcp, Udp};
@@ -70,7 +70,7 @@ fn conditions(setting: &Setting) -> Conditions {
 fn stream(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     let network = Network::new(conditions(setting), setting)?;
     let (_victim, server) = (network.serve(CLIENT)?, network.serve(SERVER)?);
-    network.forge(SERVER, frame::syn(address(CLIENT), address(SERVER)))?;
+    network.forge(SERVER, syn(address(CLIENT), address(SERVER)))?;
     network
         .recorder
         .wait("a reset", PATIENCE + 2 * network.round_trip(), |packets| packets.len() >= 3)?;
@@ -93,7 +93,7 @@ fn unguarded(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     for host in [CLIENT, SERVER] {
         services.push(start_unguarded(&network, host, Arc::clone(&stopped))?);
     }
-    network.forge(SERVER, frame::empty_datagram(address(CLIENT), address(SERVER)))?;
+    network.forge(SERVER, empty_datagram(address(CLIENT), address(SERVER)))?;
     let enough = network.recorder.wait("enough", LONG_ENOUGH, |packets| packets.len() >= ENOUGH);
     stopped.store(true, Ordering::Relaxed);
     match enough {
@@ -143,7 +143,7 @@ fn start_unguarded(
 fn guarded(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     let network = Network::new(conditions(setting), setting)?;
     let _services = (network.serve(CLIENT)?, network.serve(SERVER)?);
-    network.forge(SERVER, frame::empty_datagram(address(CLIENT), address(SERVER)))?;
+    network.forge(SERVER, empty_datagram(address(CLIENT), address(SERVER)))?;
     let came = |sent: &super::Sent| sent.from == FORGER && sent.arrived().is_some();
     network.recorder.wait("the forged datagram", PATIENCE + network.round_trip(), |packets| {
         packets.iter().any(came)

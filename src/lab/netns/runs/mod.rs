@@ -11,8 +11,8 @@ pub(in crate::lab) mod unread;
 
 use super::super::link::{CLIENT, Conditions, SERVER};
 use super::super::{Expected, Obstacle, Run, Setting};
-use super::frame::Kind;
 use super::recorder::Sent;
+use crate::lab::packet::Kind;
 use std::io;
 use std::net::{TcpStream, UdpSocket};
 use std::time::Duration;

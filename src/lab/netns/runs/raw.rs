@@ -3,11 +3,11 @@
 use super::super::super::link::SERVER;
 use super::super::super::loopback::{PATIENCE, failed};
 use super::super::super::{Obstacle, Prediction, Run, Setting};
-use super::super::frame::{self, Kind};
 use super::super::network::Network;
 use super::super::process::within;
 use super::super::recorder::Recorder;
 use super::{QUIET, conditions, told};
+use crate::lab::packet::{Kind, kind};
 use crate::sys;
 use crate::transport::Transport::{self, Tcp, Udp};
 use socket2::{Domain, Protocol, Socket, Type};
@@ -57,7 +57,7 @@ fn listen_in(setting: &Setting, transport: Transport, run: &mut Run) -> Result<(
     let octets = |octets: usize| (octets.try_into().unwrap_or(u64::MAX), "octet");
     let own = copies.iter().filter(|copy| copy.get(12..16) == Some(&source())).map(|_| 1);
     run.saw(transport, "socket(), unprivileged", forbidden);
-    run.saw(transport, "the first raw packet", frame::kind(first).words());
+    run.saw(transport, "the first raw packet", kind(first).words());
     run.saw(transport, "its IP header", octets(ip_header(first)));
     run.saw(transport, "copies of what it sent", (own.sum(), "packet"));
     run.saw(transport, "the owner's answer", answer);
@@ -122,7 +122,7 @@ fn take(
         match raw.read(&mut room) {
             Ok(octets) => {
                 let copy = room[..octets].to_vec();
-                let outcome = |(): &()| format!("{}, {octets} octets", frame::kind(&copy).words());
+                let outcome = |(): &()| format!("{}, {octets} octets", kind(&copy).words());
                 recorder.call(SERVER, "recv(2048), raw", || Ok(()), outcome)?;
                 copies.push(copy);
             }
@@ -137,7 +137,7 @@ fn take(
 /// there is none.
 fn ip_header(packet: &[u8]) -> usize {
     let octets = packet.first().map_or(0, |first| usize::from(first & 15) * 4);
-    if frame::kind(packet) == Kind::Other { 0 } else { octets }
+    if kind(packet) == Kind::Other { 0 } else { octets }
 }
 
 /// The server's address, as it is in a header.

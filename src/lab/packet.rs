@@ -1,0 +1,169 @@
+//! The packets of the laboratory: what one is, in the words of a course, and how one is forged.
+
+use crate::wire::decode::{self, Flags, decode};
+use smoltcp::wire::{IpAddress, IpProtocol, Ipv4Packet, TcpPacket, UdpPacket};
+use std::net::SocketAddrV4;
+
+/// What a packet is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// With so many octets for the application.
+    Segment(Control, usize),
+    /// With so many octets for the application.
+    Datagram(usize),
+    /// ICMP says that nobody has the port that a datagram was sent to.
+    PortUnreachable,
+    Other,
+}
+
+/// What a TCP segment is there for besides its octets (RFC 9293, section 3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Control {
+    /// Acknowledges only.
+    Ack,
+    Fin,
+    Rst,
+    Syn,
+    SynAck,
+}
+
+/// What a packet is, from the IP header on.
+pub(super) fn kind(packet: &[u8]) -> Kind {
+    match decode(packet).map(|decoded| decoded.kind) {
+        Some(decode::Kind::Tcp { flags, payload, .. }) => {
+            Kind::Segment(control(flags), payload.len())
+        }
+        Some(decode::Kind::Udp { payload }) => Kind::Datagram(payload.len()),
+        Some(decode::Kind::Icmp { what, .. }) if what == "port unreachable" => {
+            Kind::PortUnreachable
+        }
+        _ => Kind::Other,
+    }
+}
+
+fn control(flags: Flags) -> Control {
+    let has = |flag| flags.contains(flag);
+    match (has(Flags::RST), has(Flags::SYN), has(Flags::ACK), has(Flags::FIN)) {
+        (true, ..) => Control::Rst,
+        (_, true, true, _) => Control::SynAck,
+        (_, true, ..) => Control::Syn,
+        (.., true) => Control::Fin,
+        _ => Control::Ack,
+    }
+}
+
+impl Kind {
+    /// The octets that it carries for the application.
+    pub(super) fn octets(self) -> usize {
+        match self {
+            Self::Segment(_, octets) | Self::Datagram(octets) => octets,
+            Self::PortUnreachable | Self::Other => 0,
+        }
+    }
+
+    /// As a student would call it.
+    pub(super) fn words(self) -> &'static str {
+        match self {
+            Self::Segment(Control::Rst, _) => "RST",
+            Self::Segment(Control::SynAck, _) => "SYN-ACK",
+            Self::Segment(Control::Syn, _) => "SYN",
+            Self::Segment(Control::Fin, _) => "FIN",
+            Self::Segment(Control::Ack, 0) => "ACK",
+            Self::Segment(Control::Ack, _) => "octets",
+            Self::Datagram(_) => "datagram",
+            Self::PortUnreachable => "ICMP port unreachable",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// A datagram without octets: 28 octets with its headers.
+pub(super) fn empty_datagram(from: SocketAddrV4, to: SocketAddrV4) -> Vec<u8> {
+    let (mut packet, ends) = ipv4(IpProtocol::Udp, from, to, 8);
+    let mut udp = UdpPacket::new_unchecked(&mut packet[IP_HEADER..]);
+    udp.set_src_port(from.port());
+    udp.set_dst_port(to.port());
+    udp.set_len(8);
+    udp.fill_checksum(&ends.0, &ends.1);
+    packet
+}
+
+/// The segment that asks for a connection, without options.
+pub(super) fn syn(from: SocketAddrV4, to: SocketAddrV4) -> Vec<u8> {
+    let (mut packet, ends) = ipv4(IpProtocol::Tcp, from, to, 20);
+    let mut tcp = TcpPacket::new_unchecked(&mut packet[IP_HEADER..]);
+    tcp.set_header_len(20);
+    tcp.set_src_port(from.port());
+    tcp.set_dst_port(to.port());
+    tcp.set_syn(true);
+    tcp.set_window_len(u16::MAX);
+    tcp.fill_checksum(&ends.0, &ends.1);
+    packet
+}
+
+/// Octets of an IPv4 header without options (RFC 791, section 3.1).
+const IP_HEADER: usize = 20;
+
+/// An IPv4 packet with room for so many octets, all 0; and its two addresses.
+fn ipv4(
+    protocol: IpProtocol,
+    from: SocketAddrV4,
+    to: SocketAddrV4,
+    octets: u16,
+) -> (Vec<u8>, (IpAddress, IpAddress)) {
+    let mut packet = vec![0; IP_HEADER + usize::from(octets)];
+    let mut ip = Ipv4Packet::new_unchecked(&mut packet);
+    ip.set_version(4);
+    ip.set_header_len(20);
+    ip.set_total_len(20 + octets);
+    ip.set_hop_limit(64);
+    ip.set_next_header(protocol);
+    ip.set_src_addr(*from.ip());
+    ip.set_dst_addr(*to.ip());
+    ip.fill_checksum();
+    (packet, ((*from.ip()).into(), (*to.ip()).into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn addresses() -> (SocketAddrV4, SocketAddrV4) {
+        ("10.0.0.1:13".parse().expect("address"), "10.0.0.2:13".parse().expect("address"))
+    }
+
+    #[test]
+    fn what_is_forged_has_right_checksums() {
+        let (from, to) = addresses();
+        let (one, other) = (IpAddress::from(*from.ip()), IpAddress::from(*to.ip()));
+        let (segment, datagram) = (syn(from, to), empty_datagram(from, to));
+        assert_eq!((segment.len(), datagram.len()), (40, 28));
+        let tcp = TcpPacket::new_checked(&segment[IP_HEADER..]).expect("TCP");
+        assert!(tcp.verify_checksum(&one, &other));
+        let udp = UdpPacket::new_checked(&datagram[IP_HEADER..]).expect("UDP");
+        assert!(udp.verify_checksum(&one, &other) && udp.checksum() != 0);
+        for packet in [segment, datagram] {
+            assert!(Ipv4Packet::new_checked(&packet).expect("IPv4").verify_checksum());
+        }
+    }
+
+    #[test]
+    fn packets_are_told_apart() {
+        let (from, to) = addresses();
+        assert_eq!(kind(&syn(from, to)).words(), "SYN");
+        assert_eq!(kind(&empty_datagram(from, to)), Kind::Datagram(0));
+        let (mut icmp, _) = ipv4(IpProtocol::Icmp, to, from, 8 + 28);
+        icmp[20..22].copy_from_slice(&[3, 3]); // RFC 792: destination unreachable, port
+        assert_eq!(kind(&icmp), Kind::PortUnreachable);
+        let controls = [
+            (Flags::ACK, "ACK"),
+            (Flags::SYN | Flags::ACK, "SYN-ACK"),
+            (Flags::FIN | Flags::ACK, "FIN"),
+            (Flags::RST | Flags::ACK, "RST"),
+        ];
+        for (flags, words) in controls {
+            assert_eq!(Kind::Segment(control(flags), 0).words(), words);
+        }
+        assert_eq!(kind(&[]), Kind::Other);
+    }
+}
