@@ -101,14 +101,14 @@ fn the_limit_of_connections_is_that_of_all_workers_together() {
 #[test]
 fn connections_that_are_closed_count_no_more_wherever_the_next_one_comes() {
     let server = serve(&["--limit-loopback", "--tcp-per-source", "8"]);
-    for _ in 0..1000 {
+    for _ in 0..5000 {
         assert!(ask_tcp(server.tcp()).ends_with(b"\n"));
     }
     // A worker that this machine does not let run cannot hear of a close; that is rare.
     let counters = server.counters();
     let refused =
         if counters.contains("TcpSourceLimit") { count(&counters, "TcpSourceLimit") } else { 0 };
-    assert!(refused < 5, "{counters}");
+    assert!(refused < 10, "{counters}");
 }
 
 fn count(counters: &str, name: &str) -> u64 {
