@@ -35,14 +35,14 @@ fn run_labs(arguments: &LabRun, quiet: bool) -> Result<ExitCode, Failure> {
     let captures = arguments.pcapng.as_deref().map(Captures::open).transpose()?;
     let show = Show { arguments, width: width(), steps: Steps::start(quiet, runs.len()) };
     let mut done = Vec::new();
-    for (number, (lab, setting)) in runs.iter().enumerate() {
-        show.steps.begin(number, &format!("{} on {}", lab.name, setting.engine));
-        let told = show.text(|| report::before(lab, setting, show.detail(), number));
+    for (number, (lab, procedure, setting)) in runs.iter().enumerate() {
+        show.steps.begin(number, &format!("{} on {}", lab.name, procedure.engine));
+        let told = show.text(|| report::before(lab, procedure, setting, show.detail(), number));
         if is_in_vain(told, captures.as_ref())? {
             return Ok(status(arguments, &done));
         }
         let began = Instant::now();
-        let report = lab::run(lab, setting);
+        let report = lab::run(lab, procedure, setting);
         let written = captures.as_ref().map(|it| it.write(&report)).transpose()?;
         let told = show.text(|| report::after(&report, show.detail(), show.width));
         done.push(Done { report, took: began.elapsed(), captures: written });

@@ -21,7 +21,7 @@ pub(crate) struct Conditions {
     /// The share that is held back for one delay more, so that later ones overtake them.
     pub reorder: f64,
     /// Packets that are lost for certain, counted from 1 as they are sent, in both directions together.
-    pub drop: Vec<u64>,
+    pub drop: Vec<u32>,
     pub fault: Fault,
 }
 
@@ -57,11 +57,12 @@ pub(crate) struct Link {
 impl Conditions {
     /// As the knobs have it, where the lab itself asks for a delay only.
     pub(crate) fn of(knobs: &Knobs, delay: Duration) -> Self {
+        let share = |percent: Option<f64>| percent.unwrap_or(0.0) / 100.0;
         Self {
             delay: knobs.delay.unwrap_or(delay),
-            loss: knobs.loss.unwrap_or(0.0),
-            duplicate: knobs.duplicate.unwrap_or(0.0),
-            reorder: knobs.reorder.unwrap_or(0.0),
+            loss: share(knobs.loss),
+            duplicate: share(knobs.duplicate),
+            reorder: share(knobs.reorder),
             drop: knobs.drop.clone(),
             fault: Fault::None,
         }
@@ -86,7 +87,7 @@ impl Link {
             Fault::LoseReply if is_first_reply => return Fate::Lost(Loss::Ordered(self.sent)),
             _ => {}
         }
-        if drop.contains(&self.sent) {
+        if drop.iter().any(|number| u64::from(*number) == self.sent) {
             return Fate::Lost(Loss::Ordered(self.sent));
         }
         if lost < loss {

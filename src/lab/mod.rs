@@ -1,7 +1,7 @@
 //! The laboratory: experiments that show how a stream differs from a datagram, each over both.
 //!
-//! A [`Lab`] asks one question. It first predicts what will be observed ([`Prediction`]), without having
-//! run anything, then runs on an [`Engine`] and observes; what was observed is held against what was
+//! A [`Lab`] asks one question. Its [`Procedure`] for an [`Engine`] first predicts what will be observed
+//! ([`Prediction`]), without having run anything, then runs and observes; what was observed is held against what was
 //! predicted here, not in the lab, so no lab can agree with itself by accident.
 
 mod experiments;
@@ -15,7 +15,7 @@ mod sim;
 
 pub(crate) use finding::{Expected, Finding, Prediction, Value, Verdict};
 pub(crate) use netns::{INSIDE, inside};
-pub(crate) use setting::{Engine, Knob, Knobs, Setting};
+pub(crate) use setting::{Dial, Engine, Knob, Knobs, Setting};
 
 use crate::trace::Trace;
 use crate::transport::{Transport, by_name};
@@ -30,19 +30,39 @@ pub(crate) struct Lab {
     pub question: &'static str,
     /// What theory says, with where it says so.
     pub theory: &'static [Theory],
-    /// What is done, with the knobs as they are.
-    pub method: fn(&Setting) -> String,
     /// What to remember.
     pub lesson: &'static str,
     /// Where other systems, or other engines, show something else.
     pub elsewhere: &'static str,
-    /// Where it runs; the first is what it runs on unless told otherwise.
-    pub engines: &'static [Engine],
-    /// What can be turned.
-    pub knobs: &'static [Knob],
+    /// How it is done, one for each engine it runs on; the first is taken unless told otherwise.
+    pub procedures: &'static [Procedure],
+}
+
+/// How a lab is done on an engine.
+#[derive(Debug)]
+pub(crate) struct Procedure {
+    pub engine: Engine,
+    /// What can be turned, and how far.
+    pub knobs: &'static [Dial],
+    /// What is done, with the knobs as they are.
+    pub method: fn(&Setting) -> String,
     /// What will be observed, from the setting alone.
     pub predict: fn(&Setting) -> Vec<Prediction>,
     pub run: fn(&Setting) -> Result<Run, Obstacle>,
+}
+
+impl Lab {
+    /// How it is done on this engine, if it is.
+    pub(crate) fn on(&self, engine: Engine) -> Option<&'static Procedure> {
+        self.procedures.iter().find(|procedure| procedure.engine == engine)
+    }
+}
+
+impl Procedure {
+    /// How far a knob can be turned, if it is there.
+    pub(crate) fn dial(&self, knob: Knob) -> Option<&Dial> {
+        self.knobs.iter().find(|dial| dial.knob == knob)
+    }
 }
 
 /// A sentence of theory.
@@ -111,6 +131,7 @@ pub(crate) enum Obstacle {
 #[derive(Debug)]
 pub(crate) struct Report {
     pub lab: &'static Lab,
+    pub procedure: &'static Procedure,
     pub setting: Setting,
     pub outcome: Result<Outcome, Obstacle>,
 }
@@ -138,11 +159,11 @@ pub(crate) fn find(name: &str) -> Option<&'static Lab> {
 }
 
 /// Predicts, runs, and holds one against the other.
-pub(crate) fn run(lab: &'static Lab, setting: &Setting) -> Report {
-    let predictions = (lab.predict)(setting);
-    let outcome = (lab.run)(setting).map(|Run { parts, observed }| Outcome {
+pub(crate) fn run(lab: &'static Lab, procedure: &'static Procedure, setting: &Setting) -> Report {
+    let predictions = (procedure.predict)(setting);
+    let outcome = (procedure.run)(setting).map(|Run { parts, observed }| Outcome {
         findings: finding::compare(predictions, &observed),
         parts,
     });
-    Report { lab, setting: setting.clone(), outcome }
+    Report { lab, procedure, setting: setting.clone(), outcome }
 }

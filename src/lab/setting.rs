@@ -1,12 +1,13 @@
-//! What a run is made with: the engine, the seed, and the knobs that a student turns.
+//! What a student chooses for a run: the engine, the seed, and where the knobs stand.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
 /// What the hosts, their sockets and the network between them are made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Engine {
     /// Two hosts of `smoltcp` on a link of our own, in virtual time: it repeats to the byte.
     Sim,
@@ -72,6 +73,11 @@ impl Knob {
         Self::Reorder,
     ];
 
+    /// Turned from the one to the other.
+    pub(crate) const fn within(self, range: RangeInclusive<u32>) -> Dial {
+        Dial { knob: self, range }
+    }
+
     /// As on the command line, without the dashes.
     pub(crate) const fn name(self) -> &'static str {
         match self {
@@ -87,48 +93,66 @@ impl Knob {
     }
 }
 
+/// A knob that a procedure has, and how far it can be turned there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Dial {
+    pub knob: Knob,
+    /// In the unit of the command line: percent, milliseconds, or a number of something.
+    pub range: RangeInclusive<u32>,
+}
+
 /// Where the knobs stand; those that are unset are where the lab wants them.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 pub(crate) struct Knobs {
     /// Connections that wait for `accept(2)`: the second argument of `listen(2)`.
     pub backlog: Option<u16>,
     /// Octets that one `recv(2)` can take.
-    pub buffer: Option<usize>,
+    pub buffer: Option<u32>,
     /// How often something is done; what it is depends on the lab.
     pub count: Option<u32>,
     /// How long a packet takes from one host to the other.
     pub delay: Option<Duration>,
     /// The packets, counted from 1 in the order they are sent, that the link loses for certain.
-    pub drop: Vec<u64>,
-    /// The share of packets that come twice, from 0 to 1.
+    pub drop: Vec<u32>,
+    /// Of a hundred packets, how many come twice.
     pub duplicate: Option<f64>,
-    /// The share of packets that the link loses, from 0 to 1.
+    /// Of a hundred packets, how many the link loses.
     pub loss: Option<f64>,
-    /// The share of packets that are held back so that the next ones overtake them, from 0 to 1.
+    /// Of a hundred packets, how many are held back so that the next ones overtake them.
     pub reorder: Option<f64>,
 }
 
 impl Knobs {
     /// Those that were turned.
     pub(crate) fn turned(&self) -> Vec<Knob> {
-        let is_turned = |knob: &Knob| match knob {
-            Knob::Backlog => self.backlog.is_some(),
-            Knob::Buffer => self.buffer.is_some(),
-            Knob::Count => self.count.is_some(),
-            Knob::Delay => self.delay.is_some(),
-            Knob::Drop => !self.drop.is_empty(),
-            Knob::Duplicate => self.duplicate.is_some(),
-            Knob::Loss => self.loss.is_some(),
-            Knob::Reorder => self.reorder.is_some(),
+        Knob::ALL.into_iter().filter(|knob| !self.of(*knob).is_empty()).collect()
+    }
+
+    /// Where it stands, in the unit of the command line; nowhere if it is unset.
+    pub(crate) fn of(&self, knob: Knob) -> Vec<f64> {
+        let one = match knob {
+            Knob::Backlog => self.backlog.map(f64::from),
+            Knob::Buffer => self.buffer.map(f64::from),
+            Knob::Count => self.count.map(f64::from),
+            Knob::Delay => self.delay.map(milliseconds),
+            Knob::Drop => return self.drop.iter().copied().map(f64::from).collect(),
+            Knob::Duplicate => self.duplicate,
+            Knob::Loss => self.loss,
+            Knob::Reorder => self.reorder,
         };
-        Knob::ALL.into_iter().filter(is_turned).collect()
+        one.into_iter().collect()
     }
 }
 
-/// What a run is made with.
+/// Not by way of seconds, so that 29 ms are 29 and not 29.000000000000004.
+fn milliseconds(time: Duration) -> f64 {
+    let seconds = u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
+    f64::from(seconds) * 1e3 + f64::from(time.subsec_nanos()) / 1e6
+}
+
+/// What a run is made with, on whatever engine.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub(crate) struct Setting {
-    pub engine: Engine,
     /// From which all chance comes.
     pub seed: u64,
     pub knobs: Knobs,
@@ -151,5 +175,14 @@ mod tests {
         assert_eq!(Knobs::default().turned(), []);
         let knobs = Knobs { drop: vec![2], loss: Some(0.0), ..Knobs::default() };
         assert_eq!(knobs.turned(), [Knob::Drop, Knob::Loss]);
+        assert_eq!((knobs.of(Knob::Drop), knobs.of(Knob::Delay)), (vec![2.0], vec![]));
+    }
+
+    #[test]
+    fn a_delay_is_told_as_it_was_asked_for() {
+        for asked in [0.0, 0.5, 29.0, 57.0, 1000.25, 60_000.0] {
+            let delay = Some(Duration::from_secs_f64(asked / 1e3));
+            assert_eq!(Knobs { delay, ..Knobs::default() }.of(Knob::Delay), [asked]);
+        }
     }
 }

@@ -53,8 +53,11 @@ fn the_list_tells_each_question_with_engines_and_knobs() {
         assert!(row.contains(&format!("  {engines} ")), "{row}");
         let begin = lab["question"].as_str().expect("a question").split(' ').next();
         assert!(row.contains(begin.expect("a word")), "{row}");
-        for knob in words(&lab["knobs"]) {
-            assert!(screen.contains(&format!("--{knob}")), "{knob}: {screen}");
+        for engine in words(&lab["engines"]) {
+            for (knob, limits) in lab["knobs"][engine].as_object().expect("its knobs") {
+                assert!(screen.contains(&format!("--{knob}")), "{knob}: {screen}");
+                assert!(limits["from"].as_u64() < limits["to"].as_u64(), "{limits}");
+            }
         }
     }
     assert!(screen.lines().all(|line| line.chars().count() <= 80), "{screen}");
@@ -73,6 +76,17 @@ fn an_unknown_name_is_a_matter_of_usage_and_near_ones_are_told() {
 }
 
 #[test]
+fn a_knob_that_is_turned_too_far_is_a_matter_of_usage() {
+    let told = bad(2, &mut lab(&["run", "loss", "--drop", "2,0"]));
+    assert!(told.contains("loss takes --drop from 1 to 4294967295 on sim, not 0"), "{told}");
+    let told = bad(2, &mut lab(&["run", "hold", "--count", "17"]));
+    let expected = "error: hold takes --count from 0 to 16 on loopback, not 17\n";
+    assert!(told.starts_with(expected), "{told}");
+    let told = bad(2, &mut lab(&["run", "loss", "--loss", "-5"]));
+    assert!(told.contains("'--loss <PERCENT>': not a percentage from 0 to 100"), "{told}");
+}
+
+#[test]
 fn an_engine_or_a_knob_that_a_lab_has_not_is_a_matter_of_usage() {
     let told = bad(2, &mut lab(&["run", "exchange", "--engine", "loopback"]));
     let expected = "error: exchange does not run on loopback: it has sim and netns\n";
@@ -83,6 +97,9 @@ fn an_engine_or_a_knob_that_a_lab_has_not_is_a_matter_of_usage() {
     assert!(told.contains("; --backlog is for backlog\n"), "{told}");
     let told = bad(2, &mut lab(&["run", "all", "--backlog", "3"]));
     assert!(told.contains(" has no --backlog: "), "{told}");
+    let told = bad(2, &mut lab(&["run", "unread", "--engine", "netns", "--count", "3"]));
+    let expected = "error: unread has no --count on netns: it is for --engine loopback\n";
+    assert!(told.starts_with(expected), "{told}");
     let told = bad(2, &mut lab(&["run", "exchange", "--engine", "simulator"]));
     assert!(told.contains("[possible values: sim, loopback, netns]"), "{told}");
 }
@@ -95,10 +112,9 @@ fn a_knob_that_cannot_be_is_a_matter_of_usage() {
         ["--duplicate", "-1"],
         ["--reorder", "a third"],
         ["--delay", "1h"],
-        ["--drop", "0"],
         ["--drop", "2,x"],
-        ["--count", "0"],
-        ["--buffer", "0"],
+        ["--count", "1.5"],
+        ["--buffer", "-1"],
         ["--backlog", "65536"],
         ["--seed", "x"],
     ] {

@@ -21,7 +21,7 @@ fn inside(mut command: Command, lab: &str, delay_ms: Option<u64>) -> Value {
         "backlog": null, "buffer": null, "count": null, "delay": delay, "drop": [],
         "duplicate": null, "loss": null, "reorder": null,
     });
-    let setting = json!({ "engine": "Netns", "seed": 1, "knobs": knobs });
+    let setting = json!({ "seed": 1, "knobs": knobs });
     let request = json!({ "lab": lab, "setting": setting }).to_string();
     let mut child = command
         .arg("lab-inside")

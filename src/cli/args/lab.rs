@@ -1,7 +1,7 @@
 //! The command line of `daytime lab`.
 
 use super::Arguments;
-use crate::lab::{Engine, Knob, Knobs, LABS, Lab as Experiment, Setting};
+use crate::lab::{Engine, Knob, Knobs, LABS, Lab as Experiment, Procedure, Setting};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{ArgAction, Args, CommandFactory, Subcommand};
@@ -85,29 +85,29 @@ pub(in crate::cli) struct Run {
 #[command(next_help_heading = "Knobs (`daytime lab list` tells which a lab has)")]
 struct Turned {
     /// Share of packets that the link loses
-    #[arg(long, value_name = "PERCENT", value_parser = share)]
+    #[arg(long, value_name = "PERCENT", value_parser = percent, allow_negative_numbers = true)]
     loss: Option<f64>,
     /// How long a packet is under way, in milliseconds
-    #[arg(long, value_name = "MS", value_parser = milliseconds)]
+    #[arg(long, value_name = "MS", value_parser = milliseconds, allow_negative_numbers = true)]
     delay: Option<Duration>,
     /// Lose the N-th packet, counted in both directions together; also N,N…
     #[arg(long, value_name = "N", action = ArgAction::Append, value_delimiter = ',',
-        value_parser = clap::value_parser!(u64).range(1..))]
-    drop: Vec<u64>,
+        value_parser = whole, allow_negative_numbers = true)]
+    drop: Vec<u32>,
     /// Share of packets that come twice
-    #[arg(long, value_name = "PERCENT", value_parser = share)]
+    #[arg(long, value_name = "PERCENT", value_parser = percent, allow_negative_numbers = true)]
     duplicate: Option<f64>,
     /// Share of packets that are held back, so that later ones overtake them
-    #[arg(long, value_name = "PERCENT", value_parser = share)]
+    #[arg(long, value_name = "PERCENT", value_parser = percent, allow_negative_numbers = true)]
     reorder: Option<f64>,
     /// Connections that wait for accept: the second argument of listen
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = backlog, allow_negative_numbers = true)]
     backlog: Option<u16>,
     /// How often the lab does what it does
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, value_name = "N", value_parser = whole, allow_negative_numbers = true)]
     count: Option<u32>,
     /// Octets that one recv can take
-    #[arg(long, value_name = "OCTETS", value_parser = clap::value_parser!(u32).range(1..=1_048_576))]
+    #[arg(long, value_name = "OCTETS", value_parser = whole, allow_negative_numbers = true)]
     buffer: Option<u32>,
 }
 
@@ -121,43 +121,49 @@ impl Run {
     ///
     /// # Errors
     /// A lab has not the engine or the knob: what it has instead.
-    pub(in crate::cli) fn runs(&self) -> Result<Vec<(&'static Experiment, Setting)>, clap::Error> {
+    pub(in crate::cli) fn runs(&self) -> Result<Vec<Planned>, clap::Error> {
         let labs: Vec<&Experiment> = if self.is_all() {
-            let has = |lab: &&&Experiment| self.engine.is_none_or(|it| lab.engines.contains(&it));
+            let has = |lab: &&&Experiment| self.engine.is_none_or(|it| lab.on(it).is_some());
             LABS.iter().filter(has).copied().collect()
         } else {
             self.names.iter().filter_map(|name| crate::lab::find(name)).collect()
         };
-        let knobs = self.turned.knobs();
+        let setting = Setting { seed: self.seed, knobs: self.turned.knobs() };
         let mut runs = Vec::new();
         for lab in labs {
-            self.check(lab, &knobs).map_err(|message| usage(&message))?;
-            let engines = match self.engine {
-                Some(engine) => vec![engine],
-                None if self.is_all() => lab.engines.to_vec(),
-                None => lab.engines.iter().take(1).copied().collect(),
-            };
-            let setting = |engine| Setting { engine, seed: self.seed, knobs: knobs.clone() };
-            runs.extend(engines.into_iter().map(|engine| (lab, setting(engine))));
+            for procedure in self.procedures(lab).map_err(|message| usage(&message))? {
+                check(lab, procedure, &setting.knobs).map_err(|message| usage(&message))?;
+                runs.push((lab, procedure, setting.clone()));
+            }
         }
         Ok(runs)
     }
 
-    fn check(&self, lab: &Experiment, knobs: &Knobs) -> Result<(), String> {
-        if let Some(engine) = self.engine.filter(|engine| !lab.engines.contains(engine)) {
-            let has: Vec<&str> = lab.engines.iter().map(|engine| engine.name()).collect();
-            return Err(format!("{} does not run on {engine}: it has {}", lab.name, list(&has)));
+    /// Which of a lab's procedures are asked for.
+    fn procedures(&self, lab: &Experiment) -> Result<&'static [Procedure], String> {
+        let all = lab.procedures;
+        match self.engine {
+            Some(engine) => {
+                let of_engine = |procedure: &&[Procedure]| procedure[0].engine == engine;
+                all.chunks(1).find(of_engine).ok_or_else(|| {
+                    let has: Vec<&str> = all.iter().map(|it| it.engine.name()).collect();
+                    format!("{} does not run on {engine}: it has {}", lab.name, list(&has))
+                })
+            }
+            None if self.is_all() => Ok(all),
+            None => Ok(&all[..1]),
         }
-        let missing = knobs.turned().into_iter().find(|knob| !lab.knobs.contains(knob));
-        missing.map_or(Ok(()), |knob| Err(no_knob(lab, knob)))
     }
 }
+
+/// A lab, how it is to be done, and with what.
+pub(in crate::cli) type Planned = (&'static Experiment, &'static Procedure, Setting);
 
 impl Turned {
     fn knobs(&self) -> Knobs {
         Knobs {
             backlog: self.backlog,
-            buffer: self.buffer.map(|octets| octets as usize),
+            buffer: self.buffer,
             count: self.count,
             delay: self.delay,
             drop: self.drop.clone(),
@@ -168,15 +174,38 @@ impl Turned {
     }
 }
 
-fn no_knob(lab: &Experiment, knob: Knob) -> String {
+/// That nothing is turned which this lab has not, or further than it goes: nobody is to believe that it made a
+/// difference.
+fn check(lab: &Experiment, procedure: &Procedure, knobs: &Knobs) -> Result<(), String> {
+    for knob in knobs.turned() {
+        let dial = procedure.dial(knob).ok_or_else(|| no_knob(lab, procedure, knob))?;
+        let (least, most) = (*dial.range.start(), *dial.range.end());
+        let is_beyond = |at: &f64| !(f64::from(least)..=f64::from(most)).contains(at);
+        if let Some(at) = knobs.of(knob).into_iter().find(is_beyond) {
+            let (lab, engine, knob) = (lab.name, procedure.engine, knob.name());
+            return Err(format!(
+                "{lab} takes --{knob} from {least} to {most} on {engine}, not {at}"
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn no_knob(lab: &Experiment, procedure: &Procedure, knob: Knob) -> String {
     let option = |knob: &Knob| format!("--{}", knob.name());
-    let has: Vec<String> = lab.knobs.iter().map(option).collect();
+    let (name, engine, wanted) = (lab.name, procedure.engine, option(&knob));
+    let others = lab.procedures.iter().filter(|it| it.dial(knob).is_some());
+    let others: Vec<&str> = others.map(|it| it.engine.name()).collect();
+    if !others.is_empty() {
+        let others = list(&others);
+        return format!("{name} has no {wanted} on {engine}: it is for --engine {others}");
+    }
+    let has: Vec<String> = procedure.knobs.iter().map(|dial| option(&dial.knob)).collect();
     let takes = if has.is_empty() { "no knob".to_owned() } else { list(&has) };
-    let others = LABS.iter().filter(|it| it.knobs.contains(&knob));
-    let others: Vec<&str> = others.map(|lab| lab.name).collect();
+    let has_it = |lab: &&&Experiment| lab.procedures.iter().any(|it| it.dial(knob).is_some());
+    let others: Vec<&str> = LABS.iter().filter(has_it).map(|lab| lab.name).collect();
     let others = if others.is_empty() { "no lab".to_owned() } else { list(&others) };
-    let (name, option) = (lab.name, option(&knob));
-    format!("{name} has no {option}: it has {takes}; {option} is for {others}")
+    format!("{name} has no {wanted}: it has {takes}; {wanted} is for {others}")
 }
 
 /// An error of usage, as clap has them for `daytime lab run`.
@@ -209,16 +238,25 @@ fn engines() -> impl TypedValueParser<Value = Engine> {
     names.try_map(|name| name.parse::<Engine>())
 }
 
-/// From percent to a share of 1.
-fn share(percent: &str) -> Result<f64, &'static str> {
-    let number = percent.trim_end_matches('%').parse().ok();
+fn percent(text: &str) -> Result<f64, &'static str> {
+    let number = text.strip_suffix('%').unwrap_or(text).parse().ok();
     let within = number.filter(|percent| (0.0..=100.0).contains(percent));
-    within.map(|percent: f64| percent / 100.0).ok_or("not a percentage from 0 to 100")
+    within.ok_or("not a percentage from 0 to 100")
+}
+
+/// How far it goes depends on the lab.
+fn whole(text: &str) -> Result<u32, &'static str> {
+    text.parse().map_err(|_| "not a whole number from 0 up")
+}
+
+/// As `listen(2)` takes it on every system.
+fn backlog(text: &str) -> Result<u16, &'static str> {
+    text.parse().map_err(|_| "not a whole number from 0 to 65535")
 }
 
 /// Up to a minute.
 fn milliseconds(text: &str) -> Result<Duration, &'static str> {
-    let number = text.trim_end_matches("ms").parse().ok();
+    let number = text.strip_suffix("ms").unwrap_or(text).parse().ok();
     let within = number.filter(|number| (0.0..=60_000.0).contains(number));
     let duration = within.and_then(|number: f64| Duration::try_from_secs_f64(number / 1e3).ok());
     duration.ok_or("not a number of milliseconds from 0 to 60000")
@@ -229,10 +267,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_percentage_is_a_share_of_1() {
-        assert_eq!((share("30"), share("0"), share("100%")), (Ok(0.3), Ok(0.0), Ok(1.0)));
-        for wrong in ["-1", "100.1", "nan", "", "a third"] {
-            assert!(share(wrong).is_err(), "{wrong}");
+    fn a_percentage_is_from_0_to_100() {
+        assert_eq!(
+            (percent("29"), percent("0.5"), percent("100%")),
+            (Ok(29.0), Ok(0.5), Ok(100.0))
+        );
+        for wrong in ["-1", "100.1", "nan", "", "a third", "30%%"] {
+            assert!(percent(wrong).is_err(), "{wrong}");
         }
     }
 
@@ -240,7 +281,7 @@ mod tests {
     fn a_delay_is_a_number_of_milliseconds_up_to_a_minute() {
         assert_eq!(milliseconds("20"), Ok(Duration::from_millis(20)));
         assert_eq!(milliseconds("0.5ms"), Ok(Duration::from_micros(500)));
-        for wrong in ["-1", "60001", "nan", "1s", ""] {
+        for wrong in ["-1", "60001", "nan", "1s", "", "20msms"] {
             assert!(milliseconds(wrong).is_err(), "{wrong}");
         }
     }

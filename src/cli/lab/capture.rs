@@ -48,7 +48,7 @@ impl<'a> Captures<'a> {
 
 /// `exchange-sim-tcp-client`; a part with a name of its own has that before the host.
 fn name(report: &Report, part: &Part, HostId(host): HostId) -> String {
-    let (lab, engine) = (report.lab.name, report.setting.engine.name());
+    let (lab, engine) = (report.lab.name, report.procedure.engine.name());
     let transport = part.transport.to_string();
     let host = part.trace.hosts.get(host).map_or("", |host| host.name.as_str());
     let words = [lab, engine, &transport, &part.name, host].map(words);

@@ -15,11 +15,11 @@ const LAB: &str = "exchange";
 const PAUSE: Duration = Duration::from_millis(100);
 
 pub(super) fn show(arguments: &Wire, quiet: bool) -> Result<ExitCode, Failure> {
-    let missing = || Failure::plain(format!("there is no lab {LAB}"));
-    let lab = lab::find(LAB).ok_or_else(missing)?;
+    let missing = || Failure::plain(format!("there is no lab {LAB} in namespaces"));
+    let procedure = lab::find(LAB).and_then(|lab| lab.on(Engine::Netns)).ok_or_else(missing)?;
     let mut screen = Screen::new(arguments, "netns")?;
-    let setting = Setting { engine: Engine::Netns, seed: 0, knobs: Knobs::default() };
-    let run = (lab.run)(&setting).map_err(|error| Failure::plain(report::chain(&error)))?;
+    let setting = Setting { seed: 0, knobs: Knobs::default() };
+    let run = (procedure.run)(&setting).map_err(|error| Failure::plain(report::chain(&error)))?;
     for captured in captured(&run.parts) {
         if screen.show(captured)?.is_break() {
             break;

@@ -3,7 +3,9 @@
 use crate::lab::loopback::{
     CLIENT, Notebook, Pair, SERVER, failed, line, octets, recv, taken, wait_for,
 };
-use crate::lab::{Engine, Expected, Knob, Lab, Obstacle, Prediction, Run, Setting, Theory};
+use crate::lab::{
+    Engine, Expected, Knob, Lab, Obstacle, Prediction, Procedure, Run, Setting, Theory,
+};
 use crate::trace::Trace;
 use crate::transport::Transport;
 use socket2::Socket;
@@ -30,15 +32,17 @@ pub(super) static LAB: Lab = Lab {
             source: "Stevens, UNP, volume 1, sections 1.2 and 3.9",
         },
     ],
-    method,
     lesson: "The number of reads says nothing about the number of writes, and one recv(1024) may give any \
              part of the line. Over TCP read until the end of the stream; over UDP one read is the message.",
     elsewhere: "How much of a stream one read finds depends on the kernel, the load and the moment. With a \
                 network between the two, Nagle's algorithm and lost segments change it as well.",
-    engines: &[Engine::Loopback],
-    knobs: &[Knob::Count],
-    predict,
-    run,
+    procedures: &[Procedure {
+        engine: Engine::Loopback,
+        knobs: &[Knob::Count.within(1..=MOST)],
+        method,
+        predict,
+        run,
+    }],
 };
 
 /// Octets of the line in the syntax `ctime`, and so writes unless told otherwise.
@@ -61,7 +65,7 @@ enum Reader {
 }
 
 fn writes(setting: &Setting) -> u32 {
-    setting.knobs.count.unwrap_or(WRITES).clamp(1, MOST)
+    setting.knobs.count.unwrap_or(WRITES)
 }
 
 fn method(setting: &Setting) -> String {
@@ -187,8 +191,8 @@ mod tests {
     }
 
     #[test]
-    fn as_many_as_a_socket_holds_are_written_and_no_more() {
-        let run = check::all_is_as_predicted(&LAB, Knobs { count: Some(9999), ..Knobs::default() });
+    fn a_socket_holds_as_many_as_can_be_asked_for() {
+        let run = check::all_is_as_predicted(&LAB, Knobs { count: Some(MOST), ..Knobs::default() });
         assert!(check::is_shown(&run, "send(1) × 200"), "{:?}", run.parts);
     }
 }

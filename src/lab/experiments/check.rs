@@ -6,10 +6,15 @@ use crate::trace::What;
 
 /// Runs a lab and has every finding as predicted, with one observation for each.
 pub(super) fn as_predicted(lab: &'static Lab, engine: Engine, seed: u64, knobs: Knobs) -> Outcome {
-    let setting = Setting { engine, seed, knobs };
-    let run = (lab.run)(&setting).expect("nothing is in the way");
+    let (procedure, setting) = (lab.on(engine).expect("it runs there"), Setting { seed, knobs });
+    for knob in setting.knobs.turned() {
+        let dial = procedure.dial(knob).expect("it has the knob");
+        let (least, most) = (f64::from(*dial.range.start()), f64::from(*dial.range.end()));
+        assert!(setting.knobs.of(knob).iter().all(|at| (least..=most).contains(at)), "{setting:?}");
+    }
+    let run = (procedure.run)(&setting).expect("nothing is in the way");
     let mut observed: Vec<_> = run.observed.iter().map(|it| (it.transport, &*it.what)).collect();
-    let predictions = (lab.predict)(&setting);
+    let predictions = (procedure.predict)(&setting);
     let mut predicted: Vec<_> = predictions.iter().map(|it| (it.transport, it.what)).collect();
     observed.sort_unstable();
     predicted.sort_unstable();

@@ -5,7 +5,7 @@ use crate::lab::netns::runs::exchange as netns;
 use crate::lab::sim::{
     self, Asker, DatagramService, Network, Policy, StreamClient, StreamService, address,
 };
-use crate::lab::{Engine, Expected, Knob, Lab, Obstacle, Prediction, Run, Setting, Theory, Value};
+use crate::lab::{Engine, Expected, Knob, Lab, Prediction, Procedure, Run, Setting, Theory, Value};
 use crate::trace::Trace;
 use crate::transport::Transport::{self, Tcp, Udp};
 use std::time::Duration;
@@ -27,21 +27,23 @@ pub(super) static LAB: Lab = Lab {
             source: "RFC 768; RFC 867",
         },
     ],
-    method,
     lesson: "The stream's order and repair cost a round trip before the answer and three packets for each \
              of the datagram's.",
     elsewhere: "Linux sends the FIN in a segment of its own where a server calls send and then close: 8 \
                 packets. Acknowledgements may ride on other segments.",
-    engines: &[Engine::Sim, Engine::Netns],
-    knobs: &[Knob::Delay],
-    predict,
-    run,
+    procedures: &[
+        Procedure {
+            engine: Engine::Sim,
+            knobs: &[Knob::Delay.within(0..=60_000)],
+            method,
+            predict,
+            run: |setting| Ok(run(setting)),
+        },
+        netns::PROCEDURE,
+    ],
 };
 
 fn method(setting: &Setting) -> String {
-    if setting.engine == Engine::Netns {
-        return netns::method(setting);
-    }
     let delay = conditions(setting).delay;
     format!("One exchange over each transport; a packet takes {delay:?} from host to host.")
 }
@@ -56,9 +58,6 @@ fn conditions(setting: &Setting) -> Conditions {
 }
 
 fn predict(setting: &Setting) -> Vec<Prediction> {
-    if setting.engine == Engine::Netns {
-        return netns::predict(setting);
-    }
     let conditions = conditions(setting);
     let expected = |transport, value: Value| match transport {
         Tcp if sim::repeats_in_vain(&conditions) => Expected::AtLeast(value),
@@ -75,10 +74,7 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
     [both(Tcp, 7, 2), both(Udp, 2, 1)].concat()
 }
 
-fn run(setting: &Setting) -> Result<Run, Obstacle> {
-    if setting.engine == Engine::Netns {
-        return netns::run(setting);
-    }
+fn run(setting: &Setting) -> Run {
     let mut run = Run::default();
     let (deadline, network) = (enough(setting), || network(setting));
 
@@ -93,7 +89,7 @@ fn run(setting: &Setting) -> Result<Run, Obstacle> {
     let trace = network().exchange(&mut client, &mut service, deadline);
     let came = client.answers.first().cloned().flatten().map(|(at, _)| at);
     observe(&mut run, Udp, trace, came);
-    Ok(run)
+    run
 }
 
 fn network(setting: &Setting) -> Network {

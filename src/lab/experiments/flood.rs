@@ -3,7 +3,9 @@
 use crate::lab::loopback::{
     CLIENT, Notebook, PATIENCE, Pair, SERVER, SILENCE, failed, name, octets, recv,
 };
-use crate::lab::{Engine, Expected, Knob, Lab, Obstacle, Prediction, Run, Setting, Theory};
+use crate::lab::{
+    Engine, Expected, Knob, Lab, Obstacle, Prediction, Procedure, Run, Setting, Theory,
+};
 use crate::sys;
 use crate::transport::Transport;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -35,15 +37,17 @@ pub(super) static LAB: Lab = Lab {
             source: "RFC 8085, section 3.1",
         },
     ],
-    method,
     lesson: "A stream slows its writer down to the pace of its reader and loses nothing. A datagram's send says \
              that it left, not that it came: what the reader has no room for is lost without a word.",
     elsewhere: "How much a buffer holds is counted differently by each kernel. BSD's send may fail with ENOBUFS \
                 when the interface's own queue is full.",
-    engines: &[Engine::Loopback],
-    knobs: &[Knob::Count],
-    predict,
-    run,
+    procedures: &[Procedure {
+        engine: Engine::Loopback,
+        knobs: &[Knob::Count.within(1..=MOST)],
+        method,
+        predict,
+        run,
+    }],
 };
 
 /// Datagrams unless told otherwise.
@@ -67,7 +71,7 @@ const DROPPED: &str = "dropped (SO_RXQ_OVFL)";
 const TOGETHER: &str = "kept and dropped";
 
 fn count(setting: &Setting) -> u32 {
-    setting.knobs.count.unwrap_or(COUNT).clamp(1, MOST)
+    setting.knobs.count.unwrap_or(COUNT)
 }
 
 fn method(setting: &Setting) -> String {

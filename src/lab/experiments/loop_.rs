@@ -6,7 +6,7 @@ use crate::lab::packet::{empty_datagram, kind, syn};
 use crate::lab::sim::{
     self, Application, DatagramService, Network, Policy, StreamService, address,
 };
-use crate::lab::{Engine, Expected, Knob, Lab, Obstacle, Prediction, Run, Setting, Theory};
+use crate::lab::{Engine, Expected, Knob, Lab, Prediction, Procedure, Run, Setting, Theory};
 use crate::trace::{HostId, Trace};
 use crate::transport::Transport::{Tcp, Udp};
 use std::time::Duration;
@@ -25,20 +25,22 @@ pub(super) static LAB: Lab = Lab {
             source: "RFC 9293, section 3.5; RFC 4953",
         },
     ],
-    method,
     lesson: "UDP cannot tell a forged question from a true one, so a service must not answer who may be a service. \
              TCP finds out before it says a word.",
     elsewhere: "Firewalls and routers that refuse forged sources (RFC 2827).",
-    engines: &[Engine::Sim, Engine::Netns],
-    knobs: &[Knob::Delay],
-    predict,
-    run,
+    procedures: &[
+        Procedure {
+            engine: Engine::Sim,
+            knobs: &[Knob::Delay.within(0..=60_000)],
+            method,
+            predict,
+            run: |setting| Ok(run(setting)),
+        },
+        netns::PROCEDURE,
+    ],
 };
 
 fn method(setting: &Setting) -> String {
-    if setting.engine == Engine::Netns {
-        return netns::method(setting);
-    }
     let delay = conditions(setting).delay;
     format!(
         "Both hosts serve on port 13. One packet reaches the server with the other's address and port as its \
@@ -59,9 +61,6 @@ fn conditions(setting: &Setting) -> Conditions {
 }
 
 fn predict(setting: &Setting) -> Vec<Prediction> {
-    if setting.engine == Engine::Netns {
-        return netns::predict(setting);
-    }
     // One is sent at the beginning, and one each time that one has arrived.
     let legs = WATCHED.as_micros() / conditions(setting).delay.as_micros() + 1;
     let legs = u64::try_from(legs).unwrap_or(u64::MAX);
@@ -83,10 +82,7 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
     ]
 }
 
-fn run(setting: &Setting) -> Result<Run, Obstacle> {
-    if setting.engine == Engine::Netns {
-        return netns::run(setting);
-    }
+fn run(setting: &Setting) -> Run {
     let mut run = Run::default();
     let mut services = [StreamService::default(), StreamService::default()];
     let [victim, server] = &mut services;
@@ -114,7 +110,7 @@ fn run(setting: &Setting) -> Result<Run, Obstacle> {
         trace.events.truncate(SHOWN);
         run.show(Udp, name, trace);
     }
-    Ok(run)
+    run
 }
 
 /// Has a packet come to the server that seems to be the victim's.

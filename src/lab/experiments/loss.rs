@@ -4,7 +4,9 @@ use crate::lab::link::{CLIENT, Conditions, SERVER};
 use crate::lab::sim::{
     self, Asker, DatagramService, Network, Policy, StreamClient, StreamService, address,
 };
-use crate::lab::{Engine, Expected, Knob, Knobs, Lab, Prediction, Run, Setting, Theory, Value};
+use crate::lab::{
+    Engine, Expected, Knob, Knobs, Lab, Prediction, Procedure, Run, Setting, Theory, Value,
+};
 use crate::trace::Trace;
 use crate::transport::Transport::{Tcp, Udp};
 use std::time::Duration;
@@ -28,22 +30,31 @@ pub(super) static LAB: Lab = Lab {
             source: "the two are lost independently",
         },
     ],
-    method,
     lesson: "Over TCP loss costs time and nothing else. Over UDP it costs the answer, unless the program \
              itself asks again.",
     elsewhere: "Linux sends lost data again after 200 ms or less, once it has measured the round trip; the \
                 first SYN after a second, as here.",
-    engines: &[Engine::Sim],
-    knobs: &[Knob::Loss, Knob::Drop, Knob::Duplicate, Knob::Reorder, Knob::Delay, Knob::Count],
-    predict,
-    run: |setting| Ok(run(setting)),
+    procedures: &[Procedure {
+        engine: Engine::Sim,
+        knobs: &[
+            Knob::Loss.within(0..=100),
+            Knob::Drop.within(1..=u32::MAX),
+            Knob::Duplicate.within(0..=100),
+            Knob::Reorder.within(0..=100),
+            Knob::Delay.within(0..=60_000),
+            Knob::Count.within(1..=1_000_000),
+        ],
+        method,
+        predict,
+        run: |setting| Ok(run(setting)),
+    }],
 };
 
 /// The packets of an exchange over TCP: SYN, SYN-ACK, ACK, and the reply with the FIN.
-const LOST_SYN: u64 = 1;
-const LOST_REPLY: u64 = 4;
+const LOST_SYN: u32 = 1;
+const LOST_REPLY: u32 = 4;
 /// Over UDP the first is the question.
-const LOST_QUESTION: u64 = 1;
+const LOST_QUESTION: u32 = 1;
 /// Tries of the client that asks again.
 const TRIES: u32 = 4;
 /// An exchange of the statistics lasts so long at most: 1, 2, 4 and 8 seconds.
@@ -62,15 +73,15 @@ fn method(setting: &Setting) -> String {
 }
 
 fn count(setting: &Setting) -> u32 {
-    setting.knobs.count.unwrap_or(1000).max(1)
+    setting.knobs.count.unwrap_or(1000)
 }
 
 fn loss(setting: &Setting) -> f64 {
-    setting.knobs.loss.unwrap_or(0.3)
+    setting.knobs.loss.unwrap_or(30.0) / 100.0
 }
 
 /// What the parts that are drawn are run with: the loss by chance is for the statistics.
-fn conditions(setting: &Setting, drop: &[u64]) -> Conditions {
+fn conditions(setting: &Setting, drop: &[u32]) -> Conditions {
     let mut conditions = sim::conditions(&setting.knobs, Duration::from_millis(20));
     conditions.loss = 0.0;
     conditions.drop = drop.to_vec();
@@ -93,12 +104,12 @@ struct Drawn {
     part: &'static str,
     reply: &'static str,
     time: &'static str,
-    drop: Vec<u64>,
+    drop: Vec<u32>,
 }
 
 /// Over TCP.
 fn drawn(setting: &Setting) -> Vec<Drawn> {
-    let drawn = |part, reply, time, drop: &[u64]| Drawn { part, reply, time, drop: drop.to_vec() };
+    let drawn = |part, reply, time, drop: &[u32]| Drawn { part, reply, time, drop: drop.to_vec() };
     match &setting.knobs.drop[..] {
         [] => vec![
             drawn("first loss", "reply, first loss", "time to the answer, first loss", &[LOST_SYN]),
@@ -114,7 +125,7 @@ fn drawn(setting: &Setting) -> Vec<Drawn> {
 }
 
 /// Over UDP, with one try and with several.
-fn drawn_datagrams(setting: &Setting) -> ([&'static str; 2], Vec<u64>) {
+fn drawn_datagrams(setting: &Setting) -> ([&'static str; 2], Vec<u32>) {
     match &setting.knobs.drop[..] {
         [] => (["question lost, one try", "question lost, a retry"], vec![LOST_QUESTION]),
         asked => (["what comes, one try", "what comes, retries"], asked.to_vec()),
@@ -147,7 +158,7 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
 }
 
 /// Repaired by the first timer that runs out, and by no other, if one packet is lost and the others come in order.
-fn time_to_the_answer(setting: &Setting, drop: &[u64]) -> Expected {
+fn time_to_the_answer(setting: &Setting, drop: &[u32]) -> Expected {
     let timeout = match *drop {
         // A lost ACK is not missed by the client, which has nothing more to send; the server repeats its SYN-ACK.
         [number] if number < LOST_REPLY => Some(sim::FIRST_TIMEOUT),
@@ -166,7 +177,7 @@ fn time_to_the_answer(setting: &Setting, drop: &[u64]) -> Expected {
 }
 
 /// Whether one of so many tries is answered: each has the number of a question, and of an answer if that came.
-fn is_answered(tries: u32, drop: &[u64]) -> bool {
+fn is_answered(tries: u32, drop: &[u32]) -> bool {
     let mut question = 1;
     for _ in 0..tries {
         if drop.contains(&question) {
@@ -235,7 +246,7 @@ fn stream(setting: &Setting, drawn: &Drawn, run: &mut Run) {
     run.show(Tcp, drawn.part, network.into_trace());
 }
 
-fn datagram(setting: &Setting, drop: &[u64], tries: u32) -> (&'static str, Trace) {
+fn datagram(setting: &Setting, drop: &[u32], tries: u32) -> (&'static str, Trace) {
     let conditions = conditions(setting, drop);
     // The first of four waits is a fifteenth of it, and longer than a round trip.
     let timeout = Duration::from_secs(3).max(60 * conditions.delay);
@@ -301,7 +312,7 @@ mod tests {
     #[test]
     fn duplicates_and_late_packets_change_nothing_in_the_reply() {
         for seed in 0..50 {
-            let (duplicate, reorder) = (Some(0.5), Some(0.5));
+            let (duplicate, reorder) = (Some(50.0), Some(50.0));
             let knobs = Knobs { duplicate, reorder, drop: vec![3], ..Knobs::default() };
             as_predicted(&LAB, Engine::Sim, seed, Knobs { count: Some(200), ..knobs });
         }
@@ -325,7 +336,8 @@ mod tests {
     fn a_few_exchanges_may_be_far_from_what_many_are() {
         for (loss, count) in [(0.0, 10), (0.01, 100), (0.1, 10), (0.5, 1), (0.9, 100), (1.0, 10)] {
             for seed in 0..50 {
-                let knobs = Knobs { loss: Some(loss), count: Some(count), ..Knobs::default() };
+                let knobs =
+                    Knobs { loss: Some(100.0 * loss), count: Some(count), ..Knobs::default() };
                 as_predicted(&LAB, Engine::Sim, seed * 104_729, knobs);
             }
         }

@@ -4,7 +4,7 @@ use crate::lab::loopback::{
     CLIENT, LINE, Notebook, PATIENCE, SERVER, SILENCE, answer, ask, bind, bound, failed, hear,
     kind, line, octets, open, service, told,
 };
-use crate::lab::{Engine, Lab, Obstacle, Prediction, Run, Setting, Theory};
+use crate::lab::{Engine, Lab, Obstacle, Prediction, Procedure, Run, Setting, Theory};
 use crate::listen::Listen;
 use crate::reply::Reply;
 use crate::sys::{self, Batch, Received};
@@ -42,15 +42,11 @@ pub(super) static LAB: Lab = Lab {
             source: "Stevens, UNP, volume 1, section 8.11",
         },
     ],
-    method,
     lesson: "recvfrom and sendto are not enough for a server at the wildcard: they lose the address that was \
              asked, and a careful client drops the answer.",
     elsewhere: "It needs a second address on loopback: Linux has all of 127.0.0.0/8, other systems 127.0.0.1 only. \
                 Where IP_PKTINFO is missing, IP_RECVDSTADDR or a socket for each address does the same.",
-    engines: &[Engine::Loopback],
-    knobs: &[],
-    predict,
-    run,
+    procedures: &[Procedure { engine: Engine::Loopback, knobs: &[], method, predict, run }],
 };
 
 /// The client's, and what a route on loopback has as source unless told otherwise.

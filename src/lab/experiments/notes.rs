@@ -6,7 +6,7 @@ use crate::lab::loopback::{
     CLIENT, LINE, Notebook, PATIENCE, Pair, SERVER, answer, ask, bind, bound, close, failed, hear,
     kind, line, name, octets, open, recv, taken, told,
 };
-use crate::lab::{Engine, Knob, Lab, Obstacle, Prediction, Run, Setting, Theory};
+use crate::lab::{Engine, Knob, Lab, Obstacle, Prediction, Procedure, Run, Setting, Theory};
 use crate::transport::Transport;
 use nix::unistd::gethostname;
 use socket2::{Domain, Socket, Type};
@@ -39,21 +39,23 @@ pub(super) static LAB: Lab = Lab {
             source: "RFC 1123, section 2.3; RFC 8305",
         },
     ],
-    method,
     lesson: "SOCK_STREAM for listen; read until the end; bind the wildcard, or say which address; and let the \
              resolver, not the program, choose between IPv4 and IPv6.",
     elsewhere: "The name of a host stands for 127.0.1.1 on Debian, for 127.0.0.1 or an address of the network on \
                 others, and for none on some: then the notes' programs end before they have begun.",
-    engines: &[Engine::Loopback],
-    knobs: &[Knob::Buffer],
-    predict,
-    run,
+    procedures: &[Procedure {
+        engine: Engine::Loopback,
+        knobs: &[Knob::Buffer.within(1..=MOST)],
+        method,
+        predict,
+        run,
+    }],
 };
 
 /// Octets that the notes' client has room for.
 const BUFFER: usize = 1024;
 /// No line is longer than this by far.
-const MOST: usize = 65_536;
+const MOST: u32 = 65_536;
 /// The port of the notes is 9999; ours is a free one.
 const LISTEN: &str = "listen(5) on SOCK_DGRAM";
 const WHOLE: &str = "the one recv, line sent at once";
@@ -68,7 +70,7 @@ const V6: &str = "server at ::1 only, asked over IPv6";
 const REFUSED: &str = "ECONNREFUSED";
 
 fn buffer(setting: &Setting) -> usize {
-    setting.knobs.buffer.unwrap_or(BUFFER).clamp(1, MOST)
+    setting.knobs.buffer.map_or(BUFFER, |octets| octets as usize)
 }
 
 fn method(setting: &Setting) -> String {
@@ -299,7 +301,7 @@ mod tests {
 
     #[test]
     fn whatever_the_buffer_it_is_as_predicted() {
-        for buffer in [0, 1, 10, 26, usize::MAX] {
+        for buffer in [1, 10, 26, MOST] {
             check::all_is_as_predicted(&LAB, Knobs { buffer: Some(buffer), ..Knobs::default() });
         }
     }

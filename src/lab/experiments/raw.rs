@@ -1,7 +1,7 @@
 //! A socket below the transports.
 
-use crate::lab::netns::runs;
-use crate::lab::{Engine, Knob, Lab, Setting, Theory};
+use crate::lab::netns::runs::raw as netns;
+use crate::lab::{Lab, Theory};
 
 pub(super) static LAB: Lab = Lab {
     name: "raw",
@@ -23,23 +23,10 @@ pub(super) static LAB: Lab = Lab {
             source: "Stevens, UNP, volume 1, section 28.4",
         },
     ],
-    method,
     lesson: "A stream socket and a datagram socket hide the packets; a raw socket shows them as they came, and \
              takes nothing away from their owner. What leaves the host it does not see: for that there are \
              packet sockets below IP, as `daytime wire` uses them.",
     elsewhere: "BSD and macOS pass no TCP and no UDP to raw sockets, so nothing would be seen there. Windows \
                 needs an administrator.",
-    engines: &[Engine::Netns],
-    knobs: &[Knob::Delay],
-    predict: runs::raw::predict,
-    run: runs::raw::run,
+    procedures: &[netns::PROCEDURE],
 };
-
-fn method(setting: &Setting) -> String {
-    format!(
-        "On the server's host a thread without capabilities tries to open a raw socket; then one with them opens \
-         it. The real client asks the real server once over each transport, {} ms away, while the raw socket of \
-         that transport's protocol takes whatever is passed to it.",
-        runs::delay(setting).as_millis()
-    )
-}

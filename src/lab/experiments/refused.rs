@@ -5,7 +5,7 @@ use crate::lab::loopback::{
     CLIENT, Notebook, PATIENCE, SILENCE, anywhere, failed, name, octets, open, recv, taken,
 };
 use crate::lab::netns::runs::refused as netns;
-use crate::lab::{Engine, Expected, Knob, Lab, Obstacle, Prediction, Run, Setting, Theory};
+use crate::lab::{Engine, Expected, Lab, Obstacle, Prediction, Procedure, Run, Setting, Theory};
 use crate::transport::Transport;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use socket2::{SockAddr, Socket, Type};
@@ -42,15 +42,14 @@ pub(super) static LAB: Lab = Lab {
             source: "Linux, udp(7)",
         },
     ],
-    method,
     lesson: "A stream says that nobody is there. A datagram socket says it only when it is connected, and one \
              call too late; otherwise all a client can do is to stop waiting.",
     elsewhere: "BSD does the same for connected sockets. Firewalls often drop the SYN or the ICMP message, and \
                 hosts limit how many of them they send: then both transports are silent.",
-    engines: &[Engine::Loopback, Engine::Netns],
-    knobs: &[Knob::Delay],
-    predict,
-    run,
+    procedures: &[
+        Procedure { engine: Engine::Loopback, knobs: &[], method, predict, run },
+        netns::PROCEDURE,
+    ],
 };
 
 const CONNECT: &str = "connect()";
@@ -61,10 +60,7 @@ const SENDS: &str = "three sends, connected";
 
 const REFUSED: &str = "ECONNREFUSED";
 
-fn method(setting: &Setting) -> String {
-    if setting.engine == Engine::Netns {
-        return netns::method(setting);
-    }
+fn method(_: &Setting) -> String {
     format!(
         "A free port of 127.0.0.1 is taken and kept from others, but nobody listens on it. Over TCP the client \
          connects. Over UDP it sends an empty datagram and waits {} ms for the answer, first from a socket that \
@@ -73,10 +69,7 @@ fn method(setting: &Setting) -> String {
     )
 }
 
-fn predict(setting: &Setting) -> Vec<Prediction> {
-    if setting.engine == Engine::Netns {
-        return netns::predict(setting);
-    }
+fn predict(_: &Setting) -> Vec<Prediction> {
     let (tcp, udp) = (Transport::Tcp, Transport::Udp);
     vec![
         Prediction::is(tcp, CONNECT, REFUSED),
@@ -89,10 +82,7 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
     ]
 }
 
-fn run(setting: &Setting) -> Result<Run, Obstacle> {
-    if setting.engine == Engine::Netns {
-        return netns::run(setting);
-    }
+fn run(_: &Setting) -> Result<Run, Obstacle> {
     let (closed, _reserved) =
         closed_port(Ipv4Addr::LOCALHOST.into()).map_err(failed("find a closed port"))?;
     let mut run = Run::default();

@@ -5,7 +5,7 @@ use crate::lab::loopback::{
     CLIENT, Notebook, PATIENCE, SERVER, answer, ask, bind, bound, close, failed, hear, kind, line,
     name, open, service,
 };
-use crate::lab::{Engine, Lab, Obstacle, Prediction, Run, Setting, Theory, Value};
+use crate::lab::{Engine, Lab, Obstacle, Prediction, Procedure, Run, Setting, Theory, Value};
 use crate::sys;
 use crate::trace::HostId;
 use crate::transport::Transport;
@@ -43,15 +43,11 @@ pub(super) static LAB: Lab = Lab {
             source: "RFC 768",
         },
     ],
-    method,
     lesson: "Set SO_REUSEADDR on every TCP listener, from its first run on. Or let the client close first: \
              then TIME-WAIT is where it hurts nobody.",
     elsewhere: "FreeBSD and its kin ask the later socket only. Linux remembers for 60 s, others for up to 4 \
                 minutes. On Windows SO_REUSEADDR means something else: it lets another program take the port.",
-    engines: &[Engine::Loopback],
-    knobs: &[],
-    predict,
-    run,
+    procedures: &[Procedure { engine: Engine::Loopback, knobs: &[], method, predict, run }],
 };
 
 /// One way to end and to begin again.

@@ -3,7 +3,9 @@
 use crate::lab::loopback::{
     Notebook, PATIENCE, answer, ask, bound, close, failed, hear, kind, line, name, open,
 };
-use crate::lab::{Engine, Expected, Knob, Lab, Obstacle, Prediction, Run, Setting, Theory, Value};
+use crate::lab::{
+    Engine, Expected, Knob, Lab, Obstacle, Prediction, Procedure, Run, Setting, Theory, Value,
+};
 use crate::listen::Listen;
 use crate::sys;
 use crate::trace::{HostId, Trace};
@@ -35,16 +37,18 @@ pub(super) static LAB: Lab = Lab {
             source: "Linux, socket(7)",
         },
     ],
-    method,
     lesson: "SO_REUSEADDR on a UDP server is an open door: whoever binds last takes every question, and the \
              first server hears nothing of it. SO_REUSEPORT on every socket is how to share.",
     elsewhere: "BSD asks for SO_REUSEPORT where Linux takes SO_REUSEADDR, and gives all clients to one socket; \
                 FreeBSD spreads them with SO_REUSEPORT_LB. On Windows SO_REUSEADDR lets another program take \
                 over a TCP port.",
-    engines: &[Engine::Loopback],
-    knobs: &[Knob::Count],
-    predict,
-    run,
+    procedures: &[Procedure {
+        engine: Engine::Loopback,
+        knobs: &[Knob::Count.within(0..=MOST)],
+        method,
+        predict,
+        run,
+    }],
 };
 
 /// Clients, over each transport and for each option, unless told otherwise.
@@ -66,7 +70,7 @@ const CLIENT: HostId = HostId(0);
 const SERVERS: [HostId; 2] = [HostId(1), HostId(2)];
 
 fn count(setting: &Setting) -> u32 {
-    setting.knobs.count.unwrap_or(COUNT).min(MOST)
+    setting.knobs.count.unwrap_or(COUNT)
 }
 
 fn method(setting: &Setting) -> String {

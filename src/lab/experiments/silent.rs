@@ -5,7 +5,7 @@ use crate::lab::netns::runs::silent as netns;
 use crate::lab::sim::{
     self, Asker, DatagramService, Network, Policy, StreamClient, StreamService, address,
 };
-use crate::lab::{Engine, Expected, Knob, Lab, Obstacle, Prediction, Run, Setting, Theory, Value};
+use crate::lab::{Engine, Expected, Knob, Lab, Prediction, Procedure, Run, Setting, Theory, Value};
 use crate::trace::{HostId, Trace};
 use crate::transport::Transport::{self, Tcp, Udp};
 use std::time::Duration;
@@ -28,22 +28,24 @@ pub(super) static LAB: Lab = Lab {
             source: "RFC 768; Stevens, UNP 1, chapter 8.9",
         },
     ],
-    method,
     lesson: "To a reader a cut link and a slow server are the same silence. Only a deadline of its own ends it.",
     elsewhere: "How often and for how long the server repeats; keep-alives where they are on by default.",
-    engines: &[Engine::Sim, Engine::Netns],
-    knobs: &[Knob::Delay],
-    predict,
-    run,
+    procedures: &[
+        Procedure {
+            engine: Engine::Sim,
+            knobs: &[Knob::Delay.within(0..=60_000)],
+            method,
+            predict,
+            run: |setting| Ok(run(setting)),
+        },
+        netns::PROCEDURE,
+    ],
 };
 
 /// When the client gives up.
 const DEADLINE: Duration = Duration::from_secs(10);
 
 fn method(setting: &Setting) -> String {
-    if setting.engine == Engine::Netns {
-        return netns::method(setting);
-    }
     let delay = conditions(setting).delay;
     format!(
         "The link, on which a packet takes {delay:?}, is cut when the server's reply is put on it; the client \
@@ -52,9 +54,6 @@ fn method(setting: &Setting) -> String {
 }
 
 fn predict(setting: &Setting) -> Vec<Prediction> {
-    if setting.engine == Engine::Netns {
-        return netns::predict(setting);
-    }
     let after = "packets of the client after the cut";
     let none = Value::from((0, "packet"));
     let again = Expected::AtLeast((1, "repetition").into());
@@ -74,10 +73,7 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
     predictions
 }
 
-fn run(setting: &Setting) -> Result<Run, Obstacle> {
-    if setting.engine == Engine::Netns {
-        return netns::run(setting);
-    }
+fn run(setting: &Setting) -> Run {
     let mut run = Run::default();
     let deadline = DEADLINE + 10 * conditions(setting).delay;
 
@@ -91,7 +87,7 @@ fn run(setting: &Setting) -> Result<Run, Obstacle> {
     let mut service = DatagramService::new(local, Policy::Guarded, Duration::ZERO);
     let trace = network(setting).exchange(&mut client, &mut service, deadline);
     observe(&mut run, Udp, trace, client.answers == [None]);
-    Ok(run)
+    run
 }
 
 fn conditions(setting: &Setting) -> Conditions {

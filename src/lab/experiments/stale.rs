@@ -5,7 +5,7 @@ use crate::lab::sim::{
     self, Application, Asker, DatagramService, Network, Policy, StreamClient, StreamService,
     address,
 };
-use crate::lab::{Engine, Knob, Lab, Prediction, Run, Setting, Theory};
+use crate::lab::{Engine, Knob, Lab, Prediction, Procedure, Run, Setting, Theory};
 use crate::transport::Transport::{Tcp, Udp};
 use std::time::Duration;
 
@@ -27,21 +27,25 @@ pub(super) static LAB: Lab = Lab {
             source: "RFC 9293, section 3.3.1",
         },
     ],
-    method: |setting| {
-        format!(
-            "The server thinks for {THINKS:?}; a client asks again after {TIMEOUT:?}, and then asks a second \
-             time on the same socket. A packet takes {:?}.",
-            delay(setting)
-        )
-    },
     lesson: "Without an identifier an answer is for whatever was asked last on that socket. daytime query has \
              a socket for each address it asks, and closes it when the answer has come.",
     elsewhere: "The same on every system: it is the protocol.",
-    engines: &[Engine::Sim],
-    knobs: &[Knob::Delay],
-    predict,
-    run: |setting| Ok(run(setting)),
+    procedures: &[Procedure {
+        engine: Engine::Sim,
+        knobs: &[Knob::Delay.within(0..=60_000)],
+        method,
+        predict,
+        run: |setting| Ok(run(setting)),
+    }],
 };
+
+fn method(setting: &Setting) -> String {
+    format!(
+        "The server thinks for {THINKS:?}; a client asks again after {TIMEOUT:?}, and then asks a second \
+         time on the same socket. A packet takes {:?}.",
+        delay(setting)
+    )
+}
 
 const THINKS: Duration = Duration::from_millis(150);
 const TIMEOUT: Duration = Duration::from_millis(100);

@@ -4,7 +4,7 @@ use crate::lab::loopback::{
     CLIENT, LINE, Notebook, Pair, SERVER, SILENCE, failed, line, name, octets, recv, taken,
     wait_for,
 };
-use crate::lab::{Engine, Knob, Lab, Obstacle, Prediction, Run, Setting, Theory};
+use crate::lab::{Engine, Knob, Lab, Obstacle, Prediction, Procedure, Run, Setting, Theory};
 use crate::transport::Transport;
 use nix::sys::socket::{MsgFlags, recvmsg};
 use socket2::Socket;
@@ -34,21 +34,23 @@ pub(super) static LAB: Lab = Lab {
             source: "RFC 9293, section 3.6; Stevens, UNP, volume 1, section 1.2",
         },
     ],
-    method,
     lesson: "Give a datagram the room it may need, and look at MSG_TRUNC: what did not fit is gone. A stream \
              keeps the rest, so a small buffer only costs calls. And 0 is the end on a stream only.",
     elsewhere: "Windows gives WSAEMSGSIZE instead of a flag. A plain recv has no place for a flag, on any \
                 system.",
-    engines: &[Engine::Loopback],
-    knobs: &[Knob::Buffer],
-    predict,
-    run,
+    procedures: &[Procedure {
+        engine: Engine::Loopback,
+        knobs: &[Knob::Buffer.within(0..=MOST)],
+        method,
+        predict,
+        run,
+    }],
 };
 
 /// Octets of the buffer unless told otherwise.
 const BUFFER: usize = 10;
 /// No datagram is longer.
-const MOST: usize = 65_536;
+const MOST: u32 = 65_536;
 
 const EMPTY: &str = "after send(0), recv gives";
 const FIRST: &str = "the small recv gives";
@@ -58,7 +60,7 @@ const LOST: &str = "lost";
 const ZERO: &str = "after a recv of 0 comes";
 
 fn buffer(setting: &Setting) -> usize {
-    setting.knobs.buffer.unwrap_or(BUFFER).min(MOST)
+    setting.knobs.buffer.map_or(BUFFER, |octets| octets as usize)
 }
 
 fn method(setting: &Setting) -> String {
@@ -214,7 +216,7 @@ mod tests {
 
     #[test]
     fn whatever_the_buffer_it_is_as_predicted() {
-        for buffer in [0, 1, 25, 26, 27, usize::MAX] {
+        for buffer in [0, 1, 25, 26, 27, MOST] {
             check::all_is_as_predicted(&LAB, Knobs { buffer: Some(buffer), ..Knobs::default() });
         }
     }

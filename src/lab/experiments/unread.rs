@@ -6,7 +6,7 @@ use crate::lab::loopback::{
     wait_for,
 };
 use crate::lab::netns::runs::unread as netns;
-use crate::lab::{Engine, Knob, Lab, Obstacle, Prediction, Run, Setting, Theory};
+use crate::lab::{Engine, Knob, Lab, Obstacle, Prediction, Procedure, Run, Setting, Theory};
 use crate::server::Config;
 use crate::syntax::Syntax;
 use crate::trace::Trace;
@@ -41,15 +41,20 @@ pub(super) static LAB: Lab = Lab {
             source: "Stevens, UNP, volume 1, sections 6.6 and 7.5",
         },
     ],
-    method,
     lesson: "A server that throws input away has to read it: send, shut down its own direction, read to the end, \
              close. One that simply closes sends a reset behind its reply, and the reply may be lost with it.",
     elsewhere: "Linux lets the reader have what came before the reset. BSD and Windows may throw it away, and \
                 then the client has nothing. If the segment with the reply is lost, no system repairs it.",
-    engines: &[Engine::Loopback, Engine::Netns],
-    knobs: &[Knob::Count, Knob::Delay],
-    predict,
-    run,
+    procedures: &[
+        Procedure {
+            engine: Engine::Loopback,
+            knobs: &[Knob::Count.within(1..=MOST)],
+            method,
+            predict,
+            run,
+        },
+        netns::PROCEDURE,
+    ],
 };
 
 const COUNT: u32 = 50;
@@ -63,13 +68,10 @@ const DRAINED: &str = "shut down and drained";
 const ANY_INPUT: &str = "answered, whatever was said";
 
 fn count(setting: &Setting) -> u32 {
-    setting.knobs.count.unwrap_or(COUNT).clamp(1, MOST)
+    setting.knobs.count.unwrap_or(COUNT)
 }
 
 fn method(setting: &Setting) -> String {
-    if setting.engine == Engine::Netns {
-        return netns::method(setting);
-    }
     format!(
         "A client connects and sends {} octets. First a careless server, once they have arrived, sends its line \
          and closes without having read them; over UDP it reads one of two datagrams, since else it would not \
@@ -81,9 +83,6 @@ fn method(setting: &Setting) -> String {
 }
 
 fn predict(setting: &Setting) -> Vec<Prediction> {
-    if setting.engine == Engine::Netns {
-        return netns::predict(setting);
-    }
     let (tcp, udp) = (Transport::Tcp, Transport::Udp);
     let count = count(setting);
     let all = |then: &str| format!("{count} × {}, then {then}", octets(LINE));
@@ -100,9 +99,6 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
 const END: &str = "the end";
 
 fn run(setting: &Setting) -> Result<Run, Obstacle> {
-    if setting.engine == Engine::Netns {
-        return netns::run(setting);
-    }
     let addresses = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0))];
     let config = Config { addresses, syntax: Syntax::Ctime, ..Config::default() };
     let service = OwnServer::start(config)
@@ -216,7 +212,7 @@ mod tests {
 
     #[test]
     fn it_is_done_as_often_as_was_told_and_up_to_a_limit() {
-        for count in [0, 1, 1001] {
+        for count in [1, 2, MOST] {
             check::all_is_as_predicted(&LAB, Knobs { count: Some(count), ..Knobs::default() });
         }
     }

@@ -150,7 +150,7 @@ impl From<Outcome> for Result<Run, Obstacle> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::{Engine, Knobs};
+    use super::super::super::Knobs;
     use super::*;
     use crate::trace::{Event, Fate, Host, HostId, Loss, Packet, Trace, What};
     use crate::transport::Transport;
@@ -201,7 +201,7 @@ mod tests {
     #[test]
     fn a_setting_goes_in_as_it_is() {
         let knobs = Knobs { loss: Some(0.1), drop: vec![2, 3], ..Knobs::default() };
-        let setting = Setting { engine: Engine::Netns, seed: u64::MAX, knobs };
+        let setting = Setting { seed: u64::MAX, knobs };
         let request = Request { lab: "raw".into(), setting };
         let json = serde_json::to_string(&request).expect("JSON");
         assert_eq!(serde_json::from_str::<Request>(&json).expect("the same"), request);

@@ -34,7 +34,7 @@ pub(crate) fn csv(done: &[Done]) -> String {
 fn rows(report: &Report) -> Vec<[String; 11]> {
     let run = [
         report.lab.name.into(),
-        report.setting.engine.to_string(),
+        report.procedure.engine.to_string(),
         report.setting.seed.to_string(),
     ];
     let with = |rest: [String; 8]| {

@@ -3,7 +3,9 @@
 
 use super::words::{self, expected, value};
 use super::{Done, ending, not_run};
-use crate::lab::{Engine, Expected, Finding, Lab, Outcome, Part, Value, Verdict};
+use crate::lab::{
+    Dial, Engine, Expected, Finding, Lab, Outcome, Part, Procedure, Report, Value, Verdict,
+};
 use crate::report::json::hex;
 use crate::report::packet;
 use crate::sys;
@@ -18,12 +20,21 @@ pub(crate) fn list(labs: &[&Lab]) -> Json {
         json!({
             "name": lab.name,
             "question": lab.question,
-            "engines": lab.engines.iter().map(|engine| engine.name()).collect::<Vec<_>>(),
-            "knobs": lab.knobs.iter().map(|knob| knob.name()).collect::<Vec<_>>(),
+            "engines": lab.procedures.iter().map(|it| it.engine.name()).collect::<Vec<_>>(),
+            "knobs": Json::Object(lab.procedures.iter().map(knobs).collect()),
             "theory": theory(lab),
         })
     };
     json!({ "labs": labs.iter().map(lab).collect::<Vec<_>>() })
+}
+
+/// What can be turned on an engine, and how far: percent, milliseconds, or a number of something.
+fn knobs(Procedure { engine, knobs, .. }: &Procedure) -> (String, Json) {
+    let limits = |dial: &Dial| {
+        let (from, to) = (*dial.range.start(), *dial.range.end());
+        (dial.knob.name().to_owned(), json!({ "from": from, "to": to }))
+    };
+    (engine.name().to_owned(), Json::Object(knobs.iter().map(limits).collect()))
 }
 
 /// Runs, whole, with their traces.
@@ -32,16 +43,16 @@ pub(crate) fn runs(done: &[Done]) -> Json {
 }
 
 fn run(Done { report, captures, .. }: &Done) -> Json {
-    let (lab, setting) = (report.lab, &report.setting);
+    let Report { lab, procedure, setting, .. } = report;
     let outcome = report.outcome.as_ref();
-    let system = match setting.engine {
+    let system = match procedure.engine {
         Engine::Sim => None,
         Engine::Loopback | Engine::Netns => sys::release(),
     };
     let mut object = json!({
         "lab": lab.name,
         "question": lab.question,
-        "engine": setting.engine.name(),
+        "engine": procedure.engine.name(),
         "seed": setting.seed,
         "knobs": words::knobs(&setting.knobs),
         "system": system,
@@ -49,7 +60,7 @@ fn run(Done { report, captures, .. }: &Done) -> Json {
         "ended": ending(report).1,
         "obstacle": outcome.err().map(not_run),
         "theory": theory(lab),
-        "method": (lab.method)(setting),
+        "method": (procedure.method)(setting),
         "findings": outcome.map_or(&[][..], |it| &it.findings).iter().map(finding).collect::<Vec<_>>(),
         "lesson": lab.lesson,
         "elsewhere": lab.elsewhere,

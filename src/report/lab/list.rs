@@ -1,7 +1,7 @@
 //! Which labs there are.
 
 use super::STRONG;
-use crate::lab::{Knob, Lab};
+use crate::lab::{Knob, Lab, Procedure};
 use crate::report::table::wrap;
 use std::fmt::Write;
 
@@ -16,13 +16,9 @@ pub(crate) fn list(labs: &[&Lab]) -> String {
     // Writing to a String cannot fail.
     let _ = writeln!(screen, "{STRONG}{columns}{STRONG:#}");
     for lab in labs {
-        let engines: Vec<&str> = lab.engines.iter().map(|engine| engine.name()).collect();
-        let knobs: Vec<String> =
-            lab.knobs.iter().copied().map(|knob: Knob| format!("--{}", knob.name())).collect();
+        let engines: Vec<&str> = lab.procedures.iter().map(|it| it.engine.name()).collect();
         let mut about = wrap(lab.question, QUESTION);
-        if !knobs.is_empty() {
-            about.extend(wrap(&knobs.join(" "), QUESTION));
-        }
+        about.extend(wrap(&knobs(lab), QUESTION));
         let (mut name, mut engines) = (lab.name, engines.join(", "));
         for line in about {
             let row = format!("{name:NAME$}  {engines:ENGINES$}  {line}");
@@ -31,4 +27,19 @@ pub(crate) fn list(labs: &[&Lab]) -> String {
         }
     }
     screen
+}
+
+/// What can be turned; with the engine, where it is not the same on each.
+fn knobs(lab: &Lab) -> String {
+    let has = |knob: Knob| move |it: &&Procedure| it.dial(knob).is_some();
+    let told = Knob::ALL.into_iter().filter_map(|knob| {
+        let on: Vec<&str> =
+            lab.procedures.iter().filter(has(knob)).map(|it| it.engine.name()).collect();
+        match on.len() {
+            0 => None,
+            all if all == lab.procedures.len() => Some(format!("--{}", knob.name())),
+            _ => Some(format!("--{} ({})", knob.name(), on.join(", "))),
+        }
+    });
+    told.collect::<Vec<_>>().join(" ")
 }

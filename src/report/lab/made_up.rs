@@ -2,7 +2,7 @@
 
 use super::Done;
 use crate::lab::{
-    Engine, Knob, Knobs, Lab, Obstacle, Prediction, Run, Setting, Theory, Value, run,
+    Engine, Knob, Knobs, Lab, Obstacle, Prediction, Procedure, Run, Setting, Theory, Value, run,
 };
 use crate::trace::{Event, Fate, Host, HostId, Loss, Packet, Trace, What};
 use crate::transport::Transport;
@@ -15,13 +15,24 @@ pub(super) static LAB: Lab = Lab {
         Theory { says: "What is sent may be lost.", source: "RFC 768" },
         Theory { says: "TCP sends it again.", source: "RFC 9293, section 3.8.1" },
     ],
-    method: |setting| format!("A packet is sent over {}.", setting.engine),
     lesson: "Whoever wants an answer asks again.",
     elsewhere: "Nowhere else.",
-    engines: &[Engine::Sim, Engine::Netns],
-    knobs: &[Knob::Delay, Knob::Loss],
-    predict,
-    run: observe,
+    procedures: &[
+        Procedure {
+            engine: Engine::Sim,
+            knobs: &[Knob::Delay.within(0..=1000), Knob::Loss.within(0..=100)],
+            method: |_| "A packet is sent.".to_owned(),
+            predict,
+            run: |setting| Ok(observe(setting)),
+        },
+        Procedure {
+            engine: Engine::Netns,
+            knobs: &[Knob::Delay.within(0..=1000)],
+            method: |_| "A real packet is sent.".to_owned(),
+            predict,
+            run: |_| Err(Obstacle::Missing("no namespaces here, run it as root".into())),
+        },
+    ],
 };
 
 fn predict(_: &Setting) -> Vec<Prediction> {
@@ -32,17 +43,14 @@ fn predict(_: &Setting) -> Vec<Prediction> {
 }
 
 /// The loss decides whether the prediction holds.
-fn observe(setting: &Setting) -> Result<Run, Obstacle> {
-    if setting.engine == Engine::Netns {
-        return Err(Obstacle::Missing("no namespaces here, run it as root".into()));
-    }
+fn observe(setting: &Setting) -> Run {
     let mut run = Run::default();
     let lost = setting.knobs.loss.is_some();
     run.saw(Transport::Tcp, "octets that came", Value::from((if lost { 20 } else { 26 }, "octet")));
     run.saw(Transport::Udp, "what came", "nothing");
     run.show(Transport::Tcp, "", trace(Fate::Arrived(vec![Duration::from_millis(20)])));
     run.show(Transport::Udp, "once", trace(Fate::Lost(Loss::Chance)));
-    Ok(run)
+    run
 }
 
 fn trace(fate: Fate) -> Trace {
@@ -57,13 +65,14 @@ fn trace(fate: Fate) -> Trace {
 
 /// A run of it, which took a second.
 pub(super) fn done(engine: Engine, knobs: Knobs) -> Done {
-    let setting = Setting { engine, seed: 867, knobs };
-    Done { report: run(&LAB, &setting), took: Duration::from_secs(1), captures: None }
+    let setting = Setting { seed: 867, knobs };
+    let procedure = LAB.on(engine).expect("it runs there");
+    Done { report: run(&LAB, procedure, &setting), took: Duration::from_secs(1), captures: None }
 }
 
 /// One that is as predicted, one that differs, and one that cannot be had here.
 pub(super) fn three() -> [Done; 3] {
-    let lossy = Knobs { loss: Some(0.3), ..Knobs::default() };
+    let lossy = Knobs { loss: Some(30.0), ..Knobs::default() };
     [
         done(Engine::Sim, Knobs::default()),
         done(Engine::Sim, lossy),

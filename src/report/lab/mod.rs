@@ -16,7 +16,7 @@ pub(crate) use summary::summary;
 use super::ladder;
 use super::table::{HEADING, wrap};
 use super::{chain, plural, shown};
-use crate::lab::{Engine, Lab, Obstacle, Part, Report, Setting, Verdict};
+use crate::lab::{Engine, Lab, Obstacle, Part, Procedure, Report, Setting, Verdict};
 use crate::sys;
 use crate::transport::Transport;
 use anstyle::{AnsiColor, Style};
@@ -53,7 +53,13 @@ pub(crate) struct Done {
 }
 
 /// What can be told before the run: above all, what is predicted. `number` counts the runs before it.
-pub(crate) fn before(lab: &Lab, setting: &Setting, detail: Detail, number: usize) -> String {
+pub(crate) fn before(
+    lab: &Lab,
+    procedure: &Procedure,
+    setting: &Setting,
+    detail: Detail,
+    number: usize,
+) -> String {
     let mut screen = String::new();
     if number > 0 {
         screen.push('\n');
@@ -63,7 +69,7 @@ pub(crate) fn before(lab: &Lab, setting: &Setting, detail: Detail, number: usize
         let _ = writeln!(screen, "{STRONG}{line}{STRONG:#}");
     }
     // Writing to a String cannot fail.
-    let _ = writeln!(screen, "  engine   {}", engine(setting.engine));
+    let _ = writeln!(screen, "  engine   {}", engine(procedure.engine));
     let _ = writeln!(screen, "  seed     {}", setting.seed);
     let knobs = words::knobs(&setting.knobs);
     if !knobs.is_empty() {
@@ -75,9 +81,9 @@ pub(crate) fn before(lab: &Lab, setting: &Setting, detail: Detail, number: usize
             paragraph(&mut screen, &format!("{} ({})", theory.says, theory.source));
         }
         heading(&mut screen, "WHAT IS DONE");
-        paragraph(&mut screen, &(lab.method)(setting));
+        paragraph(&mut screen, &(procedure.method)(setting));
     }
-    screen.push_str(&observed::predicted(&(lab.predict)(setting)));
+    screen.push_str(&observed::predicted(&(procedure.predict)(setting)));
     screen
 }
 
@@ -113,7 +119,7 @@ pub(crate) fn captures(done: &Done) -> String {
     heading(&mut screen, "CAPTURED");
     if captures.is_empty() {
         let no_packets = "no packets were seen, so there is nothing to write";
-        let why = match (&done.report.outcome, done.report.setting.engine) {
+        let why = match (&done.report.outcome, done.report.procedure.engine) {
             (Err(_), _) => "it did not run, so there is nothing to write".to_owned(),
             (Ok(_), Engine::Loopback) => {
                 format!("{no_packets}: on loopback a user without privileges sees the calls only")
@@ -210,13 +216,19 @@ mod tests {
     }
 
     fn setting(knobs: Knobs) -> Setting {
-        Setting { engine: Engine::Sim, seed: 867, knobs }
+        Setting { seed: 867, knobs }
     }
 
     #[test]
     fn the_prediction_stands_before_the_run() {
-        let knobs = Knobs { loss: Some(0.3), ..Knobs::default() };
-        let screen = plain(&before(&made_up::LAB, &setting(knobs), Detail::Brief, 0));
+        let knobs = Knobs { loss: Some(30.0), ..Knobs::default() };
+        let screen = plain(&before(
+            &made_up::LAB,
+            &made_up::LAB.procedures[0],
+            &setting(knobs),
+            Detail::Brief,
+            0,
+        ));
         assert_eq!(
             screen,
             "made-up: Does it hold, \"whatever\" comes?\n  \
@@ -234,8 +246,13 @@ mod tests {
 
     #[test]
     fn who_wants_it_explained_is_told_theory_with_its_sources_and_what_is_done() {
-        let screen =
-            plain(&before(&made_up::LAB, &setting(Knobs::default()), Detail::Explained, 1));
+        let screen = plain(&before(
+            &made_up::LAB,
+            &made_up::LAB.procedures[0],
+            &setting(Knobs::default()),
+            Detail::Explained,
+            1,
+        ));
         assert!(screen.starts_with("\nmade-up: "), "{screen}");
         let explained = "\n\
             THEORY\n  \
@@ -243,7 +260,7 @@ mod tests {
               TCP sends it again. (RFC 9293, section 3.8.1)\n\
             \n\
             WHAT IS DONE\n  \
-              A packet is sent over sim.\n\
+              A packet is sent.\n\
             \n\
             PREDICTED\n";
         assert!(screen.contains(explained), "{screen}");
@@ -307,7 +324,7 @@ mod tests {
             screen.lines().skip(1).collect::<Vec<_>>(),
             [
                 "made-up       sim, netns             Does it hold, \"whatever\" comes?",
-                "                                     --delay --loss",
+                "                                     --delay --loss (sim)",
             ]
         );
     }

@@ -21,7 +21,7 @@ pub(crate) fn summary(done: &[Done]) -> String {
     for Done { report, took, .. } in done {
         let (style, verdict) = ending(report);
         let (mut lab, mut engine, mut time) =
-            (report.lab.name, report.setting.engine.name(), human(*took));
+            (report.lab.name, report.procedure.engine.name(), human(*took));
         for line in wrap(&verdict, VERDICT) {
             let row = format!("  {lab:LAB$}  {engine:ENGINE$}  {time:>TIME$}");
             let _ = writeln!(screen, "{row}  {style}{line}{style:#}");

@@ -63,22 +63,9 @@ fn by(expected: &Expected, observed: &Value) -> Option<String> {
 
 /// Those that were turned, as on the command line.
 pub(super) fn knobs(knobs: &Knobs) -> Vec<String> {
-    let number = |number: Option<u64>| number.map(|it| it.to_string()).unwrap_or_default();
-    let share = |share: Option<f64>| share.map(|it| format!("{}", it * 100.0)).unwrap_or_default();
-    let setting = |knob: Knob| match knob {
-        Knob::Backlog => number(knobs.backlog.map(u64::from)),
-        Knob::Buffer => number(knobs.buffer.map(|it| it as u64)),
-        Knob::Count => number(knobs.count.map(u64::from)),
-        Knob::Delay => {
-            knobs.delay.map(|it| format!("{}", it.as_secs_f64() * 1e3)).unwrap_or_default()
-        }
-        Knob::Drop => {
-            let numbers: Vec<String> = knobs.drop.iter().map(u64::to_string).collect();
-            numbers.join(",")
-        }
-        Knob::Duplicate => share(knobs.duplicate),
-        Knob::Loss => share(knobs.loss),
-        Knob::Reorder => share(knobs.reorder),
+    let setting = |knob: Knob| {
+        let all: Vec<String> = knobs.of(knob).iter().map(f64::to_string).collect();
+        all.join(",")
     };
     let turned = knobs.turned().into_iter();
     turned.map(|knob| format!("--{} {}", knob.name(), setting(knob))).collect()
@@ -147,7 +134,7 @@ mod tests {
     #[test]
     fn the_knobs_that_were_turned_are_told_as_on_the_command_line() {
         let turned =
-            Knobs { delay: Some(MS * 20), drop: vec![2, 5], loss: Some(0.3), ..Knobs::default() };
+            Knobs { delay: Some(MS * 20), drop: vec![2, 5], loss: Some(30.0), ..Knobs::default() };
         assert_eq!(knobs(&turned), ["--delay 20", "--drop 2,5", "--loss 30"]);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::super::super::link::{CLIENT, SERVER};
 use super::super::super::loopback::failed;
-use super::super::super::{Expected, Obstacle, Prediction, Run, Setting};
+use super::super::super::{Engine, Expected, Knob, Obstacle, Prediction, Procedure, Run, Setting};
 use super::super::network::Network;
 use super::super::process::within;
 use super::super::recorder::Sent;
@@ -11,8 +11,15 @@ use crate::transport::Transport;
 use std::io;
 use std::time::Duration;
 
-/// What is done, with the knobs as they are.
-pub(in crate::lab) fn method(setting: &Setting) -> String {
+pub(in crate::lab) const PROCEDURE: Procedure = Procedure {
+    engine: Engine::Netns,
+    knobs: &[Knob::Delay.within(0..=1000)],
+    method,
+    predict,
+    run,
+};
+
+fn method(setting: &Setting) -> String {
     format!(
         "The real server runs on one host and the real client asks it once from the other, {} ms away; every packet \
          between them is written down.",
@@ -20,7 +27,7 @@ pub(in crate::lab) fn method(setting: &Setting) -> String {
     )
 }
 
-pub(in crate::lab) fn predict(setting: &Setting) -> Vec<Prediction> {
+fn predict(setting: &Setting) -> Vec<Prediction> {
     let round_trip = 2 * conditions(setting).delay;
     let both = |transport, packets, trips: u64| {
         let least = round_trip * u32::try_from(trips).unwrap_or(u32::MAX);
@@ -39,7 +46,7 @@ pub(in crate::lab) fn predict(setting: &Setting) -> Vec<Prediction> {
     [both(Transport::Tcp, stream, 2), both(Transport::Udp, datagram, 1)].concat()
 }
 
-pub(in crate::lab) fn run(setting: &Setting) -> Result<Run, Obstacle> {
+fn run(setting: &Setting) -> Result<Run, Obstacle> {
     within("exchange", setting)
 }
 

@@ -2,7 +2,7 @@
 
 use super::super::super::link::{CLIENT, Conditions, SERVER};
 use super::super::super::loopback::{PATIENCE, failed};
-use super::super::super::{Expected, Obstacle, Prediction, Run, Setting};
+use super::super::super::{Engine, Expected, Knob, Obstacle, Prediction, Procedure, Run, Setting};
 use super::super::network::{FORGER, Network, address};
 use super::super::process::within;
 use super::{QUIET, count, exactly, of_client, of_server};
@@ -22,8 +22,15 @@ const LONG_ENOUGH: Duration = Duration::from_secs(1);
 /// Longer than a service needs to see that it has to stop.
 const TICK: Duration = Duration::from_millis(50);
 
-/// What is done, with the knobs as they are.
-pub(in crate::lab) fn method(_: &Setting) -> String {
+pub(in crate::lab) const PROCEDURE: Procedure = Procedure {
+    engine: Engine::Netns,
+    knobs: &[Knob::Delay.within(0..=1000)],
+    method,
+    predict,
+    run,
+};
+
+fn method(_: &Setting) -> String {
     format!(
         "A packet is put on the link to the server that has the client's address and port 13 as its source. Over TCP \
          it is a SYN, to the real server. Over UDP it is an empty datagram, first where both hosts answer \
@@ -31,7 +38,7 @@ pub(in crate::lab) fn method(_: &Setting) -> String {
     )
 }
 
-pub(in crate::lab) fn predict(setting: &Setting) -> Vec<Prediction> {
+fn predict(setting: &Setting) -> Vec<Prediction> {
     let delay = conditions(setting).delay;
     // Half of what there is time for, if packets are slow.
     let in_time = LONG_ENOUGH.as_micros() / delay.as_micros().max(1) / 2;
@@ -49,7 +56,7 @@ pub(in crate::lab) fn predict(setting: &Setting) -> Vec<Prediction> {
 /// A busy machine makes fewer of them in a second than the thousands that an idle one does.
 const LEAST: u64 = 100;
 
-pub(in crate::lab) fn run(setting: &Setting) -> Result<Run, Obstacle> {
+fn run(setting: &Setting) -> Result<Run, Obstacle> {
     within("loop", setting)
 }
 

@@ -1,6 +1,6 @@
 //! What is done on the network of namespaces, by lab.
 //!
-//! Each has `predict` and `run` for its lab, and `inside`, which is what the process of a run does.
+//! Each has the [`PROCEDURE`](exchange::PROCEDURE) of its lab, and `inside`, which is what the process of a run does.
 
 pub(in crate::lab) mod exchange;
 pub(in crate::lab) mod loop_;
@@ -46,7 +46,7 @@ fn conditions(setting: &Setting) -> Conditions {
 }
 
 /// How long a packet takes in most experiments.
-pub(in crate::lab) fn delay(setting: &Setting) -> Duration {
+fn delay(setting: &Setting) -> Duration {
     conditions(setting).delay
 }
 
@@ -130,11 +130,11 @@ fn octets(count: &usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::{Engine, Knobs, Prediction, Value};
+    use super::super::super::{Knobs, Prediction, Procedure, Value};
     use super::*;
 
     fn setting(knobs: Knobs) -> Setting {
-        Setting { engine: Engine::Netns, seed: 1, knobs }
+        Setting { seed: 1, knobs }
     }
 
     #[test]
@@ -147,14 +147,15 @@ mod tests {
     fn nothing_is_predicted_twice() {
         let setting = setting(Knobs::default());
         let all = [
-            exchange::predict(&setting),
-            loop_::predict(&setting),
-            raw::predict(&setting),
-            refused::predict(&setting),
-            silent::predict(&setting),
-            unread::predict(&setting),
+            exchange::PROCEDURE,
+            loop_::PROCEDURE,
+            raw::PROCEDURE,
+            refused::PROCEDURE,
+            silent::PROCEDURE,
+            unread::PROCEDURE,
         ];
-        for predictions in all {
+        for Procedure { predict, .. } in all {
+            let predictions = predict(&setting);
             assert!(predictions.len() >= 4, "{predictions:?}");
             let mut names: Vec<_> = predictions.iter().map(|it| (it.transport, it.what)).collect();
             names.sort_unstable();
@@ -166,7 +167,8 @@ mod tests {
     #[test]
     fn a_longer_delay_predicts_a_later_answer() {
         let delay = Some(Duration::from_millis(50));
-        let predictions = exchange::predict(&setting(Knobs { delay, ..Knobs::default() }));
+        let predictions =
+            (exchange::PROCEDURE.predict)(&setting(Knobs { delay, ..Knobs::default() }));
         let expected = |it: &Prediction| match &it.expected {
             Expected::AtLeast(Value::Time(time)) => Some(*time),
             _ => None,

@@ -2,11 +2,11 @@
 
 use super::super::super::link::SERVER;
 use super::super::super::loopback::{PATIENCE, failed};
-use super::super::super::{Obstacle, Prediction, Run, Setting};
+use super::super::super::{Engine, Knob, Obstacle, Prediction, Procedure, Run, Setting};
 use super::super::network::Network;
 use super::super::process::within;
 use super::super::recorder::Recorder;
-use super::{QUIET, conditions, told};
+use super::{QUIET, conditions, delay, told};
 use crate::lab::packet::{Kind, kind};
 use crate::sys;
 use crate::transport::Transport::{self, Tcp, Udp};
@@ -21,7 +21,24 @@ use std::time::Duration;
 /// How long a read waits before it looks whether it has to stop.
 const TICK: Duration = Duration::from_millis(20);
 
-pub(in crate::lab) fn predict(_: &Setting) -> Vec<Prediction> {
+pub(in crate::lab) const PROCEDURE: Procedure = Procedure {
+    engine: Engine::Netns,
+    knobs: &[Knob::Delay.within(0..=1000)],
+    method,
+    predict,
+    run,
+};
+
+fn method(setting: &Setting) -> String {
+    format!(
+        "On the server's host a thread without capabilities tries to open a raw socket; then one with them opens \
+         it. The real client asks the real server once over each transport, {} ms away, while the raw socket of \
+         that transport's protocol takes whatever is passed to it.",
+        delay(setting).as_millis()
+    )
+}
+
+fn predict(_: &Setting) -> Vec<Prediction> {
     let both = |transport, first: &'static str| {
         [
             Prediction::is(transport, "socket(), unprivileged", "EPERM"),
@@ -35,7 +52,7 @@ pub(in crate::lab) fn predict(_: &Setting) -> Vec<Prediction> {
     [both(Tcp, "SYN").to_vec(), both(Udp, "datagram").to_vec(), vec![datagram]].concat()
 }
 
-pub(in crate::lab) fn run(setting: &Setting) -> Result<Run, Obstacle> {
+fn run(setting: &Setting) -> Result<Run, Obstacle> {
     within("raw", setting)
 }
 

@@ -2,7 +2,7 @@
 
 use super::super::super::link::{CLIENT, SERVER};
 use super::super::super::loopback::PATIENCE;
-use super::super::super::{Obstacle, Prediction, Run, Setting};
+use super::super::super::{Engine, Knob, Obstacle, Prediction, Procedure, Run, Setting};
 use super::super::network::{Network, address};
 use super::super::process::within;
 use super::{
@@ -12,8 +12,15 @@ use super::{
 use crate::transport::Transport::{Tcp, Udp};
 use std::time::Duration;
 
-/// What is done, with the knobs as they are.
-pub(in crate::lab) fn method(setting: &Setting) -> String {
+pub(in crate::lab) const PROCEDURE: Procedure = Procedure {
+    engine: Engine::Netns,
+    knobs: &[Knob::Delay.within(0..=1000)],
+    method,
+    predict,
+    run,
+};
+
+fn method(setting: &Setting) -> String {
     format!(
         "Nobody has port 13 of the server's host, {} ms away. Over TCP the client connects. Over UDP it sends an \
          empty datagram and waits {} ms for the answer, first from a socket that is not connected, then from one \
@@ -23,7 +30,7 @@ pub(in crate::lab) fn method(setting: &Setting) -> String {
     )
 }
 
-pub(in crate::lab) fn predict(_: &Setting) -> Vec<Prediction> {
+fn predict(_: &Setting) -> Vec<Prediction> {
     let icmp = "ICMP port unreachable";
     vec![
         Prediction::is(Tcp, "connect()", "ECONNREFUSED"),
@@ -35,7 +42,7 @@ pub(in crate::lab) fn predict(_: &Setting) -> Vec<Prediction> {
     ]
 }
 
-pub(in crate::lab) fn run(setting: &Setting) -> Result<Run, Obstacle> {
+fn run(setting: &Setting) -> Result<Run, Obstacle> {
     within("refused", setting)
 }
 

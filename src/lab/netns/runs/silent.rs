@@ -2,7 +2,7 @@
 
 use super::super::super::link::{CLIENT, Conditions, Fault, SERVER};
 use super::super::super::loopback::PATIENCE;
-use super::super::super::{Expected, Obstacle, Prediction, Run, Setting};
+use super::super::super::{Engine, Expected, Knob, Obstacle, Prediction, Procedure, Run, Setting};
 use super::super::network::Network;
 use super::super::process::within;
 use super::super::recorder::Sent;
@@ -14,8 +14,15 @@ use crate::transport::Transport::{self, Tcp, Udp};
 use std::io::{self, Read};
 use std::time::Duration;
 
-/// What is done, with the knobs as they are.
-pub(in crate::lab) fn method(setting: &Setting) -> String {
+pub(in crate::lab) const PROCEDURE: Procedure = Procedure {
+    engine: Engine::Netns,
+    knobs: &[Knob::Delay.within(0..=1000)],
+    method,
+    predict,
+    run,
+};
+
+fn method(setting: &Setting) -> String {
     format!(
         "The link is cut when the first packet with the reply of the real server is on it, and nothing passes any \
          more. The client waits {} ms for the reply, {} ms away.",
@@ -24,7 +31,7 @@ pub(in crate::lab) fn method(setting: &Setting) -> String {
     )
 }
 
-pub(in crate::lab) fn predict(setting: &Setting) -> Vec<Prediction> {
+fn predict(setting: &Setting) -> Vec<Prediction> {
     let none = |of| (0, of);
     // A handshake that was repeated is acknowledged once more.
     let after = match exactly(setting, 0, "packet") {
@@ -41,7 +48,7 @@ pub(in crate::lab) fn predict(setting: &Setting) -> Vec<Prediction> {
     ]
 }
 
-pub(in crate::lab) fn run(setting: &Setting) -> Result<Run, Obstacle> {
+fn run(setting: &Setting) -> Result<Run, Obstacle> {
     within("silent", setting)
 }
 

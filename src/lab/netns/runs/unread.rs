@@ -2,7 +2,7 @@
 
 use super::super::super::link::{CLIENT, Conditions, Fault, SERVER};
 use super::super::super::loopback::PATIENCE;
-use super::super::super::{Obstacle, Prediction, Run, Setting};
+use super::super::super::{Engine, Knob, Obstacle, Prediction, Procedure, Run, Setting};
 use super::super::network::{Network, address};
 use super::super::process::within;
 use super::super::recorder::Sent;
@@ -18,8 +18,15 @@ const QUESTION: &[u8] = b"time, please\r\n";
 /// As ctime(3) has it: 26 octets.
 const REPLY: &[u8] = b"Mon Feb 22 17:37:43 1982\r\n";
 
-/// What is done, with the knobs as they are.
-pub(in crate::lab) fn method(setting: &Setting) -> String {
+pub(in crate::lab) const PROCEDURE: Procedure = Procedure {
+    engine: Engine::Netns,
+    knobs: &[Knob::Delay.within(0..=1000)],
+    method,
+    predict,
+    run,
+};
+
+fn method(setting: &Setting) -> String {
     format!(
         "The client sends {} octets that nobody asked for. Over TCP a careless server waits until they are there, \
          sends its line and closes without having read them; over UDP the real server answers. The first packet \
@@ -29,7 +36,7 @@ pub(in crate::lab) fn method(setting: &Setting) -> String {
     )
 }
 
-pub(in crate::lab) fn predict(_: &Setting) -> Vec<Prediction> {
+fn predict(_: &Setting) -> Vec<Prediction> {
     vec![
         Prediction::is(Tcp, "octets read", (0, "octet")),
         Prediction::is(Tcp, "recv()", "ECONNRESET"),
@@ -41,7 +48,7 @@ pub(in crate::lab) fn predict(_: &Setting) -> Vec<Prediction> {
     ]
 }
 
-pub(in crate::lab) fn run(setting: &Setting) -> Result<Run, Obstacle> {
+fn run(setting: &Setting) -> Result<Run, Obstacle> {
     within("unread", setting)
 }
 
