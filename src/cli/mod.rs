@@ -82,9 +82,12 @@ fn complain(line: &str) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
-/// Columns of the terminal; where there is none, those of a page.
+/// Columns of the terminal; where there is none, as many as `COLUMNS` asks for, so that a pager can have them,
+/// or those of a page.
 fn width() -> usize {
     const PAGE: usize = 80;
     let of_terminal = terminal_size::terminal_size_of(io::stdout());
-    of_terminal.map_or(PAGE, |(terminal_size::Width(columns), _)| columns.into())
+    let of_terminal = of_terminal.map(|(terminal_size::Width(columns), _)| columns.into());
+    let asked_for = || std::env::var("COLUMNS").ok()?.parse().ok().filter(|columns| *columns > 0);
+    of_terminal.or_else(asked_for).unwrap_or(PAGE)
 }

@@ -343,6 +343,9 @@ fn a_wide_terminal_has_tcp_and_udp_beside_each_other_and_a_narrow_one_below() {
     let narrow = on_terminal(80);
     assert!(!beside(&narrow), "{narrow}");
     assert!(narrow.lines().all(|line| line.trim_end().chars().count() <= 80), "{narrow}");
+    let piped = |columns| good(lab(&["run", "exchange"]).env("COLUMNS", columns));
+    assert_eq!((beside(&piped("140")), beside(&piped("80"))), (true, false));
+    assert_eq!(piped("0"), piped("80"));
 }
 
 #[test]

@@ -1,14 +1,15 @@
 //! Findings as CSV (RFC 4180), one a line; a run that gave none has a line of its own.
 
-use super::words::{expected, value, verdict};
+use super::words::{self, expected, value, verdict};
 use super::{Done, ending};
 use crate::lab::{Report, Value};
 use crate::report::shown;
 
-const HEAD: [&str; 11] = [
+const HEAD: [&str; 12] = [
     "lab",
     "engine",
     "seed",
+    "knobs",
     "transport",
     "what",
     "predicted",
@@ -31,16 +32,20 @@ pub(crate) fn csv(done: &[Done]) -> String {
     writer.into_inner().map(|it| String::from_utf8_lossy(&it).into_owned()).unwrap_or_default()
 }
 
-fn rows(report: &Report) -> Vec<[String; 11]> {
+fn rows(report: &Report) -> Vec<[String; 12]> {
     let run = [
         report.lab.name.into(),
         report.procedure.engine.to_string(),
         report.setting.seed.to_string(),
+        words::knobs(&report.setting.knobs).join(" "),
     ];
     let with = |rest: [String; 8]| {
-        let [lab, engine, seed] = run.clone();
+        let [lab, engine, seed, knobs] = run.clone();
         let [transport, what, predicted, observed, number, unit, verdict, varies] = rest;
-        [lab, engine, seed, transport, what, predicted, observed, number, unit, verdict, varies]
+        [
+            lab, engine, seed, knobs, transport, what, predicted, observed, number, unit, verdict,
+            varies,
+        ]
     };
     let Ok(outcome) = &report.outcome else {
         let mut rest = [const { String::new() }; 8];

@@ -338,8 +338,9 @@ mod tests {
                 "  lab           engine        time  verdict",
                 "  made-up       sim         1.00 s  as predicted",
                 "  made-up       sim         1.00 s  differs: 1 of 2 findings",
-                "  made-up       netns       1.00 s  cannot run here: no namespaces here, run it",
-                "                                    as root",
+                "  made-up       netns       1.00 s  cannot run here",
+                "",
+                "  netns cannot run here: no namespaces here, run it as root",
                 "",
                 "1 as predicted, 1 not, 0 failed, 1 cannot run here; in 3.00 s",
             ]
@@ -352,13 +353,13 @@ mod tests {
         assert_eq!(
             lines.lines().collect::<Vec<_>>(),
             [
-                "lab,engine,seed,transport,what,predicted,observed,number,unit,verdict,varies",
-                "made-up,sim,867,tcp,octets that came,26 octets,26 octets,26,octet,as predicted,",
-                "made-up,sim,867,udp,what came,nothing,nothing,,,as predicted,",
-                "made-up,sim,867,tcp,octets that came,26 octets,20 octets,20,octet,\
+                "lab,engine,seed,knobs,transport,what,predicted,observed,number,unit,verdict,varies",
+                "made-up,sim,867,,tcp,octets that came,26 octets,26 octets,26,octet,as predicted,",
+                "made-up,sim,867,,udp,what came,nothing,nothing,,,as predicted,",
+                "made-up,sim,867,--loss 30,tcp,octets that came,26 octets,20 octets,20,octet,\
                  differs: 6 too few,",
-                "made-up,sim,867,udp,what came,nothing,nothing,,,as predicted,",
-                "made-up,netns,867,,,,,,,\"cannot run here: no namespaces here, run it as root\",",
+                "made-up,sim,867,--loss 30,udp,what came,nothing,nothing,,,as predicted,",
+                "made-up,netns,867,,,,,,,,\"cannot run here: no namespaces here, run it as root\",",
             ]
         );
     }

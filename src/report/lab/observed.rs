@@ -68,15 +68,18 @@ fn name(transport: Transport) -> &'static str {
     }
 }
 
-/// A row of cells, each wrapped in its column; the last has the style.
+/// A row of cells, each wrapped in its column; the last has the style. The others stand beside the last line of
+/// the first, so that a long name is read before what it has.
 fn row(screen: &mut String, cells: &[&str], widths: &[usize], last: Style) {
     let cells: Vec<Vec<String>> =
         cells.iter().zip(widths).map(|(cell, width)| wrap(cell, *width)).collect();
-    let lines = cells.iter().map(Vec::len).max().unwrap_or_default();
-    for line in 0..lines {
+    let above = |column: usize| if column > 0 { cells[0].len().saturating_sub(1) } else { 0 };
+    let lines = cells.iter().enumerate().map(|(column, cell)| above(column) + cell.len());
+    for line in 0..lines.max().unwrap_or_default() {
         let mut text = String::new();
         for (column, (cell, width)) in cells.iter().zip(widths).enumerate() {
-            let part = cell.get(line).map_or("", String::as_str);
+            let part = line.checked_sub(above(column)).and_then(|line| cell.get(line));
+            let part = part.map_or("", String::as_str);
             if column + 1 < cells.len() {
                 let _ = write!(text, "  {part:width$}");
             } else if !part.is_empty() {
@@ -132,6 +135,16 @@ mod tests {
             ]
         );
         assert!(screen.lines().all(|line| line.chars().count() <= 80), "{screen}");
+    }
+
+    #[test]
+    fn what_is_predicted_stands_beside_the_end_of_a_long_name() {
+        let name = "a name that is longer than its column is wide";
+        let screen = plain(&predicted(&[Prediction::is(Transport::Tcp, name, "a line")]));
+        assert_eq!(
+            screen.lines().skip(3).collect::<Vec<_>>(),
+            ["  a name that is longer", "  than its column is wide   a line"]
+        );
     }
 
     fn plain(screen: &str) -> String {

@@ -1,7 +1,7 @@
 //! How several runs ended, one line for each.
 
-use super::{Done, HEADING, STRONG, ending};
-use crate::lab::{Obstacle, Outcome, Report};
+use super::{Done, HEADING, NOTE, STRONG, ending, not_run, paragraph};
+use crate::lab::{Engine, Obstacle, Outcome, Report};
 use crate::report::human;
 use crate::report::table::wrap;
 use std::fmt::Write;
@@ -19,7 +19,10 @@ pub(crate) fn summary(done: &[Done]) -> String {
     let columns = format!("  {:LAB$}  {:ENGINE$}  {:>TIME$}  verdict", "lab", "engine", "time");
     let _ = writeln!(screen, "{STRONG}{columns}{STRONG:#}");
     for Done { report, took, .. } in done {
-        let (style, verdict) = ending(report);
+        let (style, verdict) = match report.outcome {
+            Err(Obstacle::Missing(_)) => (NOTE, "cannot run here".to_owned()),
+            _ => ending(report),
+        };
         let (mut lab, mut engine, mut time) =
             (report.lab.name, report.procedure.engine.name(), human(*took));
         for line in wrap(&verdict, VERDICT) {
@@ -28,8 +31,26 @@ pub(crate) fn summary(done: &[Done]) -> String {
             (lab, engine, time) = ("", "", String::new());
         }
     }
+    for (engine, reason) in missing(done) {
+        screen.push('\n');
+        paragraph(&mut screen, &format!("{engine} cannot run here: {reason}"));
+    }
     let _ = writeln!(screen, "\n{}", sentence(done));
     screen
+}
+
+/// Why something cannot run here, each reason once: what an engine lacks, all its labs lack.
+fn missing(done: &[Done]) -> Vec<(Engine, String)> {
+    let mut reasons = Vec::new();
+    for Done { report, .. } in done {
+        if let Err(obstacle @ Obstacle::Missing(_)) = &report.outcome {
+            let reason = (report.procedure.engine, not_run(obstacle));
+            if !reasons.contains(&reason) {
+                reasons.push(reason);
+            }
+        }
+    }
+    reasons
 }
 
 fn sentence(done: &[Done]) -> String {

@@ -14,13 +14,27 @@ pub(super) fn value(value: &Value) -> String {
     }
 }
 
-/// `at least 2 reads`, `1 to 20 reads`.
+/// `at least 2 reads`, `1 to 20 reads`, `up to 1 s`.
 pub(super) fn expected(expected: &Expected) -> String {
     match expected {
         Expected::Is(only) => value(only),
+        Expected::Between(low, high) if value(low) == value(high) => value(low),
+        Expected::AtLeast(Value::Count(0, of)) => {
+            format!("any number of {}", plural(0, of).trim_start_matches("0 "))
+        }
         Expected::AtLeast(low) => format!("at least {}", value(low)),
+        Expected::Between(low, high) if is_nothing(low) => format!("up to {}", value(high)),
         Expected::Between(Value::Count(low, _), high) => format!("{low} to {}", value(high)),
         Expected::Between(low, high) => format!("{} to {}", value(low), value(high)),
+    }
+}
+
+fn is_nothing(of: &Value) -> bool {
+    match of {
+        Value::Count(count, _) => *count == 0,
+        Value::Share(share) => *share <= 0.0,
+        Value::Text(_) => false,
+        Value::Time(time) => time.is_zero(),
     }
 }
 
@@ -108,6 +122,10 @@ mod tests {
         assert_eq!(expected(&Expected::Between(reads(1), reads(20))), "1 to 20 reads");
         let times = Expected::Between((20 * MS).into(), (1060 * MS).into());
         assert_eq!(expected(&times), "20 ms to 1.06 s");
+        let seconds = |from: u32, to: u32| Expected::Between((from * MS).into(), (to * MS).into());
+        assert_eq!(expected(&seconds(0, 1000)), "up to 1 s");
+        assert_eq!(expected(&Expected::Between(reads(10), reads(10))), "10 reads");
+        assert_eq!(expected(&Expected::AtLeast(reads(0))), "any number of reads");
         assert_eq!(value(&Value::Share(0.49)), "49 %");
         assert_eq!(value(&Value::Share(0.4904)), "49 %");
         assert_eq!(value(&Value::Share(0.497)), "49.7 %");

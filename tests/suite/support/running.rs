@@ -11,7 +11,7 @@ pub fn daytime() -> Command {
 
 fn clean(mut command: Command) -> Command {
     command.env_remove("RUST_LOG").env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE");
-    command.env_remove("TZ").stdin(Stdio::null());
+    command.env_remove("TZ").env_remove("COLUMNS").stdin(Stdio::null());
     command
 }
 
