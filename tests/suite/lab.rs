@@ -183,10 +183,10 @@ fn csv_has_a_line_for_each_finding() {
     let findings = all["runs"][0]["findings"].as_array().expect("findings").len();
     let mut lines = lines.lines();
     let head = lines.next().expect("a head");
-    assert!(head.starts_with("lab,engine,seed,transport,what,predicted,observed,"), "{head}");
+    assert!(head.starts_with("lab,engine,seed,knobs,transport,what,predicted,observed,"), "{head}");
     let rows: Vec<&str> = lines.collect();
     assert_eq!(rows.len(), findings);
-    assert!(rows.iter().all(|row| row.starts_with(&format!("{name},sim,867,"))), "{rows:?}");
+    assert!(rows.iter().all(|row| row.starts_with(&format!("{name},sim,867,,"))), "{rows:?}");
 }
 
 #[test]
