@@ -224,6 +224,9 @@ fn ask_hint(error: &AskError) -> Option<String> {
         AskError::Unresolved { cause, .. } if cause.kind() == io::ErrorKind::TimedOut => {
             return Some("a longer --timeout may help".to_owned());
         }
+        AskError::Unresolved { host, .. } if host.contains(':') => {
+            return Some("an IPv6 address with a port goes in brackets: [::1]:9999".to_owned());
+        }
         AskError::Unresolved { .. } => {
             return Some("is the name right, and is there a resolver?".to_owned());
         }

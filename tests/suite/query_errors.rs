@@ -76,6 +76,16 @@ fn udp_silence_is_told_as_silence_with_the_number_of_questions() {
 }
 
 #[test]
+fn what_looks_like_an_ipv6_address_with_a_port_is_told_where_the_brackets_go() {
+    let inside = or_skip!(Namespace::new()); // no resolver is to be asked
+    let told = bad(1, inside.daytime().args(["query", "::1:21999"]));
+    assert!(
+        told.ends_with(": an IPv6 address with a port goes in brackets: [::1]:9999\n"),
+        "{told}"
+    );
+}
+
+#[test]
 fn an_unknown_name_is_told_with_the_resolvers_reason() {
     let inside = or_skip!(Namespace::new());
     let told = bad(1, inside.daytime().args(["query", "no-such-host.invalid"]));
