@@ -3,10 +3,12 @@
 
 use crate::or_skip;
 use crate::support::capturing::{Capturing, Ended, Place, ladder};
-use crate::support::{Namespace, bad, good, ipv6, run, stderr};
+use crate::support::wire::eventually;
+use crate::support::{Namespace, bad, good, ipv6, program, run, stderr, stdout};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 use std::net::UdpSocket;
+use std::process::Stdio;
 
 /// Two interfaces with a cable between them, `ve0` with an address; whoever has 192.0.2.2 is said to be
 /// behind it, so what is sent there needs no answer to leave.
@@ -142,26 +144,21 @@ fn an_exchange_over_ipv6_is_shown_as_one_over_ipv4_is() {
 #[test]
 fn a_tunnel_whose_link_has_no_address_is_an_interface_like_any() {
     let place = or_skip!(Place::new());
-    for command in [
-        "tuntap add tun0 mode tun",
-        "addr add 192.0.2.1/24 dev tun0",
-        "link set tun0 up",
-        "link set tun0 carrier on", // nobody is at its other end
-    ] {
-        or_skip!(ip(&place.inside, command));
-    }
-    let wire = place.wire(&["tun0", "--count", "1"]);
-    or_skip!(send(&place, 1, 0, "192.0.2.2:13"));
-    let text = wire.end();
-    assert!(text.contains(" asks 192.0.2.2:13\n"), "{text}");
-    // There is no hope for more when it goes, either.
+    let mut socat = place.inside.command(or_skip!(program("socat")));
+    // It lives as long as its standard input.
+    socat.args(["TUN:192.0.2.1/24,tun-name=tun0,tun-type=tun,iff-no-pi,iff-up", "-"]);
+    let mut socat = socat.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("it starts");
+    eventually("the tunnel is there", || {
+        let shown = run(place.inside.command("ip").args(["link", "show", "tun0"]));
+        stdout(&shown).contains("LOWER_UP")
+    });
     let wire = place.wire(&["tun0"]);
-    or_skip!(ip(&place.inside, "link delete tun0"));
-    let ended = wire.ended();
-    assert_eq!(
-        (ended.said.as_str(), ended.status),
-        ("daytime: interface tun0 went down\n", Some(1))
-    );
+    or_skip!(send(&place, 1, 0, "192.0.2.2:13"));
+    drop(socat.stdin.take());
+    assert!(socat.wait().expect("waited for").success());
+    let Ended { text, said, status } = wire.ended();
+    assert_eq!((said.as_str(), status), ("daytime: interface tun0 went down\n", Some(1)));
+    assert!(text.contains(" asks 192.0.2.2:13\n"), "{text}");
 }
 
 #[test]
@@ -238,7 +235,7 @@ fn the_demonstration_shows_an_exchange_over_each_transport() {
     if !output.status.success() {
         return crate::support::skip(&stderr(&output));
     }
-    let text = crate::support::stdout(&output);
+    let text = stdout(&output);
     let drawn = ladder(&text);
     for words in ["─── empty datagram ──", "◀─── 4", "─── SYN ──", "◀─── SYN, ACK ──"]
     {
@@ -255,7 +252,7 @@ fn where_no_network_can_be_made_a_file_is_left_alone() {
     std::fs::write(&file, "precious").expect("written");
     // Whoever has a user namespace may forbid further networks in it.
     let forbid = "echo 0 > /proc/sys/user/max_net_namespaces && exec \"$@\"";
-    let mut command = std::process::Command::new(or_skip!(crate::support::program("unshare")));
+    let mut command = std::process::Command::new(or_skip!(program("unshare")));
     command.args(["-U", "-r", "sh", "-c", forbid, "sh", env!("CARGO_BIN_EXE_daytime")]);
     let said = bad(1, command.args(["wire", "--netns", "--pcapng"]).arg(&file));
     if !said.starts_with("daytime: ") {
