@@ -1,7 +1,9 @@
 //! What there is to see, where nobody may capture: the packets of an exchange over each transport, between two
 //! network namespaces.
 
-use super::{Screen, Wire};
+use super::Wire;
+use super::output::Output;
+use super::screen::Screen;
 use crate::cli::failure::Failure;
 use crate::lab::{self, Engine, Knobs, Part, Setting};
 use crate::report;
@@ -17,9 +19,11 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub(super) fn show(arguments: &Wire, quiet: bool) -> Result<ExitCode, Failure> {
     let missing = || Failure::plain(format!("there is no lab {LAB} in namespaces"));
     let procedure = lab::find(LAB).and_then(|lab| lab.on(Engine::Netns)).ok_or_else(missing)?;
-    let mut screen = Screen::new(arguments, "netns")?;
     let setting = Setting { seed: 0, knobs: Knobs::default() };
     let run = (procedure.run)(&setting).map_err(|error| Failure::plain(report::chain(&error)))?;
+    // Afterwards, so that a file is as it was where no network can be made.
+    let output = arguments.pcapng.as_deref().map(|path| Output::open(path, None)).transpose()?;
+    let mut screen = Screen::new(arguments, "netns", output)?;
     for captured in captured(&run.parts) {
         if screen.show(captured)?.is_break() {
             break;
