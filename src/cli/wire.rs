@@ -8,11 +8,13 @@ use super::failure::Failure;
 use super::{complain, print};
 use crate::reply::Printable;
 use crate::report;
+use crate::report::ladder::{Exchanges, Sight};
 use crate::trace::Fate;
 use crate::wire::capture::{Capture, Next};
 use crate::wire::decode::decode;
 use crate::wire::read::{ReadError, Reading};
-use crate::wire::talk::{Talks, trace};
+use crate::wire::talk::Talks;
+use crate::wire::times::Times;
 use crate::wire::{Captured, pcapng};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
@@ -45,14 +47,14 @@ fn live(arguments: &Wire, quiet: bool) -> Result<ExitCode, Failure> {
     let interface = arguments.interface.as_deref().filter(|name| *name != "any");
     let stop = stop_on_signals().map_err(|error| Failure::signals(&error))?;
     let mut capture = Capture::open(interface)?;
-    let mut screen = Screen::new(arguments, interface.unwrap_or("any"))?;
+    let mut screen = Screen::new(arguments)?;
     if !quiet {
         complain(&format!("daytime: {}", what_is_captured(arguments)));
     }
     let started = Instant::now();
     let until = arguments.duration.map(|duration| started + duration);
     while let Next::Packet(captured) = capture.next(until, stop.as_fd())? {
-        if screen.show(captured)?.is_break() {
+        if screen.show(&captured, &Fate::Seen)?.is_break() {
             break;
         }
     }
@@ -98,13 +100,13 @@ fn read(arguments: &Wire, path: &Path, quiet: bool) -> Result<ExitCode, Failure>
         ),
     };
     let mut reading = Reading::new(file).map_err(|error| fail(&error))?;
-    let mut screen = Screen::new(arguments, "read")?;
+    let mut screen = Screen::new(arguments)?;
     let read = show_all(&mut reading, &mut screen)?;
     let broken = read.err().map(|error| fail(&error));
     if screen.packets == 0 && broken.is_none() {
         complain(&format!("daytime: {}", nothing_found(arguments, &name, &reading)));
     }
-    let lasted = screen.lasted;
+    let lasted = screen.times.lasted();
     let status = screen.finish(lasted, quiet)?;
     // What was read before is worth its screen.
     broken.map_or(Ok(status), Err)
@@ -115,7 +117,7 @@ fn show_all(reading: &mut Reading, screen: &mut Screen) -> Result<Result<(), Rea
     loop {
         match reading.next() {
             Ok(Some(captured)) => {
-                if screen.show(captured)?.is_break() {
+                if screen.show(&captured, &Fate::Seen)?.is_break() {
                     return Ok(Ok(()));
                 }
             }
@@ -148,24 +150,19 @@ struct Screen<'a> {
     arguments: &'a Wire,
     talks: Talks,
     file: Option<(File, String)>,
-    /// When the first of them was seen.
-    begin: Option<Duration>,
-    /// How long after that the last was.
-    lasted: Duration,
+    blocks: pcapng::Writer,
+    times: Times,
     /// How many were shown.
     packets: u64,
     /// Somebody still reads standard output.
     is_read: bool,
-    /// Those for the ladder, if one is wanted.
-    kept: Vec<Captured>,
+    /// For the ladders, if they are wanted.
+    exchanges: Exchanges,
 }
-
-/// A ladder of more would be shortened to nothing.
-const MOST_KEPT: usize = 10_000;
 
 impl<'a> Screen<'a> {
     /// Opens the file, so that it is known at once whether it can be written.
-    fn new(arguments: &'a Wire, interface: &str) -> Result<Self, Failure> {
+    fn new(arguments: &'a Wire) -> Result<Self, Failure> {
         let open = |path: &'a PathBuf| {
             let name = shown(path);
             match File::create(path) {
@@ -175,56 +172,53 @@ impl<'a> Screen<'a> {
         };
         let file = arguments.pcapng.as_ref().map(open).transpose()?;
         let talks = Talks::with(arguments.ports.clone());
-        let (begin, lasted, packets) = (None, Duration::ZERO, 0);
-        let (is_read, kept) = (true, Vec::new());
-        let mut screen = Self { arguments, talks, file, begin, lasted, packets, is_read, kept };
-        screen.save(&pcapng::begin(interface))?;
+        let (blocks, times, exchanges) =
+            (pcapng::Writer::default(), Times::default(), Exchanges::default());
+        let (packets, is_read) = (0, true);
+        let mut screen =
+            Self { arguments, talks, file, blocks, times, packets, is_read, exchanges };
+        screen.save(&pcapng::begin())?;
         Ok(screen)
     }
 
     /// Shows a packet, if it is about the ports; breaks when there were enough.
-    fn show(&mut self, mut captured: Captured) -> Result<ControlFlow<()>, Failure> {
+    fn show(&mut self, captured: &Captured, fate: &Fate) -> Result<ControlFlow<()>, Failure> {
         let Some(packet) = decode(&captured.octets) else { return Ok(ControlFlow::Continue(())) };
-        let Some(said) = self.talks.hear(captured.interface, &packet) else {
+        let interface = captured.interface.as_ref();
+        let Some(said) = self.talks.hear(interface.map(|it| it.id), &packet) else {
             return Ok(ControlFlow::Continue(()));
         };
         self.packets += 1;
-        self.lasted = captured.at.saturating_sub(*self.begin.get_or_insert(captured.at));
-        // That it was seen goes without saying on the screen.
-        let seen = Fate::Seen.words(captured.at);
-        captured.comment = captured.comment.filter(|comment| *comment != seen);
-        let text = if self.arguments.json {
-            format!("{}\n", report::wire::json(self.lasted, &said, &packet, &captured))
+        let since_ns = self.times.since_ns(captured.at);
+        if self.file.is_some() {
+            let block = self.blocks.packet(captured);
+            self.save(&block)?;
+        }
+        let shown = if self.arguments.ladder {
+            let sight = Sight { at: captured.at, since_ns, interface };
+            self.exchanges.note(&said, &packet, sight, fate);
+            Ok(())
+        } else if self.arguments.json {
+            print(&format!("{}\n", report::wire::json(since_ns, &said, &packet, captured)))
         } else {
-            report::wire::lines(self.lasted, &said, &packet, captured.comment.as_deref())
+            print(&report::wire::lines(since_ns, &said, &packet, &captured.comments))
         };
-        captured.comment.get_or_insert(seen);
-        self.save(&pcapng::packet(&captured))?;
-        match if self.keep(captured) { Ok(()) } else { print(&text) } {
+        match shown {
             Err(Failure::NobodyReads) => {
                 self.is_read = false;
                 return Ok(ControlFlow::Break(()));
             }
-            printed => printed?,
+            shown => shown?,
         }
         let enough = self.arguments.count.is_some_and(|count| self.packets >= count);
         Ok(if enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     }
 
-    /// Keeps a packet for the ladder at the end; false if none is wanted.
-    fn keep(&mut self, captured: Captured) -> bool {
-        if self.arguments.ladder && self.kept.len() < MOST_KEPT {
-            self.kept.push(captured);
-        }
-        self.arguments.ladder
-    }
-
     fn draw(&self) -> Result<(), Failure> {
-        if self.kept.is_empty() {
-            return Ok(());
+        if self.arguments.ladder && self.packets > 0 {
+            print(&format!("{}\n", self.exchanges.draw(super::width())))?;
         }
-        let trace = trace(&self.kept, self.arguments.ports.clone());
-        print(&report::ladder::text(&report::ladder::draw(&trace, "", super::width())))
+        Ok(())
     }
 
     /// Writes each block at once and whole, so that the file is good whenever this ends.

@@ -1,11 +1,14 @@
 //! Live capture: what passes an interface, or all of them, until somebody stops it.
 
-use super::{Captured, checksum};
+use super::{Captured, Interface, InterfaceId, checksum};
 use crate::sys::{self, PacketSocket};
+use crate::trace::Fate;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// More than any packet has, one that the kernel has yet to cut for the network card included.
@@ -16,6 +19,7 @@ pub(crate) struct Capture {
     socket: PacketSocket,
     /// The numbers of the interfaces that each packet passes twice, on its way out and in.
     loopbacks: Vec<u32>,
+    names: Names,
     room: Vec<u8>,
     /// Packets that came faster than they were taken: the kernel threw their copies away.
     pub lost: u32,
@@ -58,7 +62,7 @@ impl Capture {
             _ => CaptureError::Failed(error),
         })?;
         let loopbacks = there.iter().filter(|it| it.is_loopback).map(|it| it.index).collect();
-        Ok(Self { socket, loopbacks, room: vec![0; ROOM], lost: 0 })
+        Ok(Self { socket, loopbacks, names: Names::default(), room: vec![0; ROOM], lost: 0 })
     }
 
     /// Waits for the next packet, until then at most, and no longer than `stop` has nothing to read.
@@ -108,6 +112,25 @@ impl Capture {
         }
         let mut octets = self.room[..seen.octets].to_vec();
         checksum::complete(&mut octets);
-        Ok(Some(Captured { at: seen.at, octets, interface: Some(seen.interface), comment: None }))
+        let id = InterfaceId { number: seen.interface, passed: None };
+        let interface = Some(Interface { id, name: self.names.of(seen.interface) });
+        let comments = vec![Fate::Seen.words(seen.at).into_bytes()];
+        Ok(Some(Captured { at: Some(seen.at), octets, interface, comments }))
+    }
+}
+
+/// How the interfaces are called by number, those too that came later; `None` if it has gone again.
+#[derive(Default)]
+struct Names(BTreeMap<u32, Option<Arc<[u8]>>>);
+
+impl Names {
+    fn of(&mut self, number: u32) -> Option<Arc<[u8]>> {
+        if !self.0.contains_key(&number) {
+            // What cannot be asked for is not known.
+            let there = sys::interfaces().unwrap_or_default();
+            let named = there.into_iter().map(|it| (it.index, Some(it.name.into_bytes().into())));
+            self.0.extend(named);
+        }
+        self.0.entry(number).or_default().clone()
     }
 }
