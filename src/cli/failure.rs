@@ -5,6 +5,7 @@ use crate::bench::BenchError;
 use crate::client::{Answer, AskError, Attempt};
 use crate::compare::CompareError;
 use crate::listen::ListenError;
+use crate::reply::Printable;
 use crate::report::chain;
 use crate::server::{ConfineError, ServeError};
 use crate::transport::Transport;
@@ -13,12 +14,15 @@ use crate::wire::read::ReadError;
 use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
+use std::process::ExitCode;
 
 /// Why a command ends early.
 #[derive(Debug)]
 pub(super) enum Failure {
     /// Standard output was closed by its reader: no reason to complain, or to go on.
     NobodyReads,
+    /// The arguments do not go together with each other or with what there is.
+    Usage(String),
     /// Something to tell.
     Told {
         /// What failed and why.
@@ -41,8 +45,21 @@ impl Failure {
         Self::Told { message, hint: None }
     }
 
+    /// What the process ends with.
+    pub(super) fn status(&self) -> ExitCode {
+        match self {
+            // Whoever read has seen enough, as `head` does.
+            Self::NobodyReads => ExitCode::SUCCESS,
+            Self::Usage(_) => ExitCode::from(2),
+            Self::Told { .. } => ExitCode::FAILURE,
+        }
+    }
+
     /// `daytime: what failed: why: what to try`, on standard error.
     pub(super) fn tell(&self) {
+        if matches!(self, Self::NobodyReads) {
+            return;
+        }
         complain(&format!("daytime: {self}"));
     }
 
@@ -104,7 +121,7 @@ impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::NobodyReads => f.write_str("standard output is closed"),
-            Self::Told { message, hint: None } => f.write_str(message),
+            Self::Usage(message) | Self::Told { message, hint: None } => f.write_str(message),
             Self::Told { message, hint: Some(hint) } => write!(f, "{message}: {hint}"),
         }
     }
@@ -259,9 +276,15 @@ impl From<CaptureError> for Failure {
                     .to_owned(),
             ),
             CaptureError::NoInterface { there, .. } => {
+                let there: Vec<String> =
+                    there.iter().map(|name| Printable(name.as_bytes()).to_string()).collect();
                 Some(format!("there are {}; without one it is all of them", there.join(", ")))
             }
-            CaptureError::Failed(_) => None,
+            CaptureError::Down(name) => {
+                let name = Printable(name.as_bytes());
+                Some(format!("`ip link set dev {name} up` brings it up"))
+            }
+            CaptureError::WentDown(_) | CaptureError::Failed(_) => None,
         };
         Self::new(&error, hint)
     }

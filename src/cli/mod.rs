@@ -53,15 +53,10 @@ pub fn run_command_line() -> ExitCode {
         Command::LabInside => inside::run(),
         Command::Wire(wire) => wire::run(&wire, arguments.verbosity.quiet),
     };
-    match done {
-        Ok(status) => status,
-        // Whoever read has seen enough, as `head` does.
-        Err(Failure::NobodyReads) => ExitCode::SUCCESS,
-        Err(failure) => {
-            failure.tell();
-            ExitCode::FAILURE
-        }
-    }
+    done.unwrap_or_else(|failure| {
+        failure.tell();
+        failure.status()
+    })
 }
 
 /// Prints to standard output, in colour where that is wanted.

@@ -111,10 +111,10 @@ pub(crate) struct TimeWait {
 pub(crate) struct Interface {
     pub name: String,
     pub index: u32,
-    pub is_loopback: bool,
+    pub is_up: bool,
 }
 
-/// A packet of which a socket got a copy.
+/// An IP packet of which a socket got a copy.
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(any(not(target_os = "linux"), daytime_portable), allow(dead_code))]
 pub(crate) struct SeenPacket {
@@ -124,12 +124,6 @@ pub(crate) struct SeenPacket {
     pub at: Duration,
     /// The number of the interface.
     pub interface: u32,
-    /// It is an IP packet, and on an interface that is wanted.
-    pub is_ip: bool,
-    /// This host sent it.
-    pub is_outgoing: bool,
-    /// Copies that were thrown away so far, if the kernel says so: it does where there are any.
-    pub lost: Option<u32>,
 }
 
 /// A user of this machine.

@@ -3,26 +3,26 @@
 mod batch;
 #[cfg(feature = "lab")]
 mod namespace;
+mod packet;
 #[cfg(feature = "lab")]
 mod queues;
 
 pub(crate) use batch::Batch;
 #[cfg(feature = "lab")]
 pub(crate) use namespace::{FrameSocket, isolate, no_rights_inside, own_network};
+pub(crate) use packet::{LinkChanges, PacketSocket, interfaces};
 #[cfg(feature = "lab")]
 pub(crate) use queues::{
     QUEUES_ARE_TOLD, accept_queue, count_drops, listen_overflows, receive_counted, set_syn_retries,
 };
 
-use super::{
-    Account, BATCH, Credentials, DATAGRAM, Interface, KernelClock, SeenPacket, TimeWait, Traffic,
-};
+use super::{Account, BATCH, Credentials, DATAGRAM, KernelClock, TimeWait, Traffic};
 use mio::{Registry, Token};
 use nix::sys::socket::{MsgFlags, recv};
 use socket2::{Domain, SockRef, Socket, Type};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::net;
 use std::time::Duration;
 
@@ -276,33 +276,6 @@ impl Alarm {
     #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "the same surface as Linux")]
     pub(crate) fn set(&self, _: Duration) -> io::Result<()> {
         Ok(())
-    }
-}
-
-/// Not available.
-pub(crate) fn interfaces() -> io::Result<Vec<Interface>> {
-    unsupported()
-}
-
-/// There is none that POSIX knows.
-pub(crate) struct PacketSocket(Socket);
-
-impl PacketSocket {
-    /// Not available.
-    pub(crate) fn open(_: Option<&str>) -> io::Result<Self> {
-        unsupported()
-    }
-
-    /// Not available.
-    #[expect(clippy::unused_self, reason = "the same surface as Linux")]
-    pub(crate) fn receive(&mut self, _: &mut [u8]) -> io::Result<SeenPacket> {
-        unsupported()
-    }
-}
-
-impl AsFd for PacketSocket {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
     }
 }
 

@@ -1,7 +1,8 @@
 //! Live capture: what passes an interface, or all of them, until somebody stops it.
 
 use super::{Captured, Interface, InterfaceId, checksum};
-use crate::sys::{self, PacketSocket};
+use crate::reply::Printable;
+use crate::sys::{self, LinkChanges, PacketSocket};
 use crate::trace::Fate;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -17,99 +18,101 @@ const ROOM: usize = 256 << 10;
 /// A socket that gets a copy of every packet.
 pub(crate) struct Capture {
     socket: PacketSocket,
-    /// The numbers of the interfaces that each packet passes twice, on its way out and in.
-    loopbacks: Vec<u32>,
+    changes: LinkChanges,
+    /// The name and the number of the interface, if it is only one.
+    only: Option<(String, u32)>,
     names: Names,
     room: Vec<u8>,
-    /// Packets that came faster than they were taken: the kernel threw their copies away.
-    pub lost: u32,
 }
 
-/// Why nothing can be captured.
+/// Why nothing can be captured, or no more.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CaptureError {
     #[error("may not capture packets")]
     NotPermitted(#[source] io::Error),
     /// The name, and what there is.
-    #[error("no interface is called {name}")]
+    #[error("no interface is called {}", Printable(.name.as_bytes()))]
     NoInterface { name: String, there: Vec<String> },
+    #[error("interface {} is down", Printable(.0.as_bytes()))]
+    Down(String),
+    #[error("interface {} went down", Printable(.0.as_bytes()))]
+    WentDown(String),
     #[error("cannot capture packets")]
     Failed(#[source] io::Error),
 }
 
-/// What a wait ended with.
-#[derive(Debug)]
-pub(crate) enum Next {
-    Packet(Captured),
-    /// There is something to read on the other descriptor.
-    Stopped,
-    TimeUp,
-}
-
 impl Capture {
-    /// Begins to capture on an interface; on all without one.
-    pub(crate) fn open(interface: Option<&str>) -> Result<Self, CaptureError> {
-        let there = sys::interfaces().map_err(CaptureError::Failed)?;
-        if let Some(name) = interface
-            && !there.iter().any(|other| other.name == name)
-        {
-            let mut there: Vec<String> = there.into_iter().map(|it| it.name).collect();
-            there.dedup();
-            return Err(CaptureError::NoInterface { name: name.to_owned(), there });
-        }
-        let socket = PacketSocket::open(interface).map_err(|error| match error.kind() {
+    /// Begins to capture what may be about these ports on an interface; on all without one.
+    pub(crate) fn open(interface: Option<&str>, ports: &[u16]) -> Result<Self, CaptureError> {
+        // First, so that it does not go down unnoticed after it was found up.
+        let changes = LinkChanges::new().map_err(CaptureError::Failed)?;
+        let only = interface.map(find).transpose()?;
+        let index = only.as_ref().map(|(_, index)| *index);
+        let socket = PacketSocket::open(index, ports).map_err(|error| match error.kind() {
             ErrorKind::PermissionDenied => CaptureError::NotPermitted(error),
             _ => CaptureError::Failed(error),
         })?;
-        let loopbacks = there.iter().filter(|it| it.is_loopback).map(|it| it.index).collect();
-        Ok(Self { socket, loopbacks, names: Names::default(), room: vec![0; ROOM], lost: 0 })
+        Ok(Self { socket, changes, only, names: Names::default(), room: vec![0; ROOM] })
     }
 
-    /// Waits for the next packet, until then at most, and no longer than `stop` has nothing to read.
+    /// Waits for the next packet, until then at most, and no longer than `stop` has nothing to read; `None`
+    /// if it waited in vain.
     pub(crate) fn next(
         &mut self,
         until: Option<Instant>,
         stop: BorrowedFd,
-    ) -> Result<Next, CaptureError> {
+    ) -> Result<Option<Captured>, CaptureError> {
         loop {
-            let wait = until.map(|until| until.saturating_duration_since(Instant::now()));
-            let timeout = match wait {
-                // Up to the next millisecond, so that it is not asked again and again in the last one.
-                Some(wait) => {
-                    PollTimeout::try_from(wait.as_millis() + 1).unwrap_or(PollTimeout::MAX)
-                }
-                None => PollTimeout::NONE,
-            };
-            let wanted = [self.socket.as_fd(), stop].map(|it| PollFd::new(it, PollFlags::POLLIN));
-            let mut ready = wanted;
-            match poll(&mut ready, timeout) {
-                Err(Errno::EINTR) => continue,
-                Err(error) => return Err(CaptureError::Failed(error.into())),
-                Ok(_) => {}
+            let [packet, changed, stopped] = self.wait(until, stop)?;
+            if stopped || until.is_some_and(|until| until <= Instant::now()) {
+                return Ok(None);
             }
-            let [packet, stopped] = ready.map(|it| it.any().unwrap_or(true));
-            if stopped {
-                return Ok(Next::Stopped);
+            if changed {
+                self.check_interface()?;
             }
-            if until.is_some_and(|until| until <= Instant::now()) {
-                return Ok(Next::TimeUp);
-            }
-            if packet && let Some(captured) = self.take()? {
-                return Ok(Next::Packet(captured));
+            if packet && let Some(captured) = self.waiting()? {
+                return Ok(Some(captured));
             }
         }
     }
 
-    /// A packet that has come; `None` if it is no IP packet or the second copy of one.
-    fn take(&mut self) -> Result<Option<Captured>, CaptureError> {
+    /// Whether there is a packet, a change of an interface, and something to read on `stop`.
+    fn wait(&self, until: Option<Instant>, stop: BorrowedFd) -> Result<[bool; 3], CaptureError> {
+        let wait = until.map(|until| until.saturating_duration_since(Instant::now()));
+        let timeout = match wait {
+            // Up to the next millisecond, so that it is not asked again and again in the last one.
+            Some(wait) => PollTimeout::try_from(wait.as_millis() + 1).unwrap_or(PollTimeout::MAX),
+            None => PollTimeout::NONE,
+        };
+        let all = [self.socket.as_fd(), self.changes.as_fd(), stop];
+        let mut ready = all.map(|it| PollFd::new(it, PollFlags::POLLIN));
+        match poll(&mut ready, timeout) {
+            Err(Errno::EINTR) => Ok([false; 3]),
+            Err(errno) => Err(CaptureError::Failed(errno.into())),
+            Ok(_) => Ok(ready.map(|it| it.any().unwrap_or(true))),
+        }
+    }
+
+    /// A socket that is bound to no interface is not told that one went down.
+    fn check_interface(&self) -> Result<(), CaptureError> {
+        self.changes.take().map_err(CaptureError::Failed)?;
+        let Some((name, index)) = &self.only else { return Ok(()) };
+        let there = sys::interfaces().map_err(CaptureError::Failed)?;
+        let is_up = there.iter().any(|it| it.index == *index && it.is_up);
+        if is_up { Ok(()) } else { Err(CaptureError::WentDown(name.clone())) }
+    }
+
+    /// Ends the capture. What came until then waits to be taken.
+    pub(crate) fn end(&self) -> Result<(), CaptureError> {
+        self.socket.close().map_err(CaptureError::Failed)
+    }
+
+    /// A packet that waits, if there is one.
+    pub(crate) fn waiting(&mut self) -> Result<Option<Captured>, CaptureError> {
         let seen = match self.socket.receive(&mut self.room) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
             seen => seen.map_err(CaptureError::Failed)?,
         };
-        self.lost = seen.lost.unwrap_or(self.lost);
-        if !seen.is_ip || seen.is_outgoing && self.loopbacks.contains(&seen.interface) {
-            return Ok(None);
-        }
         let mut octets = self.room[..seen.octets].to_vec();
         checksum::complete(&mut octets);
         let id = InterfaceId { number: seen.interface, passed: None };
@@ -117,9 +120,15 @@ impl Capture {
         let comments = vec![Fate::Seen.words(seen.at).into_bytes()];
         Ok(Some(Captured { at: Some(seen.at), octets, interface, comments }))
     }
+
+    /// Packets that came faster than they were taken: the kernel threw them away. Most of them are about the
+    /// ports, but what the kernel cannot tell is among them. Since this was asked last.
+    pub(crate) fn lost(&self) -> Result<u32, CaptureError> {
+        self.socket.lost().map_err(CaptureError::Failed)
+    }
 }
 
-/// How the interfaces are called by number, those too that came later; `None` if it has gone again.
+/// How the interfaces are called by number, those too that came later; `None` if one has gone again.
 #[derive(Default)]
 struct Names(BTreeMap<u32, Option<Arc<[u8]>>>);
 
@@ -132,5 +141,18 @@ impl Names {
             self.0.extend(named);
         }
         self.0.entry(number).or_default().clone()
+    }
+}
+
+/// The name and the number of an interface that is up.
+fn find(name: &str) -> Result<(String, u32), CaptureError> {
+    let there = sys::interfaces().map_err(CaptureError::Failed)?;
+    match there.iter().find(|it| it.name == name) {
+        Some(found) if found.is_up => Ok((found.name.clone(), found.index)),
+        Some(_) => Err(CaptureError::Down(name.to_owned())),
+        None => {
+            let there = there.into_iter().map(|it| it.name).collect();
+            Err(CaptureError::NoInterface { name: name.to_owned(), there })
+        }
     }
 }

@@ -50,4 +50,8 @@ mod units;
 #[cfg(target_os = "linux")]
 mod wire;
 #[cfg(target_os = "linux")]
+mod wire_faults;
+#[cfg(target_os = "linux")]
+mod wire_files;
+#[cfg(target_os = "linux")]
 mod workers;

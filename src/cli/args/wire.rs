@@ -14,11 +14,12 @@ Examples:
   daytime wire --read exchange.pcapng
   daytime wire --netns
   ssh server tcpdump -U -w - port 13 | daytime wire --read -
+  ssh server daytime wire --pcapng - | wireshark -k -i -
 
 Shows IPv4 and IPv6, TCP, UDP, and ICMP errors about them. To capture takes
 CAP_NET_RAW: run it as root, or have `setcap cap_net_raw+ep` run once on the
 daytime binary. To read a file takes nothing, nor does the demonstration of
---netns. Ctrl-C ends it.
+--netns. Ctrl-C ends it, with what was seen until then; a second one at once.
 Exit status: 0 good, 1 if it could not capture, read or write, 2 usage.";
 
 #[derive(Debug, Args)]
@@ -34,7 +35,8 @@ pub(in crate::cli) struct Wire {
     /// End after so long
     #[arg(long, value_name = "SECONDS", value_parser = seconds, conflicts_with = "read")]
     pub duration: Option<Duration>,
-    /// Write what is shown to a capture file too
+    /// Write what is shown to a capture file too; - is standard output, and then
+    /// nothing else is written there
     #[arg(long, value_name = "FILE")]
     pub pcapng: Option<PathBuf>,
     /// Show a capture file, pcap or pcapng; - is standard input
@@ -48,7 +50,8 @@ pub(in crate::cli) struct Wire {
     /// Draw one ladder of all packets at the end, as `lab` does
     #[arg(long, conflicts_with = "json")]
     pub ladder: bool,
-    /// Print one JSON object per packet
+    /// Print one JSON object per packet; at the end of a live capture {"lost": N}, if
+    /// some came too fast
     #[arg(long)]
     pub json: bool,
 }

@@ -1,7 +1,9 @@
 //! What there is to see, where nobody may capture: the packets of an exchange over each transport, between two
 //! network namespaces.
 
-use super::{Screen, Wire};
+use super::Wire;
+use super::output::Output;
+use super::screen::Screen;
 use crate::cli::failure::Failure;
 use crate::lab::{self, Engine, Knobs, Part, Setting};
 use crate::report;
@@ -18,9 +20,11 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub(super) fn show(arguments: &Wire, quiet: bool) -> Result<ExitCode, Failure> {
     let missing = || Failure::plain(format!("there is no lab {LAB}"));
     let lab = lab::find(LAB).ok_or_else(missing)?;
-    let mut screen = Screen::new(arguments)?;
     let setting = Setting { engine: Engine::Netns, seed: 0, knobs: Knobs::default() };
     let run = (lab.run)(&setting).map_err(|error| Failure::plain(report::chain(&error)))?;
+    // Afterwards, so that a file is as it was where no network can be made.
+    let output = arguments.pcapng.as_deref().map(|path| Output::open(path, None)).transpose()?;
+    let mut screen = Screen::new(arguments, output)?;
     for (captured, fate) in captured(&run.parts) {
         if screen.show(&captured, &fate)?.is_break() {
             break;

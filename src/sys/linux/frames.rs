@@ -1,6 +1,6 @@
 //! Whole frames of one interface, taken and sent, from the link's header on (packet(7)).
 
-use super::packet::links;
+use super::links::links;
 use nix::errno::Errno;
 use nix::libc::PACKET_OUTGOING;
 use nix::sys::socket::{
@@ -20,7 +20,7 @@ pub(crate) struct FrameSocket {
 impl FrameSocket {
     pub(crate) fn open(interface: &str) -> io::Result<Self> {
         let missing = || io::Error::new(io::ErrorKind::NotFound, "no such interface");
-        let found = links()?.into_iter().find(|(it, _)| it.name == interface);
+        let found = links()?.into_iter().find(|(name, _)| name == interface);
         let (_, link) = found.ok_or_else(missing)?;
         let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
         let protocol = SockProtocol::EthAll;

@@ -7,8 +7,10 @@ mod clock;
 mod code;
 mod counters;
 mod datagram;
+mod filter;
 #[cfg(feature = "lab")]
 mod frames;
+mod links;
 #[cfg(feature = "lab")]
 mod namespace;
 mod packet;
@@ -30,9 +32,10 @@ pub(crate) use counters::{backlog_limit, time_waits, traffic};
 pub(crate) use datagram::{ask_for_destination, broadcasts, never_fragment};
 #[cfg(feature = "lab")]
 pub(crate) use frames::FrameSocket;
+pub(crate) use links::{LinkChanges, interfaces};
 #[cfg(feature = "lab")]
 pub(crate) use namespace::{isolate, no_rights_inside, own_network};
-pub(crate) use packet::{PacketSocket, interfaces};
+pub(crate) use packet::PacketSocket;
 pub(crate) use privilege::{
     become_user, credentials, drop_capabilities, find_group, find_user, has_capabilities, is_root,
     regains_group, regains_user,

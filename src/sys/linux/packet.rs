@@ -1,68 +1,71 @@
-//! Sockets that see packets (packet(7)), and the interfaces that there are.
+//! Sockets that see packets (packet(7)).
 
-use super::super::{Interface, SeenPacket};
-use nix::cmsg_space;
-use nix::ifaddrs::getifaddrs;
-use nix::libc::{ETH_P_ALL, ETH_P_IP, ETH_P_IPV6, PACKET_OUTGOING, c_int};
-use nix::net::if_::InterfaceFlags;
-use nix::sys::socket::sockopt::{ReceiveTimestampns, RxqOvfl};
-use nix::sys::socket::{ControlMessageOwned, LinkAddr, MsgFlags, bind, recvmsg, setsockopt};
+use super::super::SeenPacket;
+use super::filter;
+use nix::libc::{self, ETH_P_ALL, c_int};
+use nix::sys::socket::sockopt::{GetStruct, RcvBufForce, ReceiveTimestampns};
+use nix::sys::socket::{ControlMessageOwned, LinkAddr, MsgFlags, getsockopt, recvmsg, setsockopt};
 use nix::sys::time::TimeSpec;
+use nix::{cmsg_space, getsockopt_impl};
 use socket2::{Domain, Protocol, Socket, Type};
-use std::io::{self, IoSliceMut};
+use std::io::{self, ErrorKind, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::Duration;
 
-/// Octets of packets that may wait; the kernel gives as many as `net.core.rmem_max` allows.
+/// Octets of packets that may wait; without CAP_NET_ADMIN no more than `net.core.rmem_max`.
 const BUFFER: usize = 8 << 20;
 
-/// The interfaces of this network namespace, each once.
-pub(crate) fn interfaces() -> io::Result<Vec<Interface>> {
-    Ok(links()?.into_iter().map(|(interface, _)| interface).collect())
-}
+/// How many packets were copied, and how many not, for there was no room (packet(7)); nix has no name for it.
+#[derive(Clone, Copy, Debug)]
+struct Statistics;
 
-/// Each has an address of its link, its number in it, whether it has others or not.
-pub(super) fn links() -> io::Result<Vec<(Interface, LinkAddr)>> {
-    let links = getifaddrs()?.filter_map(|it| {
-        let link = *it.address?.as_link_addr()?;
-        let interface = Interface {
-            name: it.interface_name,
-            index: u32::try_from(link.ifindex()).ok()?,
-            is_loopback: it.flags.contains(InterfaceFlags::IFF_LOOPBACK),
-        };
-        Some((interface, link))
-    });
-    Ok(links.collect())
-}
+getsockopt_impl!(
+    Statistics,
+    libc::SOL_PACKET,
+    libc::PACKET_STATISTICS,
+    libc::tpacket_stats,
+    GetStruct<libc::tpacket_stats>
+);
 
-/// A socket that gets a copy of each packet, in both directions.
+/// A socket that gets a copy of each IP packet that is wanted, in both directions.
 pub(crate) struct PacketSocket {
     socket: Socket,
-    /// The only interface that counts: before it is bound it gets packets from others too.
-    only: Option<u32>,
     control: Vec<u8>,
 }
 
 impl PacketSocket {
-    /// Opens one on an interface, or on all; it never blocks. Needs CAP_NET_RAW.
-    pub(crate) fn open(interface: Option<&str>) -> io::Result<Self> {
+    /// Opens one for what may be about these ports, on the interface with this number or on all; it never
+    /// blocks. Needs CAP_NET_RAW.
+    pub(crate) fn open(only: Option<u32>, ports: &[u16]) -> io::Result<Self> {
         // Only a socket for all protocols sees what this host sends. SOCK_DGRAM takes the link's header off.
         let protocol = Protocol::from(c_int::from(network_order(ETH_P_ALL)));
         let socket = Socket::new(Domain::PACKET, Type::DGRAM, Some(protocol))?;
         socket.set_nonblocking(true)?;
-        socket.set_recv_buffer_size(BUFFER)?;
+        setsockopt(&socket, RcvBufForce, &BUFFER)
+            .or_else(|_| socket.set_recv_buffer_size(BUFFER))?;
         setsockopt(&socket, ReceiveTimestampns, &true)?;
-        setsockopt(&socket, RxqOvfl, &1)?;
-        let mut only = None;
-        if let Some(name) = interface {
-            let gone = || io::Error::from(io::ErrorKind::NotFound);
-            let (interface, link) =
-                links()?.into_iter().find(|(it, _)| it.name == name).ok_or_else(gone)?;
-            // Its protocol is 0, which leaves the socket's as it is.
-            bind(socket.as_raw_fd(), &link)?;
-            only = Some(interface.index);
+        let mut opened = Self { socket, control: cmsg_space!(TimeSpec) };
+        // The interface is the filter's to know: bind(2) has no address for one whose link has none.
+        opened.close()?;
+        opened.discard()?;
+        opened.socket.attach_filter(&filter::wanted(only, ports))?;
+        Ok(opened)
+    }
+
+    /// Throws away what came before there was a filter.
+    fn discard(&mut self) -> io::Result<()> {
+        loop {
+            match self.receive(&mut []) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                received => received?,
+            };
         }
-        Ok(Self { socket, only, control: cmsg_space!(TimeSpec, u32) })
+        self.lost().map(drop)
+    }
+
+    /// No packet comes from now on, but those that wait are still there to be taken.
+    pub(crate) fn close(&self) -> io::Result<()> {
+        self.socket.attach_filter(&filter::NOTHING)
     }
 
     /// Takes a packet, from its IP header on.
@@ -71,25 +74,18 @@ impl PacketSocket {
         let control = Some(&mut self.control[..]);
         let message =
             recvmsg::<LinkAddr>(self.socket.as_raw_fd(), &mut slices, control, MsgFlags::empty())?;
-        let (mut at, mut lost) = (Duration::ZERO, None);
-        for said in message.cmsgs()? {
-            match said {
-                ControlMessageOwned::ScmTimestampns(time) => at = time.into(),
-                ControlMessageOwned::RxqOvfl(count) => lost = Some(count),
-                _ => {}
-            }
-        }
-        let link = message.address.ok_or(io::ErrorKind::InvalidData)?;
+        let at = message.cmsgs()?.find_map(|said| match said {
+            ControlMessageOwned::ScmTimestampns(time) => Some(time.into()),
+            _ => None,
+        });
+        let link = message.address.ok_or(ErrorKind::InvalidData)?;
         let interface = u32::try_from(link.ifindex()).unwrap_or_default();
-        let is_ip = [ETH_P_IP, ETH_P_IPV6].map(network_order).contains(&link.protocol());
-        Ok(SeenPacket {
-            octets: message.bytes,
-            at,
-            interface,
-            is_ip: is_ip && self.only.is_none_or(|only| only == interface),
-            is_outgoing: link.pkttype() == PACKET_OUTGOING,
-            lost,
-        })
+        Ok(SeenPacket { octets: message.bytes, at: at.unwrap_or(Duration::ZERO), interface })
+    }
+
+    /// Packets that were wanted and not copied, for there was no room: since it was asked last.
+    pub(crate) fn lost(&self) -> io::Result<u32> {
+        Ok(getsockopt(&self.socket, Statistics)?.tp_drops)
     }
 }
 
@@ -102,20 +98,4 @@ impl AsFd for PacketSocket {
 /// A protocol as packet(7) wants it.
 fn network_order(protocol: c_int) -> u16 {
     u16::try_from(protocol).unwrap_or_default().to_be()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_interface_is_there_once_with_its_number() {
-        let mut indexes: Vec<u32> =
-            interfaces().expect("there are").iter().map(|it| it.index).collect();
-        let count = indexes.len();
-        indexes.sort_unstable();
-        indexes.dedup();
-        assert!(count > 0);
-        assert_eq!(indexes.len(), count);
-    }
 }

@@ -21,7 +21,7 @@ setsockopt_impl!(
     sockopt::SetStruct<libc::c_int>
 );
 
-/// What a connection, or a listener, knows of itself (tcp(7)).
+/// The beginning of what a connection, or a listener, knows of itself (tcp(7)).
 #[derive(Clone, Copy, Debug)]
 struct TcpInfo;
 
@@ -29,9 +29,22 @@ getsockopt_impl!(
     TcpInfo,
     libc::IPPROTO_TCP,
     libc::TCP_INFO,
-    libc::tcp_info,
-    sockopt::GetStruct<libc::tcp_info>
+    BeginOfTcpInfo,
+    sockopt::GetStruct<BeginOfTcpInfo>
 );
+
+/// `struct tcp_info` as far as it is needed. It grows at its end from kernel to kernel; an old one gives less
+/// than all of libc's, for which nix panics, but each gives exactly what it is asked for.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+struct BeginOfTcpInfo {
+    state_and_options: [u8; 8],
+    rto: u32,
+    ato: u32,
+    snd_mss: u32,
+    rcv_mss: u32,
+    unacked: u32,
+}
 
 /// Has a SYN sent again so many times, not as often as `net.ipv4.tcp_syn_retries` has it (`TCP_SYNCNT`).
 pub(crate) fn set_syn_retries(socket: &impl AsFd, retries: u8) -> io::Result<()> {
@@ -40,7 +53,7 @@ pub(crate) fn set_syn_retries(socket: &impl AsFd, retries: u8) -> io::Result<()>
 
 /// Connections that wait for `accept(2)`: of a listener, `TCP_INFO` tells it as `tcpi_unacked`.
 pub(crate) fn accept_queue(listener: &impl AsFd) -> Option<u32> {
-    getsockopt(listener, TcpInfo).ok().map(|info| info.tcpi_unacked)
+    getsockopt(listener, TcpInfo).ok().map(|info| info.unacked)
 }
 
 /// Has each datagram tell how many were dropped before it (`SO_RXQ_OVFL`, socket(7)).
@@ -67,7 +80,20 @@ pub(crate) fn receive_counted(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nix::sys::socket::GetSockOpt;
+    use std::mem::offset_of;
     use std::net::{TcpListener, TcpStream, UdpSocket};
+
+    #[test]
+    fn no_kernel_is_asked_for_more_than_the_oldest_one_knows() {
+        // All that Linux 2.6 had (tcp(7)), up to the octet.
+        let oldest = offset_of!(libc::tcp_info, tcpi_total_retrans) + size_of::<u32>();
+        assert_eq!(oldest, 104);
+        assert!(size_of::<<TcpInfo as GetSockOpt>::Val>() <= oldest);
+        let (ours, theirs) =
+            (offset_of!(BeginOfTcpInfo, unacked), offset_of!(libc::tcp_info, tcpi_unacked));
+        assert_eq!(ours, theirs);
+    }
 
     #[test]
     fn a_listener_tells_how_many_wait() {

@@ -1,5 +1,7 @@
 //! What the tests share: the running binary, network namespaces, and the rule for skipping.
 
+#[cfg(target_os = "linux")]
+pub mod capturing;
 mod ended;
 pub mod forge;
 mod namespace;

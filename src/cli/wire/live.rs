@@ -1,0 +1,89 @@
+//! Packets as they pass an interface.
+
+use super::output::Output;
+use super::screen::Screen;
+use super::stop::Stop;
+use super::{Wire, ports};
+use crate::cli::complain;
+use crate::cli::failure::Failure;
+use crate::reply::Printable;
+use crate::report;
+use crate::trace::Fate;
+use crate::wire::capture::Capture;
+use std::process::ExitCode;
+use std::time::Instant;
+
+pub(super) fn show(arguments: &Wire, quiet: bool) -> Result<ExitCode, Failure> {
+    let interface = arguments.interface.as_deref().filter(|name| *name != "any");
+    let mut capture = Capture::open(interface, &arguments.ports)?;
+    let output = arguments.pcapng.as_deref().map(|path| Output::open(path, None)).transpose()?;
+    // After that, for a FIFO may have no reader yet, and then the first Ctrl-C is to end it.
+    let stop = Stop::on_signals()?;
+    let mut screen = Screen::new(arguments, output)?;
+    if !quiet {
+        complain(&format!("daytime: {}", what_is_captured(arguments)));
+    }
+    let started = Instant::now();
+    let until = arguments.duration.map(|duration| started + duration);
+    let watched = watch(&mut capture, &mut screen, until, &stop);
+    let lasted = started.elapsed();
+    let told = tell_lost(&capture, arguments);
+    // However it ended, what was seen is worth its screen.
+    let finished = screen.finish(lasted, quiet);
+    watched.and(told).and(finished)
+}
+
+fn watch(
+    capture: &mut Capture,
+    screen: &mut Screen,
+    until: Option<Instant>,
+    stop: &Stop,
+) -> Result<(), Failure> {
+    let ended = loop {
+        match capture.next(until, stop.as_fd()) {
+            Ok(Some(captured)) => {
+                if screen.show(&captured, &Fate::Seen)?.is_break() {
+                    return Ok(());
+                }
+            }
+            Ok(None) => break Ok(()),
+            Err(error) => break Err(error),
+        }
+    };
+    // What had come by then is there, though it was not taken yet.
+    capture.end()?;
+    while let Some(captured) = capture.waiting()? {
+        if screen.show(&captured, &Fate::Seen)?.is_break() {
+            break;
+        }
+    }
+    Ok(ended?)
+}
+
+/// The kernel counts those that may be about the ports, ICMP errors and fragments of all.
+fn tell_lost(capture: &Capture, arguments: &Wire) -> Result<(), Failure> {
+    let lost = capture.lost()?;
+    if lost == 0 {
+        return Ok(());
+    }
+    let packets = report::plural(lost.into(), "packet");
+    let ports = ports(arguments);
+    complain(&format!("daytime: up to {packets} about {ports} came too fast and were not seen"));
+    if arguments.json {
+        super::print(&format!("{}\n", serde_json::json!({ "lost": lost })))?;
+    }
+    Ok(())
+}
+
+fn what_is_captured(arguments: &Wire) -> String {
+    let interface = arguments.interface.as_deref().unwrap_or("any");
+    let interface = Printable(interface.as_bytes());
+    let count = arguments.count.map(|count| report::plural(count, "packet"));
+    let duration = arguments.duration.map(|duration| format!("{} s", duration.as_secs_f64()));
+    let limits: Vec<String> = [count, duration].into_iter().flatten().collect();
+    let limits = match &limits[..] {
+        [] => String::new(),
+        limits => format!("for {}, or ", limits.join(" or ")),
+    };
+    format!("capturing {} on interface {interface}, {limits}until Ctrl-C", ports(arguments))
+}

@@ -1,0 +1,211 @@
+//! Which packets a socket gets copies of, decided in the kernel (classic BPF; networking/filter.rst of the
+//! kernel's documentation). Without it, traffic that nobody asked for would fill the socket's buffer.
+//!
+//! Loose on purpose: only a packet whose ports stand where they do in most packets is dropped for them. What
+//! it does not know it keeps, for the program finds ports behind extension headers and in ICMP errors too.
+
+use nix::libc::{
+    ARPHRD_LOOPBACK, BPF_ABS, BPF_ALU, BPF_AND, BPF_B, BPF_H, BPF_IMM, BPF_IND, BPF_JA, BPF_JEQ,
+    BPF_JMP, BPF_JSET, BPF_K, BPF_LD, BPF_LDX, BPF_MSH, BPF_RET, BPF_W, ETH_P_IP, ETH_P_IPV6,
+    PACKET_OUTGOING, SKF_AD_HATYPE, SKF_AD_IFINDEX, SKF_AD_OFF, SKF_AD_PKTTYPE, SKF_AD_PROTOCOL,
+    c_int,
+};
+use socket2::SockFilter;
+
+/// Ports that are looked for in the kernel; of more, every packet is kept. A program has a limited size
+/// (`net.core.optmem_max`), and its conditional jumps reach 255 instructions.
+const MOST_PORTS: usize = 32;
+
+const KEEP: SockFilter = step(BPF_RET | BPF_K, u32::MAX);
+const DROP: SockFilter = step(BPF_RET | BPF_K, 0);
+
+const TCP: u32 = 6;
+const UDP: u32 = 17;
+
+/// Keeps no packet.
+pub(super) const NOTHING: [SockFilter; 1] = [DROP];
+
+/// Keeps IP packets, each once: of the interface with this number, if there is one, and not those that are
+/// about other ports.
+pub(super) fn wanted(only: Option<u32>, ports: &[u16]) -> Vec<SockFilter> {
+    let mut program = Vec::new();
+    if let Some(index) = only {
+        program.extend([of_packet(SKF_AD_IFINDEX), jump(BPF_JEQ, index, 1, 0), DROP]);
+    }
+    program.extend([
+        of_packet(SKF_AD_PROTOCOL),
+        jump(BPF_JEQ, number(ETH_P_IP), 2, 0),
+        jump(BPF_JEQ, number(ETH_P_IPV6), 1, 0),
+        DROP,
+        // On loopback a packet passes twice, on its way out and in.
+        of_packet(SKF_AD_HATYPE),
+        jump(BPF_JEQ, ARPHRD_LOOPBACK.into(), 0, 3),
+        of_packet(SKF_AD_PKTTYPE),
+        jump(BPF_JEQ, PACKET_OUTGOING.into(), 0, 1),
+        DROP,
+    ]);
+    if ports.len() <= MOST_PORTS {
+        program.extend(about(ports));
+    } else {
+        program.push(KEEP);
+    }
+    program
+}
+
+/// Drops what is TCP or UDP between other ports; octet 0 is the first of the IP header.
+fn about(ports: &[u16]) -> Vec<SockFilter> {
+    let mut program = vec![
+        step(BPF_LD | BPF_B | BPF_ABS, 0),
+        step(BPF_ALU | BPF_AND | BPF_K, 0xf0),
+        jump(BPF_JEQ, 0x40, 0, 9),
+        // IPv4 (RFC 791): the protocol; no port is in a fragment but the first; the header's length.
+        step(BPF_LD | BPF_B | BPF_ABS, 9),
+        jump(BPF_JEQ, TCP, 2, 0),
+        jump(BPF_JEQ, UDP, 1, 0),
+        KEEP,
+        step(BPF_LD | BPF_H | BPF_ABS, 6),
+        jump(BPF_JSET, 0x1fff, 0, 1),
+        KEEP,
+        step(BPF_LDX | BPF_B | BPF_MSH, 0),
+        step(BPF_JMP | BPF_JA, 7),
+        // IPv6 (RFC 8200): the next header, which any extension header would be.
+        jump(BPF_JEQ, 0x60, 1, 0),
+        KEEP,
+        step(BPF_LD | BPF_B | BPF_ABS, 6),
+        jump(BPF_JEQ, TCP, 2, 0),
+        jump(BPF_JEQ, UDP, 1, 0),
+        KEEP,
+        step(BPF_LDX | BPF_W | BPF_IMM, 40),
+    ];
+    for of_source_or_destination in [0, 2] {
+        program.push(step(BPF_LD | BPF_H | BPF_IND, of_source_or_destination));
+        let each = ports.iter().flat_map(|port| [jump(BPF_JEQ, (*port).into(), 0, 1), KEEP]);
+        program.extend(each);
+    }
+    program.push(DROP);
+    program
+}
+
+/// Loads what the kernel knows of a packet besides its octets.
+const fn of_packet(what: c_int) -> SockFilter {
+    step(BPF_LD | BPF_W | BPF_ABS, (SKF_AD_OFF + what).cast_unsigned())
+}
+
+const fn step(code: u32, operand: u32) -> SockFilter {
+    SockFilter::new(low(code), 0, 0, operand)
+}
+
+/// Leaves out so many instructions if the test is true, so many if it is not.
+const fn jump(test: u32, operand: u32, if_so: u8, if_not: u8) -> SockFilter {
+    SockFilter::new(low(BPF_JMP | test | BPF_K), if_so, if_not, operand)
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "an instruction's code has 8 bits")]
+const fn low(code: u32) -> u16 {
+    code as u16
+}
+
+const fn number(protocol: c_int) -> u32 {
+    protocol.cast_unsigned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use etherparse::{
+        IpFragOffset, IpHeaders, IpNumber, Ipv4Header, PacketBuilder, PacketBuilderStep,
+    };
+    use socket2::SockRef;
+    use std::os::unix::net::UnixDatagram;
+
+    /// What the kernel lets pass, on a socket that takes any octets: it runs a program where its packets
+    /// begin, which is the IP header here, and the link's on none but a packet socket.
+    fn kept(program: &[SockFilter], packets: &[Vec<u8>]) -> Vec<usize> {
+        let (from, to) = UnixDatagram::pair().expect("a pair");
+        SockRef::from(&to).attach_filter(program).expect("a valid program");
+        to.set_nonblocking(true).expect("set");
+        let mut passed = Vec::new();
+        for (number, packet) in packets.iter().enumerate() {
+            from.send(packet).expect("sent");
+            let mut room = [0; 2048];
+            if let Ok(octets) = to.recv(&mut room) {
+                assert_eq!(&room[..octets], packet, "nothing is cut off");
+                passed.push(number);
+            }
+        }
+        passed
+    }
+
+    type Begun = PacketBuilderStep<IpHeaders>;
+
+    fn v4() -> Begun {
+        PacketBuilder::ipv4([10, 0, 0, 1], [10, 0, 0, 2], 64)
+    }
+
+    fn v6() -> Begun {
+        PacketBuilder::ipv6([1; 16], [2; 16], 64)
+    }
+
+    fn udp(begun: Begun, ports: (u16, u16)) -> Vec<u8> {
+        let mut packet = Vec::new();
+        begun.udp(ports.0, ports.1).write(&mut packet, b"question").expect("written");
+        packet
+    }
+
+    fn tcp(begun: Begun, ports: (u16, u16)) -> Vec<u8> {
+        let mut packet = Vec::new();
+        begun.tcp(ports.0, ports.1, 1, 1000).syn().write(&mut packet, &[]).expect("written");
+        packet
+    }
+
+    #[test]
+    fn packets_about_other_ports_are_dropped_and_no_others() {
+        for make in [udp, tcp] {
+            for family in [v4, v6] {
+                let packets = [(40000, 13), (13, 40000), (40000, 14), (3341, 53), (37, 40000)]
+                    .map(|ports| make(family(), ports));
+                assert_eq!(kept(&about(&[13, 37]), &packets), [0, 1, 4]);
+            }
+        }
+    }
+
+    #[test]
+    fn the_ports_of_ipv4_are_found_behind_options() {
+        let with_options = |port| {
+            let header = Ipv4Header::new(8, 64, IpNumber::UDP, [10, 0, 0, 1], [10, 0, 0, 2]);
+            let mut header = header.expect("short");
+            header.options = [1; 12].into();
+            let mut packet = header.to_bytes().to_vec();
+            packet.extend([0x9c, 0x40, 0, port, 0, 8, 0, 0]);
+            packet
+        };
+        assert_eq!(kept(&about(&[13]), &[with_options(13), with_options(14)]), [0]);
+    }
+
+    #[test]
+    fn what_has_no_port_where_it_is_looked_for_is_kept() {
+        let mut fragment = udp(v4(), (40000, 53));
+        let mut header = Ipv4Header::from_slice(&fragment).expect("a header").0;
+        header.fragment_offset = IpFragOffset::try_new(3).expect("small");
+        fragment[..20].copy_from_slice(&header.to_bytes());
+        let mut first = udp(v4(), (40000, 53));
+        first[6] = 0x20; // more follow, and the ports are in it
+        let mut icmp = Vec::new();
+        v4().icmpv4_echo_request(1, 1).write(&mut icmp, &[]).expect("written");
+        let mut icmp6 = Vec::new();
+        v6().icmpv6_echo_request(1, 1).write(&mut icmp6, &[]).expect("written");
+        let mut extended = udp(v6(), (40000, 53));
+        extended[6] = 60; // destination options, whatever they are
+        let packets = [fragment, first, icmp, icmp6, extended, vec![0; 60]];
+        assert_eq!(kept(&about(&[13]), &packets), [0, 2, 3, 4, 5]);
+    }
+
+    #[test]
+    fn as_many_ports_as_are_looked_for_are_a_valid_program() {
+        let ports: Vec<u16> = (1..).take(MOST_PORTS).collect();
+        let last = *ports.last().expect("some");
+        let packets = [last, last + 1].map(|port| udp(v6(), (40000, port)));
+        assert_eq!(kept(&about(&ports), &packets), [0]);
+        assert_eq!(kept(&NOTHING, &packets), [0; 0]);
+    }
+}

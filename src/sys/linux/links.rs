@@ -1,0 +1,81 @@
+//! The interfaces that there are, and what tells that they change (rtnetlink(7)).
+
+use super::super::Interface;
+use nix::errno::Errno;
+use nix::ifaddrs::getifaddrs;
+use nix::libc::RTMGRP_LINK;
+use nix::net::if_::{InterfaceFlags, if_nameindex};
+use nix::sys::socket::{
+    AddressFamily, LinkAddr, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv,
+    socket,
+};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+/// The interfaces of this network namespace, each once; tunnels too, which have no address of their link.
+pub(crate) fn interfaces() -> io::Result<Vec<Interface>> {
+    // Before their names, for one that comes in between would be taken for a dead one.
+    let names = if_nameindex()?;
+    let up: Vec<String> = getifaddrs()?
+        .filter(|it| it.flags.contains(InterfaceFlags::IFF_UP))
+        .map(|it| it.interface_name)
+        .collect();
+    let interface = |name: String, index| Interface { is_up: up.contains(&name), name, index };
+    Ok(names.iter().map(|it| interface(it.name().to_string_lossy().into(), it.index())).collect())
+}
+
+/// Those with an address of their link, its number in it, whether they have others or not.
+#[cfg(feature = "lab")]
+pub(super) fn links() -> io::Result<Vec<(String, LinkAddr)>> {
+    let links =
+        getifaddrs()?.filter_map(|it| Some((it.interface_name, *it.address?.as_link_addr()?)));
+    Ok(links.collect())
+}
+
+/// Has something to read when any interface has changed.
+pub(crate) struct LinkChanges(OwnedFd);
+
+impl LinkChanges {
+    /// Told are the changes from now on.
+    pub(crate) fn new() -> io::Result<Self> {
+        let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
+        let protocol = SockProtocol::NetlinkRoute;
+        let socket = socket(AddressFamily::Netlink, SockType::Raw, flags, protocol)?;
+        bind(socket.as_raw_fd(), &NetlinkAddr::new(0, RTMGRP_LINK.cast_unsigned()))?;
+        Ok(Self(socket))
+    }
+
+    /// Takes what there is to read: what has changed is asked anew.
+    pub(crate) fn take(&self) -> io::Result<()> {
+        loop {
+            match recv(self.0.as_raw_fd(), &mut [0; 4096], MsgFlags::empty()) {
+                // Too many at once: then some are lost, and nothing is missed by it.
+                Ok(_) | Err(Errno::ENOBUFS | Errno::EINTR) => {}
+                Err(Errno::EAGAIN) => return Ok(()),
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+    }
+}
+
+impl AsFd for LinkChanges {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_interface_is_there_once_with_its_number() {
+        let mut indexes: Vec<u32> =
+            interfaces().expect("there are").iter().map(|it| it.index).collect();
+        let count = indexes.len();
+        indexes.sort_unstable();
+        indexes.dedup();
+        assert!(count > 0);
+        assert_eq!(indexes.len(), count);
+    }
+}

@@ -1,0 +1,278 @@
+//! `daytime wire` on interfaces of any kind, and what it tells when packets are lost, interfaces go down, and
+//! people interrupt it or look away.
+
+use crate::or_skip;
+use crate::support::capturing::{Capturing, Ended, Place, ladder};
+use crate::support::wire::eventually;
+use crate::support::{Namespace, bad, good, ipv6, program, run, stderr, stdout};
+use nix::sys::signal::Signal;
+use serde_json::Value;
+use std::net::UdpSocket;
+use std::process::Stdio;
+
+/// Two interfaces with a cable between them, `ve0` with an address; whoever has 192.0.2.2 is said to be
+/// behind it, so what is sent there needs no answer to leave.
+const CABLE: [&str; 4] = [
+    "link add ve0 type veth peer name ve1",
+    "addr add 192.0.2.1/24 dev ve0",
+    "link set ve1 up",
+    "neigh add 192.0.2.2 lladdr 02:00:00:00:00:02 dev ve0",
+];
+
+fn ip(inside: &Namespace, command: &str) -> Result<(), String> {
+    let done = run(inside.command("ip").args(command.split(' ')));
+    done.status.success().then_some(()).ok_or_else(|| format!("ip {command}: {}", stderr(&done)))
+}
+
+fn cabled() -> Result<Place, String> {
+    let place = Place::new()?;
+    CABLE.iter().try_for_each(|command| ip(&place.inside, command))?;
+    Ok(place)
+}
+
+/// So many datagrams of this length, to this address; they have left when it returns.
+fn send(place: &Place, count: usize, octets: usize, to: &str) -> Result<(), String> {
+    place.inside.enter(|| {
+        let socket = UdpSocket::bind("0.0.0.0:0").expect("bound");
+        for _ in 0..count {
+            assert_eq!(socket.send_to(&vec![b'x'; octets], to).expect("sent"), octets);
+        }
+    })
+}
+
+/// Takes what is sent to a port of 127.0.0.1, so that no ICMP error comes back, and never looks at it.
+fn silent(place: &Place, port: u16) -> Result<UdpSocket, String> {
+    place.inside.enter(|| UdpSocket::bind(("127.0.0.1", port)).expect("bound"))
+}
+
+/// More than the socket's buffer has room for.
+const TOO_MANY: usize = 16_000;
+
+#[test]
+fn each_packet_that_came_too_fast_is_counted_though_none_came_after_it() {
+    let place = or_skip!(Place::new());
+    let _silent = or_skip!(silent(&place, 7013));
+    let wire = place.wire(&["lo", "--port", "7013", "--json"]);
+    wire.stand_still();
+    or_skip!(send(&place, TOO_MANY, 1400, "127.0.0.1:7013"));
+    wire.end_from_stillness();
+    let Ended { text, said, status } = wire.ended();
+    let mut objects = text.lines().map(|it| serde_json::from_str::<Value>(it).expect("JSON"));
+    let lost = objects.next_back().expect("some")["lost"].as_u64().expect("how many were lost");
+    let shown = objects.inspect(|it| assert_eq!(it["what"], "1400 octets")).count();
+    assert!(lost > 0 && shown > 0, "{lost} lost, {shown} shown");
+    assert_eq!(usize::try_from(lost).expect("few") + shown, TOO_MANY, "loopback's copies are one");
+    let expected =
+        format!("daytime: up to {lost} packets about port 7013 came too fast and were not seen\n");
+    assert_eq!((said, status), (expected, Some(0)));
+}
+
+#[test]
+fn traffic_about_other_ports_takes_no_room() {
+    let place = or_skip!(Place::new());
+    let _silent = or_skip!(silent(&place, 7014));
+    let wire = place.wire(&["lo"]);
+    wire.stand_still();
+    or_skip!(send(&place, TOO_MANY, 1400, "127.0.0.1:7014"));
+    place.ask("udp");
+    wire.end_from_stillness();
+    let text = wire.end();
+    assert!(text.contains("\n2 packets of 1 exchange in "), "{text}");
+}
+
+#[test]
+fn what_had_come_when_it_was_stopped_is_shown() {
+    let place = or_skip!(Place::new());
+    let wire = place.wire(&["lo", "--ladder"]);
+    wire.stand_still();
+    place.ask("udp");
+    wire.end_from_stillness();
+    let text = wire.end();
+    assert!(text.contains("empty datagram") && text.contains("2 packets of 1 exchange"), "{text}");
+}
+
+#[test]
+fn only_the_interface_that_is_named_is_watched() {
+    let place = or_skip!(cabled());
+    or_skip!(ip(&place.inside, "link set ve0 up"));
+    let wire = place.wire(&["ve0"]);
+    wire.stand_still();
+    place.ask("udp");
+    or_skip!(send(&place, 1, 0, "192.0.2.2:13"));
+    wire.end_from_stillness();
+    let text = wire.end();
+    assert!(text.contains(" asks 192.0.2.2:13\n"), "{text}");
+    assert!(text.contains("\n1 packet of 1 exchange in "), "{text}");
+}
+
+#[test]
+fn an_exchange_passes_a_cable() {
+    let place = or_skip!(Place::serving("[::]"));
+    let other = or_skip!(Namespace::new());
+    or_skip!(place.inside.join(&other, &["192.0.2.1/24"], &["192.0.2.2/24"]));
+    let wire = place.wire(&["cable", "--count", "2"]);
+    good(other.daytime().args(["query", "-q", "--proto", "udp", "192.0.2.1"]));
+    let text = wire.end();
+    let drawn = ladder(&text);
+    assert!(drawn[0].starts_with("udp 1    │─── empty datagram ──"), "{text}");
+    assert!(drawn[2].contains("-UTC\\r\\n "), "{text}");
+    assert!(
+        text.starts_with("udp 1  192.0.2.2:") && text.contains(" asks 192.0.2.1:13\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn an_exchange_over_ipv6_is_shown_as_one_over_ipv4_is() {
+    or_skip!(ipv6());
+    let place = or_skip!(Place::serving("[::1]"));
+    let wire = place.wire(&["lo"]);
+    wire.stand_still();
+    for proto in ["udp", "tcp"] {
+        good(place.inside.daytime().args(["query", "-q", "--proto", proto, "::1"]));
+    }
+    wire.end_from_stillness();
+    let text = wire.end();
+    assert!(text.starts_with("udp 1  [::1]:") && text.contains(" asks [::1]:13\n"), "{text}");
+    let drawn = ladder(&text);
+    assert!(drawn[1].starts_with("udp 1    │◀─── 4"), "{text}");
+    assert!(drawn[3].starts_with("tcp 2    │─── SYN ──"), "{text}");
+    assert!(drawn[4].starts_with("tcp 2    │◀─── SYN, ACK ──"), "{text}");
+    assert!(text.contains(" of 2 exchanges in ") && !text.contains("retransmission"), "{text}");
+}
+
+#[test]
+fn a_tunnel_whose_link_has_no_address_is_an_interface_like_any() {
+    let place = or_skip!(Place::new());
+    let mut socat = place.inside.command(or_skip!(program("socat")));
+    // It lives as long as its standard input.
+    socat.args(["TUN:192.0.2.1/24,tun-name=tun0,tun-type=tun,iff-no-pi,iff-up", "-"]);
+    let mut socat = socat.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("it starts");
+    eventually("the tunnel is there", || {
+        let shown = run(place.inside.command("ip").args(["link", "show", "tun0"]));
+        stdout(&shown).contains("LOWER_UP")
+    });
+    let wire = place.wire(&["tun0"]);
+    or_skip!(send(&place, 1, 0, "192.0.2.2:13"));
+    drop(socat.stdin.take());
+    assert!(socat.wait().expect("waited for").success());
+    let Ended { text, said, status } = wire.ended();
+    assert_eq!((said.as_str(), status), ("daytime: interface tun0 went down\n", Some(1)));
+    assert!(text.contains(" asks 192.0.2.2:13\n"), "{text}");
+}
+
+#[test]
+fn what_was_seen_before_an_interface_went_down_or_away_is_shown() {
+    for command in ["link set ve0 down", "link delete ve0"] {
+        let place = or_skip!(cabled());
+        or_skip!(ip(&place.inside, "link set ve0 up"));
+        let wire = place.wire(&["ve0", "--ladder"]);
+        or_skip!(send(&place, 1, 0, "192.0.2.2:13"));
+        or_skip!(ip(&place.inside, command));
+        let Ended { text, said, status } = wire.ended();
+        assert_eq!((said.as_str(), status), ("daytime: interface ve0 went down\n", Some(1)));
+        assert!(text.contains("empty datagram"), "{text}");
+        assert!(text.contains("\n1 packet of 1 exchange in "), "{text}");
+    }
+}
+
+#[test]
+fn that_another_interface_goes_does_not_end_it() {
+    let place = or_skip!(cabled());
+    let wire = place.wire(&["lo", "--count", "2"]);
+    or_skip!(ip(&place.inside, "link delete ve0"));
+    place.ask("udp");
+    assert!(wire.end().contains("\n2 packets of 1 exchange in "));
+}
+
+#[test]
+fn an_interface_that_is_down_already_is_told_with_what_to_do() {
+    let place = or_skip!(cabled());
+    let said = bad(1, place.inside.daytime().args(["wire", "ve0"]));
+    let expected = "daytime: interface ve0 is down: `ip link set dev ve0 up` brings it up\n";
+    assert_eq!(said, expected);
+}
+
+#[test]
+fn a_name_of_an_interface_is_nothing_to_a_terminal() {
+    let inside = or_skip!(Namespace::new());
+    or_skip!(ip(&inside, "link add v\u{1b}[2J type veth peer name ve1"));
+    let said = bad(1, inside.daytime().args(["wire", "no\u{1b}[2J"]));
+    assert!(said.starts_with("daytime: no interface is called no\\x1b[2J: there are "), "{said}");
+    assert!(said.contains("v\\x1b[2J") && !said.contains('\u{1b}'), "{said}");
+}
+
+#[test]
+fn when_nobody_reads_any_more_it_ends() {
+    let place = or_skip!(Place::new());
+    let mut wire = place.wire(&["lo"]);
+    drop(wire.child.stdout.take());
+    place.ask("udp");
+    let ended = wire.ended();
+    assert_eq!((ended.said.as_str(), ended.status), ("", Some(0)));
+}
+
+#[test]
+fn it_says_what_ends_it() {
+    let place = or_skip!(Place::new());
+    for (arguments, expected) in [
+        (&["lo"][..], "until Ctrl-C"),
+        (&["lo", "--count", "5"], "for 5 packets, or until Ctrl-C"),
+        (&["lo", "--count", "1", "--duration", "60"], "for 1 packet or 60 s, or until Ctrl-C"),
+    ] {
+        let wire = place.wire(arguments);
+        let expected = format!("daytime: capturing port 13 on interface lo, {expected}\n");
+        assert_eq!(wire.announced, expected);
+        wire.signal(Signal::SIGINT);
+        wire.end();
+    }
+}
+
+#[cfg(feature = "lab")]
+#[test]
+fn the_demonstration_shows_an_exchange_over_each_transport() {
+    let output = run(crate::support::daytime().args(["wire", "--netns"]));
+    if !output.status.success() {
+        return crate::support::skip(&stderr(&output));
+    }
+    let text = stdout(&output);
+    let drawn = ladder(&text);
+    for words in ["─── empty datagram ──", "◀─── 4", "─── SYN ──", "◀─── SYN, ACK ──"]
+    {
+        assert!(drawn.iter().any(|line| line.contains(words)), "{words}: {text}");
+    }
+    assert!(text.contains(" packets of 2 exchanges in "), "{text}");
+}
+
+#[cfg(feature = "lab")]
+#[test]
+fn where_no_network_can_be_made_a_file_is_left_alone() {
+    let folder = tempfile::TempDir::new().expect("a temporary folder");
+    let file = folder.path().join("file");
+    std::fs::write(&file, "precious").expect("written");
+    // Whoever has a user namespace may forbid further networks in it.
+    let forbid = "echo 0 > /proc/sys/user/max_net_namespaces && exec \"$@\"";
+    let mut command = std::process::Command::new(or_skip!(program("unshare")));
+    command.args(["-U", "-r", "sh", "-c", forbid, "sh", env!("CARGO_BIN_EXE_daytime")]);
+    let said = bad(1, command.args(["wire", "--netns", "--pcapng"]).arg(&file));
+    if !said.starts_with("daytime: ") {
+        return crate::support::skip(&said);
+    }
+    assert_eq!(std::fs::read_to_string(&file).expect("there"), "precious");
+}
+
+#[test]
+fn a_capture_may_go_to_standard_output_as_it_comes() {
+    let place = or_skip!(Place::new());
+    let mut wire = place.wire(&["lo", "--count", "2", "--pcapng", "-"]);
+    let mut read = crate::support::daytime();
+    read.args(["wire", "--read", "-"]).stdin(wire.child.stdout.take().expect("piped"));
+    let read = Capturing::spawn(read);
+    place.ask("udp");
+    let ended = wire.ended();
+    assert!(ended.said.starts_with("daytime: 2 packets of 1 exchange in "), "{}", ended.said);
+    assert_eq!(ended.status, Some(0));
+    let text = read.end();
+    assert!(text.contains("─── empty datagram ──"), "{text}");
+    assert!(text.contains("\n2 packets of 1 exchange in "), "{text}");
+}

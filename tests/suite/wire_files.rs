@@ -1,0 +1,219 @@
+//! `daytime wire` with capture files: none is destroyed or left broken, and what is in one is told.
+
+use crate::or_skip;
+use crate::support::capturing::{Capturing, ladder, pcap};
+use crate::support::wire::eventually;
+use crate::support::{bad, daytime, good, program, run, stderr, stdout};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::Signal;
+use std::fs::{self, File};
+use std::io::Write;
+use std::os::fd::AsFd;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use tempfile::TempDir;
+
+/// Octets before the first packet of a pcap file.
+const HEADER: usize = 24;
+
+/// So many empty datagrams to port 13.
+fn packets(count: usize) -> Vec<u8> {
+    let one = pcap();
+    [&one[..HEADER], &one[HEADER..].repeat(count)].concat()
+}
+
+/// A folder with such a file in it.
+fn file(octets: &[u8]) -> (TempDir, PathBuf) {
+    let folder = TempDir::new().expect("a temporary folder");
+    let path = folder.path().join("file");
+    fs::write(&path, octets).expect("written");
+    (folder, path)
+}
+
+fn reading(path: &Path) -> Command {
+    let mut command = daytime();
+    command.args(["wire", "--read"]).arg(path);
+    command
+}
+
+#[test]
+fn the_file_that_is_read_is_never_the_one_that_is_written() {
+    let (folder, path) = file(&packets(3));
+    let [soft, hard] = ["soft", "hard"].map(|name| folder.path().join(name));
+    symlink(&path, &soft).expect("linked");
+    fs::hard_link(&path, &hard).expect("linked");
+    for written in [&path, &soft, &hard] {
+        let from_stdin = {
+            let mut command = reading(Path::new("-"));
+            command.stdin(File::open(&path).expect("there"));
+            command
+        };
+        for mut command in [reading(&path), from_stdin] {
+            let said = bad(2, command.arg("--pcapng").arg(written));
+            let expected = " is the capture that is read: --pcapng would destroy it\n";
+            assert!(said.ends_with(expected), "{said}");
+        }
+    }
+    // Appended to itself it would never end.
+    let mut command = reading(&path);
+    let appended = File::options().append(true).open(&path).expect("there");
+    command.args(["--pcapng", "-"]).stdout(appended).stderr(Stdio::piped());
+    let output = command.spawn().expect("started").wait_with_output().expect("ended");
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    assert_eq!(fs::read(&path).expect("there"), packets(3));
+}
+
+#[test]
+fn a_longer_file_that_was_there_leaves_nothing_behind() {
+    let (folder, path) = file(&packets(1));
+    let written = folder.path().join("written");
+    fs::write(&written, [7; 5000]).expect("written");
+    good(reading(&path).arg("--pcapng").arg(&written));
+    assert!(good(&mut reading(&written)).contains("\n1 packet of 1 exchange in "));
+}
+
+#[test]
+fn a_signal_ends_the_reading_of_a_pipe_that_says_nothing() {
+    let mut command = reading(Path::new("-"));
+    command.stdin(Stdio::piped());
+    let mut wire = Capturing::read(command);
+    let _silent = wire.child.stdin.take();
+    wire.signal(Signal::SIGINT);
+    assert!(wire.end().starts_with("0 packets of 0 exchanges in "));
+}
+
+#[test]
+fn what_a_pipe_had_said_before_a_signal_is_drawn_and_written() {
+    let (folder, written) = file(&[]);
+    let mut command = reading(Path::new("-"));
+    command.args(["--ladder", "--pcapng"]).arg(&written).stdin(Stdio::piped());
+    let mut wire = Capturing::read(command);
+    let mut pipe = wire.child.stdin.take().expect("piped");
+    pipe.write_all(&packets(2)).expect("taken");
+    // More than a header and a packet have.
+    eventually("both are written", || fs::metadata(&written).expect("there").len() > 160);
+    wire.signal(Signal::SIGTERM);
+    let text = wire.end();
+    assert!(text.contains("empty datagram"), "{text}");
+    assert!(text.contains("\n2 packets of 1 exchange in "), "{text}");
+    assert!(good(&mut reading(&written)).contains("\n2 packets of 1 exchange in "));
+    drop(folder);
+}
+
+#[test]
+fn the_second_signal_ends_it_at_once() {
+    // It is read at once, and what it becomes is more than a pipe has room for.
+    let (_folder, path) = file(&packets(1400));
+    let wire = Capturing::read(reading(&path));
+    let screen = wire.child.stdout.as_ref().expect("piped").as_fd();
+    let has_come = || {
+        let mut ready = [PollFd::new(screen, PollFlags::POLLIN)];
+        poll(&mut ready, PollTimeout::ZERO).expect("polled") == 1
+    };
+    eventually("it prints", has_come);
+    wire.signal(Signal::SIGINT);
+    wire.signal(Signal::SIGTERM);
+    assert_eq!(wire.ended().status, Some(1));
+}
+
+#[test]
+fn a_fifo_that_nobody_reads_is_given_up_at_the_first_signal() {
+    let mkfifo = or_skip!(program("mkfifo"));
+    let (folder, path) = file(&packets(1));
+    let fifo = folder.path().join("fifo");
+    good(Command::new(mkfifo).arg(&fifo));
+    let mut command = reading(&path);
+    command.arg("--pcapng").arg(&fifo);
+    let wire = Capturing::read(command);
+    wire.signal(Signal::SIGINT);
+    assert_eq!(wire.ended().status, Some(1));
+}
+
+#[test]
+fn a_file_is_written_to_its_end_though_nobody_looks() {
+    let (folder, written) = file(&[]);
+    let mut command = reading(Path::new("-"));
+    command.arg("--pcapng").arg(&written).stdin(Stdio::piped());
+    let mut wire = Capturing::spawn(command);
+    drop(wire.child.stdout.take());
+    let mut pipe = wire.child.stdin.take().expect("piped");
+    pipe.write_all(&packets(500)).expect("taken");
+    drop(pipe);
+    let ended = wire.ended();
+    assert_eq!((ended.said.as_str(), ended.status), ("", Some(0)));
+    assert!(good(&mut reading(&written)).contains("\n500 packets of 1 exchange in "));
+    drop(folder);
+}
+
+#[test]
+fn of_a_packet_that_finds_no_room_nothing_is_left() {
+    let (folder, path) = file(&packets(100));
+    let written = folder.path().join("written");
+    let mut command = Command::new("sh");
+    // In the middle of a packet, whatever the unit is; without the signal it is an error of write(2).
+    command.args(["-c", "trap '' XFSZ; ulimit -f 1; exec \"$@\"", "sh"]);
+    command.arg(env!("CARGO_BIN_EXE_daytime")).args(["wire", "--read"]).arg(&path);
+    let output = run(command.arg("--pcapng").arg(&written));
+    assert_eq!(output.status.code(), Some(1));
+    let said = stderr(&output);
+    assert!(said.contains("cannot write ") && said.contains("File too large"), "{said}");
+    let text = stdout(&output);
+    let seen = ladder(&text).len();
+    assert!(seen > 0 && text.contains(" of 1 exchange in "), "what was seen is summed up: {text}");
+    let left = good(&mut reading(&written));
+    assert_eq!(ladder(&left).len(), seen, "{left}");
+}
+
+#[test]
+fn what_was_passed_over_is_told_though_something_was_shown() {
+    // Behind the datagram something that begins as no version of IP does.
+    let strange = [0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0x10];
+    let (_folder, path) = file(&[packets(1), strange.to_vec()].concat());
+    let output = run(&mut reading(&path));
+    assert_eq!(output.status.code(), Some(0));
+    assert!(stdout(&output).contains("\n1 packet of 1 exchange in "));
+    let name = path.display();
+    let expected = format!("daytime: passed over 1 packet of {name}: not IP, or not to be found\n");
+    assert_eq!(stderr(&output), expected);
+    // Where there is nothing else, no other port would help.
+    let (_folder, path) = file(&[&packets(0)[..], &strange].concat());
+    let said = stderr(&run(&mut reading(&path)));
+    let name = path.display();
+    let expected = format!(
+        "daytime: {name} has 1 packet, none about port 13\n\
+         daytime: passed over 1 packet of {name}: not IP, or not to be found\n"
+    );
+    assert_eq!(said, expected);
+}
+
+#[test]
+fn standard_output_is_for_the_capture_alone() {
+    let (folder, path) = file(&packets(3));
+    let written = folder.path().join("written");
+    good(reading(&path).arg("--pcapng").arg(&written));
+    let output = run(reading(&path).args(["--pcapng", "-"]));
+    assert_eq!(output.stdout, fs::read(&written).expect("written"));
+    let said = stderr(&output);
+    assert!(said.starts_with("daytime: 3 packets of 1 exchange in "), "{said}");
+    assert_eq!(output.status.code(), Some(0));
+    for option in ["--ladder", "--json"] {
+        let said = bad(2, reading(&path).args(["--pcapng", "-", option]));
+        assert!(said.contains("standard output for itself"), "{said}");
+    }
+    assert!(!Path::new("-").exists());
+}
+
+#[test]
+fn a_capture_is_nothing_for_a_terminal() {
+    let script = or_skip!(program("script"));
+    let (_folder, path) = file(&packets(1));
+    let daytime = env!("CARGO_BIN_EXE_daytime");
+    let command = format!("'{daytime}' wire --read '{}' --pcapng -", path.display());
+    let mut script = Command::new(script);
+    script.args(["-qec", &command, "/dev/null"]).stdin(Stdio::null());
+    let output = run(&mut script);
+    let said = stdout(&output);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.starts_with("daytime: a capture is nothing for a terminal: "), "{said}");
+}
