@@ -114,7 +114,9 @@ impl Capture {
             seen => seen.map_err(CaptureError::Failed)?,
         };
         let mut octets = self.room[..seen.octets].to_vec();
-        checksum::complete(&mut octets);
+        if !seen.has_checksum {
+            checksum::complete(&mut octets);
+        }
         let id = InterfaceId { number: seen.interface, passed: None };
         let interface = Some(Interface { id, name: self.names.of(seen.interface) });
         let comments = vec![Fate::Seen.words(seen.at).into_bytes()];
