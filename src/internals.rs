@@ -130,7 +130,7 @@ impl Answering {
 pub fn draw(octets: &[u8]) -> Option<String> {
     let packet = decode::decode(octets)?;
     let said = talk::Talks::with(vec![crate::PORT]).hear(None, &packet)?;
-    Some(report::wire::lines(Duration::ZERO, &said, &packet, None))
+    Some(report::wire::lines(0, &said, &packet, &[]))
 }
 
 /// The packet with its checksum completed.

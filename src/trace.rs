@@ -134,7 +134,7 @@ impl Fate {
             },
             Self::Lost(Loss::Chance) => "lost by chance".into(),
             Self::Lost(Loss::Cut) => "lost: the link was cut".into(),
-            Self::Lost(Loss::Ordered(number)) => format!("lost: packet {number} was to be"),
+            Self::Lost(Loss::Ordered(number)) => format!("lost on purpose: packet {number}"),
             Self::Lost(Loss::Overflow) => "lost: no room at the receiver".into(),
             Self::Seen => "seen here".into(),
         }
@@ -183,6 +183,6 @@ mod tests {
         assert_eq!(odd.words(Duration::ZERO), "arrived after 20.089 ms");
         let twice = arrived(&[25, 27]).words(5 * MS);
         assert_eq!(twice, "duplicated: arrived after 20 ms and after 22 ms");
-        assert_eq!(Fate::Lost(Loss::Ordered(3)).words(MS), "lost: packet 3 was to be");
+        assert_eq!(Fate::Lost(Loss::Ordered(3)).words(MS), "lost on purpose: packet 3");
     }
 }

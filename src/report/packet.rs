@@ -1,51 +1,149 @@
 //! A packet in a few words, the same in every drawing.
 
 use super::plural;
+use crate::reply::Printable;
 use crate::wire::decode::{Decoded, Flags, Kind};
 
-/// What a packet is: `SYN, ACK`, `42 octets, FIN`, `empty datagram`, `port unreachable`.
+/// What a packet is: `SYN, ACK`, `42 octets, FIN`, `empty datagram`, `port unreachable`; of one that is not
+/// all there `42 octets (10 captured)`, `152 octets (first fragment)`.
 ///
 /// What nearly every segment has is left out: ACK, unless it is all there is or answers a SYN, and PSH. It
 /// holds nothing of what a stranger sent but numbers, so it is safe to show.
 pub(crate) fn label(packet: &Decoded) -> String {
     match &packet.kind {
-        Kind::Tcp { flags, payload, .. } => segment(*flags, payload.len()),
-        Kind::Udp { payload } if payload.is_empty() => "empty datagram".to_owned(),
-        Kind::Udp { payload } => plural(payload.len() as u64, "octet"),
+        Kind::Tcp { flags, payload, .. } => segment(*flags, &octets(packet, payload)),
+        Kind::Udp { payload } => match octets(packet, payload) {
+            none if none.is_empty() => "empty datagram".to_owned(),
+            some => some,
+        },
         Kind::Icmp { what, .. } => what.clone(),
         Kind::Fragment { offset, .. } => format!("fragment, from octet {offset} on"),
-        Kind::Other(6) => "TCP, cut off".to_owned(),
-        Kind::Other(17) => "UDP, cut off".to_owned(),
-        Kind::Other(1 | 58) => "ICMP, cut off".to_owned(),
-        Kind::Other(number) => format!("protocol {number}"),
+        Kind::Other(number) => match name(*number) {
+            Some(name) => format!("{name}, cut off"),
+            None => format!("protocol {number}"),
+        },
+        Kind::BadHeader(number) => format!("{}, bad header", name(*number).unwrap_or("packet")),
     }
 }
 
-fn segment(flags: Flags, payload: usize) -> String {
+/// What is carried, in quotes and safe to show: of very much the end, where a reply has its time.
+pub(crate) fn quoted(payload: &[u8]) -> String {
+    /// As long as a reply is at most; no screen is as wide.
+    const MOST: usize = 512;
+    match payload.split_last_chunk::<MOST>() {
+        Some((before, end)) if !before.is_empty() => format!("\"…{}\"", Printable(end)),
+        _ => format!("\"{}\"", Printable(payload)),
+    }
+}
+
+/// Cut to so many columns at the beginning of what is quoted, since a reply has its time at the end; what is
+/// not quoted is cut at its end.
+pub(crate) fn cut(text: &str, columns: usize) -> String {
+    let all = text.chars().count();
+    if all <= columns {
+        return text.to_owned();
+    }
+    match text.strip_prefix('"') {
+        Some(quoted) => {
+            let left_out = (all - 1).saturating_sub(columns.saturating_sub(2));
+            ['"', '…'].into_iter().chain(quoted.chars().skip(left_out)).collect()
+        }
+        None => text.chars().take(columns.saturating_sub(1)).chain(['…']).collect(),
+    }
+}
+
+const fn name(protocol: u8) -> Option<&'static str> {
+    match protocol {
+        1 | 58 => Some("ICMP"),
+        6 => Some("TCP"),
+        17 => Some("UDP"),
+        _ => None,
+    }
+}
+
+/// How many it carries, and what is missing of them; empty if it carries none.
+fn octets(packet: &Decoded, payload: &[u8]) -> String {
+    let captured = (payload.len() < packet.carried).then(|| format!("{} captured", payload.len()));
+    let fragment = packet.fragment_of.map(|_| "first fragment".to_owned());
+    let notes: Vec<String> = captured.into_iter().chain(fragment).collect();
+    match (packet.carried, notes.is_empty()) {
+        (0, true) => String::new(),
+        (carried, true) => plural(carried as u64, "octet"),
+        (carried, false) => format!("{} ({})", plural(carried as u64, "octet"), notes.join(", ")),
+    }
+}
+
+fn segment(flags: Flags, octets: &str) -> String {
     let usual = if flags.contains(Flags::SYN) { Flags::PSH } else { Flags::PSH | Flags::ACK };
     let special = flags.without(usual).to_string();
-    match (payload, special.as_str()) {
-        (0, "") if flags.contains(Flags::ACK) => "ACK".to_owned(),
-        (0, "") => "no flags".to_owned(),
-        (0, _) => special,
-        (_, "") => plural(payload as u64, "octet"),
-        (_, _) => format!("{}, {special}", plural(payload as u64, "octet")),
+    match (octets, special.as_str()) {
+        ("", "") if flags.contains(Flags::ACK) => "ACK".to_owned(),
+        ("", "") => "no flags".to_owned(),
+        ("", _) => special,
+        (octets, "") => octets.to_owned(),
+        (octets, _) => format!("{octets}, {special}"),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::decode::End;
+    use std::net::Ipv4Addr;
 
     #[test]
     fn a_segment_is_told_by_what_is_special_in_it() {
-        assert_eq!(segment(Flags::SYN, 0), "SYN");
-        assert_eq!(segment(Flags::SYN | Flags::ACK, 0), "SYN, ACK");
-        assert_eq!(segment(Flags::ACK, 0), "ACK");
-        assert_eq!(segment(Flags::PSH | Flags::ACK, 1), "1 octet");
-        assert_eq!(segment(Flags::FIN | Flags::PSH | Flags::ACK, 42), "42 octets, FIN");
-        assert_eq!(segment(Flags::FIN | Flags::ACK, 0), "FIN");
-        assert_eq!(segment(Flags::RST | Flags::ACK, 0), "RST");
-        assert_eq!(segment(Flags(0), 0), "no flags");
+        assert_eq!(segment(Flags::SYN, ""), "SYN");
+        assert_eq!(segment(Flags::SYN | Flags::ACK, ""), "SYN, ACK");
+        assert_eq!(segment(Flags::ACK, ""), "ACK");
+        assert_eq!(segment(Flags::PSH | Flags::ACK, "1 octet"), "1 octet");
+        assert_eq!(segment(Flags::FIN | Flags::PSH | Flags::ACK, "42 octets"), "42 octets, FIN");
+        assert_eq!(segment(Flags::FIN | Flags::ACK, ""), "FIN");
+        assert_eq!(segment(Flags::RST | Flags::ACK, ""), "RST");
+        assert_eq!(segment(Flags(0), ""), "no flags");
+    }
+
+    fn packet(kind: Kind, carried: usize, fragment_of: Option<u32>) -> Decoded {
+        let end = End { address: Ipv4Addr::LOCALHOST.into(), port: Some(13) };
+        Decoded { source: end, destination: end, kind, octets: 20, carried, fragment_of }
+    }
+
+    #[test]
+    fn what_is_missing_of_a_payload_is_told() {
+        let udp = |carried, fragment_of| {
+            label(&packet(Kind::Udp { payload: vec![0; 24] }, carried, fragment_of))
+        };
+        assert_eq!(udp(24, None), "24 octets");
+        assert_eq!(udp(40, None), "40 octets (24 captured)");
+        assert_eq!(udp(24, Some(7)), "24 octets (first fragment)");
+        assert_eq!(udp(1472, Some(7)), "1472 octets (24 captured, first fragment)");
+        let (flags, payload) = (Flags::FIN | Flags::ACK, Vec::new());
+        let kind = Kind::Tcp { flags, sequence: 1, acknowledgement: 2, window: 3, payload };
+        assert_eq!(label(&packet(kind, 40, None)), "40 octets (0 captured), FIN");
+    }
+
+    #[test]
+    fn of_a_reply_without_room_the_time_at_its_end_is_left() {
+        let quoted = quoted(b"Tuesday, February 2, 1982 15:59:01-UTC\r\n");
+        assert_eq!(quoted, r#""Tuesday, February 2, 1982 15:59:01-UTC\r\n""#);
+        assert_eq!(cut(&quoted, 44), quoted);
+        assert_eq!(cut(&quoted, 27), r#""…2, 1982 15:59:01-UTC\r\n""#);
+        assert_eq!(cut("says 192.0.2.1", 9), "says 192…");
+        assert_eq!(cut(&quoted, 0), "\"…");
+    }
+
+    #[test]
+    fn of_very_much_the_end_is_quoted() {
+        let quoted = quoted(&[vec![b'x'; 60_000], b"the end".to_vec()].concat());
+        assert_eq!(quoted.chars().count(), 512 + 3);
+        assert!(quoted.starts_with("\"…x") && quoted.ends_with("xthe end\""), "{quoted}");
+    }
+
+    #[test]
+    fn a_header_that_is_not_whole_or_cannot_be_is_told() {
+        let told = |kind| label(&packet(kind, 0, None));
+        assert_eq!(told(Kind::Other(6)), "TCP, cut off");
+        assert_eq!(told(Kind::BadHeader(6)), "TCP, bad header");
+        assert_eq!(told(Kind::Other(47)), "protocol 47");
     }
 }

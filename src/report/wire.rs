@@ -1,8 +1,9 @@
 //! Packets as they come, a line for each: the client on the left, the server on the right.
 
-use super::packet::label;
+use super::packet::{self, label, quoted};
 use super::plural;
 use crate::reply::Printable;
+use crate::trace::Fate;
 use crate::transport::Transport;
 use crate::wire::Captured;
 use crate::wire::decode::{Decoded, Flags, Kind};
@@ -28,38 +29,42 @@ const PALE: Style = Style::new().dimmed();
 /// the packet carries, and what a file says of it.
 ///
 /// Colour is written always; the terminal's stream takes it off where it is not wanted.
-pub(crate) fn lines(
-    since: Duration,
-    said: &Said,
-    packet: &Decoded,
-    comment: Option<&str>,
-) -> String {
+pub(crate) fn lines(since_ns: i64, said: &Said, packet: &Decoded, comments: &[Vec<u8>]) -> String {
     let mut lines = String::new();
     if said.is_first {
         introduce(&mut lines, said);
     }
-    let time = format!("{:>11.6}", since.as_secs_f64());
+    let time = format!("{:>11.6}", microseconds(since_ns) / 1e6);
     let name = format!("{:7}", name(said));
     let before = time.len() + name.len() + 4;
     let room = WIDTH.saturating_sub(before + 2);
     let (style, arrow) = (style(said, packet), arrow(said, packet, room));
     push(&mut lines, &format!("{PALE}{time}{PALE:#}  {name}  │{style}{arrow}{style:#}│"));
     let mut below = |style: Style, text: &str| {
-        let text = format!("{:room$}", format!(" {} ", cut(text, room - 2)));
+        let text = format!("{:room$}", format!(" {} ", packet::cut(text, room - 2)));
         push(&mut lines, &format!("{:before$}│{style}{text}{style:#}│", ""));
     };
     if let Kind::Tcp { payload, .. } | Kind::Udp { payload } = &packet.kind
         && !payload.is_empty()
     {
-        below(Style::new(), &Printable(payload).to_string());
+        let quoted = packet::cut(&quoted(payload), room);
+        let inner = quoted.strip_prefix('"').and_then(|it| it.strip_suffix('"'));
+        below(Style::new(), inner.unwrap_or(&quoted));
     }
     if let Some(third) = said.third {
         below(BAD, &format!("says {third}"));
     }
-    if let Some(comment) = comment {
-        below(PALE, comment);
+    for comment in told(comments) {
+        below(PALE, &comment);
     }
     lines
+}
+
+/// What comments say, safe to show. That a packet was seen goes without saying here.
+fn told(comments: &[Vec<u8>]) -> impl Iterator<Item = String> {
+    let seen = Fate::Seen.words(Duration::ZERO).into_bytes();
+    let told = comments.iter().filter(move |comment| **comment != seen);
+    told.map(|comment| Printable(comment).to_string())
 }
 
 fn push(lines: &mut String, line: &str) {
@@ -101,28 +106,20 @@ fn arrow(said: &Said, packet: &Decoded, room: usize) -> String {
     if said.is_repeat {
         what += " (retransmission)";
     }
-    let line = format!("─── {} ", cut(&what, room - 6));
+    let line = format!("─── {} ", packet::cut(&what, room - 6));
     match said.to {
         Side::Server => format!("{line:─<0$}▶", room - 1),
         Side::Client => format!("◀{line:─<0$}", room - 1),
     }
 }
 
-/// Cut to so many columns, in what is ASCII.
-fn cut(text: &str, columns: usize) -> String {
-    if text.chars().count() <= columns {
-        return text.to_owned();
-    }
-    let begin: String = text.chars().take(columns - 1).collect();
-    format!("{begin}…")
-}
-
 /// The same as an object for scripts.
-pub(crate) fn json(since: Duration, said: &Said, packet: &Decoded, captured: &Captured) -> Value {
+pub(crate) fn json(since_ns: i64, said: &Said, packet: &Decoded, captured: &Captured) -> Value {
+    let interface = captured.interface.as_ref();
     let mut object = json!({
-        "time": time(captured.at),
-        "since_first_us": microseconds(since),
-        "interface": captured.interface,
+        "time": captured.at.map_or(Value::Null, time),
+        "since_first_us": microseconds(since_ns),
+        "interface": interface.map(|it| it.id.passed.unwrap_or(it.id.number)),
         "exchange": said.number,
         "transport": said.transport.to_string(),
         "client": said.client.to_string(),
@@ -139,8 +136,12 @@ pub(crate) fn json(since: Duration, said: &Said, packet: &Decoded, captured: &Ca
         if let Some(third) = said.third {
             keys.insert("said_by".to_owned(), third.to_string().into());
         }
-        if let Some(comment) = &captured.comment {
-            keys.insert("comment".to_owned(), comment.as_str().into());
+        if let Some(name) = interface.and_then(|it| it.name.as_deref()) {
+            keys.insert("interface_name".to_owned(), Printable(name).to_string().into());
+        }
+        let comments: Vec<String> = told(&captured.comments).collect();
+        if !comments.is_empty() {
+            keys.insert("comments".to_owned(), comments.into());
         }
     }
     object
@@ -156,7 +157,8 @@ fn inside(packet: &Decoded) -> Map<String, Value> {
         keys.insert("window".to_owned(), window.into());
     }
     if let Kind::Tcp { payload, .. } | Kind::Udp { payload } = &packet.kind {
-        keys.insert("payload_octets".to_owned(), payload.len().into());
+        // As many as were sent; of those that follow a capture may have fewer.
+        keys.insert("payload_octets".to_owned(), packet.carried.into());
         keys.insert("payload".to_owned(), Printable(payload).to_string().into());
     }
     keys
@@ -168,8 +170,9 @@ fn time(at: Duration) -> Value {
     time.map(|time| time.to_rfc3339_opts(SecondsFormat::Nanos, true)).into()
 }
 
-fn microseconds(duration: Duration) -> Value {
-    (duration.as_secs_f64() * 1e6).into()
+#[expect(clippy::cast_precision_loss, reason = "nanoseconds of a quarter year are exact")]
+fn microseconds(nanoseconds: i64) -> f64 {
+    nanoseconds as f64 / 1e3
 }
 
 /// How it ended: how much was seen in which time.
@@ -183,6 +186,7 @@ pub(crate) fn summary(packets: u64, exchanges: u64, lasted: Duration) -> String 
 mod tests {
     use super::*;
     use crate::wire::decode::End;
+    use crate::wire::{Interface, InterfaceId};
 
     fn end(text: &str) -> End {
         let socket: std::net::SocketAddr = text.parse().expect("an address");
@@ -203,10 +207,10 @@ mod tests {
     }
 
     fn segment(flags: Flags, payload: &[u8]) -> Decoded {
-        let payload = payload.to_vec();
+        let (payload, carried) = (payload.to_vec(), payload.len());
         let kind = Kind::Tcp { flags, sequence: 1, acknowledgement: 2, window: 3, payload };
         let (source, destination) = (end("[2001:db8::1]:40000"), end("[2001:db8::2]:13"));
-        Decoded { source, destination, kind, octets: 60 }
+        Decoded { source, destination, kind, octets: 60, carried, fragment_of: None }
     }
 
     /// Without colour.
@@ -214,12 +218,12 @@ mod tests {
         anstream::adapter::strip_str(text).to_string().lines().map(str::to_owned).collect()
     }
 
-    const SINCE: Duration = Duration::from_micros(12_500_021);
+    const SINCE: i64 = 12_500_021_000;
 
     #[test]
     fn a_new_exchange_is_introduced_and_its_packet_drawn() {
         let first = Said { is_first: true, ..said(Side::Server) };
-        let drawn = plain(&lines(SINCE, &first, &segment(Flags::SYN, b""), None));
+        let drawn = plain(&lines(SINCE, &first, &segment(Flags::SYN, b""), &[]));
         let expected = [
             "tcp 3  [2001:db8::1]:40000 asks [2001:db8::2]:13",
             "  12.500021  tcp 3    │─── SYN ───────────────────────────────────────────────▶│",
@@ -231,11 +235,17 @@ mod tests {
     fn what_comes_back_has_its_payload_below_it_escaped() {
         let line = segment(Flags::FIN | Flags::ACK, b"noon\x1b[2J\r\n");
         let repeat = Said { is_repeat: true, ..said(Side::Client) };
-        let drawn = plain(&lines(SINCE, &repeat, &line, Some("lost by chance")));
+        let drawn = plain(&lines(
+            SINCE,
+            &repeat,
+            &line,
+            &[b"seen here".to_vec(), b"lost".to_vec(), b"by\x1bchance".to_vec()],
+        ));
         let expected = [
             "  12.500021  tcp 3    │◀─── 10 octets, FIN (retransmission) ───────────────────│",
             "                      │ noon\\x1b[2J\\r\\n                                        │",
-            "                      │ lost by chance                                         │",
+            "                      │ lost                                                   │",
+            "                      │ by\\x1bchance                                           │",
         ];
         assert_eq!(drawn, expected);
     }
@@ -253,8 +263,8 @@ mod tests {
             ..said(Side::Client)
         };
         let payload = segment(Flags(0xff), &[b'x'; 512]);
-        let since = Duration::from_secs(1_000_000);
-        let text = lines(since, &worst, &payload, Some(&"y".repeat(90)));
+        let since_ns = 1_000_000_000_000_000;
+        let text = lines(since_ns, &worst, &payload, &[vec![b'y'; 90]]);
         let drawn = plain(&text);
         assert_eq!(drawn.len(), 6);
         for line in &drawn[..2] {
@@ -263,13 +273,13 @@ mod tests {
         for line in &drawn[2..] {
             assert_eq!(line.chars().count(), 80, "{line}");
         }
-        assert!(drawn[3].contains("xxx…"), "{}", drawn[3]);
+        assert!(drawn[3].contains("│ …xxx"), "{}", drawn[3]);
     }
 
     #[test]
     fn colour_tells_the_way_and_what_is_wrong() {
         let colour = |said: &Said, flags| {
-            let text = lines(SINCE, said, &segment(flags, b""), None);
+            let text = lines(SINCE, said, &segment(flags, b""), &[]);
             ["32", "36", "33", "31"].map(|it| text.contains(&format!("\x1b[{it}m")))
         };
         let repeat = Said { is_repeat: true, ..said(Side::Client) };
@@ -280,12 +290,21 @@ mod tests {
     }
 
     #[test]
+    fn what_a_file_has_out_of_order_was_before_the_first() {
+        let drawn = plain(&lines(-1_500_000, &said(Side::Server), &segment(Flags::SYN, b""), &[]));
+        assert!(drawn[0].starts_with("  -0.001500  tcp 3"), "{drawn:?}");
+    }
+
+    #[test]
     fn an_object_has_what_the_line_has() {
         let captured = Captured {
-            at: Duration::new(1_795_255_200, 5),
+            at: Some(Duration::new(1_795_255_200, 5)),
             octets: Vec::new(),
-            interface: Some(1),
-            comment: None,
+            interface: Some(Interface {
+                id: InterfaceId { number: 1, passed: None },
+                name: Some(b"br\x1b0"[..].into()),
+            }),
+            comments: vec![b"one".to_vec(), b"\x1b".to_vec()],
         };
         let packet = segment(Flags::SYN, b"");
         let object = json(SINCE, &said(Side::Server), &packet, &captured);
@@ -293,6 +312,8 @@ mod tests {
             "time": "2026-11-21T10:00:00.000000005Z",
             "since_first_us": 12_500_021.0,
             "interface": 1,
+            "interface_name": "br\\x1b0",
+            "comments": ["one", "\\x1b"],
             "exchange": 3,
             "transport": "tcp",
             "client": "[2001:db8::1]:40000",

@@ -124,6 +124,8 @@ pub(crate) struct SeenPacket {
     pub at: Duration,
     /// The number of the interface.
     pub interface: u32,
+    /// The kernel has not left it to the network card.
+    pub has_checksum: bool,
 }
 
 /// A user of this machine.

@@ -1,12 +1,15 @@
 //! Live capture: what passes an interface, or all of them, until somebody stops it.
 
-use super::{Captured, checksum};
+use super::{Captured, Interface, InterfaceId, checksum};
 use crate::reply::Printable;
 use crate::sys::{self, LinkChanges, PacketSocket};
+use crate::trace::Fate;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// More than any packet has, one that the kernel has yet to cut for the network card included.
@@ -18,6 +21,7 @@ pub(crate) struct Capture {
     changes: LinkChanges,
     /// The name and the number of the interface, if it is only one.
     only: Option<(String, u32)>,
+    names: Names,
     room: Vec<u8>,
 }
 
@@ -48,7 +52,7 @@ impl Capture {
             ErrorKind::PermissionDenied => CaptureError::NotPermitted(error),
             _ => CaptureError::Failed(error),
         })?;
-        Ok(Self { socket, changes, only, room: vec![0; ROOM] })
+        Ok(Self { socket, changes, only, names: Names::default(), room: vec![0; ROOM] })
     }
 
     /// Waits for the next packet, until then at most, and no longer than `stop` has nothing to read; `None`
@@ -110,14 +114,35 @@ impl Capture {
             seen => seen.map_err(CaptureError::Failed)?,
         };
         let mut octets = self.room[..seen.octets].to_vec();
-        checksum::complete(&mut octets);
-        Ok(Some(Captured { at: seen.at, octets, interface: Some(seen.interface), comment: None }))
+        if !seen.has_checksum {
+            checksum::complete(&mut octets);
+        }
+        let id = InterfaceId { number: seen.interface, passed: None };
+        let interface = Some(Interface { id, name: self.names.of(seen.interface) });
+        let comments = vec![Fate::Seen.words(seen.at).into_bytes()];
+        Ok(Some(Captured { at: Some(seen.at), octets, interface, comments }))
     }
 
     /// Packets that came faster than they were taken: the kernel threw them away. Most of them are about the
     /// ports, but what the kernel cannot tell is among them. Since this was asked last.
     pub(crate) fn lost(&self) -> Result<u32, CaptureError> {
         self.socket.lost().map_err(CaptureError::Failed)
+    }
+}
+
+/// How the interfaces are called by number, those too that came later; `None` if one has gone again.
+#[derive(Default)]
+struct Names(BTreeMap<u32, Option<Arc<[u8]>>>);
+
+impl Names {
+    fn of(&mut self, number: u32) -> Option<Arc<[u8]>> {
+        if !self.0.contains_key(&number) {
+            // What cannot be asked for is not known.
+            let there = sys::interfaces().unwrap_or_default();
+            let named = there.into_iter().map(|it| (it.index, Some(it.name.into_bytes().into())));
+            self.0.extend(named);
+        }
+        self.0.entry(number).or_default().clone()
     }
 }
 

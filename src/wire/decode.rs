@@ -3,8 +3,10 @@
 //! Lax on purpose: a capture may have cut the packet, a kernel that leaves checksums and lengths to the
 //! network card shows them unfinished, and an ICMP error quotes only the beginning of a packet.
 
+pub(crate) use super::flags::Flags;
+use super::fragment::Fragment;
 use super::icmp;
-use etherparse::{IpNumber, LaxIpSlice, TcpSlice, UdpSlice};
+use etherparse::{IpNumber, LaxIpSlice, UdpSlice};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
@@ -16,6 +18,10 @@ pub(crate) struct Decoded {
     pub kind: Kind,
     /// Of the whole packet, IP header included, as that says; a capture may hold fewer.
     pub octets: usize,
+    /// What it carries for an application, as its headers say; of its payload a capture may hold fewer.
+    pub carried: usize,
+    /// The identification of the packet that it is a fragment of, the first one included.
+    pub fragment_of: Option<u32>,
 }
 
 /// An end of a packet's way.
@@ -55,58 +61,8 @@ pub(crate) enum Kind {
     },
     /// The number of the protocol. TCP (6), UDP (17) and ICMP (1, 58) too, where their header is cut off.
     Other(u8),
-}
-
-/// The control bits of TCP (RFC 9293, section 3.1); printed as `SYN, ACK`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Flags(pub u8);
-
-impl Flags {
-    pub(crate) const FIN: Self = Self(0x01);
-    pub(crate) const SYN: Self = Self(0x02);
-    pub(crate) const RST: Self = Self(0x04);
-    pub(crate) const PSH: Self = Self(0x08);
-    pub(crate) const ACK: Self = Self(0x10);
-    pub(crate) const URG: Self = Self(0x20);
-
-    /// In the order in which they are printed.
-    const NAMES: [(Self, &'static str); 8] = [
-        (Self::SYN, "SYN"),
-        (Self::FIN, "FIN"),
-        (Self::RST, "RST"),
-        (Self::PSH, "PSH"),
-        (Self::ACK, "ACK"),
-        (Self::URG, "URG"),
-        // RFC 3168, section 6.1.
-        (Self(0x40), "ECE"),
-        (Self(0x80), "CWR"),
-    ];
-
-    /// True if all of these are set.
-    pub(crate) const fn contains(self, these: Self) -> bool {
-        self.0 & these.0 == these.0
-    }
-
-    /// These without those.
-    pub(crate) const fn without(self, those: Self) -> Self {
-        Self(self.0 & !those.0)
-    }
-}
-
-impl std::ops::BitOr for Flags {
-    type Output = Self;
-
-    fn bitor(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-}
-
-impl fmt::Display for Flags {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let set = Self::NAMES.iter().filter(|(flag, _)| self.contains(*flag));
-        let names: Vec<&str> = set.map(|(_, name)| *name).collect();
-        f.pad(&names.join(", "))
-    }
+    /// The number of the protocol, whose header says what cannot be.
+    BadHeader(u8),
 }
 
 impl fmt::Display for End {
@@ -134,16 +90,24 @@ enum Quotes {
 fn decode_as(octets: &[u8], quotes: Quotes) -> Option<Decoded> {
     let (ip, _) = LaxIpSlice::from_slice(octets).ok()?;
     let inside = ip.payload();
-    let (ports, kind) = match fragment_offset(&ip, octets) {
-        0 => decode_inside(inside.ip_number, inside.payload, quotes),
-        offset => (None, Kind::Fragment { protocol: inside.ip_number.0, offset }),
+    let whole = whole_length(&ip).unwrap_or(octets.len());
+    let before = inside.payload.as_ptr().addr() - octets.as_ptr().addr();
+    let fragment = Fragment::of(&ip, octets);
+    let Inside { ports, kind, carried } = match fragment {
+        Some(Fragment { offset: offset @ 1.., .. }) => {
+            let kind = Kind::Fragment { protocol: inside.ip_number.0, offset };
+            Inside { ports: None, kind, carried: whole.saturating_sub(before) }
+        }
+        _ => decode_inside(inside.ip_number, inside.payload, whole.saturating_sub(before), quotes),
     };
     let end = |address, port| End { address, port };
     Some(Decoded {
         source: end(ip.source_addr(), ports.map(|(source, _)| source)),
         destination: end(ip.destination_addr(), ports.map(|(_, destination)| destination)),
         kind,
-        octets: whole_length(&ip).unwrap_or(octets.len()),
+        octets: whole,
+        carried,
+        fragment_of: fragment.map(|it| it.identification),
     })
 }
 
@@ -156,70 +120,62 @@ fn whole_length(ip: &LaxIpSlice) -> Option<usize> {
     (told != 0).then(|| header + usize::from(told))
 }
 
-fn fragment_offset(ip: &LaxIpSlice, octets: &[u8]) -> usize {
-    match ip {
-        LaxIpSlice::Ipv4(v4) => v4.header().fragments_offset().byte_offset().into(),
-        LaxIpSlice::Ipv6(_) => fragment_offset_v6(octets).unwrap_or(0),
-    }
+/// What stands behind the IP header.
+struct Inside {
+    /// Of the source and the destination, if there are any.
+    ports: Option<(u16, u16)>,
+    kind: Kind,
+    carried: usize,
 }
 
-/// From the fragment header, if there is one (RFC 8200, section 4). etherparse's own iterator over extension
-/// headers reads beyond the packet where one is cut off (0.21).
-fn fragment_offset_v6(octets: &[u8]) -> Option<usize> {
-    const OPTIONS_AND_ROUTING: [u8; 3] = [0, 43, 60];
-    const FRAGMENT: u8 = 44;
-    const AUTHENTICATION: u8 = 51;
-    let (mut kind, mut rest) = (*octets.get(6)?, octets.get(40..)?);
-    loop {
-        let [next, length, c, d, ..] = *rest.first_chunk::<8>()?;
-        let octets = match kind {
-            FRAGMENT => return Some((u16::from_be_bytes([c, d]) & !7).into()),
-            AUTHENTICATION => 4 * (usize::from(length) + 2),
-            _ if OPTIONS_AND_ROUTING.contains(&kind) => 8 * (usize::from(length) + 1),
-            _ => return None,
-        };
-        (kind, rest) = (next, rest.get(octets..)?);
-    }
-}
-
-/// The ports of the source and the destination, if there are any.
-type Ports = Option<(u16, u16)>;
-
-fn decode_inside(protocol: IpNumber, inside: &[u8], quotes: Quotes) -> (Ports, Kind) {
-    match protocol {
-        IpNumber::TCP => match TcpSlice::from_slice(inside) {
-            Ok(tcp) => (Some((tcp.source_port(), tcp.destination_port())), of_tcp(&tcp)),
-            // Eight octets are all that RFC 792 asks an error to quote.
-            Err(_) => (first_ports(inside), Kind::Other(protocol.0)),
-        },
-        IpNumber::UDP => match UdpSlice::from_slice_lax(inside) {
-            Ok(udp) => {
-                let payload = udp.payload().to_vec();
-                (Some((udp.source_port(), udp.destination_port())), Kind::Udp { payload })
-            }
-            Err(_) => (first_ports(inside), Kind::Other(protocol.0)),
-        },
+/// Of what was captured behind the IP header; `whole` is how long that was.
+fn decode_inside(protocol: IpNumber, inside: &[u8], whole: usize, quotes: Quotes) -> Inside {
+    // Eight octets are all that RFC 792 asks an error to quote.
+    let cut_off = || (Kind::Other(protocol.0), 0);
+    let (has_ports, (kind, carried)) = match protocol {
+        IpNumber::TCP => (true, of_tcp(inside, whole).unwrap_or_else(cut_off)),
+        IpNumber::UDP => (true, of_udp(inside, whole).unwrap_or_else(cut_off)),
         IpNumber::ICMP | IpNumber::IPV6_ICMP => {
             let kind = of_icmp(protocol, inside, quotes);
-            (None, kind.unwrap_or(Kind::Other(protocol.0)))
+            (false, kind.map_or_else(cut_off, |kind| (kind, 0)))
         }
-        _ => (None, Kind::Other(protocol.0)),
-    }
+        _ => (false, cut_off()),
+    };
+    let ports = first_ports(inside).filter(|_| has_ports);
+    Inside { ports, kind, carried }
 }
 
-fn first_ports(inside: &[u8]) -> Ports {
+fn first_ports(inside: &[u8]) -> Option<(u16, u16)> {
     let [a, b, c, d] = *inside.first_chunk()?;
     Some((u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d])))
 }
 
-fn of_tcp(tcp: &TcpSlice) -> Kind {
-    Kind::Tcp {
-        flags: Flags(tcp.header_slice()[13]),
-        sequence: tcp.sequence_number(),
-        acknowledgement: tcp.acknowledgment_number(),
-        window: tcp.window_size(),
-        payload: tcp.payload().to_vec(),
+/// Of a segment whose options may be cut off, which etherparse's slice does not take.
+fn of_tcp(inside: &[u8], whole: usize) -> Option<(Kind, usize)> {
+    const FIXED: usize = 20;
+    let head = inside.first_chunk::<FIXED>()?;
+    let number = |at: usize| u32::from_be_bytes([0, 1, 2, 3].map(|octet| head[at + octet]));
+    let header = 4 * usize::from(head[12] >> 4);
+    if header < FIXED || header > whole {
+        return Some((Kind::BadHeader(IpNumber::TCP.0), 0));
     }
+    let kind = Kind::Tcp {
+        flags: Flags(head[13]),
+        sequence: number(4),
+        acknowledgement: number(8),
+        window: u16::from_be_bytes([head[14], head[15]]),
+        payload: inside.get(header..).unwrap_or_default().to_vec(),
+    };
+    Some((kind, whole - header))
+}
+
+/// Of a datagram, or of the first fragment of one, whose header has the length of all fragments together.
+fn of_udp(inside: &[u8], whole: usize) -> Option<(Kind, usize)> {
+    const HEADER: usize = 8;
+    let udp = UdpSlice::from_slice_lax(inside).ok()?;
+    let told = usize::from(udp.length());
+    let whole = if told < HEADER { whole } else { whole.min(told) };
+    Some((Kind::Udp { payload: udp.payload().to_vec() }, whole.saturating_sub(HEADER)))
 }
 
 fn of_icmp(protocol: IpNumber, message: &[u8], quotes: Quotes) -> Option<Kind> {
@@ -282,6 +238,53 @@ mod tests {
         assert_eq!(packet.destination.to_string(), "10.0.0.2:13");
         assert_eq!(packet.kind, Kind::Udp { payload: b"noon".into() });
         assert_eq!(packet.octets, 32);
+    }
+
+    #[test]
+    fn a_payload_that_the_capture_has_cut_is_as_long_as_the_headers_say() {
+        let (datagram, segment) = (udp(b"Monday, noon"), tcp_v6(b"Monday, noon"));
+        for whole in [datagram, segment] {
+            let packet = decoded(&whole[..whole.len() - 4]);
+            let (Kind::Udp { payload } | Kind::Tcp { payload, .. }) = packet.kind else {
+                panic!("{packet:?}");
+            };
+            assert_eq!((&payload[..], packet.carried), (&b"Monday, "[..], 12));
+        }
+    }
+
+    #[test]
+    fn of_a_segment_whose_options_are_cut_off_the_flags_are_left() {
+        let mut whole = Vec::new();
+        let builder = PacketBuilder::ipv4(CLIENT, SERVER, 64).tcp(40000, 13, 7, 512).syn();
+        let options = [etherparse::TcpOptionElement::MaximumSegmentSize(1460)];
+        let builder = builder.options(&options).expect("short");
+        builder.write(&mut whole, b"").expect("written");
+        let segment = decoded(&whole[..40]);
+        let Kind::Tcp { flags, sequence, .. } = segment.kind else { panic!("{segment:?}") };
+        assert_eq!((flags, sequence, segment.carried), (Flags::SYN, 7, 0));
+        assert_eq!(decoded(&whole[..39]).kind, Kind::Other(6));
+    }
+
+    #[test]
+    fn a_header_that_is_shorter_than_any_or_longer_than_its_packet_is_bad() {
+        for length in [2, 4, 15] {
+            let mut packet = tcp_v6(b"");
+            packet[40 + 12] = length << 4;
+            let packet = decoded(&packet);
+            assert_eq!((packet.kind, packet.source.port), (Kind::BadHeader(6), Some(13)));
+        }
+    }
+
+    #[test]
+    fn the_first_fragment_is_a_datagram_that_says_so() {
+        let mut packet = udp(b"noon");
+        packet[4..6].copy_from_slice(&[0x12, 0x34]);
+        packet[6] |= 0x20; // more fragments
+        packet[25] = 200; // the datagram is longer than this part
+        let first = decoded(&packet);
+        assert_eq!(first.kind, Kind::Udp { payload: b"noon".into() });
+        assert_eq!((first.fragment_of, first.carried), (Some(0x1234), 4));
+        assert_eq!(decoded(&udp(b"noon")).fragment_of, None);
     }
 
     #[test]
@@ -352,14 +355,17 @@ mod tests {
         let fragment = decoded(&packet);
         assert_eq!(fragment.kind, Kind::Fragment { protocol: 17, offset: 1480 });
         assert_eq!(fragment.source.to_string(), "10.0.0.1");
+        assert_eq!(fragment.fragment_of, Some(0));
 
         let offset = IpFragOffset::try_new(185).expect("13 bits");
-        let header = Ipv6FragmentHeader::new(ip_number::TCP, offset, false, 1);
+        let header = Ipv6FragmentHeader::new(ip_number::TCP, offset, false, 70_000);
         let mut packet = tcp_v6(b"");
         packet[6] = 44;
         packet[5] += 8;
         packet.splice(40..40, header.to_bytes());
-        assert_eq!(decoded(&packet).kind, Kind::Fragment { protocol: 6, offset: 1480 });
+        let fragment = decoded(&packet);
+        assert_eq!(fragment.kind, Kind::Fragment { protocol: 6, offset: 1480 });
+        assert_eq!(fragment.fragment_of, Some(70_000));
     }
 
     #[test]
@@ -395,13 +401,6 @@ mod tests {
         assert_eq!(decode(&[]), None);
         assert_eq!(decode(b"GET / HTTP/1.1\r\n\r\n"), None);
         assert_eq!(decode(&udp(b"")[..19]), None);
-    }
-
-    #[test]
-    fn flags_are_printed_as_they_are_spoken_of() {
-        assert_eq!((Flags::ACK | Flags::SYN).to_string(), "SYN, ACK");
-        assert_eq!(Flags(0xff).to_string(), "SYN, FIN, RST, PSH, ACK, URG, ECE, CWR");
-        assert_eq!(Flags(0).to_string(), "");
     }
 
     proptest! {

@@ -27,10 +27,11 @@ pub(super) fn packet(link_type: u32, frame: &[u8]) -> Option<&[u8]> {
     let packet = match link_type {
         // The family before it is numbered by the system that wrote the file; the packet itself tells.
         NULL | LOOP => frame.get(4..)?,
-        EN10MB => behind_type(frame, 12)?,
+        EN10MB => behind_tags(number(frame, 12)?, frame.get(14..)?)?,
         // Type, kind and length of the address, address; then what an Ethernet would have.
-        LINUX_SLL => behind_type(frame, 14)?,
-        LINUX_SLL2 => IP_TYPES.contains(&number(frame, 0)?).then(|| frame.get(20..))??,
+        LINUX_SLL => behind_tags(number(frame, 14)?, frame.get(16..)?)?,
+        // What an Ethernet would have; then a reserved number, the interface and its address.
+        LINUX_SLL2 => behind_tags(number(frame, 0)?, frame.get(20..)?)?,
         RAW | IPV4 | IPV6 => frame,
         _ if OLD_RAW.contains(&link_type) => frame,
         _ => return None,
@@ -38,12 +39,18 @@ pub(super) fn packet(link_type: u32, frame: &[u8]) -> Option<&[u8]> {
     matches!(packet.first()? >> 4, 4 | 6).then_some(packet)
 }
 
-/// What stands behind a type of Ethernet at this octet, and behind tags.
-fn behind_type(frame: &[u8], mut at: usize) -> Option<&[u8]> {
-    while TAG_TYPES.contains(&number(frame, at)?) {
-        at += 4;
+/// The interface that a packet passed, in a capture of all of them.
+pub(super) fn passed(link_type: u32, frame: &[u8]) -> Option<u32> {
+    let index = frame.get(4..).filter(|_| link_type == LINUX_SLL2)?;
+    index.first_chunk().copied().map(u32::from_be_bytes)
+}
+
+/// What is of this type of Ethernet, behind its tags: each is two octets, and then another type.
+fn behind_tags(mut kind: u16, mut frame: &[u8]) -> Option<&[u8]> {
+    while TAG_TYPES.contains(&kind) {
+        (kind, frame) = (number(frame, 2)?, frame.get(4..)?);
     }
-    IP_TYPES.contains(&number(frame, at)?).then(|| frame.get(at + 2..))?
+    IP_TYPES.contains(&kind).then_some(frame)
 }
 
 fn number(frame: &[u8], at: usize) -> Option<u16> {
@@ -66,7 +73,9 @@ mod tests {
         let ethernet = [0; 12];
         let tagged = [&ethernet[..], &[0x88, 0xa8, 0, 5, 0x81, 0, 0, 7, 8, 0]].concat();
         let mut newer = [0; 20];
-        newer[..2].copy_from_slice(&[0x86, 0xdd]);
+        newer[..8].copy_from_slice(&[0x86, 0xdd, 0, 0, 0, 0, 1, 7]);
+        let mut newer_tagged = [newer.as_slice(), &[0, 5, 8, 0]].concat();
+        newer_tagged[..2].copy_from_slice(&[0x81, 0]);
         for (link_type, frame) in [
             (NULL, behind(&[2, 0, 0, 0])),
             (LOOP, behind(&[0, 0, 0, 2])),
@@ -74,18 +83,27 @@ mod tests {
             (EN10MB, behind(&tagged)),
             (LINUX_SLL, behind(&[&[0; 14][..], &[8, 0]].concat())),
             (LINUX_SLL2, behind(&newer)),
+            (LINUX_SLL2, behind(&newer_tagged)),
             (RAW, behind(&[])),
             (12, behind(&[])),
         ] {
             assert!(is_read(link_type));
             assert_eq!(packet(link_type, &frame), Some(PACKET), "{link_type}");
+            let index = (link_type == LINUX_SLL2).then_some(0x107);
+            assert_eq!(passed(link_type, &frame), index, "{link_type}");
         }
     }
 
     #[test]
     fn what_is_no_ip_packet_is_passed_over() {
         let arp = [&[0; 12][..], &[8, 6, 0, 1]].concat();
-        assert_eq!(packet(EN10MB, &arp), None);
+        // PPPoE, and LLC with SNAP, which has a length in place of the type.
+        let session =
+            [&[0; 12][..], &[0x88, 0x64, 0x11, 0, 0, 1], &[0, 6, 0, 0x21], PACKET].concat();
+        let snap = [&[0; 12][..], &[0, 12, 0xaa, 0xaa, 3, 0, 0, 0, 8, 0], PACKET].concat();
+        for frame in [arp, session, snap] {
+            assert_eq!(packet(EN10MB, &frame), None);
+        }
         assert_eq!(packet(RAW, &[0x10]), None);
         assert_eq!(packet(127, PACKET), None);
         assert!(!is_read(127));
@@ -95,6 +113,7 @@ mod tests {
         #[test]
         fn no_frame_panics(link_type in 0..300_u32, frame: Vec<u8>) {
             packet(link_type, &frame);
+            passed(link_type, &frame);
         }
     }
 }

@@ -3,24 +3,45 @@
 pub(crate) mod capture;
 pub(crate) mod checksum;
 pub(crate) mod decode;
+mod flags;
+mod fragment;
 mod icmp;
 mod link;
 pub(crate) mod pcapng;
 pub(crate) mod read;
 pub(crate) mod segment;
 pub(crate) mod talk;
+pub(crate) mod times;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A packet that was seen, on an interface or in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Captured {
-    /// Since 1970-01-01 00:00:00 UTC, by the clock of whoever saw it.
-    pub at: Duration,
+    /// Since 1970-01-01 00:00:00 UTC, by the clock of whoever saw it; not every file says it.
+    pub at: Option<Duration>,
     /// From the IP header on, as far as the capture goes.
     pub octets: Vec<u8>,
-    /// The number of the interface, where it is known.
-    pub interface: Option<u32>,
-    /// What a capture file says of it, made safe to show.
-    pub comment: Option<String>,
+    /// Where it was seen, as far as that is known.
+    pub interface: Option<Interface>,
+    /// What a capture file says of it, as it stands there: whoever shows it makes it safe.
+    pub comments: Vec<Vec<u8>>,
+}
+
+/// A network interface, as those who capture tell them apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Interface {
+    pub id: InterfaceId,
+    /// As it stands in a file: whoever shows it makes it safe.
+    pub name: Option<Arc<[u8]>>,
+}
+
+/// No two interfaces of a host or of a file have the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct InterfaceId {
+    /// The system's; in a file they are counted, through all of its sections.
+    pub number: u32,
+    /// Of the one that a packet passed, where a file was captured on all interfaces as if they were one.
+    pub passed: Option<u32>,
 }

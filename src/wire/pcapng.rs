@@ -3,24 +3,28 @@
 //! Times are in nanoseconds, packets begin with their IP header. A file is the same to the octet whenever
 //! and wherever it is written: it has no date, no host and no system in it.
 
-use super::Captured;
 use super::decode::decode;
+use super::{Captured, InterfaceId};
 use crate::trace::{Fate, HostId, Trace, What};
 use pcap_parser::{
     EnhancedPacketBlock, InterfaceDescriptionBlock, Linktype, OptionCode, PcapNGOption,
     SectionHeaderBlock, ToVec,
 };
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::time::Duration;
+
+/// Interfaces of one section: who makes up more has another begun, so that nobody can fill the memory.
+const MOST_INTERFACES: usize = 4096;
 
 /// What one host saw of a trace: the packets that it sent and those that came, each with its fate.
 #[cfg_attr(not(feature = "lab"), allow(dead_code, reason = "labs have traces"))]
 pub(crate) fn pcapng(trace: &Trace, host: HostId) -> Vec<u8> {
     let name = trace.hosts.get(host.0).map_or("unknown", |host| &host.name);
-    let mut seen: Vec<(Duration, &[u8], String)> = Vec::new();
+    let mut seen: Vec<(Duration, &[u8], Vec<u8>)> = Vec::new();
     for event in &trace.events {
         let What::Packet(packet) = &event.what else { continue };
-        let words = packet.fate.words(event.at);
+        let words = packet.fate.words(event.at).into_bytes();
         let mut saw = |at: Duration| seen.push((at, &packet.octets, words.clone()));
         if event.host == host {
             saw(event.at);
@@ -35,44 +39,70 @@ pub(crate) fn pcapng(trace: &Trace, host: HostId) -> Vec<u8> {
         }
     }
     seen.sort_by_key(|(at, ..)| *at);
-    let packets = seen.iter().flat_map(|(at, octets, words)| block(*at, octets, Some(words)));
-    begin(name).into_iter().chain(packets).collect()
+    let head = [begin(), interface(Some(name.as_bytes()))].concat();
+    let packets = seen.into_iter().flat_map(|(at, octets, words)| block(0, at, octets, &[words]));
+    head.into_iter().chain(packets).collect()
 }
 
-/// What a file begins with: who wrote it, and the interface, or the host, that all of it was seen at.
-pub(crate) fn begin(interface: &str) -> Vec<u8> {
-    let mut section = SectionHeaderBlock {
+/// What a file begins with: who wrote it.
+pub(crate) fn begin() -> Vec<u8> {
+    octets(&mut SectionHeaderBlock {
         block_type: 0,
         block_len1: 0,
         bom: 0,
         major_version: 1,
         minor_version: 0,
         section_len: -1, // until the end
-        options: vec![text(OptionCode::ShbUserAppl, "daytime")],
+        options: vec![option(OptionCode::ShbUserAppl, b"daytime")],
         block_len2: 0,
-    };
-    let mut description = InterfaceDescriptionBlock {
+    })
+}
+
+/// Writes packets into a file that has been begun, one after the other.
+#[derive(Debug, Default)]
+pub(crate) struct Writer {
+    /// The number that each interface has in this section.
+    interfaces: BTreeMap<Option<InterfaceId>, u32>,
+}
+
+impl Writer {
+    /// What a packet adds to the file: itself with its comments, and before it its interface, if it is the
+    /// first packet there.
+    pub(crate) fn packet(&mut self, captured: &Captured) -> Vec<u8> {
+        let id = captured.interface.as_ref().map(|it| it.id);
+        let mut before = Vec::new();
+        if !self.interfaces.contains_key(&id) {
+            if self.interfaces.len() >= MOST_INTERFACES {
+                self.interfaces.clear();
+                before.extend(begin());
+            }
+            let name = captured.interface.as_ref().and_then(|it| it.name.as_deref());
+            before.extend(interface(name));
+        }
+        let next = length(self.interfaces.len());
+        let number = *self.interfaces.entry(id).or_insert(next);
+        let at = captured.at.unwrap_or_default();
+        before.extend(block(number, at, &captured.octets, &captured.comments));
+        before
+    }
+}
+
+/// An interface, or a host, that packets were seen at.
+fn interface(name: Option<&[u8]>) -> Vec<u8> {
+    octets(&mut InterfaceDescriptionBlock {
         block_type: 0,
         block_len1: 0,
         linktype: Linktype::RAW,
         reserved: 0,
         snaplen: 0, // packets are whole
-        options: vec![text(OptionCode::IfName, interface)],
+        options: name.map(|name| option(OptionCode::IfName, name)).into_iter().collect(),
         block_len2: 0,
         if_tsresol: 9,
         if_tsoffset: 0,
-    };
-    let mut octets = octets(&mut section);
-    octets.extend(self::octets(&mut description));
-    octets
+    })
 }
 
-/// A packet as it is added to a file, with the comment that it has.
-pub(crate) fn packet(captured: &Captured) -> Vec<u8> {
-    block(captured.at, &captured.octets, captured.comment.as_deref())
-}
-
-fn block(at: Duration, packet: &[u8], comment: Option<&str>) -> Vec<u8> {
+fn block(interface: u32, at: Duration, packet: &[u8], comments: &[Vec<u8>]) -> Vec<u8> {
     // 64 bits of nanoseconds reach until 2554.
     let at = u64::try_from(at.as_nanos()).unwrap_or(u64::MAX);
     // Where a capture has cut it, its own header knows how long it was.
@@ -80,13 +110,13 @@ fn block(at: Duration, packet: &[u8], comment: Option<&str>) -> Vec<u8> {
     octets(&mut EnhancedPacketBlock {
         block_type: 0,
         block_len1: 0,
-        if_id: 0,
+        if_id: interface,
         ts_high: high(at),
         ts_low: low(at),
         caplen: length(packet.len()),
         origlen: length(whole),
         data: packet,
-        options: comment.map(|comment| text(OptionCode::Comment, comment)).into_iter().collect(),
+        options: comments.iter().map(|comment| option(OptionCode::Comment, comment)).collect(),
         block_len2: 0,
     })
 }
@@ -109,17 +139,17 @@ fn octets(block: &mut impl ToVec) -> Vec<u8> {
     block.to_vec().unwrap_or_default()
 }
 
-/// A text as an option, cut to what the length of one can say.
-fn text(code: OptionCode, text: &str) -> PcapNGOption<'_> {
-    let value = &text.as_bytes()[..text.floor_char_boundary(u16::MAX.into())];
+/// Cut to what the length of an option can say; what was read from a file never needs it.
+fn option(code: OptionCode, value: &[u8]) -> PcapNGOption<'_> {
     let len = u16::try_from(value.len()).unwrap_or(u16::MAX);
-    PcapNGOption { code, len, value: Cow::Borrowed(value) }
+    PcapNGOption { code, len, value: Cow::Borrowed(&value[..len.into()]) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::trace::{Event, Host, Loss, Packet};
+    use crate::wire::Interface;
     use crate::wire::read::Reading;
 
     const MS: Duration = Duration::from_millis(1);
@@ -142,8 +172,10 @@ mod tests {
         let mut reading = Reading::new(file).expect("a capture file");
         let mut found = Vec::new();
         while let Some(packet) = reading.next().expect("readable") {
-            let comment = packet.comment.unwrap_or_default();
-            found.push((packet.at.as_millis(), packet.octets[1], comment));
+            let [comment] = &packet.comments[..] else { panic!("{packet:?}") };
+            let comment = String::from_utf8(comment.clone()).expect("UTF-8");
+            let at = packet.at.expect("a time").as_millis();
+            found.push((at, packet.octets[1], comment));
         }
         found
     }
@@ -175,7 +207,7 @@ mod tests {
         let trace = trace(vec![(CLIENT, SERVER, MS, Fate::Lost(Loss::Cut))]);
         let file = pcapng(&trace, CLIENT);
         assert_eq!(file, pcapng(&trace, CLIENT));
-        let block = &file[begin("client").len()..];
+        let block = &file[[begin(), interface(Some(b"client"))].concat().len()..];
         let expected: &[u8] = &[
             &[6, 0, 0, 0, 68, 0, 0, 0, 0, 0, 0, 0][..],
             &[0, 0, 0, 0, 0x40, 0x42, 0x0f, 0, 2, 0, 0, 0, 2, 0, 0, 0], // 1 000 000 ns
@@ -187,17 +219,68 @@ mod tests {
         assert_eq!(block, expected);
     }
 
+    fn seen(number: u32, name: Option<&[u8]>) -> Captured {
+        let id = InterfaceId { number, passed: None };
+        let interface = Some(Interface { id, name: name.map(Into::into) });
+        Captured { at: Some(MS), octets: vec![0x45, 7], interface, comments: Vec::new() }
+    }
+
+    fn write(packets: &[Captured]) -> Vec<u8> {
+        let mut writer = Writer::default();
+        let packets = packets.iter().flat_map(|packet| writer.packet(packet));
+        begin().into_iter().chain(packets).collect()
+    }
+
+    fn read(file: &[u8]) -> Vec<Captured> {
+        let mut reading = Reading::new(file).expect("a capture file");
+        std::iter::from_fn(|| reading.next().expect("readable")).collect()
+    }
+
+    #[test]
+    fn each_interface_is_described_once_and_its_packets_are_known_by_it() {
+        let packets = [
+            seen(7, Some(b"br0")),
+            seen(3, Some(b"ve0")),
+            seen(7, Some(b"br0")),
+            seen(9, None),
+            Captured { interface: None, ..seen(0, None) },
+        ];
+        let found: Vec<_> = read(&write(&packets))
+            .into_iter()
+            .map(|packet| {
+                let interface = packet.interface.expect("one");
+                (interface.id.number, interface.name.map(|name| name.to_vec()))
+            })
+            .collect();
+        let named = |name: &str| Some(name.as_bytes().to_vec());
+        let expected =
+            [(0, named("br0")), (1, named("ve0")), (0, named("br0")), (2, None), (3, None)];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn more_interfaces_than_are_remembered_begin_another_section() {
+        let most = u32::try_from(MOST_INTERFACES).expect("few");
+        let packets: Vec<Captured> = (0..=most).map(|number| seen(number, None)).collect();
+        let found = read(&write(&packets));
+        let numbers: Vec<u32> =
+            found.iter().filter_map(|it| Some(it.interface.as_ref()?.id.number)).collect();
+        assert_eq!(numbers, (0..=most).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn comments_are_kept_as_they_are_each_for_itself() {
+        let comments = vec![b"lost \\ \x1b[2J".to_vec(), Vec::new(), "versp\u{e4}tet".into()];
+        let packet = Captured { comments, ..seen(0, None) };
+        let once = read(&write(std::slice::from_ref(&packet)));
+        assert_eq!(once, [packet]);
+        assert_eq!(write(&once), write(&read(&write(&once))));
+    }
+
     #[test]
     fn a_comment_that_is_too_long_is_cut() {
-        let long = "\u{fc}".repeat(40_000);
-        let packet = packet(&Captured {
-            at: MS,
-            octets: vec![0x45, 7],
-            interface: None,
-            comment: Some(long),
-        });
-        let file = [begin("lo"), packet].concat();
-        let [(_, 7, comment)] = &packets(&file)[..] else { panic!("not one packet") };
-        assert!(comment.starts_with("\\xc3\\xbc"));
+        let packet = Captured { comments: vec![vec![b'y'; 70_000]], ..seen(0, None) };
+        let [packet] = &read(&write(&[packet]))[..] else { panic!("not one packet") };
+        assert_eq!(packet.comments, [vec![b'y'; 65_535]]);
     }
 }

@@ -20,14 +20,20 @@ pub(crate) struct Heard(VecDeque<(u32, u32)>);
 
 impl Segment {
     pub(crate) fn of(packet: &Decoded) -> Option<Self> {
-        let Kind::Tcp { flags, sequence, ref payload, .. } = packet.kind else { return None };
+        let Kind::Tcp { flags, sequence, .. } = packet.kind else { return None };
         let counted = [Flags::SYN, Flags::FIN].iter().filter(|flag| flags.contains(**flag)).count();
-        let length = u32::try_from(payload.len() + counted).unwrap_or(u32::MAX);
+        let length = u32::try_from(packet.carried + counted).unwrap_or(u32::MAX);
         Some(Self { flags, begin: sequence, end: sequence.wrapping_add(length) })
     }
 }
 
 impl Heard {
+    /// True if it begins another connection between the same ports: a SYN with numbers that are not among
+    /// those heard before.
+    pub(crate) fn is_over_with(&self, segment: &Segment) -> bool {
+        segment.flags.contains(Flags::SYN) && !self.0.is_empty() && !self.has(segment)
+    }
+
     /// True if all that it takes was heard in one segment before.
     pub(crate) fn has(&self, segment: &Segment) -> bool {
         let length = segment.end.wrapping_sub(segment.begin);

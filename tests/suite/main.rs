@@ -54,4 +54,6 @@ mod wire_faults;
 #[cfg(target_os = "linux")]
 mod wire_files;
 #[cfg(target_os = "linux")]
+mod wire_packets;
+#[cfg(target_os = "linux")]
 mod workers;

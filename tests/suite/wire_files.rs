@@ -92,7 +92,7 @@ fn what_a_pipe_had_said_before_a_signal_is_drawn_and_written() {
     let mut pipe = wire.child.stdin.take().expect("piped");
     pipe.write_all(&packets(2)).expect("taken");
     // More than a header and a packet have.
-    eventually("both are written", || fs::metadata(&written).expect("there").len() > 200);
+    eventually("both are written", || fs::metadata(&written).expect("there").len() > 160);
     wire.signal(Signal::SIGTERM);
     let text = wire.end();
     assert!(text.contains("empty datagram"), "{text}");

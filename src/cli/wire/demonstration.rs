@@ -7,7 +7,8 @@ use super::screen::Screen;
 use crate::cli::failure::Failure;
 use crate::lab::{self, Engine, Knobs, Part, Setting};
 use crate::report;
-use crate::wire::Captured;
+use crate::trace::Fate;
+use crate::wire::{Captured, Interface, InterfaceId};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -23,27 +24,40 @@ pub(super) fn show(arguments: &Wire, quiet: bool) -> Result<ExitCode, Failure> {
     let run = (procedure.run)(&setting).map_err(|error| Failure::plain(report::chain(&error)))?;
     // Afterwards, so that a file is as it was where no network can be made.
     let output = arguments.pcapng.as_deref().map(|path| Output::open(path, None)).transpose()?;
-    let mut screen = Screen::new(arguments, "netns", output)?;
-    for captured in captured(&run.parts) {
-        if screen.show(captured)?.is_break() {
+    let mut screen = Screen::new(arguments, output)?;
+    for (captured, fate) in captured(&run.parts) {
+        if screen.show(&captured, &fate)?.is_break() {
             break;
         }
     }
-    let lasted = screen.lasted;
+    let lasted = screen.times.lasted();
     screen.finish(lasted, quiet)
 }
 
 /// The packets of all parts, one part after the other, as they were seen between the hosts.
-fn captured(parts: &[Part]) -> Vec<Captured> {
+fn captured(parts: &[Part]) -> Vec<(Captured, Fate)> {
+    let id = InterfaceId { number: 0, passed: None };
+    let interface = Interface { id, name: Some(b"netns"[..].into()) };
     let mut begin = Duration::ZERO;
     let mut all = Vec::new();
     for part in parts {
+        let mut last = begin;
         for (event, packet) in part.trace.packets() {
-            let comment = Some(packet.fate.words(event.at));
-            let (at, octets) = (begin + event.at, packet.octets.clone());
-            all.push(Captured { at, octets, interface: None, comment });
+            let comments = vec![packet.fate.words(event.at).into_bytes()];
+            last = begin + event.at;
+            let (octets, interface) = (packet.octets.clone(), Some(interface.clone()));
+            let captured = Captured { at: Some(last), octets, interface, comments };
+            all.push((captured, later(&packet.fate, begin)));
         }
-        begin = all.last().map_or(begin, |last| last.at) + PAUSE;
+        begin = last + PAUSE;
     }
     all
+}
+
+/// The same, with the times of another beginning.
+fn later(fate: &Fate, begin: Duration) -> Fate {
+    match fate {
+        Fate::Arrived(times) => Fate::Arrived(times.iter().map(|at| begin + *at).collect()),
+        Fate::Lost(_) | Fate::Seen => fate.clone(),
+    }
 }

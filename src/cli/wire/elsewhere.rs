@@ -38,7 +38,15 @@ mod tests {
             let end = |port| End { address: Ipv4Addr::LOCALHOST.into(), port: Some(port) };
             let kind = Kind::Udp { payload: Vec::new() };
             let (source, destination) = (end(source), end(destination));
-            elsewhere.note(&Decoded { source, destination, kind, octets: 28 });
+            let (carried, fragment_of) = (0, None);
+            elsewhere.note(&Decoded {
+                source,
+                destination,
+                kind,
+                octets: 28,
+                carried,
+                fragment_of,
+            });
         }
         assert_eq!(elsewhere.most(2), [53, 80]);
         assert_eq!(elsewhere.most(9), [53, 80, 37]);

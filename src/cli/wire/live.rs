@@ -8,6 +8,7 @@ use crate::cli::complain;
 use crate::cli::failure::Failure;
 use crate::reply::Printable;
 use crate::report;
+use crate::trace::Fate;
 use crate::wire::capture::Capture;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -18,7 +19,7 @@ pub(super) fn show(arguments: &Wire, quiet: bool) -> Result<ExitCode, Failure> {
     let output = arguments.pcapng.as_deref().map(|path| Output::open(path, None)).transpose()?;
     // After that, for a FIFO may have no reader yet, and then the first Ctrl-C is to end it.
     let stop = Stop::on_signals()?;
-    let mut screen = Screen::new(arguments, interface.unwrap_or("any"), output)?;
+    let mut screen = Screen::new(arguments, output)?;
     if !quiet {
         complain(&format!("daytime: {}", what_is_captured(arguments)));
     }
@@ -41,7 +42,7 @@ fn watch(
     let ended = loop {
         match capture.next(until, stop.as_fd()) {
             Ok(Some(captured)) => {
-                if screen.show(captured)?.is_break() {
+                if screen.show(&captured, &Fate::Seen)?.is_break() {
                     return Ok(());
                 }
             }
@@ -52,7 +53,7 @@ fn watch(
     // What had come by then is there, though it was not taken yet.
     capture.end()?;
     while let Some(captured) = capture.waiting()? {
-        if screen.show(captured)?.is_break() {
+        if screen.show(&captured, &Fate::Seen)?.is_break() {
             break;
         }
     }

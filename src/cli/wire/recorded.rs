@@ -7,6 +7,7 @@ use super::{Wire, is_standard, shown};
 use crate::cli::complain;
 use crate::cli::failure::Failure;
 use crate::report;
+use crate::trace::Fate;
 use crate::wire::read::{ReadError, Reading};
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -27,14 +28,14 @@ pub(super) fn show(arguments: &Wire, path: &Path, quiet: bool) -> Result<ExitCod
     let stop = Stop::on_signals()?;
     let mut reading = match Reading::new(Stoppable { file, stop: &stop }) {
         Err(error) if is_stopped(&error) => {
-            return Screen::new(arguments, "read", None)?.finish(Duration::ZERO, quiet);
+            return Screen::new(arguments, None)?.finish(Duration::ZERO, quiet);
         }
         begun => begun.map_err(|error| Failure::capture_file(&name, &error))?,
     };
     let output = stop.or_end_at_once(|| {
         arguments.pcapng.as_deref().map(|path| Output::open(path, Some(&metadata))).transpose()
     })?;
-    let mut screen = Screen::new(arguments, "read", output)?;
+    let mut screen = Screen::new(arguments, output)?;
     let shown = show_all(&mut reading, &mut screen);
     if screen.packets == 0 && matches!(shown, Ok(Ended::Whole)) {
         let others = screen.elsewhere.most(MOST_NAMED);
@@ -44,7 +45,7 @@ pub(super) fn show(arguments: &Wire, path: &Path, quiet: bool) -> Result<ExitCod
         complain(&passed_over(&name, reading.passed_over, &reading.unread_links));
     }
     // What was read before it broke is worth its screen.
-    let lasted = screen.lasted;
+    let lasted = screen.times.lasted();
     let finished = screen.finish(lasted, quiet);
     match shown? {
         Ended::Broken(error) => Err(Failure::capture_file(&name, &error)),
@@ -74,7 +75,7 @@ fn show_all(reading: &mut Reading, screen: &mut Screen) -> Result<Ended, Failure
     loop {
         match reading.next() {
             Ok(Some(captured)) => {
-                if screen.show(captured)?.is_break() {
+                if screen.show(&captured, &Fate::Seen)?.is_break() {
                     return Ok(Ended::Enough);
                 }
             }

@@ -6,9 +6,11 @@ use super::output::Output;
 use crate::cli::failure::Failure;
 use crate::cli::{complain, print, width};
 use crate::report;
+use crate::report::ladder::{Exchanges, Sight};
 use crate::trace::Fate;
 use crate::wire::decode::decode;
-use crate::wire::talk::{Talks, trace};
+use crate::wire::talk::Talks;
+use crate::wire::times::Times;
 use crate::wire::{Captured, pcapng};
 use std::ops::ControlFlow;
 use std::process::ExitCode;
@@ -18,80 +20,69 @@ pub(super) struct Screen<'a> {
     arguments: &'a Wire,
     talks: Talks,
     file: Option<Output>,
-    /// When the first of them was seen.
-    begin: Option<Duration>,
-    /// How long after that the last was.
-    pub lasted: Duration,
+    blocks: pcapng::Writer,
+    pub times: Times,
     /// How many were shown.
     pub packets: u64,
     /// Those that are about other ports, as long as none was shown.
     pub elsewhere: Elsewhere,
     /// Somebody still reads standard output.
     is_read: bool,
-    /// Those for the ladder, if one is wanted.
-    kept: Vec<Captured>,
+    /// For the ladders, if they are wanted.
+    exchanges: Exchanges,
 }
 
-/// A ladder of more would be shortened to nothing.
-const MOST_KEPT: usize = 10_000;
-
 impl<'a> Screen<'a> {
-    pub(super) fn new(
-        arguments: &'a Wire,
-        interface: &str,
-        file: Option<Output>,
-    ) -> Result<Self, Failure> {
+    pub(super) fn new(arguments: &'a Wire, file: Option<Output>) -> Result<Self, Failure> {
         let mut screen = Self {
             arguments,
             talks: Talks::with(arguments.ports.clone()),
             file,
-            begin: None,
-            lasted: Duration::ZERO,
+            blocks: pcapng::Writer::default(),
+            times: Times::default(),
             packets: 0,
             elsewhere: Elsewhere::default(),
             is_read: true,
-            kept: Vec::new(),
+            exchanges: Exchanges::default(),
         };
-        screen.save(&pcapng::begin(interface))?;
+        screen.save(&pcapng::begin())?;
         Ok(screen)
     }
 
-    /// Shows a packet, if it is about the ports; breaks when there were enough, or nobody wants more.
-    pub(super) fn show(&mut self, mut captured: Captured) -> Result<ControlFlow<()>, Failure> {
+    /// Shows a packet and, in ladders, what became of it, if it is about the ports; breaks when there were
+    /// enough, or nobody wants more.
+    pub(super) fn show(
+        &mut self,
+        captured: &Captured,
+        fate: &Fate,
+    ) -> Result<ControlFlow<()>, Failure> {
         let Some(packet) = decode(&captured.octets) else { return Ok(ControlFlow::Continue(())) };
-        let Some(said) = self.talks.hear(captured.interface, &packet) else {
+        let interface = captured.interface.as_ref();
+        let Some(said) = self.talks.hear(interface.map(|it| it.id), &packet) else {
             if self.packets == 0 {
                 self.elsewhere.note(&packet);
             }
             return Ok(ControlFlow::Continue(()));
         };
         self.packets += 1;
-        self.lasted = captured.at.saturating_sub(*self.begin.get_or_insert(captured.at));
-        // That it was seen goes without saying on the screen.
-        let seen = Fate::Seen.words(captured.at);
-        captured.comment = captured.comment.filter(|comment| *comment != seen);
-        let text = if self.arguments.json {
-            format!("{}\n", report::wire::json(self.lasted, &said, &packet, &captured))
-        } else {
-            report::wire::lines(self.lasted, &said, &packet, captured.comment.as_deref())
-        };
-        captured.comment.get_or_insert(seen);
-        self.save(&pcapng::packet(&captured))?;
-        if !self.keep(captured) && !self.is_for_file() {
-            self.print(&text)?;
+        let since_ns = self.times.since_ns(captured.at);
+        if self.file.is_some() {
+            let block = self.blocks.packet(captured);
+            self.save(&block)?;
+        }
+        if self.arguments.ladder {
+            let sight = Sight { at: captured.at, since_ns, interface };
+            self.exchanges.note(&said, &packet, sight, fate);
+        } else if self.arguments.json {
+            let object = report::wire::json(since_ns, &said, &packet, captured);
+            self.print(&format!("{object}\n"))?;
+        } else if !self.is_for_file() {
+            self.print(&report::wire::lines(since_ns, &said, &packet, &captured.comments))?;
         }
         let enough = self.arguments.count.is_some_and(|count| self.packets >= count);
         // A file is wanted whoever looks.
         let in_vain = !self.is_read && self.file.is_none();
         Ok(if enough || in_vain { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
-    }
-
-    /// Keeps a packet for the ladder at the end; false if none is wanted.
-    fn keep(&mut self, captured: Captured) -> bool {
-        if self.arguments.ladder && self.kept.len() < MOST_KEPT {
-            self.kept.push(captured);
-        }
-        self.arguments.ladder
     }
 
     /// Standard output is taken, by the file.
@@ -116,12 +107,11 @@ impl<'a> Screen<'a> {
         self.file.as_mut().map_or(Ok(()), |file| file.write(block))
     }
 
-    /// Draws the ladder, if one is wanted, and sums up.
+    /// Draws the ladders, if they are wanted, and sums up.
     pub(super) fn finish(mut self, lasted: Duration, quiet: bool) -> Result<ExitCode, Failure> {
-        if !self.kept.is_empty() {
-            let trace = trace(&self.kept, self.arguments.ports.clone());
-            let drawn = report::ladder::draw(&trace, "", width());
-            self.print(&report::ladder::text(&drawn))?;
+        if self.arguments.ladder && self.packets > 0 {
+            let below = if quiet { "" } else { "\n" };
+            self.print(&(self.exchanges.draw(width()) + below))?;
         }
         let summary = report::wire::summary(self.packets, self.talks.count, lasted);
         match self.arguments.json || quiet {

@@ -1,7 +1,7 @@
 //! Which segments TCP has sent before.
 
 use crate::trace::HostId;
-use crate::wire::decode::{Decoded, End, Flags, decode};
+use crate::wire::decode::{Decoded, End, decode};
 use crate::wire::segment::{Heard, Segment};
 use std::collections::BTreeMap;
 
@@ -19,8 +19,7 @@ impl Again {
     fn note(&mut self, host: HostId, packet: &Decoded) -> bool {
         let Some(segment) = Segment::of(packet) else { return false };
         let sent = self.0.entry((host, packet.source, packet.destination)).or_default();
-        if segment.flags.contains(Flags::SYN) && !sent.has(&segment) {
-            // Perhaps a later connection between the same ports, which may have the same numbers.
+        if sent.is_over_with(&segment) {
             *sent = Heard::default();
         }
         sent.again(&segment)
@@ -30,7 +29,7 @@ impl Again {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::decode::Kind;
+    use crate::wire::decode::{Flags, Kind};
 
     fn segment(flags: Flags, sequence: u32, octets: usize) -> Decoded {
         let end = |address: &str, port| End {
@@ -40,7 +39,8 @@ mod tests {
         let (source, destination) = (end("192.0.2.1", 49152), end("192.0.2.2", 13));
         let payload = vec![0; octets];
         let kind = Kind::Tcp { flags, sequence, acknowledgement: 0, window: 0, payload };
-        Decoded { source, destination, kind, octets: 40 + octets }
+        let (whole, carried) = (40 + octets, octets);
+        Decoded { source, destination, kind, octets: whole, carried, fragment_of: None }
     }
 
     #[test]

@@ -4,17 +4,20 @@
 mod again;
 #[cfg(feature = "lab")]
 mod beside;
+mod exchanges;
 mod line;
 mod rows;
 mod stage;
 
 #[cfg(feature = "lab")]
 pub(crate) use beside::{beside, half};
+pub(crate) use exchanges::{Exchanges, Sight};
 pub(crate) use line::Line;
 
 use super::plural;
-use crate::trace::Trace;
+use crate::trace::{Host, Trace};
 use anstyle::{AnsiColor, Style};
+use rows::Row;
 use stage::Stage;
 
 /// A narrower screen wraps what it cannot hold.
@@ -34,17 +37,22 @@ const STRONG: Style = Style::new().bold();
 const PLAIN: Style = Style::new();
 
 /// The ladder of a trace, as wide as this at most where its hosts leave it a choice.
+#[cfg_attr(not(feature = "lab"), allow(dead_code, reason = "labs have traces"))]
 pub(crate) fn draw(trace: &Trace, title: &str, width: usize) -> Vec<Line> {
-    let stage = Stage::new(trace, width.max(LEAST));
-    let rows = rows::rows(trace);
-    let mut lines = stage.head(trace, title);
-    if rows.len() <= MOST {
-        stage.rows(&rows, &mut lines);
+    lines(&trace.hosts, &rows::rows(trace), 0, title, width)
+}
+
+/// The ladder of rows; so many events between the first [`FIRST`] of them and the last [`LAST`] are missing.
+fn lines(hosts: &[Host], rows: &[Row], missing: u64, title: &str, width: usize) -> Vec<Line> {
+    let stage = Stage::new(hosts, rows, width.max(LEAST));
+    let mut lines = stage.head(hosts, title);
+    if rows.len() <= MOST && missing == 0 {
+        stage.rows(rows, &mut lines);
         return lines;
     }
-    let (first, rest) = rows.split_at(FIRST);
-    let (middle, last) = rest.split_at(rest.len() - LAST);
-    let events: u64 = middle.iter().map(|row| row.events).sum();
+    let (first, rest) = rows.split_at(FIRST.min(rows.len()));
+    let (middle, last) = rest.split_at(rest.len().saturating_sub(LAST));
+    let events = missing + middle.iter().map(|row| row.events).sum::<u64>();
     stage.rows(first, &mut lines);
     stage.left_out(&format!("{} left out", plural(events, "event")), &mut lines);
     stage.rows(last, &mut lines);
@@ -59,7 +67,7 @@ pub(crate) fn text(lines: &[Line]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trace::{Event, Fate, Host, HostId, Loss, Packet, What};
+    use crate::trace::{Event, Fate, HostId, Loss, Packet, What};
     use crate::transport::Transport;
     use std::time::Duration;
 
@@ -136,7 +144,8 @@ mod tests {
             rows(&draw(&trace, "UDP", 50), 3),
             [
                 "    1.0 │── 5 octets ────────✗ lost      │",
-                "    2.0 │ lost: no. 2 ✗────── 5 octets ──│",
+                "    2.0 │                       5 octets │",
+                "        │ lost on purpose ✗──────────────│",
                 "    3.0 │── 5 octets ────────✗ link cut  │",
                 "    4.0 │── 5 octets ───────────────────✗│ no room",
                 "   99.0 │── 5 octets ───────────────────▶│",
@@ -189,7 +198,7 @@ mod tests {
         assert_eq!(
             rows(&draw(&trace, "TCP", 50), 3),
             [
-                "    0.0 │ send(1) = 1 octet, 26 times            │",
+                "    0.0 │ send(1) × 26 = 1 octet each            │",
                 "   26.0 │ send(1) = EPIPE                        │",
             ]
         );
@@ -238,6 +247,33 @@ mod tests {
         packet(&mut trace, 0, CLIENT, 5, arrived(&[20]));
         call(&mut trace, 20, SERVER, "recv(1024)", "5 octets");
         assert_eq!(text(&draw(&trace, "UDP", 1)), text(&draw(&trace, "UDP", LEAST)));
+    }
+
+    #[test]
+    fn a_time_of_hours_has_the_room_that_it_takes() {
+        let mut trace = two();
+        packet(&mut trace, 0, CLIENT, 5, arrived(&[20_000_000]));
+        call(&mut trace, 20_000_000, SERVER, "recv()", "5 octets");
+        assert_eq!(
+            rows(&draw(&trace, "UDP", 56), 1),
+            [
+                "        s client                        server   arrives",
+                "          192.0.2.1                  192.0.2.2",
+                "    0.000 │── 5 octets ─────────────────────▶│ 20000.000",
+                "20000.000 │                recv() = 5 octets │",
+            ]
+        );
+    }
+
+    #[test]
+    fn addresses_that_would_cover_each_other_stand_below_each_other() {
+        let mut trace = two();
+        let address = |last: u8| format!("2001:db8:1111:2222:3333:4444:5555:{last:x}");
+        for (host, last) in trace.hosts.iter_mut().zip([1, 2]) {
+            host.addresses = vec![address(last).parse().expect("address")];
+        }
+        let lines = rows(&draw(&trace, "TCP", 60), 2);
+        assert_eq!(lines, [format!("        {}", address(1)), format!("{:>60}", address(2))]);
     }
 
     #[test]

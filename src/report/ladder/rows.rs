@@ -2,10 +2,9 @@
 //! row of its own.
 
 use super::again::Again;
-use crate::reply::Printable;
 use crate::report::{packet, plural, shown};
-use crate::trace::{Event, Fate, HostId, Loss, Packet, Trace, What};
-use crate::wire::decode::{Kind as Carried, decode};
+use crate::trace::{Event, Fate, HostId, Loss, Trace, What};
+use crate::wire::decode::{Decoded, Kind as Carried, decode};
 use std::time::Duration;
 
 /// Something to draw.
@@ -59,6 +58,19 @@ pub(super) enum Kind {
     Duplicate,
 }
 
+/// A packet that a host has sent, in words.
+#[derive(Clone, Debug)]
+pub(super) struct Sent {
+    pub at: Duration,
+    pub from: HostId,
+    pub to: HostId,
+    pub label: String,
+    /// What it carries for an application, safe to show; empty if nothing.
+    pub payload: String,
+    /// TCP sent it before.
+    pub is_again: bool,
+}
+
 /// By time.
 pub(super) fn rows(trace: &Trace) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::new();
@@ -80,93 +92,110 @@ pub(super) fn rows(trace: &Trace) -> Vec<Row> {
                 rows.push(Row { at: event.at, item, events: 1 });
             }
             What::Packet(packet) => {
-                let kind = match again.is(event.host, &packet.octets) {
-                    true => Kind::Retransmitted,
-                    false if is_overtaken(packet, event.host, rest) => Kind::Overtaken,
-                    false => Kind::Usual,
-                };
-                arrows(event, packet, kind, &mut rows);
+                let is_again = again.is(event.host, &packet.octets);
+                let (label, payload) = content(&packet.octets);
+                let (at, from, to) = (event.at, event.host, packet.to);
+                rows.extend(Sent { at, from, to, label, payload, is_again }.rows(&packet.fate));
             }
         }
         events = &rest[repeats..];
     }
-    // The second coming of a packet stands where its time has it; the rest is in order already.
+    in_order(rows)
+}
+
+/// By time, since a packet that comes a second time has a row where its time has it, with those marked that a
+/// later one overtakes.
+pub(super) fn in_order(mut rows: Vec<Row>) -> Vec<Row> {
     rows.sort_by_key(|row| row.at);
+    let overtaken: Vec<usize> = (0..rows.len())
+        .filter(|number| is_overtaken(&rows[*number], &rows[number + 1..]))
+        .collect();
+    for number in overtaken {
+        if let Item::Arrow(Arrow { kind, .. }) = &mut rows[number].item {
+            *kind = Kind::Overtaken;
+        }
+    }
     rows
 }
 
-/// As a trace of system calls has it: `recv(10) = 10 octets`.
-fn call_text(call: &str, outcome: &str, times: usize) -> String {
-    let call = match outcome {
-        "" => shown(call),
-        outcome => format!("{} = {}", shown(call), shown(outcome)),
+/// True if one that is sent later the same way comes before it.
+fn is_overtaken(row: &Row, later: &[Row]) -> bool {
+    let Item::Arrow(Arrow { from, to, end: End::Arrived(comes), kind: Kind::Usual, .. }) =
+        &row.item
+    else {
+        return false;
     };
-    match times {
-        1 => call,
-        times => format!("{call}, {}", plural(times as u64, "time")),
+    later.iter().take_while(|row| row.at < *comes).any(|row| match &row.item {
+        Item::Arrow(other) if other.kind != Kind::Duplicate => {
+            (other.from, other.to) == (*from, *to)
+                && matches!(other.end, End::Arrived(at) if at < *comes)
+        }
+        Item::Arrow(_) | Item::Call(..) | Item::State(..) => false,
+    })
+}
+
+/// As a trace of system calls has it: `recv(10) = 10 octets`, and of many `recv(10) × 3 = 10 octets each`.
+fn call_text(call: &str, outcome: &str, times: usize) -> String {
+    let call = match times {
+        1 => shown(call),
+        times => format!("{} × {times}", shown(call)),
+    };
+    match outcome {
+        "" => call,
+        outcome if times > 1 => format!("{call} = {} each", shown(outcome)),
+        outcome => format!("{call} = {}", shown(outcome)),
     }
 }
 
-/// One for each time that the packet comes, or one for that it does not.
-fn arrows(event: &Event, packet: &Packet, kind: Kind, rows: &mut Vec<Row>) {
-    let (label, payload) = content(&packet.octets);
-    let arrow = |end, kind| {
+impl Sent {
+    /// One for each time that the packet comes, or one for that it does not.
+    pub(super) fn rows(self, fate: &Fate) -> Vec<Row> {
+        let kind = if self.is_again { Kind::Retransmitted } else { Kind::Usual };
+        let (end, copies) = match fate {
+            Fate::Arrived(times) => match &times[..] {
+                [first, copies @ ..] => (End::Arrived(*first), copies),
+                [] => (End::Unknown, &[][..]),
+            },
+            Fate::Lost(loss) => (lost(*loss), &[][..]),
+            Fate::Seen => (End::Unknown, &[][..]),
+        };
+        let row = |at, end, kind, events| Row { at, item: self.arrow(end, kind), events };
+        let copies = copies.iter().map(|at| row(*at, End::Arrived(*at), Kind::Duplicate, 0));
+        std::iter::once(row(self.at, end, kind, 1)).chain(copies).collect()
+    }
+
+    fn arrow(&self, end: End, kind: Kind) -> Item {
         // A second time there is nothing new in it.
         let is_again = matches!(kind, Kind::Duplicate | Kind::Retransmitted);
-        let payload = if is_again { String::new() } else { payload.clone() };
-        let (from, to, label) = (event.host, packet.to, label.clone());
+        let payload = if is_again { String::new() } else { self.payload.clone() };
+        let (from, to, label) = (self.from, self.to, self.label.clone());
         Item::Arrow(Arrow { from, to, label, payload, end, kind })
-    };
-    let end = match &packet.fate {
-        Fate::Arrived(times) => {
-            let copies = times.iter().skip(1).map(|at| Row {
-                at: *at,
-                item: arrow(End::Arrived(*at), Kind::Duplicate),
-                events: 0,
-            });
-            rows.extend(copies);
-            times.first().map_or(End::Unknown, |at| End::Arrived(*at))
-        }
-        Fate::Lost(loss) => lost(*loss),
-        Fate::Seen => End::Unknown,
-    };
-    rows.push(Row { at: event.at, item: arrow(end, kind), events: 1 });
+    }
 }
 
 fn lost(loss: Loss) -> End {
     match loss {
         Loss::Chance => End::Lost("lost".to_owned()),
         Loss::Cut => End::Lost("link cut".to_owned()),
-        Loss::Ordered(number) => End::Lost(format!("lost: no. {number}")),
+        Loss::Ordered(_) => End::Lost("lost on purpose".to_owned()),
         Loss::Overflow => End::Refused("no room".to_owned()),
     }
 }
 
 /// What it is, and what it carries.
 fn content(octets: &[u8]) -> (String, String) {
-    let Some(decoded) = decode(octets) else {
-        return (plural(octets.len() as u64, "octet"), String::new());
-    };
-    let payload = match &decoded.kind {
-        Carried::Tcp { payload, .. } | Carried::Udp { payload } if !payload.is_empty() => {
-            format!("\"{}\"", Printable(payload))
-        }
-        _ => String::new(),
-    };
-    (packet::label(&decoded), payload)
+    match decode(octets) {
+        Some(decoded) => (packet::label(&decoded), payload(&decoded)),
+        None => (plural(octets.len() as u64, "octet"), String::new()),
+    }
 }
 
-/// True if one that is sent later the same way comes before it.
-fn is_overtaken(packet: &Packet, from: HostId, later: &[Event]) -> bool {
-    let first = |packet: &Packet| match &packet.fate {
-        Fate::Arrived(times) => times.first().copied(),
-        Fate::Lost(_) | Fate::Seen => None,
-    };
-    let Some(comes) = first(packet) else { return false };
-    later.iter().take_while(|event| event.at < comes).any(|event| match &event.what {
-        What::Packet(other) => {
-            event.host == from && other.to == packet.to && first(other).is_some_and(|it| it < comes)
+/// What a packet carries for an application, quoted and safe to show.
+pub(super) fn payload(packet: &Decoded) -> String {
+    match &packet.kind {
+        Carried::Tcp { payload, .. } | Carried::Udp { payload } if !payload.is_empty() => {
+            packet::quoted(payload)
         }
-        What::Call { .. } | What::State(..) => false,
-    })
+        _ => String::new(),
+    }
 }

@@ -1,14 +1,15 @@
 //! Where everything stands: the axis of time, the lines of the hosts, and the column of arrivals.
 
 use super::rows::{Arrow, End, Item, Kind, Row};
-use super::{AGAIN, DIM, LOST, Line, PLAIN, STRONG};
+use super::{AGAIN, DIM, LEAST, LOST, Line, PLAIN, STRONG};
+use crate::report::packet::cut;
 use crate::report::table::wrap;
-use crate::trace::{Fate, HostId, Trace};
+use crate::trace::{Host, HostId};
 use anstyle::Style;
 use std::cmp::Ordering;
 use std::time::Duration;
 
-/// Columns of a time with the blank behind it.
+/// Columns of a time with the blank behind it, as long as times are short.
 const TIME: usize = 8;
 /// What an arrow without a label needs at least.
 const SHAFT: usize = 6;
@@ -20,6 +21,8 @@ pub(super) struct Stage {
     lines: Vec<usize>,
     width: usize,
     unit: Unit,
+    /// Columns of the longest time with the blank behind it.
+    time: usize,
     /// Whether there is a column for when packets arrive.
     arrivals: bool,
 }
@@ -61,50 +64,71 @@ impl Unit {
 }
 
 impl Stage {
-    pub(super) fn new(trace: &Trace, width: usize) -> Self {
-        let arrived = |fate: &Fate| match fate {
-            Fate::Arrived(times) => times.last().copied(),
-            Fate::Lost(_) | Fate::Seen => None,
-        };
-        let last_arrival = trace.packets().filter_map(|(_, packet)| arrived(&packet.fate)).max();
-        let last_event = trace.events.last().map(|event| event.at);
-        let last = last_arrival.max(last_event).unwrap_or_default();
-        let arrivals = trace.packets().any(|(_, packet)| packet.fate != Fate::Seen);
-        let right = width - if arrivals { TIME } else { 0 } - 1;
-        let between = trace.hosts.len().saturating_sub(1).max(1);
-        let lines = (0..trace.hosts.len()).map(|host| TIME + host * (right - TIME) / between);
-        Self { lines: lines.collect(), width, unit: Unit::of(last), arrivals }
+    pub(super) fn new(hosts: &[Host], rows: &[Row], width: usize) -> Self {
+        let ends = rows.iter().filter_map(|row| match &row.item {
+            Item::Arrow(arrow) => Some(&arrow.end),
+            Item::Call(..) | Item::State(..) => None,
+        });
+        let arrived = ends.clone().filter_map(|end| match end {
+            End::Arrived(at) => Some(*at),
+            End::Lost(_) | End::Refused(_) | End::Unknown => None,
+        });
+        let last = rows.iter().map(|row| row.at).chain(arrived).max().unwrap_or_default();
+        let unit = Unit::of(last);
+        let time = TIME.max(unit.show(last).len() + 1);
+        let arrivals = ends.clone().any(|end| *end != End::Unknown);
+        let axes = if arrivals { 2 } else { 1 };
+        // Times of years leave the hosts their room all the same.
+        let width = width.max(LEAST + axes * (time - TIME));
+        let right = width - (axes - 1) * time - 1;
+        let between = hosts.len().saturating_sub(1).max(1);
+        let lines = (0..hosts.len()).map(|host| time + host * (right - time) / between);
+        Self { lines: lines.collect(), width, unit, time, arrivals }
     }
 
     /// The title, the hosts' names, and what the axes are.
-    pub(super) fn head(&self, trace: &Trace, title: &str) -> Vec<Line> {
-        let mut heading = Line::default();
-        heading.put(0, title, STRONG);
-        let mut names = Line::default();
-        names.put_before(TIME - 1, self.unit.name(), DIM);
-        if self.arrivals {
-            names.put_before(self.width, "arrives", DIM);
+    pub(super) fn head(&self, hosts: &[Host], title: &str) -> Vec<Line> {
+        let mut head: Vec<Line> = wrap(title, self.width).iter().map(|part| strong(part)).collect();
+        let names = self.names(hosts.iter().map(|host| host.name.clone()), STRONG);
+        head.extend(names);
+        if let Some(names) = head.last_mut() {
+            names.put_before(self.time - 1, self.unit.name(), DIM);
+            if self.arrivals {
+                names.put_before(self.width, "arrives", DIM);
+            }
         }
-        let mut addresses = Line::default();
-        for (number, host) in trace.hosts.iter().enumerate() {
-            self.name(number, &host.name, &mut names, STRONG);
-            let address = host.addresses.first().map(ToString::to_string).unwrap_or_default();
-            self.name(number, &address, &mut addresses, DIM);
+        let here = hosts.first().map(|host| &host.addresses);
+        if hosts.iter().any(|host| Some(&host.addresses) != here) {
+            let first = |host: &Host| host.addresses.first().map(ToString::to_string);
+            head.extend(self.names(hosts.iter().map(|host| first(host).unwrap_or_default()), DIM));
         }
-        let here = trace.hosts.first().map(|host| &host.addresses);
-        if trace.hosts.iter().all(|host| Some(&host.addresses) == here) {
-            return vec![heading, names];
-        }
-        vec![heading, names, addresses]
+        head
     }
 
-    /// About its line: the first begins there, the last ends there.
-    fn name(&self, host: usize, name: &str, line: &mut Line, style: Style) {
-        let column = self.lines[host];
+    /// Each about its host's line; what would cover the one before it stands below that.
+    fn names(&self, names: impl Iterator<Item = String>, style: Style) -> Vec<Line> {
+        let mut lines = vec![Line::default()];
+        let mut end = 0;
+        for (number, name) in names.enumerate() {
+            let begin = self.begin(number, &name);
+            if begin < end {
+                lines.push(Line::default());
+            }
+            if let Some(line) = lines.last_mut() {
+                line.put(begin, &name, style);
+            }
+            end = begin + name.chars().count() + 1;
+        }
+        lines
+    }
+
+    /// Where a name begins: the first at its line, the last so that it ends there.
+    fn begin(&self, host: usize, name: &str) -> usize {
+        let (column, length) = (self.lines[host], name.chars().count());
         match host {
-            0 => line.put(column, name, style),
-            _ if host + 1 == self.lines.len() => line.put_before(column + 1, name, style),
-            _ => line.put(column - name.chars().count() / 2, name, style),
+            0 => column,
+            _ if host + 1 == self.lines.len() => (column + 1).saturating_sub(length),
+            _ => column.saturating_sub(length / 2),
         }
     }
 
@@ -124,7 +148,7 @@ impl Stage {
         // The second coming of a packet has no time but that of its arrival.
         let is_copy = matches!(&row.item, Item::Arrow(Arrow { kind: Kind::Duplicate, .. }));
         if let (Some(line), false) = (lines.get_mut(begin), is_copy) {
-            line.put_before(TIME - 1, &self.unit.show(row.at), DIM);
+            line.put_before(self.time - 1, &self.unit.show(row.at), DIM);
         }
     }
 
@@ -142,7 +166,7 @@ impl Stage {
     /// The lines of the first and the last host.
     fn ends(&self) -> (usize, usize) {
         let (left, right) = (self.lines.first(), self.lines.last());
-        (left.copied().unwrap_or(TIME), right.copied().unwrap_or(self.width - 1))
+        (left.copied().unwrap_or(self.time), right.copied().unwrap_or(self.width - 1))
     }
 
     fn blank(&self) -> Line {
@@ -237,12 +261,10 @@ fn labelled(arrow: &Arrow) -> String {
     }
 }
 
-/// As much of it as there is room for.
-fn cut(text: &str, room: usize) -> String {
-    match text.char_indices().nth(room) {
-        Some(_) => text.chars().take(room - 1).chain(['…']).collect(),
-        None => text.to_owned(),
-    }
+fn strong(title: &str) -> Line {
+    let mut line = Line::default();
+    line.put(0, title, STRONG);
+    line
 }
 
 /// The columns between two lines, counted from the sender's.

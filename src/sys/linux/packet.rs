@@ -3,10 +3,12 @@
 use super::super::SeenPacket;
 use super::filter;
 use nix::libc::{self, ETH_P_ALL, c_int};
-use nix::sys::socket::sockopt::{GetStruct, RcvBufForce, ReceiveTimestampns};
-use nix::sys::socket::{ControlMessageOwned, LinkAddr, MsgFlags, getsockopt, recvmsg, setsockopt};
+use nix::sys::socket::sockopt::{GetStruct, RcvBufForce, ReceiveTimestampns, SetBool};
+use nix::sys::socket::{
+    ControlMessageOwned, LinkAddr, MsgFlags, UnknownCmsg, getsockopt, recvmsg, setsockopt,
+};
 use nix::sys::time::TimeSpec;
-use nix::{cmsg_space, getsockopt_impl};
+use nix::{cmsg_space, getsockopt_impl, setsockopt_impl};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io::{self, ErrorKind, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
@@ -27,6 +29,12 @@ getsockopt_impl!(
     GetStruct<libc::tpacket_stats>
 );
 
+/// Has the kernel tell more of each packet (packet(7)); nix has no name for it.
+#[derive(Clone, Copy, Debug)]
+struct AuxiliaryData;
+
+setsockopt_impl!(AuxiliaryData, libc::SOL_PACKET, libc::PACKET_AUXDATA, bool, SetBool);
+
 /// A socket that gets a copy of each IP packet that is wanted, in both directions.
 pub(crate) struct PacketSocket {
     socket: Socket,
@@ -44,7 +52,8 @@ impl PacketSocket {
         setsockopt(&socket, RcvBufForce, &BUFFER)
             .or_else(|_| socket.set_recv_buffer_size(BUFFER))?;
         setsockopt(&socket, ReceiveTimestampns, &true)?;
-        let mut opened = Self { socket, control: cmsg_space!(TimeSpec) };
+        setsockopt(&socket, AuxiliaryData, &true)?;
+        let mut opened = Self { socket, control: cmsg_space!(TimeSpec, libc::tpacket_auxdata) };
         // The interface is the filter's to know: bind(2) has no address for one whose link has none.
         opened.close()?;
         opened.discard()?;
@@ -74,13 +83,19 @@ impl PacketSocket {
         let control = Some(&mut self.control[..]);
         let message =
             recvmsg::<LinkAddr>(self.socket.as_raw_fd(), &mut slices, control, MsgFlags::empty())?;
-        let at = message.cmsgs()?.find_map(|said| match said {
-            ControlMessageOwned::ScmTimestampns(time) => Some(time.into()),
-            _ => None,
-        });
+        let (mut at, mut has_checksum) = (Duration::ZERO, true);
+        for said in message.cmsgs()? {
+            match said {
+                ControlMessageOwned::ScmTimestampns(time) => at = time.into(),
+                ControlMessageOwned::Unknown(said) if is_auxiliary(&said) => {
+                    has_checksum = status(&said.data_bytes) & libc::TP_STATUS_CSUMNOTREADY == 0;
+                }
+                _ => {}
+            }
+        }
         let link = message.address.ok_or(ErrorKind::InvalidData)?;
         let interface = u32::try_from(link.ifindex()).unwrap_or_default();
-        Ok(SeenPacket { octets: message.bytes, at: at.unwrap_or(Duration::ZERO), interface })
+        Ok(SeenPacket { octets: message.bytes, at, interface, has_checksum })
     }
 
     /// Packets that were wanted and not copied, for there was no room: since it was asked last.
@@ -93,6 +108,16 @@ impl AsFd for PacketSocket {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
+}
+
+fn is_auxiliary(said: &UnknownCmsg) -> bool {
+    let header = &said.cmsg_header;
+    (header.cmsg_level, header.cmsg_type) == (libc::SOL_PACKET, libc::PACKET_AUXDATA)
+}
+
+/// What `tpacket_auxdata` begins with.
+fn status(auxiliary: &[u8]) -> u32 {
+    auxiliary.first_chunk().copied().map_or(0, u32::from_ne_bytes)
 }
 
 /// A protocol as packet(7) wants it.

@@ -1,10 +1,11 @@
 //! What a capture file says of its packets before they come: the kind of link, and how times are counted.
 
-use super::super::{Captured, link};
-use crate::reply::Printable;
+use super::super::{Captured, Interface, InterfaceId, link};
+use super::obsolete::{self, PACKET_BLOCK};
 use pcap_parser::traits::PcapNGPacketBlock;
 use pcap_parser::{Block, InterfaceDescriptionBlock, OptionCode, PcapBlockOwned};
 use pcap_parser::{PcapHeader, PcapNGOption};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What a block was.
@@ -26,14 +27,19 @@ pub(super) enum Wrong {
 pub(super) struct Section {
     is_pcapng: bool,
     big_endian: bool,
-    interfaces: Vec<Interface>,
+    links: Vec<Link>,
+    /// Interfaces of the sections before: each section numbers its own from 0.
+    before: usize,
     /// Of the packet before, for those that have no time.
-    last: Duration,
+    last: Option<Duration>,
 }
 
-/// Where packets were seen, and how their times are counted.
-struct Interface {
-    link_type: u32,
+/// An interface where packets were seen, and how their times are counted.
+struct Link {
+    kind: u32,
+    name: Option<Arc<[u8]>>,
+    /// Octets that it kept of each packet, for blocks that do not say how many; 0 is all.
+    most: usize,
     /// How many of them make a second.
     units: u64,
     /// Added to the seconds.
@@ -44,35 +50,49 @@ impl Section {
     /// Notes what a block says, and gives the packet that it holds.
     pub(super) fn take(&mut self, block: &PcapBlockOwned) -> Result<Found, Wrong> {
         match block {
-            PcapBlockOwned::LegacyHeader(header) => {
-                self.interfaces = vec![Interface::of_pcap(header)?];
-            }
+            PcapBlockOwned::LegacyHeader(header) => self.links = vec![Link::of_pcap(header)?],
             PcapBlockOwned::Legacy(packet) => {
-                let time = u64::from(packet.ts_sec);
-                let fraction = packet.ts_usec.into();
-                let interface = self.interfaces.first().ok_or(Wrong::Damaged)?;
-                self.last = interface.time(time, fraction);
-                return self.packet(0, packet.data, &[]);
+                let time = self.link(0)?.time(packet.ts_sec.into(), packet.ts_usec.into());
+                self.last = Some(time);
+                return self.packet(0, packet.data, Vec::new());
             }
             PcapBlockOwned::NG(Block::SectionHeader(section)) => {
-                let big_endian = section.big_endian();
-                *self = Self { is_pcapng: true, big_endian, ..Self::default() };
+                self.is_pcapng = true;
+                self.big_endian = section.big_endian();
+                self.before += self.links.len();
+                self.links.clear();
+                self.last = None;
             }
             PcapBlockOwned::NG(Block::InterfaceDescription(description)) => {
-                self.interfaces.push(Interface::of_pcapng(description, self.big_endian));
+                self.links.push(Link::of_pcapng(description, self.big_endian));
             }
             PcapBlockOwned::NG(Block::EnhancedPacket(packet)) => {
                 let count = u64::from(packet.ts_high) << 32 | u64::from(packet.ts_low);
-                let interface = self.interfaces.get(packet.if_id as usize).ok_or(Wrong::Damaged)?;
-                self.last = interface.time(count / interface.units, count % interface.units);
-                return self.packet(packet.if_id, packet.packet_data(), &packet.options);
+                let comments = comments(&packet.options);
+                return self.timed(packet.if_id, count, packet.packet_data(), comments);
+            }
+            PcapBlockOwned::NG(Block::Unknown(block)) if self.is_obsolete(block.block_type) => {
+                let packet = obsolete::packet(block.data, self.big_endian).ok_or(Wrong::Damaged)?;
+                return self.timed(packet.interface, packet.count, packet.frame, packet.comments);
             }
             PcapBlockOwned::NG(Block::SimplePacket(packet)) => {
-                return self.packet(0, packet.packet_data(), &[]);
+                let (frame, most) = (packet.packet_data(), self.link(0)?.most);
+                let kept = if most == 0 { frame.len() } else { most.min(frame.len()) };
+                return self.packet(0, &frame[..kept], Vec::new());
             }
             PcapBlockOwned::NG(_) => {}
         }
         Ok(Found::Nothing)
+    }
+
+    /// The crate reads the types that it does not know as if every file were little-endian.
+    const fn is_obsolete(&self, kind: u32) -> bool {
+        let kind = if self.big_endian { kind.swap_bytes() } else { kind };
+        kind == PACKET_BLOCK
+    }
+
+    fn link(&self, number: u32) -> Result<&Link, Wrong> {
+        self.links.get(number as usize).ok_or(Wrong::Damaged)
     }
 
     /// True if the next block of a pcapng file says that it ends before its own length does: the crate would
@@ -92,46 +112,63 @@ impl Section {
         self.is_pcapng && kind != SECTION && length < ENDS
     }
 
-    fn packet(&self, number: u32, frame: &[u8], said: &[PcapNGOption]) -> Result<Found, Wrong> {
-        let interface = self.interfaces.get(number as usize).ok_or(Wrong::Damaged)?;
-        if !link::is_read(interface.link_type) {
-            return Ok(Found::Other(Some(interface.link_type)));
+    /// A packet with its time, in the units of its interface.
+    fn timed(
+        &mut self,
+        number: u32,
+        count: u64,
+        frame: &[u8],
+        comments: Vec<Vec<u8>>,
+    ) -> Result<Found, Wrong> {
+        let link = self.link(number)?;
+        self.last = Some(link.time(count / link.units, count % link.units));
+        self.packet(number, frame, comments)
+    }
+
+    fn packet(&self, number: u32, frame: &[u8], comments: Vec<Vec<u8>>) -> Result<Found, Wrong> {
+        let link = self.link(number)?;
+        if !link::is_read(link.kind) {
+            return Ok(Found::Other(Some(link.kind)));
         }
-        let Some(octets) = link::packet(interface.link_type, frame) else {
+        let Some(octets) = link::packet(link.kind, frame) else {
             return Ok(Found::Other(None));
         };
+        let number = u32::try_from(self.before + number as usize).unwrap_or(u32::MAX);
+        let id = InterfaceId { number, passed: link::passed(link.kind, frame) };
         Ok(Found::Packet(Captured {
             at: self.last,
             octets: octets.to_vec(),
-            interface: Some(number),
-            comment: comment(said),
+            interface: Some(Interface { id, name: link.name.clone() }),
+            comments,
         }))
     }
 }
 
-fn comment(options: &[PcapNGOption]) -> Option<String> {
+fn comments(options: &[PcapNGOption]) -> Vec<Vec<u8>> {
     let comments = options.iter().filter(|option| option.code == OptionCode::Comment);
-    let texts = comments.filter_map(|option| option.as_bytes().ok());
-    let texts: Vec<String> = texts.map(|octets| Printable(octets).to_string()).collect();
-    (!texts.is_empty()).then(|| texts.join("; "))
+    comments.filter_map(|option| option.as_bytes().ok()).map(<[u8]>::to_vec).collect()
 }
 
-impl Interface {
+impl Link {
     fn of_pcap(header: &PcapHeader) -> Result<Self, Wrong> {
         // The upper half says how long a checksum behind each frame is.
-        let link_type = header.network.0.cast_unsigned() & 0xffff;
-        if !link::is_read(link_type) {
-            return Err(Wrong::LinkType(link_type));
+        let kind = header.network.0.cast_unsigned() & 0xffff;
+        if !link::is_read(kind) {
+            return Err(Wrong::LinkType(kind));
         }
         let units = if header.is_nanosecond_precision() { 1_000_000_000 } else { 1_000_000 };
-        Ok(Self { link_type, units, offset: 0 })
+        Ok(Self { kind, name: None, most: 0, units, offset: 0 })
     }
 
     fn of_pcapng(description: &InterfaceDescriptionBlock, big_endian: bool) -> Self {
+        let mut names = description.options.iter().filter(|it| it.code == OptionCode::IfName);
+        let name = names.next().and_then(|option| option.as_bytes().ok());
         // The crate reads the offset as if every file were little-endian.
         let offset = description.if_tsoffset;
         Self {
-            link_type: description.linktype.0.cast_unsigned(),
+            kind: description.linktype.0.cast_unsigned(),
+            name: name.map(Arc::from),
+            most: description.snaplen as usize,
             units: units(description.if_tsresol).unwrap_or(1_000_000),
             offset: if big_endian { offset.swap_bytes() } else { offset },
         }

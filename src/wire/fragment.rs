@@ -1,0 +1,50 @@
+//! Which part of a packet a fragment is (RFC 791, section 3.2; RFC 8200, section 4.5).
+
+use etherparse::LaxIpSlice;
+
+/// What the header of a fragment says of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Fragment {
+    /// The same in all fragments of a packet.
+    pub identification: u32,
+    /// Where its octets belong in the whole; 0 in the first.
+    pub offset: usize,
+}
+
+impl Fragment {
+    /// `None` where the packet is whole.
+    pub(super) fn of(ip: &LaxIpSlice, octets: &[u8]) -> Option<Self> {
+        let (identification, offset, has_more) = match ip {
+            LaxIpSlice::Ipv4(v4) => {
+                let header = v4.header();
+                let offset = header.fragments_offset().byte_offset().into();
+                (header.identification().into(), offset, header.more_fragments())
+            }
+            LaxIpSlice::Ipv6(_) => of_ipv6(octets)?,
+        };
+        (offset > 0 || has_more).then_some(Self { identification, offset })
+    }
+}
+
+/// From the fragment header, if there is one. etherparse's own iterator over extension headers reads beyond
+/// the packet where one is cut off (0.21).
+fn of_ipv6(octets: &[u8]) -> Option<(u32, usize, bool)> {
+    const OPTIONS_AND_ROUTING: [u8; 3] = [0, 43, 60];
+    const FRAGMENT: u8 = 44;
+    const AUTHENTICATION: u8 = 51;
+    let (mut kind, mut rest) = (*octets.get(6)?, octets.get(40..)?);
+    loop {
+        let [next, length, c, d, identification @ ..] = *rest.first_chunk::<8>()?;
+        let octets = match kind {
+            FRAGMENT => {
+                let place = u16::from_be_bytes([c, d]);
+                let offset = usize::from(place & !7);
+                return Some((u32::from_be_bytes(identification), offset, place & 1 == 1));
+            }
+            AUTHENTICATION => 4 * (usize::from(length) + 2),
+            _ if OPTIONS_AND_ROUTING.contains(&kind) => 8 * (usize::from(length) + 1),
+            _ => return None,
+        };
+        (kind, rest) = (next, rest.get(octets..)?);
+    }
+}

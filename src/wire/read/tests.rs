@@ -1,0 +1,318 @@
+//! Files of both formats, built octet by octet.
+
+use super::*;
+use proptest::prelude::*;
+use std::time::Duration;
+
+const PACKET: &[u8] = &[0x45, 1, 2, 3, 4];
+
+/// Numbers in one order of octets.
+#[derive(Clone, Copy)]
+struct Order {
+    big_endian: bool,
+}
+
+impl Order {
+    const BOTH: [Self; 2] = [Self { big_endian: false }, Self { big_endian: true }];
+
+    fn long(self, number: u32) -> [u8; 4] {
+        if self.big_endian { number.to_be_bytes() } else { number.to_le_bytes() }
+    }
+
+    fn short(self, number: u16) -> [u8; 2] {
+        if self.big_endian { number.to_be_bytes() } else { number.to_le_bytes() }
+    }
+
+    fn longs(self, numbers: &[u32]) -> Vec<u8> {
+        numbers.iter().flat_map(|number| self.long(*number)).collect()
+    }
+
+    /// A pcap file of one packet, 3 seconds and this fraction after 1970.
+    fn pcap(self, magic: u32, link_type: u32, fraction: u32) -> Vec<u8> {
+        [
+            self.long(magic).to_vec(),
+            [self.short(2), self.short(4)].concat(),
+            self.longs(&[0, 0, 65535, link_type]),
+            self.longs(&[3, fraction, 5, 5]),
+            PACKET.to_vec(),
+        ]
+        .concat()
+    }
+
+    fn block(self, kind: u32, body: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(12 + body.len()).expect("short");
+        [&self.longs(&[kind, length])[..], body, &self.long(length)].concat()
+    }
+
+    /// A pcapng file of two packets, one without a time, seen on an interface with these options.
+    fn pcapng(self, link_type: u16, options: &[u8], count: u64) -> Vec<u8> {
+        [self.section(link_type, options), self.timed(0, count), self.simple()].concat()
+    }
+
+    /// What a section begins with, and its first interface.
+    fn section(self, link_type: u16, options: &[u8]) -> Vec<u8> {
+        let version = [self.short(1), self.short(0)].concat();
+        let section = [&self.long(0x1a2b_3c4d)[..], &version, &[0xff; 8]].concat();
+        let link = [self.short(link_type), self.short(0)].concat();
+        let interface = [&link[..], &self.long(0), options].concat();
+        [self.block(0x0a0d_0d0a, &section), self.block(1, &interface)].concat()
+    }
+
+    fn timed(self, interface: u32, count: u64) -> Vec<u8> {
+        let (high, low) = ((count >> 32) as u32, (count & 0xffff_ffff) as u32);
+        self.block(6, &[self.longs(&[interface, high, low, 5, 5]), padded(PACKET)].concat())
+    }
+
+    fn simple(self) -> Vec<u8> {
+        self.block(3, &[&self.long(5)[..], &padded(PACKET)].concat())
+    }
+}
+
+fn padded(frame: &[u8]) -> Vec<u8> {
+    let mut padded = frame.to_vec();
+    padded.resize(frame.len().next_multiple_of(4), 0);
+    padded
+}
+
+fn all(file: &[u8]) -> Result<Vec<Captured>, ReadError> {
+    let mut reading = Reading::new(file)?;
+    let mut packets = Vec::new();
+    while let Some(packet) = reading.next()? {
+        packets.push(packet);
+    }
+    Ok(packets)
+}
+
+fn times(file: &[u8]) -> Vec<Duration> {
+    let packets = all(file).expect("readable");
+    assert!(packets.iter().all(|packet| packet.octets == PACKET), "{packets:?}");
+    packets.iter().map(|packet| packet.at.expect("a time")).collect()
+}
+
+#[test]
+fn pcap_is_read_in_both_orders_and_both_units_of_time() {
+    for order in Order::BOTH {
+        for (magic, nanoseconds) in [(0xa1b2_c3d4, 70_000), (0xa1b2_3c4d, 70)] {
+            let file = order.pcap(magic, 101, 70);
+            assert_eq!(times(&file), [Duration::new(3, nanoseconds)]);
+        }
+    }
+}
+
+#[test]
+fn pcapng_is_read_in_both_orders_and_any_unit_of_time() {
+    for order in Order::BOTH {
+        let option = |code, length, value: &[u8]| {
+            [&order.short(code)[..], &order.short(length), value].concat()
+        };
+        let tsresol = |value| option(9, 1, &[value, 0, 0, 0]);
+        let micro = Duration::from_micros(5_000_001);
+        for (options, count, expected) in [
+            (Vec::new(), 5_000_001, micro),
+            (tsresol(9), 5_000_001_000, micro),
+            (tsresol(0x80 | 0x14), 5 << 20 | 1 << 19, Duration::from_millis(5500)),
+            (tsresol(99), 5_000_001, micro), // makes no sense, so it is the default
+        ] {
+            let file = order.pcapng(101, &options, count);
+            assert_eq!(times(&file), [expected, expected]);
+        }
+        let seconds = if order.big_endian { 7_i64.to_be_bytes() } else { 7_i64.to_le_bytes() };
+        let file = order.pcapng(101, &option(14, 8, &seconds), 1_000_000);
+        assert_eq!(times(&file)[0], Duration::from_secs(8));
+    }
+}
+
+/// The interface of each packet.
+fn interfaces(file: &[u8]) -> Vec<(u32, Option<u32>)> {
+    let id = |packet: Captured| packet.interface.expect("an interface").id;
+    let ids = all(file).expect("readable").into_iter().map(id);
+    ids.map(|id| (id.number, id.passed)).collect()
+}
+
+#[test]
+fn the_interfaces_of_another_section_are_others() {
+    let order = Order::BOTH[0];
+    let section = [order.section(101, &[]), order.timed(0, 1)].concat();
+    assert_eq!(interfaces(&[&section[..], &section].concat()), [(0, None), (1, None)]);
+}
+
+#[test]
+fn of_a_capture_on_all_interfaces_the_one_that_a_packet_passed_is_known() {
+    let order = Order::BOTH[0];
+    let frame = |index: u8| {
+        let head = [8, 0, 0, 0, 0, 0, 0, index, 0, 1, 0, 6, 0, 0, 0, 0, 0, 0, 0, 0];
+        [&head[..], PACKET].concat()
+    };
+    let packet = |index| {
+        let head = order.longs(&[0, 0, 1, 25, 25]);
+        order.block(6, &[head, padded(&frame(index))].concat())
+    };
+    let file = [order.section(276, &[]), packet(3), packet(4)].concat();
+    assert_eq!(interfaces(&file), [(0, Some(3)), (0, Some(4))]);
+}
+
+#[test]
+fn the_name_of_an_interface_is_read() {
+    for order in Order::BOTH {
+        let name = [&order.short(2)[..], &order.short(3), b"br0\0"].concat();
+        for packet in all(&order.pcapng(101, &name, 1)).expect("readable") {
+            let interface = packet.interface.expect("one");
+            assert_eq!(interface.name.as_deref(), Some(&b"br0"[..]));
+        }
+    }
+}
+
+#[test]
+fn a_packet_block_of_the_first_pcapng_files_is_read() {
+    for order in Order::BOTH {
+        // Interface 0 and packets lost before it are half as long as later on.
+        let packet = [order.longs(&[0, 0, 5_000_001, 5, 5]), padded(PACKET)].concat();
+        let file = [order.section(101, &[]), order.block(2, &packet)].concat();
+        assert_eq!(times(&file), [Duration::from_micros(5_000_001)]);
+        let file = [order.section(101, &[]), order.block(2, &packet[..24])].concat();
+        assert!(matches!(all(&file), Err(ReadError::Damaged(0, 48))));
+    }
+}
+
+#[test]
+fn before_the_first_time_there_is_none() {
+    let order = Order::BOTH[0];
+    let blocks = [order.simple(), order.timed(0, 7_000_000), order.simple()].concat();
+    let section = [order.section(101, &[]), blocks].concat();
+    let packets = all(&[&section[..], &section].concat()).expect("readable");
+    let times: Vec<Option<u64>> =
+        packets.iter().map(|packet| packet.at.map(|at| at.as_secs())).collect();
+    assert_eq!(times, [None, Some(7), Some(7), None, Some(7), Some(7)]);
+}
+
+#[test]
+fn of_a_packet_that_its_interface_has_cut_the_padding_is_none() {
+    let order = Order::BOTH[0];
+    let mut file = [order.section(101, &[]), order.simple()].concat();
+    file[28 + 12..28 + 16].copy_from_slice(&3_u32.to_le_bytes());
+    assert_eq!(all(&file).expect("readable")[0].octets, PACKET[..3]);
+}
+
+#[test]
+fn a_pipe_may_give_it_in_pieces() {
+    /// One octet a call.
+    struct Slow<'a>(&'a [u8]);
+    impl Read for Slow<'_> {
+        fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+            let one = room.len().min(1);
+            self.0.read(&mut room[..one])
+        }
+    }
+    for file in [Order::BOTH[0].pcap(0xa1b2_c3d4, 101, 0), Order::BOTH[1].pcapng(101, &[], 0)] {
+        let mut reading = Reading::new(Slow(&file)).expect("a capture file");
+        assert_eq!(reading.next().expect("readable").expect("a packet").octets, PACKET);
+    }
+}
+
+#[test]
+fn packets_on_links_that_are_not_read_are_counted() {
+    let file = Order::BOTH[0].pcapng(127, &[], 0);
+    let mut reading = Reading::new(&file[..]).expect("a capture file");
+    assert_eq!(reading.next().expect("readable"), None);
+    assert_eq!((reading.packets, reading.passed_over), (2, 2));
+    assert_eq!(reading.unread_links, BTreeSet::from([127]));
+    // A pcap file has one kind only, so there is nothing to hope for.
+    let error = all(&Order::BOTH[0].pcap(0xa1b2_c3d4, 127, 0)).expect_err("unread");
+    assert_eq!(error.to_string(), "its packets have link type 127, which is not read");
+}
+
+#[test]
+fn a_file_that_is_none_says_so() {
+    let told = |file: &[u8]| all(file).expect_err("no capture file").to_string();
+    assert_eq!(told(b""), "it is empty");
+    let neither = "it is neither a pcap nor a pcapng file";
+    assert_eq!(told(b"Monday"), neither);
+    assert_eq!(told(b"Monday, November 23, 2026 10:00:00-UTC\r\n"), neither);
+    assert_eq!(told(&[&b"\x0a\x0d\x0d\x0a"[..], &[0xff; 40]].concat()), neither);
+    assert_eq!(told(&Order::BOTH[0].pcap(0xa1b2_c3d4, 101, 0)[..20]), neither);
+}
+
+#[test]
+fn what_is_cut_off_tells_how_far_it_was_read() {
+    let whole = Order::BOTH[0].pcapng(101, &[], 0);
+    let last = whole.len() - 24; // the block without a time
+    let error = all(&whole[..last + 9]).expect_err("cut");
+    let expected = format!("it is cut off in what begins at octet {last}, after packet 1");
+    assert_eq!(error.to_string(), expected);
+    assert_eq!(all(&whole[..last]).expect("whole blocks").len(), 1);
+}
+
+#[test]
+fn a_block_that_cannot_be_is_damage() {
+    let mut file = Order::BOTH[0].pcapng(101, &[], 0);
+    let first = 28 + 20;
+    file[first + 4..first + 8].copy_from_slice(&7_u32.to_le_bytes());
+    let error = all(&file).expect_err("damaged");
+    assert_eq!(error.to_string(), "what begins at octet 48, after packet 0, is damaged");
+    // A packet on an interface that was never described.
+    let mut file = Order::BOTH[0].pcapng(101, &[], 0);
+    file[first + 8] = 1;
+    assert!(matches!(all(&file), Err(ReadError::Damaged(0, 48))));
+}
+
+#[test]
+fn a_block_of_any_kind_that_is_shorter_than_its_own_ends_is_damage() {
+    for order in Order::BOTH {
+        let whole = order.pcapng(101, &[], 0);
+        for kind in [2, 4, 5, 9, 10, 0xbad, 0x4000_0bad, 0x8000_0001, 77] {
+            for length in 0..12 {
+                let file = [&whole[..], &order.longs(&[kind, length, 0, 0, 0, 0])].concat();
+                assert!(matches!(all(&file), Err(ReadError::Damaged(2, _))), "{kind}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_packet_of_gigabytes_is_damage_and_takes_no_room() {
+    let mut file = Order::BOTH[0].pcap(0xa1b2_c3d4, 101, 0);
+    file[32..36].copy_from_slice(&u32::MAX.to_le_bytes());
+    assert!(matches!(all(&file), Err(ReadError::Cut(0, 24))), "{:?}", all(&file));
+    file.resize(MOST_OCTETS * 2, 0);
+    assert!(matches!(all(&file), Err(ReadError::Damaged(0, 24))));
+}
+
+#[test]
+fn an_error_of_the_file_itself_is_told() {
+    /// Gives the header and then fails.
+    struct Broken<'a>(&'a [u8]);
+    impl Read for Broken<'_> {
+        fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+            match self.0.read(room)? {
+                0 => Err(io::Error::other("the disk is on fire")),
+                octets => Ok(octets),
+            }
+        }
+    }
+    let file = Order::BOTH[0].pcap(0xa1b2_c3d4, 101, 0);
+    let mut reading = Reading::new(Broken(&file)).expect("a capture file");
+    assert!(reading.next().expect("readable").is_some());
+    let errors = [reading.next().err(), Reading::new(Broken(&file[..24])).err()];
+    for error in errors {
+        let Some(ReadError::Io(cause)) = error else { panic!("{error:?}") };
+        assert_eq!(cause.to_string(), "the disk is on fire");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_damage_panics_or_goes_on_for_ever(
+        at: prop::sample::Index,
+        octet: u8,
+        cut: prop::sample::Index,
+        big_endian: bool,
+    ) {
+        let order = Order { big_endian };
+        for mut file in [order.pcap(0xa1b2_c3d4, 101, 0), order.pcapng(1, &[], 0)] {
+            let at = at.index(file.len());
+            file[at] = octet;
+            let _ = all(&file);
+            let _ = all(&file[..cut.index(file.len())]);
+        }
+    }
+}

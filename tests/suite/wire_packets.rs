@@ -1,0 +1,179 @@
+//! `daytime wire`: what it tells of packets, live and when its own files are read, in lines and in ladders.
+
+use crate::or_skip;
+use crate::support::capturing::{Place, ladder, pcap};
+use crate::support::forge::forge;
+use crate::support::{daytime, good, run, stderr};
+use nix::sys::signal::Signal;
+use socket2::{Domain, Protocol, Socket, Type};
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+use tempfile::TempDir;
+
+/// A place where what is sent to 192.0.2.2 passes two interfaces, `ve0` and then `ve1`.
+fn cabled() -> Result<Place, String> {
+    let place = Place::new()?;
+    for command in [
+        "link add ve0 type veth peer name ve1",
+        "addr add 192.0.2.1/24 dev ve0",
+        "link set ve0 up",
+        "link set ve1 up",
+        "neigh add 192.0.2.2 lladdr 02:00:00:00:00:02 dev ve0",
+    ] {
+        let done = run(place.inside.command("ip").args(command.split(' ')));
+        if !done.status.success() {
+            return Err(format!("ip {command}: {}", stderr(&done)));
+        }
+    }
+    Ok(place)
+}
+
+/// Begins to connect to 192.0.2.2, where nobody answers; its SYN has left when it returns.
+fn connect(place: &Place) -> Result<Socket, String> {
+    place.inside.enter(|| {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        socket.set_nonblocking(true).expect("set");
+        let server: SocketAddr = "192.0.2.2:13".parse().expect("an address");
+        socket.connect(&server.into()).expect_err("it takes its time");
+        socket
+    })
+}
+
+fn read(path: &Path, arguments: &[&str]) -> String {
+    good(daytime().args(["wire", "--read"]).arg(path).args(arguments))
+}
+
+#[test]
+fn what_passes_two_interfaces_is_sent_once_on_each_in_a_file_too() {
+    let place = or_skip!(cabled());
+    let file = place.file();
+    let wire = place.wire(&["any", "--count", "2", "--pcapng", file.to_str().expect("UTF-8")]);
+    let _connecting = or_skip!(connect(&place));
+    let live = wire.end();
+    assert_eq!(live.matches(" asks 192.0.2.2:13\n").count(), 2, "{live}");
+    for text in [live, read(&file, &[])] {
+        assert!(text.contains("\n2 packets of 2 exchanges in "), "{text}");
+        assert!(text.contains("─── SYN ──") && !text.contains("retransmission"), "{text}");
+    }
+    let objects = read(&file, &["--json"]);
+    let names: Vec<String> = objects
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"))
+        .map(|object| object["interface_name"].to_string())
+        .collect();
+    assert_eq!(names, ["\"ve0\"", "\"ve1\""], "{objects}");
+    let ladders = read(&file, &["--ladder"]);
+    assert!(!ladders.contains("again"), "{ladders}");
+    for title in ["tcp 1: 192.0.2.1:", "tcp 2: 192.0.2.1:"] {
+        assert!(ladders.contains(title), "{ladders}");
+    }
+    for place in [" → 192.0.2.2:13, on ve0\n", " → 192.0.2.2:13, on ve1, at 0.0"] {
+        assert!(ladders.contains(place), "{ladders}");
+    }
+}
+
+#[test]
+fn a_live_ladder_knows_of_interfaces_what_the_lines_know() {
+    let place = or_skip!(cabled());
+    // The SYN, and the same once more a second later, on each.
+    let wire = place.wire(&["any", "--ladder", "--count", "4"]);
+    let _connecting = or_skip!(connect(&place));
+    let ladders = wire.end();
+    assert_eq!(ladders.matches("── again: SYN ──").count(), 2, "{ladders}");
+    assert_eq!(ladders.matches("── SYN ──").count(), 2, "{ladders}");
+}
+
+#[test]
+fn written_once_more_a_file_is_the_same_to_the_octet() {
+    let place = or_skip!(Place::new());
+    place.capture();
+    let copy = place.folder.path().join("copy.pcapng");
+    read(&place.file(), &["--pcapng", copy.to_str().expect("UTF-8")]);
+    assert_eq!(fs::read(copy).expect("written"), fs::read(place.file()).expect("written"));
+}
+
+#[test]
+fn a_packet_that_is_merely_read_gets_no_comment_and_keeps_its_octets() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let [file, copy] = ["file", "copy"].map(|name| folder.path().join(name));
+    fs::write(&file, pcap()).expect("written");
+    read(&file, &["--pcapng", copy.to_str().expect("UTF-8")]);
+    let copy = fs::read(copy).expect("written");
+    let packet = &pcap()[40..];
+    // Nothing stands between the packet and the end of its block.
+    assert_eq!(copy[copy.len() - 4 - packet.len()..copy.len() - 4], *packet);
+}
+
+#[test]
+fn an_error_about_an_answer_goes_to_the_server_that_gave_it() {
+    let place = or_skip!(Place::new());
+    let wire = place.wire(&["lo", "--count", "3"]);
+    // Nobody is at that port any more when the answer comes.
+    or_skip!(forge(&place.inside, &[("127.0.0.1 40000", "127.0.0.1 13", 0)]));
+    let text = wire.end();
+    let drawn = ladder(&text);
+    let error = drawn.last().expect("three packets");
+    assert!(
+        error.starts_with("udp 1    │─── port unreachable ──") && error.ends_with("▶│"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_checksum_that_is_wrong_by_what_a_card_would_add_stays_wrong() {
+    let place = or_skip!(Place::new());
+    let file = place.file();
+    let wire = place.wire(&["lo", "--count", "1", "--pcapng", file.to_str().expect("UTF-8")]);
+    // The sum over the pseudo-header: 7f00 + 0001 + 7f00 + 0001 + 0011 + 0008.
+    let datagram = [0x9c, 0x40, 0, 13, 0, 8, 0xfe, 0x1b];
+    let sent = place.inside.enter(|| {
+        let socket = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::UDP)).expect("a socket");
+        let server: SocketAddr = "127.0.0.1:0".parse().expect("an address");
+        socket.send_to(&datagram, &server.into()).expect("sent")
+    });
+    assert_eq!(or_skip!(sent), datagram.len());
+    wire.end();
+    let written = fs::read(file).expect("written");
+    assert!(written.windows(datagram.len()).any(|octets| octets == datagram), "{written:02x?}");
+}
+
+#[test]
+fn a_ladder_says_who_talks_over_what_and_begins_at_once() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let file = folder.path().join("file");
+    fs::write(&file, pcap()).expect("written");
+    let expected = "\
+udp 1: 10.0.0.1:40000 → 10.0.0.2:13
+     µs client                                                            server
+      0 │── empty datagram ───────────────────────────────────────────────────▶│
+
+1 packet of 1 exchange in 0.000 s
+";
+    assert_eq!(read(&file, &["--ladder"]), expected);
+}
+
+#[cfg(feature = "lab")]
+#[test]
+fn the_ladders_of_the_demonstration_tell_when_packets_arrive() {
+    let output = run(daytime().args(["wire", "--netns", "--ladder"]));
+    if !output.status.success() {
+        return crate::support::skip(&stderr(&output));
+    }
+    let text = crate::support::stdout(&output);
+    for words in ["tcp 1: ", "udp 2: ", " server arrives\n", "── SYN ──", "── empty datagram ──"]
+    {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+}
+
+#[test]
+fn sigint_draws_what_was_seen() {
+    let place = or_skip!(Place::new());
+    let wire = place.wire(&["lo", "--ladder"]);
+    place.ask("udp");
+    wire.signal(Signal::SIGINT);
+    let text = wire.end();
+    assert!(text.starts_with("udp 1: 127.0.0.1:"), "{text}");
+    assert!(text.contains(" → 127.0.0.1:13, on lo\n"), "{text}");
+}
