@@ -7,9 +7,11 @@ mod parties;
 mod sockets;
 
 pub(crate) use parties::{answer, ask, bind, bound, close, hear, kind, service, told};
-pub(crate) use sockets::{LINE, Pair, anywhere, line, octets, open, recv, taken, wait_for};
+pub(crate) use sockets::{
+    LINE, Pair, anywhere, is_here, line, octets, open, present, recv, taken, wait_for,
+};
 
-use super::Obstacle;
+use super::{Expected, Obstacle, Value};
 use crate::trace::{Event, Host, HostId, Trace, What};
 use nix::errno::Errno;
 use std::io;
@@ -42,7 +44,7 @@ impl Notebook {
         Self { start: Instant::now(), trace }
     }
 
-    /// Makes a call and writes down what came of it, at the time when it came back.
+    /// Makes a call and writes down what came of it.
     pub(crate) fn call<T>(
         &mut self,
         host: HostId,
@@ -50,13 +52,40 @@ impl Notebook {
         make: impl FnOnce() -> io::Result<T>,
         outcome: impl FnOnce(&T) -> String,
     ) -> io::Result<T> {
+        self.write(host, call, make, outcome, "the deadline")
+    }
+
+    /// The same on a socket that does not block, where `EAGAIN` has another reason.
+    pub(crate) fn call_at_once<T>(
+        &mut self,
+        host: HostId,
+        call: &str,
+        make: impl FnOnce() -> io::Result<T>,
+        outcome: impl FnOnce(&T) -> String,
+    ) -> io::Result<T> {
+        self.write(host, call, make, outcome, "it would block")
+    }
+
+    fn write<T>(
+        &mut self,
+        host: HostId,
+        call: &str,
+        make: impl FnOnce() -> io::Result<T>,
+        outcome: impl FnOnce(&T) -> String,
+        again: &str,
+    ) -> io::Result<T> {
+        let made = self.start.elapsed();
         let result = make();
+        let at = placed(call, &result, made, self.start.elapsed());
         let outcome = match &result {
             Ok(value) => outcome(value),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                format!("{}: {again}", name(error))
+            }
             Err(error) => name(error),
         };
         let what = What::Call { call: call.to_owned(), outcome };
-        self.trace.push(Event { at: self.start.elapsed(), host, what });
+        self.trace.push(Event { at, host, what });
         result
     }
 
@@ -83,7 +112,7 @@ impl Notebook {
     }
 
     /// With a call that was made again and again in one line, at the time of the first:
-    /// `send(1) × 26`.
+    /// `send(1) × 26 = 1 octet each`.
     pub(crate) fn finish_short(self) -> Trace {
         let mut short = Trace::between(self.trace.hosts);
         let mut times = Vec::new();
@@ -99,12 +128,35 @@ impl Notebook {
             }
         }
         for (event, times) in short.events.iter_mut().zip(times) {
-            if let (What::Call { call, .. }, 2..) = (&mut event.what, times) {
+            if let (What::Call { call, outcome }, 2..) = (&mut event.what, times) {
                 *call = format!("{call} × {times}");
+                *outcome = format!("{outcome} each");
             }
         }
         short
     }
+}
+
+/// Calls that take what another has given.
+const TAKING: [&str; 4] = ["accept", "poll", "read", "recv"];
+
+/// Where a call that was made and came back at these times has its place in a trace. What it gives, such
+/// as a SYN or a datagram, may be with another before it is back, so its place is where it was made. One that
+/// takes something, or fails, has its place where it came back: only then was there anything.
+pub(crate) fn placed<T>(
+    call: &str,
+    result: &io::Result<T>,
+    made: Duration,
+    back: Duration,
+) -> Duration {
+    let takes = TAKING.iter().any(|taking| call.starts_with(taking));
+    if takes || result.is_err() { back } else { made }
+}
+
+/// From the one to the other; where both are the same, nothing else.
+pub(crate) fn range(low: impl Into<Value>, high: impl Into<Value>) -> Expected {
+    let (low, high) = (low.into(), high.into());
+    if low == high { Expected::Is(low) } else { Expected::Between(low, high) }
 }
 
 /// An error as manual pages have it: `ECONNREFUSED`.
@@ -140,6 +192,45 @@ mod tests {
     }
 
     #[test]
+    fn what_gives_has_its_place_where_it_was_made_and_what_takes_or_fails_where_it_came_back() {
+        let [made, back] = [1, 2].map(Duration::from_secs);
+        for call in ["connect(127.0.0.1)", "send(0)", "sendto(26)", "shutdown(SHUT_WR)", "close()"]
+        {
+            assert_eq!(placed(call, &Ok(()), made, back), made, "{call}");
+            let failed = io::Result::<()>::Err(io::ErrorKind::ConnectionRefused.into());
+            assert_eq!(placed(call, &failed, made, back), back, "{call}");
+        }
+        for call in ["accept()", "recv(1024)", "recvfrom()", "recvmsg(10)", "poll(POLLOUT)"] {
+            assert_eq!(placed(call, &Ok(()), made, back), back, "{call}");
+        }
+    }
+
+    #[test]
+    fn eagain_has_its_reason_beside_it() {
+        let mut notebook = Notebook::new();
+        let nothing = || io::Result::<()>::Err(Errno::EAGAIN.into());
+        let recv = "recv(1024)";
+        notebook.call(CLIENT, recv, nothing, |()| String::new()).expect_err("nothing");
+        notebook.call_at_once(CLIENT, recv, nothing, |()| String::new()).expect_err("nothing");
+        let outcomes: Vec<String> = notebook.finish().events.into_iter().map(outcome).collect();
+        assert_eq!(outcomes, ["EAGAIN: the deadline", "EAGAIN: it would block"]);
+    }
+
+    fn outcome(event: Event) -> String {
+        match event.what {
+            What::Call { outcome, .. } => outcome,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_range_of_one_is_that_one() {
+        assert_eq!(range((1, "read"), (1, "read")), Expected::Is((1, "read").into()));
+        let two = Expected::Between((1, "read").into(), (2, "read").into());
+        assert_eq!(range((1, "read"), (2, "read")), two);
+    }
+
+    #[test]
     fn a_call_that_is_repeated_is_one_line_and_another_host_or_outcome_is_a_new_one() {
         let mut notebook = Notebook::new();
         let mut twin = notebook.twin();
@@ -154,7 +245,7 @@ mod tests {
         let call =
             |call: &str, outcome: &str| What::Call { call: call.into(), outcome: outcome.into() };
         let expected = [
-            (SERVER, call("send(1) × 3", "1 octet")),
+            (SERVER, call("send(1) × 3", "1 octet each")),
             (SERVER, call("send(1)", "EAGAIN")),
             (CLIENT, call("send(1)", "EAGAIN")),
         ];

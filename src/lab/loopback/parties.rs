@@ -91,8 +91,12 @@ pub(crate) fn answer(
 
 /// Closes a socket, which is written down too.
 pub(crate) fn close(notebook: &mut Notebook, host: HostId, socket: Socket) {
-    drop(socket);
-    notebook.note(host, "close()", "done");
+    let close = || {
+        drop(socket);
+        Ok(())
+    };
+    // Dropping cannot fail.
+    let _ = notebook.call(host, "close()", close, |()| "done".into());
 }
 
 /// Binds a server's socket; over TCP it listens, too.
