@@ -6,7 +6,7 @@
 mod parties;
 mod sockets;
 
-pub(crate) use parties::{answer, ask, bind, bound, close, hear, kind, service, told};
+pub(crate) use parties::{answer, ask, ask_from, bind, bound, close, hear, kind, service, told};
 pub(crate) use sockets::{
     LINE, Pair, anywhere, is_here, line, octets, open, present, recv, taken, wait_for,
 };
