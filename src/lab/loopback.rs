@@ -63,7 +63,7 @@ impl Notebook {
         make: impl FnOnce() -> io::Result<T>,
         outcome: impl FnOnce(&T) -> String,
     ) -> io::Result<T> {
-        self.write(host, call, make, outcome, "it would block")
+        self.write(host, call, make, outcome, "not now")
     }
 
     fn write<T>(
@@ -213,7 +213,7 @@ mod tests {
         notebook.call(CLIENT, recv, nothing, |()| String::new()).expect_err("nothing");
         notebook.call_at_once(CLIENT, recv, nothing, |()| String::new()).expect_err("nothing");
         let outcomes: Vec<String> = notebook.finish().events.into_iter().map(outcome).collect();
-        assert_eq!(outcomes, ["EAGAIN: the deadline", "EAGAIN: it would block"]);
+        assert_eq!(outcomes, ["EAGAIN: the deadline", "EAGAIN: not now"]);
     }
 
     fn outcome(event: Event) -> String {
