@@ -176,7 +176,10 @@ pub(crate) fn failed(what: impl Into<String>) -> impl FnOnce(io::Error) -> Obsta
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transport::Transport;
+    use socket2::Type;
     use std::net::TcpStream;
+    use std::thread;
 
     #[test]
     fn a_call_is_written_down_with_what_came_of_it() {
@@ -202,6 +205,34 @@ mod tests {
         }
         for call in ["accept()", "recv(1024)", "recvfrom()", "recvmsg(10)", "poll(POLLOUT)"] {
             assert_eq!(placed(call, &Ok(()), made, back), back, "{call}");
+        }
+    }
+
+    #[test]
+    fn between_two_threads_no_effect_is_before_its_cause() {
+        let causes = ["connect(127.0.0.1)", "accept()", "send(26)", "recv(1024)"];
+        for _ in 0..200 {
+            let mut clients = Notebook::new();
+            let mut servers = clients.twin();
+            let server = open(Type::STREAM).expect("a socket");
+            server.bind(&anywhere()).expect("loopback");
+            server.listen(1).expect("listening");
+            let (at, line) = (bound(&server).expect("bound"), line().expect("a time"));
+            thread::scope(|scope| {
+                scope.spawn(|| answer(&mut servers, SERVER, Transport::Tcp, &server, &line));
+                let client = ask(&mut clients, CLIENT, Transport::Tcp, at).expect("asked");
+                hear(&mut clients, CLIENT, &client, PATIENCE).expect("an answer");
+            });
+            clients.merge(servers);
+            let calls: Vec<String> = clients.finish().events.into_iter().map(call).collect();
+            assert_eq!(calls, causes);
+        }
+    }
+
+    fn call(event: Event) -> String {
+        match event.what {
+            What::Call { call, .. } => call,
+            other => panic!("{other:?}"),
         }
     }
 
