@@ -237,7 +237,8 @@ impl Ends {
 /// Which side of the connection, if any, this host remembers in TIME-WAIT.
 fn time_wait(Ends { client, server }: Ends, local: bool) -> Leftover {
     let Some(waiting) = sys::time_waits() else { return Leftover::Unknown };
-    let remembered = |local, remote| waiting.contains(&sys::TimeWait { local, remote });
+    let remembered =
+        |local, remote| waiting.iter().any(|it| (it.local, it.remote) == (local, remote));
     match (remembered(client, server), remembered(server, client)) {
         (true, _) => Leftover::TimeWaitAtClient,
         (_, true) => Leftover::TimeWaitAtServer,

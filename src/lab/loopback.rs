@@ -6,10 +6,12 @@
 mod parties;
 mod sockets;
 
-pub(crate) use parties::{answer, ask, bind, bound, close, hear, kind, service, told};
-pub(crate) use sockets::{LINE, Pair, anywhere, line, octets, open, recv, taken, wait_for};
+pub(crate) use parties::{answer, ask, ask_from, bind, bound, close, hear, kind, service, told};
+pub(crate) use sockets::{
+    LINE, Pair, anywhere, is_here, line, octets, open, present, recv, taken, wait_for,
+};
 
-use super::Obstacle;
+use super::{Expected, Obstacle, Value};
 use crate::trace::{Event, Host, HostId, Trace, What};
 use nix::errno::Errno;
 use std::io;
@@ -42,7 +44,7 @@ impl Notebook {
         Self { start: Instant::now(), trace }
     }
 
-    /// Makes a call and writes down what came of it, at the time when it came back.
+    /// Makes a call and writes down what came of it.
     pub(crate) fn call<T>(
         &mut self,
         host: HostId,
@@ -50,13 +52,40 @@ impl Notebook {
         make: impl FnOnce() -> io::Result<T>,
         outcome: impl FnOnce(&T) -> String,
     ) -> io::Result<T> {
+        self.write(host, call, make, outcome, "the deadline")
+    }
+
+    /// The same on a socket that does not block, where `EAGAIN` has another reason.
+    pub(crate) fn call_at_once<T>(
+        &mut self,
+        host: HostId,
+        call: &str,
+        make: impl FnOnce() -> io::Result<T>,
+        outcome: impl FnOnce(&T) -> String,
+    ) -> io::Result<T> {
+        self.write(host, call, make, outcome, "not now")
+    }
+
+    fn write<T>(
+        &mut self,
+        host: HostId,
+        call: &str,
+        make: impl FnOnce() -> io::Result<T>,
+        outcome: impl FnOnce(&T) -> String,
+        again: &str,
+    ) -> io::Result<T> {
+        let made = self.start.elapsed();
         let result = make();
+        let at = placed(call, &result, made, self.start.elapsed());
         let outcome = match &result {
             Ok(value) => outcome(value),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                format!("{}: {again}", name(error))
+            }
             Err(error) => name(error),
         };
         let what = What::Call { call: call.to_owned(), outcome };
-        self.trace.push(Event { at: self.start.elapsed(), host, what });
+        self.trace.push(Event { at, host, what });
         result
     }
 
@@ -83,7 +112,7 @@ impl Notebook {
     }
 
     /// With a call that was made again and again in one line, at the time of the first:
-    /// `send(1) × 26`.
+    /// `send(1) × 26 = 1 octet each`.
     pub(crate) fn finish_short(self) -> Trace {
         let mut short = Trace::between(self.trace.hosts);
         let mut times = Vec::new();
@@ -99,12 +128,35 @@ impl Notebook {
             }
         }
         for (event, times) in short.events.iter_mut().zip(times) {
-            if let (What::Call { call, .. }, 2..) = (&mut event.what, times) {
+            if let (What::Call { call, outcome }, 2..) = (&mut event.what, times) {
                 *call = format!("{call} × {times}");
+                *outcome = format!("{outcome} each");
             }
         }
         short
     }
+}
+
+/// Calls that take what another has given.
+const TAKING: [&str; 4] = ["accept", "poll", "read", "recv"];
+
+/// Where a call that was made and came back at these times has its place in a trace. What it gives, such
+/// as a SYN or a datagram, may be with another before it is back, so its place is where it was made. One that
+/// takes something, or fails, has its place where it came back: only then was there anything.
+pub(crate) fn placed<T>(
+    call: &str,
+    result: &io::Result<T>,
+    made: Duration,
+    back: Duration,
+) -> Duration {
+    let takes = TAKING.iter().any(|taking| call.starts_with(taking));
+    if takes || result.is_err() { back } else { made }
+}
+
+/// From the one to the other; where both are the same, nothing else.
+pub(crate) fn range(low: impl Into<Value>, high: impl Into<Value>) -> Expected {
+    let (low, high) = (low.into(), high.into());
+    if low == high { Expected::Is(low) } else { Expected::Between(low, high) }
 }
 
 /// An error as manual pages have it: `ECONNREFUSED`.
@@ -124,7 +176,10 @@ pub(crate) fn failed(what: impl Into<String>) -> impl FnOnce(io::Error) -> Obsta
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transport::Transport;
+    use socket2::Type;
     use std::net::TcpStream;
+    use std::thread;
 
     #[test]
     fn a_call_is_written_down_with_what_came_of_it() {
@@ -137,6 +192,73 @@ mod tests {
         let call =
             |call: &str, outcome: &str| What::Call { call: call.into(), outcome: outcome.into() };
         assert_eq!(outcomes, [call("recv(10)", "4 octets"), call("connect()", "ECONNREFUSED")]);
+    }
+
+    #[test]
+    fn what_gives_has_its_place_where_it_was_made_and_what_takes_or_fails_where_it_came_back() {
+        let [made, back] = [1, 2].map(Duration::from_secs);
+        for call in ["connect(127.0.0.1)", "send(0)", "sendto(26)", "shutdown(SHUT_WR)", "close()"]
+        {
+            assert_eq!(placed(call, &Ok(()), made, back), made, "{call}");
+            let failed = io::Result::<()>::Err(io::ErrorKind::ConnectionRefused.into());
+            assert_eq!(placed(call, &failed, made, back), back, "{call}");
+        }
+        for call in ["accept()", "recv(1024)", "recvfrom()", "recvmsg(10)", "poll(POLLOUT)"] {
+            assert_eq!(placed(call, &Ok(()), made, back), back, "{call}");
+        }
+    }
+
+    #[test]
+    fn between_two_threads_no_effect_is_before_its_cause() {
+        let causes = ["connect(127.0.0.1)", "accept()", "send(26)", "recv(1024)"];
+        for _ in 0..200 {
+            let mut clients = Notebook::new();
+            let mut servers = clients.twin();
+            let server = open(Type::STREAM).expect("a socket");
+            server.bind(&anywhere()).expect("loopback");
+            server.listen(1).expect("listening");
+            let (at, line) = (bound(&server).expect("bound"), line().expect("a time"));
+            thread::scope(|scope| {
+                scope.spawn(|| answer(&mut servers, SERVER, Transport::Tcp, &server, &line));
+                let client = ask(&mut clients, CLIENT, Transport::Tcp, at).expect("asked");
+                hear(&mut clients, CLIENT, &client, PATIENCE).expect("an answer");
+            });
+            clients.merge(servers);
+            let calls: Vec<String> = clients.finish().events.into_iter().map(call).collect();
+            assert_eq!(calls, causes);
+        }
+    }
+
+    fn call(event: Event) -> String {
+        match event.what {
+            What::Call { call, .. } => call,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn eagain_has_its_reason_beside_it() {
+        let mut notebook = Notebook::new();
+        let nothing = || io::Result::<()>::Err(Errno::EAGAIN.into());
+        let recv = "recv(1024)";
+        notebook.call(CLIENT, recv, nothing, |()| String::new()).expect_err("nothing");
+        notebook.call_at_once(CLIENT, recv, nothing, |()| String::new()).expect_err("nothing");
+        let outcomes: Vec<String> = notebook.finish().events.into_iter().map(outcome).collect();
+        assert_eq!(outcomes, ["EAGAIN: the deadline", "EAGAIN: not now"]);
+    }
+
+    fn outcome(event: Event) -> String {
+        match event.what {
+            What::Call { outcome, .. } => outcome,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_range_of_one_is_that_one() {
+        assert_eq!(range((1, "read"), (1, "read")), Expected::Is((1, "read").into()));
+        let two = Expected::Between((1, "read").into(), (2, "read").into());
+        assert_eq!(range((1, "read"), (2, "read")), two);
     }
 
     #[test]
@@ -154,7 +276,7 @@ mod tests {
         let call =
             |call: &str, outcome: &str| What::Call { call: call.into(), outcome: outcome.into() };
         let expected = [
-            (SERVER, call("send(1) × 3", "1 octet")),
+            (SERVER, call("send(1) × 3", "1 octet each")),
             (SERVER, call("send(1)", "EAGAIN")),
             (CLIENT, call("send(1)", "EAGAIN")),
         ];

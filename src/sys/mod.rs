@@ -103,6 +103,9 @@ pub(crate) struct TimeWait {
     pub local: SocketAddr,
     /// The address of the other side.
     pub remote: SocketAddr,
+    /// How long it is remembered from now on.
+    #[cfg_attr(not(feature = "lab"), expect(dead_code))]
+    pub left: Duration,
 }
 
 /// A network interface.

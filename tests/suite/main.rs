@@ -19,6 +19,8 @@ mod interop;
 mod lab;
 #[cfg(feature = "lab")]
 mod lab_docs;
+#[cfg(feature = "lab")]
+mod lab_loopback;
 #[cfg(all(target_os = "linux", feature = "lab"))]
 mod lab_netns;
 mod layers;

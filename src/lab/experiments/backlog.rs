@@ -2,7 +2,7 @@
 
 use crate::lab::loopback::{
     CLIENT, LINE, Notebook, PATIENCE, SERVER, SILENCE, anywhere, failed, line, name, octets, open,
-    recv, taken,
+    present, recv, taken,
 };
 use crate::lab::{
     Engine, Expected, Knob, Lab, Obstacle, Prediction, Procedure, Run, Setting, Theory,
@@ -63,12 +63,12 @@ const MOST: u32 = 100;
 const SURPLUS: usize = 4;
 
 const CONNECTED: &str = "clients that connect";
-const WAITING: &str = "of them in the queue (TCP_INFO)";
-const NEXT: &str = "the next client's connect()";
-const AFTER: &str = "which it says after";
-const OVERFLOWS: &str = "SYNs dropped (ListenOverflows)";
-const ANSWERED: &str = "answered when the server wakes";
-const SENT: &str = "questions sent, backlog or not";
+const WAITING: &str = "in the queue (TCP_INFO)";
+const NEXT: &str = "the next connect()";
+const AFTER: &str = "which fails after";
+const OVERFLOWS: &str = "SYNs dropped, whole host";
+const ANSWERED: &str = "answered in the end";
+const SENT: &str = "questions sent";
 
 fn backlogs(setting: &Setting) -> Vec<u16> {
     setting.knobs.backlog.map_or(BACKLOGS.to_vec(), |backlog| vec![backlog])
@@ -78,8 +78,9 @@ fn method(setting: &Setting) -> String {
     let backlogs: Vec<String> = backlogs(setting).iter().map(ToString::to_string).collect();
     format!(
         "A server calls listen with a backlog of {} and accepts nobody. Clients connect, one after the other, \
-         until one does not get in; TCP_SYNCNT, set to 1, has its kernel give up early. Then the server accepts \
-         and answers. Over UDP as many clients send a query each to a socket that nobody reads. --backlog sets \
+         until one does not get in; TCP_SYNCNT, set to 1, has its kernel give up early: its SYN is sent twice or three \
+         times. How many SYNs were dropped the kernel tells of the whole host only (ListenOverflows), so those of \
+         other listeners are among them. Then the server accepts and answers. Over UDP as many clients send a query each to a socket that nobody reads. --backlog sets \
          one backlog, up to {MOST}.",
         backlogs.join(", ")
     )
@@ -105,7 +106,7 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
         Prediction::is(udp, ANSWERED, (asking, "client")).varies(formula),
     ];
     if sys::QUEUES_ARE_TOLD {
-        // How often a SYN is sent again within the 3 seconds depends on the kernel: once or twice.
+        // Within the 3 seconds the SYN is sent again once, or twice where the first few are a second apart.
         let syns = 2 * all.len() as u64;
         let time = Expected::Between(Duration::from_secs(3).into(), PATIENCE.into());
         predictions.extend([
@@ -119,6 +120,7 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
 }
 
 fn run(setting: &Setting) -> Result<Run, Obstacle> {
+    present()?;
     let mut run = Run::default();
     let dropped = sys::listen_overflows();
     let mut queues = Vec::new();
@@ -282,11 +284,12 @@ fn outside(queues: &mut [Queue], run: &mut Run) -> Result<(), Obstacle> {
     }
     if sys::QUEUES_ARE_TOLD {
         run.saw(Transport::Tcp, WAITING, per_backlog(&waiting));
-        let soonest = ends.iter().map(|(_, after)| *after).min().unwrap_or_default();
-        let mut outcomes: Vec<String> = ends.into_iter().map(|(outcome, _)| outcome).collect();
-        outcomes.dedup();
-        run.saw(Transport::Tcp, NEXT, outcomes.join(", "));
-        run.saw(Transport::Tcp, AFTER, soonest);
+        if let Some(soonest) = ends.iter().map(|(_, after)| *after).min() {
+            let mut outcomes: Vec<String> = ends.into_iter().map(|(outcome, _)| outcome).collect();
+            outcomes.dedup();
+            run.saw(Transport::Tcp, NEXT, outcomes.join(", "));
+            run.saw(Transport::Tcp, AFTER, soonest);
+        }
     }
     Ok(())
 }

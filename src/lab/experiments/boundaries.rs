@@ -1,16 +1,15 @@
 //! Writes of one octet each: what the reader makes of them.
 
 use crate::lab::loopback::{
-    CLIENT, Notebook, Pair, SERVER, failed, line, octets, recv, taken, wait_for,
+    CLIENT, Notebook, Pair, SERVER, failed, line, octets, present, range, recv, taken, wait_for,
 };
-use crate::lab::{
-    Engine, Expected, Knob, Lab, Obstacle, Prediction, Procedure, Run, Setting, Theory,
-};
+use crate::lab::{Engine, Knob, Lab, Obstacle, Prediction, Procedure, Run, Setting, Theory, Value};
 use crate::trace::Trace;
 use crate::transport::Transport;
 use socket2::Socket;
 use std::io::{ErrorKind, Write};
 use std::panic;
+use std::sync::Barrier;
 use std::thread;
 
 pub(super) static LAB: Lab = Lab {
@@ -32,8 +31,9 @@ pub(super) static LAB: Lab = Lab {
             source: "Stevens, UNP, volume 1, sections 1.2 and 3.9",
         },
     ],
-    lesson: "The number of reads says nothing about the number of writes, and one recv(1024) may give any \
-             part of the line. Over TCP read until the end of the stream; over UDP one read is the message.",
+    lesson: "The number of reads says nothing about the number of writes: when the reads come decides, and one \
+             recv(1024) may give any part of the line. Over TCP read until the end of the stream; over UDP one \
+             read is the message.",
     elsewhere: "How much of a stream one read finds depends on the kernel, the load and the moment. With a \
                 network between the two, Nagle's algorithm and lost segments change it as well.",
     procedures: &[Procedure {
@@ -50,18 +50,26 @@ const WRITES: u32 = 26;
 /// More would not fit a datagram socket that is not read meanwhile.
 const MOST: u32 = 200;
 
+/// How often the client reads while the server writes: each time it may be otherwise.
+const FREE_RUNS: usize = 5;
+
+const WRITTEN: &str = "writes made";
 const ALL: &str = "octets in all";
-const AT_ONCE: &str = "reads, if it reads at once";
-const FIRST: &str = "the first recv(1024) then gives";
-const LATE: &str = "reads, if it reads at the end";
+const LATE: &str = "reads at the end";
+const BETWEEN: &str = "reads, one in between";
+const FIRST: &str = "which gives";
+const FEWEST: &str = "reads meanwhile, fewest";
+const MOST_READS: &str = "reads meanwhile, most";
 
 /// When the client reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reader {
-    /// While the server still writes.
-    AtOnce,
     /// When everything has arrived.
-    Late,
+    AtTheEnd,
+    /// Between the first write and the second, and when everything has arrived.
+    InBetween,
+    /// While the server writes, which begins when the client is about to read.
+    Meanwhile,
 }
 
 fn writes(setting: &Setting) -> u32 {
@@ -72,97 +80,165 @@ fn method(setting: &Setting) -> String {
     let writes = writes(setting);
     format!(
         "A server sends a line of {writes} octets in {writes} writes of one octet, with TCP_NODELAY on the \
-         stream. The client calls recv(1024) until it has them all: first while the server still writes, then \
-         once everything has arrived. --count sets the writes, up to {MOST}."
+         stream. The client calls recv(1024) until it has them all: first when everything has arrived; then once \
+         between the first write and the second, and again when everything has arrived; then {FREE_RUNS} times \
+         while the server writes, of which the one with most reads is drawn. --count sets the \
+         writes, up to {MOST}."
     )
 }
 
 fn predict(setting: &Setting) -> Vec<Prediction> {
     let writes: u64 = writes(setting).into();
-    let upto = |of| Expected::Between((1, of).into(), (writes, of).into());
     let (tcp, udp) = (Transport::Tcp, Transport::Udp);
+    let some = || range((1, "read"), (writes, "read"));
+    let each = |what| Prediction::is(udp, what, (writes, "read"));
     vec![
+        Prediction::is(tcp, WRITTEN, (writes, "write")),
         Prediction::is(tcp, ALL, (writes, "octet")),
-        Prediction::new(tcp, AT_ONCE, upto("read")),
-        Prediction::new(tcp, FIRST, upto("octet")),
         Prediction::is(tcp, LATE, (1, "read")),
+        Prediction::is(tcp, BETWEEN, (writes.min(2), "read")),
+        Prediction::is(tcp, FIRST, (1, "octet")),
+        Prediction::new(tcp, FEWEST, some()),
+        Prediction::new(tcp, MOST_READS, some()),
+        Prediction::is(udp, WRITTEN, (writes, "write")),
         Prediction::is(udp, ALL, (writes, "octet")),
-        Prediction::is(udp, AT_ONCE, (writes, "read")),
+        each(LATE),
+        each(BETWEEN),
         Prediction::is(udp, FIRST, (1, "octet")),
-        Prediction::is(udp, LATE, (writes, "read")),
+        each(FEWEST),
+        each(MOST_READS),
     ]
 }
 
 fn run(setting: &Setting) -> Result<Run, Obstacle> {
+    present()?;
     let line = line()?;
     let writes = writes(setting) as usize;
     let message: Vec<u8> = line.octets().iter().copied().cycle().take(writes).collect();
     let mut run = Run::default();
     for transport in Transport::BOTH {
-        let (trace, reads) = exchange(transport, Reader::AtOnce, &message)?;
-        run.show(transport, "reads at once", trace);
-        run.saw(transport, ALL, (count(reads.iter().sum()), "octet"));
-        run.saw(transport, AT_ONCE, (count(reads.len()), "read"));
-        run.saw(transport, FIRST, (count(reads.first().copied().unwrap_or(0)), "octet"));
-        let (trace, reads) = exchange(transport, Reader::Late, &message)?;
-        run.show(transport, "reads at the end", trace);
-        run.saw(transport, LATE, (count(reads.len()), "read"));
+        compare(transport, &message, &mut run)?;
     }
     Ok(run)
 }
 
-fn count(number: usize) -> u64 {
-    number.try_into().unwrap_or(u64::MAX)
+/// All three readers.
+fn compare(transport: Transport, message: &[u8], run: &mut Run) -> Result<(), Obstacle> {
+    let late = exchange(transport, Reader::AtTheEnd, message)?;
+    let between = exchange(transport, Reader::InBetween, message)?;
+    let mut free = Vec::new();
+    for _ in 0..FREE_RUNS {
+        free.push(exchange(transport, Reader::Meanwhile, message)?);
+    }
+    free.sort_by_key(|it| it.reads.len());
+    let all = || [&late, &between].into_iter().chain(&free);
+    let reads = |it: &Exchange| same([it.reads.len()], "read");
+    run.saw(transport, WRITTEN, same(all().map(|it| it.writes), "write"));
+    run.saw(transport, ALL, same(all().map(|it| it.reads.iter().sum()), "octet"));
+    run.saw(transport, LATE, reads(&late));
+    run.saw(transport, BETWEEN, reads(&between));
+    run.saw(transport, FIRST, same(between.reads.first().copied(), "octet"));
+    run.saw(transport, FEWEST, reads(&free[0]));
+    run.saw(transport, MOST_READS, reads(&free[FREE_RUNS - 1]));
+    run.show(transport, LATE, late.trace);
+    run.show(transport, BETWEEN, between.trace);
+    if transport == Transport::Tcp {
+        // Of datagrams each is read by itself again, in one order or another.
+        run.show(transport, "reads meanwhile", free.swap_remove(FREE_RUNS - 1).trace);
+    }
+    Ok(())
 }
 
-/// What each read gave.
-fn exchange(
-    transport: Transport,
-    reader: Reader,
-    message: &[u8],
-) -> Result<(Trace, Vec<usize>), Obstacle> {
+/// How many it was each time; if it was not the same each time, all of them.
+fn same(counts: impl IntoIterator<Item = usize>, of: &'static str) -> Value {
+    let mut counts: Vec<usize> = counts.into_iter().collect();
+    counts.dedup();
+    match counts[..] {
+        [count] => (count as u64, of).into(),
+        _ => format!("{counts:?}").into(),
+    }
+}
+
+/// What became of a line.
+struct Exchange {
+    trace: Trace,
+    writes: usize,
+    /// What each read gave.
+    reads: Vec<usize>,
+}
+
+fn exchange(transport: Transport, reader: Reader, message: &[u8]) -> Result<Exchange, Obstacle> {
     let mut notebook = Notebook::new();
     let pair = Pair::new(transport, &mut notebook)?;
     if transport == Transport::Tcp {
         // Else Nagle's algorithm would hold octets back (RFC 9293, 3.7.4), and the question is another.
         pair.server.set_tcp_nodelay(true).map_err(failed("set TCP_NODELAY"))?;
     }
-    let reads = match reader {
-        Reader::AtOnce => at_once(&pair, message, &mut notebook)?,
-        Reader::Late => {
-            write(&pair.server, message, &mut notebook)?;
-            if transport == Transport::Tcp {
-                wait_for(&pair.client, message.len())?;
-            }
-            read(&pair.client, message.len(), &mut notebook)?
+    let (writes, reads) = match reader {
+        Reader::AtTheEnd => in_pieces(transport, &pair, &[message], &mut notebook)?,
+        Reader::InBetween => {
+            let (first, rest) = message.split_at(1);
+            in_pieces(transport, &pair, &[first, rest], &mut notebook)?
         }
+        Reader::Meanwhile => meanwhile(&pair, message, &mut notebook)?,
     };
-    Ok((notebook.finish_short(), reads))
+    Ok(Exchange { trace: notebook.finish_short(), writes, reads })
 }
 
-/// With the server in a thread of its own.
-fn at_once(pair: &Pair, message: &[u8], notebook: &mut Notebook) -> Result<Vec<usize>, Obstacle> {
+/// Has each piece written, and read when all of it has arrived. How many writes there were, and what each
+/// read gave.
+fn in_pieces(
+    transport: Transport,
+    pair: &Pair,
+    pieces: &[&[u8]],
+    notebook: &mut Notebook,
+) -> Result<(usize, Vec<usize>), Obstacle> {
+    let (mut writes, mut reads) = (0, Vec::new());
+    for piece in pieces.iter().filter(|piece| !piece.is_empty()) {
+        writes += write(&pair.server, piece, notebook)?;
+        if transport == Transport::Tcp {
+            wait_for(&pair.client, piece.len())?;
+        }
+        reads.extend(read(&pair.client, piece.len(), notebook)?);
+    }
+    Ok((writes, reads))
+}
+
+/// With the server in a thread of its own, which begins when the client is about to read.
+fn meanwhile(
+    pair: &Pair,
+    message: &[u8],
+    notebook: &mut Notebook,
+) -> Result<(usize, Vec<usize>), Obstacle> {
     let mut servers = notebook.twin();
-    let reads = thread::scope(|scope| {
+    let both = Barrier::new(2);
+    let done = thread::scope(|scope| {
         let thread = thread::Builder::new().name("lab server".into());
-        let writing = thread
-            .spawn_scoped(scope, || write(&pair.server, message, &mut servers))
-            .map_err(failed("start a thread"))?;
+        let serve = || {
+            both.wait();
+            write(&pair.server, message, &mut servers)
+        };
+        let writing = thread.spawn_scoped(scope, serve).map_err(failed("start a thread"))?;
+        both.wait();
         let reads = read(&pair.client, message.len(), notebook);
-        writing.join().unwrap_or_else(|defect| panic::resume_unwind(defect))?;
-        reads
+        let writes = writing.join().unwrap_or_else(|defect| panic::resume_unwind(defect))?;
+        Ok::<_, Obstacle>((writes, reads?))
     })?;
     notebook.merge(servers);
-    Ok(reads)
+    Ok(done)
 }
 
-fn write(mut server: &Socket, message: &[u8], notebook: &mut Notebook) -> Result<(), Obstacle> {
+/// Writes octet by octet; tells how many writes that were.
+fn write(mut server: &Socket, message: &[u8], notebook: &mut Notebook) -> Result<usize, Obstacle> {
+    let mut writes = 0;
     for octet in message.chunks(1) {
-        notebook
-            .call(SERVER, "send(1)", || server.write(octet), |sent| octets(*sent))
-            .map_err(failed("send"))?;
+        let write = || server.write(octet);
+        let call = format!("send({})", octet.len());
+        let made = notebook.call(SERVER, &call, write, |sent| octets(*sent));
+        made.map_err(failed("send"))?;
+        writes += 1;
     }
-    Ok(())
+    Ok(writes)
 }
 
 /// Reads until so many octets have come, or no more do.
@@ -194,5 +270,11 @@ mod tests {
     fn a_socket_holds_as_many_as_can_be_asked_for() {
         let run = check::all_is_as_predicted(&LAB, Knobs { count: Some(MOST), ..Knobs::default() });
         assert!(check::is_shown(&run, "send(1) × 200"), "{:?}", run.parts);
+    }
+
+    #[test]
+    fn a_count_that_was_not_the_same_each_time_is_told_with_all_of_them() {
+        assert_eq!(same([26, 26], "write"), (26, "write").into());
+        assert_eq!(same([26, 1], "write"), "[26, 1]".into());
     }
 }

@@ -1,8 +1,10 @@
 //! What the tests of every lab ask of it.
 
 use crate::lab::finding::compare;
-use crate::lab::{Engine, Knobs, Lab, Outcome, Setting, Verdict};
-use crate::trace::What;
+use crate::lab::{Engine, Knobs, Lab, Outcome, Part, Setting, Verdict};
+use crate::trace::{Event, HostId, What};
+use crate::transport::Transport;
+use std::collections::BTreeMap;
 
 /// Runs a lab and has every finding as predicted, with one observation for each.
 pub(super) fn as_predicted(lab: &'static Lab, engine: Engine, seed: u64, knobs: Knobs) -> Outcome {
@@ -29,9 +31,75 @@ pub(super) fn as_predicted(lab: &'static Lab, engine: Engine, seed: u64, knobs: 
     outcome
 }
 
-/// The same for a lab on loopback, where nothing comes from a seed.
+/// The same for a lab on loopback, where nothing comes from a seed, but much from the moment.
 pub(super) fn all_is_as_predicted(lab: &'static Lab, knobs: Knobs) -> Outcome {
-    as_predicted(lab, Engine::Loopback, 0, knobs)
+    let outcome = as_predicted(lab, Engine::Loopback, 0, knobs);
+    for finding in &outcome.findings {
+        let what = finding.prediction.what;
+        assert!(what.chars().count() <= COLUMN, "{what:?} needs two lines");
+    }
+    for part in &outcome.parts {
+        no_effect_is_before_its_cause(part);
+    }
+    outcome
+}
+
+/// The columns that a screen has for what a finding is about.
+const COLUMN: usize = 24;
+
+/// At no moment has anybody taken what nobody has given: octets of a stream, datagrams one by one. Where a
+/// server's own calls are not in the trace, nothing can be said of what its clients took.
+fn no_effect_is_before_its_cause(part: &Part) {
+    let calls: Vec<Made> = part.trace.events.iter().filter_map(made).collect();
+    if !calls.iter().any(|it| part.trace.hosts[it.host.0].name.ends_with("server")) {
+        return;
+    }
+    let (mut connected, mut given) = (0, BTreeMap::<HostId, i64>::new());
+    let mut taken = given.clone();
+    for made in &calls {
+        let amount = if part.transport == Transport::Tcp { made.octets } else { made.times };
+        if made.is("connect") {
+            connected += made.times;
+        } else if made.is("accept") {
+            connected -= made.times;
+        } else if made.is("send") {
+            *given.entry(made.host).or_default() += amount;
+        } else if made.is("recv") {
+            *taken.entry(made.host).or_default() += amount;
+        }
+        let by_others = |host| given.iter().filter(|(it, _)| **it != host).map(|it| it.1).sum();
+        assert!(connected >= 0, "accepted before it connected: {part:?}");
+        assert!(taken.iter().all(|(host, octets)| *octets <= by_others(*host)), "{part:?}");
+    }
+}
+
+/// A call that succeeded, or several that did the same.
+struct Made<'a> {
+    host: HostId,
+    call: &'a str,
+    times: i64,
+    /// Of all of them.
+    octets: i64,
+}
+
+impl Made<'_> {
+    fn is(&self, name: &str) -> bool {
+        self.call.starts_with(name)
+    }
+}
+
+/// An outcome that is an error begins with its name.
+fn made(event: &Event) -> Option<Made<'_>> {
+    let What::Call { call, outcome } = &event.what else { return None };
+    if outcome.starts_with('E') {
+        return None;
+    }
+    let times = call.split_once(" × ").map_or(1, |(_, times)| times.parse().expect("a number"));
+    let octets = match outcome.split_once(" octet") {
+        Some((octets, _)) => octets.parse().unwrap_or(0),
+        None => 0,
+    };
+    Some(Made { host: event.host, call, times, octets: times * octets })
 }
 
 /// True if such a call stands in a trace.

@@ -1,15 +1,14 @@
 //! A reader that has stopped reading, and a writer that goes on.
 
 use crate::lab::loopback::{
-    CLIENT, Notebook, PATIENCE, Pair, SERVER, SILENCE, failed, name, octets, recv,
+    CLIENT, Notebook, PATIENCE, Pair, SERVER, SILENCE, failed, name, octets, open, present, range,
+    recv, taken,
 };
-use crate::lab::{
-    Engine, Expected, Knob, Lab, Obstacle, Prediction, Procedure, Run, Setting, Theory,
-};
+use crate::lab::{Engine, Knob, Lab, Obstacle, Prediction, Procedure, Run, Setting, Theory};
 use crate::sys;
 use crate::transport::Transport;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use socket2::Socket;
+use socket2::{Socket, Type};
 use std::io::{self, ErrorKind};
 use std::os::fd::AsFd;
 use std::time::Duration;
@@ -58,6 +57,8 @@ const MOST: u32 = 200_000;
 const BUFFER: usize = 65_536;
 /// Octets of one write to the stream.
 const WRITE: usize = 1024;
+/// The most octets of a segment that the kernel takes at once: a buffer that is not quite full takes a whole one.
+const SEGMENT: u64 = 65_536;
 /// More than the two buffers can hold, however they are counted: a writer that comes so far is not held.
 const ENDLESS: usize = 64 << 20;
 
@@ -68,7 +69,7 @@ const AFTERWARDS: &str = "a send once all is read";
 const SENDS: &str = "sends that said success";
 const KEPT: &str = "kept";
 const DROPPED: &str = "dropped (SO_RXQ_OVFL)";
-const TOGETHER: &str = "kept and dropped";
+const TOGETHER: &str = "kept + dropped";
 
 fn count(setting: &Setting) -> u32 {
     setting.knobs.count.unwrap_or(COUNT)
@@ -85,35 +86,40 @@ fn method(setting: &Setting) -> String {
     )
 }
 
-/// An empty datagram takes room for the kernel's own notes about it: more than 256 octets, less than 4096. On
-/// Linux 6.18 it is 832.
-fn kept(count: u64) -> Expected {
-    let least = count.min((BUFFER / 4096) as u64);
-    let most = count.min((2 * BUFFER / 256) as u64);
-    Expected::Between((least, "datagram").into(), (most, "datagram").into())
+/// What the system makes of [`BUFFER`], in octets: the writer's `SO_SNDBUF` and the reader's `SO_RCVBUF`.
+fn granted() -> io::Result<(u64, u64)> {
+    let probe = open(Type::STREAM)?;
+    probe.set_send_buffer_size(BUFFER)?;
+    probe.set_recv_buffer_size(BUFFER)?;
+    Ok((probe.send_buffer_size()? as u64, probe.recv_buffer_size()? as u64))
+}
+
+/// An empty datagram takes room for the kernel's own notes about it: at least 512 octets and at most 2048, as
+/// they are counted here. On Linux 6.18 it is 832.
+fn kept(count: u64, buffer: u64) -> (u64, u64) {
+    (count.min(buffer / 2048), count.min(buffer / 512))
 }
 
 fn predict(setting: &Setting) -> Vec<Prediction> {
     let count = u64::from(count(setting));
     let (tcp, udp) = (Transport::Tcp, Transport::Udp);
-    let accounting = "each kernel counts what a datagram takes in its own way";
-    let most = (64 * BUFFER) as u64;
+    let accounting = "each kernel counts what a buffer holds in its own way";
+    let asked = BUFFER as u64;
+    let (sending, receiving) = granted().unwrap_or((asked, asked));
+    let accepted = range((sending, "octet"), (sending + receiving + SEGMENT, "octet"));
+    let (least, most) = kept(count, receiving);
     let mut predictions = vec![
         Prediction::is(tcp, WRITER, "EAGAIN"),
-        Prediction::new(
-            tcp,
-            ACCEPTED,
-            Expected::Between((1, "octet").into(), (most, "octet").into()),
-        ),
+        Prediction::new(tcp, ACCEPTED, accepted).varies(accounting),
         Prediction::is(tcp, LOST, (0, "octet")),
         Prediction::is(tcp, AFTERWARDS, octets(WRITE)),
         Prediction::is(udp, WRITER, octets(0)).varies("BSD may say ENOBUFS"),
         Prediction::is(udp, SENDS, (count, "send")).varies("BSD may say ENOBUFS"),
-        Prediction::new(udp, KEPT, kept(count)).varies(accounting),
+        Prediction::new(udp, KEPT, range((least, "datagram"), (most, "datagram")))
+            .varies(accounting),
     ];
     if sys::QUEUES_ARE_TOLD {
-        let most = (2 * BUFFER / 256) as u64;
-        let dropped = Expected::AtLeast((count.saturating_sub(most), "datagram").into());
+        let dropped = range((count - most, "datagram"), (count - least, "datagram"));
         predictions.push(Prediction::new(udp, DROPPED, dropped));
         predictions.push(Prediction::is(udp, TOGETHER, (count, "datagram")));
     }
@@ -121,6 +127,7 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
 }
 
 fn run(setting: &Setting) -> Result<Run, Obstacle> {
+    present()?;
     let mut run = Run::default();
     stream(&mut run)?;
     datagrams(count(setting), &mut run)?;
@@ -142,31 +149,34 @@ fn pair(transport: Transport, notebook: &mut Notebook) -> Result<Pair, Obstacle>
 fn stream(run: &mut Run) -> Result<(), Obstacle> {
     let mut notebook = Notebook::new();
     let Pair { client, server } = pair(Transport::Tcp, &mut notebook)?;
-    let (taken, last) = fill(&client)?;
-    notebook.note(CLIENT, "send(1024), again and again", &octets(taken));
-    notebook.note(CLIENT, "send(1024)", &last);
+    let (taken, last) = fill(&client, &mut notebook)?;
     run.saw(Transport::Tcp, WRITER, last);
     run.saw(Transport::Tcp, ACCEPTED, (taken as u64, "octet"));
-    let read = read_all(&server, taken)?;
-    notebook.note(SERVER, "recv(), again and again", &octets(read));
+    let read = read_all(&server, taken, &mut notebook)?;
     run.saw(Transport::Tcp, LOST, (taken.abs_diff(read) as u64, "octet"));
-    writable(&client, PATIENCE).map_err(failed("wait for room"))?;
-    let write = || client.send(&[b'?'; WRITE]);
-    let again = notebook.call(CLIENT, "send(1024)", write, |sent| octets(*sent));
+    writable(&client, PATIENCE, &mut notebook).map_err(failed("wait for room"))?;
+    let again = send(&client, &[b'?'; WRITE], &mut notebook);
     run.saw(Transport::Tcp, AFTERWARDS, again.map_or_else(|error| name(&error), octets));
     run.show(Transport::Tcp, "", notebook.finish_short());
     Ok(())
 }
 
+/// On a socket that does not block.
+fn send(client: &Socket, octets_sent: &[u8], notebook: &mut Notebook) -> io::Result<usize> {
+    let send = || client.send(octets_sent);
+    let call = format!("send({})", octets_sent.len());
+    notebook.call_at_once(CLIENT, &call, send, |sent| octets(*sent))
+}
+
 /// Sends until no room comes for a while: the octets that were taken, and what came of the last send.
-fn fill(client: &Socket) -> Result<(usize, String), Obstacle> {
+fn fill(client: &Socket, notebook: &mut Notebook) -> Result<(usize, String), Obstacle> {
     let mut taken = 0;
     while taken < ENDLESS {
-        match client.send(&[b'?'; WRITE]) {
+        match send(client, &[b'?'; WRITE], notebook) {
             Ok(sent) => taken += sent,
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 // The kernel may still be carrying what it took from the one buffer to the other.
-                if !writable(client, SILENCE).map_err(failed("wait for room"))? {
+                if !writable(client, SILENCE, notebook).map_err(failed("wait for room"))? {
                     return Ok((taken, name(&error)));
                 }
             }
@@ -176,17 +186,19 @@ fn fill(client: &Socket) -> Result<(usize, String), Obstacle> {
     Ok((taken, octets(WRITE)))
 }
 
-fn writable(socket: &Socket, patience: Duration) -> io::Result<bool> {
+fn writable(socket: &Socket, patience: Duration, notebook: &mut Notebook) -> io::Result<bool> {
     let mut sockets = [PollFd::new(socket.as_fd(), PollFlags::POLLOUT)];
-    let patience = PollTimeout::try_from(patience).unwrap_or(PollTimeout::ZERO);
-    Ok(poll(&mut sockets, patience)? > 0)
+    let timeout = PollTimeout::try_from(patience).unwrap_or(PollTimeout::ZERO);
+    let wait = || Ok(poll(&mut sockets, timeout)? > 0);
+    let outcome = |room: &bool| if *room { "room" } else { "no room" }.to_owned();
+    notebook.call(CLIENT, "poll(POLLOUT)", wait, outcome)
 }
 
 /// Reads so many octets, or those that come.
-fn read_all(server: &Socket, octets: usize) -> Result<usize, Obstacle> {
+fn read_all(server: &Socket, all: usize, notebook: &mut Notebook) -> Result<usize, Obstacle> {
     let mut read = 0;
-    while read < octets {
-        match recv(server, BUFFER) {
+    while read < all {
+        match notebook.call(SERVER, "recv(65536)", || recv(server, BUFFER), taken) {
             Ok(part) if part.is_empty() => break,
             Ok(part) => read += part.len(),
             Err(error) if error.kind() == ErrorKind::WouldBlock => break,
@@ -204,18 +216,15 @@ fn datagrams(count: u32, run: &mut Run) -> Result<(), Obstacle> {
     }
     let (mut succeeded, mut last) = (0, String::new());
     for _ in 0..count {
-        let sent = client.send(&[]);
+        let sent = send(&client, &[], &mut notebook);
         succeeded += u64::from(sent.is_ok());
         last = sent.map_or_else(|error| name(&error), octets);
     }
-    notebook.note(CLIENT, &format!("send(0) × {count}"), &format!("{succeeded} succeeded"));
     run.saw(Transport::Udp, WRITER, last);
     run.saw(Transport::Udp, SENDS, (succeeded, "send"));
-    let (kept, dropped) = take_all(&client, &server)?;
-    notebook.note(SERVER, "recv(), again and again", &format!("{kept} datagrams"));
+    let (kept, dropped) = take_all(&client, &server, &mut notebook)?;
     run.saw(Transport::Udp, KEPT, (kept, "datagram"));
     if let Some(dropped) = dropped {
-        notebook.note(SERVER, "SO_RXQ_OVFL", &format!("{dropped} dropped"));
         run.saw(Transport::Udp, DROPPED, (dropped, "datagram"));
         run.saw(Transport::Udp, TOGETHER, (kept + dropped, "datagram"));
     }
@@ -225,23 +234,36 @@ fn datagrams(count: u32, run: &mut Run) -> Result<(), Obstacle> {
 
 /// How many empty datagrams lie there, and how many the kernel says it had dropped. A datagram knows of the
 /// drops before it only, so a last one is sent, of one octet, when there is room again.
-fn take_all(client: &Socket, server: &Socket) -> Result<(u64, Option<u64>), Obstacle> {
+fn take_all(
+    client: &Socket,
+    server: &Socket,
+    notebook: &mut Notebook,
+) -> Result<(u64, Option<u64>), Obstacle> {
     let mut kept = 0;
     let switch =
         |nonblocking| server.set_nonblocking(nonblocking).map_err(failed("set O_NONBLOCK"));
-    let mut place = [0; 8];
     switch(true)?;
-    while sys::receive_counted(server, &mut place).is_ok() {
+    while take(server, notebook).is_ok() {
         kept += 1;
     }
     switch(false)?;
-    client.send(b".").map_err(failed("send the last datagram"))?;
+    send(client, b".", notebook).map_err(failed("send the last datagram"))?;
     loop {
-        match sys::receive_counted(server, &mut place).map_err(failed("receive"))? {
+        match take(server, notebook).map_err(failed("receive"))? {
             (0, _) => kept += 1,
             (_, dropped) => return Ok((kept, dropped_so_far(dropped))),
         }
     }
+}
+
+/// Takes a datagram, with how many were dropped before it.
+fn take(server: &Socket, notebook: &mut Notebook) -> io::Result<(usize, Option<u32>)> {
+    let take = || sys::receive_counted(server, &mut [0; 8]);
+    let outcome = |(length, dropped): &(usize, Option<u32>)| match dropped {
+        Some(dropped) if *length > 0 => format!("{}, {dropped} dropped", octets(*length)),
+        _ => octets(*length),
+    };
+    notebook.call_at_once(SERVER, "recvmsg(8)", take, outcome)
 }
 
 /// The kernel says nothing as long as it has dropped nothing.

@@ -1,19 +1,17 @@
 //! A host with two addresses, asked at the second one.
 
 use crate::lab::loopback::{
-    CLIENT, LINE, Notebook, PATIENCE, SERVER, SILENCE, answer, ask, bind, bound, failed, hear,
-    kind, line, octets, open, service, told,
+    CLIENT, LINE, Notebook, PATIENCE, SERVER, SILENCE, answer, ask_from, bind, bound, failed, hear,
+    is_here, kind, line, name, octets, open, present, service, told,
 };
 use crate::lab::{Engine, Lab, Obstacle, Prediction, Procedure, Run, Setting, Theory};
-use crate::listen::Listen;
-use crate::reply::Reply;
-use crate::sys::{self, Batch, Received};
+use crate::sys;
 use crate::transport::Transport;
+use nix::ifaddrs::{InterfaceAddress, getifaddrs};
 use socket2::{Socket, Type};
 use std::io;
 use std::mem::MaybeUninit;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::num::NonZeroUsize;
 
 pub(super) static LAB: Lab = Lab {
     name: "multihome",
@@ -31,7 +29,7 @@ pub(super) static LAB: Lab = Lab {
         Theory {
             says: "to do that, a server bound to the wildcard must ask for the destination of each datagram, or \
                    bind one socket for each address",
-            source: "Stevens, UNP, volume 1, sections 8.8 and 22.2",
+            source: "Stevens, UNP, volume 1, sections 8.8, 22.2 and 22.6",
         },
         Theory {
             says: "IP_PKTINFO tells the destination with the datagram, and sets the source of an answer",
@@ -45,73 +43,98 @@ pub(super) static LAB: Lab = Lab {
     lesson: "recvfrom and sendto are not enough for a server at the wildcard: they lose the address that was \
              asked, and a careful client drops the answer.",
     elsewhere: "It needs a second address on loopback: Linux has all of 127.0.0.0/8, other systems 127.0.0.1 only. \
-                Where IP_PKTINFO is missing, IP_RECVDSTADDR or a socket for each address does the same.",
+                Bound to one address, the service answers those on loopback, too; bound to the wildcard it takes \
+                such a source for forged, as one from the network would be. Where IP_PKTINFO is missing, IP_RECVDSTADDR or a socket for each address does the same.",
     procedures: &[Procedure { engine: Engine::Loopback, knobs: &[], method, predict, run }],
 };
 
-/// The client's, and what a route on loopback has as source unless told otherwise.
-const HERE: Ipv4Addr = Ipv4Addr::LOCALHOST;
 /// The address that is asked.
 const ASKED: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
-const LOCAL: &str = "the accepted socket is at";
-const HEARS: &str = "the connected client hears";
-const FROM: &str = "a client that is not connected hears from";
-const OURS: &str = "from daytime serve the connected one hears";
-const OURS_FROM: &str = "and the one that is not connected hears from";
+const LOCAL: &str = "careless: socket is at";
+const HEARS: &str = "careless: client hears";
+const FROM: &str = "careless: answer is from";
+const OURS: &str = "daytime serve: hears";
+const OURS_FROM: &str = "daytime serve: is from";
 
 fn method(_: &Setting) -> String {
     format!(
-        "A server is bound to the wildcard 0.0.0.0, on a port that the kernel chooses, and asked at {ASKED} from \
-         {HERE}. The first one knows only recvfrom and sendto; the second one is the service of this program, over \
-         UDP without its guard, which drops what comes from loopback to the wildcard. Over UDP both are asked \
-         from a connected socket, which waits {} ms for the first one, and from one that takes what anybody \
-         sends.",
+        "A server is bound to the wildcard 0.0.0.0, on a port that the kernel chooses, and asked at {ASKED} from an \
+         address of this host that is not of loopback: at the wildcard the datagram service takes those for \
+         forged. The first server knows only recvfrom and sendto; the second one is the service of this program. \
+         Over UDP both are asked from a connected socket, which waits {} ms for the careless one, and from one that \
+         takes what anybody sends.",
         SILENCE.as_millis()
     )
 }
 
 fn predict(_: &Setting) -> Vec<Prediction> {
     let (tcp, udp) = (Transport::Tcp, Transport::Udp);
-    let known = sys::TELLS_DESTINATIONS;
-    let ours = if known { octets(LINE) } else { "EAGAIN".into() };
-    let ours_from = if known { ASKED } else { HERE };
+    let home = home().map_or("the client's".into(), |home| home.to_string());
+    let (ours, ours_from) = match sys::TELLS_DESTINATIONS {
+        true => ("a line", ASKED.to_string()),
+        false => ("EAGAIN", home.clone()),
+    };
     vec![
         Prediction::is(tcp, LOCAL, ASKED.to_string()),
         Prediction::is(tcp, HEARS, octets(LINE)),
         Prediction::is(tcp, OURS, "a line"),
         Prediction::is(udp, HEARS, "EAGAIN"),
-        Prediction::is(udp, FROM, HERE.to_string()),
+        Prediction::is(udp, FROM, home),
         Prediction::is(udp, OURS, ours),
-        Prediction::is(udp, OURS_FROM, ours_from.to_string()),
+        Prediction::is(udp, OURS_FROM, ours_from),
     ]
 }
 
+/// An address of this host that is none of loopback, and from which an answer to it would leave.
+fn home() -> Result<Ipv4Addr, Obstacle> {
+    let own = |interface: InterfaceAddress| Some(interface.address?.as_sockaddr_in()?.ip());
+    let mut all = getifaddrs().map_err(io::Error::from).map_err(failed("list addresses"))?;
+    let found = all.find_map(|it| own(it).filter(|own| !own.is_loopback() && answers_from(*own)));
+    found.ok_or_else(|| {
+        let how = "`ip address add 198.51.100.1/32 dev lo` gives it one on Linux";
+        Obstacle::Missing(format!("this host has no IPv4 address but those of loopback; {how}"))
+    })
+}
+
+fn answers_from(own: Ipv4Addr) -> bool {
+    let source = || {
+        let probe = open(Type::DGRAM)?;
+        // The port of "discard"; nothing is sent.
+        probe.connect(&SocketAddr::from((own, 9)).into())?;
+        probe.local_addr()
+    };
+    let source = source().ok().and_then(|source| source.as_socket());
+    source.is_some_and(|source| source.ip() == own)
+}
+
 fn run(_: &Setting) -> Result<Run, Obstacle> {
+    present()?;
+    let client = Client { home: home()? };
     second_address()?;
     let mut run = Run::default();
     for transport in Transport::BOTH {
-        careless(transport, &mut run)?;
-        ours(transport, &mut run)?;
+        careless(transport, &client, &mut run)?;
+        ours(transport, &client, &mut run)?;
     }
     Ok(run)
 }
 
 fn second_address() -> Result<(), Obstacle> {
-    let probe = open(Type::DGRAM).map_err(failed("open a socket"))?;
-    probe.bind(&SocketAddr::from((ASKED, 0)).into()).map_err(|error| {
-        let how = "it needs a second address on loopback; `ifconfig lo0 alias 127.0.0.2` adds it";
-        Obstacle::Missing(format!("{ASKED} cannot be bound here ({error}): {how}"))
-    })
+    if is_here(ASKED.into()) {
+        return Ok(());
+    }
+    let how = "`ip address add 127.0.0.2/8 dev lo` adds it on Linux, `ifconfig lo0 alias 127.0.0.2` on BSD";
+    Err(Obstacle::Missing(format!("{ASKED} is no address of this host; {how}")))
 }
 
-fn careless(transport: Transport, run: &mut Run) -> Result<(), Obstacle> {
+fn careless(transport: Transport, client: &Client, run: &mut Run) -> Result<(), Obstacle> {
     let mut notebook = Notebook::new();
     let server = open(kind(transport)).map_err(failed("open a socket"))?;
     let anywhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
     bind(&mut notebook, transport, &server, anywhere).map_err(failed("bind to the wildcard"))?;
     let (at, line) = (SocketAddr::from((ASKED, bound(&server)?.port())), line()?);
-    let client = ask(&mut notebook, CLIENT, transport, at).map_err(failed("ask"))?;
+    let connected = client.ask(&mut notebook, transport, at)?;
     let stream = answer(&mut notebook, SERVER, transport, &server, &line);
     let patience = match stream.map_err(failed("answer"))? {
         Some(stream) => {
@@ -120,107 +143,79 @@ fn careless(transport: Transport, run: &mut Run) -> Result<(), Obstacle> {
         }
         None => SILENCE,
     };
-    run.saw(transport, HEARS, told(&hear(&mut notebook, CLIENT, &client, patience)));
+    run.saw(transport, HEARS, told(&hear(&mut notebook, CLIENT, &connected, patience)));
     if transport == Transport::Udp {
-        let client = ask_unconnected(&mut notebook, at)?;
+        let unconnected = client.ask_unconnected(&mut notebook, at)?;
         answer(&mut notebook, SERVER, transport, &server, &line).map_err(failed("answer"))?;
-        run.saw(transport, FROM, hear_from(&mut notebook, &client)?.to_string());
+        run.saw(transport, FROM, hear_from(&mut notebook, &unconnected));
     }
     run.show(transport, "a careless server", notebook.finish());
     Ok(())
 }
 
-/// The service over TCP. Over UDP its socket and its calls, without its guard: that one drops what comes
-/// from a loopback address to the wildcard, for in a network such a source is forged.
-fn ours(transport: Transport, run: &mut Run) -> Result<(), Obstacle> {
+/// Its calls are its own, so the trace has the client's only.
+fn ours(transport: Transport, client: &Client, run: &mut Run) -> Result<(), Obstacle> {
     let mut notebook = Notebook::new();
-    let wildcard = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
-    if transport == Transport::Tcp {
-        let service = service(transport, wildcard)?;
-        let at = SocketAddr::from((ASKED, service.address.port()));
-        let client = ask(&mut notebook, CLIENT, transport, at).map_err(failed("ask"))?;
-        let heard = hear(&mut notebook, CLIENT, &client, PATIENCE);
-        let is_line = heard.as_ref().is_ok_and(|octets| octets.ends_with(b"\r\n"));
-        run.saw(transport, OURS, if is_line { "a line".into() } else { told(&heard) });
-    } else {
-        let mut service = Datagrams::open(wildcard)?;
-        let at = SocketAddr::from((ASKED, bound(&service.socket)?.port()));
-        let client = ask(&mut notebook, CLIENT, transport, at).map_err(failed("ask"))?;
-        service.answer(&mut notebook)?;
-        let patience = if sys::TELLS_DESTINATIONS { PATIENCE } else { SILENCE };
-        run.saw(transport, OURS, told(&hear(&mut notebook, CLIENT, &client, patience)));
-        let client = ask_unconnected(&mut notebook, at)?;
-        service.answer(&mut notebook)?;
-        run.saw(transport, OURS_FROM, hear_from(&mut notebook, &client)?.to_string());
+    let service = service(transport, SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)))?;
+    let at = SocketAddr::from((ASKED, service.address.port()));
+    let connected = client.ask(&mut notebook, transport, at)?;
+    let comes = transport == Transport::Tcp || sys::TELLS_DESTINATIONS;
+    let patience = if comes { PATIENCE } else { SILENCE };
+    let heard = hear(&mut notebook, CLIENT, &connected, patience);
+    let is_line = heard.as_ref().is_ok_and(|octets| octets.ends_with(b"\r\n"));
+    run.saw(transport, OURS, if is_line { "a line".into() } else { told(&heard) });
+    if transport == Transport::Udp {
+        let unconnected = client.ask_unconnected(&mut notebook, at)?;
+        run.saw(transport, OURS_FROM, hear_from(&mut notebook, &unconnected));
     }
     run.show(transport, "daytime serve", notebook.finish());
     Ok(())
 }
 
-/// A socket of the datagram service, and what it receives and sends with.
-struct Datagrams {
-    socket: Socket,
-    batch: Batch,
-    line: Reply,
+/// Asks from the address that it has.
+struct Client {
+    home: Ipv4Addr,
 }
 
-impl Datagrams {
-    fn open(at: SocketAddr) -> Result<Self, Obstacle> {
-        let opened = Listen::default()
-            .open_all(&[(Transport::Udp, at)], NonZeroUsize::MIN)
-            .map_err(io::Error::other)
-            .map_err(failed("bind to the wildcard"))?;
-        let nothing = || Obstacle::Missing("no socket could be opened".into());
-        let socket = opened.into_iter().flatten().next().ok_or_else(nothing)?.socket;
-        let wait = socket.set_nonblocking(false);
-        wait.and_then(|()| socket.set_read_timeout(Some(PATIENCE))).map_err(failed("wait"))?;
-        Ok(Self { socket, batch: Batch::new(), line: line()? })
+impl Client {
+    fn socket(&self, notebook: &mut Notebook, transport: Transport) -> io::Result<Socket> {
+        let socket = open(kind(transport))?;
+        let bind = || socket.bind(&SocketAddr::from((self.home, 0)).into());
+        notebook.call(CLIENT, &format!("bind({})", self.home), bind, |()| "bound".into())?;
+        Ok(socket)
     }
 
-    /// Answers one question.
-    fn answer(&mut self, notebook: &mut Notebook) -> Result<(), Obstacle> {
-        let Self { socket, batch, line } = self;
-        let receive = || {
-            socket.peek(&mut [MaybeUninit::uninit(); 1])?;
-            batch.receive(socket, Batch::MOST)?;
-            batch.datagram(0).ok_or_else(|| io::ErrorKind::NotFound.into())
-        };
-        let to = |received: &Received| match received.destination {
-            Some(destination) => format!("sent to {}", destination.address),
-            None => "sent to this host".into(),
-        };
-        let received = notebook.call(SERVER, "recvmmsg()", receive, to);
-        let received = received.map_err(failed("receive a question"))?;
-        batch.answer(0, received.destination);
-        let send = || {
-            let mut failure = Ok(());
-            batch.send(socket, line.octets(), |_, error| failure = Err(error.kind().into()));
-            failure
-        };
-        let from = |(): &()| to(&received).replace("sent to", "from");
-        notebook.call(SERVER, "sendmmsg()", send, from).map_err(failed("send an answer"))
+    /// From a connected socket.
+    fn ask(
+        &self,
+        notebook: &mut Notebook,
+        transport: Transport,
+        at: SocketAddr,
+    ) -> Result<Socket, Obstacle> {
+        let socket = self.socket(notebook, transport).map_err(failed("open a socket"))?;
+        ask_from(notebook, CLIENT, transport, &socket, at).map_err(failed("ask"))?;
+        Ok(socket)
+    }
+
+    /// From one that takes what anybody sends.
+    fn ask_unconnected(&self, notebook: &mut Notebook, at: SocketAddr) -> Result<Socket, Obstacle> {
+        let socket = self.socket(notebook, Transport::Udp).map_err(failed("open a socket"))?;
+        let send = || socket.send_to(&[], &at.into());
+        notebook
+            .call(CLIENT, &format!("sendto({})", at.ip()), send, |sent| octets(*sent))
+            .map_err(failed("send a datagram"))?;
+        Ok(socket)
     }
 }
 
-/// Has a client ask from a socket that takes what anybody sends.
-fn ask_unconnected(notebook: &mut Notebook, at: SocketAddr) -> Result<Socket, Obstacle> {
-    let client = open(Type::DGRAM).map_err(failed("open a socket"))?;
-    client.bind(&SocketAddr::from((HERE, 0)).into()).map_err(failed("bind a socket"))?;
-    let send = || client.send_to(&[], &at.into());
-    notebook
-        .call(CLIENT, &format!("sendto({})", at.ip()), send, |sent| octets(*sent))
-        .map_err(failed("send a datagram"))?;
-    Ok(client)
-}
-
-fn hear_from(notebook: &mut Notebook, client: &Socket) -> Result<IpAddr, Obstacle> {
+/// The address from which the answer came, or why there is none.
+fn hear_from(notebook: &mut Notebook, client: &Socket) -> String {
     let take = || {
         let (_, peer) = client.recv_from(&mut [MaybeUninit::uninit(); 1024])?;
         peer.as_socket().map(|peer| peer.ip()).ok_or_else(|| io::ErrorKind::Other.into())
     };
-    notebook
-        .call(CLIENT, "recvfrom(1024)", take, |peer| format!("from {peer}"))
-        .map_err(failed("receive a datagram"))
+    let heard = notebook.call(CLIENT, "recvfrom(1024)", take, |peer| format!("from {peer}"));
+    heard.as_ref().map_or_else(name, IpAddr::to_string)
 }
 
 #[cfg(test)]
@@ -231,7 +226,7 @@ mod tests {
 
     #[test]
     fn a_careless_server_answers_from_another_address_and_ours_from_the_one_asked() {
-        match second_address() {
+        match home().and_then(|_| second_address()) {
             Ok(()) => {
                 let run = check::all_is_as_predicted(&LAB, Knobs::default());
                 assert!(check::is_shown(&run, "connect(127.0.0.2)"), "{:?}", run.parts);

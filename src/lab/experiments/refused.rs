@@ -2,7 +2,7 @@
 
 use crate::compare::closed_port;
 use crate::lab::loopback::{
-    CLIENT, Notebook, PATIENCE, SILENCE, anywhere, failed, name, octets, open, recv, taken,
+    CLIENT, Notebook, PATIENCE, SILENCE, anywhere, failed, name, octets, open, present, recv, taken,
 };
 use crate::lab::netns::runs::refused as netns;
 use crate::lab::{Engine, Expected, Lab, Obstacle, Prediction, Procedure, Run, Setting, Theory};
@@ -83,6 +83,7 @@ fn predict(_: &Setting) -> Vec<Prediction> {
 }
 
 fn run(_: &Setting) -> Result<Run, Obstacle> {
+    present()?;
     let (closed, _reserved) =
         closed_port(Ipv4Addr::LOCALHOST.into()).map_err(failed("find a closed port"))?;
     let mut run = Run::default();

@@ -3,9 +3,9 @@
 use crate::client::{self, Options};
 use crate::lab::loopback::{
     CLIENT, Notebook, PATIENCE, SERVER, answer, ask, bind, bound, close, failed, hear, kind, line,
-    name, open, service,
+    name, open, present, range, service,
 };
-use crate::lab::{Engine, Lab, Obstacle, Prediction, Procedure, Run, Setting, Theory, Value};
+use crate::lab::{Engine, Lab, Obstacle, Prediction, Procedure, Run, Setting, Theory};
 use crate::sys;
 use crate::trace::HostId;
 use crate::transport::Transport;
@@ -13,7 +13,7 @@ use socket2::Socket;
 use std::io;
 use std::net::{Ipv4Addr, Shutdown, SocketAddr};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub(super) static LAB: Lab = Lab {
     name: "restart",
@@ -52,67 +52,92 @@ pub(super) static LAB: Lab = Lab {
 
 /// One way to end and to begin again.
 struct Case {
-    name: &'static str,
     closes_first: HostId,
-    /// `SO_REUSEADDR` on the listener that ends.
-    earlier: bool,
-    /// `SO_REUSEADDR` on the one that comes after it.
-    later: bool,
+    /// Which of the two listeners have `SO_REUSEADDR`.
+    reuse: Reuse,
 }
 
-const fn case(name: &'static str, closes_first: HostId, earlier: bool, later: bool) -> Case {
-    Case { name, closes_first, earlier, later }
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reuse {
+    Neither,
+    Earlier,
+    Later,
+    Both,
 }
 
-const CASES: [Case; 8] = [
-    case("server closed first, option on no run", SERVER, false, false),
-    case("server closed first, option on run 1", SERVER, true, false),
-    case("server closed first, option on run 2", SERVER, false, true),
-    case("server closed first, option on both", SERVER, true, true),
-    case("client closed first, option on no run", CLIENT, false, false),
-    case("client closed first, option on run 1", CLIENT, true, false),
-    case("client closed first, option on run 2", CLIENT, false, true),
-    case("client closed first, option on both", CLIENT, true, true),
-];
+impl Reuse {
+    const ALL: [Self; 4] = [Self::Neither, Self::Earlier, Self::Later, Self::Both];
 
-const REMEMBERS: [(&str, HostId); 2] = [
-    ("server closed first, TIME-WAIT is at the", SERVER),
-    ("client closed first, TIME-WAIT is at the", CLIENT),
-];
+    /// What bind says to the later one, where the server has closed first.
+    const fn what(self) -> &'static str {
+        match self {
+            Self::Neither => "SO_REUSEADDR on neither",
+            Self::Earlier => "SO_REUSEADDR on 1st run",
+            Self::Later => "SO_REUSEADDR on 2nd run",
+            Self::Both => "SO_REUSEADDR on both",
+        }
+    }
+
+    fn earlier(self) -> bool {
+        matches!(self, Self::Earlier | Self::Both)
+    }
+
+    fn later(self) -> bool {
+        matches!(self, Self::Later | Self::Both)
+    }
+}
+
+const REMEMBERS: &str = "TIME-WAIT is at the";
+const LEFT: &str = "time left of it";
+const CLIENT_FIRST: &str = "if the client is first";
+const CLIENT_REMEMBERS: &str = "TIME-WAIT is then at the";
 const BINDS: &str = "the same 8 cases";
-const OURS: &str = "daytime serve, again at once";
+const OURS: &str = "daytime serve, again";
 const BOUND: &str = "bound";
 
+/// Linux remembers for 60 seconds (`TCP_TIMEWAIT_LEN`), of which a moment is over when it is asked.
+const REMEMBERED: [Duration; 2] = [Duration::from_secs(50), Duration::from_secs(60)];
+
 fn method(_: &Setting) -> String {
-    "A server on a fresh port answers one client, and one of the two closes first. Then the server ends, and \
-     another binds the same port at once. Each of them sets SO_REUSEADDR or does not, which makes eight cases, \
-     each with a port of its own. At last the service of this program is started, asked, stopped, and started \
-     on its old port."
+    "A server on a fresh port answers one client and closes first, as RFC 867 has it. Then the server ends, and \
+     another binds the same port at once. Each of the two runs sets SO_REUSEADDR or does not, which makes four \
+     cases; with the client closing first, four more. Each case has a port of its own. At last the service of this \
+     program is started, asked, stopped, and started on its old port."
         .into()
 }
 
 fn predict(_: &Setting) -> Vec<Prediction> {
     let (tcp, udp) = (Transport::Tcp, Transport::Udp);
-    let mut predictions: Vec<Prediction> = CASES
-        .iter()
-        .map(|case| {
-            let free = case.closes_first == CLIENT || (case.earlier && case.later);
-            let outcome = if free { BOUND } else { "EADDRINUSE" };
-            Prediction::is(tcp, case.name, outcome).varies("some systems ask only the later socket")
+    let mut predictions: Vec<Prediction> = Reuse::ALL
+        .into_iter()
+        .map(|reuse| {
+            let outcome = if reuse == Reuse::Both { BOUND } else { "EADDRINUSE" };
+            let prediction = Prediction::is(tcp, reuse.what(), outcome);
+            match reuse {
+                Reuse::Later => prediction.varies("some systems ask only the later socket"),
+                Reuse::Neither | Reuse::Earlier | Reuse::Both => prediction,
+            }
         })
         .collect();
-    if sys::time_waits().is_some() {
-        let at = REMEMBERS.map(|(what, host)| Prediction::is(tcp, what, party(host)));
-        predictions.extend(at);
+    let told = sys::time_waits().is_some();
+    if told {
+        let [least, most] = REMEMBERED;
+        predictions.push(Prediction::is(tcp, REMEMBERS, "server"));
+        predictions.push(Prediction::new(tcp, LEFT, range(least, most)));
+    }
+    predictions.push(Prediction::is(tcp, CLIENT_FIRST, bound_of(4, 4)));
+    if told {
+        predictions.push(Prediction::is(tcp, CLIENT_REMEMBERS, "client"));
     }
     predictions.push(Prediction::is(tcp, OURS, BOUND));
-    predictions.push(Prediction::is(udp, BINDS, binds(CASES.len())));
+    predictions.push(Prediction::is(udp, BINDS, bound_of(8, 8)));
     predictions.push(Prediction::is(udp, OURS, BOUND));
     predictions
 }
 
-fn binds(count: usize) -> Value {
-    Value::Count(count as u64, "bind".into())
+/// `bound, 4 of 4`.
+fn bound_of(bound: usize, of: usize) -> String {
+    format!("{BOUND}, {bound} of {of}")
 }
 
 fn party(host: HostId) -> &'static str {
@@ -120,36 +145,68 @@ fn party(host: HostId) -> &'static str {
 }
 
 fn run(_: &Setting) -> Result<Run, Obstacle> {
+    present()?;
     let mut run = Run::default();
-    let mut datagram_binds = 0;
-    for (number, case) in CASES.iter().enumerate() {
-        for transport in Transport::BOTH {
-            let mut notebook = Notebook::new();
-            let Ended { ends, again } = case.try_out(transport, &mut notebook)?;
-            if transport == Transport::Udp {
-                datagram_binds += usize::from(again.is_ok());
-                if number == 0 {
-                    run.show(transport, case.name, notebook.finish());
-                }
-                continue;
-            }
-            let outcome = again.as_ref().map_or_else(name, |()| BOUND.into());
-            run.saw(transport, case.name, outcome);
-            if let (false, false, Some(host)) = (case.earlier, case.later, who_remembers(ends)) {
-                let what = REMEMBERS.iter().find(|(_, first)| *first == case.closes_first);
-                run.saw(transport, what.map_or("", |(what, _)| what), host);
-            }
-            // Each outcome once is enough to look at: the others differ in the options only.
-            if [0, 3, 4].contains(&number) {
-                run.show(transport, case.name, notebook.finish());
-            }
-        }
-    }
-    run.saw(Transport::Udp, BINDS, binds(datagram_binds));
+    server_first(&mut run)?;
+    client_first(&mut run)?;
+    datagrams(&mut run)?;
     for transport in Transport::BOTH {
         run.saw(transport, OURS, restart_ours(transport)?);
     }
     Ok(run)
+}
+
+fn server_first(run: &mut Run) -> Result<(), Obstacle> {
+    let tcp = Transport::Tcp;
+    for reuse in Reuse::ALL {
+        let case = Case { closes_first: SERVER, reuse };
+        let mut notebook = Notebook::new();
+        let Ended { ends, again } = case.try_out(tcp, &mut notebook)?;
+        run.saw(tcp, reuse.what(), again.as_ref().map_or_else(name, |()| BOUND.into()));
+        if let (Reuse::Neither, Some((at, left))) = (reuse, remembered(ends)) {
+            run.saw(tcp, REMEMBERS, at);
+            run.saw(tcp, LEFT, left);
+        }
+        run.show(tcp, &case.title(), notebook.finish());
+    }
+    Ok(())
+}
+
+fn client_first(run: &mut Run) -> Result<(), Obstacle> {
+    let (tcp, mut bound) = (Transport::Tcp, 0);
+    for reuse in Reuse::ALL {
+        let case = Case { closes_first: CLIENT, reuse };
+        let mut notebook = Notebook::new();
+        let Ended { ends, again } = case.try_out(tcp, &mut notebook)?;
+        bound += usize::from(again.is_ok());
+        if reuse == Reuse::Neither {
+            if let Some((at, _)) = remembered(ends) {
+                run.saw(tcp, CLIENT_REMEMBERS, at);
+            }
+            // One is enough to look at: the others differ in the options only.
+            run.show(tcp, &case.title(), notebook.finish());
+        }
+    }
+    run.saw(tcp, CLIENT_FIRST, bound_of(bound, Reuse::ALL.len()));
+    Ok(())
+}
+
+fn datagrams(run: &mut Run) -> Result<(), Obstacle> {
+    let (mut tried, mut bound) = (0, 0);
+    for closes_first in [SERVER, CLIENT] {
+        for reuse in Reuse::ALL {
+            let case = Case { closes_first, reuse };
+            let mut notebook = Notebook::new();
+            let Ended { again, .. } = case.try_out(Transport::Udp, &mut notebook)?;
+            if tried == 0 {
+                run.show(Transport::Udp, &case.title(), notebook.finish());
+            }
+            tried += 1;
+            bound += usize::from(again.is_ok());
+        }
+    }
+    run.saw(Transport::Udp, BINDS, bound_of(bound, tried));
+    Ok(())
 }
 
 /// The end of a case: where the connection was, and what bind said to the next server.
@@ -166,15 +223,21 @@ struct Ends {
 }
 
 impl Case {
+    fn title(&self) -> String {
+        format!("{} closes first, {}", party(self.closes_first), self.reuse.what())
+    }
+
     fn try_out(&self, transport: Transport, notebook: &mut Notebook) -> Result<Ended, Obstacle> {
         let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let server = reusing(transport, self.earlier, notebook).map_err(failed("open a socket"))?;
+        let server =
+            reusing(transport, self.reuse.earlier(), notebook).map_err(failed("open a socket"))?;
         bind(notebook, transport, &server, anywhere).map_err(failed("bind to a free port"))?;
         let at = bound(&server)?;
         let exchanged = self.exchange(transport, &server, at, notebook);
         let (client, _open) = exchanged.map_err(failed("have the first exchange"))?;
         close(notebook, SERVER, server);
-        let next = reusing(transport, self.later, notebook).map_err(failed("open a socket"))?;
+        let next =
+            reusing(transport, self.reuse.later(), notebook).map_err(failed("open a socket"))?;
         let ends = Ends { client, server: at };
         Ok(Ended { ends, again: bind(notebook, transport, &next, at) })
     }
@@ -252,21 +315,21 @@ fn wait_until_over(stream: &Socket) -> io::Result<()> {
 /// Looks at the kernel's list more than once: while others change it, entries may be missed.
 const LOOKS: usize = 16;
 
-/// Which side has the connection in TIME-WAIT; `None` where the system does not tell. Both ends count: the
-/// server's port may be the one that a client had in an earlier run.
-fn who_remembers(Ends { client, server }: Ends) -> Option<&'static str> {
+/// Which side has the connection in TIME-WAIT, and for how long; `None` where the system does not tell. Both
+/// ends count: the server's port may be the one that a client had in an earlier run.
+fn remembered(Ends { client, server }: Ends) -> Option<(&'static str, Duration)> {
     for _ in 0..LOOKS {
         let mut known = sys::time_waits()?.into_iter();
         let found = known.find_map(|it| match (it.local, it.remote) {
-            ends if ends == (server, client) => Some(party(SERVER)),
-            ends if ends == (client, server) => Some(party(CLIENT)),
+            ends if ends == (server, client) => Some((party(SERVER), it.left)),
+            ends if ends == (client, server) => Some((party(CLIENT), it.left)),
             _ => None,
         });
         if found.is_some() {
             return found;
         }
     }
-    Some("nowhere")
+    Some(("nowhere", Duration::ZERO))
 }
 
 /// What our own service says when it is started on the port that it has just left.
@@ -295,7 +358,7 @@ mod tests {
     fn a_port_is_free_again_where_the_client_closed_first_or_both_runs_have_the_option() {
         let run = check::all_is_as_predicted(&LAB, Knobs::default());
         assert!(check::is_shown(&run, "setsockopt(SO_REUSEADDR)"), "{:?}", run.parts);
-        assert_eq!(run.parts.len(), 4);
+        assert_eq!(run.parts.len(), 6);
     }
 
     #[test]

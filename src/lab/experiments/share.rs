@@ -1,14 +1,13 @@
 //! Two servers on the same port.
 
 use crate::lab::loopback::{
-    Notebook, PATIENCE, answer, ask, bound, close, failed, hear, kind, line, name, open,
+    Notebook, PATIENCE, answer, ask, bound, close, failed, hear, kind, line, name, open, present,
+    range,
 };
-use crate::lab::{
-    Engine, Expected, Knob, Lab, Obstacle, Prediction, Procedure, Run, Setting, Theory, Value,
-};
+use crate::lab::{Engine, Knob, Lab, Obstacle, Prediction, Procedure, Run, Setting, Theory, Value};
 use crate::listen::Listen;
 use crate::sys;
-use crate::trace::{HostId, Trace};
+use crate::trace::HostId;
 use crate::transport::Transport;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use socket2::Socket;
@@ -58,13 +57,14 @@ const MOST: u32 = 10_000;
 /// With so many clients, none comes to one of the two by chance once in 2^63 runs.
 const ENOUGH: u32 = 64;
 
-const LISTEN: &str = "SO_REUSEADDR: the second listen()";
-const FIRST_TAKES: &str = "SO_REUSEADDR: the first server answers";
-const LAST_TAKES: &str = "SO_REUSEADDR: the second server answers";
-const FIRST_SHARES: &str = "SO_REUSEPORT: the first server answers";
-const LAST_SHARES: &str = "SO_REUSEPORT: the second server answers";
-const BOTH_SHARE: &str = "SO_REUSEPORT: both together answer";
-const STRANGER: &str = "SO_REUSEPORT: bind() of a third without it";
+const BIND: &str = "REUSEADDR: 2nd bind()";
+const LISTEN: &str = "REUSEADDR: 2nd listen()";
+const FIRST_TAKES: &str = "REUSEADDR: 1st answers";
+const LAST_TAKES: &str = "REUSEADDR: 2nd answers";
+const FIRST_SHARES: &str = "REUSEPORT: 1st answers";
+const LAST_SHARES: &str = "REUSEPORT: 2nd answers";
+const BOTH_SHARE: &str = "REUSEPORT: both answer";
+const STRANGER: &str = "3rd bind() without it";
 
 const CLIENT: HostId = HostId(0);
 const SERVERS: [HostId; 2] = [HostId(1), HostId(2)];
@@ -86,18 +86,18 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
     let count = count(setting);
     let (tcp, udp) = (Transport::Tcp, Transport::Udp);
     let few = u32::from(count >= ENOUGH);
-    let share = || Expected::Between(clients(few), clients(count - few));
-    let bsd = "BSD refuses the bind of the second";
-    let spread = "BSD gives them all to one socket";
+    let share = || range(clients(few), clients(count - few));
     let mut predictions = vec![
-        Prediction::is(tcp, LISTEN, "EADDRINUSE").varies(bsd),
-        Prediction::is(udp, FIRST_TAKES, clients(0)).varies(bsd),
-        Prediction::is(udp, LAST_TAKES, clients(count)).varies(bsd),
+        Prediction::is(tcp, BIND, "bound"),
+        Prediction::is(tcp, LISTEN, "EADDRINUSE"),
+        Prediction::is(udp, BIND, "bound"),
+        Prediction::is(udp, FIRST_TAKES, clients(0)),
+        Prediction::is(udp, LAST_TAKES, clients(count)),
     ];
     for transport in Transport::BOTH {
         predictions.extend([
-            Prediction::new(transport, FIRST_SHARES, share()).varies(spread),
-            Prediction::new(transport, LAST_SHARES, share()).varies(spread),
+            Prediction::new(transport, FIRST_SHARES, share()),
+            Prediction::new(transport, LAST_SHARES, share()),
             Prediction::is(transport, BOTH_SHARE, clients(count)),
             Prediction::is(transport, STRANGER, "EADDRINUSE"),
         ]);
@@ -110,6 +110,7 @@ fn clients(count: u32) -> Value {
 }
 
 fn run(setting: &Setting) -> Result<Run, Obstacle> {
+    present()?;
     if !sys::SPREADS_CLIENTS {
         let why = "this system does not spread clients over sockets; try Linux";
         return Err(Obstacle::Missing(why.into()));
@@ -127,42 +128,54 @@ fn notebook() -> Notebook {
     Notebook::among(&["client", "first server", "second server"])
 }
 
-/// Two sockets with `SO_REUSEADDR`, bound to the same free port.
-fn two(transport: Transport, notebook: &mut Notebook) -> io::Result<[Socket; 2]> {
-    let mut at = SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into();
-    let sockets = [open(kind(transport))?, open(kind(transport))?];
-    for (socket, server) in sockets.iter().zip(SERVERS) {
+/// Two sockets with `SO_REUSEADDR`, bound to the same free port, if the second one's bind is not refused.
+fn two(
+    transport: Transport,
+    notebook: &mut Notebook,
+    run: &mut Run,
+) -> Result<Option<[Socket; 2]>, Obstacle> {
+    let mut reusing = |server: HostId| {
+        let socket = open(kind(transport))?;
         let set = || socket.set_reuse_address(true);
         notebook.call(server, "setsockopt(SO_REUSEADDR)", set, |()| "set".into())?;
-        notebook.call(server, "bind()", || socket.bind(&at), |()| "bound".into())?;
-        at = socket.local_addr()?;
-    }
-    Ok(sockets)
+        Ok(socket)
+    };
+    let mut open = |server| reusing(server).map_err(failed("open a socket"));
+    let [first, second] = [open(SERVERS[0])?, open(SERVERS[1])?];
+    let mut bind = |server, socket: &Socket, at: SocketAddr| {
+        notebook.call(server, "bind()", || socket.bind(&at.into()), |()| "bound".into())
+    };
+    let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    bind(SERVERS[0], &first, anywhere).map_err(failed("bind to a free port"))?;
+    let again = bind(SERVERS[1], &second, bound(&first)?);
+    run.saw(transport, BIND, again.as_ref().map_or_else(name, |()| "bound".into()));
+    Ok(again.ok().map(|()| [first, second]))
 }
 
 fn second_listen(run: &mut Run) -> Result<(), Obstacle> {
     let mut notebook = notebook();
-    let [first, second] =
-        two(Transport::Tcp, &mut notebook).map_err(failed("bind two sockets to the same port"))?;
-    let mut listen = |server, socket: &Socket| {
-        notebook.call(server, "listen(5)", || socket.listen(5), |()| "listening".into())
-    };
-    listen(SERVERS[0], &first).map_err(failed("listen"))?;
-    let listening = listen(SERVERS[1], &second);
-    let outcome = listening.as_ref().map_or_else(name, |()| "listening".into());
-    run.saw(Transport::Tcp, LISTEN, outcome);
+    if let Some(servers) = two(Transport::Tcp, &mut notebook, run)? {
+        let mut listen = |number: usize| {
+            let listen = || servers[number].listen(5);
+            notebook.call(SERVERS[number], "listen(5)", listen, |()| "listening".into())
+        };
+        listen(0).map_err(failed("listen"))?;
+        let second = listen(1);
+        let outcome = second.as_ref().map_or_else(name, |()| "listening".into());
+        run.saw(Transport::Tcp, LISTEN, outcome);
+    }
     run.show(Transport::Tcp, "SO_REUSEADDR", notebook.finish());
     Ok(())
 }
 
 fn takes_all(count: u32, run: &mut Run) -> Result<(), Obstacle> {
     let mut notebook = notebook();
-    let servers =
-        two(Transport::Udp, &mut notebook).map_err(failed("bind two sockets to the same port"))?;
-    let (answered, trace) = serve(Transport::Udp, &servers, count, notebook)?;
-    run.saw(Transport::Udp, FIRST_TAKES, clients(answered[0]));
-    run.saw(Transport::Udp, LAST_TAKES, clients(answered[1]));
-    run.show(Transport::Udp, "SO_REUSEADDR", trace);
+    if let Some(servers) = two(Transport::Udp, &mut notebook, run)? {
+        let answered = serve(Transport::Udp, &servers, count, &mut notebook)?;
+        run.saw(Transport::Udp, FIRST_TAKES, clients(answered[0]));
+        run.saw(Transport::Udp, LAST_TAKES, clients(answered[1]));
+    }
+    run.show(Transport::Udp, "SO_REUSEADDR", notebook.finish());
     Ok(())
 }
 
@@ -185,30 +198,25 @@ fn shares(transport: Transport, count: u32, run: &mut Run) -> Result<(), Obstacl
     let stranger = open(kind(transport)).map_err(failed("open a socket"))?;
     let binding = stranger.bind(&bound(&servers[0])?.into());
     run.saw(transport, STRANGER, binding.as_ref().map_or_else(name, |()| "bound".into()));
-    let (answered, trace) = serve(transport, &servers, count, notebook)?;
+    let answered = serve(transport, &servers, count, &mut notebook)?;
     run.saw(transport, FIRST_SHARES, clients(answered[0]));
     run.saw(transport, LAST_SHARES, clients(answered[1]));
     run.saw(transport, BOTH_SHARE, clients(answered[0] + answered[1]));
-    run.show(transport, "SO_REUSEPORT", trace);
+    run.show(transport, "SO_REUSEPORT", notebook.finish());
     Ok(())
 }
-
-/// How many clients are written down: the others do the same.
-const SHOWN: u32 = 4;
 
 /// Has so many clients ask, and tells how many of them each server answered.
 fn serve(
     transport: Transport,
     servers: &[Socket; 2],
     count: u32,
-    mut shown: Notebook,
-) -> Result<([u32; 2], Trace), Obstacle> {
+    notebook: &mut Notebook,
+) -> Result<[u32; 2], Obstacle> {
     let at = bound(&servers[0])?;
     let line = line()?;
     let mut answered = [0; 2];
-    for number in 0..count {
-        let mut unseen = notebook();
-        let notebook = if number < SHOWN { &mut shown } else { &mut unseen };
+    for _ in 0..count {
         let client = ask(notebook, CLIENT, transport, at).map_err(failed("ask"))?;
         let place = asked(servers)?;
         answered[place] += 1;
@@ -219,12 +227,7 @@ fn serve(
         }
         hear(notebook, CLIENT, &client, PATIENCE).map_err(failed("hear the answer"))?;
     }
-    if count > SHOWN {
-        for (server, answered) in SERVERS.into_iter().zip(answered) {
-            shown.note(server, "in all", &format!("{answered} clients"));
-        }
-    }
-    Ok((answered, shown.finish()))
+    Ok(answered)
 }
 
 /// Waits until a client is at one of the two, and tells at which.

@@ -1,8 +1,8 @@
 //! A buffer that is too small, and a message that is empty.
 
 use crate::lab::loopback::{
-    CLIENT, LINE, Notebook, Pair, SERVER, SILENCE, failed, line, name, octets, recv, taken,
-    wait_for,
+    CLIENT, LINE, Notebook, Pair, SERVER, SILENCE, failed, line, name, octets, present, recv,
+    taken, wait_for,
 };
 use crate::lab::{Engine, Knob, Lab, Obstacle, Prediction, Procedure, Run, Setting, Theory};
 use crate::transport::Transport;
@@ -52,7 +52,7 @@ const BUFFER: usize = 10;
 /// No datagram is longer.
 const MOST: u32 = 65_536;
 
-const EMPTY: &str = "after send(0), recv gives";
+const EMPTY: &str = "recv after send(0) gives";
 const FIRST: &str = "the small recv gives";
 const FLAG: &str = "its flag";
 const NEXT: &str = "the next recv gives";
@@ -96,6 +96,7 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
 }
 
 fn run(setting: &Setting) -> Result<Run, Obstacle> {
+    present()?;
     let mut run = Run::default();
     for transport in Transport::BOTH {
         let mut notebook = Notebook::new();

@@ -38,12 +38,24 @@ pub(crate) fn ask(
     at: SocketAddr,
 ) -> io::Result<Socket> {
     let socket = open(kind(transport))?;
+    ask_from(notebook, client, transport, &socket, at)?;
+    Ok(socket)
+}
+
+/// The same from a socket that is there already.
+pub(crate) fn ask_from(
+    notebook: &mut Notebook,
+    client: HostId,
+    transport: Transport,
+    socket: &Socket,
+    at: SocketAddr,
+) -> io::Result<()> {
     let connect = || socket.connect(&at.into());
     notebook.call(client, &format!("connect({})", at.ip()), connect, |()| "connected".into())?;
     if transport == Transport::Udp {
         notebook.call(client, "send(0)", || socket.send(&[]), |sent| octets(*sent))?;
     }
-    Ok(socket)
+    Ok(())
 }
 
 /// What the client hears next, if it is within this time.
@@ -91,8 +103,12 @@ pub(crate) fn answer(
 
 /// Closes a socket, which is written down too.
 pub(crate) fn close(notebook: &mut Notebook, host: HostId, socket: Socket) {
-    drop(socket);
-    notebook.note(host, "close()", "done");
+    let close = || {
+        drop(socket);
+        Ok(())
+    };
+    // Dropping cannot fail.
+    let _ = notebook.call(host, "close()", close, |()| "done".into());
 }
 
 /// Binds a server's socket; over TCP it listens, too.

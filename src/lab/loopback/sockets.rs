@@ -7,10 +7,11 @@ use crate::reply::Reply;
 use crate::responder::Responder;
 use crate::syntax::{Syntax, Zone};
 use crate::transport::Transport;
+use nix::errno::Errno;
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::io::{self, Read};
 use std::mem::MaybeUninit;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::thread;
 use std::time::Instant;
 
@@ -73,6 +74,23 @@ pub(crate) fn anywhere() -> SockAddr {
     SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()
 }
 
+/// An obstacle where this host has no loopback: a new network namespace has the interface, but down.
+pub(crate) fn present() -> Result<(), Obstacle> {
+    // The port of "discard"; nothing is sent.
+    let probe = || open(Type::DGRAM)?.connect(&SocketAddr::from((Ipv4Addr::LOCALHOST, 9)).into());
+    probe().map_err(|error| match error.raw_os_error().map(Errno::from_raw) {
+        Some(Errno::EADDRNOTAVAIL | Errno::ENETDOWN | Errno::ENETUNREACH) => {
+            Obstacle::Missing("the loopback interface is down: ip link set lo up".into())
+        }
+        _ => failed("reach 127.0.0.1")(error),
+    })
+}
+
+/// True if this host has the address.
+pub(crate) fn is_here(address: IpAddr) -> bool {
+    UdpSocket::bind((address, 0)).is_ok()
+}
+
 /// What the services would answer now in the syntax `ctime`, which has [`LINE`] octets in every year of
 /// four digits.
 pub(crate) fn line() -> Result<Reply, Obstacle> {
@@ -129,6 +147,13 @@ mod tests {
             wait_for(&client, 4).expect("it arrives");
             assert_eq!(recv(&client, 16).expect("heard"), b"noon", "{transport}");
         }
+    }
+
+    #[test]
+    fn loopback_is_here_and_an_address_of_documentation_is_not() {
+        present().expect("loopback");
+        assert!(is_here(Ipv4Addr::LOCALHOST.into()));
+        assert!(!is_here(Ipv4Addr::new(203, 0, 113, 1).into()));
     }
 
     #[test]

@@ -2,8 +2,7 @@
 
 use super::super::Obstacle;
 use super::super::link::Link;
-use super::super::loopback::PATIENCE;
-use super::super::loopback::name;
+use super::super::loopback::{PATIENCE, name, placed};
 use super::queue::Queue;
 use crate::lab::packet::{Kind, kind};
 use crate::trace::{Event, Fate, Host, HostId, Loss, Packet, Trace, What};
@@ -143,7 +142,7 @@ impl Recorder {
         self.0.changed.notify_all();
     }
 
-    /// Makes a call and writes down what came of it, at the time when it came back.
+    /// Makes a call and writes down what came of it.
     pub(super) fn call<T>(
         &self,
         host: HostId,
@@ -151,6 +150,7 @@ impl Recorder {
         make: impl FnOnce() -> io::Result<T>,
         outcome: impl FnOnce(&T) -> String,
     ) -> io::Result<T> {
+        let made = self.state().start.elapsed();
         let came = make();
         let outcome = match &came {
             Ok(value) => outcome(value),
@@ -158,8 +158,8 @@ impl Recorder {
         };
         let what = What::Call { call: call.to_owned(), outcome };
         let mut state = self.state();
-        let event = Event { at: state.start.elapsed(), host, what };
-        state.calls.push(event);
+        let at = placed(call, &came, made, state.start.elapsed());
+        state.calls.push(Event { at, host, what });
         drop(state);
         came
     }

@@ -3,6 +3,7 @@
 use super::super::{TimeWait, Traffic};
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
 
 /// The most that `listen(2)` grants as backlog.
 pub(crate) fn backlog_limit() -> Option<u32> {
@@ -79,10 +80,16 @@ const TIME_WAIT: &str = "06";
 fn time_wait(row: &str) -> Option<TimeWait> {
     let mut columns = row.split_whitespace().skip(1);
     let (local, remote) = (columns.next()?, columns.next()?);
-    (columns.next()? == TIME_WAIT).then(|| {
-        Some(TimeWait { local: socket_address(local)?, remote: socket_address(remote)? })
-    })?
+    if columns.next()? != TIME_WAIT {
+        return None;
+    }
+    let (_, ticks) = columns.nth(1)?.split_once(':')?;
+    let left = TICK * u32::from_str_radix(ticks, 16).ok()?;
+    Some(TimeWait { local: socket_address(local)?, remote: socket_address(remote)?, left })
 }
+
+/// What the kernel tells users times in (times(2), `USER_HZ`).
+const TICK: Duration = Duration::from_millis(10);
 
 /// `0100007F:000D` is 127.0.0.1:13: 32-bit words in the machine's own order, the port in order.
 /// An IPv4 connection of an IPv6 socket comes out as IPv4.
@@ -122,10 +129,11 @@ mod tests {
     #[test]
     #[cfg(target_endian = "little")]
     fn only_rows_in_time_wait_are_taken() {
-        let waiting = "   3: 0100007F:000D 0200007F:D431 06 00000000:00000000 03:000017 0 0 0 3";
+        let waiting = "   3: 0100007F:000D 0200007F:D431 06 00000000:00000000 03:0000176F 0 0 0 3";
         let expected = TimeWait {
             local: "127.0.0.1:13".parse().expect("address"),
             remote: "127.0.0.2:54321".parse().expect("address"),
+            left: Duration::from_millis(59_990),
         };
         assert_eq!(time_wait(waiting), Some(expected));
         assert_eq!(time_wait(&waiting.replace(" 06 ", " 01 ")), None);
