@@ -8,7 +8,9 @@ mod queues;
 
 pub(crate) use batch::Batch;
 #[cfg(feature = "lab")]
-pub(crate) use namespace::{FrameSocket, isolate, no_rights_inside, own_network};
+pub(crate) use namespace::{
+    FrameSocket, again, end_group, isolate, limit_reached, no_rights_inside, own_network,
+};
 #[cfg(feature = "lab")]
 pub(crate) use queues::{
     QUEUES_ARE_TOLD, accept_queue, count_drops, listen_overflows, receive_counted, set_syn_retries,
