@@ -21,6 +21,8 @@ mod lab;
 mod lab_docs;
 #[cfg(all(target_os = "linux", feature = "lab"))]
 mod lab_netns;
+#[cfg(all(target_os = "linux", feature = "lab"))]
+mod lab_obstacles;
 mod layers;
 mod limits;
 mod metrics;
