@@ -6,7 +6,7 @@ use std::io;
 use std::process::ExitCode;
 
 pub(super) fn run() -> Result<ExitCode, Failure> {
-    let ran = inside(io::stdin().lock(), io::stdout().lock());
+    let ran = inside(io::stdin(), io::stdout().lock());
     ran.map_err(|error| Failure::plain(format!("cannot run inside: {error}")))?;
     Ok(ExitCode::SUCCESS)
 }

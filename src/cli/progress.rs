@@ -120,12 +120,14 @@ impl Drop for Steps {
 /// stays, which is no reason not to begin.
 #[cfg(feature = "lab")]
 fn clear_on_signals(bar: ProgressBar) {
-    let Ok(mut signals) = Signals::new([SIGINT, SIGTERM]) else { return };
-    std::thread::spawn(move || {
+    let watch = move || {
+        // Only here: without this thread nobody would hear the signals that are asked for.
+        let Ok(mut signals) = Signals::new([SIGINT, SIGTERM]) else { return };
         if let Some(signal) = signals.forever().next() {
             bar.finish_and_clear();
             // It does not come back, but where the signal cannot be sent to oneself.
             let _ = emulate_default_handler(signal);
         }
-    });
+    };
+    let _ = std::thread::Builder::new().spawn(watch);
 }

@@ -9,7 +9,9 @@ mod queues;
 
 pub(crate) use batch::Batch;
 #[cfg(feature = "lab")]
-pub(crate) use namespace::{FrameSocket, isolate, no_rights_inside, own_network};
+pub(crate) use namespace::{
+    FrameSocket, again, end_group, isolate, limit_reached, no_rights_inside, own_network,
+};
 pub(crate) use packet::{LinkChanges, PacketSocket, interfaces};
 #[cfg(feature = "lab")]
 pub(crate) use queues::{

@@ -23,6 +23,8 @@ mod lab_docs;
 mod lab_loopback;
 #[cfg(all(target_os = "linux", feature = "lab"))]
 mod lab_netns;
+#[cfg(all(target_os = "linux", feature = "lab"))]
+mod lab_obstacles;
 mod layers;
 mod limits;
 mod metrics;

@@ -1,5 +1,6 @@
 //! A host: a thread with a network of its own, which does what it is told.
 
+use super::crowded;
 use crate::sys;
 use std::io;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -25,14 +26,15 @@ impl Host {
     pub(super) fn new(name: &str) -> io::Result<Self> {
         let (jobs, todo) = mpsc::channel::<Job>();
         let (tell, told) = mpsc::channel();
-        thread::Builder::new().name(name.to_owned()).spawn(move || {
+        let host = move || {
             let number = sys::own_network();
             if tell.send(number).is_ok() {
                 for job in todo {
                     job();
                 }
             }
-        })?;
+        };
+        thread::Builder::new().name(name.to_owned()).spawn(host).map_err(crowded)?;
         let number = told.recv().map_err(|_| died())??;
         Ok(Self { jobs, number })
     }
@@ -54,7 +56,8 @@ impl Host {
         job: impl FnOnce() -> io::Result<T> + Send + 'static,
     ) -> io::Result<Pending<T>> {
         let (tell, told) = mpsc::channel();
-        self.run(move || thread::Builder::new().spawn(move || drop(tell.send(job()))))?;
+        let job = move || drop(tell.send(job()));
+        self.run(move || thread::Builder::new().spawn(job).map_err(crowded))?;
         Ok(Pending(told))
     }
 }

@@ -15,6 +15,7 @@ mod frame;
 mod host;
 mod ip;
 mod network;
+mod pipe;
 mod process;
 mod queue;
 mod recorder;
@@ -22,6 +23,7 @@ pub(super) mod runs;
 
 pub(crate) use process::{SUBCOMMAND as INSIDE, inside};
 
+use std::io::{self, ErrorKind};
 use std::net::Ipv4Addr;
 
 /// Where the client and the server are, by their numbers as hosts of a trace.
@@ -29,3 +31,14 @@ const ADDRESSES: [Ipv4Addr; 2] = [Ipv4Addr::new(10, 0, 0, 1), Ipv4Addr::new(10, 
 
 /// An address that nobody has.
 const NOBODY: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 66);
+
+/// Why a thread or a process was not started, with what to do if there are too many.
+fn crowded(error: io::Error) -> io::Error {
+    match error.kind() {
+        // EAGAIN of fork(2) and pthread_create(3).
+        ErrorKind::WouldBlock => {
+            io::Error::other("the limit of processes and threads is reached: raise it (ulimit -u)")
+        }
+        _ => error,
+    }
+}

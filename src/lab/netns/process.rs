@@ -1,15 +1,15 @@
 //! The process of a run. It is this program again, which reads a request from its standard input, makes
-//! the namespaces, runs, and writes what came out to its standard output, both as JSON.
+//! the namespaces, runs, and writes what came out to its standard output, both as JSON. It ends when its
+//! input does, so with whoever started it, and all that it has started with it.
 
-use super::super::{Obstacle, Run, Setting};
-use super::ip::{Failed, ip};
-use super::runs;
+use super::super::loopback::failed;
+use super::super::{Engine, Obstacle, Run, Setting};
+use super::ip::ip;
+use super::{crowded, pipe, runs};
 use crate::sys;
 use serde::{Deserialize, Serialize};
-use std::env;
-use std::io::{self, Read, Write};
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::io::{self, ErrorKind, Read, Stdin, Write};
+use std::process::{self, Child, Stdio};
 use std::thread;
 use std::time::Duration;
 
@@ -47,75 +47,108 @@ pub(super) fn within(lab: &str, setting: &Setting) -> Result<Run, Obstacle> {
         // This program would be the test, which would start itself for ever.
         return Err(Obstacle::Missing("only the program itself can be its own inside".into()));
     }
-    let failed = |what: &str, cause| Obstacle::Failed(what.to_owned(), cause);
     let request = Request { lab: lab.to_owned(), setting: setting.clone() };
     let request =
-        serde_json::to_string(&request).map_err(|it| failed("tell the setting", it.into()))?;
-    let mut child = start().map_err(|it| failed("start the process of the run", it))?;
-    let limit = LIMIT + 50 * setting.knobs.delay.unwrap_or_default();
-    let answer = converse(&mut child, request, limit);
+        serde_json::to_string(&request).map_err(|it| failed("tell the setting")(it.into()))?;
+    let mut child = start()?;
+    let limit = LIMIT + setting.knobs.delay.unwrap_or_default().saturating_mul(50);
+    let answer = converse(&mut child, &request, limit);
     // Whatever it was doing: its namespaces, and all that is in them, end with it.
+    sys::end_group(child.id());
     let _ = child.kill();
     let ended = child.wait();
     match answer? {
         answer if answer.is_empty() => {
             let how = ended.map_or_else(|it| it.to_string(), |status| status.to_string());
-            Err(failed("run in a namespace", io::Error::other(format!("its process ended: {how}"))))
+            let how = io::Error::other(format!("its process ended: {how}"));
+            Err(failed("run in a namespace")(how))
         }
-        answer => serde_json::from_str::<Outcome>(&answer)
-            .map_err(|it| failed("read what came out", it.into()))?
+        answer => serde_json::from_slice::<Outcome>(&answer)
+            .map_err(|it| failed("read what came out")(it.into()))?
             .into(),
     }
 }
 
-fn start() -> io::Result<Child> {
-    Command::new(env::current_exe()?)
-        .arg(SUBCOMMAND)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
+fn start() -> Result<Child, Obstacle> {
+    let mut program = sys::again().map_err(Obstacle::Missing)?;
+    let started = program.arg(SUBCOMMAND).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+    started.map_err(|it| lacking(failed("start the process of the run")(crowded(it))))
 }
 
 /// Hands the request over and takes the answer, which ends with the stream.
-fn converse(child: &mut Child, request: String, limit: Duration) -> Result<String, Obstacle> {
-    let (Some(mut input), Some(mut output)) = (child.stdin.take(), child.stdout.take()) else {
+fn converse(child: &mut Child, request: &str, limit: Duration) -> Result<Vec<u8>, Obstacle> {
+    let (Some(input), Some(output)) = (&mut child.stdin, &mut child.stdout) else {
         return Err(Obstacle::Missing("the process of the run has no pipes".into()));
     };
-    let (tell, told) = mpsc::channel();
-    thread::spawn(move || {
-        let mut answer = String::new();
-        let read = input
-            .write_all(request.as_bytes())
-            .map(|()| drop(input))
-            .and_then(|()| output.read_to_string(&mut answer));
-        drop(tell.send(read.map(|_| answer))); // nobody waits any more if it was too late
-    });
-    match told.recv_timeout(limit) {
-        Ok(answer) => answer.map_err(|it| Obstacle::Failed("talk to the run's process".into(), it)),
-        Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-            Err(Obstacle::TooLate("the end of the run".to_owned(), limit))
-        }
-    }
+    // If it has ended early, how it did says more. The pipe stays open until it has answered.
+    let _ = writeln!(input, "{request}");
+    pipe::read_to_end(output, limit).map_err(|error| match error.kind() {
+        ErrorKind::TimedOut => Obstacle::TooLate("the end of the run".to_owned(), limit),
+        _ => failed("talk to the run's process")(error),
+    })
 }
 
 /// What the process of a run does. It has to have one thread only.
-pub(crate) fn inside(input: impl Read, mut output: impl Write) -> io::Result<()> {
-    let Request { lab, setting } = serde_json::from_reader(input)?;
-    let outcome = Outcome::from(run(&lab, &setting));
+pub(crate) fn inside(input: Stdin, mut output: impl Write) -> io::Result<()> {
+    let mut line = String::new();
+    input.read_line(&mut line)?;
+    let request: Request = serde_json::from_str(&line)?;
+    let outcome = Outcome::from(run(&request, input).map_err(lacking));
     serde_json::to_writer(&mut output, &outcome)?;
     output.flush()
 }
 
-fn run(lab: &str, setting: &Setting) -> Result<Run, Obstacle> {
+fn run(
+    Request { lab, setting }: &Request,
+    input: impl Read + Send + 'static,
+) -> Result<Run, Obstacle> {
     let run = runs::find(lab)
         .ok_or_else(|| Obstacle::Missing(format!("lab {lab} does not run in namespaces")))?;
+    check(lab, setting)?;
     sys::isolate().map_err(Obstacle::Missing)?;
+    end_with(input)?;
     // A namespace can be made and yet give no right to change it.
-    ip("link set lo up\n").map_err(|failed| match failed {
-        Failed::Said(_) => Obstacle::Missing(sys::no_rights_inside()),
-        failed @ Failed::Start(_) => failed.into(),
-    })?;
+    ip("link set lo up\n")?;
     run(setting)
+}
+
+/// That no knob is turned further than it goes, which the command line has seen to.
+fn check(lab: &str, setting: &Setting) -> Result<(), Obstacle> {
+    let procedure = crate::lab::find(lab).and_then(|lab| lab.on(Engine::Netns));
+    for dial in procedure.into_iter().flat_map(|it| it.knobs) {
+        let range = f64::from(*dial.range.start())..=f64::from(*dial.range.end());
+        if !setting.knobs.of(dial.knob).iter().all(|at| range.contains(at)) {
+            let what = format!("turn --{} beyond {}", dial.knob.name(), dial.range.end());
+            return Err(failed(what)(ErrorKind::InvalidInput.into()));
+        }
+    }
+    Ok(())
+}
+
+/// From now on this process ends, with its group, when the input does: whoever started it has gone. That is
+/// seen however early it went, which a signal sent at its death would not be.
+fn end_with(mut input: impl Read + Send + 'static) -> Result<(), Obstacle> {
+    let watch = move || {
+        let _ = io::copy(&mut input, &mut io::sink());
+        sys::end_group(process::id());
+    };
+    let started = thread::Builder::new().name("lifeline".to_owned()).spawn(watch);
+    started.map(drop).map_err(|it| failed("start a thread")(crowded(it)))
+}
+
+/// What the system forbids or limits is something that it lacks.
+fn lacking(obstacle: Obstacle) -> Obstacle {
+    match obstacle {
+        Obstacle::Failed(_, cause) if cause.kind() == ErrorKind::StorageFull => {
+            Obstacle::Missing(sys::limit_reached())
+        }
+        Obstacle::Failed(what, cause) if cause.kind() == ErrorKind::PermissionDenied => {
+            Obstacle::Missing(format!(
+                "cannot {what}: {cause}; a container or a security module forbids it: run it outside"
+            ))
+        }
+        other => other,
+    }
 }
 
 impl From<Result<Run, Obstacle>> for Outcome {
@@ -154,6 +187,7 @@ mod tests {
     use super::*;
     use crate::trace::{Event, Fate, Host, HostId, Loss, Packet, Trace, What};
     use crate::transport::Transport;
+    use nix::errno::Errno;
 
     fn as_sent(outcome: Result<Run, Obstacle>) -> Result<Run, Obstacle> {
         let json = serde_json::to_string(&Outcome::from(outcome)).expect("JSON");
@@ -195,6 +229,34 @@ mod tests {
             let before = format!("{obstacle:?}");
             let after = as_sent(Err(obstacle)).expect_err("an obstacle");
             assert_eq!(format!("{after:?}"), before);
+        }
+    }
+
+    #[test]
+    fn what_the_system_forbids_or_limits_is_missing_and_anything_else_has_failed() {
+        let of =
+            |number| lacking(Obstacle::Failed("try".into(), io::Error::from_raw_os_error(number)));
+        for forbidden in [Errno::EPERM, Errno::EACCES] {
+            let told = of(forbidden as i32).to_string();
+            assert!(
+                told.starts_with("cannot try: ") && told.ends_with(": run it outside"),
+                "{told}"
+            );
+        }
+        assert!(matches!(of(Errno::ENOSPC as i32), Obstacle::Missing(_)));
+        assert!(matches!(of(Errno::EINVAL as i32), Obstacle::Failed(..)));
+    }
+
+    #[test]
+    fn a_knob_that_is_turned_beyond_its_end_is_refused() {
+        let at = |delay| Setting { seed: 1, knobs: Knobs { delay, ..Knobs::default() } };
+        let most = Duration::from_secs(1);
+        for delay in [None, Some(Duration::ZERO), Some(most)] {
+            check("raw", &at(delay)).expect("as far as it goes");
+        }
+        for delay in [most + Duration::from_nanos(1), Duration::MAX] {
+            let refused = check("raw", &at(Some(delay))).expect_err("beyond");
+            assert_eq!(refused.to_string(), "cannot turn --delay beyond 1000");
         }
     }
 

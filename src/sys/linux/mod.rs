@@ -34,7 +34,9 @@ pub(crate) use datagram::{ask_for_destination, broadcasts, never_fragment};
 pub(crate) use frames::FrameSocket;
 pub(crate) use links::{LinkChanges, interfaces};
 #[cfg(feature = "lab")]
-pub(crate) use namespace::{isolate, no_rights_inside, own_network};
+pub(crate) use namespace::{
+    again, end_group, isolate, limit_reached, no_rights_inside, own_network,
+};
 pub(crate) use packet::PacketSocket;
 pub(crate) use privilege::{
     become_user, credentials, drop_capabilities, find_group, find_user, has_capabilities, is_root,

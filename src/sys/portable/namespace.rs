@@ -2,8 +2,21 @@
 
 use super::unsupported;
 use std::convert::Infallible;
+use std::env;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::process::Command;
+
+/// This program, to be started again, if its file is still where it was.
+///
+/// The error is a sentence for the user.
+pub(crate) fn again() -> Result<Command, String> {
+    let path = env::current_exe();
+    path.map(Command::new).map_err(|error| format!("the program does not find its file: {error}"))
+}
+
+/// Ends nothing: what is started here has nothing of its own.
+pub(crate) fn end_group(_: u32) {}
 
 /// Not available.
 pub(crate) fn isolate() -> Result<(), String> {
@@ -17,6 +30,11 @@ pub(crate) fn own_network() -> io::Result<i32> {
 
 /// Nothing is made here.
 pub(crate) fn no_rights_inside() -> String {
+    String::new()
+}
+
+/// Nothing is made here.
+pub(crate) fn limit_reached() -> String {
     String::new()
 }
 
