@@ -60,8 +60,10 @@ fn each_packet_that_came_too_fast_is_counted_though_none_came_after_it() {
     let mut objects = text.lines().map(|it| serde_json::from_str::<Value>(it).expect("JSON"));
     let lost = objects.next_back().expect("some")["lost"].as_u64().expect("how many were lost");
     let shown = objects.inspect(|it| assert_eq!(it["what"], "1400 octets")).count();
-    assert!(lost > 0 && shown > 0, "{lost} lost, {shown} shown");
-    assert_eq!(usize::try_from(lost).expect("few") + shown, TOO_MANY, "loopback's copies are one");
+    assert!(lost > 1000 && shown > 0, "{lost} lost, {shown} shown");
+    // Each counts once, though loopback has two copies; a busy machine may drop some before they are copied.
+    let all = usize::try_from(lost).expect("few") + shown;
+    assert!(all <= TOO_MANY, "{lost} lost, {shown} shown");
     let expected =
         format!("daytime: up to {lost} packets about port 7013 came too fast and were not seen\n");
     assert_eq!((said, status), (expected, Some(0)));
@@ -153,9 +155,10 @@ fn a_tunnel_whose_link_has_no_address_is_an_interface_like_any() {
         stdout(&shown).contains("LOWER_UP")
     });
     let wire = place.wire(&["tun0"]);
-    or_skip!(send(&place, 1, 0, "192.0.2.2:13"));
+    let sent = send(&place, 1, 0, "192.0.2.2:13");
     drop(socat.stdin.take());
     assert!(socat.wait().expect("waited for").success());
+    or_skip!(sent);
     let Ended { text, said, status } = wire.ended();
     assert_eq!((said.as_str(), status), ("daytime: interface tun0 went down\n", Some(1)));
     assert!(text.contains(" asks 192.0.2.2:13\n"), "{text}");

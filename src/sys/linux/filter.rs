@@ -44,16 +44,15 @@ pub(super) fn wanted(only: Option<u32>, ports: &[u16]) -> Vec<SockFilter> {
         jump(BPF_JEQ, PACKET_OUTGOING.into(), 0, 1),
         DROP,
     ]);
-    if ports.len() <= MOST_PORTS {
-        program.extend(about(ports));
-    } else {
-        program.push(KEEP);
-    }
+    program.extend(about(ports));
     program
 }
 
 /// Drops what is TCP or UDP between other ports; octet 0 is the first of the IP header.
 fn about(ports: &[u16]) -> Vec<SockFilter> {
+    if ports.len() > MOST_PORTS {
+        return vec![KEEP];
+    }
     let mut program = vec![
         step(BPF_LD | BPF_B | BPF_ABS, 0),
         step(BPF_ALU | BPF_AND | BPF_K, 0xf0),
@@ -201,11 +200,13 @@ mod tests {
     }
 
     #[test]
-    fn as_many_ports_as_are_looked_for_are_a_valid_program() {
+    fn as_many_ports_as_are_looked_for_are_a_valid_program_and_of_more_all_is_kept() {
         let ports: Vec<u16> = (1..).take(MOST_PORTS).collect();
         let last = *ports.last().expect("some");
         let packets = [last, last + 1].map(|port| udp(v6(), (40000, port)));
         assert_eq!(kept(&about(&ports), &packets), [0]);
+        let more: Vec<u16> = (1..).take(MOST_PORTS + 1).collect();
+        assert_eq!(kept(&about(&more), &[udp(v6(), (40000, 41000))]), [0]);
         assert_eq!(kept(&NOTHING, &packets), [0; 0]);
     }
 }

@@ -1,7 +1,7 @@
 //! Whole frames of one interface, taken and sent, from the link's header on (packet(7)).
 
-use super::links::links;
 use nix::errno::Errno;
+use nix::ifaddrs::getifaddrs;
 use nix::libc::PACKET_OUTGOING;
 use nix::sys::socket::{
     AddressFamily, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType, bind, recvfrom, send,
@@ -19,9 +19,7 @@ pub(crate) struct FrameSocket {
 
 impl FrameSocket {
     pub(crate) fn open(interface: &str) -> io::Result<Self> {
-        let missing = || io::Error::new(io::ErrorKind::NotFound, "no such interface");
-        let found = links()?.into_iter().find(|(name, _)| name == interface);
-        let (_, link) = found.ok_or_else(missing)?;
+        let link = link(interface)?;
         let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
         let protocol = SockProtocol::EthAll;
         let socket = socket(AddressFamily::Packet, SockType::Raw, flags, protocol)?;
@@ -55,4 +53,11 @@ impl AsFd for FrameSocket {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
+}
+
+/// The address of an interface's link, its number in it, whether it has others or not.
+fn link(interface: &str) -> io::Result<LinkAddr> {
+    let mut links = getifaddrs()?.filter(|it| it.interface_name == interface);
+    let found = links.find_map(|it| it.address?.as_link_addr().copied());
+    found.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "no such interface"))
 }

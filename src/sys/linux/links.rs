@@ -6,15 +6,14 @@ use nix::ifaddrs::getifaddrs;
 use nix::libc::RTMGRP_LINK;
 use nix::net::if_::{InterfaceFlags, if_nameindex};
 use nix::sys::socket::{
-    AddressFamily, LinkAddr, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv,
-    socket,
+    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv, socket,
 };
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 /// The interfaces of this network namespace, each once; tunnels too, which have no address of their link.
 pub(crate) fn interfaces() -> io::Result<Vec<Interface>> {
-    // Before their names, for one that comes in between would be taken for a dead one.
+    // First, for of one that comes in between it would not be known that it is up.
     let names = if_nameindex()?;
     let up: Vec<String> = getifaddrs()?
         .filter(|it| it.flags.contains(InterfaceFlags::IFF_UP))
@@ -22,14 +21,6 @@ pub(crate) fn interfaces() -> io::Result<Vec<Interface>> {
         .collect();
     let interface = |name: String, index| Interface { is_up: up.contains(&name), name, index };
     Ok(names.iter().map(|it| interface(it.name().to_string_lossy().into(), it.index())).collect())
-}
-
-/// Those with an address of their link, its number in it, whether they have others or not.
-#[cfg(feature = "lab")]
-pub(super) fn links() -> io::Result<Vec<(String, LinkAddr)>> {
-    let links =
-        getifaddrs()?.filter_map(|it| Some((it.interface_name, *it.address?.as_link_addr()?)));
-    Ok(links.collect())
 }
 
 /// Has something to read when any interface has changed.
