@@ -5,12 +5,15 @@ use crate::clock::Clock;
 use crate::limit::{Limiter, Limits};
 use crate::metrics::{Event, Metrics};
 use crate::report;
+use crate::report::ladder::{Exchanges, Sight};
 use crate::responder::Responder;
 use crate::syntax::{Syntax, Zone};
+use crate::trace::Fate;
 use crate::udp::guard::{Decision, Guard, GuardOptions, Question};
 use crate::udp::server::Service;
 use crate::wire::read::Reading;
-use crate::wire::{checksum, decode, talk};
+use crate::wire::times::Times;
+use crate::wire::{Captured, checksum, decode, pcapng, talk};
 use mio::{Events, Poll, net};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
@@ -141,19 +144,62 @@ pub fn complete_checksum(octets: &[u8]) -> Vec<u8> {
     packet
 }
 
-/// The packets of a capture file, and why no more of it was read.
-#[must_use]
-pub fn read_capture(file: &[u8]) -> (Vec<Vec<u8>>, Option<String>) {
-    let mut packets = Vec::new();
-    let mut reading = match Reading::new(file) {
-        Ok(reading) => reading,
-        Err(error) => return (packets, Some(error.to_string())),
-    };
-    loop {
-        match reading.next() {
-            Ok(Some(packet)) => packets.push(packet.octets),
-            Ok(None) => return (packets, None),
-            Err(error) => return (packets, Some(error.to_string())),
+/// The packets of a capture file, as far as it can be read.
+#[derive(Debug)]
+pub struct CaptureFile {
+    packets: Vec<Captured>,
+    /// Why no more of it was read.
+    pub error: Option<String>,
+}
+
+impl CaptureFile {
+    /// Reads a file.
+    #[must_use]
+    pub fn read(file: &[u8]) -> Self {
+        let mut packets = Vec::new();
+        let mut reading = match Reading::new(file) {
+            Ok(reading) => reading,
+            Err(error) => return Self { packets, error: Some(error.to_string()) },
+        };
+        let error = loop {
+            match reading.next() {
+                Ok(Some(packet)) => packets.push(packet),
+                Ok(None) => break None,
+                Err(error) => break Some(error.to_string()),
+            }
+        };
+        Self { packets, error }
+    }
+
+    /// The octets of each packet, its comments, and its time.
+    pub fn packets(&self) -> impl Iterator<Item = (&[u8], &[Vec<u8>], Option<Duration>)> {
+        self.packets.iter().map(|it| (&it.octets[..], &it.comments[..], it.at))
+    }
+
+    /// All that is drawn of them, in lines and in ladders, and the objects for scripts.
+    #[must_use]
+    pub fn show(&self) -> (String, Vec<String>) {
+        let mut talks = talk::Talks::with(vec![crate::PORT]);
+        let (mut times, mut exchanges) = (Times::default(), Exchanges::default());
+        let (mut drawn, mut objects) = (String::new(), Vec::new());
+        for captured in &self.packets {
+            let interface = captured.interface.as_ref();
+            let Some(packet) = decode::decode(&captured.octets) else { continue };
+            let Some(said) = talks.hear(interface.map(|it| it.id), &packet) else { continue };
+            let since_ns = times.since_ns(captured.at);
+            drawn += &report::wire::lines(since_ns, &said, &packet, &captured.comments);
+            objects.push(report::wire::json(since_ns, &said, &packet, captured).to_string());
+            let sight = Sight { at: captured.at, since_ns, interface };
+            exchanges.note(&said, &packet, sight, &Fate::Seen);
         }
+        (drawn + &exchanges.draw(80), objects)
+    }
+
+    /// The packets in a file of ours.
+    #[must_use]
+    pub fn write(&self) -> Vec<u8> {
+        let mut writer = pcapng::Writer::default();
+        let packets = self.packets.iter().flat_map(|packet| writer.packet(packet));
+        pcapng::begin().into_iter().chain(packets).collect()
     }
 }

@@ -1,20 +1,41 @@
-//! Any octets as a capture file: it is read to its end or to what is wrong with it, and the packets before that
-//! are drawn.
+//! Any octets as a capture file: it is read to its end or to what is wrong with it, and the packets before that,
+//! with their comments, are drawn, told to scripts, and written to a file that reads the same.
 
 #![no_main]
 
-use daytime::internals::{draw, read_capture};
+mod safe;
+
+use daytime::internals::CaptureFile;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|file: &[u8]| {
-    let (packets, error) = read_capture(file);
-    let octets: usize = packets.iter().map(Vec::len).sum();
+    let capture = CaptureFile::read(file);
+    let comments = |comments: &[Vec<u8>]| comments.iter().map(Vec::len).sum::<usize>();
+    let octets: usize =
+        capture.packets().map(|(packet, said, _)| packet.len() + comments(said)).sum();
     assert!(octets <= file.len(), "{octets} octets from a file of {}", file.len());
-    for packet in &packets {
+    for (packet, ..) in capture.packets() {
         assert!(matches!(packet[0] >> 4, 4 | 6), "{packet:?}");
-        let _ = draw(packet);
     }
-    if let Some(error) = error {
-        assert!(error.bytes().all(|octet| (b' '..=b'~').contains(&octet)), "{error:?}");
-    }
+    let is_printable = |text: &str| text.bytes().all(|octet| (b' '..=b'~').contains(&octet));
+    assert!(capture.error.as_deref().is_none_or(is_printable), "{:?}", capture.error);
+    let (drawn, objects) = capture.show();
+    safe::assert_safe(&drawn);
+    assert!(objects.iter().all(|object| is_printable(object)), "{objects:?}");
+    write(&capture);
 });
+
+/// What is written reads the same, and is written the same once more.
+fn write(capture: &CaptureFile) {
+    let written = capture.write();
+    let again = CaptureFile::read(&written);
+    assert_eq!(again.error, None);
+    assert_eq!(again.packets().count(), capture.packets().count());
+    for ((octets, comments, at), (others, theirs, then)) in again.packets().zip(capture.packets()) {
+        assert_eq!((octets, comments), (others, theirs));
+        // What is before 1970 and after 2554, or no time at all, has no other.
+        let then = then.unwrap_or_default().as_nanos().min(u64::MAX.into());
+        assert_eq!(at.map(|at| at.as_nanos()), Some(then));
+    }
+    assert_eq!(again.write(), written);
+}

@@ -46,7 +46,8 @@ pub(crate) fn cut(text: &str, columns: usize) -> String {
     match text.strip_prefix('"') {
         Some(quoted) => {
             let left_out = (all - 1).saturating_sub(columns.saturating_sub(2));
-            ['"', '…'].into_iter().chain(quoted.chars().skip(left_out)).collect()
+            let end: String = quoted.chars().skip(left_out).collect();
+            format!("\"…{}", end.trim_start())
         }
         None => text.chars().take(columns.saturating_sub(1)).chain(['…']).collect(),
     }
@@ -127,7 +128,8 @@ mod tests {
         let quoted = quoted(b"Tuesday, February 2, 1982 15:59:01-UTC\r\n");
         assert_eq!(quoted, r#""Tuesday, February 2, 1982 15:59:01-UTC\r\n""#);
         assert_eq!(cut(&quoted, 44), quoted);
-        assert_eq!(cut(&quoted, 27), r#""…2, 1982 15:59:01-UTC\r\n""#);
+        let without_day = r#""…2, 1982 15:59:01-UTC\r\n""#;
+        assert_eq!([27, 28].map(|columns| cut(&quoted, columns)), [without_day; 2]);
         assert_eq!(cut("says 192.0.2.1", 9), "says 192…");
         assert_eq!(cut(&quoted, 0), "\"…");
     }

@@ -62,6 +62,8 @@ impl Heard {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::decode::End;
+    use std::net::Ipv4Addr;
 
     fn segment(begin: u32, length: u32) -> Segment {
         Segment { flags: Flags::ACK, begin, end: begin.wrapping_add(length) }
@@ -79,6 +81,19 @@ mod tests {
         assert!(!again(segment(101, 27)), "with the FIN, which is new");
         assert!(again(segment(127, 1)), "the FIN alone");
         assert!(again(segment(105, 4)), "a part of the octets");
+    }
+
+    #[test]
+    fn a_segment_that_a_capture_has_cut_takes_all_the_numbers_that_it_took() {
+        let end = End { address: Ipv4Addr::LOCALHOST.into(), port: Some(13) };
+        let (flags, payload) = (Flags::FIN, b"Mon".to_vec());
+        let kind = Kind::Tcp { flags, sequence: 100, acknowledgement: 0, window: 0, payload };
+        let (octets, carried) = (80, 40);
+        let cut =
+            Decoded { source: end, destination: end, kind, octets, carried, fragment_of: None };
+        let mut heard = Heard::default();
+        assert!(!heard.again(&Segment::of(&cut).expect("TCP")));
+        assert!(heard.again(&segment(140, 1)), "the FIN alone");
     }
 
     #[test]

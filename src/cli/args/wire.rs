@@ -47,7 +47,7 @@ pub(in crate::cli) struct Wire {
     #[cfg(feature = "lab")]
     #[arg(long, conflicts_with_all = ["interface", "read", "duration", "ports"])]
     pub netns: bool,
-    /// Draw one ladder of all packets at the end, as `lab` does
+    /// Draw a ladder of each exchange at the end, of the first 20, as `lab` does
     #[arg(long, conflicts_with = "json")]
     pub ladder: bool,
     /// Print one JSON object per packet; at the end of a live capture {"lost": N}, if
