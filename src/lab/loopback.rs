@@ -74,9 +74,9 @@ impl Notebook {
         outcome: impl FnOnce(&T) -> String,
         again: &str,
     ) -> io::Result<T> {
-        let made = self.start.elapsed();
+        let begun = self.start.elapsed();
         let result = make();
-        let at = placed(call, &result, made, self.start.elapsed());
+        let at = placed(call, &result, begun, self.start.elapsed());
         let outcome = match &result {
             Ok(value) => outcome(value),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -140,17 +140,17 @@ impl Notebook {
 /// Calls that take what another has given.
 const TAKING: [&str; 4] = ["accept", "poll", "read", "recv"];
 
-/// Where a call that was made and came back at these times has its place in a trace. What it gives, such
-/// as a SYN or a datagram, may be with another before it is back, so its place is where it was made. One that
-/// takes something, or fails, has its place where it came back: only then was there anything.
+/// Where a call that began and came back at these times has its place in a trace. What it gives, such as a
+/// SYN or a datagram, may be with another before it is back, so its place is where it began. One that takes
+/// something, or fails, has its place where it came back: only then was there anything.
 pub(crate) fn placed<T>(
     call: &str,
     result: &io::Result<T>,
-    made: Duration,
+    begun: Duration,
     back: Duration,
 ) -> Duration {
     let takes = TAKING.iter().any(|taking| call.starts_with(taking));
-    if takes || result.is_err() { back } else { made }
+    if takes || result.is_err() { back } else { begun }
 }
 
 /// From the one to the other; where both are the same, nothing else.
@@ -195,16 +195,16 @@ mod tests {
     }
 
     #[test]
-    fn what_gives_has_its_place_where_it_was_made_and_what_takes_or_fails_where_it_came_back() {
-        let [made, back] = [1, 2].map(Duration::from_secs);
+    fn what_gives_has_its_place_where_it_began_and_what_takes_or_fails_where_it_came_back() {
+        let [begun, back] = [1, 2].map(Duration::from_secs);
         for call in ["connect(127.0.0.1)", "send(0)", "sendto(26)", "shutdown(SHUT_WR)", "close()"]
         {
-            assert_eq!(placed(call, &Ok(()), made, back), made, "{call}");
+            assert_eq!(placed(call, &Ok(()), begun, back), begun, "{call}");
             let failed = io::Result::<()>::Err(io::ErrorKind::ConnectionRefused.into());
-            assert_eq!(placed(call, &failed, made, back), back, "{call}");
+            assert_eq!(placed(call, &failed, begun, back), back, "{call}");
         }
         for call in ["accept()", "recv(1024)", "recvfrom()", "recvmsg(10)", "poll(POLLOUT)"] {
-            assert_eq!(placed(call, &Ok(()), made, back), back, "{call}");
+            assert_eq!(placed(call, &Ok(()), begun, back), back, "{call}");
         }
     }
 

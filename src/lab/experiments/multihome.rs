@@ -71,9 +71,10 @@ fn method(_: &Setting) -> String {
 fn predict(_: &Setting) -> Vec<Prediction> {
     let (tcp, udp) = (Transport::Tcp, Transport::Udp);
     let home = home().map_or("the client's".into(), |home| home.to_string());
-    let (ours, ours_from) = match sys::TELLS_DESTINATIONS {
-        true => ("a line", ASKED.to_string()),
-        false => ("EAGAIN", home.clone()),
+    let (ours, ours_from) = if sys::TELLS_DESTINATIONS {
+        ("a line", ASKED.to_string())
+    } else {
+        ("EAGAIN", home.clone())
     };
     vec![
         Prediction::is(tcp, LOCAL, ASKED.to_string()),

@@ -96,7 +96,7 @@ const OURS: &str = "daytime serve, again";
 const BOUND: &str = "bound";
 
 /// Linux remembers for 60 seconds (`TCP_TIMEWAIT_LEN`), of which a moment is over when it is asked.
-const REMEMBERED: [Duration; 2] = [Duration::from_secs(50), Duration::from_secs(60)];
+const REMEMBERED: [Duration; 2] = [Duration::from_secs(50), Duration::from_mins(1)];
 
 fn method(_: &Setting) -> String {
     "A server on a fresh port answers one client and closes first, as RFC 867 has it. Then the server ends, and \

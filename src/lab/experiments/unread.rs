@@ -196,9 +196,10 @@ fn listen(client: &Socket, notebook: &mut Notebook) -> Result<String, Obstacle> 
     let mut all = 0;
     let end = loop {
         let take = || recv(client, 1024);
-        let received = match all > 0 && datagrams {
-            true => notebook.call_at_once(CLIENT, "recv(1024)", take, taken),
-            false => notebook.call(CLIENT, "recv(1024)", take, taken),
+        let received = if all > 0 && datagrams {
+            notebook.call_at_once(CLIENT, "recv(1024)", take, taken)
+        } else {
+            notebook.call(CLIENT, "recv(1024)", take, taken)
         };
         match received {
             Ok(part) if part.is_empty() => break END.to_owned(),

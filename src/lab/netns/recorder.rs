@@ -150,7 +150,7 @@ impl Recorder {
         make: impl FnOnce() -> io::Result<T>,
         outcome: impl FnOnce(&T) -> String,
     ) -> io::Result<T> {
-        let made = self.state().start.elapsed();
+        let begun = self.state().start.elapsed();
         let came = make();
         let outcome = match &came {
             Ok(value) => outcome(value),
@@ -158,7 +158,7 @@ impl Recorder {
         };
         let what = What::Call { call: call.to_owned(), outcome };
         let mut state = self.state();
-        let at = placed(call, &came, made, state.start.elapsed());
+        let at = placed(call, &came, begun, state.start.elapsed());
         state.calls.push(Event { at, host, what });
         drop(state);
         came
