@@ -10,6 +10,7 @@ mod link;
 mod loopback;
 mod netns;
 mod packet;
+mod seen;
 mod setting;
 mod sim;
 
