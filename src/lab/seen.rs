@@ -17,7 +17,7 @@ pub(super) fn sent_by(trace: &Trace, host: HostId) -> impl Iterator<Item = (&Eve
 
 /// What the server has sent that carries something for an application: the reply, and each repetition.
 pub(super) fn replies(trace: &Trace) -> impl Iterator<Item = (&Event, &Packet)> {
-    trace.packets().filter(|it| is_reply(it))
+    trace.packets().filter(is_reply)
 }
 
 fn is_reply((event, packet): &(&Event, &Packet)) -> bool {

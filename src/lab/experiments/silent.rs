@@ -87,9 +87,10 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
 /// Twice; but no wait is longer than a minute.
 fn growth_expected(setting: &Setting) -> Expected {
     // The waits double until the deadline, so the last is shorter than half of that.
-    match deadline(setting) / 2 < Duration::from_mins(1) {
-        true => Expected::Is(Value::Share(2.0)),
-        false => Expected::Between(Value::Share(1.0), Value::Share(2.0)),
+    if deadline(setting) / 2 < Duration::from_mins(1) {
+        Expected::Is(Value::Share(2.0))
+    } else {
+        Expected::Between(Value::Share(1.0), Value::Share(2.0))
     }
 }
 

@@ -57,9 +57,8 @@ impl Host {
                 self.seen.push(Seen { state: State::Closed, port });
             }
             let seen = &mut self.seen[number];
-            let changed = state != seen.state;
-            *seen = Seen { state, port: port.or(seen.port) };
-            if changed {
+            let before = std::mem::replace(seen, Seen { state, port: port.or(seen.port) });
+            if before.state != state {
                 changes.push((state, seen.port));
             }
         }

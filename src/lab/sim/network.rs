@@ -136,7 +136,9 @@ impl Network {
     /// What has happened.
     pub(crate) fn into_trace(self) -> Trace {
         let Some(Notes { mut trace, events }) = self.notes else { return Trace::default() };
-        events.into_iter().for_each(|(_, event)| trace.push(event));
+        for (_, event) in events {
+            trace.push(event);
+        }
         trace
     }
 
@@ -146,7 +148,9 @@ impl Network {
         ports.map(|port| {
             let of_port = events.iter().filter(|(of, _)| *of == Some(port));
             let mut trace = trace.clone();
-            of_port.for_each(|(_, event)| trace.push(event.clone()));
+            for (_, event) in of_port {
+                trace.push(event.clone());
+            }
             trace
         })
     }

@@ -97,10 +97,11 @@ const ALL: &str = "all, to the octet";
 fn of_what_came(copies: &[Vec<u8>], trace: &Trace) -> String {
     let came = sent_by(trace, CLIENT).filter(|(_, packet)| arrival(packet).is_some());
     let came: Vec<&Vec<u8>> = came.map(|(_, packet)| &packet.octets).collect();
-    let copied = came.iter().filter(|octets| copies.contains(octets)).count();
-    match copied == came.len() && copied > 0 {
-        true => ALL.to_owned(),
-        false => format!("{copied} of {}", came.len()),
+    let passed = came.iter().filter(|octets| copies.contains(octets)).count();
+    if passed == came.len() && passed > 0 {
+        ALL.to_owned()
+    } else {
+        format!("{passed} of {}", came.len())
     }
 }
 
@@ -179,4 +180,24 @@ fn ip_header(packet: &[u8]) -> usize {
 /// The server's address, as it is in a header.
 fn source() -> [u8; 4] {
     Ipv4Addr::octets(&super::super::ADDRESSES[SERVER.0])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::{Event, Fate, Packet, What};
+
+    #[test]
+    fn a_copy_that_is_missing_or_changed_is_told() {
+        let mut trace = Trace::default();
+        for octets in [vec![1], vec![2], vec![3]] {
+            let fate = Fate::Arrived(vec![Duration::ZERO]);
+            let what = What::Packet(Packet { to: SERVER, octets, fate });
+            trace.push(Event { at: Duration::ZERO, host: CLIENT, what });
+        }
+        assert_eq!(of_what_came(&[vec![1], vec![2], vec![3]], &trace), ALL);
+        assert_eq!(of_what_came(&[vec![1], vec![3]], &trace), "2 of 3");
+        assert_eq!(of_what_came(&[vec![1], vec![2], vec![4]], &trace), "2 of 3");
+        assert_eq!(of_what_came(&[], &Trace::default()), "0 of 0");
+    }
 }
