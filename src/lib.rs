@@ -57,6 +57,7 @@ mod cli;
 mod client;
 mod clock;
 mod compare;
+mod duration;
 #[cfg(feature = "lab")]
 mod lab;
 mod limit;

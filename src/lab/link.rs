@@ -80,7 +80,7 @@ impl Link {
         let [lost, twice, late] = [(); 3].map(|()| self.draw());
         self.sent += 1;
         let Conditions { delay, loss, duplicate, reorder, ref drop, fault } = self.conditions;
-        let is_first_reply = !self.replied && from == SERVER && carries_octets(octets);
+        let is_first_reply = !self.replied && from == SERVER && kind(octets).octets() > 0;
         self.replied |= is_first_reply;
         match fault {
             Fault::CutAtReply if self.replied => return Fate::Lost(Loss::Cut),
@@ -103,11 +103,6 @@ impl Link {
     fn draw(&mut self) -> f64 {
         (self.random.next_u64() >> 11) as f64 / (1_u64 << 53) as f64
     }
-}
-
-/// True if the packet has something for an application in it, over TCP or UDP.
-pub(crate) fn carries_octets(octets: &[u8]) -> bool {
-    kind(octets).octets() > 0
 }
 
 #[cfg(test)]

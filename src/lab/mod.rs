@@ -10,6 +10,7 @@ mod link;
 mod loopback;
 mod netns;
 mod packet;
+mod seen;
 mod setting;
 mod sim;
 
@@ -17,6 +18,7 @@ pub(crate) use finding::{Expected, Finding, Prediction, Value, Verdict};
 pub(crate) use netns::{INSIDE, inside};
 pub(crate) use setting::{Dial, Engine, Knob, Knobs, Setting};
 
+use crate::duration::short;
 use crate::trace::Trace;
 use crate::transport::{Transport, by_name};
 use serde::{Deserialize, Serialize};
@@ -123,7 +125,7 @@ pub(crate) enum Obstacle {
     #[error("cannot {0}")]
     Failed(String, #[source] std::io::Error),
     /// It took too long, which is no observation.
-    #[error("{0} did not happen within {1:?}")]
+    #[error("{0} did not happen within {time}", time = short(*.1))]
     TooLate(String, Duration),
 }
 

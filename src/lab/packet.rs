@@ -1,5 +1,6 @@
 //! The packets of the laboratory: what one is, in the words of a course, and how one is forged.
 
+use crate::transport::PORT;
 use crate::wire::decode::{self, Flags, decode};
 use smoltcp::wire::{IpAddress, IpProtocol, Ipv4Packet, TcpPacket, UdpPacket};
 use std::net::SocketAddrV4;
@@ -77,13 +78,26 @@ impl Kind {
     }
 }
 
+/// The client's port, where a packet is between that and Daytime's.
+pub(super) fn client_port(packet: &[u8]) -> Option<u16> {
+    let decoded = decode(packet)?;
+    [decoded.source.port, decoded.destination.port].into_iter().flatten().find(|it| *it != PORT)
+}
+
 /// A datagram without octets: 28 octets with its headers.
 pub(super) fn empty_datagram(from: SocketAddrV4, to: SocketAddrV4) -> Vec<u8> {
-    let (mut packet, ends) = ipv4(IpProtocol::Udp, from, to, 8);
+    datagram(from, to, &[])
+}
+
+/// A datagram with a few octets.
+pub(super) fn datagram(from: SocketAddrV4, to: SocketAddrV4, octets: &[u8]) -> Vec<u8> {
+    let length = 8 + u16::try_from(octets.len()).unwrap_or(0);
+    let (mut packet, ends) = ipv4(IpProtocol::Udp, from, to, length);
     let mut udp = UdpPacket::new_unchecked(&mut packet[IP_HEADER..]);
     udp.set_src_port(from.port());
     udp.set_dst_port(to.port());
-    udp.set_len(8);
+    udp.set_len(length);
+    udp.payload_mut().copy_from_slice(octets);
     udp.fill_checksum(&ends.0, &ends.1);
     packet
 }
@@ -148,10 +162,20 @@ mod tests {
     }
 
     #[test]
+    fn a_packet_is_known_by_the_clients_port_whichever_way_it_goes() {
+        let (_, server) = addresses();
+        let client = "10.0.0.1:50000".parse().expect("address");
+        assert_eq!(client_port(&syn(client, server)), Some(50_000));
+        assert_eq!(client_port(&empty_datagram(server, client)), Some(50_000));
+        assert_eq!((client_port(&syn(server, server)), client_port(&[])), (None, None));
+    }
+
+    #[test]
     fn packets_are_told_apart() {
         let (from, to) = addresses();
         assert_eq!(kind(&syn(from, to)).words(), "SYN");
         assert_eq!(kind(&empty_datagram(from, to)), Kind::Datagram(0));
+        assert_eq!(kind(&datagram(from, to, b"time")), Kind::Datagram(4));
         let (mut icmp, _) = ipv4(IpProtocol::Icmp, to, from, 8 + 28);
         icmp[20..22].copy_from_slice(&[3, 3]); // RFC 792: destination unreachable, port
         assert_eq!(kind(&icmp), Kind::PortUnreachable);

@@ -14,28 +14,15 @@ pub(crate) mod packet;
 mod table;
 pub(crate) mod wire;
 
+pub(crate) use crate::duration::human;
+
 use std::error::Error;
-use std::time::Duration;
 
 /// An error and its causes, as `what: why: why that`.
 pub(crate) fn chain(error: &dyn Error) -> String {
     match error.source() {
         Some(cause) => format!("{error}: {}", chain(cause)),
         None => error.to_string(),
-    }
-}
-
-/// A duration in the unit that suits it: `38 µs`, `1.25 ms`, `2.1 s`.
-pub(crate) fn human(duration: Duration) -> String {
-    let microseconds = duration.as_secs_f64() * 1e6;
-    match microseconds {
-        ..0.9995 => format!("{} ns", duration.as_nanos()),
-        ..99.95 => format!("{microseconds:.1} µs"),
-        ..999.5 => format!("{microseconds:.0} µs"),
-        ..9_995.0 => format!("{:.2} ms", microseconds / 1e3),
-        ..99_950.0 => format!("{:.1} ms", microseconds / 1e3),
-        ..999_500.0 => format!("{:.0} ms", microseconds / 1e3),
-        _ => format!("{:.2} s", microseconds / 1e6),
     }
 }
 
@@ -61,18 +48,6 @@ pub(crate) fn shown(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_duration_is_shown_in_the_unit_that_suits_it() {
-        let shown = |nanoseconds| human(Duration::from_nanos(nanoseconds));
-        assert_eq!(shown(420), "420 ns");
-        assert_eq!(shown(38_060), "38.1 µs");
-        assert_eq!(shown(380_400), "380 µs");
-        assert_eq!(shown(1_254_000), "1.25 ms");
-        assert_eq!(shown(12_540_000), "12.5 ms");
-        assert_eq!(shown(207_180_000), "207 ms");
-        assert_eq!(shown(2_100_000_000), "2.10 s");
-    }
 
     #[test]
     fn one_is_singular() {

@@ -14,19 +14,27 @@ use tempfile::TempDir;
 /// The labs that run there.
 const LABS: [&str; 6] = ["exchange", "loop", "raw", "refused", "silent", "unread"];
 
-/// What the process of a run is told.
-pub fn request(lab: &str, delay_ms: Option<u64>) -> Value {
-    let delay = delay_ms.map(|ms| json!({ "secs": 0, "nanos": ms * 1_000_000 }));
-    let knobs = json!({
-        "backlog": null, "buffer": null, "count": null, "delay": delay, "drop": [],
+/// What the process of a run is told, with some knobs turned, further than the command line would let them be, if
+/// need be.
+pub fn request(lab: &str, turned: &Value) -> Value {
+    let mut knobs = json!({
+        "backlog": null, "buffer": null, "count": null, "delay": null, "drop": [],
         "duplicate": null, "loss": null, "reorder": null,
     });
+    for (knob, stands) in turned.as_object().expect("knobs") {
+        knobs[knob] = stands.clone();
+    }
     let setting = json!({ "seed": 1, "knobs": knobs });
     json!({ "lab": lab, "setting": setting })
 }
 
-/// Runs a lab's experiment with such a command; what came out.
-pub fn inside(mut command: Command, lab: &str, delay_ms: Option<u64>) -> Value {
+/// Runs a lab's experiment with such a command and the knobs as they are; what came out.
+pub fn inside(command: Command, lab: &str) -> Value {
+    turned(command, lab, &json!({}))
+}
+
+/// The same with some knobs turned.
+fn turned(mut command: Command, lab: &str, turned: &Value) -> Value {
     let mut child = command
         .arg("lab-inside")
         .stdin(Stdio::piped())
@@ -34,7 +42,7 @@ pub fn inside(mut command: Command, lab: &str, delay_ms: Option<u64>) -> Value {
         .spawn()
         .expect("the command starts");
     let mut input = child.stdin.take().expect("piped");
-    writeln!(input, "{}", request(lab, delay_ms)).expect("taken");
+    writeln!(input, "{}", request(lab, turned)).expect("taken");
     // When its input ends, so does the run.
     let output = child.wait_with_output().expect("ended");
     drop(input);
@@ -60,6 +68,7 @@ fn observations(run: &Value) -> Vec<String> {
                     format!("{} {}", value["Count"][0], value["Count"][1])
                 }
                 Value::Object(value) if value.contains_key("Text") => value["Text"].to_string(),
+                Value::Object(value) if value.contains_key("Share") => "a share".to_owned(),
                 _ => "some time".to_owned(),
             };
             let text = format!("{} {}: {value}", it["transport"], it["what"]);
@@ -109,11 +118,13 @@ pub fn unprivileged(daytime: &Path) -> Result<Command, String> {
 #[test]
 fn a_raw_socket_sees_the_packets_whoever_runs_the_lab() {
     let expected = [
+        "tcp copies of what came: all, to the octet",
         "tcp copies of what it sent: 0 packet",
         "tcp its IP header: 20 octet",
         "tcp socket(), unprivileged: EPERM",
         "tcp the first raw packet: SYN",
         "tcp the owner's answer: came",
+        "udp copies of what came: all, to the octet",
         "udp copies of what it sent: 0 packet",
         "udp its IP header: 20 octet",
         "udp octets of the copy: 28 octet",
@@ -123,14 +134,14 @@ fn a_raw_socket_sees_the_packets_whoever_runs_the_lab() {
     ];
     let (_folder, program) = copy();
     for command in [daytime(), or_skip!(unprivileged(&program))] {
-        let run = or_skip!(ran(&inside(command, "raw", None)));
+        let run = or_skip!(ran(&inside(command, "raw")));
         assert_eq!(observations(&run), expected);
     }
 }
 
 #[test]
 fn nobody_is_there_to_a_stream_and_to_a_connected_datagram() {
-    let run = or_skip!(ran(&inside(daytime(), "refused", None)));
+    let run = or_skip!(ran(&inside(daytime(), "refused")));
     let expected = [
         "tcp connect(): ECONNREFUSED",
         "tcp what comes back: RST",
@@ -143,8 +154,23 @@ fn nobody_is_there_to_a_stream_and_to_a_connected_datagram() {
 }
 
 #[test]
+fn what_does_not_come_is_an_observation_and_ends_no_run() {
+    // The SYN, which is repeated, and the first question, which is not: no ICMP message comes for that.
+    let run = or_skip!(ran(&turned(daytime(), "refused", &json!({ "drop": [1] }))));
+    let expected = [
+        "tcp connect(): ECONNREFUSED",
+        "tcp what comes back: RST",
+        "udp ICMP messages: 1 message",
+        "udp recv(), connected: ECONNREFUSED",
+        "udp recv(), not connected: EAGAIN",
+        "udp what comes back: ICMP port unreachable",
+    ];
+    assert_eq!(observations(&run), expected);
+}
+
+#[test]
 fn a_lost_reply_is_not_repaired_after_a_reset() {
-    let run = or_skip!(ran(&inside(daytime(), "unread", None)));
+    let run = or_skip!(ran(&inside(daytime(), "unread")));
     let expected = [
         "tcp octets read: 0 octet",
         "tcp packets with the reply: 1 packet",
@@ -161,10 +187,11 @@ fn a_lost_reply_is_not_repaired_after_a_reset() {
 
 #[test]
 fn only_the_server_repeats_when_the_link_is_cut() {
-    let run = or_skip!(ran(&inside(daytime(), "silent", None)));
+    let run = or_skip!(ran(&inside(daytime(), "silent")));
     let observed = observations(&run);
     let expected = [
         "tcp client, after the cut: 0 packet",
+        "tcp each wait, of the former: a share",
         "tcp recv(): EAGAIN",
         "udp client, after the cut: 0 packet",
         "udp recv(): EAGAIN",
@@ -181,7 +208,7 @@ fn only_the_server_repeats_when_the_link_is_cut() {
 
 #[test]
 fn a_forged_source_makes_services_without_a_guard_talk_for_ever() {
-    let run = or_skip!(ran(&inside(daytime(), "loop", None)));
+    let run = or_skip!(ran(&inside(daytime(), "loop")));
     let observed = observations(&run);
     let expected = [
         "tcp connections accepted: 0 connection",
@@ -199,7 +226,11 @@ fn a_forged_source_makes_services_without_a_guard_talk_for_ever() {
 
 #[test]
 fn an_answer_takes_two_round_trips_or_one_and_packets_as_long_as_they_are_told_to() {
-    let run = or_skip!(ran(&inside(daytime(), "exchange", Some(5))));
+    let run = or_skip!(ran(&turned(
+        daytime(),
+        "exchange",
+        &json!({ "delay": { "secs": 0, "nanos": 5_000_000 } })
+    )));
     let observed = observations(&run);
     for expected in ["tcp round trips: 2 round trip", "udp round trips: 1 round trip"] {
         assert!(observed.iter().any(|it| it == expected), "{observed:?}");
@@ -220,7 +251,7 @@ fn an_answer_takes_two_round_trips_or_one_and_packets_as_long_as_they_are_told_t
 fn every_packet_written_down_has_its_checksums() {
     let mut seen = [0; 2];
     for lab in LABS {
-        let run = or_skip!(ran(&inside(daytime(), lab, None)));
+        let run = or_skip!(ran(&inside(daytime(), lab)));
         for (octets, _) in packets(&run) {
             let ip = Ipv4Packet::new_checked(&octets[..]).expect("IPv4");
             assert!(ip.verify_checksum(), "{lab}: {octets:?}");
@@ -255,7 +286,7 @@ fn where_user_namespaces_are_forbidden_it_says_by_what_and_what_to_do() {
         return skip("no user namespace can be made here to forbid others in");
     }
     forbidding.args(["-Ur", "sh", "-c", script, "sh", env!("CARGO_BIN_EXE_daytime")]);
-    let outcome = inside(forbidding, "raw", None);
+    let outcome = inside(forbidding, "raw");
     let missing = outcome["Missing"].as_str().expect("it cannot run");
     let advice =
         "user namespaces are forbidden here: user.max_user_namespaces is 0; set it above 0";
@@ -266,6 +297,6 @@ fn where_user_namespaces_are_forbidden_it_says_by_what_and_what_to_do() {
 
 #[test]
 fn an_unknown_lab_is_no_reason_to_make_a_namespace() {
-    let outcome = inside(daytime(), "flood", None);
+    let outcome = inside(daytime(), "flood");
     assert_eq!(outcome["Missing"], "lab flood does not run in namespaces");
 }

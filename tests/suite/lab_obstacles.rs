@@ -4,7 +4,7 @@ use crate::lab_netns::{copy, inside, ran, unprivileged};
 use crate::or_skip;
 use crate::support::{PATIENCE, daytime, good, program, run, skip, stderr, stdout};
 use nix::unistd::geteuid;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fs::{self, File, Permissions};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -25,7 +25,7 @@ fn missing(outcome: &Value) -> &str {
 
 /// That runs are possible here at all.
 fn able() -> Result<(), String> {
-    ran(&inside(daytime(), "raw", None)).map(drop)
+    ran(&inside(daytime(), "raw")).map(drop)
 }
 
 /// Root of a user namespace of its own, with a copy of the mounts; it runs the script, then what comes
@@ -90,7 +90,7 @@ fn without_a_path_ip_is_not_the_one_in_the_current_folder() {
         let mut command = daytime();
         command.current_dir(folder.path()).env_remove("PATH");
         command.envs(path.map(|it| ("PATH", it)));
-        ran(&inside(command, "raw", None)).expect("as able as before");
+        ran(&inside(command, "raw")).expect("as able as before");
     }
 }
 
@@ -122,7 +122,7 @@ fn a_run_does_not_begin_if_whoever_started_it_has_gone_already() {
         .expect("started");
     let mut input = child.stdin.take().expect("piped");
     // It takes seconds.
-    writeln!(input, "{}", crate::lab_netns::request("silent", None)).expect("taken");
+    writeln!(input, "{}", crate::lab_netns::request("silent", &json!({}))).expect("taken");
     drop(input);
     let output = child.wait_with_output().expect("ended");
     assert_eq!(stdout(&output), "");
@@ -151,7 +151,7 @@ fn what_ip_says_is_told_and_not_taken_for_missing_rights() {
         let folder = folder_with_ip(script);
         let mut command = daytime();
         command.env("PATH", path(&folder));
-        let outcome = inside(command, "raw", None);
+        let outcome = inside(command, "raw");
         assert_eq!(outcome["Failed"]["what"], "set up the network with ip", "{outcome}");
         assert_eq!(outcome["Failed"]["cause"]["Text"], said);
     }
@@ -165,7 +165,7 @@ fn root_without_the_rights_over_networks_runs_as_a_user_does() {
         let mut command = or_skip!(root_of_its_own("true"));
         let without = [format!("--bounding-set=-{lacking}"), format!("--inh-caps=-{lacking}")];
         command.arg("setpriv").args(without).arg(env!("CARGO_BIN_EXE_daytime"));
-        let outcome = inside(command, "raw", None);
+        let outcome = inside(command, "raw");
         assert!(outcome["Ran"].is_object(), "without {lacking}: {outcome}");
     }
 }
@@ -176,7 +176,7 @@ fn root_without_any_rights_is_told_which_it_needs() {
     let mut command = or_skip!(root_of_its_own("true"));
     command.args(["setpriv", "--bounding-set=-all", "--inh-caps=-all"]);
     command.arg(env!("CARGO_BIN_EXE_daytime"));
-    let outcome = inside(command, "raw", None);
+    let outcome = inside(command, "raw");
     let told = missing(&outcome);
     assert!(told.ends_with("give root CAP_SETFCAP, or run as another user"), "{told}");
 }
@@ -187,7 +187,7 @@ fn too_few_namespaces_are_a_limit_and_no_container() {
         let script = format!("echo {limit} > /proc/sys/user/max_net_namespaces");
         let mut command = or_skip!(root_of_its_own(&script));
         command.arg(env!("CARGO_BIN_EXE_daytime"));
-        let outcome = inside(command, "raw", None);
+        let outcome = inside(command, "raw");
         let expected = "the limit of namespaces is reached: raise user.max_net_namespaces and \
                         user.max_user_namespaces, here or further out";
         assert_eq!(missing(&outcome), expected);
@@ -198,7 +198,7 @@ fn too_few_namespaces_are_a_limit_and_no_container() {
 fn root_is_not_told_to_be_root_where_network_namespaces_are_forbidden() {
     let mut command = or_skip!(root_of_its_own("echo 0 > /proc/sys/user/max_net_namespaces"));
     command.arg(env!("CARGO_BIN_EXE_daytime"));
-    let outcome = inside(command, "raw", None);
+    let outcome = inside(command, "raw");
     let expected =
         "network namespaces are forbidden here: user.max_net_namespaces is 0; set it above 0";
     assert_eq!(missing(&outcome), expected);

@@ -1,12 +1,14 @@
 //! The link is cut before the reply comes.
 
-use crate::lab::link::{CLIENT, Conditions, Fault, SERVER, carries_octets};
+use crate::duration::short;
+use crate::lab::link::{Conditions, Fault, SERVER};
 use crate::lab::netns::runs::silent as netns;
+use crate::lab::seen::{After, after_the_reply, count};
 use crate::lab::sim::{
-    self, Asker, DatagramService, Network, Policy, StreamClient, StreamService, address,
+    self, Asker, DatagramService, End, Network, Policy, StreamClient, StreamService, address,
 };
 use crate::lab::{Engine, Expected, Knob, Lab, Prediction, Procedure, Run, Setting, Theory, Value};
-use crate::trace::{HostId, Trace};
+use crate::trace::Trace;
 use crate::transport::Transport::{self, Tcp, Udp};
 use std::time::Duration;
 
@@ -15,21 +17,24 @@ pub(super) static LAB: Lab = Lab {
     question: "What does a client notice when the link is cut before the reply comes?",
     theory: &[
         Theory {
-            says: "Whoever has nothing to send sends nothing: an idle connection may outlive the network \
-                   below it for ever, unless keep-alives are asked for.",
-            source: "RFC 9293, section 3.8.4; Stevens, TCP/IP Illustrated 1, chapter 23",
+            says: "whoever has nothing to send sends nothing: an idle connection may outlive the network \
+                   below it for ever, unless keep-alives are asked for",
+            source: "RFC 9293, section 3.8.4; Stevens, TCP/IP Illustrated, volume 1 (1994), chapter 23",
         },
         Theory {
-            says: "Whoever has sent something unacknowledged sends it again, each time after twice the wait.",
-            source: "RFC 6298, section 5",
+            says: "what is not acknowledged is sent again, and each wait is twice the one before; it may be \
+                   kept to a minute",
+            source: "RFC 6298, sections 2 and 5",
         },
         Theory {
-            says: "A datagram that is lost is lost in silence.",
-            source: "RFC 768; Stevens, UNP 1, chapter 8.9",
+            says: "a datagram that is lost is lost in silence",
+            source: "RFC 768; Stevens, UNP, volume 1, section 8.7",
         },
     ],
     lesson: "To a reader a cut link and a slow server are the same silence. Only a deadline of its own ends it.",
-    elsewhere: "How often and for how long the server repeats; keep-alives where they are on by default.",
+    elsewhere: "How often and for how long the server repeats is up to its system. Linux first sends once more as \
+                a probe for a lost tail (RFC 8985), and then its waits begin to double. With keep-alives the \
+                client finds out, after two hours unless they are set to come earlier.",
     procedures: &[
         Procedure {
             engine: Engine::Sim,
@@ -42,52 +47,73 @@ pub(super) static LAB: Lab = Lab {
     ],
 };
 
+pub(in crate::lab) const RECV: &str = "recv()";
+pub(in crate::lab) const OF_CLIENT: &str = "client, after the cut";
+pub(in crate::lab) const AGAIN: &str = "reply sent again";
+pub(in crate::lab) const GROWTH: &str = "each wait, of the former";
+
 /// When the client gives up.
-const DEADLINE: Duration = Duration::from_secs(10);
+fn deadline(setting: &Setting) -> Duration {
+    Duration::from_secs(10) + 10 * conditions(setting).delay
+}
 
 fn method(setting: &Setting) -> String {
-    let delay = conditions(setting).delay;
+    let (delay, deadline) = (short(conditions(setting).delay), short(deadline(setting)));
     format!(
-        "The link, on which a packet takes {delay:?}, is cut when the server's reply is put on it; the client \
-         reads until its deadline."
+        "The link, on which a packet takes {delay}, is cut when the server's reply is put on it; the client \
+         reads until its deadline, after {deadline}."
     )
 }
 
 fn predict(setting: &Setting) -> Vec<Prediction> {
-    let after = "packets of the client after the cut";
     let none = Value::from((0, "packet"));
-    let again = Expected::AtLeast((1, "repetition").into());
-    let both = |transport, expected| {
-        [Prediction::is(transport, "recv", "silence"), Prediction::new(transport, after, expected)]
-    };
     // A SYN-ACK that comes twice is acknowledged twice.
     let of_stream = if sim::repeats_in_vain(&conditions(setting)) {
         Expected::AtLeast(none.clone())
     } else {
         Expected::Is(none.clone())
     };
-    let mut predictions = both(Tcp, of_stream).to_vec();
-    predictions.push(Prediction::new(Tcp, "repetitions of the reply", again));
-    predictions.extend(both(Udp, Expected::Is(none)));
-    predictions.push(Prediction::is(Udp, "repetitions of the reply", (0, "repetition")));
-    predictions
+    vec![
+        Prediction::is(Tcp, RECV, "EAGAIN"),
+        Prediction::new(Tcp, OF_CLIENT, of_stream),
+        Prediction::new(Tcp, AGAIN, Expected::AtLeast((2, "time").into())),
+        Prediction::new(Tcp, GROWTH, growth_expected(setting)),
+        Prediction::is(Udp, RECV, "EAGAIN"),
+        Prediction::is(Udp, OF_CLIENT, none),
+        Prediction::is(Udp, AGAIN, (0, "time")),
+    ]
+}
+
+/// Twice; but no wait is longer than a minute.
+fn growth_expected(setting: &Setting) -> Expected {
+    // The waits double until the deadline, so the last is shorter than half of that.
+    if deadline(setting) / 2 < Duration::from_mins(1) {
+        Expected::Is(Value::Share(2.0))
+    } else {
+        Expected::Between(Value::Share(1.0), Value::Share(2.0))
+    }
 }
 
 fn run(setting: &Setting) -> Run {
     let mut run = Run::default();
-    let deadline = DEADLINE + 10 * conditions(setting).delay;
+    let deadline = deadline(setting);
 
     let mut client = StreamClient::new(Duration::ZERO, deadline, 50_000);
     let mut service = StreamService::default();
     let trace = network(setting).exchange(&mut client, &mut service, deadline);
-    observe(&mut run, Tcp, trace, client.octets.is_empty());
+    let gave_up = client.octets.is_empty() && matches!(client.end, Some(End::GaveUp(_)));
+    observe(&mut run, Tcp, recv(gave_up), trace);
 
     let mut client = Asker::new(1, 0, deadline);
     let local = address(SERVER).into();
     let mut service = DatagramService::new(local, Policy::Guarded, Duration::ZERO);
     let trace = network(setting).exchange(&mut client, &mut service, deadline);
-    observe(&mut run, Udp, trace, client.answers == [None]);
+    observe(&mut run, Udp, recv(client.answers == [None]), trace);
     run
+}
+
+fn recv(gave_up: bool) -> &'static str {
+    if gave_up { "EAGAIN" } else { "a reply" }
 }
 
 fn conditions(setting: &Setting) -> Conditions {
@@ -99,23 +125,27 @@ fn network(setting: &Setting) -> Network {
     Network::new(conditions(setting), setting.seed).traced()
 }
 
-fn observe(run: &mut Run, transport: Transport, trace: Trace, is_silent: bool) {
-    let (of_client, replies) = after_the_cut(&trace);
-    run.saw(transport, "recv", if is_silent { "silence" } else { "a reply" });
-    run.saw(transport, "packets of the client after the cut", (of_client, "packet"));
-    run.saw(transport, "repetitions of the reply", (replies, "repetition"));
+/// What a trace shows of it, on whatever engine, and what came of the client's call.
+pub(in crate::lab) fn observe(
+    run: &mut Run,
+    transport: Transport,
+    recv: impl Into<Value>,
+    trace: Trace,
+) {
+    let After { of_client, waits } = after_the_reply(&trace);
+    run.saw(transport, RECV, recv);
+    run.saw(transport, OF_CLIENT, (of_client, "packet"));
+    run.saw(transport, AGAIN, count(waits.iter(), "time"));
+    if let Some(growth) = growth(&waits) {
+        run.saw(transport, GROWTH, Value::Share(growth));
+    }
     run.show(transport, "", trace);
 }
 
-/// How many packets the client sent after the first with the reply, and how often that was sent again.
-fn after_the_cut(trace: &Trace) -> (u64, u64) {
-    let is_reply = |host: HostId, octets: &[u8]| host == SERVER && carries_octets(octets);
-    let mut after =
-        trace.packets().skip_while(|(event, packet)| !is_reply(event.host, &packet.octets));
-    let _reply = after.next();
-    let (of_client, of_server): (Vec<_>, Vec<_>) = after.partition(|(it, _)| it.host == CLIENT);
-    let again = of_server.iter().filter(|(it, packet)| is_reply(it.host, &packet.octets));
-    (of_client.iter().map(|_| 1).sum(), again.map(|_| 1).sum())
+/// Each wait as a part of the one before: the least that there is.
+fn growth(waits: &[Duration]) -> Option<f64> {
+    let growths = waits.windows(2).map(|two| two[1].as_secs_f64() / two[0].as_secs_f64());
+    growths.reduce(f64::min)
 }
 
 #[cfg(test)]
@@ -126,6 +156,15 @@ mod tests {
     use crate::trace::{Fate, Loss};
 
     #[test]
+    fn the_least_growth_of_the_waits_is_what_is_told() {
+        let growth = |seconds: &[u64]| {
+            growth(&seconds.iter().map(|it| Duration::from_secs(*it)).collect::<Vec<_>>())
+        };
+        assert_eq!((growth(&[1, 2, 4]), growth(&[1, 3, 3])), (Some(2.0), Some(1.0)));
+        assert_eq!((growth(&[1]), growth(&[])), (None, None));
+    }
+
+    #[test]
     fn the_client_hears_nothing_and_only_the_server_repeats_over_tcp() {
         for seed in 0..50 {
             let outcome = as_predicted(&LAB, Engine::Sim, seed, Knobs::default());
@@ -134,7 +173,7 @@ mod tests {
                 assert!(part.trace.packets().any(|(_, packet)| cut(&packet.fate)), "it was cut");
             }
         }
-        for milliseconds in [0, 400, 501, 2000, 60_000] {
+        for milliseconds in [0, 400, 501, 2000, 10_000, 11_000, 60_000] {
             let delay = Some(Duration::from_millis(milliseconds));
             as_predicted(&LAB, Engine::Sim, 1, Knobs { delay, ..Knobs::default() });
         }

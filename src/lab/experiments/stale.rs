@@ -1,11 +1,14 @@
 //! Asking again too early.
 
+use crate::duration::short;
 use crate::lab::link::{CLIENT, Conditions, SERVER};
+use crate::lab::seen::count;
 use crate::lab::sim::{
-    self, Application, Asker, DatagramService, Network, Policy, StreamClient, StreamService,
-    address,
+    self, Answer, Application, Asker, DatagramService, Network, Policy, StreamClient,
+    StreamService, address,
 };
 use crate::lab::{Engine, Knob, Lab, Prediction, Procedure, Run, Setting, Theory};
+use crate::trace::{Trace, What};
 use crate::transport::Transport::{Tcp, Udp};
 use std::time::Duration;
 
@@ -14,21 +17,22 @@ pub(super) static LAB: Lab = Lab {
     question: "Whose answer is it, if a client asks again too early?",
     theory: &[
         Theory {
-            says: "The answer is the time and nothing else: no number tells which question it is for.",
+            says: "the answer is the time and nothing else: no number tells which question it is for",
             source: "RFC 867",
         },
         Theory {
-            says: "A client that asks again has to tell a late answer from a new one, with an identifier of \
-                   the protocol's or a socket of its own for each query.",
-            source: "Stevens, UNP 1, chapter 22.5; RFC 8085, section 3.1",
+            says: "datagrams may come late and twice, so a client that asks again has to tell a late answer \
+                   from a new one: by an identifier of the protocol's, or by a socket of its own for each query",
+            source: "Stevens, UNP, volume 1, section 22.5; RFC 8085, section 3.3",
         },
         Theory {
-            says: "A connection is known by its two addresses and ports: what comes on it is for it.",
-            source: "RFC 9293, section 3.3.1",
+            says: "a connection is known by its two addresses and ports: what comes on it is for it",
+            source: "RFC 9293, section 3.4.1",
         },
     ],
-    lesson: "Without an identifier an answer is for whatever was asked last on that socket. daytime query has \
-             a socket for each address it asks, and closes it when the answer has come.",
+    lesson: "Without an identifier an answer is for whatever was asked last on that socket. `daytime query` opens \
+             a socket for each address, asks again on that one, and closes it when the answer has come or the \
+             time is over: what comes later finds no socket.",
     elsewhere: "The same on every system: it is the protocol.",
     procedures: &[Procedure {
         engine: Engine::Sim,
@@ -39,18 +43,27 @@ pub(super) static LAB: Lab = Lab {
     }],
 };
 
+const SECOND: &str = "second one's answer";
+const READ: &str = "answers that it reads";
+const ASKS: &str = "second query asks";
+const IS_TO: &str = "its answer is to";
+const SENT: &str = "questions sent";
+
 fn method(setting: &Setting) -> String {
+    let [thinks, timeout, whole, delay] = [THINKS, TIMEOUT, WHOLE, delay(setting)].map(short);
     format!(
-        "The server thinks for {THINKS:?}; a client asks again after {TIMEOUT:?}, and then asks a second \
-         time on the same socket. A packet takes {:?}.",
-        delay(setting)
+        "The server thinks for {thinks}; a packet takes {delay}. Over TCP a client gives its connection up after \
+         {timeout} and opens a second one. Over UDP a query asks again after {timeout} and ends with the first \
+         answer, or after {whole}; then a second query does the same on the same socket. Questions are numbered \
+         as they are sent, and answers as their questions."
     )
 }
 
-const THINKS: Duration = Duration::from_millis(150);
-const TIMEOUT: Duration = Duration::from_millis(100);
+/// Longer than a second, so that the lines of two answers differ.
+const THINKS: Duration = Duration::from_millis(1500);
+const TIMEOUT: Duration = Duration::from_secs(1);
 /// Of two waits of an exchange with one retry, the second is twice the first.
-const WHOLE: Duration = Duration::from_millis(300);
+const WHOLE: Duration = Duration::from_secs(3);
 
 fn delay(setting: &Setting) -> Duration {
     conditions(setting).delay
@@ -62,7 +75,7 @@ fn conditions(setting: &Setting) -> Conditions {
 
 /// Long enough for every answer.
 fn until(setting: &Setting) -> Duration {
-    Duration::from_secs(5) + 10 * delay(setting)
+    Duration::from_secs(15) + 10 * delay(setting)
 }
 
 /// When the answer to the first question comes.
@@ -72,18 +85,26 @@ fn first_answer(setting: &Setting) -> Duration {
 
 fn predict(setting: &Setting) -> Vec<Prediction> {
     // If the first query gives up, the second waits for as long again.
-    let stale = if first_answer(setting) <= 2 * WHOLE { EARLIER } else { NOTHING };
+    let is_to = match first_answer(setting) {
+        answer if answer <= WHOLE => question(2),
+        answer if answer <= 2 * WHOLE => question(1),
+        _ => NOTHING.to_owned(),
+    };
     vec![
-        Prediction::is(Tcp, "the second one's answer", OWN),
-        Prediction::is(Tcp, "answers on its connection", (1, "answer")),
-        Prediction::is(Udp, "the second one's answer", stale),
-        Prediction::is(Udp, "questions sent", (questions(setting), "question")),
+        Prediction::is(Tcp, SECOND, OWN),
+        Prediction::is(Tcp, READ, (1, "answer")),
+        Prediction::is(Udp, ASKS, question(3)),
+        Prediction::is(Udp, IS_TO, is_to),
+        Prediction::is(Udp, SENT, (questions(setting), "question")),
     ]
 }
 
 const OWN: &str = "its own";
-const EARLIER: &str = "to an earlier question";
 const NOTHING: &str = "nothing";
+
+fn question(number: usize) -> String {
+    format!("question {number}")
+}
 
 /// The first query asks twice. The second asks once, and again if nothing comes in time: what comes is the
 /// answer to the first one's retry, or, if the first has given up, to its first question.
@@ -95,7 +116,7 @@ fn questions(setting: &Setting) -> u64 {
 fn run(setting: &Setting) -> Run {
     let mut run = Run::default();
     streams(setting, &mut run);
-    datagrams(setting, &mut run);
+    datagrams(setting, THINKS, &mut run);
     run
 }
 
@@ -112,42 +133,74 @@ fn streams(setting: &Setting, run: &mut Run) {
     let programs: &mut [(_, &mut dyn Application)] =
         &mut [(CLIENT, &mut first), (CLIENT, &mut second), (SERVER, &mut service)];
     network.run(programs, until(setting));
-    // The server has thought since this very connection came to be.
-    let is_own = second.answered.is_some_and(|at| at >= TIMEOUT + THINKS + 4 * delay(setting));
-    let answer = match second.answered {
-        Some(_) if is_own => OWN,
-        Some(_) => EARLIER,
-        None => NOTHING,
+    let lines = second.octets.iter().filter(|octet| **octet == b'\n');
+    run.saw(Tcp, SECOND, whose(&second, &service));
+    run.saw(Tcp, READ, count(lines, "answer"));
+    let traces = network.into_traces([first.port, second.port]);
+    for (name, trace) in ["the first connection", "the second connection"].into_iter().zip(traces) {
+        run.show(Tcp, name, trace);
+    }
+}
+
+/// Whether what a client has read is what the server sent to its port, and no other line.
+fn whose(client: &StreamClient, service: &StreamService) -> &'static str {
+    let sent = |own: bool| {
+        let to_it = move |port: &Option<u16>| (*port == Some(client.port)) == own;
+        service.answers.iter().any(|(port, line)| to_it(port) && *line == client.octets)
     };
-    let lines = second.octets.iter().filter(|octet| **octet == b'\n').map(|_| 1).sum();
-    run.saw(Tcp, "the second one's answer", answer);
-    run.saw(Tcp, "answers on its connection", (lines, "answer"));
-    run.show(Tcp, "", network.into_trace());
+    match (sent(true), sent(false)) {
+        (true, false) => OWN,
+        (_, true) => "another one's",
+        (false, false) => NOTHING,
+    }
 }
 
 /// Two queries on one socket.
-fn datagrams(setting: &Setting, run: &mut Run) {
+fn datagrams(setting: &Setting, thinks: Duration, run: &mut Run) {
     let mut network = network(setting);
     let mut client = Asker::new(2, 1, WHOLE);
-    let local = address(SERVER).into();
-    let mut service = DatagramService::new(local, Policy::Guarded, THINKS);
+    let mut service = DatagramService::new(address(SERVER).into(), Policy::Guarded, thinks);
     network.run(&mut [(CLIENT, &mut client), (SERVER, &mut service)], until(setting));
-    run.saw(Udp, "the second one's answer", judge(&client, &service, delay(setting)));
-    run.saw(Udp, "questions sent", (client.questions.iter().map(|_| 1).sum(), "question"));
-    run.show(Udp, "", network.into_trace());
+    let delay = delay(setting);
+    if let Some(begun) = client.begun.get(1) {
+        let before = client.questions.iter().filter(|asked| *asked < begun).count();
+        run.saw(Udp, ASKS, question(before + 1));
+    }
+    if let Some(answer) = client.answers.get(1) {
+        let number = answer.as_ref().map(|(came, _)| answered(&service.answers, *came, delay));
+        run.saw(Udp, IS_TO, number.map_or_else(|| NOTHING.to_owned(), question));
+    }
+    run.saw(Udp, SENT, count(client.questions.iter(), "question"));
+    run.show(Udp, "", numbered(network.into_trace(), &service.answers, delay));
 }
 
-/// Which question the second query's answer is for, by when the server sent it.
-fn judge(client: &Asker, service: &DatagramService, delay: Duration) -> &'static str {
-    let (Some(Some((came, _))), Some(begun)) = (client.answers.get(1), client.begun.get(1)) else {
-        return NOTHING;
-    };
+/// The number of the question that an answer is for, as the server has it, by when it came; 0 for none, which
+/// cannot be.
+fn answered(answers: &[Answer], came: Duration, delay: Duration) -> usize {
     let sent = came.saturating_sub(delay);
-    match service.answers.contains(&sent) {
-        true if sent < *begun + delay + THINKS => EARLIER,
-        true => OWN,
-        false => "from nowhere",
+    answers.iter().find(|answer| answer.sent == sent).map_or(0, |answer| answer.question)
+}
+
+/// The calls with the numbers of their questions, which the packets have not.
+fn numbered(mut trace: Trace, answers: &[Answer], delay: Duration) -> Trace {
+    let [mut asked, mut taken] = [0, 0];
+    let next = |number: &mut usize| {
+        *number += 1;
+        format!("question {number}")
+    };
+    for event in &mut trace.events {
+        let What::Call { call, outcome } = &mut event.what else { continue };
+        let answer = |delay| format!("to question {}", answered(answers, event.at, delay));
+        let number = match &**call {
+            "send(0)" => next(&mut asked),
+            "recvfrom()" => next(&mut taken),
+            "sendto()" => answer(Duration::ZERO),
+            "recv()" if outcome.ends_with("octets") => answer(delay),
+            _ => continue,
+        };
+        *outcome = format!("{outcome}, {number}");
     }
+    trace
 }
 
 #[cfg(test)]
@@ -155,13 +208,71 @@ mod tests {
     use super::*;
     use crate::lab::Knobs;
     use crate::lab::experiments::check::as_predicted;
+    use crate::lab::packet::client_port;
+    use crate::lab::seen::replies;
+
+    fn setting() -> Setting {
+        Setting { seed: 1, knobs: Knobs::default() }
+    }
+
+    #[test]
+    fn a_server_that_does_not_think_answers_the_question_that_was_asked() {
+        let mut run = Run::default();
+        datagrams(&setting(), Duration::ZERO, &mut run);
+        let values: Vec<_> = run.observed.iter().map(|it| it.value.clone()).collect();
+        assert_eq!(values, ["question 2".into(), "question 2".into(), (2, "question").into()]);
+    }
+
+    #[test]
+    fn the_answers_differ_and_are_numbered_in_the_trace() {
+        let outcome = as_predicted(&LAB, Engine::Sim, 1, Knobs::default());
+        let trace = &outcome.parts.iter().find(|part| part.transport == Udp).expect("it").trace;
+        let calls: Vec<String> = trace
+            .events
+            .iter()
+            .filter(|event| event.host == CLIENT)
+            .filter_map(|event| match &event.what {
+                What::Call { call, outcome } => Some(format!("{call} = {outcome}")),
+                What::Packet(_) | What::State(..) => None,
+            })
+            .collect();
+        let expected = [
+            "send(0) = 0 octets, question 1",
+            "send(0) = 0 octets, question 2",
+            "recv() = 40 octets, to question 1",
+            "send(0) = 0 octets, question 3",
+            "recv() = 40 octets, to question 2",
+            "recv() = 40 octets, to question 3",
+        ];
+        assert_eq!(calls, expected);
+        let mut lines: Vec<_> = replies(trace).map(|(_, packet)| &packet.octets[28..]).collect();
+        lines.dedup();
+        assert_eq!(lines.len(), 3, "no two lines are the same");
+    }
+
+    #[test]
+    fn each_connection_has_a_drawing_of_its_own() {
+        let outcome = as_predicted(&LAB, Engine::Sim, 1, Knobs::default());
+        let streams: Vec<_> = outcome.parts.iter().filter(|part| part.transport == Tcp).collect();
+        assert_eq!(streams.len(), 2);
+        for (part, port) in streams.iter().zip([50_000, 50_001]) {
+            let ports: Vec<_> =
+                part.trace.packets().map(|(_, it)| client_port(&it.octets)).collect();
+            assert!(ports.len() >= 5 && ports.iter().all(|it| *it == Some(port)), "{ports:?}");
+            let calls = ["connect()", "accept()", "send(40)"];
+            for call in calls {
+                let is = |what: &What| matches!(what, What::Call { call: it, .. } if it == call);
+                assert_eq!(part.trace.events.iter().filter(|it| is(&it.what)).count(), 1, "{call}");
+            }
+        }
+    }
 
     #[test]
     fn the_second_query_reads_the_answer_to_the_first_ones_retry() {
         for seed in 0..50 {
             as_predicted(&LAB, Engine::Sim, seed, Knobs::default());
         }
-        for milliseconds in [0, 10, 40, 75, 100, 125, 126, 200, 224, 225, 400, 2000, 60_000] {
+        for milliseconds in [0, 100, 400, 750, 751, 1250, 1251, 2249, 2250, 2251, 20_000, 60_000] {
             let delay = Some(Duration::from_millis(milliseconds));
             as_predicted(&LAB, Engine::Sim, 1, Knobs { delay, ..Knobs::default() });
         }

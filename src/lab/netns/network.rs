@@ -1,6 +1,6 @@
 //! Two hosts on one link, each with an end of a cable, and what experiments do there.
 
-use super::super::link::{CLIENT, Conditions, Link, SERVER};
+use super::super::link::{CLIENT, Conditions, FORGER, Link, SERVER};
 use super::super::loopback::{PATIENCE, failed};
 use super::super::{Obstacle, Setting};
 use super::forwarder::Forwarder;
@@ -19,9 +19,6 @@ use std::net::{SocketAddr, SocketAddrV4, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
-
-/// Who puts forged packets on the link: nobody who could be answered.
-pub(super) const FORGER: HostId = HostId(2);
 
 /// How often it is tried whether a cable is ready, which takes the kernel some milliseconds at most.
 const TRY: Duration = Duration::from_millis(5);
@@ -149,10 +146,10 @@ impl Network {
         self.recorder.trace(vec![host("client", CLIENT), host("server", SERVER)])
     }
 
-    /// The same where packets were forged.
+    /// The same where packets were forged that seem to come from the client, who asks nothing there.
     pub(super) fn trace_with_forger(&self) -> Trace {
         let forger = trace::Host { name: "forger".into(), addresses: vec![NOBODY.into()] };
-        self.recorder.trace(vec![host("client", CLIENT), host("server", SERVER), forger])
+        self.recorder.trace(vec![host("victim", CLIENT), host("server", SERVER), forger])
     }
 }
 

@@ -6,7 +6,7 @@ use super::super::loopback::{PATIENCE, name, placed};
 use super::queue::Queue;
 use crate::lab::packet::{Kind, kind};
 use crate::trace::{Event, Fate, Host, HostId, Loss, Packet, Trace, What};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -154,6 +154,10 @@ impl Recorder {
         let came = make();
         let outcome = match &came {
             Ok(value) => outcome(value),
+            // Every socket of these labs blocks, so it is its deadline that has come.
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                format!("{}: the deadline", name(error))
+            }
             Err(error) => name(error),
         };
         let what = What::Call { call: call.to_owned(), outcome };
@@ -171,48 +175,39 @@ impl Recorder {
         !waiting.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
 
-    /// Waits until the packets are such; `what` says in words how.
+    /// Waits until the packets are such; false if they are not for so long, which is no reason to end the
+    /// run: what there is instead is an observation.
     pub(super) fn wait(
         &self,
-        what: &str,
         patience: Duration,
         mut are_such: impl FnMut(&[Sent]) -> bool,
-    ) -> Result<(), Obstacle> {
+    ) -> Result<bool, Obstacle> {
         let goes_on = |state: &mut State| state.failed.is_none() && !are_such(&state.packets);
         let waiting = self.0.changed.wait_timeout_while(self.state(), patience, goes_on);
         let (mut state, waited) = waiting.unwrap_or_else(PoisonError::into_inner);
         match state.failed.take() {
             Some(error) => Err(Obstacle::Failed("forward packets".to_owned(), error)),
-            None if waited.timed_out() => Err(Obstacle::TooLate(what.to_owned(), patience)),
-            None => Ok(()),
+            None => Ok(!waited.timed_out()),
         }
     }
 
-    /// Waits until nothing is under way and no host has sent anything for so long.
+    /// Waits until nothing is under way and no host has sent anything for so long; or, if they never stop,
+    /// until ten times as long is over, and some seconds for a busy machine.
     pub(super) fn settle(&self, quiet: Duration) -> Result<(), Obstacle> {
-        let deadline = Instant::now() + quiet + 2 * PATIENCE;
-        loop {
+        let deadline = Instant::now() + 10 * quiet + 2 * PATIENCE;
+        while Instant::now() < deadline {
             let (count, left) = (self.count(), self.next());
             let more = |packets: &[Sent]| packets.len() > count;
-            match self.wait("more", left.unwrap_or_default() + quiet, more) {
-                Err(Obstacle::TooLate(..)) if left.is_none() => return Ok(()),
-                Err(Obstacle::TooLate(..)) | Ok(()) if Instant::now() < deadline => {}
-                Err(Obstacle::TooLate(..)) | Ok(()) => {
-                    return Err(Obstacle::TooLate("silence".to_owned(), 2 * PATIENCE));
-                }
-                failed => return failed,
+            if !self.wait(left.unwrap_or_default() + quiet, more)? && left.is_none() {
+                break;
             }
         }
+        Ok(())
     }
 
     /// How many packets were sent up to now.
     pub(super) fn count(&self) -> usize {
         self.state().packets.len()
-    }
-
-    /// Every packet up to now.
-    pub(super) fn packets(&self) -> Vec<Sent> {
-        self.state().packets.clone()
     }
 
     /// The trace up to now.
@@ -249,5 +244,62 @@ impl Sent {
         };
         let packet = Packet { to: self.to, octets: self.octets.clone(), fate };
         Event { at: self.at, host: self.from, what: What::Packet(packet) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::Knobs;
+    use crate::lab::link::{CLIENT, Conditions, SERVER};
+    use crate::lab::packet::empty_datagram;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    fn recorder() -> Recorder {
+        Recorder::new(Link::new(Conditions::of(&Knobs::default(), 20 * MS), 1))
+    }
+
+    fn send(recorder: &Recorder) {
+        let address = |host: &str| format!("10.0.0.{host}:13").parse().expect("address");
+        let packet = empty_datagram(address("1"), address("2"));
+        recorder.sent(CLIENT, SERVER, &packet, &packet);
+    }
+
+    #[test]
+    fn what_does_not_come_in_time_is_told_and_ends_nothing() {
+        let recorder = recorder();
+        assert!(!recorder.wait(MS, |packets| !packets.is_empty()).expect("it goes on"));
+        send(&recorder);
+        assert!(recorder.wait(MS, |packets| packets.len() == 1).expect("it goes on"));
+        recorder.fail(ErrorKind::NetworkDown.into());
+        assert!(recorder.wait(MS, |_| false).is_err(), "nothing is forwarded any more");
+    }
+
+    #[test]
+    fn what_is_under_way_is_waited_for() {
+        let recorder = recorder();
+        send(&recorder);
+        let forward = recorder.clone();
+        let forwarding = std::thread::spawn(move || {
+            while forward.next().is_some() {
+                forward.deliver(|_| Ok(()));
+            }
+        });
+        recorder.settle(MS).expect("silence");
+        let trace = recorder.trace(Vec::new());
+        assert!(trace.packets().all(|(_, packet)| matches!(packet.fate, Fate::Arrived(_))));
+        assert_eq!(trace.packets().count(), 1);
+        forwarding.join().expect("forwarded");
+    }
+
+    #[test]
+    fn a_call_that_waited_in_vain_says_that_it_was_its_deadline() {
+        let recorder = recorder();
+        let wait = || Err::<(), _>(io::Error::from(nix::errno::Errno::EAGAIN));
+        assert!(recorder.call(CLIENT, "recv(512)", wait, |()| "0".into()).is_err());
+        let trace = recorder.trace(Vec::new());
+        let What::Call { outcome, .. } = &trace.events[0].what else { panic!("{trace:?}") };
+        assert_eq!(outcome, "EAGAIN: the deadline");
     }
 }

@@ -43,9 +43,26 @@ pub(crate) struct Service {
     /// How long it thinks before it answers.
     thinks: Duration,
     handle: Option<SocketHandle>,
-    waiting: VecDeque<(Duration, IpEndpoint)>,
-    /// When each answer was sent.
-    pub answers: Vec<Duration>,
+    /// Questions that have come.
+    questions: usize,
+    waiting: VecDeque<Waiting>,
+    pub answers: Vec<Answer>,
+}
+
+/// A question that waits for its answer.
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    due: Duration,
+    peer: IpEndpoint,
+    question: usize,
+}
+
+/// An answer that was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub sent: Duration,
+    /// To the question with this number, counted from 1 as they came.
+    pub question: usize,
 }
 
 impl Service {
@@ -53,7 +70,7 @@ impl Service {
         let guard = (policy == Policy::Guarded)
             .then(|| Guard::new(GuardOptions::default(), vec![PORT], Vec::new()));
         let (waiting, answers) = (VecDeque::new(), Vec::new());
-        Self { local, guard, thinks, handle: None, waiting, answers }
+        Self { local, guard, thinks, handle: None, questions: 0, waiting, answers }
     }
 
     fn is_answered(&self, peer: IpEndpoint, octets: usize) -> bool {
@@ -65,9 +82,11 @@ impl Service {
     fn receive(&mut self, handle: SocketHandle, place: &mut Place) {
         while let Ok((octets, meta)) = place.sockets.get_mut::<Socket>(handle).recv() {
             let octets = octets.len();
-            place.call("recvfrom()", || format!("{octets} octets from {}", meta.endpoint));
-            if self.is_answered(meta.endpoint, octets) {
-                self.waiting.push_back((place.now + self.thinks, meta.endpoint));
+            let (due, peer) = (place.now + self.thinks, meta.endpoint);
+            place.call("recvfrom()", || format!("{octets} octets from {peer}"));
+            self.questions += 1;
+            if self.is_answered(peer, octets) {
+                self.waiting.push_back(Waiting { due, peer, question: self.questions });
             } else {
                 place.call("the guard", || "ignores it".into());
             }
@@ -75,14 +94,14 @@ impl Service {
     }
 
     fn answer(&mut self, handle: SocketHandle, place: &mut Place) {
-        while let Some((due, peer)) = self.waiting.front().copied()
+        while let Some(Waiting { due, peer, question }) = self.waiting.front().copied()
             && due <= place.now
         {
             self.waiting.pop_front();
             let Some(line) = line(place.now) else { return };
             let sent = place.sockets.get_mut::<Socket>(handle).send_slice(&line, peer).is_ok();
             if sent {
-                self.answers.push(place.now);
+                self.answers.push(Answer { sent: place.now, question });
             }
             let call = || format!("{} octets to {peer}", line.len());
             place.call("sendto()", || if sent { call() } else { "ENOBUFS".into() });
@@ -98,7 +117,7 @@ impl Application for Service {
     }
 
     fn next(&self) -> Option<Duration> {
-        self.waiting.front().map(|(due, _)| *due)
+        self.waiting.front().map(|waiting| waiting.due)
     }
 }
 
@@ -112,6 +131,8 @@ pub(crate) struct Asker {
     queries: u32,
     handle: Option<SocketHandle>,
     current: Option<Query>,
+    /// Datagrams that have come from the server, whether a query still waited for them or not.
+    pub received: u64,
     /// How each query ended: when its answer came, and what it was.
     pub answers: Vec<Option<(Duration, Vec<u8>)>>,
     /// When each query began.
@@ -134,7 +155,8 @@ impl Asker {
     pub(crate) fn new(queries: u32, retries: u32, timeout: Duration) -> Self {
         let (answers, begun, questions) = (Vec::new(), Vec::new(), Vec::new());
         let (handle, current) = (None, None);
-        Self { retries, timeout, queries, handle, current, answers, begun, questions }
+        let received = 0;
+        Self { retries, timeout, queries, handle, current, received, answers, begun, questions }
     }
 
     /// Takes what has come; only the server's datagrams do, as on a connected socket.
@@ -144,6 +166,7 @@ impl Asker {
                 continue;
             }
             let octets = octets.to_vec();
+            self.received += 1;
             place.call("recv()", || format!("{} octets", octets.len()));
             if self.current.take().is_some() {
                 self.answers.push(Some((place.now, octets)));

@@ -1,9 +1,10 @@
 //! A simulated host: its stack, its sockets, its end of the link.
 
 use super::device::Queues;
+use crate::transport::PORT;
 use smoltcp::iface::{Config, Interface, SocketSet};
 use smoltcp::socket::Socket;
-use smoltcp::socket::tcp::State;
+use smoltcp::socket::tcp::{self, State};
 use smoltcp::time::Instant;
 use smoltcp::wire::{HardwareAddress, IpCidr};
 use std::net::Ipv4Addr;
@@ -13,8 +14,16 @@ pub(super) struct Host {
     pub interface: Interface,
     pub sockets: SocketSet<'static>,
     pub queues: Queues,
-    /// Of each TCP socket, as it was last seen.
-    states: Vec<State>,
+    /// Each TCP socket as it was last seen.
+    seen: Vec<Seen>,
+}
+
+/// A TCP socket as it was seen.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    state: State,
+    /// The client's, whichever end that is; a socket that is closed has forgotten it.
+    port: Option<u16>,
 }
 
 impl Host {
@@ -28,7 +37,7 @@ impl Host {
             let _ = addresses.push(IpCidr::new(address.into(), 24));
         });
         let sockets = SocketSet::new(Vec::new());
-        Self { interface, sockets, queues, states: Vec::new() }
+        Self { interface, sockets, queues, seen: Vec::new() }
     }
 
     /// Takes what has come and sends what is due.
@@ -36,16 +45,24 @@ impl Host {
         self.interface.poll(instant(now), &mut self.queues, &mut self.sockets);
     }
 
-    /// The states that TCP sockets have come into since the last look.
-    pub(super) fn changes(&mut self) -> impl Iterator<Item = State> {
-        let states = self.sockets.iter().filter_map(|(_, socket)| match socket {
-            Socket::Tcp(socket) => Some(socket.state()),
+    /// The states that TCP sockets have come into since the last look, each with the client's port.
+    pub(super) fn changes(&mut self) -> Vec<(State, Option<u16>)> {
+        let sockets = self.sockets.iter().filter_map(|(_, socket)| match socket {
+            Socket::Tcp(socket) => Some((socket.state(), port(socket))),
             _ => None,
         });
-        let states: Vec<State> = states.collect();
-        let mut last = std::mem::replace(&mut self.states, states.clone());
-        last.resize(states.len(), State::Closed);
-        states.into_iter().zip(last).filter(|(now, then)| now != then).map(|(now, _)| now)
+        let mut changes = Vec::new();
+        for (number, (state, port)) in sockets.enumerate() {
+            if number == self.seen.len() {
+                self.seen.push(Seen { state: State::Closed, port });
+            }
+            let seen = &mut self.seen[number];
+            let before = std::mem::replace(seen, Seen { state, port: port.or(seen.port) });
+            if before.state != state {
+                changes.push((state, seen.port));
+            }
+        }
+        changes
     }
 
     /// When the stack has something to do, if nothing comes.
@@ -53,6 +70,12 @@ impl Host {
         let next = self.interface.poll_at(instant(now), &self.sockets)?;
         Some(Duration::from_micros(u64::try_from(next.total_micros()).unwrap_or(0)))
     }
+}
+
+/// The client's port of a connection.
+pub(super) fn port(socket: &tcp::Socket) -> Option<u16> {
+    let ends = [socket.local_endpoint(), socket.remote_endpoint()];
+    ends.into_iter().flatten().map(|end| end.port).find(|port| *port != PORT)
 }
 
 fn instant(now: Duration) -> Instant {

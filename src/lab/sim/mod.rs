@@ -14,9 +14,9 @@ mod host;
 mod network;
 mod stream;
 
-pub(crate) use datagram::{Asker, Policy, Service as DatagramService};
+pub(crate) use datagram::{Answer, Asker, Policy, Service as DatagramService};
 pub(crate) use network::{Application, Network, address, conditions};
-pub(crate) use stream::{Client as StreamClient, Service as StreamService};
+pub(crate) use stream::{Client as StreamClient, End, Service as StreamService};
 
 use super::link::Conditions;
 use crate::clock::{Clock, Reading};

@@ -3,6 +3,7 @@
 use super::host::Host;
 use crate::lab::Knobs;
 use crate::lab::link::{CLIENT, Conditions, FORGER, Link, SERVER};
+use crate::lab::packet::client_port;
 use crate::trace::{Event, Fate, Host as Name, HostId, Packet, Trace, What};
 use crate::transport::{PORT, Transport};
 use smoltcp::iface::{Context, SocketSet};
@@ -22,7 +23,15 @@ pub(crate) struct Network {
     /// The beginning, as what runs outside would have it. Nothing depends on its value.
     beginning: Instant,
     /// `None` if nobody will look at it.
-    trace: Option<Trace>,
+    notes: Option<Notes>,
+}
+
+/// What happens, as it is written down.
+struct Notes {
+    /// Without events yet.
+    trace: Trace,
+    /// Each with the client's port of the connection it belongs to, where it belongs to one.
+    events: Vec<(Option<u16>, Event)>,
 }
 
 /// A program on a host.
@@ -42,8 +51,10 @@ pub(crate) struct Place<'a> {
     pub sockets: &'a mut SocketSet<'static>,
     pub context: &'a mut Context,
     pub beginning: Instant,
+    /// The client's port of the connection that calls are made on, for who wants to tell several apart.
+    pub port: Option<u16>,
     host: HostId,
-    trace: Option<&'a mut Trace>,
+    notes: Option<&'a mut Notes>,
 }
 
 /// Time passes by so much at least, or a stack that is due for ever would have it stand still.
@@ -76,7 +87,7 @@ impl Network {
             sent: 0,
             now: Duration::ZERO,
             beginning: Instant::now(),
-            trace: None,
+            notes: None,
         }
     }
 
@@ -86,8 +97,8 @@ impl Network {
             name: name.to_owned(),
             addresses: vec![IpAddr::V4(*address(host).ip())],
         };
-        self.trace =
-            Some(Trace::between([("client", CLIENT), ("server", SERVER)].map(name).into()));
+        let trace = Trace::between([("client", CLIENT), ("server", SERVER)].map(name).into());
+        self.notes = Some(Notes { trace, events: Vec::new() });
         self
     }
 
@@ -112,9 +123,10 @@ impl Network {
         self.into_trace()
     }
 
-    /// Has a packet come to the server that no host has made.
+    /// Has a packet come to the server that no host has made, and that seems to be the other host's.
     pub(crate) fn forge(&mut self, packet: Vec<u8>) {
-        if let Some(trace) = &mut self.trace {
+        if let Some(Notes { trace, .. }) = &mut self.notes {
+            "victim".clone_into(&mut trace.hosts[CLIENT.0].name);
             // Nobody is there, so that no answer comes to it.
             trace.hosts.push(Name { name: "forger".to_owned(), addresses: Vec::new() });
         }
@@ -123,7 +135,24 @@ impl Network {
 
     /// What has happened.
     pub(crate) fn into_trace(self) -> Trace {
-        self.trace.unwrap_or_default()
+        let Some(Notes { mut trace, events }) = self.notes else { return Trace::default() };
+        for (_, event) in events {
+            trace.push(event);
+        }
+        trace
+    }
+
+    /// What has happened on each of two connections, which are known by the client's ports.
+    pub(crate) fn into_traces(self, ports: [u16; 2]) -> [Trace; 2] {
+        let Some(Notes { trace, events }) = self.notes else { return Default::default() };
+        ports.map(|port| {
+            let of_port = events.iter().filter(|(of, _)| *of == Some(port));
+            let mut trace = trace.clone();
+            for (_, event) in of_port {
+                trace.push(event.clone());
+            }
+            trace
+        })
     }
 
     /// Gives the hosts what has arrived by now, one packet after the other, so that no state is passed over.
@@ -147,8 +176,9 @@ impl Network {
                 sockets,
                 context: interface.context(),
                 beginning: self.beginning,
+                port: None,
                 host: *host,
-                trace: self.trace.as_mut(),
+                notes: self.notes.as_mut(),
             });
             self.note_states(*host);
         }
@@ -172,10 +202,12 @@ impl Network {
     /// Notes each socket that has come into another state. That one listens is noted nowhere: it is how it
     /// begins.
     fn note_states(&mut self, host: HostId) {
-        let Some(trace) = &mut self.trace else { return };
-        for state in self.hosts[host.0].changes().filter(|state| *state != State::Listen) {
-            let what = What::State(Transport::Tcp, state.to_string());
-            trace.push(Event { at: self.now, host, what });
+        let Some(notes) = &mut self.notes else { return };
+        for (state, port) in self.hosts[host.0].changes() {
+            if state != State::Listen {
+                let what = What::State(Transport::Tcp, state.to_string());
+                notes.events.push((port, Event { at: self.now, host, what }));
+            }
         }
     }
 
@@ -188,9 +220,10 @@ impl Network {
                 self.on_the_way.insert((*time, self.sent), (to, octets.clone()));
             }
         }
-        if let Some(trace) = &mut self.trace {
+        if let Some(notes) = &mut self.notes {
+            let port = client_port(&octets);
             let what = What::Packet(Packet { to, octets, fate });
-            trace.push(Event { at: self.now, host: from, what });
+            notes.events.push((port, Event { at: self.now, host: from, what }));
         }
     }
 
@@ -207,9 +240,9 @@ impl Network {
 impl Place<'_> {
     /// Notes a call of the program.
     pub(crate) fn call(&mut self, call: &str, outcome: impl FnOnce() -> String) {
-        if let Some(trace) = &mut self.trace {
+        if let Some(notes) = &mut self.notes {
             let what = What::Call { call: call.to_owned(), outcome: outcome() };
-            trace.push(Event { at: self.now, host: self.host, what });
+            notes.events.push((self.port, Event { at: self.now, host: self.host, what }));
         }
     }
 

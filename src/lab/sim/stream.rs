@@ -1,5 +1,6 @@
 //! RFC 867's stream service and its client, on the sockets of a simulated host.
 
+use super::host::port;
 use super::line;
 use super::network::{Application, Place, address};
 use crate::lab::link::SERVER;
@@ -29,6 +30,8 @@ pub(crate) struct Service {
     sockets: Vec<Served>,
     /// Connections that have come to be.
     pub accepted: u64,
+    /// What was sent, and to which port of the client.
+    pub answers: Vec<(Option<u16>, Vec<u8>)>,
 }
 
 #[derive(Debug)]
@@ -47,7 +50,9 @@ impl Service {
 
     fn serve(&mut self, index: usize, place: &mut Place) {
         let Served { handle, last, due, answered } = &mut self.sockets[index];
-        let state = place.sockets.get::<Socket>(*handle).state();
+        let socket = place.sockets.get::<Socket>(*handle);
+        let state = socket.state();
+        place.port = port(socket);
         if state != *last {
             *last = state;
             if state == State::Established {
@@ -59,7 +64,8 @@ impl Service {
         if !*answered && due.is_some_and(|due| due <= place.now) {
             *answered = true;
             *due = None;
-            answer(*handle, place);
+            let line = answer(*handle, place);
+            self.answers.extend(line.map(|line| (place.port, line)));
         }
         let socket = place.sockets.get_mut::<Socket>(*handle);
         while socket.can_recv() && socket.recv(|octets| (octets.len(), ())).is_ok() {}
@@ -71,8 +77,9 @@ impl Service {
     }
 }
 
-fn answer(handle: SocketHandle, place: &mut Place) {
-    let Some(line) = line(place.now) else { return };
+/// The line that was sent.
+fn answer(handle: SocketHandle, place: &mut Place) -> Option<Vec<u8>> {
+    let line = line(place.now)?;
     let socket = place.sockets.get_mut::<Socket>(handle);
     let sent = socket.send_slice(&line);
     socket.close();
@@ -83,6 +90,7 @@ fn answer(handle: SocketHandle, place: &mut Place) {
     };
     place.call(&format!("send({octets})"), || outcome);
     place.call("shutdown(SHUT_WR)", || "0".into());
+    sent.is_ok().then_some(line)
 }
 
 impl Application for Service {
@@ -189,6 +197,7 @@ impl Application for Client {
         if place.now < self.begins {
             return;
         }
+        place.port = Some(self.port);
         let handle = match self.handle {
             Some(handle) => handle,
             None => *self.handle.insert(self.connect(place)),

@@ -1,8 +1,8 @@
 //! What was predicted and observed, in words.
 
+use crate::duration::short;
 use crate::lab::{Expected, Finding, Knob, Knobs, Value, Verdict};
-use crate::report::{human, plural, shown};
-use std::time::Duration;
+use crate::report::{plural, shown};
 
 /// `2 reads`, `30 %`, `20 ms`, or the text itself.
 pub(super) fn value(value: &Value) -> String {
@@ -91,23 +91,12 @@ fn percent(share: f64) -> String {
     format!("{} %", percent.trim_end_matches(".0"))
 }
 
-/// As everywhere, but `20 ms` for `20.0 ms`: what is predicted is round.
-fn short(time: Duration) -> String {
-    let human = human(time);
-    match human.split_once(' ') {
-        Some((number, unit)) if number.contains('.') => {
-            let number = number.trim_end_matches('0').trim_end_matches('.');
-            format!("{number} {unit}")
-        }
-        _ => human,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::lab::Prediction;
     use crate::transport::Transport;
+    use std::time::Duration;
 
     const MS: Duration = Duration::from_millis(1);
 

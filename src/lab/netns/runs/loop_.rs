@@ -1,11 +1,17 @@
 //! Lab `loop`: a packet with a forged source.
 
-use super::super::super::link::{CLIENT, Conditions, SERVER};
+use super::super::super::experiments::loop_::{
+    ACCEPTED, GUARDED, PACKETS, SERVER_ANSWERS, UNGUARDED, VICTIM_ANSWERS, observe_datagrams,
+    observe_stream,
+};
+use super::super::super::link::{CLIENT, Conditions, FORGER, SERVER};
 use super::super::super::loopback::{PATIENCE, failed};
 use super::super::super::{Engine, Expected, Knob, Obstacle, Prediction, Procedure, Run, Setting};
-use super::super::network::{FORGER, Network, address};
+use super::super::network::{Network, address};
 use super::super::process::within;
-use super::{QUIET, count, exactly, of_client, of_server};
+use super::super::recorder::Sent;
+use super::{QUIET, exactly};
+use crate::duration::short;
 use crate::lab::packet::{empty_datagram, syn};
 use crate::metrics::Event;
 use crate::trace::HostId;
@@ -34,7 +40,8 @@ fn method(_: &Setting) -> String {
     format!(
         "A packet is put on the link to the server that has the client's address and port 13 as its source. Over TCP \
          it is a SYN, to the real server. Over UDP it is an empty datagram, first where both hosts answer \
-         whatever comes, for up to {LONG_ENOUGH:?} or {ENOUGH} datagrams, then to the real services."
+         whatever comes, for up to {} or {ENOUGH} datagrams, then to the real services.",
+        short(LONG_ENOUGH)
     )
 }
 
@@ -44,12 +51,12 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
     let in_time = LONG_ENOUGH.as_micros() / delay.as_micros().max(1) / 2;
     let many = u64::try_from(in_time).unwrap_or(u64::MAX).clamp(1, LEAST);
     vec![
-        Prediction::is(Tcp, "the server answers", "SYN-ACK"),
-        Prediction::is(Tcp, "the victim answers", "RST"),
-        Prediction::new(Tcp, "packets", exactly(setting, 3, "packet")),
-        Prediction::is(Tcp, "connections accepted", (0, "connection")),
-        Prediction::new(Udp, "without a guard", Expected::AtLeast((many, "datagram").into())),
-        Prediction::is(Udp, "with the guard", (1, "datagram")),
+        Prediction::is(Tcp, SERVER_ANSWERS, "SYN-ACK"),
+        Prediction::is(Tcp, VICTIM_ANSWERS, "RST"),
+        Prediction::new(Tcp, PACKETS, exactly(setting, 3, "packet")),
+        Prediction::is(Tcp, ACCEPTED, (0, "connection")),
+        Prediction::new(Udp, UNGUARDED, Expected::AtLeast((many, "datagram").into())),
+        Prediction::is(Udp, GUARDED, (1, "datagram")),
     ]
 }
 
@@ -78,17 +85,10 @@ fn stream(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     let network = Network::new(conditions(setting), setting)?;
     let (_victim, server) = (network.serve(CLIENT)?, network.serve(SERVER)?);
     network.forge(SERVER, syn(address(CLIENT), address(SERVER)))?;
-    network
-        .recorder
-        .wait("a reset", PATIENCE + 2 * network.round_trip(), |packets| packets.len() >= 3)?;
+    network.recorder.wait(PATIENCE + 2 * network.round_trip(), |packets| packets.len() >= 3)?;
     network.recorder.settle(QUIET + network.round_trip())?;
-    let packets = network.recorder.packets();
     let accepted = server.metrics.count(Event::TcpAccepted);
-    run.saw(Tcp, "the server answers", super::first(of_server(&packets)));
-    run.saw(Tcp, "the victim answers", super::first(of_client(&packets)));
-    run.saw(Tcp, "packets", count(packets.iter(), "packet"));
-    run.saw(Tcp, "connections accepted", (accepted, "connection"));
-    run.show(Tcp, "", network.trace_with_forger());
+    observe_stream(run, network.trace_with_forger(), accepted);
     Ok(())
 }
 
@@ -101,26 +101,14 @@ fn unguarded(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
         services.push(start_unguarded(&network, host, Arc::clone(&stopped))?);
     }
     network.forge(SERVER, empty_datagram(address(CLIENT), address(SERVER)))?;
-    let enough = network.recorder.wait("enough", LONG_ENOUGH, |packets| packets.len() >= ENOUGH);
+    let waited = network.recorder.wait(LONG_ENOUGH, |packets| packets.len() >= ENOUGH);
     stopped.store(true, Ordering::Relaxed);
-    match enough {
-        Err(Obstacle::TooLate(..)) | Ok(()) => {}
-        failed => return failed,
-    }
+    waited?;
     for service in services {
         service.wait(PATIENCE).map_err(failed("serve"))?;
     }
-    let packets = network.recorder.packets();
-    let what = "without a guard";
-    run.saw(Udp, what, count(packets.iter(), "datagram"));
-    run.show(Udp, "without a guard", beginning(network.trace_with_forger()));
+    observe_datagrams(run, UNGUARDED, network.trace_with_forger());
     Ok(())
-}
-
-/// A thousand packets are no drawing: the first dozen shows it.
-fn beginning(mut trace: crate::trace::Trace) -> crate::trace::Trace {
-    trace.events.truncate(12);
-    trace
 }
 
 type Service = super::super::host::Pending<()>;
@@ -151,13 +139,9 @@ fn guarded(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     let network = Network::new(conditions(setting), setting)?;
     let _services = (network.serve(CLIENT)?, network.serve(SERVER)?);
     network.forge(SERVER, empty_datagram(address(CLIENT), address(SERVER)))?;
-    let came = |sent: &super::Sent| sent.from == FORGER && sent.arrived().is_some();
-    network.recorder.wait("the forged datagram", PATIENCE + network.round_trip(), |packets| {
-        packets.iter().any(came)
-    })?;
+    let came = |sent: &Sent| sent.from == FORGER && sent.arrived().is_some();
+    network.recorder.wait(PATIENCE + network.round_trip(), |packets| packets.iter().any(came))?;
     network.recorder.settle(2 * QUIET + network.round_trip())?;
-    let packets = network.recorder.packets();
-    run.saw(Udp, "with the guard", count(packets.iter(), "datagram"));
-    run.show(Udp, "with the guard", network.trace_with_forger());
+    observe_datagrams(run, GUARDED, network.trace_with_forger());
     Ok(())
 }

@@ -11,8 +11,7 @@ pub(in crate::lab) mod unread;
 
 use super::super::link::{CLIENT, Conditions, SERVER};
 use super::super::{Expected, Obstacle, Run, Setting};
-use super::recorder::Sent;
-use crate::lab::packet::Kind;
+use crate::duration::short;
 use std::io;
 use std::net::{TcpStream, UdpSocket};
 use std::time::Duration;
@@ -45,9 +44,9 @@ fn conditions(setting: &Setting) -> Conditions {
     Conditions::of(&setting.knobs, DELAY)
 }
 
-/// How long a packet takes in most experiments.
-fn delay(setting: &Setting) -> Duration {
-    conditions(setting).delay
+/// How long a packet takes in most experiments, in words.
+fn delay(setting: &Setting) -> String {
+    short(conditions(setting).delay)
 }
 
 /// So many; or more, where an answer comes so late that the question was asked again.
@@ -63,30 +62,6 @@ const FIRST_TIMEOUT: Duration = Duration::from_millis(800);
 /// How long silence is waited for: whatever comes needs one round trip.
 fn patience(setting: &Setting) -> Duration {
     Duration::from_millis(300) + 4 * conditions(setting).delay
-}
-
-/// Those that the server has put on the link.
-fn of_server(packets: &[Sent]) -> impl Iterator<Item = &Sent> {
-    packets.iter().filter(|sent| sent.from == SERVER)
-}
-
-/// Those that the client has put on the link.
-fn of_client(packets: &[Sent]) -> impl Iterator<Item = &Sent> {
-    packets.iter().filter(|sent| sent.from == CLIENT)
-}
-
-/// How many there are, of what.
-fn count<'a>(packets: impl Iterator<Item = &'a Sent>, of: &'static str) -> (u64, &'static str) {
-    (packets.map(|_| 1).sum(), of)
-}
-
-/// What the first of them is, in a word.
-fn first<'a>(mut packets: impl Iterator<Item = &'a Sent>) -> &'static str {
-    packets.next().map_or("nothing", |sent| sent.kind().words())
-}
-
-fn is_port_unreachable(sent: &Sent) -> bool {
-    sent.kind() == Kind::PortUnreachable
 }
 
 /// A stream to the server that does not wait for its reply for ever.
@@ -125,7 +100,7 @@ fn told<T>(called: &io::Result<T>, words: impl FnOnce(&T) -> String) -> String {
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "what a call gives is shown by reference")]
 fn octets(count: &usize) -> String {
-    format!("{count} octets")
+    super::super::loopback::octets(*count)
 }
 
 #[cfg(test)]
@@ -162,6 +137,21 @@ mod tests {
             names.dedup();
             assert_eq!(names.len(), predictions.len(), "{names:?}");
         }
+    }
+
+    #[test]
+    fn a_delay_is_told_as_every_time_is() {
+        let method = |nanoseconds| {
+            let delay = Some(Duration::from_nanos(nanoseconds));
+            (exchange::PROCEDURE.method)(&setting(Knobs { delay, ..Knobs::default() }))
+        };
+        assert!(method(500_000).contains(" 500 µs away"), "{}", method(500_000));
+        assert!(method(20_000_000).contains(" 20 ms away"), "{}", method(20_000_000));
+    }
+
+    #[test]
+    fn one_octet_is_singular() {
+        assert_eq!([1, 26].map(|count| octets(&count)), ["1 octet", "26 octets"]);
     }
 
     #[test]

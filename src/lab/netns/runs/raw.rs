@@ -1,6 +1,6 @@
 //! Lab `raw`: sockets below the transports.
 
-use super::super::super::link::SERVER;
+use super::super::super::link::{CLIENT, SERVER};
 use super::super::super::loopback::{PATIENCE, failed};
 use super::super::super::{Engine, Knob, Obstacle, Prediction, Procedure, Run, Setting};
 use super::super::network::Network;
@@ -8,7 +8,9 @@ use super::super::process::within;
 use super::super::recorder::Recorder;
 use super::{QUIET, conditions, delay, told};
 use crate::lab::packet::{Kind, kind};
+use crate::lab::seen::{arrival, sent_by};
 use crate::sys;
+use crate::trace::Trace;
 use crate::transport::Transport::{self, Tcp, Udp};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::convert::Infallible;
@@ -32,9 +34,10 @@ pub(in crate::lab) const PROCEDURE: Procedure = Procedure {
 fn method(setting: &Setting) -> String {
     format!(
         "On the server's host a thread without capabilities tries to open a raw socket; then one with them opens \
-         it. The real client asks the real server once over each transport, {} ms away, while the raw socket of \
-         that transport's protocol takes whatever is passed to it.",
-        delay(setting).as_millis()
+         it. The real client asks the real server once over each transport, {} away, while the raw socket of \
+         that transport's protocol takes whatever is passed to it. That is held against what the forwarder \
+         between the hosts put on the server's cable.",
+        delay(setting)
     )
 }
 
@@ -44,6 +47,7 @@ fn predict(_: &Setting) -> Vec<Prediction> {
             Prediction::is(transport, "socket(), unprivileged", "EPERM"),
             Prediction::is(transport, "the first raw packet", first),
             Prediction::is(transport, "its IP header", (20, "octet")),
+            Prediction::is(transport, "copies of what came", ALL),
             Prediction::is(transport, "copies of what it sent", (0, "packet")),
             Prediction::is(transport, "the owner's answer", "came"),
         ]
@@ -70,19 +74,35 @@ fn listen_in(setting: &Setting, transport: Transport, run: &mut Run) -> Result<(
         Ok(told(&without_capability(recorder, transport)?, |_| "opened".into()))
     })?;
     let (copies, answer) = exchange(&network, transport)?;
+    let trace = network.trace();
     let first = copies.first().map_or(&[][..], Vec::as_slice);
     let octets = |octets: usize| (octets.try_into().unwrap_or(u64::MAX), "octet");
     let own = copies.iter().filter(|copy| copy.get(12..16) == Some(&source())).map(|_| 1);
     run.saw(transport, "socket(), unprivileged", forbidden);
     run.saw(transport, "the first raw packet", kind(first).words());
     run.saw(transport, "its IP header", octets(ip_header(first)));
+    run.saw(transport, "copies of what came", of_what_came(&copies, &trace));
     run.saw(transport, "copies of what it sent", (own.sum(), "packet"));
     run.saw(transport, "the owner's answer", answer);
     if transport == Udp {
         run.saw(Udp, "octets of the copy", octets(first.len()));
     }
-    run.show(transport, "", network.trace());
+    run.show(transport, "", trace);
     Ok(())
+}
+
+const ALL: &str = "all, to the octet";
+
+/// Whether each packet that came to the server's host was passed to its raw socket as it was.
+fn of_what_came(copies: &[Vec<u8>], trace: &Trace) -> String {
+    let came = sent_by(trace, CLIENT).filter(|(_, packet)| arrival(packet).is_some());
+    let came: Vec<&Vec<u8>> = came.map(|(_, packet)| &packet.octets).collect();
+    let passed = came.iter().filter(|octets| copies.contains(octets)).count();
+    if passed == came.len() && passed > 0 {
+        ALL.to_owned()
+    } else {
+        format!("{passed} of {}", came.len())
+    }
 }
 
 /// Between the real client and the real server, on whose host a raw socket is open too: what that was given,
@@ -160,4 +180,24 @@ fn ip_header(packet: &[u8]) -> usize {
 /// The server's address, as it is in a header.
 fn source() -> [u8; 4] {
     Ipv4Addr::octets(&super::super::ADDRESSES[SERVER.0])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::{Event, Fate, Packet, What};
+
+    #[test]
+    fn a_copy_that_is_missing_or_changed_is_told() {
+        let mut trace = Trace::default();
+        for octets in [vec![1], vec![2], vec![3]] {
+            let fate = Fate::Arrived(vec![Duration::ZERO]);
+            let what = What::Packet(Packet { to: SERVER, octets, fate });
+            trace.push(Event { at: Duration::ZERO, host: CLIENT, what });
+        }
+        assert_eq!(of_what_came(&[vec![1], vec![2], vec![3]], &trace), ALL);
+        assert_eq!(of_what_came(&[vec![1], vec![3]], &trace), "2 of 3");
+        assert_eq!(of_what_came(&[vec![1], vec![2], vec![4]], &trace), "2 of 3");
+        assert_eq!(of_what_came(&[], &Trace::default()), "0 of 0");
+    }
 }

@@ -5,10 +5,10 @@ use super::super::super::loopback::PATIENCE;
 use super::super::super::{Engine, Knob, Obstacle, Prediction, Procedure, Run, Setting};
 use super::super::network::{Network, address};
 use super::super::process::within;
-use super::{
-    Peer, conditions, connect, count, datagram_socket, delay, first, is_port_unreachable, octets,
-    of_server, patience, told,
-};
+use super::{Peer, conditions, connect, datagram_socket, delay, octets, patience, told};
+use crate::duration::short;
+use crate::lab::packet::{Kind, kind};
+use crate::lab::seen::{count, first};
 use crate::transport::Transport::{Tcp, Udp};
 use std::time::Duration;
 
@@ -22,11 +22,11 @@ pub(in crate::lab) const PROCEDURE: Procedure = Procedure {
 
 fn method(setting: &Setting) -> String {
     format!(
-        "Nobody has port 13 of the server's host, {} ms away. Over TCP the client connects. Over UDP it sends an \
-         empty datagram and waits {} ms for the answer, first from a socket that is not connected, then from one \
+        "Nobody has port 13 of the server's host, {} away. Over TCP the client connects. Over UDP it sends an \
+         empty datagram and waits {} for the answer, first from a socket that is not connected, then from one \
          that is.",
-        delay(setting).as_millis(),
-        patience(setting).as_millis()
+        delay(setting),
+        short(patience(setting))
     )
 }
 
@@ -62,8 +62,9 @@ fn stream(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
         }))
     })?;
     run.saw(Tcp, "connect()", connected);
-    run.saw(Tcp, "what comes back", first(of_server(&network.recorder.packets())));
-    run.show(Tcp, "", network.trace());
+    let trace = network.trace();
+    run.saw(Tcp, "what comes back", first(&trace, SERVER));
+    run.show(Tcp, "", trace);
     Ok(())
 }
 
@@ -71,19 +72,20 @@ fn datagram(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     let (network, limit) = (Network::new(conditions(setting), setting)?, patience(setting));
     let ways =
         [(Peer::Unconnected, "recv(), not connected"), (Peer::Connected, "recv(), connected")];
-    for (before, (peer, what)) in ways.into_iter().enumerate() {
+    for (peer, what) in ways {
+        let before = network.recorder.count();
         run.saw(Udp, what, ask(&network, peer, limit)?);
         // Silence is only remarkable if the message has come.
-        network.recorder.wait("an ICMP message", PATIENCE + network.round_trip(), |packets| {
-            let messages = packets.iter().filter(|sent| is_port_unreachable(sent));
-            messages.filter(|sent| sent.arrived().is_some()).count() > before
+        network.recorder.wait(PATIENCE + network.round_trip(), |packets| {
+            let mut new = packets.iter().skip(before);
+            new.any(|sent| sent.kind() == Kind::PortUnreachable && sent.arrived().is_some())
         })?;
     }
-    let packets = network.recorder.packets();
-    let icmp = packets.iter().filter(|sent| is_port_unreachable(sent));
-    run.saw(Udp, "what comes back", first(of_server(&packets)));
+    let trace = network.trace();
+    let icmp = trace.packets().filter(|(_, it)| kind(&it.octets) == Kind::PortUnreachable);
+    run.saw(Udp, "what comes back", first(&trace, SERVER));
     run.saw(Udp, "ICMP messages", count(icmp, "message"));
-    run.show(Udp, "", network.trace());
+    run.show(Udp, "", trace);
     Ok(())
 }
 

@@ -5,10 +5,9 @@ use super::super::super::loopback::PATIENCE;
 use super::super::super::{Engine, Knob, Obstacle, Prediction, Procedure, Run, Setting};
 use super::super::network::{Network, address};
 use super::super::process::within;
-use super::super::recorder::Sent;
-use super::{
-    Peer, conditions, connect, count, datagram_socket, delay, octets, of_server, patience, told,
-};
+use super::{Peer, conditions, connect, datagram_socket, delay, octets, patience, told};
+use crate::lab::packet::kind;
+use crate::lab::seen::{count, replies, sent_by};
 use crate::transport::Transport::{Tcp, Udp};
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -30,9 +29,9 @@ fn method(setting: &Setting) -> String {
     format!(
         "The client sends {} octets that nobody asked for. Over TCP a careless server waits until they are there, \
          sends its line and closes without having read them; over UDP the real server answers. The first packet \
-         with the reply is lost on its way of {} ms.",
+         with the reply is lost on its way of {}.",
         QUESTION.len(),
-        delay(setting).as_millis()
+        delay(setting)
     )
 }
 
@@ -95,13 +94,14 @@ fn stream(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     closing.wait(PATIENCE).map_err(super::super::super::loopback::failed("serve"))?;
     // As long as a repetition would take, which is 0.2 s at least.
     network.recorder.settle(2 * patience(setting))?;
-    let packets = network.recorder.packets();
-    let last = of_server(&packets).last().map_or("nothing", |sent| sent.kind().words());
+    let trace = network.trace();
+    let last = sent_by(&trace, SERVER).last();
+    let last = last.map_or("nothing", |(_, packet)| kind(&packet.octets).words());
     run.saw(Tcp, "octets read", (u64::try_from(read).unwrap_or(u64::MAX), "octet"));
     run.saw(Tcp, "recv()", end);
-    run.saw(Tcp, "packets with the reply", replies(&packets));
+    run.saw(Tcp, "packets with the reply", count(replies(&trace), "packet"));
     run.saw(Tcp, "what ends it", last);
-    run.show(Tcp, "with the reply lost", network.trace());
+    run.show(Tcp, "with the reply lost", trace);
     Ok(())
 }
 
@@ -115,15 +115,11 @@ fn datagram(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
         let receive = || socket.recv(&mut [0; 512]);
         Ok(told(&recorder.call(CLIENT, "recv(512)", receive, octets), octets))
     })?;
-    let packets = network.recorder.packets();
-    let besides = of_server(&packets).filter(|sent| !sent.carries_octets());
+    let trace = network.trace();
+    let besides = sent_by(&trace, SERVER).filter(|(_, it)| kind(&it.octets).octets() == 0);
     run.saw(Udp, "recv()", came);
-    run.saw(Udp, "packets with the reply", replies(&packets));
+    run.saw(Udp, "packets with the reply", count(replies(&trace), "packet"));
     run.saw(Udp, "other packets", count(besides, "packet"));
-    run.show(Udp, "with the reply lost", network.trace());
+    run.show(Udp, "with the reply lost", trace);
     Ok(())
-}
-
-fn replies(packets: &[Sent]) -> (u64, &'static str) {
-    count(of_server(packets).filter(|sent| sent.carries_octets()), "packet")
 }

@@ -1,0 +1,131 @@
+//! What a trace shows of an exchange, counted the same way whichever engine wrote it.
+
+use super::link::{CLIENT, SERVER};
+use super::packet::kind;
+use crate::trace::{Event, Fate, HostId, Packet, Trace};
+use std::time::Duration;
+
+/// How many there are, of what.
+pub(super) fn count<T>(all: impl Iterator<Item = T>, of: &'static str) -> (u64, &'static str) {
+    (all.map(|_| 1).sum(), of)
+}
+
+/// What a host has put on the link.
+pub(super) fn sent_by(trace: &Trace, host: HostId) -> impl Iterator<Item = (&Event, &Packet)> {
+    trace.packets().filter(move |(event, _)| event.host == host)
+}
+
+/// What the server has sent that carries something for an application: the reply, and each repetition.
+pub(super) fn replies(trace: &Trace) -> impl Iterator<Item = (&Event, &Packet)> {
+    trace.packets().filter(is_reply)
+}
+
+fn is_reply((event, packet): &(&Event, &Packet)) -> bool {
+    event.host == SERVER && carries_octets(packet)
+}
+
+fn carries_octets(packet: &Packet) -> bool {
+    kind(&packet.octets).octets() > 0
+}
+
+/// What the first packet is that a host has sent, in a word.
+pub(super) fn first(trace: &Trace, host: HostId) -> &'static str {
+    sent_by(trace, host).next().map_or("nothing", |(_, packet)| kind(&packet.octets).words())
+}
+
+/// How often the server answered the client, up to the packet with the reply: counted from who spoke
+/// after whom, since a busy machine makes any time longer.
+pub(super) fn round_trips(trace: &Trace) -> u64 {
+    let packets: Vec<_> = trace.packets().collect();
+    let reply = packets.iter().position(is_reply);
+    let until = &packets[..reply.map_or(packets.len(), |reply| reply + 1)];
+    let answers = |pair: &&[(&Event, _)]| pair[0].0.host == CLIENT && pair[1].0.host == SERVER;
+    until.windows(2).filter(answers).map(|_| 1).sum()
+}
+
+/// From the first packet until the reply was there, if it came.
+pub(super) fn time_to_the_answer(trace: &Trace) -> Option<Duration> {
+    let came = replies(trace).find_map(|(_, packet)| arrival(packet))?;
+    let (began, _) = trace.packets().next()?;
+    Some(came.saturating_sub(began.at))
+}
+
+/// When a packet came first, if it came.
+pub(super) fn arrival(packet: &Packet) -> Option<Duration> {
+    match &packet.fate {
+        Fate::Arrived(times) => times.first().copied(),
+        Fate::Lost(_) | Fate::Seen => None,
+    }
+}
+
+/// What happened when the reply had been sent for the first time.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct After {
+    /// Packets of the client.
+    pub of_client: u64,
+    /// How long the server waited each time before it sent the reply again.
+    pub waits: Vec<Duration>,
+}
+
+/// What happened when the reply had been sent for the first time; nothing if it never was.
+pub(super) fn after_the_reply(trace: &Trace) -> After {
+    let after = trace.packets().skip_while(|it| !is_reply(it));
+    let of_client = after.filter(|(event, _)| event.host == CLIENT).map(|_| 1).sum();
+    let sent: Vec<Duration> = replies(trace).map(|(event, _)| event.at).collect();
+    After { of_client, waits: sent.windows(2).map(|two| two[1].saturating_sub(two[0])).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::packet::{datagram, syn};
+    use super::*;
+    use crate::trace::What;
+    use std::net::SocketAddrV4;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    fn trace(packets: &[(u32, HostId, &[u8], bool)]) -> Trace {
+        let mut trace = Trace::default();
+        for (at, host, octets, comes) in packets {
+            let (at, to) = (*at * MS, if *host == SERVER { CLIENT } else { SERVER });
+            let fate = if *comes { Fate::Arrived(vec![at + 20 * MS]) } else { Fate::Seen };
+            let what = What::Packet(Packet { to, octets: octets.to_vec(), fate });
+            trace.push(Event { at, host: *host, what });
+        }
+        trace
+    }
+
+    fn addresses() -> (SocketAddrV4, SocketAddrV4) {
+        ("10.0.0.1:50000".parse().expect("address"), "10.0.0.2:13".parse().expect("address"))
+    }
+
+    #[test]
+    fn an_answer_is_timed_from_the_first_packet_and_one_that_never_came_has_no_time() {
+        let (client, server) = addresses();
+        let (question, reply) = (datagram(client, server, &[]), datagram(server, client, b"time"));
+        let asked = (5, CLIENT, &question[..], true);
+        let whole = trace(&[asked, (25, SERVER, &reply, true)]);
+        assert_eq!((round_trips(&whole), time_to_the_answer(&whole)), (1, Some(40 * MS)));
+        let lost = trace(&[asked, (25, SERVER, &reply, false)]);
+        assert_eq!((round_trips(&lost), time_to_the_answer(&lost)), (1, None));
+        assert_eq!((round_trips(&trace(&[asked])), first(&lost, SERVER)), (0, "datagram"));
+        assert_eq!(first(&trace(&[asked]), SERVER), "nothing");
+    }
+
+    #[test]
+    fn waits_are_from_one_sending_of_the_reply_to_the_next() {
+        let (client, server) = addresses();
+        let (syn, reply) = (syn(client, server), datagram(server, client, b"time"));
+        let again = trace(&[
+            (0, CLIENT, &syn, true),
+            (20, SERVER, &reply, false),
+            (30, CLIENT, &syn, true),
+            (120, SERVER, &reply, false),
+            (320, SERVER, &reply, false),
+        ]);
+        let waits = vec![100 * MS, 200 * MS];
+        assert_eq!(after_the_reply(&again), After { of_client: 1, waits });
+        let none = After { of_client: 0, waits: Vec::new() };
+        assert_eq!(after_the_reply(&trace(&[(0, CLIENT, &syn, true)])), none);
+    }
+}
