@@ -261,8 +261,10 @@ mod tests {
     #[test]
     fn more_interfaces_than_are_remembered_begin_another_section() {
         let most = u32::try_from(MOST_INTERFACES).expect("few");
-        let packets: Vec<Captured> = (0..=most).map(|number| seen(number, None)).collect();
-        let found = read(&write(&packets));
+        let mut writer = Writer::default();
+        let packets = (0..=most).flat_map(|number| writer.packet(&seen(number, None)));
+        let found = read(&begin().into_iter().chain(packets).collect::<Vec<u8>>());
+        assert_eq!(writer.interfaces.len(), 1);
         let numbers: Vec<u32> =
             found.iter().filter_map(|it| Some(it.interface.as_ref()?.id.number)).collect();
         assert_eq!(numbers, (0..=most).collect::<Vec<_>>());

@@ -3,7 +3,7 @@
 use crate::or_skip;
 use crate::support::capturing::{Place, ladder, pcap};
 use crate::support::forge::forge;
-use crate::support::{daytime, good, run, stderr};
+use crate::support::{daytime, good, program, run, stderr, stdout};
 use nix::sys::signal::Signal;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::fs;
@@ -85,6 +85,34 @@ fn a_live_ladder_knows_of_interfaces_what_the_lines_know() {
 }
 
 #[test]
+fn all_fragments_of_a_datagram_are_told_and_written() {
+    let place = or_skip!(cabled());
+    let file = place.file();
+    let wire = place.wire(&["ve0", "--count", "3", "--pcapng", file.to_str().expect("UTF-8")]);
+    or_skip!(place.inside.enter(|| {
+        let socket = std::net::UdpSocket::bind("0.0.0.0:0").expect("bound");
+        socket.send_to(&[b'x'; 3000], "192.0.2.2:13").expect("sent")
+    }));
+    let text = wire.end();
+    let expected = [
+        "1472 octets (first fragment)",
+        "fragment, from octet 1480 on",
+        "fragment, from octet 2960 on",
+    ];
+    let drawn: Vec<String> =
+        ladder(&text).into_iter().filter(|line| line.contains("───")).collect();
+    assert_eq!(drawn.len(), 3, "{text}");
+    for (line, label) in drawn.iter().zip(expected) {
+        assert!(line.starts_with(&format!("udp 1    │─── {label} ──")), "{text}");
+    }
+    let tshark = or_skip!(program("tshark"));
+    let mut command = std::process::Command::new(tshark);
+    command.env("HOME", place.folder.path()).env_remove("XDG_CONFIG_HOME").arg("-r").arg(&file);
+    let whole = run(command.args(["-T", "fields", "-e", "ip.reassembled.length"]));
+    assert_eq!(stdout(&whole).trim(), "3008", "{}", stderr(&whole));
+}
+
+#[test]
 fn written_once_more_a_file_is_the_same_to_the_octet() {
     let place = or_skip!(Place::new());
     place.capture();
@@ -160,7 +188,7 @@ fn the_ladders_of_the_demonstration_tell_when_packets_arrive() {
     if !output.status.success() {
         return crate::support::skip(&stderr(&output));
     }
-    let text = crate::support::stdout(&output);
+    let text = stdout(&output);
     for words in ["tcp 1: ", "udp 2: ", " server arrives\n", "── SYN ──", "── empty datagram ──"]
     {
         assert!(text.contains(words), "{words}: {text}");
