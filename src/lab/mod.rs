@@ -36,6 +36,7 @@ pub(crate) struct Lab {
     pub lesson: &'static str,
     /// Where other systems, or other engines, show something else.
     pub elsewhere: &'static str,
+    pub next: &'static [Next],
     /// How it is done, one for each engine it runs on; the first is taken unless told otherwise.
     pub procedures: &'static [Procedure],
 }
@@ -58,6 +59,15 @@ impl Lab {
     pub(crate) fn on(&self, engine: Engine) -> Option<&'static Procedure> {
         self.procedures.iter().find(|procedure| procedure.engine == engine)
     }
+}
+
+/// What to try next.
+#[derive(Debug)]
+pub(crate) struct Next {
+    /// As it is typed.
+    pub command: &'static str,
+    /// What to look for.
+    pub watch: &'static str,
 }
 
 impl Procedure {

@@ -46,7 +46,7 @@ fn the_list_tells_each_question_with_engines_and_knobs() {
     let screen = good(&mut lab(&["list"]));
     for lab in labs() {
         let keys: Vec<&String> = lab.as_object().expect("an object").keys().collect();
-        assert_eq!(keys, ["name", "question", "engines", "knobs", "theory"]);
+        assert_eq!(keys, ["name", "question", "engines", "knobs", "theory", "next"]);
         let row = screen.lines().find(|line| line.starts_with(&format!("{} ", name(&lab))));
         let row = row.unwrap_or_else(|| panic!("no {} in {screen}", name(&lab)));
         let engines = words(&lab["engines"]).join(", ");

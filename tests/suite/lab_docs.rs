@@ -8,6 +8,7 @@ use serde_json::Value;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
+use tempfile::TempDir;
 
 const SECTIONS: [&str; 4] = ["## Question", "## Theory", "## What to try next", "## Output"];
 
@@ -39,6 +40,39 @@ fn every_lab_has_a_page_with_its_question_its_theory_and_what_to_try_next() {
             assert!(flat.contains(source), "{path} does not name {source:?}");
         }
     }
+}
+
+#[test]
+fn what_a_lab_says_to_try_next_is_on_its_page_and_as_predicted() {
+    let mut tried = 0;
+    for lab in labs() {
+        let (path, text) = page(&lab);
+        let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let all = lab["next"].as_array().expect("what to try next");
+        assert!(!all.is_empty(), "{} is the end of a course", name(&lab));
+        for next in all {
+            let [command, watch] =
+                ["command", "watch"].map(|key| next[key].as_str().expect("text"));
+            let bullet = format!("- `{command}`: {watch}");
+            assert!(flat.contains(&bullet), "{} does not say {bullet:?}", path.display());
+            tried += u32::from(command.starts_with("daytime lab ") && is_as_predicted(command));
+        }
+    }
+    assert!(tried > 20, "{tried}");
+}
+
+/// False if it cannot run here.
+fn is_as_predicted(command: &str) -> bool {
+    let folder = TempDir::new().expect("a temporary folder"); // for what it may write
+    let words = command.split(' ').skip(1);
+    let output = run(daytime().args(words).current_dir(folder.path()));
+    let text = stdout(&output);
+    if text.contains("\nNOT RUN\n") {
+        skip(&format!("{command}: {text}"));
+        return false;
+    }
+    assert_eq!(output.status.code(), Some(0), "{command}: {text}");
+    true
 }
 
 #[test]

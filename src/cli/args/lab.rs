@@ -63,7 +63,7 @@ pub(in crate::cli) struct Run {
     /// What all chance is drawn from: the same seed gives the same run
     #[arg(long, default_value_t = SEED, value_name = "N")]
     seed: u64,
-    /// Tell theory with its sources, what is done, and what is different elsewhere
+    /// Tell theory with its sources, what is done, what is different elsewhere, and what to try next
     #[arg(long)]
     pub explain: bool,
     /// Print the results with their traces as JSON

@@ -5,7 +5,7 @@ use crate::lab::loopback::{
     present, recv, taken,
 };
 use crate::lab::{
-    Engine, Expected, Knob, Lab, Obstacle, Prediction, Procedure, Run, Setting, Theory,
+    Engine, Expected, Knob, Lab, Next, Obstacle, Prediction, Procedure, Run, Setting, Theory,
 };
 use crate::sys;
 use crate::transport::Transport;
@@ -46,6 +46,26 @@ pub(super) static LAB: Lab = Lab {
     elsewhere: "On Linux one more than the backlog gets in; from 6.5 on it sends the first few SYNs one second \
                 apart, against the RFC. Others have other formulas, and Windows answers the SYN that finds no \
                 place by a reset.",
+    next: &[
+        Next {
+            command: "daytime lab run backlog --backlog 10",
+            watch: "Eleven clients connect, the twelfth hears nothing for 3 seconds.",
+        },
+        Next {
+            command: "daytime lab run backlog --backlog 0",
+            watch: "Even 0 lets one in: Linux counts the queue as full when it holds more than \
+                    the backlog.",
+        },
+        Next {
+            command: "ss -ltn",
+            watch: "While a lab runs, in another terminal: of a listener `Recv-Q` is the queue \
+                    and `Send-Q` the backlog.",
+        },
+        Next {
+            command: "nstat -az TcpExtListenOverflows TcpExtListenDrops",
+            watch: "Before and after: each SYN that found no place is counted in both.",
+        },
+    ],
     procedures: &[Procedure {
         engine: Engine::Loopback,
         knobs: &[Knob::Backlog.within(0..=MOST)],

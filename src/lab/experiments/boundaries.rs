@@ -3,7 +3,9 @@
 use crate::lab::loopback::{
     CLIENT, Notebook, Pair, SERVER, failed, line, octets, present, range, recv, taken, wait_for,
 };
-use crate::lab::{Engine, Knob, Lab, Obstacle, Prediction, Procedure, Run, Setting, Theory, Value};
+use crate::lab::{
+    Engine, Knob, Lab, Next, Obstacle, Prediction, Procedure, Run, Setting, Theory, Value,
+};
 use crate::trace::Trace;
 use crate::transport::Transport;
 use socket2::Socket;
@@ -36,6 +38,19 @@ pub(super) static LAB: Lab = Lab {
              read is the message.",
     elsewhere: "How much of a stream one read finds depends on the kernel, the load and the moment. With a \
                 network between the two, Nagle's algorithm and lost segments change it as well.",
+    next: &[
+        Next {
+            command: "daytime lab run boundaries --count 200",
+            watch: "More writes, and still one read if the client reads at the end. Over UDP \
+                    there are 200 reads, whenever it reads.",
+        },
+        Next {
+            command: "daytime lab run boundaries",
+            watch: "Again, several times. Only the reads while the server writes change: one \
+                    is enough on a busy machine, on an idle one with two processors there may \
+                    be 20. The others, and the datagrams, never do.",
+        },
+    ],
     procedures: &[Procedure {
         engine: Engine::Loopback,
         knobs: &[Knob::Count.within(1..=MOST)],

@@ -7,7 +7,9 @@ use crate::lab::seen::{count, round_trips, time_to_the_answer};
 use crate::lab::sim::{
     self, Asker, DatagramService, Network, Policy, StreamClient, StreamService, address,
 };
-use crate::lab::{Engine, Expected, Knob, Lab, Prediction, Procedure, Run, Setting, Theory, Value};
+use crate::lab::{
+    Engine, Expected, Knob, Lab, Next, Prediction, Procedure, Run, Setting, Theory, Value,
+};
 use crate::trace::Trace;
 use crate::transport::Transport::{self, Tcp, Udp};
 use std::time::Duration;
@@ -36,6 +38,22 @@ pub(super) static LAB: Lab = Lab {
                 that one acknowledgement does for both: 7, as on sim. A Linux client that closes at once has \
                 its own FIN carry that one: 6, as on netns. A server on Linux that calls send and then close \
                 sends its FIN alone: one or two more.",
+    next: &[
+        Next {
+            command: "daytime lab run exchange --delay 200",
+            watch: "The time to the answer is four delays over TCP and two over UDP, whatever \
+                    the delay: it is the round trips that cost, not the octets.",
+        },
+        Next {
+            command: "daytime lab run exchange --engine netns",
+            watch: "The real kernel on both sides, with as many round trips.",
+        },
+        Next {
+            command: "daytime compare",
+            watch: "The same question on real sockets of this host, with system calls and \
+                    latencies.",
+        },
+    ],
     procedures: &[
         Procedure {
             engine: Engine::Sim,

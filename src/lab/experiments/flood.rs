@@ -4,7 +4,7 @@ use crate::lab::loopback::{
     CLIENT, Notebook, PATIENCE, Pair, SERVER, SILENCE, failed, name, octets, open, present, range,
     recv, taken,
 };
-use crate::lab::{Engine, Knob, Lab, Obstacle, Prediction, Procedure, Run, Setting, Theory};
+use crate::lab::{Engine, Knob, Lab, Next, Obstacle, Prediction, Procedure, Run, Setting, Theory};
 use crate::sys;
 use crate::transport::Transport;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -40,6 +40,22 @@ pub(super) static LAB: Lab = Lab {
              that it left, not that it came: what the reader has no room for is lost without a word.",
     elsewhere: "How much a buffer holds is counted differently by each kernel. BSD's send may fail with ENOBUFS \
                 when the interface's own queue is full.",
+    next: &[
+        Next {
+            command: "daytime lab run flood --count 10",
+            watch: "All ten are kept: a buffer is room for a while, not a rate.",
+        },
+        Next {
+            command: "daytime lab run flood --count 20000",
+            watch: "As many are kept as of 5000; all the others are dropped, and every send \
+                    still says success.",
+        },
+        Next {
+            command: "daytime serve --receive-buffer 1048576 --port 9999",
+            watch: "A larger buffer only takes a longer burst. `docs/RELIABILITY.md` says how \
+                    many datagrams the default holds.",
+        },
+    ],
     procedures: &[Procedure {
         engine: Engine::Loopback,
         knobs: &[Knob::Count.within(1..=MOST)],

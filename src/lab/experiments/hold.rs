@@ -5,7 +5,7 @@ use crate::lab::loopback::{
     present, service, told,
 };
 use crate::lab::{
-    Engine, Expected, Knob, Lab, Obstacle, Prediction, Procedure, Run, Setting, Theory,
+    Engine, Expected, Knob, Lab, Next, Obstacle, Prediction, Procedure, Run, Setting, Theory,
 };
 use crate::reply::Reply;
 use crate::trace::HostId;
@@ -37,6 +37,17 @@ pub(super) static LAB: Lab = Lab {
     lesson: "A connection says nothing of whether the server has time. Serve many at once, and give none of \
              them more than a deadline. A datagram holds nobody.",
     elsewhere: "Everywhere the same; how many connections wait depends on the backlog.",
+    next: &[
+        Next {
+            command: "daytime lab run hold --count 0",
+            watch: "Nobody is idle: the next client is answered at once, over TCP too.",
+        },
+        Next {
+            command: "daytime lab run hold --count 16",
+            watch: "One is enough to hold the server, and more hold it no better: the kernel \
+                    connects them all, and nobody is answered.",
+        },
+    ],
     procedures: &[Procedure {
         engine: Engine::Loopback,
         knobs: &[Knob::Count.within(0..=MOST)],

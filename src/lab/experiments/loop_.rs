@@ -8,7 +8,7 @@ use crate::lab::seen::{count, first};
 use crate::lab::sim::{
     self, Application, DatagramService, Network, Policy, StreamService, address,
 };
-use crate::lab::{Engine, Expected, Knob, Lab, Prediction, Procedure, Run, Setting, Theory};
+use crate::lab::{Engine, Expected, Knob, Lab, Next, Prediction, Procedure, Run, Setting, Theory};
 use crate::trace::Trace;
 use crate::transport::Transport::{Tcp, Udp};
 use std::time::Duration;
@@ -31,6 +31,21 @@ pub(super) static LAB: Lab = Lab {
              TCP finds out before it says a word.",
     elsewhere: "A packet with a forged source does not come so far where firewalls and routers refuse it \
                 (RFC 2827).",
+    next: &[
+        Next {
+            command: "daytime lab run loop --delay 10",
+            watch: "Ten times slower, ten times fewer, and still without an end.",
+        },
+        Next {
+            command: "daytime lab run loop --engine netns",
+            watch: "Real sockets and a raw one that forges, on a network that nobody else is \
+                    on.",
+        },
+        Next {
+            command: "daytime check HOST",
+            watch: "Does a server of yours answer who may be a service?",
+        },
+    ],
     procedures: &[
         Procedure {
             engine: Engine::Sim,

@@ -6,7 +6,7 @@ mod drawn;
 use crate::duration::short;
 use crate::lab::link::{Conditions, SERVER};
 use crate::lab::sim::{self, DatagramService, Policy, address};
-use crate::lab::{Engine, Knob, Lab, Prediction, Procedure, Run, Setting, Theory};
+use crate::lab::{Engine, Knob, Lab, Next, Prediction, Procedure, Run, Setting, Theory};
 use std::time::Duration;
 
 pub(super) static LAB: Lab = Lab {
@@ -36,6 +36,42 @@ pub(super) static LAB: Lab = Lab {
     elsewhere: "Linux sends lost data again after 200 ms or a little more, once it has measured the round trip; the \
                 first SYN after a second, as here. It gives up where this stack goes on: on a connection that \
                 does not come to be after two minutes, on data after a quarter of an hour.",
+    next: &[
+        Next {
+            command: "daytime lab run loss --loss 50",
+            watch: "A quarter is answered with one try. With four it is two in three. Over TCP \
+                    every line comes; look at the median time.",
+        },
+        Next {
+            command: "daytime lab run loss --loss 100",
+            watch: "Nothing passes, and no protocol repairs that.",
+        },
+        Next {
+            command: "daytime lab run loss --count 10000",
+            watch: "The range that is predicted becomes narrower, and is kept.",
+        },
+        Next {
+            command: "daytime lab run loss --drop 2",
+            watch: "The SYN-ACK is lost, which the client cannot tell from a lost SYN.",
+        },
+        Next {
+            command: "daytime lab run loss --drop 3",
+            watch: "The client's ACK is lost. It has nothing more to send that would \
+                    acknowledge as well, so the server waits in SYN-RECEIVED, and repeats its \
+                    SYN-ACK after a second.",
+        },
+        Next {
+            command: "daytime lab run loss --drop 5",
+            watch: "This ACK is for the reply, which is there: its loss costs the client \
+                    nothing.",
+        },
+        Next {
+            command: "daytime lab run loss --duplicate 50 --reorder 50",
+            watch: "Packets come twice, and late. TCP hands the line over once. Over UDP up to \
+                    four replies come to one question, and more questions are answered than \
+                    before. Why more?",
+        },
+    ],
     procedures: &[Procedure {
         engine: Engine::Sim,
         knobs: &[

@@ -4,7 +4,7 @@ use crate::lab::loopback::{
     CLIENT, LINE, Notebook, PATIENCE, SERVER, SILENCE, answer, ask_from, bind, bound, failed, hear,
     is_here, kind, line, name, octets, open, present, service, told,
 };
-use crate::lab::{Engine, Lab, Obstacle, Prediction, Procedure, Run, Setting, Theory};
+use crate::lab::{Engine, Lab, Next, Obstacle, Prediction, Procedure, Run, Setting, Theory};
 use crate::sys;
 use crate::transport::Transport;
 use nix::ifaddrs::{InterfaceAddress, getifaddrs};
@@ -45,6 +45,17 @@ pub(super) static LAB: Lab = Lab {
     elsewhere: "It needs a second address on loopback: Linux has all of 127.0.0.0/8, other systems 127.0.0.1 only. \
                 Bound to one address, the service answers those on loopback, too; bound to the wildcard it takes \
                 such a source for forged, as one from the network would be. Where IP_PKTINFO is missing, IP_RECVDSTADDR or a socket for each address does the same.",
+    next: &[
+        Next {
+            command: "daytime lab run multihome --explain",
+            watch: "Find the call in which the careless server loses the address that was \
+                    asked.",
+        },
+        Next {
+            command: "daytime lab run multihome --json",
+            watch: "The addresses, for a program.",
+        },
+    ],
     procedures: &[Procedure { engine: Engine::Loopback, knobs: &[], method, predict, run }],
 };
 

@@ -6,7 +6,7 @@ use crate::lab::loopback::{
     CLIENT, LINE, Notebook, PATIENCE, Pair, SERVER, answer, ask, bind, bound, close, failed, hear,
     is_here, kind, line, name, octets, open, present, recv, taken, told,
 };
-use crate::lab::{Engine, Knob, Lab, Obstacle, Prediction, Procedure, Run, Setting, Theory};
+use crate::lab::{Engine, Knob, Lab, Next, Obstacle, Prediction, Procedure, Run, Setting, Theory};
 use crate::transport::Transport;
 use nix::unistd::gethostname;
 use socket2::{Domain, Socket, Type};
@@ -43,6 +43,18 @@ pub(super) static LAB: Lab = Lab {
              resolver, not the program, choose between IPv4 and IPv6.",
     elsewhere: "The name of a host stands for 127.0.1.1 on Debian, for 127.0.0.1 or an address of the network on \
                 others, and for none on some: then the notes' programs end before they have begun.",
+    next: &[
+        Next {
+            command: "daytime lab run notes --buffer 10",
+            watch: "Even a line that comes in one piece is cut now, and the client has no way \
+                    to see it.",
+        },
+        Next {
+            command: "daytime lab run notes --buffer 1",
+            watch: "Now both ways to send look the same: whoever reads one octet at a time has \
+                    to read until the end.",
+        },
+    ],
     procedures: &[Procedure {
         engine: Engine::Loopback,
         knobs: &[Knob::Buffer.within(1..=MOST)],

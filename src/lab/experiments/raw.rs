@@ -1,7 +1,7 @@
 //! A socket below the transports.
 
 use crate::lab::netns::runs::raw as netns;
-use crate::lab::{Lab, Theory};
+use crate::lab::{Lab, Next, Theory};
 
 pub(super) static LAB: Lab = Lab {
     name: "raw",
@@ -28,5 +28,11 @@ pub(super) static LAB: Lab = Lab {
              packet sockets below IP, as `daytime wire` uses them.",
     elsewhere: "BSD and macOS pass no TCP and no UDP to raw sockets, so nothing would be seen there. Windows \
                 needs an administrator.",
+    next: &[Next {
+        command: "daytime lab run raw --pcapng .",
+        watch: "The server's files have the packets of both directions; the drawing has a line \
+                `recv(2048), raw` for those that the raw socket was given. Which are missing there, and \
+                why?",
+    }],
     procedures: &[netns::PROCEDURE],
 };

@@ -5,7 +5,9 @@ use crate::lab::loopback::{
     CLIENT, Notebook, PATIENCE, SILENCE, anywhere, failed, name, octets, open, present, recv, taken,
 };
 use crate::lab::netns::runs::refused as netns;
-use crate::lab::{Engine, Expected, Lab, Obstacle, Prediction, Procedure, Run, Setting, Theory};
+use crate::lab::{
+    Engine, Expected, Lab, Next, Obstacle, Prediction, Procedure, Run, Setting, Theory,
+};
 use crate::transport::Transport;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use socket2::{SockAddr, Socket, Type};
@@ -46,6 +48,21 @@ pub(super) static LAB: Lab = Lab {
              call too late; otherwise all a client can do is to stop waiting.",
     elsewhere: "BSD does the same for connected sockets. Firewalls often drop the SYN or the ICMP message, and \
                 hosts limit how many of them they send: then both transports are silent.",
+    next: &[
+        Next {
+            command: "daytime query 127.0.0.1 --port 9 --proto both",
+            watch: "The client of this suite connects its datagram socket, so it is refused \
+                    over both transports, without a wait.",
+        },
+        Next {
+            command: "daytime compare",
+            watch: "Its last part tries the same on a port of this host, with that client.",
+        },
+        Next {
+            command: "strace -e trace=network daytime lab run refused",
+            watch: "The calls as the kernel has them: compare the errors with the trace.",
+        },
+    ],
     procedures: &[
         Procedure { engine: Engine::Loopback, knobs: &[], method, predict, run },
         netns::PROCEDURE,

@@ -5,7 +5,7 @@ use crate::lab::loopback::{
     CLIENT, Notebook, PATIENCE, SERVER, answer, ask, bind, bound, close, failed, hear, kind, line,
     name, open, present, range, service,
 };
-use crate::lab::{Engine, Lab, Obstacle, Prediction, Procedure, Run, Setting, Theory};
+use crate::lab::{Engine, Lab, Next, Obstacle, Prediction, Procedure, Run, Setting, Theory};
 use crate::sys;
 use crate::trace::HostId;
 use crate::transport::Transport;
@@ -47,6 +47,18 @@ pub(super) static LAB: Lab = Lab {
              then TIME-WAIT is where it hurts nobody.",
     elsewhere: "FreeBSD and its kin ask the later socket only. Linux remembers for 60 s, others for up to 4 \
                 minutes. On Windows SO_REUSEADDR means something else: it lets another program take the port.",
+    next: &[
+        Next {
+            command: "daytime lab run restart --json",
+            watch: "The same table for a program, and what `bind` said in each case that is \
+                    drawn.",
+        },
+        Next {
+            command: "daytime lab run restart exchange",
+            watch: "TIME-WAIT next to the packets that lead to it: look for the side that \
+                    sends the first FIN.",
+        },
+    ],
     procedures: &[Procedure { engine: Engine::Loopback, knobs: &[], method, predict, run }],
 };
 

@@ -4,7 +4,9 @@ use crate::lab::loopback::{
     Notebook, PATIENCE, answer, ask, bound, close, failed, hear, kind, line, name, open, present,
     range,
 };
-use crate::lab::{Engine, Knob, Lab, Obstacle, Prediction, Procedure, Run, Setting, Theory, Value};
+use crate::lab::{
+    Engine, Knob, Lab, Next, Obstacle, Prediction, Procedure, Run, Setting, Theory, Value,
+};
 use crate::listen::Listen;
 use crate::sys;
 use crate::trace::HostId;
@@ -41,6 +43,21 @@ pub(super) static LAB: Lab = Lab {
     elsewhere: "BSD asks for SO_REUSEPORT where Linux takes SO_REUSEADDR, and gives all clients to one socket; \
                 FreeBSD spreads them with SO_REUSEPORT_LB. On Windows SO_REUSEADDR lets another program take \
                 over a TCP port.",
+    next: &[
+        Next {
+            command: "daytime lab run share --count 2000",
+            watch: "The split of `SO_REUSEPORT` comes closer to a half each, since the kernel \
+                    hashes addresses and ports; with `SO_REUSEADDR` it stays 0 and all.",
+        },
+        Next {
+            command: "daytime lab run share --count 3",
+            watch: "So few that one of the two may have none: the prediction says so.",
+        },
+        Next {
+            command: "daytime lab run share --count 0",
+            watch: "Nobody asks: all that is left is what `bind` and `listen` say.",
+        },
+    ],
     procedures: &[Procedure {
         engine: Engine::Loopback,
         knobs: &[Knob::Count.within(0..=MOST)],

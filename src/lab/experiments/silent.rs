@@ -7,7 +7,9 @@ use crate::lab::seen::{After, after_the_reply, count};
 use crate::lab::sim::{
     self, Asker, DatagramService, End, Network, Policy, StreamClient, StreamService, address,
 };
-use crate::lab::{Engine, Expected, Knob, Lab, Prediction, Procedure, Run, Setting, Theory, Value};
+use crate::lab::{
+    Engine, Expected, Knob, Lab, Next, Prediction, Procedure, Run, Setting, Theory, Value,
+};
 use crate::trace::Trace;
 use crate::transport::Transport::{self, Tcp, Udp};
 use std::time::Duration;
@@ -35,6 +37,19 @@ pub(super) static LAB: Lab = Lab {
     elsewhere: "How often and for how long the server repeats is up to its system. Linux first sends once more as \
                 a probe for a lost tail (RFC 8985), and then its waits begin to double. With keep-alives the \
                 client finds out, after two hours unless they are set to come earlier.",
+    next: &[
+        Next {
+            command: "daytime lab run silent --engine netns",
+            watch: "The real kernel repeats sooner, since it has measured the round trip in \
+                    the handshake. Its first repetition is a probe; the waits double from the \
+                    second on.",
+        },
+        Next {
+            command: "daytime lab run silent --delay 400",
+            watch: "The first repetition comes later, and each wait is still twice the one \
+                    before.",
+        },
+    ],
     procedures: &[
         Procedure {
             engine: Engine::Sim,

@@ -7,7 +7,7 @@ use crate::lab::sim::{
     self, Answer, Application, Asker, DatagramService, Network, Policy, StreamClient,
     StreamService, address,
 };
-use crate::lab::{Engine, Knob, Lab, Prediction, Procedure, Run, Setting, Theory};
+use crate::lab::{Engine, Knob, Lab, Next, Prediction, Procedure, Run, Setting, Theory};
 use crate::trace::{Trace, What};
 use crate::transport::Transport::{Tcp, Udp};
 use std::time::Duration;
@@ -34,6 +34,28 @@ pub(super) static LAB: Lab = Lab {
              a socket for each address, asks again on that one, and closes it when the answer has come or the \
              time is over: what comes later finds no socket.",
     elsewhere: "The same on every system: it is the protocol.",
+    next: &[
+        Next {
+            command: "daytime lab run stale --delay 400",
+            watch: "The second query still reads the wrong answer. When would it have had its \
+                    own?",
+        },
+        Next {
+            command: "daytime lab run stale --delay 1000",
+            watch: "Now the first query gives up before its answer comes, and the second one \
+                    takes it.",
+        },
+        Next {
+            command: "daytime lab run stale --delay 3000",
+            watch: "Both give up, and every answer is late.",
+        },
+        Next {
+            command: "daytime query --proto udp HOST",
+            watch: "It opens a socket for each address, asks again on that one, and closes it \
+                    when the answer has come or the time is over: what comes later finds no \
+                    socket.",
+        },
+    ],
     procedures: &[Procedure {
         engine: Engine::Sim,
         knobs: &[Knob::Delay.within(0..=60_000)],

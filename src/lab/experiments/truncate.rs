@@ -4,7 +4,7 @@ use crate::lab::loopback::{
     CLIENT, LINE, Notebook, Pair, SERVER, SILENCE, failed, line, name, octets, present, recv,
     taken, wait_for,
 };
-use crate::lab::{Engine, Knob, Lab, Obstacle, Prediction, Procedure, Run, Setting, Theory};
+use crate::lab::{Engine, Knob, Lab, Next, Obstacle, Prediction, Procedure, Run, Setting, Theory};
 use crate::transport::Transport;
 use nix::sys::socket::{MsgFlags, recvmsg};
 use socket2::Socket;
@@ -38,6 +38,24 @@ pub(super) static LAB: Lab = Lab {
              keeps the rest, so a small buffer only costs calls. And 0 is the end on a stream only.",
     elsewhere: "Windows gives WSAEMSGSIZE instead of a flag. A plain recv has no place for a flag, on any \
                 system.",
+    next: &[
+        Next {
+            command: "daytime lab run truncate --buffer 26",
+            watch: "The line fits exactly: no flag, nothing lost. Over TCP the next read gives \
+                    0 octets, the end.",
+        },
+        Next {
+            command: "daytime lab run truncate --buffer 25",
+            watch: "One octet short: over UDP the line feed is gone, and only `MSG_TRUNC` says \
+                    so.",
+        },
+        Next {
+            command: "daytime lab run truncate --buffer 0",
+            watch: "Room for nothing. The stream gives 0 although it has not ended, and keeps \
+                    the line; the datagram is taken and lost as a whole. So never ask for 0 \
+                    octets.",
+        },
+    ],
     procedures: &[Procedure {
         engine: Engine::Loopback,
         knobs: &[Knob::Buffer.within(0..=MOST)],

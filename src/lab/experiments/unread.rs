@@ -6,7 +6,7 @@ use crate::lab::loopback::{
     recv, taken, wait_for,
 };
 use crate::lab::netns::runs::unread as netns;
-use crate::lab::{Engine, Knob, Lab, Obstacle, Prediction, Procedure, Run, Setting, Theory};
+use crate::lab::{Engine, Knob, Lab, Next, Obstacle, Prediction, Procedure, Run, Setting, Theory};
 use crate::server::Config;
 use crate::syntax::Syntax;
 use crate::trace::Trace;
@@ -46,6 +46,26 @@ pub(super) static LAB: Lab = Lab {
              (--engine netns), nobody sends it again.",
     elsewhere: "Linux lets the reader have what came before the reset. BSD and Windows may throw it away, and \
                 then the client has nothing. If the segment with the reply is lost, no system repairs it.",
+    next: &[
+        Next {
+            command: "daytime lab run unread --count 1000",
+            watch: "On Linux each of the thousand has its line before the reset: the reset \
+                    does not overtake it on loopback.",
+        },
+        Next {
+            command: "daytime lab run unread --engine netns",
+            watch: "The segment with the line is lost. The reset has ended the connection by \
+                    then, so nobody sends it again: the client has 0 octets.",
+        },
+        Next {
+            command: "daytime lab run unread --count 1",
+            watch: "One exchange each, for following the trace.",
+        },
+        Next {
+            command: "printf hello | nc -N 127.0.0.1 9999",
+            watch: "After `daytime serve --port 9999`: the line, and no error.",
+        },
+    ],
     procedures: &[
         Procedure {
             engine: Engine::Loopback,

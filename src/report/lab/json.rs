@@ -4,7 +4,7 @@
 use super::words::{self, expected, value};
 use super::{Done, ending, not_run};
 use crate::lab::{
-    Dial, Engine, Expected, Finding, Lab, Outcome, Part, Procedure, Report, Value, Verdict,
+    Dial, Engine, Expected, Finding, Lab, Next, Outcome, Part, Procedure, Report, Value, Verdict,
 };
 use crate::report::json::hex;
 use crate::report::packet;
@@ -23,6 +23,7 @@ pub(crate) fn list(labs: &[&Lab]) -> Json {
             "engines": lab.procedures.iter().map(|it| it.engine.name()).collect::<Vec<_>>(),
             "knobs": Json::Object(lab.procedures.iter().map(knobs).collect()),
             "theory": theory(lab),
+            "next": lab.next.iter().map(next).collect::<Vec<_>>(),
         })
     };
     json!({ "labs": labs.iter().map(lab).collect::<Vec<_>>() })
@@ -76,6 +77,10 @@ fn run(Done { report, captures, .. }: &Done) -> Json {
 fn theory(lab: &Lab) -> Vec<Json> {
     let sentence = |it: &crate::lab::Theory| json!({ "says": it.says, "source": it.source });
     lab.theory.iter().map(sentence).collect()
+}
+
+fn next(Next { command, watch }: &Next) -> Json {
+    json!({ "command": command, "watch": watch })
 }
 
 fn finding(finding: &Finding) -> Json {

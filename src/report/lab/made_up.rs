@@ -2,7 +2,8 @@
 
 use super::Done;
 use crate::lab::{
-    Engine, Knob, Knobs, Lab, Obstacle, Prediction, Procedure, Run, Setting, Theory, Value, run,
+    Engine, Knob, Knobs, Lab, Next, Obstacle, Prediction, Procedure, Run, Setting, Theory, Value,
+    run,
 };
 use crate::trace::{Event, Fate, Host, HostId, Loss, Packet, Trace, What};
 use crate::transport::Transport;
@@ -17,6 +18,7 @@ pub(super) static LAB: Lab = Lab {
     ],
     lesson: "Whoever wants an answer asks again.",
     elsewhere: "Nowhere else.",
+    next: &[Next { command: "daytime time", watch: "Whether it is late." }],
     procedures: &[
         Procedure {
             engine: Engine::Sim,

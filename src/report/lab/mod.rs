@@ -16,7 +16,7 @@ pub(crate) use summary::summary;
 use super::ladder;
 use super::table::{HEADING, wrap};
 use super::{chain, plural, shown};
-use crate::lab::{Engine, Lab, Obstacle, Part, Procedure, Report, Setting, Verdict};
+use crate::lab::{Engine, Lab, Next, Obstacle, Part, Procedure, Report, Setting, Verdict};
 use crate::sys;
 use crate::transport::Transport;
 use anstyle::{AnsiColor, Style};
@@ -39,7 +39,7 @@ const PAGE: usize = 80;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Detail {
     Brief,
-    /// Theory with its sources, what is done, and what is different elsewhere.
+    /// Theory with its sources, what is done, what is different elsewhere, and what to try next.
     Explained,
 }
 
@@ -108,6 +108,23 @@ pub(crate) fn after(report: &Report, detail: Detail, width: usize) -> String {
     if detail == Detail::Explained && !report.lab.elsewhere.is_empty() {
         heading(&mut screen, "ELSEWHERE");
         paragraph(&mut screen, report.lab.elsewhere);
+    }
+    if detail == Detail::Explained {
+        screen.push_str(&next(report.lab));
+    }
+    screen
+}
+
+fn next(lab: &Lab) -> String {
+    let mut screen = String::new();
+    if !lab.next.is_empty() {
+        heading(&mut screen, "TRY NEXT");
+    }
+    for Next { command, watch } in lab.next {
+        let _ = writeln!(screen, "  {STRONG}{command}{STRONG:#}");
+        for line in wrap(watch, PAGE - 6) {
+            let _ = writeln!(screen, "      {line}");
+        }
     }
     screen
 }
@@ -267,7 +284,9 @@ mod tests {
         let done = made_up::done(Engine::Sim, Knobs::default());
         let [brief, all] = [Detail::Brief, Detail::Explained]
             .map(|detail| plain(&after(&done.report, detail, 80)));
-        assert_eq!(all, brief + "\nELSEWHERE\n  Nowhere else.\n");
+        let more =
+            "\nELSEWHERE\n  Nowhere else.\n\nTRY NEXT\n  daytime time\n      Whether it is late.\n";
+        assert_eq!(all, brief + more);
     }
 
     #[test]
