@@ -146,6 +146,7 @@ fn an_exchange_over_ipv6_is_shown_as_one_over_ipv4_is() {
 #[test]
 fn a_tunnel_whose_link_has_no_address_is_an_interface_like_any() {
     let place = or_skip!(Place::new());
+    or_skip!(ip(&place.inside, "tuntap add other mode tun")); // whether this user may make any
     let mut socat = place.inside.command(or_skip!(program("socat")));
     // It lives as long as its standard input.
     socat.args(["TUN:192.0.2.1/24,tun-name=tun0,tun-type=tun,iff-no-pi,iff-up", "-"]);
