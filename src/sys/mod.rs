@@ -104,7 +104,6 @@ pub(crate) struct TimeWait {
     /// The address of the other side.
     pub remote: SocketAddr,
     /// How long it is remembered from now on.
-    #[cfg_attr(not(feature = "lab"), expect(dead_code))]
     pub left: Duration,
 }
 

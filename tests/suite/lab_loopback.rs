@@ -16,19 +16,31 @@ fn names() -> Vec<String> {
 #[test]
 fn where_the_interface_is_down_every_lab_says_so_at_once_and_what_to_do() {
     use crate::or_skip;
-    use crate::support::{program, skip};
-    use std::process::Command;
-    let unshare = or_skip!(program("unshare"));
-    let mut able = Command::new(&unshare);
-    if !run(able.args(["-Urn", "true"])).status.success() {
-        return skip("no network namespace can be made");
-    }
+    use crate::support::{Namespace, good};
+    let inside = or_skip!(Namespace::new());
+    good(inside.command("ip").args(["link", "set", "lo", "down"]));
     let names = names();
-    let mut command = Command::new(unshare);
-    command.args(["-Urn", env!("CARGO_BIN_EXE_daytime"), "lab", "run"]).args(&names);
-    let screen = stdout(&run(command.args(["--engine", "loopback"])));
+    let mut command = inside.daytime();
+    command.args(["lab", "run", "--engine", "loopback"]).args(&names);
+    let screen = stdout(&run(&mut command));
     let missing = "\nNOT RUN\n  the loopback interface is down: ip link set lo up\n";
     assert_eq!(screen.matches(missing).count(), names.len(), "{screen}");
     let ending = format!("\n0 as predicted, 0 not, 0 failed, {} cannot run here; in ", names.len());
     assert!(screen.contains(&ending), "{screen}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn where_loopback_has_one_address_what_needs_another_is_left_out() {
+    use crate::or_skip;
+    use crate::support::{Namespace, good};
+    let inside = or_skip!(Namespace::having(&["127.0.0.1/32", "198.51.100.1/32"]));
+    good(inside.command("ip").args(["addr", "del", "127.0.0.1/8", "dev", "lo"]));
+    let run = |name: &str| stdout(&run(inside.daytime().args(["lab", "run", name])));
+    let notes = run("notes");
+    assert!(notes.contains("\n  asked at its own address  26 octets"), "{notes}");
+    assert!(!notes.contains("another address") && !notes.contains("differs"), "{notes}");
+    let multihome = run("multihome");
+    let missing = "\nNOT RUN\n  127.0.0.2 is no address of this host; ";
+    assert!(multihome.contains(missing), "{multihome}");
 }

@@ -369,6 +369,14 @@ mod tests {
     }
 
     #[test]
+    fn where_everybody_gets_in_nobody_failed_after_any_time() {
+        let mut run = Run::default();
+        outside(&mut [], &mut run).expect("nothing to wait for");
+        let of_the_next = run.observed.iter().filter(|it| [NEXT, AFTER].contains(&&*it.what));
+        assert_eq!(of_the_next.count(), 0, "{run:?}");
+    }
+
+    #[test]
     fn whatever_the_backlog_it_is_as_predicted() {
         thread::scope(|scope| {
             for backlog in [3, 100] {

@@ -148,7 +148,7 @@ fn iterative(transport: Transport, idle: u32, run: &mut Run) -> Result<(), Obsta
         outcome.map_err(failed("serve"))
     })?;
     notebook.merge(theirs);
-    run.show(transport, "one client at a time", notebook.finish());
+    run.show(transport, "one client at a time", notebook.finish_short());
     Ok(())
 }
 
@@ -239,7 +239,7 @@ fn ours(transport: Transport, idle: u32, run: &mut Run) -> Result<(), Obstacle> 
     run.saw(transport, OURS_AFTER, begun.elapsed());
     let is_line = heard.as_ref().is_ok_and(|octets| octets.ends_with(b"\r\n"));
     run.saw(transport, OURS, if is_line { "a line".into() } else { told(&heard) });
-    run.show(transport, "daytime serve", notebook.finish());
+    run.show(transport, "daytime serve", notebook.finish_short());
     Ok(())
 }
 
