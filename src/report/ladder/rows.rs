@@ -138,6 +138,7 @@ fn lost(loss: Loss) -> End {
         Loss::Chance => End::Lost("lost".to_owned()),
         Loss::Cut => End::Lost("link cut".to_owned()),
         Loss::Ordered(number) => End::Lost(format!("lost: no. {number}")),
+        Loss::Reply => End::Lost("lost: the reply".to_owned()),
         Loss::Overflow => End::Refused("no room".to_owned()),
     }
 }
