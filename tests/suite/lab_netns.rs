@@ -223,7 +223,7 @@ fn an_answer_takes_two_round_trips_or_one_and_packets_as_long_as_they_are_told_t
     let run = or_skip!(ran(&turned(
         daytime(),
         "exchange",
-        json!({ "delay": { "secs": 0, "nanos": 5_000_000 } })
+        &json!({ "delay": { "secs": 0, "nanos": 5_000_000 } })
     )));
     let observed = observations(&run);
     for expected in ["tcp round trips: 2 round trip", "udp round trips: 1 round trip"] {
