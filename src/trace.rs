@@ -97,6 +97,8 @@ pub(crate) enum Loss {
     Ordered(u64),
     /// It came, but the host had no room for it.
     Overflow,
+    /// It was the first with the reply, which was to be lost.
+    Reply,
 }
 
 impl Trace {
@@ -135,6 +137,7 @@ impl Fate {
             Self::Lost(Loss::Chance) => "lost by chance".into(),
             Self::Lost(Loss::Cut) => "lost: the link was cut".into(),
             Self::Lost(Loss::Ordered(number)) => format!("lost on purpose: packet {number}"),
+            Self::Lost(Loss::Reply) => "lost on purpose: the reply".into(),
             Self::Lost(Loss::Overflow) => "lost: no room at the receiver".into(),
             Self::Seen => "seen here".into(),
         }

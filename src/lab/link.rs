@@ -84,7 +84,7 @@ impl Link {
         self.replied |= is_first_reply;
         match fault {
             Fault::CutAtReply if self.replied => return Fate::Lost(Loss::Cut),
-            Fault::LoseReply if is_first_reply => return Fate::Lost(Loss::Ordered(self.sent)),
+            Fault::LoseReply if is_first_reply => return Fate::Lost(Loss::Reply),
             _ => {}
         }
         if drop.iter().any(|number| u64::from(*number) == self.sent) {

@@ -147,11 +147,11 @@ impl Recorder {
         &self,
         host: HostId,
         call: &str,
-        make: impl FnOnce() -> io::Result<T>,
+        mut make: impl FnMut() -> io::Result<T>,
         outcome: impl FnOnce(&T) -> String,
     ) -> io::Result<T> {
         let begun = self.state().start.elapsed();
-        let came = make();
+        let came = uninterrupted(&mut make);
         let outcome = match &came {
             Ok(value) => outcome(value),
             // Every socket of these labs blocks, so it is its deadline that has come.
@@ -220,6 +220,17 @@ impl Recorder {
     }
 }
 
+/// A call that has a deadline is broken off when the program is stopped and goes on (signal(7)): that is nothing
+/// of the network's.
+fn uninterrupted<T>(make: &mut impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match make() {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            came => return came,
+        }
+    }
+}
+
 impl Sent {
     /// When it came, if it has.
     pub(super) fn arrived(&self) -> Option<Duration> {
@@ -237,10 +248,11 @@ impl Sent {
 
     fn event(&self) -> Event {
         let fate = match self.lost {
+            // Of a copy that had no room, the packet is not lost that has come.
+            _ if !self.arrived.is_empty() => Fate::Arrived(self.arrived.clone()),
             Some(loss) => Fate::Lost(loss),
             // The run was over before it came.
-            None if self.arrived.is_empty() => Fate::Seen,
-            None => Fate::Arrived(self.arrived.clone()),
+            None => Fate::Seen,
         };
         let packet = Packet { to: self.to, octets: self.octets.clone(), fate };
         Event { at: self.at, host: self.from, what: What::Packet(packet) }
@@ -291,6 +303,37 @@ mod tests {
         assert!(trace.packets().all(|(_, packet)| matches!(packet.fate, Fate::Arrived(_))));
         assert_eq!(trace.packets().count(), 1);
         forwarding.join().expect("forwarded");
+    }
+
+    #[test]
+    fn a_packet_that_has_come_is_not_lost_with_its_copy() {
+        let twice = Knobs { duplicate: Some(100.0), ..Knobs::default() };
+        let recorder = Recorder::new(Link::new(Conditions::of(&twice, Duration::ZERO), 1));
+        for outcomes in [[true, false], [false, true], [false, false]] {
+            send(&recorder);
+            for is_sent in outcomes {
+                let full = || Err(ErrorKind::WouldBlock.into());
+                assert!(recorder.deliver(|_| if is_sent { Ok(()) } else { full() }));
+            }
+        }
+        let trace = recorder.trace(Vec::new());
+        let came: Vec<bool> =
+            trace.packets().map(|(_, it)| matches!(it.fate, Fate::Arrived(_))).collect();
+        assert_eq!(came, [true, true, false]);
+    }
+
+    #[test]
+    fn a_call_that_is_interrupted_is_made_again() {
+        let (recorder, mut calls) = (recorder(), 0);
+        let make = || {
+            calls += 1;
+            if calls < 3 { Err(ErrorKind::Interrupted.into()) } else { Ok(26) }
+        };
+        let came = recorder.call(CLIENT, "recv(512)", make, |octets| format!("{octets} octets"));
+        assert_eq!(came.expect("made"), 26);
+        let trace = recorder.trace(Vec::new());
+        let What::Call { outcome, .. } = &trace.events[0].what else { panic!("{trace:?}") };
+        assert_eq!((trace.events.len(), outcome.as_str()), (1, "26 octets"));
     }
 
     #[test]

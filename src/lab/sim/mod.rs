@@ -173,8 +173,9 @@ mod tests {
     fn a_reply_that_is_lost_once_comes_the_second_time() {
         let (octets, trace) = stream(Conditions { fault: Fault::LoseReply, ..plain() }, 1);
         assert_eq!(octets, line(80 * MS).expect("a line"));
-        let lost = fates(&trace).iter().filter(|fate| matches!(fate, Fate::Lost(_))).count();
-        assert_eq!(lost, 1);
+        let fates = fates(&trace);
+        let lost: Vec<_> = fates.iter().filter(|fate| matches!(fate, Fate::Lost(_))).collect();
+        assert_eq!(lost, [&&Fate::Lost(Loss::Reply)]);
     }
 
     #[test]

@@ -177,7 +177,7 @@ fn lost(loss: Loss) -> End {
     match loss {
         Loss::Chance => End::Lost("lost".to_owned()),
         Loss::Cut => End::Lost("link cut".to_owned()),
-        Loss::Ordered(_) => End::Lost("lost on purpose".to_owned()),
+        Loss::Ordered(_) | Loss::Reply => End::Lost("lost on purpose".to_owned()),
         Loss::Overflow => End::Refused("no room".to_owned()),
     }
 }

@@ -149,7 +149,7 @@ fn without_capability(recorder: &Recorder, transport: Transport) -> io::Result<i
 /// Takes copies until it is told to stop and none is left.
 fn take(
     recorder: &Recorder,
-    mut raw: Socket,
+    mut raw: impl Read,
     stopped: &Receiver<Infallible>,
 ) -> io::Result<Vec<Vec<u8>>> {
     let mut copies = Vec::new();
@@ -163,6 +163,7 @@ fn take(
                 recorder.call(SERVER, "recv(2048), raw", || Ok(()), outcome)?;
                 copies.push(copy);
             }
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) if error.kind() != ErrorKind::WouldBlock => return Err(error),
             Err(_) if is_stopped => return Ok(copies),
             Err(_) => {}
@@ -185,7 +186,28 @@ fn source() -> [u8; 4] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lab::Knobs;
+    use crate::lab::link::Link;
     use crate::trace::{Event, Fate, Packet, What};
+
+    /// Is interrupted, gives an octet, and then has no more.
+    struct Interrupted(Vec<io::Result<usize>>);
+
+    impl Read for Interrupted {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            self.0.pop().unwrap_or_else(|| Err(ErrorKind::WouldBlock.into()))
+        }
+    }
+
+    #[test]
+    fn a_read_that_is_interrupted_ends_nothing() {
+        let setting = Setting { seed: 1, knobs: Knobs::default() };
+        let recorder = Recorder::new(Link::new(conditions(&setting), setting.seed));
+        let raw = Interrupted(vec![Ok(1), Err(ErrorKind::Interrupted.into())]);
+        let (stop, stopped) = mpsc::channel();
+        drop(stop);
+        assert_eq!(take(&recorder, raw, &stopped).expect("read to the end"), [[0]]);
+    }
 
     #[test]
     fn a_copy_that_is_missing_or_changed_is_told() {

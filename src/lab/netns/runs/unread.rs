@@ -73,8 +73,9 @@ fn stream(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
         let peek = || stream.peek(&mut [0; 1]);
         recorder.call(SERVER, "recv(1), MSG_PEEK", peek, octets)?;
         recorder.call(SERVER, "send(26)", || stream.write(REPLY), octets)?;
+        let mut stream = Some(stream);
         let close = || {
-            drop(stream);
+            drop(stream.take());
             Ok(())
         };
         recorder.call(SERVER, "close()", close, |()| "0".into())
