@@ -137,7 +137,7 @@ fn an_ip_that_hangs_is_ended_and_so_is_what_it_has_started() {
     let output = run(daytime().args(RAW).env("PATH", path(&folder)));
     assert_eq!(output.status.code(), Some(1));
     let said = stdout(&output);
-    assert!(said.contains("the end of ip did not happen within 5s"), "{said}");
+    assert!(said.contains("the end of ip did not happen within 5 s"), "{said}");
     assert_eq!(heard.recv_timeout(PATIENCE).as_deref(), Ok("started\n"));
     assert_eq!(heard.recv_timeout(PATIENCE).as_deref(), Ok("ended"));
 }
