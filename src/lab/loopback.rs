@@ -49,7 +49,7 @@ impl Notebook {
         &mut self,
         host: HostId,
         call: &str,
-        make: impl FnOnce() -> io::Result<T>,
+        make: impl FnMut() -> io::Result<T>,
         outcome: impl FnOnce(&T) -> String,
     ) -> io::Result<T> {
         self.write(host, call, make, outcome, "the deadline")
@@ -60,7 +60,7 @@ impl Notebook {
         &mut self,
         host: HostId,
         call: &str,
-        make: impl FnOnce() -> io::Result<T>,
+        make: impl FnMut() -> io::Result<T>,
         outcome: impl FnOnce(&T) -> String,
     ) -> io::Result<T> {
         self.write(host, call, make, outcome, "not now")
@@ -70,12 +70,12 @@ impl Notebook {
         &mut self,
         host: HostId,
         call: &str,
-        make: impl FnOnce() -> io::Result<T>,
+        mut make: impl FnMut() -> io::Result<T>,
         outcome: impl FnOnce(&T) -> String,
         again: &str,
     ) -> io::Result<T> {
         let begun = self.start.elapsed();
-        let result = make();
+        let result = uninterrupted(&mut make);
         let at = placed(call, &result, begun, self.start.elapsed());
         let outcome = match &result {
             Ok(value) => outcome(value),
@@ -153,6 +153,17 @@ pub(crate) fn placed<T>(
     if takes || result.is_err() { back } else { begun }
 }
 
+/// A call that has a deadline is broken off when the program is stopped and goes on (signal(7)): that is nothing
+/// of the network's. Its time begins anew.
+pub(crate) fn uninterrupted<T>(make: &mut impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match make() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            came => return came,
+        }
+    }
+}
+
 /// From the one to the other; where both are the same, nothing else.
 pub(crate) fn range(low: impl Into<Value>, high: impl Into<Value>) -> Expected {
     let (low, high) = (low.into(), high.into());
@@ -180,6 +191,16 @@ mod tests {
     use socket2::Type;
     use std::net::TcpStream;
     use std::thread;
+
+    #[test]
+    fn a_call_that_is_interrupted_is_made_again() {
+        let mut notebook = Notebook::new();
+        let mut interrupted = vec![io::ErrorKind::Interrupted.into()];
+        let make = || interrupted.pop().map_or(Ok(4), Err);
+        let taken = notebook.call(CLIENT, "recv(10)", make, |count| format!("{count} octets"));
+        assert_eq!(taken.expect("taken"), 4);
+        assert_eq!(notebook.finish().events.len(), 1);
+    }
 
     #[test]
     fn a_call_is_written_down_with_what_came_of_it() {

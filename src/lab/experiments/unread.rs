@@ -178,8 +178,9 @@ fn careless(transport: Transport) -> Result<(Trace, String), Obstacle> {
     notebook
         .call(SERVER, "send(26)", || server.send(reply.octets()), |sent| octets(*sent))
         .map_err(failed("send the line"))?;
+    let mut server = Some(server);
     let close = || {
-        drop(server);
+        drop(server.take());
         Ok(())
     };
     notebook

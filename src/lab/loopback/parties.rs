@@ -103,8 +103,9 @@ pub(crate) fn answer(
 
 /// Closes a socket, which is written down too.
 pub(crate) fn close(notebook: &mut Notebook, host: HostId, socket: Socket) {
+    let mut socket = Some(socket);
     let close = || {
-        drop(socket);
+        drop(socket.take());
         Ok(())
     };
     // Dropping cannot fail.

@@ -1,6 +1,6 @@
 //! The sockets that experiments begin with: a client's and a server's, which know each other.
 
-use super::{CLIENT, Notebook, PATIENCE, SERVER, failed};
+use super::{CLIENT, Notebook, PATIENCE, SERVER, failed, uninterrupted};
 use crate::clock::Clock;
 use crate::lab::Obstacle;
 use crate::reply::Reply;
@@ -112,7 +112,8 @@ pub(crate) fn recv(mut socket: &Socket, most: usize) -> io::Result<Vec<u8>> {
 pub(crate) fn wait_for(stream: &Socket, octets: usize) -> Result<(), Obstacle> {
     let started = Instant::now();
     let mut place = vec![MaybeUninit::uninit(); octets];
-    while stream.peek(&mut place).map_err(failed("look at what has arrived"))? < octets {
+    let mut arrived = || uninterrupted(&mut || stream.peek(&mut place));
+    while arrived().map_err(failed("look at what has arrived"))? < octets {
         if started.elapsed() > PATIENCE {
             return Err(Obstacle::TooLate(format!("the arrival of {octets} octets"), PATIENCE));
         }

@@ -2,7 +2,7 @@
 
 use super::super::Obstacle;
 use super::super::link::Link;
-use super::super::loopback::{PATIENCE, name, placed};
+use super::super::loopback::{PATIENCE, name, placed, uninterrupted};
 use super::queue::Queue;
 use crate::lab::packet::{Kind, kind};
 use crate::trace::{Event, Fate, Host, HostId, Loss, Packet, Trace, What};
@@ -217,17 +217,6 @@ impl Recorder {
         state.packets.iter().for_each(|sent| trace.push(sent.event()));
         state.calls.iter().for_each(|call| trace.push(call.clone()));
         trace
-    }
-}
-
-/// A call that has a deadline is broken off when the program is stopped and goes on (signal(7)): that is nothing
-/// of the network's.
-fn uninterrupted<T>(make: &mut impl FnMut() -> io::Result<T>) -> io::Result<T> {
-    loop {
-        match make() {
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            came => return came,
-        }
     }
 }
 
