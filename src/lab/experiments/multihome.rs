@@ -44,7 +44,8 @@ pub(super) static LAB: Lab = Lab {
              asked, and a careful client drops the answer.",
     elsewhere: "It needs a second address on loopback: Linux has all of 127.0.0.0/8, other systems 127.0.0.1 only. \
                 Bound to one address, the service answers those on loopback, too; bound to the wildcard it takes \
-                such a source for forged, as one from the network would be. Where IP_PKTINFO is missing, IP_RECVDSTADDR or a socket for each address does the same.",
+                such a source for forged, as one from the network would be. Where IP_PKTINFO is missing, \
+                IP_RECVDSTADDR or a socket for each address does the same.",
     next: &[
         Next {
             command: "daytime lab run multihome --explain",
