@@ -179,3 +179,32 @@ pub(crate) fn run(lab: &'static Lab, procedure: &'static Procedure, setting: &Se
     });
     Report { lab, procedure, setting: setting.clone(), outcome }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Columns that a finding's name has in a table of 80.
+    const NAME: usize = 24;
+
+    fn names(procedure: &Procedure) -> Vec<(Transport, &'static str)> {
+        let predictions = (procedure.predict)(&Setting { seed: 1, knobs: Knobs::default() });
+        assert!(!predictions.is_empty());
+        predictions.iter().map(|it| (it.transport, it.what)).collect()
+    }
+
+    #[test]
+    fn what_both_networks_show_has_the_same_names_on_both_and_they_fit_their_column() {
+        for name in ["exchange", "loop", "silent"] {
+            let lab = find(name).expect("a lab");
+            let on = |engine| names(lab.on(engine).expect("it runs there"));
+            assert_eq!(on(Engine::Sim), on(Engine::Netns), "{name}");
+        }
+        let of_networks = LABS.iter().flat_map(|lab| lab.procedures);
+        for procedure in of_networks.filter(|it| it.engine != Engine::Loopback) {
+            for (_, what) in names(procedure) {
+                assert!(what.chars().count() <= NAME, "{what}");
+            }
+        }
+    }
+}
