@@ -49,8 +49,16 @@ pub(crate) fn cut(text: &str, columns: usize) -> String {
             let end: String = quoted.chars().skip(left_out).collect();
             format!("\"…{}", end.trim_start())
         }
-        None => text.chars().take(columns.saturating_sub(1)).chain(['…']).collect(),
+        None => cut_end(text, columns),
     }
+}
+
+/// Cut to so many columns at its end, whatever it begins with.
+pub(crate) fn cut_end(text: &str, columns: usize) -> String {
+    if text.chars().count() <= columns {
+        return text.to_owned();
+    }
+    text.chars().take(columns.saturating_sub(1)).chain(['…']).collect()
 }
 
 const fn name(protocol: u8) -> Option<&'static str> {

@@ -17,6 +17,9 @@ use std::time::Duration;
 /// Columns of a line.
 const WIDTH: usize = 80;
 
+/// Comments of a packet; a file may have millions of one.
+const MOST_COMMENTS: usize = 8;
+
 const TO_SERVER: Style = AnsiColor::Cyan.on_default();
 const TO_CLIENT: Style = AnsiColor::Green.on_default();
 /// Said once more.
@@ -41,7 +44,7 @@ pub(crate) fn lines(since_ns: i64, said: &Said, packet: &Decoded, comments: &[Ve
     let (style, arrow) = (style(said, packet), arrow(said, packet, room));
     push(&mut lines, &format!("{PALE}{time}{PALE:#}  {name}  │{style}{arrow}{style:#}│"));
     let mut below = |style: Style, text: &str| {
-        let text = format!("{:room$}", format!(" {} ", packet::cut(text, room - 2)));
+        let text = format!("{:room$}", format!(" {} ", packet::cut_end(text, room - 2)));
         push(&mut lines, &format!("{:before$}│{style}{text}{style:#}│", ""));
     };
     if let Kind::Tcp { payload, .. } | Kind::Udp { payload } = &packet.kind
@@ -54,8 +57,13 @@ pub(crate) fn lines(since_ns: i64, said: &Said, packet: &Decoded, comments: &[Ve
     if let Some(third) = said.third {
         below(BAD, &format!("says {third}"));
     }
-    for comment in told(comments) {
+    let mut told = told(comments).filter(|comment| !comment.is_empty());
+    for comment in told.by_ref().take(MOST_COMMENTS) {
         below(PALE, &comment);
+    }
+    match told.count() {
+        0 => {}
+        more => below(PALE, &format!("… and {more} more comments")),
     }
     lines
 }
@@ -287,6 +295,18 @@ mod tests {
         assert_eq!(colour(&said(Side::Server), Flags::SYN), [false, true, false, false]);
         assert_eq!(colour(&repeat, Flags::SYN), [false, false, true, false]);
         assert_eq!(colour(&repeat, Flags::RST), [false, false, false, true]);
+    }
+
+    #[test]
+    fn many_comments_are_a_few_and_their_number_and_a_long_one_keeps_its_beginning() {
+        let mut comments = vec![format!("\"sent\" {}", "again ".repeat(20)).into_bytes()];
+        comments.extend(vec![b"more".to_vec(); 1000]);
+        comments.extend(vec![Vec::new(); 1000]);
+        let drawn = plain(&lines(SINCE, &said(Side::Client), &segment(Flags::SYN, b""), &comments));
+        assert_eq!(drawn.len(), 1 + MOST_COMMENTS + 1, "{drawn:?}");
+        assert!(drawn[1].contains("│ \"sent\" again again"), "{drawn:?}");
+        assert!(drawn[MOST_COMMENTS + 1].contains("… and 993 more comments"), "{drawn:?}");
+        assert!(drawn.iter().all(|line| line.chars().count() <= WIDTH), "{drawn:?}");
     }
 
     #[test]

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Interfaces of one section: who makes up more has another begun, so that nobody can fill the memory.
-const MOST_INTERFACES: usize = 4096;
+pub(super) const MOST_INTERFACES: usize = 4096;
 
 /// What one host saw of a trace: the packets that it sent and those that came, each with its fate.
 #[cfg_attr(not(feature = "lab"), allow(dead_code, reason = "labs have traces"))]

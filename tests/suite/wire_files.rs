@@ -131,6 +131,16 @@ fn a_fifo_that_nobody_reads_is_given_up_at_the_first_signal() {
 }
 
 #[test]
+fn standard_output_that_is_for_a_capture_has_no_word_when_none_has_begun() {
+    let mut command = reading(Path::new("-"));
+    command.args(["--pcapng", "-"]).stdin(Stdio::piped());
+    let wire = Capturing::read(command);
+    wire.signal(Signal::SIGINT);
+    let ended = wire.ended();
+    assert_eq!((ended.text.as_str(), ended.status), ("", Some(1)));
+}
+
+#[test]
 fn a_file_is_written_to_its_end_though_nobody_looks() {
     let (folder, written) = file(&[]);
     let mut command = reading(Path::new("-"));

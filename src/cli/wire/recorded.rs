@@ -27,6 +27,10 @@ pub(super) fn show(arguments: &Wire, path: &Path, quiet: bool) -> Result<ExitCod
         opened.map_err(|error| Failure::plain(format!("cannot open {name}: {error}")))?;
     let stop = Stop::on_signals()?;
     let mut reading = match Reading::new(Stoppable { file, stop: &stop }) {
+        // Where a file was to be written there is none yet, and standard output may be it.
+        Err(error) if is_stopped(&error) && arguments.pcapng.is_some() => {
+            return Err(Failure::plain(format!("cannot read {name}: {error}")));
+        }
         Err(error) if is_stopped(&error) => {
             return Screen::new(arguments, None)?.finish(Duration::ZERO, quiet);
         }

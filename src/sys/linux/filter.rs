@@ -1,8 +1,9 @@
 //! Which packets a socket gets copies of, decided in the kernel (classic BPF; networking/filter.rst of the
 //! kernel's documentation). Without it, traffic that nobody asked for would fill the socket's buffer.
 //!
-//! Loose on purpose: only a packet whose ports stand where they do in most packets is dropped for them. What
-//! it does not know it keeps, for the program finds ports behind extension headers and in ICMP errors too.
+//! Loose on purpose: only an IP packet whose ports stand where they do in most packets is dropped for them. Of
+//! IP it keeps what it does not know, for the program finds ports behind extension headers and in ICMP errors too.
+//! A frame with a VLAN's tag in its octets is not IP here: it shows on the VLAN's own interface.
 
 use nix::libc::{
     ARPHRD_LOOPBACK, BPF_ABS, BPF_ALU, BPF_AND, BPF_B, BPF_H, BPF_IMM, BPF_IND, BPF_JA, BPF_JEQ,

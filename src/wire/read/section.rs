@@ -22,6 +22,9 @@ pub(super) enum Wrong {
     LinkType(u32),
 }
 
+/// Interfaces of a section: as many as are written. A pipe could go on telling of new ones for ever.
+const MOST_INTERFACES: usize = super::super::pcapng::MOST_INTERFACES;
+
 /// What has been said so far of the packets to come. A pcap file is a section with one interface.
 #[derive(Default)]
 pub(super) struct Section {
@@ -64,6 +67,9 @@ impl Section {
                 self.last = None;
             }
             PcapBlockOwned::NG(Block::InterfaceDescription(description)) => {
+                if self.links.len() >= MOST_INTERFACES {
+                    return Err(Wrong::Damaged);
+                }
                 self.links.push(Link::of_pcapng(description, self.big_endian));
             }
             PcapBlockOwned::NG(Block::EnhancedPacket(packet)) => {

@@ -152,6 +152,15 @@ fn of_a_capture_on_all_interfaces_the_one_that_a_packet_passed_is_known() {
 }
 
 #[test]
+fn a_section_that_goes_on_telling_of_interfaces_is_damaged() {
+    let order = Order::BOTH[0];
+    let another = order.block(1, &[&order.short(101)[..], &[0; 6]].concat());
+    let file = |more| [order.section(101, &[]), another.repeat(more), order.timed(0, 1)].concat();
+    assert_eq!(all(&file(4095)).expect("readable").len(), 1);
+    assert!(all(&file(4096)).is_err());
+}
+
+#[test]
 fn the_name_of_an_interface_is_read() {
     for order in Order::BOTH {
         let name = [&order.short(2)[..], &order.short(3), b"br0\0"].concat();
