@@ -31,7 +31,7 @@ pub(crate) enum Expected {
 pub(crate) enum Value {
     /// How many, of what: in the singular, such as `packet`.
     Count(u64, String),
-    /// From 0 to 1.
+    /// Of something else: 1 is as much as that.
     Share(f64),
     Text(String),
     Time(Duration),
@@ -73,6 +73,12 @@ impl Prediction {
 }
 
 impl Expected {
+    /// From the one to the other; where both are the same, that and nothing else.
+    pub(crate) fn range(low: impl Into<Value>, high: impl Into<Value>) -> Self {
+        let (low, high) = (low.into(), high.into());
+        if low == high { Self::Is(low) } else { Self::Between(low, high) }
+    }
+
     fn holds(&self, observed: &Value) -> bool {
         match self {
             Self::Is(value) => observed == value,
@@ -149,6 +155,13 @@ mod tests {
         let value = observed.into();
         let observed = [Observation { transport: Transport::Tcp, what: "reads".into(), value }];
         compare(vec![prediction], &observed)[0].verdict
+    }
+
+    #[test]
+    fn a_range_of_one_is_that_one() {
+        assert_eq!(Expected::range((1, "read"), (1, "read")), Expected::Is((1, "read").into()));
+        let two = Expected::Between((1, "read").into(), (2, "read").into());
+        assert_eq!(Expected::range((1, "read"), (2, "read")), two);
     }
 
     #[test]

@@ -8,14 +8,14 @@ mod sockets;
 
 pub(crate) use parties::{answer, ask, ask_from, bind, bound, close, hear, kind, service, told};
 pub(crate) use sockets::{
-    LINE, Pair, anywhere, is_here, line, octets, open, present, recv, taken, wait_for,
+    LINE, Pair, accept, anywhere, in_time, is_here, line, octets, open, present, recv, taken,
+    wait_for,
 };
 
-use super::{Expected, Obstacle, Value};
-use crate::trace::{Event, Host, HostId, Trace, What};
+use super::Obstacle;
+use crate::trace::{Event, HostId, Trace, What};
 use nix::errno::Errno;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
 pub(crate) const CLIENT: HostId = HostId(0);
@@ -38,10 +38,7 @@ pub(crate) struct Notebook {
 impl Notebook {
     /// For a client and a server, both at 127.0.0.1.
     pub(crate) fn new() -> Self {
-        let addresses = vec![IpAddr::from(Ipv4Addr::LOCALHOST)];
-        let host = |name: &str| Host { name: name.into(), addresses: addresses.clone() };
-        let trace = Trace::between(vec![host("client"), host("server")]);
-        Self { start: Instant::now(), trace }
+        Self::among(&["client", "server"])
     }
 
     /// Makes a call and writes down what came of it.
@@ -153,8 +150,8 @@ pub(crate) fn placed<T>(
     if takes || result.is_err() { back } else { begun }
 }
 
-/// A call that has a deadline is broken off when the program is stopped and goes on (signal(7)): that is nothing
-/// of the network's. Its time begins anew.
+/// A call is broken off when the program is stopped and goes on (signal(7)), which is nothing of the network's. For
+/// those that the kernel or the other side ends; what may wait for ever has [`in_time`] in it.
 pub(crate) fn uninterrupted<T>(make: &mut impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
         match make() {
@@ -162,12 +159,6 @@ pub(crate) fn uninterrupted<T>(make: &mut impl FnMut() -> io::Result<T>) -> io::
             came => return came,
         }
     }
-}
-
-/// From the one to the other; where both are the same, nothing else.
-pub(crate) fn range(low: impl Into<Value>, high: impl Into<Value>) -> Expected {
-    let (low, high) = (low.into(), high.into());
-    if low == high { Expected::Is(low) } else { Expected::Between(low, high) }
 }
 
 /// An error as manual pages have it: `ECONNREFUSED`.
@@ -273,13 +264,6 @@ mod tests {
             What::Call { outcome, .. } => outcome,
             other => panic!("{other:?}"),
         }
-    }
-
-    #[test]
-    fn a_range_of_one_is_that_one() {
-        assert_eq!(range((1, "read"), (1, "read")), Expected::Is((1, "read").into()));
-        let two = Expected::Between((1, "read").into(), (2, "read").into());
-        assert_eq!(range((1, "read"), (2, "read")), two);
     }
 
     #[test]

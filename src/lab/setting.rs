@@ -101,6 +101,13 @@ pub(crate) struct Dial {
     pub range: RangeInclusive<u32>,
 }
 
+impl Dial {
+    /// True if the knob can be turned to there.
+    pub(crate) fn allows(&self, at: f64) -> bool {
+        (f64::from(*self.range.start())..=f64::from(*self.range.end())).contains(&at)
+    }
+}
+
 /// Where the knobs stand; those that are unset are where the lab wants them.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 pub(crate) struct Knobs {

@@ -12,8 +12,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::Instant;
 
-/// More than any packet has, one that the kernel has yet to cut for the network card included.
-const ROOM: usize = 256 << 10;
+/// More than any packet has, one of half a MiB included that the kernel has yet to cut for the network card.
+const ROOM: usize = 1 << 20;
 
 /// A socket that gets a copy of every packet.
 pub(crate) struct Capture {

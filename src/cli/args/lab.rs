@@ -179,10 +179,9 @@ impl Turned {
 fn check(lab: &Experiment, procedure: &Procedure, knobs: &Knobs) -> Result<(), String> {
     for knob in knobs.turned() {
         let dial = procedure.dial(knob).ok_or_else(|| no_knob(lab, procedure, knob))?;
-        let (least, most) = (*dial.range.start(), *dial.range.end());
-        let is_beyond = |at: &f64| !(f64::from(least)..=f64::from(most)).contains(at);
-        if let Some(at) = knobs.of(knob).into_iter().find(is_beyond) {
+        if let Some(at) = knobs.of(knob).into_iter().find(|at| !dial.allows(*at)) {
             let (lab, engine, knob) = (lab.name, procedure.engine, knob.name());
+            let (least, most) = (dial.range.start(), dial.range.end());
             return Err(format!(
                 "{lab} takes --{knob} from {least} to {most} on {engine}, not {at}"
             ));

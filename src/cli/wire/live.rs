@@ -30,7 +30,8 @@ pub(super) fn show(arguments: &Wire, quiet: bool) -> Result<ExitCode, Failure> {
     let told = tell_lost(&capture, arguments);
     // However it ended, what was seen is worth its screen.
     let finished = screen.finish(lasted, quiet);
-    watched.and(told).and(finished)
+    let ended = watched.and(finished)?;
+    told.map(|()| ended)
 }
 
 fn watch(

@@ -1,8 +1,8 @@
 //! A queue of connections, and a server that does not accept.
 
 use crate::lab::loopback::{
-    CLIENT, LINE, Notebook, PATIENCE, SERVER, SILENCE, anywhere, failed, line, name, octets, open,
-    present, recv, taken,
+    CLIENT, LINE, Notebook, PATIENCE, SERVER, SILENCE, accept, anywhere, failed, in_time, line,
+    name, octets, open, present, recv, taken,
 };
 use crate::lab::{
     Engine, Expected, Knob, Lab, Next, Obstacle, Prediction, Procedure, Run, Setting, Theory,
@@ -239,7 +239,7 @@ impl Queue {
     fn answer(&mut self) -> Result<u64, Obstacle> {
         let mut accepted = Vec::new();
         for _ in &self.clients {
-            let accept = || self.listener.accept();
+            let accept = || accept(&self.listener);
             let made = self.notebook.call(SERVER, "accept()", accept, |_| "a connection".into());
             accepted.push(made.map_err(failed("accept"))?.0);
         }
@@ -330,7 +330,7 @@ fn datagrams(asking: usize, run: &mut Run) -> Result<(), Obstacle> {
     let line = line()?;
     let mut peers = Vec::new();
     for _ in 0..sent {
-        let take = || server.recv_from(&mut [MaybeUninit::uninit()]);
+        let take = || in_time(&server, || server.recv_from(&mut [MaybeUninit::uninit()]));
         let question = notebook.call(SERVER, "recvfrom()", take, |it| octets(it.0));
         peers.push(question.map_err(failed("receive a question"))?.1);
     }

@@ -1,10 +1,12 @@
 //! A reader that has stopped reading, and a writer that goes on.
 
 use crate::lab::loopback::{
-    CLIENT, Notebook, PATIENCE, Pair, SERVER, SILENCE, failed, name, octets, open, present, range,
-    recv, taken,
+    CLIENT, Notebook, PATIENCE, Pair, SERVER, SILENCE, failed, name, octets, open, present, recv,
+    taken,
 };
-use crate::lab::{Engine, Knob, Lab, Next, Obstacle, Prediction, Procedure, Run, Setting, Theory};
+use crate::lab::{
+    Engine, Expected, Knob, Lab, Next, Obstacle, Prediction, Procedure, Run, Setting, Theory,
+};
 use crate::sys;
 use crate::transport::Transport;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -122,7 +124,7 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
     let accounting = "each kernel counts what a buffer holds in its own way";
     let asked = BUFFER as u64;
     let (sending, receiving) = granted().unwrap_or((asked, asked));
-    let accepted = range((sending, "octet"), (sending + receiving + SEGMENT, "octet"));
+    let accepted = Expected::range((sending, "octet"), (sending + receiving + SEGMENT, "octet"));
     let (least, most) = kept(count, receiving);
     let mut predictions = vec![
         Prediction::is(tcp, WRITER, "EAGAIN"),
@@ -131,11 +133,11 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
         Prediction::is(tcp, AFTERWARDS, octets(WRITE)),
         Prediction::is(udp, WRITER, octets(0)).varies("BSD may say ENOBUFS"),
         Prediction::is(udp, SENDS, (count, "send")).varies("BSD may say ENOBUFS"),
-        Prediction::new(udp, KEPT, range((least, "datagram"), (most, "datagram")))
+        Prediction::new(udp, KEPT, Expected::range((least, "datagram"), (most, "datagram")))
             .varies(accounting),
     ];
     if sys::QUEUES_ARE_TOLD {
-        let dropped = range((count - most, "datagram"), (count - least, "datagram"));
+        let dropped = Expected::range((count - most, "datagram"), (count - least, "datagram"));
         predictions.push(Prediction::new(udp, DROPPED, dropped));
         predictions.push(Prediction::is(udp, TOGETHER, (count, "datagram")));
     }

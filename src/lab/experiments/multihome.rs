@@ -2,7 +2,7 @@
 
 use crate::lab::loopback::{
     CLIENT, LINE, Notebook, PATIENCE, SERVER, SILENCE, answer, ask_from, bind, bound, failed, hear,
-    is_here, kind, line, name, octets, open, present, service, told,
+    in_time, is_here, kind, line, name, octets, open, present, service, told,
 };
 use crate::lab::{Engine, Lab, Next, Obstacle, Prediction, Procedure, Run, Setting, Theory};
 use crate::sys;
@@ -224,7 +224,8 @@ impl Client {
 /// The address from which the answer came, or why there is none.
 fn hear_from(notebook: &mut Notebook, client: &Socket) -> String {
     let take = || {
-        let (_, peer) = client.recv_from(&mut [MaybeUninit::uninit(); 1024])?;
+        let mut room = [MaybeUninit::uninit(); 1024];
+        let (_, peer) = in_time(client, || client.recv_from(&mut room))?;
         peer.as_socket().map(|peer| peer.ip()).ok_or_else(|| io::ErrorKind::Other.into())
     };
     let heard = notebook.call(CLIENT, "recvfrom(1024)", take, |peer| format!("from {peer}"));

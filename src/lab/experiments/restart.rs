@@ -3,9 +3,11 @@
 use crate::client::{self, Options};
 use crate::lab::loopback::{
     CLIENT, Notebook, PATIENCE, SERVER, answer, ask, bind, bound, close, failed, hear, kind, line,
-    name, open, present, range, service,
+    name, open, present, service,
 };
-use crate::lab::{Engine, Lab, Next, Obstacle, Prediction, Procedure, Run, Setting, Theory};
+use crate::lab::{
+    Engine, Expected, Lab, Next, Obstacle, Prediction, Procedure, Run, Setting, Theory,
+};
 use crate::sys;
 use crate::trace::HostId;
 use crate::transport::Transport;
@@ -135,7 +137,7 @@ fn predict(_: &Setting) -> Vec<Prediction> {
     if told {
         let [least, most] = REMEMBERED;
         predictions.push(Prediction::is(tcp, REMEMBERS, "server"));
-        predictions.push(Prediction::new(tcp, LEFT, range(least, most)));
+        predictions.push(Prediction::new(tcp, LEFT, Expected::range(least, most)));
     }
     predictions.push(Prediction::is(tcp, CLIENT_FIRST, bound_of(4, 4)));
     if told {

@@ -117,13 +117,13 @@ fn run(setting: &Setting) -> Run {
     let mut service = StreamService::default();
     let trace = network(setting).exchange(&mut client, &mut service, deadline);
     let gave_up = client.octets.is_empty() && matches!(client.end, Some(End::GaveUp(_)));
-    observe(&mut run, Tcp, recv(gave_up), trace);
+    observe(&mut run, Tcp, recv(gave_up), Probes::None, trace);
 
     let mut client = Asker::new(1, 0, deadline);
     let local = address(SERVER).into();
     let mut service = DatagramService::new(local, Policy::Guarded, Duration::ZERO);
     let trace = network(setting).exchange(&mut client, &mut service, deadline);
-    observe(&mut run, Udp, recv(client.answers == [None]), trace);
+    observe(&mut run, Udp, recv(client.answers == [None]), Probes::None, trace);
     run
 }
 
@@ -145,21 +145,41 @@ pub(in crate::lab) fn observe(
     run: &mut Run,
     transport: Transport,
     recv: impl Into<Value>,
+    probes: Probes,
     trace: Trace,
 ) {
     let After { of_client, waits } = after_the_reply(&trace);
     run.saw(transport, RECV, recv);
     run.saw(transport, OF_CLIENT, (of_client, "packet"));
     run.saw(transport, AGAIN, count(waits.iter(), "time"));
-    if let Some(growth) = growth(&waits) {
+    let timed = waits.get(probes.count()..).unwrap_or_default();
+    if let Some(growth) = growth(timed) {
         run.saw(transport, GROWTH, Value::Share(growth));
     }
     run.show(transport, "", trace);
 }
 
-/// Each wait as a part of the one before: the least that there is.
+/// What the server's system does before its retransmission timer runs out for the first time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::lab) enum Probes {
+    None,
+    /// The first repetition may be a probe, and the wait after it as long again (RFC 8985, section 7.3).
+    One,
+}
+
+impl Probes {
+    /// So many waits say nothing of the timer.
+    const fn count(self) -> usize {
+        match self {
+            Self::None => 0,
+            Self::One => 1,
+        }
+    }
+}
+
+/// Each wait as a part of the one before: the least that there is. Twice is 2 to the last bit.
 fn growth(waits: &[Duration]) -> Option<f64> {
-    let growths = waits.windows(2).map(|two| two[1].as_secs_f64() / two[0].as_secs_f64());
+    let growths = waits.windows(2).map(|two| two[1].div_duration_f64(two[0]));
     growths.reduce(f64::min)
 }
 
@@ -177,6 +197,20 @@ mod tests {
         };
         assert_eq!((growth(&[1, 2, 4]), growth(&[1, 3, 3])), (Some(2.0), Some(1.0)));
         assert_eq!((growth(&[1]), growth(&[])), (None, None));
+    }
+
+    #[test]
+    fn twice_is_twice_whatever_the_wait() {
+        for nanoseconds in (1..2_000_000_000).step_by(1_234_567) {
+            let wait = Duration::from_nanos(nanoseconds);
+            assert_eq!(growth(&[wait, 2 * wait, 4 * wait]), Some(2.0), "{wait:?}");
+        }
+    }
+
+    #[test]
+    fn a_delay_of_odd_parts_of_a_millisecond_is_as_predicted() {
+        let delay = Some(Duration::from_micros(427_415));
+        as_predicted(&LAB, Engine::Sim, 1, Knobs { delay, ..Knobs::default() });
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! A buffer that is too small, and a message that is empty.
 
 use crate::lab::loopback::{
-    CLIENT, LINE, Notebook, Pair, SERVER, SILENCE, failed, line, name, octets, present, recv,
-    taken, wait_for,
+    CLIENT, LINE, Notebook, Pair, SERVER, SILENCE, failed, in_time, line, octets, present, recv,
+    taken, told, wait_for,
 };
 use crate::lab::{Engine, Knob, Lab, Next, Obstacle, Prediction, Procedure, Run, Setting, Theory};
 use crate::transport::Transport;
@@ -209,16 +209,12 @@ const NO_FLAG: &str = "none";
 fn receive_message(client: &Socket, room: usize) -> io::Result<(usize, &'static str)> {
     let mut buffer = vec![0; room];
     let mut slices = [IoSliceMut::new(&mut buffer)];
-    let received = recvmsg::<()>(client.as_raw_fd(), &mut slices, None, MsgFlags::empty())?;
-    let cut = received.flags.contains(MsgFlags::MSG_TRUNC);
-    Ok((received.bytes, if cut { "MSG_TRUNC" } else { NO_FLAG }))
-}
-
-fn told(received: &io::Result<Vec<u8>>) -> String {
-    match received {
-        Ok(octets) => taken(octets),
-        Err(error) => name(error),
-    }
+    let take = || {
+        let taken = recvmsg::<()>(client.as_raw_fd(), &mut slices, None, MsgFlags::empty())?;
+        Ok((taken.bytes, taken.flags))
+    };
+    let (length, flags) = in_time(client, take)?;
+    Ok((length, if flags.contains(MsgFlags::MSG_TRUNC) { "MSG_TRUNC" } else { NO_FLAG }))
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 
 use crate::compare::OwnServer;
 use crate::lab::loopback::{
-    CLIENT, LINE, Notebook, PATIENCE, Pair, SERVER, failed, line, name, octets, open, present,
-    recv, taken, wait_for,
+    CLIENT, LINE, Notebook, PATIENCE, Pair, SERVER, failed, in_time, line, name, octets, open,
+    present, recv, taken, wait_for,
 };
 use crate::lab::netns::runs::unread as netns;
 use crate::lab::{Engine, Knob, Lab, Next, Obstacle, Prediction, Procedure, Run, Setting, Theory};
@@ -171,7 +171,8 @@ fn careless(transport: Transport) -> Result<(Trace, String), Obstacle> {
             notebook
                 .call(SERVER, "recv(1024)", || recv(&server, 1024), taken)
                 .map_err(failed("receive the question"))?;
-            server.peek_sender().map_err(failed("wait for the second datagram"))?;
+            in_time(&server, || server.peek_sender())
+                .map_err(failed("wait for the second datagram"))?;
         }
     }
     let reply = line()?;

@@ -1,6 +1,6 @@
 //! Several clients and servers on this host, and what each does over either transport.
 
-use super::{Notebook, SERVER, failed, name, octets, open, recv, taken};
+use super::{Notebook, SERVER, accept, failed, in_time, name, octets, open, recv, taken};
 use crate::compare::OwnServer;
 use crate::lab::Obstacle;
 use crate::reply::Reply;
@@ -86,13 +86,13 @@ pub(crate) fn answer(
     let sent = |sent: &usize| octets(*sent);
     match transport {
         Transport::Tcp => {
-            let accept = || socket.accept();
+            let accept = || accept(socket);
             let (stream, _) = notebook.call(server, "accept()", accept, |_| "a client".into())?;
             notebook.call(server, "send(26)", || stream.send(line), sent)?;
             Ok(Some(stream))
         }
         Transport::Udp => {
-            let take = || socket.recv_from(&mut []);
+            let take = || in_time(socket, || socket.recv_from(&mut []));
             let (_, peer) =
                 notebook.call(server, "recvfrom()", take, |(length, _)| octets(*length))?;
             notebook.call(server, "sendto(26)", || socket.send_to(line, &peer), sent)?;

@@ -1,18 +1,20 @@
 //! The sockets that experiments begin with: a client's and a server's, which know each other.
 
-use super::{CLIENT, Notebook, PATIENCE, SERVER, failed, uninterrupted};
+use super::{CLIENT, Notebook, PATIENCE, SERVER, failed};
 use crate::clock::Clock;
 use crate::lab::Obstacle;
 use crate::reply::Reply;
 use crate::responder::Responder;
 use crate::syntax::{Syntax, Zone};
 use crate::transport::Transport;
+use nix::errno::Errno;
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::InterfaceFlags;
-use socket2::{Domain, SockAddr, Socket, Type};
+use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 use std::io::{self, Read};
 use std::mem::MaybeUninit;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::os::fd::AsFd;
 use std::thread;
 use std::time::Instant;
 
@@ -42,7 +44,7 @@ impl Pair {
         notebook.call(SERVER, "listen(1)", || listener.listen(1), |()| "listening".into())?;
         let at = listener.local_addr()?;
         notebook.call(CLIENT, "connect()", || client.connect(&at), |()| "connected".into())?;
-        let accept = || listener.accept();
+        let accept = || accept(&listener);
         let (server, _) = notebook.call(SERVER, "accept()", accept, |_| "a connection".into())?;
         server.set_read_timeout(Some(PATIENCE))?;
         server.set_write_timeout(Some(PATIENCE))?;
@@ -100,19 +102,57 @@ pub(crate) fn line() -> Result<Reply, Obstacle> {
     reply.ok_or_else(|| Obstacle::Missing("the clock shows no date that can be written".into()))
 }
 
+/// Takes something within the time of the socket, `SO_RCVTIMEO`, counted from the first try. A call that is
+/// broken off because the program was stopped and goes on (signal(7)) would begin its whole time anew, and never
+/// end if that happens often enough.
+///
+/// # Errors
+/// Those of the call; `EAGAIN` when the time is over.
+pub(crate) fn in_time<T>(
+    socket: &impl AsFd,
+    mut take: impl FnMut() -> io::Result<T>,
+) -> io::Result<T> {
+    let (begun, socket) = (Instant::now(), SockRef::from(socket));
+    let mut limit = None;
+    let taken = loop {
+        match take() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            taken => break taken,
+        }
+        let Some(time) = limit.map_or_else(|| socket.read_timeout(), |it| Ok(Some(it)))? else {
+            continue; // it may take for ever
+        };
+        limit = Some(time);
+        let left = time.saturating_sub(begun.elapsed());
+        if left.is_zero() {
+            break Err(Errno::EAGAIN.into());
+        }
+        socket.set_read_timeout(Some(left))?;
+    };
+    if limit.is_some() {
+        socket.set_read_timeout(limit)?;
+    }
+    taken
+}
+
 /// Takes what comes next, as one `recv(2)` gives it.
-pub(crate) fn recv(mut socket: &Socket, most: usize) -> io::Result<Vec<u8>> {
+pub(crate) fn recv(socket: &Socket, most: usize) -> io::Result<Vec<u8>> {
     let mut buffer = vec![0; most];
-    let length = socket.read(&mut buffer)?;
+    let length = in_time(socket, || (&*socket).read(&mut buffer))?;
     buffer.truncate(length);
     Ok(buffer)
+}
+
+/// Takes the next connection of a listener.
+pub(crate) fn accept(listener: &Socket) -> io::Result<(Socket, SockAddr)> {
+    in_time(listener, || listener.accept())
 }
 
 /// Waits until so many octets of a stream have arrived; they stay unread.
 pub(crate) fn wait_for(stream: &Socket, octets: usize) -> Result<(), Obstacle> {
     let started = Instant::now();
     let mut place = vec![MaybeUninit::uninit(); octets];
-    let mut arrived = || uninterrupted(&mut || stream.peek(&mut place));
+    let mut arrived = || in_time(stream, || stream.peek(&mut place));
     while arrived().map_err(failed("look at what has arrived"))? < octets {
         if started.elapsed() > PATIENCE {
             return Err(Obstacle::TooLate(format!("the arrival of {octets} octets"), PATIENCE));
@@ -137,6 +177,7 @@ pub(crate) fn taken(part: &Vec<u8>) -> String {
 mod tests {
     use super::*;
     use std::io::Write;
+    use std::time::Duration;
 
     #[test]
     fn both_ends_of_a_pair_hear_each_other() {
@@ -149,6 +190,40 @@ mod tests {
             wait_for(&client, 4).expect("it arrives");
             assert_eq!(recv(&client, 16).expect("heard"), b"noon", "{transport}");
         }
+    }
+
+    #[test]
+    fn a_call_that_is_always_broken_off_ends_when_its_time_is_over() {
+        let socket = open(Type::DGRAM).expect("a socket");
+        let time = Duration::from_millis(20);
+        socket.set_read_timeout(Some(time)).expect("set");
+        let (begun, mut tries) = (Instant::now(), 0);
+        let ended = in_time(&socket, || {
+            tries += 1;
+            // So that it ends where nothing else ends it.
+            let is_over = begun.elapsed() > PATIENCE;
+            if is_over { Ok(()) } else { Err(io::ErrorKind::Interrupted.into()) }
+        });
+        assert_eq!(ended.expect_err("nothing comes").raw_os_error(), Some(Errno::EAGAIN as i32));
+        assert!(begun.elapsed() >= time && tries > 1, "{tries}");
+        assert_eq!(socket.read_timeout().expect("asked"), Some(time), "as it was");
+    }
+
+    #[test]
+    fn a_call_that_is_broken_off_once_has_the_rest_of_its_time() {
+        let socket = open(Type::DGRAM).expect("a socket");
+        let (begun, mut tries) = (Instant::now(), 0);
+        // Longer than the tick to which a kernel rounds.
+        let passed = Duration::from_millis(50);
+        let left = in_time(&socket, || {
+            tries += 1;
+            while begun.elapsed() < passed {
+                thread::yield_now();
+            }
+            if tries == 1 { Err(io::ErrorKind::Interrupted.into()) } else { socket.read_timeout() }
+        });
+        assert!(left.expect("taken").is_some_and(|left| left + passed / 2 <= PATIENCE));
+        assert_eq!(socket.read_timeout().expect("asked"), Some(PATIENCE));
     }
 
     #[test]

@@ -116,8 +116,7 @@ fn run(
 fn check(lab: &str, setting: &Setting) -> Result<(), Obstacle> {
     let procedure = crate::lab::find(lab).and_then(|lab| lab.on(Engine::Netns));
     for dial in procedure.into_iter().flat_map(|it| it.knobs) {
-        let range = f64::from(*dial.range.start())..=f64::from(*dial.range.end());
-        if !setting.knobs.of(dial.knob).iter().all(|at| range.contains(at)) {
+        if !setting.knobs.of(dial.knob).into_iter().all(|at| dial.allows(at)) {
             let what = format!("turn --{} beyond {}", dial.knob.name(), dial.range.end());
             return Err(failed(what)(ErrorKind::InvalidInput.into()));
         }

@@ -367,6 +367,17 @@ mod tests {
     }
 
     #[test]
+    fn an_engine_that_other_labs_ran_on_is_not_what_is_missing() {
+        let mut done = made_up::three();
+        done[0].report.outcome = Err(Obstacle::Missing("no second address".into()));
+        let screen = plain(&summary(&done));
+        assert!(
+            screen.contains("\n  made-up on sim cannot run here: no second address\n"),
+            "{screen}"
+        );
+    }
+
+    #[test]
     fn csv_has_a_line_for_each_finding_and_quotes_what_it_must() {
         let lines = csv(&made_up::three());
         assert_eq!(

@@ -31,26 +31,31 @@ pub(crate) fn summary(done: &[Done]) -> String {
             (lab, engine, time) = ("", "", String::new());
         }
     }
-    for (engine, reason) in missing(done) {
+    for (who, reason) in missing(done) {
         screen.push('\n');
-        paragraph(&mut screen, &format!("{engine} cannot run here: {reason}"));
+        paragraph(&mut screen, &format!("{who} cannot run here: {reason}"));
     }
     let _ = writeln!(screen, "\n{}", sentence(done));
     screen
 }
 
-/// Why something cannot run here, each reason once: what an engine lacks, all its labs lack.
-fn missing(done: &[Done]) -> Vec<(Engine, String)> {
-    let mut reasons = Vec::new();
+/// What cannot run here and why, each reason once: an engine if none of its labs can, else the labs.
+fn missing(done: &[Done]) -> Vec<(String, String)> {
+    let mut reasons: Vec<(Engine, String, Vec<&str>)> = Vec::new();
     for Done { report, .. } in done {
-        if let Err(obstacle @ Obstacle::Missing(_)) = &report.outcome {
-            let reason = (report.procedure.engine, not_run(obstacle));
-            if !reasons.contains(&reason) {
-                reasons.push(reason);
-            }
+        let Err(obstacle @ Obstacle::Missing(_)) = &report.outcome else { continue };
+        let (engine, reason, lab) = (report.procedure.engine, not_run(obstacle), report.lab.name);
+        match reasons.iter_mut().find(|it| (it.0, &it.1) == (engine, &reason)) {
+            Some((.., labs)) => labs.push(lab),
+            None => reasons.push((engine, reason, vec![lab])),
         }
     }
-    reasons
+    let all = |engine| done.iter().filter(|it| it.report.procedure.engine == engine).count();
+    let who = |engine: Engine, labs: &[&str]| match labs.len() {
+        some if some == all(engine) => engine.to_string(),
+        _ => format!("{} on {engine}", labs.join(", ")),
+    };
+    reasons.into_iter().map(|(engine, reason, labs)| (who(engine, &labs), reason)).collect()
 }
 
 fn sentence(done: &[Done]) -> String {

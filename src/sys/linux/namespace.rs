@@ -80,7 +80,7 @@ pub(crate) fn own_network() -> io::Result<i32> {
 
 /// What to do where the process got a network but may not change it.
 pub(crate) fn no_rights_inside() -> String {
-    if is_root() {
+    if is_root_of_host() {
         return "a security module keeps root from its own network: run it where none does"
             .to_owned();
     }
@@ -120,7 +120,7 @@ fn forbidden(errno: Errno) -> String {
 
 /// Said to others than root.
 fn or_as_root() -> &'static str {
-    if is_root() { "" } else { ", or run as root" }
+    if is_root_of_host() { "" } else { ", or run as root" }
 }
 
 /// Why a user namespace is of no use: nobody is anybody in it.
@@ -143,7 +143,7 @@ fn restriction() -> Option<String> {
 }
 
 /// True if this is root, and not a user who is called so in a namespace.
-fn is_root() -> bool {
+fn is_root_of_host() -> bool {
     let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
     geteuid().is_root() && map.split_whitespace().nth(1) == Some("0")
 }

@@ -5,6 +5,9 @@ use crate::lab::link::{CLIENT, Conditions, SERVER};
 use crate::lab::sim::{Asker, Network, StreamClient, StreamService};
 use crate::lab::{Expected, Prediction, Run, Setting, Value};
 use crate::transport::Transport::{Tcp, Udp};
+use rand_pcg::Pcg64Mcg;
+use rand_pcg::rand_core::{Rng, SeedableRng};
+use std::iter;
 use std::time::Duration;
 
 const WHOLE: &str = "whole lines";
@@ -96,12 +99,18 @@ fn share(what: &'static str, probability: f64, setting: &Setting) -> Prediction 
 }
 
 pub(super) fn run(setting: &Setting, run: &mut Run) {
-    let seeds = |count: u32| (0..count.into()).map(|number: u64| setting.seed.wrapping_add(number));
-    observe_streams(setting, seeds(streams(setting)), run);
+    let seeds = || seeds(setting.seed);
+    observe_streams(setting, seeds().take(streams(setting) as usize), run);
     for (what, tries) in [(ONCE, 1), (AGAIN, TRIES)] {
-        let answered = answered(setting, tries, seeds(count(setting)));
+        let answered = answered(setting, tries, seeds().take(count(setting) as usize));
         run.saw(Udp, what, Value::Share(f64::from(answered) / f64::from(count(setting))));
     }
+}
+
+/// A seed for each exchange: drawn, since those of neighbouring numbers would be nearly the same ones.
+fn seeds(seed: u64) -> impl Iterator<Item = u64> {
+    let mut random = Pcg64Mcg::seed_from_u64(seed);
+    iter::repeat_with(move || random.next_u64())
 }
 
 fn observe_streams(setting: &Setting, seeds: impl Iterator<Item = u64>, run: &mut Run) {
@@ -160,6 +169,13 @@ mod tests {
                 as_predicted(&LAB, Engine::Sim, seed * 104_729, knobs);
             }
         }
+    }
+
+    #[test]
+    fn neighbouring_seeds_have_no_exchange_in_common() {
+        let of = |seed| seeds(seed).take(1000).collect::<std::collections::HashSet<_>>();
+        let (one, next) = (of(1), of(2));
+        assert_eq!((one.len(), one.intersection(&next).count()), (1000, 0));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::{Came, TRIES, all_tries, conditions, service, unhurt};
 use crate::lab::link::{CLIENT, Conditions, Fault, SERVER};
 use crate::lab::seen::time_to_the_answer;
 use crate::lab::sim::{self, Asker, Network, StreamClient, StreamService};
-use crate::lab::{Expected, Prediction, Run, Setting, Value};
+use crate::lab::{Expected, Prediction, Run, Setting};
 use crate::transport::Transport::{Tcp, Udp};
 use std::time::Duration;
 
@@ -64,12 +64,7 @@ pub(super) fn predict(setting: &Setting) -> Vec<Prediction> {
     let (names, drop) = of_datagrams(setting);
     for (name, tries) in names.into_iter().zip([1, TRIES]) {
         let [fewest, most] = replies(&chosen(setting, drop, Fault::None), 1, tries);
-        let of = |count| Value::from((count, "reply"));
-        let expected = if fewest == most {
-            Expected::Is(of(most))
-        } else {
-            Expected::Between(of(fewest), of(most))
-        };
+        let expected = Expected::range((fewest, "reply"), (most, "reply"));
         predictions.push(Prediction::new(Udp, name, expected));
     }
     predictions

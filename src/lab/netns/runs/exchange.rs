@@ -2,19 +2,13 @@
 
 use super::super::super::experiments::exchange::{PACKETS, ROUND_TRIPS, TIME, observe};
 use super::super::super::link::SERVER;
-use super::super::super::{Engine, Expected, Knob, Obstacle, Prediction, Procedure, Run, Setting};
+use super::super::super::{Expected, Obstacle, Prediction, Procedure, Run, Setting};
 use super::super::network::Network;
 use super::super::process::within;
-use super::{QUIET, conditions, delay, exactly};
+use super::{QUIET, conditions, delay, exactly, procedure};
 use crate::transport::Transport;
 
-pub(in crate::lab) const PROCEDURE: Procedure = Procedure {
-    engine: Engine::Netns,
-    knobs: &[Knob::Delay.within(0..=1000)],
-    method,
-    predict,
-    run,
-};
+pub(in crate::lab) const PROCEDURE: Procedure = procedure(method, predict, run);
 
 fn method(setting: &Setting) -> String {
     format!(

@@ -6,11 +6,11 @@ use super::super::super::experiments::loop_::{
 };
 use super::super::super::link::{CLIENT, Conditions, FORGER, SERVER};
 use super::super::super::loopback::{PATIENCE, failed};
-use super::super::super::{Engine, Expected, Knob, Obstacle, Prediction, Procedure, Run, Setting};
+use super::super::super::{Expected, Obstacle, Prediction, Procedure, Run, Setting};
 use super::super::network::{Network, address};
 use super::super::process::within;
 use super::super::recorder::Sent;
-use super::{QUIET, exactly};
+use super::{QUIET, exactly, procedure};
 use crate::duration::short;
 use crate::lab::packet::{empty_datagram, syn};
 use crate::metrics::Event;
@@ -28,13 +28,7 @@ const LONG_ENOUGH: Duration = Duration::from_secs(1);
 /// Longer than a service needs to see that it has to stop.
 const TICK: Duration = Duration::from_millis(50);
 
-pub(in crate::lab) const PROCEDURE: Procedure = Procedure {
-    engine: Engine::Netns,
-    knobs: &[Knob::Delay.within(0..=1000)],
-    method,
-    predict,
-    run,
-};
+pub(in crate::lab) const PROCEDURE: Procedure = procedure(method, predict, run);
 
 fn method(_: &Setting) -> String {
     format!(

@@ -10,11 +10,23 @@ pub(in crate::lab) mod silent;
 pub(in crate::lab) mod unread;
 
 use super::super::link::{CLIENT, Conditions, SERVER};
-use super::super::{Expected, Obstacle, Run, Setting};
+use super::super::{Dial, Engine, Expected, Knob, Obstacle, Prediction, Procedure, Run, Setting};
 use crate::duration::short;
 use std::io;
 use std::net::{TcpStream, UdpSocket};
 use std::time::Duration;
+
+/// How a lab is done here. What is under way for longer than a second, a kernel sends again before it has come, and
+/// again: hence the limit of the delay.
+const fn procedure(
+    method: fn(&Setting) -> String,
+    predict: fn(&Setting) -> Vec<Prediction>,
+    run: Inside,
+) -> Procedure {
+    Procedure { engine: Engine::Netns, knobs: KNOBS, method, predict, run }
+}
+
+const KNOBS: &[Dial] = &[Knob::Delay.within(0..=1000)];
 
 type Inside = fn(&Setting) -> Result<Run, Obstacle>;
 
@@ -105,7 +117,7 @@ fn octets(count: &usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::{Knobs, Prediction, Procedure, Value};
+    use super::super::super::{Knobs, Value};
     use super::*;
 
     fn setting(knobs: Knobs) -> Setting {

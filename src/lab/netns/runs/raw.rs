@@ -2,11 +2,11 @@
 
 use super::super::super::link::{CLIENT, SERVER};
 use super::super::super::loopback::{PATIENCE, failed};
-use super::super::super::{Engine, Knob, Obstacle, Prediction, Procedure, Run, Setting};
+use super::super::super::{Obstacle, Prediction, Procedure, Run, Setting};
 use super::super::network::Network;
 use super::super::process::within;
 use super::super::recorder::Recorder;
-use super::{QUIET, conditions, delay, told};
+use super::{QUIET, conditions, delay, procedure, told};
 use crate::lab::packet::{Kind, kind};
 use crate::lab::seen::{arrival, sent_by};
 use crate::sys;
@@ -23,13 +23,7 @@ use std::time::Duration;
 /// How long a read waits before it looks whether it has to stop.
 const TICK: Duration = Duration::from_millis(20);
 
-pub(in crate::lab) const PROCEDURE: Procedure = Procedure {
-    engine: Engine::Netns,
-    knobs: &[Knob::Delay.within(0..=1000)],
-    method,
-    predict,
-    run,
-};
+pub(in crate::lab) const PROCEDURE: Procedure = procedure(method, predict, run);
 
 fn method(setting: &Setting) -> String {
     format!(

@@ -1,24 +1,18 @@
 //! Lab `refused`: nobody is there.
 
 use super::super::super::link::{CLIENT, SERVER};
-use super::super::super::loopback::PATIENCE;
-use super::super::super::{Engine, Knob, Obstacle, Prediction, Procedure, Run, Setting};
+use super::super::super::loopback::{PATIENCE, in_time};
+use super::super::super::{Obstacle, Prediction, Procedure, Run, Setting};
 use super::super::network::{Network, address};
 use super::super::process::within;
-use super::{Peer, conditions, connect, datagram_socket, delay, octets, patience, told};
+use super::{Peer, conditions, connect, datagram_socket, delay, octets, patience, procedure, told};
 use crate::duration::short;
 use crate::lab::packet::{Kind, kind};
 use crate::lab::seen::{count, first};
 use crate::transport::Transport::{Tcp, Udp};
 use std::time::Duration;
 
-pub(in crate::lab) const PROCEDURE: Procedure = Procedure {
-    engine: Engine::Netns,
-    knobs: &[Knob::Delay.within(0..=1000)],
-    method,
-    predict,
-    run,
-};
+pub(in crate::lab) const PROCEDURE: Procedure = procedure(method, predict, run);
 
 fn method(setting: &Setting) -> String {
     format!(
@@ -102,7 +96,7 @@ fn ask(network: &Network, peer: Peer, limit: Duration) -> Result<String, Obstacl
             Peer::Unconnected => socket.send_to(&[], server),
         };
         recorder.call(CLIENT, &format!("send(), {name}"), send, octets)?;
-        let receive = || socket.recv(&mut [0; 64]);
+        let receive = || in_time(&socket, || socket.recv(&mut [0; 64]));
         Ok(told(&recorder.call(CLIENT, &format!("recv(), {name}"), receive, octets), octets))
     })
 }

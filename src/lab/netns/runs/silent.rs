@@ -1,33 +1,26 @@
 //! Lab `silent`: the link is cut before the reply comes.
 
-use super::super::super::experiments::silent::{AGAIN, GROWTH, OF_CLIENT, RECV, observe};
+use super::super::super::experiments::silent::{AGAIN, GROWTH, OF_CLIENT, Probes, RECV, observe};
 use super::super::super::link::{CLIENT, Conditions, Fault, SERVER};
-use super::super::super::loopback::PATIENCE;
-use super::super::super::{
-    Engine, Expected, Knob, Obstacle, Prediction, Procedure, Run, Setting, Value,
-};
+use super::super::super::loopback::{PATIENCE, in_time};
+use super::super::super::{Expected, Obstacle, Prediction, Procedure, Run, Setting, Value};
 use super::super::network::Network;
 use super::super::process::within;
-use super::{Peer, conditions, connect, datagram_socket, delay, exactly, octets, patience, told};
+use super::{
+    Peer, conditions, connect, datagram_socket, delay, exactly, octets, patience, procedure, told,
+};
 use crate::duration::short;
 use crate::transport::Transport::{self, Tcp, Udp};
 use std::io::{self, Read};
 use std::time::Duration;
 
-/// The first repetition of Linux is a probe, and the wait after that as long again (RFC 8985, section 7.3);
-/// a busy machine makes a wait look longer.
-const NO_SHORTER: f64 = 0.8;
+/// The waits double, but a busy machine makes one look longer, and then the next one shorter.
+const GROWS: f64 = 1.25;
 
-/// So many show that the waits grow.
+/// So many show that the waits grow, the first being a probe.
 const REPETITIONS: usize = 3;
 
-pub(in crate::lab) const PROCEDURE: Procedure = Procedure {
-    engine: Engine::Netns,
-    knobs: &[Knob::Delay.within(0..=1000)],
-    method,
-    predict,
-    run,
-};
+pub(in crate::lab) const PROCEDURE: Procedure = procedure(method, predict, run);
 
 fn method(setting: &Setting) -> String {
     format!(
@@ -49,7 +42,7 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
         Prediction::is(Tcp, RECV, "EAGAIN"),
         Prediction::new(Tcp, OF_CLIENT, after),
         Prediction::new(Tcp, AGAIN, Expected::AtLeast((2, "time").into())),
-        Prediction::new(Tcp, GROWTH, Expected::AtLeast(Value::Share(NO_SHORTER))),
+        Prediction::new(Tcp, GROWTH, Expected::AtLeast(Value::Share(GROWS))),
         Prediction::is(Udp, RECV, "EAGAIN"),
         Prediction::is(Udp, OF_CLIENT, none("packet")),
         Prediction::is(Udp, AGAIN, none("time")),
@@ -77,8 +70,8 @@ fn cut(setting: &Setting, transport: Transport, run: &mut Run) -> Result<(), Obs
     let (came, _stream) = network.on(CLIENT, "ask", move |recorder| {
         let mut room = [0; 512];
         let mut ask = |stream: &mut Stream| match stream {
-            Stream::Tcp(stream) => stream.read(&mut room),
-            Stream::Udp(socket) => socket.recv(&mut room),
+            Stream::Tcp(stream) => in_time(stream, || (&*stream).read(&mut room)),
+            Stream::Udp(socket) => in_time(socket, || socket.recv(&mut room)),
         };
         let mut stream = Stream::open(transport, limit)?;
         let called = recorder.call(CLIENT, "recv(512)", || ask(&mut stream), octets);
@@ -91,7 +84,7 @@ fn cut(setting: &Setting, transport: Transport, run: &mut Run) -> Result<(), Obs
             replies.count() > REPETITIONS
         })?;
     }
-    observe(run, transport, came, network.trace());
+    observe(run, transport, came, Probes::One, network.trace());
     Ok(())
 }
 

@@ -1,11 +1,11 @@
 //! Lab `unread`, with the reply lost: the client talks, and the server closes without having read it.
 
 use super::super::super::link::{CLIENT, Conditions, Fault, SERVER};
-use super::super::super::loopback::PATIENCE;
-use super::super::super::{Engine, Knob, Obstacle, Prediction, Procedure, Run, Setting};
+use super::super::super::loopback::{PATIENCE, failed, in_time};
+use super::super::super::{Obstacle, Prediction, Procedure, Run, Setting};
 use super::super::network::{Network, address};
 use super::super::process::within;
-use super::{Peer, conditions, connect, datagram_socket, delay, octets, patience, told};
+use super::{Peer, conditions, connect, datagram_socket, delay, octets, patience, procedure, told};
 use crate::lab::packet::kind;
 use crate::lab::seen::{count, replies, sent_by};
 use crate::transport::Transport::{Tcp, Udp};
@@ -17,13 +17,7 @@ const QUESTION: &[u8] = b"time, please\r\n";
 /// As ctime(3) has it: 26 octets.
 const REPLY: &[u8] = b"Mon Feb 22 17:37:43 1982\r\n";
 
-pub(in crate::lab) const PROCEDURE: Procedure = Procedure {
-    engine: Engine::Netns,
-    knobs: &[Knob::Delay.within(0..=1000)],
-    method,
-    predict,
-    run,
-};
+pub(in crate::lab) const PROCEDURE: Procedure = procedure(method, predict, run);
 
 fn method(setting: &Setting) -> String {
     format!(
@@ -70,7 +64,7 @@ fn stream(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
         let (mut stream, _) = listener.accept()?;
         stream.set_read_timeout(Some(PATIENCE))?;
         // It is there, and left there.
-        let peek = || stream.peek(&mut [0; 1]);
+        let peek = || in_time(&stream, || stream.peek(&mut [0; 1]));
         recorder.call(SERVER, "recv(1), MSG_PEEK", peek, octets)?;
         recorder.call(SERVER, "send(26)", || stream.write(REPLY), octets)?;
         let mut stream = Some(stream);
@@ -83,16 +77,17 @@ fn stream(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     let (read, end) = network.on(CLIENT, "ask", move |recorder| {
         let mut stream = connect(limit)?;
         recorder.call(CLIENT, "send(14)", || stream.write(QUESTION), octets)?;
-        let (mut room, mut read) = ([0; 512], 0);
+        let (mut room, mut all) = ([0; 512], 0);
         loop {
-            let called = recorder.call(CLIENT, "recv(512)", || stream.read(&mut room), octets);
+            let read = || in_time(&stream, || (&stream).read(&mut room));
+            let called = recorder.call(CLIENT, "recv(512)", read, octets);
             match called {
-                Ok(count) if count > 0 => read += count,
-                ended => return Ok((read, told(&ended, |_| "end".into()))),
+                Ok(count) if count > 0 => all += count,
+                ended => return Ok((all, told(&ended, |_| "end".into()))),
             }
         }
     })?;
-    closing.wait(PATIENCE).map_err(super::super::super::loopback::failed("serve"))?;
+    closing.wait(PATIENCE).map_err(failed("serve"))?;
     // As long as a repetition would take, which is 0.2 s at least.
     network.recorder.settle(2 * patience(setting))?;
     let trace = network.trace();
@@ -113,7 +108,7 @@ fn datagram(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     let came = network.on(CLIENT, "ask", move |recorder| {
         let socket = datagram_socket(limit, Peer::Connected)?;
         recorder.call(CLIENT, "send(14)", || socket.send(QUESTION), octets)?;
-        let receive = || socket.recv(&mut [0; 512]);
+        let receive = || in_time(&socket, || socket.recv(&mut [0; 512]));
         Ok(told(&recorder.call(CLIENT, "recv(512)", receive, octets), octets))
     })?;
     let trace = network.trace();
