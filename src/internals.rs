@@ -48,18 +48,19 @@ impl Deciding {
         Self(Guard::new(options, ports, broadcasts))
     }
 
-    /// True if a datagram of so many octets from `peer` to `local` may have a reply of so many.
+    /// True if a datagram with this content from `peer` to `local` may have this reply.
     #[must_use]
     pub fn answers(
         &self,
         peer: SocketAddr,
         local: SocketAddr,
-        octets: usize,
-        reply_octets: usize,
+        content: &[u8],
+        reply: &[u8],
     ) -> bool {
-        let question = Question { peer, local, octets, sent_to_many: false };
+        let octets = content.len();
+        let question = Question { peer, local, octets, sent_to_many: false, over_loopback: false };
         self.0.decide(question) == Decision::Answer
-            && self.0.decide_on_length(question, reply_octets) == Decision::Answer
+            && self.0.decide_on_content(question, content, reply) == Decision::Answer
     }
 }
 

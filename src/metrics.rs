@@ -63,6 +63,8 @@ pub enum Event {
     UdpSentToMany,
     /// Not answered: shorter than the reply, where amplification is ruled out.
     UdpTooShort,
+    /// Not answered: its content is itself a Daytime reply, so another service may have sent it.
+    UdpContentIsReply,
     /// Not answered: its source has asked too often.
     UdpSourceLimit,
     /// Not answered: everybody together has asked too often.
@@ -98,7 +100,7 @@ pub(crate) enum Kind {
 
 impl Event {
     /// Each of them, in order.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::TcpAccepted,
         Self::TcpAnswered,
         Self::TcpClosedByPeer,
@@ -124,6 +126,7 @@ impl Event {
         Self::UdpSourceLoopback,
         Self::UdpSentToMany,
         Self::UdpTooShort,
+        Self::UdpContentIsReply,
         Self::UdpSourceLimit,
         Self::UdpTotalLimit,
         Self::UdpNoTime,
@@ -165,6 +168,7 @@ impl Event {
             Self::UdpSourceLoopback => Kind::Ignored("source-loopback"),
             Self::UdpSentToMany => Kind::Ignored("sent-to-many"),
             Self::UdpTooShort => Kind::Ignored("too-short"),
+            Self::UdpContentIsReply => Kind::Ignored("reply"),
             Self::UdpSourceLimit => Kind::Ignored("source-limit"),
             Self::UdpTotalLimit => Kind::Ignored("total-limit"),
             Self::UdpNotPermitted => Kind::Error("not-permitted"),
@@ -205,6 +209,9 @@ impl Event {
             Self::UdpSourceLoopback => "ignored: from a loopback address to another",
             Self::UdpSentToMany => "ignored: sent to a broadcast or multicast address",
             Self::UdpTooShort => "ignored: shorter than the reply",
+            Self::UdpContentIsReply => {
+                "ignored: its content is a Daytime reply, sent by another service perhaps"
+            }
             Self::UdpSourceLimit => "ignored: too many from one source",
             Self::UdpTotalLimit => "ignored: too many in all",
             Self::UdpNoMemory => "answer lost: no memory left, or the send buffer is full",

@@ -74,12 +74,20 @@ pub(crate) struct Destination {
     pub interface: u32,
 }
 
-/// One datagram, whose octets stay where they are: nobody reads them.
+/// The octets of a datagram that a server keeps to look at: as many as the longest reply of this suite has
+/// (`Reply::MAX_OCTETS`). The kernel throws the rest away.
+pub(crate) const CONTENT: usize = 512;
+
+/// The number of the loopback interface, which Linux gives to it in each network namespace
+/// (`LOOPBACK_IFINDEX`, include/net/flow.h). Other systems name no interface in a [`Destination`] here.
+pub(crate) const LOOPBACK: u32 = 1;
+
+/// One datagram. Its content stays in the batch.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Received {
     /// Who sent it.
     pub peer: SocketAddr,
-    /// How many octets it holds.
+    /// How many octets it holds, also where the batch keeps fewer.
     pub octets: usize,
     /// It was sent to a broadcast or multicast address, as far as the system can tell.
     pub sent_to_many: bool,

@@ -3,8 +3,10 @@
 //! Whoever sends a datagram can write any source address into it, so an answer may go to a victim. Two
 //! services that answer each other go on for ever: CERT CA-1996-01 ("UDP Port Denial-of-Service Attack"),
 //! CVE-1999-0103, and CVE-2024-2169 ("Loop DoS"), which names Daytime. Against the first, the answer is one
-//! datagram and no longer than a line; against the second, nobody is answered who may be a service.
+//! datagram and no longer than a line; against the second, no datagram is answered that may come from a service,
+//! and none whose content is itself a reply (`content.rs`).
 
+use super::content;
 use crate::metrics::Event;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -39,6 +41,8 @@ pub(crate) struct Question {
     pub octets: usize,
     /// It was sent to a broadcast or multicast address.
     pub sent_to_many: bool,
+    /// It came in over this host's loopback interface, as far as the kernel says.
+    pub over_loopback: bool,
 }
 
 /// What to do with a datagram.
@@ -58,7 +62,7 @@ impl Guard {
     }
 
     pub(crate) fn decide(&self, question: Question) -> Decision {
-        let Question { peer, local, sent_to_many, .. } = question;
+        let Question { peer, sent_to_many, .. } = question;
         let privileged = !self.options.answer_privileged_ports;
         let ignored = match peer.port() {
             0 => Event::UdpPortZero,
@@ -66,7 +70,7 @@ impl Guard {
             1..1024 if privileged => Event::UdpPortPrivileged,
             NFS => Event::UdpPortNfs,
             _ if sent_to_many => Event::UdpSentToMany,
-            _ => match self.source(peer.ip(), local.ip()) {
+            _ => match self.source(question) {
                 Some(event) => event,
                 None => return Decision::Answer,
             },
@@ -74,21 +78,33 @@ impl Guard {
         Decision::Ignore(ignored)
     }
 
-    /// The last of the rules, since it needs the reply.
-    pub(crate) fn decide_on_length(&self, question: Question, reply_octets: usize) -> Decision {
-        if self.options.no_amplification && question.octets < reply_octets {
+    /// The last of the rules, since they need the reply. `content` is the datagram's, or its beginning.
+    pub(crate) fn decide_on_content(
+        &self,
+        question: Question,
+        content: &[u8],
+        reply: &[u8],
+    ) -> Decision {
+        if self.options.no_amplification && question.octets < reply.len() {
             return Decision::Ignore(Event::UdpTooShort);
+        }
+        if !content.is_empty() && content::is_reply(content, reply) {
+            return Decision::Ignore(Event::UdpContentIsReply);
         }
         Decision::Answer
     }
 
-    /// Why nobody at this address is answered.
-    fn source(&self, source: IpAddr, local: IpAddr) -> Option<Event> {
-        let loopback = !in_ipv4(local).is_loopback();
-        match in_ipv4(source) {
-            IpAddr::V4(v4) if v4.is_loopback() => loopback.then_some(Event::UdpSourceLoopback),
+    /// Why no datagram from this source is answered. A loopback source is believed on a socket that is bound to
+    /// loopback, since the kernel drops those that come in from outside (`ip_route_input_slow`, unless
+    /// `route_localnet`), and where the kernel says that the datagram came in over the loopback interface.
+    fn source(&self, question: Question) -> Option<Event> {
+        let Question { peer, local, over_loopback, .. } = question;
+        let believed = over_loopback || in_ipv4(local.ip()).is_loopback();
+        let loopback = (!believed).then_some(Event::UdpSourceLoopback);
+        match in_ipv4(peer.ip()) {
+            IpAddr::V4(v4) if v4.is_loopback() => loopback,
             IpAddr::V4(v4) => self.no_host_v4(v4).then_some(Event::UdpSourceNoHost),
-            IpAddr::V6(v6) if v6.is_loopback() => loopback.then_some(Event::UdpSourceLoopback),
+            IpAddr::V6(v6) if v6.is_loopback() => loopback,
             IpAddr::V6(v6) => {
                 let no_host = v6.is_unspecified() || v6.is_multicast();
                 no_host.then_some(Event::UdpSourceNoHost)
@@ -125,6 +141,7 @@ mod tests {
             local: local.parse().expect("local"),
             octets: 0,
             sent_to_many: false,
+            over_loopback: false,
         };
         Guard::new(options, vec![question.local.port(), 9998], vec![LAN]).decide(question)
     }
@@ -219,25 +236,61 @@ mod tests {
             local: "0.0.0.0:13".parse().expect("local"),
             octets: 0,
             sent_to_many: true,
+            over_loopback: false,
         };
         let guard = Guard::new(GuardOptions::default(), vec![13], Vec::new());
         assert_eq!(guard.decide(question), Decision::Ignore(Event::UdpSentToMany));
     }
 
     #[test]
-    fn without_amplification_a_question_is_as_long_as_the_reply() {
-        let question = |octets| Question {
+    fn a_loopback_source_is_believed_where_the_datagram_came_over_the_loopback_interface() {
+        let decide = |peer: &str, over_loopback| {
+            let question = Question {
+                peer: peer.parse().expect("peer"),
+                local: "[::]:13".parse().expect("local"),
+                octets: 0,
+                sent_to_many: false,
+                over_loopback,
+            };
+            Guard::new(GuardOptions::default(), vec![13], vec![LAN]).decide(question)
+        };
+        for peer in ["127.0.0.1:40000", "[::ffff:127.0.0.1]:40000", "[::1]:40000"] {
+            assert_eq!(decide(peer, true), Decision::Answer, "{peer}");
+            let ignored = Decision::Ignore(Event::UdpSourceLoopback);
+            assert_eq!(decide(peer, false), ignored, "{peer}");
+        }
+        let broadcast = Decision::Ignore(Event::UdpSourceNoHost);
+        assert_eq!(decide("198.51.100.255:40000", true), broadcast);
+    }
+
+    fn decide_on_content(options: GuardOptions, content: &[u8]) -> Decision {
+        let question = Question {
             peer: "192.0.2.1:40000".parse().expect("peer"),
             local: "0.0.0.0:13".parse().expect("local"),
-            octets,
+            octets: content.len(),
             sent_to_many: false,
+            over_loopback: false,
         };
+        let reply = b"Tuesday, February 2, 1982 15:59:01-UTC\r\n";
+        Guard::new(options, vec![13], Vec::new()).decide_on_content(question, content, reply)
+    }
+
+    #[test]
+    fn without_amplification_a_question_is_as_long_as_the_reply() {
         let options = GuardOptions { no_amplification: true, ..GuardOptions::default() };
-        let guard = Guard::new(options, vec![13], Vec::new());
         let short = Decision::Ignore(Event::UdpTooShort);
-        assert_eq!(guard.decide_on_length(question(39), 40), short);
-        assert_eq!(guard.decide_on_length(question(40), 40), Decision::Answer);
-        let usual = Guard::new(GuardOptions::default(), vec![13], Vec::new());
-        assert_eq!(usual.decide_on_length(question(0), 40), Decision::Answer);
+        assert_eq!(decide_on_content(options, &[0; 39]), short);
+        assert_eq!(decide_on_content(options, &[0; 40]), Decision::Answer);
+        assert_eq!(decide_on_content(GuardOptions::default(), &[]), Decision::Answer);
+    }
+
+    #[test]
+    fn a_reply_is_not_answered_whatever_the_options() {
+        let reply = b"Wednesday, November 25, 2026 10:44:03-UTC\r\n";
+        let is_reply = Decision::Ignore(Event::UdpContentIsReply);
+        for no_amplification in [false, true] {
+            let options = GuardOptions { no_amplification, answer_privileged_ports: true };
+            assert_eq!(decide_on_content(options, reply), is_reply);
+        }
     }
 }

@@ -6,7 +6,7 @@ use crate::limit::{Limiter, TooMuch};
 use crate::metrics::{Counters, Event as Counted};
 use crate::reply::Reply;
 use crate::responder::Responder;
-use crate::sys::{Batch, Received};
+use crate::sys::{self, Batch, Received};
 use crate::transport::IpVersion;
 use mio::event::Event;
 use mio::net::UdpSocket;
@@ -162,14 +162,15 @@ impl Round<'_> {
     /// Answers those of a batch that are to be answered, all with the same line.
     fn answer(&mut self, socket: &Socket, batch: &mut Batch, received: usize) {
         let Self { judge, responder, counters } = self;
-        let reply = responder.reply(judge.now);
-        let reply_octets = reply.map(|reply| reply.octets().len());
+        let reply = responder.reply(judge.now).map(Reply::octets);
         let (mut taken, mut answered) = ([0; 2], [0; 2]);
         for number in 0..received {
             let Some(datagram) = batch.datagram(number) else { continue }; // nobody to answer
             let version = IpVersion::of(datagram.peer.ip());
             taken[version as usize] += 1;
-            match judge.decide(socket.local, &datagram, reply_octets) {
+            let decision = batch
+                .look_at(number, |content| judge.decide(socket.local, &datagram, content, reply));
+            match decision {
                 Decision::Answer => {
                     answered[version as usize] += 1;
                     batch.answer(number, datagram.destination);
@@ -179,7 +180,7 @@ impl Round<'_> {
         }
         // What cannot be sent is dropped: the client asks again, and waiting for one peer would keep the
         // others waiting.
-        batch.send(&socket.udp, reply.map_or(&[], Reply::octets), |peer, error| {
+        batch.send(&socket.udp, reply.unwrap_or(&[]), |peer, error| {
             let version = IpVersion::of(peer.ip());
             answered[version as usize] -= 1;
             counters.add(lost(error), version);
@@ -205,23 +206,25 @@ impl Round<'_> {
 }
 
 impl Judge<'_> {
-    /// What becomes of a datagram. The reply has so many octets; `None` where there is no time to tell.
+    /// What becomes of a datagram with this content. `reply` is `None` where there is no time to tell.
     fn decide(
         &self,
         local: SocketAddr,
         datagram: &Received,
-        reply_octets: Option<usize>,
+        content: &[u8],
+        reply: Option<&[u8]>,
     ) -> Decision {
-        let &Received { peer, octets, sent_to_many, .. } = datagram;
-        let question = Question { peer, local, octets, sent_to_many };
+        let &Received { peer, octets, sent_to_many, destination } = datagram;
+        let over_loopback = destination.is_some_and(|it| it.interface == sys::LOOPBACK);
+        let question = Question { peer, local, octets, sent_to_many, over_loopback };
         let by_source = self.guard.decide(question);
         if by_source != Decision::Answer {
             return by_source;
         }
-        let Some(reply_octets) = reply_octets else { return Decision::Ignore(Counted::UdpNoTime) };
-        let by_length = self.guard.decide_on_length(question, reply_octets);
-        if by_length != Decision::Answer {
-            return by_length;
+        let Some(reply) = reply else { return Decision::Ignore(Counted::UdpNoTime) };
+        let by_content = self.guard.decide_on_content(question, content, reply);
+        if by_content != Decision::Answer {
+            return by_content;
         }
         // Last, since only an answer takes a token.
         match self.limiter.take(peer, self.now) {

@@ -83,12 +83,51 @@ fn a_question_from_the_broadcast_address_of_an_interface_is_not_answered() {
 }
 
 #[test]
-fn a_question_from_loopback_is_answered_on_loopback_only() {
-    assert_counted(&EVERYWHERE, ("127.0.0.1 40000", "192.0.2.1 13", 0), "UdpSourceLoopback");
-    assert_counted(&EVERYWHERE, ("127.0.0.1 40000", "127.0.0.1 13", 0), "UdpSourceLoopback");
-    assert_counted(&EVERYWHERE, ("::1 40000", "2001:db8::1 13", 0), "UdpSourceLoopback");
-    let loopback = ["--listen", "127.0.0.1"];
-    assert_counted(&loopback, ("127.0.0.1 40000", "127.0.0.1 13", 0), "UdpAnswered");
+fn a_question_from_loopback_is_answered_where_it_came_over_the_loopback_interface() {
+    for everywhere in [&EVERYWHERE[..], &["--listen", "0.0.0.0"]] {
+        assert_counted(everywhere, ("127.0.0.1 40000", "127.0.0.1 13", 0), "UdpAnswered");
+        assert_counted(everywhere, ("127.0.0.1 40000", "192.0.2.1 13", 0), "UdpAnswered");
+    }
+    assert_counted(&EVERYWHERE, ("::1 40000", "::1 13", 0), "UdpAnswered");
+    assert_counted(
+        &["--listen", "127.0.0.1"],
+        ("127.0.0.1 40000", "127.0.0.1 13", 0),
+        "UdpAnswered",
+    );
+    // No interface is known on a socket that is bound to an address.
+    let bound = ["--listen", "192.0.2.1"];
+    assert_counted(&bound, ("127.0.0.1 40000", "192.0.2.1 13", 0), "UdpSourceLoopback");
+}
+
+#[test]
+fn a_forged_loopback_source_that_comes_in_over_a_cable_is_not_answered() {
+    for local_net in ["0", "1"] {
+        let (here, there) = (or_skip!(Namespace::new()), or_skip!(Namespace::new()));
+        or_skip!(here.join(&there, &["192.0.2.1/24", "2001:db8::1/64"], &["192.0.2.9/24"]));
+        // Where route_localnet lets it pass, these two would still drop it.
+        let others = [("rp_filter", "0"), ("accept_local", "1")];
+        for (setting, value) in [("route_localnet", local_net)].into_iter().chain(others) {
+            for interfaces in ["all", "cable"] {
+                let file = format!("/proc/sys/net/ipv4/conf/{interfaces}/{setting}");
+                good(here.command("sh").args(["-c", &format!("echo {value} > {file}")]));
+            }
+        }
+        let mut serve = here.daytime();
+        serve.args(["serve", "-v", "--strftime", "%Y", "--listen", "[::]"]);
+        let server = Running::start(serve);
+        let forged = ("127.0.0.1 40000", "192.0.2.1 13", 0);
+        let mut query = there.daytime();
+        query.args(["query", "-q", "--proto", "udp", "--impolite", "192.0.2.1"]);
+        good(&mut query); // so that each host knows the other's link address
+        or_skip!(forge(&there, &[forged]));
+        // The cable delivers in order, so after this answer the forged one has been judged.
+        good(&mut query);
+        let counted = match local_net {
+            "1" => "UdpReceived: 3, UdpAnswered: 2, UdpSourceLoopback: 1",
+            _ => "UdpReceived: 2, UdpAnswered: 2", // the kernel has dropped it
+        };
+        assert_eq!(server.counters(), counted, "route_localnet={local_net}");
+    }
 }
 
 #[test]

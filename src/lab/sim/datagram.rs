@@ -73,19 +73,24 @@ impl Service {
         Self { local, guard, thinks, handle: None, questions: 0, waiting, answers }
     }
 
-    fn is_answered(&self, peer: IpEndpoint, octets: usize) -> bool {
-        let (peer, local) = (standard(peer), self.local);
-        let question = Question { peer, local, octets, sent_to_many: false };
-        self.guard.as_ref().is_none_or(|guard| guard.decide(question) == Decision::Answer)
+    fn is_answered(&self, peer: IpEndpoint, content: &[u8], now: Duration) -> bool {
+        let (peer, local, octets) = (standard(peer), self.local, content.len());
+        let question = Question { peer, local, octets, sent_to_many: false, over_loopback: false };
+        self.guard.as_ref().is_none_or(|guard| {
+            guard.decide(question) == Decision::Answer
+                && line(now).is_some_and(|reply| {
+                    guard.decide_on_content(question, content, &reply) == Decision::Answer
+                })
+        })
     }
 
     fn receive(&mut self, handle: SocketHandle, place: &mut Place) {
         while let Ok((octets, meta)) = place.sockets.get_mut::<Socket>(handle).recv() {
-            let octets = octets.len();
+            let content = octets.to_vec();
             let (due, peer) = (place.now + self.thinks, meta.endpoint);
-            place.call("recvfrom()", || format!("{octets} octets from {peer}"));
+            place.call("recvfrom()", || format!("{} octets from {peer}", content.len()));
             self.questions += 1;
-            if self.is_answered(peer, octets) {
+            if self.is_answered(peer, &content, place.now) {
                 self.waiting.push_back(Waiting { due, peer, question: self.questions });
             } else {
                 place.call("the guard", || "ignores it".into());

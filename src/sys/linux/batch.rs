@@ -5,7 +5,7 @@
 //! never grow and live as long, and whose elements are [`Cell`]s, which may change behind a pointer.
 #![expect(unsafe_code, reason = "nix's recvmmsg(2) cannot be called again with control messages")]
 
-use super::super::{Destination, Received};
+use super::super::{CONTENT, Destination, Received};
 use super::address::{self, Address, Control};
 use nix::errno::Errno;
 use nix::libc::{
@@ -30,6 +30,10 @@ pub(crate) struct Batch {
     destinations: Vec<Cell<Control>>,
     /// Where its answer leaves from.
     sources: Vec<Cell<Control>>,
+    /// The beginning of each datagram's content.
+    contents: Vec<Cell<[u8; CONTENT]>>,
+    /// Where the kernel puts it.
+    places: Vec<Cell<iovec>>,
     /// The octets of all answers.
     line: Vec<Cell<iovec>>,
     incoming: Vec<mmsghdr>,
@@ -53,14 +57,19 @@ impl Batch {
             peers: vec![Cell::new(Address::default()); Self::MOST],
             destinations: vec![Cell::new(Control::default()); Self::MOST],
             sources: vec![Cell::new(Control::default()); Self::MOST],
+            contents: vec![Cell::new([0; CONTENT]); Self::MOST],
+            places: vec![Cell::new(nowhere); Self::MOST],
             line: vec![Cell::new(nowhere)],
             incoming: iter::repeat_with(empty_header).take(Self::MOST).collect(),
             outgoing: iter::repeat_with(empty_header).take(Self::MOST).collect(),
             received: Self::MOST, // so that the first `receive` gives all of them their lengths
             answered: Vec::with_capacity(Self::MOST),
         };
-        // No room for octets: the kernel throws them away and tells how many they were.
         for (index, mmsghdr { msg_hdr, .. }) in batch.incoming.iter_mut().enumerate() {
+            let content = batch.contents[index].as_ptr().cast();
+            batch.places[index].set(iovec { iov_base: content, iov_len: CONTENT });
+            msg_hdr.msg_iov = batch.places[index].as_ptr();
+            msg_hdr.msg_iovlen = 1;
             msg_hdr.msg_name = batch.peers[index].as_ptr().cast();
             msg_hdr.msg_control = batch.destinations[index].as_ptr().cast();
         }
@@ -71,8 +80,8 @@ impl Batch {
         batch
     }
 
-    /// Takes datagrams that wait, so many at most and [`Self::MOST`] in any case; their octets are thrown
-    /// away. If it is fewer, no more were waiting, or an error has come meanwhile, which is an event of its
+    /// Takes datagrams that wait, `most` of them and [`Self::MOST`] in any case, and keeps the first
+    /// [`CONTENT`] octets of each. If it is fewer, no more were waiting, or an error has come meanwhile, which is an event of its
     /// own. `WouldBlock` when none waits.
     ///
     /// To ask for one costs less, where there are no more: `recvfrom(2)`. It does not tell where that was
@@ -90,8 +99,9 @@ impl Batch {
         if let [header] = headers {
             let msghdr { msg_name, msg_namelen, msg_controllen, .. } = &mut header.msg_hdr;
             let (name, length) = (msg_name.cast(), &raw mut *msg_namelen);
-            // SAFETY: the name is valid by the invariant, and there is no room for octets.
-            let octets = unsafe { recvfrom(socket, ptr::null_mut(), 0, flags, name, length) };
+            let content = self.contents[0].as_ptr().cast();
+            // SAFETY: the name and the room for the content are valid by the invariant.
+            let octets = unsafe { recvfrom(socket, content, CONTENT, flags, name, length) };
             let octets = Errno::result(octets)?;
             header.msg_len = c_uint::try_from(octets).unwrap_or(c_uint::MAX);
             *msg_controllen = 0;
@@ -115,6 +125,12 @@ impl Batch {
             self.destinations[number].get().note(msg_hdr.msg_controllen as _, &mut received);
         }
         Some(received)
+    }
+
+    /// Shows the content of a datagram of the last `receive`: [`CONTENT`] octets at most.
+    pub(crate) fn look_at<T>(&self, number: usize, look: impl FnOnce(&[u8]) -> T) -> T {
+        let length = self.incoming[..self.received][number].msg_len as usize;
+        look(&self.contents[number].get()[..length.min(CONTENT)])
     }
 
     /// Adds an answer to a datagram of the last `receive`, from an address of this host if one is given.

@@ -1,16 +1,18 @@
 //! Datagrams one by one: POSIX has no call for many.
 
-use super::super::{Destination, Received};
+use super::super::{CONTENT, Destination, Received};
+use nix::sys::socket::{SockaddrStorage, recvfrom};
 use socket2::SockRef;
 use std::io::{self, ErrorKind};
-use std::mem::MaybeUninit;
-use std::net::SocketAddr;
-use std::os::fd::AsFd;
+use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::os::fd::{AsFd, AsRawFd};
 
 /// Datagrams as they were received, and whom of their senders to answer.
 #[derive(Debug)]
 pub(crate) struct Batch {
     received: Vec<Received>,
+    /// The beginning of each datagram's content.
+    contents: Vec<[u8; CONTENT]>,
     answered: Vec<SocketAddr>,
 }
 
@@ -19,16 +21,20 @@ impl Batch {
     pub(crate) const MOST: usize = 64;
 
     pub(crate) fn new() -> Self {
-        Self { received: Vec::with_capacity(Self::MOST), answered: Vec::with_capacity(Self::MOST) }
+        Self {
+            received: Vec::with_capacity(Self::MOST),
+            contents: vec![[0; CONTENT]; Self::MOST],
+            answered: Vec::with_capacity(Self::MOST),
+        }
     }
 
-    /// Takes datagrams that wait, so many at most and [`Self::MOST`] in any case; their octets are thrown
-    /// away. If it is fewer, no more were waiting. `WouldBlock` when none waits.
+    /// Takes datagrams that wait, `most` of them and [`Self::MOST`] in any case, and keeps the first
+    /// [`CONTENT`] octets of each. If it is fewer, no more were waiting. `WouldBlock` when none waits.
     pub(crate) fn receive(&mut self, socket: &impl AsFd, most: usize) -> io::Result<usize> {
         self.received.clear();
         self.answered.clear();
         while self.received.len() < most.min(Self::MOST) {
-            match receive_one(socket) {
+            match receive_one(socket, &mut self.contents[self.received.len()]) {
                 Ok(received) => self.received.push(received),
                 // It comes up again with the next call, if it lasts.
                 Err(_) if !self.received.is_empty() => break,
@@ -41,6 +47,11 @@ impl Batch {
     /// A datagram of the last `receive`, by its number from 0; `None` if it has no source.
     pub(crate) fn datagram(&self, number: usize) -> Option<Received> {
         self.received.get(number).copied()
+    }
+
+    /// Shows the content of a datagram of the last `receive`: [`CONTENT`] octets at most.
+    pub(crate) fn look_at<T>(&self, number: usize, look: impl FnOnce(&[u8]) -> T) -> T {
+        look(&self.contents[number][..self.received[number].octets])
     }
 
     /// Adds an answer to a datagram of the last `receive`. It leaves from the address that the route picks.
@@ -72,12 +83,17 @@ impl Batch {
     }
 }
 
-/// Of a long datagram the length is that of what fits into a reply, which is all that anybody asks of it.
-fn receive_one(socket: &impl AsFd) -> io::Result<Received> {
-    let mut octets = [MaybeUninit::uninit(); 512];
-    let (octets, peer) = SockRef::from(&socket.as_fd()).recv_from(&mut octets)?;
+/// A longer datagram counts as [`CONTENT`] octets long.
+fn receive_one(socket: &impl AsFd, content: &mut [u8; CONTENT]) -> io::Result<Received> {
+    let (octets, peer) = recvfrom::<SockaddrStorage>(socket.as_fd().as_raw_fd(), content)?;
     let peer = peer
-        .as_socket()
+        .as_ref()
+        .and_then(source)
         .ok_or_else(|| io::Error::new(ErrorKind::InvalidData, "datagram without a source"))?;
     Ok(Received { peer, octets, sent_to_many: false, destination: None })
+}
+
+fn source(peer: &SockaddrStorage) -> Option<SocketAddr> {
+    let v4 = peer.as_sockaddr_in().map(|v4| SocketAddrV4::from(*v4).into());
+    v4.or_else(|| peer.as_sockaddr_in6().map(|v6| SocketAddrV6::from(*v6).into()))
 }

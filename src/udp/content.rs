@@ -1,0 +1,110 @@
+//! Whether the content of a datagram is itself a Daytime reply.
+//!
+//! RFC 867 ignores the content of a question. A reply is the exception: a service that answers replies can be
+//! made to exchange datagrams with another service, or with an echo service, for ever (CVE-2024-2169, "Loop
+//! DoS").
+
+use crate::syntax::recognise;
+
+/// Digits in the shortest reply that [`recognise`] reads: three of a time, and three of a date.
+const FEWEST_DIGITS: usize = 6;
+
+/// Whether this content is a Daytime reply: of this suite, or of any other server whose replies
+/// [`recognise`] reads. `own` is the reply that this service would send.
+///
+/// Where one service prints no digit (`--strftime %A`), any line is a reply for it. So of two services of this
+/// suite, whatever they print, at least one ignores the other's replies.
+pub(super) fn is_reply(content: &[u8], own: &[u8]) -> bool {
+    let digits = digits(content);
+    let line = is_line(content) && (digits > 0 || self::digits(own) == 0);
+    line || (digits >= FEWEST_DIGITS && recognise(content).is_ok())
+}
+
+/// Whether this is one line of printable ASCII that ends with CR LF, as every reply of this suite but NIST's.
+fn is_line(content: &[u8]) -> bool {
+    let line = content.strip_suffix(b"\r\n").unwrap_or(&[]);
+    !line.is_empty() && line.iter().all(|octet| matches!(octet, b' '..=b'~'))
+}
+
+fn digits(octets: &[u8]) -> usize {
+    octets.iter().filter(|octet| octet.is_ascii_digit()).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Reading;
+    use crate::syntax::{Pattern, Syntax, Zone};
+    use chrono::DateTime;
+    use proptest::prelude::*;
+
+    const OWN: &[u8] = b"Tuesday, February 2, 1982 15:59:01-UTC\r\n";
+
+    #[test]
+    fn what_clients_send_is_no_reply() {
+        for question in [
+            &b""[..],
+            b"\r\n",
+            b"\n",
+            b"?",
+            b"time\r\n",
+            b"What time is it?\r\n",
+            b"daytime 1\n",
+            b"GET / HTTP/1.1\r\nHost: 192.0.2.1\r\n\r\n",
+            &[0; 512],
+            &[b'7'; 512],
+        ] {
+            assert!(!is_reply(question, OWN), "{}", question.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn the_replies_of_other_servers_are_replies() {
+        for reply in [
+            &b"Mon Jul 28 11:56:22 2003\n"[..],
+            b"Sun Feb 29 00:00:00 2004\n\r",
+            b"\n60966 25-10-18 07:09:27 16 0 0 621.4 UTC(NIST) * \n",
+            b"Tue, Mar 14, 2006, 09:41:07-UTC",
+            b"16:05:11 5.3.2009\n",
+            b"1.1.04 1:01:01",
+            b"Wednesday, July 3, 2024 16:05:11\n\0",
+        ] {
+            assert!(is_reply(reply, OWN), "{}", reply.escape_ascii());
+            assert!(is_reply(reply, b"Sunday\r\n"), "{}", reply.escape_ascii());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn of_two_services_of_this_suite_one_ignores_the_replies_of_the_other(
+            one in 0..Syntax::NAMED.len() + 1,
+            other in 0..Syntax::NAMED.len() + 1,
+            patterns in prop::array::uniform2("(%[-_0]?[a-zA-Z%+]|[ -~]){1,8}"),
+            second in 0i64..4_102_444_800,
+            zones in prop::array::uniform2(prop::sample::select(vec!["utc", "America/St_Johns",
+                "Asia/Kathmandu", "America/Sao_Paulo", "Africa/Monrovia", "-11:30", "+00:00"])),
+        ) {
+            let reading = Reading::at(DateTime::from_timestamp(second, 0).expect("in range"));
+            let reply = |syntax: usize, which: usize| {
+                let pattern = || patterns[which].parse::<Pattern>().map(Syntax::Strftime).ok();
+                let syntax = Syntax::NAMED.get(syntax).cloned().or_else(pattern)?;
+                let zone: Zone = zones[which].parse().expect("a zone");
+                Some(syntax.print(&reading, zone).expect("printable"))
+            };
+            let (Some(one), Some(other)) = (reply(one, 0), reply(other, 1)) else { return Ok(()) };
+            let (one, other) = (one.octets(), other.octets());
+            prop_assert!(is_reply(one, one), "{}", one.escape_ascii());
+            prop_assert!(
+                is_reply(one, other) || is_reply(other, one),
+                "{} and {}", one.escape_ascii(), other.escape_ascii()
+            );
+        }
+
+        #[test]
+        fn what_is_read_as_a_time_has_digits_enough(line in "([0-9]{1,4}|[a-zA-Z]{3,9}|[-:/., ]){6,14}") {
+            if recognise(line.as_bytes()).is_ok() {
+                prop_assert!(digits(line.as_bytes()) >= FEWEST_DIGITS, "{line}");
+            }
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Two services that answer each other would go on for ever. A datagram whose content is itself a Daytime reply
+//! is never answered, so they end after one answer each.
+
+use crate::or_skip;
+use crate::replies::saved;
+use crate::support::forge::forge;
+use crate::support::wire::datagrams_with;
+use crate::support::{Namespace, Running, daytime};
+use daytime::recognise;
+use std::net::{SocketAddr, UdpSocket};
+
+/// A UDP service with these options, whose counters can be read at its end.
+fn serving(listen: &str, options: &[&str]) -> Running {
+    let mut serve = daytime();
+    serve.args(["serve", "-v", "--proto", "udp", "--listen", listen]).args(options);
+    Running::start(serve)
+}
+
+/// Each limit, and none.
+const LIMITS: [&[&str]; 4] = [
+    &[],
+    &["--limit-loopback"],
+    &["--limit-loopback", "--udp-rate", "0", "--udp-total-rate", "0"],
+    &["--no-amplification"],
+];
+
+#[test]
+fn a_service_that_takes_the_port_of_a_client_does_not_answer_the_late_reply() {
+    for workers in ["1", "4"] {
+        let options = ["--workers", workers];
+        let asked = serving("127.0.0.1:0", &options);
+        asked.signal("STOP");
+        let client = datagrams_with(asked.udp());
+        client.send(&[]).expect("sent");
+        let port = client.local_addr().expect("bound").to_string();
+        drop(client);
+        let late = serving(&port, &options);
+        asked.signal("CONT");
+        // A stop answers all that has arrived; loopback delivers before `send` returns.
+        assert_eq!(asked.counters(), "UdpReceived: 1, UdpAnswered: 1", "{workers} workers");
+        assert_eq!(late.counters(), "UdpReceived: 1, UdpContentIsReply: 1", "{workers} workers");
+    }
+}
+
+#[test]
+fn sixty_four_forged_questions_between_two_hosts_have_one_answer_each() {
+    let (here, there) = (or_skip!(Namespace::new()), or_skip!(Namespace::new()));
+    or_skip!(here.join(&there, &["192.0.2.1/24"], &["192.0.2.9/24"]));
+    let serving = |host: &Namespace, listen: &str| {
+        let mut serve = host.daytime();
+        serve.args(["serve", "-v", "--proto", "udp", "--workers", "4", "--listen", listen]);
+        Running::start(serve)
+    };
+    let one = serving(&here, "192.0.2.1:9998");
+    let other = serving(&there, "192.0.2.9:9999");
+    // From here in the name of there, as one who forges would.
+    or_skip!(forge(&here, &[("192.0.2.9 9999", "192.0.2.1 9998", 0); 64]));
+    assert_eq!(one.counters(), "UdpReceived: 64, UdpAnswered: 64");
+    assert_eq!(other.counters(), "UdpReceived: 64, UdpContentIsReply: 64");
+}
+
+/// Sends back what comes, as an echo service on any port would (RFC 862), and asks again.
+fn echoed_once(server: SocketAddr, question: &[u8]) {
+    let echo = datagrams_with(server);
+    let mut reply = [0; 512];
+    for _ in 0..2 {
+        echo.send(question).expect("sent");
+        let octets = echo.recv(&mut reply).expect("the question is answered");
+        echo.send(&reply[..octets]).expect("sent");
+    }
+    // The reply to the second question would have come after one to the first echo.
+    echo.set_nonblocking(true).expect("set");
+    echo.recv(&mut reply).expect_err("an echo is not answered");
+}
+
+#[test]
+fn an_echo_service_on_any_port_has_one_answer_in_every_syntax_and_with_any_limit() {
+    let syntaxes = ["rfc867", "smtp", "ctime", "nist", "rfc3339"].map(|name| ["--syntax", name]);
+    let patterns = ["%s", "%A", "%S", "it is %H o'clock", "%d.%m.%Y-%T", "%Z", "time"];
+    for printed in syntaxes.into_iter().chain(patterns.map(|pattern| ["--strftime", pattern])) {
+        for limits in LIMITS {
+            let server = serving("127.0.0.1:0", &[&printed[..], limits].concat());
+            echoed_once(server.udp(), &[0; 512]);
+            let counted = "UdpReceived: 4, UdpAnswered: 2, UdpContentIsReply: 2";
+            assert_eq!(server.counters(), counted, "{printed:?} {limits:?}");
+        }
+    }
+}
+
+#[test]
+fn the_replies_of_other_servers_are_not_answered() {
+    let server = serving("127.0.0.1:0", &[]);
+    let times: Vec<_> = saved().into_iter().filter(|it| recognise(&it.reply).is_ok()).collect();
+    assert!(times.len() > 40, "{}", times.len());
+    let service = datagrams_with(server.udp());
+    for saved in &times {
+        service.send(&saved.reply).expect("sent");
+    }
+    let count = times.len();
+    let counted = format!("UdpReceived: {count}, UdpContentIsReply: {count}");
+    assert_eq!(server.counters(), counted);
+}
+
+#[test]
+fn a_question_with_any_other_content_is_answered() {
+    let server = serving("127.0.0.1:0", &[]);
+    let long = [b'x'; 1400];
+    let questions: [&[u8]; 8] =
+        [b"", b"\n", b"\r\n", b"?", b"time\r\n", b"what time is it?\r\n", &[0; 600], &long];
+    let client: UdpSocket = datagrams_with(server.udp());
+    for question in questions {
+        client.send(question).expect("sent");
+        let octets = client.recv(&mut [0; 512]).expect("an answer");
+        assert!(octets > 20, "{}", question.escape_ascii());
+    }
+    assert_eq!(server.counters(), "UdpReceived: 8, UdpAnswered: 8");
+}
+
+#[test]
+fn the_log_names_what_a_loop_would_have_been() {
+    let mut server = serving("127.0.0.1:0", &[]);
+    let client = datagrams_with(server.udp());
+    client.send(b"Wed Jul  3 16:05:11 2024\r\n").expect("sent");
+    server.signal("TERM");
+    let (_, log) = server.wait();
+    assert!(log.contains("its content is a Daytime reply"), "{log}");
+}
