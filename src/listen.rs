@@ -30,8 +30,8 @@ pub struct Listen {
     pub backlog: u16,
     /// `IPV6_V6ONLY`: an IPv6 wildcard takes no IPv4 (`false`: it takes both).
     pub only_v6: bool,
-    /// `SO_RCVBUF` in octets; Linux doubles it and caps it at `net.core.rmem_max`. `None` leaves
-    /// the system's.
+    /// `SO_RCVBUF` in octets; Linux doubles it and caps it at `net.core.rmem_max`. `None` asks for
+    /// [`Listen::UDP_RECEIVE_BUFFER`] on UDP, and leaves the system's on TCP.
     pub receive_buffer: Option<u32>,
     /// `SO_SNDBUF` in octets; Linux doubles it and caps it at `net.core.wmem_max`. `None` leaves
     /// the system's.
@@ -126,6 +126,15 @@ pub(crate) struct Opened {
 const SHARED_PORT_ATTEMPTS: usize = 32;
 
 impl Listen {
+    /// The receive buffer that is asked for on UDP, in octets. With the system's usual one (208 KiB, some 280 empty
+    /// datagrams) bursts of many clients are lost while the service works on the datagrams before them.
+    pub const UDP_RECEIVE_BUFFER: u32 = 1 << 20;
+
+    fn asked_receive_buffer(&self, transport: Transport) -> Option<u32> {
+        let of_udp = (transport == Transport::Udp).then_some(Self::UDP_RECEIVE_BUFFER);
+        self.receive_buffer.or(of_udp)
+    }
+
     /// Opens them all or none, for each of so many workers. Every port 0 becomes the same free number; what is
     /// wanted twice is opened once.
     ///
@@ -249,7 +258,7 @@ impl Listen {
         if is_wildcard_v6(address) {
             socket.set_only_v6(self.only_v6)?;
         }
-        if let Some(octets) = self.receive_buffer {
+        if let Some(octets) = self.asked_receive_buffer(transport) {
             socket.set_recv_buffer_size(octets as usize)?;
         }
         if let Some(octets) = self.send_buffer {
@@ -293,11 +302,10 @@ fn settings(
         let asked = u64::try_from(write_deadline.as_millis()).ok();
         settings.push(setting("TCP_USER_TIMEOUT", asked, sys::user_timeout_ms(socket)));
     }
-    let asked = |buffer: fn(&Listen) -> Option<u32>| listen.and_then(buffer).map(u64::from);
-    let receive = octets(socket.recv_buffer_size());
-    settings.push(setting("SO_RCVBUF", asked(|listen| listen.receive_buffer), receive));
-    let send = octets(socket.send_buffer_size());
-    settings.push(setting("SO_SNDBUF", asked(|listen| listen.send_buffer), send));
+    let asked = listen.and_then(|listen| listen.asked_receive_buffer(transport)).map(u64::from);
+    settings.push(setting("SO_RCVBUF", asked, octets(socket.recv_buffer_size())));
+    let asked = listen.and_then(|listen| listen.send_buffer).map(u64::from);
+    settings.push(setting("SO_SNDBUF", asked, octets(socket.send_buffer_size())));
     settings
 }
 

@@ -79,6 +79,9 @@ pub enum Event {
     UdpUnreachable,
     /// An answer was lost for another reason.
     UdpSendFailed,
+    /// A datagram was lost before it was received: the kernel dropped it, since the receive buffer was full (socket(7),
+    /// `SO_RCVBUF`), or rarely since its checksum was wrong. Over an IPv6 wildcard IPv4 counts as IPv6.
+    UdpReceiveBufferFull,
     /// Receiving failed, as after an ICMP error to an earlier answer.
     UdpReceiveFailed,
 }
@@ -100,7 +103,7 @@ pub(crate) enum Kind {
 
 impl Event {
     /// Each of them, in order.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 35] = [
         Self::TcpAccepted,
         Self::TcpAnswered,
         Self::TcpClosedByPeer,
@@ -134,6 +137,7 @@ impl Event {
         Self::UdpNotPermitted,
         Self::UdpUnreachable,
         Self::UdpSendFailed,
+        Self::UdpReceiveBufferFull,
         Self::UdpReceiveFailed,
     ];
 
@@ -174,6 +178,7 @@ impl Event {
             Self::UdpNotPermitted => Kind::Error("not-permitted"),
             Self::UdpUnreachable => Kind::Error("unreachable"),
             Self::UdpSendFailed => Kind::Error("send"),
+            Self::UdpReceiveBufferFull => Kind::Error("receive-buffer"),
             Self::UdpReceiveFailed => Kind::Error("receive"),
         }
     }
@@ -218,6 +223,9 @@ impl Event {
             Self::UdpNotPermitted => "answer lost: not permitted, by a firewall perhaps",
             Self::UdpUnreachable => "answer lost: no route",
             Self::UdpSendFailed => "answer lost",
+            Self::UdpReceiveBufferFull => {
+                "lost before it was received: the receive buffer is full (--receive-buffer)"
+            }
         })
     }
 }

@@ -94,6 +94,11 @@ pub(crate) fn never_fragment(_: &impl AsFd) -> io::Result<()> {
     Ok(())
 }
 
+/// Not available.
+pub(crate) fn receive_drops(_: &impl AsFd) -> Option<u32> {
+    None
+}
+
 /// Unknown.
 pub(crate) fn broadcasts() -> Vec<Ipv4Addr> {
     Vec::new()

@@ -12,4 +12,5 @@ pub(crate) mod client;
 mod content;
 pub(crate) mod exchange;
 pub(crate) mod guard;
+mod losses;
 pub(crate) mod server;

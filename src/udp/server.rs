@@ -2,6 +2,7 @@
 //! it.
 
 use super::guard::{Decision, Guard, Question};
+use super::losses::Losses;
 use crate::limit::{Limiter, TooMuch};
 use crate::metrics::{Counters, Event as Counted};
 use crate::reply::Reply;
@@ -29,6 +30,7 @@ pub(crate) struct Service {
     limiter: Arc<Limiter>,
     counters: Arc<Counters>,
     batch: Batch,
+    losses: Losses,
 }
 
 #[derive(Debug)]
@@ -43,6 +45,8 @@ struct Socket {
     singles: usize,
     /// Receives that failed since the last that did not.
     failures: u32,
+    /// Datagrams that the kernel had dropped here at the last look.
+    dropped: u32,
 }
 
 /// Looks for one datagram before one for many, and datagrams after which others get a turn.
@@ -66,9 +70,12 @@ impl Service {
             let token = Token(first_token + sockets.len());
             registry.register(&mut udp, token, Interest::READABLE)?;
             let local = udp.local_addr()?;
-            sockets.push(Socket { udp, local, ready: true, batch: 0, singles: 0, failures: 0 });
+            let dropped = sys::receive_drops(&udp).unwrap_or(0); // on an inherited socket, before us
+            let (batch, singles, failures) = (0, 0, 0);
+            sockets.push(Socket { udp, local, ready: true, batch, singles, failures, dropped });
         }
-        Ok(Self { sockets, first_token, guard, limiter, counters, batch: Batch::new() })
+        let (batch, losses) = (Batch::new(), Losses::new(Instant::now()));
+        Ok(Self { sockets, first_token, guard, limiter, counters, batch, losses })
     }
 
     /// Notes that a socket is ready.
@@ -83,13 +90,38 @@ impl Service {
     pub(crate) fn work(&mut self, responder: &mut Responder, now: Instant) -> bool {
         let Self { sockets, guard, limiter, counters, batch, .. } = self;
         let mut round = Round { judge: Judge { guard, limiter, now }, responder, counters };
+        let mut most = 0;
         for socket in sockets {
-            let mut taken = 0;
+            let (mut taken, mut received) = (0, 0);
             while socket.ready && taken < SINGLES {
-                taken += round.take(socket, batch);
+                let found = round.take(socket, batch);
+                received += found;
+                taken += found.max(1);
             }
+            most = most.max(received);
+        }
+        if self.losses.are_due(most, now) {
+            self.note_losses();
         }
         self.sockets.iter().any(|socket| socket.ready)
+    }
+
+    /// When `work` has to look for losses, though no datagram comes.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.losses.deadline()
+    }
+
+    /// Counts what the kernel has dropped since the last look.
+    fn note_losses(&mut self) {
+        for socket in &mut self.sockets {
+            let Some(dropped) = sys::receive_drops(&socket.udp) else { continue };
+            let lost = dropped.wrapping_sub(socket.dropped);
+            socket.dropped = dropped;
+            if lost > 0 {
+                let version = IpVersion::of(socket.local.ip());
+                self.counters.add_many(Counted::UdpReceiveBufferFull, version, lost.into());
+            }
+        }
     }
 
     /// Answers what has arrived, for the last time.
@@ -103,6 +135,7 @@ impl Service {
                 break;
             }
         }
+        self.note_losses();
         self.sockets.clear();
     }
 }
@@ -143,7 +176,7 @@ struct Judge<'a> {
 }
 
 impl Round<'_> {
-    /// Takes datagrams from a socket and answers them; how many.
+    /// Takes datagrams from a socket and answers them; returns how many came.
     fn take(&mut self, socket: &mut Socket, batch: &mut Batch) -> usize {
         let most = socket.most();
         match socket.udp.try_io(|| batch.receive(&socket.udp, most)) {
@@ -154,7 +187,7 @@ impl Round<'_> {
             }
             Err(error) => {
                 self.failed(socket, &error);
-                1
+                0
             }
         }
     }

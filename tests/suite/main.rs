@@ -28,6 +28,7 @@ mod lab_obstacles;
 mod layers;
 mod limits;
 mod loops;
+mod losses;
 mod metrics;
 mod metrics_clients;
 mod parse;

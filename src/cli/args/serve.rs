@@ -69,7 +69,7 @@ pub(in crate::cli) struct Serve {
     /// [::] takes no IPv4 (IPV6_V6ONLY)
     #[arg(long)]
     pub only_v6: bool,
-    /// Receive buffer of every socket (SO_RCVBUF)
+    /// Receive buffer of every socket (SO_RCVBUF) [default: 1048576 for UDP, the system's for TCP]
     #[arg(long, value_name = "OCTETS", value_parser = clap::value_parser!(u32).range(1..=1 << 30))]
     pub receive_buffer: Option<u32>,
     /// Send buffer of every socket (SO_SNDBUF)

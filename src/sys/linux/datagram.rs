@@ -4,8 +4,8 @@
 use nix::ifaddrs::{InterfaceAddress, getifaddrs};
 use nix::libc;
 use nix::net::if_::InterfaceFlags;
-use nix::setsockopt_impl;
-use nix::sys::socket::{SockaddrStorage, setsockopt, sockopt};
+use nix::sys::socket::{SockaddrStorage, getsockopt, setsockopt, sockopt};
+use nix::{getsockopt_impl, setsockopt_impl};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::AsFd;
@@ -40,6 +40,30 @@ pub(crate) fn never_fragment(socket: &impl AsFd) -> io::Result<()> {
     Ok(setsockopt(socket, MtuDiscover, &libc::IP_PMTUDISC_DO)?)
 }
 
+/// What a socket's memory is used for (`SO_MEMINFO`); nix has no name for it.
+#[derive(Clone, Copy, Debug)]
+struct MemoryInfo;
+
+/// As many numbers as Linux gives since 4.12 (include/uapi/linux/sock_diag.h, `SK_MEMINFO_VARS`).
+type MemoryNumbers = [u32; 9];
+
+/// Which of them counts dropped packets.
+const SK_MEMINFO_DROPS: usize = 8;
+
+getsockopt_impl!(
+    MemoryInfo,
+    libc::SOL_SOCKET,
+    libc::SO_MEMINFO,
+    MemoryNumbers,
+    sockopt::GetStruct<MemoryNumbers>
+);
+
+/// How many datagrams the kernel has dropped instead of putting them into this socket's receive buffer; the
+/// count wraps. `None` where the kernel does not say.
+pub(crate) fn receive_drops(socket: &impl AsFd) -> Option<u32> {
+    getsockopt(socket, MemoryInfo).ok().map(|numbers| numbers[SK_MEMINFO_DROPS])
+}
+
 /// The broadcast addresses of this host's interfaces: those that are set, and the last one of each network,
 /// which is one whether it is set or not (RFC 922).
 pub(crate) fn broadcasts() -> Vec<Ipv4Addr> {
@@ -63,8 +87,6 @@ fn broadcasts_of(interface: &InterfaceAddress) -> Vec<Ipv4Addr> {
 mod tests {
     use super::super::batch::Batch;
     use super::*;
-    use nix::getsockopt_impl;
-    use nix::sys::socket::getsockopt;
     use std::net::{SocketAddr, UdpSocket};
 
     getsockopt_impl!(
@@ -85,6 +107,21 @@ mod tests {
             let now = getsockopt(&socket, MtuDiscover).expect("told");
             assert_eq!(now, libc::IP_PMTUDISC_DO, "{address}");
         }
+    }
+
+    #[test]
+    fn every_datagram_is_either_received_or_counted_as_dropped() {
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("loopback");
+        let client = UdpSocket::bind("127.0.0.1:0").expect("loopback");
+        client.connect(socket.local_addr().expect("bound")).expect("connected");
+        assert_eq!(receive_drops(&socket), Some(0));
+        for _ in 0..5000 {
+            client.send(&[]).expect("sent");
+        }
+        socket.set_nonblocking(true).expect("set");
+        let received = std::iter::from_fn(|| socket.recv(&mut [0]).ok()).count();
+        let dropped = receive_drops(&socket).expect("the kernel says") as usize;
+        assert!(dropped > 0 && received + dropped == 5000, "{received} + {dropped}");
     }
 
     #[test]

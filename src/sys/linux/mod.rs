@@ -29,7 +29,7 @@ pub(crate) use code::Code;
 #[cfg(feature = "lab")]
 pub(crate) use counters::listen_overflows;
 pub(crate) use counters::{backlog_limit, time_waits, traffic};
-pub(crate) use datagram::{ask_for_destination, broadcasts, never_fragment};
+pub(crate) use datagram::{ask_for_destination, broadcasts, never_fragment, receive_drops};
 #[cfg(feature = "lab")]
 pub(crate) use frames::FrameSocket;
 pub(crate) use links::{LinkChanges, interfaces};

@@ -1,0 +1,69 @@
+//! Datagrams that the kernel dropped before the service could receive them: the receive buffer was full.
+//!
+//! The kernel counts them for each socket. The loop asks for the count once a second at most, and only while
+//! datagrams come, so that neither a busy loop nor an idle one pays for it.
+
+use std::time::{Duration, Instant};
+
+/// Time between two looks at the kernel's counts.
+const APART: Duration = Duration::from_secs(1);
+
+/// When to look at the kernel's counts of dropped datagrams.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Losses {
+    next_look: Instant,
+    /// Datagrams have queued up since the last look, so some may have been dropped.
+    suspected: bool,
+}
+
+impl Losses {
+    pub(super) fn new(now: Instant) -> Self {
+        Self { next_look: now + APART, suspected: false }
+    }
+
+    /// Whether to look now. In this round one socket gave `most` datagrams, the others no more. A single datagram
+    /// has met an empty buffer: it is no reason to wake up for a look.
+    pub(super) fn are_due(&mut self, most: usize, now: Instant) -> bool {
+        self.suspected |= most > 1;
+        let due = now >= self.next_look && (most > 0 || self.suspected);
+        if due {
+            *self = Self::new(now);
+        }
+        due
+    }
+
+    /// When to look even if no more datagrams come.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.suspected.then_some(self.next_look)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_queue_is_looked_at_once_a_second_and_once_more_when_it_is_over() {
+        let start = Instant::now();
+        let at = |milliseconds| start + Duration::from_millis(milliseconds);
+        let mut losses = Losses::new(start);
+        assert_eq!(losses.deadline(), None, "no datagram has come");
+        assert!(!losses.are_due(64, at(10)));
+        assert_eq!(losses.deadline(), Some(at(1000)));
+        assert!(losses.are_due(0, at(1000)), "the queue is over");
+        assert_eq!(losses.deadline(), None);
+        assert!(!losses.are_due(64, at(1001)));
+        assert!(losses.are_due(64, at(2001)));
+        assert!(!losses.are_due(0, at(9000)), "nothing has come since");
+    }
+
+    #[test]
+    fn single_datagrams_are_looked_at_in_passing_and_set_no_deadline() {
+        let start = Instant::now();
+        let mut losses = Losses::new(start);
+        assert!(!losses.are_due(1, start));
+        assert_eq!(losses.deadline(), None);
+        assert!(losses.are_due(1, start + APART));
+        assert_eq!(losses.deadline(), None);
+    }
+}

@@ -1,0 +1,68 @@
+//! Datagrams that the kernel drops because the receive buffer is full are counted.
+
+use crate::metrics::page;
+use crate::support::wire::{datagrams_with, eventually};
+use crate::support::{Running, daytime};
+use std::net::SocketAddr;
+
+/// Sends this many empty datagrams to a server that is stopped meanwhile.
+fn flood(server: &Running, count: usize) {
+    let client = datagrams_with(server.udp());
+    server.signal("STOP");
+    for _ in 0..count {
+        client.send(&[]).expect("sent");
+    }
+    server.signal("CONT");
+}
+
+#[test]
+fn every_datagram_of_a_flood_is_received_or_counted_as_lost() {
+    for workers in ["1", "2"] {
+        let mut serve = daytime();
+        serve.args(["serve", "-v", "--proto", "udp", "--listen", "127.0.0.1:0"]);
+        serve.args(["--receive-buffer", "20000", "--workers", workers]);
+        let server = Running::start(serve);
+        flood(&server, 2000);
+        let counters = server.counters();
+        let count = |name: &str| -> usize {
+            let mut counts = counters.split(", ").filter_map(|count| count.split_once(": "));
+            let found = counts.find(|(event, _)| *event == name);
+            found.unwrap_or_else(|| panic!("no {name} in {counters}")).1.parse().expect("a number")
+        };
+        let (received, lost) = (count("UdpReceived"), count("UdpReceiveBufferFull"));
+        assert!(lost > 1000, "{counters}");
+        assert_eq!(received + lost, 2000, "{counters}");
+        assert_eq!(count("UdpAnswered"), received);
+    }
+}
+
+#[test]
+fn losses_are_seen_while_the_server_runs_though_no_more_datagrams_come() {
+    let mut serve = daytime();
+    serve.args(["serve", "--proto", "udp", "--listen", "127.0.0.1:0", "--metrics", "0"]);
+    serve.args(["--receive-buffer", "20000", "--sandbox", "on"]);
+    let mut server = Running::start(serve);
+    let metrics: SocketAddr = server.address("metrics", |_| true);
+    flood(&server, 2000);
+    let name = "daytime_errors_total{transport=\"udp\",family=\"ipv4\",kind=\"receive-buffer\"} ";
+    eventually("they are among the metrics", || {
+        let page = page(metrics);
+        let count = page.lines().find_map(|line| line.strip_prefix(name)).expect("a count");
+        count != "0"
+    });
+    server.signal("TERM");
+    let (_, log) = server.wait();
+    assert!(log.contains("lost before it was received: the receive buffer is full"), "{log}");
+}
+
+#[test]
+fn the_receive_buffer_of_udp_is_asked_to_hold_a_burst() {
+    let log = Running::serve(&["--listen", "127.0.0.1"]).stopped();
+    let asked = |transport: &str| {
+        let mut lines = log.lines().filter(|line| line.contains(&format!("{transport} 127.0.0.1")));
+        let line = lines.next().unwrap_or_else(|| panic!("no {transport} in {log}"));
+        let (_, rest) = line.split_once("SO_RCVBUF asked ").expect("the option");
+        rest.split(',').next().expect("a value").to_owned()
+    };
+    assert_eq!((asked("udp"), asked("tcp")), ("1048576".into(), "nothing".into()));
+}
