@@ -9,7 +9,7 @@ use crate::report::ladder::{Exchanges, Sight};
 use crate::responder::Responder;
 use crate::syntax::{Syntax, Zone};
 use crate::trace::Fate;
-use crate::udp::guard::{Decision, Guard, GuardOptions, Question};
+use crate::udp::guard::{self, Decision, Guard, GuardOptions, Question};
 use crate::udp::server::Service;
 use crate::wire::read::Reading;
 use crate::wire::times::Times;
@@ -60,7 +60,8 @@ impl Deciding {
         let octets = content.len();
         let question = Question { peer, local, octets, sent_to_many: false, over_loopback: false };
         self.0.decide(question) == Decision::Answer
-            && self.0.decide_on_content(question, content, reply) == Decision::Answer
+            && self.0.decide_on_length(question, reply.len()) == Decision::Answer
+            && guard::decide_on_content(content, reply) == Decision::Answer
     }
 }
 

@@ -1,7 +1,7 @@
 //! The datagram service: for each datagram that the guard and the limits let pass one line, to whoever sent
 //! it.
 
-use super::guard::{Decision, Guard, Question};
+use super::guard::{self, Decision, Guard, Question};
 use super::losses::Losses;
 use crate::limit::{Limiter, TooMuch};
 use crate::metrics::{Counters, Event as Counted};
@@ -255,13 +255,14 @@ impl Judge<'_> {
             return by_source;
         }
         let Some(reply) = reply else { return Decision::Ignore(Counted::UdpNoTime) };
-        let by_content = self.guard.decide_on_content(question, content, reply);
-        if by_content != Decision::Answer {
-            return by_content;
+        let by_length = self.guard.decide_on_length(question, reply.len());
+        if by_length != Decision::Answer {
+            return by_length;
         }
-        // Last, since only an answer takes a token.
+        // After the cheap rules, since what they ignore takes no token; before the content, which a flood could
+        // make several times as expensive to judge as an answer.
         match self.limiter.take(peer, self.now) {
-            Ok(()) => Decision::Answer,
+            Ok(()) => guard::decide_on_content(content, reply),
             Err(TooMuch::Source) => Decision::Ignore(Counted::UdpSourceLimit),
             Err(TooMuch::Total) => Decision::Ignore(Counted::UdpTotalLimit),
         }
