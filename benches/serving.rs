@@ -39,21 +39,28 @@ fn deciding(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("decide");
     let options = GuardOptions { no_amplification: true, ..GuardOptions::default() };
     let guard = Deciding::new(options, vec![13], vec![Ipv4Addr::new(198, 51, 100, 255)]);
-    for (name, peer, octets, answered) in [
-        ("answer IPv4", "198.51.100.7:40000", 64, true),
-        ("answer IPv6", "[2001:db8::7]:40000", 64, true),
-        ("port 7", "198.51.100.7:7", 64, false),
-        ("broadcast", "198.51.100.255:40000", 64, false),
-        ("too short", "198.51.100.7:40000", 0, false),
+    let reply = b"Monday, February 22, 1982 17:37:43-UTC\r\n";
+    let (zeros, digits) = (&[0; 64][..], &[b'1'; 512][..]);
+    for (name, peer, content, answered) in [
+        ("answer IPv4", "198.51.100.7:40000", zeros, true),
+        ("answer IPv6", "[2001:db8::7]:40000", zeros, true),
+        ("answer 512 digits", "198.51.100.7:40000", digits, true),
+        ("a reply of ours", "198.51.100.7:40000", reply, false),
+        ("a reply of NIST", "198.51.100.7:40000", NIST, false),
+        ("port 7", "198.51.100.7:7", zeros, false),
+        ("broadcast", "198.51.100.255:40000", zeros, false),
+        ("too short", "198.51.100.7:40000", &[], false),
     ] {
         let peer: SocketAddr = peer.parse().expect("an address");
         let local: SocketAddr = "198.51.100.1:13".parse().expect("an address");
-        let decide = || guard.answers(black_box(peer), local, octets, 40);
+        let decide = || guard.answers(black_box(peer), local, black_box(content), reply);
         assert_eq!(decide(), answered, "{name}");
         group.bench_function(name, |bencher| bencher.iter(decide));
     }
     group.finish();
 }
+
+const NIST: &[u8] = b"\n45022 82-02-22 17:37:43 00 0 0   0.0 UTC(NIST) * \n";
 
 /// Of a source with this number.
 type Address = fn(u32) -> SocketAddr;
