@@ -2,7 +2,7 @@
 
 use crate::or_skip;
 use crate::support::forge::{forge, forge_range};
-use crate::support::wire::{ask_tcp, ask_udp, connect, eventually, read_to_end};
+use crate::support::wire::{ask_tcp, ask_udp, assert_prompt, connect, eventually, read_to_end};
 use crate::support::{Namespace, PATIENCE, Running, count, daytime};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
@@ -72,7 +72,7 @@ fn a_flood_of_forged_sources_leaves_memory_and_the_log_as_they_were() {
     assert!(grown < 1536, "{grown} KiB more than before");
     let log = server.stopped();
     assert!(log.lines().count() < 20, "{log}");
-    // A busy machine drops some of them before the server gets them, but by far not so many.
+    // A busy machine drops some of them before the server gets them; 40 000 to 45 000 were dropped.
     assert!(count(&log, "UdpReceived") > 20_000, "{log}");
 }
 
@@ -138,6 +138,7 @@ fn loopback_is_not_limited_unless_told() {
     drop(held);
     let counted = server.counters();
     assert!(!counted.contains("Limit"), "{counted}");
+    assert_eq!(count(&counted, "UdpAnswered"), 10);
     let mut serve = daytime();
     serve.args(["serve", "--port", "0", "-v", "--limit-loopback"]).args(limits);
     let server = Running::start(serve);
@@ -155,11 +156,12 @@ fn a_thousand_connects_at_once_are_answered_within_a_second_beside_many_that_hol
     let (inside, _server) = or_skip!(serving(&["--drain-deadline", "60"]));
     or_skip!(inside.enter(|| {
         let holders: Vec<TcpStream> = (0..HOLDERS).map(|_| connect(server())).collect();
-        let started = Instant::now();
-        let clients: Vec<TcpStream> = (0..CLIENTS).map(|_| connect(server())).collect();
-        assert!(clients.iter().all(|client| read_to_end(client).len() == 6));
-        let elapsed = started.elapsed();
-        assert!(elapsed < Duration::from_secs(1), "{elapsed:?}");
+        assert_prompt(Duration::from_secs(1), || {
+            let started = Instant::now();
+            let clients: Vec<TcpStream> = (0..CLIENTS).map(|_| connect(server())).collect();
+            assert!(clients.iter().all(|client| read_to_end(client).len() == 6));
+            started.elapsed()
+        });
         drop(holders);
     }));
 }

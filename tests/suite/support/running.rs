@@ -25,7 +25,7 @@ pub fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).expect("standard error is UTF-8")
 }
 
-/// The value of a counter in what a server with `-v` has logged of them: none is there that is 0.
+/// The value of a counter in the log of a server with `-v`, which leaves out counters that are 0.
 pub fn count(counters: &str, name: &str) -> u64 {
     let mut words = counters.split(['{', '}', ',', ' ', '\n']).filter(|word| !word.is_empty());
     let found = words.find(|word| word.strip_suffix(':') == Some(name)).and_then(|_| words.next());

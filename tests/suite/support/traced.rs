@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A running `daytime serve` that strace watches.
+/// A running `daytime serve` under strace.
 #[derive(Debug)]
 pub struct Traced {
     /// The server, which ends when dropped; strace ends after it.
@@ -17,8 +17,8 @@ pub struct Traced {
     trace: PathBuf,
 }
 
-/// The words that begin a command line under strace, with every thread (`-f`). The command stays the child of
-/// the caller and strace is no parent of it (`-D`): so whoever ends the command ends strace too.
+/// The words that begin a command line under strace, with every thread (`-f`). The command stays the caller's
+/// child, and strace is not its parent (`-D`): so strace ends when the caller ends the command.
 ///
 /// # Errors
 /// The sentence for [`skip`](super::skip).
