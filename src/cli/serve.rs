@@ -14,7 +14,6 @@ use crate::server::{
     Supervisor,
 };
 use crate::syntax::{Syntax, Zone};
-use crate::sys::Code;
 use crate::tcp::server::Drain;
 use crate::transport::PORT;
 use chrono::{DateTime, Utc};
@@ -52,7 +51,6 @@ pub(super) fn run(arguments: Serve) -> Result<ExitCode, Failure> {
     let endpoint = endpoint.map_err(|error| Failure::metrics(&error))?;
     let mut server = server(inherited, config(arguments, syntax))?;
     let metrics = server.metrics();
-    let code = Code::of_this_process();
     // What is to be opened is open by here, and no other thread has been started.
     let begun = confinement.begin()?;
     // Before anybody learns that the server is there: it may be told to stop at once.
@@ -72,7 +70,6 @@ pub(super) fn run(arguments: Serve) -> Result<ExitCode, Failure> {
             printed => printed?,
         }
     }
-    give_back(code);
     server.run()?;
     drop(answering);
     told.wait(); // the signal stands in the log before what was done
@@ -173,14 +170,6 @@ fn act_on_signals(shutdown: Shutdown, metrics: Arc<Metrics>) -> io::Result<Told>
         }
     })?;
     Ok(Told { asked, logged })
-}
-
-/// What has run until here hardly runs again.
-fn give_back(code: io::Result<Code>) {
-    match code.map(|code| code.give_back()) {
-        Ok(octets) => log::debug!("of {} KiB of code only what runs stays mapped", octets >> 10),
-        Err(error) => log::debug!("the code stays mapped as it is: {error}"),
-    }
 }
 
 fn log_settings(server: &Server) {

@@ -90,14 +90,22 @@ impl Crew {
         self.start.checked_add(Duration::from_nanos(last))?.checked_add(time)
     }
 
-    /// True if no worker has had a client for this time and each has looked since: a client may wait
-    /// at a worker that does not know yet. To be asked by a worker that has just found nobody.
+    /// Whether no worker has had a client for this time and each has looked since: a client may wait
+    /// at a worker that does not know yet. A worker asks when it has just found no client.
     pub(super) fn are_all_idle(&self, worker: usize, time: Duration, now: Instant) -> bool {
-        let Some(last) = self.quiet_since() else { return false };
-        let end = self.start.checked_add(Duration::from_nanos(last));
-        if end.and_then(|last| last.checked_add(time)).is_none_or(|end| now < end) {
-            return false;
-        }
+        self.quiet_for(time, now).is_some_and(|last| self.agree(worker, last))
+    }
+
+    /// Since when no worker has had a client, as nanoseconds since the start, if that is this time ago.
+    fn quiet_for(&self, time: Duration, now: Instant) -> Option<u64> {
+        let last = self.quiet_since()?;
+        let end = self.start.checked_add(Duration::from_nanos(last))?.checked_add(time)?;
+        (now >= end).then_some(last)
+    }
+
+    /// Notes that this worker has found no client since `last`. Returns whether every worker has, and
+    /// no client has come to any of them meanwhile.
+    fn agree(&self, worker: usize, last: u64) -> bool {
         // Of two that say so together, one sees that both have.
         let is_new = self.members[worker].agreed.swap(last, Ordering::SeqCst) != last;
         let mut all = true;
@@ -109,6 +117,7 @@ impl Crew {
                 }
             }
         }
+        // A worker that agreed may have had a client since, and its agreement does not say so.
         all && self.quiet_since() == Some(last)
     }
 
@@ -211,6 +220,21 @@ mod tests {
         assert_eq!(crew.idle_deadline(0, SECOND), Some(at(6)));
         assert!(!crew.are_all_idle(1, SECOND, at(6)));
         assert!(crew.are_all_idle(0, SECOND, at(6)));
+    }
+
+    #[test]
+    fn a_client_that_comes_after_its_worker_agreed_keeps_all_from_ending() {
+        let (crew, _polls) = crew_of_two();
+        let at = |seconds: u32| crew.start + seconds * SECOND;
+        crew.note_clients(0, false, at(1));
+        crew.note_clients(1, false, at(1));
+        let last = crew.quiet_for(SECOND, at(2)).expect("quiet for a second");
+        assert!(!crew.agree(1, last), "the other worker has not looked");
+        // The first worker has read `last`, and asks only after this.
+        crew.note_clients(1, true, at(2));
+        assert!(!crew.agree(0, last), "a client is there");
+        crew.note_clients(1, false, at(2));
+        assert!(!crew.agree(0, last), "a client was there");
     }
 
     #[test]

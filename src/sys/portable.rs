@@ -28,23 +28,6 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::net;
 use std::time::Duration;
 
-/// Where the code of this process is mapped: unknown.
-#[derive(Debug)]
-pub(crate) struct Code;
-
-impl Code {
-    /// Not available.
-    pub(crate) fn of_this_process() -> io::Result<Self> {
-        unsupported()
-    }
-
-    /// Gives back nothing.
-    #[expect(clippy::unused_self, reason = "the same surface as Linux")]
-    pub(crate) fn give_back(&self) -> usize {
-        0
-    }
-}
-
 /// The name of the call that waits for readiness; mio picks it.
 pub(crate) const WAIT_CALL: &str = "wait";
 /// The name of the call that adds a socket to those waited for; mio picks it.

@@ -282,6 +282,44 @@ fn lost(error: &io::Error) -> Counted {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Clock;
+    use crate::limit::Limits;
+    use crate::metrics::Metrics;
+    use crate::syntax::{Syntax, Zone};
+    use crate::udp::guard::GuardOptions;
+    use socket2::{Domain, Type};
+    use std::os::fd::OwnedFd;
+
+    /// A socket that fails with ENOTCONN at each receive: its type is not the one the service expects.
+    fn failing() -> UdpSocket {
+        let stream = socket2::Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        stream.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("loopback");
+        stream.set_nonblocking(true).expect("set");
+        UdpSocket::from_std(OwnedFd::from(stream).into())
+    }
+
+    #[test]
+    fn a_socket_whose_every_receive_fails_waits_for_an_event_after_16_failures() {
+        let (poll, now) = (mio::Poll::new().expect("poll"), Instant::now());
+        let metrics = Metrics::new(1);
+        let mut service = Service::new(
+            vec![failing()],
+            Guard::new(GuardOptions::default(), Vec::new(), Vec::new()),
+            Arc::new(Limiter::new(Limits::default(), now)),
+            metrics.worker(0),
+            poll.registry(),
+            0,
+        )
+        .expect("registered");
+        let mut responder = Responder::new(Clock::System, Syntax::Rfc867, Zone::UTC, false);
+        for failures in [16, 32] {
+            assert!(!service.work(&mut responder, now), "it does not try for ever");
+            assert_eq!(metrics.count(Counted::UdpReceiveFailed), failures);
+            assert!(!service.work(&mut responder, now));
+            assert_eq!(metrics.count(Counted::UdpReceiveFailed), failures, "no event has come");
+            service.sockets[0].ready = true; // as an event says
+        }
+    }
 
     #[test]
     fn an_answer_that_is_lost_is_counted_by_kind() {

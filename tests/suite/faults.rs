@@ -10,8 +10,9 @@ use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// How long a new client may wait for its line, whatever happens.
-const PROMPT: Duration = Duration::from_secs(1);
+/// How long a new client may wait for its line, whatever happens, on a busy machine. Those in its way stay for
+/// 60 s.
+const PROMPT: Duration = Duration::from_secs(5);
 
 fn assert_is_prompt(address: SocketAddr) {
     let started = Instant::now();
@@ -68,6 +69,9 @@ fn a_worker_without_connections_is_served_where_the_others_have_every_descriptor
     );
 }
 
+/// How long a server without descriptors is watched.
+const WATCHED: Duration = Duration::from_secs(1);
+
 #[test]
 fn with_no_descriptor_at_all_it_neither_spins_nor_stops_and_goes_on_when_there_are_some() {
     let prlimit = or_skip!(program("prlimit"));
@@ -80,12 +84,12 @@ fn with_no_descriptor_at_all_it_neither_spins_nor_stops_and_goes_on_when_there_a
     let waiting: Vec<TcpStream> = (0..3).map(|_| connect(server.tcp())).collect();
     let (started, before) = (Instant::now(), processor_time(&server));
     // Datagrams go on all the time.
-    while started.elapsed() < PROMPT {
+    while started.elapsed() < WATCHED {
         ask_udp(server.udp(), b"");
         wait_in_vain(Duration::from_millis(10));
     }
     let used = processor_time(&server).saturating_sub(before);
-    assert!(used < PROMPT / 4, "{used:?} of processor time in {:?}", started.elapsed());
+    assert!(used < WATCHED / 4, "{used:?} of processor time in {:?}", started.elapsed());
     limit(4096);
     assert!(waiting.iter().all(|stream| read_to_end(stream).ends_with(b"\n")));
     assert_is_prompt(server.tcp());

@@ -2,8 +2,8 @@
 
 use crate::or_skip;
 use crate::support::forge::{forge, forge_range};
-use crate::support::wire::{ask_tcp, ask_udp, connect, eventually, read_to_end};
-use crate::support::{Namespace, PATIENCE, Running, daytime};
+use crate::support::wire::{ask_tcp, ask_udp, assert_prompt, connect, eventually, read_to_end};
+use crate::support::{Namespace, PATIENCE, Running, count, daytime};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
@@ -56,8 +56,7 @@ fn all_sources_together_have_a_limit_too() {
         datagrams.iter().map(|from| (from.as_str(), "10.0.0.1 13", 0)).collect();
     or_skip!(forge(&inside, &datagrams));
     let counters = server.counters();
-    let limited = counters.split(", ").find_map(|it| it.strip_prefix("UdpTotalLimit: "));
-    let limited: u32 = limited.unwrap_or_else(|| panic!("{counters}")).parse().expect("a number");
+    let limited = count(&counters, "UdpTotalLimit");
     // Python takes a while for 50, and every 200 ms a token comes back.
     assert!((1..=45).contains(&limited), "{counters}");
 }
@@ -65,14 +64,16 @@ fn all_sources_together_have_a_limit_too() {
 #[test]
 fn a_flood_of_forged_sources_leaves_memory_and_the_log_as_they_were() {
     let (inside, server) = or_skip!(serving(&["--udp-rate", "1", "--udp-burst", "1"]));
-    let before = server.resident();
+    let before = server.private_memory();
     // Three times as many as the table has places.
     or_skip!(forge_range(&inside, "10.1.0.0 40000", "10.0.0.1 13", 200_000));
-    // The table has 1.5 MiB, which the kernel gives as it is used.
-    let grown = server.resident().saturating_sub(before);
-    assert!(grown <= 3 << 10, "{grown} KiB more than before");
+    // The table has 1024 KiB, which the kernel gives as it is used.
+    let grown = server.private_memory() - before;
+    assert!(grown < 1536, "{grown} KiB more than before");
     let log = server.stopped();
     assert!(log.lines().count() < 20, "{log}");
+    // A busy machine drops some of them before the server gets them; 40 000 to 45 000 were dropped.
+    assert!(count(&log, "UdpReceived") > 20_000, "{log}");
 }
 
 #[test]
@@ -137,6 +138,7 @@ fn loopback_is_not_limited_unless_told() {
     drop(held);
     let counted = server.counters();
     assert!(!counted.contains("Limit"), "{counted}");
+    assert_eq!(count(&counted, "UdpAnswered"), 10);
     let mut serve = daytime();
     serve.args(["serve", "--port", "0", "-v", "--limit-loopback"]).args(limits);
     let server = Running::start(serve);
@@ -154,11 +156,12 @@ fn a_thousand_connects_at_once_are_answered_within_a_second_beside_many_that_hol
     let (inside, _server) = or_skip!(serving(&["--drain-deadline", "60"]));
     or_skip!(inside.enter(|| {
         let holders: Vec<TcpStream> = (0..HOLDERS).map(|_| connect(server())).collect();
-        let started = Instant::now();
-        let clients: Vec<TcpStream> = (0..CLIENTS).map(|_| connect(server())).collect();
-        assert!(clients.iter().all(|client| read_to_end(client).len() == 6));
-        let elapsed = started.elapsed();
-        assert!(elapsed < Duration::from_secs(1), "{elapsed:?}");
+        assert_prompt(Duration::from_secs(1), || {
+            let started = Instant::now();
+            let clients: Vec<TcpStream> = (0..CLIENTS).map(|_| connect(server())).collect();
+            assert!(clients.iter().all(|client| read_to_end(client).len() == 6));
+            started.elapsed()
+        });
         drop(holders);
     }));
 }

@@ -26,6 +26,8 @@ mod lab_netns;
 #[cfg(all(target_os = "linux", feature = "lab"))]
 mod lab_obstacles;
 mod layers;
+#[cfg(target_os = "linux")]
+mod leftovers;
 mod limits;
 mod loops;
 mod losses;

@@ -1,7 +1,9 @@
 //! Whoever asks `daytime serve --metrics`, and however: an answer, or an end in time, at no cost to others.
 
 use crate::metrics::{GET, page, said, serving};
-use crate::support::wire::{ask_tcp, ask_udp, connect, eventually, read_to_end, wait_in_vain};
+use crate::support::wire::{
+    ask_tcp, ask_udp, assert_prompt, connect, eventually, read_to_end, wait_in_vain,
+};
 use crate::support::{PATIENCE, Running};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -11,8 +13,8 @@ use std::time::{Duration, Instant};
 
 /// What a connection may take in all.
 const DEADLINE: Duration = Duration::from_secs(2);
-/// What is left to a busy machine.
-const MARGIN: Duration = Duration::from_secs(2);
+/// What is left to a busy machine. If each client before it took the whole deadline, a scrape would wait 12 s.
+const MARGIN: Duration = Duration::from_secs(6);
 
 /// What a test may have missed of it before it looked at its clock.
 const EARLY: Duration = Duration::from_millis(50);
@@ -113,11 +115,10 @@ fn assert_cut_at_the_deadline(behave: impl FnOnce(&mut TcpStream)) {
         has_ended(&watched);
         asked.elapsed()
     });
-    let prompt = Instant::now();
     page(metrics);
     assert!(ask_tcp(server.tcp()).ends_with(b"-UTC\r\n"));
     assert!(ask_udp(server.udp(), b"").ends_with(b"-UTC\r\n"));
-    assert!(prompt.elapsed() < Duration::from_secs(1), "{:?}", prompt.elapsed());
+    assert!(asked.elapsed() < DEADLINE, "none waits for its end: {:?}", asked.elapsed());
     behave(&mut slow);
     let took = cut.join().expect("it ended");
     assert!(took + EARLY >= DEADLINE && took < DEADLINE + MARGIN, "{took:?}");
@@ -131,7 +132,7 @@ fn a_client_that_says_nothing_is_cut_at_the_deadline_and_delays_nobody() {
 #[test]
 fn a_client_that_drips_its_request_is_cut_at_the_same_deadline() {
     assert_cut_at_the_deadline(|slow| {
-        for octet in GET.bytes().cycle().filter(|octet| *octet != b'\n').take(250) {
+        for octet in GET.bytes().cycle().filter(|octet| *octet != b'\n').take(1000) {
             if slow.write_all(&[octet]).is_err() {
                 break;
             }
@@ -195,7 +196,7 @@ fn clients_that_never_read_keep_no_other_waiting_longer_than_the_deadline() {
     let asked = Instant::now();
     assert!(ask_tcp(server.tcp()).ends_with(b"-UTC\r\n"));
     assert!(ask_udp(server.udp(), b"").ends_with(b"-UTC\r\n"));
-    assert!(asked.elapsed() < Duration::from_secs(1), "the service: {:?}", asked.elapsed());
+    assert!(asked.elapsed() < DEADLINE, "the service: {:?}", asked.elapsed());
     page(metrics);
     assert!(asked.elapsed() < DEADLINE + MARGIN, "a scrape: {:?}", asked.elapsed());
     drop((held, silent));
@@ -240,15 +241,17 @@ fn nothing_that_a_stranger_sends_stands_in_the_log() {
 
 #[test]
 fn a_stop_does_not_wait_for_those_who_hang_at_the_metrics() {
-    let (mut server, metrics) = serving();
-    let silent: Vec<_> = (0..50).map(|_| connect(metrics)).collect();
-    page(metrics); // so some of them were accepted
-    let asked = Instant::now();
-    server.signal("TERM");
-    let (status, log) = server.wait();
-    assert_eq!(status.code(), Some(0), "{log}");
-    assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
-    drop(silent);
+    assert_prompt(Duration::from_secs(1), || {
+        let (mut server, metrics) = serving();
+        let silent: Vec<_> = (0..50).map(|_| connect(metrics)).collect();
+        page(metrics); // so some of them were accepted
+        let asked = Instant::now();
+        server.signal("TERM");
+        let (status, log) = server.wait();
+        assert_eq!(status.code(), Some(0), "{log}");
+        drop(silent);
+        asked.elapsed()
+    });
 }
 
 #[test]
@@ -261,9 +264,11 @@ fn the_last_descriptors_are_left_to_the_services() {
     let silent: Vec<_> = (0..32).map(|_| connect(metrics)).collect();
     eventually("the endpoint has its share", || server.descriptors() >= 20);
     for _ in 0..10 {
-        let asked = Instant::now();
-        assert!(ask_tcp(server.tcp()).ends_with(b"-UTC\r\n"));
-        assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
+        assert_prompt(Duration::from_secs(1), || {
+            let asked = Instant::now();
+            assert!(ask_tcp(server.tcp()).ends_with(b"-UTC\r\n"));
+            asked.elapsed()
+        });
     }
     drop(silent);
     eventually("it has given it back", || server.descriptors() < 20);

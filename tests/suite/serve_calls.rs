@@ -1,10 +1,10 @@
 //! The system calls that an exchange costs the server, as strace sees them.
 
 use crate::or_skip;
+use crate::support::Running;
+use crate::support::traced::{Traced, strace};
 use crate::support::wire::{ask_tcp, datagrams_with};
-use crate::support::{PATIENCE, Running, program};
 use std::collections::BTreeMap;
-use std::fs;
 use std::net::SocketAddr;
 use std::process::Command;
 use std::time::Instant;
@@ -15,20 +15,18 @@ const EXCHANGES: usize = 200;
 
 /// How often each system call was made by a server that these clients ask, and for how many seconds.
 fn calls(ask: impl Fn(&Running)) -> Result<(BTreeMap<String, usize>, usize), String> {
-    let (strace, timeout) = (program("strace")?, program("timeout")?);
     let folder = TempDir::new().expect("a temporary folder");
     let trace = folder.path().join("trace");
-    let mut traced = Command::new(timeout);
-    traced.arg("--foreground").arg(PATIENCE.as_secs().to_string()).arg(strace).arg("-f");
     // It may not be traced with the seccomp filter's help, which would hide calls.
-    traced.arg("-o").arg(&trace).arg(env!("CARGO_BIN_EXE_daytime"));
+    let [strace, options @ ..] = strace(&trace)?;
+    let mut traced = Command::new(strace);
+    traced.args(options).arg(env!("CARGO_BIN_EXE_daytime"));
     traced.args(["serve", "-q", "--port", "0", "--listen", "127.0.0.1"]);
     let begun = Instant::now();
-    let server = Running::start(traced);
-    ask(&server);
+    let traced = Traced::start(traced, &trace);
+    ask(&traced.server);
     let seconds = usize::try_from(begun.elapsed().as_secs()).expect("few");
-    drop(server); // and with it, by the end of its tracer, the trace
-    let trace = fs::read_to_string(&trace).expect("written");
+    let trace = traced.stopped();
     // Up to here it was only set up: the first wait of the loop.
     let (_, serving) = trace.split_once(" epoll_wait(").ok_or("no epoll_wait in the trace")?;
     let mut calls = BTreeMap::new();

@@ -2,6 +2,7 @@
 //! serves all the same.
 
 use crate::or_skip;
+use crate::support::traced::{Traced, strace};
 use crate::support::wire::{ask_tcp, ask_udp, connect, eventually, read_to_end};
 use crate::support::{Namespace, Running, bad, daytime, good, program, skip};
 use nix::unistd::geteuid;
@@ -241,7 +242,6 @@ fn a_group_without_a_user_and_a_mode_that_is_none_are_usage_errors() {
 
 #[test]
 fn under_strace_no_call_of_a_running_server_is_refused() {
-    let strace = or_skip!(program("strace"));
     or_skip!(whole_sandbox());
     for (arguments, ending) in [
         (&["--syntax", "nist"][..], " * \n"),
@@ -265,26 +265,21 @@ fn under_strace_no_call_of_a_running_server_is_refused() {
         let inside = or_skip!(Namespace::having(&["10.0.0.1/32", "fd00::1/128"]));
         let mut traced = inside.command("sh");
         let script = r#"ulimit -n 40; exec "$@" --port 0 --drain-deadline 0.3"#;
-        traced.args(["-c", script, "sh"]).arg(&strace).args(["-f", "-o"]).arg(&trace);
+        traced.args(["-c", script, "sh"]).args(or_skip!(strace(&trace)));
         traced.args([env!("CARGO_BIN_EXE_daytime"), "serve"]).args(arguments);
         traced.env("TZ", "Africa/Lagos").env_remove("RUST_LOG");
-        let mut server = Running::start(traced);
-        for (_, address) in &mut server.bound {
+        let mut traced = Traced::start(traced, &trace);
+        for (_, address) in &mut traced.server.bound {
             if address.ip().is_unspecified() {
                 let own = if address.is_ipv4() { "10.0.0.1" } else { "fd00::1" };
                 address.set_ip(own.parse().expect("an address"));
             }
         }
         or_skip!(inside.enter(|| {
-            assert_serves(&server, ending.as_bytes());
-            work_hard(&server);
+            assert_serves(&traced.server, ending.as_bytes());
+            work_hard(&traced.server);
         }));
-        let traced = fs::read_to_string(&trace).expect("written");
-        let (pid, _) = traced.split_once(' ').expect("a process id");
-        good(Command::new("kill").args(["-s", "TERM", pid]));
-        let (status, log) = server.wait();
-        assert_eq!(status.code(), Some(0), "{log}");
-        assert_none_refused(&fs::read_to_string(&trace).expect("written"));
+        assert_none_refused(&traced.stopped());
     }
 }
 

@@ -16,24 +16,27 @@ use std::time::{Duration, Instant};
 
 /// Connections that are opened and never closed.
 const IDLERS: usize = 2000;
-/// How long a new client may wait for its line, whatever others do.
-const PROMPT: Duration = Duration::from_secs(1);
+/// How long a new client may wait for its line, whatever others do, on a busy machine. Those in its way stay for
+/// longer.
+const PROMPT: Duration = Duration::from_secs(5);
+/// How long those stay that are expected to go.
+const DRAIN: Duration = Duration::from_secs(8);
 
 #[test]
 fn a_new_client_is_served_beside_2000_idle_ones_and_those_are_gone_after_the_deadline() {
     or_skip!(allow_descriptors(IDLERS as u64 + 500));
-    let server = Running::serve(&["--drain-deadline", "3"]);
+    let server = Running::serve(&["--drain-deadline", &DRAIN.as_secs().to_string()]);
     let idle = server.descriptors();
     let opened = Instant::now();
     let idlers = open(IDLERS, server.tcp());
     assert_is_prompt(server.tcp());
     let held = server.descriptors() - idle;
     let elapsed = opened.elapsed();
-    if elapsed < Duration::from_secs(3) {
+    if elapsed < DRAIN {
         assert!(held >= IDLERS, "{held} of {IDLERS} are held after {elapsed:?}");
     }
     eventually("all of them are given up", || server.descriptors() == idle);
-    assert!(opened.elapsed() >= Duration::from_secs(3), "before the deadline");
+    assert!(opened.elapsed() >= DRAIN, "before the deadline");
     assert_eq!(idlers.len(), IDLERS);
 }
 

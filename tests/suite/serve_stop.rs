@@ -1,7 +1,9 @@
 //! How `daytime serve` ends.
 
-use crate::support::Running;
-use crate::support::wire::{ask_tcp, ask_udp, connect, datagrams_with, eventually, read_to_end};
+use crate::support::wire::{
+    ask_tcp, ask_udp, assert_prompt, connect, datagrams_with, eventually, read_to_end,
+};
+use crate::support::{PATIENCE, Running};
 use std::fs;
 use std::io::BufRead;
 use std::time::{Duration, Instant};
@@ -20,17 +22,19 @@ fn an_idle_server_ends_at_once_with_status_0_on_sigint() {
 }
 
 fn ends_at_once_on(signal: &str) {
-    let mut server = Running::serve(&[]);
-    ask_tcp(server.tcp());
-    ask_udp(server.udp(), b"");
-    let asked = Instant::now();
-    server.signal(signal);
-    let (status, log) = server.wait();
-    let elapsed = asked.elapsed();
-    assert!(elapsed < GRACE, "it took {elapsed:?}");
-    assert_eq!(status.code(), Some(0), "{log}");
-    assert!(log.contains(&format!("SIG{signal}: stopping\n")), "{log}");
-    assert!(log.ends_with("answered 1 connection and 1 datagram\n"), "{log}");
+    assert_prompt(GRACE, || {
+        let mut server = Running::serve(&[]);
+        ask_tcp(server.tcp());
+        ask_udp(server.udp(), b"");
+        let asked = Instant::now();
+        server.signal(signal);
+        let (status, log) = server.wait();
+        let elapsed = asked.elapsed();
+        assert_eq!(status.code(), Some(0), "{log}");
+        assert!(log.contains(&format!("SIG{signal}: stopping\n")), "{log}");
+        assert!(log.ends_with("answered 1 connection and 1 datagram\n"), "{log}");
+        elapsed
+    });
 }
 
 #[test]
@@ -51,23 +55,26 @@ fn a_connection_held_open_delays_the_end_by_a_second_and_has_its_whole_line() {
     let (status, log) = server.wait();
     let elapsed = asked.elapsed();
     assert_eq!(status.code(), Some(0), "{log}");
-    assert!(elapsed >= GRACE && elapsed < 3 * GRACE, "it took {elapsed:?}");
+    // Far below the 600 s of its own deadline.
+    assert!(elapsed >= GRACE && elapsed < PATIENCE, "it took {elapsed:?}");
     assert!(read_to_end(&held).ends_with(b"-UTC\r\n"));
 }
 
 #[test]
 fn the_end_comes_as_soon_as_the_last_connection_closes() {
-    let mut server = Running::serve(&["--drain-deadline", "600"]);
-    let held = connect(server.tcp());
-    assert!(read_to_end(&held).ends_with(b"-UTC\r\n"));
-    let mut log = server.stderr();
-    let asked = Instant::now();
-    server.signal("INT");
-    wait_for(&mut log, "SIGINT: stopping");
-    drop(held);
-    let (status, _) = server.wait();
-    assert_eq!(status.code(), Some(0));
-    assert!(asked.elapsed() < GRACE, "it took {:?}", asked.elapsed());
+    assert_prompt(GRACE, || {
+        let mut server = Running::serve(&["--drain-deadline", "600"]);
+        let held = connect(server.tcp());
+        assert!(read_to_end(&held).ends_with(b"-UTC\r\n"));
+        let mut log = server.stderr();
+        let asked = Instant::now();
+        server.signal("INT");
+        wait_for(&mut log, "SIGINT: stopping");
+        drop(held);
+        let (status, _) = server.wait();
+        assert_eq!(status.code(), Some(0));
+        asked.elapsed()
+    });
 }
 
 #[test]
@@ -101,13 +108,11 @@ fn a_second_signal_ends_it_at_once_with_status_1() {
     let held = connect(server.tcp());
     assert!(read_to_end(&held).ends_with(b"-UTC\r\n"));
     let mut log = server.stderr();
-    let asked = Instant::now();
     server.signal("TERM");
     wait_for(&mut log, "SIGTERM: stopping");
     server.signal("INT");
     let (status, _) = server.wait();
-    assert_eq!(status.code(), Some(1));
-    assert!(asked.elapsed() < GRACE, "it took {:?}", asked.elapsed());
+    assert_eq!(status.code(), Some(1), "an end after the grace has status 0");
     drop(held);
 }
 

@@ -224,9 +224,11 @@ fn switches(server: &Running) -> Vec<(u32, String)> {
     eventually("every thread sleeps", || {
         let tasks = fs::read_dir(format!("/proc/{}/task", server.id())).expect("Linux");
         let paths = tasks.map(|task| task.expect("readable").path());
+        let mut asleep = true;
         let now: Vec<(u32, String)> = paths
             .map(|path| {
                 let status = fs::read_to_string(path.join("status")).expect("readable");
+                asleep &= status.contains("\nState:\tS");
                 let (_, count) = status.split_once("\nvoluntary_ctxt_switches:").expect("counted");
                 let id = path.file_name().expect("a name").to_string_lossy().parse();
                 (id.expect("a number"), count.lines().next().unwrap_or_default().trim().to_owned())
@@ -234,7 +236,7 @@ fn switches(server: &Running) -> Vec<(u32, String)> {
             .collect();
         let same = now == found;
         found = now;
-        same
+        asleep && same
     });
     found.sort();
     found

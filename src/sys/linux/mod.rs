@@ -4,7 +4,6 @@ mod address;
 mod batch;
 mod client_batch;
 mod clock;
-mod code;
 mod counters;
 mod datagram;
 mod filter;
@@ -25,7 +24,6 @@ mod supervisor;
 pub(crate) use batch::Batch;
 pub(crate) use client_batch::{Alarm, ClientBatch, ephemeral_ports};
 pub(crate) use clock::kernel_clock;
-pub(crate) use code::Code;
 #[cfg(feature = "lab")]
 pub(crate) use counters::listen_overflows;
 pub(crate) use counters::{backlog_limit, time_waits, traffic};

@@ -1,7 +1,8 @@
 //! The calls that an answer reports are those that strace sees.
 
 use crate::or_skip;
-use crate::support::{PATIENCE, Running, program, stderr, stdout};
+use crate::support::traced::strace;
+use crate::support::{Running, run, stderr, stdout};
 use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
@@ -13,22 +14,17 @@ const TRACE: &str = "trace=network,close,read,readv,write,writev,\
 
 /// A question under strace: the calls it reports, and those that were seen.
 fn reported_and_seen(transport: &str) -> Result<[Vec<String>; 2], String> {
-    let strace = program("strace")?;
     let server = Running::serve(&[]);
     let folder = TempDir::new().expect("a temporary folder");
     let trace = folder.path().join("trace");
-    let output = Command::new(program("timeout")?)
-        .arg(PATIENCE.as_secs().to_string())
-        .arg(strace)
-        .args(["-f", "-e", TRACE, "-o"])
-        .arg(&trace)
-        .arg(env!("CARGO_BIN_EXE_daytime"))
-        .args(["query", "--json", "--proto", transport, &server.tcp().to_string()])
-        .env_remove("RUST_LOG")
-        .output()
-        .expect("it runs");
+    let [strace, options @ ..] = strace(&trace)?;
+    let mut query = Command::new(strace);
+    query.args(options).args(["-e", TRACE]).arg(env!("CARGO_BIN_EXE_daytime"));
+    query.args(["query", "--json", "--proto", transport, &server.tcp().to_string()]);
+    // Its output ends with strace, which holds it too: so all of the trace is written.
+    let output = run(query.env_remove("RUST_LOG"));
     let errors = stderr(&output);
-    if errors.contains("PTRACE_TRACEME") || errors.contains("Operation not permitted") {
+    if errors.contains("Operation not permitted") {
         return Err(format!("strace may not trace here: {}", errors.trim()));
     }
     assert!(output.status.success(), "{}: {errors}", output.status);

@@ -2,13 +2,17 @@
 
 use crate::support::{Namespace, PATIENCE, stdout};
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 use std::fs::{self, File};
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output};
 use std::time::{Instant, SystemTime};
 
-/// A running server in a namespace, ended when dropped.
+/// A running server in a namespace. It ends when dropped, with the processes it has started.
 pub(super) struct Peer {
+    /// The leader of a process group, which everything that the server starts belongs to.
     child: Child,
     log: PathBuf,
 }
@@ -24,6 +28,7 @@ impl Peer {
         let log = namespace.folder().join("log");
         let file = File::create(&log).expect("written");
         command.env("TZ", "UTC").stdout(file.try_clone().expect("a second handle")).stderr(file);
+        command.process_group(0);
         let mut peer = Self { child: command.spawn().expect("it starts"), log };
         peer.wait_until_bound(namespace, port, sockets);
         peer
@@ -57,8 +62,8 @@ impl Peer {
 
 impl Drop for Peer {
     fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.child.kill();
+        // All of it may have ended already.
+        let _ = killpg(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGKILL);
         let _ = self.child.wait();
     }
 }

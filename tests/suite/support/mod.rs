@@ -7,11 +7,13 @@ pub mod forge;
 mod namespace;
 mod running;
 pub mod scripted;
+#[cfg(target_os = "linux")]
+pub mod traced;
 pub mod wire;
 
 pub use ended::{bad, good, run};
 pub use namespace::Namespace;
-pub use running::{Running, daytime, stderr, stdout};
+pub use running::{Running, count, daytime, stderr, stdout};
 
 use std::env;
 use std::time::Duration;

@@ -25,6 +25,13 @@ pub fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).expect("standard error is UTF-8")
 }
 
+/// The value of a counter in the log of a server with `-v`, which leaves out counters that are 0.
+pub fn count(counters: &str, name: &str) -> u64 {
+    let mut words = counters.split(['{', '}', ',', ' ', '\n']).filter(|word| !word.is_empty());
+    let found = words.find(|word| word.strip_suffix(':') == Some(name)).and_then(|_| words.next());
+    found.unwrap_or_else(|| panic!("no {name} in {counters}")).parse().expect("a number")
+}
+
 /// A running `daytime serve`, ended when dropped.
 #[derive(Debug)]
 pub struct Running {
@@ -105,12 +112,23 @@ impl Running {
         std::fs::read_dir(folder).expect("it runs").count()
     }
 
-    /// Resident memory, in KiB (proc(5)).
-    pub fn resident(&self) -> usize {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id()));
-        let status = status.expect("it runs");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
-        line.trim().trim_end_matches(" kB").parse().expect("a number")
+    /// The value of a field of its status (proc_pid_status(5)).
+    pub fn status(&self, field: &str) -> String {
+        self.kernel_value("status", field)
+    }
+
+    /// Private memory in KiB, every page counted. RssAnon is the same figure, with the error of the kernel's
+    /// counters of each processor.
+    pub fn private_memory(&self) -> usize {
+        let value = self.kernel_value("smaps_rollup", "Anonymous");
+        value.trim_end_matches(" kB").parse().expect("a number")
+    }
+
+    fn kernel_value(&self, file: &str, field: &str) -> String {
+        let text = std::fs::read_to_string(format!("/proc/{}/{file}", self.id()));
+        let text = text.expect("it runs");
+        let value = text.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+        value.unwrap_or_else(|| panic!("no {field} in {text}")).trim().to_owned()
     }
 
     /// Tells it to stop and waits until it has: its log.

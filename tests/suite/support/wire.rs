@@ -65,6 +65,19 @@ pub fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
+/// Asserts that something takes less than this, in the best of five tries: a busy machine delays some tries, and
+/// a fault delays them all.
+pub fn assert_prompt(limit: Duration, mut measured: impl FnMut() -> Duration) {
+    let mut took = Vec::new();
+    while took.len() < 5 {
+        took.push(measured());
+        if took.last() < Some(&limit) {
+            return;
+        }
+    }
+    panic!("never within {limit:?}: {took:?}");
+}
+
 /// A TCP server that treats one connection as told; its address as text.
 pub fn tcp_server(treat: impl FnOnce(TcpStream) + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
