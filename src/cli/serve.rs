@@ -63,7 +63,7 @@ pub(super) fn run(arguments: Serve) -> Result<ExitCode, Failure> {
     let answering = answering.transpose().map_err(|error| Failure::metrics(&error))?;
     server.start_threads()?;
     // From here on nothing can be opened and no thread started.
-    let confined = begun.finish()?;
+    let confined = begun.finish(&server)?;
     log_settings(&server);
     log_confinement(&confined);
     if !inetd {

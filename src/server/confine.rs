@@ -5,6 +5,7 @@
 //! any other thread ([`Confinement::begin`]). seccomp comes last and reaches every thread, because it
 //! forbids to start more of them ([`Begun::finish`]).
 
+use super::Server;
 use crate::sys;
 use crate::sys::Credentials;
 use std::fmt;
@@ -185,7 +186,7 @@ fn others(own: u32, before: &[u32]) -> Vec<u32> {
 /// let begun = Confinement { identity, sandbox: Sandbox::Require }.begin()?;
 /// let shutdown = server.shutdown();
 /// std::thread::spawn(move || { /* … */ shutdown.stop() });
-/// println!("{}", begun.finish()?);
+/// println!("{}", begun.finish(&server)?);
 /// server.run()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -246,7 +247,7 @@ impl Begun {
     ///
     /// # Errors
     /// [`ConfineError::Incomplete`].
-    pub fn finish(mut self) -> Result<Confined, ConfineError> {
+    pub fn finish(mut self, server: &Server) -> Result<Confined, ConfineError> {
         if self.sandbox != Sandbox::Off {
             let calls = sys::restrict_calls().map(|calls| format!("({calls} system calls)"));
             self.confined.note(self.sandbox, Layer::Seccomp, calls)?;

@@ -49,7 +49,7 @@ fn assert_serves(server: &Running, ending: &[u8]) {
 }
 
 /// That this kernel has what is asked for; the log of a server says so.
-fn whole_sandbox() -> Result<(), String> {
+pub fn whole_sandbox() -> Result<(), String> {
     let log = stopped(Running::serve(&[]));
     let missing = log.lines().find_map(|line| line.split_once("sandbox: not in force: "));
     missing.map_or(Ok(()), |(_, layer)| Err(format!("this machine lacks a part: {layer}")))
