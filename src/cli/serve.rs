@@ -195,7 +195,8 @@ fn log_settings(server: &Server) {
 
 fn log_confinement(confined: &Confined) {
     if let Some(identity) = confined.identity {
-        log::info!("it has become {identity}, with no way back");
+        let how = if confined.already { "was already" } else { "has become" };
+        log::info!("it {how} {identity}, with no way back");
     } else if confined.is_root {
         log::warn!("it runs as root; --user NAME has it become another once its sockets are open");
     }
