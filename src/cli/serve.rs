@@ -3,6 +3,7 @@
 use super::args::{Proto, Serve};
 use super::descriptors::raise_descriptor_limit;
 use super::failure::Failure;
+use super::inherited::HandedOver;
 use super::{inherited, print};
 use crate::clock::Clock;
 use crate::listen::{Inherited, Listen};
@@ -31,8 +32,8 @@ use std::thread;
 
 pub(super) fn run(arguments: Serve) -> Result<ExitCode, Failure> {
     let (json, inetd, started) = (arguments.json, arguments.inetd.is_some(), Clock::System.now());
-    let inherited = inherited::sockets(&arguments)?; // first, while nothing else is open
-    if let Some(option) = inherited.as_ref().and(inherited::option_of_openers(&arguments)) {
+    let handed_over = HandedOver::take(&arguments)?; // first, while nothing else is open
+    if let Some(option) = handed_over.contradicts(&arguments) {
         let why = "the sockets are handed over, open, by a supervisor or inetd";
         Failure::plain(format!("{why}: leave {option} out")).tell();
         return Ok(ExitCode::from(2));
@@ -48,9 +49,12 @@ pub(super) fn run(arguments: Serve) -> Result<ExitCode, Failure> {
     }
     let confinement = confinement(&arguments)?;
     raise_descriptor_limit();
-    let endpoint = arguments.metrics.map(Endpoint::bind).transpose();
-    let endpoint = endpoint.map_err(|error| Failure::metrics(&error))?;
-    let mut server = server(inherited, config(arguments, syntax))?;
+    let endpoint = match handed_over.metrics {
+        Some(socket) => Some(Endpoint::adopt(socket)),
+        None => arguments.metrics.map(Endpoint::bind),
+    };
+    let endpoint = endpoint.transpose().map_err(|error| Failure::metrics(&error))?;
+    let mut server = server(handed_over.services, config(arguments, syntax))?;
     let metrics = server.metrics();
     let code = Code::of_this_process();
     // What is to be opened is open by here, and no other thread has been started.
