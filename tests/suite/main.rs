@@ -51,6 +51,8 @@ mod serve_replies;
 mod serve_stop;
 mod serve_supervised;
 #[cfg(target_os = "linux")]
+mod systemd;
+#[cfg(target_os = "linux")]
 mod taken_over;
 mod units;
 #[cfg(target_os = "linux")]

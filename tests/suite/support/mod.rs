@@ -7,6 +7,8 @@ pub mod forge;
 mod namespace;
 mod running;
 pub mod scripted;
+#[cfg(target_os = "linux")]
+pub mod systemd;
 pub mod wire;
 
 pub use ended::{bad, good, run};
