@@ -5,6 +5,7 @@
 
 use crate::sys::{self, KernelClock, KernelLeap};
 use chrono::{DateTime, TimeDelta, Utc};
+use std::io;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Where the service takes the time from.
@@ -85,14 +86,26 @@ impl Clock {
     pub fn read(&self) -> Option<Reading> {
         match self {
             Self::System => match sys::kernel_clock() {
-                Some(kernel) => Reading::from_kernel(kernel),
-                None => Some(Reading { health: Health::Unknown, ..Reading::at(system_time()?) }),
+                Ok(kernel) => Reading::from_kernel(kernel),
+                Err(_) => Some(Reading { health: Health::Unknown, ..Reading::at(system_time()?) }),
             },
             Self::Fixed(reading) => Some(*reading),
             Self::Skewed(ahead) => {
                 let reading = Self::System.read()?;
                 Some(Reading { utc: reading.utc.checked_add_signed(*ahead)?, ..reading })
             }
+        }
+    }
+
+    /// Whether the state of this clock can be read at all: else its health is [`Health::Unknown`] and no leap
+    /// second is announced.
+    ///
+    /// # Errors
+    /// The kernel's, where `adjtimex(2)` is forbidden or not available.
+    pub(crate) fn ask_kernel(&self) -> io::Result<()> {
+        match self {
+            Self::System | Self::Skewed(_) => sys::kernel_clock().map(drop),
+            Self::Fixed(_) => Ok(()),
         }
     }
 }

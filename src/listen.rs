@@ -106,6 +106,9 @@ pub enum ListenError {
     /// What was inherited is nothing to serve on: which descriptor, and what it is.
     #[error("{0} is {1}: neither a TCP nor a UDP socket that can be served on")]
     NotServable(String, String),
+    /// What was inherited for connections is no listener: which descriptor, and what it is.
+    #[error("{0} is {1}, not a listening TCP socket")]
+    NotListening(String, String),
     /// An inherited socket cannot be set up.
     #[error("cannot serve on {0}")]
     Inherited(String, #[source] io::Error),

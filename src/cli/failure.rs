@@ -131,6 +131,11 @@ impl From<ServeError> for Failure {
     fn from(error: ServeError) -> Self {
         let hint = match &error {
             ServeError::Listen(error) => listen_hint(error),
+            ServeError::ClockUnknown(_) => Some(
+                "--require-sync needs that call: allow adjtimex and clock_adjtime in the filter of \
+                 system calls (under systemd without ProtectClock=), or leave --require-sync out"
+                    .to_owned(),
+            ),
             _ => None,
         };
         Self::new(&error, hint)

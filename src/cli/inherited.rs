@@ -13,13 +13,40 @@ use std::time::Duration;
 /// How long a `wait` service of inetd stays when nobody comes, unless `--idle` says otherwise.
 const IDLE: Duration = Duration::from_mins(1);
 
-/// The sockets to serve on, if they are not ours to open.
-pub(super) fn sockets(arguments: &Serve) -> Result<Option<Vec<Inherited>>, Failure> {
-    let sockets = match arguments.inetd {
-        Some(_) => vec![Inherited::standard_input().map_err(|error| no_standard_input(&error))?],
-        None => Inherited::from_environment().map_err(ServeError::from)?,
-    };
-    Ok((!sockets.is_empty()).then_some(sockets))
+/// The name of the socket that is for the metrics (`FileDescriptorName=`, systemd.socket(5)).
+const METRICS: &str = "metrics";
+
+/// The sockets that are not ours to open.
+#[derive(Debug)]
+pub(super) struct HandedOver {
+    /// Those to serve on, if there are any.
+    pub services: Option<Vec<Inherited>>,
+    pub metrics: Option<Inherited>,
+}
+
+impl HandedOver {
+    /// Takes them, from inetd or a supervisor.
+    pub(super) fn take(arguments: &Serve) -> Result<Self, Failure> {
+        if arguments.inetd.is_some() {
+            let socket = Inherited::standard_input().map_err(|error| no_standard_input(&error))?;
+            return Ok(Self { services: Some(vec![socket]), metrics: None });
+        }
+        let sockets = Inherited::from_environment().map_err(ServeError::from)?;
+        let (mut metrics, services): (Vec<_>, Vec<_>) =
+            sockets.into_iter().partition(|socket| socket.name() == Some(METRICS));
+        if metrics.len() > 1 {
+            let why = format!("{} sockets are named {METRICS}: hand over one", metrics.len());
+            return Err(Failure::plain(why));
+        }
+        Ok(Self { services: (!services.is_empty()).then_some(services), metrics: metrics.pop() })
+    }
+
+    /// The first option that would open what is handed over, open.
+    pub(super) fn contradicts(&self, arguments: &Serve) -> Option<&'static str> {
+        let metrics = self.metrics.is_some() && arguments.metrics.is_some();
+        let services = self.services.as_ref().and(option_of_openers(arguments));
+        services.or_else(|| metrics.then_some("--metrics"))
+    }
 }
 
 fn no_standard_input(error: &io::Error) -> Failure {
@@ -37,7 +64,7 @@ pub(super) fn until(arguments: &Serve) -> Until {
 }
 
 /// The first option that has nothing to say where the sockets are open already.
-pub(super) fn option_of_openers(arguments: &Serve) -> Option<&'static str> {
+fn option_of_openers(arguments: &Serve) -> Option<&'static str> {
     let given = [
         (!arguments.listen.is_empty(), "--listen"),
         (arguments.port.is_some(), "--port"),

@@ -3,6 +3,7 @@
 use super::args::{Proto, Serve};
 use super::descriptors::raise_descriptor_limit;
 use super::failure::Failure;
+use super::inherited::HandedOver;
 use super::{inherited, print};
 use crate::clock::Clock;
 use crate::listen::{Inherited, Listen};
@@ -30,8 +31,8 @@ use std::thread;
 
 pub(super) fn run(arguments: Serve) -> Result<ExitCode, Failure> {
     let (json, inetd, started) = (arguments.json, arguments.inetd.is_some(), Clock::System.now());
-    let inherited = inherited::sockets(&arguments)?; // first, while nothing else is open
-    if let Some(option) = inherited.as_ref().and(inherited::option_of_openers(&arguments)) {
+    let handed_over = HandedOver::take(&arguments)?; // first, while nothing else is open
+    if let Some(option) = handed_over.contradicts(&arguments) {
         let why = "the sockets are handed over, open, by a supervisor or inetd";
         Failure::plain(format!("{why}: leave {option} out")).tell();
         return Ok(ExitCode::from(2));
@@ -47,9 +48,12 @@ pub(super) fn run(arguments: Serve) -> Result<ExitCode, Failure> {
     }
     let confinement = confinement(&arguments)?;
     raise_descriptor_limit();
-    let endpoint = arguments.metrics.map(Endpoint::bind).transpose();
-    let endpoint = endpoint.map_err(|error| Failure::metrics(&error))?;
-    let mut server = server(inherited, config(arguments, syntax))?;
+    let endpoint = match handed_over.metrics {
+        Some(socket) => Some(Endpoint::adopt(socket)),
+        None => arguments.metrics.map(Endpoint::bind),
+    };
+    let endpoint = endpoint.transpose().map_err(|error| Failure::metrics(&error))?;
+    let mut server = server(handed_over.services, config(arguments, syntax))?;
     let metrics = server.metrics();
     // What is to be opened is open by here, and no other thread has been started.
     let begun = confinement.begin()?;
@@ -61,7 +65,7 @@ pub(super) fn run(arguments: Serve) -> Result<ExitCode, Failure> {
     let answering = answering.transpose().map_err(|error| Failure::metrics(&error))?;
     server.start_threads()?;
     // From here on nothing can be opened and no thread started.
-    let confined = begun.finish()?;
+    let confined = begun.finish(&server)?;
     log_settings(&server);
     log_confinement(&confined);
     if !inetd {
@@ -184,7 +188,8 @@ fn log_settings(server: &Server) {
 
 fn log_confinement(confined: &Confined) {
     if let Some(identity) = confined.identity {
-        log::info!("it has become {identity}, with no way back");
+        let how = if confined.already { "was already" } else { "has become" };
+        log::info!("it {how} {identity}, with no way back");
     } else if confined.is_root {
         log::warn!("it runs as root; --user NAME has it become another once its sockets are open");
     }

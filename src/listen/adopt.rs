@@ -20,6 +20,14 @@ pub struct Inherited {
     pub(crate) name: Option<String>,
 }
 
+impl Inherited {
+    /// What the supervisor calls it.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+}
+
 /// A descriptor by its number, and by its name if it has one.
 pub(crate) fn descriptor(number: i32, name: Option<&str>) -> String {
     let name = name.map(|name| format!(" ({name})")).unwrap_or_default();

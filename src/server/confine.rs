@@ -5,6 +5,7 @@
 //! any other thread ([`Confinement::begin`]). seccomp comes last and reaches every thread, because it
 //! forbids to start more of them ([`Begun::finish`]).
 
+use super::Server;
 use crate::sys;
 use crate::sys::Credentials;
 use std::fmt;
@@ -123,14 +124,21 @@ impl Identity {
         }
     }
 
-    /// Becomes it, and proves that there is no way back.
-    fn assume(self) -> Result<(), ConfineError> {
+    /// Becomes it, unless the process is it already (true), and proves that there is no way back.
+    fn assume(self) -> Result<bool, ConfineError> {
         let failed = |call| move |error| ConfineError::Become(self, call, error);
         let before = sys::credentials().map_err(failed("getresuid"))?;
-        sys::become_user(self.user, self.group).map_err(|(call, error)| match error.kind() {
-            io::ErrorKind::PermissionDenied => ConfineError::NotPermitted(self, call, error),
-            _ => ConfineError::Become(self, call, error),
-        })?;
+        let already = self.left_of(&before).is_none();
+        if !already {
+            sys::become_user(self.user, self.group).map_err(|(call, error)| {
+                match error.kind() {
+                    io::ErrorKind::PermissionDenied => {
+                        ConfineError::NotPermitted(self, call, error)
+                    }
+                    _ => ConfineError::Become(self, call, error),
+                }
+            })?;
+        }
         sys::drop_capabilities().map_err(failed("capset"))?;
         let way_back = |what| Err(ConfineError::WayBack(self, what));
         if sys::has_capabilities().map_err(failed("capget"))? {
@@ -150,7 +158,7 @@ impl Identity {
         // Last, so that it would tell of a trial that has changed something, too.
         match self.left_of(&sys::credentials().map_err(failed("getresuid"))?) {
             Some(what) => way_back(what),
-            None => Ok(()),
+            None => Ok(already),
         }
     }
 
@@ -185,7 +193,7 @@ fn others(own: u32, before: &[u32]) -> Vec<u32> {
 /// let begun = Confinement { identity, sandbox: Sandbox::Require }.begin()?;
 /// let shutdown = server.shutdown();
 /// std::thread::spawn(move || { /* … */ shutdown.stop() });
-/// println!("{}", begun.finish()?);
+/// println!("{}", begun.finish(&server)?);
 /// server.run()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -204,11 +212,10 @@ impl Confinement {
     /// # Errors
     /// [`ConfineError`]; the process may have given up something by then, and should end.
     pub fn begin(self) -> Result<Begun, ConfineError> {
-        if let Some(identity) = self.identity {
-            identity.assume()?;
-        }
+        let already = self.identity.map(Identity::assume).transpose()?;
         let mut confined = Confined {
             identity: self.identity,
+            already: already.unwrap_or(false),
             is_root: sys::is_root(),
             applied: Vec::new(),
             missing: Vec::new(),
@@ -242,13 +249,15 @@ impl Begun {
         &self.confined
     }
 
-    /// The rest: no system calls but those of the running service, on every thread there is.
+    /// The rest: no system calls but those of the running `server`, on every thread there is. Only its UDP sockets
+    /// can still send to an address.
     ///
     /// # Errors
     /// [`ConfineError::Incomplete`].
-    pub fn finish(mut self) -> Result<Confined, ConfineError> {
+    pub fn finish(mut self, server: &Server) -> Result<Confined, ConfineError> {
         if self.sandbox != Sandbox::Off {
-            let calls = sys::restrict_calls().map(|calls| format!("({calls} system calls)"));
+            let calls = sys::restrict_calls(server.udp_descriptors.clone());
+            let calls = calls.map(|calls| format!("({calls} system calls)"));
             self.confined.note(self.sandbox, Layer::Seccomp, calls)?;
         }
         Ok(self.confined)
@@ -259,8 +268,10 @@ impl Begun {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Confined {
-    /// Who the process has become.
+    /// The user and group of the process, if some were asked for.
     pub identity: Option<Identity>,
+    /// They were these before, so none had to be changed.
+    pub already: bool,
     /// It runs as root.
     pub is_root: bool,
     /// What is in force, and to what extent.
@@ -326,7 +337,13 @@ mod tests {
     }
 
     fn confined() -> Confined {
-        Confined { identity: None, is_root: false, applied: Vec::new(), missing: Vec::new() }
+        Confined {
+            identity: None,
+            already: false,
+            is_root: false,
+            applied: Vec::new(),
+            missing: Vec::new(),
+        }
     }
 
     #[test]

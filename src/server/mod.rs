@@ -27,6 +27,8 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroUsize;
+use std::ops::RangeInclusive;
+use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -142,6 +144,9 @@ pub enum ServeError {
     /// A socket could not be opened or bound.
     #[error(transparent)]
     Listen(#[from] ListenError),
+    /// [`Config::require_sync`] is set, and the kernel does not say whether the clock is synchronised.
+    #[error("cannot tell whether the clock is synchronised: adjtimex")]
+    ClockUnknown(#[source] io::Error),
     /// The readiness loop could not be set up.
     #[error("cannot set up the event loop")]
     Setup(#[source] io::Error),
@@ -211,6 +216,8 @@ pub struct Server {
     others: Threads,
     bound: Vec<Bound>,
     crew: Arc<Crew>,
+    /// From the first to the last UDP socket of all workers.
+    udp_descriptors: Option<RangeInclusive<RawFd>>,
 }
 
 impl Server {
@@ -220,7 +227,7 @@ impl Server {
     /// another can be opened.
     ///
     /// # Errors
-    /// [`ServeError::Listen`] and [`ServeError::Setup`].
+    /// [`ServeError::Listen`], [`ServeError::ClockUnknown`] and [`ServeError::Setup`].
     pub fn bind(config: Config) -> Result<Self, ServeError> {
         let wanted: Vec<_> = config
             .addresses
@@ -239,7 +246,7 @@ impl Server {
     ///
     /// # Errors
     /// [`ServeError::Listen`] with [`ListenError::NotServable`] for what is no TCP and no UDP socket,
-    /// and [`ServeError::Setup`].
+    /// [`ServeError::ClockUnknown`] and [`ServeError::Setup`].
     pub fn adopt(inherited: Vec<Inherited>, config: Config) -> Result<Self, ServeError> {
         let (mut services, mut connections) = (Vec::new(), Vec::new());
         for socket in inherited {
@@ -260,8 +267,10 @@ impl Server {
         connections: Vec<Opened>,
         config: Config,
     ) -> Result<Self, ServeError> {
+        ask_kernel(config.clock, config.require_sync)?;
         let first = services.first().into_iter().flatten();
         let bound: Vec<Bound> = first.chain(&connections).map(Bound::from).collect();
+        let udp_descriptors = udp_descriptors(&services);
         let until = if bound.len() == connections.len() { Until::Answered } else { config.until };
         let responder =
             Responder::new(config.clock, config.syntax, config.zone, config.require_sync);
@@ -280,7 +289,7 @@ impl Server {
         for Opened { socket, .. } in connections {
             first.adopt(TcpStream::from_std(socket.into()));
         }
-        Ok(Self { first, others: Threads::new(workers), bound, crew })
+        Ok(Self { first, others: Threads::new(workers), bound, crew, udp_descriptors })
     }
 
     /// Has it tell a supervisor when it is ready, that it is alive, and when it stops.
@@ -342,6 +351,28 @@ impl Server {
         self.crew.stop(); // if it has failed, the others have to end as well
         self.others.join().and(ended)
     }
+}
+
+/// Asks once, so that an operator learns at the start what the replies will lack.
+fn ask_kernel(clock: Clock, require_sync: bool) -> Result<(), ServeError> {
+    match clock.ask_kernel() {
+        Ok(()) => Ok(()),
+        Err(error) if require_sync => Err(ServeError::ClockUnknown(error)),
+        Err(error) => {
+            log::warn!(
+                "adjtimex: {error}: the kernel does not say whether its clock is synchronised; \
+                 --syntax nist reports health 3 (unknown) and announces no leap second"
+            );
+            Ok(())
+        }
+    }
+}
+
+/// The range of descriptors that holds every UDP socket; `None` without any.
+fn udp_descriptors(services: &[Vec<Opened>]) -> Option<RangeInclusive<RawFd>> {
+    let udp = services.iter().flatten().filter(|opened| opened.transport == Transport::Udp);
+    let numbers: Vec<RawFd> = udp.map(|opened| opened.socket.as_raw_fd()).collect();
+    Some(*numbers.iter().min()?..=*numbers.iter().max()?)
 }
 
 /// What each of so many workers waits with, and what they share.

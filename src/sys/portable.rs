@@ -24,7 +24,8 @@ use nix::sys::socket::{MsgFlags, recv};
 use socket2::{Domain, SockRef, Socket, Type};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
-use std::os::fd::{AsFd, AsRawFd};
+use std::ops::RangeInclusive;
+use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::os::unix::net;
 use std::time::Duration;
 
@@ -87,9 +88,9 @@ pub(crate) fn broadcasts() -> Vec<Ipv4Addr> {
     Vec::new()
 }
 
-/// Unknown.
-pub(crate) fn kernel_clock() -> Option<KernelClock> {
-    None
+/// Not available.
+pub(crate) fn kernel_clock() -> io::Result<KernelClock> {
+    unsupported()
 }
 
 /// Unknown.
@@ -170,7 +171,7 @@ pub(crate) fn restrict_files() -> Result<String, String> {
 }
 
 /// Not available.
-pub(crate) fn restrict_calls() -> Result<usize, String> {
+pub(crate) fn restrict_calls(_: Option<RangeInclusive<RawFd>>) -> Result<usize, String> {
     Err(NOT_HERE.to_owned())
 }
 

@@ -54,6 +54,10 @@ mod serve_options;
 mod serve_replies;
 mod serve_stop;
 mod serve_supervised;
+#[cfg(target_os = "linux")]
+mod systemd;
+#[cfg(target_os = "linux")]
+mod taken_over;
 mod units;
 #[cfg(target_os = "linux")]
 mod wire;

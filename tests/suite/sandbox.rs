@@ -4,7 +4,7 @@
 use crate::or_skip;
 use crate::support::wire::{ask_tcp, ask_udp};
 use crate::support::{Running, run, stderr, stdout};
-use daytime::{Confinement, Sandbox};
+use daytime::{Config, Confinement, Sandbox, Server};
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::signal::kill;
@@ -68,11 +68,12 @@ fn inside() {
         File::open("/etc/passwd")
     });
 
+    let server = server();
     if how != "plain" {
         let begun = Confinement { identity: None, sandbox: Sandbox::On }.begin().expect("begun");
         println!("\n> in force: {}", begun.so_far());
         if how == "finished" {
-            println!("> in force: {}", begun.finish().expect("finished"));
+            println!("> in force: {}", begun.finish(&server).expect("finished"));
         }
     }
 
@@ -99,6 +100,12 @@ fn inside() {
     // This one comes back only if it fails; else the program tells.
     tell(11, Err(Command::new("/bin/echo").arg(format!("> {}: works", TRIED[11])).exec()));
     std::process::exit(0);
+}
+
+/// A server whose sandbox it is.
+fn server() -> Server {
+    let addresses = vec!["127.0.0.1:0".parse().expect("an address")];
+    Server::bind(Config { addresses, ..Config::default() }).expect("loopback")
 }
 
 /// Starts [`inside`]: what was in force, and how each trial went.
@@ -183,7 +190,9 @@ fn going_on() {
     let ends = thread::spawn(move || wait.recv().is_err());
     let (panic, wait) = mpsc::channel::<()>();
     let panics = thread::spawn(move || wait.recv().expect("on purpose"));
-    Confinement::default().begin().expect("begun").finish().expect("finished");
+    let server = server();
+    let begun = Confinement::default().begin().expect("begun");
+    begun.finish(&server).expect("finished");
 
     let mut memory = vec![1_u8; 1 << 20];
     memory.resize(1 << 26, 2); // mremap

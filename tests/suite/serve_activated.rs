@@ -3,7 +3,8 @@
 use crate::or_skip;
 use crate::support::wire::{ask_tcp, ask_udp, connect, eventually};
 use crate::support::{Namespace, Running, bad, daytime, good, ipv6, program, run, stderr};
-use std::io::{BufRead, BufReader, Lines};
+use std::io::{BufRead, BufReader, Lines, Read, Write};
+use std::net::TcpStream;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,12 @@ impl Activated {
     fn start(inside: &Namespace, sockets: &[&str], serve: &[&str]) -> Result<Self, String> {
         let mut command = inside.command(program("systemd-socket-activate")?);
         command.args(sockets).arg(env!("CARGO_BIN_EXE_daytime")).arg("serve").args(serve);
+        let bound = sockets.iter().filter(|it| it.starts_with("-l")).count();
+        Self::spawn(command, inside, bound)
+    }
+
+    /// The same of a whole command, once so many sockets are bound to port 13.
+    fn spawn(mut command: Command, inside: &Namespace, bound: usize) -> Result<Self, String> {
         let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -26,7 +33,7 @@ impl Activated {
         let output = BufReader::new(child.stdout.take().expect("piped")).lines();
         eventually("the sockets are bound", || {
             let listing = good(inside.command("ss").args(["-Hltun", "sport = :13"]));
-            listing.lines().count() == sockets.iter().filter(|it| it.starts_with("-l")).count()
+            listing.lines().count() == bound
         });
         Ok(Self { child, output })
     }
@@ -133,6 +140,68 @@ fn a_descriptor_that_is_no_socket_is_refused_with_number_name_and_what_it_is() {
     assert!(told.starts_with("daytime: descriptor 3 is /dev/null"), "{told}");
     let told = bad(1, &mut handing_over("many", ":", "$$", &[]));
     assert_eq!(told, "daytime: LISTEN_FDS=many is no number of sockets up to 1024\n");
+}
+
+#[test]
+fn a_listener_with_the_name_metrics_is_the_endpoint_for_them() {
+    let inside = or_skip!(Namespace::new());
+    let sockets = ["-l127.0.0.1:13", "-l127.0.0.1:9867", "--fdname=daytime:metrics"];
+    for (json, told) in [
+        (&[][..], "tcp 127.0.0.1:13 daytime\nmetrics 127.0.0.1:9867"),
+        (
+            &["--json"],
+            r#"{"listening":[{"transport":"tcp","address":"127.0.0.1","port":13,"name":"daytime"}],"metrics":{"address":"127.0.0.1","port":9867}}"#,
+        ),
+    ] {
+        let serve = [&["--idle", "1"][..], json].concat();
+        let mut command = inside.command(or_skip!(program("systemd-socket-activate")));
+        command.args(sockets).arg(env!("CARGO_BIN_EXE_daytime")).arg("serve").args(serve);
+        let mut server = or_skip!(Activated::spawn(command, &inside, 1));
+        assert!(ask(&inside, "tcp", "127.0.0.1").ends_with("-UTC\n"));
+        assert_eq!(server.lines(told.lines().count()).join("\n"), told);
+        let page = or_skip!(inside.enter(|| {
+            let mut stream = TcpStream::connect("127.0.0.1:9867").expect("connected");
+            stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").expect("sent");
+            let mut page = String::new();
+            stream.read_to_string(&mut page).expect("a clean end");
+            page
+        }));
+        let counted = "daytime_exchanges_total{transport=\"tcp\",family=\"ipv4\"} 1\n";
+        assert!(page.contains(counted), "{page}");
+        assert_eq!(server.status(), Some(0), "when idle");
+    }
+}
+
+#[test]
+fn without_other_sockets_the_server_opens_its_own_beside_the_one_for_the_metrics() {
+    let inside = or_skip!(Namespace::new());
+    let mut command = inside.command(or_skip!(program("systemd-socket-activate")));
+    command.args(["-l127.0.0.1:9867", "--fdname=metrics", env!("CARGO_BIN_EXE_daytime")]);
+    command.args(["serve", "--port", "99", "--proto", "tcp", "--listen", "127.0.0.1"]);
+    let mut server = or_skip!(Activated::spawn(command, &inside, 0));
+    or_skip!(inside.enter(|| {
+        eventually("it is bound", || TcpStream::connect("127.0.0.1:9867").is_ok());
+    }));
+    assert_eq!(server.lines(2), ["tcp 127.0.0.1:99", "metrics 127.0.0.1:9867"]);
+}
+
+#[test]
+fn a_socket_for_the_metrics_has_to_listen_and_leaves_nothing_to_the_option() {
+    or_skip!(program("bash"));
+    let udp = "exec 3<>/dev/udp/127.0.0.1/9";
+    let mut serve = handing_over("1", udp, "$$", &["--port", "0"]);
+    let told = bad(1, serve.env("LISTEN_FDNAMES", "metrics"));
+    assert_eq!(
+        told,
+        "daytime: no metrics: descriptor 3 (metrics) is a UDP socket, not a listening TCP socket\n"
+    );
+    let mut serve = handing_over("1", udp, "$$", &["--port", "0", "--metrics", "0"]);
+    let told = bad(2, serve.env("LISTEN_FDNAMES", "metrics"));
+    assert!(told.ends_with(": leave --metrics out\n"), "{told}");
+    let two = format!("{udp}; exec 4<>/dev/udp/127.0.0.1/9");
+    let mut serve = handing_over("2", &two, "$$", &["--port", "0"]);
+    let told = bad(1, serve.env("LISTEN_FDNAMES", "metrics:metrics"));
+    assert_eq!(told, "daytime: 2 sockets are named metrics: hand over one\n");
 }
 
 #[test]

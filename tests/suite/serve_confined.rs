@@ -8,6 +8,8 @@ use crate::support::{Namespace, Running, bad, daytime, good, program, skip};
 use nix::unistd::geteuid;
 use std::fs::{self, Permissions};
 use std::io::Write;
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
@@ -50,7 +52,7 @@ fn assert_serves(server: &Running, ending: &[u8]) {
 }
 
 /// That this kernel has what is asked for; the log of a server says so.
-fn whole_sandbox() -> Result<(), String> {
+pub fn whole_sandbox() -> Result<(), String> {
     let log = stopped(Running::serve(&[]));
     let missing = log.lines().find_map(|line| line.split_once("sandbox: not in force: "));
     missing.map_or(Ok(()), |(_, layer)| Err(format!("this machine lacks a part: {layer}")))
@@ -131,6 +133,49 @@ fn as_root_it_warns_once() {
     let log = stopped(Running::serve(&[]));
     let warning = " WARN ] it runs as root; --user NAME has it become another once its sockets are";
     assert_eq!(log.matches(warning).count(), 1, "{log}");
+}
+
+#[test]
+fn as_that_user_already_it_has_nothing_to_change_and_says_so() {
+    or_skip!(root());
+    let copy = Copy::new();
+    for sandbox in ["on", "off"] {
+        let mut serve = or_skip!(copy.as_nobody());
+        serve.args(["serve", "--port", "0", "--user", "65534", "--group", "65534"]);
+        let server = Running::start({
+            serve.args(["--sandbox", sandbox]);
+            serve
+        });
+        assert_eq!(told(&server, "Uid"), ["65534 65534 65534 65534"]);
+        assert_serves(&server, b"-UTC\r\n");
+        let log = stopped(server);
+        let line = "] it was already user 65534, group 65534, with no way back\n";
+        assert_eq!(log.matches(line).count(), 1, "{log}");
+    }
+    // Another group is a change, which needs root.
+    let mut serve = or_skip!(copy.as_nobody());
+    serve.args(["serve", "--port", "0", "--user", "65534", "--group", "4711"]);
+    let said = bad(1, &mut serve);
+    assert!(
+        said.starts_with("daytime: cannot become user 65534, group 4711: setgroups: "),
+        "{said}"
+    );
+}
+
+#[test]
+fn as_that_user_already_an_inetd_service_ends_without_an_error() {
+    or_skip!(root());
+    let copy = Copy::new();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let client = connect(listener.local_addr().expect("bound"));
+    let (stream, _) = listener.accept().expect("a client");
+    let mut serve = or_skip!(copy.as_nobody());
+    serve.args(["serve", "--inetd=nowait", "--user", "65534", "--group", "65534", "-q"]);
+    let mut child = serve.stdin(OwnedFd::from(stream)).spawn().expect("started");
+    drop(serve); // with our own handle of the connection
+    assert!(read_to_end(&client).ends_with(b"-UTC\r\n"));
+    drop(client);
+    assert_eq!(child.wait().expect("waited for").code(), Some(0));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
 
-const UNITS: [&str; 2] = ["daytime.socket", "daytime.service"];
+const UNITS: [&str; 3] = ["daytime.socket", "daytime-metrics.socket", "daytime.service"];
 
 /// What systemd calls "safe" ends at 1.9; 10 is a service that nothing confines.
 const MOST_EXPOSURE: f64 = 1.5;

@@ -82,7 +82,8 @@ pub(in crate::cli) struct Serve {
     #[arg(long, default_value_t = 16 << 20, value_name = "OCTETS")]
     pub drain_octets: u64,
     /// Tell what was counted over HTTP, for Prometheus: GET /metrics. A bare PORT is
-    /// on 127.0.0.1; 0 takes a free one. Whoever can reach it can read it
+    /// on 127.0.0.1; 0 takes a free one. Every client that reaches it can read it. A listening
+    /// socket of the name "metrics" that systemd hands over is used without this option
     #[arg(long, value_name = "[ADDR:]PORT", value_parser = metrics_address)]
     pub metrics: Option<SocketAddr>,
     /// User to become once the sockets are open, by name or number

@@ -5,7 +5,7 @@
 mod exchange;
 
 use super::{ServeError, survive};
-use crate::listen::{Listen, ListenError, Opened};
+use crate::listen::{Adopted, Inherited, Listen, ListenError, Opened, adopt, descriptor};
 use crate::transport::Transport;
 use exchange::Exchange;
 use mio::net::{TcpListener, TcpStream};
@@ -57,14 +57,32 @@ impl Endpoint {
     pub(crate) fn bind(address: SocketAddr) -> Result<Self, ServeError> {
         let listen = Listen { backlog: 256, write_deadline: DEADLINE, ..Listen::default() };
         let opened = listen.open_all(&[(Transport::Tcp, address)], NonZeroUsize::MIN)?;
+        Self::new(opened.into_iter().flatten().next().ok_or(ListenError::Nowhere)?)
+    }
+
+    /// Takes the listener that a supervisor has opened.
+    pub(crate) fn adopt(inherited: Inherited) -> Result<Self, ServeError> {
+        let which = descriptor(inherited.number, inherited.name.as_deref());
+        let what = match adopt(inherited, DEADLINE) {
+            Ok(Adopted::Service(opened)) if opened.transport == Transport::Tcp => {
+                return Self::new(opened);
+            }
+            Ok(Adopted::Service(_)) => "a UDP socket".to_owned(),
+            Ok(Adopted::Connection(_)) => "a TCP connection".to_owned(),
+            Err(ListenError::NotServable(_, what)) => what,
+            Err(error) => return Err(error.into()),
+        };
+        Err(ListenError::NotListening(which, what).into())
+    }
+
+    fn new(opened: Opened) -> Result<Self, ServeError> {
         let open = || {
             let poll = Poll::new()?;
             let waker = Waker::new(poll.registry(), WAKE)?;
             Ok((poll, waker))
         };
         let (poll, waker) = open().map_err(ServeError::Setup)?;
-        let only = opened.into_iter().flatten().next().ok_or(ListenError::Nowhere)?;
-        let Opened { socket, address, .. } = only;
+        let Opened { socket, address, .. } = opened;
         let mut listener = TcpListener::from_std(socket.into());
         poll.registry()
             .register(&mut listener, LISTENER, Interest::READABLE)
@@ -247,6 +265,29 @@ mod tests {
         client.set_read_timeout(Some(10 * DEADLINE)).expect("set");
         client.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").expect("sent");
         (running, client)
+    }
+
+    fn refusal(socket: impl Into<std::os::fd::OwnedFd>) -> String {
+        let inherited =
+            Inherited { socket: socket.into(), number: 7, name: Some("metrics".into()) };
+        Endpoint::adopt(inherited).expect_err("no listener").to_string()
+    }
+
+    #[test]
+    fn only_a_tcp_listener_is_taken_over_and_what_else_it_is_is_reported() {
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback");
+        let address = listener.local_addr().expect("bound");
+        let client = Client::connect(address).expect("connected");
+        let inherited = Inherited { socket: listener.into(), number: 7, name: None };
+        assert_eq!(Endpoint::adopt(inherited).expect("a listener").address(), address);
+
+        let is = |what| format!("descriptor 7 (metrics) is {what}, not a listening TCP socket");
+        assert_eq!(refusal(client), is("a TCP connection"));
+        let udp = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback");
+        assert_eq!(refusal(udp), is("a UDP socket"));
+        let stream = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None);
+        let silent = is("a TCP socket that neither listens nor is connected");
+        assert_eq!(refusal(stream.expect("a socket")), silent);
     }
 
     /// More than the buffers of both sides hold.

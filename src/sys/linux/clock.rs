@@ -3,15 +3,16 @@
 use super::super::{KernelClock, KernelLeap};
 use nix::libc;
 use rtime_clock::adjtime::{Timex, adjtimex};
+use std::io;
 
-/// Reads the clock and its state together, or `None` where the call is forbidden.
-pub(crate) fn kernel_clock() -> Option<KernelClock> {
+/// Reads the clock and its state together. Fails where a filter of system calls forbids it.
+pub(crate) fn kernel_clock() -> io::Result<KernelClock> {
     let mut timex = Timex::new(); // modes = 0: read, set nothing
-    let state = adjtimex(&mut timex).ok()?;
+    let state = adjtimex(&mut timex)?;
     let timex = timex.0;
-    let fraction = u32::try_from(timex.time.tv_usec).ok()?;
+    let fraction = u32::try_from(timex.time.tv_usec).map_err(io::Error::other)?;
     let nanoseconds = if timex.status & libc::STA_NANO == 0 { fraction * 1000 } else { fraction };
-    Some(KernelClock {
+    Ok(KernelClock {
         seconds: timex.time.tv_sec,
         nanoseconds,
         leap: leap(state, timex.status),

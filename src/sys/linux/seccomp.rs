@@ -11,138 +11,192 @@ use seccompiler::{
 };
 use std::collections::BTreeMap;
 use std::env::consts::ARCH;
+use std::ops::RangeInclusive;
+use std::os::fd::RawFd;
 
-/// With which arguments a call passes. Only numbers can be looked at, not what a pointer leads to.
+/// A condition on one argument, counted from 0. The filter reads numbers, not memory: it cannot see the
+/// address in a `sockaddr`.
 #[derive(Clone, Copy, Debug)]
-enum With {
-    Any,
-    /// One of these numbers as argument so-and-so, counted from 0.
-    OneOf(u8, &'static [i32]),
-    /// None of these bits in argument so-and-so.
+enum Check {
+    /// This number.
+    Is(u8, i32),
+    /// None of these bits.
     Without(u8, i32),
-    /// The process itself as the first argument.
-    Itself,
+    /// This process.
+    Itself(u8),
+    /// A descriptor between the first and the last UDP socket of the service.
+    UdpSocket(u8),
 }
-use With::{Any, Itself, OneOf, Without};
+use Check::{Is, Itself, UdpSocket, Without};
+
+/// The alternatives under which a call passes, each a list of conditions that all hold.
+type With = &'static [&'static [Check]];
+
+const ANY: With = &[];
+const NOTHING_EXECUTABLE: With = &[&[Without(2, libc::PROT_EXEC)]];
 
 /// `ioctl(2)` numbers, whose type differs between C libraries.
 const TCGETS: i32 = 0x5401;
 const TIOCGWINSZ: i32 = 0x5413;
-const FIONBIO: i32 = 0x5421;
 
 /// On every architecture. Add what a new part of the service needs, with its reason.
+///
+/// The flags are exactly those of the calls that the service makes: `MSG_FASTOPEN` would connect a TCP socket, and
+/// `SHUT_RD` turns a listener into one that can be connected. Only UDP sockets send to an address and with control
+/// messages: the notification socket could otherwise reach any Unix datagram socket and pass descriptors.
 const EVERYWHERE: &[(c_long, With)] = &[
     // The loop: mio waits, connections come and go, a waker (eventfd) is read and written.
-    (libc::SYS_epoll_pwait, Any),  // epoll_wait of some C libraries
-    (libc::SYS_epoll_pwait2, Any), // with nanoseconds
-    (libc::SYS_epoll_ctl, Any),
-    (libc::SYS_accept4, Any),
-    (libc::SYS_getsockname, Any), // which address was asked
-    (libc::SYS_getpeername, Any),
-    (libc::SYS_getsockopt, OneOf(1, &[libc::SOL_SOCKET])), // SO_ERROR
-    (libc::SYS_shutdown, Any),
-    (libc::SYS_close, Any),
-    (libc::SYS_fcntl, OneOf(1, &[libc::F_GETFD, libc::F_SETFD, libc::F_GETFL, libc::F_SETFL])),
-    (libc::SYS_ioctl, OneOf(1, &[TCGETS, TIOCGWINSZ, FIONBIO])), // is it a terminal (glibc, musl)
+    (libc::SYS_epoll_pwait, ANY),  // epoll_wait of some C libraries
+    (libc::SYS_epoll_pwait2, ANY), // with nanoseconds
+    (libc::SYS_epoll_ctl, ANY),
+    (libc::SYS_accept4, &[&[Is(3, libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK)]]),
+    (libc::SYS_getsockname, ANY), // which address was asked
+    (libc::SYS_getpeername, ANY),
+    (libc::SYS_getsockopt, &[&[Is(1, libc::SOL_SOCKET)]]), // SO_ERROR, SO_MEMINFO
+    (libc::SYS_shutdown, &[&[Is(1, libc::SHUT_WR)]]),
+    (libc::SYS_close, ANY),
+    (libc::SYS_fcntl, &[&[Is(1, libc::F_GETFD)]]), // std, before it closes, in a debug build
+    (libc::SYS_ioctl, &[&[Is(1, TCGETS)], &[Is(1, TIOCGWINSZ)]]), // is it a terminal (glibc, musl)
     // Octets: streams, datagrams one by one and in batches, the log, the signals' own pipe.
-    (libc::SYS_read, Any),
-    (libc::SYS_readv, Any),
-    (libc::SYS_write, Any),
-    (libc::SYS_writev, Any),
-    (libc::SYS_recvfrom, Any),
-    (libc::SYS_recvmsg, Any),
-    (libc::SYS_recvmmsg, Any),
-    (libc::SYS_sendto, Any),
-    (libc::SYS_sendmsg, Any),
-    (libc::SYS_sendmmsg, Any),
-    (libc::SYS_ppoll, Any), // poll of some C libraries: the thread that waits for signals
+    (libc::SYS_read, ANY),
+    (libc::SYS_write, ANY),
+    (libc::SYS_writev, ANY), // the C library's last words before it aborts
+    (
+        libc::SYS_recvfrom,
+        &[
+            &[Is(3, 0)],                                    // a stream
+            &[Is(3, libc::MSG_DONTWAIT)],                   // the signals' own pipe
+            &[Is(3, libc::MSG_DONTWAIT | libc::MSG_TRUNC)], // a datagram
+        ],
+    ),
+    (libc::SYS_recvmmsg, &[&[Is(3, libc::MSG_DONTWAIT | libc::MSG_TRUNC)]]),
+    (
+        libc::SYS_sendto,
+        &[
+            &[Is(3, libc::MSG_MORE), Is(5, 0)], // the reply, before the FIN
+            &[Is(3, libc::MSG_NOSIGNAL), Is(5, 0)], // the metrics
+            &[Is(3, libc::MSG_DONTWAIT), Is(5, 0)], // the signals' own pipe
+            &[Is(3, libc::MSG_DONTWAIT), UdpSocket(0)],
+        ],
+    ),
+    (libc::SYS_sendmsg, &[&[Is(2, libc::MSG_DONTWAIT), UdpSocket(0)]]), // sendmmsg of musl
+    (libc::SYS_sendmmsg, &[&[Is(3, libc::MSG_DONTWAIT), UdpSocket(0)]]),
+    (libc::SYS_ppoll, ANY), // poll of some C libraries: the thread that waits for signals
     // Time: where the vDSO cannot answer; whether the clock is synchronised. Without CAP_SYS_TIME, which
     // is gone by now, the latter two can only read.
-    (libc::SYS_clock_gettime, Any),
-    (libc::SYS_gettimeofday, Any),
-    (libc::SYS_adjtimex, Any),
-    (libc::SYS_clock_adjtime, Any),
-    (libc::SYS_clock_nanosleep, Any), // std panics if a pause is refused
-    (libc::SYS_nanosleep, Any),
+    (libc::SYS_clock_gettime, &[&[Is(0, libc::CLOCK_REALTIME)], &[Is(0, libc::CLOCK_MONOTONIC)]]),
+    (libc::SYS_gettimeofday, ANY),
+    (libc::SYS_adjtimex, ANY),
+    (libc::SYS_clock_adjtime, &[&[Is(0, libc::CLOCK_REALTIME)]]), // adjtimex of glibc
+    (libc::SYS_clock_nanosleep, ANY), // std panics if a pause is refused
+    (libc::SYS_nanosleep, ANY),
     // Memory, but none that code can be written into and run from.
-    (libc::SYS_brk, Any),
-    (libc::SYS_mmap, Without(2, libc::PROT_EXEC)),
-    (libc::SYS_mprotect, Without(2, libc::PROT_EXEC)),
-    (libc::SYS_munmap, Any),
-    (libc::SYS_mremap, Any),
-    (libc::SYS_madvise, Any),
+    (libc::SYS_brk, ANY),
+    (libc::SYS_mmap, NOTHING_EXECUTABLE),
+    (libc::SYS_mprotect, NOTHING_EXECUTABLE),
+    (libc::SYS_munmap, ANY),
+    (libc::SYS_mremap, ANY),
+    (libc::SYS_madvise, ANY),
     // Locks, channels, and the keys of hash maps, without which std panics.
-    (libc::SYS_futex, Any),
-    (libc::SYS_sched_yield, Any),
-    (libc::SYS_getrandom, Any),
+    (libc::SYS_futex, ANY),
+    (libc::SYS_sched_yield, ANY),
+    (libc::SYS_getrandom, ANY),
     // Threads: one that was started before may still be setting itself up, and each ends once. None is
     // started any more: clone(2) is not here.
-    (libc::SYS_set_robust_list, Any),
-    (libc::SYS_rseq, Any),
-    (libc::SYS_sched_getaffinity, Any), // glibc, to learn a thread's stack
-    (libc::SYS_prctl, OneOf(0, &[libc::PR_SET_NAME])),
-    (libc::SYS_sigaltstack, Any),
-    (libc::SYS_exit, Any),
-    (libc::SYS_exit_group, Any),
+    (libc::SYS_set_robust_list, ANY),
+    (libc::SYS_rseq, ANY),
+    (libc::SYS_sched_getaffinity, ANY), // glibc, to learn a thread's stack
+    (libc::SYS_prctl, &[&[Is(0, libc::PR_SET_NAME)]]),
+    (libc::SYS_sigaltstack, ANY),
+    (libc::SYS_exit, ANY),
+    (libc::SYS_exit_group, ANY),
     // Signals: handlers return, interrupted calls go on, a panic without an end aborts.
-    (libc::SYS_rt_sigaction, Any),
-    (libc::SYS_rt_sigprocmask, Any),
-    (libc::SYS_rt_sigreturn, Any),
-    (libc::SYS_restart_syscall, Any),
-    (libc::SYS_getpid, Any),
-    (libc::SYS_gettid, Any),
-    (libc::SYS_tgkill, Itself),
+    (libc::SYS_rt_sigaction, ANY),
+    (libc::SYS_rt_sigprocmask, ANY),
+    (libc::SYS_rt_sigreturn, ANY),
+    (libc::SYS_restart_syscall, ANY),
+    (libc::SYS_getpid, ANY),
+    (libc::SYS_gettid, ANY),
+    (libc::SYS_tgkill, &[&[Itself(0)]]),
 ];
 
 /// Calls that newer architectures never had.
 #[cfg(target_arch = "x86_64")]
 const HERE: &[(c_long, With)] =
-    &[(libc::SYS_epoll_wait, Any), (libc::SYS_poll, Any), (libc::SYS_time, Any)];
+    &[(libc::SYS_epoll_wait, ANY), (libc::SYS_poll, ANY), (libc::SYS_time, ANY)];
 #[cfg(not(target_arch = "x86_64"))]
 const HERE: &[(c_long, With)] = &[];
 
-/// Allows only the system calls of the running service; how many those are. Of every thread.
-pub(crate) fn restrict_calls() -> Result<usize, String> {
-    let (program, calls) = filter()?;
+/// Descriptors from the first to the last one.
+type Descriptors = RangeInclusive<RawFd>;
+
+/// Allows every thread only the system calls of the running service, and returns how many those are. Sends to an
+/// address pass on `udp_sockets` only, and not at all without any.
+pub(crate) fn restrict_calls(udp_sockets: Option<Descriptors>) -> Result<usize, String> {
+    let (program, calls) = filter(udp_sockets.as_ref())?;
     seccompiler::apply_filter_all_threads(&program).map_err(|error| error.to_string())?;
     Ok(calls)
 }
 
 /// The filter for this machine, and how many calls it lets pass.
-fn filter() -> Result<(BpfProgram, usize), String> {
+fn filter(udp_sockets: Option<&Descriptors>) -> Result<(BpfProgram, usize), String> {
     let wrong = |error: BackendError| format!("its filter is wrong: {error}");
     let arch = TargetArch::try_from(ARCH).map_err(wrong)?;
-    let rules = rules().map_err(wrong)?;
+    let rules = rules(udp_sockets).map_err(wrong)?;
     let calls = rules.len();
     let refuse = SeccompAction::Errno(libc::EPERM.unsigned_abs());
     let filter = SeccompFilter::new(rules, refuse, SeccompAction::Allow, arch).map_err(wrong)?;
     Ok((filter.try_into().map_err(wrong)?, calls))
 }
 
-/// For each call the alternatives under which it passes; none means any.
-fn rules() -> Result<BTreeMap<i64, Vec<SeccompRule>>, BackendError> {
-    EVERYWHERE.iter().chain(HERE).map(|&(call, with)| Ok((call, alternatives(with)?))).collect()
+/// For each call the alternatives under which it passes. An empty list means any, so a call that has lost all of
+/// its alternatives is left out.
+fn rules(
+    udp_sockets: Option<&Descriptors>,
+) -> Result<BTreeMap<i64, Vec<SeccompRule>>, BackendError> {
+    let mut rules = BTreeMap::new();
+    for &(call, with) in EVERYWHERE.iter().chain(HERE) {
+        let alternatives = with.iter().filter_map(|checks| conditions(checks, udp_sockets));
+        let alternatives = alternatives
+            .map(|conditions| SeccompRule::new(conditions?))
+            .collect::<Result<Vec<_>, _>>()?;
+        if with.is_empty() || !alternatives.is_empty() {
+            rules.insert(call, alternatives);
+        }
+    }
+    Ok(rules)
 }
 
-fn alternatives(with: With) -> Result<Vec<SeccompRule>, BackendError> {
-    let one = |argument, operator, value| {
-        let dword = SeccompCmpArgLen::Dword; // as the kernel takes these arguments: 32 bits
-        let condition = SeccompCondition::new(argument, dword, operator, value)?;
-        SeccompRule::new(vec![condition])
+/// The conditions of one alternative; `None` if it needs a UDP socket and the service has none.
+fn conditions(
+    checks: &[Check],
+    udp_sockets: Option<&Descriptors>,
+) -> Option<Result<Vec<SeccompCondition>, BackendError>> {
+    // The kernel takes 32 bits of these arguments.
+    let one = |argument, operator, value: i32| {
+        let value = u64::from(value.cast_unsigned());
+        SeccompCondition::new(argument, SeccompCmpArgLen::Dword, operator, value)
     };
-    match with {
-        Any => Ok(Vec::new()),
-        OneOf(argument, values) => {
-            let equal =
-                |value: &i32| one(argument, SeccompCmpOp::Eq, u64::from(value.cast_unsigned()));
-            values.iter().map(equal).collect()
+    let mut conditions = Vec::new();
+    for &check in checks {
+        match check {
+            Is(argument, value) => conditions.push(one(argument, SeccompCmpOp::Eq, value)),
+            Without(argument, bits) => {
+                let masked = SeccompCmpOp::MaskedEq(u64::from(bits.cast_unsigned()));
+                conditions.push(one(argument, masked, 0));
+            }
+            Itself(argument) => {
+                let own = std::process::id().cast_signed();
+                conditions.push(one(argument, SeccompCmpOp::Eq, own));
+            }
+            UdpSocket(argument) => {
+                let sockets = udp_sockets?;
+                conditions.push(one(argument, SeccompCmpOp::Ge, *sockets.start()));
+                conditions.push(one(argument, SeccompCmpOp::Le, *sockets.end()));
+            }
         }
-        Without(argument, bits) => {
-            let masked = SeccompCmpOp::MaskedEq(u64::from(bits.cast_unsigned()));
-            Ok(vec![one(argument, masked, 0)?])
-        }
-        Itself => Ok(vec![one(0, SeccompCmpOp::Eq, u64::from(std::process::id()))?]),
     }
+    Some(conditions.into_iter().collect())
 }
 
 #[cfg(test)]
@@ -151,32 +205,65 @@ mod tests {
 
     #[test]
     fn no_call_is_listed_twice_and_the_filter_compiles() {
-        let (program, calls) = filter().expect("it compiles");
+        let (program, calls) = filter(Some(&(7..=9))).expect("it compiles");
         assert_eq!(calls, EVERYWHERE.len() + HERE.len());
         assert!(program.len() < 4096, "BPF_MAXINSNS: {}", program.len());
     }
 
+    /// A rule of conditions on arguments of 32 bits.
+    fn rule(conditions: &[(u8, SeccompCmpOp, u64)]) -> SeccompRule {
+        let condition = |(argument, operator, value): &(u8, SeccompCmpOp, u64)| {
+            let dword = SeccompCmpArgLen::Dword;
+            SeccompCondition::new(*argument, dword, operator.clone(), *value).expect("right")
+        };
+        SeccompRule::new(conditions.iter().map(condition).collect()).expect("right")
+    }
+
     #[test]
     fn arguments_are_looked_at_where_a_call_can_do_more_than_is_needed() {
-        let condition = |argument, operator, value| {
-            let condition =
-                SeccompCondition::new(argument, SeccompCmpArgLen::Dword, operator, value);
-            SeccompRule::new(vec![condition.expect("right")]).expect("right")
-        };
-        let rules = rules().expect("they compile");
-        let no_code = condition(2, SeccompCmpOp::MaskedEq(4), 0); // PROT_EXEC
+        let rules = rules(None).expect("they compile");
+        let no_code = rule(&[(2, SeccompCmpOp::MaskedEq(4), 0)]); // PROT_EXEC
         assert_eq!(rules[&libc::SYS_mmap], std::slice::from_ref(&no_code));
         assert_eq!(rules[&libc::SYS_mprotect], [no_code]);
-        let own = condition(0, SeccompCmpOp::Eq, std::process::id().into());
-        assert_eq!(rules[&libc::SYS_tgkill], [own]);
-        assert_eq!(rules[&libc::SYS_fcntl].len(), 4);
-        let name = condition(0, SeccompCmpOp::Eq, 15); // PR_SET_NAME
-        assert_eq!(rules[&libc::SYS_prctl], [name]);
+        for (call, argument, only) in [
+            (libc::SYS_tgkill, 0, std::process::id().into()),
+            (libc::SYS_prctl, 0, 15),            // PR_SET_NAME
+            (libc::SYS_fcntl, 1, 1),             // F_GETFD
+            (libc::SYS_shutdown, 1, 1),          // SHUT_WR
+            (libc::SYS_accept4, 3, 0o2_004_000), // SOCK_CLOEXEC | SOCK_NONBLOCK
+            (libc::SYS_clock_adjtime, 0, 0),     // CLOCK_REALTIME
+            (libc::SYS_recvmmsg, 3, 0x60),       // MSG_DONTWAIT | MSG_TRUNC
+        ] {
+            assert_eq!(rules[&call], [rule(&[(argument, SeccompCmpOp::Eq, only)])], "{call}");
+        }
+    }
+
+    #[test]
+    fn only_udp_sockets_send_to_an_address_or_with_control_messages() {
+        const MORE: u64 = 0x8000;
+        const NOSIGNAL: u64 = 0x4000;
+        const DONTWAIT: u64 = 0x40;
+        let connected = |flags| rule(&[(3, SeccompCmpOp::Eq, flags), (5, SeccompCmpOp::Eq, 0)]);
+        let to_the_peer = [MORE, NOSIGNAL, DONTWAIT].map(connected);
+        let without = rules(None).expect("they compile");
+        assert_eq!(without[&libc::SYS_sendto], to_the_peer);
+        assert!(!without.contains_key(&libc::SYS_sendmsg));
+        assert!(!without.contains_key(&libc::SYS_sendmmsg));
+
+        let with = rules(Some(&(7..=9))).expect("they compile");
+        let on_udp = |flags| {
+            let sockets = [(0, SeccompCmpOp::Ge, 7), (0, SeccompCmpOp::Le, 9)];
+            rule(&[&[(flags, SeccompCmpOp::Eq, DONTWAIT)][..], &sockets].concat())
+        };
+        assert_eq!(with[&libc::SYS_sendto][..3], to_the_peer);
+        assert_eq!(with[&libc::SYS_sendto][3..], [on_udp(3)]);
+        assert_eq!(with[&libc::SYS_sendmsg], [on_udp(2)]);
+        assert_eq!(with[&libc::SYS_sendmmsg], [on_udp(3)]);
     }
 
     #[test]
     fn nothing_that_opens_starts_or_reaches_into_another_process_is_let_pass() {
-        let listed = rules().expect("they compile");
+        let listed = rules(Some(&(0..=1023))).expect("they compile");
         for call in [
             libc::SYS_openat,
             libc::SYS_openat2,
@@ -186,6 +273,14 @@ mod tests {
             libc::SYS_connect,
             libc::SYS_listen,
             libc::SYS_setsockopt,
+            libc::SYS_recvmsg,
+            libc::SYS_readv,
+            libc::SYS_dup,
+            libc::SYS_dup3,
+            libc::SYS_pwrite64,
+            libc::SYS_splice,
+            libc::SYS_sendfile,
+            libc::SYS_clock_settime,
             libc::SYS_execve,
             libc::SYS_execveat,
             libc::SYS_clone,

@@ -8,6 +8,8 @@ mod namespace;
 mod running;
 pub mod scripted;
 #[cfg(target_os = "linux")]
+pub mod systemd;
+#[cfg(target_os = "linux")]
 pub mod traced;
 pub mod wire;
 
