@@ -3,7 +3,8 @@
 use super::args::{Proto, Serve};
 use super::descriptors::raise_descriptor_limit;
 use super::failure::Failure;
-use super::{inherited, print};
+use super::inherited;
+use super::unblocked::write_unblocked;
 use crate::clock::Clock;
 use crate::listen::{Inherited, Listen};
 use crate::metrics::{Event, Metrics};
@@ -67,10 +68,7 @@ pub(super) fn run(arguments: Serve) -> Result<ExitCode, Failure> {
     log_settings(&server);
     log_confinement(&confined);
     if !inetd {
-        match print(&addresses(server.bound(), metrics_at, json)) {
-            Err(Failure::NobodyReads) => {} // a server has more to do than to print
-            printed => printed?,
-        }
+        print_at_once(&addresses(server.bound(), metrics_at, json))?;
     }
     give_back(code);
     server.run()?;
@@ -215,6 +213,19 @@ fn addresses(bound: &[Bound], metrics: Option<SocketAddr>, json: bool) -> String
     let metrics = metrics.map(|address| format!("metrics {address}"));
     let lines: Vec<String> = lines.chain(metrics).collect();
     format!("{}\n", lines.join("\n"))
+}
+
+/// Prints the addresses, as far as standard output takes them without a wait.
+fn print_at_once(addresses: &str) -> Result<(), Failure> {
+    match write_unblocked(&io::stdout(), addresses.as_bytes()) {
+        Ok(written) if written < addresses.len() => {
+            log::warn!("standard output is full: the addresses of this server are not all on it");
+            Ok(())
+        }
+        // Closed by its reader.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.map(drop).map_err(|error| Failure::output(&error)),
+    }
 }
 
 fn log_counters(metrics: &Metrics) {

@@ -152,6 +152,12 @@ impl Crew {
         self.notices.lock().unwrap_or_else(PoisonError::into_inner).tell(&self.metrics, now)
     }
 
+    /// Tells what has not been told yet: all workers have ended.
+    pub(super) fn finish_notices(&self) {
+        let mut notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
+        notices.finish(&self.metrics, Instant::now());
+    }
+
     fn nanoseconds(&self, now: Instant) -> u64 {
         nanoseconds(now.saturating_duration_since(self.start))
     }

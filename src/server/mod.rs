@@ -340,7 +340,9 @@ impl Server {
         self.others.go();
         let ended = survive(|| self.first.run());
         self.crew.stop(); // if it has failed, the others have to end as well
-        self.others.join().and(ended)
+        let ended = self.others.join().and(ended);
+        self.crew.finish_notices();
+        ended
     }
 }
 

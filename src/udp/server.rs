@@ -3,7 +3,7 @@
 
 use super::guard::{Decision, Guard, Question};
 use crate::limit::{Limiter, TooMuch};
-use crate::metrics::{Counters, Event as Counted};
+use crate::metrics::{ClientLog, Counters, Event as Counted};
 use crate::reply::Reply;
 use crate::responder::Responder;
 use crate::sys::{Batch, Received};
@@ -165,6 +165,7 @@ impl Round<'_> {
         let reply = responder.reply(judge.now);
         let reply_octets = reply.map(|reply| reply.octets().len());
         let (mut taken, mut answered) = ([0; 2], [0; 2]);
+        let logs_clients = ClientLog::is_on();
         for number in 0..received {
             let Some(datagram) = batch.datagram(number) else { continue }; // nobody to answer
             let version = IpVersion::of(datagram.peer.ip());
@@ -173,8 +174,11 @@ impl Round<'_> {
                 Decision::Answer => {
                     answered[version as usize] += 1;
                     batch.answer(number, datagram.destination);
+                    if logs_clients {
+                        counters.log_client(Counted::UdpAnswered, datagram.peer);
+                    }
                 }
-                Decision::Ignore(reason) => counters.add(reason, version),
+                Decision::Ignore(reason) => counters.add_of(reason, datagram.peer),
             }
         }
         // What cannot be sent is dropped: the client asks again, and waiting for one peer would keep the
@@ -182,7 +186,7 @@ impl Round<'_> {
         batch.send(&socket.udp, reply.map_or(&[], Reply::octets), |peer, error| {
             let version = IpVersion::of(peer.ip());
             answered[version as usize] -= 1;
-            counters.add(lost(error), version);
+            counters.add_failure(lost(error), version, Some(peer), error);
         });
         for version in IpVersion::BOTH {
             counters.add_many(Counted::UdpReceived, version, taken[version as usize]);
@@ -196,7 +200,8 @@ impl Round<'_> {
             ErrorKind::Interrupted => {}
             // Such as an earlier answer's ICMP error: taking it has cleared it, the next may be good.
             _ => {
-                self.counters.add(Counted::UdpReceiveFailed, IpVersion::of(socket.local.ip()));
+                let version = IpVersion::of(socket.local.ip());
+                self.counters.add_failure(Counted::UdpReceiveFailed, version, None, error);
                 socket.failures += 1;
                 socket.ready = !socket.failures.is_multiple_of(FAILURES);
             }

@@ -72,7 +72,9 @@ fn a_flood_of_forged_sources_leaves_memory_and_the_log_as_they_were() {
     let grown = server.resident().saturating_sub(before);
     assert!(grown <= 3 << 10, "{grown} KiB more than before");
     let log = server.stopped();
-    assert!(log.lines().count() < 20, "{log}");
+    // The lines about single clients that -v adds are bounded by the second.
+    let lines = log.lines().filter(|line| !line.contains(" DEBUG] ")).count();
+    assert!(lines < 20, "{log}");
 }
 
 #[test]

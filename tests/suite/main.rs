@@ -27,6 +27,7 @@ mod lab_netns;
 mod lab_obstacles;
 mod layers;
 mod limits;
+mod log;
 mod metrics;
 mod metrics_clients;
 mod parse;
