@@ -16,6 +16,7 @@ mod parse;
 mod progress;
 mod query;
 mod serve;
+mod signals;
 mod strangers;
 mod unblocked;
 mod wire;

@@ -4,6 +4,7 @@ use super::args::{Proto, Serve};
 use super::descriptors::raise_descriptor_limit;
 use super::failure::Failure;
 use super::inherited;
+use super::signals::{Controls, act_on_signals};
 use super::unblocked::write_unblocked;
 use crate::clock::Clock;
 use crate::listen::{Inherited, Listen};
@@ -11,24 +12,17 @@ use crate::metrics::{Event, Metrics};
 use crate::report::{counters, json, plural};
 use crate::server::endpoint::{Endpoint, Page};
 use crate::server::{
-    Bound, Config, ConfineError, Confined, Confinement, Identity, ServeError, Server, Shutdown,
-    Supervisor,
+    Bound, Config, ConfineError, Confined, Confinement, Identity, ServeError, Server, Supervisor,
 };
 use crate::syntax::{Syntax, Zone};
 use crate::sys::Code;
 use crate::tcp::server::Drain;
 use crate::transport::PORT;
 use chrono::{DateTime, Utc};
-use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
-use signal_hook::flag;
-use signal_hook::iterator::Signals;
 use std::io;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Receiver};
-use std::thread;
 
 pub(super) fn run(arguments: Serve) -> Result<ExitCode, Failure> {
     let (json, inetd, started) = (arguments.json, arguments.inetd.is_some(), Clock::System.now());
@@ -39,7 +33,8 @@ pub(super) fn run(arguments: Serve) -> Result<ExitCode, Failure> {
         return Ok(ExitCode::from(2));
     }
     let syntax = arguments.strftime.clone().map_or(arguments.syntax.clone(), Syntax::Strftime);
-    if !syntax.uses_zone() && arguments.zone != Zone::UTC {
+    let zone = arguments.zone;
+    if !syntax.uses_zone() && zone.zone != Zone::UTC {
         Failure::plain("--syntax nist is always UTC: leave --zone out".to_owned()).tell();
         return Ok(ExitCode::from(2));
     }
@@ -55,10 +50,22 @@ pub(super) fn run(arguments: Serve) -> Result<ExitCode, Failure> {
     let metrics = server.metrics();
     let code = Code::of_this_process();
     // What is to be opened is open by here, and no other thread has been started.
-    let begun = confinement.begin()?;
+    let mut begun = confinement.begin()?;
+    if zone.is_local {
+        begun = begun.reading_links();
+    }
     // Before anybody learns that the server is there: it may be told to stop at once.
-    let told = act_on_signals(server.shutdown(), server.metrics())
-        .map_err(|error| Failure::signals(&error))?;
+    let log_counters: Box<dyn Fn() + Send> = Box::new({
+        let metrics = server.metrics();
+        move || log_counters(&metrics)
+    });
+    let controls = Controls {
+        shutdown: server.shutdown(),
+        log_counters,
+        zone: server.zone(),
+        zone_option: zone,
+    };
+    let told = act_on_signals(controls).map_err(|error| Failure::signals(&error))?;
     let metrics_at = endpoint.as_ref().map(Endpoint::address);
     let answering = endpoint.map(|endpoint| endpoint.start(page(server.metrics(), started)));
     let answering = answering.transpose().map_err(|error| Failure::metrics(&error))?;
@@ -116,7 +123,7 @@ fn config(arguments: Serve, syntax: Syntax) -> Config {
         workers: arguments.workers.workers(),
         clock: Clock::System,
         syntax,
-        zone: arguments.zone,
+        zone: arguments.zone.zone,
         drain: Drain { deadline: arguments.drain_deadline, octets: arguments.drain_octets },
         limits: arguments.strangers.limits(),
         guard: arguments.strangers.guard(),
@@ -125,52 +132,10 @@ fn config(arguments: Serve, syntax: Syntax) -> Config {
     }
 }
 
-/// Hears when the first signal stands in the log.
-struct Told {
-    asked: Arc<AtomicBool>,
-    logged: Receiver<()>,
-}
-
-impl Told {
-    /// Waits for that, if there was a signal: a server may also end by itself.
-    fn wait(self) {
-        if self.asked.load(Ordering::Acquire) {
-            let _ = self.logged.recv();
-        }
-    }
-}
-
 /// What is told to those who ask for the metrics.
 fn page(metrics: Arc<Metrics>, started: Option<DateTime<Utc>>) -> Page {
     let started = started.map(|started| started.timestamp());
     Arc::new(move || counters::prometheus(&metrics, started))
-}
-
-/// The first signal asks for a stop, the second ends the process at once with status 1. SIGUSR1 only
-/// logs the counters.
-fn act_on_signals(shutdown: Shutdown, metrics: Arc<Metrics>) -> io::Result<Told> {
-    let asked = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
-        // In this order, so that the first signal does not end it already.
-        flag::register_conditional_shutdown(signal, 1, Arc::clone(&asked))?;
-        flag::register(signal, Arc::clone(&asked))?;
-    }
-    let (telling, logged) = mpsc::channel();
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGUSR1])?;
-    thread::Builder::new().name("signals".into()).spawn(move || {
-        for signal in &mut signals {
-            if signal == SIGUSR1 {
-                log_counters(&metrics);
-                continue;
-            }
-            let name = if signal == SIGINT { "SIGINT" } else { "SIGTERM" };
-            // First, because a log that nobody reads may keep us waiting.
-            shutdown.stop();
-            log::info!("{name}: stopping");
-            let _ = telling.send(());
-        }
-    })?;
-    Ok(Told { asked, logged })
 }
 
 /// What has run until here hardly runs again.

@@ -6,7 +6,7 @@
 //! forbids to start more of them ([`Begun::finish`]).
 
 use crate::sys;
-use crate::sys::Credentials;
+use crate::sys::{Credentials, Links};
 use std::fmt;
 use std::io;
 
@@ -223,7 +223,7 @@ impl Confinement {
             confined.note(strict, Layer::NoNewPrivileges, bare(sys::no_new_privileges()))?;
             confined.note(strict, Layer::Landlock, sys::restrict_files())?;
         }
-        Ok(Begun { sandbox: self.sandbox, confined })
+        Ok(Begun { sandbox: self.sandbox, links: Links::Hidden, confined })
     }
 }
 
@@ -232,6 +232,7 @@ impl Confinement {
 #[must_use = "seccomp comes with `finish`"]
 pub struct Begun {
     sandbox: Sandbox,
+    links: Links,
     confined: Confined,
 }
 
@@ -242,13 +243,20 @@ impl Begun {
         &self.confined
     }
 
+    /// Lets the process go on asking where symbolic links lead, `readlink(2)`: the name of this host's zone is
+    /// where `/etc/localtime` leads. Code inside can then also find out which paths exist, and nothing more.
+    pub fn reading_links(self) -> Self {
+        Self { links: Links::Readable, ..self }
+    }
+
     /// The rest: no system calls but those of the running service, on every thread there is.
     ///
     /// # Errors
     /// [`ConfineError::Incomplete`].
     pub fn finish(mut self) -> Result<Confined, ConfineError> {
         if self.sandbox != Sandbox::Off {
-            let calls = sys::restrict_calls().map(|calls| format!("({calls} system calls)"));
+            let calls = sys::restrict_calls(self.links);
+            let calls = calls.map(|calls| format!("({calls} system calls)"));
             self.confined.note(self.sandbox, Layer::Seccomp, calls)?;
         }
         Ok(self.confined)

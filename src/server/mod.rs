@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::limit::{Census, Limiter, Limits};
 use crate::listen::{Adopted, Inherited, Listen, ListenError, Opened, Setting, adopt};
 use crate::metrics::Metrics;
-use crate::responder::Responder;
+use crate::responder::{Responder, SharedZone};
 use crate::syntax::{Syntax, Zone};
 use crate::tcp::server::Drain;
 use crate::transport::{PORT, Transport};
@@ -211,6 +211,7 @@ pub struct Server {
     others: Threads,
     bound: Vec<Bound>,
     crew: Arc<Crew>,
+    zone: Arc<SharedZone>,
 }
 
 impl Server {
@@ -265,6 +266,7 @@ impl Server {
         let until = if bound.len() == connections.len() { Until::Answered } else { config.until };
         let responder =
             Responder::new(config.clock, config.syntax, config.zone, config.require_sync);
+        let zone = responder.zone();
         let Config { drain, limits, guard, .. } = config;
         let census = Arc::new(Census::new(limits, services.len()));
         let limiter = Arc::new(Limiter::new(limits, Instant::now()));
@@ -280,7 +282,7 @@ impl Server {
         for Opened { socket, .. } in connections {
             first.adopt(TcpStream::from_std(socket.into()));
         }
-        Ok(Self { first, others: Threads::new(workers), bound, crew })
+        Ok(Self { first, others: Threads::new(workers), bound, crew, zone })
     }
 
     /// Has it tell a supervisor when it is ready, that it is alive, and when it stops.
@@ -303,6 +305,11 @@ impl Server {
     #[must_use]
     pub fn metrics(&self) -> Arc<Metrics> {
         Arc::clone(&self.crew.metrics)
+    }
+
+    /// The zone of its replies, which may change while it runs.
+    pub(crate) fn zone(&self) -> Arc<SharedZone> {
+        Arc::clone(&self.zone)
     }
 
     /// A handle that stops the server, from any thread.

@@ -18,7 +18,7 @@ pub(crate) use queues::{
     QUEUES_ARE_TOLD, accept_queue, count_drops, listen_overflows, receive_counted, set_syn_retries,
 };
 
-use super::{Account, BATCH, Credentials, DATAGRAM, KernelClock, TimeWait, Traffic};
+use super::{Account, BATCH, Credentials, DATAGRAM, KernelClock, Links, TimeWait, Traffic};
 use mio::{Registry, Token};
 use nix::sys::socket::{MsgFlags, recv};
 use socket2::{Domain, SockRef, Socket, Type};
@@ -182,7 +182,7 @@ pub(crate) fn restrict_files() -> Result<String, String> {
 }
 
 /// Not available.
-pub(crate) fn restrict_calls() -> Result<usize, String> {
+pub(crate) fn restrict_calls(_: Links) -> Result<usize, String> {
     Err(NOT_HERE.to_owned())
 }
 

@@ -48,6 +48,7 @@ mod serve_errors;
 mod serve_inetd;
 mod serve_load;
 mod serve_options;
+mod serve_reload;
 mod serve_replies;
 mod serve_stop;
 mod serve_supervised;

@@ -18,7 +18,7 @@ pub(super) use compare::Compare;
 pub(super) use lab::{Lab, LabCommand, Run as LabRun};
 pub(super) use parse::Parse;
 pub(super) use query::Query;
-pub(super) use serve::{Inetd, Serve};
+pub(super) use serve::{Inetd, Serve, ZoneOption};
 pub(super) use wire::Wire;
 
 use crate::client::Family;

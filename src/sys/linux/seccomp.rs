@@ -4,6 +4,7 @@
 //! call that is not here, and has to live with a refusal in any container; a time service that is
 //! killed for it serves nobody. Killing would not protect better: the call does not happen either way.
 
+use super::super::Links;
 use nix::libc::{self, c_long};
 use seccompiler::{
     BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition,
@@ -101,18 +102,25 @@ const HERE: &[(c_long, With)] =
 #[cfg(not(target_arch = "x86_64"))]
 const HERE: &[(c_long, With)] = &[];
 
+/// Where symbolic links lead: for the zone of this host, after SIGHUP. No path can be looked at here, so this
+/// also reveals which paths exist.
+#[cfg(target_arch = "x86_64")]
+const LINKS: &[(c_long, With)] = &[(libc::SYS_readlinkat, Any), (libc::SYS_readlink, Any)];
+#[cfg(not(target_arch = "x86_64"))]
+const LINKS: &[(c_long, With)] = &[(libc::SYS_readlinkat, Any)];
+
 /// Allows only the system calls of the running service; how many those are. Of every thread.
-pub(crate) fn restrict_calls() -> Result<usize, String> {
-    let (program, calls) = filter()?;
+pub(crate) fn restrict_calls(links: Links) -> Result<usize, String> {
+    let (program, calls) = filter(if links == Links::Readable { LINKS } else { &[] })?;
     seccompiler::apply_filter_all_threads(&program).map_err(|error| error.to_string())?;
     Ok(calls)
 }
 
 /// The filter for this machine, and how many calls it lets pass.
-fn filter() -> Result<(BpfProgram, usize), String> {
+fn filter(more: &[(c_long, With)]) -> Result<(BpfProgram, usize), String> {
     let wrong = |error: BackendError| format!("its filter is wrong: {error}");
     let arch = TargetArch::try_from(ARCH).map_err(wrong)?;
-    let rules = rules().map_err(wrong)?;
+    let rules = rules(more).map_err(wrong)?;
     let calls = rules.len();
     let refuse = SeccompAction::Errno(libc::EPERM.unsigned_abs());
     let filter = SeccompFilter::new(rules, refuse, SeccompAction::Allow, arch).map_err(wrong)?;
@@ -120,8 +128,13 @@ fn filter() -> Result<(BpfProgram, usize), String> {
 }
 
 /// For each call the alternatives under which it passes; none means any.
-fn rules() -> Result<BTreeMap<i64, Vec<SeccompRule>>, BackendError> {
-    EVERYWHERE.iter().chain(HERE).map(|&(call, with)| Ok((call, alternatives(with)?))).collect()
+fn rules(more: &[(c_long, With)]) -> Result<BTreeMap<i64, Vec<SeccompRule>>, BackendError> {
+    EVERYWHERE
+        .iter()
+        .chain(HERE)
+        .chain(more)
+        .map(|&(call, with)| Ok((call, alternatives(with)?)))
+        .collect()
 }
 
 fn alternatives(with: With) -> Result<Vec<SeccompRule>, BackendError> {
@@ -151,8 +164,8 @@ mod tests {
 
     #[test]
     fn no_call_is_listed_twice_and_the_filter_compiles() {
-        let (program, calls) = filter().expect("it compiles");
-        assert_eq!(calls, EVERYWHERE.len() + HERE.len());
+        let (program, calls) = filter(LINKS).expect("it compiles");
+        assert_eq!(calls, EVERYWHERE.len() + HERE.len() + LINKS.len());
         assert!(program.len() < 4096, "BPF_MAXINSNS: {}", program.len());
     }
 
@@ -163,7 +176,7 @@ mod tests {
                 SeccompCondition::new(argument, SeccompCmpArgLen::Dword, operator, value);
             SeccompRule::new(vec![condition.expect("right")]).expect("right")
         };
-        let rules = rules().expect("they compile");
+        let rules = rules(&[]).expect("they compile");
         let no_code = condition(2, SeccompCmpOp::MaskedEq(4), 0); // PROT_EXEC
         assert_eq!(rules[&libc::SYS_mmap], std::slice::from_ref(&no_code));
         assert_eq!(rules[&libc::SYS_mprotect], [no_code]);
@@ -176,7 +189,8 @@ mod tests {
 
     #[test]
     fn nothing_that_opens_starts_or_reaches_into_another_process_is_let_pass() {
-        let listed = rules().expect("they compile");
+        let listed = rules(LINKS).expect("they compile");
+        assert!(!rules(&[]).expect("they compile").contains_key(&libc::SYS_readlinkat));
         for call in [
             libc::SYS_openat,
             libc::SYS_openat2,
