@@ -6,6 +6,7 @@ mod check;
 mod compare;
 mod descriptors;
 mod failure;
+mod gauges;
 mod inherited;
 #[cfg(feature = "lab")]
 mod inside;

@@ -1,11 +1,11 @@
 //! `daytime serve`.
 
-use super::args::{Proto, Serve};
-use super::descriptors::raise_descriptor_limit;
+use super::args::{Proto, Serve, ZoneOption};
+use super::descriptors::{open_descriptors, raise_descriptor_limit, require_descriptors};
 use super::failure::Failure;
-use super::inherited;
-use super::signals::{Controls, act_on_signals};
+use super::signals::{Caught, Controls};
 use super::unblocked::write_unblocked;
+use super::{gauges, inherited};
 use crate::clock::Clock;
 use crate::listen::{Inherited, Listen};
 use crate::metrics::{Event, Metrics};
@@ -18,56 +18,38 @@ use crate::syntax::{Syntax, Zone};
 use crate::sys::Code;
 use crate::tcp::server::Drain;
 use crate::transport::PORT;
-use chrono::{DateTime, Utc};
 use std::io;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 pub(super) fn run(arguments: Serve) -> Result<ExitCode, Failure> {
-    let (json, inetd, started) = (arguments.json, arguments.inetd.is_some(), Clock::System.now());
+    let (json, inetd) = (arguments.json, arguments.inetd.is_some());
     let inherited = inherited::sockets(&arguments)?; // first, while nothing else is open
-    if let Some(option) = inherited.as_ref().and(inherited::option_of_openers(&arguments)) {
-        let why = "the sockets are handed over, open, by a supervisor or inetd";
-        Failure::plain(format!("{why}: leave {option} out")).tell();
-        return Ok(ExitCode::from(2));
-    }
     let syntax = arguments.strftime.clone().map_or(arguments.syntax.clone(), Syntax::Strftime);
+    if let Some(contradiction) = contradiction(&arguments, &syntax, inherited.as_deref()) {
+        return Err(Failure::Usage(contradiction));
+    }
     let zone = arguments.zone;
-    if !syntax.uses_zone() && zone.zone != Zone::UTC {
-        Failure::plain("--syntax nist is always UTC: leave --zone out".to_owned()).tell();
-        return Ok(ExitCode::from(2));
-    }
-    if let Some(contradiction) = arguments.workers.contradiction() {
-        Failure::plain(contradiction.to_owned()).tell();
-        return Ok(ExitCode::from(2));
-    }
     let confinement = confinement(&arguments)?;
     raise_descriptor_limit();
     let endpoint = arguments.metrics.map(Endpoint::bind).transpose();
     let endpoint = endpoint.map_err(|error| Failure::metrics(&error))?;
+    let limits = arguments.strangers.limits();
     let mut server = server(inherited, config(arguments, syntax))?;
-    let metrics = server.metrics();
+    let gauges = Arc::new(gauges::Source::new(server.metrics(), limits));
     let code = Code::of_this_process();
+    let signals = Caught::new().map_err(|error| Failure::signals(&error))?;
+    look_at_descriptors(&gauges, endpoint.as_ref(), &server)?;
     // What is to be opened is open by here, and no other thread has been started.
-    let mut begun = confinement.begin()?;
-    if zone.is_local {
-        begun = begun.reading_links();
-    }
-    // Before anybody learns that the server is there: it may be told to stop at once.
-    let log_counters: Box<dyn Fn() + Send> = Box::new({
-        let metrics = server.metrics();
-        move || log_counters(&metrics)
-    });
-    let controls = Controls {
-        shutdown: server.shutdown(),
-        log_counters,
-        zone: server.zone(),
-        zone_option: zone,
-    };
-    let told = act_on_signals(controls).map_err(|error| Failure::signals(&error))?;
+    let begun = confinement.begin()?;
+    let begun = if zone.is_local { begun.reading_links() } else { begun };
+    // Before a client learns that the server is there: it may be asked to stop at once.
+    let told = signals.act(controls(&server, zone, Arc::clone(&gauges)));
+    let told = told.map_err(|error| Failure::signals(&error))?;
     let metrics_at = endpoint.as_ref().map(Endpoint::address);
-    let answering = endpoint.map(|endpoint| endpoint.start(page(server.metrics(), started)));
+    let open = Arc::clone(&gauges.metrics_clients);
+    let answering = endpoint.map(|endpoint| endpoint.start(page(Arc::clone(&gauges)), open));
     let answering = answering.transpose().map_err(|error| Failure::metrics(&error))?;
     server.start_threads()?;
     // From here on nothing can be opened and no thread started.
@@ -81,8 +63,39 @@ pub(super) fn run(arguments: Serve) -> Result<ExitCode, Failure> {
     server.run()?;
     drop(answering);
     told.wait(); // the signal stands in the log before what was done
-    log_totals(&metrics);
+    log_totals(&gauges.metrics);
     Ok(ExitCode::SUCCESS)
+}
+
+/// What is wrong with the arguments together.
+fn contradiction(
+    arguments: &Serve,
+    syntax: &Syntax,
+    inherited: Option<&[Inherited]>,
+) -> Option<String> {
+    if let Some(option) = inherited.and(inherited::option_of_openers(arguments)) {
+        let why = "the sockets are handed over, open, by a supervisor or inetd";
+        return Some(format!("{why}: leave {option} out"));
+    }
+    if !syntax.uses_zone() && arguments.zone.zone != Zone::UTC {
+        return Some("--syntax nist is always UTC: leave --zone out".to_owned());
+    }
+    arguments.workers.contradiction().map(str::to_owned)
+}
+
+/// Notes how many descriptors are open, and that enough are left.
+fn look_at_descriptors(
+    gauges: &gauges::Source,
+    endpoint: Option<&Endpoint>,
+    server: &Server,
+) -> Result<(), Failure> {
+    if let Some(open) = open_descriptors() {
+        gauges.note_open(open);
+    }
+    require_descriptors(match endpoint {
+        Some(_) => Endpoint::DESCRIPTORS,
+        None => server.accepts().into(),
+    })
 }
 
 /// On the sockets that were handed over, or on our own; with the supervisor, if there is one.
@@ -132,10 +145,15 @@ fn config(arguments: Serve, syntax: Syntax) -> Config {
     }
 }
 
-/// What is told to those who ask for the metrics.
-fn page(metrics: Arc<Metrics>, started: Option<DateTime<Utc>>) -> Page {
-    let started = started.map(|started| started.timestamp());
-    Arc::new(move || counters::prometheus(&metrics, started))
+/// What signals act on.
+fn controls(server: &Server, zone_option: ZoneOption, gauges: Arc<gauges::Source>) -> Controls {
+    let log_counters = Box::new(move || log_counters(&gauges));
+    Controls { shutdown: server.shutdown(), log_counters, zone: server.zone(), zone_option }
+}
+
+/// The metrics, as a client gets them.
+fn page(gauges: Arc<gauges::Source>) -> Page {
+    Arc::new(move || counters::prometheus(&gauges.metrics, &gauges.now()))
 }
 
 /// What has run until here hardly runs again.
@@ -193,8 +211,9 @@ fn print_at_once(addresses: &str) -> Result<(), Failure> {
     }
 }
 
-fn log_counters(metrics: &Metrics) {
-    for line in counters::lines(metrics) {
+fn log_counters(gauges: &gauges::Source) {
+    let lines = counters::lines(&gauges.metrics).into_iter();
+    for line in lines.chain(counters::gauge_lines(&gauges.now())) {
         log::info!("SIGUSR1: {line}");
     }
 }

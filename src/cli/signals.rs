@@ -40,41 +40,55 @@ impl Told {
     }
 }
 
-/// The first SIGINT or SIGTERM asks for a stop, the second ends the process at once with status 1. SIGUSR1 and
-/// SIGHUP change nothing about that.
-pub(super) fn act_on_signals(controls: Controls) -> io::Result<Told> {
-    let asked = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
-        // In this order, so that the first signal does not end it already.
-        flag::register_conditional_shutdown(signal, 1, Arc::clone(&asked))?;
-        flag::register(signal, Arc::clone(&asked))?;
-    }
-    let (telling, logged) = mpsc::channel();
-    let (terminal, stopping) = (Terminal::of_this_process(), Arc::clone(&asked));
-    let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM, SIGUSR1])?;
-    thread::Builder::new().name("signals".into()).spawn(move || {
-        for signal in &mut signals {
-            let why = match signal {
-                SIGUSR1 => {
-                    (controls.log_counters)();
-                    continue;
-                }
-                SIGHUP if !terminal.is_gone() => {
-                    read_zone_again(&controls.zone, controls.zone_option);
-                    continue;
-                }
-                SIGHUP => "SIGHUP: the terminal is gone",
-                SIGINT => "SIGINT",
-                _ => "SIGTERM",
-            };
-            stopping.store(true, Ordering::Release); // a hangup has not said so yet
-            // First, because a log that no program reads may keep us waiting.
-            controls.shutdown.stop();
-            log::info!("{why}: stopping");
-            let _ = telling.send(());
+/// Signals that are caught and wait to be acted on.
+pub(super) struct Caught {
+    signals: Signals,
+    /// One has asked for a stop.
+    asked: Arc<AtomicBool>,
+    terminal: Terminal,
+}
+
+impl Caught {
+    /// Catches signals from now on. The second SIGINT or SIGTERM ends the process at once with status 1.
+    pub(super) fn new() -> io::Result<Self> {
+        let asked = Arc::new(AtomicBool::new(false));
+        for signal in [SIGINT, SIGTERM] {
+            // In this order, so that the first signal does not end it already.
+            flag::register_conditional_shutdown(signal, 1, Arc::clone(&asked))?;
+            flag::register(signal, Arc::clone(&asked))?;
         }
-    })?;
-    Ok(Told { asked, logged })
+        let signals = Signals::new([SIGHUP, SIGINT, SIGTERM, SIGUSR1])?;
+        Ok(Self { signals, asked, terminal: Terminal::of_this_process() })
+    }
+
+    /// Acts on them, in a thread. SIGUSR1 and SIGHUP do not count as the first signal.
+    pub(super) fn act(mut self, controls: Controls) -> io::Result<Told> {
+        let (telling, logged) = mpsc::channel();
+        let asked = Arc::clone(&self.asked);
+        thread::Builder::new().name("signals".into()).spawn(move || {
+            for signal in &mut self.signals {
+                let why = match signal {
+                    SIGUSR1 => {
+                        (controls.log_counters)();
+                        continue;
+                    }
+                    SIGHUP if !self.terminal.is_gone() => {
+                        read_zone_again(&controls.zone, controls.zone_option);
+                        continue;
+                    }
+                    SIGHUP => "SIGHUP: the terminal is gone",
+                    SIGINT => "SIGINT",
+                    _ => "SIGTERM",
+                };
+                self.asked.store(true, Ordering::Release); // a hangup has not said so yet
+                // First, because a log that no program reads may keep us waiting.
+                controls.shutdown.stop();
+                log::info!("{why}: stopping");
+                let _ = telling.send(());
+            }
+        })?;
+        Ok(Told { asked, logged })
+    }
 }
 
 /// Reads the zone of this host again, and has all workers write their next reply in it.

@@ -318,6 +318,11 @@ impl Server {
         Shutdown { crew: Arc::clone(&self.crew) }
     }
 
+    /// Whether it accepts connections, for which a descriptor has to be left.
+    pub(crate) fn accepts(&self) -> bool {
+        self.first.accepts()
+    }
+
     /// How many workers it has.
     #[must_use]
     pub fn workers(&self) -> usize {

@@ -52,6 +52,9 @@ pub(crate) const WATCH_CALL: &str = "watch";
 /// The calls that [`open`] makes.
 pub(crate) const OPEN_CALLS: &[&str] = &["socket", "fcntl", "fcntl"];
 
+/// The folder that lists the descriptors of this process, where there is one.
+pub(crate) const DESCRIPTORS: &str = "/dev/fd";
+
 /// Where POSIX ends, systems differ: some give all clients to the last socket.
 pub(crate) const SPREADS_CLIENTS: bool = false;
 

@@ -166,6 +166,11 @@ impl Service {
         self.drained.end_by(deadline);
     }
 
+    /// Whether it has a listener, and not only connections that were handed over.
+    pub(crate) fn accepts(&self) -> bool {
+        !self.listeners.is_empty()
+    }
+
     /// True if no connection is left.
     pub(crate) fn is_idle(&self) -> bool {
         self.drained.is_empty()

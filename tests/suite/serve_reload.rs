@@ -2,7 +2,7 @@
 
 use crate::or_skip;
 use crate::support::wire::{ask_tcp, ask_udp};
-use crate::support::{Namespace, Running, good, program, run, stderr};
+use crate::support::{Namespace, Running, good, program, run, stderr, whole_sandbox};
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::symlink;
@@ -50,15 +50,6 @@ fn assert_all_reply(server: &Running, zone: &str) {
             assert_eq!(String::from_utf8_lossy(&reply), format!("{zone}\r\n"));
         }
     }
-}
-
-/// That this kernel has all of the sandbox.
-fn whole_sandbox() -> Result<(), String> {
-    let mut trial = Command::new(env!("CARGO_BIN_EXE_daytime"));
-    trial.args(["serve", "--port", "0", "--sandbox", "require", "--idle", "0.01"]);
-    let trial = run(&mut trial);
-    let why = || format!("no whole sandbox here: {}", stderr(&trial).trim());
-    trial.status.success().then_some(()).ok_or_else(why)
 }
 
 fn changes_zone(sandbox: &str) {

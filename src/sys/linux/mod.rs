@@ -70,6 +70,9 @@ pub(crate) const WATCH_CALL: &str = "epoll_ctl";
 /// The calls that [`open`] makes.
 pub(crate) const OPEN_CALLS: &[&str] = &["socket"];
 
+/// The folder that lists the descriptors of this process (proc(5)).
+pub(crate) const DESCRIPTORS: &str = "/proc/self/fd";
+
 /// The kernel spreads clients among the sockets on a port, evenly (socket(7), `SO_REUSEPORT`).
 pub(crate) const SPREADS_CLIENTS: bool = true;
 
