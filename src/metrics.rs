@@ -178,7 +178,7 @@ impl Event {
         }
     }
 
-    /// What a notice reports about it; `None` for what is no trouble.
+    /// What a notice reports about it; `None` for what needs no attention.
     pub(crate) fn notice(self) -> Option<&'static str> {
         Some(match self {
             Self::TcpAccepted

@@ -136,7 +136,7 @@ mod tests {
     fn each_notice_has_the_number_since_the_last_one_and_one_of_the_clients() {
         let mut set = Set::new();
         set.add(Event::UdpAnswered, 1, "192.0.2.1:40000");
-        assert_eq!(set.lines(0, Which::Due), [""; 0], "an answer is no trouble");
+        assert_eq!(set.lines(0, Which::Due), [""; 0], "an answer needs no notice");
         set.add(Event::UdpPortZero, 1, "192.0.2.1:0");
         let first = "udp: ignored: from port 0: 1, example 192.0.2.1:0";
         assert_eq!(set.lines(1, Which::Due), [first]);

@@ -45,8 +45,8 @@ pub(super) fn run(arguments: Serve) -> Result<ExitCode, Failure> {
     let begun = confinement.begin()?;
     let begun = if zone.is_local { begun.reading_links() } else { begun };
     // Before a client learns that the server is there: it may be asked to stop at once.
-    let told = signals.act(controls(&server, zone, Arc::clone(&gauges)));
-    let told = told.map_err(|error| Failure::signals(&error))?;
+    let stop_request = signals.act(controls(&server, zone, Arc::clone(&gauges)));
+    let stop_request = stop_request.map_err(|error| Failure::signals(&error))?;
     let metrics_at = endpoint.as_ref().map(Endpoint::address);
     let open = Arc::clone(&gauges.metrics_clients);
     let answering = endpoint.map(|endpoint| endpoint.start(page(Arc::clone(&gauges)), open));
@@ -62,12 +62,12 @@ pub(super) fn run(arguments: Serve) -> Result<ExitCode, Failure> {
     give_back(code);
     server.run()?;
     drop(answering);
-    told.wait(); // the signal stands in the log before what was done
+    stop_request.wait(); // the signal is in the log before the totals
     log_totals(&gauges.metrics);
     Ok(ExitCode::SUCCESS)
 }
 
-/// What is wrong with the arguments together.
+/// Returns the first fault of the arguments in combination.
 fn contradiction(
     arguments: &Serve,
     syntax: &Syntax,

@@ -25,14 +25,14 @@ pub(super) struct Controls {
     pub zone_option: ZoneOption,
 }
 
-/// Knows when the first signal to stop stands in the log.
-pub(super) struct Told {
+/// Knows when the first signal to stop is in the log.
+pub(super) struct StopRequest {
     asked: Arc<AtomicBool>,
     logged: Receiver<()>,
 }
 
-impl Told {
-    /// Waits for that, if there was a signal: a server may also end without one.
+impl StopRequest {
+    /// Waits until it is, if there was a signal: a server may also end without one.
     pub(super) fn wait(self) {
         if self.asked.load(Ordering::Acquire) {
             let _ = self.logged.recv();
@@ -62,8 +62,8 @@ impl Caught {
     }
 
     /// Acts on them, in a thread. SIGUSR1 and SIGHUP do not count as the first signal.
-    pub(super) fn act(mut self, controls: Controls) -> io::Result<Told> {
-        let (telling, logged) = mpsc::channel();
+    pub(super) fn act(mut self, controls: Controls) -> io::Result<StopRequest> {
+        let (log, logged) = mpsc::channel();
         let asked = Arc::clone(&self.asked);
         thread::Builder::new().name("signals".into()).spawn(move || {
             for signal in &mut self.signals {
@@ -84,10 +84,10 @@ impl Caught {
                 // First, because a log that no program reads may keep us waiting.
                 controls.shutdown.stop();
                 log::info!("{why}: stopping");
-                let _ = telling.send(());
+                let _ = log.send(());
             }
         })?;
-        Ok(Told { asked, logged })
+        Ok(StopRequest { asked, logged })
     }
 }
 
@@ -124,7 +124,7 @@ impl Terminal {
         Self { on_stdin: io::stdin().is_terminal(), on_stderr: io::stderr().is_terminal() }
     }
 
-    /// Whether it has hung up: then the kernel sends SIGHUP, which is no wish for another zone.
+    /// Whether it has hung up: then the kernel sends SIGHUP, which does not ask for another zone.
     fn is_gone(&self) -> bool {
         self.on_stdin && has_hung_up(&io::stdin()) || self.on_stderr && has_hung_up(&io::stderr())
     }

@@ -5,7 +5,7 @@ use crate::metrics::{Event, Kind, Metrics};
 use crate::transport::{IpVersion, Transport};
 use std::fmt::{Display, Write};
 
-/// What is measured beside the counters, at one moment.
+/// Values beside the counters, at one moment.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Gauges {
     /// When the server started, in seconds since 1970.
@@ -99,7 +99,7 @@ fn limits(page: &mut String, limits: &Limits) {
             let _ = writeln!(page, "{family}{{scope=\"{scope}\"}} {limit}");
         }
     };
-    let about = "Datagrams answered in a second at most; 0 is no limit.";
+    let about = "Datagrams answered in a second at most; 0 means without limit.";
     scoped("daytime_udp_limit_per_second", about, [source.per_second, total.per_second]);
     let about = "Datagrams answered at once, before the limit of a second counts.";
     scoped("daytime_udp_limit_burst", about, [source.burst, total.burst]);
@@ -152,7 +152,7 @@ fn line(metrics: &Metrics, transport: Transport, version: IpVersion) -> String {
     line
 }
 
-/// What is no counter, for a log.
+/// The gauges as lines of a log.
 pub(crate) fn gauge_lines(gauges: &Gauges) -> [String; 3] {
     let Limits { udp_per_source, udp_total, tcp_per_source, tcp_total, .. } = gauges.limits;
     let Limits { prefix_v4, prefix_v6, loopback, .. } = gauges.limits;

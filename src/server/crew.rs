@@ -152,7 +152,7 @@ impl Crew {
         self.notices.lock().unwrap_or_else(PoisonError::into_inner).tell(&self.metrics, now)
     }
 
-    /// Tells what has not been told yet: all workers have ended.
+    /// Logs the notices that were not due yet: all workers have ended.
     pub(super) fn finish_notices(&self) {
         let mut notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
         notices.finish(&self.metrics, Instant::now());

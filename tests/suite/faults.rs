@@ -1,13 +1,14 @@
 //! What goes wrong on the host of a server, and that it goes on.
 
+use crate::metrics::{lines, next_line};
 use crate::or_skip;
 use crate::support::forge::forge;
 use crate::support::wire::{ask_tcp, ask_udp, connect, eventually, read_to_end, wait_in_vain};
 use crate::support::{Namespace, PATIENCE, Running, daytime, good, program};
 use std::fs;
-use std::io::BufRead;
+use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// How long a new client may wait for its line, whatever happens.
@@ -230,15 +231,25 @@ fn a_service_beside_a_log_that_is_full_goes_on() {
     };
     let mut serve = daytime();
     serve.args(["serve", "--port", "0", "-vv"]);
-    let mut child =
-        serve.stderr(full).stdout(std::process::Stdio::piped()).spawn().expect("started");
+    let mut child = serve.stderr(full).stdout(Stdio::piped()).spawn().expect("started");
     let mut line = String::new();
-    let mut output = std::io::BufReader::new(child.stdout.take().expect("piped"));
+    let mut output = BufReader::new(child.stdout.take().expect("piped"));
     output.read_line(&mut line).expect("readable");
     let address = line.trim_end().strip_prefix("tcp ").expect("bound").parse().expect("address");
     assert_is_prompt(address);
     child.kill().expect("it runs");
     child.wait().expect("ended");
+}
+
+/// A server that a failing test does not leave running.
+struct KilledWhenDropped(Child);
+
+impl Drop for KilledWhenDropped {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 #[test]
@@ -247,22 +258,17 @@ fn a_standard_output_that_is_full_keeps_the_server_neither_from_answering_nor_fr
     std::io::Write::write_all(&mut writer, &vec![b'.'; 65_536]).expect("written"); // all it holds (pipe(7))
     let mut serve = daytime();
     serve.args(["serve", "--port", "0", "--listen", "127.0.0.1"]).stdout(writer);
-    let mut child = serve.stderr(std::process::Stdio::piped()).spawn().expect("started");
+    let child = serve.stderr(Stdio::piped()).spawn().expect("started");
+    let mut child = KilledWhenDropped(child);
     drop(serve);
-    let mut log = std::io::BufReader::new(child.stderr.take().expect("piped")).lines();
-    let mut next = |wanted: &str| loop {
-        let line = log.next().expect("a line").expect("readable");
-        if line.contains(wanted) {
-            return line;
-        }
-    };
-    let line = next("] tcp 127.0.0.1:");
-    let (_, port) = line.split_once("127.0.0.1:").expect("an address");
+    let log = lines(BufReader::new(child.0.stderr.take().expect("piped")));
+    let port = next_line(&log, "] tcp 127.0.0.1:");
     let port: u16 = port.split(':').next().expect("a port").parse().expect("a number");
-    next(" WARN ] standard output is full: ");
+    next_line(&log, " WARN ] standard output is full: ");
     assert_is_prompt(SocketAddr::from(([127, 0, 0, 1], port)));
-    good(Command::new("kill").args(["-s", "TERM", &child.id().to_string()]));
-    assert_eq!(child.wait().expect("ended").code(), Some(0));
+    good(Command::new("kill").args(["-s", "TERM", &child.0.id().to_string()]));
+    next_line(&log, "answered 1 connection and 0 datagrams");
+    assert_eq!(child.0.wait().expect("ended").code(), Some(0));
     drop(reader);
 }
 
@@ -273,9 +279,8 @@ fn a_log_that_nobody_reads_keeps_the_server_neither_from_answering_nor_from_endi
     std::io::Write::write_all(&mut writer, &vec![b'.'; 65_536 - 40]).expect("written");
     let mut serve = daytime();
     serve.args(["serve", "--port", "0", "--limit-loopback", "--udp-rate", "1", "--udp-burst", "1"]);
-    let mut child =
-        serve.stderr(writer).stdout(std::process::Stdio::piped()).spawn().expect("started");
-    let mut output = std::io::BufReader::new(child.stdout.take().expect("piped"));
+    let mut child = serve.stderr(writer).stdout(Stdio::piped()).spawn().expect("started");
+    let mut output = BufReader::new(child.stdout.take().expect("piped"));
     let mut line = String::new();
     output.read_line(&mut line).expect("readable");
     let address = line.trim_end().strip_prefix("tcp ").expect("bound").parse().expect("address");

@@ -278,14 +278,14 @@ fn sigusr1_logs_what_was_counted_and_the_service_goes_on() {
 }
 
 /// The lines of a log as they come.
-fn lines(log: BufReader<ChildStderr>) -> Receiver<String> {
+pub fn lines(log: BufReader<ChildStderr>) -> Receiver<String> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || log.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
     receiver
 }
 
 /// What follows this in the next line that has it.
-fn next_line(log: &Receiver<String>, start: &str) -> String {
+pub fn next_line(log: &Receiver<String>, start: &str) -> String {
     loop {
         let line = log.recv_timeout(PATIENCE).expect("a line");
         if let Some((_, rest)) = line.split_once(start) {

@@ -31,7 +31,7 @@ fn link(etc: &Path, zone: &str) {
     fs::rename(etc.join("new"), etc.join("localtime")).expect("renamed");
 }
 
-/// Sends SIGHUP and waits for what the log says of it.
+/// Sends SIGHUP and returns what the log says about it.
 fn hang_up(server: &Running, log: &mut BufReader<ChildStderr>) -> String {
     server.signal("HUP");
     let mut line = String::new();
@@ -100,7 +100,7 @@ fn a_confined_server_that_cannot_read_the_zone_again_says_so_and_keeps_the_old_o
     serve.args(["serve", "--listen", "127.0.0.1:0", "--zone", "local", "--strftime", "%Z"]);
     let mut server = Running::start(serve);
     let mut log = server.stderr();
-    // What a link does not say stands in a file, which a confined server cannot open.
+    // The name is in a file instead, which a confined server cannot open.
     fs::remove_file(etc.join("localtime")).expect("removed");
     fs::write(etc.join("timezone"), "Asia/Tokyo\n").expect("written");
     let said = hang_up(&server, &mut log);
