@@ -79,6 +79,15 @@ impl Clock {
         }
     }
 
+    /// Whether the clock is synchronised, to 5 seconds or better; `None` where the kernel cannot be asked.
+    pub(crate) fn is_synchronised(&self) -> Option<bool> {
+        let reading = match self {
+            Self::Fixed(reading) => *reading,
+            Self::System | Self::Skewed(_) => Reading::from_kernel(sys::kernel_clock().ok()?)?,
+        };
+        Some(reading.health == Health::Synchronised)
+    }
+
     /// The time now and the state of the clock, read together (`adjtimex(2)`).
     ///
     /// `None` where the clock is set to a year that no calendar here can hold.
@@ -210,6 +219,15 @@ mod tests {
         assert_eq!(read(lost).health, Health::Unknown);
         let barely = KernelClock { max_error_us: 6_000_000, ..KERNEL };
         assert_eq!(read(barely).health, Health::Unknown);
+    }
+
+    #[test]
+    fn only_a_clock_in_full_health_is_synchronised() {
+        let good = Reading::at("1982-02-02T15:59:01Z".parse().expect("instant"));
+        assert_eq!(Clock::Fixed(good).is_synchronised(), Some(true));
+        for health in [Health::WithinFiveSeconds, Health::Unknown] {
+            assert_eq!(Clock::Fixed(Reading { health, ..good }).is_synchronised(), Some(false));
+        }
     }
 
     #[test]

@@ -1,11 +1,15 @@
 //! What the services did, as counters that any thread may read while they run.
 
+mod client_log;
 mod counters;
 
+pub(crate) use client_log::ClientLog;
 pub(crate) use counters::Counters;
 
 use crate::transport::{IpVersion, Transport};
 use std::fmt;
+use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// Something that is counted. Each has one counter for IPv4 and one for IPv6.
@@ -183,7 +187,7 @@ impl Event {
         }
     }
 
-    /// What an operator is told of it, at most once a minute; `None` for what is no trouble.
+    /// What a notice reports about it; `None` for what needs no attention.
     pub(crate) fn notice(self) -> Option<&'static str> {
         Some(match self {
             Self::TcpAccepted
@@ -192,8 +196,7 @@ impl Event {
             | Self::TcpFailed
             | Self::TcpAborted
             | Self::UdpReceived
-            | Self::UdpAnswered
-            | Self::UdpReceiveFailed => return None,
+            | Self::UdpAnswered => return None,
             Self::TcpDrainDeadline => "closed, not closed by the client in time",
             Self::TcpWriteDeadline => "given up, the reply not taken in time",
             Self::TcpOctetLimit => "closed, too much sent by the client",
@@ -226,13 +229,33 @@ impl Event {
             Self::UdpReceiveBufferFull => {
                 "lost before it was received: the receive buffer is full (--receive-buffer)"
             }
+            Self::UdpReceiveFailed => "cannot receive",
         })
+    }
+}
+
+/// What a notice shows about one of the events that it counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Example {
+    /// The client, if one is known.
+    pub peer: Option<SocketAddr>,
+    /// The error of the call, if one failed.
+    pub errno: Option<i32>,
+}
+
+impl fmt::Display for Example {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let peer = self.peer.map(|peer| peer.to_string());
+        let error = self.errno.map(|errno| io::Error::from_raw_os_error(errno).to_string());
+        let parts: Vec<String> = peer.into_iter().chain(error).collect();
+        if parts.is_empty() { Ok(()) } else { write!(f, ", example {}", parts.join(": ")) }
     }
 }
 
 /// Counters of one server, from its start.
 pub struct Metrics {
     workers: Vec<Arc<Counters>>,
+    client_log: Arc<ClientLog>,
 }
 
 impl Default for Metrics {
@@ -244,7 +267,9 @@ impl Default for Metrics {
 
 impl Metrics {
     pub(crate) fn new(workers: usize) -> Self {
-        Self { workers: (0..workers).map(|_| Arc::default()).collect() }
+        let client_log = Arc::<ClientLog>::default();
+        let counters = || Arc::new(Counters::new(Arc::clone(&client_log)));
+        Self { workers: (0..workers).map(|_| counters()).collect(), client_log }
     }
 
     /// What one worker counts, by its number from 0; it alone may.
@@ -262,6 +287,17 @@ impl Metrics {
     #[must_use]
     pub fn count_over(&self, event: Event, version: IpVersion) -> u64 {
         self.workers.iter().map(|counters| counters.count(event, version)).sum()
+    }
+
+    pub(crate) fn client_log(&self) -> &ClientLog {
+        &self.client_log
+    }
+
+    /// One of the events since the last call, if any worker has kept one.
+    pub(crate) fn take_example(&self, event: Event) -> Option<Example> {
+        // Of all workers, so that the next notice shows none that is older than this one.
+        let examples: Vec<_> = self.workers.iter().map(|it| it.take_example(event)).collect();
+        examples.into_iter().flatten().next()
     }
 
     /// Connections that are open now, over one version of IP.

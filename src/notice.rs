@@ -1,61 +1,99 @@
-//! Tells an operator what goes wrong: one line a minute for each event at most, with the number it stands
-//! for, so that no stranger can fill a log.
+//! Reports to an operator what goes wrong: a bounded number of lines for each event, each with the number of
+//! events since the line before, so that no stranger can fill a log.
 
 use crate::metrics::{Event, Kind, Metrics};
 use std::time::{Duration, Instant};
 
+/// Minimum time between the first two notices about an event, so that an operator soon sees its rate.
+const SOON: Duration = Duration::from_secs(1);
+/// Minimum time between any two later ones.
 const APART: Duration = Duration::from_mins(1);
 
-/// What has been told so far, for all workers together.
+/// The notices of all workers together.
 #[derive(Debug)]
 pub(crate) struct Notices {
-    told: [Told; Event::ALL.len()],
+    last: [Option<Last>; Event::ALL.len()],
     next: Option<Instant>,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-struct Told {
+/// The last notice about an event.
+#[derive(Clone, Copy, Debug)]
+struct Last {
+    at: Instant,
+    /// Number of events up to then.
     count: u64,
-    at: Option<Instant>,
+    /// How long the next notice has to wait.
+    pause: Duration,
+}
+
+/// Which notices are logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Which {
+    /// Those whose pause is over.
+    Due,
+    /// All.
+    All,
 }
 
 impl Notices {
     pub(crate) fn new() -> Self {
-        Self { told: [Told::default(); Event::ALL.len()], next: None }
+        Self { last: [None; Event::ALL.len()], next: None }
     }
 
-    /// Tells what is new and not too soon; when there will be something to tell that was too soon.
+    /// Logs what is new and due. Returns when the next notice will be due, if there is one.
     pub(crate) fn tell(&mut self, metrics: &Metrics, now: Instant) -> Option<Instant> {
-        for (event, line) in self.lines(metrics, now) {
-            match event.kind() {
-                Kind::Error(_) => log::warn!("{line}"),
-                _ if event == Event::TcpMadeRoom => log::warn!("{line}"),
-                _ => log::info!("{line}"),
-            }
-        }
-        self.next
+        let lines = self.lines(metrics, now, Which::Due);
+        log_all(lines);
+        let left_out = metrics.client_log().report_left_out(now);
+        self.next.into_iter().chain(left_out).min()
     }
 
-    fn lines(&mut self, metrics: &Metrics, now: Instant) -> Vec<(Event, String)> {
+    /// Logs all that is new: the server has stopped.
+    pub(crate) fn finish(&mut self, metrics: &Metrics, now: Instant) {
+        log_all(self.lines(metrics, now, Which::All));
+        metrics.client_log().finish();
+    }
+
+    fn lines(&mut self, metrics: &Metrics, now: Instant, which: Which) -> Vec<(Event, String)> {
         self.next = None;
         let mut lines = Vec::new();
-        for (event, told) in Event::ALL.iter().zip(&mut self.told) {
-            let Some(notice) = event.notice() else { continue };
-            let count = metrics.count(*event);
-            match told.at.map(|at| at + APART) {
-                _ if count == told.count => {}
-                Some(again) if again > now => {
-                    self.next = Some(self.next.map_or(again, |next| next.min(again)));
-                }
-                again => {
-                    let since = if again.is_some() { " in the last minute or more" } else { "" };
-                    let new = count - told.count;
-                    lines.push((*event, format!("{}: {notice}: {new}{since}", event.transport())));
-                    *told = Told { count, at: Some(now) };
-                }
+        for (event, last) in Event::ALL.into_iter().zip(&mut self.last) {
+            let count = metrics.count(event);
+            let new = count - last.map_or(0, |last| last.count);
+            let Some(notice) = event.notice().filter(|_| new > 0) else { continue };
+            let due = last.map_or(now, |last| last.at + last.pause);
+            if due > now && which == Which::Due {
+                self.next = Some(self.next.map_or(due, |next| next.min(due)));
+                continue;
             }
+            let since = last.map(|last| now.saturating_duration_since(last.at));
+            let example = metrics.take_example(event);
+            let number = number(new, since) + &example.map(|it| it.to_string()).unwrap_or_default();
+            lines.push((event, format!("{}: {notice}: {number}", event.transport())));
+            *last = Some(Last { at: now, count, pause: pause(since) });
         }
         lines
+    }
+}
+
+/// `1`, and after another notice `500 in 60 s`.
+fn number(new: u64, since: Option<Duration>) -> String {
+    let seconds = since.map(|since| format!(" in {:.0} s", since.as_secs_f64().max(1.0)));
+    format!("{new}{}", seconds.unwrap_or_default())
+}
+
+/// How long the notice after this one has to wait. After a quiet time the next events are a new matter.
+fn pause(since_last: Option<Duration>) -> Duration {
+    if since_last.is_some_and(|since| since < 2 * APART) { APART } else { SOON }
+}
+
+fn log_all(lines: Vec<(Event, String)>) {
+    for (event, line) in lines {
+        match event.kind() {
+            Kind::Error(_) => log::warn!("{line}"),
+            _ if event == Event::TcpMadeRoom => log::warn!("{line}"),
+            _ => log::info!("{line}"),
+        }
     }
 }
 
@@ -63,28 +101,98 @@ impl Notices {
 mod tests {
     use super::*;
     use crate::transport::IpVersion;
+    use std::io;
+    use std::net::SocketAddr;
+
+    struct Set {
+        metrics: Metrics,
+        notices: Notices,
+        start: Instant,
+    }
+
+    impl Set {
+        fn new() -> Self {
+            Self { metrics: Metrics::default(), notices: Notices::new(), start: Instant::now() }
+        }
+
+        fn add(&self, event: Event, times: usize, peer: &str) {
+            let peer: SocketAddr = peer.parse().expect("an address");
+            (0..times).for_each(|_| self.metrics.worker(0).add_of(event, peer));
+        }
+
+        fn lines(&mut self, after: u64, which: Which) -> Vec<String> {
+            let now = self.start + Duration::from_secs(after);
+            let lines = self.notices.lines(&self.metrics, now, which);
+            lines.into_iter().map(|(_, line)| line).collect()
+        }
+
+        /// When the next notice is due, in seconds since the start.
+        fn next(&self) -> Option<u64> {
+            self.notices.next.map(|next| next.duration_since(self.start).as_secs())
+        }
+    }
 
     #[test]
-    fn a_line_a_minute_for_each_event_stands_for_all_of_them() {
-        let (metrics, start) = (Metrics::default(), Instant::now());
-        let mut notices = Notices::new();
-        let mut lines = |after: u64| {
-            let lines = notices.lines(&metrics, start + Duration::from_secs(after));
-            (lines.into_iter().map(|(_, line)| line).collect::<Vec<_>>(), notices.next)
-        };
-        metrics.worker(0).add(Event::UdpAnswered, IpVersion::V4);
-        assert_eq!(lines(0), (vec![], None), "that is no trouble");
-        metrics.worker(0).add(Event::UdpPortZero, IpVersion::V4);
-        assert_eq!(lines(1).0, ["udp: ignored: from port 0: 1"]);
-        for _ in 0..500 {
-            metrics.worker(0).add(Event::UdpPortZero, IpVersion::V6);
+    fn each_notice_has_the_number_since_the_last_one_and_one_of_the_clients() {
+        let mut set = Set::new();
+        set.add(Event::UdpAnswered, 1, "192.0.2.1:40000");
+        assert_eq!(set.lines(0, Which::Due), [""; 0], "an answer needs no notice");
+        set.add(Event::UdpPortZero, 1, "192.0.2.1:0");
+        let first = "udp: ignored: from port 0: 1, example 192.0.2.1:0";
+        assert_eq!(set.lines(1, Which::Due), [first]);
+        set.add(Event::UdpPortZero, 499, "[2001:db8::1]:0");
+        set.add(Event::UdpPortZero, 1, "192.0.2.3:0");
+        assert_eq!((set.lines(1, Which::Due), set.next()), (vec![], Some(2)), "too soon");
+        let second = "udp: ignored: from port 0: 500 in 1 s, example [2001:db8::1]:0";
+        assert_eq!((set.lines(2, Which::Due), set.next()), (vec![second.into()], None));
+        set.add(Event::UdpPortZero, 7, "192.0.2.4:0");
+        set.add(Event::UdpPortNfs, 1, "192.0.2.5:2049");
+        let other = "udp: ignored: from port 2049: 1, example 192.0.2.5:2049";
+        assert_eq!((set.lines(3, Which::Due), set.next()), (vec![other.into()], Some(62)));
+        let third = "udp: ignored: from port 0: 7 in 60 s, example 192.0.2.4:0";
+        assert_eq!((set.lines(62, Which::Due), set.next()), (vec![third.into()], None));
+        assert_eq!(set.lines(1000, Which::Due), [""; 0], "nothing new");
+    }
+
+    #[test]
+    fn at_the_end_nothing_waits_for_its_pause() {
+        let mut set = Set::new();
+        set.add(Event::TcpSourceLimit, 1, "192.0.2.1:40000");
+        assert_eq!(set.lines(0, Which::Due).len(), 1);
+        set.add(Event::TcpSourceLimit, 151_618, "192.0.2.2:40000");
+        assert_eq!(set.lines(0, Which::Due), [""; 0]);
+        let rest = "tcp: answered and closed at once: too many from one source: 151618 in 1 s, \
+                    example 192.0.2.2:40000";
+        assert_eq!(set.lines(0, Which::All), [rest]);
+        assert_eq!(set.lines(0, Which::All), [""; 0], "once");
+    }
+
+    #[test]
+    fn a_flood_has_a_line_after_a_second_and_then_one_a_minute() {
+        let mut set = Set::new();
+        let mut logged = Vec::new();
+        for second in 0..300 {
+            set.add(Event::UdpTotalLimit, 1000, "192.0.2.1:40000");
+            if !set.lines(second, Which::Due).is_empty() {
+                logged.push(second);
+            }
         }
-        metrics.worker(0).add(Event::UdpPortNfs, IpVersion::V6);
-        let next = Some(start + Duration::from_secs(61));
-        assert_eq!(lines(2), (vec!["udp: ignored: from port 2049: 1".into()], next));
-        assert_eq!(lines(60), (vec![], next), "nothing new, and 500 still too soon");
-        let told = "udp: ignored: from port 0: 500 in the last minute or more";
-        assert_eq!(lines(61), (vec![told.into()], None));
-        assert_eq!(lines(1000), (vec![], None));
+        assert_eq!(logged, [0, 1, 61, 121, 181, 241]);
+    }
+
+    #[test]
+    fn a_call_that_fails_is_reported_with_its_error_and_with_the_client_if_one_is_known() {
+        let mut set = Set::new();
+        let counters = set.metrics.worker(0);
+        let (error, peer) = (io::Error::from_raw_os_error(101), "192.0.2.1:9".parse().ok());
+        counters.add_failure(Event::UdpReceiveFailed, IpVersion::V4, None, &error);
+        counters.add_failure(Event::UdpUnreachable, IpVersion::V4, peer, &error);
+        assert_eq!(
+            set.lines(0, Which::Due),
+            [
+                "udp: answer lost: no route: 1, example 192.0.2.1:9: Network is unreachable (os error 101)",
+                "udp: cannot receive: 1, example Network is unreachable (os error 101)",
+            ]
+        );
     }
 }

@@ -3,7 +3,37 @@
 use crate::clock::{Clock, Count, Health};
 use crate::reply::Reply;
 use crate::syntax::{Syntax, Zone};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+/// The zone that the replies of all workers are written in.
+#[derive(Debug)]
+pub(crate) struct SharedZone {
+    zone: Mutex<Zone>,
+    /// Grows with each change: cheap to look at for every reply.
+    changes: AtomicU32,
+}
+
+impl SharedZone {
+    fn new(zone: Zone) -> Self {
+        Self { zone: Mutex::new(zone), changes: AtomicU32::new(0) }
+    }
+
+    pub(crate) fn zone(&self) -> Zone {
+        *self.lock()
+    }
+
+    /// From the next reply on, all workers write in this zone.
+    pub(crate) fn change(&self, zone: Zone) {
+        *self.lock() = zone;
+        self.changes.fetch_add(1, Ordering::Release);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Zone> {
+        self.zone.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// Gives the reply of the moment, formed again only when the syntax's finest digit changes.
 #[derive(Clone, Debug)]
@@ -11,6 +41,9 @@ pub(crate) struct Responder {
     clock: Clock,
     syntax: Syntax,
     zone: Zone,
+    shared_zone: Arc<SharedZone>,
+    /// How many changes of the shared zone this one knows.
+    changes: u32,
     require_sync: bool,
     resolution: Duration,
     resolution_ns: u32,
@@ -29,7 +62,23 @@ impl Responder {
     pub(crate) fn new(clock: Clock, syntax: Syntax, zone: Zone, require_sync: bool) -> Self {
         let resolution = syntax.resolution();
         let resolution_ns = u32::try_from(resolution.as_nanos()).unwrap_or(1_000_000_000);
-        Self { clock, syntax, zone, require_sync, resolution, resolution_ns, last: None }
+        let shared_zone = Arc::new(SharedZone::new(zone));
+        Self {
+            clock,
+            syntax,
+            zone,
+            shared_zone,
+            changes: 0,
+            require_sync,
+            resolution,
+            resolution_ns,
+            last: None,
+        }
+    }
+
+    /// The zone, which this responder and its clones share.
+    pub(crate) fn zone(&self) -> Arc<SharedZone> {
+        Arc::clone(&self.shared_zone)
     }
 
     /// The reply now. `None` where there is no time to tell: the clock shows a year that the syntax cannot
@@ -38,6 +87,10 @@ impl Responder {
     /// `round` is a moment a little earlier, so that no second clock has to be read.
     pub(crate) fn reply(&mut self, round: Instant) -> Option<&Reply> {
         let now = self.clock.count()?;
+        let changes = self.shared_zone.changes.load(Ordering::Acquire);
+        if changes != self.changes {
+            (self.zone, self.changes, self.last) = (self.shared_zone.zone(), changes, None);
+        }
         match &mut self.last {
             Some(last)
                 if same_tick(last.asked, now, self.resolution_ns)
@@ -112,6 +165,23 @@ mod tests {
             let reply = responder.reply(Instant::now()).expect("a time");
             assert_eq!(reply.octets(), b"02 FEB 82 07:59:01 PST\r\n");
         }
+    }
+
+    #[test]
+    fn all_clones_write_their_next_reply_in_a_new_zone_though_one_was_formed_for_the_second() {
+        let reading = Reading::at("1982-02-02T15:59:01Z".parse().expect("instant"));
+        let mut one = Responder::new(Clock::Fixed(reading), Syntax::Smtp, Zone::UTC, false);
+        let mut other = one.clone();
+        let (zone, now) = (one.zone(), Instant::now());
+        let mut replies = || {
+            [&mut one, &mut other].map(|it| {
+                let reply = it.reply(now).expect("a time");
+                String::from_utf8(reply.octets().to_vec()).expect("ASCII")
+            })
+        };
+        assert_eq!(replies(), ["02 FEB 82 15:59:01 UTC\r\n"; 2]);
+        zone.change("America/Los_Angeles".parse().expect("zone"));
+        assert_eq!(replies(), ["02 FEB 82 07:59:01 PST\r\n"; 2]);
     }
 
     #[test]

@@ -11,8 +11,10 @@ use crate::server::{ConfineError, ServeError};
 use crate::transport::Transport;
 use crate::wire::capture::CaptureError;
 use crate::wire::read::ReadError;
+use nix::errno::Errno;
 use std::error::Error;
 use std::io;
+use std::iter;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
@@ -38,7 +40,17 @@ impl Failure {
     }
 
     pub(super) fn signals(error: &io::Error) -> Self {
-        Self::plain(format!("cannot wait for signals: {error}"))
+        let message = format!("cannot wait for signals: {error}");
+        Self::Told { message, hint: descriptor_hint(error) }
+    }
+
+    /// The limit of open files leaves too few for clients.
+    pub(super) fn descriptors(limit: u64, missing: usize) -> Self {
+        let enough = limit.saturating_add(missing as u64);
+        let message = format!(
+            "cannot serve with a limit of {limit} open files: too few are left for clients"
+        );
+        Self::Told { message, hint: Some(format!("raise it to {enough} at least, {RAISE_LIMIT}")) }
     }
 
     pub(super) fn plain(message: String) -> Self {
@@ -92,6 +104,7 @@ impl Failure {
             ServeError::Listen(error) => listen_hint(error),
             _ => None,
         };
+        let hint = hint.or_else(|| descriptor_hint(error));
         Self::Told { message: format!("no metrics: {}", chain(error)), hint }
     }
 
@@ -138,6 +151,7 @@ impl From<ServeError> for Failure {
             ),
             _ => None,
         };
+        let hint = hint.or_else(|| descriptor_hint(&error));
         Self::new(&error, hint)
     }
 }
@@ -190,6 +204,18 @@ impl From<BenchError> for Failure {
         };
         Self::new(&error, Some(hint.to_owned()))
     }
+}
+
+const RAISE_LIMIT: &str = "with `ulimit -n` or LimitNOFILE= in a systemd unit";
+
+/// What to do where descriptors have run out.
+fn descriptor_hint(error: &(dyn Error + 'static)) -> Option<String> {
+    let is_emfile = |error: &(dyn Error + 'static)| {
+        let error = error.downcast_ref::<io::Error>();
+        error.is_some_and(|error| error.raw_os_error() == Some(Errno::EMFILE as i32))
+    };
+    let mut causes = iter::successors(Some(error), |error| (*error).source());
+    causes.any(is_emfile).then(|| format!("raise the limit of open files {RAISE_LIMIT}"))
 }
 
 fn listen_hint(error: &ListenError) -> Option<String> {

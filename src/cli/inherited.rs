@@ -4,7 +4,7 @@ use super::args::{Inetd, Serve};
 use super::failure::Failure;
 use crate::listen::Inherited;
 use crate::server::{ServeError, Until};
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
@@ -92,11 +92,14 @@ pub(super) fn client_has_stderr() -> bool {
 }
 
 fn is_one_socket(one: impl AsFd, other: impl AsFd) -> io::Result<bool> {
-    let look =
-        |descriptor: &dyn AsFd| File::from(descriptor.as_fd().try_clone_to_owned()?).metadata();
-    let (one, other) = (look(&one)?, look(&other)?);
+    let (one, other) = (metadata(&one)?, metadata(&other)?);
     let same = (one.dev(), one.ino()) == (other.dev(), other.ino());
     Ok(same && one.file_type().is_socket())
+}
+
+/// What an open descriptor leads to (fstat(2)).
+pub(super) fn metadata(descriptor: &impl AsFd) -> io::Result<Metadata> {
+    File::from(descriptor.as_fd().try_clone_to_owned()?).metadata()
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod check;
 mod compare;
 mod descriptors;
 mod failure;
+mod gauges;
 mod inherited;
 #[cfg(feature = "lab")]
 mod inside;
@@ -16,7 +17,9 @@ mod parse;
 mod progress;
 mod query;
 mod serve;
+mod signals;
 mod strangers;
+mod unblocked;
 mod wire;
 mod workers;
 
@@ -32,11 +35,14 @@ pub fn run_command_line() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
-            // Help goes to standard output; if that is closed, nobody wants it.
-            if !inherited::client_has_stderr() {
+            let is_usage = error.use_stderr();
+            if is_usage && logging::is_journal() {
+                complain(&error.to_string());
+            } else if !inherited::client_has_stderr() {
+                // Help goes to standard output; if that is closed, no reader wants it.
                 let _ = error.print();
             }
-            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+            return ExitCode::from(if is_usage { 2 } else { 0 });
         }
     };
     logging::start(&arguments);
@@ -69,12 +75,11 @@ fn print(text: &str) -> Result<(), Failure> {
     })
 }
 
-/// Prints a line to standard error; there is nowhere to tell that this failed.
-fn complain(line: &str) {
-    if inherited::client_has_stderr() {
-        return;
+/// Prints what went wrong to standard error, unless that is a client's.
+fn complain(text: &str) {
+    if !inherited::client_has_stderr() {
+        logging::complain(text);
     }
-    let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
 /// Columns of the terminal; where there is none, as many as `COLUMNS` asks for, so that a pager can have them,

@@ -1,51 +1,36 @@
 //! `daytime serve`.
 
-use super::args::{Proto, Serve};
-use super::descriptors::raise_descriptor_limit;
+use super::args::{Proto, Serve, ZoneOption};
+use super::descriptors::{open_descriptors, raise_descriptor_limit, require_descriptors};
 use super::failure::Failure;
 use super::inherited::HandedOver;
-use super::{inherited, print};
+use super::signals::{Caught, Controls};
+use super::unblocked::write_unblocked;
+use super::{gauges, inherited};
 use crate::clock::Clock;
 use crate::listen::{Inherited, Listen};
 use crate::metrics::{Event, Metrics};
 use crate::report::{counters, json, plural};
 use crate::server::endpoint::{Endpoint, Page};
 use crate::server::{
-    Bound, Config, ConfineError, Confined, Confinement, Identity, ServeError, Server, Shutdown,
-    Supervisor,
+    Bound, Config, ConfineError, Confined, Confinement, Identity, ServeError, Server, Supervisor,
 };
 use crate::syntax::{Syntax, Zone};
 use crate::tcp::server::Drain;
 use crate::transport::PORT;
-use chrono::{DateTime, Utc};
-use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
-use signal_hook::flag;
-use signal_hook::iterator::Signals;
 use std::io;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Receiver};
-use std::thread;
 
 pub(super) fn run(arguments: Serve) -> Result<ExitCode, Failure> {
-    let (json, inetd, started) = (arguments.json, arguments.inetd.is_some(), Clock::System.now());
+    let (json, inetd) = (arguments.json, arguments.inetd.is_some());
     let handed_over = HandedOver::take(&arguments)?; // first, while nothing else is open
-    if let Some(option) = handed_over.contradicts(&arguments) {
-        let why = "the sockets are handed over, open, by a supervisor or inetd";
-        Failure::plain(format!("{why}: leave {option} out")).tell();
-        return Ok(ExitCode::from(2));
-    }
     let syntax = arguments.strftime.clone().map_or(arguments.syntax.clone(), Syntax::Strftime);
-    if !syntax.uses_zone() && arguments.zone != Zone::UTC {
-        Failure::plain("--syntax nist is always UTC: leave --zone out".to_owned()).tell();
-        return Ok(ExitCode::from(2));
+    if let Some(contradiction) = contradiction(&arguments, &syntax, &handed_over) {
+        return Err(Failure::Usage(contradiction));
     }
-    if let Some(contradiction) = arguments.workers.contradiction() {
-        Failure::plain(contradiction.to_owned()).tell();
-        return Ok(ExitCode::from(2));
-    }
+    let zone = arguments.zone;
     let confinement = confinement(&arguments)?;
     raise_descriptor_limit();
     let endpoint = match handed_over.metrics {
@@ -53,15 +38,20 @@ pub(super) fn run(arguments: Serve) -> Result<ExitCode, Failure> {
         None => arguments.metrics.map(Endpoint::bind),
     };
     let endpoint = endpoint.transpose().map_err(|error| Failure::metrics(&error))?;
+    let limits = arguments.strangers.limits();
     let mut server = server(handed_over.services, config(arguments, syntax))?;
-    let metrics = server.metrics();
+    let gauges = Arc::new(gauges::Source::new(server.metrics(), limits));
+    let signals = Caught::new().map_err(|error| Failure::signals(&error))?;
+    look_at_descriptors(&gauges, endpoint.as_ref(), &server)?;
     // What is to be opened is open by here, and no other thread has been started.
     let begun = confinement.begin()?;
-    // Before anybody learns that the server is there: it may be told to stop at once.
-    let told = act_on_signals(server.shutdown(), server.metrics())
-        .map_err(|error| Failure::signals(&error))?;
+    let begun = if zone.is_local { begun.reading_links() } else { begun };
+    // Before a client learns that the server is there: it may be asked to stop at once.
+    let stop_request = signals.act(controls(&server, zone, Arc::clone(&gauges)));
+    let stop_request = stop_request.map_err(|error| Failure::signals(&error))?;
     let metrics_at = endpoint.as_ref().map(Endpoint::address);
-    let answering = endpoint.map(|endpoint| endpoint.start(page(server.metrics(), started)));
+    let open = Arc::clone(&gauges.metrics_clients);
+    let answering = endpoint.map(|endpoint| endpoint.start(page(Arc::clone(&gauges)), open));
     let answering = answering.transpose().map_err(|error| Failure::metrics(&error))?;
     server.start_threads()?;
     // From here on nothing can be opened and no thread started.
@@ -69,16 +59,40 @@ pub(super) fn run(arguments: Serve) -> Result<ExitCode, Failure> {
     log_settings(&server);
     log_confinement(&confined);
     if !inetd {
-        match print(&addresses(server.bound(), metrics_at, json)) {
-            Err(Failure::NobodyReads) => {} // a server has more to do than to print
-            printed => printed?,
-        }
+        print_at_once(&addresses(server.bound(), metrics_at, json))?;
     }
     server.run()?;
     drop(answering);
-    told.wait(); // the signal stands in the log before what was done
-    log_totals(&metrics);
+    stop_request.wait(); // the signal is in the log before the totals
+    log_totals(&gauges.metrics);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Returns the first fault of the arguments in combination.
+fn contradiction(arguments: &Serve, syntax: &Syntax, handed_over: &HandedOver) -> Option<String> {
+    if let Some(option) = handed_over.contradicts(arguments) {
+        let why = "the sockets are handed over, open, by a supervisor or inetd";
+        return Some(format!("{why}: leave {option} out"));
+    }
+    if !syntax.uses_zone() && arguments.zone.zone != Zone::UTC {
+        return Some("--syntax nist is always UTC: leave --zone out".to_owned());
+    }
+    arguments.workers.contradiction().map(str::to_owned)
+}
+
+/// Notes how many descriptors are open, and that enough are left.
+fn look_at_descriptors(
+    gauges: &gauges::Source,
+    endpoint: Option<&Endpoint>,
+    server: &Server,
+) -> Result<(), Failure> {
+    if let Some(open) = open_descriptors() {
+        gauges.note_open(open);
+    }
+    require_descriptors(match endpoint {
+        Some(_) => Endpoint::DESCRIPTORS,
+        None => server.accepts().into(),
+    })
 }
 
 /// On the sockets that were handed over, or on our own; with the supervisor, if there is one.
@@ -119,7 +133,7 @@ fn config(arguments: Serve, syntax: Syntax) -> Config {
         workers: arguments.workers.workers(),
         clock: Clock::System,
         syntax,
-        zone: arguments.zone,
+        zone: arguments.zone.zone,
         drain: Drain { deadline: arguments.drain_deadline, octets: arguments.drain_octets },
         limits: arguments.strangers.limits(),
         guard: arguments.strangers.guard(),
@@ -128,52 +142,15 @@ fn config(arguments: Serve, syntax: Syntax) -> Config {
     }
 }
 
-/// Hears when the first signal stands in the log.
-struct Told {
-    asked: Arc<AtomicBool>,
-    logged: Receiver<()>,
+/// What signals act on.
+fn controls(server: &Server, zone_option: ZoneOption, gauges: Arc<gauges::Source>) -> Controls {
+    let log_counters = Box::new(move || log_counters(&gauges));
+    Controls { shutdown: server.shutdown(), log_counters, zone: server.zone(), zone_option }
 }
 
-impl Told {
-    /// Waits for that, if there was a signal: a server may also end by itself.
-    fn wait(self) {
-        if self.asked.load(Ordering::Acquire) {
-            let _ = self.logged.recv();
-        }
-    }
-}
-
-/// What is told to those who ask for the metrics.
-fn page(metrics: Arc<Metrics>, started: Option<DateTime<Utc>>) -> Page {
-    let started = started.map(|started| started.timestamp());
-    Arc::new(move || counters::prometheus(&metrics, started))
-}
-
-/// The first signal asks for a stop, the second ends the process at once with status 1. SIGUSR1 only
-/// logs the counters.
-fn act_on_signals(shutdown: Shutdown, metrics: Arc<Metrics>) -> io::Result<Told> {
-    let asked = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
-        // In this order, so that the first signal does not end it already.
-        flag::register_conditional_shutdown(signal, 1, Arc::clone(&asked))?;
-        flag::register(signal, Arc::clone(&asked))?;
-    }
-    let (telling, logged) = mpsc::channel();
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGUSR1])?;
-    thread::Builder::new().name("signals".into()).spawn(move || {
-        for signal in &mut signals {
-            if signal == SIGUSR1 {
-                log_counters(&metrics);
-                continue;
-            }
-            let name = if signal == SIGINT { "SIGINT" } else { "SIGTERM" };
-            // First, because a log that nobody reads may keep us waiting.
-            shutdown.stop();
-            log::info!("{name}: stopping");
-            let _ = telling.send(());
-        }
-    })?;
-    Ok(Told { asked, logged })
+/// The metrics, as a client gets them.
+fn page(gauges: Arc<gauges::Source>) -> Page {
+    Arc::new(move || counters::prometheus(&gauges.metrics, &gauges.now()))
 }
 
 fn log_settings(server: &Server) {
@@ -211,8 +188,22 @@ fn addresses(bound: &[Bound], metrics: Option<SocketAddr>, json: bool) -> String
     format!("{}\n", lines.join("\n"))
 }
 
-fn log_counters(metrics: &Metrics) {
-    for line in counters::lines(metrics) {
+/// Prints the addresses, as far as standard output takes them without a wait.
+fn print_at_once(addresses: &str) -> Result<(), Failure> {
+    match write_unblocked(&io::stdout(), addresses.as_bytes()) {
+        Ok(written) if written < addresses.len() => {
+            log::warn!("standard output is full: the addresses of this server are not all on it");
+            Ok(())
+        }
+        // Closed by its reader.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.map(drop).map_err(|error| Failure::output(&error)),
+    }
+}
+
+fn log_counters(gauges: &gauges::Source) {
+    let lines = counters::lines(&gauges.metrics).into_iter();
+    for line in lines.chain(counters::gauge_lines(&gauges.now())) {
         log::info!("SIGUSR1: {line}");
     }
 }

@@ -1,14 +1,46 @@
 //! The counters of a server: for Prometheus, and for the log.
 
+use crate::limit::{Limits, Rate};
 use crate::metrics::{Event, Kind, Metrics};
 use crate::transport::{IpVersion, Transport};
-use std::fmt::Write;
+use std::fmt::{Display, Write};
+
+/// Values beside the counters, at one moment.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Gauges {
+    /// When the server started, in seconds since 1970.
+    pub started: Option<i64>,
+    pub limits: Limits,
+    /// `None` where the kernel cannot be asked.
+    pub synchronised: Option<bool>,
+    /// `None` where they could not be counted at the start.
+    pub open_descriptors: Option<u64>,
+    pub max_descriptors: u64,
+}
 
 /// Everything in the text format of Prometheus, version 0.0.4
 /// (<https://prometheus.io/docs/instrumenting/exposition_formats/>). All names and labels are our own words,
 /// so nothing has to be escaped; all values are whole.
-pub(crate) fn prometheus(metrics: &Metrics, started: Option<i64>) -> String {
-    let mut page = String::with_capacity(8192);
+pub(crate) fn prometheus(metrics: &Metrics, gauges: &Gauges) -> String {
+    let mut page = String::with_capacity(16_384);
+    counters(&mut page, metrics);
+    open_connections(&mut page, metrics);
+    limits(&mut page, &gauges.limits);
+    let about = "Whether the kernel says that its clock is synchronised, to 5 seconds or better.";
+    optional(&mut page, "daytime_clock_synchronised", about, gauges.synchronised.map(u8::from));
+    let version = env!("CARGO_PKG_VERSION");
+    gauge(&mut page, "daytime_build_info", "Always 1; what runs is in the labels.");
+    let _ = writeln!(page, "daytime_build_info{{version=\"{version}\"}} 1");
+    let about = "Descriptors that are open now.";
+    optional(&mut page, "process_open_fds", about, gauges.open_descriptors);
+    let about = "Maximum number of open descriptors.";
+    optional(&mut page, "process_max_fds", about, Some(gauges.max_descriptors));
+    let about = "When the service started, in seconds since 1970-01-01 00:00:00 UTC.";
+    optional(&mut page, "process_start_time_seconds", about, gauges.started);
+    page
+}
+
+fn counters(page: &mut String, metrics: &Metrics) {
     for (family, about, pick) in COUNTERS {
         let _ = writeln!(page, "# HELP {family} {about}\n# TYPE {family} counter");
         for event in Event::ALL {
@@ -23,16 +55,6 @@ pub(crate) fn prometheus(metrics: &Metrics, started: Option<i64>) -> String {
             }
         }
     }
-    open_connections(&mut page, metrics);
-    let version = env!("CARGO_PKG_VERSION");
-    gauge(&mut page, "daytime_build_info", "Always 1; what runs is in the labels.");
-    let _ = writeln!(page, "daytime_build_info{{version=\"{version}\"}} 1");
-    if let Some(started) = started {
-        let about = "When the service started, in seconds since 1970-01-01 00:00:00 UTC.";
-        gauge(&mut page, "process_start_time_seconds", about);
-        let _ = writeln!(page, "process_start_time_seconds {started}");
-    }
-    page
 }
 
 /// The label of an event of this kind, beside transport and family; `None` for one of another kind.
@@ -68,6 +90,39 @@ fn open_connections(page: &mut String, metrics: &Metrics) {
     }
 }
 
+/// The limits as they are configured.
+fn limits(page: &mut String, limits: &Limits) {
+    let Limits { udp_per_source: source, udp_total: total, .. } = *limits;
+    let mut scoped = |family, about, [source, total]: [u32; 2]| {
+        gauge(page, family, about);
+        for (scope, limit) in [("source", source), ("total", total)] {
+            let _ = writeln!(page, "{family}{{scope=\"{scope}\"}} {limit}");
+        }
+    };
+    let about = "Datagrams answered in a second at most; 0 means without limit.";
+    scoped("daytime_udp_limit_per_second", about, [source.per_second, total.per_second]);
+    let about = "Datagrams answered at once, before the limit of a second counts.";
+    scoped("daytime_udp_limit_burst", about, [source.burst, total.burst]);
+    let about = "Connections kept open at most.";
+    let connections = [limits.tcp_per_source, limits.tcp_total];
+    scoped("daytime_tcp_limit_connections", about, connections);
+    let family = "daytime_source_prefix_bits";
+    gauge(page, family, "Bits of an address that make a source.");
+    for (version, bits) in IpVersion::BOTH.into_iter().zip([limits.prefix_v4, limits.prefix_v6]) {
+        let _ = writeln!(page, "{family}{{family=\"{version}\"}} {bits}");
+    }
+    let about = "Whether sources on loopback are limited too.";
+    optional(page, "daytime_limits_loopback", about, Some(u8::from(limits.loopback)));
+}
+
+/// A gauge without labels. One whose value is unknown is left out, as Prometheus wants it.
+fn optional(page: &mut String, family: &str, about: &str, value: Option<impl Display>) {
+    if let Some(value) = value {
+        gauge(page, family, about);
+        let _ = writeln!(page, "{family} {value}");
+    }
+}
+
 fn gauge(page: &mut String, family: &str, about: &str) {
     let _ = writeln!(page, "# HELP {family} {about}\n# TYPE {family} gauge");
 }
@@ -97,9 +152,47 @@ fn line(metrics: &Metrics, transport: Transport, version: IpVersion) -> String {
     line
 }
 
+/// The gauges as lines of a log.
+pub(crate) fn gauge_lines(gauges: &Gauges) -> [String; 3] {
+    let Limits { udp_per_source, udp_total, tcp_per_source, tcp_total, .. } = gauges.limits;
+    let Limits { prefix_v4, prefix_v6, loopback, .. } = gauges.limits;
+    let rate = |Rate { per_second, burst }| match per_second {
+        0 => "no limit".to_owned(),
+        _ => format!("{per_second} a second after {burst}"),
+    };
+    let clock = match gauges.synchronised {
+        Some(true) => "synchronised",
+        Some(false) => "not synchronised",
+        None => "unknown whether synchronised: the kernel cannot be asked",
+    };
+    let open = gauges.open_descriptors.map_or("unknown".to_owned(), |open| open.to_string());
+    [
+        format!("clock: {clock}"),
+        format!(
+            "limits: udp {} for a source, {} in all; tcp {tcp_per_source} open for a source, \
+             {tcp_total} in all; a source is a /{prefix_v4} of IPv4, a /{prefix_v6} of IPv6; \
+             loopback {}",
+            rate(udp_per_source),
+            rate(udp_total),
+            if loopback { "limited" } else { "not limited" }
+        ),
+        format!("descriptors: {open} open, at most {}", gauges.max_descriptors),
+    ]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn gauges() -> Gauges {
+        Gauges {
+            started: Some(1_700_000_000),
+            limits: Limits::default(),
+            synchronised: Some(false),
+            open_descriptors: Some(12),
+            max_descriptors: 1024,
+        }
+    }
 
     fn some() -> Metrics {
         let metrics = Metrics::default();
@@ -115,9 +208,9 @@ mod tests {
 
     #[test]
     fn every_event_is_one_sample_for_each_version_of_ip() {
-        let page = prometheus(&some(), Some(1_700_000_000));
+        let page = prometheus(&some(), &gauges());
         let samples: Vec<_> = page.lines().filter(|line| !line.starts_with('#')).collect();
-        assert_eq!(samples.len(), 2 * Event::ALL.len() + 2 + 2);
+        assert_eq!(samples.len(), 2 * Event::ALL.len() + 2 + 9 + 5);
         for (place, sample) in samples.iter().enumerate() {
             let (name, _) = sample.rsplit_once(' ').expect("a value");
             let before = &samples[..place];
@@ -134,9 +227,49 @@ mod tests {
             r#"daytime_open_connections{transport="tcp",family="ipv6"} 0"#,
             concat!("daytime_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
             "process_start_time_seconds 1700000000",
+            "daytime_clock_synchronised 0",
+            r#"daytime_udp_limit_per_second{scope="source"} 20"#,
+            r#"daytime_udp_limit_per_second{scope="total"} 10000"#,
+            r#"daytime_udp_limit_burst{scope="source"} 100"#,
+            r#"daytime_tcp_limit_connections{scope="source"} 64"#,
+            r#"daytime_tcp_limit_connections{scope="total"} 4096"#,
+            r#"daytime_source_prefix_bits{family="ipv4"} 32"#,
+            r#"daytime_source_prefix_bits{family="ipv6"} 64"#,
+            "daytime_limits_loopback 0",
+            "process_open_fds 12",
+            "process_max_fds 1024",
         ] {
             assert!(samples.contains(&sample), "no {sample} in {page}");
         }
+    }
+
+    #[test]
+    fn what_is_unknown_is_left_out() {
+        let unknown =
+            Gauges { started: None, synchronised: None, open_descriptors: None, ..gauges() };
+        let page = prometheus(&some(), &unknown);
+        for name in ["process_start_time", "daytime_clock_synchronised", "process_open_fds"] {
+            assert!(!page.contains(name), "{page}");
+        }
+        assert!(page.contains("process_max_fds 1024\n"), "{page}");
+        let [clock, _, descriptors] = gauge_lines(&unknown);
+        assert_eq!(clock, "clock: unknown whether synchronised: the kernel cannot be asked");
+        assert_eq!(descriptors, "descriptors: unknown open, at most 1024");
+    }
+
+    #[test]
+    fn the_log_has_the_clock_the_limits_and_the_descriptors() {
+        let udp_total = Rate { per_second: 0, burst: 1 };
+        let limits = Limits { udp_total, loopback: true, ..Limits::default() };
+        assert_eq!(
+            gauge_lines(&Gauges { limits, synchronised: Some(true), ..gauges() }),
+            [
+                "clock: synchronised",
+                "limits: udp 20 a second after 100 for a source, no limit in all; tcp 64 open for a \
+                 source, 4096 in all; a source is a /32 of IPv4, a /64 of IPv6; loopback limited",
+                "descriptors: 12 open, at most 1024",
+            ]
+        );
     }
 
     #[test]

@@ -7,7 +7,7 @@
 
 use super::Server;
 use crate::sys;
-use crate::sys::Credentials;
+use crate::sys::{Credentials, Links};
 use std::fmt;
 use std::io;
 
@@ -230,7 +230,7 @@ impl Confinement {
             confined.note(strict, Layer::NoNewPrivileges, bare(sys::no_new_privileges()))?;
             confined.note(strict, Layer::Landlock, sys::restrict_files())?;
         }
-        Ok(Begun { sandbox: self.sandbox, confined })
+        Ok(Begun { sandbox: self.sandbox, links: Links::Hidden, confined })
     }
 }
 
@@ -239,6 +239,7 @@ impl Confinement {
 #[must_use = "seccomp comes with `finish`"]
 pub struct Begun {
     sandbox: Sandbox,
+    links: Links,
     confined: Confined,
 }
 
@@ -249,6 +250,12 @@ impl Begun {
         &self.confined
     }
 
+    /// Lets the process go on asking where symbolic links lead, `readlink(2)`: the name of this host's zone is
+    /// where `/etc/localtime` leads. Code inside can then also find out which paths exist, and nothing more.
+    pub fn reading_links(self) -> Self {
+        Self { links: Links::Readable, ..self }
+    }
+
     /// The rest: no system calls but those of the running `server`, on every thread there is. Only its UDP sockets
     /// can still send to an address.
     ///
@@ -256,7 +263,7 @@ impl Begun {
     /// [`ConfineError::Incomplete`].
     pub fn finish(mut self, server: &Server) -> Result<Confined, ConfineError> {
         if self.sandbox != Sandbox::Off {
-            let calls = sys::restrict_calls(server.udp_descriptors.clone());
+            let calls = sys::restrict_calls(server.udp_descriptors.as_ref(), self.links);
             let calls = calls.map(|calls| format!("({calls} system calls)"));
             self.confined.note(self.sandbox, Layer::Seccomp, calls)?;
         }

@@ -161,6 +161,12 @@ impl Crew {
         self.notices.lock().unwrap_or_else(PoisonError::into_inner).tell(&self.metrics, now)
     }
 
+    /// Logs the notices that were not due yet: all workers have ended.
+    pub(super) fn finish_notices(&self) {
+        let mut notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
+        notices.finish(&self.metrics, Instant::now());
+    }
+
     fn nanoseconds(&self, now: Instant) -> u64 {
         nanoseconds(now.saturating_duration_since(self.start))
     }

@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::limit::{Census, Limiter, Limits};
 use crate::listen::{Adopted, Inherited, Listen, ListenError, Opened, Setting, adopt};
 use crate::metrics::Metrics;
-use crate::responder::Responder;
+use crate::responder::{Responder, SharedZone};
 use crate::syntax::{Syntax, Zone};
 use crate::tcp::server::Drain;
 use crate::transport::{PORT, Transport};
@@ -218,6 +218,7 @@ pub struct Server {
     crew: Arc<Crew>,
     /// From the first to the last UDP socket of all workers.
     udp_descriptors: Option<RangeInclusive<RawFd>>,
+    zone: Arc<SharedZone>,
 }
 
 impl Server {
@@ -274,6 +275,7 @@ impl Server {
         let until = if bound.len() == connections.len() { Until::Answered } else { config.until };
         let responder =
             Responder::new(config.clock, config.syntax, config.zone, config.require_sync);
+        let zone = responder.zone();
         let Config { drain, limits, guard, .. } = config;
         let census = Arc::new(Census::new(limits, services.len()));
         let limiter = Arc::new(Limiter::new(limits, Instant::now()));
@@ -289,7 +291,7 @@ impl Server {
         for Opened { socket, .. } in connections {
             first.adopt(TcpStream::from_std(socket.into()));
         }
-        Ok(Self { first, others: Threads::new(workers), bound, crew, udp_descriptors })
+        Ok(Self { first, others: Threads::new(workers), bound, crew, udp_descriptors, zone })
     }
 
     /// Has it tell a supervisor when it is ready, that it is alive, and when it stops.
@@ -314,10 +316,20 @@ impl Server {
         Arc::clone(&self.crew.metrics)
     }
 
+    /// The zone of its replies, which may change while it runs.
+    pub(crate) fn zone(&self) -> Arc<SharedZone> {
+        Arc::clone(&self.zone)
+    }
+
     /// A handle that stops the server, from any thread.
     #[must_use]
     pub fn shutdown(&self) -> Shutdown {
         Shutdown { crew: Arc::clone(&self.crew) }
+    }
+
+    /// Whether it accepts connections, for which a descriptor has to be left.
+    pub(crate) fn accepts(&self) -> bool {
+        self.first.accepts()
     }
 
     /// How many workers it has.
@@ -349,7 +361,9 @@ impl Server {
         self.others.go();
         let ended = survive(|| self.first.run());
         self.crew.stop(); // if it has failed, the others have to end as well
-        self.others.join().and(ended)
+        let ended = self.others.join().and(ended);
+        self.crew.finish_notices();
+        ended
     }
 }
 

@@ -108,6 +108,10 @@ impl Worker {
         self.tcp.adopt(stream, peer, &mut Round { responder: &mut self.responder, registry, now });
     }
 
+    pub(super) fn accepts(&self) -> bool {
+        self.tcp.accepts()
+    }
+
     pub(super) fn crew(&self) -> &Crew {
         &self.crew
     }

@@ -6,7 +6,9 @@ use chrono::{
     FixedOffset, MappedLocalTime, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeDelta, TimeZone,
     Utc,
 };
+use iana_time_zone::GetTimezoneError;
 use std::fmt;
+use std::io::ErrorKind::PermissionDenied;
 use std::path::Path;
 use std::str::FromStr;
 
@@ -43,6 +45,9 @@ pub enum ZoneError {
     /// `local` leads to something that has no name in the IANA database.
     #[error("the local zone {0:?} has no IANA name; name one instead of local")]
     Local(String),
+    /// What `local` leads to may not be read.
+    #[error("cannot read the local zone: {0}")]
+    Unreadable(String),
 }
 
 impl Zone {
@@ -52,8 +57,9 @@ impl Zone {
     /// This host's zone: `TZ` if it is set, else the system's, else UTC (tzset(3)).
     ///
     /// # Errors
-    /// [`ZoneError::Local`]: its IANA name cannot be told. `TZ` holds a POSIX rule such as
+    /// [`ZoneError::Local`]: its IANA name cannot be found. `TZ` holds a POSIX rule such as
     /// `CET-1CEST`, or the zone is a file that is no link into the database.
+    /// [`ZoneError::Unreadable`]: a permission is missing, as inside a sandbox.
     pub fn local() -> Result<Self, ZoneError> {
         const SYSTEM: &str = "/etc/localtime";
         let name = match std::env::var("TZ") {
@@ -64,6 +70,9 @@ impl Zone {
             },
             Err(_) => match iana_time_zone::get_timezone() {
                 Ok(name) => name,
+                Err(GetTimezoneError::IoError(error)) if error.kind() == PermissionDenied => {
+                    return Err(ZoneError::Unreadable(error.to_string()));
+                }
                 // Without the file there is no zone but UTC; with it there is one that has no name.
                 Err(_) if !Path::new(SYSTEM).exists() => return Ok(Self::UTC),
                 Err(_) => SYSTEM.to_owned(),

@@ -158,6 +158,13 @@ pub(crate) struct Credentials {
     pub supplementary: Vec<u32>,
 }
 
+/// Whether a confined process may ask where symbolic links lead (readlink(2)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Links {
+    Hidden,
+    Readable,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -18,7 +18,7 @@ pub(crate) use queues::{
     QUEUES_ARE_TOLD, accept_queue, count_drops, listen_overflows, receive_counted, set_syn_retries,
 };
 
-use super::{Account, BATCH, Credentials, DATAGRAM, KernelClock, TimeWait, Traffic};
+use super::{Account, BATCH, Credentials, DATAGRAM, KernelClock, Links, TimeWait, Traffic};
 use mio::{Registry, Token};
 use nix::sys::socket::{MsgFlags, recv};
 use socket2::{Domain, SockRef, Socket, Type};
@@ -35,6 +35,9 @@ pub(crate) const WAIT_CALL: &str = "wait";
 pub(crate) const WATCH_CALL: &str = "watch";
 /// The calls that [`open`] makes.
 pub(crate) const OPEN_CALLS: &[&str] = &["socket", "fcntl", "fcntl"];
+
+/// The folder that lists the descriptors of this process, where there is one.
+pub(crate) const DESCRIPTORS: &str = "/dev/fd";
 
 /// Where POSIX ends, systems differ: some give all clients to the last socket.
 pub(crate) const SPREADS_CLIENTS: bool = false;
@@ -171,7 +174,7 @@ pub(crate) fn restrict_files() -> Result<String, String> {
 }
 
 /// Not available.
-pub(crate) fn restrict_calls(_: Option<RangeInclusive<RawFd>>) -> Result<usize, String> {
+pub(crate) fn restrict_calls(_: Option<&RangeInclusive<RawFd>>, _: Links) -> Result<usize, String> {
     Err(NOT_HERE.to_owned())
 }
 

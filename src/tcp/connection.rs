@@ -1,13 +1,12 @@
 //! One connection of the stream service: its reply, and the drain behind it.
 
-use crate::limit::Source;
 use crate::metrics::{Counters, Event};
 use crate::reply::Reply;
 use crate::sys;
-use crate::transport::IpVersion;
 use mio::net::TcpStream;
 use std::io::{self, ErrorKind, Read};
 use std::net::Shutdown;
+use std::net::SocketAddr;
 
 /// Reads of one connection and round, so that datagrams and other connections get a turn.
 const READS: usize = 16;
@@ -23,9 +22,7 @@ pub(super) struct Connection {
     pub octets_left: u64,
     /// It stands in the list of those with more to read than one turn takes.
     pub unread: bool,
-    pub version: IpVersion,
-    /// `None` where no limits are kept.
-    pub source: Option<Source>,
+    pub peer: SocketAddr,
 }
 
 /// Whether a connection goes on.
@@ -40,13 +37,8 @@ pub(super) enum Fate {
 
 impl Connection {
     /// One that was accepted and may send so many octets.
-    pub(super) fn new(
-        stream: TcpStream,
-        octets_left: u64,
-        version: IpVersion,
-        source: Option<Source>,
-    ) -> Self {
-        Self { stream, serial: 0, unsent: None, octets_left, unread: false, version, source }
+    pub(super) fn new(stream: TcpStream, octets_left: u64, peer: SocketAddr) -> Self {
+        Self { stream, serial: 0, unsent: None, octets_left, unread: false, peer }
     }
 
     /// Sends the reply from an octet on and closes our direction behind it.
@@ -71,7 +63,7 @@ impl Connection {
         }
         self.unsent = None;
         self.stream.shutdown(Shutdown::Write)?;
-        counters.add(Event::TcpAnswered, self.version);
+        counters.add_of(Event::TcpAnswered, self.peer);
         Ok(())
     }
 
@@ -132,10 +124,10 @@ mod tests {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
         let address = listener.local_addr().expect("bound");
         let mut client = std::net::TcpStream::connect(address).expect("connected");
-        let (stream, _) = listener.accept().expect("accepted");
+        let (stream, peer) = listener.accept().expect("accepted");
         stream.set_nonblocking(true).expect("set");
         let reply = Reply::line("half of it had been sent").expect("a line");
-        let mut connection = Connection::new(TcpStream::from_std(stream), 100, IpVersion::V4, None);
+        let mut connection = Connection::new(TcpStream::from_std(stream), 100, peer);
         connection.unsent = Some(Box::new((reply, 8)));
         let metrics = Metrics::default();
         assert_eq!(connection.advance(&mut [0; 16], &metrics.worker(0)), Fate::Keep);

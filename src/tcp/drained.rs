@@ -8,6 +8,7 @@
 use super::connection::{Connection, Fate};
 use crate::limit::{Census, Room};
 use crate::metrics::{Counters, Event as Counted};
+use crate::transport::IpVersion;
 use mio::{Interest, Registry, Token};
 use slab::Slab;
 use std::collections::VecDeque;
@@ -105,7 +106,7 @@ impl Drained {
     ) {
         self.serial = self.serial.wrapping_add(1);
         connection.serial = self.serial;
-        self.counters.opened(connection.version);
+        self.counters.opened(IpVersion::of(connection.peer.ip()));
         let owes = connection.unsent.is_some();
         let key = u32::try_from(self.connections.insert(connection)).unwrap_or(u32::MAX);
         let entry = Entry { accepted: now, key, serial: self.serial };
@@ -269,10 +270,10 @@ impl Drained {
 
     /// Closes a connection and counts how it ended.
     fn end(&mut self, key: usize, how: Counted) {
-        let Connection { version, source, .. } = self.connections.remove(key);
-        self.counters.add(how, version);
-        self.counters.closed(version);
-        if let Some(source) = source {
+        let Connection { peer, .. } = self.connections.remove(key);
+        self.counters.add_of(how, peer);
+        self.counters.closed(IpVersion::of(peer.ip()));
+        if let Some(source) = self.census.limits().source(peer) {
             self.census.leave(source);
         }
     }
@@ -293,7 +294,6 @@ mod tests {
     use super::*;
     use crate::limit::Limits;
     use crate::metrics::Metrics;
-    use crate::transport::IpVersion;
     use mio::net::TcpStream as Stream;
     use mio::{Events, Poll};
     use std::io::Write;
@@ -329,10 +329,10 @@ mod tests {
         fn client_with(&mut self, room: Room) -> TcpStream {
             let address = self.listener.local_addr().expect("bound");
             let client = TcpStream::connect(address).expect("connected");
-            let (stream, _) = self.listener.accept().expect("accepted");
+            let (stream, peer) = self.listener.accept().expect("accepted");
             stream.set_nonblocking(true).expect("set");
             stream.shutdown(Shutdown::Write).expect("half closed");
-            let connection = Connection::new(Stream::from_std(stream), 1000, IpVersion::V4, None);
+            let connection = Connection::new(Stream::from_std(stream), 1000, peer);
             self.drained.add(connection, room, self.poll.registry(), self.start);
             client
         }

@@ -166,6 +166,11 @@ impl Service {
         self.drained.end_by(deadline);
     }
 
+    /// Whether it has a listener, and not only connections that were handed over.
+    pub(crate) fn accepts(&self) -> bool {
+        !self.listeners.is_empty()
+    }
+
     /// True if no connection is left.
     pub(crate) fn is_idle(&self) -> bool {
         self.drained.is_empty()
@@ -182,23 +187,21 @@ impl Service {
     }
 
     fn answer(&mut self, stream: TcpStream, peer: SocketAddr, round: &mut Round) {
-        let version = IpVersion::of(peer.ip());
-        self.counters.add(Counted::TcpAccepted, version);
+        self.counters.add_of(Counted::TcpAccepted, peer);
         let Some(reply) = round.responder.reply(round.now) else {
-            self.counters.add(Counted::TcpNoTime, version);
+            self.counters.add_of(Counted::TcpNoTime, peer);
             return; // closed without a word, as RFC 868 has it for an unknown time
         };
-        let source = self.census.limits().source(peer);
-        let mut connection = Connection::new(stream, self.drain.octets, version, source);
+        let mut connection = Connection::new(stream, self.drain.octets, peer);
         if let Err(error) = connection.send(reply, 0, &self.counters) {
-            self.counters.add(failed(&error), version);
+            self.counters.add_of(failed(&error), peer);
             return;
         }
         match self.enter(&connection, round.now) {
             Ok(room) => self.drained.add(connection, room, round.registry, round.now),
             Err(limit) => {
                 self.drained.look_once(&mut connection);
-                self.counters.add(limit, version);
+                self.counters.add_of(limit, peer);
             }
         }
     }
@@ -209,7 +212,8 @@ impl Service {
     /// keeping the connection for the drain. So a burst locks nobody out, not even the source of it. (In the
     /// backlog it would keep everybody waiting behind it.)
     fn enter(&mut self, connection: &Connection, now: Instant) -> Result<Room, Counted> {
-        let Some(source) = connection.source else { return Ok(Room::Plenty) };
+        let source = self.census.limits().source(connection.peer);
+        let Some(source) = source else { return Ok(Room::Plenty) };
         let mut entered = self.census.enter(source);
         // Some that count may have closed without anybody having looked.
         if entered.is_err() && self.drained.look_at_all(now) {
@@ -244,7 +248,7 @@ impl Service {
             _ => Counted::TcpAcceptFailed,
         };
         self.lacks_room |= failure == Counted::TcpNoDescriptor;
-        self.counters.add(failure, version);
+        self.counters.add_failure(failure, version, None, error);
         self.listeners[index].resume = Some(now + ACCEPT_PAUSE);
     }
 }

@@ -4,7 +4,7 @@
 use super::guard::{self, Decision, Guard, Question};
 use super::losses::Losses;
 use crate::limit::{Limiter, TooMuch};
-use crate::metrics::{Counters, Event as Counted};
+use crate::metrics::{ClientLog, Counters, Event as Counted};
 use crate::reply::Reply;
 use crate::responder::Responder;
 use crate::sys::{self, Batch, Received};
@@ -197,6 +197,7 @@ impl Round<'_> {
         let Self { judge, responder, counters } = self;
         let reply = responder.reply(judge.now).map(Reply::octets);
         let (mut taken, mut answered) = ([0; 2], [0; 2]);
+        let logs_clients = ClientLog::is_on();
         for number in 0..received {
             let Some(datagram) = batch.datagram(number) else { continue }; // nobody to answer
             let version = IpVersion::of(datagram.peer.ip());
@@ -207,8 +208,11 @@ impl Round<'_> {
                 Decision::Answer => {
                     answered[version as usize] += 1;
                     batch.answer(number, datagram.destination);
+                    if logs_clients {
+                        counters.log_client(Counted::UdpAnswered, datagram.peer);
+                    }
                 }
-                Decision::Ignore(reason) => counters.add(reason, version),
+                Decision::Ignore(reason) => counters.add_of(reason, datagram.peer),
             }
         }
         // What cannot be sent is dropped: the client asks again, and waiting for one peer would keep the
@@ -216,7 +220,7 @@ impl Round<'_> {
         batch.send(&socket.udp, reply.unwrap_or(&[]), |peer, error| {
             let version = IpVersion::of(peer.ip());
             answered[version as usize] -= 1;
-            counters.add(lost(error), version);
+            counters.add_failure(lost(error), version, Some(peer), error);
         });
         for version in IpVersion::BOTH {
             counters.add_many(Counted::UdpReceived, version, taken[version as usize]);
@@ -230,7 +234,8 @@ impl Round<'_> {
             ErrorKind::Interrupted => {}
             // Such as an earlier answer's ICMP error: taking it has cleared it, the next may be good.
             _ => {
-                self.counters.add(Counted::UdpReceiveFailed, IpVersion::of(socket.local.ip()));
+                let version = IpVersion::of(socket.local.ip());
+                self.counters.add_failure(Counted::UdpReceiveFailed, version, None, error);
                 socket.failures += 1;
                 socket.ready = !socket.failures.is_multiple_of(FAILURES);
             }

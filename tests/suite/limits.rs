@@ -71,7 +71,9 @@ fn a_flood_of_forged_sources_leaves_memory_and_the_log_as_they_were() {
     let grown = server.private_memory() - before;
     assert!(grown < 1536, "{grown} KiB more than before");
     let log = server.stopped();
-    assert!(log.lines().count() < 20, "{log}");
+    // The lines about single clients that -v adds are bounded by the second.
+    let lines = log.lines().filter(|line| !line.contains(" DEBUG] ")).count();
+    assert!(lines < 20, "{log}");
     // A busy machine drops some of them before the server gets them; 40 000 to 45 000 were dropped.
     assert!(count(&log, "UdpReceived") > 20_000, "{log}");
 }

@@ -29,6 +29,7 @@ mod layers;
 #[cfg(target_os = "linux")]
 mod leftovers;
 mod limits;
+mod log;
 mod loops;
 mod losses;
 mod metrics;
@@ -51,6 +52,7 @@ mod serve_errors;
 mod serve_inetd;
 mod serve_load;
 mod serve_options;
+mod serve_reload;
 mod serve_replies;
 mod serve_stop;
 mod serve_supervised;

@@ -4,9 +4,10 @@ use crate::or_skip;
 use crate::support::forge::forge;
 use crate::support::wire::{ask_tcp, ask_udp, connect, eventually, read_to_end};
 use crate::support::{
-    Namespace, PATIENCE, Running, bad, daytime, good, ipv6, program, run, stderr,
+    Namespace, PATIENCE, Running, bad, daytime, good, ipv6, program, run, stderr, whole_sandbox,
 };
 use std::collections::BTreeMap;
+use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -150,6 +151,49 @@ fn a_connection_is_open_while_its_client_holds_it() {
     open(0);
 }
 
+/// Whether the kernel says that its clock is synchronised, as H = 0 of the NIST syntax has it.
+fn clock_is_synchronised() -> u64 {
+    let reply = ask_tcp(Running::serve(&["--syntax", "nist"]).tcp());
+    let reply = String::from_utf8(reply).expect("ASCII");
+    u64::from(reply.split_whitespace().nth(5) == Some("0"))
+}
+
+#[test]
+fn clock_limits_and_descriptors_are_those_of_the_server_confined_or_not() {
+    let synchronised = clock_is_synchronised();
+    or_skip!(whole_sandbox());
+    for sandbox in ["off", "require"] {
+        let limits = ["--udp-rate", "7", "--tcp-per-source", "5", "--prefix-v6", "56"];
+        let options = ["--metrics", "0", "--drain-deadline", "60", "--sandbox", sandbox];
+        let server = Running::serve(&[&limits[..], &options].concat());
+        let metrics = server.address("metrics", |_| true);
+        let idle = server.descriptors() as u64;
+        // Each page is read over a connection of its own.
+        let open = |more: u64| {
+            let text = page(metrics);
+            let samples = samples(&text);
+            samples["process_open_fds"] == idle + 1 + more
+        };
+        eventually("those without a client are counted", || open(0));
+        let held: Vec<_> = (0..30).map(|_| connect(server.tcp())).collect();
+        eventually("clients are counted", || open(30));
+        eventually("as the kernel counts them", || server.descriptors() as u64 == idle + 30);
+        drop(held);
+        eventually("they have gone", || open(0));
+        let text = page(metrics);
+        let samples = samples(&text);
+        let limit = fs::read_to_string(format!("/proc/{}/limits", server.id())).expect("it runs");
+        let limit = limit.lines().find_map(|line| line.strip_prefix("Max open files"));
+        let limit = limit.and_then(|line| line.split_whitespace().next()?.parse().ok());
+        assert_eq!(Some(samples["process_max_fds"]), limit);
+        assert_eq!(samples["daytime_clock_synchronised"], synchronised);
+        assert_eq!(samples[r#"daytime_udp_limit_per_second{scope="source"}"#], 7);
+        assert_eq!(samples[r#"daytime_tcp_limit_connections{scope="source"}"#], 5);
+        assert_eq!(samples[r#"daytime_source_prefix_bits{family="ipv6"}"#], 56);
+        assert_eq!(samples["daytime_limits_loopback"], 0);
+    }
+}
+
 #[test]
 fn prometheus_itself_reads_what_is_told() {
     let python = or_skip!(python_with_prometheus());
@@ -174,7 +218,9 @@ fn prometheus_itself_reads_what_is_told() {
         read.contains(&"counter daytime_arrivals_total family=ipv4 transport=tcp 1"),
         "{read:?}"
     );
-    assert_eq!(of("counter daytime_"), samples(&page).len() - 4);
+    let counters = samples(&page).keys().filter(|name| name.contains("_total{")).count();
+    assert_eq!(of("counter daytime_"), counters);
+    assert_eq!(of("gauge "), samples(&page).len() - counters);
     assert_eq!(of("gauge daytime_open_connections "), 2);
     let version = concat!("gauge daytime_build_info version=", env!("CARGO_PKG_VERSION"), " 1");
     assert_eq!(of(version), 1, "{read:?}");
@@ -209,7 +255,11 @@ fn sigusr1_logs_what_was_counted_and_the_service_goes_on() {
     let log = lines(server.stderr());
     let counters = || {
         server.signal("USR1");
-        (0..4).map(|_| next_line(&log, "SIGUSR1: ")).collect::<Vec<_>>()
+        let lines: Vec<_> = (0..7).map(|_| next_line(&log, "SIGUSR1: ")).collect();
+        let (counters, gauges) = lines.split_at(4);
+        let names = ["clock: ", "limits: udp 20 a second after 100 for a source", "descriptors: "];
+        assert!(gauges.iter().zip(names).all(|(line, name)| line.starts_with(name)), "{gauges:?}");
+        counters.to_vec()
     };
     let [tcp, udp] = [server.tcp(), server.udp()];
     for times in 1..=2 {
@@ -228,14 +278,14 @@ fn sigusr1_logs_what_was_counted_and_the_service_goes_on() {
 }
 
 /// The lines of a log as they come.
-fn lines(log: BufReader<ChildStderr>) -> Receiver<String> {
+pub fn lines(log: BufReader<ChildStderr>) -> Receiver<String> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || log.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
     receiver
 }
 
 /// What follows this in the next line that has it.
-fn next_line(log: &Receiver<String>, start: &str) -> String {
+pub fn next_line(log: &Receiver<String>, start: &str) -> String {
     loop {
         let line = log.recv_timeout(PATIENCE).expect("a line");
         if let Some((_, rest)) = line.split_once(start) {

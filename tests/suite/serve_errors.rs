@@ -1,9 +1,13 @@
 //! What `daytime serve` says when it cannot: the whole of it, once, on standard error.
 
+use crate::metrics::GET;
 use crate::or_skip;
+use crate::support::wire::{ask_tcp, ask_udp, connect, eventually};
 use crate::support::{Namespace, Running, bad, daytime, good, ipv6, program, run, skip, stderr};
 use nix::unistd::geteuid;
 use std::fs::{self, Permissions};
+use std::io::{Read, Write};
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
@@ -224,4 +228,70 @@ fn a_buffer_or_deadline_out_of_range_is_refused() {
         let told = refused(2, &[option, value]);
         assert!(told.contains(option) || told.contains(value), "{option} {value}: {told}");
     }
+}
+
+/// `daytime serve` on loopback with this limit of open files.
+fn with_limit(limit: u32, options: &[&str]) -> Command {
+    let mut limited = Command::new("sh");
+    let serve = r#"ulimit -n "$1"; shift; exec "$0" serve --port 0 --listen 127.0.0.1 "$@""#;
+    limited.args(["-c", serve, env!("CARGO_BIN_EXE_daytime"), &limit.to_string()]).args(options);
+    limited.env_remove("RUST_LOG");
+    limited
+}
+
+#[test]
+fn with_too_few_descriptors_for_a_client_it_refuses_to_start_and_with_one_more_it_serves() {
+    for options in [
+        &[][..],
+        &["--metrics", "0"],
+        &["--workers", "2"],
+        &["--workers", "2", "--metrics", "0"],
+        &["--proto", "udp"],
+    ] {
+        let mut said = String::new();
+        // It ends at once where it starts.
+        let starts = |limit: &u32| {
+            let output = run(with_limit(*limit, options).args(["--idle", "0.01", "-q"]));
+            if output.status.success() {
+                return true;
+            }
+            said = stderr(&output);
+            assert_eq!(output.status.code(), Some(1), "{options:?}, {limit}: {said}");
+            assert!(said.contains("open files"), "{options:?}, {limit}: {said}");
+            assert!(
+                said.ends_with("with `ulimit -n` or LimitNOFILE= in a systemd unit\n"),
+                "{said}"
+            );
+            false
+        };
+        let bound = (4..100).find(starts).expect("100 are enough");
+        if options != ["--proto", "udp"] {
+            let expected = format!(
+                "daytime: cannot serve with a limit of {} open files: too few are left for clients: \
+                 raise it to {bound} at least, with `ulimit -n` or LimitNOFILE= in a systemd unit\n",
+                bound - 1
+            );
+            assert_eq!(said, expected, "{options:?}");
+        }
+        let server = Running::start(with_limit(bound, options));
+        for _ in 0..20 {
+            for (transport, address) in &server.bound {
+                match transport.as_str() {
+                    "udp" => {
+                        assert!(ask_udp(*address, b"").ends_with(b"\n"), "{options:?}, {bound}");
+                    }
+                    "tcp" => assert!(ask_tcp(*address).ends_with(b"\n"), "{options:?}, {bound}"),
+                    // A connection of the service that is not closed yet goes first.
+                    _ => eventually("the metrics can be had", || has_metrics(*address)),
+                }
+            }
+        }
+    }
+}
+
+fn has_metrics(address: SocketAddr) -> bool {
+    let mut stream = connect(address);
+    let mut page = String::new();
+    let read = stream.write_all(GET.as_bytes()).and_then(|()| stream.read_to_string(&mut page));
+    read.is_ok() && page.contains("daytime_arrivals_total")
 }

@@ -18,7 +18,7 @@ pub(super) use compare::Compare;
 pub(super) use lab::{Lab, LabCommand, Run as LabRun};
 pub(super) use parse::Parse;
 pub(super) use query::Query;
-pub(super) use serve::{Inetd, Serve};
+pub(super) use serve::{Inetd, Serve, ZoneOption};
 pub(super) use wire::Wire;
 
 use crate::client::Family;
@@ -39,7 +39,8 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Args)]
 pub(super) struct Verbosity {
-    /// Log more: -v what happens, -vv every detail (RUST_LOG is finer)
+    /// Log more: -v what happens, for serve each client (10 lines a second at
+    /// most), -vv also how each connection begins and ends (RUST_LOG is finer)
     #[arg(short, long, global = true, action = ArgAction::Count, display_order = 100)]
     pub verbose: u8,
     /// Log errors only; query prints the bare line, parse the bare time,

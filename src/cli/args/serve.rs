@@ -5,9 +5,10 @@ use super::{Proto, seconds};
 use crate::cli::strangers::Strangers;
 use crate::cli::workers::WorkerOptions;
 use crate::server::Sandbox;
-use crate::syntax::{Pattern, Syntax, Zone};
+use crate::syntax::{Pattern, Syntax, Zone, ZoneError};
 use clap::{Args, ValueEnum};
 use std::net::SocketAddr;
+use std::str::FromStr;
 use std::time::Duration;
 
 pub(super) const HELP: &str = "\
@@ -21,7 +22,7 @@ Examples:
 The bound addresses are the first thing on standard output; the log goes to
 standard error. Stops at SIGINT or SIGTERM: accepts no more, gives open
 connections a second to end, exits 0. A second signal ends it at once. SIGUSR1
-logs what was counted so far.
+logs what was counted so far. SIGHUP reads the zone of --zone local again.
 As root add --user nobody: it keeps the open sockets and no other right.
 
 Sockets that systemd hands over (LISTEN_FDS) are served instead; options that
@@ -53,7 +54,7 @@ pub(in crate::cli) struct Serve {
     pub strftime: Option<Pattern>,
     /// Zone of the reply: utc, local, an IANA name or +HH:MM
     #[arg(long, default_value = "utc", value_name = "ZONE", allow_hyphen_values = true)]
-    pub zone: Zone,
+    pub zone: ZoneOption,
     #[command(flatten)]
     pub workers: WorkerOptions,
     /// TCP: finished handshakes that may wait (listen(2))
@@ -110,6 +111,21 @@ pub(in crate::cli) struct Serve {
     // The last, since its heading holds for what follows.
     #[command(flatten)]
     pub strangers: Strangers,
+}
+
+/// The zone of the reply, and whether it is the one of this host.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::cli) struct ZoneOption {
+    pub zone: Zone,
+    pub is_local: bool,
+}
+
+impl FromStr for ZoneOption {
+    type Err = ZoneError;
+
+    fn from_str(text: &str) -> Result<Self, ZoneError> {
+        Ok(Self { zone: text.parse()?, is_local: text.eq_ignore_ascii_case("local") })
+    }
 }
 
 /// What inetd does with the socket while a service runs.

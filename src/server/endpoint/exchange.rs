@@ -15,7 +15,7 @@ use std::net::Shutdown;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
 /// Octets and fields that the head of a request may have; hyper answers 431 to more.
@@ -28,12 +28,15 @@ const DRAIN_OCTETS: usize = 1 << 16;
 pub(super) struct Exchange {
     future: Pin<Box<dyn Future<Output = ()>>>,
     woken: Arc<Woken>,
+    open: Arc<AtomicUsize>,
 }
 
 impl Exchange {
-    pub(super) fn new(stream: TcpStream, page: Page) -> Self {
+    /// Counts itself among those that are open, until it is dropped.
+    pub(super) fn new(stream: TcpStream, page: Page, open: Arc<AtomicUsize>) -> Self {
+        open.fetch_add(1, Ordering::Relaxed);
         let woken = Arc::new(Woken(AtomicBool::new(true)));
-        Self { future: Box::pin(serve(stream, page)), woken }
+        Self { future: Box::pin(serve(stream, page)), woken, open }
     }
 
     /// Its socket is ready.
@@ -53,6 +56,12 @@ impl Exchange {
         }
         let waker = Waker::from(Arc::clone(&self.woken));
         self.future.as_mut().poll(&mut Context::from_waker(&waker)).is_pending()
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        self.open.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

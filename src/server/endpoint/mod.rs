@@ -18,7 +18,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -53,6 +53,9 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
+    /// Descriptors that have to be left when all is open: one for a client here, and those of the services.
+    pub(crate) const DESCRIPTORS: usize = LEFT as usize + 1;
+
     /// Opens the listener. With port 0 the kernel chooses; [`Endpoint::address`] tells.
     pub(crate) fn bind(address: SocketAddr) -> Result<Self, ServeError> {
         let listen = Listen { backlog: 256, write_deadline: DEADLINE, ..Listen::default() };
@@ -96,13 +99,14 @@ impl Endpoint {
 
     /// Answers from now on, in a thread of its own, which has made the calls of its start when this returns:
     /// a sandbox may forbid them from then on. If the thread fails the log says so, and the services go on.
-    pub(crate) fn start(self, page: Page) -> Result<Running, ServeError> {
+    /// `open` is the number of connections that are open now.
+    pub(crate) fn start(self, page: Page, open: Arc<AtomicUsize>) -> Result<Running, ServeError> {
         let asked = Arc::new(AtomicBool::new(false));
         let stop = Arc::clone(&asked);
         let Self { poll, waker, listener, address } = self;
         let (telling, told) = mpsc::channel();
         let run = move || {
-            let answering = Loop::new(poll, listener, page, stop);
+            let answering = Loop::new(poll, listener, (page, open), stop);
             let _ = telling.send(());
             if let Err(error) = survive(|| answering.run()) {
                 let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
@@ -141,6 +145,7 @@ struct Loop {
     poll: Poll,
     listener: TcpListener,
     page: Page,
+    open: Arc<AtomicUsize>,
     stop: Arc<AtomicBool>,
     connections: Slab<Connection>,
     /// Events come on the edge only: this stays true until `accept` would block.
@@ -156,11 +161,17 @@ struct Connection {
 }
 
 impl Loop {
-    fn new(poll: Poll, listener: TcpListener, page: Page, stop: Arc<AtomicBool>) -> Self {
+    fn new(
+        poll: Poll,
+        listener: TcpListener,
+        (page, open): (Page, Arc<AtomicUsize>),
+        stop: Arc<AtomicBool>,
+    ) -> Self {
         Self {
             poll,
             listener,
             page,
+            open,
             stop,
             connections: Slab::with_capacity(MOST),
             ready: true,
@@ -243,7 +254,8 @@ impl Loop {
         let token = Token(FIRST + entry.key());
         let both = Interest::READABLE | Interest::WRITABLE;
         if self.poll.registry().register(&mut stream, token, both).is_ok() {
-            let mut exchange = Exchange::new(stream, Arc::clone(&self.page));
+            let mut exchange =
+                Exchange::new(stream, Arc::clone(&self.page), Arc::clone(&self.open));
             if exchange.advance() {
                 entry.insert(Connection { exchange, accepted: now });
             }
@@ -260,7 +272,7 @@ mod tests {
     fn answering(page: Page) -> (Running, Client) {
         let endpoint = Endpoint::bind((Ipv4Addr::LOCALHOST, 0).into()).expect("loopback");
         let address = endpoint.address();
-        let running = endpoint.start(page).expect("a thread");
+        let running = endpoint.start(page, Arc::default()).expect("a thread");
         let mut client = Client::connect(address).expect("connected");
         client.set_read_timeout(Some(10 * DEADLINE)).expect("set");
         client.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").expect("sent");

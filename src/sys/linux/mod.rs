@@ -52,7 +52,8 @@ pub(crate) use supervisor::{abstract_address, descriptor_path, is_tcp, is_udp};
 /// Elsewhere system calls have other names, or seccompiler does not know the processor.
 #[cfg(not(any(target_arch = "aarch64", target_arch = "riscv64", target_arch = "x86_64")))]
 pub(crate) fn restrict_calls(
-    _: Option<std::ops::RangeInclusive<std::os::fd::RawFd>>,
+    _: Option<&std::ops::RangeInclusive<std::os::fd::RawFd>>,
+    _: super::Links,
 ) -> Result<usize, String> {
     Err("there is no filter for this processor".to_owned())
 }
@@ -69,6 +70,9 @@ pub(crate) const WAIT_CALL: &str = "epoll_wait";
 pub(crate) const WATCH_CALL: &str = "epoll_ctl";
 /// The calls that [`open`] makes.
 pub(crate) const OPEN_CALLS: &[&str] = &["socket"];
+
+/// The folder that lists the descriptors of this process (proc(5)).
+pub(crate) const DESCRIPTORS: &str = "/proc/self/fd";
 
 /// The kernel spreads clients among the sockets on a port, evenly (socket(7), `SO_REUSEPORT`).
 pub(crate) const SPREADS_CLIENTS: bool = true;

@@ -4,6 +4,7 @@
 //! call that is not here, and has to live with a refusal in any container; a time service that is
 //! killed for it serves nobody. Killing would not protect better: the call does not happen either way.
 
+use super::super::Links;
 use nix::libc::{self, c_long};
 use seccompiler::{
     BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition,
@@ -127,22 +128,36 @@ const HERE: &[(c_long, With)] =
 #[cfg(not(target_arch = "x86_64"))]
 const HERE: &[(c_long, With)] = &[];
 
+/// Where symbolic links lead: for the zone of this host, after SIGHUP. No path can be looked at here, so this
+/// also reveals which paths exist.
+#[cfg(target_arch = "x86_64")]
+const LINKS: &[(c_long, With)] = &[(libc::SYS_readlinkat, ANY), (libc::SYS_readlink, ANY)];
+#[cfg(not(target_arch = "x86_64"))]
+const LINKS: &[(c_long, With)] = &[(libc::SYS_readlinkat, ANY)];
+
 /// Descriptors from the first to the last one.
 type Descriptors = RangeInclusive<RawFd>;
 
 /// Allows every thread only the system calls of the running service, and returns how many those are. Sends to an
 /// address pass on `udp_sockets` only, and not at all without any.
-pub(crate) fn restrict_calls(udp_sockets: Option<Descriptors>) -> Result<usize, String> {
-    let (program, calls) = filter(udp_sockets.as_ref())?;
+pub(crate) fn restrict_calls(
+    udp_sockets: Option<&Descriptors>,
+    links: Links,
+) -> Result<usize, String> {
+    let more = if links == Links::Readable { LINKS } else { &[] };
+    let (program, calls) = filter(udp_sockets, more)?;
     seccompiler::apply_filter_all_threads(&program).map_err(|error| error.to_string())?;
     Ok(calls)
 }
 
 /// The filter for this machine, and how many calls it lets pass.
-fn filter(udp_sockets: Option<&Descriptors>) -> Result<(BpfProgram, usize), String> {
+fn filter(
+    udp_sockets: Option<&Descriptors>,
+    more: &[(c_long, With)],
+) -> Result<(BpfProgram, usize), String> {
     let wrong = |error: BackendError| format!("its filter is wrong: {error}");
     let arch = TargetArch::try_from(ARCH).map_err(wrong)?;
-    let rules = rules(udp_sockets).map_err(wrong)?;
+    let rules = rules(udp_sockets, more).map_err(wrong)?;
     let calls = rules.len();
     let refuse = SeccompAction::Errno(libc::EPERM.unsigned_abs());
     let filter = SeccompFilter::new(rules, refuse, SeccompAction::Allow, arch).map_err(wrong)?;
@@ -153,9 +168,10 @@ fn filter(udp_sockets: Option<&Descriptors>) -> Result<(BpfProgram, usize), Stri
 /// its alternatives is left out.
 fn rules(
     udp_sockets: Option<&Descriptors>,
+    more: &[(c_long, With)],
 ) -> Result<BTreeMap<i64, Vec<SeccompRule>>, BackendError> {
     let mut rules = BTreeMap::new();
-    for &(call, with) in EVERYWHERE.iter().chain(HERE) {
+    for &(call, with) in EVERYWHERE.iter().chain(HERE).chain(more) {
         let alternatives = with.iter().filter_map(|checks| conditions(checks, udp_sockets));
         let alternatives = alternatives
             .map(|conditions| SeccompRule::new(conditions?))
@@ -205,8 +221,8 @@ mod tests {
 
     #[test]
     fn no_call_is_listed_twice_and_the_filter_compiles() {
-        let (program, calls) = filter(Some(&(7..=9))).expect("it compiles");
-        assert_eq!(calls, EVERYWHERE.len() + HERE.len());
+        let (program, calls) = filter(Some(&(7..=9)), LINKS).expect("it compiles");
+        assert_eq!(calls, EVERYWHERE.len() + HERE.len() + LINKS.len());
         assert!(program.len() < 4096, "BPF_MAXINSNS: {}", program.len());
     }
 
@@ -221,7 +237,7 @@ mod tests {
 
     #[test]
     fn arguments_are_looked_at_where_a_call_can_do_more_than_is_needed() {
-        let rules = rules(None).expect("they compile");
+        let rules = rules(None, &[]).expect("they compile");
         let no_code = rule(&[(2, SeccompCmpOp::MaskedEq(4), 0)]); // PROT_EXEC
         assert_eq!(rules[&libc::SYS_mmap], std::slice::from_ref(&no_code));
         assert_eq!(rules[&libc::SYS_mprotect], [no_code]);
@@ -245,12 +261,12 @@ mod tests {
         const DONTWAIT: u64 = 0x40;
         let connected = |flags| rule(&[(3, SeccompCmpOp::Eq, flags), (5, SeccompCmpOp::Eq, 0)]);
         let to_the_peer = [MORE, NOSIGNAL, DONTWAIT].map(connected);
-        let without = rules(None).expect("they compile");
+        let without = rules(None, &[]).expect("they compile");
         assert_eq!(without[&libc::SYS_sendto], to_the_peer);
         assert!(!without.contains_key(&libc::SYS_sendmsg));
         assert!(!without.contains_key(&libc::SYS_sendmmsg));
 
-        let with = rules(Some(&(7..=9))).expect("they compile");
+        let with = rules(Some(&(7..=9)), &[]).expect("they compile");
         let on_udp = |flags| {
             let sockets = [(0, SeccompCmpOp::Ge, 7), (0, SeccompCmpOp::Le, 9)];
             rule(&[&[(flags, SeccompCmpOp::Eq, DONTWAIT)][..], &sockets].concat())
@@ -263,7 +279,8 @@ mod tests {
 
     #[test]
     fn nothing_that_opens_starts_or_reaches_into_another_process_is_let_pass() {
-        let listed = rules(Some(&(0..=1023))).expect("they compile");
+        let listed = rules(Some(&(0..=1023)), LINKS).expect("they compile");
+        assert!(!rules(None, &[]).expect("they compile").contains_key(&libc::SYS_readlinkat));
         for call in [
             libc::SYS_openat,
             libc::SYS_openat2,

@@ -71,3 +71,15 @@ pub fn ipv6() -> Result<(), String> {
         Err(error) => Err(format!("no IPv6 on this machine: {error}")),
     }
 }
+
+/// That this kernel has all of the server's sandbox.
+///
+/// # Errors
+/// The sentence for [`skip`].
+pub fn whole_sandbox() -> Result<(), String> {
+    let mut trial = daytime();
+    trial.args(["serve", "--port", "0", "--sandbox", "require", "--idle", "0.01"]);
+    let trial = run(&mut trial);
+    let why = || format!("no whole sandbox here: {}", stderr(&trial).trim());
+    trial.status.success().then_some(()).ok_or_else(why)
+}

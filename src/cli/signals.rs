@@ -1,0 +1,138 @@
+//! What signals make of a running `daytime serve`: stop, log the counters, read the zone again.
+
+use super::args::ZoneOption;
+use crate::responder::SharedZone;
+use crate::server::Shutdown;
+use crate::syntax::Zone;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::flag;
+use signal_hook::iterator::Signals;
+use std::io::{self, IsTerminal};
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+
+/// What the signals act on.
+pub(super) struct Controls {
+    pub shutdown: Shutdown,
+    /// Logs what was counted.
+    pub log_counters: Box<dyn Fn() + Send>,
+    pub zone: Arc<SharedZone>,
+    /// As the command line has it.
+    pub zone_option: ZoneOption,
+}
+
+/// Knows when the first signal to stop is in the log.
+pub(super) struct StopRequest {
+    asked: Arc<AtomicBool>,
+    logged: Receiver<()>,
+}
+
+impl StopRequest {
+    /// Waits until it is, if there was a signal: a server may also end without one.
+    pub(super) fn wait(self) {
+        if self.asked.load(Ordering::Acquire) {
+            let _ = self.logged.recv();
+        }
+    }
+}
+
+/// Signals that are caught and wait to be acted on.
+pub(super) struct Caught {
+    signals: Signals,
+    /// One has asked for a stop.
+    asked: Arc<AtomicBool>,
+    terminal: Terminal,
+}
+
+impl Caught {
+    /// Catches signals from now on. The second SIGINT or SIGTERM ends the process at once with status 1.
+    pub(super) fn new() -> io::Result<Self> {
+        let asked = Arc::new(AtomicBool::new(false));
+        for signal in [SIGINT, SIGTERM] {
+            // In this order, so that the first signal does not end it already.
+            flag::register_conditional_shutdown(signal, 1, Arc::clone(&asked))?;
+            flag::register(signal, Arc::clone(&asked))?;
+        }
+        let signals = Signals::new([SIGHUP, SIGINT, SIGTERM, SIGUSR1])?;
+        Ok(Self { signals, asked, terminal: Terminal::of_this_process() })
+    }
+
+    /// Acts on them, in a thread. SIGUSR1 and SIGHUP do not count as the first signal.
+    pub(super) fn act(mut self, controls: Controls) -> io::Result<StopRequest> {
+        let (log, logged) = mpsc::channel();
+        let asked = Arc::clone(&self.asked);
+        thread::Builder::new().name("signals".into()).spawn(move || {
+            for signal in &mut self.signals {
+                let why = match signal {
+                    SIGUSR1 => {
+                        (controls.log_counters)();
+                        continue;
+                    }
+                    SIGHUP if !self.terminal.is_gone() => {
+                        read_zone_again(&controls.zone, controls.zone_option);
+                        continue;
+                    }
+                    SIGHUP => "SIGHUP: the terminal is gone",
+                    SIGINT => "SIGINT",
+                    _ => "SIGTERM",
+                };
+                self.asked.store(true, Ordering::Release); // a hangup has not said so yet
+                // First, because a log that no program reads may keep us waiting.
+                controls.shutdown.stop();
+                log::info!("{why}: stopping");
+                let _ = log.send(());
+            }
+        })?;
+        Ok(StopRequest { asked, logged })
+    }
+}
+
+/// Reads the zone of this host again, and has all workers write their next reply in it.
+fn read_zone_again(shared: &SharedZone, option: ZoneOption) {
+    let before = shared.zone();
+    if !option.is_local {
+        log::info!("SIGHUP: nothing to read again: the zone of replies is fixed, {before}");
+        return;
+    }
+    match Zone::local() {
+        Ok(zone) if zone == before => log::info!("SIGHUP: the local zone is still {zone}"),
+        Ok(zone) => {
+            shared.change(zone);
+            log::info!(
+                "SIGHUP: replies are in {zone} from now on, the new local zone; before in {before}"
+            );
+        }
+        Err(error) => log::warn!(
+            "SIGHUP: {error}; replies stay in {before}. Inside the sandbox only a link \
+             /etc/localtime can be read; a restart reads all"
+        ),
+    }
+}
+
+/// The terminal that this process was started from, if there is one.
+struct Terminal {
+    on_stdin: bool,
+    on_stderr: bool,
+}
+
+impl Terminal {
+    fn of_this_process() -> Self {
+        Self { on_stdin: io::stdin().is_terminal(), on_stderr: io::stderr().is_terminal() }
+    }
+
+    /// Whether it has hung up: then the kernel sends SIGHUP, which does not ask for another zone.
+    fn is_gone(&self) -> bool {
+        self.on_stdin && has_hung_up(&io::stdin()) || self.on_stderr && has_hung_up(&io::stderr())
+    }
+}
+
+fn has_hung_up(terminal: &impl AsFd) -> bool {
+    let mut state = [PollFd::new(terminal.as_fd(), PollFlags::empty())];
+    let polled = poll(&mut state, PollTimeout::ZERO);
+    let hung_up = |flags: PollFlags| flags.intersects(PollFlags::POLLHUP | PollFlags::POLLERR);
+    polled.is_ok() && state[0].revents().is_some_and(hung_up)
+}

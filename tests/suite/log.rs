@@ -1,0 +1,190 @@
+//! What the log of `daytime serve` says: how often, about which client, and in whose form.
+
+use crate::or_skip;
+use crate::support::wire::{ask_tcp, connect, datagrams_with, read_to_end};
+use crate::support::{Running, bad, daytime, program, run, stderr};
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
+use std::process::{Command, Stdio};
+use tempfile::TempDir;
+
+/// The notices that begin so: the number in each, and what follows `example `.
+fn notices(log: &str, start: &str) -> Vec<(u64, String)> {
+    let notices = log.lines().filter_map(|line| line.split_once(start));
+    notices
+        .map(|(_, rest)| {
+            let (number, example) = rest.split_once(", example ").expect("an example");
+            let number = number.split(' ').next().expect("a number");
+            (number.parse().expect("a number"), example.to_owned())
+        })
+        .collect()
+}
+
+/// A connection that has had its reply and stays open, and the client's address.
+fn held(server: &Running) -> (TcpStream, SocketAddr) {
+    let stream = connect(server.tcp());
+    read_to_end(&stream);
+    let address = stream.local_addr().expect("connected");
+    (stream, address)
+}
+
+#[test]
+fn the_log_accounts_for_every_connection_above_a_limit_and_names_one_of_the_clients() {
+    const REFUSED: u64 = 200;
+    let limits = ["--limit-loopback", "--tcp-per-source", "1", "--drain-deadline", "60"];
+    let server = Running::serve(&limits);
+    let (first, _) = held(&server);
+    let refused: Vec<_> = (0..REFUSED).map(|_| held(&server).1.to_string()).collect();
+    drop(first);
+    let log = server.stopped();
+    let notices = notices(&log, "] tcp: answered and closed at once: too many from one source: ");
+    assert_eq!(notices.iter().map(|(number, _)| number).sum::<u64>(), REFUSED, "{log}");
+    assert_eq!(notices[0].1, refused[0], "{log}");
+    assert!(notices.iter().all(|(_, example)| refused.contains(example)), "{log}");
+    assert!(notices.len() >= 2, "what came after the first was not due yet: {log}");
+}
+
+#[test]
+fn a_client_that_is_given_up_is_named() {
+    let server = Running::serve(&["--drain-deadline", "0.1"]);
+    let (stream, address) = held(&server);
+    let mut talking = &stream;
+    while talking.write_all(b".").is_ok() {} // until it is reset
+    let log = server.stopped();
+    let expected =
+        format!("] tcp: closed, not closed by the client in time: 1, example {address}\n");
+    assert!(log.contains(&expected), "{log}");
+}
+
+#[test]
+fn a_receive_that_fails_is_reported_with_its_error() {
+    let strace = or_skip!(program("strace"));
+    let mut traced = daytime_under(&strace);
+    // It ends as soon as it has been idle.
+    traced.args(["serve", "--listen", "0.0.0.0:0", "--proto", "udp", "--idle", "0.1"]);
+    let output = run(&mut traced);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let log = stderr(&output);
+    let notices = notices(&log, " WARN ] udp: cannot receive: ");
+    assert_eq!(notices.iter().map(|(number, _)| number).sum::<u64>(), 3, "{log}");
+    assert!(notices.iter().all(|(_, error)| error == "No route to host (os error 113)"), "{log}");
+}
+
+/// The binary under a strace that lets its first three receives fail.
+fn daytime_under(strace: &std::path::Path) -> Command {
+    let mut command = Command::new(strace);
+    let faults = "inject=recvmmsg:error=EHOSTUNREACH:when=1..3";
+    command.args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=recvmmsg", "-e", faults]);
+    command.arg(env!("CARGO_BIN_EXE_daytime")).env_remove("RUST_LOG");
+    command
+}
+
+/// The lines about single clients, without their times.
+fn about_clients(log: &str) -> Vec<&str> {
+    let lines = log.lines().filter_map(|line| line.split_once("] "));
+    lines.map(|(_, text)| text).filter(|text| text.contains(" 127.0.0.1:")).collect()
+}
+
+#[test]
+fn each_client_has_a_line_with_v_its_end_another_with_vv_and_none_without() {
+    for (options, expected) in [
+        (&["-v"][..], &["tcp C: reply", "udp D: reply"][..]),
+        (
+            &["-vv"],
+            &["tcp C: accepted", "tcp C: reply", "tcp C: closed by the client", "udp D: reply"],
+        ),
+        (&[], &[]),
+    ] {
+        let server = Running::serve(&[&["--listen", "127.0.0.1"][..], options].concat());
+        let (stream, tcp) = held(&server);
+        drop(stream);
+        let socket = datagrams_with(server.udp());
+        socket.send(b"").expect("sent");
+        socket.recv(&mut [0; 64]).expect("a reply");
+        let (own, udp) = (server.tcp(), socket.local_addr().expect("bound"));
+        let log = server.stopped();
+        let mut lines = about_clients(&log);
+        lines.retain(|line| !line.contains(&own.to_string())); // about its sockets
+        let wanted = expected.iter().map(|line| line.replace('C', &tcp.to_string()));
+        let wanted: Vec<_> = wanted.map(|line| line.replace('D', &udp.to_string())).collect();
+        let sorted = |mut lines: Vec<String>| {
+            lines.sort_unstable();
+            lines
+        };
+        let lines = sorted(lines.into_iter().map(str::to_owned).collect());
+        assert_eq!(lines, sorted(wanted), "{options:?}: {log}");
+    }
+}
+
+#[test]
+fn with_v_a_flood_has_ten_lines_a_second_and_the_number_of_the_others() {
+    const CLIENTS: u64 = 300;
+    let server = Running::serve(&["--listen", "127.0.0.1", "-v"]);
+    let started = std::time::Instant::now();
+    (0..CLIENTS).for_each(|_| drop(ask_tcp(server.tcp())));
+    let log = server.stopped();
+    let seconds = started.elapsed().as_secs() + 1;
+    let shown = log.lines().filter(|line| line.ends_with(": reply")).count() as u64;
+    let left_out = log.lines().filter_map(|line| {
+        let (number, _) =
+            line.split_once("] ")?.1.split_once(" more lines about clients left out")?;
+        Some(number.parse::<u64>().expect("a number"))
+    });
+    assert_eq!(shown + left_out.sum::<u64>(), CLIENTS, "{log}");
+    assert!((10..=10 * seconds).contains(&shown), "{shown} lines in {seconds} s: {log}");
+}
+
+/// The name that systemd gives a stream (systemd.exec(5)).
+fn journal_stream(stream: &impl AsFd) -> String {
+    let stream = stream.as_fd().try_clone_to_owned().expect("a second handle");
+    let stream = std::fs::File::from(stream).metadata().expect("open");
+    format!("{}:{}", stream.dev(), stream.ino())
+}
+
+/// The log of a server whose standard error is this pipe, and `JOURNAL_STREAM` as given.
+fn log_of(stream: Option<&str>, (mut reader, writer): (io::PipeReader, io::PipeWriter)) -> String {
+    let mut serve = daytime();
+    serve.args(["serve", "--port", "0", "--idle", "0.05"]).stdout(Stdio::null());
+    let stream = stream.map_or_else(|| journal_stream(&writer), str::to_owned);
+    let mut child = serve.env("JOURNAL_STREAM", stream).stderr(writer).spawn().expect("started");
+    drop(serve); // and with it our end of the pipe
+    let mut log = String::new();
+    reader.read_to_string(&mut log).expect("text");
+    assert_eq!(child.wait().expect("ended").code(), Some(0), "{log}");
+    log
+}
+
+#[test]
+fn in_the_journal_each_line_has_its_priority_and_no_time() {
+    let log = log_of(None, io::pipe().expect("a pipe"));
+    assert!(log.contains("<6>tcp 127.0.0.1:"), "{log}");
+    assert!(log.ends_with("<6>answered 0 connections and 0 datagrams\n"), "{log}");
+    let priorities = ["<3>", "<4>", "<6>"];
+    assert!(log.lines().all(|line| priorities.contains(&&line[..3])), "{log}");
+    assert!(!log.contains("INFO"), "{log}");
+    let elsewhere = log_of(Some("1:1"), io::pipe().expect("a pipe"));
+    assert!(elsewhere.starts_with("[20"), "{elsewhere}");
+    assert!(!elsewhere.contains('<'), "{elsewhere}");
+}
+
+#[test]
+fn in_the_journal_what_keeps_it_from_starting_is_an_error() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let path = folder.path().join("journal");
+    for (arguments, status, lines) in
+        [(&["serve", "--listen", "192.0.2.1"][..], 1, 1), (&["serve", "--no-such-option"], 2, 5)]
+    {
+        let file = std::fs::File::create(&path).expect("created");
+        let stream = journal_stream(&file);
+        let mut serve = daytime();
+        serve.args(arguments).env("JOURNAL_STREAM", stream).stderr(file);
+        assert_eq!(serve.status().expect("it runs").code(), Some(status));
+        let log = std::fs::read_to_string(&path).expect("written");
+        assert!(log.lines().count() >= lines, "{log}");
+        assert!(log.lines().all(|line| line.starts_with("<3>")), "{log}");
+    }
+    let usual = bad(1, daytime().args(["serve", "--listen", "192.0.2.1"]));
+    assert!(usual.starts_with("daytime: "), "{usual}");
+}

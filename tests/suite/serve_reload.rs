@@ -1,0 +1,157 @@
+//! SIGHUP: `daytime serve` reads the zone again, or says that it is fixed; a terminal that has hung up ends it.
+
+use crate::or_skip;
+use crate::support::wire::{ask_tcp, ask_udp};
+use crate::support::{Namespace, Running, good, program, run, stderr, whole_sandbox};
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{ChildStderr, Command};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// A namespace whose /etc is a folder of the test's, where `localtime` leads to this zone.
+fn with_zone(zone: &str) -> Result<(Namespace, PathBuf), String> {
+    let inside = Namespace::new()?;
+    inside.enter(|| ())?; // else its server cannot be asked
+    let etc = inside.folder().join("etc");
+    fs::create_dir(&etc).expect("created");
+    link(&etc, zone);
+    let mount = run(inside.command("mount").arg("--bind").arg(&etc).arg("/etc"));
+    if !mount.status.success() {
+        return Err(format!("no /etc of its own: {}", stderr(&mount).trim()));
+    }
+    Ok((inside, etc))
+}
+
+/// Lets `localtime` lead to another zone, at once, as timedatectl(1) does.
+fn link(etc: &Path, zone: &str) {
+    symlink(format!("../usr/share/zoneinfo/{zone}"), etc.join("new")).expect("linked");
+    fs::rename(etc.join("new"), etc.join("localtime")).expect("renamed");
+}
+
+/// Sends SIGHUP and returns what the log says about it.
+fn hang_up(server: &Running, log: &mut BufReader<ChildStderr>) -> String {
+    server.signal("HUP");
+    let mut line = String::new();
+    while !line.contains("SIGHUP: ") {
+        line.clear();
+        assert_ne!(log.read_line(&mut line).expect("readable"), 0, "the log ended before SIGHUP");
+    }
+    let (_, said) = line.trim_end().split_once("SIGHUP: ").expect("there");
+    said.to_owned()
+}
+
+/// Asks often enough that each worker is among those that reply.
+fn assert_all_reply(server: &Running, zone: &str) {
+    for _ in 0..32 {
+        for reply in [ask_tcp(server.tcp()), ask_udp(server.udp(), b"")] {
+            assert_eq!(String::from_utf8_lossy(&reply), format!("{zone}\r\n"));
+        }
+    }
+}
+
+fn changes_zone(sandbox: &str) {
+    let (inside, etc) = or_skip!(with_zone("Africa/Lagos"));
+    let mut serve = inside.daytime();
+    serve.args(["serve", "--listen", "127.0.0.1:0", "--zone", "local", "--strftime", "%Z"]);
+    serve.args(["--workers", "4", "--sandbox", sandbox]);
+    let mut server = Running::start(serve);
+    let mut log = server.stderr();
+    or_skip!(inside.enter(|| {
+        assert_all_reply(&server, "WAT");
+        link(&etc, "Asia/Tokyo");
+        assert_eq!(
+            hang_up(&server, &mut log),
+            "replies are in Asia/Tokyo from now on, the new local zone; before in Africa/Lagos"
+        );
+        assert_all_reply(&server, "JST");
+        assert_eq!(hang_up(&server, &mut log), "the local zone is still Asia/Tokyo");
+        link(&etc, "Mars/Olympus");
+        let said = hang_up(&server, &mut log);
+        let unknown = "the local zone \"Mars/Olympus\" has no IANA name; ";
+        assert!(
+            said.starts_with(unknown) && said.contains("; replies stay in Asia/Tokyo"),
+            "{said}"
+        );
+        assert_all_reply(&server, "JST");
+    }));
+    server.signal("TERM");
+    assert_eq!(server.wait().0.code(), Some(0));
+}
+
+#[test]
+fn after_sighup_all_workers_reply_in_the_new_local_zone() {
+    changes_zone("off");
+}
+
+#[test]
+fn after_sighup_a_confined_server_replies_in_the_new_local_zone() {
+    or_skip!(whole_sandbox());
+    changes_zone("require");
+}
+
+#[test]
+fn a_confined_server_that_cannot_read_the_zone_again_says_so_and_keeps_the_old_one() {
+    or_skip!(whole_sandbox());
+    let (inside, etc) = or_skip!(with_zone("Africa/Lagos"));
+    let mut serve = inside.daytime();
+    serve.args(["serve", "--listen", "127.0.0.1:0", "--zone", "local", "--strftime", "%Z"]);
+    let mut server = Running::start(serve);
+    let mut log = server.stderr();
+    // The name is in a file instead, which a confined server cannot open.
+    fs::remove_file(etc.join("localtime")).expect("removed");
+    fs::write(etc.join("timezone"), "Asia/Tokyo\n").expect("written");
+    let said = hang_up(&server, &mut log);
+    assert!(said.starts_with("cannot read the local zone: "), "{said}");
+    assert!(
+        said.contains("; replies stay in Africa/Lagos. Inside the sandbox only a link"),
+        "{said}"
+    );
+    or_skip!(inside.enter(|| assert_all_reply(&server, "WAT")));
+}
+
+#[test]
+fn with_a_fixed_zone_sighup_changes_nothing_and_says_so() {
+    let mut server = Running::serve(&["--zone", "Asia/Tokyo", "--strftime", "%Z"]);
+    let mut log = server.stderr();
+    for _ in 0..2 {
+        let said = hang_up(&server, &mut log);
+        assert_eq!(said, "nothing to read again: the zone of replies is fixed, Asia/Tokyo");
+    }
+    assert_all_reply(&server, "JST");
+    server.signal("TERM");
+    assert_eq!(server.wait().0.code(), Some(0));
+}
+
+#[test]
+fn a_server_whose_terminal_hangs_up_stops_as_at_a_sigterm() {
+    or_skip!(program("python3"));
+    let folder = TempDir::new().expect("a temporary folder");
+    let log = folder.path().join("log");
+    let started = Instant::now();
+    let mut python = Command::new("python3");
+    python.args(["-c", IN_A_TERMINAL]).arg(&log).arg(env!("CARGO_BIN_EXE_daytime"));
+    // It would end then without a terminal, too.
+    python.args(["serve", "--listen", "127.0.0.1:0", "--idle", "20"]).env_remove("RUST_LOG");
+    assert_eq!(good(&mut python), "0\n");
+    let elapsed = started.elapsed();
+    assert!(elapsed < Duration::from_secs(15), "it took {elapsed:?}");
+    let log = fs::read_to_string(log).expect("written");
+    assert!(log.contains("] SIGHUP: the terminal is gone: stopping\n"), "{log}");
+}
+
+/// Runs a server in a terminal, which it closes once the server is there: how that ended.
+const IN_A_TERMINAL: &str = "
+import os, pty, sys
+child, terminal = pty.fork()
+if child == 0:
+    os.dup2(os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT), 2)
+    os.execv(sys.argv[2], sys.argv[2:])
+printed = b''
+while b'udp ' not in printed:
+    printed += os.read(terminal, 1000)
+os.close(terminal)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+";
