@@ -15,7 +15,7 @@ use std::env;
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::ffi::OsStringExt;
-use std::process::{Command, exit};
+use std::process::{Child, Command, exit};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -53,13 +53,13 @@ fn run_tests() -> i32 {
     arguments.pop(); // after the last NUL
     let mut tests = Command::new(env::current_exe().expect("proc(5)"));
     tests.args(arguments).env(FIRST, std::process::id().to_string());
-    let tests = tests.spawn().expect("this binary starts");
-    let status = wait_for(Pid::from_raw(tests.id().cast_signed()));
+    let status = wait_for(&tests.spawn().expect("this binary starts"));
     if has_children_after(GRACE) && !end_leftovers().is_empty() { FAILED } else { status }
 }
 
 /// Waits for this child, and for every other one that ends before: the exit status, as a shell has it.
-fn wait_for(child: Pid) -> i32 {
+fn wait_for(child: &Child) -> i32 {
+    let child = Pid::from_raw(child.id().cast_signed());
     loop {
         match waitpid(None, None) {
             Ok(WaitStatus::Exited(pid, status)) if pid == child => return status,

@@ -1,7 +1,7 @@
 //! A `daytime wire` at work, a place for it to look at, and capture files for it to read.
 
 use super::wire::eventually;
-use super::{Namespace, PATIENCE, Running, good};
+use super::{Namespace, Running, TO_END, good};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::fs;
@@ -93,7 +93,7 @@ impl Capturing {
     pub fn ended(mut self) -> Ended {
         let text = self.child.stdout.take().map(read_all);
         let said = read_all(self.errors);
-        let in_time = |read: mpsc::Receiver<String>| read.recv_timeout(PATIENCE).ok();
+        let in_time = |read: mpsc::Receiver<String>| read.recv_timeout(TO_END).ok();
         let (text, said) = (text.map_or(Some(String::new()), in_time), in_time(said));
         let _ = self.child.kill();
         let status = self.child.wait().expect("waited for").code();

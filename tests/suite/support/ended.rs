@@ -1,19 +1,19 @@
 //! Commands that are expected to end by themselves.
 
-use super::{PATIENCE, stderr, stdout};
+use super::{TO_END, stderr, stdout};
 use std::process::{Command, Output, Stdio};
 use std::sync::mpsc;
 use std::thread;
 
-/// Runs a command to its end; one that does not end within [`PATIENCE`] is killed and a failure.
+/// Runs a command to its end; one that does not end within [`TO_END`] is killed and a failure.
 pub fn run(command: &mut Command) -> Output {
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
     let id = child.id();
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || sender.send(child.wait_with_output()));
-    let Ok(output) = receiver.recv_timeout(PATIENCE) else {
+    let Ok(output) = receiver.recv_timeout(TO_END) else {
         let _ = Command::new("kill").args(["-s", "KILL", &id.to_string()]).status();
-        panic!("it did not end within {PATIENCE:?}: {command:?}");
+        panic!("it did not end within {TO_END:?}: {command:?}");
     };
     output.expect("waited for")
 }

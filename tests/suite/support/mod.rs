@@ -23,6 +23,9 @@ use std::time::Duration;
 /// Long enough for anything that happens at all, on a busy machine; reached only by a failure.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Long enough for a command to do all its work and end, on a busy machine; reached only by a failure.
+pub const TO_END: Duration = Duration::from_mins(2);
+
 /// Says why a test does nothing. Under `DAYTIME_REQUIRE_ALL=1`, as in CI, that is a failure.
 ///
 /// # Panics
