@@ -291,10 +291,12 @@ mod tests {
         let address = listener.local_addr().expect("bound");
         let client = Client::connect(address).expect("connected");
         let inherited = Inherited { socket: listener.into(), number: 7, name: None };
-        assert_eq!(Endpoint::adopt(inherited).expect("a listener").address(), address);
+        let endpoint = Endpoint::adopt(inherited).expect("a listener");
+        assert_eq!(endpoint.address(), address);
 
         let is = |what| format!("descriptor 7 (metrics) is {what}, not a listening TCP socket");
         assert_eq!(refusal(client), is("a TCP connection"));
+        drop(endpoint); // it has kept the client connected
         let udp = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback");
         assert_eq!(refusal(udp), is("a UDP socket"));
         let stream = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None);
