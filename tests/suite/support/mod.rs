@@ -7,7 +7,6 @@ pub mod forge;
 mod namespace;
 mod running;
 pub mod scripted;
-#[cfg(target_os = "linux")]
 pub mod traced;
 pub mod wire;
 
