@@ -36,7 +36,7 @@ ctor::declarative::ctor! {
             Ok(first) if first == getppid().to_string() => {
                 set_pdeathsig(Signal::SIGKILL).expect("any Linux has it");
             }
-            Ok(_) => {} // a test runs this binary again
+            Ok(_) => {} // a test runs this binary again, or a debugger
             Err(_) => exit(run_tests()),
         }
     }

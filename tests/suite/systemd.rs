@@ -3,7 +3,7 @@
 use crate::or_skip;
 use crate::support::systemd::{HOST, Systemd};
 use crate::support::wire::{ask_tcp, connect, eventually, read_to_end};
-use crate::support::{PATIENCE, Running, run};
+use crate::support::{PATIENCE, Running, good, run};
 use std::io::{Read, Write};
 use std::net::{TcpStream, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -91,6 +91,25 @@ fn where_the_clock_cannot_be_read_the_log_says_so_and_require_sync_does_not_star
          (os error 1): --require-sync needs that call",
     );
     eventually("it has failed", || systemd.property("ExecMainStatus") == "1");
+}
+
+#[test]
+fn a_reload_reads_the_zone_of_the_host_again() {
+    let systemd = or_skip!(Systemd::boot(&["daytime.socket"]));
+    let link = |zone: &str| {
+        let script = format!("ln -sf /usr/share/zoneinfo/{zone} /etc/localtime");
+        good(systemd.command("sh").args(["-c", &script]));
+    };
+    link("Asia/Kathmandu");
+    let local = "ExecStart=\nExecStart=/opt/daytime serve --zone local";
+    systemd.edit("service", "Service", local);
+    assert!(systemd.ask("tcp").ends_with("-+0545\n"), "{}", systemd.ask("tcp"));
+    link("Asia/Tokyo");
+    systemd.control(&["reload", "daytime.service"]);
+    systemd.logs("SIGHUP: replies are in Asia/Tokyo from now on");
+    for transport in ["tcp", "udp"] {
+        assert!(systemd.ask(transport).ends_with("-JST\n"), "{transport}");
+    }
 }
 
 #[test]

@@ -24,7 +24,7 @@ const SYSTEM: [&str; 10] = [
     "time-set.target",
 ];
 
-/// The host's address on which a wildcard answers over UDP, too.
+/// An address of the host.
 pub const HOST: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 
 /// It ends with everything it has started when this is dropped.
