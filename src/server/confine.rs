@@ -256,7 +256,7 @@ impl Begun {
     /// [`ConfineError::Incomplete`].
     pub fn finish(mut self, server: &Server) -> Result<Confined, ConfineError> {
         if self.sandbox != Sandbox::Off {
-            let calls = sys::restrict_calls(server.udp_descriptors.clone());
+            let calls = sys::restrict_calls(server.udp_descriptors.as_ref());
             let calls = calls.map(|calls| format!("({calls} system calls)"));
             self.confined.note(self.sandbox, Layer::Seccomp, calls)?;
         }

@@ -183,7 +183,7 @@ pub(crate) fn restrict_files() -> Result<String, String> {
 }
 
 /// Not available.
-pub(crate) fn restrict_calls(_: Option<RangeInclusive<RawFd>>) -> Result<usize, String> {
+pub(crate) fn restrict_calls(_: Option<&RangeInclusive<RawFd>>) -> Result<usize, String> {
     Err(NOT_HERE.to_owned())
 }
 

@@ -279,7 +279,8 @@ mod tests {
         let address = listener.local_addr().expect("bound");
         let client = Client::connect(address).expect("connected");
         let inherited = Inherited { socket: listener.into(), number: 7, name: None };
-        assert_eq!(Endpoint::adopt(inherited).expect("a listener").address(), address);
+        let endpoint = Endpoint::adopt(inherited).expect("a listener");
+        assert_eq!(endpoint.address(), address);
 
         let is = |what| format!("descriptor 7 (metrics) is {what}, not a listening TCP socket");
         assert_eq!(refusal(client), is("a TCP connection"));

@@ -54,7 +54,7 @@ pub(crate) use supervisor::{abstract_address, descriptor_path, is_tcp, is_udp};
 /// Elsewhere system calls have other names, or seccompiler does not know the processor.
 #[cfg(not(any(target_arch = "aarch64", target_arch = "riscv64", target_arch = "x86_64")))]
 pub(crate) fn restrict_calls(
-    _: Option<std::ops::RangeInclusive<std::os::fd::RawFd>>,
+    _: Option<&std::ops::RangeInclusive<std::os::fd::RawFd>>,
 ) -> Result<usize, String> {
     Err("there is no filter for this processor".to_owned())
 }

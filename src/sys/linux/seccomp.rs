@@ -132,8 +132,8 @@ type Descriptors = RangeInclusive<RawFd>;
 
 /// Allows every thread only the system calls of the running service, and returns how many those are. Sends to an
 /// address pass on `udp_sockets` only, and not at all without any.
-pub(crate) fn restrict_calls(udp_sockets: Option<Descriptors>) -> Result<usize, String> {
-    let (program, calls) = filter(udp_sockets.as_ref())?;
+pub(crate) fn restrict_calls(udp_sockets: Option<&Descriptors>) -> Result<usize, String> {
+    let (program, calls) = filter(udp_sockets)?;
     seccompiler::apply_filter_all_threads(&program).map_err(|error| error.to_string())?;
     Ok(calls)
 }
