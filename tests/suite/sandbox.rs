@@ -222,27 +222,30 @@ fn memory_maps_pauses_the_end_of_threads_and_panics_work_inside() {
 
 /// A system call that fails with this errno for the server below.
 const WITHOUT: &str = "DAYTIME_TEST_WITHOUT";
-/// The argument of `--sandbox`.
+/// The argument of `--sandbox`, and options after it.
 const MODE: &str = "DAYTIME_TEST_MODE";
 
 /// Becomes `daytime serve` on a kernel that seems to lack a system call.
 #[test]
 #[ignore = "the other tests start it in a process of its own"]
 fn server_on_a_kernel_without() {
-    let (call, errno) = match env::var(WITHOUT).as_deref() {
-        Ok("landlock") => (libc::SYS_landlock_create_ruleset, libc::ENOSYS),
-        Ok("seccomp") => (libc::SYS_seccomp, libc::EINVAL),
-        Ok("capset") => (libc::SYS_capset, libc::EPERM),
+    let (calls, errno) = match env::var(WITHOUT).as_deref() {
+        Ok("landlock") => (&[libc::SYS_landlock_create_ruleset][..], libc::ENOSYS),
+        Ok("seccomp") => (&[libc::SYS_seccomp][..], libc::EINVAL),
+        Ok("capset") => (&[libc::SYS_capset][..], libc::EPERM),
+        // C libraries differ in which one adjtimex(3) makes.
+        Ok("adjtimex") => (&[libc::SYS_adjtimex, libc::SYS_clock_adjtime][..], libc::EPERM),
         _ => return, // by hand, with --ignored
     };
-    let rules = BTreeMap::from([(call, Vec::new())]);
+    let rules: BTreeMap<_, _> = calls.iter().map(|call| (*call, Vec::new())).collect();
     let arch = env::consts::ARCH.try_into().expect("seccompiler knows it");
     let refuse = SeccompAction::Errno(errno.unsigned_abs());
     let filter = SeccompFilter::new(rules, SeccompAction::Allow, refuse, arch).expect("right");
     let program: seccompiler::BpfProgram = filter.try_into().expect("right");
     seccompiler::apply_filter(&program).expect("applied");
     let mut serve = Command::new(env!("CARGO_BIN_EXE_daytime"));
-    serve.args(["serve", "--port", "0", "--sandbox"]).arg(env::var(MODE).expect("given"));
+    serve.args(["serve", "--port", "0", "--sandbox"]);
+    serve.args(env::var(MODE).expect("given").split(' '));
     serve.stdout(File::options().write(true).open("/dev/fd/3").expect("standard output"));
     panic!("it was not started: {}", serve.exec());
 }
@@ -298,4 +301,26 @@ fn where_something_is_missing_on_serves_with_a_warning_and_with_all_the_rest() {
         let there = layers.iter().filter(|layer| in_force.contains(**layer)).count();
         assert_eq!(there, 3, "{in_force}");
     }
+}
+
+#[test]
+fn where_the_clock_cannot_be_read_it_warns_and_with_require_sync_refuses_to_serve() {
+    or_skip!(lacks_nothing());
+    let mut server = Running::start(serve_without("adjtimex", "on --syntax nist"));
+    let line = String::from_utf8(ask_tcp(server.tcp())).expect("ASCII");
+    assert_eq!(line.split_whitespace().nth(5), Some("3"), "{line}");
+    server.signal("TERM");
+    let (_, log) = server.wait();
+    let warning = " WARN ] adjtimex: Operation not permitted (os error 1): the kernel does not say whether \
+                   its clock is synchronised; --syntax nist reports health 3 (unknown)";
+    assert_eq!(log.matches(warning).count(), 1, "{log}");
+
+    let output = run(&mut serve_without("adjtimex", "on --require-sync"));
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        stderr(&output),
+        "daytime: cannot tell whether the clock is synchronised: adjtimex: Operation not permitted \
+         (os error 1): --require-sync needs that call: allow adjtimex and clock_adjtime in the filter of \
+         system calls (under systemd without ProtectClock=), or leave --require-sync out\n"
+    );
 }

@@ -1,9 +1,9 @@
 //! `daytime serve` on sockets that systemd opens: its own `systemd-socket-activate` starts us.
 
 use crate::or_skip;
-use crate::support::wire::{ask_tcp, ask_udp, connect, eventually};
+use crate::support::wire::{ask_tcp, ask_udp, connect, eventually, metrics_page};
 use crate::support::{Namespace, Running, bad, daytime, good, ipv6, program, run, stderr};
-use std::io::{BufRead, BufReader, Lines, Read, Write};
+use std::io::{BufRead, BufReader, Lines};
 use std::net::TcpStream;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -159,15 +159,9 @@ fn a_listener_with_the_name_metrics_is_the_endpoint_for_them() {
         let mut server = or_skip!(Activated::spawn(command, &inside, 1));
         assert!(ask(&inside, "tcp", "127.0.0.1").ends_with("-UTC\n"));
         assert_eq!(server.lines(told.lines().count()).join("\n"), told);
-        let page = or_skip!(inside.enter(|| {
-            let mut stream = TcpStream::connect("127.0.0.1:9867").expect("connected");
-            stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").expect("sent");
-            let mut page = String::new();
-            stream.read_to_string(&mut page).expect("a clean end");
-            page
-        }));
         let counted = "daytime_exchanges_total{transport=\"tcp\",family=\"ipv4\"} 1\n";
-        assert!(page.contains(counted), "{page}");
+        let is_counted = || metrics_page().contains(counted);
+        or_skip!(inside.enter(|| eventually("the exchange is counted", is_counted)));
         assert_eq!(server.status(), Some(0), "when idle");
     }
 }

@@ -2,10 +2,9 @@
 
 use crate::or_skip;
 use crate::support::systemd::{HOST, Systemd};
-use crate::support::wire::{ask_tcp, connect, eventually, read_to_end};
+use crate::support::wire::{ask_tcp, connect, eventually, metrics_page, read_to_end};
 use crate::support::{PATIENCE, Running, good, run};
-use std::io::{Read, Write};
-use std::net::{TcpStream, UdpSocket};
+use std::net::UdpSocket;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -23,15 +22,9 @@ fn a_client_starts_the_service_and_the_metrics_are_on_a_socket_of_their_own() {
     systemd.control(&["enable", "--quiet", "daytime-metrics.socket"]);
     systemd.control(&["restart", "daytime.service"]);
     assert!(systemd.ask("udp").ends_with("-UTC\n"));
-    let page = or_skip!(systemd.network.enter(|| {
-        let mut stream = TcpStream::connect("127.0.0.1:9867").expect("connected");
-        stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").expect("sent");
-        let mut page = String::new();
-        stream.read_to_string(&mut page).expect("a clean end");
-        page
-    }));
     let counted = "daytime_exchanges_total{transport=\"udp\",family=\"ipv4\"} 1\n";
-    assert!(page.contains(counted), "{page}");
+    let is_counted = || metrics_page().contains(counted);
+    or_skip!(systemd.network.enter(|| eventually("the exchange is counted", is_counted)));
     systemd.logs("tcp [::]:13 daytime\nudp [::]:13 daytime\nmetrics 127.0.0.1:9867\n");
 }
 

@@ -2,7 +2,7 @@
 
 use super::PATIENCE;
 use socket2::{Domain, Socket, Type};
-use std::io::{ErrorKind, Read};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -76,6 +76,13 @@ pub fn assert_prompt(limit: Duration, mut measured: impl FnMut() -> Duration) {
         }
     }
     panic!("never within {limit:?}: {took:?}");
+}
+
+/// What the endpoint at the port of the shipped unit answers.
+pub fn metrics_page() -> String {
+    let stream = connect((Ipv4Addr::LOCALHOST, 9867).into());
+    (&stream).write_all(b"GET /metrics HTTP/1.0\r\n\r\n").expect("sent");
+    String::from_utf8(read_to_end(&stream)).expect("UTF-8")
 }
 
 /// A TCP server that treats one connection as told; its address as text.
