@@ -102,8 +102,8 @@ pub use server::{
     ServeError, Server, Shutdown, Supervisor, Until, Workers,
 };
 pub use syntax::{
-    Flag, Flags, Form, Marker, Pattern, PatternError, Reason, Recognised, Syntax, TimeCode, Told,
-    UnknownSyntax, Unrecognised, Zone, ZoneError, ZoneOffset, recognise,
+    Flag, Flags, Form, Marker, Pattern, PatternError, Readings, Reason, Recognised, Syntax,
+    TimeCode, Told, UnknownSyntax, Unrecognised, Zone, ZoneError, ZoneOffset, recognise,
 };
 pub use tcp::server::Drain;
 pub use transport::{IpVersion, PORT, Transport};

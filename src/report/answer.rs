@@ -27,7 +27,7 @@ fn offset(answer: &Answer, recognised: &Recognised) -> String {
             Told::Instant { .. } if answer.truncated => "the answer is cut",
             Told::Instant { .. } => "the local clock holds no valid date",
             Told::WallClock(_) => "without a zone that is certain, this is many instants",
-            Told::Either(..) => "without a date that is certain, this is many instants",
+            Told::Ambiguous(_) => "without a date that is certain, this is many instants",
         };
         return format!("unknown: {why}");
     };

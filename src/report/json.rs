@@ -88,11 +88,12 @@ fn meaning(recognised: &Result<Recognised, Unrecognised>) -> Map<String, Value> 
 fn keys(it: Option<&Recognised>, flags: Flags, error: Option<String>) -> Map<String, Value> {
     let written = |time: NaiveDateTime| time.format("%Y-%m-%dT%H:%M:%S").to_string();
     let ambiguous = it.and_then(|it| match it.told {
-        Told::Either(one, other) => Some(json!([written(one), written(other)])),
+        Told::Ambiguous(readings) => Some(readings.iter().map(written).collect::<Value>()),
         _ => None,
     });
     let fraction = it.filter(|it| it.flags.contains(Flag::Fraction)).map(|it| match it.told {
-        Told::Instant { local: time, .. } | Told::WallClock(time) | Told::Either(time, _) => time,
+        Told::Instant { local: time, .. } | Told::WallClock(time) => time,
+        Told::Ambiguous(readings) => readings.earliest(),
     });
     let names: Vec<String> = flags.iter().map(|flag| flag.to_string()).collect();
     let mut object = Map::new();

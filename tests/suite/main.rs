@@ -25,6 +25,8 @@ mod lab_loopback;
 mod lab_netns;
 #[cfg(all(target_os = "linux", feature = "lab"))]
 mod lab_obstacles;
+#[cfg(target_os = "linux")]
+mod languages;
 mod layers;
 mod limits;
 mod metrics;
