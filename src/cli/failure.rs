@@ -2,7 +2,7 @@
 
 use super::complain;
 use crate::bench::BenchError;
-use crate::client::{Answer, AskError, Attempt};
+use crate::client::{Answer, AskError, Attempt, Interruption};
 use crate::compare::CompareError;
 use crate::listen::ListenError;
 use crate::reply::Printable;
@@ -143,10 +143,15 @@ impl From<ConfineError> for Failure {
     }
 }
 
+impl From<&AskError> for Failure {
+    fn from(error: &AskError) -> Self {
+        Self::new(error, ask_hint(error))
+    }
+}
+
 impl From<AskError> for Failure {
     fn from(error: AskError) -> Self {
-        let hint = ask_hint(&error);
-        Self::new(&error, hint)
+        Self::from(&error)
     }
 }
 
@@ -248,7 +253,9 @@ fn ask_hint(error: &AskError) -> Option<String> {
             return Some("is the name right, and is there a resolver?".to_owned());
         }
         AskError::NoAddress { .. } => return Some("try without -4 and -6".to_owned()),
-        AskError::NoEnd { .. } => return Some("a longer --timeout may help".to_owned()),
+        AskError::Incomplete { partial, cause } => {
+            return incomplete_hint(partial, cause).map(str::to_owned);
+        }
         _ => return None,
     };
     let any = |wanted: fn(&(SocketAddr, Attempt)) -> bool| attempts.iter().any(wanted);
@@ -268,6 +275,17 @@ fn ask_hint(error: &AskError) -> Option<String> {
         return None;
     };
     Some(hint.to_owned())
+}
+
+fn incomplete_hint(partial: &Answer, cause: &Interruption) -> Option<&'static str> {
+    match cause {
+        Interruption::Timeout { .. } if !partial.truncated => {
+            Some("the line is whole, but RFC 867 has the server close the connection after it")
+        }
+        Interruption::Timeout { .. } => Some("a longer --timeout may help"),
+        Interruption::Limit { .. } => Some("--limit takes more of it, up to 65535 octets"),
+        _ => None,
+    }
 }
 
 impl From<CaptureError> for Failure {

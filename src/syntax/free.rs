@@ -194,6 +194,16 @@ mod tests {
     }
 
     #[test]
+    fn a_weekday_of_another_language_is_no_month() {
+        // Sunday, 3 March in Turkish: `paź` is October in Polish.
+        assert!(read("Paz 03 Mar 2024 16:05:11 UTC").starts_with("expected"));
+        assert!(read("Paz Mar  3 16:05:11 2024").starts_with("expected"));
+        // Tuesday in Slovene, Thursday in Swedish.
+        let slovene = "free 2024-07-02T16:05:11Z UTC locale-names";
+        assert_eq!(read("tor 02 jul 2024 16:05:11 UTC").replace("rfc5322", "free"), slovene);
+    }
+
+    #[test]
     fn what_is_missing_is_told() {
         let error = "expected a day of the month, found the end of the line at octet 24";
         assert_eq!(read("15:17:42 November, 2018\n"), error);

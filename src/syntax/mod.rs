@@ -41,6 +41,8 @@ pub use flags::{Flag, Flags};
 pub(crate) use frame::{BYTE_ORDER_MARK, Frame};
 pub use nist::{Marker, TimeCode};
 pub use recognise::recognise;
+#[cfg(test)]
+pub(crate) use recognise::tests::READ;
 pub use recognised::{Form, Readings, Recognised, Told};
 pub use strftime::{Pattern, PatternError};
 pub use unrecognised::{Reason, Unrecognised};

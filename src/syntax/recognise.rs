@@ -50,6 +50,8 @@ const READERS: [Reader; 12] = [
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn recognise(reply: &[u8]) -> Result<Recognised<'_>, Unrecognised> {
+    #[cfg(test)]
+    tests::READ.set(tests::READ.get() + 1);
     let frame = Frame::of(reply);
     if frame.line.is_empty() {
         return Err(Unrecognised::empty(reply, &frame));
@@ -152,8 +154,14 @@ fn may_be_followed_by_half(read: &Parts) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::super::tests_at::read;
+    use std::cell::Cell;
+
+    thread_local! {
+        /// How many replies this thread has read.
+        pub(crate) static READ: Cell<u32> = const { Cell::new(0) };
+    }
 
     #[test]
     fn what_is_no_time_says_what_was_expected_and_where() {

@@ -35,6 +35,7 @@ mod parse;
 mod polite;
 mod query;
 mod query_errors;
+mod query_incomplete;
 mod query_meaning;
 mod query_udp;
 #[cfg(target_os = "linux")]

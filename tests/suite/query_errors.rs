@@ -2,7 +2,7 @@
 
 use crate::or_skip;
 use crate::support::wire::{closed_port, tcp_server, wait_in_vain};
-use crate::support::{Namespace, PATIENCE, bad, daytime, good, run, stderr};
+use crate::support::{Namespace, PATIENCE, bad, daytime, good, run, stderr, stdout};
 use std::io::Write;
 use std::net::{TcpListener, UdpSocket};
 use std::sync::mpsc;
@@ -47,8 +47,8 @@ fn a_tcp_server_that_stays_silent_is_given_up_at_the_timeout() {
     assert_eq!(
         refused(1, &["--timeout", "0.5", &address.to_string()]),
         format!(
-            "daytime: {address} accepted the connection but did not end the stream within 0.5 s: \
-             0 octets came: a longer --timeout may help\n"
+            "daytime: the answer of {address} is incomplete: 0 octets came: no end of the stream \
+             within 0.5 s: a longer --timeout may help\n"
         )
     );
     assert!(started.elapsed() >= Duration::from_millis(500), "{:?}", started.elapsed());
@@ -109,10 +109,11 @@ fn a_server_that_sends_10_mib_is_cut_at_the_limit() {
         let reply = vec![b'x'; 10 << 20];
         sent.send(stream.write_all(&reply)).expect("the test waits");
     });
-    assert_eq!(
-        refused(1, &[&host]),
-        format!("daytime: {host} sent more than the limit of 4096 octets\n")
-    );
+    let output = run(daytime().args(["query", "-q", &host]));
+    assert_eq!(stdout(&output), format!("{}\n", "x".repeat(4096)));
+    let told = format!("daytime: the answer of {host} is incomplete: 4096 octets came: more than");
+    assert!(stderr(&output).starts_with(&told), "{}", stderr(&output));
+    assert_eq!(output.status.code(), Some(1));
     assert!(end.recv_timeout(PATIENCE).expect("it ends").is_err(), "all of it was taken");
 }
 
@@ -132,11 +133,13 @@ fn a_server_that_sends_an_octet_a_second_is_given_up_at_the_one_deadline_for_all
         }
     });
     let started = Instant::now();
+    let output = run(daytime().args(["query", "-q", "--timeout", "2.5", &host]));
+    assert_eq!((stdout(&output).as_str(), output.status.code()), ("xxx\n", Some(1)));
     assert_eq!(
-        refused(1, &["--timeout", "2.5", &host]),
+        stderr(&output),
         format!(
-            "daytime: {host} accepted the connection but did not end the stream within 2.5 s: \
-             3 octets came: \"xxx\": a longer --timeout may help\n"
+            "daytime: the answer of {host} is incomplete: 3 octets came: no end of the stream \
+             within 2.5 s: a longer --timeout may help\n"
         )
     );
     let elapsed = started.elapsed();
@@ -165,11 +168,13 @@ fn a_connection_that_breaks_is_told_with_what_had_come() {
         // Closed with this, it sends a reset instead of a FIN (socket(7)).
         socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).expect("set");
     });
+    let output = run(daytime().args(["query", "-q", &host]));
+    assert_eq!((stdout(&output).as_str(), output.status.code()), ("Sun N\n", Some(1)));
     assert_eq!(
-        refused(1, &[&host]),
+        stderr(&output),
         format!(
-            "daytime: the connection to {host} broke: 5 octets came: \"Sun N\": Connection reset by \
-             peer (os error 104)\n"
+            "daytime: the answer of {host} is incomplete: 5 octets came: Connection reset by peer \
+             (os error 104)\n"
         )
     );
 }
