@@ -12,6 +12,7 @@ mod inside;
 #[cfg(feature = "lab")]
 mod lab;
 mod logging;
+mod mistakes;
 mod parse;
 mod progress;
 mod query;
@@ -33,10 +34,12 @@ pub fn run_command_line() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => {
             // Help goes to standard output; if that is closed, nobody wants it.
+            let status = ExitCode::from(if error.use_stderr() { 2 } else { 0 });
             if !inherited::client_has_stderr() {
-                let _ = error.print();
+                let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
+                let _ = mistakes::explain(error, &words.collect::<Vec<_>>()).print();
             }
-            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+            return status;
         }
     };
     logging::start(&arguments);

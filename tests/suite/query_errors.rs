@@ -13,15 +13,34 @@ fn refused(status: i32, arguments: &[&str]) -> String {
     bad(status, daytime().arg("query").args(arguments))
 }
 
-const NOBODY: &str = "is a server running? `daytime serve` starts one, --port names another port\n";
-
 #[test]
 fn a_closed_tcp_port_is_told_as_refused_with_what_to_try() {
     let (address, _holder) = closed_port();
+    let start =
+        format!("is a server running? `daytime serve --port {}` starts one", address.port());
     assert_eq!(
         refused(1, &[&address.to_string()]),
-        format!("daytime: connection refused by {address}: {NOBODY}")
+        format!("daytime: connection refused by {address}: {start}\n")
     );
+}
+
+#[test]
+fn a_closed_port_13_is_told_with_a_port_that_needs_no_privilege() {
+    let inside = or_skip!(Namespace::new());
+    let told = bad(1, inside.daytime().args(["query", "127.0.0.1"]));
+    let expected = "daytime: connection refused by 127.0.0.1:13: is a server running? `daytime serve \
+                    --port 9999` starts one, `daytime query localhost:9999` asks it\n";
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn an_ipv6_address_that_cannot_be_reached_gets_the_hint_for_addresses() {
+    let inside = or_skip!(Namespace::new());
+    for host in ["[2001:db8::7]:9999", "[2001:db8::7]:13", "[fe80::1%lo]:13"] {
+        let told = bad(1, inside.daytime().args(["query", host]));
+        let hint = ": can this host reach it? `ip -6 address` and `ip -6 route` list what it has\n";
+        assert!(told.ends_with(hint), "{told}");
+    }
 }
 
 #[test]
