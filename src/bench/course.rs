@@ -114,10 +114,9 @@ impl<'a> Course<'a> {
     }
 
     pub(super) fn failed(&mut self, due: Duration, failure: &Failure) {
-        match failure.is_refusal() {
-            true => self.first.refused += 1,
-            false => self.first.settled = true,
-        }
+        let refused = failure.is_refusal();
+        self.first.refused += u64::from(refused);
+        self.first.settled |= !refused;
         if self.schedule.measures(due) {
             self.tally.failed(failure);
         }

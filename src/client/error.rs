@@ -127,7 +127,7 @@ impl AskError {
                 Self::NoAnswer { transport: Transport::Tcp, timeout, attempts }
             }
             TcpError::Incomplete(exchange, stop) => Self::Incomplete {
-                partial: Box::new(Answer::from_partial(exchange, &stop)),
+                partial: Box::new(Answer::from_partial(*exchange, &stop)),
                 cause: Interruption::new(stop, options),
             },
         }

@@ -34,7 +34,7 @@ pub(crate) enum TcpError {
     /// No address could be connected to.
     NotConnected(NotConnected),
     /// The stream stopped short of its end; what had come until then may be the reply or a part of it.
-    Incomplete(Exchange, Stop),
+    Incomplete(Box<Exchange>, Stop),
 }
 
 /// Asks the first of `addresses` that connects, and reads until the server closes (RFC 867, "TCP Based
@@ -62,7 +62,7 @@ pub(crate) fn exchange(
     // The error of a reset is reported once: the end after it looks like a clean one.
     match ended.and(reset.map_or(Ok(()), |cause| Err(Stop::Broken(cause)))) {
         Ok(()) => Ok(exchange),
-        Err(stop) => Err(TcpError::Incomplete(exchange, stop)),
+        Err(stop) => Err(TcpError::Incomplete(Box::new(exchange), stop)),
     }
 }
 

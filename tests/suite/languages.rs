@@ -5,7 +5,6 @@ use crate::or_skip;
 use crate::support::program;
 use chrono::{NaiveDate, NaiveDateTime};
 use daytime::{Flag, Told, recognise};
-use std::fmt::Write;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::{fs, str};
@@ -125,9 +124,8 @@ fn every_month_and_weekday_of_the_languages_claimed_is_read_in_every_order() {
     or_skip!(program("localedef"));
     let folder = tempfile::tempdir().expect("a folder");
     let (times, list) = (times(), folder.path().join("times"));
-    let mut text = String::new();
-    times.iter().for_each(|time| writeln!(text, "{time}").expect("a string takes all"));
-    fs::write(&list, text).expect("written");
+    let text: Vec<String> = times.iter().map(NaiveDateTime::to_string).collect();
+    fs::write(&list, text.join("\n")).expect("written");
     let mut wrong = Vec::new();
     for locale in LANGUAGES.iter().flat_map(|(_, locales)| *locales) {
         or_skip!(compile(locale, folder.path()));

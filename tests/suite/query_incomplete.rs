@@ -132,7 +132,7 @@ fn a_line_that_stops_in_its_middle_gives_no_offset() {
 #[test]
 fn what_is_beyond_the_limit_is_missing_and_the_rest_is_printed() {
     let host = tcp_server(|mut stream| {
-        let _ = stream.write_all(&[b'x'; 100_000]);
+        let _ = stream.write_all(&vec![b'x'; 100_000]);
     });
     let output = query(&["-q", "--limit", "30", &host]);
     assert_eq!(stdout(&output), format!("{}\n", "x".repeat(30)));
