@@ -87,7 +87,9 @@ pub use cli::run_command_line;
 pub use bench::{Bench, BenchError, BenchOptions, Failures, Load, Percentiles, bench};
 pub use calls::Calls;
 pub use check::{Check, CheckOptions, Finding, Probe, Verdict, check};
-pub use client::{Answer, AskError, Attempt, Family, Offset, Options, Target, TargetError, ask};
+pub use client::{
+    Answer, AskError, Attempt, Family, Interruption, Offset, Options, Target, TargetError, ask,
+};
 pub use clock::{Clock, Health, Leap, Reading};
 pub use compare::{
     Closed, CompareError, CompareOptions, Comparison, GIVE_UP, Latencies, Leftover, Nobody, Phase,
@@ -102,8 +104,8 @@ pub use server::{
     ServeError, Server, Shutdown, Supervisor, Until, Workers,
 };
 pub use syntax::{
-    Flag, Flags, Form, Marker, Pattern, PatternError, Reason, Recognised, Syntax, TimeCode, Told,
-    UnknownSyntax, Unrecognised, Zone, ZoneError, ZoneOffset, recognise,
+    Flag, Flags, Form, Marker, Pattern, PatternError, Readings, Reason, Recognised, Syntax,
+    TimeCode, Told, UnknownSyntax, Unrecognised, Zone, ZoneError, ZoneOffset, recognise,
 };
 pub use tcp::server::Drain;
 pub use transport::{IpVersion, PORT, Transport};

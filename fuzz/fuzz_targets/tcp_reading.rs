@@ -5,7 +5,7 @@
 
 #![no_main]
 
-use daytime::{Answer, AskError, Attempt, Options, Transport, ask, recognise};
+use daytime::{Answer, AskError, Attempt, Interruption, Options, Transport, ask, recognise};
 use libfuzzer_sys::fuzz_target;
 use socket2::SockRef;
 use std::io::{self, Read, Write};
@@ -170,19 +170,21 @@ impl<'a> Plan<'a> {
         assert!(is_printable(&text), "{text:?}");
         let patient = self.timeout >= Duration::from_secs(1);
         match error {
-            AskError::TooLong { peer, limit } => {
-                assert!(self.octets.len() > self.limit, "{self:?}");
-                assert_eq!((*peer, *limit), (address, self.limit));
-            }
-            AskError::NoEnd { peer, octets, timeout } => {
-                assert!(!patient, "{self:?}: {error}");
-                assert_eq!((*peer, *timeout), (address, self.timeout));
-                self.check_begun(octets);
-            }
-            AskError::Broken { peer, octets, .. } => {
-                assert!(matches!(self.end, End::Reset | End::Unaccepted), "{self:?}: {error:?}");
-                assert_eq!(*peer, address);
-                self.check_begun(octets);
+            AskError::Incomplete { partial, cause } => {
+                assert_eq!(partial.peer, address);
+                self.check_begun(&partial.octets);
+                assert!(partial.round_trip <= partial.elapsed, "{partial:?}");
+                match cause {
+                    Interruption::Limit { limit } => {
+                        assert!(self.octets.len() > self.limit, "{self:?}");
+                        assert_eq!(*limit, self.limit);
+                    }
+                    Interruption::Timeout { timeout } => {
+                        assert!(!patient, "{self:?}: {error}");
+                        assert_eq!(*timeout, self.timeout);
+                    }
+                    _ => assert!(matches!(self.end, End::Reset | End::Unaccepted), "{self:?}"),
+                }
             }
             AskError::NoAnswer { transport, attempts, .. } => {
                 assert_eq!(*transport, Transport::Tcp);

@@ -29,16 +29,37 @@ pub(super) struct Course<'a> {
     progress: &'a mut Progress<'a>,
     next_tick: Duration,
     processor: Processor,
+    first: FirstTries,
     pub interrupted: bool,
+}
+
+/// The first tries, until one of them ends otherwise than refused.
+#[derive(Debug, Default)]
+struct FirstTries {
+    /// Sockets, each of which tries once before any tries again.
+    sockets: u64,
+    begun: u64,
+    refused: u64,
+    /// One was not refused.
+    settled: bool,
+}
+
+impl FirstTries {
+    /// Whether every first try was refused, so that no server is there to be measured.
+    fn all_refused(&self) -> bool {
+        !self.settled && self.refused > 0 && self.refused >= self.sockets.min(self.begun)
+    }
 }
 
 impl<'a> Course<'a> {
     pub(super) fn begin(
         schedule: Schedule,
+        sockets: usize,
         timeout: Duration,
         progress: &'a mut Progress<'a>,
     ) -> Self {
         Self {
+            first: FirstTries { sockets: sockets as u64, ..FirstTries::default() },
             began: Instant::now(),
             schedule,
             tally: Tally::default(),
@@ -54,9 +75,13 @@ impl<'a> Course<'a> {
         self.began.elapsed()
     }
 
-    /// True when nothing more begins and all that is under way is over.
+    /// True when nothing more begins and all that is under way is over, or when every first try was refused.
     pub(super) fn is_over(&mut self, now: Duration, under_way: impl FnOnce() -> usize) -> bool {
         self.processor.look(now, &self.schedule);
+        if self.first.all_refused() {
+            self.schedule.stop(now);
+            return true;
+        }
         self.interrupted || self.schedule.is_over(now) && under_way() == 0
     }
 
@@ -76,23 +101,29 @@ impl<'a> Course<'a> {
     /// One exchange begins: the moment from which it counts.
     pub(super) fn begins(&mut self, now: Duration) -> Duration {
         let due = self.schedule.begin(now);
+        self.first.begun += 1;
         self.tally.asked += u64::from(self.schedule.measures(due));
         due
     }
 
     pub(super) fn answered(&mut self, due: Duration, now: Duration, octets: usize) {
+        self.first.settled = true;
         if self.schedule.measures(due) {
             self.tally.answered(octets, now.saturating_sub(due));
         }
     }
 
     pub(super) fn failed(&mut self, due: Duration, failure: &Failure) {
+        let refused = failure.is_refusal();
+        self.first.refused += u64::from(refused);
+        self.first.settled |= !refused;
         if self.schedule.measures(due) {
             self.tally.failed(failure);
         }
     }
 
     pub(super) fn lost(&mut self, due: Duration) {
+        self.first.settled = true;
         self.tally.lost += u64::from(self.schedule.measures(due));
     }
 
@@ -101,7 +132,13 @@ impl<'a> Course<'a> {
     }
 
     /// What came out.
-    pub(super) fn ends(self, transport: Transport, peer: SocketAddr) -> Load {
+    pub(super) fn ends(mut self, transport: Transport, peer: SocketAddr) -> Load {
+        let refused_at_once = self.first.all_refused();
+        if refused_at_once {
+            // The warm-up counts too: nothing else was measured.
+            self.tally.asked = self.first.begun;
+            self.tally.failures.refused = self.first.refused;
+        }
         let tally = &self.tally;
         let over = tally.answered + tally.lost + tally.failures.count();
         Load {
@@ -117,6 +154,7 @@ impl<'a> Course<'a> {
             octets: tally.octets,
             latencies: tally.percentiles(),
             processor: self.processor.used(),
+            refused_at_once,
             failures: self.tally.failures,
         }
     }

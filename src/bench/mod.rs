@@ -69,7 +69,8 @@ pub enum BenchError {
 /// about 50 times a second how much of the time is over; what has been measured when it breaks is the result.
 ///
 /// # Errors
-/// [`BenchError`]. A server that does not answer is no error: see [`Bench`].
+/// [`BenchError`]. A server that does not answer is not an error: see [`Bench`]. If every first try over a
+/// transport is refused, its load ends at once ([`Load::refused_at_once`]).
 ///
 /// ```
 /// use daytime::{BenchOptions, Config, Server, bench};
@@ -142,7 +143,7 @@ fn load(
     let mut of_all = |now| progress(before + now, all);
     let schedule = Schedule::new(options.warm_up, options.duration, options.rate);
     let (sockets, timeout) = (options.sockets(), options.ask.timeout);
-    let mut course = Course::begin(schedule, timeout, &mut of_all);
+    let mut course = Course::begin(schedule, sockets, timeout, &mut of_all);
     match transport {
         Transport::Tcp => stream::load(peer, sockets, &mut course)?,
         Transport::Udp => datagram::load(peer, sockets, options.window(), &mut course)?,

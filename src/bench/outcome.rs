@@ -63,6 +63,9 @@ pub struct Load {
     pub latencies: Option<Percentiles>,
     /// Processor time that this process used while it measured.
     pub processor: Duration,
+    /// Every first try was refused, so this load ended at once. Its exchanges are counted, though they were to
+    /// warm up.
+    pub refused_at_once: bool,
 }
 
 impl Load {
@@ -147,6 +150,7 @@ mod tests {
             late: 0,
             octets: 0,
             latencies: None,
+            refused_at_once: false,
             processor: Duration::from_secs(1),
         }
     }

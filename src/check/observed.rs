@@ -1,6 +1,6 @@
 //! What was seen of a server: values, which the judges judge and tests can make.
 
-use crate::client::{Answer, AskError};
+use crate::client::{Answer, AskError, Interruption};
 use crate::transport::{IpVersion, Transport};
 use std::io;
 use std::net::SocketAddr;
@@ -44,9 +44,9 @@ impl Asked {
     pub(super) fn reply(&self) -> Option<(SocketAddr, &[u8])> {
         let (peer, octets) = match &self.answered {
             Ok(answer) => (answer.peer, &answer.octets),
-            Err(AskError::NoEnd { peer, octets, .. } | AskError::Broken { peer, octets, .. }) => {
-                (*peer, octets)
-            }
+            // What goes on beyond the limit is no reply.
+            Err(AskError::Incomplete { cause: Interruption::Limit { .. }, .. }) => return None,
+            Err(AskError::Incomplete { partial, .. }) => (partial.peer, &partial.octets),
             Err(_) => return None,
         };
         (!octets.is_empty()).then_some((peer, octets))

@@ -1,6 +1,7 @@
 //! Asks a server all that is to be asked, one exchange after the other.
 
 use super::datagram;
+use super::judge::over;
 use super::observed::{Asked, Datagrams, Observed, Reply, Talk, Tried, Usual, reply};
 use super::stream::{self, First};
 use crate::client::{Client, Family, Options, is_public, note};
@@ -30,7 +31,7 @@ impl Session<'_> {
         let usual = self.usual();
         let answers = |transport| match reply(&usual, transport) {
             Some((peer, _)) => Ok(peer),
-            None => Err(format!("no answer over {transport}")),
+            None => Err(format!("no answer over {}", over(transport))),
         };
         let (tcp, udp) = (answers(Transport::Tcp), answers(Transport::Udp));
         Observed {

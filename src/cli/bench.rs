@@ -42,6 +42,7 @@ pub(super) fn run(arguments: &Bench, quiet: bool) -> Result<ExitCode, Failure> {
         Err(Failure::NobodyReads) => {} // the status still tells how it went
         printed => printed?,
     }
+    measured.loads.iter().filter_map(Failure::of_load).for_each(|failure| failure.tell());
     Ok(if measured.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

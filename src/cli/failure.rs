@@ -1,14 +1,14 @@
 //! What went wrong, told once, with what to try.
 
 use super::complain;
-use crate::bench::BenchError;
-use crate::client::{Answer, AskError, Attempt};
+use crate::bench::{BenchError, Load};
+use crate::client::{Answer, AskError, Attempt, Interruption};
 use crate::compare::CompareError;
 use crate::listen::ListenError;
 use crate::reply::Printable;
 use crate::report::chain;
 use crate::server::{ConfineError, ServeError};
-use crate::transport::Transport;
+use crate::transport::{PORT, Transport};
 use crate::wire::capture::CaptureError;
 use crate::wire::read::ReadError;
 use nix::errno::Errno;
@@ -89,6 +89,17 @@ impl Failure {
         Some(Self::plain(fault))
     }
 
+    /// Why a load ended at once.
+    pub(super) fn of_load(load: &Load) -> Option<Self> {
+        let Load { transport, peer, refused_at_once, .. } = load;
+        refused_at_once.then(|| Self::Told {
+            message: format!(
+                "{peer} refused every first try over {transport}, so it ended at once"
+            ),
+            hint: Some(refused_hint(*transport, *peer)),
+        })
+    }
+
     /// The endpoint for metrics cannot be served.
     pub(super) fn metrics(error: &ServeError) -> Self {
         let hint = match error {
@@ -111,6 +122,11 @@ impl Failure {
     /// A capture file cannot be read, or not to its end.
     pub(super) fn capture_file(name: &str, error: &ReadError) -> Self {
         let hint = match error {
+            ReadError::Compressed(compression) => {
+                let message = format!("cannot read {name}: {error}");
+                let hint = format!("`{compression} -dc FILE | daytime wire --read -` unpacks it");
+                return Self::Told { message, hint: Some(hint) };
+            }
             ReadError::NotACapture | ReadError::Empty => {
                 Some("`tcpdump -w` or `daytime wire --pcapng` write such files")
             }
@@ -162,10 +178,15 @@ impl From<ConfineError> for Failure {
     }
 }
 
+impl From<&AskError> for Failure {
+    fn from(error: &AskError) -> Self {
+        Self::new(error, ask_hint(error))
+    }
+}
+
 impl From<AskError> for Failure {
     fn from(error: AskError) -> Self {
-        let hint = ask_hint(&error);
-        Self::new(&error, hint)
+        Self::from(&error)
     }
 }
 
@@ -231,12 +252,16 @@ fn listen_hint(error: &ListenError) -> Option<String> {
             "ports below 1024 need a privilege: use --port 9999, or as root \
              `setcap cap_net_bind_service=+ep` on the daytime binary"
         }
-        ListenError::NotThisHost(_, address, _) if address.is_ipv6() => {
+        ListenError::NotThisHost(_, address, _) if ends_like_a_port(address) => {
             "no interface of this host has that address; an IPv6 address with a port goes in \
              brackets: [::1]:9999"
         }
-        ListenError::NotThisHost(..) => {
-            "no interface of this host has that address; `ip address` lists those there are"
+        ListenError::NotThisHost(_, address, _) => {
+            let family = if address.is_ipv6() { "-6" } else { "-4" };
+            return Some(format!(
+                "no interface of this host has that address: `ip {family} address` lists those there \
+                 are. For one that comes later, FreeBind=yes in a systemd socket unit"
+            ));
         }
         ListenError::Failed(_, SocketAddr::V6(address), _)
             if address.ip().is_unicast_link_local() && address.scope_id() == 0 =>
@@ -279,26 +304,66 @@ fn ask_hint(error: &AskError) -> Option<String> {
             return Some("is the name right, and is there a resolver?".to_owned());
         }
         AskError::NoAddress { .. } => return Some("try without -4 and -6".to_owned()),
-        AskError::NoEnd { .. } => return Some("a longer --timeout may help".to_owned()),
+        AskError::Incomplete { partial, cause } => {
+            return incomplete_hint(partial, cause).map(str::to_owned);
+        }
         _ => return None,
     };
     let any = |wanted: fn(&(SocketAddr, Attempt)) -> bool| attempts.iter().any(wanted);
-    let refused = any(|(_, attempt)| matches!(attempt, Attempt::Refused));
-    let hint = if refused && transport == Transport::Tcp {
-        "is a server running? `daytime serve` starts one, --port names another port"
-    } else if refused {
-        "is a server running there, and over UDP? Try --proto tcp, or another --port"
-    } else if any(|(_, attempt)| matches!(attempt, Attempt::Silent { questions: 0, .. })) {
+    let refused = attempts.iter().find(|(_, attempt)| matches!(attempt, Attempt::Refused));
+    if let Some((peer, _)) = refused {
+        return Some(refused_hint(transport, *peer));
+    }
+    let hint = if any(|(_, attempt)| matches!(attempt, Attempt::Silent { questions: 0, .. })) {
         "a firewall may drop the question, or the host is down; a longer --timeout may help"
     } else if any(|(_, attempt)| matches!(attempt, Attempt::Silent { .. })) {
         "over UDP nobody tells whether the question was lost, the answer was lost, or nobody is \
          there; try --proto tcp"
-    } else if any(|(peer, _)| peer.is_ipv6()) {
+    } else if any(|(peer, _)| ends_like_a_port(peer)) {
         "is there a route? An IPv6 address with a port goes in brackets: [::1]:9999"
+    } else if any(|(peer, _)| peer.is_ipv6()) {
+        "can this host reach it? `ip -6 address` and `ip -6 route` list what it has"
     } else {
         return None;
     };
     Some(hint.to_owned())
+}
+
+/// What to try where no server listens. On this host, the command that starts one there.
+fn refused_hint(transport: Transport, peer: SocketAddr) -> String {
+    const UNPRIVILEGED: u16 = 1024;
+    match (transport, peer.port()) {
+        (Transport::Udp, _) => {
+            "is a server running there, and over UDP? Try --proto tcp, or another --port".to_owned()
+        }
+        _ if !peer.ip().to_canonical().is_loopback() => {
+            "is a server running there? --port names another port".to_owned()
+        }
+        (Transport::Tcp, ..UNPRIVILEGED) => "is a server running? `daytime serve --port 9999` \
+                                             starts one, `daytime query localhost:9999` asks it"
+            .to_owned(),
+        (Transport::Tcp, port) => {
+            format!("is a server running? `daytime serve --port {port}` starts one")
+        }
+    }
+}
+
+/// Whether the end of an IPv6 address may have been meant as a port: `::1:9999` is an address, too.
+fn ends_like_a_port(address: &SocketAddr) -> bool {
+    let SocketAddr::V6(v6) = address else { return false };
+    let last = format!("{:x}", v6.ip().segments()[7]);
+    v6.port() == PORT && last.len() > 1 && last.bytes().all(|digit| digit.is_ascii_digit())
+}
+
+fn incomplete_hint(partial: &Answer, cause: &Interruption) -> Option<&'static str> {
+    match cause {
+        Interruption::Timeout { .. } if !partial.truncated => {
+            Some("the line is whole, but RFC 867 has the server close the connection after it")
+        }
+        Interruption::Timeout { .. } => Some("a longer --timeout may help"),
+        Interruption::Limit { .. } => Some("--limit takes more of it, up to 65535 octets"),
+        _ => None,
+    }
 }
 
 impl From<CaptureError> for Failure {

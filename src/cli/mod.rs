@@ -13,6 +13,7 @@ mod inside;
 #[cfg(feature = "lab")]
 mod lab;
 mod logging;
+mod mistakes;
 mod parse;
 mod progress;
 mod query;
@@ -36,6 +37,8 @@ pub fn run_command_line() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => {
             let is_usage = error.use_stderr();
+            let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
+            let error = mistakes::explain(error, &words.collect::<Vec<_>>());
             if is_usage && logging::is_journal() {
                 complain(&error.to_string());
             } else if !inherited::client_has_stderr() {

@@ -3,8 +3,9 @@
 use super::args::Query;
 use super::failure::Failure;
 use super::print;
-use crate::client::{Answer, AskError, Client, Options, Target};
+use crate::client::{Answer, AskError, Client, Interruption, Options, Target};
 use crate::report::{answer, json, meaning};
+use crate::syntax::{Recognised, Unrecognised};
 use crate::transport::Transport;
 use std::process::ExitCode;
 use std::thread;
@@ -63,22 +64,42 @@ impl Told {
         transport: Transport,
         asked: Result<Answer, AskError>,
     ) -> Self {
-        let answer = match asked {
-            Ok(answer) => answer,
-            Err(error) => {
-                let failure = Failure::from(error);
-                let object = || json::ask_error(target, transport, &failure.to_string());
-                let text = if query.json { format!("{}\n", object()) } else { String::new() };
-                return Self { text, faults: vec![failure] };
-            }
+        let error = match asked {
+            Ok(answer) => return Self::of_answer(query, quiet, target, &answer, None),
+            Err(error) => error,
         };
+        let failure = Failure::from(&error);
+        if let AskError::Incomplete { partial, cause } = &error
+            && !partial.octets.is_empty()
+        {
+            return Self::of_answer(query, quiet, target, partial, Some((cause, failure)));
+        }
+        let object = || json::ask_error(target, transport, &failure.to_string());
+        let text = if query.json { format!("{}\n", object()) } else { String::new() };
+        Self { text, faults: vec![failure] }
+    }
+
+    /// An answer, and what stopped it if it is incomplete. It is read once, for all that is printed.
+    fn of_answer(
+        query: &Query,
+        quiet: bool,
+        target: &Target,
+        answer: &Answer,
+        stopped: Option<(&Interruption, Failure)>,
+    ) -> Self {
+        let read = answer.recognise();
+        let (cause, failure) = stopped.unzip();
         let text = match (query.json, quiet) {
-            (true, _) => format!("{}\n", json::answer(target, &answer)),
-            (_, true) => format!("{}\n", answer.text()),
-            _ => format!("{}\n", answer::text(&answer)),
+            (true, _) => {
+                let incomplete = failure.as_ref().map(Failure::to_string);
+                json::answer(target, answer, &read, incomplete.as_deref()).to_string()
+            }
+            (_, true) => answer.text(),
+            _ => answer::text(answer, &read, cause),
         };
-        let faults = Failure::of_answer(&answer).into_iter().chain(of_server(&answer)).collect();
-        Self { text, faults }
+        let fault = failure.or_else(|| Failure::of_answer(answer));
+        let faults = fault.into_iter().chain(of_server(answer, &read)).collect();
+        Self { text: format!("{text}\n"), faults }
     }
 
     /// The faults are told even where nobody reads the text any more.
@@ -90,8 +111,49 @@ impl Told {
 }
 
 /// What the server says about itself that makes its time a bad one.
-fn of_server(answer: &Answer) -> Vec<Failure> {
-    let recognised = answer.recognise();
-    let faults = recognised.iter().flat_map(meaning::faults);
+fn of_server(answer: &Answer, read: &Result<Recognised, Unrecognised>) -> Vec<Failure> {
+    let faults = read.iter().flat_map(meaning::faults);
     faults.map(|fault| Failure::plain(format!("{}: {fault}", answer.peer))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::args::{Arguments, Command};
+    use super::*;
+    use crate::calls::Calls;
+    use crate::syntax::READ;
+    use clap::Parser;
+    use std::time::Duration;
+
+    fn answered(reply: &[u8]) -> Answer {
+        Answer {
+            transport: Transport::Tcp,
+            peer: "127.0.0.1:13".parse().expect("address"),
+            octets: reply.to_vec(),
+            truncated: false,
+            connected_after: None,
+            elapsed: Duration::from_micros(120),
+            round_trip: Duration::from_micros(90),
+            arrived: "2024-07-03T14:05:11Z".parse().ok(),
+            reads: vec![reply.len()],
+            questions: 0,
+            calls: Calls::default(),
+        }
+    }
+
+    #[test]
+    fn a_reply_is_read_once_for_all_that_is_printed() {
+        let reply = b"60494 24-07-03 14:05:11 50 0 2 0.0 UTC(NIST) *\n";
+        for (option, printed) in [("-v", "means"), ("-q", "UTC(NIST)"), ("--json", "offset_us")] {
+            let arguments = ["daytime", "query", "localhost", option];
+            let arguments = Arguments::try_parse_from(arguments).expect("a command line");
+            let Command::Query(query) = arguments.command else { panic!("a query") };
+            let (before, target) = (READ.get(), &query.hosts[0]);
+            let answer = Ok(answered(reply));
+            let told = Told::of(&query, arguments.verbosity.quiet, target, Transport::Tcp, answer);
+            assert_eq!(READ.get() - before, 1, "{option}");
+            assert!(told.text.contains(printed), "{option}: {}", told.text);
+            assert_eq!(told.faults.len(), 1, "H=2 is a fault of the server");
+        }
+    }
 }

@@ -3,6 +3,7 @@
 #[cfg(feature = "lab")]
 mod demonstration;
 mod elsewhere;
+mod held;
 mod live;
 mod output;
 mod recorded;

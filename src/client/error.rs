@@ -1,8 +1,7 @@
 //! Why there is no answer, in words that say what failed and on which address.
 
-use super::{Family, Options};
-use crate::reply::Printable;
-use crate::tcp::client::{NotConnected, TcpError};
+use super::{Answer, Family, Options};
+use crate::tcp::client::{NotConnected, Stop, TcpError};
 use crate::transport::Transport;
 use crate::udp::client::UdpError;
 use std::fmt;
@@ -41,41 +40,49 @@ pub enum AskError {
         /// Each address and how it ended.
         attempts: Vec<(SocketAddr, Attempt)>,
     },
-    /// TCP: connected, but the stream had not ended by the deadline.
-    #[error(
-        "{peer} accepted the connection but did not end the stream within {}: {} came{}",
-        Seconds(*timeout), Octets(octets.len()), Quoted(octets)
-    )]
-    NoEnd {
-        /// Who did not end.
-        peer: SocketAddr,
-        /// How long the client tried, in all.
-        timeout: Duration,
-        /// What had come.
-        octets: Vec<u8>,
-    },
-    /// TCP: the stream went on beyond the limit.
-    #[error("{peer} sent more than the limit of {limit} octets")]
-    TooLong {
-        /// Who sent too much.
-        peer: SocketAddr,
-        /// [`Options::limit`].
-        limit: usize,
-    },
-    /// TCP: the connection broke before the end of the stream.
-    #[error("the connection to {peer} broke: {} came{}", Octets(octets.len()), Quoted(octets))]
-    Broken {
-        /// Whose connection.
-        peer: SocketAddr,
-        /// What had come.
-        octets: Vec<u8>,
-        /// How it broke.
+    /// TCP: connected, but the stream stopped short of its end.
+    #[error("the answer of {} is incomplete: {} came", partial.peer, Octets(partial.octets.len()))]
+    Incomplete {
+        /// What had come until then, perhaps nothing, with its timing.
+        partial: Box<Answer>,
+        /// What stopped it.
         #[source]
-        cause: io::Error,
+        cause: Interruption,
     },
     /// The client could not set up its own waiting.
     #[error("cannot set up the client")]
     Setup(#[source] io::Error),
+}
+
+/// What stops a stream short of its end.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Interruption {
+    /// The server had not ended the stream by the deadline.
+    #[error("no end of the stream within {}", Seconds(*timeout))]
+    Timeout {
+        /// How long the client tried, in all.
+        timeout: Duration,
+    },
+    /// The stream went on beyond the limit.
+    #[error("more than the limit of {limit} octets")]
+    Limit {
+        /// [`Options::limit`].
+        limit: usize,
+    },
+    /// The connection broke.
+    #[error(transparent)]
+    Broken(io::Error),
+}
+
+impl Interruption {
+    fn new(stop: Stop, options: &Options) -> Self {
+        match stop {
+            Stop::Deadline => Self::Timeout { timeout: options.timeout },
+            Stop::Limit => Self::Limit { limit: options.limit },
+            Stop::Broken(cause) => Self::Broken(cause),
+        }
+    }
 }
 
 /// How one address failed.
@@ -119,9 +126,10 @@ impl AskError {
                 let attempts = failed.chain(silent).chain(untried).collect();
                 Self::NoAnswer { transport: Transport::Tcp, timeout, attempts }
             }
-            TcpError::NoEnd { peer, octets } => Self::NoEnd { peer, timeout, octets },
-            TcpError::TooLong { peer } => Self::TooLong { peer, limit: options.limit },
-            TcpError::Broken { peer, octets, cause } => Self::Broken { peer, octets, cause },
+            TcpError::Incomplete(exchange, stop) => Self::Incomplete {
+                partial: Box::new(Answer::from_partial(*exchange, &stop)),
+                cause: Interruption::new(stop, options),
+            },
         }
     }
 
@@ -190,20 +198,6 @@ impl fmt::Display for Octets {
     }
 }
 
-/// The beginning of what had come, safe for a terminal; nothing where nothing had.
-struct Quoted<'a>(&'a [u8]);
-
-impl fmt::Display for Quoted<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const SHOWN: usize = 60;
-        match self.0 {
-            [] => Ok(()),
-            octets if octets.len() <= SHOWN => write!(f, ": \"{}\"", Printable(octets)),
-            octets => write!(f, ", beginning with \"{}\"", Printable(&octets[..SHOWN])),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -239,19 +233,5 @@ mod tests {
         let attempts = vec![(peer("127.0.0.1:13"), silent)];
         let error = AskError::NoAnswer { transport: Transport::Udp, timeout, attempts };
         assert_eq!(error.to_string(), "silence from 127.0.0.1:13 after 3 datagrams in 5 s");
-    }
-
-    #[test]
-    fn what_came_before_a_failure_is_quoted_safely() {
-        let error = AskError::NoEnd {
-            peer: peer("127.0.0.1:13"),
-            timeout: Duration::from_secs(2),
-            octets: b"Sun\x1b[2J".to_vec(),
-        };
-        assert_eq!(
-            error.to_string(),
-            "127.0.0.1:13 accepted the connection but did not end the stream within 2 s: \
-             7 octets came: \"Sun\\x1b[2J\""
-        );
     }
 }

@@ -5,7 +5,7 @@ mod offset;
 mod polite;
 mod target;
 
-pub use error::{AskError, Attempt};
+pub use error::{AskError, Attempt, Interruption};
 pub use offset::Offset;
 pub(crate) use polite::{is_public, note, off_limits};
 pub use target::{Target, TargetError};
@@ -13,6 +13,7 @@ pub use target::{Target, TargetError};
 use crate::calls::{Calls, Observer, Waiter};
 use crate::clock::Clock;
 use crate::reply::Printable;
+use crate::syntax::Frame;
 use crate::tcp::client as tcp;
 use crate::transport::{PORT, Transport};
 use crate::udp::client as udp;
@@ -108,7 +109,8 @@ pub struct Answer {
     pub peer: SocketAddr,
     /// The octets, as they came and unchecked; show them with [`Answer::text`].
     pub octets: Vec<u8>,
-    /// The datagram was longer than [`Options::limit`]; what is missing is lost.
+    /// The datagram was longer than [`Options::limit`], or the stream stopped within its first line; what is
+    /// missing is lost.
     pub truncated: bool,
     /// TCP: from the start until the connection was there.
     pub connected_after: Option<Duration>,
@@ -146,7 +148,8 @@ impl Answer {
 /// no octets is an answer: the server may not know the time (RFC 868 has it so).
 ///
 /// # Errors
-/// [`AskError`]: the name does not resolve, nobody is there, nothing or too much comes back.
+/// [`AskError`]: the name does not resolve, nobody is there, nothing or too much comes back. What a server
+/// sent before it broke off is in [`AskError::Incomplete`].
 ///
 /// See [`Server`](crate::Server) for an example that asks a real one.
 pub fn ask(target: &Target, transport: Transport, options: &Options) -> Result<Answer, AskError> {
@@ -205,7 +208,14 @@ impl Client {
             }
         };
         note(calls.peers());
-        asked.map(|answer| Answer { calls, ..answer })
+        match asked {
+            Ok(answer) => Ok(Answer { calls, ..answer }),
+            Err(AskError::Incomplete { partial, cause }) => {
+                let partial = Box::new(Answer { calls, ..*partial });
+                Err(AskError::Incomplete { partial, cause })
+            }
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -224,6 +234,13 @@ impl Answer {
             questions: 0,
             calls: Calls::default(),
         }
+    }
+
+    /// What had come over TCP when something stopped the stream.
+    fn from_partial(exchange: tcp::Exchange, stop: &tcp::Stop) -> Self {
+        let frame = Frame::of(&exchange.octets);
+        let truncated = matches!(stop, tcp::Stop::Limit) || !frame.ended || frame.line.is_empty();
+        Self { truncated, ..Self::from_tcp(exchange) }
     }
 
     fn from_udp(exchange: udp::Exchange) -> Self {

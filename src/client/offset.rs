@@ -40,7 +40,14 @@ impl Answer {
     /// Daytime is too coarse to set a clock by; that is what NTP (RFC 5905) is for.
     #[must_use]
     pub fn offset(&self) -> Option<Offset> {
-        let told = self.recognise().ok().filter(|_| !self.truncated)?;
+        self.offset_by(&self.recognise().ok()?)
+    }
+
+    /// The same for a reply that was read already.
+    pub(crate) fn offset_by(&self, told: &Recognised) -> Option<Offset> {
+        if self.truncated {
+            return None;
+        }
         let half = self.round_trip / 2;
         let middle = self.arrived?.checked_sub_signed(TimeDelta::from_std(half).ok()?)?;
         let ahead = middle.signed_duration_since(told.utc()?);

@@ -2,19 +2,24 @@
 
 use super::meaning::shown;
 use super::{human, meaning, plural};
-use crate::client::{Answer, Offset};
-use crate::syntax::{Recognised, Told};
+use crate::client::{Answer, Interruption, Offset};
+use crate::syntax::{Recognised, Told, Unrecognised};
 use crate::transport::Transport;
 use chrono::TimeDelta;
 
-/// The server's line, and under it all there is to say.
-pub(crate) fn text(answer: &Answer) -> String {
-    let meaning = match answer.recognise() {
-        Ok(it) => meaning::lines(&it, Some(&offset(answer, &it))),
-        Err(error) => meaning::unknown(&error),
+/// The server's line, and under it all there is to say: what it means, and what stopped it if it is
+/// incomplete.
+pub(crate) fn text(
+    answer: &Answer,
+    read: &Result<Recognised, Unrecognised>,
+    stopped: Option<&Interruption>,
+) -> String {
+    let meaning = match read {
+        Ok(it) => meaning::lines(it, Some(&offset(answer, it))),
+        Err(error) => meaning::unknown(error),
     };
     std::iter::once(shown(&answer.octets))
-        .chain(meaning::wrapped("    ", &detail(answer)))
+        .chain(meaning::wrapped("    ", &detail(answer, stopped)))
         .chain(meaning)
         .collect::<Vec<_>>()
         .join("\n")
@@ -22,12 +27,12 @@ pub(crate) fn text(answer: &Answer) -> String {
 
 /// The local clock against the server's.
 fn offset(answer: &Answer, recognised: &Recognised) -> String {
-    let Some(offset) = answer.offset() else {
+    let Some(offset) = answer.offset_by(recognised) else {
         let why = match recognised.told {
             Told::Instant { .. } if answer.truncated => "the answer is cut",
             Told::Instant { .. } => "the local clock holds no valid date",
             Told::WallClock(_) => "without a zone that is certain, this is many instants",
-            Told::Either(..) => "without a date that is certain, this is many instants",
+            Told::Ambiguous(_) => "without a date that is certain, this is many instants",
         };
         return format!("unknown: {why}");
     };
@@ -52,14 +57,20 @@ fn offset(answer: &Answer, recognised: &Recognised) -> String {
     format!("{ahead} s ± {uncertainty:.digits$} s, round trip {round_trip}: {verdict}")
 }
 
-/// The line under the server's own: who answered, how fast, in how many reads.
-fn detail(answer: &Answer) -> String {
+/// The line under the server's own: which peer answered, how fast, in how many reads.
+fn detail(answer: &Answer, stopped: Option<&Interruption>) -> String {
     let Answer { peer, transport, elapsed, .. } = answer;
     let octets = plural(answer.octets.len() as u64, "octet");
     let how = match transport {
         Transport::Tcp => {
             let reads = plural(answer.reads.len() as u64, "read");
-            format!("{octets} in {reads}, then end of stream")
+            let end = match stopped {
+                None => "then end of stream",
+                Some(Interruption::Timeout { .. }) => "then no end of stream",
+                Some(Interruption::Limit { .. }) => "then more, which was not taken",
+                Some(_) => "then the connection broke",
+            };
+            format!("{octets} in {reads}, {end}")
         }
         Transport::Udp if answer.questions > 1 => {
             format!("{octets} in 1 datagram, after {} questions", answer.questions)
@@ -94,15 +105,15 @@ mod tests {
     #[test]
     fn it_tells_how_the_answer_came() {
         assert_eq!(
-            detail(&answer(Transport::Tcp, 0)),
+            detail(&answer(Transport::Tcp, 0), None),
             "tcp 127.0.0.1:13, 120 µs: 26 octets in 2 reads, then end of stream"
         );
         assert_eq!(
-            detail(&answer(Transport::Udp, 1)),
+            detail(&answer(Transport::Udp, 1), None),
             "udp 127.0.0.1:13, 120 µs: 26 octets in 1 datagram"
         );
         assert_eq!(
-            detail(&answer(Transport::Udp, 2)),
+            detail(&answer(Transport::Udp, 2), None),
             "udp 127.0.0.1:13, 120 µs: 26 octets in 1 datagram, after 2 questions"
         );
     }

@@ -39,18 +39,24 @@ pub(crate) fn bound(bound: &[Bound], metrics: Option<SocketAddr>) -> Value {
     object
 }
 
-/// An answer to a question.
+/// An answer to a question, and what it means; `incomplete` says what is missing from it.
 #[expect(clippy::cast_precision_loss, reason = "an offset of 104 days needs no microseconds")]
-pub(crate) fn answer(target: &Target, answer: &Answer) -> Value {
+pub(crate) fn answer(
+    target: &Target,
+    answer: &Answer,
+    read: &Result<Recognised, Unrecognised>,
+    incomplete: Option<&str>,
+) -> Value {
     let mut object = how_it_came(target, answer);
-    let offset = answer.offset();
+    let offset = read.as_ref().ok().and_then(|it| answer.offset_by(it));
     // Beyond 292 years there are no nanoseconds, nor any need of them.
     let ahead = offset.map(|offset| match offset.ahead.num_nanoseconds() {
         Some(nanoseconds) => nanoseconds as f64 / 1e3,
         None => offset.ahead.num_milliseconds() as f64 * 1e3,
     });
     if let Value::Object(keys) = &mut object {
-        keys.extend(meaning(&answer.recognise()));
+        keys.insert("incomplete".to_owned(), incomplete.into());
+        keys.extend(meaning(read));
         keys.insert("offset_us".to_owned(), ahead.into());
         let uncertainty = offset.map(|offset| microseconds(offset.uncertainty));
         keys.insert("uncertainty_us".to_owned(), uncertainty.into());
@@ -88,11 +94,12 @@ fn meaning(recognised: &Result<Recognised, Unrecognised>) -> Map<String, Value> 
 fn keys(it: Option<&Recognised>, flags: Flags, error: Option<String>) -> Map<String, Value> {
     let written = |time: NaiveDateTime| time.format("%Y-%m-%dT%H:%M:%S").to_string();
     let ambiguous = it.and_then(|it| match it.told {
-        Told::Either(one, other) => Some(json!([written(one), written(other)])),
+        Told::Ambiguous(readings) => Some(readings.iter().map(written).collect::<Value>()),
         _ => None,
     });
     let fraction = it.filter(|it| it.flags.contains(Flag::Fraction)).map(|it| match it.told {
-        Told::Instant { local: time, .. } | Told::WallClock(time) | Told::Either(time, _) => time,
+        Told::Instant { local: time, .. } | Told::WallClock(time) => time,
+        Told::Ambiguous(readings) => readings.earliest(),
     });
     let names: Vec<String> = flags.iter().map(|flag| flag.to_string()).collect();
     let mut object = Map::new();
@@ -215,7 +222,7 @@ fn side(target: &Target, side: &Result<Side, AskError>) -> Value {
     let percentile = |percent| side.latencies.percentile(percent).map(microseconds);
     let samples: Vec<f64> = side.latencies.sorted().iter().copied().map(microseconds).collect();
     json!({
-        "answer": answer(target, &side.answer),
+        "answer": answer(target, &side.answer, &side.answer.recognise(), None),
         "calls": side.calls.names(),
         "wire": {
             "before": phase(side.phases.before),
@@ -304,10 +311,10 @@ mod tests {
             questions: 1,
             calls: Calls::default(),
         };
-        let object = answer(&target, &answered);
+        let object = answer(&target, &answered, &answered.recognise(), None);
         assert_eq!(object["round_trip_us"], 90.5);
         assert_eq!(object["arrived"], "2026-11-22T13:20:00.000005Z");
         answered.arrived = None;
-        assert_eq!(answer(&target, &answered)["arrived"], Value::Null);
+        assert_eq!(answer(&target, &answered, &answered.recognise(), None)["arrived"], Value::Null);
     }
 }

@@ -49,7 +49,7 @@ pub(crate) fn bare(recognised: &Recognised) -> String {
     match recognised.told {
         Told::Instant { utc, .. } => format!("{}Z", written(utc.naive_utc())),
         Told::WallClock(local) => written(local),
-        Told::Either(one, other) => format!("{} or {}", written(one), written(other)),
+        Told::Ambiguous(readings) => readings.iter().map(written).collect::<Vec<_>>().join(" or "),
     }
 }
 
@@ -102,13 +102,12 @@ fn meaning(recognised: &Recognised) -> String {
         (Told::WallClock(_), Some(zone)) => {
             format!("{time} on a wall clock somewhere: the name {zone} does not fix the offset")
         }
-        (Told::Either(..), None) => format!("{time}: day and month cannot be told apart"),
-        (Told::Either(..), Some(zone)) => {
+        (Told::Ambiguous(readings), None) => format!("{time}: {}", readings.uncertainty()),
+        (Told::Ambiguous(readings), Some(zone)) => {
             let unknown = recognised.flags.contains(Flag::ZoneUnknown);
             let fixed = if unknown { "which does not fix the offset" } else { "which is known" };
-            format!(
-                "{time}: day and month cannot be told apart; it names its zone, {zone}, {fixed}"
-            )
+            let uncertainty = readings.uncertainty();
+            format!("{time}: {uncertainty}; it names its zone, {zone}, {fixed}")
         }
     }
 }

@@ -41,7 +41,9 @@ pub use flags::{Flag, Flags};
 pub(crate) use frame::{BYTE_ORDER_MARK, Frame};
 pub use nist::{Marker, TimeCode};
 pub use recognise::recognise;
-pub use recognised::{Form, Recognised, Told};
+#[cfg(test)]
+pub(crate) use recognise::tests::READ;
+pub use recognised::{Form, Readings, Recognised, Told};
 pub use strftime::{Pattern, PatternError};
 pub use unrecognised::{Reason, Unrecognised};
 pub use zone::{Zone, ZoneError, ZoneOffset};
@@ -170,7 +172,9 @@ mod tests_at {
                 let told = match recognised.told {
                     Told::Instant { utc, .. } => format!("{}Z", written(utc.naive_utc())),
                     Told::WallClock(local) => written(local),
-                    Told::Either(one, other) => format!("{}|{}", written(one), written(other)),
+                    Told::Ambiguous(readings) => {
+                        readings.iter().map(written).collect::<Vec<_>>().join("|")
+                    }
                 };
                 let zone = recognised.zone.unwrap_or("-");
                 format!("{} {told} {zone}{}", recognised.form, flags(recognised.flags, " "))

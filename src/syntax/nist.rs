@@ -16,7 +16,8 @@
 //! - `*` the on-time marker.
 //!
 //! Read is also what ACTS sends by telephone, where UT1 - UTC (`+.3`) stands for H and the marker may be
-//! `#`, and what other servers send in the same form (Greyware's Domain Time ends it with CR LF).
+//! `#`, and what other servers send in the same form (Greyware's Domain Time ends it with CR LF; test doubles
+//! write fewer digits for the Modified Julian Date and TT).
 
 use super::cursor::{Cursor, Mismatch, Number};
 use super::flags::Flag;
@@ -101,7 +102,7 @@ pub enum Marker {
 }
 
 pub(super) fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
-    let mjd = cursor.number(5..=5, "the Modified Julian Date, five digits")?;
+    let mjd = cursor.number(1..=5, "the Modified Julian Date, five digits")?;
     cursor.spaces()?;
     let date = date(cursor, mjd.value)?;
     cursor.spaces()?;
@@ -111,7 +112,7 @@ pub(super) fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
     match rest(cursor, &mut code) {
         Ok(zone) => parts.zone = Some(zone),
         // The date and time are whole, and what is missing is known to be.
-        Err(mismatch) if mismatch.at_end && cursor.may_be_cut() => {
+        Err(mismatch) if mismatch.at_end && cursor.may_be_cut() && mjd.digits == 5 => {
             cursor.flags.add(Flag::Truncated);
         }
         Err(mismatch) => return Err(mismatch),
@@ -156,7 +157,7 @@ fn date(cursor: &mut Cursor, mjd: u32) -> Result<NaiveDate, Mismatch> {
 /// What follows the time, into the code as it comes; the zone ends it, but for the marker.
 fn rest<'a>(cursor: &mut Cursor<'a>, code: &mut TimeCode) -> Result<ZoneText<'a>, Mismatch> {
     cursor.spaces()?;
-    code.daylight = small(cursor.number(2..=2, "TT, the two digits of daylight saving time")?);
+    code.daylight = small(cursor.number(1..=2, "TT, the two digits of daylight saving time")?);
     cursor.spaces()?;
     code.leap = small(cursor.number(1..=1, "L, the digit of the leap second")?);
     cursor.spaces()?;
@@ -306,6 +307,19 @@ mod tests {
             at("57753 16-12-31 23:59:60"),
             "nist 2016-12-31T23:59:60Z UTC(NIST) leap-second"
         );
+    }
+
+    #[test]
+    fn digits_that_are_missing_from_the_modified_julian_date_contradict_the_date() {
+        let double = "nist 2023-01-02T12:00:00Z UTC(NIST) mjd-mismatch";
+        for mjd in ["0", "00", "00000", "1", "9946"] {
+            assert_eq!(read(&format!("{mjd} 23-01-02 12:00:00 0 0 0 0 UTC(NIST) *\n")), double);
+        }
+        assert_eq!(code("0 23-01-02 12:00:00 7 0 0 0 UTC(NIST) *\n").daylight, Some(7));
+        let whole = read("59946 23-01-02 12:00:00 00 0 0 0.0 UTC(NIST) *\n");
+        assert_eq!(whole, "nist 2023-01-02T12:00:00Z UTC(NIST)");
+        // Without five digits nothing tells that a cut line was to be a time code.
+        assert!(read("7 23-01-02 12:00:00").starts_with("expected"));
     }
 
     #[test]

@@ -2,19 +2,18 @@
 //! locale has it; cameras and small servers print the year first.
 //!
 //! Which is the day and which the month is told by a number above 12, by a year that comes first (then the
-//! month is next), or by a weekday; marks and AM or PM tell nothing (`PM 27/11/04` was seen). A year of two
-//! digits is taken to stand last, as in every reply that was seen, unless there is no such date or a weekday
-//! says otherwise.
+//! month is next), or by a weekday; AM or PM tells nothing (`PM 27/11/04` was seen). A year of two digits
+//! between `/` or `.` is taken to stand last, as in every reply that was seen, unless there is no such date
+//! or a weekday says otherwise. Between hyphens it may stand first too, as ISO 8601 has it and NIST.
 
 use super::cursor::{Cursor, Mismatch, Number};
-use super::recognised::{Date, Form, Parts};
+use super::recognised::{Dates, Form, Parts};
 use super::zone_text::ZoneText;
 use chrono::{Datelike, NaiveDate, Weekday};
 
 pub(super) fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
-    let weekday = cursor.weekday_before();
     let mut other = *cursor;
-    let parts = match (time_first(cursor, weekday), date_first(&mut other, weekday)) {
+    let parts = match (time_first(cursor), date_first(&mut other)) {
         (Ok(_), Ok(_)) => return cursor.blame(DISTINCT, 0),
         (Err(cut), Ok(_)) if cut.at_end => return cursor.blame(DISTINCT, 0),
         (Ok(parts), Err(_)) => parts,
@@ -30,10 +29,8 @@ pub(super) fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
 /// In 16.05.11 12.30.00 either may be the date.
 const DISTINCT: &str = "marks that tell the date from the time";
 
-fn time_first<'a>(
-    cursor: &mut Cursor<'a>,
-    weekday: Option<Weekday>,
-) -> Result<Parts<'a>, Mismatch> {
+fn time_first<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
+    let weekday = cursor.weekday_before();
     let time = cursor.time()?;
     let zone = ZoneText::read_behind(cursor);
     cursor.comma_and_spaces()?;
@@ -41,14 +38,12 @@ fn time_first<'a>(
     let date = Digits::read(cursor)?;
     let zone = zone.or_else(|| ZoneText::read_behind(cursor));
     let weekday = weekday.or_else(|| cursor.weekday_behind());
-    let date = date.date(cursor, weekday)?;
-    Ok(Parts { weekday, zone, ..Parts::new(Form::Numeric, date, time) })
+    let dates = date.dates(cursor, weekday)?;
+    Ok(Parts { weekday, zone, ..Parts::new(Form::Numeric, dates, time) })
 }
 
-fn date_first<'a>(
-    cursor: &mut Cursor<'a>,
-    weekday: Option<Weekday>,
-) -> Result<Parts<'a>, Mismatch> {
+fn date_first<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
+    let weekday = cursor.weekday_before_date();
     let date = Digits::read(cursor)?;
     let hyphen = |cursor: &mut Cursor| {
         cursor.skip_spaces();
@@ -64,8 +59,8 @@ fn date_first<'a>(
     let time = cursor.time()?;
     let zone = ZoneText::read_behind(cursor);
     let weekday = weekday.or_else(|| cursor.weekday_behind());
-    let date = date.date(cursor, weekday)?;
-    Ok(Parts { weekday, zone, ..Parts::new(Form::Numeric, date, time) })
+    let dates = date.dates(cursor, weekday)?;
+    Ok(Parts { weekday, zone, ..Parts::new(Form::Numeric, dates, time) })
 }
 
 /// The three numbers of a date, in the order they stand.
@@ -74,6 +69,8 @@ struct Digits {
     first: Number,
     second: Number,
     third: Number,
+    /// The mark between them.
+    mark: u8,
 }
 
 impl Digits {
@@ -95,30 +92,29 @@ impl Digits {
         if !matches!((first.digits, third.digits), (4, 1..=2) | (1..=2, 4 | 2)) {
             return cursor.blame(EXPECTED, first.at);
         }
-        let date = Self { first, second, third };
-        date.date(&mut cursor.clone(), None)?; // blamed here, and not behind the time
+        let date = Self { first, second, third, mark };
+        date.dates(&mut cursor.clone(), None)?; // blamed here, and not behind the time
         cursor.take(b'.'); // Hungarian and Korean dates end with one
         cursor.optional(|cursor| cursor.text(" г.")); // Bulgarian, the year's abbreviation
         Ok(date)
     }
 
-    fn date(self, cursor: &mut Cursor, weekday: Option<Weekday>) -> Result<Date, Mismatch> {
-        let Self { first, second, third } = self;
+    fn dates(self, cursor: &mut Cursor, weekday: Option<Weekday>) -> Result<Dates, Mismatch> {
+        let Self { first, second, third, mark } = self;
         match (first.digits, third.digits) {
-            (4, _) => cursor.date(first, second.value, third).map(Date::Known),
-            (_, 4) => day_and_month(cursor, first, second, third),
-            _ => {
-                let year_last =
-                    day_and_month(cursor, first, second, cursor.clone().with_century(third));
-                let year = cursor.with_century(first);
-                let year_first = cursor.date(year, second.value, third).ok();
-                let fits = |date: NaiveDate| Some(date.weekday()) == weekday;
-                match (year_last, year_first) {
-                    (Err(_), Some(date)) => Ok(Date::Known(date)),
-                    (Ok(last), Some(date)) if fits(date) && !last.any(fits) => Ok(date.into()),
-                    (last, _) => last,
-                }
-            }
+            (4, _) => return cursor.date(first, second.value, third).map(Dates::from),
+            (_, 4) => return day_and_month(cursor, first, second, third),
+            _ => {}
+        }
+        let year_last = day_and_month(cursor, first, second, cursor.clone().with_century(third));
+        let year = cursor.with_century(first);
+        let year_first = cursor.date(year, second.value, third).ok();
+        let fits = |date: NaiveDate| Some(date.weekday()) == weekday;
+        match (year_last, year_first) {
+            (Err(_), Some(date)) => Ok(date.into()),
+            (Ok(last), Some(date)) if mark == b'-' => Ok(last.with(date)),
+            (Ok(last), Some(date)) if fits(date) && last.only(fits).is_none() => Ok(date.into()),
+            (last, _) => last,
         }
     }
 }
@@ -137,12 +133,12 @@ fn day_and_month(
     first: Number,
     second: Number,
     year: Number,
-) -> Result<Date, Mismatch> {
+) -> Result<Dates, Mismatch> {
     let day_first = cursor.date(year, second.value, first);
     let month_first = cursor.date(year, first.value, Number { at: first.at, ..second });
     match (day_first, month_first) {
-        (Ok(one), Ok(other)) if one != other => Ok(Date::Either(one.min(other), one.max(other))),
-        (date, other) => date.or(other).map(Date::Known),
+        (Ok(one), Ok(other)) => Ok(Dates::from(one).with(other)),
+        (date, other) => date.or(other).map(Dates::from),
     }
 }
 
@@ -198,6 +194,30 @@ mod tests {
     }
 
     #[test]
+    fn between_hyphens_a_year_of_two_digits_may_stand_first_or_last() {
+        let one_month = "2003-07-24T14:05:11|2024-07-03T14:05:11 UTC ambiguous-date two-digit-year";
+        assert_eq!(read("24-07-03 14:05:11 UTC\n"), flagged(one_month));
+        let every_order = "2003-04-05T14:05:11|2005-03-04T14:05:11|2005-04-03T14:05:11 -";
+        let every_order = format!("{every_order} ambiguous-date two-digit-year");
+        assert_eq!(read("03-04-05 14:05:11\n"), flagged(&every_order));
+        assert_eq!(read("14:05:11 03-04-05\n"), flagged(&every_order));
+        assert_eq!(naive("14:05:11 98-11-21\n"), "1998-11-21T14:05:11", "no such day");
+        assert_eq!(naive("14:05:11 Wed 24-07-03\n"), "2024-07-03T14:05:11");
+        assert_eq!(naive("14:05:11 Thu 24-07-03\n"), "2003-07-24T14:05:11");
+        // The other marks are Windows', which has the year last.
+        assert_eq!(naive("14:05:11 24/07/03\n"), "2003-07-24T14:05:11");
+        assert_eq!(naive("14:05:11 24.07.03\n"), "2003-07-24T14:05:11");
+    }
+
+    /// The flags of a date in numbers in the order in which they are listed.
+    fn flagged(read: &str) -> String {
+        format!(
+            "numeric {}",
+            read.replace("ambiguous-date two-digit-year", "two-digit-year ambiguous-date")
+        )
+    }
+
+    #[test]
     fn a_date_that_the_end_may_have_cut_is_none() {
         for cut in ["2:34:56 PM 3/27/20", "16:05:11 5.3.20", "15:17:42 2018/11/2"] {
             assert!(read(cut).ends_with("; truncated"), "{cut}: {}", read(cut));
@@ -233,7 +253,10 @@ mod tests {
     #[test]
     fn a_weekday_tells_day_and_month_apart() {
         assert_eq!(naive("16:05:11 Thu 03/05/2009\n"), "2009-03-05T16:05:11");
-        assert!(read("do 07/04/2024 16:05:11\n").starts_with("expected"), "Thursday or Sunday");
+        let vague = read("do 07/04/2024 16:05:11\n");
+        assert!(vague.ends_with(" locale-names ambiguous-date"), "Thursday or Sunday: {vague}");
+        assert_eq!(read("ke 3.7.2024 16.05.11\n").get(..27), Some("numeric 2024-07-03T16:05:11"));
+        assert!(read("SA 12:05:07 27/06/2004\n").starts_with("expected"), "Vietnamese for AM");
         assert_eq!(naive("Thu 03/05/2009 16:05:11\n"), "2009-03-05T16:05:11");
         assert_eq!(naive("Sun 03/05/2009 16:05:11\n"), "2009-05-03T16:05:11");
         for weekday in

@@ -50,6 +50,8 @@ const READERS: [Reader; 12] = [
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn recognise(reply: &[u8]) -> Result<Recognised<'_>, Unrecognised> {
+    #[cfg(test)]
+    tests::READ.set(tests::READ.get() + 1);
     let frame = Frame::of(reply);
     if frame.line.is_empty() {
         return Err(Unrecognised::empty(reply, &frame));
@@ -100,22 +102,44 @@ fn wrong_end(cursor: &Cursor) -> Mismatch {
 }
 
 /// True if what is left of a line changes nothing of what was read: it is no end of the last word, no number
-/// or offset, and cannot be the half of the day in any language.
-fn stands_apart(read: &Parts, rest: &[u8]) -> bool {
-    let mark = |octet: &u8| matches!(octet, b' ' | b'\t' | b',' | b';' | b'(' | b'[' | b'|');
+/// or offset outside parentheses, and cannot be the half of the day in any language. A control character is a
+/// mark like the others: a terminal escape changes no time.
+fn stands_apart(read: &Parts, left: &[u8]) -> bool {
+    let rest = after_control_sequences(left);
+    let escaped = rest.len() < left.len();
+    let opens = |octet: &u8| matches!(octet, b'(' | b'[');
+    let mark = |octet: &u8| {
+        matches!(octet, b' ' | b',' | b';' | b'|') || opens(octet) || octet.is_ascii_control()
+    };
     let start = rest.iter().take_while(|octet| mark(octet)).count();
-    let mut words = rest.split(|octet| mark(octet) || *octet == b')');
+    let words = || rest.split(|octet| mark(octet) || *octet == b')');
     let half = |word: &[u8]| {
         let word = word.strip_prefix(b"-").unwrap_or(word);
         names::half_of_day(word).is_some_and(|(_, length)| length == word.len())
     };
+    let opened = rest[..start].last().is_some_and(opens);
+    let is_word = |word: &[u8]| matches!(word, [b'A'..=b'Z' | b'a'..=b'z' | 0x80.., _, ..]);
     match &rest[start..] {
-        _ if start == 0 || words.any(half) => false,
+        [] if escaped => true,
+        _ if (start == 0 && !escaped) || words().any(half) => false,
+        [b'0'..=b'9' | b'+' | b'-', ..] if opened => {
+            !words().any(is_word) || !may_be_followed_by_half(read)
+        }
         [] | [b'0'..=b'9', ..] | [b'+' | b'-', b'0'..=b'9', ..] => false,
         [b'-', b'A'..=b'Z' | b'a'..=b'z' | 0x80.., ..]
         | [b'A'..=b'Z' | b'a'..=b'z' | 0x80.., ..] => !may_be_followed_by_half(read),
         _ => true,
     }
+}
+
+/// What follows the terminal's control sequences that these octets begin with, such as `ESC [ 0 m` (ECMA-48,
+/// section 5.4).
+fn after_control_sequences(mut octets: &[u8]) -> &[u8] {
+    while let [b'\x1b', b'[', sequence @ ..] = octets {
+        let parameters = sequence.iter().take_while(|octet| matches!(octet, b' '..=b'?')).count();
+        octets = sequence.get(parameters + 1..).unwrap_or_default();
+    }
+    octets
 }
 
 /// True if a word behind it may be the half of the day: up to 12 o'clock, unless the half was read, a zone
@@ -130,8 +154,14 @@ fn may_be_followed_by_half(read: &Parts) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::super::tests_at::read;
+    use std::cell::Cell;
+
+    thread_local! {
+        /// How many replies this thread has read.
+        pub(crate) static READ: Cell<u32> = const { Cell::new(0) };
+    }
 
     #[test]
     fn what_is_no_time_says_what_was_expected_and_where() {
@@ -172,6 +202,37 @@ mod tests {
         }
         let glued = read("Wed Jul  3 16:05:11 20245\r\n");
         assert!(glued.starts_with("expected"), "{glued}");
+    }
+
+    #[test]
+    fn what_stands_in_parentheses_changes_no_time() {
+        let board = "rfc5322 2024-07-03T04:05:11 - trailing-garbage";
+        for offset in ["(-7h)", "(+7 h)", "[-7]"] {
+            let line = format!("Wed, 03 Jul 2024 04:05:11  {offset}\r\n");
+            assert_eq!(read(&line), board, "{line}");
+        }
+        for vague in ["-7h", "7 h", "(CH)", "(-7h PM)", "(7 pm)", "(3 nachm.)"] {
+            let line = format!("Wed, 03 Jul 2024 04:05:11  {vague}\r\n");
+            assert!(read(&line).starts_with("expected"), "{line}: {}", read(&line));
+        }
+        let fixed = "Wed, 03 Jul 2024 04:05:11 (-07:00)\r\n";
+        assert_eq!(read(fixed), "rfc5322 2024-07-03T11:05:11Z -07:00");
+    }
+
+    #[test]
+    fn a_terminal_escape_after_a_time_changes_nothing_of_it() {
+        for escape in
+            ["\x1b]0;owned\x07", "\x1b[0m", "\x1b[2J", "\x07", "\x7f", "\x1bc", "\x0b\x0c"]
+        {
+            let read = read(&format!("Wed Jul  3 04:05:11 2024{escape}\r\n"));
+            let flags = read.strip_prefix("ctime 2024-07-03T04:05:11 - control-chars");
+            // Control characters at the very end stand apart from the line, as blanks do.
+            assert!(matches!(flags, Some("" | " trailing-garbage")), "{escape:?}: {read}");
+        }
+        for half in ["\x1bPM", "\x1b]0;PM\x07", "\x1b[0mPM", "\x07nachm", "\x7f1"] {
+            let line = format!("27/06/2004 3:05:07{half}\r\n");
+            assert!(read(&line).starts_with("expected"), "{line:?}: {}", read(&line));
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::cursor::{Mismatch, Time};
 use super::flags::{Flag, Flags};
 use super::nist::TimeCode;
 use super::zone_text::ZoneText;
-use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, Timelike, Utc, Weekday};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, Timelike, Utc, Weekday};
 use std::fmt;
 use std::time::Duration;
 
@@ -41,8 +41,38 @@ pub enum Told {
     },
     /// The date and time on a wall somewhere: no zone is named, or one that does not fix the offset.
     WallClock(NaiveDateTime),
-    /// One of two, the earlier first: day and month cannot be told apart.
-    Either(NaiveDateTime, NaiveDateTime),
+    /// One of two or three: the order of day, month and year is not certain.
+    Ambiguous(Readings),
+}
+
+/// Two or three readings of one date and time, the earliest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Readings {
+    dates: Dates,
+    clock: NaiveTime,
+}
+
+impl Readings {
+    /// The readings, the earliest first.
+    pub fn iter(&self) -> impl Iterator<Item = NaiveDateTime> + '_ {
+        self.dates.iter().map(|date| date.and_time(self.clock))
+    }
+
+    /// The earliest of them.
+    #[must_use]
+    pub fn earliest(&self) -> NaiveDateTime {
+        self.dates.earliest().and_time(self.clock)
+    }
+
+    /// Which parts of the date are uncertain, in words.
+    pub(crate) fn uncertainty(&self) -> &'static str {
+        let one_year = self.iter().all(|time| time.year() == self.earliest().year());
+        if one_year {
+            "day and month cannot be told apart"
+        } else {
+            "day, month and year cannot be told apart"
+        }
+    }
 }
 
 /// The forms that are recognised, one file of `src/syntax/` each. The names
@@ -104,16 +134,16 @@ impl Recognised<'_> {
     pub fn utc(&self) -> Option<DateTime<Utc>> {
         match self.told {
             Told::Instant { utc, .. } => Some(utc),
-            Told::WallClock(_) | Told::Either(..) => None,
+            Told::WallClock(_) | Told::Ambiguous(_) => None,
         }
     }
 
-    /// The date and time as written, where day and month can be told apart.
+    /// The date and time as written, where the order of day, month and year is certain.
     #[must_use]
     pub fn naive(&self) -> Option<NaiveDateTime> {
         match self.told {
             Told::Instant { local, .. } | Told::WallClock(local) => Some(local),
-            Told::Either(..) => None,
+            Told::Ambiguous(_) => None,
         }
     }
 
@@ -134,26 +164,47 @@ impl Recognised<'_> {
     }
 }
 
-/// A date as a reply gives it.
+/// The dates that the numbers of a reply may mean: at least one, the earliest first, none of them twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Date {
-    Known(NaiveDate),
-    /// Day and month may be either way round; the earlier first.
-    Either(NaiveDate, NaiveDate),
+pub(super) struct Dates {
+    dates: [NaiveDate; Self::ORDERS],
+    count: usize,
 }
 
-impl Date {
-    pub(super) fn any(self, holds: impl Fn(NaiveDate) -> bool) -> bool {
-        match self {
-            Self::Known(date) => holds(date),
-            Self::Either(one, other) => holds(one) || holds(other),
+impl Dates {
+    /// Day, month and year are written in three orders: each of the two with the year last, and the year
+    /// first.
+    const ORDERS: usize = 3;
+
+    /// Adds a date, unless it is there already.
+    pub(super) fn with(mut self, date: NaiveDate) -> Self {
+        if self.count < Self::ORDERS && !self.iter().any(|known| known == date) {
+            self.dates[self.count] = date;
+            self.count += 1;
+            self.dates[..self.count].sort_unstable();
         }
+        self
+    }
+
+    /// The dates for which this holds, if there are any.
+    pub(super) fn only(self, holds: impl Fn(NaiveDate) -> bool) -> Option<Self> {
+        let mut those = self.iter().filter(|date| holds(*date));
+        let first = those.next()?;
+        Some(those.fold(first.into(), Self::with))
+    }
+
+    fn iter(&self) -> impl Iterator<Item = NaiveDate> + '_ {
+        self.dates[..self.count].iter().copied()
+    }
+
+    fn earliest(&self) -> NaiveDate {
+        self.dates[0]
     }
 }
 
-impl From<NaiveDate> for Date {
+impl From<NaiveDate> for Dates {
     fn from(date: NaiveDate) -> Self {
-        Self::Known(date)
+        Self { dates: [date; Self::ORDERS], count: 1 }
     }
 }
 
@@ -162,7 +213,7 @@ impl From<NaiveDate> for Date {
 pub(super) struct Parts<'a> {
     pub form: Form,
     pub weekday: Option<Weekday>,
-    pub date: Date,
+    pub dates: Dates,
     pub time: Time,
     pub zone: Option<ZoneText<'a>>,
     pub code: Option<TimeCode>,
@@ -170,20 +221,19 @@ pub(super) struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    pub(super) fn new(form: Form, date: impl Into<Date>, time: Time) -> Self {
+    pub(super) fn new(form: Form, dates: impl Into<Dates>, time: Time) -> Self {
         let flags = Flags::default();
-        Self { form, weekday: None, date: date.into(), time, zone: None, code: None, flags }
+        Self { form, weekday: None, dates: dates.into(), time, zone: None, code: None, flags }
     }
 
     /// Puts the parts together.
     pub(super) fn judge(mut self) -> Result<Recognised<'a>, Mismatch> {
-        let told = match self.date_by_weekday() {
-            Date::Known(date) => self.told(date.and_time(self.time.clock))?,
-            Date::Either(one, other) => {
-                self.flags.add(Flag::AmbiguousDate);
-                let at = |date: NaiveDate| date.and_time(self.time.clock);
-                Told::Either(at(one), at(other))
-            }
+        let (dates, clock) = (self.dates_by_weekday(), self.time.clock);
+        let told = if dates.count == 1 {
+            self.told(dates.earliest().and_time(clock))?
+        } else {
+            self.flags.add(Flag::AmbiguousDate);
+            Told::Ambiguous(Readings { dates, clock })
         };
         let leap = self.time.clock.nanosecond() >= 1_000_000_000;
         if leap && !may_be_leap(told) {
@@ -210,20 +260,12 @@ impl<'a> Parts<'a> {
         })
     }
 
-    /// The weekday chooses between two dates, or is checked against the one.
-    fn date_by_weekday(&mut self) -> Date {
-        let Some(weekday) = self.weekday else { return self.date };
-        let fits = |date: NaiveDate| date.weekday() == weekday;
-        let (date, agrees) = match self.date {
-            Date::Known(date) => (Date::Known(date), fits(date)),
-            Date::Either(one, other) => match (fits(one), fits(other)) {
-                (true, false) => (Date::Known(one), true),
-                (false, true) => (Date::Known(other), true),
-                (agrees, _) => (self.date, agrees),
-            },
-        };
-        self.flags.add_if(!agrees, Flag::WeekdayMismatch);
-        date
+    /// The weekday chooses among several dates, or is checked against the one.
+    fn dates_by_weekday(&mut self) -> Dates {
+        let Some(weekday) = self.weekday else { return self.dates };
+        let fitting = self.dates.only(|date| date.weekday() == weekday);
+        self.flags.add_if(fitting.is_none(), Flag::WeekdayMismatch);
+        fitting.unwrap_or(self.dates)
     }
 
     fn told(&self, local: NaiveDateTime) -> Result<Told, Mismatch> {
@@ -246,7 +288,8 @@ fn may_be_leap(told: Told) -> bool {
     let by_five_minutes = |time: NaiveDateTime| time.minute() % 5 == 4;
     match told {
         Told::Instant { utc, .. } => (utc.hour(), utc.minute()) == (23, 59),
-        Told::WallClock(time) | Told::Either(time, _) => by_five_minutes(time),
+        Told::WallClock(time) => by_five_minutes(time),
+        Told::Ambiguous(readings) => by_five_minutes(readings.earliest()),
     }
 }
 

@@ -24,7 +24,7 @@ pub(super) fn print(time: &DateTime<Zone>) -> Result<Reply, ReplyError> {
 }
 
 pub(super) fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
-    let weekday = cursor.weekday_before();
+    let weekday = cursor.weekday_before_date();
     let basic = cursor.optional(basic);
     let parts = match basic {
         Some(parts) => parts,

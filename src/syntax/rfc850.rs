@@ -6,7 +6,7 @@ use super::recognised::{Form, Parts};
 use super::zone_text::ZoneText;
 
 pub(super) fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
-    let weekday = cursor.weekday_before();
+    let weekday = cursor.weekday_before_date();
     let day = cursor.day()?;
     cursor.octet(b'-', "a hyphen behind the day")?;
     let month = cursor.month()?;

@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-/// What one exchange brought.
+/// What one exchange brought, or had brought when it was broken off.
 #[derive(Debug)]
 pub(crate) struct Exchange {
     pub peer: SocketAddr,
@@ -22,23 +22,19 @@ pub(crate) struct Exchange {
     pub round_trip: Duration,
     /// When that was.
     pub came: Instant,
-    /// From the start to the end of the stream.
+    /// From the start to the end of the stream, or until it was broken off.
     pub ended_after: Duration,
     /// Octets of each read, without the last one, which gave none: the end of the stream.
     pub reads: Vec<usize>,
 }
 
-/// Why there is no reply.
+/// Why there is no reply, or not all of it.
 #[derive(Debug)]
 pub(crate) enum TcpError {
     /// No address could be connected to.
     NotConnected(NotConnected),
-    /// The stream had not ended by the deadline.
-    NoEnd { peer: SocketAddr, octets: Vec<u8> },
-    /// The stream went on beyond the limit.
-    TooLong { peer: SocketAddr },
-    /// The connection broke; what had come until then may be the reply or a part of it.
-    Broken { peer: SocketAddr, octets: Vec<u8>, cause: io::Error },
+    /// The stream stopped short of its end; what had come until then may be the reply or a part of it.
+    Incomplete(Box<Exchange>, Stop),
 }
 
 /// Asks the first of `addresses` that connects, and reads until the server closes (RFC 867, "TCP Based
@@ -52,28 +48,27 @@ pub(crate) fn exchange(
     observe: &mut Observer,
 ) -> Result<Exchange, TcpError> {
     let started = Instant::now();
-    let Connected { mut stream, peer, asked } =
+    let Connected { mut stream, peer, asked, reset } =
         connect(addresses, deadline, waiter, calls).map_err(TcpError::NotConnected)?;
     let connected_after = started.elapsed();
     let mut incoming = Incoming { octets: Vec::new(), reads: Vec::new(), limit };
-    let ended = incoming.read_to_end(&mut stream, deadline, waiter, calls);
+    let (came, ended) = incoming.read_to_end(&mut stream, deadline, waiter, calls);
     let ended_after = started.elapsed();
     observe(stream.as_fd());
     calls.close(stream);
     let Incoming { octets, reads, .. } = incoming;
-    match ended {
-        Ok(came) => {
-            let round_trip = came.saturating_duration_since(asked);
-            Ok(Exchange { peer, octets, connected_after, round_trip, came, ended_after, reads })
-        }
-        Err(End::Deadline) => Err(TcpError::NoEnd { peer, octets }),
-        Err(End::Limit) => Err(TcpError::TooLong { peer }),
-        Err(End::Broken(cause)) => Err(TcpError::Broken { peer, octets, cause }),
+    let round_trip = came.saturating_duration_since(asked);
+    let exchange = Exchange { peer, octets, connected_after, round_trip, came, ended_after, reads };
+    // The error of a reset is reported once: the end after it looks like a clean one.
+    match ended.and(reset.map_or(Ok(()), |cause| Err(Stop::Broken(cause)))) {
+        Ok(()) => Ok(exchange),
+        Err(stop) => Err(TcpError::Incomplete(Box::new(exchange), stop)),
     }
 }
 
 /// Ways for a stream to stop short of its end.
-enum End {
+#[derive(Debug)]
+pub(crate) enum Stop {
     Deadline,
     Limit,
     Broken(io::Error),
@@ -86,45 +81,60 @@ struct Incoming {
 }
 
 impl Incoming {
-    /// When the first line was there, as far as it came; or the end of a stream without any octets.
+    /// Reads to the end of the stream, or to what stops it short. Returns also when the first line was there,
+    /// as far as it came; or when a stream without any octets was over.
     fn read_to_end(
         &mut self,
         stream: &mut TcpStream,
         deadline: Instant,
         waiter: &mut Waiter,
         calls: &mut Calls,
-    ) -> Result<Instant, End> {
-        let mut buffer = [0; 2048];
+    ) -> (Instant, Result<(), Stop>) {
         let (mut line, mut came) = (Line::default(), None);
-        loop {
-            calls.add("recv");
-            match stream.read(&mut buffer) {
-                Ok(length) => {
-                    let now = Instant::now();
-                    if length == 0 {
-                        return Ok(came.unwrap_or(now));
-                    }
-                    if !line.ended {
-                        came = Some(now);
-                        line.take(&buffer[..length]);
-                    }
-                    self.reads.push(length);
-                    self.octets.extend_from_slice(&buffer[..length]);
-                }
+        let ended = loop {
+            match self.read(stream, &mut line, &mut came, calls) {
+                Ok(0) => break Ok(()),
+                Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    waiter.wait(deadline, calls).map_err(End::Broken)?;
+                    if let Err(error) = waiter.wait(deadline, calls) {
+                        break Err(Stop::Broken(error));
+                    }
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(End::Broken(error)),
+                Err(error) => break Err(Stop::Broken(error)),
             }
             if self.octets.len() > self.limit {
-                return Err(End::Limit);
+                self.octets.truncate(self.limit);
+                break Err(Stop::Limit);
             }
             // Here, and not only where it waits: a server that never stops sending is no excuse.
             if Instant::now() >= deadline {
-                return Err(End::Deadline);
+                break Err(Stop::Deadline);
             }
+        };
+        (came.unwrap_or_else(Instant::now), ended)
+    }
+
+    /// Reads once, and notes when the first line came, as long as it is not whole.
+    fn read(
+        &mut self,
+        stream: &mut TcpStream,
+        line: &mut Line,
+        came: &mut Option<Instant>,
+        calls: &mut Calls,
+    ) -> io::Result<usize> {
+        let mut buffer = [0; 2048];
+        calls.add("recv");
+        let length = stream.read(&mut buffer)?;
+        if length > 0 {
+            if !line.ended {
+                *came = Some(Instant::now());
+                line.take(&buffer[..length]);
+            }
+            self.reads.push(length);
+            self.octets.extend_from_slice(&buffer[..length]);
         }
+        Ok(length)
     }
 }
 

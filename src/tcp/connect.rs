@@ -20,6 +20,16 @@ pub(super) struct Connected {
     pub peer: SocketAddr,
     /// When this attempt began; the server has heard of it no earlier.
     pub asked: Instant,
+    /// The connection was reset since; what the server had sent can still be read.
+    pub reset: Option<io::Error>,
+}
+
+/// What became of an attempt.
+enum Outcome {
+    Pending,
+    Connected,
+    /// Connected, and reset after the server had sent something.
+    Reset(io::Error),
 }
 
 /// Every address, and how it ended.
@@ -123,21 +133,21 @@ impl Race {
     /// Looks how an attempt stands after an event. A failure lets the next one start at once.
     fn settle(&mut self, token: usize, calls: &mut Calls) -> Option<Connected> {
         let place = self.running.iter().position(|attempt| attempt.token == token)?;
-        match outcome(&self.running[place].stream, calls) {
-            Ok(false) => None, // mio may wake us for nothing
-            Ok(true) => {
-                let Attempt { stream, peer, started, .. } = self.running.swap_remove(place);
-                Some(Connected { stream, peer, asked: started })
-            }
+        let reset = match outcome(&self.running[place].stream, calls) {
+            Ok(Outcome::Pending) => return None, // mio may wake us for nothing
+            Ok(Outcome::Connected) => None,
+            Ok(Outcome::Reset(error)) => Some(error),
             Err(error) => {
                 let Attempt { stream, peer, .. } = self.running.remove(place);
                 calls.close(stream);
                 log::debug!("tcp {peer}: {error}");
                 self.failed.push((peer, error));
                 self.next_start = Instant::now();
-                None
+                return None;
             }
-        }
+        };
+        let Attempt { stream, peer, started, .. } = self.running.swap_remove(place);
+        Some(Connected { stream, peer, asked: started, reset })
     }
 }
 
@@ -158,18 +168,30 @@ fn start(
     Ok(Attempt { stream, peer, token, started })
 }
 
-/// True once connected, as mio's `TcpStream::connect` says to find out.
-fn outcome(stream: &TcpStream, calls: &mut Calls) -> io::Result<bool> {
+/// What became of an attempt, as mio's `TcpStream::connect` says to find out.
+fn outcome(stream: &TcpStream, calls: &mut Calls) -> io::Result<Outcome> {
     calls.add("getsockopt");
     if let Some(error) = stream.take_error()? {
-        return Err(error);
+        return after_error(stream, error, calls);
     }
     calls.add("getpeername");
     match stream.peer_addr() {
-        Ok(_) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(false),
+        Ok(_) => Ok(Outcome::Connected),
+        Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(Outcome::Pending),
         Err(error) => Err(error),
     }
+}
+
+/// A server may connect, send its line and reset before we look. Linux keeps the octets received before the
+/// reset, but reports the error first. A reset without any octets is a failure like the others, so that the
+/// next address gets its turn.
+fn after_error(stream: &TcpStream, error: io::Error, calls: &mut Calls) -> io::Result<Outcome> {
+    if !matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe) {
+        return Err(error);
+    }
+    calls.add("recv");
+    let begun = stream.peek(&mut [0]).is_ok_and(|length| length > 0);
+    if begun { Ok(Outcome::Reset(error)) } else { Err(error) }
 }
 
 /// RFC 8305, section 4: the family of the first address first, then in turns; within a family the
@@ -190,6 +212,9 @@ fn interleave(addresses: &[SocketAddr]) -> VecDeque<SocketAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nix::poll::{PollFd, PollFlags, poll};
+    use std::io::{Read, Write};
+    use std::os::fd::AsFd;
 
     fn addresses(texts: &[&str]) -> Vec<SocketAddr> {
         texts.iter().map(|text| text.parse().expect("address")).collect()
@@ -203,6 +228,40 @@ mod tests {
         assert_eq!(order, expected);
         let v4_first = addresses(&["1.1.1.1:1", "[::1]:1"]);
         assert_eq!(Vec::from(interleave(&v4_first)), v4_first);
+    }
+
+    /// A connection that the server has reset after these octets, before the client looks at it.
+    fn reset_after(octets: &[u8]) -> TcpStream {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
+        let address = listener.local_addr().expect("bound");
+        let client = std::net::TcpStream::connect(address).expect("connected");
+        let (mut server, _) = listener.accept().expect("a client");
+        server.write_all(octets).expect("sent");
+        socket2::SockRef::from(&server).set_linger(Some(Duration::ZERO)).expect("set");
+        drop(server);
+        let mut reset = [PollFd::new(client.as_fd(), PollFlags::empty())];
+        assert_eq!(poll(&mut reset, 10_000u16), Ok(1), "the reset arrives");
+        client.set_nonblocking(true).expect("set");
+        TcpStream::from_std(client)
+    }
+
+    #[test]
+    fn a_reset_leaves_the_octets_before_it_to_be_read() {
+        let mut stream = reset_after(b"noon\r\n");
+        let Ok(Outcome::Reset(error)) = outcome(&stream, &mut Calls::default()) else {
+            panic!("connected, and reset since")
+        };
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+        let mut reply = Vec::new();
+        stream.read_to_end(&mut reply).expect("the octets");
+        assert_eq!(reply, b"noon\r\n");
+    }
+
+    #[test]
+    fn a_reset_before_any_octet_lets_the_next_address_start() {
+        let outcome = outcome(&reset_after(b""), &mut Calls::default());
+        let error = outcome.err().expect("not connected");
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
     }
 
     #[test]

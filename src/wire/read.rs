@@ -40,6 +40,8 @@ pub(crate) enum ReadError {
     Empty,
     #[error("it is neither a pcap nor a pcapng file")]
     NotACapture,
+    #[error("it is compressed with {0}")]
+    Compressed(Compression),
     #[error("its packets have link type {0}, which is not read")]
     LinkType(u32),
     /// How many packets were read, and where the one begins that is not whole.
@@ -52,10 +54,46 @@ pub(crate) enum ReadError {
     Io(#[source] io::Error),
 }
 
+/// How a file is compressed, as its first octets say. The names are those of the programs that unpack it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Compression {
+    Bzip2,
+    Gzip,
+    Lz4,
+    Xz,
+    Zstd,
+}
+
+impl Compression {
+    const ALL: [(Self, &'static str, &'static [u8]); 5] = [
+        (Self::Bzip2, "bzip2", b"BZh"),
+        (Self::Gzip, "gzip", b"\x1f\x8b"),
+        (Self::Lz4, "lz4", b"\x04\x22\x4d\x18"),
+        (Self::Xz, "xz", b"\xfd7zXZ\0"),
+        (Self::Zstd, "zstd", b"\x28\xb5\x2f\xfd"),
+    ];
+
+    /// The compression of a file that begins like this, if it is compressed.
+    fn of(head: &[u8]) -> Option<Self> {
+        let fits = |(_, _, magic): &&(Self, &str, &[u8])| head.starts_with(magic);
+        Self::ALL.iter().find(fits).map(|(compression, ..)| *compression)
+    }
+}
+
+impl std::fmt::Display for Compression {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let known = Self::ALL.iter().find(|(compression, ..)| compression == self);
+        f.pad(known.map_or("", |(_, name, _)| name))
+    }
+}
+
 impl<'a> Reading<'a> {
     /// Begins to read, as far as the file's own header.
     pub(crate) fn new(mut file: impl Read + Send + 'a) -> Result<Self, ReadError> {
         let head = head(&mut file)?;
+        if let Some(compression) = Compression::of(&head) {
+            return Err(ReadError::Compressed(compression));
+        }
         let room = ROOM.max(2 * head.len());
         let broken: Arc<Mutex<Option<io::Error>>> = Arc::default();
         let file = Watched { file, broken: Arc::clone(&broken) };

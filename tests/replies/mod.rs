@@ -14,7 +14,7 @@ pub struct Saved {
 /// All of them.
 pub fn saved() -> Vec<Saved> {
     let saved: Vec<Saved> = include_str!("replies.jsonl").lines().map(of).collect();
-    assert_eq!(saved.len(), 52);
+    assert_eq!(saved.len(), 58);
     saved
 }
 

@@ -17,7 +17,7 @@ fn load(transport: &str, host: &str, options: &[&str]) -> (Value, Option<i32>) {
     let mut bench = daytime();
     bench.args(["bench", "--json", "--warm-up", "0", "--proto", transport, host]).args(options);
     let output = run(&mut bench);
-    assert_eq!(stderr(&output), "");
+    assert!(!stderr(&output).contains("panicked"), "{}", stderr(&output));
     let mut all: Value = stdout(&output).parse().expect("JSON");
     assert_eq!(all["good"], output.status.code() == Some(0), "{all:#}");
     (all[transport].take(), output.status.code())
@@ -50,15 +50,45 @@ fn tcp_server(mut treat: impl FnMut(TcpStream) + Send + 'static) -> String {
 const SHORT: [&str; 2] = ["--duration", "0.3"];
 
 #[test]
-fn a_closed_port_refuses_and_does_not_spin() {
+fn a_load_ends_at_once_if_every_first_try_is_refused() {
     let (closed, _holder) = closed_port();
+    let hour = ["--duration", "3600", "--warm-up", "3600"];
     for (transport, window) in [("tcp", "1"), ("udp", "1"), ("udp", "64")] {
-        let options = [&SHORT[..], &["--window", window, "--concurrency", "2"]].concat();
-        let refused = load(transport, &closed.to_string(), &options);
-        // Two sockets, each of which rests for 20 ms.
-        assert!(number(&refused.0, "asked") <= 2 * (300 / 20 + 2), "{:#}", refused.0);
-        assert_all("refused", refused);
+        for rate in [&[][..], &["--rate", "50"]] {
+            let options = ["--window", window, "--concurrency", "2"];
+            let options = [&hour[..], &options, rate].concat();
+            let mut bench = daytime();
+            bench.args(["bench", "--json", "--proto", transport, &closed.to_string()]);
+            let output = run(bench.args(&options));
+            let mut all: Value = stdout(&output).parse().expect("JSON");
+            let load = all[transport].take();
+            assert_eq!(load["refused_at_once"], true, "{load:#}");
+            assert!(number(&load, "asked") <= 8, "{load:#}");
+            let refused = number(&load["failures"], "refused");
+            assert!(refused > 0 && refused == number(&load, "failed"), "{load:#}");
+            assert_eq!((number(&load, "answered"), output.status.code()), (0, Some(1)));
+            let said = format!(
+                "daytime: {closed} refused every first try over {transport}, so it ended at once: is a \
+                 server running"
+            );
+            assert!(stderr(&output).starts_with(&said), "{}", stderr(&output));
+        }
     }
+}
+
+#[test]
+fn a_server_that_goes_away_is_asked_to_the_end() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let host = listener.local_addr().expect("bound").to_string();
+    let answering = thread::spawn(move || {
+        listener.accept().expect("a client").0.write_all(b"noon\r\n").expect("sent");
+    });
+    let (load, status) = load("tcp", &host, &SHORT);
+    answering.join().expect("no panic");
+    assert_eq!((&load["refused_at_once"], status), (&json!(false), Some(1)));
+    let refused = number(&load["failures"], "refused");
+    // One connection rests for 20 ms after each refusal.
+    assert!((2..=300 / 20 + 2).contains(&refused), "{load:#}");
 }
 
 #[test]

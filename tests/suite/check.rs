@@ -150,7 +150,7 @@ fn a_server_of_one_transport_fails_with_the_other_and_has_the_rest_tried() {
     assert_eq!(failed.len(), 1, "{checked:#}");
     assert_eq!(failed[0].0, "udp-ipv4");
     let untried = |name: &str| others(&checked).into_iter().find(|it| it.0 == name);
-    let none = "no answer over udp";
+    let none = "no answer over UDP";
     assert_eq!(untried("udp-one-octet"), Some(("udp-one-octet", "not-tried", none)));
     assert_eq!(untried("tcp-64k-first"), None, "{checked:#}");
 }

@@ -43,7 +43,6 @@ ctor::declarative::ctor! {
 }
 
 /// Runs the tests in a second process: the exit status.
-#[expect(clippy::zombie_processes, reason = "`wait_for` waits for every child")]
 fn run_tests() -> i32 {
     set_child_subreaper(true).expect("any Linux has it");
     // `env::args` may be empty before `main`.

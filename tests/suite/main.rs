@@ -25,6 +25,8 @@ mod lab_loopback;
 mod lab_netns;
 #[cfg(all(target_os = "linux", feature = "lab"))]
 mod lab_obstacles;
+#[cfg(target_os = "linux")]
+mod languages;
 mod layers;
 #[cfg(target_os = "linux")]
 mod leftovers;
@@ -38,6 +40,7 @@ mod parse;
 mod polite;
 mod query;
 mod query_errors;
+mod query_incomplete;
 mod query_meaning;
 mod query_udp;
 #[cfg(target_os = "linux")]

@@ -103,7 +103,10 @@ fn terminal_escapes_never_reach_the_terminal_in_an_error() {
         stream.write_all(b"\x1b[2J\x07Sun").expect("sent");
         let _ = released.recv_timeout(PATIENCE); // held open until the client is done
     });
-    assert_harmless(&bad(1, &mut query(&["--timeout", "0.5", &host])), "\\x1b[2J\\x07Sun");
+    let output = run(&mut query(&["--timeout", "0.5", &host]));
+    assert_harmless(&stdout(&output), "\\x1b[2J\\x07Sun");
+    assert_harmless(&stderr(&output), "8 octets came");
+    assert_eq!(output.status.code(), Some(1));
     drop(release);
 }
 

@@ -2,7 +2,7 @@
 
 use crate::or_skip;
 use crate::support::wire::{closed_port, tcp_server, wait_in_vain};
-use crate::support::{Namespace, PATIENCE, bad, daytime, good, run, stderr};
+use crate::support::{Namespace, PATIENCE, bad, daytime, good, run, stderr, stdout};
 use std::io::Write;
 use std::net::{TcpListener, UdpSocket};
 use std::sync::mpsc;
@@ -13,15 +13,34 @@ fn refused(status: i32, arguments: &[&str]) -> String {
     bad(status, daytime().arg("query").args(arguments))
 }
 
-const NOBODY: &str = "is a server running? `daytime serve` starts one, --port names another port\n";
-
 #[test]
 fn a_closed_tcp_port_is_told_as_refused_with_what_to_try() {
     let (address, _holder) = closed_port();
+    let start =
+        format!("is a server running? `daytime serve --port {}` starts one", address.port());
     assert_eq!(
         refused(1, &[&address.to_string()]),
-        format!("daytime: connection refused by {address}: {NOBODY}")
+        format!("daytime: connection refused by {address}: {start}\n")
     );
+}
+
+#[test]
+fn a_closed_port_13_is_told_with_a_port_that_needs_no_privilege() {
+    let inside = or_skip!(Namespace::new());
+    let told = bad(1, inside.daytime().args(["query", "127.0.0.1"]));
+    let expected = "daytime: connection refused by 127.0.0.1:13: is a server running? `daytime serve \
+                    --port 9999` starts one, `daytime query localhost:9999` asks it\n";
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn an_ipv6_address_that_cannot_be_reached_gets_the_hint_for_addresses() {
+    let inside = or_skip!(Namespace::new());
+    for host in ["[2001:db8::7]:9999", "[2001:db8::7]:13", "[fe80::1%lo]:13"] {
+        let told = bad(1, inside.daytime().args(["query", host]));
+        let hint = ": can this host reach it? `ip -6 address` and `ip -6 route` list what it has\n";
+        assert!(told.ends_with(hint), "{told}");
+    }
 }
 
 #[test]
@@ -47,8 +66,8 @@ fn a_tcp_server_that_stays_silent_is_given_up_at_the_timeout() {
     assert_eq!(
         refused(1, &["--timeout", "0.5", &address.to_string()]),
         format!(
-            "daytime: {address} accepted the connection but did not end the stream within 0.5 s: \
-             0 octets came: a longer --timeout may help\n"
+            "daytime: the answer of {address} is incomplete: 0 octets came: no end of the stream \
+             within 0.5 s: a longer --timeout may help\n"
         )
     );
     assert!(started.elapsed() >= Duration::from_millis(500), "{:?}", started.elapsed());
@@ -109,10 +128,11 @@ fn a_server_that_sends_10_mib_is_cut_at_the_limit() {
         let reply = vec![b'x'; 10 << 20];
         sent.send(stream.write_all(&reply)).expect("the test waits");
     });
-    assert_eq!(
-        refused(1, &[&host]),
-        format!("daytime: {host} sent more than the limit of 4096 octets\n")
-    );
+    let output = run(daytime().args(["query", "-q", &host]));
+    assert_eq!(stdout(&output), format!("{}\n", "x".repeat(4096)));
+    let told = format!("daytime: the answer of {host} is incomplete: 4096 octets came: more than");
+    assert!(stderr(&output).starts_with(&told), "{}", stderr(&output));
+    assert_eq!(output.status.code(), Some(1));
     assert!(end.recv_timeout(PATIENCE).expect("it ends").is_err(), "all of it was taken");
 }
 
@@ -132,11 +152,13 @@ fn a_server_that_sends_an_octet_a_second_is_given_up_at_the_one_deadline_for_all
         }
     });
     let started = Instant::now();
+    let output = run(daytime().args(["query", "-q", "--timeout", "2.5", &host]));
+    assert_eq!((stdout(&output).as_str(), output.status.code()), ("xxx\n", Some(1)));
     assert_eq!(
-        refused(1, &["--timeout", "2.5", &host]),
+        stderr(&output),
         format!(
-            "daytime: {host} accepted the connection but did not end the stream within 2.5 s: \
-             3 octets came: \"xxx\": a longer --timeout may help\n"
+            "daytime: the answer of {host} is incomplete: 3 octets came: no end of the stream \
+             within 2.5 s: a longer --timeout may help\n"
         )
     );
     let elapsed = started.elapsed();
@@ -165,11 +187,13 @@ fn a_connection_that_breaks_is_told_with_what_had_come() {
         // Closed with this, it sends a reset instead of a FIN (socket(7)).
         socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).expect("set");
     });
+    let output = run(daytime().args(["query", "-q", &host]));
+    assert_eq!((stdout(&output).as_str(), output.status.code()), ("Sun N\n", Some(1)));
     assert_eq!(
-        refused(1, &[&host]),
+        stderr(&output),
         format!(
-            "daytime: the connection to {host} broke: 5 octets came: \"Sun N\": Connection reset by \
-             peer (os error 104)\n"
+            "daytime: the answer of {host} is incomplete: 5 octets came: Connection reset by peer \
+             (os error 104)\n"
         )
     );
 }

@@ -15,8 +15,8 @@ fn read(reply: &[u8]) -> (Value, BTreeSet<String>) {
             let zone = it.zone.is_some();
             let mut read =
                 json!({"parsable": true, "utc": utc, "naive": naive, "zone_given": zone});
-            if let Told::Either(one, other) = it.told {
-                read["ambiguous"] = json!([written(one), written(other)]);
+            if let Told::Ambiguous(readings) = it.told {
+                read["ambiguous"] = readings.iter().map(written).collect();
             }
             (read, it.flags)
         }

@@ -97,10 +97,19 @@ fn an_address_of_another_host_is_told_with_what_to_do() {
     assert_eq!(
         refused(1, &["--listen", "192.0.2.1:0"]),
         "daytime: cannot listen on tcp 192.0.2.1:0: Cannot assign requested address (os error 99): \
-         no interface of this host has that address; `ip address` lists those there are\n"
+         no interface of this host has that address: `ip -4 address` lists those there are. For one that \
+         comes later, FreeBind=yes in a systemd socket unit\n"
     );
-    let told = refused(1, &["--listen", "[2001:db8::1]:0", "--proto", "udp"]);
-    assert!(told.starts_with("daytime: cannot listen on udp [2001:db8::1]:0: "), "{told}");
+    let told = refused(1, &["--listen", "[2001:db8::7]:0", "--proto", "udp"]);
+    assert!(told.starts_with("daytime: cannot listen on udp [2001:db8::7]:0: "), "{told}");
+    assert!(told.contains(": `ip -6 address` lists those there are. "), "{told}");
+    assert!(!told.contains("brackets"), "{told}");
+    // Without brackets the port is a part of the address.
+    let told = refused(1, &["--listen", "2001:db8::7:9999", "--proto", "udp"]);
+    assert!(
+        told.ends_with(" an IPv6 address with a port goes in brackets: [::1]:9999\n"),
+        "{told}"
+    );
 }
 
 #[test]

@@ -227,3 +227,75 @@ fn a_capture_is_nothing_for_a_terminal() {
     assert_eq!(output.status.code(), Some(2), "{said}");
     assert!(said.starts_with("daytime: a capture is nothing for a terminal: "), "{said}");
 }
+
+/// A fragment of a packet from port 13 to port 40000 of 127.0.0.1; `place` counts units of 8 octets.
+fn fragment(place: u8, has_more: bool, octets: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(20 + octets.len()).expect("short");
+    let more = u8::from(has_more) << 5;
+    let head =
+        [0x45, 0, 0, length, 0x12, 0x34, more, place, 64, 17, 0, 0, 127, 0, 0, 1, 127, 0, 0, 1];
+    [&head, octets].concat()
+}
+
+/// A pcap file of IP packets, a millisecond apart.
+fn capture_of(packets: &[Vec<u8>]) -> Vec<u8> {
+    let words = |words: &[u32]| words.iter().flat_map(|it| it.to_le_bytes()).collect::<Vec<u8>>();
+    let mut file = words(&[0xa1b2_c3d4, 0x0004_0002, 0, 0, 65_535, 101]);
+    for (number, packet) in (1u32..).zip(packets) {
+        let length = u32::try_from(packet.len()).expect("short");
+        file.extend(words(&[9, 1000 * number, length, length]));
+        file.extend(packet);
+    }
+    file
+}
+
+/// The two fragments of one reply.
+fn fragments() -> [Vec<u8>; 2] {
+    let datagram = [&[0, 13, 0x9c, 0x40, 0, 30, 0, 0][..], b"2024-07-03T14:05:11Z\r\n"].concat();
+    [fragment(0, true, &datagram[..16]), fragment(2, false, &datagram[16..])]
+}
+
+#[test]
+fn a_later_fragment_that_was_captured_first_is_shown_and_written() {
+    let [first, later] = fragments();
+    let (folder, path) = file(&capture_of(&[later.clone(), first]));
+    let written = folder.path().join("written");
+    let printed = good(reading(&path).arg("--pcapng").arg(&written));
+    assert!(printed.contains("fragment, from octet 16 on"), "{printed}");
+    assert!(printed.contains("\n2 packets of 1 exchange in "), "{printed}");
+    let again = good(&mut reading(&written));
+    assert!(again.contains("\n2 packets of 1 exchange in "), "{again}");
+    // Without the first one, nothing tells which exchange it is of.
+    fs::write(&path, capture_of(&[later])).expect("written");
+    let output = run(&mut reading(&path));
+    let said = "daytime: passed over 1 fragment: the first of each packet did not come\n";
+    assert!(stderr(&output).ends_with(said), "{}", stderr(&output));
+}
+
+#[test]
+fn a_compressed_capture_is_named_with_the_program_that_unpacks_it() {
+    let mut tried = 0;
+    for (name, magic) in [
+        ("gzip", &b"\x1f\x8b\x08"[..]),
+        ("bzip2", b"BZh9"),
+        ("xz", b"\xfd7zXZ\0"),
+        ("zstd", b"\x28\xb5\x2f\xfd"),
+        ("lz4", b"\x04\x22\x4d\x18"),
+    ] {
+        let (_folder, path) = file(&[magic, &[0; 100]].concat());
+        let said = bad(1, &mut reading(&path));
+        let expected = format!(
+            "daytime: cannot read {}: it is compressed with {name}: `{name} -dc FILE | daytime wire \
+             --read -` unpacks it\n",
+            path.display()
+        );
+        assert_eq!(said, expected);
+        tried += 1;
+    }
+    assert_eq!(tried, 5);
+    // Whole: what the program unpacks is read.
+    let (_folder, path) = file(&packets(2));
+    let packed = run(Command::new("gzip").arg("-c").arg(&path));
+    fs::write(&path, &packed.stdout).expect("written");
+    assert!(bad(1, &mut reading(&path)).contains(" compressed with gzip: "));
+}

@@ -5,7 +5,7 @@ use super::{ip, octets, over};
 use crate::check::finding::Finding;
 use crate::check::observed::{Observed, Usual};
 use crate::check::probe::Probe;
-use crate::client::AskError;
+use crate::client::{AskError, Interruption};
 use crate::reply::{Printable, Reply};
 use crate::syntax::{Flag, Frame};
 
@@ -93,7 +93,7 @@ pub(super) fn printable(seen: &Observed) -> Finding {
 /// RFC 867 sets no limit, so the one of this suite's own replies is taken.
 pub(super) fn length(seen: &Observed) -> Finding {
     let too_long = seen.usual.iter().find_map(|usual| match &usual.asked.as_ref().ok()?.answered {
-        Err(AskError::TooLong { limit, .. }) => {
+        Err(AskError::Incomplete { cause: Interruption::Limit { limit }, .. }) => {
             Some(format!("{}: more than {limit} octets", place(usual)))
         }
         _ => None,
@@ -185,8 +185,9 @@ mod tests {
         assert_eq!(of_tcp(Probe::Length, &[b'x'; 512]).0, Pass);
         assert_eq!(of_tcp(Probe::Length, &[b'x'; 513]).0, Fail);
         let mut seen = seen(NOON, NOON);
-        let peer = answer(Transport::Tcp, NOON).peer;
-        let error = AskError::TooLong { peer, limit: 4096 };
+        let partial = Box::new(answer(Transport::Tcp, &[b'x'; 4096]));
+        let cause = Interruption::Limit { limit: 4096 };
+        let error = AskError::Incomplete { partial, cause };
         seen.usual[0] = usual(Transport::Tcp, Err(error));
         let fault = "TCP over IPv4: more than 4096 octets";
         assert_eq!(told(Probe::Length, &seen), (Fail, fault.into()));

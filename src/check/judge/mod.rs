@@ -69,7 +69,7 @@ fn octets(count: usize) -> String {
     format!("{count} octet{}", if count == 1 { "" } else { "s" })
 }
 
-fn over(transport: Transport) -> &'static str {
+pub(super) fn over(transport: Transport) -> &'static str {
     match transport {
         Transport::Tcp => "TCP",
         Transport::Udp => "UDP",

@@ -58,6 +58,7 @@ mod tests {
     use super::super::{one, sample};
     use super::*;
     use crate::check::finding::Verdict;
+    use crate::client::Interruption;
     use std::time::Duration;
 
     const NOON: &[u8] = b"2026-11-22T12:00:00Z\r\n";
@@ -87,9 +88,9 @@ mod tests {
     fn a_stream_that_does_not_end_fails_on_any_address() {
         let mut seen = seen(NOON, NOON);
         assert_eq!(one(Probe::TcpCloses, &seen).verdict, Verdict::Pass);
-        let answer = answer(Transport::Tcp, NOON);
-        let (peer, timeout) = (answer.peer, Duration::from_secs(2));
-        let no_end = AskError::NoEnd { peer, timeout, octets: NOON.to_vec() };
+        let partial = Box::new(answer(Transport::Tcp, NOON));
+        let cause = Interruption::Timeout { timeout: Duration::from_secs(2) };
+        let no_end = AskError::Incomplete { partial, cause };
         seen.usual.push(usual(Transport::Tcp, Err(no_end)));
         assert_eq!(one(Probe::TcpCloses, &seen).verdict, Verdict::Fail);
         seen.usual.truncate(1);

@@ -35,9 +35,9 @@ pub(super) fn syntax(seen: &Observed) -> Finding {
         None => Finding::not_tried(probe, "no reply to read"),
         Some(recognised) => {
             let fixes = match recognised.told {
-                Told::Instant { .. } => "an instant",
-                Told::WallClock(_) => "no instant: its zone is not certain",
-                Told::Either(..) => "no instant: day and month cannot be told apart",
+                Told::Instant { .. } => "an instant".to_owned(),
+                Told::WallClock(_) => "no instant: its zone is not certain".to_owned(),
+                Told::Ambiguous(readings) => format!("no instant: {}", readings.uncertainty()),
             };
             Finding::pass(probe, format!("{}, {fixes}", recognised.form))
         }

@@ -15,7 +15,8 @@ pub(super) use bench::Bench;
 pub(super) use check::Check;
 pub(super) use compare::Compare;
 #[cfg(feature = "lab")]
-pub(super) use lab::{Lab, LabCommand, Run as LabRun};
+pub(super) use lab::{ALL as ALL_LABS, Lab, LabCommand, Run as LabRun};
+pub(super) use listen_on::ListenOn;
 pub(super) use parse::Parse;
 pub(super) use query::Query;
 pub(super) use serve::{Inetd, Serve, ZoneOption};

@@ -2,14 +2,15 @@
 
 use super::Wire;
 use super::elsewhere::Elsewhere;
+use super::held::Held;
 use super::output::Output;
 use crate::cli::failure::Failure;
 use crate::cli::{complain, print, width};
 use crate::report;
 use crate::report::ladder::{Exchanges, Sight};
 use crate::trace::Fate;
-use crate::wire::decode::decode;
-use crate::wire::talk::Talks;
+use crate::wire::decode::{Decoded, Kind, decode};
+use crate::wire::talk::{Said, Talks};
 use crate::wire::times::Times;
 use crate::wire::{Captured, pcapng};
 use std::ops::ControlFlow;
@@ -26,6 +27,8 @@ pub(super) struct Screen<'a> {
     pub packets: u64,
     /// Those that are about other ports, as long as none was shown.
     pub elsewhere: Elsewhere,
+    /// Later fragments of packets whose first fragment has not come.
+    held: Held,
     /// Somebody still reads standard output.
     is_read: bool,
     /// For the ladders, if they are wanted.
@@ -42,6 +45,7 @@ impl<'a> Screen<'a> {
             times: Times::default(),
             packets: 0,
             elsewhere: Elsewhere::default(),
+            held: Held::default(),
             is_read: true,
             exchanges: Exchanges::default(),
         };
@@ -59,11 +63,33 @@ impl<'a> Screen<'a> {
         let Some(packet) = decode(&captured.octets) else { return Ok(ControlFlow::Continue(())) };
         let interface = captured.interface.as_ref();
         let Some(said) = self.talks.hear(interface.map(|it| it.id), &packet) else {
-            if self.packets == 0 {
+            if is_later_fragment(&packet) {
+                self.held.hold(captured);
+            } else if self.packets == 0 {
                 self.elsewhere.note(&packet);
             }
             return Ok(ControlFlow::Continue(()));
         };
+        let mut then = self.tell(captured, fate, &packet, &said)?;
+        if packet.fragment_of.is_some() && !is_later_fragment(&packet) {
+            for fragment in self.held.take() {
+                match then {
+                    ControlFlow::Continue(()) => then = self.show(&fragment, &Fate::Seen)?,
+                    ControlFlow::Break(()) => break,
+                }
+            }
+        }
+        Ok(then)
+    }
+
+    fn tell(
+        &mut self,
+        captured: &Captured,
+        fate: &Fate,
+        packet: &Decoded,
+        said: &Said,
+    ) -> Result<ControlFlow<()>, Failure> {
+        let interface = captured.interface.as_ref();
         self.packets += 1;
         let since_ns = self.times.since_ns(captured.at);
         if self.file.is_some() {
@@ -72,12 +98,12 @@ impl<'a> Screen<'a> {
         }
         if self.arguments.ladder {
             let sight = Sight { at: captured.at, since_ns, interface };
-            self.exchanges.note(&said, &packet, sight, fate);
+            self.exchanges.note(said, packet, sight, fate);
         } else if self.arguments.json {
-            let object = report::wire::json(since_ns, &said, &packet, captured);
+            let object = report::wire::json(since_ns, said, packet, captured);
             self.print(&format!("{object}\n"))?;
         } else if !self.is_for_file() {
-            self.print(&report::wire::lines(since_ns, &said, &packet, &captured.comments))?;
+            self.print(&report::wire::lines(since_ns, said, packet, &captured.comments))?;
         }
         let enough = self.arguments.count.is_some_and(|count| self.packets >= count);
         // A file is wanted whoever looks.
@@ -113,6 +139,12 @@ impl<'a> Screen<'a> {
             let below = if quiet { "" } else { "\n" };
             self.print(&(self.exchanges.draw(width()) + below))?;
         }
+        if self.held.count() > 0 {
+            let fragments = report::plural(self.held.count(), "fragment");
+            complain(&format!(
+                "daytime: passed over {fragments}: the first of each packet did not come"
+            ));
+        }
         let summary = report::wire::summary(self.packets, self.talks.count, lasted);
         match self.arguments.json || quiet {
             true => {}
@@ -121,4 +153,9 @@ impl<'a> Screen<'a> {
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// A fragment without ports: which exchange it belongs to, only the first one says.
+fn is_later_fragment(packet: &Decoded) -> bool {
+    matches!(packet.kind, Kind::Fragment { .. })
 }

@@ -35,6 +35,7 @@ fn load(load: &Load) -> Value {
         "failed": load.failures.count(),
         "lost": load.lost,
         "unfinished": load.unfinished,
+        "refused_at_once": load.refused_at_once,
         "never_begun": load.never_begun,
         "late": load.late,
         "octets": load.octets,

@@ -220,6 +220,7 @@ mod tests {
             asked: 10,
             answered: 10,
             lost: 0,
+            refused_at_once: false,
             failures: Failures::default(),
             unfinished: 0,
             never_begun: 0,

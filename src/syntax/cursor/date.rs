@@ -61,6 +61,17 @@ impl Cursor<'_> {
         })
     }
 
+    /// The weekday before a date, where no half of the day stands; one about which languages disagree is
+    /// passed over.
+    pub(in crate::syntax) fn weekday_before_date(&mut self) -> Option<Weekday> {
+        let weekday = self.optional(|cursor| {
+            let weekday = cursor.weekday()?;
+            cursor.comma_and_spaces()?;
+            Ok(weekday)
+        });
+        weekday.flatten()
+    }
+
     /// A weekday that is certain behind a date and time, with spaces before it or a comma, perhaps in
     /// parentheses or brackets.
     pub(in crate::syntax) fn weekday_behind(&mut self) -> Option<Weekday> {
@@ -94,8 +105,8 @@ impl Cursor<'_> {
     }
 
     fn certain_weekday(&mut self) -> Read<Weekday> {
-        // In two letters it could be the half of the day: SA is Vietnamese for AM.
-        let weekday = self.weekday()?;
+        let word = self.clone().word();
+        let weekday = self.weekday()?.filter(|_| !names::may_be_half_of_day(word));
         weekday.map_or_else(|| self.fail("a weekday that is certain"), Ok)
     }
 

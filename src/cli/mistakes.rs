@@ -1,0 +1,206 @@
+//! Hints for usual mistakes on the command line: what was meant has a form of its own here, too far from what
+//! was typed for clap to suggest it.
+
+use super::args::{Arguments, ListenOn};
+use clap::builder::StyledStr;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Command, CommandFactory, Error};
+
+/// Adds the hint to an error, if there is one: clap's own suggestion would be a worse one.
+pub(super) fn explain(mut error: Error, arguments: &[String]) -> Error {
+    if let Some(hint) = hint(&error, arguments) {
+        for worse in [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand] {
+            error.remove(worse);
+        }
+        error.remove(ContextKind::Usage); // it would show the suggested argument
+        let hint = ContextValue::StyledStrs(vec![StyledStr::from(hint)]);
+        error.insert(ContextKind::Suggested, hint);
+    }
+    error
+}
+
+fn hint(error: &Error, arguments: &[String]) -> Option<String> {
+    let definition = Arguments::command();
+    let command = arguments.iter().skip(1).find_map(|word| definition.find_subcommand(word));
+    let word = |kind| match error.get(kind) {
+        Some(ContextValue::String(word)) => Some(word.as_str()),
+        _ => None,
+    };
+    match (error.kind(), command) {
+        (ErrorKind::InvalidSubcommand, command) => {
+            subcommand(command, word(ContextKind::InvalidSubcommand)?)
+        }
+        (ErrorKind::UnknownArgument, Some(command)) => {
+            argument(command, word(ContextKind::InvalidArg)?, arguments)
+        }
+        (ErrorKind::ValueValidation, Some(command)) if command.get_name() == "serve" => {
+            let port = word(ContextKind::InvalidValue)?.parse::<u16>().ok()?;
+            let listen = word(ContextKind::InvalidArg)?.starts_with("--listen");
+            listen.then(|| format!("a port alone is '--port {port}'"))
+        }
+        _ => None,
+    }
+}
+
+/// `daytime exchange`, `daytime lab exchange`, `daytime localhost`.
+fn subcommand(command: Option<&Command>, word: &str) -> Option<String> {
+    let is_lab = command.is_some_and(|command| command.get_name() == "lab");
+    if is_lab_name(word) {
+        return Some(format!("'daytime lab run {word}' runs this lab"));
+    }
+    if is_lab {
+        return Some("'daytime lab run NAME' runs a lab, 'daytime lab list' shows them".to_owned());
+    }
+    let host = word == "localhost" || word.contains(['.', ':']);
+    host.then(|| format!("'daytime query {word}' asks this host"))
+}
+
+#[cfg(feature = "lab")]
+fn is_lab_name(word: &str) -> bool {
+    word == super::args::ALL_LABS || crate::lab::LABS.iter().any(|lab| lab.name == word)
+}
+
+#[cfg(not(feature = "lab"))]
+fn is_lab_name(_: &str) -> bool {
+    false
+}
+
+/// `query --udp`, `query -p 9999`, `serve 9999`, `check localhost 9999`.
+fn argument(command: &Command, word: &str, arguments: &[String]) -> Option<String> {
+    let name = command.get_name();
+    let has = |option: &str| command.get_arguments().any(|it| it.get_long() == Some(option));
+    match word {
+        "--udp" | "--tcp" | "-u" | "-t" => {
+            let transport = if word.ends_with('u') || word == "--udp" { "udp" } else { "tcp" };
+            match name {
+                _ if has("proto") => Some(format!("'--proto {transport}' chooses the transport")),
+                "check" | "compare" => Some(format!("'{name}' asks over both, TCP and UDP")),
+                _ => None,
+            }
+        }
+        "--proto" if matches!(name, "check" | "compare") => {
+            Some(format!("'{name}' asks over both, TCP and UDP"))
+        }
+        "-p" if has("port") => Some(format!("'--port {}' names the port", port_of(arguments))),
+        _ if name == "serve" => listen(word),
+        _ if word.parse::<u16>().is_ok() && has("port") => {
+            Some(format!("a port goes after the host, 'HOST:{word}', or is '--port {word}'"))
+        }
+        _ => None,
+    }
+}
+
+/// The number after `-p`, glued to it or not.
+fn port_of(arguments: &[String]) -> &str {
+    let mut rest = arguments.iter().skip_while(|word| !word.starts_with("-p"));
+    let glued = rest.next().and_then(|word| word.strip_prefix("-p")).unwrap_or_default();
+    let next = rest.next().map_or("", String::as_str);
+    let is_port = |word: &&str| word.trim_start_matches('=').parse::<u16>().is_ok();
+    [glued, next].into_iter().find(is_port).map_or("PORT", |word| word.trim_start_matches('='))
+}
+
+/// `serve 9999`, `serve :9999`, `serve localhost:9999`, `serve 0.0.0.0`.
+fn listen(word: &str) -> Option<String> {
+    let port = word.strip_prefix("localhost").unwrap_or(word);
+    let port = port.strip_prefix(':').unwrap_or(port);
+    if port.parse::<u16>().is_ok() {
+        return Some(format!("'--port {port}' listens on that port of localhost"));
+    }
+    let address = word.parse::<ListenOn>().is_ok();
+    address.then(|| format!("'--listen {word}' listens on that address"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    /// The tips of the message for a command line.
+    fn tips(line: &str) -> Vec<String> {
+        let arguments: Vec<String> = line.split(' ').map(str::to_owned).collect();
+        let error = Arguments::try_parse_from(&arguments).expect_err(line);
+        let message = explain(error, &arguments).to_string();
+        let tips = message.lines().filter_map(|line| line.strip_prefix("  tip: "));
+        tips.map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_transport_is_chosen_with_proto_where_it_can_be() {
+        let udp = "'--proto udp' chooses the transport";
+        for line in
+            ["query --udp localhost", "bench localhost --udp", "serve --udp", "query -u ::1"]
+        {
+            assert_eq!(tips(&format!("daytime {line}")), [udp], "{line}");
+        }
+        let tcp = udp.replace("udp", "tcp");
+        for line in ["query localhost --tcp", "bench -t localhost", "serve --tcp --port 9999"] {
+            assert_eq!(tips(&format!("daytime {line}")), [&*tcp], "{line}");
+        }
+        for (line, name) in [
+            ("compare --udp", "compare"),
+            ("check --tcp localhost", "check"),
+            ("compare --proto udp", "compare"),
+        ] {
+            let both = format!("'{name}' asks over both, TCP and UDP");
+            assert_eq!(tips(&format!("daytime {line}")), [both], "{line}");
+        }
+    }
+
+    #[test]
+    fn a_port_is_given_with_port_or_after_the_host() {
+        let port = "'--port 9999' names the port";
+        for line in [
+            "serve -p 9999",
+            "serve -p9999",
+            "serve -p=9999",
+            "query -p 9999 localhost",
+            "bench localhost -p 9999",
+            "check -p 9999 localhost",
+            "compare -p 9999",
+            "wire -p 9999",
+        ] {
+            assert_eq!(tips(&format!("daytime {line}")), [port], "{line}");
+        }
+        assert_eq!(tips("daytime serve -p"), ["'--port PORT' names the port"]);
+        let localhost = "'--port 9999' listens on that port of localhost";
+        for line in ["serve 9999", "serve :9999", "serve localhost:9999", "serve --json 9999"] {
+            assert_eq!(tips(&format!("daytime {line}")), [localhost], "{line}");
+        }
+        let any = "'--listen 0.0.0.0:9999' listens on that address";
+        assert_eq!(tips("daytime serve 0.0.0.0:9999"), [any]);
+        assert_eq!(tips("daytime serve --listen 9999"), ["a port alone is '--port 9999'"]);
+        let after = "a port goes after the host, 'HOST:9999', or is '--port 9999'";
+        for line in ["check localhost 9999", "compare ::1 9999", "bench localhost 9999"] {
+            assert_eq!(tips(&format!("daytime {line}")), [after], "{line}");
+        }
+    }
+
+    #[cfg(feature = "lab")]
+    #[test]
+    fn a_lab_is_run_with_run() {
+        let names = crate::lab::LABS.iter().map(|lab| lab.name).chain(["all"]);
+        let mut tried = 0;
+        for name in names {
+            let run = format!("'daytime lab run {name}' runs this lab");
+            assert_eq!(tips(&format!("daytime lab {name}")), [&*run]);
+            assert_eq!(tips(&format!("daytime lab {name} --explain")), [&*run]);
+            assert_eq!(tips(&format!("daytime {name}")), [&*run]);
+            tried += 1;
+        }
+        assert!(tried > 10, "only {tried} labs");
+        let list = "'daytime lab run NAME' runs a lab, 'daytime lab list' shows them";
+        assert_eq!(tips("daytime lab foo"), [list]);
+        assert_eq!(tips("daytime lab run exchang"), ["a similar value exists: 'exchange'"]);
+    }
+
+    #[test]
+    fn a_host_alone_is_to_be_asked_and_other_mistakes_keep_their_tips() {
+        assert_eq!(
+            tips("daytime localhost:9999"),
+            ["'daytime query localhost:9999' asks this host"]
+        );
+        assert_eq!(tips("daytime qery localhost"), ["a similar subcommand exists: 'query'"]);
+        assert_eq!(tips("daytime serve --prot 9"), ["a similar argument exists: '--proto'"]);
+        assert_eq!(tips("daytime serve nonsense"), [""; 0]);
+    }
+}

@@ -1,0 +1,146 @@
+//! `daytime query` and answers that stop short of their end: what came is printed with its meaning, then what is
+//! missing, and the exit status is 1.
+
+use crate::support::wire::{tcp_server, wait_in_vain};
+use crate::support::{PATIENCE, daytime, run, stderr, stdout};
+use daytime::{Answer, AskError, Interruption, Options, Transport, ask};
+use serde_json::Value;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::Output;
+use std::thread;
+use std::time::Duration;
+
+const LINE: &str = "2024-07-03T14:05:11Z";
+
+/// Sends a whole line and resets the connection (socket(7), SO_LINGER).
+fn send_and_reset(mut stream: TcpStream) {
+    stream.write_all(format!("{LINE}\r\n").as_bytes()).expect("sent");
+    socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).expect("set");
+}
+
+/// A server that sends a whole line and then keeps the connection open until the client closes it.
+fn never_closes() -> String {
+    tcp_server(|mut stream| {
+        stream.write_all(format!("{LINE}\r\n").as_bytes()).expect("sent");
+        assert_eq!(stream.read(&mut [0]).expect("the client closes"), 0);
+    })
+}
+
+/// `daytime query` with arguments that bring half an answer.
+fn query(arguments: &[&str]) -> Output {
+    let output = run(daytime().arg("query").args(arguments));
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    output
+}
+
+/// What had come of an answer, and what stopped it.
+fn partial(asked: Result<Answer, AskError>) -> (Answer, Interruption) {
+    match asked {
+        Err(AskError::Incomplete { partial, cause }) => (*partial, cause),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_line_before_a_reset_is_kept_each_time() {
+    const TIMES: usize = 200;
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let address = listener.local_addr().expect("bound");
+    let serving = thread::spawn(move || {
+        for stream in listener.incoming().take(TIMES + 3) {
+            send_and_reset(stream.expect("a client"));
+        }
+    });
+    for _ in 0..TIMES {
+        let asked = ask(&address.into(), Transport::Tcp, &Options::default());
+        let (answer, cause) = partial(asked);
+        assert_eq!(answer.text(), LINE);
+        assert!(answer.round_trip <= answer.elapsed && answer.arrived.is_some(), "{answer:?}");
+        assert!(answer.offset().is_some() && !answer.calls.names().is_empty(), "{answer:?}");
+        let Interruption::Broken(error) = cause else { panic!("{cause}") };
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    }
+    let host = address.to_string();
+    let missing = format!(
+        "daytime: the answer of {host} is incomplete: 22 octets came: Connection reset by peer (os \
+         error 104)\n"
+    );
+    for _ in 0..3 {
+        let output = query(&["-q", &host]);
+        assert_eq!((stdout(&output), stderr(&output)), (format!("{LINE}\n"), missing.clone()));
+    }
+    serving.join().expect("no panic");
+}
+
+#[test]
+fn a_line_without_an_end_of_the_stream_is_printed_with_its_meaning() {
+    let host = never_closes();
+    let output = query(&["--timeout", "0.5", &host]);
+    let text = stdout(&output);
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines[0], LINE);
+    assert!(lines[1].ends_with(": 22 octets in 1 read, then no end of stream"), "{text}");
+    assert!(text.contains(&format!("means   {LINE}")), "{text}");
+    assert!(text.contains("    offset  +"), "{text}");
+    assert_eq!(
+        stderr(&output),
+        format!(
+            "daytime: the answer of {host} is incomplete: 22 octets came: no end of the stream \
+             within 0.5 s: the line is whole, but RFC 867 has the server close the connection after \
+             it\n"
+        )
+    );
+}
+
+#[test]
+fn an_incomplete_answer_says_so_in_json_beside_its_meaning() {
+    let host = never_closes();
+    let output = query(&["--json", "--timeout", "0.5", &host]);
+    let printed: Value = serde_json::from_str(&stdout(&output)).expect("one object");
+    assert_eq!(printed["reply"], LINE);
+    assert_eq!(printed["utc"], LINE);
+    assert_eq!((&printed["error"], &printed["truncated"]), (&Value::Null, &Value::Bool(false)));
+    assert!(printed["offset_us"].is_f64(), "{printed}");
+    let incomplete = printed["incomplete"].as_str().expect("what is missing");
+    assert!(incomplete.contains("no end of the stream within 0.5 s"), "{incomplete}");
+    assert_eq!(stderr(&output), format!("daytime: {incomplete}\n"));
+}
+
+#[test]
+fn each_of_several_servers_gets_its_lines_printed() {
+    let (one, other) = (tcp_server(send_and_reset), never_closes());
+    let output = query(&["-q", "--timeout", "0.5", &one, &other]);
+    assert_eq!(stdout(&output), format!("{LINE}\n{LINE}\n"));
+    assert_eq!(stderr(&output).lines().count(), 2, "{}", stderr(&output));
+}
+
+#[test]
+fn a_line_that_stops_in_its_middle_gives_no_offset() {
+    let host = tcp_server(|mut stream| {
+        stream.write_all(LINE.as_bytes()).expect("sent");
+        wait_in_vain(Duration::from_millis(300));
+        socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).expect("set");
+    });
+    let options = Options { timeout: PATIENCE, ..Options::default() };
+    let target = host.parse().expect("a target");
+    let (answer, cause) = partial(ask(&target, Transport::Tcp, &options));
+    assert_eq!((answer.text().as_str(), answer.truncated), (LINE, true));
+    assert!(answer.offset().is_none() && matches!(cause, Interruption::Broken(_)), "{cause}");
+}
+
+#[test]
+fn what_is_beyond_the_limit_is_missing_and_the_rest_is_printed() {
+    let host = tcp_server(|mut stream| {
+        let _ = stream.write_all(&vec![b'x'; 100_000]);
+    });
+    let output = query(&["-q", "--limit", "30", &host]);
+    assert_eq!(stdout(&output), format!("{}\n", "x".repeat(30)));
+    assert_eq!(
+        stderr(&output),
+        format!(
+            "daytime: the answer of {host} is incomplete: 30 octets came: more than the limit of 30 \
+             octets: --limit takes more of it, up to 65535 octets\n"
+        )
+    );
+}
