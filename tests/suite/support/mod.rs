@@ -9,7 +9,7 @@ mod running;
 pub mod scripted;
 pub mod wire;
 
-pub use ended::{bad, good, run};
+pub use ended::{bad, good, run, run_within};
 pub use namespace::Namespace;
 pub use running::{Running, daytime, stderr, stdout};
 
