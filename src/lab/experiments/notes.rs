@@ -127,10 +127,10 @@ fn buffer(setting: &Setting) -> usize {
 
 fn method(setting: &Setting) -> String {
     format!(
-        "The two programs below make the calls of the notes' programs, in the same order. Here each of these calls is \
-         made by itself. A datagram socket is bound and listens. A line is \
-         sent in one piece and octet by octet, the first octet ahead of the others, and the client has one \
-         recv({}) for it. A server is bound to the address of the host's own name, if that is on loopback, else to \
+        "The two programs below make the calls of the notes' programs, in the same order. Here each of these calls \
+         is made separately. A datagram socket is bound and listens. A line is sent in one piece \
+         and octet by octet, the first octet ahead of the others, and the client has one recv({}) for it. A server is \
+         bound to the address of the host's own name, if that is on loopback, else to \
          127.0.0.1, and is asked there and at another loopback address, if the host has one. Two clients come at the \
          same time, and the second one reads before the server has closed the first and accepted again. At last a server at ::1 is asked by a client that knows IPv4 only; without IPv6 that is left \
          out. --buffer sets \

@@ -36,8 +36,8 @@ pub(super) static LAB: Lab = Lab {
             source: "RFC 1122, section 4.2.2.13; RFC 2525, section 2.17",
         },
         Theory {
-            says: "a reset with the sequence number that its receiver expects ends the connection at once; what is \
-                   still to be sent is lost with it",
+            says: "a reset with the sequence number that its receiver expects ends the connection at once; data \
+                   that is still to be sent is lost with it",
             source: "RFC 9293, sections 3.5.3 and 3.10.7.4",
         },
         Theory {

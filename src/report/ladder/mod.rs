@@ -114,7 +114,7 @@ mod tests {
         Fate::Arrived(times.iter().map(|at| *at * MS).collect())
     }
 
-    /// By itself.
+    /// Not shown with other drawings.
     fn draw(trace: &Trace, title: &str, width: usize) -> Vec<Line> {
         super::draw(trace, title, Duration::ZERO, width)
     }

@@ -17,7 +17,7 @@ const MEDIAN: &str = "median time to the reply";
 pub(super) const ONCE: &str = "answered with one try";
 pub(super) const AGAIN: &str = "answered with four tries";
 
-/// What is counted over TCP.
+/// The nouns of the counts over TCP.
 const REPLY: &str = "reply";
 const ASKED: &str = "client";
 

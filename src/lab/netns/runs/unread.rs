@@ -28,7 +28,7 @@ pub(in crate::lab) const PROCEDURE: Procedure = procedure(method, predict, run);
 
 fn method(setting: &Setting) -> String {
     format!(
-        "The client sends {} octets that nobody asked for. Over TCP a careless server waits until they are there, \
+        "The client sends {} octets that Daytime does not need. Over TCP a careless server waits until they are there, \
          sends its line and closes without having read them; over UDP the real server answers. The first packet \
          with the reply is lost on its way of {}.",
         QUESTION.len(),
