@@ -132,7 +132,8 @@ fn method(setting: &Setting) -> String {
          and octet by octet, the first octet ahead of the others, and the client has one recv({}) for it. A server is \
          bound to the address of the host's own name, if that is on loopback, else to \
          127.0.0.1, and is asked there and at another loopback address, if the host has one. Two clients come at the \
-         same time, and the second one reads before the server has closed the first and accepted again. At last a server at ::1 is asked by a client that knows IPv4 only; without IPv6 that is left \
+         same time, and the second one reads before \
+         the server has closed the first and accepted again. At last a server at ::1 is asked by a client that knows IPv4 only; without IPv6 that is left \
          out. --buffer sets \
          the room of the recv.",
         buffer(setting)

@@ -83,7 +83,8 @@ pub(super) static LAB: Lab = Lab {
     ],
     elsewhere: "FreeBSD asks the later socket only. TIME-WAIT lasts 60 s on Linux and up to 4 minutes on other \
                 systems. On loopback Linux lets connect reuse a port in TIME-WAIT after a second \
-                (net.ipv4.tcp_tw_reuse), which bind does not. On Windows SO_REUSEADDR means something else: it lets another program take the port.",
+                (net.ipv4.tcp_tw_reuse), which bind does not. On Windows \
+                SO_REUSEADDR means something else: it lets another program take the port.",
     next: &[
         Next {
             command: "daytime lab run restart --json",
@@ -161,7 +162,8 @@ const REMEMBERED: [Duration; 2] = [Duration::from_secs(50), Duration::from_mins(
 fn method(_: &Setting) -> String {
     "A server on a fresh port answers one client and closes first, as RFC 867 has it. Then the server ends, and \
      another binds the same port at once. Each of the two runs sets SO_REUSEADDR or does not, which makes four \
-     cases; with the client closing first, four more; there a new client also binds the port of the old one. Each case has a port of its own. At last the service of this \
+     cases; with the client closing first, four more; there a new client \
+     also binds the port of the old one. Each case has a port of its own. At last the service of this \
      program is started, asked, stopped, and started on its old port."
         .into()
 }

@@ -52,6 +52,8 @@ fn run(Done { report, captures, .. }: &Done) -> Json {
         Engine::Sim => None,
         Engine::Loopback | Engine::Netns => sys::release(),
     };
+    let findings = outcome.map_or(&[][..], |it| &it.findings).iter();
+    let findings: Vec<Json> = findings.map(|it| finding(it, lab.time_unit)).collect();
     let mut object = json!({
         "lab": lab.name,
         "question": lab.question,
@@ -64,7 +66,7 @@ fn run(Done { report, captures, .. }: &Done) -> Json {
         "obstacle": outcome.err().map(not_run),
         "theory": theory(lab),
         "method": (procedure.method)(setting),
-        "findings": outcome.map_or(&[][..], |it| &it.findings).iter().map(|it| finding(it, lab.time_unit)).collect::<Vec<_>>(),
+        "findings": findings,
         "lesson": outcome.map_or_else(|_| Vec::new(), |it| lessons(lab, it)),
         "elsewhere": lab.elsewhere,
         "remarks": report.remarks(),
