@@ -21,12 +21,55 @@ pub(crate) fn human(duration: Duration) -> String {
 pub(crate) fn short(duration: Duration) -> String {
     let human = human(duration);
     match human.split_once(' ') {
-        Some((number, unit)) if number.contains('.') => {
-            let number = number.trim_end_matches('0').trim_end_matches('.');
-            format!("{number} {unit}")
-        }
-        _ => human,
+        Some((number, unit)) => format!("{} {unit}", without_zeros(number)),
+        None => human,
     }
+}
+
+/// The unit in which every time of a table is shown, so that two of them can be compared at a glance.
+#[cfg(feature = "lab")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unit {
+    Milliseconds,
+    Seconds,
+}
+
+#[cfg(feature = "lab")]
+impl Unit {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Milliseconds => "ms",
+            Self::Seconds => "s",
+        }
+    }
+
+    /// Nanoseconds, as a power of ten.
+    const fn digits(self) -> u8 {
+        match self {
+            Self::Milliseconds => 6,
+            Self::Seconds => 9,
+        }
+    }
+
+    /// With three significant digits, without zeros at the end: `0.152 ms`, `1080 ms`.
+    pub(crate) fn show(self, time: Duration) -> String {
+        let number = time.as_secs_f64() * 10_f64.powi(9 - i32::from(self.digits()));
+        let decimals = (0..=6).find(|it| number * 10_f64.powi(*it) >= 100.0).unwrap_or(6);
+        let text = format!("{number:.*}", usize::try_from(decimals).unwrap_or(0));
+        format!("{} {}", without_zeros(&text), self.name())
+    }
+
+    /// The number alone, exact to the nanosecond, for a program to read.
+    pub(crate) fn exact(self, time: Duration) -> String {
+        let (nanoseconds, of_one) = (time.as_nanos(), 10_u128.pow(self.digits().into()));
+        let (whole, part) = (nanoseconds / of_one, nanoseconds % of_one);
+        without_zeros(&format!("{whole}.{part:0width$}", width = self.digits().into())).to_owned()
+    }
+}
+
+#[cfg(feature = "lab")]
+fn without_zeros(number: &str) -> &str {
+    if number.contains('.') { number.trim_end_matches('0').trim_end_matches('.') } else { number }
 }
 
 #[cfg(test)]
@@ -53,5 +96,35 @@ mod tests {
             [500, 20_000, 100_000, 1_050_000].map(shown),
             ["500 µs", "20 ms", "100 ms", "1.05 s"]
         );
+    }
+    #[cfg(feature = "lab")]
+    #[test]
+    fn a_unit_shows_every_time_in_itself() {
+        let ms = |nanoseconds| Unit::Milliseconds.show(Duration::from_nanos(nanoseconds));
+        let shown = [0, 420, 38_060, 152_345, 1_254_000, 80_000_000, 500_310_000, 1_080_000_000];
+        assert_eq!(
+            shown.map(ms),
+            [
+                "0 ms",
+                "0.00042 ms",
+                "0.0381 ms",
+                "0.152 ms",
+                "1.25 ms",
+                "80 ms",
+                "500 ms",
+                "1080 ms"
+            ]
+        );
+        assert_eq!(Unit::Seconds.show(Duration::from_millis(59_967)), "60 s");
+        assert_eq!(Unit::Seconds.show(Duration::from_mins(10)), "600 s");
+    }
+
+    #[cfg(feature = "lab")]
+    #[test]
+    fn an_exact_number_keeps_every_nanosecond() {
+        let exact = |unit: Unit, nanoseconds| unit.exact(Duration::from_nanos(nanoseconds));
+        assert_eq!(exact(Unit::Milliseconds, 152_345), "0.152345");
+        assert_eq!(exact(Unit::Milliseconds, 1_080_000_000), "1080");
+        assert_eq!(exact(Unit::Seconds, 59_967_000_001), "59.967000001");
     }
 }

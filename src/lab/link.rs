@@ -69,6 +69,13 @@ impl Conditions {
     }
 }
 
+impl Conditions {
+    /// Whether chance decides what becomes of a packet: a share of none or of all leaves nothing to chance.
+    pub(crate) fn draws(&self) -> bool {
+        [self.loss, self.duplicate, self.reorder].iter().any(|share| 0.0 < *share && *share < 1.0)
+    }
+}
+
 impl Link {
     pub(crate) fn new(conditions: Conditions, seed: u64) -> Self {
         Self { conditions, random: Pcg64Mcg::seed_from_u64(seed), sent: 0, replied: false }

@@ -6,6 +6,7 @@
 
 mod experiments;
 mod finding;
+pub(crate) mod lesson;
 mod link;
 mod loopback;
 mod netns;
@@ -15,10 +16,11 @@ mod setting;
 mod sim;
 
 pub(crate) use finding::{Expected, Finding, Prediction, Value, Verdict};
+pub(crate) use lesson::{Ground, Lesson, Must};
 pub(crate) use netns::{INSIDE, inside};
 pub(crate) use setting::{Dial, Engine, Knob, Knobs, Setting};
 
-use crate::duration::short;
+use crate::duration::{Unit, short};
 use crate::trace::Trace;
 use crate::transport::{Transport, by_name};
 use serde::{Deserialize, Serialize};
@@ -32,19 +34,33 @@ pub(crate) struct Lab {
     pub question: &'static str,
     /// What theory says, with where it says so.
     pub theory: &'static [Theory],
-    /// What to remember.
-    pub lesson: &'static str,
+    /// What to remember, sentence by sentence; a run shows those that it bears out.
+    pub lessons: &'static [Lesson],
+    /// The unit of every time that is predicted or observed, on every engine.
+    pub time_unit: Unit,
     /// Where other systems, or other engines, show something else.
     pub elsewhere: &'static str,
     pub next: &'static [Next],
+    /// Programs that the lab is about, to be read.
+    pub programs: &'static [Program],
     /// How it is done, one for each engine it runs on; the first is taken unless told otherwise.
     pub procedures: &'static [Procedure],
+}
+
+/// A program that a lab shows.
+#[derive(Debug)]
+pub(crate) struct Program {
+    /// The name of its file.
+    pub name: &'static str,
+    pub text: &'static str,
 }
 
 /// How a lab is done on an engine.
 #[derive(Debug)]
 pub(crate) struct Procedure {
     pub engine: Engine,
+    /// Whether a run with these options draws anything by chance, so that the seed decides what comes out.
+    pub draws: fn(&Setting) -> bool,
     /// What can be turned, and how far.
     pub knobs: &'static [Dial],
     /// What is done, with the knobs as they are.
@@ -70,7 +86,17 @@ pub(crate) struct Next {
     pub watch: &'static str,
 }
 
+/// For a procedure without chance.
+pub(crate) fn draws_nothing(_: &Setting) -> bool {
+    false
+}
+
 impl Procedure {
+    /// The seed, if anything is drawn from it.
+    pub(crate) fn seed(&self, setting: &Setting) -> Option<u64> {
+        (self.draws)(setting).then_some(setting.seed)
+    }
+
     /// How far a knob can be turned, if it is there.
     pub(crate) fn dial(&self, knob: Knob) -> Option<&Dial> {
         self.knobs.iter().find(|dial| dial.knob == knob)
@@ -148,6 +174,22 @@ pub(crate) struct Report {
     pub outcome: Result<Outcome, Obstacle>,
 }
 
+impl Report {
+    /// The seed, if anything was drawn from it.
+    pub(crate) fn seed(&self) -> Option<u64> {
+        self.procedure.seed(&self.setting)
+    }
+
+    /// What a reader of the drawings must know: where the engine differs from a real host.
+    pub(crate) fn remarks(&self) -> Vec<String> {
+        let parts = self.outcome.as_ref().map_or(&[][..], |outcome| &outcome.parts);
+        match self.procedure.engine {
+            Engine::Sim => sim::remarks(parts),
+            Engine::Loopback | Engine::Netns => Vec::new(),
+        }
+    }
+}
+
 /// What came out where nothing was in the way.
 #[derive(Debug)]
 pub(crate) struct Outcome {
@@ -156,6 +198,11 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
+    /// The sentences of a lab's lesson that this run bears out.
+    pub(crate) fn lessons(&self, lab: &'static Lab) -> Vec<&'static Lesson> {
+        lab.lessons.iter().filter(|lesson| lesson.holds(&self.findings)).collect()
+    }
+
     /// True unless something differs that is not known to vary.
     pub(crate) fn is_as_predicted(&self) -> bool {
         self.findings.iter().all(|finding| !matches!(finding.verdict, Verdict::Differs))
@@ -191,6 +238,45 @@ mod tests {
         let predictions = (procedure.predict)(&Setting { seed: 1, knobs: Knobs::default() });
         assert!(!predictions.is_empty());
         predictions.iter().map(|it| (it.transport, it.what)).collect()
+    }
+
+    /// Each of a procedure's options at its ends, and none of them.
+    fn settings(procedure: &Procedure) -> Vec<Setting> {
+        let mut all = vec![Knobs::default()];
+        for Dial { knob, range } in procedure.knobs {
+            for at in [*range.start(), *range.end()] {
+                let (one, some) = (Knobs::default(), Some(at));
+                let (time, share) = (Duration::from_millis(at.into()), Some(f64::from(at)));
+                all.push(match knob {
+                    Knob::Backlog => Knobs { backlog: u16::try_from(at).ok(), ..one },
+                    Knob::Buffer => Knobs { buffer: some, ..one },
+                    Knob::Count => Knobs { count: some, ..one },
+                    Knob::Delay => Knobs { delay: Some(time), ..one },
+                    Knob::Drop => Knobs { drop: vec![at], ..one },
+                    Knob::Duplicate => Knobs { duplicate: share, ..one },
+                    Knob::Loss => Knobs { loss: share, ..one },
+                    Knob::Reorder => Knobs { reorder: share, ..one },
+                });
+            }
+        }
+        all.into_iter().map(|knobs| Setting { seed: 1, knobs }).collect()
+    }
+
+    #[test]
+    fn every_sentence_of_a_lesson_rests_on_findings_that_one_run_has() {
+        for lab in LABS {
+            let predict =
+                |procedure: &Procedure| settings(procedure).iter().map(procedure.predict).collect();
+            let runs: Vec<Vec<Prediction>> =
+                lab.procedures.iter().map(predict).collect::<Vec<Vec<_>>>().concat();
+            let has = |run: &[Prediction], ground: &Ground| {
+                run.iter().any(|it| (it.transport, it.what) == (ground.transport, ground.what))
+            };
+            for Lesson { says, rests_on } in lab.lessons {
+                let is_had = runs.iter().any(|run| rests_on.iter().all(|it| has(run, it)));
+                assert!(!rests_on.is_empty() && is_had, "{}: {says:?}", lab.name);
+            }
+        }
     }
 
     #[test]

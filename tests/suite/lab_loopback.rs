@@ -44,3 +44,46 @@ fn where_loopback_has_one_address_what_needs_another_is_left_out() {
     let missing = "\nNOT RUN\n  127.0.0.2 is no address of this host; ";
     assert!(multihome.contains(missing), "{multihome}");
 }
+
+/// Runs both programs where the host's name is an address of loopback; then again with a stream socket in the server,
+/// so that nothing else is wrong with it. `timeout` ends all of them.
+#[cfg(target_os = "linux")]
+const BOTH_PROGRAMS: &str = "
+    cd $0
+    python3 server.py 2> error && exit 1
+    cat error
+    sed -i s/SOCK_DGRAM/SOCK_STREAM/ server.py
+    python3 -u server.py > served & server=$!
+    until python3 client.py 2> /dev/null; do kill -0 $server || exit 1; done
+    kill $server
+    cat served
+";
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_programs_that_the_lab_notes_shows_fail_as_it_says() {
+    use crate::or_skip;
+    use crate::support::{Namespace, good, program};
+    or_skip!(program("python3"));
+    let inside = or_skip!(Namespace::new());
+    let folder = tempfile::TempDir::new().expect("a temporary folder");
+    let screen = good(crate::support::daytime().args(["lab", "run", "notes", "--explain"]));
+    for name in ["server.py", "client.py"] {
+        std::fs::write(folder.path().join(name), shown(&screen, name)).expect("written");
+    }
+    let mut command = inside.command("timeout");
+    let said = good(command.args(["25", "sh", "-c", BOTH_PROGRAMS]).arg(folder.path()));
+    assert!(said.contains("\n    listener.listen(5)\n"), "{said}");
+    assert!(said.contains("\nOSError: [Errno 95] Operation not supported\ntime: "), "{said}");
+    assert!(said.contains("\nconnection from ('127."), "{said}");
+}
+
+/// A program as it is shown, without the indentation.
+#[cfg(target_os = "linux")]
+fn shown(screen: &str, name: &str) -> String {
+    let heading = format!("\nPROGRAM {name}\n");
+    let (_, text) = screen.split_once(&heading).unwrap_or_else(|| panic!("no {name}: {screen}"));
+    let is_heading = |line: &&str| line.starts_with(|it: char| it.is_ascii_uppercase());
+    let lines = text.lines().take_while(|line| !is_heading(line));
+    lines.flat_map(|line| [line.strip_prefix("  ").unwrap_or(line), "\n"]).collect()
+}

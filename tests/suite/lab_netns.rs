@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
 /// The labs that run there.
-const LABS: [&str; 6] = ["exchange", "loop", "raw", "refused", "silent", "unread"];
+const LABS: [&str; 7] = ["exchange", "loop", "multihome", "raw", "refused", "silent", "unread"];
 
 /// What the process of a run is told, with some knobs turned, further than the command line would let them be, if
 /// need be.
@@ -118,19 +118,19 @@ pub fn unprivileged(daytime: &Path) -> Result<Command, String> {
 #[test]
 fn a_raw_socket_sees_the_packets_whoever_runs_the_lab() {
     let expected = [
+        "tcp IP header of the copy: 20 octet",
         "tcp copies of what came: all, to the octet",
         "tcp copies of what it sent: 0 packet",
-        "tcp its IP header: 20 octet",
         "tcp socket(), unprivileged: EPERM",
+        "tcp the client's reply: came",
         "tcp the first raw packet: SYN",
-        "tcp the owner's answer: came",
+        "udp IP header of the copy: 20 octet",
         "udp copies of what came: all, to the octet",
         "udp copies of what it sent: 0 packet",
-        "udp its IP header: 20 octet",
         "udp octets of the copy: 28 octet",
         "udp socket(), unprivileged: EPERM",
+        "udp the client's reply: came",
         "udp the first raw packet: datagram",
-        "udp the owner's answer: came",
     ];
     let (_folder, program) = copy();
     for command in [daytime(), or_skip!(unprivileged(&program))] {
@@ -145,9 +145,10 @@ fn nobody_is_there_to_a_stream_and_to_a_connected_datagram() {
     let expected = [
         "tcp connect(): ECONNREFUSED",
         "tcp what comes back: RST",
-        "udp ICMP messages: 2 message",
+        "udp ICMP messages: 3 message",
         "udp recv(), connected: ECONNREFUSED",
         "udp recv(), not connected: EAGAIN",
+        "udp recv(), with IP_RECVERR: ECONNREFUSED",
         "udp what comes back: ICMP port unreachable",
     ];
     assert_eq!(observations(&run), expected);
@@ -160,9 +161,10 @@ fn what_does_not_come_is_an_observation_and_ends_no_run() {
     let expected = [
         "tcp connect(): ECONNREFUSED",
         "tcp what comes back: RST",
-        "udp ICMP messages: 1 message",
+        "udp ICMP messages: 2 message",
         "udp recv(), connected: ECONNREFUSED",
         "udp recv(), not connected: EAGAIN",
+        "udp recv(), with IP_RECVERR: ECONNREFUSED",
         "udp what comes back: ICMP port unreachable",
     ];
     assert_eq!(observations(&run), expected);
@@ -172,10 +174,11 @@ fn what_does_not_come_is_an_observation_and_ends_no_run() {
 fn a_lost_reply_is_not_repaired_after_a_reset() {
     let run = or_skip!(ran(&inside(daytime(), "unread")));
     let expected = [
+        "tcp client's challenge ACKs: 1 packet",
         "tcp octets read: 0 octet",
         "tcp packets with the reply: 1 packet",
         "tcp recv(): ECONNRESET",
-        "tcp what ends it: RST",
+        "tcp the server's last packet: RST",
         "udp other packets: 0 packet",
         "udp packets with the reply: 1 packet",
         "udp recv(): EAGAIN",
@@ -183,6 +186,31 @@ fn a_lost_reply_is_not_repaired_after_a_reset() {
     assert_eq!(observations(&run), expected);
     let lost = packets(&run).into_iter().filter(|(_, fate)| fate["Lost"] == "Reply");
     assert_eq!(lost.count(), 2, "the reply over each transport");
+}
+
+#[test]
+fn a_careless_server_answers_from_the_first_of_two_addresses_of_its_host() {
+    let run = or_skip!(ran(&inside(daytime(), "multihome")));
+    let expected = [
+        "tcp careless: client gets: 26 octets",
+        "tcp careless: socket is at: 10.0.0.3",
+        "tcp daytime serve: answers: a reply",
+        "udp careless: client gets: EAGAIN",
+        "udp careless: reply is from: 10.0.0.2",
+        "udp daytime serve: answers: a reply",
+        "udp daytime serve: sent from: 10.0.0.3",
+    ];
+    assert_eq!(observations(&run), expected);
+    // Neither address is the client's own, and its host refuses the reply that it did not ask for.
+    let careless = &run["parts"].as_array().expect("parts")[2];
+    assert_eq!(careless["name"], "a careless server");
+    assert_eq!(careless["trace"]["hosts"][1]["addresses"], json!(["10.0.0.2", "10.0.0.3"]));
+    let packets = packets(&json!({ "parts": [careless] }));
+    let source = |octets: &[u8]| Ipv4Packet::new_checked(octets).expect("IPv4").src_addr();
+    let protocol = |octets: &[u8]| Ipv4Packet::new_checked(octets).expect("IPv4").next_header();
+    let sources: Vec<String> = packets.iter().map(|it| source(&it.0).to_string()).collect();
+    assert_eq!(sources, ["10.0.0.1", "10.0.0.2", "10.0.0.1", "10.0.0.1", "10.0.0.2"]);
+    assert_eq!(protocol(&packets[2].0), IpProtocol::Icmp);
 }
 
 #[test]

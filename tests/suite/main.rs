@@ -20,6 +20,8 @@ mod lab;
 #[cfg(feature = "lab")]
 mod lab_docs;
 #[cfg(feature = "lab")]
+mod lab_lessons;
+#[cfg(feature = "lab")]
 mod lab_loopback;
 #[cfg(all(target_os = "linux", feature = "lab"))]
 mod lab_netns;

@@ -1,11 +1,14 @@
 //! A queue of connections, and a server that does not accept.
 
+use crate::duration::Unit;
+use crate::lab::lesson::{tcp, udp};
 use crate::lab::loopback::{
     CLIENT, LINE, Notebook, PATIENCE, SERVER, SILENCE, accept, anywhere, failed, in_time, line,
     name, octets, open, present, recv, taken,
 };
 use crate::lab::{
-    Engine, Expected, Knob, Lab, Next, Obstacle, Prediction, Procedure, Run, Setting, Theory,
+    Engine, Expected, Knob, Lab, Lesson, Must, Next, Obstacle, Prediction, Procedure, Run, Setting,
+    Theory, draws_nothing,
 };
 use crate::sys;
 use crate::transport::Transport;
@@ -41,8 +44,26 @@ pub(super) static LAB: Lab = Lab {
             source: "RFC 6298, sections 2 and 5",
         },
     ],
-    lesson: "Connected does not mean accepted. The backlog bounds how many clients wait; the rest cannot tell a \
-             full queue from a dead host. A datagram socket has no queue of clients, only a buffer of octets.",
+    lessons: &[
+        Lesson {
+            says: "Connected does not mean accepted: the kernel completed connections that the server had not \
+                   accepted.",
+            rests_on: &[tcp(CONNECTED, Must::BeAsPredicted), tcp(ANSWERED, Must::BeAsPredicted)],
+        },
+        Lesson {
+            says: "The backlog bounds how many clients wait. The next client received nothing, so it cannot \
+                   tell a full queue from a host that is down.",
+            rests_on: &[tcp(CONNECTED, Must::BeAsPredicted), tcp(NEXT, Must::Be("ETIMEDOUT"))],
+        },
+        Lesson {
+            says: "A datagram socket has no queue of clients, only a buffer: every question waited there, and \
+                   every client was answered.",
+            rests_on: &[
+                udp(ANSWERED, Must::Equal(Transport::Udp, SENT)),
+                udp(ANSWERED, Must::BeAbove(0)),
+            ],
+        },
+    ],
     elsewhere: "On Linux one more than the backlog gets in; from 6.5 on it sends the first few SYNs one second \
                 apart, against the RFC. Others have other formulas, and Windows answers the SYN that finds no \
                 place by a reset.",
@@ -66,8 +87,11 @@ pub(super) static LAB: Lab = Lab {
             watch: "Before and after: each SYN that found no place is counted in both.",
         },
     ],
+    time_unit: Unit::Milliseconds,
+    programs: &[],
     procedures: &[Procedure {
         engine: Engine::Loopback,
+        draws: draws_nothing,
         knobs: &[Knob::Backlog.within(0..=MOST)],
         method,
         predict,
@@ -85,7 +109,7 @@ const SURPLUS: usize = 4;
 const CONNECTED: &str = "clients that connect";
 const WAITING: &str = "in the queue (TCP_INFO)";
 const NEXT: &str = "the next connect()";
-const AFTER: &str = "which fails after";
+const AFTER: &str = "next connect() fails in";
 const OVERFLOWS: &str = "SYNs dropped, whole host";
 const ANSWERED: &str = "answered in the end";
 const SENT: &str = "questions sent";

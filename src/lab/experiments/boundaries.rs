@@ -1,10 +1,13 @@
 //! Writes of one octet each: what the reader makes of them.
 
+use crate::duration::Unit;
+use crate::lab::lesson::{tcp, udp};
 use crate::lab::loopback::{
     CLIENT, Notebook, Pair, SERVER, failed, line, octets, present, recv, taken, wait_for,
 };
 use crate::lab::{
-    Engine, Knob, Lab, Next, Obstacle, Prediction, Procedure, Run, Setting, Theory, Value,
+    Engine, Knob, Lab, Lesson, Must, Next, Obstacle, Prediction, Procedure, Run, Setting, Theory,
+    Value, draws_nothing,
 };
 use crate::trace::Trace;
 use crate::transport::Transport;
@@ -33,9 +36,35 @@ pub(super) static LAB: Lab = Lab {
             source: "Stevens, UNP, volume 1, sections 1.2 and 3.9",
         },
     ],
-    lesson: "The number of reads says nothing about the number of writes: when the reads come decides, and one \
-             recv(1024) may give any part of the line. Over TCP read until the end of the stream; over UDP one \
-             read is the message.",
+    lessons: &[
+        Lesson {
+            says: "Over TCP the number of reads says nothing about the number of writes: one read returned the \
+                   octets of several.",
+            rests_on: &[
+                tcp(WRITTEN, Must::Exceed(Transport::Tcp, LATE)),
+                tcp(LATE, Must::Number(1)),
+            ],
+        },
+        Lesson {
+            says: "The moment of the read decides: one recv(1024) returned only the first octet. Over TCP, \
+                   read until the end of the stream.",
+            rests_on: &[tcp(FIRST, Must::Number(1)), tcp(BETWEEN, Must::BeAbove(1))],
+        },
+        Lesson {
+            says: "With one write of one octet a stream looks like messages. Two writes are enough to see the \
+                   difference.",
+            rests_on: &[tcp(WRITTEN, Must::Number(1)), tcp(LATE, Must::Number(1))],
+        },
+        Lesson {
+            says: "Over UDP one read is one message: there are as many reads as writes, whenever the client \
+                   reads.",
+            rests_on: &[
+                udp(LATE, Must::Equal(Transport::Udp, WRITTEN)),
+                udp(BETWEEN, Must::Equal(Transport::Udp, WRITTEN)),
+                udp(MEANWHILE, Must::Equal(Transport::Udp, WRITTEN)),
+            ],
+        },
+    ],
     elsewhere: "How much of a stream one read finds depends on the kernel, the load and the moment. With a \
                 network between the two, Nagle's algorithm and lost segments change it as well.",
     next: &[
@@ -51,8 +80,11 @@ pub(super) static LAB: Lab = Lab {
                     be 20. The others, and the datagrams, never do.",
         },
     ],
+    time_unit: Unit::Milliseconds,
+    programs: &[],
     procedures: &[Procedure {
         engine: Engine::Loopback,
+        draws: draws_nothing,
         knobs: &[Knob::Count.within(1..=MOST)],
         method,
         predict,
@@ -72,7 +104,7 @@ const WRITTEN: &str = "writes made";
 const ALL: &str = "octets in all";
 const LATE: &str = "reads at the end";
 const BETWEEN: &str = "reads, one in between";
-const FIRST: &str = "which gives";
+const FIRST: &str = "octets of the first read";
 const MEANWHILE: &str = "reads meanwhile";
 
 /// When the client reads.

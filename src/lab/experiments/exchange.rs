@@ -1,6 +1,7 @@
 //! What one answer costs.
 
-use crate::duration::short;
+use crate::duration::{Unit, short};
+use crate::lab::lesson::tcp;
 use crate::lab::link::{Conditions, SERVER};
 use crate::lab::netns::runs::exchange as netns;
 use crate::lab::seen::{count, round_trips, time_to_the_answer};
@@ -8,7 +9,8 @@ use crate::lab::sim::{
     self, Asker, DatagramService, Network, Policy, StreamClient, StreamService, address,
 };
 use crate::lab::{
-    Engine, Expected, Knob, Lab, Next, Prediction, Procedure, Run, Setting, Theory, Value,
+    Engine, Expected, Knob, Lab, Lesson, Must, Next, Prediction, Procedure, Run, Setting, Theory,
+    Value, draws_nothing,
 };
 use crate::trace::Trace;
 use crate::transport::Transport::{self, Tcp, Udp};
@@ -31,8 +33,21 @@ pub(super) static LAB: Lab = Lab {
             source: "RFC 768; RFC 867",
         },
     ],
-    lesson: "A stream costs one more round trip before the answer, and three times the packets or more: to open, \
-             to acknowledge, to close.",
+    lessons: &[
+        Lesson {
+            says: "TCP needs more round trips than UDP before the reply arrives, because it opens a connection \
+                   first. Each round trip adds its time.",
+            rests_on: &[
+                tcp(ROUND_TRIPS, Must::Exceed(Udp, ROUND_TRIPS)),
+                tcp(TIME, Must::Exceed(Udp, TIME)),
+            ],
+        },
+        Lesson {
+            says: "TCP also sends more packets for the same reply: they open, acknowledge and close the \
+                   connection.",
+            rests_on: &[tcp(PACKETS, Must::Exceed(Udp, PACKETS))],
+        },
+    ],
     elsewhere: "A stream takes 6 to 9 packets. With 9, nothing rides on anything: 3 to open, the line, two FINs, \
                 and an acknowledgement for each of these. The FIN of this suite's server rides on its line, so \
                 that one acknowledgement does for both: 7, as on sim. A Linux client that closes at once has \
@@ -54,9 +69,12 @@ pub(super) static LAB: Lab = Lab {
                     latencies.",
         },
     ],
+    time_unit: Unit::Milliseconds,
+    programs: &[],
     procedures: &[
         Procedure {
             engine: Engine::Sim,
+            draws: draws_nothing,
             knobs: &[Knob::Delay.within(0..=60_000)],
             method,
             predict,

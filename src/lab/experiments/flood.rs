@@ -1,11 +1,14 @@
 //! A reader that has stopped reading, and a writer that goes on.
 
+use crate::duration::Unit;
+use crate::lab::lesson::{tcp, udp};
 use crate::lab::loopback::{
     CLIENT, Notebook, PATIENCE, Pair, SERVER, SILENCE, failed, name, octets, open, present, recv,
     taken,
 };
 use crate::lab::{
-    Engine, Expected, Knob, Lab, Next, Obstacle, Prediction, Procedure, Run, Setting, Theory,
+    Engine, Expected, Knob, Lab, Lesson, Must, Next, Obstacle, Prediction, Procedure, Run, Setting,
+    Theory, draws_nothing,
 };
 use crate::sys;
 use crate::transport::Transport;
@@ -38,8 +41,22 @@ pub(super) static LAB: Lab = Lab {
             source: "RFC 8085, section 3.1",
         },
     ],
-    lesson: "A stream slows its writer down to the pace of its reader and loses nothing. A datagram's send says \
-             that it left, not that it came: what the reader has no room for is lost without a word.",
+    lessons: &[
+        Lesson {
+            says: "A stream makes its writer wait for its reader, and loses nothing: flow control.",
+            rests_on: &[tcp(WRITER, Must::Be("EAGAIN")), tcp(LOST, Must::Number(0))],
+        },
+        Lesson {
+            says: "A datagram's send says that the datagram left, not that it arrived: every send succeeded, \
+                   and the kernel dropped what the reader had no room for.",
+            rests_on: &[udp(SENDS, Must::BeAsPredicted), udp(DROPPED, Must::BeAbove(0))],
+        },
+        Lesson {
+            says: "All datagrams fitted into the reader's buffer. A buffer holds a burst; it does not make a \
+                   slow reader faster.",
+            rests_on: &[udp(DROPPED, Must::Number(0))],
+        },
+    ],
     elsewhere: "How much a buffer holds is counted differently by each kernel. BSD's send may fail with ENOBUFS \
                 when the interface's own queue is full.",
     next: &[
@@ -58,8 +75,11 @@ pub(super) static LAB: Lab = Lab {
                     many datagrams the default holds.",
         },
     ],
+    time_unit: Unit::Milliseconds,
+    programs: &[],
     procedures: &[Procedure {
         engine: Engine::Loopback,
+        draws: draws_nothing,
         knobs: &[Knob::Count.within(1..=MOST)],
         method,
         predict,
@@ -85,7 +105,7 @@ const ACCEPTED: &str = "sent before that";
 const LOST: &str = "lost in the end";
 const AFTERWARDS: &str = "a send once all is read";
 const SENDS: &str = "sends that said success";
-const KEPT: &str = "kept";
+const KEPT: &str = "datagrams kept";
 const DROPPED: &str = "dropped (SO_RXQ_OVFL)";
 const TOGETHER: &str = "kept + dropped";
 

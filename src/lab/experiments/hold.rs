@@ -1,11 +1,14 @@
 //! A server that has time for one client at a time, and a client that takes all of it.
 
+use crate::duration::Unit;
+use crate::lab::lesson::{tcp, udp};
 use crate::lab::loopback::{
     LINE, Notebook, PATIENCE, answer, ask, bound, close, failed, hear, kind, line, octets, open,
     present, service, told,
 };
 use crate::lab::{
-    Engine, Expected, Knob, Lab, Next, Obstacle, Prediction, Procedure, Run, Setting, Theory,
+    Engine, Expected, Knob, Lab, Lesson, Must, Next, Obstacle, Prediction, Procedure, Run, Setting,
+    Theory, draws_nothing,
 };
 use crate::reply::Reply;
 use crate::trace::HostId;
@@ -34,8 +37,27 @@ pub(super) static LAB: Lab = Lab {
             source: "Stevens, UNP, volume 1, section 8.4",
         },
     ],
-    lesson: "A connection says nothing of whether the server has time. Serve many at once, and give none of \
-             them more than a deadline. A datagram holds nobody.",
+    lessons: &[
+        Lesson {
+            says: "Connected does not mean served: connect succeeded, and one idle client kept the server from \
+                   the next one.",
+            rests_on: &[tcp(HEARS, Must::Be("EAGAIN")), tcp(CONNECTS, Must::BeAbove(0))],
+        },
+        Lesson {
+            says: "Without idle clients the next one is answered at once, also by a server that serves one at \
+                   a time.",
+            rests_on: &[tcp(HEARS, Must::Be("26 octets"))],
+        },
+        Lesson {
+            says: "A server that serves many clients at once answered in spite of the idle ones. It still \
+                   needs a deadline for each client.",
+            rests_on: &[tcp(OURS, Must::Be("a reply"))],
+        },
+        Lesson {
+            says: "A datagram holds no server: the next client was answered.",
+            rests_on: &[udp(HEARS, Must::Be("26 octets"))],
+        },
+    ],
     elsewhere: "Everywhere the same; how many connections wait depends on the backlog.",
     next: &[
         Next {
@@ -48,8 +70,11 @@ pub(super) static LAB: Lab = Lab {
                     connects them all, and nobody is answered.",
         },
     ],
+    time_unit: Unit::Milliseconds,
+    programs: &[],
     procedures: &[Procedure {
         engine: Engine::Loopback,
+        draws: draws_nothing,
         knobs: &[Knob::Count.within(0..=MOST)],
         method,
         predict,
@@ -63,11 +88,11 @@ const IDLE: u32 = 1;
 const MOST: u32 = 16;
 
 const CONNECTS: &str = "connect() takes";
-const HEARS: &str = "the next client hears";
+const HEARS: &str = "the next client receives";
 const LATER: &str = "once the idle are gone";
-const ANSWERED: &str = "its answer comes after";
-const OURS: &str = "daytime serve: it hears";
-const OURS_AFTER: &str = "which comes after";
+const ANSWERED: &str = "time to its reply";
+const OURS: &str = "daytime serve: receives";
+const OURS_AFTER: &str = "daytime serve: in";
 
 /// How long the next client waits before the idle ones go. What takes less was not held up by them.
 const WAIT: Duration = Duration::from_millis(500);
@@ -105,11 +130,11 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
         Prediction::is(tcp, HEARS, held),
         Prediction::is(tcp, LATER, later),
         Prediction::new(tcp, ANSWERED, answered).varies("some systems end a wait a tick early"),
-        Prediction::is(tcp, OURS, "a line"),
+        Prediction::is(tcp, OURS, "a reply"),
         Prediction::new(tcp, OURS_AFTER, at_once()),
         Prediction::is(udp, HEARS, octets(LINE)),
         Prediction::new(udp, ANSWERED, at_once()),
-        Prediction::is(udp, OURS, "a line"),
+        Prediction::is(udp, OURS, "a reply"),
         Prediction::new(udp, OURS_AFTER, at_once()),
     ]
 }
@@ -238,7 +263,7 @@ fn ours(transport: Transport, idle: u32, run: &mut Run) -> Result<(), Obstacle> 
     let heard = hear(&mut notebook, NEXT, &next, PATIENCE);
     run.saw(transport, OURS_AFTER, begun.elapsed());
     let is_line = heard.as_ref().is_ok_and(|octets| octets.ends_with(b"\r\n"));
-    run.saw(transport, OURS, if is_line { "a line".into() } else { told(&heard) });
+    run.saw(transport, OURS, if is_line { "a reply".into() } else { told(&heard) });
     run.show(transport, "daytime serve", notebook.finish_short());
     Ok(())
 }

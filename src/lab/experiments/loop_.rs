@@ -1,6 +1,7 @@
 //! A packet with a forged source.
 
-use crate::duration::short;
+use crate::duration::{Unit, short};
+use crate::lab::lesson::{tcp, udp};
 use crate::lab::link::{CLIENT, Conditions, SERVER};
 use crate::lab::netns::runs::loop_ as netns;
 use crate::lab::packet::{empty_datagram, syn};
@@ -8,7 +9,10 @@ use crate::lab::seen::{count, first};
 use crate::lab::sim::{
     self, Application, DatagramService, Network, Policy, StreamService, address,
 };
-use crate::lab::{Engine, Expected, Knob, Lab, Next, Prediction, Procedure, Run, Setting, Theory};
+use crate::lab::{
+    Engine, Expected, Knob, Lab, Lesson, Must, Next, Prediction, Procedure, Run, Setting, Theory,
+    draws_nothing,
+};
 use crate::trace::Trace;
 use crate::transport::Transport::{Tcp, Udp};
 use std::time::Duration;
@@ -27,8 +31,27 @@ pub(super) static LAB: Lab = Lab {
             source: "RFC 9293, section 3.5; RFC 4953",
         },
     ],
-    lesson: "UDP cannot tell a forged question from a true one, so a service must not answer who may be a service. \
-             TCP finds out before it says a word.",
+    lessons: &[
+        Lesson {
+            says: "UDP cannot tell a forged question from a true one: without a guard one packet made two \
+                   services answer each other, and nothing ended it.",
+            rests_on: &[udp(UNGUARDED, Must::Exceed(Udp, GUARDED))],
+        },
+        Lesson {
+            says: "The guard ends it: a service must not answer what may be another service.",
+            rests_on: &[udp(GUARDED, Must::Number(1))],
+        },
+        Lesson {
+            says: "In the time watched, the reply of the unguarded service was still on its way: a shorter \
+                   delay shows the loop.",
+            rests_on: &[udp(UNGUARDED, Must::Number(1))],
+        },
+        Lesson {
+            says: "TCP finds out before it sends a reply: the host with the forged address answered the \
+                   SYN-ACK with a reset, and the server accepted nothing.",
+            rests_on: &[tcp(VICTIM_ANSWERS, Must::Be("RST")), tcp(ACCEPTED, Must::Number(0))],
+        },
+    ],
     elsewhere: "A packet with a forged source does not come so far where firewalls and routers refuse it \
                 (RFC 2827).",
     next: &[
@@ -46,9 +69,12 @@ pub(super) static LAB: Lab = Lab {
             watch: "Does a server of yours answer who may be a service?",
         },
     ],
+    time_unit: Unit::Milliseconds,
+    programs: &[],
     procedures: &[
         Procedure {
             engine: Engine::Sim,
+            draws: draws_nothing,
             // Every datagram is kept, and this makes a thousand of them at most.
             knobs: &[Knob::Delay.within(1..=60_000)],
             method,

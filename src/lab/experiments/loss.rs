@@ -3,10 +3,14 @@
 mod chance;
 mod drawn;
 
-use crate::duration::short;
+use crate::duration::{Unit, short};
+use crate::lab::lesson::{tcp, udp};
 use crate::lab::link::{Conditions, SERVER};
 use crate::lab::sim::{self, DatagramService, Policy, address};
-use crate::lab::{Engine, Knob, Lab, Next, Prediction, Procedure, Run, Setting, Theory};
+use crate::lab::{
+    Engine, Knob, Lab, Lesson, Must, Next, Prediction, Procedure, Run, Setting, Theory,
+};
+use crate::transport::Transport;
 use std::time::Duration;
 
 pub(super) static LAB: Lab = Lab {
@@ -19,8 +23,14 @@ pub(super) static LAB: Lab = Lab {
             source: "RFC 6298, sections 2 and 5; RFC 9293, section 3.8.1",
         },
         Theory {
-            says: "UDP does not promise delivery, nor that a datagram comes once or in its turn; who wants an \
-                   answer has to ask again",
+            says: "TCP promises octets in order and without gaps, not messages: what has arrived is always the \
+                   beginning of what was sent, however much that is. A reply of one segment arrives whole or not \
+                   at all; a longer one may end in the middle",
+            source: "RFC 9293, sections 2.2 and 3.10.7.4",
+        },
+        Theory {
+            says: "UDP does not promise delivery, nor that a datagram arrives once or in order; a client that wants a \
+                   reply has to ask again",
             source: "RFC 768; Stevens, UNP, volume 1, section 22.5",
         },
         Theory {
@@ -30,21 +40,61 @@ pub(super) static LAB: Lab = Lab {
             source: "the losses are independent",
         },
     ],
-    lesson: "Over TCP loss costs time and nothing else, as long as the client has patience: the line comes whole \
-             or not at all. Over UDP loss costs the answer, unless the program itself asks again, and then it may \
-             come more than once.",
+    lessons: &[
+        Lesson {
+            says: "The lost SYN cost the client one second: the first retransmission timeout of TCP.",
+            rests_on: &[
+                tcp(drawn::SYN_TIME, Must::BeAsPredicted),
+                tcp(drawn::SYN_REPLY, Must::Be(WHOLE)),
+            ],
+        },
+        Lesson {
+            says: "Over TCP every reply arrived: TCP sends again what the network loses.",
+            rests_on: &[tcp(chance::WHOLE, Must::BeAbove(0)), tcp(chance::NONE, Must::Number(0))],
+        },
+        Lesson {
+            says: "Over TCP some replies did not arrive within the patience of their clients, although the \
+                   server kept sending.",
+            rests_on: &[tcp(chance::WHOLE, Must::BeAbove(0)), tcp(chance::NONE, Must::BeAbove(0))],
+        },
+        Lesson {
+            says: "No reply arrived over TCP either: sending again helps only where some packets pass.",
+            rests_on: &[tcp(chance::WHOLE, Must::Number(0)), tcp(chance::NONE, Must::BeAbove(0))],
+        },
+        Lesson {
+            says: "No reply arrived in part, because this reply fits into one segment. TCP itself promises \
+                   less: what has arrived is the beginning of what was sent, in order and without gaps.",
+            rests_on: &[tcp(chance::WHOLE, Must::BeAbove(0)), tcp(chance::PART, Must::Number(0))],
+        },
+        Lesson {
+            says: "UDP repairs nothing: more questions were answered because the client itself asked again.",
+            rests_on: &[udp(chance::AGAIN, Must::Exceed(Transport::Udp, chance::ONCE))],
+        },
+        Lesson {
+            says: "Over UDP every first try was answered, so asking again changed nothing.",
+            rests_on: &[udp(chance::ONCE, Must::Number(1)), udp(chance::AGAIN, Must::Number(1))],
+        },
+        Lesson {
+            says: "Over UDP asking four times got no answer either.",
+            rests_on: &[udp(chance::ONCE, Must::Number(0)), udp(chance::AGAIN, Must::Number(0))],
+        },
+        Lesson {
+            says: "UDP does not remove duplicates: the client that asked again received more than one reply.",
+            rests_on: &[udp(drawn::RETRY, Must::BeAbove(1))],
+        },
+    ],
     elsewhere: "Linux sends lost data again after 200 ms or a little more, once it has measured the round trip; the \
                 first SYN after a second, as here. It gives up where this stack goes on: on a connection that \
                 does not come to be after two minutes, on data after a quarter of an hour.",
     next: &[
         Next {
             command: "daytime lab run loss --loss 50",
-            watch: "A quarter is answered with one try. With four it is two in three. Over TCP \
-                    every line comes; look at the median time.",
+            watch: "With one try a quarter of the questions is answered, with four tries two in \
+                    three. Over TCP every reply arrives: look at the median time.",
         },
         Next {
             command: "daytime lab run loss --loss 100",
-            watch: "Nothing passes, and no protocol repairs that.",
+            watch: "Nothing passes, and no protocol repairs that: compare the lesson.",
         },
         Next {
             command: "daytime lab run loss --count 10000",
@@ -67,13 +117,16 @@ pub(super) static LAB: Lab = Lab {
         },
         Next {
             command: "daytime lab run loss --duplicate 50 --reorder 50",
-            watch: "Packets come twice, and late. TCP hands the line over once. Over UDP up to \
+            watch: "Packets come twice, and late. TCP hands the reply over once. Over UDP up to \
                     four replies come to one question, and more questions are answered than \
                     before. Why more?",
         },
     ],
+    time_unit: Unit::Milliseconds,
+    programs: &[],
     procedures: &[Procedure {
         engine: Engine::Sim,
+        draws: |setting| conditions(setting).draws(),
         knobs: &[
             Knob::Loss.within(0..=100),
             Knob::Drop.within(1..=u32::MAX),
@@ -155,7 +208,9 @@ fn run(setting: &Setting) -> Run {
     run
 }
 
-/// What of the line has come.
+const WHOLE: &str = "all of the reply";
+
+/// What of the reply has arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Came {
     Nothing,
@@ -175,8 +230,8 @@ impl Came {
     fn words(self) -> &'static str {
         match self {
             Self::Nothing => "silence",
-            Self::Part => "a part of the line",
-            Self::Whole => "all of the line",
+            Self::Part => "a part of the reply",
+            Self::Whole => WHOLE,
         }
     }
 }

@@ -1,10 +1,16 @@
 //! A host with two addresses, asked at the second one.
 
+use crate::duration::Unit;
+use crate::lab::lesson::{tcp, udp};
 use crate::lab::loopback::{
     CLIENT, LINE, Notebook, PATIENCE, SERVER, SILENCE, answer, ask_from, bind, bound, failed, hear,
     in_time, is_here, kind, line, name, octets, open, present, service, told,
 };
-use crate::lab::{Engine, Lab, Next, Obstacle, Prediction, Procedure, Run, Setting, Theory};
+use crate::lab::netns::runs::multihome as netns;
+use crate::lab::{
+    Engine, Lab, Lesson, Must, Next, Obstacle, Prediction, Procedure, Run, Setting, Theory,
+    draws_nothing,
+};
 use crate::sys;
 use crate::transport::Transport;
 use nix::ifaddrs::{InterfaceAddress, getifaddrs};
@@ -12,6 +18,9 @@ use socket2::{Socket, Type};
 use std::io;
 use std::mem::MaybeUninit;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+/// Of a service whose reply may be in any syntax.
+const A_REPLY: &str = "a reply";
 
 pub(super) static LAB: Lab = Lab {
     name: "multihome",
@@ -40,12 +49,25 @@ pub(super) static LAB: Lab = Lab {
             source: "Stevens, UNP, volume 1, section 8.11",
         },
     ],
-    lesson: "recvfrom and sendto are not enough for a server at the wildcard: they lose the address that was \
-             asked, and a careful client drops the answer.",
-    elsewhere: "It needs a second address on loopback: Linux has all of 127.0.0.0/8, other systems 127.0.0.1 only. \
-                Bound to one address, the service answers those on loopback, too; bound to the wildcard it takes \
-                such a source for forged, as one from the network would be. Where IP_PKTINFO is missing, \
-                IP_RECVDSTADDR or a socket for each address does the same.",
+    lessons: &[
+        Lesson {
+            says: "A connection has fixed addresses: over TCP the reply came from the address that was asked.",
+            rests_on: &[tcp(HEARS, Must::Be("26 octets"))],
+        },
+        Lesson {
+            says: "For a UDP server on the wildcard, recvfrom and sendto are not enough: they lose the address \
+                   that was asked, the reply leaves from another one, and a connected client never receives \
+                   it.",
+            rests_on: &[udp(HEARS, Must::Be("EAGAIN")), udp(FROM, Must::BeAsPredicted)],
+        },
+        Lesson {
+            says: "A UDP server that reads the destination of each question (IP_PKTINFO) answers from there.",
+            rests_on: &[udp(OURS, Must::Be(A_REPLY)), udp(OURS_FROM, Must::BeAsPredicted)],
+        },
+    ],
+    elsewhere: "On loopback the lab needs a second address there: Linux has all of 127.0.0.0/8, other systems have \
+                127.0.0.1 only. Where IP_PKTINFO is missing, IP_RECVDSTADDR or a socket for each address does the \
+                same.",
     next: &[
         Next {
             command: "daytime lab run multihome --explain",
@@ -53,53 +75,67 @@ pub(super) static LAB: Lab = Lab {
                     asked.",
         },
         Next {
-            command: "daytime lab run multihome --json",
-            watch: "The addresses, for a program.",
+            command: "daytime lab run multihome --engine netns",
+            watch: "The server's host has two addresses of its own, and the packets are drawn. Whose \
+                    address does the careless reply have, and what does the client's host send \
+                    back?",
         },
     ],
-    procedures: &[Procedure { engine: Engine::Loopback, knobs: &[], method, predict, run }],
+    time_unit: Unit::Milliseconds,
+    programs: &[],
+    procedures: &[
+        Procedure {
+            engine: Engine::Loopback,
+            draws: draws_nothing,
+            knobs: &[],
+            method,
+            predict,
+            run,
+        },
+        netns::PROCEDURE,
+    ],
 };
 
-/// The address that is asked.
+/// The address that the careless server is asked at, and the one of its client.
 const ASKED: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+const ASKER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 3);
 
-const LOCAL: &str = "careless: socket is at";
-const HEARS: &str = "careless: client hears";
-const FROM: &str = "careless: answer is from";
-const OURS: &str = "daytime serve: hears";
-const OURS_FROM: &str = "daytime serve: is from";
+pub(in crate::lab) const LOCAL: &str = "careless: socket is at";
+pub(in crate::lab) const HEARS: &str = "careless: client gets";
+pub(in crate::lab) const FROM: &str = "careless: reply is from";
+pub(in crate::lab) const OURS: &str = "daytime serve: answers";
+pub(in crate::lab) const OURS_FROM: &str = "daytime serve: sent from";
 
 fn method(_: &Setting) -> String {
     format!(
-        "A server is bound to the wildcard 0.0.0.0, on a port that the kernel chooses, and asked at {ASKED} from an \
-         address of this host that is not of loopback: at the wildcard the datagram service takes those for \
-         forged. The first server knows only recvfrom and sendto; the second one is the service of this program. \
-         Over UDP both are asked from a connected socket, which waits {} ms for the careless one, and from one that \
-         takes what anybody sends.",
+        "A server is bound to the wildcard 0.0.0.0, on a port that the kernel chooses, and asked at {ASKED}. The \
+         first server knows only recvfrom and sendto; its client is at {ASKER}. The second one is the service of \
+         this program, asked from an address of this host that is not of loopback. Over UDP both are asked from a \
+         connected socket, which waits {} ms for the careless one, and from an unconnected one, which receives \
+         from any address.",
         SILENCE.as_millis()
     )
 }
 
 fn predict(_: &Setting) -> Vec<Prediction> {
     let (tcp, udp) = (Transport::Tcp, Transport::Udp);
-    let home = home().map_or("the client's".into(), |home| home.to_string());
     let (ours, ours_from) = if sys::TELLS_DESTINATIONS {
-        ("a line", ASKED.to_string())
+        (A_REPLY, ASKED.to_string())
     } else {
-        ("EAGAIN", home.clone())
+        ("EAGAIN", home().map_or("the client's".into(), |home| home.to_string()))
     };
     vec![
         Prediction::is(tcp, LOCAL, ASKED.to_string()),
         Prediction::is(tcp, HEARS, octets(LINE)),
-        Prediction::is(tcp, OURS, "a line"),
+        Prediction::is(tcp, OURS, A_REPLY),
         Prediction::is(udp, HEARS, "EAGAIN"),
-        Prediction::is(udp, FROM, home),
+        Prediction::is(udp, FROM, Ipv4Addr::LOCALHOST.to_string()),
         Prediction::is(udp, OURS, ours),
         Prediction::is(udp, OURS_FROM, ours_from),
     ]
 }
 
-/// An address of this host that is none of loopback, and from which an answer to it would leave.
+/// An address of this host that is not of loopback, and from which an answer to it would leave.
 fn home() -> Result<Ipv4Addr, Obstacle> {
     let own = |interface: InterfaceAddress| Some(interface.address?.as_sockaddr_in()?.ip());
     let mut all = getifaddrs().map_err(io::Error::from).map_err(failed("list addresses"))?;
@@ -123,22 +159,26 @@ fn answers_from(own: Ipv4Addr) -> bool {
 
 fn run(_: &Setting) -> Result<Run, Obstacle> {
     present()?;
-    let client = Client { home: home()? };
-    second_address()?;
+    let home = Client { own: home()? };
+    for address in [ASKED, ASKER] {
+        present_at(address)?;
+    }
     let mut run = Run::default();
     for transport in Transport::BOTH {
-        careless(transport, &client, &mut run)?;
-        ours(transport, &client, &mut run)?;
+        careless(transport, &Client { own: ASKER }, &mut run)?;
+        ours(transport, &home, &mut run)?;
     }
     Ok(run)
 }
 
-fn second_address() -> Result<(), Obstacle> {
-    if is_here(ASKED.into()) {
+fn present_at(address: Ipv4Addr) -> Result<(), Obstacle> {
+    if is_here(address.into()) {
         return Ok(());
     }
-    let how = "`ip address add 127.0.0.2/8 dev lo` adds it on Linux, `ifconfig lo0 alias 127.0.0.2` on BSD";
-    Err(Obstacle::Missing(format!("{ASKED} is no address of this host; {how}")))
+    let how = format!(
+        "`ip address add {address}/8 dev lo` adds it on Linux, `ifconfig lo0 alias {address}` on BSD"
+    );
+    Err(Obstacle::Missing(format!("{address} is no address of this host; {how}")))
 }
 
 fn careless(transport: Transport, client: &Client, run: &mut Run) -> Result<(), Obstacle> {
@@ -176,7 +216,7 @@ fn ours(transport: Transport, client: &Client, run: &mut Run) -> Result<(), Obst
     let patience = if comes { PATIENCE } else { SILENCE };
     let heard = hear(&mut notebook, CLIENT, &connected, patience);
     let is_line = heard.as_ref().is_ok_and(|octets| octets.ends_with(b"\r\n"));
-    run.saw(transport, OURS, if is_line { "a line".into() } else { told(&heard) });
+    run.saw(transport, OURS, if is_line { A_REPLY.into() } else { told(&heard) });
     if transport == Transport::Udp {
         let unconnected = client.ask_unconnected(&mut notebook, at)?;
         run.saw(transport, OURS_FROM, hear_from(&mut notebook, &unconnected));
@@ -187,14 +227,14 @@ fn ours(transport: Transport, client: &Client, run: &mut Run) -> Result<(), Obst
 
 /// Asks from the address that it has.
 struct Client {
-    home: Ipv4Addr,
+    own: Ipv4Addr,
 }
 
 impl Client {
     fn socket(&self, notebook: &mut Notebook, transport: Transport) -> io::Result<Socket> {
         let socket = open(kind(transport))?;
-        let bind = || socket.bind(&SocketAddr::from((self.home, 0)).into());
-        notebook.call(CLIENT, &format!("bind({})", self.home), bind, |()| "bound".into())?;
+        let bind = || socket.bind(&SocketAddr::from((self.own, 0)).into());
+        notebook.call(CLIENT, &format!("bind({})", self.own), bind, |()| "bound".into())?;
         Ok(socket)
     }
 
@@ -240,7 +280,7 @@ mod tests {
 
     #[test]
     fn a_careless_server_answers_from_another_address_and_ours_from_the_one_asked() {
-        match home().and_then(|_| second_address()) {
+        match home().and_then(|_| present_at(ASKED)) {
             Ok(()) => {
                 let run = check::all_is_as_predicted(&LAB, Knobs::default());
                 assert!(check::is_shown(&run, "connect(127.0.0.2)"), "{:?}", run.parts);

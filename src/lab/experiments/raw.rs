@@ -1,7 +1,9 @@
 //! A socket below the transports.
 
+use crate::duration::Unit;
+use crate::lab::lesson::{tcp, udp};
 use crate::lab::netns::runs::raw as netns;
-use crate::lab::{Lab, Next, Theory};
+use crate::lab::{Lab, Lesson, Must, Next, Theory};
 
 pub(super) static LAB: Lab = Lab {
     name: "raw",
@@ -23,9 +25,30 @@ pub(super) static LAB: Lab = Lab {
             source: "Stevens, UNP, volume 1, section 28.4",
         },
     ],
-    lesson: "A stream socket and a datagram socket hide the packets; a raw socket shows them as they came, and \
-             takes nothing away from their owner. What leaves the host it does not see: for that there are \
-             packet sockets below IP, as `daytime wire` uses them.",
+    lessons: &[
+        Lesson {
+            says: "A stream socket and a datagram socket hide the packets. A raw socket shows each one as it \
+                   arrived, with its IP header.",
+            rests_on: &[
+                tcp(netns::COPIES, Must::Be(netns::ALL)),
+                udp(netns::COPIES, Must::Be(netns::ALL)),
+                tcp(netns::IP_HEADER, Must::Number(20)),
+                udp(netns::IP_HEADER, Must::Number(20)),
+            ],
+        },
+        Lesson {
+            says: "It takes nothing away from the socket that owns the port: the client had its reply.",
+            rests_on: &[tcp(netns::REPLY, Must::Be("came")), udp(netns::REPLY, Must::Be("came"))],
+        },
+        Lesson {
+            says: "It does not show what leaves the host. Packet sockets below IP do, which `daytime wire` \
+                   uses.",
+            rests_on: &[
+                tcp(netns::OWN_COPIES, Must::Number(0)),
+                udp(netns::OWN_COPIES, Must::Number(0)),
+            ],
+        },
+    ],
     elsewhere: "BSD and macOS pass no TCP and no UDP to raw sockets, so nothing would be seen there. Windows \
                 needs an administrator.",
     next: &[Next {
@@ -34,5 +57,7 @@ pub(super) static LAB: Lab = Lab {
                 `recv(2048), raw` for those that the raw socket was given. Which are missing there, and \
                 why?",
     }],
+    time_unit: Unit::Milliseconds,
+    programs: &[],
     procedures: &[netns::PROCEDURE],
 };

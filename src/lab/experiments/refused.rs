@@ -1,24 +1,28 @@
 //! A question to a port on which nobody listens.
 
 use crate::compare::closed_port;
+use crate::duration::Unit;
+use crate::lab::lesson::{tcp, udp};
 use crate::lab::loopback::{
     CLIENT, Notebook, PATIENCE, SILENCE, anywhere, failed, name, octets, open, present, recv, taken,
 };
 use crate::lab::netns::runs::refused as netns;
 use crate::lab::{
-    Engine, Expected, Lab, Next, Obstacle, Prediction, Procedure, Run, Setting, Theory,
+    Engine, Expected, Lab, Lesson, Must, Next, Obstacle, Prediction, Procedure, Run, Setting,
+    Theory, draws_nothing,
 };
+use crate::sys;
 use crate::transport::Transport;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use socket2::{SockAddr, Socket, Type};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::AsFd;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub(super) static LAB: Lab = Lab {
     name: "refused",
-    question: "What does a client hear when nobody is there?",
+    question: "What does a client receive when no server listens?",
     theory: &[
         Theory {
             says: "a SYN to a port without a listener is answered by a reset, and the open fails at once: \
@@ -34,18 +38,38 @@ pub(super) static LAB: Lab = Lab {
             source: "RFC 1122, section 4.1.3.3",
         },
         Theory {
-            says: "the error is asynchronous: it comes after the send has succeeded, and a socket hears of it \
-                   only if it is connected",
+            says: "the error is asynchronous: it arrives after the send has succeeded, and the kernel reports it \
+                   to a connected socket only",
             source: "Stevens, UNP, volume 1, sections 8.9 and 8.11",
         },
         Theory {
-            says: "\"all fatal errors will be passed to the user as an error return even when the socket is \
-                   not connected\": what was measured here is otherwise",
+            says: "Linux reports errors on a socket that is not connected, too, if the program sets IP_RECVERR",
+            source: "Linux, ip(7)",
+        },
+        Theory {
+            says: "udp(7) promises such errors even when the socket is not connected. Measured here, that holds \
+                   with IP_RECVERR, and without that option it does not",
             source: "Linux, udp(7)",
         },
     ],
-    lesson: "A stream says that nobody is there. A datagram socket says it only when it is connected, and one \
-             call too late; otherwise all a client can do is to stop waiting.",
+    lessons: &[
+        Lesson {
+            says: "TCP reports a closed port to connect, with ECONNREFUSED.",
+            rests_on: &[tcp(CONNECT, Must::Be(REFUSED))],
+        },
+        Lesson {
+            says: "A datagram socket that is not connected stays silent: its client can only stop waiting.",
+            rests_on: &[udp(UNCONNECTED, Must::Be("EAGAIN"))],
+        },
+        Lesson {
+            says: "A connected datagram socket reports the refusal, one call after the send.",
+            rests_on: &[udp(CONNECTED, Must::Be(REFUSED))],
+        },
+        Lesson {
+            says: "On Linux one that is not connected reports it as well, if the program sets IP_RECVERR.",
+            rests_on: &[udp(ASKED_FOR, Must::Be(REFUSED))],
+        },
+    ],
     elsewhere: "BSD does the same for connected sockets. Firewalls often drop the SYN or the ICMP message, and \
                 hosts limit how many of them they send: then both transports are silent.",
     next: &[
@@ -63,17 +87,30 @@ pub(super) static LAB: Lab = Lab {
             watch: "The calls as the kernel has them: compare the errors with the trace.",
         },
     ],
+    time_unit: Unit::Milliseconds,
+    programs: &[],
     procedures: &[
-        Procedure { engine: Engine::Loopback, knobs: &[], method, predict, run },
+        Procedure {
+            engine: Engine::Loopback,
+            draws: draws_nothing,
+            knobs: &[],
+            method,
+            predict,
+            run,
+        },
         netns::PROCEDURE,
     ],
 };
 
-const CONNECT: &str = "connect()";
-const UNCONNECTED: &str = "recv(), not connected";
+pub(in crate::lab) const CONNECT: &str = "connect()";
+pub(in crate::lab) const UNCONNECTED: &str = "recv(), not connected";
+pub(in crate::lab) const ASKED_FOR: &str = "recv(), with IP_RECVERR";
 const WAITED: &str = "silence, not connected";
-const CONNECTED: &str = "recv(), connected";
+pub(in crate::lab) const CONNECTED: &str = "recv(), connected";
 const SENDS: &str = "three sends, connected";
+
+/// Where its prediction has its place: after those of the socket without the option.
+const WITH_ERRORS: usize = 3;
 
 const REFUSED: &str = "ECONNREFUSED";
 
@@ -81,14 +118,15 @@ fn method(_: &Setting) -> String {
     format!(
         "A free port of 127.0.0.1 is taken and kept from others, but nobody listens on it. Over TCP the client \
          connects. Over UDP it sends an empty datagram and waits {} ms for the answer, first from a socket that \
-         is not connected, then from one that is; and from another connected one it sends three times.",
+         is not connected, then from such a socket with IP_RECVERR set (on Linux), then from a connected one. From \
+         another connected socket it sends three times.",
         SILENCE.as_millis()
     )
 }
 
 fn predict(_: &Setting) -> Vec<Prediction> {
     let (tcp, udp) = (Transport::Tcp, Transport::Udp);
-    vec![
+    let mut predictions = vec![
         Prediction::is(tcp, CONNECT, REFUSED),
         Prediction::is(udp, UNCONNECTED, "EAGAIN"),
         Prediction::new(udp, WAITED, Expected::AtLeast(SILENCE.into()))
@@ -96,7 +134,11 @@ fn predict(_: &Setting) -> Vec<Prediction> {
         Prediction::is(udp, CONNECTED, REFUSED).varies("a host need not send the ICMP message"),
         Prediction::is(udp, SENDS, format!("sent, {REFUSED}, sent"))
             .varies("a host need not send the ICMP message"),
-    ]
+    ];
+    if sys::QUEUES_ARE_TOLD {
+        predictions.insert(WITH_ERRORS, Prediction::is(udp, ASKED_FOR, REFUSED));
+    }
+    predictions
 }
 
 fn run(_: &Setting) -> Result<Run, Obstacle> {
@@ -106,6 +148,9 @@ fn run(_: &Setting) -> Result<Run, Obstacle> {
     let mut run = Run::default();
     stream(closed, &mut run)?;
     unconnected(closed, &mut run)?;
+    if sys::QUEUES_ARE_TOLD {
+        with_errors(closed, &mut run)?;
+    }
     connected(closed, &mut run)?;
     sends(closed, &mut run)?;
     Ok(run)
@@ -124,16 +169,39 @@ fn stream(closed: SocketAddr, run: &mut Run) -> Result<(), Obstacle> {
 fn unconnected(closed: SocketAddr, run: &mut Run) -> Result<(), Obstacle> {
     let mut notebook = Notebook::new();
     let client = datagrams()?;
+    let (came, waited) = ask(&client, closed, &mut notebook)?;
+    run.saw(Transport::Udp, WAITED, waited);
+    run.saw(Transport::Udp, UNCONNECTED, came);
+    run.show(Transport::Udp, "not connected", notebook.finish());
+    Ok(())
+}
+
+/// The same with a socket that asks for errors.
+fn with_errors(closed: SocketAddr, run: &mut Run) -> Result<(), Obstacle> {
+    let mut notebook = Notebook::new();
+    let client = datagrams()?;
+    let set = || sys::report_errors(&client);
+    notebook
+        .call(CLIENT, "setsockopt(IP_RECVERR)", set, |()| "set".into())
+        .map_err(failed("set IP_RECVERR"))?;
+    run.saw(Transport::Udp, ASKED_FOR, ask(&client, closed, &mut notebook)?.0);
+    run.show(Transport::Udp, "not connected, IP_RECVERR", notebook.finish());
+    Ok(())
+}
+
+/// Sends a question from a socket that is not connected: what the next receive returns, and after which time.
+fn ask(
+    client: &Socket,
+    closed: SocketAddr,
+    notebook: &mut Notebook,
+) -> Result<(String, Duration), Obstacle> {
     let question = || client.send_to(&[], &closed.into());
     notebook
         .call(CLIENT, "sendto(0)", question, |sent| octets(*sent))
         .map_err(failed("send a datagram"))?;
     let waiting = Instant::now();
-    let answer = notebook.call(CLIENT, "recvfrom(1024)", || recv(&client, 1024), taken);
-    run.saw(Transport::Udp, WAITED, waiting.elapsed());
-    run.saw(Transport::Udp, UNCONNECTED, outcome(answer.as_ref(), "an answer"));
-    run.show(Transport::Udp, "not connected", notebook.finish());
-    Ok(())
+    let answer = notebook.call(CLIENT, "recvfrom(1024)", || recv(client, 1024), taken);
+    Ok((outcome(answer.as_ref(), "an answer"), waiting.elapsed()))
 }
 
 fn connected(closed: SocketAddr, run: &mut Run) -> Result<(), Obstacle> {

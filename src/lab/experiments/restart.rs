@@ -1,12 +1,15 @@
 //! A server that ends and is started again at once, on the same port.
 
 use crate::client::{self, Options};
+use crate::duration::Unit;
+use crate::lab::lesson::{tcp, udp};
 use crate::lab::loopback::{
     CLIENT, Notebook, PATIENCE, SERVER, answer, ask, bind, bound, close, failed, hear, kind, line,
     name, open, present, service,
 };
 use crate::lab::{
-    Engine, Expected, Lab, Next, Obstacle, Prediction, Procedure, Run, Setting, Theory,
+    Engine, Expected, Lab, Lesson, Must, Next, Obstacle, Prediction, Procedure, Run, Setting,
+    Theory, draws_nothing,
 };
 use crate::sys;
 use crate::trace::HostId;
@@ -22,12 +25,12 @@ pub(super) static LAB: Lab = Lab {
     question: "Can a server be started again at once?",
     theory: &[
         Theory {
-            says: "the side that closes first remembers the connection for twice the maximum segment \
-                   lifetime: TIME-WAIT",
-            source: "RFC 9293, section 3.6; Stevens, UNP, volume 1, section 2.7",
+            says: "the side that closes first keeps the connection for twice the maximum segment lifetime: \
+                   TIME-WAIT",
+            source: "RFC 9293, sections 3.3.2 and 3.6.1; Stevens, UNP, volume 1, section 2.7",
         },
         Theory {
-            says: "a server of Daytime closes first, so it is the server that remembers",
+            says: "a Daytime server closes the connection after its reply, so the server keeps TIME-WAIT",
             source: "RFC 867, \"TCP Based Daytime Service\"",
         },
         Theory {
@@ -36,19 +39,52 @@ pub(super) static LAB: Lab = Lab {
             source: "Stevens, UNP, volume 1, section 7.5",
         },
         Theory {
-            says: "a socket may be bound there as long as none listens, if SO_REUSEADDR is set; that the \
-                   earlier socket, too, must have had it set is said nowhere, and measured here",
-            source: "Linux, socket(7)",
+            says: "on Linux a port can be bound again only if both programs set SO_REUSEADDR: the one that had \
+                   the port before, and the one that wants it now. On FreeBSD the later one is enough",
+            source: "Linux, socket(7), NOTES",
+        },
+        Theory {
+            says: "a client that closes first keeps TIME-WAIT instead, with the port that it asked from: for that \
+                   time it cannot use this port to ask the same server again",
+            source: "RFC 9293, sections 3.3.2 and 3.6.1; Stevens, UNP, volume 1, section 2.7",
         },
         Theory {
             says: "UDP has no connections, so there is nothing to remember",
             source: "RFC 768",
         },
     ],
-    lesson: "Set SO_REUSEADDR on every TCP listener, from its first run on. Or let the client close first: \
-             then TIME-WAIT is where it hurts nobody.",
-    elsewhere: "FreeBSD and its kin ask the later socket only. Linux remembers for 60 s, others for up to 4 \
-                minutes. On Windows SO_REUSEADDR means something else: it lets another program take the port.",
+    lessons: &[
+        Lesson {
+            says: "On Linux both runs of a TCP server need SO_REUSEADDR: set it on every listener, from the \
+                   first run on.",
+            rests_on: &[
+                tcp(Reuse::Both.what(), Must::Be(BOUND)),
+                tcp(Reuse::Later.what(), Must::Be(IN_USE)),
+                tcp(Reuse::Earlier.what(), Must::Be(IN_USE)),
+            ],
+        },
+        Lesson {
+            says: "The side that closes first keeps the connection in TIME-WAIT. RFC 867 makes that side the \
+                   server.",
+            rests_on: &[tcp(REMEMBERS, Must::Be("server"))],
+        },
+        Lesson {
+            says: "Letting the client close first is no way out: TIME-WAIT then takes a port of the client, \
+                   and a client that asks often runs out of ports.",
+            rests_on: &[
+                tcp(CLIENT_REMEMBERS, Must::Be("client")),
+                tcp(CLIENT_PORT, Must::Be(IN_USE)),
+            ],
+        },
+        Lesson {
+            says: "UDP has no connections, so its port is free at once.",
+            rests_on: &[udp(BINDS, Must::BeAsPredicted)],
+        },
+    ],
+    elsewhere: "FreeBSD asks the later socket only. TIME-WAIT lasts 60 s on Linux and up to 4 minutes on other \
+                systems. On loopback Linux lets connect reuse a port in TIME-WAIT after a second \
+                (net.ipv4.tcp_tw_reuse), which bind does not. On Windows \
+                SO_REUSEADDR means something else: it lets another program take the port.",
     next: &[
         Next {
             command: "daytime lab run restart --json",
@@ -58,10 +94,19 @@ pub(super) static LAB: Lab = Lab {
         Next {
             command: "daytime lab run restart exchange",
             watch: "TIME-WAIT next to the packets that lead to it: look for the side that \
-                    sends the first FIN.",
+                    sends the first FIN. On the simulator it lasts 10 s.",
         },
     ],
-    procedures: &[Procedure { engine: Engine::Loopback, knobs: &[], method, predict, run }],
+    time_unit: Unit::Seconds,
+    programs: &[],
+    procedures: &[Procedure {
+        engine: Engine::Loopback,
+        draws: draws_nothing,
+        knobs: &[],
+        method,
+        predict,
+        run,
+    }],
 };
 
 /// One way to end and to begin again.
@@ -101,13 +146,15 @@ impl Reuse {
     }
 }
 
-const REMEMBERS: &str = "TIME-WAIT is at the";
-const LEFT: &str = "time left of it";
-const CLIENT_FIRST: &str = "if the client is first";
-const CLIENT_REMEMBERS: &str = "TIME-WAIT is then at the";
+const REMEMBERS: &str = "TIME-WAIT, server first";
+const LEFT: &str = "time left of TIME-WAIT";
+const CLIENT_FIRST: &str = "rebind, client first";
+const CLIENT_REMEMBERS: &str = "TIME-WAIT, client first";
+const CLIENT_PORT: &str = "client's port, bind()";
 const BINDS: &str = "the same 8 cases";
 const OURS: &str = "daytime serve, again";
 const BOUND: &str = "bound";
+const IN_USE: &str = "EADDRINUSE";
 
 /// Linux remembers for 60 seconds (`TCP_TIMEWAIT_LEN`), of which a moment is over when it is asked.
 const REMEMBERED: [Duration; 2] = [Duration::from_secs(50), Duration::from_mins(1)];
@@ -115,7 +162,8 @@ const REMEMBERED: [Duration; 2] = [Duration::from_secs(50), Duration::from_mins(
 fn method(_: &Setting) -> String {
     "A server on a fresh port answers one client and closes first, as RFC 867 has it. Then the server ends, and \
      another binds the same port at once. Each of the two runs sets SO_REUSEADDR or does not, which makes four \
-     cases; with the client closing first, four more. Each case has a port of its own. At last the service of this \
+     cases; with the client closing first, four more; there a new client \
+     also binds the port of the old one. Each case has a port of its own. At last the service of this \
      program is started, asked, stopped, and started on its old port."
         .into()
 }
@@ -125,7 +173,7 @@ fn predict(_: &Setting) -> Vec<Prediction> {
     let mut predictions: Vec<Prediction> = Reuse::ALL
         .into_iter()
         .map(|reuse| {
-            let outcome = if reuse == Reuse::Both { BOUND } else { "EADDRINUSE" };
+            let outcome = if reuse == Reuse::Both { BOUND } else { IN_USE };
             let prediction = Prediction::is(tcp, reuse.what(), outcome);
             match reuse {
                 Reuse::Later => prediction.varies("some systems ask only the later socket"),
@@ -143,6 +191,8 @@ fn predict(_: &Setting) -> Vec<Prediction> {
     if told {
         predictions.push(Prediction::is(tcp, CLIENT_REMEMBERS, "client"));
     }
+    let others = "some systems let a client's port be bound again";
+    predictions.push(Prediction::is(tcp, CLIENT_PORT, IN_USE).varies(others));
     predictions.push(Prediction::is(tcp, OURS, BOUND));
     predictions.push(Prediction::is(udp, BINDS, bound_of(8, 8)));
     predictions.push(Prediction::is(udp, OURS, BOUND));
@@ -197,12 +247,21 @@ fn client_first(run: &mut Run) -> Result<(), Obstacle> {
             if let Some((at, _)) = remembered(ends) {
                 run.saw(tcp, CLIENT_REMEMBERS, at);
             }
+            run.saw(tcp, CLIENT_PORT, ask_again_from(ends.client, &mut notebook)?);
             // One is enough to look at: the others differ in the options only.
             run.show(tcp, &case.title(), notebook.finish());
         }
     }
     run.saw(tcp, CLIENT_FIRST, bound_of(bound, Reuse::ALL.len()));
     Ok(())
+}
+
+/// What bind says to a client that wants to ask from the port of a connection that it closed first.
+fn ask_again_from(port: SocketAddr, notebook: &mut Notebook) -> Result<String, Obstacle> {
+    let client = open(kind(Transport::Tcp)).map_err(failed("open a socket"))?;
+    let bind = || client.bind(&port.into());
+    let again = notebook.call(CLIENT, "bind(), its port again", bind, |()| BOUND.into());
+    Ok(again.as_ref().map_or_else(name, |()| BOUND.into()))
 }
 
 fn datagrams(run: &mut Run) -> Result<(), Obstacle> {

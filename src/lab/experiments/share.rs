@@ -1,10 +1,15 @@
 //! Two servers on the same port.
 
+use crate::duration::Unit;
+use crate::lab::lesson::{tcp, udp};
 use crate::lab::loopback::{
-    Notebook, PATIENCE, answer, ask, bound, close, failed, hear, kind, line, name, open, present,
+    Notebook, PATIENCE, answer, ask, bound, close, failed, hear, kind, line, name, octets, open,
+    present,
 };
+use crate::lab::seen;
 use crate::lab::{
-    Engine, Expected, Knob, Lab, Next, Obstacle, Prediction, Procedure, Run, Setting, Theory, Value,
+    Engine, Expected, Knob, Lab, Lesson, Must, Next, Obstacle, Prediction, Procedure, Run, Setting,
+    Theory, Value, draws_nothing,
 };
 use crate::listen::Listen;
 use crate::sys;
@@ -32,33 +37,65 @@ pub(super) static LAB: Lab = Lab {
             source: "Stevens, UNP, volume 1, section 7.5",
         },
         Theory {
-            says: "with SO_REUSEPORT on each of them clients are spread over all sockets, those of TCP by \
-                   connection and those of UDP by datagram; all must belong to one user",
+            says: "with SO_REUSEPORT on each of them the kernel spreads connections and datagrams over all sockets; \
+                   all must belong to one user",
             source: "Linux, socket(7)",
         },
+        Theory {
+            says: "it chooses the socket by a hash over both addresses and both ports: the datagrams of one client \
+                   socket all go to the same server",
+            source: "Linux, reuseport_select_sock() in net/core/sock_reuseport.c",
+        },
     ],
-    lesson: "SO_REUSEADDR on a UDP server is an open door: whoever binds last takes every question, and the \
-             first server hears nothing of it. SO_REUSEPORT on every socket is how to share.",
+    lessons: &[
+        Lesson {
+            says: "Over TCP SO_REUSEADDR shares nothing: the second listen failed.",
+            rests_on: &[tcp(LISTEN, Must::Be(IN_USE))],
+        },
+        Lesson {
+            says: "Over UDP SO_REUSEADDR is an open door: the last socket that binds receives every question, \
+                   and the first one receives none.",
+            rests_on: &[udp(FIRST_TAKES, Must::Number(0)), udp(LAST_TAKES, Must::BeAbove(0))],
+        },
+        Lesson {
+            says: "SO_REUSEPORT on every socket is the way to share: both servers answered clients, over TCP \
+                   and over UDP.",
+            rests_on: &[
+                tcp(FIRST_SHARES, Must::BeAbove(0)),
+                tcp(LAST_SHARES, Must::BeAbove(0)),
+                udp(FIRST_SHARES, Must::BeAbove(0)),
+                udp(LAST_SHARES, Must::BeAbove(0)),
+            ],
+        },
+        Lesson {
+            says: "Linux chooses the socket by a hash over both addresses and both ports, so one client socket \
+                   always meets the same server: many questions from one client are not spread.",
+            rests_on: &[udp(ASKED_OF_ONE, Must::BeAbove(1)), udp(MET_BY_ONE, Must::Number(1))],
+        },
+    ],
     elsewhere: "BSD asks for SO_REUSEPORT where Linux takes SO_REUSEADDR, and gives all clients to one socket; \
                 FreeBSD spreads them with SO_REUSEPORT_LB. On Windows SO_REUSEADDR lets another program take \
                 over a TCP port.",
     next: &[
         Next {
             command: "daytime lab run share --count 2000",
-            watch: "The split of `SO_REUSEPORT` comes closer to a half each, since the kernel \
-                    hashes addresses and ports; with `SO_REUSEADDR` it stays 0 and all.",
+            watch: "With `SO_REUSEPORT` each server answers closer to a half of the clients, and \
+                    the one socket still meets one server. Run it again: is it the same server?",
         },
         Next {
             command: "daytime lab run share --count 3",
-            watch: "So few that one of the two may have none: the prediction says so.",
+            watch: "With three clients one server may have none: the prediction says so.",
         },
         Next {
             command: "daytime lab run share --count 0",
-            watch: "Nobody asks: all that is left is what `bind` and `listen` say.",
+            watch: "No client asks: all that is left is what `bind` and `listen` say.",
         },
     ],
+    time_unit: Unit::Milliseconds,
+    programs: &[],
     procedures: &[Procedure {
         engine: Engine::Loopback,
+        draws: draws_nothing,
         knobs: &[Knob::Count.within(0..=MOST)],
         method,
         predict,
@@ -80,7 +117,10 @@ const LAST_TAKES: &str = "REUSEADDR: 2nd answers";
 const FIRST_SHARES: &str = "REUSEPORT: 1st answers";
 const LAST_SHARES: &str = "REUSEPORT: 2nd answers";
 const BOTH_SHARE: &str = "REUSEPORT: both answer";
+const ASKED_OF_ONE: &str = "questions of one socket";
+const MET_BY_ONE: &str = "servers met by 1 socket";
 const STRANGER: &str = "3rd bind() without it";
+const IN_USE: &str = "EADDRINUSE";
 
 const CLIENT: HostId = HostId(0);
 const SERVERS: [HostId; 2] = [HostId(1), HostId(2)];
@@ -93,7 +133,8 @@ fn method(setting: &Setting) -> String {
     format!(
         "Two servers bind the same free port of 127.0.0.1, first both with SO_REUSEADDR, then both with \
          SO_REUSEPORT, in the way that the workers of daytime serve do. {} clients ask, one after the other, each \
-         from a port of its own, and the servers answer what comes to each. --count sets how many clients.",
+         from a port of its own, and the servers answer what comes to each. Over UDP with SO_REUSEPORT one more \
+         client asks as often, always from the same socket. --count sets how many clients.",
         count(setting)
     )
 }
@@ -105,7 +146,7 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
     let share = || Expected::range(clients(few), clients(count - few));
     let mut predictions = vec![
         Prediction::is(tcp, BIND, "bound"),
-        Prediction::is(tcp, LISTEN, "EADDRINUSE"),
+        Prediction::is(tcp, LISTEN, IN_USE),
         Prediction::is(udp, BIND, "bound"),
         Prediction::is(udp, FIRST_TAKES, clients(0)),
         Prediction::is(udp, LAST_TAKES, clients(count)),
@@ -115,9 +156,12 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
             Prediction::new(transport, FIRST_SHARES, share()),
             Prediction::new(transport, LAST_SHARES, share()),
             Prediction::is(transport, BOTH_SHARE, clients(count)),
-            Prediction::is(transport, STRANGER, "EADDRINUSE"),
+            Prediction::is(transport, STRANGER, IN_USE),
         ]);
     }
+    let met = u64::from(count > 0);
+    predictions.push(Prediction::is(udp, ASKED_OF_ONE, (count.into(), "question")));
+    predictions.push(Prediction::is(udp, MET_BY_ONE, (met, "server")));
     predictions
 }
 
@@ -137,6 +181,7 @@ fn run(setting: &Setting) -> Result<Run, Obstacle> {
     for transport in Transport::BOTH {
         shares(transport, count(setting), &mut run)?;
     }
+    one_socket(count(setting), &mut run)?;
     Ok(run)
 }
 
@@ -197,6 +242,20 @@ fn takes_all(count: u32, run: &mut Run) -> Result<(), Obstacle> {
 
 fn shares(transport: Transport, count: u32, run: &mut Run) -> Result<(), Obstacle> {
     let mut notebook = notebook();
+    let servers = sharing(transport, &mut notebook)?;
+    let stranger = open(kind(transport)).map_err(failed("open a socket"))?;
+    let binding = stranger.bind(&bound(&servers[0])?.into());
+    run.saw(transport, STRANGER, binding.as_ref().map_or_else(name, |()| "bound".into()));
+    let answered = serve(transport, &servers, count, &mut notebook)?;
+    run.saw(transport, FIRST_SHARES, clients(answered[0]));
+    run.saw(transport, LAST_SHARES, clients(answered[1]));
+    run.saw(transport, BOTH_SHARE, clients(answered[0] + answered[1]));
+    run.show(transport, "SO_REUSEPORT", notebook.finish());
+    Ok(())
+}
+
+/// Two servers on the same free port, both with `SO_REUSEPORT`.
+fn sharing(transport: Transport, notebook: &mut Notebook) -> Result<[Socket; 2], Obstacle> {
     let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let workers = NonZeroUsize::MIN.saturating_add(1);
     let opened = Listen::default()
@@ -211,14 +270,30 @@ fn shares(transport: Transport, count: u32, run: &mut Run) -> Result<(), Obstacl
         socket.set_nonblocking(false).map_err(failed("have a socket wait"))?;
         notebook.note(server, "setsockopt(SO_REUSEPORT), bind()", "bound");
     }
-    let stranger = open(kind(transport)).map_err(failed("open a socket"))?;
-    let binding = stranger.bind(&bound(&servers[0])?.into());
-    run.saw(transport, STRANGER, binding.as_ref().map_or_else(name, |()| "bound".into()));
-    let answered = serve(transport, &servers, count, &mut notebook)?;
-    run.saw(transport, FIRST_SHARES, clients(answered[0]));
-    run.saw(transport, LAST_SHARES, clients(answered[1]));
-    run.saw(transport, BOTH_SHARE, clients(answered[0] + answered[1]));
-    run.show(transport, "SO_REUSEPORT", notebook.finish());
+    Ok(servers)
+}
+
+/// A client that asks often, always from the same socket: how many servers its questions come to.
+fn one_socket(count: u32, run: &mut Run) -> Result<(), Obstacle> {
+    let (mut notebook, udp) = (notebook(), Transport::Udp);
+    let servers = sharing(udp, &mut notebook)?;
+    let (at, line) = (bound(&servers[0])?, line()?);
+    let client = open(kind(udp)).map_err(failed("open a socket"))?;
+    let connect = || client.connect(&at.into());
+    notebook.call(CLIENT, "connect()", connect, |()| "done".into()).map_err(failed("connect"))?;
+    let mut asked_by = [0_u64; 2];
+    for _ in 0..count {
+        let send = || client.send(&[]);
+        notebook.call(CLIENT, "send(0)", send, |sent| octets(*sent)).map_err(failed("ask"))?;
+        let place = asked(&servers)?;
+        asked_by[place] += 1;
+        let answered = answer(&mut notebook, SERVERS[place], udp, &servers[place], &line);
+        answered.map_err(failed("answer"))?;
+        hear(&mut notebook, CLIENT, &client, PATIENCE).map_err(failed("receive the reply"))?;
+    }
+    run.saw(udp, ASKED_OF_ONE, (asked_by.iter().sum(), "question"));
+    run.saw(udp, MET_BY_ONE, seen::count(asked_by.iter().filter(|it| **it > 0), "server"));
+    run.show(udp, "one client socket, SO_REUSEPORT", notebook.finish());
     Ok(())
 }
 

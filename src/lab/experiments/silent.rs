@@ -1,6 +1,7 @@
 //! The link is cut before the reply comes.
 
-use crate::duration::short;
+use crate::duration::{Unit, short};
+use crate::lab::lesson::{tcp, udp};
 use crate::lab::link::{Conditions, Fault, SERVER};
 use crate::lab::netns::runs::silent as netns;
 use crate::lab::seen::{After, after_the_reply, count};
@@ -8,7 +9,8 @@ use crate::lab::sim::{
     self, Asker, DatagramService, End, Network, Policy, StreamClient, StreamService, address,
 };
 use crate::lab::{
-    Engine, Expected, Knob, Lab, Next, Prediction, Procedure, Run, Setting, Theory, Value,
+    Engine, Expected, Knob, Lab, Lesson, Must, Next, Prediction, Procedure, Run, Setting, Theory,
+    Value, draws_nothing,
 };
 use crate::trace::Trace;
 use crate::transport::Transport::{self, Tcp, Udp};
@@ -19,24 +21,44 @@ pub(super) static LAB: Lab = Lab {
     question: "What does a client notice when the link is cut before the reply comes?",
     theory: &[
         Theory {
-            says: "whoever has nothing to send sends nothing: an idle connection may outlive the network \
-                   below it for ever, unless keep-alives are asked for",
+            says: "a host that has nothing to send sends nothing: an idle connection can outlive the network below \
+                   it, unless the program asks for keep-alives",
             source: "RFC 9293, section 3.8.4; Stevens, TCP/IP Illustrated, volume 1 (1994), chapter 23",
         },
         Theory {
-            says: "what is not acknowledged is sent again, and each wait is twice the one before; it may be \
-                   kept to a minute",
-            source: "RFC 6298, sections 2 and 5",
+            says: "what is not acknowledged is sent again, and each wait is twice the one before. A system may \
+                   limit the wait, but to no less than 60 seconds",
+            source: "RFC 6298, sections 2.5 and 5.5",
         },
         Theory {
             says: "a datagram that is lost is lost in silence",
             source: "RFC 768; Stevens, UNP, volume 1, section 8.7",
         },
     ],
-    lesson: "To a reader a cut link and a slow server are the same silence. Only a deadline of its own ends it.",
-    elsewhere: "How often and for how long the server repeats is up to its system. Linux first sends once more as \
-                a probe for a lost tail (RFC 8985), and then its waits begin to double. With keep-alives the \
-                client finds out, after two hours unless they are set to come earlier.",
+    lessons: &[
+        Lesson {
+            says: "To a reader a cut link and a slow server are the same silence. Only a deadline of its own \
+                   ends the wait.",
+            rests_on: &[tcp(RECV, Must::Be("EAGAIN")), udp(RECV, Must::Be("EAGAIN"))],
+        },
+        Lesson {
+            says: "Over TCP only the server notices, because the reply is not acknowledged: it sends the reply \
+                   again.",
+            rests_on: &[tcp(AGAIN, Must::BeAbove(0))],
+        },
+        Lesson {
+            says: "It waits longer each time.",
+            rests_on: &[tcp(AGAIN, Must::BeAbove(1)), tcp(GROWTH, Must::BeAbove(1))],
+        },
+        Lesson {
+            says: "Over UDP the server sends its reply once, and neither side learns of the loss.",
+            rests_on: &[udp(AGAIN, Must::Number(0)), udp(RECV, Must::Be("EAGAIN"))],
+        },
+    ],
+    elsewhere: "How often and for how long the server repeats is up to its system. The simulator waits 60 s at most, \
+                Linux 120 s. Linux first sends once more as a probe for a lost tail (RFC 8985), and then its waits \
+                begin to double. With keep-alives the client finds out, after two hours unless they are set to come \
+                earlier.",
     next: &[
         Next {
             command: "daytime lab run silent --engine netns",
@@ -50,9 +72,12 @@ pub(super) static LAB: Lab = Lab {
                     before.",
         },
     ],
+    time_unit: Unit::Milliseconds,
+    programs: &[],
     procedures: &[
         Procedure {
             engine: Engine::Sim,
+            draws: draws_nothing,
             knobs: &[Knob::Delay.within(0..=60_000)],
             method,
             predict,

@@ -1,13 +1,17 @@
 //! Asking again too early.
 
-use crate::duration::short;
+use crate::duration::{Unit, short};
+use crate::lab::lesson::{tcp, udp};
 use crate::lab::link::{CLIENT, Conditions, SERVER};
 use crate::lab::seen::count;
 use crate::lab::sim::{
     self, Answer, Application, Asker, DatagramService, Network, Policy, StreamClient,
     StreamService, address,
 };
-use crate::lab::{Engine, Knob, Lab, Next, Prediction, Procedure, Run, Setting, Theory};
+use crate::lab::{
+    Engine, Knob, Lab, Lesson, Must, Next, Prediction, Procedure, Run, Setting, Theory,
+    draws_nothing,
+};
 use crate::trace::{Trace, What};
 use crate::transport::Transport::{Tcp, Udp};
 use std::time::Duration;
@@ -30,9 +34,33 @@ pub(super) static LAB: Lab = Lab {
             source: "RFC 9293, section 3.4.1",
         },
     ],
-    lesson: "Without an identifier an answer is for whatever was asked last on that socket. `daytime query` opens \
-             a socket for each address, asks again on that one, and closes it when the answer has come or the \
-             time is over: what comes later finds no socket.",
+    lessons: &[
+        Lesson {
+            says: "The second query took the reply to question 2, which the first query had asked: a Daytime \
+                   reply does not say which question it answers.",
+            rests_on: &[udp(IS_TO, Must::Be("question 2")), udp(ASKS, Must::Be("question 3"))],
+        },
+        Lesson {
+            says: "The second query took the reply to question 1, which the first query had asked: a Daytime \
+                   reply does not say which question it answers.",
+            rests_on: &[udp(IS_TO, Must::Be("question 1")), udp(ASKS, Must::Be("question 3"))],
+        },
+        Lesson {
+            says: "Both queries gave up before a reply arrived. Replies that arrive later wait on this socket \
+                   for the next question.",
+            rests_on: &[udp(IS_TO, Must::Be(NOTHING)), udp(SENT, Must::BeAbove(0))],
+        },
+        Lesson {
+            says: "So close the socket with the query, as `daytime query` does: late replies then find no \
+                   socket.",
+            rests_on: &[udp(ASKS, Must::Be("question 3"))],
+        },
+        Lesson {
+            says: "A connection is known by its addresses and ports: over TCP the second client read its own \
+                   reply.",
+            rests_on: &[tcp(SECOND, Must::Be(OWN))],
+        },
+    ],
     elsewhere: "The same on every system: it is the protocol.",
     next: &[
         Next {
@@ -56,8 +84,11 @@ pub(super) static LAB: Lab = Lab {
                     socket.",
         },
     ],
+    time_unit: Unit::Milliseconds,
+    programs: &[],
     procedures: &[Procedure {
         engine: Engine::Sim,
+        draws: draws_nothing,
         knobs: &[Knob::Delay.within(0..=60_000)],
         method,
         predict,
@@ -65,10 +96,10 @@ pub(super) static LAB: Lab = Lab {
     }],
 };
 
-const SECOND: &str = "second one's answer";
-const READ: &str = "answers that it reads";
-const ASKS: &str = "second query asks";
-const IS_TO: &str = "its answer is to";
+const SECOND: &str = "2nd connection reads";
+const READ: &str = "replies on the 2nd";
+const ASKS: &str = "2nd query asks";
+const IS_TO: &str = "2nd query gets reply to";
 const SENT: &str = "questions sent";
 
 fn method(setting: &Setting) -> String {

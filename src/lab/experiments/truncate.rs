@@ -1,10 +1,15 @@
 //! A buffer that is too small, and a message that is empty.
 
+use crate::duration::Unit;
+use crate::lab::lesson::{tcp, udp};
 use crate::lab::loopback::{
     CLIENT, LINE, Notebook, Pair, SERVER, SILENCE, failed, in_time, line, octets, present, recv,
     taken, told, wait_for,
 };
-use crate::lab::{Engine, Knob, Lab, Next, Obstacle, Prediction, Procedure, Run, Setting, Theory};
+use crate::lab::{
+    Engine, Knob, Lab, Lesson, Must, Next, Obstacle, Prediction, Procedure, Run, Setting, Theory,
+    draws_nothing,
+};
 use crate::transport::Transport;
 use nix::sys::socket::{MsgFlags, recvmsg};
 use socket2::Socket;
@@ -22,7 +27,7 @@ pub(super) static LAB: Lab = Lab {
             source: "POSIX.1-2024, recv() and recvmsg()",
         },
         Theory {
-            says: "a recvfrom that gives 0 is no end of anything: a datagram without octets came",
+            says: "a recvfrom that returns 0 does not mean end of stream: an empty datagram arrived",
             source: "Stevens, UNP, volume 1, section 8.2",
         },
         Theory {
@@ -34,8 +39,32 @@ pub(super) static LAB: Lab = Lab {
             source: "RFC 9293, section 3.6; Stevens, UNP, volume 1, section 1.2",
         },
     ],
-    lesson: "Give a datagram the room it may need, and look at MSG_TRUNC: what did not fit is gone. A stream \
-             keeps the rest, so a small buffer only costs calls. And 0 is the end on a stream only.",
+    lessons: &[
+        Lesson {
+            says: "A datagram that does not fit into the buffer is cut: the rest is gone, and only MSG_TRUNC \
+                   says so.",
+            rests_on: &[udp(FLAG, Must::Be("MSG_TRUNC"))],
+        },
+        Lesson {
+            says: "The datagram fitted into this buffer, so nothing was cut. Give a datagram the room that it \
+                   may need.",
+            rests_on: &[udp(FLAG, Must::Be(NO_FLAG)), udp(LOST, Must::Be("0 octets"))],
+        },
+        Lesson {
+            says: "A stream keeps what a read leaves: a small buffer only costs more reads.",
+            rests_on: &[tcp(LOST, Must::Be("0 octets"))],
+        },
+        Lesson {
+            says: "A read without room returns 0 octets although the stream has not ended: never read with an \
+                   empty buffer.",
+            rests_on: &[tcp(FIRST, Must::Be("0 octets")), tcp(NEXT, Must::Be("26 octets"))],
+        },
+        Lesson {
+            says: "A read that has room and returns 0 octets is the end of a stream. Over UDP it is an empty \
+                   datagram, and more may follow.",
+            rests_on: &[tcp(ZERO, Must::Be("0 octets")), udp(ZERO, Must::Be("26 octets"))],
+        },
+    ],
     elsewhere: "Windows gives WSAEMSGSIZE instead of a flag. A plain recv has no place for a flag, on any \
                 system.",
     next: &[
@@ -56,8 +85,11 @@ pub(super) static LAB: Lab = Lab {
                     octets.",
         },
     ],
+    time_unit: Unit::Milliseconds,
+    programs: &[],
     procedures: &[Procedure {
         engine: Engine::Loopback,
+        draws: draws_nothing,
         knobs: &[Knob::Buffer.within(0..=MOST)],
         method,
         predict,
@@ -72,9 +104,9 @@ const MOST: u32 = 65_536;
 
 const EMPTY: &str = "recv after send(0) gives";
 const FIRST: &str = "the small recv gives";
-const FLAG: &str = "its flag";
+const FLAG: &str = "the small recv's flag";
 const NEXT: &str = "the next recv gives";
-const LOST: &str = "lost";
+const LOST: &str = "octets lost";
 const ZERO: &str = "after a recv of 0 comes";
 
 fn buffer(setting: &Setting) -> usize {

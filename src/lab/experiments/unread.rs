@@ -1,12 +1,17 @@
 //! A client that talks to a server that does not listen.
 
 use crate::compare::OwnServer;
+use crate::duration::Unit;
+use crate::lab::lesson::{tcp, udp};
 use crate::lab::loopback::{
     CLIENT, LINE, Notebook, PATIENCE, Pair, SERVER, failed, in_time, line, name, octets, open,
     present, recv, taken, wait_for,
 };
 use crate::lab::netns::runs::unread as netns;
-use crate::lab::{Engine, Knob, Lab, Next, Obstacle, Prediction, Procedure, Run, Setting, Theory};
+use crate::lab::{
+    Engine, Knob, Lab, Lesson, Must, Next, Obstacle, Prediction, Procedure, Run, Setting, Theory,
+    draws_nothing,
+};
 use crate::server::Config;
 use crate::syntax::Syntax;
 use crate::trace::Trace;
@@ -31,9 +36,15 @@ pub(super) static LAB: Lab = Lab {
             source: "RFC 1122, section 4.2.2.13; RFC 2525, section 2.17",
         },
         Theory {
-            says: "a reset is not acknowledged and ends the connection at once; what is still to be sent is \
-                   lost with it",
+            says: "a reset with the sequence number that its receiver expects ends the connection at once; data \
+                   that is still to be sent is lost with it",
             source: "RFC 9293, sections 3.5.3 and 3.10.7.4",
+        },
+        Theory {
+            says: "a reset with another number inside the window is answered by a challenge ACK, and the connection \
+                   stays: a forger cannot guess the expected number. A host without the connection answers the ACK \
+                   by a reset with exactly that number",
+            source: "RFC 5961, section 3.2; RFC 9293, sections 3.5.2 and 3.10.7.4",
         },
         Theory {
             says: "shutdown of one's own direction, and reading until the other side has closed as well, \
@@ -41,9 +52,42 @@ pub(super) static LAB: Lab = Lab {
             source: "Stevens, UNP, volume 1, sections 6.6 and 7.5",
         },
     ],
-    lesson: "A server that throws input away has to read it: send, shut down its own direction, read to the end, \
-             close. One that simply closes sends a reset behind its reply; where the reply is lost on its way \
-             (--engine netns), nobody sends it again.",
+    lessons: &[
+        Lesson {
+            says: "A server that closes while input is unread sends a reset after its reply.",
+            rests_on: &[tcp(CLOSED, Must::BeAsPredicted)],
+        },
+        Lesson {
+            says: "A server that ignores its input must read it all the same: send, shut down its own \
+                   direction, read to the end, close. Its clients read a clean end.",
+            rests_on: &[tcp(DRAINED, Must::BeAsPredicted)],
+        },
+        Lesson {
+            says: "Over UDP unread datagrams do no harm: every client had its reply.",
+            rests_on: &[udp(CLOSED, Must::BeAsPredicted), udp(ANY_INPUT, Must::BeAsPredicted)],
+        },
+        Lesson {
+            says: "The reply was lost and never sent again, because the reset had ended the connection: the \
+                   client read no octet.",
+            rests_on: &[
+                tcp(netns::READ, Must::Number(0)),
+                tcp(netns::REPLIES, Must::Number(1)),
+                tcp(netns::RECV, Must::Be("ECONNRESET")),
+            ],
+        },
+        Lesson {
+            says: "The client answered the first reset with a challenge ACK, because the lost octets left a \
+                   gap before it. The second reset had the expected sequence number, and ended the connection.",
+            rests_on: &[
+                tcp(netns::CHALLENGES, Must::BeAbove(0)),
+                tcp(netns::ENDS, Must::Be("RST")),
+            ],
+        },
+        Lesson {
+            says: "Over UDP the lost reply was not sent again either.",
+            rests_on: &[udp(netns::RECV, Must::Be("EAGAIN")), udp(netns::REPLIES, Must::Number(1))],
+        },
+    ],
     elsewhere: "Linux lets the reader have what came before the reset. BSD and Windows may throw it away, and \
                 then the client has nothing. If the segment with the reply is lost, no system repairs it.",
     next: &[
@@ -54,8 +98,9 @@ pub(super) static LAB: Lab = Lab {
         },
         Next {
             command: "daytime lab run unread --engine netns",
-            watch: "The segment with the line is lost. The reset has ended the connection by \
-                    then, so nobody sends it again: the client has 0 octets.",
+            watch: "The segment with the line is lost, and the reset ends the connection: the client \
+                    reads 0 octets. Why does the client answer the first reset, and what is \
+                    different in the second?",
         },
         Next {
             command: "daytime lab run unread --count 1",
@@ -66,9 +111,12 @@ pub(super) static LAB: Lab = Lab {
             watch: "After `daytime serve --port 9999`: the line, and no error.",
         },
     ],
+    time_unit: Unit::Milliseconds,
+    programs: &[],
     procedures: &[
         Procedure {
             engine: Engine::Loopback,
+            draws: draws_nothing,
             knobs: &[Knob::Count.within(1..=MOST)],
             method,
             predict,

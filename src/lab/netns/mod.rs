@@ -29,7 +29,10 @@ use std::net::Ipv4Addr;
 /// Where the client and the server are, by their numbers as hosts of a trace.
 const ADDRESSES: [Ipv4Addr; 2] = [Ipv4Addr::new(10, 0, 0, 1), Ipv4Addr::new(10, 0, 0, 2)];
 
-/// An address that nobody has.
+/// A second address of the server's host, for the lab that wants one.
+const SECOND: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 3);
+
+/// An address that no host has.
 const NOBODY: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 66);
 
 /// Why a thread or a process was not started, with what to do if there are too many.

@@ -15,7 +15,7 @@ use crate::server::{Config, Server, Shutdown};
 use crate::trace::{self, HostId, Trace};
 use crate::transport::{PORT, Transport};
 use std::io;
-use std::net::{SocketAddr, SocketAddrV4, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -115,10 +115,25 @@ impl Network {
         self.host(host).start(move || act(&recorder)).map_err(failed(what))
     }
 
-    /// Starts the real services on a host, at port 13.
+    /// Gives the server's host another address, which the client's host knows how to reach.
+    pub(super) fn add_address(&self, own: Ipv4Addr) -> Result<(), Obstacle> {
+        let set_up = |host: HostId, lines: String| {
+            let done = self.host(host).run(move || Ok(ip(&lines)));
+            Ok::<_, Obstacle>(done.map_err(failed("add an address in a namespace"))??)
+        };
+        set_up(SERVER, format!("addr add {own}/24 dev cable\n"))?;
+        let hardware = hardware_text(SERVER.0);
+        set_up(CLIENT, format!("neigh add {own} lladdr {hardware} nud permanent dev cable\n"))
+    }
+
+    /// Starts the real services on a host, at its port 13.
     pub(super) fn serve(&self, host: HostId) -> Result<Serving, Obstacle> {
-        let address = SocketAddr::from(address(host));
-        let config = Config { addresses: vec![address], ..Config::default() };
+        self.serve_at(host, address(host))
+    }
+
+    /// The same at another address of that host.
+    pub(super) fn serve_at(&self, host: HostId, at: SocketAddrV4) -> Result<Serving, Obstacle> {
+        let config = Config { addresses: vec![at.into()], ..Config::default() };
         let bind = move || Server::bind(config).map_err(io::Error::other);
         let server = self.host(host).run(bind).map_err(failed("start the server"))?;
         let serving = Serving { shutdown: server.shutdown(), metrics: server.metrics() };

@@ -1,6 +1,8 @@
 //! A simulated host: its stack, its sockets, its end of the link.
 
 use super::device::Queues;
+use crate::lab::link::SERVER;
+use crate::trace::HostId;
 use crate::transport::PORT;
 use smoltcp::iface::{Config, Interface, SocketSet};
 use smoltcp::socket::Socket;
@@ -27,10 +29,11 @@ struct Seen {
 }
 
 impl Host {
-    pub(super) fn new(address: Ipv4Addr, seed: u64) -> Self {
+    /// A host's first sequence numbers are the same in every run: the seed is for what the link does.
+    pub(super) fn new(address: Ipv4Addr, number: HostId) -> Self {
         let mut queues = Queues::default();
         let mut config = Config::new(HardwareAddress::Ip);
-        config.random_seed = seed;
+        config.random_seed = u64::from(number == SERVER);
         let mut interface = Interface::new(config, &mut queues, Instant::ZERO);
         interface.update_ip_addrs(|addresses| {
             // There is room for one at least.

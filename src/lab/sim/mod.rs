@@ -18,10 +18,13 @@ pub(crate) use datagram::{Answer, Asker, Policy, Service as DatagramService};
 pub(crate) use network::{Application, Network, address, conditions};
 pub(crate) use stream::{Client as StreamClient, End, Service as StreamService};
 
+use super::Part;
 use super::link::Conditions;
 use crate::clock::{Clock, Reading};
+use crate::duration::short;
 use crate::responder::Responder;
 use crate::syntax::{Syntax, Zone};
+use crate::trace::{Event, What};
 use chrono::DateTime;
 use std::time::{Duration, Instant};
 
@@ -32,6 +35,24 @@ const BEGINNING: i64 = 381_513_541; // 1982-02-02 15:59:01 UTC
 /// A segment is sent again after so long, until the round trip has been measured (RFC 6298, section 2.1);
 /// later too, at the least (2.4).
 pub(crate) const FIRST_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long a connection stays in TIME-WAIT: `smoltcp`'s `CLOSE_DELAY`.
+pub(crate) const TIME_WAIT: Duration = Duration::from_secs(10);
+
+/// What a reader of the drawings must know of this engine.
+pub(crate) fn remarks(parts: &[Part]) -> Vec<String> {
+    let is_time_wait =
+        |event: &Event| matches!(&event.what, What::State(_, state) if state == "TIME-WAIT");
+    let is_drawn = parts.iter().flat_map(|part| &part.trace.events).any(is_time_wait);
+    let remark = || {
+        let here = short(TIME_WAIT);
+        format!(
+            "TIME-WAIT lasts {here} on this simulator. RFC 9293, section 3.6.1, wants twice the maximum segment \
+             lifetime, which is 4 minutes; Linux waits 60 s."
+        )
+    };
+    is_drawn.then(remark).into_iter().collect()
+}
 
 /// True where the handshake's answers take longer than that: SYNs are then repeated in vain, and how many
 /// packets there are is for another lab.
@@ -200,6 +221,42 @@ mod tests {
     }
 
     #[test]
+    fn where_nothing_is_left_to_chance_every_seed_gives_the_same_octets() {
+        for certain in [
+            plain(),
+            Conditions { loss: 1.0, ..plain() },
+            Conditions { duplicate: 1.0, reorder: 1.0, drop: vec![2], ..plain() },
+        ] {
+            assert!(!certain.draws());
+            assert_eq!(stream(certain.clone(), 1), stream(certain, 2));
+        }
+        for [loss, duplicate, reorder] in [[0.5, 0.0, 1.0], [0.0, 0.5, 0.0], [0.0, 0.0, 0.5]] {
+            let open = Conditions { loss, duplicate, reorder, ..plain() };
+            assert!(open.draws());
+            let first = stream(open.clone(), 0);
+            assert!((1..20).any(|seed| stream(open.clone(), seed) != first), "{open:?}");
+        }
+    }
+
+    #[test]
+    fn time_wait_lasts_as_long_as_the_remark_says() {
+        let (_, trace) = stream(plain(), 1);
+        let when = |wanted: &str| {
+            let is = |event: &&Event| {
+                event.host == SERVER
+                    && matches!(&event.what, What::State(_, state) if state == wanted)
+            };
+            trace.events.iter().find(is).expect("the state").at
+        };
+        assert_eq!(when("CLOSED"), when("TIME-WAIT") + TIME_WAIT);
+        let (transport, name) = (crate::transport::Transport::Tcp, String::new());
+        let part = |trace| [Part { transport, name: name.clone(), trace }];
+        assert_eq!(remarks(&part(Trace::default())), [""; 0]);
+        let remarks = remarks(&part(trace.clone()));
+        assert!(remarks[0].starts_with("TIME-WAIT lasts 10 s on this simulator"), "{remarks:?}");
+    }
+
+    #[test]
     fn the_same_seed_gives_the_same_octets_and_another_one_others() {
         let lossy = Conditions { loss: 0.3, duplicate: 0.2, reorder: 0.2, ..plain() };
         for seed in 0..20 {
@@ -221,6 +278,6 @@ mod tests {
         let sum = octets.fold(0xcbf2_9ce4_8422_2325_u64, |sum, octet| {
             (sum ^ u64::from(octet)).wrapping_mul(0x100_0000_01b3)
         });
-        assert_eq!((trace.packets().count(), sum), (9, 1_330_756_479_846_078_009));
+        assert_eq!((trace.packets().count(), sum), (9, 6_230_060_452_965_283_817));
     }
 }

@@ -76,10 +76,7 @@ pub(crate) fn address(host: HostId) -> SocketAddrV4 {
 
 impl Network {
     pub(crate) fn new(conditions: Conditions, seed: u64) -> Self {
-        let hosts = [CLIENT, SERVER].map(|host| {
-            let own = seed.wrapping_mul(2).wrapping_add(u64::from(host == SERVER));
-            Host::new(*address(host).ip(), own)
-        });
+        let hosts = [CLIENT, SERVER].map(|host| Host::new(*address(host).ip(), host));
         Self {
             hosts,
             link: Link::new(conditions, seed),

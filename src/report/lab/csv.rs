@@ -2,6 +2,7 @@
 
 use super::words::{self, expected, value, verdict};
 use super::{Done, ending};
+use crate::duration::Unit;
 use crate::lab::{Report, Value};
 use crate::report::shown;
 
@@ -33,19 +34,16 @@ pub(crate) fn csv(done: &[Done]) -> String {
 }
 
 fn rows(report: &Report) -> Vec<[String; 12]> {
+    let unit = report.lab.time_unit;
     let run = [
         report.lab.name.into(),
         report.procedure.engine.to_string(),
-        report.setting.seed.to_string(),
+        report.seed().map_or_else(String::new, |seed| seed.to_string()),
         words::knobs(&report.setting.knobs).join(" "),
     ];
     let with = |rest: [String; 8]| {
-        let [lab, engine, seed, knobs] = run.clone();
-        let [transport, what, predicted, observed, number, unit, verdict, varies] = rest;
-        [
-            lab, engine, seed, knobs, transport, what, predicted, observed, number, unit, verdict,
-            varies,
-        ]
+        let mut fields = run.iter().cloned().chain(rest);
+        std::array::from_fn(|_| fields.next().unwrap_or_default())
     };
     let Ok(outcome) = &report.outcome else {
         let mut rest = [const { String::new() }; 8];
@@ -54,27 +52,28 @@ fn rows(report: &Report) -> Vec<[String; 12]> {
     };
     let row = |finding: &crate::lab::Finding| {
         let prediction = &finding.prediction;
-        let (number, unit) = finding.observed.as_ref().map(exact).unwrap_or_default();
+        let exact = finding.observed.as_ref().map(|it| exact(it, unit));
+        let (number, number_unit) = exact.unwrap_or_default();
         with([
             prediction.transport.to_string(),
             shown(prediction.what),
-            expected(&prediction.expected),
-            finding.observed.as_ref().map(value).unwrap_or_default(),
+            expected(&prediction.expected, unit),
+            finding.observed.as_ref().map(|it| value(it, unit)).unwrap_or_default(),
             number,
-            unit,
-            verdict(finding),
+            number_unit,
+            verdict(finding, unit),
             prediction.varies.unwrap_or_default().to_owned(),
         ])
     };
     outcome.findings.iter().map(row).collect()
 }
 
-/// What was observed as a number with its unit, for a program to read; a text is none.
-fn exact(value: &Value) -> (String, String) {
+/// What was observed as a number with its unit, for a program to read; a text has neither.
+fn exact(value: &Value, unit: Unit) -> (String, String) {
     match value {
         Value::Count(count, of) => (count.to_string(), of.clone()),
         Value::Share(share) => (share.to_string(), "share".to_owned()),
         Value::Text(_) => Default::default(),
-        Value::Time(time) => (time.as_nanos().to_string(), "ns".to_owned()),
+        Value::Time(time) => (unit.exact(*time), unit.name().to_owned()),
     }
 }

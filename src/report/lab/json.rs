@@ -3,8 +3,10 @@
 
 use super::words::{self, expected, value};
 use super::{Done, ending, not_run};
+use crate::duration::Unit;
 use crate::lab::{
-    Dial, Engine, Expected, Finding, Lab, Next, Outcome, Part, Procedure, Report, Value, Verdict,
+    Dial, Engine, Expected, Finding, Ground, Lab, Lesson, Next, Outcome, Part, Procedure, Report,
+    Value, Verdict,
 };
 use crate::report::json::hex;
 use crate::report::packet;
@@ -50,11 +52,13 @@ fn run(Done { report, captures, .. }: &Done) -> Json {
         Engine::Sim => None,
         Engine::Loopback | Engine::Netns => sys::release(),
     };
+    let findings = outcome.map_or(&[][..], |it| &it.findings).iter();
+    let findings: Vec<Json> = findings.map(|it| finding(it, lab.time_unit)).collect();
     let mut object = json!({
         "lab": lab.name,
         "question": lab.question,
         "engine": procedure.engine.name(),
-        "seed": setting.seed,
+        "seed": report.seed(),
         "knobs": words::knobs(&setting.knobs),
         "system": system,
         "good": outcome.is_ok_and(Outcome::is_as_predicted),
@@ -62,9 +66,10 @@ fn run(Done { report, captures, .. }: &Done) -> Json {
         "obstacle": outcome.err().map(not_run),
         "theory": theory(lab),
         "method": (procedure.method)(setting),
-        "findings": outcome.map_or(&[][..], |it| &it.findings).iter().map(finding).collect::<Vec<_>>(),
-        "lesson": lab.lesson,
+        "findings": findings,
+        "lesson": outcome.map_or_else(|_| Vec::new(), |it| lessons(lab, it)),
         "elsewhere": lab.elsewhere,
+        "remarks": report.remarks(),
         "parts": outcome.map_or(&[][..], |it| &it.parts).iter().map(part).collect::<Vec<_>>(),
     });
     if let (Some(captures), Json::Object(keys)) = (captures, &mut object) {
@@ -83,41 +88,61 @@ fn next(Next { command, watch }: &Next) -> Json {
     json!({ "command": command, "watch": watch })
 }
 
-fn finding(finding: &Finding) -> Json {
+/// The sentences of the lesson, each with what was observed of its grounds.
+fn lessons(lab: &'static Lab, outcome: &Outcome) -> Vec<Json> {
+    let ground = |ground: &Ground| {
+        let finding = ground.finding(&outcome.findings);
+        let observed = finding.and_then(|it| it.observed.as_ref());
+        json!({
+            "transport": ground.transport.to_string(),
+            "what": ground.what,
+            "must": words::must(ground.must),
+            "observed": observed.map(|it| value(it, lab.time_unit)),
+        })
+    };
+    let sentence = |lesson: &Lesson| {
+        let grounds: Vec<Json> = lesson.rests_on.iter().map(ground).collect();
+        json!({ "says": lesson.says, "rests_on": grounds })
+    };
+    outcome.lessons(lab).into_iter().map(sentence).collect()
+}
+
+fn finding(finding: &Finding, unit: Unit) -> Json {
     let prediction = &finding.prediction;
     json!({
         "transport": prediction.transport.to_string(),
         "what": prediction.what,
-        "predicted": prediction_of(&prediction.expected),
-        "observed": finding.observed.as_ref().map(exact),
+        "predicted": prediction_of(&prediction.expected, unit),
+        "observed": finding.observed.as_ref().map(|it| exact(it, unit)),
         "verdict": match finding.verdict {
             Verdict::AsPredicted => "as predicted",
             Verdict::Differs => "differs",
             Verdict::Varies => "varies here",
         },
-        "in_words": words::verdict(finding),
+        "in_words": words::verdict(finding, unit),
         "varies": prediction.varies,
     })
 }
 
-fn prediction_of(prediction: &Expected) -> Json {
+fn prediction_of(prediction: &Expected, unit: Unit) -> Json {
+    let exact = |it| exact(it, unit);
     let mut object = match prediction {
         Expected::Is(only) => json!({ "is": exact(only) }),
         Expected::Between(low, high) => json!({ "from": exact(low), "to": exact(high) }),
         Expected::AtLeast(low) => json!({ "from": exact(low) }),
     };
-    object["in_words"] = expected(prediction).into();
+    object["in_words"] = expected(prediction, unit).into();
     object
 }
 
-fn exact(of: &Value) -> Json {
+fn exact(of: &Value, unit: Unit) -> Json {
     let mut object = match of {
         Value::Count(count, of) => json!({ "count": count, "of": of }),
         Value::Share(share) => json!({ "share": share }),
         Value::Text(text) => json!({ "text": text }),
         Value::Time(time) => json!({ "time_ns": nanoseconds(*time) }),
     };
-    object["in_words"] = value(of).into();
+    object["in_words"] = value(of, unit).into();
     object
 }
 

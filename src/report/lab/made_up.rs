@@ -1,9 +1,11 @@
 //! A lab that does not exist, for the tests of what draws labs.
 
 use super::Done;
+use crate::duration::Unit;
+use crate::lab::lesson::tcp;
 use crate::lab::{
-    Engine, Knob, Knobs, Lab, Next, Obstacle, Prediction, Procedure, Run, Setting, Theory, Value,
-    run,
+    Engine, Knob, Knobs, Lab, Lesson, Must, Next, Obstacle, Prediction, Procedure, Program, Run,
+    Setting, Theory, Value, draws_nothing, run,
 };
 use crate::trace::{Event, Fate, Host, HostId, Loss, Packet, Trace, What};
 use crate::transport::Transport;
@@ -16,12 +18,24 @@ pub(super) static LAB: Lab = Lab {
         Theory { says: "What is sent may be lost.", source: "RFC 768" },
         Theory { says: "TCP sends it again.", source: "RFC 9293, section 3.8.1" },
     ],
-    lesson: "Whoever wants an answer asks again.",
+    lessons: &[
+        Lesson {
+            says: "Every octet came.",
+            rests_on: &[tcp("octets that came", Must::Number(26))],
+        },
+        Lesson {
+            says: "Some octets came.",
+            rests_on: &[tcp("octets that came", Must::BeAbove(0))],
+        },
+    ],
+    time_unit: Unit::Milliseconds,
+    programs: &[Program { name: "ask.py", text: "if True:\n    ask()\n" }],
     elsewhere: "Nowhere else.",
     next: &[Next { command: "daytime time", watch: "Whether it is late." }],
     procedures: &[
         Procedure {
             engine: Engine::Sim,
+            draws: |setting| setting.knobs.loss.is_some(),
             knobs: &[Knob::Delay.within(0..=1000), Knob::Loss.within(0..=100)],
             method: |_| "A packet is sent.".to_owned(),
             predict,
@@ -29,6 +43,7 @@ pub(super) static LAB: Lab = Lab {
         },
         Procedure {
             engine: Engine::Netns,
+            draws: draws_nothing,
             knobs: &[Knob::Delay.within(0..=1000)],
             method: |_| "A real packet is sent.".to_owned(),
             predict,

@@ -16,7 +16,9 @@ pub(crate) use summary::summary;
 use super::ladder;
 use super::table::{HEADING, wrap};
 use super::{chain, plural, shown};
-use crate::lab::{Engine, Lab, Next, Obstacle, Part, Procedure, Report, Setting, Verdict};
+use crate::lab::{
+    Engine, Lab, Next, Obstacle, Outcome, Part, Procedure, Program, Report, Setting, Verdict,
+};
 use crate::sys;
 use crate::transport::Transport;
 use anstyle::{AnsiColor, Style};
@@ -70,7 +72,9 @@ pub(crate) fn before(
     }
     // Writing to a String cannot fail.
     let _ = writeln!(screen, "  engine   {}", engine(procedure.engine));
-    let _ = writeln!(screen, "  seed     {}", setting.seed);
+    if let Some(seed) = procedure.seed(setting) {
+        let _ = writeln!(screen, "  seed     {seed}");
+    }
     let knobs = words::knobs(&setting.knobs);
     if !knobs.is_empty() {
         let _ = writeln!(screen, "  with     {}", knobs.join(" "));
@@ -82,8 +86,9 @@ pub(crate) fn before(
         }
         heading(&mut screen, "WHAT IS DONE");
         paragraph(&mut screen, &(procedure.method)(setting));
+        programs(&mut screen, lab.programs);
     }
-    screen.push_str(&observed::predicted(&(procedure.predict)(setting)));
+    screen.push_str(&observed::predicted(&(procedure.predict)(setting), lab.time_unit));
     screen
 }
 
@@ -101,10 +106,13 @@ pub(crate) fn after(report: &Report, detail: Detail, width: usize) -> String {
     if !outcome.parts.is_empty() {
         heading(&mut screen, "WHAT HAPPENED");
         screen.push_str(&drawings(&outcome.parts, width));
+        for remark in report.remarks() {
+            screen.push('\n');
+            paragraph(&mut screen, &remark);
+        }
     }
-    screen.push_str(&observed::observed(&outcome.findings));
-    heading(&mut screen, "LESSON");
-    paragraph(&mut screen, report.lab.lesson);
+    screen.push_str(&observed::observed(&outcome.findings, report.lab.time_unit));
+    lesson(&mut screen, report.lab, outcome);
     if detail == Detail::Explained && !report.lab.elsewhere.is_empty() {
         heading(&mut screen, "ELSEWHERE");
         paragraph(&mut screen, report.lab.elsewhere);
@@ -113,6 +121,28 @@ pub(crate) fn after(report: &Report, detail: Detail, width: usize) -> String {
         screen.push_str(&next(report.lab));
     }
     screen
+}
+
+/// The sentences that the run bears out.
+fn lesson(screen: &mut String, lab: &'static Lab, outcome: &Outcome) {
+    heading(screen, "LESSON");
+    let lessons = outcome.lessons(lab);
+    for lesson in &lessons {
+        paragraph(screen, lesson.says);
+    }
+    if lessons.is_empty() {
+        paragraph(screen, "None: what was observed bears out nothing that this lab teaches.");
+    }
+}
+
+/// The programs that a lab is about, as they are in their files.
+fn programs(screen: &mut String, programs: &[Program]) {
+    for Program { name, text } in programs {
+        heading(screen, &format!("PROGRAM {name}"));
+        for line in text.lines() {
+            let _ = writeln!(screen, "{}", format!("  {line}").trim_end());
+        }
+    }
 }
 
 fn next(lab: &Lab) -> String {
@@ -154,7 +184,8 @@ pub(crate) fn captures(done: &Done) -> String {
 /// TCP beside UDP where both have room, one below the other where not.
 fn drawings(parts: &[Part], width: usize) -> String {
     let of = |transport| parts.iter().filter(move |part| part.transport == transport);
-    let draw = |part: &Part, width| ladder::draw(&part.trace, &title(part), width);
+    let longest = parts.iter().map(|part| ladder::length(&part.trace)).max().unwrap_or_default();
+    let draw = |part: &Part, width| ladder::draw(&part.trace, &title(part), longest, width);
     let below = |part| ladder::text(&draw(part, width.min(PAGE)));
     let hosts = parts.iter().map(|part| part.trace.hosts.len()).max().unwrap_or_default();
     let Some(half) = ladder::half(width, hosts) else {
@@ -227,6 +258,7 @@ fn ending(report: &Report) -> (Style, String) {
 mod tests {
     use super::*;
     use crate::lab::Knobs;
+    use serde_json::json;
 
     fn plain(screen: &str) -> String {
         anstream::adapter::strip_str(screen).to_string()
@@ -279,6 +311,10 @@ mod tests {
             WHAT IS DONE\n  \
               A packet is sent.\n\
             \n\
+            PROGRAM ask.py\n  \
+              if True:\n      \
+                  ask()\n\
+            \n\
             PREDICTED\n";
         assert!(screen.contains(explained), "{screen}");
         let done = made_up::done(Engine::Sim, Knobs::default());
@@ -307,6 +343,20 @@ mod tests {
             screen.contains("26 octets          20 octets          differs: 6 too"),
             "{screen}"
         );
+    }
+
+    #[test]
+    fn a_lesson_is_what_the_run_bears_out() {
+        let lesson = |report: &Report| {
+            let screen = plain(&after(report, Detail::Brief, 80));
+            screen.split_once("\nLESSON\n").expect("a lesson").1.to_owned()
+        };
+        let [good, bad, _] = made_up::three().map(|done| done.report);
+        assert_eq!(lesson(&good), "  Every octet came.\n  Some octets came.\n");
+        assert_eq!(lesson(&bad), "  Some octets came.\n");
+        let mut none = good;
+        none.outcome.as_mut().expect("it ran").findings.clear();
+        assert!(lesson(&none).starts_with("  None: "), "{}", lesson(&none));
     }
 
     #[test]
@@ -384,12 +434,12 @@ mod tests {
             lines.lines().collect::<Vec<_>>(),
             [
                 "lab,engine,seed,knobs,transport,what,predicted,observed,number,unit,verdict,varies",
-                "made-up,sim,867,,tcp,octets that came,26 octets,26 octets,26,octet,as predicted,",
-                "made-up,sim,867,,udp,what came,nothing,nothing,,,as predicted,",
+                "made-up,sim,,,tcp,octets that came,26 octets,26 octets,26,octet,as predicted,",
+                "made-up,sim,,,udp,what came,nothing,nothing,,,as predicted,",
                 "made-up,sim,867,--loss 30,tcp,octets that came,26 octets,20 octets,20,octet,\
                  differs: 6 too few,",
                 "made-up,sim,867,--loss 30,udp,what came,nothing,nothing,,,as predicted,",
-                "made-up,netns,867,,,,,,,,\"cannot run here: no namespaces here, run it as root\",",
+                "made-up,netns,,,,,,,,,\"cannot run here: no namespaces here, run it as root\",",
             ]
         );
     }
@@ -398,10 +448,19 @@ mod tests {
     fn json_has_the_traces_with_octets_fates_and_times() {
         let all = json::runs(&made_up::three());
         let run = &all["runs"][0];
-        assert_eq!((&run["lab"], &run["seed"]), (&"made-up".into(), &867.into()));
+        assert_eq!((&run["lab"], &run["seed"]), (&"made-up".into(), &serde_json::Value::Null));
+        assert_eq!(all["runs"][1]["seed"], 867, "this one draws");
         assert_eq!((&run["good"], &run["system"]), (&true.into(), &serde_json::Value::Null));
         assert_eq!(run["findings"][0]["observed"]["count"], 26);
         assert_eq!(run["findings"][0]["verdict"], "as predicted");
+        let ground = json!({
+            "transport": "tcp",
+            "what": "octets that came",
+            "must": "26",
+            "observed": "26 octets",
+        });
+        let sentence = json!({ "says": "Every octet came.", "rests_on": [ground] });
+        assert_eq!(run["lesson"][0], sentence);
         let packet = &run["parts"][0]["events"][0];
         assert_eq!((&packet["host"], &packet["to"]), (&"client".into(), &"server".into()));
         assert_eq!(packet["octets_hex"], "ff1b");

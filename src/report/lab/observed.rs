@@ -2,6 +2,7 @@
 
 use super::words::{self, expected, value};
 use super::{BAD, GOOD, NOTE, STRONG, heading};
+use crate::duration::Unit;
 use crate::lab::{Finding, Prediction, Verdict};
 use crate::report::table::wrap;
 use crate::transport::Transport;
@@ -14,7 +15,7 @@ const CELL: usize = 17;
 const VERDICT: usize = 80 - 2 - WHAT - 2 - CELL - 2 - CELL - 2;
 
 /// What is predicted, before anything has run.
-pub(super) fn predicted(predictions: &[Prediction]) -> String {
+pub(super) fn predicted(predictions: &[Prediction], unit: Unit) -> String {
     let mut screen = String::new();
     heading(&mut screen, "PREDICTED");
     for transport in Transport::BOTH {
@@ -23,7 +24,7 @@ pub(super) fn predicted(predictions: &[Prediction]) -> String {
             let _ = writeln!(screen, "  {STRONG}{}{STRONG:#}", name(transport));
         }
         for prediction in its {
-            let cells = [prediction.what, &expected(&prediction.expected)];
+            let cells = [prediction.what, &expected(&prediction.expected, unit)];
             row(&mut screen, &cells, &[WHAT, 80 - 2 - WHAT - 2], Style::new());
         }
     }
@@ -31,7 +32,7 @@ pub(super) fn predicted(predictions: &[Prediction]) -> String {
 }
 
 /// The same beside what was observed.
-pub(super) fn observed(findings: &[Finding]) -> String {
+pub(super) fn observed(findings: &[Finding], unit: Unit) -> String {
     let mut screen = String::new();
     heading(&mut screen, "OBSERVED");
     for transport in Transport::BOTH {
@@ -51,10 +52,10 @@ pub(super) fn observed(findings: &[Finding]) -> String {
                 Verdict::Differs => BAD,
                 Verdict::Varies => NOTE,
             };
-            let seen = finding.observed.as_ref().map_or("–".to_owned(), value);
-            let verdict = words::verdict(finding);
-            let cells =
-                [finding.prediction.what, &expected(&finding.prediction.expected), &seen, &verdict];
+            let seen = finding.observed.as_ref().map_or("–".to_owned(), |it| value(it, unit));
+            let verdict = words::verdict(finding, unit);
+            let predicted = expected(&finding.prediction.expected, unit);
+            let cells = [finding.prediction.what, &predicted, &seen, &verdict];
             row(&mut screen, &cells, &[WHAT, CELL, CELL, VERDICT], style);
         }
     }
@@ -101,7 +102,7 @@ mod tests {
         let udp = Prediction::is(Transport::Udp, "datagrams", (26, "datagram"))
             .varies("another system may throw some away");
         assert_eq!(
-            plain(&predicted(&[tcp.clone(), udp.clone()])),
+            plain(&predicted(&[tcp.clone(), udp.clone()], Unit::Milliseconds)),
             "\n\
              PREDICTED\n  \
                TCP\n  \
@@ -118,7 +119,7 @@ mod tests {
             finding(&tcp, (3, "read").into(), Verdict::Differs),
             finding(&udp, (24, "datagram").into(), Verdict::Varies),
         ];
-        let screen = plain(&observed(&findings));
+        let screen = plain(&observed(&findings, Unit::Milliseconds));
         assert_eq!(
             screen.lines().collect::<Vec<_>>(),
             [
@@ -140,7 +141,10 @@ mod tests {
     #[test]
     fn what_is_predicted_stands_beside_the_end_of_a_long_name() {
         let name = "a name that is longer than its column is wide";
-        let screen = plain(&predicted(&[Prediction::is(Transport::Tcp, name, "a line")]));
+        let screen = plain(&predicted(
+            &[Prediction::is(Transport::Tcp, name, "a line")],
+            Unit::Milliseconds,
+        ));
         assert_eq!(
             screen.lines().skip(3).collect::<Vec<_>>(),
             ["  a name that is longer", "  than its column is wide   a line"]

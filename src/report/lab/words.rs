@@ -1,21 +1,23 @@
 //! What was predicted and observed, in words.
 
-use crate::duration::short;
-use crate::lab::{Expected, Finding, Knob, Knobs, Value, Verdict};
+use crate::duration::Unit;
+use crate::lab::{Expected, Finding, Knob, Knobs, Must, Value, Verdict};
 use crate::report::{plural, shown};
+use crate::transport::Transport;
 
-/// `2 reads`, `30 %`, `20 ms`, or the text itself.
-pub(super) fn value(value: &Value) -> String {
+/// `2 reads`, `30 %`, `20 ms`, or the text itself; every time in this unit.
+pub(super) fn value(value: &Value, unit: Unit) -> String {
     match value {
         Value::Count(count, of) => plural(*count, of),
         Value::Share(share) => percent(*share),
         Value::Text(text) => shown(text),
-        Value::Time(time) => short(*time),
+        Value::Time(time) => unit.show(*time),
     }
 }
 
-/// `at least 2 reads`, `1 to 20 reads`, `up to 1 s`.
-pub(super) fn expected(expected: &Expected) -> String {
+/// `at least 2 reads`, `1 to 20 reads`, `up to 1000 ms`.
+pub(super) fn expected(expected: &Expected, unit: Unit) -> String {
+    let value = |of| value(of, unit);
     match expected {
         Expected::Is(only) => value(only),
         Expected::Between(low, high) if value(low) == value(high) => value(low),
@@ -39,20 +41,22 @@ fn is_nothing(of: &Value) -> bool {
 }
 
 /// `as predicted`, `differs: 2 too many`, `varies here: …`.
-pub(super) fn verdict(finding: &Finding) -> String {
+pub(super) fn verdict(finding: &Finding, unit: Unit) -> String {
     match (finding.verdict, finding.prediction.varies, &finding.observed) {
         (Verdict::AsPredicted, ..) => "as predicted".to_owned(),
         (Verdict::Varies, why, _) => format!("varies here: {}", why.unwrap_or("it is known to")),
         (Verdict::Differs, _, None) => "differs: it did not come to this".to_owned(),
-        (Verdict::Differs, _, Some(observed)) => match by(&finding.prediction.expected, observed) {
-            Some(by) => format!("differs: {by}"),
-            None => "differs".to_owned(),
-        },
+        (Verdict::Differs, _, Some(observed)) => {
+            match by(&finding.prediction.expected, observed, unit) {
+                Some(by) => format!("differs: {by}"),
+                None => "differs".to_owned(),
+            }
+        }
     }
 }
 
 /// By how much it is outside, where that is a number.
-fn by(expected: &Expected, observed: &Value) -> Option<String> {
+fn by(expected: &Expected, observed: &Value, unit: Unit) -> Option<String> {
     let (low, high) = match expected {
         Expected::Is(only) => (only, only),
         Expected::AtLeast(low) => (low, low),
@@ -66,12 +70,25 @@ fn by(expected: &Expected, observed: &Value) -> Option<String> {
             Some(format!("{} too many", count - high))
         }
         (Value::Time(low), Value::Time(time), _) if time < low => {
-            Some(format!("{} too short", short(low.saturating_sub(*time))))
+            Some(format!("{} too short", unit.show(low.saturating_sub(*time))))
         }
         (_, Value::Time(time), Value::Time(high)) if time > high => {
-            Some(format!("{} too long", short(time.saturating_sub(*high))))
+            Some(format!("{} too long", unit.show(time.saturating_sub(*high))))
         }
         _ => None,
+    }
+}
+
+/// What a ground of a lesson has to be: `more than 0`, `ECONNREFUSED`.
+pub(super) fn must(must: Must) -> String {
+    let of = |transport: Transport, what| format!("{transport} {what}");
+    match must {
+        Must::BeAbove(least) => format!("more than {least}"),
+        Must::BeAsPredicted => "as predicted".to_owned(),
+        Must::Be(text) => format!("\"{text}\""),
+        Must::Exceed(transport, what) => format!("more than in {}", of(transport, what)),
+        Must::Equal(transport, what) => format!("as many as in {}", of(transport, what)),
+        Must::Number(exactly) => exactly.to_string(),
     }
 }
 
@@ -95,10 +112,17 @@ fn percent(share: f64) -> String {
 mod tests {
     use super::*;
     use crate::lab::Prediction;
-    use crate::transport::Transport;
     use std::time::Duration;
 
     const MS: Duration = Duration::from_millis(1);
+
+    fn expected(it: &Expected) -> String {
+        super::expected(it, Unit::Milliseconds)
+    }
+
+    fn value(it: &Value) -> String {
+        super::value(it, Unit::Milliseconds)
+    }
 
     fn reads(count: u64) -> Value {
         (count, "read").into()
@@ -110,9 +134,9 @@ mod tests {
         assert_eq!(expected(&Expected::AtLeast(reads(2))), "at least 2 reads");
         assert_eq!(expected(&Expected::Between(reads(1), reads(20))), "1 to 20 reads");
         let times = Expected::Between((20 * MS).into(), (1060 * MS).into());
-        assert_eq!(expected(&times), "20 ms to 1.06 s");
+        assert_eq!(expected(&times), "20 ms to 1060 ms");
         let seconds = |from: u32, to: u32| Expected::Between((from * MS).into(), (to * MS).into());
-        assert_eq!(expected(&seconds(0, 1000)), "up to 1 s");
+        assert_eq!(expected(&seconds(0, 1000)), "up to 1000 ms");
         assert_eq!(expected(&Expected::Between(reads(10), reads(10))), "10 reads");
         assert_eq!(expected(&Expected::AtLeast(reads(0))), "any number of reads");
         assert_eq!(value(&Value::Share(0.49)), "49 %");
@@ -123,9 +147,11 @@ mod tests {
 
     #[test]
     fn what_differs_says_by_how_much() {
+        let words = verdict;
         let verdict = |expected, observed| {
             let prediction = Prediction::new(Transport::Tcp, "reads", expected);
-            verdict(&Finding { prediction, observed, verdict: Verdict::Differs })
+            let finding = Finding { prediction, observed, verdict: Verdict::Differs };
+            words(&finding, Unit::Milliseconds)
         };
         assert_eq!(verdict(Expected::Is(reads(2)), Some(reads(5))), "differs: 3 too many");
         assert_eq!(verdict(Expected::AtLeast(reads(2)), Some(reads(1))), "differs: 1 too few");

@@ -51,7 +51,8 @@ mod tests {
         packet(&mut longer, HostId(1), HostId(0));
         for width in [SIDE_BY_SIDE, 140] {
             let half = half(width, 2).expect("room");
-            let [left, right] = [&trace, &longer].map(|trace| draw(trace, "one", half));
+            let [left, right] =
+                [&trace, &longer].map(|trace| draw(trace, "one", Duration::ZERO, half));
             let both = beside(&left, &right, half);
             let both = anstream::adapter::strip_str(&both).to_string();
             assert_eq!(both.lines().count(), 5, "{both}");

@@ -132,7 +132,7 @@ impl Exchange {
             0 => self.title.clone(),
             since => format!("{}, at {:.6} s", self.title, seconds(since)),
         };
-        text(&lines(&hosts, &rows, self.missing, &title, width))
+        text(&lines(&hosts, &rows, self.missing, &title, Duration::ZERO, width))
     }
 
     /// With the times since the first of them.

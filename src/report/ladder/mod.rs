@@ -19,6 +19,7 @@ use crate::trace::{Host, Trace};
 use anstyle::{AnsiColor, Style};
 use rows::Row;
 use stage::Stage;
+use std::time::Duration;
 
 /// A narrower screen wraps what it cannot hold.
 const LEAST: usize = 40;
@@ -36,15 +37,29 @@ const DIM: Style = Style::new().dimmed();
 const STRONG: Style = Style::new().bold();
 const PLAIN: Style = Style::new();
 
-/// The ladder of a trace, as wide as this at most where its hosts leave it a choice.
+/// The ladder of a trace, as wide as this at most where its hosts leave it a choice; its axis has the unit of the
+/// longest of the drawings that it is shown with.
 #[cfg_attr(not(feature = "lab"), allow(dead_code, reason = "labs have traces"))]
-pub(crate) fn draw(trace: &Trace, title: &str, width: usize) -> Vec<Line> {
-    lines(&trace.hosts, &rows::rows(trace), 0, title, width)
+pub(crate) fn draw(trace: &Trace, title: &str, longest: Duration, width: usize) -> Vec<Line> {
+    lines(&trace.hosts, &rows::rows(trace), 0, title, longest, width)
+}
+
+/// How long a trace takes, from its beginning to the last time that its ladder shows.
+#[cfg(feature = "lab")]
+pub(crate) fn length(trace: &Trace) -> Duration {
+    stage::last(&rows::rows(trace))
 }
 
 /// The ladder of rows; so many events between the first [`FIRST`] of them and the last [`LAST`] are missing.
-fn lines(hosts: &[Host], rows: &[Row], missing: u64, title: &str, width: usize) -> Vec<Line> {
-    let stage = Stage::new(hosts, rows, width.max(LEAST));
+fn lines(
+    hosts: &[Host],
+    rows: &[Row],
+    missing: u64,
+    title: &str,
+    longest: Duration,
+    width: usize,
+) -> Vec<Line> {
+    let stage = Stage::new(hosts, rows, longest, width.max(LEAST));
     let mut lines = stage.head(hosts, title);
     if rows.len() <= MOST && missing == 0 {
         stage.rows(rows, &mut lines);
@@ -97,6 +112,11 @@ mod tests {
 
     fn arrived(times: &[u32]) -> Fate {
         Fate::Arrived(times.iter().map(|at| *at * MS).collect())
+    }
+
+    /// Not shown with other drawings.
+    fn draw(trace: &Trace, title: &str, width: usize) -> Vec<Line> {
+        super::draw(trace, title, Duration::ZERO, width)
     }
 
     /// From this row on.
@@ -290,5 +310,19 @@ mod tests {
         assert_eq!(drawn(Duration::from_nanos(38_400)), shown("µs", "38"));
         assert_eq!(drawn(Duration::from_micros(1_060_420)), shown("ms", "1060.4"));
         assert_eq!(drawn(Duration::from_secs(189)), shown("s", "189.000"));
+    }
+
+    #[test]
+    fn beside_a_longer_drawing_the_axis_has_the_unit_of_that_and_keeps_its_microseconds() {
+        let mut trace = two();
+        let what = What::Call { call: "close()".into(), outcome: String::new() };
+        trace.push(Event { at: Duration::from_nanos(38_400), host: CLIENT, what });
+        assert_eq!(length(&trace), Duration::from_nanos(38_400));
+        let drawn = |longest| plain(&super::draw(&trace, "TCP", longest, 50));
+        let long = drawn(Duration::from_millis(200));
+        assert!(long.contains("     ms client") && long.contains("  0.038 │ close()"), "{long}");
+        let longest = drawn(Duration::from_secs(200));
+        assert!(longest.contains("      s client"), "{longest}");
+        assert!(longest.contains("  0.000 │ close()"), "{longest}");
     }
 }

@@ -11,6 +11,8 @@ use std::time::Duration;
 
 /// Columns of a time with the blank behind it, as long as times are short.
 const TIME: usize = 8;
+/// A drawing that ends before this time shows microseconds.
+const SHORT: Duration = Duration::from_millis(10);
 /// What an arrow without a label needs at least.
 const SHAFT: usize = 6;
 
@@ -27,20 +29,21 @@ pub(super) struct Stage {
     arrivals: bool,
 }
 
-/// What the axis of time counts in.
+/// The unit of the axis of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Unit {
     Microseconds,
-    Milliseconds,
+    /// With this many decimals.
+    Milliseconds(usize),
     Seconds,
 }
 
 impl Unit {
-    /// So that the last time fits.
-    fn of(last: Duration) -> Self {
-        match last.as_micros() {
+    /// The unit that suits the longest of several drawings, with enough decimals for a drawing that ends at `last`.
+    fn of(longest: Duration, last: Duration) -> Self {
+        match longest.as_micros() {
             0..10_000 => Self::Microseconds,
-            10_000..100_000_000 => Self::Milliseconds,
+            10_000..100_000_000 => Self::Milliseconds(if last < SHORT { 3 } else { 1 }),
             _ => Self::Seconds,
         }
     }
@@ -48,7 +51,7 @@ impl Unit {
     const fn name(self) -> &'static str {
         match self {
             Self::Microseconds => "µs",
-            Self::Milliseconds => "ms",
+            Self::Milliseconds(_) => "ms",
             Self::Seconds => "s",
         }
     }
@@ -57,24 +60,30 @@ impl Unit {
         let seconds = at.as_secs_f64();
         match self {
             Self::Microseconds => format!("{:.0}", seconds * 1e6),
-            Self::Milliseconds => format!("{:.1}", seconds * 1e3),
+            Self::Milliseconds(decimals) => format!("{:.decimals$}", seconds * 1e3),
             Self::Seconds => format!("{seconds:.3}"),
         }
     }
 }
 
+/// The last time of a drawing: of what happened or arrived.
+pub(super) fn last(rows: &[Row]) -> Duration {
+    let arrived = rows.iter().filter_map(|row| match &row.item {
+        Item::Arrow(Arrow { end: End::Arrived(at), .. }) => Some(*at),
+        Item::Arrow(_) | Item::Call(..) | Item::State(..) => None,
+    });
+    rows.iter().map(|row| row.at).chain(arrived).max().unwrap_or_default()
+}
+
 impl Stage {
-    pub(super) fn new(hosts: &[Host], rows: &[Row], width: usize) -> Self {
+    /// For a drawing of these rows, with the unit of others the longest of which takes this long.
+    pub(super) fn new(hosts: &[Host], rows: &[Row], longest: Duration, width: usize) -> Self {
         let ends = rows.iter().filter_map(|row| match &row.item {
             Item::Arrow(arrow) => Some(&arrow.end),
             Item::Call(..) | Item::State(..) => None,
         });
-        let arrived = ends.clone().filter_map(|end| match end {
-            End::Arrived(at) => Some(*at),
-            End::Lost(_) | End::Refused(_) | End::Unknown => None,
-        });
-        let last = rows.iter().map(|row| row.at).chain(arrived).max().unwrap_or_default();
-        let unit = Unit::of(last);
+        let last = last(rows);
+        let unit = Unit::of(longest.max(last), last);
         let time = TIME.max(unit.show(last).len() + 1);
         let arrivals = ends.clone().any(|end| *end != End::Unknown);
         let axes = if arrivals { 2 } else { 1 };

@@ -42,7 +42,7 @@ pub(crate) use privilege::{
 };
 #[cfg(feature = "lab")]
 pub(crate) use queues::{
-    QUEUES_ARE_TOLD, accept_queue, count_drops, receive_counted, set_syn_retries,
+    QUEUES_ARE_TOLD, accept_queue, count_drops, receive_counted, report_errors, set_syn_retries,
 };
 pub(crate) use sandbox::{no_new_privileges, restrict_files};
 #[cfg(any(target_arch = "aarch64", target_arch = "riscv64", target_arch = "x86_64"))]

@@ -61,6 +61,11 @@ pub(crate) fn count_drops(socket: &impl AsFd) -> io::Result<()> {
     Ok(setsockopt(socket, sockopt::RxqOvfl, &1)?)
 }
 
+/// Makes a datagram socket report ICMP errors although it is not connected (`IP_RECVERR`, ip(7)).
+pub(crate) fn report_errors(socket: &impl AsFd) -> io::Result<()> {
+    Ok(setsockopt(socket, sockopt::Ipv4RecvErr, &true)?)
+}
+
 /// Takes a datagram: its octets, and how many the socket had dropped when it came. Not told before the first.
 pub(crate) fn receive_counted(
     socket: &impl AsRawFd,

@@ -28,6 +28,11 @@ pub(crate) fn count_drops(_: &impl AsFd) -> io::Result<()> {
     unsupported()
 }
 
+/// Not available.
+pub(crate) fn report_errors(_: &impl AsFd) -> io::Result<()> {
+    unsupported()
+}
+
 /// Takes a datagram: its octets; how many were dropped is unknown.
 pub(crate) fn receive_counted(
     socket: &impl AsRawFd,

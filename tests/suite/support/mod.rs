@@ -13,7 +13,7 @@ pub mod systemd;
 pub mod traced;
 pub mod wire;
 
-pub use ended::{bad, good, run};
+pub use ended::{bad, good, run, run_within};
 pub use namespace::Namespace;
 pub use running::{Running, count, daytime, stderr, stdout};
 

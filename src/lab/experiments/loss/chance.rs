@@ -10,12 +10,16 @@ use rand_pcg::rand_core::{Rng, SeedableRng};
 use std::iter;
 use std::time::Duration;
 
-const WHOLE: &str = "whole lines";
-const PART: &str = "lines in part";
-const NONE: &str = "without a line";
-const MEDIAN: &str = "median time";
-const ONCE: &str = "answered with one try";
-const AGAIN: &str = "answered with four tries";
+pub(super) const WHOLE: &str = "replies received whole";
+pub(super) const PART: &str = "replies received in part";
+pub(super) const NONE: &str = "clients without a reply";
+const MEDIAN: &str = "median time to the reply";
+pub(super) const ONCE: &str = "answered with one try";
+pub(super) const AGAIN: &str = "answered with four tries";
+
+/// The nouns of the counts over TCP.
+const REPLY: &str = "reply";
+const ASKED: &str = "client";
 
 /// Over TCP no more than these: one costs as much as a hundred over UDP.
 const STREAMS: u32 = 100;
@@ -66,18 +70,17 @@ pub(super) fn predict(setting: &Setting) -> Vec<Prediction> {
 }
 
 fn of_streams(setting: &Setting) -> Vec<Prediction> {
-    let of = |count: u32| Value::from((u64::from(count), "line"));
-    let (all, some) = (streams(setting), Expected::Between(of(0), of(streams(setting))));
+    let all = u64::from(streams(setting));
     let (whole, none) = match outlook(setting) {
-        Outlook::AllCome => (Expected::Is(of(all)), Expected::Is(of(0))),
-        Outlook::NoneComes => (Expected::Is(of(0)), Expected::Is(of(all))),
-        Outlook::Open => (some.clone(), some),
+        Outlook::AllCome => ((all, all), (0, 0)),
+        Outlook::NoneComes => ((0, 0), (all, all)),
+        Outlook::Open => ((0, all), (0, all)),
     };
-    let mut predictions = vec![
-        Prediction::new(Tcp, WHOLE, whole),
-        Prediction::is(Tcp, PART, of(0)),
-        Prediction::new(Tcp, NONE, none),
-    ];
+    let of = |what, (least, most), of| {
+        Prediction::new(Tcp, what, Expected::range((least, of), (most, of)))
+    };
+    let mut predictions =
+        vec![of(WHOLE, whole, REPLY), of(PART, (0, 0), REPLY), of(NONE, none, ASKED)];
     if outlook(setting) == Outlook::AllCome {
         let least = Expected::AtLeast(unhurt(setting).into());
         predictions.push(Prediction::new(Tcp, MEDIAN, least));
@@ -115,9 +118,11 @@ fn seeds(seed: u64) -> impl Iterator<Item = u64> {
 
 fn observe_streams(setting: &Setting, seeds: impl Iterator<Item = u64>, run: &mut Run) {
     let ended: Vec<_> = seeds.map(|seed| stream(setting, seed)).collect();
-    for (what, which) in [(WHOLE, Came::Whole), (PART, Came::Part), (NONE, Came::Nothing)] {
+    let kinds =
+        [(WHOLE, Came::Whole, REPLY), (PART, Came::Part, REPLY), (NONE, Came::Nothing, ASKED)];
+    for (what, which, of) in kinds {
         let count = ended.iter().filter(|(came, _)| *came == which).map(|_| 1).sum::<u64>();
-        run.saw(Tcp, what, (count, "line"));
+        run.saw(Tcp, what, (count, of));
     }
     let mut times: Vec<Duration> = ended.into_iter().filter_map(|(_, time)| time).collect();
     times.sort_unstable();

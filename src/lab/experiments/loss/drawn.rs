@@ -14,10 +14,17 @@ const REPLY: u32 = 4;
 /// Over UDP.
 const QUESTION: u32 = 1;
 
+pub(super) const SYN_REPLY: &str = "reply if the SYN is lost";
+pub(super) const SYN_TIME: &str = "time if the SYN is lost";
+const DATA_REPLY: &str = "reply if it is lost once";
+const DATA_TIME: &str = "time if it is lost once";
+const ONE_TRY: &str = "question lost, one try";
+pub(super) const RETRY: &str = "question lost, a retry";
+
 /// What is lost, with the names of what is observed of it.
 struct Lost {
     part: &'static str,
-    line: &'static str,
+    reply: &'static str,
     time: &'static str,
     drop: Vec<u32>,
     /// Of what a number does not find, since other packets come more than once.
@@ -26,26 +33,26 @@ struct Lost {
 
 /// Over TCP.
 fn of_streams(setting: &Setting) -> Vec<Lost> {
-    let lost = |part, line, time, drop: &[u32], fault| Lost {
+    let lost = |part, reply, time, drop: &[u32], fault| Lost {
         part,
-        line,
+        reply,
         time,
         drop: drop.to_vec(),
         fault,
     };
     match &setting.knobs.drop[..] {
         [] => vec![
-            lost("SYN lost", "line, SYN lost", "time, SYN lost", &[SYN], Fault::None),
-            lost("reply lost", "line, reply lost", "time, reply lost", &[], Fault::LoseReply),
+            lost("SYN lost", SYN_REPLY, SYN_TIME, &[SYN], Fault::None),
+            lost("reply lost", DATA_REPLY, DATA_TIME, &[], Fault::LoseReply),
         ],
-        asked => vec![lost("", "line", "time to the answer", asked, Fault::None)],
+        asked => vec![lost("", "reply", "time to the reply", asked, Fault::None)],
     }
 }
 
 /// Over UDP, with one try and with several: what is observed is how many replies come.
 fn of_datagrams(setting: &Setting) -> ([&'static str; 2], &[u32]) {
     match &setting.knobs.drop[..] {
-        [] => (["question lost, one try", "question lost, a retry"], &[QUESTION]),
+        [] => ([ONE_TRY, RETRY], &[QUESTION]),
         asked => (["replies, one try", "replies, retries"], asked),
     }
 }
@@ -58,7 +65,7 @@ fn chosen(setting: &Setting, drop: &[u32], fault: Fault) -> Conditions {
 pub(super) fn predict(setting: &Setting) -> Vec<Prediction> {
     let mut predictions = Vec::new();
     for lost in of_streams(setting) {
-        predictions.push(Prediction::is(Tcp, lost.line, Came::Whole.words()));
+        predictions.push(Prediction::is(Tcp, lost.reply, Came::Whole.words()));
         predictions.push(Prediction::new(Tcp, lost.time, time(setting, &lost)));
     }
     let (names, drop) = of_datagrams(setting);
@@ -153,7 +160,7 @@ fn stream(setting: &Setting, lost: &Lost, run: &mut Run) {
     let mut service = StreamService::default();
     network.run(&mut [(CLIENT, &mut client), (SERVER, &mut service)], patience);
     let trace = network.into_trace();
-    run.saw(Tcp, lost.line, Came::of(&client.octets).words());
+    run.saw(Tcp, lost.reply, Came::of(&client.octets).words());
     if let Some(time) = time_to_the_answer(&trace) {
         run.saw(Tcp, lost.time, time);
     }
@@ -237,8 +244,8 @@ mod tests {
         };
         let outcome = run(1, knobs);
         // A question that comes twice is answered twice, and each answer comes twice.
-        assert_eq!(replies(&outcome, "question lost, a retry"), Some((4, "reply").into()));
-        assert_eq!(replies(&outcome, "question lost, one try"), Some((0, "reply").into()));
+        assert_eq!(replies(&outcome, RETRY), Some((4, "reply").into()));
+        assert_eq!(replies(&outcome, ONE_TRY), Some((0, "reply").into()));
     }
 
     #[test]

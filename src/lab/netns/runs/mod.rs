@@ -4,13 +4,16 @@
 
 pub(in crate::lab) mod exchange;
 pub(in crate::lab) mod loop_;
+pub(in crate::lab) mod multihome;
 pub(in crate::lab) mod raw;
 pub(in crate::lab) mod refused;
 pub(in crate::lab) mod silent;
 pub(in crate::lab) mod unread;
 
 use super::super::link::{CLIENT, Conditions, SERVER};
-use super::super::{Dial, Engine, Expected, Knob, Obstacle, Prediction, Procedure, Run, Setting};
+use super::super::{
+    Dial, Engine, Expected, Knob, Obstacle, Prediction, Procedure, Run, Setting, draws_nothing,
+};
 use crate::duration::short;
 use std::io;
 use std::net::{TcpStream, UdpSocket};
@@ -23,7 +26,7 @@ const fn procedure(
     predict: fn(&Setting) -> Vec<Prediction>,
     run: Inside,
 ) -> Procedure {
-    Procedure { engine: Engine::Netns, knobs: KNOBS, method, predict, run }
+    Procedure { engine: Engine::Netns, draws: draws_nothing, knobs: KNOBS, method, predict, run }
 }
 
 const KNOBS: &[Dial] = &[Knob::Delay.within(0..=1000)];
@@ -31,9 +34,10 @@ const KNOBS: &[Dial] = &[Knob::Delay.within(0..=1000)];
 type Inside = fn(&Setting) -> Result<Run, Obstacle>;
 
 /// What each lab does inside.
-const RUNS: [(&str, Inside); 6] = [
+const RUNS: [(&str, Inside); 7] = [
     ("exchange", exchange::inside),
     ("loop", loop_::inside),
+    ("multihome", multihome::inside),
     ("raw", raw::inside),
     ("refused", refused::inside),
     ("silent", silent::inside),
@@ -136,6 +140,7 @@ mod tests {
         let all = [
             exchange::PROCEDURE,
             loop_::PROCEDURE,
+            multihome::PROCEDURE,
             raw::PROCEDURE,
             refused::PROCEDURE,
             silent::PROCEDURE,

@@ -23,6 +23,11 @@ use std::time::Duration;
 /// How long a read waits before it looks whether it has to stop.
 const TICK: Duration = Duration::from_millis(20);
 
+pub(in crate::lab) const COPIES: &str = "copies of what came";
+pub(in crate::lab) const OWN_COPIES: &str = "copies of what it sent";
+pub(in crate::lab) const IP_HEADER: &str = "IP header of the copy";
+pub(in crate::lab) const REPLY: &str = "the client's reply";
+
 pub(in crate::lab) const PROCEDURE: Procedure = procedure(method, predict, run);
 
 fn method(setting: &Setting) -> String {
@@ -40,10 +45,10 @@ fn predict(_: &Setting) -> Vec<Prediction> {
         [
             Prediction::is(transport, "socket(), unprivileged", "EPERM"),
             Prediction::is(transport, "the first raw packet", first),
-            Prediction::is(transport, "its IP header", (20, "octet")),
-            Prediction::is(transport, "copies of what came", ALL),
-            Prediction::is(transport, "copies of what it sent", (0, "packet")),
-            Prediction::is(transport, "the owner's answer", "came"),
+            Prediction::is(transport, IP_HEADER, (20, "octet")),
+            Prediction::is(transport, COPIES, ALL),
+            Prediction::is(transport, OWN_COPIES, (0, "packet")),
+            Prediction::is(transport, REPLY, "came"),
         ]
     };
     let datagram = Prediction::is(Udp, "octets of the copy", (28, "octet"));
@@ -74,10 +79,10 @@ fn listen_in(setting: &Setting, transport: Transport, run: &mut Run) -> Result<(
     let own = copies.iter().filter(|copy| copy.get(12..16) == Some(&source())).map(|_| 1);
     run.saw(transport, "socket(), unprivileged", forbidden);
     run.saw(transport, "the first raw packet", kind(first).words());
-    run.saw(transport, "its IP header", octets(ip_header(first)));
-    run.saw(transport, "copies of what came", of_what_came(&copies, &trace));
-    run.saw(transport, "copies of what it sent", (own.sum(), "packet"));
-    run.saw(transport, "the owner's answer", answer);
+    run.saw(transport, IP_HEADER, octets(ip_header(first)));
+    run.saw(transport, COPIES, of_what_came(&copies, &trace));
+    run.saw(transport, OWN_COPIES, (own.sum(), "packet"));
+    run.saw(transport, REPLY, answer);
     if transport == Udp {
         run.saw(Udp, "octets of the copy", octets(first.len()));
     }
@@ -85,7 +90,7 @@ fn listen_in(setting: &Setting, transport: Transport, run: &mut Run) -> Result<(
     Ok(())
 }
 
-const ALL: &str = "all, to the octet";
+pub(in crate::lab) const ALL: &str = "all, to the octet";
 
 /// Whether each packet that came to the server's host was passed to its raw socket as it was.
 fn of_what_came(copies: &[Vec<u8>], trace: &Trace) -> String {

@@ -1,5 +1,6 @@
-//! Lab `refused`: nobody is there.
+//! Lab `refused`: no server listens.
 
+use super::super::super::experiments::refused::{ASKED_FOR, CONNECT, CONNECTED, UNCONNECTED};
 use super::super::super::link::{CLIENT, SERVER};
 use super::super::super::loopback::{PATIENCE, in_time};
 use super::super::super::{Obstacle, Prediction, Procedure, Run, Setting};
@@ -9,6 +10,7 @@ use super::{Peer, conditions, connect, datagram_socket, delay, octets, patience,
 use crate::duration::short;
 use crate::lab::packet::{Kind, kind};
 use crate::lab::seen::{count, first};
+use crate::sys;
 use crate::transport::Transport::{Tcp, Udp};
 use std::time::Duration;
 
@@ -16,9 +18,9 @@ pub(in crate::lab) const PROCEDURE: Procedure = procedure(method, predict, run);
 
 fn method(setting: &Setting) -> String {
     format!(
-        "Nobody has port 13 of the server's host, {} away. Over TCP the client connects. Over UDP it sends an \
-         empty datagram and waits {} for the answer, first from a socket that is not connected, then from one \
-         that is.",
+        "No server listens on port 13 of the server's host, {} away. Over TCP the client connects. Over UDP it sends \
+         an empty datagram and waits {} for the reply: from a socket that is not connected, from such a socket with \
+         IP_RECVERR set, and from a connected one.",
         delay(setting),
         short(patience(setting))
     )
@@ -27,12 +29,13 @@ fn method(setting: &Setting) -> String {
 fn predict(_: &Setting) -> Vec<Prediction> {
     let icmp = "ICMP port unreachable";
     vec![
-        Prediction::is(Tcp, "connect()", "ECONNREFUSED"),
+        Prediction::is(Tcp, CONNECT, "ECONNREFUSED"),
         Prediction::is(Tcp, "what comes back", "RST"),
-        Prediction::is(Udp, "recv(), not connected", "EAGAIN"),
-        Prediction::is(Udp, "recv(), connected", "ECONNREFUSED"),
+        Prediction::is(Udp, UNCONNECTED, "EAGAIN"),
+        Prediction::is(Udp, ASKED_FOR, "ECONNREFUSED"),
+        Prediction::is(Udp, CONNECTED, "ECONNREFUSED"),
         Prediction::is(Udp, "what comes back", icmp),
-        Prediction::is(Udp, "ICMP messages", (2, "message")),
+        Prediction::is(Udp, "ICMP messages", (3, "message")),
     ]
 }
 
@@ -55,7 +58,7 @@ fn stream(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
             "connected".into()
         }))
     })?;
-    run.saw(Tcp, "connect()", connected);
+    run.saw(Tcp, CONNECT, connected);
     let trace = network.trace();
     run.saw(Tcp, "what comes back", first(&trace, SERVER));
     run.show(Tcp, "", trace);
@@ -64,11 +67,14 @@ fn stream(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
 
 fn datagram(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     let (network, limit) = (Network::new(conditions(setting), setting)?, patience(setting));
-    let ways =
-        [(Peer::Unconnected, "recv(), not connected"), (Peer::Connected, "recv(), connected")];
-    for (peer, what) in ways {
+    let ways = [
+        (Peer::Unconnected, Errors::Default, UNCONNECTED),
+        (Peer::Unconnected, Errors::Reported, ASKED_FOR),
+        (Peer::Connected, Errors::Default, CONNECTED),
+    ];
+    for (peer, errors, what) in ways {
         let before = network.recorder.count();
-        run.saw(Udp, what, ask(&network, peer, limit)?);
+        run.saw(Udp, what, ask(&network, peer, errors, limit)?);
         // Silence is only remarkable if the message has come.
         network.recorder.wait(PATIENCE + network.round_trip(), |packets| {
             let mut new = packets.iter().skip(before);
@@ -83,13 +89,25 @@ fn datagram(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     Ok(())
 }
 
+/// Whether a socket asks for the errors of the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Errors {
+    Default,
+    /// `IP_RECVERR` is set.
+    Reported,
+}
+
 /// Sends an empty datagram to the closed port and waits for what comes of it.
-fn ask(network: &Network, peer: Peer, limit: Duration) -> Result<String, Obstacle> {
+fn ask(network: &Network, peer: Peer, errors: Errors, limit: Duration) -> Result<String, Obstacle> {
     network.on(CLIENT, "ask over UDP", move |recorder| {
-        let socket = datagram_socket(limit, peer)?;
-        let (name, server) = match peer {
-            Peer::Connected => ("connected", address(SERVER)),
-            Peer::Unconnected => ("unconnected", address(SERVER)),
+        let (socket, server) = (datagram_socket(limit, peer)?, address(SERVER));
+        if errors == Errors::Reported {
+            let set = || sys::report_errors(&socket);
+            recorder.call(CLIENT, "setsockopt(IP_RECVERR)", set, |()| "set".into())?;
+        }
+        let name = match peer {
+            Peer::Connected => "connected",
+            Peer::Unconnected => "unconnected",
         };
         let send = || match peer {
             Peer::Connected => socket.send(&[]),

@@ -6,8 +6,9 @@ use super::super::super::{Obstacle, Prediction, Procedure, Run, Setting};
 use super::super::network::{Network, address};
 use super::super::process::within;
 use super::{Peer, conditions, connect, datagram_socket, delay, octets, patience, procedure, told};
-use crate::lab::packet::kind;
+use crate::lab::packet::{Control, Kind, kind};
 use crate::lab::seen::{count, replies, sent_by};
+use crate::trace::{Event, Packet, Trace};
 use crate::transport::Transport::{Tcp, Udp};
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -17,11 +18,17 @@ const QUESTION: &[u8] = b"time, please\r\n";
 /// As ctime(3) has it: 26 octets.
 const REPLY: &[u8] = b"Mon Feb 22 17:37:43 1982\r\n";
 
+pub(in crate::lab) const READ: &str = "octets read";
+pub(in crate::lab) const RECV: &str = "recv()";
+pub(in crate::lab) const REPLIES: &str = "packets with the reply";
+pub(in crate::lab) const CHALLENGES: &str = "client's challenge ACKs";
+pub(in crate::lab) const ENDS: &str = "the server's last packet";
+
 pub(in crate::lab) const PROCEDURE: Procedure = procedure(method, predict, run);
 
 fn method(setting: &Setting) -> String {
     format!(
-        "The client sends {} octets that nobody asked for. Over TCP a careless server waits until they are there, \
+        "The client sends {} octets that Daytime does not need. Over TCP a careless server waits until they are there, \
          sends its line and closes without having read them; over UDP the real server answers. The first packet \
          with the reply is lost on its way of {}.",
         QUESTION.len(),
@@ -31,12 +38,13 @@ fn method(setting: &Setting) -> String {
 
 fn predict(_: &Setting) -> Vec<Prediction> {
     vec![
-        Prediction::is(Tcp, "octets read", (0, "octet")),
-        Prediction::is(Tcp, "recv()", "ECONNRESET"),
-        Prediction::is(Tcp, "packets with the reply", (1, "packet")),
-        Prediction::is(Tcp, "what ends it", "RST"),
-        Prediction::is(Udp, "recv()", "EAGAIN"),
-        Prediction::is(Udp, "packets with the reply", (1, "packet")),
+        Prediction::is(Tcp, READ, (0, "octet")),
+        Prediction::is(Tcp, RECV, "ECONNRESET"),
+        Prediction::is(Tcp, REPLIES, (1, "packet")),
+        Prediction::is(Tcp, CHALLENGES, (1, "packet")),
+        Prediction::is(Tcp, ENDS, "RST"),
+        Prediction::is(Udp, RECV, "EAGAIN"),
+        Prediction::is(Udp, REPLIES, (1, "packet")),
         Prediction::is(Udp, "other packets", (0, "packet")),
     ]
 }
@@ -93,12 +101,23 @@ fn stream(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     let trace = network.trace();
     let last = sent_by(&trace, SERVER).last();
     let last = last.map_or("nothing", |(_, packet)| kind(&packet.octets).words());
-    run.saw(Tcp, "octets read", (u64::try_from(read).unwrap_or(u64::MAX), "octet"));
-    run.saw(Tcp, "recv()", end);
-    run.saw(Tcp, "packets with the reply", count(replies(&trace), "packet"));
-    run.saw(Tcp, "what ends it", last);
+    run.saw(Tcp, READ, (u64::try_from(read).unwrap_or(u64::MAX), "octet"));
+    run.saw(Tcp, RECV, end);
+    run.saw(Tcp, REPLIES, count(replies(&trace), "packet"));
+    run.saw(Tcp, CHALLENGES, count(challenges(&trace), "packet"));
+    run.saw(Tcp, ENDS, last);
     run.show(Tcp, "with the reply lost", trace);
     Ok(())
+}
+
+/// The client's challenge ACKs: it acknowledges once more what it acknowledged before, after a reset that did
+/// not end the connection (RFC 5961, section 3.2).
+fn challenges(trace: &Trace) -> impl Iterator<Item = &Packet> {
+    let is = |(event, packet): &(&Event, &Packet), host, what| {
+        event.host == host && kind(&packet.octets) == Kind::Segment(what, 0)
+    };
+    let after = trace.packets().skip_while(move |it| !is(it, SERVER, Control::Rst));
+    after.filter(move |it| is(it, CLIENT, Control::Ack)).map(|(_, packet)| packet)
 }
 
 fn datagram(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
@@ -113,8 +132,8 @@ fn datagram(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     })?;
     let trace = network.trace();
     let besides = sent_by(&trace, SERVER).filter(|(_, it)| kind(&it.octets).octets() == 0);
-    run.saw(Udp, "recv()", came);
-    run.saw(Udp, "packets with the reply", count(replies(&trace), "packet"));
+    run.saw(Udp, RECV, came);
+    run.saw(Udp, REPLIES, count(replies(&trace), "packet"));
     run.saw(Udp, "other packets", count(besides, "packet"));
     run.show(Udp, "with the reply lost", trace);
     Ok(())

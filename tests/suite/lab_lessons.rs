@@ -1,0 +1,281 @@
+//! What the laboratory teaches agrees with what it observed: each sentence of a lesson names the findings it rests
+//! on, and these are held against the table, with every option at its ends. So are units of time, and the seed.
+
+use crate::lab::{labs, name, words};
+use crate::support::{daytime, good, run_within, skip, stdout};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::thread;
+use std::time::Duration;
+
+/// A million exchanges of `loss` take minutes without optimisation, and come out as these do.
+const MOST_EXCHANGES: u64 = 20_000;
+
+/// A delay of a second makes `silent` wait for three retransmissions, which takes most of a minute.
+const LONGEST: Duration = Duration::from_mins(4);
+
+/// One run: the options of a lab, as they are typed.
+type Options = Vec<String>;
+
+/// The options of a lab as they are unless set, then each option at its least and at its most.
+fn ends(lab: &Value, engine: &str) -> Vec<Options> {
+    let mut all = vec![Vec::new()];
+    for (option, limits) in lab["knobs"][engine].as_object().expect("its options") {
+        for end in ["from", "to"] {
+            let mut value = limits[end].as_u64().expect("a number");
+            if (name(lab), option.as_str()) == ("loss", "count") {
+                value = value.min(MOST_EXCHANGES);
+            }
+            all.push(vec![format!("--{option}"), value.to_string()]);
+        }
+    }
+    all
+}
+
+/// The JSON of a run; `None` if the engine or the lab cannot run here.
+fn result(lab: &str, engine: &str, options: &[String]) -> Option<Value> {
+    let mut command = daytime();
+    command.args(["lab", "run", lab, "--engine", engine, "--json"]).args(options);
+    let all: Value = stdout(&run_within(LONGEST, &mut command)).parse().expect("JSON");
+    let run = all["runs"][0].clone();
+    match &run["obstacle"] {
+        Value::Null => Some(run),
+        obstacle => {
+            skip(&format!("{lab} on {engine} {options:?}: {obstacle}"));
+            None
+        }
+    }
+}
+
+/// What was observed of this name.
+fn observed<'a>(run: &'a Value, transport: &str, what: &str) -> &'a Value {
+    let mut findings = run["findings"].as_array().expect("findings").iter();
+    let found =
+        findings.find(|it| (&it["transport"], &it["what"]) == (&json!(transport), &json!(what)));
+    &found.unwrap_or_else(|| panic!("the table has no {transport} {what}: {run:#}"))["observed"]
+}
+
+/// A count, a share, or nanoseconds.
+fn number(observed: &Value) -> f64 {
+    let all = ["count", "share", "time_ns"].into_iter().find_map(|key| observed[key].as_f64());
+    all.unwrap_or_else(|| panic!("not a number: {observed}"))
+}
+
+/// Holds what a sentence rests on against the table.
+fn ground_holds(run: &Value, ground: &Value) -> bool {
+    let text = |key: &str| ground[key].as_str().expect("text");
+    let seen = observed(run, text("transport"), text("what"));
+    assert_eq!(seen["in_words"], ground["observed"], "as the table has it");
+    let other = |name: &str| {
+        let (transport, what) = name.split_once(' ').expect("a transport and a name");
+        number(observed(run, transport, what))
+    };
+    let must = text("must");
+    if must == "as predicted" {
+        let findings = run["findings"].as_array().expect("findings").iter();
+        let same = |it: &&Value| it["observed"] == *seen && it["what"] == ground["what"];
+        findings.filter(same).any(|it| it["predicted"]["is"] == *seen)
+    } else if let Some(name) = must.strip_prefix("more than in ") {
+        number(seen) > other(name)
+    } else if let Some(name) = must.strip_prefix("as many as in ") {
+        (number(seen) - other(name)).abs() < 0.5
+    } else if let Some(least) = must.strip_prefix("more than ") {
+        number(seen) > least.parse::<f64>().expect("a number")
+    } else if let Some(text) = must.strip_prefix('"') {
+        seen["text"].as_str() == text.strip_suffix('"')
+    } else {
+        (number(seen) - must.parse::<f64>().expect("a number")).abs() < f64::EPSILON
+    }
+}
+
+/// What lessons like to say, with the row of a table that refutes it if its number is above 0.
+const REFUTED_BY: [(&str, &str, &str); 8] = [
+    ("costs time and nothing else", "tcp", "clients without a reply"),
+    ("Over TCP every reply arrived", "tcp", "clients without a reply"),
+    ("No reply arrived over TCP", "tcp", "replies received whole"),
+    ("No reply arrived in part", "tcp", "replies received in part"),
+    ("no answer either", "udp", "answered with four tries"),
+    ("loses nothing", "tcp", "lost in the end"),
+    ("All datagrams fitted", "udp", "dropped (SO_RXQ_OVFL)"),
+    ("first one receives none", "udp", "REUSEADDR: 1st answers"),
+];
+
+/// Holds a run's lesson against its table.
+fn check_lesson(run: &Value, about: &str) {
+    let lesson = run["lesson"].as_array().expect("sentences");
+    assert!(!lesson.is_empty(), "{about} teaches nothing: {:#}", run["findings"]);
+    for sentence in lesson {
+        let says = sentence["says"].as_str().expect("text");
+        let grounds = sentence["rests_on"].as_array().expect("grounds");
+        assert!(!grounds.is_empty(), "{about}: {says:?} rests on nothing");
+        for ground in grounds {
+            assert!(ground_holds(run, ground), "{about}: {says:?} contradicts {ground}");
+        }
+        for (phrase, transport, what) in REFUTED_BY {
+            if says.contains(phrase) {
+                let seen = observed(run, transport, what);
+                assert!(number(seen) <= 0.0, "{about}: {says:?}, but {what}: {seen}");
+            }
+        }
+    }
+}
+
+/// The units of the times in a run's table.
+fn units(run: &Value) -> BTreeSet<String> {
+    let mut units = BTreeSet::new();
+    let has_time = |it: &Value| ["is", "from", "to"].iter().any(|end| it[end]["time_ns"].is_u64());
+    for finding in run["findings"].as_array().expect("findings") {
+        let (predicted, observed) = (&finding["predicted"], &finding["observed"]);
+        if has_time(predicted) || observed["time_ns"].is_u64() {
+            for cell in [&predicted["in_words"], &observed["in_words"]] {
+                let is_unit = |word: &&str| ["ns", "µs", "ms", "s"].contains(word);
+                let cell = cell.as_str().unwrap_or_default().split(' ');
+                units.extend(cell.filter(is_unit).map(str::to_owned));
+            }
+        }
+    }
+    units
+}
+
+/// Runs a lab with each option at its ends; the units of time that it showed.
+fn sweep(lab: &Value, engine: &str) -> BTreeSet<String> {
+    let mut all = BTreeSet::new();
+    for options in ends(lab, engine) {
+        let about = format!("{} on {engine} {}", name(lab), options.join(" "));
+        if let Some(run) = result(name(lab), engine, &options) {
+            check_lesson(&run, &about);
+            assert!(engine == "sim" || run["seed"].is_null(), "real sockets draw nothing: {about}");
+            all.extend(units(&run));
+        }
+    }
+    all
+}
+
+/// Every lab of an engine, in as many threads as it has labs where they mostly wait.
+fn sweep_all(engine: &str) {
+    let labs = labs();
+    let here: Vec<&Value> =
+        labs.iter().filter(|lab| words(&lab["engines"]).contains(&engine)).collect();
+    let mut units = BTreeMap::new();
+    if engine == "netns" {
+        thread::scope(|scope| {
+            let swept: Vec<_> =
+                here.iter().map(|lab| (name(lab), scope.spawn(|| sweep(lab, engine)))).collect();
+            for (name, thread) in swept {
+                units.insert(name, thread.join().expect("swept"));
+            }
+        });
+    } else {
+        units.extend(here.iter().map(|lab| (name(lab), sweep(lab, engine))));
+    }
+    assert!(units.len() >= 5, "{units:?}");
+    assert!(units.values().all(|units| units.len() <= 1), "two units in one lab: {units:?}");
+    for (lab, unit) in [("exchange", "ms"), ("loss", "ms"), ("hold", "ms"), ("restart", "s")] {
+        if let Some(seen) = units.get(lab).filter(|seen| !seen.is_empty()) {
+            assert!(seen.contains(unit), "{lab}: {seen:?}");
+        }
+    }
+}
+
+#[test]
+fn no_lesson_of_the_simulator_contradicts_its_table_and_times_have_one_unit() {
+    sweep_all("sim");
+}
+
+#[test]
+fn no_lesson_on_loopback_contradicts_its_table_and_times_have_one_unit() {
+    sweep_all("loopback");
+}
+
+#[test]
+fn no_lesson_between_namespaces_contradicts_its_table_and_times_have_one_unit() {
+    sweep_all("netns");
+}
+
+/// Options, what the lesson then says, and what it must not say.
+const SAYS: [(&str, &str, &str); 16] = [
+    ("loss --loss 100 --count 10", "No reply arrived over TCP either", "every reply arrived"),
+    ("loss --loss 0 --count 10", "every first try was answered", "asked again"),
+    ("loss --duplicate 100 --count 10", "does not remove duplicates", "no answer either"),
+    ("loss --count 50", "every reply arrived", "No reply arrived over TCP"),
+    ("boundaries --count 1", "With one write of one octet", "the octets of several"),
+    ("truncate --buffer 25", "only MSG_TRUNC says so", "fitted into this buffer"),
+    ("truncate --buffer 26", "fitted into this buffer", "only MSG_TRUNC says so"),
+    ("truncate --buffer 0", "A read without room returns 0", "fitted into this buffer"),
+    ("flood --count 1", "All datagrams fitted", "the kernel dropped"),
+    ("share --count 0", "the second listen failed", "always meets the same server"),
+    ("share --count 100", "always meets the same server", "the second listen succeeded"),
+    ("stale --delay 3000", "Both queries gave up", "took the reply"),
+    ("stale --delay 1000", "took the reply to question 1", "gave up"),
+    ("hold --count 0", "Without idle clients", "kept the server from the next one"),
+    ("loop --delay 60000", "still on its way", "nothing ended it"),
+    ("restart", "Letting the client close first is no way out", "hurts"),
+];
+
+#[test]
+fn a_lesson_is_about_what_this_run_observed() {
+    for (command, says, never) in SAYS {
+        let mut daytime = daytime();
+        let all: Value = good(daytime.args(["lab", "run", "--json"]).args(command.split(' ')))
+            .parse()
+            .expect("JSON");
+        let lesson = all["runs"][0]["lesson"].as_array().expect("sentences").clone();
+        let text: Vec<&str> = lesson.iter().map(|it| it["says"].as_str().expect("text")).collect();
+        let text = text.join(" ");
+        assert!(text.contains(says), "{command}: {text}");
+        assert!(!text.contains(never), "{command}: {text}");
+    }
+}
+
+/// What a run of a simulated lab gives with this seed: the seed that it shows, and all the rest.
+fn with_seed(lab: &str, options: &[&str], seed: &str) -> (Value, Value) {
+    let mut command = daytime();
+    command.args(["lab", "run", lab, "--engine", "sim", "--json", "--seed", seed]).args(options);
+    let all: Value = good(&mut command).parse().expect("JSON");
+    let mut run = all["runs"][0].clone();
+    (run["seed"].take(), run)
+}
+
+#[test]
+fn the_seed_is_shown_where_it_decides_what_comes_out_and_nowhere_else() {
+    let few = ["--count", "5"];
+    let mut cases = vec![("loss", few.to_vec(), true)];
+    for (option, percent, draws) in
+        [("--loss", "0", false), ("--loss", "100", false), ("--loss", "60", true)]
+    {
+        cases.push(("loss", [&few[..], &[option, percent]].concat(), draws));
+    }
+    for (option, percent, draws) in [("--duplicate", "50", true), ("--duplicate", "100", false)] {
+        cases.push(("loss", [&few[..], &["--loss", "0", option, percent]].concat(), draws));
+    }
+    cases.extend(["exchange", "silent", "stale", "loop"].map(|lab| (lab, Vec::new(), false)));
+    for (lab, options, draws) in cases {
+        let (shown, first) = with_seed(lab, &options, "1");
+        assert_eq!(shown, if draws { json!(1) } else { Value::Null }, "{lab} {options:?}");
+        let mut others = (2..8).map(|seed| with_seed(lab, &options, &seed.to_string()).1);
+        assert_eq!(others.any(|other| other != first), draws, "{lab} {options:?}");
+        let print = |form: &[&str]| {
+            let mut command = daytime();
+            command.args(["lab", "run", lab, "--engine", "sim", "--seed", "97531"]);
+            good(command.args(&options).args(form))
+        };
+        assert_eq!(print(&[]).contains("\n  seed     97531\n"), draws, "{lab} {options:?}");
+        assert_eq!(print(&["--csv"]).contains(",97531,"), draws, "{lab} {options:?}");
+    }
+}
+
+#[test]
+fn csv_has_each_time_as_a_number_in_the_unit_of_its_lab() {
+    let csv = good(daytime().args(["lab", "run", "exchange", "restart", "--csv"]));
+    let mut times = 0;
+    for row in csv.lines().filter(|row| row.contains(",time")) {
+        let fields: Vec<&str> = row.split(',').collect();
+        let (observed, number, unit) = (fields[7], fields[8], fields[9]);
+        assert!(observed.ends_with(&format!(" {unit}")), "{row}");
+        assert_eq!(unit, if fields[0] == "restart" { "s" } else { "ms" }, "{row}");
+        let shown: f64 = observed.split(' ').next().expect("a number").parse().expect("a number");
+        assert!((shown - number.parse::<f64>().expect("a number")).abs() < 1.0, "{row}");
+        times += 1;
+    }
+    assert_eq!(times, 3, "two of exchange, one of restart: {csv}");
+}
