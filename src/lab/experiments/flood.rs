@@ -70,7 +70,7 @@ pub(super) static LAB: Lab = Lab {
                     still says success.",
         },
         Next {
-            command: "daytime serve --receive-buffer 1048576 --port 9999",
+            command: "daytime serve --receive-buffer 4194304 --port 9999",
             watch: "A larger buffer only takes a longer burst. `docs/RELIABILITY.md` says how \
                     many datagrams the default holds.",
         },
