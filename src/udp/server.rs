@@ -92,13 +92,12 @@ impl Service {
         let mut round = Round { judge: Judge { guard, limiter, now }, responder, counters };
         let mut most = 0;
         for socket in sockets {
-            let (mut taken, mut received) = (0, 0);
+            let mut taken = 0;
             while socket.ready && taken < SINGLES {
                 let found = round.take(socket, batch);
-                received += found;
+                most = most.max(found);
                 taken += found.max(1);
             }
-            most = most.max(received);
         }
         if self.losses.are_due(most, now) {
             self.note_losses();

@@ -129,8 +129,10 @@ impl Batch {
 
     /// Shows the content of a datagram of the last `receive`: [`CONTENT`] octets at most.
     pub(crate) fn look_at<T>(&self, number: usize, look: impl FnOnce(&[u8]) -> T) -> T {
-        let length = self.incoming[..self.received][number].msg_len as usize;
-        look(&self.contents[number].get()[..length.min(CONTENT)])
+        match self.incoming[..self.received][number].msg_len as usize {
+            0 => look(&[]), // the usual question costs no copy
+            length => look(&self.contents[number].get()[..length.min(CONTENT)]),
+        }
     }
 
     /// Adds an answer to a datagram of the last `receive`, from an address of this host if one is given.
