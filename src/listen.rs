@@ -305,7 +305,10 @@ fn settings(
         let asked = u64::try_from(write_deadline.as_millis()).ok();
         settings.push(setting("TCP_USER_TIMEOUT", asked, sys::user_timeout_ms(socket)));
     }
-    let asked = listen.and_then(|listen| listen.asked_receive_buffer(transport)).map(u64::from);
+    // On an inherited UDP socket it is asked for where its opener has asked for less.
+    let of_udp = (transport == Transport::Udp).then_some(Listen::UDP_RECEIVE_BUFFER);
+    let asked = listen.map_or(of_udp, |listen| listen.asked_receive_buffer(transport));
+    let asked = asked.map(u64::from);
     settings.push(setting("SO_RCVBUF", asked, octets(socket.recv_buffer_size())));
     let asked = listen.and_then(|listen| listen.send_buffer).map(u64::from);
     settings.push(setting("SO_SNDBUF", asked, octets(socket.send_buffer_size())));

@@ -61,7 +61,7 @@ pub enum Event {
     UdpPortOwn,
     /// Not answered: from an address that no single host has (unspecified, 0/8, multicast, broadcast).
     UdpSourceNoHost,
-    /// Not answered: from a loopback address to a socket that is not bound to one.
+    /// Not answered: from a loopback address, but not received over loopback.
     UdpSourceLoopback,
     /// Not answered: sent to a broadcast or multicast address.
     UdpSentToMany,
@@ -214,7 +214,9 @@ impl Event {
             Self::UdpPortNfs => "ignored: from port 2049",
             Self::UdpPortOwn => "ignored: from the port of this service",
             Self::UdpSourceNoHost => "ignored: from an address that no single host has",
-            Self::UdpSourceLoopback => "ignored: from a loopback address to another",
+            Self::UdpSourceLoopback => {
+                "ignored: from a loopback address, but not received over loopback"
+            }
             Self::UdpSentToMany => "ignored: sent to a broadcast or multicast address",
             Self::UdpTooShort => "ignored: shorter than the reply",
             Self::UdpContentIsReply => {

@@ -1,6 +1,6 @@
 //! Sockets that somebody else has opened: systemd's socket units, or inetd.
 
-use super::{ListenError, Opened, settings};
+use super::{Listen, ListenError, Opened, settings};
 use crate::sys;
 use crate::transport::Transport;
 use nix::sys::socket::{getsockopt, sockopt};
@@ -79,8 +79,14 @@ fn configure(
     }
     socket.set_nonblocking(true)?;
     socket.set_cloexec(true)?;
-    if transport == Transport::Udp && address.ip().is_unspecified() {
-        sys::ask_for_destination(socket, address.ip())?;
+    if transport == Transport::Udp {
+        if address.ip().is_unspecified() {
+            sys::ask_for_destination(socket, address.ip())?;
+        }
+        let wanted = Listen::UDP_RECEIVE_BUFFER;
+        if socket.recv_buffer_size()? < wanted as usize {
+            socket.set_recv_buffer_size(wanted as usize)?;
+        }
     }
     Ok(())
 }

@@ -251,7 +251,8 @@ impl Begun {
     }
 
     /// Lets the process go on asking where symbolic links lead, `readlink(2)`: the name of this host's zone is
-    /// where `/etc/localtime` leads. Code inside can then also find out which paths exist, and nothing more.
+    /// where `/etc/localtime` leads. Code inside can then also find out which paths exist and
+    /// where links lead, but read no file.
     pub fn reading_links(self) -> Self {
         Self { links: Links::Readable, ..self }
     }

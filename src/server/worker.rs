@@ -241,7 +241,7 @@ impl Worker {
         }
         let registry = self.poll.registry();
         self.tcp.stop(&mut Round { responder: &mut self.responder, registry, now }, deadline);
-        self.udp.stop(&mut self.responder);
+        self.udp.stop(&mut self.responder, deadline);
         let mut left = true; // what `stop` has not come to
         while !self.tcp.is_idle() && Instant::now() < deadline {
             self.wait(events, left)?;

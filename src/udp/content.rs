@@ -6,18 +6,27 @@
 
 use crate::syntax::recognise;
 
+/// Whether a time of day to the second is in it: `16:05:11`, `6:05:11`. Replies in languages that `recognise` does not read have
+/// one too, and no question has.
+fn holds_time_of_day(content: &[u8]) -> bool {
+    content.windows(7).any(|part| {
+        let [hour, b':', tens, ones, b':', more, last] = part else { return false };
+        [hour, tens, ones, more, last].iter().all(|octet| octet.is_ascii_digit())
+    })
+}
+
 /// Digits in the shortest reply that [`recognise`] reads: three of a time, and three of a date.
 const FEWEST_DIGITS: usize = 6;
 
-/// Whether this content is a Daytime reply: of this suite, or of any other server whose replies
-/// [`recognise`] reads. `own` is the reply that this service would send.
+/// Whether this content is a Daytime reply: of this suite, or of any other server whose replies hold a time of
+/// day or are read by [`recognise`]. `own` is the reply that this service would send.
 ///
 /// Where one service prints no digit (`--strftime %A`), any line is a reply for it. So of two services of this
 /// suite, whatever they print, at least one ignores the other's replies.
 pub(super) fn is_reply(content: &[u8], own: &[u8]) -> bool {
     let digits = digits(content);
     let line = is_line(content) && (digits > 0 || self::digits(own) == 0);
-    line || (digits >= FEWEST_DIGITS && recognise(content).is_ok())
+    line || holds_time_of_day(content) || (digits >= FEWEST_DIGITS && recognise(content).is_ok())
 }
 
 /// Whether this is one line of printable ASCII that ends with CR LF, as every reply of this suite but NIST's.
@@ -50,6 +59,8 @@ mod tests {
             b"time\r\n",
             b"What time is it?\r\n",
             b"daytime 1\n",
+            b"127.0.0.1:9999\n",
+            b"12:30\n",
             b"GET / HTTP/1.1\r\nHost: 192.0.2.1\r\n\r\n",
             &[0; 512],
             &[b'7'; 512],
@@ -68,6 +79,11 @@ mod tests {
             b"16:05:11 5.3.2009\n",
             b"1.1.04 1:01:01",
             b"Wednesday, July 3, 2024 16:05:11\n\0",
+            b"ke 3.7.2024 16.05.11\n",
+            "2024年07月03日 16:05:11\n".as_bytes(),
+            b"The time is 6:05:11 on 2024-07-03\n",
+            b"16:05:11\n",
+            b"welcome to example\r\n16:05:11\r\n",
         ] {
             assert!(is_reply(reply, OWN), "{}", reply.escape_ascii());
             assert!(is_reply(reply, b"Sunday\r\n"), "{}", reply.escape_ascii());

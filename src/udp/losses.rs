@@ -16,16 +16,26 @@ pub(super) struct Losses {
     suspected: bool,
 }
 
+/// What a round has seen of the receive buffers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Seen {
+    /// No datagram.
+    Nothing,
+    /// Datagrams that came alone, or a few small ones.
+    Singles,
+    /// Several in one receive, or one so large that a few of its kind fill the buffer.
+    Queue,
+}
+
 impl Losses {
     pub(super) fn new(now: Instant) -> Self {
         Self { next_look: now + APART, suspected: false }
     }
 
-    /// Whether to look now. The fullest receive of this round gave `most` datagrams. Where each came alone, none has
-    /// met a full buffer, and the loop must not set a timer for every wait: that costs a single exchange 3 %.
-    pub(super) fn are_due(&mut self, most: usize, now: Instant) -> bool {
-        self.suspected |= most > 1;
-        let due = now >= self.next_look && (most > 0 || self.suspected);
+    /// Whether to look now. Singles alone set no deadline: a timer for every wait costs a single exchange 3 %.
+    pub(super) fn are_due(&mut self, seen: Seen, now: Instant) -> bool {
+        self.suspected |= seen == Seen::Queue;
+        let due = now >= self.next_look && (seen > Seen::Nothing || self.suspected);
         if due {
             *self = Self::new(now);
         }
@@ -48,22 +58,22 @@ mod tests {
         let at = |milliseconds| start + Duration::from_millis(milliseconds);
         let mut losses = Losses::new(start);
         assert_eq!(losses.deadline(), None, "no datagram has come");
-        assert!(!losses.are_due(64, at(10)));
+        assert!(!losses.are_due(Seen::Queue, at(10)));
         assert_eq!(losses.deadline(), Some(at(1000)));
-        assert!(losses.are_due(0, at(1000)), "the queue is over");
+        assert!(losses.are_due(Seen::Nothing, at(1000)), "the queue is over");
         assert_eq!(losses.deadline(), None);
-        assert!(!losses.are_due(64, at(1001)));
-        assert!(losses.are_due(64, at(2001)));
-        assert!(!losses.are_due(0, at(9000)), "nothing has come since");
+        assert!(!losses.are_due(Seen::Queue, at(1001)));
+        assert!(losses.are_due(Seen::Queue, at(2001)));
+        assert!(!losses.are_due(Seen::Nothing, at(9000)), "nothing has come since");
     }
 
     #[test]
     fn single_datagrams_are_looked_at_in_passing_and_set_no_deadline() {
         let start = Instant::now();
         let mut losses = Losses::new(start);
-        assert!(!losses.are_due(1, start));
+        assert!(!losses.are_due(Seen::Singles, start));
         assert_eq!(losses.deadline(), None);
-        assert!(losses.are_due(1, start + APART));
+        assert!(losses.are_due(Seen::Singles, start + APART));
         assert_eq!(losses.deadline(), None);
     }
 }

@@ -2,7 +2,7 @@
 //! it.
 
 use super::guard::{self, Decision, Guard, Question};
-use super::losses::Losses;
+use super::losses::{Losses, Seen};
 use crate::limit::{Limiter, TooMuch};
 use crate::metrics::{ClientLog, Counters, Event as Counted};
 use crate::reply::Reply;
@@ -13,13 +13,11 @@ use mio::event::Event;
 use mio::net::UdpSocket;
 use mio::{Interest, Registry, Token};
 use nix::errno::Errno;
+use socket2::SockRef;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
-
-/// Rounds at the end: more datagrams than a socket's buffer holds by default (about 280 on Linux).
-const LAST_ROUNDS: usize = 16;
 
 /// All UDP sockets of a worker.
 #[derive(Debug)]
@@ -47,6 +45,8 @@ struct Socket {
     failures: u32,
     /// Datagrams that the kernel had dropped here at the last look.
     dropped: u32,
+    /// Octets of a datagram of which [`SINGLES`] fill the receive buffer.
+    large: usize,
 }
 
 /// Looks for one datagram before one for many, and datagrams after which others get a turn.
@@ -71,8 +71,18 @@ impl Service {
             registry.register(&mut udp, token, Interest::READABLE)?;
             let local = udp.local_addr()?;
             let dropped = sys::receive_drops(&udp).unwrap_or(0); // on an inherited socket, before us
+            let large = large_datagram(SockRef::from(&udp).recv_buffer_size().unwrap_or(0));
             let (batch, singles, failures) = (0, 0, 0);
-            sockets.push(Socket { udp, local, ready: true, batch, singles, failures, dropped });
+            sockets.push(Socket {
+                udp,
+                local,
+                ready: true,
+                batch,
+                singles,
+                failures,
+                dropped,
+                large,
+            });
         }
         let (batch, losses) = (Batch::new(), Losses::new(Instant::now()));
         Ok(Self { sockets, first_token, guard, limiter, counters, batch, losses })
@@ -90,16 +100,20 @@ impl Service {
     pub(crate) fn work(&mut self, responder: &mut Responder, now: Instant) -> bool {
         let Self { sockets, guard, limiter, counters, batch, .. } = self;
         let mut round = Round { judge: Judge { guard, limiter, now }, responder, counters };
-        let mut most = 0;
+        let mut seen = Seen::Nothing;
         for socket in sockets {
             let mut taken = 0;
             while socket.ready && taken < SINGLES {
                 let found = round.take(socket, batch);
-                most = most.max(found);
+                seen = seen.max(match found {
+                    0 => Seen::Nothing,
+                    1 if batch.octets(0) < socket.large => Seen::Singles,
+                    _ => Seen::Queue,
+                });
                 taken += found.max(1);
             }
         }
-        if self.losses.are_due(most, now) {
+        if self.losses.are_due(seen, now) {
             self.note_losses();
         }
         self.sockets.iter().any(|socket| socket.ready)
@@ -123,16 +137,14 @@ impl Service {
         }
     }
 
-    /// Answers what has arrived, for the last time.
-    pub(crate) fn stop(&mut self, responder: &mut Responder) {
+    /// Answers what has arrived, for the last time. Clients that keep asking delay the end until `deadline`.
+    pub(crate) fn stop(&mut self, responder: &mut Responder, deadline: Instant) {
         for socket in &mut self.sockets {
             socket.ready = true; // the event may not have been seen yet
         }
-        // Bounded: those who keep asking must not keep us here.
-        for _ in 0..LAST_ROUNDS {
-            if !self.work(responder, Instant::now()) {
-                break;
-            }
+        let mut now = Instant::now();
+        while self.work(responder, now) && now < deadline {
+            now = Instant::now();
         }
         self.note_losses();
         self.sockets.clear();
@@ -158,6 +170,12 @@ impl Socket {
         }
         self.ready = received == most;
     }
+}
+
+/// Octets of a datagram of which [`SINGLES`] fill a receive buffer. Linux counts for each up to twice its octets, and
+/// some 768 for its own bookkeeping.
+fn large_datagram(receive_buffer: usize) -> usize {
+    (receive_buffer / (2 * SINGLES)).saturating_sub(768)
 }
 
 /// What it takes to treat datagrams.
@@ -196,7 +214,7 @@ impl Round<'_> {
         let Self { judge, responder, counters } = self;
         let reply = responder.reply(judge.now).map(Reply::octets);
         let (mut taken, mut answered) = ([0; 2], [0; 2]);
-        let logs_clients = ClientLog::is_on();
+        let (logs_clients, mut to_log) = (ClientLog::is_on(), Vec::new());
         for number in 0..received {
             let Some(datagram) = batch.datagram(number) else { continue }; // nobody to answer
             let version = IpVersion::of(datagram.peer.ip());
@@ -208,7 +226,7 @@ impl Round<'_> {
                     answered[version as usize] += 1;
                     batch.answer(number, datagram.destination);
                     if logs_clients {
-                        counters.log_client(Counted::UdpAnswered, datagram.peer);
+                        to_log.push(datagram.peer);
                     }
                 }
                 Decision::Ignore(reason) => counters.add_of(reason, datagram.peer),
@@ -220,7 +238,13 @@ impl Round<'_> {
             let version = IpVersion::of(peer.ip());
             answered[version as usize] -= 1;
             counters.add_failure(lost(error), version, Some(peer), error);
+            if let Some(place) = to_log.iter().position(|it| *it == peer) {
+                to_log.remove(place);
+            }
         });
+        for peer in to_log {
+            counters.log_client(Counted::UdpAnswered, peer);
+        }
         for version in IpVersion::BOTH {
             counters.add_many(Counted::UdpReceived, version, taken[version as usize]);
             counters.add_many(Counted::UdpAnswered, version, answered[version as usize]);

@@ -2,7 +2,7 @@
 
 use crate::metrics::page;
 use crate::support::wire::{datagrams_with, eventually};
-use crate::support::{Running, daytime};
+use crate::support::{Running, count, daytime};
 use std::net::SocketAddr;
 
 /// Sends this many empty datagrams to a server that is stopped meanwhile.
@@ -24,11 +24,7 @@ fn every_datagram_of_a_flood_is_received_or_counted_as_lost() {
         let server = Running::start(serve);
         flood(&server, 2000);
         let counters = server.counters();
-        let count = |name: &str| -> usize {
-            let mut counts = counters.split(", ").filter_map(|count| count.split_once(": "));
-            let found = counts.find(|(event, _)| *event == name);
-            found.unwrap_or_else(|| panic!("no {name} in {counters}")).1.parse().expect("a number")
-        };
+        let count = |name: &str| count(&counters, name);
         let (received, lost) = (count("UdpReceived"), count("UdpReceiveBufferFull"));
         assert!(lost > 1000, "{counters}");
         assert_eq!(received + lost, 2000, "{counters}");
@@ -53,6 +49,53 @@ fn losses_are_seen_while_the_server_runs_though_no_more_datagrams_come() {
     server.signal("TERM");
     let (_, log) = server.wait();
     assert!(log.contains("lost before it was received: the receive buffer is full"), "{log}");
+}
+
+#[test]
+fn losses_of_a_few_large_datagrams_are_seen_too() {
+    let mut serve = daytime();
+    serve.args(["serve", "--proto", "udp", "--listen", "127.0.0.1:0", "--metrics", "0"]);
+    serve.args(["--receive-buffer", "212992"]);
+    let server = Running::start(serve);
+    let metrics: SocketAddr = server.address("metrics", |_| true);
+    let client = datagrams_with(server.udp());
+    server.signal("STOP");
+    for _ in 0..200 {
+        client.send(&[0; 60_000]).expect("sent");
+    }
+    server.signal("CONT");
+    let arrived = "daytime_arrivals_total{transport=\"udp\",family=\"ipv4\"} ";
+    let lost = "daytime_errors_total{transport=\"udp\",family=\"ipv4\",kind=\"receive-buffer\"} ";
+    eventually("each is received or lost", || {
+        let page = page(metrics);
+        let count = |name| -> u32 {
+            let count = page.lines().find_map(|line| line.strip_prefix(name)).expect("a count");
+            count.parse().expect("a number")
+        };
+        count(arrived) + count(lost) == 200
+    });
+}
+
+#[test]
+fn what_has_arrived_at_a_stop_is_answered_however_much_it_is() {
+    let mut serve = daytime();
+    serve.args(["serve", "-v", "--proto", "udp", "--listen", "127.0.0.1:0"]);
+    // Room for 5000 of them, where the system grants it.
+    serve.args(["--receive-buffer", "2097152"]);
+    let mut server = Running::start(serve);
+    let client = datagrams_with(server.udp());
+    server.signal("STOP");
+    for _ in 0..2300 {
+        client.send(&[]).expect("sent");
+    }
+    server.signal("TERM");
+    server.signal("CONT");
+    let (status, log) = server.wait();
+    assert_eq!(status.code(), Some(0), "{log}");
+    let lost = "UdpReceiveBufferFull";
+    let lost = if log.contains(lost) { count(&log, lost) } else { 0 };
+    let answered = count(&log, "UdpAnswered");
+    assert!(answered + lost == 2300 && answered > 400, "{log}");
 }
 
 #[test]

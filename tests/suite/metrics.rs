@@ -330,7 +330,8 @@ fn an_address_that_cannot_be_had_is_told_and_nothing_is_served() {
     assert_eq!(
         refused("192.0.2.1:9867"),
         "daytime: no metrics: cannot listen on tcp 192.0.2.1:9867: Cannot assign requested address \
-         (os error 99): no interface of this host has that address; `ip address` lists those there are\n"
+         (os error 99): no interface of this host has that address: `ip -4 address` lists those there are. \
+         For one that comes later, FreeBind=yes in a systemd socket unit\n"
     );
     let usage = run(daytime().args(["serve", "--metrics", "127.0.0.1"]));
     assert_eq!(usage.status.code(), Some(2));

@@ -93,7 +93,6 @@ fn udp_sockets_of_systemd_are_served_under_their_names() {
 #[test]
 fn on_an_inherited_wildcard_the_address_that_was_asked_answers() {
     or_skip!(ipv6());
-    // The guard answers 127/8 and ::1 only where they are all that is bound.
     let addresses = ["192.0.2.1", "2001:db8::1", "192.0.2.2"];
     let inside = or_skip!(Namespace::having(&["192.0.2.1/32", "2001:db8::1/128", "192.0.2.2/32"]));
     let mut server = or_skip!(Activated::start(&inside, &["-d", "-l[::]:13"], &["--idle", "3"]));

@@ -127,9 +127,14 @@ impl Batch {
         Some(received)
     }
 
+    /// How many octets a datagram of the last `receive` has, by its number from 0.
+    pub(crate) fn octets(&self, number: usize) -> usize {
+        self.incoming[..self.received][number].msg_len as usize
+    }
+
     /// Shows the content of a datagram of the last `receive`: [`CONTENT`] octets at most.
     pub(crate) fn look_at<T>(&self, number: usize, look: impl FnOnce(&[u8]) -> T) -> T {
-        match self.incoming[..self.received][number].msg_len as usize {
+        match self.octets(number) {
             0 => look(&[]), // the usual question costs no copy
             length => look(&self.contents[number].get()[..length.min(CONTENT)]),
         }

@@ -49,6 +49,11 @@ impl Batch {
         self.received.get(number).copied()
     }
 
+    /// How many octets a datagram of the last `receive` has, by its number from 0; [`CONTENT`] at most.
+    pub(crate) fn octets(&self, number: usize) -> usize {
+        self.received[number].octets
+    }
+
     /// Shows the content of a datagram of the last `receive`: [`CONTENT`] octets at most.
     pub(crate) fn look_at<T>(&self, number: usize, look: impl FnOnce(&[u8]) -> T) -> T {
         look(&self.contents[number][..self.received[number].octets])
