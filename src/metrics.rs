@@ -197,9 +197,9 @@ impl Event {
             | Self::TcpAborted
             | Self::UdpReceived
             | Self::UdpAnswered => return None,
-            Self::TcpDrainDeadline => "closed, not closed by the client in time",
-            Self::TcpWriteDeadline => "given up, the reply not taken in time",
-            Self::TcpOctetLimit => "closed, too much sent by the client",
+            Self::TcpDrainDeadline => "closed: the client did not close in time",
+            Self::TcpWriteDeadline => "given up: the client did not take the reply in time",
+            Self::TcpOctetLimit => "closed: the client sent too much",
             Self::TcpMadeRoom => "closed to make room: no descriptor left (ulimit -n)",
             Self::TcpSourceLimit => "answered and closed at once: too many from one source",
             Self::TcpTotalLimit => "answered and closed at once: too many in all",
@@ -214,23 +214,17 @@ impl Event {
             Self::UdpPortNfs => "ignored: from port 2049",
             Self::UdpPortOwn => "ignored: from the port of this service",
             Self::UdpSourceNoHost => "ignored: from an address that no single host has",
-            Self::UdpSourceLoopback => {
-                "ignored: from a loopback address, but not received over loopback"
-            }
+            Self::UdpSourceLoopback => "ignored: loopback source, not received over loopback",
             Self::UdpSentToMany => "ignored: sent to a broadcast or multicast address",
             Self::UdpTooShort => "ignored: shorter than the reply",
-            Self::UdpContentIsReply => {
-                "ignored: its content is a Daytime reply, sent by another service perhaps"
-            }
+            Self::UdpContentIsReply => "ignored: its content is a Daytime reply",
             Self::UdpSourceLimit => "ignored: too many from one source",
             Self::UdpTotalLimit => "ignored: too many in all",
             Self::UdpNoMemory => "answer lost: no memory left, or the send buffer is full",
             Self::UdpNotPermitted => "answer lost: not permitted, by a firewall perhaps",
             Self::UdpUnreachable => "answer lost: no route",
             Self::UdpSendFailed => "answer lost",
-            Self::UdpReceiveBufferFull => {
-                "lost before it was received: the receive buffer is full (--receive-buffer)"
-            }
+            Self::UdpReceiveBufferFull => "lost: the receive buffer is full (--receive-buffer)",
             Self::UdpReceiveFailed => "cannot receive",
         })
     }

@@ -33,11 +33,7 @@ pub(super) fn run(arguments: Serve) -> Result<ExitCode, Failure> {
     let zone = arguments.zone;
     let confinement = confinement(&arguments)?;
     raise_descriptor_limit();
-    let endpoint = match handed_over.metrics {
-        Some(socket) => Some(Endpoint::adopt(socket)),
-        None => arguments.metrics.map(Endpoint::bind),
-    };
-    let endpoint = endpoint.transpose().map_err(|error| Failure::metrics(&error))?;
+    let endpoint = endpoint(handed_over.metrics, arguments.metrics)?;
     let limits = arguments.strangers.limits();
     let mut server = server(handed_over.services, config(arguments, syntax))?;
     let gauges = Arc::new(gauges::Source::new(server.metrics(), limits));
@@ -66,6 +62,18 @@ pub(super) fn run(arguments: Serve) -> Result<ExitCode, Failure> {
     stop_request.wait(); // the signal is in the log before the totals
     log_totals(&gauges.metrics);
     Ok(ExitCode::SUCCESS)
+}
+
+/// The endpoint for the metrics, on a socket that was handed over or at an address of our own choice, if any.
+fn endpoint(
+    handed_over: Option<Inherited>,
+    address: Option<SocketAddr>,
+) -> Result<Option<Endpoint>, Failure> {
+    let endpoint = match handed_over {
+        Some(socket) => Some(Endpoint::adopt(socket)),
+        None => address.map(Endpoint::bind),
+    };
+    endpoint.transpose().map_err(|error| Failure::metrics(&error))
 }
 
 /// Returns the first fault of the arguments in combination.

@@ -54,7 +54,7 @@ fn a_client_that_is_given_up_is_named() {
     while talking.write_all(b".").is_ok() {} // until it is reset
     let log = server.stopped();
     let expected =
-        format!("] tcp: closed, not closed by the client in time: 1, example {address}\n");
+        format!("] tcp: closed: the client did not close in time: 1, example {address}\n");
     assert!(log.contains(&expected), "{log}");
 }
 
