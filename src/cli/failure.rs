@@ -1,5 +1,6 @@
 //! What went wrong, told once, with what to try.
 
+use super::args::MAX_LIMIT;
 use super::complain;
 use crate::bench::{BenchError, Load};
 use crate::client::{Answer, AskError, Attempt, Interruption};
@@ -15,7 +16,7 @@ use nix::errno::Errno;
 use std::error::Error;
 use std::io;
 use std::iter;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
 
 /// Why a command ends early.
@@ -329,23 +330,29 @@ fn ask_hint(error: &AskError) -> Option<String> {
     Some(hint.to_owned())
 }
 
-/// What to try where no server listens. On this host, the command that starts one there.
+/// Returns the hint for a refused connection. On loopback it names the command that starts a server.
 fn refused_hint(transport: Transport, peer: SocketAddr) -> String {
-    const UNPRIVILEGED: u16 = 1024;
-    match (transport, peer.port()) {
-        (Transport::Udp, _) => {
-            "is a server running there, and over UDP? Try --proto tcp, or another --port".to_owned()
-        }
-        _ if !peer.ip().to_canonical().is_loopback() => {
-            "is a server running there? --port names another port".to_owned()
-        }
-        (Transport::Tcp, ..UNPRIVILEGED) => "is a server running? `daytime serve --port 9999` \
-                                             starts one, `daytime query localhost:9999` asks it"
-            .to_owned(),
-        (Transport::Tcp, port) => {
-            format!("is a server running? `daytime serve --port {port}` starts one")
-        }
+    let ip = peer.ip().to_canonical();
+    if !ip.is_loopback() {
+        let hint = match transport {
+            Transport::Udp => {
+                "is a server running there, and over UDP? Try --proto tcp, or another --port"
+            }
+            Transport::Tcp => "is a server running there? --port names another port",
+        };
+        return hint.to_owned();
     }
+    let privileged = peer.port() < 1024;
+    let at = SocketAddr::new(ip, if privileged { 9999 } else { peer.port() });
+    // Without --listen, serve listens on these two.
+    let localhost = [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()].contains(&ip);
+    let (option, host) = if localhost {
+        (format!("--port {}", at.port()), format!("localhost:{}", at.port()))
+    } else {
+        (format!("--listen {at}"), at.to_string())
+    };
+    let start = format!("is a server running? `daytime serve {option}` starts one");
+    if privileged { format!("{start}, `daytime query {host}` asks it") } else { start }
 }
 
 /// Whether the end of an IPv6 address may have been meant as a port: `::1:9999` is an address, too.
@@ -361,7 +368,9 @@ fn incomplete_hint(partial: &Answer, cause: &Interruption) -> Option<&'static st
             Some("the line is whole, but RFC 867 has the server close the connection after it")
         }
         Interruption::Timeout { .. } => Some("a longer --timeout may help"),
-        Interruption::Limit { .. } => Some("--limit takes more of it, up to 65535 octets"),
+        Interruption::Limit { limit } if *limit < MAX_LIMIT as usize => {
+            Some("--limit takes more of it, up to 65535 octets")
+        }
         _ => None,
     }
 }
@@ -393,6 +402,37 @@ impl From<CaptureError> for Failure {
 mod tests {
     use super::*;
     use std::io::ErrorKind;
+
+    #[test]
+    fn the_hint_for_a_refusal_on_loopback_starts_a_server_at_that_address() {
+        for transport in [Transport::Tcp, Transport::Udp] {
+            let hint = |peer: &str| refused_hint(transport, peer.parse().expect("an address"));
+            for (peer, option) in [
+                ("127.0.0.1:9997", "--port 9997"),
+                ("[::1]:9997", "--port 9997"),
+                ("[::ffff:127.0.0.1]:9997", "--port 9997"),
+                ("127.0.0.2:9997", "--listen 127.0.0.2:9997"),
+                ("[::ffff:127.0.0.2]:9997", "--listen 127.0.0.2:9997"),
+            ] {
+                let start = format!("is a server running? `daytime serve {option}` starts one");
+                assert_eq!(hint(peer), start, "{transport} {peer}");
+            }
+            let both = "is a server running? `daytime serve --listen 127.0.0.2:9999` starts one, \
+                        `daytime query 127.0.0.2:9999` asks it";
+            assert_eq!(hint("127.0.0.2:13"), both);
+            assert!(!hint("192.0.2.1:9997").contains("daytime serve"));
+        }
+    }
+
+    #[test]
+    fn the_largest_limit_has_no_hint_for_a_larger_one() {
+        let text = |limit| {
+            let partial = super::super::query::tests::answered(b"");
+            incomplete_hint(&partial, &Interruption::Limit { limit })
+        };
+        assert!(text(65534).is_some_and(|hint| hint.contains("--limit")));
+        assert_eq!(text(65535), None);
+    }
 
     #[test]
     fn the_whole_chain_is_told_once_with_what_to_try() {

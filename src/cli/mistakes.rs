@@ -1,10 +1,11 @@
-//! Hints for usual mistakes on the command line: what was meant has a form of its own here, too far from what
-//! was typed for clap to suggest it.
+//! Hints for usual mistakes on the command line. The right option differs too much from the typed one for clap
+//! to suggest it.
 
 use super::args::{Arguments, ListenOn};
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, CommandFactory, Error};
+use std::path::Path;
 
 /// Adds the hint to an error, if there is one: clap's own suggestion would be a worse one.
 pub(super) fn explain(mut error: Error, arguments: &[String]) -> Error {
@@ -51,6 +52,10 @@ fn subcommand(command: Option<&Command>, word: &str) -> Option<String> {
     if is_lab {
         return Some("'daytime lab run NAME' runs a lab, 'daytime lab list' shows them".to_owned());
     }
+    if Path::new(word).exists() {
+        let capture = [".pcap", ".pcapng", ".cap"].iter().any(|end| word.ends_with(end));
+        return capture.then(|| format!("'daytime wire --read {word}' shows this capture file"));
+    }
     let host = word == "localhost" || word.contains(['.', ':']);
     host.then(|| format!("'daytime query {word}' asks this host"))
 }
@@ -84,7 +89,10 @@ fn argument(command: &Command, word: &str, arguments: &[String]) -> Option<Strin
         "-p" if has("port") => Some(format!("'--port {}' names the port", port_of(arguments))),
         _ if name == "serve" => listen(word),
         _ if word.parse::<u16>().is_ok() && has("port") => {
-            Some(format!("a port goes after the host, 'HOST:{word}', or is '--port {word}'"))
+            let has_host =
+                command.get_positionals().any(|it| it.get_id().as_str().starts_with("host"));
+            let after = format!("a port goes after the host, 'HOST:{word}', or is '--port {word}'");
+            Some(if has_host { after } else { format!("a port is '--port {word}'") })
         }
         _ => None,
     }
@@ -173,6 +181,7 @@ mod tests {
         for line in ["check localhost 9999", "compare ::1 9999", "bench localhost 9999"] {
             assert_eq!(tips(&format!("daytime {line}")), [after], "{line}");
         }
+        assert_eq!(tips("daytime wire lo 9999"), ["a port is '--port 9999'"]);
     }
 
     #[cfg(feature = "lab")]
@@ -202,5 +211,17 @@ mod tests {
         assert_eq!(tips("daytime qery localhost"), ["a similar subcommand exists: 'query'"]);
         assert_eq!(tips("daytime serve --prot 9"), ["a similar argument exists: '--proto'"]);
         assert_eq!(tips("daytime serve nonsense"), [""; 0]);
+    }
+
+    #[test]
+    fn a_file_is_not_taken_for_a_host() {
+        assert_eq!(tips("daytime README.md"), [""; 0]);
+        let folder = tempfile::tempdir().expect("a folder");
+        let capture = folder.path().join("daytime.pcapng");
+        std::fs::write(&capture, b"").expect("written");
+        let capture = capture.display();
+        let wire = format!("'daytime wire --read {capture}' shows this capture file");
+        assert_eq!(tips(&format!("daytime {capture}")), [wire]);
+        assert_eq!(tips("daytime none.md"), ["'daytime query none.md' asks this host"]);
     }
 }

@@ -117,7 +117,7 @@ fn of_server(answer: &Answer, read: &Result<Recognised, Unrecognised>) -> Vec<Fa
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::args::{Arguments, Command};
     use super::*;
     use crate::calls::Calls;
@@ -125,7 +125,7 @@ mod tests {
     use clap::Parser;
     use std::time::Duration;
 
-    fn answered(reply: &[u8]) -> Answer {
+    pub(in crate::cli) fn answered(reply: &[u8]) -> Answer {
         Answer {
             transport: Transport::Tcp,
             peer: "127.0.0.1:13".parse().expect("address"),

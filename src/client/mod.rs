@@ -148,8 +148,8 @@ impl Answer {
 /// no octets is an answer: the server may not know the time (RFC 868 has it so).
 ///
 /// # Errors
-/// [`AskError`]: the name does not resolve, nobody is there, nothing or too much comes back. What a server
-/// sent before it broke off is in [`AskError::Incomplete`].
+/// [`AskError`]: the name does not resolve, no server listens, or the reply is empty or too long. The octets that
+/// a server sent before the connection broke are in [`AskError::Incomplete`].
 ///
 /// See [`Server`](crate::Server) for an example that asks a real one.
 pub fn ask(target: &Target, transport: Transport, options: &Options) -> Result<Answer, AskError> {
@@ -357,6 +357,42 @@ mod tests {
         assert!(connected < answer.round_trip && answer.round_trip <= answer.elapsed, "{answer:?}");
         let ago = (now - answer.arrived.expect("a date")).to_std().expect("it is over");
         assert!(ago < LONG / 2, "{ago:?} ago");
+    }
+
+    /// A server that resets its one connection without any octets, while the client waits for them.
+    fn resets() -> (SocketAddr, thread::JoinHandle<()>) {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+        let address = listener.local_addr().expect("bound");
+        let resetting = thread::spawn(move || {
+            let stream = listener.accept().expect("a client").0;
+            pause(&stream);
+            socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).expect("set");
+        });
+        (address, resetting)
+    }
+
+    #[test]
+    fn after_a_reset_without_octets_the_next_address_is_asked() {
+        let ask = |addresses: &[SocketAddr]| {
+            let mut client = Client::new().expect("a client");
+            let options = Options::default();
+            let deadline = options.deadline();
+            client.ask_addresses(addresses, Transport::Tcp, &options, deadline, &mut |_| {})
+        };
+        let (address, resetting) = resets();
+        let error = ask(&[address]).expect_err("a reset").to_string();
+        assert_eq!(error, format!("cannot ask {address}: Connection reset by peer (os error 104)"));
+        resetting.join().expect("no panic");
+        let (address, resetting) = resets();
+        let good = TcpListener::bind("127.0.0.1:0").expect("loopback");
+        let next = good.local_addr().expect("bound");
+        let serving = thread::spawn(move || {
+            good.accept().expect("a client").0.write_all(b"noon\r\n").expect("sent");
+        });
+        let answer = ask(&[address, next]).expect("answered");
+        assert_eq!((answer.peer, answer.text().as_str()), (next, "noon"));
+        resetting.join().expect("no panic");
+        serving.join().expect("no panic");
     }
 
     #[test]

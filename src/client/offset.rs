@@ -1,7 +1,7 @@
 //! How far the local clock is from the one that a server answered by.
 
 use super::Answer;
-use crate::syntax::{Flag, Recognised, Unrecognised, recognise};
+use crate::syntax::{Flag, Frame, Recognised, Unrecognised, recognise};
 use chrono::TimeDelta;
 use std::time::Duration;
 
@@ -26,12 +26,16 @@ impl Offset {
 }
 
 impl Answer {
-    /// What the reply means.
+    /// What the reply means. A line that was cut claims no instant: its zone may be cut, too.
     ///
     /// # Errors
     /// [`Unrecognised`]: it is no time in any form that is known here.
     pub fn recognise(&self) -> Result<Recognised<'_>, Unrecognised> {
-        recognise(&self.octets)
+        let mut read = recognise(&self.octets)?;
+        if self.truncated && !Frame::of(&self.octets).ended {
+            read.cut();
+        }
+        Ok(read)
     }
 
     /// How far the local clock is from the server's; `None` unless the reply came whole and fixes an

@@ -3,7 +3,7 @@
 use super::meaning::shown;
 use super::{human, meaning, plural};
 use crate::client::{Answer, Interruption, Offset};
-use crate::syntax::{Recognised, Told, Unrecognised};
+use crate::syntax::{Flag, Recognised, Told, Unrecognised};
 use crate::transport::Transport;
 use chrono::TimeDelta;
 
@@ -31,6 +31,7 @@ fn offset(answer: &Answer, recognised: &Recognised) -> String {
         let why = match recognised.told {
             Told::Instant { .. } if answer.truncated => "the answer is cut",
             Told::Instant { .. } => "the local clock holds no valid date",
+            Told::WallClock(_) if recognised.flags.contains(Flag::Truncated) => "the line is cut",
             Told::WallClock(_) => "without a zone that is certain, this is many instants",
             Told::Ambiguous(_) => "without a date that is certain, this is many instants",
         };

@@ -95,6 +95,9 @@ fn meaning(recognised: &Recognised) -> String {
                 zone.unwrap_or("")
             )
         }
+        (Told::WallClock(_), _) if recognised.flags.contains(Flag::Truncated) => {
+            format!("{time} on a wall clock somewhere: the line is cut, its zone may be missing")
+        }
         (Told::WallClock(_), None) => format!("{time} on a wall clock somewhere: it names no zone"),
         (Told::WallClock(_), Some(zone)) if recognised.flags.contains(Flag::ZoneConflict) => {
             format!("{time} on a wall clock somewhere: another zone stands beside {zone}")

@@ -99,11 +99,21 @@ impl<'a> Found<'a> {
     }
 
     fn weekday(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Mismatch> {
-        // `on.` is Norwegian for Wednesday, but in `15:17:42 on 21 November` it is English.
-        if self.time.is_some() && cursor.rest().starts_with(b"on ") {
+        if self.follows_a_part_as_a_word(cursor) {
             return cursor.fail("a weekday");
         }
         once(&mut self.weekday, cursor, Cursor::weekday)
+    }
+
+    /// Whether the letters here are English `on` between two parts, as in `15:17:42 on 21 November`, or SA after
+    /// a time: Vietnamese for AM. As weekdays they are Norwegian (`on.`) and German.
+    fn follows_a_part_as_a_word(&self, cursor: &Cursor<'a>) -> bool {
+        let dated = self.day.is_some() || self.month.is_some() || self.year.is_some();
+        let on = |octets: &[u8]| octets.eq_ignore_ascii_case(b"on ");
+        let is_on = cursor.rest().get(..3).is_some_and(on);
+        let after_time = || cursor.since(self.time_end).iter().all(|octet| *octet == b' ');
+        let is_half = || after_time() && cursor.clone().word() == b"SA";
+        (is_on && (dated || self.time.is_some())) || (self.time.is_some() && is_half())
     }
 
     fn weekday_or_month(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Mismatch> {
@@ -121,7 +131,7 @@ impl<'a> Found<'a> {
 fn between(cursor: &mut Cursor) -> bool {
     let letter = |octet: u8| octet.is_ascii_alphabetic() || !octet.is_ascii();
     let word = |cursor: &mut Cursor| match cursor.run(letter) {
-        b"at" | b"de" | b"den" | b"of" | b"on" | b"um" | b"\xc3\xa0" => Ok(()),
+        b"at" | b"de" | b"den" | b"of" | b"on" | b"On" | b"ON" | b"um" | b"\xc3\xa0" => Ok(()),
         b"kl" | b"klo" => {
             cursor.take(b'.');
             Ok(())
@@ -201,6 +211,39 @@ mod tests {
         // Tuesday in Slovene, Thursday in Swedish.
         let slovene = "free 2024-07-02T16:05:11Z UTC locale-names";
         assert_eq!(read("tor 02 jul 2024 16:05:11 UTC").replace("rfc5322", "free"), slovene);
+    }
+
+    #[test]
+    fn on_is_the_english_word_wherever_it_is_in_the_line() {
+        let friday = "2024-07-05T16:05:11";
+        for (line, form, zone) in [
+            ("on 2024-07-05 16:05:11 UTC", "rfc3339", "Z UTC"),
+            ("On 2024-07-05 16:05:11Z", "rfc3339", "Z Z"),
+            ("on 5 Jul 2024 16:05:11 UTC", "rfc5322", "Z UTC"),
+            ("5 July 2024 on 16:05:11", "free", " -"),
+            ("16:05:11 On 5 July 2024", "free", " -"),
+            ("16:05:11 On Fri 5 July 2024", "free", " -"),
+        ] {
+            assert_eq!(read(line), format!("{form} {friday}{zone}"), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_weekday_of_two_letters_contradicts_no_date() {
+        for line in [
+            "la 5 Jul 2024 16:05:11 UTC",
+            "vr 2024-01-21 04:05:11",
+            "Sa Jul  5 16:05:11 2024",
+            "16:05:11 ke 5 heinakuuta 2024",
+            "Ke, July 05, 2024 16:05:11-UTC",
+            "on 05-Jul-2024 16:05:11 UTC",
+            "to 13/07/2024 16:05:11",
+        ] {
+            assert!(!read(line).starts_with("expected"), "{line}: {}", read(line));
+            assert!(!read(line).contains("weekday-mismatch"), "{line}: {}", read(line));
+        }
+        let am = read("12:05:07 SA 27 June 2004");
+        assert!(am.starts_with("expected"), "Vietnamese for AM: {am}");
     }
 
     #[test]

@@ -3,9 +3,9 @@
 //!
 //! The names beside English are the ones a localised system prints (Unicode CLDR 45, the GNU C Library's
 //! locales), folded to plain small letters: `März`, whether in UTF-8 or in Windows-1252, is `marz`. An
-//! abbreviation has an entry of its own where it is no beginning of one month's or weekday's names alone: `Mär`
-//! folds to `mar`, and so begins Finnish `marraskuuta` too. `tests/suite/languages.rs` reads what date(1)
-//! prints in each language.
+//! abbreviation is listed where it is a prefix of more than one month or weekday: `Mär` folds to `mar`, and
+//! Finnish `marraskuuta` begins with it too. `tests/suite/languages.rs` reads the dates that date(1) prints in
+//! each language.
 
 use super::zone_text::hours_of;
 use chrono::Weekday;
@@ -43,7 +43,7 @@ const WEEKDAYS: [&str; 7] =
 const OTHER_MONTHS: [&[&str]; 12] = [
     &["januar", "janner", "janvier", "enero", "gennaio", "janeiro", "januari", "tammikuuta"],
     &["februar", "feber", "fevrier", "febrero", "febbraio", "fevereiro", "februari", "helmikuuta"],
-    &["mar", "marz", "maerz", "mars", "marzo", "marco", "maart", "mrt", "marts", "maaliskuuta"],
+    &["mar", "marz", "mars", "marzo", "marco", "maart", "mrt", "marts", "maaliskuuta"],
     &["april", "avril", "abril", "aprile", "huhtikuuta"],
     &["mai", "mayo", "maggio", "maio", "mei", "maj", "toukokuuta"],
     &["juni", "juin", "junio", "giugno", "junho", "kesakuuta"],
@@ -55,19 +55,28 @@ const OTHER_MONTHS: [&[&str]; 12] = [
     &["dezember", "decembre", "diciembre", "dicembre", "dezembro", "december", "desember", "joulukuuta"],
 ];
 
-/// The same languages. Abbreviations that mean different weekdays in two languages stand with both: `do` is
-/// Thursday in German and Dutch, Sunday in Italian and Spanish; `tor` is Thursday in Swedish, Tuesday in
-/// Slovene; `die` begins a German Tuesday, and is Sunday in Albanian.
+/// The same languages. Abbreviations that mean different weekdays in two languages are listed with both: `tor`
+/// is Thursday in Swedish, Tuesday in Slovene; `die` begins a German Tuesday, and is Sunday in Albanian.
 #[rustfmt::skip]
 const OTHER_WEEKDAYS: [&[&str]; 7] = [
-    &["montag", "lundi", "lunes", "lunedi", "segunda", "maandag", "mandag", "maanantai", "mo", "ma"],
-    &["dienstag", "mardi", "martes", "martedi", "terca", "dinsdag", "tisdag", "tirsdag", "tysdag", "tiistai", "tor", "die", "di", "ma", "ti", "ty"],
-    &["mittwoch", "mercredi", "miercoles", "mercoledi", "quarta", "woensdag", "onsdag", "keskiviikko", "mi", "wo", "on", "ke"],
-    &["donnerstag", "jeudi", "jueves", "giovedi", "quinta", "donderdag", "torsdag", "torstai", "tor", "do", "to"],
-    &["freitag", "vendredi", "viernes", "venerdi", "sexta", "vrijdag", "fredag", "perjantai", "fr", "vr", "pe"],
-    &["samstag", "sonnabend", "samedi", "sabado", "sabato", "zaterdag", "lordag", "laurdag", "lauantai", "sa", "so", "za", "lo", "la"],
-    &["sonntag", "dimanche", "domingo", "domenica", "zondag", "sondag", "sundag", "sunnuntai", "son", "die", "di", "do", "so", "zo", "su"],
+    &["montag", "lundi", "lunes", "lunedi", "segunda", "maandag", "mandag", "maanantai"],
+    &["dienstag", "mardi", "martes", "martedi", "terca", "dinsdag", "tisdag", "tirsdag", "tysdag", "tiistai", "tor", "die"],
+    &["mittwoch", "mercredi", "miercoles", "mercoledi", "quarta", "woensdag", "onsdag", "keskiviikko"],
+    &["donnerstag", "jeudi", "jueves", "giovedi", "quinta", "donderdag", "torsdag", "torstai", "tor"],
+    &["freitag", "vendredi", "viernes", "venerdi", "sexta", "vrijdag", "fredag", "perjantai"],
+    &["samstag", "sonnabend", "samedi", "sabado", "sabato", "zaterdag", "lordag", "laurdag", "lauantai"],
+    &["sonntag", "dimanche", "domingo", "domenica", "zondag", "sondag", "sundag", "sunnuntai", "son", "die"],
 ];
+
+/// The same languages' weekdays of two letters. They fix no weekday: `do` is Thursday in German, Sunday in
+/// Italian; `sa` is Saturday in German, Tuesday in Turkish; `vr` is Friday in Dutch, Sunday in Chuvash.
+const SHORT_WEEKDAYS: [&str; 21] = [
+    "di", "do", "fr", "ke", "la", "lo", "ma", "mi", "mo", "on", "pe", "sa", "so", "su", "ti", "to",
+    "ty", "vr", "wo", "za", "zo",
+];
+
+/// German March without its umlaut. `mae` alone is May in Breton, so a part of this word names no month.
+const MAERZ: &[u8] = b"maerz";
 
 /// The month of this name, from 1: in full, or its first letters, three at least.
 pub(super) fn month(word: &[u8]) -> Option<Name<u32>> {
@@ -75,30 +84,31 @@ pub(super) fn month(word: &[u8]) -> Option<Name<u32>> {
     if let Some(index) = english(word, &MONTHS) {
         return Some(Name { value: number(index)?, english: true });
     }
+    if word.eq_ignore_ascii_case(MAERZ) {
+        return Some(Name { value: 3, english: false });
+    }
     match elsewhere(word, &OTHER_MONTHS) {
         Elsewhere::One(index) => Some(Name { value: number(index)?, english: false }),
         Elsewhere::Several | Elsewhere::None => None,
     }
 }
 
-/// The weekday of this name, in full, as an abbreviation, or its first letters, three at least; `None` inside
-/// if it is one, but languages disagree about which.
+/// The weekday of this name, in full, as an abbreviation, or its first letters, three at least. The value is
+/// `None` where languages disagree about the weekday, and for every weekday of two letters.
 pub(super) fn weekday(word: &[u8]) -> Option<Name<Option<Weekday>>> {
     let day = |index: usize| u8::try_from(index).ok().and_then(|index| index.try_into().ok());
     if let Some(index) = english(word, &WEEKDAYS) {
         return Some(Name { value: day(index), english: true });
+    }
+    if Folded::of(word).is_some_and(|word| SHORT_WEEKDAYS.contains(&word.text())) {
+        // `on` is Wednesday in Swedish, and an English word: it shows no language.
+        return Some(Name { value: None, english: word.eq_ignore_ascii_case(b"on") });
     }
     match elsewhere(word, &OTHER_WEEKDAYS) {
         Elsewhere::One(index) => Some(Name { value: day(index), english: false }),
         Elsewhere::Several => Some(Name { value: None, english: false }),
         Elsewhere::None => None,
     }
-}
-
-/// Whether a word has two letters or fewer, so that beside a time it may be the half of the day in a language
-/// that is unknown here: SA is Vietnamese for AM.
-pub(super) fn may_be_half_of_day(word: &[u8]) -> bool {
-    Folded::of(word).is_none_or(|word| word.length < 3)
 }
 
 /// Which half of the day these octets begin with, and how many octets that takes.
@@ -334,8 +344,14 @@ mod tests {
         assert_eq!(month(b"marras").map(|name| name.value), Some(11));
         let day = |word: &str| weekday(word.as_bytes()).and_then(|name| name.value);
         assert_eq!(day("søn"), Some(Weekday::Sun), "not Sonnabend");
-        let short = ["ti", "ty", "on", "ke", "to", "pe", "lø", "la", "su", "fr"].map(day);
-        assert!(short.iter().all(Option::is_some), "{short:?}");
+    }
+
+    #[test]
+    fn maerz_is_march_in_full_only() {
+        assert_eq!(month(b"Maerz"), Some(Name { value: 3, english: false }));
+        for breton in ["Mae", "mae", "maer"] {
+            assert_eq!(month(breton.as_bytes()), None, "{breton}");
+        }
     }
 
     #[test]
@@ -344,7 +360,7 @@ mod tests {
         for no_month in ["listopad", "lip", "Paz", "sie"] {
             assert_eq!(month(no_month.as_bytes()), None, "{no_month}");
         }
-        for vague in ["Do", "Di", "so", "sø", "ma.", "tor", "Die"] {
+        for vague in ["Do", "Di", "so", "sø", "ma.", "tor", "Die", "Sa", "vr", "to"] {
             let word = vague.trim_end_matches('.');
             assert_eq!(weekday(word.as_bytes()), Some(Name { value: None, english: false }));
         }

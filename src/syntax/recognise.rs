@@ -101,9 +101,9 @@ fn wrong_end(cursor: &Cursor) -> Mismatch {
     Mismatch { expected, at: cursor.at(), reached: cursor.at(), at_end: false }
 }
 
-/// True if what is left of a line changes nothing of what was read: it is no end of the last word, no number
-/// or offset outside parentheses, and cannot be the half of the day in any language. A control character is a
-/// mark like the others: a terminal escape changes no time.
+/// Whether the rest of the line leaves the time unchanged. It must not continue the last word, must not begin
+/// with a number or offset outside parentheses, and cannot be the half of the day in any language. A control
+/// character is a mark like the others: a terminal escape changes no time.
 fn stands_apart(read: &Parts, left: &[u8]) -> bool {
     let rest = after_control_sequences(left);
     let escaped = rest.len() < left.len();

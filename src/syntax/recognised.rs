@@ -147,6 +147,14 @@ impl Recognised<'_> {
         }
     }
 
+    /// Takes back what the rest of a cut line might change: the instant.
+    pub(crate) fn cut(&mut self) {
+        self.flags.add(Flag::Truncated);
+        if let Told::Instant { local, .. } = self.told {
+            self.told = Told::WallClock(local);
+        }
+    }
+
     /// True if the reply says two things that cannot both be true: the weekday or the Modified Julian
     /// Date of another day, or two zones.
     #[must_use]

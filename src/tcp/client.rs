@@ -6,6 +6,7 @@ use crate::calls::{Calls, Observer, Waiter};
 use crate::syntax::BYTE_ORDER_MARK;
 use mio::net::TcpStream;
 use std::io::{self, Read};
+use std::mem;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
@@ -38,7 +39,8 @@ pub(crate) enum TcpError {
 }
 
 /// Asks the first of `addresses` that connects, and reads until the server closes (RFC 867, "TCP Based
-/// Daytime Service"), all before `deadline` and at most `limit` octets.
+/// Daytime Service"), all before `deadline` and at most `limit` octets. After a connection that breaks without
+/// any octets the other addresses are asked: whether a reset is found while connecting or reading is chance.
 pub(crate) fn exchange(
     addresses: &[SocketAddr],
     deadline: Instant,
@@ -48,8 +50,38 @@ pub(crate) fn exchange(
     observe: &mut Observer,
 ) -> Result<Exchange, TcpError> {
     let started = Instant::now();
-    let Connected { mut stream, peer, asked, reset } =
-        connect(addresses, deadline, waiter, calls).map_err(TcpError::NotConnected)?;
+    let (mut left, mut failed) = (addresses.to_vec(), Vec::new());
+    loop {
+        let mut connected = connect(&left, deadline, waiter, calls).map_err(|mut others| {
+            others.failed.splice(0..0, failed.drain(..));
+            TcpError::NotConnected(others)
+        })?;
+        let others = mem::take(&mut connected.others);
+        match read(connected, started, deadline, limit, waiter, calls, observe) {
+            Err(TcpError::Incomplete(exchange, Stop::Broken(cause)))
+                if exchange.octets.is_empty() =>
+            {
+                failed.extend(others.failed);
+                failed.push((exchange.peer, cause));
+                let silent = others.silent.into_iter().map(|(peer, _)| peer);
+                left = silent.chain(others.untried).collect();
+            }
+            done => return done,
+        }
+    }
+}
+
+/// Reads a connection to the end of its stream.
+fn read(
+    connected: Connected,
+    started: Instant,
+    deadline: Instant,
+    limit: usize,
+    waiter: &mut Waiter,
+    calls: &mut Calls,
+    observe: &mut Observer,
+) -> Result<Exchange, TcpError> {
+    let Connected { mut stream, peer, asked, reset, .. } = connected;
     let connected_after = started.elapsed();
     let mut incoming = Incoming { octets: Vec::new(), reads: Vec::new(), limit };
     let (came, ended) = incoming.read_to_end(&mut stream, deadline, waiter, calls);

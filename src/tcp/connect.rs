@@ -22,6 +22,8 @@ pub(super) struct Connected {
     pub asked: Instant,
     /// The connection was reset since; what the server had sent can still be read.
     pub reset: Option<io::Error>,
+    /// The other addresses, and how far each attempt came.
+    pub others: NotConnected,
 }
 
 /// What became of an attempt.
@@ -71,7 +73,11 @@ pub(super) fn connect(
         calls.close(loser.stream);
     }
     let (failed, untried) = (race.failed, race.waiting.into());
-    winner.ok_or(NotConnected { failed, silent, untried })
+    let others = NotConnected { failed, silent, untried };
+    match winner {
+        Some(connected) => Ok(Connected { others, ..connected }),
+        None => Err(others),
+    }
 }
 
 struct Race {
@@ -147,7 +153,7 @@ impl Race {
             }
         };
         let Attempt { stream, peer, started, .. } = self.running.swap_remove(place);
-        Some(Connected { stream, peer, asked: started, reset })
+        Some(Connected { stream, peer, asked: started, reset, others: NotConnected::default() })
     }
 }
 

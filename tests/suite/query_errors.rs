@@ -50,8 +50,9 @@ fn a_closed_udp_port_is_told_as_said_by_icmp() {
     assert_eq!(
         refused(1, &["--proto", "udp", "--timeout", "20", &address.to_string()]),
         format!(
-            "daytime: {address} says by ICMP that its UDP port is closed: is a server running \
-             there, and over UDP? Try --proto tcp, or another --port\n"
+            "daytime: {address} says by ICMP that its UDP port is closed: is a server running? \
+             `daytime serve --port {}` starts one\n",
+            address.port()
         )
     );
     assert!(started.elapsed() < Duration::from_secs(10), "it waited though it was told");

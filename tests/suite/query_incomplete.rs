@@ -130,6 +130,24 @@ fn a_line_that_stops_in_its_middle_gives_no_offset() {
 }
 
 #[test]
+fn a_line_that_stops_in_its_middle_fixes_no_instant() {
+    for line in ["2024-07-03T14:05:11", "3 Jul 2024 14:05:11 UT", "2024-07-03T14:05:11+02:00"] {
+        let host = || {
+            tcp_server(move |mut stream| {
+                stream.write_all(line.as_bytes()).expect("sent");
+                assert_eq!(stream.read(&mut [0]).expect("the client closes"), 0);
+            })
+        };
+        let text = stdout(&query(&["--timeout", "0.5", &host()])).replace("\n            ", " ");
+        let cut = "on a wall clock somewhere: the line is cut, its zone may be missing";
+        assert!(text.contains(cut) && text.contains("unknown: the line is cut"), "{text}");
+        let json = stdout(&query(&["--json", "--timeout", "0.5", &host()]));
+        let printed: Value = serde_json::from_str(&json).expect("one object");
+        assert_eq!((&printed["utc"], &printed["flags"][0]), (&Value::Null, &"truncated".into()));
+    }
+}
+
+#[test]
 fn what_is_beyond_the_limit_is_missing_and_the_rest_is_printed() {
     let host = tcp_server(|mut stream| {
         let _ = stream.write_all(&vec![b'x'; 100_000]);

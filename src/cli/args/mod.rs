@@ -18,7 +18,7 @@ pub(super) use compare::Compare;
 pub(super) use lab::{ALL as ALL_LABS, Lab, LabCommand, Run as LabRun};
 pub(super) use listen_on::ListenOn;
 pub(super) use parse::Parse;
-pub(super) use query::Query;
+pub(super) use query::{MAX_LIMIT, Query};
 pub(super) use serve::{Inetd, Serve, ZoneOption};
 pub(super) use wire::Wire;
 

@@ -6,6 +6,9 @@ use crate::transport::PORT;
 use clap::Args;
 use std::time::Duration;
 
+/// Maximum of `--limit`.
+pub(in crate::cli) const MAX_LIMIT: u32 = 65_535;
+
 pub(super) const HELP: &str = "\
 Examples:
   daytime query localhost:9999
@@ -40,7 +43,7 @@ pub(in crate::cli) struct Query {
     #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=10))]
     pub retries: u32,
     /// The most octets of a reply to take
-    #[arg(long, default_value_t = 4096, value_name = "OCTETS", value_parser = clap::value_parser!(u32).range(1..=65_535))]
+    #[arg(long, default_value_t = 4096, value_name = "OCTETS", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_LIMIT)))]
     pub limit: u32,
     /// How many times to ask each server
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]

@@ -14,7 +14,7 @@ impl Cursor<'_> {
         }
     }
 
-    /// A weekday; `None` inside if it is one, but languages disagree about which.
+    /// A weekday; `None` inside where the word names no certain weekday (see [`names::weekday`]).
     pub(in crate::syntax) fn weekday(&mut self) -> Read<Option<Weekday>> {
         let start = *self;
         match names::weekday(self.word()) {
@@ -52,7 +52,8 @@ impl Cursor<'_> {
         Err(Mismatch { expected, at: self.at, reached, at_end })
     }
 
-    /// A weekday that is certain, a comma or not, and spaces, if they are there.
+    /// A weekday that is certain, a comma or not, and spaces, if they are there. Two letters beside a time may
+    /// be the half of the day in a language that is unknown here: SA is Vietnamese for AM.
     pub(in crate::syntax) fn weekday_before(&mut self) -> Option<Weekday> {
         self.optional(|cursor| {
             let weekday = cursor.certain_weekday()?;
@@ -61,8 +62,8 @@ impl Cursor<'_> {
         })
     }
 
-    /// The weekday before a date, where no half of the day stands; one about which languages disagree is
-    /// passed over.
+    /// The weekday before a date, where no half of the day may be. A weekday that is not certain is passed
+    /// over.
     pub(in crate::syntax) fn weekday_before_date(&mut self) -> Option<Weekday> {
         let weekday = self.optional(|cursor| {
             let weekday = cursor.weekday()?;
@@ -105,9 +106,7 @@ impl Cursor<'_> {
     }
 
     fn certain_weekday(&mut self) -> Read<Weekday> {
-        let word = self.clone().word();
-        let weekday = self.weekday()?.filter(|_| !names::may_be_half_of_day(word));
-        weekday.map_or_else(|| self.fail("a weekday that is certain"), Ok)
+        self.weekday()?.map_or_else(|| self.fail("a weekday that is certain"), Ok)
     }
 
     /// A day of the month, perhaps as `3rd` or `3.`.

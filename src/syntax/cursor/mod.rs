@@ -200,7 +200,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// A word of letters, those outside ASCII included, with the full stop of an abbreviation.
-    fn word(&mut self) -> &'a [u8] {
+    pub(in crate::syntax) fn word(&mut self) -> &'a [u8] {
         let rest = self.rest();
         let letter = |at: &usize| match rest[*at..] {
             [] | [0xc2, 0xa0, ..] | [0xe2, 0x80, 0xaf, ..] => false, // a space
