@@ -2,7 +2,7 @@
 
 use super::args::{Arguments, Command};
 use super::inherited;
-use super::unblocked::{Unblocked, write_unblocked};
+use super::unblocked::Unblocked;
 use crate::clock::Clock;
 use anstream::{AutoStream, ColorChoice};
 use chrono::{DateTime, Utc};
@@ -16,12 +16,12 @@ use std::sync::OnceLock;
 /// What standard error is. Found out once: a confined server can no longer ask.
 static STDERR: OnceLock<Stderr> = OnceLock::new();
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug)]
 struct Stderr {
     /// The journal's own stream, which has a time and a priority for each line.
     is_journal: bool,
-    /// A line that no reader takes must not keep the process waiting.
-    never_waits: bool,
+    /// For a server: a line that no reader takes must not keep it waiting.
+    unblocked: Option<Unblocked<io::Stderr>>,
 }
 
 pub(super) fn start(arguments: &Arguments) {
@@ -43,14 +43,16 @@ pub(super) fn start(arguments: &Arguments) {
         _ => builder.filter_level(LevelFilter::Trace),
     };
     let is_server = matches!(arguments.command, Command::Serve(_));
-    let stderr = Stderr { is_journal: is_journal(), never_waits: is_server };
-    let _ = STDERR.set(stderr); // nothing has been logged yet
+    let stderr = STDERR.get_or_init(|| Stderr {
+        is_journal: is_journal(),
+        unblocked: is_server.then(|| Unblocked::new(io::stderr())),
+    });
     builder.format(if stderr.is_journal { for_journal } else { for_reader });
-    if is_server {
+    if let Some(unblocked) = &stderr.unblocked {
         // Into a pipe of ours the logger writes without colour, unless it is made to.
         let colour = AutoStream::choice(&io::stderr()) != ColorChoice::Never && !stderr.is_journal;
         builder.write_style(if colour { WriteStyle::Always } else { WriteStyle::Never });
-        builder.target(Target::Pipe(Box::new(Unblocked(io::stderr()))));
+        builder.target(Target::Pipe(Box::new(unblocked)));
     }
     builder.init();
 }
@@ -93,17 +95,15 @@ fn timestamp(now: Option<DateTime<Utc>>) -> String {
 
 /// Prints what went wrong to standard error; a failure to do so has no place to go to.
 pub(super) fn complain(text: &str) {
-    let stderr = STDERR.get().copied();
+    let stderr = STDERR.get();
     // Before the logger has started it may be the journal, too.
-    let Stderr { is_journal, never_waits } =
-        stderr.unwrap_or_else(|| Stderr { is_journal: is_journal(), never_waits: false });
+    let is_journal = stderr.map_or_else(is_journal, |stderr| stderr.is_journal);
     let prefix = if is_journal { format!("<{}>", priority(Level::Error)) } else { String::new() };
     let lines: Vec<String> = text.lines().map(|line| prefix.clone() + line + "\n").collect();
     let lines = lines.concat();
-    let _ = if never_waits {
-        write_unblocked(&io::stderr(), lines.as_bytes()).map(drop)
-    } else {
-        io::stderr().lock().write_all(lines.as_bytes())
+    let _ = match stderr.and_then(|stderr| stderr.unblocked.as_ref()) {
+        Some(unblocked) => unblocked.write_text(lines.as_bytes()).map(drop),
+        None => io::stderr().lock().write_all(lines.as_bytes()),
     };
 }
 

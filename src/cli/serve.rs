@@ -5,7 +5,7 @@ use super::descriptors::{open_descriptors, raise_descriptor_limit, require_descr
 use super::failure::Failure;
 use super::inherited::HandedOver;
 use super::signals::{Caught, Controls};
-use super::unblocked::write_unblocked;
+use super::unblocked::Unblocked;
 use super::{gauges, inherited};
 use crate::clock::Clock;
 use crate::listen::{Inherited, Listen};
@@ -37,6 +37,7 @@ pub(super) fn run(arguments: Serve) -> Result<ExitCode, Failure> {
     let limits = arguments.strangers.limits();
     let mut server = server(handed_over.services, config(arguments, syntax))?;
     let gauges = Arc::new(gauges::Source::new(server.metrics(), limits));
+    let stdout = Unblocked::new(io::stdout());
     let signals = Caught::new().map_err(|error| Failure::signals(&error))?;
     look_at_descriptors(&gauges, endpoint.as_ref(), &server)?;
     // What is to be opened is open by here, and no other thread has been started.
@@ -55,7 +56,7 @@ pub(super) fn run(arguments: Serve) -> Result<ExitCode, Failure> {
     log_settings(&server);
     log_confinement(&confined);
     if !inetd {
-        print_at_once(&addresses(server.bound(), metrics_at, json))?;
+        print_at_once(&stdout, &addresses(server.bound(), metrics_at, json))?;
     }
     server.run()?;
     drop(answering);
@@ -197,9 +198,9 @@ fn addresses(bound: &[Bound], metrics: Option<SocketAddr>, json: bool) -> String
 }
 
 /// Prints the addresses, as far as standard output takes them without a wait.
-fn print_at_once(addresses: &str) -> Result<(), Failure> {
-    match write_unblocked(&io::stdout(), addresses.as_bytes()) {
-        Ok(written) if written < addresses.len() => {
+fn print_at_once(stdout: &Unblocked<io::Stdout>, addresses: &str) -> Result<(), Failure> {
+    match stdout.write_text(addresses.as_bytes()) {
+        Ok(false) => {
             log::warn!("standard output is full: the addresses of this server are not all on it");
             Ok(())
         }

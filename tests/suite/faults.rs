@@ -5,8 +5,9 @@ use crate::or_skip;
 use crate::support::forge::forge;
 use crate::support::wire::{ask_tcp, ask_udp, connect, eventually, read_to_end, wait_in_vain};
 use crate::support::{Namespace, PATIENCE, Running, daytime, good, program};
+use nix::pty::{OpenptyResult, openpty};
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -259,7 +260,7 @@ impl Drop for KilledWhenDropped {
 #[test]
 fn a_standard_output_that_is_full_keeps_the_server_neither_from_answering_nor_from_ending() {
     let (reader, mut writer) = std::io::pipe().expect("a pipe");
-    std::io::Write::write_all(&mut writer, &vec![b'.'; 65_536]).expect("written"); // all it holds (pipe(7))
+    writer.write_all(&vec![b'.'; 65_536]).expect("written"); // all it holds (pipe(7))
     let mut serve = daytime();
     serve.args(["serve", "--port", "0", "--listen", "127.0.0.1"]).stdout(writer);
     let child = serve.stderr(Stdio::piped()).spawn().expect("started");
@@ -280,7 +281,7 @@ fn a_standard_output_that_is_full_keeps_the_server_neither_from_answering_nor_fr
 fn a_log_that_nobody_reads_keeps_the_server_neither_from_answering_nor_from_ending() {
     let (reader, mut writer) = std::io::pipe().expect("a pipe");
     // Almost full: a pipe has 65536 octets (pipe(7)), and writing more would wait.
-    std::io::Write::write_all(&mut writer, &vec![b'.'; 65_536 - 40]).expect("written");
+    writer.write_all(&vec![b'.'; 65_536 - 40]).expect("written");
     let mut serve = daytime();
     serve.args(["serve", "--port", "0", "--limit-loopback", "--udp-rate", "1", "--udp-burst", "1"]);
     let mut child = serve.stderr(writer).stdout(Stdio::piped()).spawn().expect("started");
@@ -298,4 +299,64 @@ fn a_log_that_nobody_reads_keeps_the_server_neither_from_answering_nor_from_endi
     good(Command::new("kill").args(["-s", "TERM", &child.id().to_string()]));
     assert_eq!(child.wait().expect("ended").code(), Some(0));
     drop(reader);
+}
+
+/// Fills the terminal on standard error of a server, from these octets on, and stops the server.
+fn fill_terminal(octets: usize) {
+    let OpenptyResult { master, slave } = openpty(None, None).expect("a terminal");
+    let mut slave = fs::File::from(slave);
+    slave.write_all(&vec![b'.'; octets]).expect("written");
+    let mut serve = daytime();
+    serve.args(["serve", "--port", "0", "--listen", "127.0.0.1"]).stderr(slave);
+    let child = serve.stdout(Stdio::piped()).spawn().expect("started");
+    let mut child = KilledWhenDropped(child);
+    drop(serve);
+    let mut line = String::new();
+    let mut output = BufReader::new(child.0.stdout.take().expect("piped"));
+    output.read_line(&mut line).expect("readable");
+    let address = line.trim_end().strip_prefix("tcp ").expect("bound").parse().expect("address");
+    const LOGGED: usize = 60; // a terminal holds some 20 KiB, half as often
+    for _ in 0..LOGGED {
+        good(Command::new("kill").args(["-s", "USR1", &child.0.id().to_string()]));
+        assert_is_prompt(address);
+        assert!(ask_udp(address, b"").ends_with(b"\n"));
+    }
+    good(Command::new("kill").args(["-s", "TERM", &child.0.id().to_string()]));
+    eventually("it has ended", || child.0.try_wait().expect("waited for").is_some());
+    assert_eq!(child.0.wait().expect("ended").code(), Some(0));
+    let mut log = Vec::new();
+    let _ = fs::File::from(master).read_to_end(&mut log); // at the end a terminal says EIO
+    let log = String::from_utf8(log).expect("text");
+    assert!(log.contains("] SIGUSR1: "), "{log}");
+    let answered = format!("answered {LOGGED} connections and {LOGGED} datagrams");
+    assert!(!log.contains(&answered), "it was not full: {log}");
+}
+
+#[test]
+fn a_terminal_that_is_not_read_keeps_the_server_neither_from_answering_nor_from_ending() {
+    // A write that wants more room than there is waits, so the room that is left decides.
+    for octets in [0, 20, 40, 60, 80] {
+        fill_terminal(octets);
+    }
+}
+
+#[test]
+fn a_terminal_that_does_not_take_all_addresses_keeps_the_server_from_nothing() {
+    let OpenptyResult { master, slave } = openpty(None, None).expect("a terminal");
+    let mut serve = daytime();
+    // More than a terminal holds: 40 octets for each.
+    serve.args(["serve", "--port", "0"]);
+    serve.args((0..600).map(|it| format!("--listen=127.0.{}.{}", 100 + it / 250, 1 + it % 250)));
+    let child = serve.stdout(slave).stderr(Stdio::piped()).spawn().expect("started");
+    let mut child = KilledWhenDropped(child);
+    drop(serve);
+    let log = lines(BufReader::new(child.0.stderr.take().expect("piped")));
+    let port = next_line(&log, "] tcp 127.0.100.1:");
+    let port: u16 = port.split(':').next().expect("a port").parse().expect("a number");
+    next_line(&log, " WARN ] standard output is full: ");
+    assert_is_prompt(SocketAddr::from(([127, 0, 100, 1], port)));
+    good(Command::new("kill").args(["-s", "TERM", &child.0.id().to_string()]));
+    next_line(&log, "answered 1 connection and 0 datagrams");
+    assert_eq!(child.0.wait().expect("ended").code(), Some(0));
+    drop(master);
 }
