@@ -4,9 +4,10 @@ use super::failure::Failure;
 use crate::sys::DESCRIPTORS;
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::unistd::close;
 use std::fs;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd, RawFd};
 
 /// Each open connection takes a descriptor, and the usual limit of 1024 is there for select(2) only.
 pub(super) fn raise_descriptor_limit() {
@@ -15,6 +16,17 @@ pub(super) fn raise_descriptor_limit() {
     if let Err(error) = raised {
         log::debug!("the limit of open files stays as it is: {error}");
     }
+}
+
+/// Closes every descriptor from this number on. To be called first, while this process has opened none.
+pub(super) fn close_from(first: RawFd) -> io::Result<()> {
+    let list = fs::read_dir(DESCRIPTORS)?;
+    let names: Vec<_> = list.map(|entry| Ok(entry?.file_name())).collect::<io::Result<_>>()?;
+    let numbers = names.iter().filter_map(|name| name.to_str()?.parse().ok());
+    for number in numbers.filter(|number| *number >= first) {
+        let _ = close::<RawFd>(number); // that of the list is closed already
+    }
+    Ok(())
 }
 
 /// How many descriptors this process has open; `None` where the system has no list of them.

@@ -1,6 +1,7 @@
 //! Sockets that a supervisor or inetd hands over, as `daytime serve` takes them.
 
 use super::args::{Inetd, Serve};
+use super::descriptors::close_from;
 use super::failure::Failure;
 use crate::listen::Inherited;
 use crate::server::{ServeError, Until};
@@ -46,6 +47,16 @@ impl HandedOver {
         let metrics = self.metrics.is_some() && arguments.metrics.is_some();
         let services = self.services.as_ref().and(option_of_openers(arguments));
         services.or_else(|| metrics.then_some("--metrics"))
+    }
+}
+
+/// Closes what the starting process left open, except for the sockets that it hands over. Inside the sandbox code
+/// could use each descriptor, and a Unix socket among the UDP sockets like one of those.
+pub(super) fn close_leaked(arguments: &Serve) -> io::Result<()> {
+    match arguments.inetd {
+        Some(_) => close_from(Inherited::END_OF_STANDARD),
+        // A number that is not one is an error as soon as the sockets are taken.
+        None => Inherited::end_of_environment().map_or(Ok(()), close_from),
     }
 }
 

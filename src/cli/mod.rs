@@ -48,7 +48,16 @@ pub fn run_command_line() -> ExitCode {
             return ExitCode::from(if is_usage { 2 } else { 0 });
         }
     };
+    let closed = match &arguments.command {
+        Command::Serve(serve) => inherited::close_leaked(serve), // first, while nothing else is open
+        _ => Ok(()),
+    };
     logging::start(&arguments);
+    if let Err(error) = closed {
+        log::warn!(
+            "cannot list the descriptors that the starting process left open, so they stay: {error}"
+        );
+    }
     let done = match arguments.command {
         Command::Serve(serve) => serve::run(*serve),
         Command::Query(query) => query::run(&query, arguments.verbosity.quiet),

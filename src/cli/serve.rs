@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 pub(super) fn run(arguments: Serve) -> Result<ExitCode, Failure> {
     let (json, inetd) = (arguments.json, arguments.inetd.is_some());
-    let handed_over = HandedOver::take(&arguments)?; // first, while nothing else is open
+    let handed_over = HandedOver::take(&arguments)?; // first, while no other socket is open
     let syntax = arguments.strftime.clone().map_or(arguments.syntax.clone(), Syntax::Strftime);
     if let Some(contradiction) = contradiction(&arguments, &syntax, &handed_over) {
         return Err(Failure::Usage(contradiction));

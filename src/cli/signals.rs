@@ -1,9 +1,10 @@
-//! What signals make of a running `daytime serve`: stop, log the counters, read the zone again.
+//! Signal handling of `daytime serve`: stops it, logs the counters, or reads the zone again.
 
 use super::args::ZoneOption;
 use crate::responder::SharedZone;
 use crate::server::Shutdown;
 use crate::syntax::Zone;
+use crate::sys;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::flag;
@@ -25,14 +26,14 @@ pub(super) struct Controls {
     pub zone_option: ZoneOption,
 }
 
-/// Knows when the first signal to stop is in the log.
+/// The log line about the stop signal, which may still be to come.
 pub(super) struct StopRequest {
     asked: Arc<AtomicBool>,
     logged: Receiver<()>,
 }
 
 impl StopRequest {
-    /// Waits until it is, if there was a signal: a server may also end without one.
+    /// Waits for the log line about the stop signal. Returns at once if no signal asked for a stop.
     pub(super) fn wait(self) {
         if self.asked.load(Ordering::Acquire) {
             let _ = self.logged.recv();
@@ -45,12 +46,15 @@ pub(super) struct Caught {
     signals: Signals,
     /// One has asked for a stop.
     asked: Arc<AtomicBool>,
+    /// SIGHUP was ignored when the process started: then it never stops the server.
+    hangup_ignored: bool,
     terminal: Terminal,
 }
 
 impl Caught {
     /// Catches signals from now on. The second SIGINT or SIGTERM ends the process at once with status 1.
     pub(super) fn new() -> io::Result<Self> {
+        let hangup_ignored = sys::ignores_hangup(); // before a handler takes its place
         let asked = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM] {
             // In this order, so that the first signal does not end it already.
@@ -58,7 +62,7 @@ impl Caught {
             flag::register(signal, Arc::clone(&asked))?;
         }
         let signals = Signals::new([SIGHUP, SIGINT, SIGTERM, SIGUSR1])?;
-        Ok(Self { signals, asked, terminal: Terminal::of_this_process() })
+        Ok(Self { signals, asked, hangup_ignored, terminal: Terminal::of_this_process() })
     }
 
     /// Acts on them, in a thread. SIGUSR1 and SIGHUP do not count as the first signal.
@@ -72,7 +76,7 @@ impl Caught {
                         (controls.log_counters)();
                         continue;
                     }
-                    SIGHUP if !self.terminal.is_gone() => {
+                    SIGHUP if self.hangup_ignored || !self.terminal.is_gone() => {
                         read_zone_again(&controls.zone, controls.zone_option);
                         continue;
                     }
@@ -91,11 +95,11 @@ impl Caught {
     }
 }
 
-/// Reads the zone of this host again, and has all workers write their next reply in it.
+/// Reads the zone of this host again. All workers use it from their next reply on.
 fn read_zone_again(shared: &SharedZone, option: ZoneOption) {
     let before = shared.zone();
     if !option.is_local {
-        log::info!("SIGHUP: nothing to read again: the zone of replies is fixed, {before}");
+        log::info!("SIGHUP: nothing to read again: --zone is fixed ({before})");
         return;
     }
     match Zone::local() {

@@ -6,10 +6,10 @@ use listenfd::ListenFd;
 use nix::libc::{AF_INET, AF_UNIX, SOCK_DGRAM, SOCK_RAW, SOCK_SEQPACKET, SOCK_STREAM};
 use std::env;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd, RawFd};
 
 /// The first descriptor that is handed over (`SD_LISTEN_FDS_START`).
-const FIRST: i32 = 3;
+const FIRST: RawFd = 3;
 
 /// More sockets than anybody hands over; a larger number would be a mistake that takes memory.
 const MOST: usize = 1024;
@@ -35,12 +35,10 @@ impl Inherited {
     /// # Errors
     /// [`ListenError::Announced`], and [`ListenError::NotServable`] for what is no socket.
     pub fn from_environment() -> Result<Vec<Self>, ListenError> {
-        let variable = |name| env::var(name).ok();
-        let (fds, pid) = (variable("LISTEN_FDS"), variable("LISTEN_PID"));
-        if announced(fds.as_deref(), pid.as_deref(), std::process::id())? == 0 {
+        if announced_here()? == 0 {
             return Ok(Vec::new());
         }
-        let names = names(&variable("LISTEN_FDNAMES").unwrap_or_default());
+        let names = names(&env::var("LISTEN_FDNAMES").unwrap_or_default());
         let mut handed = ListenFd::from_env();
         let numbers = (FIRST..).zip(0..handed.len());
         numbers
@@ -55,6 +53,14 @@ impl Inherited {
             .collect()
     }
 
+    /// The number after those of the sockets that [`from_environment`](Self::from_environment) takes.
+    pub(crate) fn end_of_environment() -> Result<RawFd, ListenError> {
+        Ok((FIRST..).nth(announced_here()?).unwrap_or(RawFd::MAX))
+    }
+
+    /// The number after those of inetd, which hands over descriptors 0, 1 and 2.
+    pub(crate) const END_OF_STANDARD: RawFd = FIRST;
+
     /// Descriptor 0, where inetd puts the socket of a service (`inetd(8)`).
     ///
     /// # Errors
@@ -63,6 +69,13 @@ impl Inherited {
         let socket = io::stdin().as_fd().try_clone_to_owned()?;
         Ok(Self { socket, number: 0, name: None })
     }
+}
+
+/// How many sockets are handed over to this process.
+fn announced_here() -> Result<usize, ListenError> {
+    let variable = |name| env::var(name).ok();
+    let (fds, pid) = (variable("LISTEN_FDS"), variable("LISTEN_PID"));
+    announced(fds.as_deref(), pid.as_deref(), std::process::id())
 }
 
 /// How many sockets are handed over to the process `own`.

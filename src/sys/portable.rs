@@ -40,6 +40,11 @@ pub(crate) const OPEN_CALLS: &[&str] = &["socket", "fcntl", "fcntl"];
 /// The folder that lists the descriptors of this process, where there is one.
 pub(crate) const DESCRIPTORS: &str = "/dev/fd";
 
+/// Unknown: it takes unsafe code to ask POSIX.
+pub(crate) fn ignores_hangup() -> bool {
+    false
+}
+
 /// Where POSIX ends, systems differ: some give all clients to the last socket.
 pub(crate) const SPREADS_CLIENTS: bool = false;
 

@@ -3,10 +3,13 @@
 use crate::or_skip;
 use crate::support::wire::{ask_tcp, ask_udp, connect, eventually, metrics_page};
 use crate::support::{Namespace, Running, bad, daytime, good, ipv6, program, run, stderr};
+use std::fs;
 use std::io::{BufRead, BufReader, Lines};
 use std::net::TcpStream;
+use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
+use tempfile::TempDir;
 
 /// A `daytime serve` that systemd's program becomes when the first client comes.
 struct Activated {
@@ -252,4 +255,60 @@ fn a_server_ends_when_nobody_comes_for_so_long_and_not_while_somebody_is_there()
     let elapsed = started.elapsed();
     assert!(elapsed >= Duration::from_secs(5), "ended after {elapsed:?}");
     drop(held);
+}
+
+/// Becomes a server with a listener on 3, another on 4, and a file on 6 and 70.
+const LEAKING: &str = "
+import os, socket, sys
+for number in 3, 4:
+    listener = socket.create_server(('127.0.0.1', 0))
+    if listener.fileno() != number:
+        os.dup2(listener.fileno(), number)
+        listener.close()
+    listener.detach()
+file = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)
+for number in 3, 4:
+    os.set_inheritable(number, True)
+for number in 70, 6:
+    os.dup2(file, number)
+os.environ['LISTEN_PID'] = str(os.getpid())
+os.execv(sys.argv[2], sys.argv[2:])
+";
+
+#[test]
+fn descriptors_that_the_starting_process_left_open_are_closed() {
+    or_skip!(program("python3"));
+    let folder = TempDir::new().expect("a temporary folder");
+    let file = folder.path().join("file");
+    for (handed_over, first) in [("2", 5), ("0", 3)] {
+        let mut python = Command::new("python3");
+        python.args(["-c", LEAKING]).arg(&file).arg(env!("CARGO_BIN_EXE_daytime"));
+        python.arg("serve").args(if first == 3 { &["--port", "0"][..] } else { &[] });
+        python
+            .env("LISTEN_FDS", handed_over)
+            .env("LISTEN_FDNAMES", ":metrics")
+            .env_remove("RUST_LOG");
+        let mut server = Running::start(python);
+        assert!(ask_tcp(server.tcp()).ends_with(b"-UTC\r\n"));
+        let names: Vec<&str> = server.bound.iter().map(|(name, _)| name.as_str()).collect();
+        let expected: &[_] =
+            if first == 3 { &["tcp", "udp", "tcp", "udp"] } else { &["tcp", "metrics"] };
+        assert_eq!(names, expected);
+        let open = descriptors(&server);
+        assert!(open.len() > 4 && !open.iter().any(|(_, target)| *target == file), "{open:?}");
+        assert!(!open.iter().any(|(number, _)| *number == 70), "{open:?}");
+        server.signal("TERM");
+        let (status, log) = server.wait();
+        assert_eq!(status.code(), Some(0), "{log}");
+    }
+}
+
+/// The open descriptors of a server, and what each leads to (proc(5)).
+fn descriptors(server: &Running) -> Vec<(u32, PathBuf)> {
+    let folder = fs::read_dir(format!("/proc/{}/fd", server.id())).expect("Linux");
+    let descriptor = |entry: fs::DirEntry| {
+        let number = entry.file_name().to_str().expect("a number").parse().expect("a number");
+        Some((number, fs::read_link(entry.path()).ok()?))
+    };
+    folder.filter_map(|entry| descriptor(entry.expect("readable"))).collect()
 }

@@ -118,7 +118,7 @@ fn with_a_fixed_zone_sighup_changes_nothing_and_says_so() {
     let mut log = server.stderr();
     for _ in 0..2 {
         let said = hang_up(&server, &mut log);
-        assert_eq!(said, "nothing to read again: the zone of replies is fixed, Asia/Tokyo");
+        assert_eq!(said, "nothing to read again: --zone is fixed (Asia/Tokyo)");
     }
     assert_all_reply(&server, "JST");
     server.signal("TERM");
@@ -153,5 +153,40 @@ printed = b''
 while b'udp ' not in printed:
     printed += os.read(terminal, 1000)
 os.close(terminal)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+";
+
+#[test]
+fn a_server_that_started_with_sighup_ignored_outlives_its_terminal() {
+    or_skip!(program("python3"));
+    let folder = TempDir::new().expect("a temporary folder");
+    let log = folder.path().join("log");
+    let mut python = Command::new("python3");
+    python.args(["-c", WITHOUT_HANGUPS]).arg(&log).arg(env!("CARGO_BIN_EXE_daytime"));
+    python.args(["serve", "--listen", "127.0.0.1:0", "--idle", "20"]).env_remove("RUST_LOG");
+    assert_eq!(good(&mut python), "0\n");
+    let log = fs::read_to_string(log).expect("written");
+    let fixed = "] SIGHUP: nothing to read again: --zone is fixed (UTC)\n";
+    assert!(log.contains(fixed) && log.contains("] SIGTERM: stopping\n"), "{log}");
+}
+
+/// Runs a server that ignores SIGHUP in a terminal, closes the terminal, and sends SIGTERM after the log line about the
+/// hangup: how that ended.
+const WITHOUT_HANGUPS: &str = "
+import os, pty, signal, sys, time
+child, terminal = pty.fork()
+if child == 0:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    os.dup2(os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT), 2)
+    os.execv(sys.argv[2], sys.argv[2:])
+printed = b''
+while b'udp ' not in printed:
+    printed += os.read(terminal, 1000)
+os.close(terminal)
+for _ in range(3000):
+    if 'SIGHUP: ' in open(sys.argv[1]).read():
+        break
+    time.sleep(0.01)
+os.kill(child, signal.SIGTERM)
 print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 ";

@@ -61,7 +61,13 @@ fn target(address: &str) -> (TcpListener, UdpSocket) {
 }
 
 /// Starts a server that is taken over at the first connection, and waits until all calls are made.
-fn taken_over(library: &Path, family: Family, call: &str, sandbox: &str) -> Outcome {
+fn taken_over(
+    mut serve: Command,
+    library: &Path,
+    family: Family,
+    call: &str,
+    sandbox: &str,
+) -> Outcome {
     let folder = TempDir::new().expect("a temporary folder");
     let [notify, other] = ["notify", "other"].map(|name| folder.path().join(name));
     let _supervisor = UnixDatagram::bind(&notify).expect("bound");
@@ -70,7 +76,6 @@ fn taken_over(library: &Path, family: Family, call: &str, sandbox: &str) -> Outc
     let (tcp, udp) = target(family.there);
     let port = udp.local_addr().expect("bound").port();
 
-    let mut serve = daytime();
     serve.args(["serve", "--port", "0", "--listen", family.listen, "--sandbox", sandbox]);
     serve.env("LD_PRELOAD", library).env("NOTIFY_SOCKET", &notify);
     serve.env("DAYTIME_TEST_TARGET", format!("{} {port}", family.target));
@@ -124,7 +129,7 @@ fn on_every_family(sandbox: &str, expected: &Outcome) -> Result<(), String> {
     let library = library(folder.path());
     for family in [V4, V6, MAPPED] {
         for call in CALLS {
-            let outcome = taken_over(&library, family, call, sandbox);
+            let outcome = taken_over(daytime(), &library, family, call, sandbox);
             assert_eq!(outcome, *expected, "{call} on {family:?}");
         }
     }
@@ -140,4 +145,26 @@ fn without_the_sandbox_code_inside_connects_over_tcp_and_reaches_any_unix_socket
 fn in_the_sandbox_code_inside_reaches_nothing_but_over_udp() {
     or_skip!(whole_sandbox());
     or_skip!(on_every_family("require", &outcome("errno 1", false))); // EPERM
+}
+
+/// Becomes a server on one address more, with a Unix datagram socket where the descriptors of its UDP sockets are.
+const LEAKING: &str = "
+import os, socket, sys
+os.dup2(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).detach(), 6)
+os.execv(sys.argv[1], sys.argv[1:] + ['--listen', '127.0.0.2'])
+";
+
+#[test]
+fn a_unix_socket_that_the_starting_process_left_open_is_closed_before_code_inside_can_use_it() {
+    or_skip!(whole_sandbox());
+    or_skip!(program("python3"));
+    let folder = or_skip!(can_be_tried());
+    let library = library(folder.path());
+    let mut expected = outcome("errno 1", false); // EPERM
+    expected.calls.insert(3, "udp: works".to_owned()); // on the other address
+    for call in CALLS {
+        let mut serve = Command::new("python3");
+        serve.args(["-c", LEAKING, env!("CARGO_BIN_EXE_daytime")]);
+        assert_eq!(taken_over(serve, &library, V4, call, "require"), expected, "{call}");
+    }
 }

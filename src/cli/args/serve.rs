@@ -23,6 +23,7 @@ The bound addresses are the first thing on standard output; the log goes to
 standard error. Stops at SIGINT or SIGTERM: accepts no more, gives open
 connections a second to end, exits 0. A second signal ends it at once. SIGUSR1
 logs what was counted so far. SIGHUP reads the zone of --zone local again.
+A hangup of its terminal stops it, unless SIGHUP was ignored at the start.
 As root add --user nobody: it keeps the open sockets and no other right.
 
 Sockets that systemd hands over (LISTEN_FDS) are served instead; options that

@@ -58,7 +58,7 @@ pub(crate) fn restrict_calls(
     Err("there is no filter for this processor".to_owned())
 }
 
-use nix::libc::MSG_MORE;
+use nix::libc::{MSG_MORE, SIGHUP};
 use socket2::{Domain, SockRef, Socket, Type};
 use std::io;
 use std::os::fd::AsFd;
@@ -73,6 +73,18 @@ pub(crate) const OPEN_CALLS: &[&str] = &["socket"];
 
 /// The folder that lists the descriptors of this process (proc(5)).
 pub(crate) const DESCRIPTORS: &str = "/proc/self/fd";
+
+/// Whether this process ignores SIGHUP (proc_pid_status(5), `SigIgn`).
+pub(crate) fn ignores_hangup() -> bool {
+    std::fs::read_to_string("/proc/self/status").is_ok_and(|status| ignores(&status, SIGHUP))
+}
+
+/// Whether this status has the bit of a signal in its mask of ignored ones.
+fn ignores(status: &str, signal: i32) -> bool {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
+}
 
 /// The kernel spreads clients among the sockets on a port, evenly (socket(7), `SO_REUSEPORT`).
 pub(crate) const SPREADS_CLIENTS: bool = true;
@@ -112,4 +124,20 @@ pub(crate) fn set_user_timeout(socket: &Socket, timeout: Duration) -> io::Result
 /// The same as it is, in milliseconds.
 pub(crate) fn user_timeout_ms(socket: &Socket) -> Option<u64> {
     u64::try_from(socket.tcp_user_timeout().ok()??.as_millis()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lowest_bit_of_the_mask_is_signal_1() {
+        let status = |mask| {
+            format!("SigBlk:\t0000000000000001\nSigIgn:\t{mask}\nSigCgt:\t0000000000000001\n")
+        };
+        assert!(ignores(&status("0000000000001001"), SIGHUP));
+        assert!(!ignores(&status("0000000000001000"), SIGHUP));
+        assert!(ignores(&status("0000000000001000"), nix::libc::SIGPIPE));
+        assert!(!ignores("", SIGHUP));
+    }
 }
