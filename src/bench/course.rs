@@ -33,21 +33,33 @@ pub(super) struct Course<'a> {
     pub interrupted: bool,
 }
 
-/// The first tries, until one of them ends otherwise than refused.
+/// Duration of refusals only after which a load ends. A server that starts together with `bench` listens sooner.
+const REFUSED_FOR: Duration = Duration::from_millis(200);
+
+/// Counts refused first attempts until an attempt is not refused.
 #[derive(Debug, Default)]
 struct FirstTries {
-    /// Sockets, each of which tries once before any tries again.
+    /// Number of sockets, and the least number of refusals that end a load.
     sockets: u64,
     begun: u64,
     refused: u64,
-    /// One was not refused.
+    first_refusal: Option<Duration>,
+    /// An attempt was not refused.
     settled: bool,
+    /// The load ended, since every attempt was refused.
+    gave_up: bool,
 }
 
 impl FirstTries {
-    /// Whether every first try was refused, so that no server is there to be measured.
-    fn all_refused(&self) -> bool {
-        !self.settled && self.refused > 0 && self.refused >= self.sockets.min(self.begun)
+    fn refused(&mut self, now: Duration) {
+        self.refused += 1;
+        self.first_refusal.get_or_insert(now);
+    }
+
+    /// Whether as many attempts as there are sockets were refused, over a while, and no attempt was not.
+    fn all_refused(&self, now: Duration) -> bool {
+        let lasted = |first| now.saturating_sub(first) >= REFUSED_FOR;
+        !self.settled && self.refused >= self.sockets && self.first_refusal.is_some_and(lasted)
     }
 }
 
@@ -75,10 +87,11 @@ impl<'a> Course<'a> {
         self.began.elapsed()
     }
 
-    /// True when nothing more begins and all that is under way is over, or when every first try was refused.
+    /// Whether nothing more begins and no exchange is under way, or every attempt was refused for a while.
     pub(super) fn is_over(&mut self, now: Duration, under_way: impl FnOnce() -> usize) -> bool {
         self.processor.look(now, &self.schedule);
-        if self.first.all_refused() {
+        if self.first.all_refused(now) {
+            self.first.gave_up = true;
             self.schedule.stop(now);
             return true;
         }
@@ -114,9 +127,11 @@ impl<'a> Course<'a> {
     }
 
     pub(super) fn failed(&mut self, due: Duration, failure: &Failure) {
-        let refused = failure.is_refusal();
-        self.first.refused += u64::from(refused);
-        self.first.settled |= !refused;
+        if failure.is_refusal() {
+            self.first.refused(self.now());
+        } else {
+            self.first.settled = true;
+        }
         if self.schedule.measures(due) {
             self.tally.failed(failure);
         }
@@ -133,9 +148,9 @@ impl<'a> Course<'a> {
 
     /// What came out.
     pub(super) fn ends(mut self, transport: Transport, peer: SocketAddr) -> Load {
-        let refused_at_once = self.first.all_refused();
+        let refused_at_once = self.first.gave_up;
         if refused_at_once {
-            // The warm-up counts too: nothing else was measured.
+            // Counts the warm-up exchanges too, since they may be all.
             self.tally.asked = self.first.begun;
             self.tally.failures.refused = self.first.refused;
         }
@@ -232,5 +247,25 @@ impl Waiting {
     pub(super) fn ready(&self) -> impl Iterator<Item = (usize, bool)> {
         let sockets = self.events.iter().filter(|event| event.token() != Self::ALARM);
         sockets.map(|event| (event.token().0, event.is_read_closed() && !event.is_error()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_end_a_load_when_every_socket_could_try_and_they_lasted() {
+        let ms = Duration::from_millis;
+        let mut first = FirstTries { sockets: 3, ..FirstTries::default() };
+        assert!(!first.all_refused(ms(900)));
+        first.refused(ms(100));
+        assert!(!first.all_refused(ms(900)), "two sockets have not tried");
+        first.refused(ms(110));
+        first.refused(ms(120));
+        assert!(!first.all_refused(ms(299)), "a server may be about to start");
+        assert!(first.all_refused(ms(300)));
+        first.settled = true;
+        assert!(!first.all_refused(ms(900)), "a server is there");
     }
 }

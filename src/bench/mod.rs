@@ -69,8 +69,8 @@ pub enum BenchError {
 /// about 50 times a second how much of the time is over; what has been measured when it breaks is the result.
 ///
 /// # Errors
-/// [`BenchError`]. A server that does not answer is not an error: see [`Bench`]. If every first try over a
-/// transport is refused, its load ends at once ([`Load::refused_at_once`]).
+/// [`BenchError`]. A server that does not answer is not an error: see [`Bench`]. If every attempt over a
+/// transport is refused for 200 ms from the first one on, its load ends ([`Load::refused_at_once`]).
 ///
 /// ```
 /// use daytime::{BenchOptions, Config, Server, bench};

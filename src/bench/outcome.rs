@@ -63,8 +63,8 @@ pub struct Load {
     pub latencies: Option<Percentiles>,
     /// Processor time that this process used while it measured.
     pub processor: Duration,
-    /// Every first try was refused, so this load ended at once. Its exchanges are counted, though they were to
-    /// warm up.
+    /// Every attempt was refused from the first one on, for 200 ms, so this load ended early. Counts the warm-up
+    /// exchanges too.
     pub refused_at_once: bool,
 }
 

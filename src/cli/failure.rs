@@ -90,12 +90,12 @@ impl Failure {
         Some(Self::plain(fault))
     }
 
-    /// Why a load ended at once.
+    /// Why a load ended early.
     pub(super) fn of_load(load: &Load) -> Option<Self> {
         let Load { transport, peer, refused_at_once, .. } = load;
         refused_at_once.then(|| Self::Told {
             message: format!(
-                "{peer} refused every first try over {transport}, so it ended at once"
+                "{peer} refused every attempt over {transport}, so the load ended early"
             ),
             hint: Some(refused_hint(*transport, *peer)),
         })

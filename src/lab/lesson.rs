@@ -1,7 +1,7 @@
 //! What a lab teaches: sentences, each with the findings that it rests on.
 //!
-//! A sentence is part of a run's lesson only where the run observed all of its grounds, so that no lesson
-//! contradicts the table above it.
+//! A sentence is part of a run's lesson only where the run observed all of its grounds. Where a lab has several
+//! parts, the sentence names the part that its grounds are from, so that no other row contradicts it.
 
 use super::finding::{Expected, Finding, Value, Verdict};
 use crate::transport::Transport::{self, Tcp, Udp};

@@ -64,12 +64,25 @@ struct Key {
 
 /// What all fragments of a packet have in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Whole {
+pub(crate) struct Whole {
     interface: Option<InterfaceId>,
-    source: IpAddr,
-    destination: IpAddr,
-    is_tcp: bool,
+    pub source: IpAddr,
+    pub destination: IpAddr,
+    is_tcp: Option<bool>,
     identification: u32,
+}
+
+impl Whole {
+    /// Returns the packet that this is a fragment of; `None` for a whole packet.
+    pub(crate) fn of(interface: Option<InterfaceId>, packet: &Decoded) -> Option<Self> {
+        packet.fragment_of.map(|identification| Self {
+            interface,
+            source: packet.source.address,
+            destination: packet.destination.address,
+            is_tcp: is_tcp(packet),
+            identification,
+        })
+    }
 }
 
 #[derive(Debug, Default)]
@@ -98,13 +111,7 @@ impl Talks {
             _ => packet,
         };
         let is_tcp = is_tcp(about)?;
-        let whole = about.fragment_of.map(|identification| Whole {
-            interface,
-            source: about.source.address,
-            destination: about.destination.address,
-            is_tcp,
-            identification,
-        });
+        let whole = Whole::of(interface, about);
         let (key, to) = if let Kind::Fragment { .. } = about.kind {
             let mut known = self.fragmented.iter().rev();
             known.find(|(it, ..)| Some(*it) == whole).map(|(_, key, to)| (*key, *to))?

@@ -228,7 +228,7 @@ fn a_capture_is_nothing_for_a_terminal() {
     assert!(said.starts_with("daytime: a capture is nothing for a terminal: "), "{said}");
 }
 
-/// A fragment of a packet from port 13 to port 40000 of 127.0.0.1; `place` counts units of 8 octets.
+/// A fragment of a packet to 127.0.0.1 from the same host; `place` counts units of 8 octets.
 fn fragment(place: u8, has_more: bool, octets: &[u8]) -> Vec<u8> {
     let length = u8::try_from(20 + octets.len()).expect("short");
     let more = u8::from(has_more) << 5;
@@ -249,10 +249,45 @@ fn capture_of(packets: &[Vec<u8>]) -> Vec<u8> {
     file
 }
 
-/// The two fragments of one reply.
-fn fragments() -> [Vec<u8>; 2] {
-    let datagram = [&[0, 13, 0x9c, 0x40, 0, 30, 0, 0][..], b"2024-07-03T14:05:11Z\r\n"].concat();
+/// The two fragments of one reply, from this port to port 40000.
+fn fragments_from(port: u8) -> [Vec<u8>; 2] {
+    let datagram = [&[0, port, 0x9c, 0x40, 0, 30, 0, 0][..], b"2024-07-03T14:05:11Z\r\n"].concat();
     [fragment(0, true, &datagram[..16]), fragment(2, false, &datagram[16..])]
+}
+
+/// The two fragments of one Daytime reply.
+fn fragments() -> [Vec<u8>; 2] {
+    fragments_from(13)
+}
+
+/// The same packet with another identification.
+fn identified(mut packet: Vec<u8>, identification: u8) -> Vec<u8> {
+    packet[5] = identification;
+    packet
+}
+
+#[test]
+fn fragments_of_other_ports_are_neither_reported_nor_in_the_way() {
+    let [first, later] = fragments();
+    let [other_first, other_later] = fragments_from(53).map(|packet| identified(packet, 0xff));
+    // In either order the first fragment was captured, and it has other ports.
+    for others in [[&other_first, &other_later], [&other_later, &other_first]] {
+        let packets = [others[0], others[1], &first, &later].map(Clone::clone);
+        let (_folder, path) = file(&capture_of(&packets));
+        let output = run(&mut reading(&path));
+        assert!(stdout(&output).contains("2 packets of 1 exchange in "), "{}", stdout(&output));
+        assert_eq!((&*stderr(&output), output.status.code()), ("", Some(0)));
+    }
+    // 64 later fragments of other packets are captured between the two of a reply.
+    let mut packets = vec![later];
+    for number in 100..164 {
+        packets.extend(fragments_from(53).map(|packet| identified(packet, number)));
+    }
+    packets.push(first);
+    let (_folder, path) = file(&capture_of(&packets));
+    let output = run(&mut reading(&path));
+    assert!(stdout(&output).contains("2 packets of 1 exchange in "), "{}", stdout(&output));
+    assert_eq!(&*stderr(&output), "");
 }
 
 #[test]
@@ -265,10 +300,10 @@ fn a_later_fragment_that_was_captured_first_is_shown_and_written() {
     assert!(printed.contains("\n2 packets of 1 exchange in "), "{printed}");
     let again = good(&mut reading(&written));
     assert!(again.contains("\n2 packets of 1 exchange in "), "{again}");
-    // Without the first one, nothing tells which exchange it is of.
+    // Without the first one, the exchange is unknown.
     fs::write(&path, capture_of(&[later])).expect("written");
     let output = run(&mut reading(&path));
-    let said = "daytime: passed over 1 fragment: the first of each packet did not come\n";
+    let said = "daytime: ignored 1 fragment: the first fragment of each packet was not captured\n";
     assert!(stderr(&output).ends_with(said), "{}", stderr(&output));
 }
 

@@ -1,56 +1,144 @@
-//! Later fragments that came before the first one of their packet, which alone has the ports.
+//! Holds fragments that arrive before the first fragment of their packet. Only the first fragment has the ports.
 
+use crate::trace::Fate;
 use crate::wire::Captured;
+use crate::wire::talk::Whole;
 use std::collections::VecDeque;
 
-/// Fragments that are kept at once; the oldest makes room.
+/// Maximum number of held fragments. Beyond it, the two hosts with the most of them lose their oldest one.
 const MAX_HELD: usize = 64;
 
-/// Fragments whose packet is not known yet.
+/// Maximum number of remembered packets of other ports. A new packet replaces the oldest.
+const MAX_OTHERS: usize = 256;
+
+/// Fragments whose packet has no ports yet, and packets whose ports are not wanted.
 #[derive(Debug, Default)]
 pub(super) struct Held {
-    fragments: VecDeque<Captured>,
-    /// How many made room for others.
-    dropped: u64,
+    fragments: VecDeque<Fragment>,
+    /// Packets whose first fragment is about other ports, from the oldest on.
+    others: VecDeque<Whole>,
+    /// Fragments that were replaced.
+    pub replaced: u64,
+}
+
+#[derive(Debug)]
+struct Fragment {
+    whole: Whole,
+    captured: Captured,
+    fate: Fate,
 }
 
 impl Held {
-    pub(super) fn hold(&mut self, fragment: &Captured) {
-        if self.fragments.len() == MAX_HELD {
-            self.fragments.pop_front();
-            self.dropped += 1;
+    /// Holds a later fragment, unless its packet is about other ports.
+    pub(super) fn hold(&mut self, whole: Whole, captured: &Captured, fate: &Fate) {
+        if self.others.contains(&whole) {
+            return;
         }
-        self.fragments.push_back(fragment.clone());
+        let fragment = Fragment { whole, captured: captured.clone(), fate: fate.clone() };
+        self.fragments.push_back(fragment);
+        if self.fragments.len() > MAX_HELD {
+            self.replace();
+        }
     }
 
-    /// Takes all that are held, the oldest first.
-    pub(super) fn take(&mut self) -> VecDeque<Captured> {
-        std::mem::take(&mut self.fragments)
+    /// Drops the oldest fragment between the two hosts that have the most, so that no others crowd out a reply.
+    fn replace(&mut self) {
+        let hosts = |it: &Fragment| (it.whole.source, it.whole.destination);
+        let of_same =
+            |it: &Fragment| self.fragments.iter().filter(|other| hosts(other) == hosts(it)).count();
+        let counts = self.fragments.iter().map(of_same).enumerate();
+        // Of equal counts the first one is the oldest.
+        let most = counts.rev().max_by_key(|(_, count)| *count);
+        if let Some((oldest, _)) = most {
+            self.fragments.remove(oldest);
+            self.replaced += 1;
+        }
     }
 
-    /// Fragments whose first one has not come.
+    /// Ignores the fragments of a packet whose first fragment is about other ports.
+    pub(super) fn ignore(&mut self, whole: Whole) {
+        self.fragments.retain(|fragment| fragment.whole != whole);
+        self.others.retain(|other| *other != whole);
+        if self.others.len() == MAX_OTHERS {
+            self.others.pop_front();
+        }
+        self.others.push_back(whole);
+    }
+
+    /// Takes the fragments of this packet, the oldest first. Its first fragment is about the wanted ports.
+    pub(super) fn take(&mut self, whole: Whole) -> Vec<(Captured, Fate)> {
+        self.others.retain(|other| *other != whole);
+        let all = std::mem::take(&mut self.fragments);
+        let (taken, kept): (Vec<_>, Vec<_>) = all.into_iter().partition(|it| it.whole == whole);
+        self.fragments = kept.into();
+        taken.into_iter().map(|it| (it.captured, it.fate)).collect()
+    }
+
+    /// Number of held fragments, none of whose packets has a first fragment in the capture.
     pub(super) fn count(&self) -> u64 {
-        self.dropped + self.fragments.len() as u64
+        self.fragments.len() as u64
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trace::Loss;
+    use crate::wire::decode::{Decoded, End, Kind};
+    use std::net::Ipv4Addr;
+
+    /// A packet from host 10.0.0.`host`.
+    fn whole(host: u8, identification: u32) -> Whole {
+        let end = |host| End { address: Ipv4Addr::new(10, 0, 0, host).into(), port: None };
+        let packet = Decoded {
+            source: end(host),
+            destination: end(99),
+            kind: Kind::Fragment { protocol: 17, offset: 16 },
+            octets: 36,
+            carried: 16,
+            fragment_of: Some(identification),
+        };
+        Whole::of(None, &packet).expect("a fragment")
+    }
+
+    fn captured(number: u8) -> Captured {
+        Captured { at: None, octets: vec![number], interface: None, comments: Vec::new() }
+    }
 
     #[test]
-    fn no_more_than_64_are_held_and_each_is_counted() {
-        let fragment = |number: u8| Captured {
-            at: None,
-            octets: vec![number],
-            interface: None,
-            comments: Vec::new(),
-        };
+    fn no_more_than_64_are_held_and_each_replaced_one_is_counted() {
         let mut held = Held::default();
-        (0..70).for_each(|number| held.hold(&fragment(number)));
-        assert_eq!(held.count(), 70);
-        let kept: Vec<Captured> = held.take().into();
-        assert_eq!((kept.len(), &kept[0]), (64, &fragment(6)));
-        assert_eq!(held.count(), 6);
+        for number in 0..70 {
+            held.hold(whole(1, number.into()), &captured(number), &Fate::Seen);
+        }
+        assert_eq!((held.count(), held.replaced), (64, 6));
+        assert!(held.take(whole(1, 5)).is_empty());
+        assert_eq!(held.take(whole(1, 6)), [(captured(6), Fate::Seen)]);
+        assert_eq!(held.count(), 63);
+    }
+
+    #[test]
+    fn fragments_of_other_hosts_do_not_crowd_out_one_and_its_fate_is_kept() {
+        let mut held = Held::default();
+        held.hold(whole(1, 7), &captured(1), &Fate::Lost(Loss::Chance));
+        for number in 0..100_u32 {
+            held.hold(whole(2, number), &captured(2), &Fate::Seen);
+        }
+        assert_eq!(held.take(whole(1, 7)), [(captured(1), Fate::Lost(Loss::Chance))]);
+    }
+
+    #[test]
+    fn fragments_of_other_ports_are_not_held_before_or_after_the_first_one() {
+        let mut held = Held::default();
+        held.hold(whole(1, 7), &captured(1), &Fate::Seen);
+        held.ignore(whole(1, 7));
+        held.hold(whole(1, 7), &captured(2), &Fate::Seen);
+        assert_eq!((held.count(), held.replaced), (0, 0));
+        // A later packet may have the same identification.
+        held.take(whole(1, 7));
+        held.hold(whole(1, 7), &captured(3), &Fate::Seen);
+        assert_eq!(held.count(), 1);
+        (0..1000).for_each(|number| held.ignore(whole(2, number)));
+        assert_eq!(held.others.len(), MAX_OTHERS);
     }
 }

@@ -10,7 +10,7 @@ use crate::report;
 use crate::report::ladder::{Exchanges, Sight};
 use crate::trace::Fate;
 use crate::wire::decode::{Decoded, Kind, decode};
-use crate::wire::talk::{Said, Talks};
+use crate::wire::talk::{Said, Talks, Whole};
 use crate::wire::times::Times;
 use crate::wire::{Captured, pcapng};
 use std::ops::ControlFlow;
@@ -27,7 +27,7 @@ pub(super) struct Screen<'a> {
     pub packets: u64,
     /// Those that are about other ports, as long as none was shown.
     pub elsewhere: Elsewhere,
-    /// Later fragments of packets whose first fragment has not come.
+    /// Later fragments of packets whose first fragment has not been captured yet.
     held: Held,
     /// Somebody still reads standard output.
     is_read: bool,
@@ -61,20 +61,26 @@ impl<'a> Screen<'a> {
         fate: &Fate,
     ) -> Result<ControlFlow<()>, Failure> {
         let Some(packet) = decode(&captured.octets) else { return Ok(ControlFlow::Continue(())) };
-        let interface = captured.interface.as_ref();
-        let Some(said) = self.talks.hear(interface.map(|it| it.id), &packet) else {
-            if is_later_fragment(&packet) {
-                self.held.hold(captured);
-            } else if self.packets == 0 {
+        let interface = captured.interface.as_ref().map(|it| it.id);
+        let whole = Whole::of(interface, &packet);
+        let Some(said) = self.talks.hear(interface, &packet) else {
+            match whole {
+                Some(whole) if is_later_fragment(&packet) => {
+                    self.held.hold(whole, captured, fate);
+                }
+                Some(whole) => self.held.ignore(whole),
+                None => {}
+            }
+            if self.packets == 0 {
                 self.elsewhere.note(&packet);
             }
             return Ok(ControlFlow::Continue(()));
         };
         let mut then = self.tell(captured, fate, &packet, &said)?;
-        if packet.fragment_of.is_some() && !is_later_fragment(&packet) {
-            for fragment in self.held.take() {
+        if let Some(whole) = whole.filter(|_| !is_later_fragment(&packet)) {
+            for (fragment, fate) in self.held.take(whole) {
                 match then {
-                    ControlFlow::Continue(()) => then = self.show(&fragment, &Fate::Seen)?,
+                    ControlFlow::Continue(()) => then = self.show(&fragment, &fate)?,
                     ControlFlow::Break(()) => break,
                 }
             }
@@ -139,12 +145,7 @@ impl<'a> Screen<'a> {
             let below = if quiet { "" } else { "\n" };
             self.print(&(self.exchanges.draw(width()) + below))?;
         }
-        if self.held.count() > 0 {
-            let fragments = report::plural(self.held.count(), "fragment");
-            complain(&format!(
-                "daytime: passed over {fragments}: the first of each packet did not come"
-            ));
-        }
+        self.report_fragments();
         let summary = report::wire::summary(self.packets, self.talks.count, lasted);
         match self.arguments.json || quiet {
             true => {}
@@ -153,9 +154,20 @@ impl<'a> Screen<'a> {
         }
         Ok(ExitCode::SUCCESS)
     }
+
+    /// Reports the later fragments that may belong to an exchange and were not shown.
+    fn report_fragments(&self) {
+        let reasons = [
+            (self.held.count(), "the first fragment of each packet was not captured"),
+            (self.held.replaced, "too many waited for the first fragment of their packet"),
+        ];
+        for (count, reason) in reasons.into_iter().filter(|(count, _)| *count > 0) {
+            complain(&format!("daytime: ignored {}: {reason}", report::plural(count, "fragment")));
+        }
+    }
 }
 
-/// A fragment without ports: which exchange it belongs to, only the first one says.
+/// Whether this is a fragment without ports. Only the first fragment identifies the exchange.
 fn is_later_fragment(packet: &Decoded) -> bool {
     matches!(packet.kind, Kind::Fragment { .. })
 }

@@ -35,15 +35,19 @@ pub(super) static LAB: Lab = Lab {
         Lesson {
             says: "UDP cannot tell a forged question from a true one: without a guard one packet made two \
                    services answer each other, and nothing ended it.",
-            rests_on: &[udp(UNGUARDED, Must::Exceed(Udp, GUARDED))],
+            rests_on: &[udp(UNGUARDED, Must::BeAbove(2)), udp(GUARDED, Must::Number(1))],
         },
         Lesson {
-            says: "The guard ends it: a service must not answer what may be another service.",
-            rests_on: &[udp(GUARDED, Must::Number(1))],
+            says: "The guard prevents the loop: a service must not answer what may be another service.",
+            rests_on: &[udp(UNGUARDED, Must::BeAbove(2)), udp(GUARDED, Must::Number(1))],
         },
         Lesson {
-            says: "In the time watched, the reply of the unguarded service was still on its way: a shorter \
-                   delay shows the loop.",
+            says: "Without a guard the server answered the forged question, but its reply was still on its way when \
+                   the count ended. A shorter delay shows the loop.",
+            rests_on: &[udp(UNGUARDED, Must::Number(2)), udp(GUARDED, Must::Number(1))],
+        },
+        Lesson {
+            says: "The forged datagram was still on its way when the count ended. A shorter delay shows the loop.",
             rests_on: &[udp(UNGUARDED, Must::Number(1))],
         },
         Lesson {

@@ -49,43 +49,70 @@ pub(super) static LAB: Lab = Lab {
             ],
         },
         Lesson {
-            says: "Over TCP every reply arrived: TCP sends again what the network loses.",
-            rests_on: &[tcp(chance::WHOLE, Must::BeAbove(0)), tcp(chance::NONE, Must::Number(0))],
+            says: "With random loss, every client over TCP received the whole reply: TCP retransmits what the \
+                   network loses.",
+            rests_on: &[
+                tcp(chance::LOST, Must::BeAbove(0)),
+                tcp(chance::WHOLE, Must::BeAbove(0)),
+                tcp(chance::NONE, Must::Number(0)),
+            ],
         },
         Lesson {
-            says: "Over TCP some replies did not arrive within the patience of their clients, although the \
-                   server kept sending.",
+            says: "In the exchanges for random loss, TCP lost no packet, so it had nothing to repair.",
+            rests_on: &[
+                tcp(chance::LOST, Must::Number(0)),
+                tcp(chance::WHOLE, Must::BeAbove(0)),
+                tcp(chance::NONE, Must::Number(0)),
+            ],
+        },
+        Lesson {
+            says: "With random loss, some clients over TCP gave up before a reply arrived, although both hosts \
+                   kept retransmitting.",
             rests_on: &[tcp(chance::WHOLE, Must::BeAbove(0)), tcp(chance::NONE, Must::BeAbove(0))],
         },
         Lesson {
-            says: "No reply arrived over TCP either: sending again helps only where some packets pass.",
+            says: "With random loss, no client over TCP received a reply: retransmission helps only where enough \
+                   packets arrive.",
             rests_on: &[tcp(chance::WHOLE, Must::Number(0)), tcp(chance::NONE, Must::BeAbove(0))],
         },
         Lesson {
-            says: "No reply arrived in part, because this reply fits into one segment. TCP itself promises \
-                   less: what has arrived is the beginning of what was sent, in order and without gaps.",
-            rests_on: &[tcp(chance::WHOLE, Must::BeAbove(0)), tcp(chance::PART, Must::Number(0))],
+            says: "With random loss, no reply over TCP arrived in part, because this reply fits into one segment. \
+                   TCP itself promises less: what has arrived is the beginning of what was sent, in order and \
+                   without gaps.",
+            rests_on: &[
+                tcp(chance::LOST, Must::BeAbove(0)),
+                tcp(chance::WHOLE, Must::BeAbove(0)),
+                tcp(chance::PART, Must::Number(0)),
+            ],
         },
         Lesson {
-            says: "UDP repairs nothing: more questions were answered because the client itself asked again.",
+            says: "Where the link lost the first question over UDP, a client with one try received no reply. A \
+                   client that asked again received one.",
+            rests_on: &[udp(drawn::ONE_TRY, Must::Number(0)), udp(drawn::RETRY, Must::Number(1))],
+        },
+        Lesson {
+            says: "UDP repairs nothing: with random loss, more questions were answered because the client itself \
+                   asked again.",
             rests_on: &[udp(chance::AGAIN, Must::Exceed(Transport::Udp, chance::ONCE))],
         },
         Lesson {
-            says: "Over UDP every first try was answered, so asking again changed nothing.",
+            says: "In the exchanges for random loss, every first try over UDP was answered, so asking again \
+                   changed nothing.",
             rests_on: &[udp(chance::ONCE, Must::Number(1)), udp(chance::AGAIN, Must::Number(1))],
         },
         Lesson {
-            says: "Over UDP asking four times got no answer either.",
+            says: "With random loss, four tries over UDP received as little as one: no reply.",
             rests_on: &[udp(chance::ONCE, Must::Number(0)), udp(chance::AGAIN, Must::Number(0))],
         },
         Lesson {
-            says: "UDP does not remove duplicates: the client that asked again received more than one reply.",
+            says: "UDP does not remove duplicates: where the link lost the first question, the client that asked \
+                   again received more than one reply.",
             rests_on: &[udp(drawn::RETRY, Must::BeAbove(1))],
         },
     ],
     elsewhere: "Linux sends lost data again after 200 ms or a little more, once it has measured the round trip; the \
-                first SYN after a second, as here. It gives up where this stack goes on: on a connection that \
-                does not come to be after two minutes, on data after a quarter of an hour.",
+                first SYN after a second, as here. Linux gives up on an unanswered SYN after about two minutes, and on \
+                unacknowledged data after a quarter of an hour; this stack retries forever.",
     next: &[
         Next {
             command: "daytime lab run loss --loss 50",
@@ -153,7 +180,7 @@ fn method(setting: &Setting) -> String {
         }
     };
     format!(
-        "What is drawn: the link loses {which}, and nothing by chance. Then by chance, each packet being lost \
+        "In the drawings the link loses {which}, and nothing at random. Then random loss, each packet being lost \
          with {} %: {} exchanges over TCP, whose client waits for a day; and {} over UDP, with one try and with \
          {TRIES}. In all of them a packet takes {}{}{}.",
         loss(setting),

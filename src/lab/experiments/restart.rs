@@ -256,7 +256,7 @@ fn client_first(run: &mut Run) -> Result<(), Obstacle> {
     Ok(())
 }
 
-/// What bind says to a client that wants to ask from the port of a connection that it closed first.
+/// Returns the result of `bind` to the client's old port, whose connection the client closed first.
 fn ask_again_from(port: SocketAddr, notebook: &mut Notebook) -> Result<String, Obstacle> {
     let client = open(kind(Transport::Tcp)).map_err(failed("open a socket"))?;
     let bind = || client.bind(&port.into());

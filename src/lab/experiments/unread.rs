@@ -84,7 +84,7 @@ pub(super) static LAB: Lab = Lab {
             ],
         },
         Lesson {
-            says: "Over UDP the lost reply was not sent again either.",
+            says: "Over UDP the lost reply was not sent again.",
             rests_on: &[udp(netns::RECV, Must::Be("EAGAIN")), udp(netns::REPLIES, Must::Number(1))],
         },
     ],

@@ -19,6 +19,8 @@ pub(crate) struct Network {
     /// By arrival, and of two at the same time by the number: whose they are, and what.
     on_the_way: BTreeMap<(Duration, u64), (HostId, Vec<u8>)>,
     sent: u64,
+    /// Packets that the link lost, for whatever reason.
+    pub(crate) lost: u64,
     now: Duration,
     /// The beginning, as what runs outside would have it. Nothing depends on its value.
     beginning: Instant,
@@ -82,6 +84,7 @@ impl Network {
             link: Link::new(conditions, seed),
             on_the_way: BTreeMap::new(),
             sent: 0,
+            lost: 0,
             now: Duration::ZERO,
             beginning: Instant::now(),
             notes: None,
@@ -211,6 +214,7 @@ impl Network {
     fn send(&mut self, from: HostId, octets: Vec<u8>) {
         let to = if from == SERVER { CLIENT } else { SERVER };
         let fate = self.link.fate(from, self.now, &octets);
+        self.lost += u64::from(matches!(fate, Fate::Lost(_)));
         if let Fate::Arrived(times) = &fate {
             for time in times {
                 self.sent += 1;

@@ -13,11 +13,13 @@ use std::time::Duration;
 pub(super) const WHOLE: &str = "replies received whole";
 pub(super) const PART: &str = "replies received in part";
 pub(super) const NONE: &str = "clients without a reply";
+pub(super) const LOST: &str = "packets lost at random";
 const MEDIAN: &str = "median time to the reply";
 pub(super) const ONCE: &str = "answered with one try";
 pub(super) const AGAIN: &str = "answered with four tries";
 
 /// The nouns of the counts over TCP.
+const PACKET: &str = "packet";
 const REPLY: &str = "reply";
 const ASKED: &str = "client";
 
@@ -79,13 +81,26 @@ fn of_streams(setting: &Setting) -> Vec<Prediction> {
     let of = |what, (least, most), of| {
         Prediction::new(Tcp, what, Expected::range((least, of), (most, of)))
     };
+    let lost = Prediction::new(Tcp, LOST, lost(setting));
     let mut predictions =
-        vec![of(WHOLE, whole, REPLY), of(PART, (0, 0), REPLY), of(NONE, none, ASKED)];
+        vec![lost, of(WHOLE, whole, REPLY), of(PART, (0, 0), REPLY), of(NONE, none, ASKED)];
     if outlook(setting) == Outlook::AllCome {
         let least = Expected::AtLeast(unhurt(setting).into());
         predictions.push(Prediction::new(Tcp, MEDIAN, least));
     }
     predictions
+}
+
+/// How many packets the streams lose: at least one, where it is as certain as that two seeds differ. Each stream
+/// that loses none has five packets or more.
+fn lost(setting: &Setting) -> Expected {
+    let loss = conditions(setting).loss;
+    let none = (1.0 - loss).powf(5.0 * f64::from(streams(setting)));
+    match none {
+        _ if loss <= 0.0 => Expected::Is((0, PACKET).into()),
+        ..1e-9 => Expected::AtLeast((1, PACKET).into()),
+        _ => Expected::AtLeast((0, PACKET).into()),
+    }
 }
 
 /// Certain, or five standard errors around the probability, and a few exchanges where there are too few for the errors to
@@ -117,7 +132,14 @@ fn seeds(seed: u64) -> impl Iterator<Item = u64> {
 }
 
 fn observe_streams(setting: &Setting, seeds: impl Iterator<Item = u64>, run: &mut Run) {
-    let ended: Vec<_> = seeds.map(|seed| stream(setting, seed)).collect();
+    let mut lost = 0;
+    let mut ended = Vec::new();
+    for seed in seeds {
+        let (came, time, packets) = stream(setting, seed);
+        lost += packets;
+        ended.push((came, time));
+    }
+    run.saw(Tcp, LOST, (lost, PACKET));
     let kinds =
         [(WHOLE, Came::Whole, REPLY), (PART, Came::Part, REPLY), (NONE, Came::Nothing, ASKED)];
     for (what, which, of) in kinds {
@@ -131,13 +153,13 @@ fn observe_streams(setting: &Setting, seeds: impl Iterator<Item = u64>, run: &mu
     }
 }
 
-/// One exchange: what of the line came, and when.
-fn stream(setting: &Setting, seed: u64) -> (Came, Option<Duration>) {
+/// One exchange: how much of the reply arrived, when, and how many packets the link lost.
+fn stream(setting: &Setting, seed: u64) -> (Came, Option<Duration>, u64) {
     let mut network = Network::new(conditions(setting), seed);
     let mut client = StreamClient::new(Duration::ZERO, PATIENCE, 50_000);
     let mut service = StreamService::default();
     network.run(&mut [(CLIENT, &mut client), (SERVER, &mut service)], PATIENCE);
-    (Came::of(&client.octets), client.answered)
+    (Came::of(&client.octets), client.answered, network.lost)
 }
 
 /// How many of the exchanges with these seeds are answered.

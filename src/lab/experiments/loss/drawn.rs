@@ -18,7 +18,7 @@ pub(super) const SYN_REPLY: &str = "reply if the SYN is lost";
 pub(super) const SYN_TIME: &str = "time if the SYN is lost";
 const DATA_REPLY: &str = "reply if it is lost once";
 const DATA_TIME: &str = "time if it is lost once";
-const ONE_TRY: &str = "question lost, one try";
+pub(super) const ONE_TRY: &str = "question lost, one try";
 pub(super) const RETRY: &str = "question lost, a retry";
 
 /// What is lost, with the names of what is observed of it.

@@ -5,13 +5,14 @@ use super::super::super::loopback::{PATIENCE, failed, in_time};
 use super::super::super::{Obstacle, Prediction, Procedure, Run, Setting};
 use super::super::network::{Network, address};
 use super::super::process::within;
+use super::super::recorder::Recorder;
 use super::{Peer, conditions, connect, datagram_socket, delay, octets, patience, procedure, told};
 use crate::lab::packet::{Control, Kind, kind};
 use crate::lab::seen::{count, replies, sent_by};
 use crate::trace::{Event, Packet, Trace};
 use crate::transport::Transport::{Tcp, Udp};
-use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::io::{self, Read, Write};
+use std::net::{TcpListener, TcpStream};
 
 /// What a client says that does not know that nobody listens.
 const QUESTION: &[u8] = b"time, please\r\n";
@@ -69,18 +70,7 @@ fn stream(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     let limit = PATIENCE + 2 * network.round_trip();
     let listener = network.on(SERVER, "listen", |_| TcpListener::bind(address(SERVER)))?;
     let closing = network.meanwhile(SERVER, "serve", move |recorder| {
-        let (mut stream, _) = listener.accept()?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        // It is there, and left there.
-        let peek = || in_time(&stream, || stream.peek(&mut [0; 1]));
-        recorder.call(SERVER, "recv(1), MSG_PEEK", peek, octets)?;
-        recorder.call(SERVER, "send(26)", || stream.write(REPLY), octets)?;
-        let mut stream = Some(stream);
-        let close = || {
-            drop(stream.take());
-            Ok(())
-        };
-        recorder.call(SERVER, "close()", close, |()| "0".into())
+        reply_and_close(listener.accept()?.0, recorder)
     })?;
     let (read, end) = network.on(CLIENT, "ask", move |recorder| {
         let mut stream = connect(limit)?;
@@ -98,7 +88,27 @@ fn stream(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     closing.wait(PATIENCE).map_err(failed("serve"))?;
     // As long as a repetition would take, which is 0.2 s at least.
     network.recorder.settle(2 * patience(setting))?;
-    let trace = network.trace();
+    observe_stream(run, network.trace(), read, end);
+    Ok(())
+}
+
+/// Replies to a question that it leaves unread, and closes.
+fn reply_and_close(mut stream: TcpStream, recorder: &Recorder) -> io::Result<()> {
+    stream.set_read_timeout(Some(PATIENCE))?;
+    // The question has arrived, and stays in the receive buffer.
+    let peek = || in_time(&stream, || stream.peek(&mut [0; 1]));
+    recorder.call(SERVER, "recv(1), MSG_PEEK", peek, octets)?;
+    recorder.call(SERVER, "send(26)", || stream.write(REPLY), octets)?;
+    let mut stream = Some(stream);
+    let close = || {
+        drop(stream.take());
+        Ok(())
+    };
+    recorder.call(SERVER, "close()", close, |()| "0".into())
+}
+
+/// Records the octets that the client read, how its reading ended, and the packets of both hosts.
+fn observe_stream(run: &mut Run, trace: Trace, read: usize, end: String) {
     let last = sent_by(&trace, SERVER).last();
     let last = last.map_or("nothing", |(_, packet)| kind(&packet.octets).words());
     run.saw(Tcp, READ, (u64::try_from(read).unwrap_or(u64::MAX), "octet"));
@@ -107,7 +117,6 @@ fn stream(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     run.saw(Tcp, CHALLENGES, count(challenges(&trace), "packet"));
     run.saw(Tcp, ENDS, last);
     run.show(Tcp, "with the reply lost", trace);
-    Ok(())
 }
 
 /// The client's challenge ACKs: it acknowledges once more what it acknowledged before, after a reset that did
