@@ -182,9 +182,12 @@ const RANDOM: [&str; 6] = [
     "answered with four tries",
 ];
 
+/// Whether a row of the table is of a part of the lab, by its name.
+type IsOfPart = fn(&str) -> bool;
+
 /// The parts of `loss` that a sentence may name, and whether a row belongs to each. A sentence that names none is
 /// about all of its table.
-const PARTS: [(&str, fn(&str) -> bool); 3] = [
+const PARTS: [(&str, IsOfPart); 3] = [
     ("random loss", |row| RANDOM.contains(&row)),
     ("lost SYN", |row| row.ends_with("if the SYN is lost")),
     ("lost the first question", |row| row.starts_with("question lost")),
@@ -228,7 +231,7 @@ fn check_claims(run: &Value, about: &str, says: &str) {
     assert!(!says.ends_with(" either.") && !says.contains(" either:"), "{about}: {says:?}");
     for (_, rows) in REFUTED_BY.iter().filter(|(phrase, _)| says.contains(phrase)) {
         let mut judged = 0;
-        for (transport, what, refuting) in rows.iter() {
+        for (transport, what, refuting) in *rows {
             if let Some(seen) =
                 find(run, transport, what).filter(|_| is_about(says, transport, what))
             {
