@@ -125,7 +125,7 @@ fn a_cut_answer_has_no_offset() {
     assert_eq!(output.status.code(), Some(1));
     let printed = stdout(&output);
     assert!(printed.contains("+02:30\n"), "all but the line end has come: {printed}");
-    assert!(printed.contains("    offset  unknown: the answer is cut\n"), "{printed}");
+    assert!(printed.contains("    offset  unknown: the line is cut\n"), "{printed}");
 }
 
 #[test]
