@@ -312,6 +312,7 @@ mod tests {
         assert_eq!(drawn(Duration::from_secs(189)), shown("s", "189.000"));
     }
 
+    #[cfg(feature = "lab")]
     #[test]
     fn beside_a_longer_drawing_the_axis_has_the_unit_of_that_and_keeps_its_microseconds() {
         let mut trace = two();

@@ -13,7 +13,9 @@ pub mod systemd;
 pub mod traced;
 pub mod wire;
 
-pub use ended::{bad, good, run, run_within};
+#[cfg(feature = "lab")]
+pub use ended::run_within;
+pub use ended::{bad, good, run};
 pub use namespace::Namespace;
 pub use running::{Running, count, daytime, stderr, stdout};
 
