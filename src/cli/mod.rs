@@ -35,18 +35,7 @@ use std::process::ExitCode;
 pub fn run_command_line() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
-        Err(error) => {
-            let is_usage = error.use_stderr();
-            let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
-            let error = mistakes::explain(error, &words.collect::<Vec<_>>());
-            if is_usage && logging::is_journal() {
-                complain(&error.to_string());
-            } else if !inherited::client_has_stderr() {
-                // Help goes to standard output; if that is closed, no reader wants it.
-                let _ = error.print();
-            }
-            return ExitCode::from(if is_usage { 2 } else { 0 });
-        }
+        Err(error) => return print_usage(error),
     };
     let closed = match &arguments.command {
         Command::Serve(serve) => inherited::close_leaked(serve), // first, while nothing else is open
@@ -75,6 +64,20 @@ pub fn run_command_line() -> ExitCode {
         failure.tell();
         failure.status()
     })
+}
+
+/// Prints help, or what is wrong with the arguments.
+fn print_usage(error: clap::Error) -> ExitCode {
+    let is_usage = error.use_stderr();
+    let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
+    let error = mistakes::explain(error, &words.collect::<Vec<_>>());
+    if is_usage && logging::is_journal() {
+        complain(&error.to_string());
+    } else if !inherited::client_has_stderr() {
+        // Help goes to standard output; if that is closed, no reader wants it.
+        let _ = error.print();
+    }
+    ExitCode::from(if is_usage { 2 } else { 0 })
 }
 
 /// Prints to standard output, in colour where that is wanted.
