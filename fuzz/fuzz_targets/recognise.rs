@@ -55,7 +55,9 @@ fn check_zone(read: &Recognised, reply: &[u8]) {
         Told::WallClock(_) => assert_eq!(read.zone.is_some(), unknown),
         Told::Ambiguous(readings) => {
             let readings: Vec<NaiveDateTime> = readings.iter().collect();
-            assert!(matches!(readings.len(), 2 | 3) && readings.is_sorted_by(|one, next| one < next));
+            assert!(
+                matches!(readings.len(), 2 | 3) && readings.is_sorted_by(|one, next| one < next)
+            );
             assert!(readings.iter().all(|reading| reading.time() == readings[0].time()));
         }
     }
