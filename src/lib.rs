@@ -6,7 +6,8 @@
 //! line of ASCII. Over TCP the connection itself is the question, and the end of the stream is the end
 //! of the answer. Over UDP an empty datagram asks and one datagram answers.
 //!
-//! ```
+#![cfg_attr(all(feature = "client", feature = "server"), doc = "```")]
+#![cfg_attr(not(all(feature = "client", feature = "server")), doc = "```ignore")]
 //! use daytime::{Config, Options, Server, Transport, ask};
 //!
 //! let anywhere = vec!["127.0.0.1:0".parse()?]; // port 0: any free one
@@ -45,68 +46,101 @@
 //! Nothing here prints, exits, or panics on what a stranger sends. Octets from the network stay as they
 //! came; [`Printable`] makes them safe to show.
 
+#![cfg_attr(
+    not(feature = "cli"),
+    allow(
+        dead_code,
+        unused_imports,
+        reason = "a part of the suite leaves out what only the other parts use"
+    )
+)]
+
 /// Compiles what the README shows.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "cli", feature = "lab"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+#[cfg(feature = "client")]
 mod bench;
+#[cfg(feature = "client")]
 mod calls;
+#[cfg(feature = "client")]
 mod check;
+#[cfg(feature = "cli")]
 mod cli;
+#[cfg(feature = "client")]
 mod client;
 mod clock;
+#[cfg(all(feature = "client", feature = "server"))]
 mod compare;
 mod duration;
 #[cfg(feature = "lab")]
 mod lab;
+#[cfg(feature = "server")]
 mod limit;
+#[cfg(feature = "server")]
 mod listen;
 mod metrics;
+#[cfg(feature = "server")]
 mod notice;
 mod reply;
+#[cfg(any(feature = "cli", feature = "lab"))]
 mod report;
 mod responder;
+#[cfg(feature = "server")]
 mod server;
 mod syntax;
 mod sys;
+#[cfg(any(feature = "client", feature = "server"))]
 mod tcp;
-#[cfg_attr(not(feature = "lab"), allow(dead_code, reason = "the laboratory writes traces"))]
+#[cfg(any(feature = "cli", feature = "lab"))]
 mod trace;
 mod transport;
 mod udp;
+#[cfg(any(feature = "cli", feature = "lab"))]
 mod wire;
 
 #[cfg(feature = "internals")]
 #[doc(hidden)]
 pub mod internals;
 
+#[cfg(feature = "cli")]
 #[doc(hidden)]
 pub use cli::run_command_line;
 
+#[cfg(feature = "client")]
 pub use bench::{Bench, BenchError, BenchOptions, Failures, Load, Percentiles, bench};
+#[cfg(feature = "client")]
 pub use calls::Calls;
+#[cfg(feature = "client")]
 pub use check::{Check, CheckOptions, Finding, Probe, Verdict, check};
+#[cfg(feature = "client")]
 pub use client::{
     Answer, AskError, Attempt, Family, Interruption, Offset, Options, Target, TargetError, ask,
 };
 pub use clock::{Clock, Health, Leap, Reading};
+#[cfg(all(feature = "client", feature = "server"))]
 pub use compare::{
     Closed, CompareError, CompareOptions, Comparison, GIVE_UP, Latencies, Leftover, Nobody, Phase,
     Phases, Side, Source, compare,
 };
+#[cfg(feature = "server")]
 pub use limit::{Limits, Rate};
+#[cfg(feature = "server")]
 pub use listen::{Inherited, Listen, ListenError, Setting};
-pub use metrics::{Event, Metrics};
+pub use metrics::Event;
+#[cfg(feature = "server")]
+pub use metrics::Metrics;
 pub use reply::{Printable, Reply, ReplyError};
-pub use server::{
-    Begun, Bound, Config, ConfineError, Confined, Confinement, Identity, Layer, Sandbox,
-    ServeError, Server, Shutdown, Supervisor, Until, Workers,
-};
+#[cfg(feature = "confine")]
+pub use server::{Begun, ConfineError, Confined, Confinement, Identity, Layer, Sandbox};
+#[cfg(feature = "server")]
+pub use server::{Bound, Config, ServeError, Server, Shutdown, Supervisor, Until, Workers};
 pub use syntax::{
     Flag, Flags, Form, Marker, Pattern, PatternError, Readings, Reason, Recognised, Syntax,
     TimeCode, Told, UnknownSyntax, Unrecognised, Zone, ZoneError, ZoneOffset, recognise,
 };
+#[cfg(feature = "server")]
 pub use tcp::server::Drain;
 pub use transport::{IpVersion, PORT, Transport};
 pub use udp::guard::GuardOptions;

@@ -1,9 +1,13 @@
 //! What the services did, as counters that any thread may read while they run.
 
+#[cfg(feature = "server")]
 mod client_log;
+#[cfg(feature = "server")]
 mod counters;
 
+#[cfg(feature = "server")]
 pub(crate) use client_log::ClientLog;
+#[cfg(feature = "server")]
 pub(crate) use counters::Counters;
 
 use crate::transport::{IpVersion, Transport};
@@ -248,12 +252,14 @@ impl fmt::Display for Example {
     }
 }
 
+#[cfg(feature = "server")]
 /// Counters of one server, from its start.
 pub struct Metrics {
     workers: Vec<Arc<Counters>>,
     client_log: Arc<ClientLog>,
 }
 
+#[cfg(feature = "server")]
 impl Default for Metrics {
     /// Those of one worker, all at 0.
     fn default() -> Self {
@@ -261,6 +267,7 @@ impl Default for Metrics {
     }
 }
 
+#[cfg(feature = "server")]
 impl Metrics {
     pub(crate) fn new(workers: usize) -> Self {
         let client_log = Arc::<ClientLog>::default();
@@ -303,6 +310,7 @@ impl Metrics {
     }
 }
 
+#[cfg(feature = "server")]
 impl fmt::Debug for Metrics {
     /// Those that are not 0.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -334,6 +342,7 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "server")]
     #[test]
     fn each_version_of_ip_has_its_own_counter_and_each_worker_its_own() {
         let metrics = Metrics::new(2);

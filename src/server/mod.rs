@@ -1,13 +1,16 @@
 //! Both services as one process.
 
+#[cfg(feature = "confine")]
 mod confine;
 mod crew;
+#[cfg(feature = "cli")]
 pub(crate) mod endpoint;
 mod inherit;
 mod supervisor;
 mod threads;
 mod worker;
 
+#[cfg(feature = "confine")]
 pub use confine::{Begun, ConfineError, Confined, Confinement, Identity, Layer, Sandbox};
 pub use supervisor::Supervisor;
 

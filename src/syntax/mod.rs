@@ -17,6 +17,7 @@ mod flags;
 mod frame;
 mod free;
 mod iana;
+mod local_zone;
 mod names;
 mod nist;
 mod numeric;

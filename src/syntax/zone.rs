@@ -1,15 +1,12 @@
 //! The zone a reply is written in, and the abbreviation it goes by.
 
 use super::iana::{Iana, Shown};
-use super::zone_text;
+use super::{local_zone, zone_text};
 use chrono::{
     FixedOffset, MappedLocalTime, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeDelta, TimeZone,
     Utc,
 };
-use iana_time_zone::GetTimezoneError;
 use std::fmt;
-use std::io::ErrorKind::PermissionDenied;
-use std::path::Path;
 use std::str::FromStr;
 
 /// A time zone: UTC, one of the IANA database, or a fixed offset.
@@ -59,24 +56,11 @@ impl Zone {
     /// # Errors
     /// [`ZoneError::Local`]: its IANA name cannot be found. `TZ` holds a POSIX rule such as
     /// `CET-1CEST`, or the zone is a file that is no link into the database.
-    /// [`ZoneError::Unreadable`]: a permission is missing, as inside a sandbox.
+    /// [`ZoneError::Unreadable`]: a permission is missing, as inside a sandbox; or the crate was built
+    /// without the features `client` and `server`, and asks no system.
     pub fn local() -> Result<Self, ZoneError> {
-        const SYSTEM: &str = "/etc/localtime";
-        let name = match std::env::var("TZ") {
-            Ok(variable) => match variable.trim_start_matches(':') {
-                "" => return Ok(Self::UTC),
-                path if path.starts_with('/') => linked_name(path).unwrap_or(path.to_owned()),
-                name => name.to_owned(),
-            },
-            Err(_) => match iana_time_zone::get_timezone() {
-                Ok(name) => name,
-                Err(GetTimezoneError::IoError(error)) if error.kind() == PermissionDenied => {
-                    return Err(ZoneError::Unreadable(error.to_string()));
-                }
-                // Without the file there is no zone but UTC; with it there is one that has no name.
-                Err(_) if !Path::new(SYSTEM).exists() => return Ok(Self::UTC),
-                Err(_) => SYSTEM.to_owned(),
-            },
+        let Some(name) = local_zone::name().map_err(ZoneError::Unreadable)? else {
+            return Ok(Self::UTC);
         };
         let plain = name.strip_prefix("posix/").unwrap_or(&name);
         Self::named(plain).ok_or(ZoneError::Local(name))
@@ -103,13 +87,6 @@ impl FromStr for Zone {
             .or_else(|| Self::named(text))
             .ok_or(ZoneError::Unknown)
     }
-}
-
-/// The name under which the database has the file that this path leads to.
-fn linked_name(path: &str) -> Option<String> {
-    let file = std::fs::canonicalize(path).ok()?;
-    let (_, name) = file.to_str()?.split_once("/zoneinfo/")?;
-    Some(name.to_owned())
 }
 
 /// `+H`, `+HH`, `+HHMM` or `+HH:MM`, less than a day either way.

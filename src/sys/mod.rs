@@ -2,27 +2,47 @@
 //!
 //! `linux` and `portable` have the same functions; the rest of the crate cannot tell which it
 //! uses. `portable` needs nothing but POSIX, and says "unknown" where POSIX has no answer. Build
-//! with `--cfg daytime_portable` to use it on Linux.
+//! with `--cfg daytime_portable` to use it on Linux. Without the features `client` and `server` there is
+//! `no_sockets`, which makes no system call and so builds for every target.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-#[cfg(all(target_os = "linux", not(daytime_portable)))]
+#[cfg(all(
+    target_os = "linux",
+    not(daytime_portable),
+    any(feature = "client", feature = "server")
+))]
 mod linux;
-#[cfg(all(target_os = "linux", not(daytime_portable)))]
+#[cfg(all(
+    target_os = "linux",
+    not(daytime_portable),
+    any(feature = "client", feature = "server")
+))]
 pub(crate) use linux::*;
 
-#[cfg(any(not(target_os = "linux"), daytime_portable))]
+#[cfg(all(
+    any(not(target_os = "linux"), daytime_portable),
+    any(feature = "client", feature = "server")
+))]
 mod portable;
-#[cfg(any(not(target_os = "linux"), daytime_portable))]
+#[cfg(all(
+    any(not(target_os = "linux"), daytime_portable),
+    any(feature = "client", feature = "server")
+))]
 pub(crate) use portable::*;
+
+#[cfg(not(any(feature = "client", feature = "server")))]
+mod no_sockets;
+#[cfg(not(any(feature = "client", feature = "server")))]
+pub(crate) use no_sockets::*;
 
 /// Whether this is the system that predictions of the laboratory were measured on.
 #[cfg(feature = "lab")]
 pub(crate) const IS_LINUX: bool = cfg!(target_os = "linux");
 
 /// The system and its release: `Linux 6.18.5` (uname(2)); `None` if it does not tell.
-#[cfg(feature = "lab")]
+#[cfg(all(feature = "lab", any(feature = "client", feature = "server")))]
 pub(crate) fn release() -> Option<String> {
     let name = nix::sys::utsname::uname().ok()?;
     let words = [name.sysname(), name.release()].map(|word| word.to_string_lossy().into_owned());
@@ -166,6 +186,7 @@ pub(crate) enum Links {
 }
 
 #[cfg(test)]
+#[cfg(all(feature = "client", feature = "server"))]
 mod tests {
     use super::*;
     use std::net::UdpSocket;

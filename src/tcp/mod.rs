@@ -18,8 +18,13 @@
 //! (RFC 1122, 4.2.2.13). So ours closes only its own direction, throws away what comes, and closes
 //! when the client has: the drain. A client that never closes is given up at a deadline.
 
+#[cfg(feature = "client")]
 pub(crate) mod client;
+#[cfg(feature = "client")]
 mod connect;
+#[cfg(feature = "server")]
 mod connection;
+#[cfg(feature = "server")]
 mod drained;
+#[cfg(feature = "server")]
 pub(crate) mod server;

@@ -8,9 +8,12 @@
 //!   | <---------- the line -------- |  sendmsg, from the address that was asked
 //! ```
 
+#[cfg(feature = "client")]
 pub(crate) mod client;
 mod content;
 pub(crate) mod exchange;
 pub(crate) mod guard;
+#[cfg(feature = "server")]
 mod losses;
+#[cfg(feature = "server")]
 pub(crate) mod server;

@@ -3,26 +3,35 @@
 mod address;
 mod batch;
 mod client_batch;
+#[cfg(feature = "server")]
 mod clock;
 mod counters;
 mod datagram;
+#[cfg(feature = "cli")]
 mod filter;
 #[cfg(feature = "lab")]
 mod frames;
 mod links;
 #[cfg(feature = "lab")]
 mod namespace;
+#[cfg(feature = "cli")]
 mod packet;
+#[cfg(feature = "confine")]
 mod privilege;
 #[cfg(feature = "lab")]
 mod queues;
+#[cfg(feature = "confine")]
 mod sandbox;
-#[cfg(any(target_arch = "aarch64", target_arch = "riscv64", target_arch = "x86_64"))]
+#[cfg(all(
+    feature = "confine",
+    any(target_arch = "aarch64", target_arch = "riscv64", target_arch = "x86_64")
+))]
 mod seccomp;
 mod supervisor;
 
 pub(crate) use batch::Batch;
 pub(crate) use client_batch::{Alarm, ClientBatch, ephemeral_ports};
+#[cfg(feature = "server")]
 pub(crate) use clock::kernel_clock;
 #[cfg(feature = "lab")]
 pub(crate) use counters::listen_overflows;
@@ -35,7 +44,9 @@ pub(crate) use links::{LinkChanges, interfaces};
 pub(crate) use namespace::{
     again, end_group, isolate, limit_reached, no_rights_inside, own_network,
 };
+#[cfg(feature = "cli")]
 pub(crate) use packet::PacketSocket;
+#[cfg(feature = "confine")]
 pub(crate) use privilege::{
     become_user, credentials, drop_capabilities, find_group, find_user, has_capabilities, is_root,
     regains_group, regains_user,
@@ -44,18 +55,31 @@ pub(crate) use privilege::{
 pub(crate) use queues::{
     QUEUES_ARE_TOLD, accept_queue, count_drops, receive_counted, report_errors, set_syn_retries,
 };
+#[cfg(feature = "confine")]
 pub(crate) use sandbox::{no_new_privileges, restrict_files};
-#[cfg(any(target_arch = "aarch64", target_arch = "riscv64", target_arch = "x86_64"))]
+#[cfg(all(
+    feature = "confine",
+    any(target_arch = "aarch64", target_arch = "riscv64", target_arch = "x86_64")
+))]
 pub(crate) use seccomp::restrict_calls;
 pub(crate) use supervisor::{abstract_address, descriptor_path, is_tcp, is_udp};
 
 /// Elsewhere system calls have other names, or seccompiler does not know the processor.
-#[cfg(not(any(target_arch = "aarch64", target_arch = "riscv64", target_arch = "x86_64")))]
+#[cfg(all(
+    feature = "confine",
+    not(any(target_arch = "aarch64", target_arch = "riscv64", target_arch = "x86_64"))
+))]
 pub(crate) fn restrict_calls(
     _: Option<&std::ops::RangeInclusive<std::os::fd::RawFd>>,
     _: super::Links,
 ) -> Result<usize, String> {
     Err("there is no filter for this processor".to_owned())
+}
+
+/// Only a server tells the state of its clock.
+#[cfg(not(feature = "server"))]
+pub(crate) fn kernel_clock() -> io::Result<super::KernelClock> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 use nix::libc::{MSG_MORE, SIGHUP};

@@ -1,0 +1,47 @@
+//! The name of this host's time zone.
+
+/// Returns the IANA name, or the path of a file that has none; `None` for UTC.
+///
+/// # Errors
+/// The reason why the system may not be asked.
+#[cfg(any(feature = "client", feature = "server"))]
+pub(super) fn name() -> Result<Option<String>, String> {
+    match std::env::var("TZ") {
+        Ok(variable) => Ok(match variable.trim_start_matches(':') {
+            "" => None,
+            path if path.starts_with('/') => Some(linked_name(path).unwrap_or(path.to_owned())),
+            name => Some(name.to_owned()),
+        }),
+        Err(_) => system_name(),
+    }
+}
+
+#[cfg(any(feature = "client", feature = "server"))]
+fn system_name() -> Result<Option<String>, String> {
+    use iana_time_zone::GetTimezoneError;
+    use std::io::ErrorKind::PermissionDenied;
+    const SYSTEM: &str = "/etc/localtime";
+    match iana_time_zone::get_timezone() {
+        Ok(name) => Ok(Some(name)),
+        Err(GetTimezoneError::IoError(error)) if error.kind() == PermissionDenied => {
+            Err(error.to_string())
+        }
+        // Without the file there is no zone but UTC; with it there is one that has no name.
+        Err(_) if !std::path::Path::new(SYSTEM).exists() => Ok(None),
+        Err(_) => Ok(Some(SYSTEM.to_owned())),
+    }
+}
+
+/// The name under which the database has the file that this path leads to.
+#[cfg(any(feature = "client", feature = "server"))]
+fn linked_name(path: &str) -> Option<String> {
+    let file = std::fs::canonicalize(path).ok()?;
+    let (_, name) = file.to_str()?.split_once("/zoneinfo/")?;
+    Some(name.to_owned())
+}
+
+/// This build asks no system.
+#[cfg(not(any(feature = "client", feature = "server")))]
+pub(super) fn name() -> Result<Option<String>, String> {
+    Err("this build asks no system".to_owned())
+}
