@@ -1,15 +1,18 @@
 //! The kernel's own opinion of its clock: `adjtimex(2)`.
+#![expect(unsafe_code, reason = "no crate that is used here wraps adjtimex(2)")]
 
 use super::super::{KernelClock, KernelLeap};
+use nix::errno::Errno;
 use nix::libc;
-use rtime_clock::adjtime::{Timex, adjtimex};
 use std::io;
+use std::mem;
 
 /// Reads the clock and its state together. Fails where a filter of system calls forbids it.
 pub(crate) fn kernel_clock() -> io::Result<KernelClock> {
-    let mut timex = Timex::new(); // modes = 0: read, set nothing
-    let state = adjtimex(&mut timex)?;
-    let timex = timex.0;
+    // SAFETY: all fields of `timex` are integers, for which 0 is a value.
+    let mut timex: libc::timex = unsafe { mem::zeroed() }; // modes = 0: read, set nothing
+    // SAFETY: the pointer is to a whole `timex` of ours, and the kernel keeps no copy of the pointer.
+    let state = Errno::result(unsafe { libc::adjtimex(&raw mut timex) })?;
     let fraction = u32::try_from(timex.time.tv_usec).map_err(io::Error::other)?;
     let nanoseconds = if timex.status & libc::STA_NANO == 0 { fraction * 1000 } else { fraction };
     Ok(KernelClock {
