@@ -2,7 +2,8 @@
 
 const NULL: u32 = 0;
 const EN10MB: u32 = 1;
-const RAW: u32 = 101;
+/// The IP header itself.
+pub(super) const RAW: u32 = 101;
 const LOOP: u32 = 108;
 const LINUX_SLL: u32 = 113;
 const IPV4: u32 = 228;

@@ -4,18 +4,32 @@
 //! and wherever it is written: it has no date, no host and no system in it.
 
 use super::decode::decode;
-use super::{Captured, InterfaceId};
+use super::{Captured, InterfaceId, link};
 use crate::trace::{Fate, HostId, Trace, What};
-use pcap_parser::{
-    EnhancedPacketBlock, InterfaceDescriptionBlock, Linktype, OptionCode, PcapNGOption,
-    SectionHeaderBlock, ToVec,
-};
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// Interfaces of one section: who makes up more has another begun, so that nobody can fill the memory.
-pub(super) const MOST_INTERFACES: usize = 4096;
+/// Maximum number of interfaces of a section, so that no peer can fill the memory. The next one begins a section.
+pub(super) const MAX_INTERFACES: usize = 4096;
+
+/// Types of blocks.
+pub(super) mod block_type {
+    pub(crate) const INTERFACE: u32 = 1;
+    /// Of the first pcapng files; enhanced packets have replaced it (appendix A of the draft).
+    pub(crate) const OLD_PACKET: u32 = 2;
+    pub(crate) const SIMPLE_PACKET: u32 = 3;
+    pub(crate) const ENHANCED_PACKET: u32 = 6;
+    pub(crate) const SECTION: u32 = 0x0a0d_0d0a;
+}
+
+/// Codes of options. That of the application is for sections, comments are for packets, the rest for interfaces.
+pub(super) mod option_code {
+    pub(crate) const COMMENT: u16 = 1;
+    pub(crate) const INTERFACE_NAME: u16 = 2;
+    pub(crate) const APPLICATION: u16 = 4;
+    pub(crate) const TIME_RESOLUTION: u16 = 9;
+    pub(crate) const TIME_OFFSET: u16 = 14;
+}
 
 /// What one host saw of a trace: the packets that it sent and those that came, each with its fate.
 #[cfg_attr(not(feature = "lab"), allow(dead_code, reason = "labs have traces"))]
@@ -40,22 +54,18 @@ pub(crate) fn pcapng(trace: &Trace, host: HostId) -> Vec<u8> {
     }
     seen.sort_by_key(|(at, ..)| *at);
     let head = [begin(), interface(Some(name.as_bytes()))].concat();
-    let packets = seen.into_iter().flat_map(|(at, octets, words)| block(0, at, octets, &[words]));
+    let packets = seen.into_iter().flat_map(|(at, octets, words)| packet(0, at, octets, &[words]));
     head.into_iter().chain(packets).collect()
 }
 
 /// What a file begins with: who wrote it.
 pub(crate) fn begin() -> Vec<u8> {
-    octets(&mut SectionHeaderBlock {
-        block_type: 0,
-        block_len1: 0,
-        bom: 0,
-        major_version: 1,
-        minor_version: 0,
-        section_len: -1, // until the end
-        options: vec![option(OptionCode::ShbUserAppl, b"daytime")],
-        block_len2: 0,
-    })
+    const BYTE_ORDER: [u8; 4] = 0x1a2b_3c4d_u32.to_le_bytes();
+    const VERSION: [u8; 4] = [1, 0, 0, 0];
+    /// The section reaches until the end of the file.
+    const LENGTH: [u8; 8] = [0xff; 8];
+    let application = options(&[(option_code::APPLICATION, b"daytime")]);
+    block(block_type::SECTION, &[&BYTE_ORDER[..], &VERSION, &LENGTH, &application].concat())
 }
 
 /// Writes packets into a file that has been begun, one after the other.
@@ -72,7 +82,7 @@ impl Writer {
         let id = captured.interface.as_ref().map(|it| it.id);
         let mut before = Vec::new();
         if !self.interfaces.contains_key(&id) {
-            if self.interfaces.len() >= MOST_INTERFACES {
+            if self.interfaces.len() >= MAX_INTERFACES {
                 self.interfaces.clear();
                 before.extend(begin());
             }
@@ -82,67 +92,62 @@ impl Writer {
         let next = length(self.interfaces.len());
         let number = *self.interfaces.entry(id).or_insert(next);
         let at = captured.at.unwrap_or_default();
-        before.extend(block(number, at, &captured.octets, &captured.comments));
+        before.extend(packet(number, at, &captured.octets, &captured.comments));
         before
     }
 }
 
-/// An interface, or a host, that packets were seen at.
+/// An interface, or a host, that packets were seen at. Packets are whole, so it has no maximum length.
 fn interface(name: Option<&[u8]>) -> Vec<u8> {
-    octets(&mut InterfaceDescriptionBlock {
-        block_type: 0,
-        block_len1: 0,
-        linktype: Linktype::RAW,
-        reserved: 0,
-        snaplen: 0, // packets are whole
-        options: name.map(|name| option(OptionCode::IfName, name)).into_iter().collect(),
-        block_len2: 0,
-        if_tsresol: 9,
-        if_tsoffset: 0,
-    })
+    const MAX_LENGTH: [u8; 4] = [0; 4];
+    const NANOSECONDS: (u16, &[u8]) = (option_code::TIME_RESOLUTION, &[9]);
+    const OFFSET: (u16, &[u8]) = (option_code::TIME_OFFSET, &[0; 8]);
+    let name = name.map(|name| (option_code::INTERFACE_NAME, name));
+    let options = options(&name.into_iter().chain([NANOSECONDS, OFFSET]).collect::<Vec<_>>());
+    block(block_type::INTERFACE, &[&link::RAW.to_le_bytes()[..], &MAX_LENGTH, &options].concat())
 }
 
-fn block(interface: u32, at: Duration, packet: &[u8], comments: &[Vec<u8>]) -> Vec<u8> {
+fn packet(interface: u32, at: Duration, packet: &[u8], comments: &[Vec<u8>]) -> Vec<u8> {
     // 64 bits of nanoseconds reach until 2554.
     let at = u64::try_from(at.as_nanos()).unwrap_or(u64::MAX);
+    let [high, low] = [at >> 32, at & 0xffff_ffff].map(|half| u32::try_from(half).unwrap_or(0));
     // Where a capture has cut it, its own header knows how long it was.
     let whole = decode(packet).map_or(0, |decoded| decoded.octets).max(packet.len());
-    octets(&mut EnhancedPacketBlock {
-        block_type: 0,
-        block_len1: 0,
-        if_id: interface,
-        ts_high: high(at),
-        ts_low: low(at),
-        caplen: length(packet.len()),
-        origlen: length(whole),
-        data: packet,
-        options: comments.iter().map(|comment| option(OptionCode::Comment, comment)).collect(),
-        block_len2: 0,
-    })
+    let head = [interface, high, low, length(packet.len()), length(whole)].map(u32::to_le_bytes);
+    let comments: Vec<_> = comments.iter().map(|it| (option_code::COMMENT, &it[..])).collect();
+    block(
+        block_type::ENHANCED_PACKET,
+        &[head.concat(), padded(packet), options(&comments)].concat(),
+    )
+}
+
+/// A block, with its length before and after its body.
+fn block(kind: u32, body: &[u8]) -> Vec<u8> {
+    let length = length(12 + body.len()).to_le_bytes();
+    [&kind.to_le_bytes()[..], &length, body, &length].concat()
+}
+
+/// The options of a block, and their end if there are any. A value is cut to the length that an option can have;
+/// no value from a file is longer.
+fn options(options: &[(u16, &[u8])]) -> Vec<u8> {
+    let option = |(code, value): &(u16, &[u8])| {
+        let length = u16::try_from(value.len()).unwrap_or(u16::MAX);
+        let head = [code.to_le_bytes(), length.to_le_bytes()].concat();
+        [head, padded(&value[..length.into()])].concat()
+    };
+    let end = if options.is_empty() { &[][..] } else { &[0; 4] };
+    options.iter().flat_map(option).chain(end.iter().copied()).collect()
+}
+
+/// Fills up to a multiple of four octets.
+fn padded(octets: &[u8]) -> Vec<u8> {
+    let mut padded = octets.to_vec();
+    padded.resize(octets.len().next_multiple_of(4), 0);
+    padded
 }
 
 fn length(octets: usize) -> u32 {
     u32::try_from(octets).unwrap_or(u32::MAX)
-}
-
-const fn high(number: u64) -> u32 {
-    (number >> 32) as u32
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "the lower half is what is wanted")]
-const fn low(number: u64) -> u32 {
-    number as u32
-}
-
-/// The block with its lengths filled in. It is written to memory, which cannot fail.
-fn octets(block: &mut impl ToVec) -> Vec<u8> {
-    block.to_vec().unwrap_or_default()
-}
-
-/// Cut to what the length of an option can say; what was read from a file never needs it.
-fn option(code: OptionCode, value: &[u8]) -> PcapNGOption<'_> {
-    let len = u16::try_from(value.len()).unwrap_or(u16::MAX);
-    PcapNGOption { code, len, value: Cow::Borrowed(&value[..len.into()]) }
 }
 
 #[cfg(test)]
@@ -260,7 +265,7 @@ mod tests {
 
     #[test]
     fn more_interfaces_than_are_remembered_begin_another_section() {
-        let most = u32::try_from(MOST_INTERFACES).expect("few");
+        let most = u32::try_from(MAX_INTERFACES).expect("few");
         let mut writer = Writer::default();
         let packets = (0..=most).flat_map(|number| writer.packet(&seen(number, None)));
         let found = read(&begin().into_iter().chain(packets).collect::<Vec<u8>>());

@@ -1,28 +1,24 @@
 //! Reads capture files, pcap and pcapng, packet by packet, as they come: a pipe from tcpdump is one too.
 
-mod obsolete;
+mod fields;
 mod section;
 
 use super::Captured;
-use pcap_parser::traits::PcapReaderIterator;
-use pcap_parser::{PcapError, create_reader};
-use section::{Found, Section, Wrong};
+use section::{Found, Section};
 use std::collections::BTreeSet;
-use std::io::{self, Cursor, Read};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::io::{self, BufReader, Cursor, Read};
 
-/// Octets that one block of a file may have; a longer one is damage and not a packet.
-const MOST_OCTETS: usize = 16 << 20;
-/// Octets that are read at once, to begin with.
-const ROOM: usize = 64 << 10;
+/// Maximum length of a block; a longer one is damage and not a packet.
+const MAX_BLOCK_OCTETS: usize = 16 << 20;
+/// Octets that are read at once.
+const BUFFER_OCTETS: usize = 64 << 10;
 
 /// A capture file as it is read.
 pub(crate) struct Reading<'a> {
-    reader: Box<dyn PcapReaderIterator + Send + 'a>,
-    /// What went wrong with reading itself, which the reader keeps to itself.
-    broken: Arc<Mutex<Option<io::Error>>>,
-    room: usize,
+    file: Box<dyn Read + 'a>,
     section: Section,
+    /// The block that is being read, or was read last.
+    block: Vec<u8>,
     /// Where in the file the next block begins.
     at: u64,
     /// Packets read so far, of any kind.
@@ -89,94 +85,73 @@ impl std::fmt::Display for Compression {
 
 impl<'a> Reading<'a> {
     /// Begins to read, as far as the file's own header.
-    pub(crate) fn new(mut file: impl Read + Send + 'a) -> Result<Self, ReadError> {
+    pub(crate) fn new(mut file: impl Read + 'a) -> Result<Self, ReadError> {
         let head = head(&mut file)?;
         if let Some(compression) = Compression::of(&head) {
             return Err(ReadError::Compressed(compression));
         }
-        let room = ROOM.max(2 * head.len());
-        let broken: Arc<Mutex<Option<io::Error>>> = Arc::default();
-        let file = Watched { file, broken: Arc::clone(&broken) };
-        let reader = create_reader(room, Cursor::new(head).chain(file));
-        // It has read on behind the header already.
-        let reader = reader.map_err(|_| match take(&broken) {
-            Some(error) => ReadError::Io(error),
-            None => ReadError::NotACapture,
-        })?;
+        let section = Section::begin(&head)?;
+        let (read, before) = if section.is_pcapng() { (0, head) } else { (head.len(), Vec::new()) };
+        let file = BufReader::with_capacity(BUFFER_OCTETS, Cursor::new(before).chain(file));
         let mut reading = Self {
-            reader,
-            broken,
-            room,
-            section: Section::default(),
-            at: 0,
+            file: Box::new(file),
+            section,
+            block: Vec::new(),
+            at: read as u64,
             packets: 0,
             passed_over: 0,
             unread_links: BTreeSet::new(),
         };
-        reading.block()?;
+        if reading.at == 0 {
+            reading.block().map_err(|error| match error {
+                ReadError::Io(cause) => ReadError::Io(cause),
+                _ => ReadError::NotACapture,
+            })?;
+        }
         Ok(reading)
     }
 
     /// The next IP packet; `None` at the end.
     pub(crate) fn next(&mut self) -> Result<Option<Captured>, ReadError> {
-        loop {
-            match self.block()? {
-                None => return Ok(None),
-                Some(Found::Nothing) => {}
-                Some(Found::Packet(packet)) => {
-                    self.packets += 1;
-                    return Ok(Some(packet));
-                }
-                Some(Found::Other(link_type)) => {
-                    self.packets += 1;
+        while let Some(found) = self.block()? {
+            self.packets += u64::from(!matches!(found, Found::Nothing));
+            match found {
+                Found::Nothing => {}
+                Found::Packet(packet) => return Ok(Some(packet)),
+                Found::Other(link_type) => {
                     self.passed_over += 1;
                     self.unread_links.extend(link_type);
                 }
             }
         }
+        Ok(None)
     }
 
     /// The next block, whatever it holds; `None` at the end.
     fn block(&mut self) -> Result<Option<Found>, ReadError> {
-        loop {
-            if self.section.is_too_short(self.reader.data()) {
-                return Err(self.damaged());
-            }
-            match self.reader.next() {
-                Ok((length, block)) => {
-                    let found = self.section.take(&block);
-                    drop(block);
-                    let found = found.map_err(|wrong| match wrong {
-                        Wrong::Damaged => self.damaged(),
-                        Wrong::LinkType(number) => ReadError::LinkType(number),
-                    })?;
-                    self.reader.consume(length);
-                    self.at += length as u64;
-                    return Ok(Some(found));
-                }
-                Err(PcapError::Eof) => return Ok(None),
-                Err(PcapError::Incomplete(_) | PcapError::BufferTooSmall) => {}
-                Err(PcapError::UnexpectedEof) => return Err(ReadError::Cut(self.packets, self.at)),
-                Err(_) => return Err(self.damaged()),
-            }
-            self.refill()?;
+        self.block.clear();
+        self.fill(self.section.head())?;
+        if self.block.is_empty() {
+            return Ok(None);
         }
+        let length = self.section.length(&self.block).ok_or_else(|| self.damaged())?;
+        self.fill(length)?;
+        let found = self.section.take(&self.block).ok_or_else(|| self.damaged())?;
+        self.at += self.block.len() as u64;
+        Ok(Some(found))
     }
 
-    /// Reads on, with more room where there is none.
-    fn refill(&mut self) -> Result<(), ReadError> {
-        let before = self.reader.data().len();
-        if self.reader.refill().is_err() {
-            let error = take(&self.broken).unwrap_or_else(|| io::ErrorKind::Other.into());
-            return Err(ReadError::Io(error));
-        }
-        if self.reader.data().len() == before && !self.reader.reader_exhausted() {
-            self.room *= 2;
-            if self.room > MOST_OCTETS || !self.reader.grow(self.room) {
-                return Err(self.damaged());
+    /// Reads until the block has this many octets; at the end of the file it may have none.
+    fn fill(&mut self, octets: usize) -> Result<(), ReadError> {
+        fill(&mut self.file, &mut self.block, octets.min(MAX_BLOCK_OCTETS))?;
+        match self.block.len() {
+            0 => Ok(()),
+            read if read < octets.min(MAX_BLOCK_OCTETS) => {
+                Err(ReadError::Cut(self.packets, self.at))
             }
+            read if read < octets => Err(self.damaged()),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     fn damaged(&self) -> ReadError {
@@ -184,67 +159,19 @@ impl<'a> Reading<'a> {
     }
 }
 
-/// The header of the file, whole, so that the reader can tell its kind at once: a pipe may give it in pieces.
+/// The header of a pcap file, which is shorter than the first block of any pcapng file.
 fn head(file: &mut impl Read) -> Result<Vec<u8>, ReadError> {
     const PCAP: usize = 24;
-    const SECTION: [u8; 4] = [0x0a, 0x0d, 0x0d, 0x0a];
-    const BIG_ENDIAN: [u8; 4] = [0x1a, 0x2b, 0x3c, 0x4d];
     let mut head = Vec::new();
     fill(file, &mut head, PCAP)?;
-    if head.is_empty() {
-        return Err(ReadError::Empty);
-    }
-    let Some([kind, length, order]) = head.first_chunk::<12>().map(|head| {
-        let (words, _) = head.as_chunks::<4>();
-        [words[0], words[1], words[2]]
-    }) else {
-        return Err(ReadError::NotACapture);
-    };
-    if kind == SECTION {
-        let length = match order {
-            BIG_ENDIAN => u32::from_be_bytes(length),
-            _ => u32::from_le_bytes(length),
-        };
-        let length = usize::try_from(length).unwrap_or(usize::MAX);
-        if length > MOST_OCTETS / 4 {
-            return Err(ReadError::NotACapture);
-        }
-        fill(file, &mut head, length)?;
-    }
-    Ok(head)
+    if head.is_empty() { Err(ReadError::Empty) } else { Ok(head) }
 }
 
-/// Reads until there are so many octets, or no more.
-fn fill(file: &mut impl Read, head: &mut Vec<u8>, octets: usize) -> Result<(), ReadError> {
-    let missing = octets.saturating_sub(head.len());
-    file.take(missing as u64).read_to_end(head).map_err(ReadError::Io)?;
+/// Reads until there are this many octets, or no more.
+fn fill(file: &mut impl Read, block: &mut Vec<u8>, octets: usize) -> Result<(), ReadError> {
+    let missing = octets.saturating_sub(block.len());
+    file.take(missing as u64).read_to_end(block).map_err(ReadError::Io)?;
     Ok(())
-}
-
-/// Keeps the error that the reader takes for itself.
-struct Watched<R> {
-    file: R,
-    broken: Arc<Mutex<Option<io::Error>>>,
-}
-
-impl<R: Read> Read for Watched<R> {
-    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
-        loop {
-            match self.file.read(room) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    let kind = error.kind();
-                    *self.broken.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-                    return Err(kind.into());
-                }
-                read => return read,
-            }
-        }
-    }
-}
-
-fn take(broken: &Mutex<Option<io::Error>>) -> Option<io::Error> {
-    broken.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
 #[cfg(test)]

@@ -1,14 +1,13 @@
 //! What a capture file says of its packets before they come: the kind of link, and how times are counted.
 
+use super::super::pcapng::{MAX_INTERFACES, block_type, option_code};
 use super::super::{Captured, Interface, InterfaceId, link};
-use super::obsolete::{self, PACKET_BLOCK};
-use pcap_parser::traits::PcapNGPacketBlock;
-use pcap_parser::{Block, InterfaceDescriptionBlock, OptionCode, PcapBlockOwned};
-use pcap_parser::{PcapHeader, PcapNGOption};
+use super::ReadError;
+use super::fields::Fields;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What a block was.
+/// What a block holds.
 pub(super) enum Found {
     Nothing,
     /// A packet that is not IP, or with the type of link that is not read.
@@ -16,20 +15,10 @@ pub(super) enum Found {
     Packet(Captured),
 }
 
-/// Why a block makes no sense.
-pub(super) enum Wrong {
-    Damaged,
-    LinkType(u32),
-}
-
-/// Interfaces of a section: as many as are written. A pipe could go on telling of new ones for ever.
-const MOST_INTERFACES: usize = super::super::pcapng::MOST_INTERFACES;
-
 /// What has been said so far of the packets to come. A pcap file is a section with one interface.
-#[derive(Default)]
 pub(super) struct Section {
-    is_pcapng: bool,
-    big_endian: bool,
+    format: Format,
+    is_big_endian: bool,
     links: Vec<Link>,
     /// Interfaces of the sections before: each section numbers its own from 0.
     before: usize,
@@ -37,111 +26,153 @@ pub(super) struct Section {
     last: Option<Duration>,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Format {
+    /// With this many octets in the head of each packet.
+    Pcap(usize),
+    Pcapng,
+}
+
 /// An interface where packets were seen, and how their times are counted.
 struct Link {
     kind: u32,
     name: Option<Arc<[u8]>>,
     /// Octets that it kept of each packet, for blocks that do not say how many; 0 is all.
-    most: usize,
-    /// How many of them make a second.
+    kept: usize,
+    /// How many units of time make a second.
     units: u64,
     /// Added to the seconds.
     offset: i64,
 }
 
 impl Section {
-    /// Notes what a block says, and gives the packet that it holds.
-    pub(super) fn take(&mut self, block: &PcapBlockOwned) -> Result<Found, Wrong> {
-        match block {
-            PcapBlockOwned::LegacyHeader(header) => self.links = vec![Link::of_pcap(header)?],
-            PcapBlockOwned::Legacy(packet) => {
-                let time = self.link(0)?.time(packet.ts_sec.into(), packet.ts_usec.into());
-                self.last = Some(time);
-                return self.packet(0, packet.data, Vec::new());
-            }
-            PcapBlockOwned::NG(Block::SectionHeader(section)) => {
-                self.is_pcapng = true;
-                self.big_endian = section.big_endian();
+    /// The section that a file with this header consists of, or begins with.
+    pub(super) fn begin(head: &[u8]) -> Result<Self, ReadError> {
+        let magic = |is_big_endian| Fields { rest: head, is_big_endian }.long();
+        for is_big_endian in [false, true] {
+            let (units, of_packet) = match magic(is_big_endian) {
+                Some(block_type::SECTION) => return Ok(Self::new(Format::Pcapng, is_big_endian)),
+                Some(0xa1b2_c3d4) => (1_000_000, 16),
+                Some(0xa1b2_3c4d) => (1_000_000_000, 16),
+                // With three more numbers in front of each packet.
+                Some(0xa1b2_cd34) => (1_000_000, 24),
+                _ => continue,
+            };
+            let mut section = Self::new(Format::Pcap(of_packet), is_big_endian);
+            section.links.push(Link::of_pcap(section.fields(head), units)?);
+            return Ok(section);
+        }
+        Err(ReadError::NotACapture)
+    }
+
+    fn new(format: Format, is_big_endian: bool) -> Self {
+        Self { format, is_big_endian, links: Vec::new(), before: 0, last: None }
+    }
+
+    fn fields<'a>(&self, rest: &'a [u8]) -> Fields<'a> {
+        Fields { rest, is_big_endian: self.is_big_endian }
+    }
+
+    pub(super) fn is_pcapng(&self) -> bool {
+        self.format == Format::Pcapng
+    }
+
+    /// Octets of the head of a block, in which its length stands.
+    pub(super) fn head(&self) -> usize {
+        match self.format {
+            Format::Pcap(octets) => octets,
+            Format::Pcapng => 12,
+        }
+    }
+
+    /// Octets of the block with this head; `None` if it cannot be.
+    pub(super) fn length(&mut self, head: &[u8]) -> Option<usize> {
+        if let Format::Pcap(of_packet) = self.format {
+            let [_seconds, _fraction, captured] = self.fields(head).longs()?;
+            return of_packet.checked_add(captured as usize);
+        }
+        let [kind, _length, order] = self.fields(head).longs()?;
+        // The number of a section is the same in both orders; the order of its own numbers is in it.
+        if kind == block_type::SECTION {
+            self.is_big_endian ^= match order {
+                0x1a2b_3c4d => false,
+                0x4d3c_2b1a => true,
+                _ => return None,
+            };
+        }
+        let [_kind, length] = self.fields(head).longs()?;
+        (length >= 12).then_some(length as usize)
+    }
+
+    /// Notes what a block says, and gives the packet that it holds; `None` if it is damaged.
+    pub(super) fn take(&mut self, block: &[u8]) -> Option<Found> {
+        let mut fields = self.fields(block);
+        if let Format::Pcap(of_packet) = self.format {
+            let [seconds, fraction] = fields.longs()?;
+            self.last = Some(self.links.first()?.time(seconds.into(), fraction.into()));
+            return self.packet(0, block.get(of_packet..)?, Vec::new());
+        }
+        let [kind, length] = fields.longs()?;
+        let (body, end) = fields.rest.split_last_chunk::<4>()?;
+        // That of a section is not needed to find its end.
+        if self.fields(end).long()? != length && kind != block_type::SECTION {
+            return None;
+        }
+        let body = self.fields(body);
+        match kind {
+            block_type::SECTION => {
                 self.before += self.links.len();
                 self.links.clear();
                 self.last = None;
             }
-            PcapBlockOwned::NG(Block::InterfaceDescription(description)) => {
-                if self.links.len() >= MOST_INTERFACES {
-                    return Err(Wrong::Damaged);
-                }
-                self.links.push(Link::of_pcapng(description, self.big_endian));
+            block_type::INTERFACE if self.links.len() >= MAX_INTERFACES => return None,
+            block_type::INTERFACE => self.links.push(Link::of_pcapng(body)?),
+            block_type::SIMPLE_PACKET => return self.simple_packet(body),
+            block_type::ENHANCED_PACKET | block_type::OLD_PACKET => {
+                return self.timed_packet(kind, body);
             }
-            PcapBlockOwned::NG(Block::EnhancedPacket(packet)) => {
-                let count = u64::from(packet.ts_high) << 32 | u64::from(packet.ts_low);
-                let comments = comments(&packet.options);
-                return self.timed(packet.if_id, count, packet.packet_data(), comments);
-            }
-            PcapBlockOwned::NG(Block::Unknown(block)) if self.is_obsolete(block.block_type) => {
-                let packet = obsolete::packet(block.data, self.big_endian).ok_or(Wrong::Damaged)?;
-                return self.timed(packet.interface, packet.count, packet.frame, packet.comments);
-            }
-            PcapBlockOwned::NG(Block::SimplePacket(packet)) => {
-                let (frame, most) = (packet.packet_data(), self.link(0)?.most);
-                let kept = if most == 0 { frame.len() } else { most.min(frame.len()) };
-                return self.packet(0, &frame[..kept], Vec::new());
-            }
-            PcapBlockOwned::NG(_) => {}
+            _ => {}
         }
-        Ok(Found::Nothing)
+        Some(Found::Nothing)
     }
 
-    /// The crate reads the types that it does not know as if every file were little-endian.
-    const fn is_obsolete(&self, kind: u32) -> bool {
-        let kind = if self.big_endian { kind.swap_bytes() } else { kind };
-        kind == PACKET_BLOCK
-    }
-
-    fn link(&self, number: u32) -> Result<&Link, Wrong> {
-        self.links.get(number as usize).ok_or(Wrong::Damaged)
-    }
-
-    /// True if the next block of a pcapng file says that it ends before its own length does: the crate would
-    /// subtract one from the other.
-    pub(super) fn is_too_short(&self, file: &[u8]) -> bool {
-        const SECTION: [u8; 4] = [0x0a, 0x0d, 0x0d, 0x0a];
-        const ENDS: u32 = 12;
-        let Some([kind, length]) = file.first_chunk::<8>().map(|head| {
-            let (words, _) = head.as_chunks::<4>();
-            [words[0], words[1]]
-        }) else {
-            return false;
-        };
-        let length =
-            if self.big_endian { u32::from_be_bytes(length) } else { u32::from_le_bytes(length) };
-        // Another section may come with the other order, in which only itself says its length.
-        self.is_pcapng && kind != SECTION && length < ENDS
+    /// A packet of the first interface, which says how much of it is kept.
+    fn simple_packet(&self, mut body: Fields) -> Option<Found> {
+        let whole = body.long()? as usize;
+        let kept = self.links.first()?.kept;
+        let kept = if kept == 0 { whole } else { kept.min(whole) };
+        self.packet(0, &body.rest[..kept.min(body.rest.len())], Vec::new())
     }
 
     /// A packet with its time, in the units of its interface.
-    fn timed(
-        &mut self,
-        number: u32,
-        count: u64,
-        frame: &[u8],
-        comments: Vec<Vec<u8>>,
-    ) -> Result<Found, Wrong> {
-        let link = self.link(number)?;
+    fn timed_packet(&mut self, kind: u32, mut body: Fields) -> Option<Found> {
+        let interface = if kind == block_type::OLD_PACKET {
+            let interface = body.short()?;
+            let _lost_before = body.short()?;
+            interface.into()
+        } else {
+            body.long()?
+        };
+        let [high, low, captured, _whole] = body.longs()?;
+        let count = u64::from(high) << 32 | u64::from(low);
+        let link = self.links.get(interface as usize)?;
         self.last = Some(link.time(count / link.units, count % link.units));
-        self.packet(number, frame, comments)
+        let frame = body.take(captured as usize)?;
+        let comments = body.options().filter(|(code, _)| *code == option_code::COMMENT);
+        self.packet(interface, frame, comments.map(|(_, comment)| comment.to_vec()).collect())
     }
 
-    fn packet(&self, number: u32, frame: &[u8], comments: Vec<Vec<u8>>) -> Result<Found, Wrong> {
-        let link = self.link(number)?;
+    fn packet(&self, number: u32, frame: &[u8], comments: Vec<Vec<u8>>) -> Option<Found> {
+        let link = self.links.get(number as usize)?;
         if !link::is_read(link.kind) {
-            return Ok(Found::Other(Some(link.kind)));
+            return Some(Found::Other(Some(link.kind)));
         }
         let Some(octets) = link::packet(link.kind, frame) else {
-            return Ok(Found::Other(None));
+            return Some(Found::Other(None));
         };
         let number = u32::try_from(self.before + number as usize).unwrap_or(u32::MAX);
         let id = InterfaceId { number, passed: link::passed(link.kind, frame) };
-        Ok(Found::Packet(Captured {
+        Some(Found::Packet(Captured {
             at: self.last,
             octets: octets.to_vec(),
             interface: Some(Interface { id, name: link.name.clone() }),
@@ -150,34 +181,37 @@ impl Section {
     }
 }
 
-fn comments(options: &[PcapNGOption]) -> Vec<Vec<u8>> {
-    let comments = options.iter().filter(|option| option.code == OptionCode::Comment);
-    comments.filter_map(|option| option.as_bytes().ok()).map(<[u8]>::to_vec).collect()
-}
-
 impl Link {
-    fn of_pcap(header: &PcapHeader) -> Result<Self, Wrong> {
+    fn of_pcap(mut head: Fields, units: u64) -> Result<Self, ReadError> {
+        let [_magic, _version, _zone, _accuracy, _kept, kind] =
+            head.longs().ok_or(ReadError::NotACapture)?;
         // The upper half says how long a checksum behind each frame is.
-        let kind = header.network.0.cast_unsigned() & 0xffff;
+        let kind = kind & 0xffff;
         if !link::is_read(kind) {
-            return Err(Wrong::LinkType(kind));
+            return Err(ReadError::LinkType(kind));
         }
-        let units = if header.is_nanosecond_precision() { 1_000_000_000 } else { 1_000_000 };
-        Ok(Self { kind, name: None, most: 0, units, offset: 0 })
+        Ok(Self { kind, name: None, kept: 0, units, offset: 0 })
     }
 
-    fn of_pcapng(description: &InterfaceDescriptionBlock, big_endian: bool) -> Self {
-        let mut names = description.options.iter().filter(|it| it.code == OptionCode::IfName);
-        let name = names.next().and_then(|option| option.as_bytes().ok());
-        // The crate reads the offset as if every file were little-endian.
-        let offset = description.if_tsoffset;
-        Self {
-            kind: description.linktype.0.cast_unsigned(),
-            name: name.map(Arc::from),
-            most: description.snaplen as usize,
-            units: units(description.if_tsresol).unwrap_or(1_000_000),
-            offset: if big_endian { offset.swap_bytes() } else { offset },
+    fn of_pcapng(mut body: Fields) -> Option<Self> {
+        let kind = body.short()?.into();
+        let _reserved = body.short()?;
+        let kept = body.long()? as usize;
+        let mut link = Self { kind, name: None, kept, units: 1_000_000, offset: 0 };
+        for (code, value) in body.options() {
+            let mut number = Fields { rest: value, ..body };
+            match code {
+                option_code::INTERFACE_NAME if link.name.is_none() => {
+                    link.name = Some(value.into())
+                }
+                option_code::TIME_RESOLUTION => {
+                    link.units = value.first().and_then(|it| units(*it)).unwrap_or(link.units);
+                }
+                option_code::TIME_OFFSET => link.offset = number.long_long().unwrap_or(0),
+                _ => {}
+            }
         }
+        Some(link)
     }
 
     /// A fraction that is not less than a second, as only a damaged file has it, adds to the seconds.
@@ -190,7 +224,6 @@ impl Link {
 }
 
 /// How many make a second, as the option if_tsresol has it: a power of ten, or with the high bit of two.
-/// The crate's own function knows no power of two.
 fn units(resolution: u8) -> Option<u64> {
     match resolution & 0x80 {
         0 => 10_u64.checked_pow(resolution.into()),

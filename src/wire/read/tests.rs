@@ -100,6 +100,14 @@ fn pcap_is_read_in_both_orders_and_both_units_of_time() {
 }
 
 #[test]
+fn pcap_with_longer_heads_of_packets_is_read() {
+    let mut file = Order::BOTH[0].pcap(0xa1b2_cd34, 101, 70);
+    let head_end = file.len() - PACKET.len();
+    file.splice(head_end..head_end, [0xff; 8]);
+    assert_eq!(times(&file), [Duration::new(3, 70_000)]);
+}
+
+#[test]
 fn pcapng_is_read_in_both_orders_and_any_unit_of_time() {
     for order in Order::BOTH {
         let option = |code, length, value: &[u8]| {
@@ -282,7 +290,7 @@ fn a_packet_of_gigabytes_is_damage_and_takes_no_room() {
     let mut file = Order::BOTH[0].pcap(0xa1b2_c3d4, 101, 0);
     file[32..36].copy_from_slice(&u32::MAX.to_le_bytes());
     assert!(matches!(all(&file), Err(ReadError::Cut(0, 24))), "{:?}", all(&file));
-    file.resize(MOST_OCTETS * 2, 0);
+    file.resize(MAX_BLOCK_OCTETS * 2, 0);
     assert!(matches!(all(&file), Err(ReadError::Damaged(0, 24))));
 }
 
@@ -301,7 +309,7 @@ fn an_error_of_the_file_itself_is_told() {
     let file = Order::BOTH[0].pcap(0xa1b2_c3d4, 101, 0);
     let mut reading = Reading::new(Broken(&file)).expect("a capture file");
     assert!(reading.next().expect("readable").is_some());
-    let errors = [reading.next().err(), Reading::new(Broken(&file[..24])).err()];
+    let errors = [reading.next().err(), Reading::new(Broken(&file[..20])).err()];
     for error in errors {
         let Some(ReadError::Io(cause)) = error else { panic!("{error:?}") };
         assert_eq!(cause.to_string(), "the disk is on fire");

@@ -1,0 +1,58 @@
+//! The numbers and options of a block, in the order of octets that its file has.
+
+/// What is left of a block.
+#[derive(Clone, Copy)]
+pub(super) struct Fields<'a> {
+    pub rest: &'a [u8],
+    pub is_big_endian: bool,
+}
+
+impl<'a> Fields<'a> {
+    /// The next octets, the most significant first.
+    fn number<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (number, rest) = self.rest.split_first_chunk::<N>()?;
+        self.rest = rest;
+        let mut number = *number;
+        if !self.is_big_endian {
+            number.reverse();
+        }
+        Some(number)
+    }
+
+    pub(super) fn short(&mut self) -> Option<u16> {
+        self.number().map(u16::from_be_bytes)
+    }
+
+    pub(super) fn long(&mut self) -> Option<u32> {
+        self.number().map(u32::from_be_bytes)
+    }
+
+    pub(super) fn long_long(&mut self) -> Option<i64> {
+        self.number().map(i64::from_be_bytes)
+    }
+
+    /// The next numbers, if all of them are there.
+    pub(super) fn longs<const N: usize>(&mut self) -> Option<[u32; N]> {
+        let mut numbers = [0; N];
+        for number in &mut numbers {
+            *number = self.long()?;
+        }
+        Some(numbers)
+    }
+
+    /// The next octets, and passes over what fills them up to a multiple of four.
+    pub(super) fn take(&mut self, octets: usize) -> Option<&'a [u8]> {
+        let taken = self.rest.get(..octets)?;
+        self.rest = self.rest.get(octets.next_multiple_of(4)..).unwrap_or_default();
+        Some(taken)
+    }
+
+    /// The options, as far as they are whole: their codes and their values.
+    pub(super) fn options(mut self) -> impl Iterator<Item = (u16, &'a [u8])> {
+        std::iter::from_fn(move || {
+            let (code, length) = (self.short()?, self.short()?);
+            let value = self.take(length.into())?;
+            (code != 0).then_some((code, value))
+        })
+    }
+}
