@@ -61,7 +61,10 @@ impl Server {
 
     /// How many connections it has open, once `start` is over.
     pub(crate) fn connections(&self) -> usize {
-        fs::read_dir(self.running.proc("fd")).expect("it runs").count().saturating_sub(self.descriptors)
+        fs::read_dir(self.running.proc("fd"))
+            .expect("it runs")
+            .count()
+            .saturating_sub(self.descriptors)
     }
 
     /// Nanoseconds of its CPU time that each of so many exchanges takes.
