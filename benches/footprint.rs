@@ -2,9 +2,12 @@
 //! its start to the first answer, as medians of several starts.
 //!
 //! ```sh
-//! cargo bench --bench footprint
-//! cargo bench --bench footprint -- /path/to/daytime
+//! cargo bench --package daytime-benches --bench footprint
+//! cargo bench --package daytime-benches --bench footprint -- --no-default-features --features=cli
+//! cargo bench --package daytime-benches --bench footprint -- /path/to/daytime
 //! ```
+//!
+//! Options are those of `cargo build`, which builds the program.
 //!
 //! It ends with status 1 if the program without symbols or its private memory is above its limit. Private memory
 //! (RssAnon, proc_pid_status(5)) counts: no other process shares it and the kernel can only swap it out. Resident
@@ -13,11 +16,12 @@
 
 #![allow(clippy::expect_used, clippy::print_stdout)]
 
+use daytime_benches::{Server, build};
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::Read;
 use std::net::{SocketAddr, TcpStream, UdpSocket};
-use std::path::Path;
-use std::process::{Child, ChildStdout, Command, ExitCode, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 const STARTS: usize = 41;
@@ -27,11 +31,12 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {
     // Cargo says `--bench` to every benchmark.
-    let named = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
-    let program = named.unwrap_or_else(|| env!("CARGO_BIN_EXE_daytime").to_owned());
+    let arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
+    let (options, paths): (Vec<_>, Vec<_>) = arguments.partition(|it| it.starts_with('-'));
+    let program = paths.first().map_or_else(|| build(&options), PathBuf::from);
     let folder = tempfile::tempdir().expect("a folder");
     let stripped = folder.path().join("daytime");
-    strip(Path::new(&program), &stripped);
+    strip(&program, &stripped);
     let size = fs::metadata(&stripped).expect("it is there").len();
     let mut starts: Vec<Start> = (0..STARTS).map(|_| Start::of(&stripped)).collect();
 
@@ -73,12 +78,11 @@ struct Start {
 impl Start {
     fn of(program: &Path) -> Self {
         let begun = Instant::now();
-        let mut server = Server::start(program);
-        let address = server.address();
+        let server = Server::start(Command::new(program).args(["serve", "--port", "0", "-q"]));
         let ready = begun.elapsed();
-        ask_tcp(address);
+        ask_tcp(server.address);
         let answered = begun.elapsed();
-        ask_udp(address);
+        ask_udp(server.address);
         Self {
             private_kib: server.kib("status", "RssAnon:"),
             resident_kib: server.kib("status", "VmRSS:"),
@@ -104,43 +108,4 @@ fn ask_udp(address: SocketAddr) {
     let mut reply = [0; 512];
     let length = socket.recv(&mut reply).expect("an answer");
     assert!(reply[..length].ends_with(b"\r\n"));
-}
-
-/// `daytime serve` with what it does by default, on a free port; ended when dropped.
-struct Server {
-    child: Child,
-    output: BufReader<ChildStdout>,
-}
-
-impl Server {
-    fn start(program: &Path) -> Self {
-        let mut command = Command::new(program);
-        command.args(["serve", "--port", "0", "-q"]).stdout(Stdio::piped());
-        let mut child = command.spawn().expect("it starts");
-        let output = BufReader::new(child.stdout.take().expect("piped"));
-        Self { child, output }
-    }
-
-    /// Where it listens over TCP, and over UDP too.
-    fn address(&mut self) -> SocketAddr {
-        let mut line = String::new();
-        self.output.read_line(&mut line).expect("readable");
-        line.trim_end().strip_prefix("tcp ").expect("bound").parse().expect("an address")
-    }
-
-    /// A line of a file of proc(5).
-    fn kib(&self, file: &str, name: &str) -> u64 {
-        let text = fs::read_to_string(format!("/proc/{}/{file}", self.child.id()));
-        let text = text.expect("it runs");
-        let found =
-            text.lines().find_map(|line| line.strip_prefix(name)).expect("this kernel tells");
-        found.trim().trim_end_matches(" kB").parse().expect("a number")
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }

@@ -1,7 +1,7 @@
 //! How many instructions the hot paths take, counted by valgrind and held below a limit: `benches/README.md`.
 //!
 //! ```sh
-//! cargo bench --features internals --bench instructions
+//! cargo bench --package daytime-benches --bench instructions
 //! ```
 //!
 //! An instruction is counted the same however busy the machine is, so a limit can be tight. What the kernel

@@ -2,8 +2,8 @@
 //! real binary on loopback, with the limits on for it.
 //!
 //! ```sh
-//! cargo bench --bench soak
-//! cargo bench --bench soak -- 30
+//! cargo bench --package daytime-benches --bench soak
+//! cargo bench --package daytime-benches --bench soak -- 30
 //! ```
 //!
 //! A good client asks every 50 ms, over TCP and UDP in turn. Beside it are clients that never read and never
@@ -14,12 +14,13 @@
 #![allow(clippy::expect_used, clippy::print_stdout)]
 
 use daytime::{Options, Target, Transport, ask};
+use daytime_benches::{Server, build};
 use socket2::{Domain, SockRef, Socket, Type};
 use std::collections::VecDeque;
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream, UdpSocket};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::{Command, ExitCode};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -30,6 +31,7 @@ const WARM_UP: Duration = Duration::from_secs(15);
 const BETWEEN_GOOD: Duration = Duration::from_millis(50);
 /// The server's, and a little for the last connections to go.
 const DRAIN: Duration = Duration::from_secs(6);
+const SERVE: &str = "serve --listen 127.0.0.1 --port 0 --limit-loopback -q --syntax rfc3339";
 /// What the allocator may keep more at the end than at the beginning.
 const TOLERANCE_KIB: u64 = 256;
 
@@ -37,11 +39,11 @@ fn main() -> ExitCode {
     // Cargo says `--bench` to every benchmark.
     let seconds = std::env::args().skip(1).find_map(|argument| argument.parse().ok());
     let duration = seconds.map_or(WHOLE, Duration::from_secs).min(WHOLE);
-    let server = Server::start();
+    let server = Server::start(Command::new(build(&[])).args(SERVE.split(' ')));
     load(&server, WARM_UP);
-    let before = server.state();
+    let before = State::of(&server);
     let good = load(&server, duration);
-    let after = server.state();
+    let after = State::of(&server);
     println!("{} s of load, server and clients on one machine", duration.as_secs());
     good.print();
     println!("memory       {} KiB before, {} KiB after", before.resident_kib, after.resident_kib);
@@ -212,46 +214,15 @@ fn flood_datagrams(server: SocketAddr, over: &AtomicBool, count: &AtomicU64) {
     }
 }
 
-/// The real binary, ended when dropped.
-struct Server {
-    child: Child,
-    address: SocketAddr,
-}
-
 /// What a process holds (proc(5)).
 struct State {
     resident_kib: u64,
     descriptors: usize,
 }
 
-impl Server {
-    fn start() -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_daytime"));
-        command.args(["serve", "--listen", "127.0.0.1", "--port", "0", "--limit-loopback", "-q"]);
-        command.args(["--syntax", "rfc3339"]);
-        let mut child = command.stdout(Stdio::piped()).spawn().expect("it starts");
-        let mut line = String::new();
-        let mut output = BufReader::new(child.stdout.take().expect("piped"));
-        output.read_line(&mut line).expect("readable");
-        let address =
-            line.trim_end().strip_prefix("tcp ").expect("bound").parse().expect("address");
-        Self { child, address }
-    }
-
-    fn state(&self) -> State {
-        let process = format!("/proc/{}", self.child.id());
-        let status = fs::read_to_string(format!("{process}/status")).expect("it runs");
-        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
-        State {
-            resident_kib: resident.trim().trim_end_matches(" kB").parse().expect("a number"),
-            descriptors: fs::read_dir(format!("{process}/fd")).expect("it runs").count(),
-        }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+impl State {
+    fn of(server: &Server) -> Self {
+        let descriptors = fs::read_dir(server.proc("fd")).expect("it runs").count();
+        Self { resident_kib: server.kib("status", "VmRSS:"), descriptors }
     }
 }

@@ -2,8 +2,8 @@
 //! what an open connection takes of memory. `benches/README.md`.
 //!
 //! ```sh
-//! cargo bench --bench flat
-//! cargo bench --bench flat -- 3
+//! cargo bench --package daytime-benches --bench flat
+//! cargo bench --package daytime-benches --bench flat -- 3
 //! ```
 //!
 //! The argument is the number of rounds. In each round every row of a table is measured once, so that a change
@@ -22,6 +22,7 @@ use nix::sched::{CpuSet, sched_setaffinity};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::Pid;
 use server::{Limits, Server};
+use std::path::Path;
 use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
@@ -43,12 +44,13 @@ fn main() -> ExitCode {
     let rounds = std::env::args().skip(1).find_map(|argument| argument.parse().ok());
     let rounds = rounds.unwrap_or(ROUNDS).clamp(1, 99);
     let most = raise_descriptors().saturating_sub(OTHER_DESCRIPTORS);
+    let program = daytime_benches::build(&[]); // on every processor
     // On one processor, client and server take turns, and no wake-up crosses processors.
     let mut first = CpuSet::new();
     first.set(0).expect("a processor");
     sched_setaffinity(Pid::from_raw(0), &first).expect("pinned");
-    memory(most);
-    let lost = sources(rounds) + idle(rounds, most);
+    memory(&program, most);
+    let lost = sources(&program, rounds) + idle(&program, rounds, most);
     if lost == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -60,16 +62,16 @@ fn raise_descriptors() -> usize {
 }
 
 /// What the server's own memory grows by with each connection.
-fn memory(most: usize) {
-    let server = Server::start(Limits::On);
-    let mut datagrams = Datagrams::new(server.address);
+fn memory(program: &Path, most: usize) {
+    let server = Server::start(program, Limits::On);
+    let mut datagrams = Datagrams::new(server.address());
     // What is there once, however many connections.
-    assert_eq!(datagrams.exchange(1_000, 1) + exchange_streams(server.address, 1_000), 0, "lost");
+    assert_eq!(datagrams.exchange(1_000, 1) + exchange_streams(server.address(), 1_000), 0, "lost");
     settle();
     let before = server.private_octets();
     println!("\n| open connections | own memory, KiB | octets each |\n|--:|--:|--:|");
     println!("| 0 | {} | |", before / 1024);
-    let mut held = Held::new(server.address);
+    let mut held = Held::new(server.address());
     for connections in [1_000, 10_000, 16_000] {
         let Some(connections) = within(connections, most) else { break };
         held.hold(connections, || server.connections());
@@ -84,11 +86,11 @@ fn memory(most: usize) {
 /// The cost of a datagram by how many sources there are, with limits and without: what grows without them is the
 /// kernel's, which on loopback looks for the client's socket in the server's time, by an address that is
 /// another one each time.
-fn sources(rounds: usize) -> usize {
+fn sources(program: &Path, rounds: usize) -> usize {
     let mut lost = 0;
     let mut runs = [Limits::On, Limits::Off].map(|limits| {
-        let server = Server::start(limits);
-        let mut datagrams = Datagrams::new(server.address);
+        let server = Server::start(program, limits);
+        let mut datagrams = Datagrams::new(server.address());
         lost += datagrams.exchange(DATAGRAMS, DATAGRAMS); // the table of sources is full
         (server, datagrams, SOURCES.map(|_| Vec::new()))
     });
@@ -108,20 +110,20 @@ fn sources(rounds: usize) -> usize {
 }
 
 /// The cost of an exchange by how many idle connections are open.
-fn idle(rounds: usize, most: usize) -> usize {
-    let server = Server::start(Limits::On);
-    let mut datagrams = Datagrams::new(server.address);
-    let mut held = Held::new(server.address);
+fn idle(program: &Path, rounds: usize, most: usize) -> usize {
+    let server = Server::start(program, Limits::On);
+    let mut datagrams = Datagrams::new(server.address());
+    let mut held = Held::new(server.address());
     let mut rows: Vec<_> = CONNECTIONS.into_iter().filter_map(|it| within(it, most)).collect();
     rows.dedup();
     let mut costs: Vec<_> = rows.into_iter().map(|it| (it, Vec::new(), Vec::new())).collect();
-    let mut lost = exchange_streams(server.address, STREAMS);
+    let mut lost = exchange_streams(server.address(), STREAMS);
     for _ in 0..rounds {
         for (connections, streams, datagram) in &mut costs {
             held.hold(*connections, || server.connections());
             settle();
             streams.push(server.cost(STREAMS, || {
-                lost += exchange_streams(server.address, STREAMS);
+                lost += exchange_streams(server.address(), STREAMS);
                 settle(); // what is still open is looked at
             }));
             let udp = DATAGRAMS / 2;

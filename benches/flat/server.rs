@@ -1,14 +1,13 @@
 //! The server that is measured, and what the kernel tells of it.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
+use std::process::Command;
 
-/// The real binary with limits so wide that nobody is refused; ended when dropped.
+/// The real binary with limits so wide that no client is refused.
 pub(crate) struct Server {
-    child: Child,
-    pub address: SocketAddr,
+    running: daytime_benches::Server,
     /// Descriptors it had before anybody came.
     descriptors: usize,
 }
@@ -43,26 +42,29 @@ pub(crate) enum Limits {
 }
 
 impl Server {
-    pub(crate) fn start(limits: Limits) -> Self {
+    pub(crate) fn start(program: &Path, limits: Limits) -> Self {
         let [chrt, under @ ..] = UNDER;
         let mut command = Command::new(chrt);
-        command.args(under).arg(env!("CARGO_BIN_EXE_daytime")).args(OPTIONS);
+        command.args(under).arg(program).args(OPTIONS);
         if limits == Limits::On {
             command.arg("--limit-loopback");
         }
-        let mut child = command.stdout(Stdio::piped()).spawn().expect("it starts");
-        let mut output = BufReader::new(child.stdout.take().expect("piped")).lines();
-        let line = output.next().expect("a line").expect("readable");
-        let address = line.strip_prefix("tcp ").expect("bound").parse().expect("an address");
-        let _udp = output.next(); // it is bound, too
-        let mut server = Self { child, address, descriptors: 0 };
+        let running = daytime_benches::Server::start(&mut command);
+        let mut server = Self { running, descriptors: 0 };
         server.descriptors = server.connections();
         server
     }
 
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.running.address
+    }
+
     /// How many connections it has open, once `start` is over.
     pub(crate) fn connections(&self) -> usize {
-        fs::read_dir(self.proc("fd")).expect("it runs").count().saturating_sub(self.descriptors)
+        fs::read_dir(self.running.proc("fd"))
+            .expect("it runs")
+            .count()
+            .saturating_sub(self.descriptors)
     }
 
     /// Nanoseconds of its CPU time that each of so many exchanges takes.
@@ -73,7 +75,7 @@ impl Server {
     }
 
     fn cpu_ns(&self) -> u64 {
-        let tasks = fs::read_dir(self.proc("task")).expect("it runs");
+        let tasks = fs::read_dir(self.running.proc("task")).expect("it runs");
         let of = |task: fs::DirEntry| {
             let text = fs::read_to_string(task.path().join("schedstat")).expect("schedstat");
             text.split(' ').next().and_then(|ns| ns.parse::<u64>().ok()).expect("nanoseconds")
@@ -83,20 +85,6 @@ impl Server {
 
     /// Memory that is its alone and no file's: what it has written to.
     pub(crate) fn private_octets(&self) -> usize {
-        let rollup = fs::read_to_string(self.proc("smaps_rollup")).expect("it runs");
-        let private = rollup.lines().find_map(|line| line.strip_prefix("Anonymous:"));
-        let kib = private.expect("a line").trim().trim_end_matches(" kB");
-        kib.parse::<usize>().expect("a number") * 1024
-    }
-
-    fn proc(&self, file: &str) -> String {
-        format!("/proc/{}/{file}", self.child.id())
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        usize::try_from(self.running.kib("smaps_rollup", "Anonymous:") * 1024).expect("it fits")
     }
 }

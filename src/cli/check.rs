@@ -2,39 +2,19 @@
 
 use super::args::Check;
 use super::failure::Failure;
-use super::print;
+use super::output::{print_result, status};
 use super::progress::Progress;
 use crate::check::{CheckOptions, check};
-use crate::client::Options;
 use crate::report::{self, json};
 use std::process::ExitCode;
 
 pub(super) fn run(arguments: &Check, quiet: bool) -> Result<ExitCode, Failure> {
-    let ask = Options {
-        family: arguments.ask.family(),
-        port: arguments.port,
-        timeout: arguments.timeout,
-        impolite: arguments.ask.impolite,
-        ..CheckOptions::default().ask
-    };
-    let mut progress = Progress::start(quiet);
+    let default = CheckOptions::default().ask;
+    let ask = arguments.ask.options(arguments.port, arguments.timeout, &default);
+    let progress = Progress::start(quiet);
     let mut show = |done, of| progress.show(done, of);
     let checked = check(&arguments.host, &CheckOptions { ask }, &mut show);
     progress.finish();
-    let checked = checked.map_err(Failure::from).inspect_err(|failure| {
-        if arguments.json {
-            // That nobody reads it makes the failure no better.
-            let _ = print(&format!("{:#}\n", json::error(&failure.to_string())));
-        }
-    })?;
-    let screen = if arguments.json {
-        format!("{:#}\n", json::check(&checked))
-    } else {
-        report::check::text(&checked)
-    };
-    match print(&screen) {
-        Err(Failure::NobodyReads) => {} // the status still tells how it went
-        printed => printed?,
-    }
-    Ok(if checked.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let checked = print_result(checked, arguments.json, json::check, report::check::text)?;
+    Ok(status(checked.is_good()))
 }

@@ -2,71 +2,41 @@
 
 use super::args::Compare;
 use super::failure::Failure;
-use super::print;
+use super::output::{print_result, status};
 use super::progress::Progress;
-use crate::client::{AskError, Options};
-use crate::compare::{CompareOptions, Comparison, Side, compare};
+use crate::client::AskError;
+use crate::compare::{CompareOptions, Side, compare};
 use crate::report::{chain, comparison, json, plural};
 use crate::transport::PORT;
 use std::process::ExitCode;
 
 pub(super) fn run(arguments: &Compare, quiet: bool) -> Result<ExitCode, Failure> {
-    let ask = Options {
-        family: arguments.ask.family(),
-        port: arguments.port.unwrap_or(PORT),
-        timeout: arguments.timeout,
-        impolite: arguments.ask.impolite,
-        ..CompareOptions::default().ask
-    };
+    let (port, default) = (arguments.port.unwrap_or(PORT), CompareOptions::default().ask);
+    let ask = arguments.ask.options(port, arguments.timeout, &default);
     let options = CompareOptions { count: arguments.count, ask };
-    let mut progress = Progress::start(quiet);
-    let compared =
-        compare(arguments.host.as_ref(), &options, &mut |done, of| progress.show(done, of));
+    let progress = Progress::start(quiet);
+    let mut show = |done, of| progress.show(done, of);
+    let compared = compare(arguments.host.as_ref(), &options, &mut show);
     progress.finish();
-    let compared = match compared.map_err(Failure::from) {
-        Err(failure) => {
-            if arguments.json {
-                // That nobody reads it makes the failure no better.
-                let _ = print(&format!("{:#}\n", json::error(&failure.to_string())));
-            }
-            return Err(failure);
-        }
-        Ok(compared) => compared,
-    };
-    let screen = if arguments.json {
-        format!("{:#}\n", json::comparison(&compared))
-    } else {
-        comparison::text(&compared)
-    };
-    match print(&screen) {
-        Err(Failure::NobodyReads) => {} // the status still tells how it went
-        printed => printed?,
-    }
-    Ok(status(compared))
+    let compared = print_result(compared, arguments.json, json::comparison, comparison::text)?;
+    let faults: Vec<_> = [compared.tcp, compared.udp].into_iter().flat_map(faults).collect();
+    faults.iter().for_each(Failure::print);
+    Ok(status(faults.is_empty()))
 }
 
-/// Tells on standard error which transport did not answer; one of them did.
-fn status(Comparison { tcp, udp, .. }: Comparison) -> ExitCode {
-    let mut status = ExitCode::SUCCESS;
-    let mut judge = |side: Result<Side, AskError>| match side {
+/// Returns what went wrong over one transport. Over the other at least one question was answered.
+fn faults(side: Result<Side, AskError>) -> Vec<Failure> {
+    match side {
         Ok(Side { answer, failures, .. }) => {
             let lost = plural(failures.into(), "question");
-            let lost =
-                (failures > 0).then(|| format!("{lost} over {} had no answer", answer.transport));
-            let faults = lost.map(Failure::plain).into_iter().chain(Failure::of_answer(&answer));
-            for fault in faults {
-                fault.tell();
-                status = ExitCode::FAILURE;
-            }
+            let lost = format!("{lost} over {} had no answer", answer.transport);
+            let lost = (failures > 0).then(|| Failure::plain(lost));
+            lost.into_iter().chain(Failure::of_answer(&answer)).collect()
         }
         Err(error) => {
             let only = matches!(error, AskError::NoAnswer { .. });
             let hint = if only { ": it may serve the other transport only" } else { "" };
-            Failure::plain(format!("{}{hint}", chain(&error))).tell();
-            status = ExitCode::FAILURE;
+            vec![Failure::plain(format!("{}{hint}", chain(&error)))]
         }
-    };
-    judge(tcp);
-    judge(udp);
-    status
+    }
 }

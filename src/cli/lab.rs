@@ -4,7 +4,7 @@ mod capture;
 
 use super::args::{Lab, LabCommand, LabRun};
 use super::failure::Failure;
-use super::progress::Steps;
+use super::progress::Progress;
 use super::{print, width};
 use crate::lab::{self, LABS, Obstacle, Report};
 use crate::report::lab::{self as report, Detail, Done};
@@ -33,10 +33,12 @@ fn run_labs(arguments: &LabRun, quiet: bool) -> Result<ExitCode, Failure> {
         }
     };
     let captures = arguments.pcapng.as_deref().map(Captures::open).transpose()?;
-    let show = Show { arguments, width: width(), steps: Steps::start(quiet, runs.len()) };
+    let progress = Progress::start_named(quiet, runs.len());
+    let show = Show { arguments, width: width(), progress };
     let mut done = Vec::new();
     for (number, (lab, procedure, setting)) in runs.iter().enumerate() {
-        show.steps.begin(number, &format!("{} on {}", lab.name, procedure.engine));
+        let name = format!("{} on {}", lab.name, procedure.engine);
+        show.progress.begin(number, runs.len(), &name);
         let told = show.text(|| report::before(lab, procedure, setting, show.detail(), number));
         if is_in_vain(told, captures.as_ref())? {
             return Ok(status(arguments, &done));
@@ -51,7 +53,7 @@ fn run_labs(arguments: &LabRun, quiet: bool) -> Result<ExitCode, Failure> {
             return Ok(status(arguments, &done));
         }
     }
-    show.steps.finish();
+    show.progress.finish();
     is_in_vain(show.result(&done), captures.as_ref())?;
     Ok(status(arguments, &done))
 }
@@ -59,7 +61,7 @@ fn run_labs(arguments: &LabRun, quiet: bool) -> Result<ExitCode, Failure> {
 /// True if nobody reads and nothing else is to be done either.
 fn is_in_vain(told: Result<(), Failure>, captures: Option<&Captures>) -> Result<bool, Failure> {
     match told {
-        Err(Failure::NobodyReads) => Ok(captures.is_none()),
+        Err(Failure::OutputClosed) => Ok(captures.is_none()),
         told => told.map(|()| false),
     }
 }
@@ -69,7 +71,7 @@ struct Show<'a> {
     arguments: &'a LabRun,
     /// Columns of the screen.
     width: usize,
-    steps: Steps,
+    progress: Progress,
 }
 
 impl Show<'_> {
@@ -80,7 +82,7 @@ impl Show<'_> {
     /// Prints while labs run, which only text can do.
     fn text(&self, text: impl FnOnce() -> String) -> Result<(), Failure> {
         match self.arguments {
-            LabRun { json: false, csv: false, .. } => self.steps.above(|| print(&text())),
+            LabRun { json: false, csv: false, .. } => self.progress.above(|| print(&text())),
             _ => Ok(()),
         }
     }

@@ -2,7 +2,7 @@
 
 use super::args::{Arguments, Command};
 use super::inherited;
-use super::unblocked::Unblocked;
+use super::nonblocking::NonBlocking;
 use crate::clock::Clock;
 use anstream::{AutoStream, ColorChoice};
 use chrono::{DateTime, Utc};
@@ -21,7 +21,7 @@ struct Stderr {
     /// The journal's own stream, which has a time and a priority for each line.
     is_journal: bool,
     /// For a server: a line that no reader takes must not keep it waiting.
-    unblocked: Option<Unblocked<io::Stderr>>,
+    nonblocking: Option<NonBlocking<io::Stderr>>,
 }
 
 pub(super) fn start(arguments: &Arguments) {
@@ -45,14 +45,14 @@ pub(super) fn start(arguments: &Arguments) {
     let is_server = matches!(arguments.command, Command::Serve(_));
     let stderr = STDERR.get_or_init(|| Stderr {
         is_journal: is_journal(),
-        unblocked: is_server.then(|| Unblocked::new(io::stderr())),
+        nonblocking: is_server.then(|| NonBlocking::new(io::stderr())),
     });
     builder.format(if stderr.is_journal { for_journal } else { for_reader });
-    if let Some(unblocked) = &stderr.unblocked {
+    if let Some(nonblocking) = &stderr.nonblocking {
         // Into a pipe of ours the logger writes without colour, unless it is made to.
         let colour = AutoStream::choice(&io::stderr()) != ColorChoice::Never && !stderr.is_journal;
         builder.write_style(if colour { WriteStyle::Always } else { WriteStyle::Never });
-        builder.target(Target::Pipe(Box::new(unblocked)));
+        builder.target(Target::Pipe(Box::new(nonblocking)));
     }
     builder.init();
 }
@@ -101,8 +101,8 @@ pub(super) fn complain(text: &str) {
     let prefix = if is_journal { format!("<{}>", priority(Level::Error)) } else { String::new() };
     let lines: Vec<String> = text.lines().map(|line| prefix.clone() + line + "\n").collect();
     let lines = lines.concat();
-    let _ = match stderr.and_then(|stderr| stderr.unblocked.as_ref()) {
-        Some(unblocked) => unblocked.write_text(lines.as_bytes()).map(drop),
+    let _ = match stderr.and_then(|stderr| stderr.nonblocking.as_ref()) {
+        Some(nonblocking) => nonblocking.write_text(lines.as_bytes()).map(drop),
         None => io::stderr().lock().write_all(lines.as_bytes()),
     };
 }

@@ -7,22 +7,22 @@ mod compare;
 mod descriptors;
 mod failure;
 mod gauges;
+mod hints;
 mod inherited;
 #[cfg(feature = "lab")]
 mod inside;
 #[cfg(feature = "lab")]
 mod lab;
 mod logging;
-mod mistakes;
+mod nonblocking;
+mod output;
 mod parse;
 mod progress;
 mod query;
 mod serve;
 mod signals;
-mod strangers;
-mod unblocked;
+mod usage_hints;
 mod wire;
-mod workers;
 
 use args::{Arguments, Command};
 use clap::Parser;
@@ -61,7 +61,7 @@ pub fn run_command_line() -> ExitCode {
         Command::Wire(wire) => wire::run(&wire, arguments.verbosity.quiet),
     };
     done.unwrap_or_else(|failure| {
-        failure.tell();
+        failure.print();
         failure.status()
     })
 }
@@ -70,7 +70,7 @@ pub fn run_command_line() -> ExitCode {
 fn print_usage(error: clap::Error) -> ExitCode {
     let is_usage = error.use_stderr();
     let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
-    let error = mistakes::explain(error, &words.collect::<Vec<_>>());
+    let error = usage_hints::explain(error, &words.collect::<Vec<_>>());
     if is_usage && logging::is_journal() {
         complain(&error.to_string());
     } else if !inherited::client_has_stderr() {
@@ -85,7 +85,7 @@ fn print(text: &str) -> Result<(), Failure> {
     let mut output = anstream::stdout().lock();
     let printed = output.write_all(text.as_bytes()).and_then(|()| output.flush());
     printed.map_err(|error| match error.kind() {
-        ErrorKind::BrokenPipe => Failure::NobodyReads,
+        ErrorKind::BrokenPipe => Failure::OutputClosed,
         _ => Failure::output(&error),
     })
 }

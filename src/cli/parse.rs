@@ -2,65 +2,40 @@
 
 use super::args::Parse;
 use super::failure::Failure;
+use super::output::{Printout, print_all};
 use super::{complain, print};
 use crate::reply::Printable;
 use crate::report::{json, meaning, plural};
-use crate::syntax::{Flag, Unrecognised, recognise};
+use crate::syntax::{Flag, Recognised, Unrecognised, recognise};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, IsTerminal, Read};
+use std::iter;
 use std::path::Path;
 use std::process::ExitCode;
 
 /// No Daytime reply is as long; a longer one is refused rather than cut.
-const MOST_OCTETS: usize = 64 * 1024;
+const MAX_REPLY_OCTETS: usize = 64 * 1024;
 
 pub(super) fn run(parse: &Parse, quiet: bool) -> Result<ExitCode, Failure> {
-    let read = read(parse, quiet);
-    if let (true, Err(failure @ Failure::Told { .. })) = (parse.json, &read) {
+    let format = Format { json: parse.json, quiet };
+    let printed = Input::open(parse.file.as_deref()).and_then(|mut input| {
+        if parse.lines {
+            let lines = input.lines();
+            print_all(lines.map(|line| line.map(|(number, it)| format.reply(Some(number), &it))))
+        } else {
+            print_all(iter::once_with(|| Ok(format.reply(None, &input.whole()?))))
+        }
+    });
+    if let (true, Err(failure @ Failure::Message(_))) = (parse.json, &printed) {
         print(&format!("{}\n", json::error(&failure.to_string())))?;
     }
-    read
+    printed
 }
 
-fn read(parse: &Parse, quiet: bool) -> Result<ExitCode, Failure> {
-    let mut input = Input::open(parse.file.as_deref())?;
-    let show = Show { json: parse.json, quiet };
-    let mut status = ExitCode::SUCCESS;
-    let mut line = 0;
-    loop {
-        let reply = if parse.lines { input.line()? } else { input.whole()? };
-        let Some(reply) = reply else { break };
-        line += 1;
-        if parse.lines && reply.is_blank() {
-            continue; // as NIST's servers send before each
-        }
-        let told = show.reply(parse.lines.then_some(line), &reply);
-        if !told.is_time {
-            status = ExitCode::FAILURE;
-        }
-        match told.tell() {
-            // Asked for no more, but what failed has failed.
-            Err(Failure::NobodyReads) => return Ok(status),
-            told => told?,
-        }
-        if !parse.lines {
-            break;
-        }
-    }
-    Ok(status)
-}
-
-/// Where replies come from.
+/// A file with replies. A reply longer than [`MAX_REPLY_OCTETS`] is read as far as one octet beyond.
 struct Input {
     name: String,
     octets: Box<dyn BufRead>,
-}
-
-/// A reply as far as it was taken.
-enum Taken {
-    Whole(Vec<u8>),
-    /// It has more than [`MOST_OCTETS`].
-    TooLong,
 }
 
 impl Input {
@@ -84,28 +59,38 @@ impl Input {
     }
 
     /// All of it as one reply.
-    fn whole(&mut self) -> Result<Option<Taken>, Failure> {
-        let mut reply = Vec::new();
-        // One octet beyond tells "just full" from "too long".
-        let mut octets = (&mut self.octets).take(MOST_OCTETS as u64 + 1);
-        octets.read_to_end(&mut reply).map_err(|error| self.unreadable(&error))?;
-        Ok(Some(Taken::of(reply)))
+    fn whole(&mut self) -> Result<Vec<u8>, Failure> {
+        self.read(|octets, reply| octets.read_to_end(reply))
     }
 
-    /// The next line with its end; `None` at the end of the input.
-    fn line(&mut self) -> Result<Option<Taken>, Failure> {
-        let mut reply = Vec::new();
-        let mut octets = (&mut self.octets).take(MOST_OCTETS as u64 + 1);
-        octets.read_until(b'\n', &mut reply).map_err(|error| self.unreadable(&error))?;
-        if reply.is_empty() {
-            return Ok(None);
-        }
-        let ended = reply.ends_with(b"\n");
-        let taken = Taken::of(reply);
-        if let (Taken::TooLong, false) = (&taken, ended) {
+    /// Each line that is not blank, with its number. NIST's servers send a blank line before each reply.
+    fn lines(&mut self) -> impl Iterator<Item = Result<(u64, Vec<u8>), Failure>> {
+        let is_blank = |line: &[u8]| !is_too_long(line) && line.trim_ascii().is_empty();
+        let lines = (1..).map_while(move |number| match self.line() {
+            Ok(line) if line.is_empty() => None,
+            line => Some(line.map(|line| (number, line))),
+        });
+        lines.filter(move |line| !matches!(line, Ok((_, line)) if is_blank(line)))
+    }
+
+    /// The next line with its end; empty at the end of the input.
+    fn line(&mut self) -> Result<Vec<u8>, Failure> {
+        let line = self.read(|octets, line| octets.read_until(b'\n', line))?;
+        if is_too_long(&line) && !line.ends_with(b"\n") {
             self.octets.skip_until(b'\n').map_err(|error| self.unreadable(&error))?;
         }
-        Ok(Some(taken))
+        Ok(line)
+    }
+
+    fn read(
+        &mut self,
+        read: impl FnOnce(&mut io::Take<&mut Box<dyn BufRead>>, &mut Vec<u8>) -> io::Result<usize>,
+    ) -> Result<Vec<u8>, Failure> {
+        let mut reply = Vec::new();
+        // One octet beyond tells "just full" from "too long".
+        let mut octets = (&mut self.octets).take(MAX_REPLY_OCTETS as u64 + 1);
+        read(&mut octets, &mut reply).map_err(|error| self.unreadable(&error))?;
+        Ok(reply)
     }
 
     fn unreadable(&self, error: &io::Error) -> Failure {
@@ -113,28 +98,22 @@ impl Input {
     }
 }
 
-impl Taken {
-    fn of(reply: Vec<u8>) -> Self {
-        if reply.len() > MOST_OCTETS { Self::TooLong } else { Self::Whole(reply) }
-    }
-
-    fn is_blank(&self) -> bool {
-        matches!(self, Self::Whole(reply) if reply.trim_ascii().is_empty())
-    }
+fn is_too_long(reply: &[u8]) -> bool {
+    reply.len() > MAX_REPLY_OCTETS
 }
 
-/// How results are shown.
+/// How results are printed.
 #[derive(Clone, Copy)]
-struct Show {
+struct Format {
     json: bool,
     quiet: bool,
 }
 
-impl Show {
-    fn reply(self, line: Option<u64>, reply: &Taken) -> Told {
-        let Taken::Whole(octets) = reply else {
+impl Format {
+    fn reply(self, line: Option<u64>, octets: &[u8]) -> Printout {
+        if is_too_long(octets) {
             return self.too_long(line);
-        };
+        }
         let recognised = recognise(octets);
         let text = match &recognised {
             _ if self.json => format!("{}\n", json::saved(line, octets, &recognised)),
@@ -145,54 +124,38 @@ impl Show {
             Err(_) if self.quiet => String::new(),
             Err(_) => format!("{}\n", meaning::shown(octets)),
         };
-        let complaint = match &recognised {
-            Ok(it) if it.flags.contains(Flag::SecondLine) => {
-                let hint = if line.is_none() { "; --lines reads each" } else { "" };
-                let told = format!("only the first line was read{hint}");
-                Some(Failure::plain(at_line(line, &told)))
-            }
-            Ok(_) => None,
-            Err(error) => Some(not_a_time(line, error)),
-        };
-        Told { text, complaint, is_time: recognised.is_ok() }
+        let faults = fault(line, &recognised).map(|it| fault_at(line, &it)).into_iter().collect();
+        Printout { text, faults, is_good: recognised.is_ok() }
     }
 
-    fn too_long(self, line: Option<u64>) -> Told {
-        let most = plural(MOST_OCTETS as u64, "octet");
+    fn too_long(self, line: Option<u64>) -> Printout {
+        let max = plural(MAX_REPLY_OCTETS as u64, "octet");
         let hint = if line.is_none() { "; --lines reads one reply a line" } else { "" };
-        let error = format!("longer than {most}, so it is no Daytime reply{hint}");
+        let error = format!("longer than {max}, so it is no Daytime reply{hint}");
         let object = || format!("{}\n", json::saved_error(line, &error));
         let text = if self.json { object() } else { String::new() };
-        Told { text, complaint: Some(Failure::plain(at_line(line, &error))), is_time: false }
+        Printout { text, faults: vec![fault_at(line, &error)], is_good: false }
     }
 }
 
-/// What is told of one reply.
-struct Told {
-    /// For standard output.
-    text: String,
-    complaint: Option<Failure>,
-    is_time: bool,
-}
-
-impl Told {
-    /// The complaint is told even where nobody reads the text any more.
-    fn tell(&self) -> Result<(), Failure> {
-        let printed = if self.text.is_empty() { Ok(()) } else { print(&self.text) };
-        self.complaint.iter().for_each(Failure::tell);
-        printed
+/// What is wrong with a reply, or with how it was given.
+fn fault(line: Option<u64>, recognised: &Result<Recognised, Unrecognised>) -> Option<String> {
+    match recognised {
+        Ok(it) if it.flags.contains(Flag::SecondLine) => {
+            let hint = if line.is_none() { "; --lines reads each" } else { "" };
+            Some(format!("only the first line was read{hint}"))
+        }
+        Ok(_) => None,
+        Err(error) => {
+            let hints = meaning::hints(&error.flags).into_iter().map(|hint| format!("; {hint}"));
+            Some(format!("not a time: {error}{}", hints.collect::<String>()))
+        }
     }
 }
 
-fn not_a_time(line: Option<u64>, error: &Unrecognised) -> Failure {
-    let mut told = vec![format!("not a time: {error}")];
-    told.extend(meaning::hints(&error.flags).into_iter().map(str::to_owned));
-    Failure::plain(at_line(line, &told.join("; ")))
-}
-
-fn at_line(line: Option<u64>, text: &str) -> String {
-    match line {
-        Some(line) => format!("line {line}: {text}"),
-        None => text.to_owned(),
-    }
+fn fault_at(line: Option<u64>, fault: &str) -> Failure {
+    Failure::plain(match line {
+        Some(line) => format!("line {line}: {fault}"),
+        None => fault.to_owned(),
+    })
 }

@@ -2,43 +2,30 @@
 
 use super::args::Query;
 use super::failure::Failure;
-use super::print;
+use super::output::{Printout, print_all};
 use crate::client::{Answer, AskError, Client, Interruption, Options, Target};
 use crate::report::{answer, json, meaning};
-use crate::syntax::{Recognised, Unrecognised};
 use crate::transport::Transport;
 use std::process::ExitCode;
 use std::thread;
 
 pub(super) fn run(query: &Query, quiet: bool) -> Result<ExitCode, Failure> {
     let options = Options {
-        family: query.ask.family(),
-        port: query.port,
-        timeout: query.timeout,
         retries: query.retries,
         limit: query.limit as usize,
-        impolite: query.ask.impolite,
+        ..query.ask.options(query.port, query.timeout, &Options::default())
     };
-    let mut client = Client::new()?;
-    let mut status = ExitCode::SUCCESS;
-    for round in 0..query.count {
+    let (mut client, format) = (Client::new()?, Format { json: query.json, quiet });
+    let rounds = (0..query.count).flat_map(|round| {
         if round > 0 {
             thread::sleep(query.interval);
         }
-        for (target, transport) in questions(query) {
-            let asked = client.ask(target, transport, &options);
-            let told = Told::of(query, quiet, target, transport, asked);
-            if !told.faults.is_empty() {
-                status = ExitCode::FAILURE;
-            }
-            match told.tell() {
-                // Asked for no more, but what failed has failed.
-                Err(Failure::NobodyReads) => return Ok(status),
-                told => told?,
-            }
-        }
-    }
-    Ok(status)
+        questions(query)
+    });
+    print_all(rounds.map(|(target, transport)| {
+        let asked = client.ask(target, transport, &options);
+        Ok(format.result(target, transport, asked))
+    }))
 }
 
 fn questions(query: &Query) -> impl Iterator<Item = (&Target, Transport)> {
@@ -48,72 +35,58 @@ fn questions(query: &Query) -> impl Iterator<Item = (&Target, Transport)> {
     })
 }
 
-/// What came of one question.
-struct Told {
-    /// For standard output.
-    text: String,
-    /// Whatever makes the exit status 1.
-    faults: Vec<Failure>,
+/// How results are printed.
+#[derive(Clone, Copy)]
+struct Format {
+    json: bool,
+    quiet: bool,
 }
 
-impl Told {
-    fn of(
-        query: &Query,
-        quiet: bool,
+impl Format {
+    fn result(
+        self,
         target: &Target,
         transport: Transport,
         asked: Result<Answer, AskError>,
-    ) -> Self {
+    ) -> Printout {
         let error = match asked {
-            Ok(answer) => return Self::of_answer(query, quiet, target, &answer, None),
+            Ok(answer) => return self.answer(target, &answer, None),
             Err(error) => error,
         };
-        let failure = Failure::from(&error);
+        let failure = Failure::of(&error);
         if let AskError::Incomplete { partial, cause } = &error
             && !partial.octets.is_empty()
         {
-            return Self::of_answer(query, quiet, target, partial, Some((cause, failure)));
+            return self.answer(target, partial, Some((cause, failure)));
         }
         let object = || json::ask_error(target, transport, &failure.to_string());
-        let text = if query.json { format!("{}\n", object()) } else { String::new() };
-        Self { text, faults: vec![failure] }
+        let text = if self.json { format!("{}\n", object()) } else { String::new() };
+        Printout { text, faults: vec![failure], is_good: false }
     }
 
     /// An answer, and what stopped it if it is incomplete. It is read once, for all that is printed.
-    fn of_answer(
-        query: &Query,
-        quiet: bool,
+    fn answer(
+        self,
         target: &Target,
         answer: &Answer,
         stopped: Option<(&Interruption, Failure)>,
-    ) -> Self {
+    ) -> Printout {
         let read = answer.recognise();
         let (cause, failure) = stopped.unzip();
-        let text = match (query.json, quiet) {
-            (true, _) => {
+        let text = match self {
+            Self { json: true, .. } => {
                 let incomplete = failure.as_ref().map(Failure::to_string);
                 json::answer(target, answer, &read, incomplete.as_deref()).to_string()
             }
-            (_, true) => answer.text(),
+            Self { quiet: true, .. } => answer.text(),
             _ => answer::text(answer, &read, cause),
         };
         let fault = failure.or_else(|| Failure::of_answer(answer));
-        let faults = fault.into_iter().chain(of_server(answer, &read)).collect();
-        Self { text: format!("{text}\n"), faults }
+        let of_server = read.iter().flat_map(meaning::faults);
+        let of_server = of_server.map(|it| Failure::plain(format!("{}: {it}", answer.peer)));
+        let faults: Vec<_> = fault.into_iter().chain(of_server).collect();
+        Printout { text: format!("{text}\n"), is_good: faults.is_empty(), faults }
     }
-
-    /// The faults are told even where nobody reads the text any more.
-    fn tell(&self) -> Result<(), Failure> {
-        let printed = if self.text.is_empty() { Ok(()) } else { print(&self.text) };
-        self.faults.iter().for_each(Failure::tell);
-        printed
-    }
-}
-
-/// What the server says about itself that makes its time a bad one.
-fn of_server(answer: &Answer, read: &Result<Recognised, Unrecognised>) -> Vec<Failure> {
-    let faults = read.iter().flat_map(meaning::faults);
-    faults.map(|fault| Failure::plain(format!("{}: {fault}", answer.peer))).collect()
 }
 
 #[cfg(test)]
@@ -150,10 +123,11 @@ pub(super) mod tests {
             let Command::Query(query) = arguments.command else { panic!("a query") };
             let (before, target) = (READ.get(), &query.hosts[0]);
             let answer = Ok(answered(reply));
-            let told = Told::of(&query, arguments.verbosity.quiet, target, Transport::Tcp, answer);
+            let format = Format { json: query.json, quiet: arguments.verbosity.quiet };
+            let printout = format.result(target, Transport::Tcp, answer);
             assert_eq!(READ.get() - before, 1, "{option}");
-            assert!(told.text.contains(printed), "{option}: {}", told.text);
-            assert_eq!(told.faults.len(), 1, "H=2 is a fault of the server");
+            assert!(printout.text.contains(printed), "{option}: {}", printout.text);
+            assert_eq!(printout.faults.len(), 1, "H=2 is a fault of the server");
         }
     }
 }

@@ -4,8 +4,8 @@ use super::args::{Proto, Serve, ZoneOption};
 use super::descriptors::{open_descriptors, raise_descriptor_limit, require_descriptors};
 use super::failure::Failure;
 use super::inherited::HandedOver;
+use super::nonblocking::NonBlocking;
 use super::signals::{Caught, Controls};
-use super::unblocked::Unblocked;
 use super::{gauges, inherited};
 use crate::clock::Clock;
 use crate::listen::{Inherited, Listen};
@@ -34,10 +34,10 @@ pub(super) fn run(arguments: Serve) -> Result<ExitCode, Failure> {
     let confinement = confinement(&arguments)?;
     raise_descriptor_limit();
     let endpoint = endpoint(handed_over.metrics, arguments.metrics)?;
-    let limits = arguments.strangers.limits();
+    let limits = arguments.limits.limits();
     let mut server = server(handed_over.services, config(arguments, syntax))?;
     let gauges = Arc::new(gauges::Source::new(server.metrics(), limits));
-    let stdout = Unblocked::new(io::stdout());
+    let stdout = NonBlocking::new(io::stdout());
     let signals = Caught::new().map_err(|error| Failure::signals(&error))?;
     look_at_descriptors(&gauges, endpoint.as_ref(), &server)?;
     // What is to be opened is open by here, and no other thread has been started.
@@ -137,16 +137,16 @@ fn config(arguments: Serve, syntax: Syntax) -> Config {
             only_v6: arguments.only_v6,
             receive_buffer: arguments.receive_buffer,
             send_buffer: arguments.send_buffer,
-            write_deadline: arguments.strangers.write_deadline(),
+            write_deadline: arguments.limits.write_deadline,
         },
         workers: arguments.workers.workers(),
         clock: Clock::System,
         syntax,
         zone: arguments.zone.zone,
         drain: Drain { deadline: arguments.drain_deadline, octets: arguments.drain_octets },
-        limits: arguments.strangers.limits(),
-        guard: arguments.strangers.guard(),
-        require_sync: arguments.strangers.require_sync,
+        limits: arguments.limits.limits(),
+        guard: arguments.limits.guard(),
+        require_sync: arguments.limits.require_sync,
         until,
     }
 }
@@ -198,7 +198,7 @@ fn addresses(bound: &[Bound], metrics: Option<SocketAddr>, json: bool) -> String
 }
 
 /// Prints the addresses, as far as standard output takes them without a wait.
-fn print_at_once(stdout: &Unblocked<io::Stdout>, addresses: &str) -> Result<(), Failure> {
+fn print_at_once(stdout: &NonBlocking<io::Stdout>, addresses: &str) -> Result<(), Failure> {
     match stdout.write_text(addresses.as_bytes()) {
         Ok(false) => {
             log::warn!("standard output is full: the addresses of this server are not all on it");

@@ -16,6 +16,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 
+/// Returns a flag that the first SIGINT or SIGTERM sets. The second one ends the process at once with status 1.
+pub(super) fn stop_flag() -> io::Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        // In this order, so that the first signal does not end it already.
+        flag::register_conditional_shutdown(signal, 1, Arc::clone(&stop))?;
+        flag::register(signal, Arc::clone(&stop))?;
+    }
+    Ok(stop)
+}
+
 /// What the signals act on.
 pub(super) struct Controls {
     pub shutdown: Shutdown,
@@ -52,15 +63,10 @@ pub(super) struct Caught {
 }
 
 impl Caught {
-    /// Catches signals from now on. The second SIGINT or SIGTERM ends the process at once with status 1.
+    /// Catches signals from now on.
     pub(super) fn new() -> io::Result<Self> {
         let hangup_ignored = sys::ignores_hangup(); // before a handler takes its place
-        let asked = Arc::new(AtomicBool::new(false));
-        for signal in [SIGINT, SIGTERM] {
-            // In this order, so that the first signal does not end it already.
-            flag::register_conditional_shutdown(signal, 1, Arc::clone(&asked))?;
-            flag::register(signal, Arc::clone(&asked))?;
-        }
+        let asked = stop_flag()?;
         let signals = Signals::new([SIGHUP, SIGINT, SIGTERM, SIGUSR1])?;
         Ok(Self { signals, asked, hangup_ignored, terminal: Terminal::of_this_process() })
     }

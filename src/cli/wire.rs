@@ -29,7 +29,7 @@ pub(super) fn run(arguments: &Wire, quiet: bool) -> Result<ExitCode, Failure> {
         None if arguments.netns => demonstration::show(arguments, quiet),
         None => live::show(arguments, quiet),
     };
-    if let (true, Err(failure @ (Failure::Told { .. } | Failure::Usage(_)))) =
+    if let (true, Err(failure @ (Failure::Message(_) | Failure::Usage(_)))) =
         (arguments.json, &done)
     {
         print(&format!("{}\n", report::json::error(&failure.to_string())))?;

@@ -1,8 +1,9 @@
 //! The command line of `daytime bench`.
 
-use super::{Ask, Proto, seconds, seconds_or_none};
+use super::ask::{Ask, Proto};
+use super::seconds::{seconds, seconds_or_none};
 use crate::bench::BenchOptions;
-use crate::client::{Options, Target};
+use crate::client::Target;
 use crate::transport::PORT;
 use clap::Args;
 use std::num::NonZeroU32;
@@ -79,13 +80,7 @@ impl Bench {
             duration: self.duration,
             warm_up: self.warm_up,
             rate: self.rate.map(number),
-            ask: Options {
-                family: self.ask.family(),
-                port: self.port,
-                timeout: self.timeout,
-                impolite: self.ask.impolite,
-                ..BenchOptions::default().ask
-            },
+            ask: self.ask.options(self.port, self.timeout, &BenchOptions::default().ask),
         }
     }
 }

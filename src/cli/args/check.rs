@@ -1,6 +1,7 @@
 //! The command line of `daytime check`.
 
-use super::{Ask, seconds};
+use super::ask::Ask;
+use super::seconds::seconds;
 use crate::client::Target;
 use crate::transport::PORT;
 use clap::Args;

@@ -1,6 +1,7 @@
 //! The command line of `daytime compare`.
 
-use super::{Ask, seconds};
+use super::ask::Ask;
+use super::seconds::seconds;
 use crate::client::Target;
 use clap::Args;
 use std::time::Duration;

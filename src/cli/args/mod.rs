@@ -1,16 +1,21 @@
 //! The command line as clap reads it, and nothing else.
 
+mod ask;
 mod bench;
 mod check;
 mod compare;
 #[cfg(feature = "lab")]
 mod lab;
+mod limits;
 mod listen_on;
 mod parse;
 mod query;
+mod seconds;
 mod serve;
 mod wire;
+mod workers;
 
+pub(super) use ask::Proto;
 pub(super) use bench::Bench;
 pub(super) use check::Check;
 pub(super) use compare::Compare;
@@ -22,10 +27,7 @@ pub(super) use query::{MAX_LIMIT, Query};
 pub(super) use serve::{Inetd, Serve, ZoneOption};
 pub(super) use wire::Wire;
 
-use crate::client::Family;
-use crate::transport::Transport;
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
-use std::time::Duration;
+use clap::{ArgAction, Args, Parser, Subcommand};
 
 /// The Daytime protocol (RFC 867): serve it, ask for it, read its replies, compare its two transports.
 #[derive(Debug, Parser)]
@@ -83,61 +85,6 @@ pub(super) enum Command {
     Wire(Wire),
 }
 
-#[derive(Debug, Args)]
-pub(super) struct Ask {
-    /// Use IPv4 only
-    #[arg(short = '4', long, conflicts_with = "ipv6")]
-    ipv4: bool,
-    /// Use IPv6 only
-    #[arg(short = '6', long)]
-    ipv6: bool,
-    /// Ask public addresses as fast as told, for servers of your own: else each
-    /// gets 4 s between questions, and compare and bench refuse
-    #[arg(long)]
-    pub impolite: bool,
-}
-
-impl Ask {
-    pub(super) fn family(&self) -> Family {
-        match (self.ipv4, self.ipv6) {
-            (true, _) => Family::V4,
-            (_, true) => Family::V6,
-            _ => Family::Any,
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(super) enum Proto {
-    Tcp,
-    Udp,
-    Both,
-}
-
-impl Proto {
-    pub(super) fn transports(self) -> Vec<Transport> {
-        match self {
-            Self::Tcp => vec![Transport::Tcp],
-            Self::Udp => vec![Transport::Udp],
-            Self::Both => Transport::BOTH.to_vec(),
-        }
-    }
-}
-
-/// A time above 0, up to a day.
-pub(super) fn seconds(text: &str) -> Result<Duration, &'static str> {
-    match seconds_or_none(text) {
-        Ok(duration) if !duration.is_zero() => Ok(duration),
-        _ => Err("not a number of seconds above 0 and up to 86400"),
-    }
-}
-
-fn seconds_or_none(text: &str) -> Result<Duration, &'static str> {
-    let seconds = text.parse().ok().filter(|seconds| (0.0..=86_400.0).contains(seconds));
-    let duration = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    duration.ok_or("not a number of seconds from 0 to 86400")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,14 +93,5 @@ mod tests {
     #[test]
     fn the_definition_holds_together() {
         Arguments::command().debug_assert();
-    }
-
-    #[test]
-    fn seconds_are_a_number_within_a_day() {
-        assert_eq!(seconds("2.5"), Ok(Duration::from_millis(2500)));
-        assert_eq!(seconds_or_none("0"), Ok(Duration::ZERO));
-        for wrong in ["0", "-1", "nan", "inf", "1e9", "", "5s", "1e-30"] {
-            assert!(seconds(wrong).is_err(), "{wrong}");
-        }
     }
 }

@@ -1,6 +1,7 @@
 //! The command line of `daytime query`.
 
-use super::{Ask, Proto, seconds, seconds_or_none};
+use super::ask::{Ask, Proto};
+use super::seconds::{seconds, seconds_or_none};
 use crate::client::Target;
 use crate::transport::PORT;
 use clap::Args;

@@ -1,9 +1,10 @@
 //! The command line of `daytime serve`.
 
+use super::ask::Proto;
+use super::limits::LimitOptions;
 use super::listen_on::{ListenOn, metrics_address};
-use super::{Proto, seconds};
-use crate::cli::strangers::Strangers;
-use crate::cli::workers::WorkerOptions;
+use super::seconds::seconds;
+use super::workers::WorkerOptions;
 use crate::server::Sandbox;
 use crate::syntax::{Pattern, Syntax, Zone, ZoneError};
 use clap::{Args, ValueEnum};
@@ -111,7 +112,7 @@ pub(in crate::cli) struct Serve {
     pub json: bool,
     // The last, since its heading holds for what follows.
     #[command(flatten)]
-    pub strangers: Strangers,
+    pub limits: LimitOptions,
 }
 
 /// The zone of the reply, and whether it is the one of this host.

@@ -1,6 +1,6 @@
 //! The command line of `daytime wire`.
 
-use super::seconds;
+use super::seconds::seconds;
 use crate::transport::PORT;
 use clap::Args;
 use std::path::PathBuf;

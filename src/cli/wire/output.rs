@@ -58,7 +58,7 @@ impl Output {
             (Ok(()), Kind::File(whole)) => *whole += block.len() as u64,
             (Ok(()), _) => {}
             (Err(error), Kind::Standard) if error.kind() == ErrorKind::BrokenPipe => {
-                return Err(Failure::NobodyReads);
+                return Err(Failure::OutputClosed);
             }
             (Err(error), kind) => {
                 if let Kind::File(whole) = kind {

@@ -130,7 +130,7 @@ impl<'a> Screen<'a> {
         let printed = print(text);
         self.is_read = printed.is_ok();
         match printed {
-            Err(Failure::NobodyReads) => Ok(()),
+            Err(Failure::OutputClosed) => Ok(()),
             printed => printed,
         }
     }

@@ -1,6 +1,6 @@
-//! The options of `daytime serve` about what strangers may do, and what they mean.
+//! The abuse limits of `daytime serve`, and its guard.
 
-use super::args::seconds;
+use super::seconds::seconds;
 use crate::limit::{Limits, Rate};
 use crate::udp::guard::GuardOptions;
 use clap::Args;
@@ -10,34 +10,34 @@ use std::time::Duration;
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 #[command(next_help_heading = "Limits and guard")]
-pub(super) struct Strangers {
+pub(in crate::cli) struct LimitOptions {
     /// UDP: answers a second to one source; 0 is no limit
-    #[arg(long, default_value_t = usual().udp_per_source.per_second, value_name = "N")]
+    #[arg(long, default_value_t = defaults().udp_per_source.per_second, value_name = "N")]
     udp_rate: u32,
     /// UDP: answers to one source at once, before the rate counts
-    #[arg(long, default_value_t = usual().udp_per_source.burst, value_name = "N", value_parser = at_least_1())]
+    #[arg(long, default_value_t = defaults().udp_per_source.burst, value_name = "N", value_parser = at_least_1())]
     udp_burst: u32,
     /// UDP: answers a second to all together; 0 is no limit
-    #[arg(long, default_value_t = usual().udp_total.per_second, value_name = "N")]
+    #[arg(long, default_value_t = defaults().udp_total.per_second, value_name = "N")]
     udp_total_rate: u32,
     /// TCP: open connections of one source; more are answered and closed at once
-    #[arg(long, default_value_t = usual().tcp_per_source, value_name = "N")]
+    #[arg(long, default_value_t = defaults().tcp_per_source, value_name = "N")]
     tcp_per_source: u32,
     /// TCP: open connections of all sources, likewise
-    #[arg(long, default_value_t = usual().tcp_total, value_name = "N")]
+    #[arg(long, default_value_t = defaults().tcp_total, value_name = "N")]
     tcp_total: u32,
     /// Bits of an IPv4 address that make a source
-    #[arg(long, default_value_t = usual().prefix_v4, value_name = "BITS", value_parser = bits(32))]
+    #[arg(long, default_value_t = defaults().prefix_v4, value_name = "BITS", value_parser = bits(32))]
     prefix_v4: u8,
     /// Bits of an IPv6 address that make a source
-    #[arg(long, default_value_t = usual().prefix_v6, value_name = "BITS", value_parser = bits(128))]
+    #[arg(long, default_value_t = defaults().prefix_v6, value_name = "BITS", value_parser = bits(128))]
     prefix_v6: u8,
     /// Limit sources on loopback too
     #[arg(long)]
     limit_loopback: bool,
     /// TCP: time for a client's system to take the line (TCP_USER_TIMEOUT)
     #[arg(long, default_value = "3", value_name = "SECONDS", value_parser = seconds)]
-    write_deadline: Duration,
+    pub write_deadline: Duration,
     /// UDP: answer ports 1 to 1023 too, where services are that might answer back
     #[arg(long)]
     answer_privileged_ports: bool,
@@ -49,7 +49,7 @@ pub(super) struct Strangers {
     pub require_sync: bool,
 }
 
-fn usual() -> Limits {
+fn defaults() -> Limits {
     Limits::default()
 }
 
@@ -57,12 +57,12 @@ fn at_least_1() -> RangedU64ValueParser<u32> {
     RangedU64ValueParser::new().range(1..)
 }
 
-fn bits(most: u64) -> RangedU64ValueParser<u8> {
-    RangedU64ValueParser::new().range(0..=most)
+fn bits(max: u64) -> RangedU64ValueParser<u8> {
+    RangedU64ValueParser::new().range(0..=max)
 }
 
-impl Strangers {
-    pub(super) fn limits(&self) -> Limits {
+impl LimitOptions {
+    pub(in crate::cli) fn limits(&self) -> Limits {
         let total = self.udp_total_rate;
         Limits {
             udp_per_source: Rate { per_second: self.udp_rate, burst: self.udp_burst },
@@ -75,14 +75,10 @@ impl Strangers {
         }
     }
 
-    pub(super) fn guard(&self) -> GuardOptions {
+    pub(in crate::cli) fn guard(&self) -> GuardOptions {
         GuardOptions {
             answer_privileged_ports: self.answer_privileged_ports,
             no_amplification: self.no_amplification,
         }
-    }
-
-    pub(super) fn write_deadline(&self) -> Duration {
-        self.write_deadline
     }
 }

@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 ///
 /// The given descriptor stays as it is: `O_NONBLOCK` would count for every process that shares it.
 #[derive(Debug)]
-pub(super) struct Unblocked<T> {
+pub(super) struct NonBlocking<T> {
     given: T,
     /// The same terminal, opened anew: here `O_NONBLOCK` counts for this process only.
     terminal: Option<File>,
@@ -27,7 +27,7 @@ pub(super) struct Unblocked<T> {
     cut: AtomicBool,
 }
 
-impl<T: AsFd + IsTerminal> Unblocked<T> {
+impl<T: AsFd + IsTerminal> NonBlocking<T> {
     /// Opens a terminal anew, which the sandbox would refuse later.
     ///
     /// A ready pipe takes `PIPE_BUF` octets without waiting (pipe(7)). A ready terminal has room for one octet, and a
@@ -47,7 +47,7 @@ fn open_anew(terminal: BorrowedFd) -> io::Result<File> {
     OpenOptions::new().write(true).custom_flags(flags.bits()).open(ttyname(terminal)?)
 }
 
-impl<T: AsFd> Unblocked<T> {
+impl<T: AsFd> NonBlocking<T> {
     /// Writes as much as the descriptor takes at once. Returns whether it took all. After a line that was cut, the
     /// next text begins on a line of its own.
     pub(super) fn write_text(&self, text: &[u8]) -> io::Result<bool> {
@@ -79,7 +79,7 @@ impl<T: AsFd> Unblocked<T> {
     }
 }
 
-impl<T: AsFd> Write for &Unblocked<T> {
+impl<T: AsFd> Write for &NonBlocking<T> {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
         self.write_text(octets).map(|_| octets.len())
     }
@@ -96,8 +96,8 @@ mod tests {
     use std::io::Read;
 
     /// An output that cannot be opened anew.
-    fn as_given<T>(given: T, at_once: usize) -> Unblocked<T> {
-        Unblocked { given, terminal: None, at_once, cut: AtomicBool::new(false) }
+    fn as_given<T>(given: T, at_once: usize) -> NonBlocking<T> {
+        NonBlocking { given, terminal: None, at_once, cut: AtomicBool::new(false) }
     }
 
     fn written(mut output: impl Write, text: &[u8]) -> usize {
@@ -135,7 +135,7 @@ mod tests {
     fn a_full_terminal_makes_no_write_wait_and_after_a_cut_line_the_next_has_a_line_of_its_own() {
         let terminal = openpty(None, None).expect("a terminal");
         let (mut master, output) =
-            (File::from(terminal.master), Unblocked::new(File::from(terminal.slave)));
+            (File::from(terminal.master), NonBlocking::new(File::from(terminal.slave)));
         assert!(output.terminal.is_some());
         let is_written = || output.write_text(b"a whole line\n").expect("as if");
         let whole = (0..10_000).filter(|_| is_written()).count();

@@ -8,7 +8,7 @@ use std::num::NonZeroUsize;
 const MOST: usize = 1024;
 
 #[derive(Debug, Args)]
-pub(super) struct WorkerOptions {
+pub(in crate::cli) struct WorkerOptions {
     /// Threads that serve, each with sockets of its own (SO_REUSEPORT); auto: one for
     /// each processor [default: 1]
     #[arg(long, value_name = "N", value_parser = workers)]
@@ -19,12 +19,12 @@ pub(super) struct WorkerOptions {
 }
 
 impl WorkerOptions {
-    pub(super) fn workers(&self) -> Workers {
+    pub(in crate::cli) fn workers(&self) -> Workers {
         self.workers.unwrap_or_default()
     }
 
     /// What is wrong with them together.
-    pub(super) fn contradiction(&self) -> Option<&'static str> {
+    pub(in crate::cli) fn contradiction(&self) -> Option<&'static str> {
         match self.workers {
             Some(Workers::Exactly(number)) if self.no_reuse_port && number.get() > 1 => {
                 Some("with --no-reuse-port there is one worker: leave one of it and --workers out")

@@ -1,0 +1,61 @@
+//! The program under test, built as its users build it, and a server of it.
+
+#![allow(clippy::expect_used, clippy::must_use_candidate, clippy::missing_panics_doc)]
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+/// Builds the program in the release profile, with these further options of cargo. Returns its path.
+///
+/// Cargo would give a benchmark no program of another package, and one with the features that the benchmarks want.
+pub fn build(options: &[String]) -> PathBuf {
+    let mut cargo = Command::new("cargo");
+    cargo.args(["build", "--quiet", "--release", "--package", "daytime"]).args(options);
+    let built = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status().expect("cargo starts");
+    assert!(built.success(), "{built}");
+    // Benchmarks are in `release/deps`.
+    let benchmark = std::env::current_exe().expect("a path");
+    let release = benchmark.parent().and_then(Path::parent).expect("a folder");
+    release.join("daytime")
+}
+
+/// A running server, ended when dropped.
+#[derive(Debug)]
+pub struct Server {
+    child: Child,
+    /// Where it listens, over TCP and over UDP.
+    pub address: SocketAddr,
+}
+
+impl Server {
+    /// Runs a command line of `daytime serve` until it has printed its addresses.
+    pub fn start(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("it starts");
+        let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+        let mut next = || lines.next().expect("a line").expect("readable");
+        let address = next().strip_prefix("tcp ").expect("bound").parse().expect("an address");
+        Self { child, address }
+    }
+
+    /// The path of one of its files in proc(5).
+    pub fn proc(&self, file: &str) -> String {
+        format!("/proc/{}/{file}", self.child.id())
+    }
+
+    /// A figure in KiB from one of its files in proc(5).
+    pub fn kib(&self, file: &str, name: &str) -> u64 {
+        let text = fs::read_to_string(self.proc(file)).expect("it runs");
+        let figure = text.lines().find_map(|line| line.strip_prefix(name)).expect("a line");
+        figure.trim().trim_end_matches(" kB").parse().expect("a number")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,58 @@
+//! What every command that asks a server is given.
+
+use crate::client::{Family, Options};
+use crate::transport::Transport;
+use clap::{Args, ValueEnum};
+use std::time::Duration;
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Ask {
+    /// Use IPv4 only
+    #[arg(short = '4', long, conflicts_with = "ipv6")]
+    ipv4: bool,
+    /// Use IPv6 only
+    #[arg(short = '6', long)]
+    ipv6: bool,
+    /// Ask public addresses as fast as told, for servers of your own: else each
+    /// gets 4 s between questions, and compare and bench refuse
+    #[arg(long)]
+    impolite: bool,
+}
+
+impl Ask {
+    /// Returns how to ask, otherwise as by default.
+    pub(in crate::cli) fn options(
+        &self,
+        port: u16,
+        timeout: Duration,
+        default: &Options,
+    ) -> Options {
+        let (family, impolite) = (self.family(), self.impolite);
+        Options { family, port, timeout, impolite, ..default.clone() }
+    }
+
+    fn family(&self) -> Family {
+        match (self.ipv4, self.ipv6) {
+            (true, _) => Family::V4,
+            (_, true) => Family::V6,
+            _ => Family::Any,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(in crate::cli) enum Proto {
+    Tcp,
+    Udp,
+    Both,
+}
+
+impl Proto {
+    pub(in crate::cli) fn transports(self) -> Vec<Transport> {
+        match self {
+            Self::Tcp => vec![Transport::Tcp],
+            Self::Udp => vec![Transport::Udp],
+            Self::Both => Transport::BOTH.to_vec(),
+        }
+    }
+}

@@ -1,0 +1,351 @@
+//! What to try after an error.
+
+use super::args::MAX_LIMIT;
+use crate::bench::BenchError;
+use crate::client::{Answer, AskError, Attempt, Interruption};
+use crate::compare::CompareError;
+use crate::listen::ListenError;
+use crate::reply::Printable;
+use crate::report::chain;
+use crate::server::{ConfineError, ServeError};
+use crate::transport::{PORT, Transport};
+use crate::wire::capture::CaptureError;
+use crate::wire::read::ReadError;
+use nix::errno::Errno;
+use std::borrow::Cow;
+use std::error::Error;
+use std::io;
+use std::iter;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+/// What to try, if anything is known to help.
+pub(super) type Hint = Option<Cow<'static, str>>;
+
+/// An error that a command may end with.
+pub(super) trait Hints: Error + Sized + 'static {
+    fn hint(&self) -> Hint;
+
+    /// What failed and why.
+    fn message(&self) -> String {
+        chain(self)
+    }
+}
+
+impl Hints for AskError {
+    fn hint(&self) -> Hint {
+        let hint = match self {
+            Self::NoAnswer { transport, attempts, .. } => {
+                return attempts_hint(*transport, attempts);
+            }
+            Self::Unresolved { cause, .. } if cause.kind() == io::ErrorKind::TimedOut => {
+                "a longer --timeout may help"
+            }
+            Self::Unresolved { host, .. } if host.contains(':') => {
+                "an IPv6 address with a port goes in brackets: [::1]:9999"
+            }
+            Self::Unresolved { .. } => "is the name right, and is there a resolver?",
+            Self::NoAddress { .. } => "try without -4 and -6",
+            Self::Incomplete { partial, cause } => return incomplete_hint(partial, cause),
+            _ => return None,
+        };
+        Some(hint.into())
+    }
+}
+
+fn attempts_hint(transport: Transport, attempts: &[(SocketAddr, Attempt)]) -> Hint {
+    let any = |wanted: fn(&(SocketAddr, Attempt)) -> bool| attempts.iter().any(wanted);
+    let refused = attempts.iter().find(|(_, attempt)| matches!(attempt, Attempt::Refused));
+    let hint = if let Some((peer, _)) = refused {
+        return Some(refused_hint(transport, *peer));
+    } else if any(|(_, attempt)| matches!(attempt, Attempt::Silent { questions: 0, .. })) {
+        "a firewall may drop the question, or the host is down; a longer --timeout may help"
+    } else if any(|(_, attempt)| matches!(attempt, Attempt::Silent { .. })) {
+        "over UDP nobody tells whether the question was lost, the answer was lost, or nobody is \
+         there; try --proto tcp"
+    } else if any(|(peer, _)| ends_like_a_port(peer)) {
+        "is there a route? An IPv6 address with a port goes in brackets: [::1]:9999"
+    } else if any(|(peer, _)| peer.is_ipv6()) {
+        "can this host reach it? `ip -6 address` and `ip -6 route` list what it has"
+    } else {
+        return None;
+    };
+    Some(hint.into())
+}
+
+/// Returns the hint for a refused connection. On loopback it names the command that starts a server.
+pub(super) fn refused_hint(transport: Transport, peer: SocketAddr) -> Cow<'static, str> {
+    let ip = peer.ip().to_canonical();
+    if !ip.is_loopback() {
+        let hint = match transport {
+            Transport::Udp => {
+                "is a server running there, and over UDP? Try --proto tcp, or another --port"
+            }
+            Transport::Tcp => "is a server running there? --port names another port",
+        };
+        return hint.into();
+    }
+    let privileged = peer.port() < 1024;
+    let at = SocketAddr::new(ip, if privileged { 9999 } else { peer.port() });
+    // Without --listen, serve listens on these two.
+    let localhost = [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()].contains(&ip);
+    let (option, host) = if localhost {
+        (format!("--port {}", at.port()), format!("localhost:{}", at.port()))
+    } else {
+        (format!("--listen {at}"), at.to_string())
+    };
+    let start = format!("is a server running? `daytime serve {option}` starts one");
+    if privileged { format!("{start}, `daytime query {host}` asks it") } else { start }.into()
+}
+
+/// Whether the end of an IPv6 address may have been meant as a port: `::1:9999` is an address, too.
+fn ends_like_a_port(address: &SocketAddr) -> bool {
+    let SocketAddr::V6(v6) = address else { return false };
+    let last = format!("{:x}", v6.ip().segments()[7]);
+    v6.port() == PORT && last.len() > 1 && last.bytes().all(|digit| digit.is_ascii_digit())
+}
+
+fn incomplete_hint(partial: &Answer, cause: &Interruption) -> Hint {
+    let hint = match cause {
+        Interruption::Timeout { .. } if !partial.truncated => {
+            "the line is whole, but RFC 867 has the server close the connection after it"
+        }
+        Interruption::Timeout { .. } => "a longer --timeout may help",
+        Interruption::Limit { limit } if *limit < MAX_LIMIT as usize => {
+            "--limit takes more of it, up to 65535 octets"
+        }
+        _ => return None,
+    };
+    Some(hint.into())
+}
+
+impl Hints for CompareError {
+    fn hint(&self) -> Hint {
+        let hint = match self {
+            Self::Ask(cause) => return cause.hint(),
+            Self::Public { .. } => {
+                "without HOST, compare starts a server of its own; --impolite asks this one all \
+                 the same, if it is yours"
+            }
+            Self::NoAnswer { .. } => {
+                "is a server running, or is --timeout too short? Without HOST, compare starts one"
+            }
+            _ => return None,
+        };
+        Some(hint.into())
+    }
+
+    fn message(&self) -> String {
+        match self {
+            Self::NoAnswer { tcp, udp, .. } => {
+                format!("{self}; tcp: {}; udp: {}", chain(tcp), chain(udp))
+            }
+            _ => chain(self),
+        }
+    }
+}
+
+impl Hints for BenchError {
+    fn hint(&self) -> Hint {
+        let hint = match self {
+            Self::Ask(cause) => return cause.hint(),
+            Self::Descriptors { .. } => {
+                "choose a smaller --concurrency, or raise the hard limit (`ulimit -Hn`)"
+            }
+            Self::Ports { .. } => {
+                "choose a smaller --concurrency, or widen net.ipv4.ip_local_port_range"
+            }
+            Self::Public { .. } => "--impolite asks it all the same, if it is yours",
+            _ => return None,
+        };
+        Some(hint.into())
+    }
+}
+
+impl Hints for ServeError {
+    fn hint(&self) -> Hint {
+        let hint = match self {
+            Self::Listen(error) => error.hint(),
+            Self::ClockUnknown(_) => Some(
+                "--require-sync needs that call: allow adjtimex and clock_adjtime in the filter of \
+                 system calls (under systemd without ProtectClock=), or leave --require-sync out"
+                    .into(),
+            ),
+            _ => None,
+        };
+        hint.or_else(|| descriptor_hint(self))
+    }
+}
+
+/// Returns the hint for an endpoint that cannot be served.
+pub(super) fn metrics_hint(error: &ServeError) -> Hint {
+    let hint = match error {
+        ServeError::Listen(ListenError::Taken(..)) => {
+            "is another program there? `ss -lntp` shows which; or choose another port for --metrics"
+        }
+        ServeError::Listen(ListenError::NotPermitted(..)) => {
+            "ports below 1024 need a privilege: choose another for --metrics"
+        }
+        ServeError::Listen(listen) => return listen.hint().or_else(|| descriptor_hint(error)),
+        _ => return descriptor_hint(error),
+    };
+    Some(hint.into())
+}
+
+pub(super) const RAISE_LIMIT: &str = "with `ulimit -n` or LimitNOFILE= in a systemd unit";
+
+/// Returns what to do where descriptors have run out.
+pub(super) fn descriptor_hint(error: &(dyn Error + 'static)) -> Hint {
+    let is_emfile = |error: &(dyn Error + 'static)| {
+        let error = error.downcast_ref::<io::Error>();
+        error.is_some_and(|error| error.raw_os_error() == Some(Errno::EMFILE as i32))
+    };
+    let mut causes = iter::successors(Some(error), |error| (*error).source());
+    causes.any(is_emfile).then(|| format!("raise the limit of open files {RAISE_LIMIT}").into())
+}
+
+impl Hints for ListenError {
+    fn hint(&self) -> Hint {
+        let hint = match self {
+            Self::Taken(_, address, _) if address.ip().is_unspecified() => {
+                "is another server there? Choose another --port; and [::] takes IPv4 too, so do \
+                 not list 0.0.0.0 beside it, or add --only-v6"
+            }
+            Self::Taken(..) => {
+                "is another server there? `ss -lntup` shows who has it; or choose another --port"
+            }
+            Self::NotPermitted(..) => {
+                "ports below 1024 need a privilege: use --port 9999, or as root \
+                 `setcap cap_net_bind_service=+ep` on the daytime binary"
+            }
+            Self::NotThisHost(_, address, _) if ends_like_a_port(address) => {
+                "no interface of this host has that address; an IPv6 address with a port goes in \
+                 brackets: [::1]:9999"
+            }
+            Self::NotThisHost(_, address, _) => {
+                let family = if address.is_ipv6() { "-6" } else { "-4" };
+                let hint = format!(
+                    "no interface of this host has that address: `ip {family} address` lists those \
+                     there are. For one that comes later, FreeBind=yes in a systemd socket unit"
+                );
+                return Some(hint.into());
+            }
+            Self::Failed(_, SocketAddr::V6(address), _)
+                if address.ip().is_unicast_link_local() && address.scope_id() == 0 =>
+            {
+                "a link-local address needs its interface: fe80::1%eth0"
+            }
+            Self::NotServable(descriptor, _) if descriptor == "descriptor 0" => {
+                "--inetd is for inetd and its kin, which put a socket there"
+            }
+            Self::NoFamily(..) => "this machine has no such address family; --listen another",
+            _ => return None,
+        };
+        Some(hint.into())
+    }
+}
+
+impl Hints for ConfineError {
+    fn hint(&self) -> Hint {
+        let hint = match self {
+            Self::UnknownUser(_) => "`getent passwd` lists those there are",
+            Self::UnknownGroup(_) => "`getent group` lists those there are",
+            Self::NoGroup(_) => "name one with --group",
+            Self::Root(_) => "name one without privileges, such as nobody",
+            Self::NotPermitted(..) => "only root may; start it as root, or leave --user out",
+            Self::Incomplete(..) => "--sandbox on goes on with what there is",
+            _ => return None,
+        };
+        Some(hint.into())
+    }
+}
+
+impl Hints for CaptureError {
+    fn hint(&self) -> Hint {
+        let printable = |name: &String| Printable(name.as_bytes()).to_string();
+        let hint = match self {
+            Self::NotPermitted(_) => {
+                "that takes CAP_NET_RAW: run it as root, or as root once `setcap cap_net_raw+ep` on \
+                 the daytime binary; `daytime wire --netns` shows an exchange without either"
+                    .into()
+            }
+            Self::NoInterface { there, .. } => {
+                let there: Vec<String> = there.iter().map(printable).collect();
+                format!("there are {}; without one it is all of them", there.join(", ")).into()
+            }
+            Self::Down(name) => {
+                format!("`ip link set dev {} up` brings it up", printable(name)).into()
+            }
+            Self::WentDown(_) | Self::Failed(_) => return None,
+        };
+        Some(hint)
+    }
+}
+
+impl Hints for ReadError {
+    fn hint(&self) -> Hint {
+        let hint = match self {
+            Self::Compressed(compression) => {
+                let hint = format!("`{compression} -dc FILE | daytime wire --read -` unpacks it");
+                return Some(hint.into());
+            }
+            Self::NotACapture | Self::Empty => {
+                "`tcpdump -w` or `daytime wire --pcapng` write such files"
+            }
+            Self::LinkType(_) => "Wireshark may save it with another",
+            Self::Cut(..) => "what is shown is all that there is of it",
+            Self::Damaged(..) => "what is shown stands before that",
+            Self::Io(_) => return None,
+        };
+        Some(hint.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::failure::Failure;
+    use super::*;
+    use std::io::ErrorKind;
+
+    #[test]
+    fn the_hint_for_a_refusal_on_loopback_starts_a_server_at_that_address() {
+        for transport in [Transport::Tcp, Transport::Udp] {
+            let hint = |peer: &str| refused_hint(transport, peer.parse().expect("an address"));
+            for (peer, option) in [
+                ("127.0.0.1:9997", "--port 9997"),
+                ("[::1]:9997", "--port 9997"),
+                ("[::ffff:127.0.0.1]:9997", "--port 9997"),
+                ("127.0.0.2:9997", "--listen 127.0.0.2:9997"),
+                ("[::ffff:127.0.0.2]:9997", "--listen 127.0.0.2:9997"),
+            ] {
+                let start = format!("is a server running? `daytime serve {option}` starts one");
+                assert_eq!(hint(peer), start, "{transport} {peer}");
+            }
+            let both = "is a server running? `daytime serve --listen 127.0.0.2:9999` starts one, \
+                        `daytime query 127.0.0.2:9999` asks it";
+            assert_eq!(hint("127.0.0.2:13"), both);
+            assert!(!hint("192.0.2.1:9997").contains("daytime serve"));
+        }
+    }
+
+    #[test]
+    fn the_largest_limit_has_no_hint_for_a_larger_one() {
+        let text = |limit| {
+            let partial = super::super::query::tests::answered(b"");
+            incomplete_hint(&partial, &Interruption::Limit { limit })
+        };
+        assert!(text(65534).is_some_and(|hint| hint.contains("--limit")));
+        assert_eq!(text(65535), None);
+    }
+
+    #[test]
+    fn the_whole_chain_is_told_once_with_what_to_try() {
+        let address = "[::]:13".parse().expect("address");
+        let denied = io::Error::from(ErrorKind::PermissionDenied);
+        let error = ServeError::from(ListenError::NotPermitted(Transport::Tcp, address, denied));
+        assert_eq!(
+            Failure::from(error).to_string(),
+            "cannot listen on tcp [::]:13: permission denied: ports below 1024 need a privilege: \
+             use --port 9999, or as root `setcap cap_net_bind_service=+ep` on the daytime binary"
+        );
+    }
+}
