@@ -46,6 +46,7 @@
 //! Nothing here prints, exits, or panics on what a stranger sends. Octets from the network stay as they
 //! came; [`Printable`] makes them safe to show.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
     not(feature = "cli"),
     allow(
