@@ -6,7 +6,7 @@ use super::super::super::{Obstacle, Prediction, Procedure, Run, Setting};
 use super::super::network::Network;
 use super::super::process::within;
 use super::super::recorder::Recorder;
-use super::{QUIET, conditions, delay, procedure, told};
+use super::{QUIET, conditions, procedure, told};
 use crate::lab::packet::{Kind, kind};
 use crate::lab::seen::{arrival, sent_by};
 use crate::sys;
@@ -28,17 +28,7 @@ pub(in crate::lab) const OWN_COPIES: &str = "copies of what it sent";
 pub(in crate::lab) const IP_HEADER: &str = "IP header of the copy";
 pub(in crate::lab) const REPLY: &str = "the client's reply";
 
-pub(in crate::lab) const PROCEDURE: Procedure = procedure(method, predict, run);
-
-fn method(setting: &Setting) -> String {
-    format!(
-        "On the server's host a thread without capabilities tries to open a raw socket; then one with them opens \
-         it. The real client asks the real server once over each transport, {} away, while the raw socket of \
-         that transport's protocol takes whatever is passed to it. That is held against what the forwarder \
-         between the hosts put on the server's cable.",
-        delay(setting)
-    )
-}
+pub(in crate::lab) const PROCEDURE: Procedure = procedure(predict, run);
 
 fn predict(_: &Setting) -> Vec<Prediction> {
     let both = |transport, first: &'static str| {

@@ -6,7 +6,7 @@ use super::super::super::{Obstacle, Prediction, Procedure, Run, Setting};
 use super::super::network::{Network, address};
 use super::super::process::within;
 use super::super::recorder::Recorder;
-use super::{Peer, conditions, connect, datagram_socket, delay, octets, patience, procedure, told};
+use super::{Peer, conditions, connect, datagram_socket, octets, patience, procedure, told};
 use crate::lab::packet::{Control, Kind, kind};
 use crate::lab::seen::{count, replies, sent_by};
 use crate::trace::{Event, Packet, Trace};
@@ -25,17 +25,7 @@ pub(in crate::lab) const REPLIES: &str = "packets with the reply";
 pub(in crate::lab) const CHALLENGES: &str = "client's challenge ACKs";
 pub(in crate::lab) const ENDS: &str = "the server's last packet";
 
-pub(in crate::lab) const PROCEDURE: Procedure = procedure(method, predict, run);
-
-fn method(setting: &Setting) -> String {
-    format!(
-        "The client sends {} octets that Daytime does not need. Over TCP a careless server waits until they are there, \
-         sends its line and closes without having read them; over UDP the real server answers. The first packet \
-         with the reply is lost on its way of {}.",
-        QUESTION.len(),
-        delay(setting)
-    )
-}
+pub(in crate::lab) const PROCEDURE: Procedure = procedure(predict, run);
 
 fn predict(_: &Setting) -> Vec<Prediction> {
     vec![
