@@ -23,10 +23,10 @@ use std::time::Duration;
 /// How long a read waits before it looks whether it has to stop.
 const TICK: Duration = Duration::from_millis(20);
 
-pub(in crate::lab) const COPIES: &str = "copies of what came";
-pub(in crate::lab) const OWN_COPIES: &str = "copies of what it sent";
-pub(in crate::lab) const IP_HEADER: &str = "IP header of the copy";
-pub(in crate::lab) const REPLY: &str = "the client's reply";
+const COPIES: &str = "copies of what came";
+const OWN_COPIES: &str = "copies of what it sent";
+const IP_HEADER: &str = "IP header of the copy";
+const REPLY: &str = "the client's reply";
 
 pub(in crate::lab) const PROCEDURE: Procedure = procedure(predict, run);
 
@@ -80,7 +80,7 @@ fn listen_in(setting: &Setting, transport: Transport, run: &mut Run) -> Result<(
     Ok(())
 }
 
-pub(in crate::lab) const ALL: &str = "all, to the octet";
+const ALL: &str = "all, to the octet";
 
 /// Whether each packet that came to the server's host was passed to its raw socket as it was.
 fn of_what_came(copies: &[Vec<u8>], trace: &Trace) -> String {

@@ -19,11 +19,11 @@ const QUESTION: &[u8] = b"time, please\r\n";
 /// As ctime(3) has it: 26 octets.
 const REPLY: &[u8] = b"Mon Feb 22 17:37:43 1982\r\n";
 
-pub(in crate::lab) const READ: &str = "octets read";
-pub(in crate::lab) const RECV: &str = "recv()";
-pub(in crate::lab) const REPLIES: &str = "packets with the reply";
-pub(in crate::lab) const CHALLENGES: &str = "client's challenge ACKs";
-pub(in crate::lab) const ENDS: &str = "the server's last packet";
+const READ: &str = "octets read";
+const RECV: &str = "recv()";
+const REPLIES: &str = "packets with the reply";
+const CHALLENGES: &str = "client's challenge ACKs";
+const ENDS: &str = "the server's last packet";
 
 pub(in crate::lab) const PROCEDURE: Procedure = procedure(predict, run);
 
