@@ -4,18 +4,18 @@
 //! parts, the sentence names the part that its grounds are from, so that no other row contradicts it.
 
 use super::finding::{Expected, Finding, Value, Verdict};
-use crate::transport::Transport::{self, Tcp, Udp};
+use crate::transport::Transport;
 
 /// A sentence to remember.
 #[derive(Debug)]
 pub(crate) struct Lesson {
-    pub says: &'static str,
+    pub says: String,
     /// The findings that make it true. Never empty.
-    pub rests_on: &'static [Ground],
+    pub rests_on: Vec<Ground>,
 }
 
 /// A finding, and what it must be.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Ground {
     pub transport: Transport,
     /// The name of the finding.
@@ -23,31 +23,23 @@ pub(crate) struct Ground {
     pub must: Must,
 }
 
-/// What a run must have observed.
+/// What a finding must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Must {
-    /// More than this many, or than this share of a whole.
-    BeAbove(u64),
     /// Exactly the one value that was predicted from the options.
     BeAsPredicted,
-    /// This text.
-    Be(&'static str),
-    /// More than another finding of the same run.
-    Exceed(Transport, &'static str),
-    /// As many as another finding of the same run.
-    Equal(Transport, &'static str),
-    /// This many, or this share of a whole.
+    Equal(Other),
+    Exceed(Other),
+}
+
+/// What a finding is compared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Other {
+    /// Another finding of the same run.
+    Finding(Transport, &'static str),
+    /// A count, or a share of a whole.
     Number(u64),
-}
-
-/// A finding over TCP.
-pub(crate) const fn tcp(what: &'static str, must: Must) -> Ground {
-    Ground { transport: Tcp, what, must }
-}
-
-/// A finding over UDP.
-pub(crate) const fn udp(what: &'static str, must: Must) -> Ground {
-    Ground { transport: Udp, what, must }
+    Text(&'static str),
 }
 
 impl Lesson {
@@ -58,6 +50,21 @@ impl Lesson {
 }
 
 impl Ground {
+    /// Reads a ground as a page has it: `tcp packets > 6`, `tcp packets > udp packets`, `udp answered = 1`,
+    /// `tcp recv() = "EAGAIN"`, or `tcp packets as predicted`.
+    pub(super) fn parse(text: &'static str) -> Option<Self> {
+        let (left, must) = if let Some(left) = text.strip_suffix(" as predicted") {
+            (left, Must::BeAsPredicted)
+        } else if let Some((left, right)) = text.split_once(" > ") {
+            (left, Must::Exceed(Other::parse(right)?))
+        } else {
+            let (left, right) = text.split_once(" = ")?;
+            (left, Must::Equal(Other::parse(right)?))
+        };
+        let (transport, what) = name(left)?;
+        Some(Self { transport, what, must })
+    }
+
     /// The finding of this transport and name, if the run has it.
     pub(crate) fn finding<'a>(&self, findings: &'a [Finding]) -> Option<&'a Finding> {
         find(findings, self.transport, self.what)
@@ -66,25 +73,47 @@ impl Ground {
     fn holds(&self, findings: &[Finding]) -> bool {
         let Some(finding) = self.finding(findings) else { return false };
         let Some(observed) = &finding.observed else { return false };
-        let number = || number(observed);
-        let other = |transport, what| find(findings, transport, what)?.observed.as_ref();
-        let exceeds = |least: f64| number().is_some_and(|number| number > least);
+        let both = |other: Other| number(observed).zip(other.number(findings));
         match self.must {
-            Must::BeAbove(least) => exceeds(real(least)),
             Must::BeAsPredicted => {
                 let is_one = matches!(finding.prediction.expected, Expected::Is(_));
                 is_one && finding.verdict == Verdict::AsPredicted
             }
-            Must::Be(text) => *observed == text.into(),
-            Must::Exceed(transport, what) => {
-                other(transport, what).and_then(self::number).is_some_and(exceeds)
+            Must::Equal(Other::Text(text)) => *observed == text.into(),
+            Must::Equal(other) => {
+                both(other).is_some_and(|(it, other)| it.total_cmp(&other).is_eq())
             }
-            Must::Equal(transport, what) => {
-                number().is_some() && other(transport, what).and_then(self::number) == number()
-            }
-            Must::Number(exactly) => number() == Some(real(exactly)),
+            Must::Exceed(other) => both(other).is_some_and(|(it, other)| it > other),
         }
     }
+}
+
+impl Other {
+    fn parse(text: &'static str) -> Option<Self> {
+        if let Ok(number) = text.parse() {
+            return Some(Self::Number(number));
+        }
+        let quoted = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+        let finding = || name(text).map(|(transport, what)| Self::Finding(transport, what));
+        quoted.map(Self::Text).or_else(finding)
+    }
+
+    fn number(self, findings: &[Finding]) -> Option<f64> {
+        match self {
+            Self::Finding(transport, what) => {
+                number(find(findings, transport, what)?.observed.as_ref()?)
+            }
+            Self::Number(number) => Some(real(number)),
+            Self::Text(_) => None,
+        }
+    }
+}
+
+/// A transport, then the name of a finding, on one line.
+fn name(text: &'static str) -> Option<(Transport, &'static str)> {
+    let (transport, what) = text.split_once(' ').filter(|_| !text.contains('\n'))?;
+    let transport = Transport::BOTH.into_iter().find(|it| it.to_string() == transport)?;
+    Some((transport, what))
 }
 
 fn find<'a>(findings: &'a [Finding], transport: Transport, what: &str) -> Option<&'a Finding> {
@@ -111,7 +140,12 @@ fn real(count: u64) -> f64 {
 mod tests {
     use super::*;
     use crate::lab::Prediction;
+    use crate::transport::Transport::{Tcp, Udp};
     use std::time::Duration;
+
+    fn parse(ground: &'static str) -> Ground {
+        Ground::parse(ground).unwrap_or_else(|| panic!("{ground} is no ground"))
+    }
 
     fn finding(transport: Transport, what: &'static str, observed: impl Into<Value>) -> Finding {
         let (prediction, observed) = (Prediction::is(transport, what, "it"), observed.into());
@@ -135,36 +169,48 @@ mod tests {
     #[test]
     fn a_ground_holds_where_the_run_observed_it() {
         for ground in [
-            tcp("packets", Must::BeAbove(6)),
-            tcp("packets", Must::Number(7)),
-            tcp("packets", Must::Exceed(Udp, "packets")),
-            udp("packets", Must::Equal(Udp, "reads")),
-            udp("answered", Must::Number(1)),
-            udp("answered", Must::BeAbove(0)),
-            tcp("end", Must::Be("ECONNRESET")),
-            tcp("text", Must::BeAsPredicted),
-            tcp("time", Must::BeAbove(0)),
+            "tcp packets > 6",
+            "tcp packets = 7",
+            "tcp packets > udp packets",
+            "udp packets = udp reads",
+            "udp answered = 1",
+            "udp answered > 0",
+            "tcp end = \"ECONNRESET\"",
+            "tcp text as predicted",
+            "tcp time > 0",
         ] {
-            assert!(ground.holds(&findings()), "{ground:?}");
+            assert!(parse(ground).holds(&findings()), "{ground}");
         }
     }
 
     #[test]
     fn a_ground_that_the_run_refutes_or_does_not_have_does_not_hold() {
         for ground in [
-            tcp("packets", Must::BeAbove(7)),
-            tcp("packets", Must::Number(0)),
-            udp("packets", Must::Exceed(Tcp, "packets")),
-            udp("packets", Must::Exceed(Udp, "reads")),
-            tcp("packets", Must::Equal(Udp, "packets")),
-            tcp("end", Must::Be("the end")),
-            tcp("end", Must::BeAsPredicted),
-            tcp("end", Must::BeAbove(0)),
-            tcp("end", Must::Equal(Tcp, "text")),
-            udp("end", Must::Be("ECONNRESET")),
-            tcp("nothing", Must::Number(0)),
+            "tcp packets > 7",
+            "tcp packets = 0",
+            "udp packets > tcp packets",
+            "udp packets > udp reads",
+            "tcp packets = udp packets",
+            "tcp end = \"the end\"",
+            "tcp end as predicted",
+            "tcp end > 0",
+            "tcp end = tcp text",
+            "tcp end > \"ECONNRESET\"",
+            "udp end = \"ECONNRESET\"",
+            "tcp nothing = 0",
         ] {
-            assert!(!ground.holds(&findings()), "{ground:?}");
+            assert!(!parse(ground).holds(&findings()), "{ground}");
+        }
+    }
+
+    #[test]
+    fn a_ground_has_a_transport_a_finding_and_what_that_must_be() {
+        let ground = |what, must| Some(Ground { transport: Tcp, what, must });
+        let must = Must::Exceed(Other::Finding(Udp, "b (c)"));
+        assert_eq!(Ground::parse("tcp a, b > udp b (c)"), ground("a, b", must));
+        for wrong in ["", "tcp", "tcp a", "sctp a > 1", "tcp a > b", "tcp a\n  b > 1", "tcp a < 1"]
+        {
+            assert_eq!(Ground::parse(wrong), None, "{wrong}");
         }
     }
 
@@ -175,14 +221,17 @@ mod tests {
         let prediction = Prediction::new(Tcp, "packets", expected);
         let verdict = Verdict::AsPredicted;
         let findings = [Finding { prediction, observed: Some(low), verdict }];
-        assert!(!tcp("packets", Must::BeAsPredicted).holds(&findings));
+        assert!(!parse("tcp packets as predicted").holds(&findings));
     }
 
     #[test]
     fn a_sentence_holds_with_all_of_its_grounds_and_never_without_any() {
-        const BOTH: &[Ground] = &[tcp("packets", Must::Number(7)), tcp("time", Must::BeAbove(0))];
-        const ONE: &[Ground] = &[tcp("packets", Must::Number(7)), tcp("time", Must::Number(0))];
-        let holds = |rests_on| Lesson { says: "", rests_on }.holds(&findings());
-        assert_eq!([BOTH, ONE, &[]].map(holds), [true, false, false]);
+        let holds = |grounds: &[&'static str]| {
+            let rests_on = grounds.iter().map(|ground| parse(ground)).collect();
+            Lesson { says: String::new(), rests_on }.holds(&findings())
+        };
+        assert!(holds(&["tcp packets = 7", "tcp time > 0"]));
+        assert!(!holds(&["tcp packets = 7", "tcp time = 0"]));
+        assert!(!holds(&[]));
     }
 }

@@ -14,16 +14,19 @@ mod packet;
 mod seen;
 mod setting;
 mod sim;
+mod text;
 
 pub(crate) use finding::{Expected, Finding, Prediction, Value, Verdict};
-pub(crate) use lesson::{Ground, Lesson, Must};
+pub(crate) use lesson::{Ground, Lesson, Must, Other};
 pub(crate) use netns::{INSIDE, inside};
 pub(crate) use setting::{Dial, Engine, Knob, Knobs, Setting};
+pub(crate) use text::{Next, Program, Text, Theory, Values};
 
 use crate::duration::{Unit, short};
 use crate::trace::Trace;
 use crate::transport::{Transport, by_name};
 use serde::{Deserialize, Serialize};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 /// An experiment.
@@ -31,28 +34,12 @@ use std::time::Duration;
 pub(crate) struct Lab {
     /// As it is asked for.
     pub name: &'static str,
-    pub question: &'static str,
-    /// What theory says, with where it says so.
-    pub theory: &'static [Theory],
-    /// What to remember, sentence by sentence; a run shows those that it bears out.
-    pub lessons: &'static [Lesson],
+    /// What the lab says, from its page in `docs/labs`.
+    pub text: LazyLock<Text>,
     /// The unit of every time that is predicted or observed, on every engine.
     pub time_unit: Unit,
-    /// Where other systems, or other engines, show something else.
-    pub elsewhere: &'static str,
-    pub next: &'static [Next],
-    /// Programs that the lab is about, to be read.
-    pub programs: &'static [Program],
     /// How it is done, one for each engine it runs on; the first is taken unless told otherwise.
     pub procedures: &'static [Procedure],
-}
-
-/// A program that a lab shows.
-#[derive(Debug)]
-pub(crate) struct Program {
-    /// The name of its file.
-    pub name: &'static str,
-    pub text: &'static str,
 }
 
 /// How a lab is done on an engine.
@@ -63,8 +50,8 @@ pub(crate) struct Procedure {
     pub draws: fn(&Setting) -> bool,
     /// What can be turned, and how far.
     pub knobs: &'static [Dial],
-    /// What is done, with the knobs as they are.
-    pub method: fn(&Setting) -> String,
+    /// The options as they are, for their places in the text of what is done.
+    pub values: fn(&Setting) -> Values,
     /// What will be observed, from the setting alone.
     pub predict: fn(&Setting) -> Vec<Prediction>,
     pub run: fn(&Setting) -> Result<Run, Obstacle>,
@@ -75,20 +62,21 @@ impl Lab {
     pub(crate) fn on(&self, engine: Engine) -> Option<&'static Procedure> {
         self.procedures.iter().find(|procedure| procedure.engine == engine)
     }
-}
 
-/// What to try next.
-#[derive(Debug)]
-pub(crate) struct Next {
-    /// As it is typed.
-    pub command: &'static str,
-    /// What to look for.
-    pub watch: &'static str,
+    /// What is done, with the options as they are.
+    pub(crate) fn method(&self, procedure: &Procedure, setting: &Setting) -> String {
+        self.text.method(procedure.engine, &(procedure.values)(setting))
+    }
 }
 
 /// For a procedure without chance.
 pub(crate) fn draws_nothing(_: &Setting) -> bool {
     false
+}
+
+/// For a procedure whose text has no options.
+pub(crate) fn no_values(_: &Setting) -> Values {
+    Vec::new()
 }
 
 impl Procedure {
@@ -101,14 +89,6 @@ impl Procedure {
     pub(crate) fn dial(&self, knob: Knob) -> Option<&Dial> {
         self.knobs.iter().find(|dial| dial.knob == knob)
     }
-}
-
-/// A sentence of theory.
-#[derive(Debug)]
-pub(crate) struct Theory {
-    pub says: &'static str,
-    /// Such as `RFC 9293, section 3.5`.
-    pub source: &'static str,
 }
 
 /// What a run gave.
@@ -200,7 +180,7 @@ pub(crate) struct Outcome {
 impl Outcome {
     /// The sentences of a lab's lesson that this run bears out.
     pub(crate) fn lessons(&self, lab: &'static Lab) -> Vec<&'static Lesson> {
-        lab.lessons.iter().filter(|lesson| lesson.holds(&self.findings)).collect()
+        lab.text.lessons.iter().filter(|lesson| lesson.holds(&self.findings)).collect()
     }
 
     /// True unless something differs that is not known to vary.
@@ -240,11 +220,12 @@ mod tests {
         predictions.iter().map(|it| (it.transport, it.what)).collect()
     }
 
-    /// Each of a procedure's options at its ends, and none of them.
+    /// None of a procedure's options, then each at its ends and at 1000.
     fn settings(procedure: &Procedure) -> Vec<Setting> {
         let mut all = vec![Knobs::default()];
         for Dial { knob, range } in procedure.knobs {
-            for at in [*range.start(), *range.end()] {
+            let (from, to) = (*range.start(), *range.end());
+            for at in [from, 1000.clamp(from, to), to] {
                 let (one, some) = (Knobs::default(), Some(at));
                 let (time, share) = (Duration::from_millis(at.into()), Some(f64::from(at)));
                 all.push(match knob {
@@ -263,6 +244,24 @@ mod tests {
     }
 
     #[test]
+    fn every_page_has_what_is_done_on_each_engine_with_the_options_as_they_are_unless_set() {
+        let setting = Setting { seed: 1, knobs: Knobs::default() };
+        for lab in LABS {
+            for procedure in lab.procedures {
+                let method = lab.method(procedure, &setting);
+                let is_filled = !method.is_empty() && !method.contains('{');
+                assert!(is_filled, "{} on {:?}: {method}", lab.name, procedure.engine);
+                let page = lab.text.method(procedure.engine, &[]);
+                for (name, value) in (procedure.values)(&setting) {
+                    let is_shown = page.contains(&format!("{{{name}: {value}}}"));
+                    let is_said = page.contains(&format!("{{{name}: "));
+                    assert!(is_shown || !is_said, "{}: {name} is {value}: {page}", lab.name);
+                }
+            }
+        }
+    }
+
+    #[test]
     fn every_sentence_of_a_lesson_rests_on_findings_that_one_run_has() {
         for lab in LABS {
             let predict =
@@ -270,9 +269,21 @@ mod tests {
             let runs: Vec<Vec<Prediction>> =
                 lab.procedures.iter().map(predict).collect::<Vec<Vec<_>>>().concat();
             let has = |run: &[Prediction], ground: &Ground| {
-                run.iter().any(|it| (it.transport, it.what) == (ground.transport, ground.what))
+                let find =
+                    |of: (Transport, &str)| run.iter().find(|it| (it.transport, it.what) == of);
+                let Some(prediction) = find((ground.transport, ground.what)) else { return false };
+                match ground.must {
+                    Must::Equal(Other::Finding(transport, what))
+                    | Must::Exceed(Other::Finding(transport, what)) => {
+                        find((transport, what)).is_some()
+                    }
+                    Must::Equal(Other::Text(text)) => {
+                        prediction.expected == Expected::Is(text.into())
+                    }
+                    _ => true,
+                }
             };
-            for Lesson { says, rests_on } in lab.lessons {
+            for Lesson { says, rests_on } in &lab.text.lessons {
                 let is_had = runs.iter().any(|run| rests_on.iter().all(|it| has(run, it)));
                 // A system that reports no queues has no findings about them.
                 let may_lack = !crate::sys::QUEUES_ARE_TOLD;

@@ -1,14 +1,12 @@
 //! A queue of connections, and a server that does not accept.
 
 use crate::duration::Unit;
-use crate::lab::lesson::{tcp, udp};
 use crate::lab::loopback::{
     CLIENT, LINE, Notebook, PATIENCE, SERVER, SILENCE, accept, anywhere, failed, in_time, line,
     name, octets, open, present, recv, taken,
 };
 use crate::lab::{
-    Engine, Expected, Knob, Lab, Lesson, Must, Next, Obstacle, Prediction, Procedure, Run, Setting,
-    Theory, draws_nothing,
+    Engine, Expected, Knob, Lab, Obstacle, Prediction, Procedure, Run, Setting, draws_nothing,
 };
 use crate::sys;
 use crate::transport::Transport;
@@ -22,78 +20,16 @@ use std::time::{Duration, Instant};
 
 pub(super) static LAB: Lab = Lab {
     name: "backlog",
-    question: "Who gets in while nobody accepts?",
-    theory: &[
-        Theory {
-            says: "the backlog hints how many connections may wait to be accepted; what 0 means, each system \
-                   decides",
-            source: "POSIX.1-2024, listen()",
-        },
-        Theory {
-            says: "the kernel finishes the handshake by itself, so a client is connected before the server has \
-                   accepted anything",
-            source: "Stevens, UNP, volume 1, section 4.5",
-        },
-        Theory {
-            says: "where the queue is full the SYN is ignored, not refused: the client sends it again, and by \
-                   then there may be room",
-            source: "Stevens, UNP, volume 1, section 4.5",
-        },
-        Theory {
-            says: "an unanswered SYN is sent again after 1 second, and each time after twice as long",
-            source: "RFC 6298, sections 2 and 5",
-        },
-    ],
-    lessons: &[
-        Lesson {
-            says: "Connected does not mean accepted: the kernel completed connections that the server had not \
-                   accepted.",
-            rests_on: &[tcp(CONNECTED, Must::BeAsPredicted), tcp(ANSWERED, Must::BeAsPredicted)],
-        },
-        Lesson {
-            says: "The backlog bounds how many clients wait. The next client received nothing, so it cannot \
-                   tell a full queue from a host that is down.",
-            rests_on: &[tcp(CONNECTED, Must::BeAsPredicted), tcp(NEXT, Must::Be("ETIMEDOUT"))],
-        },
-        Lesson {
-            says: "A datagram socket has no queue of clients, only a buffer: every question waited there, and \
-                   every client was answered.",
-            rests_on: &[
-                udp(ANSWERED, Must::Equal(Transport::Udp, SENT)),
-                udp(ANSWERED, Must::BeAbove(0)),
-            ],
-        },
-    ],
-    elsewhere: "On Linux one more than the backlog gets in; from 6.5 on it sends the first few SYNs one second \
-                apart, against the RFC. Others have other formulas, and Windows answers the SYN that finds no \
-                place by a reset.",
-    next: &[
-        Next {
-            command: "daytime lab run backlog --backlog 10",
-            watch: "Eleven clients connect, the twelfth hears nothing for 3 seconds.",
-        },
-        Next {
-            command: "daytime lab run backlog --backlog 0",
-            watch: "Even 0 lets one in: Linux counts the queue as full when it holds more than \
-                    the backlog.",
-        },
-        Next {
-            command: "ss -ltn",
-            watch: "While a lab runs, in another terminal: of a listener `Recv-Q` is the queue \
-                    and `Send-Q` the backlog.",
-        },
-        Next {
-            command: "nstat -az TcpExtListenOverflows TcpExtListenDrops",
-            watch: "Before and after: each SYN that found no place is counted in both.",
-        },
-    ],
+    text: page!("backlog"),
     time_unit: Unit::Milliseconds,
-    programs: &[],
     procedures: &[Procedure {
         engine: Engine::Loopback,
         draws: draws_nothing,
         knobs: &[Knob::Backlog.within(0..=MOST)],
-        method,
+        values: |setting| {
+            let each: Vec<String> = backlogs(setting).iter().map(ToString::to_string).collect();
+            vec![("backlog", each.join(", "))]
+        },
         predict,
         run,
     }],
@@ -116,18 +52,6 @@ const SENT: &str = "questions sent";
 
 fn backlogs(setting: &Setting) -> Vec<u16> {
     setting.knobs.backlog.map_or(BACKLOGS.to_vec(), |backlog| vec![backlog])
-}
-
-fn method(setting: &Setting) -> String {
-    let backlogs: Vec<String> = backlogs(setting).iter().map(ToString::to_string).collect();
-    format!(
-        "A server calls listen with a backlog of {} and accepts nobody. Clients connect, one after the other, \
-         until one does not get in; TCP_SYNCNT, set to 1, has its kernel give up early: its SYN is sent twice or three \
-         times. How many SYNs were dropped the kernel tells of the whole host only (ListenOverflows), so those of \
-         other listeners are among them. Then the server accepts and answers. Over UDP as many clients send a query each to a socket that nobody reads. --backlog sets \
-         one backlog, up to {MOST}.",
-        backlogs.join(", ")
-    )
 }
 
 /// Clients that Linux lets in: it counts the queue as full when it holds more than the backlog.

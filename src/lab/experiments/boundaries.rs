@@ -1,13 +1,11 @@
 //! Writes of one octet each: what the reader makes of them.
 
 use crate::duration::Unit;
-use crate::lab::lesson::{tcp, udp};
 use crate::lab::loopback::{
     CLIENT, Notebook, Pair, SERVER, failed, line, octets, present, recv, taken, wait_for,
 };
 use crate::lab::{
-    Engine, Knob, Lab, Lesson, Must, Next, Obstacle, Prediction, Procedure, Run, Setting, Theory,
-    Value, draws_nothing,
+    Engine, Knob, Lab, Obstacle, Prediction, Procedure, Run, Setting, Value, draws_nothing,
 };
 use crate::trace::Trace;
 use crate::transport::Transport;
@@ -19,74 +17,13 @@ use std::thread;
 
 pub(super) static LAB: Lab = Lab {
     name: "boundaries",
-    question: "Does a write stay a message?",
-    theory: &[
-        Theory {
-            says: "TCP carries a continuous stream of octets; where one send ended and the next began is \
-                   not part of it",
-            source: "RFC 9293, section 3.7",
-        },
-        Theory {
-            says: "one datagram is one message: its header has a length of its own, and one receive takes one",
-            source: "RFC 768, \"Fields\"",
-        },
-        Theory {
-            says: "a read on a stream may give less than was asked for, so a client reads in a loop until \
-                   the end; the book's daytime client does",
-            source: "Stevens, UNP, volume 1, sections 1.2 and 3.9",
-        },
-    ],
-    lessons: &[
-        Lesson {
-            says: "Over TCP the number of reads says nothing about the number of writes: one read returned the \
-                   octets of several.",
-            rests_on: &[
-                tcp(WRITTEN, Must::Exceed(Transport::Tcp, LATE)),
-                tcp(LATE, Must::Number(1)),
-            ],
-        },
-        Lesson {
-            says: "The moment of the read decides: one recv(1024) returned only the first octet. Over TCP, \
-                   read until the end of the stream.",
-            rests_on: &[tcp(FIRST, Must::Number(1)), tcp(BETWEEN, Must::BeAbove(1))],
-        },
-        Lesson {
-            says: "With one write of one octet a stream looks like messages. Two writes are enough to see the \
-                   difference.",
-            rests_on: &[tcp(WRITTEN, Must::Number(1)), tcp(LATE, Must::Number(1))],
-        },
-        Lesson {
-            says: "Over UDP one read is one message: there are as many reads as writes, whenever the client \
-                   reads.",
-            rests_on: &[
-                udp(LATE, Must::Equal(Transport::Udp, WRITTEN)),
-                udp(BETWEEN, Must::Equal(Transport::Udp, WRITTEN)),
-                udp(MEANWHILE, Must::Equal(Transport::Udp, WRITTEN)),
-            ],
-        },
-    ],
-    elsewhere: "How much of a stream one read finds depends on the kernel, the load and the moment. With a \
-                network between the two, Nagle's algorithm and lost segments change it as well.",
-    next: &[
-        Next {
-            command: "daytime lab run boundaries --count 200",
-            watch: "More writes, and still one read if the client reads at the end. Over UDP \
-                    there are 200 reads, whenever it reads.",
-        },
-        Next {
-            command: "daytime lab run boundaries",
-            watch: "Again, several times. Only the reads while the server writes change: one \
-                    is enough on a busy machine, on an idle one with two processors there may \
-                    be 20. The others, and the datagrams, never do.",
-        },
-    ],
+    text: page!("boundaries"),
     time_unit: Unit::Milliseconds,
-    programs: &[],
     procedures: &[Procedure {
         engine: Engine::Loopback,
         draws: draws_nothing,
         knobs: &[Knob::Count.within(1..=MOST)],
-        method,
+        values: |setting| vec![("count", writes(setting).to_string())],
         predict,
         run,
     }],
@@ -120,17 +57,6 @@ enum Reader {
 
 fn writes(setting: &Setting) -> u32 {
     setting.knobs.count.unwrap_or(WRITES)
-}
-
-fn method(setting: &Setting) -> String {
-    let writes = writes(setting);
-    format!(
-        "A server sends a line of {writes} octets in {writes} writes of one octet, with TCP_NODELAY on the \
-         stream. The client calls recv(1024) until it has them all: first when everything has arrived; then once \
-         between the first write and the second, and again when everything has arrived; then {FREE_RUNS} times \
-         while the server writes: over TCP the fewest and the most reads are told, and the run with most is drawn. \
-         --count sets the writes, up to {MOST}."
-    )
 }
 
 fn predict(setting: &Setting) -> Vec<Prediction> {

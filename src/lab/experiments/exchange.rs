@@ -1,7 +1,6 @@
 //! What one answer costs.
 
 use crate::duration::{Unit, short};
-use crate::lab::lesson::tcp;
 use crate::lab::link::{Conditions, SERVER};
 use crate::lab::netns::runs::exchange as netns;
 use crate::lab::seen::{count, round_trips, time_to_the_answer};
@@ -9,8 +8,7 @@ use crate::lab::sim::{
     self, Asker, DatagramService, Network, Policy, StreamClient, StreamService, address,
 };
 use crate::lab::{
-    Engine, Expected, Knob, Lab, Lesson, Must, Next, Prediction, Procedure, Run, Setting, Theory,
-    Value, draws_nothing,
+    Engine, Expected, Knob, Lab, Prediction, Procedure, Run, Setting, Value, draws_nothing,
 };
 use crate::trace::Trace;
 use crate::transport::Transport::{self, Tcp, Udp};
@@ -18,65 +16,14 @@ use std::time::Duration;
 
 pub(super) static LAB: Lab = Lab {
     name: "exchange",
-    question: "What does one answer cost?",
-    theory: &[
-        Theory {
-            says: "a connection is opened by three segments before the first octet may be used",
-            source: "RFC 9293, section 3.5",
-        },
-        Theory {
-            says: "each side closes its half with a FIN, which the other acknowledges",
-            source: "RFC 9293, section 3.6; Stevens, TCP/IP Illustrated, volume 1 (1994), section 18.2",
-        },
-        Theory {
-            says: "a datagram is sent without any procedure before it: one to ask, one to answer",
-            source: "RFC 768; RFC 867",
-        },
-    ],
-    lessons: &[
-        Lesson {
-            says: "TCP needs more round trips than UDP before the reply arrives, because it opens a connection \
-                   first. Each round trip adds its time.",
-            rests_on: &[
-                tcp(ROUND_TRIPS, Must::Exceed(Udp, ROUND_TRIPS)),
-                tcp(TIME, Must::Exceed(Udp, TIME)),
-            ],
-        },
-        Lesson {
-            says: "TCP also sends more packets for the same reply: they open, acknowledge and close the \
-                   connection.",
-            rests_on: &[tcp(PACKETS, Must::Exceed(Udp, PACKETS))],
-        },
-    ],
-    elsewhere: "A stream takes 6 to 9 packets. With 9, nothing rides on anything: 3 to open, the line, two FINs, \
-                and an acknowledgement for each of these. The FIN of this suite's server rides on its line, so \
-                that one acknowledgement does for both: 7, as on sim. A Linux client that closes at once has \
-                its own FIN carry that one: 6, as on netns. A server on Linux that calls send and then close \
-                sends its FIN alone: one or two more.",
-    next: &[
-        Next {
-            command: "daytime lab run exchange --delay 200",
-            watch: "The time to the answer is four delays over TCP and two over UDP, whatever \
-                    the delay: it is the round trips that cost, not the octets.",
-        },
-        Next {
-            command: "daytime lab run exchange --engine netns",
-            watch: "The real kernel on both sides, with as many round trips.",
-        },
-        Next {
-            command: "daytime compare",
-            watch: "The same question on real sockets of this host, with system calls and \
-                    latencies.",
-        },
-    ],
+    text: page!("exchange"),
     time_unit: Unit::Milliseconds,
-    programs: &[],
     procedures: &[
         Procedure {
             engine: Engine::Sim,
             draws: draws_nothing,
             knobs: &[Knob::Delay.within(0..=60_000)],
-            method,
+            values: |setting| vec![("delay", short(conditions(setting).delay))],
             predict,
             run: |setting| Ok(run(setting)),
         },
@@ -87,11 +34,6 @@ pub(super) static LAB: Lab = Lab {
 pub(in crate::lab) const PACKETS: &str = "packets";
 pub(in crate::lab) const ROUND_TRIPS: &str = "round trips";
 pub(in crate::lab) const TIME: &str = "time to the answer";
-
-fn method(setting: &Setting) -> String {
-    let delay = short(conditions(setting).delay);
-    format!("One exchange over each transport; a packet takes {delay} from host to host.")
-}
 
 /// Long enough for every answer and every farewell, whatever the delay.
 fn enough(setting: &Setting) -> Duration {

@@ -1,14 +1,12 @@
 //! A reader that has stopped reading, and a writer that goes on.
 
 use crate::duration::Unit;
-use crate::lab::lesson::{tcp, udp};
 use crate::lab::loopback::{
     CLIENT, Notebook, PATIENCE, Pair, SERVER, SILENCE, failed, name, octets, open, present, recv,
     taken,
 };
 use crate::lab::{
-    Engine, Expected, Knob, Lab, Lesson, Must, Next, Obstacle, Prediction, Procedure, Run, Setting,
-    Theory, draws_nothing,
+    Engine, Expected, Knob, Lab, Obstacle, Prediction, Procedure, Run, Setting, draws_nothing,
 };
 use crate::sys;
 use crate::transport::Transport;
@@ -20,68 +18,13 @@ use std::time::Duration;
 
 pub(super) static LAB: Lab = Lab {
     name: "flood",
-    question: "What happens to a writer when the reader stops?",
-    theory: &[
-        Theory {
-            says: "with every acknowledgement the receiver tells how many octets it has room for, and the \
-                   sender may not send more: flow control",
-            source: "RFC 9293, section 3.8.6",
-        },
-        Theory {
-            says: "a send that finds no room blocks, or fails with EAGAIN on a socket that does not block",
-            source: "POSIX.1-2024, send(); Stevens, UNP, volume 1, section 16.1",
-        },
-        Theory {
-            says: "UDP has no flow control: what finds the receiver's buffer full is thrown away, and nobody \
-                   is told",
-            source: "Stevens, UNP, volume 1, section 8.13",
-        },
-        Theory {
-            says: "a program whose datagrams may be too many has to slow down by itself",
-            source: "RFC 8085, section 3.1",
-        },
-    ],
-    lessons: &[
-        Lesson {
-            says: "A stream makes its writer wait for its reader, and loses nothing: flow control.",
-            rests_on: &[tcp(WRITER, Must::Be("EAGAIN")), tcp(LOST, Must::Number(0))],
-        },
-        Lesson {
-            says: "A datagram's send says that the datagram left, not that it arrived: every send succeeded, \
-                   and the kernel dropped what the reader had no room for.",
-            rests_on: &[udp(SENDS, Must::BeAsPredicted), udp(DROPPED, Must::BeAbove(0))],
-        },
-        Lesson {
-            says: "All datagrams fitted into the reader's buffer. A buffer holds a burst; it does not make a \
-                   slow reader faster.",
-            rests_on: &[udp(DROPPED, Must::Number(0))],
-        },
-    ],
-    elsewhere: "How much a buffer holds is counted differently by each kernel. BSD's send may fail with ENOBUFS \
-                when the interface's own queue is full.",
-    next: &[
-        Next {
-            command: "daytime lab run flood --count 10",
-            watch: "All ten are kept: a buffer is room for a while, not a rate.",
-        },
-        Next {
-            command: "daytime lab run flood --count 20000",
-            watch: "As many are kept as of 5000; all the others are dropped, and every send \
-                    still says success.",
-        },
-        Next {
-            command: "daytime serve --receive-buffer 4194304 --port 9999",
-            watch: "A larger buffer only takes a longer burst. `docs/RELIABILITY.md` says how \
-                    many datagrams the default holds.",
-        },
-    ],
+    text: page!("flood"),
     time_unit: Unit::Milliseconds,
-    programs: &[],
     procedures: &[Procedure {
         engine: Engine::Loopback,
         draws: draws_nothing,
         knobs: &[Knob::Count.within(1..=MOST)],
-        method,
+        values: |setting| vec![("count", count(setting).to_string())],
         predict,
         run,
     }],
@@ -111,17 +54,6 @@ const TOGETHER: &str = "kept + dropped";
 
 fn count(setting: &Setting) -> u32 {
     setting.knobs.count.unwrap_or(COUNT)
-}
-
-fn method(setting: &Setting) -> String {
-    format!(
-        "The reader has asked for a buffer of {BUFFER} octets, SO_RCVBUF, and does not read. Over TCP the writer, \
-         with as large an SO_SNDBUF, sends {WRITE} octets at a time and does not block, until it cannot go on \
-         for {} ms. Over UDP it sends {} empty datagrams, which are Daytime queries. Then the reader reads all \
-         there is. --count sets the datagrams, up to {MOST}.",
-        SILENCE.as_millis(),
-        count(setting)
-    )
 }
 
 /// What the system makes of [`BUFFER`], in octets: the writer's `SO_SNDBUF` and the reader's `SO_RCVBUF`.

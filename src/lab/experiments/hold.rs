@@ -1,14 +1,12 @@
 //! A server that has time for one client at a time, and a client that takes all of it.
 
 use crate::duration::Unit;
-use crate::lab::lesson::{tcp, udp};
 use crate::lab::loopback::{
     LINE, Notebook, PATIENCE, answer, ask, bound, close, failed, hear, kind, line, octets, open,
     present, service, told,
 };
 use crate::lab::{
-    Engine, Expected, Knob, Lab, Lesson, Must, Next, Obstacle, Prediction, Procedure, Run, Setting,
-    Theory, draws_nothing,
+    Engine, Expected, Knob, Lab, Obstacle, Prediction, Procedure, Run, Setting, draws_nothing,
 };
 use crate::reply::Reply;
 use crate::trace::HostId;
@@ -21,62 +19,13 @@ use std::time::{Duration, Instant};
 
 pub(super) static LAB: Lab = Lab {
     name: "hold",
-    question: "What can one idle client do to a server that serves one at a time?",
-    theory: &[
-        Theory {
-            says: "an iterative server is with one client until that client is done; a concurrent one is not",
-            source: "Stevens, UNP, volume 1, sections 1.5 and 4.8",
-        },
-        Theory {
-            says: "the kernel finishes the handshake without the server: a connection waits in the queue of \
-                   listen until accept takes it, and connect has long succeeded",
-            source: "Stevens, UNP, volume 1, section 4.5; Linux, listen(2)",
-        },
-        Theory {
-            says: "most servers over UDP are iterative, since a datagram is all there is of a client",
-            source: "Stevens, UNP, volume 1, section 8.4",
-        },
-    ],
-    lessons: &[
-        Lesson {
-            says: "Connected does not mean served: connect succeeded, and one idle client kept the server from \
-                   the next one.",
-            rests_on: &[tcp(HEARS, Must::Be("EAGAIN")), tcp(CONNECTS, Must::BeAbove(0))],
-        },
-        Lesson {
-            says: "Without idle clients the next one is answered at once, also by a server that serves one at \
-                   a time.",
-            rests_on: &[tcp(HEARS, Must::Be("26 octets"))],
-        },
-        Lesson {
-            says: "A server that serves many clients at once answered in spite of the idle ones. It still \
-                   needs a deadline for each client.",
-            rests_on: &[tcp(OURS, Must::Be("a reply"))],
-        },
-        Lesson {
-            says: "A datagram holds no server: the next client was answered.",
-            rests_on: &[udp(HEARS, Must::Be("26 octets"))],
-        },
-    ],
-    elsewhere: "Everywhere the same; how many connections wait depends on the backlog.",
-    next: &[
-        Next {
-            command: "daytime lab run hold --count 0",
-            watch: "Nobody is idle: the next client is answered at once, over TCP too.",
-        },
-        Next {
-            command: "daytime lab run hold --count 16",
-            watch: "One is enough to hold the server, and more hold it no better: the kernel \
-                    connects them all, and nobody is answered.",
-        },
-    ],
+    text: page!("hold"),
     time_unit: Unit::Milliseconds,
-    programs: &[],
     procedures: &[Procedure {
         engine: Engine::Loopback,
         draws: draws_nothing,
         knobs: &[Knob::Count.within(0..=MOST)],
-        method,
+        values: |setting| vec![("count", idle(setting).to_string())],
         predict,
         run,
     }],
@@ -103,18 +52,6 @@ const SERVER: HostId = HostId(2);
 
 fn idle(setting: &Setting) -> u32 {
     setting.knobs.count.unwrap_or(IDLE)
-}
-
-fn method(setting: &Setting) -> String {
-    format!(
-        "A server answers one client after the other, and over TCP waits for each to close. Idle clients: {}, the \
-         first of which has its answer and keeps its socket. Then the next client asks, and waits {} ms for the \
-         answer; then the idle ones close. From the question to the answer is measured. After that the service \
-         of this program is asked in the same way, with its idle clients left where they are. --count sets how \
-         many are idle.",
-        idle(setting),
-        WAIT.as_millis()
-    )
 }
 
 fn predict(setting: &Setting) -> Vec<Prediction> {

@@ -1,7 +1,6 @@
 //! A packet with a forged source.
 
 use crate::duration::{Unit, short};
-use crate::lab::lesson::{tcp, udp};
 use crate::lab::link::{CLIENT, Conditions, SERVER};
 use crate::lab::netns::runs::loop_ as netns;
 use crate::lab::packet::{empty_datagram, syn};
@@ -9,79 +8,22 @@ use crate::lab::seen::{count, first};
 use crate::lab::sim::{
     self, Application, DatagramService, Network, Policy, StreamService, address,
 };
-use crate::lab::{
-    Engine, Expected, Knob, Lab, Lesson, Must, Next, Prediction, Procedure, Run, Setting, Theory,
-    draws_nothing,
-};
+use crate::lab::{Engine, Expected, Knob, Lab, Prediction, Procedure, Run, Setting, draws_nothing};
 use crate::trace::Trace;
 use crate::transport::Transport::{Tcp, Udp};
 use std::time::Duration;
 
 pub(super) static LAB: Lab = Lab {
     name: "loop",
-    question: "What does one packet with a forged source do?",
-    theory: &[
-        Theory {
-            says: "two services that answer whatever comes answer each other for ever",
-            source: "CERT CA-1996-01; CVE-2024-2169",
-        },
-        Theory {
-            says: "a handshake needs an answer from the address it was begun with; whoever did not begin it \
-                   answers with a reset",
-            source: "RFC 9293, section 3.5; RFC 4953",
-        },
-    ],
-    lessons: &[
-        Lesson {
-            says: "UDP cannot tell a forged question from a true one: without a guard one packet made two \
-                   services answer each other, and nothing ended it.",
-            rests_on: &[udp(UNGUARDED, Must::BeAbove(2)), udp(GUARDED, Must::Number(1))],
-        },
-        Lesson {
-            says: "The guard prevents the loop: a service must not answer what may be another service.",
-            rests_on: &[udp(UNGUARDED, Must::BeAbove(2)), udp(GUARDED, Must::Number(1))],
-        },
-        Lesson {
-            says: "Without a guard the server answered the forged question, but its reply was still on its way when \
-                   the count ended. A shorter delay shows the loop.",
-            rests_on: &[udp(UNGUARDED, Must::Number(2)), udp(GUARDED, Must::Number(1))],
-        },
-        Lesson {
-            says: "The forged datagram was still on its way when the count ended. A shorter delay shows the loop.",
-            rests_on: &[udp(UNGUARDED, Must::Number(1))],
-        },
-        Lesson {
-            says: "TCP finds out before it sends a reply: the host with the forged address answered the \
-                   SYN-ACK with a reset, and the server accepted nothing.",
-            rests_on: &[tcp(VICTIM_ANSWERS, Must::Be("RST")), tcp(ACCEPTED, Must::Number(0))],
-        },
-    ],
-    elsewhere: "A packet with a forged source does not come so far where firewalls and routers refuse it \
-                (RFC 2827).",
-    next: &[
-        Next {
-            command: "daytime lab run loop --delay 10",
-            watch: "Ten times slower, ten times fewer, and still without an end.",
-        },
-        Next {
-            command: "daytime lab run loop --engine netns",
-            watch: "Real sockets and a raw one that forges, on a network that nobody else is \
-                    on.",
-        },
-        Next {
-            command: "daytime check HOST",
-            watch: "Does a server of yours answer who may be a service?",
-        },
-    ],
+    text: page!("loop"),
     time_unit: Unit::Milliseconds,
-    programs: &[],
     procedures: &[
         Procedure {
             engine: Engine::Sim,
             draws: draws_nothing,
             // Every datagram is kept, and this makes a thousand of them at most.
             knobs: &[Knob::Delay.within(1..=60_000)],
-            method,
+            values: |setting| vec![("delay", short(conditions(setting).delay))],
             predict,
             run: |setting| Ok(run(setting)),
         },
@@ -95,15 +37,6 @@ pub(in crate::lab) const PACKETS: &str = "packets";
 pub(in crate::lab) const ACCEPTED: &str = "connections accepted";
 pub(in crate::lab) const UNGUARDED: &str = "without a guard";
 pub(in crate::lab) const GUARDED: &str = "with the guard";
-
-fn method(setting: &Setting) -> String {
-    let (delay, watched) = (short(conditions(setting).delay), short(WATCHED));
-    format!(
-        "Both hosts serve on port 13. One packet reaches the server with the other's address and port as its \
-         source: a SYN, then an empty datagram, without a guard and with it. A packet takes {delay}, and \
-         the datagrams are counted for {watched}."
-    )
-}
 
 /// How long the loop is watched. It has no end of its own.
 const WATCHED: Duration = Duration::from_secs(1);

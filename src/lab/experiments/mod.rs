@@ -1,4 +1,15 @@
-//! One experiment, one file.
+//! One experiment, one file, and one page in `docs/labs`.
+
+/// The text of a lab, read from its page when it is first used.
+macro_rules! page {
+    ($name:literal) => {
+        std::sync::LazyLock::new(|| {
+            let page =
+                include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/labs/", $name, ".md"));
+            crate::lab::Text::of($name, page)
+        })
+    };
+}
 
 mod backlog;
 mod boundaries;

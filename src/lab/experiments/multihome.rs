@@ -1,15 +1,13 @@
 //! A host with two addresses, asked at the second one.
 
 use crate::duration::Unit;
-use crate::lab::lesson::{tcp, udp};
 use crate::lab::loopback::{
     CLIENT, LINE, Notebook, PATIENCE, SERVER, SILENCE, answer, ask_from, bind, bound, failed, hear,
     in_time, is_here, kind, line, name, octets, open, present, service, told,
 };
 use crate::lab::netns::runs::multihome as netns;
 use crate::lab::{
-    Engine, Lab, Lesson, Must, Next, Obstacle, Prediction, Procedure, Run, Setting, Theory,
-    draws_nothing,
+    Engine, Lab, Obstacle, Prediction, Procedure, Run, Setting, draws_nothing, no_values,
 };
 use crate::sys;
 use crate::transport::Transport;
@@ -23,71 +21,14 @@ const A_REPLY: &str = "a reply";
 
 pub(super) static LAB: Lab = Lab {
     name: "multihome",
-    question: "Who answers, if a host has several addresses?",
-    theory: &[
-        Theory {
-            says: "a connection is two addresses and two ports, so every segment of it leaves from the address \
-                   that was asked",
-            source: "RFC 9293, section 3.3.1",
-        },
-        Theory {
-            says: "a host with several addresses should answer a datagram from the address that it was sent to",
-            source: "RFC 1122, section 4.1.3.5",
-        },
-        Theory {
-            says: "to do that, a server bound to the wildcard must ask for the destination of each datagram, or \
-                   bind one socket for each address",
-            source: "Stevens, UNP, volume 1, sections 8.8, 22.2 and 22.6",
-        },
-        Theory {
-            says: "IP_PKTINFO tells the destination with the datagram, and sets the source of an answer",
-            source: "Linux, ip(7)",
-        },
-        Theory {
-            says: "a connected UDP socket gets only what its peer sent",
-            source: "Stevens, UNP, volume 1, section 8.11",
-        },
-    ],
-    lessons: &[
-        Lesson {
-            says: "A connection has fixed addresses: over TCP the reply came from the address that was asked.",
-            rests_on: &[tcp(HEARS, Must::Be("26 octets"))],
-        },
-        Lesson {
-            says: "For a UDP server on the wildcard, recvfrom and sendto are not enough: they lose the address \
-                   that was asked, the reply leaves from another one, and a connected client never receives \
-                   it.",
-            rests_on: &[udp(HEARS, Must::Be("EAGAIN")), udp(FROM, Must::BeAsPredicted)],
-        },
-        Lesson {
-            says: "A UDP server that reads the destination of each question (IP_PKTINFO) answers from there.",
-            rests_on: &[udp(OURS, Must::Be(A_REPLY)), udp(OURS_FROM, Must::BeAsPredicted)],
-        },
-    ],
-    elsewhere: "On loopback the lab needs a second address there: Linux has all of 127.0.0.0/8, other systems have \
-                127.0.0.1 only. Where IP_PKTINFO is missing, IP_RECVDSTADDR or a socket for each address does the \
-                same.",
-    next: &[
-        Next {
-            command: "daytime lab run multihome --explain",
-            watch: "Find the call in which the careless server loses the address that was \
-                    asked.",
-        },
-        Next {
-            command: "daytime lab run multihome --engine netns",
-            watch: "The server's host has two addresses of its own, and the packets are drawn. Whose \
-                    address does the careless reply have, and what does the client's host send \
-                    back?",
-        },
-    ],
+    text: page!("multihome"),
     time_unit: Unit::Milliseconds,
-    programs: &[],
     procedures: &[
         Procedure {
             engine: Engine::Loopback,
             draws: draws_nothing,
             knobs: &[],
-            method,
+            values: no_values,
             predict,
             run,
         },
@@ -104,16 +45,6 @@ pub(in crate::lab) const HEARS: &str = "careless: client gets";
 pub(in crate::lab) const FROM: &str = "careless: reply is from";
 pub(in crate::lab) const OURS: &str = "daytime serve: answers";
 pub(in crate::lab) const OURS_FROM: &str = "daytime serve: sent from";
-
-fn method(_: &Setting) -> String {
-    format!(
-        "A server is bound to the wildcard 0.0.0.0, on a port that the kernel chooses, and asked at {ASKED}. The \
-         first server knows only recvfrom and sendto. The second one is the service of this program. The client is \
-         at {ASKER}. Over UDP it asks both from a connected socket, which waits {} ms for the careless one, and from an unconnected one, which receives \
-         from any address.",
-        SILENCE.as_millis()
-    )
-}
 
 fn predict(_: &Setting) -> Vec<Prediction> {
     let (tcp, udp) = (Transport::Tcp, Transport::Udp);

@@ -3,15 +3,11 @@
 use crate::client::{Family, Options, Target};
 use crate::compare::closed_port;
 use crate::duration::Unit;
-use crate::lab::lesson::{tcp, udp};
 use crate::lab::loopback::{
     CLIENT, LINE, Notebook, PATIENCE, Pair, SERVER, answer, ask, bind, bound, close, failed, hear,
     is_here, kind, line, name, octets, open, present, recv, taken, told,
 };
-use crate::lab::{
-    Engine, Knob, Lab, Lesson, Must, Next, Obstacle, Prediction, Procedure, Program, Run, Setting,
-    Theory, draws_nothing,
-};
+use crate::lab::{Engine, Knob, Lab, Obstacle, Prediction, Procedure, Run, Setting, draws_nothing};
 use crate::transport::Transport;
 use nix::unistd::gethostname;
 use socket2::{Domain, Socket, Type};
@@ -21,81 +17,13 @@ use std::time::{Duration, Instant};
 
 pub(super) static LAB: Lab = Lab {
     name: "notes",
-    question: "What is wrong with the client and the server of the lab notes?",
-    theory: &[
-        Theory {
-            says: "listen is for sockets that accept connections; any other has EOPNOTSUPP",
-            source: "POSIX.1-2024, listen(); Linux, listen(2)",
-        },
-        Theory {
-            says: "a stream has no messages: a read gives what has come so far, so a client reads until the \
-                   end",
-            source: "RFC 9293, section 2.2; Stevens, UNP, volume 1, section 3.9",
-        },
-        Theory {
-            says: "a socket bound to one address of the host takes nothing that is sent to another",
-            source: "Stevens, UNP, volume 1, section 4.4",
-        },
-        Theory {
-            says: "a server that has no process or loop for each client serves them in turn",
-            source: "Stevens, UNP, volume 1, section 1.5",
-        },
-        Theory {
-            says: "a client should try every address of a name, of both versions of IP",
-            source: "RFC 1123, section 2.3; RFC 8305",
-        },
-    ],
-    lessons: &[
-        Lesson {
-            says: "listen needs a stream socket: SOCK_STREAM.",
-            rests_on: &[udp(LISTEN, Must::Be("EOPNOTSUPP"))],
-        },
-        Lesson {
-            says: "One recv may return only a part of the reply: read until the end of the stream.",
-            rests_on: &[tcp(PART, Must::Be("1 octet"))],
-        },
-        Lesson {
-            says: "A server bound to one address is reached at that address only: bind the wildcard, or \
-                   document which address it is.",
-            rests_on: &[
-                tcp(ASKED_THERE, Must::Be("26 octets")),
-                tcp(ASKED_ELSEWHERE, Must::Be(REFUSED)),
-            ],
-        },
-        Lesson {
-            says: "A server that serves its clients in turn makes the second one wait.",
-            rests_on: &[tcp(MEANWHILE, Must::Be("EAGAIN")), tcp(IN_TURN, Must::Be("26 octets"))],
-        },
-        Lesson {
-            says: "Let the resolver choose between IPv4 and IPv6: a client of one family cannot reach a server \
-                   of the other.",
-            rests_on: &[tcp(V4, Must::Be(REFUSED)), tcp(V6, Must::Be("26 octets"))],
-        },
-    ],
-    elsewhere: "The name of a host stands for 127.0.1.1 on Debian, for 127.0.0.1 or an address of the network on \
-                others, and for none on some: then the notes' programs end before they have begun.",
-    next: &[
-        Next {
-            command: "daytime lab run notes --buffer 10",
-            watch: "Even a line that comes in one piece is cut now, and the client has no way \
-                    to see it.",
-        },
-        Next {
-            command: "daytime lab run notes --buffer 1",
-            watch: "Now both ways to send look the same: whoever reads one octet at a time has \
-                    to read until the end.",
-        },
-    ],
+    text: page!("notes"),
     time_unit: Unit::Milliseconds,
-    programs: &[
-        Program { name: "server.py", text: include_str!("notes/server.py") },
-        Program { name: "client.py", text: include_str!("notes/client.py") },
-    ],
     procedures: &[Procedure {
         engine: Engine::Loopback,
         draws: draws_nothing,
         knobs: &[Knob::Buffer.within(1..=MOST)],
-        method,
+        values: |setting| vec![("buffer", buffer(setting).to_string())],
         predict,
         run,
     }],
@@ -123,21 +51,6 @@ const ANOTHER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
 fn buffer(setting: &Setting) -> usize {
     setting.knobs.buffer.map_or(BUFFER, |octets| octets as usize)
-}
-
-fn method(setting: &Setting) -> String {
-    format!(
-        "The two programs below make the calls of the notes' programs, in the same order. Here each of these calls \
-         is made separately. A datagram socket is bound and listens. A line is sent in one piece \
-         and octet by octet, the first octet ahead of the others, and the client has one recv({}) for it. A server is \
-         bound to the address of the host's own name, if that is on loopback, else to \
-         127.0.0.1, and is asked there and at another loopback address, if the host has one. Two clients come at the \
-         same time, and the second one reads before \
-         the server has closed the first and accepted again. At last a server at ::1 is asked by a client that knows IPv4 only; without IPv6 that is left \
-         out. --buffer sets \
-         the room of the recv.",
-        buffer(setting)
-    )
 }
 
 fn predict(setting: &Setting) -> Vec<Prediction> {

@@ -2,14 +2,12 @@
 
 use crate::compare::closed_port;
 use crate::duration::Unit;
-use crate::lab::lesson::{tcp, udp};
 use crate::lab::loopback::{
     CLIENT, Notebook, PATIENCE, SILENCE, anywhere, failed, name, octets, open, present, recv, taken,
 };
 use crate::lab::netns::runs::refused as netns;
 use crate::lab::{
-    Engine, Expected, Lab, Lesson, Must, Next, Obstacle, Prediction, Procedure, Run, Setting,
-    Theory, draws_nothing,
+    Engine, Expected, Lab, Obstacle, Prediction, Procedure, Run, Setting, draws_nothing, no_values,
 };
 use crate::sys;
 use crate::transport::Transport;
@@ -22,79 +20,14 @@ use std::time::{Duration, Instant};
 
 pub(super) static LAB: Lab = Lab {
     name: "refused",
-    question: "What does a client receive when no server listens?",
-    theory: &[
-        Theory {
-            says: "a SYN to a port without a listener is answered by a reset, and the open fails at once: \
-                   connection refused",
-            source: "RFC 9293, section 3.10.7.1",
-        },
-        Theory {
-            says: "a host should answer a datagram to such a port by ICMP \"port unreachable\"",
-            source: "RFC 1122, section 3.2.2.1",
-        },
-        Theory {
-            says: "UDP must pass that message on to the application",
-            source: "RFC 1122, section 4.1.3.3",
-        },
-        Theory {
-            says: "the error is asynchronous: it arrives after the send has succeeded, and the kernel reports it \
-                   to a connected socket only",
-            source: "Stevens, UNP, volume 1, sections 8.9 and 8.11",
-        },
-        Theory {
-            says: "Linux reports errors on a socket that is not connected, too, if the program sets IP_RECVERR",
-            source: "Linux, ip(7)",
-        },
-        Theory {
-            says: "udp(7) promises such errors even when the socket is not connected. Measured here, that holds \
-                   with IP_RECVERR, and without that option it does not",
-            source: "Linux, udp(7)",
-        },
-    ],
-    lessons: &[
-        Lesson {
-            says: "TCP reports a closed port to connect, with ECONNREFUSED.",
-            rests_on: &[tcp(CONNECT, Must::Be(REFUSED))],
-        },
-        Lesson {
-            says: "A datagram socket that is not connected stays silent: its client can only stop waiting.",
-            rests_on: &[udp(UNCONNECTED, Must::Be("EAGAIN"))],
-        },
-        Lesson {
-            says: "A connected datagram socket reports the refusal, one call after the send.",
-            rests_on: &[udp(CONNECTED, Must::Be(REFUSED))],
-        },
-        Lesson {
-            says: "On Linux one that is not connected reports it as well, if the program sets IP_RECVERR.",
-            rests_on: &[udp(ASKED_FOR, Must::Be(REFUSED))],
-        },
-    ],
-    elsewhere: "BSD does the same for connected sockets. Firewalls often drop the SYN or the ICMP message, and \
-                hosts limit how many of them they send: then both transports are silent.",
-    next: &[
-        Next {
-            command: "daytime query 127.0.0.1 --port 9 --proto both",
-            watch: "The client of this suite connects its datagram socket, so it is refused \
-                    over both transports, without a wait.",
-        },
-        Next {
-            command: "daytime compare",
-            watch: "Its last part tries the same on a port of this host, with that client.",
-        },
-        Next {
-            command: "strace -e trace=network daytime lab run refused",
-            watch: "The calls as the kernel has them: compare the errors with the trace.",
-        },
-    ],
+    text: page!("refused"),
     time_unit: Unit::Milliseconds,
-    programs: &[],
     procedures: &[
         Procedure {
             engine: Engine::Loopback,
             draws: draws_nothing,
             knobs: &[],
-            method,
+            values: no_values,
             predict,
             run,
         },
@@ -113,16 +46,6 @@ const SENDS: &str = "three sends, connected";
 const WITH_ERRORS: usize = 3;
 
 const REFUSED: &str = "ECONNREFUSED";
-
-fn method(_: &Setting) -> String {
-    format!(
-        "A free port of 127.0.0.1 is taken and kept from others, but nobody listens on it. Over TCP the client \
-         connects. Over UDP it sends an empty datagram and waits {} ms for the answer, first from a socket that \
-         is not connected, then from such a socket with IP_RECVERR set (on Linux), then from a connected one. From \
-         another connected socket it sends three times.",
-        SILENCE.as_millis()
-    )
-}
 
 fn predict(_: &Setting) -> Vec<Prediction> {
     let (tcp, udp) = (Transport::Tcp, Transport::Udp);

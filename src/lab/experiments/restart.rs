@@ -2,14 +2,12 @@
 
 use crate::client::{self, Options};
 use crate::duration::Unit;
-use crate::lab::lesson::{tcp, udp};
 use crate::lab::loopback::{
     CLIENT, Notebook, PATIENCE, SERVER, answer, ask, bind, bound, close, failed, hear, kind, line,
     name, open, present, service,
 };
 use crate::lab::{
-    Engine, Expected, Lab, Lesson, Must, Next, Obstacle, Prediction, Procedure, Run, Setting,
-    Theory, draws_nothing,
+    Engine, Expected, Lab, Obstacle, Prediction, Procedure, Run, Setting, draws_nothing, no_values,
 };
 use crate::sys;
 use crate::trace::HostId;
@@ -22,88 +20,13 @@ use std::time::{Duration, Instant};
 
 pub(super) static LAB: Lab = Lab {
     name: "restart",
-    question: "Can a server be started again at once?",
-    theory: &[
-        Theory {
-            says: "the side that closes first keeps the connection for twice the maximum segment lifetime: \
-                   TIME-WAIT",
-            source: "RFC 9293, sections 3.3.2 and 3.6.1; Stevens, UNP, volume 1, section 2.7",
-        },
-        Theory {
-            says: "a Daytime server closes the connection after its reply, so the server keeps TIME-WAIT",
-            source: "RFC 867, \"TCP Based Daytime Service\"",
-        },
-        Theory {
-            says: "every TCP server should set SO_REUSEADDR before bind, or it cannot be started again while \
-                   a connection of its last run is left",
-            source: "Stevens, UNP, volume 1, section 7.5",
-        },
-        Theory {
-            says: "on Linux a port can be bound again only if both programs set SO_REUSEADDR: the one that had \
-                   the port before, and the one that wants it now. On FreeBSD the later one is enough",
-            source: "Linux, socket(7), NOTES",
-        },
-        Theory {
-            says: "a client that closes first keeps TIME-WAIT instead, with the port that it asked from: for that \
-                   time it cannot use this port to ask the same server again",
-            source: "RFC 9293, sections 3.3.2 and 3.6.1; Stevens, UNP, volume 1, section 2.7",
-        },
-        Theory {
-            says: "UDP has no connections, so there is nothing to remember",
-            source: "RFC 768",
-        },
-    ],
-    lessons: &[
-        Lesson {
-            says: "On Linux both runs of a TCP server need SO_REUSEADDR: set it on every listener, from the \
-                   first run on.",
-            rests_on: &[
-                tcp(Reuse::Both.what(), Must::Be(BOUND)),
-                tcp(Reuse::Later.what(), Must::Be(IN_USE)),
-                tcp(Reuse::Earlier.what(), Must::Be(IN_USE)),
-            ],
-        },
-        Lesson {
-            says: "The side that closes first keeps the connection in TIME-WAIT. RFC 867 makes that side the \
-                   server.",
-            rests_on: &[tcp(REMEMBERS, Must::Be("server"))],
-        },
-        Lesson {
-            says: "Letting the client close first is no way out: TIME-WAIT then takes a port of the client, \
-                   and a client that asks often runs out of ports.",
-            rests_on: &[
-                tcp(CLIENT_REMEMBERS, Must::Be("client")),
-                tcp(CLIENT_PORT, Must::Be(IN_USE)),
-            ],
-        },
-        Lesson {
-            says: "UDP has no connections, so its port is free at once.",
-            rests_on: &[udp(BINDS, Must::BeAsPredicted)],
-        },
-    ],
-    elsewhere: "FreeBSD asks the later socket only. TIME-WAIT lasts 60 s on Linux and up to 4 minutes on other \
-                systems. On loopback Linux lets connect reuse a port in TIME-WAIT after a second \
-                (net.ipv4.tcp_tw_reuse), which bind does not. On Windows \
-                SO_REUSEADDR means something else: it lets another program take the port.",
-    next: &[
-        Next {
-            command: "daytime lab run restart --json",
-            watch: "The same table for a program, and what `bind` said in each case that is \
-                    drawn.",
-        },
-        Next {
-            command: "daytime lab run restart exchange",
-            watch: "TIME-WAIT next to the packets that lead to it: look for the side that \
-                    sends the first FIN. On the simulator it lasts 10 s.",
-        },
-    ],
+    text: page!("restart"),
     time_unit: Unit::Seconds,
-    programs: &[],
     procedures: &[Procedure {
         engine: Engine::Loopback,
         draws: draws_nothing,
         knobs: &[],
-        method,
+        values: no_values,
         predict,
         run,
     }],
@@ -158,15 +81,6 @@ const IN_USE: &str = "EADDRINUSE";
 
 /// Linux remembers for 60 seconds (`TCP_TIMEWAIT_LEN`), of which a moment is over when it is asked.
 const REMEMBERED: [Duration; 2] = [Duration::from_secs(50), Duration::from_mins(1)];
-
-fn method(_: &Setting) -> String {
-    "A server on a fresh port answers one client and closes first, as RFC 867 has it. Then the server ends, and \
-     another binds the same port at once. Each of the two runs sets SO_REUSEADDR or does not, which makes four \
-     cases; with the client closing first, four more; there a new client \
-     also binds the port of the old one. Each case has a port of its own. At last the service of this \
-     program is started, asked, stopped, and started on its old port."
-        .into()
-}
 
 fn predict(_: &Setting) -> Vec<Prediction> {
     let (tcp, udp) = (Transport::Tcp, Transport::Udp);

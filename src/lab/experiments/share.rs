@@ -1,15 +1,14 @@
 //! Two servers on the same port.
 
 use crate::duration::Unit;
-use crate::lab::lesson::{tcp, udp};
 use crate::lab::loopback::{
     Notebook, PATIENCE, answer, ask, bound, close, failed, hear, kind, line, name, octets, open,
     present,
 };
 use crate::lab::seen;
 use crate::lab::{
-    Engine, Expected, Knob, Lab, Lesson, Must, Next, Obstacle, Prediction, Procedure, Run, Setting,
-    Theory, Value, draws_nothing,
+    Engine, Expected, Knob, Lab, Obstacle, Prediction, Procedure, Run, Setting, Value,
+    draws_nothing,
 };
 use crate::listen::Listen;
 use crate::sys;
@@ -24,80 +23,13 @@ use std::os::fd::AsFd;
 
 pub(super) static LAB: Lab = Lab {
     name: "share",
-    question: "Can two servers have the same port?",
-    theory: &[
-        Theory {
-            says: "a port with an address belongs to one socket, and bind fails with EADDRINUSE for another, \
-                   unless both ask to share",
-            source: "POSIX.1-2024, bind(); Stevens, UNP, volume 1, section 7.5",
-        },
-        Theory {
-            says: "with SO_REUSEADDR several UDP sockets may have the same port, meant for multicast; which of \
-                   them gets a datagram for one host only depends on the system",
-            source: "Stevens, UNP, volume 1, section 7.5",
-        },
-        Theory {
-            says: "with SO_REUSEPORT on each of them the kernel spreads connections and datagrams over all sockets; \
-                   all must belong to one user",
-            source: "Linux, socket(7)",
-        },
-        Theory {
-            says: "it chooses the socket by a hash over both addresses and both ports: the datagrams of one client \
-                   socket all go to the same server",
-            source: "Linux, reuseport_select_sock() in net/core/sock_reuseport.c",
-        },
-    ],
-    lessons: &[
-        Lesson {
-            says: "Over TCP SO_REUSEADDR shares nothing: the second listen failed.",
-            rests_on: &[tcp(LISTEN, Must::Be(IN_USE))],
-        },
-        Lesson {
-            says: "Over UDP SO_REUSEADDR is an open door: the last socket that binds receives every question, \
-                   and the first one receives none.",
-            rests_on: &[udp(FIRST_TAKES, Must::Number(0)), udp(LAST_TAKES, Must::BeAbove(0))],
-        },
-        Lesson {
-            says: "SO_REUSEPORT on every socket is the way to share: both servers answered clients, over TCP \
-                   and over UDP.",
-            rests_on: &[
-                tcp(FIRST_SHARES, Must::BeAbove(0)),
-                tcp(LAST_SHARES, Must::BeAbove(0)),
-                udp(FIRST_SHARES, Must::BeAbove(0)),
-                udp(LAST_SHARES, Must::BeAbove(0)),
-            ],
-        },
-        Lesson {
-            says: "Linux chooses the socket by a hash over both addresses and both ports, so one client socket \
-                   always meets the same server: many questions from one client are not spread.",
-            rests_on: &[udp(ASKED_OF_ONE, Must::BeAbove(1)), udp(MET_BY_ONE, Must::Number(1))],
-        },
-    ],
-    elsewhere: "BSD asks for SO_REUSEPORT where Linux takes SO_REUSEADDR, and gives all clients to one socket; \
-                FreeBSD spreads them with SO_REUSEPORT_LB. On Windows SO_REUSEADDR lets another program take \
-                over a TCP port.",
-    next: &[
-        Next {
-            command: "daytime lab run share --count 2000",
-            watch: "With `SO_REUSEPORT` each server answers closer to a half of the clients, and \
-                    the one socket still meets one server. Run it again: is it the same server?",
-        },
-        Next {
-            command: "daytime lab run share --count 3",
-            watch: "With three clients one server may have none: the prediction says so.",
-        },
-        Next {
-            command: "daytime lab run share --count 0",
-            watch: "No client asks: all that is left is what `bind` and `listen` say.",
-        },
-    ],
+    text: page!("share"),
     time_unit: Unit::Milliseconds,
-    programs: &[],
     procedures: &[Procedure {
         engine: Engine::Loopback,
         draws: draws_nothing,
         knobs: &[Knob::Count.within(0..=MOST)],
-        method,
+        values: |setting| vec![("count", count(setting).to_string())],
         predict,
         run,
     }],
@@ -127,16 +59,6 @@ const SERVERS: [HostId; 2] = [HostId(1), HostId(2)];
 
 fn count(setting: &Setting) -> u32 {
     setting.knobs.count.unwrap_or(COUNT)
-}
-
-fn method(setting: &Setting) -> String {
-    format!(
-        "Two servers bind the same free port of 127.0.0.1, first both with SO_REUSEADDR, then both with \
-         SO_REUSEPORT, in the way that the workers of daytime serve do. {} clients ask, one after the other, each \
-         from a port of its own, and the servers answer what comes to each. Over UDP with SO_REUSEPORT one more \
-         client asks as often, always from the same socket. --count sets how many clients.",
-        count(setting)
-    )
 }
 
 fn predict(setting: &Setting) -> Vec<Prediction> {

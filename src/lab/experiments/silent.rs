@@ -1,7 +1,6 @@
 //! The link is cut before the reply comes.
 
 use crate::duration::{Unit, short};
-use crate::lab::lesson::{tcp, udp};
 use crate::lab::link::{Conditions, Fault, SERVER};
 use crate::lab::netns::runs::silent as netns;
 use crate::lab::seen::{After, after_the_reply, count};
@@ -9,8 +8,7 @@ use crate::lab::sim::{
     self, Asker, DatagramService, End, Network, Policy, StreamClient, StreamService, address,
 };
 use crate::lab::{
-    Engine, Expected, Knob, Lab, Lesson, Must, Next, Prediction, Procedure, Run, Setting, Theory,
-    Value, draws_nothing,
+    Engine, Expected, Knob, Lab, Prediction, Procedure, Run, Setting, Value, draws_nothing,
 };
 use crate::trace::Trace;
 use crate::transport::Transport::{self, Tcp, Udp};
@@ -18,68 +16,17 @@ use std::time::Duration;
 
 pub(super) static LAB: Lab = Lab {
     name: "silent",
-    question: "What does a client notice when the link is cut before the reply comes?",
-    theory: &[
-        Theory {
-            says: "a host that has nothing to send sends nothing: an idle connection can outlive the network below \
-                   it, unless the program asks for keep-alives",
-            source: "RFC 9293, section 3.8.4; Stevens, TCP/IP Illustrated, volume 1 (1994), chapter 23",
-        },
-        Theory {
-            says: "what is not acknowledged is sent again, and each wait is twice the one before. A system may \
-                   limit the wait, but to no less than 60 seconds",
-            source: "RFC 6298, sections 2.5 and 5.5",
-        },
-        Theory {
-            says: "a datagram that is lost is lost in silence",
-            source: "RFC 768; Stevens, UNP, volume 1, section 8.7",
-        },
-    ],
-    lessons: &[
-        Lesson {
-            says: "To a reader a cut link and a slow server are the same silence. Only a deadline of its own \
-                   ends the wait.",
-            rests_on: &[tcp(RECV, Must::Be("EAGAIN")), udp(RECV, Must::Be("EAGAIN"))],
-        },
-        Lesson {
-            says: "Over TCP only the server notices, because the reply is not acknowledged: it sends the reply \
-                   again.",
-            rests_on: &[tcp(AGAIN, Must::BeAbove(0))],
-        },
-        Lesson {
-            says: "It waits longer each time.",
-            rests_on: &[tcp(AGAIN, Must::BeAbove(1)), tcp(GROWTH, Must::BeAbove(1))],
-        },
-        Lesson {
-            says: "Over UDP the server sends its reply once, and neither side learns of the loss.",
-            rests_on: &[udp(AGAIN, Must::Number(0)), udp(RECV, Must::Be("EAGAIN"))],
-        },
-    ],
-    elsewhere: "How often and for how long the server repeats is up to its system. The simulator waits 60 s at most, \
-                Linux 120 s. Linux first sends once more as a probe for a lost tail (RFC 8985), and then its waits \
-                begin to double. With keep-alives the client finds out, after two hours unless they are set to come \
-                earlier.",
-    next: &[
-        Next {
-            command: "daytime lab run silent --engine netns",
-            watch: "The real kernel repeats sooner, since it has measured the round trip in \
-                    the handshake. Its first repetition is a probe; the waits double from the \
-                    second on.",
-        },
-        Next {
-            command: "daytime lab run silent --delay 400",
-            watch: "The first repetition comes later, and each wait is still twice the one \
-                    before.",
-        },
-    ],
+    text: page!("silent"),
     time_unit: Unit::Milliseconds,
-    programs: &[],
     procedures: &[
         Procedure {
             engine: Engine::Sim,
             draws: draws_nothing,
             knobs: &[Knob::Delay.within(0..=60_000)],
-            method,
+            values: |setting| {
+                let [delay, deadline] = [conditions(setting).delay, deadline(setting)].map(short);
+                vec![("delay", delay), ("deadline", deadline)]
+            },
             predict,
             run: |setting| Ok(run(setting)),
         },
@@ -95,14 +42,6 @@ pub(in crate::lab) const GROWTH: &str = "each wait, of the former";
 /// When the client gives up.
 fn deadline(setting: &Setting) -> Duration {
     Duration::from_secs(10) + 10 * conditions(setting).delay
-}
-
-fn method(setting: &Setting) -> String {
-    let (delay, deadline) = (short(conditions(setting).delay), short(deadline(setting)));
-    format!(
-        "The link, on which a packet takes {delay}, is cut when the server's reply is put on it; the client \
-         reads until its deadline, after {deadline}."
-    )
 }
 
 fn predict(setting: &Setting) -> Vec<Prediction> {

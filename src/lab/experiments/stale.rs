@@ -1,96 +1,26 @@
 //! Asking again too early.
 
 use crate::duration::{Unit, short};
-use crate::lab::lesson::{tcp, udp};
 use crate::lab::link::{CLIENT, Conditions, SERVER};
 use crate::lab::seen::count;
 use crate::lab::sim::{
     self, Answer, Application, Asker, DatagramService, Network, Policy, StreamClient,
     StreamService, address,
 };
-use crate::lab::{
-    Engine, Knob, Lab, Lesson, Must, Next, Prediction, Procedure, Run, Setting, Theory,
-    draws_nothing,
-};
+use crate::lab::{Engine, Knob, Lab, Prediction, Procedure, Run, Setting, draws_nothing};
 use crate::trace::{Trace, What};
 use crate::transport::Transport::{Tcp, Udp};
 use std::time::Duration;
 
 pub(super) static LAB: Lab = Lab {
     name: "stale",
-    question: "Whose answer is it, if a client asks again too early?",
-    theory: &[
-        Theory {
-            says: "the answer is the time and nothing else: no number tells which question it is for",
-            source: "RFC 867",
-        },
-        Theory {
-            says: "datagrams may come late and twice, so a client that asks again has to tell a late answer \
-                   from a new one: by an identifier of the protocol's, or by a socket of its own for each query",
-            source: "Stevens, UNP, volume 1, section 22.5; RFC 8085, section 3.3",
-        },
-        Theory {
-            says: "a connection is known by its two addresses and ports: what comes on it is for it",
-            source: "RFC 9293, section 3.4.1",
-        },
-    ],
-    lessons: &[
-        Lesson {
-            says: "The second query took the reply to question 2, which the first query had asked: a Daytime \
-                   reply does not say which question it answers.",
-            rests_on: &[udp(IS_TO, Must::Be("question 2")), udp(ASKS, Must::Be("question 3"))],
-        },
-        Lesson {
-            says: "The second query took the reply to question 1, which the first query had asked: a Daytime \
-                   reply does not say which question it answers.",
-            rests_on: &[udp(IS_TO, Must::Be("question 1")), udp(ASKS, Must::Be("question 3"))],
-        },
-        Lesson {
-            says: "Both queries gave up before a reply arrived. Replies that arrive later wait on this socket \
-                   for the next question.",
-            rests_on: &[udp(IS_TO, Must::Be(NOTHING)), udp(SENT, Must::BeAbove(0))],
-        },
-        Lesson {
-            says: "So close the socket with the query, as `daytime query` does: late replies then find no \
-                   socket.",
-            rests_on: &[udp(ASKS, Must::Be("question 3"))],
-        },
-        Lesson {
-            says: "A connection is known by its addresses and ports: over TCP the second client read its own \
-                   reply.",
-            rests_on: &[tcp(SECOND, Must::Be(OWN))],
-        },
-    ],
-    elsewhere: "The same on every system: it is the protocol.",
-    next: &[
-        Next {
-            command: "daytime lab run stale --delay 400",
-            watch: "The second query still reads the wrong answer. When would it have had its \
-                    own?",
-        },
-        Next {
-            command: "daytime lab run stale --delay 1000",
-            watch: "Now the first query gives up before its answer comes, and the second one \
-                    takes it.",
-        },
-        Next {
-            command: "daytime lab run stale --delay 3000",
-            watch: "Both give up, and every answer is late.",
-        },
-        Next {
-            command: "daytime query --proto udp HOST",
-            watch: "It opens a socket for each address, asks again on that one, and closes it \
-                    when the answer has come or the time is over: what comes later finds no \
-                    socket.",
-        },
-    ],
+    text: page!("stale"),
     time_unit: Unit::Milliseconds,
-    programs: &[],
     procedures: &[Procedure {
         engine: Engine::Sim,
         draws: draws_nothing,
         knobs: &[Knob::Delay.within(0..=60_000)],
-        method,
+        values: |setting| vec![("delay", short(delay(setting)))],
         predict,
         run: |setting| Ok(run(setting)),
     }],
@@ -101,16 +31,6 @@ const READ: &str = "replies on the 2nd";
 const ASKS: &str = "2nd query asks";
 const IS_TO: &str = "2nd query gets reply to";
 const SENT: &str = "questions sent";
-
-fn method(setting: &Setting) -> String {
-    let [thinks, timeout, whole, delay] = [THINKS, TIMEOUT, WHOLE, delay(setting)].map(short);
-    format!(
-        "The server thinks for {thinks}; a packet takes {delay}. Over TCP a client gives its connection up after \
-         {timeout} and opens a second one. Over UDP a query asks again after {timeout} and ends with the first \
-         answer, or after {whole}; then a second query does the same on the same socket. Questions are numbered \
-         as they are sent, and answers as their questions."
-    )
-}
 
 /// Longer than a second, so that the lines of two answers differ.
 const THINKS: Duration = Duration::from_millis(1500);

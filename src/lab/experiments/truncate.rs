@@ -1,15 +1,11 @@
 //! A buffer that is too small, and a message that is empty.
 
 use crate::duration::Unit;
-use crate::lab::lesson::{tcp, udp};
 use crate::lab::loopback::{
     CLIENT, LINE, Notebook, Pair, SERVER, SILENCE, failed, in_time, line, octets, present, recv,
     taken, told, wait_for,
 };
-use crate::lab::{
-    Engine, Knob, Lab, Lesson, Must, Next, Obstacle, Prediction, Procedure, Run, Setting, Theory,
-    draws_nothing,
-};
+use crate::lab::{Engine, Knob, Lab, Obstacle, Prediction, Procedure, Run, Setting, draws_nothing};
 use crate::transport::Transport;
 use nix::sys::socket::{MsgFlags, recvmsg};
 use socket2::Socket;
@@ -19,79 +15,13 @@ use std::os::fd::AsRawFd;
 
 pub(super) static LAB: Lab = Lab {
     name: "truncate",
-    question: "What becomes of a message that is longer than the buffer, and of one without any octets?",
-    theory: &[
-        Theory {
-            says: "what a receive leaves of a stream is there for the next one; of a datagram the rest is \
-                   thrown away, and recvmsg says so with MSG_TRUNC",
-            source: "POSIX.1-2024, recv() and recvmsg()",
-        },
-        Theory {
-            says: "a recvfrom that returns 0 does not mean end of stream: an empty datagram arrived",
-            source: "Stevens, UNP, volume 1, section 8.2",
-        },
-        Theory {
-            says: "an empty datagram is all that a Daytime client has to send",
-            source: "RFC 867, \"UDP Based Daytime Service\"",
-        },
-        Theory {
-            says: "on a stream 0 means that the other side has sent its FIN: nothing more will come",
-            source: "RFC 9293, section 3.6; Stevens, UNP, volume 1, section 1.2",
-        },
-    ],
-    lessons: &[
-        Lesson {
-            says: "A datagram that does not fit into the buffer is cut: the rest is gone, and only MSG_TRUNC \
-                   says so.",
-            rests_on: &[udp(FLAG, Must::Be("MSG_TRUNC"))],
-        },
-        Lesson {
-            says: "The datagram fitted into this buffer, so nothing was cut. Give a datagram the room that it \
-                   may need.",
-            rests_on: &[udp(FLAG, Must::Be(NO_FLAG)), udp(LOST, Must::Be("0 octets"))],
-        },
-        Lesson {
-            says: "A stream keeps what a read leaves: a small buffer only costs more reads.",
-            rests_on: &[tcp(LOST, Must::Be("0 octets"))],
-        },
-        Lesson {
-            says: "A read without room returns 0 octets although the stream has not ended: never read with an \
-                   empty buffer.",
-            rests_on: &[tcp(FIRST, Must::Be("0 octets")), tcp(NEXT, Must::Be("26 octets"))],
-        },
-        Lesson {
-            says: "A read that has room and returns 0 octets is the end of a stream. Over UDP it is an empty \
-                   datagram, and more may follow.",
-            rests_on: &[tcp(ZERO, Must::Be("0 octets")), udp(ZERO, Must::Be("26 octets"))],
-        },
-    ],
-    elsewhere: "Windows gives WSAEMSGSIZE instead of a flag. A plain recv has no place for a flag, on any \
-                system.",
-    next: &[
-        Next {
-            command: "daytime lab run truncate --buffer 26",
-            watch: "The line fits exactly: no flag, nothing lost. Over TCP the next read gives \
-                    0 octets, the end.",
-        },
-        Next {
-            command: "daytime lab run truncate --buffer 25",
-            watch: "One octet short: over UDP the line feed is gone, and only `MSG_TRUNC` says \
-                    so.",
-        },
-        Next {
-            command: "daytime lab run truncate --buffer 0",
-            watch: "Room for nothing. The stream gives 0 although it has not ended, and keeps \
-                    the line; the datagram is taken and lost as a whole. So never ask for 0 \
-                    octets.",
-        },
-    ],
+    text: page!("truncate"),
     time_unit: Unit::Milliseconds,
-    programs: &[],
     procedures: &[Procedure {
         engine: Engine::Loopback,
         draws: draws_nothing,
         knobs: &[Knob::Buffer.within(0..=MOST)],
-        method,
+        values: |setting| vec![("buffer", octets(buffer(setting)))],
         predict,
         run,
     }],
@@ -111,16 +41,6 @@ const ZERO: &str = "after a recv of 0 comes";
 
 fn buffer(setting: &Setting) -> usize {
     setting.knobs.buffer.map_or(BUFFER, |octets| octets as usize)
-}
-
-fn method(setting: &Setting) -> String {
-    let (buffer, silence) = (octets(buffer(setting)), SILENCE.as_millis());
-    format!(
-        "The server calls send with no octets at all, then sends a line of {LINE} octets. The client first \
-         tries to receive {silence} ms long, then takes the line with a recvmsg that has room for {buffer}, \
-         and receives again. At the end the stream is closed; the datagram socket gets an empty datagram \
-         and one more line. --buffer sets the room."
-    )
 }
 
 fn predict(setting: &Setting) -> Vec<Prediction> {

@@ -2,16 +2,12 @@
 
 use crate::compare::OwnServer;
 use crate::duration::Unit;
-use crate::lab::lesson::{tcp, udp};
 use crate::lab::loopback::{
     CLIENT, LINE, Notebook, PATIENCE, Pair, SERVER, failed, in_time, line, name, octets, open,
     present, recv, taken, wait_for,
 };
 use crate::lab::netns::runs::unread as netns;
-use crate::lab::{
-    Engine, Knob, Lab, Lesson, Must, Next, Obstacle, Prediction, Procedure, Run, Setting, Theory,
-    draws_nothing,
-};
+use crate::lab::{Engine, Knob, Lab, Obstacle, Prediction, Procedure, Run, Setting, draws_nothing};
 use crate::server::Config;
 use crate::syntax::Syntax;
 use crate::trace::Trace;
@@ -24,101 +20,14 @@ use std::time::Instant;
 
 pub(super) static LAB: Lab = Lab {
     name: "unread",
-    question: "What if the client talks, and the server never reads it?",
-    theory: &[
-        Theory {
-            says: "any data received is thrown away",
-            source: "RFC 867, \"TCP Based Daytime Service\"",
-        },
-        Theory {
-            says: "a host that closes a connection while received data is unread should send a reset, to say \
-                   that data was lost",
-            source: "RFC 1122, section 4.2.2.13; RFC 2525, section 2.17",
-        },
-        Theory {
-            says: "a reset with the sequence number that its receiver expects ends the connection at once; data \
-                   that is still to be sent is lost with it",
-            source: "RFC 9293, sections 3.5.3 and 3.10.7.4",
-        },
-        Theory {
-            says: "a reset with another number inside the window is answered by a challenge ACK, and the connection \
-                   stays: a forger cannot guess the expected number. A host without the connection answers the ACK \
-                   by a reset with exactly that number",
-            source: "RFC 5961, section 3.2; RFC 9293, sections 3.5.2 and 3.10.7.4",
-        },
-        Theory {
-            says: "shutdown of one's own direction, and reading until the other side has closed as well, \
-                   leaves nothing unread",
-            source: "Stevens, UNP, volume 1, sections 6.6 and 7.5",
-        },
-    ],
-    lessons: &[
-        Lesson {
-            says: "A server that closes while input is unread sends a reset after its reply.",
-            rests_on: &[tcp(CLOSED, Must::BeAsPredicted)],
-        },
-        Lesson {
-            says: "A server that ignores its input must read it all the same: send, shut down its own \
-                   direction, read to the end, close. Its clients read a clean end.",
-            rests_on: &[tcp(DRAINED, Must::BeAsPredicted)],
-        },
-        Lesson {
-            says: "Over UDP unread datagrams do no harm: every client had its reply.",
-            rests_on: &[udp(CLOSED, Must::BeAsPredicted), udp(ANY_INPUT, Must::BeAsPredicted)],
-        },
-        Lesson {
-            says: "The reply was lost and never sent again, because the reset had ended the connection: the \
-                   client read no octet.",
-            rests_on: &[
-                tcp(netns::READ, Must::Number(0)),
-                tcp(netns::REPLIES, Must::Number(1)),
-                tcp(netns::RECV, Must::Be("ECONNRESET")),
-            ],
-        },
-        Lesson {
-            says: "The client answered the first reset with a challenge ACK, because the lost octets left a \
-                   gap before it. The second reset had the expected sequence number, and ended the connection.",
-            rests_on: &[
-                tcp(netns::CHALLENGES, Must::BeAbove(0)),
-                tcp(netns::ENDS, Must::Be("RST")),
-            ],
-        },
-        Lesson {
-            says: "Over UDP the lost reply was not sent again.",
-            rests_on: &[udp(netns::RECV, Must::Be("EAGAIN")), udp(netns::REPLIES, Must::Number(1))],
-        },
-    ],
-    elsewhere: "Linux lets the reader have what came before the reset. BSD and Windows may throw it away, and \
-                then the client has nothing. If the segment with the reply is lost, no system repairs it.",
-    next: &[
-        Next {
-            command: "daytime lab run unread --count 1000",
-            watch: "On Linux each of the thousand has its line before the reset: the reset \
-                    does not overtake it on loopback.",
-        },
-        Next {
-            command: "daytime lab run unread --engine netns",
-            watch: "The segment with the line is lost, and the reset ends the connection: the client \
-                    reads 0 octets. Why does the client answer the first reset, and what is \
-                    different in the second?",
-        },
-        Next {
-            command: "daytime lab run unread --count 1",
-            watch: "One exchange each, for following the trace.",
-        },
-        Next {
-            command: "printf hello | nc -N 127.0.0.1 9999",
-            watch: "After `daytime serve --port 9999`: the line, and no error.",
-        },
-    ],
+    text: page!("unread"),
     time_unit: Unit::Milliseconds,
-    programs: &[],
     procedures: &[
         Procedure {
             engine: Engine::Loopback,
             draws: draws_nothing,
             knobs: &[Knob::Count.within(1..=MOST)],
-            method,
+            values: |setting| vec![("count", count(setting).to_string())],
             predict,
             run,
         },
@@ -138,18 +47,6 @@ const ANY_INPUT: &str = "with all input ignored";
 
 fn count(setting: &Setting) -> u32 {
     setting.knobs.count.unwrap_or(COUNT)
-}
-
-fn method(setting: &Setting) -> String {
-    format!(
-        "A client connects and sends {} octets. First a careless server, once they have arrived, sends its line \
-         and closes without having read them; over UDP it reads one of two datagrams, since else it would not \
-         know whom to answer. Then the server of this suite is asked in the same way. Each is done {} times \
-         (--count, up to {MOST}), of which the first is drawn. Here no segment is lost; --engine netns loses the \
-         one with the line.",
-        TALK.len(),
-        count(setting)
-    )
 }
 
 fn predict(setting: &Setting) -> Vec<Prediction> {

@@ -21,11 +21,11 @@ pub(crate) fn list(labs: &[&Lab]) -> Json {
     let lab = |lab: &&Lab| {
         json!({
             "name": lab.name,
-            "question": lab.question,
+            "question": lab.text.question,
             "engines": lab.procedures.iter().map(|it| it.engine.name()).collect::<Vec<_>>(),
             "knobs": Json::Object(lab.procedures.iter().map(knobs).collect()),
             "theory": theory(lab),
-            "next": lab.next.iter().map(next).collect::<Vec<_>>(),
+            "next": lab.text.next.iter().map(next).collect::<Vec<_>>(),
         })
     };
     json!({ "labs": labs.iter().map(lab).collect::<Vec<_>>() })
@@ -56,7 +56,7 @@ fn run(Done { report, captures, .. }: &Done) -> Json {
     let findings: Vec<Json> = findings.map(|it| finding(it, lab.time_unit)).collect();
     let mut object = json!({
         "lab": lab.name,
-        "question": lab.question,
+        "question": lab.text.question,
         "engine": procedure.engine.name(),
         "seed": report.seed(),
         "knobs": words::knobs(&setting.knobs),
@@ -65,10 +65,10 @@ fn run(Done { report, captures, .. }: &Done) -> Json {
         "ended": ending(report).1,
         "obstacle": outcome.err().map(not_run),
         "theory": theory(lab),
-        "method": (procedure.method)(setting),
+        "method": lab.method(procedure, setting),
         "findings": findings,
         "lesson": outcome.map_or_else(|_| Vec::new(), |it| lessons(lab, it)),
-        "elsewhere": lab.elsewhere,
+        "elsewhere": lab.text.elsewhere,
         "remarks": report.remarks(),
         "parts": outcome.map_or(&[][..], |it| &it.parts).iter().map(part).collect::<Vec<_>>(),
     });
@@ -81,7 +81,7 @@ fn run(Done { report, captures, .. }: &Done) -> Json {
 
 fn theory(lab: &Lab) -> Vec<Json> {
     let sentence = |it: &crate::lab::Theory| json!({ "says": it.says, "source": it.source });
-    lab.theory.iter().map(sentence).collect()
+    lab.text.theory.iter().map(sentence).collect()
 }
 
 fn next(Next { command, watch }: &Next) -> Json {

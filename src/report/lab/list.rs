@@ -17,7 +17,7 @@ pub(crate) fn list(labs: &[&Lab]) -> String {
     let _ = writeln!(screen, "{STRONG}{columns}{STRONG:#}");
     for lab in labs {
         let engines: Vec<&str> = lab.procedures.iter().map(|it| it.engine.name()).collect();
-        let mut about = wrap(lab.question, QUESTION);
+        let mut about = wrap(&lab.text.question, QUESTION);
         about.extend(wrap(&knobs(lab), QUESTION));
         let (mut name, mut engines) = (lab.name, engines.join(", "));
         for line in about {

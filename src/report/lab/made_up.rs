@@ -2,42 +2,83 @@
 
 use super::Done;
 use crate::duration::Unit;
-use crate::lab::lesson::tcp;
 use crate::lab::{
-    Engine, Knob, Knobs, Lab, Lesson, Must, Next, Obstacle, Prediction, Procedure, Program, Run,
-    Setting, Theory, Value, draws_nothing, run,
+    Engine, Knob, Knobs, Lab, Obstacle, Prediction, Procedure, Run, Setting, Text, Value,
+    draws_nothing, no_values, run,
 };
 use crate::trace::{Event, Fate, Host, HostId, Loss, Packet, Trace, What};
 use crate::transport::Transport;
+use std::sync::LazyLock;
 use std::time::Duration;
+
+/// Its page.
+const PAGE: &str = "\
+# made-up
+
+## Question
+
+Does it hold, \"whatever\" comes?
+
+## Theory
+
+- What is sent may be lost (RFC 768).
+- TCP sends it
+  again. `Twice` (or more often) even (RFC 9293 (2022), section 3.8.1).
+
+## What is done on sim
+
+A packet is sent,
+{delay: 20 ms} long.
+
+Then {loss: 0 %} are lost.
+
+## What is done on netns
+
+A real packet is sent.
+
+## Example
+
+Anything.
+
+## What a run may teach
+
+- Every octet came. <!-- tcp octets that came = 26 -->
+- Some octets came.
+  <!-- tcp octets that came > 0;
+       udp what came = \"nothing\" -->
+
+## What differs elsewhere
+
+Nowhere else.
+
+## What to try next
+
+- `daytime time`: Whether it
+  is late.
+
+## Programs
+
+### ask.py
+
+```python
+if True:
+    ask()
+```
+";
 
 pub(super) static LAB: Lab = Lab {
     name: "made-up",
-    question: "Does it hold, \"whatever\" comes?",
-    theory: &[
-        Theory { says: "What is sent may be lost.", source: "RFC 768" },
-        Theory { says: "TCP sends it again.", source: "RFC 9293, section 3.8.1" },
-    ],
-    lessons: &[
-        Lesson {
-            says: "Every octet came.",
-            rests_on: &[tcp("octets that came", Must::Number(26))],
-        },
-        Lesson {
-            says: "Some octets came.",
-            rests_on: &[tcp("octets that came", Must::BeAbove(0))],
-        },
-    ],
+    text: LazyLock::new(|| Text::of("made-up", PAGE)),
     time_unit: Unit::Milliseconds,
-    programs: &[Program { name: "ask.py", text: "if True:\n    ask()\n" }],
-    elsewhere: "Nowhere else.",
-    next: &[Next { command: "daytime time", watch: "Whether it is late." }],
     procedures: &[
         Procedure {
             engine: Engine::Sim,
             draws: |setting| setting.knobs.loss.is_some(),
             knobs: &[Knob::Delay.within(0..=1000), Knob::Loss.within(0..=100)],
-            method: |_| "A packet is sent.".to_owned(),
+            values: |setting| {
+                let loss = setting.knobs.loss.unwrap_or_default();
+                vec![("delay", "20 ms".to_owned()), ("loss", format!("{loss} %"))]
+            },
             predict,
             run: |setting| Ok(observe(setting)),
         },
@@ -45,7 +86,7 @@ pub(super) static LAB: Lab = Lab {
             engine: Engine::Netns,
             draws: draws_nothing,
             knobs: &[Knob::Delay.within(0..=1000)],
-            method: |_| "A real packet is sent.".to_owned(),
+            values: no_values,
             predict,
             run: |_| Err(Obstacle::Missing("no namespaces here, run it as root".into())),
         },

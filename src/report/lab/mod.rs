@@ -66,7 +66,7 @@ pub(crate) fn before(
     if number > 0 {
         screen.push('\n');
     }
-    let title = format!("{}: {}", lab.name, lab.question);
+    let title = format!("{}: {}", lab.name, lab.text.question);
     for line in wrap(&title, PAGE) {
         let _ = writeln!(screen, "{STRONG}{line}{STRONG:#}");
     }
@@ -81,12 +81,12 @@ pub(crate) fn before(
     }
     if detail == Detail::Explained {
         heading(&mut screen, "THEORY");
-        for theory in lab.theory {
-            paragraph(&mut screen, &format!("{} ({})", theory.says, theory.source));
+        for theory in &lab.text.theory {
+            paragraph(&mut screen, &format!("{} ({}).", theory.says, theory.source));
         }
         heading(&mut screen, "WHAT IS DONE");
-        paragraph(&mut screen, &(procedure.method)(setting));
-        programs(&mut screen, lab.programs);
+        paragraph(&mut screen, &lab.method(procedure, setting));
+        programs(&mut screen, &lab.text.programs);
     }
     screen.push_str(&observed::predicted(&(procedure.predict)(setting), lab.time_unit));
     screen
@@ -113,11 +113,9 @@ pub(crate) fn after(report: &Report, detail: Detail, width: usize) -> String {
     }
     screen.push_str(&observed::observed(&outcome.findings, report.lab.time_unit));
     lesson(&mut screen, report.lab, outcome);
-    if detail == Detail::Explained && !report.lab.elsewhere.is_empty() {
-        heading(&mut screen, "ELSEWHERE");
-        paragraph(&mut screen, report.lab.elsewhere);
-    }
     if detail == Detail::Explained {
+        heading(&mut screen, "ELSEWHERE");
+        paragraph(&mut screen, &report.lab.text.elsewhere);
         screen.push_str(&next(report.lab));
     }
     screen
@@ -128,7 +126,7 @@ fn lesson(screen: &mut String, lab: &'static Lab, outcome: &Outcome) {
     heading(screen, "LESSON");
     let lessons = outcome.lessons(lab);
     for lesson in &lessons {
-        paragraph(screen, lesson.says);
+        paragraph(screen, &lesson.says);
     }
     if lessons.is_empty() {
         paragraph(screen, "None: what was observed bears out nothing that this lab teaches.");
@@ -147,10 +145,8 @@ fn programs(screen: &mut String, programs: &[Program]) {
 
 fn next(lab: &Lab) -> String {
     let mut screen = String::new();
-    if !lab.next.is_empty() {
-        heading(&mut screen, "TRY NEXT");
-    }
-    for Next { command, watch } in lab.next {
+    heading(&mut screen, "TRY NEXT");
+    for Next { command, watch } in &lab.text.next {
         let _ = writeln!(screen, "  {STRONG}{command}{STRONG:#}");
         for line in wrap(watch, PAGE - 6) {
             let _ = writeln!(screen, "      {line}");
@@ -298,18 +294,20 @@ mod tests {
         let screen = plain(&before(
             &made_up::LAB,
             &made_up::LAB.procedures[0],
-            &setting(Knobs::default()),
+            &setting(Knobs { loss: Some(30.0), ..Knobs::default() }),
             Detail::Explained,
             1,
         ));
         assert!(screen.starts_with("\nmade-up: "), "{screen}");
         let explained = "\n\
             THEORY\n  \
-              What is sent may be lost. (RFC 768)\n  \
-              TCP sends it again. (RFC 9293, section 3.8.1)\n\
+              What is sent may be lost (RFC 768).\n  \
+              TCP sends it again. Twice (or more often) even (RFC 9293 (2022), section\n  \
+              3.8.1).\n\
             \n\
             WHAT IS DONE\n  \
-              A packet is sent.\n\
+              A packet is sent, 20 ms long.\n  \
+              Then 30 % are lost.\n\
             \n\
             PROGRAM ask.py\n  \
               if True:\n      \

@@ -1,9 +1,8 @@
 //! What was predicted and observed, in words.
 
 use crate::duration::Unit;
-use crate::lab::{Expected, Finding, Knob, Knobs, Must, Value, Verdict};
+use crate::lab::{Expected, Finding, Knob, Knobs, Must, Other, Value, Verdict};
 use crate::report::{plural, shown};
-use crate::transport::Transport;
 
 /// `2 reads`, `30 %`, `20 ms`, or the text itself; every time in this unit.
 pub(super) fn value(value: &Value, unit: Unit) -> String {
@@ -79,16 +78,18 @@ fn by(expected: &Expected, observed: &Value, unit: Unit) -> Option<String> {
     }
 }
 
-/// What a ground of a lesson has to be: `more than 0`, `ECONNREFUSED`.
+/// What a ground of a lesson has to be: `more than 0`, `"ECONNREFUSED"`.
 pub(super) fn must(must: Must) -> String {
-    let of = |transport: Transport, what| format!("{transport} {what}");
+    let other = |other| match other {
+        Other::Finding(transport, what) => format!("in {transport} {what}"),
+        Other::Number(number) => number.to_string(),
+        Other::Text(text) => format!("\"{text}\""),
+    };
     match must {
-        Must::BeAbove(least) => format!("more than {least}"),
         Must::BeAsPredicted => "as predicted".to_owned(),
-        Must::Be(text) => format!("\"{text}\""),
-        Must::Exceed(transport, what) => format!("more than in {}", of(transport, what)),
-        Must::Equal(transport, what) => format!("as many as in {}", of(transport, what)),
-        Must::Number(exactly) => exactly.to_string(),
+        Must::Equal(to @ Other::Finding(..)) => format!("as many as {}", other(to)),
+        Must::Equal(to) => other(to),
+        Must::Exceed(least) => format!("more than {}", other(least)),
     }
 }
 
@@ -112,6 +113,7 @@ fn percent(share: f64) -> String {
 mod tests {
     use super::*;
     use crate::lab::Prediction;
+    use crate::transport::Transport;
     use std::time::Duration;
 
     const MS: Duration = Duration::from_millis(1);

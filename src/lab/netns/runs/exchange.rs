@@ -5,18 +5,10 @@ use super::super::super::link::SERVER;
 use super::super::super::{Expected, Obstacle, Prediction, Procedure, Run, Setting};
 use super::super::network::Network;
 use super::super::process::within;
-use super::{QUIET, conditions, delay, exactly, procedure};
+use super::{QUIET, conditions, exactly, procedure};
 use crate::transport::Transport;
 
-pub(in crate::lab) const PROCEDURE: Procedure = procedure(method, predict, run);
-
-fn method(setting: &Setting) -> String {
-    format!(
-        "The real server runs on one host and the real client asks it once from the other, {} away; every packet \
-         between them is written down.",
-        delay(setting)
-    )
-}
+pub(in crate::lab) const PROCEDURE: Procedure = procedure(predict, run);
 
 fn predict(setting: &Setting) -> Vec<Prediction> {
     let round_trip = 2 * conditions(setting).delay;

@@ -11,7 +11,6 @@ use super::super::network::{Network, address};
 use super::super::process::within;
 use super::super::recorder::Sent;
 use super::{QUIET, exactly, procedure};
-use crate::duration::short;
 use crate::lab::packet::{empty_datagram, syn};
 use crate::metrics::Event;
 use crate::trace::HostId;
@@ -28,16 +27,7 @@ const LONG_ENOUGH: Duration = Duration::from_secs(1);
 /// Longer than a service needs to see that it has to stop.
 const TICK: Duration = Duration::from_millis(50);
 
-pub(in crate::lab) const PROCEDURE: Procedure = procedure(method, predict, run);
-
-fn method(_: &Setting) -> String {
-    format!(
-        "A packet is put on the link to the server that has the client's address and port 13 as its source. Over TCP \
-         it is a SYN, to the real server. Over UDP it is an empty datagram, first where both hosts answer \
-         whatever comes, for up to {} or {ENOUGH} datagrams, then to the real services.",
-        short(LONG_ENOUGH)
-    )
-}
+pub(in crate::lab) const PROCEDURE: Procedure = procedure(predict, run);
 
 fn predict(setting: &Setting) -> Vec<Prediction> {
     let delay = conditions(setting).delay;

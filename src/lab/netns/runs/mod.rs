@@ -12,7 +12,8 @@ pub(in crate::lab) mod unread;
 
 use super::super::link::{CLIENT, Conditions, SERVER};
 use super::super::{
-    Dial, Engine, Expected, Knob, Obstacle, Prediction, Procedure, Run, Setting, draws_nothing,
+    Dial, Engine, Expected, Knob, Obstacle, Prediction, Procedure, Run, Setting, Values,
+    draws_nothing,
 };
 use crate::duration::short;
 use std::io;
@@ -21,12 +22,8 @@ use std::time::Duration;
 
 /// How a lab is done here. What is under way for longer than a second, a kernel sends again before it has come, and
 /// again: hence the limit of the delay.
-const fn procedure(
-    method: fn(&Setting) -> String,
-    predict: fn(&Setting) -> Vec<Prediction>,
-    run: Inside,
-) -> Procedure {
-    Procedure { engine: Engine::Netns, draws: draws_nothing, knobs: KNOBS, method, predict, run }
+const fn procedure(predict: fn(&Setting) -> Vec<Prediction>, run: Inside) -> Procedure {
+    Procedure { engine: Engine::Netns, draws: draws_nothing, knobs: KNOBS, values, predict, run }
 }
 
 const KNOBS: &[Dial] = &[Knob::Delay.within(0..=1000)];
@@ -60,9 +57,10 @@ fn conditions(setting: &Setting) -> Conditions {
     Conditions::of(&setting.knobs, DELAY)
 }
 
-/// How long a packet takes in most experiments, in words.
-fn delay(setting: &Setting) -> String {
-    short(conditions(setting).delay)
+/// What the texts of most experiments say of the link.
+fn values(setting: &Setting) -> Values {
+    let [delay, patience] = [conditions(setting).delay, patience(setting)].map(short);
+    vec![("delay", delay), ("patience", patience)]
 }
 
 /// So many; or more, where an answer comes so late that the question was asked again.
@@ -158,12 +156,12 @@ mod tests {
 
     #[test]
     fn a_delay_is_told_as_every_time_is() {
-        let method = |nanoseconds| {
+        let values = |nanoseconds| {
             let delay = Some(Duration::from_nanos(nanoseconds));
-            (exchange::PROCEDURE.method)(&setting(Knobs { delay, ..Knobs::default() }))
+            values(&setting(Knobs { delay, ..Knobs::default() }))
         };
-        assert!(method(500_000).contains(" 500 µs away"), "{}", method(500_000));
-        assert!(method(20_000_000).contains(" 20 ms away"), "{}", method(20_000_000));
+        assert_eq!(values(500_000)[0], ("delay", "500 µs".to_owned()));
+        assert_eq!(values(20_000_000)[0], ("delay", "20 ms".to_owned()));
     }
 
     #[test]

@@ -8,8 +8,7 @@ use super::super::network::{Network, address};
 use super::super::process::within;
 use super::super::recorder::Recorder;
 use super::super::{ADDRESSES, SECOND};
-use super::{QUIET, conditions, delay, octets, patience, procedure, told};
-use crate::duration::short;
+use super::{QUIET, conditions, octets, patience, procedure, told};
 use crate::reply::Reply;
 use crate::trace::Trace;
 use crate::transport::Transport::{Tcp, Udp};
@@ -21,19 +20,7 @@ use std::time::Duration;
 /// Where the client asks.
 const ASKED: SocketAddrV4 = SocketAddrV4::new(SECOND, PORT);
 
-pub(in crate::lab) const PROCEDURE: Procedure = procedure(method, predict, run);
-
-fn method(setting: &Setting) -> String {
-    let [client, first] = ADDRESSES;
-    format!(
-        "The server's host has two addresses, {first} and {SECOND}; the client at {client}, {} away, asks the second \
-         one. The first server is bound to the wildcard and knows only recvfrom and sendto; the second one is the \
-         service of this program, bound to the wildcard as well. Over UDP both are asked from a connected socket, \
-         which waits {}, and from an unconnected one, which receives from any address.",
-        delay(setting),
-        short(patience(setting))
-    )
-}
+pub(in crate::lab) const PROCEDURE: Procedure = procedure(predict, run);
 
 fn predict(_: &Setting) -> Vec<Prediction> {
     let [_, first] = ADDRESSES;

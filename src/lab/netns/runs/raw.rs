@@ -6,7 +6,7 @@ use super::super::super::{Obstacle, Prediction, Procedure, Run, Setting};
 use super::super::network::Network;
 use super::super::process::within;
 use super::super::recorder::Recorder;
-use super::{QUIET, conditions, delay, procedure, told};
+use super::{QUIET, conditions, procedure, told};
 use crate::lab::packet::{Kind, kind};
 use crate::lab::seen::{arrival, sent_by};
 use crate::sys;
@@ -23,22 +23,12 @@ use std::time::Duration;
 /// How long a read waits before it looks whether it has to stop.
 const TICK: Duration = Duration::from_millis(20);
 
-pub(in crate::lab) const COPIES: &str = "copies of what came";
-pub(in crate::lab) const OWN_COPIES: &str = "copies of what it sent";
-pub(in crate::lab) const IP_HEADER: &str = "IP header of the copy";
-pub(in crate::lab) const REPLY: &str = "the client's reply";
+const COPIES: &str = "copies of what came";
+const OWN_COPIES: &str = "copies of what it sent";
+const IP_HEADER: &str = "IP header of the copy";
+const REPLY: &str = "the client's reply";
 
-pub(in crate::lab) const PROCEDURE: Procedure = procedure(method, predict, run);
-
-fn method(setting: &Setting) -> String {
-    format!(
-        "On the server's host a thread without capabilities tries to open a raw socket; then one with them opens \
-         it. The real client asks the real server once over each transport, {} away, while the raw socket of \
-         that transport's protocol takes whatever is passed to it. That is held against what the forwarder \
-         between the hosts put on the server's cable.",
-        delay(setting)
-    )
-}
+pub(in crate::lab) const PROCEDURE: Procedure = procedure(predict, run);
 
 fn predict(_: &Setting) -> Vec<Prediction> {
     let both = |transport, first: &'static str| {
@@ -90,7 +80,7 @@ fn listen_in(setting: &Setting, transport: Transport, run: &mut Run) -> Result<(
     Ok(())
 }
 
-pub(in crate::lab) const ALL: &str = "all, to the octet";
+const ALL: &str = "all, to the octet";
 
 /// Whether each packet that came to the server's host was passed to its raw socket as it was.
 fn of_what_came(copies: &[Vec<u8>], trace: &Trace) -> String {

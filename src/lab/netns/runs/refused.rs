@@ -6,25 +6,14 @@ use super::super::super::loopback::{PATIENCE, in_time};
 use super::super::super::{Obstacle, Prediction, Procedure, Run, Setting};
 use super::super::network::{Network, address};
 use super::super::process::within;
-use super::{Peer, conditions, connect, datagram_socket, delay, octets, patience, procedure, told};
-use crate::duration::short;
+use super::{Peer, conditions, connect, datagram_socket, octets, patience, procedure, told};
 use crate::lab::packet::{Kind, kind};
 use crate::lab::seen::{count, first};
 use crate::sys;
 use crate::transport::Transport::{Tcp, Udp};
 use std::time::Duration;
 
-pub(in crate::lab) const PROCEDURE: Procedure = procedure(method, predict, run);
-
-fn method(setting: &Setting) -> String {
-    format!(
-        "No server listens on port 13 of the server's host, {} away. Over TCP the client connects. Over UDP it sends \
-         an empty datagram and waits {} for the reply: from a socket that is not connected, from such a socket with \
-         IP_RECVERR set, and from a connected one.",
-        delay(setting),
-        short(patience(setting))
-    )
-}
+pub(in crate::lab) const PROCEDURE: Procedure = procedure(predict, run);
 
 fn predict(_: &Setting) -> Vec<Prediction> {
     let icmp = "ICMP port unreachable";

@@ -7,9 +7,8 @@ use super::super::super::{Expected, Obstacle, Prediction, Procedure, Run, Settin
 use super::super::network::Network;
 use super::super::process::within;
 use super::{
-    Peer, conditions, connect, datagram_socket, delay, exactly, octets, patience, procedure, told,
+    Peer, conditions, connect, datagram_socket, exactly, octets, patience, procedure, told,
 };
-use crate::duration::short;
 use crate::transport::Transport::{self, Tcp, Udp};
 use std::io::{self, Read};
 use std::time::Duration;
@@ -20,16 +19,7 @@ const GROWS: f64 = 1.25;
 /// So many show that the waits grow, the first being a probe.
 const REPETITIONS: usize = 3;
 
-pub(in crate::lab) const PROCEDURE: Procedure = procedure(method, predict, run);
-
-fn method(setting: &Setting) -> String {
-    format!(
-        "The link is cut when the first packet with the reply of the real server is on it, and nothing passes any \
-         more. The client waits {} for the reply, {} away.",
-        short(patience(setting)),
-        delay(setting)
-    )
-}
+pub(in crate::lab) const PROCEDURE: Procedure = procedure(predict, run);
 
 fn predict(setting: &Setting) -> Vec<Prediction> {
     let none = |of| (0, of);

@@ -6,7 +6,7 @@ use super::super::super::{Obstacle, Prediction, Procedure, Run, Setting};
 use super::super::network::{Network, address};
 use super::super::process::within;
 use super::super::recorder::Recorder;
-use super::{Peer, conditions, connect, datagram_socket, delay, octets, patience, procedure, told};
+use super::{Peer, conditions, connect, datagram_socket, octets, patience, procedure, told};
 use crate::lab::packet::{Control, Kind, kind};
 use crate::lab::seen::{count, replies, sent_by};
 use crate::trace::{Event, Packet, Trace};
@@ -19,23 +19,13 @@ const QUESTION: &[u8] = b"time, please\r\n";
 /// As ctime(3) has it: 26 octets.
 const REPLY: &[u8] = b"Mon Feb 22 17:37:43 1982\r\n";
 
-pub(in crate::lab) const READ: &str = "octets read";
-pub(in crate::lab) const RECV: &str = "recv()";
-pub(in crate::lab) const REPLIES: &str = "packets with the reply";
-pub(in crate::lab) const CHALLENGES: &str = "client's challenge ACKs";
-pub(in crate::lab) const ENDS: &str = "the server's last packet";
+const READ: &str = "octets read";
+const RECV: &str = "recv()";
+const REPLIES: &str = "packets with the reply";
+const CHALLENGES: &str = "client's challenge ACKs";
+const ENDS: &str = "the server's last packet";
 
-pub(in crate::lab) const PROCEDURE: Procedure = procedure(method, predict, run);
-
-fn method(setting: &Setting) -> String {
-    format!(
-        "The client sends {} octets that Daytime does not need. Over TCP a careless server waits until they are there, \
-         sends its line and closes without having read them; over UDP the real server answers. The first packet \
-         with the reply is lost on its way of {}.",
-        QUESTION.len(),
-        delay(setting)
-    )
-}
+pub(in crate::lab) const PROCEDURE: Procedure = procedure(predict, run);
 
 fn predict(_: &Setting) -> Vec<Prediction> {
     vec![

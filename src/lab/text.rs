@@ -1,0 +1,309 @@
+//! What a lab says: its page in `docs/labs`, which people read as it is, and which the program prints in parts.
+//!
+//! A page is Markdown with the sections of [`read_section`]. The comment after a sentence of a lesson has its grounds
+//! ([`Ground::parse`]). `{delay: 20 ms}` stands for the value of an option; the page shows it as it is without options.
+//! `## Example` is for readers of the page only; a test holds it against the program.
+
+use super::Engine;
+use super::lesson::{Ground, Lesson};
+
+/// What a lab says.
+#[derive(Debug, Default)]
+pub(crate) struct Text {
+    pub question: String,
+    /// What theory says, with where it says so.
+    pub theory: Vec<Theory>,
+    /// How the lab is done, by the name of the engine.
+    methods: Vec<(&'static str, String)>,
+    /// What to remember, sentence by sentence; a run shows those that it bears out.
+    pub lessons: Vec<Lesson>,
+    /// Where other systems, or other engines, show something else.
+    pub elsewhere: String,
+    pub next: Vec<Next>,
+    /// Programs that the lab is about, to be read.
+    pub programs: Vec<Program>,
+}
+
+/// A sentence of theory.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Theory {
+    /// Without its full stop.
+    pub says: String,
+    /// Such as `RFC 9293, section 3.5`.
+    pub source: String,
+}
+
+/// What to try next.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Next {
+    /// As it is typed.
+    pub command: &'static str,
+    /// What to look for.
+    pub watch: String,
+}
+
+/// A program that a lab shows.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Program {
+    /// The name of its file.
+    pub name: &'static str,
+    pub text: &'static str,
+}
+
+/// The values of the options in a method, by the name of their place in it.
+pub(crate) type Values = Vec<(&'static str, String)>;
+
+/// What is wrong with a page.
+#[derive(Debug)]
+struct Mistake {
+    expected: &'static str,
+    /// The page from the mistake on.
+    at: &'static str,
+}
+
+impl Text {
+    /// Reads the page of the lab of this name.
+    ///
+    /// # Panics
+    /// The page has a mistake: says in which line. A test reads every page.
+    #[expect(clippy::panic, reason = "pages are part of the program, and a test reads each")]
+    pub(crate) fn of(name: &str, page: &'static str) -> Self {
+        read_page(name, page).unwrap_or_else(|Mistake { expected, at }| {
+            let line = line(page, at);
+            panic!("docs/labs/{name}.md:{line}: expected {expected}")
+        })
+    }
+
+    /// How the lab is done on an engine, with these values of its options.
+    pub(crate) fn method(&self, engine: Engine, values: &[(&str, String)]) -> String {
+        let method = self.methods.iter().find(|(name, _)| *name == engine.name());
+        let mut pieces = method.map_or("", |(_, method)| method).split('{');
+        let mut filled = pieces.next().unwrap_or_default().to_owned();
+        for piece in pieces {
+            let (place, after) = piece.split_once('}').unwrap_or((piece, ""));
+            let is_here = |(name, _): &&(&str, String)| place.split(": ").next() == Some(*name);
+            match values.iter().find(is_here) {
+                Some((_, value)) => filled.extend([value, after]),
+                None => filled.extend(["{", piece]),
+            }
+        }
+        filled
+    }
+}
+
+fn read_page(name: &str, page: &'static str) -> Result<Text, Mistake> {
+    let mistake = |expected| Mistake { expected, at: page };
+    let mut sections = page.split("\n## ");
+    let title = sections.next().unwrap_or_default().trim();
+    if title.strip_prefix("# ") != Some(name) {
+        return Err(mistake("the name of the lab as the title"));
+    }
+    let mut text = Text::default();
+    for section in sections {
+        read_section(section, &mut text)?;
+    }
+    let Text { question, theory, methods, lessons, elsewhere, next, programs: _ } = &text;
+    let has_all = !question.is_empty() && !theory.is_empty() && !methods.is_empty();
+    let has_all = has_all && !lessons.is_empty() && !elsewhere.is_empty() && !next.is_empty();
+    if has_all { Ok(text) } else { Err(mistake("every section but the programs")) }
+}
+
+fn read_section(section: &'static str, text: &mut Text) -> Result<(), Mistake> {
+    let (title, body) = section.split_once('\n').unwrap_or((section, ""));
+    match title {
+        "Question" => text.question.push_str(&prose(body)?),
+        "Theory" => text.theory.extend(items(body, theory)?),
+        "Example" => {}
+        "What a run may teach" => text.lessons.extend(items(body, lesson)?),
+        "What differs elsewhere" => text.elsewhere.push_str(&prose(body)?),
+        "What to try next" => text.next.extend(items(body, next)?),
+        "Programs" => {
+            for file in body.split("\n### ").skip(1) {
+                let mistake =
+                    Mistake { expected: "a name, then the program as ```python", at: file };
+                text.programs.push(program(file).ok_or(mistake)?);
+            }
+        }
+        _ => {
+            let engine = title.strip_prefix("What is done on ");
+            let mistake = Mistake { expected: "another title of a section", at: section };
+            text.methods.push((engine.ok_or(mistake)?, prose(body)?));
+        }
+    }
+    Ok(())
+}
+
+/// Paragraphs, each on one line.
+fn prose(body: &'static str) -> Result<String, Mistake> {
+    let is_other = |line: &&str| ["#", "- ", "<", "|", "```"].iter().any(|it| line.starts_with(it));
+    if let Some(at) = body.lines().find(is_other) {
+        return Err(Mistake { expected: "only paragraphs", at });
+    }
+    let paragraphs: Vec<String> = body.trim().split("\n\n").map(plain).collect();
+    Ok(paragraphs.join("\n"))
+}
+
+/// The items of a list, and nothing else.
+fn items<T>(body: &'static str, read: Item<T>) -> Result<Vec<T>, Mistake> {
+    let is_of_list =
+        |line: &&str| line.is_empty() || line.starts_with("- ") || line.starts_with("  ");
+    let mut items = body.split("\n- ");
+    let begin = items.next().filter(|begin| !begin.is_empty());
+    if let Some(at) = begin.or_else(|| body.lines().find(|line| !is_of_list(line))) {
+        return Err(Mistake { expected: "only a list", at });
+    }
+    items.map(|at| read(at.trim()).map_err(|expected| Mistake { expected, at })).collect()
+}
+
+/// Reads an item, or says what was expected.
+type Item<T> = fn(&'static str) -> Result<T, &'static str>;
+
+/// `A sentence (its source).`
+fn theory(item: &'static str) -> Result<Theory, &'static str> {
+    let is_whole = |source: &str| source.matches('(').count() == source.matches(')').count();
+    let split = |text: &'static str| {
+        let mut begins = text.match_indices('(').map(|(at, _)| text.split_at(at));
+        begins.rfind(|(_, source)| is_whole(&source[1..]))
+    };
+    let (says, source) =
+        item.strip_suffix(").").and_then(split).ok_or("a sentence that ends with (its source).")?;
+    Ok(Theory { says: plain(says), source: plain(&source[1..]) })
+}
+
+/// `A sentence. <!-- ground; ground -->`
+fn lesson(item: &'static str) -> Result<Lesson, &'static str> {
+    let parts = item.strip_suffix("-->").and_then(|item| item.split_once("<!--"));
+    let (says, grounds) = parts.ok_or("a sentence, then its grounds in a comment")?;
+    let grounds: Option<_> = grounds.split(';').map(|it| Ground::parse(it.trim())).collect();
+    let rests_on = grounds.ok_or("grounds such as tcp packets > 6")?;
+    Ok(Lesson { says: plain(says), rests_on })
+}
+
+/// `` `a command`: what to look for ``
+fn next(item: &'static str) -> Result<Next, &'static str> {
+    let parts = item.strip_prefix('`').and_then(|item| item.split_once("`: "));
+    let (command, watch) = parts.ok_or("`a command`: what to look for")?;
+    Ok(Next { command, watch: plain(watch) })
+}
+
+/// A name on a line, then the text in a block.
+fn program(file: &'static str) -> Option<Program> {
+    let (name, text) = file.split_once("\n\n```python\n")?;
+    Some(Program { name, text: text.trim_end().strip_suffix("```")? })
+}
+
+/// Text for a terminal: on one line, without the marks of code.
+fn plain(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ").replace('`', "")
+}
+
+/// The number of the line of a page at which a part of it begins.
+fn line(page: &str, at: &str) -> usize {
+    let from = at.trim_start().as_ptr().addr() - page.as_ptr().addr();
+    page[..from].matches('\n').count() + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAGE: &str = "\
+# tick
+
+## Question
+
+How
+late?
+
+## Theory
+
+- The `clock` (of
+  a tower) ticks (RFC 867; listen(2), POSIX (1994)).
+
+## What is done on sim
+
+{count: 3} ticks, {delay: 20 ms}
+each.
+
+Twice.
+
+## What is done on netns
+
+Ticks.
+
+## Example
+
+- Anything <b>at all</b>.
+
+## What a run may teach
+
+- It ticks. <!-- tcp ticks = 3 -->
+- It ticks
+  on.
+  <!-- tcp ticks > 3;
+       udp ticks as predicted -->
+
+## What differs elsewhere
+
+Nothing.
+
+## What to try next
+
+- `daytime query`: Is it
+  late?
+
+## Programs
+
+### tick.py
+
+```python
+tick()
+
+```
+";
+
+    #[test]
+    fn a_page_is_read_as_people_read_it() {
+        let text = Text::of("tick", PAGE);
+        assert_eq!((&*text.question, &*text.elsewhere), ("How late?", "Nothing."));
+        let says = "The clock (of a tower) ticks".to_owned();
+        let source = "RFC 867; listen(2), POSIX (1994)".to_owned();
+        assert_eq!(text.theory, [Theory { says, source }]);
+        let lessons: Vec<_> =
+            text.lessons.iter().map(|it| (&*it.says, it.rests_on.len())).collect();
+        assert_eq!(lessons, [("It ticks.", 1), ("It ticks on.", 2)]);
+        assert_eq!(text.next, [Next { command: "daytime query", watch: "Is it late?".to_owned() }]);
+        assert_eq!(text.programs, [Program { name: "tick.py", text: "tick()\n\n" }]);
+    }
+
+    #[test]
+    fn what_is_done_has_the_values_of_the_options_in_their_places() {
+        let text = Text::of("tick", PAGE);
+        let values = [("delay", "7 ms".to_owned()), ("other", "8".to_owned())];
+        let method = text.method(Engine::Sim, &values);
+        assert_eq!(method, "{count: 3} ticks, 7 ms each.\nTwice.");
+        assert_eq!(text.method(Engine::Netns, &values), "Ticks.");
+        assert_eq!(text.method(Engine::Loopback, &values), "");
+    }
+
+    #[test]
+    fn a_mistake_in_a_page_is_reported_with_its_line() {
+        for (right, wrong, number) in [
+            ("# tick", "# tock", 1),
+            ("## Theory", "## Theories", 8),
+            ("How\n", "- How\n", 5),
+            (" (RFC", " [RFC", 10),
+            ("Twice.", "```", 18),
+            ("## Theory\n\n", "## Theory\n\nThese:\n\n", 10),
+            ("tcp ticks = 3", "tcp ticks ~ 3", 30),
+            ("predicted -->", "predicted", 31),
+            ("- `daytime query`: Is", "- daytime query: Is", 42),
+            ("## What differs elsewhere\n\nNothing.\n", "", 1),
+            ("```python", "```", 47),
+        ] {
+            let page: &'static str = PAGE.replacen(right, wrong, 1).leak();
+            let mistake = read_page("tick", page).map(drop).map_err(|it| line(page, it.at));
+            assert_eq!(mistake, Err(number), "{wrong:?} for {right:?}");
+        }
+    }
+}
