@@ -102,7 +102,7 @@ fn no_source_file_is_longer_than_500_lines() {
 }
 
 /// Every source file below `src`, with the module it belongs to; but `lib.rs` and `main.rs`.
-fn sources() -> Vec<(String, PathBuf, String)> {
+pub fn sources() -> Vec<(String, PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut folders = vec![root.clone()];
     let mut found = Vec::new();
