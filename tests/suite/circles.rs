@@ -92,7 +92,7 @@ impl Tree {
     fn resolve(&self, from: &[String], path: &[String]) -> Option<&Module> {
         let mut at = from.to_vec();
         for (number, name) in path.iter().enumerate() {
-            let child = [&at[..], &[name.clone()]].concat();
+            let child = [&at[..], std::slice::from_ref(name)].concat();
             match name.as_str() {
                 "crate" => at.clear(),
                 "self" => {}

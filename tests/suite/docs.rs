@@ -141,7 +141,8 @@ fn examples(command: &str) -> Vec<String> {
 /// The names and texts of README.md, CHANGELOG.md and the pages in docs/.
 fn documents() -> Vec<(String, String)> {
     let docs = fs::read_dir("docs").expect("readable").map(|entry| entry.expect("readable").path());
-    let docs = docs.map(|path| path.display().to_string()).filter(|name| name.ends_with(".md"));
+    let docs = docs.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
+    let docs = docs.map(|path| path.display().to_string());
     let files = docs.chain(["README.md", "CHANGELOG.md"].map(str::to_owned));
     let files: Vec<_> =
         files.map(|name| (name.clone(), fs::read_to_string(name).expect("UTF-8"))).collect();
@@ -174,7 +175,7 @@ fn entries<'a>(lines: &[&'a str]) -> Vec<(&'a str, String)> {
             entries.push((command.trim(), String::new()));
         } else {
             let (_, output) = entries.last_mut().expect("a console block begins with a command");
-            *output += &format!("{line}\n");
+            output.extend([*line, "\n"]);
         }
     }
     entries
