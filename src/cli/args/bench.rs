@@ -43,7 +43,7 @@ pub(in crate::cli) struct Bench {
     #[arg(long, default_value = "1", value_name = "N", value_parser = positive(1_000_000))]
     concurrency: u32,
     /// UDP: unanswered questions of each socket
-    #[arg(long, default_value = "1", value_name = "N", value_parser = positive(BenchOptions::MOST_WINDOW))]
+    #[arg(long, default_value = "1", value_name = "N", value_parser = positive(BenchOptions::MAX_WINDOW))]
     window: u32,
     /// How long to measure each transport
     #[arg(long, default_value = "3", value_name = "SECONDS", value_parser = seconds)]
@@ -62,8 +62,8 @@ pub(in crate::cli) struct Bench {
     pub json: bool,
 }
 
-fn positive(most: u32) -> clap::builder::RangedI64ValueParser<u32> {
-    clap::value_parser!(u32).range(1..=i64::from(most))
+fn positive(max: u32) -> clap::builder::RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(1..=i64::from(max))
 }
 
 impl Bench {
