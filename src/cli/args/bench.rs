@@ -6,6 +6,7 @@ use crate::bench::BenchOptions;
 use crate::client::Target;
 use crate::transport::PORT;
 use clap::Args;
+use clap::builder::TypedValueParser;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -30,7 +31,7 @@ are counted and no failure), 1 if not, 2 usage.";
 pub(in crate::cli) struct Bench {
     /// Server to load
     #[arg(value_name = "HOST[:PORT]")]
-    host: Target,
+    pub host: Target,
     /// Transports, one after the other
     #[arg(long, value_enum, default_value_t = Proto::Both)]
     proto: Proto,
@@ -41,10 +42,10 @@ pub(in crate::cli) struct Bench {
     port: u16,
     /// TCP: connections at once; UDP: sockets
     #[arg(long, default_value = "1", value_name = "N", value_parser = positive(1_000_000))]
-    concurrency: u32,
+    concurrency: NonZeroU32,
     /// UDP: unanswered questions of each socket
     #[arg(long, default_value = "1", value_name = "N", value_parser = positive(BenchOptions::MAX_WINDOW))]
-    window: u32,
+    window: NonZeroU32,
     /// How long to measure each transport
     #[arg(long, default_value = "3", value_name = "SECONDS", value_parser = seconds)]
     duration: Duration,
@@ -53,7 +54,7 @@ pub(in crate::cli) struct Bench {
     warm_up: Duration,
     /// Exchanges a second that are due at fixed times, whatever comes back
     #[arg(long, value_name = "N", value_parser = positive(10_000_000))]
-    rate: Option<u32>,
+    rate: Option<NonZeroU32>,
     /// Time for one exchange: then it has failed over TCP and is lost over UDP
     #[arg(long, default_value = "1", value_name = "SECONDS", value_parser = seconds)]
     timeout: Duration,
@@ -62,24 +63,19 @@ pub(in crate::cli) struct Bench {
     pub json: bool,
 }
 
-fn positive(max: u32) -> clap::builder::RangedI64ValueParser<u32> {
-    clap::value_parser!(u32).range(1..=i64::from(max))
+fn positive(max: u32) -> impl TypedValueParser<Value = NonZeroU32> {
+    clap::value_parser!(u32).range(1..=i64::from(max)).try_map(NonZeroU32::try_from)
 }
 
 impl Bench {
-    pub(in crate::cli) fn host(&self) -> &Target {
-        &self.host
-    }
-
     pub(in crate::cli) fn options(&self) -> BenchOptions {
-        let number = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
         BenchOptions {
             transports: self.proto.transports(),
-            concurrency: number(self.concurrency),
-            window: number(self.window),
+            concurrency: self.concurrency,
+            window: self.window,
             duration: self.duration,
             warm_up: self.warm_up,
-            rate: self.rate.map(number),
+            rate: self.rate,
             ask: self.ask.options(self.port, self.timeout, &BenchOptions::default().ask),
         }
     }
