@@ -53,7 +53,7 @@ impl StopRequest {
 }
 
 /// Signals that are caught and wait to be acted on.
-pub(super) struct Caught {
+pub(super) struct CaughtSignals {
     signals: Signals,
     /// One has asked for a stop.
     asked: Arc<AtomicBool>,
@@ -63,7 +63,7 @@ pub(super) struct Caught {
     terminals: [bool; 2],
 }
 
-impl Caught {
+impl CaughtSignals {
     /// Catches signals from now on.
     pub(super) fn new() -> io::Result<Self> {
         let hangup_ignored = sys::ignores_hangup(); // before a handler takes its place

@@ -1,7 +1,7 @@
 //! Hints for usual mistakes on the command line. The right option differs too much from the typed one for clap
 //! to suggest it.
 
-use super::args::{Arguments, ListenOn};
+use super::args::{Arguments, ListenAddress};
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, CommandFactory, Error};
@@ -114,7 +114,7 @@ fn listen(word: &str) -> Option<String> {
     if port.parse::<u16>().is_ok() {
         return Some(format!("'--port {port}' listens on that port of localhost"));
     }
-    let address = word.parse::<ListenOn>().is_ok();
+    let address = word.parse::<ListenAddress>().is_ok();
     address.then(|| format!("'--listen {word}' listens on that address"))
 }
 

@@ -7,13 +7,13 @@ use std::str::FromStr;
 
 /// An address with or without a port. An IPv6 address may name its link: `fe80::1%eth0`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::cli) struct ListenOn {
+pub(in crate::cli) struct ListenAddress {
     /// With port 0 if none was given.
     address: SocketAddr,
     port: Option<u16>,
 }
 
-impl ListenOn {
+impl ListenAddress {
     pub(in crate::cli) fn with_port(self, port: u16) -> SocketAddr {
         let mut address = self.address;
         address.set_port(self.port.unwrap_or(port));
@@ -21,7 +21,7 @@ impl ListenOn {
     }
 }
 
-impl FromStr for ListenOn {
+impl FromStr for ListenAddress {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -53,7 +53,7 @@ pub(super) fn metrics_address(text: &str) -> Result<SocketAddr, &'static str> {
         let port = text.parse().map_err(|_| WRONG)?;
         return Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
     }
-    let on: ListenOn = text.parse().map_err(|_| WRONG)?;
+    let on: ListenAddress = text.parse().map_err(|_| WRONG)?;
     on.port.map(|port| on.with_port(port)).ok_or(WRONG)
 }
 
@@ -72,8 +72,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_to_listen_on_may_have_a_port() {
-        let read = |text: &str| text.parse::<ListenOn>().map(|it| it.with_port(13).to_string());
+    fn an_address_to_listen_address_may_have_a_port() {
+        let read =
+            |text: &str| text.parse::<ListenAddress>().map(|it| it.with_port(13).to_string());
         assert_eq!(read("127.0.0.1"), Ok("127.0.0.1:13".into()));
         assert_eq!(read("127.0.0.1:9999"), Ok("127.0.0.1:9999".into()));
         assert_eq!(read("::1"), Ok("[::1]:13".into()));
