@@ -100,13 +100,13 @@ mod tests {
     #[test]
     fn more_than_there_are_descriptors_or_ports_for_is_refused() {
         assert!(within(1008, 1024, 28_232).is_ok());
-        let told = |result: Result<(), BenchError>| result.expect_err("too many").to_string();
+        let message = |result: Result<(), BenchError>| result.expect_err("too many").to_string();
         assert_eq!(
-            told(within(1009, 1024, 28_232)),
+            message(within(1009, 1024, 28_232)),
             "cannot keep 1009 sockets open: this process may have 1008"
         );
         assert_eq!(
-            told(within(28_233, 1 << 20, 28_232)),
+            message(within(28_233, 1 << 20, 28_232)),
             "cannot keep 28233 sockets open: this system gives clients 28232 ports"
         );
     }

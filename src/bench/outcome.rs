@@ -54,7 +54,7 @@ pub struct Load {
     /// Open loop: exchanges that were due and never began, since all slots were taken until the end. They are
     /// in no other count and no latency.
     pub never_begun: u64,
-    /// UDP: datagrams that came when their question was given up already, or that nobody had asked for.
+    /// UDP: datagrams whose question was given up already, or that answer no question.
     pub late: u64,
     /// Octets of the answers.
     pub octets: u64,
@@ -109,7 +109,7 @@ impl Load {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Failures {
-    /// Nobody listens: the host refused, over UDP by ICMP.
+    /// No server listens: the host refused, over UDP by ICMP.
     pub refused: u64,
     /// The connection was reset.
     pub reset: u64,

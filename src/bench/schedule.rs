@@ -46,7 +46,7 @@ impl Schedule {
     }
 
     /// Begins one that is ready: the moment from which its latency counts. In an open loop that is when it was
-    /// due, however late it begins: whoever wanted to know the time then has waited since.
+    /// due, however late it begins: a client that wanted the time then has waited since.
     pub(super) fn begin(&mut self, now: Duration) -> Duration {
         let Some(rate) = self.rate else { return now };
         let due = due_at(self.begun, rate);

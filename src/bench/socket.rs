@@ -103,7 +103,7 @@ impl QuestionSocket {
     /// Takes all that has come; where receiving waits, one batch of it.
     pub(super) fn receive(&mut self, batch: &mut ClientBatch, run: &mut Run) {
         loop {
-            // More than is awaited: what nobody asked for would else pile up, and be taken for later answers.
+            // More than is awaited: unwanted datagrams would else pile up and pass for later answers.
             let wanted = (2 * self.pending.len() + 2).min(BATCH);
             let (pending, mut came) = (&mut self.pending, None);
             let received = batch.receive(&self.socket, wanted, |octets| {

@@ -72,7 +72,7 @@ fn for_reader(line: &mut Formatter, record: &Record<'_>) -> io::Result<()> {
     writeln!(line, "[{time} {style}{level:<5}{style:#}] {}", record.args())
 }
 
-/// The priority as sd-daemon(3) has it (`SyslogLevelPrefix=`), and no time: the journal has its own.
+/// The priority in the format of sd-daemon(3) (`SyslogLevelPrefix=`), and no time: the journal adds its own.
 fn for_journal(line: &mut Formatter, record: &Record<'_>) -> io::Result<()> {
     writeln!(line, "<{}>{}", priority(record.level()), record.args())
 }

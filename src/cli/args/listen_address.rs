@@ -63,7 +63,7 @@ fn with_link_number(text: &str) -> Result<Cow<'_, str>, &'static str> {
     let (link, rest) = rest.split_at(rest.find(']').unwrap_or(rest.len()));
     let number = link.parse().ok().or_else(|| if_nametoindex(link).ok());
     let number: Option<u32> = number.filter(|number| *number != 0);
-    let number = number.ok_or("behind the % stands no interface of this host")?;
+    let number = number.ok_or("no interface of this host has the name after the %")?;
     Ok(format!("{host}%{number}{rest}").into())
 }
 
