@@ -61,8 +61,8 @@ pub(super) fn start(arguments: &Arguments) {
 /// A child whose standard error was redirected inherits the variable too.
 pub(super) fn is_journal() -> bool {
     let Ok(stream) = std::env::var("JOURNAL_STREAM") else { return false };
-    let own = inherited::metadata(&io::stderr());
-    own.is_ok_and(|own| stream == format!("{}:{}", own.dev(), own.ino()))
+    let stderr = inherited::metadata(&io::stderr());
+    stderr.is_ok_and(|stderr| stream == format!("{}:{}", stderr.dev(), stderr.ino()))
 }
 
 /// `[2026-11-29T01:17:29Z INFO ] tcp 127.0.0.1:13: …`
