@@ -1,132 +1,129 @@
-//! Load over UDP: so many sockets, each with a window of unanswered questions, sent and received in batches.
+//! Load over UDP: several sockets, each with a window of unanswered questions, sent and received in batches.
 
-use super::BenchError;
-use super::channel::Channel;
-use super::course::{Course, TICK, Waiting};
+use super::run::{Run, TICK, Waiting};
+use super::socket::QuestionSocket;
+use super::{BenchError, BenchOptions};
 use crate::sys::ClientBatch;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// Asks until the course is over.
+/// Asks until the run is over.
 pub(super) fn load(
     peer: SocketAddr,
-    sockets: usize,
-    window: usize,
-    course: &mut Course,
+    options: &BenchOptions,
+    run: &mut Run,
 ) -> Result<(), BenchError> {
-    let mut datagrams = Datagrams::new(peer, sockets, window).map_err(BenchError::Setup)?;
-    let asked = match &mut datagrams.channels[..] {
-        [channel] if !course.schedule.is_open() => {
-            ask_on_one(channel, &mut datagrams.batch, course)
-        }
-        _ => datagrams.ask_on_many(course),
+    let mut datagrams = Datagrams::new(peer, options).map_err(BenchError::Setup)?;
+    let asked = match &mut datagrams.sockets[..] {
+        [socket] if !run.schedule.is_open() => ask_on_one(socket, &mut datagrams.batch, run),
+        _ => datagrams.ask_on_many(run),
     };
-    for channel in &datagrams.channels {
-        channel.finish(&mut datagrams.batch, course);
+    for socket in &datagrams.sockets {
+        socket.finish(&mut datagrams.batch, run);
     }
     asked.map_err(BenchError::Setup)
 }
 
 /// The closed loop on a single socket needs no readiness: receiving waits, which saves a call each time.
 fn ask_on_one(
-    channel: &mut Channel,
+    socket: &mut QuestionSocket,
     batch: &mut ClientBatch,
-    course: &mut Course,
+    run: &mut Run,
 ) -> io::Result<()> {
-    channel.block_for(TICK)?;
+    socket.block_for(TICK)?;
     loop {
-        let now = course.now();
-        if course.is_over(now, || channel.pending.len()) {
+        let now = run.now();
+        if run.is_over(now, || socket.pending.len()) {
             return Ok(());
         }
-        channel.ask(batch, course, usize::MAX);
-        channel.receive(batch, course);
-        if course.ticks(now) && channel.tick(batch, course, now) {
-            channel.block_for(TICK)?;
+        socket.ask(batch, run, usize::MAX);
+        socket.receive(batch, run);
+        if run.ticks(now) && socket.tick(batch, run, now) {
+            socket.block_for(TICK)?;
         }
     }
 }
 
 struct Datagrams {
     waiting: Waiting,
-    channels: Vec<Channel>,
+    sockets: Vec<QuestionSocket>,
     batch: ClientBatch,
     /// Open loop: whose turn it is to ask.
     turn: usize,
 }
 
 impl Datagrams {
-    fn new(peer: SocketAddr, sockets: usize, window: usize) -> io::Result<Self> {
-        let channels = (0..sockets).map(|_| Channel::open(peer, window));
-        let channels = channels.collect::<io::Result<_>>()?;
-        Ok(Self { waiting: Waiting::new()?, channels, batch: ClientBatch::new(), turn: 0 })
+    fn new(peer: SocketAddr, options: &BenchOptions) -> io::Result<Self> {
+        let sockets = (0..options.sockets()).map(|_| QuestionSocket::open(peer, options.window()));
+        let sockets = sockets.collect::<io::Result<_>>()?;
+        Ok(Self { waiting: Waiting::new()?, sockets, batch: ClientBatch::new(), turn: 0 })
     }
 
-    fn ask_on_many(&mut self, course: &mut Course) -> io::Result<()> {
-        for (number, channel) in self.channels.iter().enumerate() {
-            channel.watch(self.waiting.poll.registry(), number)?;
+    fn ask_on_many(&mut self, run: &mut Run) -> io::Result<()> {
+        for (number, socket) in self.sockets.iter().enumerate() {
+            socket.watch(self.waiting.poll.registry(), number)?;
         }
-        if !course.schedule.is_open() {
-            self.ask_on_all(course);
+        if !run.schedule.is_open() {
+            self.ask_on_all(run);
         }
         loop {
-            let now = course.now();
-            if course.is_over(now, || self.under_way()) {
+            let now = run.now();
+            if run.is_over(now, || self.under_way()) {
                 return Ok(());
             }
-            let room = course.schedule.is_open() && self.ask_in_turn(course);
-            self.waiting.wait(course, now, room)?;
-            self.receive_ready(course);
-            if course.ticks(now) {
-                self.tick(course, now)?;
+            let room = run.schedule.is_open() && self.ask_in_turn(run);
+            self.waiting.wait(run, now, room)?;
+            self.receive_ready(run);
+            if run.ticks(now) {
+                self.tick(run, now)?;
             }
         }
     }
 
     fn under_way(&self) -> usize {
-        self.channels.iter().map(|channel| channel.pending.len()).sum()
+        self.sockets.iter().map(|socket| socket.pending.len()).sum()
     }
 
-    fn ask_on_all(&mut self, course: &mut Course) {
-        for channel in &mut self.channels {
-            channel.ask(&mut self.batch, course, usize::MAX);
+    fn ask_on_all(&mut self, run: &mut Run) {
+        for socket in &mut self.sockets {
+            socket.ask(&mut self.batch, run, usize::MAX);
         }
     }
 
     /// Open loop: asks what is due, each on the next socket that has room. True if there is room for more.
-    fn ask_in_turn(&mut self, course: &mut Course) -> bool {
+    fn ask_in_turn(&mut self, run: &mut Run) -> bool {
         let mut without_room = 0;
-        while without_room < self.channels.len() {
-            if course.schedule.ready(course.now(), 1) == 0 {
+        while without_room < self.sockets.len() {
+            if run.schedule.ready(run.now(), 1) == 0 {
                 return true;
             }
-            self.turn = (self.turn + 1) % self.channels.len();
-            let asked = self.channels[self.turn].ask(&mut self.batch, course, 1);
+            self.turn = (self.turn + 1) % self.sockets.len();
+            let asked = self.sockets[self.turn].ask(&mut self.batch, run, 1);
             without_room = if asked == 0 { without_room + 1 } else { 0 };
         }
         false
     }
 
     /// Takes what has come; in a closed loop each asks again at once.
-    fn receive_ready(&mut self, course: &mut Course) {
+    fn receive_ready(&mut self, run: &mut Run) {
         for (number, _) in self.waiting.ready() {
-            let Some(channel) = self.channels.get_mut(number) else { continue };
-            channel.receive(&mut self.batch, course);
-            if !course.schedule.is_open() {
-                channel.ask(&mut self.batch, course, usize::MAX);
+            let Some(socket) = self.sockets.get_mut(number) else { continue };
+            socket.receive(&mut self.batch, run);
+            if !run.schedule.is_open() {
+                socket.ask(&mut self.batch, run, usize::MAX);
             }
         }
     }
 
-    fn tick(&mut self, course: &mut Course, now: Duration) -> io::Result<()> {
-        for (number, channel) in self.channels.iter_mut().enumerate() {
-            if channel.tick(&mut self.batch, course, now) {
-                channel.watch(self.waiting.poll.registry(), number)?;
+    fn tick(&mut self, run: &mut Run, now: Duration) -> io::Result<()> {
+        for (number, socket) in self.sockets.iter_mut().enumerate() {
+            if socket.tick(&mut self.batch, run, now) {
+                socket.watch(self.waiting.poll.registry(), number)?;
             }
         }
-        if !course.schedule.is_open() {
-            self.ask_on_all(course);
+        if !run.schedule.is_open() {
+            self.ask_on_all(run);
         }
         Ok(())
     }

@@ -2,16 +2,16 @@
 //!
 //! One thread asks as fast as it can and allocates nothing for an exchange, so that the server is what is
 //! measured. The open loop ([`BenchOptions::rate`]) has its exchanges at fixed times and counts their latency
-//! from then, also of those that began late because all places were taken: otherwise a server that stops for a
+//! from then, also of those that began late because all slots were taken: otherwise a server that stops for a
 //! second would spoil one exchange and not all that should have been in that second ("coordinated omission").
 
-mod channel;
-mod course;
 mod datagram;
 mod options;
 mod outcome;
 mod pending;
+mod run;
 mod schedule;
+mod socket;
 mod stream;
 mod tally;
 
@@ -20,8 +20,7 @@ pub use outcome::{Bench, Failures, Load, Percentiles};
 
 use crate::client::{AskError, Client, Target, off_limits};
 use crate::transport::Transport;
-use course::Course;
-use schedule::Schedule;
+use run::Run;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::ControlFlow;
@@ -35,20 +34,20 @@ pub enum BenchError {
     #[error(transparent)]
     Ask(#[from] AskError),
     /// More sockets are wanted than this process may open (`RLIMIT_NOFILE`).
-    #[error("cannot keep {concurrency} sockets open: this process may have {most}")]
+    #[error("cannot keep {concurrency} sockets open: this process may have {limit}")]
     Descriptors {
         /// How many are wanted.
         concurrency: u32,
         /// How many there may be.
-        most: u64,
+        limit: u64,
     },
     /// More sockets are wanted than there are ports for clients, each of which has its own.
-    #[error("cannot keep {concurrency} sockets open: this system gives clients {most} ports")]
+    #[error("cannot keep {concurrency} sockets open: this system gives clients {limit} ports")]
     Ports {
         /// How many are wanted.
         concurrency: u32,
         /// How many there are.
-        most: u32,
+        limit: u32,
     },
     /// One of the host's addresses is public, and [`Options::impolite`](crate::Options::impolite) is not set.
     #[error("will not load {target}: {address} is public, so questions have to be 4 s apart")]
@@ -141,14 +140,12 @@ fn load(
     let part = |count: usize| each * u32::try_from(count).unwrap_or(u32::MAX);
     let (before, all) = (part(bench.loads.len()), part(options.transports.len()));
     let mut of_all = |now| progress(before + now, all);
-    let schedule = Schedule::new(options.warm_up, options.duration, options.rate);
-    let (sockets, timeout) = (options.sockets(), options.ask.timeout);
-    let mut course = Course::begin(schedule, sockets, timeout, &mut of_all);
+    let mut run = Run::begin(Load::new(transport, peer), options, &mut of_all);
     match transport {
-        Transport::Tcp => stream::load(peer, sockets, &mut course)?,
-        Transport::Udp => datagram::load(peer, sockets, options.window(), &mut course)?,
+        Transport::Tcp => stream::load(peer, options.sockets(), &mut run)?,
+        Transport::Udp => datagram::load(peer, options, &mut run)?,
     }
-    bench.interrupted = course.interrupted;
-    bench.loads.push(course.ends(transport, peer));
+    bench.interrupted = run.interrupted;
+    bench.loads.push(run.ends());
     Ok(())
 }

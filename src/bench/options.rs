@@ -15,7 +15,7 @@ pub struct BenchOptions {
     pub transports: Vec<Transport>,
     /// TCP: connections that are kept going at once. UDP: sockets.
     pub concurrency: NonZeroU32,
-    /// UDP: questions of each socket that may be unanswered, up to [`MOST_WINDOW`](Self::MOST_WINDOW).
+    /// UDP: questions of each socket that may be unanswered, up to [`MAX_WINDOW`](Self::MAX_WINDOW).
     ///
     /// No answer tells which question it is for. Above 1 the oldest takes it, so that after a loss latencies
     /// seem longer than they are until nothing has come for the timeout; with 1 they are exact.
@@ -48,18 +48,18 @@ impl Default for BenchOptions {
 }
 
 impl BenchOptions {
-    /// The most that the [window](field@BenchOptions::window) counts for.
-    pub const MOST_WINDOW: u32 = 4096;
+    /// Maximum of the [window](field@BenchOptions::window); a larger one counts as this.
+    pub const MAX_WINDOW: u32 = 4096;
 
     /// How many exchanges may be under way over a transport on each socket.
     pub(super) fn window(&self) -> usize {
-        self.window.get().min(Self::MOST_WINDOW) as usize
+        self.window.get().min(Self::MAX_WINDOW) as usize
     }
 
-    /// With no time longer than [`LONGEST`].
+    /// With no time longer than [`MAX_DURATION`].
     pub(super) fn bounded(mut self) -> Self {
         for time in [&mut self.duration, &mut self.warm_up, &mut self.ask.timeout] {
-            *time = (*time).min(LONGEST);
+            *time = (*time).min(MAX_DURATION);
         }
         self
     }
@@ -77,18 +77,18 @@ impl BenchOptions {
 }
 
 /// A year: longer is as good as this, and a sum of several still is a time.
-const LONGEST: Duration = Duration::from_hours(365 * 24);
+const MAX_DURATION: Duration = Duration::from_hours(365 * 24);
 
 /// Descriptors of the process itself: its streams, the poll, the timer, and some to spare.
-const OWN: u64 = 16;
+const RESERVED_DESCRIPTORS: u64 = 16;
 
 fn within(concurrency: u32, descriptors: u64, ports: u32) -> Result<(), BenchError> {
-    let most = descriptors.saturating_sub(OWN);
-    if u64::from(concurrency) > most {
-        return Err(BenchError::Descriptors { concurrency, most });
+    let limit = descriptors.saturating_sub(RESERVED_DESCRIPTORS);
+    if u64::from(concurrency) > limit {
+        return Err(BenchError::Descriptors { concurrency, limit });
     }
     if concurrency > ports {
-        return Err(BenchError::Ports { concurrency, most: ports });
+        return Err(BenchError::Ports { concurrency, limit: ports });
     }
     Ok(())
 }
@@ -100,13 +100,13 @@ mod tests {
     #[test]
     fn more_than_there_are_descriptors_or_ports_for_is_refused() {
         assert!(within(1008, 1024, 28_232).is_ok());
-        let told = |result: Result<(), BenchError>| result.expect_err("too many").to_string();
+        let message = |result: Result<(), BenchError>| result.expect_err("too many").to_string();
         assert_eq!(
-            told(within(1009, 1024, 28_232)),
+            message(within(1009, 1024, 28_232)),
             "cannot keep 1009 sockets open: this process may have 1008"
         );
         assert_eq!(
-            told(within(28_233, 1 << 20, 28_232)),
+            message(within(28_233, 1 << 20, 28_232)),
             "cannot keep 28233 sockets open: this system gives clients 28232 ports"
         );
     }
@@ -118,7 +118,7 @@ mod tests {
         let options =
             BenchOptions { duration: ever, warm_up: ever, ask, ..BenchOptions::default() };
         let bounded = options.bounded();
-        assert_eq!([bounded.duration, bounded.warm_up, bounded.ask.timeout], [LONGEST; 3]);
+        assert_eq!([bounded.duration, bounded.warm_up, bounded.ask.timeout], [MAX_DURATION; 3]);
     }
 
     #[test]

@@ -51,10 +51,10 @@ pub struct Load {
     pub failures: Failures,
     /// Exchanges that were still under way when the load was ended before its time.
     pub unfinished: u64,
-    /// Open loop: exchanges that were due and never began, since all places were taken until the end. They are
+    /// Open loop: exchanges that were due and never began, since all slots were taken until the end. They are
     /// in no other count and no latency.
     pub never_begun: u64,
-    /// UDP: datagrams that came when their question was given up already, or that nobody had asked for.
+    /// UDP: datagrams whose question was given up already, or that answer no question.
     pub late: u64,
     /// Octets of the answers.
     pub octets: u64,
@@ -69,6 +69,26 @@ pub struct Load {
 }
 
 impl Load {
+    /// A load of which nothing is counted yet.
+    pub(super) fn new(transport: Transport, peer: SocketAddr) -> Self {
+        Self {
+            transport,
+            peer,
+            measured: Duration::ZERO,
+            asked: 0,
+            answered: 0,
+            lost: 0,
+            failures: Failures::default(),
+            unfinished: 0,
+            never_begun: 0,
+            late: 0,
+            octets: 0,
+            latencies: None,
+            processor: Duration::ZERO,
+            refused_at_once: false,
+        }
+    }
+
     /// Exchanges answered per second.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "no load has 2^53 exchanges")]
@@ -89,7 +109,7 @@ impl Load {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Failures {
-    /// Nobody listens: the host refused, over UDP by ICMP.
+    /// No server listens: the host refused, over UDP by ICMP.
     pub refused: u64,
     /// The connection was reset.
     pub reset: u64,
@@ -137,22 +157,10 @@ mod tests {
     use super::*;
 
     fn load(answered: u64, failures: Failures) -> Load {
-        Load {
-            transport: Transport::Udp,
-            peer: "127.0.0.1:13".parse().expect("address"),
-            measured: Duration::from_secs(2),
-            asked: answered + failures.count() + 7,
-            answered,
-            lost: 7,
-            failures,
-            unfinished: 0,
-            never_begun: 0,
-            late: 0,
-            octets: 0,
-            latencies: None,
-            refused_at_once: false,
-            processor: Duration::from_secs(1),
-        }
+        let empty = Load::new(Transport::Udp, "127.0.0.1:13".parse().expect("address"));
+        let (measured, processor) = (Duration::from_secs(2), Duration::from_secs(1));
+        let asked = answered + failures.count() + 7;
+        Load { measured, asked, answered, lost: 7, failures, processor, ..empty }
     }
 
     fn good(loads: Vec<Load>) -> bool {

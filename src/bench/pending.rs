@@ -37,7 +37,7 @@ impl Pending {
         self.questions.push_back(question);
     }
 
-    /// The question that something which came is for; `None` if it is late, or nobody asked for it.
+    /// The question that a datagram answers; `None` if it is late, or answers no question.
     pub(super) fn oldest(&mut self) -> Option<Question> {
         self.questions.pop_front()
     }
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_takes_what_comes_and_nobody_what_comes_after_all() {
+    fn the_oldest_takes_an_answer_and_no_question_takes_one_too_many() {
         let mut pending = Pending::new(2);
         pending.asked(question(1));
         pending.asked(question(2));

@@ -5,16 +5,16 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 /// Open loop: how long after the end those may begin that were due before it. The client itself may be late by so
-/// much; what has had no place until then never begins.
+/// much; what has had no slot until then never begins.
 const GRACE: Duration = Duration::from_millis(50);
 
 /// When exchanges begin.
 #[derive(Clone, Debug)]
 pub(super) struct Schedule {
     /// What is due from here on is measured.
-    from: Duration,
+    pub from: Duration,
     /// Nothing is due from here on.
-    until: Duration,
+    pub until: Duration,
     rate: Option<NonZeroU32>,
     /// Open loop: exchanges that have begun.
     begun: u64,
@@ -25,13 +25,13 @@ impl Schedule {
         Self { from: warm_up, until: warm_up + duration, rate, begun: 0 }
     }
 
-    /// How many exchanges may begin now, up to `most`.
-    pub(super) fn ready(&self, now: Duration, most: usize) -> usize {
+    /// How many exchanges may begin now, up to `max`.
+    pub(super) fn ready(&self, now: Duration, max: usize) -> usize {
         match self.rate {
-            None if now < self.until => most,
+            None if now < self.until => max,
             Some(rate) if now < self.until + GRACE => {
                 let due = due_within(now, rate).min(due_before(self.until, rate));
-                usize::try_from(due.saturating_sub(self.begun)).map_or(most, |due| due.min(most))
+                usize::try_from(due.saturating_sub(self.begun)).map_or(max, |due| due.min(max))
             }
             _ => 0,
         }
@@ -46,7 +46,7 @@ impl Schedule {
     }
 
     /// Begins one that is ready: the moment from which its latency counts. In an open loop that is when it was
-    /// due, however late it begins: whoever wanted to know the time then has waited since.
+    /// due, however late it begins: a client that wanted the time then has waited since.
     pub(super) fn begin(&mut self, now: Duration) -> Duration {
         let Some(rate) = self.rate else { return now };
         let due = due_at(self.begun, rate);
@@ -67,14 +67,6 @@ impl Schedule {
 
     pub(super) fn is_open(&self) -> bool {
         self.rate.is_some()
-    }
-
-    pub(super) fn from(&self) -> Duration {
-        self.from
-    }
-
-    pub(super) fn until(&self) -> Duration {
-        self.until
     }
 
     /// Nothing more is due.

@@ -1,8 +1,8 @@
-//! Load over TCP: so many connections at once, each opened, read to the end and closed, again and again.
+//! Load over TCP: several connections at once, each opened, read to the end, closed and replaced.
 
 use super::BenchError;
-use super::course::{Course, Waiting};
-use super::tally::Failure;
+use super::run::{Run, Waiting};
+use super::tally::ExchangeError;
 use crate::sys;
 use mio::unix::SourceFd;
 use mio::{Interest, Token};
@@ -13,27 +13,23 @@ use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
-/// The most octets of a reply: longer is none.
-const MOST: usize = 64 << 10;
+/// What is longer is no reply.
+const MAX_REPLY_OCTETS: usize = 64 << 10;
 
-/// Asks until the course is over.
-pub(super) fn load(
-    peer: SocketAddr,
-    connections: usize,
-    course: &mut Course,
-) -> Result<(), BenchError> {
+/// Asks until the run is over.
+pub(super) fn load(peer: SocketAddr, connections: usize, run: &mut Run) -> Result<(), BenchError> {
     let mut stream = Streams::new(peer, connections).map_err(BenchError::Setup)?;
     loop {
-        let now = course.now();
-        if course.is_over(now, || stream.under_way()) {
+        let now = run.now();
+        if run.is_over(now, || stream.under_way()) {
             return Ok(());
         }
-        stream.open_idle(course)?;
+        stream.open_idle(run)?;
         let room = !stream.idle.is_empty();
-        stream.waiting.wait(course, now, room).map_err(BenchError::Setup)?;
-        stream.read_ready(course);
-        if course.ticks(now) {
-            stream.give_up_old(course, now);
+        stream.waiting.wait(run, now, room).map_err(BenchError::Setup)?;
+        stream.read_ready(run);
+        if run.ticks(now) {
+            stream.give_up_old(run, now);
         }
     }
 }
@@ -42,7 +38,7 @@ struct Streams {
     peer: SockAddr,
     domain: Domain,
     waiting: Waiting,
-    places: Vec<Place>,
+    slots: Vec<Slot>,
     /// Places without a connection.
     idle: Vec<usize>,
     /// Those whose last connection failed at once, or was refused: they try again after a tick.
@@ -50,21 +46,14 @@ struct Streams {
     room: Box<[u8]>,
 }
 
-/// What one connection after the other has.
+/// One connection after another.
 #[derive(Default)]
-struct Place {
+struct Slot {
     socket: Option<Socket>,
     due: Duration,
     began: Duration,
     octets: usize,
     last: u8,
-}
-
-/// What reading came to.
-enum Progress {
-    Ended,
-    Failed(Failure),
-    More,
 }
 
 impl Streams {
@@ -73,7 +62,7 @@ impl Streams {
             peer: peer.into(),
             domain: Domain::for_address(peer),
             waiting: Waiting::new()?,
-            places: (0..connections).map(|_| Place::default()).collect(),
+            slots: (0..connections).map(|_| Slot::default()).collect(),
             idle: (0..connections).rev().collect(),
             resting: Vec::with_capacity(connections),
             room: vec![0; 2048].into(),
@@ -81,33 +70,28 @@ impl Streams {
     }
 
     fn under_way(&self) -> usize {
-        self.places.len() - self.idle.len() - self.resting.len()
+        self.slots.len() - self.idle.len() - self.resting.len()
     }
 
     /// Opens what may begin.
-    fn open_idle(&mut self, course: &mut Course) -> Result<(), BenchError> {
+    fn open_idle(&mut self, run: &mut Run) -> Result<(), BenchError> {
         while let Some(number) = self.idle.pop() {
-            let now = course.now();
-            if course.schedule.ready(now, 1) == 0 {
+            let now = run.now();
+            if run.schedule.ready(now, 1) == 0 {
                 self.idle.push(number);
                 break;
             }
-            self.open(number, course, now)?;
+            self.open(number, run, now)?;
         }
         Ok(())
     }
 
-    fn open(
-        &mut self,
-        number: usize,
-        course: &mut Course,
-        now: Duration,
-    ) -> Result<(), BenchError> {
-        let due = course.begins(now);
+    fn open(&mut self, number: usize, run: &mut Run, now: Duration) -> Result<(), BenchError> {
+        let due = run.begins(now);
         let socket = sys::open(self.domain, Type::STREAM).map_err(BenchError::Setup)?;
         match socket.connect(&self.peer) {
             Err(error) if error.raw_os_error() != Some(EINPROGRESS) => {
-                course.failed(due, &Failure::System(error));
+                run.failed(due, &ExchangeError::System(error));
                 self.resting.push(number);
                 return Ok(());
             }
@@ -118,26 +102,22 @@ impl Streams {
         registry
             .register(&mut SourceFd(&descriptor), Token(number), Interest::READABLE)
             .map_err(BenchError::Setup)?;
-        self.places[number] = Place { socket: Some(socket), due, began: now, octets: 0, last: 0 };
+        self.slots[number] = Slot { socket: Some(socket), due, began: now, octets: 0, last: 0 };
         Ok(())
     }
 
-    /// Reads where something has come; a place whose exchange is over begins the next at once.
-    fn read_ready(&mut self, course: &mut Course) {
+    /// Reads where something has come; a slot whose exchange is over begins the next at once.
+    fn read_ready(&mut self, run: &mut Run) {
         let ready = self.waiting.ready();
         for (number, closed) in ready {
-            let Some(place) = self.places.get_mut(number) else { continue };
-            let ended = match place.read(closed, &mut self.room) {
-                Progress::More => continue,
-                Progress::Ended => Ok(()),
-                Progress::Failed(failure) => Err(failure),
-            };
-            place.socket = None; // which closes it
+            let Some(slot) = self.slots.get_mut(number) else { continue };
+            let Some(ended) = slot.read(closed, &mut self.room) else { continue };
+            slot.socket = None; // which closes it
             match ended {
-                Ok(()) => course.answered(place.due, course.now(), place.octets),
-                Err(failure) => {
-                    course.failed(place.due, &failure);
-                    if failure.is_refusal() {
+                Ok(()) => run.answered(slot.due, run.now(), slot.octets),
+                Err(error) => {
+                    run.failed(slot.due, &error);
+                    if error.is_refusal() {
                         self.resting.push(number);
                         continue;
                     }
@@ -148,11 +128,11 @@ impl Streams {
     }
 
     /// Closes what has had its time, and lets those that failed at once try again.
-    fn give_up_old(&mut self, course: &mut Course, now: Duration) {
-        for (number, place) in self.places.iter_mut().enumerate() {
-            if place.socket.is_some() && now >= place.began + course.timeout {
-                place.socket = None;
-                course.failed(place.due, &Failure::TimedOut);
+    fn give_up_old(&mut self, run: &mut Run, now: Duration) {
+        for (number, slot) in self.slots.iter_mut().enumerate() {
+            if slot.socket.is_some() && now >= slot.began + run.timeout {
+                slot.socket = None;
+                run.failed(slot.due, &ExchangeError::TimedOut);
                 self.idle.push(number);
             }
         }
@@ -160,32 +140,26 @@ impl Streams {
     }
 }
 
-impl Place {
-    /// Reads all there is. `closed`: the end of the stream has come with it, so a read that does not fill the
-    /// room is the last.
-    fn read(&mut self, closed: bool, room: &mut [u8]) -> Progress {
-        let Some(mut socket) = self.socket.as_ref() else { return Progress::More };
+impl Slot {
+    /// Reads all there is. Returns how the exchange ended, if it has. `closed`: the end of the stream has come with
+    /// it, so a read that does not fill the room is the last.
+    fn read(&mut self, closed: bool, room: &mut [u8]) -> Option<Result<(), ExchangeError>> {
+        let mut socket = self.socket.as_ref()?;
         loop {
-            match socket.read(room) {
-                Ok(0) => return self.end(),
-                Ok(octets) => {
-                    self.octets += octets;
-                    self.last = room[octets - 1];
-                    if self.octets > MOST {
-                        return Progress::Failed(Failure::TooLong);
-                    }
-                    if closed && octets < room.len() {
-                        return self.end();
-                    }
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Progress::More,
-                Err(error) => return Progress::Failed(Failure::System(error)),
+            let octets = match socket.read(room) {
+                Ok(octets) => octets,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return None,
+                Err(error) => return Some(Err(ExchangeError::System(error))),
+            };
+            self.octets += octets;
+            self.last = octets.checked_sub(1).map_or(self.last, |last| room[last]);
+            if self.octets > MAX_REPLY_OCTETS {
+                return Some(Err(ExchangeError::TooLong));
+            }
+            if octets == 0 || closed && octets < room.len() {
+                let is_line = self.last == b'\n';
+                return Some(is_line.then_some(()).ok_or(ExchangeError::CutShort));
             }
         }
-    }
-
-    /// What the stream was, now that it has ended.
-    fn end(&self) -> Progress {
-        if self.last == b'\n' { Progress::Ended } else { Progress::Failed(Failure::CutShort) }
     }
 }

@@ -17,7 +17,7 @@ pub(super) fn run(arguments: &Bench, quiet: bool) -> Result<ExitCode, Failure> {
     raise_descriptor_limit();
     let stop = signals::stop_flag().map_err(|error| Failure::signals(&error))?;
     let progress = Progress::start_timed(quiet || arguments.json);
-    let measured = bench(arguments.host(), &arguments.options(), &mut |done, of| {
+    let measured = bench(&arguments.host, &arguments.options(), &mut |done, of| {
         progress.show(whole_seconds(done), whole_seconds(of));
         if stop.load(Ordering::Relaxed) {
             ControlFlow::Break(())

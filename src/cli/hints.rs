@@ -60,8 +60,8 @@ fn attempts_hint(transport: Transport, attempts: &[(SocketAddr, Attempt)]) -> Hi
     } else if any(|(_, attempt)| matches!(attempt, Attempt::Silent { questions: 0, .. })) {
         "a firewall may drop the question, or the host is down; a longer --timeout may help"
     } else if any(|(_, attempt)| matches!(attempt, Attempt::Silent { .. })) {
-        "over UDP nobody tells whether the question was lost, the answer was lost, or nobody is \
-         there; try --proto tcp"
+        "UDP does not report whether the question or the answer was lost, or no server is there; \
+         try --proto tcp"
     } else if any(|(peer, _)| ends_like_a_port(peer)) {
         "is there a route? An IPv6 address with a port goes in brackets: [::1]:9999"
     } else if any(|(peer, _)| peer.is_ipv6()) {
@@ -293,7 +293,7 @@ impl Hints for ReadError {
             }
             Self::LinkType(_) => "Wireshark may save it with another",
             Self::Cut(..) => "what is shown is all that there is of it",
-            Self::Damaged(..) => "what is shown stands before that",
+            Self::Damaged(..) => "the packets shown come before that",
             Self::Io(_) => return None,
         };
         Some(hint.into())

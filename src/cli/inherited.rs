@@ -11,7 +11,7 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::time::Duration;
 
-/// How long a `wait` service of inetd stays when nobody comes, unless `--idle` says otherwise.
+/// Idle time after which a `wait` service of inetd ends, unless `--idle` says otherwise.
 const IDLE: Duration = Duration::from_mins(1);
 
 /// The name of the socket that is for the metrics (`FileDescriptorName=`, systemd.socket(5)).

@@ -61,8 +61,8 @@ pub(super) fn start(arguments: &Arguments) {
 /// A child whose standard error was redirected inherits the variable too.
 pub(super) fn is_journal() -> bool {
     let Ok(stream) = std::env::var("JOURNAL_STREAM") else { return false };
-    let own = inherited::metadata(&io::stderr());
-    own.is_ok_and(|own| stream == format!("{}:{}", own.dev(), own.ino()))
+    let stderr = inherited::metadata(&io::stderr());
+    stderr.is_ok_and(|stderr| stream == format!("{}:{}", stderr.dev(), stderr.ino()))
 }
 
 /// `[2026-11-29T01:17:29Z INFO ] tcp 127.0.0.1:13: …`
@@ -72,7 +72,7 @@ fn for_reader(line: &mut Formatter, record: &Record<'_>) -> io::Result<()> {
     writeln!(line, "[{time} {style}{level:<5}{style:#}] {}", record.args())
 }
 
-/// The priority as sd-daemon(3) has it (`SyslogLevelPrefix=`), and no time: the journal has its own.
+/// The priority in the format of sd-daemon(3) (`SyslogLevelPrefix=`), and no time: the journal adds its own.
 fn for_journal(line: &mut Formatter, record: &Record<'_>) -> io::Result<()> {
     writeln!(line, "<{}>{}", priority(record.level()), record.args())
 }

@@ -26,6 +26,13 @@ pub(super) fn print_result<T, E: Into<Failure>>(
     }
 }
 
+/// How replies are printed.
+#[derive(Clone, Copy)]
+pub(super) struct Format {
+    pub json: bool,
+    pub quiet: bool,
+}
+
 /// What is printed about one reply.
 pub(super) struct Printout {
     /// For standard output.

@@ -2,7 +2,7 @@
 
 use super::args::Parse;
 use super::failure::Failure;
-use super::output::{Printout, print_all};
+use super::output::{Format, Printout, print_all};
 use super::{complain, print};
 use crate::reply::Printable;
 use crate::report::{json, meaning, plural};
@@ -100,13 +100,6 @@ impl Input {
 
 fn is_too_long(reply: &[u8]) -> bool {
     reply.len() > MAX_REPLY_OCTETS
-}
-
-/// How results are printed.
-#[derive(Clone, Copy)]
-struct Format {
-    json: bool,
-    quiet: bool,
 }
 
 impl Format {

@@ -96,7 +96,7 @@ impl Drop for Progress {
 #[cfg(feature = "lab")]
 fn clear_on_signals(bar: ProgressBar) {
     let watch = move || {
-        // Only here: without this thread nobody would hear the signals that are asked for.
+        // Only here: without this thread the signals that are asked for would be lost.
         let Ok(mut signals) = Signals::new([SIGINT, SIGTERM]) else { return };
         if let Some(signal) = signals.forever().next() {
             bar.finish_and_clear();

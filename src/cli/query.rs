@@ -2,7 +2,7 @@
 
 use super::args::Query;
 use super::failure::Failure;
-use super::output::{Printout, print_all};
+use super::output::{Format, Printout, print_all};
 use crate::client::{Answer, AskError, Client, Interruption, Options, Target};
 use crate::report::{answer, json, meaning};
 use crate::transport::Transport;
@@ -33,13 +33,6 @@ fn questions(query: &Query) -> impl Iterator<Item = (&Target, Transport)> {
     query.hosts.iter().flat_map(move |host| {
         transports.clone().into_iter().map(move |transport| (host, transport))
     })
-}
-
-/// How results are printed.
-#[derive(Clone, Copy)]
-struct Format {
-    json: bool,
-    quiet: bool,
 }
 
 impl Format {

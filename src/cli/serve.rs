@@ -5,7 +5,7 @@ use super::descriptors::{open_descriptors, raise_descriptor_limit, require_descr
 use super::failure::Failure;
 use super::inherited::HandedOver;
 use super::nonblocking::NonBlocking;
-use super::signals::{Caught, Controls};
+use super::signals::{CaughtSignals, Controls};
 use super::{gauges, inherited};
 use crate::clock::Clock;
 use crate::listen::{Inherited, Listen};
@@ -38,7 +38,7 @@ pub(super) fn run(arguments: Serve) -> Result<ExitCode, Failure> {
     let mut server = server(handed_over.services, config(arguments, syntax))?;
     let gauges = Arc::new(gauges::Source::new(server.metrics(), limits));
     let stdout = NonBlocking::new(io::stdout());
-    let signals = Caught::new().map_err(|error| Failure::signals(&error))?;
+    let signals = CaughtSignals::new().map_err(|error| Failure::signals(&error))?;
     look_at_descriptors(&gauges, endpoint.as_ref(), &server)?;
     // What is to be opened is open by here, and no other thread has been started.
     let begun = confinement.begin()?;

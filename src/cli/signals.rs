@@ -53,22 +53,24 @@ impl StopRequest {
 }
 
 /// Signals that are caught and wait to be acted on.
-pub(super) struct Caught {
+pub(super) struct CaughtSignals {
     signals: Signals,
     /// One has asked for a stop.
     asked: Arc<AtomicBool>,
     /// SIGHUP was ignored when the process started: then it never stops the server.
     hangup_ignored: bool,
-    terminal: Terminal,
+    /// Whether standard input and standard error were a terminal then.
+    terminals: [bool; 2],
 }
 
-impl Caught {
+impl CaughtSignals {
     /// Catches signals from now on.
     pub(super) fn new() -> io::Result<Self> {
         let hangup_ignored = sys::ignores_hangup(); // before a handler takes its place
         let asked = stop_flag()?;
         let signals = Signals::new([SIGHUP, SIGINT, SIGTERM, SIGUSR1])?;
-        Ok(Self { signals, asked, hangup_ignored, terminal: Terminal::of_this_process() })
+        let terminals = [io::stdin().is_terminal(), io::stderr().is_terminal()];
+        Ok(Self { signals, asked, hangup_ignored, terminals })
     }
 
     /// Acts on them, in a thread. SIGUSR1 and SIGHUP do not count as the first signal.
@@ -82,7 +84,7 @@ impl Caught {
                         (controls.log_counters)();
                         continue;
                     }
-                    SIGHUP if self.hangup_ignored || !self.terminal.is_gone() => {
+                    SIGHUP if self.hangup_ignored || !terminal_is_gone(self.terminals) => {
                         read_zone_again(&controls.zone, controls.zone_option);
                         continue;
                     }
@@ -123,21 +125,10 @@ fn read_zone_again(shared: &SharedZone, option: ZoneOption) {
     }
 }
 
-/// The terminal that this process was started from, if there is one.
-struct Terminal {
-    on_stdin: bool,
-    on_stderr: bool,
-}
-
-impl Terminal {
-    fn of_this_process() -> Self {
-        Self { on_stdin: io::stdin().is_terminal(), on_stderr: io::stderr().is_terminal() }
-    }
-
-    /// Whether it has hung up: then the kernel sends SIGHUP, which does not ask for another zone.
-    fn is_gone(&self) -> bool {
-        self.on_stdin && has_hung_up(&io::stdin()) || self.on_stderr && has_hung_up(&io::stderr())
-    }
+/// Whether the terminal that this process was started from has hung up: then the kernel sends SIGHUP, which does not
+/// ask for another zone.
+fn terminal_is_gone([on_stdin, on_stderr]: [bool; 2]) -> bool {
+    on_stdin && has_hung_up(&io::stdin()) || on_stderr && has_hung_up(&io::stderr())
 }
 
 fn has_hung_up(terminal: &impl AsFd) -> bool {

@@ -1,7 +1,7 @@
 //! Hints for usual mistakes on the command line. The right option differs too much from the typed one for clap
 //! to suggest it.
 
-use super::args::{Arguments, ListenOn};
+use super::args::{Arguments, ListenAddress};
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, CommandFactory, Error};
@@ -29,7 +29,7 @@ fn hint(error: &Error, arguments: &[String]) -> Option<String> {
     };
     match (error.kind(), command) {
         (ErrorKind::InvalidSubcommand, command) => {
-            subcommand(command, word(ContextKind::InvalidSubcommand)?)
+            subcommand(&definition, command, word(ContextKind::InvalidSubcommand)?)
         }
         (ErrorKind::UnknownArgument, Some(command)) => {
             argument(command, word(ContextKind::InvalidArg)?, arguments)
@@ -44,9 +44,9 @@ fn hint(error: &Error, arguments: &[String]) -> Option<String> {
 }
 
 /// `daytime exchange`, `daytime lab exchange`, `daytime localhost`.
-fn subcommand(command: Option<&Command>, word: &str) -> Option<String> {
+fn subcommand(definition: &Command, command: Option<&Command>, word: &str) -> Option<String> {
     let is_lab = command.is_some_and(|command| command.get_name() == "lab");
-    if is_lab_name(word) {
+    if is_lab_name(definition, word) {
         return Some(format!("'daytime lab run {word}' runs this lab"));
     }
     if is_lab {
@@ -60,14 +60,11 @@ fn subcommand(command: Option<&Command>, word: &str) -> Option<String> {
     host.then(|| format!("'daytime query {word}' asks this host"))
 }
 
-#[cfg(feature = "lab")]
-fn is_lab_name(word: &str) -> bool {
-    word == super::args::ALL_LABS || crate::lab::LABS.iter().any(|lab| lab.name == word)
-}
-
-#[cfg(not(feature = "lab"))]
-fn is_lab_name(_: &str) -> bool {
-    false
+/// Whether `daytime lab run` takes this name.
+fn is_lab_name(definition: &Command, word: &str) -> bool {
+    let run = definition.find_subcommand("lab").and_then(|lab| lab.find_subcommand("run"));
+    let mut names = run.iter().flat_map(|run| run.get_positionals());
+    names.any(|names| names.get_possible_values().iter().any(|name| name.get_name() == word))
 }
 
 /// `query --udp`, `query -p 9999`, `serve 9999`, `check localhost 9999`.
@@ -75,15 +72,9 @@ fn argument(command: &Command, word: &str, arguments: &[String]) -> Option<Strin
     let name = command.get_name();
     let has = |option: &str| command.get_arguments().any(|it| it.get_long() == Some(option));
     match word {
-        "--udp" | "--tcp" | "-u" | "-t" => {
-            let transport = if word.ends_with('u') || word == "--udp" { "udp" } else { "tcp" };
-            match name {
-                _ if has("proto") => Some(format!("'--proto {transport}' chooses the transport")),
-                "check" | "compare" => Some(format!("'{name}' asks over both, TCP and UDP")),
-                _ => None,
-            }
-        }
-        "--proto" if matches!(name, "check" | "compare") => {
+        "--udp" | "-u" if has("proto") => Some("'--proto udp' chooses the transport".to_owned()),
+        "--tcp" | "-t" if has("proto") => Some("'--proto tcp' chooses the transport".to_owned()),
+        "--udp" | "-u" | "--tcp" | "-t" | "--proto" if matches!(name, "check" | "compare") => {
             Some(format!("'{name}' asks over both, TCP and UDP"))
         }
         "-p" if has("port") => Some(format!("'--port {}' names the port", port_of(arguments))),
@@ -114,7 +105,7 @@ fn listen(word: &str) -> Option<String> {
     if port.parse::<u16>().is_ok() {
         return Some(format!("'--port {port}' listens on that port of localhost"));
     }
-    let address = word.parse::<ListenOn>().is_ok();
+    let address = word.parse::<ListenAddress>().is_ok();
     address.then(|| format!("'--listen {word}' listens on that address"))
 }
 

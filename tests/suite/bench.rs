@@ -3,7 +3,7 @@
 use crate::or_skip;
 use crate::support::wire::udp_server;
 use crate::support::{
-    Namespace, PATIENCE, Running, bad, daytime, good, ipv6, program, run, stderr, stdout,
+    Namespace, PATIENCE, Running, bad, daytime, good, ipv6, on_terminal, run, stderr, stdout,
 };
 use serde_json::Value;
 use std::process::{Command, Stdio};
@@ -246,22 +246,18 @@ fn ctrl_c_ends_it_early_with_what_was_measured_till_then() {
 
 #[test]
 fn on_a_terminal_a_bar_shows_the_seconds_unless_quiet_or_json() {
-    let script = or_skip!(program("script"));
     let server = Running::serve(&[]);
-    let on_terminal = |arguments: &str| {
-        let (program, host) = (env!("CARGO_BIN_EXE_daytime"), server.udp());
+    let shown = |arguments: &str| {
         let load = "--proto udp --duration 1.2 --warm-up 0 --rate 50";
-        let command = format!("'{program}' bench {load} {arguments} {host}");
-        let mut script = Command::new(&script);
-        script.args(["-qec", &command, "/dev/null"]).env("TERM", "xterm").stdin(Stdio::null());
-        stdout(&run(&mut script))
+        let command = format!("daytime bench {load} {arguments} {}", server.udp());
+        on_terminal(&command).map(|mut script| stdout(&run(&mut script)))
     };
-    let shown = on_terminal("");
-    assert!(shown.contains(" 1 of 1 s"), "{shown:?}");
-    let screen = &shown[shown.find("Load on").expect("the screen")..];
+    let bar = or_skip!(shown(""));
+    assert!(bar.contains(" 1 of 1 s"), "{bar:?}");
+    let screen = &bar[bar.find("Load on").expect("the screen")..];
     assert!(!screen.contains(" of 1 s"), "the bar stays: {screen:?}");
     for silent in ["-q", "--json"] {
-        let shown = on_terminal(silent);
+        let shown = or_skip!(shown(silent));
         assert!(shown.contains("answered") && !shown.contains(" of 1 s"), "{shown:?}");
     }
 }

@@ -3,7 +3,7 @@
 use crate::or_skip;
 use crate::support::wire::{closed_port, eventually, udp_server, wait_in_vain};
 use crate::support::{
-    Namespace, PATIENCE, Running, bad, daytime, good, ipv6, program, run, stderr, stdout,
+    Namespace, PATIENCE, Running, bad, daytime, good, ipv6, on_terminal, run, stderr, stdout,
 };
 use serde_json::Value;
 use std::io::Write;
@@ -275,19 +275,16 @@ fn ctrl_c_ends_it_in_the_middle() {
 
 #[test]
 fn on_a_terminal_a_bar_shows_the_progress_of_what_takes_longer_than_a_second() {
-    let script = or_skip!(program("script"));
-    let on_terminal = |arguments: &str| {
-        let command = format!("'{}' compare {arguments}", env!("CARGO_BIN_EXE_daytime"));
-        let mut script = Command::new(&script);
-        script.args(["-qec", &command, "/dev/null"]).env("TERM", "xterm").stdin(Stdio::null());
-        stdout(&run(&mut script))
+    let shown = |arguments: &str| {
+        let script = on_terminal(&format!("daytime compare {arguments}"));
+        script.map(|mut script| stdout(&run(&mut script)))
     };
     let slow = ticking_for(u32::MAX, |_| wait_in_vain(Duration::from_millis(20)));
-    let long = on_terminal(&format!("--count 70 {slow}"));
+    let long = or_skip!(shown(&format!("--count 70 {slow}")));
     assert!(long.contains(" of 70, "), "{long:?}");
     let screen = &long[long.find("The same question").expect("the screen")..];
     assert!(!screen.contains(" of 70, "), "the bar stays: {screen:?}");
-    let short = on_terminal("--count 1");
+    let short = or_skip!(shown("--count 1"));
     assert!(short.contains("The same question") && !short.contains(" of 1, "), "{short:?}");
 }
 

@@ -4,40 +4,32 @@
 //! namespace, where the ports it names are free; a command that ends in `&` runs until the end of its
 //! file. Numbers, dates and units differ from run to run and are not compared; of the table that
 //! `daytime compare` prints, the labels are.
+//!
+//! trycmd would serve one command of the README's twelve: it runs no shell, so no pipe and no `;`, and nothing in the
+//! background. It would also put its placeholders where a reader wants to see an answer.
 
+use crate::layers::files_below;
 use crate::or_skip;
-use crate::support::{Namespace, stdout};
+use crate::support::{Namespace, daytime, stdout};
 use std::fs;
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::io::{BufRead, BufReader, Read, pipe};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 #[test]
 fn every_console_block_shows_what_the_program_prints() {
     let mut run = 0;
-    for file in documents() {
-        let text = fs::read_to_string(&file).expect("UTF-8");
-        let blocks = blocks(&text, "console");
-        if blocks.is_empty() {
-            continue;
-        }
-        let namespace = or_skip!(Namespace::new());
-        let mut background = Background::default();
-        for entry in blocks.iter().flat_map(|block| entries(block)) {
-            let shown = match entry.command.strip_suffix('&') {
-                Some(command) => background.start(&namespace, command, entry.output.len()),
-                None => output(&mut shell(&namespace, &entry.command)),
+    for (file, text) in documents() {
+        let (namespace, mut background) = (or_skip!(Namespace::new()), Background::default());
+        for (command, wanted) in entries(&blocks(&text, "console")) {
+            let shown = match command.strip_suffix('&') {
+                Some(server) => background.start(&namespace, server, wanted.lines().count()),
+                None => output(&namespace, command),
             };
-            let wanted = entry.output.join("\n");
-            let compare = entry.command.starts_with("daytime compare");
-            let skeleton = if compare { labels } else { without_figures };
-            assert_eq!(
-                skeleton(&shown),
-                skeleton(&wanted),
-                "{}: $ {}\nprints now:\n{shown}",
-                file.display(),
-                entry.command
-            );
+            let is_table = command.starts_with("daytime compare");
+            let skeleton = if is_table { labels } else { without_figures };
+            let now = format!("{file}: $ {command}\nprints now:\n{shown}");
+            assert_eq!(skeleton(&shown), skeleton(&wanted), "{now}");
             run += 1;
         }
     }
@@ -46,15 +38,13 @@ fn every_console_block_shows_what_the_program_prints() {
 
 #[test]
 fn every_line_of_an_sh_block_is_run_by_the_checks() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let checks = fs::read_to_string(root.join(".ci/run")).expect("UTF-8");
+    let checks = fs::read_to_string(".ci/run").expect("UTF-8");
     let mut lines = 0;
-    for file in documents() {
-        let text = fs::read_to_string(&file).expect("UTF-8");
-        for line in blocks(&text, "sh").into_iter().flatten() {
+    for (file, text) in documents() {
+        for line in blocks(&text, "sh") {
             lines += 1;
             let run = checks.lines().any(|it| it.trim() == line);
-            assert!(run, "{}: .ci/run does not run `{line}`", file.display());
+            assert!(run, "{file}: .ci/run does not run `{line}`");
         }
     }
     assert!(lines >= 5, "only {lines} lines found in the documents");
@@ -63,14 +53,13 @@ fn every_line_of_an_sh_block_is_run_by_the_checks() {
 #[test]
 fn every_command_named_in_passing_is_one_the_program_takes() {
     let mut named = 0;
-    for file in documents() {
-        let text = fs::read_to_string(&file).expect("UTF-8");
+    for (file, text) in documents() {
         for command in spans(&text).into_iter().filter(|it| it.starts_with("daytime ")) {
             named += 1;
             // With --help nothing is done, but every option before it must be known.
             let words = command.split(' ').skip(1).chain(["--help"]);
-            let help = crate::support::daytime().args(words).output().expect("runs");
-            assert!(help.status.success(), "{}: `{command}`", file.display());
+            let help = daytime().args(words).output().expect("runs");
+            assert!(help.status.success(), "{file}: `{command}`");
         }
     }
     assert!(named >= 3, "only {named} found in the documents");
@@ -94,15 +83,15 @@ fn every_example_of_the_help_texts_works() {
 
 #[test]
 fn every_file_and_test_that_the_documents_name_exists() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let texts = sources(&["src", "tests"].map(|folder| root.join(folder)));
+    let sources = ["src", "tests"].map(|folder| files_below(Path::new(folder), "rs"));
+    let texts = sources.concat().into_iter().map(|(_, text)| text);
+    let texts: Vec<String> = texts.collect();
     let mut named = 0;
-    for file in documents() {
-        let text = fs::read_to_string(&file).expect("UTF-8");
+    for (file, text) in documents() {
         for word in spans(&text) {
             if ["src/", "tests/", "docs/"].iter().any(|folder| word.starts_with(folder)) {
                 named += 1;
-                assert!(root.join(word).exists(), "{}: {word}", file.display());
+                assert!(Path::new(word).exists(), "{file}: {word}");
             }
             // The long names with underscores are those of tests.
             let name = |it: char| it.is_ascii_lowercase() || it.is_ascii_digit() || it == '_';
@@ -110,7 +99,7 @@ fn every_file_and_test_that_the_documents_name_exists() {
                 named += 1;
                 let definition = format!("fn {word}(");
                 let exists = texts.iter().any(|source| source.contains(&definition));
-                assert!(exists, "{}: there is no test {word}", file.display());
+                assert!(exists, "{file}: there is no test {word}");
             }
         }
     }
@@ -119,8 +108,7 @@ fn every_file_and_test_that_the_documents_name_exists() {
 
 #[test]
 fn every_example_in_the_table_of_syntaxes_is_read_as_its_syntax() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let text = fs::read_to_string(root.join("docs/SYNTAXES.md")).expect("UTF-8");
+    let text = fs::read_to_string("docs/SYNTAXES.md").expect("UTF-8");
     let (_, table) = text.split_once("| syntax | example |").expect("the table");
     let rows = table.lines().skip(2).map_while(|line| line.strip_prefix("| "));
     let (mut syntax, mut read) = ("", 0);
@@ -140,55 +128,37 @@ fn every_example_in_the_table_of_syntaxes_is_read_as_its_syntax() {
     assert_eq!(read, 19);
 }
 
-/// The texts of all source files below these folders.
-fn sources(folders: &[PathBuf]) -> Vec<String> {
-    let mut folders = folders.to_vec();
-    let mut texts = Vec::new();
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).expect("readable") {
-            let path = entry.expect("readable").path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                texts.push(fs::read_to_string(path).expect("UTF-8"));
-            }
-        }
-    }
-    texts
-}
-
 /// The command lines under "Examples:" in a command's help.
 fn examples(command: &str) -> Vec<String> {
-    let help = crate::support::daytime().args([command, "--help"]).output().expect("runs");
-    let help = stdout(&help);
+    let help = stdout(&daytime().args([command, "--help"]).output().expect("runs"));
     let (_, examples) = help.split_once("Examples:\n").expect("examples");
-    let lines = examples.lines().map_while(|line| line.strip_prefix("  ")).map(str::to_owned);
-    let lines: Vec<String> = lines.collect();
+    let lines = examples.lines().map_while(|line| line.strip_prefix("  "));
+    let lines: Vec<String> = lines.map(str::to_owned).collect();
     assert!(lines.len() >= 3, "{command} has {} examples", lines.len());
     lines
 }
 
-/// README.md, CHANGELOG.md and everything in docs/.
-fn documents() -> Vec<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let docs = fs::read_dir(root.join("docs")).expect("readable");
-    let mut files: Vec<PathBuf> = docs.map(|entry| entry.expect("readable").path()).collect();
-    files.retain(|path| path.extension().is_some_and(|extension| extension == "md"));
-    files.extend(["README.md", "CHANGELOG.md"].map(|name| root.join(name)));
+/// The names and texts of README.md, CHANGELOG.md and the pages in docs/.
+fn documents() -> Vec<(String, String)> {
+    let docs = fs::read_dir("docs").expect("readable").map(|entry| entry.expect("readable").path());
+    let docs = docs.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
+    let docs = docs.map(|path| path.display().to_string());
+    let files = docs.chain(["README.md", "CHANGELOG.md"].map(str::to_owned));
+    let files: Vec<_> =
+        files.map(|name| (name.clone(), fs::read_to_string(name).expect("UTF-8"))).collect();
     assert!(files.len() >= 5, "{files:?}");
-    files.sort();
     files
 }
 
-/// The lines of each fenced block of a language.
-fn blocks<'a>(text: &'a str, language: &str) -> Vec<Vec<&'a str>> {
+/// The lines of all fenced blocks of a language.
+fn blocks<'a>(text: &'a str, language: &str) -> Vec<&'a str> {
     let fence = format!("```{language}");
     let mut lines = text.lines();
-    let mut blocks = Vec::new();
+    let mut found = Vec::new();
     while lines.by_ref().any(|line| line == fence) {
-        blocks.push(lines.by_ref().take_while(|line| *line != "```").collect());
+        found.extend(lines.by_ref().take_while(|line| *line != "```"));
     }
-    blocks
+    found
 }
 
 /// What stands between backticks in running text.
@@ -197,21 +167,15 @@ fn spans(text: &str) -> Vec<&str> {
     outside.flat_map(|text| text.split('`').skip(1).step_by(2)).collect()
 }
 
-/// A command and what it prints.
-struct Entry {
-    command: String,
-    output: Vec<String>,
-}
-
-fn entries(block: &[&str]) -> Vec<Entry> {
-    let mut entries: Vec<Entry> = Vec::new();
-    for line in block {
-        match (line.strip_prefix("$ "), entries.last_mut()) {
-            (Some(command), _) => {
-                entries.push(Entry { command: command.trim().to_owned(), output: Vec::new() });
-            }
-            (None, Some(entry)) => entry.output.push((*line).to_owned()),
-            (None, None) => panic!("a console block begins with a command, not {line:?}"),
+/// Commands and what each prints.
+fn entries<'a>(lines: &[&'a str]) -> Vec<(&'a str, String)> {
+    let mut entries: Vec<(&str, String)> = Vec::new();
+    for line in lines {
+        if let Some(command) = line.strip_prefix("$ ") {
+            entries.push((command.trim(), String::new()));
+        } else {
+            let (_, output) = entries.last_mut().expect("a console block begins with a command");
+            output.extend([*line, "\n"]);
         }
     }
     entries
@@ -226,16 +190,14 @@ fn shell(namespace: &Namespace, command: &str) -> Command {
 }
 
 /// What it prints, both streams together as on a terminal.
-fn output(shell: &mut Command) -> String {
-    let (mut reader, writer) = std::io::pipe().expect("a pipe");
-    let mut child = shell
-        .stdout(writer.try_clone().expect("a pipe"))
-        .stderr(writer)
-        .spawn()
-        .expect("the shell starts");
-    shell.stdout(Stdio::null()).stderr(Stdio::null()); // closes our ends of the pipe
+fn output(namespace: &Namespace, command: &str) -> String {
+    let (mut reader, writer) = pipe().expect("a pipe");
+    let mut shell = shell(namespace, command);
+    shell.stdout(writer.try_clone().expect("a pipe")).stderr(writer);
+    let mut child = shell.spawn().expect("the shell starts");
+    drop(shell); // closes our ends of the pipe
     let mut text = String::new();
-    std::io::Read::read_to_string(&mut reader, &mut text).expect("UTF-8");
+    reader.read_to_string(&mut text).expect("UTF-8");
     let status = child.wait().expect("waited for");
     assert!(status.success(), "{status}: {text}");
     text
@@ -271,31 +233,12 @@ impl Drop for Background {
 
 /// The words of a text, with every number, weekday, month and unit made the same.
 fn without_figures(text: &str) -> Vec<String> {
-    const NAMES: [&str; 19] = [
-        "Monday",
-        "Tuesday",
-        "Wednesday",
-        "Thursday",
-        "Friday",
-        "Saturday",
-        "Sunday",
-        "January",
-        "February",
-        "March",
-        "April",
-        "May",
-        "June",
-        "July",
-        "August",
-        "September",
-        "October",
-        "November",
-        "December",
-    ];
+    const NAMES: &str = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday January February \
+        March April May June July August September October November December";
     text.split_whitespace()
         .map(|word| {
             let bare = word.trim_end_matches([',', ':']);
-            if NAMES.contains(&bare) {
+            if NAMES.split(' ').any(|name| name == bare) {
                 return "Name".to_owned();
             }
             if ["ns", "µs", "ms", "s"].contains(&bare) {

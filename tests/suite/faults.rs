@@ -230,28 +230,48 @@ fn whatever_a_flood_does_the_log_has_few_lines_for_it_and_they_count_all_of_it()
     drop(held);
 }
 
-#[test]
-fn a_service_beside_a_log_that_is_full_goes_on() {
-    let full = match fs::OpenOptions::new().write(true).open("/dev/full") {
-        Ok(full) => full,
-        Err(error) => return crate::support::skip(&format!("no /dev/full: {error}")),
-    };
-    let mut serve = daytime();
-    serve.args(["serve", "--port", "0", "-vv"]);
-    let mut child = serve.stderr(full).stdout(Stdio::piped()).spawn().expect("started");
-    let mut line = String::new();
-    let mut output = BufReader::new(child.stdout.take().expect("piped"));
-    output.read_line(&mut line).expect("readable");
-    let address = line.trim_end().strip_prefix("tcp ").expect("bound").parse().expect("address");
-    assert_is_prompt(address);
-    child.kill().expect("it runs");
-    child.wait().expect("ended");
+/// A server with an output that takes nothing more, ended when dropped.
+struct Blocked(Child);
+
+impl Blocked {
+    /// With such a standard error: the server and its TCP address.
+    fn log(options: &[&str], log: impl Into<Stdio>) -> (Self, SocketAddr) {
+        let mut serve = daytime();
+        serve.args(["serve", "--port", "0"]).args(options).stderr(log).stdout(Stdio::piped());
+        let mut server = Self(serve.spawn().expect("started"));
+        let mut line = String::new();
+        let mut output = BufReader::new(server.0.stdout.take().expect("piped"));
+        output.read_line(&mut line).expect("readable");
+        let address = line.trim_end().strip_prefix("tcp ").expect("bound");
+        (server, address.parse().expect("an address"))
+    }
+
+    /// With such a standard output. It answers, says why the addresses are not all there, and ends.
+    fn goes_on_without_output(options: &[String], output: impl Into<Stdio>, first: &str) {
+        let mut serve = daytime();
+        serve.args(["serve", "--port", "0"]).args(options).stdout(output).stderr(Stdio::piped());
+        let mut server = Self(serve.spawn().expect("started"));
+        let log = lines(BufReader::new(server.0.stderr.take().expect("piped")));
+        let port = next_line(&log, &format!("] tcp {first}:"));
+        let port = port.split(':').next().expect("a port");
+        next_line(&log, " WARN ] standard output is full: ");
+        assert_is_prompt(format!("{first}:{port}").parse().expect("an address"));
+        server.signal(Signal::SIGTERM);
+        next_line(&log, "answered 1 connection and 0 datagrams");
+        server.ends_well();
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.0.id().cast_signed()), signal).expect("it runs");
+    }
+
+    fn ends_well(&mut self) {
+        eventually("it has ended", || self.0.try_wait().expect("waited for").is_some());
+        assert_eq!(self.0.wait().expect("ended").code(), Some(0));
+    }
 }
 
-/// A server that a failing test does not leave running.
-struct KilledWhenDropped(Child);
-
-impl Drop for KilledWhenDropped {
+impl Drop for Blocked {
     fn drop(&mut self) {
         // It may have ended already.
         let _ = self.0.kill();
@@ -260,47 +280,37 @@ impl Drop for KilledWhenDropped {
 }
 
 #[test]
+fn a_service_beside_a_log_that_is_full_goes_on() {
+    let full = match fs::OpenOptions::new().write(true).open("/dev/full") {
+        Ok(full) => full,
+        Err(error) => return crate::support::skip(&format!("no /dev/full: {error}")),
+    };
+    let (_server, address) = Blocked::log(&["-vv"], full);
+    assert_is_prompt(address);
+}
+
+#[test]
 fn a_standard_output_that_is_full_keeps_the_server_neither_from_answering_nor_from_ending() {
-    let (reader, mut writer) = std::io::pipe().expect("a pipe");
+    let (_reader, mut writer) = std::io::pipe().expect("a pipe");
     writer.write_all(&vec![b'.'; 65_536]).expect("written"); // all it holds (pipe(7))
-    let mut serve = daytime();
-    serve.args(["serve", "--port", "0", "--listen", "127.0.0.1"]).stdout(writer);
-    let child = serve.stderr(Stdio::piped()).spawn().expect("started");
-    let mut child = KilledWhenDropped(child);
-    drop(serve);
-    let log = lines(BufReader::new(child.0.stderr.take().expect("piped")));
-    let port = next_line(&log, "] tcp 127.0.0.1:");
-    let port: u16 = port.split(':').next().expect("a port").parse().expect("a number");
-    next_line(&log, " WARN ] standard output is full: ");
-    assert_is_prompt(SocketAddr::from(([127, 0, 0, 1], port)));
-    good(Command::new("kill").args(["-s", "TERM", &child.0.id().to_string()]));
-    next_line(&log, "answered 1 connection and 0 datagrams");
-    assert_eq!(child.0.wait().expect("ended").code(), Some(0));
-    drop(reader);
+    Blocked::goes_on_without_output(&["--listen=127.0.0.1".to_owned()], writer, "127.0.0.1");
 }
 
 #[test]
 fn a_log_that_nobody_reads_keeps_the_server_neither_from_answering_nor_from_ending() {
-    let (reader, mut writer) = std::io::pipe().expect("a pipe");
+    let (_reader, mut writer) = std::io::pipe().expect("a pipe");
     // Almost full: a pipe has 65536 octets (pipe(7)), and writing more would wait.
     writer.write_all(&vec![b'.'; 65_536 - 40]).expect("written");
-    let mut serve = daytime();
-    serve.args(["serve", "--port", "0", "--limit-loopback", "--udp-rate", "1", "--udp-burst", "1"]);
-    let mut child = serve.stderr(writer).stdout(Stdio::piped()).spawn().expect("started");
-    let mut output = BufReader::new(child.stdout.take().expect("piped"));
-    let mut line = String::new();
-    output.read_line(&mut line).expect("readable");
-    let address = line.trim_end().strip_prefix("tcp ").expect("bound").parse().expect("address");
+    let limits = ["--limit-loopback", "--udp-rate", "1", "--udp-burst", "1"];
+    let (mut server, address) = Blocked::log(&limits, writer);
     let socket = UdpSocket::bind("127.0.0.1:0").expect("bound");
     for _ in 0..5 {
         socket.send_to(b"", address).expect("sent"); // which the log would tell
-        let pid = child.id().to_string();
-        good(Command::new("kill").args(["-s", "USR1", &pid]));
+        server.signal(Signal::SIGUSR1);
         assert_is_prompt(address);
     }
-    good(Command::new("kill").args(["-s", "TERM", &child.id().to_string()]));
-    assert_eq!(child.wait().expect("ended").code(), Some(0));
-    drop(reader);
+    server.signal(Signal::SIGTERM);
+    server.ends_well();
 }
 
 /// Fills the terminal on standard error of a server, from these octets on, and stops the server.
@@ -308,25 +318,15 @@ fn fill_terminal(octets: usize) {
     let OpenptyResult { master, slave } = openpty(None, None).expect("a terminal");
     let mut slave = fs::File::from(slave);
     slave.write_all(&vec![b'.'; octets]).expect("written");
-    let mut serve = daytime();
-    serve.args(["serve", "--port", "0", "--listen", "127.0.0.1"]).stderr(slave);
-    let child = serve.stdout(Stdio::piped()).spawn().expect("started");
-    let mut child = KilledWhenDropped(child);
-    drop(serve);
-    let mut line = String::new();
-    let mut output = BufReader::new(child.0.stdout.take().expect("piped"));
-    output.read_line(&mut line).expect("readable");
-    let address = line.trim_end().strip_prefix("tcp ").expect("bound").parse().expect("address");
-    let pid = Pid::from_raw(child.0.id().cast_signed());
+    let (mut server, address) = Blocked::log(&["--listen", "127.0.0.1"], slave);
     for _ in 0..100 {
-        kill(pid, Signal::SIGUSR1).expect("it runs"); // a terminal holds some 20 KiB, five times the counters
+        server.signal(Signal::SIGUSR1); // a terminal holds some 20 KiB, five times the counters
         wait_in_vain(Duration::from_millis(1));
     }
     assert_is_prompt(address);
     assert!(ask_udp(address, b"").ends_with(b"\n"));
-    good(Command::new("kill").args(["-s", "TERM", &child.0.id().to_string()]));
-    eventually("it has ended", || child.0.try_wait().expect("waited for").is_some());
-    assert_eq!(child.0.wait().expect("ended").code(), Some(0));
+    server.signal(Signal::SIGTERM);
+    server.ends_well();
     let mut log = Vec::new();
     let _ = fs::File::from(master).read_to_end(&mut log); // at the end a terminal says EIO
     let log = String::from_utf8(log).expect("text");
@@ -344,21 +344,8 @@ fn a_terminal_that_is_not_read_keeps_the_server_neither_from_answering_nor_from_
 
 #[test]
 fn a_terminal_that_does_not_take_all_addresses_keeps_the_server_from_nothing() {
-    let OpenptyResult { master, slave } = openpty(None, None).expect("a terminal");
-    let mut serve = daytime();
+    let OpenptyResult { master: _master, slave } = openpty(None, None).expect("a terminal");
     // More than a terminal holds: 40 octets for each.
-    serve.args(["serve", "--port", "0"]);
-    serve.args((0..600).map(|it| format!("--listen=127.0.{}.{}", 100 + it / 250, 1 + it % 250)));
-    let child = serve.stdout(slave).stderr(Stdio::piped()).spawn().expect("started");
-    let mut child = KilledWhenDropped(child);
-    drop(serve);
-    let log = lines(BufReader::new(child.0.stderr.take().expect("piped")));
-    let port = next_line(&log, "] tcp 127.0.100.1:");
-    let port: u16 = port.split(':').next().expect("a port").parse().expect("a number");
-    next_line(&log, " WARN ] standard output is full: ");
-    assert_is_prompt(SocketAddr::from(([127, 0, 100, 1], port)));
-    good(Command::new("kill").args(["-s", "TERM", &child.0.id().to_string()]));
-    next_line(&log, "answered 1 connection and 0 datagrams");
-    assert_eq!(child.0.wait().expect("ended").code(), Some(0));
-    drop(master);
+    let listen = (0..600).map(|it| format!("--listen=127.0.{}.{}", 100 + it / 250, 1 + it % 250));
+    Blocked::goes_on_without_output(&listen.collect::<Vec<_>>(), slave, "127.0.100.1");
 }

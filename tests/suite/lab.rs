@@ -1,7 +1,7 @@
 //! `daytime lab`: what it takes, what it prints, and that the same seed prints the same.
 
 use crate::or_skip;
-use crate::support::{bad, daytime, good, program, run, skip, stderr, stdout};
+use crate::support::{bad, daytime, good, on_terminal, program, run, skip, stderr, stdout};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
@@ -326,23 +326,17 @@ fn colour_comes_when_it_is_forced_and_takes_no_column() {
 
 #[test]
 fn a_wide_terminal_has_tcp_and_udp_beside_each_other_and_a_narrow_one_below() {
-    let script = or_skip!(program("script"));
-    let on_terminal = |columns: u32| {
-        let command = format!(
-            "stty rows 40 cols {columns}; '{}' lab run exchange",
-            env!("CARGO_BIN_EXE_daytime")
-        );
-        let mut script = Command::new(&script);
-        script.args(["-qec", &command, "/dev/null"]).env("TERM", "xterm").env("NO_COLOR", "1");
-        stdout(&run(script.stdin(Stdio::null())))
+    let shown = |columns: u32| {
+        let script = on_terminal(&format!("stty rows 40 cols {columns}; daytime lab run exchange"));
+        script.map(|mut script| stdout(&run(script.env("NO_COLOR", "1"))))
     };
     let beside = |screen: &str| {
         screen.lines().any(|line| line.starts_with("TCP ") && line.trim_end().ends_with("UDP"))
     };
-    let wide = on_terminal(140);
+    let wide = or_skip!(shown(140));
     assert!(beside(&wide), "{wide}");
     assert!(wide.lines().all(|line| line.trim_end().chars().count() <= 140), "{wide}");
-    let narrow = on_terminal(80);
+    let narrow = or_skip!(shown(80));
     assert!(!beside(&narrow), "{narrow}");
     assert!(narrow.lines().all(|line| line.trim_end().chars().count() <= 80), "{narrow}");
     let piped = |columns| good(lab(&["run", "exchange"]).env("COLUMNS", columns));
@@ -352,17 +346,11 @@ fn a_wide_terminal_has_tcp_and_udp_beside_each_other_and_a_narrow_one_below() {
 
 #[test]
 fn on_a_terminal_a_bar_names_the_lab_under_way_and_ctrl_c_takes_it_away() {
-    let script = or_skip!(program("script"));
     // Whoever started the tests may have told them to ignore SIGINT, as a shell does in the background.
     let labs = "lab run loss loss loss loss loss loss loss loss loss loss loss loss --count 30000";
-    let command = format!(
-        "echo pid $$; exec env --default-signal=INT '{}' {labs}",
-        env!("CARGO_BIN_EXE_daytime")
-    );
-    let mut script = Command::new(&script);
-    script.args(["-qec", &command, "/dev/null"]).env("TERM", "xterm").env("SHELL", "/bin/sh");
-    script.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-    let mut child = script.spawn().expect("started");
+    let command = format!("echo pid $$; exec env --default-signal=INT daytime {labs}");
+    let mut script = or_skip!(on_terminal(&command));
+    let mut child = script.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("started");
     let mut terminal = child.stdout.take().expect("piped");
     let mut screen = Vec::new();
     let shows = |screen: &[u8], what: &str| String::from_utf8_lossy(screen).contains(what);
@@ -388,10 +376,7 @@ fn on_a_terminal_a_bar_names_the_lab_under_way_and_ctrl_c_takes_it_away() {
 
 #[test]
 fn quietly_there_is_no_bar() {
-    let script = or_skip!(program("script"));
-    let command = format!("'{}' -q lab run loss loss --count 20000", env!("CARGO_BIN_EXE_daytime"));
-    let mut script = Command::new(&script);
-    script.args(["-qec", &command, "/dev/null"]).env("TERM", "xterm").stdin(Stdio::null());
+    let mut script = or_skip!(on_terminal("daytime -q lab run loss loss --count 20000"));
     let screen = stdout(&run(&mut script));
     assert!(screen.contains("SUMMARY") && !screen.contains(" of 2: "), "{screen}");
 }

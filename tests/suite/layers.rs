@@ -102,26 +102,34 @@ fn no_source_file_is_longer_than_500_lines() {
 }
 
 /// Every source file below `src`, with the module it belongs to; but `lib.rs` and `main.rs`.
-fn sources() -> Vec<(String, PathBuf, String)> {
+pub fn sources() -> Vec<(String, PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut folders = vec![root.clone()];
+    let files = files_below(&root, "rs").into_iter().filter_map(|(path, text)| {
+        let inside = path.strip_prefix(&root).expect("below src");
+        let first = inside.iter().next().expect("a name").to_string_lossy();
+        let module = first.trim_end_matches(".rs").to_owned();
+        (module != "lib" && module != "main").then_some((module, path, text))
+    });
+    let files: Vec<_> = files.collect();
+    assert!(files.len() > 30, "only {} source files", files.len());
+    files
+}
+
+/// The files below a folder whose names end in this way, with their texts.
+pub fn files_below(folder: &Path, extension: &str) -> Vec<(PathBuf, String)> {
+    let mut folders = vec![folder.to_owned()];
     let mut found = Vec::new();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).expect("readable") {
             let path = entry.expect("readable").path();
             if path.is_dir() {
                 folders.push(path);
-                continue;
-            }
-            let inside = path.strip_prefix(&root).expect("below src");
-            let first = inside.iter().next().expect("a name").to_string_lossy().into_owned();
-            let module = first.trim_end_matches(".rs").to_owned();
-            if module != "lib" && module != "main" {
-                found.push((module, path.clone(), fs::read_to_string(&path).expect("UTF-8")));
+            } else if path.extension().is_some_and(|it| it == extension) {
+                let text = fs::read_to_string(&path).expect("UTF-8");
+                found.push((path, text));
             }
         }
     }
-    assert!(found.len() > 30, "only {} source files", found.len());
     found
 }
 

@@ -10,6 +10,7 @@ mod bench;
 mod bench_faults;
 mod check;
 mod check_faults;
+mod circles;
 mod compare;
 mod docs;
 mod faults;

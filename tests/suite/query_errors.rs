@@ -78,8 +78,8 @@ fn a_tcp_server_that_stays_silent_is_given_up_at_the_timeout() {
 fn udp_silence_is_told_as_silence_with_the_number_of_questions() {
     let silent = UdpSocket::bind("127.0.0.1:0").expect("loopback");
     let address = silent.local_addr().expect("bound");
-    let hint = "over UDP nobody tells whether the question was lost, the answer was lost, or nobody \
-                is there; try --proto tcp\n";
+    let hint = "UDP does not report whether the question or the answer was lost, or no server is \
+                there; try --proto tcp\n";
     for (retries, datagrams) in [("0", "1 datagram"), ("2", "3 datagrams")] {
         let ask = ["--proto", "udp", "--timeout", "0.5", "--retries", retries];
         let told = refused(1, &[&ask[..], &[&address.to_string()]].concat());

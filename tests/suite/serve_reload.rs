@@ -127,66 +127,52 @@ fn with_a_fixed_zone_sighup_changes_nothing_and_says_so() {
 
 #[test]
 fn a_server_whose_terminal_hangs_up_stops_as_at_a_sigterm() {
-    or_skip!(program("python3"));
-    let folder = TempDir::new().expect("a temporary folder");
-    let log = folder.path().join("log");
     let started = Instant::now();
-    let mut python = Command::new("python3");
-    python.args(["-c", IN_A_TERMINAL]).arg(&log).arg(env!("CARGO_BIN_EXE_daytime"));
-    // It would end then without a terminal, too.
-    python.args(["serve", "--listen", "127.0.0.1:0", "--idle", "20"]).env_remove("RUST_LOG");
-    assert_eq!(good(&mut python), "0\n");
+    let log = or_skip!(log_beyond_its_terminal(""));
     let elapsed = started.elapsed();
     assert!(elapsed < Duration::from_secs(15), "it took {elapsed:?}");
-    let log = fs::read_to_string(log).expect("written");
     assert!(log.contains("] SIGHUP: the terminal is gone: stopping\n"), "{log}");
 }
 
-/// Runs a server in a terminal, which it closes once the server is there: how that ended.
-const IN_A_TERMINAL: &str = "
-import os, pty, sys
-child, terminal = pty.fork()
-if child == 0:
-    os.dup2(os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT), 2)
-    os.execv(sys.argv[2], sys.argv[2:])
-printed = b''
-while b'udp ' not in printed:
-    printed += os.read(terminal, 1000)
-os.close(terminal)
-print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
-";
-
 #[test]
 fn a_server_that_started_with_sighup_ignored_outlives_its_terminal() {
-    or_skip!(program("python3"));
-    let folder = TempDir::new().expect("a temporary folder");
-    let log = folder.path().join("log");
-    let mut python = Command::new("python3");
-    python.args(["-c", WITHOUT_HANGUPS]).arg(&log).arg(env!("CARGO_BIN_EXE_daytime"));
-    python.args(["serve", "--listen", "127.0.0.1:0", "--idle", "20"]).env_remove("RUST_LOG");
-    assert_eq!(good(&mut python), "0\n");
-    let log = fs::read_to_string(log).expect("written");
+    let log = or_skip!(log_beyond_its_terminal("ignores SIGHUP"));
     let fixed = "] SIGHUP: nothing to read again: --zone is fixed (UTC)\n";
     assert!(log.contains(fixed) && log.contains("] SIGTERM: stopping\n"), "{log}");
 }
 
-/// Runs a server that ignores SIGHUP in a terminal, closes the terminal, and sends SIGTERM after the log line about the
-/// hangup: how that ended.
-const WITHOUT_HANGUPS: &str = "
+/// The log of a server whose terminal was closed, once it has ended well.
+fn log_beyond_its_terminal(ignores: &str) -> Result<String, String> {
+    let folder = TempDir::new().expect("a temporary folder");
+    let log = folder.path().join("log");
+    let mut python = Command::new(program("python3")?);
+    python.args(["-c", CLOSE_TERMINAL, ignores]).arg(&log).arg(env!("CARGO_BIN_EXE_daytime"));
+    // It would end then without a terminal, too.
+    python.args(["serve", "--listen", "127.0.0.1:0", "--idle", "20"]).env_remove("RUST_LOG");
+    assert_eq!(good(&mut python), "0\n");
+    Ok(fs::read_to_string(log).expect("written"))
+}
+
+/// Runs a server in a terminal, which it closes once the server is there: how that ended. One that ignores SIGHUP gets
+/// SIGTERM after the log line about the hangup.
+const CLOSE_TERMINAL: &str = "
 import os, pty, signal, sys, time
+ignores, log, *serve = sys.argv[1:]
 child, terminal = pty.fork()
 if child == 0:
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    os.dup2(os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT), 2)
-    os.execv(sys.argv[2], sys.argv[2:])
+    if ignores:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT), 2)
+    os.execv(serve[0], serve)
 printed = b''
 while b'udp ' not in printed:
     printed += os.read(terminal, 1000)
 os.close(terminal)
-for _ in range(3000):
-    if 'SIGHUP: ' in open(sys.argv[1]).read():
+for _ in range(3000 if ignores else 0):
+    if 'SIGHUP: ' in open(log).read():
         break
     time.sleep(0.01)
-os.kill(child, signal.SIGTERM)
+if ignores:
+    os.kill(child, signal.SIGTERM)
 print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 ";

@@ -3,7 +3,7 @@
 use crate::or_skip;
 use crate::support::capturing::{Capturing, ladder, pcap};
 use crate::support::wire::eventually;
-use crate::support::{bad, daytime, good, program, run, stderr, stdout};
+use crate::support::{bad, daytime, good, on_terminal, program, run, stderr, stdout};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 use std::fs::{self, File};
@@ -216,13 +216,9 @@ fn standard_output_is_for_the_capture_alone() {
 
 #[test]
 fn a_capture_is_nothing_for_a_terminal() {
-    let script = or_skip!(program("script"));
     let (_folder, path) = file(&packets(1));
-    let daytime = env!("CARGO_BIN_EXE_daytime");
-    let command = format!("'{daytime}' wire --read '{}' --pcapng -", path.display());
-    let mut script = Command::new(script);
-    script.args(["-qec", &command, "/dev/null"]).stdin(Stdio::null());
-    let output = run(&mut script);
+    let command = format!("daytime wire --read '{}' --pcapng -", path.display());
+    let output = run(&mut or_skip!(on_terminal(&command)));
     let said = stdout(&output);
     assert_eq!(output.status.code(), Some(2), "{said}");
     assert!(said.starts_with("daytime: a capture is nothing for a terminal: "), "{said}");

@@ -6,20 +6,20 @@ use clap::{Args, ValueEnum};
 use std::time::Duration;
 
 #[derive(Debug, Args)]
-pub(in crate::cli) struct Ask {
+pub(in crate::cli) struct AskOptions {
     /// Use IPv4 only
     #[arg(short = '4', long, conflicts_with = "ipv6")]
     ipv4: bool,
     /// Use IPv6 only
     #[arg(short = '6', long)]
     ipv6: bool,
-    /// Ask public addresses as fast as told, for servers of your own: else each
-    /// gets 4 s between questions, and compare and bench refuse
+    /// Ask public addresses without a pause, for servers of your own: without it
+    /// each gets 4 s between questions, and compare and bench refuse
     #[arg(long)]
     impolite: bool,
 }
 
-impl Ask {
+impl AskOptions {
     /// Returns how to ask, otherwise as by default.
     pub(in crate::cli) fn options(
         &self,

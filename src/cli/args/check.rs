@@ -1,6 +1,6 @@
 //! The command line of `daytime check`.
 
-use super::ask::Ask;
+use super::ask::AskOptions;
 use super::seconds::seconds;
 use crate::client::Target;
 use crate::transport::PORT;
@@ -13,10 +13,10 @@ Examples:
   daytime check -4 --timeout 1 localhost:9999
   daytime check --json localhost:9999
 
-Each probe is asked once: pass, fail or not tried, with the reason. As root it
-also asks from a port below 1024, which nobody should answer. A public address
-is asked every 4 seconds at most, so that takes about half a minute.
-Exit status: 0 if nothing failed, 1 if something did or nobody answered, 2 usage.";
+Each probe asks once and is pass, fail or not tried, with the reason. As root,
+check also asks from a port below 1024, which no server should answer. A public
+address is asked at most every 4 seconds, which takes about half a minute.
+Exit status: 0 if no probe failed, 1 if one did or no answer came, 2 usage.";
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Check {
@@ -24,7 +24,7 @@ pub(in crate::cli) struct Check {
     #[arg(value_name = "HOST[:PORT]")]
     pub host: Target,
     #[command(flatten)]
-    pub ask: Ask,
+    pub ask: AskOptions,
     /// Port of HOST, if it is given without one
     #[arg(long, default_value_t = PORT, value_parser = clap::value_parser!(u16).range(1..))]
     pub port: u16,

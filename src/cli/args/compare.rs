@@ -1,6 +1,6 @@
 //! The command line of `daytime compare`.
 
-use super::ask::Ask;
+use super::ask::AskOptions;
 use super::seconds::seconds;
 use crate::client::Target;
 use clap::Args;
@@ -12,16 +12,16 @@ Examples:
   daytime compare --count 1000 localhost:9999
   daytime compare --json
 
-Without HOST it starts a server of its own on a free port of loopback.
+Without HOST it starts a local server on a free port of loopback.
 Exit status: 0 if every question was answered over both, 1 if not, 2 usage.";
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Compare {
-    /// Server to compare on [default: one of its own]
+    /// Server to compare on [default: a local server]
     #[arg(value_name = "HOST[:PORT]")]
     pub host: Option<Target>,
     #[command(flatten)]
-    pub ask: Ask,
+    pub ask: AskOptions,
     /// Port of HOST, if it is given without one [default: 13]
     #[arg(long, requires = "host", value_parser = clap::value_parser!(u16).range(1..=65_535))]
     pub port: Option<u16>,

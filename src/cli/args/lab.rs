@@ -28,7 +28,7 @@ or if a lab asked for by name could not run, 2 usage.";
 /// From this all chance comes unless told otherwise, so that a run repeats.
 const SEED: u64 = 867;
 /// Every lab.
-pub(in crate::cli) const ALL: &str = "all";
+const ALL: &str = "all";
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Lab {

@@ -11,13 +11,13 @@ use std::time::Duration;
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 #[command(next_help_heading = "Limits and guard")]
 pub(in crate::cli) struct LimitOptions {
-    /// UDP: answers a second to one source; 0 is no limit
+    /// UDP: answers per second to one source; 0 is no limit
     #[arg(long, default_value_t = defaults().udp_per_source.per_second, value_name = "N")]
     udp_rate: u32,
-    /// UDP: answers to one source at once, before the rate counts
+    /// UDP: answers to one source in a burst, before the rate limits them
     #[arg(long, default_value_t = defaults().udp_per_source.burst, value_name = "N", value_parser = at_least_1())]
     udp_burst: u32,
-    /// UDP: answers a second to all together; 0 is no limit
+    /// UDP: answers per second to all sources together; 0 is no limit
     #[arg(long, default_value_t = defaults().udp_total.per_second, value_name = "N")]
     udp_total_rate: u32,
     /// TCP: open connections of one source; more are answered and closed at once
@@ -26,25 +26,25 @@ pub(in crate::cli) struct LimitOptions {
     /// TCP: open connections of all sources, likewise
     #[arg(long, default_value_t = defaults().tcp_total, value_name = "N")]
     tcp_total: u32,
-    /// Bits of an IPv4 address that make a source
+    /// Length in bits of the prefix that is one IPv4 source
     #[arg(long, default_value_t = defaults().prefix_v4, value_name = "BITS", value_parser = bits(32))]
     prefix_v4: u8,
-    /// Bits of an IPv6 address that make a source
+    /// Length in bits of the prefix that is one IPv6 source
     #[arg(long, default_value_t = defaults().prefix_v6, value_name = "BITS", value_parser = bits(128))]
     prefix_v6: u8,
     /// Limit sources on loopback too
     #[arg(long)]
     limit_loopback: bool,
-    /// TCP: time for a client's system to take the line (TCP_USER_TIMEOUT)
+    /// TCP: time for a client's system to acknowledge the reply (TCP_USER_TIMEOUT)
     #[arg(long, default_value = "3", value_name = "SECONDS", value_parser = seconds)]
     pub write_deadline: Duration,
-    /// UDP: answer ports 1 to 1023 too, where services are that might answer back
+    /// UDP: answer ports 1 to 1023 too; a service there might answer back
     #[arg(long)]
     answer_privileged_ports: bool,
     /// UDP: answer only datagrams at least as long as the reply
     #[arg(long)]
     no_amplification: bool,
-    /// Answer only while the kernel calls its clock synchronised
+    /// Answer only while the kernel reports its clock as synchronised
     #[arg(long)]
     pub require_sync: bool,
 }

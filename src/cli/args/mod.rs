@@ -7,7 +7,7 @@ mod compare;
 #[cfg(feature = "lab")]
 mod lab;
 mod limits;
-mod listen_on;
+mod listen_address;
 mod parse;
 mod query;
 mod seconds;
@@ -20,8 +20,8 @@ pub(super) use bench::Bench;
 pub(super) use check::Check;
 pub(super) use compare::Compare;
 #[cfg(feature = "lab")]
-pub(super) use lab::{ALL as ALL_LABS, Lab, LabCommand, Run as LabRun};
-pub(super) use listen_on::ListenOn;
+pub(super) use lab::{Lab, LabCommand, Run as LabRun};
+pub(super) use listen_address::ListenAddress;
 pub(super) use parse::Parse;
 pub(super) use query::{MAX_LIMIT, Query};
 pub(super) use serve::{Inetd, Serve, ZoneOption};
@@ -42,11 +42,11 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Args)]
 pub(super) struct Verbosity {
-    /// Log more: -v what happens, for serve each client (10 lines a second at
-    /// most), -vv also how each connection begins and ends (RUST_LOG is finer)
+    /// Log more: -v events, and for serve each client (at most 10 lines a second),
+    /// -vv also how each connection begins and ends (RUST_LOG is finer)
     #[arg(short, long, global = true, action = ArgAction::Count, display_order = 100)]
     pub verbose: u8,
-    /// Log errors only; query prints the bare line, parse the bare time,
+    /// Log errors only; query prints only the reply, parse only the time,
     /// compare, check, bench and lab show no progress
     #[arg(short, long, global = true, conflicts_with = "verbose", display_order = 101)]
     pub quiet: bool,
@@ -54,19 +54,19 @@ pub(super) struct Verbosity {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Answer over TCP and UDP, until SIGINT or SIGTERM
+    /// Serve the time over TCP and UDP until SIGINT or SIGTERM
     #[command(after_help = serve::HELP)]
     Serve(Box<Serve>),
-    /// Ask servers and print what they answer
+    /// Ask servers for the time and print their replies
     #[command(after_help = query::HELP)]
     Query(Query),
-    /// Ask the same over TCP and UDP and show the difference
+    /// Ask a server over TCP and over UDP and show the difference
     #[command(after_help = compare::HELP)]
     Compare(Compare),
-    /// Try whether a server keeps RFC 867 and is a safe neighbour
+    /// Check that a server keeps RFC 867 and is a safe neighbour
     #[command(after_help = check::HELP)]
     Check(Check),
-    /// Load a server: exchanges a second, latencies, losses
+    /// Load a server: exchanges per second, latencies, losses
     #[command(after_help = bench::HELP)]
     Bench(Bench),
     /// Experiments on stream versus datagram: predict, run, and see

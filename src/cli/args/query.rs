@@ -1,7 +1,7 @@
 //! The command line of `daytime query`.
 
-use super::ask::{Ask, Proto};
-use super::seconds::{seconds, seconds_or_none};
+use super::ask::{AskOptions, Proto};
+use super::seconds::{seconds, seconds_or_zero};
 use crate::client::Target;
 use crate::transport::PORT;
 use clap::Args;
@@ -16,9 +16,9 @@ Examples:
   daytime query --proto udp --timeout 2 127.0.0.1 ::1
   daytime query --proto both --json localhost:9999
 
-Under the server's line stands what it means and how far the local clock is off.
+Below the reply, query prints what it means and how far the local clock is off.
 A server that cuts the second off makes the local clock seem up to 1 s ahead.
-It never sets the clock: that is what NTP is for.
+query never sets the clock: that is what NTP is for.
 Exit status: 0 if every question was answered, 1 if one was not or the server
 reports itself unhealthy or contradicts itself, 2 usage.";
 
@@ -31,7 +31,7 @@ pub(in crate::cli) struct Query {
     #[arg(long, value_enum, default_value_t = Proto::Tcp)]
     pub proto: Proto,
     #[command(flatten)]
-    pub ask: Ask,
+    pub ask: AskOptions,
     /// Port for hosts given without one
     #[arg(long, default_value_t = PORT, value_parser = clap::value_parser!(u16).range(1..=65_535))]
     pub port: u16,
@@ -39,18 +39,18 @@ pub(in crate::cli) struct Query {
     /// pause before a public address is asked again
     #[arg(long, default_value = "5", value_name = "SECONDS", value_parser = seconds)]
     pub timeout: Duration,
-    /// UDP: how often to ask again while nothing comes; each wait is twice the
-    /// last, and at least 4 s for a public address
+    /// UDP: number of further questions while no answer comes; each wait is twice
+    /// the last, and at least 4 s for a public address
     #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=10))]
     pub retries: u32,
-    /// The most octets of a reply to take
+    /// Maximum number of octets to read of a reply
     #[arg(long, default_value_t = 4096, value_name = "OCTETS", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_LIMIT)))]
     pub limit: u32,
-    /// How many times to ask each server
+    /// Number of questions to each server
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub count: u32,
     /// Pause between the rounds; at least 4 s for a public address
-    #[arg(long, default_value = "1", value_name = "SECONDS", value_parser = seconds_or_none)]
+    #[arg(long, default_value = "1", value_name = "SECONDS", value_parser = seconds_or_zero)]
     pub interval: Duration,
     /// Print one JSON object per question
     #[arg(long)]

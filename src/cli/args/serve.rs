@@ -2,7 +2,7 @@
 
 use super::ask::Proto;
 use super::limits::LimitOptions;
-use super::listen_on::{ListenOn, metrics_address};
+use super::listen_address::{ListenAddress, metrics_address};
 use super::seconds::seconds;
 use super::workers::WorkerOptions;
 use crate::server::Sandbox;
@@ -37,21 +37,21 @@ silent where standard error is the client's socket:
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub(in crate::cli) struct Serve {
-    /// Address to listen on; give it again for more. [::] takes IPv4 too
+    /// Address to listen on; may be given several times. [::] takes IPv4 too
     /// [default: the loopback addresses of both families]
     #[arg(long, value_name = "ADDR[:PORT]")]
-    pub listen: Vec<ListenOn>,
-    /// Port for addresses given without one; 0 takes one free number for all
+    pub listen: Vec<ListenAddress>,
+    /// Port of addresses that have none; 0 takes one free port for all
     /// [default: 13]
     #[arg(long)]
     pub port: Option<u16>,
     /// Transports to serve [default: both]
     #[arg(long, value_enum)]
     pub proto: Option<Proto>,
-    /// How the reply is written: ctime, nist, rfc3339, rfc867 or smtp
+    /// Syntax of the reply: ctime, nist, rfc3339, rfc867 or smtp
     #[arg(long, default_value_t = Syntax::default(), value_name = "NAME")]
     pub syntax: Syntax,
-    /// Write the reply by a strftime pattern instead (chrono's: also %.3f, %:z)
+    /// Pattern of the reply instead of a syntax, as in strftime (chrono's: also %.3f, %:z)
     #[arg(long, value_name = "PATTERN", conflicts_with = "syntax")]
     pub strftime: Option<Pattern>,
     /// Zone of the reply: utc, local, an IANA name or +HH:MM
@@ -59,14 +59,14 @@ pub(in crate::cli) struct Serve {
     pub zone: ZoneOption,
     #[command(flatten)]
     pub workers: WorkerOptions,
-    /// TCP: finished handshakes that may wait (listen(2))
+    /// TCP: connections that may wait for accept (listen(2))
     /// [default: 4096]
     #[arg(long, value_name = "N")]
     pub backlog: Option<u16>,
     /// TCP: rebind while old connections are in TIME_WAIT (SO_REUSEADDR) [default]
     #[arg(long, overrides_with = "no_reuse_address")]
     pub reuse_address: bool,
-    /// TCP: refuse to rebind then
+    /// TCP: refuse to rebind while old connections are in TIME_WAIT
     #[arg(long)]
     pub no_reuse_address: bool,
     /// [::] takes no IPv4 (IPV6_V6ONLY)
@@ -81,10 +81,10 @@ pub(in crate::cli) struct Serve {
     /// TCP: time for a client to read and close once it is accepted
     #[arg(long, default_value = "5", value_name = "SECONDS", value_parser = seconds)]
     pub drain_deadline: Duration,
-    /// TCP: octets a client may send meanwhile, all thrown away
+    /// TCP: octets that a client may send meanwhile; the server discards them
     #[arg(long, default_value_t = 16 << 20, value_name = "OCTETS")]
     pub drain_octets: u64,
-    /// Tell what was counted over HTTP, for Prometheus: GET /metrics. A bare PORT is
+    /// Serve the counters over HTTP, for Prometheus: GET /metrics. A bare PORT is
     /// on 127.0.0.1; 0 takes a free one. Every client that reaches it can read it. A listening
     /// socket of the name "metrics" that systemd hands over is used without this option
     #[arg(long, value_name = "[ADDR:]PORT", value_parser = metrics_address)]
@@ -95,8 +95,8 @@ pub(in crate::cli) struct Serve {
     /// Group to become with it [default: the user's primary group]
     #[arg(long, value_name = "GROUP", requires = "user")]
     pub group: Option<String>,
-    /// Forbid itself what the service does not need (Linux: capabilities, files,
-    /// new sockets, programs): off, on: what this kernel can, require: or refuse
+    /// Sandbox level (Linux: capabilities, files, new sockets, programs): off, on
+    /// (best effort), require (fail if incomplete)
     #[arg(long, value_enum, default_value_t = SandboxMode::On, value_name = "MODE")]
     pub sandbox: SandboxMode,
     /// Serve the socket on descriptor 0, as inetd starts it; --inetd=nowait for
@@ -104,7 +104,7 @@ pub(in crate::cli) struct Serve {
     #[arg(long, value_enum, num_args = 0..=1, require_equals = true, conflicts_with = "json")]
     #[arg(default_missing_value = "wait", value_name = "KIND")]
     pub inetd: Option<Inetd>,
-    /// End when nobody has come for so long [default: never; with --inetd 60]
+    /// Exit after this many idle seconds [default: never; with --inetd 60]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub idle: Option<Duration>,
     /// Print the bound addresses as JSON

@@ -24,15 +24,15 @@ Exit status: 0 good, 1 if it could not capture, read or write, 2 usage.";
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Wire {
-    /// Interface to capture on; none or any: all of them
+    /// Interface to capture on; without it, or with any: all of them
     pub interface: Option<String>,
     /// Port of the servers to watch; may be given several times
     #[arg(long = "port", value_name = "PORT", default_values_t = [PORT], value_parser = clap::value_parser!(u16).range(1..))]
     pub ports: Vec<u16>,
-    /// End after so many packets
+    /// Stop after this many packets
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub count: Option<u64>,
-    /// End after so long
+    /// Stop after this many seconds
     #[arg(long, value_name = "SECONDS", value_parser = seconds, conflicts_with = "read")]
     pub duration: Option<Duration>,
     /// Write what is shown to a capture file too; - is standard output, and then
@@ -43,7 +43,7 @@ pub(in crate::cli) struct Wire {
     #[arg(long, value_name = "FILE", conflicts_with = "interface")]
     pub read: Option<PathBuf>,
     /// Show an exchange over each transport on a network that is made for it, as `lab run exchange
-    /// --engine netns` does; it takes no right to capture
+    /// --engine netns` does; it needs no right to capture
     #[cfg(feature = "lab")]
     #[arg(long, conflicts_with_all = ["interface", "read", "duration", "ports"])]
     pub netns: bool,

@@ -1,6 +1,8 @@
 //! Commands that are expected to end by themselves.
 
-use super::{TO_END, stderr, stdout};
+use super::{TO_END, program, stderr, stdout};
+use std::env;
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::mpsc;
 use std::thread;
@@ -40,4 +42,18 @@ pub fn bad(status: i32, command: &mut Command) -> String {
     assert_eq!(output.status.code(), Some(status), "{command:?}: {said}");
     assert!(!said.contains("panicked"), "{said}");
     said
+}
+
+/// A command of the shell on a terminal of its own, as script(1) has it; `daytime` is the binary under test.
+///
+/// # Errors
+/// The sentence for [`skip`](super::skip).
+pub fn on_terminal(command: &str) -> Result<Command, String> {
+    let folder = Path::new(env!("CARGO_BIN_EXE_daytime")).parent().expect("a folder");
+    let path = env::var("PATH").unwrap_or_default();
+    let mut script = Command::new(program("script")?);
+    script.args(["-qec", command, "/dev/null"]).stdin(Stdio::null());
+    script.env("TERM", "xterm").env("SHELL", "/bin/sh");
+    script.env("PATH", format!("{}:{path}", folder.display()));
+    Ok(script)
 }

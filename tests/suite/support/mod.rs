@@ -15,7 +15,7 @@ pub mod wire;
 
 #[cfg(feature = "lab")]
 pub use ended::run_within;
-pub use ended::{bad, good, run};
+pub use ended::{bad, good, on_terminal, run};
 pub use namespace::Namespace;
 pub use running::{Running, count, daytime, stderr, stdout};
 

@@ -1,18 +1,19 @@
 //! Where to listen, as the command line has it.
 
 use nix::net::if_::if_nametoindex;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6};
+use std::borrow::Cow;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 
 /// An address with or without a port. An IPv6 address may name its link: `fe80::1%eth0`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::cli) struct ListenOn {
+pub(in crate::cli) struct ListenAddress {
     /// With port 0 if none was given.
     address: SocketAddr,
     port: Option<u16>,
 }
 
-impl ListenOn {
+impl ListenAddress {
     pub(in crate::cli) fn with_port(self, port: u16) -> SocketAddr {
         let mut address = self.address;
         address.set_port(self.port.unwrap_or(port));
@@ -20,40 +21,27 @@ impl ListenOn {
     }
 }
 
-impl FromStr for ListenOn {
+impl FromStr for ListenAddress {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         const WRONG: &str = "not an IP address, or not a port behind it: \
                              use 127.0.0.1, 0.0.0.0:9999, ::1 or [::]:9999";
-        let (host, port) = match text.strip_prefix('[') {
-            Some(bracketed) => match bracketed.split_once(']').ok_or(WRONG)? {
-                (host, "") => (host, None),
-                (host, rest) => (host, Some(rest.strip_prefix(':').ok_or(WRONG)?)),
-            },
-            None if text.matches(':').count() == 1 => {
-                text.split_once(':').map(|(host, port)| (host, Some(port))).ok_or(WRONG)?
+        let text = with_link_number(text)?;
+        let with_port = text.parse().map(|address: SocketAddr| (address, Some(address.port())));
+        let (address, port) = with_port.or_else(|_| {
+            let host = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
+            let v6 = format!("[{}]:0", host.unwrap_or(&text)).parse();
+            v6.or_else(|_| format!("{text}:0").parse())
+                .map(|address| (address, None))
+                .or(Err(WRONG))
+        })?;
+        match address.ip() {
+            ip if ip.is_multicast() || ip == Ipv4Addr::BROADCAST => {
+                Err("a group of hosts has this address: listen on one of this host's own")
             }
-            None => (text, None),
-        };
-        let plain = |port: &str| port.bytes().all(|octet| octet.is_ascii_digit());
-        if !port.is_none_or(plain) {
-            return Err(WRONG);
+            _ => Ok(Self { address, port }),
         }
-        let port = port.map(str::parse).transpose().map_err(|_| WRONG)?;
-        let (host, link) = match host.split_once('%') {
-            Some((host, link)) => (host, link_number(link)?),
-            None => (host, 0),
-        };
-        let address = match host.parse().map_err(|_| WRONG)? {
-            IpAddr::V4(_) if text.starts_with('[') || link != 0 => return Err(WRONG),
-            address if address.is_multicast() || address == Ipv4Addr::BROADCAST => {
-                return Err("a group of hosts has this address: listen on one of this host's own");
-            }
-            IpAddr::V4(v4) => SocketAddr::new(v4.into(), 0),
-            IpAddr::V6(v6) => SocketAddrV6::new(v6, 0, 0, link).into(),
-        };
-        Ok(Self { address, port })
     }
 }
 
@@ -65,14 +53,18 @@ pub(super) fn metrics_address(text: &str) -> Result<SocketAddr, &'static str> {
         let port = text.parse().map_err(|_| WRONG)?;
         return Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
     }
-    let on: ListenOn = text.parse().map_err(|_| WRONG)?;
+    let on: ListenAddress = text.parse().map_err(|_| WRONG)?;
     on.port.map(|port| on.with_port(port)).ok_or(WRONG)
 }
 
-/// The number of an interface given by name or number.
-fn link_number(link: &str) -> Result<u32, &'static str> {
+/// An address with the number of its link in place of the name, as `SocketAddr` reads it.
+fn with_link_number(text: &str) -> Result<Cow<'_, str>, &'static str> {
+    let Some((host, rest)) = text.split_once('%') else { return Ok(text.into()) };
+    let (link, rest) = rest.split_at(rest.find(']').unwrap_or(rest.len()));
     let number = link.parse().ok().or_else(|| if_nametoindex(link).ok());
-    number.filter(|number| *number != 0).ok_or("behind the % stands no interface of this host")
+    let number: Option<u32> = number.filter(|number| *number != 0);
+    let number = number.ok_or("no interface of this host has the name after the %")?;
+    Ok(format!("{host}%{number}{rest}").into())
 }
 
 #[cfg(test)]
@@ -80,8 +72,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_to_listen_on_may_have_a_port() {
-        let read = |text: &str| text.parse::<ListenOn>().map(|it| it.with_port(13).to_string());
+    fn an_address_to_listen_address_may_have_a_port() {
+        let read =
+            |text: &str| text.parse::<ListenAddress>().map(|it| it.with_port(13).to_string());
         assert_eq!(read("127.0.0.1"), Ok("127.0.0.1:13".into()));
         assert_eq!(read("127.0.0.1:9999"), Ok("127.0.0.1:9999".into()));
         assert_eq!(read("::1"), Ok("[::1]:13".into()));

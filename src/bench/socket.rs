@@ -1,8 +1,8 @@
 //! One UDP socket under load, and what it has asked.
 
-use super::course::Course;
 use super::pending::{Pending, Question};
-use super::tally::Failure;
+use super::run::Run;
+use super::tally::ExchangeError;
 use crate::sys::{self, BATCH, ClientBatch};
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
@@ -12,11 +12,11 @@ use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
-/// A connected socket: nobody else's datagrams reach it.
-pub(super) struct Channel {
+/// A connected socket: only its peer's datagrams reach it.
+pub(super) struct QuestionSocket {
     peer: SocketAddr,
     socket: Socket,
-    /// Receiving waits, so it is done once a round.
+    /// Receiving blocks, so it is done once a round.
     blocks: bool,
     pub pending: Pending,
     /// Something has come back. Before that, questions go one by one: `sendmmsg(2)` keeps silent about a
@@ -40,7 +40,7 @@ fn connected(peer: SocketAddr) -> io::Result<Socket> {
     Ok(socket)
 }
 
-impl Channel {
+impl QuestionSocket {
     pub(super) fn open(peer: SocketAddr, window: usize) -> io::Result<Self> {
         Ok(Self {
             peer,
@@ -53,11 +53,11 @@ impl Channel {
         })
     }
 
-    /// Has receiving wait for so long.
-    pub(super) fn block_for(&mut self, longest: Duration) -> io::Result<()> {
+    /// Makes receiving block, at most for this time.
+    pub(super) fn block_for(&mut self, timeout: Duration) -> io::Result<()> {
         self.blocks = true;
         self.socket.set_nonblocking(false)?;
-        self.socket.set_read_timeout(Some(longest))
+        self.socket.set_read_timeout(Some(timeout))
     }
 
     pub(super) fn watch(&self, registry: &Registry, number: usize) -> io::Result<()> {
@@ -65,58 +65,50 @@ impl Channel {
         registry.register(&mut SourceFd(&descriptor), Token(number), Interest::READABLE)
     }
 
-    /// Asks what may begin and has room, `most` at most; how many it asked.
-    pub(super) fn ask(
-        &mut self,
-        batch: &mut ClientBatch,
-        course: &mut Course,
-        most: usize,
-    ) -> usize {
+    /// Asks what may begin and has room, at most `max` questions. Returns how many it asked.
+    pub(super) fn ask(&mut self, batch: &mut ClientBatch, run: &mut Run, max: usize) -> usize {
         let mut asked = 0;
         while !self.resting {
             let at_once = if self.answers { BATCH } else { 1 };
-            let room = self.pending.room().min(most - asked).min(at_once);
-            if room == 0 {
-                break;
-            }
-            let now = course.now();
-            let ready = course.schedule.ready(now, room);
+            let room = self.pending.room().min(max - asked).min(at_once);
+            let now = run.now();
+            let ready = run.schedule.ready(now, room);
             if ready == 0 {
                 break;
             }
             match batch.send_empty(&self.socket, ready) {
                 Ok(sent) => {
                     for _ in 0..sent {
-                        let due = course.begins(now);
+                        let due = run.begins(now);
                         self.pending.asked(Question { due, sent: now });
                     }
                     asked += sent;
                 }
-                Err(error) if is_nothing(&error) => break,
-                Err(error) => self.asking_failed(error, course, now),
+                Err(error) if would_block(&error) => break,
+                Err(error) => self.asking_failed(error, run, now),
             }
         }
         asked
     }
 
     /// A refusal is for a question that was sent before; anything else for the one that was to be sent.
-    fn asking_failed(&mut self, error: io::Error, course: &mut Course, now: Duration) {
+    fn asking_failed(&mut self, error: io::Error, run: &mut Run, now: Duration) {
         let refused = error.kind() == ErrorKind::ConnectionRefused;
         let before = if refused { self.pending.oldest() } else { None };
-        let due = before.map_or_else(|| course.begins(now), |question| question.due);
-        course.failed(due, &Failure::System(error));
+        let due = before.map_or_else(|| run.begins(now), |question| question.due);
+        run.failed(due, &ExchangeError::System(error));
         self.resting = true;
     }
 
     /// Takes all that has come; where receiving waits, one batch of it.
-    pub(super) fn receive(&mut self, batch: &mut ClientBatch, course: &mut Course) {
+    pub(super) fn receive(&mut self, batch: &mut ClientBatch, run: &mut Run) {
         loop {
-            // More than is awaited: what nobody asked for would else pile up, and be taken for later answers.
+            // More than is awaited: unwanted datagrams would else pile up and pass for later answers.
             let wanted = (2 * self.pending.len() + 2).min(BATCH);
             let (pending, mut came) = (&mut self.pending, None);
             let received = batch.receive(&self.socket, wanted, |octets| {
-                let now = *came.get_or_insert_with(|| course.now());
-                take(pending, octets, course, now);
+                let now = *came.get_or_insert_with(|| run.now());
+                count_answer(pending, octets, run, now);
             });
             match received {
                 Ok(received) => {
@@ -125,11 +117,11 @@ impl Channel {
                         return;
                     }
                 }
-                Err(error) if is_nothing(&error) => return,
+                Err(error) if would_block(&error) => return,
                 Err(error) => {
-                    // Of a question that was given up, nobody wants to know.
+                    // It is about a question that was given up.
                     let Some(question) = self.pending.oldest() else { return };
-                    course.failed(question.due, &Failure::System(error));
+                    run.failed(question.due, &ExchangeError::System(error));
                     self.resting = true;
                     if self.blocks {
                         return;
@@ -140,17 +132,12 @@ impl Channel {
     }
 
     /// Gives up what has had its time, and ends a rest. True if the socket is another one now.
-    pub(super) fn tick(
-        &mut self,
-        batch: &mut ClientBatch,
-        course: &mut Course,
-        now: Duration,
-    ) -> bool {
+    pub(super) fn tick(&mut self, batch: &mut ClientBatch, run: &mut Run, now: Duration) -> bool {
         self.resting = false;
-        count_late(self.retired.as_ref(), batch, course);
+        count_late(self.retired.as_ref(), batch, run);
         let mut gave_up = false;
-        while let Some(question) = self.pending.overdue(now, course.timeout) {
-            course.lost(question.due);
+        while let Some(question) = self.pending.overdue(now, run.timeout) {
+            run.lost(question.due);
             gave_up = true;
         }
         gave_up && self.pending.len() == 0 && self.replace_socket()
@@ -164,33 +151,33 @@ impl Channel {
         true
     }
 
-    /// Counts what has come and is nobody's, at the end.
-    pub(super) fn finish(&self, batch: &mut ClientBatch, course: &mut Course) {
-        count_late(self.retired.as_ref(), batch, course);
+    /// Counts what came too late, at the end.
+    pub(super) fn finish(&self, batch: &mut ClientBatch, run: &mut Run) {
+        count_late(self.retired.as_ref(), batch, run);
         if self.pending.len() == 0 && self.socket.set_nonblocking(true).is_ok() {
-            count_late(Some(&self.socket), batch, course);
+            count_late(Some(&self.socket), batch, run);
         }
     }
 }
 
-/// What one datagram is.
-fn take(pending: &mut Pending, octets: &[u8], course: &mut Course, now: Duration) {
+/// Counts one datagram, for the oldest question.
+fn count_answer(pending: &mut Pending, octets: &[u8], run: &mut Run, now: Duration) {
     match pending.oldest() {
         Some(question) if octets.ends_with(b"\n") => {
-            course.answered(question.due, now, octets.len());
+            run.answered(question.due, now, octets.len());
         }
-        Some(question) => course.failed(question.due, &Failure::CutShort),
-        None => course.late(now),
+        Some(question) => run.failed(question.due, &ExchangeError::CutShort),
+        None => run.late(now),
     }
 }
 
-fn count_late(socket: Option<&Socket>, batch: &mut ClientBatch, course: &mut Course) {
+fn count_late(socket: Option<&Socket>, batch: &mut ClientBatch, run: &mut Run) {
     let Some(socket) = socket else { return };
-    let now = course.now();
-    while batch.receive(socket, BATCH, |_| course.late(now)).is_ok_and(|received| received > 0) {}
+    let now = run.now();
+    while batch.receive(socket, BATCH, |_| run.late(now)).is_ok_and(|received| received > 0) {}
 }
 
-/// Nothing is there, or it does not go now.
-fn is_nothing(error: &io::Error) -> bool {
+/// Whether the call has to be made again later.
+fn would_block(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock)
 }

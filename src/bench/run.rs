@@ -1,35 +1,35 @@
-//! The course of a load over one transport: its time, what it counts, and what it does now and then.
+//! A load over one transport while it runs: its time, what it counts, and what it does at each tick.
 
+use super::options::BenchOptions;
 use super::outcome::Load;
 use super::schedule::Schedule;
-use super::tally::{Failure, Tally};
+use super::tally::{ExchangeError, Latencies};
 use crate::sys::Alarm;
-use crate::transport::Transport;
 use mio::{Events, Poll, Token};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 use std::io;
-use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-/// How often timeouts are looked for and whoever watches is told. A socket that failed at once rests as long,
+/// Time between two checks for timeouts, and between two reports of progress. A socket that failed at once rests as long,
 /// so that failures do not spin.
 pub(super) const TICK: Duration = Duration::from_millis(20);
 
-/// Who is told how far it has come, and may have it end.
+/// Receives how far the load has come, and may end it.
 pub(super) type Progress<'a> = dyn FnMut(Duration) -> ControlFlow<()> + 'a;
 
 /// A load under way. Every moment is the time since it began.
-pub(super) struct Course<'a> {
+pub(super) struct Run<'a> {
     began: Instant,
     pub schedule: Schedule,
-    pub tally: Tally,
     pub timeout: Duration,
+    load: Load,
+    latencies: Latencies,
     progress: &'a mut Progress<'a>,
     next_tick: Duration,
     processor: Processor,
-    first: FirstTries,
+    first: FirstAttempts,
     pub interrupted: bool,
 }
 
@@ -38,7 +38,7 @@ const REFUSED_FOR: Duration = Duration::from_millis(200);
 
 /// Counts refused first attempts until an attempt is not refused.
 #[derive(Debug, Default)]
-struct FirstTries {
+struct FirstAttempts {
     /// Number of sockets, and the least number of refusals that end a load.
     sockets: u64,
     begun: u64,
@@ -50,7 +50,7 @@ struct FirstTries {
     gave_up: bool,
 }
 
-impl FirstTries {
+impl FirstAttempts {
     fn refused(&mut self, now: Duration) {
         self.refused += 1;
         self.first_refusal.get_or_insert(now);
@@ -63,22 +63,22 @@ impl FirstTries {
     }
 }
 
-impl<'a> Course<'a> {
+impl<'a> Run<'a> {
     pub(super) fn begin(
-        schedule: Schedule,
-        sockets: usize,
-        timeout: Duration,
+        load: Load,
+        options: &BenchOptions,
         progress: &'a mut Progress<'a>,
     ) -> Self {
         Self {
-            first: FirstTries { sockets: sockets as u64, ..FirstTries::default() },
             began: Instant::now(),
-            schedule,
-            tally: Tally::default(),
-            timeout,
+            schedule: Schedule::new(options.warm_up, options.duration, options.rate),
+            timeout: options.ask.timeout,
+            load,
+            latencies: Latencies::default(),
             progress,
             next_tick: Duration::ZERO,
             processor: Processor::default(),
+            first: FirstAttempts { sockets: options.sockets() as u64, ..FirstAttempts::default() },
             interrupted: false,
         }
     }
@@ -104,7 +104,7 @@ impl<'a> Course<'a> {
             return false;
         }
         self.next_tick = now + TICK;
-        if (self.progress)(now.min(self.schedule.until())).is_break() {
+        if (self.progress)(now.min(self.schedule.until)).is_break() {
             self.schedule.stop(now);
             self.interrupted = true;
         }
@@ -115,62 +115,56 @@ impl<'a> Course<'a> {
     pub(super) fn begins(&mut self, now: Duration) -> Duration {
         let due = self.schedule.begin(now);
         self.first.begun += 1;
-        self.tally.asked += u64::from(self.schedule.measures(due));
+        self.load.asked += u64::from(self.schedule.measures(due));
         due
     }
 
     pub(super) fn answered(&mut self, due: Duration, now: Duration, octets: usize) {
         self.first.settled = true;
         if self.schedule.measures(due) {
-            self.tally.answered(octets, now.saturating_sub(due));
+            self.load.answered += 1;
+            self.load.octets += octets as u64;
+            self.latencies.record(now.saturating_sub(due));
         }
     }
 
-    pub(super) fn failed(&mut self, due: Duration, failure: &Failure) {
-        if failure.is_refusal() {
+    pub(super) fn failed(&mut self, due: Duration, error: &ExchangeError) {
+        if error.is_refusal() {
             self.first.refused(self.now());
         } else {
             self.first.settled = true;
         }
         if self.schedule.measures(due) {
-            self.tally.failed(failure);
+            self.load.failures.add(error);
         }
     }
 
     pub(super) fn lost(&mut self, due: Duration) {
         self.first.settled = true;
-        self.tally.lost += u64::from(self.schedule.measures(due));
+        self.load.lost += u64::from(self.schedule.measures(due));
     }
 
     pub(super) fn late(&mut self, now: Duration) {
-        self.tally.late += u64::from(self.schedule.measures(now));
+        self.load.late += u64::from(self.schedule.measures(now));
     }
 
     /// What came out.
-    pub(super) fn ends(mut self, transport: Transport, peer: SocketAddr) -> Load {
-        let refused_at_once = self.first.gave_up;
-        if refused_at_once {
+    pub(super) fn ends(self) -> Load {
+        let Self { schedule, first, mut load, .. } = self;
+        if first.gave_up {
             // Counts the warm-up exchanges too, since they may be all.
-            self.tally.asked = self.first.begun;
-            self.tally.failures.refused = self.first.refused;
+            load.asked = first.begun;
+            load.failures.refused = first.refused;
         }
-        let tally = &self.tally;
-        let over = tally.answered + tally.lost + tally.failures.count();
+        let over = load.answered + load.lost + load.failures.count();
         Load {
-            transport,
-            peer,
-            measured: self.schedule.measured(),
-            asked: tally.asked,
-            answered: tally.answered,
-            lost: tally.lost,
-            unfinished: tally.asked.saturating_sub(over),
-            never_begun: self.schedule.never_begun(),
-            late: tally.late,
-            octets: tally.octets,
-            latencies: tally.percentiles(),
+            measured: schedule.measured(),
+            unfinished: load.asked.saturating_sub(over),
+            never_begun: schedule.never_begun(),
+            latencies: self.latencies.percentiles(),
             processor: self.processor.used(),
-            refused_at_once,
-            failures: self.tally.failures,
+            refused_at_once: first.gave_up,
+            ..load
         }
     }
 }
@@ -179,23 +173,22 @@ impl<'a> Course<'a> {
 #[derive(Debug, Default)]
 struct Processor {
     first: Option<Duration>,
-    last: Duration,
-    /// The end has been seen.
-    ended: bool,
+    last: Option<Duration>,
 }
 
 impl Processor {
     fn look(&mut self, now: Duration, schedule: &Schedule) {
-        let ends = now >= schedule.until() && !self.ended;
-        if self.first.is_none() && now >= schedule.from() || ends {
-            self.last = used();
-            self.first.get_or_insert(self.last);
-            self.ended |= ends;
+        if now >= schedule.from {
+            self.first.get_or_insert_with(used);
+        }
+        if now >= schedule.until {
+            self.last.get_or_insert_with(used);
         }
     }
 
     fn used(&self) -> Duration {
-        self.last.saturating_sub(self.first.unwrap_or(self.last))
+        let used = self.last.zip(self.first).map(|(last, first)| last.saturating_sub(first));
+        used.unwrap_or_default()
     }
 }
 
@@ -222,10 +215,10 @@ impl Waiting {
         Ok(Self { poll, events: Events::with_capacity(256), alarm })
     }
 
-    /// Until a socket is ready, the next exchange is due, or a tick is over. `room`: there is a place for the
+    /// Until a socket is ready, the next exchange is due, or a tick is over. `room`: there is a slot for the
     /// next one; else it has to wait for a socket anyway.
-    pub(super) fn wait(&mut self, course: &Course, now: Duration, room: bool) -> io::Result<()> {
-        let next = course.schedule.next().filter(|_| room);
+    pub(super) fn wait(&mut self, run: &Run, now: Duration, room: bool) -> io::Result<()> {
+        let next = run.schedule.next().filter(|_| room);
         let timeout = match next.map(|next| next.saturating_sub(now)) {
             Some(soon) if soon.is_zero() => Some(Duration::ZERO),
             Some(soon) if soon < TICK => {
@@ -257,7 +250,7 @@ mod tests {
     #[test]
     fn refusals_end_a_load_when_every_socket_could_try_and_they_lasted() {
         let ms = Duration::from_millis;
-        let mut first = FirstTries { sockets: 3, ..FirstTries::default() };
+        let mut first = FirstAttempts { sockets: 3, ..FirstAttempts::default() };
         assert!(!first.all_refused(ms(900)));
         first.refused(ms(100));
         assert!(!first.all_refused(ms(900)), "two sockets have not tried");
