@@ -2,9 +2,9 @@
 
 #[cfg(feature = "lab")]
 mod demonstration;
-mod elsewhere;
-mod held;
+mod early_fragments;
 mod live;
+mod other_ports;
 mod output;
 mod recorded;
 mod screen;

@@ -2,6 +2,7 @@
 
 pub(crate) mod capture;
 pub(crate) mod checksum;
+pub(crate) mod conversation;
 pub(crate) mod decode;
 mod flags;
 mod fragment;
@@ -10,7 +11,6 @@ mod link;
 pub(crate) mod pcapng;
 pub(crate) mod read;
 pub(crate) mod segment;
-pub(crate) mod talk;
 pub(crate) mod times;
 
 use std::sync::Arc;

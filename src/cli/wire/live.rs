@@ -43,7 +43,8 @@ fn watch(
     let ended = loop {
         match capture.next(until, stop.as_fd()) {
             Ok(Some(captured)) => {
-                if screen.show(&captured, &Fate::Seen)?.is_break() {
+                screen.show(&captured, &Fate::Seen)?;
+                if screen.is_done() {
                     return Ok(());
                 }
             }
@@ -53,10 +54,10 @@ fn watch(
     };
     // What had come by then is there, though it was not taken yet.
     capture.end()?;
-    while let Some(captured) = capture.waiting()? {
-        if screen.show(&captured, &Fate::Seen)?.is_break() {
-            break;
-        }
+    while !screen.is_done()
+        && let Some(captured) = capture.waiting()?
+    {
+        screen.show(&captured, &Fate::Seen)?;
     }
     Ok(ended?)
 }

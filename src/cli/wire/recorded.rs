@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 /// Ports, and types of links, that are named where more may be there.
-const MOST_NAMED: usize = 5;
+const MAX_NAMED: usize = 5;
 
 pub(super) fn show(arguments: &Wire, path: &Path, quiet: bool) -> Result<ExitCode, Failure> {
     let name = if is_standard(path) { "standard input".to_owned() } else { shown(path) };
@@ -42,7 +42,7 @@ pub(super) fn show(arguments: &Wire, path: &Path, quiet: bool) -> Result<ExitCod
     let mut screen = Screen::new(arguments, output)?;
     let shown = show_all(&mut reading, &mut screen);
     if screen.packets == 0 && matches!(shown, Ok(Ended::Whole)) {
-        let others = screen.elsewhere.most(MOST_NAMED);
+        let others = screen.other_ports.busiest(MAX_NAMED);
         complain(&nothing_found(arguments, &name, reading.packets, &others));
     }
     if reading.passed_over > 0 {
@@ -79,7 +79,8 @@ fn show_all(reading: &mut Reading, screen: &mut Screen) -> Result<Ended, Failure
     loop {
         match reading.next() {
             Ok(Some(captured)) => {
-                if screen.show(&captured, &Fate::Seen)?.is_break() {
+                screen.show(&captured, &Fate::Seen)?;
+                if screen.is_done() {
                     return Ok(Ended::Enough);
                 }
             }
@@ -107,8 +108,8 @@ fn nothing_found(arguments: &Wire, name: &str, packets: u64, others: &[u16]) -> 
 fn passed_over(name: &str, packets: u64, unread_links: &BTreeSet<u32>) -> String {
     let packets = report::plural(packets, "packet");
     let told = format!("daytime: passed over {packets} of {name}: not IP, or not to be found");
-    let mut links: Vec<String> = unread_links.iter().take(MOST_NAMED).map(u32::to_string).collect();
-    if unread_links.len() > MOST_NAMED {
+    let mut links: Vec<String> = unread_links.iter().take(MAX_NAMED).map(u32::to_string).collect();
+    if unread_links.len() > MAX_NAMED {
         links.push("others".to_owned());
     }
     match &links[..] {

@@ -196,7 +196,9 @@ fn drawings(parts: &[Part], width: usize) -> String {
     let mut drawn = Vec::new();
     loop {
         drawn.push(match (tcp.next(), udp.next()) {
-            (Some(tcp), Some(udp)) => ladder::beside(&draw(tcp, half), &draw(udp, half), half),
+            (Some(tcp), Some(udp)) => {
+                ladder::side_by_side(&draw(tcp, half), &draw(udp, half), half)
+            }
             (Some(one), None) | (None, Some(one)) => below(one),
             (None, None) => return drawn.join("\n"),
         });

@@ -1,20 +1,22 @@
 //! Where everything stands: the axis of time, the lines of the hosts, and the column of arrivals.
 
 use super::rows::{Arrow, End, Item, Kind, Row};
-use super::{AGAIN, DIM, LEAST, LOST, Line, PLAIN, STRONG};
-use crate::report::packet::cut;
+use super::{
+    DIM, ERROR, LEFTWARDS, LOST, Line, MIN_WIDTH, PLAIN, RETRANSMITTED, RIGHTWARDS, STRONG,
+};
+use crate::report::packet::{cut, cut_end};
 use crate::report::table::wrap;
 use crate::trace::{Host, HostId};
 use anstyle::Style;
 use std::cmp::Ordering;
 use std::time::Duration;
 
-/// Columns of a time with the blank behind it, as long as times are short.
-const TIME: usize = 8;
-/// A drawing that ends before this time shows microseconds.
-const SHORT: Duration = Duration::from_millis(10);
-/// What an arrow without a label needs at least.
-const SHAFT: usize = 6;
+/// Minimum columns of a time with the blank after it.
+const MIN_TIME_COLUMNS: usize = 8;
+/// Minimum columns of an arrow beside its label.
+const MIN_SHAFT: usize = 6;
+/// A drawing in milliseconds that ends before this time has three decimals, as for microseconds.
+const SHORT_DRAWING: Duration = Duration::from_millis(10);
 
 /// The columns of one ladder.
 #[derive(Debug)]
@@ -43,7 +45,7 @@ impl Unit {
     fn of(longest: Duration, last: Duration) -> Self {
         match longest.as_micros() {
             0..10_000 => Self::Microseconds,
-            10_000..100_000_000 => Self::Milliseconds(if last < SHORT { 3 } else { 1 }),
+            10_000..100_000_000 => Self::Milliseconds(if last < SHORT_DRAWING { 3 } else { 1 }),
             _ => Self::Seconds,
         }
     }
@@ -84,15 +86,22 @@ impl Stage {
         });
         let last = last(rows);
         let unit = Unit::of(longest.max(last), last);
-        let time = TIME.max(unit.show(last).len() + 1);
+        let time = MIN_TIME_COLUMNS.max(unit.show(last).len() + 1);
         let arrivals = ends.clone().any(|end| *end != End::Unknown);
         let axes = if arrivals { 2 } else { 1 };
         // Times of years leave the hosts their room all the same.
-        let width = width.max(LEAST + axes * (time - TIME));
+        let width = width.max(MIN_WIDTH + axes * (time - MIN_TIME_COLUMNS));
         let right = width - (axes - 1) * time - 1;
         let between = hosts.len().saturating_sub(1).max(1);
         let lines = (0..hosts.len()).map(|host| time + host * (right - time) / between);
         Self { lines: lines.collect(), width, unit, time, arrivals }
+    }
+
+    /// For packets of a conversation as they come, in milliseconds: the client's line is in this column, the server's in
+    /// the last one.
+    pub(super) fn of_conversation(time: usize, client: usize, width: usize) -> Self {
+        let (lines, unit) = (vec![client, width - 1], Unit::Milliseconds(3));
+        Self { lines, width, unit, time, arrivals: false }
     }
 
     /// The title, the hosts' names, and what the axes are.
@@ -172,6 +181,14 @@ impl Stage {
         lines.push(line);
     }
 
+    /// A line of text below an arrow, cut at its end.
+    pub(super) fn note(&self, text: &str, lines: &mut Vec<Line>) {
+        let (left, right) = self.ends();
+        let mut line = self.blank();
+        line.put(left + 2, &cut_end(text, (right - left).saturating_sub(3)), DIM);
+        lines.push(line);
+    }
+
     /// The lines of the first and the last host.
     fn ends(&self) -> (usize, usize) {
         let (left, right) = (self.lines.first(), self.lines.last());
@@ -204,7 +221,7 @@ impl Stage {
         }
     }
 
-    fn arrow(&self, arrow: &Arrow, lines: &mut Vec<Line>) {
+    pub(super) fn arrow(&self, arrow: &Arrow, lines: &mut Vec<Line>) {
         let column = |HostId(host): HostId| self.lines.get(host).copied();
         let (Some(from), Some(to)) = (column(arrow.from), column(arrow.to)) else { return };
         let label = labelled(arrow);
@@ -213,7 +230,7 @@ impl Stage {
         }
         let span = Span { from, to };
         let (style, length) = (style(arrow), span.length(&arrow.end));
-        let fits = label.chars().count() + 2 + SHAFT <= length;
+        let fits = label.chars().count() + 2 + MIN_SHAFT <= length;
         let above = if fits { Vec::new() } else { wrap(&label, span.inner() - 2) };
         for part in above {
             let mut line = self.blank();
@@ -256,8 +273,10 @@ impl Stage {
 fn style(arrow: &Arrow) -> Style {
     match (&arrow.end, arrow.kind) {
         (End::Lost(_) | End::Refused(_), _) => LOST,
-        (_, Kind::Usual) => PLAIN,
-        _ => AGAIN,
+        _ if arrow.is_error => ERROR,
+        (_, Kind::Usual) if arrow.from < arrow.to => RIGHTWARDS,
+        (_, Kind::Usual) => LEFTWARDS,
+        _ => RETRANSMITTED,
     }
 }
 

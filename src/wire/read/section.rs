@@ -15,7 +15,7 @@ pub(super) enum Found {
     Packet(Captured),
 }
 
-/// What has been said so far of the packets to come. A pcap file is a section with one interface.
+/// What has been role so far of the packets to come. A pcap file is a section with one interface.
 pub(super) struct Section {
     format: Format,
     is_big_endian: bool,

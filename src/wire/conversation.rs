@@ -1,141 +1,145 @@
-//! Who talks to whom: packets sorted into exchanges of a client with a server, and which of them say
-//! again what was said.
+//! Sorts packets into conversations of a client with a server, and finds the retransmissions among them.
 
 use super::InterfaceId;
 use super::decode::{Decoded, End, Kind};
-use super::segment::{Heard, Segment};
+use super::segment::{Segment, SentSegments};
 use crate::transport::Transport;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 
-/// Exchanges that are remembered: the oldest is forgotten for a new one, so that nobody can fill the memory.
-const MOST_TALKS: usize = 4096;
-/// Likewise of packets whose further fragments may come.
-const MOST_FRAGMENTED: usize = 256;
+/// Maximum number of remembered conversations, so that no peer can fill the memory. A new one replaces the oldest.
+const MAX_CONVERSATIONS: usize = 4096;
+/// Maximum number of packets whose later fragments are expected.
+const MAX_FRAGMENTED: usize = 256;
 
-/// A packet of an exchange.
+/// The role of a packet in its conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Said {
-    /// Exchanges are numbered from 1, as they begin.
+pub(crate) struct PacketRole {
+    /// Number of the conversation, counted from 1 in the order of their first packets.
     pub number: u64,
-    /// It is the first packet of this exchange that was seen.
+    /// Whether this is the first packet seen of the conversation.
     pub is_first: bool,
     pub transport: Transport,
     pub client: End,
     pub server: End,
     pub to: Side,
-    /// Who says it, if that is neither of them: a router, with an ICMP error.
-    pub third: Option<IpAddr>,
-    /// All of it was seen before, on the same interface: a TCP retransmission.
-    pub is_repeat: bool,
+    /// The sender, if it is neither of them: a router that reports an ICMP error.
+    pub third_party: Option<IpAddr>,
+    /// Whether this is a TCP retransmission: all of it was seen before on the same interface.
+    pub is_retransmission: bool,
 }
 
-/// An end of an exchange.
+/// An end of a conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
     Client,
     Server,
 }
 
-/// The exchanges with servers on certain ports.
+/// The conversations with servers on certain ports.
 ///
-/// Over TCP one is a connection. Over UDP it is what passes between two ports until the client asks again
-/// after an answer: questions without one are the same, asked again.
+/// Over TCP a conversation is a connection. Over UDP the first question after an answer begins another one; a
+/// question that follows a question is a retry.
 #[derive(Debug)]
-pub(crate) struct Talks {
+pub(crate) struct Conversations {
     ports: Vec<u16>,
-    known: BTreeMap<Key, Talk>,
-    /// By their numbers, so from the oldest on.
+    known: BTreeMap<Key, Conversation>,
+    /// By number, so the oldest first.
     order: BTreeMap<u64, Key>,
-    /// From the oldest on: only the first fragment of a packet has ports in it.
-    fragmented: VecDeque<(Whole, Key, Side)>,
-    /// How many there have been.
+    /// The oldest first. Only the first fragment of a packet has ports.
+    fragmented: VecDeque<(FragmentedPacket, Key, Side)>,
+    /// Number of conversations so far.
     pub count: u64,
 }
 
-/// The interface too: a packet that passes two of them is no retransmission.
+/// Identifies a conversation, with its interface: a packet that passes two interfaces is not a retransmission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
     interface: Option<InterfaceId>,
-    is_tcp: bool,
+    transport: Transport,
     client: End,
     server: End,
 }
 
-/// What all fragments of a packet have in common.
+/// Identifies a packet that was sent in fragments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Whole {
+pub(crate) struct FragmentedPacket {
     interface: Option<InterfaceId>,
     pub source: IpAddr,
     pub destination: IpAddr,
-    is_tcp: Option<bool>,
+    transport: Option<Transport>,
     identification: u32,
 }
 
-impl Whole {
+impl FragmentedPacket {
     /// Returns the packet that this is a fragment of; `None` for a whole packet.
     pub(crate) fn of(interface: Option<InterfaceId>, packet: &Decoded) -> Option<Self> {
         packet.fragment_of.map(|identification| Self {
             interface,
             source: packet.source.address,
             destination: packet.destination.address,
-            is_tcp: is_tcp(packet),
+            transport: transport(packet),
             identification,
         })
     }
 }
 
 #[derive(Debug, Default)]
-struct Talk {
+struct Conversation {
     number: u64,
-    /// An answer over UDP was seen.
+    /// Whether an answer over UDP was seen.
     is_answered: bool,
-    to_server: Heard,
-    to_client: Heard,
+    to_server: SentSegments,
+    to_client: SentSegments,
 }
 
-impl Talks {
+impl Conversations {
     pub(crate) fn with(ports: Vec<u16>) -> Self {
         let (known, order, fragmented) = (BTreeMap::new(), BTreeMap::new(), VecDeque::new());
         Self { ports, known, order, fragmented, count: 0 }
     }
 
-    /// What a packet says in which exchange; `None` if it is about none of these ports.
-    pub(crate) fn hear(
+    /// Assigns a packet to its conversation; `None` if it concerns none of these ports.
+    pub(crate) fn assign(
         &mut self,
         interface: Option<InterfaceId>,
         packet: &Decoded,
-    ) -> Option<Said> {
+    ) -> Option<PacketRole> {
         let about = match &packet.kind {
             Kind::Icmp { about, .. } => about.as_deref()?,
             _ => packet,
         };
-        let is_tcp = is_tcp(about)?;
-        let whole = Whole::of(interface, about);
+        let transport = transport(about)?;
+        let whole = FragmentedPacket::of(interface, about);
         let (key, to) = if let Kind::Fragment { .. } = about.kind {
             let mut known = self.fragmented.iter().rev();
             known.find(|(it, ..)| Some(*it) == whole).map(|(_, key, to)| (*key, *to))?
         } else {
-            let key = self.key(interface, is_tcp, about)?;
+            let key = self.key(interface, transport, about)?;
             let is_back = (about.source, about.destination) == (key.server, key.client);
             (key, if is_back { Side::Client } else { Side::Server })
         };
-        // An error goes to whoever sent what it is about.
+        // An error goes to the sender of the packet that it quotes.
         if matches!(packet.kind, Kind::Icmp { .. }) {
-            return Some(self.say(key, to.other(), packet));
+            return Some(self.role(key, to.other(), packet));
         }
         if let Some(whole) = whole {
             self.expect_fragments(whole, key, to);
         }
-        Some(self.say(key, to, packet))
+        Some(self.role(key, to, packet))
     }
 
-    fn key(&self, interface: Option<InterfaceId>, is_tcp: bool, about: &Decoded) -> Option<Key> {
-        let key = |client, server| Key { interface, is_tcp, client, server };
+    fn key(
+        &self,
+        interface: Option<InterfaceId>,
+        transport: Transport,
+        about: &Decoded,
+    ) -> Option<Key> {
+        let key = |client, server| Key { interface, transport, client, server };
         let (there, back) =
             (key(about.source, about.destination), key(about.destination, about.source));
         let serves = |end: End| end.port.is_some_and(|port| self.ports.contains(&port));
-        // Between two such ports the one who began is the client.
+        // Between two such ports the end that began is the client.
         match (serves(about.destination), serves(about.source)) {
             (true, true) if self.known.contains_key(&back) => Some(back),
             (true, _) => Some(there),
@@ -144,61 +148,53 @@ impl Talks {
         }
     }
 
-    fn expect_fragments(&mut self, whole: Whole, key: Key, to: Side) {
+    fn expect_fragments(&mut self, whole: FragmentedPacket, key: Key, to: Side) {
         self.fragmented.retain(|(other, ..)| *other != whole);
-        if self.fragmented.len() >= MOST_FRAGMENTED {
+        if self.fragmented.len() >= MAX_FRAGMENTED {
             self.fragmented.pop_front();
         }
         self.fragmented.push_back((whole, key, to));
     }
 
-    fn say(&mut self, key: Key, to: Side, packet: &Decoded) -> Said {
-        let sender = if to == Side::Client { key.server } else { key.client };
-        let (number, is_first, is_repeat) = self.note(key, to, packet);
-        Said {
-            number,
-            is_first,
-            transport: if key.is_tcp { Transport::Tcp } else { Transport::Udp },
-            client: key.client,
-            server: key.server,
-            to,
-            third: Some(packet.source.address).filter(|from| *from != sender.address),
-            is_repeat,
-        }
-    }
-
-    /// The number of the exchange, whether it is new, and whether the packet is not.
-    fn note(&mut self, key: Key, to: Side, packet: &Decoded) -> (u64, bool, bool) {
+    fn role(&mut self, key: Key, to: Side, packet: &Decoded) -> PacketRole {
         let segment = Segment::of(packet);
-        let is_datagram =
-            !key.is_tcp && !matches!(packet.kind, Kind::Icmp { .. } | Kind::Fragment { .. });
-        let is_new = |talk: &Talk| match &segment {
-            Some(segment) => to == Side::Server && talk.to_server.is_over_with(segment),
-            None => to == Side::Server && is_datagram && talk.is_answered,
+        let is_datagram = key.transport == Transport::Udp
+            && !matches!(packet.kind, Kind::Icmp { .. } | Kind::Fragment { .. });
+        let is_new = |before: &Conversation| match &segment {
+            Some(segment) => to == Side::Server && before.to_server.is_new_connection(segment),
+            None => to == Side::Server && is_datagram && before.is_answered,
         };
         let is_first = self.known.get(&key).is_none_or(is_new);
         if is_first {
             self.begin(key);
         }
-        let Some(talk) = self.known.get_mut(&key) else { return (self.count, is_first, false) };
-        talk.is_answered |= to == Side::Client && is_datagram;
-        let Some(segment) = segment else { return (talk.number, is_first, false) };
-        let heard = match to {
-            Side::Client => &mut talk.to_client,
-            Side::Server => &mut talk.to_server,
+        let conversation = self.known.entry(key).or_default();
+        conversation.is_answered |= to == Side::Client && is_datagram;
+        let (sender, sent) = match to {
+            Side::Client => (key.server, &mut conversation.to_client),
+            Side::Server => (key.client, &mut conversation.to_server),
         };
-        (talk.number, is_first, heard.again(&segment))
+        PacketRole {
+            number: conversation.number,
+            is_first,
+            transport: key.transport,
+            client: key.client,
+            server: key.server,
+            to,
+            third_party: Some(packet.source.address).filter(|from| *from != sender.address),
+            is_retransmission: segment.is_some_and(|segment| sent.record(&segment)),
+        }
     }
 
-    /// Begins an exchange, after whatever was between these ends before.
+    /// Begins a conversation, which replaces an earlier one between the same ends.
     fn begin(&mut self, key: Key) {
         self.count += 1;
-        let talk = Talk { number: self.count, ..Talk::default() };
-        if let Some(before) = self.known.insert(key, talk) {
+        let conversation = Conversation { number: self.count, ..Conversation::default() };
+        if let Some(before) = self.known.insert(key, conversation) {
             self.order.remove(&before.number);
         }
         self.order.insert(self.count, key);
-        if self.known.len() > MOST_TALKS
+        if self.known.len() > MAX_CONVERSATIONS
             && let Some((_, oldest)) = self.order.pop_first()
         {
             self.known.remove(&oldest);
@@ -215,15 +211,21 @@ impl Side {
     }
 }
 
-/// True for a segment, false for a datagram, `None` for what is neither.
-fn is_tcp(packet: &Decoded) -> Option<bool> {
+/// The transport of a packet, or of a part of one; `None` for ICMP and other protocols.
+fn transport(packet: &Decoded) -> Option<Transport> {
+    const TCP: u8 = 6;
+    const UDP: u8 = 17;
     match packet.kind {
-        Kind::Tcp { .. } => Some(true),
-        Kind::Udp { .. } => Some(false),
         Kind::Fragment { protocol, .. } | Kind::Other(protocol) | Kind::BadHeader(protocol) => {
-            [(6, true), (17, false)].into_iter().find(|(it, _)| *it == protocol).map(|(_, it)| it)
+            match protocol {
+                TCP => Some(Transport::Tcp),
+                UDP => Some(Transport::Udp),
+                _ => None,
+            }
         }
         Kind::Icmp { .. } => None,
+        Kind::Tcp { .. } => Some(Transport::Tcp),
+        Kind::Udp { .. } => Some(Transport::Udp),
     }
 }
 
@@ -263,39 +265,44 @@ mod tests {
         InterfaceId { number, passed: None }
     }
 
-    fn talks() -> Talks {
-        Talks::with(vec![13])
+    fn conversations() -> Conversations {
+        Conversations::with(vec![13])
     }
 
-    fn hear(talks: &mut Talks, packet: &Decoded) -> Said {
-        talks.hear(Some(interface(1)), packet).expect("a Daytime packet")
+    fn assign(conversations: &mut Conversations, packet: &Decoded) -> PacketRole {
+        conversations.assign(Some(interface(1)), packet).expect("a Daytime packet")
     }
 
     #[test]
     fn the_server_is_at_the_port() {
-        let mut talks = talks();
-        let there = hear(&mut talks, &tcp(CLIENT, SERVER, Flags::SYN, 1, b""));
+        let mut conversations = conversations();
+        let there = assign(&mut conversations, &tcp(CLIENT, SERVER, Flags::SYN, 1, b""));
         assert!(there.is_first && there.to == Side::Server);
-        let back = hear(&mut talks, &tcp(SERVER, CLIENT, Flags::SYN | Flags::ACK, 9, b""));
+        let back =
+            assign(&mut conversations, &tcp(SERVER, CLIENT, Flags::SYN | Flags::ACK, 9, b""));
         assert!(!back.is_first && back.to == Side::Client);
-        assert_eq!((back.number, back.client, back.third), (1, end(CLIENT), None));
-        assert_eq!(talks.hear(None, &tcp(CLIENT, "10.0.0.2:80", Flags::SYN, 1, b"")), None);
+        assert_eq!((back.number, back.client, back.third_party), (1, end(CLIENT), None));
+        assert_eq!(
+            conversations.assign(None, &tcp(CLIENT, "10.0.0.2:80", Flags::SYN, 1, b"")),
+            None
+        );
     }
 
     #[test]
     fn between_two_servers_who_began_is_the_client() {
         let (one, other) = ("10.0.0.1:13", "10.0.0.2:13");
-        let mut talks = talks();
-        assert_eq!(hear(&mut talks, &udp(one, other)).to, Side::Server);
-        let back = hear(&mut talks, &udp(other, one));
+        let mut conversations = conversations();
+        assert_eq!(assign(&mut conversations, &udp(one, other)).to, Side::Server);
+        let back = assign(&mut conversations, &udp(other, one));
         assert_eq!((back.to, back.client, back.number), (Side::Client, end(one), 1));
     }
 
     #[test]
     fn a_retransmission_is_known_even_in_part() {
-        let mut talks = talks();
+        let mut conversations = conversations();
         let mut repeats = |flags, sequence, payload: &[u8]| {
-            hear(&mut talks, &tcp(SERVER, CLIENT, flags, sequence, payload)).is_repeat
+            assign(&mut conversations, &tcp(SERVER, CLIENT, flags, sequence, payload))
+                .is_retransmission
         };
         let begin = u32::MAX - 2; // so that the numbers wrap
         assert!(!repeats(Flags::SYN | Flags::ACK, begin, b""));
@@ -309,49 +316,58 @@ mod tests {
 
     #[test]
     fn a_segment_that_was_overtaken_is_no_retransmission() {
-        let mut talks = talks();
+        let mut conversations = conversations();
         let fin = tcp(SERVER, CLIENT, Flags::FIN, 5, b"");
-        assert!(!hear(&mut talks, &fin).is_repeat);
-        assert!(!hear(&mut talks, &tcp(SERVER, CLIENT, Flags::ACK, 1, b"noon")).is_repeat);
+        assert!(!assign(&mut conversations, &fin).is_retransmission);
+        assert!(
+            !assign(&mut conversations, &tcp(SERVER, CLIENT, Flags::ACK, 1, b"noon"))
+                .is_retransmission
+        );
     }
 
     #[test]
     fn the_same_packet_on_another_interface_is_no_retransmission() {
-        let mut talks = talks();
+        let mut conversations = conversations();
         let syn = tcp(CLIENT, SERVER, Flags::SYN, 1, b"");
         for number in [1, 2] {
-            let said = talks.hear(Some(interface(number)), &syn).expect("heard");
-            assert!(!said.is_repeat && said.is_first);
+            let role = conversations.assign(Some(interface(number)), &syn).expect("heard");
+            assert!(!role.is_retransmission && role.is_first);
         }
     }
 
     #[test]
     fn a_port_that_is_used_again_is_another_exchange() {
-        let mut talks = talks();
+        let mut conversations = conversations();
         // Whether its end was seen or not.
         for (number, sequence, end) in
             [(1, 1, Flags::RST), (2, 1000, Flags::ACK), (3, 9, Flags::ACK)]
         {
             let syn = tcp(CLIENT, SERVER, Flags::SYN, sequence, b"");
-            let said = hear(&mut talks, &syn);
-            assert_eq!((said.number, said.is_first, said.is_repeat), (number, true, false));
-            assert!(hear(&mut talks, &syn).is_repeat);
-            hear(&mut talks, &tcp(SERVER, CLIENT, end, 0, b""));
+            let role = assign(&mut conversations, &syn);
+            assert_eq!((role.number, role.is_first, role.is_retransmission), (number, true, false));
+            assert!(assign(&mut conversations, &syn).is_retransmission);
+            assign(&mut conversations, &tcp(SERVER, CLIENT, end, 0, b""));
         }
-        assert_eq!((talks.count, talks.known.len(), talks.order.len()), (3, 1, 1));
+        assert_eq!(
+            (conversations.count, conversations.known.len(), conversations.order.len()),
+            (3, 1, 1)
+        );
     }
 
     #[test]
     fn an_error_belongs_to_what_it_is_about() {
-        let mut talks = talks();
+        let mut conversations = conversations();
         let asked = udp(CLIENT, SERVER);
-        hear(&mut talks, &asked);
-        for (from, third) in [("10.0.0.2", None), ("10.0.0.254", Some("10.0.0.254"))] {
+        assign(&mut conversations, &asked);
+        for (from, third_party) in [("10.0.0.2", None), ("10.0.0.254", Some("10.0.0.254"))] {
             let what = "host unreachable".to_owned();
             let kind = Kind::Icmp { what, about: Some(Box::new(asked.clone())) };
-            let said = hear(&mut talks, &without_ports(from, "10.0.0.1", kind));
-            assert_eq!((said.number, said.to, said.transport), (1, Side::Client, Transport::Udp));
-            assert_eq!(said.third, third.map(|address| address.parse().expect("an address")));
+            let role = assign(&mut conversations, &without_ports(from, "10.0.0.1", kind));
+            assert_eq!((role.number, role.to, role.transport), (1, Side::Client, Transport::Udp));
+            assert_eq!(
+                role.third_party,
+                third_party.map(|address| address.parse().expect("an address"))
+            );
         }
     }
 
@@ -364,20 +380,20 @@ mod tests {
     #[test]
     fn where_both_ends_have_one_address_an_error_goes_to_who_sent_what_it_is_about() {
         let (client, server) = ("127.0.0.1:40000", "127.0.0.1:13");
-        let mut talks = talks();
+        let mut conversations = conversations();
         let (asked, answered) = (udp(client, server), udp(server, client));
         for (about, to) in [(asked, Side::Client), (answered, Side::Server)] {
-            hear(&mut talks, &about);
+            assign(&mut conversations, &about);
             let kind = Kind::Icmp { what: String::new(), about: Some(Box::new(about)) };
-            let said = hear(&mut talks, &without_ports("127.0.0.1", "127.0.0.1", kind));
-            assert_eq!((said.number, said.to, said.third), (1, to, None));
+            let role = assign(&mut conversations, &without_ports("127.0.0.1", "127.0.0.1", kind));
+            assert_eq!((role.number, role.to, role.third_party), (1, to, None));
         }
     }
 
     #[test]
     fn over_udp_a_question_after_an_answer_is_another_exchange_and_one_without_is_asked_again() {
-        let mut talks = talks();
-        let mut number = |from, to| hear(&mut talks, &udp(from, to)).number;
+        let mut conversations = conversations();
+        let mut number = |from, to| assign(&mut conversations, &udp(from, to)).number;
         let (question, answer) = ((CLIENT, SERVER), (SERVER, CLIENT));
         let all = [question, question, answer, answer, question, answer, question];
         assert_eq!(all.map(|(from, to)| number(from, to)), [1, 1, 1, 1, 2, 2, 3]);
@@ -385,38 +401,41 @@ mod tests {
 
     #[test]
     fn a_later_fragment_belongs_to_the_exchange_of_the_first() {
-        let mut talks = talks();
+        let mut conversations = conversations();
         let part = |identification, packet| Decoded { fragment_of: Some(identification), ..packet };
         let later = |protocol| {
             without_ports("10.0.0.2", "10.0.0.1", Kind::Fragment { protocol, offset: 1480 })
         };
-        hear(&mut talks, &udp(CLIENT, SERVER));
-        hear(&mut talks, &part(7, udp(SERVER, CLIENT)));
-        let said = hear(&mut talks, &part(7, later(17)));
-        assert_eq!((said.number, said.to, said.third), (1, Side::Client, None));
+        assign(&mut conversations, &udp(CLIENT, SERVER));
+        assign(&mut conversations, &part(7, udp(SERVER, CLIENT)));
+        let role = assign(&mut conversations, &part(7, later(17)));
+        assert_eq!((role.number, role.to, role.third_party), (1, Side::Client, None));
         // Of a packet that was not seen, of another protocol, the other way, and elsewhere.
         let back = Kind::Fragment { protocol: 17, offset: 1480 };
         let back = without_ports("10.0.0.1", "10.0.0.2", back);
         for other in [part(8, later(17)), part(7, later(6)), part(7, back)] {
-            assert_eq!(talks.hear(Some(interface(1)), &other), None);
+            assert_eq!(conversations.assign(Some(interface(1)), &other), None);
         }
-        assert_eq!(talks.hear(Some(interface(2)), &part(7, later(17))), None);
+        assert_eq!(conversations.assign(Some(interface(2)), &part(7, later(17))), None);
         // No more are remembered than there is room for.
-        for number in 0..=u32::try_from(MOST_FRAGMENTED).expect("few") {
-            hear(&mut talks, &part(100 + number, udp(SERVER, CLIENT)));
+        for number in 0..=u32::try_from(MAX_FRAGMENTED).expect("few") {
+            assign(&mut conversations, &part(100 + number, udp(SERVER, CLIENT)));
         }
-        assert_eq!(talks.hear(Some(interface(1)), &part(7, later(17))), None);
-        assert_eq!(talks.fragmented.len(), MOST_FRAGMENTED);
+        assert_eq!(conversations.assign(Some(interface(1)), &part(7, later(17))), None);
+        assert_eq!(conversations.fragmented.len(), MAX_FRAGMENTED);
     }
 
     #[test]
     fn the_oldest_exchange_is_forgotten() {
-        let mut talks = talks();
-        let most = u16::try_from(MOST_TALKS).expect("a port");
+        let mut conversations = conversations();
+        let most = u16::try_from(MAX_CONVERSATIONS).expect("a port");
         for port in (1000..=1000 + most).chain([1000]) {
             let asked = packet(&format!("10.0.0.1:{port}"), SERVER, Kind::Other(17));
-            assert!(hear(&mut talks, &asked).is_first, "{port}");
+            assert!(assign(&mut conversations, &asked).is_first, "{port}");
         }
-        assert_eq!((talks.known.len(), talks.order.len()), (MOST_TALKS, MOST_TALKS));
+        assert_eq!(
+            (conversations.known.len(), conversations.order.len()),
+            (MAX_CONVERSATIONS, MAX_CONVERSATIONS)
+        );
     }
 }

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 /// How many packets are about which port.
 #[derive(Debug, Default)]
-pub(super) struct Elsewhere(BTreeMap<u16, u64>);
+pub(super) struct OtherPorts(BTreeMap<u16, u64>);
 
-impl Elsewhere {
+impl OtherPorts {
     pub(super) fn note(&mut self, packet: &Decoded) {
         if let Kind::Tcp { .. } | Kind::Udp { .. } = packet.kind
             // Of a client and a server it is the server that has the lower one, but for a few.
@@ -18,7 +18,7 @@ impl Elsewhere {
     }
 
     /// The ports that most packets are about, so many at most.
-    pub(super) fn most(&self, ports: usize) -> Vec<u16> {
+    pub(super) fn busiest(&self, ports: usize) -> Vec<u16> {
         let mut all: Vec<(&u16, &u64)> = self.0.iter().collect();
         all.sort_by(|(_, one), (_, other)| other.cmp(one)); // stable, so the lower of two comes first
         all.into_iter().map(|(port, _)| *port).take(ports).collect()
@@ -33,7 +33,7 @@ mod tests {
 
     #[test]
     fn the_ports_of_most_packets_come_first_by_the_lower_one_of_each() {
-        let mut elsewhere = Elsewhere::default();
+        let mut elsewhere = OtherPorts::default();
         for (source, destination) in [(40000, 53), (53, 40001), (40000, 37), (443, 80), (80, 80)] {
             let end = |port| End { address: Ipv4Addr::LOCALHOST.into(), port: Some(port) };
             let kind = Kind::Udp { payload: Vec::new() };
@@ -48,7 +48,7 @@ mod tests {
                 fragment_of,
             });
         }
-        assert_eq!(elsewhere.most(2), [53, 80]);
-        assert_eq!(elsewhere.most(9), [53, 80, 37]);
+        assert_eq!(elsewhere.busiest(2), [53, 80]);
+        assert_eq!(elsewhere.busiest(9), [53, 80, 37]);
     }
 }
