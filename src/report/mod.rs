@@ -11,7 +11,7 @@ pub(crate) mod lab;
 pub(crate) mod ladder;
 pub(crate) mod meaning;
 pub(crate) mod packet;
-mod table;
+mod page;
 pub(crate) mod wire;
 
 pub(crate) use crate::duration::human;

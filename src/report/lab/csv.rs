@@ -1,6 +1,6 @@
 //! Findings as CSV (RFC 4180), one a line; a run that gave none has a line of its own.
 
-use super::words::{self, expected, value, verdict};
+use super::phrases::{self, expected, value, verdict};
 use super::{Done, ending};
 use crate::duration::Unit;
 use crate::lab::{Report, Value};
@@ -39,7 +39,7 @@ fn rows(report: &Report) -> Vec<[String; 12]> {
         report.lab.name.into(),
         report.procedure.engine.to_string(),
         report.seed().map_or_else(String::new, |seed| seed.to_string()),
-        words::knobs(&report.setting.knobs).join(" "),
+        phrases::knobs(&report.setting.knobs).join(" "),
     ];
     let with = |rest: [String; 8]| {
         let mut fields = run.iter().cloned().chain(rest);

@@ -1,7 +1,7 @@
 //! Labs and their runs as JSON. Nothing in it depends on how long this took or where it ran, beside what
 //! the run itself gave: the same seed gives the same octets.
 
-use super::words::{self, expected, value};
+use super::phrases::{self, expected, value};
 use super::{Done, ending, not_run};
 use crate::duration::Unit;
 use crate::lab::{
@@ -59,7 +59,7 @@ fn run(Done { report, captures, .. }: &Done) -> Json {
         "question": lab.question,
         "engine": procedure.engine.name(),
         "seed": report.seed(),
-        "knobs": words::knobs(&setting.knobs),
+        "knobs": phrases::knobs(&setting.knobs),
         "system": system,
         "good": outcome.is_ok_and(Outcome::is_as_predicted),
         "ended": ending(report).1,
@@ -96,7 +96,7 @@ fn lessons(lab: &'static Lab, outcome: &Outcome) -> Vec<Json> {
         json!({
             "transport": ground.transport.to_string(),
             "what": ground.what,
-            "must": words::must(ground.must),
+            "must": phrases::must(ground.must),
             "observed": observed.map(|it| value(it, lab.time_unit)),
         })
     };
@@ -119,7 +119,7 @@ fn finding(finding: &Finding, unit: Unit) -> Json {
             Verdict::Differs => "differs",
             Verdict::Varies => "varies here",
         },
-        "in_words": words::verdict(finding, unit),
+        "in_words": phrases::verdict(finding, unit),
         "varies": prediction.varies,
     })
 }

@@ -164,7 +164,7 @@ mod tests {
         captured: &Captured,
         fate: &Fate,
     ) {
-        let since = captured.at.map_or(0, |at| (at - 1_000_000 * MS).as_nanos());
+        let since = captured.at.map_or(0, |at| at.abs_diff(1_000_000 * MS).as_nanos());
         let since_ns = i64::try_from(since).expect("short");
         ladders.add(&Sighting { role, packet, captured, since_ns, fate });
     }

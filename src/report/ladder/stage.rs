@@ -5,7 +5,7 @@ use super::{
     DIM, ERROR, LEFTWARDS, LOST, Line, MIN_WIDTH, PLAIN, RETRANSMITTED, RIGHTWARDS, STRONG,
 };
 use crate::report::packet::{cut, cut_end};
-use crate::report::table::wrap;
+use crate::report::page::wrap;
 use crate::trace::{Host, HostId};
 use anstyle::Style;
 use std::cmp::Ordering;

@@ -202,7 +202,7 @@ impl Link {
             let mut number = Fields { rest: value, ..body };
             match code {
                 option_code::INTERFACE_NAME if link.name.is_none() => {
-                    link.name = Some(value.into())
+                    link.name = Some(value.into());
                 }
                 option_code::TIME_RESOLUTION => {
                     link.units = value.first().and_then(|it| units(*it)).unwrap_or(link.units);
