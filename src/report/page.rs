@@ -16,6 +16,7 @@ pub(super) const GOOD: Style = AnsiColor::Green.on_default();
 /// As it should not be.
 pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
 /// To be noted.
+#[cfg(feature = "lab")]
 pub(super) const NOTE: Style = AnsiColor::Yellow.on_default();
 
 /// The columns of a table: the blanks before the first, and the width of each.

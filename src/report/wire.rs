@@ -1,5 +1,6 @@
 //! Packets that `wire` sees as JSON, and their sum.
 
+use super::json::joined;
 use super::ladder::Sighting;
 use super::packet::label;
 use super::plural;
@@ -8,15 +9,15 @@ use crate::transport::Transport;
 use crate::wire::conversation::Side;
 use crate::wire::decode::{Decoded, Kind};
 use chrono::{DateTime, SecondsFormat};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::time::Duration;
 
 /// A packet as an object.
 pub(crate) fn json(seen: &Sighting) -> Value {
     let Sighting { role, packet, captured, .. } = *seen;
     let interface = captured.interface.as_ref();
-    let mut object = json!({
-        "time": captured.at.map_or(Value::Null, time),
+    let about = json!({
+        "time": captured.at.and_then(time),
         "since_first_us": microseconds(seen.since_ns),
         "interface": interface.map(|it| it.id.passed.unwrap_or(it.id.number)),
         "exchange": role.number,
@@ -27,46 +28,39 @@ pub(crate) fn json(seen: &Sighting) -> Value {
         "what": label(packet),
         "octets": packet.octets,
     });
-    if let Value::Object(keys) = &mut object {
-        keys.extend(inside(packet));
-        if role.transport == Transport::Tcp {
-            keys.insert("retransmission".to_owned(), role.is_retransmission.into());
-        }
-        if let Some(third_party) = role.third_party {
-            keys.insert("said_by".to_owned(), third_party.to_string().into());
-        }
-        if let Some(name) = interface.and_then(|it| it.name.as_deref()) {
-            keys.insert("interface_name".to_owned(), Printable(name).to_string().into());
-        }
-        let comments: Vec<String> = seen.comments().collect();
-        if !comments.is_empty() {
-            keys.insert("comments".to_owned(), comments.into());
-        }
-    }
-    object
+    let retransmission = (role.transport == Transport::Tcp)
+        .then(|| json!({ "retransmission": role.is_retransmission }));
+    let reporter = role.third_party.map(|it| json!({ "said_by": it.to_string() }));
+    let name = interface.and_then(|it| it.name.as_deref());
+    let name = name.map(|name| json!({ "interface_name": Printable(name).to_string() }));
+    let comments: Vec<String> = seen.comments().collect();
+    let comments = (!comments.is_empty()).then(|| json!({ "comments": comments }));
+    let (segment, payload) = (segment(packet), payload(packet));
+    joined([Some(about), segment, payload, retransmission, reporter, name, comments])
 }
 
-/// What is in the packet, as far as it is TCP or UDP.
-fn inside(packet: &Decoded) -> Map<String, Value> {
-    let mut keys = Map::new();
-    if let Kind::Tcp { flags, sequence, acknowledgement, window, .. } = packet.kind {
-        keys.insert("flags".to_owned(), flags.to_string().into());
-        keys.insert("sequence".to_owned(), sequence.into());
-        keys.insert("acknowledgement".to_owned(), acknowledgement.into());
-        keys.insert("window".to_owned(), window.into());
-    }
-    if let Kind::Tcp { payload, .. } | Kind::Udp { payload } = &packet.kind {
-        // As many as were sent; of those that follow a capture may have fewer.
-        keys.insert("payload_octets".to_owned(), packet.carried.into());
-        keys.insert("payload".to_owned(), Printable(payload).to_string().into());
-    }
-    keys
+fn segment(packet: &Decoded) -> Option<Value> {
+    let Kind::Tcp { flags, sequence, acknowledgement, window, .. } = packet.kind else {
+        return None;
+    };
+    Some(json!({
+        "flags": flags.to_string(),
+        "sequence": sequence,
+        "acknowledgement": acknowledgement,
+        "window": window,
+    }))
 }
 
-fn time(at: Duration) -> Value {
-    let seconds = i64::try_from(at.as_secs()).ok();
-    let time = seconds.and_then(|seconds| DateTime::from_timestamp(seconds, at.subsec_nanos()));
-    time.map(|time| time.to_rfc3339_opts(SecondsFormat::Nanos, true)).into()
+/// What a segment or a datagram carries: the number of octets sent, and those that were captured.
+fn payload(packet: &Decoded) -> Option<Value> {
+    let (Kind::Tcp { payload, .. } | Kind::Udp { payload }) = &packet.kind else { return None };
+    let text = Printable(payload).to_string();
+    Some(json!({ "payload_octets": packet.carried, "payload": text }))
+}
+
+fn time(at: Duration) -> Option<String> {
+    let time = DateTime::from_timestamp(i64::try_from(at.as_secs()).ok()?, at.subsec_nanos())?;
+    Some(time.to_rfc3339_opts(SecondsFormat::Nanos, true))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "nanoseconds of a quarter year are exact")]

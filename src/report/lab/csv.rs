@@ -23,14 +23,18 @@ const HEAD: [&str; 12] = [
 
 /// The table with its head.
 pub(crate) fn csv(done: &[Done]) -> String {
-    let mut writer = csv::Writer::from_writer(Vec::new());
     let rows = done.iter().flat_map(|it| rows(&it.report));
-    let head = HEAD.map(str::to_owned);
-    for row in std::iter::once(head).chain(rows) {
-        // Writing to a Vec cannot fail, and every row has as many fields.
-        let _ = writer.write_record(row);
+    let lines = std::iter::once(HEAD.map(str::to_owned)).chain(rows);
+    lines.map(|fields| fields.map(quoted).join(",") + "\n").collect()
+}
+
+/// A field, in quotes where it needs them.
+fn quoted(field: String) -> String {
+    if field.contains([',', '"', '\r', '\n']) {
+        format!("\"{}\"", field.replace('"', "\"\""))
+    } else {
+        field
     }
-    writer.into_inner().map(|it| String::from_utf8_lossy(&it).into_owned()).unwrap_or_default()
 }
 
 fn rows(report: &Report) -> Vec<[String; 12]> {
@@ -75,5 +79,16 @@ fn exact(value: &Value, unit: Unit) -> (String, String) {
         Value::Share(share) => (share.to_string(), "share".to_owned()),
         Value::Text(_) => Default::default(),
         Value::Time(time) => (unit.exact(*time), unit.name().to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_is_quoted_where_it_would_end_another() {
+        let shown = ["42 octets", "a, b", "say \"no\"", "two\nlines"].map(|it| quoted(it.into()));
+        assert_eq!(shown, ["42 octets", "\"a, b\"", "\"say \"\"no\"\"\"", "\"two\nlines\""]);
     }
 }

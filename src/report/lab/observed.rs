@@ -62,7 +62,9 @@ fn row<const N: usize>(page: &mut Page, columns: &Columns<N>, cells: [(Style, &s
     let name = wrap(cells[0].1, WHAT);
     let mut cells = cells;
     let Some((last, above)) = name.split_last() else { return };
-    above.iter().for_each(|line| page.line(format_args!("  {line}")));
+    for line in above {
+        page.line(format_args!("  {line}"));
+    }
     cells[0].1 = last;
     page.row(columns, cells);
 }

@@ -4,6 +4,7 @@ use super::rows::{Arrow, End, Item, Kind, Row};
 use super::{
     DIM, ERROR, LEFTWARDS, LOST, Line, MIN_WIDTH, PLAIN, RETRANSMITTED, RIGHTWARDS, STRONG,
 };
+use crate::duration::Unit;
 use crate::report::packet::{cut, cut_end};
 use crate::report::page::wrap;
 use crate::trace::{Host, HostId};
@@ -25,47 +26,11 @@ pub(super) struct Stage {
     lines: Vec<usize>,
     width: usize,
     unit: Unit,
+    decimals: usize,
     /// Columns of the longest time with the blank behind it.
     time: usize,
     /// Whether there is a column for when packets arrive.
     arrivals: bool,
-}
-
-/// The unit of the axis of time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Unit {
-    Microseconds,
-    /// With this many decimals.
-    Milliseconds(usize),
-    Seconds,
-}
-
-impl Unit {
-    /// The unit that suits the longest of several drawings, with enough decimals for a drawing that ends at `last`.
-    fn of(longest: Duration, last: Duration) -> Self {
-        match longest.as_micros() {
-            0..10_000 => Self::Microseconds,
-            10_000..100_000_000 => Self::Milliseconds(if last < SHORT_DRAWING { 3 } else { 1 }),
-            _ => Self::Seconds,
-        }
-    }
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Microseconds => "µs",
-            Self::Milliseconds(_) => "ms",
-            Self::Seconds => "s",
-        }
-    }
-
-    fn show(self, at: Duration) -> String {
-        let seconds = at.as_secs_f64();
-        match self {
-            Self::Microseconds => format!("{:.0}", seconds * 1e6),
-            Self::Milliseconds(decimals) => format!("{:.decimals$}", seconds * 1e3),
-            Self::Seconds => format!("{seconds:.3}"),
-        }
-    }
 }
 
 /// The last time of a drawing: of what happened or arrived.
@@ -85,8 +50,13 @@ impl Stage {
             Item::Call(..) | Item::State(..) => None,
         });
         let last = last(rows);
-        let unit = Unit::of(longest.max(last), last);
-        let time = MIN_TIME_COLUMNS.max(unit.show(last).len() + 1);
+        let unit = Unit::of(longest.max(last));
+        let decimals = match unit {
+            Unit::Microseconds => 0,
+            Unit::Milliseconds if last >= SHORT_DRAWING => 1,
+            Unit::Milliseconds | Unit::Seconds => 3,
+        };
+        let time = MIN_TIME_COLUMNS.max(unit.decimal(last, decimals).len() + 1);
         let arrivals = ends.clone().any(|end| *end != End::Unknown);
         let axes = if arrivals { 2 } else { 1 };
         // Times of years leave the hosts their room all the same.
@@ -94,14 +64,14 @@ impl Stage {
         let right = width - (axes - 1) * time - 1;
         let between = hosts.len().saturating_sub(1).max(1);
         let lines = (0..hosts.len()).map(|host| time + host * (right - time) / between);
-        Self { lines: lines.collect(), width, unit, time, arrivals }
+        Self { lines: lines.collect(), width, unit, decimals, time, arrivals }
     }
 
     /// For packets of a conversation as they come, in milliseconds: the client's line is in this column, the server's in
     /// the last one.
     pub(super) fn of_conversation(time: usize, client: usize, width: usize) -> Self {
-        let (lines, unit) = (vec![client, width - 1], Unit::Milliseconds(3));
-        Self { lines, width, unit, time, arrivals: false }
+        let (lines, unit) = (vec![client, width - 1], Unit::Milliseconds);
+        Self { lines, width, unit, decimals: 3, time, arrivals: false }
     }
 
     /// The title, the hosts' names, and what the axes are.
@@ -166,7 +136,7 @@ impl Stage {
         // The second coming of a packet has no time but that of its arrival.
         let is_copy = matches!(&row.item, Item::Arrow(Arrow { kind: Kind::Duplicate, .. }));
         if let (Some(line), false) = (lines.get_mut(begin), is_copy) {
-            line.put_before(self.time - 1, &self.unit.show(row.at), DIM);
+            line.put_before(self.time - 1, &self.unit.decimal(row.at, self.decimals), DIM);
         }
     }
 
@@ -256,7 +226,9 @@ impl Stage {
     fn end(&self, end: &End, span: Span, style: Style, line: &mut Line) {
         let length = span.length(end);
         match end {
-            End::Arrived(at) => line.put_before(self.width, &self.unit.show(*at), DIM),
+            End::Arrived(at) => {
+                line.put_before(self.width, &self.unit.decimal(*at, self.decimals), DIM);
+            }
             End::Lost(why) => {
                 span.set(length - 1, '✗', style, line);
                 span.put(length + 1, why, style, line);
