@@ -383,9 +383,9 @@ impl From<CaptureError> for Failure {
                  the daytime binary; `daytime wire --netns` shows an exchange without either"
                     .to_owned(),
             ),
-            CaptureError::NoInterface { there, .. } => {
+            CaptureError::NoInterface { existing, .. } => {
                 let there: Vec<String> =
-                    there.iter().map(|name| Printable(name.as_bytes()).to_string()).collect();
+                    existing.iter().map(|name| Printable(name.as_bytes()).to_string()).collect();
                 Some(format!("there are {}; without one it is all of them", there.join(", ")))
             }
             CaptureError::Down(name) => {

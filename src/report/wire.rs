@@ -78,7 +78,7 @@ pub(crate) fn summary(packets: u64, exchanges: u64, lasted: Duration) -> String 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::ladder::sample::{captured, role, segment};
+    use crate::report::ladder::sighting::tests::{captured, role, segment};
     use crate::trace::Fate;
     use crate::wire::decode::Flags;
     use crate::wire::{Interface, InterfaceId};

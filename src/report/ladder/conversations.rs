@@ -127,7 +127,7 @@ fn seconds(nanoseconds: i64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{self, end};
+    use super::super::sighting::tests::{self as sample, end};
     use super::*;
     use crate::trace::Fate;
     use crate::transport::Transport;

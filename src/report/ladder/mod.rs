@@ -5,11 +5,9 @@ mod conversations;
 mod line;
 mod retransmissions;
 mod rows;
-#[cfg(test)]
-pub(crate) mod sample;
 #[cfg(feature = "lab")]
 mod side_by_side;
-mod sighting;
+pub(crate) mod sighting;
 mod stage;
 
 pub(crate) use conversations::Ladders;
