@@ -1,4 +1,4 @@
-//! How a time is told, the same way wherever the program tells one.
+//! Durations as text, the same way everywhere.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ pub(crate) fn human(duration: Duration) -> String {
     }
 }
 
-/// The same without zeros at the end: `20 ms` for `20.0 ms`. For what is round, as what is predicted.
+/// The same without zeros at the end, for round numbers such as predictions: `20 ms`, not `20.0 ms`.
 #[cfg(feature = "lab")]
 pub(crate) fn short(duration: Duration) -> String {
     let human = human(duration);

@@ -14,7 +14,7 @@ pub(crate) fn text(comparison: &Comparison) -> String {
     wire(&mut page, comparison);
     client(&mut page, comparison);
     latency(&mut page, comparison);
-    nobody(&mut page, comparison);
+    closed_port(&mut page, comparison);
     leftover(&mut page, comparison);
     page.finish()
 }
@@ -38,10 +38,10 @@ fn reply(page: &mut Page, comparison: &Comparison) {
     sides(page, comparison, "from", |side| side.answer.peer.to_string());
 }
 
-/// A line as far as three rows hold it: a stranger's may have 4096 octets.
+/// Cuts a reply to what three rows hold; it may have 4096 octets.
 fn shortened(line: String) -> String {
-    const ROOM: usize = 80;
-    match line.char_indices().nth(ROOM) {
+    const MAX_CHARACTERS: usize = 80;
+    match line.char_indices().nth(MAX_CHARACTERS) {
         Some((end, _)) => format!("{} …", &line[..end]),
         None => line,
     }
@@ -141,9 +141,9 @@ fn latency(page: &mut Page, comparison: &Comparison) {
 }
 
 const BUCKETS: u32 = 8;
-const BAR: usize = 20;
-/// With fewer latencies the rows above tell as much.
-const ENOUGH: usize = 10;
+const MAX_BAR_COLUMNS: usize = 20;
+/// Minimum number of latencies for a picture; of fewer the rows above say as much.
+const MIN_LATENCIES: usize = 10;
 
 /// One picture of both distributions: rows are ranges of equal ratio, bars are shares of the fullest.
 fn distribution(page: &mut Page, comparison: &Comparison) {
@@ -152,7 +152,7 @@ fn distribution(page: &mut Page, comparison: &Comparison) {
         Err(_) => Latencies::default(),
     };
     let both = [of(&comparison.tcp), of(&comparison.udp)];
-    if both.iter().all(|latencies| latencies.sorted().len() < ENOUGH) {
+    if both.iter().all(|latencies| latencies.sorted().len() < MIN_LATENCIES) {
         return;
     }
     let Some(bounds) = bounds(&both) else { return };
@@ -160,7 +160,7 @@ fn distribution(page: &mut Page, comparison: &Comparison) {
     let fullest = counts.iter().flatten().copied().max().unwrap_or(1).max(1);
     let bar = |count: usize| match count {
         0 => String::new(),
-        _ => format!("{} {count}", "#".repeat((count * BAR).div_ceil(fullest))),
+        _ => format!("{} {count}", "#".repeat((count * MAX_BAR_COLUMNS).div_ceil(fullest))),
     };
     let [tcp, udp] = &counts;
     for (row, (tcp, udp)) in tcp.iter().zip(udp).enumerate() {
@@ -182,7 +182,7 @@ fn bounds(both: &[Latencies; 2]) -> Option<Vec<Duration>> {
     Some((1..BUCKETS).map(bound).collect())
 }
 
-fn nobody(page: &mut Page, comparison: &Comparison) {
+fn closed_port(page: &mut Page, comparison: &Comparison) {
     let closed = match &comparison.closed {
         Ok(closed) => closed,
         Err(error) => {

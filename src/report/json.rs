@@ -39,7 +39,7 @@ pub(crate) fn bound(bound: &[Bound], metrics: Option<SocketAddr>) -> Value {
     joined([Some(json!({ "listening": sockets })), metrics])
 }
 
-/// An answer to a question, and what it means; `incomplete` says what is missing from it.
+/// An answer and its meaning; `incomplete` says what is missing.
 #[expect(clippy::cast_precision_loss, reason = "an offset of 104 days needs no microseconds")]
 pub(crate) fn answer(
     target: &Target,
@@ -147,7 +147,7 @@ pub(crate) fn saved_error(line: Option<u64>, error: &str) -> Value {
     place(line, None, meaning_keys(None, Flags::default(), Some(error)))
 }
 
-/// Where a reply stands, what it is, and what it means.
+/// The number of the line of a reply, its text, and its meaning.
 fn place(line: Option<u64>, octets: Option<&[u8]>, meaning: Value) -> Value {
     let line = line.map(|line| json!({ "line": line }));
     let reply = octets.map(|octets| Printable::line(octets).to_string());

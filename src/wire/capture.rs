@@ -88,7 +88,7 @@ impl Capture {
             .map_err(CaptureError::Failed)
     }
 
-    /// A socket that is bound to no interface is not told that one went down.
+    /// A socket that is bound to no interface gets no error when an interface goes down.
     fn check_interface(&self) -> Result<(), CaptureError> {
         self.changes.take().map_err(CaptureError::Failed)?;
         let Some((name, index)) = &self.only else { return Ok(()) };

@@ -1,7 +1,7 @@
 //! Sorts packets into conversations of a client with a server, and finds the retransmissions among them.
 
 use super::InterfaceId;
-use super::decode::{Decoded, End, Kind};
+use super::decode::{Decoded, Endpoint, Kind};
 use super::segment::{Segment, SentSegments};
 use crate::transport::Transport;
 use std::collections::{BTreeMap, VecDeque};
@@ -20,8 +20,8 @@ pub(crate) struct PacketRole {
     /// Whether this is the first packet seen of the conversation.
     pub is_first: bool,
     pub transport: Transport,
-    pub client: End,
-    pub server: End,
+    pub client: Endpoint,
+    pub server: Endpoint,
     pub to: Side,
     /// The sender, if it is neither of them: a router that reports an ICMP error.
     pub third_party: Option<IpAddr>,
@@ -57,8 +57,8 @@ pub(crate) struct Conversations {
 struct Key {
     interface: Option<InterfaceId>,
     transport: Transport,
-    client: End,
-    server: End,
+    client: Endpoint,
+    server: Endpoint,
 }
 
 /// Identifies a packet that was sent in fragments.
@@ -138,7 +138,7 @@ impl Conversations {
         let key = |client, server| Key { interface, transport, client, server };
         let (there, back) =
             (key(about.source, about.destination), key(about.destination, about.source));
-        let serves = |end: End| end.port.is_some_and(|port| self.ports.contains(&port));
+        let serves = |end: Endpoint| end.port.is_some_and(|port| self.ports.contains(&port));
         // Between two such ports the end that began is the client.
         match (serves(about.destination), serves(about.source)) {
             (true, true) if self.known.contains_key(&back) => Some(back),
@@ -237,9 +237,9 @@ mod tests {
     const CLIENT: &str = "10.0.0.1:40000";
     const SERVER: &str = "10.0.0.2:13";
 
-    fn end(text: &str) -> End {
+    fn end(text: &str) -> Endpoint {
         let socket: std::net::SocketAddr = text.parse().expect("an address");
-        End { address: socket.ip(), port: Some(socket.port()) }
+        Endpoint { address: socket.ip(), port: Some(socket.port()) }
     }
 
     fn packet(from: &str, to: &str, kind: Kind) -> Decoded {
@@ -373,7 +373,7 @@ mod tests {
 
     fn without_ports(from: &str, to: &str, kind: Kind) -> Decoded {
         let [source, destination] = [from, to]
-            .map(|address| End { address: address.parse().expect("an address"), port: None });
+            .map(|address| Endpoint { address: address.parse().expect("an address"), port: None });
         Decoded { source, destination, kind, octets: 56, carried: 0, fragment_of: None }
     }
 

@@ -64,7 +64,7 @@ impl SentSegments {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::decode::End;
+    use crate::wire::decode::Endpoint;
     use std::net::Ipv4Addr;
 
     fn segment(begin: u32, length: u32) -> Segment {
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn a_segment_that_a_capture_has_cut_takes_all_the_numbers_that_it_took() {
-        let end = End { address: Ipv4Addr::LOCALHOST.into(), port: Some(13) };
+        let end = Endpoint { address: Ipv4Addr::LOCALHOST.into(), port: Some(13) };
         let (flags, payload) = (Flags::FIN, b"Mon".to_vec());
         let kind = Kind::Tcp { flags, sequence: 100, acknowledgement: 0, window: 0, payload };
         let (octets, carried) = (80, 40);

@@ -1,5 +1,5 @@
-//! What there is to see, where nobody may capture: the packets of an exchange over each transport, between two
-//! network namespaces.
+//! A demonstration without the right to capture: the packets of an exchange over each transport, between two network
+//! namespaces.
 
 use super::Wire;
 use super::output::Output;

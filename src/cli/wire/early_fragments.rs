@@ -84,12 +84,12 @@ impl EarlyFragments {
 mod tests {
     use super::*;
     use crate::trace::Loss;
-    use crate::wire::decode::{Decoded, End, Kind};
+    use crate::wire::decode::{Decoded, Endpoint, Kind};
     use std::net::Ipv4Addr;
 
     /// A packet from host 10.0.0.`host`.
     fn whole(host: u8, identification: u32) -> FragmentedPacket {
-        let end = |host| End { address: Ipv4Addr::new(10, 0, 0, host).into(), port: None };
+        let end = |host| Endpoint { address: Ipv4Addr::new(10, 0, 0, host).into(), port: None };
         let packet = Decoded {
             source: end(host),
             destination: end(99),

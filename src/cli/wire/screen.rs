@@ -110,7 +110,7 @@ impl<'a> Screen<'a> {
         self.file.as_ref().is_some_and(Output::is_standard)
     }
 
-    /// To standard output, as long as somebody reads it.
+    /// Prints to standard output while it has a reader.
     fn print(&mut self, text: &str) -> Result<(), Failure> {
         if !self.is_read {
             return Ok(());

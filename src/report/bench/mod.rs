@@ -137,15 +137,15 @@ fn failures(page: &mut Page, bench: &Bench) {
     }
 }
 
-/// From here on nothing else on that processor had a share worth the name.
-const WHOLE: f64 = 0.9;
+/// From this share on the client used a whole processor, but for noise.
+const WHOLE_PROCESSOR: f64 = 0.9;
 
 fn client(page: &mut Page, bench: &Bench) {
     page.heading("THE CLIENT");
     row(page, bench, "processor time", |load| {
         format!("{:.0} % of one", load.processor_share() * 100.0)
     });
-    if has(bench, |load| load.processor_share() > WHOLE) {
+    if has(bench, |load| load.processor_share() > WHOLE_PROCESSOR) {
         page.line("");
         page.paragraph(
             0,

@@ -1,10 +1,10 @@
 //! Findings as CSV (RFC 4180), one a line; a run that gave none has a line of its own.
 
 use super::phrases::{self, expected, value, verdict};
-use super::{Done, ending};
+use super::{FinishedRun, ending};
 use crate::duration::Unit;
 use crate::lab::{Report, Value};
-use crate::report::shown;
+use crate::report::escaped;
 
 const HEAD: [&str; 12] = [
     "lab",
@@ -22,7 +22,7 @@ const HEAD: [&str; 12] = [
 ];
 
 /// The table with its head.
-pub(crate) fn csv(done: &[Done]) -> String {
+pub(crate) fn csv(done: &[FinishedRun]) -> String {
     let rows = done.iter().flat_map(|it| rows(&it.report));
     let lines = std::iter::once(HEAD.map(str::to_owned)).chain(rows);
     lines.map(|fields| fields.map(quoted).join(",") + "\n").collect()
@@ -60,7 +60,7 @@ fn rows(report: &Report) -> Vec<[String; 12]> {
         let (number, number_unit) = exact.unwrap_or_default();
         with([
             prediction.transport.to_string(),
-            shown(prediction.what),
+            escaped(prediction.what),
             expected(&prediction.expected, unit),
             finding.observed.as_ref().map(|it| value(it, unit)).unwrap_or_default(),
             number,

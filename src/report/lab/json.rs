@@ -2,7 +2,7 @@
 //! the run itself gave: the same seed gives the same octets.
 
 use super::phrases::{self, expected, value};
-use super::{Done, ending, not_run};
+use super::{FinishedRun, ending, not_run};
 use crate::duration::Unit;
 use crate::lab::{
     Dial, Engine, Expected, Finding, Ground, Lab, Lesson, Next, Outcome, Part, Procedure, Report,
@@ -42,11 +42,11 @@ fn knobs(Procedure { engine, knobs, .. }: &Procedure) -> (String, Json) {
 }
 
 /// Runs, whole, with their traces.
-pub(crate) fn runs(done: &[Done]) -> Json {
+pub(crate) fn runs(done: &[FinishedRun]) -> Json {
     json!({ "runs": done.iter().map(run).collect::<Vec<_>>() })
 }
 
-fn run(Done { report, captures, .. }: &Done) -> Json {
+fn run(FinishedRun { report, captures, .. }: &FinishedRun) -> Json {
     let Report { lab, procedure, setting, .. } = report;
     let outcome = report.outcome.as_ref();
     let system = match procedure.engine {

@@ -15,7 +15,7 @@ pub(crate) use summary::summary;
 
 use super::ladder;
 use super::page::{BAD, GOOD, NOTE, Page, STRONG, WIDTH, wrap};
-use super::{chain, plural, shown};
+use super::{chain, escaped, plural};
 use crate::lab::{
     Engine, Lab, Next, Obstacle, Outcome, Part, Procedure, Program, Report, Setting, Verdict,
 };
@@ -25,7 +25,7 @@ use anstyle::Style;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How much is told.
+/// How much is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Detail {
     Brief,
@@ -33,17 +33,17 @@ pub(crate) enum Detail {
     Explained,
 }
 
-/// A run that is over.
+/// A run that has ended.
 #[derive(Debug)]
-pub(crate) struct Done {
+pub(crate) struct FinishedRun {
     pub report: Report,
     pub took: Duration,
     /// The capture files that were written, if any were asked for.
     pub captures: Option<Vec<PathBuf>>,
 }
 
-/// What can be told before the run: above all, what is predicted. `number` counts the runs before it.
-pub(crate) fn before(
+/// What is known before the run, the prediction above all. `number` is the number of runs before it.
+pub(crate) fn before_run(
     lab: &Lab,
     procedure: &Procedure,
     setting: &Setting,
@@ -78,8 +78,8 @@ pub(crate) fn before(
     page.finish()
 }
 
-/// What the run gave, drawn for a screen so many columns wide.
-pub(crate) fn after(report: &Report, detail: Detail, width: usize) -> String {
+/// The result of the run, for a screen of this many columns.
+pub(crate) fn after_run(report: &Report, detail: Detail, width: usize) -> String {
     let mut page = Page::default();
     let outcome = match &report.outcome {
         Ok(outcome) => outcome,
@@ -142,7 +142,7 @@ fn next(page: &mut Page, lab: &Lab) {
 }
 
 /// Which capture files there are, if any were asked for.
-pub(crate) fn captures(done: &Done) -> String {
+pub(crate) fn captures(done: &FinishedRun) -> String {
     let Some(captures) = &done.captures else { return String::new() };
     let mut page = Page::default();
     page.heading("CAPTURED");
@@ -158,7 +158,7 @@ pub(crate) fn captures(done: &Done) -> String {
         page.paragraph(2, &why);
     }
     for path in captures {
-        page.line(format_args!("  {}", shown(&path.display().to_string())));
+        page.line(format_args!("  {}", escaped(&path.display().to_string())));
     }
     page.finish()
 }
@@ -206,7 +206,7 @@ fn engine(engine: Engine) -> String {
 }
 
 fn not_run(obstacle: &Obstacle) -> String {
-    shown(&chain(obstacle))
+    escaped(&chain(obstacle))
 }
 
 /// How a run ended, in a few words.
@@ -244,7 +244,7 @@ mod tests {
     #[test]
     fn the_prediction_stands_before_the_run() {
         let knobs = Knobs { loss: Some(30.0), ..Knobs::default() };
-        let screen = plain(&before(
+        let screen = plain(&before_run(
             &sample::LAB,
             &sample::LAB.procedures[0],
             &setting(knobs),
@@ -268,7 +268,7 @@ mod tests {
 
     #[test]
     fn who_wants_it_explained_is_told_theory_with_its_sources_and_what_is_done() {
-        let screen = plain(&before(
+        let screen = plain(&before_run(
             &sample::LAB,
             &sample::LAB.procedures[0],
             &setting(Knobs::default()),
@@ -292,7 +292,7 @@ mod tests {
         assert!(screen.contains(explained), "{screen}");
         let done = sample::done(Engine::Sim, Knobs::default());
         let [brief, all] = [Detail::Brief, Detail::Explained]
-            .map(|detail| plain(&after(&done.report, detail, 80)));
+            .map(|detail| plain(&after_run(&done.report, detail, 80)));
         let more =
             "\nELSEWHERE\n  Nowhere else.\n\nTRY NEXT\n  daytime time\n      Whether it is late.\n";
         assert_eq!(all, brief + more);
@@ -301,7 +301,7 @@ mod tests {
     #[test]
     fn what_happened_stands_before_what_was_observed_and_the_lesson() {
         let [good, bad, _] = sample::three().map(|done| done.report);
-        let screen = plain(&after(&good, Detail::Brief, 80));
+        let screen = plain(&after_run(&good, Detail::Brief, 80));
         let headings: Vec<&str> = screen
             .lines()
             .filter(|line| {
@@ -311,7 +311,7 @@ mod tests {
         assert_eq!(headings, ["WHAT HAPPENED", "OBSERVED", "LESSON"], "{screen}");
         assert!(screen.contains("\nUDP, once\n"), "{screen}");
         assert_eq!(screen.matches("as predicted").count(), 2, "{screen}");
-        let screen = plain(&after(&bad, Detail::Brief, 80));
+        let screen = plain(&after_run(&bad, Detail::Brief, 80));
         assert!(
             screen.contains("26 octets          20 octets          differs: 6 too"),
             "{screen}"
@@ -321,7 +321,7 @@ mod tests {
     #[test]
     fn a_lesson_is_what_the_run_bears_out() {
         let lesson = |report: &Report| {
-            let screen = plain(&after(report, Detail::Brief, 80));
+            let screen = plain(&after_run(report, Detail::Brief, 80));
             screen.split_once("\nLESSON\n").expect("a lesson").1.to_owned()
         };
         let [good, bad, _] = sample::three().map(|done| done.report);
@@ -335,7 +335,7 @@ mod tests {
     #[test]
     fn what_cannot_run_here_says_why() {
         let [_, _, missing] = sample::three();
-        let screen = plain(&after(&missing.report, Detail::Brief, 80));
+        let screen = plain(&after_run(&missing.report, Detail::Brief, 80));
         assert_eq!(screen, "\nNOT RUN\n  no namespaces here, run it as root\n");
     }
 
@@ -345,8 +345,8 @@ mod tests {
         let beside = |screen: &str| {
             screen.lines().any(|line| line.starts_with("TCP ") && line.ends_with("UDP, once"))
         };
-        assert!(beside(&plain(&after(&done.report, Detail::Brief, 100))));
-        assert!(!beside(&plain(&after(&done.report, Detail::Brief, 99))));
+        assert!(beside(&plain(&after_run(&done.report, Detail::Brief, 100))));
+        assert!(!beside(&plain(&after_run(&done.report, Detail::Brief, 99))));
     }
 
     #[test]

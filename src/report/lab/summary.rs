@@ -1,6 +1,6 @@
 //! How several runs ended, one line for each.
 
-use super::{Done, ending, not_run};
+use super::{FinishedRun, ending, not_run};
 use crate::lab::{Engine, Obstacle, Outcome, Report};
 use crate::report::human;
 use crate::report::page::{Columns, NOTE, PLAIN, Page, STRONG};
@@ -9,12 +9,12 @@ use std::time::Duration;
 /// The lab, the engine, how long it took, and the verdict.
 const COLUMNS: Columns<4> = Columns(2, [12, 8, 8, 44]);
 
-/// A table of them, and what is in it in a sentence.
-pub(crate) fn summary(done: &[Done]) -> String {
+/// A table of runs, and their sum in a sentence.
+pub(crate) fn summary(done: &[FinishedRun]) -> String {
     let mut page = Page::default();
     page.heading("SUMMARY");
     page.row(&COLUMNS, ["lab", "engine", "    time", "verdict"].map(|head| (STRONG, head)));
-    for Done { report, took, .. } in done {
+    for FinishedRun { report, took, .. } in done {
         let (style, verdict) = match report.outcome {
             Err(Obstacle::Missing(_)) => (NOTE, "cannot run here".to_owned()),
             _ => ending(report),
@@ -33,9 +33,9 @@ pub(crate) fn summary(done: &[Done]) -> String {
 }
 
 /// What cannot run here and why, each reason once: an engine if none of its labs can, else the labs.
-fn missing(done: &[Done]) -> Vec<(String, String)> {
+fn missing(done: &[FinishedRun]) -> Vec<(String, String)> {
     let mut reasons: Vec<(Engine, String, Vec<&str>)> = Vec::new();
-    for Done { report, .. } in done {
+    for FinishedRun { report, .. } in done {
         let Err(obstacle @ Obstacle::Missing(_)) = &report.outcome else { continue };
         let (engine, reason, lab) = (report.procedure.engine, not_run(obstacle), report.lab.name);
         match reasons.iter_mut().find(|it| (it.0, &it.1) == (engine, &reason)) {
@@ -51,7 +51,7 @@ fn missing(done: &[Done]) -> Vec<(String, String)> {
     reasons.into_iter().map(|(engine, reason, labs)| (who(engine, &labs), reason)).collect()
 }
 
-fn sentence(done: &[Done]) -> String {
+fn sentence(done: &[FinishedRun]) -> String {
     let count = |is: fn(&Report) -> bool| done.iter().filter(|it| is(&it.report)).count();
     let good = count(|it| it.outcome.as_ref().is_ok_and(Outcome::is_as_predicted));
     let differ = count(|it| it.outcome.as_ref().is_ok_and(|it| !it.is_as_predicted()));

@@ -105,7 +105,7 @@ impl Conversation {
         if self.missing == 0 {
             return since(first.into_iter().chain(last).collect());
         }
-        // What is left out stands between them, whatever the times say.
+        // The rows that are left out are between them, whatever the times say.
         [since(first), since(last.collect())].concat()
     }
 }

@@ -1,4 +1,4 @@
-//! A line of a drawing, cell by cell: what is put later covers what was there.
+//! A line of a drawing, cell by cell. Later text covers earlier text.
 
 use anstyle::Style;
 use std::fmt::Write;

@@ -56,7 +56,7 @@ pub(crate) fn length(trace: &Trace) -> Duration {
     stage::last(&rows::rows(trace))
 }
 
-/// The ladder of rows; so many events between the first [`FIRST_ROWS`] of them and the last [`LAST_ROWS`] are missing.
+/// The ladder of rows. This many events are missing between the first [`FIRST_ROWS`] and the last [`LAST_ROWS`].
 fn lines(
     hosts: &[Host],
     rows: &[Row],

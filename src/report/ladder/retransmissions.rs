@@ -1,13 +1,13 @@
 //! Retransmissions: the segments that TCP sends again.
 
 use crate::trace::HostId;
-use crate::wire::decode::{Decoded, End};
+use crate::wire::decode::{Decoded, Endpoint};
 use crate::wire::segment::{Segment, SentSegments};
 use std::collections::BTreeMap;
 
 /// What each host has sent up to now, in each direction of its connections.
 #[derive(Debug, Default)]
-pub(super) struct Retransmissions(BTreeMap<(HostId, End, End), SentSegments>);
+pub(super) struct Retransmissions(BTreeMap<(HostId, Endpoint, Endpoint), SentSegments>);
 
 impl Retransmissions {
     /// Records what the host sends; true if the host has sent all of it before. A segment without sequence
@@ -25,7 +25,7 @@ mod tests {
     use crate::wire::decode::{Flags, Kind};
 
     fn segment(flags: Flags, sequence: u32, octets: usize) -> Decoded {
-        let end = |address: &str, port| End {
+        let end = |address: &str, port| Endpoint {
             address: address.parse().expect("address"),
             port: Some(port),
         };

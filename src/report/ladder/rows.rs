@@ -1,8 +1,7 @@
-//! What is drawn of a trace, row by row: repeated calls as one, and the second coming of a packet as a
-//! row of its own.
+//! The rows of a ladder: repeated calls are one row, and a duplicate of a packet has a row of its own.
 
 use super::retransmissions::Retransmissions;
-use crate::report::{packet, plural, shown};
+use crate::report::{escaped, packet, plural};
 use crate::trace::{Event, Fate, HostId, Loss, Trace, What};
 use crate::wire::decode::{Decoded, Flags, Kind as Carried, decode};
 use std::time::Duration;
@@ -12,7 +11,7 @@ use std::time::Duration;
 pub(super) struct Row {
     pub at: Duration,
     pub item: Item,
-    /// How many events of the trace it stands for.
+    /// Number of events of the trace in this row.
     pub events: u64,
 }
 
@@ -45,7 +44,7 @@ pub(super) enum End {
     Lost(String),
     /// At the receiver, which had no room for it.
     Refused(String),
-    /// Nobody knows.
+    /// It was seen in one place only.
     Unknown,
 }
 
@@ -54,9 +53,9 @@ pub(super) enum Kind {
     Usual,
     /// TCP sent these octets, or this SYN or FIN, before.
     Retransmitted,
-    /// A later packet came before it.
+    /// A later packet arrived before it.
     Overtaken,
-    /// The link made it out of one that has come already.
+    /// The link delivered it a second time.
     Duplicate,
 }
 
@@ -77,7 +76,7 @@ pub(super) fn rows(trace: &Trace) -> Vec<Row> {
                 rows.push(Row { at: event.at, item, events: repeats as u64 + 1 });
             }
             What::State(_, state) => {
-                let item = Item::State(event.host, format!("[{}]", shown(state)));
+                let item = Item::State(event.host, format!("[{}]", escaped(state)));
                 rows.push(Row { at: event.at, item, events: 1 });
             }
             What::Packet(packet) => {
@@ -128,13 +127,13 @@ fn is_overtaken(row: &Row, later: &[Row]) -> bool {
 /// As a trace of system calls has it: `recv(10) = 10 octets`, and of many `recv(10) × 3 = 10 octets each`.
 fn call_text(call: &str, outcome: &str, times: usize) -> String {
     let call = match times {
-        1 => shown(call),
-        times => format!("{} × {times}", shown(call)),
+        1 => escaped(call),
+        times => format!("{} × {times}", escaped(call)),
     };
     match outcome {
         "" => call,
-        outcome if times > 1 => format!("{call} = {} each", shown(outcome)),
-        outcome => format!("{call} = {}", shown(outcome)),
+        outcome if times > 1 => format!("{call} = {} each", escaped(outcome)),
+        outcome => format!("{call} = {}", escaped(outcome)),
     }
 }
 

@@ -2,11 +2,11 @@
 
 use super::{Line, text};
 
-/// From this many columns on there is room for two.
+/// Minimum columns of a screen for two ladders.
 const MIN_WIDTH_FOR_TWO: usize = 100;
 const GAP: usize = 4;
 
-/// The columns that each of two ladders with so many hosts has, if there is room for two.
+/// The columns of each of two ladders with this number of hosts; `None` if the screen is too narrow for two.
 pub(crate) fn half(width: usize, hosts: usize) -> Option<usize> {
     // For each line but the first.
     const MIN_COLUMNS: usize = (MIN_WIDTH_FOR_TWO - GAP) / 2;

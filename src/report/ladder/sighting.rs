@@ -114,11 +114,11 @@ fn milliseconds(nanoseconds: i64) -> f64 {
 pub(crate) mod tests {
     use super::*;
     use crate::transport::Transport;
-    use crate::wire::decode::{End, Flags, Kind};
+    use crate::wire::decode::{Endpoint, Flags, Kind};
 
-    pub(crate) fn end(text: &str) -> End {
+    pub(crate) fn end(text: &str) -> Endpoint {
         let socket: std::net::SocketAddr = text.parse().expect("an address");
-        End { address: socket.ip(), port: Some(socket.port()) }
+        Endpoint { address: socket.ip(), port: Some(socket.port()) }
     }
 
     pub(crate) fn role(to: Side) -> PacketRole {

@@ -1,4 +1,4 @@
-//! Where everything stands: the axis of time, the lines of the hosts, and the column of arrivals.
+//! The columns of a ladder: the axis of time, the lines of the hosts, and the times of arrival.
 
 use super::rows::{Arrow, End, Item, Kind, Row};
 use super::{
@@ -27,7 +27,7 @@ pub(super) struct Stage {
     width: usize,
     unit: Unit,
     decimals: usize,
-    /// Columns of the longest time with the blank behind it.
+    /// Columns of the longest time with the blank after it.
     time: usize,
     /// Whether there is a column for when packets arrive.
     arrivals: bool,
@@ -93,7 +93,7 @@ impl Stage {
         head
     }
 
-    /// Each about its host's line; what would cover the one before it stands below that.
+    /// Puts each name at its host's line. A name that would cover the one before it moves to the next line.
     fn names(&self, names: impl Iterator<Item = String>, style: Style) -> Vec<Line> {
         let mut lines = vec![Line::default()];
         let mut end = 0;
@@ -129,18 +129,18 @@ impl Stage {
     fn row(&self, row: &Row, lines: &mut Vec<Line>) {
         let begin = lines.len();
         match &row.item {
-            Item::Call(host, text) => self.beside(*host, text, PLAIN, lines),
-            Item::State(host, text) => self.beside(*host, text, DIM, lines),
+            Item::Call(host, text) => self.put_at_host(*host, text, PLAIN, lines),
+            Item::State(host, text) => self.put_at_host(*host, text, DIM, lines),
             Item::Arrow(arrow) => self.arrow(arrow, lines),
         }
-        // The second coming of a packet has no time but that of its arrival.
+        // A duplicate has no time but that of its arrival.
         let is_copy = matches!(&row.item, Item::Arrow(Arrow { kind: Kind::Duplicate, .. }));
         if let (Some(line), false) = (lines.get_mut(begin), is_copy) {
             line.put_before(self.time - 1, &self.unit.decimal(row.at, self.decimals), DIM);
         }
     }
 
-    /// A line that says what is not shown.
+    /// A line that counts what is left out.
     pub(super) fn left_out(&self, text: &str, lines: &mut Vec<Line>) {
         let mut line = Line::default();
         self.lines.iter().for_each(|column| line.set(*column, '┊', PLAIN));
@@ -171,8 +171,8 @@ impl Stage {
         line
     }
 
-    /// What a host does, beside its line, on the side where the others are.
-    fn beside(&self, HostId(host): HostId, text: &str, style: Style, lines: &mut Vec<Line>) {
+    /// What a host does, at its line, on the side of the other hosts.
+    fn put_at_host(&self, HostId(host): HostId, text: &str, style: Style, lines: &mut Vec<Line>) {
         let Some(column) = self.lines.get(host).copied() else { return };
         let is_last = host > 0 && host + 1 == self.lines.len();
         let other = if is_last {
@@ -196,7 +196,7 @@ impl Stage {
         let (Some(from), Some(to)) = (column(arrow.from), column(arrow.to)) else { return };
         let label = labelled(arrow);
         if from == to {
-            return self.beside(arrow.from, &format!("{label} (to itself)"), PLAIN, lines);
+            return self.put_at_host(arrow.from, &format!("{label} (to itself)"), PLAIN, lines);
         }
         let span = Span { from, to };
         let (style, length) = (style(arrow), span.length(&arrow.end));
@@ -222,7 +222,7 @@ impl Stage {
         }
     }
 
-    /// When an arrow comes to its end, or why it does not.
+    /// When a packet arrives, or why it does not.
     fn end(&self, end: &End, span: Span, style: Style, line: &mut Line) {
         let length = span.length(end);
         match end {
@@ -279,7 +279,7 @@ impl Span {
         self.from.abs_diff(self.to) - 1
     }
 
-    /// How far the arrow goes: what is lost leaves room for the reason.
+    /// Columns of the arrow. That of a lost packet leaves room for the reason.
     fn length(self, end: &End) -> usize {
         match end {
             End::Lost(why) => {
