@@ -1,4 +1,4 @@
-//! How a time is told, the same way wherever the program tells one.
+//! Durations as text, the same way everywhere.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ pub(crate) fn human(duration: Duration) -> String {
     }
 }
 
-/// The same without zeros at the end: `20 ms` for `20.0 ms`. For what is round, as what is predicted.
+/// The same without zeros at the end, for round numbers such as predictions: `20 ms`, not `20.0 ms`.
 #[cfg(feature = "lab")]
 pub(crate) fn short(duration: Duration) -> String {
     let human = human(duration);
@@ -26,18 +26,27 @@ pub(crate) fn short(duration: Duration) -> String {
     }
 }
 
-/// The unit in which every time of a table is shown, so that two of them can be compared at a glance.
-#[cfg(feature = "lab")]
+/// The unit in which every time of a table or a drawing is shown, so that two of them can be compared at a glance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unit {
+    Microseconds,
     Milliseconds,
     Seconds,
 }
 
-#[cfg(feature = "lab")]
 impl Unit {
+    /// The unit of drawings the longest of which takes this long.
+    pub(crate) const fn of(longest: Duration) -> Self {
+        match longest.as_micros() {
+            0..10_000 => Self::Microseconds,
+            10_000..100_000_000 => Self::Milliseconds,
+            _ => Self::Seconds,
+        }
+    }
+
     pub(crate) const fn name(self) -> &'static str {
         match self {
+            Self::Microseconds => "µs",
             Self::Milliseconds => "ms",
             Self::Seconds => "s",
         }
@@ -46,20 +55,32 @@ impl Unit {
     /// Nanoseconds, as a power of ten.
     const fn digits(self) -> u8 {
         match self {
+            Self::Microseconds => 3,
             Self::Milliseconds => 6,
             Self::Seconds => 9,
         }
     }
 
+    fn number(self, time: Duration) -> f64 {
+        time.as_secs_f64() * 10_f64.powi(9 - i32::from(self.digits()))
+    }
+
+    /// The number alone, with this many decimals.
+    pub(crate) fn decimal(self, time: Duration, decimals: usize) -> String {
+        format!("{:.decimals$}", self.number(time))
+    }
+
     /// With three significant digits, without zeros at the end: `0.152 ms`, `1080 ms`.
+    #[cfg(feature = "lab")]
     pub(crate) fn show(self, time: Duration) -> String {
-        let number = time.as_secs_f64() * 10_f64.powi(9 - i32::from(self.digits()));
+        let number = self.number(time);
         let decimals = (0..=6).find(|it| number * 10_f64.powi(*it) >= 100.0).unwrap_or(6);
         let text = format!("{number:.*}", usize::try_from(decimals).unwrap_or(0));
         format!("{} {}", without_zeros(&text), self.name())
     }
 
     /// The number alone, exact to the nanosecond, for a program to read.
+    #[cfg(feature = "lab")]
     pub(crate) fn exact(self, time: Duration) -> String {
         let (nanoseconds, of_one) = (time.as_nanos(), 10_u128.pow(self.digits().into()));
         let (whole, part) = (nanoseconds / of_one, nanoseconds % of_one);

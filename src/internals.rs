@@ -5,15 +5,16 @@ use crate::clock::Clock;
 use crate::limit::{Limiter, Limits};
 use crate::metrics::{Event, Metrics};
 use crate::report;
-use crate::report::ladder::{Exchanges, Sight};
+use crate::report::ladder::{Ladders, Sighting};
 use crate::responder::Responder;
 use crate::syntax::{Syntax, Zone};
 use crate::trace::Fate;
 use crate::udp::guard::{self, Decision, Guard, GuardOptions, Question};
 use crate::udp::server::Service;
+use crate::wire::conversation::Conversations;
 use crate::wire::read::Reading;
 use crate::wire::times::Times;
-use crate::wire::{Captured, checksum, decode, pcapng, talk};
+use crate::wire::{Captured, checksum, decode, pcapng};
 use mio::{Events, Poll, net};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
@@ -134,8 +135,10 @@ impl Answering {
 #[must_use]
 pub fn draw(octets: &[u8]) -> Option<String> {
     let packet = decode::decode(octets)?;
-    let said = talk::Talks::with(vec![crate::PORT]).hear(None, &packet)?;
-    Some(report::wire::lines(0, &said, &packet, &[]))
+    let role = &Conversations::with(vec![crate::PORT]).assign(None, &packet)?;
+    let (octets, comments) = (octets.to_vec(), Vec::new());
+    let captured = &Captured { at: None, octets, interface: None, comments };
+    Some(Sighting { role, packet: &packet, captured, since_ns: 0, fate: &Fate::Seen }.row())
 }
 
 /// The packet with its checksum completed.
@@ -181,20 +184,20 @@ impl CaptureFile {
     /// All that is drawn of them, in lines and in ladders, and the objects for scripts.
     #[must_use]
     pub fn show(&self) -> (String, Vec<String>) {
-        let mut talks = talk::Talks::with(vec![crate::PORT]);
-        let (mut times, mut exchanges) = (Times::default(), Exchanges::default());
+        let mut conversations = Conversations::with(vec![crate::PORT]);
+        let (mut times, mut ladders) = (Times::default(), Ladders::default());
         let (mut drawn, mut objects) = (String::new(), Vec::new());
         for captured in &self.packets {
-            let interface = captured.interface.as_ref();
-            let Some(packet) = decode::decode(&captured.octets) else { continue };
-            let Some(said) = talks.hear(interface.map(|it| it.id), &packet) else { continue };
+            let interface = captured.interface.as_ref().map(|it| it.id);
+            let Some(packet) = &decode::decode(&captured.octets) else { continue };
+            let Some(role) = &conversations.assign(interface, packet) else { continue };
             let since_ns = times.since_ns(captured.at);
-            drawn += &report::wire::lines(since_ns, &said, &packet, &captured.comments);
-            objects.push(report::wire::json(since_ns, &said, &packet, captured).to_string());
-            let sight = Sight { at: captured.at, since_ns, interface };
-            exchanges.note(&said, &packet, sight, &Fate::Seen);
+            let seen = Sighting { role, packet, captured, since_ns, fate: &Fate::Seen };
+            drawn += &seen.row();
+            objects.push(report::wire::json(&seen).to_string());
+            ladders.add(&seen);
         }
-        (drawn + &exchanges.draw(80), objects)
+        (drawn + &ladders.draw(80), objects)
     }
 
     /// The packets in a file of ours.

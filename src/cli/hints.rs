@@ -268,8 +268,8 @@ impl Hints for CaptureError {
                  the daytime binary; `daytime wire --netns` shows an exchange without either"
                     .into()
             }
-            Self::NoInterface { there, .. } => {
-                let there: Vec<String> = there.iter().map(printable).collect();
+            Self::NoInterface { existing, .. } => {
+                let there: Vec<String> = existing.iter().map(printable).collect();
                 format!("there are {}; without one it is all of them", there.join(", ")).into()
             }
             Self::Down(name) => {

@@ -7,7 +7,7 @@ use super::failure::Failure;
 use super::progress::Progress;
 use super::{print, width};
 use crate::lab::{self, LABS, Obstacle, Report};
-use crate::report::lab::{self as report, Detail, Done};
+use crate::report::lab::{self as report, Detail, FinishedRun};
 use capture::Captures;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -39,15 +39,15 @@ fn run_labs(arguments: &LabRun, quiet: bool) -> Result<ExitCode, Failure> {
     for (number, (lab, procedure, setting)) in runs.iter().enumerate() {
         let name = format!("{} on {}", lab.name, procedure.engine);
         show.progress.begin(number, runs.len(), &name);
-        let told = show.text(|| report::before(lab, procedure, setting, show.detail(), number));
+        let told = show.text(|| report::before_run(lab, procedure, setting, show.detail(), number));
         if is_in_vain(told, captures.as_ref())? {
             return Ok(status(arguments, &done));
         }
         let began = Instant::now();
         let report = lab::run(lab, procedure, setting);
         let written = captures.as_ref().map(|it| it.write(&report)).transpose()?;
-        let told = show.text(|| report::after(&report, show.detail(), show.width));
-        done.push(Done { report, took: began.elapsed(), captures: written });
+        let told = show.text(|| report::after_run(&report, show.detail(), show.width));
+        done.push(FinishedRun { report, took: began.elapsed(), captures: written });
         let told = told.and_then(|()| show.text(|| report::captures(&done[number])));
         if is_in_vain(told, captures.as_ref())? {
             return Ok(status(arguments, &done));
@@ -88,7 +88,7 @@ impl Show<'_> {
     }
 
     /// Prints what can be told only when all have run.
-    fn result(&self, done: &[Done]) -> Result<(), Failure> {
+    fn result(&self, done: &[FinishedRun]) -> Result<(), Failure> {
         match self.arguments {
             LabRun { json: true, .. } => print(&format!("{:#}\n", report::json::runs(done))),
             LabRun { csv: true, .. } => print(&report::csv(done)),
@@ -100,7 +100,7 @@ impl Show<'_> {
 
 /// Bad if something differs, or could not be done. That an engine is missing here is bad only where
 /// the lab was asked for by its name.
-fn status(arguments: &LabRun, done: &[Done]) -> ExitCode {
+fn status(arguments: &LabRun, done: &[FinishedRun]) -> ExitCode {
     let is_good = |Report { outcome, .. }: &Report| match outcome {
         Ok(outcome) => outcome.is_as_predicted(),
         Err(Obstacle::Missing(_)) => arguments.is_all(),

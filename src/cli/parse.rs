@@ -110,12 +110,16 @@ impl Format {
         let recognised = recognise(octets);
         let text = match &recognised {
             _ if self.json => format!("{}\n", json::saved(line, octets, &recognised)),
-            Ok(it) if self.quiet => format!("{}\n", meaning::bare(it)),
+            Ok(it) if self.quiet => format!("{}\n", meaning::time(it)),
             Ok(it) => {
-                format!("{}\n{}\n", meaning::shown(octets), meaning::lines(it, None).join("\n"))
+                format!(
+                    "{}\n{}\n",
+                    meaning::printable_line(octets),
+                    meaning::lines(it, None).join("\n")
+                )
             }
             Err(_) if self.quiet => String::new(),
-            Err(_) => format!("{}\n", meaning::shown(octets)),
+            Err(_) => format!("{}\n", meaning::printable_line(octets)),
         };
         let faults = fault(line, &recognised).map(|it| fault_at(line, &it)).into_iter().collect();
         Printout { text, faults, is_good: recognised.is_ok() }

@@ -2,9 +2,9 @@
 
 #[cfg(feature = "lab")]
 mod demonstration;
-mod elsewhere;
-mod held;
+mod early_fragments;
 mod live;
+mod other_ports;
 mod output;
 mod recorded;
 mod screen;
@@ -37,7 +37,7 @@ pub(super) fn run(arguments: &Wire, quiet: bool) -> Result<ExitCode, Failure> {
     done
 }
 
-/// What clap cannot tell: `-` is no more than a file name to it.
+/// Contradictions that clap does not find: `-` is a mere file name to it.
 fn contradiction(arguments: &Wire) -> Option<&'static str> {
     if !arguments.pcapng.as_deref().is_some_and(is_standard) {
         None
@@ -55,7 +55,7 @@ fn is_standard(path: &Path) -> bool {
     path.to_str() == Some("-")
 }
 
-fn shown(path: &Path) -> String {
+fn printable_path(path: &Path) -> String {
     Printable(path.as_os_str().as_encoded_bytes()).to_string()
 }
 

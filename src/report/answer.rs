@@ -1,6 +1,6 @@
 //! An answer in words: the server's line, and under it how it came and what it means.
 
-use super::meaning::shown;
+use super::meaning::printable_line;
 use super::{human, meaning, plural};
 use crate::client::{Answer, Interruption, Offset};
 use crate::syntax::{Flag, Recognised, Told, Unrecognised};
@@ -18,7 +18,7 @@ pub(crate) fn text(
         Ok(it) => meaning::lines(it, Some(&offset(answer, it))),
         Err(error) => meaning::unknown(error),
     };
-    std::iter::once(shown(&answer.octets))
+    std::iter::once(printable_line(&answer.octets))
         .chain(meaning::wrapped("    ", &detail(answer, stopped)))
         .chain(meaning)
         .collect::<Vec<_>>()

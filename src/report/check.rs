@@ -1,36 +1,34 @@
 //! A check as a table: what was tried, how it ended, and why.
 
-use super::table::{HEADING, wrap};
-use crate::check::{Check, Finding, Probe, Verdict};
-use anstyle::{AnsiColor, Style};
-use std::fmt::Write;
+use super::page::{BAD, Columns, GOOD, PLAIN, Page};
+use crate::check::{Check, Probe, Verdict};
 
-const TITLE: usize = 20;
-const VERDICT: usize = 9;
-/// 80 columns in all.
-const REASON: usize = 80 - 2 - TITLE - 2 - VERDICT - 2;
+/// What was tried, the verdict and the reason.
+const COLUMNS: Columns<3> = Columns(2, [20, 9, 45]);
 
-const PASS: Style = AnsiColor::Green.on_default();
-const FAIL: Style = AnsiColor::Red.on_default().bold();
-
-/// The whole screen.
+/// The whole page.
 pub(crate) fn text(check: &Check) -> String {
-    let mut screen = String::new();
-    // Writing to a String cannot fail.
-    let _ = writeln!(screen, "{}: does it keep RFC 867, is it a safe neighbour?", check.target);
+    let mut page = Page::default();
+    page.line(format_args!("{}: does it keep RFC 867, is it a safe neighbour?", check.target));
     let mut group = "";
     for finding in &check.findings {
         let its = heading(finding.probe);
         if its != group {
-            let _ = writeln!(screen, "\n{HEADING}{its}{HEADING:#}");
+            page.heading(its);
             group = its;
         }
-        row(&mut screen, finding);
+        let verdict = match finding.verdict {
+            Verdict::Pass => (GOOD, "pass"),
+            Verdict::Fail => (BAD, "fail"),
+            Verdict::NotTried => (PLAIN, "not tried"),
+        };
+        let (title, reason) = (title(finding.probe), (PLAIN, finding.reason.as_str()));
+        page.row(&COLUMNS, [(PLAIN, &title), verdict, reason]);
     }
-    let count = |verdict| check.count(verdict);
-    let (pass, fail, not) = (count(Verdict::Pass), count(Verdict::Fail), count(Verdict::NotTried));
-    let _ = writeln!(screen, "\n{pass} passed, {fail} failed, {not} not tried");
-    screen
+    let [pass, fail, not_tried] =
+        [Verdict::Pass, Verdict::Fail, Verdict::NotTried].map(|verdict| check.count(verdict));
+    page.line(format_args!("\n{pass} passed, {fail} failed, {not_tried} not tried"));
+    page.finish()
 }
 
 /// The heading a probe stands under.
@@ -77,35 +75,4 @@ fn title(probe: Probe) -> String {
         Probe::Clock => "its clock",
     }
     .to_owned()
-}
-
-fn row(screen: &mut String, finding: &Finding) {
-    let (style, verdict) = match finding.verdict {
-        Verdict::Pass => (PASS, "pass"),
-        Verdict::Fail => (FAIL, "fail"),
-        Verdict::NotTried => (Style::new(), "not tried"),
-    };
-    let pad = VERDICT - verdict.len();
-    let verdict = format!("{style}{verdict}{style:#}{:pad$}", "");
-    let reason = wrap(&finding.reason, REASON);
-    let first = reason.first().map_or("", String::as_str);
-    let _ = writeln!(screen, "  {:TITLE$}  {verdict}  {first}", title(finding.probe));
-    for more in reason.iter().skip(1) {
-        let _ = writeln!(screen, "{:indent$}{more}", "", indent = 80 - REASON);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_title_fits_its_column_and_each_heading_comes_once() {
-        for probe in Probe::ALL {
-            assert!(title(probe).len() <= TITLE, "{probe}");
-        }
-        let mut headings: Vec<_> = Probe::ALL.into_iter().map(heading).collect();
-        headings.dedup();
-        assert_eq!(headings.len(), 5, "{headings:?}");
-    }
 }

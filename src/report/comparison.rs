@@ -1,6 +1,6 @@
-//! A comparison as a table: TCP in one column, UDP in the other.
+//! A comparison as a page: TCP in one column, UDP in the other.
 
-use super::table::Table;
+use super::page::Page;
 use super::{human, plural};
 use crate::client::AskError;
 use crate::compare::{Comparison, GIVE_UP, Latencies, Leftover, Nobody, Phase, Side, Source};
@@ -8,73 +8,73 @@ use std::time::Duration;
 
 /// The whole screen.
 pub(crate) fn text(comparison: &Comparison) -> String {
-    let mut table = Table::default();
-    head(&mut table, comparison);
-    reply(&mut table, comparison);
-    wire(&mut table, comparison);
-    client(&mut table, comparison);
-    latency(&mut table, comparison);
-    nobody(&mut table, comparison);
-    leftover(&mut table, comparison);
-    table.finish()
+    let mut page = Page::default();
+    head(&mut page, comparison);
+    reply(&mut page, comparison);
+    wire(&mut page, comparison);
+    client(&mut page, comparison);
+    latency(&mut page, comparison);
+    closed_port(&mut page, comparison);
+    leftover(&mut page, comparison);
+    page.finish()
 }
 
-fn head(table: &mut Table, comparison: &Comparison) {
+fn head(page: &mut Page, comparison: &Comparison) {
     let Comparison { target, count, .. } = comparison;
     let server = if comparison.own_server { " (a server of its own)" } else { "" };
     let times = plural((*count).into(), "time");
-    table.line(&format!("The same question to {target}{server}, {times} each."));
-    table.line("");
-    table.columns("TCP: a stream", "UDP: datagrams");
+    page.paragraph(0, &format!("The same question to {target}{server}, {times} each."));
+    page.line("");
+    page.transport_heads("TCP: a stream", "UDP: datagrams");
 }
 
-fn reply(table: &mut Table, comparison: &Comparison) {
-    table.heading("THE REPLY");
-    sides(table, comparison, "server's line", |side| shortened(side.answer.text()));
-    sides(table, comparison, "octets", |side| {
+fn reply(page: &mut Page, comparison: &Comparison) {
+    page.heading("THE REPLY");
+    sides(page, comparison, "server's line", |side| shortened(side.answer.text()));
+    sides(page, comparison, "octets", |side| {
         let cut = if side.answer.truncated { ", cut: the datagram was longer" } else { "" };
         format!("{}{cut}", side.answer.octets.len())
     });
-    sides(table, comparison, "from", |side| side.answer.peer.to_string());
+    sides(page, comparison, "from", |side| side.answer.peer.to_string());
 }
 
-/// A line as far as three rows hold it: a stranger's may have 4096 octets.
+/// Cuts a reply to what three rows hold; it may have 4096 octets.
 fn shortened(line: String) -> String {
-    const ROOM: usize = 80;
-    match line.char_indices().nth(ROOM) {
+    const MAX_CHARACTERS: usize = 80;
+    match line.char_indices().nth(MAX_CHARACTERS) {
         Some((end, _)) => format!("{} …", &line[..end]),
         None => line,
     }
 }
 
-fn wire(table: &mut Table, comparison: &Comparison) {
-    table.heading("ON THE WIRE (IP packets, both ways; measured, if not marked derived)");
-    let row = |table: &mut Table, label: &str, pick: fn(&Side) -> Phase, tcp: &str, udp: &str| {
+fn wire(page: &mut Page, comparison: &Comparison) {
+    page.heading("ON THE WIRE (IP packets, both ways; measured, if not marked derived)");
+    let row = |page: &mut Page, label: &str, pick: fn(&Side) -> Phase, tcp: &str, udp: &str| {
         let cell = |side: &Side, words: &str| format!("{}\n{words}", packets(pick(side)));
-        each(table, comparison, label, |side| cell(side, tcp), |side| cell(side, udp));
+        each(page, comparison, label, |side| cell(side, tcp), |side| cell(side, udp));
     };
     row(
-        table,
+        page,
         "before the question",
         |side| side.phases.before,
         "SYN, SYN-ACK, ACK: connect takes a round trip",
         "connect only notes the peer",
     );
     row(
-        table,
+        page,
         "the exchange",
         |side| side.phases.exchange,
         fin_words(comparison),
         "an empty datagram asks, one answers",
     );
     row(
-        table,
+        page,
         "after it",
         |side| side.phases.after,
         "the client's ACK and FIN, the server's ACK",
         "nobody has to say goodbye",
     );
-    row(table, "in all", |side| side.phases.total, "", "");
+    row(page, "in all", |side| side.phases.total, "", "");
 }
 
 /// What the packets of a TCP exchange are. One holds the line and the FIN; a server that sends them apart
@@ -99,9 +99,9 @@ fn packets(phase: Phase) -> String {
     format!("{}, {}{source}", plural(phase.packets, "packet"), plural(phase.octets, "octet"))
 }
 
-fn client(table: &mut Table, comparison: &Comparison) {
-    table.heading("THE CLIENT");
-    sides(table, comparison, "system calls (most often)", |side| {
+fn client(page: &mut Page, comparison: &Comparison) {
+    page.heading("THE CLIENT");
+    sides(page, comparison, "system calls (most often)", |side| {
         let names = side.calls.names();
         format!("{}: {}", names.len(), names.join(" "))
     });
@@ -114,23 +114,23 @@ fn client(table: &mut Table, comparison: &Comparison) {
         }
     };
     let udp = |_: &Side| "1: a datagram comes whole or not at all".to_owned();
-    each(table, comparison, "reads to the end", tcp, udp);
+    each(page, comparison, "reads to the end", tcp, udp);
     let tcp = |_: &Side| "a read of 0 octets: the server's FIN".to_owned();
     let udp = |_: &Side| "the datagram's own length".to_owned();
-    each(table, comparison, "how it knows the end", tcp, udp);
+    each(page, comparison, "how it knows the end", tcp, udp);
 }
 
-fn latency(table: &mut Table, comparison: &Comparison) {
-    table.heading("LATENCY (socket opened to socket closed)");
+fn latency(page: &mut Page, comparison: &Comparison) {
+    page.heading("LATENCY (socket opened to socket closed)");
     for (label, percent) in
         [("minimum", 0), ("median", 50), ("p90", 90), ("p99", 99), ("maximum", 100)]
     {
-        sides(table, comparison, label, |side| {
+        sides(page, comparison, label, |side| {
             side.latencies.percentile(percent).map_or("–".into(), human)
         });
     }
-    distribution(table, comparison);
-    sides(table, comparison, "without an answer", |side| {
+    distribution(page, comparison);
+    sides(page, comparison, "without an answer", |side| {
         let (failures, answered) = (u64::from(side.failures), side.latencies.sorted().len() as u64);
         let asked = failures + answered;
         if asked < comparison.count.into() {
@@ -141,18 +141,18 @@ fn latency(table: &mut Table, comparison: &Comparison) {
 }
 
 const BUCKETS: u32 = 8;
-const BAR: usize = 20;
-/// With fewer latencies the rows above tell as much.
-const ENOUGH: usize = 10;
+const MAX_BAR_COLUMNS: usize = 20;
+/// Minimum number of latencies for a picture; of fewer the rows above say as much.
+const MIN_LATENCIES: usize = 10;
 
 /// One picture of both distributions: rows are ranges of equal ratio, bars are shares of the fullest.
-fn distribution(table: &mut Table, comparison: &Comparison) {
+fn distribution(page: &mut Page, comparison: &Comparison) {
     let of = |side: &Result<Side, AskError>| match side {
         Ok(side) => side.latencies.clone(),
         Err(_) => Latencies::default(),
     };
     let both = [of(&comparison.tcp), of(&comparison.udp)];
-    if both.iter().all(|latencies| latencies.sorted().len() < ENOUGH) {
+    if both.iter().all(|latencies| latencies.sorted().len() < MIN_LATENCIES) {
         return;
     }
     let Some(bounds) = bounds(&both) else { return };
@@ -160,7 +160,7 @@ fn distribution(table: &mut Table, comparison: &Comparison) {
     let fullest = counts.iter().flatten().copied().max().unwrap_or(1).max(1);
     let bar = |count: usize| match count {
         0 => String::new(),
-        _ => format!("{} {count}", "#".repeat((count * BAR).div_ceil(fullest))),
+        _ => format!("{} {count}", "#".repeat((count * MAX_BAR_COLUMNS).div_ceil(fullest))),
     };
     let [tcp, udp] = &counts;
     for (row, (tcp, udp)) in tcp.iter().zip(udp).enumerate() {
@@ -168,7 +168,7 @@ fn distribution(table: &mut Table, comparison: &Comparison) {
             Some(bound) => format!("  to {}", human(*bound)),
             None => "  more".to_owned(),
         };
-        table.row(&label, &bar(*tcp), &bar(*udp));
+        page.transport_row(&label, &bar(*tcp), &bar(*udp));
     }
 }
 
@@ -182,30 +182,34 @@ fn bounds(both: &[Latencies; 2]) -> Option<Vec<Duration>> {
     Some((1..BUCKETS).map(bound).collect())
 }
 
-fn nobody(table: &mut Table, comparison: &Comparison) {
+fn closed_port(page: &mut Page, comparison: &Comparison) {
     let closed = match &comparison.closed {
         Ok(closed) => closed,
         Err(error) => {
-            table.heading("WHEN NOBODY LISTENS");
-            table.line(&format!("  could not be tried: {error}"));
+            page.heading("WHEN NOBODY LISTENS");
+            page.paragraph(0, &format!("  could not be tried: {error}"));
             return;
         }
     };
-    table.heading(&format!("WHEN NOBODY LISTENS (tried on {})", closed.address));
+    page.heading(&format!("WHEN NOBODY LISTENS (tried on {})", closed.address));
     let words = |nobody: &Nobody, how: &str| match nobody {
         Nobody::Refused(after) => format!("refused after {}, {how}", human(*after)),
         Nobody::Silence(waited) => format!("silence, for {}", human(*waited)),
         Nobody::Other(error) => error.to_string(),
     };
     let tcp = words(&closed.tcp, "by a reset (RST)");
-    table.row("connected socket", &tcp, &words(&closed.udp_connected, "by an ICMP message"));
+    page.transport_row(
+        "connected socket",
+        &tcp,
+        &words(&closed.udp_connected, "by an ICMP message"),
+    );
     let unconnected = words(&closed.udp_unconnected, "by an ICMP message");
-    table.row("unconnected", "not possible", &unconnected);
+    page.transport_row("unconnected", "not possible", &unconnected);
 }
 
-fn leftover(table: &mut Table, comparison: &Comparison) {
-    table.heading("LEFT BEHIND");
-    sides(table, comparison, "in the kernel", |side| {
+fn leftover(page: &mut Page, comparison: &Comparison) {
+    page.heading("LEFT BEHIND");
+    sides(page, comparison, "in the kernel", |side| {
         match side.leftover {
             Leftover::Nothing => "nothing",
             Leftover::TimeWaitAtClient => "TIME_WAIT at the client, which closed first",
@@ -218,12 +222,12 @@ fn leftover(table: &mut Table, comparison: &Comparison) {
 }
 
 /// A row with the same words for both, and what went wrong where there is no answer.
-fn sides(table: &mut Table, comparison: &Comparison, label: &str, cell: impl Fn(&Side) -> String) {
-    each(table, comparison, label, &cell, &cell);
+fn sides(page: &mut Page, comparison: &Comparison, label: &str, cell: impl Fn(&Side) -> String) {
+    each(page, comparison, label, &cell, &cell);
 }
 
 fn each(
-    table: &mut Table,
+    page: &mut Page,
     comparison: &Comparison,
     label: &str,
     tcp: impl Fn(&Side) -> String,
@@ -231,7 +235,7 @@ fn each(
 ) {
     let tcp = comparison.tcp.as_ref().map_or("–".into(), tcp);
     let udp = comparison.udp.as_ref().map_or("–".into(), udp);
-    table.row(label, tcp.trim_end(), udp.trim_end());
+    page.transport_row(label, tcp.trim_end(), udp.trim_end());
 }
 
 #[cfg(test)]

@@ -15,31 +15,31 @@ use std::fmt::Write;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// The sockets of a server, and where its metrics are, if they are.
-pub(crate) fn bound(bound: &[Bound], metrics: Option<SocketAddr>) -> Value {
-    let sockets: Vec<Value> = bound
-        .iter()
-        .map(|Bound { transport, address, name, .. }| {
-            let mut socket = json!({
-                "transport": transport.to_string(),
-                "address": address.ip().to_string(),
-                "port": address.port(),
-            });
-            if let Some(name) = name {
-                socket["name"] = json!(name);
-            }
-            socket
-        })
-        .collect();
-    let mut object = json!({ "listening": sockets });
-    if let (Some(at), Value::Object(keys)) = (metrics, &mut object) {
-        let at = json!({ "address": at.ip().to_string(), "port": at.port() });
-        keys.insert("metrics".to_owned(), at);
+/// One object with the keys of all that are there.
+pub(super) fn joined<const N: usize>(objects: [Option<Value>; N]) -> Value {
+    let mut keys = Map::new();
+    for object in objects {
+        if let Some(Value::Object(more)) = object {
+            keys.extend(more);
+        }
     }
-    object
+    keys.into()
 }
 
-/// An answer to a question, and what it means; `incomplete` says what is missing from it.
+/// The sockets of a server, and where its metrics are, if they are.
+pub(crate) fn bound(bound: &[Bound], metrics: Option<SocketAddr>) -> Value {
+    let place = |at: &SocketAddr| json!({ "address": at.ip().to_string(), "port": at.port() });
+    let socket = |Bound { transport, address, name, .. }: &Bound| {
+        let transport = json!({ "transport": transport.to_string() });
+        let name = name.as_ref().map(|name| json!({ "name": name }));
+        joined([Some(transport), Some(place(address)), name])
+    };
+    let sockets: Vec<Value> = bound.iter().map(socket).collect();
+    let metrics = metrics.map(|at| json!({ "metrics": place(&at) }));
+    joined([Some(json!({ "listening": sockets })), metrics])
+}
+
+/// An answer and its meaning; `incomplete` says what is missing.
 #[expect(clippy::cast_precision_loss, reason = "an offset of 104 days needs no microseconds")]
 pub(crate) fn answer(
     target: &Target,
@@ -47,21 +47,19 @@ pub(crate) fn answer(
     read: &Result<Recognised, Unrecognised>,
     incomplete: Option<&str>,
 ) -> Value {
-    let mut object = how_it_came(target, answer);
     let offset = read.as_ref().ok().and_then(|it| answer.offset_by(it));
     // Beyond 292 years there are no nanoseconds, nor any need of them.
     let ahead = offset.map(|offset| match offset.ahead.num_nanoseconds() {
         Some(nanoseconds) => nanoseconds as f64 / 1e3,
         None => offset.ahead.num_milliseconds() as f64 * 1e3,
     });
-    if let Value::Object(keys) = &mut object {
-        keys.insert("incomplete".to_owned(), incomplete.into());
-        keys.extend(meaning(read));
-        keys.insert("offset_us".to_owned(), ahead.into());
-        let uncertainty = offset.map(|offset| microseconds(offset.uncertainty));
-        keys.insert("uncertainty_us".to_owned(), uncertainty.into());
-    }
-    object
+    let uncertainty = offset.map(|offset| microseconds(offset.uncertainty));
+    joined([
+        Some(how_it_came(target, answer)),
+        Some(json!({ "incomplete": incomplete })),
+        Some(meaning(read)),
+        Some(json!({ "offset_us": ahead, "uncertainty_us": uncertainty })),
+    ])
 }
 
 fn how_it_came(target: &Target, answer: &Answer) -> Value {
@@ -84,14 +82,14 @@ fn how_it_came(target: &Target, answer: &Answer) -> Value {
 }
 
 /// What a reply means; the keys are there whether it is a time or not.
-fn meaning(recognised: &Result<Recognised, Unrecognised>) -> Map<String, Value> {
+fn meaning(recognised: &Result<Recognised, Unrecognised>) -> Value {
     match recognised {
-        Ok(it) => keys(Some(it), it.flags, None),
-        Err(error) => keys(None, error.flags, Some(error.to_string())),
+        Ok(it) => meaning_keys(Some(it), it.flags, None),
+        Err(error) => meaning_keys(None, error.flags, Some(&error.to_string())),
     }
 }
 
-fn keys(it: Option<&Recognised>, flags: Flags, error: Option<String>) -> Map<String, Value> {
+fn meaning_keys(it: Option<&Recognised>, flags: Flags, error: Option<&str>) -> Value {
     let written = |time: NaiveDateTime| time.format("%Y-%m-%dT%H:%M:%S").to_string();
     let ambiguous = it.and_then(|it| match it.told {
         Told::Ambiguous(readings) => Some(readings.iter().map(written).collect::<Value>()),
@@ -101,22 +99,22 @@ fn keys(it: Option<&Recognised>, flags: Flags, error: Option<String>) -> Map<Str
         Told::Instant { local: time, .. } | Told::WallClock(time) => time,
         Told::Ambiguous(readings) => readings.earliest(),
     });
-    let names: Vec<String> = flags.iter().map(|flag| flag.to_string()).collect();
-    let mut object = Map::new();
-    let mut put = |key: &str, value: Value| object.insert(key.to_owned(), value);
-    put("parsable", it.is_some().into());
-    put("syntax", it.map(|it| it.form.to_string()).into());
-    put("utc", it.and_then(|it| Some(format!("{}Z", written(it.utc()?.naive_utc())))).into());
-    put("naive", it.and_then(Recognised::naive).map(written).into());
-    put("fraction_ns", fraction.map(|time| time.nanosecond() % 1_000_000_000).into());
-    put("resolution_ns", it.map(|it| u64::try_from(it.resolution.as_nanos()).unwrap_or(0)).into());
-    put("zone_given", it.is_some_and(|it| it.zone.is_some()).into());
-    put("zone", it.and_then(|it| it.zone).into());
-    ambiguous.map(|both| put("ambiguous", both));
-    put("flags", names.into());
-    put("code", it.and_then(|it| it.code.as_ref()).map(time_code).into());
-    put("error", error.into());
-    object
+    let when = json!({
+        "parsable": it.is_some(),
+        "syntax": it.map(|it| it.form.to_string()),
+        "utc": it.and_then(|it| Some(format!("{}Z", written(it.utc()?.naive_utc())))),
+        "naive": it.and_then(Recognised::naive).map(written),
+        "fraction_ns": fraction.map(|time| time.nanosecond() % 1_000_000_000),
+        "resolution_ns": it.map(|it| u64::try_from(it.resolution.as_nanos()).unwrap_or(0)),
+        "zone_given": it.is_some_and(|it| it.zone.is_some()),
+        "zone": it.and_then(|it| it.zone),
+    });
+    let certain = json!({
+        "flags": flags.iter().map(|flag| flag.to_string()).collect::<Vec<_>>(),
+        "code": it.and_then(|it| it.code.as_ref()).map(time_code),
+        "error": error,
+    });
+    joined([Some(when), ambiguous.map(|both| json!({ "ambiguous": both })), Some(certain)])
 }
 
 fn time_code(code: &TimeCode) -> Value {
@@ -146,17 +144,14 @@ pub(crate) fn saved(
 
 /// A reply that could not be taken.
 pub(crate) fn saved_error(line: Option<u64>, error: &str) -> Value {
-    place(line, None, keys(None, Flags::default(), Some(error.to_owned())))
+    place(line, None, meaning_keys(None, Flags::default(), Some(error)))
 }
 
-/// Where a reply stands, what it is, and what it means.
-fn place(line: Option<u64>, octets: Option<&[u8]>, meaning: Map<String, Value>) -> Value {
-    let mut object = Map::new();
-    line.map(|line| object.insert("line".to_owned(), line.into()));
+/// The number of the line of a reply, its text, and its meaning.
+fn place(line: Option<u64>, octets: Option<&[u8]>, meaning: Value) -> Value {
+    let line = line.map(|line| json!({ "line": line }));
     let reply = octets.map(|octets| Printable::line(octets).to_string());
-    object.insert("reply".to_owned(), reply.into());
-    object.extend(meaning);
-    object.into()
+    joined([line, Some(json!({ "reply": reply })), Some(meaning)])
 }
 
 /// A question without an answer.
@@ -187,16 +182,15 @@ pub(crate) fn check(check: &Check) -> Value {
 
 /// The numbers stand beside the verdict; which there are depends on the probe.
 fn finding(finding: &Finding) -> Value {
-    let mut object = Map::new();
-    let mut put = |key: &str, value: Value| object.insert(key.to_owned(), value);
-    put("probe", finding.probe.to_string().into());
-    put("verdict", finding.verdict.to_string().into());
-    put("reason", finding.reason.clone().into());
-    for (name, number) in &finding.numbers {
-        // As it is shown: a count without a fraction.
-        put(name, number.to_string().parse().unwrap_or(Value::Null));
-    }
-    object.into()
+    let verdict = json!({
+        "probe": finding.probe.to_string(),
+        "verdict": finding.verdict.to_string(),
+        "reason": finding.reason,
+    });
+    // As they are shown: a count without a fraction.
+    let number = |number: f64| number.to_string().parse().unwrap_or(Value::Null);
+    let numbers = finding.numbers.iter().map(|(name, it)| ((*name).to_owned(), number(*it)));
+    joined([Some(verdict), Some(numbers.collect())])
 }
 
 /// A comparison, whole.

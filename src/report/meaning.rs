@@ -9,8 +9,8 @@ use textwrap::{Options, WordSplitter};
 
 const WIDTH: usize = 80;
 
-/// The lines under a server's own: what its reply means and what is to be known about it. The offset of the
-/// local clock is there if it was asked now.
+/// The lines below a reply: its meaning, its syntax and notes. The offset of the local clock is among them if the
+/// reply has just arrived.
 pub(crate) fn lines(recognised: &Recognised, offset: Option<&str>) -> Vec<String> {
     let meaning = entry("means", &meaning(recognised));
     let offset = offset.map(|offset| entry("offset", offset)).unwrap_or_default();
@@ -21,35 +21,35 @@ pub(crate) fn lines(recognised: &Recognised, offset: Option<&str>) -> Vec<String
     [meaning, offset, syntax].into_iter().flatten().chain(code).chain(notes).collect()
 }
 
-/// The lines under octets that are no time in any form that is known here.
+/// The lines below octets that have no known form.
 pub(crate) fn unknown(error: &Unrecognised) -> Vec<String> {
     let meaning = entry("means", &format!("no time in a form that is known here: {error}"));
     let notes = error.flags.iter().filter_map(note);
     meaning.into_iter().chain(notes.flat_map(|note| entry("note", note))).collect()
 }
 
-/// The octets as text, without the line ends around them; a long one is cut, `--json` has the whole.
-pub(crate) fn shown(octets: &[u8]) -> String {
-    const MOST: usize = 240;
+/// The octets as text, without the line ends around them. A long text is cut; `--json` has all of it.
+pub(crate) fn printable_line(octets: &[u8]) -> String {
+    const MAX_CHARACTERS: usize = 240;
     let text = Printable::line(octets).to_string();
-    if text.len() <= MOST {
+    if text.len() <= MAX_CHARACTERS {
         return text;
     }
-    // An octet takes four characters at most; what is cut is never an escape in the middle.
+    // An octet takes four characters at most. No escape is cut in the middle.
     let whole = Printable::line(octets).0;
-    let fits = (0..=MOST).rev().find_map(|octets| {
+    let fits = (0..=MAX_CHARACTERS).rev().find_map(|octets| {
         let beginning = Printable(&whole[..octets.min(whole.len())]).to_string();
-        (beginning.len() <= MOST).then_some(beginning)
+        (beginning.len() <= MAX_CHARACTERS).then_some(beginning)
     });
     format!("{}…", fits.unwrap_or_default())
 }
 
 /// The time in one word, for scripts: an instant ends in `Z`, a wall clock does not.
-pub(crate) fn bare(recognised: &Recognised) -> String {
+pub(crate) fn time(recognised: &Recognised) -> String {
     match recognised.told {
-        Told::Instant { utc, .. } => format!("{}Z", written(utc.naive_utc())),
-        Told::WallClock(local) => written(local),
-        Told::Ambiguous(readings) => readings.iter().map(written).collect::<Vec<_>>().join(" or "),
+        Told::Instant { utc, .. } => format!("{}Z", rfc3339(utc.naive_utc())),
+        Told::WallClock(local) => rfc3339(local),
+        Told::Ambiguous(readings) => readings.iter().map(rfc3339).collect::<Vec<_>>().join(" or "),
     }
 }
 
@@ -58,7 +58,7 @@ fn entry(label: &str, text: &str) -> Vec<String> {
     wrapped(&format!("    {label:<8}"), text)
 }
 
-/// Text behind this beginning, wrapped at 80 columns.
+/// Wraps text at 80 columns, after this beginning.
 pub(super) fn wrapped(first: &str, text: &str) -> Vec<String> {
     let options = Options::new(WIDTH)
         .initial_indent(first)
@@ -76,12 +76,12 @@ pub(crate) fn faults(recognised: &Recognised) -> Vec<String> {
     unhealthy.into_iter().chain(contradictions).collect()
 }
 
-fn written(time: NaiveDateTime) -> String {
+fn rfc3339(time: NaiveDateTime) -> String {
     time.format("%Y-%m-%dT%H:%M:%S%.f").to_string()
 }
 
 fn meaning(recognised: &Recognised) -> String {
-    let time = bare(recognised);
+    let time = time(recognised);
     match (recognised.told, recognised.zone) {
         (Told::Instant { .. }, Some(zone)) if zone.starts_with(['+', '-']) => {
             format!("{time}: it names the offset, {zone}")
@@ -217,9 +217,9 @@ fn contradiction(flag: Flag, recognised: &Recognised) -> Option<String> {
         Flag::WeekdayMismatch => Some(match (recognised.weekday, recognised.naive()) {
             (Some(named), Some(date)) => format!(
                 "it contradicts itself: it says {}, but {} was a {}",
-                long(named),
+                weekday_name(named),
                 date.date(),
-                long(date.weekday())
+                weekday_name(date.weekday())
             ),
             _ => "it contradicts itself: neither date has that weekday".to_owned(),
         }),
@@ -232,7 +232,7 @@ fn contradiction(flag: Flag, recognised: &Recognised) -> Option<String> {
     }
 }
 
-fn long(weekday: Weekday) -> &'static str {
+fn weekday_name(weekday: Weekday) -> &'static str {
     match weekday {
         Weekday::Mon => "Monday",
         Weekday::Tue => "Tuesday",
@@ -305,9 +305,9 @@ mod tests {
 
     #[test]
     fn a_long_line_is_cut_but_no_escape_is() {
-        let long = shown(&[0x9b; 100]);
+        let long = printable_line(&[0x9b; 100]);
         assert_eq!(long, format!("{}…", "\\x9b".repeat(60)));
-        assert_eq!(shown(&[b'a'; 240]), "a".repeat(240));
+        assert_eq!(printable_line(&[b'a'; 240]), "a".repeat(240));
     }
 
     #[test]

@@ -11,7 +11,7 @@ pub(crate) mod lab;
 pub(crate) mod ladder;
 pub(crate) mod meaning;
 pub(crate) mod packet;
-mod table;
+mod page;
 pub(crate) mod wire;
 
 pub(crate) use crate::duration::human;
@@ -38,7 +38,7 @@ pub(crate) fn plural(count: u64, noun: &str) -> String {
 }
 
 /// A text that may hold what a peer sent, safe to show.
-pub(crate) fn shown(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let escape = |it: char| {
         if it.is_control() { it.escape_default().to_string() } else { it.to_string() }
     };

@@ -26,18 +26,18 @@ pub(crate) fn label(packet: &Decoded) -> String {
     }
 }
 
-/// What is carried, in quotes and safe to show: of very much the end, where a reply has its time.
+/// Quotes a payload, safe to show. Of a long one only the end is left, where a reply has its time.
 pub(crate) fn quoted(payload: &[u8]) -> String {
-    /// As long as a reply is at most; no screen is as wide.
-    const MOST: usize = 512;
-    match payload.split_last_chunk::<MOST>() {
+    /// The maximum length of a reply; no screen is as wide.
+    const MAX_OCTETS: usize = 512;
+    match payload.split_last_chunk::<MAX_OCTETS>() {
         Some((before, end)) if !before.is_empty() => format!("\"…{}\"", Printable(end)),
         _ => format!("\"{}\"", Printable(payload)),
     }
 }
 
-/// Cut to so many columns at the beginning of what is quoted, since a reply has its time at the end; what is
-/// not quoted is cut at its end.
+/// Cuts a text to this many columns: a quote at its beginning, since a reply has its time at the end, any other text
+/// at its end.
 pub(crate) fn cut(text: &str, columns: usize) -> String {
     let all = text.chars().count();
     if all <= columns {
@@ -53,7 +53,7 @@ pub(crate) fn cut(text: &str, columns: usize) -> String {
     }
 }
 
-/// Cut to so many columns at its end, whatever it begins with.
+/// Cuts a text to this many columns at its end.
 pub(crate) fn cut_end(text: &str, columns: usize) -> String {
     if text.chars().count() <= columns {
         return text.to_owned();
@@ -70,7 +70,7 @@ const fn name(protocol: u8) -> Option<&'static str> {
     }
 }
 
-/// How many it carries, and what is missing of them; empty if it carries none.
+/// The number of octets of the payload, and which are missing; empty without a payload.
 fn octets(packet: &Decoded, payload: &[u8]) -> String {
     let captured = (payload.len() < packet.carried).then(|| format!("{} captured", payload.len()));
     let fragment = packet.fragment_of.map(|_| "first fragment".to_owned());
@@ -97,7 +97,7 @@ fn segment(flags: Flags, octets: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::decode::End;
+    use crate::wire::decode::Endpoint;
     use std::net::Ipv4Addr;
 
     #[test]
@@ -113,7 +113,7 @@ mod tests {
     }
 
     fn packet(kind: Kind, carried: usize, fragment_of: Option<u32>) -> Decoded {
-        let end = End { address: Ipv4Addr::LOCALHOST.into(), port: Some(13) };
+        let end = Endpoint { address: Ipv4Addr::LOCALHOST.into(), port: Some(13) };
         Decoded { source: end, destination: end, kind, octets: 20, carried, fragment_of }
     }
 

@@ -1,4 +1,4 @@
-//! Live capture: what passes an interface, or all of them, until somebody stops it.
+//! Live capture: what passes an interface, or all of them, until a signal stops it.
 
 use super::{Captured, Interface, InterfaceId, checksum};
 use crate::reply::Printable;
@@ -10,10 +10,10 @@ use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-/// More than any packet has, one of half a MiB included that the kernel has yet to cut for the network card.
-const ROOM: usize = 1 << 20;
+/// Maximum length of a packet. The kernel shows packets of half a MiB before it cuts them for the network card.
+const MAX_PACKET_OCTETS: usize = 1 << 20;
 
 /// A socket that gets a copy of every packet.
 pub(crate) struct Capture {
@@ -30,9 +30,9 @@ pub(crate) struct Capture {
 pub(crate) enum CaptureError {
     #[error("may not capture packets")]
     NotPermitted(#[source] io::Error),
-    /// The name, and what there is.
+    /// The name, and the interfaces that exist.
     #[error("no interface is called {}", Printable(.name.as_bytes()))]
-    NoInterface { name: String, there: Vec<String> },
+    NoInterface { name: String, existing: Vec<String> },
     #[error("interface {} is down", Printable(.0.as_bytes()))]
     Down(String),
     #[error("interface {} went down", Printable(.0.as_bytes()))]
@@ -52,11 +52,16 @@ impl Capture {
             ErrorKind::PermissionDenied => CaptureError::NotPermitted(error),
             _ => CaptureError::Failed(error),
         })?;
-        Ok(Self { socket, changes, only, names: Names::default(), room: vec![0; ROOM] })
+        Ok(Self {
+            socket,
+            changes,
+            only,
+            names: Names::default(),
+            room: vec![0; MAX_PACKET_OCTETS],
+        })
     }
 
-    /// Waits for the next packet, until then at most, and no longer than `stop` has nothing to read; `None`
-    /// if it waited in vain.
+    /// Waits for the next packet; `None` if the time is over or `stop` has something to read.
     pub(crate) fn next(
         &mut self,
         until: Option<Instant>,
@@ -79,21 +84,11 @@ impl Capture {
     /// Whether there is a packet, a change of an interface, and something to read on `stop`.
     fn wait(&self, until: Option<Instant>, stop: BorrowedFd) -> Result<[bool; 3], CaptureError> {
         let wait = until.map(|until| until.saturating_duration_since(Instant::now()));
-        let timeout = match wait {
-            // Up to the next millisecond, so that it is not asked again and again in the last one.
-            Some(wait) => PollTimeout::try_from(wait.as_millis() + 1).unwrap_or(PollTimeout::MAX),
-            None => PollTimeout::NONE,
-        };
-        let all = [self.socket.as_fd(), self.changes.as_fd(), stop];
-        let mut ready = all.map(|it| PollFd::new(it, PollFlags::POLLIN));
-        match poll(&mut ready, timeout) {
-            Err(Errno::EINTR) => Ok([false; 3]),
-            Err(errno) => Err(CaptureError::Failed(errno.into())),
-            Ok(_) => Ok(ready.map(|it| it.any().unwrap_or(true))),
-        }
+        readable([self.socket.as_fd(), self.changes.as_fd(), stop], wait)
+            .map_err(CaptureError::Failed)
     }
 
-    /// A socket that is bound to no interface is not told that one went down.
+    /// A socket that is bound to no interface gets no error when an interface goes down.
     fn check_interface(&self) -> Result<(), CaptureError> {
         self.changes.take().map_err(CaptureError::Failed)?;
         let Some((name, index)) = &self.only else { return Ok(()) };
@@ -102,7 +97,7 @@ impl Capture {
         if is_up { Ok(()) } else { Err(CaptureError::WentDown(name.clone())) }
     }
 
-    /// Ends the capture. What came until then waits to be taken.
+    /// Ends the capture. `waiting` still returns the packets that came before.
     pub(crate) fn end(&self) -> Result<(), CaptureError> {
         self.socket.close().map_err(CaptureError::Failed)
     }
@@ -123,21 +118,38 @@ impl Capture {
         Ok(Some(Captured { at: Some(seen.at), octets, interface, comments }))
     }
 
-    /// Packets that came faster than they were taken: the kernel threw them away. Most of them are about the
-    /// ports, but what the kernel cannot tell is among them. Since this was asked last.
+    /// Number of packets that the kernel dropped since the last call, because they came faster than they were taken.
+    /// Most concern the ports; those that the kernel cannot assign are among them.
     pub(crate) fn lost(&self) -> Result<u32, CaptureError> {
         self.socket.lost().map_err(CaptureError::Failed)
     }
 }
 
-/// How the interfaces are called by number, those too that came later; `None` if one has gone again.
+/// Waits until one of these has something to read, for this long at most; none has if a signal came.
+pub(crate) fn readable<const N: usize>(
+    all: [BorrowedFd; N],
+    wait: Option<Duration>,
+) -> io::Result<[bool; N]> {
+    let timeout = match wait {
+        // Up to the next millisecond, so that it does not poll again and again in the last one.
+        Some(wait) => PollTimeout::try_from(wait.as_millis() + 1).unwrap_or(PollTimeout::MAX),
+        None => PollTimeout::NONE,
+    };
+    let mut ready = all.map(|it| PollFd::new(it, PollFlags::POLLIN));
+    match poll(&mut ready, timeout) {
+        Err(Errno::EINTR) => Ok([false; N]),
+        Err(errno) => Err(errno.into()),
+        Ok(_) => Ok(ready.map(|it| it.any().unwrap_or(true))),
+    }
+}
+
+/// The names of the interfaces by number, with those added later; `None` if an interface is gone.
 #[derive(Default)]
 struct Names(BTreeMap<u32, Option<Arc<[u8]>>>);
 
 impl Names {
     fn of(&mut self, number: u32) -> Option<Arc<[u8]>> {
         if !self.0.contains_key(&number) {
-            // What cannot be asked for is not known.
             let there = sys::interfaces().unwrap_or_default();
             let named = there.into_iter().map(|it| (it.index, Some(it.name.into_bytes().into())));
             self.0.extend(named);
@@ -148,13 +160,13 @@ impl Names {
 
 /// The name and the number of an interface that is up.
 fn find(name: &str) -> Result<(String, u32), CaptureError> {
-    let there = sys::interfaces().map_err(CaptureError::Failed)?;
-    match there.iter().find(|it| it.name == name) {
+    let existing = sys::interfaces().map_err(CaptureError::Failed)?;
+    match existing.iter().find(|it| it.name == name) {
         Some(found) if found.is_up => Ok((found.name.clone(), found.index)),
         Some(_) => Err(CaptureError::Down(name.to_owned())),
         None => {
-            let there = there.into_iter().map(|it| it.name).collect();
-            Err(CaptureError::NoInterface { name: name.to_owned(), there })
+            let names = existing.into_iter().map(|it| it.name).collect();
+            Err(CaptureError::NoInterface { name: name.to_owned(), existing: names })
         }
     }
 }

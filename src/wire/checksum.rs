@@ -29,7 +29,7 @@ fn missing(packet: &[u8]) -> Option<(usize, u16)> {
         return None;
     }
     let pseudo = pseudo_header(&ip, inside.ip_number, segment.len())?;
-    // Sums are in the order of the packet, as the crate has them.
+    // Checksums are in network byte order, as etherparse returns them.
     let begun = !pseudo.ones_complement();
     let there = u16::from_ne_bytes(*segment.get(field..)?.first_chunk()?);
     if there != begun {
@@ -64,7 +64,7 @@ mod tests {
     use etherparse::PacketBuilder;
     use proptest::prelude::*;
 
-    /// Whole packets, each with the octet at which its checksum stands.
+    /// Whole packets, each with the position of its checksum.
     fn packets(payload: &[u8]) -> Vec<(Vec<u8>, usize)> {
         let v4 = || PacketBuilder::ipv4([10, 0, 0, 1], [10, 0, 0, 2], 64);
         let v6 = || PacketBuilder::ipv6([1; 16], [2; 16], 64);

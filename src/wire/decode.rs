@@ -1,4 +1,4 @@
-//! What stands in a packet, from the IP header on.
+//! Decodes packets, from the IP header on.
 //!
 //! Lax on purpose: a capture may have cut the packet, a kernel that leaves checksums and lengths to the
 //! network card shows them unfinished, and an ICMP error quotes only the beginning of a packet.
@@ -13,8 +13,8 @@ use std::net::{IpAddr, SocketAddr};
 /// A packet, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Decoded {
-    pub source: End,
-    pub destination: End,
+    pub source: Endpoint,
+    pub destination: Endpoint,
     pub kind: Kind,
     /// Of the whole packet, IP header included, as that says; a capture may hold fewer.
     pub octets: usize,
@@ -26,7 +26,7 @@ pub(crate) struct Decoded {
 
 /// An end of a packet's way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct End {
+pub(crate) struct Endpoint {
     pub address: IpAddr,
     /// `None` where the packet has none in it: ICMP, and every fragment but the first.
     pub port: Option<u16>,
@@ -39,7 +39,7 @@ pub(crate) enum Kind {
         flags: Flags,
         sequence: u32,
         acknowledgement: u32,
-        /// As it stands there, before the window is scaled (RFC 7323).
+        /// As in the header, before it is scaled (RFC 7323).
         window: u16,
         payload: Vec<u8>,
     },
@@ -65,7 +65,7 @@ pub(crate) enum Kind {
     BadHeader(u8),
 }
 
-impl fmt::Display for End {
+impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.port {
             Some(port) => SocketAddr::new(self.address, port).fmt(f),
@@ -100,7 +100,7 @@ fn decode_as(octets: &[u8], quotes: Quotes) -> Option<Decoded> {
         }
         _ => decode_inside(inside.ip_number, inside.payload, whole.saturating_sub(before), quotes),
     };
-    let end = |address, port| End { address, port };
+    let end = |address, port| Endpoint { address, port };
     Some(Decoded {
         source: end(ip.source_addr(), ports.map(|(source, _)| source)),
         destination: end(ip.destination_addr(), ports.map(|(_, destination)| destination)),
@@ -120,7 +120,7 @@ fn whole_length(ip: &LaxIpSlice) -> Option<usize> {
     (told != 0).then(|| header + usize::from(told))
 }
 
-/// What stands behind the IP header.
+/// What follows the IP header.
 struct Inside {
     /// Of the source and the destination, if there are any.
     ports: Option<(u16, u16)>,
@@ -128,7 +128,7 @@ struct Inside {
     carried: usize,
 }
 
-/// Of what was captured behind the IP header; `whole` is how long that was.
+/// Decodes what was captured after the IP header; `whole` is its length as sent.
 fn decode_inside(protocol: IpNumber, inside: &[u8], whole: usize, quotes: Quotes) -> Inside {
     // Eight octets are all that RFC 792 asks an error to quote.
     let cut_off = || (Kind::Other(protocol.0), 0);

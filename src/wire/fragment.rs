@@ -2,7 +2,7 @@
 
 use etherparse::LaxIpSlice;
 
-/// What the header of a fragment says of it.
+/// The position of a fragment in its packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Fragment {
     /// The same in all fragments of a packet.

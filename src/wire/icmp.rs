@@ -45,7 +45,7 @@ pub(super) fn over_ipv6(kind: u8, code: u8) -> (String, bool) {
         (137, _) => "redirect",
         _ => return (number(kind, code), kind < 128),
     };
-    // The high bit tells errors, which quote, from the rest (RFC 4443, section 2.1).
+    // Errors, which quote a packet, have no high bit (RFC 4443, section 2.1).
     (what.to_owned(), kind < 128)
 }
 

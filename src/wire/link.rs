@@ -12,12 +12,12 @@ const LINUX_SLL2: u32 = 276;
 /// The number of RAW on OpenBSD and on the others: that of the system's own, which some files have.
 const OLD_RAW: [u32; 2] = [12, 14];
 
-/// `ETHERTYPE` of what is read.
+/// The `ETHERTYPE`s that are read.
 const IP_TYPES: [u16; 2] = [0x0800, 0x86dd];
-/// Those of a tag, with another type behind it (IEEE 802.1Q).
+/// Those of tags, which another type follows (IEEE 802.1Q).
 const TAG_TYPES: [u16; 3] = [0x8100, 0x88a8, 0x9100];
 
-/// True if packets behind a header of this type are found.
+/// Whether packets of this type of link are read.
 pub(super) fn is_read(link_type: u32) -> bool {
     let known = [NULL, EN10MB, RAW, LOOP, LINUX_SLL, IPV4, IPV6, LINUX_SLL2];
     known.contains(&link_type) || OLD_RAW.contains(&link_type)
@@ -26,13 +26,13 @@ pub(super) fn is_read(link_type: u32) -> bool {
 /// The packet in a frame, from the IP header on; `None` where there is something else.
 pub(super) fn packet(link_type: u32, frame: &[u8]) -> Option<&[u8]> {
     let packet = match link_type {
-        // The family before it is numbered by the system that wrote the file; the packet itself tells.
+        // Each system numbers the family before it differently; the packet itself has its version.
         NULL | LOOP => frame.get(4..)?,
-        EN10MB => behind_tags(number(frame, 12)?, frame.get(14..)?)?,
+        EN10MB => after_tags(number(frame, 12)?, frame.get(14..)?)?,
         // Type, kind and length of the address, address; then what an Ethernet would have.
-        LINUX_SLL => behind_tags(number(frame, 14)?, frame.get(16..)?)?,
+        LINUX_SLL => after_tags(number(frame, 14)?, frame.get(16..)?)?,
         // What an Ethernet would have; then a reserved number, the interface and its address.
-        LINUX_SLL2 => behind_tags(number(frame, 0)?, frame.get(20..)?)?,
+        LINUX_SLL2 => after_tags(number(frame, 0)?, frame.get(20..)?)?,
         RAW | IPV4 | IPV6 => frame,
         _ if OLD_RAW.contains(&link_type) => frame,
         _ => return None,
@@ -46,8 +46,8 @@ pub(super) fn passed(link_type: u32, frame: &[u8]) -> Option<u32> {
     index.first_chunk().copied().map(u32::from_be_bytes)
 }
 
-/// What is of this type of Ethernet, behind its tags: each is two octets, and then another type.
-fn behind_tags(mut kind: u16, mut frame: &[u8]) -> Option<&[u8]> {
+/// The packet after the tags of an Ethernet frame: each tag has two octets, and then another type.
+fn after_tags(mut kind: u16, mut frame: &[u8]) -> Option<&[u8]> {
     while TAG_TYPES.contains(&kind) {
         (kind, frame) = (number(frame, 2)?, frame.get(4..)?);
     }

@@ -2,6 +2,7 @@
 
 pub(crate) mod capture;
 pub(crate) mod checksum;
+pub(crate) mod conversation;
 pub(crate) mod decode;
 mod flags;
 mod fragment;
@@ -10,7 +11,6 @@ mod link;
 pub(crate) mod pcapng;
 pub(crate) mod read;
 pub(crate) mod segment;
-pub(crate) mod talk;
 pub(crate) mod times;
 
 use std::sync::Arc;
@@ -19,21 +19,21 @@ use std::time::Duration;
 /// A packet that was seen, on an interface or in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Captured {
-    /// Since 1970-01-01 00:00:00 UTC, by the clock of whoever saw it; not every file says it.
+    /// Since 1970-01-01 00:00:00 UTC, by the clock of the capturing host; `None` if the file has no time.
     pub at: Option<Duration>,
     /// From the IP header on, as far as the capture goes.
     pub octets: Vec<u8>,
     /// Where it was seen, as far as that is known.
     pub interface: Option<Interface>,
-    /// What a capture file says of it, as it stands there: whoever shows it makes it safe.
+    /// The comments of a capture file, unescaped.
     pub comments: Vec<Vec<u8>>,
 }
 
-/// A network interface, as those who capture tell them apart.
+/// A network interface, as captures identify them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Interface {
     pub id: InterfaceId,
-    /// As it stands in a file: whoever shows it makes it safe.
+    /// As in the file, unescaped.
     pub name: Option<Arc<[u8]>>,
 }
 

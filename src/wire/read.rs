@@ -37,7 +37,7 @@ pub(crate) enum ReadError {
     #[error("it is neither a pcap nor a pcapng file")]
     NotACapture,
     #[error("it is compressed with {0}")]
-    Compressed(Compression),
+    Compressed(&'static str),
     #[error("its packets have link type {0}, which is not read")]
     LinkType(u32),
     /// How many packets were read, and where the one begins that is not whole.
@@ -50,45 +50,21 @@ pub(crate) enum ReadError {
     Io(#[source] io::Error),
 }
 
-/// How a file is compressed, as its first octets say. The names are those of the programs that unpack it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Compression {
-    Bzip2,
-    Gzip,
-    Lz4,
-    Xz,
-    Zstd,
-}
-
-impl Compression {
-    const ALL: [(Self, &'static str, &'static [u8]); 5] = [
-        (Self::Bzip2, "bzip2", b"BZh"),
-        (Self::Gzip, "gzip", b"\x1f\x8b"),
-        (Self::Lz4, "lz4", b"\x04\x22\x4d\x18"),
-        (Self::Xz, "xz", b"\xfd7zXZ\0"),
-        (Self::Zstd, "zstd", b"\x28\xb5\x2f\xfd"),
-    ];
-
-    /// The compression of a file that begins like this, if it is compressed.
-    fn of(head: &[u8]) -> Option<Self> {
-        let fits = |(_, _, magic): &&(Self, &str, &[u8])| head.starts_with(magic);
-        Self::ALL.iter().find(fits).map(|(compression, ..)| *compression)
-    }
-}
-
-impl std::fmt::Display for Compression {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let known = Self::ALL.iter().find(|(compression, ..)| compression == self);
-        f.pad(known.map_or("", |(_, name, _)| name))
-    }
-}
+/// The programs that unpack compressed files, and how such files begin.
+const COMPRESSIONS: [(&str, &[u8]); 5] = [
+    ("bzip2", b"BZh"),
+    ("gzip", b"\x1f\x8b"),
+    ("lz4", b"\x04\x22\x4d\x18"),
+    ("xz", b"\xfd7zXZ\0"),
+    ("zstd", b"\x28\xb5\x2f\xfd"),
+];
 
 impl<'a> Reading<'a> {
     /// Begins to read, as far as the file's own header.
     pub(crate) fn new(mut file: impl Read + 'a) -> Result<Self, ReadError> {
         let head = head(&mut file)?;
-        if let Some(compression) = Compression::of(&head) {
-            return Err(ReadError::Compressed(compression));
+        if let Some((program, _)) = COMPRESSIONS.iter().find(|(_, magic)| head.starts_with(magic)) {
+            return Err(ReadError::Compressed(program));
         }
         let section = Section::begin(&head)?;
         let (read, before) = if section.is_pcapng() { (0, head) } else { (head.len(), Vec::new()) };

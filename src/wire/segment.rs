@@ -1,10 +1,10 @@
-//! Which segments of TCP say again what was said (RFC 9293, section 3.4).
+//! Which TCP segments are retransmissions (RFC 9293, section 3.4).
 
 use super::decode::{Decoded, Flags, Kind};
 use std::collections::VecDeque;
 
-/// Segments of each direction that are remembered. An exchange of Daytime has four.
-const MOST: usize = 64;
+/// Maximum number of remembered segments of each direction. A Daytime exchange has four.
+const MAX_SEGMENTS: usize = 64;
 
 /// What a TCP segment takes of the sequence numbers.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ pub(crate) struct Segment {
 
 /// What one side of a connection has sent: the sequence numbers that its segments began and ended with.
 #[derive(Debug, Default)]
-pub(crate) struct Heard(VecDeque<(u32, u32)>);
+pub(crate) struct SentSegments(VecDeque<(u32, u32)>);
 
 impl Segment {
     pub(crate) fn of(packet: &Decoded) -> Option<Self> {
@@ -27,15 +27,14 @@ impl Segment {
     }
 }
 
-impl Heard {
-    /// True if it begins another connection between the same ports: a SYN with numbers that are not among
-    /// those heard before.
-    pub(crate) fn is_over_with(&self, segment: &Segment) -> bool {
+impl SentSegments {
+    /// Whether the segment begins another connection between the same ports: a SYN with new numbers.
+    pub(crate) fn is_new_connection(&self, segment: &Segment) -> bool {
         segment.flags.contains(Flags::SYN) && !self.0.is_empty() && !self.has(segment)
     }
 
-    /// True if all that it takes was heard in one segment before.
-    pub(crate) fn has(&self, segment: &Segment) -> bool {
+    /// Whether one earlier segment has all numbers of this one.
+    fn has(&self, segment: &Segment) -> bool {
         let length = segment.end.wrapping_sub(segment.begin);
         self.0.iter().any(|(begin, end)| {
             let after = segment.begin.wrapping_sub(*begin);
@@ -43,26 +42,29 @@ impl Heard {
         })
     }
 
-    /// Notes a segment; true if it takes sequence numbers, and all of them were heard in one before.
-    pub(crate) fn again(&mut self, segment: &Segment) -> bool {
+    /// Records a segment; true for a retransmission: one earlier segment of the connection has all its numbers.
+    pub(crate) fn record(&mut self, segment: &Segment) -> bool {
         if segment.begin == segment.end {
             return false;
         }
-        let is_repeat = self.has(segment);
-        if !is_repeat {
-            if self.0.len() == MOST {
+        if self.is_new_connection(segment) {
+            self.0.clear();
+        }
+        let is_retransmission = self.has(segment);
+        if !is_retransmission {
+            if self.0.len() == MAX_SEGMENTS {
                 self.0.pop_front();
             }
             self.0.push_back((segment.begin, segment.end));
         }
-        is_repeat
+        is_retransmission
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::decode::End;
+    use crate::wire::decode::Endpoint;
     use std::net::Ipv4Addr;
 
     fn segment(begin: u32, length: u32) -> Segment {
@@ -70,48 +72,48 @@ mod tests {
     }
 
     #[test]
-    fn what_was_heard_before_is_heard_again_and_an_ack_never() {
-        let mut heard = Heard::default();
-        let mut again = |segment| heard.again(&segment);
-        assert!(!again(segment(100, 1)), "the SYN");
-        assert!(again(segment(100, 1)), "the same");
-        assert!(!again(segment(101, 0)), "an ACK");
-        assert!(!again(segment(101, 0)), "another");
-        assert!(!again(segment(101, 26)), "the octets");
-        assert!(!again(segment(101, 27)), "with the FIN, which is new");
-        assert!(again(segment(127, 1)), "the FIN alone");
-        assert!(again(segment(105, 4)), "a part of the octets");
+    fn what_was_sent_before_is_a_retransmission_and_an_ack_never_is() {
+        let mut sent = SentSegments::default();
+        let mut record = |segment| sent.record(&segment);
+        assert!(!record(segment(100, 1)), "the SYN");
+        assert!(record(segment(100, 1)), "the same");
+        assert!(!record(segment(101, 0)), "an ACK");
+        assert!(!record(segment(101, 0)), "another");
+        assert!(!record(segment(101, 26)), "the octets");
+        assert!(!record(segment(101, 27)), "with the FIN, which is new");
+        assert!(record(segment(127, 1)), "the FIN alone");
+        assert!(record(segment(105, 4)), "a part of the octets");
     }
 
     #[test]
     fn a_segment_that_a_capture_has_cut_takes_all_the_numbers_that_it_took() {
-        let end = End { address: Ipv4Addr::LOCALHOST.into(), port: Some(13) };
+        let end = Endpoint { address: Ipv4Addr::LOCALHOST.into(), port: Some(13) };
         let (flags, payload) = (Flags::FIN, b"Mon".to_vec());
         let kind = Kind::Tcp { flags, sequence: 100, acknowledgement: 0, window: 0, payload };
         let (octets, carried) = (80, 40);
         let cut =
             Decoded { source: end, destination: end, kind, octets, carried, fragment_of: None };
-        let mut heard = Heard::default();
-        assert!(!heard.again(&Segment::of(&cut).expect("TCP")));
-        assert!(heard.again(&segment(140, 1)), "the FIN alone");
+        let mut sent = SentSegments::default();
+        assert!(!sent.record(&Segment::of(&cut).expect("TCP")));
+        assert!(sent.record(&segment(140, 1)), "the FIN alone");
     }
 
     #[test]
     fn sequence_numbers_wrap() {
-        let mut heard = Heard::default();
-        assert!(!heard.again(&segment(u32::MAX - 1, 10)));
-        assert!(!heard.again(&segment(8, 10)));
-        assert!(heard.again(&segment(u32::MAX - 1, 10)));
-        assert!(heard.has(&segment(1, 2)) && !heard.has(&segment(17, 2)));
+        let mut sent = SentSegments::default();
+        assert!(!sent.record(&segment(u32::MAX - 1, 10)));
+        assert!(!sent.record(&segment(8, 10)));
+        assert!(sent.record(&segment(u32::MAX - 1, 10)));
+        assert!(sent.has(&segment(1, 2)) && !sent.has(&segment(17, 2)));
     }
 
     #[test]
     fn the_oldest_is_forgotten_for_a_new_one() {
-        let mut heard = Heard::default();
-        for number in 0..=u32::try_from(MOST).expect("few") {
-            assert!(!heard.again(&segment(number * 100, 10)));
+        let mut sent = SentSegments::default();
+        for number in 0..=u32::try_from(MAX_SEGMENTS).expect("few") {
+            assert!(!sent.record(&segment(number * 100, 10)));
         }
-        assert_eq!(heard.0.len(), MOST);
-        assert!(!heard.has(&segment(0, 10)) && heard.has(&segment(100, 10)));
+        assert_eq!(sent.0.len(), MAX_SEGMENTS);
+        assert!(!sent.has(&segment(0, 10)) && sent.has(&segment(100, 10)));
     }
 }

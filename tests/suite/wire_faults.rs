@@ -103,7 +103,7 @@ fn only_the_interface_that_is_named_is_watched() {
     or_skip!(send(&place, 1, 0, "192.0.2.2:13"));
     wire.end_from_stillness();
     let text = wire.end();
-    assert!(text.contains(" asks 192.0.2.2:13\n"), "{text}");
+    assert!(text.contains(" → 192.0.2.2:13, on "), "{text}");
     assert!(text.contains("\n1 packet of 1 exchange in "), "{text}");
 }
 
@@ -116,10 +116,10 @@ fn an_exchange_passes_a_cable() {
     good(other.daytime().args(["query", "-q", "--proto", "udp", "192.0.2.1"]));
     let text = wire.end();
     let drawn = ladder(&text);
-    assert!(drawn[0].starts_with("udp 1    │─── empty datagram ──"), "{text}");
-    assert!(drawn[2].contains("-UTC\\r\\n "), "{text}");
+    assert!(drawn[0].starts_with("udp 1    │── empty datagram ──"), "{text}");
+    assert!(drawn[2].contains("-UTC\\r\\n\" │"), "{text}");
     assert!(
-        text.starts_with("udp 1  192.0.2.2:") && text.contains(" asks 192.0.2.1:13\n"),
+        text.starts_with("udp 1: 192.0.2.2:") && text.contains(" → 192.0.2.1:13, on "),
         "{text}"
     );
 }
@@ -135,12 +135,15 @@ fn an_exchange_over_ipv6_is_shown_as_one_over_ipv4_is() {
     }
     wire.end_from_stillness();
     let text = wire.end();
-    assert!(text.starts_with("udp 1  [::1]:") && text.contains(" asks [::1]:13\n"), "{text}");
+    assert!(text.starts_with("udp 1: [::1]:") && text.contains(" → [::1]:13, on "), "{text}");
     let drawn = ladder(&text);
-    assert!(drawn[1].starts_with("udp 1    │◀─── 4"), "{text}");
-    assert!(drawn[3].starts_with("tcp 2    │─── SYN ──"), "{text}");
-    assert!(drawn[4].starts_with("tcp 2    │◀─── SYN, ACK ──"), "{text}");
-    assert!(text.contains(" of 2 exchanges in ") && !text.contains("retransmission"), "{text}");
+    assert!(drawn[1].starts_with("udp 1    │◀──") && drawn[1].ends_with(" octets ──│"), "{text}");
+    assert!(drawn[3].starts_with("tcp 2    │── SYN ──"), "{text}");
+    assert!(
+        drawn[4].starts_with("tcp 2    │◀──") && drawn[4].ends_with("── SYN, ACK ──│"),
+        "{text}"
+    );
+    assert!(text.contains(" of 2 exchanges in ") && !text.contains("again"), "{text}");
 }
 
 #[test]
@@ -162,7 +165,7 @@ fn a_tunnel_whose_link_has_no_address_is_an_interface_like_any() {
     or_skip!(sent);
     let Ended { text, said, status } = wire.ended();
     assert_eq!((said.as_str(), status), ("daytime: interface tun0 went down\n", Some(1)));
-    assert!(text.contains(" asks 192.0.2.2:13\n"), "{text}");
+    assert!(text.contains(" → 192.0.2.2:13, on "), "{text}");
 }
 
 #[test]
@@ -241,7 +244,7 @@ fn the_demonstration_shows_an_exchange_over_each_transport() {
     }
     let text = stdout(&output);
     let drawn = ladder(&text);
-    for words in ["─── empty datagram ──", "◀─── 4", "─── SYN ──", "◀─── SYN, ACK ──"]
+    for words in ["── empty datagram ──", " octets ──│", "── SYN ──", "── SYN, ACK ──│"]
     {
         assert!(drawn.iter().any(|line| line.contains(words)), "{words}: {text}");
     }
@@ -277,6 +280,6 @@ fn a_capture_may_go_to_standard_output_as_it_comes() {
     assert!(ended.said.starts_with("daytime: 2 packets of 1 exchange in "), "{}", ended.said);
     assert_eq!(ended.status, Some(0));
     let text = read.end();
-    assert!(text.contains("─── empty datagram ──"), "{text}");
+    assert!(text.contains("── empty datagram ──"), "{text}");
     assert!(text.contains("\n2 packets of 1 exchange in "), "{text}");
 }

@@ -1,5 +1,5 @@
-//! What there is to see, where nobody may capture: the packets of an exchange over each transport, between two
-//! network namespaces.
+//! A demonstration without the right to capture: the packets of an exchange over each transport, between two network
+//! namespaces.
 
 use super::Wire;
 use super::output::Output;
@@ -26,8 +26,8 @@ pub(super) fn show(arguments: &Wire, quiet: bool) -> Result<ExitCode, Failure> {
     let output = arguments.pcapng.as_deref().map(|path| Output::open(path, None)).transpose()?;
     let mut screen = Screen::new(arguments, output)?;
     for (captured, fate) in captured(&run.parts) {
-        if screen.show(&captured, &fate)?.is_break() {
-            break;
+        if !screen.is_done() {
+            screen.show(&captured, &fate)?;
         }
     }
     let lasted = screen.times.lasted();

@@ -17,7 +17,7 @@ pub(super) fn show(arguments: &Wire, quiet: bool) -> Result<ExitCode, Failure> {
     let interface = arguments.interface.as_deref().filter(|name| *name != "any");
     let mut capture = Capture::open(interface, &arguments.ports)?;
     let output = arguments.pcapng.as_deref().map(|path| Output::open(path, None)).transpose()?;
-    // After that, for a FIFO may have no reader yet, and then the first Ctrl-C is to end it.
+    // After the output is open: that of a FIFO waits for a reader, and the first Ctrl-C must end it.
     let stop = Stop::on_signals()?;
     let mut screen = Screen::new(arguments, output)?;
     if !quiet {
@@ -27,11 +27,11 @@ pub(super) fn show(arguments: &Wire, quiet: bool) -> Result<ExitCode, Failure> {
     let until = arguments.duration.map(|duration| started + duration);
     let watched = watch(&mut capture, &mut screen, until, &stop);
     let lasted = started.elapsed();
-    let told = tell_lost(&capture, arguments);
-    // However it ended, what was seen is worth its screen.
+    let reported = report_lost(&capture, arguments);
+    // Even after an error, what was seen is shown.
     let finished = screen.finish(lasted, quiet);
     let ended = watched.and(finished)?;
-    told.map(|()| ended)
+    reported.map(|()| ended)
 }
 
 fn watch(
@@ -43,7 +43,8 @@ fn watch(
     let ended = loop {
         match capture.next(until, stop.as_fd()) {
             Ok(Some(captured)) => {
-                if screen.show(&captured, &Fate::Seen)?.is_break() {
+                screen.show(&captured, &Fate::Seen)?;
+                if screen.is_done() {
                     return Ok(());
                 }
             }
@@ -51,18 +52,18 @@ fn watch(
             Err(error) => break Err(error),
         }
     };
-    // What had come by then is there, though it was not taken yet.
+    // Packets that arrived before the end still wait.
     capture.end()?;
-    while let Some(captured) = capture.waiting()? {
-        if screen.show(&captured, &Fate::Seen)?.is_break() {
-            break;
-        }
+    while !screen.is_done()
+        && let Some(captured) = capture.waiting()?
+    {
+        screen.show(&captured, &Fate::Seen)?;
     }
     Ok(ended?)
 }
 
-/// The kernel counts those that may be about the ports, ICMP errors and fragments of all.
-fn tell_lost(capture: &Capture, arguments: &Wire) -> Result<(), Failure> {
+/// Reports packets that the kernel dropped. It counts those that may concern the ports, and all ICMP errors and fragments.
+fn report_lost(capture: &Capture, arguments: &Wire) -> Result<(), Failure> {
     let lost = capture.lost()?;
     if lost == 0 {
         return Ok(());

@@ -1,6 +1,6 @@
 //! The capture file that is written.
 
-use super::{is_standard, shown};
+use super::{is_standard, printable_path};
 use crate::cli::failure::Failure;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -17,7 +17,7 @@ pub(super) struct Output {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    /// So many octets of it are whole blocks.
+    /// A file, of which this many octets are whole blocks.
     File(u64),
     /// A FIFO or a device, which is never shorter than what was written.
     Other,
@@ -27,7 +27,8 @@ enum Kind {
 impl Output {
     /// Opens it, so that it is known at once whether it can be written; never the very file that is read.
     pub(super) fn open(path: &Path, read: Option<&Metadata>) -> Result<Self, Failure> {
-        let name = if is_standard(path) { "standard output".to_owned() } else { shown(path) };
+        let name =
+            if is_standard(path) { "standard output".to_owned() } else { printable_path(path) };
         let open = || {
             let file = if is_standard(path) {
                 File::from(io::stdout().as_fd().try_clone_to_owned()?)
@@ -76,7 +77,7 @@ fn cannot_write(name: &str, error: &io::Error) -> Failure {
     Failure::plain(format!("cannot write {name}: {error}"))
 }
 
-/// Empties a file of ours; what standard output is belongs to whoever opened it.
+/// Empties a file that this process opened; standard output was opened by another.
 fn begin(file: &File, path: &Path) -> io::Result<Kind> {
     if is_standard(path) {
         return Ok(Kind::Standard);

@@ -3,7 +3,7 @@
 use super::output::Output;
 use super::screen::Screen;
 use super::stop::{Stop, Stoppable, is_stop};
-use super::{Wire, is_standard, shown};
+use super::{Wire, is_standard, printable_path};
 use crate::cli::complain;
 use crate::cli::failure::Failure;
 use crate::report;
@@ -17,11 +17,11 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// Ports, and types of links, that are named where more may be there.
-const MOST_NAMED: usize = 5;
+/// Maximum number of ports, and of types of links, that a message names.
+const MAX_NAMED: usize = 5;
 
 pub(super) fn show(arguments: &Wire, path: &Path, quiet: bool) -> Result<ExitCode, Failure> {
-    let name = if is_standard(path) { "standard input".to_owned() } else { shown(path) };
+    let name = if is_standard(path) { "standard input".to_owned() } else { printable_path(path) };
     let opened = open(path).and_then(|file| Ok((file.metadata()?, file)));
     let (metadata, file) =
         opened.map_err(|error| Failure::plain(format!("cannot open {name}: {error}")))?;
@@ -42,18 +42,18 @@ pub(super) fn show(arguments: &Wire, path: &Path, quiet: bool) -> Result<ExitCod
     let mut screen = Screen::new(arguments, output)?;
     let shown = show_all(&mut reading, &mut screen);
     if screen.packets == 0 && matches!(shown, Ok(Ended::Whole)) {
-        let others = screen.elsewhere.most(MOST_NAMED);
+        let others = screen.other_ports.busiest(MAX_NAMED);
         complain(&nothing_found(arguments, &name, reading.packets, &others));
     }
     if reading.passed_over > 0 {
         complain(&passed_over(&name, reading.passed_over, &reading.unread_links));
     }
-    // What was read before it broke is worth its screen.
+    // Even after an error, what was read is shown.
     let lasted = screen.times.lasted();
     let finished = screen.finish(lasted, quiet);
     match shown? {
         Ended::Broken(error) => Err(Failure::capture_file(&name, &error)),
-        Ended::Enough | Ended::Stopped | Ended::Whole => finished,
+        Ended::CountReached | Ended::Stopped | Ended::Whole => finished,
     }
 }
 
@@ -69,7 +69,7 @@ fn open(path: &Path) -> io::Result<File> {
 #[derive(Debug)]
 enum Ended {
     Broken(ReadError),
-    Enough,
+    CountReached,
     Stopped,
     Whole,
 }
@@ -79,8 +79,9 @@ fn show_all(reading: &mut Reading, screen: &mut Screen) -> Result<Ended, Failure
     loop {
         match reading.next() {
             Ok(Some(captured)) => {
-                if screen.show(&captured, &Fate::Seen)?.is_break() {
-                    return Ok(Ended::Enough);
+                screen.show(&captured, &Fate::Seen)?;
+                if screen.is_done() {
+                    return Ok(Ended::CountReached);
                 }
             }
             Ok(None) => return Ok(Ended::Whole),
@@ -106,14 +107,14 @@ fn nothing_found(arguments: &Wire, name: &str, packets: u64, others: &[u16]) -> 
 
 fn passed_over(name: &str, packets: u64, unread_links: &BTreeSet<u32>) -> String {
     let packets = report::plural(packets, "packet");
-    let told = format!("daytime: passed over {packets} of {name}: not IP, or not to be found");
-    let mut links: Vec<String> = unread_links.iter().take(MOST_NAMED).map(u32::to_string).collect();
-    if unread_links.len() > MOST_NAMED {
+    let message = format!("daytime: passed over {packets} of {name}: not IP, or not to be found");
+    let mut links: Vec<String> = unread_links.iter().take(MAX_NAMED).map(u32::to_string).collect();
+    if unread_links.len() > MAX_NAMED {
         links.push("others".to_owned());
     }
     match &links[..] {
-        [] => told,
-        links => format!("{told}; links of type {} are not read", list(links, "and")),
+        [] => message,
+        links => format!("{message}; links of type {} are not read", list(links, "and")),
     }
 }
 

@@ -1,120 +1,108 @@
-//! Where packets go that were seen: to standard output and, if wanted, to a file.
+//! Shows captured packets on standard output and, if wanted, writes them to a file.
 
 use super::Wire;
-use super::elsewhere::Elsewhere;
-use super::held::Held;
+use super::early_fragments::EarlyFragments;
+use super::other_ports::OtherPorts;
 use super::output::Output;
 use crate::cli::failure::Failure;
 use crate::cli::{complain, print, width};
 use crate::report;
-use crate::report::ladder::{Exchanges, Sight};
+use crate::report::ladder::{Ladders, Sighting};
 use crate::trace::Fate;
-use crate::wire::decode::{Decoded, Kind, decode};
-use crate::wire::talk::{Said, Talks, Whole};
+use crate::wire::conversation::{Conversations, FragmentedPacket};
+use crate::wire::decode::{Kind, decode};
 use crate::wire::times::Times;
 use crate::wire::{Captured, pcapng};
-use std::ops::ControlFlow;
 use std::process::ExitCode;
 use std::time::Duration;
 
 pub(super) struct Screen<'a> {
     arguments: &'a Wire,
-    talks: Talks,
+    conversations: Conversations,
     file: Option<Output>,
     blocks: pcapng::Writer,
     pub times: Times,
-    /// How many were shown.
+    /// Number of packets shown.
     pub packets: u64,
-    /// Those that are about other ports, as long as none was shown.
-    pub elsewhere: Elsewhere,
+    /// Counts packets of other ports until the first packet is shown.
+    pub other_ports: OtherPorts,
     /// Later fragments of packets whose first fragment has not been captured yet.
-    held: Held,
-    /// Somebody still reads standard output.
+    early_fragments: EarlyFragments,
+    /// Whether a reader of standard output is left.
     is_read: bool,
-    /// For the ladders, if they are wanted.
-    exchanges: Exchanges,
+    /// Drawn at the end, with `--ladder`.
+    ladders: Ladders,
 }
 
 impl<'a> Screen<'a> {
     pub(super) fn new(arguments: &'a Wire, file: Option<Output>) -> Result<Self, Failure> {
         let mut screen = Self {
             arguments,
-            talks: Talks::with(arguments.ports.clone()),
+            conversations: Conversations::with(arguments.ports.clone()),
             file,
             blocks: pcapng::Writer::default(),
             times: Times::default(),
             packets: 0,
-            elsewhere: Elsewhere::default(),
-            held: Held::default(),
+            other_ports: OtherPorts::default(),
+            early_fragments: EarlyFragments::default(),
             is_read: true,
-            exchanges: Exchanges::default(),
+            ladders: Ladders::default(),
         };
         screen.save(&pcapng::begin())?;
         Ok(screen)
     }
 
-    /// Shows a packet and, in ladders, what became of it, if it is about the ports; breaks when there were
-    /// enough, or nobody wants more.
-    pub(super) fn show(
-        &mut self,
-        captured: &Captured,
-        fate: &Fate,
-    ) -> Result<ControlFlow<()>, Failure> {
-        let Some(packet) = decode(&captured.octets) else { return Ok(ControlFlow::Continue(())) };
+    /// Shows a packet if it concerns the ports, and the fragments of it that were captured before.
+    pub(super) fn show(&mut self, captured: &Captured, fate: &Fate) -> Result<(), Failure> {
+        let Some(packet) = decode(&captured.octets) else { return Ok(()) };
         let interface = captured.interface.as_ref().map(|it| it.id);
-        let whole = Whole::of(interface, &packet);
-        let Some(said) = self.talks.hear(interface, &packet) else {
+        let whole = FragmentedPacket::of(interface, &packet);
+        // Only the first fragment has ports.
+        let is_later_fragment = matches!(packet.kind, Kind::Fragment { .. });
+        let Some(role) = self.conversations.assign(interface, &packet) else {
             match whole {
-                Some(whole) if is_later_fragment(&packet) => {
-                    self.held.hold(whole, captured, fate);
+                Some(whole) if is_later_fragment => {
+                    self.early_fragments.hold(whole, captured, fate);
                 }
-                Some(whole) => self.held.ignore(whole),
+                Some(whole) => self.early_fragments.ignore(whole),
                 None => {}
             }
             if self.packets == 0 {
-                self.elsewhere.note(&packet);
+                self.other_ports.note(&packet);
             }
-            return Ok(ControlFlow::Continue(()));
+            return Ok(());
         };
-        let mut then = self.tell(captured, fate, &packet, &said)?;
-        if let Some(whole) = whole.filter(|_| !is_later_fragment(&packet)) {
-            for (fragment, fate) in self.held.take(whole) {
-                match then {
-                    ControlFlow::Continue(()) => then = self.show(&fragment, &fate)?,
-                    ControlFlow::Break(()) => break,
-                }
+        let since_ns = self.times.since_ns(captured.at);
+        self.print_packet(&Sighting { role: &role, packet: &packet, captured, since_ns, fate })?;
+        let Some(whole) = whole.filter(|_| !is_later_fragment) else { return Ok(()) };
+        for (fragment, fate) in self.early_fragments.take(whole) {
+            if !self.is_done() {
+                self.show(&fragment, &fate)?;
             }
         }
-        Ok(then)
+        Ok(())
     }
 
-    fn tell(
-        &mut self,
-        captured: &Captured,
-        fate: &Fate,
-        packet: &Decoded,
-        said: &Said,
-    ) -> Result<ControlFlow<()>, Failure> {
-        let interface = captured.interface.as_ref();
+    /// Whether `--count` is reached, or neither a reader nor a file wants more packets.
+    pub(super) fn is_done(&self) -> bool {
+        let is_enough = self.arguments.count.is_some_and(|count| self.packets >= count);
+        is_enough || !self.is_read && self.file.is_none()
+    }
+
+    fn print_packet(&mut self, seen: &Sighting) -> Result<(), Failure> {
         self.packets += 1;
-        let since_ns = self.times.since_ns(captured.at);
         if self.file.is_some() {
-            let block = self.blocks.packet(captured);
+            let block = self.blocks.packet(seen.captured);
             self.save(&block)?;
         }
         if self.arguments.ladder {
-            let sight = Sight { at: captured.at, since_ns, interface };
-            self.exchanges.note(said, packet, sight, fate);
+            self.ladders.add(seen);
         } else if self.arguments.json {
-            let object = report::wire::json(since_ns, said, packet, captured);
-            self.print(&format!("{object}\n"))?;
+            self.print(&format!("{}\n", report::wire::json(seen)))?;
         } else if !self.is_for_file() {
-            self.print(&report::wire::lines(since_ns, said, packet, &captured.comments))?;
+            self.print(&seen.row())?;
         }
-        let enough = self.arguments.count.is_some_and(|count| self.packets >= count);
-        // A file is wanted whoever looks.
-        let in_vain = !self.is_read && self.file.is_none();
-        Ok(if enough || in_vain { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        Ok(())
     }
 
     /// Standard output is taken, by the file.
@@ -122,7 +110,7 @@ impl<'a> Screen<'a> {
         self.file.as_ref().is_some_and(Output::is_standard)
     }
 
-    /// To standard output, as long as somebody reads it.
+    /// Prints to standard output while it has a reader.
     fn print(&mut self, text: &str) -> Result<(), Failure> {
         if !self.is_read {
             return Ok(());
@@ -143,10 +131,10 @@ impl<'a> Screen<'a> {
     pub(super) fn finish(mut self, lasted: Duration, quiet: bool) -> Result<ExitCode, Failure> {
         if self.arguments.ladder && self.packets > 0 {
             let below = if quiet { "" } else { "\n" };
-            self.print(&(self.exchanges.draw(width()) + below))?;
+            self.print(&(self.ladders.draw(width()) + below))?;
         }
         self.report_fragments();
-        let summary = report::wire::summary(self.packets, self.talks.count, lasted);
+        let summary = report::wire::summary(self.packets, self.conversations.count, lasted);
         match self.arguments.json || quiet {
             true => {}
             false if self.is_for_file() => complain(&format!("daytime: {}", summary.trim_end())),
@@ -158,16 +146,14 @@ impl<'a> Screen<'a> {
     /// Reports the later fragments that may belong to an exchange and were not shown.
     fn report_fragments(&self) {
         let reasons = [
-            (self.held.count(), "the first fragment of each packet was not captured"),
-            (self.held.replaced, "too many waited for the first fragment of their packet"),
+            (self.early_fragments.count(), "the first fragment of each packet was not captured"),
+            (
+                self.early_fragments.replaced,
+                "too many waited for the first fragment of their packet",
+            ),
         ];
         for (count, reason) in reasons.into_iter().filter(|(count, _)| *count > 0) {
             complain(&format!("daytime: ignored {}: {reason}", report::plural(count, "fragment")));
         }
     }
-}
-
-/// Whether this is a fragment without ports. Only the first fragment identifies the exchange.
-fn is_later_fragment(packet: &Decoded) -> bool {
-    matches!(packet.kind, Kind::Fragment { .. })
 }

@@ -1,8 +1,7 @@
-//! SIGINT and SIGTERM: the first ends it with all that belongs to an end, the second at once.
+//! SIGINT and SIGTERM: the first ends `wire` with its summary and a whole file, the second ends it at once.
 
 use crate::cli::failure::Failure;
-use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use crate::wire::capture::readable;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 use signal_hook::low_level::pipe;
@@ -37,14 +36,13 @@ impl Stop {
         register().map_err(|error| Failure::signals(&error))
     }
 
-    /// Does what may wait for somebody else and hears of no signal, as opening a FIFO does: meanwhile the first
-    /// one ends the process.
+    /// Calls what may wait without an end, as opening a FIFO does. Meanwhile the first signal ends the process.
     pub(super) fn or_end_at_once<T>(
         &self,
         act: impl FnOnce() -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         if self.at_once.swap(true, Ordering::Relaxed) {
-            return Err(Failure::plain(Stopped.to_string())); // it has come already
+            return Err(Failure::plain(Stopped.to_string())); // the first signal came before
         }
         let done = act();
         self.at_once.store(false, Ordering::Relaxed);
@@ -67,25 +65,19 @@ pub(super) struct Stoppable<'a> {
 #[error("stopped by a signal")]
 struct Stopped;
 
-/// True if it was a signal that ended the reading.
+/// Whether a signal ended the reading.
 pub(super) fn is_stop(error: &io::Error) -> bool {
     error.get_ref().is_some_and(<dyn Error + Send + Sync>::is::<Stopped>)
 }
 
 impl Read for Stoppable<'_> {
     fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
-        let both = [self.file.as_fd(), self.stop.as_fd()];
-        let mut ready = both.map(|it| PollFd::new(it, PollFlags::POLLIN));
-        let waited = loop {
-            match poll(&mut ready, PollTimeout::NONE) {
-                Err(Errno::EINTR) => {}
-                waited => break waited,
+        loop {
+            match readable([self.file.as_fd(), self.stop.as_fd()], None)? {
+                [_, true] => return Err(io::Error::other(Stopped)),
+                [true, _] => return self.file.read(room),
+                [false, false] => {}
             }
-        };
-        waited?;
-        if ready[1].any().unwrap_or(true) {
-            return Err(io::Error::other(Stopped));
         }
-        self.file.read(room)
     }
 }

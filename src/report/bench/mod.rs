@@ -1,10 +1,10 @@
-//! A load as a table: TCP in one column, UDP in the other, or the only one there is.
+//! A load as a page: TCP in one column, UDP in the other, or the only one there is.
 
 mod json;
 
 pub(crate) use json::json;
 
-use super::table::Table;
+use super::page::Page;
 use super::{human, plural};
 use crate::bench::{Bench, Failures, Load, Percentiles};
 use crate::transport::Transport;
@@ -12,41 +12,41 @@ use std::time::Duration;
 
 /// The whole screen.
 pub(crate) fn text(bench: &Bench) -> String {
-    let mut table = Table::default();
-    head(&mut table, bench);
-    asked(&mut table, bench);
-    exchanges(&mut table, bench);
-    latencies(&mut table, bench);
-    failures(&mut table, bench);
-    client(&mut table, bench);
-    table.finish()
+    let mut page = Page::default();
+    head(&mut page, bench);
+    asked(&mut page, bench);
+    exchanges(&mut page, bench);
+    latencies(&mut page, bench);
+    failures(&mut page, bench);
+    client(&mut page, bench);
+    page.finish()
 }
 
-fn head(table: &mut Table, bench: &Bench) {
+fn head(page: &mut Page, bench: &Bench) {
     let options = &bench.options;
     let (duration, warm_up) = (seconds(options.duration), seconds(options.warm_up));
     let each = if options.transports.len() > 1 { " over each transport" } else { "" };
-    table.line(&format!(
-        "Load on {}: {duration}{each}, after {warm_up} that do not count.",
-        bench.target
-    ));
+    page.paragraph(
+        0,
+        &format!("Load on {}: {duration}{each}, after {warm_up} that do not count.", bench.target),
+    );
     if bench.interrupted {
-        table.line("It was ended early: this is what was measured till then.");
+        page.paragraph(0, "It was ended early: this is what was measured till then.");
     }
-    table.line("");
+    page.line("");
     let name = |load: &Load| match load.transport {
         Transport::Tcp => "TCP: a stream",
         Transport::Udp => "UDP: datagrams",
     };
     let mut names = bench.loads.iter().map(name);
-    table.columns(names.next().unwrap_or_default(), names.next().unwrap_or_default());
+    page.transport_heads(names.next().unwrap_or_default(), names.next().unwrap_or_default());
 }
 
-fn asked(table: &mut Table, bench: &Bench) {
+fn asked(page: &mut Page, bench: &Bench) {
     let options = &bench.options;
-    table.heading("HOW IT WAS ASKED");
-    row(table, bench, "server", |load| load.peer.to_string());
-    row(table, bench, "at once", |load| {
+    page.heading("HOW IT WAS ASKED");
+    row(page, bench, "server", |load| load.peer.to_string());
+    row(page, bench, "at once", |load| {
         let sockets = options.concurrency.get().into();
         match load.transport {
             Transport::Tcp => plural(sockets, "connection"),
@@ -56,48 +56,48 @@ fn asked(table: &mut Table, bench: &Bench) {
             }
         }
     });
-    row(table, bench, "the next begins", |_| match options.rate {
+    row(page, bench, "the next begins", |_| match options.rate {
         Some(rate) => format!("on time: {} a second", grouped(rate.get().into())),
         None => "when one is over".to_owned(),
     });
 }
 
-fn exchanges(table: &mut Table, bench: &Bench) {
-    table.heading("EXCHANGES");
-    row(table, bench, "a second", |load| per_second(load.per_second()));
-    row(table, bench, "begun", |load| grouped(load.asked));
-    row(table, bench, "answered", |load| grouped(load.answered));
-    row(table, bench, "failed", |load| grouped(load.failures.count()));
+fn exchanges(page: &mut Page, bench: &Bench) {
+    page.heading("EXCHANGES");
+    row(page, bench, "a second", |load| per_second(load.per_second()));
+    row(page, bench, "begun", |load| grouped(load.asked));
+    row(page, bench, "answered", |load| grouped(load.answered));
+    row(page, bench, "failed", |load| grouped(load.failures.count()));
     if has(bench, |load| load.transport == Transport::Udp) {
         let of_udp = |load: &Load, count: u64| match load.transport {
             Transport::Tcp => "–".to_owned(),
             Transport::Udp => grouped(count),
         };
-        row(table, bench, "lost", |load| match load.lost {
+        row(page, bench, "lost", |load| match load.lost {
             0 => of_udp(load, 0),
             lost => format!("{}, {}", of_udp(load, lost), share(lost, load.asked)),
         });
-        row(table, bench, "late, surplus", |load| of_udp(load, load.late));
+        row(page, bench, "late, surplus", |load| of_udp(load, load.late));
     }
     if bench.options.rate.is_some() {
-        row(table, bench, "never begun", |load| match load.never_begun {
+        row(page, bench, "never begun", |load| match load.never_begun {
             0 => "0".to_owned(),
             count => format!("{}: no place was free", grouped(count)),
         });
     }
     if bench.interrupted {
-        row(table, bench, "unfinished", |load| grouped(load.unfinished));
+        row(page, bench, "unfinished", |load| grouped(load.unfinished));
     }
 }
 
-fn latencies(table: &mut Table, bench: &Bench) {
+fn latencies(page: &mut Page, bench: &Bench) {
     let from = match bench.options.rate {
         Some(_) => "from the moment when each was due, not when it began",
         None => "from when each began",
     };
-    table.heading(&format!("LATENCY ({from})"));
+    page.heading(&format!("LATENCY ({from})"));
     let mut percentile = |label: &str, pick: fn(Percentiles) -> Duration| {
-        row(table, bench, label, |load| load.latencies.map_or("–".into(), |of| human(pick(of))));
+        row(page, bench, label, |load| load.latencies.map_or("–".into(), |of| human(pick(of))));
     };
     percentile("minimum", |of| of.min);
     percentile("median", |of| of.p50);
@@ -108,14 +108,14 @@ fn latencies(table: &mut Table, bench: &Bench) {
     percentile("mean", |of| of.mean);
 }
 
-fn failures(table: &mut Table, bench: &Bench) {
+fn failures(page: &mut Page, bench: &Bench) {
     if !has(bench, |load| load.failures.count() > 0) {
         return;
     }
-    table.heading("FAILED");
+    page.heading("FAILED");
     let mut kind = |label: &str, pick: fn(&Failures) -> u64| {
         if has(bench, |load| pick(&load.failures) > 0) {
-            row(table, bench, label, |load| grouped(pick(&load.failures)));
+            row(page, bench, label, |load| grouped(pick(&load.failures)));
         }
     };
     kind("refused", |of| of.refused);
@@ -124,7 +124,7 @@ fn failures(table: &mut Table, bench: &Bench) {
     kind("no whole line", |of| of.cut_short);
     kind("no free port", |of| of.no_port);
     if has(bench, |load| !load.failures.other.is_empty()) {
-        row(table, bench, "otherwise", |load| {
+        row(page, bench, "otherwise", |load| {
             let other = load.failures.other.iter();
             let lines = other.map(|(words, count)| format!("{}: {words}", grouped(*count)));
             lines.collect::<Vec<_>>().join("\n")
@@ -133,35 +133,38 @@ fn failures(table: &mut Table, bench: &Bench) {
     if has(bench, |load| load.failures.no_port > 0) {
         let hint = "A port is free again a minute after a connection that this host closed first; \
                     less --rate or a wider net.ipv4.ip_local_port_range leaves some.";
-        table.line(hint);
+        page.paragraph(0, hint);
     }
 }
 
-/// From here on nothing else on that processor had a share worth the name.
-const WHOLE: f64 = 0.9;
+/// From this share on the client used a whole processor, but for noise.
+const WHOLE_PROCESSOR: f64 = 0.9;
 
-fn client(table: &mut Table, bench: &Bench) {
-    table.heading("THE CLIENT");
-    row(table, bench, "processor time", |load| {
+fn client(page: &mut Page, bench: &Bench) {
+    page.heading("THE CLIENT");
+    row(page, bench, "processor time", |load| {
         format!("{:.0} % of one", load.processor_share() * 100.0)
     });
-    if has(bench, |load| load.processor_share() > WHOLE) {
-        table.line("");
-        table.line(
+    if has(bench, |load| load.processor_share() > WHOLE_PROCESSOR) {
+        page.line("");
+        page.paragraph(
+            0,
             "The client used a whole processor, so it, and not the server, may be what was \
              measured: the server may well be able to do more.",
         );
     }
     if has(bench, |load| load.late > 0) {
-        table.line("");
-        table.line(
+        page.line("");
+        page.paragraph(
+            0,
             "Datagrams came that were late, or that nobody had asked for: no answer tells which \
              question it is for, so some may have passed for the answers to others.",
         );
     }
     if bench.options.rate.is_some() && has(bench, |load| load.never_begun > 0) {
-        table.line("");
-        table.line(
+        page.line("");
+        page.paragraph(
+            0,
             "Not all that was due could begin: more --concurrency gives it places, unless the \
              server cannot keep up with this --rate.",
         );
@@ -172,9 +175,9 @@ fn has(bench: &Bench, is_so: impl Fn(&Load) -> bool) -> bool {
     bench.loads.iter().any(is_so)
 }
 
-fn row(table: &mut Table, bench: &Bench, label: &str, cell: impl Fn(&Load) -> String) {
+fn row(page: &mut Page, bench: &Bench, label: &str, cell: impl Fn(&Load) -> String) {
     let mut cells = bench.loads.iter().map(cell);
-    table.row(label, &cells.next().unwrap_or_default(), &cells.next().unwrap_or_default());
+    page.transport_row(label, &cells.next().unwrap_or_default(), &cells.next().unwrap_or_default());
 }
 
 /// `0.5 s`, `3 s`.

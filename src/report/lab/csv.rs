@@ -1,10 +1,10 @@
 //! Findings as CSV (RFC 4180), one a line; a run that gave none has a line of its own.
 
-use super::words::{self, expected, value, verdict};
-use super::{Done, ending};
+use super::phrases::{self, expected, value, verdict};
+use super::{FinishedRun, ending};
 use crate::duration::Unit;
 use crate::lab::{Report, Value};
-use crate::report::shown;
+use crate::report::escaped;
 
 const HEAD: [&str; 12] = [
     "lab",
@@ -22,15 +22,19 @@ const HEAD: [&str; 12] = [
 ];
 
 /// The table with its head.
-pub(crate) fn csv(done: &[Done]) -> String {
-    let mut writer = csv::Writer::from_writer(Vec::new());
+pub(crate) fn csv(done: &[FinishedRun]) -> String {
     let rows = done.iter().flat_map(|it| rows(&it.report));
-    let head = HEAD.map(str::to_owned);
-    for row in std::iter::once(head).chain(rows) {
-        // Writing to a Vec cannot fail, and every row has as many fields.
-        let _ = writer.write_record(row);
+    let lines = std::iter::once(HEAD.map(str::to_owned)).chain(rows);
+    lines.map(|fields| fields.map(quoted).join(",") + "\n").collect()
+}
+
+/// A field, in quotes where it needs them.
+fn quoted(field: String) -> String {
+    if field.contains([',', '"', '\r', '\n']) {
+        format!("\"{}\"", field.replace('"', "\"\""))
+    } else {
+        field
     }
-    writer.into_inner().map(|it| String::from_utf8_lossy(&it).into_owned()).unwrap_or_default()
 }
 
 fn rows(report: &Report) -> Vec<[String; 12]> {
@@ -39,7 +43,7 @@ fn rows(report: &Report) -> Vec<[String; 12]> {
         report.lab.name.into(),
         report.procedure.engine.to_string(),
         report.seed().map_or_else(String::new, |seed| seed.to_string()),
-        words::knobs(&report.setting.knobs).join(" "),
+        phrases::knobs(&report.setting.knobs).join(" "),
     ];
     let with = |rest: [String; 8]| {
         let mut fields = run.iter().cloned().chain(rest);
@@ -56,7 +60,7 @@ fn rows(report: &Report) -> Vec<[String; 12]> {
         let (number, number_unit) = exact.unwrap_or_default();
         with([
             prediction.transport.to_string(),
-            shown(prediction.what),
+            escaped(prediction.what),
             expected(&prediction.expected, unit),
             finding.observed.as_ref().map(|it| value(it, unit)).unwrap_or_default(),
             number,
@@ -75,5 +79,16 @@ fn exact(value: &Value, unit: Unit) -> (String, String) {
         Value::Share(share) => (share.to_string(), "share".to_owned()),
         Value::Text(_) => Default::default(),
         Value::Time(time) => (unit.exact(*time), unit.name().to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_is_quoted_where_it_would_end_another() {
+        let shown = ["42 octets", "a, b", "say \"no\"", "two\nlines"].map(|it| quoted(it.into()));
+        assert_eq!(shown, ["42 octets", "\"a, b\"", "\"say \"\"no\"\"\"", "\"two\nlines\""]);
     }
 }

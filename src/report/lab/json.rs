@@ -1,19 +1,20 @@
 //! Labs and their runs as JSON. Nothing in it depends on how long this took or where it ran, beside what
 //! the run itself gave: the same seed gives the same octets.
 
-use super::words::{self, expected, value};
-use super::{Done, ending, not_run};
+use super::phrases::{self, expected, value};
+use super::{FinishedRun, ending, not_run};
 use crate::duration::Unit;
 use crate::lab::{
     Dial, Engine, Expected, Finding, Ground, Lab, Lesson, Next, Outcome, Part, Procedure, Report,
     Value, Verdict,
 };
-use crate::report::json::hex;
+use crate::report::json::{hex, joined};
 use crate::report::packet;
 use crate::sys;
 use crate::trace::{Event, Fate, HostId, Packet, Trace, What};
 use crate::wire::decode::decode;
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Value as Json, json};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Which labs there are.
@@ -41,11 +42,11 @@ fn knobs(Procedure { engine, knobs, .. }: &Procedure) -> (String, Json) {
 }
 
 /// Runs, whole, with their traces.
-pub(crate) fn runs(done: &[Done]) -> Json {
+pub(crate) fn runs(done: &[FinishedRun]) -> Json {
     json!({ "runs": done.iter().map(run).collect::<Vec<_>>() })
 }
 
-fn run(Done { report, captures, .. }: &Done) -> Json {
+fn run(FinishedRun { report, captures, .. }: &FinishedRun) -> Json {
     let Report { lab, procedure, setting, .. } = report;
     let outcome = report.outcome.as_ref();
     let system = match procedure.engine {
@@ -54,12 +55,12 @@ fn run(Done { report, captures, .. }: &Done) -> Json {
     };
     let findings = outcome.map_or(&[][..], |it| &it.findings).iter();
     let findings: Vec<Json> = findings.map(|it| finding(it, lab.time_unit)).collect();
-    let mut object = json!({
+    let object = json!({
         "lab": lab.name,
         "question": lab.text.question,
         "engine": procedure.engine.name(),
         "seed": report.seed(),
-        "knobs": words::knobs(&setting.knobs),
+        "knobs": phrases::knobs(&setting.knobs),
         "system": system,
         "good": outcome.is_ok_and(Outcome::is_as_predicted),
         "ended": ending(report).1,
@@ -72,11 +73,11 @@ fn run(Done { report, captures, .. }: &Done) -> Json {
         "remarks": report.remarks(),
         "parts": outcome.map_or(&[][..], |it| &it.parts).iter().map(part).collect::<Vec<_>>(),
     });
-    if let (Some(captures), Json::Object(keys)) = (captures, &mut object) {
-        let paths: Vec<String> = captures.iter().map(|path| path.display().to_string()).collect();
-        keys.insert("captures".to_owned(), paths.into());
-    }
-    object
+    let paths = |captures: &Vec<PathBuf>| {
+        captures.iter().map(|path| path.display().to_string()).collect::<Json>()
+    };
+    let captures = captures.as_ref().map(|captures| json!({ "captures": paths(captures) }));
+    joined([Some(object), captures])
 }
 
 fn theory(lab: &Lab) -> Vec<Json> {
@@ -96,7 +97,7 @@ fn lessons(lab: &'static Lab, outcome: &Outcome) -> Vec<Json> {
         json!({
             "transport": ground.transport.to_string(),
             "what": ground.what,
-            "must": words::must(ground.must),
+            "must": phrases::must(ground.must),
             "observed": observed.map(|it| value(it, lab.time_unit)),
         })
     };
@@ -119,31 +120,29 @@ fn finding(finding: &Finding, unit: Unit) -> Json {
             Verdict::Differs => "differs",
             Verdict::Varies => "varies here",
         },
-        "in_words": words::verdict(finding, unit),
+        "in_words": phrases::verdict(finding, unit),
         "varies": prediction.varies,
     })
 }
 
 fn prediction_of(prediction: &Expected, unit: Unit) -> Json {
     let exact = |it| exact(it, unit);
-    let mut object = match prediction {
+    let object = match prediction {
         Expected::Is(only) => json!({ "is": exact(only) }),
         Expected::Between(low, high) => json!({ "from": exact(low), "to": exact(high) }),
         Expected::AtLeast(low) => json!({ "from": exact(low) }),
     };
-    object["in_words"] = expected(prediction, unit).into();
-    object
+    joined([Some(object), Some(json!({ "in_words": expected(prediction, unit) }))])
 }
 
 fn exact(of: &Value, unit: Unit) -> Json {
-    let mut object = match of {
+    let object = match of {
         Value::Count(count, of) => json!({ "count": count, "of": of }),
         Value::Share(share) => json!({ "share": share }),
         Value::Text(text) => json!({ "text": text }),
         Value::Time(time) => json!({ "time_ns": nanoseconds(*time) }),
     };
-    object["in_words"] = value(of, unit).into();
-    object
+    joined([Some(object), Some(json!({ "in_words": value(of, unit) }))])
 }
 
 fn part(Part { transport, name, trace }: &Part) -> Json {
@@ -161,31 +160,26 @@ fn part(Part { transport, name, trace }: &Part) -> Json {
 
 fn event(trace: &Trace, Event { at, host, what }: &Event) -> Json {
     let name = |HostId(number): HostId| trace.hosts.get(number).map(|host| host.name.as_str());
-    let mut object = Map::new();
-    let mut put = |key: &str, value: Json| object.insert(key.to_owned(), value);
-    put("at_ns", nanoseconds(*at));
-    put("host", name(*host).into());
-    match what {
-        What::Call { call, outcome } => {
-            put("call", call.as_str().into());
-            put("outcome", outcome.as_str().into());
-        }
+    let place = json!({ "at_ns": nanoseconds(*at), "host": name(*host) });
+    let what = match what {
+        What::Call { call, outcome } => json!({ "call": call, "outcome": outcome }),
         What::State(transport, state) => {
-            put("transport", transport.to_string().into());
-            put("state", state.as_str().into());
+            json!({ "transport": transport.to_string(), "state": state })
         }
         What::Packet(Packet { to, octets, fate }) => {
-            put("to", name(*to).into());
-            put("packet", decode(octets).map(|it| packet::label(&it)).into());
-            put("fate", fate.words(*at).into());
-            if let Fate::Arrived(times) = fate {
-                let times: Vec<Json> = times.iter().copied().map(nanoseconds).collect();
-                put("arrived_ns", times.into());
-            }
-            put("octets_hex", hex(octets).into());
+            let times = match fate {
+                Fate::Arrived(times) => Some(times.iter().copied().map(nanoseconds).collect()),
+                Fate::Lost(_) | Fate::Seen => None,
+            };
+            let label = decode(octets).map(|it| packet::label(&it));
+            joined([
+                Some(json!({ "to": name(*to), "packet": label, "fate": fate.words(*at) })),
+                times.map(|times: Json| json!({ "arrived_ns": times })),
+                Some(json!({ "octets_hex": hex(octets) })),
+            ])
         }
-    }
-    object.into()
+    };
+    joined([Some(place), Some(what)])
 }
 
 fn nanoseconds(duration: Duration) -> Json {

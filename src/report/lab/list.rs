@@ -1,32 +1,21 @@
 //! Which labs there are.
 
-use super::STRONG;
 use crate::lab::{Knob, Lab, Procedure};
-use crate::report::table::wrap;
-use std::fmt::Write;
+use crate::report::page::{Columns, PLAIN, Page, STRONG};
 
-const NAME: usize = 12;
-const ENGINES: usize = 21;
-const QUESTION: usize = 80 - NAME - 2 - ENGINES - 2;
+const COLUMNS: Columns<3> = Columns(0, [12, 21, 43]);
 
-/// A table of them, 80 columns wide.
+/// A table of them.
 pub(crate) fn list(labs: &[&Lab]) -> String {
-    let mut screen = String::new();
-    let columns = format!("{:NAME$}  {:ENGINES$}  question; what can be changed", "lab", "engines");
-    // Writing to a String cannot fail.
-    let _ = writeln!(screen, "{STRONG}{columns}{STRONG:#}");
+    let mut page = Page::default();
+    let heads = ["lab", "engines", "question; what can be changed"];
+    page.row(&COLUMNS, heads.map(|head| (STRONG, head)));
     for lab in labs {
         let engines: Vec<&str> = lab.procedures.iter().map(|it| it.engine.name()).collect();
-        let mut about = wrap(&lab.text.question, QUESTION);
-        about.extend(wrap(&knobs(lab), QUESTION));
-        let (mut name, mut engines) = (lab.name, engines.join(", "));
-        for line in about {
-            let row = format!("{name:NAME$}  {engines:ENGINES$}  {line}");
-            let _ = writeln!(screen, "{}", row.trim_end());
-            (name, engines) = ("", String::new());
-        }
+        let about = format!("{}\n{}", lab.text.question, knobs(lab));
+        page.row(&COLUMNS, [lab.name, &engines.join(", "), &about].map(|cell| (PLAIN, cell)));
     }
-    screen
+    page.finish()
 }
 
 /// What can be turned; with the engine, where it is not the same on each.

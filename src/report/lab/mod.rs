@@ -3,41 +3,29 @@
 mod csv;
 pub(crate) mod json;
 mod list;
-#[cfg(test)]
-mod made_up;
 mod observed;
+mod phrases;
+#[cfg(test)]
+mod sample;
 mod summary;
-mod words;
 
 pub(crate) use csv::csv;
 pub(crate) use list::list;
 pub(crate) use summary::summary;
 
 use super::ladder;
-use super::table::{HEADING, wrap};
-use super::{chain, plural, shown};
+use super::page::{BAD, GOOD, NOTE, Page, STRONG, WIDTH, wrap};
+use super::{chain, escaped, plural};
 use crate::lab::{
     Engine, Lab, Next, Obstacle, Outcome, Part, Procedure, Program, Report, Setting, Verdict,
 };
 use crate::sys;
 use crate::transport::Transport;
-use anstyle::{AnsiColor, Style};
-use std::fmt::Write;
+use anstyle::Style;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// As it should be.
-const GOOD: Style = AnsiColor::Green.on_default();
-/// As it should not be.
-const BAD: Style = AnsiColor::Red.on_default().bold();
-/// To be noted.
-const NOTE: Style = AnsiColor::Yellow.on_default();
-const STRONG: Style = Style::new().bold();
-
-/// Columns of everything but the drawings.
-const PAGE: usize = 80;
-
-/// How much is told.
+/// How much is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Detail {
     Brief,
@@ -45,121 +33,115 @@ pub(crate) enum Detail {
     Explained,
 }
 
-/// A run that is over.
+/// A run that has ended.
 #[derive(Debug)]
-pub(crate) struct Done {
+pub(crate) struct FinishedRun {
     pub report: Report,
     pub took: Duration,
     /// The capture files that were written, if any were asked for.
     pub captures: Option<Vec<PathBuf>>,
 }
 
-/// What can be told before the run: above all, what is predicted. `number` counts the runs before it.
-pub(crate) fn before(
+/// What is known before the run, the prediction above all. `number` is the number of runs before it.
+pub(crate) fn before_run(
     lab: &Lab,
     procedure: &Procedure,
     setting: &Setting,
     detail: Detail,
     number: usize,
 ) -> String {
-    let mut screen = String::new();
+    let mut page = Page::default();
     if number > 0 {
-        screen.push('\n');
+        page.line("");
     }
-    let title = format!("{}: {}", lab.name, lab.text.question);
-    for line in wrap(&title, PAGE) {
-        let _ = writeln!(screen, "{STRONG}{line}{STRONG:#}");
+    for line in wrap(&format!("{}: {}", lab.name, lab.text.question), WIDTH) {
+        page.line(format_args!("{STRONG}{line}{STRONG:#}"));
     }
-    // Writing to a String cannot fail.
-    let _ = writeln!(screen, "  engine   {}", engine(procedure.engine));
+    page.line(format_args!("  engine   {}", engine(procedure.engine)));
     if let Some(seed) = procedure.seed(setting) {
-        let _ = writeln!(screen, "  seed     {seed}");
+        page.line(format_args!("  seed     {seed}"));
     }
-    let knobs = words::knobs(&setting.knobs);
+    let knobs = phrases::knobs(&setting.knobs);
     if !knobs.is_empty() {
-        let _ = writeln!(screen, "  with     {}", knobs.join(" "));
+        page.line(format_args!("  with     {}", knobs.join(" ")));
     }
     if detail == Detail::Explained {
-        heading(&mut screen, "THEORY");
+        page.heading("THEORY");
         for theory in &lab.text.theory {
-            paragraph(&mut screen, &format!("{} ({}).", theory.says, theory.source));
+            page.paragraph(2, &format!("{} ({}).", theory.says, theory.source));
         }
-        heading(&mut screen, "WHAT IS DONE");
-        paragraph(&mut screen, &lab.method(procedure, setting));
-        programs(&mut screen, &lab.text.programs);
+        page.heading("WHAT IS DONE");
+        page.paragraph(2, &lab.method(procedure, setting));
+        programs(&mut page, &lab.text.programs);
     }
-    screen.push_str(&observed::predicted(&(procedure.predict)(setting), lab.time_unit));
-    screen
+    observed::predicted(&mut page, &(procedure.predict)(setting), lab.time_unit);
+    page.finish()
 }
 
-/// What the run gave, drawn for a screen so many columns wide.
-pub(crate) fn after(report: &Report, detail: Detail, width: usize) -> String {
-    let mut screen = String::new();
+/// The result of the run, for a screen of this many columns.
+pub(crate) fn after_run(report: &Report, detail: Detail, width: usize) -> String {
+    let mut page = Page::default();
     let outcome = match &report.outcome {
         Ok(outcome) => outcome,
         Err(obstacle) => {
-            heading(&mut screen, "NOT RUN");
-            paragraph(&mut screen, &not_run(obstacle));
-            return screen;
+            page.heading("NOT RUN");
+            page.paragraph(2, &not_run(obstacle));
+            return page.finish();
         }
     };
     if !outcome.parts.is_empty() {
-        heading(&mut screen, "WHAT HAPPENED");
-        screen.push_str(&drawings(&outcome.parts, width));
+        page.heading("WHAT HAPPENED");
+        page.line(drawings(&outcome.parts, width).trim_end_matches('\n'));
         for remark in report.remarks() {
-            screen.push('\n');
-            paragraph(&mut screen, &remark);
+            page.line("");
+            page.paragraph(2, &remark);
         }
     }
-    screen.push_str(&observed::observed(&outcome.findings, report.lab.time_unit));
-    lesson(&mut screen, report.lab, outcome);
+    observed::observed(&mut page, &outcome.findings, report.lab.time_unit);
+    lesson(&mut page, report.lab, outcome);
     if detail == Detail::Explained {
-        heading(&mut screen, "ELSEWHERE");
-        paragraph(&mut screen, &report.lab.text.elsewhere);
-        screen.push_str(&next(report.lab));
+        page.heading("ELSEWHERE");
+        page.paragraph(2, &report.lab.text.elsewhere);
+        next(&mut page, report.lab);
     }
-    screen
+    page.finish()
 }
 
 /// The sentences that the run bears out.
-fn lesson(screen: &mut String, lab: &'static Lab, outcome: &Outcome) {
-    heading(screen, "LESSON");
+fn lesson(page: &mut Page, lab: &'static Lab, outcome: &Outcome) {
+    page.heading("LESSON");
     let lessons = outcome.lessons(lab);
     for lesson in &lessons {
-        paragraph(screen, &lesson.says);
+        page.paragraph(2, &lesson.says);
     }
     if lessons.is_empty() {
-        paragraph(screen, "None: what was observed bears out nothing that this lab teaches.");
+        page.paragraph(2, "None: what was observed bears out nothing that this lab teaches.");
     }
 }
 
 /// The programs that a lab is about, as they are in their files.
-fn programs(screen: &mut String, programs: &[Program]) {
+fn programs(page: &mut Page, programs: &[Program]) {
     for Program { name, text } in programs {
-        heading(screen, &format!("PROGRAM {name}"));
+        page.heading(&format!("PROGRAM {name}"));
         for line in text.lines() {
-            let _ = writeln!(screen, "{}", format!("  {line}").trim_end());
+            page.line(format!("  {line}").trim_end());
         }
     }
 }
 
-fn next(lab: &Lab) -> String {
-    let mut screen = String::new();
-    heading(&mut screen, "TRY NEXT");
+fn next(page: &mut Page, lab: &Lab) {
+    page.heading("TRY NEXT");
     for Next { command, watch } in &lab.text.next {
-        let _ = writeln!(screen, "  {STRONG}{command}{STRONG:#}");
-        for line in wrap(watch, PAGE - 6) {
-            let _ = writeln!(screen, "      {line}");
-        }
+        page.line(format_args!("  {STRONG}{command}{STRONG:#}"));
+        page.paragraph(6, watch);
     }
-    screen
 }
 
 /// Which capture files there are, if any were asked for.
-pub(crate) fn captures(done: &Done) -> String {
+pub(crate) fn captures(done: &FinishedRun) -> String {
     let Some(captures) = &done.captures else { return String::new() };
-    let mut screen = String::new();
-    heading(&mut screen, "CAPTURED");
+    let mut page = Page::default();
+    page.heading("CAPTURED");
     if captures.is_empty() {
         let no_packets = "no packets were seen, so there is nothing to write";
         let why = match (&done.report.outcome, done.report.procedure.engine) {
@@ -169,12 +151,12 @@ pub(crate) fn captures(done: &Done) -> String {
             }
             (Ok(_), Engine::Sim | Engine::Netns) => no_packets.to_owned(),
         };
-        paragraph(&mut screen, &why);
+        page.paragraph(2, &why);
     }
     for path in captures {
-        let _ = writeln!(screen, "  {}", shown(&path.display().to_string()));
+        page.line(format_args!("  {}", escaped(&path.display().to_string())));
     }
-    screen
+    page.finish()
 }
 
 /// TCP beside UDP where both have room, one below the other where not.
@@ -182,7 +164,7 @@ fn drawings(parts: &[Part], width: usize) -> String {
     let of = |transport| parts.iter().filter(move |part| part.transport == transport);
     let longest = parts.iter().map(|part| ladder::length(&part.trace)).max().unwrap_or_default();
     let draw = |part: &Part, width| ladder::draw(&part.trace, &title(part), longest, width);
-    let below = |part| ladder::text(&draw(part, width.min(PAGE)));
+    let below = |part| ladder::text(&draw(part, width.min(WIDTH)));
     let hosts = parts.iter().map(|part| part.trace.hosts.len()).max().unwrap_or_default();
     let Some(half) = ladder::half(width, hosts) else {
         let all = of(Transport::Tcp).chain(of(Transport::Udp)).map(below);
@@ -192,7 +174,9 @@ fn drawings(parts: &[Part], width: usize) -> String {
     let mut drawn = Vec::new();
     loop {
         drawn.push(match (tcp.next(), udp.next()) {
-            (Some(tcp), Some(udp)) => ladder::beside(&draw(tcp, half), &draw(udp, half), half),
+            (Some(tcp), Some(udp)) => {
+                ladder::side_by_side(&draw(tcp, half), &draw(udp, half), half)
+            }
             (Some(one), None) | (None, Some(one)) => below(one),
             (None, None) => return drawn.join("\n"),
         });
@@ -218,18 +202,7 @@ fn engine(engine: Engine) -> String {
 }
 
 fn not_run(obstacle: &Obstacle) -> String {
-    shown(&chain(obstacle))
-}
-
-fn heading(screen: &mut String, text: &str) {
-    let _ = writeln!(screen, "\n{HEADING}{text}{HEADING:#}");
-}
-
-/// A paragraph under a heading.
-fn paragraph(screen: &mut String, text: &str) {
-    for line in text.lines().flat_map(|line| wrap(line, PAGE - 2)) {
-        let _ = writeln!(screen, "{}", format!("  {line}").trim_end());
-    }
+    escaped(&chain(obstacle))
 }
 
 /// How a run ended, in a few words.
@@ -267,9 +240,9 @@ mod tests {
     #[test]
     fn the_prediction_stands_before_the_run() {
         let knobs = Knobs { loss: Some(30.0), ..Knobs::default() };
-        let screen = plain(&before(
-            &made_up::LAB,
-            &made_up::LAB.procedures[0],
+        let screen = plain(&before_run(
+            &sample::LAB,
+            &sample::LAB.procedures[0],
             &setting(knobs),
             Detail::Brief,
             0,
@@ -291,9 +264,9 @@ mod tests {
 
     #[test]
     fn who_wants_it_explained_is_told_theory_with_its_sources_and_what_is_done() {
-        let screen = plain(&before(
-            &made_up::LAB,
-            &made_up::LAB.procedures[0],
+        let screen = plain(&before_run(
+            &sample::LAB,
+            &sample::LAB.procedures[0],
             &setting(Knobs { loss: Some(30.0), ..Knobs::default() }),
             Detail::Explained,
             1,
@@ -315,9 +288,9 @@ mod tests {
             \n\
             PREDICTED\n";
         assert!(screen.contains(explained), "{screen}");
-        let done = made_up::done(Engine::Sim, Knobs::default());
+        let done = sample::done(Engine::Sim, Knobs::default());
         let [brief, all] = [Detail::Brief, Detail::Explained]
-            .map(|detail| plain(&after(&done.report, detail, 80)));
+            .map(|detail| plain(&after_run(&done.report, detail, 80)));
         let more =
             "\nELSEWHERE\n  Nowhere else.\n\nTRY NEXT\n  daytime time\n      Whether it is late.\n";
         assert_eq!(all, brief + more);
@@ -325,8 +298,8 @@ mod tests {
 
     #[test]
     fn what_happened_stands_before_what_was_observed_and_the_lesson() {
-        let [good, bad, _] = made_up::three().map(|done| done.report);
-        let screen = plain(&after(&good, Detail::Brief, 80));
+        let [good, bad, _] = sample::three().map(|done| done.report);
+        let screen = plain(&after_run(&good, Detail::Brief, 80));
         let headings: Vec<&str> = screen
             .lines()
             .filter(|line| {
@@ -336,7 +309,7 @@ mod tests {
         assert_eq!(headings, ["WHAT HAPPENED", "OBSERVED", "LESSON"], "{screen}");
         assert!(screen.contains("\nUDP, once\n"), "{screen}");
         assert_eq!(screen.matches("as predicted").count(), 2, "{screen}");
-        let screen = plain(&after(&bad, Detail::Brief, 80));
+        let screen = plain(&after_run(&bad, Detail::Brief, 80));
         assert!(
             screen.contains("26 octets          20 octets          differs: 6 too"),
             "{screen}"
@@ -346,10 +319,10 @@ mod tests {
     #[test]
     fn a_lesson_is_what_the_run_bears_out() {
         let lesson = |report: &Report| {
-            let screen = plain(&after(report, Detail::Brief, 80));
+            let screen = plain(&after_run(report, Detail::Brief, 80));
             screen.split_once("\nLESSON\n").expect("a lesson").1.to_owned()
         };
-        let [good, bad, _] = made_up::three().map(|done| done.report);
+        let [good, bad, _] = sample::three().map(|done| done.report);
         assert_eq!(lesson(&good), "  Every octet came.\n  Some octets came.\n");
         assert_eq!(lesson(&bad), "  Some octets came.\n");
         let mut none = good;
@@ -359,24 +332,24 @@ mod tests {
 
     #[test]
     fn what_cannot_run_here_says_why() {
-        let [_, _, missing] = made_up::three();
-        let screen = plain(&after(&missing.report, Detail::Brief, 80));
+        let [_, _, missing] = sample::three();
+        let screen = plain(&after_run(&missing.report, Detail::Brief, 80));
         assert_eq!(screen, "\nNOT RUN\n  no namespaces here, run it as root\n");
     }
 
     #[test]
     fn a_wide_screen_has_both_transports_beside_each_other() {
-        let done = made_up::done(Engine::Sim, Knobs::default());
+        let done = sample::done(Engine::Sim, Knobs::default());
         let beside = |screen: &str| {
             screen.lines().any(|line| line.starts_with("TCP ") && line.ends_with("UDP, once"))
         };
-        assert!(beside(&plain(&after(&done.report, Detail::Brief, 100))));
-        assert!(!beside(&plain(&after(&done.report, Detail::Brief, 99))));
+        assert!(beside(&plain(&after_run(&done.report, Detail::Brief, 100))));
+        assert!(!beside(&plain(&after_run(&done.report, Detail::Brief, 99))));
     }
 
     #[test]
     fn a_run_without_packets_says_why_there_is_no_capture() {
-        let mut done = made_up::done(Engine::Sim, Knobs::default());
+        let mut done = sample::done(Engine::Sim, Knobs::default());
         assert_eq!(captures(&done), "");
         done.captures = Some(vec!["x/made-up-sim-tcp-client.pcapng".into()]);
         assert_eq!(plain(&captures(&done)), "\nCAPTURED\n  x/made-up-sim-tcp-client.pcapng\n");
@@ -386,7 +359,7 @@ mod tests {
 
     #[test]
     fn the_list_has_question_engines_and_knobs() {
-        let screen = plain(&list(&[&made_up::LAB]));
+        let screen = plain(&list(&[&sample::LAB]));
         assert_eq!(
             screen.lines().skip(1).collect::<Vec<_>>(),
             [
@@ -398,7 +371,7 @@ mod tests {
 
     #[test]
     fn the_summary_tells_how_each_ended_and_how_many() {
-        let screen = plain(&summary(&made_up::three()));
+        let screen = plain(&summary(&sample::three()));
         assert_eq!(
             screen.lines().skip(2).collect::<Vec<_>>(),
             [
@@ -416,7 +389,7 @@ mod tests {
 
     #[test]
     fn an_engine_that_other_labs_ran_on_is_not_what_is_missing() {
-        let mut done = made_up::three();
+        let mut done = sample::three();
         done[0].report.outcome = Err(Obstacle::Missing("no second address".into()));
         let screen = plain(&summary(&done));
         assert!(
@@ -427,7 +400,7 @@ mod tests {
 
     #[test]
     fn csv_has_a_line_for_each_finding_and_quotes_what_it_must() {
-        let lines = csv(&made_up::three());
+        let lines = csv(&sample::three());
         assert_eq!(
             lines.lines().collect::<Vec<_>>(),
             [
@@ -444,7 +417,7 @@ mod tests {
 
     #[test]
     fn json_has_the_traces_with_octets_fates_and_times() {
-        let all = json::runs(&made_up::three());
+        let all = json::runs(&sample::three());
         let run = &all["runs"][0];
         assert_eq!((&run["lab"], &run["seed"]), (&"made-up".into(), &serde_json::Value::Null));
         assert_eq!(all["runs"][1]["seed"], 867, "this one draws");

@@ -1,50 +1,39 @@
 //! What was predicted, and what was observed, as tables.
 
-use super::words::{self, expected, value};
-use super::{BAD, GOOD, NOTE, STRONG, heading};
+use super::phrases::{self, expected, value};
 use crate::duration::Unit;
 use crate::lab::{Finding, Prediction, Verdict};
-use crate::report::table::wrap;
+use crate::report::page::{BAD, Columns, GOOD, NOTE, PLAIN, Page, STRONG, wrap};
 use crate::transport::Transport;
 use anstyle::Style;
-use std::fmt::Write;
 
-/// Columns with their gaps: 80 in all.
 const WHAT: usize = 24;
-const CELL: usize = 17;
-const VERDICT: usize = 80 - 2 - WHAT - 2 - CELL - 2 - CELL - 2;
+const PREDICTED: Columns<2> = Columns(2, [WHAT, 52]);
+const OBSERVED: Columns<4> = Columns(2, [WHAT, 17, 17, 14]);
 
 /// What is predicted, before anything has run.
-pub(super) fn predicted(predictions: &[Prediction], unit: Unit) -> String {
-    let mut screen = String::new();
-    heading(&mut screen, "PREDICTED");
+pub(super) fn predicted(page: &mut Page, predictions: &[Prediction], unit: Unit) {
+    page.heading("PREDICTED");
     for transport in Transport::BOTH {
         let mut its = predictions.iter().filter(|it| it.transport == transport).peekable();
         if its.peek().is_some() {
-            let _ = writeln!(screen, "  {STRONG}{}{STRONG:#}", name(transport));
+            page.row(&PREDICTED, [(STRONG, name(transport)), (PLAIN, "")]);
         }
         for prediction in its {
-            let cells = [prediction.what, &expected(&prediction.expected, unit)];
-            row(&mut screen, &cells, &[WHAT, 80 - 2 - WHAT - 2], Style::new());
+            let expected = expected(&prediction.expected, unit);
+            row(page, &PREDICTED, [(PLAIN, prediction.what), (PLAIN, &expected)]);
         }
     }
-    screen
 }
 
 /// The same beside what was observed.
-pub(super) fn observed(findings: &[Finding], unit: Unit) -> String {
-    let mut screen = String::new();
-    heading(&mut screen, "OBSERVED");
+pub(super) fn observed(page: &mut Page, findings: &[Finding], unit: Unit) {
+    page.heading("OBSERVED");
     for transport in Transport::BOTH {
         let mut its = findings.iter().filter(|it| it.prediction.transport == transport).peekable();
         if its.peek().is_some() {
-            let columns = format!(
-                "  {:WHAT$}  {:CELL$}  {:CELL$}  verdict",
-                name(transport),
-                "predicted",
-                "observed"
-            );
-            let _ = writeln!(screen, "{STRONG}{columns}{STRONG:#}");
+            let heads = [name(transport), "predicted", "observed", "verdict"];
+            page.row(&OBSERVED, heads.map(|head| (STRONG, head)));
         }
         for finding in its {
             let style = match finding.verdict {
@@ -53,13 +42,12 @@ pub(super) fn observed(findings: &[Finding], unit: Unit) -> String {
                 Verdict::Varies => NOTE,
             };
             let seen = finding.observed.as_ref().map_or("–".to_owned(), |it| value(it, unit));
-            let verdict = words::verdict(finding, unit);
+            let verdict = phrases::verdict(finding, unit);
             let predicted = expected(&finding.prediction.expected, unit);
-            let cells = [finding.prediction.what, &predicted, &seen, &verdict];
-            row(&mut screen, &cells, &[WHAT, CELL, CELL, VERDICT], style);
+            let plain = [finding.prediction.what, &predicted, &seen].map(|cell| (PLAIN, cell));
+            row(page, &OBSERVED, [plain[0], plain[1], plain[2], (style, &verdict)]);
         }
     }
-    screen
 }
 
 fn name(transport: Transport) -> &'static str {
@@ -69,26 +57,16 @@ fn name(transport: Transport) -> &'static str {
     }
 }
 
-/// A row of cells, each wrapped in its column; the last has the style. The others stand beside the last line of
-/// the first, so that a long name is read before what it has.
-fn row(screen: &mut String, cells: &[&str], widths: &[usize], last: Style) {
-    let cells: Vec<Vec<String>> =
-        cells.iter().zip(widths).map(|(cell, width)| wrap(cell, *width)).collect();
-    let above = |column: usize| if column > 0 { cells[0].len().saturating_sub(1) } else { 0 };
-    let lines = cells.iter().enumerate().map(|(column, cell)| above(column) + cell.len());
-    for line in 0..lines.max().unwrap_or_default() {
-        let mut text = String::new();
-        for (column, (cell, width)) in cells.iter().zip(widths).enumerate() {
-            let part = line.checked_sub(above(column)).and_then(|line| cell.get(line));
-            let part = part.map_or("", String::as_str);
-            if column + 1 < cells.len() {
-                let _ = write!(text, "  {part:width$}");
-            } else if !part.is_empty() {
-                let _ = write!(text, "  {last}{part}{last:#}");
-            }
-        }
-        let _ = writeln!(screen, "{}", text.trim_end());
+/// A row whose cells stand beside the last line of the first, so that a long name is read before what it has.
+fn row<const N: usize>(page: &mut Page, columns: &Columns<N>, cells: [(Style, &str); N]) {
+    let name = wrap(cells[0].1, WHAT);
+    let mut cells = cells;
+    let Some((last, above)) = name.split_last() else { return };
+    for line in above {
+        page.line(format_args!("  {line}"));
     }
+    cells[0].1 = last;
+    page.row(columns, cells);
 }
 
 #[cfg(test)]
@@ -102,7 +80,7 @@ mod tests {
         let udp = Prediction::is(Transport::Udp, "datagrams", (26, "datagram"))
             .varies("another system may throw some away");
         assert_eq!(
-            plain(&predicted(&[tcp.clone(), udp.clone()], Unit::Milliseconds)),
+            plain(|page| predicted(page, &[tcp.clone(), udp.clone()], Unit::Milliseconds)),
             "\n\
              PREDICTED\n  \
                TCP\n  \
@@ -119,7 +97,7 @@ mod tests {
             finding(&tcp, (3, "read").into(), Verdict::Differs),
             finding(&udp, (24, "datagram").into(), Verdict::Varies),
         ];
-        let screen = plain(&observed(&findings, Unit::Milliseconds));
+        let screen = plain(|page| observed(page, &findings, Unit::Milliseconds));
         assert_eq!(
             screen.lines().collect::<Vec<_>>(),
             [
@@ -141,17 +119,17 @@ mod tests {
     #[test]
     fn what_is_predicted_stands_beside_the_end_of_a_long_name() {
         let name = "a name that is longer than its column is wide";
-        let screen = plain(&predicted(
-            &[Prediction::is(Transport::Tcp, name, "a line")],
-            Unit::Milliseconds,
-        ));
+        let prediction = Prediction::is(Transport::Tcp, name, "a line");
+        let screen = plain(|page| predicted(page, &[prediction], Unit::Milliseconds));
         assert_eq!(
             screen.lines().skip(3).collect::<Vec<_>>(),
             ["  a name that is longer", "  than its column is wide   a line"]
         );
     }
 
-    fn plain(screen: &str) -> String {
-        anstream::adapter::strip_str(screen).to_string()
+    fn plain(draw: impl FnOnce(&mut Page)) -> String {
+        let mut page = Page::default();
+        draw(&mut page);
+        anstream::adapter::strip_str(&page.finish()).to_string()
     }
 }

@@ -1,48 +1,41 @@
 //! How several runs ended, one line for each.
 
-use super::{Done, HEADING, NOTE, STRONG, ending, not_run, paragraph};
+use super::{FinishedRun, ending, not_run};
 use crate::lab::{Engine, Obstacle, Outcome, Report};
 use crate::report::human;
-use crate::report::table::wrap;
-use std::fmt::Write;
+use crate::report::page::{Columns, NOTE, PLAIN, Page, STRONG};
 use std::time::Duration;
 
-const LAB: usize = 12;
-const ENGINE: usize = 8;
-const TIME: usize = 8;
-const VERDICT: usize = 80 - 2 - LAB - 2 - ENGINE - 2 - TIME - 2;
+/// The lab, the engine, how long it took, and the verdict.
+const COLUMNS: Columns<4> = Columns(2, [12, 8, 8, 44]);
 
-/// A table of them, and what is in it in a sentence.
-pub(crate) fn summary(done: &[Done]) -> String {
-    // Writing to a String cannot fail.
-    let mut screen = format!("\n{HEADING}SUMMARY{HEADING:#}\n");
-    let columns = format!("  {:LAB$}  {:ENGINE$}  {:>TIME$}  verdict", "lab", "engine", "time");
-    let _ = writeln!(screen, "{STRONG}{columns}{STRONG:#}");
-    for Done { report, took, .. } in done {
+/// A table of runs, and their sum in a sentence.
+pub(crate) fn summary(done: &[FinishedRun]) -> String {
+    let mut page = Page::default();
+    page.heading("SUMMARY");
+    page.row(&COLUMNS, ["lab", "engine", "    time", "verdict"].map(|head| (STRONG, head)));
+    for FinishedRun { report, took, .. } in done {
         let (style, verdict) = match report.outcome {
             Err(Obstacle::Missing(_)) => (NOTE, "cannot run here".to_owned()),
             _ => ending(report),
         };
-        let (mut lab, mut engine, mut time) =
-            (report.lab.name, report.procedure.engine.name(), human(*took));
-        for line in wrap(&verdict, VERDICT) {
-            let row = format!("  {lab:LAB$}  {engine:ENGINE$}  {time:>TIME$}");
-            let _ = writeln!(screen, "{row}  {style}{line}{style:#}");
-            (lab, engine, time) = ("", "", String::new());
-        }
+        let (lab, engine) = (report.lab.name, report.procedure.engine.name());
+        let time = format!("{:>8}", human(*took));
+        let cells = [(PLAIN, lab), (PLAIN, engine), (PLAIN, &time[..]), (style, &verdict[..])];
+        page.row(&COLUMNS, cells);
     }
     for (who, reason) in missing(done) {
-        screen.push('\n');
-        paragraph(&mut screen, &format!("{who} cannot run here: {reason}"));
+        page.line("");
+        page.paragraph(2, &format!("{who} cannot run here: {reason}"));
     }
-    let _ = writeln!(screen, "\n{}", sentence(done));
-    screen
+    page.line(format_args!("\n{}", sentence(done)));
+    page.finish()
 }
 
 /// What cannot run here and why, each reason once: an engine if none of its labs can, else the labs.
-fn missing(done: &[Done]) -> Vec<(String, String)> {
+fn missing(done: &[FinishedRun]) -> Vec<(String, String)> {
     let mut reasons: Vec<(Engine, String, Vec<&str>)> = Vec::new();
-    for Done { report, .. } in done {
+    for FinishedRun { report, .. } in done {
         let Err(obstacle @ Obstacle::Missing(_)) = &report.outcome else { continue };
         let (engine, reason, lab) = (report.procedure.engine, not_run(obstacle), report.lab.name);
         match reasons.iter_mut().find(|it| (it.0, &it.1) == (engine, &reason)) {
@@ -58,7 +51,7 @@ fn missing(done: &[Done]) -> Vec<(String, String)> {
     reasons.into_iter().map(|(engine, reason, labs)| (who(engine, &labs), reason)).collect()
 }
 
-fn sentence(done: &[Done]) -> String {
+fn sentence(done: &[FinishedRun]) -> String {
     let count = |is: fn(&Report) -> bool| done.iter().filter(|it| is(&it.report)).count();
     let good = count(|it| it.outcome.as_ref().is_ok_and(Outcome::is_as_predicted));
     let differ = count(|it| it.outcome.as_ref().is_ok_and(|it| !it.is_as_predicted()));

@@ -1,4 +1,4 @@
-//! A line of a drawing, cell by cell: what is put later covers what was there.
+//! A line of a drawing, cell by cell. Later text covers earlier text.
 
 use anstyle::Style;
 use std::fmt::Write;
@@ -29,7 +29,7 @@ impl Line {
 
     /// The other line to the right of this one.
     #[cfg(feature = "lab")]
-    pub(super) fn beside(&self, column: usize, other: &Self) -> Self {
+    pub(super) fn joined(&self, column: usize, other: &Self) -> Self {
         let mut both = self.clone();
         both.0.truncate(column);
         both.0.resize(column, (' ', Style::new()));

@@ -1,18 +1,20 @@
 //! Draws a trace as a ladder: the hosts as vertical lines, time downwards, packets as arrows with what is
 //! in them, and beside its line what each host did.
 
-mod again;
-#[cfg(feature = "lab")]
-mod beside;
-mod exchanges;
+mod conversations;
 mod line;
+mod retransmissions;
 mod rows;
+#[cfg(feature = "lab")]
+mod side_by_side;
+pub(crate) mod sighting;
 mod stage;
 
-#[cfg(feature = "lab")]
-pub(crate) use beside::{beside, half};
-pub(crate) use exchanges::{Exchanges, Sight};
+pub(crate) use conversations::Ladders;
 pub(crate) use line::Line;
+#[cfg(feature = "lab")]
+pub(crate) use side_by_side::{half, side_by_side};
+pub(crate) use sighting::Sighting;
 
 use super::plural;
 use crate::trace::{Host, Trace};
@@ -21,18 +23,22 @@ use rows::Row;
 use stage::Stage;
 use std::time::Duration;
 
-/// A narrower screen wraps what it cannot hold.
-const LEAST: usize = 40;
+/// Minimum columns of a ladder. A narrower screen wraps the lines.
+const MIN_WIDTH: usize = 40;
 
-/// More rows than these are more than anybody reads: the middle is left out.
-const MOST: usize = 48;
-const FIRST: usize = 28;
-const LAST: usize = 12;
+/// Maximum number of rows; nobody reads more. Of a longer ladder the middle is left out.
+const MAX_ROWS: usize = 48;
+const FIRST_ROWS: usize = 28;
+const LAST_ROWS: usize = 12;
 
-/// What did not come.
+/// Packets that did not arrive.
 const LOST: Style = AnsiColor::Red.on_default().bold();
-/// What comes again, or late.
-const AGAIN: Style = AnsiColor::Yellow.on_default();
+/// Resets and ICMP errors.
+const ERROR: Style = AnsiColor::Red.on_default();
+/// Retransmissions, duplicates and packets that arrive late.
+const RETRANSMITTED: Style = AnsiColor::Yellow.on_default();
+const RIGHTWARDS: Style = AnsiColor::Cyan.on_default();
+const LEFTWARDS: Style = AnsiColor::Green.on_default();
 const DIM: Style = Style::new().dimmed();
 const STRONG: Style = Style::new().bold();
 const PLAIN: Style = Style::new();
@@ -50,7 +56,7 @@ pub(crate) fn length(trace: &Trace) -> Duration {
     stage::last(&rows::rows(trace))
 }
 
-/// The ladder of rows; so many events between the first [`FIRST`] of them and the last [`LAST`] are missing.
+/// The ladder of rows. This many events are missing between the first [`FIRST_ROWS`] and the last [`LAST_ROWS`].
 fn lines(
     hosts: &[Host],
     rows: &[Row],
@@ -59,14 +65,14 @@ fn lines(
     longest: Duration,
     width: usize,
 ) -> Vec<Line> {
-    let stage = Stage::new(hosts, rows, longest, width.max(LEAST));
+    let stage = Stage::new(hosts, rows, longest, width.max(MIN_WIDTH));
     let mut lines = stage.head(hosts, title);
-    if rows.len() <= MOST && missing == 0 {
+    if rows.len() <= MAX_ROWS && missing == 0 {
         stage.rows(rows, &mut lines);
         return lines;
     }
-    let (first, rest) = rows.split_at(FIRST.min(rows.len()));
-    let (middle, last) = rest.split_at(rest.len().saturating_sub(LAST));
+    let (first, rest) = rows.split_at(FIRST_ROWS.min(rows.len()));
+    let (middle, last) = rest.split_at(rest.len().saturating_sub(LAST_ROWS));
     let events = missing + middle.iter().map(|row| row.events).sum::<u64>();
     stage.rows(first, &mut lines);
     stage.left_out(&format!("{} left out", plural(events, "event")), &mut lines);
@@ -231,10 +237,13 @@ mod tests {
             call(&mut trace, at, CLIENT, &format!("send({at})"), "");
         }
         let lines = rows(&draw(&trace, "TCP", 60), 3);
-        assert_eq!(lines.len(), FIRST + 1 + LAST, "{lines:?}");
-        assert_eq!(lines[FIRST], "        ┊             … 960 events left out …              ┊");
-        assert!(lines[FIRST - 1].contains("send(27)"), "{lines:?}");
-        assert!(lines[FIRST + 1].contains("send(988)"), "{lines:?}");
+        assert_eq!(lines.len(), FIRST_ROWS + 1 + LAST_ROWS, "{lines:?}");
+        assert_eq!(
+            lines[FIRST_ROWS],
+            "        ┊             … 960 events left out …              ┊"
+        );
+        assert!(lines[FIRST_ROWS - 1].contains("send(27)"), "{lines:?}");
+        assert!(lines[FIRST_ROWS + 1].contains("send(988)"), "{lines:?}");
     }
 
     #[test]
@@ -266,7 +275,7 @@ mod tests {
         let mut trace = two();
         packet(&mut trace, 0, CLIENT, 5, arrived(&[20]));
         call(&mut trace, 20, SERVER, "recv(1024)", "5 octets");
-        assert_eq!(text(&draw(&trace, "UDP", 1)), text(&draw(&trace, "UDP", LEAST)));
+        assert_eq!(text(&draw(&trace, "UDP", 1)), text(&draw(&trace, "UDP", MIN_WIDTH)));
     }
 
     #[test]

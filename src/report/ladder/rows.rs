@@ -1,10 +1,9 @@
-//! What is drawn of a trace, row by row: repeated calls as one, and the second coming of a packet as a
-//! row of its own.
+//! The rows of a ladder: repeated calls are one row, and a duplicate of a packet has a row of its own.
 
-use super::again::Again;
-use crate::report::{packet, plural, shown};
+use super::retransmissions::Retransmissions;
+use crate::report::{escaped, packet, plural};
 use crate::trace::{Event, Fate, HostId, Loss, Trace, What};
-use crate::wire::decode::{Decoded, Kind as Carried, decode};
+use crate::wire::decode::{Decoded, Flags, Kind as Carried, decode};
 use std::time::Duration;
 
 /// Something to draw.
@@ -12,7 +11,7 @@ use std::time::Duration;
 pub(super) struct Row {
     pub at: Duration,
     pub item: Item,
-    /// How many events of the trace it stands for.
+    /// Number of events of the trace in this row.
     pub events: u64,
 }
 
@@ -31,6 +30,8 @@ pub(super) struct Arrow {
     pub label: String,
     /// What it carries for an application, safe to show; empty if nothing.
     pub payload: String,
+    /// A reset, or an ICMP error.
+    pub is_error: bool,
     pub end: End,
     pub kind: Kind,
 }
@@ -43,7 +44,7 @@ pub(super) enum End {
     Lost(String),
     /// At the receiver, which had no room for it.
     Refused(String),
-    /// Nobody knows.
+    /// It was seen in one place only.
     Unknown,
 }
 
@@ -52,29 +53,16 @@ pub(super) enum Kind {
     Usual,
     /// TCP sent these octets, or this SYN or FIN, before.
     Retransmitted,
-    /// A later packet came before it.
+    /// A later packet arrived before it.
     Overtaken,
-    /// The link made it out of one that has come already.
+    /// The link delivered it a second time.
     Duplicate,
-}
-
-/// A packet that a host has sent, in words.
-#[derive(Clone, Debug)]
-pub(super) struct Sent {
-    pub at: Duration,
-    pub from: HostId,
-    pub to: HostId,
-    pub label: String,
-    /// What it carries for an application, safe to show; empty if nothing.
-    pub payload: String,
-    /// TCP sent it before.
-    pub is_again: bool,
 }
 
 /// By time.
 pub(super) fn rows(trace: &Trace) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::new();
-    let mut again = Again::default();
+    let mut sent = Retransmissions::default();
     let mut events = &trace.events[..];
     while let [event, rest @ ..] = events {
         let same = |it: &&Event| it.host == event.host && it.what == event.what;
@@ -88,14 +76,16 @@ pub(super) fn rows(trace: &Trace) -> Vec<Row> {
                 rows.push(Row { at: event.at, item, events: repeats as u64 + 1 });
             }
             What::State(_, state) => {
-                let item = Item::State(event.host, format!("[{}]", shown(state)));
+                let item = Item::State(event.host, format!("[{}]", escaped(state)));
                 rows.push(Row { at: event.at, item, events: 1 });
             }
             What::Packet(packet) => {
-                let is_again = again.is(event.host, &packet.octets);
-                let (label, payload) = content(&packet.octets);
-                let (at, from, to) = (event.at, event.host, packet.to);
-                rows.extend(Sent { at, from, to, label, payload, is_again }.rows(&packet.fate));
+                let (from, to) = (event.host, packet.to);
+                let arrow = match decode(&packet.octets) {
+                    Some(decoded) => Arrow::of(&decoded, from, to, sent.record(from, &decoded)),
+                    None => Arrow::labelled(from, to, plural(packet.octets.len() as u64, "octet")),
+                };
+                rows.extend(arrow.rows(event.at, &packet.fate));
             }
         }
         events = &rest[repeats..];
@@ -137,20 +127,42 @@ fn is_overtaken(row: &Row, later: &[Row]) -> bool {
 /// As a trace of system calls has it: `recv(10) = 10 octets`, and of many `recv(10) × 3 = 10 octets each`.
 fn call_text(call: &str, outcome: &str, times: usize) -> String {
     let call = match times {
-        1 => shown(call),
-        times => format!("{} × {times}", shown(call)),
+        1 => escaped(call),
+        times => format!("{} × {times}", escaped(call)),
     };
     match outcome {
         "" => call,
-        outcome if times > 1 => format!("{call} = {} each", shown(outcome)),
-        outcome => format!("{call} = {}", shown(outcome)),
+        outcome if times > 1 => format!("{call} = {} each", escaped(outcome)),
+        outcome => format!("{call} = {}", escaped(outcome)),
     }
 }
 
-impl Sent {
-    /// One for each time that the packet comes, or one for that it does not.
-    pub(super) fn rows(self, fate: &Fate) -> Vec<Row> {
-        let kind = if self.is_again { Kind::Retransmitted } else { Kind::Usual };
+impl Arrow {
+    /// A packet that a host has sent; how it ends is not known yet.
+    pub(super) fn of(packet: &Decoded, from: HostId, to: HostId, is_retransmission: bool) -> Self {
+        let is_error = match packet.kind {
+            Carried::Icmp { .. } => true,
+            Carried::Tcp { flags, .. } => flags.contains(Flags::RST),
+            _ => false,
+        };
+        let (kind, payload) = match &packet.kind {
+            // A second time there is nothing new in it.
+            _ if is_retransmission => (Kind::Retransmitted, String::new()),
+            Carried::Tcp { payload, .. } | Carried::Udp { payload } if !payload.is_empty() => {
+                (Kind::Usual, packet::quoted(payload))
+            }
+            _ => (Kind::Usual, String::new()),
+        };
+        Self { payload, is_error, kind, ..Self::labelled(from, to, packet::label(packet)) }
+    }
+
+    fn labelled(from: HostId, to: HostId, label: String) -> Self {
+        let (payload, end, kind) = (String::new(), End::Unknown, Kind::Usual);
+        Self { from, to, label, payload, is_error: false, end, kind }
+    }
+
+    /// One row for each time that the packet arrives, or one if it does not.
+    pub(super) fn rows(self, at: Duration, fate: &Fate) -> Vec<Row> {
         let (end, copies) = match fate {
             Fate::Arrived(times) => match &times[..] {
                 [first, copies @ ..] => (End::Arrived(*first), copies),
@@ -159,17 +171,14 @@ impl Sent {
             Fate::Lost(loss) => (lost(*loss), &[][..]),
             Fate::Seen => (End::Unknown, &[][..]),
         };
-        let row = |at, end, kind, events| Row { at, item: self.arrow(end, kind), events };
-        let copies = copies.iter().map(|at| row(*at, End::Arrived(*at), Kind::Duplicate, 0));
-        std::iter::once(row(self.at, end, kind, 1)).chain(copies).collect()
-    }
-
-    fn arrow(&self, end: End, kind: Kind) -> Item {
-        // A second time there is nothing new in it.
-        let is_again = matches!(kind, Kind::Duplicate | Kind::Retransmitted);
-        let payload = if is_again { String::new() } else { self.payload.clone() };
-        let (from, to, label) = (self.from, self.to, self.label.clone());
-        Item::Arrow(Arrow { from, to, label, payload, end, kind })
+        let copy = |at: &Duration| {
+            let arrow = Self::labelled(self.from, self.to, self.label.clone());
+            let arrow = Self { end: End::Arrived(*at), kind: Kind::Duplicate, ..arrow };
+            Row { at: *at, item: Item::Arrow(arrow), events: 0 }
+        };
+        let copies: Vec<Row> = copies.iter().map(copy).collect();
+        let first = Row { at, item: Item::Arrow(Self { end, ..self }), events: 1 };
+        std::iter::once(first).chain(copies).collect()
     }
 }
 
@@ -179,23 +188,5 @@ fn lost(loss: Loss) -> End {
         Loss::Cut => End::Lost("link cut".to_owned()),
         Loss::Ordered(_) | Loss::Reply => End::Lost("lost on purpose".to_owned()),
         Loss::Overflow => End::Refused("no room".to_owned()),
-    }
-}
-
-/// What it is, and what it carries.
-fn content(octets: &[u8]) -> (String, String) {
-    match decode(octets) {
-        Some(decoded) => (packet::label(&decoded), payload(&decoded)),
-        None => (plural(octets.len() as u64, "octet"), String::new()),
-    }
-}
-
-/// What a packet carries for an application, quoted and safe to show.
-pub(super) fn payload(packet: &Decoded) -> String {
-    match &packet.kind {
-        Carried::Tcp { payload, .. } | Carried::Udp { payload } if !payload.is_empty() => {
-            packet::quoted(payload)
-        }
-        _ => String::new(),
     }
 }

@@ -1,20 +1,23 @@
-//! Where everything stands: the axis of time, the lines of the hosts, and the column of arrivals.
+//! The columns of a ladder: the axis of time, the lines of the hosts, and the times of arrival.
 
 use super::rows::{Arrow, End, Item, Kind, Row};
-use super::{AGAIN, DIM, LEAST, LOST, Line, PLAIN, STRONG};
-use crate::report::packet::cut;
-use crate::report::table::wrap;
+use super::{
+    DIM, ERROR, LEFTWARDS, LOST, Line, MIN_WIDTH, PLAIN, RETRANSMITTED, RIGHTWARDS, STRONG,
+};
+use crate::duration::Unit;
+use crate::report::packet::{cut, cut_end};
+use crate::report::page::wrap;
 use crate::trace::{Host, HostId};
 use anstyle::Style;
 use std::cmp::Ordering;
 use std::time::Duration;
 
-/// Columns of a time with the blank behind it, as long as times are short.
-const TIME: usize = 8;
-/// A drawing that ends before this time shows microseconds.
-const SHORT: Duration = Duration::from_millis(10);
-/// What an arrow without a label needs at least.
-const SHAFT: usize = 6;
+/// Minimum columns of a time with the blank after it.
+const MIN_TIME_COLUMNS: usize = 8;
+/// Minimum columns of an arrow beside its label.
+const MIN_SHAFT: usize = 6;
+/// A drawing in milliseconds that ends before this time has three decimals, as for microseconds.
+const SHORT_DRAWING: Duration = Duration::from_millis(10);
 
 /// The columns of one ladder.
 #[derive(Debug)]
@@ -23,47 +26,11 @@ pub(super) struct Stage {
     lines: Vec<usize>,
     width: usize,
     unit: Unit,
-    /// Columns of the longest time with the blank behind it.
+    decimals: usize,
+    /// Columns of the longest time with the blank after it.
     time: usize,
     /// Whether there is a column for when packets arrive.
     arrivals: bool,
-}
-
-/// The unit of the axis of time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Unit {
-    Microseconds,
-    /// With this many decimals.
-    Milliseconds(usize),
-    Seconds,
-}
-
-impl Unit {
-    /// The unit that suits the longest of several drawings, with enough decimals for a drawing that ends at `last`.
-    fn of(longest: Duration, last: Duration) -> Self {
-        match longest.as_micros() {
-            0..10_000 => Self::Microseconds,
-            10_000..100_000_000 => Self::Milliseconds(if last < SHORT { 3 } else { 1 }),
-            _ => Self::Seconds,
-        }
-    }
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Microseconds => "µs",
-            Self::Milliseconds(_) => "ms",
-            Self::Seconds => "s",
-        }
-    }
-
-    fn show(self, at: Duration) -> String {
-        let seconds = at.as_secs_f64();
-        match self {
-            Self::Microseconds => format!("{:.0}", seconds * 1e6),
-            Self::Milliseconds(decimals) => format!("{:.decimals$}", seconds * 1e3),
-            Self::Seconds => format!("{seconds:.3}"),
-        }
-    }
 }
 
 /// The last time of a drawing: of what happened or arrived.
@@ -83,16 +50,28 @@ impl Stage {
             Item::Call(..) | Item::State(..) => None,
         });
         let last = last(rows);
-        let unit = Unit::of(longest.max(last), last);
-        let time = TIME.max(unit.show(last).len() + 1);
+        let unit = Unit::of(longest.max(last));
+        let decimals = match unit {
+            Unit::Microseconds => 0,
+            Unit::Milliseconds if last >= SHORT_DRAWING => 1,
+            Unit::Milliseconds | Unit::Seconds => 3,
+        };
+        let time = MIN_TIME_COLUMNS.max(unit.decimal(last, decimals).len() + 1);
         let arrivals = ends.clone().any(|end| *end != End::Unknown);
         let axes = if arrivals { 2 } else { 1 };
         // Times of years leave the hosts their room all the same.
-        let width = width.max(LEAST + axes * (time - TIME));
+        let width = width.max(MIN_WIDTH + axes * (time - MIN_TIME_COLUMNS));
         let right = width - (axes - 1) * time - 1;
         let between = hosts.len().saturating_sub(1).max(1);
         let lines = (0..hosts.len()).map(|host| time + host * (right - time) / between);
-        Self { lines: lines.collect(), width, unit, time, arrivals }
+        Self { lines: lines.collect(), width, unit, decimals, time, arrivals }
+    }
+
+    /// For packets of a conversation as they come, in milliseconds: the client's line is in this column, the server's in
+    /// the last one.
+    pub(super) fn of_conversation(time: usize, client: usize, width: usize) -> Self {
+        let (lines, unit) = (vec![client, width - 1], Unit::Milliseconds);
+        Self { lines, width, unit, decimals: 3, time, arrivals: false }
     }
 
     /// The title, the hosts' names, and what the axes are.
@@ -114,7 +93,7 @@ impl Stage {
         head
     }
 
-    /// Each about its host's line; what would cover the one before it stands below that.
+    /// Puts each name at its host's line. A name that would cover the one before it moves to the next line.
     fn names(&self, names: impl Iterator<Item = String>, style: Style) -> Vec<Line> {
         let mut lines = vec![Line::default()];
         let mut end = 0;
@@ -150,18 +129,18 @@ impl Stage {
     fn row(&self, row: &Row, lines: &mut Vec<Line>) {
         let begin = lines.len();
         match &row.item {
-            Item::Call(host, text) => self.beside(*host, text, PLAIN, lines),
-            Item::State(host, text) => self.beside(*host, text, DIM, lines),
+            Item::Call(host, text) => self.put_at_host(*host, text, PLAIN, lines),
+            Item::State(host, text) => self.put_at_host(*host, text, DIM, lines),
             Item::Arrow(arrow) => self.arrow(arrow, lines),
         }
-        // The second coming of a packet has no time but that of its arrival.
+        // A duplicate has no time but that of its arrival.
         let is_copy = matches!(&row.item, Item::Arrow(Arrow { kind: Kind::Duplicate, .. }));
         if let (Some(line), false) = (lines.get_mut(begin), is_copy) {
-            line.put_before(self.time - 1, &self.unit.show(row.at), DIM);
+            line.put_before(self.time - 1, &self.unit.decimal(row.at, self.decimals), DIM);
         }
     }
 
-    /// A line that says what is not shown.
+    /// A line that counts what is left out.
     pub(super) fn left_out(&self, text: &str, lines: &mut Vec<Line>) {
         let mut line = Line::default();
         self.lines.iter().for_each(|column| line.set(*column, '┊', PLAIN));
@@ -169,6 +148,14 @@ impl Stage {
         let text = format!(" … {text} … ");
         let room = (right - left).saturating_sub(text.chars().count());
         line.put(left + room / 2, &text, DIM);
+        lines.push(line);
+    }
+
+    /// A line of text below an arrow, cut at its end.
+    pub(super) fn note(&self, text: &str, lines: &mut Vec<Line>) {
+        let (left, right) = self.ends();
+        let mut line = self.blank();
+        line.put(left + 2, &cut_end(text, (right - left).saturating_sub(3)), DIM);
         lines.push(line);
     }
 
@@ -184,8 +171,8 @@ impl Stage {
         line
     }
 
-    /// What a host does, beside its line, on the side where the others are.
-    fn beside(&self, HostId(host): HostId, text: &str, style: Style, lines: &mut Vec<Line>) {
+    /// What a host does, at its line, on the side of the other hosts.
+    fn put_at_host(&self, HostId(host): HostId, text: &str, style: Style, lines: &mut Vec<Line>) {
         let Some(column) = self.lines.get(host).copied() else { return };
         let is_last = host > 0 && host + 1 == self.lines.len();
         let other = if is_last {
@@ -204,16 +191,16 @@ impl Stage {
         }
     }
 
-    fn arrow(&self, arrow: &Arrow, lines: &mut Vec<Line>) {
+    pub(super) fn arrow(&self, arrow: &Arrow, lines: &mut Vec<Line>) {
         let column = |HostId(host): HostId| self.lines.get(host).copied();
         let (Some(from), Some(to)) = (column(arrow.from), column(arrow.to)) else { return };
         let label = labelled(arrow);
         if from == to {
-            return self.beside(arrow.from, &format!("{label} (to itself)"), PLAIN, lines);
+            return self.put_at_host(arrow.from, &format!("{label} (to itself)"), PLAIN, lines);
         }
         let span = Span { from, to };
         let (style, length) = (style(arrow), span.length(&arrow.end));
-        let fits = label.chars().count() + 2 + SHAFT <= length;
+        let fits = label.chars().count() + 2 + MIN_SHAFT <= length;
         let above = if fits { Vec::new() } else { wrap(&label, span.inner() - 2) };
         for part in above {
             let mut line = self.blank();
@@ -235,11 +222,13 @@ impl Stage {
         }
     }
 
-    /// When an arrow comes to its end, or why it does not.
+    /// When a packet arrives, or why it does not.
     fn end(&self, end: &End, span: Span, style: Style, line: &mut Line) {
         let length = span.length(end);
         match end {
-            End::Arrived(at) => line.put_before(self.width, &self.unit.show(*at), DIM),
+            End::Arrived(at) => {
+                line.put_before(self.width, &self.unit.decimal(*at, self.decimals), DIM);
+            }
             End::Lost(why) => {
                 span.set(length - 1, '✗', style, line);
                 span.put(length + 1, why, style, line);
@@ -256,8 +245,10 @@ impl Stage {
 fn style(arrow: &Arrow) -> Style {
     match (&arrow.end, arrow.kind) {
         (End::Lost(_) | End::Refused(_), _) => LOST,
-        (_, Kind::Usual) => PLAIN,
-        _ => AGAIN,
+        _ if arrow.is_error => ERROR,
+        (_, Kind::Usual) if arrow.from < arrow.to => RIGHTWARDS,
+        (_, Kind::Usual) => LEFTWARDS,
+        _ => RETRANSMITTED,
     }
 }
 
@@ -288,7 +279,7 @@ impl Span {
         self.from.abs_diff(self.to) - 1
     }
 
-    /// How far the arrow goes: what is lost leaves room for the reason.
+    /// Columns of the arrow. That of a lost packet leaves room for the reason.
     fn length(self, end: &End) -> usize {
         match end {
             End::Lost(why) => {

@@ -1,4 +1,4 @@
-//! What a capture file says of its packets before they come: the kind of link, and how times are counted.
+//! What a capture file says before its packets: the type of link, and the unit of times.
 
 use super::super::pcapng::{MAX_INTERFACES, block_type, option_code};
 use super::super::{Captured, Interface, InterfaceId, link};
@@ -15,7 +15,7 @@ pub(super) enum Found {
     Packet(Captured),
 }
 
-/// What has been said so far of the packets to come. A pcap file is a section with one interface.
+/// What the file has said so far. A pcap file is a section with one interface.
 pub(super) struct Section {
     format: Format,
     is_big_endian: bool,
@@ -77,7 +77,7 @@ impl Section {
         self.format == Format::Pcapng
     }
 
-    /// Octets of the head of a block, in which its length stands.
+    /// Octets of the head of a block, which has its length.
     pub(super) fn head(&self) -> usize {
         match self.format {
             Format::Pcap(octets) => octets,
@@ -185,7 +185,7 @@ impl Link {
     fn of_pcap(mut head: Fields, units: u64) -> Result<Self, ReadError> {
         let [_magic, _version, _zone, _accuracy, _kept, kind] =
             head.longs().ok_or(ReadError::NotACapture)?;
-        // The upper half says how long a checksum behind each frame is.
+        // The upper half is the length of the checksum after each frame.
         let kind = kind & 0xffff;
         if !link::is_read(kind) {
             return Err(ReadError::LinkType(kind));
@@ -202,7 +202,7 @@ impl Link {
             let mut number = Fields { rest: value, ..body };
             match code {
                 option_code::INTERFACE_NAME if link.name.is_none() => {
-                    link.name = Some(value.into())
+                    link.name = Some(value.into());
                 }
                 option_code::TIME_RESOLUTION => {
                     link.units = value.first().and_then(|it| units(*it)).unwrap_or(link.units);

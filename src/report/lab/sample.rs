@@ -1,6 +1,6 @@
-//! A lab that does not exist, for the tests of what draws labs.
+//! A sample lab, for the tests of what draws labs.
 
-use super::Done;
+use super::FinishedRun;
 use crate::duration::Unit;
 use crate::lab::{
     Engine, Knob, Knobs, Lab, Obstacle, Prediction, Procedure, Run, Setting, Text, Value,
@@ -122,14 +122,18 @@ fn trace(fate: Fate) -> Trace {
 }
 
 /// A run of it, which took a second.
-pub(super) fn done(engine: Engine, knobs: Knobs) -> Done {
+pub(super) fn done(engine: Engine, knobs: Knobs) -> FinishedRun {
     let setting = Setting { seed: 867, knobs };
     let procedure = LAB.on(engine).expect("it runs there");
-    Done { report: run(&LAB, procedure, &setting), took: Duration::from_secs(1), captures: None }
+    FinishedRun {
+        report: run(&LAB, procedure, &setting),
+        took: Duration::from_secs(1),
+        captures: None,
+    }
 }
 
 /// One that is as predicted, one that differs, and one that cannot be had here.
-pub(super) fn three() -> [Done; 3] {
+pub(super) fn three() -> [FinishedRun; 3] {
     let lossy = Knobs { loss: Some(30.0), ..Knobs::default() };
     [
         done(Engine::Sim, Knobs::default()),

@@ -2,7 +2,7 @@
 
 use crate::trace::Fate;
 use crate::wire::Captured;
-use crate::wire::talk::Whole;
+use crate::wire::conversation::FragmentedPacket;
 use std::collections::VecDeque;
 
 /// Maximum number of held fragments. Beyond it, the two hosts with the most of them lose their oldest one.
@@ -13,24 +13,24 @@ const MAX_OTHERS: usize = 256;
 
 /// Fragments whose packet has no ports yet, and packets whose ports are not wanted.
 #[derive(Debug, Default)]
-pub(super) struct Held {
+pub(super) struct EarlyFragments {
     fragments: VecDeque<Fragment>,
     /// Packets whose first fragment is about other ports, from the oldest on.
-    others: VecDeque<Whole>,
+    others: VecDeque<FragmentedPacket>,
     /// Fragments that were replaced.
     pub replaced: u64,
 }
 
 #[derive(Debug)]
 struct Fragment {
-    whole: Whole,
+    whole: FragmentedPacket,
     captured: Captured,
     fate: Fate,
 }
 
-impl Held {
+impl EarlyFragments {
     /// Holds a later fragment, unless its packet is about other ports.
-    pub(super) fn hold(&mut self, whole: Whole, captured: &Captured, fate: &Fate) {
+    pub(super) fn hold(&mut self, whole: FragmentedPacket, captured: &Captured, fate: &Fate) {
         if self.others.contains(&whole) {
             return;
         }
@@ -56,7 +56,7 @@ impl Held {
     }
 
     /// Ignores the fragments of a packet whose first fragment is about other ports.
-    pub(super) fn ignore(&mut self, whole: Whole) {
+    pub(super) fn ignore(&mut self, whole: FragmentedPacket) {
         self.fragments.retain(|fragment| fragment.whole != whole);
         self.others.retain(|other| *other != whole);
         if self.others.len() == MAX_OTHERS {
@@ -66,7 +66,7 @@ impl Held {
     }
 
     /// Takes the fragments of this packet, the oldest first. Its first fragment is about the wanted ports.
-    pub(super) fn take(&mut self, whole: Whole) -> Vec<(Captured, Fate)> {
+    pub(super) fn take(&mut self, whole: FragmentedPacket) -> Vec<(Captured, Fate)> {
         self.others.retain(|other| *other != whole);
         let all = std::mem::take(&mut self.fragments);
         let (taken, kept): (Vec<_>, Vec<_>) = all.into_iter().partition(|it| it.whole == whole);
@@ -84,12 +84,12 @@ impl Held {
 mod tests {
     use super::*;
     use crate::trace::Loss;
-    use crate::wire::decode::{Decoded, End, Kind};
+    use crate::wire::decode::{Decoded, Endpoint, Kind};
     use std::net::Ipv4Addr;
 
     /// A packet from host 10.0.0.`host`.
-    fn whole(host: u8, identification: u32) -> Whole {
-        let end = |host| End { address: Ipv4Addr::new(10, 0, 0, host).into(), port: None };
+    fn whole(host: u8, identification: u32) -> FragmentedPacket {
+        let end = |host| Endpoint { address: Ipv4Addr::new(10, 0, 0, host).into(), port: None };
         let packet = Decoded {
             source: end(host),
             destination: end(99),
@@ -98,7 +98,7 @@ mod tests {
             carried: 16,
             fragment_of: Some(identification),
         };
-        Whole::of(None, &packet).expect("a fragment")
+        FragmentedPacket::of(None, &packet).expect("a fragment")
     }
 
     fn captured(number: u8) -> Captured {
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn no_more_than_64_are_held_and_each_replaced_one_is_counted() {
-        let mut held = Held::default();
+        let mut held = EarlyFragments::default();
         for number in 0..70 {
             held.hold(whole(1, number.into()), &captured(number), &Fate::Seen);
         }
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn fragments_of_other_hosts_do_not_crowd_out_one_and_its_fate_is_kept() {
-        let mut held = Held::default();
+        let mut held = EarlyFragments::default();
         held.hold(whole(1, 7), &captured(1), &Fate::Lost(Loss::Chance));
         for number in 0..100_u32 {
             held.hold(whole(2, number), &captured(2), &Fate::Seen);
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn fragments_of_other_ports_are_not_held_before_or_after_the_first_one() {
-        let mut held = Held::default();
+        let mut held = EarlyFragments::default();
         held.hold(whole(1, 7), &captured(1), &Fate::Seen);
         held.ignore(whole(1, 7));
         held.hold(whole(1, 7), &captured(2), &Fate::Seen);

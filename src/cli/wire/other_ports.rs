@@ -1,24 +1,24 @@
-//! What else there is, where nothing is about the ports that were asked for.
+//! Counts packets of other ports, for a hint where no packet concerns the wanted ones.
 
 use crate::wire::decode::{Decoded, Kind};
 use std::collections::BTreeMap;
 
 /// How many packets are about which port.
 #[derive(Debug, Default)]
-pub(super) struct Elsewhere(BTreeMap<u16, u64>);
+pub(super) struct OtherPorts(BTreeMap<u16, u64>);
 
-impl Elsewhere {
+impl OtherPorts {
     pub(super) fn note(&mut self, packet: &Decoded) {
         if let Kind::Tcp { .. } | Kind::Udp { .. } = packet.kind
-            // Of a client and a server it is the server that has the lower one, but for a few.
+            // A server nearly always has the lower port.
             && let Some(port) = packet.source.port.min(packet.destination.port)
         {
             *self.0.entry(port).or_default() += 1;
         }
     }
 
-    /// The ports that most packets are about, so many at most.
-    pub(super) fn most(&self, ports: usize) -> Vec<u16> {
+    /// The ports of the most packets, at most this many.
+    pub(super) fn busiest(&self, ports: usize) -> Vec<u16> {
         let mut all: Vec<(&u16, &u64)> = self.0.iter().collect();
         all.sort_by(|(_, one), (_, other)| other.cmp(one)); // stable, so the lower of two comes first
         all.into_iter().map(|(port, _)| *port).take(ports).collect()
@@ -28,14 +28,14 @@ impl Elsewhere {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::decode::End;
+    use crate::wire::decode::Endpoint;
     use std::net::Ipv4Addr;
 
     #[test]
     fn the_ports_of_most_packets_come_first_by_the_lower_one_of_each() {
-        let mut elsewhere = Elsewhere::default();
+        let mut elsewhere = OtherPorts::default();
         for (source, destination) in [(40000, 53), (53, 40001), (40000, 37), (443, 80), (80, 80)] {
-            let end = |port| End { address: Ipv4Addr::LOCALHOST.into(), port: Some(port) };
+            let end = |port| Endpoint { address: Ipv4Addr::LOCALHOST.into(), port: Some(port) };
             let kind = Kind::Udp { payload: Vec::new() };
             let (source, destination) = (end(source), end(destination));
             let (carried, fragment_of) = (0, None);
@@ -48,7 +48,7 @@ mod tests {
                 fragment_of,
             });
         }
-        assert_eq!(elsewhere.most(2), [53, 80]);
-        assert_eq!(elsewhere.most(9), [53, 80, 37]);
+        assert_eq!(elsewhere.busiest(2), [53, 80]);
+        assert_eq!(elsewhere.busiest(9), [53, 80, 37]);
     }
 }

@@ -1,15 +1,15 @@
-//! What was predicted and observed, in words.
+//! Phrases for predictions, observations and verdicts.
 
 use crate::duration::Unit;
 use crate::lab::{Expected, Finding, Knob, Knobs, Must, Other, Value, Verdict};
-use crate::report::{plural, shown};
+use crate::report::{escaped, plural};
 
 /// `2 reads`, `30 %`, `20 ms`, or the text itself; every time in this unit.
 pub(super) fn value(value: &Value, unit: Unit) -> String {
     match value {
         Value::Count(count, of) => plural(*count, of),
         Value::Share(share) => percent(*share),
-        Value::Text(text) => shown(text),
+        Value::Text(text) => escaped(text),
         Value::Time(time) => unit.show(*time),
     }
 }
@@ -103,7 +103,7 @@ pub(super) fn knobs(knobs: &Knobs) -> Vec<String> {
     turned.map(|knob| format!("--{} {}", knob.name(), setting(knob))).collect()
 }
 
-/// With one digit behind the point where it has one.
+/// With one decimal, unless that is 0.
 fn percent(share: f64) -> String {
     let percent = format!("{:.1}", share * 100.0);
     format!("{} %", percent.trim_end_matches(".0"))

@@ -1,27 +1,27 @@
-//! Two ladders beside each other.
+//! Two ladders side by side.
 
 use super::{Line, text};
 
-/// From this many columns on there is room for two.
-const SIDE_BY_SIDE: usize = 100;
+/// Minimum columns of a screen for two ladders.
+const MIN_WIDTH_FOR_TWO: usize = 100;
 const GAP: usize = 4;
 
-/// The columns that each of two ladders with so many hosts has, if there is room for two.
+/// The columns of each of two ladders with this number of hosts; `None` if the screen is too narrow for two.
 pub(crate) fn half(width: usize, hosts: usize) -> Option<usize> {
     // For each line but the first.
-    const EACH: usize = (SIDE_BY_SIDE - GAP) / 2;
+    const MIN_COLUMNS: usize = (MIN_WIDTH_FOR_TWO - GAP) / 2;
     // Wider, the arrows only become longer.
-    const ENOUGH: usize = 96;
-    let half = (width.saturating_sub(GAP) / 2).min(ENOUGH);
-    (half >= EACH * hosts.saturating_sub(1).max(1)).then_some(half)
+    const MAX_COLUMNS: usize = 96;
+    let half = (width.saturating_sub(GAP) / 2).min(MAX_COLUMNS);
+    (half >= MIN_COLUMNS * hosts.saturating_sub(1).max(1)).then_some(half)
 }
 
-/// Two ladders, each so wide, beside each other.
-pub(crate) fn beside(left: &[Line], right: &[Line], width: usize) -> String {
+/// Two ladders of this width each, side by side.
+pub(crate) fn side_by_side(left: &[Line], right: &[Line], width: usize) -> String {
     let nothing = Line::default();
     let both = (0..left.len().max(right.len())).map(|row| {
         let [left, right] = [left, right].map(|lines| lines.get(row).unwrap_or(&nothing));
-        left.beside(width + GAP, right)
+        left.joined(width + GAP, right)
     });
     text(&both.collect::<Vec<_>>())
 }
@@ -49,11 +49,11 @@ mod tests {
         packet(&mut trace, HostId(0), HostId(1));
         let mut longer = trace.clone();
         packet(&mut longer, HostId(1), HostId(0));
-        for width in [SIDE_BY_SIDE, 140] {
+        for width in [MIN_WIDTH_FOR_TWO, 140] {
             let half = half(width, 2).expect("room");
             let [left, right] =
                 [&trace, &longer].map(|trace| draw(trace, "one", Duration::ZERO, half));
-            let both = beside(&left, &right, half);
+            let both = side_by_side(&left, &right, half);
             let both = anstream::adapter::strip_str(&both).to_string();
             assert_eq!(both.lines().count(), 5, "{both}");
             assert!(both.lines().all(|line| line.chars().count() <= width), "{both}");
@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn two_need_room_and_those_with_more_hosts_need_more() {
-        assert_eq!((half(SIDE_BY_SIDE - 1, 2), half(SIDE_BY_SIDE, 2)), (None, Some(48)));
+        assert_eq!((half(MIN_WIDTH_FOR_TWO - 1, 2), half(MIN_WIDTH_FOR_TWO, 2)), (None, Some(48)));
         assert_eq!((half(195, 3), half(196, 3)), (None, Some(96)));
         assert_eq!((half(195, 2), half(0, 0)), (Some(95), None));
     }

@@ -1,0 +1,51 @@
+//! Retransmissions: the segments that TCP sends again.
+
+use crate::trace::HostId;
+use crate::wire::decode::{Decoded, Endpoint};
+use crate::wire::segment::{Segment, SentSegments};
+use std::collections::BTreeMap;
+
+/// What each host has sent up to now, in each direction of its connections.
+#[derive(Debug, Default)]
+pub(super) struct Retransmissions(BTreeMap<(HostId, Endpoint, Endpoint), SentSegments>);
+
+impl Retransmissions {
+    /// Records what the host sends; true if the host has sent all of it before. A segment without sequence
+    /// numbers, such as a mere ACK, is never a retransmission.
+    pub(super) fn record(&mut self, host: HostId, packet: &Decoded) -> bool {
+        Segment::of(packet).is_some_and(|segment| {
+            self.0.entry((host, packet.source, packet.destination)).or_default().record(&segment)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::decode::{Flags, Kind};
+
+    fn segment(flags: Flags, sequence: u32, octets: usize) -> Decoded {
+        let end = |address: &str, port| Endpoint {
+            address: address.parse().expect("address"),
+            port: Some(port),
+        };
+        let (source, destination) = (end("192.0.2.1", 49152), end("192.0.2.2", 13));
+        let payload = vec![0; octets];
+        let kind = Kind::Tcp { flags, sequence, acknowledgement: 0, window: 0, payload };
+        let (whole, carried) = (40 + octets, octets);
+        Decoded { source, destination, kind, octets: whole, carried, fragment_of: None }
+    }
+
+    #[test]
+    fn what_a_host_sends_again_is_known_and_a_later_connection_sends_nothing_again() {
+        let mut sent = Retransmissions::default();
+        let mut record = |host, packet| sent.record(HostId(host), &packet);
+        assert!(!record(0, segment(Flags::SYN, 100, 0)), "the first SYN");
+        assert!(record(0, segment(Flags::SYN, 100, 0)), "the same");
+        assert!(!record(1, segment(Flags::SYN, 100, 0)), "another host's");
+        assert!(!record(0, segment(Flags::ACK, 101, 26)), "the octets");
+        assert!(record(0, segment(Flags::ACK, 101, 26)), "the same");
+        assert!(!record(0, segment(Flags::SYN, 9000, 0)), "a later connection");
+        assert!(!record(0, segment(Flags::ACK, 101, 26)), "which may have the same numbers");
+    }
+}

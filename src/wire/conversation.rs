@@ -1,0 +1,441 @@
+//! Sorts packets into conversations of a client with a server, and finds the retransmissions among them.
+
+use super::InterfaceId;
+use super::decode::{Decoded, Endpoint, Kind};
+use super::segment::{Segment, SentSegments};
+use crate::transport::Transport;
+use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
+
+/// Maximum number of remembered conversations, so that no peer can fill the memory. A new one replaces the oldest.
+const MAX_CONVERSATIONS: usize = 4096;
+/// Maximum number of packets whose later fragments are expected.
+const MAX_FRAGMENTED: usize = 256;
+
+/// The role of a packet in its conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PacketRole {
+    /// Number of the conversation, counted from 1 in the order of their first packets.
+    pub number: u64,
+    /// Whether this is the first packet seen of the conversation.
+    pub is_first: bool,
+    pub transport: Transport,
+    pub client: Endpoint,
+    pub server: Endpoint,
+    pub to: Side,
+    /// The sender, if it is neither of them: a router that reports an ICMP error.
+    pub third_party: Option<IpAddr>,
+    /// Whether this is a TCP retransmission: all of it was seen before on the same interface.
+    pub is_retransmission: bool,
+}
+
+/// An end of a conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    Client,
+    Server,
+}
+
+/// The conversations with servers on certain ports.
+///
+/// Over TCP a conversation is a connection. Over UDP the first question after an answer begins another one; a
+/// question that follows a question is a retry.
+#[derive(Debug)]
+pub(crate) struct Conversations {
+    ports: Vec<u16>,
+    known: BTreeMap<Key, Conversation>,
+    /// By number, so the oldest first.
+    order: BTreeMap<u64, Key>,
+    /// The oldest first. Only the first fragment of a packet has ports.
+    fragmented: VecDeque<(FragmentedPacket, Key, Side)>,
+    /// Number of conversations so far.
+    pub count: u64,
+}
+
+/// Identifies a conversation, with its interface: a packet that passes two interfaces is not a retransmission.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    interface: Option<InterfaceId>,
+    transport: Transport,
+    client: Endpoint,
+    server: Endpoint,
+}
+
+/// Identifies a packet that was sent in fragments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FragmentedPacket {
+    interface: Option<InterfaceId>,
+    pub source: IpAddr,
+    pub destination: IpAddr,
+    transport: Option<Transport>,
+    identification: u32,
+}
+
+impl FragmentedPacket {
+    /// Returns the packet that this is a fragment of; `None` for a whole packet.
+    pub(crate) fn of(interface: Option<InterfaceId>, packet: &Decoded) -> Option<Self> {
+        packet.fragment_of.map(|identification| Self {
+            interface,
+            source: packet.source.address,
+            destination: packet.destination.address,
+            transport: transport(packet),
+            identification,
+        })
+    }
+}
+
+#[derive(Debug, Default)]
+struct Conversation {
+    number: u64,
+    /// Whether an answer over UDP was seen.
+    is_answered: bool,
+    to_server: SentSegments,
+    to_client: SentSegments,
+}
+
+impl Conversations {
+    pub(crate) fn with(ports: Vec<u16>) -> Self {
+        let (known, order, fragmented) = (BTreeMap::new(), BTreeMap::new(), VecDeque::new());
+        Self { ports, known, order, fragmented, count: 0 }
+    }
+
+    /// Assigns a packet to its conversation; `None` if it concerns none of these ports.
+    pub(crate) fn assign(
+        &mut self,
+        interface: Option<InterfaceId>,
+        packet: &Decoded,
+    ) -> Option<PacketRole> {
+        let about = match &packet.kind {
+            Kind::Icmp { about, .. } => about.as_deref()?,
+            _ => packet,
+        };
+        let transport = transport(about)?;
+        let whole = FragmentedPacket::of(interface, about);
+        let (key, to) = if let Kind::Fragment { .. } = about.kind {
+            let mut known = self.fragmented.iter().rev();
+            known.find(|(it, ..)| Some(*it) == whole).map(|(_, key, to)| (*key, *to))?
+        } else {
+            let key = self.key(interface, transport, about)?;
+            let is_back = (about.source, about.destination) == (key.server, key.client);
+            (key, if is_back { Side::Client } else { Side::Server })
+        };
+        // An error goes to the sender of the packet that it quotes.
+        if matches!(packet.kind, Kind::Icmp { .. }) {
+            return Some(self.role(key, to.other(), packet));
+        }
+        if let Some(whole) = whole {
+            self.expect_fragments(whole, key, to);
+        }
+        Some(self.role(key, to, packet))
+    }
+
+    fn key(
+        &self,
+        interface: Option<InterfaceId>,
+        transport: Transport,
+        about: &Decoded,
+    ) -> Option<Key> {
+        let key = |client, server| Key { interface, transport, client, server };
+        let (there, back) =
+            (key(about.source, about.destination), key(about.destination, about.source));
+        let serves = |end: Endpoint| end.port.is_some_and(|port| self.ports.contains(&port));
+        // Between two such ports the end that began is the client.
+        match (serves(about.destination), serves(about.source)) {
+            (true, true) if self.known.contains_key(&back) => Some(back),
+            (true, _) => Some(there),
+            (false, true) => Some(back),
+            (false, false) => None,
+        }
+    }
+
+    fn expect_fragments(&mut self, whole: FragmentedPacket, key: Key, to: Side) {
+        self.fragmented.retain(|(other, ..)| *other != whole);
+        if self.fragmented.len() >= MAX_FRAGMENTED {
+            self.fragmented.pop_front();
+        }
+        self.fragmented.push_back((whole, key, to));
+    }
+
+    fn role(&mut self, key: Key, to: Side, packet: &Decoded) -> PacketRole {
+        let segment = Segment::of(packet);
+        let is_datagram = key.transport == Transport::Udp
+            && !matches!(packet.kind, Kind::Icmp { .. } | Kind::Fragment { .. });
+        let is_new = |before: &Conversation| match &segment {
+            Some(segment) => to == Side::Server && before.to_server.is_new_connection(segment),
+            None => to == Side::Server && is_datagram && before.is_answered,
+        };
+        let is_first = self.known.get(&key).is_none_or(is_new);
+        if is_first {
+            self.begin(key);
+        }
+        let conversation = self.known.entry(key).or_default();
+        conversation.is_answered |= to == Side::Client && is_datagram;
+        let (sender, sent) = match to {
+            Side::Client => (key.server, &mut conversation.to_client),
+            Side::Server => (key.client, &mut conversation.to_server),
+        };
+        PacketRole {
+            number: conversation.number,
+            is_first,
+            transport: key.transport,
+            client: key.client,
+            server: key.server,
+            to,
+            third_party: Some(packet.source.address).filter(|from| *from != sender.address),
+            is_retransmission: segment.is_some_and(|segment| sent.record(&segment)),
+        }
+    }
+
+    /// Begins a conversation, which replaces an earlier one between the same ends.
+    fn begin(&mut self, key: Key) {
+        self.count += 1;
+        let conversation = Conversation { number: self.count, ..Conversation::default() };
+        if let Some(before) = self.known.insert(key, conversation) {
+            self.order.remove(&before.number);
+        }
+        self.order.insert(self.count, key);
+        if self.known.len() > MAX_CONVERSATIONS
+            && let Some((_, oldest)) = self.order.pop_first()
+        {
+            self.known.remove(&oldest);
+        }
+    }
+}
+
+impl Side {
+    const fn other(self) -> Self {
+        match self {
+            Self::Client => Self::Server,
+            Self::Server => Self::Client,
+        }
+    }
+}
+
+/// The transport of a packet, or of a part of one; `None` for ICMP and other protocols.
+fn transport(packet: &Decoded) -> Option<Transport> {
+    const TCP: u8 = 6;
+    const UDP: u8 = 17;
+    match packet.kind {
+        Kind::Fragment { protocol, .. } | Kind::Other(protocol) | Kind::BadHeader(protocol) => {
+            match protocol {
+                TCP => Some(Transport::Tcp),
+                UDP => Some(Transport::Udp),
+                _ => None,
+            }
+        }
+        Kind::Icmp { .. } => None,
+        Kind::Tcp { .. } => Some(Transport::Tcp),
+        Kind::Udp { .. } => Some(Transport::Udp),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::decode::Flags;
+
+    const CLIENT: &str = "10.0.0.1:40000";
+    const SERVER: &str = "10.0.0.2:13";
+
+    fn end(text: &str) -> Endpoint {
+        let socket: std::net::SocketAddr = text.parse().expect("an address");
+        Endpoint { address: socket.ip(), port: Some(socket.port()) }
+    }
+
+    fn packet(from: &str, to: &str, kind: Kind) -> Decoded {
+        let carried = match &kind {
+            Kind::Tcp { payload, .. } | Kind::Udp { payload } => payload.len(),
+            _ => 0,
+        };
+        let (source, destination) = (end(from), end(to));
+        Decoded { source, destination, kind, octets: 40, carried, fragment_of: None }
+    }
+
+    fn tcp(from: &str, to: &str, flags: Flags, sequence: u32, payload: &[u8]) -> Decoded {
+        let payload = payload.to_vec();
+        let kind = Kind::Tcp { flags, sequence, acknowledgement: 0, window: 0, payload };
+        packet(from, to, kind)
+    }
+
+    fn udp(from: &str, to: &str) -> Decoded {
+        packet(from, to, Kind::Udp { payload: Vec::new() })
+    }
+
+    fn interface(number: u32) -> InterfaceId {
+        InterfaceId { number, passed: None }
+    }
+
+    fn conversations() -> Conversations {
+        Conversations::with(vec![13])
+    }
+
+    fn assign(conversations: &mut Conversations, packet: &Decoded) -> PacketRole {
+        conversations.assign(Some(interface(1)), packet).expect("a Daytime packet")
+    }
+
+    #[test]
+    fn the_server_is_at_the_port() {
+        let mut conversations = conversations();
+        let there = assign(&mut conversations, &tcp(CLIENT, SERVER, Flags::SYN, 1, b""));
+        assert!(there.is_first && there.to == Side::Server);
+        let back =
+            assign(&mut conversations, &tcp(SERVER, CLIENT, Flags::SYN | Flags::ACK, 9, b""));
+        assert!(!back.is_first && back.to == Side::Client);
+        assert_eq!((back.number, back.client, back.third_party), (1, end(CLIENT), None));
+        assert_eq!(
+            conversations.assign(None, &tcp(CLIENT, "10.0.0.2:80", Flags::SYN, 1, b"")),
+            None
+        );
+    }
+
+    #[test]
+    fn between_two_servers_who_began_is_the_client() {
+        let (one, other) = ("10.0.0.1:13", "10.0.0.2:13");
+        let mut conversations = conversations();
+        assert_eq!(assign(&mut conversations, &udp(one, other)).to, Side::Server);
+        let back = assign(&mut conversations, &udp(other, one));
+        assert_eq!((back.to, back.client, back.number), (Side::Client, end(one), 1));
+    }
+
+    #[test]
+    fn a_retransmission_is_known_even_in_part() {
+        let mut conversations = conversations();
+        let mut repeats = |flags, sequence, payload: &[u8]| {
+            assign(&mut conversations, &tcp(SERVER, CLIENT, flags, sequence, payload))
+                .is_retransmission
+        };
+        let begin = u32::MAX - 2; // so that the numbers wrap
+        assert!(!repeats(Flags::SYN | Flags::ACK, begin, b""));
+        assert!(repeats(Flags::SYN | Flags::ACK, begin, b""));
+        assert!(!repeats(Flags::FIN | Flags::ACK, begin.wrapping_add(1), b"noon"));
+        assert!(repeats(Flags::ACK, begin.wrapping_add(1), b"noon"));
+        assert!(repeats(Flags::FIN | Flags::ACK, begin.wrapping_add(5), b""));
+        assert!(!repeats(Flags::ACK, begin.wrapping_add(6), b""));
+        assert!(!repeats(Flags::ACK, begin.wrapping_add(6), b""), "an ACK takes no numbers");
+    }
+
+    #[test]
+    fn a_segment_that_was_overtaken_is_no_retransmission() {
+        let mut conversations = conversations();
+        let fin = tcp(SERVER, CLIENT, Flags::FIN, 5, b"");
+        assert!(!assign(&mut conversations, &fin).is_retransmission);
+        assert!(
+            !assign(&mut conversations, &tcp(SERVER, CLIENT, Flags::ACK, 1, b"noon"))
+                .is_retransmission
+        );
+    }
+
+    #[test]
+    fn the_same_packet_on_another_interface_is_no_retransmission() {
+        let mut conversations = conversations();
+        let syn = tcp(CLIENT, SERVER, Flags::SYN, 1, b"");
+        for number in [1, 2] {
+            let role = conversations.assign(Some(interface(number)), &syn).expect("heard");
+            assert!(!role.is_retransmission && role.is_first);
+        }
+    }
+
+    #[test]
+    fn a_port_that_is_used_again_is_another_exchange() {
+        let mut conversations = conversations();
+        // Whether its end was seen or not.
+        for (number, sequence, end) in
+            [(1, 1, Flags::RST), (2, 1000, Flags::ACK), (3, 9, Flags::ACK)]
+        {
+            let syn = tcp(CLIENT, SERVER, Flags::SYN, sequence, b"");
+            let role = assign(&mut conversations, &syn);
+            assert_eq!((role.number, role.is_first, role.is_retransmission), (number, true, false));
+            assert!(assign(&mut conversations, &syn).is_retransmission);
+            assign(&mut conversations, &tcp(SERVER, CLIENT, end, 0, b""));
+        }
+        assert_eq!(
+            (conversations.count, conversations.known.len(), conversations.order.len()),
+            (3, 1, 1)
+        );
+    }
+
+    #[test]
+    fn an_error_belongs_to_what_it_is_about() {
+        let mut conversations = conversations();
+        let asked = udp(CLIENT, SERVER);
+        assign(&mut conversations, &asked);
+        for (from, third_party) in [("10.0.0.2", None), ("10.0.0.254", Some("10.0.0.254"))] {
+            let what = "host unreachable".to_owned();
+            let kind = Kind::Icmp { what, about: Some(Box::new(asked.clone())) };
+            let role = assign(&mut conversations, &without_ports(from, "10.0.0.1", kind));
+            assert_eq!((role.number, role.to, role.transport), (1, Side::Client, Transport::Udp));
+            assert_eq!(
+                role.third_party,
+                third_party.map(|address| address.parse().expect("an address"))
+            );
+        }
+    }
+
+    fn without_ports(from: &str, to: &str, kind: Kind) -> Decoded {
+        let [source, destination] = [from, to]
+            .map(|address| Endpoint { address: address.parse().expect("an address"), port: None });
+        Decoded { source, destination, kind, octets: 56, carried: 0, fragment_of: None }
+    }
+
+    #[test]
+    fn where_both_ends_have_one_address_an_error_goes_to_who_sent_what_it_is_about() {
+        let (client, server) = ("127.0.0.1:40000", "127.0.0.1:13");
+        let mut conversations = conversations();
+        let (asked, answered) = (udp(client, server), udp(server, client));
+        for (about, to) in [(asked, Side::Client), (answered, Side::Server)] {
+            assign(&mut conversations, &about);
+            let kind = Kind::Icmp { what: String::new(), about: Some(Box::new(about)) };
+            let role = assign(&mut conversations, &without_ports("127.0.0.1", "127.0.0.1", kind));
+            assert_eq!((role.number, role.to, role.third_party), (1, to, None));
+        }
+    }
+
+    #[test]
+    fn over_udp_a_question_after_an_answer_is_another_exchange_and_one_without_is_asked_again() {
+        let mut conversations = conversations();
+        let mut number = |from, to| assign(&mut conversations, &udp(from, to)).number;
+        let (question, answer) = ((CLIENT, SERVER), (SERVER, CLIENT));
+        let all = [question, question, answer, answer, question, answer, question];
+        assert_eq!(all.map(|(from, to)| number(from, to)), [1, 1, 1, 1, 2, 2, 3]);
+    }
+
+    #[test]
+    fn a_later_fragment_belongs_to_the_exchange_of_the_first() {
+        let mut conversations = conversations();
+        let part = |identification, packet| Decoded { fragment_of: Some(identification), ..packet };
+        let later = |protocol| {
+            without_ports("10.0.0.2", "10.0.0.1", Kind::Fragment { protocol, offset: 1480 })
+        };
+        assign(&mut conversations, &udp(CLIENT, SERVER));
+        assign(&mut conversations, &part(7, udp(SERVER, CLIENT)));
+        let role = assign(&mut conversations, &part(7, later(17)));
+        assert_eq!((role.number, role.to, role.third_party), (1, Side::Client, None));
+        // Of a packet that was not seen, of another protocol, the other way, and elsewhere.
+        let back = Kind::Fragment { protocol: 17, offset: 1480 };
+        let back = without_ports("10.0.0.1", "10.0.0.2", back);
+        for other in [part(8, later(17)), part(7, later(6)), part(7, back)] {
+            assert_eq!(conversations.assign(Some(interface(1)), &other), None);
+        }
+        assert_eq!(conversations.assign(Some(interface(2)), &part(7, later(17))), None);
+        // No more are remembered than there is room for.
+        for number in 0..=u32::try_from(MAX_FRAGMENTED).expect("few") {
+            assign(&mut conversations, &part(100 + number, udp(SERVER, CLIENT)));
+        }
+        assert_eq!(conversations.assign(Some(interface(1)), &part(7, later(17))), None);
+        assert_eq!(conversations.fragmented.len(), MAX_FRAGMENTED);
+    }
+
+    #[test]
+    fn the_oldest_exchange_is_forgotten() {
+        let mut conversations = conversations();
+        let most = u16::try_from(MAX_CONVERSATIONS).expect("a port");
+        for port in (1000..=1000 + most).chain([1000]) {
+            let asked = packet(&format!("10.0.0.1:{port}"), SERVER, Kind::Other(17));
+            assert!(assign(&mut conversations, &asked).is_first, "{port}");
+        }
+        assert_eq!(
+            (conversations.known.len(), conversations.order.len()),
+            (MAX_CONVERSATIONS, MAX_CONVERSATIONS)
+        );
+    }
+}
