@@ -1,7 +1,6 @@
 //! What came of a probe.
 
 use super::probe::Probe;
-use std::fmt;
 
 /// What came of one probe.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,24 +16,15 @@ pub struct Finding {
     pub numbers: Vec<(&'static str, f64)>,
 }
 
-/// How a probe ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Verdict {
-    /// `pass`: as it should be.
-    Pass,
-    /// `fail`: not as it should be.
-    Fail,
-    /// `not-tried`: could not be tried, or there was nothing to judge.
-    NotTried,
-}
-
-impl fmt::Display for Verdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Pass => "pass",
-            Self::Fail => "fail",
-            Self::NotTried => "not-tried",
-        })
+named! {
+    /// How a probe ended.
+    pub enum Verdict {
+        /// `pass`: as it should be.
+        Pass = "pass",
+        /// `fail`: not as it should be.
+        Fail = "fail",
+        /// `not-tried`: could not be tried, or there was nothing to judge.
+        NotTried = "not-tried",
     }
 }
 

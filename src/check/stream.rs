@@ -5,7 +5,7 @@
 //! exchanges with inetd it does. The reset itself is no race: it meets the client's read, or the socket after
 //! the end, and whoever looks at both sees it each time.
 
-use super::observed::{End, Talk};
+use super::observed::{Conversation, End};
 use super::ready::{LISTEN_ON, ready};
 use nix::poll::PollFlags;
 use std::io::{self, ErrorKind, Read, Write};
@@ -28,7 +28,7 @@ pub(super) enum First {
 const LIMIT: usize = 4096;
 
 /// Talks first, then reads to the end.
-pub(super) fn talk(peer: SocketAddr, first: First, timeout: Duration) -> Talk {
+pub(super) fn talk_first(peer: SocketAddr, first: First, timeout: Duration) -> Conversation {
     let started = Instant::now();
     let mut octets = Vec::new();
     let ended = connect(peer, timeout).and_then(|mut stream| {
@@ -41,7 +41,7 @@ pub(super) fn talk(peer: SocketAddr, first: First, timeout: Duration) -> Talk {
         Err(error) if is_timeout(&error) => End::Never(started.elapsed()),
         Err(error) => End::Failed(error),
     };
-    Talk { octets, end }
+    Conversation { octets, end }
 }
 
 fn connect(peer: SocketAddr, timeout: Duration) -> io::Result<TcpStream> {

@@ -14,7 +14,7 @@ pub(super) fn run(arguments: &Check, quiet: bool) -> Result<ExitCode, Failure> {
         family: arguments.ask.family(),
         port: arguments.port,
         timeout: arguments.timeout,
-        impolite: arguments.ask.impolite,
+        pace: arguments.ask.pace(),
         ..CheckOptions::default().ask
     };
     let mut progress = Progress::start(quiet);

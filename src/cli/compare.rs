@@ -15,7 +15,7 @@ pub(super) fn run(arguments: &Compare, quiet: bool) -> Result<ExitCode, Failure>
         family: arguments.ask.family(),
         port: arguments.port.unwrap_or(PORT),
         timeout: arguments.timeout,
-        impolite: arguments.ask.impolite,
+        pace: arguments.ask.pace(),
         ..CompareOptions::default().ask
     };
     let options = CompareOptions { count: arguments.count, ask };

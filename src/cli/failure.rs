@@ -3,7 +3,7 @@
 use super::args::MAX_LIMIT;
 use super::complain;
 use crate::bench::{BenchError, Load};
-use crate::client::{Answer, AskError, Attempt, Interruption};
+use crate::client::{Answer, AskError, Attempt, AttemptFailure, Interruption};
 use crate::compare::CompareError;
 use crate::listen::ListenError;
 use crate::reply::Printable;
@@ -298,10 +298,12 @@ fn ask_hint(error: &AskError) -> Option<String> {
         AskError::Unresolved { cause, .. } if cause.kind() == io::ErrorKind::TimedOut => {
             return Some("a longer --timeout may help".to_owned());
         }
-        AskError::Unresolved { host, .. } if host.contains(':') => {
+        AskError::UnknownHost { host, .. } | AskError::Unresolved { host, .. }
+            if host.contains(':') =>
+        {
             return Some("an IPv6 address with a port goes in brackets: [::1]:9999".to_owned());
         }
-        AskError::Unresolved { .. } => {
+        AskError::UnknownHost { .. } | AskError::Unresolved { .. } => {
             return Some("is the name right, and is there a resolver?".to_owned());
         }
         AskError::NoAddress { .. } => return Some("try without -4 and -6".to_owned()),
@@ -310,19 +312,19 @@ fn ask_hint(error: &AskError) -> Option<String> {
         }
         _ => return None,
     };
-    let any = |wanted: fn(&(SocketAddr, Attempt)) -> bool| attempts.iter().any(wanted);
-    let refused = attempts.iter().find(|(_, attempt)| matches!(attempt, Attempt::Refused));
-    if let Some((peer, _)) = refused {
+    let any = |wanted: fn(&Attempt) -> bool| attempts.iter().any(wanted);
+    let refused = |it: &&Attempt| matches!(it.failure, AttemptFailure::Refused);
+    if let Some(Attempt { peer, .. }) = attempts.iter().find(refused) {
         return Some(refused_hint(transport, *peer));
     }
-    let hint = if any(|(_, attempt)| matches!(attempt, Attempt::Silent { questions: 0, .. })) {
+    let hint = if any(|it| matches!(it.failure, AttemptFailure::Silent { questions: 0, .. })) {
         "a firewall may drop the question, or the host is down; a longer --timeout may help"
-    } else if any(|(_, attempt)| matches!(attempt, Attempt::Silent { .. })) {
+    } else if any(|it| matches!(it.failure, AttemptFailure::Silent { .. })) {
         "over UDP nobody tells whether the question was lost, the answer was lost, or nobody is \
          there; try --proto tcp"
-    } else if any(|(peer, _)| ends_like_a_port(peer)) {
+    } else if any(|it| ends_like_a_port(&it.peer)) {
         "is there a route? An IPv6 address with a port goes in brackets: [::1]:9999"
-    } else if any(|(peer, _)| peer.is_ipv6()) {
+    } else if any(|it| it.peer.is_ipv6()) {
         "can this host reach it? `ip -6 address` and `ip -6 route` list what it has"
     } else {
         return None;

@@ -1,7 +1,7 @@
 //! How long a public server is left alone between two questions: a decision without sockets, and the
 //! waiting it asks for.
 
-use super::Options;
+use super::{AskError, Options, Pace};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -33,7 +33,7 @@ pub(crate) fn is_public(address: IpAddr) -> bool {
 /// known only when it has been asked.
 pub(crate) fn off_limits(addresses: &[SocketAddr], options: &Options) -> Option<IpAddr> {
     let mut public = addresses.iter().map(SocketAddr::ip).filter(|ip| is_public(*ip));
-    public.next().filter(|_| !options.impolite)
+    public.next().filter(|_| options.pace != Pace::Off)
 }
 
 /// One form for all addresses of one server's interface: IPv4, where an IPv6 address stands for it, be it
@@ -55,22 +55,30 @@ pub(super) fn distance(address: IpAddr) -> Duration {
     if is_public(address) { APART } else { Duration::ZERO }
 }
 
-/// Waits until all of `addresses` may be asked, and tells how long that took.
-pub(super) fn wait(addresses: &[SocketAddr]) -> Duration {
+/// Returns once all of `addresses` may be asked, with how long that took.
+///
+/// # Errors
+/// [`AskError::TooSoon`]: one of them has to be left alone, and the pace is to refuse then.
+pub(crate) fn await_turn(addresses: &[SocketAddr], pace: Pace) -> Result<Duration, AskError> {
     let started = Instant::now();
-    let busy = || asked().busy(addresses, Instant::now());
-    // Again after the wait: another thread may have asked meanwhile.
-    while let Some((address, until)) = busy() {
-        let left = until.saturating_duration_since(Instant::now());
-        let (apart, left) = (APART.as_secs(), left.as_secs_f64());
+    let mut waited = Duration::ZERO;
+    // Again after a pause: another thread may have asked meanwhile.
+    while pace != Pace::Off
+        && let Some((address, retry_after)) = asked().busy(addresses, Instant::now())
+    {
+        if pace == Pace::Refuse {
+            return Err(AskError::TooSoon { address, retry_after });
+        }
+        let (apart, left) = (APART.as_secs(), retry_after.as_secs_f64());
         log::info!("{address} is public and was asked within {apart} s: waiting {left:.1} s");
-        thread::sleep(until.saturating_duration_since(Instant::now()));
+        thread::sleep(retry_after);
+        waited = started.elapsed();
     }
-    started.elapsed()
+    Ok(waited)
 }
 
 /// Notes that an exchange in which these addresses were asked is over.
-pub(crate) fn note(peers: &[SocketAddr]) {
+pub(crate) fn note_asked(peers: &[SocketAddr]) {
     // Loopback is asked in tight loops: no lock for it.
     if peers.iter().any(|peer| is_public(peer.ip())) {
         asked().note(peers, Instant::now());
@@ -94,11 +102,12 @@ fn asked() -> MutexGuard<'static, Asked> {
 struct Asked(Vec<(IpAddr, Instant)>);
 
 impl Asked {
-    /// Which of `addresses` has to be left alone longest, and until when; `None` if all may be asked.
-    fn busy(&self, addresses: &[SocketAddr], now: Instant) -> Option<(IpAddr, Instant)> {
+    /// Which of `addresses` has to be left alone longest, and how long; `None` if all may be asked.
+    fn busy(&self, addresses: &[SocketAddr], now: Instant) -> Option<(IpAddr, Duration)> {
         let wanted = |ip: &IpAddr| addresses.iter().any(|it| one_form(it.ip()) == *ip);
-        let untils = self.0.iter().map(|(ip, at)| (*ip, *at + APART));
-        untils.filter(|(ip, until)| wanted(ip) && *until > now).max_by_key(|(_, until)| *until)
+        let known = self.0.iter().filter(|(ip, _)| wanted(ip));
+        let left = known.map(|(ip, at)| (*ip, (*at + APART).saturating_duration_since(now)));
+        left.filter(|(_, left)| !left.is_zero()).max_by_key(|(_, left)| *left)
     }
 
     fn note(&mut self, peers: &[SocketAddr], now: Instant) {
@@ -177,9 +186,8 @@ mod tests {
         let mut asked = Asked(Vec::new());
         assert_eq!(asked.busy(&peer, start), None);
         asked.note(&peer, start);
-        let until = (ip("192.0.2.1"), start + 4 * SECOND);
-        assert_eq!(asked.busy(&peer, start), Some(until));
-        assert_eq!(asked.busy(&peer, start + 3 * SECOND), Some(until));
+        assert_eq!(asked.busy(&peer, start), Some((ip("192.0.2.1"), 4 * SECOND)));
+        assert_eq!(asked.busy(&peer, start + 3 * SECOND), Some((ip("192.0.2.1"), SECOND)));
         assert_eq!(asked.busy(&peer, start + 4 * SECOND), None);
     }
 
@@ -189,8 +197,7 @@ mod tests {
         let mut asked = Asked(Vec::new());
         asked.note(&peer, start);
         asked.note(&peer, start + 2 * SECOND);
-        let until = (ip("2001:db8::1"), start + 6 * SECOND);
-        assert_eq!(asked.busy(&peer, start + 5 * SECOND), Some(until));
+        assert_eq!(asked.busy(&peer, start + 5 * SECOND), Some((ip("2001:db8::1"), SECOND)));
     }
 
     #[test]
@@ -211,8 +218,22 @@ mod tests {
         asked.note(&addresses(&["192.0.2.2"]), now + SECOND);
         assert_eq!(asked.busy(&addresses(&["192.0.2.3"]), now + SECOND), None);
         let all = addresses(&["192.0.2.3", "192.0.2.2", "192.0.2.1"]);
-        let until = (ip("192.0.2.2"), now + 5 * SECOND);
-        assert_eq!(asked.busy(&all, now + SECOND), Some(until));
+        assert_eq!(asked.busy(&all, now + SECOND), Some((ip("192.0.2.2"), 4 * SECOND)));
+    }
+
+    #[test]
+    fn an_address_is_asked_too_soon_only_where_the_pace_says_so() {
+        // Documentation's, and no other test's: the process remembers it.
+        let peer = addresses(&["203.0.113.77"]);
+        assert_eq!(await_turn(&peer, Pace::Refuse).expect("never asked"), Duration::ZERO);
+        note_asked(&peer);
+        assert_eq!(await_turn(&peer, Pace::Off).expect("as told"), Duration::ZERO);
+        let refused = await_turn(&peer, Pace::Refuse);
+        let Err(AskError::TooSoon { address, retry_after }) = refused else {
+            panic!("{refused:?}")
+        };
+        assert_eq!(address, peer[0].ip());
+        assert!((SECOND..=4 * SECOND).contains(&retry_after), "{retry_after:?}");
     }
 
     #[test]
@@ -229,7 +250,7 @@ mod tests {
     fn one_public_address_among_others_is_refused_unless_told() {
         let addresses = addresses(&["127.0.0.1", "2001:db8::1", "192.0.2.1"]);
         let polite = Options::default();
-        let impolite = Options { impolite: true, ..polite.clone() };
+        let impolite = Options::default().pace(Pace::Off);
         let first: IpAddr = "2001:db8::1".parse().expect("address");
         assert_eq!(off_limits(&addresses, &polite), Some(first));
         assert_eq!(off_limits(&addresses[..1], &polite), None);

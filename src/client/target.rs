@@ -13,12 +13,12 @@ use std::time::Instant;
 /// A host to ask: `HOST`, `HOST:PORT`, `ADDRESS` or `[IPV6]:PORT`.
 ///
 /// ```
-/// use daytime::Target;
+/// use daytime::client::{Target, TargetError};
 /// let target: Target = "[::1]:9999".parse()?;
 /// assert_eq!((target.host(), target.port()), ("::1", Some(9999)));
 /// assert_eq!("::1".parse::<Target>()?.port(), None);
 /// assert!("localhost:daytime".parse::<Target>().is_err());
-/// # Ok::<(), daytime::TargetError>(())
+/// # Ok::<(), TargetError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Target {
@@ -101,7 +101,7 @@ impl Target {
                 RecvTimeoutError::Disconnected => Err(io::ErrorKind::Other.into()),
             })
         });
-        resolved.map_err(|cause| AskError::Unresolved { host: self.host.clone(), cause })
+        resolved.map_err(|cause| AskError::unresolved(&self.host, cause))
     }
 }
 

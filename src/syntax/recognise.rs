@@ -41,7 +41,7 @@ const READERS: [Reader; 12] = [
 /// [`Unrecognised`]: no form fits. It names the octet at which the best of them failed.
 ///
 /// ```
-/// use daytime::{Flag, recognise};
+/// use daytime::read::{Flag, recognise};
 /// let reply = recognise(b"Tuesday, February 22, 1982 17:37:43-PST\r\n")?;
 /// assert_eq!(reply.utc(), Some("1982-02-23T01:37:43Z".parse()?));
 /// assert!(reply.flags.contains(Flag::WeekdayMismatch)); // RFC 867's own example: it was a Monday
@@ -83,7 +83,7 @@ fn read<'a>(frame: &Frame<'a>) -> Result<Recognised<'a>, Mismatch> {
         match judged {
             Ok((_, recognised)) if cursor.has_only_spaces_left() => return Ok(recognised),
             Ok((parts, recognised)) if stands_apart(&parts, &frame.line[read..]) => {
-                if partial.is_none_or(|(longest, _)| longest < read) {
+                if partial.as_ref().is_none_or(|(longest, _)| *longest < read) {
                     partial = Some((read, recognised));
                 }
             }

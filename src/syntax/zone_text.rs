@@ -7,7 +7,8 @@
 
 use super::cursor::{Cursor, Mismatch};
 use super::flags::Flag;
-use super::{names, zone};
+use super::names;
+use super::utc_offset::{self, rfc822_hours};
 use chrono::FixedOffset;
 use std::ops::RangeInclusive;
 
@@ -76,7 +77,7 @@ impl<'a> ZoneText<'a> {
             cursor.flags.add(Flag::Truncated); // +02 of +0230
             return Ok(Self { text, offset: None, conflict: false });
         }
-        match zone::offset(text) {
+        match utc_offset::numeric(text) {
             Some(offset) => Ok(Self { text, offset: Some(offset), conflict: false }),
             None => cursor.blame("an offset such as +0100", start),
         }
@@ -204,7 +205,7 @@ fn laboratory(cursor: &mut Cursor) -> Result<(), Mismatch> {
 fn is_laboratory(name: &str) -> bool {
     let zone = |known: &str| name.eq_ignore_ascii_case(known);
     let summer = ["DST", "BST", "LOCAL"].iter().any(|known| zone(known));
-    !(name.is_empty() || summer || hours_of(name).is_some())
+    !(name.is_empty() || summer || rfc822_hours(name).is_some())
 }
 
 /// A half of the day at the beginning, glued to a zone or not: `PMEST`, `P-PST`; or a word for one.
@@ -213,7 +214,7 @@ fn tells_half_of_day(name: &str) -> bool {
         let (half, rest) = name.split_at_checked(length)?;
         let known = ["A", "P", "AM", "PM"].iter().any(|known| known.eq_ignore_ascii_case(half));
         let mark = rest.starts_with(['-', '/', '+', ':', '_']);
-        Some(known && (mark || (length == 2 && hours_of(rest).is_some())))
+        Some(known && (mark || (length == 2 && rfc822_hours(rest).is_some())))
     };
     names::is_part_of_day(name.as_bytes()) || [1, 2].into_iter().any(|at| half(at) == Some(true))
 }
@@ -235,36 +236,19 @@ fn standard_time(cursor: &mut Cursor) -> Result<(), Mismatch> {
 
 /// The offset of a name that has one and the same everywhere.
 fn known(name: &str) -> Option<FixedOffset> {
-    if let Some(hours) = hours_of(name) {
+    if let Some(hours) = rfc822_hours(name) {
         return FixedOffset::east_opt(hours * 3600);
     }
-    let universal = |name: &str| hours_of(name) == Some(0);
+    let universal = |name: &str| rfc822_hours(name) == Some(0);
     if let Some((name, laboratory)) = name.split_once('(') {
         let whole = laboratory.strip_suffix(')').is_some_and(is_laboratory) && universal(name);
         return whole.then(|| FixedOffset::east_opt(0)).flatten();
     }
     // GMT+0100, as ECMAScript writes it. GMT+1 is not read: to POSIX that is west of Greenwich.
     let (name, offset) = name.split_at_checked(name.find(['+', '-'])?)?;
-    (universal(name) && offset.len() >= "+0100".len()).then(|| zone::offset(offset)).flatten()
-}
-
-/// RFC 822, section 5.1: the offset in hours, east positive.
-pub(super) fn hours_of(name: &str) -> Option<i32> {
-    const NAMES: [(&str, i32); 12] = [
-        ("UTC", 0),
-        ("GMT", 0),
-        ("UT", 0),
-        ("Z", 0),
-        ("EST", -5),
-        ("EDT", -4),
-        ("CST", -6),
-        ("CDT", -5),
-        ("MST", -7),
-        ("MDT", -6),
-        ("PST", -8),
-        ("PDT", -7),
-    ];
-    NAMES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, hours)| *hours)
+    (universal(name) && offset.len() >= "+0100".len())
+        .then(|| utc_offset::numeric(offset))
+        .flatten()
 }
 
 #[cfg(test)]

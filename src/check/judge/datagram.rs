@@ -1,6 +1,6 @@
 //! One datagram for one datagram, and none where an answer could do harm.
 
-use super::{alike, microseconds, octets, seconds};
+use super::{microseconds, octets, seconds};
 use crate::check::finding::Finding;
 use crate::check::observed::{Datagrams, Observed, Reply, Tried};
 use crate::check::probe::Probe;
@@ -39,14 +39,13 @@ pub(super) fn answered(probe: Probe, tried: &Tried<Datagrams>, seen: &Observed) 
         Ok(datagrams) => datagrams,
         Err(why) => return Finding::not_tried(probe, why),
     };
-    let usual = seen.reply(Transport::Udp).map(|(_, reply)| reply).unwrap_or_default();
     match &datagrams.reply {
-        Reply::Octets(reply) if alike(usual, reply) => {
+        Reply::Octets(reply) if seen.is_usual(Transport::Udp, reply) => {
             number(probe, datagrams.further + 1, 1, datagrams.questions, reply.len())
         }
         Reply::Octets(reply) => {
-            let reason =
-                format!("{} came instead of the usual {}", octets(reply.len()), usual.len());
+            let usual = seen.usual_length(Transport::Udp);
+            let reason = format!("{} came instead of the usual {usual}", octets(reply.len()));
             Finding::fail(probe, reason).counting("octets", reply.len())
         }
         Reply::Refused => Finding::fail(probe, "an ICMP message came: the port is closed"),

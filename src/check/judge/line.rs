@@ -132,9 +132,10 @@ fn shown(octets: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{answer, seen, told, usual};
+    use super::super::sample::{seen, told, usual};
     use super::*;
     use crate::check::finding::Verdict::{self, Fail, NotTried, Pass};
+    use crate::client::Answer;
     use crate::transport::Transport;
 
     const NOON: &[u8] = b"noon\r\n";
@@ -185,7 +186,7 @@ mod tests {
         assert_eq!(of_tcp(Probe::Length, &[b'x'; 512]).0, Pass);
         assert_eq!(of_tcp(Probe::Length, &[b'x'; 513]).0, Fail);
         let mut seen = seen(NOON, NOON);
-        let partial = Box::new(answer(Transport::Tcp, &[b'x'; 4096]));
+        let partial = Box::new(Answer::sample(Transport::Tcp, &[b'x'; 4096]));
         let cause = Interruption::Limit { limit: 4096 };
         let error = AskError::Incomplete { partial, cause };
         seen.usual[0] = usual(Transport::Tcp, Err(error));

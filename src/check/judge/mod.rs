@@ -9,18 +9,20 @@ mod time;
 use super::finding::Finding;
 use super::observed::Observed;
 use super::probe::Probe;
-use crate::syntax::recognise;
 use crate::transport::{IpVersion, Transport};
 use std::time::Duration;
 
 /// One finding for each of [`Probe::ALL`].
 pub(super) fn all(seen: &Observed) -> Vec<Finding> {
-    Probe::ALL.into_iter().map(|probe| one(probe, seen)).collect()
+    Probe::ALL.iter().map(|probe| one(*probe, seen)).collect()
 }
 
 fn one(probe: Probe, seen: &Observed) -> Finding {
     match probe {
-        Probe::Reach(transport, version) => reach::reach(probe, seen, transport, version),
+        Probe::TcpIpv4 => reach::reach(probe, seen, Transport::Tcp, IpVersion::V4),
+        Probe::TcpIpv6 => reach::reach(probe, seen, Transport::Tcp, IpVersion::V6),
+        Probe::UdpIpv4 => reach::reach(probe, seen, Transport::Udp, IpVersion::V4),
+        Probe::UdpIpv6 => reach::reach(probe, seen, Transport::Udp, IpVersion::V6),
         Probe::TcpCloses => stream::closes(seen),
         Probe::TcpCrlfFirst => stream::talks_first(probe, &seen.crlf_first, seen),
         Probe::Tcp64kFirst => stream::talks_first(probe, &seen.many_first, seen),
@@ -39,15 +41,6 @@ fn one(probe: Probe, seen: &Observed) -> Finding {
         Probe::SameSyntax => time::same_syntax(seen),
         Probe::Health => time::health(seen),
         Probe::Clock => time::clock(seen),
-    }
-}
-
-/// True if two replies are of one kind: the time may differ, and with it the length.
-fn alike(one: &[u8], other: &[u8]) -> bool {
-    match (recognise(one), recognise(other)) {
-        (Ok(one), Ok(other)) => one.form == other.form,
-        (Err(_), Err(_)) => one.len() == other.len(),
-        _ => false,
     }
 }
 

@@ -4,7 +4,7 @@ use super::{microseconds, milliseconds, octets};
 use crate::check::finding::Finding;
 use crate::check::observed::{Asked, Observed, Usual};
 use crate::check::probe::Probe;
-use crate::client::{AskError, Attempt};
+use crate::client::{AskError, AttemptFailure};
 use crate::transport::{IpVersion, Transport};
 use std::error::Error;
 use std::io::ErrorKind;
@@ -53,12 +53,22 @@ pub(super) fn told(error: &AskError) -> String {
     }
 }
 
-/// True if the fault is with this host, which has no way to those addresses.
+/// True if the fault is not the server's: this host has no way to those addresses, or may not ask them yet.
 fn is_ours(error: &AskError) -> bool {
     use ErrorKind::{AddrNotAvailable, NetworkUnreachable};
-    let AskError::NoAnswer { attempts, .. } = error else { return false };
-    let no_way = |attempt: &Attempt| matches!(attempt, Attempt::Failed(error) if matches!(error.kind(), AddrNotAvailable | NetworkUnreachable));
-    !attempts.is_empty() && attempts.iter().all(|(_, attempt)| no_way(attempt))
+    let no_way = |failure: &AttemptFailure| match failure {
+        AttemptFailure::Failed(error) => {
+            matches!(error.kind(), AddrNotAvailable | NetworkUnreachable)
+        }
+        _ => false,
+    };
+    match error {
+        AskError::NoAnswer { attempts, .. } => {
+            !attempts.is_empty() && attempts.iter().all(|attempt| no_way(&attempt.failure))
+        }
+        AskError::TooSoon { .. } => true,
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -68,8 +78,8 @@ mod tests {
     use crate::check::finding::Verdict;
     use std::io;
 
-    const TCP4: Probe = Probe::Reach(Transport::Tcp, IpVersion::V4);
-    const TCP6: Probe = Probe::Reach(Transport::Tcp, IpVersion::V6);
+    const TCP4: Probe = Probe::TcpIpv4;
+    const TCP6: Probe = Probe::TcpIpv6;
 
     #[test]
     fn an_answer_is_told_with_its_peer_and_length() {
@@ -96,7 +106,7 @@ mod tests {
     #[test]
     fn a_host_that_has_no_route_has_tried_nothing() {
         let mut seen = seen(b"noon\r\n", b"noon\r\n");
-        let failed = Attempt::Failed(io::Error::from(ErrorKind::NetworkUnreachable));
+        let failed = AttemptFailure::Failed(io::Error::from(ErrorKind::NetworkUnreachable));
         seen.usual[0] = usual(Transport::Tcp, error(Transport::Tcp, failed));
         let (verdict, reason) = told(TCP4, &seen);
         assert_eq!(verdict, Verdict::NotTried);

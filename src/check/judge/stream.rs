@@ -1,9 +1,9 @@
 //! What RFC 867 asks of the stream, and what a client may do on it.
 
 use super::reach::told;
-use super::{alike, microseconds, milliseconds, octets, seconds};
+use super::{microseconds, milliseconds, octets, seconds};
 use crate::check::finding::Finding;
-use crate::check::observed::{End, Observed, Talk, Tried};
+use crate::check::observed::{Conversation, End, Observed, Tried};
 use crate::check::probe::Probe;
 use crate::client::AskError;
 use crate::transport::Transport;
@@ -29,21 +29,21 @@ pub(super) fn closes(seen: &Observed) -> Finding {
 
 /// "any data received is thrown away": whatever the client does first, it has the whole line and then a
 /// clean end.
-pub(super) fn talks_first(probe: Probe, talk: &Tried<Talk>, seen: &Observed) -> Finding {
+pub(super) fn talks_first(probe: Probe, talk: &Tried<Conversation>, seen: &Observed) -> Finding {
     let talk = match talk {
         Ok(talk) => talk,
         Err(why) => return Finding::not_tried(probe, why),
     };
-    let usual = seen.reply(Transport::Tcp).map(|(_, reply)| reply).unwrap_or_default();
+    let usual = seen.usual_length(Transport::Tcp);
     let count = octets(talk.octets.len());
     let wrong = match &talk.end {
-        End::Clean if alike(usual, &talk.octets) => {
+        End::Clean if seen.is_usual(Transport::Tcp, &talk.octets) => {
             let pass = Finding::pass(probe, format!("{count}, then a clean end of the stream"));
             return pass.counting("octets", talk.octets.len());
         }
-        End::Clean => format!("{count} came instead of the usual {}", usual.len()),
+        End::Clean => format!("{count} came instead of the usual {usual}"),
         End::Reset => {
-            format!("reset, after {count} of {}: such a client may lose the line", usual.len())
+            format!("reset, after {count} of {usual}: such a client may lose the line")
         }
         End::Never(waited) => format!("no end within {}, after {count}", seconds(*waited)),
         End::TooLong => format!("it went on after {count}"),
@@ -54,18 +54,18 @@ pub(super) fn talks_first(probe: Probe, talk: &Tried<Talk>, seen: &Observed) -> 
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{answer, refused, seen, usual};
+    use super::super::sample::{refused, seen, usual};
     use super::super::{one, sample};
     use super::*;
     use crate::check::finding::Verdict;
-    use crate::client::Interruption;
+    use crate::client::{Answer, Interruption};
     use std::time::Duration;
 
     const NOON: &[u8] = b"2026-11-22T12:00:00Z\r\n";
 
     fn after_crlf(octets: &[u8], end: End) -> (Verdict, String) {
         let mut seen = seen(NOON, NOON);
-        seen.crlf_first = Ok(Talk { octets: octets.to_vec(), end });
+        seen.crlf_first = Ok(Conversation { octets: octets.to_vec(), end });
         sample::told(Probe::TcpCrlfFirst, &seen)
     }
 
@@ -88,7 +88,7 @@ mod tests {
     fn a_stream_that_does_not_end_fails_on_any_address() {
         let mut seen = seen(NOON, NOON);
         assert_eq!(one(Probe::TcpCloses, &seen).verdict, Verdict::Pass);
-        let partial = Box::new(answer(Transport::Tcp, NOON));
+        let partial = Box::new(Answer::sample(Transport::Tcp, NOON));
         let cause = Interruption::Timeout { timeout: Duration::from_secs(2) };
         let no_end = AskError::Incomplete { partial, cause };
         seen.usual.push(usual(Transport::Tcp, Err(no_end)));

@@ -2,28 +2,17 @@
 
 use super::over;
 use crate::check::finding::Finding;
-use crate::check::observed::Observed;
+use crate::check::observed::{Meaning, Observed, Usual};
 use crate::check::probe::Probe;
-use crate::client::Offset;
-use crate::syntax::{Flag, Form, Recognised, Told, Unrecognised, recognise};
-use crate::transport::Transport;
+use crate::syntax::{Distrust, Flag, Form, Offset, ReplyTime};
 use chrono::TimeDelta;
-
-/// What each transport's first reply says.
-fn readings(
-    seen: &Observed,
-) -> impl Iterator<Item = (Transport, Result<Recognised<'_>, Unrecognised>)> {
-    Transport::BOTH
-        .into_iter()
-        .filter_map(|transport| Some((transport, recognise(seen.reply(transport)?.1))))
-}
 
 /// RFC 867: "There is no specific syntax for the daytime." But one that nobody can read tells no time.
 pub(super) fn syntax(seen: &Observed) -> Finding {
     let probe = Probe::Syntax;
     let mut first = None;
-    for (transport, reading) in readings(seen) {
-        match reading {
+    for (transport, meaning) in seen.meanings() {
+        match meaning {
             Ok(recognised) => first = first.or(Some(recognised)),
             Err(error) => {
                 let reason = format!("{}: no time in a known form: {error}", over(transport));
@@ -34,10 +23,12 @@ pub(super) fn syntax(seen: &Observed) -> Finding {
     match first {
         None => Finding::not_tried(probe, "no reply to read"),
         Some(recognised) => {
-            let fixes = match recognised.told {
-                Told::Instant { .. } => "an instant".to_owned(),
-                Told::WallClock(_) => "no instant: its zone is not certain".to_owned(),
-                Told::Ambiguous(readings) => format!("no instant: {}", readings.uncertainty()),
+            let fixes = match recognised.time {
+                ReplyTime::Instant { .. } => "an instant".to_owned(),
+                ReplyTime::WallClock { .. } => "no instant: its zone is not certain".to_owned(),
+                ReplyTime::Ambiguous { candidates } => {
+                    format!("no instant: {}", candidates.uncertainty())
+                }
             };
             Finding::pass(probe, format!("{}, {fixes}", recognised.form))
         }
@@ -46,8 +37,8 @@ pub(super) fn syntax(seen: &Observed) -> Finding {
 
 pub(super) fn same_syntax(seen: &Observed) -> Finding {
     let probe = Probe::SameSyntax;
-    let forms: Vec<Option<Form>> =
-        readings(seen).map(|(_, reading)| reading.ok().map(|it| it.form)).collect();
+    let form = |(_, meaning): (_, &Meaning)| meaning.as_ref().ok().map(|it| it.form);
+    let forms: Vec<Option<Form>> = seen.meanings().map(form).collect();
     match forms[..] {
         [Some(one), Some(other)] if one == other => {
             Finding::pass(probe, format!("{one} over TCP and over UDP"))
@@ -65,24 +56,24 @@ pub(super) fn same_syntax(seen: &Observed) -> Finding {
 pub(super) fn health(seen: &Observed) -> Finding {
     let probe = Probe::Health;
     let mut good = None;
-    for (transport, recognised) in
-        readings(seen).filter_map(|(transport, it)| Some((transport, it.ok()?)))
-    {
-        let contradiction = recognised.flags.iter().find(|flag| flag.is_contradiction());
-        let fault = match (recognised.unhealthy(), contradiction) {
-            (Some(digit), _) => format!("it reports itself unhealthy (H={digit})"),
-            (_, Some(flag)) => format!("it contradicts itself: {}", contradicts(flag)),
-            (None, None) => {
-                good = Some(recognised.code.and_then(|code| code.health));
-                continue;
-            }
-        };
-        return Finding::fail(probe, format!("{}: {fault}", over(transport)));
+    for (transport, meaning) in seen.meanings() {
+        let Ok(recognised) = meaning else { continue };
+        if let Err(distrust) = recognised.validate() {
+            return Finding::fail(probe, format!("{}: {}", over(transport), fault(distrust)));
+        }
+        good = Some(recognised.code.and_then(|code| code.health));
     }
     match good {
         None => Finding::not_tried(probe, "no time to judge"),
         Some(None) => Finding::pass(probe, "it does not contradict itself"),
         Some(Some(digit)) => Finding::pass(probe, format!("it reports itself healthy (H={digit})")),
+    }
+}
+
+fn fault(distrust: Distrust) -> String {
+    match (distrust.unhealthy, distrust.contradictions.iter().next()) {
+        (Some(digit), _) => format!("it reports itself unhealthy (H={digit})"),
+        (None, flag) => format!("it contradicts itself: {}", flag.map_or("", contradicts)),
     }
 }
 
@@ -98,13 +89,14 @@ fn contradicts(flag: Flag) -> &'static str {
 /// is wrong, and the server's is the one that others ask.
 pub(super) fn clock(seen: &Observed) -> Finding {
     let probe = Probe::Clock;
-    let offsets = seen.usual.iter().filter_map(|usual| usual.answer()?.offset());
+    let offset = |usual: &Usual| usual.answer()?.offset_of(usual.meaning.as_ref()?.as_ref().ok()?);
+    let offsets = seen.usual.iter().filter_map(offset);
     let Some(offset) = offsets.min_by_key(|offset| offset.uncertainty) else {
         let none = seen.replies().next().is_none();
         let why = if none { "no reply to read" } else { "the reply fixes no instant" };
         return Finding::not_tried(probe, why);
     };
-    let Offset { ahead, uncertainty, .. } = offset;
+    let Offset { local_minus_server: ahead, uncertainty, .. } = offset;
     let uncertainty = uncertainty.as_secs_f64();
     let apart = ahead.abs().as_seconds_f64();
     let side = if ahead < TimeDelta::zero() { "behind" } else { "ahead" };

@@ -83,7 +83,7 @@ impl Bench {
                 family: self.ask.family(),
                 port: self.port,
                 timeout: self.timeout,
-                impolite: self.ask.impolite,
+                pace: self.ask.pace(),
                 ..BenchOptions::default().ask
             },
         }

@@ -22,7 +22,7 @@ pub(super) use query::{MAX_LIMIT, Query};
 pub(super) use serve::{Inetd, Serve, ZoneOption};
 pub(super) use wire::Wire;
 
-use crate::client::Family;
+use crate::client::{Family, Pace};
 use crate::transport::Transport;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use std::time::Duration;
@@ -94,7 +94,7 @@ pub(super) struct Ask {
     /// Ask public addresses as fast as told, for servers of your own: else each
     /// gets 4 s between questions, and compare and bench refuse
     #[arg(long)]
-    pub impolite: bool,
+    impolite: bool,
 }
 
 impl Ask {
@@ -104,6 +104,10 @@ impl Ask {
             (_, true) => Family::V6,
             _ => Family::Any,
         }
+    }
+
+    pub(super) fn pace(&self) -> Pace {
+        if self.impolite { Pace::Off } else { Pace::Wait }
     }
 }
 
