@@ -2,7 +2,6 @@
 
 use super::observed::{Datagrams, Reply, Tried};
 use super::ready::{LISTEN_ON, ready};
-use super::stream::is_timeout;
 use nix::errno::Errno;
 use nix::poll::PollFlags;
 use nix::sys::socket::{MsgFlags, recv};
@@ -11,7 +10,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-/// Ports below 1024 to ask from, the first of them that is free: nobody has a service on these.
+/// Ports below 1024 to ask from, the first of them that is free: no service is registered for these.
 const PRIVILEGED: std::ops::RangeInclusive<u16> = 1008..=1023;
 
 /// Asks from any port.
@@ -47,7 +46,7 @@ pub(super) fn ask_from_own_port(
     timeout: Duration,
 ) -> Tried<io::Result<Datagrams>> {
     let port = peer.port();
-    match UdpSocket::bind(SocketAddr::new(beside(peer), port)) {
+    match UdpSocket::bind(SocketAddr::new(other_local_address(peer), port)) {
         Ok(socket) => Ok(exchange(&socket, peer, &[], timeout)),
         Err(error) => Err(match error.kind() {
             ErrorKind::PermissionDenied => format!("needs root, to ask from port {port}"),
@@ -57,9 +56,9 @@ pub(super) fn ask_from_own_port(
     }
 }
 
-/// An address to ask this peer from at the same port. All of 127/8 is this host, so beside a server on one
+/// An address to ask this peer from at the same port. All of 127/8 is this host, so with a server on one
 /// of its addresses another one is free.
-fn beside(peer: SocketAddr) -> IpAddr {
+fn other_local_address(peer: SocketAddr) -> IpAddr {
     match peer.ip() {
         IpAddr::V4(Ipv4Addr::LOCALHOST) => Ipv4Addr::new(127, 0, 0, 2).into(),
         IpAddr::V4(v4) if v4.is_loopback() => Ipv4Addr::LOCALHOST.into(),
@@ -95,23 +94,18 @@ fn exchange(
 
 fn first(socket: &UdpSocket, until: Instant) -> io::Result<Reply> {
     let mut buffer = vec![0; u16::MAX.into()];
-    loop {
-        let left = until.saturating_duration_since(Instant::now());
-        socket.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
-        match socket.recv(&mut buffer) {
+    while ready(socket.as_fd(), PollFlags::POLLIN, until)? {
+        match recv(socket.as_raw_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT) {
             Ok(length) => {
                 buffer.truncate(length);
                 return Ok(Reply::Octets(buffer));
             }
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
-                return Ok(Reply::Refused);
-            }
-            Err(error) if is_timeout(&error) && left.is_zero() => return Ok(Reply::Silence),
-            Err(error) if is_timeout(&error) => {}
-            Err(error) => return Err(error),
+            Err(Errno::ECONNREFUSED) => return Ok(Reply::Refused),
+            Err(Errno::EAGAIN | Errno::EINTR) => {}
+            Err(error) => return Err(error.into()),
         }
     }
+    Ok(Reply::Silence)
 }
 
 /// How many more datagrams come to a socket within [`LISTEN_ON`].

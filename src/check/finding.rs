@@ -28,21 +28,29 @@ named! {
     }
 }
 
-impl Finding {
-    pub(super) fn new(probe: Probe, verdict: Verdict, reason: impl Into<String>) -> Self {
-        Self { probe, verdict, reason: reason.into(), numbers: Vec::new() }
+/// What to make of what was seen: a [`Finding`] before its probe is named.
+#[derive(Debug)]
+pub(super) struct Judgement {
+    verdict: Verdict,
+    reason: String,
+    numbers: Vec<(&'static str, f64)>,
+}
+
+impl Judgement {
+    fn new(verdict: Verdict, reason: impl Into<String>) -> Self {
+        Self { verdict, reason: reason.into(), numbers: Vec::new() }
     }
 
-    pub(super) fn pass(probe: Probe, reason: impl Into<String>) -> Self {
-        Self::new(probe, Verdict::Pass, reason)
+    pub(super) fn pass(reason: impl Into<String>) -> Self {
+        Self::new(Verdict::Pass, reason)
     }
 
-    pub(super) fn fail(probe: Probe, reason: impl Into<String>) -> Self {
-        Self::new(probe, Verdict::Fail, reason)
+    pub(super) fn fail(reason: impl Into<String>) -> Self {
+        Self::new(Verdict::Fail, reason)
     }
 
-    pub(super) fn not_tried(probe: Probe, reason: impl Into<String>) -> Self {
-        Self::new(probe, Verdict::NotTried, reason)
+    pub(super) fn not_tried(reason: impl Into<String>) -> Self {
+        Self::new(Verdict::NotTried, reason)
     }
 
     /// Adds a number.
@@ -55,5 +63,10 @@ impl Finding {
     #[expect(clippy::cast_precision_loss, reason = "nothing here is counted beyond 2^52")]
     pub(super) fn counting(self, name: &'static str, count: usize) -> Self {
         self.with(name, count as f64)
+    }
+
+    pub(super) fn on(self, probe: Probe) -> Finding {
+        let Self { verdict, reason, numbers } = self;
+        Finding { probe, verdict, reason, numbers }
     }
 }

@@ -20,7 +20,7 @@ pub(crate) struct Frame<'a> {
 }
 
 /// What some editors and libraries put in front of UTF-8.
-pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// How much of a reply is looked at: what the client takes of one, unless it is told to take more.
 pub(super) const MOST: usize = 4096;

@@ -41,7 +41,7 @@ mod zone_text;
 mod properties;
 
 pub use flags::{Flag, Flags};
-pub(crate) use frame::{BYTE_ORDER_MARK, Frame};
+pub(crate) use frame::Frame;
 pub use offset::Offset;
 pub use recognise::recognise;
 #[cfg(test)]

@@ -110,23 +110,10 @@ fn time_protocol(reply: &[u8]) -> Option<Reason> {
 
 /// True if a word in it is one that servers refuse with.
 fn refuses(line: &[u8]) -> bool {
-    const REFUSING: [&str; 14] = [
-        "allowed",
-        "banned",
-        "blocked",
-        "busy",
-        "denied",
-        "error",
-        "forbidden",
-        "limit",
-        "refused",
-        "rejected",
-        "sorry",
-        "many",
-        "unauthorized",
-        "unavailable",
-    ];
-    let known = |word: &[u8]| REFUSING.iter().any(|it| word.eq_ignore_ascii_case(it.as_bytes()));
+    const REFUSING: &str = "allowed banned blocked busy denied error forbidden limit refused rejected sorry \
+        many unauthorized unavailable";
+    let known =
+        |word: &[u8]| REFUSING.split(' ').any(|it| word.eq_ignore_ascii_case(it.as_bytes()));
     let mark = |octet: &u8| !octet.is_ascii_alphabetic();
     line.split(mark).any(known)
 }

@@ -23,6 +23,18 @@ pub(super) struct ZoneText<'a> {
 }
 
 impl<'a> ZoneText<'a> {
+    fn new(text: &'a str, offset: Option<FixedOffset>) -> Self {
+        Self { text, offset, conflict: false }
+    }
+
+    /// The zone of a reply that names one before and one behind.
+    pub(super) fn merged(before: Option<Self>, behind: Option<Self>) -> Option<Self> {
+        match (before, behind) {
+            (Some(before), Some(behind)) => Some(before.settled_by(behind)),
+            (before, behind) => before.or(behind),
+        }
+    }
+
     /// Reads an offset or a name, and what may stand behind it to say the same again: `+0100 (CET)`.
     pub(super) fn read(cursor: &mut Cursor<'a>) -> Result<Self, Mismatch> {
         let zone = Self::one(cursor, in_capitals)?;
@@ -56,8 +68,8 @@ impl<'a> ZoneText<'a> {
             return cursor.blame("UTC", start);
         }
         cursor.optional(laboratory);
-        let text = str::from_utf8(cursor.since(start)).unwrap_or_default();
-        Ok(Self { text, offset: known(text), conflict: false })
+        let text = cursor.text_since(start);
+        Ok(Self::new(text, known(text)))
     }
 
     fn one(cursor: &mut Cursor<'a>, is_name: fn(&str) -> bool) -> Result<Self, Mismatch> {
@@ -70,27 +82,27 @@ impl<'a> ZoneText<'a> {
     fn numeric(cursor: &mut Cursor<'a>) -> Result<Self, Mismatch> {
         const WHOLE: [usize; 2] = ["+0100".len(), "+01:00".len()];
         let start = cursor.at();
-        let text = cursor.run(|octet| matches!(octet, b'+' | b'-' | b':' | b'0'..=b'9'));
-        let text = str::from_utf8(text).unwrap_or_default();
+        cursor.run(|octet| matches!(octet, b'+' | b'-' | b':' | b'0'..=b'9'));
+        let text = cursor.text_since(start);
         let whole = text.len() == WHOLE[usize::from(text.contains(':'))];
         if cursor.may_be_cut() && !whole && text.len() > 1 {
             cursor.flags.add(Flag::Truncated); // +02 of +0230
-            return Ok(Self { text, offset: None, conflict: false });
+            return Ok(Self::new(text, None));
         }
         match utc_offset::numeric(text) {
-            Some(offset) => Ok(Self { text, offset: Some(offset), conflict: false }),
             None => cursor.blame("an offset such as +0100", start),
+            offset => Ok(Self::new(text, offset)),
         }
     }
 
     fn named(cursor: &mut Cursor<'a>, is_name: fn(&str) -> bool) -> Result<Self, Mismatch> {
         let start = cursor.at();
         cursor.run(in_name);
-        let first = str::from_utf8(cursor.since(start)).unwrap_or_default();
+        let first = cursor.text_since(start);
         let longer = first.eq_ignore_ascii_case("UTC") && cursor.optional(laboratory).is_some()
             || cursor.optional(|cursor| cursor.text(" DST")).is_some()
             || cursor.optional(standard_time).is_some();
-        let text = str::from_utf8(cursor.since(start)).unwrap_or_default();
+        let text = cursor.text_since(start);
         let offset = known(text);
         let letter = first.starts_with(|letter: char| letter.is_ascii_alphabetic());
         let name = || {
@@ -102,7 +114,7 @@ impl<'a> ZoneText<'a> {
         if offset.is_none() && !name() {
             return cursor.blame("a zone", start);
         }
-        Ok(Self { text, offset, conflict: false })
+        Ok(Self::new(text, offset))
     }
 
     /// What two zones for one time come to: an offset in numbers stands; one behind a name settles what
@@ -127,7 +139,7 @@ impl<'a> ZoneText<'a> {
     }
 
     /// See [`ZoneText::and_again`].
-    pub(super) fn settled_by(self, again: Self) -> Self {
+    fn settled_by(self, again: Self) -> Self {
         let conflict = Self { offset: None, conflict: true, ..self };
         match (self.offset, again.offset) {
             (None, Some(_)) if again.is_numeric() => again,
@@ -194,9 +206,9 @@ fn comment<'a>(cursor: &mut Cursor<'a>) -> Result<Option<ZoneText<'a>>, Mismatch
 /// `(NIST)` right behind `UTC`: whose realisation of it this is. A zone is none.
 fn laboratory(cursor: &mut Cursor) -> Result<(), Mismatch> {
     cursor.octet(b'(', "a laboratory")?;
-    let name = cursor.run(|octet| octet.is_ascii_alphanumeric());
-    let name = str::from_utf8(name).unwrap_or_default();
-    if !is_laboratory(name) {
+    let start = cursor.at();
+    cursor.run(|octet| octet.is_ascii_alphanumeric());
+    if !is_laboratory(cursor.text_since(start)) {
         return cursor.fail("a laboratory");
     }
     cursor.octet(b')', "a closing parenthesis")

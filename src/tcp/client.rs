@@ -2,7 +2,7 @@
 
 use super::connect::{Connected, connect};
 use crate::asking::{Attempt, Interruption, Received, Sockets, Unanswered};
-use crate::syntax::BYTE_ORDER_MARK;
+use crate::syntax::Frame;
 use crate::transport::Transport::Tcp;
 use mio::net::TcpStream;
 use std::io::{self, Read};
@@ -76,9 +76,9 @@ fn read(
 struct Incoming {
     octets: Vec<u8>,
     reads: Vec<usize>,
-    line: Line,
     /// When the last octet of the first line came, as far as it has come; `None` for no octets.
     line_arrived: Option<Instant>,
+    line_ended: bool,
 }
 
 impl Incoming {
@@ -116,37 +116,14 @@ impl Incoming {
         sockets.record("recv");
         let length = stream.read(&mut buffer)?;
         if length > 0 {
-            if !self.line.ended {
-                self.line_arrived = Some(Instant::now());
-                self.line.take(&buffer[..length]);
-            }
+            let now = Instant::now();
             self.reads.push(length);
             self.octets.extend_from_slice(&buffer[..length]);
-        }
-        Ok(length)
-    }
-}
-
-/// How much of the first line has come. Blank lines before it, as NIST's servers send one, do not count, and
-/// neither does a byte order mark: the line is the one that `syntax` reads.
-#[derive(Default)]
-struct Line {
-    /// Octets so far, as far as the mark could go.
-    start: usize,
-    begun: bool,
-    ended: bool,
-}
-
-impl Line {
-    fn take(&mut self, octets: &[u8]) {
-        for octet in octets {
-            let mark = BYTE_ORDER_MARK.get(self.start) == Some(octet);
-            self.start = if mark { self.start + 1 } else { usize::MAX };
-            match octet {
-                b'\r' | b'\n' | 0 => self.ended |= self.begun,
-                b' ' | b'\t' => {}
-                _ => self.begun |= !mark,
+            if !self.line_ended {
+                self.line_arrived = Some(now);
+                self.line_ended = Frame::of(&self.octets).ended;
             }
         }
+        Ok(length)
     }
 }

@@ -49,8 +49,7 @@ pub(super) fn datagrams(reply: Reply) -> Datagrams {
 }
 
 /// The verdict on one probe, with its reason.
-pub(super) fn told(probe: Probe, seen: &Observed) -> (Verdict, String) {
-    let finding = super::one(probe, seen);
-    assert_eq!(finding.probe, probe);
+pub(super) fn judged(probe: Probe, seen: &Observed) -> (Verdict, String) {
+    let finding = super::one(probe, seen).on(probe);
     (finding.verdict, finding.reason)
 }
