@@ -85,7 +85,7 @@ impl fmt::Debug for Reply {
     }
 }
 
-/// A reply as it fills up. `fmt::Error` carries nothing, so the reason waits beside it.
+/// A reply as it fills up. `fmt::Error` carries nothing, so the reason has a field of its own.
 struct Filling {
     reply: Reply,
     error: ReplyError,

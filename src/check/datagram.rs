@@ -1,7 +1,7 @@
 //! The datagrams that are not the usual question.
 
 use super::observed::{Datagrams, Reply, Tried};
-use super::ready::{LISTEN_ON, ready};
+use super::ready::{FOLLOW_UP_TIME, ready};
 use nix::errno::Errno;
 use nix::poll::PollFlags;
 use nix::sys::socket::{MsgFlags, recv};
@@ -11,7 +11,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 /// Ports below 1024 to ask from, the first of them that is free: no service is registered for these.
-const PRIVILEGED: std::ops::RangeInclusive<u16> = 1008..=1023;
+const PRIVILEGED_PORTS: std::ops::RangeInclusive<u16> = 1008..=1023;
 
 /// Asks from any port.
 pub(super) fn ask(peer: SocketAddr, question: &[u8], timeout: Duration) -> io::Result<Datagrams> {
@@ -25,7 +25,7 @@ pub(super) fn ask_from_privileged_port(
     timeout: Duration,
 ) -> Tried<io::Result<Datagrams>> {
     let mut why = ErrorKind::AddrInUse.into();
-    for port in PRIVILEGED.rev().filter(|port| *port != peer.port()) {
+    for port in PRIVILEGED_PORTS.rev().filter(|port| *port != peer.port()) {
         match UdpSocket::bind(SocketAddr::new(unspecified(peer), port)) {
             Ok(socket) => return Ok(exchange(&socket, peer, &[], timeout)),
             Err(error) => why = error,
@@ -108,9 +108,9 @@ fn first(socket: &UdpSocket, until: Instant) -> io::Result<Reply> {
     Ok(Reply::Silence)
 }
 
-/// How many more datagrams come to a socket within [`LISTEN_ON`].
+/// How many more datagrams come to a socket within [`FOLLOW_UP_TIME`].
 pub(super) fn further(socket: BorrowedFd) -> usize {
-    let until = Instant::now() + LISTEN_ON;
+    let until = Instant::now() + FOLLOW_UP_TIME;
     let mut count = 0;
     while Instant::now() < until && ready(socket, PollFlags::POLLIN, until).unwrap_or(false) {
         match recv(socket.as_raw_fd(), &mut [0], MsgFlags::MSG_DONTWAIT) {

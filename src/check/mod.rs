@@ -52,7 +52,7 @@ impl CheckOptions {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Check {
-    /// Who was asked.
+    /// The host.
     pub target: Target,
     /// One for each of [`Probe::ALL`], in that order.
     pub findings: Vec<Finding>,
@@ -75,7 +75,7 @@ impl Check {
 
 /// Checks a server: every probe of [`Probe::ALL`], each once.
 ///
-/// `progress` is told after each exchange how many of how many are done.
+/// `progress` gets, after each exchange, the number of exchanges done and of all.
 ///
 /// # Errors
 /// [`AskError`]: the name has no address. A server that does not answer is no error: see [`Check`].
@@ -97,7 +97,7 @@ impl Check {
 /// let of = |probe| check.findings.iter().find(|finding| finding.probe == probe).unwrap();
 /// assert_eq!(of(Probe::TcpCloses).verdict, Verdict::Pass);
 /// assert_eq!(of(Probe::UdpEmpty).verdict, Verdict::NotTried);
-/// assert!(!check.is_good()); // nobody answers over UDP
+/// assert!(!check.is_good()); // no service answers over UDP
 ///
 /// shutdown.stop();
 /// running.join().expect("the server does not panic")?;

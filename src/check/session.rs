@@ -3,7 +3,7 @@
 use super::datagram;
 use super::judge::over;
 use super::observed::{Asked, Conversation, Datagrams, Observed, Reply, Tried, Usual, replied};
-use super::stream::{self, First};
+use super::stream::{self, Opening};
 use crate::client::{Client, Family, Options, Pace, await_turn, is_public, note_asked};
 use crate::transport::{IpVersion, Transport};
 use std::io;
@@ -36,17 +36,17 @@ impl Session<'_> {
         let (tcp, udp) = (answers(Transport::Tcp), answers(Transport::Udp));
         Observed {
             usual,
-            crlf_first: self.step(|it| it.talk_first(&tcp, First::Crlf)),
+            crlf_first: self.step(|it| it.talk_first(&tcp, Opening::Crlf)),
             one_octet: self.step(|it| it.datagram(&udp, &[0])),
-            many_first: self.step(|it| it.talk_first(&tcp, First::Many)),
+            many_first: self.step(|it| it.talk_first(&tcp, Opening::Many)),
             long: self.step(|it| it.datagram(&udp, &[0; 1400])),
-            half_close: self.step(|it| it.talk_first(&tcp, First::HalfClose)),
+            half_close: self.step(|it| it.talk_first(&tcp, Opening::HalfClose)),
             privileged_port: self.step(|it| it.ask_from(&udp, datagram::ask_from_privileged_port)),
             own_port: self.step(|it| it.ask_from(&udp, datagram::ask_from_own_port)),
         }
     }
 
-    /// Whoever watches would take the silence for a fault.
+    /// Without a message the pauses would look like a fault.
     fn announce(&self) {
         if let Some(address) = self.addresses.iter().find(|it| self.must_be_polite(**it)) {
             let ip = address.ip();
@@ -95,13 +95,13 @@ impl Session<'_> {
         }
     }
 
-    fn talk_first(&mut self, tcp: &Tried<SocketAddr>, first: First) -> Tried<Conversation> {
+    fn talk_first(&mut self, tcp: &Tried<SocketAddr>, opening: Opening) -> Tried<Conversation> {
         let peer = tcp.clone()?;
-        if first == First::Many && self.must_be_polite(peer) {
+        if opening == Opening::Many && self.must_be_polite(peer) {
             return Err("64 KiB are much for a public server; --impolite sends them".to_owned());
         }
         let timeout = self.options.timeout;
-        self.politely(peer, || stream::talk_first(peer, first, timeout))
+        self.politely(peer, || stream::talk_first(peer, opening, timeout))
     }
 
     /// Asks once more if nothing comes back: a datagram may be lost.
@@ -134,7 +134,7 @@ impl Session<'_> {
         Ok(asked)
     }
 
-    /// One step on the way that `progress` is told of.
+    /// One step, and then `progress` gets the number of steps.
     fn step<T>(&mut self, ask: impl FnOnce(&mut Self) -> T) -> T {
         let seen = ask(self);
         self.done += 1;

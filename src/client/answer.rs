@@ -106,20 +106,20 @@ impl Answer {
 
 /// What the local clock showed at a moment that is over.
 ///
-/// Two clocks cannot be read at once, and the kernel may give the processor to somebody else between the
+/// Two clocks cannot be read at once, and the kernel may run another thread between the
 /// two: the reading that took least of several counts.
 fn clock_at(moment: Instant) -> Option<DateTime<Utc>> {
-    const CLOSE: Duration = Duration::from_micros(2);
-    const READINGS: usize = 16;
+    const MAX_READING_TIME: Duration = Duration::from_micros(2);
+    const MAX_READINGS: usize = 16;
     let mut best: Option<(Duration, Duration, DateTime<Utc>)> = None;
-    for _ in 0..READINGS {
+    for _ in 0..MAX_READINGS {
         let before = moment.elapsed();
         let shown = Clock::System.now()?;
         let took = moment.elapsed().saturating_sub(before);
         if best.is_none_or(|(shortest, ..)| took < shortest) {
             best = Some((took, before + took / 2, shown));
         }
-        if took <= CLOSE {
+        if took <= MAX_READING_TIME {
             break;
         }
     }

@@ -318,4 +318,24 @@ mod tests {
         answering.join().expect("no panic");
         assert_eq!((answer.text().as_str(), answer.truncated), ("noon", false));
     }
+
+    #[test]
+    fn an_answer_tells_the_pause_before_it_and_the_timeout_begins_after_that() {
+        let server = UdpSocket::bind("127.0.0.1:0").expect("loopback");
+        let address = server.local_addr().expect("bound");
+        let answering = thread::spawn(move || {
+            let (_, peer) = server.recv_from(&mut []).expect("a question");
+            server.send_to(b"noon\r\n", peer).expect("sent");
+        });
+        // The public address only makes it wait: with the answer of the first address it is not asked.
+        let public = "203.0.113.79:13".parse().expect("address");
+        polite::note_asked_before(public, Duration::from_millis(3900));
+        let options = Options::default().timeout(Duration::from_millis(50)).retries(0);
+        let mut client = Client::new().expect("a client");
+        let answer = client.ask_addresses(&[address, public], Transport::Udp, &options);
+        let answer = answer.expect("answered in time, though the pause is longer than that");
+        answering.join().expect("no panic");
+        assert!(answer.waited > options.timeout && answer.elapsed < options.timeout, "{answer:?}");
+        assert!(answer.round_trip < options.timeout, "{answer:?}");
+    }
 }

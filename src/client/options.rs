@@ -65,8 +65,9 @@ impl Options {
     }
 
     pub(super) fn udp_retries(&self) -> Retries {
-        let apart = if self.pace == Pace::Off { |_| Duration::ZERO } else { polite::distance };
-        Retries { most: self.retries, apart }
+        let min_interval =
+            if self.pace == Pace::Off { |_| Duration::ZERO } else { polite::min_interval };
+        Retries { max: self.retries, min_interval }
     }
 }
 

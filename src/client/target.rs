@@ -1,6 +1,6 @@
 //! Whom to ask: a host by name or address, with or without a port, and the addresses it has.
 
-use super::polite::one_form;
+use super::polite::canonical_ip;
 use super::{AskError, Options};
 use std::fmt;
 use std::io;
@@ -91,7 +91,7 @@ impl Target {
         let host = self.host.clone();
         let resolving = thread::Builder::new().name("resolver".into()).spawn(move || {
             let resolved = (host.as_str(), port).to_socket_addrs();
-            // Nobody listens any more once the deadline is over.
+            // The receiver is gone once the deadline is over.
             let _ = sender.send(resolved.map(Vec::from_iter));
         });
         let resolved = resolving.and_then(|_| {
@@ -156,7 +156,8 @@ impl FromStr for Target {
 /// True if both are one address; link-local ones only on the same link.
 fn same(one: SocketAddr, other: SocketAddr) -> bool {
     one == other
-        || one.ip().is_ipv4() != other.ip().is_ipv4() && one_form(one.ip()) == one_form(other.ip())
+        || one.ip().is_ipv4() != other.ip().is_ipv4()
+            && canonical_ip(one.ip()) == canonical_ip(other.ip())
 }
 
 /// True for what only inet_aton(3) takes for an address: parts that are all numbers, but not an address

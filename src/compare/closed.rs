@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 /// How long silence is waited for here: loopback answers within microseconds or never.
-const PATIENCE: Duration = Duration::from_millis(200);
+const SILENCE_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// What comes back from a port on which no service listens.
 #[derive(Debug)]
@@ -49,7 +49,7 @@ pub(super) fn try_closed_port(client: &mut Client, like: SocketAddr) -> io::Resu
         IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
     };
     let (address, _reserved) = closed_port(loopback)?;
-    let options = Options { timeout: PATIENCE, retries: 0, ..Options::default() };
+    let options = Options { timeout: SILENCE_TIMEOUT, retries: 0, ..Options::default() };
     let mut ask = |transport| {
         let started = Instant::now();
         let asked = client.ask_addresses(&[address], transport, &options);
@@ -95,7 +95,7 @@ fn of_answer(asked: Result<Answer, AskError>, elapsed: Duration) -> NoListener {
 /// The same question from a socket that is not connected: the kernel has no socket to give an error to.
 fn ask_unconnected(address: SocketAddr) -> io::Result<NoListener> {
     let socket = UdpSocket::bind(SocketAddr::new(address.ip(), 0))?;
-    socket.set_read_timeout(Some(PATIENCE))?;
+    socket.set_read_timeout(Some(SILENCE_TIMEOUT))?;
     let started = Instant::now();
     socket.send_to(&[], address)?;
     Ok(match socket.recv_from(&mut [0; 64]) {
@@ -127,7 +127,7 @@ mod tests {
     fn a_datagram_from_an_unconnected_socket_meets_silence() {
         let (address, _reserved) = closed_port(Ipv4Addr::LOCALHOST.into()).expect("a port");
         let reaction = ask_unconnected(address).expect("sent");
-        let long = matches!(reaction, NoListener::Silence { waited } if waited >= PATIENCE);
+        let long = matches!(reaction, NoListener::Silence { waited } if waited >= SILENCE_TIMEOUT);
         assert!(long, "{reaction:?}");
     }
 }

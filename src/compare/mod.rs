@@ -55,7 +55,7 @@ impl CompareOptions {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Comparison {
-    /// Who was asked.
+    /// The host.
     pub target: Target,
     /// The server was started for the comparison and is gone again.
     pub local_server: bool,
@@ -95,7 +95,7 @@ pub const GIVE_UP: u32 = 3;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CompareError {
-    /// The server of its own could not be started.
+    /// The local server could not be started.
     #[error("cannot start a server to compare with")]
     Server(#[from] ServeError),
     /// The thread for it could not be started.
@@ -104,7 +104,7 @@ pub enum CompareError {
     /// One of the host's addresses is public, and the [`Pace`](crate::client::Pace) is not `Off`.
     #[error("will not compare on {target}: {address} is public, so questions have to be 4 s apart")]
     Public {
-        /// Who was to be asked.
+        /// The host.
         target: Target,
         /// The first such address.
         address: IpAddr,
@@ -115,7 +115,7 @@ pub enum CompareError {
     /// It answers over neither transport.
     #[error("{target} answers over neither transport")]
     NoAnswer {
-        /// Who was asked.
+        /// The host.
         target: Target,
         /// What TCP said.
         tcp: Box<AskError>,
@@ -124,9 +124,9 @@ pub enum CompareError {
     },
 }
 
-/// Compares on a host, or without one on a server of its own, on a free port of a loopback address.
+/// Compares on a host, or without one on a local server, on a free port of a loopback address.
 ///
-/// `progress` is told after each round how many of how many are done.
+/// `progress` gets, after each round, the number of rounds done and of all.
 ///
 /// # Errors
 /// [`CompareError`]. A host that answers over one transport only is no error: see [`Comparison`].
@@ -147,8 +147,8 @@ pub fn compare(
     if let Some(target) = target {
         return compare_on(target, options, progress);
     }
-    let own = OwnServer::start(own_config(options))?;
-    let comparison = compare_on(&own.address.into(), options, progress)?;
+    let local = OwnServer::start(local_config(options))?;
+    let comparison = compare_on(&local.address.into(), options, progress)?;
     Ok(Comparison { local_server: true, ..comparison })
 }
 
@@ -250,8 +250,8 @@ impl Side {
     }
 }
 
-/// What the server of its own serves: both transports on a loopback address that may be asked.
-fn own_config(options: &CompareOptions) -> Config {
+/// What the local server serves: both transports on a loopback address that may be asked.
+fn local_config(options: &CompareOptions) -> Config {
     let candidates: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
     let addresses = candidates.map(|ip| SocketAddr::new(ip, 0)).into_iter();
     let addresses = addresses.filter(|address| options.ask.family.admits(*address)).collect();

@@ -17,9 +17,9 @@ use std::time::Duration;
 /// Exchanges that are looked at one by one.
 const PROBES: usize = 16;
 /// How many of them have to agree for a count to be taken as measured.
-const AGREEING: usize = 3;
+const MIN_AGREEING: usize = 3;
 /// How long a connection to this host itself may take: a firewall may drop the question.
-const PATIENCE: Duration = Duration::from_secs(1);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How a number is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +67,7 @@ pub enum Leftover {
     TimeWaitAtClient,
     /// The server remembers it: it closed first.
     TimeWaitAtServer,
-    /// Nothing on this host, and the server is on another: whoever closed first remembers.
+    /// Nothing on this host, and the server is on another: the end that closed first remembers.
     NotHere,
     /// This system does not tell, or nothing was found.
     Unknown,
@@ -119,7 +119,7 @@ fn connecting(peer: SocketAddr, transport: Transport) -> Vec<Traffic> {
         let _open: OwnedFd = match transport {
             Transport::Tcp => {
                 let silent = silent.local_addr().ok()?;
-                TcpStream::connect_timeout(&silent, PATIENCE).ok()?.into()
+                TcpStream::connect_timeout(&silent, CONNECT_TIMEOUT).ok()?.into()
             }
             Transport::Udp => {
                 let socket = UdpSocket::bind(address).ok()?;
@@ -183,7 +183,7 @@ fn measure(connecting: &[Traffic], counted: &[Counted], derived: Phases) -> Phas
 /// The smallest count, if enough probes agree on it.
 fn settle(counts: impl Iterator<Item = Traffic> + Clone) -> Option<Traffic> {
     let least = counts.clone().min_by_key(|count| (count.packets, count.octets))?;
-    (counts.filter(|count| *count == least).count() >= AGREEING).then_some(least)
+    (counts.filter(|count| *count == least).count() >= MIN_AGREEING).then_some(least)
 }
 
 fn measured(traffic: Traffic) -> Phase {

@@ -4,7 +4,7 @@ use crate::macros::UnknownName;
 use std::fmt;
 use std::str::FromStr;
 
-/// Something to know about a reply beside the time in it.
+/// Something to know about a reply in addition to its time.
 ///
 /// The names ([`Display`](fmt::Display)) are fixed: scripts may rely on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -183,6 +183,24 @@ impl fmt::Debug for Flags {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_flag_is_read_back_by_its_name() {
+        let numbered = [
+            Flag::LeapWarning { seconds: -1 },
+            Flag::LeapWarning { seconds: 1 },
+            Flag::Unhealthy { digit: 4 },
+        ];
+        let named = Flag::NAMES.iter().map(|(flag, _)| *flag);
+        let flags: Vec<Flag> = named.chain(numbered).collect();
+        assert_eq!(flags.len(), Flags::KINDS + 1);
+        for flag in flags {
+            assert_eq!(flag.to_string().parse(), Ok(flag));
+        }
+        for unknown in ["", "NUL", "unhealthy:", "leap-warning:x", "no-such-flag"] {
+            assert_eq!(unknown.parse::<Flag>(), Err(UnknownName), "{unknown}");
+        }
+    }
 
     #[test]
     fn each_flag_is_kept_once_in_the_order_found() {

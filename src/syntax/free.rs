@@ -18,7 +18,7 @@ pub(super) fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
     })
 }
 
-const PARTS: usize = 16;
+const MAX_PARTS: usize = 16;
 
 /// The parts found so far.
 #[derive(Clone, Copy, Default)]
@@ -44,7 +44,7 @@ impl<'a> Found<'a> {
         let steps: [Step<'a>; 5] = [Self::time, Self::zone, Self::number, name, other_name];
         let (mut found, start) = (Self::default(), cursor.at());
         // More rounds than a date and time has parts.
-        for _ in 0..PARTS {
+        for _ in 0..MAX_PARTS {
             cursor.skip_spaces();
             let mut step =
                 |step: &Step<'a>| cursor.optional(|cursor| step(&mut found, cursor)).is_some();

@@ -1,7 +1,7 @@
 //! Names of months and weekdays, and the halves of the day: in English, and in the languages whose
 //! words servers were seen to send or that a server's own library would put there.
 //!
-//! The names beside English are the ones a localised system prints (Unicode CLDR 45, the GNU C Library's
+//! The names in other languages are the ones a localised system prints (Unicode CLDR 45, the GNU C Library's
 //! locales), folded to plain small letters: `März`, whether in UTF-8 or in Windows-1252, is `marz`. An
 //! abbreviation is listed where it is a prefix of more than one month or weekday: `Mär` folds to `mar`, and
 //! Finnish `marraskuuta` begins with it too. `tests/suite/languages.rs` reads the dates that date(1) prints in
@@ -128,12 +128,12 @@ fn ends_word(rest: &[u8]) -> bool {
 }
 
 /// True for a word that tells a half of the day in a language whose other words are not known here, so
-/// that nobody takes it for a zone.
+/// that it is not taken for a zone.
 pub(super) fn is_part_of_day(word: &[u8]) -> bool {
-    const PARTS: &str = "morning afternoon evening night noon midnight vorm vormittag vormittags nachm \
+    const PARTS_OF_DAY: &str = "morning afternoon evening night noon midnight vorm vormittag vormittags nachm \
         nachmittag nachmittags abends matin soir manana tarde noche manha noite mattina \
         pomeriggio sera pagi petang malam";
-    Folded::of(word).is_some_and(|word| PARTS.split(' ').any(|part| part == word.text()))
+    Folded::of(word).is_some_and(|word| PARTS_OF_DAY.split(' ').any(|part| part == word.text()))
 }
 
 /// Before or after noon.
@@ -188,16 +188,16 @@ fn look_up(word: &[u8], rows: &[&[&str]]) -> Option<Option<(usize, bool)>> {
 
 /// A word in plain small letters.
 struct Folded {
-    letters: [u8; Self::LONGEST],
+    letters: [u8; Self::MAX_LETTERS],
     length: usize,
 }
 
 impl Folded {
     /// The longest name in the tables has twelve letters.
-    const LONGEST: usize = 16;
+    const MAX_LETTERS: usize = 16;
 
     fn of(word: &[u8]) -> Option<Self> {
-        let mut folded = Self { letters: [0; Self::LONGEST], length: 0 };
+        let mut folded = Self { letters: [0; Self::MAX_LETTERS], length: 0 };
         match str::from_utf8(word) {
             Ok(text) => text.chars().try_for_each(|letter| folded.push(letter))?,
             // Windows-1252 agrees with ISO 8859-1 on the letters, and Unicode's first 256 are those.

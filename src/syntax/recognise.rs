@@ -143,7 +143,7 @@ fn after_control_sequences(mut octets: &[u8]) -> &[u8] {
 }
 
 /// True if a word behind it may be the half of the day: up to 12 o'clock, unless the half was read, a zone
-/// stands between, or the form is one that nobody writes with 12 hours.
+/// stands between, or the form always has 24 hours.
 fn may_be_followed_by_half(read: &Parts) -> bool {
     let by_24_hours = matches!(
         read.form,

@@ -201,13 +201,12 @@ impl Error for Distrust {}
 
 impl fmt::Display for Distrust {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { unhealthy, contradictions } = self;
-        if let Some(digit) = unhealthy {
-            write!(f, "the server reports itself unhealthy (H={digit})")?;
+        if let Some(digit) = self.unhealthy {
+            let more = if self.contradictions.is_empty() { "" } else { "; " };
+            write!(f, "the server reports itself unhealthy (H={digit}){more}")?;
         }
-        for (number, flag) in contradictions.iter().enumerate() {
-            let first = number == 0 && unhealthy.is_none();
-            let mark = if first { "the server contradicts itself: " } else { ", " };
+        for (number, flag) in self.contradictions.iter().enumerate() {
+            let mark = if number == 0 { "the server contradicts itself: " } else { ", " };
             write!(f, "{mark}{flag}")?;
         }
         Ok(())
@@ -360,6 +359,31 @@ mod tests {
         };
         assert_eq!([at("23:59"), at("05:44"), at("13:19")], [true; 3], "UTC, Nepal, Kiritimati");
         assert_eq!([at("23:58"), at("12:00")], [false; 2]);
+    }
+
+    #[test]
+    fn every_form_is_read_back_by_its_name() {
+        assert_eq!(Form::ALL.len(), 13);
+        for form in Form::ALL {
+            assert_eq!(form.to_string().parse().as_ref(), Ok(form));
+        }
+        assert!("NIST".parse::<Form>().is_err());
+    }
+
+    #[test]
+    fn a_reply_is_distrusted_for_all_that_it_says_against_itself() {
+        let distrust =
+            |reply: &str| super::super::recognise(reply.as_bytes()).expect("a time").validate();
+        assert_eq!(distrust("60482 24-06-21 12:00:07 50 0 0 640.9 UTC(NIST) *\n"), Ok(()));
+        let both = distrust("60483 24-06-21 12:00:07 50 0 2 640.9 UTC(NIST) *\n").unwrap_err();
+        assert_eq!(
+            (both.unhealthy, both.contradictions.contains(Flag::MjdMismatch)),
+            (Some(2), true)
+        );
+        let words = "the server reports itself unhealthy (H=2); the server contradicts itself: mjd-mismatch";
+        assert_eq!(both.to_string(), words);
+        let weekday = distrust("Tuesday, February 22, 1982 17:37:43-PST\r\n").unwrap_err();
+        assert_eq!(weekday.to_string(), "the server contradicts itself: weekday-mismatch");
     }
 
     #[test]

@@ -1,9 +1,9 @@
-//! What a time code carries beside the time, and the Modified Julian Date in it.
+//! What a time code carries in addition to the time, and the Modified Julian Date in it.
 
 use chrono::{Datelike, NaiveDate};
 use std::time::Duration;
 
-/// What a time code carries beside the time. Each part is there as far as the reply has it.
+/// What a time code carries in addition to the time. Each part is there as far as the reply has it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct TimeCode {
@@ -21,7 +21,7 @@ pub struct TimeCode {
     pub dut1_tenths: Option<i8>,
     /// msADV: how long before its time the code was sent.
     pub advance: Option<Duration>,
-    /// The on-time marker: the end of this octet is the moment that is told.
+    /// The on-time marker: the time in the code is the moment at which this octet ends.
     pub marker: Option<Marker>,
 }
 

@@ -48,7 +48,7 @@ pub enum Reason {
 fn blank(octets: usize) -> &'static str {
     match octets {
         0 => "the reply is empty",
-        1..=frame::MOST => "the reply holds nothing but blanks",
+        1..=frame::MAX_REPLY_OCTETS => "the reply holds nothing but blanks",
         _ => "the reply begins with nothing but blanks",
     }
 }
@@ -85,11 +85,11 @@ impl Unrecognised {
 
 /// The beginning of what was found, in quotes.
 fn found(rest: &[u8]) -> String {
-    const SHOWN: usize = 32;
+    const MAX_SHOWN: usize = 32;
     match rest {
         [] => "the end of the line".to_owned(),
-        _ if rest.len() <= SHOWN => format!("\"{}\"", Printable(rest)),
-        _ => format!("\"{}\"…", Printable(&rest[..SHOWN])),
+        _ if rest.len() <= MAX_SHOWN => format!("\"{}\"", Printable(rest)),
+        _ => format!("\"{}\"…", Printable(&rest[..MAX_SHOWN])),
     }
 }
 

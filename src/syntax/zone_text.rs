@@ -18,7 +18,7 @@ pub(super) struct ZoneText<'a> {
     pub text: &'a str,
     /// `None` if the name does not fix it.
     pub offset: Option<FixedOffset>,
-    /// Another zone stands beside it that contradicts it.
+    /// Another zone in the reply contradicts it.
     pub conflict: bool,
 }
 
@@ -38,7 +38,7 @@ impl<'a> ZoneText<'a> {
     /// Reads an offset or a name, and what may stand behind it to say the same again: `+0100 (CET)`.
     pub(super) fn read(cursor: &mut Cursor<'a>) -> Result<Self, Mismatch> {
         let zone = Self::one(cursor, in_capitals)?;
-        Ok(zone.and_again(cursor))
+        Ok(zone.with_repetition(cursor))
     }
 
     /// The zone behind a time, if there is one: after a comma or spaces, RFC 867's hyphen, or in
@@ -53,7 +53,7 @@ impl<'a> ZoneText<'a> {
                 [b'-', next, ..] if !next.is_ascii_digit() => {
                     cursor.take(b'-');
                     // Cisco's operators write the name as they like.
-                    Self::one(cursor, |_| true).map(|zone| zone.and_again(cursor))
+                    Self::one(cursor, |_| true).map(|zone| zone.with_repetition(cursor))
                 }
                 [b'(', ..] => in_parentheses(cursor),
                 _ => Self::read(cursor),
@@ -80,11 +80,11 @@ impl<'a> ZoneText<'a> {
     }
 
     fn numeric(cursor: &mut Cursor<'a>) -> Result<Self, Mismatch> {
-        const WHOLE: [usize; 2] = ["+0100".len(), "+01:00".len()];
+        const WHOLE_LENGTHS: [usize; 2] = ["+0100".len(), "+01:00".len()];
         let start = cursor.at();
         cursor.run(|octet| matches!(octet, b'+' | b'-' | b':' | b'0'..=b'9'));
         let text = cursor.text_since(start);
-        let whole = text.len() == WHOLE[usize::from(text.contains(':'))];
+        let whole = text.len() == WHOLE_LENGTHS[usize::from(text.contains(':'))];
         if cursor.may_be_cut() && !whole && text.len() > 1 {
             cursor.flags.add(Flag::Truncated); // +02 of +0230
             return Ok(Self::new(text, None));
@@ -108,7 +108,7 @@ impl<'a> ZoneText<'a> {
         let name = || {
             letter
                 && (longer || is_name(first))
-                && LENGTHS.contains(&text.len())
+                && NAME_LENGTHS.contains(&text.len())
                 && !tells_half_of_day(first)
         };
         if offset.is_none() && !name() {
@@ -120,7 +120,7 @@ impl<'a> ZoneText<'a> {
     /// What two zones for one time come to: an offset in numbers stands; one behind a name settles what
     /// the name leaves open; and a name that what follows contradicts, or may contradict behind a cut,
     /// fixes nothing.
-    fn and_again(self, cursor: &mut Cursor<'a>) -> Self {
+    fn with_repetition(self, cursor: &mut Cursor<'a>) -> Self {
         let whole = !cursor.flags.contains(Flag::Truncated);
         let again = cursor.optional(|cursor| {
             let apart = cursor.skip_spaces();
@@ -138,7 +138,7 @@ impl<'a> ZoneText<'a> {
         }
     }
 
-    /// See [`ZoneText::and_again`].
+    /// See [`ZoneText::with_repetition`].
     fn settled_by(self, again: Self) -> Self {
         let conflict = Self { offset: None, conflict: true, ..self };
         match (self.offset, again.offset) {
@@ -166,7 +166,7 @@ impl<'a> ZoneText<'a> {
 
 /// Two letters are no zone, but may be the half of the day in a language that is unknown here; and
 /// "Central European Standard Time" has 30.
-const LENGTHS: RangeInclusive<usize> = 3..=48;
+const NAME_LENGTHS: RangeInclusive<usize> = 3..=48;
 
 fn in_name(octet: u8) -> bool {
     octet.is_ascii_alphanumeric() || matches!(octet, b'+' | b'-' | b':' | b'_' | b'/')

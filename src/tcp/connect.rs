@@ -19,7 +19,7 @@ const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 pub(super) struct Connected {
     pub stream: TcpStream,
     pub peer: SocketAddr,
-    /// When this attempt began; the server has heard of it no earlier.
+    /// When this attempt began. Its SYN reached the server no earlier.
     pub asked: Instant,
     /// The connection was reset since; what the server had sent can still be read.
     pub reset: Option<io::Error>,

@@ -1,7 +1,7 @@
 //! The datagram client: asks with an empty datagram, takes the answer of the peer it asked.
 
 pub(crate) use super::exchange::Retries;
-use super::exchange::{Exchange as Schedule, Step};
+use super::exchange::{Schedule, Step};
 use crate::asking::{Attempt, AttemptFailure, Received, Sockets, Unanswered};
 use crate::transport::Transport::Udp;
 use mio::Interest;
@@ -33,7 +33,7 @@ pub(crate) fn exchange(
             Err(cause) => {
                 run.close();
                 run.attempts.push(Attempt::failed(Udp, peer, cause));
-                schedule.refused();
+                schedule.give_up_address();
             }
         }
     }

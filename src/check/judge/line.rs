@@ -121,9 +121,9 @@ pub(super) fn no_leak(seen: &Observed) -> Judgement {
 
 /// The beginning, safe for a terminal.
 fn shown(octets: &[u8]) -> String {
-    const SHOWN: usize = 32;
-    let whole = Printable(&octets[..octets.len().min(SHOWN)]).to_string();
-    if octets.len() > SHOWN { format!("{whole}…") } else { whole }
+    const MAX_SHOWN: usize = 32;
+    let whole = Printable(&octets[..octets.len().min(MAX_SHOWN)]).to_string();
+    if octets.len() > MAX_SHOWN { format!("{whole}…") } else { whole }
 }
 
 #[cfg(test)]

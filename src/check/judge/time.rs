@@ -6,7 +6,7 @@ use crate::check::observed::{Meaning, Observed, Usual};
 use crate::syntax::{Distrust, Flag, Form, Offset, ReplyTime};
 use chrono::TimeDelta;
 
-/// RFC 867: "There is no specific syntax for the daytime." But one that nobody can read tells no time.
+/// RFC 867: "There is no specific syntax for the daytime." But a reply that no reader understands tells no time.
 pub(super) fn syntax(seen: &Observed) -> Judgement {
     let mut first = None;
     for (transport, meaning) in seen.meanings() {
