@@ -149,7 +149,7 @@ impl Client {
         };
         let calls = sockets.calls;
         note_asked(calls.peers());
-        let answer = |received| Answer { calls, waited, ..Answer::new(transport, received) };
+        let answer = |received| Answer { waited, calls, ..Answer::new(transport, received) };
         match received {
             Ok(received) => Ok(answer(received)),
             Err(Unanswered::NoAnswer(attempts)) => {
