@@ -70,7 +70,7 @@ fn families() -> BTreeMap<String, Vec<Vec<u8>>> {
 fn printed() -> impl Iterator<Item = Vec<u8>> {
     let reading = Reading::at("1982-02-22T17:37:43Z".parse().expect("an instant"));
     let print = move |syntax: Syntax| syntax.print(&reading, Zone::UTC).expect("printable");
-    Syntax::NAMED.into_iter().map(move |syntax| print(syntax).octets().to_vec())
+    Syntax::NAMED.iter().cloned().map(move |syntax| print(syntax).octets().to_vec())
 }
 
 criterion_group!(benches, recognising);

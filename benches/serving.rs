@@ -14,7 +14,7 @@ fn printing(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("print");
     let reading = Reading::at("1982-02-22T17:37:43Z".parse().expect("an instant"));
     let pattern = Syntax::Strftime("%A, %d %B %Y %T.%3f %Z".parse().expect("a pattern"));
-    for syntax in Syntax::NAMED.into_iter().chain([pattern]) {
+    for syntax in Syntax::NAMED.iter().cloned().chain([pattern]) {
         group.bench_function(syntax.to_string(), |bencher| {
             bencher.iter(|| syntax.print(black_box(&reading), Zone::UTC));
         });

@@ -29,22 +29,23 @@
 //!
 //! # The whole of it
 //! - **What is sent**: [`Reply`] is one line of at most 512 octets. A [`Syntax`] prints it for a
-//!   [`Reading`] of a [`Clock`] in a [`Zone`]; a [`Pattern`] is a syntax of one's own.
+//!   [`Reading`] of a [`Clock`] in a [`Zone`]; a [pattern](read::Pattern) is a syntax of one's own.
 //! - **Serving**: a [`Config`] says what and where ([`Listen`]: socket options, [`Drain`]: what a
 //!   client may take); [`Server`] runs it, [`Shutdown`] stops it or [`Until`] ends it, [`Metrics`]
 //!   counts. Sockets that somebody else has opened are [`Inherited`]; a [`Supervisor`] is told. A
 //!   [`Confinement`] has the process give up its user ([`Identity`]) and what else it does not need
 //!   ([`Sandbox`]).
-//! - **Asking**: [`ask`] a [`Target`] over a [`Transport`] with [`Options`]; an [`Answer`] or an
-//!   [`AskError`] comes back. The [`Offset`] says how far the local clock is from the server's.
-//! - **Reading**: [`recognise`] finds out what a reply means. What is [`Recognised`] has a [`Form`], the
-//!   time [`Told`], and [`Flags`] for all that is uncertain; what is [`Unrecognised`] says why.
-//! - **Checking**: [`check`] tries whether a server keeps RFC 867 and is a safe neighbour: a
-//!   [`Check`] with a [`Finding`] for each [`Probe`], and its [`Verdict`].
-//! - **Comparing**: [`compare`] gives a [`Comparison`], one [`Side`] for each transport.
+//! - **Asking** ([`client`]): [`ask`] a [`Target`] over a [`Transport`] with [`Options`]; an [`Answer`] or an
+//!   [`AskError`] comes back. A [`Client`] asks many times.
+//! - **Reading** ([`read`]): [`recognise`] finds out what a reply means. What is [`Recognised`] has a
+//!   [form](read::Form), a [time](read::ReplyTime), and [flags](read::Flags) for all that is uncertain;
+//!   [`validate`](Recognised::validate) says whether to trust the server, and an [`Offset`] how far the local
+//!   clock is from the server's.
+//! - **Checking** ([`check`]): whether a server keeps RFC 867 and is a safe neighbour.
+//! - **Comparing** ([`compare`]): the same question over both transports, side by side.
 //!
 //! Nothing here prints, exits, or panics on what a stranger sends. Octets from the network stay as they
-//! came; [`Printable`] makes them safe to show.
+//! came; [`Printable`](read::Printable) makes them safe to show.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
@@ -56,24 +57,27 @@
     )
 )]
 
+#[macro_use]
+mod macros;
+
 /// Compiles what the README shows.
 #[cfg(all(doctest, feature = "cli", feature = "lab"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
 
 #[cfg(feature = "client")]
+mod asking;
+#[cfg(feature = "client")]
 mod bench;
 #[cfg(feature = "client")]
-mod calls;
-#[cfg(feature = "client")]
-mod check;
+pub mod check;
 #[cfg(feature = "cli")]
 mod cli;
 #[cfg(feature = "client")]
-mod client;
+pub mod client;
 mod clock;
 #[cfg(all(feature = "client", feature = "server"))]
-mod compare;
+pub mod compare;
 mod duration;
 #[cfg(feature = "lab")]
 mod lab;
@@ -101,6 +105,26 @@ mod udp;
 #[cfg(any(feature = "cli", feature = "lab"))]
 mod wire;
 
+/// Replies: written in a syntax, recognised, and what they say about the local clock. No socket is opened here.
+///
+/// ```
+/// use daytime::read::{Flag, ReplyTime, recognise};
+/// let read = recognise(b"Mon Feb 22 17:37:43 1982\n")?;
+/// let ReplyTime::WallClock { local } = read.time else { panic!("ctime(3) names no zone") };
+/// assert_eq!(local.to_string(), "1982-02-22 17:37:43");
+/// assert!(read.flags.is_empty() && read.validate().is_ok());
+/// # Ok::<(), daytime::read::Unrecognised>(())
+/// ```
+pub mod read {
+    pub use crate::clock::{Health, Leap, Reading};
+    pub use crate::reply::{Printable, Reply, ReplyError};
+    pub use crate::syntax::{
+        Candidates, Distrust, Flag, Flags, Form, Marker, Offset, PartFault, Pattern, PatternError,
+        Reason, Recognised, ReplyTime, Syntax, TimeCode, UnknownSyntax, Unrecognised, Zone,
+        ZoneError, ZoneOffset, recognise,
+    };
+}
+
 #[cfg(feature = "internals")]
 #[doc(hidden)]
 pub mod internals;
@@ -111,36 +135,23 @@ pub use cli::run_command_line;
 
 #[cfg(feature = "client")]
 pub use bench::{Bench, BenchError, BenchOptions, Failures, Load, Percentiles, bench};
+pub use chrono;
 #[cfg(feature = "client")]
-pub use calls::Calls;
-#[cfg(feature = "client")]
-pub use check::{Check, CheckOptions, Finding, Probe, Verdict, check};
-#[cfg(feature = "client")]
-pub use client::{
-    Answer, AskError, Attempt, Family, Interruption, Offset, Options, Target, TargetError, ask,
-};
+pub use client::{Answer, AskError, Client, Options, Target, ask};
 pub use clock::{Clock, Health, Leap, Reading};
-#[cfg(all(feature = "client", feature = "server"))]
-pub use compare::{
-    Closed, CompareError, CompareOptions, Comparison, GIVE_UP, Latencies, Leftover, Nobody, Phase,
-    Phases, Side, Source, compare,
-};
 #[cfg(feature = "server")]
 pub use limit::{Limits, Rate};
 #[cfg(feature = "server")]
 pub use listen::{Inherited, Listen, ListenError, Setting};
+pub use macros::UnknownName;
 pub use metrics::Event;
 #[cfg(feature = "server")]
 pub use metrics::Metrics;
-pub use reply::{Printable, Reply, ReplyError};
+pub use read::{Offset, Recognised, Reply, Syntax, Zone, recognise};
 #[cfg(feature = "confine")]
 pub use server::{Begun, ConfineError, Confined, Confinement, Identity, Layer, Sandbox};
 #[cfg(feature = "server")]
 pub use server::{Bound, Config, ServeError, Server, Shutdown, Supervisor, Until, Workers};
-pub use syntax::{
-    Flag, Flags, Form, Marker, Pattern, PatternError, Readings, Reason, Recognised, Syntax,
-    TimeCode, Told, UnknownSyntax, Unrecognised, Zone, ZoneError, ZoneOffset, recognise,
-};
 #[cfg(feature = "server")]
 pub use tcp::server::Drain;
 pub use transport::{IpVersion, PORT, Transport};

@@ -45,7 +45,7 @@ impl Reply {
     /// let reply = daytime::Reply::line("02 FEB 82 07:59:01 PST")?;
     /// assert_eq!(reply.octets(), b"02 FEB 82 07:59:01 PST\r\n");
     /// assert!(daytime::Reply::line("two\nlines").is_err());
-    /// # Ok::<(), daytime::ReplyError>(())
+    /// # Ok::<(), daytime::read::ReplyError>(())
     /// ```
     pub fn line(text: impl fmt::Display) -> Result<Self, ReplyError> {
         Self::framed("", text, "\r\n")
@@ -85,7 +85,7 @@ impl fmt::Debug for Reply {
     }
 }
 
-/// A reply as it fills up. `fmt::Error` carries nothing, so the reason waits beside it.
+/// A reply as it fills up. `fmt::Error` carries nothing, so the reason has a field of its own.
 struct Filling {
     reply: Reply,
     error: ReplyError,

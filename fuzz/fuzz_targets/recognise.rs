@@ -3,7 +3,9 @@
 #![no_main]
 
 use chrono::{Datelike, NaiveDateTime, Timelike};
-use daytime::{Flag, Flags, Form, Reason, Recognised, TimeCode, Told, Unrecognised, recognise};
+use daytime::read::{
+    Flag, Flags, Form, Reason, Recognised, ReplyTime, TimeCode, Unrecognised, recognise,
+};
 use libfuzzer_sys::fuzz_target;
 use std::mem::discriminant;
 use std::time::Duration;
@@ -27,7 +29,7 @@ fn check_time(read: &Recognised, reply: &[u8]) {
     let second = Duration::from_secs(1);
     assert!(!read.resolution.is_zero() && read.resolution <= second);
     assert_eq!(read.flags.contains(Flag::Fraction), read.resolution < second);
-    let fraction = wall_clocks(read.told)[0].nanosecond() % 1_000_000_000;
+    let fraction = wall_clocks(read.time)[0].nanosecond() % 1_000_000_000;
     assert_eq!(u128::from(fraction) % read.resolution.as_nanos(), 0, "a digit not given");
     for flag in [Flag::Binary, Flag::LooksLikeRefusal] {
         assert!(!read.flags.contains(flag), "{flag}, and yet a time");
@@ -35,33 +37,34 @@ fn check_time(read: &Recognised, reply: &[u8]) {
 }
 
 /// The wall clocks it may mean: one, two or three.
-fn wall_clocks(told: Told) -> Vec<NaiveDateTime> {
-    match told {
-        Told::Instant { local, .. } | Told::WallClock(local) => vec![local],
-        Told::Ambiguous(readings) => readings.iter().collect(),
+fn wall_clocks(time: ReplyTime) -> Vec<NaiveDateTime> {
+    match time {
+        ReplyTime::Instant { local, .. } | ReplyTime::WallClock { local } => vec![local],
+        ReplyTime::Ambiguous { candidates } => candidates.iter().collect(),
     }
 }
 
 fn check_zone(read: &Recognised, reply: &[u8]) {
     let unknown = read.flags.contains(Flag::ZoneUnknown);
-    assert_eq!(read.flags.contains(Flag::AmbiguousDate), matches!(read.told, Told::Ambiguous(_)));
-    match read.told {
-        Told::Instant { utc, local } => {
+    let ambiguous = matches!(read.time, ReplyTime::Ambiguous { .. });
+    assert_eq!(read.flags.contains(Flag::AmbiguousDate), ambiguous);
+    match read.time {
+        ReplyTime::Instant { utc, local } => {
             assert!(read.zone.is_some() && !unknown);
             let whole = |time: NaiveDateTime| time.with_nanosecond(0).expect("a whole second");
             let offset = (whole(local) - whole(utc.naive_utc())).num_seconds();
             assert!(offset.abs() < 86_400 && offset % 60 == 0, "an offset of {offset} s");
         }
-        Told::WallClock(_) => assert_eq!(read.zone.is_some(), unknown),
-        Told::Ambiguous(readings) => {
-            let readings: Vec<NaiveDateTime> = readings.iter().collect();
+        ReplyTime::WallClock { .. } => assert_eq!(read.zone.is_some(), unknown),
+        ReplyTime::Ambiguous { candidates } => {
+            let readings: Vec<NaiveDateTime> = candidates.iter().collect();
             assert!(
                 matches!(readings.len(), 2 | 3) && readings.is_sorted_by(|one, next| one < next)
             );
             assert!(readings.iter().all(|reading| reading.time() == readings[0].time()));
         }
     }
-    let Some(zone) = read.zone else { return };
+    let Some(zone) = read.zone.as_deref() else { return };
     assert!(!zone.is_empty() && is_printable(zone), "the zone {zone:?}");
     assert!(reply.windows(zone.len()).any(|part| part == zone.as_bytes()));
 }
@@ -69,8 +72,8 @@ fn check_zone(read: &Recognised, reply: &[u8]) {
 fn check_leap_second(read: &Recognised) {
     let is_leap = |time: NaiveDateTime| time.nanosecond() >= 1_000_000_000;
     let flagged = read.flags.contains(Flag::LeapSecond);
-    assert!(wall_clocks(read.told).into_iter().all(|time| is_leap(time) == flagged));
-    if let Told::Instant { utc, .. } = read.told {
+    assert!(wall_clocks(read.time).into_iter().all(|time| is_leap(time) == flagged));
+    if let ReplyTime::Instant { utc, .. } = read.time {
         assert_eq!(is_leap(utc.naive_utc()), flagged);
         assert!(!flagged || (utc.hour(), utc.minute()) == (23, 59), "{utc} has no second 60");
     }
@@ -80,7 +83,7 @@ fn check_weekday(read: &Recognised) {
     let fits = |time: NaiveDateTime| read.weekday.is_none_or(|day| day == time.weekday());
     let expected = !read.flags.contains(Flag::WeekdayMismatch);
     // A weekday that fits some of the dates would have chosen those.
-    assert!(wall_clocks(read.told).into_iter().all(|time| fits(time) == expected));
+    assert!(wall_clocks(read.time).into_iter().all(|time| fits(time) == expected));
 }
 
 fn check_code(read: &Recognised) {
@@ -89,9 +92,10 @@ fn check_code(read: &Recognised) {
     let TimeCode { mjd, leap, health, dut1_tenths, .. } = read.code.unwrap_or_default();
     assert!(mjd <= 99_999);
     assert_eq!(dut1_tenths.is_some(), read.form == Form::Acts);
-    assert_eq!(read.unhealthy(), health.filter(|digit| *digit > 0));
-    assert_eq!(read.flags.contains(Flag::LeapWarning(1)), leap == Some(1));
-    assert_eq!(read.flags.contains(Flag::LeapWarning(-1)), leap == Some(2));
+    let unhealthy = read.validate().err().and_then(|distrust| distrust.unhealthy);
+    assert_eq!(unhealthy, health.filter(|digit| *digit > 0));
+    assert_eq!(read.flags.contains(Flag::LeapWarning { seconds: 1 }), leap == Some(1));
+    assert_eq!(read.flags.contains(Flag::LeapWarning { seconds: -1 }), leap == Some(2));
     for flag in [Flag::MjdMismatch, Flag::OtmMissing, Flag::OtmHash] {
         assert!(coded || !read.flags.contains(flag), "{flag} in {}", read.form);
     }
@@ -121,7 +125,7 @@ fn check_end(read: &Recognised, reply: &[u8]) {
     }
     let ended = [reply, b"\r\n"].concat();
     let again = recognise(&ended).expect("as before");
-    assert_eq!((read.form, read.told, read.zone), (again.form, again.told, again.zone));
+    assert_eq!((read.form, read.time, &read.zone), (again.form, again.time, &again.zone));
 }
 
 fn check_flags(flags: Flags) {

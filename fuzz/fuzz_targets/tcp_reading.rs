@@ -5,7 +5,8 @@
 
 #![no_main]
 
-use daytime::{Answer, AskError, Attempt, Interruption, Options, Transport, ask, recognise};
+use daytime::client::{Answer, AskError, Attempt, AttemptFailure, Interruption, Options, ask};
+use daytime::{Transport, recognise};
 use libfuzzer_sys::fuzz_target;
 use socket2::SockRef;
 use std::io::{self, Read, Write};
@@ -86,7 +87,7 @@ impl<'a> Plan<'a> {
     fn run(&self) {
         let listener = Listener::of(self);
         let address = listener.local_addr().expect("bound");
-        let options = Options { timeout: self.timeout, limit: self.limit, ..Options::default() };
+        let options = Options::default().timeout(self.timeout).limit(self.limit);
         let started = Instant::now();
         let (result, line) = thread::scope(|scope| {
             let server = scope.spawn(|| self.serve(listener));
@@ -188,7 +189,7 @@ impl<'a> Plan<'a> {
             }
             AskError::NoAnswer { transport, attempts, .. } => {
                 assert_eq!(*transport, Transport::Tcp);
-                attempts.iter().for_each(|(_, attempt)| self.check_attempt(attempt));
+                attempts.iter().for_each(|attempt| self.check_attempt(attempt));
                 assert!(!(patient && attempts.is_empty()), "{self:?}: {error:?}");
             }
             other => panic!("{self:?}: {other:?}"),
@@ -205,13 +206,15 @@ impl<'a> Plan<'a> {
 
     fn check_attempt(&self, attempt: &Attempt) {
         let patient = self.timeout >= Duration::from_secs(1);
-        match attempt {
+        match &attempt.failure {
             // A reset can come before the client has seen that it was connected.
-            Attempt::Failed(_) | Attempt::Refused => {
+            AttemptFailure::Failed(_) | AttemptFailure::Refused => {
                 assert!(matches!(self.end, End::Reset | End::Unaccepted), "{self:?}: {attempt:?}");
             }
-            Attempt::Silent { questions, .. } => assert!(!patient && *questions == 0, "{self:?}"),
-            Attempt::Untried => assert!(!patient, "{self:?}"),
+            AttemptFailure::Silent { questions, .. } => {
+                assert!(!patient && *questions == 0, "{self:?}");
+            }
+            AttemptFailure::Untried => assert!(!patient, "{self:?}"),
             other => panic!("{self:?}: {other:?}"),
         }
     }

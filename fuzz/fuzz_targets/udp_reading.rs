@@ -5,7 +5,8 @@
 
 #![no_main]
 
-use daytime::{Answer, AskError, Attempt, Options, Transport, ask, recognise};
+use daytime::client::{Answer, AskError, AttemptFailure, Options, ask};
+use daytime::{Transport, recognise};
 use libfuzzer_sys::fuzz_target;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::thread;
@@ -89,12 +90,7 @@ impl Plan {
     fn run(&self) {
         let server = UdpSocket::bind((self.host, 0)).expect("loopback");
         let address = server.local_addr().expect("bound");
-        let options = Options {
-            timeout: self.timeout,
-            limit: self.limit,
-            retries: self.retries,
-            ..Options::default()
-        };
+        let options = Options::default().timeout(self.timeout).limit(self.limit).retries(self.retries);
         let started = Instant::now();
         let result = thread::scope(|scope| {
             let server = scope.spawn(|| self.serve(server, address));
@@ -169,10 +165,10 @@ impl Plan {
         assert!(!self.is_patient(), "{self:?}: {error:?}");
         // A few milliseconds may be over before the first question.
         assert!(attempts.len() <= 1 && (attempts.is_empty() || !self.timeout.is_zero()));
-        match attempts.first() {
+        match attempts.first().map(|attempt| &attempt.failure) {
             None => {}
-            Some((_, Attempt::Refused)) => assert_ne!(self.server, Server::Answers, "{self:?}"),
-            Some((_, Attempt::Silent { questions, .. })) => {
+            Some(AttemptFailure::Refused) => assert_ne!(self.server, Server::Answers, "{self:?}"),
+            Some(AttemptFailure::Silent { questions, .. }) => {
                 // A wait is a millisecond at least, so there may be no time for all of them.
                 assert!((1..=self.retries + 1).contains(questions), "{self:?}: {questions}");
             }

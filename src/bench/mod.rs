@@ -49,7 +49,7 @@ pub enum BenchError {
         /// How many there are.
         limit: u32,
     },
-    /// One of the host's addresses is public, and [`Options::impolite`](crate::Options::impolite) is not set.
+    /// One of the host's addresses is public, and the [`Pace`](crate::client::Pace) is not `Off`.
     #[error("will not load {target}: {address} is public, so questions have to be 4 s apart")]
     Public {
         /// Who was to be asked.
@@ -125,7 +125,7 @@ fn choose(
         return Ok(*only);
     }
     let (ask, mut client) = (&options.ask, Client::new()?);
-    let asked = client.ask_addresses(addresses, transport, ask, ask.deadline(), &mut |_| {});
+    let asked = client.ask_addresses(addresses, transport, ask);
     Ok(asked.map_or(addresses[0], |answer| answer.peer))
 }
 

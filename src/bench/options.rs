@@ -28,7 +28,7 @@ pub struct BenchOptions {
     /// begins when another is over (a closed loop).
     pub rate: Option<NonZeroU32>,
     /// Whom to ask, and how long an exchange may take ([`Options::timeout`]). Nothing is asked again. A
-    /// host with a public address is loaded only with [`Options::impolite`].
+    /// host with a public address is loaded only with [`Pace::Off`](crate::client::Pace::Off).
     pub ask: Options,
 }
 

@@ -1,8 +1,7 @@
 //! The datagrams that are not the usual question.
 
 use super::observed::{Datagrams, Reply, Tried};
-use super::ready::{LISTEN_ON, ready};
-use super::stream::is_timeout;
+use super::ready::{FOLLOW_UP_TIME, ready};
 use nix::errno::Errno;
 use nix::poll::PollFlags;
 use nix::sys::socket::{MsgFlags, recv};
@@ -11,8 +10,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-/// Ports below 1024 to ask from, the first of them that is free: nobody has a service on these.
-const PRIVILEGED: std::ops::RangeInclusive<u16> = 1008..=1023;
+/// Ports below 1024 to ask from, the first of them that is free: no service is registered for these.
+const PRIVILEGED_PORTS: std::ops::RangeInclusive<u16> = 1008..=1023;
 
 /// Asks from any port.
 pub(super) fn ask(peer: SocketAddr, question: &[u8], timeout: Duration) -> io::Result<Datagrams> {
@@ -26,7 +25,7 @@ pub(super) fn ask_from_privileged_port(
     timeout: Duration,
 ) -> Tried<io::Result<Datagrams>> {
     let mut why = ErrorKind::AddrInUse.into();
-    for port in PRIVILEGED.rev().filter(|port| *port != peer.port()) {
+    for port in PRIVILEGED_PORTS.rev().filter(|port| *port != peer.port()) {
         match UdpSocket::bind(SocketAddr::new(unspecified(peer), port)) {
             Ok(socket) => return Ok(exchange(&socket, peer, &[], timeout)),
             Err(error) => why = error,
@@ -47,7 +46,7 @@ pub(super) fn ask_from_own_port(
     timeout: Duration,
 ) -> Tried<io::Result<Datagrams>> {
     let port = peer.port();
-    match UdpSocket::bind(SocketAddr::new(beside(peer), port)) {
+    match UdpSocket::bind(SocketAddr::new(other_local_address(peer), port)) {
         Ok(socket) => Ok(exchange(&socket, peer, &[], timeout)),
         Err(error) => Err(match error.kind() {
             ErrorKind::PermissionDenied => format!("needs root, to ask from port {port}"),
@@ -57,9 +56,9 @@ pub(super) fn ask_from_own_port(
     }
 }
 
-/// An address to ask this peer from at the same port. All of 127/8 is this host, so beside a server on one
+/// An address to ask this peer from at the same port. All of 127/8 is this host, so with a server on one
 /// of its addresses another one is free.
-fn beside(peer: SocketAddr) -> IpAddr {
+fn other_local_address(peer: SocketAddr) -> IpAddr {
     match peer.ip() {
         IpAddr::V4(Ipv4Addr::LOCALHOST) => Ipv4Addr::new(127, 0, 0, 2).into(),
         IpAddr::V4(v4) if v4.is_loopback() => Ipv4Addr::LOCALHOST.into(),
@@ -95,28 +94,23 @@ fn exchange(
 
 fn first(socket: &UdpSocket, until: Instant) -> io::Result<Reply> {
     let mut buffer = vec![0; u16::MAX.into()];
-    loop {
-        let left = until.saturating_duration_since(Instant::now());
-        socket.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
-        match socket.recv(&mut buffer) {
+    while ready(socket.as_fd(), PollFlags::POLLIN, until)? {
+        match recv(socket.as_raw_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT) {
             Ok(length) => {
                 buffer.truncate(length);
                 return Ok(Reply::Octets(buffer));
             }
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
-                return Ok(Reply::Refused);
-            }
-            Err(error) if is_timeout(&error) && left.is_zero() => return Ok(Reply::Silence),
-            Err(error) if is_timeout(&error) => {}
-            Err(error) => return Err(error),
+            Err(Errno::ECONNREFUSED) => return Ok(Reply::Refused),
+            Err(Errno::EAGAIN | Errno::EINTR) => {}
+            Err(error) => return Err(error.into()),
         }
     }
+    Ok(Reply::Silence)
 }
 
-/// How many more datagrams come to a socket within [`LISTEN_ON`].
+/// How many more datagrams come to a socket within [`FOLLOW_UP_TIME`].
 pub(super) fn further(socket: BorrowedFd) -> usize {
-    let until = Instant::now() + LISTEN_ON;
+    let until = Instant::now() + FOLLOW_UP_TIME;
     let mut count = 0;
     while Instant::now() < until && ready(socket, PollFlags::POLLIN, until).unwrap_or(false) {
         match recv(socket.as_raw_fd(), &mut [0], MsgFlags::MSG_DONTWAIT) {

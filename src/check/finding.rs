@@ -1,7 +1,6 @@
 //! What came of a probe.
 
 use super::probe::Probe;
-use std::fmt;
 
 /// What came of one probe.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,42 +16,41 @@ pub struct Finding {
     pub numbers: Vec<(&'static str, f64)>,
 }
 
-/// How a probe ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Verdict {
-    /// `pass`: as it should be.
-    Pass,
-    /// `fail`: not as it should be.
-    Fail,
-    /// `not-tried`: could not be tried, or there was nothing to judge.
-    NotTried,
-}
-
-impl fmt::Display for Verdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Pass => "pass",
-            Self::Fail => "fail",
-            Self::NotTried => "not-tried",
-        })
+named! {
+    /// How a probe ended.
+    pub enum Verdict {
+        /// `pass`: as it should be.
+        Pass = "pass",
+        /// `fail`: not as it should be.
+        Fail = "fail",
+        /// `not-tried`: could not be tried, or there was nothing to judge.
+        NotTried = "not-tried",
     }
 }
 
-impl Finding {
-    pub(super) fn new(probe: Probe, verdict: Verdict, reason: impl Into<String>) -> Self {
-        Self { probe, verdict, reason: reason.into(), numbers: Vec::new() }
+/// What to make of what was seen: a [`Finding`] before its probe is named.
+#[derive(Debug)]
+pub(super) struct Judgement {
+    verdict: Verdict,
+    reason: String,
+    numbers: Vec<(&'static str, f64)>,
+}
+
+impl Judgement {
+    fn new(verdict: Verdict, reason: impl Into<String>) -> Self {
+        Self { verdict, reason: reason.into(), numbers: Vec::new() }
     }
 
-    pub(super) fn pass(probe: Probe, reason: impl Into<String>) -> Self {
-        Self::new(probe, Verdict::Pass, reason)
+    pub(super) fn pass(reason: impl Into<String>) -> Self {
+        Self::new(Verdict::Pass, reason)
     }
 
-    pub(super) fn fail(probe: Probe, reason: impl Into<String>) -> Self {
-        Self::new(probe, Verdict::Fail, reason)
+    pub(super) fn fail(reason: impl Into<String>) -> Self {
+        Self::new(Verdict::Fail, reason)
     }
 
-    pub(super) fn not_tried(probe: Probe, reason: impl Into<String>) -> Self {
-        Self::new(probe, Verdict::NotTried, reason)
+    pub(super) fn not_tried(reason: impl Into<String>) -> Self {
+        Self::new(Verdict::NotTried, reason)
     }
 
     /// Adds a number.
@@ -65,5 +63,10 @@ impl Finding {
     #[expect(clippy::cast_precision_loss, reason = "nothing here is counted beyond 2^52")]
     pub(super) fn counting(self, name: &'static str, count: usize) -> Self {
         self.with(name, count as f64)
+    }
+
+    pub(super) fn on(self, probe: Probe) -> Finding {
+        let Self { verdict, reason, numbers } = self;
+        Finding { probe, verdict, reason, numbers }
     }
 }

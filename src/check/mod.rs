@@ -17,11 +17,20 @@ use session::Session;
 use std::time::Duration;
 
 /// How to check.
-#[derive(Clone, Debug)]
+///
+/// ```
+/// use daytime::check::CheckOptions;
+/// use daytime::client::{Options, Pace};
+/// let options = CheckOptions::default().ask(Options::default().pace(Pace::Off));
+/// assert_eq!(options.ask.pace, Pace::Off);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct CheckOptions {
     /// How to ask. [`Options::timeout`] is also how long it is listened for an answer that should not come.
-    /// Without [`Options::impolite`] a public address is asked every 4 seconds at most, so that a check of
-    /// one takes about half a minute.
+    /// A public address is asked every 4 seconds at most, so that a check of one takes about half a minute;
+    /// [`Pace::Off`](crate::client::Pace::Off) does without the pauses, and with
+    /// [`Pace::Refuse`](crate::client::Pace::Refuse) most probes of one are not tried.
     pub ask: Options,
 }
 
@@ -33,11 +42,17 @@ impl Default for CheckOptions {
     }
 }
 
+impl CheckOptions {
+    setters! {
+        ask: Options,
+    }
+}
+
 /// What came out.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Check {
-    /// Who was asked.
+    /// The host.
     pub target: Target,
     /// One for each of [`Probe::ALL`], in that order.
     pub findings: Vec<Finding>,
@@ -53,22 +68,21 @@ impl Check {
     /// True if nothing failed and the server answered at all.
     #[must_use]
     pub fn is_good(&self) -> bool {
-        let answered = |finding: &Finding| {
-            matches!(finding.probe, Probe::Reach(..)) && finding.verdict == Verdict::Pass
-        };
+        let answered = |it: &Finding| it.probe.is_reach() && it.verdict == Verdict::Pass;
         self.count(Verdict::Fail) == 0 && self.findings.iter().any(answered)
     }
 }
 
 /// Checks a server: every probe of [`Probe::ALL`], each once.
 ///
-/// `progress` is told after each exchange how many of how many are done.
+/// `progress` gets, after each exchange, the number of exchanges done and of all.
 ///
 /// # Errors
 /// [`AskError`]: the name has no address. A server that does not answer is no error: see [`Check`].
 ///
 /// ```
-/// use daytime::{CheckOptions, Config, Probe, Server, Transport, Verdict, check};
+/// use daytime::check::{CheckOptions, Probe, Verdict, check};
+/// use daytime::{Config, Server, Transport};
 ///
 /// let server = Server::bind(Config {
 ///     addresses: vec!["127.0.0.1:0".parse()?],
@@ -83,7 +97,7 @@ impl Check {
 /// let of = |probe| check.findings.iter().find(|finding| finding.probe == probe).unwrap();
 /// assert_eq!(of(Probe::TcpCloses).verdict, Verdict::Pass);
 /// assert_eq!(of(Probe::UdpEmpty).verdict, Verdict::NotTried);
-/// assert!(!check.is_good()); // nobody answers over UDP
+/// assert!(!check.is_good()); // no service answers over UDP
 ///
 /// shutdown.stop();
 /// running.join().expect("the server does not panic")?;

@@ -1,6 +1,7 @@
 //! What was seen of a server: values, which the judges judge and tests can make.
 
 use crate::client::{Answer, AskError, Interruption};
+use crate::syntax::{Recognised, Unrecognised, recognise};
 use crate::transport::{IpVersion, Transport};
 use std::io;
 use std::net::SocketAddr;
@@ -14,9 +15,9 @@ pub(super) type Tried<T> = Result<T, String>;
 pub(super) struct Observed {
     /// The usual question, over each transport on the addresses of each version.
     pub usual: Vec<Usual>,
-    pub crlf_first: Tried<Talk>,
-    pub many_first: Tried<Talk>,
-    pub half_close: Tried<Talk>,
+    pub crlf_first: Tried<Conversation>,
+    pub many_first: Tried<Conversation>,
+    pub half_close: Tried<Conversation>,
     pub one_octet: Tried<Datagrams>,
     pub long: Tried<Datagrams>,
     pub privileged_port: Tried<Datagrams>,
@@ -29,7 +30,12 @@ pub(super) struct Usual {
     pub transport: Transport,
     pub version: IpVersion,
     pub asked: Tried<Asked>,
+    /// What the reply means, if there is one.
+    pub meaning: Option<Meaning>,
 }
+
+/// A reply, read.
+pub(super) type Meaning = Result<Recognised<'static>, Unrecognised>;
 
 /// A question that was asked as every client asks it.
 #[derive(Debug)]
@@ -40,7 +46,7 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    /// Who sent any octets, and which: also those of a stream that did not end well.
+    /// The peer that sent any octets, and which: also those of a stream that did not end well.
     pub(super) fn reply(&self) -> Option<(SocketAddr, &[u8])> {
         let (peer, octets) = match &self.answered {
             Ok(answer) => (answer.peer, &answer.octets),
@@ -54,6 +60,12 @@ impl Asked {
 }
 
 impl Usual {
+    pub(super) fn new(transport: Transport, version: IpVersion, asked: Tried<Asked>) -> Self {
+        let reply = asked.as_ref().ok().and_then(Asked::reply);
+        let meaning = reply.map(|(_, octets)| recognise(octets).map(Recognised::into_owned));
+        Self { transport, version, asked, meaning }
+    }
+
     pub(super) fn reply(&self) -> Option<(SocketAddr, &[u8])> {
         self.asked.as_ref().ok().and_then(Asked::reply)
     }
@@ -65,9 +77,28 @@ impl Usual {
 }
 
 impl Observed {
-    /// Who answered first over this transport, and what.
-    pub(super) fn reply(&self, transport: Transport) -> Option<(SocketAddr, &[u8])> {
-        reply(&self.usual, transport)
+    /// What the first reply over each transport means.
+    pub(super) fn meanings(&self) -> impl Iterator<Item = (Transport, &Meaning)> {
+        Transport::BOTH.into_iter().filter_map(|it| Some((it, self.over(it)?.meaning.as_ref()?)))
+    }
+
+    /// Octets of the usual reply over this transport, 0 for none.
+    pub(super) fn usual_length(&self, transport: Transport) -> usize {
+        self.over(transport).and_then(Usual::reply).map_or(0, |(_, reply)| reply.len())
+    }
+
+    /// True if these octets are a reply like the usual one: the time may differ, and with it the length.
+    pub(super) fn is_usual(&self, transport: Transport, octets: &[u8]) -> bool {
+        let usual = self.over(transport).and_then(|usual| usual.meaning.as_ref());
+        match (usual, recognise(octets)) {
+            (Some(Ok(usual)), Ok(other)) => usual.form == other.form,
+            (None | Some(Err(_)), Err(_)) => self.usual_length(transport) == octets.len(),
+            _ => false,
+        }
+    }
+
+    fn over(&self, transport: Transport) -> Option<&Usual> {
+        replied(&self.usual, transport)
     }
 
     /// Every reply to a usual question.
@@ -76,14 +107,14 @@ impl Observed {
     }
 }
 
-/// The same before all has been seen.
-pub(super) fn reply(usual: &[Usual], transport: Transport) -> Option<(SocketAddr, &[u8])> {
-    usual.iter().filter(|usual| usual.transport == transport).find_map(Usual::reply)
+/// The first of these with a reply over this transport.
+pub(super) fn replied(usual: &[Usual], transport: Transport) -> Option<&Usual> {
+    usual.iter().find(|usual| usual.transport == transport && usual.reply().is_some())
 }
 
 /// A connection on which the client did something before it read.
 #[derive(Debug)]
-pub(super) struct Talk {
+pub(super) struct Conversation {
     pub octets: Vec<u8>,
     pub end: End,
 }

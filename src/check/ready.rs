@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 /// How long it is listened for what should not come after a reply: a second datagram, a reset. Either
 /// leaves the server with the reply or as soon as the question is there, so it is as far behind the reply as
 /// the network makes it.
-pub(super) const LISTEN_ON: Duration = Duration::from_millis(250);
+pub(super) const FOLLOW_UP_TIME: Duration = Duration::from_millis(250);
 
 /// True once the socket is ready for this, or has an error or a hang-up; false if `until` comes first.
 pub(super) fn ready(socket: BorrowedFd, wanted: PollFlags, until: Instant) -> io::Result<bool> {

@@ -2,9 +2,9 @@
 
 use super::datagram;
 use super::judge::over;
-use super::observed::{Asked, Datagrams, Observed, Reply, Talk, Tried, Usual, reply};
-use super::stream::{self, First};
-use crate::client::{Client, Family, Options, is_public, note};
+use super::observed::{Asked, Conversation, Datagrams, Observed, Reply, Tried, Usual, replied};
+use super::stream::{self, Opening};
+use crate::client::{Client, Family, Options, Pace, await_turn, is_public, note_asked};
 use crate::transport::{IpVersion, Transport};
 use std::io;
 use std::net::SocketAddr;
@@ -29,24 +29,24 @@ impl Session<'_> {
     pub(super) fn observe(mut self) -> Observed {
         self.announce();
         let usual = self.usual();
-        let answers = |transport| match reply(&usual, transport) {
+        let answers = |transport| match replied(&usual, transport).and_then(Usual::reply) {
             Some((peer, _)) => Ok(peer),
             None => Err(format!("no answer over {}", over(transport))),
         };
         let (tcp, udp) = (answers(Transport::Tcp), answers(Transport::Udp));
         Observed {
             usual,
-            crlf_first: self.step(|it| it.talk(&tcp, First::Crlf)),
+            crlf_first: self.step(|it| it.talk_first(&tcp, Opening::Crlf)),
             one_octet: self.step(|it| it.datagram(&udp, &[0])),
-            many_first: self.step(|it| it.talk(&tcp, First::Many)),
+            many_first: self.step(|it| it.talk_first(&tcp, Opening::Many)),
             long: self.step(|it| it.datagram(&udp, &[0; 1400])),
-            half_close: self.step(|it| it.talk(&tcp, First::HalfClose)),
+            half_close: self.step(|it| it.talk_first(&tcp, Opening::HalfClose)),
             privileged_port: self.step(|it| it.ask_from(&udp, datagram::ask_from_privileged_port)),
             own_port: self.step(|it| it.ask_from(&udp, datagram::ask_from_own_port)),
         }
     }
 
-    /// Whoever watches would take the silence for a fault.
+    /// Without a message the pauses would look like a fault.
     fn announce(&self) {
         if let Some(address) = self.addresses.iter().find(|it| self.must_be_polite(**it)) {
             let ip = address.ip();
@@ -55,7 +55,7 @@ impl Session<'_> {
     }
 
     fn must_be_polite(&self, peer: SocketAddr) -> bool {
-        is_public(peer.ip()) && !self.options.impolite
+        is_public(peer.ip()) && self.options.pace != Pace::Off
     }
 
     fn usual(&mut self) -> Vec<Usual> {
@@ -63,7 +63,7 @@ impl Session<'_> {
         for version in IpVersion::BOTH {
             for transport in Transport::BOTH {
                 let asked = self.step(|it| it.ask(transport, version));
-                usual.push(Usual { transport, version, asked });
+                usual.push(Usual::new(transport, version, asked));
             }
         }
         usual
@@ -75,8 +75,6 @@ impl Session<'_> {
         if addresses.is_empty() {
             return Err(self.without(version).to_owned());
         }
-        self.options.wait_for_turn(&addresses);
-        let deadline = self.options.deadline();
         let mut further = 0;
         let mut observe = |socket: BorrowedFd| {
             if transport == Transport::Udp {
@@ -84,7 +82,7 @@ impl Session<'_> {
             }
         };
         let (client, options) = (&mut self.client, self.options);
-        let answered = client.ask_addresses(&addresses, transport, options, deadline, &mut observe);
+        let answered = client.ask_observed(&addresses, transport, options, &mut observe);
         Ok(Asked { answered, further })
     }
 
@@ -97,20 +95,20 @@ impl Session<'_> {
         }
     }
 
-    fn talk(&mut self, tcp: &Tried<SocketAddr>, first: First) -> Tried<Talk> {
+    fn talk_first(&mut self, tcp: &Tried<SocketAddr>, opening: Opening) -> Tried<Conversation> {
         let peer = tcp.clone()?;
-        if first == First::Many && self.must_be_polite(peer) {
+        if opening == Opening::Many && self.must_be_polite(peer) {
             return Err("64 KiB are much for a public server; --impolite sends them".to_owned());
         }
         let timeout = self.options.timeout;
-        Ok(self.politely(peer, || stream::talk(peer, first, timeout)))
+        self.politely(peer, || stream::talk_first(peer, opening, timeout))
     }
 
     /// Asks once more if nothing comes back: a datagram may be lost.
     fn datagram(&self, udp: &Tried<SocketAddr>, question: &[u8]) -> Tried<Datagrams> {
         let peer = udp.clone()?;
         let timeout = self.options.timeout;
-        let ask = || sent(self.politely(peer, || datagram::ask(peer, question, timeout)));
+        let ask = || sent(self.politely(peer, || datagram::ask(peer, question, timeout))?);
         let asked = ask()?;
         if asked.reply != Reply::Silence {
             return Ok(asked);
@@ -125,18 +123,18 @@ impl Session<'_> {
         ask: fn(SocketAddr, Duration) -> Tried<io::Result<Datagrams>>,
     ) -> Tried<Datagrams> {
         let peer = udp.clone()?;
-        sent(self.politely(peer, || ask(peer, self.options.timeout))?)
+        sent(self.politely(peer, || ask(peer, self.options.timeout))??)
     }
 
     /// Does something with a server when it may be asked, and notes that it was.
-    fn politely<T>(&self, peer: SocketAddr, ask: impl FnOnce() -> T) -> T {
-        self.options.wait_for_turn(&[peer]);
+    fn politely<T>(&self, peer: SocketAddr, ask: impl FnOnce() -> T) -> Tried<T> {
+        await_turn(&[peer], self.options.pace).map_err(|error| error.to_string())?;
         let asked = ask();
-        note(&[peer]);
-        asked
+        note_asked(&[peer]);
+        Ok(asked)
     }
 
-    /// One step on the way that `progress` is told of.
+    /// One step, and then `progress` gets the number of steps.
     fn step<T>(&mut self, ask: impl FnOnce(&mut Self) -> T) -> T {
         let seen = ask(self);
         self.done += 1;

@@ -3,10 +3,10 @@
 //! A server that closes with unread input, or is sent more once it has closed, resets the connection (RFC
 //! 1122, 4.2.2.13). Whether a client then still sees the line and a clean end is a race: in 2 of 20
 //! exchanges with inetd it does. The reset itself is no race: it meets the client's read, or the socket after
-//! the end, and whoever looks at both sees it each time.
+//! the end, and a client that looks at both sees it each time.
 
-use super::observed::{End, Talk};
-use super::ready::{LISTEN_ON, ready};
+use super::observed::{Conversation, End};
+use super::ready::{FOLLOW_UP_TIME, ready};
 use nix::poll::PollFlags;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 /// What the client does before it reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum First {
+pub(super) enum Opening {
     /// Sends a line end.
     Crlf,
     /// Sends 64 KiB, more than a server gets rid of with one read.
@@ -25,15 +25,15 @@ pub(super) enum First {
 }
 
 /// More than this is no reply: what the client takes by default.
-const LIMIT: usize = 4096;
+const MAX_REPLY_OCTETS: usize = 4096;
 
 /// Talks first, then reads to the end.
-pub(super) fn talk(peer: SocketAddr, first: First, timeout: Duration) -> Talk {
+pub(super) fn talk_first(peer: SocketAddr, opening: Opening, timeout: Duration) -> Conversation {
     let started = Instant::now();
     let mut octets = Vec::new();
     let ended = connect(peer, timeout).and_then(|mut stream| {
-        begin(&mut stream, first)?;
-        read(&mut stream, &mut octets, started + timeout, first)
+        open(&mut stream, opening)?;
+        read(&mut stream, &mut octets, started + timeout, opening)
     });
     let end = match ended {
         Ok(end) => end,
@@ -41,7 +41,7 @@ pub(super) fn talk(peer: SocketAddr, first: First, timeout: Duration) -> Talk {
         Err(error) if is_timeout(&error) => End::Never(started.elapsed()),
         Err(error) => End::Failed(error),
     };
-    Talk { octets, end }
+    Conversation { octets, end }
 }
 
 fn connect(peer: SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
@@ -52,11 +52,11 @@ fn connect(peer: SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
 
 /// A reset meanwhile is no reason to stop: what came before it can still be read, and then it shows again,
 /// be it that this write has had the error.
-fn begin(stream: &mut TcpStream, first: First) -> io::Result<()> {
-    let done = match first {
-        First::Crlf => stream.write_all(b"\r\n"),
-        First::Many => stream.write_all(&b"\r\n".repeat(32 << 10)),
-        First::HalfClose => stream.shutdown(Shutdown::Write),
+fn open(stream: &mut TcpStream, opening: Opening) -> io::Result<()> {
+    let done = match opening {
+        Opening::Crlf => stream.write_all(b"\r\n"),
+        Opening::Many => stream.write_all(&b"\r\n".repeat(32 << 10)),
+        Opening::HalfClose => stream.shutdown(Shutdown::Write),
     };
     match done {
         Err(error) if is_reset(&error) || error.kind() == ErrorKind::NotConnected => Ok(()),
@@ -69,7 +69,7 @@ fn read(
     stream: &mut TcpStream,
     octets: &mut Vec<u8>,
     deadline: Instant,
-    first: First,
+    opening: Opening,
 ) -> io::Result<End> {
     let mut buffer = [0; 2048];
     loop {
@@ -81,7 +81,7 @@ fn read(
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
-        if octets.len() > LIMIT {
+        if octets.len() > MAX_REPLY_OCTETS {
             return Ok(End::TooLong);
         }
         if left.is_zero() {
@@ -89,13 +89,13 @@ fn read(
         }
     }
     // With both directions closed there is nothing left to reset.
-    let reset = first != First::HalfClose && is_reset_after_the_end(stream)?;
+    let reset = opening != Opening::HalfClose && is_reset_after_the_end(stream)?;
     Ok(if reset { End::Reset } else { End::Clean })
 }
 
 /// Only an error or a hang-up is waited for: our direction is open still, so that means a reset.
 fn is_reset_after_the_end(stream: &TcpStream) -> io::Result<bool> {
-    let hung_up = ready(stream.as_fd(), PollFlags::empty(), Instant::now() + LISTEN_ON)?;
+    let hung_up = ready(stream.as_fd(), PollFlags::empty(), Instant::now() + FOLLOW_UP_TIME)?;
     Ok(hung_up || stream.take_error()?.is_some())
 }
 
@@ -104,6 +104,6 @@ fn is_reset(error: &io::Error) -> bool {
     matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset)
 }
 
-pub(super) fn is_timeout(error: &io::Error) -> bool {
+fn is_timeout(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock)
 }

@@ -2,7 +2,7 @@
 
 use super::args::MAX_LIMIT;
 use crate::bench::BenchError;
-use crate::client::{Answer, AskError, Attempt, Interruption};
+use crate::client::{Answer, AskError, Attempt, AttemptFailure, Interruption};
 use crate::compare::CompareError;
 use crate::listen::ListenError;
 use crate::reply::Printable;
@@ -40,10 +40,14 @@ impl Hints for AskError {
             Self::Unresolved { cause, .. } if cause.kind() == io::ErrorKind::TimedOut => {
                 "a longer --timeout may help"
             }
-            Self::Unresolved { host, .. } if host.contains(':') => {
+            Self::UnknownHost { host, .. } | Self::Unresolved { host, .. }
+                if host.contains(':') =>
+            {
                 "an IPv6 address with a port goes in brackets: [::1]:9999"
             }
-            Self::Unresolved { .. } => "is the name right, and is there a resolver?",
+            Self::UnknownHost { .. } | Self::Unresolved { .. } => {
+                "is the name right, and is there a resolver?"
+            }
             Self::NoAddress { .. } => "try without -4 and -6",
             Self::Incomplete { partial, cause } => return incomplete_hint(partial, cause),
             _ => return None,
@@ -52,19 +56,19 @@ impl Hints for AskError {
     }
 }
 
-fn attempts_hint(transport: Transport, attempts: &[(SocketAddr, Attempt)]) -> Hint {
-    let any = |wanted: fn(&(SocketAddr, Attempt)) -> bool| attempts.iter().any(wanted);
-    let refused = attempts.iter().find(|(_, attempt)| matches!(attempt, Attempt::Refused));
-    let hint = if let Some((peer, _)) = refused {
+fn attempts_hint(transport: Transport, attempts: &[Attempt]) -> Hint {
+    let any = |wanted: fn(&Attempt) -> bool| attempts.iter().any(wanted);
+    let refused = |it: &&Attempt| matches!(it.failure, AttemptFailure::Refused);
+    let hint = if let Some(Attempt { peer, .. }) = attempts.iter().find(refused) {
         return Some(refused_hint(transport, *peer));
-    } else if any(|(_, attempt)| matches!(attempt, Attempt::Silent { questions: 0, .. })) {
+    } else if any(|it| matches!(it.failure, AttemptFailure::Silent { questions: 0, .. })) {
         "a firewall may drop the question, or the host is down; a longer --timeout may help"
-    } else if any(|(_, attempt)| matches!(attempt, Attempt::Silent { .. })) {
+    } else if any(|it| matches!(it.failure, AttemptFailure::Silent { .. })) {
         "UDP does not report whether the question or the answer was lost, or no server is there; \
          try --proto tcp"
-    } else if any(|(peer, _)| ends_like_a_port(peer)) {
+    } else if any(|it| ends_like_a_port(&it.peer)) {
         "is there a route? An IPv6 address with a port goes in brackets: [::1]:9999"
-    } else if any(|(peer, _)| peer.is_ipv6()) {
+    } else if any(|it| it.peer.is_ipv6()) {
         "can this host reach it? `ip -6 address` and `ip -6 route` list what it has"
     } else {
         return None;

@@ -86,25 +86,11 @@ impl Format {
 pub(super) mod tests {
     use super::super::args::{Arguments, Command};
     use super::*;
-    use crate::calls::Calls;
     use crate::syntax::READ;
     use clap::Parser;
-    use std::time::Duration;
 
     pub(in crate::cli) fn answered(reply: &[u8]) -> Answer {
-        Answer {
-            transport: Transport::Tcp,
-            peer: "127.0.0.1:13".parse().expect("address"),
-            octets: reply.to_vec(),
-            truncated: false,
-            connected_after: None,
-            elapsed: Duration::from_micros(120),
-            round_trip: Duration::from_micros(90),
-            arrived: "2024-07-03T14:05:11Z".parse().ok(),
-            reads: vec![reply.len()],
-            questions: 0,
-            calls: Calls::default(),
-        }
+        Answer::sample(Transport::Tcp, reply)
     }
 
     #[test]

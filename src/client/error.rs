@@ -1,24 +1,32 @@
 //! Why there is no answer, in words that say what failed and on which address.
 
-use super::{Answer, Family, Options};
-use crate::tcp::client::{NotConnected, Stop, TcpError};
+use super::{Answer, Family};
+use crate::asking::{Attempt, AttemptFailure, Interruption, Seconds};
 use crate::transport::Transport;
-use crate::udp::client::UdpError;
 use std::fmt;
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AskError {
-    /// The system has no address for the name.
+    /// The name does not exist, or has no address.
+    #[error("cannot resolve {host}")]
+    UnknownHost {
+        /// The name.
+        host: String,
+        /// The resolver's error.
+        #[source]
+        cause: io::Error,
+    },
+    /// The resolver has no address for the name for another reason, or not in time.
     #[error("cannot resolve {host}")]
     Unresolved {
         /// The name.
         host: String,
-        /// What the resolver said.
+        /// The resolver's error.
         #[source]
         cause: io::Error,
     },
@@ -30,15 +38,23 @@ pub enum AskError {
         /// The family.
         family: Family,
     },
+    /// A public address was asked within 4 seconds, and [`Pace::Refuse`](super::Pace::Refuse) is set.
+    #[error("{address} is public and was asked within 4 s: ask again in {}", Seconds(*retry_after))]
+    TooSoon {
+        /// The address.
+        address: IpAddr,
+        /// How long it has to be left alone.
+        retry_after: Duration,
+    },
     /// No address answered.
-    #[error("{}", Attempts(attempts, *transport, *timeout))]
+    #[error("{}", Attempts(attempts, *timeout))]
     NoAnswer {
         /// The transport.
         transport: Transport,
         /// How long the client tried, in all.
         timeout: Duration,
         /// Each address and how it ended.
-        attempts: Vec<(SocketAddr, Attempt)>,
+        attempts: Vec<Attempt>,
     },
     /// TCP: connected, but the stream stopped short of its end.
     #[error("the answer of {} is incomplete: {} came", partial.peer, Octets(partial.octets.len()))]
@@ -54,139 +70,63 @@ pub enum AskError {
     Setup(#[source] io::Error),
 }
 
-/// What stops a stream short of its end.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Interruption {
-    /// The server had not ended the stream by the deadline.
-    #[error("no end of the stream within {}", Seconds(*timeout))]
-    Timeout {
-        /// How long the client tried, in all.
-        timeout: Duration,
-    },
-    /// The stream went on beyond the limit.
-    #[error("more than the limit of {limit} octets")]
-    Limit {
-        /// [`Options::limit`].
-        limit: usize,
-    },
-    /// The connection broke.
-    #[error(transparent)]
-    Broken(io::Error),
-}
-
-impl Interruption {
-    fn new(stop: Stop, options: &Options) -> Self {
-        match stop {
-            Stop::Deadline => Self::Timeout { timeout: options.timeout },
-            Stop::Limit => Self::Limit { limit: options.limit },
-            Stop::Broken(cause) => Self::Broken(cause),
-        }
-    }
-}
-
-/// How one address failed.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Attempt {
-    /// It said that nobody is there: TCP by a reset, UDP by an ICMP message.
-    Refused,
-    /// Nothing came back.
-    Silent {
-        /// Datagrams sent; 0 over TCP.
-        questions: u32,
-        /// How long the address had.
-        waited: Duration,
-    },
-    /// Its turn had not come when the time was over.
-    Untried,
-    /// It could not be asked.
-    Failed(io::Error),
-}
-
-impl Attempt {
-    fn from_error(error: io::Error) -> Self {
-        match error.kind() {
-            ErrorKind::ConnectionRefused => Self::Refused,
-            _ => Self::Failed(error),
-        }
-    }
-}
-
 impl AskError {
-    pub(super) fn from_tcp(error: TcpError, options: &Options) -> Self {
-        let timeout = options.timeout;
-        match error {
-            TcpError::NotConnected(NotConnected { failed, silent, untried }) => {
-                let failed = failed.into_iter().map(|(peer, e)| (peer, Attempt::from_error(e)));
-                let silent = silent
-                    .into_iter()
-                    .map(|(peer, waited)| (peer, Attempt::Silent { questions: 0, waited }));
-                let untried = untried.into_iter().map(|peer| (peer, Attempt::Untried));
-                let attempts = failed.chain(silent).chain(untried).collect();
-                Self::NoAnswer { transport: Transport::Tcp, timeout, attempts }
+    /// Whether the time was over before the question could be settled: an address, or the rest of a reply, may
+    /// still have come.
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        match self {
+            Self::Unresolved { cause, .. } => cause.kind() == ErrorKind::TimedOut,
+            Self::NoAnswer { attempts, .. } => {
+                attempts.is_empty() || attempts.iter().any(Attempt::is_open)
             }
-            TcpError::Incomplete(exchange, stop) => Self::Incomplete {
-                partial: Box::new(Answer::from_partial(*exchange, &stop)),
-                cause: Interruption::new(stop, options),
-            },
+            Self::Incomplete { cause, .. } => matches!(cause, Interruption::Timeout { .. }),
+            _ => false,
         }
     }
 
-    pub(super) fn from_udp(error: UdpError, options: &Options) -> Self {
-        let failed = error.failed.into_iter().map(|(peer, e)| (peer, Attempt::from_error(e)));
-        let silent = error
-            .silent
-            .into_iter()
-            .map(|(peer, questions, waited)| (peer, Attempt::Silent { questions, waited }));
-        let attempts = failed.chain(silent).collect();
-        Self::NoAnswer { transport: Transport::Udp, timeout: options.timeout, attempts }
+    /// Whether every address said that no service listens there: the host is up.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        let refused = |attempt: &Attempt| matches!(attempt.failure, AttemptFailure::Refused);
+        match self {
+            Self::NoAnswer { attempts, .. } => !attempts.is_empty() && attempts.iter().all(refused),
+            _ => false,
+        }
+    }
+
+    /// An error of the resolver. `std` hides its number, so its words decide: those of glibc, musl, and
+    /// the BSDs, which translate them only for programs that call setlocale(3).
+    pub(super) fn unresolved(host: &str, cause: io::Error) -> Self {
+        const UNKNOWN: [&str; 4] = [
+            "Name or service not known",
+            "No address associated with hostname",
+            "Name does not resolve",
+            "nodename nor servname provided, or not known",
+        ];
+        let (host, words) = (host.to_owned(), cause.to_string());
+        if UNKNOWN.iter().any(|unknown| words.ends_with(unknown)) {
+            Self::UnknownHost { host, cause }
+        } else {
+            Self::Unresolved { host, cause }
+        }
     }
 }
 
 /// `connection refused by A; no answer from B …`.
-struct Attempts<'a>(&'a [(SocketAddr, Attempt)], Transport, Duration);
+struct Attempts<'a>(&'a [Attempt], Duration);
 
 impl fmt::Display for Attempts<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(attempts, transport, timeout) = self;
+        let Self(attempts, timeout) = self;
         if attempts.is_empty() {
             return write!(f, "no time was left to ask within {}", Seconds(*timeout));
         }
-        for (number, (peer, attempt)) in attempts.iter().enumerate() {
-            if number > 0 {
-                f.write_str("; ")?;
-            }
-            match (attempt, transport) {
-                (Attempt::Refused, Transport::Tcp) => write!(f, "connection refused by {peer}")?,
-                (Attempt::Refused, Transport::Udp) => {
-                    write!(f, "{peer} says by ICMP that its UDP port is closed")?;
-                }
-                (Attempt::Silent { waited, .. }, Transport::Tcp) => {
-                    write!(f, "no connection to {peer} within {}", Seconds(*waited))?;
-                }
-                (Attempt::Silent { questions, waited }, Transport::Udp) => {
-                    let datagrams = if *questions == 1 { "datagram" } else { "datagrams" };
-                    write!(f, "silence from {peer} after {questions} {datagrams}")?;
-                    write!(f, " in {}", Seconds(*waited))?;
-                }
-                (Attempt::Untried, _) => write!(f, "no time was left for {peer}")?,
-                (Attempt::Failed(error), _) => write!(f, "cannot ask {peer}: {error}")?,
-            }
+        for (number, attempt) in attempts.iter().enumerate() {
+            let mark = if number > 0 { "; " } else { "" };
+            write!(f, "{mark}{attempt}")?;
         }
         Ok(())
-    }
-}
-
-/// A duration in seconds, to two digits after the point, or as many as it takes to show any.
-struct Seconds(Duration);
-
-impl fmt::Display for Seconds {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.as_secs_f64() {
-            seconds if seconds >= 0.01 => write!(f, "{} s", (seconds * 100.0).round() / 100.0),
-            seconds => write!(f, "{seconds} s"),
-        }
     }
 }
 
@@ -201,24 +141,30 @@ impl fmt::Display for Octets {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::asking::AttemptFailure;
+    use crate::transport::Transport;
+    use std::io::ErrorKind;
 
-    fn peer(text: &str) -> SocketAddr {
-        text.parse().expect("address")
+    fn no_answer(transport: Transport, failures: Vec<(&str, AttemptFailure)>) -> AskError {
+        let attempt = |(peer, failure): (&str, _)| {
+            Attempt::new(transport, peer.parse().expect("address"), failure)
+        };
+        let attempts = failures.into_iter().map(attempt).collect();
+        AskError::NoAnswer { transport, timeout: Duration::from_secs(5), attempts }
     }
 
     #[test]
     fn each_address_is_named_with_how_it_failed() {
-        let attempts = vec![
-            (peer("[::1]:13"), Attempt::Refused),
-            (peer("127.0.0.1:13"), Attempt::Failed(ErrorKind::NetworkUnreachable.into())),
-            (
-                peer("127.0.0.2:13"),
-                Attempt::Silent { questions: 0, waited: Duration::from_secs(1) },
-            ),
-            (peer("127.0.0.3:13"), Attempt::Untried),
-        ];
-        let timeout = Duration::from_millis(1500);
-        let error = AskError::NoAnswer { transport: Transport::Tcp, timeout, attempts };
+        let silent = AttemptFailure::Silent { questions: 0, waited: Duration::from_secs(1) };
+        let error = no_answer(
+            Transport::Tcp,
+            vec![
+                ("[::1]:13", AttemptFailure::Refused),
+                ("127.0.0.1:13", AttemptFailure::Failed(ErrorKind::NetworkUnreachable.into())),
+                ("127.0.0.2:13", silent),
+                ("127.0.0.3:13", AttemptFailure::Untried),
+            ],
+        );
         assert_eq!(
             error.to_string(),
             "connection refused by [::1]:13; cannot ask 127.0.0.1:13: network unreachable; \
@@ -228,10 +174,47 @@ mod tests {
 
     #[test]
     fn silence_over_udp_is_told_as_silence() {
-        let timeout = Duration::from_millis(5001);
-        let silent = Attempt::Silent { questions: 3, waited: timeout };
-        let attempts = vec![(peer("127.0.0.1:13"), silent)];
-        let error = AskError::NoAnswer { transport: Transport::Udp, timeout, attempts };
+        let waited = Duration::from_millis(5001);
+        let silent = AttemptFailure::Silent { questions: 3, waited };
+        let error = no_answer(Transport::Udp, vec![("127.0.0.1:13", silent)]);
         assert_eq!(error.to_string(), "silence from 127.0.0.1:13 after 3 datagrams in 5 s");
+    }
+
+    #[test]
+    fn a_refusal_is_no_timeout_and_one_address_that_may_still_answer_is() {
+        let silent = || AttemptFailure::Silent { questions: 0, waited: Duration::from_secs(5) };
+        let of = |failures: Vec<AttemptFailure>| {
+            let failures = failures.into_iter().map(|failure| ("127.0.0.1:13", failure)).collect();
+            let error = no_answer(Transport::Tcp, failures);
+            (error.is_refused(), error.is_timeout())
+        };
+        assert_eq!(of(vec![AttemptFailure::Refused, AttemptFailure::Refused]), (true, false));
+        assert_eq!(of(vec![AttemptFailure::Refused, silent()]), (false, true));
+        assert_eq!(of(vec![AttemptFailure::Untried]), (false, true));
+        let failed = AttemptFailure::Failed(ErrorKind::NetworkUnreachable.into());
+        assert_eq!(of(vec![failed, AttemptFailure::Refused]), (false, false));
+        assert_eq!(of(Vec::new()), (false, true), "resolving took all the time");
+        let late = AskError::unresolved("slow.example", ErrorKind::TimedOut.into());
+        assert!(late.is_timeout() && !late.is_refused());
+    }
+
+    #[test]
+    fn a_name_that_does_not_exist_is_told_from_a_resolver_that_does_not_answer() {
+        let of = |words: &str| {
+            let cause = io::Error::other(format!("failed to lookup address information: {words}"));
+            AskError::unresolved("nosuch.example", cause)
+        };
+        for unknown in [
+            "Name or service not known",
+            "No address associated with hostname",
+            "Name does not resolve",
+            "nodename nor servname provided, or not known",
+        ] {
+            let error = of(unknown);
+            assert!(matches!(error, AskError::UnknownHost { .. }), "{unknown}");
+            assert_eq!(error.to_string(), "cannot resolve nosuch.example");
+        }
+        let temporary = of("Temporary failure in name resolution");
+        assert!(matches!(temporary, AskError::Unresolved { .. }), "{temporary:?}");
     }
 }

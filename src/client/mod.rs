@@ -1,145 +1,24 @@
 //! Asks a server, over either transport.
 
+mod answer;
 mod error;
-mod offset;
+mod options;
 mod polite;
 mod target;
 
-pub use error::{AskError, Attempt, Interruption};
-pub use offset::Offset;
-pub(crate) use polite::{is_public, note, off_limits};
+pub use crate::asking::{Attempt, AttemptFailure, Calls, Interruption};
+pub use answer::Answer;
+pub use error::AskError;
+pub use options::{Family, Options, Pace};
+pub(crate) use polite::{await_turn, is_public, note_asked, off_limits};
 pub use target::{Target, TargetError};
 
-use crate::calls::{Calls, Observer, Waiter};
-use crate::clock::Clock;
-use crate::reply::Printable;
-use crate::syntax::Frame;
+use crate::asking::{Observer, Poller, Sockets, Unanswered};
 use crate::tcp::client as tcp;
-use crate::transport::{PORT, Transport};
+use crate::transport::Transport;
 use crate::udp::client as udp;
-use chrono::{DateTime, TimeDelta, Utc};
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
-
-/// How to ask.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Which addresses of a name to use.
-    pub family: Family,
-    /// The port, where the target names none.
-    pub port: u16,
-    /// For the whole of it: resolving the name, connecting, the reply.
-    pub timeout: Duration,
-    /// How often a datagram is sent again while nothing comes back, at most 10. Each wait is twice as
-    /// long as the one before, and together they fill the timeout. See [`Options::impolite`] for public
-    /// addresses. Whatever comes back ends it, be it no octets.
-    pub retries: u32,
-    /// The most octets of a reply that are taken. A stream that goes on is an error, a datagram is cut.
-    pub limit: usize,
-    /// Ask public addresses, which are all but loopback, link-local and private ones, as fast as told.
-    ///
-    /// Without it questions to one of them are at least 4 seconds apart, as NIST wants it from every user
-    /// of its servers: whatever in this process asks it again first waits, before its timeout begins; a
-    /// datagram is sent again after 4 seconds, or not at all if the timeout comes first; and
-    /// `compare` refuses. A question that begins while another thread still waits for its answer from the
-    /// same address is not kept apart from that one.
-    pub impolite: bool,
-}
-
-impl Default for Options {
-    /// Port 13, both families, 5 seconds, 2 retries, 4096 octets, polite.
-    fn default() -> Self {
-        Self {
-            family: Family::Any,
-            port: PORT,
-            timeout: Duration::from_secs(5),
-            retries: 2,
-            limit: 4096,
-            impolite: false,
-        }
-    }
-}
-
-impl Options {
-    /// When an exchange that begins now has to be over.
-    pub(crate) fn deadline(&self) -> Instant {
-        Instant::now() + self.timeout.min(LONGEST)
-    }
-
-    /// Waits until all of these may be asked, unless that is not wanted, and tells how long that took.
-    pub(crate) fn wait_for_turn(&self, addresses: &[SocketAddr]) -> Duration {
-        if self.impolite { Duration::ZERO } else { polite::wait(addresses) }
-    }
-
-    fn retries(&self) -> udp::Retries {
-        let apart = if self.impolite { |_| Duration::ZERO } else { polite::distance };
-        udp::Retries { most: self.retries, apart }
-    }
-}
-
-/// Which addresses of a name to use.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Family {
-    /// All of them.
-    #[default]
-    Any,
-    /// IPv4 only.
-    V4,
-    /// IPv6 only.
-    V6,
-}
-
-impl Family {
-    pub(crate) fn admits(self, address: SocketAddr) -> bool {
-        match self {
-            Self::Any => true,
-            Self::V4 => address.is_ipv4(),
-            Self::V6 => address.is_ipv6(),
-        }
-    }
-}
-
-/// What a server answered.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Answer {
-    /// The transport it came over.
-    pub transport: Transport,
-    /// Who answered.
-    pub peer: SocketAddr,
-    /// The octets, as they came and unchecked; show them with [`Answer::text`].
-    pub octets: Vec<u8>,
-    /// The datagram was longer than [`Options::limit`], or the stream stopped within its first line; what is
-    /// missing is lost.
-    pub truncated: bool,
-    /// TCP: from the start until the connection was there.
-    pub connected_after: Option<Duration>,
-    /// TCP: from the start until the end of the stream. UDP: from the first question to the answer; which
-    /// of several questions it answers, RFC 867 does not tell.
-    pub elapsed: Duration,
-    /// The window in which the server must have looked at its clock. TCP: from the first packet of the
-    /// connection, which is the question, until the first line was read, or the end of a stream without
-    /// any. UDP: from the first question to the peer until its answer; with several questions all of it,
-    /// because RFC 867 does not tell which one was answered.
-    pub round_trip: Duration,
-    /// What the local clock showed at the end of that window. It is read once the exchange is over, and the
-    /// time since then is taken off. `None` where the clock holds no valid date.
-    pub arrived: Option<DateTime<Utc>>,
-    /// Octets of each read that gave any.
-    pub reads: Vec<usize>,
-    /// Questions sent to the peer. TCP: 0, the server speaks first.
-    pub questions: u32,
-    /// The system calls it took, but for resolving the name.
-    pub calls: Calls,
-}
-
-impl Answer {
-    /// The line without its ending, safe for a terminal.
-    #[must_use]
-    pub fn text(&self) -> String {
-        Printable::line(&self.octets).to_string()
-    }
-}
+use std::time::Instant;
 
 /// Asks a server once: over TCP by connecting and reading to the end of the stream, over UDP by an empty
 /// datagram (RFC 867, "TCP Based Daytime Service" and "UDP Based Daytime Service").
@@ -148,29 +27,69 @@ impl Answer {
 /// no octets is an answer: the server may not know the time (RFC 868 has it so).
 ///
 /// # Errors
-/// [`AskError`]: the name does not resolve, no server listens, or the reply is empty or too long. The octets that
+/// [`AskError`]: the name does not resolve, no server answers, or the reply is incomplete. The octets that
 /// a server sent before the connection broke are in [`AskError::Incomplete`].
 ///
 /// See [`Server`](crate::Server) for an example that asks a real one.
+///
+/// ```
+/// use daytime::client::{Options, ask};
+/// use daytime::Transport;
+/// use std::net::TcpListener;
+///
+/// let closed = TcpListener::bind("127.0.0.1:0")?.local_addr()?; // and dropped at once
+/// let error = ask(&closed.into(), Transport::Tcp, &Options::default()).unwrap_err();
+/// assert!(error.is_refused() && !error.is_timeout());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn ask(target: &Target, transport: Transport, options: &Options) -> Result<Answer, AskError> {
     Client::new()?.ask(target, transport, options)
 }
 
-/// A year: a longer timeout is as good as this, and its end may be no instant at all.
-const LONGEST: Duration = Duration::from_hours(365 * 24);
-
-/// Asks many times with what one question leaves behind.
+/// Asks many questions, and opens what waits for their sockets only once.
+///
+/// ```
+/// use daytime::client::{Client, Options};
+/// use daytime::Transport;
+/// use std::net::UdpSocket;
+///
+/// let server = UdpSocket::bind("127.0.0.1:0")?;
+/// let address = server.local_addr()?; // from a resolver of your own
+/// let serving = std::thread::spawn(move || -> std::io::Result<()> {
+///     for _ in 0..2 {
+///         let (_, peer) = server.recv_from(&mut [])?;
+///         server.send_to(b"2026-11-22T14:20:31Z\r\n", peer)?;
+///     }
+///     Ok(())
+/// });
+/// let mut client = Client::new()?;
+/// for _ in 0..2 {
+///     let answer = client.ask_addresses(&[address], Transport::Udp, &Options::default())?;
+///     assert_eq!((answer.peer, answer.text().as_str()), (address, "2026-11-22T14:20:31Z"));
+///     assert!(answer.offset().is_some_and(|offset| !offset.agrees()));
+/// }
+/// serving.join().expect("no panic")?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
-pub(crate) struct Client {
-    waiter: Waiter,
+pub struct Client {
+    poller: Poller,
 }
 
 impl Client {
-    pub(crate) fn new() -> Result<Self, AskError> {
-        Ok(Self { waiter: Waiter::new().map_err(AskError::Setup)? })
+    /// A client that has asked nothing yet.
+    ///
+    /// # Errors
+    /// [`AskError::Setup`]: the process may open no more descriptors.
+    pub fn new() -> Result<Self, AskError> {
+        Ok(Self { poller: Poller::new().map_err(AskError::Setup)? })
     }
 
-    pub(crate) fn ask(
+    /// Asks as [`ask`] does.
+    ///
+    /// # Errors
+    /// As [`ask`].
+    pub fn ask(
         &mut self,
         target: &Target,
         transport: Transport,
@@ -179,12 +98,35 @@ impl Client {
         let deadline = options.deadline();
         let addresses = target.resolve(options, deadline)?;
         log::debug!("{transport} {target}: addresses {addresses:?}");
-        let waited = options.wait_for_turn(&addresses);
-        self.ask_addresses(&addresses, transport, options, deadline + waited, &mut |_| {})
+        self.exchange(&addresses, transport, options, deadline, &mut |_| {})
     }
 
-    /// Asks addresses that are known already, at once; `observe` sees the socket before it is closed.
-    pub(crate) fn ask_addresses(
+    /// Asks addresses that are known already, all of one server, in this order. [`Options::family`] and
+    /// [`Options::port`] do not count.
+    ///
+    /// # Errors
+    /// As [`ask`]; without an address [`AskError::NoAnswer`].
+    pub fn ask_addresses(
+        &mut self,
+        addresses: &[SocketAddr],
+        transport: Transport,
+        options: &Options,
+    ) -> Result<Answer, AskError> {
+        self.ask_observed(addresses, transport, options, &mut |_| {})
+    }
+
+    /// The same; `observe` sees the socket of an answer before it is closed.
+    pub(crate) fn ask_observed(
+        &mut self,
+        addresses: &[SocketAddr],
+        transport: Transport,
+        options: &Options,
+        observe: &mut Observer,
+    ) -> Result<Answer, AskError> {
+        self.exchange(addresses, transport, options, options.deadline(), observe)
+    }
+
+    fn exchange(
         &mut self,
         addresses: &[SocketAddr],
         transport: Transport,
@@ -192,103 +134,44 @@ impl Client {
         deadline: Instant,
         observe: &mut Observer,
     ) -> Result<Answer, AskError> {
-        let mut calls = Calls::default();
-        let (limit, waiter) = (options.limit, &mut self.waiter);
-        let asked = match transport {
-            Transport::Tcp => {
-                tcp::exchange(addresses, deadline, limit, waiter, &mut calls, observe)
-                    .map(Answer::from_tcp)
-                    .map_err(|error| AskError::from_tcp(error, options))
-            }
-            Transport::Udp => {
-                let retries = options.retries();
-                udp::exchange(addresses, retries, deadline, limit, waiter, &mut calls, observe)
-                    .map(Answer::from_udp)
-                    .map_err(|error| AskError::from_udp(error, options))
-            }
+        let waited = await_turn(addresses, options.pace)?;
+        let mut sockets = Sockets {
+            deadline: deadline + waited,
+            timeout: options.timeout,
+            limit: options.limit,
+            poller: &mut self.poller,
+            observe,
+            calls: Calls::default(),
         };
-        note(calls.peers());
-        match asked {
-            Ok(answer) => Ok(Answer { calls, ..answer }),
-            Err(AskError::Incomplete { partial, cause }) => {
-                let partial = Box::new(Answer { calls, ..*partial });
+        let received = match transport {
+            Transport::Tcp => tcp::exchange(addresses, &mut sockets),
+            Transport::Udp => udp::exchange(addresses, options.udp_retries(), &mut sockets),
+        };
+        let calls = sockets.calls;
+        note_asked(calls.peers());
+        let answer = |received| Answer { waited, calls, ..Answer::new(transport, received) };
+        match received {
+            Ok(received) => Ok(answer(received)),
+            Err(Unanswered::NoAnswer(attempts)) => {
+                Err(AskError::NoAnswer { transport, timeout: options.timeout, attempts })
+            }
+            Err(Unanswered::Incomplete(received, cause)) => {
+                let partial = Box::new(answer(*received).stopped_by(&cause));
                 Err(AskError::Incomplete { partial, cause })
             }
-            Err(error) => Err(error),
         }
     }
-}
-
-impl Answer {
-    fn from_tcp(exchange: tcp::Exchange) -> Self {
-        Self {
-            transport: Transport::Tcp,
-            peer: exchange.peer,
-            octets: exchange.octets,
-            truncated: false,
-            connected_after: Some(exchange.connected_after),
-            elapsed: exchange.ended_after,
-            round_trip: exchange.round_trip,
-            arrived: clock_at(exchange.came),
-            reads: exchange.reads,
-            questions: 0,
-            calls: Calls::default(),
-        }
-    }
-
-    /// What had come over TCP when something stopped the stream.
-    fn from_partial(exchange: tcp::Exchange, stop: &tcp::Stop) -> Self {
-        let frame = Frame::of(&exchange.octets);
-        let truncated = matches!(stop, tcp::Stop::Limit) || !frame.ended || frame.line.is_empty();
-        Self { truncated, ..Self::from_tcp(exchange) }
-    }
-
-    fn from_udp(exchange: udp::Exchange) -> Self {
-        Self {
-            transport: Transport::Udp,
-            peer: exchange.peer,
-            reads: vec![exchange.octets.len()],
-            octets: exchange.octets,
-            truncated: exchange.truncated,
-            connected_after: None,
-            elapsed: exchange.answered_after,
-            round_trip: exchange.answered_after,
-            arrived: clock_at(exchange.came),
-            questions: exchange.questions,
-            calls: Calls::default(),
-        }
-    }
-}
-
-/// What the local clock showed at a moment that is over.
-///
-/// Two clocks cannot be read at once, and the kernel may give the processor to somebody else between the
-/// two: the reading that took least of several counts.
-fn clock_at(moment: Instant) -> Option<DateTime<Utc>> {
-    const CLOSE: Duration = Duration::from_micros(2);
-    const READINGS: usize = 16;
-    let mut best: Option<(Duration, Duration, DateTime<Utc>)> = None;
-    for _ in 0..READINGS {
-        let before = moment.elapsed();
-        let shown = Clock::System.now()?;
-        let took = moment.elapsed().saturating_sub(before);
-        if best.is_none_or(|(shortest, ..)| took < shortest) {
-            best = Some((took, before + took / 2, shown));
-        }
-        if took <= CLOSE {
-            break;
-        }
-    }
-    let (_, ago, shown) = best?;
-    shown.checked_sub_signed(TimeDelta::from_std(ago).ok()?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Clock;
+    use chrono::{DateTime, Utc};
     use std::io::{ErrorKind, Read, Write};
     use std::net::{TcpListener, TcpStream, UdpSocket};
     use std::thread;
+    use std::time::Duration;
 
     /// A time that nothing here takes by accident.
     const LONG: Duration = Duration::from_millis(500);
@@ -375,9 +258,7 @@ mod tests {
     fn after_a_reset_without_octets_the_next_address_is_asked() {
         let ask = |addresses: &[SocketAddr]| {
             let mut client = Client::new().expect("a client");
-            let options = Options::default();
-            let deadline = options.deadline();
-            client.ask_addresses(addresses, Transport::Tcp, &options, deadline, &mut |_| {})
+            client.ask_addresses(addresses, Transport::Tcp, &Options::default())
         };
         let (address, resetting) = resets();
         let error = ask(&[address]).expect_err("a reset").to_string();
@@ -436,5 +317,25 @@ mod tests {
         let answer = ask(&address.into(), Transport::Udp, &options).expect("answered");
         answering.join().expect("no panic");
         assert_eq!((answer.text().as_str(), answer.truncated), ("noon", false));
+    }
+
+    #[test]
+    fn an_answer_tells_the_pause_before_it_and_the_timeout_begins_after_that() {
+        let server = UdpSocket::bind("127.0.0.1:0").expect("loopback");
+        let address = server.local_addr().expect("bound");
+        let answering = thread::spawn(move || {
+            let (_, peer) = server.recv_from(&mut []).expect("a question");
+            server.send_to(b"noon\r\n", peer).expect("sent");
+        });
+        // The public address only makes it wait: with the answer of the first address it is not asked.
+        let public = "203.0.113.79:13".parse().expect("address");
+        polite::note_asked_before(public, Duration::from_millis(3900));
+        let options = Options::default().timeout(Duration::from_millis(50)).retries(0);
+        let mut client = Client::new().expect("a client");
+        let answer = client.ask_addresses(&[address, public], Transport::Udp, &options);
+        let answer = answer.expect("answered in time, though the pause is longer than that");
+        answering.join().expect("no panic");
+        assert!(answer.waited > options.timeout && answer.elapsed < options.timeout, "{answer:?}");
+        assert!(answer.round_trip < options.timeout, "{answer:?}");
     }
 }

@@ -1,7 +1,7 @@
 //! How long a public server is left alone between two questions: a decision without sockets, and the
 //! waiting it asks for.
 
-use super::Options;
+use super::{AskError, Options, Pace};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -9,14 +9,14 @@ use std::time::{Duration, Instant};
 
 /// "All users should ensure that their software NEVER queries a server more frequently than once every 4
 /// seconds" (NIST, <https://tf.nist.gov/tf-cgi/servers.cgi>).
-const APART: Duration = Duration::from_secs(4);
+const MIN_INTERVAL: Duration = Duration::from_secs(4);
 
-/// True if the address may be a stranger's server: any but loopback, link-local and private ones, which
-/// belong to whoever asks (RFC 1122, 3.2.1.3; RFC 3927; RFC 4291, 2.5; RFC 1918; RFC 4193).
+/// True if the server may belong to others than its user: any address but loopback, link-local and private
+/// ones (RFC 1122, 3.2.1.3; RFC 3927; RFC 4291, 2.5; RFC 1918; RFC 4193).
 ///
-/// In doubt it is public, since a needless pause harms nobody. 100.64.0.0/10 (RFC 6598) lies between a
+/// In doubt it is public, since a needless pause does no harm. 100.64.0.0/10 (RFC 6598) lies between a
 /// provider and its customers, so its servers have many users; multicast reaches many at once; and the
-/// documentation's ranges are nobody's, so tests can have them. An unspecified address reaches this host.
+/// documentation's ranges belong to no host, so tests can use them. An unspecified address reaches this host.
 pub(crate) fn is_public(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(v4) => {
@@ -33,12 +33,12 @@ pub(crate) fn is_public(address: IpAddr) -> bool {
 /// known only when it has been asked.
 pub(crate) fn off_limits(addresses: &[SocketAddr], options: &Options) -> Option<IpAddr> {
     let mut public = addresses.iter().map(SocketAddr::ip).filter(|ip| is_public(*ip));
-    public.next().filter(|_| !options.impolite)
+    public.next().filter(|_| options.pace != Pace::Off)
 }
 
 /// One form for all addresses of one server's interface: IPv4, where an IPv6 address stands for it, be it
 /// mapped (RFC 4291, 2.5.5.2) or reached through a translator (RFC 6052, the well-known prefix).
-pub(super) fn one_form(address: IpAddr) -> IpAddr {
+pub(super) fn canonical_ip(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V6(v6) => match v6.segments() {
             [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
@@ -51,37 +51,45 @@ pub(super) fn one_form(address: IpAddr) -> IpAddr {
 }
 
 /// The time that has to be between two questions to this address.
-pub(super) fn distance(address: IpAddr) -> Duration {
-    if is_public(address) { APART } else { Duration::ZERO }
+pub(super) fn min_interval(address: IpAddr) -> Duration {
+    if is_public(address) { MIN_INTERVAL } else { Duration::ZERO }
 }
 
-/// Waits until all of `addresses` may be asked, and tells how long that took.
-pub(super) fn wait(addresses: &[SocketAddr]) -> Duration {
+/// Returns once all of `addresses` may be asked, with how long that took.
+///
+/// # Errors
+/// [`AskError::TooSoon`]: one of them has to be left alone, and the pace is to refuse then.
+pub(crate) fn await_turn(addresses: &[SocketAddr], pace: Pace) -> Result<Duration, AskError> {
     let started = Instant::now();
-    let busy = || asked().busy(addresses, Instant::now());
-    // Again after the wait: another thread may have asked meanwhile.
-    while let Some((address, until)) = busy() {
-        let left = until.saturating_duration_since(Instant::now());
-        let (apart, left) = (APART.as_secs(), left.as_secs_f64());
+    let mut waited = Duration::ZERO;
+    // Again after a pause: another thread may have asked meanwhile.
+    while pace != Pace::Off
+        && let Some((address, retry_after)) = asked().longest_pause(addresses, Instant::now())
+    {
+        if pace == Pace::Refuse {
+            return Err(AskError::TooSoon { address, retry_after });
+        }
+        let (apart, left) = (MIN_INTERVAL.as_secs(), retry_after.as_secs_f64());
         log::info!("{address} is public and was asked within {apart} s: waiting {left:.1} s");
-        thread::sleep(until.saturating_duration_since(Instant::now()));
+        thread::sleep(retry_after);
+        waited = started.elapsed();
     }
-    started.elapsed()
+    Ok(waited)
 }
 
 /// Notes that an exchange in which these addresses were asked is over.
-pub(crate) fn note(peers: &[SocketAddr]) {
+pub(crate) fn note_asked(peers: &[SocketAddr]) {
     // Loopback is asked in tight loops: no lock for it.
     if peers.iter().any(|peer| is_public(peer.ip())) {
         asked().note(peers, Instant::now());
     }
 }
 
-/// What this process has asked: whoever calls [`ask`](super::ask) in a loop is as polite as `query`.
+/// What this process has asked: a loop around [`ask`](super::ask) is as polite as `query`.
 static ASKED: Mutex<Asked> = Mutex::new(Asked(Vec::new()));
 
 fn asked() -> MutexGuard<'static, Asked> {
-    // A panic elsewhere cannot leave a list of times half written.
+    // A panic in another thread cannot leave a list of times half written.
     ASKED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -94,20 +102,27 @@ fn asked() -> MutexGuard<'static, Asked> {
 struct Asked(Vec<(IpAddr, Instant)>);
 
 impl Asked {
-    /// Which of `addresses` has to be left alone longest, and until when; `None` if all may be asked.
-    fn busy(&self, addresses: &[SocketAddr], now: Instant) -> Option<(IpAddr, Instant)> {
-        let wanted = |ip: &IpAddr| addresses.iter().any(|it| one_form(it.ip()) == *ip);
-        let untils = self.0.iter().map(|(ip, at)| (*ip, *at + APART));
-        untils.filter(|(ip, until)| wanted(ip) && *until > now).max_by_key(|(_, until)| *until)
+    /// Which of `addresses` has to be left alone longest, and how long; `None` if all may be asked.
+    fn longest_pause(&self, addresses: &[SocketAddr], now: Instant) -> Option<(IpAddr, Duration)> {
+        let wanted = |ip: &IpAddr| addresses.iter().any(|it| canonical_ip(it.ip()) == *ip);
+        let known = self.0.iter().filter(|(ip, _)| wanted(ip));
+        let left = known.map(|(ip, at)| (*ip, (*at + MIN_INTERVAL).saturating_duration_since(now)));
+        left.filter(|(_, left)| !left.is_zero()).max_by_key(|(_, left)| *left)
     }
 
     fn note(&mut self, peers: &[SocketAddr], now: Instant) {
         let public = peers.iter().map(SocketAddr::ip).filter(|ip| is_public(*ip));
-        for ip in public.map(one_form) {
-            self.0.retain(|(known, at)| *known != ip && *at + APART > now);
+        for ip in public.map(canonical_ip) {
+            self.0.retain(|(known, at)| *known != ip && *at + MIN_INTERVAL > now);
             self.0.push((ip, now));
         }
     }
+}
+
+/// Notes that this peer was asked this long ago.
+#[cfg(test)]
+pub(super) fn note_asked_before(peer: SocketAddr, ago: Duration) {
+    asked().note(&[peer], Instant::now().checked_sub(ago).expect("the host is up for longer"));
 }
 
 #[cfg(test)]
@@ -175,12 +190,11 @@ mod tests {
     fn a_public_address_is_left_alone_for_4_seconds() {
         let (start, peer) = (Instant::now(), addresses(&["192.0.2.1"]));
         let mut asked = Asked(Vec::new());
-        assert_eq!(asked.busy(&peer, start), None);
+        assert_eq!(asked.longest_pause(&peer, start), None);
         asked.note(&peer, start);
-        let until = (ip("192.0.2.1"), start + 4 * SECOND);
-        assert_eq!(asked.busy(&peer, start), Some(until));
-        assert_eq!(asked.busy(&peer, start + 3 * SECOND), Some(until));
-        assert_eq!(asked.busy(&peer, start + 4 * SECOND), None);
+        assert_eq!(asked.longest_pause(&peer, start), Some((ip("192.0.2.1"), 4 * SECOND)));
+        assert_eq!(asked.longest_pause(&peer, start + 3 * SECOND), Some((ip("192.0.2.1"), SECOND)));
+        assert_eq!(asked.longest_pause(&peer, start + 4 * SECOND), None);
     }
 
     #[test]
@@ -189,8 +203,10 @@ mod tests {
         let mut asked = Asked(Vec::new());
         asked.note(&peer, start);
         asked.note(&peer, start + 2 * SECOND);
-        let until = (ip("2001:db8::1"), start + 6 * SECOND);
-        assert_eq!(asked.busy(&peer, start + 5 * SECOND), Some(until));
+        assert_eq!(
+            asked.longest_pause(&peer, start + 5 * SECOND),
+            Some((ip("2001:db8::1"), SECOND))
+        );
     }
 
     #[test]
@@ -199,8 +215,8 @@ mod tests {
         let mut asked = Asked(Vec::new());
         asked.note(&addresses(&["::ffff:192.0.2.1"]), now);
         let other_port = ["192.0.2.1:9999".parse().expect("address")];
-        assert!(asked.busy(&other_port, now).is_some());
-        assert!(asked.busy(&addresses(&["64:ff9b::c000:201"]), now).is_some(), "by NAT64");
+        assert!(asked.longest_pause(&other_port, now).is_some());
+        assert!(asked.longest_pause(&addresses(&["64:ff9b::c000:201"]), now).is_some(), "by NAT64");
     }
 
     #[test]
@@ -209,10 +225,33 @@ mod tests {
         let mut asked = Asked(Vec::new());
         asked.note(&addresses(&["192.0.2.1"]), now);
         asked.note(&addresses(&["192.0.2.2"]), now + SECOND);
-        assert_eq!(asked.busy(&addresses(&["192.0.2.3"]), now + SECOND), None);
+        assert_eq!(asked.longest_pause(&addresses(&["192.0.2.3"]), now + SECOND), None);
         let all = addresses(&["192.0.2.3", "192.0.2.2", "192.0.2.1"]);
-        let until = (ip("192.0.2.2"), now + 5 * SECOND);
-        assert_eq!(asked.busy(&all, now + SECOND), Some(until));
+        assert_eq!(asked.longest_pause(&all, now + SECOND), Some((ip("192.0.2.2"), 4 * SECOND)));
+    }
+
+    #[test]
+    fn an_address_is_asked_too_soon_only_where_the_pace_says_so() {
+        // Documentation's, and no other test's: the process remembers it.
+        let peer = addresses(&["203.0.113.77"]);
+        assert_eq!(await_turn(&peer, Pace::Refuse).expect("never asked"), Duration::ZERO);
+        note_asked(&peer);
+        assert_eq!(await_turn(&peer, Pace::Off).expect("no pause"), Duration::ZERO);
+        let refused = await_turn(&peer, Pace::Refuse);
+        let Err(AskError::TooSoon { address, retry_after }) = refused else {
+            panic!("{refused:?}")
+        };
+        assert_eq!(address, peer[0].ip());
+        assert!((SECOND..=4 * SECOND).contains(&retry_after), "{retry_after:?}");
+    }
+
+    #[test]
+    fn a_pause_is_as_long_as_it_was_waited() {
+        let peer = addresses(&["203.0.113.78"]);
+        assert_eq!(await_turn(&peer, Pace::Wait).expect("never asked"), Duration::ZERO);
+        note_asked_before(peer[0], Duration::from_millis(3950));
+        let waited = await_turn(&peer, Pace::Wait).expect("a pause");
+        assert!((Duration::from_millis(25)..SECOND).contains(&waited), "{waited:?}");
     }
 
     #[test]
@@ -229,7 +268,7 @@ mod tests {
     fn one_public_address_among_others_is_refused_unless_told() {
         let addresses = addresses(&["127.0.0.1", "2001:db8::1", "192.0.2.1"]);
         let polite = Options::default();
-        let impolite = Options { impolite: true, ..polite.clone() };
+        let impolite = Options::default().pace(Pace::Off);
         let first: IpAddr = "2001:db8::1".parse().expect("address");
         assert_eq!(off_limits(&addresses, &polite), Some(first));
         assert_eq!(off_limits(&addresses[..1], &polite), None);

@@ -1,6 +1,6 @@
 //! Whom to ask: a host by name or address, with or without a port, and the addresses it has.
 
-use super::polite::one_form;
+use super::polite::canonical_ip;
 use super::{AskError, Options};
 use std::fmt;
 use std::io;
@@ -13,12 +13,12 @@ use std::time::Instant;
 /// A host to ask: `HOST`, `HOST:PORT`, `ADDRESS` or `[IPV6]:PORT`.
 ///
 /// ```
-/// use daytime::Target;
+/// use daytime::client::{Target, TargetError};
 /// let target: Target = "[::1]:9999".parse()?;
 /// assert_eq!((target.host(), target.port()), ("::1", Some(9999)));
 /// assert_eq!("::1".parse::<Target>()?.port(), None);
 /// assert!("localhost:daytime".parse::<Target>().is_err());
-/// # Ok::<(), daytime::TargetError>(())
+/// # Ok::<(), TargetError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Target {
@@ -91,7 +91,7 @@ impl Target {
         let host = self.host.clone();
         let resolving = thread::Builder::new().name("resolver".into()).spawn(move || {
             let resolved = (host.as_str(), port).to_socket_addrs();
-            // Nobody listens any more once the deadline is over.
+            // The receiver is gone once the deadline is over.
             let _ = sender.send(resolved.map(Vec::from_iter));
         });
         let resolved = resolving.and_then(|_| {
@@ -101,7 +101,7 @@ impl Target {
                 RecvTimeoutError::Disconnected => Err(io::ErrorKind::Other.into()),
             })
         });
-        resolved.map_err(|cause| AskError::Unresolved { host: self.host.clone(), cause })
+        resolved.map_err(|cause| AskError::unresolved(&self.host, cause))
     }
 }
 
@@ -156,7 +156,8 @@ impl FromStr for Target {
 /// True if both are one address; link-local ones only on the same link.
 fn same(one: SocketAddr, other: SocketAddr) -> bool {
     one == other
-        || one.ip().is_ipv4() != other.ip().is_ipv4() && one_form(one.ip()) == one_form(other.ip())
+        || one.ip().is_ipv4() != other.ip().is_ipv4()
+            && canonical_ip(one.ip()) == canonical_ip(other.ip())
 }
 
 /// True for what only inet_aton(3) takes for an address: parts that are all numbers, but not an address

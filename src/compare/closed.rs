@@ -1,6 +1,6 @@
-//! What each transport does when nobody listens, really tried.
+//! What each transport does where no service listens, really tried.
 
-use crate::client::{AskError, Attempt, Client, Family, Options};
+use crate::client::{Answer, AskError, Client, Options};
 use crate::transport::Transport;
 use socket2::{Domain, Socket, Type};
 use std::io::{self, ErrorKind};
@@ -8,57 +8,58 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 /// How long silence is waited for here: loopback answers within microseconds or never.
-const PATIENCE: Duration = Duration::from_millis(200);
+const SILENCE_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// How a port on which nobody listens answers.
+/// What comes back from a port on which no service listens.
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct Closed {
+pub struct ClosedPort {
     /// The port that was tried, on a loopback address of this host.
     pub address: SocketAddr,
     /// Over TCP.
-    pub tcp: Nobody,
+    pub tcp: NoListener,
     /// Over UDP from a connected socket, as this client's are.
-    pub udp_connected: Nobody,
+    pub udp_connected: NoListener,
     /// Over UDP from a socket that is not connected.
-    pub udp_unconnected: Nobody,
+    pub udp_unconnected: NoListener,
 }
 
-/// What comes back when nobody is there.
+/// What comes back where no service listens.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum Nobody {
-    /// `ECONNREFUSED`, after this long: a reset over TCP, an ICMP message over UDP.
-    Refused(Duration),
-    /// Nothing, for as long as was waited.
-    Silence(Duration),
+pub enum NoListener {
+    /// `ECONNREFUSED`: a reset over TCP, an ICMP message over UDP.
+    Refused {
+        /// From the question on.
+        after: Duration,
+    },
+    /// Nothing.
+    Silence {
+        /// How long the client waited for it.
+        waited: Duration,
+    },
     /// Something else happened.
     Other(io::Error),
 }
 
 /// Tries a port on loopback, of the family of `like`, that is closed on both transports.
-pub(super) fn try_closed_port(
-    client: &mut Client,
-    like: SocketAddr,
-    options: &Options,
-) -> io::Result<Closed> {
+pub(super) fn try_closed_port(client: &mut Client, like: SocketAddr) -> io::Result<ClosedPort> {
     let loopback: IpAddr = match like.ip().to_canonical() {
         IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
     };
     let (address, _reserved) = closed_port(loopback)?;
-    let options = Options { family: Family::Any, timeout: PATIENCE, retries: 0, ..options.clone() };
+    let options = Options { timeout: SILENCE_TIMEOUT, retries: 0, ..Options::default() };
     let mut ask = |transport| {
         let started = Instant::now();
-        let deadline = options.deadline();
-        let asked = client.ask_addresses(&[address], transport, &options, deadline, &mut |_| {});
-        nobody(asked.map(drop), started.elapsed())
+        let asked = client.ask_addresses(&[address], transport, &options);
+        of_answer(asked, started.elapsed())
     };
-    Ok(Closed {
+    Ok(ClosedPort {
         address,
         tcp: ask(Transport::Tcp),
         udp_connected: ask(Transport::Udp),
-        udp_unconnected: ask_unconnected(address).unwrap_or_else(Nobody::Other),
+        udp_unconnected: ask_unconnected(address).unwrap_or_else(NoListener::Other),
     })
 }
 
@@ -82,30 +83,29 @@ pub(crate) fn closed_port(loopback: IpAddr) -> io::Result<(SocketAddr, Socket)> 
     Err(taken)
 }
 
-fn nobody(asked: Result<(), AskError>, elapsed: Duration) -> Nobody {
+fn of_answer(asked: Result<Answer, AskError>, elapsed: Duration) -> NoListener {
     match asked {
-        Ok(()) => Nobody::Other(io::Error::other("somebody answered")),
-        Err(AskError::NoAnswer { mut attempts, .. }) => match attempts.pop() {
-            Some((_, Attempt::Refused)) => Nobody::Refused(elapsed),
-            Some((_, Attempt::Failed(error))) => Nobody::Other(error),
-            Some((_, Attempt::Silent { .. } | Attempt::Untried)) | None => Nobody::Silence(elapsed),
-        },
-        Err(error) => Nobody::Other(io::Error::other(error)),
+        Ok(_) => NoListener::Other(io::Error::other("an answer came")),
+        Err(error) if error.is_refused() => NoListener::Refused { after: elapsed },
+        Err(error) if error.is_timeout() => NoListener::Silence { waited: elapsed },
+        Err(error) => NoListener::Other(io::Error::other(error)),
     }
 }
 
-/// The same question from a socket that is not connected: the kernel has nobody to give an error to.
-fn ask_unconnected(address: SocketAddr) -> io::Result<Nobody> {
+/// The same question from a socket that is not connected: the kernel has no socket to give an error to.
+fn ask_unconnected(address: SocketAddr) -> io::Result<NoListener> {
     let socket = UdpSocket::bind(SocketAddr::new(address.ip(), 0))?;
-    socket.set_read_timeout(Some(PATIENCE))?;
+    socket.set_read_timeout(Some(SILENCE_TIMEOUT))?;
     let started = Instant::now();
     socket.send_to(&[], address)?;
     Ok(match socket.recv_from(&mut [0; 64]) {
-        Ok(_) => Nobody::Other(io::Error::other("somebody answered")),
+        Ok(_) => NoListener::Other(io::Error::other("an answer came")),
         Err(error) => match error.kind() {
-            ErrorKind::ConnectionRefused => Nobody::Refused(started.elapsed()),
-            ErrorKind::WouldBlock | ErrorKind::TimedOut => Nobody::Silence(started.elapsed()),
-            _ => Nobody::Other(error),
+            ErrorKind::ConnectionRefused => NoListener::Refused { after: started.elapsed() },
+            ErrorKind::WouldBlock | ErrorKind::TimedOut => {
+                NoListener::Silence { waited: started.elapsed() }
+            }
+            _ => NoListener::Other(error),
         },
     })
 }
@@ -118,15 +118,16 @@ mod tests {
     fn a_closed_port_refuses_a_stream_and_a_connected_datagram() {
         let mut client = Client::new().expect("client");
         let like = "127.0.0.1:13".parse().expect("address");
-        let closed = try_closed_port(&mut client, like, &Options::default()).expect("tried");
-        assert!(matches!(closed.tcp, Nobody::Refused(_)), "{closed:?}");
-        assert!(matches!(closed.udp_connected, Nobody::Refused(_)), "{closed:?}");
+        let closed = try_closed_port(&mut client, like).expect("tried");
+        assert!(matches!(closed.tcp, NoListener::Refused { .. }), "{closed:?}");
+        assert!(matches!(closed.udp_connected, NoListener::Refused { .. }), "{closed:?}");
     }
 
     #[test]
     fn a_datagram_from_an_unconnected_socket_meets_silence() {
         let (address, _reserved) = closed_port(Ipv4Addr::LOCALHOST.into()).expect("a port");
-        let nobody = ask_unconnected(address).expect("sent");
-        assert!(matches!(nobody, Nobody::Silence(waited) if waited >= PATIENCE), "{nobody:?}");
+        let reaction = ask_unconnected(address).expect("sent");
+        let long = matches!(reaction, NoListener::Silence { waited } if waited >= SILENCE_TIMEOUT);
+        assert!(long, "{reaction:?}");
     }
 }

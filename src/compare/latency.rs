@@ -19,7 +19,7 @@ impl Latencies {
     /// ```
     /// use std::time::Duration;
     /// let ms = Duration::from_millis;
-    /// let latencies = daytime::Latencies::from_iter([ms(4), ms(1), ms(3), ms(2)]);
+    /// let latencies = daytime::compare::Latencies::from_iter([ms(4), ms(1), ms(3), ms(2)]);
     /// assert_eq!(latencies.percentile(0), Some(ms(1)));
     /// assert_eq!(latencies.percentile(50), Some(ms(2)));
     /// assert_eq!(latencies.percentile(99), Some(ms(4)));

@@ -7,13 +7,12 @@ mod probe;
 
 #[cfg(feature = "lab")]
 pub(crate) use closed::closed_port;
-pub use closed::{Closed, Nobody};
+pub use closed::{ClosedPort, NoListener};
 pub use latency::Latencies;
 pub(crate) use own::OwnServer;
-pub use probe::{Leftover, Phase, Phases, Source};
+pub use probe::{Leftover, Phase, Phases, Provenance};
 
-use crate::calls::Calls;
-use crate::client::{Answer, AskError, Client, Options, Target, off_limits};
+use crate::client::{Answer, AskError, Calls, Client, Options, Target, off_limits};
 use crate::server::{Config, ServeError};
 use crate::transport::Transport;
 use std::io;
@@ -21,12 +20,19 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 /// How to compare.
-#[derive(Clone, Debug)]
+///
+/// ```
+/// use daytime::compare::CompareOptions;
+/// let options = CompareOptions::default().count(10);
+/// assert_eq!((options.count, options.ask.retries), (10, 0));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct CompareOptions {
     /// Exchanges over each transport that go into the latencies.
     pub count: u32,
     /// How to ask. Retries are left at 0, so that a lost datagram is seen. A host with a public address
-    /// is compared on only with [`Options::impolite`]: it is asked hundreds of times without a pause.
+    /// is compared on only with [`Pace::Off`](crate::client::Pace::Off): it is asked hundreds of times without a pause.
     pub ask: Options,
 }
 
@@ -38,22 +44,29 @@ impl Default for CompareOptions {
     }
 }
 
+impl CompareOptions {
+    setters! {
+        count: u32,
+        ask: Options,
+    }
+}
+
 /// What came out.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Comparison {
-    /// Who was asked.
+    /// The host.
     pub target: Target,
     /// The server was started for the comparison and is gone again.
-    pub own_server: bool,
+    pub local_server: bool,
     /// Exchanges tried over each transport for the latencies.
     pub count: u32,
     /// Over TCP.
     pub tcp: Result<Side, AskError>,
     /// Over UDP.
     pub udp: Result<Side, AskError>,
-    /// What each does when nobody listens, tried on a port of this host.
-    pub closed: Result<Closed, io::Error>,
+    /// What each does where no service listens, tried on a port of this host.
+    pub closed: Result<ClosedPort, io::Error>,
 }
 
 /// One transport's half.
@@ -82,16 +95,16 @@ pub const GIVE_UP: u32 = 3;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CompareError {
-    /// The server of its own could not be started.
+    /// The local server could not be started.
     #[error("cannot start a server to compare with")]
     Server(#[from] ServeError),
     /// The thread for it could not be started.
     #[error("cannot start a thread for the server")]
     Thread(#[source] io::Error),
-    /// One of the host's addresses is public, and [`Options::impolite`] is not set.
+    /// One of the host's addresses is public, and the [`Pace`](crate::client::Pace) is not `Off`.
     #[error("will not compare on {target}: {address} is public, so questions have to be 4 s apart")]
     Public {
-        /// Who was to be asked.
+        /// The host.
         target: Target,
         /// The first such address.
         address: IpAddr,
@@ -102,7 +115,7 @@ pub enum CompareError {
     /// It answers over neither transport.
     #[error("{target} answers over neither transport")]
     NoAnswer {
-        /// Who was asked.
+        /// The host.
         target: Target,
         /// What TCP said.
         tcp: Box<AskError>,
@@ -111,16 +124,16 @@ pub enum CompareError {
     },
 }
 
-/// Compares on a host, or without one on a server of its own, on a free port of a loopback address.
+/// Compares on a host, or without one on a local server, on a free port of a loopback address.
 ///
-/// `progress` is told after each round how many of how many are done.
+/// `progress` gets, after each round, the number of rounds done and of all.
 ///
 /// # Errors
 /// [`CompareError`]. A host that answers over one transport only is no error: see [`Comparison`].
 ///
 /// ```
-/// use daytime::{CompareOptions, compare};
-/// let options = CompareOptions { count: 3, ..CompareOptions::default() };
+/// use daytime::compare::{CompareOptions, compare};
+/// let options = CompareOptions::default().count(3);
 /// let comparison = compare(None, &options, &mut |done, of| assert!(done <= of))?;
 /// let (tcp, udp) = (comparison.tcp?, comparison.udp?);
 /// assert!(tcp.phases.total.packets > udp.phases.total.packets);
@@ -134,9 +147,9 @@ pub fn compare(
     if let Some(target) = target {
         return compare_on(target, options, progress);
     }
-    let own = OwnServer::start(own_config(options))?;
-    let comparison = compare_on(&own.address.into(), options, progress)?;
-    Ok(Comparison { own_server: true, ..comparison })
+    let local = OwnServer::start(local_config(options))?;
+    let comparison = compare_on(&local.address.into(), options, progress)?;
+    Ok(Comparison { local_server: true, ..comparison })
 }
 
 fn compare_on(
@@ -158,9 +171,9 @@ fn compare_on(
         sides => sides,
     };
     take_turns(&mut client, &mut tcp, &mut udp, options, progress);
-    let closed = closed::try_closed_port(&mut client, addresses[0], &options.ask);
+    let closed = closed::try_closed_port(&mut client, addresses[0]);
     let target = target.clone();
-    Ok(Comparison { target, own_server: false, count: options.count, tcp, udp, closed })
+    Ok(Comparison { target, local_server: false, count: options.count, tcp, udp, closed })
 }
 
 /// The first exchange, and the probes of the one address that answered it.
@@ -170,8 +183,7 @@ fn first(
     transport: Transport,
     options: &Options,
 ) -> Result<Side, AskError> {
-    let deadline = options.deadline();
-    let answer = client.ask_addresses(addresses, transport, options, deadline, &mut |_| {})?;
+    let answer = client.ask_addresses(addresses, transport, options)?;
     let (phases, leftover) = probe::probe(client, &answer, options);
     let calls = answer.calls.clone();
     Ok(Side { answer, calls, phases, leftover, latencies: Latencies::default(), failures: 0 })
@@ -228,20 +240,18 @@ impl Side {
     /// One exchange for the latencies: the calls it took, or `None` if it brought no answer.
     fn time_one(&mut self, client: &mut Client, options: &Options) -> Option<Calls> {
         let started = Instant::now();
-        let deadline = options.deadline();
         let (peer, transport) = ([self.answer.peer], self.answer.transport);
-        let answered = client.ask_addresses(&peer, transport, options, deadline, &mut |_| {});
-        if let Ok(answer) = answered {
-            self.latencies.add(started.elapsed());
-            return Some(answer.calls);
+        let answered = client.ask_addresses(&peer, transport, options);
+        match answered {
+            Ok(_) => self.latencies.add(started.elapsed()),
+            Err(_) => self.failures += 1,
         }
-        self.failures += 1;
-        None
+        answered.ok().map(|answer| answer.calls)
     }
 }
 
-/// What the server of its own serves: both transports on a loopback address that may be asked.
-fn own_config(options: &CompareOptions) -> Config {
+/// What the local server serves: both transports on a loopback address that may be asked.
+fn local_config(options: &CompareOptions) -> Config {
     let candidates: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
     let addresses = candidates.map(|ip| SocketAddr::new(ip, 0)).into_iter();
     let addresses = addresses.filter(|address| options.ask.family.admits(*address)).collect();

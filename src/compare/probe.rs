@@ -17,13 +17,13 @@ use std::time::Duration;
 /// Exchanges that are looked at one by one.
 const PROBES: usize = 16;
 /// How many of them have to agree for a count to be taken as measured.
-const AGREEING: usize = 3;
+const MIN_AGREEING: usize = 3;
 /// How long a connection to this host itself may take: a firewall may drop the question.
-const PATIENCE: Duration = Duration::from_secs(1);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Where a number comes from.
+/// How a number is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
+pub enum Provenance {
     /// From the protocols: what Linux would put on the wire for such a reply.
     Derived,
     /// From the kernel's counters.
@@ -38,8 +38,8 @@ pub struct Phase {
     pub packets: u64,
     /// Octets, IP headers included.
     pub octets: u64,
-    /// Where the numbers come from.
-    pub source: Source,
+    /// How the numbers are known.
+    pub provenance: Provenance,
 }
 
 /// The phases of an exchange.
@@ -67,7 +67,7 @@ pub enum Leftover {
     TimeWaitAtClient,
     /// The server remembers it: it closed first.
     TimeWaitAtServer,
-    /// Nothing on this host, and the server is on another: whoever closed first remembers.
+    /// Nothing on this host, and the server is on another: the end that closed first remembers.
     NotHere,
     /// This system does not tell, or nothing was found.
     Unknown,
@@ -119,7 +119,7 @@ fn connecting(peer: SocketAddr, transport: Transport) -> Vec<Traffic> {
         let _open: OwnedFd = match transport {
             Transport::Tcp => {
                 let silent = silent.local_addr().ok()?;
-                TcpStream::connect_timeout(&silent, PATIENCE).ok()?.into()
+                TcpStream::connect_timeout(&silent, CONNECT_TIMEOUT).ok()?.into()
             }
             Transport::Udp => {
                 let socket = UdpSocket::bind(address).ok()?;
@@ -146,8 +146,7 @@ fn look(
         replied = read();
         ends = Ends::of(&SockRef::from(&socket));
     };
-    let deadline = options.deadline();
-    client.ask_addresses(&[peer], transport, options, deadline, &mut observe)?;
+    client.ask_observed(&[peer], transport, options, &mut observe)?;
     let counted = start.zip(replied).zip(read()).map(|((start, replied), closed)| Counted {
         replied: since(replied, start),
         closed: since(closed, start),
@@ -175,7 +174,7 @@ fn measure(connecting: &[Traffic], counted: &[Counted], derived: Phases) -> Phas
     };
     Phases {
         before,
-        exchange: Phase { source: before.source, ..measured(exchange) },
+        exchange: Phase { provenance: before.provenance, ..measured(exchange) },
         after: measured(since(closed, replied)),
         total: measured(closed),
     }
@@ -184,11 +183,11 @@ fn measure(connecting: &[Traffic], counted: &[Counted], derived: Phases) -> Phas
 /// The smallest count, if enough probes agree on it.
 fn settle(counts: impl Iterator<Item = Traffic> + Clone) -> Option<Traffic> {
     let least = counts.clone().min_by_key(|count| (count.packets, count.octets))?;
-    (counts.filter(|count| *count == least).count() >= AGREEING).then_some(least)
+    (counts.filter(|count| *count == least).count() >= MIN_AGREEING).then_some(least)
 }
 
 fn measured(traffic: Traffic) -> Phase {
-    Phase { packets: traffic.packets, octets: traffic.octets, source: Source::Measured }
+    Phase { packets: traffic.packets, octets: traffic.octets, provenance: Provenance::Measured }
 }
 
 /// What Linux sends for such a reply (RFC 791, RFC 8200, RFC 768, RFC 793): TCP with the timestamps
@@ -197,7 +196,7 @@ fn measured(traffic: Traffic) -> Phase {
 fn derive(answer: &Answer) -> Phases {
     let ip = if answer.peer.ip().to_canonical().is_ipv4() { 20 } else { 40 };
     let reply = answer.octets.len() as u64;
-    let phase = |packets, octets| Phase { packets, octets, source: Source::Derived };
+    let phase = |packets, octets| Phase { packets, octets, provenance: Provenance::Derived };
     match answer.transport {
         Transport::Udp => {
             let header = ip + 8;
@@ -271,7 +270,8 @@ mod tests {
     }
 
     fn derived() -> Phases {
-        let phase = |packets| Phase { packets, octets: packets * 60, source: Source::Derived };
+        let phase =
+            |packets| Phase { packets, octets: packets * 60, provenance: Provenance::Derived };
         Phases { before: phase(3), exchange: phase(2), after: phase(2), total: phase(7) }
     }
 
@@ -289,8 +289,8 @@ mod tests {
     fn a_handshake_that_is_not_settled_is_derived_and_with_it_what_follows_from_it() {
         let phases = measure(&[of(3), of(4), of(3)], &[counted(5, 7); 4], derived());
         assert_eq!(phases.before, derived().before);
-        assert_eq!((phases.exchange.packets, phases.exchange.source), (2, Source::Derived));
-        assert_eq!((phases.after.packets, phases.after.source), (2, Source::Measured));
+        assert_eq!((phases.exchange.packets, phases.exchange.provenance), (2, Provenance::Derived));
+        assert_eq!((phases.after.packets, phases.after.provenance), (2, Provenance::Measured));
         assert_eq!(phases.total, measured(traffic(7, 350)));
     }
 

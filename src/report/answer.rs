@@ -2,8 +2,8 @@
 
 use super::meaning::printable_line;
 use super::{human, meaning, plural};
-use crate::client::{Answer, Interruption, Offset};
-use crate::syntax::{Flag, Recognised, Told, Unrecognised};
+use crate::client::{Answer, Interruption};
+use crate::syntax::{Flag, Offset, Recognised, ReplyTime, Unrecognised};
 use crate::transport::Transport;
 use chrono::TimeDelta;
 
@@ -27,17 +27,18 @@ pub(crate) fn text(
 
 /// The local clock against the server's.
 fn offset(answer: &Answer, recognised: &Recognised) -> String {
-    let Some(offset) = answer.offset_by(recognised) else {
-        let why = match recognised.told {
-            Told::Instant { .. } if answer.truncated => "the answer is cut",
-            Told::Instant { .. } => "the local clock holds no valid date",
-            Told::WallClock(_) if recognised.flags.contains(Flag::Truncated) => "the line is cut",
-            Told::WallClock(_) => "without a zone that is certain, this is many instants",
-            Told::Ambiguous(_) => "without a date that is certain, this is many instants",
+    let Some(offset) = answer.offset_of(recognised) else {
+        let cut = recognised.flags.contains(Flag::Truncated);
+        let why = match recognised.time {
+            ReplyTime::Instant { .. } if answer.truncated => "the answer is cut",
+            ReplyTime::Instant { .. } => "the local clock holds no valid date",
+            ReplyTime::WallClock { .. } if cut => "the line is cut",
+            ReplyTime::WallClock { .. } => "without a zone that is certain, this is many instants",
+            ReplyTime::Ambiguous { .. } => "without a date that is certain, this is many instants",
         };
         return format!("unknown: {why}");
     };
-    let Offset { ahead, uncertainty, .. } = offset;
+    let Offset { local_minus_server: ahead, uncertainty, .. } = offset;
     let verdict = if offset.agrees() {
         "local clock and server agree, as far as this can tell"
     } else if ahead < TimeDelta::zero() {
@@ -84,22 +85,16 @@ fn detail(answer: &Answer, stopped: Option<&Interruption>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::calls::Calls;
     use std::time::Duration;
 
     fn answer(transport: Transport, questions: u32) -> Answer {
         Answer {
-            transport,
             peer: "127.0.0.1:13".parse().expect("address"),
-            octets: vec![b'x'; 26],
-            truncated: false,
-            connected_after: None,
             elapsed: Duration::from_micros(120),
-            round_trip: Duration::from_micros(90),
             arrived: None,
             reads: vec![20, 6],
             questions,
-            calls: Calls::default(),
+            ..Answer::sample(transport, &[b'x'; 26])
         }
     }
 

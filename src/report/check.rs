@@ -34,7 +34,7 @@ pub(crate) fn text(check: &Check) -> String {
 /// The heading a probe stands under.
 fn heading(probe: Probe) -> &'static str {
     match probe {
-        Probe::Reach(..) => "DOES IT ANSWER?",
+        Probe::TcpIpv4 | Probe::TcpIpv6 | Probe::UdpIpv4 | Probe::UdpIpv6 => "DOES IT ANSWER?",
         Probe::TcpCloses | Probe::TcpCrlfFirst | Probe::Tcp64kFirst | Probe::TcpHalfClose => {
             "THE STREAM"
         }
@@ -49,12 +49,12 @@ fn heading(probe: Probe) -> &'static str {
     }
 }
 
-fn title(probe: Probe) -> String {
+fn title(probe: Probe) -> &'static str {
     match probe {
-        Probe::Reach(transport, version) => {
-            let (transport, version) = (transport.to_string(), version.to_string());
-            return format!("{} over {}", transport.to_uppercase(), version.replace("ip", "IP"));
-        }
+        Probe::TcpIpv4 => "TCP over IPv4",
+        Probe::TcpIpv6 => "TCP over IPv6",
+        Probe::UdpIpv4 => "UDP over IPv4",
+        Probe::UdpIpv6 => "UDP over IPv6",
         Probe::TcpCloses => "closes by itself",
         Probe::TcpCrlfFirst => "after CR LF",
         Probe::Tcp64kFirst => "after 64 KiB",
@@ -74,5 +74,4 @@ fn title(probe: Probe) -> String {
         Probe::Health => "health",
         Probe::Clock => "its clock",
     }
-    .to_owned()
 }

@@ -3,7 +3,9 @@
 use super::page::Page;
 use super::{human, plural};
 use crate::client::AskError;
-use crate::compare::{Comparison, GIVE_UP, Latencies, Leftover, Nobody, Phase, Side, Source};
+use crate::compare::{
+    Comparison, GIVE_UP, Latencies, Leftover, NoListener, Phase, Provenance, Side,
+};
 use std::time::Duration;
 
 /// The whole screen.
@@ -21,7 +23,7 @@ pub(crate) fn text(comparison: &Comparison) -> String {
 
 fn head(page: &mut Page, comparison: &Comparison) {
     let Comparison { target, count, .. } = comparison;
-    let server = if comparison.own_server { " (a server of its own)" } else { "" };
+    let server = if comparison.local_server { " (a server of its own)" } else { "" };
     let times = plural((*count).into(), "time");
     page.paragraph(0, &format!("The same question to {target}{server}, {times} each."));
     page.line("");
@@ -89,9 +91,9 @@ fn fin_words(comparison: &Comparison) -> &'static str {
 }
 
 fn packets(phase: Phase) -> String {
-    let source = match phase.source {
-        Source::Derived => " (derived)",
-        Source::Measured => "",
+    let source = match phase.provenance {
+        Provenance::Derived => " (derived)",
+        Provenance::Measured => "",
     };
     if phase.packets == 0 {
         return format!("nothing{source}");
@@ -192,10 +194,10 @@ fn closed_port(page: &mut Page, comparison: &Comparison) {
         }
     };
     page.heading(&format!("WHEN NOBODY LISTENS (tried on {})", closed.address));
-    let words = |nobody: &Nobody, how: &str| match nobody {
-        Nobody::Refused(after) => format!("refused after {}, {how}", human(*after)),
-        Nobody::Silence(waited) => format!("silence, for {}", human(*waited)),
-        Nobody::Other(error) => error.to_string(),
+    let words = |reaction: &NoListener, how: &str| match reaction {
+        NoListener::Refused { after } => format!("refused after {}, {how}", human(*after)),
+        NoListener::Silence { waited } => format!("silence, for {}", human(*waited)),
+        NoListener::Other(error) => error.to_string(),
     };
     let tcp = words(&closed.tcp, "by a reset (RST)");
     page.transport_row(

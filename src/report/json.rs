@@ -4,10 +4,10 @@
 use super::chain;
 use crate::check::{Check, Finding, Verdict};
 use crate::client::{Answer, AskError, Target};
-use crate::compare::{Closed, Comparison, Leftover, Nobody, Phase, Side, Source};
+use crate::compare::{ClosedPort, Comparison, Leftover, NoListener, Phase, Provenance, Side};
 use crate::reply::Printable;
 use crate::server::Bound;
-use crate::syntax::{Flag, Flags, Marker, Recognised, TimeCode, Told, Unrecognised};
+use crate::syntax::{Flag, Flags, Marker, Recognised, ReplyTime, TimeCode, Unrecognised};
 use crate::transport::Transport;
 use chrono::{DateTime, NaiveDateTime, SecondsFormat, Timelike, Utc};
 use serde_json::{Map, Value, json};
@@ -47,11 +47,11 @@ pub(crate) fn answer(
     read: &Result<Recognised, Unrecognised>,
     incomplete: Option<&str>,
 ) -> Value {
-    let offset = read.as_ref().ok().and_then(|it| answer.offset_by(it));
+    let offset = read.as_ref().ok().and_then(|it| answer.offset_of(it));
     // Beyond 292 years there are no nanoseconds, nor any need of them.
-    let ahead = offset.map(|offset| match offset.ahead.num_nanoseconds() {
+    let ahead = offset.map(|offset| match offset.local_minus_server.num_nanoseconds() {
         Some(nanoseconds) => nanoseconds as f64 / 1e3,
-        None => offset.ahead.num_milliseconds() as f64 * 1e3,
+        None => offset.local_minus_server.num_milliseconds() as f64 * 1e3,
     });
     let uncertainty = offset.map(|offset| microseconds(offset.uncertainty));
     joined([
@@ -91,13 +91,15 @@ fn meaning(recognised: &Result<Recognised, Unrecognised>) -> Value {
 
 fn meaning_keys(it: Option<&Recognised>, flags: Flags, error: Option<&str>) -> Value {
     let written = |time: NaiveDateTime| time.format("%Y-%m-%dT%H:%M:%S").to_string();
-    let ambiguous = it.and_then(|it| match it.told {
-        Told::Ambiguous(readings) => Some(readings.iter().map(written).collect::<Value>()),
+    let ambiguous = it.and_then(|it| match it.time {
+        ReplyTime::Ambiguous { candidates } => {
+            Some(candidates.iter().map(written).collect::<Value>())
+        }
         _ => None,
     });
-    let fraction = it.filter(|it| it.flags.contains(Flag::Fraction)).map(|it| match it.told {
-        Told::Instant { local: time, .. } | Told::WallClock(time) => time,
-        Told::Ambiguous(readings) => readings.earliest(),
+    let fraction = it.filter(|it| it.flags.contains(Flag::Fraction)).map(|it| match it.time {
+        ReplyTime::Instant { local, .. } | ReplyTime::WallClock { local } => local,
+        ReplyTime::Ambiguous { candidates } => candidates.earliest(),
     });
     let when = json!({
         "parsable": it.is_some(),
@@ -107,7 +109,7 @@ fn meaning_keys(it: Option<&Recognised>, flags: Flags, error: Option<&str>) -> V
         "fraction_ns": fraction.map(|time| time.nanosecond() % 1_000_000_000),
         "resolution_ns": it.map(|it| u64::try_from(it.resolution.as_nanos()).unwrap_or(0)),
         "zone_given": it.is_some_and(|it| it.zone.is_some()),
-        "zone": it.and_then(|it| it.zone),
+        "zone": it.and_then(|it| it.zone.as_deref()),
     });
     let certain = json!({
         "flags": flags.iter().map(|flag| flag.to_string()).collect::<Vec<_>>(),
@@ -197,7 +199,7 @@ fn finding(finding: &Finding) -> Value {
 pub(crate) fn comparison(comparison: &Comparison) -> Value {
     json!({
         "host": comparison.target.to_string(),
-        "own_server": comparison.own_server,
+        "own_server": comparison.local_server,
         "count": comparison.count,
         "tcp": side(&comparison.target, &comparison.tcp),
         "udp": side(&comparison.target, &comparison.udp),
@@ -244,18 +246,18 @@ fn side(target: &Target, side: &Result<Side, AskError>) -> Value {
 }
 
 fn phase(phase: Phase) -> Value {
-    let source = match phase.source {
-        Source::Derived => "derived",
-        Source::Measured => "measured",
+    let source = match phase.provenance {
+        Provenance::Derived => "derived",
+        Provenance::Measured => "measured",
     };
     json!({ "packets": phase.packets, "octets": phase.octets, "source": source })
 }
 
-fn nobody_listens(closed: &Closed) -> Value {
-    let nobody = |nobody: &Nobody| match nobody {
-        Nobody::Refused(after) => json!({ "refused_after_us": microseconds(*after) }),
-        Nobody::Silence(waited) => json!({ "silent_for_us": microseconds(*waited) }),
-        Nobody::Other(error) => json!({ "error": error.to_string() }),
+fn nobody_listens(closed: &ClosedPort) -> Value {
+    let nobody = |reaction: &NoListener| match reaction {
+        NoListener::Refused { after } => json!({ "refused_after_us": microseconds(*after) }),
+        NoListener::Silence { waited } => json!({ "silent_for_us": microseconds(*waited) }),
+        NoListener::Other(error) => json!({ "error": error.to_string() }),
     };
     json!({
         "tried": closed.address.to_string(),
@@ -286,24 +288,15 @@ pub(super) fn hex(octets: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::calls::Calls;
 
     #[test]
     fn an_answer_tells_when_the_server_looked_at_its_clock() {
         let target: Target = "127.0.0.1:13".parse().expect("target");
         let arrived = DateTime::from_timestamp(1_795_353_600, 5_999).expect("a date");
         let mut answered = Answer {
-            transport: Transport::Udp,
-            peer: "127.0.0.1:13".parse().expect("address"),
-            octets: b"noon\r\n".to_vec(),
-            truncated: false,
-            connected_after: None,
-            elapsed: Duration::from_micros(120),
             round_trip: Duration::from_nanos(90_500),
             arrived: Some(arrived),
-            reads: vec![6],
-            questions: 1,
-            calls: Calls::default(),
+            ..Answer::sample(Transport::Udp, b"noon\r\n")
         };
         let object = answer(&target, &answered, &answered.recognise(), None);
         assert_eq!(object["round_trip_us"], 90.5);

@@ -2,7 +2,7 @@
 
 use super::plural;
 use crate::reply::Printable;
-use crate::syntax::{Flag, Flags, Form, Marker, Recognised, TimeCode, Told, Unrecognised};
+use crate::syntax::{Flag, Flags, Form, Marker, Recognised, ReplyTime, TimeCode, Unrecognised};
 use chrono::{Datelike, NaiveDateTime, Weekday};
 use std::time::Duration;
 use textwrap::{Options, WordSplitter};
@@ -46,10 +46,12 @@ pub(crate) fn printable_line(octets: &[u8]) -> String {
 
 /// The time in one word, for scripts: an instant ends in `Z`, a wall clock does not.
 pub(crate) fn time(recognised: &Recognised) -> String {
-    match recognised.told {
-        Told::Instant { utc, .. } => format!("{}Z", rfc3339(utc.naive_utc())),
-        Told::WallClock(local) => rfc3339(local),
-        Told::Ambiguous(readings) => readings.iter().map(rfc3339).collect::<Vec<_>>().join(" or "),
+    match recognised.time {
+        ReplyTime::Instant { utc, .. } => format!("{}Z", rfc3339(utc.naive_utc())),
+        ReplyTime::WallClock { local } => rfc3339(local),
+        ReplyTime::Ambiguous { candidates } => {
+            candidates.iter().map(rfc3339).collect::<Vec<_>>().join(" or ")
+        }
     }
 }
 
@@ -69,10 +71,12 @@ pub(super) fn wrapped(first: &str, text: &str) -> Vec<String> {
 
 /// What the server says about itself that makes its time a bad one, in words.
 pub(crate) fn faults(recognised: &Recognised) -> Vec<String> {
-    let unhealthy = recognised
-        .unhealthy()
+    let Err(distrust) = recognised.validate() else { return Vec::new() };
+    let unhealthy = distrust
+        .unhealthy
         .map(|digit| format!("server reports itself unhealthy (H={digit}): {}", health(digit)));
-    let contradictions = recognised.flags.iter().filter_map(|flag| contradiction(flag, recognised));
+    let contradictions = distrust.contradictions.iter();
+    let contradictions = contradictions.filter_map(|flag| contradiction(flag, recognised));
     unhealthy.into_iter().chain(contradictions).collect()
 }
 
@@ -82,11 +86,11 @@ fn rfc3339(time: NaiveDateTime) -> String {
 
 fn meaning(recognised: &Recognised) -> String {
     let time = time(recognised);
-    match (recognised.told, recognised.zone) {
-        (Told::Instant { .. }, Some(zone)) if zone.starts_with(['+', '-']) => {
+    match (recognised.time, recognised.zone.as_deref()) {
+        (ReplyTime::Instant { .. }, Some(zone)) if zone.starts_with(['+', '-']) => {
             format!("{time}: it names the offset, {zone}")
         }
-        (Told::Instant { utc, local }, zone) => {
+        (ReplyTime::Instant { utc, local }, zone) => {
             let ahead = (local - utc.naive_utc()).num_minutes();
             let sign = if ahead < 0 { '-' } else { '+' };
             let (hours, minutes) = (ahead.abs() / 60, ahead.abs() % 60);
@@ -95,21 +99,27 @@ fn meaning(recognised: &Recognised) -> String {
                 zone.unwrap_or("")
             )
         }
-        (Told::WallClock(_), _) if recognised.flags.contains(Flag::Truncated) => {
+        (ReplyTime::WallClock { .. }, _) if recognised.flags.contains(Flag::Truncated) => {
             format!("{time} on a wall clock somewhere: the line is cut, its zone may be missing")
         }
-        (Told::WallClock(_), None) => format!("{time} on a wall clock somewhere: it names no zone"),
-        (Told::WallClock(_), Some(zone)) if recognised.flags.contains(Flag::ZoneConflict) => {
+        (ReplyTime::WallClock { .. }, None) => {
+            format!("{time} on a wall clock somewhere: it names no zone")
+        }
+        (ReplyTime::WallClock { .. }, Some(zone))
+            if recognised.flags.contains(Flag::ZoneConflict) =>
+        {
             format!("{time} on a wall clock somewhere: another zone stands beside {zone}")
         }
-        (Told::WallClock(_), Some(zone)) => {
+        (ReplyTime::WallClock { .. }, Some(zone)) => {
             format!("{time} on a wall clock somewhere: the name {zone} does not fix the offset")
         }
-        (Told::Ambiguous(readings), None) => format!("{time}: {}", readings.uncertainty()),
-        (Told::Ambiguous(readings), Some(zone)) => {
+        (ReplyTime::Ambiguous { candidates }, None) => {
+            format!("{time}: {}", candidates.uncertainty())
+        }
+        (ReplyTime::Ambiguous { candidates }, Some(zone)) => {
             let unknown = recognised.flags.contains(Flag::ZoneUnknown);
             let fixed = if unknown { "which does not fix the offset" } else { "which is known" };
-            let uncertainty = readings.uncertainty();
+            let uncertainty = candidates.uncertainty();
             format!("{time}: {uncertainty}; it names its zone, {zone}, {fixed}")
         }
     }
@@ -251,8 +261,8 @@ fn note(flag: Flag) -> Option<&'static str> {
     Some(match flag {
         Flag::TwoDigitYear => "the year has two digits, its century is inferred",
         Flag::LeapSecond => "this is a leap second",
-        Flag::LeapWarning(1..) => ADDED,
-        Flag::LeapWarning(_) => LEFT_OUT,
+        Flag::LeapWarning { seconds: 1.. } => ADDED,
+        Flag::LeapWarning { .. } => LEFT_OUT,
         Flag::OtmMissing => "the on-time marker is missing",
         Flag::OtmHash => "the on-time marker is #, which belongs on a telephone line",
         Flag::LocaleNames => "names are not in English",
@@ -325,8 +335,8 @@ mod tests {
         assert_eq!(daylight(2), "daylight time in the US, for 1 day more");
         assert_eq!(daylight(99), "standard time in the US, for 48 days more");
         assert_eq!((daylight(1), daylight(51)), (daylight(51), daylight(1)));
-        assert_eq!(note(Flag::LeapWarning(1)), Some(ADDED));
-        assert_eq!(note(Flag::LeapWarning(-1)), Some(LEFT_OUT));
+        assert_eq!(note(Flag::LeapWarning { seconds: 1 }), Some(ADDED));
+        assert_eq!(note(Flag::LeapWarning { seconds: -1 }), Some(LEFT_OUT));
     }
 
     #[test]

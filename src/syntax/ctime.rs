@@ -15,8 +15,7 @@ pub(super) fn print(time: &DateTime<Zone>) -> Result<Reply, ReplyError> {
 }
 
 pub(super) fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
-    let weekday = cursor.weekday_or_foreign_word()?;
-    cursor.comma_and_spaces()?;
+    let weekday = cursor.with_gap(Cursor::weekday_or_foreign_word)?;
     let month = cursor.month()?;
     cursor.spaces()?;
     let day = cursor.day()?;
@@ -30,11 +29,7 @@ pub(super) fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
     });
     let year = cursor.full_year()?;
     let date = cursor.date(year, month, day)?;
-    let behind = ZoneText::read_behind(cursor);
-    let zone = match (before, behind) {
-        (Some(before), Some(behind)) => Some(before.settled_by(behind)),
-        (before, behind) => before.or(behind),
-    };
+    let zone = ZoneText::merged(before, ZoneText::read_behind(cursor));
     Ok(Parts { weekday, zone, ..Parts::new(Form::Ctime, date, time) })
 }
 

@@ -1,11 +1,13 @@
 //! What a careful reader adds to a time it has read.
 
+use crate::macros::UnknownName;
 use std::fmt;
+use std::str::FromStr;
 
-/// Something to know about a reply beside the time in it.
+/// Something to know about a reply in addition to its time.
 ///
 /// The names ([`Display`](fmt::Display)) are fixed: scripts may rely on them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Flag {
     /// `two-digit-year`: the century was inferred (POSIX: 69 to 99 are 1969 to 1999).
@@ -24,9 +26,15 @@ pub enum Flag {
     LeapSecond,
     /// `leap-warning:+1` or `leap-warning:-1`: NIST's L announces a second more or less at the end of
     /// the month.
-    LeapWarning(i8),
+    LeapWarning {
+        /// 1 or -1.
+        seconds: i8,
+    },
     /// `unhealthy:N`: NIST's H is not 0.
-    Unhealthy(u8),
+    Unhealthy {
+        /// H.
+        digit: u8,
+    },
     /// `otm-missing`: NIST's on-time marker is missing.
     OtmMissing,
     /// `otm-hash`: the on-time marker is `#`, which only the telephone service sends.
@@ -53,36 +61,67 @@ pub enum Flag {
     LooksLikeRefusal,
 }
 
+impl Flag {
+    const LEAP_WARNING: &str = "leap-warning:";
+    const UNHEALTHY: &str = "unhealthy:";
+
+    /// The names of the flags that have no number.
+    const NAMES: &[(Self, &str)] = &[
+        (Self::TwoDigitYear, "two-digit-year"),
+        (Self::WeekdayMismatch, "weekday-mismatch"),
+        (Self::MjdMismatch, "mjd-mismatch"),
+        (Self::ZoneUnknown, "zone-unknown"),
+        (Self::ZoneConflict, "zone-conflict"),
+        (Self::AmbiguousDate, "ambiguous-date"),
+        (Self::LeapSecond, "leap-second"),
+        (Self::OtmMissing, "otm-missing"),
+        (Self::OtmHash, "otm-hash"),
+        (Self::Fraction, "fraction"),
+        (Self::LocaleNames, "locale-names"),
+        (Self::Nul, "nul"),
+        (Self::ControlChars, "control-chars"),
+        (Self::NonAscii, "non-ascii"),
+        (Self::Binary, "binary"),
+        (Self::TrailingGarbage, "trailing-garbage"),
+        (Self::SecondLine, "second-line"),
+        (Self::Truncated, "truncated"),
+        (Self::LooksLikeRefusal, "looks-like-refusal"),
+    ];
+}
+
 impl fmt::Display for Flag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::LeapWarning(seconds) => return write!(f, "leap-warning:{seconds:+}"),
-            Self::Unhealthy(digit) => return write!(f, "unhealthy:{digit}"),
-            Self::TwoDigitYear => "two-digit-year",
-            Self::WeekdayMismatch => "weekday-mismatch",
-            Self::MjdMismatch => "mjd-mismatch",
-            Self::ZoneUnknown => "zone-unknown",
-            Self::ZoneConflict => "zone-conflict",
-            Self::AmbiguousDate => "ambiguous-date",
-            Self::LeapSecond => "leap-second",
-            Self::OtmMissing => "otm-missing",
-            Self::OtmHash => "otm-hash",
-            Self::Fraction => "fraction",
-            Self::LocaleNames => "locale-names",
-            Self::Nul => "nul",
-            Self::ControlChars => "control-chars",
-            Self::NonAscii => "non-ascii",
-            Self::Binary => "binary",
-            Self::TrailingGarbage => "trailing-garbage",
-            Self::SecondLine => "second-line",
-            Self::Truncated => "truncated",
-            Self::LooksLikeRefusal => "looks-like-refusal",
-        })
+        match self {
+            Self::LeapWarning { seconds } => write!(f, "{}{seconds:+}", Self::LEAP_WARNING),
+            Self::Unhealthy { digit } => write!(f, "{}{digit}", Self::UNHEALTHY),
+            flag => {
+                let named = Self::NAMES.iter().find(|(named, _)| named == flag);
+                f.pad(named.map_or("", |(_, name)| name))
+            }
+        }
+    }
+}
+
+impl FromStr for Flag {
+    type Err = UnknownName;
+
+    fn from_str(text: &str) -> Result<Self, UnknownName> {
+        if let Some(seconds) = text.strip_prefix(Self::LEAP_WARNING) {
+            return seconds
+                .parse()
+                .map(|seconds| Self::LeapWarning { seconds })
+                .or(Err(UnknownName));
+        }
+        if let Some(digit) = text.strip_prefix(Self::UNHEALTHY) {
+            return digit.parse().map(|digit| Self::Unhealthy { digit }).or(Err(UnknownName));
+        }
+        let named = Self::NAMES.iter().find(|(_, name)| *name == text);
+        named.map(|(flag, _)| *flag).ok_or(UnknownName)
     }
 }
 
 /// A set of [`Flag`]s, in the order in which they were found.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Flags {
     /// Each flag is there once at most, so this holds all of them, and on the stack.
     found: [Option<Flag>; Self::KINDS],
@@ -146,14 +185,37 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_flag_is_read_back_by_its_name() {
+        let numbered = [
+            Flag::LeapWarning { seconds: -1 },
+            Flag::LeapWarning { seconds: 1 },
+            Flag::Unhealthy { digit: 4 },
+        ];
+        let named = Flag::NAMES.iter().map(|(flag, _)| *flag);
+        let flags: Vec<Flag> = named.chain(numbered).collect();
+        assert_eq!(flags.len(), Flags::KINDS + 1);
+        for flag in flags {
+            assert_eq!(flag.to_string().parse(), Ok(flag));
+        }
+        for unknown in ["", "NUL", "unhealthy:", "leap-warning:x", "no-such-flag"] {
+            assert_eq!(unknown.parse::<Flag>(), Err(UnknownName), "{unknown}");
+        }
+    }
+
+    #[test]
     fn each_flag_is_kept_once_in_the_order_found() {
         let mut flags = Flags::default();
         assert!(flags.is_empty());
-        for flag in [Flag::Nul, Flag::Unhealthy(2), Flag::Nul, Flag::LeapWarning(-1)] {
+        for flag in
+            [Flag::Nul, Flag::Unhealthy { digit: 2 }, Flag::Nul, Flag::LeapWarning { seconds: -1 }]
+        {
             flags.add(flag);
         }
         let names: Vec<String> = flags.iter().map(|flag| flag.to_string()).collect();
         assert_eq!(names, ["nul", "unhealthy:2", "leap-warning:-1"]);
-        assert!(flags.contains(Flag::Unhealthy(2)) && !flags.contains(Flag::Unhealthy(1)));
+        assert!(
+            flags.contains(Flag::Unhealthy { digit: 2 })
+                && !flags.contains(Flag::Unhealthy { digit: 1 })
+        );
     }
 }

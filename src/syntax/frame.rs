@@ -1,5 +1,5 @@
 //! The line in a reply, apart from what each server puts around it: line ends of every kind, NULs,
-//! and what may follow. A stranger decides how long a reply is, but not how much of it is looked at.
+//! and what may follow. The server decides how long a reply is, but not how much of it is read.
 
 use super::flags::{Flag, Flags};
 use crate::reply::Reply;
@@ -20,25 +20,25 @@ pub(crate) struct Frame<'a> {
 }
 
 /// What some editors and libraries put in front of UTF-8.
-pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// How much of a reply is looked at: what the client takes of one, unless it is told to take more.
-pub(super) const MOST: usize = 4096;
+/// Maximum octets of a reply that are read: the default limit of the client.
+pub(super) const MAX_REPLY_OCTETS: usize = 4096;
 
-/// How much of a line is looked at. No date and time is longer, whatever the language, and the replies
+/// Maximum octets of a line that are read. No date and time is longer, whatever the language, and the replies
 /// of this suite are not either ([`Reply::MAX_OCTETS`]).
-const LONGEST_LINE: usize = Reply::MAX_OCTETS;
+const MAX_LINE_OCTETS: usize = Reply::MAX_OCTETS;
 
 impl<'a> Frame<'a> {
     pub(crate) fn of(whole: &'a [u8]) -> Self {
-        let reply = &whole[..whole.len().min(MOST)];
+        let reply = &whole[..whole.len().min(MAX_REPLY_OCTETS)];
         let mark = if reply.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
         let blank = reply[mark..].iter().take_while(|octet| is_blank(**octet)).count();
         let from = &reply[mark + blank..];
         let length = from.iter().position(|octet| ends_line(*octet)).unwrap_or(from.len());
         let (line, rest) = from.split_at(length);
-        let cut = length > LONGEST_LINE || (rest.is_empty() && reply.len() < whole.len());
-        let line = &line[..length.min(LONGEST_LINE)];
+        let cut = length > MAX_LINE_OCTETS || (rest.is_empty() && reply.len() < whole.len());
+        let line = &line[..length.min(MAX_LINE_OCTETS)];
         let mut flags = Flags::default();
         flags.add_if(reply.contains(&0), Flag::Nul);
         flags.add_if(line.iter().any(|octet| is_control(*octet)), Flag::ControlChars);

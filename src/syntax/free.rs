@@ -11,13 +11,14 @@ pub(super) fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
     let _ = cursor.take(b'*') || cursor.take(b'.');
     let start = *cursor;
     // Some letters begin a weekday in one language and a month in another: mar. is mardi and mars.
-    Found::read(cursor, Found::weekday_or_month).or_else(|wrong| {
+    Found::read(cursor, [Found::weekday, Found::month]).or_else(|wrong| {
         *cursor = start;
-        Found::read(cursor, Found::month_or_weekday).map_err(|mismatch| wrong.or_further(mismatch))
+        Found::read(cursor, [Found::month, Found::weekday])
+            .map_err(|mismatch| wrong.or_further(mismatch))
     })
 }
 
-const PARTS: usize = 16;
+const MAX_PARTS: usize = 16;
 
 /// The parts found so far.
 #[derive(Clone, Copy, Default)]
@@ -36,11 +37,14 @@ struct Found<'a> {
 type Step<'a> = fn(&mut Found<'a>, &mut Cursor<'a>) -> Result<(), Mismatch>;
 
 impl<'a> Found<'a> {
-    fn read(cursor: &mut Cursor<'a>, name: Step<'a>) -> Result<Parts<'a>, Mismatch> {
-        let steps: [Step<'a>; 4] = [Self::time, Self::zone, Self::number, name];
+    fn read(
+        cursor: &mut Cursor<'a>,
+        [name, other_name]: [Step<'a>; 2],
+    ) -> Result<Parts<'a>, Mismatch> {
+        let steps: [Step<'a>; 5] = [Self::time, Self::zone, Self::number, name, other_name];
         let (mut found, start) = (Self::default(), cursor.at());
         // More rounds than a date and time has parts.
-        for _ in 0..PARTS {
+        for _ in 0..MAX_PARTS {
             cursor.skip_spaces();
             let mut step =
                 |step: &Step<'a>| cursor.optional(|cursor| step(&mut found, cursor)).is_some();
@@ -114,16 +118,6 @@ impl<'a> Found<'a> {
         let after_time = || cursor.since(self.time_end).iter().all(|octet| *octet == b' ');
         let is_half = || after_time() && cursor.clone().word() == b"SA";
         (is_on && (dated || self.time.is_some())) || (self.time.is_some() && is_half())
-    }
-
-    fn weekday_or_month(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Mismatch> {
-        let weekday = cursor.optional(|cursor| self.weekday(cursor));
-        weekday.map_or_else(|| self.month(cursor), Ok)
-    }
-
-    fn month_or_weekday(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Mismatch> {
-        let month = cursor.optional(|cursor| self.month(cursor));
-        month.map_or_else(|| self.weekday(cursor), Ok)
     }
 }
 

@@ -21,6 +21,7 @@ mod local_zone;
 mod names;
 mod nist;
 mod numeric;
+mod offset;
 mod recognise;
 mod recognised;
 mod rfc3339;
@@ -30,8 +31,10 @@ mod rfc867;
 mod smtp;
 mod strftime;
 mod telephone;
+mod time_code;
 mod truetime;
 mod unrecognised;
+mod utc_offset;
 mod zone;
 mod zone_text;
 
@@ -39,13 +42,14 @@ mod zone_text;
 mod properties;
 
 pub use flags::{Flag, Flags};
-pub(crate) use frame::{BYTE_ORDER_MARK, Frame};
-pub use nist::{Marker, TimeCode};
+pub(crate) use frame::Frame;
+pub use offset::Offset;
 pub use recognise::recognise;
 #[cfg(test)]
 pub(crate) use recognise::tests::READ;
-pub use recognised::{Form, Readings, Recognised, Told};
-pub use strftime::{Pattern, PatternError};
+pub use recognised::{Candidates, Distrust, Form, Recognised, ReplyTime};
+pub use strftime::{PartFault, Pattern, PatternError};
+pub use time_code::{Marker, TimeCode};
 pub use unrecognised::{Reason, Unrecognised};
 pub use zone::{Zone, ZoneError, ZoneOffset};
 
@@ -81,7 +85,8 @@ pub struct UnknownSyntax;
 
 impl Syntax {
     /// The syntaxes that have a name.
-    pub const NAMED: [Self; 5] = [Self::Ctime, Self::Nist, Self::Rfc3339, Self::Rfc867, Self::Smtp];
+    pub const NAMED: &'static [Self] =
+        &[Self::Ctime, Self::Nist, Self::Rfc3339, Self::Rfc867, Self::Smtp];
 
     /// Writes the reply for this instant in this zone.
     ///
@@ -89,7 +94,7 @@ impl Syntax {
     /// [`ReplyError`]: the instant is one that the syntax cannot hold in a line of printable ASCII.
     ///
     /// ```
-    /// use daytime::{Reading, Syntax, Zone};
+    /// use daytime::read::{Reading, Syntax, Zone};
     /// let reading = Reading::at("1982-02-22T17:37:43Z".parse()?);
     /// let reply = Syntax::Rfc867.print(&reading, Zone::UTC)?;
     /// assert_eq!(reply.octets(), b"Monday, February 22, 1982 17:37:43-UTC\r\n");
@@ -140,14 +145,14 @@ impl FromStr for Syntax {
     type Err = UnknownSyntax;
 
     fn from_str(name: &str) -> Result<Self, UnknownSyntax> {
-        Self::NAMED.into_iter().find(|syntax| syntax.to_string() == name).ok_or(UnknownSyntax)
+        Self::NAMED.iter().find(|syntax| syntax.to_string() == name).cloned().ok_or(UnknownSyntax)
     }
 }
 
 /// What the tests of every syntax begin with.
 #[cfg(test)]
 mod tests_at {
-    use super::{Reading, Syntax, TimeCode, Told, recognise};
+    use super::{Reading, ReplyTime, Syntax, TimeCode, recognise};
     use chrono::NaiveDateTime;
 
     /// A reading of a good clock at an instant in RFC 3339.
@@ -170,15 +175,15 @@ mod tests_at {
         let written = |local: NaiveDateTime| local.format("%Y-%m-%dT%H:%M:%S%.f").to_string();
         match recognise(&octets(reply)) {
             Ok(recognised) => {
-                let told = match recognised.told {
-                    Told::Instant { utc, .. } => format!("{}Z", written(utc.naive_utc())),
-                    Told::WallClock(local) => written(local),
-                    Told::Ambiguous(readings) => {
-                        readings.iter().map(written).collect::<Vec<_>>().join("|")
+                let time = match recognised.time {
+                    ReplyTime::Instant { utc, .. } => format!("{}Z", written(utc.naive_utc())),
+                    ReplyTime::WallClock { local } => written(local),
+                    ReplyTime::Ambiguous { candidates } => {
+                        candidates.iter().map(written).collect::<Vec<_>>().join("|")
                     }
                 };
-                let zone = recognised.zone.unwrap_or("-");
-                format!("{} {told} {zone}{}", recognised.form, flags(recognised.flags, " "))
+                let zone = recognised.zone.as_deref().unwrap_or("-");
+                format!("{} {time} {zone}{}", recognised.form, flags(recognised.flags, " "))
             }
             Err(error) => format!("{error}{}", flags(error.flags, "; ")),
         }
@@ -210,7 +215,7 @@ mod tests {
     fn every_name_leads_back_to_its_syntax() {
         assert_eq!(Syntax::NAMED.len(), 5);
         for syntax in Syntax::NAMED {
-            assert_eq!(syntax.to_string().parse(), Ok(syntax));
+            assert_eq!(syntax.to_string().parse().as_ref(), Ok(syntax));
         }
         assert_eq!("RFC867".parse::<Syntax>(), Err(UnknownSyntax));
     }

@@ -1,13 +1,13 @@
 //! Names of months and weekdays, and the halves of the day: in English, and in the languages whose
 //! words servers were seen to send or that a server's own library would put there.
 //!
-//! The names beside English are the ones a localised system prints (Unicode CLDR 45, the GNU C Library's
+//! The names in other languages are the ones a localised system prints (Unicode CLDR 45, the GNU C Library's
 //! locales), folded to plain small letters: `März`, whether in UTF-8 or in Windows-1252, is `marz`. An
 //! abbreviation is listed where it is a prefix of more than one month or weekday: `Mär` folds to `mar`, and
 //! Finnish `marraskuuta` begins with it too. `tests/suite/languages.rs` reads the dates that date(1) prints in
 //! each language.
 
-use super::zone_text::hours_of;
+use super::utc_offset::rfc822_hours;
 use chrono::Weekday;
 
 /// A name that was read.
@@ -17,55 +17,37 @@ pub(super) struct Name<T> {
     pub english: bool,
 }
 
-const MONTHS: [&str; 12] = [
-    "january",
-    "february",
-    "march",
-    "april",
-    "may",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-    "december",
-];
-
-const WEEKDAYS: [&str; 7] =
-    ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
-
-/// German, French, Spanish, Italian, Portuguese, Dutch, Swedish, Danish and Norwegian, Finnish.
+/// English, then German, French, Spanish, Italian, Portuguese, Dutch, Swedish, Danish and Norwegian, Finnish.
 ///
 /// Polish is left out. Three of its months mean others in Croatian (`lip`, `lis`, `listopada`), and `paź` makes
 /// the Turkish Sunday `Paz` a month.
 #[rustfmt::skip]
-const OTHER_MONTHS: [&[&str]; 12] = [
-    &["januar", "janner", "janvier", "enero", "gennaio", "janeiro", "januari", "tammikuuta"],
-    &["februar", "feber", "fevrier", "febrero", "febbraio", "fevereiro", "februari", "helmikuuta"],
-    &["mar", "marz", "mars", "marzo", "marco", "maart", "mrt", "marts", "maaliskuuta"],
-    &["april", "avril", "abril", "aprile", "huhtikuuta"],
-    &["mai", "mayo", "maggio", "maio", "mei", "maj", "toukokuuta"],
-    &["juni", "juin", "junio", "giugno", "junho", "kesakuuta"],
-    &["juli", "juillet", "julio", "luglio", "julho", "heinakuuta"],
-    &["august", "aout", "agosto", "augustus", "augusti", "elokuuta"],
-    &["september", "septembre", "septiembre", "setiembre", "settembre", "setembro", "syyskuuta"],
-    &["oktober", "octobre", "octubre", "ottobre", "outubro", "lokakuuta"],
-    &["november", "novembre", "noviembre", "novembro", "marraskuuta"],
-    &["dezember", "decembre", "diciembre", "dicembre", "dezembro", "december", "desember", "joulukuuta"],
+const MONTHS: [&[&str]; 12] = [
+    &["january", "januar", "janner", "janvier", "enero", "gennaio", "janeiro", "januari", "tammikuuta"],
+    &["february", "februar", "feber", "fevrier", "febrero", "febbraio", "fevereiro", "februari", "helmikuuta"],
+    &["march", "mar", "marz", "mars", "marzo", "marco", "maart", "mrt", "marts", "maaliskuuta"],
+    &["april", "april", "avril", "abril", "aprile", "huhtikuuta"],
+    &["may", "mai", "mayo", "maggio", "maio", "mei", "maj", "toukokuuta"],
+    &["june", "juni", "juin", "junio", "giugno", "junho", "kesakuuta"],
+    &["july", "juli", "juillet", "julio", "luglio", "julho", "heinakuuta"],
+    &["august", "august", "aout", "agosto", "augustus", "augusti", "elokuuta"],
+    &["september", "september", "septembre", "septiembre", "setiembre", "settembre", "setembro", "syyskuuta"],
+    &["october", "oktober", "octobre", "octubre", "ottobre", "outubro", "lokakuuta"],
+    &["november", "november", "novembre", "noviembre", "novembro", "marraskuuta"],
+    &["december", "dezember", "decembre", "diciembre", "dicembre", "dezembro", "december", "desember", "joulukuuta"],
 ];
 
 /// The same languages. Abbreviations that mean different weekdays in two languages are listed with both: `tor`
 /// is Thursday in Swedish, Tuesday in Slovene; `die` begins a German Tuesday, and is Sunday in Albanian.
 #[rustfmt::skip]
-const OTHER_WEEKDAYS: [&[&str]; 7] = [
-    &["montag", "lundi", "lunes", "lunedi", "segunda", "maandag", "mandag", "maanantai"],
-    &["dienstag", "mardi", "martes", "martedi", "terca", "dinsdag", "tisdag", "tirsdag", "tysdag", "tiistai", "tor", "die"],
-    &["mittwoch", "mercredi", "miercoles", "mercoledi", "quarta", "woensdag", "onsdag", "keskiviikko"],
-    &["donnerstag", "jeudi", "jueves", "giovedi", "quinta", "donderdag", "torsdag", "torstai", "tor"],
-    &["freitag", "vendredi", "viernes", "venerdi", "sexta", "vrijdag", "fredag", "perjantai"],
-    &["samstag", "sonnabend", "samedi", "sabado", "sabato", "zaterdag", "lordag", "laurdag", "lauantai"],
-    &["sonntag", "dimanche", "domingo", "domenica", "zondag", "sondag", "sundag", "sunnuntai", "son", "die"],
+const WEEKDAYS: [&[&str]; 7] = [
+    &["monday", "montag", "lundi", "lunes", "lunedi", "segunda", "maandag", "mandag", "maanantai"],
+    &["tuesday", "dienstag", "mardi", "martes", "martedi", "terca", "dinsdag", "tisdag", "tirsdag", "tysdag", "tiistai", "tor", "die"],
+    &["wednesday", "mittwoch", "mercredi", "miercoles", "mercoledi", "quarta", "woensdag", "onsdag", "keskiviikko"],
+    &["thursday", "donnerstag", "jeudi", "jueves", "giovedi", "quinta", "donderdag", "torsdag", "torstai", "tor"],
+    &["friday", "freitag", "vendredi", "viernes", "venerdi", "sexta", "vrijdag", "fredag", "perjantai"],
+    &["saturday", "samstag", "sonnabend", "samedi", "sabado", "sabato", "zaterdag", "lordag", "laurdag", "lauantai"],
+    &["sunday", "sonntag", "dimanche", "domingo", "domenica", "zondag", "sondag", "sundag", "sunnuntai", "son", "die"],
 ];
 
 /// The same languages' weekdays of two letters. They fix no weekday: `do` is Thursday in German, Sunday in
@@ -80,35 +62,24 @@ const MAERZ: &[u8] = b"maerz";
 
 /// The month of this name, from 1: in full, or its first letters, three at least.
 pub(super) fn month(word: &[u8]) -> Option<Name<u32>> {
-    let number = |index: usize| u32::try_from(index + 1).ok();
-    if let Some(index) = english(word, &MONTHS) {
-        return Some(Name { value: number(index)?, english: true });
-    }
-    if word.eq_ignore_ascii_case(MAERZ) {
-        return Some(Name { value: 3, english: false });
-    }
-    match elsewhere(word, &OTHER_MONTHS) {
-        Elsewhere::One(index) => Some(Name { value: number(index)?, english: false }),
-        Elsewhere::Several | Elsewhere::None => None,
-    }
+    let index =
+        if word.eq_ignore_ascii_case(MAERZ) { Some((2, false)) } else { look_up(word, &MONTHS)? };
+    let (index, english) = index?;
+    Some(Name { value: u32::try_from(index + 1).ok()?, english })
 }
 
 /// The weekday of this name, in full, as an abbreviation, or its first letters, three at least. The value is
 /// `None` where languages disagree about the weekday, and for every weekday of two letters.
 pub(super) fn weekday(word: &[u8]) -> Option<Name<Option<Weekday>>> {
-    let day = |index: usize| u8::try_from(index).ok().and_then(|index| index.try_into().ok());
-    if let Some(index) = english(word, &WEEKDAYS) {
-        return Some(Name { value: day(index), english: true });
-    }
     if Folded::of(word).is_some_and(|word| SHORT_WEEKDAYS.contains(&word.text())) {
         // `on` is Wednesday in Swedish, and an English word: it shows no language.
         return Some(Name { value: None, english: word.eq_ignore_ascii_case(b"on") });
     }
-    match elsewhere(word, &OTHER_WEEKDAYS) {
-        Elsewhere::One(index) => Some(Name { value: day(index), english: false }),
-        Elsewhere::Several => Some(Name { value: None, english: false }),
-        Elsewhere::None => None,
-    }
+    let day = |index: usize| u8::try_from(index).ok().and_then(|index| index.try_into().ok());
+    Some(match look_up(word, &WEEKDAYS)? {
+        Some((index, english)) => Name { value: day(index), english },
+        None => Name { value: None, english: false },
+    })
 }
 
 /// Which half of the day these octets begin with, and how many octets that takes.
@@ -116,10 +87,11 @@ pub(super) fn half_of_day(octets: &[u8]) -> Option<(Name<Half>, usize)> {
     if let Some((name, length)) = latin_half(octets) {
         return ends_word(&octets[length..]).then_some((name, length));
     }
-    HALVES.iter().find_map(|(text, half)| {
+    let halves = HALVES.iter().flat_map(|(am, pm)| [(*am, Half::Am), (*pm, Half::Pm)]);
+    halves.into_iter().find_map(|(text, half)| {
         let begins = octets.get(..text.len())?.eq_ignore_ascii_case(text);
         let ends = !text.is_ascii() || ends_word(&octets[text.len()..]);
-        (begins && ends).then_some((Name { value: *half, english: false }, text.len()))
+        (begins && ends).then_some((Name { value: half, english: false }, text.len()))
     })
 }
 
@@ -148,7 +120,7 @@ fn ends_word(rest: &[u8]) -> bool {
         [b'+' | b'-' | b'_', word @ ..] => {
             let length = word.iter().take_while(|octet| octet.is_ascii_alphanumeric()).count();
             let word = str::from_utf8(&word[..length]).unwrap_or_default();
-            hours_of(word).is_some() || (word.len() == 4 && word.parse::<u16>().is_ok())
+            rfc822_hours(word).is_some() || (word.len() == 4 && word.parse::<u16>().is_ok())
         }
         [next, ..] => !next.is_ascii_alphanumeric(),
         [] => true,
@@ -156,37 +128,12 @@ fn ends_word(rest: &[u8]) -> bool {
 }
 
 /// True for a word that tells a half of the day in a language whose other words are not known here, so
-/// that nobody takes it for a zone.
+/// that it is not taken for a zone.
 pub(super) fn is_part_of_day(word: &[u8]) -> bool {
-    const PARTS: [&str; 26] = [
-        "morning",
-        "afternoon",
-        "evening",
-        "night",
-        "noon",
-        "midnight",
-        "vorm",
-        "vormittag",
-        "vormittags",
-        "nachm",
-        "nachmittag",
-        "nachmittags",
-        "abends",
-        "matin",
-        "soir",
-        "manana",
-        "tarde",
-        "noche",
-        "manha",
-        "noite",
-        "mattina",
-        "pomeriggio",
-        "sera",
-        "pagi",
-        "petang",
-        "malam",
-    ];
-    Folded::of(word).is_some_and(|word| PARTS.contains(&word.text()))
+    const PARTS_OF_DAY: &str = "morning afternoon evening night noon midnight vorm vormittag vormittags nachm \
+        nachmittag nachmittags abends matin soir manana tarde noche manha noite mattina \
+        pomeriggio sera pagi petang malam";
+    Folded::of(word).is_some_and(|word| PARTS_OF_DAY.split(' ').any(|part| part == word.text()))
 }
 
 /// Before or after noon.
@@ -196,85 +143,61 @@ pub(super) enum Half {
     Pm,
 }
 
-/// Chinese, Japanese and Korean Windows write these before the time, in the code page of the system or
+/// The words for both halves, that before noon first. Chinese, Japanese and Korean Windows write these before the time, in the code page of the system or
 /// in UTF-8; the others stand behind it.
-const HALVES: [(&[u8], Half); 28] = [
-    (b"vm.", Half::Am), // Afrikaans
-    (b"nm.", Half::Pm),
-    (b"vm", Half::Am),
-    (b"nm", Half::Pm),
-    (b"pg", Half::Am), // Malay
-    (b"ptg", Half::Pm),
-    ("πμ".as_bytes(), Half::Am),
-    ("μμ".as_bytes(), Half::Pm),
-    ("ΠΜ".as_bytes(), Half::Am),
-    ("ΜΜ".as_bytes(), Half::Pm),
-    ("π.μ.".as_bytes(), Half::Am),
-    ("μ.μ.".as_bytes(), Half::Pm),
-    (b"\xf0\xec", Half::Am), // the first two in Windows-1253
-    (b"\xec\xec", Half::Pm),
-    ("上午".as_bytes(), Half::Am),
-    ("下午".as_bytes(), Half::Pm),
-    (b"\xc9\xcf\xce\xe7", Half::Am), // the same in GBK
-    (b"\xcf\xc2\xce\xe7", Half::Pm),
-    (b"\xa4\x57\xa4\xc8", Half::Am), // in Big5
-    (b"\xa4\x55\xa4\xc8", Half::Pm),
-    ("오전".as_bytes(), Half::Am),
-    ("오후".as_bytes(), Half::Pm),
-    (b"\xbf\xc0\xc0\xfc", Half::Am), // in code page 949
-    (b"\xbf\xc0\xc8\xc4", Half::Pm),
-    ("午前".as_bytes(), Half::Am),
-    ("午後".as_bytes(), Half::Pm),
-    (b"\x8c\xdf\x91\x4f", Half::Am), // in code page 932
-    (b"\x8c\xdf\x8c\xe3", Half::Pm),
+const HALVES: [(&[u8], &[u8]); 14] = [
+    (b"vm.", b"nm."), // Afrikaans
+    (b"vm", b"nm"),
+    (b"pg", b"ptg"), // Malay
+    ("πμ".as_bytes(), "μμ".as_bytes()),
+    ("ΠΜ".as_bytes(), "ΜΜ".as_bytes()),
+    ("π.μ.".as_bytes(), "μ.μ.".as_bytes()),
+    (b"\xf0\xec", b"\xec\xec"), // the first two in Windows-1253
+    ("上午".as_bytes(), "下午".as_bytes()),
+    (b"\xc9\xcf\xce\xe7", b"\xcf\xc2\xce\xe7"), // the same in GBK
+    (b"\xa4\x57\xa4\xc8", b"\xa4\x55\xa4\xc8"), // in Big5
+    ("오전".as_bytes(), "오후".as_bytes()),
+    (b"\xbf\xc0\xc0\xfc", b"\xbf\xc0\xc8\xc4"), // in code page 949
+    ("午前".as_bytes(), "午後".as_bytes()),
+    (b"\x8c\xdf\x91\x4f", b"\x8c\xdf\x8c\xe3"), // in code page 932
 ];
 
-/// The index of the English name that begins with this word, which has three letters at least.
-fn english(word: &[u8], names: &[&str]) -> Option<usize> {
-    let begins = |name: &&str| {
+/// The row that a word names, in full or by three letters or more, and whether it is English, which comes first
+/// in each row. `Some(None)` where the languages that know the word disagree.
+#[expect(clippy::option_option, reason = "unknown, or known and not certain")]
+fn look_up(word: &[u8], rows: &[&[&str]]) -> Option<Option<(usize, bool)>> {
+    let begins = |name: &str| {
         name.as_bytes().get(..word.len()).is_some_and(|part| part.eq_ignore_ascii_case(word))
     };
-    if word.len() < 3 { None } else { names.iter().position(begins) }
-}
-
-enum Elsewhere {
-    None,
-    One(usize),
-    Several,
-}
-
-/// What a word means in the other languages, in full or by three letters or more: one thing, if those
-/// that know it agree.
-fn elsewhere(word: &[u8], names: &[&[&str]]) -> Elsewhere {
-    let Some(folded) = Folded::of(word) else { return Elsewhere::None };
+    if word.len() >= 3
+        && let Some(index) = rows.iter().position(|row| begins(row[0]))
+    {
+        return Some(Some((index, true)));
+    }
+    let folded = Folded::of(word)?;
     let text = folded.text();
     let known = |means: &dyn Fn(&str) -> bool| {
-        let mut found =
-            names.iter().enumerate().filter(|(_, all)| all.iter().any(|name| means(name)));
-        match (found.next(), found.next()) {
-            (None, _) => Elsewhere::None,
-            (Some((index, _)), None) => Elsewhere::One(index),
-            _ => Elsewhere::Several,
-        }
+        let means = |row: &[&str]| row[1..].iter().any(|name| means(name));
+        let mut found = rows.iter().enumerate().filter(|(_, row)| means(row));
+        let (index, _) = found.next()?;
+        Some(if found.next().is_some() { None } else { Some((index, false)) })
     };
-    match known(&|name| name == text) {
-        Elsewhere::None if text.len() >= 3 => known(&|name| name.starts_with(text)),
-        whole => whole,
-    }
+    let by_letters = || if text.len() >= 3 { known(&|name| name.starts_with(text)) } else { None };
+    known(&|name| name == text).or_else(by_letters)
 }
 
 /// A word in plain small letters.
 struct Folded {
-    letters: [u8; Self::LONGEST],
+    letters: [u8; Self::MAX_LETTERS],
     length: usize,
 }
 
 impl Folded {
     /// The longest name in the tables has twelve letters.
-    const LONGEST: usize = 16;
+    const MAX_LETTERS: usize = 16;
 
     fn of(word: &[u8]) -> Option<Self> {
-        let mut folded = Self { letters: [0; Self::LONGEST], length: 0 };
+        let mut folded = Self { letters: [0; Self::MAX_LETTERS], length: 0 };
         match str::from_utf8(word) {
             Ok(text) => text.chars().try_for_each(|letter| folded.push(letter))?,
             // Windows-1252 agrees with ISO 8859-1 on the letters, and Unicode's first 256 are those.

@@ -23,14 +23,12 @@ use super::cursor::{Cursor, Mismatch, Number};
 use super::flags::Flag;
 use super::iana::Iana;
 use super::recognised::{Form, Parts};
+use super::time_code::{Marker, TimeCode, contradicts, mjd};
 use super::zone_text::ZoneText;
 use crate::clock::{Health, Leap, Reading};
 use crate::reply::{Reply, ReplyError};
-use chrono::{Datelike, Days, NaiveDate, NaiveTime};
+use chrono::{Days, NaiveDate, NaiveTime};
 use std::time::Duration;
-
-/// The Modified Julian Date of day 1 of the year 1: 17 November 1858 is 0.
-const MJD_OF_DAY_ONE: i32 = -678_575;
 
 pub(super) fn print(reading: &Reading) -> Result<Reply, ReplyError> {
     let date = reading.utc.date_naive();
@@ -68,37 +66,6 @@ fn daylight_code(today: NaiveDate) -> u64 {
 /// True if the United States is on daylight time at 00:00 UTC of this date.
 fn is_daylight(date: NaiveDate) -> bool {
     Iana::NEW_YORK.at(&date.and_time(NaiveTime::MIN)).is_dst()
-}
-
-/// What a time code carries beside the time. Each part is there as far as the reply has it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct TimeCode {
-    /// Modified Julian Date, its last five digits.
-    pub mjd: u32,
-    /// TT: daylight saving time in the United States (00 standard time, 50 daylight time, else the days
-    /// until the change and after 50 or 0).
-    pub daylight: Option<u8>,
-    /// L: a leap second at the end of the month (0 none, 1 added, 2 left out).
-    pub leap: Option<u8>,
-    /// H: how well the server is (0 well, 1 wrong by up to 5 s, 2 by more, 3 by an unknown amount, 4 in
-    /// maintenance).
-    pub health: Option<u8>,
-    /// By telephone: UT1 - UTC in tenths of a second.
-    pub dut1_tenths: Option<i8>,
-    /// msADV: how long before its time the code was sent.
-    pub advance: Option<Duration>,
-    /// The on-time marker: the end of this octet is the moment that is told.
-    pub marker: Option<Marker>,
-}
-
-/// The on-time marker of a time code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Marker {
-    /// `*`.
-    Star,
-    /// `#`: the telephone service has measured the delay of the line and sends early by it.
-    Hash,
 }
 
 pub(super) fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
@@ -226,29 +193,13 @@ fn note_marker(cursor: &mut Cursor, code: &TimeCode) {
 
 fn note_state(cursor: &mut Cursor, code: &TimeCode) {
     match code.leap {
-        Some(1) => cursor.flags.add(Flag::LeapWarning(1)),
-        Some(2) => cursor.flags.add(Flag::LeapWarning(-1)),
+        Some(1) => cursor.flags.add(Flag::LeapWarning { seconds: 1 }),
+        Some(2) => cursor.flags.add(Flag::LeapWarning { seconds: -1 }),
         _ => {}
     }
     if let Some(digit @ 1..) = code.health {
-        cursor.flags.add(Flag::Unhealthy(digit));
+        cursor.flags.add(Flag::Unhealthy { digit });
     }
-}
-
-/// The Modified Julian Date of a date.
-fn mjd(date: NaiveDate) -> i32 {
-    date.num_days_from_ce() - 1 + MJD_OF_DAY_ONE
-}
-
-/// True if these five digits are not the date's.
-pub(super) fn contradicts(date: NaiveDate, digits: u32) -> bool {
-    u32::try_from(mjd(date).rem_euclid(100_000)) != Ok(digits)
-}
-
-/// The date of a Modified Julian Date.
-pub(super) fn date_of(mjd: u32) -> Option<NaiveDate> {
-    let day = i32::try_from(mjd).ok()?.checked_add(1 - MJD_OF_DAY_ONE)?;
-    NaiveDate::from_num_days_from_ce_opt(day)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 mod replies;
 
 use super::iana::Iana;
-use super::{Flag, Form, Recognised, Syntax, Told, Zone, recognise, zone_text};
+use super::{Flag, Form, Recognised, ReplyTime, Syntax, Zone, recognise, utc_offset};
 use crate::clock::Reading;
 use crate::reply::Printable;
 use chrono::{DateTime, Datelike, FixedOffset, NaiveDateTime, Offset, TimeZone, Timelike, Utc};
@@ -31,7 +31,7 @@ proptest! {
     ) {
         let utc = DateTime::from_timestamp(second, nanosecond).expect("in range");
         for syntax in Syntax::NAMED {
-            assert_read_back(&syntax, utc, zone);
+            assert_read_back(syntax, utc, zone);
         }
     }
 
@@ -41,7 +41,7 @@ proptest! {
         zone in prop_oneof![zone_of_the_database(), fixed_offset(5)],
     ) {
         for syntax in Syntax::NAMED {
-            assert_read_back(&syntax, leap_second(day), zone);
+            assert_read_back(syntax, leap_second(day), zone);
         }
     }
 
@@ -68,9 +68,9 @@ fn every_offset_and_abbreviation_of_every_zone_is_read_back() {
             let leaps = second / 86_400 >= FIRST_LEAP_DAY;
             if seen.insert((leaps, offset.fix().local_minus_utc(), offset.to_string())) {
                 for syntax in Syntax::NAMED {
-                    assert_read_back(&syntax, utc, zone);
+                    assert_read_back(syntax, utc, zone);
                     if leaps {
-                        assert_read_back(&syntax, leap_second(second / 86_400), zone);
+                        assert_read_back(syntax, leap_second(second / 86_400), zone);
                     }
                 }
                 checked += 1;
@@ -132,14 +132,15 @@ fn assert_read_back(syntax: &Syntax, utc: DateTime<Utc>, zone: Zone) {
     let years = years_lost(syntax, local);
     assert_eq!(read.form, form(syntax), "{line}");
     assert_eq!(read.naive(), Some(without_years(local, years)), "{line}");
-    match read.told {
-        Told::Instant { utc: claimed, .. } => {
+    match read.time {
+        ReplyTime::Instant { utc: claimed, .. } => {
             let true_utc = without_years(whole_second(utc).naive_utc(), years);
             assert_eq!(claimed.naive_utc(), true_utc, "{line}");
         }
-        told => {
+        time => {
             // No zone is printed, or one by a name that several have.
-            assert!(matches!(told, Told::WallClock(_)) && may_be_vague(syntax, &read), "{line}");
+            let wall = matches!(time, ReplyTime::WallClock { .. });
+            assert!(wall && may_be_vague(syntax, &read), "{line}");
         }
     }
     let expected = |flag| match flag {
@@ -200,7 +201,8 @@ fn may_be_vague(syntax: &Syntax, read: &Recognised) -> bool {
     match syntax {
         Syntax::Ctime => read.zone.is_none(),
         Syntax::Rfc867 | Syntax::Smtp => {
-            read.zone.is_some_and(|zone| alphabetic(zone) && zone_text::hours_of(zone).is_none())
+            let vague = |zone: &str| alphabetic(zone) && utc_offset::rfc822_hours(zone).is_none();
+            read.zone.as_deref().is_some_and(vague)
         }
         _ => false,
     }

@@ -41,7 +41,7 @@ const READERS: [Reader; 12] = [
 /// [`Unrecognised`]: no form fits. It names the octet at which the best of them failed.
 ///
 /// ```
-/// use daytime::{Flag, recognise};
+/// use daytime::read::{Flag, recognise};
 /// let reply = recognise(b"Tuesday, February 22, 1982 17:37:43-PST\r\n")?;
 /// assert_eq!(reply.utc(), Some("1982-02-23T01:37:43Z".parse()?));
 /// assert!(reply.flags.contains(Flag::WeekdayMismatch)); // RFC 867's own example: it was a Monday
@@ -83,7 +83,7 @@ fn read<'a>(frame: &Frame<'a>) -> Result<Recognised<'a>, Mismatch> {
         match judged {
             Ok((_, recognised)) if cursor.has_only_spaces_left() => return Ok(recognised),
             Ok((parts, recognised)) if stands_apart(&parts, &frame.line[read..]) => {
-                if partial.is_none_or(|(longest, _)| longest < read) {
+                if partial.as_ref().is_none_or(|(longest, _)| *longest < read) {
                     partial = Some((read, recognised));
                 }
             }
@@ -143,7 +143,7 @@ fn after_control_sequences(mut octets: &[u8]) -> &[u8] {
 }
 
 /// True if a word behind it may be the half of the day: up to 12 o'clock, unless the half was read, a zone
-/// stands between, or the form is one that nobody writes with 12 hours.
+/// stands between, or the form always has 24 hours.
 fn may_be_followed_by_half(read: &Parts) -> bool {
     let by_24_hours = matches!(
         read.form,

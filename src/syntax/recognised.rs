@@ -2,22 +2,24 @@
 
 use super::cursor::{Mismatch, Time};
 use super::flags::{Flag, Flags};
-use super::nist::TimeCode;
+use super::time_code::TimeCode;
 use super::zone_text::ZoneText;
 use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, Timelike, Utc, Weekday};
+use std::borrow::Cow;
+use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
 /// A reply that was read as a time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Recognised<'a> {
     /// The form it is written in.
     pub form: Form,
-    /// The time it tells.
-    pub told: Told,
+    /// The time in it.
+    pub time: ReplyTime,
     /// The zone as the reply names it, if it does.
-    pub zone: Option<&'a str>,
+    pub zone: Option<Cow<'a, str>>,
     /// The weekday it names, in a language that is known here.
     pub weekday: Option<Weekday>,
     /// The finest digit: a second, or the last digit of a fraction.
@@ -28,10 +30,10 @@ pub struct Recognised<'a> {
     pub flags: Flags,
 }
 
-/// What a reply tells about the time. A leap second is chrono's: second 59 with 1 000 000 000
+/// The time in a reply. A leap second is chrono's: second 59 with 1 000 000 000
 /// nanoseconds or more, printed as 60.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Told {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ReplyTime {
     /// An instant: the reply itself fixes the zone.
     Instant {
         /// The instant.
@@ -40,20 +42,26 @@ pub enum Told {
         local: NaiveDateTime,
     },
     /// The date and time on a wall somewhere: no zone is named, or one that does not fix the offset.
-    WallClock(NaiveDateTime),
+    WallClock {
+        /// The date and time as written.
+        local: NaiveDateTime,
+    },
     /// One of two or three: the order of day, month and year is not certain.
-    Ambiguous(Readings),
+    Ambiguous {
+        /// What it may be.
+        candidates: Candidates,
+    },
 }
 
-/// Two or three readings of one date and time, the earliest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Readings {
+/// The two or three times that one date in numbers may mean, the earliest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Candidates {
     dates: Dates,
     clock: NaiveTime,
 }
 
-impl Readings {
-    /// The readings, the earliest first.
+impl Candidates {
+    /// Each of them, the earliest first.
     pub fn iter(&self) -> impl Iterator<Item = NaiveDateTime> + '_ {
         self.dates.iter().map(|date| date.and_time(self.clock))
     }
@@ -75,56 +83,37 @@ impl Readings {
     }
 }
 
-/// The forms that are recognised, one file of `src/syntax/` each. The names
-/// ([`Display`](fmt::Display)) are fixed: scripts may rely on them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Form {
-    /// `acts`: NIST's time code by telephone.
-    Acts,
-    /// `ctime`: ctime(3), also with a zone as date(1) prints it.
-    Ctime,
-    /// `european`: the European telephone time code.
-    European,
-    /// `free`: a month by name, and the rest in any other order.
-    Free,
-    /// `nist`: NIST's time code.
-    Nist,
-    /// `numeric`: the date in numbers only, as Windows and cameras print it.
-    Numeric,
-    /// `rfc3339`: RFC 3339 and what is near it.
-    Rfc3339,
-    /// `rfc5322`: a mail date with its weekday.
-    Rfc5322,
-    /// `rfc850`: `06-Nov-94`.
-    Rfc850,
-    /// `rfc867`: RFC 867's first example.
-    Rfc867,
-    /// `smtp`: RFC 867's second example.
-    Smtp,
-    /// `truetime`: `Tue, Mar 14, 2006, 09:41:07-UTC`.
-    TrueTime,
-    /// `usno`: the U.S. Naval Observatory's time code by telephone.
-    Usno,
-}
-
-impl fmt::Display for Form {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Acts => "acts",
-            Self::Ctime => "ctime",
-            Self::European => "european",
-            Self::Free => "free",
-            Self::Nist => "nist",
-            Self::Numeric => "numeric",
-            Self::Rfc3339 => "rfc3339",
-            Self::Rfc5322 => "rfc5322",
-            Self::Rfc850 => "rfc850",
-            Self::Rfc867 => "rfc867",
-            Self::Smtp => "smtp",
-            Self::TrueTime => "truetime",
-            Self::Usno => "usno",
-        })
+named! {
+    /// The forms that are recognised, one file of `src/syntax/` each. The names
+    /// ([`Display`](fmt::Display)) are fixed: scripts may rely on them.
+    #[non_exhaustive]
+    pub enum Form {
+        /// `acts`: NIST's time code by telephone.
+        Acts = "acts",
+        /// `ctime`: ctime(3), also with a zone as date(1) prints it.
+        Ctime = "ctime",
+        /// `european`: the European telephone time code.
+        European = "european",
+        /// `free`: a month by name, and the rest in any other order.
+        Free = "free",
+        /// `nist`: NIST's time code.
+        Nist = "nist",
+        /// `numeric`: the date in numbers only, as Windows and cameras print it.
+        Numeric = "numeric",
+        /// `rfc3339`: RFC 3339 and what is near it.
+        Rfc3339 = "rfc3339",
+        /// `rfc5322`: a mail date with its weekday.
+        Rfc5322 = "rfc5322",
+        /// `rfc850`: `06-Nov-94`.
+        Rfc850 = "rfc850",
+        /// `rfc867`: RFC 867's first example.
+        Rfc867 = "rfc867",
+        /// `smtp`: RFC 867's second example.
+        Smtp = "smtp",
+        /// `truetime`: `Tue, Mar 14, 2006, 09:41:07-UTC`.
+        TrueTime = "truetime",
+        /// `usno`: the U.S. Naval Observatory's time code by telephone.
+        Usno = "usno",
     }
 }
 
@@ -132,48 +121,100 @@ impl Recognised<'_> {
     /// The instant, where the reply fixes it.
     #[must_use]
     pub fn utc(&self) -> Option<DateTime<Utc>> {
-        match self.told {
-            Told::Instant { utc, .. } => Some(utc),
-            Told::WallClock(_) | Told::Ambiguous(_) => None,
+        match self.time {
+            ReplyTime::Instant { utc, .. } => Some(utc),
+            ReplyTime::WallClock { .. } | ReplyTime::Ambiguous { .. } => None,
         }
     }
 
     /// The date and time as written, where the order of day, month and year is certain.
     #[must_use]
     pub fn naive(&self) -> Option<NaiveDateTime> {
-        match self.told {
-            Told::Instant { local, .. } | Told::WallClock(local) => Some(local),
-            Told::Ambiguous(_) => None,
+        match self.time {
+            ReplyTime::Instant { local, .. } | ReplyTime::WallClock { local } => Some(local),
+            ReplyTime::Ambiguous { .. } => None,
         }
+    }
+
+    /// The same without the octets that it was read from.
+    ///
+    /// ```
+    /// let kept = {
+    ///     let reply = b"Monday, February 22, 1982 17:37:43-PST\r\n".to_vec();
+    ///     daytime::recognise(&reply)?.into_owned()
+    /// };
+    /// assert_eq!(kept.zone.as_deref(), Some("PST"));
+    /// # Ok::<(), daytime::read::Unrecognised>(())
+    /// ```
+    #[must_use]
+    pub fn into_owned(self) -> Recognised<'static> {
+        Recognised { zone: self.zone.map(|zone| Cow::Owned(zone.into_owned())), ..self }
+    }
+
+    /// Checks what the server says about itself. A reply with a time may still be one to distrust: `daytime
+    /// query` then exits with 1.
+    ///
+    /// # Errors
+    /// [`Distrust`]: the server reports itself unhealthy, or says two things that cannot both be true.
+    ///
+    /// ```
+    /// let sick = b"60482 24-06-21 12:00:07 50 0 2 640.9 UTC(NIST) *\n";
+    /// let distrust = daytime::recognise(sick)?.validate().unwrap_err();
+    /// assert_eq!(distrust.unhealthy, Some(2));
+    /// assert!(distrust.contradictions.is_empty());
+    /// assert_eq!(distrust.to_string(), "the server reports itself unhealthy (H=2)");
+    /// # Ok::<(), daytime::read::Unrecognised>(())
+    /// ```
+    pub fn validate(&self) -> Result<(), Distrust> {
+        let mut distrust = Distrust { unhealthy: None, contradictions: Flags::default() };
+        for flag in self.flags.iter() {
+            match flag {
+                Flag::Unhealthy { digit } => distrust.unhealthy = Some(digit),
+                flag if flag.is_contradiction() => distrust.contradictions.add(flag),
+                _ => {}
+            }
+        }
+        let trusted = distrust.unhealthy.is_none() && distrust.contradictions.is_empty();
+        if trusted { Ok(()) } else { Err(distrust) }
     }
 
     /// Takes back what the rest of a cut line might change: the instant.
     pub(crate) fn cut(&mut self) {
         self.flags.add(Flag::Truncated);
-        if let Told::Instant { local, .. } = self.told {
-            self.told = Told::WallClock(local);
+        if let ReplyTime::Instant { local, .. } = self.time {
+            self.time = ReplyTime::WallClock { local };
         }
     }
+}
 
-    /// True if the reply says two things that cannot both be true: the weekday or the Modified Julian
-    /// Date of another day, or two zones.
-    #[must_use]
-    pub fn contradicts_itself(&self) -> bool {
-        self.flags.iter().any(Flag::is_contradiction)
-    }
+/// Why the time in a reply is not to be trusted, by the server's own words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Distrust {
+    /// NIST's digit H, if it is not 0: how far the server may be off.
+    pub unhealthy: Option<u8>,
+    /// What contradicts what: the weekday or the Modified Julian Date of another day, or two zones.
+    pub contradictions: Flags,
+}
 
-    /// NIST's digit H, if the server says with it that it is not well.
-    #[must_use]
-    pub fn unhealthy(&self) -> Option<u8> {
-        self.flags.iter().find_map(|flag| match flag {
-            Flag::Unhealthy(digit) => Some(digit),
-            _ => None,
-        })
+impl Error for Distrust {}
+
+impl fmt::Display for Distrust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(digit) = self.unhealthy {
+            let more = if self.contradictions.is_empty() { "" } else { "; " };
+            write!(f, "the server reports itself unhealthy (H={digit}){more}")?;
+        }
+        for (number, flag) in self.contradictions.iter().enumerate() {
+            let mark = if number == 0 { "the server contradicts itself: " } else { ", " };
+            write!(f, "{mark}{flag}")?;
+        }
+        Ok(())
     }
 }
 
 /// The dates that the numbers of a reply may mean: at least one, the earliest first, none of them twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Dates {
     dates: [NaiveDate; Self::ORDERS],
     count: usize,
@@ -237,14 +278,14 @@ impl<'a> Parts<'a> {
     /// Puts the parts together.
     pub(super) fn judge(mut self) -> Result<Recognised<'a>, Mismatch> {
         let (dates, clock) = (self.dates_by_weekday(), self.time.clock);
-        let told = if dates.count == 1 {
-            self.told(dates.earliest().and_time(clock))?
+        let time = if dates.count == 1 {
+            self.certain_time(dates.earliest().and_time(clock))?
         } else {
             self.flags.add(Flag::AmbiguousDate);
-            Told::Ambiguous(Readings { dates, clock })
+            ReplyTime::Ambiguous { candidates: Candidates { dates, clock } }
         };
         let leap = self.time.clock.nanosecond() >= 1_000_000_000;
-        if leap && !may_be_leap(told) {
+        if leap && !may_be_leap(time) {
             let expected = "a second up to 59: second 60 comes at 23:59 UTC only";
             return Err(Mismatch {
                 expected,
@@ -259,8 +300,8 @@ impl<'a> Parts<'a> {
         self.flags.add_if(self.zone.is_some_and(|zone| zone.conflict), Flag::ZoneConflict);
         Ok(Recognised {
             form: self.form,
-            told,
-            zone: self.zone.map(|zone| zone.text),
+            time,
+            zone: self.zone.map(|zone| Cow::Borrowed(zone.text)),
             weekday: self.weekday,
             resolution: resolution(self.time.fraction_digits),
             code: self.code,
@@ -276,9 +317,9 @@ impl<'a> Parts<'a> {
         fitting.unwrap_or(self.dates)
     }
 
-    fn told(&self, local: NaiveDateTime) -> Result<Told, Mismatch> {
+    fn certain_time(&self, local: NaiveDateTime) -> Result<ReplyTime, Mismatch> {
         let Some(offset) = self.zone.and_then(|zone| zone.offset) else {
-            return Ok(Told::WallClock(local));
+            return Ok(ReplyTime::WallClock { local });
         };
         // RFC 3339, which tells the instant, has four digits for the year.
         let utc = local.checked_sub_offset(offset).filter(|utc| (1..=9999).contains(&utc.year()));
@@ -286,18 +327,18 @@ impl<'a> Parts<'a> {
             let expected = "a date and time in the years 1 to 9999, in UTC too";
             return Err(Mismatch { expected, at: 0, reached: usize::MAX, at_end: false });
         };
-        Ok(Told::Instant { utc: utc.and_utc(), local })
+        Ok(ReplyTime::Instant { utc: utc.and_utc(), local })
     }
 }
 
 /// Leap seconds come at 23:59:60 UTC. Since there are any, zones have differed from that by multiples of
 /// five minutes: by quarters of an hour, and Kiritimati until 1979 by 10:40.
-fn may_be_leap(told: Told) -> bool {
+fn may_be_leap(time: ReplyTime) -> bool {
     let by_five_minutes = |time: NaiveDateTime| time.minute() % 5 == 4;
-    match told {
-        Told::Instant { utc, .. } => (utc.hour(), utc.minute()) == (23, 59),
-        Told::WallClock(time) => by_five_minutes(time),
-        Told::Ambiguous(readings) => by_five_minutes(readings.earliest()),
+    match time {
+        ReplyTime::Instant { utc, .. } => (utc.hour(), utc.minute()) == (23, 59),
+        ReplyTime::WallClock { local } => by_five_minutes(local),
+        ReplyTime::Ambiguous { candidates } => by_five_minutes(candidates.earliest()),
     }
 }
 
@@ -313,11 +354,36 @@ mod tests {
     #[test]
     fn a_leap_second_on_a_wall_is_one_that_some_zone_has_had() {
         let at = |time: &str| {
-            let wall = format!("1972-12-31T{time}:00").parse().expect("a date and time");
-            may_be_leap(Told::WallClock(wall))
+            let local = format!("1972-12-31T{time}:00").parse().expect("a date and time");
+            may_be_leap(ReplyTime::WallClock { local })
         };
         assert_eq!([at("23:59"), at("05:44"), at("13:19")], [true; 3], "UTC, Nepal, Kiritimati");
         assert_eq!([at("23:58"), at("12:00")], [false; 2]);
+    }
+
+    #[test]
+    fn every_form_is_read_back_by_its_name() {
+        assert_eq!(Form::ALL.len(), 13);
+        for form in Form::ALL {
+            assert_eq!(form.to_string().parse().as_ref(), Ok(form));
+        }
+        assert!("NIST".parse::<Form>().is_err());
+    }
+
+    #[test]
+    fn a_reply_is_distrusted_for_all_that_it_says_against_itself() {
+        let distrust =
+            |reply: &str| super::super::recognise(reply.as_bytes()).expect("a time").validate();
+        assert_eq!(distrust("60482 24-06-21 12:00:07 50 0 0 640.9 UTC(NIST) *\n"), Ok(()));
+        let both = distrust("60483 24-06-21 12:00:07 50 0 2 640.9 UTC(NIST) *\n").unwrap_err();
+        assert_eq!(
+            (both.unhealthy, both.contradictions.contains(Flag::MjdMismatch)),
+            (Some(2), true)
+        );
+        let words = "the server reports itself unhealthy (H=2); the server contradicts itself: mjd-mismatch";
+        assert_eq!(both.to_string(), words);
+        let weekday = distrust("Tuesday, February 22, 1982 17:37:43-PST\r\n").unwrap_err();
+        assert_eq!(weekday.to_string(), "the server contradicts itself: weekday-mismatch");
     }
 
     #[test]

@@ -31,11 +31,7 @@ pub(super) fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
         None => extended(cursor)?,
     };
     let zone = ZoneText::read_behind(cursor);
-    let again = cursor.optional(zone_in_brackets).flatten();
-    let zone = match (zone, again) {
-        (Some(zone), Some(again)) => Some(zone.settled_by(again)),
-        (zone, again) => zone.or(again),
-    };
+    let zone = ZoneText::merged(zone, cursor.optional(zone_in_brackets).flatten());
     let weekday = weekday.or(parts.weekday).or_else(|| cursor.weekday_behind());
     Ok(Parts { weekday, zone, ..parts })
 }
@@ -76,11 +72,11 @@ fn basic<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
                 cursor.spaces()?;
             }
             let time = cursor.optional(basic_time);
-            (number(digits, at), time.map_or_else(|| cursor.time(), Ok)?)
+            (Number::of(digits, at), time.map_or_else(|| cursor.time(), Ok)?)
         }
         14 => {
             let (date, time) = digits.split_at(8);
-            (number(date, at), time_in_digits(cursor, number(time, at + 8))?)
+            (Number::of(date, at), time_in_digits(cursor, Number::of(time, at + 8))?)
         }
         _ => return cursor.blame("eight digits, or fourteen", at),
     };
@@ -98,12 +94,6 @@ fn basic_time(cursor: &mut Cursor) -> Result<Time, Mismatch> {
 fn time_in_digits(cursor: &mut Cursor, time: Number) -> Result<Time, Mismatch> {
     let fraction = cursor.optional(Cursor::fraction);
     cursor.time_of(time.at, time.value / 10_000, time.last_two(100), time.last_two(1), fraction)
-}
-
-/// The number of digits that have been taken.
-fn number(digits: &[u8], at: usize) -> Number {
-    let value = digits.iter().fold(0, |value, digit| value * 10 + u32::from(digit - b'0'));
-    Number { value, digits: digits.len(), at }
 }
 
 /// What Java puts behind the offset, or without one: `[Europe/Rome]`.

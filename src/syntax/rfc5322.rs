@@ -6,8 +6,7 @@ use super::recognised::{Form, Parts};
 use super::smtp;
 
 pub(super) fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
-    let weekday = cursor.weekday_or_foreign_word()?;
-    cursor.comma_and_spaces()?;
+    let weekday = cursor.with_gap(Cursor::weekday_or_foreign_word)?;
     let parts = smtp::read(cursor)?;
     Ok(Parts { weekday, form: Form::Rfc5322, ..parts })
 }

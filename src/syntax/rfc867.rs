@@ -13,20 +13,18 @@ use super::flags::Flag;
 use super::recognised::{Form, Parts};
 use super::zone_text::ZoneText;
 use crate::reply::{Reply, ReplyError};
-use chrono::{DateTime, Weekday};
+use chrono::DateTime;
 
 pub(super) fn print(time: &DateTime<Zone>) -> Result<Reply, ReplyError> {
     Reply::line(time.format("%A, %B %-d, %Y %H:%M:%S-%Z"))
 }
 
 pub(super) fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
+    let weekday = |cursor: &mut Cursor<'a>| cursor.with_gap(Cursor::weekday_or_foreign_word);
     let weekday = cursor.optional(weekday).flatten();
-    let month = cursor.month()?;
-    cursor.comma_and_spaces()?;
-    let day = cursor.day()?;
-    cursor.comma_and_spaces()?;
-    let year = cursor.year()?;
-    cursor.comma_and_spaces()?;
+    let month = cursor.with_gap(Cursor::month)?;
+    let day = cursor.with_gap(Cursor::day)?;
+    let year = cursor.with_gap(Cursor::year)?;
     let date = cursor.date(year, month, day)?;
     let time = cursor.time()?;
     let zone = ZoneText::read_behind(cursor);
@@ -34,13 +32,6 @@ pub(super) fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
         cursor.flags.add(Flag::Truncated);
     }
     Ok(Parts { weekday, zone, ..Parts::new(Form::Rfc867, date, time) })
-}
-
-/// A weekday in any language.
-fn weekday(cursor: &mut Cursor) -> Result<Option<Weekday>, Mismatch> {
-    let weekday = cursor.weekday_or_foreign_word()?;
-    cursor.comma_and_spaces()?;
-    Ok(weekday)
 }
 
 #[cfg(test)]

@@ -8,23 +8,18 @@ use super::cursor::{Cursor, Mismatch};
 use super::recognised::{Form, Parts};
 use super::zone_text::ZoneText;
 use crate::reply::{Reply, ReplyError};
-use chrono::{DateTime, Datelike};
-
-const MONTHS: [&str; 12] =
-    ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
+use chrono::DateTime;
 
 pub(super) fn print(time: &DateTime<Zone>) -> Result<Reply, ReplyError> {
-    let month = MONTHS.get(time.month0() as usize).ok_or(ReplyError::Unprintable)?;
+    let month = time.format("%b").to_string().to_ascii_uppercase();
     Reply::line(format_args!("{} {month} {}", time.format("%d"), time.format("%y %H:%M:%S %Z")))
 }
 
 pub(super) fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
     let day = cursor.day()?;
     cursor.spaces()?;
-    let month = cursor.month()?;
-    cursor.comma_and_spaces()?;
-    let year = cursor.year()?;
-    cursor.comma_and_spaces()?;
+    let month = cursor.with_gap(Cursor::month)?;
+    let year = cursor.with_gap(Cursor::year)?;
     let date = cursor.date(year, month, day)?;
     let time = cursor.time()?;
     let zone = ZoneText::read_behind(cursor);

@@ -14,7 +14,7 @@ use std::time::Duration;
 /// A checked pattern.
 ///
 /// ```
-/// use daytime::{Pattern, PatternError};
+/// use daytime::read::Pattern;
 /// assert!("%F %T %Z".parse::<Pattern>().is_ok());
 /// let error = "%F%n%T".parse::<Pattern>().unwrap_err();
 /// assert_eq!(error.to_string(), r#""%n" at octet 3 writes a control character"#);
@@ -30,21 +30,37 @@ pub struct Pattern {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PatternError {
-    /// A specifier that is not one of strftime's.
-    #[error("{0:?} at octet {1} is no strftime specifier")]
-    Unknown(String, usize),
-    /// A part that writes something else than printable ASCII.
-    #[error("{0:?} at octet {1} writes a control character")]
-    Control(String, usize),
-    /// A character outside ASCII.
-    #[error("{0:?} at octet {1} is not ASCII")]
-    NotAscii(String, usize),
-    /// The part with which the longest reply is longer than [`Reply::MAX_OCTETS`].
-    #[error("{0:?} at octet {1} takes the reply above {max} octets", max = Reply::MAX_OCTETS)]
-    TooLong(String, usize),
+    /// A part that cannot be in a reply.
+    #[error("{part:?} at octet {octet} {fault}")]
+    Part {
+        /// The part.
+        part: String,
+        /// Where it begins.
+        octet: usize,
+        /// Why it cannot.
+        fault: PartFault,
+    },
     /// Nothing would be sent, always or at some instants (`%.f` in the first nanosecond).
     #[error("the pattern is empty, or writes nothing at some instants")]
     Empty,
+}
+
+/// Why a part of a pattern cannot be in a reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum PartFault {
+    /// A specifier that is not one of strftime's.
+    #[error("is no strftime specifier")]
+    Unknown,
+    /// It writes something else than printable ASCII.
+    #[error("writes a control character")]
+    Control,
+    /// A character outside ASCII.
+    #[error("is not ASCII")]
+    NotAscii,
+    /// With it the longest reply is longer than [`Reply::MAX_OCTETS`].
+    #[error("takes the reply above {max} octets", max = Reply::MAX_OCTETS)]
+    TooLong,
 }
 
 impl Pattern {
@@ -65,12 +81,12 @@ impl FromStr for Pattern {
         let mut octets = "\r\n".len();
         let instants = instants();
         for (at, part) in parts(text) {
-            let refuse = |error: MakeError| error(part.to_owned(), at + 1);
+            let refuse = |fault| PatternError::Part { part: part.to_owned(), octet: at + 1, fault };
             let new: Vec<Item> = StrftimeItems::new(part).map(Item::to_owned).collect();
             check(part, &new).map_err(refuse)?;
-            octets += longest(&new, &instants).ok_or_else(|| refuse(PatternError::Unknown))?;
+            octets += longest(&new, &instants).ok_or_else(|| refuse(PartFault::Unknown))?;
             if octets > Reply::MAX_OCTETS {
-                return Err(refuse(PatternError::TooLong));
+                return Err(refuse(PartFault::TooLong));
             }
             items.extend(new);
         }
@@ -97,9 +113,7 @@ impl fmt::Display for Formatted<'_> {
     }
 }
 
-type MakeError = fn(String, usize) -> PatternError;
-
-fn check(part: &str, items: &[Item]) -> Result<(), MakeError> {
+fn check(part: &str, items: &[Item]) -> Result<(), PartFault> {
     let control = |text: &str| text.chars().any(|character| character.is_ascii_control());
     let written = |item: &Item| match item {
         Item::Literal(text) | Item::Space(text) => control(text),
@@ -107,13 +121,13 @@ fn check(part: &str, items: &[Item]) -> Result<(), MakeError> {
         _ => false,
     };
     if !part.is_ascii() {
-        return Err(PatternError::NotAscii);
+        return Err(PartFault::NotAscii);
     }
     if items.contains(&Item::Error) {
-        return Err(PatternError::Unknown);
+        return Err(PartFault::Unknown);
     }
     if items.iter().any(written) {
-        return Err(PatternError::Control);
+        return Err(PartFault::Control);
     }
     Ok(())
 }

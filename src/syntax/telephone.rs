@@ -9,8 +9,8 @@
 
 use super::cursor::{Cursor, Mismatch};
 use super::flags::Flag;
-use super::nist::{Marker, TimeCode, contradicts, date_of};
 use super::recognised::{Form, Parts};
+use super::time_code::{Marker, TimeCode, contradicts, date_of};
 use super::zone_text::ZoneText;
 use chrono::{Datelike, FixedOffset, NaiveDate, NaiveDateTime, TimeDelta, Timelike};
 

@@ -10,8 +10,7 @@ pub(super) fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
     if !abbreviation(cursor) {
         return cursor.fail("an abbreviated weekday");
     }
-    let weekday = cursor.weekday()?;
-    cursor.comma_and_spaces()?;
+    let weekday = cursor.with_gap(Cursor::weekday)?;
     let month = cursor.month()?;
     cursor.spaces()?;
     let day = cursor.day()?;

@@ -48,7 +48,7 @@ pub enum Reason {
 fn blank(octets: usize) -> &'static str {
     match octets {
         0 => "the reply is empty",
-        1..=frame::MOST => "the reply holds nothing but blanks",
+        1..=frame::MAX_REPLY_OCTETS => "the reply holds nothing but blanks",
         _ => "the reply begins with nothing but blanks",
     }
 }
@@ -85,11 +85,11 @@ impl Unrecognised {
 
 /// The beginning of what was found, in quotes.
 fn found(rest: &[u8]) -> String {
-    const SHOWN: usize = 32;
+    const MAX_SHOWN: usize = 32;
     match rest {
         [] => "the end of the line".to_owned(),
-        _ if rest.len() <= SHOWN => format!("\"{}\"", Printable(rest)),
-        _ => format!("\"{}\"…", Printable(&rest[..SHOWN])),
+        _ if rest.len() <= MAX_SHOWN => format!("\"{}\"", Printable(rest)),
+        _ => format!("\"{}\"…", Printable(&rest[..MAX_SHOWN])),
     }
 }
 
@@ -110,23 +110,10 @@ fn time_protocol(reply: &[u8]) -> Option<Reason> {
 
 /// True if a word in it is one that servers refuse with.
 fn refuses(line: &[u8]) -> bool {
-    const REFUSING: [&str; 14] = [
-        "allowed",
-        "banned",
-        "blocked",
-        "busy",
-        "denied",
-        "error",
-        "forbidden",
-        "limit",
-        "refused",
-        "rejected",
-        "sorry",
-        "many",
-        "unauthorized",
-        "unavailable",
-    ];
-    let known = |word: &[u8]| REFUSING.iter().any(|it| word.eq_ignore_ascii_case(it.as_bytes()));
+    const REFUSING: &str = "allowed banned blocked busy denied error forbidden limit refused rejected sorry \
+        many unauthorized unavailable";
+    let known =
+        |word: &[u8]| REFUSING.split(' ').any(|it| word.eq_ignore_ascii_case(it.as_bytes()));
     let mark = |octet: &u8| !octet.is_ascii_alphabetic();
     line.split(mark).any(known)
 }

@@ -1,7 +1,7 @@
 //! The zone a reply is written in, and the abbreviation it goes by.
 
 use super::iana::{Iana, Shown};
-use super::{local_zone, zone_text};
+use super::{local_zone, utc_offset};
 use chrono::{
     FixedOffset, MappedLocalTime, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeDelta, TimeZone,
     Utc,
@@ -40,11 +40,17 @@ pub enum ZoneError {
     #[error("no such zone; use utc, local, an IANA name such as Europe/Rome, or +HH:MM")]
     Unknown,
     /// `local` leads to something that has no name in the IANA database.
-    #[error("the local zone {0:?} has no IANA name; name one instead of local")]
-    Local(String),
+    #[error("the local zone {zone:?} has no IANA name; name one instead of local")]
+    Local {
+        /// What it leads to.
+        zone: String,
+    },
     /// What `local` leads to may not be read.
-    #[error("cannot read the local zone: {0}")]
-    Unreadable(String),
+    #[error("cannot read the local zone: {reason}")]
+    Unreadable {
+        /// The system's words.
+        reason: String,
+    },
 }
 
 impl Zone {
@@ -59,11 +65,12 @@ impl Zone {
     /// [`ZoneError::Unreadable`]: a permission is missing, as inside a sandbox; or the crate was built
     /// without the features `client` and `server`, and asks no system.
     pub fn local() -> Result<Self, ZoneError> {
-        let Some(name) = local_zone::name().map_err(ZoneError::Unreadable)? else {
+        let name = local_zone::name().map_err(|reason| ZoneError::Unreadable { reason })?;
+        let Some(name) = name else {
             return Ok(Self::UTC);
         };
         let plain = name.strip_prefix("posix/").unwrap_or(&name);
-        Self::named(plain).ok_or(ZoneError::Local(name))
+        Self::named(plain).ok_or(ZoneError::Local { zone: name })
     }
 
     fn named(name: &str) -> Option<Self> {
@@ -82,31 +89,11 @@ impl FromStr for Zone {
         if text.eq_ignore_ascii_case("local") {
             return Self::local();
         }
-        offset(text)
+        utc_offset::numeric(text)
             .map(|offset| Self(Kind::Fixed(offset)))
             .or_else(|| Self::named(text))
             .ok_or(ZoneError::Unknown)
     }
-}
-
-/// `+H`, `+HH`, `+HHMM` or `+HH:MM`, less than a day either way.
-pub(super) fn offset(text: &str) -> Option<FixedOffset> {
-    let digits = text.strip_prefix(['+', '-'])?;
-    let (hours, minutes) = match (digits.split_once(':'), digits.len()) {
-        (Some(parts), _) => parts,
-        (None, 4) => digits.split_at_checked(2)?,
-        (None, _) => (digits, "00"),
-    };
-    let number = |part: &str| -> Option<i32> {
-        let plain = matches!(part.len(), 1..=2) && part.bytes().all(|octet| octet.is_ascii_digit());
-        plain.then(|| part.parse().ok())?
-    };
-    if minutes.len() != 2 {
-        return None;
-    }
-    let (hours, minutes) = (number(hours)?, number(minutes)?);
-    let seconds = (hours < 24 && minutes < 60).then_some(hours * 3600 + minutes * 60)?;
-    FixedOffset::east_opt(if text.starts_with('-') { -seconds } else { seconds })
 }
 
 impl fmt::Display for Zone {
@@ -145,8 +132,9 @@ impl fmt::Display for ZoneOffset {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seconds = self.fix().local_minus_utc();
         // China's CST, Cuba's CDT and the Philippines' PST are not RFC 822's.
-        let misleads =
-            |name: &str| zone_text::hours_of(name).is_some_and(|hours| hours * 3600 != seconds);
+        let misleads = |name: &str| {
+            utc_offset::rfc822_hours(name).is_some_and(|hours| hours * 3600 != seconds)
+        };
         if let OffsetKind::Named(_, shown) = self.0
             && let name = shown.time_zone_designation()
             && name.bytes().all(|octet| octet.is_ascii_alphabetic())
@@ -247,7 +235,7 @@ mod tests {
 
     #[test]
     fn an_offset_is_read_in_each_of_its_spellings() {
-        let seconds = |text: &str| offset(text).map(|offset| offset.local_minus_utc());
+        let seconds = |text: &str| utc_offset::numeric(text).map(|offset| offset.local_minus_utc());
         assert_eq!(seconds("+05:30"), Some(19_800));
         assert_eq!(seconds("+0530"), Some(19_800));
         assert_eq!(seconds("-3"), Some(-10_800));

@@ -7,7 +7,8 @@
 
 use super::cursor::{Cursor, Mismatch};
 use super::flags::Flag;
-use super::{names, zone};
+use super::names;
+use super::utc_offset::{self, rfc822_hours};
 use chrono::FixedOffset;
 use std::ops::RangeInclusive;
 
@@ -17,15 +18,27 @@ pub(super) struct ZoneText<'a> {
     pub text: &'a str,
     /// `None` if the name does not fix it.
     pub offset: Option<FixedOffset>,
-    /// Another zone stands beside it that contradicts it.
+    /// Another zone in the reply contradicts it.
     pub conflict: bool,
 }
 
 impl<'a> ZoneText<'a> {
+    fn new(text: &'a str, offset: Option<FixedOffset>) -> Self {
+        Self { text, offset, conflict: false }
+    }
+
+    /// The zone of a reply that names one before and one behind.
+    pub(super) fn merged(before: Option<Self>, behind: Option<Self>) -> Option<Self> {
+        match (before, behind) {
+            (Some(before), Some(behind)) => Some(before.settled_by(behind)),
+            (before, behind) => before.or(behind),
+        }
+    }
+
     /// Reads an offset or a name, and what may stand behind it to say the same again: `+0100 (CET)`.
     pub(super) fn read(cursor: &mut Cursor<'a>) -> Result<Self, Mismatch> {
         let zone = Self::one(cursor, in_capitals)?;
-        Ok(zone.and_again(cursor))
+        Ok(zone.with_repetition(cursor))
     }
 
     /// The zone behind a time, if there is one: after a comma or spaces, RFC 867's hyphen, or in
@@ -40,7 +53,7 @@ impl<'a> ZoneText<'a> {
                 [b'-', next, ..] if !next.is_ascii_digit() => {
                     cursor.take(b'-');
                     // Cisco's operators write the name as they like.
-                    Self::one(cursor, |_| true).map(|zone| zone.and_again(cursor))
+                    Self::one(cursor, |_| true).map(|zone| zone.with_repetition(cursor))
                 }
                 [b'(', ..] => in_parentheses(cursor),
                 _ => Self::read(cursor),
@@ -55,8 +68,8 @@ impl<'a> ZoneText<'a> {
             return cursor.blame("UTC", start);
         }
         cursor.optional(laboratory);
-        let text = str::from_utf8(cursor.since(start)).unwrap_or_default();
-        Ok(Self { text, offset: known(text), conflict: false })
+        let text = cursor.text_since(start);
+        Ok(Self::new(text, known(text)))
     }
 
     fn one(cursor: &mut Cursor<'a>, is_name: fn(&str) -> bool) -> Result<Self, Mismatch> {
@@ -67,47 +80,47 @@ impl<'a> ZoneText<'a> {
     }
 
     fn numeric(cursor: &mut Cursor<'a>) -> Result<Self, Mismatch> {
-        const WHOLE: [usize; 2] = ["+0100".len(), "+01:00".len()];
+        const WHOLE_LENGTHS: [usize; 2] = ["+0100".len(), "+01:00".len()];
         let start = cursor.at();
-        let text = cursor.run(|octet| matches!(octet, b'+' | b'-' | b':' | b'0'..=b'9'));
-        let text = str::from_utf8(text).unwrap_or_default();
-        let whole = text.len() == WHOLE[usize::from(text.contains(':'))];
+        cursor.run(|octet| matches!(octet, b'+' | b'-' | b':' | b'0'..=b'9'));
+        let text = cursor.text_since(start);
+        let whole = text.len() == WHOLE_LENGTHS[usize::from(text.contains(':'))];
         if cursor.may_be_cut() && !whole && text.len() > 1 {
             cursor.flags.add(Flag::Truncated); // +02 of +0230
-            return Ok(Self { text, offset: None, conflict: false });
+            return Ok(Self::new(text, None));
         }
-        match zone::offset(text) {
-            Some(offset) => Ok(Self { text, offset: Some(offset), conflict: false }),
+        match utc_offset::numeric(text) {
             None => cursor.blame("an offset such as +0100", start),
+            offset => Ok(Self::new(text, offset)),
         }
     }
 
     fn named(cursor: &mut Cursor<'a>, is_name: fn(&str) -> bool) -> Result<Self, Mismatch> {
         let start = cursor.at();
         cursor.run(in_name);
-        let first = str::from_utf8(cursor.since(start)).unwrap_or_default();
+        let first = cursor.text_since(start);
         let longer = first.eq_ignore_ascii_case("UTC") && cursor.optional(laboratory).is_some()
             || cursor.optional(|cursor| cursor.text(" DST")).is_some()
             || cursor.optional(standard_time).is_some();
-        let text = str::from_utf8(cursor.since(start)).unwrap_or_default();
+        let text = cursor.text_since(start);
         let offset = known(text);
         let letter = first.starts_with(|letter: char| letter.is_ascii_alphabetic());
         let name = || {
             letter
                 && (longer || is_name(first))
-                && LENGTHS.contains(&text.len())
+                && NAME_LENGTHS.contains(&text.len())
                 && !tells_half_of_day(first)
         };
         if offset.is_none() && !name() {
             return cursor.blame("a zone", start);
         }
-        Ok(Self { text, offset, conflict: false })
+        Ok(Self::new(text, offset))
     }
 
     /// What two zones for one time come to: an offset in numbers stands; one behind a name settles what
     /// the name leaves open; and a name that what follows contradicts, or may contradict behind a cut,
     /// fixes nothing.
-    fn and_again(self, cursor: &mut Cursor<'a>) -> Self {
+    fn with_repetition(self, cursor: &mut Cursor<'a>) -> Self {
         let whole = !cursor.flags.contains(Flag::Truncated);
         let again = cursor.optional(|cursor| {
             let apart = cursor.skip_spaces();
@@ -125,8 +138,8 @@ impl<'a> ZoneText<'a> {
         }
     }
 
-    /// See [`ZoneText::and_again`].
-    pub(super) fn settled_by(self, again: Self) -> Self {
+    /// See [`ZoneText::with_repetition`].
+    fn settled_by(self, again: Self) -> Self {
         let conflict = Self { offset: None, conflict: true, ..self };
         match (self.offset, again.offset) {
             (None, Some(_)) if again.is_numeric() => again,
@@ -153,7 +166,7 @@ impl<'a> ZoneText<'a> {
 
 /// Two letters are no zone, but may be the half of the day in a language that is unknown here; and
 /// "Central European Standard Time" has 30.
-const LENGTHS: RangeInclusive<usize> = 3..=48;
+const NAME_LENGTHS: RangeInclusive<usize> = 3..=48;
 
 fn in_name(octet: u8) -> bool {
     octet.is_ascii_alphanumeric() || matches!(octet, b'+' | b'-' | b':' | b'_' | b'/')
@@ -193,9 +206,9 @@ fn comment<'a>(cursor: &mut Cursor<'a>) -> Result<Option<ZoneText<'a>>, Mismatch
 /// `(NIST)` right behind `UTC`: whose realisation of it this is. A zone is none.
 fn laboratory(cursor: &mut Cursor) -> Result<(), Mismatch> {
     cursor.octet(b'(', "a laboratory")?;
-    let name = cursor.run(|octet| octet.is_ascii_alphanumeric());
-    let name = str::from_utf8(name).unwrap_or_default();
-    if !is_laboratory(name) {
+    let start = cursor.at();
+    cursor.run(|octet| octet.is_ascii_alphanumeric());
+    if !is_laboratory(cursor.text_since(start)) {
         return cursor.fail("a laboratory");
     }
     cursor.octet(b')', "a closing parenthesis")
@@ -204,7 +217,7 @@ fn laboratory(cursor: &mut Cursor) -> Result<(), Mismatch> {
 fn is_laboratory(name: &str) -> bool {
     let zone = |known: &str| name.eq_ignore_ascii_case(known);
     let summer = ["DST", "BST", "LOCAL"].iter().any(|known| zone(known));
-    !(name.is_empty() || summer || hours_of(name).is_some())
+    !(name.is_empty() || summer || rfc822_hours(name).is_some())
 }
 
 /// A half of the day at the beginning, glued to a zone or not: `PMEST`, `P-PST`; or a word for one.
@@ -213,7 +226,7 @@ fn tells_half_of_day(name: &str) -> bool {
         let (half, rest) = name.split_at_checked(length)?;
         let known = ["A", "P", "AM", "PM"].iter().any(|known| known.eq_ignore_ascii_case(half));
         let mark = rest.starts_with(['-', '/', '+', ':', '_']);
-        Some(known && (mark || (length == 2 && hours_of(rest).is_some())))
+        Some(known && (mark || (length == 2 && rfc822_hours(rest).is_some())))
     };
     names::is_part_of_day(name.as_bytes()) || [1, 2].into_iter().any(|at| half(at) == Some(true))
 }
@@ -235,36 +248,19 @@ fn standard_time(cursor: &mut Cursor) -> Result<(), Mismatch> {
 
 /// The offset of a name that has one and the same everywhere.
 fn known(name: &str) -> Option<FixedOffset> {
-    if let Some(hours) = hours_of(name) {
+    if let Some(hours) = rfc822_hours(name) {
         return FixedOffset::east_opt(hours * 3600);
     }
-    let universal = |name: &str| hours_of(name) == Some(0);
+    let universal = |name: &str| rfc822_hours(name) == Some(0);
     if let Some((name, laboratory)) = name.split_once('(') {
         let whole = laboratory.strip_suffix(')').is_some_and(is_laboratory) && universal(name);
         return whole.then(|| FixedOffset::east_opt(0)).flatten();
     }
     // GMT+0100, as ECMAScript writes it. GMT+1 is not read: to POSIX that is west of Greenwich.
     let (name, offset) = name.split_at_checked(name.find(['+', '-'])?)?;
-    (universal(name) && offset.len() >= "+0100".len()).then(|| zone::offset(offset)).flatten()
-}
-
-/// RFC 822, section 5.1: the offset in hours, east positive.
-pub(super) fn hours_of(name: &str) -> Option<i32> {
-    const NAMES: [(&str, i32); 12] = [
-        ("UTC", 0),
-        ("GMT", 0),
-        ("UT", 0),
-        ("Z", 0),
-        ("EST", -5),
-        ("EDT", -4),
-        ("CST", -6),
-        ("CDT", -5),
-        ("MST", -7),
-        ("MDT", -6),
-        ("PST", -8),
-        ("PDT", -7),
-    ];
-    NAMES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, hours)| *hours)
+    (universal(name) && offset.len() >= "+0100".len())
+        .then(|| utc_offset::numeric(offset))
+        .flatten()
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 //! 5. Addresses take turns by family; a new attempt starts when the last has failed or is 250 ms old,
 //! and the first to connect wins.
 
-use crate::calls::{Calls, Waiter};
+use crate::asking::{Attempt, AttemptFailure, Sockets};
+use crate::transport::Transport::Tcp;
 use mio::Interest;
 use mio::net::TcpStream;
 use std::collections::VecDeque;
@@ -18,12 +19,12 @@ const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 pub(super) struct Connected {
     pub stream: TcpStream,
     pub peer: SocketAddr,
-    /// When this attempt began; the server has heard of it no earlier.
+    /// When this attempt began. Its SYN reached the server no earlier.
     pub asked: Instant,
     /// The connection was reset since; what the server had sent can still be read.
     pub reset: Option<io::Error>,
     /// The other addresses, and how far each attempt came.
-    pub others: NotConnected,
+    pub others: Vec<Attempt>,
 }
 
 /// What became of an attempt.
@@ -34,153 +35,138 @@ enum Outcome {
     Reset(io::Error),
 }
 
-/// Every address, and how it ended.
-#[derive(Debug, Default)]
-pub(crate) struct NotConnected {
-    /// Addresses that refused, or could not be reached.
-    pub failed: Vec<(SocketAddr, io::Error)>,
-    /// Addresses that had not answered by the deadline, and how long they had.
-    pub silent: Vec<(SocketAddr, Duration)>,
-    /// Addresses whose turn had not come by the deadline.
-    pub untried: Vec<SocketAddr>,
-}
-
-struct Attempt {
+struct Connecting {
     stream: TcpStream,
     peer: SocketAddr,
     token: usize,
     started: Instant,
 }
 
-/// Races the addresses until `deadline`.
+/// Races the addresses until the deadline. Without a winner: how each address failed.
 pub(super) fn connect(
     addresses: &[SocketAddr],
-    deadline: Instant,
-    waiter: &mut Waiter,
-    calls: &mut Calls,
-) -> Result<Connected, NotConnected> {
+    sockets: &mut Sockets,
+) -> Result<Connected, Vec<Attempt>> {
     let mut race = Race {
+        sockets,
         waiting: interleave(addresses),
         running: Vec::new(),
         failed: Vec::new(),
         next_start: Instant::now(),
         started: 0,
     };
-    let winner = race.run(deadline, waiter, calls);
-    let mut silent = Vec::with_capacity(race.running.len());
-    for loser in race.running {
-        silent.push((loser.peer, loser.started.elapsed()));
-        calls.close(loser.stream);
-    }
-    let (failed, untried) = (race.failed, race.waiting.into());
-    let others = NotConnected { failed, silent, untried };
+    let winner = race.run();
+    let others = race.end();
     match winner {
         Some(connected) => Ok(Connected { others, ..connected }),
         None => Err(others),
     }
 }
 
-struct Race {
+struct Race<'a, 'b> {
+    sockets: &'a mut Sockets<'b>,
     waiting: VecDeque<SocketAddr>,
-    running: Vec<Attempt>,
-    failed: Vec<(SocketAddr, io::Error)>,
+    running: Vec<Connecting>,
+    failed: Vec<Attempt>,
     next_start: Instant,
     started: usize,
 }
 
-impl Race {
+impl Race<'_, '_> {
     /// The winner; `None` when all have failed or the time is over.
-    fn run(
-        &mut self,
-        deadline: Instant,
-        waiter: &mut Waiter,
-        calls: &mut Calls,
-    ) -> Option<Connected> {
+    fn run(&mut self) -> Option<Connected> {
+        let deadline = self.sockets.deadline;
         loop {
-            self.start_due(waiter, calls);
+            self.start_due();
             let now = Instant::now();
             if self.running.is_empty() || now >= deadline {
                 return None;
             }
             let until =
                 if self.waiting.is_empty() { deadline } else { deadline.min(self.next_start) };
-            let ready = match waiter.wait(until, calls) {
+            let ready = match self.sockets.wait(until) {
                 Ok(ready) => ready,
                 Err(error) => {
                     let attempt = self.running.remove(0);
-                    self.failed.push((attempt.peer, error));
+                    self.failed.push(Attempt::failed(Tcp, attempt.peer, error));
                     continue;
                 }
             };
             for token in ready {
-                if let Some(connected) = self.settle(token, calls) {
+                if let Some(connected) = self.settle(token) {
                     return Some(connected);
                 }
             }
         }
     }
 
-    fn start_due(&mut self, waiter: &mut Waiter, calls: &mut Calls) {
+    /// Closes the losers. How far every other address came: the failed first, then those still open.
+    fn end(self) -> Vec<Attempt> {
+        let mut others = self.failed;
+        for Connecting { stream, peer, started, .. } in self.running {
+            let silent = AttemptFailure::Silent { questions: 0, waited: started.elapsed() };
+            others.push(Attempt::new(Tcp, peer, silent));
+            self.sockets.close(stream);
+        }
+        let untried = |peer| Attempt::new(Tcp, peer, AttemptFailure::Untried);
+        others.extend(self.waiting.into_iter().map(untried));
+        others
+    }
+
+    fn start_due(&mut self) {
         while self.running.is_empty() || Instant::now() >= self.next_start {
             let Some(peer) = self.waiting.pop_front() else { return };
             self.next_start = Instant::now() + ATTEMPT_DELAY;
             self.started += 1;
             log::debug!("tcp {peer}: connecting");
-            match start(peer, self.started, waiter, calls) {
+            match start(peer, self.started, self.sockets) {
                 Ok(attempt) => self.running.push(attempt),
-                Err(error) => {
-                    self.failed.push((peer, error));
-                    self.next_start = Instant::now();
-                }
+                Err(error) => self.fail(peer, error),
             }
         }
     }
 
-    /// Looks how an attempt stands after an event. A failure lets the next one start at once.
-    fn settle(&mut self, token: usize, calls: &mut Calls) -> Option<Connected> {
+    /// Looks how an attempt stands after an event.
+    fn settle(&mut self, token: usize) -> Option<Connected> {
         let place = self.running.iter().position(|attempt| attempt.token == token)?;
-        let reset = match outcome(&self.running[place].stream, calls) {
+        let reset = match outcome(&self.running[place].stream, self.sockets) {
             Ok(Outcome::Pending) => return None, // mio may wake us for nothing
             Ok(Outcome::Connected) => None,
             Ok(Outcome::Reset(error)) => Some(error),
             Err(error) => {
-                let Attempt { stream, peer, .. } = self.running.remove(place);
-                calls.close(stream);
+                let Connecting { stream, peer, .. } = self.running.remove(place);
+                self.sockets.close(stream);
                 log::debug!("tcp {peer}: {error}");
-                self.failed.push((peer, error));
-                self.next_start = Instant::now();
+                self.fail(peer, error);
                 return None;
             }
         };
-        let Attempt { stream, peer, started, .. } = self.running.swap_remove(place);
-        Some(Connected { stream, peer, asked: started, reset, others: NotConnected::default() })
+        let Connecting { stream, peer, started, .. } = self.running.swap_remove(place);
+        Some(Connected { stream, peer, asked: started, reset, others: Vec::new() })
+    }
+
+    /// A failure lets the next attempt start at once.
+    fn fail(&mut self, peer: SocketAddr, error: io::Error) {
+        self.failed.push(Attempt::failed(Tcp, peer, error));
+        self.next_start = Instant::now();
     }
 }
 
-fn start(
-    peer: SocketAddr,
-    token: usize,
-    waiter: &mut Waiter,
-    calls: &mut Calls,
-) -> io::Result<Attempt> {
+fn start(peer: SocketAddr, token: usize, sockets: &mut Sockets) -> io::Result<Connecting> {
     let started = Instant::now();
-    let socket = calls.open(peer, socket2::Type::STREAM)?;
-    if let Err(error) = calls.connect(&socket, peer) {
-        calls.close(socket);
-        return Err(error);
-    }
+    let socket = sockets.connect(peer, socket2::Type::STREAM)?;
     let mut stream = TcpStream::from_std(socket.into());
-    waiter.watch(&mut stream, token, Interest::READABLE | Interest::WRITABLE, calls)?;
-    Ok(Attempt { stream, peer, token, started })
+    sockets.watch(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
+    Ok(Connecting { stream, peer, token, started })
 }
 
 /// What became of an attempt, as mio's `TcpStream::connect` says to find out.
-fn outcome(stream: &TcpStream, calls: &mut Calls) -> io::Result<Outcome> {
-    calls.add("getsockopt");
+fn outcome(stream: &TcpStream, sockets: &mut Sockets) -> io::Result<Outcome> {
+    sockets.record("getsockopt");
     if let Some(error) = stream.take_error()? {
-        return after_error(stream, error, calls);
+        return after_error(stream, error, sockets);
     }
-    calls.add("getpeername");
+    sockets.record("getpeername");
     match stream.peer_addr() {
         Ok(_) => Ok(Outcome::Connected),
         Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(Outcome::Pending),
@@ -191,11 +177,11 @@ fn outcome(stream: &TcpStream, calls: &mut Calls) -> io::Result<Outcome> {
 /// A server may connect, send its line and reset before we look. Linux keeps the octets received before the
 /// reset, but reports the error first. A reset without any octets is a failure like the others, so that the
 /// next address gets its turn.
-fn after_error(stream: &TcpStream, error: io::Error, calls: &mut Calls) -> io::Result<Outcome> {
+fn after_error(stream: &TcpStream, error: io::Error, sockets: &mut Sockets) -> io::Result<Outcome> {
     if !matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe) {
         return Err(error);
     }
-    calls.add("recv");
+    sockets.record("recv");
     let begun = stream.peek(&mut [0]).is_ok_and(|length| length > 0);
     if begun { Ok(Outcome::Reset(error)) } else { Err(error) }
 }
@@ -254,9 +240,8 @@ mod tests {
     #[test]
     fn a_reset_leaves_the_octets_before_it_to_be_read() {
         let mut stream = reset_after(b"noon\r\n");
-        let Ok(Outcome::Reset(error)) = outcome(&stream, &mut Calls::default()) else {
-            panic!("connected, and reset since")
-        };
+        let outcome = Sockets::for_test(Duration::ZERO, |sockets| outcome(&stream, sockets));
+        let Ok(Outcome::Reset(error)) = outcome else { panic!("connected, and reset since") };
         assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
         let mut reply = Vec::new();
         stream.read_to_end(&mut reply).expect("the octets");
@@ -265,9 +250,14 @@ mod tests {
 
     #[test]
     fn a_reset_before_any_octet_lets_the_next_address_start() {
-        let outcome = outcome(&reset_after(b""), &mut Calls::default());
+        let stream = reset_after(b"");
+        let outcome = Sockets::for_test(Duration::ZERO, |sockets| outcome(&stream, sockets));
         let error = outcome.err().expect("not connected");
         assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+    }
+
+    fn race(addresses: &[SocketAddr], timeout: Duration) -> Result<Connected, Vec<Attempt>> {
+        Sockets::for_test(timeout, |sockets| connect(addresses, sockets))
     }
 
     #[test]
@@ -276,9 +266,7 @@ mod tests {
         let answering = std::net::TcpListener::bind("[::1]:0").expect("loopback");
         let addresses = [full.address, answering.local_addr().expect("bound")];
         let started = Instant::now();
-        let deadline = started + Duration::from_secs(20);
-        let (mut waiter, mut calls) = (Waiter::new().expect("waiter"), Calls::default());
-        let connected = connect(&addresses, deadline, &mut waiter, &mut calls).expect("answers");
+        let connected = race(&addresses, Duration::from_secs(20)).expect("answers");
         assert_eq!(connected.peer, addresses[1]);
         let elapsed = started.elapsed().as_millis();
         assert!((250..2000).contains(&elapsed), "{elapsed} ms");
@@ -293,10 +281,8 @@ mod tests {
         let mut addresses = vec![full.address];
         addresses.extend(refusing());
         addresses.push(answering.local_addr().expect("bound"));
-        let (mut waiter, mut calls) = (Waiter::new().expect("waiter"), Calls::default());
         let started = Instant::now();
-        let deadline = started + Duration::from_secs(20);
-        let connected = connect(&addresses, deadline, &mut waiter, &mut calls).expect("answers");
+        let connected = race(&addresses, Duration::from_secs(20)).expect("answers");
         assert_eq!(Some(&connected.peer), addresses.last());
         let elapsed = started.elapsed().as_millis();
         assert!(
@@ -318,16 +304,17 @@ mod tests {
     #[test]
     fn at_the_deadline_every_address_is_accounted_for() {
         let full = FullListener::new();
-        let (mut waiter, mut calls) = (Waiter::new().expect("waiter"), Calls::default());
         let deadline = Instant::now() + Duration::from_millis(100);
         let later = SocketAddr::from(([127, 0, 0, 1], 1));
-        let error = connect(&[full.address, later], deadline, &mut waiter, &mut calls).unwrap_err();
+        let attempts = race(&[full.address, later], Duration::from_millis(100)).unwrap_err();
         assert!(Instant::now() >= deadline);
-        let (peer, time) = error.silent[0];
-        assert_eq!((peer, error.silent.len()), (full.address, 1));
-        assert!(time > Duration::ZERO, "{time:?}");
-        assert_eq!(error.untried, [later]);
-        assert!(error.failed.is_empty());
+        let [silent, untried] = &attempts[..] else { panic!("{attempts:?}") };
+        assert_eq!((silent.peer, untried.peer), (full.address, later));
+        let AttemptFailure::Silent { questions: 0, waited } = silent.failure else {
+            panic!("{silent:?}")
+        };
+        assert!(waited > Duration::ZERO, "{waited:?}");
+        assert!(matches!(untried.failure, AttemptFailure::Untried), "{untried:?}");
     }
 
     /// A listener that drops every SYN, because its backlog is full and nobody accepts.

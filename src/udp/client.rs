@@ -1,44 +1,20 @@
 //! The datagram client: asks with an empty datagram, takes the answer of the peer it asked.
 
 pub(crate) use super::exchange::Retries;
-use super::exchange::{Exchange as Schedule, Step};
-use crate::calls::{Calls, Observer, Waiter};
+use super::exchange::{Schedule, Step};
+use crate::asking::{Attempt, AttemptFailure, Received, Sockets, Unanswered};
+use crate::transport::Transport::Udp;
 use mio::Interest;
 use mio::net::UdpSocket;
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::AsFd;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-/// What one exchange brought.
-#[derive(Debug)]
-pub(crate) struct Exchange {
-    pub peer: SocketAddr,
-    pub octets: Vec<u8>,
-    /// When the answer came.
-    pub came: Instant,
-    /// The datagram was longer than the limit; the rest is lost.
-    pub truncated: bool,
-    /// From the first question to the peer to its answer: to which question it is, UDP does not tell.
-    pub answered_after: Duration,
-    /// Datagrams sent to the peer that answered.
-    pub questions: u32,
-}
-
-/// No datagram is longer, whatever the limit.
+/// Maximum octets of a datagram, whatever the limit.
 const MAX_DATAGRAM: usize = u16::MAX as usize;
 
-/// Why there is no answer: of each address, how it failed.
-#[derive(Debug)]
-pub(crate) struct UdpError {
-    /// Addresses from which an ICMP error came back, or that could not be sent to.
-    pub failed: Vec<(SocketAddr, io::Error)>,
-    /// Addresses from which nothing came back, with the number of questions and the time they had.
-    pub silent: Vec<(SocketAddr, u32, Duration)>,
-}
-
 /// Asks one address after the other, each again if it stays silent, until one answers (RFC 867, "UDP
-/// Based Daytime Service"), all before `deadline`. `limit` octets of the answer are kept.
+/// Based Daytime Service").
 ///
 /// The socket is connected, so that the kernel drops what others send and reports an ICMP error; and
 /// each address has a socket of its own, so that a late answer to an earlier exchange, which RFC 867
@@ -46,79 +22,31 @@ pub(crate) struct UdpError {
 pub(crate) fn exchange(
     addresses: &[SocketAddr],
     retries: Retries,
-    deadline: Instant,
-    limit: usize,
-    waiter: &mut Waiter,
-    calls: &mut Calls,
-    observe: &mut Observer,
-) -> Result<Exchange, UdpError> {
-    let mut schedule = Schedule::new(addresses, retries, deadline);
-    let mut run = Run { waiter, calls, asking: None, failed: Vec::new(), silent: Vec::new() };
+    sockets: &mut Sockets,
+) -> Result<Received, Unanswered> {
+    let mut schedule = Schedule::new(addresses, retries, sockets.deadline);
+    let mut run = Run { sockets, asking: None, attempts: Vec::new() };
     while let Step::Ask(peer) = schedule.step(Instant::now()) {
-        match run.ask(peer, &schedule, limit, observe) {
+        match run.ask(peer, &schedule) {
             Ok(Some(answer)) => return Ok(answer),
             Ok(None) => {}
             Err(cause) => {
                 run.close();
-                run.failed.push((peer, cause));
-                schedule.refused();
+                run.attempts.push(Attempt::failed(Udp, peer, cause));
+                schedule.give_up_address();
             }
         }
     }
     run.leave_silent();
-    Err(UdpError { failed: run.failed, silent: run.silent })
+    run.attempts.sort_by_key(Attempt::is_open); // the failed first
+    Err(Unanswered::NoAnswer(run.attempts))
 }
 
 /// An exchange as it goes from address to address.
-struct Run<'a> {
-    waiter: &'a mut Waiter,
-    calls: &'a mut Calls,
+struct Run<'a, 'b> {
+    sockets: &'a mut Sockets<'b>,
     asking: Option<Asking>,
-    failed: Vec<(SocketAddr, io::Error)>,
-    silent: Vec<(SocketAddr, u32, Duration)>,
-}
-
-impl Run<'_> {
-    fn ask(
-        &mut self,
-        peer: SocketAddr,
-        schedule: &Schedule,
-        limit: usize,
-        observe: &mut Observer,
-    ) -> io::Result<Option<Exchange>> {
-        self.turn_to(peer)?;
-        let Some(asking) = &mut self.asking else { return Ok(None) };
-        let answer = asking.ask(schedule, limit, self.waiter, self.calls)?;
-        if answer.is_some() {
-            observe(asking.socket.as_fd());
-            self.close();
-        }
-        Ok(answer)
-    }
-
-    /// Opens a socket for this peer, unless the last question went there.
-    fn turn_to(&mut self, peer: SocketAddr) -> io::Result<()> {
-        if self.asking.as_ref().is_some_and(|asking| asking.peer == peer) {
-            return Ok(());
-        }
-        self.leave_silent();
-        self.asking = Some(Asking::open(peer, self.waiter, self.calls)?);
-        Ok(())
-    }
-
-    /// Notes that nothing has come from the peer asked last.
-    fn leave_silent(&mut self) {
-        if let Some(asking) = &self.asking {
-            self.silent.push((asking.peer, asking.questions, asking.opened.elapsed()));
-        }
-        self.close();
-    }
-
-    fn close(&mut self) {
-        if let Some(asking) = self.asking.take() {
-            self.calls.close(asking.socket);
-        }
-    }
+    attempts: Vec<Attempt>,
 }
 
 /// One address and the socket that asks it.
@@ -129,76 +57,109 @@ struct Asking {
     opened: Instant,
 }
 
-impl Asking {
-    fn open(peer: SocketAddr, waiter: &mut Waiter, calls: &mut Calls) -> io::Result<Self> {
-        let opened = Instant::now();
-        let socket = calls.open(peer, socket2::Type::DGRAM)?;
-        if let Err(error) = calls.connect(&socket, peer) {
-            calls.close(socket);
-            return Err(error);
+impl Run<'_, '_> {
+    /// Sends the question and waits for an answer; `None` if none comes in time.
+    fn ask(&mut self, peer: SocketAddr, schedule: &Schedule) -> io::Result<Option<Received>> {
+        self.turn_to(peer)?;
+        let Some(asking) = &mut self.asking else { return Ok(None) };
+        let answer = asking.ask(schedule, self.sockets)?;
+        if answer.is_some()
+            && let Some(asking) = self.asking.take()
+        {
+            self.sockets.finish(asking.socket);
         }
+        Ok(answer)
+    }
+
+    /// Opens a socket for this peer, unless the last question went there.
+    fn turn_to(&mut self, peer: SocketAddr) -> io::Result<()> {
+        if self.asking.as_ref().is_some_and(|asking| asking.peer == peer) {
+            return Ok(());
+        }
+        self.leave_silent();
+        self.asking = Some(Asking::open(peer, self.sockets)?);
+        Ok(())
+    }
+
+    /// Notes that nothing has come from the peer asked last.
+    fn leave_silent(&mut self) {
+        if let Some(Asking { peer, questions, opened, .. }) = &self.asking {
+            let silent = AttemptFailure::Silent { questions: *questions, waited: opened.elapsed() };
+            self.attempts.push(Attempt::new(Udp, *peer, silent));
+        }
+        self.close();
+    }
+
+    fn close(&mut self) {
+        if let Some(asking) = self.asking.take() {
+            self.sockets.close(asking.socket);
+        }
+    }
+}
+
+impl Asking {
+    fn open(peer: SocketAddr, sockets: &mut Sockets) -> io::Result<Self> {
+        let opened = Instant::now();
+        let socket = sockets.connect(peer, socket2::Type::DGRAM)?;
         let mut socket = UdpSocket::from_std(socket.into());
-        waiter.watch(&mut socket, 0, Interest::READABLE, calls)?;
+        sockets.watch(&mut socket, 0, Interest::READABLE)?;
         Ok(Self { socket, peer, questions: 0, opened })
     }
 
-    /// Sends the question and waits for an answer; `None` if none comes in time. No octets are an
-    /// answer too.
-    fn ask(
-        &mut self,
-        schedule: &Schedule,
-        limit: usize,
-        waiter: &mut Waiter,
-        calls: &mut Calls,
-    ) -> io::Result<Option<Exchange>> {
+    fn ask(&mut self, schedule: &Schedule, sockets: &mut Sockets) -> io::Result<Option<Received>> {
         if self.questions == 0 {
             self.opened = Instant::now();
         }
-        calls.add("send");
+        sockets.record("send");
         self.socket.send(&[])?;
         let until = schedule.sent(Instant::now());
         self.questions += 1;
         log::debug!("udp {}: question {} sent", self.peer, self.questions);
-        self.answer(until, limit, waiter, calls)
+        self.answer(until, sockets)
     }
 
-    fn answer(
-        &self,
-        until: Instant,
-        limit: usize,
-        waiter: &mut Waiter,
-        calls: &mut Calls,
-    ) -> io::Result<Option<Exchange>> {
+    /// The first datagram before `until`, be it of no octets.
+    fn answer(&self, until: Instant, sockets: &mut Sockets) -> io::Result<Option<Received>> {
         // One octet beyond the limit tells "just full" from "too long".
-        let limit = limit.min(MAX_DATAGRAM);
+        let limit = sockets.limit.min(MAX_DATAGRAM);
         let mut buffer = vec![0; limit + 1];
         loop {
             // An answer that is there already is an event too, so waiting first loses none.
-            if waiter.wait(until, calls)?.is_empty() && Instant::now() >= until {
+            if sockets.wait(until)?.is_empty() && Instant::now() >= until {
                 return Ok(None);
             }
-            calls.add("recv");
+            sockets.record("recv");
             match self.socket.recv(&mut buffer) {
                 Ok(length) => {
-                    let came = Instant::now();
                     buffer.truncate(length.min(limit));
-                    return Ok(Some(Exchange {
-                        peer: self.peer,
-                        octets: buffer,
-                        came,
-                        truncated: length > limit,
-                        answered_after: came.saturating_duration_since(self.opened),
-                        questions: self.questions,
-                    }));
+                    return Ok(Some(self.received(buffer, length > limit)));
                 }
-                Err(error) if retry(&error) => {}
+                Err(error) if is_transient(&error) => {}
                 Err(error) => return Err(error),
             }
+        }
+    }
+
+    /// The answer that has just come. Its window begins with the first question, because RFC 867 does not tell
+    /// which one it answers.
+    fn received(&self, octets: Vec<u8>, truncated: bool) -> Received {
+        let arrived = Instant::now();
+        let elapsed = arrived.saturating_duration_since(self.opened);
+        Received {
+            peer: self.peer,
+            reads: vec![octets.len()],
+            octets,
+            truncated,
+            questions: self.questions,
+            connected_after: None,
+            elapsed,
+            round_trip: elapsed,
+            arrived,
         }
     }
 }
 
 /// Errors that say nothing about the peer.
-fn retry(error: &io::Error) -> bool {
+fn is_transient(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }

@@ -23,24 +23,24 @@ pub(crate) const MAX_RETRIES: u32 = 10;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Retries {
     /// The most of them, for each address; [`MAX_RETRIES`] if more.
-    pub most: u32,
+    pub max: u32,
     /// The least time between two questions to this address.
-    pub apart: fn(IpAddr) -> Duration,
+    pub min_interval: fn(IpAddr) -> Duration,
 }
 
 /// What to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// Send the question to this address, new on its first question; [`Exchange::sent`] then tells how
+    /// Send the question to this address, new on its first question; [`Schedule::sent`] then tells how
     /// long to wait for the answer.
     Ask(SocketAddr),
     /// No address is left.
     GiveUp,
 }
 
-/// One exchange as it goes on.
+/// When to ask which address, in one exchange.
 #[derive(Debug)]
-pub(crate) struct Exchange {
+pub(crate) struct Schedule {
     waiting: VecDeque<SocketAddr>,
     current: Option<Current>,
     deadline: Instant,
@@ -55,17 +55,17 @@ struct Current {
     questions: u32,
 }
 
-impl Exchange {
+impl Schedule {
     pub(crate) fn new(addresses: &[SocketAddr], retries: Retries, deadline: Instant) -> Self {
         let waiting = addresses.iter().copied().collect();
-        let retries = Retries { most: retries.most.min(MAX_RETRIES), ..retries };
+        let retries = Retries { max: retries.max.min(MAX_RETRIES), ..retries };
         Self { waiting, current: None, deadline, retries }
     }
 
     /// The next step; called first, and whenever the time of the last one is over.
     pub(crate) fn step(&mut self, now: Instant) -> Step {
         if let Some(current) = &mut self.current
-            && current.questions <= self.retries.most
+            && current.questions <= self.retries.max
             && now < current.deadline
         {
             current.questions += 1;
@@ -79,15 +79,15 @@ impl Exchange {
     pub(crate) fn sent(&self, now: Instant) -> Instant {
         let Some(current) = &self.current else { return now };
         // This wait and those to come are 1, 2, 4 … parts of the time that is left.
-        let retries_left = self.retries.most + 1 - current.questions;
+        let retries_left = self.retries.max + 1 - current.questions;
         let parts = (2u32 << retries_left) - 1;
         let left = current.deadline.saturating_duration_since(now);
-        let wait = (left / parts).max((self.retries.apart)(current.peer.ip()));
+        let wait = (left / parts).max((self.retries.min_interval)(current.peer.ip()));
         (now + wait).min(current.deadline)
     }
 
-    /// The address has said that nobody is there: it is not asked again.
-    pub(crate) fn refused(&mut self) {
+    /// The address has said that no service listens: it is not asked again.
+    pub(crate) fn give_up_address(&mut self) {
         self.current = None;
     }
 
@@ -111,20 +111,20 @@ mod tests {
     }
 
     fn at_will(most: u32) -> Retries {
-        Retries { most, apart: |_| Duration::ZERO }
+        Retries { max: most, min_interval: |_| Duration::ZERO }
     }
 
     fn polite(most: u32) -> Retries {
-        Retries { most, apart: |_| Duration::from_secs(4) }
+        Retries { max: most, min_interval: |_| Duration::from_secs(4) }
     }
 
     /// Lets every wait run out: when each question was asked, and of which port.
     fn silence(addresses: &[SocketAddr], retries: Retries, timeout: Duration) -> Vec<(u128, u16)> {
         let start = Instant::now();
-        let mut exchange = Exchange::new(addresses, retries, start + timeout);
+        let mut schedule = Schedule::new(addresses, retries, start + timeout);
         let (mut now, mut asked) = (start, Vec::new());
-        while let Step::Ask(peer) = exchange.step(now) {
-            let until = exchange.sent(now);
+        while let Step::Ask(peer) = schedule.step(now) {
+            let until = schedule.sent(now);
             assert!(until > now && until <= start + timeout);
             asked.push(((now - start).as_millis(), peer.port()));
             now = until;
@@ -154,13 +154,13 @@ mod tests {
     fn a_refusal_gives_its_time_to_the_next_address() {
         let start = Instant::now();
         let second = Duration::from_secs(1);
-        let mut exchange = Exchange::new(&addresses(2), at_will(0), start + 4 * second);
-        assert_eq!(exchange.step(start), Step::Ask(addresses(2)[0]));
-        exchange.refused();
-        assert_eq!(exchange.step(start + second), Step::Ask(addresses(2)[1]));
-        assert_eq!(exchange.sent(start + second), start + 4 * second);
-        exchange.refused();
-        assert_eq!(exchange.step(start + 2 * second), Step::GiveUp);
+        let mut schedule = Schedule::new(&addresses(2), at_will(0), start + 4 * second);
+        assert_eq!(schedule.step(start), Step::Ask(addresses(2)[0]));
+        schedule.give_up_address();
+        assert_eq!(schedule.step(start + second), Step::Ask(addresses(2)[1]));
+        assert_eq!(schedule.sent(start + second), start + 4 * second);
+        schedule.give_up_address();
+        assert_eq!(schedule.step(start + 2 * second), Step::GiveUp);
     }
 
     #[test]
@@ -173,7 +173,7 @@ mod tests {
     fn nowhere_to_ask_is_given_up_at_once() {
         let now = Instant::now();
         let deadline = now + Duration::from_secs(1);
-        assert_eq!(Exchange::new(&[], at_will(2), deadline).step(now), Step::GiveUp);
+        assert_eq!(Schedule::new(&[], at_will(2), deadline).step(now), Step::GiveUp);
     }
 
     #[test]
@@ -195,8 +195,8 @@ mod tests {
     #[test]
     fn the_distance_counts_from_when_a_question_has_left() {
         let (start, second) = (Instant::now(), Duration::from_secs(1));
-        let mut exchange = Exchange::new(&addresses(1), polite(2), start + 9 * second);
-        assert_eq!(exchange.step(start), Step::Ask(addresses(1)[0]));
-        assert_eq!(exchange.sent(start + 3 * second), start + 7 * second);
+        let mut schedule = Schedule::new(&addresses(1), polite(2), start + 9 * second);
+        assert_eq!(schedule.step(start), Step::Ask(addresses(1)[0]));
+        assert_eq!(schedule.sent(start + 3 * second), start + 7 * second);
     }
 }

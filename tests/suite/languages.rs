@@ -4,7 +4,7 @@
 use crate::or_skip;
 use crate::support::program;
 use chrono::{NaiveDate, NaiveDateTime};
-use daytime::{Flag, Told, recognise};
+use daytime::read::{Flag, ReplyTime, recognise};
 use std::path::Path;
 use std::process::{Command, Output};
 use std::{fs, str};
@@ -100,10 +100,12 @@ fn misread(line: &[u8], time: NaiveDateTime) -> Option<String> {
         Err(_) if !contains(line, b"11") => return None,
         Err(error) => return Some(format!("{shown}: {error}")),
     };
-    let sure = match read.told {
-        Told::Ambiguous(readings) => in_numbers(line) && readings.iter().any(|it| it == time),
-        Told::Instant { utc, local } => zone && utc.naive_utc() == time && local == time,
-        Told::WallClock(local) => !zone && local == time,
+    let sure = match read.time {
+        ReplyTime::Ambiguous { candidates } => {
+            in_numbers(line) && candidates.iter().any(|it| it == time)
+        }
+        ReplyTime::Instant { utc, local } => zone && utc.naive_utc() == time && local == time,
+        ReplyTime::WallClock { local } => !zone && local == time,
     };
     let contradicts = read.flags.contains(Flag::WeekdayMismatch);
     (!sure || contradicts).then(|| format!("{shown}: {read:?}"))

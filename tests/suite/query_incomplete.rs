@@ -3,7 +3,8 @@
 
 use crate::support::wire::{tcp_server, wait_in_vain};
 use crate::support::{PATIENCE, daytime, run, stderr, stdout};
-use daytime::{Answer, AskError, Interruption, Options, Transport, ask};
+use daytime::Transport;
+use daytime::client::{Answer, AskError, Interruption, Options, ask};
 use serde_json::Value;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -122,7 +123,7 @@ fn a_line_that_stops_in_its_middle_gives_no_offset() {
         wait_in_vain(Duration::from_millis(300));
         socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).expect("set");
     });
-    let options = Options { timeout: PATIENCE, ..Options::default() };
+    let options = Options::default().timeout(PATIENCE);
     let target = host.parse().expect("a target");
     let (answer, cause) = partial(ask(&target, Transport::Tcp, &options));
     assert_eq!((answer.text().as_str(), answer.truncated), (LINE, true));

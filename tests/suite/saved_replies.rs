@@ -1,7 +1,7 @@
 //! The replies of real servers in `tests/replies`: each comes out as its `expect` says.
 
 use crate::replies::{Saved, saved};
-use daytime::{Told, recognise};
+use daytime::read::{ReplyTime, recognise};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -15,8 +15,8 @@ fn read(reply: &[u8]) -> (Value, BTreeSet<String>) {
             let zone = it.zone.is_some();
             let mut read =
                 json!({"parsable": true, "utc": utc, "naive": naive, "zone_given": zone});
-            if let Told::Ambiguous(readings) = it.told {
-                read["ambiguous"] = readings.iter().map(written).collect();
+            if let ReplyTime::Ambiguous { candidates } = it.time {
+                read["ambiguous"] = candidates.iter().map(written).collect();
             }
             (read, it.flags)
         }

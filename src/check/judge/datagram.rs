@@ -1,24 +1,23 @@
 //! One datagram for one datagram, and none where an answer could do harm.
 
-use super::{alike, microseconds, octets, seconds};
-use crate::check::finding::Finding;
+use super::{microseconds, octets};
+use crate::asking::Seconds;
+use crate::check::finding::Judgement;
 use crate::check::observed::{Datagrams, Observed, Reply, Tried};
-use crate::check::probe::Probe;
 use crate::client::Answer;
 use crate::reply::Reply as Line;
 use crate::transport::{IpVersion, Transport};
 
-/// The usual question is an empty datagram. Who asked again from the same port may get two answers: the first
-/// may just have been late.
-pub(super) fn empty(seen: &Observed) -> Finding {
-    let probe = Probe::UdpEmpty;
+/// The usual question is an empty datagram. A client that asks again from the same port may get two answers: the
+/// first may just have been late.
+pub(super) fn empty(seen: &Observed) -> Judgement {
     let excess = |(_, answer, further): &(_, &Answer, usize)| further + 1 > questions(answer);
     let worst = usual(seen).find(excess).or_else(|| usual(seen).next());
     match worst {
-        None => Finding::not_tried(probe, "no answer over UDP"),
+        None => Judgement::not_tried("no answer over UDP"),
         Some((_, answer, further)) => {
             let asked = questions(answer);
-            number(probe, further + 1, asked, asked, answer.octets.len())
+            number(further + 1, asked, asked, answer.octets.len())
         }
     }
 }
@@ -34,67 +33,54 @@ fn questions(answer: &Answer) -> usize {
 }
 
 /// "the data in the received datagram is ignored"
-pub(super) fn answered(probe: Probe, tried: &Tried<Datagrams>, seen: &Observed) -> Finding {
-    let datagrams = match tried {
-        Ok(datagrams) => datagrams,
-        Err(why) => return Finding::not_tried(probe, why),
-    };
-    let usual = seen.reply(Transport::Udp).map(|(_, reply)| reply).unwrap_or_default();
+pub(super) fn answered(datagrams: &Datagrams, seen: &Observed) -> Judgement {
     match &datagrams.reply {
-        Reply::Octets(reply) if alike(usual, reply) => {
-            number(probe, datagrams.further + 1, 1, datagrams.questions, reply.len())
+        Reply::Octets(reply) if seen.is_usual(Transport::Udp, reply) => {
+            number(datagrams.further + 1, 1, datagrams.questions, reply.len())
         }
         Reply::Octets(reply) => {
-            let reason =
-                format!("{} came instead of the usual {}", octets(reply.len()), usual.len());
-            Finding::fail(probe, reason).counting("octets", reply.len())
+            let usual = seen.usual_length(Transport::Udp);
+            let reason = format!("{} came instead of the usual {usual}", octets(reply.len()));
+            Judgement::fail(reason).counting("octets", reply.len())
         }
-        Reply::Refused => Finding::fail(probe, "an ICMP message came: the port is closed"),
+        Reply::Refused => Judgement::fail("an ICMP message came: the port is closed"),
         Reply::Silence => {
-            let (listened, times) = (seconds(datagrams.listened), times(datagrams.questions));
-            Finding::fail(probe, format!("silence for {listened}, asked {times}"))
+            let (listened, times) = (Seconds(datagrams.listened), times(datagrams.questions));
+            Judgement::fail(format!("silence for {listened}, asked {times}"))
         }
     }
 }
 
 /// Judges how many datagrams came to one port.
-fn number(probe: Probe, datagrams: usize, most: usize, asked: usize, length: usize) -> Finding {
+fn number(datagrams: usize, most: usize, asked: usize, length: usize) -> Judgement {
     let (each, times) = (octets(length), times(asked));
-    let finding = match (datagrams, asked) {
-        (1, 1) => Finding::pass(probe, format!("one datagram of {each}")),
-        _ if datagrams > most => Finding::fail(probe, format!("{datagrams} came, asked {times}")),
-        _ => Finding::pass(probe, format!("{datagrams} of {each}, asked {times}")),
+    let judgement = match (datagrams, asked) {
+        (1, 1) => Judgement::pass(format!("one datagram of {each}")),
+        _ if datagrams > most => Judgement::fail(format!("{datagrams} came, asked {times}")),
+        _ => Judgement::pass(format!("{datagrams} of {each}, asked {times}")),
     };
-    finding.counting("datagrams", datagrams).counting("questions", asked).counting("octets", length)
+    let judgement = judgement.counting("datagrams", datagrams).counting("questions", asked);
+    judgement.counting("octets", length)
 }
 
-/// Nobody may answer a service, since that may answer back for ever (CERT CA-1996-01, CVE-2024-2169).
-pub(super) fn silence(probe: Probe, tried: &Tried<Datagrams>) -> Finding {
-    let datagrams = match tried {
-        Ok(datagrams) => datagrams,
-        Err(why) => return Finding::not_tried(probe, why),
+/// A question from a service gets no answer: the two could answer each other for ever (CERT CA-1996-01,
+/// CVE-2024-2169).
+pub(super) fn silence(datagrams: &Datagrams) -> Judgement {
+    let (port, listened) = (datagrams.source_port, Seconds(datagrams.listened));
+    let judgement = match &datagrams.reply {
+        Reply::Silence => Judgement::pass(format!("silence for {listened}, asked from {port}")),
+        Reply::Refused => Judgement::pass(format!("refused by ICMP, asked from {port}")),
+        Reply::Octets(_) => Judgement::fail(format!(
+            "answered port {port}: it can be made to exchange datagrams with another service for ever"
+        )),
     };
-    let (port, listened) = (datagrams.source_port, seconds(datagrams.listened));
-    let finding = match &datagrams.reply {
-        Reply::Silence => {
-            Finding::pass(probe, format!("silence for {listened}, asked from {port}"))
-        }
-        Reply::Refused => Finding::pass(probe, format!("refused by ICMP, asked from {port}")),
-        Reply::Octets(_) => Finding::fail(
-            probe,
-            format!(
-                "answered port {port}: it can be made to exchange datagrams with another service for ever"
-            ),
-        ),
-    };
-    finding.with("source_port", port.into()).with("listened_us", microseconds(datagrams.listened))
+    judgement.with("source_port", port.into()).with("listened_us", microseconds(datagrams.listened))
 }
 
-/// What somebody gains who asks under a victim's address.
-pub(super) fn amplification(seen: &Observed) -> Finding {
-    let probe = Probe::Amplification;
+/// What an attacker gains who asks under a victim's address.
+pub(super) fn amplification(seen: &Observed) -> Judgement {
     let Some((version, answer, _)) = usual(seen).next() else {
-        return Finding::not_tried(probe, "no answer over UDP");
+        return Judgement::not_tried("no answer over UDP");
     };
     let length = answer.octets.len().max(length(&seen.one_octet));
     let headers = headers(version);
@@ -106,14 +92,14 @@ pub(super) fn amplification(seen: &Observed) -> Finding {
         length + headers
     );
     let most = Line::MAX_OCTETS;
-    let finding = if several(seen) {
-        Finding::fail(probe, format!("more than one datagram for one, each {factor}"))
+    let judgement = if several(seen) {
+        Judgement::fail(format!("more than one datagram for one, each {factor}"))
     } else if length > most {
-        Finding::fail(probe, format!("{factor}; at most {most} octets are wanted"))
+        Judgement::fail(format!("{factor}; at most {most} octets are wanted"))
     } else {
-        Finding::pass(probe, factor)
+        Judgement::pass(factor)
     };
-    finding.with("payload_factor", payload).with("wire_factor", wire)
+    judgement.with("payload_factor", payload).with("wire_factor", wire)
 }
 
 /// True if more datagrams came for any question than were asked for.
@@ -148,16 +134,17 @@ fn headers(version: IpVersion) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{datagrams, seen, told};
+    use super::super::sample::{datagrams, judged, seen};
     use super::*;
     use crate::check::finding::Verdict::{self, Fail, NotTried, Pass};
+    use crate::check::probe::Probe;
 
     const NOON: &[u8] = b"2026-11-22T12:00:00Z\r\n";
 
     fn after_one_octet(seen_then: Datagrams) -> (Verdict, String) {
         let mut seen = seen(NOON, NOON);
         seen.one_octet = Ok(seen_then);
-        told(Probe::UdpOneOctet, &seen)
+        judged(Probe::UdpOneOctet, &seen)
     }
 
     #[test]
@@ -181,39 +168,39 @@ mod tests {
     #[test]
     fn a_second_answer_to_an_empty_datagram_is_one_too_many() {
         let mut seen = seen(NOON, NOON);
-        assert_eq!(told(Probe::UdpEmpty, &seen).0, Pass);
+        assert_eq!(judged(Probe::UdpEmpty, &seen).0, Pass);
         let asked = seen.usual[1].asked.as_mut().expect("asked");
         asked.further = 1;
-        assert_eq!(told(Probe::UdpEmpty, &seen), (Fail, "2 came, asked once".into()));
-        assert_eq!(told(Probe::Amplification, &seen).0, Fail);
+        assert_eq!(judged(Probe::UdpEmpty, &seen), (Fail, "2 came, asked once".into()));
+        assert_eq!(judged(Probe::Amplification, &seen).0, Fail);
         let asked = seen.usual[1].asked.as_mut().expect("asked");
         asked.answered.as_mut().expect("answered").questions = 2;
-        assert_eq!(told(Probe::UdpEmpty, &seen), (Pass, "2 of 22 octets, asked twice".into()));
-        assert_eq!(told(Probe::Amplification, &seen).0, Pass);
+        assert_eq!(judged(Probe::UdpEmpty, &seen), (Pass, "2 of 22 octets, asked twice".into()));
+        assert_eq!(judged(Probe::Amplification, &seen).0, Pass);
     }
 
     #[test]
     fn whoever_has_a_services_port_gets_no_answer() {
         let mut seen = seen(NOON, NOON);
         let silence = "silence for 2 s, asked from 1023".to_owned();
-        assert_eq!(told(Probe::UdpPrivilegedPort, &seen), (Pass, silence));
+        assert_eq!(judged(Probe::UdpPrivilegedPort, &seen), (Pass, silence));
         seen.privileged_port = Ok(datagrams(Reply::Octets(NOON.to_vec())));
-        let (verdict, reason) = told(Probe::UdpPrivilegedPort, &seen);
+        let (verdict, reason) = judged(Probe::UdpPrivilegedPort, &seen);
         assert_eq!(verdict, Fail);
         assert!(reason.starts_with("answered port 1023: "), "{reason}");
         seen.privileged_port = Err("needs root".into());
-        assert_eq!(told(Probe::UdpPrivilegedPort, &seen), (NotTried, "needs root".into()));
+        assert_eq!(judged(Probe::UdpPrivilegedPort, &seen), (NotTried, "needs root".into()));
     }
 
     #[test]
     fn the_factor_is_told_and_a_long_reply_fails() {
-        let (verdict, reason) = told(Probe::Amplification, &seen(NOON, NOON));
+        let (verdict, reason) = judged(Probe::Amplification, &seen(NOON, NOON));
         let factor = "22 octets for 1; with IP and UDP headers 50 for an empty one's 28: 1.8 times";
         assert_eq!((verdict, reason.as_str()), (Pass, factor));
         let long = [b'x'; 513];
-        assert_eq!(told(Probe::Amplification, &seen(NOON, &long)).0, Fail);
+        assert_eq!(judged(Probe::Amplification, &seen(NOON, &long)).0, Fail);
         let mut seen = seen(NOON, NOON);
         seen.one_octet = Ok(datagrams(Reply::Octets(long.to_vec())));
-        assert_eq!(told(Probe::Amplification, &seen).0, Fail);
+        assert_eq!(judged(Probe::Amplification, &seen).0, Fail);
     }
 }

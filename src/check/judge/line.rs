@@ -2,27 +2,26 @@
 //! space, carriage return, and line feed. The daytime should be just one line."
 
 use super::{ip, octets, over};
-use crate::check::finding::Finding;
+use crate::check::finding::Judgement;
 use crate::check::observed::{Observed, Usual};
-use crate::check::probe::Probe;
 use crate::client::{AskError, Interruption};
 use crate::reply::{Printable, Reply};
 use crate::syntax::{Flag, Frame};
 
-/// Judges every reply: all words that are the same are told once, a fault with where it was found.
-fn each(probe: Probe, seen: &Observed, judge: impl Fn(&[u8]) -> Result<String, String>) -> Finding {
+/// Judges every reply. Equal words are reported once, the first fault with its place.
+fn each(seen: &Observed, judge: impl Fn(&[u8], &Frame) -> Result<String, String>) -> Judgement {
     let mut passed: Vec<(String, Vec<String>)> = Vec::new();
     for (usual, reply) in seen.replies() {
-        match judge(reply) {
-            Err(fault) => return Finding::fail(probe, format!("{}: {fault}", place(usual))),
+        match judge(reply, &Frame::of(reply)) {
+            Err(fault) => return Judgement::fail(format!("{}: {fault}", place(usual))),
             Ok(words) => match passed.iter_mut().find(|(known, _)| *known == words) {
                 Some((_, places)) => places.push(place(usual)),
                 None => passed.push((words, vec![place(usual)])),
             },
         }
     }
-    let told = match &passed[..] {
-        [] => return Finding::not_tried(probe, "no reply to judge"),
+    let reason = match &passed[..] {
+        [] => return Judgement::not_tried("no reply to judge"),
         [(words, _)] => words.clone(),
         several => {
             let each =
@@ -30,23 +29,22 @@ fn each(probe: Probe, seen: &Observed, judge: impl Fn(&[u8]) -> Result<String, S
             each.collect::<Vec<_>>().join("; ")
         }
     };
-    Finding::pass(probe, told)
+    Judgement::pass(reason)
 }
 
 fn place(usual: &Usual) -> String {
     format!("{} over {}", over(usual.transport), ip(usual.version))
 }
 
-pub(super) fn one_line(seen: &Observed) -> Finding {
-    each(Probe::OneLine, seen, |reply| {
-        let frame = Frame::of(reply);
+pub(super) fn one_line(seen: &Observed) -> Judgement {
+    each(seen, |reply, frame| {
         if frame.line.is_empty() {
             return Err("there is no line in it".to_owned());
         }
         if frame.flags.contains(Flag::SecondLine) {
-            return Err(format!("another line follows: \"{}\"", shown(behind(reply, &frame))));
+            return Err(format!("another line follows: \"{}\"", shown(behind(reply, frame))));
         }
-        Ok(framed(reply, &frame))
+        Ok(framed(reply, frame))
     })
 }
 
@@ -73,11 +71,10 @@ fn behind<'a>(reply: &'a [u8], frame: &Frame) -> &'a [u8] {
 }
 
 /// All up to the first line end behind the line; what follows has probes of its own.
-pub(super) fn printable(seen: &Observed) -> Finding {
-    each(Probe::PrintableAscii, seen, |reply| {
-        let frame = Frame::of(reply);
+pub(super) fn printable(seen: &Observed) -> Judgement {
+    each(seen, |reply, frame| {
         let is_end = |octet: &u8| matches!(octet, b'\r' | b'\n' | 0);
-        let rest = behind(reply, &frame);
+        let rest = behind(reply, frame);
         let until = rest.iter().position(is_end).unwrap_or(rest.len());
         let line = &reply[..reply.len() - rest.len() + until];
         let odd = |octet: &u8| !matches!(octet, b' '..=b'~' | b'\r' | b'\n');
@@ -91,61 +88,62 @@ pub(super) fn printable(seen: &Observed) -> Finding {
 }
 
 /// RFC 867 sets no limit, so the one of this suite's own replies is taken.
-pub(super) fn length(seen: &Observed) -> Finding {
+pub(super) fn length(seen: &Observed) -> Judgement {
     let too_long = seen.usual.iter().find_map(|usual| match &usual.asked.as_ref().ok()?.answered {
         Err(AskError::Incomplete { cause: Interruption::Limit { limit }, .. }) => {
             Some(format!("{}: more than {limit} octets", place(usual)))
         }
         _ => None,
     });
-    let longest = seen.replies().map(|(_, reply)| reply.len()).max().unwrap_or_default();
     if let Some(fault) = too_long {
-        return Finding::fail(Probe::Length, fault);
+        return Judgement::fail(fault);
     }
-    let finding = each(Probe::Length, seen, |reply| {
+    let longest = seen.replies().map(|(_, reply)| reply.len()).max().unwrap_or_default();
+    let judgement = each(seen, |reply, _| {
         let (length, most) = (octets(reply.len()), Reply::MAX_OCTETS);
-        let told = format!("{length}; this suite sends {most} at most");
-        if reply.len() <= most { Ok(told) } else { Err(told) }
+        let words = format!("{length}; this suite sends {most} at most");
+        if reply.len() <= most { Ok(words) } else { Err(words) }
     });
-    finding.counting("octets", longest)
+    judgement.counting("octets", longest)
 }
 
 /// AIX sends what its buffer held before.
-pub(super) fn no_leak(seen: &Observed) -> Finding {
-    each(Probe::NoLeak, seen, |reply| {
-        let frame = Frame::of(reply);
+pub(super) fn no_leak(seen: &Observed) -> Judgement {
+    each(seen, |reply, frame| {
         let leaks = frame.flags.contains(Flag::TrailingGarbage) || frame.flags.contains(Flag::Nul);
         if !leaks {
             return Ok("nothing stands behind the line".to_owned());
         }
-        let rest = behind(reply, &frame);
+        let rest = behind(reply, frame);
         Err(format!("{} behind the line: \"{}\"", octets(rest.len()), shown(rest)))
     })
 }
 
 /// The beginning, safe for a terminal.
 fn shown(octets: &[u8]) -> String {
-    const SHOWN: usize = 32;
-    let whole = Printable(&octets[..octets.len().min(SHOWN)]).to_string();
-    if octets.len() > SHOWN { format!("{whole}…") } else { whole }
+    const MAX_SHOWN: usize = 32;
+    let whole = Printable(&octets[..octets.len().min(MAX_SHOWN)]).to_string();
+    if octets.len() > MAX_SHOWN { format!("{whole}…") } else { whole }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{answer, seen, told, usual};
+    use super::super::sample::{judged, seen, usual};
     use super::*;
     use crate::check::finding::Verdict::{self, Fail, NotTried, Pass};
+    use crate::check::probe::Probe;
+    use crate::client::Answer;
     use crate::transport::Transport;
 
     const NOON: &[u8] = b"noon\r\n";
 
     fn of_tcp(probe: Probe, reply: &[u8]) -> (Verdict, String) {
-        told(probe, &seen(reply, NOON))
+        judged(probe, &seen(reply, NOON))
     }
 
     #[test]
     fn one_line_is_told_with_its_end() {
-        let end = |reply: &[u8]| told(Probe::OneLine, &seen(reply, reply));
+        let end = |reply: &[u8]| judged(Probe::OneLine, &seen(reply, reply));
         assert_eq!(end(NOON), (Pass, "ends with CR LF".into()));
         assert_eq!(end(b"noon\n"), (Pass, "ends with LF, not CR LF".into()));
         assert_eq!(end(b"noon"), (Pass, "ends with no line end".into()));
@@ -185,19 +183,19 @@ mod tests {
         assert_eq!(of_tcp(Probe::Length, &[b'x'; 512]).0, Pass);
         assert_eq!(of_tcp(Probe::Length, &[b'x'; 513]).0, Fail);
         let mut seen = seen(NOON, NOON);
-        let partial = Box::new(answer(Transport::Tcp, &[b'x'; 4096]));
+        let partial = Box::new(Answer::sample(Transport::Tcp, &[b'x'; 4096]));
         let cause = Interruption::Limit { limit: 4096 };
         let error = AskError::Incomplete { partial, cause };
         seen.usual[0] = usual(Transport::Tcp, Err(error));
         let fault = "TCP over IPv4: more than 4096 octets";
-        assert_eq!(told(Probe::Length, &seen), (Fail, fault.into()));
+        assert_eq!(judged(Probe::Length, &seen), (Fail, fault.into()));
     }
 
     #[test]
     fn without_a_reply_there_is_nothing_to_judge() {
         let none = seen(b"", b"");
         for probe in [Probe::OneLine, Probe::PrintableAscii, Probe::Length, Probe::NoLeak] {
-            assert_eq!(told(probe, &none).0, NotTried, "{probe}");
+            assert_eq!(judged(probe, &none).0, NotTried, "{probe}");
         }
     }
 }

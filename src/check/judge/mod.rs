@@ -6,30 +6,37 @@ mod reach;
 mod stream;
 mod time;
 
-use super::finding::Finding;
+use super::finding::{Finding, Judgement};
 use super::observed::Observed;
 use super::probe::Probe;
-use crate::syntax::recognise;
 use crate::transport::{IpVersion, Transport};
 use std::time::Duration;
 
 /// One finding for each of [`Probe::ALL`].
 pub(super) fn all(seen: &Observed) -> Vec<Finding> {
-    Probe::ALL.into_iter().map(|probe| one(probe, seen)).collect()
+    Probe::ALL.iter().map(|probe| one(*probe, seen).on(*probe)).collect()
 }
 
-fn one(probe: Probe, seen: &Observed) -> Finding {
-    match probe {
-        Probe::Reach(transport, version) => reach::reach(probe, seen, transport, version),
+fn one(probe: Probe, seen: &Observed) -> Judgement {
+    judge(probe, seen).unwrap_or_else(Judgement::not_tried)
+}
+
+/// An error says why there is nothing to judge.
+fn judge(probe: Probe, seen: &Observed) -> Result<Judgement, &String> {
+    Ok(match probe {
+        Probe::TcpIpv4 => reach::reach(seen, Transport::Tcp, IpVersion::V4),
+        Probe::TcpIpv6 => reach::reach(seen, Transport::Tcp, IpVersion::V6),
+        Probe::UdpIpv4 => reach::reach(seen, Transport::Udp, IpVersion::V4),
+        Probe::UdpIpv6 => reach::reach(seen, Transport::Udp, IpVersion::V6),
         Probe::TcpCloses => stream::closes(seen),
-        Probe::TcpCrlfFirst => stream::talks_first(probe, &seen.crlf_first, seen),
-        Probe::Tcp64kFirst => stream::talks_first(probe, &seen.many_first, seen),
-        Probe::TcpHalfClose => stream::talks_first(probe, &seen.half_close, seen),
+        Probe::TcpCrlfFirst => stream::talks_first(seen.crlf_first.as_ref()?, seen),
+        Probe::Tcp64kFirst => stream::talks_first(seen.many_first.as_ref()?, seen),
+        Probe::TcpHalfClose => stream::talks_first(seen.half_close.as_ref()?, seen),
         Probe::UdpEmpty => datagram::empty(seen),
-        Probe::UdpOneOctet => datagram::answered(probe, &seen.one_octet, seen),
-        Probe::Udp1400Octets => datagram::answered(probe, &seen.long, seen),
-        Probe::UdpPrivilegedPort => datagram::silence(probe, &seen.privileged_port),
-        Probe::UdpOwnPort => datagram::silence(probe, &seen.own_port),
+        Probe::UdpOneOctet => datagram::answered(seen.one_octet.as_ref()?, seen),
+        Probe::Udp1400Octets => datagram::answered(seen.long.as_ref()?, seen),
+        Probe::UdpPrivilegedPort => datagram::silence(seen.privileged_port.as_ref()?),
+        Probe::UdpOwnPort => datagram::silence(seen.own_port.as_ref()?),
         Probe::Amplification => datagram::amplification(seen),
         Probe::OneLine => line::one_line(seen),
         Probe::PrintableAscii => line::printable(seen),
@@ -39,16 +46,7 @@ fn one(probe: Probe, seen: &Observed) -> Finding {
         Probe::SameSyntax => time::same_syntax(seen),
         Probe::Health => time::health(seen),
         Probe::Clock => time::clock(seen),
-    }
-}
-
-/// True if two replies are of one kind: the time may differ, and with it the length.
-fn alike(one: &[u8], other: &[u8]) -> bool {
-    match (recognise(one), recognise(other)) {
-        (Ok(one), Ok(other)) => one.form == other.form,
-        (Err(_), Err(_)) => one.len() == other.len(),
-        _ => false,
-    }
+    })
 }
 
 #[expect(clippy::cast_precision_loss, reason = "durations here are far below 104 days")]
@@ -59,10 +57,6 @@ fn microseconds(duration: Duration) -> f64 {
 
 fn milliseconds(duration: Duration) -> String {
     format!("{:.1} ms", duration.as_secs_f64() * 1e3)
-}
-
-fn seconds(duration: Duration) -> String {
-    format!("{} s", (duration.as_secs_f64() * 100.0).round() / 100.0)
 }
 
 fn octets(count: usize) -> String {

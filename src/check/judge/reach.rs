@@ -1,92 +1,97 @@
 //! Does it answer?
 
 use super::{microseconds, milliseconds, octets};
-use crate::check::finding::Finding;
+use crate::check::finding::Judgement;
 use crate::check::observed::{Asked, Observed, Usual};
-use crate::check::probe::Probe;
-use crate::client::{AskError, Attempt};
+use crate::client::{AskError, AttemptFailure};
 use crate::transport::{IpVersion, Transport};
 use std::error::Error;
 use std::io::ErrorKind;
 
-pub(super) fn reach(
-    probe: Probe,
-    seen: &Observed,
-    transport: Transport,
-    version: IpVersion,
-) -> Finding {
+pub(super) fn reach(seen: &Observed, transport: Transport, version: IpVersion) -> Judgement {
     let is_it = |usual: &&Usual| (usual.transport, usual.version) == (transport, version);
     match seen.usual.iter().find(is_it).map(|usual| &usual.asked) {
-        Some(Ok(asked)) => answers(probe, asked),
-        Some(Err(why)) => Finding::not_tried(probe, why),
-        None => Finding::not_tried(probe, "it was not asked"),
+        Some(Ok(asked)) => answers(asked),
+        Some(Err(why)) => Judgement::not_tried(why),
+        None => Judgement::not_tried("it was not asked"),
     }
 }
 
-fn answers(probe: Probe, asked: &Asked) -> Finding {
+fn answers(asked: &Asked) -> Judgement {
     if let (Some((peer, reply)), Err(_)) = (asked.reply(), &asked.answered) {
-        return Finding::pass(probe, format!("{peer}: {}", octets(reply.len())));
+        return Judgement::pass(format!("{peer}: {}", octets(reply.len())));
     }
     match &asked.answered {
         Ok(answer) if answer.octets.is_empty() => {
             let reason = format!("{} answers with nothing: it may not know the time", answer.peer);
-            Finding::fail(probe, reason)
+            Judgement::fail(reason)
         }
         Ok(answer) => {
             let (peer, took) = (answer.peer, milliseconds(answer.elapsed));
             let reason = format!("{peer}: {} in {took}", octets(answer.octets.len()));
-            Finding::pass(probe, reason)
+            Judgement::pass(reason)
                 .counting("octets", answer.octets.len())
                 .with("elapsed_us", microseconds(answer.elapsed))
                 .with("round_trip_us", microseconds(answer.round_trip))
         }
-        Err(error) if is_ours(error) => Finding::not_tried(probe, told(error)),
-        Err(error) => Finding::fail(probe, told(error)),
+        Err(error) if is_ours(error) => Judgement::not_tried(with_cause(error)),
+        Err(error) => Judgement::fail(with_cause(error)),
     }
 }
 
 /// An error and its cause.
-pub(super) fn told(error: &AskError) -> String {
+pub(super) fn with_cause(error: &AskError) -> String {
     match error.source() {
         Some(cause) => format!("{error}: {cause}"),
         None => error.to_string(),
     }
 }
 
-/// True if the fault is with this host, which has no way to those addresses.
+/// True if the fault is not the server's: this host has no way to those addresses, or may not ask them yet.
 fn is_ours(error: &AskError) -> bool {
     use ErrorKind::{AddrNotAvailable, NetworkUnreachable};
-    let AskError::NoAnswer { attempts, .. } = error else { return false };
-    let no_way = |attempt: &Attempt| matches!(attempt, Attempt::Failed(error) if matches!(error.kind(), AddrNotAvailable | NetworkUnreachable));
-    !attempts.is_empty() && attempts.iter().all(|(_, attempt)| no_way(attempt))
+    let no_way = |failure: &AttemptFailure| match failure {
+        AttemptFailure::Failed(error) => {
+            matches!(error.kind(), AddrNotAvailable | NetworkUnreachable)
+        }
+        _ => false,
+    };
+    match error {
+        AskError::NoAnswer { attempts, .. } => {
+            !attempts.is_empty() && attempts.iter().all(|attempt| no_way(&attempt.failure))
+        }
+        AskError::TooSoon { .. } => true,
+        _ => false,
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{error, refused, seen, told, usual};
+    use super::super::sample::{error, judged, refused, seen, usual};
     use super::*;
     use crate::check::finding::Verdict;
+    use crate::check::probe::Probe;
     use std::io;
 
-    const TCP4: Probe = Probe::Reach(Transport::Tcp, IpVersion::V4);
-    const TCP6: Probe = Probe::Reach(Transport::Tcp, IpVersion::V6);
+    const TCP4: Probe = Probe::TcpIpv4;
+    const TCP6: Probe = Probe::TcpIpv6;
 
     #[test]
     fn an_answer_is_told_with_its_peer_and_length() {
-        let (verdict, reason) = told(TCP4, &seen(b"noon\r\n", b"noon\r\n"));
+        let (verdict, reason) = judged(TCP4, &seen(b"noon\r\n", b"noon\r\n"));
         assert_eq!((verdict, reason.as_str()), (Verdict::Pass, "192.0.2.1:13: 6 octets in 1.0 ms"));
-        let (verdict, reason) = told(TCP6, &seen(b"noon\r\n", b"noon\r\n"));
+        let (verdict, reason) = judged(TCP6, &seen(b"noon\r\n", b"noon\r\n"));
         assert_eq!((verdict, reason.as_str()), (Verdict::NotTried, "it has no IPv6 address"));
     }
 
     #[test]
     fn nothing_and_a_refusal_are_failures() {
-        let (verdict, reason) = told(TCP4, &seen(b"", b"noon\r\n"));
+        let (verdict, reason) = judged(TCP4, &seen(b"", b"noon\r\n"));
         assert_eq!(verdict, Verdict::Fail);
         assert_eq!(reason, "192.0.2.1:13 answers with nothing: it may not know the time");
         let mut seen = seen(b"noon\r\n", b"noon\r\n");
         seen.usual[0] = usual(Transport::Tcp, refused(Transport::Tcp));
-        let (verdict, reason) = told(TCP4, &seen);
+        let (verdict, reason) = judged(TCP4, &seen);
         assert_eq!(
             (verdict, reason.as_str()),
             (Verdict::Fail, "connection refused by 192.0.2.1:13")
@@ -96,9 +101,9 @@ mod tests {
     #[test]
     fn a_host_that_has_no_route_has_tried_nothing() {
         let mut seen = seen(b"noon\r\n", b"noon\r\n");
-        let failed = Attempt::Failed(io::Error::from(ErrorKind::NetworkUnreachable));
+        let failed = AttemptFailure::Failed(io::Error::from(ErrorKind::NetworkUnreachable));
         seen.usual[0] = usual(Transport::Tcp, error(Transport::Tcp, failed));
-        let (verdict, reason) = told(TCP4, &seen);
+        let (verdict, reason) = judged(TCP4, &seen);
         assert_eq!(verdict, Verdict::NotTried);
         assert_eq!(reason, "cannot ask 192.0.2.1:13: network unreachable");
     }

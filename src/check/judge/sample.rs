@@ -1,27 +1,21 @@
 //! What may have been seen, for the tests of the judges.
 
-use crate::calls::Calls;
 use crate::check::finding::Verdict;
-use crate::check::observed::{Asked, Datagrams, End, Observed, Reply, Talk, Usual};
+use crate::check::observed::{Asked, Conversation, Datagrams, End, Observed, Reply, Usual};
 use crate::check::probe::Probe;
-use crate::client::{Answer, AskError, Attempt};
+use crate::client::{Answer, AskError, Attempt, AttemptFailure};
 use crate::transport::{IpVersion, Transport};
 use std::time::Duration;
 
-pub(super) const NOW: &str = "2026-11-22T14:20:31.500Z";
-
 /// A good server with an IPv4 address, but for its replies.
 pub(super) fn seen(tcp: &[u8], udp: &[u8]) -> Observed {
-    let no_ipv6 = |transport| Usual {
-        transport,
-        version: IpVersion::V6,
-        asked: Err("it has no IPv6 address".to_owned()),
-    };
-    let talk = || Ok(Talk { octets: tcp.to_vec(), end: End::Clean });
+    let none = || Err("it has no IPv6 address".to_owned());
+    let no_ipv6 = |transport| Usual::new(transport, IpVersion::V6, none());
+    let talk = || Ok(Conversation { octets: tcp.to_vec(), end: End::Clean });
     Observed {
         usual: vec![
-            usual(Transport::Tcp, Ok(answer(Transport::Tcp, tcp))),
-            usual(Transport::Udp, Ok(answer(Transport::Udp, udp))),
+            usual(Transport::Tcp, Ok(Answer::sample(Transport::Tcp, tcp))),
+            usual(Transport::Udp, Ok(Answer::sample(Transport::Udp, udp))),
             no_ipv6(Transport::Tcp),
             no_ipv6(Transport::Udp),
         ],
@@ -36,31 +30,16 @@ pub(super) fn seen(tcp: &[u8], udp: &[u8]) -> Observed {
 }
 
 pub(super) fn usual(transport: Transport, answered: Result<Answer, AskError>) -> Usual {
-    Usual { transport, version: IpVersion::V4, asked: Ok(Asked { answered, further: 0 }) }
-}
-
-pub(super) fn answer(transport: Transport, octets: &[u8]) -> Answer {
-    Answer {
-        transport,
-        peer: "192.0.2.1:13".parse().expect("address"),
-        octets: octets.to_vec(),
-        truncated: false,
-        connected_after: None,
-        elapsed: Duration::from_millis(1),
-        round_trip: Duration::from_millis(1),
-        arrived: NOW.parse().ok(),
-        reads: vec![octets.len()],
-        questions: 1,
-        calls: Calls::default(),
-    }
+    Usual::new(transport, IpVersion::V4, Ok(Asked { answered, further: 0 }))
 }
 
 pub(super) fn refused(transport: Transport) -> Result<Answer, AskError> {
-    error(transport, Attempt::Refused)
+    error(transport, AttemptFailure::Refused)
 }
 
-pub(super) fn error(transport: Transport, attempt: Attempt) -> Result<Answer, AskError> {
-    let attempts = vec![("192.0.2.1:13".parse().expect("address"), attempt)];
+pub(super) fn error(transport: Transport, failure: AttemptFailure) -> Result<Answer, AskError> {
+    let peer = "192.0.2.1:13".parse().expect("address");
+    let attempts = vec![Attempt::new(transport, peer, failure)];
     Err(AskError::NoAnswer { transport, timeout: Duration::from_secs(2), attempts })
 }
 
@@ -70,8 +49,7 @@ pub(super) fn datagrams(reply: Reply) -> Datagrams {
 }
 
 /// The verdict on one probe, with its reason.
-pub(super) fn told(probe: Probe, seen: &Observed) -> (Verdict, String) {
-    let finding = super::one(probe, seen);
-    assert_eq!(finding.probe, probe);
+pub(super) fn judged(probe: Probe, seen: &Observed) -> (Verdict, String) {
+    let finding = super::one(probe, seen).on(probe);
     (finding.verdict, finding.reason)
 }

@@ -1,72 +1,68 @@
 //! What RFC 867 asks of the stream, and what a client may do on it.
 
-use super::reach::told;
-use super::{alike, microseconds, milliseconds, octets, seconds};
-use crate::check::finding::Finding;
-use crate::check::observed::{End, Observed, Talk, Tried};
-use crate::check::probe::Probe;
+use super::reach::with_cause;
+use super::{microseconds, milliseconds, octets};
+use crate::asking::Seconds;
+use crate::check::finding::Judgement;
+use crate::check::observed::{Conversation, End, Observed};
 use crate::client::AskError;
 use crate::transport::Transport;
 
 /// "The service closes the connection after sending the quote."
-pub(super) fn closes(seen: &Observed) -> Finding {
-    let probe = Probe::TcpCloses;
+pub(super) fn closes(seen: &Observed) -> Judgement {
     let mut good = None;
     for usual in seen.usual.iter().filter(|usual| usual.transport == Transport::Tcp) {
         let Ok(asked) = &usual.asked else { continue };
         match &asked.answered {
             Ok(answer) => good = good.or(Some(answer.elapsed)),
             Err(AskError::NoAnswer { .. }) => {}
-            Err(error) => return Finding::fail(probe, told(error)),
+            Err(error) => return Judgement::fail(with_cause(error)),
         }
     }
     match good {
-        Some(after) => Finding::pass(probe, format!("after {}", milliseconds(after)))
+        Some(after) => Judgement::pass(format!("after {}", milliseconds(after)))
             .with("closed_us", microseconds(after)),
-        None => Finding::not_tried(probe, "no answer over TCP"),
+        None => Judgement::not_tried("no answer over TCP"),
     }
 }
 
 /// "any data received is thrown away": whatever the client does first, it has the whole line and then a
 /// clean end.
-pub(super) fn talks_first(probe: Probe, talk: &Tried<Talk>, seen: &Observed) -> Finding {
-    let talk = match talk {
-        Ok(talk) => talk,
-        Err(why) => return Finding::not_tried(probe, why),
-    };
-    let usual = seen.reply(Transport::Tcp).map(|(_, reply)| reply).unwrap_or_default();
-    let count = octets(talk.octets.len());
-    let wrong = match &talk.end {
-        End::Clean if alike(usual, &talk.octets) => {
-            let pass = Finding::pass(probe, format!("{count}, then a clean end of the stream"));
-            return pass.counting("octets", talk.octets.len());
+pub(super) fn talks_first(conversation: &Conversation, seen: &Observed) -> Judgement {
+    let usual = seen.usual_length(Transport::Tcp);
+    let count = octets(conversation.octets.len());
+    let wrong = match &conversation.end {
+        End::Clean if seen.is_usual(Transport::Tcp, &conversation.octets) => {
+            let pass = Judgement::pass(format!("{count}, then a clean end of the stream"));
+            return pass.counting("octets", conversation.octets.len());
         }
-        End::Clean => format!("{count} came instead of the usual {}", usual.len()),
+        End::Clean => format!("{count} came instead of the usual {usual}"),
         End::Reset => {
-            format!("reset, after {count} of {}: such a client may lose the line", usual.len())
+            format!("reset, after {count} of {usual}: such a client may lose the line")
         }
-        End::Never(waited) => format!("no end within {}, after {count}", seconds(*waited)),
+        End::Never(waited) => format!("no end within {}, after {count}", Seconds(*waited)),
         End::TooLong => format!("it went on after {count}"),
         End::Failed(error) => format!("after {count}: {error}"),
     };
-    Finding::fail(probe, wrong).counting("octets", talk.octets.len())
+    Judgement::fail(wrong).counting("octets", conversation.octets.len())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{answer, refused, seen, usual};
-    use super::super::{one, sample};
+    use super::super::sample;
+    use super::super::sample::{refused, seen, usual};
     use super::*;
     use crate::check::finding::Verdict;
-    use crate::client::Interruption;
+    use crate::check::probe::Probe;
+    use crate::client::{Answer, Interruption};
     use std::time::Duration;
 
     const NOON: &[u8] = b"2026-11-22T12:00:00Z\r\n";
 
     fn after_crlf(octets: &[u8], end: End) -> (Verdict, String) {
         let mut seen = seen(NOON, NOON);
-        seen.crlf_first = Ok(Talk { octets: octets.to_vec(), end });
-        sample::told(Probe::TcpCrlfFirst, &seen)
+        seen.crlf_first = Ok(Conversation { octets: octets.to_vec(), end });
+        sample::judged(Probe::TcpCrlfFirst, &seen)
     }
 
     #[test]
@@ -87,14 +83,14 @@ mod tests {
     #[test]
     fn a_stream_that_does_not_end_fails_on_any_address() {
         let mut seen = seen(NOON, NOON);
-        assert_eq!(one(Probe::TcpCloses, &seen).verdict, Verdict::Pass);
-        let partial = Box::new(answer(Transport::Tcp, NOON));
+        assert_eq!(sample::judged(Probe::TcpCloses, &seen).0, Verdict::Pass);
+        let partial = Box::new(Answer::sample(Transport::Tcp, NOON));
         let cause = Interruption::Timeout { timeout: Duration::from_secs(2) };
         let no_end = AskError::Incomplete { partial, cause };
         seen.usual.push(usual(Transport::Tcp, Err(no_end)));
-        assert_eq!(one(Probe::TcpCloses, &seen).verdict, Verdict::Fail);
+        assert_eq!(sample::judged(Probe::TcpCloses, &seen).0, Verdict::Fail);
         seen.usual.truncate(1);
         seen.usual[0] = usual(Transport::Tcp, refused(Transport::Tcp));
-        assert_eq!(one(Probe::TcpCloses, &seen).verdict, Verdict::NotTried);
+        assert_eq!(sample::judged(Probe::TcpCloses, &seen).0, Verdict::NotTried);
     }
 }

@@ -1,88 +1,73 @@
 //! What the reply says: a time, the right one, and whether the server vouches for it.
 
 use super::over;
-use crate::check::finding::Finding;
-use crate::check::observed::Observed;
-use crate::check::probe::Probe;
-use crate::client::Offset;
-use crate::syntax::{Flag, Form, Recognised, Told, Unrecognised, recognise};
-use crate::transport::Transport;
+use crate::check::finding::Judgement;
+use crate::check::observed::{Meaning, Observed, Usual};
+use crate::syntax::{Distrust, Flag, Form, Offset, ReplyTime};
 use chrono::TimeDelta;
 
-/// What each transport's first reply says.
-fn readings(
-    seen: &Observed,
-) -> impl Iterator<Item = (Transport, Result<Recognised<'_>, Unrecognised>)> {
-    Transport::BOTH
-        .into_iter()
-        .filter_map(|transport| Some((transport, recognise(seen.reply(transport)?.1))))
-}
-
-/// RFC 867: "There is no specific syntax for the daytime." But one that nobody can read tells no time.
-pub(super) fn syntax(seen: &Observed) -> Finding {
-    let probe = Probe::Syntax;
+/// RFC 867: "There is no specific syntax for the daytime." But a reply that no reader understands tells no time.
+pub(super) fn syntax(seen: &Observed) -> Judgement {
     let mut first = None;
-    for (transport, reading) in readings(seen) {
-        match reading {
+    for (transport, meaning) in seen.meanings() {
+        match meaning {
             Ok(recognised) => first = first.or(Some(recognised)),
             Err(error) => {
                 let reason = format!("{}: no time in a known form: {error}", over(transport));
-                return Finding::fail(probe, reason);
+                return Judgement::fail(reason);
             }
         }
     }
     match first {
-        None => Finding::not_tried(probe, "no reply to read"),
+        None => Judgement::not_tried("no reply to read"),
         Some(recognised) => {
-            let fixes = match recognised.told {
-                Told::Instant { .. } => "an instant".to_owned(),
-                Told::WallClock(_) => "no instant: its zone is not certain".to_owned(),
-                Told::Ambiguous(readings) => format!("no instant: {}", readings.uncertainty()),
+            let fixes = match recognised.time {
+                ReplyTime::Instant { .. } => "an instant".to_owned(),
+                ReplyTime::WallClock { .. } => "no instant: its zone is not certain".to_owned(),
+                ReplyTime::Ambiguous { candidates } => {
+                    format!("no instant: {}", candidates.uncertainty())
+                }
             };
-            Finding::pass(probe, format!("{}, {fixes}", recognised.form))
+            Judgement::pass(format!("{}, {fixes}", recognised.form))
         }
     }
 }
 
-pub(super) fn same_syntax(seen: &Observed) -> Finding {
-    let probe = Probe::SameSyntax;
-    let forms: Vec<Option<Form>> =
-        readings(seen).map(|(_, reading)| reading.ok().map(|it| it.form)).collect();
+pub(super) fn same_syntax(seen: &Observed) -> Judgement {
+    let form = |(_, meaning): (_, &Meaning)| meaning.as_ref().ok().map(|it| it.form);
+    let forms: Vec<Option<Form>> = seen.meanings().map(form).collect();
     match forms[..] {
         [Some(one), Some(other)] if one == other => {
-            Finding::pass(probe, format!("{one} over TCP and over UDP"))
+            Judgement::pass(format!("{one} over TCP and over UDP"))
         }
-        [Some(one), Some(other)] => {
-            Finding::fail(probe, format!("{one} over TCP, {other} over UDP"))
-        }
-        [None, Some(_)] => Finding::fail(probe, "over UDP there is a time in it, over TCP none"),
-        [Some(_), None] => Finding::fail(probe, "over TCP there is a time in it, over UDP none"),
-        [None, None] => Finding::not_tried(probe, "neither is a time in a known form"),
-        _ => Finding::not_tried(probe, "it takes a reply over each"),
+        [Some(one), Some(other)] => Judgement::fail(format!("{one} over TCP, {other} over UDP")),
+        [None, Some(_)] => Judgement::fail("over UDP there is a time in it, over TCP none"),
+        [Some(_), None] => Judgement::fail("over TCP there is a time in it, over UDP none"),
+        [None, None] => Judgement::not_tried("neither is a time in a known form"),
+        _ => Judgement::not_tried("it takes a reply over each"),
     }
 }
 
-pub(super) fn health(seen: &Observed) -> Finding {
-    let probe = Probe::Health;
+pub(super) fn health(seen: &Observed) -> Judgement {
     let mut good = None;
-    for (transport, recognised) in
-        readings(seen).filter_map(|(transport, it)| Some((transport, it.ok()?)))
-    {
-        let contradiction = recognised.flags.iter().find(|flag| flag.is_contradiction());
-        let fault = match (recognised.unhealthy(), contradiction) {
-            (Some(digit), _) => format!("it reports itself unhealthy (H={digit})"),
-            (_, Some(flag)) => format!("it contradicts itself: {}", contradicts(flag)),
-            (None, None) => {
-                good = Some(recognised.code.and_then(|code| code.health));
-                continue;
-            }
-        };
-        return Finding::fail(probe, format!("{}: {fault}", over(transport)));
+    for (transport, meaning) in seen.meanings() {
+        let Ok(recognised) = meaning else { continue };
+        if let Err(distrust) = recognised.validate() {
+            return Judgement::fail(format!("{}: {}", over(transport), fault(distrust)));
+        }
+        good = Some(recognised.code.and_then(|code| code.health));
     }
     match good {
-        None => Finding::not_tried(probe, "no time to judge"),
-        Some(None) => Finding::pass(probe, "it does not contradict itself"),
-        Some(Some(digit)) => Finding::pass(probe, format!("it reports itself healthy (H={digit})")),
+        None => Judgement::not_tried("no time to judge"),
+        Some(None) => Judgement::pass("it does not contradict itself"),
+        Some(Some(digit)) => Judgement::pass(format!("it reports itself healthy (H={digit})")),
+    }
+}
+
+fn fault(distrust: Distrust) -> String {
+    match (distrust.unhealthy, distrust.contradictions.iter().next()) {
+        (Some(digit), _) => format!("it reports itself unhealthy (H={digit})"),
+        (None, flag) => format!("it contradicts itself: {}", flag.map_or("", contradicts)),
     }
 }
 
@@ -96,40 +81,40 @@ fn contradicts(flag: Flag) -> &'static str {
 
 /// The offset that is known best. It fails if it is more than its own uncertainty: then one of the clocks
 /// is wrong, and the server's is the one that others ask.
-pub(super) fn clock(seen: &Observed) -> Finding {
-    let probe = Probe::Clock;
-    let offsets = seen.usual.iter().filter_map(|usual| usual.answer()?.offset());
+pub(super) fn clock(seen: &Observed) -> Judgement {
+    let offset = |usual: &Usual| usual.answer()?.offset_of(usual.meaning.as_ref()?.as_ref().ok()?);
+    let offsets = seen.usual.iter().filter_map(offset);
     let Some(offset) = offsets.min_by_key(|offset| offset.uncertainty) else {
         let none = seen.replies().next().is_none();
         let why = if none { "no reply to read" } else { "the reply fixes no instant" };
-        return Finding::not_tried(probe, why);
+        return Judgement::not_tried(why);
     };
-    let Offset { ahead, uncertainty, .. } = offset;
+    let Offset { local_minus_server: ahead, uncertainty, .. } = offset;
     let uncertainty = uncertainty.as_secs_f64();
     let apart = ahead.abs().as_seconds_f64();
     let side = if ahead < TimeDelta::zero() { "behind" } else { "ahead" };
     let known = format!("local clock {apart:.3} s {side}, ± {uncertainty:.3} s");
-    let finding = if offset.agrees() {
-        Finding::pass(probe, known)
+    let judgement = if offset.agrees() {
+        Judgement::pass(known)
     } else {
-        Finding::fail(probe, format!("{known}; which one is right, NTP can tell"))
+        Judgement::fail(format!("{known}; which one is right, NTP can tell"))
     };
-    finding
+    judgement
         .with("offset_us", ahead.as_seconds_f64() * 1e6)
         .with("uncertainty_us", uncertainty * 1e6)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{seen, told};
-    use super::*;
+    use super::super::sample::{judged, seen};
     use crate::check::finding::Verdict::{self, Fail, NotTried, Pass};
+    use crate::check::probe::Probe;
 
     const GOOD: &str = "2026-11-22T14:20:31Z\r\n";
     const CTIME: &str = "Sun Nov 22 14:20:31 2026\r\n";
 
     fn of_both(probe: Probe, reply: &str) -> (Verdict, String) {
-        told(probe, &seen(reply.as_bytes(), reply.as_bytes()))
+        judged(probe, &seen(reply.as_bytes(), reply.as_bytes()))
     }
 
     #[test]
@@ -146,7 +131,7 @@ mod tests {
     #[test]
     fn both_transports_have_one_syntax() {
         let of =
-            |tcp: &str, udp: &str| told(Probe::SameSyntax, &seen(tcp.as_bytes(), udp.as_bytes()));
+            |tcp: &str, udp: &str| judged(Probe::SameSyntax, &seen(tcp.as_bytes(), udp.as_bytes()));
         assert_eq!(of(GOOD, GOOD), (Pass, "rfc3339 over TCP and over UDP".into()));
         assert_eq!(of(GOOD, CTIME), (Fail, "rfc3339 over TCP, ctime over UDP".into()));
         assert_eq!(of(GOOD, "").0, NotTried);

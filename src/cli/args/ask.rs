@@ -1,6 +1,6 @@
 //! What every command that asks a server is given.
 
-use crate::client::{Family, Options};
+use crate::client::{Family, Options, Pace};
 use crate::transport::Transport;
 use clap::{Args, ValueEnum};
 use std::time::Duration;
@@ -27,8 +27,8 @@ impl AskOptions {
         timeout: Duration,
         default: &Options,
     ) -> Options {
-        let (family, impolite) = (self.family(), self.impolite);
-        Options { family, port, timeout, impolite, ..default.clone() }
+        let pace = if self.impolite { Pace::Off } else { Pace::Wait };
+        Options { family: self.family(), port, timeout, pace, ..default.clone() }
     }
 
     fn family(&self) -> Family {

@@ -4,7 +4,7 @@ use super::line;
 use super::network::{Application, Place, address, standard};
 use crate::lab::link::SERVER;
 use crate::transport::PORT;
-use crate::udp::exchange::{Exchange, Retries, Step};
+use crate::udp::exchange::{Retries, Schedule, Step};
 use crate::udp::guard::{Decision, Guard, GuardOptions, Question, decide_on_content};
 use smoltcp::iface::SocketHandle;
 use smoltcp::socket::udp::{PacketBuffer, PacketMetadata, Socket};
@@ -147,7 +147,7 @@ pub(crate) struct Asker {
 
 #[derive(Debug)]
 struct Query {
-    exchange: Exchange,
+    exchange: Schedule,
     /// When it takes the next step.
     due: Duration,
 }
@@ -181,9 +181,9 @@ impl Asker {
     fn begin(&mut self, place: &mut Place) {
         self.queries -= 1;
         self.begun.push(place.now);
-        let retries = Retries { most: self.retries, apart: |_| Duration::ZERO };
+        let retries = Retries { max: self.retries, min_interval: |_| Duration::ZERO };
         let deadline = place.instant() + self.timeout;
-        let exchange = Exchange::new(&[address(SERVER).into()], retries, deadline);
+        let exchange = Schedule::new(&[address(SERVER).into()], retries, deadline);
         self.current = Some(Query { exchange, due: place.now });
     }
 

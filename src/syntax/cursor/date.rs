@@ -55,22 +55,18 @@ impl Cursor<'_> {
     /// A weekday that is certain, a comma or not, and spaces, if they are there. Two letters beside a time may
     /// be the half of the day in a language that is unknown here: SA is Vietnamese for AM.
     pub(in crate::syntax) fn weekday_before(&mut self) -> Option<Weekday> {
-        self.optional(|cursor| {
-            let weekday = cursor.certain_weekday()?;
-            cursor.comma_and_spaces()?;
-            Ok(weekday)
-        })
+        self.optional(|cursor| cursor.with_gap(Self::certain_weekday))
     }
 
     /// The weekday before a date, where no half of the day may be. A weekday that is not certain is passed
     /// over.
     pub(in crate::syntax) fn weekday_before_date(&mut self) -> Option<Weekday> {
-        let weekday = self.optional(|cursor| {
-            let weekday = cursor.weekday()?;
-            cursor.comma_and_spaces()?;
-            Ok(weekday)
-        });
-        weekday.flatten()
+        self.optional(|cursor| cursor.with_gap(Self::weekday)).flatten()
+    }
+
+    /// A weekday that is certain between a date and a time, perhaps in parentheses or brackets.
+    pub(in crate::syntax) fn weekday_between(&mut self) -> Option<Weekday> {
+        self.optional(|cursor| cursor.with_gap(Self::certain_weekday_in_marks))
     }
 
     /// A weekday that is certain behind a date and time, with spaces before it or a comma, perhaps in
@@ -82,13 +78,14 @@ impl Cursor<'_> {
         })
     }
 
-    /// A weekday that is certain between a date and a time, perhaps in parentheses or brackets.
-    pub(in crate::syntax) fn weekday_between(&mut self) -> Option<Weekday> {
-        self.optional(|cursor| {
-            let weekday = cursor.certain_weekday_in_marks()?;
-            cursor.comma_and_spaces()?;
-            Ok(weekday)
-        })
+    /// Reads something and the comma or spaces behind it.
+    pub(in crate::syntax) fn with_gap<T>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Read<T>,
+    ) -> Read<T> {
+        let found = read(self)?;
+        self.comma_and_spaces()?;
+        Ok(found)
     }
 
     fn certain_weekday_in_marks(&mut self) -> Read<Weekday> {

@@ -42,6 +42,14 @@ pub(super) struct Number {
 }
 
 impl Number {
+    /// The number that these digits are.
+    pub(super) fn of(digits: &[u8], at: usize) -> Self {
+        let value = digits.iter().fold(0u32, |value, digit| {
+            value.saturating_mul(10).saturating_add(u32::from(digit - b'0'))
+        });
+        Self { value, digits: digits.len(), at }
+    }
+
     /// The last two digits of what is left above this unit: of 140511 and 100, 05.
     pub(super) fn last_two(self, unit: u32) -> Self {
         Self { value: self.value / unit % 100, ..self }
@@ -86,6 +94,11 @@ impl<'a> Cursor<'a> {
 
     pub(super) fn since(&self, start: usize) -> &'a [u8] {
         &self.line[start..self.at]
+    }
+
+    /// The same as text; empty if it is none.
+    pub(super) fn text_since(&self, start: usize) -> &'a str {
+        str::from_utf8(self.since(start)).unwrap_or_default()
     }
 
     pub(super) fn is_at_end(&self) -> bool {
@@ -193,10 +206,7 @@ impl<'a> Cursor<'a> {
             let short = text.len() < *digits.start();
             return if short { self.blame_short(expected, at) } else { self.blame(expected, at) };
         }
-        let value = text.iter().fold(0u32, |value, digit| {
-            value.saturating_mul(10).saturating_add(u32::from(digit - b'0'))
-        });
-        Ok(Number { value, digits: text.len(), at })
+        Ok(Number::of(text, at))
     }
 
     /// A word of letters, those outside ASCII included, with the full stop of an abbreviation.

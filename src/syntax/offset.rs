@@ -1,16 +1,17 @@
-//! How far the local clock is from the one that a server answered by.
+//! How far the local clock is from the one that a server answered by: arithmetic on values, so that replies
+//! from sockets of one's own have an offset too.
 
-use super::Answer;
-use crate::syntax::{Flag, Frame, Recognised, Unrecognised, recognise};
-use chrono::TimeDelta;
+use super::flags::Flag;
+use super::recognised::Recognised;
+use chrono::{DateTime, TimeDelta, Utc};
 use std::time::Duration;
 
 /// The local clock against the server's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Offset {
     /// The local clock minus the server's: positive if the local one is ahead.
-    pub ahead: TimeDelta,
+    pub local_minus_server: TimeDelta,
     /// How much more or less it may be: half the round trip, since the server looked at its clock at some
     /// moment of it, and the resolution of the reply; or what NIST's server says it sent early (msADV), if
     /// that is more. A leap second adds another, since POSIX clocks show the one before it twice.
@@ -18,76 +19,62 @@ pub struct Offset {
 }
 
 impl Offset {
+    /// The server's clock minus the local one: the sign that NTP has (RFC 5905), to be added to the local clock.
+    #[must_use]
+    pub fn server_minus_local(&self) -> TimeDelta {
+        -self.local_minus_server
+    }
+
     /// True if the clocks may show the same time, as far as the reply can tell.
     #[must_use]
     pub fn agrees(&self) -> bool {
-        self.ahead.abs().to_std().is_ok_and(|apart| apart <= self.uncertainty)
+        self.local_minus_server.abs().to_std().is_ok_and(|apart| apart <= self.uncertainty)
     }
 }
 
-impl Answer {
-    /// What the reply means. A line that was cut claims no instant: its zone may be cut, too.
-    ///
-    /// # Errors
-    /// [`Unrecognised`]: it is no time in any form that is known here.
-    pub fn recognise(&self) -> Result<Recognised<'_>, Unrecognised> {
-        let mut read = recognise(&self.octets)?;
-        if self.truncated && !Frame::of(&self.octets).ended {
-            read.cut();
-        }
-        Ok(read)
-    }
-
-    /// How far the local clock is from the server's; `None` unless the reply came whole and fixes an
-    /// instant.
+impl Recognised<'_> {
+    /// How far the local clock is from the server's, if the local one showed `arrived` when the reply came,
+    /// `round_trip` after the question. `None` unless the reply fixes an instant.
     ///
     /// Daytime is too coarse to set a clock by; that is what NTP (RFC 5905) is for.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// let read = daytime::recognise(b"2026-11-22T14:20:31Z\r\n")?;
+    /// let (arrived, round_trip) = ("2026-11-22T14:20:29.050Z".parse()?, Duration::from_millis(100));
+    /// let offset = read.offset(arrived, round_trip).expect("an instant");
+    /// assert_eq!(offset.server_minus_local().num_seconds(), 2); // the local clock is behind
+    /// assert_eq!(offset.uncertainty, Duration::from_millis(1050));
+    /// assert!(!offset.agrees());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
-    pub fn offset(&self) -> Option<Offset> {
-        self.offset_by(&self.recognise().ok()?)
-    }
-
-    /// The same for a reply that was read already.
-    pub(crate) fn offset_by(&self, told: &Recognised) -> Option<Offset> {
-        if self.truncated {
-            return None;
-        }
-        let half = self.round_trip / 2;
-        let middle = self.arrived?.checked_sub_signed(TimeDelta::from_std(half).ok()?)?;
-        let ahead = middle.signed_duration_since(told.utc()?);
-        let early = told.code.and_then(|code| code.advance).unwrap_or_default();
-        let leap = Duration::from_secs(told.flags.contains(Flag::LeapSecond).into());
-        Some(Offset { ahead, uncertainty: half + told.resolution.max(early) + leap })
+    pub fn offset(&self, arrived: DateTime<Utc>, round_trip: Duration) -> Option<Offset> {
+        let half = round_trip / 2;
+        let middle = arrived.checked_sub_signed(TimeDelta::from_std(half).ok()?)?;
+        let local_minus_server = middle.signed_duration_since(self.utc()?);
+        let early = self.code.and_then(|code| code.advance).unwrap_or_default();
+        let leap = Duration::from_secs(self.flags.contains(Flag::LeapSecond).into());
+        Some(Offset { local_minus_server, uncertainty: half + self.resolution.max(early) + leap })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::calls::Calls;
-    use crate::transport::Transport;
+    use crate::syntax::recognise;
 
     /// The offset of a clock that shows this when the reply is there, after this round trip.
     fn offset(reply: &str, arrived: &str, round_trip_ms: u64) -> Option<(f64, f64)> {
-        let answer = Answer {
-            transport: Transport::Udp,
-            peer: "127.0.0.1:13".parse().expect("address"),
-            octets: reply.into(),
-            truncated: false,
-            connected_after: None,
-            elapsed: Duration::from_millis(round_trip_ms),
-            round_trip: Duration::from_millis(round_trip_ms),
-            arrived: Some(arrived.parse().expect("an instant")),
-            reads: vec![reply.len()],
-            questions: 1,
-            calls: Calls::default(),
-        };
-        let offset = answer.offset()?;
+        let read = recognise(reply.as_bytes()).ok()?;
+        let round_trip = Duration::from_millis(round_trip_ms);
+        let offset = read.offset(arrived.parse().expect("an instant"), round_trip)?;
         assert_eq!(
             offset.agrees(),
-            offset.ahead.abs() <= TimeDelta::from_std(offset.uncertainty).ok()?
+            offset.local_minus_server.abs() <= TimeDelta::from_std(offset.uncertainty).ok()?
         );
-        Some((offset.ahead.as_seconds_f64(), offset.uncertainty.as_secs_f64()))
+        assert_eq!(offset.server_minus_local(), -offset.local_minus_server);
+        Some((offset.local_minus_server.as_seconds_f64(), offset.uncertainty.as_secs_f64()))
     }
 
     #[test]

@@ -1,0 +1,134 @@
+//! The sockets of one question: opened, awaited and closed here, where each system call is recorded.
+
+use crate::sys;
+use mio::event::Source;
+use mio::{Events, Interest, Poll, Token};
+use socket2::{Domain, Socket, Type};
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
+
+/// Waits until sockets are ready. One serves many questions, so that no question pays for it.
+#[derive(Debug)]
+pub(crate) struct Poller {
+    poll: Poll,
+    events: Events,
+}
+
+impl Poller {
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self { poll: Poll::new()?, events: Events::with_capacity(64) })
+    }
+}
+
+/// Looks at the socket of a question once the reply is there, before the socket is closed.
+pub(crate) type Observer<'a> = dyn FnMut(BorrowedFd<'_>) + 'a;
+
+/// The sockets of one question and what bounds the question.
+pub(crate) struct Sockets<'a> {
+    /// When the question is over.
+    pub deadline: Instant,
+    /// The time it had in all, for messages.
+    pub timeout: Duration,
+    /// Maximum octets of the reply.
+    pub limit: usize,
+    pub poller: &'a mut Poller,
+    pub observe: &'a mut Observer<'a>,
+    pub calls: Calls,
+}
+
+/// The system calls of a question, in order, by the names of the manual pages.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Calls {
+    names: Vec<&'static str>,
+    peers: Vec<SocketAddr>,
+}
+
+impl Calls {
+    /// Each call's name, in the order they were made.
+    #[must_use]
+    pub fn names(&self) -> &[&'static str] {
+        &self.names
+    }
+
+    /// The addresses passed to `connect`, whatever came of it.
+    pub(crate) fn peers(&self) -> &[SocketAddr] {
+        &self.peers
+    }
+}
+
+impl Sockets<'_> {
+    /// Records a system call that the caller makes.
+    pub(crate) fn record(&mut self, call: &'static str) {
+        self.calls.names.push(call);
+    }
+
+    /// Opens a socket and starts to connect it. The connection may be under way when this returns.
+    pub(crate) fn connect(&mut self, peer: SocketAddr, kind: Type) -> io::Result<Socket> {
+        self.calls.names.extend(sys::OPEN_CALLS);
+        let socket = sys::open(Domain::for_address(peer), kind)?;
+        self.record("connect");
+        self.calls.peers.push(peer);
+        let in_progress = Some(nix::errno::Errno::EINPROGRESS as i32);
+        match socket.connect(&peer.into()) {
+            Err(error) if error.raw_os_error() != in_progress => {
+                self.close(socket);
+                Err(error)
+            }
+            _ => Ok(socket),
+        }
+    }
+
+    /// Adds a socket to those awaited.
+    pub(crate) fn watch(
+        &mut self,
+        socket: &mut impl Source,
+        token: usize,
+        interest: Interest,
+    ) -> io::Result<()> {
+        self.record(sys::WATCH_CALL);
+        self.poller.poll.registry().register(socket, Token(token), interest)
+    }
+
+    /// Returns the tokens of the sockets that are ready; none when `until` has come first.
+    pub(crate) fn wait(&mut self, until: Instant) -> io::Result<Vec<usize>> {
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            self.record(sys::WAIT_CALL);
+            match self.poller.poll.poll(&mut self.poller.events, Some(left)) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+                Ok(()) => break,
+            }
+        }
+        Ok(self.poller.events.iter().map(|event| event.token().0).collect())
+    }
+
+    /// Shows the socket of a reply to the observer and closes it.
+    pub(crate) fn finish(&mut self, socket: impl AsFd) {
+        (self.observe)(socket.as_fd());
+        self.close(socket);
+    }
+
+    /// Closes a socket.
+    pub(crate) fn close<T>(&mut self, socket: T) {
+        self.record("close");
+        drop(socket);
+    }
+}
+
+#[cfg(test)]
+impl Sockets<'_> {
+    /// Runs `ask` with sockets that have this long.
+    pub(crate) fn for_test<T>(timeout: Duration, ask: impl FnOnce(&mut Sockets) -> T) -> T {
+        ask(&mut Sockets {
+            deadline: Instant::now() + timeout,
+            timeout,
+            limit: 4096,
+            poller: &mut Poller::new().expect("poller"),
+            observe: &mut |_| {},
+            calls: Calls::default(),
+        })
+    }
+}

@@ -1,0 +1,116 @@
+//! How to ask.
+
+use super::polite;
+use crate::transport::PORT;
+use crate::udp::client::Retries;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+/// How to ask.
+///
+/// ```
+/// use daytime::client::{Family, Options};
+/// use std::time::Duration;
+/// let options = Options::default().family(Family::V4).timeout(Duration::from_secs(1));
+/// assert_eq!((options.family, options.retries), (Family::V4, 2));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Options {
+    /// Which addresses of a name to use.
+    pub family: Family,
+    /// The port, where the target names none.
+    pub port: u16,
+    /// Time for resolving the name, connecting, and the reply together. A pause that [`Options::pace`] asks
+    /// for comes on top: [`Answer::waited`](super::Answer::waited) says how long it was.
+    pub timeout: Duration,
+    /// How often a datagram is sent again while nothing comes back, at most 10. Each wait is twice as
+    /// long as the one before, and together they fill the timeout. See [`Options::pace`] for public
+    /// addresses. Whatever comes back ends it, be it no octets.
+    pub retries: u32,
+    /// Maximum octets of a reply. A stream that goes on is an error, a datagram is cut.
+    pub limit: usize,
+    /// What keeps two questions to one public address apart.
+    pub pace: Pace,
+}
+
+impl Default for Options {
+    /// Port 13, both families, 5 seconds, 2 retries, 4096 octets, and a pause before a public address is asked
+    /// again.
+    fn default() -> Self {
+        Self {
+            family: Family::Any,
+            port: PORT,
+            timeout: Duration::from_secs(5),
+            retries: 2,
+            limit: 4096,
+            pace: Pace::Wait,
+        }
+    }
+}
+
+impl Options {
+    setters! {
+        family: Family,
+        port: u16,
+        timeout: Duration,
+        retries: u32,
+        limit: usize,
+        pace: Pace,
+    }
+
+    /// When an exchange that begins now has to be over.
+    pub(crate) fn deadline(&self) -> Instant {
+        Instant::now() + self.timeout.min(MAX_TIMEOUT)
+    }
+
+    pub(super) fn udp_retries(&self) -> Retries {
+        let min_interval =
+            if self.pace == Pace::Off { |_| Duration::ZERO } else { polite::min_interval };
+        Retries { max: self.retries, min_interval }
+    }
+}
+
+/// A year: a longer timeout is as good as this, and its end may be no instant at all.
+const MAX_TIMEOUT: Duration = Duration::from_hours(365 * 24);
+
+/// What keeps two questions to one public address 4 seconds apart, as NIST wants it from every user of its
+/// servers. Public is every address but loopback, link-local and private ones.
+///
+/// The process remembers which public addresses it has asked, whatever the [`Client`](super::Client). A question
+/// that begins while another thread still waits for its answer from the same address is not kept apart from that
+/// one. Unless it is [`Pace::Off`], a datagram is sent again after 4 seconds, or not at all if the timeout comes
+/// first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Pace {
+    /// Wait for up to 4 seconds, before the timeout begins.
+    #[default]
+    Wait,
+    /// Do not ask: [`AskError::TooSoon`](super::AskError::TooSoon) says when the address may be asked again.
+    Refuse,
+    /// Ask at once, for servers of your own. `compare` and `bench` need it for a public address.
+    Off,
+}
+
+/// Which addresses of a name to use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Family {
+    /// All of them.
+    #[default]
+    Any,
+    /// IPv4 only.
+    V4,
+    /// IPv6 only.
+    V6,
+}
+
+impl Family {
+    pub(crate) fn admits(self, address: SocketAddr) -> bool {
+        match self {
+            Self::Any => true,
+            Self::V4 => address.is_ipv4(),
+            Self::V6 => address.is_ipv6(),
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Declarations that repeat.
+
+/// Setters of a struct's fields, each with the name of its field.
+macro_rules! setters {
+    ($($field:ident: $type:ty,)+) => {
+        $(
+            #[doc = concat!("Sets [`Self::", stringify!($field), "`](field@Self::", stringify!($field), ").")]
+            #[must_use]
+            pub fn $field(mut self, $field: $type) -> Self {
+                self.$field = $field;
+                self
+            }
+        )+
+    };
+}
+
+/// An enum whose variants have fixed names: `Display` writes them, `FromStr` reads them.
+macro_rules! named {
+    ($(#[$about:meta])* pub enum $type:ident {
+        $($(#[$each:meta])* $variant:ident = $name:literal,)+
+    }) => {
+        $(#[$about])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum $type { $($(#[$each])* $variant,)+ }
+
+        impl $type {
+            /// Each of them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// Its name, which is fixed: scripts may rely on it.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)+ }
+            }
+        }
+
+        impl std::fmt::Display for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(self.name())
+            }
+        }
+
+        impl std::str::FromStr for $type {
+            type Err = $crate::UnknownName;
+
+            fn from_str(name: &str) -> Result<Self, $crate::UnknownName> {
+                let named = |it: &&Self| it.name() == name;
+                Self::ALL.iter().find(named).copied().ok_or($crate::UnknownName)
+            }
+        }
+    };
+}
+
+/// A text that is no name of the type it was read as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[error("no such name")]
+pub struct UnknownName;
