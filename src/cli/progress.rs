@@ -7,7 +7,7 @@ use signal_hook::{
     iterator::Signals,
     low_level::emulate_default_handler,
 };
-use std::io::{IsTerminal, stderr, stdout};
+use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 /// A command that is done sooner shows no bar.
@@ -23,18 +23,18 @@ pub(super) struct Progress {
 impl Progress {
     /// A bar of steps.
     pub(super) fn start(quiet: bool) -> Self {
-        Self::with(!quiet && stdout().is_terminal(), "{bar:40} {pos} of {len}, {eta} left")
+        Self::with(!quiet && std::io::stdout().is_terminal(), "{bar:40} {pos} of {len}, {eta} left")
     }
 
     /// A bar of seconds.
     pub(super) fn start_timed(quiet: bool) -> Self {
-        Self::with(!quiet && stdout().is_terminal(), "{bar:40} {pos} of {len} s")
+        Self::with(!quiet && std::io::stdout().is_terminal(), "{bar:40} {pos} of {len} s")
     }
 
     /// A bar that names each of several steps, below results that are printed meanwhile.
     #[cfg(feature = "lab")]
     pub(super) fn start_named(quiet: bool, steps: usize) -> Self {
-        let wanted = !quiet && steps > 1 && stderr().is_terminal();
+        let wanted = !quiet && steps > 1 && std::io::stderr().is_terminal();
         let progress = Self::with(wanted, "{bar:30} {pos} of {len}: {msg}");
         progress.bar.iter().cloned().for_each(clear_on_signals);
         progress
@@ -75,7 +75,7 @@ impl Progress {
     pub(super) fn above<T>(&self, print: impl FnOnce() -> T) -> T {
         match &self.bar {
             // What goes elsewhere may have to wait for its reader, and must not keep the bar meanwhile.
-            Some(bar) if !bar.is_hidden() && stdout().is_terminal() => bar.suspend(print),
+            Some(bar) if !bar.is_hidden() && std::io::stdout().is_terminal() => bar.suspend(print),
             _ => print(),
         }
     }

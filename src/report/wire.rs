@@ -2,6 +2,7 @@
 
 use super::json::joined;
 use super::ladder::Sighting;
+use super::ladder::sighting::in_unit;
 use super::packet::label;
 use super::plural;
 use crate::reply::Printable;
@@ -18,7 +19,7 @@ pub(crate) fn json(seen: &Sighting) -> Value {
     let interface = captured.interface.as_ref();
     let about = json!({
         "time": captured.at.and_then(time),
-        "since_first_us": microseconds(seen.since_ns),
+        "since_first_us": in_unit(seen.since_ns, 1e3),
         "interface": interface.map(|it| it.id.passed.unwrap_or(it.id.number)),
         "exchange": role.number,
         "transport": role.transport.to_string(),
@@ -61,11 +62,6 @@ fn payload(packet: &Decoded) -> Option<Value> {
 fn time(at: Duration) -> Option<String> {
     let time = DateTime::from_timestamp(i64::try_from(at.as_secs()).ok()?, at.subsec_nanos())?;
     Some(time.to_rfc3339_opts(SecondsFormat::Nanos, true))
-}
-
-#[expect(clippy::cast_precision_loss, reason = "nanoseconds of a quarter year are exact")]
-fn microseconds(nanoseconds: i64) -> f64 {
-    nanoseconds as f64 / 1e3
 }
 
 /// How it ended: how much was seen in which time.

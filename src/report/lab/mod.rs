@@ -184,10 +184,7 @@ fn drawings(parts: &[Part], width: usize) -> String {
 }
 
 fn title(part: &Part) -> String {
-    let transport = match part.transport {
-        Transport::Tcp => "TCP",
-        Transport::Udp => "UDP",
-    };
+    let transport = observed::name(part.transport);
     if part.name.is_empty() { transport.to_owned() } else { format!("{transport}, {}", part.name) }
 }
 

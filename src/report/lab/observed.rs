@@ -50,7 +50,7 @@ pub(super) fn observed(page: &mut Page, findings: &[Finding], unit: Unit) {
     }
 }
 
-fn name(transport: Transport) -> &'static str {
+pub(super) fn name(transport: Transport) -> &'static str {
     match transport {
         Transport::Tcp => "TCP",
         Transport::Udp => "UDP",

@@ -2,7 +2,7 @@
 //! are kept of them.
 
 use super::rows::{Arrow, End, Item, Row, in_order};
-use super::sighting::{Sighting, hosts};
+use super::sighting::{Sighting, hosts, in_unit};
 use super::{FIRST_ROWS, MAX_ROWS, lines, text};
 use crate::report::plural;
 use std::collections::{BTreeMap, VecDeque};
@@ -91,7 +91,7 @@ impl Conversation {
         let rows = self.rows();
         let title = match self.since_ns {
             0 => self.title.clone(),
-            since => format!("{}, at {:.6} s", self.title, seconds(since)),
+            since => format!("{}, at {:.6} s", self.title, in_unit(since, 1e9)),
         };
         text(&lines(&hosts(), &rows, self.missing, &title, Duration::ZERO, width))
     }
@@ -118,11 +118,6 @@ impl Row {
         }
         self
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "microseconds of a century are exact enough")]
-fn seconds(nanoseconds: i64) -> f64 {
-    nanoseconds as f64 / 1e9
 }
 
 #[cfg(test)]

@@ -40,7 +40,7 @@ impl Sighting<'_> {
     ///
     /// Colour is written always; the terminal's stream takes it off where it is not wanted.
     pub(crate) fn row(&self) -> String {
-        let time = format!("{:.3}", milliseconds(self.since_ns));
+        let time = format!("{:.3}", in_unit(self.since_ns, 1e6));
         let name = format!("{} {}", self.role.transport, self.role.number);
         let name_begin = time.len().max(11) + 2;
         let client = name_begin + name.len().max(7) + 2;
@@ -105,9 +105,10 @@ impl Sighting<'_> {
     }
 }
 
+/// Nanoseconds in a unit of this many.
 #[expect(clippy::cast_precision_loss, reason = "nanoseconds of a quarter year are exact")]
-fn milliseconds(nanoseconds: i64) -> f64 {
-    nanoseconds as f64 / 1e6
+pub(crate) fn in_unit(nanoseconds: i64, unit: f64) -> f64 {
+    nanoseconds as f64 / unit
 }
 
 #[cfg(test)]
