@@ -9,31 +9,28 @@
 //! ```
 //! use daytime::{Config, Options, Server, Transport, ask};
 //!
-//! let anywhere = vec!["127.0.0.1:0".parse()?]; // port 0: any free one
-//! let server = Server::bind(Config { addresses: anywhere, ..Config::default() })?;
-//! let target = server.bound()[0].address.into();
-//! let shutdown = server.shutdown();
-//! let running = std::thread::spawn(move || server.run());
+//! let anywhere = "127.0.0.1:0".parse()?; // port 0: any free one
+//! let server = Server::bind(Config::default().address(anywhere))?.spawn()?;
 //!
 //! for transport in Transport::BOTH {
+//!     let target = server.target(transport).expect("both are served").into();
 //!     let answer = ask(&target, transport, &Options::default())?;
 //!     println!("{transport}: {}", answer.text()); // tcp: Sunday, November 22, 2026 13:23:00-UTC
 //!     assert!(answer.text().ends_with("-UTC"));
 //! }
 //!
-//! shutdown.stop();
-//! running.join().expect("the server does not panic")?;
+//! server.stop()?; // so does dropping it
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! # The whole of it
 //! - **What is sent**: [`Reply`] is one line of at most 512 octets. A [`Syntax`] prints it for a
 //!   [`Reading`] of a [`Clock`] in a [`Zone`]; a [`Pattern`] is a syntax of one's own.
-//! - **Serving**: a [`Config`] says what and where ([`Listen`]: socket options, [`Drain`]: what a
-//!   client may take); [`Server`] runs it, [`Shutdown`] stops it or [`Until`] ends it, [`Metrics`]
-//!   counts. Sockets that somebody else has opened are [`Inherited`]; a [`Supervisor`] is told. A
-//!   [`Confinement`] has the process give up its user ([`Identity`]) and what else it does not need
-//!   ([`Sandbox`]).
+//! - **Serving** (module [`server`]): a [`Config`] says what and where; a [`Server`] runs in this thread or, as
+//!   [`Running`], in one of its own, and stops when that is dropped. [`Metrics`] count each [`Event`], also for
+//!   Prometheus. [`server::Listen`] has the socket options, [`server::Limits`] how much clients may ask,
+//!   [`server::Inherited`] the sockets that another process has opened; a [`server::Confinement`] gives up what
+//!   the process does not need.
 //! - **Asking**: [`ask`] a [`Target`] over a [`Transport`] with [`Options`]; an [`Answer`] or an
 //!   [`AskError`] comes back. The [`Offset`] says how far the local clock is from the server's.
 //! - **Reading**: [`recognise`] finds out what a reply means. What is [`Recognised`] has a [`Form`], the
@@ -49,6 +46,9 @@
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+#[macro_use]
+mod options;
 
 mod bench;
 mod calls;
@@ -67,7 +67,7 @@ mod notice;
 mod reply;
 mod report;
 mod responder;
-mod server;
+pub mod server;
 mod syntax;
 mod sys;
 mod tcp;
@@ -95,18 +95,10 @@ pub use compare::{
     Closed, CompareError, CompareOptions, Comparison, GIVE_UP, Latencies, Leftover, Nobody, Phase,
     Phases, Side, Source, compare,
 };
-pub use limit::{Limits, Rate};
-pub use listen::{Inherited, Listen, ListenError, Setting};
-pub use metrics::{Event, Metrics};
 pub use reply::{Printable, Reply, ReplyError};
-pub use server::{
-    Begun, Bound, Config, ConfineError, Confined, Confinement, Identity, Layer, Sandbox,
-    ServeError, Server, Shutdown, Supervisor, Until, Workers,
-};
+pub use server::{Config, Event, Metrics, Running, ServeError, Server};
 pub use syntax::{
     Flag, Flags, Form, Marker, Pattern, PatternError, Readings, Reason, Recognised, Syntax,
     TimeCode, Told, UnknownSyntax, Unrecognised, Zone, ZoneError, ZoneOffset, recognise,
 };
-pub use tcp::server::Drain;
 pub use transport::{IpVersion, PORT, Transport};
-pub use udp::guard::GuardOptions;

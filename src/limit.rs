@@ -11,24 +11,31 @@ pub(crate) use limiter::{Limiter, TooMuch};
 use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// What the services take from strangers. Loopback is no stranger, unless [`Limits::loopback`] says so.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Datagrams answered to one source.
-    pub udp_per_source: Rate,
-    /// Datagrams answered to all together.
-    pub udp_total: Rate,
-    /// Connections of one source that are kept open at the same time. Any more have their reply and are
-    /// closed at once.
-    pub tcp_per_source: u32,
-    /// Connections that are kept open at the same time, likewise.
-    pub tcp_total: u32,
-    /// How many bits of an IPv4 address make a source, at most 32.
-    pub prefix_v4: u8,
-    /// How many bits of an IPv6 address make a source, at most 128.
-    pub prefix_v6: u8,
-    /// Limit sources on loopback too.
-    pub loopback: bool,
+options! {
+    /// What the services take from strangers. Loopback is no stranger, unless [`Limits::loopback`] says so.
+    ///
+    /// ```
+    /// let limits = daytime::server::Limits::default().tcp_per_source(8).loopback(true);
+    /// assert_eq!((limits.tcp_per_source, limits.tcp_total, limits.loopback), (8, 4096, true));
+    /// ```
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct Limits {
+        /// Datagrams answered to one source.
+        pub udp_per_source: Rate,
+        /// Datagrams answered to all together.
+        pub udp_total: Rate,
+        /// Connections of one source that are kept open at the same time. Any more have their reply and are
+        /// closed at once.
+        pub tcp_per_source: u32,
+        /// Connections that are kept open at the same time, likewise.
+        pub tcp_total: u32,
+        /// How many bits of an IPv4 address make a source, at most 32.
+        pub prefix_v4: u8,
+        /// How many bits of an IPv6 address make a source, at most 128.
+        pub prefix_v6: u8,
+        /// Limit sources on loopback too.
+        pub loopback: bool,
+    }
 }
 
 impl Default for Limits {

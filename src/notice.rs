@@ -41,7 +41,7 @@ impl Notices {
     }
 
     /// Logs what is new and due. Returns when the next notice will be due, if there is one.
-    pub(crate) fn tell(&mut self, metrics: &Metrics, now: Instant) -> Option<Instant> {
+    pub(crate) fn log_due(&mut self, metrics: &Metrics, now: Instant) -> Option<Instant> {
         let lines = self.lines(metrics, now, Which::Due);
         log_all(lines);
         let left_out = metrics.client_log().report_left_out(now);
@@ -57,7 +57,7 @@ impl Notices {
     fn lines(&mut self, metrics: &Metrics, now: Instant, which: Which) -> Vec<(Event, String)> {
         self.next = None;
         let mut lines = Vec::new();
-        for (event, last) in Event::ALL.into_iter().zip(&mut self.last) {
+        for (event, last) in Event::ALL.iter().copied().zip(&mut self.last) {
             let count = metrics.count(event);
             let new = count - last.map_or(0, |last| last.count);
             let Some(notice) = event.notice().filter(|_| new > 0) else { continue };
@@ -90,7 +90,7 @@ fn pause(since_last: Option<Duration>) -> Duration {
 fn log_all(lines: Vec<(Event, String)>) {
     for (event, line) in lines {
         match event.kind() {
-            Kind::Error(_) => log::warn!("{line}"),
+            Kind::Error => log::warn!("{line}"),
             _ if event == Event::TcpMadeRoom => log::warn!("{line}"),
             _ => log::info!("{line}"),
         }

@@ -5,7 +5,7 @@ use super::complain;
 use crate::bench::{BenchError, Load};
 use crate::client::{Answer, AskError, Attempt, Interruption};
 use crate::compare::CompareError;
-use crate::listen::ListenError;
+use crate::listen::{ListenError, Unavailable};
 use crate::reply::Printable;
 use crate::report::chain;
 use crate::server::{ConfineError, ServeError};
@@ -104,12 +104,12 @@ impl Failure {
     /// The endpoint for metrics cannot be served.
     pub(super) fn metrics(error: &ServeError) -> Self {
         let hint = match error {
-            ServeError::Listen(ListenError::Taken(..)) => {
+            ServeError::Listen(ListenError::Open { why: Unavailable::InUse, .. }) => {
                 let hint = "is another program there? `ss -lntp` shows which; or choose another \
                             port for --metrics";
                 Some(hint.to_owned())
             }
-            ServeError::Listen(ListenError::NotPermitted(..)) => {
+            ServeError::Listen(ListenError::Open { why: Unavailable::NotPermitted, .. }) => {
                 let hint = "ports below 1024 need a privilege: choose another for --metrics";
                 Some(hint.to_owned())
             }
@@ -242,38 +242,46 @@ fn descriptor_hint(error: &(dyn Error + 'static)) -> Option<String> {
 
 fn listen_hint(error: &ListenError) -> Option<String> {
     let hint = match error {
-        ListenError::Taken(_, address, _) if address.ip().is_unspecified() => {
+        ListenError::Open { address, why, .. } => return unavailable_hint(*address, *why),
+        ListenError::NotServable { descriptor, .. } if descriptor == "descriptor 0" => {
+            "--inetd is for inetd and its kin, which put a socket there"
+        }
+        _ => return None,
+    };
+    Some(hint.to_owned())
+}
+
+fn unavailable_hint(address: SocketAddr, why: Unavailable) -> Option<String> {
+    let hint = match (why, address) {
+        (Unavailable::InUse, _) if address.ip().is_unspecified() => {
             "is another server there? Choose another --port; and [::] takes IPv4 too, so do not \
              list 0.0.0.0 beside it, or add --only-v6"
         }
-        ListenError::Taken(..) => {
+        (Unavailable::InUse, _) => {
             "is another server there? `ss -lntup` shows who has it; or choose another --port"
         }
-        ListenError::NotPermitted(..) => {
+        (Unavailable::NotPermitted, _) => {
             "ports below 1024 need a privilege: use --port 9999, or as root \
              `setcap cap_net_bind_service=+ep` on the daytime binary"
         }
-        ListenError::NotThisHost(_, address, _) if ends_like_a_port(address) => {
+        (Unavailable::NotThisHost, _) if ends_like_a_port(&address) => {
             "no interface of this host has that address; an IPv6 address with a port goes in \
              brackets: [::1]:9999"
         }
-        ListenError::NotThisHost(_, address, _) => {
+        (Unavailable::NotThisHost, _) => {
             let family = if address.is_ipv6() { "-6" } else { "-4" };
             return Some(format!(
                 "no interface of this host has that address: `ip {family} address` lists those there \
                  are. For one that comes later, FreeBind=yes in a systemd socket unit"
             ));
         }
-        ListenError::Failed(_, SocketAddr::V6(address), _)
+        (Unavailable::NoFamily, _) => "this machine has no such address family; --listen another",
+        (Unavailable::Other, SocketAddr::V6(address))
             if address.ip().is_unicast_link_local() && address.scope_id() == 0 =>
         {
             "a link-local address needs its interface: fe80::1%eth0"
         }
-        ListenError::NotServable(descriptor, _) if descriptor == "descriptor 0" => {
-            "--inetd is for inetd and its kin, which put a socket there"
-        }
-        ListenError::NoFamily(..) => "this machine has no such address family; --listen another",
-        _ => return None,
+        (Unavailable::Other, _) => return None,
     };
     Some(hint.to_owned())
 }
@@ -438,7 +446,9 @@ mod tests {
     fn the_whole_chain_is_told_once_with_what_to_try() {
         let address = "[::]:13".parse().expect("address");
         let denied = io::Error::from(ErrorKind::PermissionDenied);
-        let error = ServeError::from(ListenError::NotPermitted(Transport::Tcp, address, denied));
+        let (transport, why) = (Transport::Tcp, Unavailable::NotPermitted);
+        let error = ListenError::Open { transport, address, why, source: denied };
+        let error = ServeError::from(error);
         assert_eq!(
             Failure::from(error).to_string(),
             "cannot listen on tcp [::]:13: permission denied: ports below 1024 need a privilege: \

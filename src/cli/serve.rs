@@ -86,7 +86,7 @@ fn contradiction(arguments: &Serve, syntax: &Syntax, handed_over: &HandedOver) -
     if !syntax.uses_zone() && arguments.zone.zone != Zone::UTC {
         return Some("--syntax nist is always UTC: leave --zone out".to_owned());
     }
-    arguments.workers.contradiction().map(str::to_owned)
+    arguments.workers.contradiction(arguments.idle).map(str::to_owned)
 }
 
 /// Notes how many descriptors are open, and that enough are left.

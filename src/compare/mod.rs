@@ -2,19 +2,17 @@
 
 mod closed;
 mod latency;
-mod own;
 mod probe;
 
 #[cfg(feature = "lab")]
 pub(crate) use closed::closed_port;
 pub use closed::{Closed, Nobody};
 pub use latency::Latencies;
-pub(crate) use own::OwnServer;
 pub use probe::{Leftover, Phase, Phases, Source};
 
 use crate::calls::Calls;
 use crate::client::{Answer, AskError, Client, Options, Target, off_limits};
-use crate::server::{Config, ServeError};
+use crate::server::{Config, ServeError, Server};
 use crate::transport::Transport;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -134,8 +132,8 @@ pub fn compare(
     if let Some(target) = target {
         return compare_on(target, options, progress);
     }
-    let own = OwnServer::start(own_config(options))?;
-    let comparison = compare_on(&own.address.into(), options, progress)?;
+    let own = Server::bind(own_config(options))?.spawn().map_err(CompareError::Thread)?;
+    let comparison = compare_on(&own.bound()[0].address.into(), options, progress)?;
     Ok(Comparison { own_server: true, ..comparison })
 }
 

@@ -1,6 +1,6 @@
 //! Sockets that somebody else has opened: systemd's socket units, or inetd.
 
-use super::{Listen, ListenError, Opened, settings};
+use super::{Bound, Listen, ListenError, Opened, settings};
 use crate::sys;
 use crate::transport::Transport;
 use nix::sys::socket::{getsockopt, sockopt};
@@ -43,28 +43,26 @@ pub(crate) enum Adopted {
     Connection(Opened),
 }
 
-/// Makes an inherited socket what [`Listen`](super::Listen) would have made of it, as far as it is not
-/// its opener's to decide.
+/// Configures an inherited socket as [`Listen`](super::Listen) does, except for what its opener decides.
 pub(crate) fn adopt(
     inherited: Inherited,
     write_deadline: Duration,
 ) -> Result<Adopted, ListenError> {
-    let which = descriptor(inherited.number, inherited.name.as_deref());
+    let descriptor = descriptor(inherited.number, inherited.name.as_deref());
     let Inherited { socket, number, name } = inherited;
     let socket = Socket::from(socket);
-    let kind =
-        recognise(&socket, number).map_err(|what| ListenError::NotServable(which.clone(), what))?;
-    let (transport, address) = match kind {
-        Kind::Listener(address) | Kind::Connection(address) => (Transport::Tcp, address),
-        Kind::Datagrams(address) => (Transport::Udp, address),
+    let (kind, address) = match recognise(&socket, number) {
+        Ok(recognised) => recognised,
+        Err(found) => return Err(ListenError::NotServable { descriptor, found }),
     };
+    let transport = if kind == Kind::Datagrams { Transport::Udp } else { Transport::Tcp };
     configure(&socket, transport, address, write_deadline)
-        .map_err(|cause| ListenError::Inherited(which, cause))?;
+        .map_err(|source| ListenError::Inherited { descriptor, source })?;
     let settings = settings(None, &socket, transport, address, write_deadline);
-    let opened = Opened { transport, socket, address, name, settings };
+    let opened = Opened { bound: Bound { transport, address, name, settings }, socket };
     Ok(match kind {
-        Kind::Connection(_) => Adopted::Connection(opened),
-        Kind::Listener(_) | Kind::Datagrams(_) => Adopted::Service(opened),
+        Kind::Connection => Adopted::Connection(opened),
+        Kind::Listener | Kind::Datagrams => Adopted::Service(opened),
     })
 }
 
@@ -91,16 +89,16 @@ fn configure(
     Ok(())
 }
 
-/// What can be served on, with its own address.
-#[derive(Clone, Copy, Debug)]
+/// A socket that can be served on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    Listener(SocketAddr),
-    Connection(SocketAddr),
-    Datagrams(SocketAddr),
+    Listener,
+    Connection,
+    Datagrams,
 }
 
-/// Finds out what a descriptor is; if it is nothing to serve on, in words.
-fn recognise(socket: &Socket, number: i32) -> Result<Kind, String> {
+/// Finds out what a descriptor is, and its address. The error names one that cannot be served on.
+fn recognise(socket: &Socket, number: i32) -> Result<(Kind, SocketAddr), String> {
     let Ok(local) = socket.local_addr() else { return Err(no_socket(number)) };
     let kind = socket.r#type().map_err(|error| format!("a socket without a type: {error}"))?;
     let Some(address) = local.as_socket() else {
@@ -112,15 +110,15 @@ fn recognise(socket: &Socket, number: i32) -> Result<Kind, String> {
             Err("a stream socket of another protocol than TCP".to_owned())
         }
         Type::STREAM if getsockopt(socket, sockopt::AcceptConn).unwrap_or(false) => {
-            Ok(Kind::Listener(address))
+            Ok((Kind::Listener, address))
         }
-        Type::STREAM if socket.peer_addr().is_ok() => Ok(Kind::Connection(address)),
+        Type::STREAM if socket.peer_addr().is_ok() => Ok((Kind::Connection, address)),
         Type::STREAM => Err("a TCP socket that neither listens nor is connected".to_owned()),
         Type::DGRAM if !sys::is_udp(socket) => {
             Err("a datagram socket of another protocol than UDP".to_owned())
         }
         Type::DGRAM if address.port() == 0 => Err("a UDP socket without a port".to_owned()),
-        Type::DGRAM => Ok(Kind::Datagrams(address)),
+        Type::DGRAM => Ok((Kind::Datagrams, address)),
         _ => Err(format!("an IP {}", kind_name(kind))),
     }
 }
@@ -173,24 +171,24 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
         let address = listener.local_addr().expect("bound");
         let opened = service(listener);
-        assert_eq!((opened.transport, opened.address), (Transport::Tcp, address));
-        assert_eq!(opened.name.as_deref(), Some("web"));
+        assert_eq!((opened.bound.transport, opened.bound.address), (Transport::Tcp, address));
+        assert_eq!(opened.bound.name.as_deref(), Some("web"));
         let blocked = opened.socket.accept().expect_err("nobody calls");
         assert_eq!(blocked.kind(), io::ErrorKind::WouldBlock);
 
         let datagrams = UdpSocket::bind("127.0.0.1:0").expect("loopback");
         let address = datagrams.local_addr().expect("bound");
         let opened = service(datagrams);
-        assert_eq!((opened.transport, opened.address), (Transport::Udp, address));
+        assert_eq!((opened.bound.transport, opened.bound.address), (Transport::Udp, address));
     }
 
     #[test]
     fn of_an_inherited_socket_only_what_it_is_can_be_told() {
         let opened = service(TcpListener::bind("127.0.0.1:0").expect("loopback"));
-        let names: Vec<&str> = opened.settings.iter().map(|setting| setting.name).collect();
+        let names: Vec<&str> = opened.bound.settings.iter().map(|setting| setting.name).collect();
         assert_eq!(names, ["SO_REUSEADDR", "TCP_USER_TIMEOUT", "SO_RCVBUF", "SO_SNDBUF"]);
         // How long a write may take is ours to say.
-        let asked = opened.settings.iter().filter(|setting| setting.asked.is_some());
+        let asked = opened.bound.settings.iter().filter(|setting| setting.asked.is_some());
         assert!(asked.map(|setting| setting.name).eq(["TCP_USER_TIMEOUT"]));
     }
 
@@ -201,7 +199,7 @@ mod tests {
         let _client = TcpStream::connect(address).expect("connected");
         let (stream, _) = listener.accept().expect("accepted");
         let adopted = adopt(handed_over(stream), Duration::from_secs(5)).expect("a connection");
-        assert!(matches!(adopted, Adopted::Connection(opened) if opened.address == address));
+        assert!(matches!(adopted, Adopted::Connection(opened) if opened.bound.address == address));
     }
 
     #[test]

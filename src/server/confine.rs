@@ -3,7 +3,7 @@
 //! The order is the point. User and groups go while the process still may change them. Capabilities, no
 //! new privileges and Landlock are of one thread and of those it starts later: so they come before
 //! any other thread ([`Confinement::begin`]). seccomp comes last and reaches every thread, because it
-//! forbids to start more of them ([`Begun::finish`]).
+//! forbids to start more of them ([`PartlyConfined::finish`]).
 
 use super::Server;
 use crate::sys;
@@ -184,25 +184,29 @@ fn others(own: u32, before: &[u32]) -> Vec<u32> {
     others
 }
 
-/// What to give up.
-///
-/// ```no_run
-/// use daytime::{Config, Confinement, Identity, Sandbox, Server};
-/// let identity = Some(Identity::find("nobody", None)?);
-/// let server = Server::bind(Config::default())?; // port 13, as root
-/// let begun = Confinement { identity, sandbox: Sandbox::Require }.begin()?;
-/// let shutdown = server.shutdown();
-/// std::thread::spawn(move || { /* … */ shutdown.stop() });
-/// println!("{}", begun.finish(&server)?);
-/// server.run()?;
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Confinement {
-    /// Who to become; `None`: the process stays who it is.
-    pub identity: Option<Identity>,
-    /// What to forbid itself.
-    pub sandbox: Sandbox,
+options! {
+    /// What to give up.
+    ///
+    /// ```no_run
+    /// use daytime::server::{Confinement, Identity, Sandbox};
+    /// use daytime::{Config, Server};
+    /// let nobody = Identity::find("nobody", None)?;
+    /// let server = Server::bind(Config::default())?; // port 13, as root
+    /// let confinement = Confinement::default().identity(Some(nobody)).sandbox(Sandbox::Require);
+    /// let begun = confinement.begin()?;
+    /// let shutdown = server.shutdown();
+    /// std::thread::spawn(move || { /* … */ shutdown.stop() });
+    /// println!("{}", begun.finish(&server)?);
+    /// server.run()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[derive(Clone, Copy, Debug, Default)]
+    pub struct Confinement {
+        /// Who to become; `None`: the process stays who it is.
+        pub identity: Option<Identity>,
+        /// What to forbid itself.
+        pub sandbox: Sandbox,
+    }
 }
 
 impl Confinement {
@@ -211,7 +215,7 @@ impl Confinement {
     ///
     /// # Errors
     /// [`ConfineError`]; the process may have given up something by then, and should end.
-    pub fn begin(self) -> Result<Begun, ConfineError> {
+    pub fn begin(self) -> Result<PartlyConfined, ConfineError> {
         let already = self.identity.map(Identity::assume).transpose()?;
         let mut confined = Confined {
             identity: self.identity,
@@ -230,20 +234,20 @@ impl Confinement {
             confined.note(strict, Layer::NoNewPrivileges, bare(sys::no_new_privileges()))?;
             confined.note(strict, Layer::Landlock, sys::restrict_files())?;
         }
-        Ok(Begun { sandbox: self.sandbox, links: Links::Hidden, confined })
+        Ok(PartlyConfined { sandbox: self.sandbox, links: Links::Hidden, confined })
     }
 }
 
 /// Confined but for seccomp: threads can still be started.
 #[derive(Debug)]
 #[must_use = "seccomp comes with `finish`"]
-pub struct Begun {
+pub struct PartlyConfined {
     sandbox: Sandbox,
     links: Links,
     confined: Confined,
 }
 
-impl Begun {
+impl PartlyConfined {
     /// What was given up so far.
     #[must_use]
     pub fn so_far(&self) -> &Confined {

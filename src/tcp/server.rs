@@ -1,7 +1,5 @@
 //! The stream service: accepts, sends the line with the FIN, drains.
 
-mod adopted;
-
 use super::connection::{Connection, failed};
 use super::drained::Drained;
 use crate::limit::{Census, Room, TooMany};
@@ -20,14 +18,21 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How long, and for how many octets, a TCP connection is kept after its reply, so that a client that
-/// talks gets a clean end of stream and not a reset (RFC 1122, 4.2.2.13).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Drain {
-    /// The client has this long to read the line and close, from the moment it was accepted.
-    pub deadline: Duration,
-    /// It may send this many octets meanwhile, all thrown away.
-    pub octets: u64,
+options! {
+    /// How long, and for how many octets, a TCP connection is kept after its reply, so that a client that
+    /// talks gets a clean end of stream and not a reset (RFC 1122, 4.2.2.13).
+    ///
+    /// ```
+    /// let drain = daytime::server::Drain::default().octets(1024);
+    /// assert_eq!((drain.deadline.as_secs(), drain.octets), (5, 1024));
+    /// ```
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct Drain {
+        /// The client has this long to read the line and close, from the moment it was accepted.
+        pub deadline: Duration,
+        /// It may send this many octets meanwhile, all thrown away.
+        pub octets: u64,
+    }
 }
 
 impl Default for Drain {
@@ -186,7 +191,8 @@ impl Service {
         self.drained.make_room(now);
     }
 
-    fn answer(&mut self, stream: TcpStream, peer: SocketAddr, round: &mut Round) {
+    /// Answers a connection and keeps it until it has ended, unless a limit forbids that.
+    pub(crate) fn answer(&mut self, stream: TcpStream, peer: SocketAddr, round: &mut Round) {
         self.counters.add_of(Counted::TcpAccepted, peer);
         let Some(reply) = round.responder.reply(round.now) else {
             self.counters.add_of(Counted::TcpNoTime, peer);
@@ -285,7 +291,7 @@ mod tests {
                     .expect("set up");
             service.accept_failed(0, &io::Error::from(errno), now);
             let seen: Vec<_> =
-                Counted::ALL.into_iter().filter(|event| metrics.count(*event) > 0).collect();
+                Counted::ALL.iter().copied().filter(|event| metrics.count(*event) > 0).collect();
             assert_eq!(seen, counted.into_iter().collect::<Vec<_>>(), "{errno}");
             let listener = &mut service.listeners[0];
             assert_eq!(

@@ -10,13 +10,20 @@ use super::content;
 use crate::metrics::Event;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// What the guard may be told.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct GuardOptions {
-    /// Answer datagrams from ports 1 to 1023, where most services are; some old clients have one too.
-    pub answer_privileged_ports: bool,
-    /// Answer only datagrams that are at least as long as the reply, so that nobody gains by a forged one.
-    pub no_amplification: bool,
+options! {
+    /// What the guard may be told.
+    ///
+    /// ```
+    /// let guard = daytime::server::GuardOptions::default().no_amplification(true);
+    /// assert!(guard.no_amplification && !guard.answer_privileged_ports);
+    /// ```
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub struct GuardOptions {
+        /// Answer datagrams from ports 1 to 1023, where most services are; some old clients have one too.
+        pub answer_privileged_ports: bool,
+        /// Answer only datagrams that are at least as long as the reply, so that nobody gains by a forged one.
+        pub no_amplification: bool,
+    }
 }
 
 /// Judges datagrams.

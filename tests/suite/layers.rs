@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// The rows of the table "Layers", from the top. A module is named by its file or folder in `src`.
 const ROWS: &[&[&str]] = &[
-    &["sys", "transport"],
+    &["options", "sys", "transport"],
     &["clock", "calls", "duration", "limit", "metrics", "reply", "trace"],
     &["listen", "notice", "syntax"],
     &["responder"],

@@ -4,7 +4,8 @@
 
 mod exchange;
 
-use super::{ServeError, survive};
+use super::ServeError;
+use super::threads::survive;
 use crate::listen::{Adopted, Inherited, Listen, ListenError, Opened, adopt, descriptor};
 use crate::transport::Transport;
 use exchange::Exchange;
@@ -65,32 +66,28 @@ impl Endpoint {
 
     /// Takes the listener that a supervisor has opened.
     pub(crate) fn adopt(inherited: Inherited) -> Result<Self, ServeError> {
-        let which = descriptor(inherited.number, inherited.name.as_deref());
-        let what = match adopt(inherited, DEADLINE) {
-            Ok(Adopted::Service(opened)) if opened.transport == Transport::Tcp => {
+        let descriptor = descriptor(inherited.number, inherited.name.as_deref());
+        let found = match adopt(inherited, DEADLINE) {
+            Ok(Adopted::Service(opened)) if opened.bound.transport == Transport::Tcp => {
                 return Self::new(opened);
             }
             Ok(Adopted::Service(_)) => "a UDP socket".to_owned(),
             Ok(Adopted::Connection(_)) => "a TCP connection".to_owned(),
-            Err(ListenError::NotServable(_, what)) => what,
+            Err(ListenError::NotServable { found, .. }) => found,
             Err(error) => return Err(error.into()),
         };
-        Err(ListenError::NotListening(which, what).into())
+        Err(ListenError::NotListening { descriptor, found }.into())
     }
 
     fn new(opened: Opened) -> Result<Self, ServeError> {
-        let open = || {
-            let poll = Poll::new()?;
-            let waker = Waker::new(poll.registry(), WAKE)?;
-            Ok((poll, waker))
-        };
-        let (poll, waker) = open().map_err(ServeError::Setup)?;
-        let Opened { socket, address, .. } = opened;
+        let poll = Poll::new().map_err(ServeError::Setup)?;
+        let waker = Waker::new(poll.registry(), WAKE).map_err(ServeError::Setup)?;
+        let Opened { bound, socket } = opened;
         let mut listener = TcpListener::from_std(socket.into());
         poll.registry()
             .register(&mut listener, LISTENER, Interest::READABLE)
             .map_err(ServeError::Setup)?;
-        Ok(Self { poll, waker, listener, address })
+        Ok(Self { poll, waker, listener, address: bound.address })
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
