@@ -125,7 +125,7 @@ fn answering() -> (Answering, UdpSocket, Instant) {
     let client = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket");
     client.connect(server.local_addr().expect("bound")).expect("connected");
     let now = Instant::now();
-    assert_eq!(usize::try_from(ROUND), Ok(Answering::MOST));
+    assert_eq!(usize::try_from(ROUND), Ok(Answering::MAX_DATAGRAMS));
     let mut answering = Answering::new(server, limits(), now).expect("set up");
     for _ in 0..3 {
         send_round(&client);

@@ -1,18 +1,18 @@
-//! How much one source may ask, and everybody together. The workers of a server keep their limits together.
+//! How much one source may ask, and all sources together. The workers of a server share their limits.
 //!
-//! A source is a prefix, because whoever has one IPv6 address has all of its /64.
+//! A source is a prefix, because a host with one IPv6 address has all of its /64.
 
 mod census;
 mod limiter;
 
-pub(crate) use census::{Census, Room, TooMany};
-pub(crate) use limiter::{Limiter, TooMuch};
+pub(crate) use census::{Census, Room};
+pub(crate) use limiter::Limiter;
 
 use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 options! {
-    /// What the services take from strangers. Loopback is no stranger, unless [`Limits::loopback`] says so.
+    /// Abuse limits: how much clients may ask. Clients on loopback have no limits, unless [`Limits::loopback`] is set.
     ///
     /// ```
     /// let limits = daytime::server::Limits::default().tcp_per_source(8).loopback(true);
@@ -60,6 +60,15 @@ pub struct Rate {
     pub per_second: u32,
     /// Tokens that it holds, one at least.
     pub burst: u32,
+}
+
+/// Which limit is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// That of the source.
+    Source,
+    /// That of all sources together.
+    Total,
 }
 
 /// A source: the beginning of an address.

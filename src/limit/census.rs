@@ -1,6 +1,6 @@
 //! The limits on connections: how many are open, of each source and in all.
 
-use super::{Limits, Source};
+use super::{Limits, Scope, Source};
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -27,15 +27,6 @@ pub(crate) enum Room {
     Little,
 }
 
-/// Why a connection is not kept open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum TooMany {
-    /// Of its source.
-    Source,
-    /// In all.
-    Total,
-}
-
 /// Sources that there is room for from the start; more take memory when they come.
 const MOST_SOURCES: u32 = 1 << 16;
 
@@ -54,14 +45,14 @@ impl Census {
     }
 
     /// Counts one more connection of this source, unless a limit forbids it.
-    pub(crate) fn enter(&self, source: Source) -> Result<Room, TooMany> {
+    pub(crate) fn enter(&self, source: Source) -> Result<Room, Scope> {
         let mut open = self.open();
         let of_source = open.of_source.get(&source).copied().unwrap_or(0);
         if of_source >= self.limits.tcp_per_source {
-            return Err(TooMany::Source);
+            return Err(Scope::Source);
         }
         if open.total >= self.limits.tcp_total {
-            return Err(TooMany::Total);
+            return Err(Scope::Total);
         }
         open.of_source.insert(source, of_source + 1);
         open.total += 1;
@@ -98,9 +89,9 @@ mod tests {
         let source = |text: &str| limits.source(text.parse().expect("address")).expect("limited");
         let (one, other) = (source("192.0.2.1:4000"), source("192.0.2.2:4000"));
         assert_eq!([census.enter(one), census.enter(one)], [Ok(Room::Plenty); 2]);
-        assert_eq!(census.enter(one), Err(TooMany::Source));
+        assert_eq!(census.enter(one), Err(Scope::Source));
         assert_eq!(census.enter(other), Ok(Room::Plenty));
-        assert_eq!(census.enter(other), Err(TooMany::Total));
+        assert_eq!(census.enter(other), Err(Scope::Total));
         census.leave(one);
         assert_eq!(census.enter(other), Ok(Room::Plenty));
         census.leave(other);

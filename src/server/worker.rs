@@ -166,8 +166,8 @@ impl Worker {
             came |= event.token() != WAKE;
             match event.token() {
                 WAKE => {}
-                Token(token) if token < self.first_tcp => self.udp.event(event),
-                _ => self.tcp.event(event),
+                Token(token) if token < self.first_tcp => self.udp.note_ready(event.token()),
+                _ => self.tcp.note_ready(event.token()),
             }
         }
         Ok(came)

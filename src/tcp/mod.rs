@@ -21,5 +21,5 @@
 pub(crate) mod client;
 mod connect;
 mod connection;
-mod drained;
+mod draining;
 pub(crate) mod server;
