@@ -18,7 +18,7 @@ options! {
     /// let limits = daytime::server::Limits::default().tcp_per_source(8).loopback(true);
     /// assert_eq!((limits.tcp_per_source, limits.tcp_total, limits.loopback), (8, 4096, true));
     /// ```
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct Limits {
         /// Datagrams answered to one source.
         pub udp_per_source: Rate,
@@ -54,7 +54,7 @@ impl Default for Limits {
 }
 
 /// Tokens of a bucket. It begins full.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Rate {
     /// Tokens that come back in a second; 0 is no limit.
     pub per_second: u32,

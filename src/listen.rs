@@ -1,11 +1,11 @@
-//! Opens the sockets that the services answer on, and tells what the kernel made of each option.
+//! Opens the sockets of the services, and reports what the kernel made of each option.
 
 mod adopt;
 mod error;
 mod share;
 
 pub use adopt::Inherited;
-pub(crate) use adopt::{Adopted, adopt, descriptor, no_socket};
+pub(crate) use adopt::{Kind, adopt, descriptor, no_socket};
 pub use error::{ListenError, Unavailable};
 
 use crate::sys;
@@ -25,7 +25,7 @@ options! {
     /// let listen = daytime::server::Listen::default().backlog(128).only_v6(true);
     /// assert_eq!((listen.backlog, listen.only_v6, listen.reuse_port), (128, true, true));
     /// ```
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct Listen {
         /// `SO_REUSEADDR` on TCP: rebind while connections of the last run are in TIME-WAIT. Never on
         /// UDP, which has no TIME-WAIT and where Linux would let a second server take the datagrams.
@@ -65,7 +65,7 @@ impl Default for Listen {
 }
 
 /// One option of one socket: what was asked for and what the kernel says it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Setting {
     /// The option as the manual pages call it.

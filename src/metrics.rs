@@ -68,13 +68,13 @@ impl Metrics {
         Arc::clone(&self.workers[number])
     }
 
-    /// How often it has happened, over IPv4 and IPv6.
+    /// How often an event has happened, over IPv4 and IPv6.
     #[must_use]
     pub fn count(&self, event: Event) -> u64 {
         IpVersion::BOTH.iter().map(|version| self.count_over(event, *version)).sum()
     }
 
-    /// How often it has happened over one of them.
+    /// How often an event has happened over this version of IP.
     #[must_use]
     pub fn count_over(&self, event: Event, version: IpVersion) -> u64 {
         self.workers.iter().map(|counters| counters.count(event, version)).sum()

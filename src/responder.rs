@@ -113,9 +113,9 @@ impl Responder {
     }
 }
 
-/// True if both are in the same tick and the clock has not stepped back. In an inserted leap second it
-/// shows the second before once more, and may show the same tick again without a step back that
-/// anybody saw: so a reply's age counts as well.
+/// True if both are in the same tick and the clock has not stepped back. In an inserted leap second the clock
+/// shows the second before once more, and may show the same tick again without a visible step back: so a
+/// reply's age counts as well.
 fn same_tick(then: Count, now: Count, resolution_ns: u32) -> bool {
     let tick = |count: Count| (count.seconds, count.nanoseconds / resolution_ns);
     tick(then) == tick(now) && then <= now

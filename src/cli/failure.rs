@@ -292,10 +292,10 @@ fn confine_hint(error: &ConfineError) -> Option<&'static str> {
         ConfineError::UnknownGroup(_) => Some("`getent group` lists those there are"),
         ConfineError::NoGroup(_) => Some("name one with --group"),
         ConfineError::Root(_) => Some("name one without privileges, such as nobody"),
-        ConfineError::NotPermitted(..) => {
+        ConfineError::Become { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
             Some("only root may; start it as root, or leave --user out")
         }
-        ConfineError::Incomplete(..) => Some("--sandbox on goes on with what there is"),
+        ConfineError::Incomplete { .. } => Some("--sandbox on goes on with what there is"),
         _ => None,
     }
 }

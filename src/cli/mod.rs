@@ -19,10 +19,8 @@ mod progress;
 mod query;
 mod serve;
 mod signals;
-mod strangers;
 mod unblocked;
 mod wire;
-mod workers;
 
 use args::{Arguments, Command};
 use clap::Parser;

@@ -23,7 +23,7 @@ struct Open {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Room {
     Plenty,
-    /// Less than half of what a limit gives is left, and other workers count on hearing soon who has left.
+    /// Less than half of a limit is left, and other workers need to know soon which connections have ended.
     Little,
 }
 

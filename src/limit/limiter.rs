@@ -78,8 +78,8 @@ fn nanoseconds(duration: Duration) -> u64 {
 /// one that is full already need not be remembered.
 ///
 /// Each source has [`WAYS`] places where it may stand; a new one takes the place whose bucket is full first,
-/// which loses least. So it takes constant time and memory whatever strangers send, and the hash has a
-/// secret key, so that nobody can choose whom to push out.
+/// which loses least. So it takes constant time and memory whatever clients send, and the hash has a
+/// secret key, so that no client can choose which source to push out.
 #[derive(Debug)]
 struct Buckets {
     /// In parts, so that workers seldom wait for each other.
@@ -88,7 +88,7 @@ struct Buckets {
 }
 
 /// Sets of places. As plain numbers because those come zeroed from the kernel, which gives no memory for what
-/// nobody has touched.
+/// has not been touched.
 #[derive(Debug)]
 struct Part {
     words: Vec<u64>,
@@ -97,8 +97,8 @@ struct Part {
     first: usize,
 }
 
-/// A source by its hash, which is as good as the source: it is long, and nobody can find two that have the same
-/// (if they did, they would share a bucket). Then when its bucket is full, in nanoseconds; 0 if nobody is there.
+/// Words of a place: the hash of a source, and when its bucket is full, in nanoseconds; 0 if the place is free. The
+/// hash is as good as the source: no client can find two sources with the same (they would share a bucket).
 const PLACE: usize = 2;
 const WAYS: usize = 4;
 const SET: usize = WAYS * PLACE;
@@ -137,7 +137,7 @@ impl Part {
 /// The place for a source, in which it may have to be written first.
 fn full_at(set: &mut [u64], hash: u64) -> &mut u64 {
     let (places, _) = set.as_chunks_mut::<PLACE>();
-    let known = |[who, full]: &[u64; PLACE]| *full != 0 && *who == hash;
+    let known = |[source, full]: &[u64; PLACE]| *full != 0 && *source == hash;
     let index = places.iter().position(known).unwrap_or_else(|| {
         let oldest = (0..places.len()).min_by_key(|index| places[*index][1]).unwrap_or(0);
         places[oldest] = [hash, 0];

@@ -1,4 +1,4 @@
-//! Sockets that somebody else has opened: systemd's socket units, or inetd.
+//! Sockets that another process has opened: systemd's socket units, or inetd.
 
 use super::{Bound, Listen, ListenError, Opened, settings};
 use crate::sys;
@@ -34,20 +34,11 @@ pub(crate) fn descriptor(number: i32, name: Option<&str>) -> String {
     format!("descriptor {number}{name}")
 }
 
-/// An inherited socket, ready for the loop.
-#[derive(Debug)]
-pub(crate) enum Adopted {
-    /// A TCP listener or a UDP socket.
-    Service(Opened),
-    /// One TCP connection, as inetd hands it to a `stream nowait` service.
-    Connection(Opened),
-}
-
 /// Configures an inherited socket as [`Listen`](super::Listen) does, except for what its opener decides.
 pub(crate) fn adopt(
     inherited: Inherited,
     write_deadline: Duration,
-) -> Result<Adopted, ListenError> {
+) -> Result<(Kind, Opened), ListenError> {
     let descriptor = descriptor(inherited.number, inherited.name.as_deref());
     let Inherited { socket, number, name } = inherited;
     let socket = Socket::from(socket);
@@ -59,11 +50,7 @@ pub(crate) fn adopt(
     configure(&socket, transport, address, write_deadline)
         .map_err(|source| ListenError::Inherited { descriptor, source })?;
     let settings = settings(None, &socket, transport, address, write_deadline);
-    let opened = Opened { bound: Bound { transport, address, name, settings }, socket };
-    Ok(match kind {
-        Kind::Connection => Adopted::Connection(opened),
-        Kind::Listener | Kind::Datagrams => Adopted::Service(opened),
-    })
+    Ok((kind, Opened { bound: Bound { transport, address, name, settings }, socket }))
 }
 
 fn configure(
@@ -91,9 +78,12 @@ fn configure(
 
 /// A socket that can be served on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+pub(crate) enum Kind {
+    /// A listening TCP socket.
     Listener,
+    /// One TCP connection, as inetd hands it to a `stream nowait` service.
     Connection,
+    /// A UDP socket.
     Datagrams,
 }
 
@@ -155,7 +145,7 @@ mod tests {
 
     fn service(socket: impl Into<OwnedFd>) -> Opened {
         match adopt(handed_over(socket), Duration::from_secs(5)) {
-            Ok(Adopted::Service(opened)) => opened,
+            Ok((Kind::Listener | Kind::Datagrams, opened)) => opened,
             other => panic!("{other:?}"),
         }
     }
@@ -199,7 +189,7 @@ mod tests {
         let _client = TcpStream::connect(address).expect("connected");
         let (stream, _) = listener.accept().expect("accepted");
         let adopted = adopt(handed_over(stream), Duration::from_secs(5)).expect("a connection");
-        assert!(matches!(adopted, Adopted::Connection(opened) if opened.bound.address == address));
+        assert!(matches!(adopted, (Kind::Connection, opened) if opened.bound.address == address));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What is counted: each event in one row.
 
 use crate::transport::Transport;
+use std::fmt;
 
 /// Declares [`Event`] from a table: transport, kind and reason of each event, and its notice if it has one.
 macro_rules! events {
@@ -113,7 +114,7 @@ events! {
     UdpReceived: Udp Arrival;
     /// A datagram was answered.
     UdpAnswered: Udp Exchange;
-    /// Not answered: from port 0, where nobody can be.
+    /// Not answered: from port 0, which no client has.
     UdpPortZero: Udp Ignored "port-zero", "ignored: from port 0";
     /// Not answered: from a port below 1024, so likely from a service.
     UdpPortPrivileged: Udp Ignored "port-privileged", "ignored: from a port below 1024";
@@ -154,6 +155,13 @@ events! {
         "lost: the receive buffer is full (--receive-buffer)";
     /// Receiving failed, as after an ICMP error to an earlier answer.
     UdpReceiveFailed: Udp Error "receive", "cannot receive";
+}
+
+/// Its [name](Event::name).
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
 }
 
 /// The kind of an [`Event`].

@@ -21,7 +21,7 @@ pub use running::{Running, Shutdown};
 pub use supervisor::Supervisor;
 
 use crate::clock::Clock;
-use crate::listen::{Adopted, Opened, adopt};
+use crate::listen::{Kind, Opened, adopt};
 use crate::responder::{Responder, SharedZone};
 use crate::transport::Transport;
 use mio::net::TcpStream;
@@ -130,8 +130,8 @@ impl Server {
         let (mut services, mut connections) = (Vec::new(), Vec::new());
         for socket in inherited {
             match adopt(socket, config.listen.write_deadline)? {
-                Adopted::Service(opened) => services.push(opened),
-                Adopted::Connection(opened) => connections.push(opened),
+                (Kind::Connection, opened) => connections.push(opened),
+                (_, opened) => services.push(opened),
             }
         }
         if services.is_empty() {
@@ -211,11 +211,11 @@ impl Server {
     /// How many workers it has.
     #[must_use]
     pub fn workers(&self) -> usize {
-        self.others.len() + 1
+        self.shared.workers()
     }
 
-    /// Starts the threads of all workers but the first, which then wait for [`Server::run`]. It does so
-    /// itself, but too late for who gives up the right to start threads ([`PartlyConfined::finish`]).
+    /// Starts the threads of all workers but the first, which then wait for [`Server::run`]. That starts
+    /// them too, but too late where the process gives up the right to start threads ([`PartlyConfined::finish`]).
     ///
     /// # Errors
     /// [`ServeError::Setup`].

@@ -27,7 +27,16 @@ impl Shutdown {
 /// A [`Server`] that runs in a thread of its own ([`Server::spawn`]).
 ///
 /// Dropping it stops the server and waits for its end: open connections have a second, and after
-/// [`Running::STOP_LIMIT`] the thread is left behind.
+/// [`Running::STOP_LIMIT`] it waits no longer.
+///
+/// ```
+/// use daytime::{Config, Server, Transport};
+/// let server = Server::bind(Config::default().address("127.0.0.1:0".parse()?))?.spawn()?;
+/// let address = server.target(Transport::Tcp).expect("TCP is served");
+/// drop(server);
+/// assert!(std::net::TcpStream::connect(address).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Running {
     bound: Vec<Bound>,

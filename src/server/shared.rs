@@ -53,6 +53,11 @@ impl Shared {
         }
     }
 
+    /// Number of workers.
+    pub(super) fn workers(&self) -> usize {
+        self.workers.len()
+    }
+
     /// Makes all workers finish. Returns whether this is the first request.
     pub(super) fn stop(&self) -> bool {
         let is_first = !self.stop.swap(true, Ordering::AcqRel);

@@ -28,10 +28,6 @@ impl Threads {
         Self { workers, started: Vec::new() }
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.workers.len() + self.started.len()
-    }
-
     /// Starts the threads; they wait.
     pub(super) fn start(&mut self) -> io::Result<()> {
         for mut worker in mem::take(&mut self.workers) {

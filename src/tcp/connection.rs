@@ -21,7 +21,7 @@ pub(super) struct Connection {
     pub unsent: Option<Box<(Reply, usize)>>,
     /// Octets that the client may still send; given when it is kept.
     pub octets_left: u64,
-    /// It stands in the list of those with more to read than one turn takes.
+    /// It is in the list of connections with more to read than one turn takes.
     pub unread: bool,
     pub peer: SocketAddr,
 }

@@ -1,7 +1,7 @@
 //! Connections that have had their reply, until their clients close.
 //!
 //! Most clients close as soon as they have read the reply, so to register each connection with the kernel
-//! would cost more than it saves. A connection is first *fresh*: it stands in a queue, and the oldest are
+//! would cost more than it saves. A connection is first *fresh*: it waits in a queue, and the oldest are
 //! checked now and then, while new ones are accepted. Only those that are still open after [`FRESH_TIME`]
 //! are *watched*: registered, so that an event says when there is something to read.
 
@@ -24,7 +24,7 @@ options! {
     /// let drain = daytime::server::Drain::default().octets(1024);
     /// assert_eq!((drain.deadline.as_secs(), drain.octets), (5, 1024));
     /// ```
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct Drain {
         /// The client has this long to read the line and close, from the moment it was accepted.
         pub deadline: Duration,
@@ -120,7 +120,7 @@ impl Draining {
         self.connections.is_empty()
     }
 
-    /// Waits for the rest of an exchange. Where there is little room for more, an event tells that it is over.
+    /// Waits for the rest of an exchange. Where there is little room for more, an event says that it is over.
     pub(super) fn add(
         &mut self,
         mut connection: Connection,

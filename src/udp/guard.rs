@@ -17,7 +17,7 @@ options! {
     /// let guard = daytime::server::GuardOptions::default().no_amplification(true);
     /// assert!(guard.no_amplification && !guard.answer_privileged_ports);
     /// ```
-    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct GuardOptions {
         /// Answer datagrams from ports 1 to 1023, where most services are; some old clients have one too.
         pub answer_privileged_ports: bool,

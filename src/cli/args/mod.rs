@@ -5,11 +5,13 @@ mod check;
 mod compare;
 #[cfg(feature = "lab")]
 mod lab;
+mod limits;
 mod listen_on;
 mod parse;
 mod query;
 mod serve;
 mod wire;
+mod workers;
 
 pub(super) use bench::Bench;
 pub(super) use check::Check;

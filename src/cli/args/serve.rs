@@ -1,9 +1,9 @@
 //! The command line of `daytime serve`.
 
+use super::limits::LimitOptions;
 use super::listen_on::{ListenOn, metrics_address};
+use super::workers::WorkerOptions;
 use super::{Proto, seconds};
-use crate::cli::strangers::Strangers;
-use crate::cli::workers::WorkerOptions;
 use crate::server::Sandbox;
 use crate::syntax::{Pattern, Syntax, Zone, ZoneError};
 use clap::{Args, ValueEnum};
@@ -112,7 +112,7 @@ pub(in crate::cli) struct Serve {
     pub json: bool,
     // The last, since its heading holds for what follows.
     #[command(flatten)]
-    pub strangers: Strangers,
+    pub limits: LimitOptions,
 }
 
 /// The zone of the reply, and whether it is the one of this host.

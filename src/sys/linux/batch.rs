@@ -26,7 +26,7 @@ use std::ptr;
 pub(crate) struct Batch {
     /// Where each datagram comes from, and where its answer goes.
     peers: Vec<Cell<Address>>,
-    /// What the kernel tells of where it was sent to.
+    /// The control messages that say where it was sent to.
     destinations: Vec<Cell<Control>>,
     /// Where its answer leaves from.
     sources: Vec<Cell<Control>>,
@@ -108,7 +108,7 @@ impl Batch {
             self.received = 1;
         } else {
             let (headers, all) = (headers.as_mut_ptr(), number(headers));
-            // SAFETY: there are so many headers, and their pointers are valid by the invariant.
+            // SAFETY: the slice has this number of headers, and their pointers are valid by the invariant.
             let received = unsafe { recvmmsg(socket, headers, all, flags as _, ptr::null_mut()) };
             self.received = Errno::result(received)?.unsigned_abs() as usize;
         }
@@ -199,7 +199,7 @@ fn send_some(socket: RawFd, answers: &mut [mmsghdr]) -> io::Result<usize> {
         return Ok(Errno::result(sent).map(|_| 1)?);
     }
     let (headers, all) = (answers.as_mut_ptr(), number(answers));
-    // SAFETY: there are so many headers, and the caller's pointers are valid.
+    // SAFETY: the slice has this number of headers, and the caller's pointers are valid.
     let sent = unsafe { sendmmsg(socket, headers, all, MSG_DONTWAIT as _) };
     Ok(Errno::result(sent)?.unsigned_abs() as usize)
 }

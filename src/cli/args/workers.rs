@@ -9,7 +9,7 @@ use std::time::Duration;
 const MAX_WORKERS: usize = 1024;
 
 #[derive(Debug, Args)]
-pub(super) struct WorkerOptions {
+pub(in crate::cli) struct WorkerOptions {
     /// Threads that serve, each with sockets of its own (SO_REUSEPORT); auto: one for
     /// each processor [default: 1]
     #[arg(long, value_name = "N", value_parser = workers)]
@@ -20,12 +20,12 @@ pub(super) struct WorkerOptions {
 }
 
 impl WorkerOptions {
-    pub(super) fn workers(&self) -> Workers {
+    pub(in crate::cli) fn workers(&self) -> Workers {
         self.workers.unwrap_or_default()
     }
 
     /// Returns what is wrong with these options together, and with `--idle`.
-    pub(super) fn contradiction(&self, idle: Option<Duration>) -> Option<&'static str> {
+    pub(in crate::cli) fn contradiction(&self, idle: Option<Duration>) -> Option<&'static str> {
         match self.workers {
             Some(workers) if idle.is_some() && workers != Workers::default() => {
                 Some("--idle ends a server with one worker: leave --idle or --workers out")

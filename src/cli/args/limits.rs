@@ -1,6 +1,6 @@
-//! The options of `daytime serve` about what strangers may do, and what they mean.
+//! The options of `daytime serve` about abuse limits and the guard, and what they mean.
 
-use super::args::seconds;
+use super::seconds;
 use crate::limit::{Limits, Rate};
 use crate::udp::guard::GuardOptions;
 use clap::Args;
@@ -10,7 +10,7 @@ use std::time::Duration;
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 #[command(next_help_heading = "Limits and guard")]
-pub(super) struct Strangers {
+pub(in crate::cli) struct LimitOptions {
     /// UDP: answers a second to one source; 0 is no limit
     #[arg(long, default_value_t = usual().udp_per_source.per_second, value_name = "N")]
     udp_rate: u32,
@@ -37,7 +37,7 @@ pub(super) struct Strangers {
     limit_loopback: bool,
     /// TCP: time for a client's system to take the line (TCP_USER_TIMEOUT)
     #[arg(long, default_value = "3", value_name = "SECONDS", value_parser = seconds)]
-    write_deadline: Duration,
+    pub write_deadline: Duration,
     /// UDP: answer ports 1 to 1023 too, where services are that might answer back
     #[arg(long)]
     answer_privileged_ports: bool,
@@ -57,12 +57,12 @@ fn at_least_1() -> RangedU64ValueParser<u32> {
     RangedU64ValueParser::new().range(1..)
 }
 
-fn bits(most: u64) -> RangedU64ValueParser<u8> {
-    RangedU64ValueParser::new().range(0..=most)
+fn bits(max: u64) -> RangedU64ValueParser<u8> {
+    RangedU64ValueParser::new().range(0..=max)
 }
 
-impl Strangers {
-    pub(super) fn limits(&self) -> Limits {
+impl LimitOptions {
+    pub(in crate::cli) fn limits(&self) -> Limits {
         let total = self.udp_total_rate;
         Limits {
             udp_per_source: Rate { per_second: self.udp_rate, burst: self.udp_burst },
@@ -75,14 +75,10 @@ impl Strangers {
         }
     }
 
-    pub(super) fn guard(&self) -> GuardOptions {
+    pub(in crate::cli) fn guard(&self) -> GuardOptions {
         GuardOptions {
             answer_privileged_ports: self.answer_privileged_ports,
             no_amplification: self.no_amplification,
         }
-    }
-
-    pub(super) fn write_deadline(&self) -> Duration {
-        self.write_deadline
     }
 }
