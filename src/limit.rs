@@ -2,10 +2,10 @@
 //!
 //! A source is a prefix, because a host with one IPv6 address has all of its /64.
 
-mod census;
+mod connections;
 mod limiter;
 
-pub(crate) use census::{Census, Room};
+pub(crate) use connections::{ConnectionLimit, Room};
 pub(crate) use limiter::Limiter;
 
 use std::hash::{Hash, Hasher};

@@ -220,15 +220,22 @@ impl Listen {
             };
             let socket = sys::open(Domain::for_address(address), kind)?;
             self.configure(&socket, transport, address)?;
-            place.before_bind(&socket)?;
+            if place == Place::Further {
+                sys::set_reuse_port(&socket)?;
+            }
             socket.bind(&address.into())?;
-            place.after_bind(&socket)?;
+            if place == Place::First {
+                sys::set_reuse_port(&socket)?;
+            }
             if transport == Transport::Tcp {
                 socket.listen(self.backlog.into())?;
             }
             let mut settings =
                 settings(Some(self), &socket, transport, address, self.write_deadline);
-            settings.extend(place.setting(&socket));
+            if place != Place::Only {
+                let effective = sys::reuses_port(&socket).map(u64::from);
+                settings.push(Setting { name: "SO_REUSEPORT", asked: Some(1), effective });
+            }
             let address = socket.local_addr()?.as_socket().unwrap_or(address);
             Ok(Opened { bound: Bound { transport, address, name: None, settings }, socket })
         };

@@ -1,39 +1,19 @@
 //! Sockets of several workers on the same port: `SO_REUSEPORT` (socket(7)).
 
-use super::{Listen, ListenError, Opened, Setting};
+use super::{Listen, ListenError, Opened};
 use crate::sys;
-use socket2::Socket;
-use std::io;
 use std::num::NonZeroUsize;
 
-/// Which of the sockets on its port one is.
+/// Place of a socket among those on its port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
-    /// There will be no other.
+    /// The only one.
     Only,
-    /// The first worker's. It is bound alone, so that a port that another process has is refused, and lets
-    /// others on the port from then on.
+    /// The first worker's. It is bound alone, so that a port that another process has is refused, and shares
+    /// the port from then on.
     First,
     /// Another worker's.
     Further,
-}
-
-impl Place {
-    pub(super) fn before_bind(self, socket: &Socket) -> io::Result<()> {
-        if self == Self::Further { sys::set_reuse_port(socket) } else { Ok(()) }
-    }
-
-    pub(super) fn after_bind(self, socket: &Socket) -> io::Result<()> {
-        if self == Self::First { sys::set_reuse_port(socket) } else { Ok(()) }
-    }
-
-    pub(super) fn setting(self, socket: &Socket) -> Option<Setting> {
-        (self != Self::Only).then(|| Setting {
-            name: "SO_REUSEPORT",
-            asked: Some(1),
-            effective: sys::reuses_port(socket).map(u64::from),
-        })
-    }
 }
 
 impl Listen {
@@ -75,6 +55,7 @@ mod tests {
     use super::*;
     use crate::listen::Unavailable;
     use crate::transport::Transport;
+    use socket2::Socket;
     use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 
     const TWO: NonZeroUsize = NonZeroUsize::new(2).expect("not 0");

@@ -1,6 +1,6 @@
 //! The state that the workers of a server share.
 
-use crate::limit::{Census, Limiter, Limits};
+use crate::limit::{ConnectionLimit, Limiter, Limits};
 use crate::metrics::Metrics;
 use crate::notice::Notices;
 use mio::Waker;
@@ -17,7 +17,7 @@ pub(super) struct Shared {
     /// Interval at which each worker has to show that it is alive.
     beat: OnceLock<Duration>,
     pub metrics: Arc<Metrics>,
-    pub census: Arc<Census>,
+    pub connection_limit: Arc<ConnectionLimit>,
     pub limiter: Arc<Limiter>,
     notices: Mutex<Notices>,
 }
@@ -47,7 +47,7 @@ impl Shared {
             workers: wakers.into_iter().map(state).collect(),
             beat: OnceLock::new(),
             metrics: Arc::new(Metrics::new(number)),
-            census: Arc::new(Census::new(limits, number)),
+            connection_limit: Arc::new(ConnectionLimit::new(limits, number)),
             limiter: Arc::new(Limiter::new(limits, start)),
             notices: Mutex::new(Notices::new()),
         }

@@ -71,10 +71,12 @@ impl Worker {
             udp.iter().filter_map(|socket| Some(socket.local_addr().ok()?.port())).collect();
         let guard = Guard::new(config.guard, ports, sys::broadcasts());
         let counters = shared.metrics.worker(number);
-        let (limiter, census) = (Arc::clone(&shared.limiter), Arc::clone(&shared.census));
+        let (limiter, connection_limit) =
+            (Arc::clone(&shared.limiter), Arc::clone(&shared.connection_limit));
         let (registry, counted) = (poll.registry(), || Arc::clone(&counters));
         let udp = UdpService::new(udp, guard, limiter, counted(), registry, FIRST_UDP)?;
-        let tcp = TcpService::new(tcp, config.drain, census, counted(), registry, first_tcp)?;
+        let tcp =
+            TcpService::new(tcp, config.drain, connection_limit, counted(), registry, first_tcp)?;
         Ok(Self {
             poll,
             tcp,

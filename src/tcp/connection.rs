@@ -7,6 +7,30 @@ use mio::net::TcpStream;
 use std::io::{self, ErrorKind, Read};
 use std::net::Shutdown;
 use std::net::SocketAddr;
+use std::time::Duration;
+
+options! {
+    /// How long, and for how many octets, a TCP connection is kept after its reply, so that a client that
+    /// talks gets a clean end of stream and not a reset (RFC 1122, 4.2.2.13).
+    ///
+    /// ```
+    /// let drain = daytime::server::Drain::default().octets(1024);
+    /// assert_eq!((drain.deadline.as_secs(), drain.octets), (5, 1024));
+    /// ```
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub struct Drain {
+        /// The client has this long to read the line and close, from the moment it was accepted.
+        pub deadline: Duration,
+        /// It may send this many octets meanwhile, all thrown away.
+        pub octets: u64,
+    }
+}
+
+impl Default for Drain {
+    fn default() -> Self {
+        Self { deadline: Duration::from_secs(5), octets: 16 << 20 }
+    }
+}
 
 /// Maximum number of reads of one connection in a round, so that datagrams and other connections get a turn.
 const MAX_READS: usize = 16;

@@ -5,8 +5,8 @@
 //! checked now and then, while new ones are accepted. Only those that are still open after [`FRESH_TIME`]
 //! are *watched*: registered, so that an event says when there is something to read.
 
-use super::connection::{Connection, Fate};
-use crate::limit::{Census, Room, Scope};
+use super::connection::{Connection, Drain, Fate};
+use crate::limit::{ConnectionLimit, Room, Scope};
 use crate::metrics::{Counters, Event};
 use crate::transport::IpVersion;
 use mio::{Interest, Registry, Token};
@@ -15,29 +15,6 @@ use std::collections::VecDeque;
 use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-options! {
-    /// How long, and for how many octets, a TCP connection is kept after its reply, so that a client that
-    /// talks gets a clean end of stream and not a reset (RFC 1122, 4.2.2.13).
-    ///
-    /// ```
-    /// let drain = daytime::server::Drain::default().octets(1024);
-    /// assert_eq!((drain.deadline.as_secs(), drain.octets), (5, 1024));
-    /// ```
-    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-    pub struct Drain {
-        /// The client has this long to read the line and close, from the moment it was accepted.
-        pub deadline: Duration,
-        /// It may send this many octets meanwhile, all thrown away.
-        pub octets: u64,
-    }
-}
-
-impl Default for Drain {
-    fn default() -> Self {
-        Self { deadline: Duration::from_secs(5), octets: 16 << 20 }
-    }
-}
 
 /// How long a connection is fresh. Shorter than a client would notice; longer than the kernel's tick, since a
 /// timer that is the next to fire costs more.
@@ -77,7 +54,7 @@ pub(super) struct Draining {
     first_token: usize,
     serial: u32,
     sink: Box<[u8]>,
-    census: Arc<Census>,
+    connection_limit: Arc<ConnectionLimit>,
     counters: Arc<Counters>,
 }
 
@@ -94,7 +71,7 @@ impl Draining {
     pub(super) fn new(
         drain: Drain,
         first_token: usize,
-        census: Arc<Census>,
+        connection_limit: Arc<ConnectionLimit>,
         counters: Arc<Counters>,
     ) -> Self {
         Self {
@@ -110,7 +87,7 @@ impl Draining {
             first_token,
             serial: 0,
             sink: vec![0; 1 << 16].into_boxed_slice(),
-            census,
+            connection_limit,
             counters,
         }
     }
@@ -152,12 +129,10 @@ impl Draining {
         connection: &mut Connection,
         now: Instant,
     ) -> Result<Room, Event> {
-        let source = self.census.limits().source(connection.peer);
-        let Some(source) = source else { return Ok(Room::Plenty) };
-        let mut entered = self.census.enter(source);
+        let mut entered = self.connection_limit.enter(connection.peer);
         // Some that count may have closed unnoticed.
         if entered.is_err() && self.check_all(now) {
-            entered = self.census.enter(source);
+            entered = self.connection_limit.enter(connection.peer);
         }
         entered.map_err(|scope| {
             connection.discard_input(&mut self.sink);
@@ -317,9 +292,7 @@ impl Draining {
         let Connection { peer, .. } = self.connections.remove(key);
         self.counters.add_of(how, peer);
         self.counters.closed(IpVersion::of(peer.ip()));
-        if let Some(source) = self.census.limits().source(peer) {
-            self.census.leave(source);
-        }
+        self.connection_limit.leave(peer);
     }
 
     /// Keeps the queue of those that are watched no longer than the connections warrant. Each pass drops
@@ -353,12 +326,12 @@ mod tests {
 
     fn set() -> Set {
         let metrics = Metrics::default();
-        let census = Arc::new(Census::new(Limits::default(), 1));
+        let connection_limit = Arc::new(ConnectionLimit::new(Limits::default(), 1));
         let drain = Drain { octets: 1000, ..Drain::default() };
         Set {
             poll: Poll::new().expect("poll"),
             listener: TcpListener::bind("127.0.0.1:0").expect("loopback"),
-            draining: Draining::new(drain, 0, census, metrics.worker(0)),
+            draining: Draining::new(drain, 0, connection_limit, metrics.worker(0)),
             metrics,
             start: Instant::now(),
         }

@@ -1,9 +1,9 @@
 //! The stream service: accepts, sends the reply with the FIN, drains.
 
+pub use super::connection::Drain;
 use super::connection::{Connection, failed};
-pub use super::draining::Drain;
 use super::draining::Draining;
-use crate::limit::Census;
+use crate::limit::ConnectionLimit;
 use crate::metrics::{Counters, Event};
 use crate::responder::Responder;
 use crate::transport::IpVersion;
@@ -68,7 +68,7 @@ impl Service {
     pub(crate) fn new(
         sockets: Vec<TcpListener>,
         drain: Drain,
-        census: Arc<Census>,
+        connection_limit: Arc<ConnectionLimit>,
         counters: Arc<Counters>,
         registry: &Registry,
         first_token: usize,
@@ -81,7 +81,8 @@ impl Service {
             listeners.push(Listener { socket, version, ready: true, resume: None });
         }
         let first_connection = first_token + listeners.len();
-        let draining = Draining::new(drain, first_connection, census, Arc::clone(&counters));
+        let draining =
+            Draining::new(drain, first_connection, connection_limit, Arc::clone(&counters));
         Ok(Self { listeners, draining, counters, first_token, lacks_room: false })
     }
 
@@ -234,11 +235,11 @@ mod tests {
         ] {
             let metrics = Metrics::default();
             let socket = TcpListener::bind(([127, 0, 0, 1], 0).into()).expect("loopback");
-            let census = Arc::new(Census::new(Limits::default(), 1));
+            let connection_limit = Arc::new(ConnectionLimit::new(Limits::default(), 1));
             let counters = metrics.worker(0);
             let drain = Drain::default();
             let mut service =
-                Service::new(vec![socket], drain, census, counters, poll.registry(), 1)
+                Service::new(vec![socket], drain, connection_limit, counters, poll.registry(), 1)
                     .expect("set up");
             service.accept_failed(0, &io::Error::from(errno), now);
             let seen: Vec<_> =
