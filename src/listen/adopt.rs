@@ -163,7 +163,7 @@ mod tests {
         let opened = service(listener);
         assert_eq!((opened.bound.transport, opened.bound.address), (Transport::Tcp, address));
         assert_eq!(opened.bound.name.as_deref(), Some("web"));
-        let blocked = opened.socket.accept().expect_err("nobody calls");
+        let blocked = opened.socket.accept().expect_err("no client connects");
         assert_eq!(blocked.kind(), io::ErrorKind::WouldBlock);
 
         let datagrams = UdpSocket::bind("127.0.0.1:0").expect("loopback");
@@ -194,20 +194,20 @@ mod tests {
 
     #[test]
     fn what_is_nothing_to_serve_on_is_refused_with_number_name_and_what_it_is() {
-        let behind = ": neither a TCP nor a UDP socket that can be served on";
-        let said = |what: &str| format!("descriptor 7 (web) is {what}{behind}");
+        let suffix = ": neither a TCP nor a UDP socket that can be served on";
+        let message = |what: &str| format!("descriptor 7 (web) is {what}{suffix}");
         let folder = tempfile::TempDir::new().expect("a folder");
         let listener = UnixListener::bind(folder.path().join("socket")).expect("bound");
-        assert_eq!(refusal(listener), said("a Unix stream socket"));
+        assert_eq!(refusal(listener), message("a Unix stream socket"));
         let (datagrams, _) = UnixDatagram::pair().expect("a pair");
-        assert_eq!(refusal(datagrams), said("a Unix datagram socket"));
+        assert_eq!(refusal(datagrams), message("a Unix datagram socket"));
         let unbound = Socket::new(Domain::IPV4, Type::DGRAM, None).expect("a socket");
-        assert_eq!(refusal(unbound), said("a UDP socket without a port"));
+        assert_eq!(refusal(unbound), message("a UDP socket without a port"));
         let deaf = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-        assert_eq!(refusal(deaf), said("a TCP socket that neither listens nor is connected"));
+        assert_eq!(refusal(deaf), message("a TCP socket that neither listens nor is connected"));
         let file = tempfile::tempfile().expect("a file");
         let nowhere = Inherited { socket: file.into(), number: -1, name: None };
-        let told = adopt(nowhere, Duration::from_secs(5)).expect_err("no socket").to_string();
-        assert_eq!(told, format!("descriptor -1 is no socket{behind}"));
+        let error = adopt(nowhere, Duration::from_secs(5)).expect_err("no socket").to_string();
+        assert_eq!(error, format!("descriptor -1 is no socket{suffix}"));
     }
 }

@@ -85,15 +85,11 @@ impl Supervisor {
 
     fn send(&mut self, text: String) {
         let Some(socket) = &self.socket else { return };
-        let sent = loop {
-            match socket.send(text.as_bytes()) {
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                sent => break sent,
-            }
-        };
-        match sent {
+        match socket.send(text.as_bytes()) {
             Ok(_) => {}
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+            Err(error)
+                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) =>
+            {
                 self.unsent = Some(text);
                 let retry = Instant::now() + RETRY;
                 self.due = Some(self.due.map_or(retry, |due| due.min(retry)));
@@ -106,9 +102,9 @@ impl Supervisor {
     }
 }
 
-/// Half of what the watchdog allows, if it watches this process.
-fn beat(usec: Option<&str>, pid: Option<&str>, own: u32) -> Option<Duration> {
-    let watches = pid.is_none_or(|pid| pid.parse() == Ok(own));
+/// Half of the time that the watchdog allows, if it watches the process with the number `this`.
+fn beat(usec: Option<&str>, pid: Option<&str>, this: u32) -> Option<Duration> {
+    let watches = pid.is_none_or(|pid| pid.parse() == Ok(this));
     let allowed = usec?.parse().ok().filter(|usec| watches && *usec > 0);
     allowed.map(|usec| Duration::from_micros(usec) / 2)
 }

@@ -66,11 +66,11 @@ mod tests {
 
     #[test]
     fn only_several_workers_contradict_ports_that_are_not_shared() {
-        let told = |text: &str| {
+        let is_refused = |text: &str| {
             let workers = Some(workers(text).expect("right"));
             WorkerOptions { workers, no_reuse_port: true }.contradiction(None).is_some()
         };
-        assert_eq!([told("1"), told("auto"), told("2")], [false, false, true]);
+        assert_eq!([is_refused("1"), is_refused("auto"), is_refused("2")], [false, false, true]);
         assert_eq!(WorkerOptions { workers: None, no_reuse_port: true }.contradiction(None), None);
     }
 }

@@ -237,7 +237,7 @@ mod tests {
         clients
     }
 
-    fn hears(client: &UdpSocket) -> Vec<u8> {
+    fn reply_to(client: &UdpSocket) -> Vec<u8> {
         let mut octets = [0; 64];
         let length = client.recv(&mut octets).expect("an answer");
         octets[..length].to_vec()
@@ -260,7 +260,7 @@ mod tests {
         let unlucky = clients[1].local_addr().expect("bound");
         assert_eq!(lost.len(), 1, "{lost:?}");
         assert_eq!(lost[0].0, unlucky);
-        assert_eq!([hears(&clients[0]), hears(&clients[3])], [b"the line", b"the line"]);
+        assert_eq!([reply_to(&clients[0]), reply_to(&clients[3])], [b"the line", b"the line"]);
         for silent in [&clients[1], &clients[2]] {
             silent.set_nonblocking(true).expect("set");
             silent.recv(&mut [0; 64]).expect_err("nothing was sent");
@@ -293,16 +293,16 @@ mod tests {
             let any = if asked.is_ipv6() { "[::1]:0" } else { "127.0.0.1:0" };
             let Ok(client) = UdpSocket::bind(any) else { return };
             client.set_read_timeout(Some(Duration::from_secs(20))).expect("set");
-            client.connect((asked, port)).expect("connected"); // so it hears that address alone
+            client.connect((asked, port)).expect("connected"); // so it receives from that address alone
             client.send(b"").expect("sent");
             server.peek_from(&mut [0]).expect("it is there");
             assert_eq!(batch.receive(&server, Batch::MAX_DATAGRAMS).expect("there"), 1);
             let received = batch.datagram(0).expect("it has a source");
             assert!(!received.sent_to_many);
-            assert_eq!(received.destination.expect("told").address, asked);
+            assert_eq!(received.destination.expect("a destination").address, asked);
             batch.queue_reply(0, received.destination);
             batch.send_replies(&server, b"here", |peer, error| panic!("{peer}: {error}"));
-            assert_eq!(hears(&client), b"here");
+            assert_eq!(reply_to(&client), b"here");
         }
     }
 }
