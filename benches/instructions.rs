@@ -11,7 +11,8 @@
 #![allow(missing_docs, unused_qualifications, clippy::expect_used, clippy::must_use_candidate)]
 
 use daytime::internals::{Answering, Deciding, Limiting, Replying};
-use daytime::{GuardOptions, Limits, Rate, Reading, Reply, Syntax, Zone, recognise};
+use daytime::server::{GuardOptions, Limits, Rate};
+use daytime::{Reading, Reply, Syntax, Zone, recognise};
 use gungraun::{
     Callgrind, EventKind, LibraryBenchmarkConfig, library_benchmark, library_benchmark_group, main,
 };
@@ -97,7 +98,7 @@ fn peer(number: u32) -> SocketAddr {
 
 fn limits() -> Limits {
     let plenty = Rate { per_second: 1_000_000, burst: 1_000_000 };
-    Limits { udp_per_source: plenty, udp_total: plenty, loopback: true, ..Limits::default() }
+    Limits::default().udp_per_source(plenty).udp_total(plenty).loopback(true)
 }
 
 fn limiting(known: u32) -> (Limiting, Instant) {
@@ -124,7 +125,7 @@ fn answering() -> (Answering, UdpSocket, Instant) {
     let client = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket");
     client.connect(server.local_addr().expect("bound")).expect("connected");
     let now = Instant::now();
-    assert_eq!(usize::try_from(ROUND), Ok(Answering::MOST));
+    assert_eq!(usize::try_from(ROUND), Ok(Answering::MAX_DATAGRAMS));
     let mut answering = Answering::new(server, limits(), now).expect("set up");
     for _ in 0..3 {
         send_round(&client);

@@ -5,7 +5,8 @@
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use daytime::internals::{Deciding, Limiting, Replying};
-use daytime::{GuardOptions, Limits, Rate, Reading, Syntax, Zone};
+use daytime::server::{GuardOptions, Limits, Rate};
+use daytime::{Reading, Syntax, Zone};
 use std::hint::black_box;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Instant;
@@ -37,7 +38,7 @@ fn replying(criterion: &mut Criterion) {
 
 fn deciding(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("decide");
-    let options = GuardOptions { no_amplification: true, ..GuardOptions::default() };
+    let options = GuardOptions::default().no_amplification(true);
     let guard = Deciding::new(options, vec![13], vec![Ipv4Addr::new(198, 51, 100, 255)]);
     let reply = b"Monday, February 22, 1982 17:37:43-UTC\r\n";
     let (zeros, digits) = (&[0; 64][..], &[b'1'; 512][..]);
@@ -69,7 +70,7 @@ type Address = fn(u32) -> SocketAddr;
 fn limiting(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("limit");
     let plenty = Rate { per_second: 4_000_000_000, burst: 4_000_000_000 };
-    let limits = Limits { udp_per_source: plenty, udp_total: plenty, ..Limits::default() };
+    let limits = Limits::default().udp_per_source(plenty).udp_total(plenty);
     let v4 = |number: u32| (Ipv4Addr::from_bits(0x0a00_0000 + number), 40_000).into();
     let v6 = |number: u32| {
         let network = 0x2001_0db8_u128 << 96 | u128::from(number) << 64;
@@ -87,7 +88,7 @@ fn limiting(criterion: &mut Criterion) {
     }
     let none = Rate { per_second: 1, burst: 1 };
     let start = Instant::now();
-    let limiting = Limiting::new(Limits { udp_per_source: none, ..limits }, start);
+    let limiting = Limiting::new(limits.udp_per_source(none), start);
     group.bench_function("refused", |bencher| {
         bencher.iter(|| limiting.takes(v4(1), black_box(start)));
     });

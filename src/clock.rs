@@ -1,4 +1,4 @@
-//! The time of day, and what the kernel thinks of it: the only caller of `SystemTime::now`.
+//! The time of day, and how well the kernel keeps it: the only caller of `SystemTime::now`.
 //!
 //! Everything that prints a time takes a [`Reading`], so a test runs at any instant it likes, a
 //! leap second included.
@@ -17,7 +17,7 @@ pub enum Clock {
     System,
     /// Always the same reading.
     Fixed(Reading),
-    /// The system's clock, ahead by this much (behind, if negative).
+    /// The system's clock, ahead by this much (late, if negative).
     Skewed(TimeDelta),
 }
 

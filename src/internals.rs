@@ -9,7 +9,7 @@ use crate::report::ladder::{Ladders, Sighting};
 use crate::responder::Responder;
 use crate::syntax::{Syntax, Zone};
 use crate::trace::Fate;
-use crate::udp::guard::{self, Decision, Guard, GuardOptions, Question};
+use crate::udp::guard::{Guard, GuardOptions, Question, admit_content};
 use crate::udp::server::Service;
 use crate::wire::conversation::Conversations;
 use crate::wire::read::Reading;
@@ -60,9 +60,9 @@ impl Deciding {
     ) -> bool {
         let octets = content.len();
         let question = Question { peer, local, octets, sent_to_many: false, over_loopback: false };
-        self.0.decide(question) == Decision::Answer
-            && self.0.decide_on_length(question, reply.len()) == Decision::Answer
-            && guard::decide_on_content(content, reply) == Decision::Answer
+        let admitted = self.0.admit(question);
+        let admitted = admitted.and_then(|()| self.0.admit_length(question, reply.len()));
+        admitted.and_then(|()| admit_content(content, reply)).is_ok()
     }
 }
 
@@ -95,8 +95,8 @@ pub struct Answering {
 }
 
 impl Answering {
-    /// The most datagrams of one socket that are answered in one round.
-    pub const MOST: usize = crate::sys::Batch::MOST;
+    /// Maximum number of datagrams of one socket that are answered in one round.
+    pub const MAX_DATAGRAMS: usize = crate::sys::Batch::MAX_DATAGRAMS;
 
     /// Serves on a socket that does not block, with the reply that RFC 867 shows first.
     ///
@@ -120,7 +120,7 @@ impl Answering {
     /// The events cannot be looked for.
     pub fn work(&mut self, now: Instant) -> io::Result<bool> {
         self.poll.poll(&mut self.events, Some(Duration::ZERO))?;
-        self.events.iter().for_each(|event| self.service.event(event));
+        self.events.iter().for_each(|event| self.service.note_ready(event.token()));
         Ok(self.service.work(&mut self.responder, now))
     }
 

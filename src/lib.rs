@@ -10,39 +10,36 @@
 #![cfg_attr(not(all(feature = "client", feature = "server")), doc = "```ignore")]
 //! use daytime::{Config, Options, Server, Transport, ask};
 //!
-//! let anywhere = vec!["127.0.0.1:0".parse()?]; // port 0: any free one
-//! let server = Server::bind(Config { addresses: anywhere, ..Config::default() })?;
-//! let target = server.bound()[0].address.into();
-//! let shutdown = server.shutdown();
-//! let running = std::thread::spawn(move || server.run());
+//! let anywhere = "127.0.0.1:0".parse()?; // port 0: any free one
+//! let server = Server::bind(Config::default().address(anywhere))?.spawn()?;
 //!
 //! for transport in Transport::BOTH {
+//!     let target = server.target(transport).expect("both are served").into();
 //!     let answer = ask(&target, transport, &Options::default())?;
 //!     println!("{transport}: {}", answer.text()); // tcp: Sunday, November 22, 2026 13:23:00-UTC
 //!     assert!(answer.text().ends_with("-UTC"));
 //! }
 //!
-//! shutdown.stop();
-//! running.join().expect("the server does not panic")?;
+//! server.stop()?; // so does dropping it
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! # The whole of it
 //! - **What is sent**: [`Reply`] is one line of at most 512 octets. A [`Syntax`] prints it for a
 //!   [`Reading`] of a [`Clock`] in a [`Zone`]; a [pattern](read::Pattern) is a syntax of one's own.
-//! - **Serving**: a [`Config`] says what and where ([`Listen`]: socket options, [`Drain`]: what a
-//!   client may take); [`Server`] runs it, [`Shutdown`] stops it or [`Until`] ends it, [`Metrics`]
-//!   counts. Sockets that somebody else has opened are [`Inherited`]; a [`Supervisor`] is told. A
-//!   [`Confinement`] has the process give up its user ([`Identity`]) and what else it does not need
-//!   ([`Sandbox`]).
-//! - **Asking** ([`client`]): [`ask`] a [`Target`] over a [`Transport`] with [`Options`]; an [`Answer`] or an
-//!   [`AskError`] comes back. A [`Client`] asks many times.
+//! - **Serving** (module `server`): a `Config` says what and where; a `Server` runs in this thread or, as
+//!   `Running`, in one of its own, and stops when that is dropped. `Metrics` count each [`Event`], also for
+//!   Prometheus. `server::Listen` has the socket options, `server::Limits` how much clients may ask,
+//!   `server::Inherited` the sockets that another process has opened; a `server::Confinement` gives up what
+//!   the process does not need.
+//! - **Asking** (module `client`): `ask` a `Target` over a [`Transport`] with `Options`; an `Answer` or an
+//!   `AskError` comes back. A `Client` asks many times.
 //! - **Reading** ([`read`]): [`recognise`] finds out what a reply means. What is [`Recognised`] has a
 //!   [form](read::Form), a [time](read::ReplyTime), and [flags](read::Flags) for all that is uncertain;
 //!   [`validate`](Recognised::validate) says whether to trust the server, and an [`Offset`] how far the local
 //!   clock is from the server's.
-//! - **Checking** ([`check`]): whether a server keeps RFC 867 and is a safe neighbour.
-//! - **Comparing** ([`compare`]): the same question over both transports, side by side.
+//! - **Checking** (module `check`): whether a server keeps RFC 867 and is a safe neighbour.
+//! - **Comparing** (module `compare`): the same question over both transports, side by side.
 //!
 //! Nothing here prints, exits, or panics on what a stranger sends. Octets from the network stay as they
 //! came; [`Printable`](read::Printable) makes them safe to show.
@@ -93,7 +90,7 @@ mod reply;
 mod report;
 mod responder;
 #[cfg(feature = "server")]
-mod server;
+pub mod server;
 mod syntax;
 mod sys;
 #[cfg(any(feature = "client", feature = "server"))]
@@ -139,20 +136,9 @@ pub use chrono;
 #[cfg(feature = "client")]
 pub use client::{Answer, AskError, Client, Options, Target, ask};
 pub use clock::{Clock, Health, Leap, Reading};
-#[cfg(feature = "server")]
-pub use limit::{Limits, Rate};
-#[cfg(feature = "server")]
-pub use listen::{Inherited, Listen, ListenError, Setting};
 pub use macros::UnknownName;
 pub use metrics::Event;
-#[cfg(feature = "server")]
-pub use metrics::Metrics;
 pub use read::{Offset, Recognised, Reply, Syntax, Zone, recognise};
-#[cfg(feature = "confine")]
-pub use server::{Begun, ConfineError, Confined, Confinement, Identity, Layer, Sandbox};
 #[cfg(feature = "server")]
-pub use server::{Bound, Config, ServeError, Server, Shutdown, Supervisor, Until, Workers};
-#[cfg(feature = "server")]
-pub use tcp::server::Drain;
+pub use server::{Config, Metrics, Running, ServeError, Server};
 pub use transport::{IpVersion, PORT, Transport};
-pub use udp::guard::GuardOptions;

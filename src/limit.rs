@@ -1,34 +1,41 @@
-//! How much one source may ask, and everybody together. The workers of a server keep their limits together.
+//! How much one source may ask, and all sources together. The workers of a server share their limits.
 //!
-//! A source is a prefix, because whoever has one IPv6 address has all of its /64.
+//! A source is a prefix, because a host with one IPv6 address has all of its /64.
 
-mod census;
+mod connections;
 mod limiter;
 
-pub(crate) use census::{Census, Room, TooMany};
-pub(crate) use limiter::{Limiter, TooMuch};
+pub(crate) use connections::{ConnectionLimit, Room};
+pub(crate) use limiter::Limiter;
 
 use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// What the services take from strangers. Loopback is no stranger, unless [`Limits::loopback`] says so.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Datagrams answered to one source.
-    pub udp_per_source: Rate,
-    /// Datagrams answered to all together.
-    pub udp_total: Rate,
-    /// Connections of one source that are kept open at the same time. Any more have their reply and are
-    /// closed at once.
-    pub tcp_per_source: u32,
-    /// Connections that are kept open at the same time, likewise.
-    pub tcp_total: u32,
-    /// How many bits of an IPv4 address make a source, at most 32.
-    pub prefix_v4: u8,
-    /// How many bits of an IPv6 address make a source, at most 128.
-    pub prefix_v6: u8,
-    /// Limit sources on loopback too.
-    pub loopback: bool,
+options! {
+    /// Abuse limits: how much clients may ask. Clients on loopback have no limits, unless [`Limits::loopback`] is set.
+    ///
+    /// ```
+    /// let limits = daytime::server::Limits::default().tcp_per_source(8).loopback(true);
+    /// assert_eq!((limits.tcp_per_source, limits.tcp_total, limits.loopback), (8, 4096, true));
+    /// ```
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub struct Limits {
+        /// Datagrams answered to one source.
+        pub udp_per_source: Rate,
+        /// Datagrams answered to all together.
+        pub udp_total: Rate,
+        /// Connections of one source that are kept open at the same time. Any more have their reply and are
+        /// closed at once.
+        pub tcp_per_source: u32,
+        /// Connections that are kept open at the same time, likewise.
+        pub tcp_total: u32,
+        /// How many bits of an IPv4 address make a source, at most 32.
+        pub prefix_v4: u8,
+        /// How many bits of an IPv6 address make a source, at most 128.
+        pub prefix_v6: u8,
+        /// Limit sources on loopback too.
+        pub loopback: bool,
+    }
 }
 
 impl Default for Limits {
@@ -47,12 +54,21 @@ impl Default for Limits {
 }
 
 /// Tokens of a bucket. It begins full.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Rate {
     /// Tokens that come back in a second; 0 is no limit.
     pub per_second: u32,
     /// Tokens that it holds, one at least.
     pub burst: u32,
+}
+
+/// Which limit is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// That of the source.
+    Source,
+    /// That of all sources together.
+    Total,
 }
 
 /// A source: the beginning of an address.

@@ -1,44 +1,53 @@
-//! Opens the sockets that the services answer on, and tells what the kernel made of each option.
+//! Opens the sockets of the services, and reports what the kernel made of each option.
 
 mod adopt;
+mod error;
 mod share;
 
 pub use adopt::Inherited;
-pub(crate) use adopt::{Adopted, adopt, descriptor, no_socket};
+pub(crate) use adopt::{Kind, adopt, descriptor, no_socket};
+pub use error::{ListenError, Unavailable};
 
 use crate::sys;
 use crate::transport::Transport;
 use share::Place;
 use socket2::{Domain, Socket, Type};
 use std::fmt;
-use std::io::{self, ErrorKind};
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-/// How listening sockets are opened. Each field names its system call or option.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Listen {
-    /// `SO_REUSEADDR` on TCP: rebind while connections of the last run are in TIME-WAIT. Never on
-    /// UDP, which has no TIME-WAIT and where Linux would let a second server take the datagrams.
-    pub reuse_address: bool,
-    /// `SO_REUSEPORT`: where there are several workers, each has sockets of its own on the same port, and the
-    /// kernel spreads the clients. `false`: there is one worker, whatever is asked. With one worker it is never
-    /// set; and a port that another process has is refused either way.
-    pub reuse_port: bool,
-    /// Finished handshakes waiting for `accept(2)`; Linux caps it at `net.core.somaxconn`.
-    pub backlog: u16,
-    /// `IPV6_V6ONLY`: an IPv6 wildcard takes no IPv4 (`false`: it takes both).
-    pub only_v6: bool,
-    /// `SO_RCVBUF` in octets; Linux doubles it and caps it at `net.core.rmem_max`. `None` asks for
-    /// [`Listen::UDP_RECEIVE_BUFFER`] on UDP, and leaves the system's on TCP.
-    pub receive_buffer: Option<u32>,
-    /// `SO_SNDBUF` in octets; Linux doubles it and caps it at `net.core.wmem_max`. `None` leaves
-    /// the system's.
-    pub send_buffer: Option<u32>,
-    /// `TCP_USER_TIMEOUT` on TCP: what is sent has to be acknowledged within this time (RFC 793, 3.8, "user
-    /// timeout"), or the connection is given up; so it is after it was closed, too. Whole milliseconds.
-    pub write_deadline: Duration,
+options! {
+    /// How listening sockets are opened. Each field names its system call or option.
+    ///
+    /// ```
+    /// let listen = daytime::server::Listen::default().backlog(128).only_v6(true);
+    /// assert_eq!((listen.backlog, listen.only_v6, listen.reuse_port), (128, true, true));
+    /// ```
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub struct Listen {
+        /// `SO_REUSEADDR` on TCP: rebind while connections of the last run are in TIME-WAIT. Never on
+        /// UDP, which has no TIME-WAIT and where Linux would let a second server take the datagrams.
+        pub reuse_address: bool,
+        /// `SO_REUSEPORT`: each of several workers has sockets of its own on the same port, and the kernel spreads the
+        /// clients. `false`: there is one worker, whatever is asked. With one worker the option is never
+        /// set; and a port that another process has is refused either way.
+        pub reuse_port: bool,
+        /// Finished handshakes waiting for `accept(2)`; Linux caps it at `net.core.somaxconn`.
+        pub backlog: u16,
+        /// `IPV6_V6ONLY`: an IPv6 wildcard takes no IPv4 (`false`: it takes both).
+        pub only_v6: bool,
+        /// `SO_RCVBUF` in octets; Linux doubles it and caps it at `net.core.rmem_max`. `None` asks for
+        /// [`Listen::UDP_RECEIVE_BUFFER`] on UDP, and leaves the system's on TCP.
+        pub receive_buffer: Option<u32>,
+        /// `SO_SNDBUF` in octets; Linux doubles it and caps it at `net.core.wmem_max`. `None` leaves
+        /// the system's.
+        pub send_buffer: Option<u32>,
+        /// `TCP_USER_TIMEOUT` on TCP: what is sent has to be acknowledged within this time (RFC 793, 3.8, "user
+        /// timeout"), or the connection is given up; so it is after it was closed, too. Whole milliseconds.
+        pub write_deadline: Duration,
+    }
 }
 
 impl Default for Listen {
@@ -56,7 +65,7 @@ impl Default for Listen {
 }
 
 /// One option of one socket: what was asked for and what the kernel says it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Setting {
     /// The option as the manual pages call it.
@@ -75,57 +84,36 @@ impl fmt::Display for Setting {
     }
 }
 
-/// Why a socket could not be opened. The variants are what a caller can act on.
-#[derive(Debug, thiserror::Error)]
+/// A socket that is served.
+#[derive(Clone, Debug)]
 #[non_exhaustive]
-pub enum ListenError {
-    /// Another socket has the port (`EADDRINUSE`).
-    #[error("cannot listen on {0} {1}")]
-    Taken(Transport, SocketAddr, #[source] io::Error),
-    /// A port below 1024 (or `net.ipv4.ip_unprivileged_port_start`) needs a privilege (`EACCES`).
-    #[error("cannot listen on {0} {1}")]
-    NotPermitted(Transport, SocketAddr, #[source] io::Error),
-    /// No interface of this host has the address (`EADDRNOTAVAIL`).
-    #[error("cannot listen on {0} {1}")]
-    NotThisHost(Transport, SocketAddr, #[source] io::Error),
-    /// This host has no such address family (`EAFNOSUPPORT`), or not even its loopback address.
-    #[error("cannot listen on {0} {1}")]
-    NoFamily(Transport, SocketAddr, #[source] io::Error),
-    /// Anything else.
-    #[error("cannot listen on {0} {1}")]
-    Failed(Transport, SocketAddr, #[source] io::Error),
-    /// Many have the address, so no answer can leave from it: multicast or broadcast.
-    #[error("cannot listen on {0} {1}: it is a multicast or broadcast address")]
-    Many(Transport, SocketAddr),
-    /// No address was given.
-    #[error("there is no address to listen on")]
-    Nowhere,
-    /// `LISTEN_FDS` does not say how many sockets are handed over.
-    #[error("LISTEN_FDS={0} is no number of sockets up to 1024")]
-    Announced(String),
-    /// What was inherited is nothing to serve on: which descriptor, and what it is.
-    #[error("{0} is {1}: neither a TCP nor a UDP socket that can be served on")]
-    NotServable(String, String),
-    /// What was inherited for connections is no listener: which descriptor, and what it is.
-    #[error("{0} is {1}, not a listening TCP socket")]
-    NotListening(String, String),
-    /// An inherited socket cannot be set up.
-    #[error("cannot serve on {0}")]
-    Inherited(String, #[source] io::Error),
+pub struct Bound {
+    /// Its transport.
+    pub transport: Transport,
+    /// Its address, with the port that the kernel chose.
+    pub address: SocketAddr,
+    /// Its name at the supervisor that handed it over.
+    pub name: Option<String>,
+    /// Each option: what was asked for, and what the kernel made of it.
+    pub settings: Vec<Setting>,
+}
+
+/// `tcp 127.0.0.1:13`, and the name if it has one.
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.transport, self.address)?;
+        self.name.as_ref().map_or(Ok(()), |name| write!(f, " {name}"))
+    }
 }
 
 /// A socket that is bound, and for TCP listens.
 #[derive(Debug)]
 pub(crate) struct Opened {
-    pub transport: Transport,
+    pub bound: Bound,
     pub socket: Socket,
-    pub address: SocketAddr,
-    /// What the supervisor calls it, if it comes from one.
-    pub name: Option<String>,
-    pub settings: Vec<Setting>,
 }
 
-/// How often a number that the kernel chose for one transport is tried on the others.
+/// Maximum number of ports that the kernel is asked for, until one is free on all transports and addresses.
 const SHARED_PORT_ATTEMPTS: usize = 32;
 
 impl Listen {
@@ -138,8 +126,8 @@ impl Listen {
         self.receive_buffer.or(of_udp)
     }
 
-    /// Opens them all or none, for each of so many workers. Every port 0 becomes the same free number; what is
-    /// wanted twice is opened once.
+    /// Opens all sockets or none, for each of this number of workers. Every port 0 becomes the same free number;
+    /// what is wanted twice is opened once.
     ///
     /// An address whose family this machine lacks is left out with a warning in the log, as long as
     /// another can be opened.
@@ -153,7 +141,7 @@ impl Listen {
         for &(transport, mut address) in wanted {
             address.set_ip(address.ip().to_canonical()); // IPv4 in IPv6's form is IPv4
             if is_of_many(address.ip(), &broadcasts) {
-                return Err(ListenError::Many(transport, address));
+                return Err(ListenError::Many { transport, address });
             }
             if !once.contains(&(transport, address)) {
                 once.push((transport, address));
@@ -170,46 +158,46 @@ impl Listen {
         wanted: &[(Transport, SocketAddr)],
         place: Place,
     ) -> Result<Vec<Opened>, ListenError> {
-        let mut attempts = 1;
-        loop {
+        for _ in 1..SHARED_PORT_ATTEMPTS {
             match self.open_with_one_port(wanted, place) {
-                // The kernel's choice for the first socket was taken on another: let it choose again.
-                Err((ListenError::Taken(..), Port::Shared)) if attempts < SHARED_PORT_ATTEMPTS => {
-                    attempts += 1;
-                }
-                Err((error, _)) => return Err(error),
-                Ok(opened) => return Ok(opened),
+                // The kernel's choice for the first socket is taken on another: let it choose again.
+                Err(ListenError::Open { transport, address, why: Unavailable::InUse, .. })
+                    if !wanted.contains(&(transport, address)) => {}
+                opened => return opened,
             }
         }
+        self.open_with_one_port(wanted, place)
     }
 
     fn open_with_one_port(
         &self,
         wanted: &[(Transport, SocketAddr)],
         place: Place,
-    ) -> Result<Vec<Opened>, (ListenError, Port)> {
+    ) -> Result<Vec<Opened>, ListenError> {
         let mut opened: Vec<Opened> = Vec::with_capacity(wanted.len());
         let mut shared = None;
         let mut missing = Vec::new();
         for &(transport, mut address) in wanted {
-            let port = if address.port() == 0 { Port::Shared } else { Port::Given };
-            if port == Port::Shared {
+            let is_free_choice = address.port() == 0;
+            if is_free_choice {
                 address.set_port(shared.unwrap_or(0));
             }
             match self.open(transport, address, place) {
                 Ok(socket) => {
-                    if port == Port::Shared {
-                        shared = Some(socket.address.port());
+                    if is_free_choice {
+                        shared = Some(socket.bound.address.port());
                     }
                     opened.push(socket);
                 }
-                Err(error @ ListenError::NoFamily(..)) => missing.push((address, error)),
-                Err(error) => return Err((error, port)),
+                Err(error @ ListenError::Open { why: Unavailable::NoFamily, .. }) => {
+                    missing.push((address, error));
+                }
+                Err(error) => return Err(error),
             }
         }
         if opened.is_empty() {
             let first = missing.into_iter().next().map(|(_, error)| error);
-            return Err((first.unwrap_or(ListenError::Nowhere), Port::Given));
+            return Err(first.unwrap_or(ListenError::Nowhere));
         }
         missing.dedup_by_key(|(address, _)| *address); // once for all transports
         for (address, _) in missing {
@@ -218,7 +206,7 @@ impl Listen {
         Ok(opened)
     }
 
-    /// Opens one socket. With port 0 the kernel chooses; `Opened::address` tells.
+    /// Opens one socket. With port 0 the kernel chooses; the result has its choice.
     fn open(
         &self,
         transport: Transport,
@@ -232,19 +220,29 @@ impl Listen {
             };
             let socket = sys::open(Domain::for_address(address), kind)?;
             self.configure(&socket, transport, address)?;
-            place.before_bind(&socket)?;
+            if place == Place::Further {
+                sys::set_reuse_port(&socket)?;
+            }
             socket.bind(&address.into())?;
-            place.after_bind(&socket)?;
+            if place == Place::First {
+                sys::set_reuse_port(&socket)?;
+            }
             if transport == Transport::Tcp {
                 socket.listen(self.backlog.into())?;
             }
-            let bound = socket.local_addr()?.as_socket().unwrap_or(address);
             let mut settings =
                 settings(Some(self), &socket, transport, address, self.write_deadline);
-            settings.extend(place.setting(&socket));
-            Ok(Opened { transport, socket, address: bound, name: None, settings })
+            if place != Place::Only {
+                let effective = sys::reuses_port(&socket).map(u64::from);
+                settings.push(Setting { name: "SO_REUSEPORT", asked: Some(1), effective });
+            }
+            let address = socket.local_addr()?.as_socket().unwrap_or(address);
+            Ok(Opened { bound: Bound { transport, address, name: None, settings }, socket })
         };
-        open().map_err(|cause| listen_error(transport, address, cause))
+        open().map_err(|source| {
+            let why = Unavailable::of(address.ip(), &source);
+            ListenError::Open { transport, address, why, source }
+        })
     }
 
     /// Everything here counts only before bind.
@@ -277,68 +275,44 @@ impl Listen {
     }
 }
 
-/// What the options are, and what was asked for by whoever opened the socket, if that was us.
+/// What the options are, and what was asked for: by `ours`, if this process opened the socket.
 fn settings(
-    listen: Option<&Listen>,
+    ours: Option<&Listen>,
     socket: &Socket,
     transport: Transport,
     address: SocketAddr,
     write_deadline: Duration,
 ) -> Vec<Setting> {
-    let switch = |value: io::Result<bool>| value.ok().map(u64::from);
-    let octets = |value: io::Result<usize>| value.ok().and_then(|it| u64::try_from(it).ok());
     let setting = |name, asked, effective| Setting { name, asked, effective };
-    let mut settings = Vec::with_capacity(6);
-    let tcp = listen.filter(|_| transport == Transport::Tcp);
-    let reuse = tcp.map(|listen| u64::from(listen.reuse_address));
-    settings.push(setting("SO_REUSEADDR", reuse, switch(socket.reuse_address())));
+    let switch = |name, asked: Option<bool>, effective: io::Result<bool>| {
+        setting(name, asked.map(u64::from), effective.ok().map(u64::from))
+    };
+    let octets = |name, asked: Option<u32>, effective: io::Result<usize>| {
+        setting(name, asked.map(u64::from), effective.ok().and_then(|it| it.try_into().ok()))
+    };
+    let tcp = ours.filter(|_| transport == Transport::Tcp);
+    let reuse = tcp.map(|listen| listen.reuse_address);
+    let mut settings = vec![switch("SO_REUSEADDR", reuse, socket.reuse_address())];
     if address.is_ipv6() {
-        let wildcard = listen.filter(|_| is_wildcard_v6(address));
-        let asked = wildcard.map(|listen| u64::from(listen.only_v6));
-        settings.push(setting("IPV6_V6ONLY", asked, switch(socket.only_v6())));
+        let wildcard = ours.filter(|_| is_wildcard_v6(address));
+        let only_v6 = wildcard.map(|listen| listen.only_v6);
+        settings.push(switch("IPV6_V6ONLY", only_v6, socket.only_v6()));
     }
     if let Some(Listen { backlog, .. }) = tcp {
         let granted = sys::backlog_limit().map(|limit| limit.min((*backlog).into()).into());
         settings.push(setting("backlog", Some((*backlog).into()), granted));
     }
     if transport == Transport::Tcp {
-        let asked = u64::try_from(write_deadline.as_millis()).ok();
+        let asked = write_deadline.as_millis().try_into().ok();
         settings.push(setting("TCP_USER_TIMEOUT", asked, sys::user_timeout_ms(socket)));
     }
     // On an inherited UDP socket it is asked for where its opener has asked for less.
     let of_udp = (transport == Transport::Udp).then_some(Listen::UDP_RECEIVE_BUFFER);
-    let asked = listen.map_or(of_udp, |listen| listen.asked_receive_buffer(transport));
-    let asked = asked.map(u64::from);
-    settings.push(setting("SO_RCVBUF", asked, octets(socket.recv_buffer_size())));
-    let asked = listen.and_then(|listen| listen.send_buffer).map(u64::from);
-    settings.push(setting("SO_SNDBUF", asked, octets(socket.send_buffer_size())));
+    let receive = ours.map_or(of_udp, |listen| listen.asked_receive_buffer(transport));
+    let send = ours.and_then(|listen| listen.send_buffer);
+    settings.push(octets("SO_RCVBUF", receive, socket.recv_buffer_size()));
+    settings.push(octets("SO_SNDBUF", send, socket.send_buffer_size()));
     settings
-}
-
-/// Who chose a port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Port {
-    /// The caller.
-    Given,
-    /// The kernel, for all that asked for port 0.
-    Shared,
-}
-
-fn listen_error(transport: Transport, address: SocketAddr, cause: io::Error) -> ListenError {
-    let unsupported = || {
-        // std has no stable kind for it.
-        cause.raw_os_error() == Some(nix::errno::Errno::EAFNOSUPPORT as i32)
-    };
-    match cause.kind() {
-        ErrorKind::AddrInUse => ListenError::Taken(transport, address, cause),
-        ErrorKind::PermissionDenied => ListenError::NotPermitted(transport, address, cause),
-        ErrorKind::AddrNotAvailable if belongs_everywhere(address.ip()) => {
-            ListenError::NoFamily(transport, address, cause)
-        }
-        ErrorKind::AddrNotAvailable => ListenError::NotThisHost(transport, address, cause),
-        _ if unsupported() => ListenError::NoFamily(transport, address, cause),
-        _ => ListenError::Failed(transport, address, cause),
-    }
 }
 
 fn is_of_many(address: IpAddr, broadcasts: &[Ipv4Addr]) -> bool {
@@ -349,11 +323,6 @@ fn is_of_many(address: IpAddr, broadcasts: &[Ipv4Addr]) -> bool {
 /// Only there the option means something; any other IPv6 address takes no IPv4 anyway.
 fn is_wildcard_v6(address: SocketAddr) -> bool {
     address.is_ipv6() && address.ip().is_unspecified()
-}
-
-/// Addresses that every host with the family has.
-fn belongs_everywhere(address: IpAddr) -> bool {
-    address.is_loopback() || address.is_unspecified()
 }
 
 #[cfg(test)]
@@ -371,7 +340,7 @@ mod tests {
     }
 
     fn effective(opened: &Opened, name: &str) -> Option<u64> {
-        let setting = opened.settings.iter().find(|setting| setting.name == name);
+        let setting = opened.bound.settings.iter().find(|setting| setting.name == name);
         setting.unwrap_or_else(|| panic!("no {name}")).effective
     }
 
@@ -385,9 +354,9 @@ mod tests {
         ];
         let opened = open(&wanted).expect("loopback");
         assert_eq!(opened.len(), 4);
-        let port = opened[0].address.port();
+        let port = opened[0].bound.address.port();
         assert_ne!(port, 0);
-        assert!(opened.iter().all(|opened| opened.address.port() == port));
+        assert!(opened.iter().all(|opened| opened.bound.address.port() == port));
     }
 
     #[test]
@@ -401,8 +370,11 @@ mod tests {
     fn a_taken_port_is_refused_on_both_transports() {
         for transport in Transport::BOTH {
             let first = open(&[(transport, LOOPBACK)]).expect("free");
-            let again = open(&[(transport, first[0].address)]);
-            assert!(matches!(again, Err(ListenError::Taken(..))), "{transport}: {again:?}");
+            let again = open(&[(transport, first[0].bound.address)]);
+            assert!(
+                matches!(again, Err(ListenError::Open { why: Unavailable::InUse, .. })),
+                "{transport}: {again:?}"
+            );
         }
     }
 
@@ -410,7 +382,10 @@ mod tests {
     fn an_address_of_another_host_is_refused() {
         let elsewhere = "192.0.2.1:0".parse().expect("address"); // TEST-NET-1, RFC 5737
         let opened = open(&[(Transport::Tcp, elsewhere)]);
-        assert!(matches!(opened, Err(ListenError::NotThisHost(..))), "{opened:?}");
+        assert!(
+            matches!(opened, Err(ListenError::Open { why: Unavailable::NotThisHost, .. })),
+            "{opened:?}"
+        );
     }
 
     #[test]
@@ -418,7 +393,7 @@ mod tests {
         for many in ["224.0.0.1:0", "255.255.255.255:0", "127.255.255.255:0", "[ff02::1]:0"] {
             let opened = open(&[(Transport::Udp, many.parse().expect("address"))]);
             let known = sys::backlog_limit().is_some(); // else the interfaces are not asked
-            let refused = matches!(opened, Err(ListenError::Many(..)));
+            let refused = matches!(opened, Err(ListenError::Many { .. }));
             assert!(refused || (!known && many.starts_with("127")), "{many}: {opened:?}");
         }
     }
@@ -427,7 +402,7 @@ mod tests {
     fn ipv4_in_ipv6s_form_is_opened_as_ipv4() {
         let mapped = "[::ffff:127.0.0.1]:0".parse().expect("address");
         let opened = open(&[(Transport::Udp, mapped)]).expect("loopback");
-        assert!(opened[0].address.is_ipv4(), "{opened:?}");
+        assert!(opened[0].bound.address.is_ipv4(), "{opened:?}");
     }
 
     #[test]
@@ -436,7 +411,7 @@ mod tests {
         let wildcard = "[::]:0".parse().expect("address");
         let wanted = [(Transport::Tcp, wildcard)];
         let opened = listen.open_all(&wanted, NonZeroUsize::MIN).expect("bound").remove(0);
-        let buffer = opened[0].settings.iter().find(|setting| setting.name == "SO_RCVBUF");
+        let buffer = opened[0].bound.settings.iter().find(|setting| setting.name == "SO_RCVBUF");
         assert_eq!(buffer.expect("SO_RCVBUF").asked, Some(20_000));
         assert!(effective(&opened[0], "SO_RCVBUF") >= Some(20_000));
         assert_eq!(effective(&opened[0], "SO_REUSEADDR"), Some(1));

@@ -1,5 +1,32 @@
 //! Declarations that repeat.
 
+/// Declares a struct of options. It is `#[non_exhaustive]`, and each field has a setter of the same name.
+macro_rules! options {
+    (
+        $(#[$about:meta])*
+        pub struct $name:ident {
+            $($(#[$field_about:meta])* pub $field:ident: $type:ty,)*
+        }
+    ) => {
+        $(#[$about])*
+        #[non_exhaustive]
+        pub struct $name {
+            $($(#[$field_about])* pub $field: $type,)*
+        }
+
+        impl $name {
+            $(
+                $(#[$field_about])*
+                #[must_use]
+                pub fn $field(mut self, $field: $type) -> Self {
+                    self.$field = $field;
+                    self
+                }
+            )*
+        }
+    };
+}
+
 /// Setters of a struct's fields, each with the name of its field.
 macro_rules! setters {
     ($($field:ident: $type:ty,)+) => {

@@ -1,5 +1,5 @@
 //! Reports to an operator what goes wrong: a bounded number of lines for each event, each with the number of
-//! events since the line before, so that no stranger can fill a log.
+//! events since the line before, so that no client can fill a log.
 
 use crate::metrics::{Event, Kind, Metrics};
 use std::time::{Duration, Instant};
@@ -26,43 +26,39 @@ struct Last {
     pause: Duration,
 }
 
-/// Which notices are logged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Which {
-    /// Those whose pause is over.
-    Due,
-    /// All.
-    All,
-}
-
 impl Notices {
     pub(crate) fn new() -> Self {
         Self { last: [None; Event::ALL.len()], next: None }
     }
 
     /// Logs what is new and due. Returns when the next notice will be due, if there is one.
-    pub(crate) fn tell(&mut self, metrics: &Metrics, now: Instant) -> Option<Instant> {
-        let lines = self.lines(metrics, now, Which::Due);
-        log_all(lines);
+    pub(crate) fn log_due(&mut self, metrics: &Metrics, now: Instant) -> Option<Instant> {
+        log_all(self.lines(metrics, now));
         let left_out = metrics.client_log().report_left_out(now);
         self.next.into_iter().chain(left_out).min()
     }
 
     /// Logs all that is new: the server has stopped.
     pub(crate) fn finish(&mut self, metrics: &Metrics, now: Instant) {
-        log_all(self.lines(metrics, now, Which::All));
+        self.end_pauses();
+        log_all(self.lines(metrics, now));
         metrics.client_log().finish();
     }
 
-    fn lines(&mut self, metrics: &Metrics, now: Instant, which: Which) -> Vec<(Event, String)> {
+    fn end_pauses(&mut self) {
+        self.last.iter_mut().flatten().for_each(|last| last.pause = Duration::ZERO);
+    }
+
+    /// The notices that are due.
+    fn lines(&mut self, metrics: &Metrics, now: Instant) -> Vec<(Event, String)> {
         self.next = None;
         let mut lines = Vec::new();
-        for (event, last) in Event::ALL.into_iter().zip(&mut self.last) {
+        for (event, last) in Event::ALL.iter().copied().zip(&mut self.last) {
             let count = metrics.count(event);
             let new = count - last.map_or(0, |last| last.count);
             let Some(notice) = event.notice().filter(|_| new > 0) else { continue };
             let due = last.map_or(now, |last| last.at + last.pause);
-            if due > now && which == Which::Due {
+            if due > now {
                 self.next = Some(self.next.map_or(due, |next| next.min(due)));
                 continue;
             }
@@ -90,7 +86,7 @@ fn pause(since_last: Option<Duration>) -> Duration {
 fn log_all(lines: Vec<(Event, String)>) {
     for (event, line) in lines {
         match event.kind() {
-            Kind::Error(_) => log::warn!("{line}"),
+            Kind::Error => log::warn!("{line}"),
             _ if event == Event::TcpMadeRoom => log::warn!("{line}"),
             _ => log::info!("{line}"),
         }
@@ -120,9 +116,9 @@ mod tests {
             (0..times).for_each(|_| self.metrics.worker(0).add_of(event, peer));
         }
 
-        fn lines(&mut self, after: u64, which: Which) -> Vec<String> {
+        fn lines(&mut self, after: u64) -> Vec<String> {
             let now = self.start + Duration::from_secs(after);
-            let lines = self.notices.lines(&self.metrics, now, which);
+            let lines = self.notices.lines(&self.metrics, now);
             lines.into_iter().map(|(_, line)| line).collect()
         }
 
@@ -136,35 +132,37 @@ mod tests {
     fn each_notice_has_the_number_since_the_last_one_and_one_of_the_clients() {
         let mut set = Set::new();
         set.add(Event::UdpAnswered, 1, "192.0.2.1:40000");
-        assert_eq!(set.lines(0, Which::Due), [""; 0], "an answer needs no notice");
+        assert_eq!(set.lines(0), [""; 0], "an answer needs no notice");
         set.add(Event::UdpPortZero, 1, "192.0.2.1:0");
         let first = "udp: ignored: from port 0: 1, example 192.0.2.1:0";
-        assert_eq!(set.lines(1, Which::Due), [first]);
+        assert_eq!(set.lines(1), [first]);
         set.add(Event::UdpPortZero, 499, "[2001:db8::1]:0");
         set.add(Event::UdpPortZero, 1, "192.0.2.3:0");
-        assert_eq!((set.lines(1, Which::Due), set.next()), (vec![], Some(2)), "too soon");
+        assert_eq!((set.lines(1), set.next()), (vec![], Some(2)), "too soon");
         let second = "udp: ignored: from port 0: 500 in 1 s, example [2001:db8::1]:0";
-        assert_eq!((set.lines(2, Which::Due), set.next()), (vec![second.into()], None));
+        assert_eq!((set.lines(2), set.next()), (vec![second.into()], None));
         set.add(Event::UdpPortZero, 7, "192.0.2.4:0");
         set.add(Event::UdpPortNfs, 1, "192.0.2.5:2049");
         let other = "udp: ignored: from port 2049: 1, example 192.0.2.5:2049";
-        assert_eq!((set.lines(3, Which::Due), set.next()), (vec![other.into()], Some(62)));
+        assert_eq!((set.lines(3), set.next()), (vec![other.into()], Some(62)));
         let third = "udp: ignored: from port 0: 7 in 60 s, example 192.0.2.4:0";
-        assert_eq!((set.lines(62, Which::Due), set.next()), (vec![third.into()], None));
-        assert_eq!(set.lines(1000, Which::Due), [""; 0], "nothing new");
+        assert_eq!((set.lines(62), set.next()), (vec![third.into()], None));
+        assert_eq!(set.lines(1000), [""; 0], "nothing new");
     }
 
     #[test]
     fn at_the_end_nothing_waits_for_its_pause() {
         let mut set = Set::new();
         set.add(Event::TcpSourceLimit, 1, "192.0.2.1:40000");
-        assert_eq!(set.lines(0, Which::Due).len(), 1);
+        assert_eq!(set.lines(0).len(), 1);
         set.add(Event::TcpSourceLimit, 151_618, "192.0.2.2:40000");
-        assert_eq!(set.lines(0, Which::Due), [""; 0]);
+        assert_eq!(set.lines(0), [""; 0]);
         let rest = "tcp: answered and closed at once: too many from one source: 151618 in 1 s, \
                     example 192.0.2.2:40000";
-        assert_eq!(set.lines(0, Which::All), [rest]);
-        assert_eq!(set.lines(0, Which::All), [""; 0], "once");
+        set.notices.end_pauses();
+        assert_eq!(set.lines(0), [rest]);
+        set.notices.end_pauses();
+        assert_eq!(set.lines(0), [""; 0], "once");
     }
 
     #[test]
@@ -173,7 +171,7 @@ mod tests {
         let mut logged = Vec::new();
         for second in 0..300 {
             set.add(Event::UdpTotalLimit, 1000, "192.0.2.1:40000");
-            if !set.lines(second, Which::Due).is_empty() {
+            if !set.lines(second).is_empty() {
                 logged.push(second);
             }
         }
@@ -188,7 +186,7 @@ mod tests {
         counters.add_failure(Event::UdpReceiveFailed, IpVersion::V4, None, &error);
         counters.add_failure(Event::UdpUnreachable, IpVersion::V4, peer, &error);
         assert_eq!(
-            set.lines(0, Which::Due),
+            set.lines(0),
             [
                 "udp: answer lost: no route: 1, example 192.0.2.1:9: Network is unreachable (os error 101)",
                 "udp: cannot receive: 1, example Network is unreachable (os error 101)",

@@ -113,9 +113,9 @@ impl Responder {
     }
 }
 
-/// True if both are in the same tick and the clock has not stepped back. In an inserted leap second it
-/// shows the second before once more, and may show the same tick again without a step back that
-/// anybody saw: so a reply's age counts as well.
+/// True if both are in the same tick and the clock has not stepped back. In an inserted leap second the clock
+/// shows the second before once more, and may show the same tick again without a visible step back: so a
+/// reply's age counts as well.
 fn same_tick(then: Count, now: Count, resolution_ns: u32) -> bool {
     let tick = |count: Count| (count.seconds, count.nanoseconds / resolution_ns);
     tick(then) == tick(now) && then <= now
@@ -187,14 +187,14 @@ mod tests {
     #[test]
     fn where_synchronisation_is_required_an_unsynchronised_clock_tells_nothing() {
         let good = Reading::at("1982-02-02T15:59:01Z".parse().expect("instant"));
-        for (health, told) in [
+        for (health, has_reply) in [
             (Health::Synchronised, true),
             (Health::WithinFiveSeconds, false),
             (Health::Unknown, false),
         ] {
             let clock = Clock::Fixed(Reading { health, ..good });
             let mut strict = Responder::new(clock, Syntax::Smtp, Zone::UTC, true);
-            assert_eq!(strict.reply(Instant::now()).is_some(), told, "{health:?}");
+            assert_eq!(strict.reply(Instant::now()).is_some(), has_reply, "{health:?}");
             let mut usual = Responder::new(clock, Syntax::Smtp, Zone::UTC, false);
             assert!(usual.reply(Instant::now()).is_some());
         }

@@ -39,11 +39,9 @@ const OTHERS: [&str; 8] = [
 
 #[test]
 fn an_exchange_under_load_allocates_nothing() {
-    let anywhere = vec!["127.0.0.1:0".parse().expect("address")];
-    let config = Config { addresses: anywhere, ..Config::default() };
-    let server = Server::bind(config).expect("loopback");
-    let (target, shutdown) = (server.bound()[0].address.into(), server.shutdown());
-    let running = std::thread::spawn(move || server.run());
+    let config = Config::default().address("127.0.0.1:0".parse().expect("address"));
+    let server = Server::bind(config).expect("loopback").spawn().expect("a thread");
+    let target = server.bound()[0].address.into();
     for (transport, rate) in [
         (Transport::Tcp, None),
         (Transport::Udp, None),
@@ -72,8 +70,7 @@ fn an_exchange_under_load_allocates_nothing() {
         assert!(many > few + 100, "{many} exchanges, {few} before");
         assert_eq!(for_few, for_many, "{few} and {many} exchanges over {transport}, {rate:?}");
     }
-    shutdown.stop();
-    running.join().expect("no panic").expect("no error");
+    server.stop().expect("no error");
 }
 
 #[test]

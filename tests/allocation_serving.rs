@@ -17,8 +17,7 @@ const FIRST: u64 = 500;
 
 /// What a server allocates that answers so many clients.
 fn allocations(transport: Transport, exchanges: u64) -> u64 {
-    let addresses = vec!["127.0.0.1:0".parse().expect("an address")];
-    let config = Config { addresses, ..Config::default() };
+    let config = Config::default().address("127.0.0.1:0".parse().expect("an address"));
     let server = Server::bind(config).expect("loopback");
     let address = server.bound()[0].address;
     let (shutdown, metrics) = (server.shutdown(), server.metrics());

@@ -76,11 +76,8 @@ pub enum BenchError {
 /// use std::ops::ControlFlow;
 /// use std::time::Duration;
 ///
-/// let anywhere = vec!["127.0.0.1:0".parse()?];
-/// let server = Server::bind(Config { addresses: anywhere, ..Config::default() })?;
+/// let server = Server::bind(Config::default().address("127.0.0.1:0".parse()?))?.spawn()?;
 /// let target = server.bound()[0].address.into();
-/// let shutdown = server.shutdown();
-/// let running = std::thread::spawn(move || server.run());
 ///
 /// let (duration, warm_up) = (Duration::from_millis(100), Duration::ZERO);
 /// let options = BenchOptions { duration, warm_up, ..BenchOptions::default() };
@@ -88,9 +85,6 @@ pub enum BenchError {
 /// let [tcp, udp] = &bench.loads[..] else { panic!("two transports") };
 /// assert!(tcp.answered > 0 && tcp.failures.count() == 0);
 /// assert!(udp.latencies.is_some_and(|latencies| latencies.p50 <= latencies.p99));
-///
-/// shutdown.stop();
-/// running.join().expect("the server does not panic")?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn bench(

@@ -84,23 +84,15 @@ impl Check {
 /// use daytime::check::{CheckOptions, Probe, Verdict, check};
 /// use daytime::{Config, Server, Transport};
 ///
-/// let server = Server::bind(Config {
-///     addresses: vec!["127.0.0.1:0".parse()?],
-///     transports: vec![Transport::Tcp],
-///     ..Config::default()
-/// })?;
+/// let config = Config::default().address("127.0.0.1:0".parse()?);
+/// let server = Server::bind(config.transports(vec![Transport::Tcp]))?.spawn()?;
 /// let target = server.bound()[0].address.into();
-/// let shutdown = server.shutdown();
-/// let running = std::thread::spawn(move || server.run());
 ///
 /// let check = check(&target, &CheckOptions::default(), &mut |done, of| assert!(done <= of))?;
 /// let of = |probe| check.findings.iter().find(|finding| finding.probe == probe).unwrap();
 /// assert_eq!(of(Probe::TcpCloses).verdict, Verdict::Pass);
 /// assert_eq!(of(Probe::UdpEmpty).verdict, Verdict::NotTried);
-/// assert!(!check.is_good()); // no service answers over UDP
-///
-/// shutdown.stop();
-/// running.join().expect("the server does not panic")?;
+/// assert!(!check.is_good()); // no reply over UDP
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn check(

@@ -4,7 +4,9 @@ use super::descriptors::descriptor_limit;
 use crate::clock::Clock;
 use crate::limit::Limits;
 use crate::metrics::Metrics;
-use crate::report::counters::Gauges;
+use crate::report::counters::{self, Gauges};
+use crate::server::ServeError;
+use crate::server::endpoint::{Endpoint, Running};
 use crate::transport::IpVersion;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -13,14 +15,14 @@ use std::sync::{Arc, OnceLock};
 /// before the first client is counted once, and clients are added.
 pub(super) struct Source {
     pub metrics: Arc<Metrics>,
-    pub limits: Limits,
+    limits: Limits,
     /// When the server started, in seconds since 1970.
-    pub started: Option<i64>,
+    started: Option<i64>,
     /// Connections to the metrics that are open now.
-    pub metrics_clients: Arc<AtomicUsize>,
+    metrics_clients: Arc<AtomicUsize>,
     /// Descriptors without clients.
     without_clients: OnceLock<u64>,
-    most: u64,
+    max_descriptors: u64,
 }
 
 impl Source {
@@ -31,7 +33,7 @@ impl Source {
             started: Clock::System.now().map(|now| now.timestamp()),
             metrics_clients: Arc::default(),
             without_clients: OnceLock::new(),
-            most: descriptor_limit(),
+            max_descriptors: descriptor_limit(),
         }
     }
 
@@ -47,8 +49,15 @@ impl Source {
             limits: self.limits,
             synchronised: Clock::System.is_synchronised(),
             open_descriptors: self.without_clients.get().map(|open| open + clients()),
-            max_descriptors: self.most,
+            max_descriptors: self.max_descriptors,
         }
+    }
+
+    /// Answers clients of the metrics on this endpoint.
+    pub(super) fn answer_on(self: &Arc<Self>, endpoint: Endpoint) -> Result<Running, ServeError> {
+        let source = Arc::clone(self);
+        let page = Arc::new(move || counters::prometheus(&source.metrics, &source.now()));
+        endpoint.start(page, Arc::clone(&self.metrics_clients))
     }
 
     fn connections(&self) -> u64 {

@@ -4,7 +4,7 @@ use super::args::MAX_LIMIT;
 use crate::bench::BenchError;
 use crate::client::{Answer, AskError, Attempt, AttemptFailure, Interruption};
 use crate::compare::CompareError;
-use crate::listen::ListenError;
+use crate::listen::{ListenError, Unavailable};
 use crate::reply::Printable;
 use crate::report::chain;
 use crate::server::{ConfineError, ServeError};
@@ -183,10 +183,10 @@ impl Hints for ServeError {
 /// Returns the hint for an endpoint that cannot be served.
 pub(super) fn metrics_hint(error: &ServeError) -> Hint {
     let hint = match error {
-        ServeError::Listen(ListenError::Taken(..)) => {
+        ServeError::Listen(ListenError::Open { why: Unavailable::InUse, .. }) => {
             "is another program there? `ss -lntp` shows which; or choose another port for --metrics"
         }
-        ServeError::Listen(ListenError::NotPermitted(..)) => {
+        ServeError::Listen(ListenError::Open { why: Unavailable::NotPermitted, .. }) => {
             "ports below 1024 need a privilege: choose another for --metrics"
         }
         ServeError::Listen(listen) => return listen.hint().or_else(|| descriptor_hint(error)),
@@ -209,43 +209,50 @@ pub(super) fn descriptor_hint(error: &(dyn Error + 'static)) -> Hint {
 
 impl Hints for ListenError {
     fn hint(&self) -> Hint {
-        let hint = match self {
-            Self::Taken(_, address, _) if address.ip().is_unspecified() => {
-                "is another server there? Choose another --port; and [::] takes IPv4 too, so do \
-                 not list 0.0.0.0 beside it, or add --only-v6"
+        match self {
+            Self::Open { address, why, .. } => unavailable_hint(*address, *why),
+            Self::NotServable { descriptor, .. } if descriptor == "descriptor 0" => {
+                Some("--inetd is for inetd and its kin, which put a socket there".into())
             }
-            Self::Taken(..) => {
-                "is another server there? `ss -lntup` shows who has it; or choose another --port"
-            }
-            Self::NotPermitted(..) => {
-                "ports below 1024 need a privilege: use --port 9999, or as root \
-                 `setcap cap_net_bind_service=+ep` on the daytime binary"
-            }
-            Self::NotThisHost(_, address, _) if ends_like_a_port(address) => {
-                "no interface of this host has that address; an IPv6 address with a port goes in \
-                 brackets: [::1]:9999"
-            }
-            Self::NotThisHost(_, address, _) => {
-                let family = if address.is_ipv6() { "-6" } else { "-4" };
-                let hint = format!(
-                    "no interface of this host has that address: `ip {family} address` lists those \
-                     there are. For one that comes later, FreeBind=yes in a systemd socket unit"
-                );
-                return Some(hint.into());
-            }
-            Self::Failed(_, SocketAddr::V6(address), _)
-                if address.ip().is_unicast_link_local() && address.scope_id() == 0 =>
-            {
-                "a link-local address needs its interface: fe80::1%eth0"
-            }
-            Self::NotServable(descriptor, _) if descriptor == "descriptor 0" => {
-                "--inetd is for inetd and its kin, which put a socket there"
-            }
-            Self::NoFamily(..) => "this machine has no such address family; --listen another",
-            _ => return None,
-        };
-        Some(hint.into())
+            _ => None,
+        }
     }
+}
+
+fn unavailable_hint(address: SocketAddr, why: Unavailable) -> Hint {
+    let hint = match (why, address) {
+        (Unavailable::InUse, _) if address.ip().is_unspecified() => {
+            "is another server there? Choose another --port; and [::] takes IPv4 too, so do not \
+             list 0.0.0.0 beside it, or add --only-v6"
+        }
+        (Unavailable::InUse, _) => {
+            "is another server there? `ss -lntup` shows who has it; or choose another --port"
+        }
+        (Unavailable::NotPermitted, _) => {
+            "ports below 1024 need a privilege: use --port 9999, or as root \
+             `setcap cap_net_bind_service=+ep` on the daytime binary"
+        }
+        (Unavailable::NotThisHost, _) if ends_like_a_port(&address) => {
+            "no interface of this host has that address; an IPv6 address with a port goes in \
+             brackets: [::1]:9999"
+        }
+        (Unavailable::NotThisHost, _) => {
+            let family = if address.is_ipv6() { "-6" } else { "-4" };
+            let hint = format!(
+                "no interface of this host has that address: `ip {family} address` lists those \
+                 there are. For one that comes later, FreeBind=yes in a systemd socket unit"
+            );
+            return Some(hint.into());
+        }
+        (Unavailable::NoFamily, _) => "this machine has no such address family; --listen another",
+        (Unavailable::Other, SocketAddr::V6(address))
+            if address.ip().is_unicast_link_local() && address.scope_id() == 0 =>
+        {
+            "a link-local address needs its interface: fe80::1%eth0"
+        }
+        (Unavailable::Other, _) => return None,
+    };
+    Some(hint.into())
 }
 
 impl Hints for ConfineError {
@@ -255,8 +262,10 @@ impl Hints for ConfineError {
             Self::UnknownGroup(_) => "`getent group` lists those there are",
             Self::NoGroup(_) => "name one with --group",
             Self::Root(_) => "name one without privileges, such as nobody",
-            Self::NotPermitted(..) => "only root may; start it as root, or leave --user out",
-            Self::Incomplete(..) => "--sandbox on goes on with what there is",
+            Self::Become { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                "only root may; start it as root, or leave --user out"
+            }
+            Self::Incomplete { .. } => "--sandbox on goes on with what there is",
             _ => return None,
         };
         Some(hint.into())
@@ -345,7 +354,8 @@ mod tests {
     fn the_whole_chain_is_told_once_with_what_to_try() {
         let address = "[::]:13".parse().expect("address");
         let denied = io::Error::from(ErrorKind::PermissionDenied);
-        let error = ServeError::from(ListenError::NotPermitted(Transport::Tcp, address, denied));
+        let (transport, why) = (Transport::Tcp, Unavailable::NotPermitted);
+        let error = ServeError::from(ListenError::Open { transport, address, why, source: denied });
         assert_eq!(
             Failure::from(error).to_string(),
             "cannot listen on tcp [::]:13: permission denied: ports below 1024 need a privilege: \

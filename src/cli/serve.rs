@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::listen::{Inherited, Listen};
 use crate::metrics::{Event, Metrics};
 use crate::report::{counters, json, plural};
-use crate::server::endpoint::{Endpoint, Page};
+use crate::server::endpoint::Endpoint;
 use crate::server::{
     Bound, Config, ConfineError, Confined, Confinement, Identity, ServeError, Server, Supervisor,
 };
@@ -24,13 +24,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 pub(super) fn run(arguments: Serve) -> Result<ExitCode, Failure> {
-    let (json, inetd) = (arguments.json, arguments.inetd.is_some());
+    let (json, inetd, zone) = (arguments.json, arguments.inetd.is_some(), arguments.zone);
     let handed_over = HandedOver::take(&arguments)?; // first, while no other socket is open
     let syntax = arguments.strftime.clone().map_or(arguments.syntax.clone(), Syntax::Strftime);
-    if let Some(contradiction) = contradiction(&arguments, &syntax, &handed_over) {
-        return Err(Failure::Usage(contradiction));
-    }
-    let zone = arguments.zone;
+    refuse_contradiction(&arguments, &syntax, &handed_over)?;
     let confinement = confinement(&arguments)?;
     raise_descriptor_limit();
     let endpoint = endpoint(handed_over.metrics, arguments.metrics)?;
@@ -41,21 +38,20 @@ pub(super) fn run(arguments: Serve) -> Result<ExitCode, Failure> {
     let signals = CaughtSignals::new().map_err(|error| Failure::signals(&error))?;
     look_at_descriptors(&gauges, endpoint.as_ref(), &server)?;
     // What is to be opened is open by here, and no other thread has been started.
-    let begun = confinement.begin()?;
-    let begun = if zone.is_local { begun.reading_links() } else { begun };
+    let confining = confinement.begin()?;
+    let confining = if zone.is_local { confining.reading_links() } else { confining };
     // Before a client learns that the server is there: it may be asked to stop at once.
     let stop_request = signals.act(controls(&server, zone, Arc::clone(&gauges)));
     let stop_request = stop_request.map_err(|error| Failure::signals(&error))?;
-    let metrics_at = endpoint.as_ref().map(Endpoint::address);
-    let open = Arc::clone(&gauges.metrics_clients);
-    let answering = endpoint.map(|endpoint| endpoint.start(page(Arc::clone(&gauges)), open));
-    let answering = answering.transpose().map_err(|error| Failure::metrics(&error))?;
+    let answering = endpoint.map(|endpoint| gauges.answer_on(endpoint)).transpose();
+    let answering = answering.map_err(|error| Failure::metrics(&error))?;
     server.start_threads()?;
     // From here on nothing can be opened and no thread started.
-    let confined = begun.finish(&server)?;
+    let confined = confining.finish(&server)?;
     log_settings(&server);
     log_confinement(&confined);
     if !inetd {
+        let metrics_at = answering.as_ref().map(|answering| answering.address);
         print_at_once(&stdout, &addresses(server.bound(), metrics_at, json))?;
     }
     server.run()?;
@@ -77,16 +73,21 @@ fn endpoint(
     endpoint.transpose().map_err(|error| Failure::metrics(&error))
 }
 
-/// Returns the first fault of the arguments in combination.
-fn contradiction(arguments: &Serve, syntax: &Syntax, handed_over: &HandedOver) -> Option<String> {
-    if let Some(option) = handed_over.contradicts(arguments) {
+/// Refuses arguments that contradict each other.
+fn refuse_contradiction(
+    arguments: &Serve,
+    syntax: &Syntax,
+    handed_over: &HandedOver,
+) -> Result<(), Failure> {
+    let contradiction = if let Some(option) = handed_over.contradicts(arguments) {
         let why = "the sockets are handed over, open, by a supervisor or inetd";
-        return Some(format!("{why}: leave {option} out"));
-    }
-    if !syntax.uses_zone() && arguments.zone.zone != Zone::UTC {
-        return Some("--syntax nist is always UTC: leave --zone out".to_owned());
-    }
-    arguments.workers.contradiction().map(str::to_owned)
+        Some(format!("{why}: leave {option} out"))
+    } else if !syntax.uses_zone() && arguments.zone.zone != Zone::UTC {
+        Some("--syntax nist is always UTC: leave --zone out".to_owned())
+    } else {
+        arguments.workers.contradiction(arguments.idle).map(str::to_owned)
+    };
+    contradiction.map_or(Ok(()), |why| Err(Failure::Usage(why)))
 }
 
 /// Notes how many descriptors are open, and that enough are left.
@@ -155,11 +156,6 @@ fn config(arguments: Serve, syntax: Syntax) -> Config {
 fn controls(server: &Server, zone_option: ZoneOption, gauges: Arc<gauges::Source>) -> Controls {
     let log_counters = Box::new(move || log_counters(&gauges));
     Controls { shutdown: server.shutdown(), log_counters, zone: server.zone(), zone_option }
-}
-
-/// The metrics, as a client gets them.
-fn page(gauges: Arc<gauges::Source>) -> Page {
-    Arc::new(move || counters::prometheus(&gauges.metrics, &gauges.now()))
 }
 
 fn log_settings(server: &Server) {

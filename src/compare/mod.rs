@@ -2,18 +2,16 @@
 
 mod closed;
 mod latency;
-mod own;
 mod probe;
 
 #[cfg(feature = "lab")]
 pub(crate) use closed::closed_port;
 pub use closed::{ClosedPort, NoListener};
 pub use latency::Latencies;
-pub(crate) use own::OwnServer;
 pub use probe::{Leftover, Phase, Phases, Provenance};
 
 use crate::client::{Answer, AskError, Calls, Client, Options, Target, off_limits};
-use crate::server::{Config, ServeError};
+use crate::server::{Config, ServeError, Server};
 use crate::transport::Transport;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -147,8 +145,8 @@ pub fn compare(
     if let Some(target) = target {
         return compare_on(target, options, progress);
     }
-    let local = OwnServer::start(local_config(options))?;
-    let comparison = compare_on(&local.address.into(), options, progress)?;
+    let local = Server::bind(local_config(options))?.spawn().map_err(CompareError::Thread)?;
+    let comparison = compare_on(&local.bound()[0].address.into(), options, progress)?;
     Ok(Comparison { local_server: true, ..comparison })
 }
 

@@ -1,6 +1,6 @@
 //! The limits on datagrams: token buckets, in a table of bounded size.
 
-use super::{Limits, Rate, Source};
+use super::{Limits, Rate, Scope, Source};
 use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,15 +19,6 @@ pub(crate) struct Limiter {
     sources: Buckets,
 }
 
-/// Why a datagram is not answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum TooMuch {
-    /// From its source.
-    Source,
-    /// In all.
-    Total,
-}
-
 impl Limiter {
     pub(crate) fn new(limits: Limits, start: Instant) -> Self {
         let per_source = Pace::of(limits.udp_per_source);
@@ -38,15 +29,15 @@ impl Limiter {
 
     /// Takes a token for a datagram from this address. What one source has no token for takes none from
     /// the others, so that it cannot lock them out.
-    pub(crate) fn take(&self, peer: SocketAddr, now: Instant) -> Result<(), TooMuch> {
+    pub(crate) fn take(&self, peer: SocketAddr, now: Instant) -> Result<(), Scope> {
         let Some(source) = self.limits.source(peer) else { return Ok(()) };
         // From 1 on: 0 marks a place in the table that is free.
         let now = nanoseconds(now.saturating_duration_since(self.start)).saturating_add(1);
         self.sources.with(source, |full| {
-            let after = spend(self.per_source, *full, now).ok_or(TooMuch::Source)?;
+            let after = spend(self.per_source, *full, now).ok_or(Scope::Source)?;
             let total = |full| spend(self.in_total, full, now);
             let relaxed = Ordering::Relaxed; // nothing else hangs on the number
-            self.total.fetch_update(relaxed, relaxed, total).map_err(|_| TooMuch::Total)?;
+            self.total.fetch_update(relaxed, relaxed, total).map_err(|_| Scope::Total)?;
             *full = after;
             Ok(())
         })
@@ -87,8 +78,8 @@ fn nanoseconds(duration: Duration) -> u64 {
 /// one that is full already need not be remembered.
 ///
 /// Each source has [`WAYS`] places where it may stand; a new one takes the place whose bucket is full first,
-/// which loses least. So it takes constant time and memory whatever strangers send, and the hash has a
-/// secret key, so that nobody can choose whom to push out.
+/// which loses least. So it takes constant time and memory whatever clients send, and the hash has a
+/// secret key, so that no client can choose which source to push out.
 #[derive(Debug)]
 struct Buckets {
     /// In parts, so that workers seldom wait for each other.
@@ -97,7 +88,7 @@ struct Buckets {
 }
 
 /// Sets of places. As plain numbers because those come zeroed from the kernel, which gives no memory for what
-/// nobody has touched.
+/// has not been touched.
 #[derive(Debug)]
 struct Part {
     words: Vec<u64>,
@@ -106,8 +97,8 @@ struct Part {
     first: usize,
 }
 
-/// A source by its hash, which is as good as the source: it is long, and nobody can find two that have the same
-/// (if they did, they would share a bucket). Then when its bucket is full, in nanoseconds; 0 if nobody is there.
+/// Words of a place: the hash of a source, and when its bucket is full, in nanoseconds; 0 if the place is free. The
+/// hash is as good as the source: no client can find two sources with the same (they would share a bucket).
 const PLACE: usize = 2;
 const WAYS: usize = 4;
 const SET: usize = WAYS * PLACE;
@@ -146,7 +137,7 @@ impl Part {
 /// The place for a source, in which it may have to be written first.
 fn full_at(set: &mut [u64], hash: u64) -> &mut u64 {
     let (places, _) = set.as_chunks_mut::<PLACE>();
-    let known = |[who, full]: &[u64; PLACE]| *full != 0 && *who == hash;
+    let known = |[source, full]: &[u64; PLACE]| *full != 0 && *source == hash;
     let index = places.iter().position(known).unwrap_or_else(|| {
         let oldest = (0..places.len()).min_by_key(|index| places[*index][1]).unwrap_or(0);
         places[oldest] = [hash, 0];
@@ -191,7 +182,7 @@ mod tests {
     fn a_source_has_its_burst_and_then_its_rate() {
         let (limiter, start) = limiter(2, 5, 0);
         assert_eq!(taken(&limiter, "192.0.2.1", start, 20), 5);
-        assert_eq!(limiter.take(ip("192.0.2.1"), start), Err(TooMuch::Source));
+        assert_eq!(limiter.take(ip("192.0.2.1"), start), Err(Scope::Source));
         assert_eq!(taken(&limiter, "192.0.2.1", start + SECOND, 20), 2);
         assert_eq!(taken(&limiter, "192.0.2.1", start + 60 * SECOND, 20), 5, "full again");
     }
@@ -201,7 +192,7 @@ mod tests {
         let (limiter, start) = limiter(1, 5, 8);
         assert_eq!(taken(&limiter, "192.0.2.1", start, 1000), 5);
         assert_eq!(taken(&limiter, "192.0.2.2", start, 3), 3);
-        assert_eq!(limiter.take(ip("192.0.2.3"), start), Err(TooMuch::Total));
+        assert_eq!(limiter.take(ip("192.0.2.3"), start), Err(Scope::Total));
         // Nor is a token of its own lost to the limit of all.
         assert_eq!(taken(&limiter, "192.0.2.3", start + SECOND, 9), 5);
     }

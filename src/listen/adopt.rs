@@ -1,6 +1,6 @@
-//! Sockets that somebody else has opened: systemd's socket units, or inetd.
+//! Sockets that another process has opened: systemd's socket units, or inetd.
 
-use super::{Listen, ListenError, Opened, settings};
+use super::{Bound, Listen, ListenError, Opened, settings};
 use crate::sys;
 use crate::transport::Transport;
 use nix::sys::socket::{getsockopt, sockopt};
@@ -34,38 +34,23 @@ pub(crate) fn descriptor(number: i32, name: Option<&str>) -> String {
     format!("descriptor {number}{name}")
 }
 
-/// An inherited socket, ready for the loop.
-#[derive(Debug)]
-pub(crate) enum Adopted {
-    /// A TCP listener or a UDP socket.
-    Service(Opened),
-    /// One TCP connection, as inetd hands it to a `stream nowait` service.
-    Connection(Opened),
-}
-
-/// Makes an inherited socket what [`Listen`](super::Listen) would have made of it, as far as it is not
-/// its opener's to decide.
+/// Configures an inherited socket as [`Listen`](super::Listen) does, except for what its opener decides.
 pub(crate) fn adopt(
     inherited: Inherited,
     write_deadline: Duration,
-) -> Result<Adopted, ListenError> {
-    let which = descriptor(inherited.number, inherited.name.as_deref());
+) -> Result<(Kind, Opened), ListenError> {
+    let descriptor = descriptor(inherited.number, inherited.name.as_deref());
     let Inherited { socket, number, name } = inherited;
     let socket = Socket::from(socket);
-    let kind =
-        recognise(&socket, number).map_err(|what| ListenError::NotServable(which.clone(), what))?;
-    let (transport, address) = match kind {
-        Kind::Listener(address) | Kind::Connection(address) => (Transport::Tcp, address),
-        Kind::Datagrams(address) => (Transport::Udp, address),
+    let (kind, address) = match recognise(&socket, number) {
+        Ok(recognised) => recognised,
+        Err(found) => return Err(ListenError::NotServable { descriptor, found }),
     };
+    let transport = if kind == Kind::Datagrams { Transport::Udp } else { Transport::Tcp };
     configure(&socket, transport, address, write_deadline)
-        .map_err(|cause| ListenError::Inherited(which, cause))?;
+        .map_err(|source| ListenError::Inherited { descriptor, source })?;
     let settings = settings(None, &socket, transport, address, write_deadline);
-    let opened = Opened { transport, socket, address, name, settings };
-    Ok(match kind {
-        Kind::Connection(_) => Adopted::Connection(opened),
-        Kind::Listener(_) | Kind::Datagrams(_) => Adopted::Service(opened),
-    })
+    Ok((kind, Opened { bound: Bound { transport, address, name, settings }, socket }))
 }
 
 fn configure(
@@ -91,16 +76,19 @@ fn configure(
     Ok(())
 }
 
-/// What can be served on, with its own address.
-#[derive(Clone, Copy, Debug)]
-enum Kind {
-    Listener(SocketAddr),
-    Connection(SocketAddr),
-    Datagrams(SocketAddr),
+/// A socket that can be served on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A listening TCP socket.
+    Listener,
+    /// One TCP connection, as inetd hands it to a `stream nowait` service.
+    Connection,
+    /// A UDP socket.
+    Datagrams,
 }
 
-/// Finds out what a descriptor is; if it is nothing to serve on, in words.
-fn recognise(socket: &Socket, number: i32) -> Result<Kind, String> {
+/// Finds out what a descriptor is, and its address. The error names one that cannot be served on.
+fn recognise(socket: &Socket, number: i32) -> Result<(Kind, SocketAddr), String> {
     let Ok(local) = socket.local_addr() else { return Err(no_socket(number)) };
     let kind = socket.r#type().map_err(|error| format!("a socket without a type: {error}"))?;
     let Some(address) = local.as_socket() else {
@@ -112,15 +100,15 @@ fn recognise(socket: &Socket, number: i32) -> Result<Kind, String> {
             Err("a stream socket of another protocol than TCP".to_owned())
         }
         Type::STREAM if getsockopt(socket, sockopt::AcceptConn).unwrap_or(false) => {
-            Ok(Kind::Listener(address))
+            Ok((Kind::Listener, address))
         }
-        Type::STREAM if socket.peer_addr().is_ok() => Ok(Kind::Connection(address)),
+        Type::STREAM if socket.peer_addr().is_ok() => Ok((Kind::Connection, address)),
         Type::STREAM => Err("a TCP socket that neither listens nor is connected".to_owned()),
         Type::DGRAM if !sys::is_udp(socket) => {
             Err("a datagram socket of another protocol than UDP".to_owned())
         }
         Type::DGRAM if address.port() == 0 => Err("a UDP socket without a port".to_owned()),
-        Type::DGRAM => Ok(Kind::Datagrams(address)),
+        Type::DGRAM => Ok((Kind::Datagrams, address)),
         _ => Err(format!("an IP {}", kind_name(kind))),
     }
 }
@@ -157,7 +145,7 @@ mod tests {
 
     fn service(socket: impl Into<OwnedFd>) -> Opened {
         match adopt(handed_over(socket), Duration::from_secs(5)) {
-            Ok(Adopted::Service(opened)) => opened,
+            Ok((Kind::Listener | Kind::Datagrams, opened)) => opened,
             other => panic!("{other:?}"),
         }
     }
@@ -173,24 +161,24 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
         let address = listener.local_addr().expect("bound");
         let opened = service(listener);
-        assert_eq!((opened.transport, opened.address), (Transport::Tcp, address));
-        assert_eq!(opened.name.as_deref(), Some("web"));
-        let blocked = opened.socket.accept().expect_err("nobody calls");
+        assert_eq!((opened.bound.transport, opened.bound.address), (Transport::Tcp, address));
+        assert_eq!(opened.bound.name.as_deref(), Some("web"));
+        let blocked = opened.socket.accept().expect_err("no client connects");
         assert_eq!(blocked.kind(), io::ErrorKind::WouldBlock);
 
         let datagrams = UdpSocket::bind("127.0.0.1:0").expect("loopback");
         let address = datagrams.local_addr().expect("bound");
         let opened = service(datagrams);
-        assert_eq!((opened.transport, opened.address), (Transport::Udp, address));
+        assert_eq!((opened.bound.transport, opened.bound.address), (Transport::Udp, address));
     }
 
     #[test]
     fn of_an_inherited_socket_only_what_it_is_can_be_told() {
         let opened = service(TcpListener::bind("127.0.0.1:0").expect("loopback"));
-        let names: Vec<&str> = opened.settings.iter().map(|setting| setting.name).collect();
+        let names: Vec<&str> = opened.bound.settings.iter().map(|setting| setting.name).collect();
         assert_eq!(names, ["SO_REUSEADDR", "TCP_USER_TIMEOUT", "SO_RCVBUF", "SO_SNDBUF"]);
         // How long a write may take is ours to say.
-        let asked = opened.settings.iter().filter(|setting| setting.asked.is_some());
+        let asked = opened.bound.settings.iter().filter(|setting| setting.asked.is_some());
         assert!(asked.map(|setting| setting.name).eq(["TCP_USER_TIMEOUT"]));
     }
 
@@ -201,25 +189,25 @@ mod tests {
         let _client = TcpStream::connect(address).expect("connected");
         let (stream, _) = listener.accept().expect("accepted");
         let adopted = adopt(handed_over(stream), Duration::from_secs(5)).expect("a connection");
-        assert!(matches!(adopted, Adopted::Connection(opened) if opened.address == address));
+        assert!(matches!(adopted, (Kind::Connection, opened) if opened.bound.address == address));
     }
 
     #[test]
     fn what_is_nothing_to_serve_on_is_refused_with_number_name_and_what_it_is() {
-        let behind = ": neither a TCP nor a UDP socket that can be served on";
-        let said = |what: &str| format!("descriptor 7 (web) is {what}{behind}");
+        let suffix = ": neither a TCP nor a UDP socket that can be served on";
+        let message = |what: &str| format!("descriptor 7 (web) is {what}{suffix}");
         let folder = tempfile::TempDir::new().expect("a folder");
         let listener = UnixListener::bind(folder.path().join("socket")).expect("bound");
-        assert_eq!(refusal(listener), said("a Unix stream socket"));
+        assert_eq!(refusal(listener), message("a Unix stream socket"));
         let (datagrams, _) = UnixDatagram::pair().expect("a pair");
-        assert_eq!(refusal(datagrams), said("a Unix datagram socket"));
+        assert_eq!(refusal(datagrams), message("a Unix datagram socket"));
         let unbound = Socket::new(Domain::IPV4, Type::DGRAM, None).expect("a socket");
-        assert_eq!(refusal(unbound), said("a UDP socket without a port"));
+        assert_eq!(refusal(unbound), message("a UDP socket without a port"));
         let deaf = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-        assert_eq!(refusal(deaf), said("a TCP socket that neither listens nor is connected"));
+        assert_eq!(refusal(deaf), message("a TCP socket that neither listens nor is connected"));
         let file = tempfile::tempfile().expect("a file");
         let nowhere = Inherited { socket: file.into(), number: -1, name: None };
-        let told = adopt(nowhere, Duration::from_secs(5)).expect_err("no socket").to_string();
-        assert_eq!(told, format!("descriptor -1 is no socket{behind}"));
+        let error = adopt(nowhere, Duration::from_secs(5)).expect_err("no socket").to_string();
+        assert_eq!(error, format!("descriptor -1 is no socket{suffix}"));
     }
 }

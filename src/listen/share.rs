@@ -1,43 +1,23 @@
 //! Sockets of several workers on the same port: `SO_REUSEPORT` (socket(7)).
 
-use super::{Listen, ListenError, Opened, Setting};
+use super::{Listen, ListenError, Opened};
 use crate::sys;
-use socket2::Socket;
-use std::io;
 use std::num::NonZeroUsize;
 
-/// Which of the sockets on its port one is.
+/// Place of a socket among those on its port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
-    /// There will be no other.
+    /// The only one.
     Only,
-    /// The first worker's. It is bound alone, so that a port that another process has is refused, and lets
-    /// others on the port from then on.
+    /// The first worker's. It is bound alone, so that a port that another process has is refused, and shares
+    /// the port from then on.
     First,
     /// Another worker's.
     Further,
 }
 
-impl Place {
-    pub(super) fn before_bind(self, socket: &Socket) -> io::Result<()> {
-        if self == Self::Further { sys::set_reuse_port(socket) } else { Ok(()) }
-    }
-
-    pub(super) fn after_bind(self, socket: &Socket) -> io::Result<()> {
-        if self == Self::First { sys::set_reuse_port(socket) } else { Ok(()) }
-    }
-
-    pub(super) fn setting(self, socket: &Socket) -> Option<Setting> {
-        (self != Self::Only).then(|| Setting {
-            name: "SO_REUSEPORT",
-            asked: Some(1),
-            effective: sys::reuses_port(socket).map(u64::from),
-        })
-    }
-}
-
 impl Listen {
-    /// How many workers can have sockets of their own, where so many are asked for.
+    /// Number of workers that can have sockets of their own, at most the given one.
     pub(super) fn sharing(&self, workers: NonZeroUsize) -> NonZeroUsize {
         if workers.get() == 1 {
             return workers;
@@ -61,9 +41,10 @@ impl Listen {
     ) -> Result<Vec<Vec<Opened>>, ListenError> {
         let mut all = vec![first];
         while all.len() < workers.get() {
-            let again =
-                |opened: &Opened| self.open(opened.transport, opened.address, Place::Further);
-            all.push(all[0].iter().map(again).collect::<Result<_, _>>()?);
+            let open = |Opened { bound, .. }: &Opened| {
+                self.open(bound.transport, bound.address, Place::Further)
+            };
+            all.push(all[0].iter().map(open).collect::<Result<_, _>>()?);
         }
         Ok(all)
     }
@@ -72,7 +53,9 @@ impl Listen {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::listen::Unavailable;
     use crate::transport::Transport;
+    use socket2::Socket;
     use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 
     const TWO: NonZeroUsize = NonZeroUsize::new(2).expect("not 0");
@@ -89,9 +72,9 @@ mod tests {
         }
         for transport in Transport::BOTH {
             let opened = open(transport, LOOPBACK.into()).expect("loopback");
-            let address = opened[0][0].address;
+            let address = opened[0][0].bound.address;
             assert_eq!([opened[0].len(), opened[1].len()], [1, 1]);
-            assert_eq!(opened[1][0].address, address);
+            assert_eq!(opened[1][0].bound.address, address);
             let mut clients = Vec::new();
             let mut came = [false; 2];
             // 2^-63 to fail by chance.
@@ -134,8 +117,11 @@ mod tests {
     fn a_port_that_another_server_has_is_refused_though_both_would_share_it() {
         for transport in Transport::BOTH {
             let first = open(transport, LOOPBACK.into()).expect("loopback");
-            let again = open(transport, first[0][0].address);
-            assert!(matches!(again, Err(ListenError::Taken(..))), "{transport}: {again:?}");
+            let again = open(transport, first[0][0].bound.address);
+            assert!(
+                matches!(again, Err(ListenError::Open { why: Unavailable::InUse, .. })),
+                "{transport}: {again:?}"
+            );
         }
     }
 
@@ -144,6 +130,6 @@ mod tests {
         let listen = Listen { reuse_port: false, ..Listen::default() };
         let opened = listen.open_all(&[(Transport::Tcp, LOOPBACK.into())], TWO).expect("loopback");
         assert_eq!(opened.len(), 1);
-        assert!(!opened[0][0].settings.iter().any(|setting| setting.name == "SO_REUSEPORT"));
+        assert!(!opened[0][0].bound.settings.iter().any(|setting| setting.name == "SO_REUSEPORT"));
     }
 }

@@ -98,9 +98,9 @@ fn words(event: Event) -> &'static str {
     event.notice().unwrap_or(match event.kind() {
         Kind::Arrival => "accepted",
         Kind::Exchange => "reply",
-        Kind::Ended("peer") => "closed by the client",
-        Kind::Ended(_) => "reset by the client, or failed",
-        Kind::Ignored(reason) | Kind::Error(reason) => reason,
+        Kind::Ended if event == Event::TcpClosedByPeer => "closed by the client",
+        Kind::Ended => "reset by the client, or failed",
+        Kind::Ignored | Kind::Error => event.reason(),
     })
 }
 

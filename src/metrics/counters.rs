@@ -1,4 +1,4 @@
-//! What one worker counts. Only that worker writes, so nobody has to lock anything and no count is lost.
+//! The counters of one worker. Only that worker writes, so no lock is needed and no count is lost.
 
 use super::client_log::ClientLog;
 use super::{Event, Example};
@@ -132,7 +132,7 @@ impl Counters {
     }
 }
 
-/// Adds without a locked instruction, since nobody else writes.
+/// Adds without a locked instruction, since only one worker writes.
 fn grow(counter: &AtomicU64, times: u64) {
     counter.store(counter.load(Ordering::Relaxed).wrapping_add(times), Ordering::Relaxed);
 }

@@ -1,9 +1,9 @@
 //! The counters of a server: for Prometheus, and for the log.
 
 use crate::limit::{Limits, Rate};
-use crate::metrics::{Event, Kind, Metrics};
+use crate::metrics::{Event, Kind, Metrics, family, gauge};
 use crate::transport::{IpVersion, Transport};
-use std::fmt::{Display, Write};
+use std::fmt::Write;
 
 /// Values beside the counters, at one moment.
 #[derive(Clone, Copy, Debug)]
@@ -18,113 +18,47 @@ pub(crate) struct Gauges {
     pub max_descriptors: u64,
 }
 
-/// Everything in the text format of Prometheus, version 0.0.4
-/// (<https://prometheus.io/docs/instrumenting/exposition_formats/>). All names and labels are our own words,
-/// so nothing has to be escaped; all values are whole.
+/// The page for Prometheus: counters and gauges.
 pub(crate) fn prometheus(metrics: &Metrics, gauges: &Gauges) -> String {
-    let mut page = String::with_capacity(16_384);
-    counters(&mut page, metrics);
-    open_connections(&mut page, metrics);
+    let mut page = metrics.prometheus();
     limits(&mut page, &gauges.limits);
     let about = "Whether the kernel says that its clock is synchronised, to 5 seconds or better.";
-    optional(&mut page, "daytime_clock_synchronised", about, gauges.synchronised.map(u8::from));
+    gauge(&mut page, "daytime_clock_synchronised", about, gauges.synchronised.map(u8::from));
+    family(&mut page, "daytime_build_info", "gauge", "Always 1; what runs is in the labels.");
     let version = env!("CARGO_PKG_VERSION");
-    gauge(&mut page, "daytime_build_info", "Always 1; what runs is in the labels.");
     let _ = writeln!(page, "daytime_build_info{{version=\"{version}\"}} 1");
     let about = "Descriptors that are open now.";
-    optional(&mut page, "process_open_fds", about, gauges.open_descriptors);
+    gauge(&mut page, "process_open_fds", about, gauges.open_descriptors);
     let about = "Maximum number of open descriptors.";
-    optional(&mut page, "process_max_fds", about, Some(gauges.max_descriptors));
+    gauge(&mut page, "process_max_fds", about, Some(gauges.max_descriptors));
     let about = "When the service started, in seconds since 1970-01-01 00:00:00 UTC.";
-    optional(&mut page, "process_start_time_seconds", about, gauges.started);
+    gauge(&mut page, "process_start_time_seconds", about, gauges.started);
     page
-}
-
-fn counters(page: &mut String, metrics: &Metrics) {
-    for (family, about, pick) in COUNTERS {
-        let _ = writeln!(page, "# HELP {family} {about}\n# TYPE {family} counter");
-        for event in Event::ALL {
-            let Some(label) = pick(event.kind()) else { continue };
-            for version in IpVersion::BOTH {
-                let transport = event.transport();
-                let _ = write!(page, "{family}{{transport=\"{transport}\",family=\"{version}\"");
-                if let Some((name, value)) = label {
-                    let _ = write!(page, ",{name}=\"{value}\"");
-                }
-                let _ = writeln!(page, "}} {}", metrics.count_over(event, version));
-            }
-        }
-    }
-}
-
-/// The label of an event of this kind, beside transport and family; `None` for one of another kind.
-type Pick = fn(Kind) -> Option<Option<(&'static str, &'static str)>>;
-
-/// Name, explanation, and which events it counts.
-const COUNTERS: [(&str, &str, Pick); 5] = [
-    ("daytime_arrivals_total", "Connections accepted and datagrams received.", |kind| {
-        matches!(kind, Kind::Arrival).then_some(None)
-    }),
-    (
-        "daytime_exchanges_total",
-        "Connections and datagrams that were sent the whole reply.",
-        |kind| matches!(kind, Kind::Exchange).then_some(None),
-    ),
-    ("daytime_ignored_total", "Connections and datagrams that got no reply, by reason.", |kind| {
-        if let Kind::Ignored(reason) = kind { Some(Some(("reason", reason))) } else { None }
-    }),
-    ("daytime_connections_ended_total", "How connections ended.", |kind| {
-        if let Kind::Ended(how) = kind { Some(Some(("how", how))) } else { None }
-    }),
-    ("daytime_errors_total", "Calls of the system that failed, by kind.", |kind| {
-        if let Kind::Error(kind) = kind { Some(Some(("kind", kind))) } else { None }
-    }),
-];
-
-fn open_connections(page: &mut String, metrics: &Metrics) {
-    gauge(page, "daytime_open_connections", "Connections that are open now.");
-    for version in IpVersion::BOTH {
-        let open = metrics.open_connections(version);
-        let labels = format_args!("transport=\"{}\",family=\"{version}\"", Transport::Tcp);
-        let _ = writeln!(page, "daytime_open_connections{{{labels}}} {open}");
-    }
 }
 
 /// The limits as they are configured.
 fn limits(page: &mut String, limits: &Limits) {
-    let Limits { udp_per_source: source, udp_total: total, .. } = *limits;
-    let mut scoped = |family, about, [source, total]: [u32; 2]| {
-        gauge(page, family, about);
-        for (scope, limit) in [("source", source), ("total", total)] {
-            let _ = writeln!(page, "{family}{{scope=\"{scope}\"}} {limit}");
+    let mut labelled = |name, about, label, samples: [(&str, u32); 2]| {
+        family(page, name, "gauge", about);
+        for (value, limit) in samples {
+            let _ = writeln!(page, "{name}{{{label}=\"{value}\"}} {limit}");
         }
     };
+    let scopes = |source, total| [("source", source), ("total", total)];
+    let Limits { udp_per_source: source, udp_total: total, .. } = *limits;
     let about = "Datagrams answered in a second at most; 0 means without limit.";
-    scoped("daytime_udp_limit_per_second", about, [source.per_second, total.per_second]);
+    let rates = scopes(source.per_second, total.per_second);
+    labelled("daytime_udp_limit_per_second", about, "scope", rates);
     let about = "Datagrams answered at once, before the limit of a second counts.";
-    scoped("daytime_udp_limit_burst", about, [source.burst, total.burst]);
+    labelled("daytime_udp_limit_burst", about, "scope", scopes(source.burst, total.burst));
     let about = "Connections kept open at most.";
-    let connections = [limits.tcp_per_source, limits.tcp_total];
-    scoped("daytime_tcp_limit_connections", about, connections);
-    let family = "daytime_source_prefix_bits";
-    gauge(page, family, "Bits of an address that make a source.");
-    for (version, bits) in IpVersion::BOTH.into_iter().zip([limits.prefix_v4, limits.prefix_v6]) {
-        let _ = writeln!(page, "{family}{{family=\"{version}\"}} {bits}");
-    }
+    let connections = scopes(limits.tcp_per_source, limits.tcp_total);
+    labelled("daytime_tcp_limit_connections", about, "scope", connections);
+    let about = "Bits of an address that make a source.";
+    let bits = [("ipv4", limits.prefix_v4.into()), ("ipv6", limits.prefix_v6.into())];
+    labelled("daytime_source_prefix_bits", about, "family", bits);
     let about = "Whether sources on loopback are limited too.";
-    optional(page, "daytime_limits_loopback", about, Some(u8::from(limits.loopback)));
-}
-
-/// A gauge without labels. One whose value is unknown is left out, as Prometheus wants it.
-fn optional(page: &mut String, family: &str, about: &str, value: Option<impl Display>) {
-    if let Some(value) = value {
-        gauge(page, family, about);
-        let _ = writeln!(page, "{family} {value}");
-    }
-}
-
-fn gauge(page: &mut String, family: &str, about: &str) {
-    let _ = writeln!(page, "# HELP {family} {about}\n# TYPE {family} gauge");
+    gauge(page, "daytime_limits_loopback", about, Some(u8::from(limits.loopback)));
 }
 
 /// The same for a log: a line for each transport and version of IP, with those that are not 0.
@@ -135,15 +69,15 @@ pub(crate) fn lines(metrics: &Metrics) -> Vec<String> {
 
 fn line(metrics: &Metrics, transport: Transport, version: IpVersion) -> String {
     let mut line = format!("{transport} {version}:");
-    for event in Event::ALL.into_iter().filter(|event| event.transport() == transport) {
-        let count = metrics.count_over(event, version);
+    for event in Event::ALL.iter().filter(|event| event.transport() == transport) {
+        let (reason, count) = (event.reason(), metrics.count_over(*event, version));
         let _ = match event.kind() {
             Kind::Arrival => write!(line, " arrivals {count}"),
             Kind::Exchange => write!(line, ", exchanges {count}"),
             _ if count == 0 => continue,
-            Kind::Ignored(reason) => write!(line, ", ignored {reason} {count}"),
-            Kind::Ended(how) => write!(line, ", ended {how} {count}"),
-            Kind::Error(kind) => write!(line, ", error {kind} {count}"),
+            Kind::Ignored => write!(line, ", ignored {reason} {count}"),
+            Kind::Ended => write!(line, ", ended {reason} {count}"),
+            Kind::Error => write!(line, ", error {reason} {count}"),
         };
     }
     if transport == Transport::Tcp {

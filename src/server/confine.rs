@@ -3,7 +3,7 @@
 //! The order is the point. User and groups go while the process still may change them. Capabilities, no
 //! new privileges and Landlock are of one thread and of those it starts later: so they come before
 //! any other thread ([`Confinement::begin`]). seccomp comes last and reaches every thread, because it
-//! forbids to start more of them ([`Begun::finish`]).
+//! forbids to start more of them ([`PartlyConfined::finish`]).
 
 use super::Server;
 use crate::sys;
@@ -12,11 +12,11 @@ use std::fmt;
 use std::io;
 
 /// How much of the sandbox has to be in force: no capabilities, no new privileges, Landlock, seccomp.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Sandbox {
     /// None of it.
     Off,
-    /// What this system has; [`Confined::missing`] tells what it has not.
+    /// What this system has; [`Confined::missing`] has the rest.
     #[default]
     On,
     /// All of it, or [`ConfineError::Incomplete`].
@@ -24,7 +24,7 @@ pub enum Sandbox {
 }
 
 /// A part of the sandbox.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Layer {
     /// Every set of capabilities is empty (capabilities(7)).
@@ -65,24 +65,43 @@ pub enum ConfineError {
     #[error("{0:?} is root")]
     Root(String),
     /// The users and groups cannot be read, or this system cannot change them.
-    #[error("cannot look up {0:?}")]
-    LookUp(String, #[source] io::Error),
-    /// Only root may become somebody else.
-    #[error("cannot become {0}: {1}")]
-    NotPermitted(Identity, &'static str, #[source] io::Error),
-    /// The system call of that name failed.
-    #[error("cannot become {0}: {1}")]
-    Become(Identity, &'static str, #[source] io::Error),
-    /// Something of what it was is left, or can be had again.
-    #[error("cannot become {0} for good: {1}")]
-    WayBack(Identity, String),
-    /// [`Sandbox::Require`], and this is missing.
-    #[error("the sandbox is not complete: {0}: {1}")]
-    Incomplete(Layer, String),
+    #[error("cannot look up {name:?}")]
+    LookUp {
+        /// The name of the user or group.
+        name: String,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// A system call failed; with `PermissionDenied` since only root may become another user.
+    #[error("cannot become {identity}: {call}")]
+    Become {
+        /// Who to become.
+        identity: Identity,
+        /// The name of the system call.
+        call: &'static str,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// Something of the former identity is left, or can be had again.
+    #[error("cannot become {identity} for good: {left}")]
+    WayBack {
+        /// Who to become.
+        identity: Identity,
+        /// What is left.
+        left: String,
+    },
+    /// A layer is missing under [`Sandbox::Require`].
+    #[error("the sandbox is not complete: {layer}: {reason}")]
+    Incomplete {
+        /// The missing layer.
+        layer: Layer,
+        /// Why it is missing.
+        reason: String,
+    },
 }
 
 /// A user and a group to become.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Identity {
     /// The user's number.
     user: u32,
@@ -101,10 +120,16 @@ impl Identity {
     ///
     /// # Errors
     /// All that are about a user or a group and do not begin with "cannot become".
+    ///
+    /// ```
+    /// use daytime::server::{ConfineError, Identity};
+    /// assert!(matches!(Identity::find("root", None), Err(ConfineError::Root(_))));
+    /// assert!(matches!(Identity::find("no such user", None), Err(ConfineError::UnknownUser(_))));
+    /// ```
     pub fn find(user: &str, group: Option<&str>) -> Result<Self, ConfineError> {
         let look_up = |name: &str| {
             let name = name.to_owned();
-            move |error| ConfineError::LookUp(name, error)
+            move |source| ConfineError::LookUp { name, source }
         };
         let account = sys::find_user(user).map_err(look_up(user))?;
         let account = account.ok_or_else(|| ConfineError::UnknownUser(user.to_owned()))?;
@@ -126,21 +151,14 @@ impl Identity {
 
     /// Becomes it, unless the process is it already (true), and proves that there is no way back.
     fn assume(self) -> Result<bool, ConfineError> {
-        let failed = |call| move |error| ConfineError::Become(self, call, error);
+        let failed = |call| move |source| ConfineError::Become { identity: self, call, source };
         let before = sys::credentials().map_err(failed("getresuid"))?;
         let already = self.left_of(&before).is_none();
         if !already {
-            sys::become_user(self.user, self.group).map_err(|(call, error)| {
-                match error.kind() {
-                    io::ErrorKind::PermissionDenied => {
-                        ConfineError::NotPermitted(self, call, error)
-                    }
-                    _ => ConfineError::Become(self, call, error),
-                }
-            })?;
+            sys::become_user(self.user, self.group).map_err(|(call, error)| failed(call)(error))?;
         }
         sys::drop_capabilities().map_err(failed("capset"))?;
-        let way_back = |what| Err(ConfineError::WayBack(self, what));
+        let way_back = |left| Err(ConfineError::WayBack { identity: self, left });
         if sys::has_capabilities().map_err(failed("capget"))? {
             return way_back("it has capabilities".to_owned());
         }
@@ -177,32 +195,36 @@ impl Identity {
 }
 
 /// What to try to become again: what there was, and root.
-fn others(own: u32, before: &[u32]) -> Vec<u32> {
-    let mut others: Vec<u32> = before.iter().copied().chain([0]).filter(|id| *id != own).collect();
+fn others(new: u32, before: &[u32]) -> Vec<u32> {
+    let mut others: Vec<u32> = before.iter().copied().chain([0]).filter(|id| *id != new).collect();
     others.sort_unstable();
     others.dedup();
     others
 }
 
-/// What to give up.
-///
-/// ```no_run
-/// use daytime::{Config, Confinement, Identity, Sandbox, Server};
-/// let identity = Some(Identity::find("nobody", None)?);
-/// let server = Server::bind(Config::default())?; // port 13, as root
-/// let begun = Confinement { identity, sandbox: Sandbox::Require }.begin()?;
-/// let shutdown = server.shutdown();
-/// std::thread::spawn(move || { /* … */ shutdown.stop() });
-/// println!("{}", begun.finish(&server)?);
-/// server.run()?;
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Confinement {
-    /// Who to become; `None`: the process stays who it is.
-    pub identity: Option<Identity>,
-    /// What to forbid itself.
-    pub sandbox: Sandbox,
+options! {
+    /// What to give up.
+    ///
+    /// ```no_run
+    /// use daytime::server::{Confinement, Identity, Sandbox};
+    /// use daytime::{Config, Server};
+    /// let nobody = Identity::find("nobody", None)?;
+    /// let server = Server::bind(Config::default())?; // port 13, as root
+    /// let confinement = Confinement::default().identity(Some(nobody)).sandbox(Sandbox::Require);
+    /// let begun = confinement.begin()?;
+    /// let shutdown = server.shutdown();
+    /// std::thread::spawn(move || { /* … */ shutdown.stop() });
+    /// println!("{}", begun.finish(&server)?);
+    /// server.run()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[derive(Clone, Copy, Debug, Default)]
+    pub struct Confinement {
+        /// Who to become; `None`: the process stays who it is.
+        pub identity: Option<Identity>,
+        /// What to forbid itself.
+        pub sandbox: Sandbox,
+    }
 }
 
 impl Confinement {
@@ -211,7 +233,7 @@ impl Confinement {
     ///
     /// # Errors
     /// [`ConfineError`]; the process may have given up something by then, and should end.
-    pub fn begin(self) -> Result<Begun, ConfineError> {
+    pub fn begin(self) -> Result<PartlyConfined, ConfineError> {
         let already = self.identity.map(Identity::assume).transpose()?;
         let mut confined = Confined {
             identity: self.identity,
@@ -230,20 +252,20 @@ impl Confinement {
             confined.note(strict, Layer::NoNewPrivileges, bare(sys::no_new_privileges()))?;
             confined.note(strict, Layer::Landlock, sys::restrict_files())?;
         }
-        Ok(Begun { sandbox: self.sandbox, links: Links::Hidden, confined })
+        Ok(PartlyConfined { sandbox: self.sandbox, links: Links::Hidden, confined })
     }
 }
 
 /// Confined but for seccomp: threads can still be started.
 #[derive(Debug)]
 #[must_use = "seccomp comes with `finish`"]
-pub struct Begun {
+pub struct PartlyConfined {
     sandbox: Sandbox,
     links: Links,
     confined: Confined,
 }
 
-impl Begun {
+impl PartlyConfined {
     /// What was given up so far.
     #[must_use]
     pub fn so_far(&self) -> &Confined {
@@ -299,7 +321,7 @@ impl Confined {
         match done {
             Ok(extent) => self.applied.push((layer, extent)),
             Err(reason) if sandbox == Sandbox::Require => {
-                return Err(ConfineError::Incomplete(layer, reason));
+                return Err(ConfineError::Incomplete { layer, reason });
             }
             Err(reason) => self.missing.push((layer, reason)),
         }

@@ -9,10 +9,10 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd, RawFd};
 
 /// The first descriptor that is handed over (`SD_LISTEN_FDS_START`).
-const FIRST: RawFd = 3;
+const FIRST_DESCRIPTOR: RawFd = 3;
 
-/// More sockets than anybody hands over; a larger number would be a mistake that takes memory.
-const MOST: usize = 1024;
+/// Maximum number of sockets that are handed over; a larger one is a mistake that would take memory.
+const MAX_SOCKETS: usize = 1024;
 
 /// Every family and type to ask for, until the descriptor is one: what is no TCP and no UDP is
 /// taken too, to say what it is. IPv6 counts as `AF_INET` here.
@@ -40,13 +40,13 @@ impl Inherited {
         }
         let names = names(&env::var("LISTEN_FDNAMES").unwrap_or_default());
         let mut handed = ListenFd::from_env();
-        let numbers = (FIRST..).zip(0..handed.len());
+        let numbers = (FIRST_DESCRIPTOR..).zip(0..handed.len());
         numbers
             .map(|(number, place)| {
                 let name = names.get(place).cloned().flatten();
                 let Some(socket) = take(&mut handed, place) else {
-                    let which = descriptor(number, name.as_deref());
-                    return Err(ListenError::NotServable(which, no_socket(number)));
+                    let descriptor = descriptor(number, name.as_deref());
+                    return Err(ListenError::NotServable { descriptor, found: no_socket(number) });
                 };
                 Ok(Self { socket, number, name })
             })
@@ -55,11 +55,11 @@ impl Inherited {
 
     /// The number after those of the sockets that [`from_environment`](Self::from_environment) takes.
     pub(crate) fn end_of_environment() -> Result<RawFd, ListenError> {
-        Ok((FIRST..).nth(announced_here()?).unwrap_or(RawFd::MAX))
+        Ok((FIRST_DESCRIPTOR..).nth(announced_here()?).unwrap_or(RawFd::MAX))
     }
 
     /// The number after those of inetd, which hands over descriptors 0, 1 and 2.
-    pub(crate) const END_OF_STANDARD: RawFd = FIRST;
+    pub(crate) const END_OF_STANDARD: RawFd = FIRST_DESCRIPTOR;
 
     /// Descriptor 0, where inetd puts the socket of a service (`inetd(8)`).
     ///
@@ -78,13 +78,13 @@ fn announced_here() -> Result<usize, ListenError> {
     announced(fds.as_deref(), pid.as_deref(), std::process::id())
 }
 
-/// How many sockets are handed over to the process `own`.
-fn announced(fds: Option<&str>, pid: Option<&str>, own: u32) -> Result<usize, ListenError> {
-    let Some(fds) = fds.filter(|_| pid.and_then(|pid| pid.parse().ok()) == Some(own)) else {
+/// How many sockets are handed over to the process with the number `this`.
+fn announced(fds: Option<&str>, pid: Option<&str>, this: u32) -> Result<usize, ListenError> {
+    let Some(fds) = fds.filter(|_| pid.and_then(|pid| pid.parse().ok()) == Some(this)) else {
         return Ok(0);
     };
-    let count = fds.parse().ok().filter(|count| *count <= MOST);
-    count.ok_or_else(|| ListenError::Announced(fds.escape_debug().to_string()))
+    let count = fds.parse().ok().filter(|count| *count <= MAX_SOCKETS);
+    count.ok_or_else(|| ListenError::Announced { value: fds.escape_debug().to_string() })
 }
 
 /// The names between colons. "unknown" is what systemd calls a socket without one.

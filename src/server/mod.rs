@@ -1,144 +1,44 @@
 //! Both services as one process.
 
+mod config;
 #[cfg(feature = "confine")]
 mod confine;
-mod crew;
 #[cfg(feature = "cli")]
 pub(crate) mod endpoint;
 mod inherit;
+mod running;
+mod shared;
 mod supervisor;
 mod threads;
 mod worker;
 
+pub use crate::limit::{Limits, Rate};
+pub use crate::listen::{Bound, Inherited, Listen, ListenError, Setting, Unavailable};
+pub use crate::metrics::{Event, Metrics};
+pub use crate::tcp::server::Drain;
+pub use crate::udp::guard::GuardOptions;
+pub use config::{Config, Until, Workers};
 #[cfg(feature = "confine")]
-pub use confine::{Begun, ConfineError, Confined, Confinement, Identity, Layer, Sandbox};
+pub use confine::{ConfineError, Confined, Confinement, Identity, Layer, PartlyConfined, Sandbox};
+pub use running::{Running, Shutdown};
 pub use supervisor::Supervisor;
 
 use crate::clock::Clock;
-use crate::limit::{Census, Limiter, Limits};
-use crate::listen::{Adopted, Inherited, Listen, ListenError, Opened, Setting, adopt};
-use crate::metrics::Metrics;
+use crate::listen::{Kind, Opened, adopt};
 use crate::responder::{Responder, SharedZone};
-use crate::syntax::{Syntax, Zone};
-use crate::tcp::server::Drain;
-use crate::transport::{PORT, Transport};
-use crate::udp::guard::GuardOptions;
-use crew::Crew;
+use crate::transport::Transport;
 use mio::net::TcpStream;
 use mio::{Poll, Waker};
-use std::fmt;
+use shared::Shared;
+use std::any::Any;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::num::NonZeroUsize;
+use std::mem;
 use std::ops::RangeInclusive;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
-use std::thread;
-use std::time::{Duration, Instant};
-use threads::{Threads, survive};
-use worker::{Rules, Worker};
-
-/// What to serve, where and how.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// Addresses to answer on; every port 0 becomes the same free number, on every transport.
-    pub addresses: Vec<SocketAddr>,
-    /// Transports to answer on, at each address.
-    pub transports: Vec<Transport>,
-    /// How the sockets are opened.
-    pub listen: Listen,
-    /// Threads that serve, each with a loop and sockets of its own.
-    pub workers: Workers,
-    /// Where the time comes from.
-    pub clock: Clock,
-    /// How it is written.
-    pub syntax: Syntax,
-    /// The zone it is written in.
-    pub zone: Zone,
-    /// What a TCP connection may take after its reply.
-    pub drain: Drain,
-    /// How much strangers may ask.
-    pub limits: Limits,
-    /// Which datagrams are never answered.
-    pub guard: GuardOptions,
-    /// Answer only while the kernel says that its clock is synchronised: else TCP closes without a word and
-    /// UDP keeps silent, as RFC 868 has it for an unknown time.
-    pub require_sync: bool,
-    /// When to end without being told to.
-    pub until: Until,
-}
-
-/// How many workers a [`Server`] has. The kernel spreads clients among them by address and port; limits, counters
-/// and the stop are those of all together.
-///
-/// There is one only where the sockets cannot be shared: [`Listen::reuse_port`] is off, they are inherited, or
-/// the system would not spread the clients.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Workers {
-    /// As many as the process has processors (`sched_getaffinity(2)`, and what a cgroup leaves).
-    Auto,
-    /// So many.
-    Exactly(NonZeroUsize),
-}
-
-impl Default for Workers {
-    /// One.
-    fn default() -> Self {
-        Self::Exactly(NonZeroUsize::MIN)
-    }
-}
-
-impl Workers {
-    fn number(self) -> NonZeroUsize {
-        match self {
-            Self::Auto => thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
-            Self::Exactly(number) => number,
-        }
-    }
-}
-
-/// When a [`Server`] ends without being told to. One that has only a connection (see
-/// [`Server::adopt`]) ends with it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Until {
-    /// Never: it ends when it is [stopped](Shutdown::stop).
-    #[default]
-    Stopped,
-    /// When no client has come for so long and none is connected.
-    Idle(Duration),
-    /// As soon as all that waits at the beginning is answered.
-    Answered,
-}
-
-impl Default for Config {
-    /// Both transports on port 13 of both loopback addresses, RFC 867's first syntax, UTC.
-    fn default() -> Self {
-        Self {
-            addresses: Self::loopback(PORT),
-            transports: Transport::BOTH.to_vec(),
-            listen: Listen::default(),
-            workers: Workers::default(),
-            clock: Clock::System,
-            syntax: Syntax::default(),
-            zone: Zone::UTC,
-            drain: Drain::default(),
-            limits: Limits::default(),
-            guard: GuardOptions::default(),
-            require_sync: false,
-            until: Until::default(),
-        }
-    }
-}
-
-impl Config {
-    /// The loopback addresses of both families, with this port.
-    #[must_use]
-    pub fn loopback(port: u16) -> Vec<SocketAddr> {
-        let addresses: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
-        addresses.map(|address| SocketAddr::new(address, port)).to_vec()
-    }
-}
+use std::time::Duration;
+use threads::Threads;
+use worker::Worker;
 
 /// Why the service cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -156,60 +56,38 @@ pub enum ServeError {
     /// The readiness loop failed.
     #[error("the event loop failed")]
     Loop(#[source] io::Error),
-    /// The readiness loop panicked, which is a defect: nobody would be answered any more.
+    /// The readiness loop panicked, which is a defect: no client would be answered any more.
     #[error("the event loop died of a defect: {0}")]
     Died(String),
+    /// [`Until::Idle`] with [`Workers`]: each worker sees its own clients only.
+    #[error("only a server with one worker can end when it is idle")]
+    IdleWorkers,
+    /// [`Running`] was stopped and its thread goes on.
+    #[error("the server has not ended within {} s", .0.as_secs())]
+    StillRunning(Duration),
 }
 
-/// A socket that is served.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Bound {
-    /// Its transport.
-    pub transport: Transport,
-    /// Its address, with the port the kernel chose.
-    pub address: SocketAddr,
-    /// What the supervisor calls it that it was inherited from.
-    pub name: Option<String>,
-    /// Each option: what was asked for, and what the kernel made of it.
-    pub settings: Vec<Setting>,
-}
-
-impl From<&Opened> for Bound {
-    fn from(opened: &Opened) -> Self {
-        Self {
-            transport: opened.transport,
-            address: opened.address,
-            name: opened.name.clone(),
-            settings: opened.settings.clone(),
-        }
-    }
-}
-
-/// `tcp 127.0.0.1:13`, and the name if it has one.
-impl fmt::Display for Bound {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.transport, self.address)?;
-        self.name.as_ref().map_or(Ok(()), |name| write!(f, " {name}"))
+impl ServeError {
+    /// Why a thread panicked.
+    fn died(reason: &(dyn Any + Send)) -> Self {
+        let text = reason.downcast_ref::<&str>().map(ToString::to_string);
+        let text = text.or_else(|| reason.downcast_ref::<String>().cloned());
+        Self::Died(text.unwrap_or_else(|| "no reason given".to_owned()))
     }
 }
 
 /// The services, bound and ready to run (RFC 867, "TCP Based Daytime Service" and "UDP Based Daytime
 /// Service").
 ///
+/// [`Server::spawn`] runs it in a thread of its own, [`Server::run`] in this one:
+///
 /// ```
-/// use daytime::{Config, Options, Server, Transport, ask};
-/// let addresses = vec!["127.0.0.1:0".parse()?];
-/// let server = Server::bind(Config { addresses, ..Config::default() })?;
-/// let target = server.bound()[0].address.into();
+/// use daytime::{Config, Server};
+/// let server = Server::bind(Config::default().address("127.0.0.1:0".parse()?))?;
+/// println!("{}", server.bound()[0]); // tcp 127.0.0.1:40123
 /// let shutdown = server.shutdown();
-/// let running = std::thread::spawn(move || server.run());
-///
-/// let answer = ask(&target, Transport::Tcp, &Options::default())?;
-/// assert!(answer.octets.ends_with(b"-UTC\r\n"));
-///
-/// shutdown.stop();
-/// running.join().expect("the server does not panic")?;
+/// std::thread::spawn(move || { /* … */ shutdown.stop() });
+/// server.run()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
@@ -218,7 +96,7 @@ pub struct Server {
     first: Worker,
     others: Threads,
     bound: Vec<Bound>,
-    crew: Arc<Crew>,
+    shared: Arc<Shared>,
     /// From the first to the last UDP socket of all workers.
     udp_descriptors: Option<RangeInclusive<RawFd>>,
     zone: Arc<SharedZone>,
@@ -231,36 +109,39 @@ impl Server {
     /// another can be opened.
     ///
     /// # Errors
-    /// [`ServeError::Listen`], [`ServeError::ClockUnknown`] and [`ServeError::Setup`].
+    /// [`ServeError::Listen`], [`ServeError::ClockUnknown`], [`ServeError::IdleWorkers`] and
+    /// [`ServeError::Setup`].
     pub fn bind(config: Config) -> Result<Self, ServeError> {
-        let wanted: Vec<_> = config
-            .addresses
-            .iter()
-            .flat_map(|address| config.transports.iter().map(|transport| (*transport, *address)))
-            .collect();
-        let workers = config.workers.number();
-        let opened = config.listen.open_all(&wanted, workers)?;
+        if matches!(config.until, Until::Idle(_)) && config.workers != Workers::default() {
+            return Err(ServeError::IdleWorkers);
+        }
+        let at = |address| config.transports.iter().map(move |transport| (*transport, address));
+        let wanted: Vec<_> = config.addresses.iter().flat_map(|address| at(*address)).collect();
+        let opened = config.listen.open_all(&wanted, config.workers.number())?;
         Self::new(opened, Vec::new(), config)
     }
 
-    /// Serves on sockets that somebody else has opened: what the configuration says of addresses,
-    /// transports and [`Listen`] counts for nothing, but for its `write_deadline`.
+    /// Serves on sockets that another process has opened. Of the configuration, addresses, transports and
+    /// [`Listen`] are ignored, but for its `write_deadline`.
     ///
     /// A TCP connection among them is answered; where there is nothing else, the server ends with it.
     ///
     /// # Errors
-    /// [`ServeError::Listen`] with [`ListenError::NotServable`] for what is no TCP and no UDP socket,
+    /// [`ServeError::Listen`] with [`ListenError::NotServable`] for what is not a TCP or UDP socket,
     /// [`ServeError::ClockUnknown`] and [`ServeError::Setup`].
-    pub fn adopt(inherited: Vec<Inherited>, config: Config) -> Result<Self, ServeError> {
+    pub fn adopt(inherited: Vec<Inherited>, mut config: Config) -> Result<Self, ServeError> {
         let (mut services, mut connections) = (Vec::new(), Vec::new());
         for socket in inherited {
             match adopt(socket, config.listen.write_deadline)? {
-                Adopted::Service(opened) => services.push(opened),
-                Adopted::Connection(opened) => connections.push(opened),
+                (Kind::Connection, opened) => connections.push(opened),
+                (_, opened) => services.push(opened),
             }
         }
-        if services.is_empty() && connections.is_empty() {
-            return Err(ListenError::Nowhere.into());
+        if services.is_empty() {
+            if connections.is_empty() {
+                return Err(ListenError::Nowhere.into());
+            }
+            config.until = Until::Answered;
         }
         Self::new(vec![services], connections, config)
     }
@@ -269,39 +150,34 @@ impl Server {
     fn new(
         services: Vec<Vec<Opened>>,
         connections: Vec<Opened>,
-        config: Config,
+        mut config: Config,
     ) -> Result<Self, ServeError> {
         ask_kernel(config.clock, config.require_sync)?;
         let first = services.first().into_iter().flatten();
-        let bound: Vec<Bound> = first.chain(&connections).map(Bound::from).collect();
+        let bound = first.chain(&connections).map(|opened| opened.bound.clone()).collect();
         let udp_descriptors = udp_descriptors(&services);
-        let until = if bound.len() == connections.len() { Until::Answered } else { config.until };
-        let responder =
-            Responder::new(config.clock, config.syntax, config.zone, config.require_sync);
+        let syntax = mem::take(&mut config.syntax); // the workers need the rest
+        let responder = Responder::new(config.clock, syntax, config.zone, config.require_sync);
         let zone = responder.zone();
-        let Config { drain, limits, guard, .. } = config;
-        let census = Arc::new(Census::new(limits, services.len()));
-        let limiter = Arc::new(Limiter::new(limits, Instant::now()));
-        let rules = Rules { drain, census, limiter, guard, until };
-        let (polls, crew) = crew(services.len()).map_err(ServeError::Setup)?;
+        let (polls, shared) = shared(services.len(), config.limits).map_err(ServeError::Setup)?;
         let mut workers = Vec::with_capacity(services.len());
         for (number, (opened, poll)) in services.into_iter().zip(polls).enumerate() {
-            let place = (Arc::clone(&crew), number);
-            let worker = Worker::new(poll, opened, responder.clone(), rules.clone(), place);
+            let (responder, shared) = (responder.clone(), Arc::clone(&shared));
+            let worker = Worker::new(poll, opened, responder, &config, shared, number);
             workers.push(worker.map_err(ServeError::Setup)?);
         }
         let mut first = workers.remove(0);
         for Opened { socket, .. } in connections {
             first.adopt(TcpStream::from_std(socket.into()));
         }
-        Ok(Self { first, others: Threads::new(workers), bound, crew, udp_descriptors, zone })
+        Ok(Self { first, others: Threads::new(workers), bound, shared, udp_descriptors, zone })
     }
 
-    /// Has it tell a supervisor when it is ready, that it is alive, and when it stops.
+    /// Reports to a supervisor when it is ready, that it is alive, and when it stops.
     #[must_use]
     pub fn supervised(mut self, supervisor: Supervisor) -> Self {
         if let Some(beat) = supervisor.beat() {
-            self.crew.watch(beat);
+            self.shared.watch(beat);
         }
         self.first.supervisor = Some(supervisor);
         self
@@ -316,7 +192,7 @@ impl Server {
     /// The counters; they go on counting while the server runs.
     #[must_use]
     pub fn metrics(&self) -> Arc<Metrics> {
-        Arc::clone(&self.crew.metrics)
+        Arc::clone(&self.shared.metrics)
     }
 
     /// The zone of its replies, which may change while it runs.
@@ -327,7 +203,7 @@ impl Server {
     /// A handle that stops the server, from any thread.
     #[must_use]
     pub fn shutdown(&self) -> Shutdown {
-        Shutdown { crew: Arc::clone(&self.crew) }
+        Shutdown { shared: Arc::clone(&self.shared) }
     }
 
     /// Whether it accepts connections, for which a descriptor has to be left.
@@ -338,11 +214,11 @@ impl Server {
     /// How many workers it has.
     #[must_use]
     pub fn workers(&self) -> usize {
-        self.others.len() + 1
+        self.shared.workers()
     }
 
-    /// Starts the threads of all workers but the first, which then wait for [`Server::run`]. It does so
-    /// itself, but too late for who gives up the right to start threads ([`Begun::finish`]).
+    /// Starts the threads of all workers but the first, which then wait for [`Server::run`]. That starts
+    /// them too, but too late where the process gives up the right to start threads ([`PartlyConfined::finish`]).
     ///
     /// # Errors
     /// [`ServeError::Setup`].
@@ -362,10 +238,9 @@ impl Server {
             supervisor.ready(&format!("serving {}", sockets.join(", ")));
         }
         self.others.go();
-        let ended = survive(|| self.first.run());
-        self.crew.stop(); // if it has failed, the others have to end as well
+        let ended = self.first.serve();
         let ended = self.others.join().and(ended);
-        self.crew.finish_notices();
+        self.shared.finish_notices();
         ended
     }
 }
@@ -387,30 +262,17 @@ fn ask_kernel(clock: Clock, require_sync: bool) -> Result<(), ServeError> {
 
 /// The range of descriptors that holds every UDP socket; `None` without any.
 fn udp_descriptors(services: &[Vec<Opened>]) -> Option<RangeInclusive<RawFd>> {
-    let udp = services.iter().flatten().filter(|opened| opened.transport == Transport::Udp);
+    let udp = services.iter().flatten().filter(|opened| opened.bound.transport == Transport::Udp);
     let numbers: Vec<RawFd> = udp.map(|opened| opened.socket.as_raw_fd()).collect();
     Some(*numbers.iter().min()?..=*numbers.iter().max()?)
 }
 
-/// What each of so many workers waits with, and what they share.
-fn crew(workers: usize) -> io::Result<(Vec<Poll>, Arc<Crew>)> {
+/// What each of this number of workers waits with, and what they share.
+fn shared(workers: usize, limits: Limits) -> io::Result<(Vec<Poll>, Arc<Shared>)> {
     let polls = (0..workers).map(|_| Poll::new()).collect::<io::Result<Vec<_>>>()?;
     let waker = |poll: &Poll| Waker::new(poll.registry(), worker::WAKE);
     let wakers = polls.iter().map(waker).collect::<io::Result<Vec<_>>>()?;
-    Ok((polls, Arc::new(Crew::new(wakers, Arc::new(Metrics::new(workers))))))
-}
-
-/// Stops a [`Server`].
-#[derive(Clone, Debug)]
-pub struct Shutdown {
-    crew: Arc<Crew>,
-}
-
-impl Shutdown {
-    /// Has [`Server::run`] finish and return. Asking again changes nothing.
-    pub fn stop(&self) {
-        self.crew.stop();
-    }
+    Ok((polls, Arc::new(Shared::new(wakers, limits))))
 }
 
 #[cfg(test)]
@@ -421,18 +283,23 @@ mod tests {
 
     #[test]
     fn the_longest_drain_there_is_does_no_harm() {
-        let addresses = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0))];
         let drain = Drain { deadline: Duration::MAX, octets: u64::MAX };
-        let config = Config { addresses, drain, ..Config::default() };
-        let server = Server::bind(config).expect("loopback");
-        let (address, shutdown) = (server.bound()[0].address, server.shutdown());
-        let running = thread::spawn(move || server.run());
+        let config = Config::default().drain(drain).address("127.0.0.1:0".parse().expect("one"));
+        let server = Server::bind(config).expect("loopback").spawn().expect("a thread");
         let mut reply = String::new();
+        let address = server.target(Transport::Tcp).expect("served");
         let mut stream = TcpStream::connect(address).expect("connected");
         stream.read_to_string(&mut reply).expect("a clean end");
         assert!(reply.ends_with("-UTC\r\n"), "{reply}");
         drop(stream);
-        shutdown.stop();
-        running.join().expect("no panic").expect("no error");
+        server.stop().expect("no error");
+    }
+
+    #[test]
+    fn several_workers_cannot_end_when_they_are_idle() {
+        let until = Until::Idle(Duration::from_secs(1));
+        let config = Config::default().address("127.0.0.1:0".parse().expect("an address"));
+        let error = Server::bind(config.workers(Workers::Auto).until(until)).err();
+        assert!(matches!(error, Some(ServeError::IdleWorkers)), "{error:?}");
     }
 }

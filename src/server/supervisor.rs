@@ -1,4 +1,4 @@
-//! What the service tells its supervisor: ready, alive, stopping (`sd_notify(3)`).
+//! Reports to the supervisor: ready, alive, stopping (`sd_notify(3)`).
 //!
 //! The socket is opened once and kept, because the loop may open none.
 
@@ -49,13 +49,13 @@ impl Supervisor {
     /// The sockets are bound and the loop begins.
     pub(super) fn ready(&mut self, status: &str) {
         self.due = self.beat.map(|beat| Instant::now() + beat);
-        self.tell(format!("READY=1\nSTATUS={status}\n"));
+        self.send(format!("READY=1\nSTATUS={status}\n"));
     }
 
     /// No new clients from here on.
     pub(super) fn stopping(&mut self) {
         let status = "draining: what has arrived is answered, open connections have a second";
-        self.tell(format!("STOPPING=1\nSTATUS={status}\n"));
+        self.send(format!("STOPPING=1\nSTATUS={status}\n"));
     }
 
     /// When [`Supervisor::tick`] has something to do.
@@ -76,24 +76,20 @@ impl Supervisor {
         }
         self.due = self.beat.map(|beat| now + beat);
         if let Some(text) = self.unsent.take() {
-            self.tell(text);
+            self.send(text);
         }
         if self.beat.is_some() && self.unsent.is_none() && alive() {
-            self.tell("WATCHDOG=1\n".to_owned());
+            self.send("WATCHDOG=1\n".to_owned());
         }
     }
 
-    fn tell(&mut self, text: String) {
+    fn send(&mut self, text: String) {
         let Some(socket) = &self.socket else { return };
-        let sent = loop {
-            match socket.send(text.as_bytes()) {
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                sent => break sent,
-            }
-        };
-        match sent {
+        match socket.send(text.as_bytes()) {
             Ok(_) => {}
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+            Err(error)
+                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) =>
+            {
                 self.unsent = Some(text);
                 let retry = Instant::now() + RETRY;
                 self.due = Some(self.due.map_or(retry, |due| due.min(retry)));
@@ -106,14 +102,14 @@ impl Supervisor {
     }
 }
 
-/// Half of what the watchdog allows, if it watches this process.
-fn beat(usec: Option<&str>, pid: Option<&str>, own: u32) -> Option<Duration> {
-    let watches = pid.is_none_or(|pid| pid.parse() == Ok(own));
+/// Half of the time that the watchdog allows, if it watches the process with the number `this`.
+fn beat(usec: Option<&str>, pid: Option<&str>, this: u32) -> Option<Duration> {
+    let watches = pid.is_none_or(|pid| pid.parse() == Ok(this));
     let allowed = usec?.parse().ok().filter(|usec| watches && *usec > 0);
     allowed.map(|usec| Duration::from_micros(usec) / 2)
 }
 
-/// A path, or behind an @ a name without a file (unix(7)).
+/// Connects to a path, or after an @ to a name without a file (unix(7)).
 fn connect(place: &OsStr) -> io::Result<UnixDatagram> {
     let socket = UnixDatagram::unbound()?;
     match place.as_bytes() {

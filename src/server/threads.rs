@@ -28,22 +28,11 @@ impl Threads {
         Self { workers, started: Vec::new() }
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.workers.len() + self.started.len()
-    }
-
     /// Starts the threads; they wait.
     pub(super) fn start(&mut self) -> io::Result<()> {
         for mut worker in mem::take(&mut self.workers) {
-            let (go, told) = mpsc::channel();
-            let run = move || match told.recv() {
-                Ok(()) => {
-                    let ended = survive(|| worker.run());
-                    worker.crew().stop(); // if it has failed, the others have to end as well
-                    ended
-                }
-                Err(_) => Ok(()),
-            };
+            let (go, started) = mpsc::channel();
+            let run = move || if started.recv().is_ok() { worker.serve() } else { Ok(()) };
             let name = format!("worker {}", self.started.len() + 2);
             let thread = thread::Builder::new().name(name).spawn(run)?;
             self.started.push(Started { go, thread });
@@ -61,23 +50,16 @@ impl Threads {
     /// Waits until all have ended; the first failure, if there was one.
     pub(super) fn join(self) -> Result<(), ServeError> {
         let ended: Vec<_> = self.started.into_iter().map(|started| started.thread.join()).collect();
-        ended.into_iter().try_for_each(|ended| ended.unwrap_or_else(|reason| Err(died(&*reason))))
+        let died = |reason: Box<dyn Any + Send>| Err(ServeError::died(&*reason));
+        ended.into_iter().try_for_each(|ended| ended.unwrap_or_else(died))
     }
 }
 
 /// A loop that panics ends as one that fails: never a server that looks alive and answers nothing.
 pub(super) fn survive(run: impl FnOnce() -> io::Result<()>) -> Result<(), ServeError> {
     // Nothing of what it worked with is used again.
-    match panic::catch_unwind(AssertUnwindSafe(run)) {
-        Ok(ended) => ended.map_err(ServeError::Loop),
-        Err(reason) => Err(died(&*reason)),
-    }
-}
-
-fn died(reason: &(dyn Any + Send)) -> ServeError {
-    let text = reason.downcast_ref::<&str>().map(ToString::to_string);
-    let text = text.or_else(|| reason.downcast_ref::<String>().cloned());
-    ServeError::Died(text.unwrap_or_else(|| "no reason given".to_owned()))
+    let ended = panic::catch_unwind(AssertUnwindSafe(run));
+    ended.map_or_else(|reason| Err(ServeError::died(&*reason)), |it| it.map_err(ServeError::Loop))
 }
 
 #[cfg(test)]

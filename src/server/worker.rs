@@ -1,15 +1,15 @@
 //! The loop of one thread: wait, answer, drain.
 
-use super::crew::Crew;
-use super::{Supervisor, Until};
-use crate::limit::{Census, Limiter};
+use super::shared::Shared;
+use super::threads::survive;
+use super::{Config, ServeError, Supervisor, Until};
 use crate::listen::Opened;
 use crate::metrics::Counters;
 use crate::responder::Responder;
 use crate::sys;
-use crate::tcp::server::{Drain, Round, Service as TcpService};
+use crate::tcp::server::{Round, Service as TcpService};
 use crate::transport::Transport;
-use crate::udp::guard::{Guard, GuardOptions};
+use crate::udp::guard::Guard;
 use crate::udp::server::Service as UdpService;
 use mio::net::{TcpListener, TcpStream, UdpSocket};
 use mio::{Events, Poll, Token};
@@ -18,12 +18,12 @@ use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-pub(super) const WAKE: Token = Token(0);
 /// Tokens: the waker, the UDP sockets, the TCP listeners, then the connections without an end.
-const FIRST: usize = 1;
-/// How long open connections may take to end once a stop was asked for.
-const GRACE: Duration = Duration::from_secs(1);
-/// How long a worker waits at least before it tells of more trouble.
+pub(super) const WAKE: Token = Token(0);
+const FIRST_UDP: usize = 1;
+/// How long open connections may take to end after a request to stop.
+pub(super) const GRACE: Duration = Duration::from_secs(1);
+/// Minimum time between two looks of a worker for notices.
 const NOTICES_APART: Duration = Duration::from_millis(100);
 
 #[derive(Debug)]
@@ -34,14 +34,15 @@ pub(super) struct Worker {
     first_tcp: usize,
     responder: Responder,
     counters: Arc<Counters>,
-    crew: Arc<Crew>,
-    /// Its number in the crew.
+    shared: Arc<Shared>,
+    /// Its number among the workers, from 0.
     number: usize,
     until: Until,
-    /// How much trouble there was in the round before, when an operator was told of it, and when there is
-    /// more to tell.
+    /// When a client was last there.
+    last_client: Instant,
+    /// The count of troubles in the round before, the last look for notices, and the next.
     troubles: u64,
-    told: Option<Instant>,
+    notices_logged: Option<Instant>,
     notices_due: Option<Instant>,
     /// When it has to show that it is alive.
     alive_due: Option<Instant>,
@@ -49,40 +50,33 @@ pub(super) struct Worker {
     pub(super) supervisor: Option<Supervisor>,
 }
 
-/// What a worker lets strangers do. The limits are those of all workers together.
-#[derive(Clone, Debug)]
-pub(super) struct Rules {
-    pub drain: Drain,
-    pub census: Arc<Census>,
-    pub limiter: Arc<Limiter>,
-    pub guard: GuardOptions,
-    pub until: Until,
-}
-
 impl Worker {
     pub(super) fn new(
         poll: Poll,
         opened: Vec<Opened>,
         responder: Responder,
-        rules: Rules,
-        (crew, number): (Arc<Crew>, usize),
+        config: &Config,
+        shared: Arc<Shared>,
+        number: usize,
     ) -> io::Result<Self> {
         let (mut tcp, mut udp) = (Vec::new(), Vec::new());
-        for Opened { transport, socket, .. } in opened {
-            match transport {
+        for Opened { bound, socket } in opened {
+            match bound.transport {
                 Transport::Tcp => tcp.push(TcpListener::from_std(socket.into())),
                 Transport::Udp => udp.push(UdpSocket::from_std(socket.into())),
             }
         }
-        let first_tcp = FIRST + udp.len();
+        let first_tcp = FIRST_UDP + udp.len();
         let ports =
             udp.iter().filter_map(|socket| Some(socket.local_addr().ok()?.port())).collect();
-        let Rules { drain, census, limiter, guard, until } = rules;
-        let guard = Guard::new(guard, ports, sys::broadcasts());
-        let counters = crew.metrics.worker(number);
-        let counted = || Arc::clone(&counters);
-        let udp = UdpService::new(udp, guard, limiter, counted(), poll.registry(), FIRST)?;
-        let tcp = TcpService::new(tcp, drain, census, counted(), poll.registry(), first_tcp)?;
+        let guard = Guard::new(config.guard, ports, sys::broadcasts());
+        let counters = shared.metrics.worker(number);
+        let (limiter, connection_limit) =
+            (Arc::clone(&shared.limiter), Arc::clone(&shared.connection_limit));
+        let (registry, counted) = (poll.registry(), || Arc::clone(&counters));
+        let udp = UdpService::new(udp, guard, limiter, counted(), registry, FIRST_UDP)?;
+        let tcp =
+            TcpService::new(tcp, config.drain, connection_limit, counted(), registry, first_tcp)?;
         Ok(Self {
             poll,
             tcp,
@@ -90,81 +84,73 @@ impl Worker {
             first_tcp,
             responder,
             counters,
-            crew,
+            shared,
             number,
-            until,
+            until: config.until,
+            last_client: Instant::now(),
             troubles: 0,
-            told: None,
+            notices_logged: None,
             notices_due: None,
             alive_due: None,
             supervisor: None,
         })
     }
 
-    /// Takes a connection that somebody else has accepted, and answers it.
+    /// Takes a connection that another process has accepted, and answers it.
     pub(super) fn adopt(&mut self, stream: TcpStream) {
-        let Ok(peer) = stream.peer_addr() else { return }; // it has gone already
+        let Ok(peer) = stream.peer_addr() else { return }; // it has ended already
         let (registry, now) = (self.poll.registry(), Instant::now());
-        self.tcp.adopt(stream, peer, &mut Round { responder: &mut self.responder, registry, now });
+        self.tcp.answer(stream, peer, &mut Round { responder: &mut self.responder, registry, now });
     }
 
     pub(super) fn accepts(&self) -> bool {
         self.tcp.accepts()
     }
 
-    pub(super) fn crew(&self) -> &Crew {
-        &self.crew
+    /// Serves until a request to stop, or as long as [`Until`] says. When it ends, the other workers end too.
+    pub(super) fn serve(&mut self) -> Result<(), ServeError> {
+        let ended = survive(|| self.run());
+        self.shared.stop();
+        ended
     }
 
-    pub(super) fn run(&mut self) -> io::Result<()> {
+    fn run(&mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(1024);
-        self.note_clients(!self.tcp.is_idle(), Instant::now());
-        let mut left = true; // what came before us
-        while !self.crew.is_stopped() && !self.is_over(left) {
-            let busy = !self.tcp.is_idle();
+        self.last_client = Instant::now();
+        let mut left = true; // what came before the loop
+        while !self.shared.is_stopped() && !self.is_over(left) {
+            let was_busy = left || !self.tcp.is_idle();
             let came = self.wait(&mut events, left)?;
             let now = Instant::now();
-            let clients = busy || left || came;
-            if clients {
-                // Before it answers: whoever has a line from one worker finds all of them there.
-                self.note_clients(true, now);
-            }
             left = self.work(now);
-            if clients {
-                self.note_clients(left || !self.tcp.is_idle(), now);
+            if was_busy || came {
+                self.last_client = now;
             }
         }
-        // The others too; of several that are over at once one tells.
-        if let (true, Until::Idle(time)) = (self.crew.stop(), self.until) {
+        // The others too.
+        if let (true, Until::Idle(time)) = (self.shared.stop(), self.until) {
             log::info!("no client for {} s: stopping", time.as_secs_f64());
         }
         self.finish(&mut events)
     }
 
-    /// Has the others know whether it has a client, where the end depends on that.
-    fn note_clients(&self, are_there: bool, now: Instant) {
-        if let Until::Idle(_) = self.until {
-            self.crew.note_clients(self.number, are_there, now);
-        }
-    }
-
-    /// True if it has served for as long as it should, without having been told to stop.
+    /// True if it has served for as long as it should, without a request to stop.
     fn is_over(&self, left: bool) -> bool {
         if left || !self.tcp.is_idle() {
             return false;
         }
         match self.until {
             Until::Stopped => false,
-            Until::Idle(time) => self.crew.are_all_idle(self.number, time, Instant::now()),
+            Until::Idle(time) => self.last_client.elapsed() >= time,
             Until::Answered => true,
         }
     }
 
-    /// When nobody will have come for too long, if nobody comes, and this worker has to say so.
+    /// When the worker ends if no client comes.
     fn idle_deadline(&self) -> Option<Instant> {
         match self.until {
-            Until::Idle(time) if !self.crew.is_stopped() => {
-                self.crew.idle_deadline(self.number, time)
+            Until::Idle(time) if self.tcp.is_idle() && !self.shared.is_stopped() => {
+                self.last_client.checked_add(time)
             }
             _ => None,
         }
@@ -182,8 +168,8 @@ impl Worker {
             came |= event.token() != WAKE;
             match event.token() {
                 WAKE => {}
-                Token(token) if token < self.first_tcp => self.udp.event(event),
-                _ => self.tcp.event(event),
+                Token(token) if token < self.first_tcp => self.udp.note_ready(event.token()),
+                _ => self.tcp.note_ready(event.token()),
             }
         }
         Ok(came)
@@ -201,34 +187,34 @@ impl Worker {
 
     /// One round: a batch of each, and the deadlines. True if work is left over.
     fn work(&mut self, now: Instant) -> bool {
-        self.alive_due = self.crew.note_alive(self.number, now);
+        self.alive_due = self.shared.note_alive(self.number, now);
         if let Some(supervisor) = &mut self.supervisor {
-            supervisor.tick(now, || self.crew.is_alive(now));
+            supervisor.tick(now, || self.shared.are_alive(now));
         }
         let registry = self.poll.registry();
-        if self.crew.has_to_make_room(self.number) {
+        if self.shared.has_to_make_room(self.number) {
             self.tcp.make_room(now);
         }
         let tcp = self.tcp.work(&mut Round { responder: &mut self.responder, registry, now });
         if self.tcp.lacks_room() {
-            self.crew.ask_for_room(self.number);
+            self.shared.ask_for_room(self.number);
         }
         let udp = self.udp.work(&mut self.responder, now);
-        self.tell(now);
+        self.log_notices(now);
         tcp || udp
     }
 
-    /// Tells an operator of trouble, but not each time: to tell takes a lock that all workers share, and a
-    /// stranger can make trouble in every round.
-    fn tell(&mut self, now: Instant) {
+    /// Logs notices about trouble, but not each time: that takes a lock which all workers share, and a client
+    /// can make trouble in every round.
+    fn log_notices(&mut self, now: Instant) {
         let troubles = self.counters.troubles();
         if troubles != mem::replace(&mut self.troubles, troubles) {
-            let soon = self.told.map_or(now, |told| told + NOTICES_APART);
+            let soon = self.notices_logged.map_or(now, |logged| logged + NOTICES_APART);
             self.notices_due = Some(self.notices_due.map_or(soon, |due| due.min(soon)));
         }
         if self.notices_due.is_some_and(|due| due <= now) {
-            self.told = Some(now);
-            self.notices_due = self.crew.tell(now);
+            self.notices_logged = Some(now);
+            self.notices_due = self.shared.log_notices(now);
         }
     }
 

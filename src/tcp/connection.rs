@@ -1,4 +1,4 @@
-//! One connection of the stream service: its reply, and the drain behind it.
+//! One connection of the stream service: its reply, and the drain after it.
 
 use crate::metrics::{Counters, Event};
 use crate::reply::Reply;
@@ -7,20 +7,45 @@ use mio::net::TcpStream;
 use std::io::{self, ErrorKind, Read};
 use std::net::Shutdown;
 use std::net::SocketAddr;
+use std::time::Duration;
 
-/// Reads of one connection and round, so that datagrams and other connections get a turn.
-const READS: usize = 16;
+options! {
+    /// How long, and for how many octets, a TCP connection is kept after its reply, so that a client that
+    /// talks gets a clean end of stream and not a reset (RFC 1122, 4.2.2.13).
+    ///
+    /// ```
+    /// let drain = daytime::server::Drain::default().octets(1024);
+    /// assert_eq!((drain.deadline.as_secs(), drain.octets), (5, 1024));
+    /// ```
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub struct Drain {
+        /// The client has this long to read the line and close, from the moment it was accepted.
+        pub deadline: Duration,
+        /// It may send this many octets meanwhile, all thrown away.
+        pub octets: u64,
+    }
+}
+
+impl Default for Drain {
+    fn default() -> Self {
+        Self { deadline: Duration::from_secs(5), octets: 16 << 20 }
+    }
+}
+
+/// Maximum number of reads of one connection in a round, so that datagrams and other connections get a turn.
+const MAX_READS: usize = 16;
 
 #[derive(Debug)]
 pub(super) struct Connection {
     pub stream: TcpStream,
-    /// Given when it is kept; tells it from another one with the same key.
+    /// Given when it is kept; distinguishes it from another one with the same key.
     pub serial: u32,
     /// What is left of the reply, where the send buffer could not take all of it. Almost never there, so
     /// not in place.
     pub unsent: Option<Box<(Reply, usize)>>,
+    /// Octets that the client may still send; given when it is kept.
     pub octets_left: u64,
-    /// It stands in the list of those with more to read than one turn takes.
+    /// It is in the list of connections with more to read than one turn takes.
     pub unread: bool,
     pub peer: SocketAddr,
 }
@@ -36,12 +61,12 @@ pub(super) enum Fate {
 }
 
 impl Connection {
-    /// One that was accepted and may send so many octets.
-    pub(super) fn new(stream: TcpStream, octets_left: u64, peer: SocketAddr) -> Self {
-        Self { stream, serial: 0, unsent: None, octets_left, unread: false, peer }
+    /// One that was accepted.
+    pub(super) fn new(stream: TcpStream, peer: SocketAddr) -> Self {
+        Self { stream, serial: 0, unsent: None, octets_left: 0, unread: false, peer }
     }
 
-    /// Sends the reply from an octet on and closes our direction behind it.
+    /// Sends the reply from an octet on and closes our direction after it.
     pub(super) fn send(
         &mut self,
         reply: &Reply,
@@ -79,13 +104,13 @@ impl Connection {
 
     /// Throws away what a client that talks first has sent already, so that most of those that are closed
     /// at once see no reset.
-    pub(super) fn look_once(&mut self, sink: &mut [u8]) {
+    pub(super) fn discard_input(&mut self, sink: &mut [u8]) {
         let _ = self.stream.read(sink);
     }
 
     /// Throws away what has come, as much as one turn takes.
     fn drain(&mut self, sink: &mut [u8]) -> Fate {
-        for _ in 0..READS {
+        for _ in 0..MAX_READS {
             match self.stream.read(sink) {
                 Ok(0) if self.unsent.is_none() => return Fate::Over(Event::TcpClosedByPeer),
                 Ok(0) => return Fate::Keep, // half closed: the line is still owed
@@ -127,7 +152,8 @@ mod tests {
         let (stream, peer) = listener.accept().expect("accepted");
         stream.set_nonblocking(true).expect("set");
         let reply = Reply::line("half of it had been sent").expect("a line");
-        let mut connection = Connection::new(TcpStream::from_std(stream), 100, peer);
+        let mut connection = Connection::new(TcpStream::from_std(stream), peer);
+        connection.octets_left = 100;
         connection.unsent = Some(Box::new((reply, 8)));
         let metrics = Metrics::default();
         assert_eq!(connection.advance(&mut [0; 16], &metrics.worker(0)), Fate::Keep);

@@ -25,6 +25,6 @@ mod connect;
 #[cfg(feature = "server")]
 mod connection;
 #[cfg(feature = "server")]
-mod drained;
+mod draining;
 #[cfg(feature = "server")]
 pub(crate) mod server;

@@ -1,14 +1,12 @@
-//! The stream service: accepts, sends the line with the FIN, drains.
+//! The stream service: accepts, sends the reply with the FIN, drains.
 
-mod adopted;
-
+pub use super::connection::Drain;
 use super::connection::{Connection, failed};
-use super::drained::Drained;
-use crate::limit::{Census, Room, TooMany};
-use crate::metrics::{Counters, Event as Counted};
+use super::draining::Draining;
+use crate::limit::ConnectionLimit;
+use crate::metrics::{Counters, Event};
 use crate::responder::Responder;
 use crate::transport::IpVersion;
-use mio::event::Event;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry, Token};
 use nix::errno::Errno;
@@ -20,27 +18,11 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How long, and for how many octets, a TCP connection is kept after its reply, so that a client that
-/// talks gets a clean end of stream and not a reset (RFC 1122, 4.2.2.13).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Drain {
-    /// The client has this long to read the line and close, from the moment it was accepted.
-    pub deadline: Duration,
-    /// It may send this many octets meanwhile, all thrown away.
-    pub octets: u64,
-}
-
-impl Default for Drain {
-    fn default() -> Self {
-        Self { deadline: Duration::from_secs(5), octets: 16 << 20 }
-    }
-}
-
-/// Connections accepted per listener and round, so that datagrams and old connections get a turn.
-const BATCH: usize = 64;
-/// Connections after which a round asks whether another waits before it accepts it. An `accept(2)` in vain
-/// costs much: Linux makes a file first.
-const FEW: usize = 8;
+/// Maximum number of connections accepted per listener and round, so that datagrams and old connections get a turn.
+const MAX_ACCEPTED: usize = 64;
+/// Connections of a round for which poll(2) says first whether one waits. A failing `accept(2)` is expensive: Linux
+/// allocates the file first.
+const POLLED_FIRST: usize = 8;
 /// How long a listener rests when `accept` fails for a reason that waiting may cure.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -48,10 +30,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub(crate) struct Service {
     listeners: Vec<Listener>,
-    drained: Drained,
-    census: Arc<Census>,
+    draining: Draining,
     counters: Arc<Counters>,
-    drain: Drain,
     first_token: usize,
     /// Descriptors have run out, and there was no connection to close for another.
     lacks_room: bool,
@@ -67,10 +47,10 @@ struct Listener {
 }
 
 impl Listener {
-    /// It is ready no more if no connection waits.
-    fn look_for_more(&mut self) {
+    /// Ends its readiness if no connection waits.
+    fn poll_for_more(&mut self) {
         let waits = PollFd::new(self.socket.as_fd(), PollFlags::POLLIN);
-        // If it cannot be told, `accept` tells.
+        // Where poll(2) fails, accept(2) decides.
         self.ready &= poll(&mut [waits], PollTimeout::ZERO) != Ok(0);
     }
 }
@@ -88,7 +68,7 @@ impl Service {
     pub(crate) fn new(
         sockets: Vec<TcpListener>,
         drain: Drain,
-        census: Arc<Census>,
+        connection_limit: Arc<ConnectionLimit>,
         counters: Arc<Counters>,
         registry: &Registry,
         first_token: usize,
@@ -101,32 +81,31 @@ impl Service {
             listeners.push(Listener { socket, version, ready: true, resume: None });
         }
         let first_connection = first_token + listeners.len();
-        let (shared, counted) = (Arc::clone(&census), Arc::clone(&counters));
-        let drained = Drained::new(drain.deadline, first_connection, shared, counted);
-        Ok(Self { listeners, drained, census, counters, drain, first_token, lacks_room: false })
+        let draining =
+            Draining::new(drain, first_connection, connection_limit, Arc::clone(&counters));
+        Ok(Self { listeners, draining, counters, first_token, lacks_room: false })
     }
 
     /// Notes that a listener is ready, or goes on with a connection.
-    pub(crate) fn event(&mut self, event: &Event) {
-        let Token(token) = event.token();
-        let listener = token.checked_sub(self.first_token);
+    pub(crate) fn note_ready(&mut self, token: Token) {
+        let listener = token.0.checked_sub(self.first_token);
         match listener.and_then(|place| self.listeners.get_mut(place)) {
             Some(listener) => listener.ready = true,
-            None => self.drained.event(event.token()),
+            None => self.draining.note_ready(token),
         }
     }
 
     /// Accepts and answers; true if connections are left waiting.
     pub(crate) fn work(&mut self, round: &mut Round) -> bool {
-        let left = self.drained.work(round.registry, round.now);
+        let left = self.draining.work(round.registry, round.now);
         for index in 0..self.listeners.len() {
-            for taken in 0..BATCH {
+            for taken in 0..MAX_ACCEPTED {
                 let listener = &mut self.listeners[index];
                 if listener.resume.is_some_and(|resume| resume <= round.now) {
                     listener.resume = None;
                 }
-                if (1..=FEW).contains(&taken) {
-                    listener.look_for_more();
+                if (1..=POLLED_FIRST).contains(&taken) {
+                    listener.poll_for_more();
                 }
                 if !listener.ready || listener.resume.is_some() {
                     break;
@@ -145,7 +124,7 @@ impl Service {
     /// When there is something to do without an event.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         let resume = self.listeners.iter().filter_map(|listener| listener.resume).min();
-        self.drained.next_deadline().into_iter().chain(resume).min()
+        self.draining.next_deadline().into_iter().chain(resume).min()
     }
 
     /// Answers those that wait in the backlog and accepts no more. The connections there are have
@@ -156,14 +135,14 @@ impl Service {
             listener.resume = None;
         }
         // Bounded by the longest backlog: clients that keep coming must not keep us here.
-        for _ in 0..usize::from(u16::MAX) / BATCH {
+        for _ in 0..usize::from(u16::MAX) / MAX_ACCEPTED {
             round.now = Instant::now();
             if round.now >= deadline || !self.work(round) {
                 break;
             }
         }
         self.listeners.clear();
-        self.drained.end_by(deadline);
+        self.draining.end_by(deadline);
     }
 
     /// Whether it has a listener, and not only connections that were handed over.
@@ -173,7 +152,7 @@ impl Service {
 
     /// True if no connection is left.
     pub(crate) fn is_idle(&self) -> bool {
-        self.drained.is_empty()
+        self.draining.is_empty()
     }
 
     /// True once after descriptors had run out without a connection here that could be closed for another.
@@ -183,46 +162,25 @@ impl Service {
 
     /// Closes a connection, if there is one, for another worker's.
     pub(crate) fn make_room(&mut self, now: Instant) {
-        self.drained.make_room(now);
+        self.draining.make_room(now);
     }
 
-    fn answer(&mut self, stream: TcpStream, peer: SocketAddr, round: &mut Round) {
-        self.counters.add_of(Counted::TcpAccepted, peer);
+    /// Answers a connection and keeps it until it has ended, unless a limit forbids that.
+    pub(crate) fn answer(&mut self, stream: TcpStream, peer: SocketAddr, round: &mut Round) {
+        self.counters.add_of(Event::TcpAccepted, peer);
         let Some(reply) = round.responder.reply(round.now) else {
-            self.counters.add_of(Counted::TcpNoTime, peer);
+            self.counters.add_of(Event::TcpNoTime, peer);
             return; // closed without a word, as RFC 868 has it for an unknown time
         };
-        let mut connection = Connection::new(stream, self.drain.octets, peer);
+        let mut connection = Connection::new(stream, peer);
         if let Err(error) = connection.send(reply, 0, &self.counters) {
             self.counters.add_of(failed(&error), peer);
             return;
         }
-        match self.enter(&connection, round.now) {
-            Ok(room) => self.drained.add(connection, room, round.registry, round.now),
-            Err(limit) => {
-                self.drained.look_once(&mut connection);
-                self.counters.add_of(limit, peer);
-            }
+        match self.draining.admit(&mut connection, round.now) {
+            Ok(room) => self.draining.add(connection, room, round.registry, round.now),
+            Err(limit) => self.counters.add_of(limit, peer),
         }
-    }
-
-    /// Counts a connection, unless a limit forbids it.
-    ///
-    /// Above it the newest is closed at once, its reply sent: a reply costs next to nothing, what costs is
-    /// keeping the connection for the drain. So a burst locks nobody out, not even the source of it. (In the
-    /// backlog it would keep everybody waiting behind it.)
-    fn enter(&mut self, connection: &Connection, now: Instant) -> Result<Room, Counted> {
-        let source = self.census.limits().source(connection.peer);
-        let Some(source) = source else { return Ok(Room::Plenty) };
-        let mut entered = self.census.enter(source);
-        // Some that count may have closed without anybody having looked.
-        if entered.is_err() && self.drained.look_at_all(now) {
-            entered = self.census.enter(source);
-        }
-        entered.map_err(|limit| match limit {
-            TooMany::Source => Counted::TcpSourceLimit,
-            TooMany::Total => Counted::TcpTotalLimit,
-        })
     }
 
     fn accept_failed(&mut self, index: usize, error: &io::Error, now: Instant) {
@@ -241,13 +199,13 @@ impl Service {
             | Errno::ENETUNREACH
             | Errno::EHOSTDOWN
             | Errno::EHOSTUNREACH
-            | Errno::EOPNOTSUPP => return self.counters.add(Counted::TcpAborted, version),
-            Errno::EMFILE | Errno::ENFILE if self.drained.make_room(now) => return,
-            Errno::EMFILE | Errno::ENFILE => Counted::TcpNoDescriptor,
-            Errno::ENOBUFS | Errno::ENOMEM => Counted::TcpNoMemory,
-            _ => Counted::TcpAcceptFailed,
+            | Errno::EOPNOTSUPP => return self.counters.add(Event::TcpAborted, version),
+            Errno::EMFILE | Errno::ENFILE if self.draining.make_room(now) => return,
+            Errno::EMFILE | Errno::ENFILE => Event::TcpNoDescriptor,
+            Errno::ENOBUFS | Errno::ENOMEM => Event::TcpNoMemory,
+            _ => Event::TcpAcceptFailed,
         };
-        self.lacks_room |= failure == Counted::TcpNoDescriptor;
+        self.lacks_room |= failure == Event::TcpNoDescriptor;
         self.counters.add_failure(failure, version, None, error);
         self.listeners[index].resume = Some(now + ACCEPT_PAUSE);
     }
@@ -265,27 +223,27 @@ mod tests {
         let poll = Poll::new().expect("poll");
         let now = Instant::now();
         for (errno, counted, pauses) in [
-            (Errno::ECONNABORTED, Some(Counted::TcpAborted), false),
-            (Errno::EPROTO, Some(Counted::TcpAborted), false),
-            (Errno::ENETDOWN, Some(Counted::TcpAborted), false),
+            (Errno::ECONNABORTED, Some(Event::TcpAborted), false),
+            (Errno::EPROTO, Some(Event::TcpAborted), false),
+            (Errno::ENETDOWN, Some(Event::TcpAborted), false),
             (Errno::EINTR, None, false),
-            (Errno::EMFILE, Some(Counted::TcpNoDescriptor), true),
-            (Errno::ENFILE, Some(Counted::TcpNoDescriptor), true),
-            (Errno::ENOBUFS, Some(Counted::TcpNoMemory), true),
-            (Errno::ENOMEM, Some(Counted::TcpNoMemory), true),
-            (Errno::EINVAL, Some(Counted::TcpAcceptFailed), true),
+            (Errno::EMFILE, Some(Event::TcpNoDescriptor), true),
+            (Errno::ENFILE, Some(Event::TcpNoDescriptor), true),
+            (Errno::ENOBUFS, Some(Event::TcpNoMemory), true),
+            (Errno::ENOMEM, Some(Event::TcpNoMemory), true),
+            (Errno::EINVAL, Some(Event::TcpAcceptFailed), true),
         ] {
             let metrics = Metrics::default();
             let socket = TcpListener::bind(([127, 0, 0, 1], 0).into()).expect("loopback");
-            let census = Arc::new(Census::new(Limits::default(), 1));
+            let connection_limit = Arc::new(ConnectionLimit::new(Limits::default(), 1));
             let counters = metrics.worker(0);
             let drain = Drain::default();
             let mut service =
-                Service::new(vec![socket], drain, census, counters, poll.registry(), 1)
+                Service::new(vec![socket], drain, connection_limit, counters, poll.registry(), 1)
                     .expect("set up");
             service.accept_failed(0, &io::Error::from(errno), now);
             let seen: Vec<_> =
-                Counted::ALL.into_iter().filter(|event| metrics.count(*event) > 0).collect();
+                Event::ALL.iter().copied().filter(|event| metrics.count(*event) > 0).collect();
             assert_eq!(seen, counted.into_iter().collect::<Vec<_>>(), "{errno}");
             let listener = &mut service.listeners[0];
             assert_eq!(
@@ -303,7 +261,7 @@ mod tests {
         let mut listener = Listener { socket, version: IpVersion::V4, ready: true, resume: None };
         let _clients = [(); 2].map(|()| std::net::TcpStream::connect(address).expect("connected"));
         for left in [true, true, false] {
-            listener.look_for_more();
+            listener.poll_for_more();
             assert_eq!(listener.ready, left);
             assert_eq!(listener.socket.accept().is_ok(), left);
         }

@@ -1,6 +1,6 @@
-//! Who never gets an answer, decided without sockets.
+//! Which datagrams are never answered, decided without sockets.
 //!
-//! Whoever sends a datagram can write any source address into it, so an answer may go to a victim. Two
+//! The sender of a datagram can write any source address into it, so an answer may go to a victim. Two
 //! services that answer each other go on for ever: CERT CA-1996-01 ("UDP Port Denial-of-Service Attack"),
 //! CVE-1999-0103, and CVE-2024-2169 ("Loop DoS"), which names Daytime. Against the first, the answer is one
 //! datagram and no longer than a line; against the second, no datagram is answered that may come from a service,
@@ -10,13 +10,20 @@ use super::content;
 use crate::metrics::Event;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// What the guard may be told.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct GuardOptions {
-    /// Answer datagrams from ports 1 to 1023, where most services are; some old clients have one too.
-    pub answer_privileged_ports: bool,
-    /// Answer only datagrams that are at least as long as the reply, so that nobody gains by a forged one.
-    pub no_amplification: bool,
+options! {
+    /// Options of the guard.
+    ///
+    /// ```
+    /// let guard = daytime::server::GuardOptions::default().no_amplification(true);
+    /// assert!(guard.no_amplification && !guard.answer_privileged_ports);
+    /// ```
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+    pub struct GuardOptions {
+        /// Answer datagrams from ports 1 to 1023, where most services are; some old clients have one too.
+        pub answer_privileged_ports: bool,
+        /// Answer only datagrams that are at least as long as the reply, so that a forged one gains nothing.
+        pub no_amplification: bool,
+    }
 }
 
 /// Judges datagrams.
@@ -45,14 +52,6 @@ pub(crate) struct Question {
     pub over_loopback: bool,
 }
 
-/// What to do with a datagram.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Decision {
-    Answer,
-    /// Counted as this event.
-    Ignore(Event),
-}
-
 /// NFS servers have this port, and send from it.
 const NFS: u16 = 2049;
 
@@ -61,29 +60,28 @@ impl Guard {
         Self { options, ports, broadcasts }
     }
 
-    pub(crate) fn decide(&self, question: Question) -> Decision {
+    /// Decides on ports and addresses. The error says why a datagram is ignored.
+    pub(crate) fn admit(&self, question: Question) -> Result<(), Event> {
         let Question { peer, sent_to_many, .. } = question;
         let privileged = !self.options.answer_privileged_ports;
-        let ignored = match peer.port() {
-            0 => Event::UdpPortZero,
-            port if self.ports.contains(&port) => Event::UdpPortOwn,
-            1..1024 if privileged => Event::UdpPortPrivileged,
-            NFS => Event::UdpPortNfs,
-            _ if sent_to_many => Event::UdpSentToMany,
-            _ => match self.source(question) {
-                Some(event) => event,
-                None => return Decision::Answer,
-            },
-        };
-        Decision::Ignore(ignored)
+        match peer.port() {
+            0 => Err(Event::UdpPortZero),
+            port if self.ports.contains(&port) => Err(Event::UdpPortOwn),
+            1..1024 if privileged => Err(Event::UdpPortPrivileged),
+            NFS => Err(Event::UdpPortNfs),
+            _ if sent_to_many => Err(Event::UdpSentToMany),
+            _ => self.source(question).map_or(Ok(()), Err),
+        }
     }
 
     /// Decides where no question may be shorter than the reply.
-    pub(crate) fn decide_on_length(&self, question: Question, reply_octets: usize) -> Decision {
-        if self.options.no_amplification && question.octets < reply_octets {
-            return Decision::Ignore(Event::UdpTooShort);
-        }
-        Decision::Answer
+    pub(crate) fn admit_length(
+        &self,
+        question: Question,
+        reply_octets: usize,
+    ) -> Result<(), Event> {
+        let is_short = self.options.no_amplification && question.octets < reply_octets;
+        if is_short { Err(Event::UdpTooShort) } else { Ok(()) }
     }
 
     /// Why no datagram from this source is answered. A loopback source is believed on a socket that is bound to
@@ -114,11 +112,9 @@ impl Guard {
 }
 
 /// Decides on the content of a datagram, or its beginning. `reply` is what would be sent.
-pub(crate) fn decide_on_content(content: &[u8], reply: &[u8]) -> Decision {
-    if !content.is_empty() && content::is_reply(content, reply) {
-        return Decision::Ignore(Event::UdpContentIsReply);
-    }
-    Decision::Answer
+pub(crate) fn admit_content(content: &[u8], reply: &[u8]) -> Result<(), Event> {
+    let is_reply = !content.is_empty() && content::is_reply(content, reply);
+    if is_reply { Err(Event::UdpContentIsReply) } else { Ok(()) }
 }
 
 /// IPv4 in IPv6's form as IPv4: mapped (`::ffff:192.0.2.1`, RFC 4291, 2.5.5.2) or, as was once meant,
@@ -135,7 +131,7 @@ mod tests {
 
     const LAN: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 255);
 
-    fn decide_with(options: GuardOptions, peer: &str, local: &str) -> Decision {
+    fn decide_with(options: GuardOptions, peer: &str, local: &str) -> Result<(), Event> {
         let question = Question {
             peer: peer.parse().expect("peer"),
             local: local.parse().expect("local"),
@@ -143,10 +139,10 @@ mod tests {
             sent_to_many: false,
             over_loopback: false,
         };
-        Guard::new(options, vec![question.local.port(), 9998], vec![LAN]).decide(question)
+        Guard::new(options, vec![question.local.port(), 9998], vec![LAN]).admit(question)
     }
 
-    fn decide(peer: &str, local: &str) -> Decision {
+    fn decide(peer: &str, local: &str) -> Result<(), Event> {
         decide_with(GuardOptions::default(), peer, local)
     }
 
@@ -154,10 +150,10 @@ mod tests {
     fn an_ordinary_client_is_answered() {
         for peer in ["192.0.2.1:40000", "192.0.2.1:1024", "[2001:db8::1]:40000", "[fe80::1]:40000"]
         {
-            assert_eq!(decide(peer, "192.0.2.7:13"), Decision::Answer, "{peer}");
+            assert_eq!(decide(peer, "192.0.2.7:13"), Ok(()), "{peer}");
         }
-        assert_eq!(decide("192.0.2.1:40000", "[::]:13"), Decision::Answer);
-        assert_eq!(decide("[::ffff:192.0.2.1]:40000", "[::]:13"), Decision::Answer);
+        assert_eq!(decide("192.0.2.1:40000", "[::]:13"), Ok(()));
+        assert_eq!(decide("[::ffff:192.0.2.1]:40000", "[::]:13"), Ok(()));
     }
 
     #[test]
@@ -174,7 +170,7 @@ mod tests {
             (9999, Event::UdpPortOwn),
             (9998, Event::UdpPortOwn), // another socket's of the same service
         ] {
-            assert_eq!(decide(&format!("192.0.2.1:{port}"), local), Decision::Ignore(event));
+            assert_eq!(decide(&format!("192.0.2.1:{port}"), local), Err(event));
         }
     }
 
@@ -182,11 +178,11 @@ mod tests {
     fn privileged_ports_are_answered_on_request_but_not_0_and_not_its_own() {
         let options = GuardOptions { answer_privileged_ports: true, ..GuardOptions::default() };
         let decide = |peer: &str| decide_with(options, peer, "192.0.2.7:13");
-        assert_eq!(decide("192.0.2.1:1"), Decision::Answer);
-        assert_eq!(decide("192.0.2.1:1023"), Decision::Answer);
-        assert_eq!(decide("192.0.2.1:0"), Decision::Ignore(Event::UdpPortZero));
-        assert_eq!(decide("192.0.2.1:13"), Decision::Ignore(Event::UdpPortOwn));
-        assert_eq!(decide("192.0.2.1:2049"), Decision::Ignore(Event::UdpPortNfs));
+        assert_eq!(decide("192.0.2.1:1"), Ok(()));
+        assert_eq!(decide("192.0.2.1:1023"), Ok(()));
+        assert_eq!(decide("192.0.2.1:0"), Err(Event::UdpPortZero));
+        assert_eq!(decide("192.0.2.1:13"), Err(Event::UdpPortOwn));
+        assert_eq!(decide("192.0.2.1:2049"), Err(Event::UdpPortNfs));
     }
 
     #[test]
@@ -208,14 +204,14 @@ mod tests {
             "[::255.255.255.255]",
             "[::0.1.2.3]",
         ] {
-            let ignored = Decision::Ignore(Event::UdpSourceNoHost);
+            let ignored = Err(Event::UdpSourceNoHost);
             assert_eq!(decide(&format!("{source}:40000"), "[::]:13"), ignored, "{source}");
         }
     }
 
     #[test]
     fn loopback_is_answered_on_loopback_only() {
-        let ignored = Decision::Ignore(Event::UdpSourceLoopback);
+        let ignored = Err(Event::UdpSourceLoopback);
         for source in
             ["127.0.0.1", "127.255.255.255", "[::ffff:127.0.0.1]", "[::127.0.0.1]", "[::1]"]
         {
@@ -224,7 +220,7 @@ mod tests {
                 assert_eq!(decide(&peer, local), ignored, "{peer} to {local}");
             }
             for local in ["127.0.0.1:13", "127.0.0.2:13", "[::1]:13", "[::ffff:127.0.0.1]:13"] {
-                assert_eq!(decide(&peer, local), Decision::Answer, "{peer} to {local}");
+                assert_eq!(decide(&peer, local), Ok(()), "{peer} to {local}");
             }
         }
     }
@@ -239,7 +235,7 @@ mod tests {
             over_loopback: false,
         };
         let guard = Guard::new(GuardOptions::default(), vec![13], Vec::new());
-        assert_eq!(guard.decide(question), Decision::Ignore(Event::UdpSentToMany));
+        assert_eq!(guard.admit(question), Err(Event::UdpSentToMany));
     }
 
     #[test]
@@ -252,14 +248,14 @@ mod tests {
                 sent_to_many: false,
                 over_loopback,
             };
-            Guard::new(GuardOptions::default(), vec![13], vec![LAN]).decide(question)
+            Guard::new(GuardOptions::default(), vec![13], vec![LAN]).admit(question)
         };
         for peer in ["127.0.0.1:40000", "[::ffff:127.0.0.1]:40000", "[::1]:40000"] {
-            assert_eq!(decide(peer, true), Decision::Answer, "{peer}");
-            let ignored = Decision::Ignore(Event::UdpSourceLoopback);
+            assert_eq!(decide(peer, true), Ok(()), "{peer}");
+            let ignored = Err(Event::UdpSourceLoopback);
             assert_eq!(decide(peer, false), ignored, "{peer}");
         }
-        let broadcast = Decision::Ignore(Event::UdpSourceNoHost);
+        let broadcast = Err(Event::UdpSourceNoHost);
         assert_eq!(decide("198.51.100.255:40000", true), broadcast);
     }
 
@@ -274,19 +270,19 @@ mod tests {
         };
         let options = GuardOptions { no_amplification: true, ..GuardOptions::default() };
         let guard = Guard::new(options, vec![13], Vec::new());
-        let short = Decision::Ignore(Event::UdpTooShort);
-        assert_eq!(guard.decide_on_length(question(39), 40), short);
-        assert_eq!(guard.decide_on_length(question(40), 40), Decision::Answer);
+        let short = Err(Event::UdpTooShort);
+        assert_eq!(guard.admit_length(question(39), 40), short);
+        assert_eq!(guard.admit_length(question(40), 40), Ok(()));
         let usual = Guard::new(GuardOptions::default(), vec![13], Vec::new());
-        assert_eq!(usual.decide_on_length(question(0), 40), Decision::Answer);
+        assert_eq!(usual.admit_length(question(0), 40), Ok(()));
     }
 
     #[test]
     fn a_reply_is_not_answered_and_a_question_is() {
         let reply = b"Wednesday, November 25, 2026 10:44:03-UTC\r\n";
-        let is_reply = Decision::Ignore(Event::UdpContentIsReply);
-        assert_eq!(decide_on_content(b"Sun Feb 29 00:00:00 2004\n", reply), is_reply);
-        assert_eq!(decide_on_content(b"", reply), Decision::Answer);
-        assert_eq!(decide_on_content(b"?", reply), Decision::Answer);
+        let is_reply = Err(Event::UdpContentIsReply);
+        assert_eq!(admit_content(b"Sun Feb 29 00:00:00 2004\n", reply), is_reply);
+        assert_eq!(admit_content(b"", reply), Ok(()));
+        assert_eq!(admit_content(b"?", reply), Ok(()));
     }
 }

@@ -1,15 +1,13 @@
-//! The datagram service: for each datagram that the guard and the limits let pass one line, to whoever sent
-//! it.
+//! The datagram service: for each datagram that the guard and the limits admit one reply, to its sender.
 
-use super::guard::{self, Decision, Guard, Question};
+use super::guard::{Guard, Question, admit_content};
 use super::losses::{Losses, Seen};
-use crate::limit::{Limiter, TooMuch};
-use crate::metrics::{ClientLog, Counters, Event as Counted};
+use crate::limit::{Limiter, Scope};
+use crate::metrics::{ClientLog, Counters, Event};
 use crate::reply::Reply;
 use crate::responder::Responder;
 use crate::sys::{self, Batch, Received};
 use crate::transport::IpVersion;
-use mio::event::Event;
 use mio::net::UdpSocket;
 use mio::{Interest, Registry, Token};
 use nix::errno::Errno;
@@ -24,11 +22,17 @@ use std::time::Instant;
 pub(crate) struct Service {
     sockets: Vec<Socket>,
     first_token: usize,
+    losses: Losses,
+    answerer: Answerer,
+}
+
+/// Receives datagrams, and answers those that guard and limits admit.
+#[derive(Debug)]
+struct Answerer {
     guard: Guard,
     limiter: Arc<Limiter>,
     counters: Arc<Counters>,
     batch: Batch,
-    losses: Losses,
 }
 
 #[derive(Debug)]
@@ -37,9 +41,9 @@ struct Socket {
     local: SocketAddr,
     /// Events come on the edge only: this stays true until no datagram waits.
     ready: bool,
-    /// Datagrams that the last look for many has found.
+    /// Datagrams that came when many were last asked for.
     batch: usize,
-    /// Looks for one datagram since then.
+    /// Receives of one datagram since then.
     singles: usize,
     /// Receives that failed since the last that did not.
     failures: u32,
@@ -49,11 +53,11 @@ struct Socket {
     large: usize,
 }
 
-/// Looks for one datagram before one for many, and datagrams after which others get a turn.
+/// Receives of one datagram before one of many, and datagrams after which other sockets get a turn.
 const SINGLES: usize = 16;
 
 /// Failures after which a socket waits for its next event: it would fail for ever.
-const FAILURES: u32 = 16;
+const MAX_FAILURES: u32 = 16;
 
 impl Service {
     /// Registers the sockets as tokens from `first_token` on.
@@ -72,25 +76,16 @@ impl Service {
             let local = udp.local_addr()?;
             let dropped = sys::receive_drops(&udp).unwrap_or(0); // on an inherited socket, before us
             let large = large_datagram(SockRef::from(&udp).recv_buffer_size().unwrap_or(0));
-            let (batch, singles, failures) = (0, 0, 0);
-            sockets.push(Socket {
-                udp,
-                local,
-                ready: true,
-                batch,
-                singles,
-                failures,
-                dropped,
-                large,
-            });
+            let (ready, batch, singles, failures) = (true, 0, 0, 0);
+            sockets.push(Socket { udp, local, ready, batch, singles, failures, dropped, large });
         }
-        let (batch, losses) = (Batch::new(), Losses::new(Instant::now()));
-        Ok(Self { sockets, first_token, guard, limiter, counters, batch, losses })
+        let answerer = Answerer { guard, limiter, counters, batch: Batch::new() };
+        Ok(Self { sockets, first_token, losses: Losses::new(Instant::now()), answerer })
     }
 
     /// Notes that a socket is ready.
-    pub(crate) fn event(&mut self, event: &Event) {
-        let place = event.token().0.checked_sub(self.first_token);
+    pub(crate) fn note_ready(&mut self, token: Token) {
+        let place = token.0.checked_sub(self.first_token);
         if let Some(socket) = place.and_then(|place| self.sockets.get_mut(place)) {
             socket.ready = true;
         }
@@ -98,19 +93,17 @@ impl Service {
 
     /// Answers a batch on each socket where datagrams wait; true if some are left waiting.
     pub(crate) fn work(&mut self, responder: &mut Responder, now: Instant) -> bool {
-        let Self { sockets, guard, limiter, counters, batch, .. } = self;
-        let mut round = Round { judge: Judge { guard, limiter, now }, responder, counters };
         let mut seen = Seen::Nothing;
-        for socket in sockets {
+        for socket in &mut self.sockets {
             let mut taken = 0;
             while socket.ready && taken < SINGLES {
-                let found = round.take(socket, batch);
-                seen = seen.max(match found {
+                let received = self.answerer.serve(socket, responder, now);
+                seen = seen.max(match received {
                     0 => Seen::Nothing,
-                    1 if batch.octets(0) < socket.large => Seen::Singles,
+                    1 if self.answerer.batch.octets(0) < socket.large => Seen::Singles,
                     _ => Seen::Queue,
                 });
-                taken += found.max(1);
+                taken += received.max(1);
             }
         }
         if self.losses.are_due(seen, now) {
@@ -132,7 +125,7 @@ impl Service {
             socket.dropped = dropped;
             if lost > 0 {
                 let version = IpVersion::of(socket.local.ip());
-                self.counters.add_many(Counted::UdpReceiveBufferFull, version, lost.into());
+                self.answerer.counters.add_many(Event::UdpReceiveBufferFull, version, lost.into());
             }
         }
     }
@@ -152,23 +145,27 @@ impl Service {
 }
 
 impl Socket {
-    /// How many datagrams to look for. To look for one costs less, if there are no more; where the last
-    /// look for many has found several it goes on so, else it is tried now and then.
-    fn most(&self) -> usize {
-        // Where many are looked for, each tells where it was sent to.
-        let must_tell = self.local.ip().is_unspecified();
-        if must_tell || self.batch > 1 || self.singles == SINGLES { Batch::MOST } else { 1 }
+    /// How many datagrams to ask for. To ask for one costs less, if there are no more; many are asked for as long
+    /// as several come, and now and then besides.
+    fn wanted(&self) -> usize {
+        // Only where many are asked for, each says where it was sent to.
+        let needs_destination = self.local.ip().is_unspecified();
+        if needs_destination || self.batch > 1 || self.singles == SINGLES {
+            Batch::MAX_DATAGRAMS
+        } else {
+            1
+        }
     }
 
-    /// Notes how many were found by a look for so many.
-    fn found(&mut self, received: usize, most: usize) {
+    /// Notes how many were received where `wanted` were asked for.
+    fn note_received(&mut self, received: usize, wanted: usize) {
         self.failures = 0;
-        if most == 1 {
+        if wanted == 1 {
             self.singles += 1;
         } else {
             (self.batch, self.singles) = (received, 0);
         }
-        self.ready = received == most;
+        self.ready = received == wanted;
     }
 }
 
@@ -178,63 +175,55 @@ fn large_datagram(receive_buffer: usize) -> usize {
     (receive_buffer / (2 * SINGLES)).saturating_sub(768)
 }
 
-/// What it takes to treat datagrams.
-struct Round<'a> {
-    judge: Judge<'a>,
-    responder: &'a mut Responder,
-    counters: &'a Counters,
-}
-
-/// What it takes to decide whether one is answered.
-struct Judge<'a> {
-    guard: &'a Guard,
-    limiter: &'a Limiter,
-    now: Instant,
-}
-
-impl Round<'_> {
-    /// Takes datagrams from a socket and answers them; returns how many came.
-    fn take(&mut self, socket: &mut Socket, batch: &mut Batch) -> usize {
-        let most = socket.most();
-        match socket.udp.try_io(|| batch.receive(&socket.udp, most)) {
+impl Answerer {
+    /// Receives datagrams from a socket and answers them. Returns how many came.
+    fn serve(&mut self, socket: &mut Socket, responder: &mut Responder, now: Instant) -> usize {
+        let wanted = socket.wanted();
+        match socket.udp.try_io(|| self.batch.receive(&socket.udp, wanted)) {
             Ok(received) => {
-                socket.found(received, most);
-                self.answer(socket, batch, received);
+                socket.note_received(received, wanted);
+                self.answer(socket, received, responder, now);
                 received
             }
             Err(error) => {
-                self.failed(socket, &error);
+                self.receive_failed(socket, &error);
                 0
             }
         }
     }
 
-    /// Answers those of a batch that are to be answered, all with the same line.
-    fn answer(&mut self, socket: &Socket, batch: &mut Batch, received: usize) {
-        let Self { judge, responder, counters } = self;
-        let reply = responder.reply(judge.now).map(Reply::octets);
+    /// Answers the datagrams of the batch that are admitted, all with the same reply.
+    fn answer(
+        &mut self,
+        socket: &Socket,
+        received: usize,
+        responder: &mut Responder,
+        now: Instant,
+    ) {
+        let reply = responder.reply(now).map(Reply::octets);
         let (mut taken, mut answered) = ([0; 2], [0; 2]);
         let (logs_clients, mut to_log) = (ClientLog::is_on(), Vec::new());
         for number in 0..received {
-            let Some(datagram) = batch.datagram(number) else { continue }; // nobody to answer
+            let Some(datagram) = self.batch.datagram(number) else { continue }; // without a source
             let version = IpVersion::of(datagram.peer.ip());
             taken[version as usize] += 1;
-            let decision = batch
-                .look_at(number, |content| judge.decide(socket.local, &datagram, content, reply));
-            match decision {
-                Decision::Answer => {
-                    answered[version as usize] += 1;
-                    batch.answer(number, datagram.destination);
-                    if logs_clients {
-                        to_log.push(datagram.peer);
-                    }
-                }
-                Decision::Ignore(reason) => counters.add_of(reason, datagram.peer),
+            let admitted = self.batch.with_content(number, |content| {
+                self.admit(socket.local, &datagram, content, reply, now)
+            });
+            if let Err(reason) = admitted {
+                self.counters.add_of(reason, datagram.peer);
+                continue;
+            }
+            answered[version as usize] += 1;
+            self.batch.queue_reply(number, datagram.destination);
+            if logs_clients {
+                to_log.push(datagram.peer);
             }
         }
         // What cannot be sent is dropped: the client asks again, and waiting for one peer would keep the
         // others waiting.
-        batch.send(&socket.udp, reply.unwrap_or(&[]), |peer, error| {
+        let counters = &self.counters;
+        self.batch.send_replies(&socket.udp, reply.unwrap_or(&[]), |peer, error| {
             let version = IpVersion::of(peer.ip());
             answered[version as usize] -= 1;
             counters.add_failure(lost(error), version, Some(peer), error);
@@ -243,67 +232,61 @@ impl Round<'_> {
             }
         });
         for peer in to_log {
-            counters.log_client(Counted::UdpAnswered, peer);
+            counters.log_client(Event::UdpAnswered, peer);
         }
         for version in IpVersion::BOTH {
-            counters.add_many(Counted::UdpReceived, version, taken[version as usize]);
-            counters.add_many(Counted::UdpAnswered, version, answered[version as usize]);
+            counters.add_many(Event::UdpReceived, version, taken[version as usize]);
+            counters.add_many(Event::UdpAnswered, version, answered[version as usize]);
         }
     }
 
-    fn failed(&self, socket: &mut Socket, error: &io::Error) {
+    fn receive_failed(&self, socket: &mut Socket, error: &io::Error) {
         match error.kind() {
             ErrorKind::WouldBlock => socket.ready = false,
             ErrorKind::Interrupted => {}
             // Such as an earlier answer's ICMP error: taking it has cleared it, the next may be good.
             _ => {
                 let version = IpVersion::of(socket.local.ip());
-                self.counters.add_failure(Counted::UdpReceiveFailed, version, None, error);
+                self.counters.add_failure(Event::UdpReceiveFailed, version, None, error);
                 socket.failures += 1;
-                socket.ready = !socket.failures.is_multiple_of(FAILURES);
+                socket.ready = !socket.failures.is_multiple_of(MAX_FAILURES);
             }
         }
     }
-}
 
-impl Judge<'_> {
-    /// What becomes of a datagram with this content. `reply` is `None` where there is no time to tell.
-    fn decide(
+    /// Decides on a datagram with this content. The error says why it is ignored. `reply` is `None` where there
+    /// is no time to send.
+    fn admit(
         &self,
         local: SocketAddr,
         datagram: &Received,
         content: &[u8],
         reply: Option<&[u8]>,
-    ) -> Decision {
+        now: Instant,
+    ) -> Result<(), Event> {
         let &Received { peer, octets, sent_to_many, destination } = datagram;
         let over_loopback = destination.is_some_and(|it| it.interface == sys::LOOPBACK);
         let question = Question { peer, local, octets, sent_to_many, over_loopback };
-        let by_source = self.guard.decide(question);
-        if by_source != Decision::Answer {
-            return by_source;
-        }
-        let Some(reply) = reply else { return Decision::Ignore(Counted::UdpNoTime) };
-        let by_length = self.guard.decide_on_length(question, reply.len());
-        if by_length != Decision::Answer {
-            return by_length;
-        }
+        self.guard.admit(question)?;
+        let reply = reply.ok_or(Event::UdpNoTime)?;
+        self.guard.admit_length(question, reply.len())?;
         // After the cheap rules, since what they ignore takes no token; before the content, which a flood could
         // make several times as expensive to judge as an answer.
-        match self.limiter.take(peer, self.now) {
-            Ok(()) => guard::decide_on_content(content, reply),
-            Err(TooMuch::Source) => Decision::Ignore(Counted::UdpSourceLimit),
-            Err(TooMuch::Total) => Decision::Ignore(Counted::UdpTotalLimit),
-        }
+        self.limiter.take(peer, now).map_err(|scope| match scope {
+            Scope::Source => Event::UdpSourceLimit,
+            Scope::Total => Event::UdpTotalLimit,
+        })?;
+        admit_content(content, reply)
     }
 }
 
 /// Why an answer was lost.
-fn lost(error: &io::Error) -> Counted {
+fn lost(error: &io::Error) -> Event {
     match Errno::from_raw(error.raw_os_error().unwrap_or(0)) {
-        Errno::ENOBUFS | Errno::ENOMEM | Errno::EAGAIN => Counted::UdpNoMemory,
-        Errno::EPERM | Errno::EACCES => Counted::UdpNotPermitted,
-        Errno::ENETUNREACH | Errno::EHOSTUNREACH | Errno::ENETDOWN => Counted::UdpUnreachable,
-        _ => Counted::UdpSendFailed,
+        Errno::ENOBUFS | Errno::ENOMEM | Errno::EAGAIN => Event::UdpNoMemory,
+        Errno::EPERM | Errno::EACCES => Event::UdpNotPermitted,
+        Errno::ENETUNREACH | Errno::EHOSTUNREACH | Errno::ENETDOWN => Event::UdpUnreachable,
+        _ => Event::UdpSendFailed,
     }
 }
 
@@ -342,9 +325,9 @@ mod tests {
         let mut responder = Responder::new(Clock::System, Syntax::Rfc867, Zone::UTC, false);
         for failures in [16, 32] {
             assert!(!service.work(&mut responder, now), "it does not try for ever");
-            assert_eq!(metrics.count(Counted::UdpReceiveFailed), failures);
+            assert_eq!(metrics.count(Event::UdpReceiveFailed), failures);
             assert!(!service.work(&mut responder, now));
-            assert_eq!(metrics.count(Counted::UdpReceiveFailed), failures, "no event has come");
+            assert_eq!(metrics.count(Event::UdpReceiveFailed), failures, "no event has come");
             service.sockets[0].ready = true; // as an event says
         }
     }
@@ -352,14 +335,14 @@ mod tests {
     #[test]
     fn an_answer_that_is_lost_is_counted_by_kind() {
         for (errno, counted) in [
-            (Errno::ENOBUFS, Counted::UdpNoMemory),
-            (Errno::ENOMEM, Counted::UdpNoMemory),
-            (Errno::EAGAIN, Counted::UdpNoMemory),
-            (Errno::EPERM, Counted::UdpNotPermitted),
-            (Errno::EACCES, Counted::UdpNotPermitted),
-            (Errno::ENETUNREACH, Counted::UdpUnreachable),
-            (Errno::EHOSTUNREACH, Counted::UdpUnreachable),
-            (Errno::EINVAL, Counted::UdpSendFailed),
+            (Errno::ENOBUFS, Event::UdpNoMemory),
+            (Errno::ENOMEM, Event::UdpNoMemory),
+            (Errno::EAGAIN, Event::UdpNoMemory),
+            (Errno::EPERM, Event::UdpNotPermitted),
+            (Errno::EACCES, Event::UdpNotPermitted),
+            (Errno::ENETUNREACH, Event::UdpUnreachable),
+            (Errno::EHOSTUNREACH, Event::UdpUnreachable),
+            (Errno::EINVAL, Event::UdpSendFailed),
         ] {
             assert_eq!(lost(&io::Error::from(errno)), counted, "{errno}");
         }

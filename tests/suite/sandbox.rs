@@ -4,7 +4,8 @@
 use crate::or_skip;
 use crate::support::wire::{ask_tcp, ask_udp};
 use crate::support::{Running, run, stderr, stdout};
-use daytime::{Config, Confinement, Sandbox, Server};
+use daytime::server::{Confinement, Sandbox};
+use daytime::{Config, Server};
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::signal::kill;
@@ -70,7 +71,7 @@ fn inside() {
 
     let server = server();
     if how != "plain" {
-        let begun = Confinement { identity: None, sandbox: Sandbox::On }.begin().expect("begun");
+        let begun = Confinement::default().sandbox(Sandbox::On).begin().expect("begun");
         println!("\n> in force: {}", begun.so_far());
         if how == "finished" {
             println!("> in force: {}", begun.finish(&server).expect("finished"));
@@ -104,8 +105,8 @@ fn inside() {
 
 /// A server whose sandbox it is.
 fn server() -> Server {
-    let addresses = vec!["127.0.0.1:0".parse().expect("an address")];
-    Server::bind(Config { addresses, ..Config::default() }).expect("loopback")
+    let address = "127.0.0.1:0".parse().expect("an address");
+    Server::bind(Config::default().address(address)).expect("loopback")
 }
 
 /// Starts [`inside`]: what was in force, and how each trial went.

@@ -9,7 +9,7 @@ use std::fs::{self, Permissions};
 use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// `daytime serve` with arguments that it cannot go on with: what it says, and nothing else.
 fn refused(status: i32, arguments: &[&str]) -> String {
@@ -258,12 +258,18 @@ fn with_too_few_descriptors_for_a_client_it_refuses_to_start_and_with_one_more_i
         &["--proto", "udp"],
     ] {
         let mut said = String::new();
-        // It ends at once where it starts.
+        // It prints its addresses where it starts.
         let starts = |limit: &u32| {
-            let output = run(with_limit(*limit, options).args(["--idle", "0.01", "-q"]));
-            if output.status.success() {
+            let mut command = with_limit(*limit, options);
+            command.arg("-q").stdout(Stdio::piped()).stderr(Stdio::piped());
+            let mut server = command.spawn().expect("started");
+            let printed = server.stdout.as_mut().expect("piped").read(&mut [0; 1]);
+            if printed.expect("readable") > 0 {
+                server.kill().expect("it runs");
+                server.wait().expect("waited for");
                 return true;
             }
+            let output = server.wait_with_output().expect("waited for");
             said = stderr(&output);
             assert_eq!(output.status.code(), Some(1), "{options:?}, {limit}: {said}");
             assert!(said.contains("open files"), "{options:?}, {limit}: {said}");

@@ -5,7 +5,7 @@ use crate::support::{Running, bad, count, daytime};
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::{SocketAddr, TcpStream, UdpSocket};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 const WORKERS: usize = 4;
 
@@ -117,29 +117,6 @@ fn connections_that_are_closed_count_no_more_wherever_the_next_one_comes() {
 }
 
 #[test]
-fn a_connection_at_any_worker_keeps_an_idle_server_from_ending() {
-    // Long enough that a busy machine has a client come in time.
-    let mut server = serve(&["--idle", "3", "--drain-deadline", "60"]);
-    let begun = Instant::now();
-    let held: Vec<TcpStream> = (0..16).map(|_| connect(server.tcp())).collect();
-    assert!(held.iter().all(|client| read_to_end(client).ends_with(b"\n")));
-    while begun.elapsed() < Duration::from_millis(3500) {
-        ask_udp(server.udp(), b""); // it still serves
-    }
-    let mut held = held;
-    let last = held.pop().expect("16");
-    drop(held);
-    let alone = Instant::now();
-    while alone.elapsed() < Duration::from_secs(5) {
-        assert!(sleeps(&server).len() == WORKERS, "one connection is enough");
-    }
-    drop(last);
-    let (status, log) = server.wait();
-    assert_eq!(status.code(), Some(0), "{log}");
-    assert_eq!(log.matches("no client for 3 s: stopping").count(), 1, "{log}");
-}
-
-#[test]
 fn each_thread_is_as_confined_as_the_first() {
     let server = serve(&[]);
     let tasks = fs::read_dir(format!("/proc/{}/task", server.id())).expect("Linux");
@@ -172,6 +149,8 @@ fn workers_that_cannot_be_are_a_matter_of_usage() {
         (&["--workers", "0"][..], "not a number from 1 to 1024, nor auto"),
         (&["--workers", "many"], "not a number from 1 to 1024, nor auto"),
         (&["--workers", "2", "--no-reuse-port"], "with --no-reuse-port there is one worker"),
+        (&["--workers", "2", "--idle", "9"], "--idle ends a server with one worker: leave"),
+        (&["--workers", "auto", "--idle", "9"], "--idle ends a server with one worker: leave"),
     ] {
         let error = bad(2, daytime().args(["serve", "--port", "0"]).args(options));
         assert!(error.contains(told), "{error}");

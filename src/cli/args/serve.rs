@@ -104,7 +104,8 @@ pub(in crate::cli) struct Serve {
     #[arg(long, value_enum, num_args = 0..=1, require_equals = true, conflicts_with = "json")]
     #[arg(default_missing_value = "wait", value_name = "KIND")]
     pub inetd: Option<Inetd>,
-    /// Exit after this many idle seconds [default: never; with --inetd 60]
+    /// Exit after this many seconds without a client; for one worker
+    /// [default: never; with --inetd 60]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub idle: Option<Duration>,
     /// Print the bound addresses as JSON

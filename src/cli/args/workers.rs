@@ -3,9 +3,10 @@
 use crate::server::Workers;
 use clap::Args;
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
 /// More are hardly meant: each takes a loop and a set of sockets.
-const MOST: usize = 1024;
+const MAX_WORKERS: usize = 1024;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct WorkerOptions {
@@ -23,9 +24,12 @@ impl WorkerOptions {
         self.workers.unwrap_or_default()
     }
 
-    /// What is wrong with them together.
-    pub(in crate::cli) fn contradiction(&self) -> Option<&'static str> {
+    /// Returns what is wrong with these options together, and with `--idle`.
+    pub(in crate::cli) fn contradiction(&self, idle: Option<Duration>) -> Option<&'static str> {
         match self.workers {
+            Some(workers) if idle.is_some() && workers != Workers::default() => {
+                Some("--idle ends a server with one worker: leave --idle or --workers out")
+            }
             Some(Workers::Exactly(number)) if self.no_reuse_port && number.get() > 1 => {
                 Some("with --no-reuse-port there is one worker: leave one of it and --workers out")
             }
@@ -39,7 +43,7 @@ fn workers(text: &str) -> Result<Workers, &'static str> {
         return Ok(Workers::Auto);
     }
     let digits = text.bytes().all(|octet| octet.is_ascii_digit());
-    let number = text.parse().ok().filter(|number| digits && *number <= MOST);
+    let number = text.parse().ok().filter(|number| digits && *number <= MAX_WORKERS);
     number
         .and_then(NonZeroUsize::new)
         .map(Workers::Exactly)
@@ -62,11 +66,11 @@ mod tests {
 
     #[test]
     fn only_several_workers_contradict_ports_that_are_not_shared() {
-        let told = |text: &str| {
+        let is_refused = |text: &str| {
             let workers = Some(workers(text).expect("right"));
-            WorkerOptions { workers, no_reuse_port: true }.contradiction().is_some()
+            WorkerOptions { workers, no_reuse_port: true }.contradiction(None).is_some()
         };
-        assert_eq!([told("1"), told("auto"), told("2")], [false, false, true]);
-        assert_eq!(WorkerOptions { workers: None, no_reuse_port: true }.contradiction(), None);
+        assert_eq!([is_refused("1"), is_refused("auto"), is_refused("2")], [false, false, true]);
+        assert_eq!(WorkerOptions { workers: None, no_reuse_port: true }.contradiction(None), None);
     }
 }

@@ -192,11 +192,11 @@ fn hold(
 fn ours(transport: Transport, idle: u32, run: &mut Run) -> Result<(), Obstacle> {
     let service = service(transport, SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
     let mut notebook = notebook();
-    let _held = hold(transport, service.address, idle, &mut notebook)
+    let _held = hold(transport, service.bound()[0].address, idle, &mut notebook)
         .map_err(failed("hold the service"))?;
     let begun = Instant::now();
-    let next =
-        ask(&mut notebook, NEXT, transport, service.address).map_err(failed("ask the service"))?;
+    let next = ask(&mut notebook, NEXT, transport, service.bound()[0].address)
+        .map_err(failed("ask the service"))?;
     let heard = hear(&mut notebook, NEXT, &next, PATIENCE);
     run.saw(transport, OURS_AFTER, begun.elapsed());
     let is_line = heard.as_ref().is_ok_and(|octets| octets.ends_with(b"\r\n"));

@@ -116,7 +116,7 @@ fn careless(transport: Transport, run: &mut Run) -> Result<(), Obstacle> {
 fn ours(transport: Transport, run: &mut Run) -> Result<(), Obstacle> {
     let mut notebook = Notebook::new();
     let service = service(transport, SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)))?;
-    let at = SocketAddr::from((ASKED, service.address.port()));
+    let at = SocketAddr::from((ASKED, service.bound()[0].address.port()));
     let connected = ask(&mut notebook, transport, at)?;
     let comes = transport == Transport::Tcp || sys::TELLS_DESTINATIONS;
     let patience = if comes { PATIENCE } else { SILENCE };

@@ -323,7 +323,7 @@ fn remembered(Ends { client, server }: Ends) -> Option<(&'static str, Duration)>
 fn restart_ours(transport: Transport) -> Result<String, Obstacle> {
     let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let first = service(transport, anywhere)?;
-    let at = first.address;
+    let at = first.bound()[0].address;
     client::ask(&at.into(), transport, &Options::default())
         .map_err(io::Error::other)
         .map_err(failed("ask the service"))?;
@@ -352,7 +352,7 @@ mod tests {
     fn a_server_that_still_runs_is_not_as_predicted() {
         let running = service(Transport::Tcp, SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
         let running = running.expect("loopback");
-        let again = service(Transport::Tcp, running.address).err();
+        let again = service(Transport::Tcp, running.bound()[0].address).err();
         assert!(matches!(again, Some(Obstacle::Failed(..))), "{again:?}");
     }
 }

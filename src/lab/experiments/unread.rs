@@ -1,6 +1,5 @@
 //! A client that talks to a server that does not listen.
 
-use crate::compare::OwnServer;
 use crate::duration::Unit;
 use crate::lab::loopback::{
     CLIENT, LINE, Notebook, PATIENCE, Pair, SERVER, failed, in_time, line, name, octets, open,
@@ -8,7 +7,7 @@ use crate::lab::loopback::{
 };
 use crate::lab::netns::runs::unread as netns;
 use crate::lab::{Engine, Knob, Lab, Obstacle, Prediction, Procedure, Run, Setting, draws_nothing};
-use crate::server::Config;
+use crate::server::{Config, Server};
 use crate::syntax::Syntax;
 use crate::trace::Trace;
 use crate::transport::Transport;
@@ -69,15 +68,15 @@ fn run(setting: &Setting) -> Result<Run, Obstacle> {
     present()?;
     let addresses = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0))];
     let config = Config { addresses, syntax: Syntax::Ctime, ..Config::default() };
-    let service = OwnServer::start(config)
-        .map_err(|error| failed("start a server")(io::Error::other(error)))?;
+    let server = Server::bind(config).map_err(io::Error::other);
+    let service = server.and_then(Server::spawn).map_err(failed("start a server"))?;
     let mut run = Run::default();
     for transport in Transport::BOTH {
         let (trace, seen) = repeat(setting, || careless(transport))?;
         run.saw(transport, CLOSED, seen);
         run.show(transport, CLOSED, trace);
         let what = if transport == Transport::Tcp { DRAINED } else { ANY_INPUT };
-        let (trace, seen) = repeat(setting, || polite(transport, service.address))?;
+        let (trace, seen) = repeat(setting, || polite(transport, service.bound()[0].address))?;
         run.saw(transport, what, seen);
         run.show(transport, what, trace);
     }

@@ -1,10 +1,9 @@
 //! Several clients and servers on this host, and what each does over either transport.
 
 use super::{Notebook, SERVER, accept, failed, in_time, name, octets, open, recv, taken};
-use crate::compare::OwnServer;
 use crate::lab::Obstacle;
 use crate::reply::Reply;
-use crate::server::Config;
+use crate::server::{Config, Running, Server};
 use crate::trace::{Host, HostId, Trace};
 use crate::transport::Transport;
 use socket2::{Socket, Type};
@@ -135,9 +134,10 @@ pub(crate) fn bound(socket: &Socket) -> Result<SocketAddr, Obstacle> {
 }
 
 /// The service of this crate at one address, over one transport.
-pub(crate) fn service(transport: Transport, at: SocketAddr) -> Result<OwnServer, Obstacle> {
+pub(crate) fn service(transport: Transport, at: SocketAddr) -> Result<Running, Obstacle> {
     let config = Config { addresses: vec![at], transports: vec![transport], ..Config::default() };
-    OwnServer::start(config).map_err(io::Error::other).map_err(failed("start the service"))
+    let server = Server::bind(config).map_err(io::Error::other);
+    server.and_then(Server::spawn).map_err(failed("start the service"))
 }
 
 #[cfg(test)]
@@ -181,7 +181,8 @@ mod tests {
             let service = service(transport, anywhere().as_socket().expect("IPv4"));
             let service = service.expect("loopback");
             let mut notebook = Notebook::new();
-            let client = ask(&mut notebook, CLIENT, transport, service.address).expect("asked");
+            let client =
+                ask(&mut notebook, CLIENT, transport, service.bound()[0].address).expect("asked");
             let heard = hear(&mut notebook, CLIENT, &client, PATIENCE).expect("an answer");
             assert!(heard.ends_with(b"-UTC\r\n"), "{heard:?}");
         }

@@ -5,7 +5,7 @@ use super::network::{Application, Place, address, standard};
 use crate::lab::link::SERVER;
 use crate::transport::PORT;
 use crate::udp::exchange::{Retries, Schedule, Step};
-use crate::udp::guard::{Decision, Guard, GuardOptions, Question, decide_on_content};
+use crate::udp::guard::{Guard, GuardOptions, Question, admit_content};
 use smoltcp::iface::SocketHandle;
 use smoltcp::socket::udp::{PacketBuffer, PacketMetadata, Socket};
 use smoltcp::wire::IpEndpoint;
@@ -77,9 +77,8 @@ impl Service {
         let (peer, local, octets) = (standard(peer), self.local, content.len());
         let question = Question { peer, local, octets, sent_to_many: false, over_loopback: false };
         self.guard.as_ref().is_none_or(|guard| {
-            guard.decide(question) == Decision::Answer
-                && line(now)
-                    .is_some_and(|reply| decide_on_content(content, &reply) == Decision::Answer)
+            guard.admit(question).is_ok()
+                && line(now).is_some_and(|reply| admit_content(content, &reply).is_ok())
         })
     }
 

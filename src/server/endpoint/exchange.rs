@@ -21,7 +21,7 @@ use std::task::{Context, Poll, Wake, Waker};
 /// Octets and fields that the head of a request may have; hyper answers 431 to more.
 const HEAD_OCTETS: usize = 8192;
 const HEAD_FIELDS: usize = 64;
-/// Octets that are thrown away behind a request, so that its answer is not lost to a reset.
+/// Octets that are thrown away after a request, so that its answer is not lost to a reset.
 const DRAIN_OCTETS: usize = 1 << 16;
 
 /// A connection, from its request to its end. Dropping it closes it.
@@ -77,7 +77,7 @@ impl Wake for Woken {
     }
 }
 
-/// One request, its answer, and the drain behind it.
+/// One request, its answer, and the drain after it.
 async fn serve(stream: TcpStream, page: Page) {
     let stream = Rc::new(stream);
     let answer = |request: Request<Incoming>| {
@@ -85,7 +85,7 @@ async fn serve(stream: TcpStream, page: Page) {
         ready(Ok::<_, Infallible>(response))
     };
     let mut http = http1::Builder::new();
-    // Who half-closes behind the request still wants the answer.
+    // A client that half-closes after the request still wants the response.
     http.keep_alive(false).half_close(true).max_headers(HEAD_FIELDS).max_buf_size(HEAD_OCTETS);
     let connection = http.serve_connection(Socket(Rc::clone(&stream)), service_fn(answer));
     // What was no request, hyper has answered as far as it can be: it ends like any other.

@@ -4,8 +4,9 @@
 
 mod exchange;
 
-use super::{ServeError, survive};
-use crate::listen::{Adopted, Inherited, Listen, ListenError, Opened, adopt, descriptor};
+use super::ServeError;
+use super::threads::survive;
+use crate::listen::{Inherited, Kind, Listen, ListenError, Opened, adopt, descriptor};
 use crate::transport::Transport;
 use exchange::Exchange;
 use mio::net::{TcpListener, TcpStream};
@@ -23,25 +24,25 @@ use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// What is answered to those who ask for the metrics.
+/// Draws the page of the metrics.
 pub(crate) type Page = Arc<dyn Fn() -> String + Send + Sync>;
 
-/// What a connection may take in all, however much it keeps on sending.
+/// Maximum time of a connection, however much it keeps on sending.
 const DEADLINE: Duration = Duration::from_secs(2);
-/// What it may take while [`MOST`] are open, since others may wait in the backlog.
-const CROWDED: Duration = Duration::from_millis(200);
-/// Connections at once; what more there are wait in the backlog.
-const MOST: usize = 32;
-/// Rest after a failure to accept (no descriptor, no memory), so that the loop never spins.
-const REST: Duration = Duration::from_millis(50);
+/// Maximum time while [`MAX_CONNECTIONS`] are open, since others may wait in the backlog.
+const CROWDED_DEADLINE: Duration = Duration::from_millis(200);
+/// Maximum number of connections at once; others wait in the backlog.
+const MAX_CONNECTIONS: usize = 32;
+/// Pause after a failure to accept (no descriptor, no memory), so that the loop never spins.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Descriptors that are left to the services, where there are few.
-const LEFT: RawFd = 4;
+const SERVICE_DESCRIPTORS: RawFd = 4;
 
 const WAKE: Token = Token(0);
 const LISTENER: Token = Token(1);
 /// The tokens of connections begin here.
-const FIRST: usize = 2;
+const FIRST_CONNECTION: usize = 2;
 
 /// The endpoint, bound and ready to start.
 #[derive(Debug)]
@@ -54,9 +55,9 @@ pub(crate) struct Endpoint {
 
 impl Endpoint {
     /// Descriptors that have to be left when all is open: one for a client here, and those of the services.
-    pub(crate) const DESCRIPTORS: usize = LEFT as usize + 1;
+    pub(crate) const DESCRIPTORS: usize = SERVICE_DESCRIPTORS as usize + 1;
 
-    /// Opens the listener. With port 0 the kernel chooses; [`Endpoint::address`] tells.
+    /// Opens the listener. With port 0 the kernel chooses; [`Running::address`] has its choice.
     pub(crate) fn bind(address: SocketAddr) -> Result<Self, ServeError> {
         let listen = Listen { backlog: 256, write_deadline: DEADLINE, ..Listen::default() };
         let opened = listen.open_all(&[(Transport::Tcp, address)], NonZeroUsize::MIN)?;
@@ -65,36 +66,26 @@ impl Endpoint {
 
     /// Takes the listener that a supervisor has opened.
     pub(crate) fn adopt(inherited: Inherited) -> Result<Self, ServeError> {
-        let which = descriptor(inherited.number, inherited.name.as_deref());
-        let what = match adopt(inherited, DEADLINE) {
-            Ok(Adopted::Service(opened)) if opened.transport == Transport::Tcp => {
-                return Self::new(opened);
-            }
-            Ok(Adopted::Service(_)) => "a UDP socket".to_owned(),
-            Ok(Adopted::Connection(_)) => "a TCP connection".to_owned(),
-            Err(ListenError::NotServable(_, what)) => what,
+        let descriptor = descriptor(inherited.number, inherited.name.as_deref());
+        let found = match adopt(inherited, DEADLINE) {
+            Ok((Kind::Listener, opened)) => return Self::new(opened),
+            Ok((Kind::Datagrams, _)) => "a UDP socket".to_owned(),
+            Ok((Kind::Connection, _)) => "a TCP connection".to_owned(),
+            Err(ListenError::NotServable { found, .. }) => found,
             Err(error) => return Err(error.into()),
         };
-        Err(ListenError::NotListening(which, what).into())
+        Err(ListenError::NotListening { descriptor, found }.into())
     }
 
     fn new(opened: Opened) -> Result<Self, ServeError> {
-        let open = || {
-            let poll = Poll::new()?;
-            let waker = Waker::new(poll.registry(), WAKE)?;
-            Ok((poll, waker))
-        };
-        let (poll, waker) = open().map_err(ServeError::Setup)?;
-        let Opened { socket, address, .. } = opened;
+        let poll = Poll::new().map_err(ServeError::Setup)?;
+        let waker = Waker::new(poll.registry(), WAKE).map_err(ServeError::Setup)?;
+        let Opened { bound, socket } = opened;
         let mut listener = TcpListener::from_std(socket.into());
         poll.registry()
             .register(&mut listener, LISTENER, Interest::READABLE)
             .map_err(ServeError::Setup)?;
-        Ok(Self { poll, waker, listener, address })
-    }
-
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.address
+        Ok(Self { poll, waker, listener, address: bound.address })
     }
 
     /// Answers from now on, in a thread of its own, which has made the calls of its start when this returns:
@@ -104,10 +95,10 @@ impl Endpoint {
         let asked = Arc::new(AtomicBool::new(false));
         let stop = Arc::clone(&asked);
         let Self { poll, waker, listener, address } = self;
-        let (telling, told) = mpsc::channel();
+        let (starting, started) = mpsc::channel();
         let run = move || {
             let answering = Loop::new(poll, listener, (page, open), stop);
-            let _ = telling.send(());
+            let _ = starting.send(());
             if let Err(error) = survive(|| answering.run()) {
                 let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
                 log::error!("metrics {address}: no longer answered: {error}{cause}");
@@ -115,24 +106,25 @@ impl Endpoint {
         };
         let thread = thread::Builder::new().name("metrics".into()).spawn(run);
         let thread = thread.map_err(ServeError::Setup)?;
-        let _ = told.recv();
-        Ok(Running { asked, waker, thread: Some(thread) })
+        let _ = started.recv();
+        Ok(Running { address, asked, waker, thread: Some(thread) })
     }
 }
 
 /// An endpoint that answers, until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Running {
+    pub address: SocketAddr,
     asked: Arc<AtomicBool>,
     waker: Waker,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Drop for Running {
-    /// Ends at once, whoever is connected.
+    /// Ends at once, also while clients are connected.
     fn drop(&mut self) {
         self.asked.store(true, Ordering::Release);
-        // If it cannot be woken, it is left behind.
+        // Where it cannot be woken, the thread goes on.
         if self.waker.wake().is_ok()
             && let Some(thread) = self.thread.take()
         {
@@ -152,7 +144,7 @@ struct Loop {
     ready: bool,
     resume: Option<Instant>,
     /// Descriptors from here on are the services'.
-    not_ours: RawFd,
+    services_from: RawFd,
 }
 
 struct Connection {
@@ -173,13 +165,13 @@ impl Loop {
             page,
             open,
             stop,
-            connections: Slab::with_capacity(MOST),
+            connections: Slab::with_capacity(MAX_CONNECTIONS),
             ready: true,
             resume: None,
-            not_ours: getrlimit(Resource::RLIMIT_NOFILE)
+            services_from: getrlimit(Resource::RLIMIT_NOFILE)
                 .ok()
-                .and_then(|(most, _)| RawFd::try_from(most).ok())
-                .map_or(RawFd::MAX, |most| most - LEFT),
+                .and_then(|(soft, _)| RawFd::try_from(soft).ok())
+                .map_or(RawFd::MAX, |limit| limit - SERVICE_DESCRIPTORS),
         }
     }
 
@@ -208,7 +200,7 @@ impl Loop {
                 WAKE => {}
                 LISTENER => self.ready = true,
                 Token(token) => {
-                    if let Some(connection) = self.connections.get_mut(token - FIRST) {
+                    if let Some(connection) = self.connections.get_mut(token - FIRST_CONNECTION) {
                         connection.exchange.wake();
                     }
                 }
@@ -229,7 +221,7 @@ impl Loop {
     }
 
     fn allowed(&self) -> Duration {
-        if self.connections.len() < MOST { DEADLINE } else { CROWDED }
+        if self.connections.len() < MAX_CONNECTIONS { DEADLINE } else { CROWDED_DEADLINE }
     }
 
     /// Takes as many as there is room for, and answers what they have asked already.
@@ -237,21 +229,21 @@ impl Loop {
         if self.resume.is_some_and(|resume| resume <= now) {
             self.resume = None;
         }
-        while self.ready && self.resume.is_none() && self.connections.len() < MOST {
+        while self.ready && self.resume.is_none() && self.connections.len() < MAX_CONNECTIONS {
             match self.listener.accept() {
                 // The kernel gives the lowest number that is free, so hardly any is left: closed.
-                Ok((stream, _)) if stream.as_raw_fd() >= self.not_ours => {}
+                Ok((stream, _)) if stream.as_raw_fd() >= self.services_from => {}
                 Ok((stream, _)) => self.keep(stream, now),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.ready = false,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(_) => self.resume = Some(now + REST),
+                Err(_) => self.resume = Some(now + ACCEPT_PAUSE),
             }
         }
     }
 
     fn keep(&mut self, mut stream: TcpStream, now: Instant) {
         let entry = self.connections.vacant_entry();
-        let token = Token(FIRST + entry.key());
+        let token = Token(FIRST_CONNECTION + entry.key());
         let both = Interest::READABLE | Interest::WRITABLE;
         if self.poll.registry().register(&mut stream, token, both).is_ok() {
             let mut exchange =
@@ -271,7 +263,7 @@ mod tests {
 
     fn answering(page: Page) -> (Running, Client) {
         let endpoint = Endpoint::bind((Ipv4Addr::LOCALHOST, 0).into()).expect("loopback");
-        let address = endpoint.address();
+        let address = endpoint.address;
         let running = endpoint.start(page, Arc::default()).expect("a thread");
         let mut client = Client::connect(address).expect("connected");
         client.set_read_timeout(Some(10 * DEADLINE)).expect("set");
@@ -292,7 +284,7 @@ mod tests {
         let client = Client::connect(address).expect("connected");
         let inherited = Inherited { socket: listener.into(), number: 7, name: None };
         let endpoint = Endpoint::adopt(inherited).expect("a listener");
-        assert_eq!(endpoint.address(), address);
+        assert_eq!(endpoint.address, address);
 
         let is = |what| format!("descriptor 7 (metrics) is {what}, not a listening TCP socket");
         assert_eq!(refusal(client), is("a TCP connection"));

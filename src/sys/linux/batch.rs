@@ -26,7 +26,7 @@ use std::ptr;
 pub(crate) struct Batch {
     /// Where each datagram comes from, and where its answer goes.
     peers: Vec<Cell<Address>>,
-    /// What the kernel tells of where it was sent to.
+    /// The control messages that say where it was sent to.
     destinations: Vec<Cell<Control>>,
     /// Where its answer leaves from.
     sources: Vec<Cell<Control>>,
@@ -48,22 +48,22 @@ pub(crate) struct Batch {
 unsafe impl Send for Batch {}
 
 impl Batch {
-    /// The most datagrams that are taken at once.
-    pub(crate) const MOST: usize = 64;
+    /// Maximum number of datagrams that are received at once.
+    pub(crate) const MAX_DATAGRAMS: usize = 64;
 
     pub(crate) fn new() -> Self {
         let nowhere = iovec { iov_base: ptr::null_mut(), iov_len: 0 };
         let mut batch = Self {
-            peers: vec![Cell::new(Address::default()); Self::MOST],
-            destinations: vec![Cell::new(Control::default()); Self::MOST],
-            sources: vec![Cell::new(Control::default()); Self::MOST],
-            contents: vec![Cell::new([0; CONTENT]); Self::MOST],
-            places: vec![Cell::new(nowhere); Self::MOST],
+            peers: vec![Cell::new(Address::default()); Self::MAX_DATAGRAMS],
+            destinations: vec![Cell::new(Control::default()); Self::MAX_DATAGRAMS],
+            sources: vec![Cell::new(Control::default()); Self::MAX_DATAGRAMS],
+            contents: vec![Cell::new([0; CONTENT]); Self::MAX_DATAGRAMS],
+            places: vec![Cell::new(nowhere); Self::MAX_DATAGRAMS],
             line: vec![Cell::new(nowhere)],
-            incoming: iter::repeat_with(empty_header).take(Self::MOST).collect(),
-            outgoing: iter::repeat_with(empty_header).take(Self::MOST).collect(),
-            received: Self::MOST, // so that the first `receive` gives all of them their lengths
-            answered: Vec::with_capacity(Self::MOST),
+            incoming: iter::repeat_with(empty_header).take(Self::MAX_DATAGRAMS).collect(),
+            outgoing: iter::repeat_with(empty_header).take(Self::MAX_DATAGRAMS).collect(),
+            received: Self::MAX_DATAGRAMS, // so that the first `receive` gives all of them their lengths
+            answered: Vec::with_capacity(Self::MAX_DATAGRAMS),
         };
         for (index, mmsghdr { msg_hdr, .. }) in batch.incoming.iter_mut().enumerate() {
             let content = batch.contents[index].as_ptr().cast();
@@ -80,7 +80,7 @@ impl Batch {
         batch
     }
 
-    /// Takes datagrams that wait, `most` of them and [`Self::MOST`] in any case, and keeps the first
+    /// Takes datagrams that wait, `most` of them and [`Self::MAX_DATAGRAMS`] in any case, and keeps the first
     /// [`CONTENT`] octets of each. If it is fewer, no more were waiting, or an error has come meanwhile, which is an event of its
     /// own. `WouldBlock` when none waits.
     ///
@@ -95,7 +95,7 @@ impl Batch {
         self.answered.clear();
         // The length is the datagram's own, not what was taken of it.
         let (socket, flags) = (socket.as_raw_fd(), MSG_DONTWAIT | MSG_TRUNC);
-        let headers = &mut self.incoming[..most.min(Self::MOST)];
+        let headers = &mut self.incoming[..most.min(Self::MAX_DATAGRAMS)];
         if let [header] = headers {
             let msghdr { msg_name, msg_namelen, msg_controllen, .. } = &mut header.msg_hdr;
             let (name, length) = (msg_name.cast(), &raw mut *msg_namelen);
@@ -108,7 +108,7 @@ impl Batch {
             self.received = 1;
         } else {
             let (headers, all) = (headers.as_mut_ptr(), number(headers));
-            // SAFETY: there are so many headers, and their pointers are valid by the invariant.
+            // SAFETY: the slice has this number of headers, and their pointers are valid by the invariant.
             let received = unsafe { recvmmsg(socket, headers, all, flags as _, ptr::null_mut()) };
             self.received = Errno::result(received)?.unsigned_abs() as usize;
         }
@@ -132,16 +132,16 @@ impl Batch {
         self.incoming[..self.received][number].msg_len as usize
     }
 
-    /// Shows the content of a datagram of the last `receive`: [`CONTENT`] octets at most.
-    pub(crate) fn look_at<T>(&self, number: usize, look: impl FnOnce(&[u8]) -> T) -> T {
+    /// Calls `look` with the content of a datagram of the last `receive`: [`CONTENT`] octets at most.
+    pub(crate) fn with_content<T>(&self, number: usize, look: impl FnOnce(&[u8]) -> T) -> T {
         match self.octets(number) {
             0 => look(&[]), // the usual question costs no copy
             length => look(&self.contents[number].get()[..length.min(CONTENT)]),
         }
     }
 
-    /// Adds an answer to a datagram of the last `receive`, from an address of this host if one is given.
-    pub(crate) fn answer(&mut self, number: usize, from: Option<Destination>) {
+    /// Queues a reply to a datagram of the last `receive`, from an address of this host if one is given.
+    pub(crate) fn queue_reply(&mut self, number: usize, from: Option<Destination>) {
         let to = &self.incoming[..self.received][number].msg_hdr;
         let header = &mut self.outgoing[self.answered.len()].msg_hdr;
         (header.msg_name, header.msg_namelen) = (to.msg_name, to.msg_namelen);
@@ -155,9 +155,9 @@ impl Batch {
         self.answered.push(number);
     }
 
-    /// Sends every answer that was added, with these octets. One that cannot leave is told to `lost`, with
-    /// whom it was for, and costs the others nothing: `sendmmsg(2)` stops before it, and then fails with it.
-    pub(crate) fn send(
+    /// Sends every reply that was queued, with these octets. `lost` gets the peer and the error of one
+    /// that cannot leave, and costs the others nothing: `sendmmsg(2)` stops before it, and then fails with it.
+    pub(crate) fn send_replies(
         &mut self,
         socket: &impl AsRawFd,
         octets: &[u8],
@@ -199,12 +199,12 @@ fn send_some(socket: RawFd, answers: &mut [mmsghdr]) -> io::Result<usize> {
         return Ok(Errno::result(sent).map(|_| 1)?);
     }
     let (headers, all) = (answers.as_mut_ptr(), number(answers));
-    // SAFETY: there are so many headers, and the caller's pointers are valid.
+    // SAFETY: the slice has this number of headers, and the caller's pointers are valid.
     let sent = unsafe { sendmmsg(socket, headers, all, MSG_DONTWAIT as _) };
     Ok(Errno::result(sent)?.unsigned_abs() as usize)
 }
 
-/// As the calls have it; there are [`Batch::MOST`] at most.
+/// As the calls have it; there are [`Batch::MAX_DATAGRAMS`] at most.
 fn number(headers: &[mmsghdr]) -> c_uint {
     c_uint::try_from(headers.len()).unwrap_or(0)
 }
@@ -237,7 +237,7 @@ mod tests {
         clients
     }
 
-    fn hears(client: &UdpSocket) -> Vec<u8> {
+    fn reply_to(client: &UdpSocket) -> Vec<u8> {
         let mut octets = [0; 64];
         let length = client.recv(&mut octets).expect("an answer");
         octets[..length].to_vec()
@@ -248,17 +248,19 @@ mod tests {
         let server = loopback();
         let clients = clients(&server, 4);
         let mut batch = Batch::new();
-        assert_eq!(batch.receive(&server, Batch::MOST).expect("there"), 4);
+        assert_eq!(batch.receive(&server, Batch::MAX_DATAGRAMS).expect("there"), 4);
         let elsewhere = Destination { address: Ipv4Addr::new(192, 0, 2, 1).into(), interface: 0 };
         for (number, from) in [(0, None), (1, Some(elsewhere)), (3, None)] {
-            batch.answer(number, from);
+            batch.queue_reply(number, from);
         }
         let mut lost = Vec::new();
-        batch.send(&server, b"the line", |peer, error| lost.push((peer, error.raw_os_error())));
+        batch.send_replies(&server, b"the line", |peer, error| {
+            lost.push((peer, error.raw_os_error()));
+        });
         let unlucky = clients[1].local_addr().expect("bound");
         assert_eq!(lost.len(), 1, "{lost:?}");
         assert_eq!(lost[0].0, unlucky);
-        assert_eq!([hears(&clients[0]), hears(&clients[3])], [b"the line", b"the line"]);
+        assert_eq!([reply_to(&clients[0]), reply_to(&clients[3])], [b"the line", b"the line"]);
         for silent in [&clients[1], &clients[2]] {
             silent.set_nonblocking(true).expect("set");
             silent.recv(&mut [0; 64]).expect_err("nothing was sent");
@@ -268,14 +270,14 @@ mod tests {
     #[test]
     fn one_is_taken_at_a_time_if_no_more_are_asked_for_and_64_at_most_if_they_are() {
         let server = loopback();
-        let _clients = clients(&server, Batch::MOST + 2);
+        let _clients = clients(&server, Batch::MAX_DATAGRAMS + 2);
         let mut batch = Batch::new();
         assert_eq!(batch.receive(&server, 1).expect("there"), 1);
         let one = batch.datagram(0).expect("it has a source");
         assert_eq!((one.octets, one.destination), (1, None));
-        assert_eq!(batch.receive(&server, usize::MAX).expect("there"), Batch::MOST);
-        assert!((0..Batch::MOST).all(|number| batch.datagram(number).is_some()));
-        assert_eq!(batch.receive(&server, Batch::MOST).expect("there"), 1);
+        assert_eq!(batch.receive(&server, usize::MAX).expect("there"), Batch::MAX_DATAGRAMS);
+        assert!((0..Batch::MAX_DATAGRAMS).all(|number| batch.datagram(number).is_some()));
+        assert_eq!(batch.receive(&server, Batch::MAX_DATAGRAMS).expect("there"), 1);
         let nothing = batch.receive(&server, 1).expect_err("none is left");
         assert_eq!(nothing.kind(), ErrorKind::WouldBlock);
     }
@@ -291,16 +293,16 @@ mod tests {
             let any = if asked.is_ipv6() { "[::1]:0" } else { "127.0.0.1:0" };
             let Ok(client) = UdpSocket::bind(any) else { return };
             client.set_read_timeout(Some(Duration::from_secs(20))).expect("set");
-            client.connect((asked, port)).expect("connected"); // so it hears that address alone
+            client.connect((asked, port)).expect("connected"); // so it receives from that address alone
             client.send(b"").expect("sent");
             server.peek_from(&mut [0]).expect("it is there");
-            assert_eq!(batch.receive(&server, Batch::MOST).expect("there"), 1);
+            assert_eq!(batch.receive(&server, Batch::MAX_DATAGRAMS).expect("there"), 1);
             let received = batch.datagram(0).expect("it has a source");
             assert!(!received.sent_to_many);
-            assert_eq!(received.destination.expect("told").address, asked);
-            batch.answer(0, received.destination);
-            batch.send(&server, b"here", |peer, error| panic!("{peer}: {error}"));
-            assert_eq!(hears(&client), b"here");
+            assert_eq!(received.destination.expect("a destination").address, asked);
+            batch.queue_reply(0, received.destination);
+            batch.send_replies(&server, b"here", |peer, error| panic!("{peer}: {error}"));
+            assert_eq!(reply_to(&client), b"here");
         }
     }
 }

@@ -17,23 +17,23 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
-    /// The most datagrams that are taken at once.
-    pub(crate) const MOST: usize = 64;
+    /// Maximum number of datagrams that are received at once.
+    pub(crate) const MAX_DATAGRAMS: usize = 64;
 
     pub(crate) fn new() -> Self {
         Self {
-            received: Vec::with_capacity(Self::MOST),
-            contents: vec![[0; CONTENT]; Self::MOST],
-            answered: Vec::with_capacity(Self::MOST),
+            received: Vec::with_capacity(Self::MAX_DATAGRAMS),
+            contents: vec![[0; CONTENT]; Self::MAX_DATAGRAMS],
+            answered: Vec::with_capacity(Self::MAX_DATAGRAMS),
         }
     }
 
-    /// Takes datagrams that wait, `most` of them and [`Self::MOST`] in any case, and keeps the first
+    /// Takes datagrams that wait, `most` of them and [`Self::MAX_DATAGRAMS`] in any case, and keeps the first
     /// [`CONTENT`] octets of each. If it is fewer, no more were waiting. `WouldBlock` when none waits.
     pub(crate) fn receive(&mut self, socket: &impl AsFd, most: usize) -> io::Result<usize> {
         self.received.clear();
         self.answered.clear();
-        while self.received.len() < most.min(Self::MOST) {
+        while self.received.len() < most.min(Self::MAX_DATAGRAMS) {
             match receive_one(socket, &mut self.contents[self.received.len()]) {
                 Ok(received) => self.received.push(received),
                 // It comes up again with the next call, if it lasts.
@@ -54,19 +54,19 @@ impl Batch {
         self.received[number].octets
     }
 
-    /// Shows the content of a datagram of the last `receive`: [`CONTENT`] octets at most.
-    pub(crate) fn look_at<T>(&self, number: usize, look: impl FnOnce(&[u8]) -> T) -> T {
+    /// Calls `look` with the content of a datagram of the last `receive`: [`CONTENT`] octets at most.
+    pub(crate) fn with_content<T>(&self, number: usize, look: impl FnOnce(&[u8]) -> T) -> T {
         look(&self.contents[number][..self.received[number].octets])
     }
 
-    /// Adds an answer to a datagram of the last `receive`. It leaves from the address that the route picks.
-    pub(crate) fn answer(&mut self, number: usize, _: Option<Destination>) {
+    /// Queues a reply to a datagram of the last `receive`. It leaves from the address that the route picks.
+    pub(crate) fn queue_reply(&mut self, number: usize, _: Option<Destination>) {
         self.answered.push(self.received[number].peer);
     }
 
-    /// Sends every answer that was added, with these octets. One that cannot leave is told to `lost`, with
-    /// whom it was for, and costs the others nothing.
-    pub(crate) fn send(
+    /// Sends every reply that was queued, with these octets. `lost` gets the peer and the error of one
+    /// that cannot leave, and costs the others nothing.
+    pub(crate) fn send_replies(
         &mut self,
         socket: &impl AsFd,
         octets: &[u8],

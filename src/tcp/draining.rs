@@ -1,13 +1,13 @@
-//! Connections that have had their line, until their clients close.
+//! Connections that have had their reply, until their clients close.
 //!
-//! Most clients close as soon as they have read the line, so to have the kernel watch each connection
-//! would cost more than it saves. A connection is first *fresh*: it stands in a queue, and the oldest are
-//! looked at now and then, while new ones are accepted. Only those that are still open after [`MOMENT`]
-//! are *watched*: registered, so that an event tells when there is something to read.
+//! Most clients close as soon as they have read the reply, so to register each connection with the kernel
+//! would cost more than it saves. A connection is first *fresh*: it waits in a queue, and the oldest are
+//! checked now and then, while new ones are accepted. Only those that are still open after [`FRESH_TIME`]
+//! are *watched*: registered, so that an event says when there is something to read.
 
-use super::connection::{Connection, Fate};
-use crate::limit::{Census, Room};
-use crate::metrics::{Counters, Event as Counted};
+use super::connection::{Connection, Drain, Fate};
+use crate::limit::{ConnectionLimit, Room, Scope};
+use crate::metrics::{Counters, Event};
 use crate::transport::IpVersion;
 use mio::{Interest, Registry, Token};
 use slab::Slab;
@@ -18,42 +18,43 @@ use std::time::{Duration, Instant};
 
 /// How long a connection is fresh. Shorter than a client would notice; longer than the kernel's tick, since a
 /// timer that is the next to fire costs more.
-const MOMENT: Duration = Duration::from_millis(10);
-/// New connections after which the oldest fresh ones are looked at again: many in a row cost less than
+const FRESH_TIME: Duration = Duration::from_millis(10);
+/// New connections after which the oldest fresh ones are checked again: many in a row cost less than
 /// one at a time, and most will have closed.
-const LOOK_EVERY: usize = 64;
-/// Fresh connections that are looked at in a round, so that whoever comes meanwhile hardly waits; but as many
+const CHECK_EVERY: usize = 64;
+/// Fresh connections that are checked in a round, so that a client that comes meanwhile hardly waits; but as many
 /// as came in the round before, if those were more, so that they never pile up.
-const LOOKS: usize = 8;
+const CHECKS_PER_ROUND: usize = 8;
 /// A year: a longer deadline is as good as this, and its end may be no instant at all.
-const LONGEST_DEADLINE: Duration = Duration::from_hours(365 * 24);
+const MAX_DEADLINE: Duration = Duration::from_hours(365 * 24);
 
 /// The connections of a worker.
 #[derive(Debug)]
-pub(super) struct Drained {
+pub(super) struct Draining {
     connections: Slab<Connection>,
     /// In the order in which they were accepted. Entries may outlive their connections.
     fresh: VecDeque<Entry>,
     /// In the order in which they began to be watched: at most a moment, and a round, from that in which they
     /// were accepted.
     watched: VecDeque<Entry>,
-    /// How many became fresh since some were looked at.
+    /// How many became fresh since the last check.
     new: usize,
-    /// How many are fresh when the oldest are looked at again; 0 while they are.
-    look_at: usize,
+    /// How many are fresh when the oldest are checked again; 0 during a check.
+    check_at: usize,
     /// Connections with more to read than one turn takes. A key may be another connection's by the time
     /// it comes up again: reading that once more does no harm.
     unread: Vec<usize>,
-    /// How long each may stay open, and when all have to be closed, if they have.
-    deadline: Duration,
+    /// How long, and for how many octets, each may stay open.
+    drain: Drain,
+    /// When all have to be closed.
     end: Option<Instant>,
-    /// When all that are fresh were looked at for the last time.
-    looked_at_all: Option<Instant>,
+    /// When all fresh connections were last checked.
+    all_checked: Option<Instant>,
     /// The token of the first connection.
     first_token: usize,
     serial: u32,
     sink: Box<[u8]>,
-    census: Arc<Census>,
+    connection_limit: Arc<ConnectionLimit>,
     counters: Arc<Counters>,
 }
 
@@ -66,11 +67,11 @@ struct Entry {
     serial: u32,
 }
 
-impl Drained {
+impl Draining {
     pub(super) fn new(
-        deadline: Duration,
+        drain: Drain,
         first_token: usize,
-        census: Arc<Census>,
+        connection_limit: Arc<ConnectionLimit>,
         counters: Arc<Counters>,
     ) -> Self {
         Self {
@@ -78,15 +79,15 @@ impl Drained {
             fresh: VecDeque::new(),
             watched: VecDeque::new(),
             new: 0,
-            look_at: LOOK_EVERY,
+            check_at: CHECK_EVERY,
             unread: Vec::new(),
-            deadline: deadline.min(LONGEST_DEADLINE),
+            drain: drain.deadline(drain.deadline.min(MAX_DEADLINE)),
             end: None,
-            looked_at_all: None,
+            all_checked: None,
             first_token,
             serial: 0,
             sink: vec![0; 1 << 16].into_boxed_slice(),
-            census,
+            connection_limit,
             counters,
         }
     }
@@ -96,7 +97,7 @@ impl Drained {
         self.connections.is_empty()
     }
 
-    /// Waits for the rest of an exchange. Where there is little room for more, an event tells that it is over.
+    /// Waits for the rest of an exchange. Where there is little room for more, an event says that it is over.
     pub(super) fn add(
         &mut self,
         mut connection: Connection,
@@ -105,7 +106,7 @@ impl Drained {
         now: Instant,
     ) {
         self.serial = self.serial.wrapping_add(1);
-        connection.serial = self.serial;
+        (connection.serial, connection.octets_left) = (self.serial, self.drain.octets);
         self.counters.opened(IpVersion::of(connection.peer.ip()));
         let owes = connection.unsent.is_some();
         let key = u32::try_from(self.connections.insert(connection)).unwrap_or(u32::MAX);
@@ -118,14 +119,32 @@ impl Drained {
         }
     }
 
-    /// Throws away what a client that talks first has sent already, so that most of those that are closed
-    /// at once see no reset.
-    pub(super) fn look_once(&mut self, connection: &mut Connection) {
-        connection.look_once(&mut self.sink);
+    /// Counts a connection, unless a limit forbids to keep it; then what its client has sent is thrown away.
+    ///
+    /// Above a limit the newest connection is closed at once, its reply sent: a reply costs next to nothing, but
+    /// keeping the connection for the drain does. So a burst locks no client out, not even the source of it. (In
+    /// the backlog it would keep all clients after it waiting.)
+    pub(super) fn admit(
+        &mut self,
+        connection: &mut Connection,
+        now: Instant,
+    ) -> Result<Room, Event> {
+        let mut entered = self.connection_limit.enter(connection.peer);
+        // Some that count may have closed unnoticed.
+        if entered.is_err() && self.check_all(now) {
+            entered = self.connection_limit.enter(connection.peer);
+        }
+        entered.map_err(|scope| {
+            connection.discard_input(&mut self.sink);
+            match scope {
+                Scope::Source => Event::TcpSourceLimit,
+                Scope::Total => Event::TcpTotalLimit,
+            }
+        })
     }
 
     /// Goes on with a connection that is watched.
-    pub(super) fn event(&mut self, token: Token) {
+    pub(super) fn note_ready(&mut self, token: Token) {
         if let Some(key) = token.0.checked_sub(self.first_token) {
             self.advance(key);
         }
@@ -140,38 +159,38 @@ impl Drained {
             }
             self.advance(key);
         }
-        self.look(registry, now) || !self.unread.is_empty()
+        self.check_oldest(registry, now) || !self.unread.is_empty()
     }
 
-    /// Looks at some of the oldest fresh connections, if it is time; true if there are more to look at, until
+    /// Checks some of the oldest fresh connections, if it is time; true if there are more to check, until
     /// one is still open that may be.
-    fn look(&mut self, registry: &Registry, now: Instant) -> bool {
-        for _ in 0..LOOKS.max(mem::take(&mut self.new)) {
+    fn check_oldest(&mut self, registry: &Registry, now: Instant) -> bool {
+        for _ in 0..CHECKS_PER_ROUND.max(mem::take(&mut self.new)) {
             let Some(&oldest) = self.fresh.front() else { break };
             let old = self.fresh_until(oldest) <= now;
-            if !old && self.fresh.len() < self.look_at {
+            if !old && self.fresh.len() < self.check_at {
                 return false;
             }
             self.advance(oldest.key as usize);
             if self.is_alive(oldest) {
                 if !old {
-                    self.look_at = self.fresh.len() + LOOK_EVERY;
-                    return false; // nor have those behind it had more time
+                    self.check_at = self.fresh.len() + CHECK_EVERY;
+                    return false; // nor have those after it had more time
                 }
                 self.watch(oldest, registry);
             }
             self.fresh.pop_front();
-            self.look_at = 0;
+            self.check_at = 0;
         }
         if self.fresh.is_empty() {
-            self.look_at = LOOK_EVERY;
+            self.check_at = CHECK_EVERY;
         }
         !self.fresh.is_empty()
     }
 
-    /// Looks at all fresh connections, once in a round; true if one of them is over.
-    pub(super) fn look_at_all(&mut self, now: Instant) -> bool {
-        if self.looked_at_all.replace(now) == Some(now) {
+    /// Checks all fresh connections, once in a round; true if one of them is over.
+    pub(super) fn check_all(&mut self, now: Instant) -> bool {
+        if self.all_checked.replace(now) == Some(now) {
             return false;
         }
         let before = self.connections.len();
@@ -184,14 +203,14 @@ impl Drained {
         self.connections.len() < before
     }
 
-    /// Closes one that is over, else the one that has had its line the longest; false if there is none.
+    /// Closes one that is over, else the one that has had its reply the longest; false if there is none.
     pub(super) fn make_room(&mut self, now: Instant) -> bool {
-        if self.look_at_all(now) {
+        if self.check_all(now) {
             return true;
         }
         while let Some(entry) = self.watched.pop_front().or_else(|| self.fresh.pop_front()) {
             if self.is_alive(entry) {
-                self.end(entry.key as usize, Counted::TcpMadeRoom);
+                self.end(entry.key as usize, Event::TcpMadeRoom);
                 return true;
             }
         }
@@ -207,12 +226,12 @@ impl Drained {
             }
             self.watched.pop_front();
             if alive {
-                self.end(oldest.key as usize, Counted::TcpDrainDeadline);
+                self.end(oldest.key as usize, Event::TcpDrainDeadline);
             }
         }
     }
 
-    /// Has all that are still open by then given up.
+    /// Gives up all that are still open at `end`.
     pub(super) fn end_by(&mut self, end: Instant) {
         self.end = Some(end);
     }
@@ -225,11 +244,11 @@ impl Drained {
     }
 
     fn fresh_until(&self, entry: Entry) -> Instant {
-        self.deadline_of(entry).min(entry.accepted + MOMENT)
+        self.deadline_of(entry).min(entry.accepted + FRESH_TIME)
     }
 
     fn deadline_of(&self, entry: Entry) -> Instant {
-        let deadline = entry.accepted + self.deadline;
+        let deadline = entry.accepted + self.drain.deadline;
         self.end.map_or(deadline, |end| end.min(deadline))
     }
 
@@ -238,7 +257,7 @@ impl Drained {
         connection.is_some_and(|connection| connection.serial == entry.serial)
     }
 
-    /// Has the kernel tell when there is something to do. If there is already, it tells at once.
+    /// Registers a connection, so that an event says when there is something to do. If there is already, it says so at once.
     fn watch(&mut self, entry: Entry, registry: &Registry) {
         let key = entry.key as usize;
         let Some(connection) = self.connections.get_mut(key) else { return };
@@ -248,7 +267,7 @@ impl Drained {
         };
         let token = Token(self.first_token + key);
         if registry.register(&mut connection.stream, token, interest).is_err() {
-            self.end(key, Counted::TcpFailed);
+            self.end(key, Event::TcpFailed);
             return;
         }
         self.watched.push_back(entry);
@@ -269,13 +288,11 @@ impl Drained {
     }
 
     /// Closes a connection and counts how it ended.
-    fn end(&mut self, key: usize, how: Counted) {
+    fn end(&mut self, key: usize, how: Event) {
         let Connection { peer, .. } = self.connections.remove(key);
         self.counters.add_of(how, peer);
         self.counters.closed(IpVersion::of(peer.ip()));
-        if let Some(source) = self.census.limits().source(peer) {
-            self.census.leave(source);
-        }
+        self.connection_limit.leave(peer);
     }
 
     /// Keeps the queue of those that are watched no longer than the connections warrant. Each pass drops
@@ -303,18 +320,18 @@ mod tests {
         poll: Poll,
         listener: TcpListener,
         metrics: Metrics,
-        drained: Drained,
+        draining: Draining,
         start: Instant,
     }
 
     fn set() -> Set {
         let metrics = Metrics::default();
-        let census = Arc::new(Census::new(Limits::default(), 1));
-        let deadline = Duration::from_secs(5);
+        let connection_limit = Arc::new(ConnectionLimit::new(Limits::default(), 1));
+        let drain = Drain { octets: 1000, ..Drain::default() };
         Set {
             poll: Poll::new().expect("poll"),
             listener: TcpListener::bind("127.0.0.1:0").expect("loopback"),
-            drained: Drained::new(deadline, 0, census, metrics.worker(0)),
+            draining: Draining::new(drain, 0, connection_limit, metrics.worker(0)),
             metrics,
             start: Instant::now(),
         }
@@ -332,17 +349,17 @@ mod tests {
             let (stream, peer) = self.listener.accept().expect("accepted");
             stream.set_nonblocking(true).expect("set");
             stream.shutdown(Shutdown::Write).expect("half closed");
-            let connection = Connection::new(Stream::from_std(stream), 1000, peer);
-            self.drained.add(connection, room, self.poll.registry(), self.start);
+            let connection = Connection::new(Stream::from_std(stream), peer);
+            self.draining.add(connection, room, self.poll.registry(), self.start);
             client
         }
 
         fn work(&mut self, after: Duration) -> bool {
-            self.drained.work(self.poll.registry(), self.start + after)
+            self.draining.work(self.poll.registry(), self.start + after)
         }
 
         fn closed_by_peer(&self) -> u64 {
-            self.metrics.count(Counted::TcpClosedByPeer)
+            self.metrics.count(Event::TcpClosedByPeer)
         }
 
         /// Waits for an event and goes on with what it tells.
@@ -350,19 +367,19 @@ mod tests {
             let mut events = Events::with_capacity(8);
             self.poll.poll(&mut events, Some(Duration::from_secs(20))).expect("an event");
             assert!(!events.is_empty(), "no event");
-            events.iter().for_each(|event| self.drained.event(event.token()));
+            events.iter().for_each(|event| self.draining.note_ready(event.token()));
         }
     }
 
     #[test]
     fn those_that_close_within_a_moment_are_never_watched() {
         let mut set = set();
-        let clients: Vec<_> = (0..LOOK_EVERY).map(|_| set.client()).collect();
+        let clients: Vec<_> = (0..CHECK_EVERY).map(|_| set.client()).collect();
         assert!(!set.work(Duration::ZERO));
-        assert_eq!(set.drained.connections.len(), LOOK_EVERY, "all are open, and so fresh");
+        assert_eq!(set.draining.connections.len(), CHECK_EVERY, "all are open, and so fresh");
         drop(clients);
         let mut more = Vec::new();
-        for _ in 0..LOOK_EVERY {
+        for _ in 0..CHECK_EVERY {
             assert!(!set.work(Duration::ZERO), "not yet");
             more.push(set.client());
         }
@@ -370,20 +387,20 @@ mod tests {
         while set.work(Duration::ZERO) {
             rounds += 1;
         }
-        assert!(rounds >= LOOK_EVERY / LOOKS, "others get a turn: {rounds}");
-        assert_eq!(set.closed_by_peer(), LOOK_EVERY as u64);
-        assert_eq!((set.drained.fresh.len(), set.drained.watched.len()), (LOOK_EVERY, 0));
+        assert!(rounds >= CHECK_EVERY / CHECKS_PER_ROUND, "others get a turn: {rounds}");
+        assert_eq!(set.closed_by_peer(), CHECK_EVERY as u64);
+        assert_eq!((set.draining.fresh.len(), set.draining.watched.len()), (CHECK_EVERY, 0));
     }
 
     #[test]
     fn those_that_close_never_pile_up_however_many_come_in_a_round() {
         let mut set = set();
         for _ in 0..20 {
-            for _ in 0..LOOK_EVERY {
+            for _ in 0..CHECK_EVERY {
                 drop(set.client());
             }
             set.work(Duration::ZERO);
-            assert!(set.drained.connections.len() <= 2 * LOOK_EVERY);
+            assert!(set.draining.connections.len() <= 2 * CHECK_EVERY);
         }
     }
 
@@ -391,52 +408,52 @@ mod tests {
     fn those_that_are_still_open_after_a_moment_are_watched() {
         let mut set = set();
         let client = set.client();
-        assert_eq!(set.drained.next_deadline(), Some(set.start + MOMENT));
-        assert!(!set.work(MOMENT));
-        assert_eq!((set.drained.fresh.len(), set.drained.watched.len()), (0, 1));
-        assert_eq!(set.drained.next_deadline(), Some(set.start + Duration::from_secs(5)));
+        assert_eq!(set.draining.next_deadline(), Some(set.start + FRESH_TIME));
+        assert!(!set.work(FRESH_TIME));
+        assert_eq!((set.draining.fresh.len(), set.draining.watched.len()), (0, 1));
+        assert_eq!(set.draining.next_deadline(), Some(set.start + Duration::from_secs(5)));
         drop(client);
         set.wait();
-        assert_eq!((set.closed_by_peer(), set.drained.is_empty()), (1, true));
+        assert_eq!((set.closed_by_peer(), set.draining.is_empty()), (1, true));
     }
 
     #[test]
     fn where_there_is_little_room_an_event_tells_at_once_that_one_is_over() {
         let mut set = set();
         drop(set.client_with(Room::Little));
-        assert_eq!((set.drained.fresh.len(), set.drained.watched.len()), (0, 1));
+        assert_eq!((set.draining.fresh.len(), set.draining.watched.len()), (0, 1));
         set.wait();
-        assert_eq!((set.closed_by_peer(), set.drained.is_empty()), (1, true));
+        assert_eq!((set.closed_by_peer(), set.draining.is_empty()), (1, true));
     }
 
     #[test]
     fn those_that_are_watched_are_given_up_at_the_deadline_and_those_that_are_fresh_too() {
-        for deadline in [Duration::from_secs(5), MOMENT / 2] {
+        for deadline in [Duration::from_secs(5), FRESH_TIME / 2] {
             let mut set = set();
-            set.drained.deadline = deadline;
+            set.draining.drain.deadline = deadline;
             let _client = set.client();
-            set.work(MOMENT.min(deadline));
+            set.work(FRESH_TIME.min(deadline));
             set.work(deadline.checked_sub(Duration::from_nanos(1)).expect("in range"));
-            assert!(!set.drained.is_empty(), "its time is not over");
+            assert!(!set.draining.is_empty(), "its time is not over");
             set.work(deadline);
-            assert_eq!(set.metrics.count(Counted::TcpDrainDeadline), 1);
-            assert!(set.drained.is_empty());
+            assert_eq!(set.metrics.count(Event::TcpDrainDeadline), 1);
+            assert!(set.draining.is_empty());
         }
     }
 
     #[test]
     fn what_one_turn_leaves_unread_is_read_without_another_event() {
         let mut set = set();
-        set.drained.sink = vec![0; 1].into_boxed_slice(); // so that 100 octets take seven turns
+        set.draining.sink = vec![0; 1].into_boxed_slice(); // so that 100 octets take seven turns
         let mut client = set.client();
         client.write_all(&[b'.'; 100]).expect("sent");
         client.shutdown(Shutdown::Write).expect("half closed");
-        set.work(MOMENT);
+        set.work(FRESH_TIME);
         let mut turns = 1;
-        while !set.drained.is_empty() {
-            let more = set.work(MOMENT);
+        while !set.draining.is_empty() {
+            let more = set.work(FRESH_TIME);
             turns += 1;
-            assert!(more || set.drained.is_empty(), "it waits for an event after {turns} turns");
+            assert!(more || set.draining.is_empty(), "it waits for an event after {turns} turns");
         }
         assert_eq!((turns, set.closed_by_peer()), (7, 1));
     }
@@ -445,17 +462,17 @@ mod tests {
     fn room_is_made_by_those_that_have_closed_and_else_by_the_oldest() {
         let mut set = set();
         let clients = [(); 3].map(|()| set.client());
-        set.work(MOMENT);
+        set.work(FRESH_TIME);
         let closing = set.client();
         closing.shutdown(Shutdown::Write).expect("half closed");
         let at = |ms| set.start + Duration::from_millis(ms);
-        assert!(set.drained.make_room(at(1)));
-        assert_eq!((set.closed_by_peer(), set.metrics.count(Counted::TcpMadeRoom)), (1, 0));
-        assert!(set.drained.make_room(at(1)), "those that are fresh are not looked at again");
-        assert_eq!(set.metrics.count(Counted::TcpMadeRoom), 1);
-        assert!(set.drained.connections.get(0).is_none(), "the first was the oldest");
-        assert!(set.drained.make_room(at(1)) && set.drained.make_room(at(1)));
-        assert!(!set.drained.make_room(at(1)), "none is left");
+        assert!(set.draining.make_room(at(1)));
+        assert_eq!((set.closed_by_peer(), set.metrics.count(Event::TcpMadeRoom)), (1, 0));
+        assert!(set.draining.make_room(at(1)), "those that are fresh are not looked at again");
+        assert_eq!(set.metrics.count(Event::TcpMadeRoom), 1);
+        assert!(set.draining.connections.get(0).is_none(), "the first was the oldest");
+        assert!(set.draining.make_room(at(1)) && set.draining.make_room(at(1)));
+        assert!(!set.draining.make_room(at(1)), "none is left");
         drop(clients);
     }
 }

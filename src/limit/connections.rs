@@ -1,12 +1,13 @@
-//! The limits on connections: how many are open, of each source and in all.
+//! The limits on open connections, of each source and in all.
 
-use super::{Limits, Source};
+use super::{Limits, Scope, Source};
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Counts the open connections of sources that are limited, for all workers together.
 #[derive(Debug)]
-pub(crate) struct Census {
+pub(crate) struct ConnectionLimit {
     limits: Limits,
     /// How many workers count here.
     workers: usize,
@@ -23,25 +24,16 @@ struct Open {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Room {
     Plenty,
-    /// Less than half of what a limit gives is left, and other workers count on hearing soon who has left.
+    /// Less than half of a limit is left, and other workers need to know soon which connections have ended.
     Little,
 }
 
-/// Why a connection is not kept open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum TooMany {
-    /// Of its source.
-    Source,
-    /// In all.
-    Total,
-}
+/// Maximum number of sources with memory from the start; more take memory when they come.
+const RESERVED_SOURCES: u32 = 1 << 16;
 
-/// Sources that there is room for from the start; more take memory when they come.
-const MOST_SOURCES: u32 = 1 << 16;
-
-impl Census {
+impl ConnectionLimit {
     pub(crate) fn new(limits: Limits, workers: usize) -> Self {
-        let room = limits.tcp_total.min(MOST_SOURCES) as usize;
+        let room = limits.tcp_total.min(RESERVED_SOURCES) as usize;
         Self {
             limits,
             workers,
@@ -49,19 +41,16 @@ impl Census {
         }
     }
 
-    pub(crate) fn limits(&self) -> &Limits {
-        &self.limits
-    }
-
-    /// Counts one more connection of this source, unless a limit forbids it.
-    pub(crate) fn enter(&self, source: Source) -> Result<Room, TooMany> {
+    /// Counts one more connection of this client's source, unless a limit forbids it.
+    pub(crate) fn enter(&self, peer: SocketAddr) -> Result<Room, Scope> {
+        let Some(source) = self.limits.source(peer) else { return Ok(Room::Plenty) };
         let mut open = self.open();
         let of_source = open.of_source.get(&source).copied().unwrap_or(0);
         if of_source >= self.limits.tcp_per_source {
-            return Err(TooMany::Source);
+            return Err(Scope::Source);
         }
         if open.total >= self.limits.tcp_total {
-            return Err(TooMany::Total);
+            return Err(Scope::Total);
         }
         open.of_source.insert(source, of_source + 1);
         open.total += 1;
@@ -71,7 +60,8 @@ impl Census {
     }
 
     /// Counts one less.
-    pub(crate) fn leave(&self, source: Source) {
+    pub(crate) fn leave(&self, peer: SocketAddr) {
+        let Some(source) = self.limits.source(peer) else { return };
         let mut open = self.open();
         open.total = open.total.saturating_sub(1);
         if let Some(of_source) = open.of_source.get_mut(&source) {
@@ -92,30 +82,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn above_a_limit_nobody_enters_until_somebody_leaves() {
+    fn above_a_limit_no_connection_enters_until_one_leaves() {
         let limits = Limits { tcp_per_source: 2, tcp_total: 3, ..Limits::default() };
-        let census = Census::new(limits, 1);
-        let source = |text: &str| limits.source(text.parse().expect("address")).expect("limited");
-        let (one, other) = (source("192.0.2.1:4000"), source("192.0.2.2:4000"));
-        assert_eq!([census.enter(one), census.enter(one)], [Ok(Room::Plenty); 2]);
-        assert_eq!(census.enter(one), Err(TooMany::Source));
-        assert_eq!(census.enter(other), Ok(Room::Plenty));
-        assert_eq!(census.enter(other), Err(TooMany::Total));
-        census.leave(one);
-        assert_eq!(census.enter(other), Ok(Room::Plenty));
-        census.leave(other);
-        census.leave(other);
-        census.leave(one);
-        assert!(census.open().of_source.is_empty(), "nobody is remembered who has gone");
+        let limit = ConnectionLimit::new(limits, 1);
+        let peer = |text: &str| text.parse().expect("address");
+        let (one, other) = (peer("192.0.2.1:4000"), peer("192.0.2.2:4000"));
+        assert_eq!([limit.enter(one), limit.enter(one)], [Ok(Room::Plenty); 2]);
+        assert_eq!(limit.enter(one), Err(Scope::Source));
+        assert_eq!(limit.enter(other), Ok(Room::Plenty));
+        assert_eq!(limit.enter(other), Err(Scope::Total));
+        limit.leave(one);
+        assert_eq!(limit.enter(other), Ok(Room::Plenty));
+        limit.leave(other);
+        limit.leave(other);
+        limit.leave(one);
+        assert!(limit.open().of_source.is_empty(), "no source without a connection is remembered");
     }
 
     #[test]
     fn several_workers_know_when_less_than_half_of_a_limit_is_left() {
         let entered = |tcp_per_source, tcp_total| {
             let limits = Limits { tcp_per_source, tcp_total, ..Limits::default() };
-            let source = limits.source("192.0.2.1:4000".parse().expect("address"));
-            let census = Census::new(limits, 2);
-            [(); 3].map(|()| census.enter(source.expect("limited")).expect("room"))
+            let peer = "192.0.2.1:4000".parse().expect("address");
+            let limit = ConnectionLimit::new(limits, 2);
+            [(); 3].map(|()| limit.enter(peer).expect("room"))
         };
         let (plenty, little) = (Room::Plenty, Room::Little);
         assert_eq!(entered(4, 100), [plenty, plenty, little]);

@@ -1,0 +1,173 @@
+//! A server in a thread of its own, and the handles that stop one.
+
+use super::shared::Shared;
+use super::{Bound, ServeError, Server};
+use crate::metrics::Metrics;
+use crate::transport::Transport;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+/// Stops a [`Server`].
+#[derive(Clone, Debug)]
+pub struct Shutdown {
+    pub(super) shared: Arc<Shared>,
+}
+
+impl Shutdown {
+    /// Makes [`Server::run`] finish and return. Asking again changes nothing.
+    pub fn stop(&self) {
+        self.shared.stop();
+    }
+}
+
+/// A [`Server`] that runs in a thread of its own ([`Server::spawn`]).
+///
+/// Dropping it stops the server and waits for its end: open connections have a second, and after
+/// [`Running::STOP_LIMIT`] it waits no longer.
+///
+/// ```
+/// use daytime::{Config, Server, Transport};
+/// let server = Server::bind(Config::default().address("127.0.0.1:0".parse()?))?.spawn()?;
+/// let address = server.target(Transport::Tcp).expect("TCP is served");
+/// drop(server);
+/// assert!(std::net::TcpStream::connect(address).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Running {
+    bound: Vec<Bound>,
+    shutdown: Shutdown,
+    thread: Option<JoinHandle<Result<(), ServeError>>>,
+    /// Disconnected when the thread ends.
+    ended: Mutex<Receiver<()>>,
+}
+
+impl Server {
+    /// Runs in a thread of its own, until the result is stopped or dropped.
+    ///
+    /// ```
+    /// use daytime::{Config, Event, Server, Transport};
+    /// use std::io::Read;
+    /// use std::net::TcpStream;
+    ///
+    /// let server = Server::bind(Config::default().address("127.0.0.1:0".parse()?))?.spawn()?;
+    /// let address = server.target(Transport::Tcp).expect("TCP is served");
+    /// let mut reply = String::new();
+    /// TcpStream::connect(address)?.read_to_string(&mut reply)?;
+    /// assert!(reply.ends_with("-UTC\r\n"));
+    /// assert_eq!(server.metrics().count(Event::TcpAnswered), 1);
+    /// server.stop()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// A thread cannot be started.
+    pub fn spawn(mut self) -> io::Result<Running> {
+        self.others.start()?;
+        let (bound, shutdown) = (self.bound.clone(), self.shutdown());
+        let (running, ended) = mpsc::channel::<()>();
+        let run = move || {
+            let _running = running;
+            self.run()
+        };
+        let thread = thread::Builder::new().name("daytime server".into()).spawn(run)?;
+        Ok(Running { bound, shutdown, thread: Some(thread), ended: Mutex::new(ended) })
+    }
+}
+
+impl Running {
+    /// Maximum time that stopping takes, whatever the clients do.
+    pub const STOP_LIMIT: Duration = Duration::from_secs(5);
+
+    /// The sockets, in the order of the configuration.
+    #[must_use]
+    pub fn bound(&self) -> &[Bound] {
+        &self.bound
+    }
+
+    /// The first address that a client on this host can ask over this transport; `None` if it is not served.
+    /// A wildcard address becomes the loopback address of its family.
+    #[must_use]
+    pub fn target(&self, transport: Transport) -> Option<SocketAddr> {
+        let bound = self.bound.iter().find(|bound| bound.transport == transport)?;
+        let address = match bound.address.ip() {
+            IpAddr::V4(v4) if v4.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(v6) if v6.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+            address => address,
+        };
+        Some(SocketAddr::new(address, bound.address.port()))
+    }
+
+    /// The counters.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.shutdown.shared.metrics
+    }
+
+    /// Stops the server and waits for its end.
+    ///
+    /// # Errors
+    /// What [`Server::run`] returned, and [`ServeError::StillRunning`].
+    pub fn stop(mut self) -> Result<(), ServeError> {
+        self.end()
+    }
+
+    fn end(&mut self) -> Result<(), ServeError> {
+        let Some(thread) = self.thread.take() else { return Ok(()) };
+        self.shutdown.stop();
+        let ended = self.ended.get_mut().unwrap_or_else(PoisonError::into_inner);
+        match ended.recv_timeout(Self::STOP_LIMIT) {
+            Err(RecvTimeoutError::Timeout) => Err(ServeError::StillRunning(Self::STOP_LIMIT)),
+            _ => thread.join().unwrap_or_else(|reason| Err(ServeError::died(&*reason))),
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.end(); // a caller who wants the error calls `stop`
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::Config;
+    use std::io::Read;
+    use std::net::TcpStream;
+    use std::time::Instant;
+
+    fn spawn(address: &str) -> Running {
+        let config = Config::default().address(address.parse().expect("an address"));
+        Server::bind(config).expect("loopback").spawn().expect("a thread")
+    }
+
+    #[test]
+    fn a_server_that_is_dropped_ends_within_the_limit_while_a_client_holds_a_connection() {
+        let server = spawn("127.0.0.1:0");
+        let mut client = TcpStream::connect(server.target(Transport::Tcp).expect("served"));
+        let client = client.as_mut().expect("connected");
+        let mut reply = String::new();
+        client.read_to_string(&mut reply).expect("a clean end");
+        assert!(reply.ends_with("-UTC\r\n"), "{reply}");
+        let shared = Arc::downgrade(&server.shutdown.shared);
+        let begun = Instant::now();
+        drop(server);
+        assert!(begun.elapsed() < Running::STOP_LIMIT, "{:?}", begun.elapsed());
+        assert_eq!(shared.strong_count(), 0, "its thread has ended");
+        assert!(client.peer_addr().is_ok(), "the client has not closed");
+    }
+
+    #[test]
+    fn a_client_on_this_host_reaches_a_wildcard_at_loopback() {
+        let server = spawn("0.0.0.0:0");
+        let target = server.target(Transport::Udp).expect("served");
+        assert_eq!(target.ip(), Ipv4Addr::LOCALHOST);
+        assert_eq!(target.port(), server.bound()[0].address.port());
+        server.stop().expect("it has run");
+    }
+}

@@ -1,0 +1,164 @@
+//! The state that the workers of a server share.
+
+use crate::limit::{ConnectionLimit, Limiter, Limits};
+use crate::metrics::Metrics;
+use crate::notice::Notices;
+use mio::Waker;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Shared by all workers.
+#[derive(Debug)]
+pub(super) struct Shared {
+    start: Instant,
+    stop: AtomicBool,
+    workers: Vec<WorkerState>,
+    /// Interval at which each worker has to show that it is alive.
+    beat: OnceLock<Duration>,
+    pub metrics: Arc<Metrics>,
+    pub connection_limit: Arc<ConnectionLimit>,
+    pub limiter: Arc<Limiter>,
+    notices: Mutex<Notices>,
+}
+
+/// What the other workers know of one.
+#[derive(Debug)]
+struct WorkerState {
+    waker: Waker,
+    has_to_make_room: AtomicBool,
+    /// When its loop last began a round, in nanoseconds since the start.
+    alive: AtomicU64,
+}
+
+impl Shared {
+    /// Takes one waker for each worker.
+    pub(super) fn new(wakers: Vec<Waker>, limits: Limits) -> Self {
+        let number = wakers.len();
+        let state = |waker| WorkerState {
+            waker,
+            has_to_make_room: AtomicBool::new(false),
+            alive: AtomicU64::new(0),
+        };
+        let start = Instant::now();
+        Self {
+            start,
+            stop: AtomicBool::new(false),
+            workers: wakers.into_iter().map(state).collect(),
+            beat: OnceLock::new(),
+            metrics: Arc::new(Metrics::new(number)),
+            connection_limit: Arc::new(ConnectionLimit::new(limits, number)),
+            limiter: Arc::new(Limiter::new(limits, start)),
+            notices: Mutex::new(Notices::new()),
+        }
+    }
+
+    /// Number of workers.
+    pub(super) fn workers(&self) -> usize {
+        self.workers.len()
+    }
+
+    /// Makes all workers finish. Returns whether this is the first request.
+    pub(super) fn stop(&self) -> bool {
+        let is_first = !self.stop.swap(true, Ordering::AcqRel);
+        for worker in &self.workers {
+            // It fails only where the loop has ended already.
+            let _ = worker.waker.wake();
+        }
+        is_first
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Acquire)
+    }
+
+    /// Makes each other worker close a connection: descriptors have run out at one that has none to close.
+    pub(super) fn ask_for_room(&self, asking: usize) {
+        for (number, worker) in self.workers.iter().enumerate() {
+            if number != asking {
+                worker.has_to_make_room.store(true, Ordering::Relaxed);
+                let _ = worker.waker.wake();
+            }
+        }
+    }
+
+    /// True once after another worker has asked for room.
+    pub(super) fn has_to_make_room(&self, number: usize) -> bool {
+        let asked = &self.workers[number].has_to_make_room;
+        asked.load(Ordering::Relaxed) && asked.swap(false, Ordering::Relaxed)
+    }
+
+    /// Makes every worker show at this interval that it is alive.
+    pub(super) fn watch(&self, beat: Duration) {
+        let _ = self.beat.set(beat); // there is only one supervisor
+    }
+
+    /// Notes that a worker is alive. Returns when it has to do so again, if a supervisor watches.
+    pub(super) fn note_alive(&self, number: usize, now: Instant) -> Option<Instant> {
+        let beat = self.beat.get()?;
+        self.workers[number].alive.store(self.nanoseconds(now), Ordering::Relaxed);
+        Some(now + *beat)
+    }
+
+    /// False if a worker has missed a beat.
+    pub(super) fn are_alive(&self, now: Instant) -> bool {
+        let Some(beat) = self.beat.get() else { return true };
+        let missed = self.nanoseconds(now.checked_sub(2 * *beat).unwrap_or(self.start));
+        self.workers.iter().all(|worker| worker.alive.load(Ordering::Relaxed) >= missed)
+    }
+
+    /// Logs the notices that are due. Returns when the next one will be.
+    pub(super) fn log_notices(&self, now: Instant) -> Option<Instant> {
+        self.notices.lock().unwrap_or_else(PoisonError::into_inner).log_due(&self.metrics, now)
+    }
+
+    /// Logs the notices that were not due yet: all workers have ended.
+    pub(super) fn finish_notices(&self) {
+        let mut notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
+        notices.finish(&self.metrics, Instant::now());
+    }
+
+    /// Nanoseconds since the start, for at most 584 years.
+    fn nanoseconds(&self, now: Instant) -> u64 {
+        let since = now.saturating_duration_since(self.start);
+        u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mio::{Events, Poll, Token};
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn two_workers() -> (Shared, [Poll; 2]) {
+        let polls = [Poll::new().expect("poll"), Poll::new().expect("poll")];
+        let waker = |poll: &Poll| Waker::new(poll.registry(), Token(0)).expect("waker");
+        (Shared::new(polls.iter().map(waker).collect(), Limits::default()), polls)
+    }
+
+    #[test]
+    fn a_worker_without_connections_has_the_others_make_room() {
+        let (shared, mut polls) = two_workers();
+        shared.ask_for_room(0);
+        let mut events = Events::with_capacity(1);
+        polls[1].poll(&mut events, Some(Duration::ZERO)).expect("polled");
+        assert!(!events.is_empty(), "it is woken");
+        let asked = [0, 1, 1].map(|worker| shared.has_to_make_room(worker));
+        assert_eq!(asked, [false, true, false], "once");
+    }
+
+    #[test]
+    fn a_worker_that_hangs_is_found_and_nobody_is_watched_without_a_watchdog() {
+        let (shared, _polls) = two_workers();
+        let at = |seconds: u32| shared.start + seconds * SECOND;
+        assert_eq!(shared.note_alive(0, at(1)), None);
+        assert!(shared.are_alive(at(1000)));
+        shared.watch(10 * SECOND);
+        assert_eq!(shared.note_alive(0, at(30)), Some(at(40)));
+        shared.note_alive(1, at(12));
+        assert!(shared.are_alive(at(32)));
+        assert!(!shared.are_alive(at(33)), "the second was last seen at 12");
+    }
+}
