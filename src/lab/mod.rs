@@ -17,7 +17,7 @@ mod sim;
 
 pub(crate) use finding::{Expected, Finding, Prediction, Value, Verdict};
 pub(crate) use lesson::{Ground, Lesson, Must};
-pub(crate) use netns::{INSIDE, inside};
+pub(crate) use netns::permit as permit_namespaces;
 pub(crate) use setting::{Dial, Engine, Knob, Knobs, Setting};
 
 use crate::duration::{Unit, short};

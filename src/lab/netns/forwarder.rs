@@ -1,8 +1,9 @@
 //! Takes what each host puts on its cable and passes it to the other, when and if the link says so.
 
 use super::super::link::{CLIENT, SERVER};
-use super::frame;
+use super::namespace::panicked;
 use super::recorder::Recorder;
+use super::{crowded, frame};
 use crate::sys::{Alarm, FrameSocket};
 use crate::trace::HostId;
 use crate::wire::checksum::complete;
@@ -10,6 +11,7 @@ use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token, Waker};
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, AsRawFd};
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 
@@ -19,7 +21,7 @@ const ROOM: usize = 4096;
 const ALARM: Token = Token(2);
 const WAKER: Token = Token(3);
 
-/// Runs in a thread of its own until it is dropped.
+/// Runs in a thread of its own until it is dropped, and keeps the namespace of its ends as long.
 #[derive(Debug)]
 pub(super) struct Forwarder {
     waker: Waker,
@@ -62,11 +64,13 @@ impl Forwarder {
         let waker = Waker::new(poll.registry(), WAKER)?;
         let (forge, forged) = mpsc::channel();
         let mut forwarding = Loop { poll, alarm, ends, forged, recorder: recorder.clone() };
-        thread::Builder::new().name("forwarder".to_owned()).spawn(move || {
-            if let Err(error) = forwarding.run() {
+        let run = move || {
+            let ended = panic::catch_unwind(AssertUnwindSafe(|| forwarding.run()));
+            if let Err(error) = ended.unwrap_or_else(|_| Err(panicked())) {
                 forwarding.recorder.fail(error);
             }
-        })?;
+        };
+        thread::Builder::new().name("forwarder".to_owned()).spawn(run).map_err(crowded)?;
         Ok(Self { waker, forged: forge, recorder })
     }
 

@@ -3,9 +3,10 @@
 use super::super::Obstacle;
 use super::super::link::Link;
 use super::super::loopback::{PATIENCE, name, placed, uninterrupted};
-use super::queue::Queue;
 use crate::lab::packet::{Kind, kind};
 use crate::trace::{Event, Fate, Host, HostId, Loss, Packet, Trace, What};
+use std::collections::BTreeMap;
+use std::collections::btree_map::OccupiedEntry;
 use std::io::{self, ErrorKind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -25,7 +26,10 @@ struct Shared {
 struct State {
     start: Instant,
     link: Link,
-    under_way: Queue<Copy>,
+    /// By arrival; of two at the same time the one sent first is first.
+    under_way: BTreeMap<(Duration, usize), Copy>,
+    /// Copies sent on their way until now.
+    copies: usize,
     packets: Vec<Sent>,
     calls: Vec<Event>,
     /// From which hosts something has come at all.
@@ -60,7 +64,8 @@ impl Recorder {
         let state = State {
             start: Instant::now(),
             link,
-            under_way: Queue::new(),
+            under_way: BTreeMap::new(),
+            copies: 0,
             packets: Vec::new(),
             calls: Vec::new(),
             reached: [false; 2],
@@ -98,7 +103,9 @@ impl Recorder {
             Fate::Seen => (Vec::new(), None),
         };
         for due in times {
-            state.under_way.push(due, Copy { number, to, frame: frame.to_vec() });
+            state.copies += 1;
+            let place = (due, state.copies);
+            state.under_way.insert(place, Copy { number, to, frame: frame.to_vec() });
         }
         let (octets, arrived) = (packet.to_vec(), Vec::new());
         state.packets.push(Sent { at, from, to, octets, lost, arrived });
@@ -110,7 +117,8 @@ impl Recorder {
     pub(super) fn deliver(&self, deliver: impl FnOnce(&Copy) -> io::Result<()>) -> bool {
         let mut state = self.state();
         let now = state.start.elapsed();
-        let Some(copy) = state.under_way.pop(now) else { return false };
+        let next = state.under_way.first_entry().filter(|entry| entry.key().0 <= now);
+        let Some(copy) = next.map(OccupiedEntry::remove) else { return false };
         let delivered = deliver(&copy);
         if let Some(packet) = state.packets.get_mut(copy.number) {
             match delivered {
@@ -126,7 +134,8 @@ impl Recorder {
     /// How long it is until the next copy is due.
     pub(super) fn next(&self) -> Option<Duration> {
         let state = self.state();
-        state.under_way.next().map(|due| due.saturating_sub(state.start.elapsed()))
+        let (due, _) = state.under_way.keys().next()?;
+        Some(due.saturating_sub(state.start.elapsed()))
     }
 
     pub(super) fn stop(&self) {

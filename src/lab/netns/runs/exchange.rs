@@ -4,7 +4,6 @@ use super::super::super::experiments::exchange::{PACKETS, ROUND_TRIPS, TIME, obs
 use super::super::super::link::SERVER;
 use super::super::super::{Expected, Obstacle, Prediction, Procedure, Run, Setting};
 use super::super::network::Network;
-use super::super::process::within;
 use super::{QUIET, conditions, delay, exactly, procedure};
 use crate::transport::Transport;
 
@@ -38,10 +37,6 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
 }
 
 fn run(setting: &Setting) -> Result<Run, Obstacle> {
-    within("exchange", setting)
-}
-
-pub(super) fn inside(setting: &Setting) -> Result<Run, Obstacle> {
     let mut run = Run::default();
     for transport in Transport::BOTH {
         exchange(setting, transport, &mut run)?;

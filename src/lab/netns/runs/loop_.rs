@@ -5,10 +5,10 @@ use super::super::super::experiments::loop_::{
     observe_stream,
 };
 use super::super::super::link::{CLIENT, Conditions, FORGER, SERVER};
-use super::super::super::loopback::{PATIENCE, failed};
+use super::super::super::loopback::PATIENCE;
 use super::super::super::{Expected, Obstacle, Prediction, Procedure, Run, Setting};
+use super::super::failed;
 use super::super::network::{Network, address};
-use super::super::process::within;
 use super::super::recorder::Sent;
 use super::{QUIET, exactly, procedure};
 use crate::duration::short;
@@ -58,10 +58,6 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
 const LEAST: u64 = 100;
 
 fn run(setting: &Setting) -> Result<Run, Obstacle> {
-    within("loop", setting)
-}
-
-pub(super) fn inside(setting: &Setting) -> Result<Run, Obstacle> {
     let mut run = Run::default();
     stream(setting, &mut run)?;
     unguarded(setting, &mut run)?;
@@ -105,7 +101,7 @@ fn unguarded(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     Ok(())
 }
 
-type Service = super::super::host::Pending<()>;
+type Service = super::super::namespace::Pending<()>;
 
 fn start_unguarded(
     network: &Network,

@@ -1,6 +1,6 @@
 //! What is done on the network of namespaces, by lab.
 //!
-//! Each has the [`PROCEDURE`](exchange::PROCEDURE) of its lab, and `inside`, which is what the process of a run does.
+//! Each has the [`PROCEDURE`](exchange::PROCEDURE) of its lab.
 
 pub(in crate::lab) mod exchange;
 pub(in crate::lab) mod loop_;
@@ -24,29 +24,12 @@ use std::time::Duration;
 const fn procedure(
     method: fn(&Setting) -> String,
     predict: fn(&Setting) -> Vec<Prediction>,
-    run: Inside,
+    run: fn(&Setting) -> Result<Run, Obstacle>,
 ) -> Procedure {
     Procedure { engine: Engine::Netns, draws: draws_nothing, knobs: KNOBS, method, predict, run }
 }
 
 const KNOBS: &[Dial] = &[Knob::Delay.within(0..=1000)];
-
-type Inside = fn(&Setting) -> Result<Run, Obstacle>;
-
-/// What each lab does inside.
-const RUNS: [(&str, Inside); 7] = [
-    ("exchange", exchange::inside),
-    ("loop", loop_::inside),
-    ("multihome", multihome::inside),
-    ("raw", raw::inside),
-    ("refused", refused::inside),
-    ("silent", silent::inside),
-    ("unread", unread::inside),
-];
-
-pub(super) fn find(lab: &str) -> Option<Inside> {
-    RUNS.into_iter().find(|(name, _)| *name == lab).map(|(_, inside)| inside)
-}
 
 /// How long a packet takes from host to host, unless it is said: long beside what a kernel needs, so that
 /// a drawing shows who waits for whom.
@@ -126,12 +109,6 @@ mod tests {
 
     fn setting(knobs: Knobs) -> Setting {
         Setting { seed: 1, knobs }
-    }
-
-    #[test]
-    fn each_lab_is_found_by_its_name() {
-        assert!(find("raw").is_some());
-        assert!(find("flood").is_none());
     }
 
     #[test]

@@ -2,12 +2,11 @@
 
 use super::super::super::experiments::multihome::{FROM, HEARS, LOCAL, OURS, OURS_FROM};
 use super::super::super::link::{CLIENT, SERVER};
-use super::super::super::loopback::{LINE, PATIENCE, failed, in_time, line};
+use super::super::super::loopback::{LINE, PATIENCE, in_time, line};
 use super::super::super::{Obstacle, Prediction, Procedure, Run, Setting};
 use super::super::network::{Network, address};
-use super::super::process::within;
 use super::super::recorder::Recorder;
-use super::super::{ADDRESSES, SECOND};
+use super::super::{ADDRESSES, SECOND, failed};
 use super::{QUIET, conditions, delay, octets, patience, procedure, told};
 use crate::duration::short;
 use crate::reply::Reply;
@@ -51,10 +50,6 @@ fn predict(_: &Setting) -> Vec<Prediction> {
 const A_REPLY: &str = "a reply";
 
 fn run(setting: &Setting) -> Result<Run, Obstacle> {
-    within("multihome", setting)
-}
-
-pub(super) fn inside(setting: &Setting) -> Result<Run, Obstacle> {
     let mut run = Run::default();
     careless_stream(setting, &mut run)?;
     ours(setting, Tcp, &mut run)?;

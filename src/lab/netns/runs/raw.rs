@@ -1,10 +1,10 @@
 //! Lab `raw`: sockets below the transports.
 
 use super::super::super::link::{CLIENT, SERVER};
-use super::super::super::loopback::{PATIENCE, failed};
+use super::super::super::loopback::PATIENCE;
 use super::super::super::{Obstacle, Prediction, Procedure, Run, Setting};
+use super::super::failed;
 use super::super::network::Network;
-use super::super::process::within;
 use super::super::recorder::Recorder;
 use super::{QUIET, conditions, delay, procedure, told};
 use crate::lab::packet::{Kind, kind};
@@ -17,7 +17,6 @@ use std::convert::Infallible;
 use std::io::{self, ErrorKind, Read};
 use std::net::Ipv4Addr;
 use std::sync::mpsc::{self, Receiver, TryRecvError};
-use std::thread;
 use std::time::Duration;
 
 /// How long a read waits before it looks whether it has to stop.
@@ -56,10 +55,6 @@ fn predict(_: &Setting) -> Vec<Prediction> {
 }
 
 fn run(setting: &Setting) -> Result<Run, Obstacle> {
-    within("raw", setting)
-}
-
-pub(super) fn inside(setting: &Setting) -> Result<Run, Obstacle> {
     let mut run = Run::default();
     for transport in Transport::BOTH {
         listen_in(setting, transport, &mut run)?;
@@ -69,9 +64,7 @@ pub(super) fn inside(setting: &Setting) -> Result<Run, Obstacle> {
 
 fn listen_in(setting: &Setting, transport: Transport, run: &mut Run) -> Result<(), Obstacle> {
     let network = Network::new(conditions(setting), setting)?;
-    let forbidden = network.on(SERVER, "try without capabilities", move |recorder| {
-        Ok(told(&without_capability(recorder, transport)?, |_| "opened".into()))
-    })?;
+    let forbidden = without_capabilities(&network, transport)?;
     let (copies, answer) = exchange(&network, transport)?;
     let trace = network.trace();
     let first = copies.first().map_or(&[][..], Vec::as_slice);
@@ -134,15 +127,16 @@ fn open(transport: Transport) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// The same in a thread that has given up its capabilities, as any user's has none.
-fn without_capability(recorder: &Recorder, transport: Transport) -> io::Result<io::Result<Socket>> {
-    let recorder = recorder.clone();
-    let name = format!("{}, unprivileged", call(transport));
-    let tried = thread::Builder::new().spawn(move || {
+/// What comes of it in a thread that has given up its capabilities, as any user's has none.
+fn without_capabilities(network: &Network, transport: Transport) -> Result<String, Obstacle> {
+    let what = "try without capabilities";
+    let tried = network.meanwhile(SERVER, what, move |recorder| {
         sys::drop_capabilities()?;
-        Ok(recorder.call(SERVER, &name, || open(transport), |_| "opened".into()))
+        let call = format!("{}, unprivileged", call(transport));
+        let opened = recorder.call(SERVER, &call, || open(transport), |_| "opened".into());
+        Ok(told(&opened, |_| "opened".into()))
     })?;
-    tried.join().map_err(|_| io::Error::other("a thread of the laboratory died"))?
+    tried.wait(PATIENCE).map_err(failed(what))
 }
 
 /// Takes copies until it is told to stop and none is left.

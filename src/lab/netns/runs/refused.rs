@@ -5,7 +5,6 @@ use super::super::super::link::{CLIENT, SERVER};
 use super::super::super::loopback::{PATIENCE, in_time};
 use super::super::super::{Obstacle, Prediction, Procedure, Run, Setting};
 use super::super::network::{Network, address};
-use super::super::process::within;
 use super::{Peer, conditions, connect, datagram_socket, delay, octets, patience, procedure, told};
 use crate::duration::short;
 use crate::lab::packet::{Kind, kind};
@@ -40,10 +39,6 @@ fn predict(_: &Setting) -> Vec<Prediction> {
 }
 
 fn run(setting: &Setting) -> Result<Run, Obstacle> {
-    within("refused", setting)
-}
-
-pub(super) fn inside(setting: &Setting) -> Result<Run, Obstacle> {
     let mut run = Run::default();
     stream(setting, &mut run)?;
     datagram(setting, &mut run)?;

@@ -5,7 +5,6 @@ use super::super::super::link::{CLIENT, Conditions, Fault, SERVER};
 use super::super::super::loopback::{PATIENCE, in_time};
 use super::super::super::{Expected, Obstacle, Prediction, Procedure, Run, Setting, Value};
 use super::super::network::Network;
-use super::super::process::within;
 use super::{
     Peer, conditions, connect, datagram_socket, delay, exactly, octets, patience, procedure, told,
 };
@@ -50,10 +49,6 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
 }
 
 fn run(setting: &Setting) -> Result<Run, Obstacle> {
-    within("silent", setting)
-}
-
-pub(super) fn inside(setting: &Setting) -> Result<Run, Obstacle> {
     let mut run = Run::default();
     for transport in Transport::BOTH {
         cut(setting, transport, &mut run)?;

@@ -1,10 +1,10 @@
 //! Lab `unread`, with the reply lost: the client talks, and the server closes without having read it.
 
 use super::super::super::link::{CLIENT, Conditions, Fault, SERVER};
-use super::super::super::loopback::{PATIENCE, failed, in_time};
+use super::super::super::loopback::{PATIENCE, in_time};
 use super::super::super::{Obstacle, Prediction, Procedure, Run, Setting};
+use super::super::failed;
 use super::super::network::{Network, address};
-use super::super::process::within;
 use super::super::recorder::Recorder;
 use super::{Peer, conditions, connect, datagram_socket, delay, octets, patience, procedure, told};
 use crate::lab::packet::{Control, Kind, kind};
@@ -51,10 +51,6 @@ fn predict(_: &Setting) -> Vec<Prediction> {
 }
 
 fn run(setting: &Setting) -> Result<Run, Obstacle> {
-    within("unread", setting)
-}
-
-pub(super) fn inside(setting: &Setting) -> Result<Run, Obstacle> {
     let mut run = Run::default();
     stream(setting, &mut run)?;
     datagram(setting, &mut run)?;
