@@ -6,7 +6,7 @@ use crate::support::{PATIENCE, daytime, program, run, skip, stderr, stdout};
 use nix::unistd::geteuid;
 use std::collections::BTreeSet;
 use std::fs::{self, Permissions};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -71,21 +71,6 @@ fn a_run_is_threads_of_one_process_so_nothing_outlives_it() {
     assert_eq!(started, "");
     for process in fs::read_dir("/proc").expect("proc").flatten() {
         assert!(networks(&process.path()).is_disjoint(&made), "{:?} stays", process.path());
-    }
-}
-
-#[test]
-fn capture_files_belong_to_the_user_who_runs_the_lab() {
-    let (folder, program) = copy();
-    fs::set_permissions(folder.path(), Permissions::from_mode(0o777)).expect("permitted");
-    let captures = folder.path().join("captures");
-    let into = captures.display().to_string();
-    or_skip!(ran(result(or_skip!(unprivileged(&program)), "exchange", &["--pcapng", &into])));
-    let user = if geteuid().is_root() { 65534 } else { geteuid().as_raw() };
-    let files: Vec<_> = fs::read_dir(captures).expect("a folder").flatten().collect();
-    assert_eq!(files.len(), 4, "of two hosts over two transports");
-    for file in files {
-        assert_eq!(file.metadata().expect("a file").uid(), user, "{:?}", file.path());
     }
 }
 
