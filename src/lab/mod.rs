@@ -11,6 +11,7 @@ mod link;
 mod loopback;
 mod netns;
 mod packet;
+mod recorder;
 mod seen;
 mod setting;
 mod sim;

@@ -1,8 +1,9 @@
 //! A socket below the transports.
 
+mod netns;
+
 use crate::duration::Unit;
 use crate::lab::lesson::{tcp, udp};
-use crate::lab::netns::runs::raw as netns;
 use crate::lab::{Lab, Lesson, Must, Next, Theory};
 
 pub(super) static LAB: Lab = Lab {

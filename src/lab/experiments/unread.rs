@@ -1,13 +1,15 @@
 //! A client that talks to a server that does not listen.
 
+mod netns;
+
 use crate::compare::OwnServer;
 use crate::duration::Unit;
 use crate::lab::lesson::{tcp, udp};
 use crate::lab::loopback::{
-    CLIENT, LINE, Notebook, PATIENCE, Pair, SERVER, failed, in_time, line, name, octets, open,
-    present, recv, taken, wait_for,
+    CLIENT, PATIENCE, Pair, REPLY_OCTETS, SERVER, ctime_reply, error_name, failed, octet_count,
+    octets, open, recv, require_loopback, wait_for, within_timeout,
 };
-use crate::lab::netns::runs::unread as netns;
+use crate::lab::recorder::Recorder;
 use crate::lab::{
     Engine, Knob, Lab, Lesson, Must, Next, Obstacle, Prediction, Procedure, Run, Setting, Theory,
     draws_nothing,
@@ -155,7 +157,7 @@ fn method(setting: &Setting) -> String {
 fn predict(setting: &Setting) -> Vec<Prediction> {
     let (tcp, udp) = (Transport::Tcp, Transport::Udp);
     let count = count(setting);
-    let all = |then: &str| format!("{count} × {}, then {then}", octets(LINE));
+    let all = |then: &str| format!("{count} × {}, then {then}", octets(REPLY_OCTETS));
     let thrown_away = "BSD and Windows throw away what came before the reset";
     vec![
         Prediction::is(tcp, CLOSED, all("ECONNRESET")).varies(thrown_away),
@@ -169,7 +171,7 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
 const END: &str = "the end";
 
 fn run(setting: &Setting) -> Result<Run, Obstacle> {
-    present()?;
+    require_loopback()?;
     let addresses = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0))];
     let config = Config { addresses, syntax: Syntax::Ctime, ..Config::default() };
     let service = OwnServer::start(config)
@@ -209,22 +211,22 @@ fn repeat(
 
 /// The server answers and closes while something is unread.
 fn careless(transport: Transport) -> Result<(Trace, String), Obstacle> {
-    let mut notebook = Notebook::new();
-    let Pair { client, server } = Pair::new(transport, &mut notebook)?;
-    talk(&client, &mut notebook)?;
+    let recorder = Recorder::on_loopback();
+    let Pair { client, server } = Pair::new(transport, &recorder)?;
+    talk(&client, &recorder)?;
     match transport {
         Transport::Tcp => wait_for(&server, TALK.len())?,
         Transport::Udp => {
-            talk(&client, &mut notebook)?;
-            notebook
-                .call(SERVER, "recv(1024)", || recv(&server, 1024), taken)
+            talk(&client, &recorder)?;
+            recorder
+                .call(SERVER, "recv(1024)", || recv(&server, 1024), octet_count)
                 .map_err(failed("receive the question"))?;
-            in_time(&server, || server.peek_sender())
+            within_timeout(&server, || server.peek_sender())
                 .map_err(failed("wait for the second datagram"))?;
         }
     }
-    let reply = line()?;
-    notebook
+    let reply = ctime_reply()?;
+    recorder
         .call(SERVER, "send(26)", || server.send(reply.octets()), |sent| octets(*sent))
         .map_err(failed("send the line"))?;
     let mut server = Some(server);
@@ -232,49 +234,49 @@ fn careless(transport: Transport) -> Result<(Trace, String), Obstacle> {
         drop(server.take());
         Ok(())
     };
-    notebook
+    recorder
         .call(SERVER, "close()", close, |()| "done, input unread".into())
         .map_err(failed("close"))?;
-    let seen = listen(&client, &mut notebook)?;
-    Ok((notebook.finish_short(), seen))
+    let seen = listen(&client, &recorder)?;
+    Ok((recorder.short_trace(), seen))
 }
 
 /// The service of this suite answers. Its calls are its own, so the trace has the client's only.
 fn polite(transport: Transport, service: SocketAddr) -> Result<(Trace, String), Obstacle> {
-    let mut notebook = Notebook::new();
+    let recorder = Recorder::on_loopback();
     let kind = if transport == Transport::Tcp { Type::STREAM } else { Type::DGRAM };
     let client = open(kind).map_err(failed("open a socket"))?;
     let connect = || client.connect(&service.into());
-    notebook
+    recorder
         .call(CLIENT, "connect()", connect, |()| "connected".into())
         .map_err(failed("connect to the server"))?;
-    talk(&client, &mut notebook)?;
-    let seen = listen(&client, &mut notebook)?;
-    Ok((notebook.finish_short(), seen))
+    talk(&client, &recorder)?;
+    let seen = listen(&client, &recorder)?;
+    Ok((recorder.short_trace(), seen))
 }
 
-fn talk(client: &Socket, notebook: &mut Notebook) -> Result<(), Obstacle> {
-    notebook
+fn talk(client: &Socket, recorder: &Recorder) -> Result<(), Obstacle> {
+    recorder
         .call(CLIENT, "send(5)", || client.send(TALK), |sent| octets(*sent))
         .map(drop)
         .map_err(failed("send"))
 }
 
 /// Receives until nothing more comes, and tells all of it.
-fn listen(client: &Socket, notebook: &mut Notebook) -> Result<String, Obstacle> {
+fn listen(client: &Socket, recorder: &Recorder) -> Result<String, Obstacle> {
     let datagrams = client.r#type().map_err(failed("ask for SO_TYPE"))? == Type::DGRAM;
     let mut all = 0;
     let end = loop {
         let take = || recv(client, 1024);
         let received = if all > 0 && datagrams {
-            notebook.call_at_once(CLIENT, "recv(1024)", take, taken)
+            recorder.call_at_once(CLIENT, "recv(1024)", take, octet_count)
         } else {
-            notebook.call(CLIENT, "recv(1024)", take, taken)
+            recorder.call(CLIENT, "recv(1024)", take, octet_count)
         };
         match received {
             Ok(part) if part.is_empty() => break END.to_owned(),
             Ok(part) => all += part.len(),
-            Err(error) => break name(&error),
+            Err(error) => break error_name(&error),
         }
         // A datagram has no end to wait for: what is to come behind it is there, or is not.
         client.set_nonblocking(datagrams).map_err(failed("set O_NONBLOCK"))?;

@@ -13,8 +13,13 @@ mod forwarder;
 mod frame;
 mod namespace;
 mod network;
-mod recorder;
-pub(super) mod runs;
+mod procedure;
+
+pub(super) use namespace::Pending;
+pub(super) use network::{Network, address};
+pub(super) use procedure::{
+    QUIET, client_socket, conditions, connect, delay_words, exactly, procedure, reply_timeout,
+};
 
 use super::Obstacle;
 use crate::sys;
@@ -23,10 +28,11 @@ use std::net::Ipv4Addr;
 use std::sync::OnceLock;
 
 /// Where the client and the server are, by their numbers as hosts of a trace.
-const ADDRESSES: [Ipv4Addr; 2] = [Ipv4Addr::new(10, 0, 0, 1), Ipv4Addr::new(10, 0, 0, 2)];
+pub(super) const ADDRESSES: [Ipv4Addr; 2] =
+    [Ipv4Addr::new(10, 0, 0, 1), Ipv4Addr::new(10, 0, 0, 2)];
 
 /// A second address of the server's host, for the lab that wants one.
-const SECOND: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 3);
+pub(super) const SECOND: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 3);
 
 /// An address that no host has.
 const UNUSED: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 66);
@@ -38,7 +44,7 @@ pub(crate) fn permit() -> Result<(), Obstacle> {
 }
 
 /// Says why something could not be done. What the system forbids or limits is something that it lacks.
-fn failed(what: &str) -> impl FnOnce(io::Error) -> Obstacle {
+pub(super) fn failed(what: &str) -> impl FnOnce(io::Error) -> Obstacle {
     move |cause| match cause.kind() {
         ErrorKind::StorageFull => Obstacle::Missing(sys::limit_reached()),
         ErrorKind::PermissionDenied => Obstacle::Missing(format!(

@@ -20,7 +20,7 @@ pub(super) struct Namespace {
 
 /// The result of a job that runs in a thread of its own.
 #[derive(Debug)]
-pub(super) struct Pending<T>(Receiver<io::Result<T>>);
+pub(in crate::lab) struct Pending<T>(Receiver<io::Result<T>>);
 
 impl Namespace {
     /// Its thread ends when the value is dropped and the running job is done.
@@ -62,7 +62,7 @@ impl Namespace {
 
 impl<T> Pending<T> {
     /// The job's result; `TimedOut` if it is not done in time.
-    pub(super) fn wait(self, patience: Duration) -> io::Result<T> {
+    pub(in crate::lab) fn wait(self, patience: Duration) -> io::Result<T> {
         self.0.recv_timeout(patience).map_err(|error| match error {
             RecvTimeoutError::Disconnected => panicked(),
             RecvTimeoutError::Timeout => io::ErrorKind::TimedOut.into(),

@@ -1,14 +1,14 @@
 //! Two hosts on one link, each with an end of a cable, and what experiments do there.
 
-use super::super::link::{CLIENT, Conditions, FORGER, Link, SERVER};
-use super::super::loopback::PATIENCE;
-use super::super::{Obstacle, Setting};
 use super::forwarder::Forwarder;
 use super::frame::{DISCARD, hardware};
 use super::namespace::{Namespace, Pending};
-use super::recorder::Recorder;
 use super::{ADDRESSES, UNUSED, failed};
 use crate::client::{Answer, AskError, Options, ask};
+use crate::lab::link::{CLIENT, Conditions, FORGER, Link, SERVER};
+use crate::lab::loopback::PATIENCE;
+use crate::lab::recorder::Recorder;
+use crate::lab::{Obstacle, Setting};
 use crate::metrics::Metrics;
 use crate::server::{Config, Server, Shutdown};
 use crate::sys::{self, NetworkSetup};
@@ -30,7 +30,7 @@ const ENDS: [&str; 2] = ["client", "server"];
 
 /// The network of one part of an experiment; gone when it is dropped.
 #[derive(Debug)]
-pub(super) struct Network {
+pub(in crate::lab) struct Network {
     hosts: [Namespace; 2],
     pub recorder: Recorder,
     forwarder: Forwarder,
@@ -39,28 +39,27 @@ pub(super) struct Network {
 
 /// A real server that runs on a host until it is dropped.
 #[derive(Debug)]
-pub(super) struct Serving {
+pub(in crate::lab) struct Serving {
     shutdown: Shutdown,
     pub metrics: Arc<Metrics>,
 }
 
 impl Network {
-    pub(super) fn new(conditions: Conditions, setting: &Setting) -> Result<Self, Obstacle> {
+    pub(in crate::lab) fn new(conditions: Conditions, setting: &Setting) -> Result<Self, Obstacle> {
         super::permit()?;
         let namespace = |name| Namespace::new(name).map_err(failed("make a network namespace"));
         let (hosts, middle) = ([namespace("client")?, namespace("server")?], namespace("link")?);
         lay_cables(&hosts, &middle)?;
         let delay = conditions.delay;
-        let recorder = Recorder::new(Link::new(conditions, setting.seed));
-        let shared = recorder.clone();
+        let recorder = Recorder::between(vec![host("client", CLIENT), host("server", SERVER)]);
+        let (link, shared) = (Link::new(conditions, setting.seed), recorder.clone());
         let forwarder = middle
-            .run(move || Forwarder::start(ENDS, shared))
+            .run(move || Forwarder::start(ENDS, link, shared))
             .map_err(failed("forward between the namespaces"))?;
         // The last ends to come up work at once, and what comes from the others shows that they do.
         set_up(&middle, |setup| ENDS.into_iter().try_for_each(|end| setup.set_up(end)))?;
         let network = Self { hosts, recorder, forwarder, delay };
         network.wait_for_cables()?;
-        network.recorder.begin();
         Ok(network)
     }
 
@@ -69,32 +68,31 @@ impl Network {
         let deadline = Instant::now() + PATIENCE;
         for host in [CLIENT, SERVER] {
             let other = ADDRESSES[usize::from(host == CLIENT)];
-            let knock = move || UdpSocket::bind("0.0.0.0:0")?.send_to(&[], (other, DISCARD));
-            while !self.recorder.wait_for_host(host, TRY) {
+            let probe = move || UdpSocket::bind("0.0.0.0:0")?.send_to(&[], (other, DISCARD));
+            let next = || self.forwarder.next_probe(TRY).map_err(failed("wait for the cables"));
+            while next()? != Some(host) {
                 if Instant::now() > deadline {
-                    return Err(Obstacle::TooLate(
-                        "a packet through the namespaces".into(),
-                        PATIENCE,
-                    ));
+                    let what = "a packet through the namespaces";
+                    return Err(Obstacle::TooLate(what.into(), PATIENCE));
                 }
                 // While the cable is not ready it may fail, too.
-                let _ = self.host(host).run(knock);
+                let _ = self.host(host).run(probe);
             }
         }
         Ok(())
     }
 
-    pub(super) fn host(&self, host: HostId) -> &Namespace {
+    fn host(&self, host: HostId) -> &Namespace {
         &self.hosts[usize::from(host == SERVER)]
     }
 
     /// How long a packet and its answer take.
-    pub(super) fn round_trip(&self) -> Duration {
+    pub(in crate::lab) fn round_trip(&self) -> Duration {
         2 * self.delay
     }
 
-    /// Does on a host what makes calls and writes them down.
-    pub(super) fn on<T: Send + 'static>(
+    /// Does something on a host that makes calls and records them.
+    pub(in crate::lab) fn on<T: Send + 'static>(
         &self,
         host: HostId,
         what: &str,
@@ -104,8 +102,8 @@ impl Network {
         self.host(host).run(move || act(&recorder)).map_err(failed(what))
     }
 
-    /// The same meanwhile.
-    pub(super) fn meanwhile<T: Send + 'static>(
+    /// The same in a new thread.
+    pub(in crate::lab) fn meanwhile<T: Send + 'static>(
         &self,
         host: HostId,
         what: &str,
@@ -116,20 +114,26 @@ impl Network {
     }
 
     /// Gives the server's host another address, which the client's host knows how to reach.
-    pub(super) fn add_address(&self, address: Ipv4Addr) -> Result<(), Obstacle> {
+    pub(in crate::lab) fn add_address(&self, address: Ipv4Addr) -> Result<(), Obstacle> {
         set_up(self.host(SERVER), move |setup| setup.add_address(CABLE, address))?;
         let hardware = hardware(SERVER);
-        set_up(self.host(CLIENT), move |setup| setup.add_neighbour(CABLE, address, hardware))
+        set_up(self.host(CLIENT), move |setup| setup.add_neighbour(CABLE, address, hardware))?;
+        self.recorder.add_address(SERVER, address.into());
+        Ok(())
     }
 
     /// Starts the real services on a host, at its port 13.
-    pub(super) fn serve(&self, host: HostId) -> Result<Serving, Obstacle> {
-        self.serve_at(host, address(host))
+    pub(in crate::lab) fn serve(&self, host: HostId) -> Result<Serving, Obstacle> {
+        self.serve_at(host, address(host).into())
     }
 
     /// The same at another address of that host.
-    pub(super) fn serve_at(&self, host: HostId, at: SocketAddrV4) -> Result<Serving, Obstacle> {
-        let config = Config { addresses: vec![at.into()], ..Config::default() };
+    pub(in crate::lab) fn serve_at(
+        &self,
+        host: HostId,
+        at: SocketAddr,
+    ) -> Result<Serving, Obstacle> {
+        let config = Config { addresses: vec![at], ..Config::default() };
         let bind = move || Server::bind(config).map_err(io::Error::other);
         let server = self.host(host).run(bind).map_err(failed("start the server"))?;
         let serving = Serving { shutdown: server.shutdown(), metrics: server.metrics() };
@@ -139,7 +143,10 @@ impl Network {
     }
 
     /// Asks the server with the real client.
-    pub(super) fn ask(&self, transport: Transport) -> Result<Result<Answer, AskError>, Obstacle> {
+    pub(in crate::lab) fn ask(
+        &self,
+        transport: Transport,
+    ) -> Result<Result<Answer, AskError>, Obstacle> {
         let timeout = PATIENCE + 5 * self.round_trip();
         let options = Options { timeout, retries: 0, ..Options::default() };
         let target = SocketAddr::from(address(SERVER)).into();
@@ -147,20 +154,15 @@ impl Network {
         self.host(CLIENT).run(asked).map_err(failed("ask"))
     }
 
-    /// Puts a packet on the link to a host that seems to come from another.
-    pub(super) fn forge(&self, to: HostId, packet: Vec<u8>) -> Result<(), Obstacle> {
-        self.forwarder.forge(FORGER, to, packet).map_err(failed("forge a packet"))
+    /// Puts a packet on the link to the server that seems to come from the client, which sends nothing itself.
+    pub(in crate::lab) fn forge(&self, packet: Vec<u8>) -> Result<(), Obstacle> {
+        self.recorder.add_forger(vec![UNUSED.into()]);
+        self.forwarder.forge(FORGER, SERVER, packet).map_err(failed("forge a packet"))
     }
 
-    /// The trace up to now, of the client and the server.
-    pub(super) fn trace(&self) -> Trace {
-        self.recorder.trace(vec![host("client", CLIENT), host("server", SERVER)])
-    }
-
-    /// The same where packets were forged that seem to come from the client, who asks nothing there.
-    pub(super) fn trace_with_forger(&self) -> Trace {
-        let forger = trace::Host { name: "forger".into(), addresses: vec![UNUSED.into()] };
-        self.recorder.trace(vec![host("victim", CLIENT), host("server", SERVER), forger])
+    /// The trace up to now.
+    pub(in crate::lab) fn trace(&self) -> Trace {
+        self.recorder.trace()
     }
 }
 
@@ -171,7 +173,7 @@ impl Drop for Serving {
 }
 
 /// Port 13 of a host.
-pub(super) fn address(host: HostId) -> SocketAddrV4 {
+pub(in crate::lab) fn address(host: HostId) -> SocketAddrV4 {
     SocketAddrV4::new(ADDRESSES[usize::from(host == SERVER)], PORT)
 }
 

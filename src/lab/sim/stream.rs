@@ -88,7 +88,7 @@ fn answer(handle: SocketHandle, place: &mut Place) -> Option<Vec<u8>> {
         Ok(sent) => format!("{sent} octets"),
         Err(_) => "EPIPE".into(),
     };
-    place.call(&format!("send({octets})"), || outcome);
+    place.call(&format!("send({octets})"), || outcome.clone());
     place.call("shutdown(SHUT_WR)", || "0".into());
     sent.is_ok().then_some(line)
 }

@@ -1,19 +1,18 @@
-//! Lab `exchange`: what one answer costs.
+//! What one answer costs on the real kernel, between two network namespaces.
 
-use super::super::super::experiments::exchange::{PACKETS, ROUND_TRIPS, TIME, observe};
-use super::super::super::link::SERVER;
-use super::super::super::{Expected, Obstacle, Prediction, Procedure, Run, Setting};
-use super::super::network::Network;
-use super::{QUIET, conditions, delay, exactly, procedure};
+use super::{PACKETS, ROUND_TRIPS, TIME, observe};
+use crate::lab::link::SERVER;
+use crate::lab::netns::{Network, QUIET, conditions, delay_words, exactly, procedure};
+use crate::lab::{Expected, Obstacle, Prediction, Procedure, Run, Setting};
 use crate::transport::Transport;
 
-pub(in crate::lab) const PROCEDURE: Procedure = procedure(method, predict, run);
+pub(super) const PROCEDURE: Procedure = procedure(method, predict, run);
 
 fn method(setting: &Setting) -> String {
     format!(
         "The real server runs on one host and the real client asks it once from the other, {} away; every packet \
          between them is written down.",
-        delay(setting)
+        delay_words(setting)
     )
 }
 

@@ -1,14 +1,12 @@
-//! Lab `raw`: sockets below the transports.
+//! Sockets below the transports, on the real kernel between two network namespaces.
 
-use super::super::super::link::{CLIENT, SERVER};
-use super::super::super::loopback::PATIENCE;
-use super::super::super::{Obstacle, Prediction, Procedure, Run, Setting};
-use super::super::failed;
-use super::super::network::Network;
-use super::super::recorder::Recorder;
-use super::{QUIET, conditions, delay, procedure, told};
+use crate::lab::link::{CLIENT, SERVER};
+use crate::lab::loopback::{PATIENCE, outcome};
+use crate::lab::netns::{ADDRESSES, Network, QUIET, conditions, delay_words, failed, procedure};
 use crate::lab::packet::{Kind, kind};
+use crate::lab::recorder::Recorder;
 use crate::lab::seen::{arrival, sent_by};
+use crate::lab::{Obstacle, Prediction, Procedure, Run, Setting};
 use crate::sys;
 use crate::trace::Trace;
 use crate::transport::Transport::{self, Tcp, Udp};
@@ -20,14 +18,14 @@ use std::sync::mpsc::{self, Receiver, TryRecvError};
 use std::time::Duration;
 
 /// How long a read waits before it looks whether it has to stop.
-const TICK: Duration = Duration::from_millis(20);
+const READ_TIMEOUT: Duration = Duration::from_millis(20);
 
-pub(in crate::lab) const COPIES: &str = "copies of what came";
-pub(in crate::lab) const OWN_COPIES: &str = "copies of what it sent";
-pub(in crate::lab) const IP_HEADER: &str = "IP header of the copy";
-pub(in crate::lab) const REPLY: &str = "the client's reply";
+pub(super) const COPIES: &str = "copies of what came";
+pub(super) const OWN_COPIES: &str = "copies of what it sent";
+pub(super) const IP_HEADER: &str = "IP header of the copy";
+pub(super) const REPLY: &str = "the client's reply";
 
-pub(in crate::lab) const PROCEDURE: Procedure = procedure(method, predict, run);
+pub(super) const PROCEDURE: Procedure = procedure(method, predict, run);
 
 fn method(setting: &Setting) -> String {
     format!(
@@ -35,7 +33,7 @@ fn method(setting: &Setting) -> String {
          it. The real client asks the real server once over each transport, {} away, while the raw socket of \
          that transport's protocol takes whatever is passed to it. That is held against what the forwarder \
          between the hosts put on the server's cable.",
-        delay(setting)
+        delay_words(setting)
     )
 }
 
@@ -83,7 +81,7 @@ fn listen_in(setting: &Setting, transport: Transport, run: &mut Run) -> Result<(
     Ok(())
 }
 
-pub(in crate::lab) const ALL: &str = "all, to the octet";
+pub(super) const ALL: &str = "all, to the octet";
 
 /// Whether each packet that came to the server's host was passed to its raw socket as it was.
 fn of_what_came(copies: &[Vec<u8>], trace: &Trace) -> String {
@@ -123,7 +121,7 @@ fn call(transport: Transport) -> String {
 fn open(transport: Transport) -> io::Result<Socket> {
     let protocol = if transport == Tcp { Protocol::TCP } else { Protocol::UDP };
     let socket = Socket::new(Domain::IPV4, Type::RAW, Some(protocol))?;
-    socket.set_read_timeout(Some(TICK))?;
+    socket.set_read_timeout(Some(READ_TIMEOUT))?;
     Ok(socket)
 }
 
@@ -134,7 +132,7 @@ fn without_capabilities(network: &Network, transport: Transport) -> Result<Strin
         sys::drop_capabilities()?;
         let call = format!("{}, unprivileged", call(transport));
         let opened = recorder.call(SERVER, &call, || open(transport), |_| "opened".into());
-        Ok(told(&opened, |_| "opened".into()))
+        Ok(outcome(&opened, |_| "opened".into()))
     })?;
     tried.wait(PATIENCE).map_err(failed(what))
 }
@@ -152,8 +150,8 @@ fn take(
         match raw.read(&mut room) {
             Ok(octets) => {
                 let copy = room[..octets].to_vec();
-                let outcome = |(): &()| format!("{}, {octets} octets", kind(&copy).words());
-                recorder.call(SERVER, "recv(2048), raw", || Ok(()), outcome)?;
+                let words = |(): &()| format!("{}, {octets} octets", kind(&copy).words());
+                recorder.call(SERVER, "recv(2048), raw", || Ok(()), words)?;
                 copies.push(copy);
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -173,14 +171,12 @@ fn ip_header(packet: &[u8]) -> usize {
 
 /// The server's address, as it is in a header.
 fn source() -> [u8; 4] {
-    Ipv4Addr::octets(&super::super::ADDRESSES[SERVER.0])
+    Ipv4Addr::octets(&ADDRESSES[SERVER.0])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lab::Knobs;
-    use crate::lab::link::Link;
     use crate::trace::{Event, Fate, Packet, What};
 
     /// Is interrupted, gives an octet, and then has no more.
@@ -194,8 +190,7 @@ mod tests {
 
     #[test]
     fn a_read_that_is_interrupted_ends_nothing() {
-        let setting = Setting { seed: 1, knobs: Knobs::default() };
-        let recorder = Recorder::new(Link::new(conditions(&setting), setting.seed));
+        let recorder = Recorder::between(Vec::new());
         let raw = Interrupted(vec![Ok(1), Err(ErrorKind::Interrupted.into())]);
         let (stop, stopped) = mpsc::channel();
         drop(stop);
