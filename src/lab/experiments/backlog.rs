@@ -4,7 +4,7 @@ use crate::duration::Unit;
 use crate::lab::lesson::{tcp, udp};
 use crate::lab::loopback::{
     CLIENT, PATIENCE, REPLY_OCTETS, SERVER, SILENCE, accept, any_port, ctime_reply, error_name,
-    failed, octet_count, octets, open, recv, require_loopback, within_timeout,
+    failed, octets, open, require_loopback, within_timeout,
 };
 use crate::lab::recorder::Recorder;
 use crate::lab::{
@@ -270,15 +270,13 @@ impl Queue {
         }
         let line = ctime_reply()?;
         for server in accepted {
-            let send = || server.send(line.octets());
-            let made = self.recorder.call(SERVER, "send(26)", send, |sent| octets(*sent));
-            made.map_err(failed("send the line"))?;
+            let sent = self.recorder.send(SERVER, &server, line.octets());
+            sent.map_err(failed("send the line"))?;
         }
         let mut answered = 0;
         for client in &self.clients {
-            let take = || recv(client, 1024);
-            let line = self.recorder.call(CLIENT, "recv(1024)", take, octet_count);
-            answered += u64::from(line.is_ok_and(|line| line.len() == REPLY_OCTETS));
+            let reply = self.recorder.receive(CLIENT, client, 1024);
+            answered += u64::from(reply.is_ok_and(|reply| reply.len() == REPLY_OCTETS));
         }
         Ok(answered)
     }
@@ -366,7 +364,7 @@ fn datagrams(asking: usize, run: &mut Run) -> Result<(), Obstacle> {
     }
     let mut answered = 0;
     for client in &clients {
-        let reply = recorder.call(CLIENT, "recv(1024)", || recv(client, 1024), octet_count);
+        let reply = recorder.receive(CLIENT, client, 1024);
         answered += u64::from(reply.is_ok_and(|reply| reply.len() == REPLY_OCTETS));
     }
     run.saw(Transport::Udp, ANSWERED, (answered, "client"));

@@ -2,10 +2,7 @@
 
 use crate::duration::Unit;
 use crate::lab::lesson::{tcp, udp};
-use crate::lab::loopback::{
-    CLIENT, Pair, SERVER, ctime_reply, failed, octet_count, octets, recv, require_loopback,
-    wait_for,
-};
+use crate::lab::loopback::{CLIENT, Pair, SERVER, ctime_reply, failed, require_loopback, wait_for};
 use crate::lab::recorder::Recorder;
 use crate::lab::{
     Engine, Knob, Lab, Lesson, Must, Next, Obstacle, Prediction, Procedure, Run, Setting, Theory,
@@ -14,7 +11,7 @@ use crate::lab::{
 use crate::trace::Trace;
 use crate::transport::Transport;
 use socket2::Socket;
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::panic;
 use std::sync::Barrier;
 use std::thread;
@@ -276,13 +273,10 @@ fn meanwhile(
 }
 
 /// Writes octet by octet; tells how many writes that were.
-fn write(mut server: &Socket, message: &[u8], recorder: &Recorder) -> Result<usize, Obstacle> {
+fn write(server: &Socket, message: &[u8], recorder: &Recorder) -> Result<usize, Obstacle> {
     let mut writes = 0;
     for octet in message.chunks(1) {
-        let write = || server.write(octet);
-        let call = format!("send({})", octet.len());
-        let made = recorder.call(SERVER, &call, write, |sent| octets(*sent));
-        made.map_err(failed("send"))?;
+        recorder.send(SERVER, server, octet).map_err(failed("send"))?;
         writes += 1;
     }
     Ok(writes)
@@ -292,7 +286,7 @@ fn write(mut server: &Socket, message: &[u8], recorder: &Recorder) -> Result<usi
 fn read(client: &Socket, all: usize, recorder: &Recorder) -> Result<Vec<usize>, Obstacle> {
     let mut reads = Vec::new();
     while reads.iter().sum::<usize>() < all {
-        match recorder.call(CLIENT, "recv(1024)", || recv(client, 1024), octet_count) {
+        match recorder.receive(CLIENT, client, 1024) {
             Ok(part) => reads.push(part.len()),
             Err(error) if error.kind() == ErrorKind::WouldBlock => break,
             Err(error) => return Err(failed("recv")(error)),

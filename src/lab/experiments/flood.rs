@@ -3,7 +3,7 @@
 use crate::duration::Unit;
 use crate::lab::lesson::{tcp, udp};
 use crate::lab::loopback::{
-    CLIENT, PATIENCE, Pair, SERVER, SILENCE, error_name, failed, octet_count, octets, open, recv,
+    CLIENT, PATIENCE, Pair, SERVER, SILENCE, error_name, failed, octets, open, outcome,
     require_loopback,
 };
 use crate::lab::recorder::Recorder;
@@ -195,7 +195,7 @@ fn stream(run: &mut Run) -> Result<(), Obstacle> {
     run.saw(Transport::Tcp, LOST, (taken.abs_diff(read) as u64, "octet"));
     writable(&client, PATIENCE, &recorder).map_err(failed("wait for room"))?;
     let again = send(&client, &[b'?'; WRITE], &recorder);
-    run.saw(Transport::Tcp, AFTERWARDS, again.map_or_else(|error| error_name(&error), octets));
+    run.saw(Transport::Tcp, AFTERWARDS, outcome(&again, |sent| octets(*sent)));
     run.show(Transport::Tcp, "", recorder.short_trace());
     Ok(())
 }
@@ -237,7 +237,7 @@ fn writable(socket: &Socket, patience: Duration, recorder: &Recorder) -> io::Res
 fn read_all(server: &Socket, all: usize, recorder: &Recorder) -> Result<usize, Obstacle> {
     let mut read = 0;
     while read < all {
-        match recorder.call(SERVER, "recv(65536)", || recv(server, BUFFER), octet_count) {
+        match recorder.receive(SERVER, server, BUFFER) {
             Ok(part) if part.is_empty() => break,
             Ok(part) => read += part.len(),
             Err(error) if error.kind() == ErrorKind::WouldBlock => break,
@@ -257,7 +257,7 @@ fn datagrams(count: u32, run: &mut Run) -> Result<(), Obstacle> {
     for _ in 0..count {
         let sent = send(&client, &[], &recorder);
         succeeded += u64::from(sent.is_ok());
-        last = sent.map_or_else(|error| error_name(&error), octets);
+        last = outcome(&sent, |sent| octets(*sent));
     }
     run.saw(Transport::Udp, WRITER, last);
     run.saw(Transport::Udp, SENDS, (succeeded, "send"));

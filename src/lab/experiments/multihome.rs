@@ -5,9 +5,9 @@ mod netns;
 use crate::duration::Unit;
 use crate::lab::lesson::{tcp, udp};
 use crate::lab::loopback::{
-    CLIENT, PATIENCE, REPLY_OCTETS, SERVER, SILENCE, answer, ask_from, bind, ctime_reply,
-    error_name, failed, is_local, local_address, octets, open, received, require_loopback,
-    socket_type, start_service, within_timeout,
+    CLIENT, PATIENCE, REPLY_OCTETS, SERVER, SILENCE, answer, ask_from, bind, ctime_reply, failed,
+    is_local, local_address, octets, open, outcome, received, require_loopback, socket_type,
+    start_service, within_timeout,
 };
 use crate::lab::recorder::Recorder;
 use crate::lab::{
@@ -233,7 +233,7 @@ fn source_of_reply(recorder: &Recorder, client: &Socket) -> String {
         peer.as_socket().map(|peer| peer.ip()).ok_or_else(|| io::ErrorKind::Other.into())
     };
     let heard = recorder.call(CLIENT, "recvfrom(1024)", take, |peer| format!("from {peer}"));
-    heard.as_ref().map_or_else(error_name, IpAddr::to_string)
+    outcome(&heard, IpAddr::to_string)
 }
 
 #[cfg(test)]

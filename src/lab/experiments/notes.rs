@@ -5,8 +5,8 @@ use crate::compare::closed_port;
 use crate::duration::Unit;
 use crate::lab::lesson::{tcp, udp};
 use crate::lab::loopback::{
-    CLIENT, PATIENCE, Pair, REPLY_OCTETS, SERVER, answer, ask, bind, ctime_reply, error_name,
-    failed, is_local, local_address, octet_count, octets, open, received, recv, require_loopback,
+    CLIENT, PATIENCE, Pair, REPLY_OCTETS, SERVER, answer, ask, bind, ctime_reply, failed, is_local,
+    local_address, octet_count, octets, open, outcome, received, recv, require_loopback,
     socket_type,
 };
 use crate::lab::recorder::Recorder;
@@ -17,7 +17,7 @@ use crate::lab::{
 use crate::transport::Transport;
 use nix::unistd::gethostname;
 use socket2::{Domain, Socket, Type};
-use std::io::{self, Write};
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -192,12 +192,8 @@ fn datagrams_listen(run: &mut Run) -> Result<(), Obstacle> {
     let bound = bind(&recorder, Transport::Udp, &server, anywhere());
     bound.map_err(failed("bind a datagram socket"))?;
     let listen = || server.listen(5);
-    let outcome = recorder.call(SERVER, "listen(5)", listen, |()| "listening".into());
-    run.saw(
-        Transport::Udp,
-        LISTEN,
-        outcome.as_ref().map_or_else(error_name, |()| "listening".into()),
-    );
+    let listened = recorder.call(SERVER, "listen(5)", listen, |()| "listening".into());
+    run.saw(Transport::Udp, LISTEN, outcome(&listened, |()| "listening".into()));
     run.show(Transport::Udp, "the notes' socket", recorder.trace());
     Ok(())
 }
@@ -210,17 +206,11 @@ fn one_recv(room: usize, run: &mut Run) -> Result<(), Obstacle> {
         // The first octet is taken before the second is sent, as a slow network would have it.
         let first = if what == WHOLE { REPLY_OCTETS } else { 1 };
         let (now, rest) = line.octets().split_at(first.min(line.octets().len()));
-        let send = |part: &[u8], recorder: &Recorder| {
-            let send = || (&server).write(part);
-            let call = format!("send({})", part.len());
-            recorder.call(SERVER, &call, send, |sent| octets(*sent)).map_err(failed("send"))
-        };
-        send(now, &recorder)?;
-        let take = || recv(&client, room);
-        let heard = recorder.call(CLIENT, &format!("recv({room})"), take, octet_count);
-        run.saw(Transport::Tcp, what, received(&heard));
+        let send = |part: &[u8]| recorder.send(SERVER, &server, part).map_err(failed("send"));
+        send(now)?;
+        run.saw(Transport::Tcp, what, received(&recorder.receive(CLIENT, &client, room)));
         for octet in rest.chunks(1) {
-            send(octet, &recorder)?;
+            send(octet)?;
         }
         recorder.close(SERVER, server);
         recorder.close(CLIENT, client);
@@ -259,7 +249,7 @@ fn ask_elsewhere(recorder: &Recorder, at: SocketAddr) -> Result<String, Obstacle
     let connect = || client.connect_timeout(&at.into(), PATIENCE);
     let call = format!("connect({})", at.ip());
     let connected = recorder.call(CLIENT, &call, connect, |()| "connected".into());
-    Ok(connected.as_ref().map_or_else(error_name, |()| "connected".into()))
+    Ok(outcome(&connected, |()| "connected".into()))
 }
 
 /// How long a resolver may take that has no answer.
@@ -296,13 +286,10 @@ fn one_at_a_time(run: &mut Run) -> Result<(), Obstacle> {
     let server = open(socket_type(tcp)).map_err(failed("open a socket"))?;
     bind(&recorder, tcp, &server, anywhere()).map_err(failed("listen"))?;
     let (at, line) = (local_address(&server)?, ctime_reply()?);
-    let connect = |who, recorder: &Recorder| ask(recorder, who, tcp, at).map_err(failed("connect"));
-    let _first = connect(CLIENT, &recorder)?;
-    let waiting = connect(second, &recorder)?;
-    let serve = |recorder: &Recorder| {
-        answer(recorder, SERVER, tcp, &server, &line).map_err(failed("answer"))
-    };
-    let with_first = serve(&recorder)?;
+    let connect = |client| ask(&recorder, client, tcp, at).map_err(failed("connect"));
+    let (_first, waiting) = (connect(CLIENT)?, connect(second)?);
+    let serve = || answer(&recorder, SERVER, tcp, &server, &line).map_err(failed("answer"));
+    let with_first = serve()?;
     // Not a moment is waited: whatever was sent to it would be there already.
     waiting.set_nonblocking(true).map_err(failed("have a socket not wait"))?;
     let heard = recorder.call_at_once(second, "recv(1024)", || recv(&waiting, BUFFER), octet_count);
@@ -310,7 +297,7 @@ fn one_at_a_time(run: &mut Run) -> Result<(), Obstacle> {
     if let Some(with_first) = with_first {
         recorder.close(SERVER, with_first);
     }
-    serve(&recorder)?;
+    serve()?;
     waiting.set_nonblocking(false).map_err(failed("have a socket wait"))?;
     run.saw(tcp, IN_TURN, received(&recorder.receive_within(second, &waiting, PATIENCE)));
     run.show(tcp, "two clients", recorder.trace());
@@ -323,13 +310,10 @@ fn one_version(run: &mut Run) -> Result<(), Obstacle> {
     let (server, here, _kept) = only_v6().map_err(failed("listen on ::1"))?;
     recorder.note(SERVER, "bind(::1), listen(5)", "listening");
     let refused = ask(&recorder, CLIENT, tcp, here);
-    run.saw(tcp, V4, refused.as_ref().map_or_else(error_name, |_| "connected".into()));
+    run.saw(tcp, V4, outcome(&refused, |_| "connected".into()));
     let there = local_address(&server)?;
     let client = Socket::new(Domain::IPV6, Type::STREAM, None).map_err(failed("open a socket"))?;
-    let connect = || client.connect(&there.into());
-    recorder
-        .call(CLIENT, "connect(::1)", connect, |()| "connected".into())
-        .map_err(failed("connect to ::1"))?;
+    recorder.connect(CLIENT, &client, there).map_err(failed("connect to ::1"))?;
     answer(&recorder, SERVER, tcp, &server, &ctime_reply()?).map_err(failed("answer"))?;
     run.saw(tcp, V6, received(&recorder.receive_within(CLIENT, &client, PATIENCE)));
     run.show(tcp, "IPv4 only", recorder.trace());

@@ -6,7 +6,7 @@ use crate::compare::closed_port;
 use crate::duration::Unit;
 use crate::lab::lesson::{tcp, udp};
 use crate::lab::loopback::{
-    CLIENT, PATIENCE, SILENCE, any_port, error_name, failed, octet_count, octets, open, recv,
+    CLIENT, PATIENCE, SILENCE, any_port, failed, octet_count, octets, open, outcome, recv,
     require_loopback,
 };
 use crate::lab::recorder::Recorder;
@@ -164,7 +164,7 @@ fn stream(closed: SocketAddr, run: &mut Run) -> Result<(), Obstacle> {
     let client = open(Type::STREAM).map_err(failed("open a socket"))?;
     let connect = || client.connect(&closed.into());
     let connected = recorder.call(CLIENT, "connect()", connect, |()| "connected".into());
-    run.saw(Transport::Tcp, CONNECT, outcome(connected.as_ref(), "connected"));
+    run.saw(Transport::Tcp, CONNECT, outcome(&connected, |()| "connected".into()));
     run.show(Transport::Tcp, "", recorder.trace());
     Ok(())
 }
@@ -204,15 +204,15 @@ fn ask(
         .map_err(failed("send a datagram"))?;
     let waiting = Instant::now();
     let answer = recorder.call(CLIENT, "recvfrom(1024)", || recv(client, 1024), octet_count);
-    Ok((outcome(answer.as_ref(), "an answer"), waiting.elapsed()))
+    Ok((outcome(&answer, |_| "an answer".into()), waiting.elapsed()))
 }
 
 fn connected(closed: SocketAddr, run: &mut Run) -> Result<(), Obstacle> {
     let recorder = Recorder::on_loopback();
     let client = connect(closed, &recorder)?;
-    send(&client, &recorder).map_err(failed("send a datagram"))?;
-    let answer = recorder.call(CLIENT, "recv(1024)", || recv(&client, 1024), octet_count);
-    run.saw(Transport::Udp, CONNECTED, outcome(answer.as_ref(), "an answer"));
+    recorder.send(CLIENT, &client, &[]).map_err(failed("send a datagram"))?;
+    let answer = recorder.receive(CLIENT, &client, 1024);
+    run.saw(Transport::Udp, CONNECTED, outcome(&answer, |_| "an answer".into()));
     run.show(Transport::Udp, "connected", recorder.trace());
     Ok(())
 }
@@ -221,12 +221,10 @@ fn connected(closed: SocketAddr, run: &mut Run) -> Result<(), Obstacle> {
 fn sends(closed: SocketAddr, run: &mut Run) -> Result<(), Obstacle> {
     let recorder = Recorder::on_loopback();
     let client = connect(closed, &recorder)?;
-    let mut outcomes = vec![outcome(send(&client, &recorder).as_ref(), "sent")];
+    let send = || outcome(&recorder.send(CLIENT, &client, &[]), |_| "sent".into());
+    let first = send();
     wait_for_error(&client).map_err(failed("wait for the ICMP message"))?;
-    for _ in 0..2 {
-        outcomes.push(outcome(send(&client, &recorder).as_ref(), "sent"));
-    }
-    run.saw(Transport::Udp, SENDS, outcomes.join(", "));
+    run.saw(Transport::Udp, SENDS, [first, send(), send()].join(", "));
     run.show(Transport::Udp, "connected, three sends", recorder.trace());
     Ok(())
 }
@@ -251,20 +249,12 @@ fn connect(closed: SocketAddr, recorder: &Recorder) -> Result<Socket, Obstacle> 
     Ok(socket)
 }
 
-fn send(client: &Socket, recorder: &Recorder) -> io::Result<usize> {
-    recorder.call(CLIENT, "send(0)", || client.send(&[]), |sent| octets(*sent))
-}
-
 /// Returns at the latest when patience is over: where no message comes, the next sends show it.
 fn wait_for_error(socket: &Socket) -> io::Result<()> {
     let mut sockets = [PollFd::new(socket.as_fd(), PollFlags::POLLERR)];
     let patience = PollTimeout::try_from(PATIENCE).unwrap_or(PollTimeout::ZERO);
     poll(&mut sockets, patience)?;
     Ok(())
-}
-
-fn outcome<T>(made: Result<&T, &io::Error>, good: &str) -> String {
-    made.map_or_else(error_name, |_| good.to_owned())
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@ use crate::client::{self, Options};
 use crate::duration::Unit;
 use crate::lab::lesson::{tcp, udp};
 use crate::lab::loopback::{
-    CLIENT, PATIENCE, SERVER, answer, ask, bind, ctime_reply, error_name, failed, local_address,
-    open, require_loopback, socket_type, start_service,
+    CLIENT, PATIENCE, SERVER, answer, ask, bind, ctime_reply, failed, local_address, open, outcome,
+    require_loopback, socket_type, start_service,
 };
 use crate::lab::recorder::Recorder;
 use crate::lab::{
@@ -227,7 +227,7 @@ fn server_first(run: &mut Run) -> Result<(), Obstacle> {
         let case = Case { closes_first: SERVER, reuse };
         let recorder = Recorder::on_loopback();
         let Ended { ends, again } = case.try_out(tcp, &recorder)?;
-        run.saw(tcp, reuse.what(), again.as_ref().map_or_else(error_name, |()| BOUND.into()));
+        run.saw(tcp, reuse.what(), outcome(&again, |()| BOUND.into()));
         if let (Reuse::Neither, Some((at, left))) = (reuse, remembered(ends)) {
             run.saw(tcp, REMEMBERS, at);
             run.saw(tcp, LEFT, left);
@@ -262,7 +262,7 @@ fn ask_again_from(port: SocketAddr, recorder: &Recorder) -> Result<String, Obsta
     let client = open(socket_type(Transport::Tcp)).map_err(failed("open a socket"))?;
     let bind = || client.bind(&port.into());
     let again = recorder.call(CLIENT, "bind(), its port again", bind, |()| BOUND.into());
-    Ok(again.as_ref().map_or_else(error_name, |()| BOUND.into()))
+    Ok(outcome(&again, |()| BOUND.into()))
 }
 
 fn datagrams(run: &mut Run) -> Result<(), Obstacle> {

@@ -3,8 +3,8 @@
 use crate::duration::Unit;
 use crate::lab::lesson::{tcp, udp};
 use crate::lab::loopback::{
-    PATIENCE, answer, ask, ctime_reply, error_name, failed, local_address, octets, open,
-    require_loopback, socket_type,
+    PATIENCE, answer, ask, ctime_reply, failed, local_address, open, outcome, require_loopback,
+    socket_type,
 };
 use crate::lab::recorder::Recorder;
 use crate::lab::seen;
@@ -210,7 +210,7 @@ fn two(
     let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     bind(SERVERS[0], &first, anywhere).map_err(failed("bind to a free port"))?;
     let again = bind(SERVERS[1], &second, local_address(&first)?);
-    run.saw(transport, BIND, again.as_ref().map_or_else(error_name, |()| "bound".into()));
+    run.saw(transport, BIND, outcome(&again, |()| "bound".into()));
     Ok(again.ok().map(|()| [first, second]))
 }
 
@@ -222,9 +222,7 @@ fn second_listen(run: &mut Run) -> Result<(), Obstacle> {
             recorder.call(SERVERS[number], "listen(5)", listen, |()| "listening".into())
         };
         listen(0).map_err(failed("listen"))?;
-        let second = listen(1);
-        let outcome = second.as_ref().map_or_else(error_name, |()| "listening".into());
-        run.saw(Transport::Tcp, LISTEN, outcome);
+        run.saw(Transport::Tcp, LISTEN, outcome(&listen(1), |()| "listening".into()));
     }
     run.show(Transport::Tcp, "SO_REUSEADDR", recorder.trace());
     Ok(())
@@ -246,7 +244,7 @@ fn shares(transport: Transport, count: u32, run: &mut Run) -> Result<(), Obstacl
     let servers = sharing(transport, &recorder)?;
     let stranger = open(socket_type(transport)).map_err(failed("open a socket"))?;
     let binding = stranger.bind(&local_address(&servers[0])?.into());
-    run.saw(transport, STRANGER, binding.as_ref().map_or_else(error_name, |()| "bound".into()));
+    run.saw(transport, STRANGER, outcome(&binding, |()| "bound".into()));
     let answered = serve(transport, &servers, count, &recorder)?;
     run.saw(transport, FIRST_SHARES, clients(answered[0]));
     run.saw(transport, LAST_SHARES, clients(answered[1]));
@@ -284,8 +282,7 @@ fn one_socket(count: u32, run: &mut Run) -> Result<(), Obstacle> {
     recorder.call(CLIENT, "connect()", connect, |()| "done".into()).map_err(failed("connect"))?;
     let mut asked_by = [0_u64; 2];
     for _ in 0..count {
-        let send = || client.send(&[]);
-        recorder.call(CLIENT, "send(0)", send, |sent| octets(*sent)).map_err(failed("ask"))?;
+        recorder.send(CLIENT, &client, &[]).map_err(failed("ask"))?;
         let place = asked(&servers)?;
         asked_by[place] += 1;
         let answered = answer(&recorder, SERVERS[place], udp, &servers[place], &line);

@@ -3,8 +3,8 @@
 use crate::duration::Unit;
 use crate::lab::lesson::{tcp, udp};
 use crate::lab::loopback::{
-    CLIENT, Pair, REPLY_OCTETS, SERVER, SILENCE, ctime_reply, failed, octet_count, octets,
-    received, recv, require_loopback, wait_for, within_timeout,
+    CLIENT, Pair, REPLY_OCTETS, SERVER, SILENCE, ctime_reply, failed, octets, received,
+    require_loopback, wait_for, within_timeout,
 };
 use crate::lab::recorder::Recorder;
 use crate::lab::{
@@ -14,7 +14,7 @@ use crate::lab::{
 use crate::transport::Transport;
 use nix::sys::socket::{MsgFlags, recvmsg};
 use socket2::Socket;
-use std::io::{self, IoSliceMut, Write};
+use std::io::{self, IoSliceMut};
 use std::net::Shutdown;
 use std::os::fd::AsRawFd;
 
@@ -152,7 +152,7 @@ fn run(setting: &Setting) -> Result<Run, Obstacle> {
     for transport in Transport::BOTH {
         let recorder = Recorder::on_loopback();
         let pair = Pair::new(transport, &recorder)?;
-        let mut exchange = Exchange { pair, recorder, line: ctime_reply()?.octets().to_vec() };
+        let exchange = Exchange { pair, recorder, line: ctime_reply()?.octets().to_vec() };
         exchange.go(transport, buffer(setting), &mut run)?;
         run.show(transport, "", exchange.recorder.short_trace());
     }
@@ -166,7 +166,7 @@ struct Exchange {
 }
 
 impl Exchange {
-    fn go(&mut self, transport: Transport, buffer: usize, run: &mut Run) -> Result<(), Obstacle> {
+    fn go(&self, transport: Transport, buffer: usize, run: &mut Run) -> Result<(), Obstacle> {
         self.send(0)?;
         run.saw(transport, EMPTY, received(&self.recv_in_time()?));
         self.send(REPLY_OCTETS)?;
@@ -192,40 +192,35 @@ impl Exchange {
         Ok(())
     }
 
-    fn send(&mut self, length: usize) -> Result<(), Obstacle> {
-        let mut server = &self.pair.server;
-        let send = || server.write(&self.line[..length]);
-        self.recorder
-            .call(SERVER, &format!("send({length})"), send, |sent| octets(*sent))
-            .map(drop)
-            .map_err(failed("send"))
+    fn send(&self, length: usize) -> Result<usize, Obstacle> {
+        let sent = self.recorder.send(SERVER, &self.pair.server, &self.line[..length]);
+        sent.map_err(failed("send"))
     }
 
-    fn shutdown(&mut self) -> Result<(), Obstacle> {
+    fn shutdown(&self) -> Result<(), Obstacle> {
         let shutdown = || self.pair.server.shutdown(Shutdown::Write);
         self.recorder
             .call(SERVER, "shutdown(SHUT_WR)", shutdown, |()| "done".into())
             .map_err(failed("shut down"))
     }
 
-    fn recv(&mut self) -> Result<Vec<u8>, Obstacle> {
-        let take = || recv(&self.pair.client, 1024);
-        self.recorder.call(CLIENT, "recv(1024)", take, octet_count).map_err(failed("receive"))
+    fn recv(&self) -> Result<Vec<u8>, Obstacle> {
+        self.recorder.receive(CLIENT, &self.pair.client, 1024).map_err(failed("receive"))
     }
 
     /// For what may never come: gives up soon.
-    fn recv_in_time(&mut self) -> Result<io::Result<Vec<u8>>, Obstacle> {
+    fn recv_in_time(&self) -> Result<io::Result<Vec<u8>>, Obstacle> {
         let client = &self.pair.client;
         let patience = client.read_timeout().map_err(failed("ask for SO_RCVTIMEO"))?;
         let set = |time| client.set_read_timeout(time).map_err(failed("set SO_RCVTIMEO"));
         set(Some(SILENCE))?;
-        let received = self.recorder.call(CLIENT, "recv(1024)", || recv(client, 1024), octet_count);
+        let received = self.recorder.receive(CLIENT, client, 1024);
         set(patience)?;
         Ok(received)
     }
 
     /// How many octets it gave, and the name of its flag.
-    fn recvmsg(&mut self, room: usize) -> Result<(usize, &'static str), Obstacle> {
+    fn recvmsg(&self, room: usize) -> Result<(usize, &'static str), Obstacle> {
         let client = &self.pair.client;
         let outcome = |(length, flag): &(usize, &str)| match *flag {
             NO_FLAG => octets(*length),

@@ -7,7 +7,7 @@ use crate::duration::Unit;
 use crate::lab::lesson::{tcp, udp};
 use crate::lab::loopback::{
     CLIENT, PATIENCE, Pair, REPLY_OCTETS, SERVER, ctime_reply, error_name, failed, octet_count,
-    octets, open, recv, require_loopback, wait_for, within_timeout,
+    octets, open, recv, require_loopback, socket_type, wait_for, within_timeout,
 };
 use crate::lab::recorder::Recorder;
 use crate::lab::{
@@ -218,25 +218,15 @@ fn careless(transport: Transport) -> Result<(Trace, String), Obstacle> {
         Transport::Tcp => wait_for(&server, TALK.len())?,
         Transport::Udp => {
             talk(&client, &recorder)?;
-            recorder
-                .call(SERVER, "recv(1024)", || recv(&server, 1024), octet_count)
-                .map_err(failed("receive the question"))?;
+            let question = recorder.receive(SERVER, &server, 1024);
+            question.map_err(failed("receive the question"))?;
             within_timeout(&server, || server.peek_sender())
                 .map_err(failed("wait for the second datagram"))?;
         }
     }
     let reply = ctime_reply()?;
-    recorder
-        .call(SERVER, "send(26)", || server.send(reply.octets()), |sent| octets(*sent))
-        .map_err(failed("send the line"))?;
-    let mut server = Some(server);
-    let close = || {
-        drop(server.take());
-        Ok(())
-    };
-    recorder
-        .call(SERVER, "close()", close, |()| "done, input unread".into())
-        .map_err(failed("close"))?;
+    recorder.send(SERVER, &server, reply.octets()).map_err(failed("send the line"))?;
+    recorder.close_with(SERVER, server, "done, input unread");
     let seen = listen(&client, &recorder)?;
     Ok((recorder.short_trace(), seen))
 }
@@ -244,8 +234,7 @@ fn careless(transport: Transport) -> Result<(Trace, String), Obstacle> {
 /// The service of this suite answers. Its calls are its own, so the trace has the client's only.
 fn polite(transport: Transport, service: SocketAddr) -> Result<(Trace, String), Obstacle> {
     let recorder = Recorder::on_loopback();
-    let kind = if transport == Transport::Tcp { Type::STREAM } else { Type::DGRAM };
-    let client = open(kind).map_err(failed("open a socket"))?;
+    let client = open(socket_type(transport)).map_err(failed("open a socket"))?;
     let connect = || client.connect(&service.into());
     recorder
         .call(CLIENT, "connect()", connect, |()| "connected".into())
@@ -255,11 +244,8 @@ fn polite(transport: Transport, service: SocketAddr) -> Result<(Trace, String), 
     Ok((recorder.short_trace(), seen))
 }
 
-fn talk(client: &Socket, recorder: &Recorder) -> Result<(), Obstacle> {
-    recorder
-        .call(CLIENT, "send(5)", || client.send(TALK), |sent| octets(*sent))
-        .map(drop)
-        .map_err(failed("send"))
+fn talk(client: &Socket, recorder: &Recorder) -> Result<usize, Obstacle> {
+    recorder.send(CLIENT, client, TALK).map_err(failed("send"))
 }
 
 /// Receives until nothing more comes, and tells all of it.
@@ -267,11 +253,10 @@ fn listen(client: &Socket, recorder: &Recorder) -> Result<String, Obstacle> {
     let datagrams = client.r#type().map_err(failed("ask for SO_TYPE"))? == Type::DGRAM;
     let mut all = 0;
     let end = loop {
-        let take = || recv(client, 1024);
         let received = if all > 0 && datagrams {
-            recorder.call_at_once(CLIENT, "recv(1024)", take, octet_count)
+            recorder.call_at_once(CLIENT, "recv(1024)", || recv(client, 1024), octet_count)
         } else {
-            recorder.call(CLIENT, "recv(1024)", take, octet_count)
+            recorder.receive(CLIENT, client, 1024)
         };
         match received {
             Ok(part) if part.is_empty() => break END.to_owned(),
