@@ -29,25 +29,6 @@ impl fmt::Display for Transport {
     }
 }
 
-/// A transport in JSON, as it is printed; a derived form would become a part of the API.
-#[cfg(feature = "lab")]
-pub(crate) mod by_name {
-    use super::Transport;
-    use serde::de::Error;
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "so it is called")]
-    pub(crate) fn serialize<S: Serializer>(it: &Transport, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(it)
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Transport, D::Error> {
-        let name = String::deserialize(from)?;
-        let named = |it: &Transport| it.to_string() == name;
-        Transport::BOTH.into_iter().find(named).ok_or_else(|| D::Error::custom("no transport"))
-    }
-}
-
 /// A version of the Internet Protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum IpVersion {

@@ -23,8 +23,7 @@ pub(crate) use setting::{Dial, Engine, Knob, Knobs, Setting};
 
 use crate::duration::{Unit, short};
 use crate::trace::Trace;
-use crate::transport::{Transport, by_name};
-use serde::{Deserialize, Serialize};
+use crate::transport::Transport;
 use std::time::Duration;
 
 /// An experiment.
@@ -113,7 +112,7 @@ pub(crate) struct Theory {
 }
 
 /// What a run gave.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Run {
     /// What happened, for each part that is worth a drawing.
     pub parts: Vec<Part>,
@@ -122,9 +121,8 @@ pub(crate) struct Run {
 }
 
 /// A part of a run: one exchange, usually.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Part {
-    #[serde(with = "by_name")]
     pub transport: Transport,
     /// Such as `with SO_REUSEADDR`; empty where there is one part for the transport.
     pub name: String,
@@ -132,9 +130,8 @@ pub(crate) struct Part {
 }
 
 /// Something observed.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Observation {
-    #[serde(with = "by_name")]
     pub transport: Transport,
     pub what: String,
     pub value: Value,
