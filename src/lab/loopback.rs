@@ -10,8 +10,8 @@ mod sockets;
 pub(crate) use calls::{outcome, received};
 pub(crate) use parties::{answer, ask, ask_from, bind, local_address, start_service};
 pub(crate) use sockets::{
-    Pair, REPLY_OCTETS, accept, any_port, ctime_reply, is_local, octet_count, octets, open, recv,
-    require_loopback, socket_type, wait_for, within_timeout,
+    ANY_PORT, Pair, REPLY_OCTETS, accept, ctime_reply, is_local, octet_count, octets, open, recv,
+    require_loopback, wait_for, wait_until_ready, within_timeout,
 };
 
 use super::Obstacle;

@@ -146,7 +146,9 @@ impl Recorder {
     pub(crate) fn trace(&self) -> Trace {
         let Trace { hosts, events } = self.lock().trace.clone();
         let mut trace = Trace::between(hosts);
-        events.into_iter().for_each(|event| trace.push(event));
+        for event in events {
+            trace.push(event);
+        }
         trace
     }
 
@@ -216,7 +218,9 @@ mod tests {
         let recorder = Recorder::between(Vec::new());
         for arrivals in [[Some(MS), None], [None, Some(MS)], [None, None]] {
             let number = send(&recorder, 2);
-            arrivals.into_iter().for_each(|at| recorder.delivered(number, at));
+            for at in arrivals {
+                recorder.delivered(number, at);
+            }
         }
         let (arrived, lost) = (Fate::Arrived(vec![MS]), Fate::Lost(Loss::Overflow));
         assert_eq!(fates(&recorder), [arrived.clone(), arrived, lost]);

@@ -3,8 +3,8 @@
 use crate::duration::Unit;
 use crate::lab::lesson::{tcp, udp};
 use crate::lab::loopback::{
-    CLIENT, PATIENCE, REPLY_OCTETS, SERVER, SILENCE, accept, any_port, ctime_reply, error_name,
-    failed, octets, open, require_loopback, within_timeout,
+    ANY_PORT, CLIENT, PATIENCE, REPLY_OCTETS, SERVER, SILENCE, accept, ctime_reply, error_name,
+    failed, octets, open, require_loopback, wait_until_ready, within_timeout,
 };
 use crate::lab::recorder::Recorder;
 use crate::lab::{
@@ -13,11 +13,10 @@ use crate::lab::{
 };
 use crate::sys;
 use crate::transport::Transport;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use socket2::{SockAddr, Socket, Type};
+use nix::poll::PollFlags;
+use socket2::{SockAddr, Socket};
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::AsFd;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -223,7 +222,7 @@ impl Queue {
     fn connect_one(&mut self) -> io::Result<()> {
         let (at, started) = (self.listener.local_addr()?, Instant::now());
         let client = connecting(&at)?;
-        if !is_decided(&client, SILENCE)? {
+        if !wait_until_ready(&client, PollFlags::POLLOUT, SILENCE)? {
             self.recorder.note(CLIENT, "connect()", "EINPROGRESS");
             self.outside = Some((client, started));
             return Ok(());
@@ -251,7 +250,7 @@ impl Queue {
         let Some((client, started)) = self.outside.take() else { return Ok(None) };
         // Where the number of SYNs cannot be set, the end is a minute or more away.
         let patience = if sys::QUEUES_ARE_TOLD { PATIENCE } else { SILENCE };
-        is_decided(&client, patience.saturating_sub(started.elapsed()))?;
+        wait_until_ready(&client, PollFlags::POLLOUT, patience.saturating_sub(started.elapsed()))?;
         let outcome = match client.take_error()? {
             Some(error) => error_name(&error),
             None => "no answer".into(),
@@ -283,8 +282,8 @@ impl Queue {
 }
 
 fn listener(backlog: u16, recorder: &Recorder) -> io::Result<Socket> {
-    let listener = open(Type::STREAM)?;
-    listener.bind(&any_port())?;
+    let listener = open(Transport::Tcp)?;
+    listener.bind(&ANY_PORT.into())?;
     let listen = || listener.listen(backlog.into());
     recorder.call(SERVER, &format!("listen({backlog})"), listen, |()| "listening".into())?;
     Ok(listener)
@@ -292,7 +291,7 @@ fn listener(backlog: u16, recorder: &Recorder) -> io::Result<Socket> {
 
 /// A socket that has begun to connect, and blocks no more.
 fn connecting(at: &SockAddr) -> io::Result<Socket> {
-    let client = open(Type::STREAM)?;
+    let client = open(Transport::Tcp)?;
     if sys::QUEUES_ARE_TOLD {
         sys::set_syn_retries(&client, 1)?;
     }
@@ -304,12 +303,6 @@ fn connecting(at: &SockAddr) -> io::Result<Socket> {
         Err(error) if error.raw_os_error() != under_way => Err(error),
         _ => Ok(client),
     }
-}
-
-/// True once it is connected or has failed.
-fn is_decided(client: &Socket, patience: Duration) -> io::Result<bool> {
-    let mut sockets = [PollFd::new(client.as_fd(), PollFlags::POLLOUT)];
-    Ok(poll(&mut sockets, PollTimeout::try_from(patience).unwrap_or(PollTimeout::ZERO))? > 0)
 }
 
 /// Who got in, and what became of those who did not.
@@ -373,8 +366,8 @@ fn datagrams(asking: usize, run: &mut Run) -> Result<(), Obstacle> {
 }
 
 fn bound() -> io::Result<(Socket, SockAddr)> {
-    let socket = open(Type::DGRAM)?;
-    socket.bind(&any_port())?;
+    let socket = open(Transport::Udp)?;
+    socket.bind(&ANY_PORT.into())?;
     let address = socket.local_addr()?;
     Ok((socket, address))
 }

@@ -4,7 +4,7 @@ use crate::duration::Unit;
 use crate::lab::lesson::{tcp, udp};
 use crate::lab::loopback::{
     CLIENT, PATIENCE, Pair, SERVER, SILENCE, error_name, failed, octets, open, outcome,
-    require_loopback,
+    require_loopback, wait_until_ready,
 };
 use crate::lab::recorder::Recorder;
 use crate::lab::{
@@ -13,10 +13,9 @@ use crate::lab::{
 };
 use crate::sys;
 use crate::transport::Transport;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use socket2::{Socket, Type};
+use nix::poll::PollFlags;
+use socket2::Socket;
 use std::io::{self, ErrorKind};
-use std::os::fd::AsFd;
 use std::time::Duration;
 
 pub(super) static LAB: Lab = Lab {
@@ -127,7 +126,7 @@ fn method(setting: &Setting) -> String {
 
 /// What the system makes of [`BUFFER`], in octets: the writer's `SO_SNDBUF` and the reader's `SO_RCVBUF`.
 fn granted() -> io::Result<(u64, u64)> {
-    let probe = open(Type::STREAM)?;
+    let probe = open(Transport::Tcp)?;
     probe.set_send_buffer_size(BUFFER)?;
     probe.set_recv_buffer_size(BUFFER)?;
     Ok((probe.send_buffer_size()? as u64, probe.recv_buffer_size()? as u64))
@@ -226,9 +225,7 @@ fn fill(client: &Socket, recorder: &Recorder) -> Result<(usize, String), Obstacl
 }
 
 fn writable(socket: &Socket, patience: Duration, recorder: &Recorder) -> io::Result<bool> {
-    let mut sockets = [PollFd::new(socket.as_fd(), PollFlags::POLLOUT)];
-    let timeout = PollTimeout::try_from(patience).unwrap_or(PollTimeout::ZERO);
-    let wait = || Ok(poll(&mut sockets, timeout)? > 0);
+    let wait = || wait_until_ready(socket, PollFlags::POLLOUT, patience);
     let outcome = |room: &bool| if *room { "room" } else { "no room" }.to_owned();
     recorder.call(CLIENT, "poll(POLLOUT)", wait, outcome)
 }

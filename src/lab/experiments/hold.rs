@@ -3,8 +3,8 @@
 use crate::duration::Unit;
 use crate::lab::lesson::{tcp, udp};
 use crate::lab::loopback::{
-    PATIENCE, REPLY_OCTETS, answer, ask, ctime_reply, failed, local_address, octets, open,
-    received, require_loopback, socket_type, start_service,
+    ANY_PORT, PATIENCE, REPLY_OCTETS, answer, ask, ctime_reply, failed, local_address, octets,
+    open, received, require_loopback, start_service,
 };
 use crate::lab::recorder::Recorder;
 use crate::lab::{
@@ -16,7 +16,7 @@ use crate::trace::HostId;
 use crate::transport::Transport;
 use socket2::Socket;
 use std::io;
-use std::net::{Ipv4Addr, Shutdown, SocketAddr};
+use std::net::{Shutdown, SocketAddr};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -155,9 +155,9 @@ fn recorder() -> Recorder {
 }
 
 fn iterative(transport: Transport, idle: u32, run: &mut Run) -> Result<(), Obstacle> {
-    let server = open(socket_type(transport)).map_err(failed("open a socket"))?;
+    let server = open(transport).map_err(failed("open a socket"))?;
     let ready = || {
-        server.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
+        server.bind(&ANY_PORT.into())?;
         if transport == Transport::Tcp { server.listen(128) } else { Ok(()) }
     };
     ready().map_err(failed("open a server"))?;
@@ -251,7 +251,7 @@ fn hold(
 }
 
 fn ours(transport: Transport, idle: u32, run: &mut Run) -> Result<(), Obstacle> {
-    let service = start_service(transport, SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+    let service = start_service(transport, ANY_PORT)?;
     let recorder = recorder();
     let _held =
         hold(transport, service.address, idle, &recorder).map_err(failed("hold the service"))?;

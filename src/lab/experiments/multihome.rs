@@ -6,8 +6,8 @@ use crate::duration::Unit;
 use crate::lab::lesson::{tcp, udp};
 use crate::lab::loopback::{
     CLIENT, PATIENCE, REPLY_OCTETS, SERVER, SILENCE, answer, ask_from, bind, ctime_reply, failed,
-    is_local, local_address, octets, open, outcome, received, require_loopback, socket_type,
-    start_service, within_timeout,
+    is_local, local_address, octets, open, outcome, received, require_loopback, start_service,
+    within_timeout,
 };
 use crate::lab::recorder::Recorder;
 use crate::lab::{
@@ -161,7 +161,7 @@ fn present_at(address: Ipv4Addr) -> Result<(), Obstacle> {
 
 fn careless(transport: Transport, run: &mut Run) -> Result<(), Obstacle> {
     let recorder = Recorder::on_loopback();
-    let server = open(socket_type(transport)).map_err(failed("open a socket"))?;
+    let server = open(transport).map_err(failed("open a socket"))?;
     let anywhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
     bind(&recorder, transport, &server, anywhere).map_err(failed("bind to the wildcard"))?;
     let (at, line) = (SocketAddr::from((ASKED, local_address(&server)?.port())), ctime_reply()?);
@@ -206,7 +206,7 @@ fn ours(transport: Transport, run: &mut Run) -> Result<(), Obstacle> {
 }
 
 fn socket(recorder: &Recorder, transport: Transport) -> io::Result<Socket> {
-    let socket = open(socket_type(transport))?;
+    let socket = open(transport)?;
     let bind = || socket.bind(&SocketAddr::from((ASKER, 0)).into());
     recorder.call(CLIENT, &format!("bind({ASKER})"), bind, |()| "bound".into())?;
     Ok(socket)

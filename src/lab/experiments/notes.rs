@@ -5,9 +5,8 @@ use crate::compare::closed_port;
 use crate::duration::Unit;
 use crate::lab::lesson::{tcp, udp};
 use crate::lab::loopback::{
-    CLIENT, PATIENCE, Pair, REPLY_OCTETS, SERVER, answer, ask, bind, ctime_reply, failed, is_local,
-    local_address, octet_count, octets, open, outcome, received, recv, require_loopback,
-    socket_type,
+    ANY_PORT, CLIENT, PATIENCE, Pair, REPLY_OCTETS, SERVER, answer, ask, bind, ctime_reply, failed,
+    is_local, local_address, octet_count, octets, open, outcome, received, recv, require_loopback,
 };
 use crate::lab::recorder::Recorder;
 use crate::lab::{
@@ -181,15 +180,11 @@ fn run(setting: &Setting) -> Result<Run, Obstacle> {
     Ok(run)
 }
 
-fn anywhere() -> SocketAddr {
-    SocketAddr::from((Ipv4Addr::LOCALHOST, 0))
-}
-
 fn datagrams_listen(run: &mut Run) -> Result<(), Obstacle> {
     let recorder = Recorder::on_loopback();
-    let server = open(Type::DGRAM).map_err(failed("open a socket"))?;
+    let server = open(Transport::Udp).map_err(failed("open a socket"))?;
     recorder.note(SERVER, "socket(AF_INET, SOCK_DGRAM)", "a socket");
-    let bound = bind(&recorder, Transport::Udp, &server, anywhere());
+    let bound = bind(&recorder, Transport::Udp, &server, ANY_PORT);
     bound.map_err(failed("bind a datagram socket"))?;
     let listen = || server.listen(5);
     let listened = recorder.call(SERVER, "listen(5)", listen, |()| "listening".into());
@@ -222,7 +217,7 @@ fn one_recv(room: usize, run: &mut Run) -> Result<(), Obstacle> {
 fn one_address(run: &mut Run) -> Result<(), Obstacle> {
     let recorder = Recorder::on_loopback();
     let named = own_address(&recorder);
-    let server = open(Type::STREAM).map_err(failed("open a socket"))?;
+    let server = open(Transport::Tcp).map_err(failed("open a socket"))?;
     let binding = bind(&recorder, Transport::Tcp, &server, SocketAddr::new(named, 0));
     binding.map_err(failed(format!("listen on {named}")))?;
     let there = local_address(&server)?;
@@ -245,7 +240,7 @@ fn one_address(run: &mut Run) -> Result<(), Obstacle> {
 }
 
 fn ask_elsewhere(recorder: &Recorder, at: SocketAddr) -> Result<String, Obstacle> {
-    let client = open(Type::STREAM).map_err(failed("open a socket"))?;
+    let client = open(Transport::Tcp).map_err(failed("open a socket"))?;
     let connect = || client.connect_timeout(&at.into(), PATIENCE);
     let call = format!("connect({})", at.ip());
     let connected = recorder.call(CLIENT, &call, connect, |()| "connected".into());
@@ -283,8 +278,8 @@ fn one_at_a_time(run: &mut Run) -> Result<(), Obstacle> {
     let recorder = Recorder::among(&["first client", "server", "second client"]);
     let second = crate::trace::HostId(2);
     let tcp = Transport::Tcp;
-    let server = open(socket_type(tcp)).map_err(failed("open a socket"))?;
-    bind(&recorder, tcp, &server, anywhere()).map_err(failed("listen"))?;
+    let server = open(tcp).map_err(failed("open a socket"))?;
+    bind(&recorder, tcp, &server, ANY_PORT).map_err(failed("listen"))?;
     let (at, line) = (local_address(&server)?, ctime_reply()?);
     let connect = |client| ask(&recorder, client, tcp, at).map_err(failed("connect"));
     let (_first, waiting) = (connect(CLIENT)?, connect(second)?);

@@ -6,8 +6,8 @@ use crate::compare::closed_port;
 use crate::duration::Unit;
 use crate::lab::lesson::{tcp, udp};
 use crate::lab::loopback::{
-    CLIENT, PATIENCE, SILENCE, any_port, failed, octet_count, octets, open, outcome, recv,
-    require_loopback,
+    ANY_PORT, CLIENT, PATIENCE, SILENCE, failed, octet_count, octets, open, outcome, recv,
+    require_loopback, wait_until_ready,
 };
 use crate::lab::recorder::Recorder;
 use crate::lab::{
@@ -16,11 +16,9 @@ use crate::lab::{
 };
 use crate::sys;
 use crate::transport::Transport;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use socket2::{SockAddr, Socket, Type};
-use std::io;
+use nix::poll::PollFlags;
+use socket2::{SockAddr, Socket};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 pub(super) static LAB: Lab = Lab {
@@ -161,7 +159,7 @@ fn run(_: &Setting) -> Result<Run, Obstacle> {
 
 fn stream(closed: SocketAddr, run: &mut Run) -> Result<(), Obstacle> {
     let recorder = Recorder::on_loopback();
-    let client = open(Type::STREAM).map_err(failed("open a socket"))?;
+    let client = open(Transport::Tcp).map_err(failed("open a socket"))?;
     let connect = || client.connect(&closed.into());
     let connected = recorder.call(CLIENT, "connect()", connect, |()| "connected".into());
     run.saw(Transport::Tcp, CONNECT, outcome(&connected, |()| "connected".into()));
@@ -223,7 +221,9 @@ fn sends(closed: SocketAddr, run: &mut Run) -> Result<(), Obstacle> {
     let client = connect(closed, &recorder)?;
     let send = || outcome(&recorder.send(CLIENT, &client, &[]), |_| "sent".into());
     let first = send();
-    wait_for_error(&client).map_err(failed("wait for the ICMP message"))?;
+    // Where no message comes, the next sends show it.
+    wait_until_ready(&client, PollFlags::POLLERR, PATIENCE)
+        .map_err(failed("wait for the ICMP message"))?;
     run.saw(Transport::Udp, SENDS, [first, send(), send()].join(", "));
     run.show(Transport::Udp, "connected, three sends", recorder.trace());
     Ok(())
@@ -232,9 +232,9 @@ fn sends(closed: SocketAddr, run: &mut Run) -> Result<(), Obstacle> {
 /// A socket whose receives give up soon.
 fn datagrams() -> Result<Socket, Obstacle> {
     let ready = || {
-        let socket = open(Type::DGRAM)?;
+        let socket = open(Transport::Udp)?;
         socket.set_read_timeout(Some(SILENCE))?;
-        socket.bind(&any_port())?;
+        socket.bind(&ANY_PORT.into())?;
         Ok(socket)
     };
     ready().map_err(failed("open a datagram socket"))
@@ -247,14 +247,6 @@ fn connect(closed: SocketAddr, recorder: &Recorder) -> Result<Socket, Obstacle> 
         .call(CLIENT, "connect()", || socket.connect(&peer), done)
         .map_err(failed("connect a datagram socket"))?;
     Ok(socket)
-}
-
-/// Returns at the latest when patience is over: where no message comes, the next sends show it.
-fn wait_for_error(socket: &Socket) -> io::Result<()> {
-    let mut sockets = [PollFd::new(socket.as_fd(), PollFlags::POLLERR)];
-    let patience = PollTimeout::try_from(PATIENCE).unwrap_or(PollTimeout::ZERO);
-    poll(&mut sockets, patience)?;
-    Ok(())
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@ use crate::client::{self, Options};
 use crate::duration::Unit;
 use crate::lab::lesson::{tcp, udp};
 use crate::lab::loopback::{
-    CLIENT, PATIENCE, SERVER, answer, ask, bind, ctime_reply, failed, local_address, open, outcome,
-    require_loopback, socket_type, start_service,
+    ANY_PORT, CLIENT, PATIENCE, SERVER, answer, ask, bind, ctime_reply, failed, local_address,
+    open, outcome, require_loopback, start_service,
 };
 use crate::lab::recorder::Recorder;
 use crate::lab::{
@@ -17,7 +17,7 @@ use crate::trace::HostId;
 use crate::transport::Transport;
 use socket2::Socket;
 use std::io;
-use std::net::{Ipv4Addr, Shutdown, SocketAddr};
+use std::net::{Shutdown, SocketAddr};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -259,7 +259,7 @@ fn client_first(run: &mut Run) -> Result<(), Obstacle> {
 
 /// Returns the result of `bind` to the client's old port, whose connection the client closed first.
 fn ask_again_from(port: SocketAddr, recorder: &Recorder) -> Result<String, Obstacle> {
-    let client = open(socket_type(Transport::Tcp)).map_err(failed("open a socket"))?;
+    let client = open(Transport::Tcp).map_err(failed("open a socket"))?;
     let bind = || client.bind(&port.into());
     let again = recorder.call(CLIENT, "bind(), its port again", bind, |()| BOUND.into());
     Ok(outcome(&again, |()| BOUND.into()))
@@ -302,10 +302,9 @@ impl Case {
     }
 
     fn try_out(&self, transport: Transport, recorder: &Recorder) -> Result<Ended, Obstacle> {
-        let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let server =
             reusing(transport, self.reuse.earlier(), recorder).map_err(failed("open a socket"))?;
-        bind(recorder, transport, &server, anywhere).map_err(failed("bind to a free port"))?;
+        bind(recorder, transport, &server, ANY_PORT).map_err(failed("bind to a free port"))?;
         let at = local_address(&server)?;
         let exchanged = self.exchange(transport, &server, at, recorder);
         let (client, _open) = exchanged.map_err(failed("have the first exchange"))?;
@@ -361,7 +360,7 @@ impl Case {
 
 /// A server's socket, with `SO_REUSEADDR` if so wanted.
 fn reusing(transport: Transport, reuse: bool, recorder: &Recorder) -> io::Result<Socket> {
-    let socket = open(socket_type(transport))?;
+    let socket = open(transport)?;
     if reuse {
         let set = || socket.set_reuse_address(true);
         recorder.call(SERVER, "setsockopt(SO_REUSEADDR)", set, |()| "set".into())?;
@@ -408,8 +407,7 @@ fn remembered(Ends { client, server }: Ends) -> Option<(&'static str, Duration)>
 
 /// What our own service says when it is started on the port that it has just left.
 fn restart_ours(transport: Transport) -> Result<String, Obstacle> {
-    let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let first = start_service(transport, anywhere)?;
+    let first = start_service(transport, ANY_PORT)?;
     let at = first.address;
     client::ask(&at.into(), transport, &Options::default())
         .map_err(io::Error::other)
@@ -437,7 +435,7 @@ mod tests {
 
     #[test]
     fn a_server_that_still_runs_is_not_as_predicted() {
-        let running = start_service(Transport::Tcp, SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+        let running = start_service(Transport::Tcp, ANY_PORT);
         let running = running.expect("loopback");
         let again = start_service(Transport::Tcp, running.address).err();
         assert!(matches!(again, Some(Obstacle::Failed(..))), "{again:?}");

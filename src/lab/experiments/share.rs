@@ -3,8 +3,8 @@
 use crate::duration::Unit;
 use crate::lab::lesson::{tcp, udp};
 use crate::lab::loopback::{
-    PATIENCE, answer, ask, ctime_reply, failed, local_address, open, outcome, require_loopback,
-    socket_type,
+    ANY_PORT, PATIENCE, answer, ask, ctime_reply, failed, local_address, open, outcome,
+    require_loopback,
 };
 use crate::lab::recorder::Recorder;
 use crate::lab::seen;
@@ -19,7 +19,7 @@ use crate::transport::Transport;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use socket2::Socket;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::os::fd::AsFd;
 
@@ -197,7 +197,7 @@ fn two(
     run: &mut Run,
 ) -> Result<Option<[Socket; 2]>, Obstacle> {
     let reusing = |server: HostId| {
-        let socket = open(socket_type(transport))?;
+        let socket = open(transport)?;
         let set = || socket.set_reuse_address(true);
         recorder.call(server, "setsockopt(SO_REUSEADDR)", set, |()| "set".into())?;
         Ok(socket)
@@ -207,8 +207,7 @@ fn two(
     let bind = |server, socket: &Socket, at: SocketAddr| {
         recorder.call(server, "bind()", || socket.bind(&at.into()), |()| "bound".into())
     };
-    let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    bind(SERVERS[0], &first, anywhere).map_err(failed("bind to a free port"))?;
+    bind(SERVERS[0], &first, ANY_PORT).map_err(failed("bind to a free port"))?;
     let again = bind(SERVERS[1], &second, local_address(&first)?);
     run.saw(transport, BIND, outcome(&again, |()| "bound".into()));
     Ok(again.ok().map(|()| [first, second]))
@@ -242,7 +241,7 @@ fn takes_all(count: u32, run: &mut Run) -> Result<(), Obstacle> {
 fn shares(transport: Transport, count: u32, run: &mut Run) -> Result<(), Obstacle> {
     let recorder = recorder();
     let servers = sharing(transport, &recorder)?;
-    let stranger = open(socket_type(transport)).map_err(failed("open a socket"))?;
+    let stranger = open(transport).map_err(failed("open a socket"))?;
     let binding = stranger.bind(&local_address(&servers[0])?.into());
     run.saw(transport, STRANGER, outcome(&binding, |()| "bound".into()));
     let answered = serve(transport, &servers, count, &recorder)?;
@@ -255,10 +254,9 @@ fn shares(transport: Transport, count: u32, run: &mut Run) -> Result<(), Obstacl
 
 /// Two servers on the same free port, both with `SO_REUSEPORT`.
 fn sharing(transport: Transport, recorder: &Recorder) -> Result<[Socket; 2], Obstacle> {
-    let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let workers = NonZeroUsize::MIN.saturating_add(1);
     let opened = Listen::default()
-        .open_all(&[(transport, anywhere)], workers)
+        .open_all(&[(transport, ANY_PORT)], workers)
         .map_err(io::Error::other)
         .map_err(failed("open two sockets with SO_REUSEPORT"))?;
     let sockets: Vec<Socket> = opened.into_iter().flatten().map(|it| it.socket).collect();
@@ -277,7 +275,7 @@ fn one_socket(count: u32, run: &mut Run) -> Result<(), Obstacle> {
     let (recorder, udp) = (recorder(), Transport::Udp);
     let servers = sharing(udp, &recorder)?;
     let (at, line) = (local_address(&servers[0])?, ctime_reply()?);
-    let client = open(socket_type(udp)).map_err(failed("open a socket"))?;
+    let client = open(udp).map_err(failed("open a socket"))?;
     let connect = || client.connect(&at.into());
     recorder.call(CLIENT, "connect()", connect, |()| "done".into()).map_err(failed("connect"))?;
     let mut asked_by = [0_u64; 2];

@@ -182,7 +182,7 @@ fn streams(setting: &Setting, run: &mut Run) {
     let mut first = StreamClient::new(Duration::ZERO, TIMEOUT, 50_000);
     let mut second = StreamClient::new(TIMEOUT, until(setting), 50_001);
     let mut network = network(setting).traced_by_port([first.port, second.port]);
-    let mut service = StreamService::thinking(THINKS);
+    let mut service = StreamService::replying_after(THINKS);
     let programs: &mut [(_, &mut dyn Application)] =
         &mut [(CLIENT, &mut first), (CLIENT, &mut second), (SERVER, &mut service)];
     network.run(programs, until(setting));

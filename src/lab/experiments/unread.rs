@@ -6,8 +6,8 @@ use crate::compare::OwnServer;
 use crate::duration::Unit;
 use crate::lab::lesson::{tcp, udp};
 use crate::lab::loopback::{
-    CLIENT, PATIENCE, Pair, REPLY_OCTETS, SERVER, ctime_reply, error_name, failed, octet_count,
-    octets, open, recv, require_loopback, socket_type, wait_for, within_timeout,
+    ANY_PORT, CLIENT, PATIENCE, Pair, REPLY_OCTETS, SERVER, ctime_reply, error_name, failed,
+    octet_count, octets, open, recv, require_loopback, wait_for, within_timeout,
 };
 use crate::lab::recorder::Recorder;
 use crate::lab::{
@@ -21,7 +21,7 @@ use crate::transport::Transport;
 use socket2::{Socket, Type};
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Instant;
 
 pub(super) static LAB: Lab = Lab {
@@ -172,7 +172,7 @@ const END: &str = "the end";
 
 fn run(setting: &Setting) -> Result<Run, Obstacle> {
     require_loopback()?;
-    let addresses = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0))];
+    let addresses = vec![ANY_PORT];
     let config = Config { addresses, syntax: Syntax::Ctime, ..Config::default() };
     let service = OwnServer::start(config)
         .map_err(|error| failed("start a server")(io::Error::other(error)))?;
@@ -234,7 +234,7 @@ fn careless(transport: Transport) -> Result<(Trace, String), Obstacle> {
 /// The service of this suite answers. Its calls are its own, so the trace has the client's only.
 fn polite(transport: Transport, service: SocketAddr) -> Result<(Trace, String), Obstacle> {
     let recorder = Recorder::on_loopback();
-    let client = open(socket_type(transport)).map_err(failed("open a socket"))?;
+    let client = open(transport).map_err(failed("open a socket"))?;
     let connect = || client.connect(&service.into());
     recorder
         .call(CLIENT, "connect()", connect, |()| "connected".into())

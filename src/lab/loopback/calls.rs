@@ -157,13 +157,13 @@ fn uninterrupted<T>(make: &mut impl FnMut() -> io::Result<T>) -> io::Result<T> {
 #[cfg(test)]
 mod tests {
     use super::super::{
-        CLIENT, PATIENCE, SERVER, answer, any_port, ask, ctime_reply, local_address, open,
+        ANY_PORT, CLIENT, PATIENCE, SERVER, answer, ask, ctime_reply, local_address, open,
     };
     use super::*;
     use crate::trace::Event;
     use crate::transport::Transport;
     use nix::errno::Errno;
-    use socket2::Type;
+
     use std::net::TcpStream;
     use std::thread;
 
@@ -209,8 +209,8 @@ mod tests {
         let causes = ["connect(127.0.0.1)", "accept()", "send(26)", "recv(1024)"];
         for _ in 0..200 {
             let recorder = Recorder::on_loopback();
-            let server = open(Type::STREAM).expect("a socket");
-            server.bind(&any_port()).expect("loopback");
+            let server = open(Transport::Tcp).expect("a socket");
+            server.bind(&ANY_PORT.into()).expect("loopback");
             server.listen(1).expect("listening");
             let (at, reply) =
                 (local_address(&server).expect("bound"), ctime_reply().expect("a time"));

@@ -1,6 +1,6 @@
 //! Several clients and servers on this host, and what each does over either transport.
 
-use super::{SERVER, accept, failed, octets, open, socket_type, within_timeout};
+use super::{SERVER, accept, failed, octets, open, within_timeout};
 use crate::compare::OwnServer;
 use crate::lab::Obstacle;
 use crate::lab::recorder::Recorder;
@@ -19,7 +19,7 @@ pub(crate) fn ask(
     transport: Transport,
     at: SocketAddr,
 ) -> io::Result<Socket> {
-    let socket = open(socket_type(transport))?;
+    let socket = open(transport)?;
     ask_from(recorder, client, transport, &socket, at)?;
     Ok(socket)
 }
@@ -96,7 +96,7 @@ pub(crate) fn start_service(transport: Transport, at: SocketAddr) -> Result<OwnS
 
 #[cfg(test)]
 mod tests {
-    use super::super::{CLIENT, PATIENCE, any_port, ctime_reply, received};
+    use super::super::{ANY_PORT, CLIENT, PATIENCE, ctime_reply, received};
     use super::*;
     use crate::trace::What;
 
@@ -104,8 +104,8 @@ mod tests {
     fn a_client_asks_a_plain_server_and_hears_a_line() {
         for transport in Transport::BOTH {
             let recorder = Recorder::among(&["client", "server"]);
-            let server = open(socket_type(transport)).expect("a socket");
-            let at = any_port().as_socket().expect("IPv4");
+            let server = open(transport).expect("a socket");
+            let at = ANY_PORT;
             bind(&recorder, transport, &server, at).expect("loopback");
             let at = local_address(&server).expect("bound");
             let client = ask(&recorder, CLIENT, transport, at).expect("asked");
@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn the_service_answers_a_plain_client() {
         for transport in Transport::BOTH {
-            let service = start_service(transport, any_port().as_socket().expect("IPv4"));
+            let service = start_service(transport, ANY_PORT);
             let service = service.expect("loopback");
             let recorder = Recorder::on_loopback();
             let client = ask(&recorder, CLIENT, transport, service.address).expect("asked");

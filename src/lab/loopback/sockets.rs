@@ -11,13 +11,14 @@ use crate::transport::Transport;
 use nix::errno::Errno;
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::InterfaceFlags;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 use std::io::{self, Read};
 use std::mem::MaybeUninit;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::os::fd::AsFd;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Octets of [`ctime_reply`].
 pub(crate) const REPLY_OCTETS: usize = 26;
@@ -40,8 +41,8 @@ impl Pair {
     }
 
     fn of_streams(recorder: &Recorder) -> io::Result<Self> {
-        let (listener, client) = (open(Type::STREAM)?, open(Type::STREAM)?);
-        listener.bind(&any_port())?;
+        let (listener, client) = (open(Transport::Tcp)?, open(Transport::Tcp)?);
+        listener.bind(&ANY_PORT.into())?;
         recorder.call(SERVER, "listen(1)", || listener.listen(1), |()| "listening".into())?;
         let at = listener.local_addr()?;
         recorder.call(CLIENT, "connect()", || client.connect(&at), |()| "connected".into())?;
@@ -53,11 +54,11 @@ impl Pair {
     }
 
     fn of_datagrams(recorder: &Recorder) -> io::Result<Self> {
-        let (server, client) = (open(Type::DGRAM)?, open(Type::DGRAM)?);
+        let (server, client) = (open(Transport::Udp)?, open(Transport::Udp)?);
         let done = |(): &()| "done, no packet".into();
-        let bind = || server.bind(&any_port());
+        let bind = || server.bind(&ANY_PORT.into());
         recorder.call(SERVER, "bind()", bind, done)?;
-        client.bind(&any_port())?;
+        client.bind(&ANY_PORT.into())?;
         let (ours, theirs) = (client.local_addr()?, server.local_addr()?);
         recorder.call(CLIENT, "connect()", || client.connect(&theirs), done)?;
         recorder.call(SERVER, "connect()", || server.connect(&ours), done)?;
@@ -65,16 +66,12 @@ impl Pair {
     }
 }
 
-/// The type of socket that a transport has.
-pub(crate) fn socket_type(transport: Transport) -> Type {
-    match transport {
+/// A socket for IPv4 whose calls wait [`PATIENCE`] at most.
+pub(crate) fn open(transport: Transport) -> io::Result<Socket> {
+    let kind = match transport {
         Transport::Tcp => Type::STREAM,
         Transport::Udp => Type::DGRAM,
-    }
-}
-
-/// A socket for IPv4 whose calls wait [`PATIENCE`] at most.
-pub(crate) fn open(kind: Type) -> io::Result<Socket> {
+    };
     let socket = Socket::new(Domain::IPV4, kind, None)?;
     socket.set_read_timeout(Some(PATIENCE))?;
     socket.set_write_timeout(Some(PATIENCE))?;
@@ -82,8 +79,16 @@ pub(crate) fn open(kind: Type) -> io::Result<Socket> {
 }
 
 /// 127.0.0.1, with a port that the kernel chooses.
-pub(crate) fn any_port() -> SockAddr {
-    SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()
+pub(crate) const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+/// Waits until a socket is ready for something, has failed, or the time is over. Returns whether it is ready.
+pub(crate) fn wait_until_ready(
+    socket: &impl AsFd,
+    events: PollFlags,
+    timeout: Duration,
+) -> io::Result<bool> {
+    let mut sockets = [PollFd::new(socket.as_fd(), events)];
+    Ok(poll(&mut sockets, PollTimeout::try_from(timeout).unwrap_or(PollTimeout::ZERO))? > 0)
 }
 
 /// An obstacle where the loopback interface is down, as it is in a new network namespace. Whether it answers
@@ -186,7 +191,6 @@ pub(crate) fn octet_count(part: &Vec<u8>) -> String {
 mod tests {
     use super::*;
     use std::io::Write;
-    use std::time::Duration;
 
     #[test]
     fn both_ends_of_a_pair_hear_each_other() {
@@ -203,7 +207,7 @@ mod tests {
 
     #[test]
     fn a_call_that_is_always_broken_off_ends_when_its_time_is_over() {
-        let socket = open(Type::DGRAM).expect("a socket");
+        let socket = open(Transport::Udp).expect("a socket");
         let time = Duration::from_millis(20);
         socket.set_read_timeout(Some(time)).expect("set");
         let (begun, mut tries) = (Instant::now(), 0);
@@ -220,7 +224,7 @@ mod tests {
 
     #[test]
     fn a_call_that_is_broken_off_once_has_the_rest_of_its_time() {
-        let socket = open(Type::DGRAM).expect("a socket");
+        let socket = open(Transport::Udp).expect("a socket");
         let (begun, mut tries) = (Instant::now(), 0);
         // Longer than the tick to which a kernel rounds.
         let passed = Duration::from_millis(50);

@@ -207,7 +207,7 @@ impl Loop {
         loop {
             let (due, now) = (self.under_way.first_key_value()?.0.0, self.recorder.now());
             if due > now {
-                return Some(due - now);
+                return Some(due.saturating_sub(now));
             }
             let (_, copy) = self.under_way.pop_first()?;
             let sent = self.end(copy.to).send(&copy.frame);

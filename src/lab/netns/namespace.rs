@@ -29,7 +29,9 @@ impl Namespace {
         let (entered, result) = mpsc::channel();
         let live = move || {
             if entered.send(sys::enter_new_network()).is_ok() {
-                queue.into_iter().for_each(|job| job());
+                for job in queue {
+                    job();
+                }
             }
         };
         thread::Builder::new().name(name.to_owned()).spawn(live).map_err(crowded)?;

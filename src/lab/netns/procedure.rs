@@ -3,7 +3,7 @@
 use super::network::address;
 use crate::duration::short;
 use crate::lab::link::{CLIENT, Conditions, SERVER};
-use crate::lab::loopback::{PATIENCE, open, socket_type};
+use crate::lab::loopback::{PATIENCE, open};
 use crate::lab::{
     Dial, Engine, Expected, Knob, Obstacle, Prediction, Procedure, Run, Setting, draws_nothing,
 };
@@ -67,7 +67,7 @@ pub(in crate::lab) fn connect(transport: Transport, timeout: Duration) -> io::Re
 
 /// A client's socket, bound to its host's address.
 pub(in crate::lab) fn client_socket(transport: Transport, timeout: Duration) -> io::Result<Socket> {
-    let socket = open(socket_type(transport))?;
+    let socket = open(transport)?;
     socket.set_read_timeout(Some(timeout))?;
     socket.bind(&SocketAddr::from(SocketAddrV4::new(*address(CLIENT).ip(), 0)).into())?;
     Ok(socket)

@@ -18,7 +18,7 @@ pub(crate) struct Network {
     hosts: [Host; 2],
     link: Link,
     /// By arrival, and of two at the same time by the number: whose they are, and what.
-    on_the_way: BTreeMap<(Duration, u64), (HostId, Vec<u8>)>,
+    under_way: BTreeMap<(Duration, u64), (HostId, Vec<u8>)>,
     sent: u64,
     /// Packets that the link lost, for whatever reason.
     pub(crate) lost: u64,
@@ -35,7 +35,7 @@ type Recorders = Vec<(Option<u16>, Recorder)>;
 /// A program on a host.
 pub(crate) trait Application {
     /// Does what there is to do.
-    fn run(&mut self, place: &mut Place);
+    fn run(&mut self, host: &mut HostAccess);
 
     /// When it has something to do though nothing comes.
     fn next(&self) -> Option<Duration> {
@@ -44,7 +44,7 @@ pub(crate) trait Application {
 }
 
 /// What a program has of its host.
-pub(crate) struct Place<'a> {
+pub(crate) struct HostAccess<'a> {
     pub now: Duration,
     pub sockets: &'a mut SocketSet<'static>,
     pub context: &'a mut Context,
@@ -56,14 +56,14 @@ pub(crate) struct Place<'a> {
 }
 
 /// Time passes by so much at least, or a stack that is due for ever would have it stand still.
-const LEAST_STEP: Duration = Duration::from_micros(1);
+const MIN_STEP: Duration = Duration::from_micros(1);
 
 /// [`Conditions::of`], with a delay that `smoltcp` can have: whole microseconds, and not none. Labs predict
 /// from it as well.
 pub(crate) fn conditions(knobs: &Knobs, delay: Duration) -> Conditions {
     let conditions = Conditions::of(knobs, delay);
     let micros = u64::try_from(conditions.delay.as_micros()).unwrap_or(u64::MAX);
-    Conditions { delay: Duration::from_micros(micros).max(LEAST_STEP), ..conditions }
+    Conditions { delay: Duration::from_micros(micros).max(MIN_STEP), ..conditions }
 }
 
 /// The address of a host, and Daytime's port.
@@ -78,7 +78,7 @@ impl Network {
         Self {
             hosts,
             link: Link::new(conditions, seed),
-            on_the_way: BTreeMap::new(),
+            under_way: BTreeMap::new(),
             sent: 0,
             lost: 0,
             now: Duration::ZERO,
@@ -105,7 +105,7 @@ impl Network {
             self.deliver();
             self.act(programs);
             let Some(next) = self.next(programs).filter(|next| *next <= until) else { break };
-            self.now = next.max(self.now + LEAST_STEP);
+            self.now = next.max(self.now + MIN_STEP);
         }
     }
 
@@ -141,7 +141,7 @@ impl Network {
 
     /// Gives the hosts what has arrived by now, one packet after the other, so that no state is passed over.
     fn deliver(&mut self) {
-        while let Some(first) = self.on_the_way.first_entry()
+        while let Some(first) = self.under_way.first_entry()
             && first.key().0 <= self.now
         {
             let (to, packet) = first.remove();
@@ -155,7 +155,7 @@ impl Network {
         self.poll_both();
         for (host, program) in programs {
             let Host { interface, sockets, .. } = &mut self.hosts[host.0];
-            program.run(&mut Place {
+            program.run(&mut HostAccess {
                 now: self.now,
                 sockets,
                 context: interface.context(),
@@ -203,7 +203,7 @@ impl Network {
         if let Fate::Arrived(times) = &fate {
             for time in times {
                 self.sent += 1;
-                self.on_the_way.insert((*time, self.sent), (to, octets.clone()));
+                self.under_way.insert((*time, self.sent), (to, octets.clone()));
             }
         }
         if !self.recorders.is_empty() {
@@ -214,7 +214,7 @@ impl Network {
 
     /// When something happens next.
     fn next(&mut self, programs: &[(HostId, &mut dyn Application)]) -> Option<Duration> {
-        let arrival = self.on_the_way.first_key_value().map(|((time, _), _)| *time);
+        let arrival = self.under_way.first_key_value().map(|((time, _), _)| *time);
         let now = self.now;
         let stacks = self.hosts.iter_mut().filter_map(|host| host.next(now));
         let timers = programs.iter().filter_map(|(_, program)| program.next());
@@ -244,7 +244,7 @@ fn record(
     }
 }
 
-impl Place<'_> {
+impl HostAccess<'_> {
     /// Records a call of the program.
     pub(crate) fn call(&self, call: &str, outcome: impl Fn() -> String) {
         let what = || What::Call { call: call.to_owned(), outcome: outcome() };

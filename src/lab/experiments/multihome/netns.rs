@@ -5,7 +5,7 @@ use crate::duration::short;
 use crate::lab::link::{CLIENT, SERVER};
 use crate::lab::loopback::{
     PATIENCE, REPLY_OCTETS, answer, bind, ctime_reply, octet_count, octets, open, received, recv,
-    socket_type, within_timeout,
+    within_timeout,
 };
 use crate::lab::netns::{
     ADDRESSES, Network, QUIET, SECOND, client_socket, conditions, delay_words, failed, procedure,
@@ -85,7 +85,7 @@ const CARELESS: &str = "a careless server";
 /// A server's socket, bound to the wildcard.
 fn server(network: &Network, transport: Transport) -> Result<Socket, Obstacle> {
     network.on(SERVER, "bind to the wildcard", move |recorder| {
-        let socket = open(socket_type(transport))?;
+        let socket = open(transport)?;
         bind(recorder, transport, &socket, WILDCARD)?;
         Ok(socket)
     })

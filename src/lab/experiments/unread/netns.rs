@@ -12,7 +12,7 @@ use crate::lab::seen::{count, replies, sent_by};
 use crate::lab::{Obstacle, Prediction, Procedure, Run, Setting};
 use crate::trace::{Event, Packet, Trace};
 use crate::transport::Transport::{Tcp, Udp};
-use socket2::{Socket, Type};
+use socket2::Socket;
 use std::io;
 use std::mem::MaybeUninit;
 use std::net::SocketAddr;
@@ -90,7 +90,7 @@ fn stream(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
 }
 
 fn listen() -> io::Result<Socket> {
-    let listener = open(Type::STREAM)?;
+    let listener = open(Tcp)?;
     listener.bind(&SocketAddr::from(address(SERVER)).into())?;
     listener.listen(1)?;
     Ok(listener)
