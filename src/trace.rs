@@ -10,7 +10,6 @@ use std::time::Duration;
 
 /// A list of events between hosts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "lab", derive(serde::Deserialize, serde::Serialize))]
 pub(crate) struct Trace {
     /// In the order of their columns in a drawing, from the left.
     pub hosts: Vec<Host>,
@@ -20,7 +19,6 @@ pub(crate) struct Trace {
 
 /// A place where events happen.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "lab", derive(serde::Deserialize, serde::Serialize))]
 pub(crate) struct Host {
     /// Such as `client`.
     pub name: String,
@@ -29,12 +27,10 @@ pub(crate) struct Host {
 
 /// The number of a host in its trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[cfg_attr(feature = "lab", derive(serde::Deserialize, serde::Serialize))]
 pub(crate) struct HostId(pub usize);
 
 /// Something that happened at a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "lab", derive(serde::Deserialize, serde::Serialize))]
 pub(crate) struct Event {
     /// Since the trace began.
     pub at: Duration,
@@ -44,7 +40,6 @@ pub(crate) struct Event {
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "lab", derive(serde::Deserialize, serde::Serialize))]
 pub(crate) enum What {
     /// The program made a system call.
     Call {
@@ -56,15 +51,11 @@ pub(crate) enum What {
     /// The host put a packet on the link.
     Packet(Packet),
     /// A socket came into a state (RFC 9293, section 3.3.2): `ESTABLISHED`.
-    State(
-        #[cfg_attr(feature = "lab", serde(with = "crate::transport::by_name"))] Transport,
-        String,
-    ),
+    State(Transport, String),
 }
 
 /// A packet on its way.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "lab", derive(serde::Deserialize, serde::Serialize))]
 pub(crate) struct Packet {
     /// Whom the link leads to.
     pub to: HostId,
@@ -75,7 +66,6 @@ pub(crate) struct Packet {
 
 /// What became of a packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "lab", derive(serde::Deserialize, serde::Serialize))]
 pub(crate) enum Fate {
     /// It came, once or, duplicated by the link, several times; since the trace began. Never empty.
     Arrived(Vec<Duration>),
@@ -87,7 +77,6 @@ pub(crate) enum Fate {
 
 /// Why a packet was lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "lab", derive(serde::Deserialize, serde::Serialize))]
 pub(crate) enum Loss {
     /// By chance.
     Chance,

@@ -20,23 +20,6 @@ impl Transport {
     pub const BOTH: [Self; 2] = [Self::Tcp, Self::Udp];
 }
 
-/// A transport in JSON, as it is printed; a derived form would become a part of the API.
-#[cfg(feature = "lab")]
-pub(crate) mod by_name {
-    use super::Transport;
-    use serde::de::Error;
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "so it is called")]
-    pub(crate) fn serialize<S: Serializer>(it: &Transport, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(it)
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Transport, D::Error> {
-        String::deserialize(from)?.parse().map_err(D::Error::custom)
-    }
-}
-
 named! {
     /// A version of the Internet Protocol.
     pub enum IpVersion {

@@ -6,7 +6,7 @@ use super::args::{Lab, LabCommand, LabRun};
 use super::failure::Failure;
 use super::progress::Progress;
 use super::{print, width};
-use crate::lab::{self, LABS, Obstacle, Report};
+use crate::lab::{self, Engine, LABS, Obstacle, Report};
 use crate::report::lab::{self as report, Detail, FinishedRun};
 use capture::Captures;
 use std::process::ExitCode;
@@ -32,6 +32,10 @@ fn run_labs(arguments: &LabRun, quiet: bool) -> Result<ExitCode, Failure> {
             return Ok(ExitCode::from(2));
         }
     };
+    if runs.iter().any(|(_, procedure, _)| procedure.engine == Engine::Netns) {
+        // While there is one thread. If the right cannot be had, the run says so.
+        let _ = lab::permit_namespaces();
+    }
     let captures = arguments.pcapng.as_deref().map(Captures::open).transpose()?;
     let progress = Progress::start_named(quiet, runs.len());
     let show = Show { arguments, width: width(), progress };

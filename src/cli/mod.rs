@@ -10,8 +10,6 @@ mod gauges;
 mod hints;
 mod inherited;
 #[cfg(feature = "lab")]
-mod inside;
-#[cfg(feature = "lab")]
 mod lab;
 mod logging;
 mod nonblocking;
@@ -56,8 +54,6 @@ pub fn run_command_line() -> ExitCode {
         #[cfg(feature = "lab")]
         Command::Lab(lab) => lab::run(&lab, arguments.verbosity.quiet),
         Command::Parse(parse) => parse::run(&parse, arguments.verbosity.quiet),
-        #[cfg(feature = "lab")]
-        Command::LabInside => inside::run(),
         Command::Wire(wire) => wire::run(&wire, arguments.verbosity.quiet),
     };
     done.unwrap_or_else(|failure| {

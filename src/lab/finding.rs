@@ -3,7 +3,6 @@
 use super::Observation;
 use crate::sys;
 use crate::transport::Transport;
-use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// What will be observed.
@@ -27,7 +26,7 @@ pub(crate) enum Expected {
 }
 
 /// Something that can be observed.
-#[derive(Clone, Debug, PartialEq, PartialOrd, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, PartialOrd)]
 pub(crate) enum Value {
     /// How many, of what: in the singular, such as `packet`.
     Count(u64, String),

@@ -11,6 +11,7 @@ mod link;
 mod loopback;
 mod netns;
 mod packet;
+mod recorder;
 mod seen;
 mod setting;
 mod sim;
@@ -18,14 +19,13 @@ mod text;
 
 pub(crate) use finding::{Expected, Finding, Prediction, Value, Verdict};
 pub(crate) use lesson::{Ground, Lesson, Must, Other};
-pub(crate) use netns::{INSIDE, inside};
+pub(crate) use netns::permit as permit_namespaces;
 pub(crate) use setting::{Dial, Engine, Knob, Knobs, Setting};
 pub(crate) use text::{Next, Program, Text, Theory, Values};
 
 use crate::duration::{Unit, short};
 use crate::trace::Trace;
-use crate::transport::{Transport, by_name};
-use serde::{Deserialize, Serialize};
+use crate::transport::Transport;
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -92,7 +92,7 @@ impl Procedure {
 }
 
 /// What a run gave.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Run {
     /// What happened, for each part that is worth a drawing.
     pub parts: Vec<Part>,
@@ -101,9 +101,8 @@ pub(crate) struct Run {
 }
 
 /// A part of a run: one exchange, usually.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Part {
-    #[serde(with = "by_name")]
     pub transport: Transport,
     /// Such as `with SO_REUSEADDR`; empty where there is one part for the transport.
     pub name: String,
@@ -111,9 +110,8 @@ pub(crate) struct Part {
 }
 
 /// Something observed.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Observation {
-    #[serde(with = "by_name")]
     pub transport: Transport,
     pub what: String,
     pub value: Value,

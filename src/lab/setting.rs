@@ -1,6 +1,5 @@
 //! What a student chooses for a run: the engine, the seed, and where the knobs stand.
 
-use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
@@ -109,7 +108,7 @@ impl Dial {
 }
 
 /// Where the knobs stand; those that are unset are where the lab wants them.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Knobs {
     /// Connections that wait for `accept(2)`: the second argument of `listen(2)`.
     pub backlog: Option<u16>,
@@ -158,7 +157,7 @@ fn milliseconds(time: Duration) -> f64 {
 }
 
 /// What a run is made with, on whatever engine.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Setting {
     /// From which all chance comes.
     pub seed: u64,

@@ -10,7 +10,7 @@ mod queues;
 pub(crate) use batch::Batch;
 #[cfg(feature = "lab")]
 pub(crate) use namespace::{
-    FrameSocket, again, end_group, isolate, limit_reached, no_rights_inside, own_network,
+    FrameSocket, NetworkSetup, enter_new_network, limit_reached, no_rights_inside, permit_networks,
 };
 pub(crate) use packet::{LinkChanges, PacketSocket, interfaces};
 #[cfg(feature = "lab")]

@@ -1,74 +1,51 @@
-//! The laboratory's engine `netns`: the process of a run, as each kind of user, and what it sends back.
+//! The laboratory's engine `netns`: what its labs observe, as each kind of user.
 
 use crate::or_skip;
-use crate::support::{daytime, program, skip};
+use crate::support::{daytime, program, run, skip, stderr};
 use nix::unistd::geteuid;
 use serde_json::{Value, json};
 use smoltcp::wire::{IpAddress, IpProtocol, Ipv4Packet, TcpPacket, UdpPacket};
 use std::fs;
-use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use tempfile::TempDir;
 
 /// The labs that run there.
 const LABS: [&str; 7] = ["exchange", "loop", "multihome", "raw", "refused", "silent", "unread"];
 
-/// What the process of a run is told, with some knobs turned, further than the command line would let them be, if
-/// need be.
-pub fn request(lab: &str, turned: &Value) -> Value {
-    let mut knobs = json!({
-        "backlog": null, "buffer": null, "count": null, "delay": null, "drop": [],
-        "duplicate": null, "loss": null, "reorder": null,
-    });
-    for (knob, stands) in turned.as_object().expect("knobs") {
-        knobs[knob] = stands.clone();
+/// Runs a lab there with such a command and these options, and returns its result as JSON has it.
+pub fn result(mut command: Command, lab: &str, options: &[&str]) -> Value {
+    command.args(["lab", "run", lab, "--engine", "netns", "--json"]).args(options);
+    let output = run(&mut command);
+    let json: Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", stderr(&output)));
+    json["runs"][0].clone()
+}
+
+/// The result, or why there is none.
+pub fn ran(result: Value) -> Result<Value, String> {
+    match result["obstacle"].as_str() {
+        Some(obstacle) => Err(obstacle.to_owned()),
+        None => Ok(result),
     }
-    let setting = json!({ "seed": 1, "knobs": knobs });
-    json!({ "lab": lab, "setting": setting })
 }
 
-/// Runs a lab's experiment with such a command and the knobs as they are; what came out.
-pub fn inside(command: Command, lab: &str) -> Value {
-    turned(command, lab, &json!({}))
-}
-
-/// The same with some knobs turned.
-fn turned(mut command: Command, lab: &str, turned: &Value) -> Value {
-    let mut child = command
-        .arg("lab-inside")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("the command starts");
-    let mut input = child.stdin.take().expect("piped");
-    writeln!(input, "{}", request(lab, turned)).expect("taken");
-    // When its input ends, so does the run.
-    let output = child.wait_with_output().expect("ended");
-    drop(input);
-    serde_json::from_slice(&output.stdout).expect("JSON")
-}
-
-/// The run, or what is missing for it here.
-pub fn ran(outcome: &Value) -> Result<Value, String> {
-    if let Some(missing) = outcome["Missing"].as_str() {
-        return Err(missing.to_owned());
-    }
-    assert!(outcome["Ran"].is_object(), "{outcome}");
-    Ok(outcome["Ran"].clone())
+/// The result of a lab as this user.
+fn ran_here(lab: &str) -> Result<Value, String> {
+    ran(result(daytime(), lab, &[]))
 }
 
 /// `tcp packets: 6 packet`, sorted.
 fn observations(run: &Value) -> Vec<String> {
-    let observed = run["observed"].as_array().expect("observations").iter();
-    let mut lines: Vec<String> = observed
+    let findings = run["findings"].as_array().expect("findings").iter();
+    let mut lines: Vec<String> = findings
         .map(|it| {
-            let value = match &it["value"] {
-                Value::Object(value) if value.contains_key("Count") => {
-                    format!("{} {}", value["Count"][0], value["Count"][1])
+            let value = match it["observed"].as_object().expect("observed") {
+                value if value.contains_key("count") => {
+                    format!("{} {}", value["count"], value["of"])
                 }
-                Value::Object(value) if value.contains_key("Text") => value["Text"].to_string(),
-                Value::Object(value) if value.contains_key("Share") => "a share".to_owned(),
+                value if value.contains_key("text") => value["text"].to_string(),
+                value if value.contains_key("share") => "a share".to_owned(),
                 _ => "some time".to_owned(),
             };
             let text = format!("{} {}: {value}", it["transport"], it["what"]);
@@ -79,18 +56,17 @@ fn observations(run: &Value) -> Vec<String> {
     lines
 }
 
-/// Every packet, from the IP header on, with its fate.
-fn packets(run: &Value) -> Vec<(Vec<u8>, Value)> {
-    let parts = run["parts"].as_array().expect("parts").iter();
-    let events = parts.flat_map(|part| part["trace"]["events"].as_array().expect("events"));
-    let octet = |it: &Value| u8::try_from(it.as_u64().expect("a number")).expect("an octet");
-    events
-        .filter_map(|event| event["what"].get("Packet"))
-        .map(|packet| {
-            let octets = packet["octets"].as_array().expect("octets").iter().map(octet).collect();
-            (octets, packet["fate"].clone())
-        })
-        .collect()
+/// Every packet, from the IP header on, with its fate in words.
+fn packets(parts: &Value) -> Vec<(Vec<u8>, String)> {
+    let parts = parts.as_array().expect("parts").iter();
+    let events = parts.flat_map(|part| part["events"].as_array().expect("events"));
+    let packet = |event: &Value| {
+        let hex = event["octets_hex"].as_str()?.as_bytes();
+        let digits = hex.chunks(2).map(|two| std::str::from_utf8(two).expect("ASCII"));
+        let octets = digits.map(|it| u8::from_str_radix(it, 16).expect("an octet")).collect();
+        Some((octets, event["fate"].as_str().expect("a fate").to_owned()))
+    };
+    events.filter_map(packet).collect()
 }
 
 /// A copy of the program that every user may run.
@@ -134,14 +110,14 @@ fn a_raw_socket_sees_the_packets_whoever_runs_the_lab() {
     ];
     let (_folder, program) = copy();
     for command in [daytime(), or_skip!(unprivileged(&program))] {
-        let run = or_skip!(ran(&inside(command, "raw")));
+        let run = or_skip!(ran(result(command, "raw", &[])));
         assert_eq!(observations(&run), expected);
     }
 }
 
 #[test]
 fn nobody_is_there_to_a_stream_and_to_a_connected_datagram() {
-    let run = or_skip!(ran(&inside(daytime(), "refused")));
+    let run = or_skip!(ran_here("refused"));
     let expected = [
         "tcp connect(): ECONNREFUSED",
         "tcp what comes back: RST",
@@ -155,24 +131,8 @@ fn nobody_is_there_to_a_stream_and_to_a_connected_datagram() {
 }
 
 #[test]
-fn what_does_not_come_is_an_observation_and_ends_no_run() {
-    // The SYN, which is repeated, and the first question, which is not: no ICMP message comes for that.
-    let run = or_skip!(ran(&turned(daytime(), "refused", &json!({ "drop": [1] }))));
-    let expected = [
-        "tcp connect(): ECONNREFUSED",
-        "tcp what comes back: RST",
-        "udp ICMP messages: 2 message",
-        "udp recv(), connected: ECONNREFUSED",
-        "udp recv(), not connected: EAGAIN",
-        "udp recv(), with IP_RECVERR: ECONNREFUSED",
-        "udp what comes back: ICMP port unreachable",
-    ];
-    assert_eq!(observations(&run), expected);
-}
-
-#[test]
 fn a_lost_reply_is_not_repaired_after_a_reset() {
-    let run = or_skip!(ran(&inside(daytime(), "unread")));
+    let run = or_skip!(ran_here("unread"));
     let expected = [
         "tcp client's challenge ACKs: 1 packet",
         "tcp octets read: 0 octet",
@@ -184,13 +144,14 @@ fn a_lost_reply_is_not_repaired_after_a_reset() {
         "udp recv(): EAGAIN",
     ];
     assert_eq!(observations(&run), expected);
-    let lost = packets(&run).into_iter().filter(|(_, fate)| fate["Lost"] == "Reply");
+    let lost =
+        packets(&run["parts"]).into_iter().filter(|(_, fate)| fate == "lost on purpose: the reply");
     assert_eq!(lost.count(), 2, "the reply over each transport");
 }
 
 #[test]
 fn a_careless_server_answers_from_the_first_of_two_addresses_of_its_host() {
-    let run = or_skip!(ran(&inside(daytime(), "multihome")));
+    let run = or_skip!(ran_here("multihome"));
     let expected = [
         "tcp careless: client gets: 26 octets",
         "tcp careless: socket is at: 10.0.0.3",
@@ -204,8 +165,8 @@ fn a_careless_server_answers_from_the_first_of_two_addresses_of_its_host() {
     // Neither address is the client's own, and its host refuses the reply that it did not ask for.
     let careless = &run["parts"].as_array().expect("parts")[2];
     assert_eq!(careless["name"], "a careless server");
-    assert_eq!(careless["trace"]["hosts"][1]["addresses"], json!(["10.0.0.2", "10.0.0.3"]));
-    let packets = packets(&json!({ "parts": [careless] }));
+    assert_eq!(careless["hosts"][1]["addresses"], json!(["10.0.0.2", "10.0.0.3"]));
+    let packets = packets(&json!([careless]));
     let source = |octets: &[u8]| Ipv4Packet::new_checked(octets).expect("IPv4").src_addr();
     let protocol = |octets: &[u8]| Ipv4Packet::new_checked(octets).expect("IPv4").next_header();
     let sources: Vec<String> = packets.iter().map(|it| source(&it.0).to_string()).collect();
@@ -215,7 +176,7 @@ fn a_careless_server_answers_from_the_first_of_two_addresses_of_its_host() {
 
 #[test]
 fn only_the_server_repeats_when_the_link_is_cut() {
-    let run = or_skip!(ran(&inside(daytime(), "silent")));
+    let run = or_skip!(ran_here("silent"));
     let observed = observations(&run);
     let expected = [
         "tcp client, after the cut: 0 packet",
@@ -230,13 +191,16 @@ fn only_the_server_repeats_when_the_link_is_cut() {
     assert_eq!(rest, expected);
     assert_eq!(again.len(), 1);
     assert_ne!(again[0], "tcp reply sent again: 0 time");
-    let cut = packets(&run).into_iter().filter(|(_, fate)| fate["Lost"] == "Cut").count();
+    let cut = packets(&run["parts"])
+        .into_iter()
+        .filter(|(_, fate)| fate == "lost: the link was cut")
+        .count();
     assert!(cut >= 3, "{cut} packets were cut: twice over TCP, once over UDP");
 }
 
 #[test]
 fn a_forged_source_makes_services_without_a_guard_talk_for_ever() {
-    let run = or_skip!(ran(&inside(daytime(), "loop")));
+    let run = or_skip!(ran_here("loop"));
     let observed = observations(&run);
     let expected = [
         "tcp connections accepted: 0 connection",
@@ -254,24 +218,17 @@ fn a_forged_source_makes_services_without_a_guard_talk_for_ever() {
 
 #[test]
 fn an_answer_takes_two_round_trips_or_one_and_packets_as_long_as_they_are_told_to() {
-    let run = or_skip!(ran(&turned(
-        daytime(),
-        "exchange",
-        &json!({ "delay": { "secs": 0, "nanos": 5_000_000 } })
-    )));
+    let run = or_skip!(ran(result(daytime(), "exchange", &["--delay", "5"])));
     let observed = observations(&run);
     for expected in ["tcp round trips: 2 round trip", "udp round trips: 1 round trip"] {
         assert!(observed.iter().any(|it| it == expected), "{observed:?}");
     }
     let delay_ns = 5_000_000;
-    let events = run["parts"][0]["trace"]["events"].as_array().expect("events");
+    let events = run["parts"][0]["events"].as_array().expect("events");
     assert!(events.len() >= 6, "{events:?}");
     for event in events {
-        let time = |it: &Value| {
-            it["secs"].as_u64().expect("s") * 1_000_000_000 + it["nanos"].as_u64().expect("ns")
-        };
-        let arrived = time(&event["what"]["Packet"]["fate"]["Arrived"][0]);
-        assert!(arrived >= time(&event["at"]) + delay_ns, "{event}");
+        let [at, arrived] = [&event["at_ns"], &event["arrived_ns"][0]].map(Value::as_u64);
+        assert!(arrived.expect("ns") >= at.expect("ns") + delay_ns, "{event}");
     }
 }
 
@@ -279,8 +236,8 @@ fn an_answer_takes_two_round_trips_or_one_and_packets_as_long_as_they_are_told_t
 fn every_packet_written_down_has_its_checksums() {
     let mut seen = [0; 2];
     for lab in LABS {
-        let run = or_skip!(ran(&inside(daytime(), lab)));
-        for (octets, _) in packets(&run) {
+        let run = or_skip!(ran_here(lab));
+        for (octets, _) in packets(&run["parts"]) {
             let ip = Ipv4Packet::new_checked(&octets[..]).expect("IPv4");
             assert!(ip.verify_checksum(), "{lab}: {octets:?}");
             let (from, to) = (IpAddress::from(ip.src_addr()), IpAddress::from(ip.dst_addr()));
@@ -314,17 +271,10 @@ fn where_user_namespaces_are_forbidden_it_says_by_what_and_what_to_do() {
         return skip("no user namespace can be made here to forbid others in");
     }
     forbidding.args(["-Ur", "sh", "-c", script, "sh", env!("CARGO_BIN_EXE_daytime")]);
-    let outcome = inside(forbidding, "raw");
-    let missing = outcome["Missing"].as_str().expect("it cannot run");
+    let missing = ran(result(forbidding, "raw", &[])).expect_err("it cannot run");
     let advice =
         "user namespaces are forbidden here: user.max_user_namespaces is 0; set it above 0";
     // Who started the test as a user is not told to be root in vain.
     let root = if geteuid().is_root() { "" } else { ", or run as root" };
     assert_eq!(missing, format!("{advice}{root}"));
-}
-
-#[test]
-fn an_unknown_lab_is_no_reason_to_make_a_namespace() {
-    let outcome = inside(daytime(), "flood");
-    assert_eq!(outcome["Missing"], "lab flood does not run in namespaces");
 }

@@ -76,10 +76,6 @@ pub(super) enum Command {
     /// Read saved replies: which syntax, which instant, what is uncertain
     #[command(after_help = parse::HELP)]
     Parse(Parse),
-    /// What `lab` starts to run on a network of its own; of no use by hand
-    #[cfg(feature = "lab")]
-    #[command(name = crate::lab::INSIDE, hide = true)]
-    LabInside,
     /// Show the packets of exchanges, live or from a capture file
     #[command(after_help = wire::HELP)]
     Wire(Wire),

@@ -2,19 +2,19 @@
 
 use crate::duration::Unit;
 use crate::lab::loopback::{
-    CLIENT, LINE, Notebook, PATIENCE, SERVER, SILENCE, accept, anywhere, failed, in_time, line,
-    name, octets, open, present, recv, taken,
+    ANY_PORT, CLIENT, PATIENCE, REPLY_OCTETS, SERVER, SILENCE, accept, ctime_reply, error_name,
+    failed, octets, open, require_loopback, wait_until_ready, within_timeout,
 };
+use crate::lab::recorder::Recorder;
 use crate::lab::{
     Engine, Expected, Knob, Lab, Obstacle, Prediction, Procedure, Run, Setting, draws_nothing,
 };
 use crate::sys;
 use crate::transport::Transport;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use socket2::{SockAddr, Socket, Type};
+use nix::poll::PollFlags;
+use socket2::{SockAddr, Socket};
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::AsFd;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -88,7 +88,7 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
 }
 
 fn run(setting: &Setting) -> Result<Run, Obstacle> {
-    present()?;
+    require_loopback()?;
     let mut run = Run::default();
     let dropped = sys::listen_overflows();
     let mut queues = Vec::new();
@@ -107,7 +107,7 @@ fn run(setting: &Setting) -> Result<Run, Obstacle> {
         run.show(
             Transport::Tcp,
             &format!("backlog {}", queue.backlog),
-            queue.notebook.finish_short(),
+            queue.recorder.short_trace(),
         );
     }
     run.saw(Transport::Tcp, ANSWERED, per_backlog(&answered));
@@ -126,7 +126,7 @@ fn per_backlog(clients: &[(u16, u64)]) -> String {
 struct Queue {
     backlog: u16,
     listener: Socket,
-    notebook: Notebook,
+    recorder: Recorder,
     clients: Vec<Socket>,
     /// The client that did not get in, and since when it tries.
     outside: Option<(Socket, Instant)>,
@@ -134,9 +134,9 @@ struct Queue {
 
 impl Queue {
     fn fill(backlog: u16) -> Result<Self, Obstacle> {
-        let mut notebook = Notebook::new();
-        let listener = listener(backlog, &mut notebook).map_err(failed("listen on loopback"))?;
-        let mut queue = Self { backlog, listener, notebook, clients: Vec::new(), outside: None };
+        let recorder = Recorder::on_loopback();
+        let listener = listener(backlog, &recorder).map_err(failed("listen on loopback"))?;
+        let mut queue = Self { backlog, listener, recorder, clients: Vec::new(), outside: None };
         while queue.outside.is_none() && queue.clients.len() <= usize::from(backlog) + SURPLUS {
             queue.connect_one().map_err(failed("connect"))?;
         }
@@ -146,13 +146,13 @@ impl Queue {
     fn connect_one(&mut self) -> io::Result<()> {
         let (at, started) = (self.listener.local_addr()?, Instant::now());
         let client = connecting(&at)?;
-        if !is_decided(&client, SILENCE)? {
-            self.notebook.note(CLIENT, "connect()", "EINPROGRESS");
+        if !wait_until_ready(&client, PollFlags::POLLOUT, SILENCE)? {
+            self.recorder.note(CLIENT, "connect()", "EINPROGRESS");
             self.outside = Some((client, started));
             return Ok(());
         }
         let connect = || client.take_error()?.map_or(Ok(()), Err);
-        self.notebook.call(CLIENT, "connect()", connect, |()| "connected".into())?;
+        self.recorder.call(CLIENT, "connect()", connect, |()| "connected".into())?;
         self.clients.push(client);
         self.wait_for_queue();
         Ok(())
@@ -174,12 +174,12 @@ impl Queue {
         let Some((client, started)) = self.outside.take() else { return Ok(None) };
         // Where the number of SYNs cannot be set, the end is a minute or more away.
         let patience = if sys::QUEUES_ARE_TOLD { PATIENCE } else { SILENCE };
-        is_decided(&client, patience.saturating_sub(started.elapsed()))?;
+        wait_until_ready(&client, PollFlags::POLLOUT, patience.saturating_sub(started.elapsed()))?;
         let outcome = match client.take_error()? {
-            Some(error) => name(&error),
+            Some(error) => error_name(&error),
             None => "no answer".into(),
         };
-        self.notebook.note(CLIENT, "poll(), SO_ERROR", &outcome);
+        self.recorder.note(CLIENT, "poll(), SO_ERROR", &outcome);
         Ok(Some((outcome, started.elapsed())))
     }
 
@@ -188,36 +188,34 @@ impl Queue {
         let mut accepted = Vec::new();
         for _ in &self.clients {
             let accept = || accept(&self.listener);
-            let made = self.notebook.call(SERVER, "accept()", accept, |_| "a connection".into());
+            let made = self.recorder.call(SERVER, "accept()", accept, |_| "a connection".into());
             accepted.push(made.map_err(failed("accept"))?.0);
         }
-        let line = line()?;
+        let line = ctime_reply()?;
         for server in accepted {
-            let send = || server.send(line.octets());
-            let made = self.notebook.call(SERVER, "send(26)", send, |sent| octets(*sent));
-            made.map_err(failed("send the line"))?;
+            let sent = self.recorder.send(SERVER, &server, line.octets());
+            sent.map_err(failed("send the line"))?;
         }
         let mut answered = 0;
         for client in &self.clients {
-            let take = || recv(client, 1024);
-            let line = self.notebook.call(CLIENT, "recv(1024)", take, taken);
-            answered += u64::from(line.is_ok_and(|line| line.len() == LINE));
+            let reply = self.recorder.receive(CLIENT, client, 1024);
+            answered += u64::from(reply.is_ok_and(|reply| reply.len() == REPLY_OCTETS));
         }
         Ok(answered)
     }
 }
 
-fn listener(backlog: u16, notebook: &mut Notebook) -> io::Result<Socket> {
-    let listener = open(Type::STREAM)?;
-    listener.bind(&anywhere())?;
+fn listener(backlog: u16, recorder: &Recorder) -> io::Result<Socket> {
+    let listener = open(Transport::Tcp)?;
+    listener.bind(&ANY_PORT.into())?;
     let listen = || listener.listen(backlog.into());
-    notebook.call(SERVER, &format!("listen({backlog})"), listen, |()| "listening".into())?;
+    recorder.call(SERVER, &format!("listen({backlog})"), listen, |()| "listening".into())?;
     Ok(listener)
 }
 
 /// A socket that has begun to connect, and blocks no more.
 fn connecting(at: &SockAddr) -> io::Result<Socket> {
-    let client = open(Type::STREAM)?;
+    let client = open(Transport::Tcp)?;
     if sys::QUEUES_ARE_TOLD {
         sys::set_syn_retries(&client, 1)?;
     }
@@ -229,12 +227,6 @@ fn connecting(at: &SockAddr) -> io::Result<Socket> {
         Err(error) if error.raw_os_error() != under_way => Err(error),
         _ => Ok(client),
     }
-}
-
-/// True once it is connected or has failed.
-fn is_decided(client: &Socket, patience: Duration) -> io::Result<bool> {
-    let mut sockets = [PollFd::new(client.as_fd(), PollFlags::POLLOUT)];
-    Ok(poll(&mut sockets, PollTimeout::try_from(patience).unwrap_or(PollTimeout::ZERO))? > 0)
 }
 
 /// Who got in, and what became of those who did not.
@@ -264,42 +256,42 @@ fn outside(queues: &mut [Queue], run: &mut Run) -> Result<(), Obstacle> {
 
 /// So many clients ask a socket that is not read until all have.
 fn datagrams(asking: usize, run: &mut Run) -> Result<(), Obstacle> {
-    let mut notebook = Notebook::new();
+    let recorder = Recorder::on_loopback();
     let (server, at) = bound().map_err(failed("open a datagram socket"))?;
     let (mut clients, mut sent) = (Vec::new(), 0);
     for _ in 0..asking {
         let (client, _) = bound().map_err(failed("open a datagram socket"))?;
         let ask = || client.send_to(&[], &at);
-        let asked = notebook.call(CLIENT, "sendto(0)", ask, |sent| octets(*sent));
+        let asked = recorder.call(CLIENT, "sendto(0)", ask, |sent| octets(*sent));
         sent += u64::from(asked.is_ok());
         clients.push(client);
     }
     run.saw(Transport::Udp, SENT, (sent, "question"));
-    let line = line()?;
+    let line = ctime_reply()?;
     let mut peers = Vec::new();
     for _ in 0..sent {
-        let take = || in_time(&server, || server.recv_from(&mut [MaybeUninit::uninit()]));
-        let question = notebook.call(SERVER, "recvfrom()", take, |it| octets(it.0));
+        let take = || within_timeout(&server, || server.recv_from(&mut [MaybeUninit::uninit()]));
+        let question = recorder.call(SERVER, "recvfrom()", take, |it| octets(it.0));
         peers.push(question.map_err(failed("receive a question"))?.1);
     }
     for peer in peers {
         let answer = || server.send_to(line.octets(), &peer);
-        let answered = notebook.call(SERVER, "sendto(26)", answer, |sent| octets(*sent));
+        let answered = recorder.call(SERVER, "sendto(26)", answer, |sent| octets(*sent));
         answered.map_err(failed("answer"))?;
     }
     let mut answered = 0;
     for client in &clients {
-        let reply = notebook.call(CLIENT, "recv(1024)", || recv(client, 1024), taken);
-        answered += u64::from(reply.is_ok_and(|reply| reply.len() == LINE));
+        let reply = recorder.receive(CLIENT, client, 1024);
+        answered += u64::from(reply.is_ok_and(|reply| reply.len() == REPLY_OCTETS));
     }
     run.saw(Transport::Udp, ANSWERED, (answered, "client"));
-    run.show(Transport::Udp, "", notebook.finish_short());
+    run.show(Transport::Udp, "", recorder.short_trace());
     Ok(())
 }
 
 fn bound() -> io::Result<(Socket, SockAddr)> {
-    let socket = open(Type::DGRAM)?;
-    socket.bind(&anywhere())?;
+    let socket = open(Transport::Udp)?;
+    socket.bind(&ANY_PORT.into())?;
     let address = socket.local_addr()?;
     Ok((socket, address))
 }

@@ -1,16 +1,15 @@
 //! Writes of one octet each: what the reader makes of them.
 
 use crate::duration::Unit;
-use crate::lab::loopback::{
-    CLIENT, Notebook, Pair, SERVER, failed, line, octets, present, recv, taken, wait_for,
-};
+use crate::lab::loopback::{CLIENT, Pair, SERVER, ctime_reply, failed, require_loopback, wait_for};
+use crate::lab::recorder::Recorder;
 use crate::lab::{
     Engine, Knob, Lab, Obstacle, Prediction, Procedure, Run, Setting, Value, draws_nothing,
 };
 use crate::trace::Trace;
 use crate::transport::Transport;
 use socket2::Socket;
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::panic;
 use std::sync::Barrier;
 use std::thread;
@@ -79,8 +78,8 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
 }
 
 fn run(setting: &Setting) -> Result<Run, Obstacle> {
-    present()?;
-    let line = line()?;
+    require_loopback()?;
+    let line = ctime_reply()?;
     let writes = writes(setting) as usize;
     let message: Vec<u8> = line.octets().iter().copied().cycle().take(writes).collect();
     let mut run = Run::default();
@@ -142,21 +141,21 @@ struct Exchange {
 }
 
 fn exchange(transport: Transport, reader: Reader, message: &[u8]) -> Result<Exchange, Obstacle> {
-    let mut notebook = Notebook::new();
-    let pair = Pair::new(transport, &mut notebook)?;
+    let recorder = Recorder::on_loopback();
+    let pair = Pair::new(transport, &recorder)?;
     if transport == Transport::Tcp {
         // Else Nagle's algorithm would hold octets back (RFC 9293, 3.7.4), and the question is another.
         pair.server.set_tcp_nodelay(true).map_err(failed("set TCP_NODELAY"))?;
     }
     let (writes, reads) = match reader {
-        Reader::AtTheEnd => in_pieces(transport, &pair, &[message], &mut notebook)?,
+        Reader::AtTheEnd => in_pieces(transport, &pair, &[message], &recorder)?,
         Reader::InBetween => {
             let (first, rest) = message.split_at(1);
-            in_pieces(transport, &pair, &[first, rest], &mut notebook)?
+            in_pieces(transport, &pair, &[first, rest], &recorder)?
         }
-        Reader::Meanwhile => meanwhile(&pair, message, &mut notebook)?,
+        Reader::Meanwhile => meanwhile(&pair, message, &recorder)?,
     };
-    Ok(Exchange { trace: notebook.finish_short(), writes, reads })
+    Ok(Exchange { trace: recorder.short_trace(), writes, reads })
 }
 
 /// Has each piece written, and read when all of it has arrived. How many writes there were, and what each
@@ -165,15 +164,15 @@ fn in_pieces(
     transport: Transport,
     pair: &Pair,
     pieces: &[&[u8]],
-    notebook: &mut Notebook,
+    recorder: &Recorder,
 ) -> Result<(usize, Vec<usize>), Obstacle> {
     let (mut writes, mut reads) = (0, Vec::new());
     for piece in pieces.iter().filter(|piece| !piece.is_empty()) {
-        writes += write(&pair.server, piece, notebook)?;
+        writes += write(&pair.server, piece, recorder)?;
         if transport == Transport::Tcp {
             wait_for(&pair.client, piece.len())?;
         }
-        reads.extend(read(&pair.client, piece.len(), notebook)?);
+        reads.extend(read(&pair.client, piece.len(), recorder)?);
     }
     Ok((writes, reads))
 }
@@ -182,44 +181,38 @@ fn in_pieces(
 fn meanwhile(
     pair: &Pair,
     message: &[u8],
-    notebook: &mut Notebook,
+    recorder: &Recorder,
 ) -> Result<(usize, Vec<usize>), Obstacle> {
-    let mut servers = notebook.twin();
     let both = Barrier::new(2);
-    let done = thread::scope(|scope| {
+    thread::scope(|scope| {
         let thread = thread::Builder::new().name("lab server".into());
         let serve = || {
             both.wait();
-            write(&pair.server, message, &mut servers)
+            write(&pair.server, message, recorder)
         };
         let writing = thread.spawn_scoped(scope, serve).map_err(failed("start a thread"))?;
         both.wait();
-        let reads = read(&pair.client, message.len(), notebook);
+        let reads = read(&pair.client, message.len(), recorder);
         let writes = writing.join().unwrap_or_else(|defect| panic::resume_unwind(defect))?;
-        Ok::<_, Obstacle>((writes, reads?))
-    })?;
-    notebook.merge(servers);
-    Ok(done)
+        Ok((writes, reads?))
+    })
 }
 
 /// Writes octet by octet; tells how many writes that were.
-fn write(mut server: &Socket, message: &[u8], notebook: &mut Notebook) -> Result<usize, Obstacle> {
+fn write(server: &Socket, message: &[u8], recorder: &Recorder) -> Result<usize, Obstacle> {
     let mut writes = 0;
     for octet in message.chunks(1) {
-        let write = || server.write(octet);
-        let call = format!("send({})", octet.len());
-        let made = notebook.call(SERVER, &call, write, |sent| octets(*sent));
-        made.map_err(failed("send"))?;
+        recorder.send(SERVER, server, octet).map_err(failed("send"))?;
         writes += 1;
     }
     Ok(writes)
 }
 
 /// Reads until so many octets have come, or no more do.
-fn read(client: &Socket, all: usize, notebook: &mut Notebook) -> Result<Vec<usize>, Obstacle> {
+fn read(client: &Socket, all: usize, recorder: &Recorder) -> Result<Vec<usize>, Obstacle> {
     let mut reads = Vec::new();
     while reads.iter().sum::<usize>() < all {
-        match notebook.call(CLIENT, "recv(1024)", || recv(client, 1024), taken) {
+        match recorder.receive(CLIENT, client, 1024) {
             Ok(part) => reads.push(part.len()),
             Err(error) if error.kind() == ErrorKind::WouldBlock => break,
             Err(error) => return Err(failed("recv")(error)),

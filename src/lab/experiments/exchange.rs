@@ -1,8 +1,9 @@
 //! What one answer costs.
 
+mod netns;
+
 use crate::duration::{Unit, short};
 use crate::lab::link::{Conditions, SERVER};
-use crate::lab::netns::runs::exchange as netns;
 use crate::lab::seen::{count, round_trips, time_to_the_answer};
 use crate::lab::sim::{
     self, Asker, DatagramService, Network, Policy, StreamClient, StreamService, address,
@@ -31,9 +32,9 @@ pub(super) static LAB: Lab = Lab {
     ],
 };
 
-pub(in crate::lab) const PACKETS: &str = "packets";
-pub(in crate::lab) const ROUND_TRIPS: &str = "round trips";
-pub(in crate::lab) const TIME: &str = "time to the answer";
+const PACKETS: &str = "packets";
+const ROUND_TRIPS: &str = "round trips";
+const TIME: &str = "time to the answer";
 
 /// Long enough for every answer and every farewell, whatever the delay.
 fn enough(setting: &Setting) -> Duration {
@@ -83,7 +84,7 @@ fn network(setting: &Setting) -> Network {
 }
 
 /// What a trace shows of it, on whatever engine.
-pub(in crate::lab) fn observe(run: &mut Run, transport: Transport, trace: Trace) {
+fn observe(run: &mut Run, transport: Transport, trace: Trace) {
     run.saw(transport, PACKETS, count(trace.packets(), "packet"));
     run.saw(transport, ROUND_TRIPS, (round_trips(&trace), "round trip"));
     if let Some(time) = time_to_the_answer(&trace) {

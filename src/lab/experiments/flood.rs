@@ -2,18 +2,18 @@
 
 use crate::duration::Unit;
 use crate::lab::loopback::{
-    CLIENT, Notebook, PATIENCE, Pair, SERVER, SILENCE, failed, name, octets, open, present, recv,
-    taken,
+    CLIENT, PATIENCE, Pair, SERVER, SILENCE, error_name, failed, octets, open, outcome,
+    require_loopback, wait_until_ready,
 };
+use crate::lab::recorder::Recorder;
 use crate::lab::{
     Engine, Expected, Knob, Lab, Obstacle, Prediction, Procedure, Run, Setting, draws_nothing,
 };
 use crate::sys;
 use crate::transport::Transport;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use socket2::{Socket, Type};
+use nix::poll::PollFlags;
+use socket2::Socket;
 use std::io::{self, ErrorKind};
-use std::os::fd::AsFd;
 use std::time::Duration;
 
 pub(super) static LAB: Lab = Lab {
@@ -58,7 +58,7 @@ fn count(setting: &Setting) -> u32 {
 
 /// What the system makes of [`BUFFER`], in octets: the writer's `SO_SNDBUF` and the reader's `SO_RCVBUF`.
 fn granted() -> io::Result<(u64, u64)> {
-    let probe = open(Type::STREAM)?;
+    let probe = open(Transport::Tcp)?;
     probe.set_send_buffer_size(BUFFER)?;
     probe.set_recv_buffer_size(BUFFER)?;
     Ok((probe.send_buffer_size()? as u64, probe.recv_buffer_size()? as u64))
@@ -97,7 +97,7 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
 }
 
 fn run(setting: &Setting) -> Result<Run, Obstacle> {
-    present()?;
+    require_loopback()?;
     let mut run = Run::default();
     stream(&mut run)?;
     datagrams(count(setting), &mut run)?;
@@ -105,8 +105,8 @@ fn run(setting: &Setting) -> Result<Run, Obstacle> {
 }
 
 /// The client writes, the server does not read.
-fn pair(transport: Transport, notebook: &mut Notebook) -> Result<Pair, Obstacle> {
-    let pair = Pair::new(transport, notebook)?;
+fn pair(transport: Transport, recorder: &Recorder) -> Result<Pair, Obstacle> {
+    let pair = Pair::new(transport, recorder)?;
     let set = || {
         pair.server.set_recv_buffer_size(BUFFER)?;
         pair.client.set_send_buffer_size(BUFFER)?;
@@ -117,58 +117,56 @@ fn pair(transport: Transport, notebook: &mut Notebook) -> Result<Pair, Obstacle>
 }
 
 fn stream(run: &mut Run) -> Result<(), Obstacle> {
-    let mut notebook = Notebook::new();
-    let Pair { client, server } = pair(Transport::Tcp, &mut notebook)?;
-    let (taken, last) = fill(&client, &mut notebook)?;
+    let recorder = Recorder::on_loopback();
+    let Pair { client, server } = pair(Transport::Tcp, &recorder)?;
+    let (taken, last) = fill(&client, &recorder)?;
     run.saw(Transport::Tcp, WRITER, last);
     run.saw(Transport::Tcp, ACCEPTED, (taken as u64, "octet"));
-    let read = read_all(&server, taken, &mut notebook)?;
+    let read = read_all(&server, taken, &recorder)?;
     run.saw(Transport::Tcp, LOST, (taken.abs_diff(read) as u64, "octet"));
-    writable(&client, PATIENCE, &mut notebook).map_err(failed("wait for room"))?;
-    let again = send(&client, &[b'?'; WRITE], &mut notebook);
-    run.saw(Transport::Tcp, AFTERWARDS, again.map_or_else(|error| name(&error), octets));
-    run.show(Transport::Tcp, "", notebook.finish_short());
+    writable(&client, PATIENCE, &recorder).map_err(failed("wait for room"))?;
+    let again = send(&client, &[b'?'; WRITE], &recorder);
+    run.saw(Transport::Tcp, AFTERWARDS, outcome(&again, |sent| octets(*sent)));
+    run.show(Transport::Tcp, "", recorder.short_trace());
     Ok(())
 }
 
 /// On a socket that does not block.
-fn send(client: &Socket, octets_sent: &[u8], notebook: &mut Notebook) -> io::Result<usize> {
+fn send(client: &Socket, octets_sent: &[u8], recorder: &Recorder) -> io::Result<usize> {
     let send = || client.send(octets_sent);
     let call = format!("send({})", octets_sent.len());
-    notebook.call_at_once(CLIENT, &call, send, |sent| octets(*sent))
+    recorder.call_at_once(CLIENT, &call, send, |sent| octets(*sent))
 }
 
 /// Sends until no room comes for a while: the octets that were taken, and what came of the last send.
-fn fill(client: &Socket, notebook: &mut Notebook) -> Result<(usize, String), Obstacle> {
+fn fill(client: &Socket, recorder: &Recorder) -> Result<(usize, String), Obstacle> {
     let mut taken = 0;
     while taken < ENDLESS {
-        match send(client, &[b'?'; WRITE], notebook) {
+        match send(client, &[b'?'; WRITE], recorder) {
             Ok(sent) => taken += sent,
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 // The kernel may still be carrying what it took from the one buffer to the other.
-                if !writable(client, SILENCE, notebook).map_err(failed("wait for room"))? {
-                    return Ok((taken, name(&error)));
+                if !writable(client, SILENCE, recorder).map_err(failed("wait for room"))? {
+                    return Ok((taken, error_name(&error)));
                 }
             }
-            Err(error) => return Ok((taken, name(&error))),
+            Err(error) => return Ok((taken, error_name(&error))),
         }
     }
     Ok((taken, octets(WRITE)))
 }
 
-fn writable(socket: &Socket, patience: Duration, notebook: &mut Notebook) -> io::Result<bool> {
-    let mut sockets = [PollFd::new(socket.as_fd(), PollFlags::POLLOUT)];
-    let timeout = PollTimeout::try_from(patience).unwrap_or(PollTimeout::ZERO);
-    let wait = || Ok(poll(&mut sockets, timeout)? > 0);
+fn writable(socket: &Socket, patience: Duration, recorder: &Recorder) -> io::Result<bool> {
+    let wait = || wait_until_ready(socket, PollFlags::POLLOUT, patience);
     let outcome = |room: &bool| if *room { "room" } else { "no room" }.to_owned();
-    notebook.call(CLIENT, "poll(POLLOUT)", wait, outcome)
+    recorder.call(CLIENT, "poll(POLLOUT)", wait, outcome)
 }
 
 /// Reads so many octets, or those that come.
-fn read_all(server: &Socket, all: usize, notebook: &mut Notebook) -> Result<usize, Obstacle> {
+fn read_all(server: &Socket, all: usize, recorder: &Recorder) -> Result<usize, Obstacle> {
     let mut read = 0;
     while read < all {
-        match notebook.call(SERVER, "recv(65536)", || recv(server, BUFFER), taken) {
+        match recorder.receive(SERVER, server, BUFFER) {
             Ok(part) if part.is_empty() => break,
             Ok(part) => read += part.len(),
             Err(error) if error.kind() == ErrorKind::WouldBlock => break,
@@ -179,26 +177,26 @@ fn read_all(server: &Socket, all: usize, notebook: &mut Notebook) -> Result<usiz
 }
 
 fn datagrams(count: u32, run: &mut Run) -> Result<(), Obstacle> {
-    let mut notebook = Notebook::new();
-    let Pair { client, server } = pair(Transport::Udp, &mut notebook)?;
+    let recorder = Recorder::on_loopback();
+    let Pair { client, server } = pair(Transport::Udp, &recorder)?;
     if sys::QUEUES_ARE_TOLD {
         sys::count_drops(&server).map_err(failed("set SO_RXQ_OVFL"))?;
     }
     let (mut succeeded, mut last) = (0, String::new());
     for _ in 0..count {
-        let sent = send(&client, &[], &mut notebook);
+        let sent = send(&client, &[], &recorder);
         succeeded += u64::from(sent.is_ok());
-        last = sent.map_or_else(|error| name(&error), octets);
+        last = outcome(&sent, |sent| octets(*sent));
     }
     run.saw(Transport::Udp, WRITER, last);
     run.saw(Transport::Udp, SENDS, (succeeded, "send"));
-    let (kept, dropped) = take_all(&client, &server, &mut notebook)?;
+    let (kept, dropped) = take_all(&client, &server, &recorder)?;
     run.saw(Transport::Udp, KEPT, (kept, "datagram"));
     if let Some(dropped) = dropped {
         run.saw(Transport::Udp, DROPPED, (dropped, "datagram"));
         run.saw(Transport::Udp, TOGETHER, (kept + dropped, "datagram"));
     }
-    run.show(Transport::Udp, "", notebook.finish_short());
+    run.show(Transport::Udp, "", recorder.short_trace());
     Ok(())
 }
 
@@ -207,19 +205,19 @@ fn datagrams(count: u32, run: &mut Run) -> Result<(), Obstacle> {
 fn take_all(
     client: &Socket,
     server: &Socket,
-    notebook: &mut Notebook,
+    recorder: &Recorder,
 ) -> Result<(u64, Option<u64>), Obstacle> {
     let mut kept = 0;
     let switch =
         |nonblocking| server.set_nonblocking(nonblocking).map_err(failed("set O_NONBLOCK"));
     switch(true)?;
-    while take(server, notebook).is_ok() {
+    while take(server, recorder).is_ok() {
         kept += 1;
     }
     switch(false)?;
-    send(client, b".", notebook).map_err(failed("send the last datagram"))?;
+    send(client, b".", recorder).map_err(failed("send the last datagram"))?;
     loop {
-        match take(server, notebook).map_err(failed("receive"))? {
+        match take(server, recorder).map_err(failed("receive"))? {
             (0, _) => kept += 1,
             (_, dropped) => return Ok((kept, dropped_so_far(dropped))),
         }
@@ -227,13 +225,13 @@ fn take_all(
 }
 
 /// Takes a datagram, with how many were dropped before it.
-fn take(server: &Socket, notebook: &mut Notebook) -> io::Result<(usize, Option<u32>)> {
+fn take(server: &Socket, recorder: &Recorder) -> io::Result<(usize, Option<u32>)> {
     let take = || sys::receive_counted(server, &mut [0; 8]);
     let outcome = |(length, dropped): &(usize, Option<u32>)| match dropped {
         Some(dropped) if *length > 0 => format!("{}, {dropped} dropped", octets(*length)),
         _ => octets(*length),
     };
-    notebook.call_at_once(SERVER, "recvmsg(8)", take, outcome)
+    recorder.call_at_once(SERVER, "recvmsg(8)", take, outcome)
 }
 
 /// The kernel says nothing as long as it has dropped nothing.

@@ -2,9 +2,10 @@
 
 use crate::duration::Unit;
 use crate::lab::loopback::{
-    LINE, Notebook, PATIENCE, answer, ask, bound, close, failed, hear, kind, line, octets, open,
-    present, service, told,
+    ANY_PORT, PATIENCE, REPLY_OCTETS, answer, ask, ctime_reply, failed, local_address, octets,
+    open, received, require_loopback, start_service,
 };
+use crate::lab::recorder::Recorder;
 use crate::lab::{
     Engine, Expected, Knob, Lab, Obstacle, Prediction, Procedure, Run, Setting, draws_nothing,
 };
@@ -13,7 +14,7 @@ use crate::trace::HostId;
 use crate::transport::Transport;
 use socket2::Socket;
 use std::io;
-use std::net::{Ipv4Addr, Shutdown, SocketAddr};
+use std::net::{Shutdown, SocketAddr};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -59,8 +60,8 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
     let idle = idle(setting);
     let at_once = || Expected::Between(Duration::ZERO.into(), WAIT.into());
     let (held, later, answered) = match idle {
-        0 => (octets(LINE), octets(0), at_once()),
-        _ => ("EAGAIN".into(), octets(LINE), Expected::AtLeast(WAIT.into())),
+        0 => (octets(REPLY_OCTETS), octets(0), at_once()),
+        _ => ("EAGAIN".into(), octets(REPLY_OCTETS), Expected::AtLeast(WAIT.into())),
     };
     vec![
         Prediction::new(tcp, CONNECTS, at_once()),
@@ -69,7 +70,7 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
         Prediction::new(tcp, ANSWERED, answered).varies("some systems end a wait a tick early"),
         Prediction::is(tcp, OURS, "a reply"),
         Prediction::new(tcp, OURS_AFTER, at_once()),
-        Prediction::is(udp, HEARS, octets(LINE)),
+        Prediction::is(udp, HEARS, octets(REPLY_OCTETS)),
         Prediction::new(udp, ANSWERED, at_once()),
         Prediction::is(udp, OURS, "a reply"),
         Prediction::new(udp, OURS_AFTER, at_once()),
@@ -77,7 +78,7 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
 }
 
 fn run(setting: &Setting) -> Result<Run, Obstacle> {
-    present()?;
+    require_loopback()?;
     let mut run = Run::default();
     for transport in Transport::BOTH {
         iterative(transport, idle(setting), &mut run)?;
@@ -86,31 +87,28 @@ fn run(setting: &Setting) -> Result<Run, Obstacle> {
     Ok(run)
 }
 
-fn notebook() -> Notebook {
-    Notebook::among(&["idle client", "next client", "server"])
+fn recorder() -> Recorder {
+    Recorder::among(&["idle client", "next client", "server"])
 }
 
 fn iterative(transport: Transport, idle: u32, run: &mut Run) -> Result<(), Obstacle> {
-    let server = open(kind(transport)).map_err(failed("open a socket"))?;
+    let server = open(transport).map_err(failed("open a socket"))?;
     let ready = || {
-        server.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
+        server.bind(&ANY_PORT.into())?;
         if transport == Transport::Tcp { server.listen(128) } else { Ok(()) }
     };
     ready().map_err(failed("open a server"))?;
-    let (at, line) = (bound(&server)?, line()?);
-    let mut notebook = notebook();
-    let mut theirs = notebook.twin();
+    let (at, line) = (local_address(&server)?, ctime_reply()?);
+    let recorder = recorder();
     let clients = idle + 1;
     thread::scope(|scope| {
-        let serving =
-            scope.spawn(|| serve_in_turn(transport, &server, &line, clients, &mut theirs));
-        let asked = ask_behind(transport, at, idle, &mut notebook, run);
+        let serving = scope.spawn(|| serve_in_turn(transport, &server, &line, clients, &recorder));
+        let asked = ask_behind(transport, at, idle, &recorder, run);
         let outcome = serving.join().unwrap_or_else(|_| Err(io::ErrorKind::Other.into()));
         asked?;
         outcome.map_err(failed("serve"))
     })?;
-    notebook.merge(theirs);
-    run.show(transport, "one client at a time", notebook.finish_short());
+    run.show(transport, "one client at a time", recorder.short_trace());
     Ok(())
 }
 
@@ -120,15 +118,15 @@ fn serve_in_turn(
     server: &Socket,
     line: &Reply,
     clients: u32,
-    notebook: &mut Notebook,
+    recorder: &Recorder,
 ) -> io::Result<()> {
     for _ in 0..clients {
         // A client that has gone while it waited may have left an error: that is its own affair.
-        match answer(notebook, SERVER, transport, server, line) {
+        match answer(recorder, SERVER, transport, server, line) {
             Ok(Some(stream)) => {
                 let _ = stream.shutdown(Shutdown::Write);
-                let _ = hear(notebook, SERVER, &stream, PATIENCE);
-                close(notebook, SERVER, stream);
+                let _ = recorder.receive_within(SERVER, &stream, PATIENCE);
+                recorder.close(SERVER, stream);
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(error),
             Ok(None) | Err(_) => {}
@@ -142,32 +140,32 @@ fn ask_behind(
     transport: Transport,
     at: SocketAddr,
     idle: u32,
-    notebook: &mut Notebook,
+    recorder: &Recorder,
     run: &mut Run,
 ) -> Result<(), Obstacle> {
-    let held = hold(transport, at, idle, notebook).map_err(failed("hold the server"))?;
+    let held = hold(transport, at, idle, recorder).map_err(failed("hold the server"))?;
     let begun = Instant::now();
-    let next = ask(notebook, NEXT, transport, at).map_err(failed("ask the server"))?;
+    let next = ask(recorder, NEXT, transport, at).map_err(failed("ask the server"))?;
     if transport == Transport::Tcp {
         run.saw(transport, CONNECTS, begun.elapsed());
     }
     // An answer that is to come is waited for as long as it takes.
     let silent = transport == Transport::Tcp && idle > 0;
-    let heard = hear(notebook, NEXT, &next, if silent { WAIT } else { PATIENCE });
+    let heard = recorder.receive_within(NEXT, &next, if silent { WAIT } else { PATIENCE });
     let mut answered = heard.as_ref().ok().map(|_| begun.elapsed());
-    run.saw(transport, HEARS, told(&heard));
+    run.saw(transport, HEARS, received(&heard));
     for socket in held {
-        close(notebook, IDLER, socket);
+        recorder.close(IDLER, socket);
     }
     if transport == Transport::Tcp {
-        let later = hear(notebook, NEXT, &next, PATIENCE);
+        let later = recorder.receive_within(NEXT, &next, PATIENCE);
         answered = answered.or_else(|| later.is_ok().then(|| begun.elapsed()));
-        run.saw(transport, LATER, told(&later));
+        run.saw(transport, LATER, received(&later));
     }
     if let Some(after) = answered {
         run.saw(transport, ANSWERED, after);
     }
-    close(notebook, NEXT, next);
+    recorder.close(NEXT, next);
     Ok(())
 }
 
@@ -176,13 +174,13 @@ fn hold(
     transport: Transport,
     at: SocketAddr,
     idle: u32,
-    notebook: &mut Notebook,
+    recorder: &Recorder,
 ) -> io::Result<Vec<Socket>> {
     let mut held = Vec::new();
     for number in 0..idle {
-        let socket = ask(notebook, IDLER, transport, at)?;
+        let socket = ask(recorder, IDLER, transport, at)?;
         if number == 0 {
-            hear(notebook, IDLER, &socket, PATIENCE)?;
+            recorder.receive_within(IDLER, &socket, PATIENCE)?;
         }
         held.push(socket);
     }
@@ -190,18 +188,18 @@ fn hold(
 }
 
 fn ours(transport: Transport, idle: u32, run: &mut Run) -> Result<(), Obstacle> {
-    let service = service(transport, SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
-    let mut notebook = notebook();
-    let _held = hold(transport, service.bound()[0].address, idle, &mut notebook)
+    let service = start_service(transport, ANY_PORT)?;
+    let recorder = recorder();
+    let _held = hold(transport, service.bound()[0].address, idle, &recorder)
         .map_err(failed("hold the service"))?;
     let begun = Instant::now();
-    let next = ask(&mut notebook, NEXT, transport, service.bound()[0].address)
+    let next = ask(&recorder, NEXT, transport, service.bound()[0].address)
         .map_err(failed("ask the service"))?;
-    let heard = hear(&mut notebook, NEXT, &next, PATIENCE);
+    let heard = recorder.receive_within(NEXT, &next, PATIENCE);
     run.saw(transport, OURS_AFTER, begun.elapsed());
     let is_line = heard.as_ref().is_ok_and(|octets| octets.ends_with(b"\r\n"));
-    run.saw(transport, OURS, if is_line { "a reply".into() } else { told(&heard) });
-    run.show(transport, "daytime serve", notebook.finish_short());
+    run.saw(transport, OURS, if is_line { "a reply".into() } else { received(&heard) });
+    run.show(transport, "daytime serve", recorder.short_trace());
     Ok(())
 }
 

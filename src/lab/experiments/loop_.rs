@@ -1,8 +1,9 @@
 //! A packet with a forged source.
 
+mod netns;
+
 use crate::duration::{Unit, short};
 use crate::lab::link::{CLIENT, Conditions, SERVER};
-use crate::lab::netns::runs::loop_ as netns;
 use crate::lab::packet::{empty_datagram, syn};
 use crate::lab::seen::{count, first};
 use crate::lab::sim::{
@@ -31,12 +32,12 @@ pub(super) static LAB: Lab = Lab {
     ],
 };
 
-pub(in crate::lab) const SERVER_ANSWERS: &str = "the server answers";
-pub(in crate::lab) const VICTIM_ANSWERS: &str = "the victim answers";
-pub(in crate::lab) const PACKETS: &str = "packets";
-pub(in crate::lab) const ACCEPTED: &str = "connections accepted";
-pub(in crate::lab) const UNGUARDED: &str = "without a guard";
-pub(in crate::lab) const GUARDED: &str = "with the guard";
+const SERVER_ANSWERS: &str = "the server answers";
+const VICTIM_ANSWERS: &str = "the victim answers";
+const PACKETS: &str = "packets";
+const ACCEPTED: &str = "connections accepted";
+const UNGUARDED: &str = "without a guard";
+const GUARDED: &str = "with the guard";
 
 /// How long the loop is watched. It has no end of its own.
 const WATCHED: Duration = Duration::from_secs(1);
@@ -83,7 +84,7 @@ fn run(setting: &Setting) -> Run {
 }
 
 /// What a trace shows of a forged SYN, on whatever engine, and how many connections the server has accepted.
-pub(in crate::lab) fn observe_stream(run: &mut Run, trace: Trace, accepted: u64) {
+fn observe_stream(run: &mut Run, trace: Trace, accepted: u64) {
     run.saw(Tcp, SERVER_ANSWERS, first(&trace, SERVER));
     run.saw(Tcp, VICTIM_ANSWERS, first(&trace, CLIENT));
     run.saw(Tcp, PACKETS, count(trace.packets(), "packet"));
@@ -92,7 +93,7 @@ pub(in crate::lab) fn observe_stream(run: &mut Run, trace: Trace, accepted: u64)
 }
 
 /// What it shows of a forged datagram.
-pub(in crate::lab) fn observe_datagrams(run: &mut Run, what: &str, trace: Trace) {
+fn observe_datagrams(run: &mut Run, what: &str, trace: Trace) {
     run.saw(Udp, what, count(trace.packets(), "datagram"));
     run.show(Udp, what, trace);
 }

@@ -1,11 +1,14 @@
 //! A host with two addresses, asked at the second one.
 
+mod netns;
+
 use crate::duration::Unit;
 use crate::lab::loopback::{
-    CLIENT, LINE, Notebook, PATIENCE, SERVER, SILENCE, answer, ask_from, bind, bound, failed, hear,
-    in_time, is_here, kind, line, name, octets, open, present, service, told,
+    CLIENT, PATIENCE, REPLY_OCTETS, SERVER, SILENCE, answer, ask_from, bind, ctime_reply, failed,
+    is_local, local_address, octets, open, outcome, received, require_loopback, start_service,
+    within_timeout,
 };
-use crate::lab::netns::runs::multihome as netns;
+use crate::lab::recorder::Recorder;
 use crate::lab::{
     Engine, Lab, Obstacle, Prediction, Procedure, Run, Setting, draws_nothing, no_values,
 };
@@ -40,11 +43,11 @@ pub(super) static LAB: Lab = Lab {
 const ASKED: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 const ASKER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 3);
 
-pub(in crate::lab) const LOCAL: &str = "careless: socket is at";
-pub(in crate::lab) const HEARS: &str = "careless: client gets";
-pub(in crate::lab) const FROM: &str = "careless: reply is from";
-pub(in crate::lab) const OURS: &str = "daytime serve: answers";
-pub(in crate::lab) const OURS_FROM: &str = "daytime serve: sent from";
+const LOCAL: &str = "careless: socket is at";
+const HEARS: &str = "careless: client gets";
+const FROM: &str = "careless: reply is from";
+const OURS: &str = "daytime serve: answers";
+const OURS_FROM: &str = "daytime serve: sent from";
 
 fn predict(_: &Setting) -> Vec<Prediction> {
     let (tcp, udp) = (Transport::Tcp, Transport::Udp);
@@ -55,7 +58,7 @@ fn predict(_: &Setting) -> Vec<Prediction> {
     };
     vec![
         Prediction::is(tcp, LOCAL, ASKED.to_string()),
-        Prediction::is(tcp, HEARS, octets(LINE)),
+        Prediction::is(tcp, HEARS, octets(REPLY_OCTETS)),
         Prediction::is(tcp, OURS, A_REPLY),
         Prediction::is(udp, HEARS, "EAGAIN"),
         Prediction::is(udp, FROM, Ipv4Addr::LOCALHOST.to_string()),
@@ -65,7 +68,7 @@ fn predict(_: &Setting) -> Vec<Prediction> {
 }
 
 fn run(_: &Setting) -> Result<Run, Obstacle> {
-    present()?;
+    require_loopback()?;
     for address in [ASKED, ASKER] {
         present_at(address)?;
     }
@@ -78,7 +81,7 @@ fn run(_: &Setting) -> Result<Run, Obstacle> {
 }
 
 fn present_at(address: Ipv4Addr) -> Result<(), Obstacle> {
-    if is_here(address.into()) {
+    if is_local(address.into()) {
         return Ok(());
     }
     let how = format!(
@@ -88,82 +91,80 @@ fn present_at(address: Ipv4Addr) -> Result<(), Obstacle> {
 }
 
 fn careless(transport: Transport, run: &mut Run) -> Result<(), Obstacle> {
-    let mut notebook = Notebook::new();
-    let server = open(kind(transport)).map_err(failed("open a socket"))?;
+    let recorder = Recorder::on_loopback();
+    let server = open(transport).map_err(failed("open a socket"))?;
     let anywhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
-    bind(&mut notebook, transport, &server, anywhere).map_err(failed("bind to the wildcard"))?;
-    let (at, line) = (SocketAddr::from((ASKED, bound(&server)?.port())), line()?);
-    let connected = ask(&mut notebook, transport, at)?;
-    let stream = answer(&mut notebook, SERVER, transport, &server, &line);
+    bind(&recorder, transport, &server, anywhere).map_err(failed("bind to the wildcard"))?;
+    let (at, line) = (SocketAddr::from((ASKED, local_address(&server)?.port())), ctime_reply()?);
+    let connected = ask(&recorder, transport, at)?;
+    let stream = answer(&recorder, SERVER, transport, &server, &line);
     let patience = match stream.map_err(failed("answer"))? {
         Some(stream) => {
-            run.saw(transport, LOCAL, bound(&stream)?.ip().to_string());
+            run.saw(transport, LOCAL, local_address(&stream)?.ip().to_string());
             PATIENCE
         }
         None => SILENCE,
     };
-    run.saw(transport, HEARS, told(&hear(&mut notebook, CLIENT, &connected, patience)));
+    run.saw(transport, HEARS, received(&recorder.receive_within(CLIENT, &connected, patience)));
     if transport == Transport::Udp {
-        let unconnected = ask_unconnected(&mut notebook, at)?;
-        answer(&mut notebook, SERVER, transport, &server, &line).map_err(failed("answer"))?;
-        run.saw(transport, FROM, hear_from(&mut notebook, &unconnected));
+        let unconnected = socket(&recorder, transport).map_err(failed("open a socket"))?;
+        ask_unconnected(&recorder, &unconnected, at).map_err(failed("send a datagram"))?;
+        answer(&recorder, SERVER, transport, &server, &line).map_err(failed("answer"))?;
+        run.saw(transport, FROM, source_of_reply(&recorder, &unconnected));
     }
-    run.show(transport, "a careless server", notebook.finish());
+    run.show(transport, "a careless server", recorder.trace());
     Ok(())
 }
 
 /// Its calls are its own, so the trace has the client's only.
 fn ours(transport: Transport, run: &mut Run) -> Result<(), Obstacle> {
-    let mut notebook = Notebook::new();
-    let service = service(transport, SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)))?;
+    let recorder = Recorder::on_loopback();
+    let service = start_service(transport, SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)))?;
     let at = SocketAddr::from((ASKED, service.bound()[0].address.port()));
-    let connected = ask(&mut notebook, transport, at)?;
+    let connected = ask(&recorder, transport, at)?;
     let comes = transport == Transport::Tcp || sys::TELLS_DESTINATIONS;
     let patience = if comes { PATIENCE } else { SILENCE };
-    let heard = hear(&mut notebook, CLIENT, &connected, patience);
+    let heard = recorder.receive_within(CLIENT, &connected, patience);
     let is_line = heard.as_ref().is_ok_and(|octets| octets.ends_with(b"\r\n"));
-    run.saw(transport, OURS, if is_line { A_REPLY.into() } else { told(&heard) });
+    run.saw(transport, OURS, if is_line { A_REPLY.into() } else { received(&heard) });
     if transport == Transport::Udp {
-        let unconnected = ask_unconnected(&mut notebook, at)?;
-        run.saw(transport, OURS_FROM, hear_from(&mut notebook, &unconnected));
+        let unconnected = socket(&recorder, transport).map_err(failed("open a socket"))?;
+        ask_unconnected(&recorder, &unconnected, at).map_err(failed("send a datagram"))?;
+        run.saw(transport, OURS_FROM, source_of_reply(&recorder, &unconnected));
     }
-    run.show(transport, "daytime serve", notebook.finish());
+    run.show(transport, "daytime serve", recorder.trace());
     Ok(())
 }
 
-fn socket(notebook: &mut Notebook, transport: Transport) -> io::Result<Socket> {
-    let socket = open(kind(transport))?;
+fn socket(recorder: &Recorder, transport: Transport) -> io::Result<Socket> {
+    let socket = open(transport)?;
     let bind = || socket.bind(&SocketAddr::from((ASKER, 0)).into());
-    notebook.call(CLIENT, &format!("bind({ASKER})"), bind, |()| "bound".into())?;
+    recorder.call(CLIENT, &format!("bind({ASKER})"), bind, |()| "bound".into())?;
     Ok(socket)
 }
 
 /// Asks from a connected socket.
-fn ask(notebook: &mut Notebook, transport: Transport, at: SocketAddr) -> Result<Socket, Obstacle> {
-    let socket = socket(notebook, transport).map_err(failed("open a socket"))?;
-    ask_from(notebook, CLIENT, transport, &socket, at).map_err(failed("ask"))?;
+fn ask(recorder: &Recorder, transport: Transport, at: SocketAddr) -> Result<Socket, Obstacle> {
+    let socket = socket(recorder, transport).map_err(failed("open a socket"))?;
+    ask_from(recorder, CLIENT, transport, &socket, at).map_err(failed("ask"))?;
     Ok(socket)
 }
 
 /// Asks from a socket that receives from any address.
-fn ask_unconnected(notebook: &mut Notebook, at: SocketAddr) -> Result<Socket, Obstacle> {
-    let socket = socket(notebook, Transport::Udp).map_err(failed("open a socket"))?;
+fn ask_unconnected(recorder: &Recorder, socket: &Socket, at: SocketAddr) -> io::Result<usize> {
     let send = || socket.send_to(&[], &at.into());
-    notebook
-        .call(CLIENT, &format!("sendto({})", at.ip()), send, |sent| octets(*sent))
-        .map_err(failed("send a datagram"))?;
-    Ok(socket)
+    recorder.call(CLIENT, &format!("sendto({})", at.ip()), send, |sent| octets(*sent))
 }
 
 /// The address from which the answer came, or why there is none.
-fn hear_from(notebook: &mut Notebook, client: &Socket) -> String {
+fn source_of_reply(recorder: &Recorder, client: &Socket) -> String {
     let take = || {
         let mut room = [MaybeUninit::uninit(); 1024];
-        let (_, peer) = in_time(client, || client.recv_from(&mut room))?;
+        let (_, peer) = within_timeout(client, || client.recv_from(&mut room))?;
         peer.as_socket().map(|peer| peer.ip()).ok_or_else(|| io::ErrorKind::Other.into())
     };
-    let heard = notebook.call(CLIENT, "recvfrom(1024)", take, |peer| format!("from {peer}"));
-    heard.as_ref().map_or_else(name, IpAddr::to_string)
+    let heard = recorder.call(CLIENT, "recvfrom(1024)", take, |peer| format!("from {peer}"));
+    outcome(&heard, IpAddr::to_string)
 }
 
 #[cfg(test)]

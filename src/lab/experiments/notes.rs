@@ -4,14 +4,15 @@ use crate::client::{Family, Options, Target};
 use crate::compare::closed_port;
 use crate::duration::Unit;
 use crate::lab::loopback::{
-    CLIENT, LINE, Notebook, PATIENCE, Pair, SERVER, answer, ask, bind, bound, close, failed, hear,
-    is_here, kind, line, name, octets, open, present, recv, taken, told,
+    ANY_PORT, CLIENT, PATIENCE, Pair, REPLY_OCTETS, SERVER, answer, ask, bind, ctime_reply, failed,
+    is_local, local_address, octet_count, octets, open, outcome, received, recv, require_loopback,
 };
+use crate::lab::recorder::Recorder;
 use crate::lab::{Engine, Knob, Lab, Obstacle, Prediction, Procedure, Run, Setting, draws_nothing};
 use crate::transport::Transport;
 use nix::unistd::gethostname;
 use socket2::{Domain, Socket, Type};
-use std::io::{self, Write};
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -58,29 +59,29 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
     let (tcp, udp) = (Transport::Tcp, Transport::Udp);
     let mut predictions = vec![
         Prediction::is(udp, LISTEN, "EOPNOTSUPP"),
-        Prediction::is(tcp, WHOLE, octets(LINE.min(buffer))),
+        Prediction::is(tcp, WHOLE, octets(REPLY_OCTETS.min(buffer))),
         Prediction::is(tcp, PART, octets(1)),
-        Prediction::is(tcp, ASKED_THERE, octets(LINE)),
+        Prediction::is(tcp, ASKED_THERE, octets(REPLY_OCTETS)),
     ];
-    if is_here(ANOTHER.into()) {
+    if is_local(ANOTHER.into()) {
         predictions.push(Prediction::is(tcp, ASKED_ELSEWHERE, REFUSED));
     }
     predictions.push(Prediction::is(tcp, MEANWHILE, "EAGAIN"));
-    predictions.push(Prediction::is(tcp, IN_TURN, octets(LINE)));
+    predictions.push(Prediction::is(tcp, IN_TURN, octets(REPLY_OCTETS)));
     if has_v6() {
         predictions.push(Prediction::is(tcp, V4, REFUSED));
-        predictions.push(Prediction::is(tcp, V6, octets(LINE)));
+        predictions.push(Prediction::is(tcp, V6, octets(REPLY_OCTETS)));
     }
     predictions
 }
 
 /// Whether this host has IPv6, at least on loopback.
 fn has_v6() -> bool {
-    is_here(Ipv6Addr::LOCALHOST.into())
+    is_local(Ipv6Addr::LOCALHOST.into())
 }
 
 fn run(setting: &Setting) -> Result<Run, Obstacle> {
-    present()?;
+    require_loopback()?;
     let mut run = Run::default();
     datagrams_listen(&mut run)?;
     one_recv(buffer(setting), &mut run)?;
@@ -92,77 +93,71 @@ fn run(setting: &Setting) -> Result<Run, Obstacle> {
     Ok(run)
 }
 
-fn anywhere() -> SocketAddr {
-    SocketAddr::from((Ipv4Addr::LOCALHOST, 0))
-}
-
 fn datagrams_listen(run: &mut Run) -> Result<(), Obstacle> {
-    let mut notebook = Notebook::new();
-    let server = open(Type::DGRAM).map_err(failed("open a socket"))?;
-    notebook.note(SERVER, "socket(AF_INET, SOCK_DGRAM)", "a socket");
-    let bound = bind(&mut notebook, Transport::Udp, &server, anywhere());
+    let recorder = Recorder::on_loopback();
+    let server = open(Transport::Udp).map_err(failed("open a socket"))?;
+    recorder.note(SERVER, "socket(AF_INET, SOCK_DGRAM)", "a socket");
+    let bound = bind(&recorder, Transport::Udp, &server, ANY_PORT);
     bound.map_err(failed("bind a datagram socket"))?;
     let listen = || server.listen(5);
-    let outcome = notebook.call(SERVER, "listen(5)", listen, |()| "listening".into());
-    run.saw(Transport::Udp, LISTEN, outcome.as_ref().map_or_else(name, |()| "listening".into()));
-    run.show(Transport::Udp, "the notes' socket", notebook.finish());
+    let listened = recorder.call(SERVER, "listen(5)", listen, |()| "listening".into());
+    run.saw(Transport::Udp, LISTEN, outcome(&listened, |()| "listening".into()));
+    run.show(Transport::Udp, "the notes' socket", recorder.trace());
     Ok(())
 }
 
 fn one_recv(room: usize, run: &mut Run) -> Result<(), Obstacle> {
     for what in [WHOLE, PART] {
-        let mut notebook = Notebook::new();
-        let Pair { client, server } = Pair::new(Transport::Tcp, &mut notebook)?;
-        let line = line()?;
+        let recorder = Recorder::on_loopback();
+        let Pair { client, server } = Pair::new(Transport::Tcp, &recorder)?;
+        let line = ctime_reply()?;
         // The first octet is taken before the second is sent, as a slow network would have it.
-        let first = if what == WHOLE { LINE } else { 1 };
+        let first = if what == WHOLE { REPLY_OCTETS } else { 1 };
         let (now, rest) = line.octets().split_at(first.min(line.octets().len()));
-        let send = |part: &[u8], notebook: &mut Notebook| {
-            let send = || (&server).write(part);
-            let call = format!("send({})", part.len());
-            notebook.call(SERVER, &call, send, |sent| octets(*sent)).map_err(failed("send"))
-        };
-        send(now, &mut notebook)?;
-        let take = || recv(&client, room);
-        let heard = notebook.call(CLIENT, &format!("recv({room})"), take, taken);
-        run.saw(Transport::Tcp, what, told(&heard));
+        let send = |part: &[u8]| recorder.send(SERVER, &server, part).map_err(failed("send"));
+        send(now)?;
+        run.saw(Transport::Tcp, what, received(&recorder.receive(CLIENT, &client, room)));
         for octet in rest.chunks(1) {
-            send(octet, &mut notebook)?;
+            send(octet)?;
         }
-        close(&mut notebook, SERVER, server);
-        close(&mut notebook, CLIENT, client);
-        run.show(Transport::Tcp, what, notebook.finish_short());
+        recorder.close(SERVER, server);
+        recorder.close(CLIENT, client);
+        run.show(Transport::Tcp, what, recorder.short_trace());
     }
     Ok(())
 }
 
 fn one_address(run: &mut Run) -> Result<(), Obstacle> {
-    let mut notebook = Notebook::new();
-    let named = own_address(&mut notebook);
-    let server = open(Type::STREAM).map_err(failed("open a socket"))?;
-    let binding = bind(&mut notebook, Transport::Tcp, &server, SocketAddr::new(named, 0));
+    let recorder = Recorder::on_loopback();
+    let named = own_address(&recorder);
+    let server = open(Transport::Tcp).map_err(failed("open a socket"))?;
+    let binding = bind(&recorder, Transport::Tcp, &server, SocketAddr::new(named, 0));
     binding.map_err(failed(format!("listen on {named}")))?;
-    let there = bound(&server)?;
-    let (client, line) = (ask(&mut notebook, CLIENT, Transport::Tcp, there), line()?);
+    let there = local_address(&server)?;
+    let (client, line) = (ask(&recorder, CLIENT, Transport::Tcp, there), ctime_reply()?);
     let client = client.map_err(failed("connect"))?;
-    answer(&mut notebook, SERVER, Transport::Tcp, &server, &line).map_err(failed("answer"))?;
-    run.saw(Transport::Tcp, ASKED_THERE, told(&hear(&mut notebook, CLIENT, &client, PATIENCE)));
-    if is_here(ANOTHER.into()) {
+    answer(&recorder, SERVER, Transport::Tcp, &server, &line).map_err(failed("answer"))?;
+    run.saw(
+        Transport::Tcp,
+        ASKED_THERE,
+        received(&recorder.receive_within(CLIENT, &client, PATIENCE)),
+    );
+    if is_local(ANOTHER.into()) {
         let here = IpAddr::from(Ipv4Addr::LOCALHOST);
         let other = if named == here { ANOTHER.into() } else { here };
-        let outcome = ask_elsewhere(&mut notebook, SocketAddr::new(other, there.port()))?;
+        let outcome = ask_elsewhere(&recorder, SocketAddr::new(other, there.port()))?;
         run.saw(Transport::Tcp, ASKED_ELSEWHERE, outcome);
     }
-    run.show(Transport::Tcp, "bound to the host's name", notebook.finish());
+    run.show(Transport::Tcp, "bound to the host's name", recorder.trace());
     Ok(())
 }
 
-fn ask_elsewhere(notebook: &mut Notebook, at: SocketAddr) -> Result<String, Obstacle> {
-    let client = open(Type::STREAM).map_err(failed("open a socket"))?;
+fn ask_elsewhere(recorder: &Recorder, at: SocketAddr) -> Result<String, Obstacle> {
+    let client = open(Transport::Tcp).map_err(failed("open a socket"))?;
     let connect = || client.connect_timeout(&at.into(), PATIENCE);
     let call = format!("connect({})", at.ip());
-    let connected = notebook.call(CLIENT, &call, connect, |()| "connected".into());
-    Ok(connected.as_ref().map_or_else(name, |()| "connected".into()))
+    let connected = recorder.call(CLIENT, &call, connect, |()| "connected".into());
+    Ok(outcome(&connected, |()| "connected".into()))
 }
 
 /// How long a resolver may take that has no answer.
@@ -170,7 +165,7 @@ const RESOLVING: Duration = Duration::from_secs(1);
 
 /// The IPv4 address of the host's own name, as gethostbyname(3) has it; 127.0.0.1 where that is none of
 /// loopback, since nothing here is to be reached from the network.
-fn own_address(notebook: &mut Notebook) -> IpAddr {
+fn own_address(recorder: &Recorder) -> IpAddr {
     let options = Options { family: Family::V4, port: 0, ..Options::default() };
     let resolved = gethostname().ok().and_then(|name| name.into_string().ok()).and_then(|name| {
         let target: Target = name.parse().ok()?;
@@ -182,61 +177,54 @@ fn own_address(notebook: &mut Notebook) -> IpAddr {
         Some(_) => ("not on loopback".into(), here),
         None => ("no address".into(), here),
     };
-    notebook.note(SERVER, "gethostbyname(gethostname())", &outcome);
+    recorder.note(SERVER, "gethostbyname(gethostname())", &outcome);
     address
 }
 
 /// True for a loopback address that can be bound.
 fn is_ours(address: IpAddr) -> bool {
-    address.is_loopback() && is_here(address)
+    address.is_loopback() && is_local(address)
 }
 
 /// The server accepts, sends and closes: between two accepts it is with one client only.
 fn one_at_a_time(run: &mut Run) -> Result<(), Obstacle> {
-    let mut notebook = Notebook::among(&["first client", "server", "second client"]);
+    let recorder = Recorder::among(&["first client", "server", "second client"]);
     let second = crate::trace::HostId(2);
     let tcp = Transport::Tcp;
-    let server = open(kind(tcp)).map_err(failed("open a socket"))?;
-    bind(&mut notebook, tcp, &server, anywhere()).map_err(failed("listen"))?;
-    let (at, line) = (bound(&server)?, line()?);
-    let connect =
-        |who, notebook: &mut Notebook| ask(notebook, who, tcp, at).map_err(failed("connect"));
-    let _first = connect(CLIENT, &mut notebook)?;
-    let waiting = connect(second, &mut notebook)?;
-    let serve = |notebook: &mut Notebook| {
-        answer(notebook, SERVER, tcp, &server, &line).map_err(failed("answer"))
-    };
-    let with_first = serve(&mut notebook)?;
+    let server = open(tcp).map_err(failed("open a socket"))?;
+    bind(&recorder, tcp, &server, ANY_PORT).map_err(failed("listen"))?;
+    let (at, line) = (local_address(&server)?, ctime_reply()?);
+    let connect = |client| ask(&recorder, client, tcp, at).map_err(failed("connect"));
+    let (_first, waiting) = (connect(CLIENT)?, connect(second)?);
+    let serve = || answer(&recorder, SERVER, tcp, &server, &line).map_err(failed("answer"));
+    let with_first = serve()?;
     // Not a moment is waited: whatever was sent to it would be there already.
     waiting.set_nonblocking(true).map_err(failed("have a socket not wait"))?;
-    let heard = notebook.call_at_once(second, "recv(1024)", || recv(&waiting, BUFFER), taken);
-    run.saw(tcp, MEANWHILE, told(&heard));
+    let heard = recorder.call_at_once(second, "recv(1024)", || recv(&waiting, BUFFER), octet_count);
+    run.saw(tcp, MEANWHILE, received(&heard));
     if let Some(with_first) = with_first {
-        close(&mut notebook, SERVER, with_first);
+        recorder.close(SERVER, with_first);
     }
-    serve(&mut notebook)?;
+    serve()?;
     waiting.set_nonblocking(false).map_err(failed("have a socket wait"))?;
-    run.saw(tcp, IN_TURN, told(&hear(&mut notebook, second, &waiting, PATIENCE)));
-    run.show(tcp, "two clients", notebook.finish());
+    run.saw(tcp, IN_TURN, received(&recorder.receive_within(second, &waiting, PATIENCE)));
+    run.show(tcp, "two clients", recorder.trace());
     Ok(())
 }
 
 fn one_version(run: &mut Run) -> Result<(), Obstacle> {
-    let mut notebook = Notebook::new();
+    let recorder = Recorder::on_loopback();
     let tcp = Transport::Tcp;
     let (server, here, _kept) = only_v6().map_err(failed("listen on ::1"))?;
-    notebook.note(SERVER, "bind(::1), listen(5)", "listening");
-    let refused = ask(&mut notebook, CLIENT, tcp, here);
-    run.saw(tcp, V4, refused.as_ref().map_or_else(name, |_| "connected".into()));
-    let there = bound(&server)?;
+    recorder.note(SERVER, "bind(::1), listen(5)", "listening");
+    let refused = ask(&recorder, CLIENT, tcp, here);
+    run.saw(tcp, V4, outcome(&refused, |_| "connected".into()));
+    let there = local_address(&server)?;
     let client = Socket::new(Domain::IPV6, Type::STREAM, None).map_err(failed("open a socket"))?;
-    let connect = || client.connect(&there.into());
-    notebook
-        .call(CLIENT, "connect(::1)", connect, |()| "connected".into())
-        .map_err(failed("connect to ::1"))?;
-    answer(&mut notebook, SERVER, tcp, &server, &line()?).map_err(failed("answer"))?;
-    run.saw(tcp, V6, told(&hear(&mut notebook, CLIENT, &client, PATIENCE)));
-    run.show(tcp, "IPv4 only", notebook.finish());
+    recorder.connect(CLIENT, &client, there).map_err(failed("connect to ::1"))?;
+    answer(&recorder, SERVER, tcp, &server, &ctime_reply()?).map_err(failed("answer"))?;
+    run.saw(tcp, V6, received(&recorder.receive_within(CLIENT, &client, PATIENCE)));
+    run.show(tcp, "IPv4 only", recorder.trace());
     Ok(())
 }
 

@@ -1,8 +1,9 @@
 //! A socket below the transports.
 
+mod netns;
+
 use crate::duration::Unit;
 use crate::lab::Lab;
-use crate::lab::netns::runs::raw as netns;
 
 pub(super) static LAB: Lab = Lab {
     name: "raw",

@@ -1,21 +1,22 @@
 //! A question to a port on which nobody listens.
 
+mod netns;
+
 use crate::compare::closed_port;
 use crate::duration::Unit;
 use crate::lab::loopback::{
-    CLIENT, Notebook, PATIENCE, SILENCE, anywhere, failed, name, octets, open, present, recv, taken,
+    ANY_PORT, CLIENT, PATIENCE, SILENCE, failed, octet_count, octets, open, outcome, recv,
+    require_loopback, wait_until_ready,
 };
-use crate::lab::netns::runs::refused as netns;
+use crate::lab::recorder::Recorder;
 use crate::lab::{
     Engine, Expected, Lab, Obstacle, Prediction, Procedure, Run, Setting, draws_nothing, no_values,
 };
 use crate::sys;
 use crate::transport::Transport;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use socket2::{SockAddr, Socket, Type};
-use std::io;
+use nix::poll::PollFlags;
+use socket2::{SockAddr, Socket};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 pub(super) static LAB: Lab = Lab {
@@ -35,11 +36,11 @@ pub(super) static LAB: Lab = Lab {
     ],
 };
 
-pub(in crate::lab) const CONNECT: &str = "connect()";
-pub(in crate::lab) const UNCONNECTED: &str = "recv(), not connected";
-pub(in crate::lab) const ASKED_FOR: &str = "recv(), with IP_RECVERR";
+const CONNECT: &str = "connect()";
+const UNCONNECTED: &str = "recv(), not connected";
+const ASKED_FOR: &str = "recv(), with IP_RECVERR";
 const WAITED: &str = "silence, not connected";
-pub(in crate::lab) const CONNECTED: &str = "recv(), connected";
+const CONNECTED: &str = "recv(), connected";
 const SENDS: &str = "three sends, connected";
 
 /// Where its prediction has its place: after those of the socket without the option.
@@ -65,7 +66,7 @@ fn predict(_: &Setting) -> Vec<Prediction> {
 }
 
 fn run(_: &Setting) -> Result<Run, Obstacle> {
-    present()?;
+    require_loopback()?;
     let (closed, _reserved) =
         closed_port(Ipv4Addr::LOCALHOST.into()).map_err(failed("find a closed port"))?;
     let mut run = Run::default();
@@ -80,35 +81,35 @@ fn run(_: &Setting) -> Result<Run, Obstacle> {
 }
 
 fn stream(closed: SocketAddr, run: &mut Run) -> Result<(), Obstacle> {
-    let mut notebook = Notebook::new();
-    let client = open(Type::STREAM).map_err(failed("open a socket"))?;
+    let recorder = Recorder::on_loopback();
+    let client = open(Transport::Tcp).map_err(failed("open a socket"))?;
     let connect = || client.connect(&closed.into());
-    let connected = notebook.call(CLIENT, "connect()", connect, |()| "connected".into());
-    run.saw(Transport::Tcp, CONNECT, outcome(connected.as_ref(), "connected"));
-    run.show(Transport::Tcp, "", notebook.finish());
+    let connected = recorder.call(CLIENT, "connect()", connect, |()| "connected".into());
+    run.saw(Transport::Tcp, CONNECT, outcome(&connected, |()| "connected".into()));
+    run.show(Transport::Tcp, "", recorder.trace());
     Ok(())
 }
 
 fn unconnected(closed: SocketAddr, run: &mut Run) -> Result<(), Obstacle> {
-    let mut notebook = Notebook::new();
+    let recorder = Recorder::on_loopback();
     let client = datagrams()?;
-    let (came, waited) = ask(&client, closed, &mut notebook)?;
+    let (came, waited) = ask(&client, closed, &recorder)?;
     run.saw(Transport::Udp, WAITED, waited);
     run.saw(Transport::Udp, UNCONNECTED, came);
-    run.show(Transport::Udp, "not connected", notebook.finish());
+    run.show(Transport::Udp, "not connected", recorder.trace());
     Ok(())
 }
 
 /// The same with a socket that asks for errors.
 fn with_errors(closed: SocketAddr, run: &mut Run) -> Result<(), Obstacle> {
-    let mut notebook = Notebook::new();
+    let recorder = Recorder::on_loopback();
     let client = datagrams()?;
     let set = || sys::report_errors(&client);
-    notebook
+    recorder
         .call(CLIENT, "setsockopt(IP_RECVERR)", set, |()| "set".into())
         .map_err(failed("set IP_RECVERR"))?;
-    run.saw(Transport::Udp, ASKED_FOR, ask(&client, closed, &mut notebook)?.0);
-    run.show(Transport::Udp, "not connected, IP_RECVERR", notebook.finish());
+    run.saw(Transport::Udp, ASKED_FOR, ask(&client, closed, &recorder)?.0);
+    run.show(Transport::Udp, "not connected, IP_RECVERR", recorder.trace());
     Ok(())
 }
 
@@ -116,75 +117,59 @@ fn with_errors(closed: SocketAddr, run: &mut Run) -> Result<(), Obstacle> {
 fn ask(
     client: &Socket,
     closed: SocketAddr,
-    notebook: &mut Notebook,
+    recorder: &Recorder,
 ) -> Result<(String, Duration), Obstacle> {
     let question = || client.send_to(&[], &closed.into());
-    notebook
+    recorder
         .call(CLIENT, "sendto(0)", question, |sent| octets(*sent))
         .map_err(failed("send a datagram"))?;
     let waiting = Instant::now();
-    let answer = notebook.call(CLIENT, "recvfrom(1024)", || recv(client, 1024), taken);
-    Ok((outcome(answer.as_ref(), "an answer"), waiting.elapsed()))
+    let answer = recorder.call(CLIENT, "recvfrom(1024)", || recv(client, 1024), octet_count);
+    Ok((outcome(&answer, |_| "an answer".into()), waiting.elapsed()))
 }
 
 fn connected(closed: SocketAddr, run: &mut Run) -> Result<(), Obstacle> {
-    let mut notebook = Notebook::new();
-    let client = connect(closed, &mut notebook)?;
-    send(&client, &mut notebook).map_err(failed("send a datagram"))?;
-    let answer = notebook.call(CLIENT, "recv(1024)", || recv(&client, 1024), taken);
-    run.saw(Transport::Udp, CONNECTED, outcome(answer.as_ref(), "an answer"));
-    run.show(Transport::Udp, "connected", notebook.finish());
+    let recorder = Recorder::on_loopback();
+    let client = connect(closed, &recorder)?;
+    recorder.send(CLIENT, &client, &[]).map_err(failed("send a datagram"))?;
+    let answer = recorder.receive(CLIENT, &client, 1024);
+    run.saw(Transport::Udp, CONNECTED, outcome(&answer, |_| "an answer".into()));
+    run.show(Transport::Udp, "connected", recorder.trace());
     Ok(())
 }
 
 /// The second one has to tell of the first one's end, and sends nothing.
 fn sends(closed: SocketAddr, run: &mut Run) -> Result<(), Obstacle> {
-    let mut notebook = Notebook::new();
-    let client = connect(closed, &mut notebook)?;
-    let mut outcomes = vec![outcome(send(&client, &mut notebook).as_ref(), "sent")];
-    wait_for_error(&client).map_err(failed("wait for the ICMP message"))?;
-    for _ in 0..2 {
-        outcomes.push(outcome(send(&client, &mut notebook).as_ref(), "sent"));
-    }
-    run.saw(Transport::Udp, SENDS, outcomes.join(", "));
-    run.show(Transport::Udp, "connected, three sends", notebook.finish());
+    let recorder = Recorder::on_loopback();
+    let client = connect(closed, &recorder)?;
+    let send = || outcome(&recorder.send(CLIENT, &client, &[]), |_| "sent".into());
+    let first = send();
+    // Where no message comes, the next sends show it.
+    wait_until_ready(&client, PollFlags::POLLERR, PATIENCE)
+        .map_err(failed("wait for the ICMP message"))?;
+    run.saw(Transport::Udp, SENDS, [first, send(), send()].join(", "));
+    run.show(Transport::Udp, "connected, three sends", recorder.trace());
     Ok(())
 }
 
 /// A socket whose receives give up soon.
 fn datagrams() -> Result<Socket, Obstacle> {
     let ready = || {
-        let socket = open(Type::DGRAM)?;
+        let socket = open(Transport::Udp)?;
         socket.set_read_timeout(Some(SILENCE))?;
-        socket.bind(&anywhere())?;
+        socket.bind(&ANY_PORT.into())?;
         Ok(socket)
     };
     ready().map_err(failed("open a datagram socket"))
 }
 
-fn connect(closed: SocketAddr, notebook: &mut Notebook) -> Result<Socket, Obstacle> {
+fn connect(closed: SocketAddr, recorder: &Recorder) -> Result<Socket, Obstacle> {
     let (socket, peer) = (datagrams()?, SockAddr::from(closed));
     let done = |(): &()| "done, no packet".into();
-    notebook
+    recorder
         .call(CLIENT, "connect()", || socket.connect(&peer), done)
         .map_err(failed("connect a datagram socket"))?;
     Ok(socket)
-}
-
-fn send(client: &Socket, notebook: &mut Notebook) -> io::Result<usize> {
-    notebook.call(CLIENT, "send(0)", || client.send(&[]), |sent| octets(*sent))
-}
-
-/// Returns at the latest when patience is over: where no message comes, the next sends show it.
-fn wait_for_error(socket: &Socket) -> io::Result<()> {
-    let mut sockets = [PollFd::new(socket.as_fd(), PollFlags::POLLERR)];
-    let patience = PollTimeout::try_from(PATIENCE).unwrap_or(PollTimeout::ZERO);
-    poll(&mut sockets, patience)?;
-    Ok(())
-}
-
-fn outcome<T>(made: Result<&T, &io::Error>, good: &str) -> String {
-    made.map_or_else(name, |_| good.to_owned())
 }
 
 #[cfg(test)]

@@ -3,9 +3,10 @@
 use crate::client::{self, Options};
 use crate::duration::Unit;
 use crate::lab::loopback::{
-    CLIENT, Notebook, PATIENCE, SERVER, answer, ask, bind, bound, close, failed, hear, kind, line,
-    name, open, present, service,
+    ANY_PORT, CLIENT, PATIENCE, SERVER, answer, ask, bind, ctime_reply, failed, local_address,
+    open, outcome, require_loopback, start_service,
 };
+use crate::lab::recorder::Recorder;
 use crate::lab::{
     Engine, Expected, Lab, Obstacle, Prediction, Procedure, Run, Setting, draws_nothing, no_values,
 };
@@ -14,7 +15,7 @@ use crate::trace::HostId;
 use crate::transport::Transport;
 use socket2::Socket;
 use std::io;
-use std::net::{Ipv4Addr, Shutdown, SocketAddr};
+use std::net::{Shutdown, SocketAddr};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -123,7 +124,7 @@ fn party(host: HostId) -> &'static str {
 }
 
 fn run(_: &Setting) -> Result<Run, Obstacle> {
-    present()?;
+    require_loopback()?;
     let mut run = Run::default();
     server_first(&mut run)?;
     client_first(&mut run)?;
@@ -138,14 +139,14 @@ fn server_first(run: &mut Run) -> Result<(), Obstacle> {
     let tcp = Transport::Tcp;
     for reuse in Reuse::ALL {
         let case = Case { closes_first: SERVER, reuse };
-        let mut notebook = Notebook::new();
-        let Ended { ends, again } = case.try_out(tcp, &mut notebook)?;
-        run.saw(tcp, reuse.what(), again.as_ref().map_or_else(name, |()| BOUND.into()));
+        let recorder = Recorder::on_loopback();
+        let Ended { ends, again } = case.try_out(tcp, &recorder)?;
+        run.saw(tcp, reuse.what(), outcome(&again, |()| BOUND.into()));
         if let (Reuse::Neither, Some((at, left))) = (reuse, remembered(ends)) {
             run.saw(tcp, REMEMBERS, at);
             run.saw(tcp, LEFT, left);
         }
-        run.show(tcp, &case.title(), notebook.finish());
+        run.show(tcp, &case.title(), recorder.trace());
     }
     Ok(())
 }
@@ -154,16 +155,16 @@ fn client_first(run: &mut Run) -> Result<(), Obstacle> {
     let (tcp, mut bound) = (Transport::Tcp, 0);
     for reuse in Reuse::ALL {
         let case = Case { closes_first: CLIENT, reuse };
-        let mut notebook = Notebook::new();
-        let Ended { ends, again } = case.try_out(tcp, &mut notebook)?;
+        let recorder = Recorder::on_loopback();
+        let Ended { ends, again } = case.try_out(tcp, &recorder)?;
         bound += usize::from(again.is_ok());
         if reuse == Reuse::Neither {
             if let Some((at, _)) = remembered(ends) {
                 run.saw(tcp, CLIENT_REMEMBERS, at);
             }
-            run.saw(tcp, CLIENT_PORT, ask_again_from(ends.client, &mut notebook)?);
+            run.saw(tcp, CLIENT_PORT, ask_again_from(ends.client, &recorder)?);
             // One is enough to look at: the others differ in the options only.
-            run.show(tcp, &case.title(), notebook.finish());
+            run.show(tcp, &case.title(), recorder.trace());
         }
     }
     run.saw(tcp, CLIENT_FIRST, bound_of(bound, Reuse::ALL.len()));
@@ -171,11 +172,11 @@ fn client_first(run: &mut Run) -> Result<(), Obstacle> {
 }
 
 /// Returns the result of `bind` to the client's old port, whose connection the client closed first.
-fn ask_again_from(port: SocketAddr, notebook: &mut Notebook) -> Result<String, Obstacle> {
-    let client = open(kind(Transport::Tcp)).map_err(failed("open a socket"))?;
+fn ask_again_from(port: SocketAddr, recorder: &Recorder) -> Result<String, Obstacle> {
+    let client = open(Transport::Tcp).map_err(failed("open a socket"))?;
     let bind = || client.bind(&port.into());
-    let again = notebook.call(CLIENT, "bind(), its port again", bind, |()| BOUND.into());
-    Ok(again.as_ref().map_or_else(name, |()| BOUND.into()))
+    let again = recorder.call(CLIENT, "bind(), its port again", bind, |()| BOUND.into());
+    Ok(outcome(&again, |()| BOUND.into()))
 }
 
 fn datagrams(run: &mut Run) -> Result<(), Obstacle> {
@@ -183,10 +184,10 @@ fn datagrams(run: &mut Run) -> Result<(), Obstacle> {
     for closes_first in [SERVER, CLIENT] {
         for reuse in Reuse::ALL {
             let case = Case { closes_first, reuse };
-            let mut notebook = Notebook::new();
-            let Ended { again, .. } = case.try_out(Transport::Udp, &mut notebook)?;
+            let recorder = Recorder::on_loopback();
+            let Ended { again, .. } = case.try_out(Transport::Udp, &recorder)?;
             if tried == 0 {
-                run.show(Transport::Udp, &case.title(), notebook.finish());
+                run.show(Transport::Udp, &case.title(), recorder.trace());
             }
             tried += 1;
             bound += usize::from(again.is_ok());
@@ -214,19 +215,18 @@ impl Case {
         format!("{} closes first, {}", party(self.closes_first), self.reuse.what())
     }
 
-    fn try_out(&self, transport: Transport, notebook: &mut Notebook) -> Result<Ended, Obstacle> {
-        let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    fn try_out(&self, transport: Transport, recorder: &Recorder) -> Result<Ended, Obstacle> {
         let server =
-            reusing(transport, self.reuse.earlier(), notebook).map_err(failed("open a socket"))?;
-        bind(notebook, transport, &server, anywhere).map_err(failed("bind to a free port"))?;
-        let at = bound(&server)?;
-        let exchanged = self.exchange(transport, &server, at, notebook);
+            reusing(transport, self.reuse.earlier(), recorder).map_err(failed("open a socket"))?;
+        bind(recorder, transport, &server, ANY_PORT).map_err(failed("bind to a free port"))?;
+        let at = local_address(&server)?;
+        let exchanged = self.exchange(transport, &server, at, recorder);
         let (client, _open) = exchanged.map_err(failed("have the first exchange"))?;
-        close(notebook, SERVER, server);
+        recorder.close(SERVER, server);
         let next =
-            reusing(transport, self.reuse.later(), notebook).map_err(failed("open a socket"))?;
+            reusing(transport, self.reuse.later(), recorder).map_err(failed("open a socket"))?;
         let ends = Ends { client, server: at };
-        Ok(Ended { ends, again: bind(notebook, transport, &next, at) })
+        Ok(Ended { ends, again: bind(recorder, transport, &next, at) })
     }
 
     /// One question and answer, and both ends closed; but over UDP a client that does not close first is
@@ -236,36 +236,36 @@ impl Case {
         transport: Transport,
         server: &Socket,
         at: SocketAddr,
-        notebook: &mut Notebook,
+        recorder: &Recorder,
     ) -> io::Result<(SocketAddr, Option<Socket>)> {
-        let client = ask(notebook, CLIENT, transport, at)?;
+        let client = ask(recorder, CLIENT, transport, at)?;
         let own = client.local_addr()?.as_socket().ok_or(io::ErrorKind::Unsupported)?;
-        let line = line().map_err(io::Error::other)?;
-        let stream = answer(notebook, SERVER, transport, server, &line)?;
+        let line = ctime_reply().map_err(io::Error::other)?;
+        let stream = answer(recorder, SERVER, transport, server, &line)?;
         match (stream, self.closes_first) {
             (Some(stream), SERVER) => {
-                shutdown(&stream, notebook)?;
-                hear(notebook, CLIENT, &client, PATIENCE)?;
-                hear(notebook, CLIENT, &client, PATIENCE)?;
-                close(notebook, CLIENT, client);
+                shutdown(&stream, recorder)?;
+                recorder.receive_within(CLIENT, &client, PATIENCE)?;
+                recorder.receive_within(CLIENT, &client, PATIENCE)?;
+                recorder.close(CLIENT, client);
                 // The client's FIN has come: from now on TIME-WAIT.
-                hear(notebook, SERVER, &stream, PATIENCE)?;
-                close(notebook, SERVER, stream);
+                recorder.receive_within(SERVER, &stream, PATIENCE)?;
+                recorder.close(SERVER, stream);
             }
             (Some(stream), _) => {
-                hear(notebook, CLIENT, &client, PATIENCE)?;
-                close(notebook, CLIENT, client);
-                hear(notebook, SERVER, &stream, PATIENCE)?;
-                shutdown(&stream, notebook)?;
+                recorder.receive_within(CLIENT, &client, PATIENCE)?;
+                recorder.close(CLIENT, client);
+                recorder.receive_within(SERVER, &stream, PATIENCE)?;
+                shutdown(&stream, recorder)?;
                 wait_until_over(&stream)?;
-                close(notebook, SERVER, stream);
+                recorder.close(SERVER, stream);
             }
             (None, closes_first) => {
-                hear(notebook, CLIENT, &client, PATIENCE)?;
+                recorder.receive_within(CLIENT, &client, PATIENCE)?;
                 if closes_first == SERVER {
                     return Ok((own, Some(client)));
                 }
-                close(notebook, CLIENT, client);
+                recorder.close(CLIENT, client);
             }
         }
         Ok((own, None))
@@ -273,18 +273,18 @@ impl Case {
 }
 
 /// A server's socket, with `SO_REUSEADDR` if so wanted.
-fn reusing(transport: Transport, reuse: bool, notebook: &mut Notebook) -> io::Result<Socket> {
-    let socket = open(kind(transport))?;
+fn reusing(transport: Transport, reuse: bool, recorder: &Recorder) -> io::Result<Socket> {
+    let socket = open(transport)?;
     if reuse {
         let set = || socket.set_reuse_address(true);
-        notebook.call(SERVER, "setsockopt(SO_REUSEADDR)", set, |()| "set".into())?;
+        recorder.call(SERVER, "setsockopt(SO_REUSEADDR)", set, |()| "set".into())?;
     }
     Ok(socket)
 }
 
-fn shutdown(stream: &Socket, notebook: &mut Notebook) -> io::Result<()> {
+fn shutdown(stream: &Socket, recorder: &Recorder) -> io::Result<()> {
     let shutdown = || stream.shutdown(Shutdown::Write);
-    notebook.call(SERVER, "shutdown(SHUT_WR)", shutdown, |()| "FIN sent".into())
+    recorder.call(SERVER, "shutdown(SHUT_WR)", shutdown, |()| "FIN sent".into())
 }
 
 /// Until the other side has acknowledged the last FIN: the connection is gone then, and has no peer.
@@ -321,14 +321,13 @@ fn remembered(Ends { client, server }: Ends) -> Option<(&'static str, Duration)>
 
 /// What our own service says when it is started on the port that it has just left.
 fn restart_ours(transport: Transport) -> Result<String, Obstacle> {
-    let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let first = service(transport, anywhere)?;
+    let first = start_service(transport, ANY_PORT)?;
     let at = first.bound()[0].address;
     client::ask(&at.into(), transport, &Options::default())
         .map_err(io::Error::other)
         .map_err(failed("ask the service"))?;
     drop(first);
-    Ok(match service(transport, at) {
+    Ok(match start_service(transport, at) {
         Ok(_) => BOUND.into(),
         Err(Obstacle::Failed(_, cause)) => cause.to_string(),
         Err(other) => other.to_string(),
@@ -350,9 +349,9 @@ mod tests {
 
     #[test]
     fn a_server_that_still_runs_is_not_as_predicted() {
-        let running = service(Transport::Tcp, SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+        let running = start_service(Transport::Tcp, ANY_PORT);
         let running = running.expect("loopback");
-        let again = service(Transport::Tcp, running.bound()[0].address).err();
+        let again = start_service(Transport::Tcp, running.bound()[0].address).err();
         assert!(matches!(again, Some(Obstacle::Failed(..))), "{again:?}");
     }
 }

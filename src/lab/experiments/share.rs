@@ -2,9 +2,10 @@
 
 use crate::duration::Unit;
 use crate::lab::loopback::{
-    Notebook, PATIENCE, answer, ask, bound, close, failed, hear, kind, line, name, octets, open,
-    present,
+    ANY_PORT, PATIENCE, answer, ask, ctime_reply, failed, local_address, open, outcome,
+    require_loopback,
 };
+use crate::lab::recorder::Recorder;
 use crate::lab::seen;
 use crate::lab::{
     Engine, Expected, Knob, Lab, Obstacle, Prediction, Procedure, Run, Setting, Value,
@@ -17,7 +18,7 @@ use crate::transport::Transport;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use socket2::Socket;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::os::fd::AsFd;
 
@@ -92,7 +93,7 @@ fn clients(count: u32) -> Value {
 }
 
 fn run(setting: &Setting) -> Result<Run, Obstacle> {
-    present()?;
+    require_loopback()?;
     if !sys::SPREADS_CLIENTS {
         let why = "this system does not spread clients over sockets; try Linux";
         return Err(Obstacle::Missing(why.into()));
@@ -107,81 +108,77 @@ fn run(setting: &Setting) -> Result<Run, Obstacle> {
     Ok(run)
 }
 
-fn notebook() -> Notebook {
-    Notebook::among(&["client", "first server", "second server"])
+fn recorder() -> Recorder {
+    Recorder::among(&["client", "first server", "second server"])
 }
 
 /// Two sockets with `SO_REUSEADDR`, bound to the same free port, if the second one's bind is not refused.
 fn two(
     transport: Transport,
-    notebook: &mut Notebook,
+    recorder: &Recorder,
     run: &mut Run,
 ) -> Result<Option<[Socket; 2]>, Obstacle> {
-    let mut reusing = |server: HostId| {
-        let socket = open(kind(transport))?;
+    let reusing = |server: HostId| {
+        let socket = open(transport)?;
         let set = || socket.set_reuse_address(true);
-        notebook.call(server, "setsockopt(SO_REUSEADDR)", set, |()| "set".into())?;
+        recorder.call(server, "setsockopt(SO_REUSEADDR)", set, |()| "set".into())?;
         Ok(socket)
     };
-    let mut open = |server| reusing(server).map_err(failed("open a socket"));
+    let open = |server| reusing(server).map_err(failed("open a socket"));
     let [first, second] = [open(SERVERS[0])?, open(SERVERS[1])?];
-    let mut bind = |server, socket: &Socket, at: SocketAddr| {
-        notebook.call(server, "bind()", || socket.bind(&at.into()), |()| "bound".into())
+    let bind = |server, socket: &Socket, at: SocketAddr| {
+        recorder.call(server, "bind()", || socket.bind(&at.into()), |()| "bound".into())
     };
-    let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    bind(SERVERS[0], &first, anywhere).map_err(failed("bind to a free port"))?;
-    let again = bind(SERVERS[1], &second, bound(&first)?);
-    run.saw(transport, BIND, again.as_ref().map_or_else(name, |()| "bound".into()));
+    bind(SERVERS[0], &first, ANY_PORT).map_err(failed("bind to a free port"))?;
+    let again = bind(SERVERS[1], &second, local_address(&first)?);
+    run.saw(transport, BIND, outcome(&again, |()| "bound".into()));
     Ok(again.ok().map(|()| [first, second]))
 }
 
 fn second_listen(run: &mut Run) -> Result<(), Obstacle> {
-    let mut notebook = notebook();
-    if let Some(servers) = two(Transport::Tcp, &mut notebook, run)? {
-        let mut listen = |number: usize| {
+    let recorder = recorder();
+    if let Some(servers) = two(Transport::Tcp, &recorder, run)? {
+        let listen = |number: usize| {
             let listen = || servers[number].listen(5);
-            notebook.call(SERVERS[number], "listen(5)", listen, |()| "listening".into())
+            recorder.call(SERVERS[number], "listen(5)", listen, |()| "listening".into())
         };
         listen(0).map_err(failed("listen"))?;
-        let second = listen(1);
-        let outcome = second.as_ref().map_or_else(name, |()| "listening".into());
-        run.saw(Transport::Tcp, LISTEN, outcome);
+        run.saw(Transport::Tcp, LISTEN, outcome(&listen(1), |()| "listening".into()));
     }
-    run.show(Transport::Tcp, "SO_REUSEADDR", notebook.finish());
+    run.show(Transport::Tcp, "SO_REUSEADDR", recorder.trace());
     Ok(())
 }
 
 fn takes_all(count: u32, run: &mut Run) -> Result<(), Obstacle> {
-    let mut notebook = notebook();
-    if let Some(servers) = two(Transport::Udp, &mut notebook, run)? {
-        let answered = serve(Transport::Udp, &servers, count, &mut notebook)?;
+    let recorder = recorder();
+    if let Some(servers) = two(Transport::Udp, &recorder, run)? {
+        let answered = serve(Transport::Udp, &servers, count, &recorder)?;
         run.saw(Transport::Udp, FIRST_TAKES, clients(answered[0]));
         run.saw(Transport::Udp, LAST_TAKES, clients(answered[1]));
     }
-    run.show(Transport::Udp, "SO_REUSEADDR", notebook.finish());
+    run.show(Transport::Udp, "SO_REUSEADDR", recorder.trace());
     Ok(())
 }
 
 fn shares(transport: Transport, count: u32, run: &mut Run) -> Result<(), Obstacle> {
-    let mut notebook = notebook();
-    let servers = sharing(transport, &mut notebook)?;
-    let stranger = open(kind(transport)).map_err(failed("open a socket"))?;
-    let binding = stranger.bind(&bound(&servers[0])?.into());
-    run.saw(transport, STRANGER, binding.as_ref().map_or_else(name, |()| "bound".into()));
-    let answered = serve(transport, &servers, count, &mut notebook)?;
+    let recorder = recorder();
+    let servers = sharing(transport, &recorder)?;
+    let stranger = open(transport).map_err(failed("open a socket"))?;
+    let binding = stranger.bind(&local_address(&servers[0])?.into());
+    run.saw(transport, STRANGER, outcome(&binding, |()| "bound".into()));
+    let answered = serve(transport, &servers, count, &recorder)?;
     run.saw(transport, FIRST_SHARES, clients(answered[0]));
     run.saw(transport, LAST_SHARES, clients(answered[1]));
     run.saw(transport, BOTH_SHARE, clients(answered[0] + answered[1]));
-    run.show(transport, "SO_REUSEPORT", notebook.finish());
+    run.show(transport, "SO_REUSEPORT", recorder.trace());
     Ok(())
 }
 
 /// Two servers on the same free port, both with `SO_REUSEPORT`.
-fn sharing(transport: Transport, notebook: &mut Notebook) -> Result<[Socket; 2], Obstacle> {
-    let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+fn sharing(transport: Transport, recorder: &Recorder) -> Result<[Socket; 2], Obstacle> {
     let workers = NonZeroUsize::MIN.saturating_add(1);
     let opened = Listen::default()
-        .open_all(&[(transport, anywhere)], workers)
+        .open_all(&[(transport, ANY_PORT)], workers)
         .map_err(io::Error::other)
         .map_err(failed("open two sockets with SO_REUSEPORT"))?;
     let sockets: Vec<Socket> = opened.into_iter().flatten().map(|it| it.socket).collect();
@@ -190,32 +187,31 @@ fn sharing(transport: Transport, notebook: &mut Notebook) -> Result<[Socket; 2],
         .map_err(|_| Obstacle::Missing("there is only one socket for two workers".into()))?;
     for (server, socket) in SERVERS.into_iter().zip(&servers) {
         socket.set_nonblocking(false).map_err(failed("have a socket wait"))?;
-        notebook.note(server, "setsockopt(SO_REUSEPORT), bind()", "bound");
+        recorder.note(server, "setsockopt(SO_REUSEPORT), bind()", "bound");
     }
     Ok(servers)
 }
 
 /// A client that asks often, always from the same socket: how many servers its questions come to.
 fn one_socket(count: u32, run: &mut Run) -> Result<(), Obstacle> {
-    let (mut notebook, udp) = (notebook(), Transport::Udp);
-    let servers = sharing(udp, &mut notebook)?;
-    let (at, line) = (bound(&servers[0])?, line()?);
-    let client = open(kind(udp)).map_err(failed("open a socket"))?;
+    let (recorder, udp) = (recorder(), Transport::Udp);
+    let servers = sharing(udp, &recorder)?;
+    let (at, line) = (local_address(&servers[0])?, ctime_reply()?);
+    let client = open(udp).map_err(failed("open a socket"))?;
     let connect = || client.connect(&at.into());
-    notebook.call(CLIENT, "connect()", connect, |()| "done".into()).map_err(failed("connect"))?;
+    recorder.call(CLIENT, "connect()", connect, |()| "done".into()).map_err(failed("connect"))?;
     let mut asked_by = [0_u64; 2];
     for _ in 0..count {
-        let send = || client.send(&[]);
-        notebook.call(CLIENT, "send(0)", send, |sent| octets(*sent)).map_err(failed("ask"))?;
+        recorder.send(CLIENT, &client, &[]).map_err(failed("ask"))?;
         let place = asked(&servers)?;
         asked_by[place] += 1;
-        let answered = answer(&mut notebook, SERVERS[place], udp, &servers[place], &line);
+        let answered = answer(&recorder, SERVERS[place], udp, &servers[place], &line);
         answered.map_err(failed("answer"))?;
-        hear(&mut notebook, CLIENT, &client, PATIENCE).map_err(failed("receive the reply"))?;
+        recorder.receive_within(CLIENT, &client, PATIENCE).map_err(failed("receive the reply"))?;
     }
     run.saw(udp, ASKED_OF_ONE, (asked_by.iter().sum(), "question"));
     run.saw(udp, MET_BY_ONE, seen::count(asked_by.iter().filter(|it| **it > 0), "server"));
-    run.show(udp, "one client socket, SO_REUSEPORT", notebook.finish());
+    run.show(udp, "one client socket, SO_REUSEPORT", recorder.trace());
     Ok(())
 }
 
@@ -224,21 +220,21 @@ fn serve(
     transport: Transport,
     servers: &[Socket; 2],
     count: u32,
-    notebook: &mut Notebook,
+    recorder: &Recorder,
 ) -> Result<[u32; 2], Obstacle> {
-    let at = bound(&servers[0])?;
-    let line = line()?;
+    let at = local_address(&servers[0])?;
+    let line = ctime_reply()?;
     let mut answered = [0; 2];
     for _ in 0..count {
-        let client = ask(notebook, CLIENT, transport, at).map_err(failed("ask"))?;
+        let client = ask(recorder, CLIENT, transport, at).map_err(failed("ask"))?;
         let place = asked(servers)?;
         let server = SERVERS[place];
-        let stream = answer(notebook, server, transport, &servers[place], &line);
+        let stream = answer(recorder, server, transport, &servers[place], &line);
         if let Some(stream) = stream.map_err(failed("answer"))? {
-            close(notebook, server, stream);
+            recorder.close(server, stream);
         }
         // Who hears nothing has waited long enough for all that would come after.
-        let Ok(heard) = hear(notebook, CLIENT, &client, PATIENCE) else { break };
+        let Ok(heard) = recorder.receive_within(CLIENT, &client, PATIENCE) else { break };
         answered[place] += u32::from(heard == line.octets());
     }
     Ok(answered)

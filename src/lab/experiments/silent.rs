@@ -1,8 +1,9 @@
 //! The link is cut before the reply comes.
 
+mod netns;
+
 use crate::duration::{Unit, short};
 use crate::lab::link::{Conditions, Fault, SERVER};
-use crate::lab::netns::runs::silent as netns;
 use crate::lab::seen::{After, after_the_reply, count};
 use crate::lab::sim::{
     self, Asker, DatagramService, End, Network, Policy, StreamClient, StreamService, address,
@@ -34,10 +35,10 @@ pub(super) static LAB: Lab = Lab {
     ],
 };
 
-pub(in crate::lab) const RECV: &str = "recv()";
-pub(in crate::lab) const OF_CLIENT: &str = "client, after the cut";
-pub(in crate::lab) const AGAIN: &str = "reply sent again";
-pub(in crate::lab) const GROWTH: &str = "each wait, of the former";
+const RECV: &str = "recv()";
+const OF_CLIENT: &str = "client, after the cut";
+const AGAIN: &str = "reply sent again";
+const GROWTH: &str = "each wait, of the former";
 
 /// When the client gives up.
 fn deadline(setting: &Setting) -> Duration {
@@ -105,7 +106,7 @@ fn network(setting: &Setting) -> Network {
 }
 
 /// What a trace shows of it, on whatever engine, and what came of the client's call.
-pub(in crate::lab) fn observe(
+fn observe(
     run: &mut Run,
     transport: Transport,
     recv: impl Into<Value>,
@@ -125,7 +126,7 @@ pub(in crate::lab) fn observe(
 
 /// What the server's system does before its retransmission timer runs out for the first time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::lab) enum Probes {
+enum Probes {
     None,
     /// The first repetition may be a probe, and the wait after it as long again (RFC 8985, section 7.3).
     One,

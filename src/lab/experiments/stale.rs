@@ -94,23 +94,23 @@ fn run(setting: &Setting) -> Run {
 }
 
 fn network(setting: &Setting) -> Network {
-    Network::new(conditions(setting), setting.seed).traced()
+    Network::new(conditions(setting), setting.seed)
 }
 
 /// Two connections, the second begun when the first had taken too long.
 fn streams(setting: &Setting, run: &mut Run) {
-    let mut network = network(setting);
     let mut first = StreamClient::new(Duration::ZERO, TIMEOUT, 50_000);
     let mut second = StreamClient::new(TIMEOUT, until(setting), 50_001);
-    let mut service = StreamService::thinking(THINKS);
+    let mut network = network(setting).traced_by_port([first.port, second.port]);
+    let mut service = StreamService::replying_after(THINKS);
     let programs: &mut [(_, &mut dyn Application)] =
         &mut [(CLIENT, &mut first), (CLIENT, &mut second), (SERVER, &mut service)];
     network.run(programs, until(setting));
     let lines = second.octets.iter().filter(|octet| **octet == b'\n');
     run.saw(Tcp, SECOND, whose(&second, &service));
     run.saw(Tcp, READ, count(lines, "answer"));
-    let traces = network.into_traces([first.port, second.port]);
-    for (name, trace) in ["the first connection", "the second connection"].into_iter().zip(traces) {
+    let names = ["the first connection", "the second connection"];
+    for (name, trace) in names.into_iter().zip(network.into_traces()) {
         run.show(Tcp, name, trace);
     }
 }
@@ -130,7 +130,7 @@ fn whose(client: &StreamClient, service: &StreamService) -> &'static str {
 
 /// Two queries on one socket.
 fn datagrams(setting: &Setting, thinks: Duration, run: &mut Run) {
-    let mut network = network(setting);
+    let mut network = network(setting).traced();
     let mut client = Asker::new(2, 1, WHOLE);
     let mut service = DatagramService::new(address(SERVER).into(), Policy::Guarded, thinks);
     network.run(&mut [(CLIENT, &mut client), (SERVER, &mut service)], until(setting));

@@ -2,14 +2,15 @@
 
 use crate::duration::Unit;
 use crate::lab::loopback::{
-    CLIENT, LINE, Notebook, Pair, SERVER, SILENCE, failed, in_time, line, octets, present, recv,
-    taken, told, wait_for,
+    CLIENT, Pair, REPLY_OCTETS, SERVER, SILENCE, ctime_reply, failed, octets, received,
+    require_loopback, wait_for, within_timeout,
 };
+use crate::lab::recorder::Recorder;
 use crate::lab::{Engine, Knob, Lab, Obstacle, Prediction, Procedure, Run, Setting, draws_nothing};
 use crate::transport::Transport;
 use nix::sys::socket::{MsgFlags, recvmsg};
 use socket2::Socket;
-use std::io::{self, IoSliceMut, Write};
+use std::io::{self, IoSliceMut};
 use std::net::Shutdown;
 use std::os::fd::AsRawFd;
 
@@ -46,63 +47,63 @@ fn buffer(setting: &Setting) -> usize {
 fn predict(setting: &Setting) -> Vec<Prediction> {
     let buffer = buffer(setting);
     let (tcp, udp) = (Transport::Tcp, Transport::Udp);
-    let first = buffer.min(LINE);
-    let flag = if buffer < LINE { "MSG_TRUNC" } else { "none" };
+    let first = buffer.min(REPLY_OCTETS);
+    let flag = if buffer < REPLY_OCTETS { "MSG_TRUNC" } else { "none" };
     let windows = "Windows reports WSAEMSGSIZE";
     vec![
         Prediction::is(tcp, EMPTY, "EAGAIN"),
         Prediction::is(tcp, FIRST, octets(first)),
         Prediction::is(tcp, FLAG, "none"),
-        Prediction::is(tcp, NEXT, octets(LINE - first)),
+        Prediction::is(tcp, NEXT, octets(REPLY_OCTETS - first)),
         Prediction::is(tcp, LOST, octets(0)),
         Prediction::is(tcp, ZERO, octets(0)),
         Prediction::is(udp, EMPTY, octets(0)),
         Prediction::is(udp, FIRST, octets(first)).varies(windows),
         Prediction::is(udp, FLAG, flag).varies(windows),
         Prediction::is(udp, NEXT, "EAGAIN"),
-        Prediction::is(udp, LOST, octets(LINE - first)),
-        Prediction::is(udp, ZERO, octets(LINE)),
+        Prediction::is(udp, LOST, octets(REPLY_OCTETS - first)),
+        Prediction::is(udp, ZERO, octets(REPLY_OCTETS)),
     ]
 }
 
 fn run(setting: &Setting) -> Result<Run, Obstacle> {
-    present()?;
+    require_loopback()?;
     let mut run = Run::default();
     for transport in Transport::BOTH {
-        let mut notebook = Notebook::new();
-        let pair = Pair::new(transport, &mut notebook)?;
-        let mut exchange = Exchange { pair, notebook, line: line()?.octets().to_vec() };
+        let recorder = Recorder::on_loopback();
+        let pair = Pair::new(transport, &recorder)?;
+        let exchange = Exchange { pair, recorder, line: ctime_reply()?.octets().to_vec() };
         exchange.go(transport, buffer(setting), &mut run)?;
-        run.show(transport, "", exchange.notebook.finish_short());
+        run.show(transport, "", exchange.recorder.short_trace());
     }
     Ok(run)
 }
 
 struct Exchange {
     pair: Pair,
-    notebook: Notebook,
+    recorder: Recorder,
     line: Vec<u8>,
 }
 
 impl Exchange {
-    fn go(&mut self, transport: Transport, buffer: usize, run: &mut Run) -> Result<(), Obstacle> {
+    fn go(&self, transport: Transport, buffer: usize, run: &mut Run) -> Result<(), Obstacle> {
         self.send(0)?;
-        run.saw(transport, EMPTY, told(&self.recv_in_time()?));
-        self.send(LINE)?;
+        run.saw(transport, EMPTY, received(&self.recv_in_time()?));
+        self.send(REPLY_OCTETS)?;
         if transport == Transport::Tcp {
             self.shutdown()?;
-            wait_for(&self.pair.client, LINE)?;
+            wait_for(&self.pair.client, REPLY_OCTETS)?;
         }
         let (first, flag) = self.recvmsg(buffer)?;
         run.saw(transport, FIRST, octets(first));
         run.saw(transport, FLAG, flag);
         let next = self.recv_in_time()?;
-        run.saw(transport, NEXT, told(&next));
+        run.saw(transport, NEXT, received(&next));
         let next = next.map_or(0, |part| part.len());
-        run.saw(transport, LOST, octets(LINE.saturating_sub(first + next)));
+        run.saw(transport, LOST, octets(REPLY_OCTETS.saturating_sub(first + next)));
         if transport == Transport::Udp {
             self.send(0)?;
-            self.send(LINE)?;
+            self.send(REPLY_OCTETS)?;
         }
         let zero = self.recv()?;
         let after = self.recv()?;
@@ -111,46 +112,41 @@ impl Exchange {
         Ok(())
     }
 
-    fn send(&mut self, length: usize) -> Result<(), Obstacle> {
-        let mut server = &self.pair.server;
-        let send = || server.write(&self.line[..length]);
-        self.notebook
-            .call(SERVER, &format!("send({length})"), send, |sent| octets(*sent))
-            .map(drop)
-            .map_err(failed("send"))
+    fn send(&self, length: usize) -> Result<usize, Obstacle> {
+        let sent = self.recorder.send(SERVER, &self.pair.server, &self.line[..length]);
+        sent.map_err(failed("send"))
     }
 
-    fn shutdown(&mut self) -> Result<(), Obstacle> {
+    fn shutdown(&self) -> Result<(), Obstacle> {
         let shutdown = || self.pair.server.shutdown(Shutdown::Write);
-        self.notebook
+        self.recorder
             .call(SERVER, "shutdown(SHUT_WR)", shutdown, |()| "done".into())
             .map_err(failed("shut down"))
     }
 
-    fn recv(&mut self) -> Result<Vec<u8>, Obstacle> {
-        let take = || recv(&self.pair.client, 1024);
-        self.notebook.call(CLIENT, "recv(1024)", take, taken).map_err(failed("receive"))
+    fn recv(&self) -> Result<Vec<u8>, Obstacle> {
+        self.recorder.receive(CLIENT, &self.pair.client, 1024).map_err(failed("receive"))
     }
 
     /// For what may never come: gives up soon.
-    fn recv_in_time(&mut self) -> Result<io::Result<Vec<u8>>, Obstacle> {
+    fn recv_in_time(&self) -> Result<io::Result<Vec<u8>>, Obstacle> {
         let client = &self.pair.client;
         let patience = client.read_timeout().map_err(failed("ask for SO_RCVTIMEO"))?;
         let set = |time| client.set_read_timeout(time).map_err(failed("set SO_RCVTIMEO"));
         set(Some(SILENCE))?;
-        let received = self.notebook.call(CLIENT, "recv(1024)", || recv(client, 1024), taken);
+        let received = self.recorder.receive(CLIENT, client, 1024);
         set(patience)?;
         Ok(received)
     }
 
     /// How many octets it gave, and the name of its flag.
-    fn recvmsg(&mut self, room: usize) -> Result<(usize, &'static str), Obstacle> {
+    fn recvmsg(&self, room: usize) -> Result<(usize, &'static str), Obstacle> {
         let client = &self.pair.client;
         let outcome = |(length, flag): &(usize, &str)| match *flag {
             NO_FLAG => octets(*length),
             flag => format!("{}, {flag}", octets(*length)),
         };
-        self.notebook
+        self.recorder
             .call(CLIENT, &format!("recvmsg({room})"), || receive_message(client, room), outcome)
             .map_err(failed("receive"))
     }
@@ -165,7 +161,7 @@ fn receive_message(client: &Socket, room: usize) -> io::Result<(usize, &'static 
         let taken = recvmsg::<()>(client.as_raw_fd(), &mut slices, None, MsgFlags::empty())?;
         Ok((taken.bytes, taken.flags))
     };
-    let (length, flags) = in_time(client, take)?;
+    let (length, flags) = within_timeout(client, take)?;
     Ok((length, if flags.contains(MsgFlags::MSG_TRUNC) { "MSG_TRUNC" } else { NO_FLAG }))
 }
 

@@ -1,11 +1,13 @@
 //! A client that talks to a server that does not listen.
 
+mod netns;
+
 use crate::duration::Unit;
 use crate::lab::loopback::{
-    CLIENT, LINE, Notebook, PATIENCE, Pair, SERVER, failed, in_time, line, name, octets, open,
-    present, recv, taken, wait_for,
+    ANY_PORT, CLIENT, PATIENCE, Pair, REPLY_OCTETS, SERVER, ctime_reply, error_name, failed,
+    octet_count, octets, open, recv, require_loopback, wait_for, within_timeout,
 };
-use crate::lab::netns::runs::unread as netns;
+use crate::lab::recorder::Recorder;
 use crate::lab::{Engine, Knob, Lab, Obstacle, Prediction, Procedure, Run, Setting, draws_nothing};
 use crate::server::{Config, Server};
 use crate::syntax::Syntax;
@@ -14,7 +16,7 @@ use crate::transport::Transport;
 use socket2::{Socket, Type};
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Instant;
 
 pub(super) static LAB: Lab = Lab {
@@ -51,7 +53,7 @@ fn count(setting: &Setting) -> u32 {
 fn predict(setting: &Setting) -> Vec<Prediction> {
     let (tcp, udp) = (Transport::Tcp, Transport::Udp);
     let count = count(setting);
-    let all = |then: &str| format!("{count} × {}, then {then}", octets(LINE));
+    let all = |then: &str| format!("{count} × {}, then {then}", octets(REPLY_OCTETS));
     let thrown_away = "BSD and Windows throw away what came before the reset";
     vec![
         Prediction::is(tcp, CLOSED, all("ECONNRESET")).varies(thrown_away),
@@ -65,8 +67,8 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
 const END: &str = "the end";
 
 fn run(setting: &Setting) -> Result<Run, Obstacle> {
-    present()?;
-    let addresses = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0))];
+    require_loopback()?;
+    let addresses = vec![ANY_PORT];
     let config = Config { addresses, syntax: Syntax::Ctime, ..Config::default() };
     let server = Server::bind(config).map_err(io::Error::other);
     let service = server.and_then(Server::spawn).map_err(failed("start a server"))?;
@@ -105,72 +107,57 @@ fn repeat(
 
 /// The server answers and closes while something is unread.
 fn careless(transport: Transport) -> Result<(Trace, String), Obstacle> {
-    let mut notebook = Notebook::new();
-    let Pair { client, server } = Pair::new(transport, &mut notebook)?;
-    talk(&client, &mut notebook)?;
+    let recorder = Recorder::on_loopback();
+    let Pair { client, server } = Pair::new(transport, &recorder)?;
+    talk(&client, &recorder)?;
     match transport {
         Transport::Tcp => wait_for(&server, TALK.len())?,
         Transport::Udp => {
-            talk(&client, &mut notebook)?;
-            notebook
-                .call(SERVER, "recv(1024)", || recv(&server, 1024), taken)
-                .map_err(failed("receive the question"))?;
-            in_time(&server, || server.peek_sender())
+            talk(&client, &recorder)?;
+            let question = recorder.receive(SERVER, &server, 1024);
+            question.map_err(failed("receive the question"))?;
+            within_timeout(&server, || server.peek_sender())
                 .map_err(failed("wait for the second datagram"))?;
         }
     }
-    let reply = line()?;
-    notebook
-        .call(SERVER, "send(26)", || server.send(reply.octets()), |sent| octets(*sent))
-        .map_err(failed("send the line"))?;
-    let mut server = Some(server);
-    let close = || {
-        drop(server.take());
-        Ok(())
-    };
-    notebook
-        .call(SERVER, "close()", close, |()| "done, input unread".into())
-        .map_err(failed("close"))?;
-    let seen = listen(&client, &mut notebook)?;
-    Ok((notebook.finish_short(), seen))
+    let reply = ctime_reply()?;
+    recorder.send(SERVER, &server, reply.octets()).map_err(failed("send the line"))?;
+    recorder.close_with(SERVER, server, "done, input unread");
+    let seen = listen(&client, &recorder)?;
+    Ok((recorder.short_trace(), seen))
 }
 
 /// The service of this suite answers. Its calls are its own, so the trace has the client's only.
 fn polite(transport: Transport, service: SocketAddr) -> Result<(Trace, String), Obstacle> {
-    let mut notebook = Notebook::new();
-    let kind = if transport == Transport::Tcp { Type::STREAM } else { Type::DGRAM };
-    let client = open(kind).map_err(failed("open a socket"))?;
+    let recorder = Recorder::on_loopback();
+    let client = open(transport).map_err(failed("open a socket"))?;
     let connect = || client.connect(&service.into());
-    notebook
+    recorder
         .call(CLIENT, "connect()", connect, |()| "connected".into())
         .map_err(failed("connect to the server"))?;
-    talk(&client, &mut notebook)?;
-    let seen = listen(&client, &mut notebook)?;
-    Ok((notebook.finish_short(), seen))
+    talk(&client, &recorder)?;
+    let seen = listen(&client, &recorder)?;
+    Ok((recorder.short_trace(), seen))
 }
 
-fn talk(client: &Socket, notebook: &mut Notebook) -> Result<(), Obstacle> {
-    notebook
-        .call(CLIENT, "send(5)", || client.send(TALK), |sent| octets(*sent))
-        .map(drop)
-        .map_err(failed("send"))
+fn talk(client: &Socket, recorder: &Recorder) -> Result<usize, Obstacle> {
+    recorder.send(CLIENT, client, TALK).map_err(failed("send"))
 }
 
 /// Receives until nothing more comes, and tells all of it.
-fn listen(client: &Socket, notebook: &mut Notebook) -> Result<String, Obstacle> {
+fn listen(client: &Socket, recorder: &Recorder) -> Result<String, Obstacle> {
     let datagrams = client.r#type().map_err(failed("ask for SO_TYPE"))? == Type::DGRAM;
     let mut all = 0;
     let end = loop {
-        let take = || recv(client, 1024);
         let received = if all > 0 && datagrams {
-            notebook.call_at_once(CLIENT, "recv(1024)", take, taken)
+            recorder.call_at_once(CLIENT, "recv(1024)", || recv(client, 1024), octet_count)
         } else {
-            notebook.call(CLIENT, "recv(1024)", take, taken)
+            recorder.receive(CLIENT, client, 1024)
         };
         match received {
             Ok(part) if part.is_empty() => break END.to_owned(),
             Ok(part) => all += part.len(),
-            Err(error) => break name(&error),
+            Err(error) => break error_name(&error),
         }
         // A datagram has no end to wait for: what is to come behind it is there, or is not.
         client.set_nonblocking(datagrams).map_err(failed("set O_NONBLOCK"))?;

@@ -1,140 +1,94 @@
 //! Several clients and servers on this host, and what each does over either transport.
 
-use super::{Notebook, SERVER, accept, failed, in_time, name, octets, open, recv, taken};
+use super::{SERVER, accept, failed, octets, open, within_timeout};
 use crate::lab::Obstacle;
+use crate::lab::recorder::Recorder;
 use crate::reply::Reply;
 use crate::server::{Config, Running, Server};
-use crate::trace::{Host, HostId, Trace};
+use crate::trace::HostId;
 use crate::transport::Transport;
-use socket2::{Socket, Type};
+use socket2::Socket;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::time::{Duration, Instant};
-
-impl Notebook {
-    /// For hosts with these names, all at 127.0.0.1; the first is number 0.
-    pub(crate) fn among(names: &[&str]) -> Self {
-        let addresses = vec![IpAddr::from(Ipv4Addr::LOCALHOST)];
-        let host = |name: &&str| Host { name: (*name).into(), addresses: addresses.clone() };
-        let trace = Trace::between(names.iter().map(host).collect());
-        Self { start: Instant::now(), trace }
-    }
-}
-
-/// The kind of socket that a transport has.
-pub(crate) fn kind(transport: Transport) -> Type {
-    match transport {
-        Transport::Tcp => Type::STREAM,
-        Transport::Udp => Type::DGRAM,
-    }
-}
+use std::net::SocketAddr;
 
 /// Has a client ask from a socket of its own that is connected: over UDP with an empty datagram.
 pub(crate) fn ask(
-    notebook: &mut Notebook,
+    recorder: &Recorder,
     client: HostId,
     transport: Transport,
     at: SocketAddr,
 ) -> io::Result<Socket> {
-    let socket = open(kind(transport))?;
-    ask_from(notebook, client, transport, &socket, at)?;
+    let socket = open(transport)?;
+    ask_from(recorder, client, transport, &socket, at)?;
     Ok(socket)
 }
 
 /// The same from a socket that is there already.
 pub(crate) fn ask_from(
-    notebook: &mut Notebook,
+    recorder: &Recorder,
     client: HostId,
     transport: Transport,
     socket: &Socket,
     at: SocketAddr,
 ) -> io::Result<()> {
-    let connect = || socket.connect(&at.into());
-    notebook.call(client, &format!("connect({})", at.ip()), connect, |()| "connected".into())?;
+    recorder.connect(client, socket, at)?;
     if transport == Transport::Udp {
-        notebook.call(client, "send(0)", || socket.send(&[]), |sent| octets(*sent))?;
+        recorder.send(client, socket, &[])?;
     }
     Ok(())
 }
 
-/// What the client hears next, if it is within this time.
-pub(crate) fn hear(
-    notebook: &mut Notebook,
-    client: HostId,
-    socket: &Socket,
-    patience: Duration,
-) -> io::Result<Vec<u8>> {
-    socket.set_read_timeout(Some(patience))?;
-    notebook.call(client, "recv(1024)", || recv(socket, 1024), taken)
-}
-
-/// The same in words: `26 octets`, `EAGAIN`.
-pub(crate) fn told(heard: &io::Result<Vec<u8>>) -> String {
-    heard.as_ref().map_or_else(name, taken)
-}
-
 /// Has a plain server take the next question and answer it. Over TCP the connection is what is left.
 pub(crate) fn answer(
-    notebook: &mut Notebook,
+    recorder: &Recorder,
     server: HostId,
     transport: Transport,
     socket: &Socket,
     line: &Reply,
 ) -> io::Result<Option<Socket>> {
     let line = line.octets();
-    let sent = |sent: &usize| octets(*sent);
     match transport {
         Transport::Tcp => {
             let accept = || accept(socket);
-            let (stream, _) = notebook.call(server, "accept()", accept, |_| "a client".into())?;
-            notebook.call(server, "send(26)", || stream.send(line), sent)?;
+            let (stream, _) = recorder.call(server, "accept()", accept, |_| "a client".into())?;
+            recorder.send(server, &stream, line)?;
             Ok(Some(stream))
         }
         Transport::Udp => {
-            let take = || in_time(socket, || socket.recv_from(&mut []));
+            let take = || within_timeout(socket, || socket.recv_from(&mut []));
             let (_, peer) =
-                notebook.call(server, "recvfrom()", take, |(length, _)| octets(*length))?;
-            notebook.call(server, "sendto(26)", || socket.send_to(line, &peer), sent)?;
+                recorder.call(server, "recvfrom()", take, |(length, _)| octets(*length))?;
+            let send = || socket.send_to(line, &peer);
+            recorder.call(server, "sendto(26)", send, |sent| octets(*sent))?;
             Ok(None)
         }
     }
 }
 
-/// Closes a socket, which is written down too.
-pub(crate) fn close(notebook: &mut Notebook, host: HostId, socket: Socket) {
-    let mut socket = Some(socket);
-    let close = || {
-        drop(socket.take());
-        Ok(())
-    };
-    // Dropping cannot fail.
-    let _ = notebook.call(host, "close()", close, |()| "done".into());
-}
-
 /// Binds a server's socket; over TCP it listens, too.
 pub(crate) fn bind(
-    notebook: &mut Notebook,
+    recorder: &Recorder,
     transport: Transport,
     socket: &Socket,
     at: SocketAddr,
 ) -> io::Result<()> {
     let bind = || socket.bind(&at.into());
-    notebook.call(SERVER, &format!("bind({})", at.ip()), bind, |()| "bound".into())?;
+    recorder.call(SERVER, &format!("bind({})", at.ip()), bind, |()| "bound".into())?;
     if transport == Transport::Tcp {
-        notebook.call(SERVER, "listen(5)", || socket.listen(5), |()| "listening".into())?;
+        recorder.call(SERVER, "listen(5)", || socket.listen(5), |()| "listening".into())?;
     }
     Ok(())
 }
 
-/// Where a socket is bound.
-pub(crate) fn bound(socket: &Socket) -> Result<SocketAddr, Obstacle> {
+/// Returns the address and port that a socket is bound to.
+pub(crate) fn local_address(socket: &Socket) -> Result<SocketAddr, Obstacle> {
     let local = socket.local_addr().map_err(failed("ask where a socket is bound"))?;
     let no_ip = || Obstacle::Missing("the socket has no IP address".into());
     local.as_socket().ok_or_else(no_ip)
 }
 
-/// The service of this crate at one address, over one transport.
-pub(crate) fn service(transport: Transport, at: SocketAddr) -> Result<Running, Obstacle> {
+/// Starts the service of this crate at one address, over one transport.
+pub(crate) fn start_service(transport: Transport, at: SocketAddr) -> Result<Running, Obstacle> {
     let config = Config { addresses: vec![at], transports: vec![transport], ..Config::default() };
     let server = Server::bind(config).map_err(io::Error::other);
     server.and_then(Server::spawn).map_err(failed("start the service"))
@@ -142,24 +96,24 @@ pub(crate) fn service(transport: Transport, at: SocketAddr) -> Result<Running, O
 
 #[cfg(test)]
 mod tests {
-    use super::super::{CLIENT, PATIENCE, anywhere, line};
+    use super::super::{ANY_PORT, CLIENT, PATIENCE, ctime_reply, received};
     use super::*;
     use crate::trace::What;
 
     #[test]
     fn a_client_asks_a_plain_server_and_hears_a_line() {
         for transport in Transport::BOTH {
-            let mut notebook = Notebook::among(&["client", "server"]);
-            let server = open(kind(transport)).expect("a socket");
-            let at = anywhere().as_socket().expect("IPv4");
-            bind(&mut notebook, transport, &server, at).expect("loopback");
-            let at = bound(&server).expect("bound");
-            let client = ask(&mut notebook, CLIENT, transport, at).expect("asked");
-            let line = line().expect("a time");
-            answer(&mut notebook, SERVER, transport, &server, &line).expect("answered");
-            let heard = hear(&mut notebook, CLIENT, &client, PATIENCE);
-            assert_eq!(told(&heard), "26 octets", "{transport}");
-            let calls = notebook.finish().events.into_iter().map(|event| match event.what {
+            let recorder = Recorder::among(&["client", "server"]);
+            let server = open(transport).expect("a socket");
+            let at = ANY_PORT;
+            bind(&recorder, transport, &server, at).expect("loopback");
+            let at = local_address(&server).expect("bound");
+            let client = ask(&recorder, CLIENT, transport, at).expect("asked");
+            let line = ctime_reply().expect("a time");
+            answer(&recorder, SERVER, transport, &server, &line).expect("answered");
+            let heard = recorder.receive_within(CLIENT, &client, PATIENCE);
+            assert_eq!(received(&heard), "26 octets", "{transport}");
+            let calls = recorder.trace().events.into_iter().map(|event| match event.what {
                 What::Call { call, .. } => call,
                 other => panic!("{other:?}"),
             });
@@ -178,12 +132,12 @@ mod tests {
     #[test]
     fn the_service_answers_a_plain_client() {
         for transport in Transport::BOTH {
-            let service = service(transport, anywhere().as_socket().expect("IPv4"));
+            let service = start_service(transport, ANY_PORT);
             let service = service.expect("loopback");
-            let mut notebook = Notebook::new();
+            let recorder = Recorder::on_loopback();
             let client =
-                ask(&mut notebook, CLIENT, transport, service.bound()[0].address).expect("asked");
-            let heard = hear(&mut notebook, CLIENT, &client, PATIENCE).expect("an answer");
+                ask(&recorder, CLIENT, transport, service.bound()[0].address).expect("asked");
+            let heard = recorder.receive_within(CLIENT, &client, PATIENCE).expect("an answer");
             assert!(heard.ends_with(b"-UTC\r\n"), "{heard:?}");
         }
     }

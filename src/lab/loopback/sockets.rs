@@ -1,8 +1,9 @@
 //! The sockets that experiments begin with: a client's and a server's, which know each other.
 
-use super::{CLIENT, Notebook, PATIENCE, SERVER, failed};
+use super::{CLIENT, PATIENCE, SERVER, failed};
 use crate::clock::Clock;
 use crate::lab::Obstacle;
+use crate::lab::recorder::Recorder;
 use crate::reply::Reply;
 use crate::responder::Responder;
 use crate::syntax::{Syntax, Zone};
@@ -10,16 +11,17 @@ use crate::transport::Transport;
 use nix::errno::Errno;
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::InterfaceFlags;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 use std::io::{self, Read};
 use std::mem::MaybeUninit;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::os::fd::AsFd;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-/// Octets of [`line`].
-pub(crate) const LINE: usize = 26;
+/// Octets of [`ctime_reply`].
+pub(crate) const REPLY_OCTETS: usize = 26;
 
 /// A client's socket and the server's, connected to each other. No call on them waits longer than
 /// [`PATIENCE`].
@@ -30,42 +32,46 @@ pub(crate) struct Pair {
 }
 
 impl Pair {
-    pub(crate) fn new(transport: Transport, notebook: &mut Notebook) -> Result<Self, Obstacle> {
+    pub(crate) fn new(transport: Transport, recorder: &Recorder) -> Result<Self, Obstacle> {
         let pair = match transport {
-            Transport::Tcp => Self::of_streams(notebook),
-            Transport::Udp => Self::of_datagrams(notebook),
+            Transport::Tcp => Self::of_streams(recorder),
+            Transport::Udp => Self::of_datagrams(recorder),
         };
         pair.map_err(failed(format!("open two sockets for {transport} on loopback")))
     }
 
-    fn of_streams(notebook: &mut Notebook) -> io::Result<Self> {
-        let (listener, client) = (open(Type::STREAM)?, open(Type::STREAM)?);
-        listener.bind(&anywhere())?;
-        notebook.call(SERVER, "listen(1)", || listener.listen(1), |()| "listening".into())?;
+    fn of_streams(recorder: &Recorder) -> io::Result<Self> {
+        let (listener, client) = (open(Transport::Tcp)?, open(Transport::Tcp)?);
+        listener.bind(&ANY_PORT.into())?;
+        recorder.call(SERVER, "listen(1)", || listener.listen(1), |()| "listening".into())?;
         let at = listener.local_addr()?;
-        notebook.call(CLIENT, "connect()", || client.connect(&at), |()| "connected".into())?;
+        recorder.call(CLIENT, "connect()", || client.connect(&at), |()| "connected".into())?;
         let accept = || accept(&listener);
-        let (server, _) = notebook.call(SERVER, "accept()", accept, |_| "a connection".into())?;
+        let (server, _) = recorder.call(SERVER, "accept()", accept, |_| "a connection".into())?;
         server.set_read_timeout(Some(PATIENCE))?;
         server.set_write_timeout(Some(PATIENCE))?;
         Ok(Self { client, server })
     }
 
-    fn of_datagrams(notebook: &mut Notebook) -> io::Result<Self> {
-        let (server, client) = (open(Type::DGRAM)?, open(Type::DGRAM)?);
+    fn of_datagrams(recorder: &Recorder) -> io::Result<Self> {
+        let (server, client) = (open(Transport::Udp)?, open(Transport::Udp)?);
         let done = |(): &()| "done, no packet".into();
-        let bind = || server.bind(&anywhere());
-        notebook.call(SERVER, "bind()", bind, done)?;
-        client.bind(&anywhere())?;
+        let bind = || server.bind(&ANY_PORT.into());
+        recorder.call(SERVER, "bind()", bind, done)?;
+        client.bind(&ANY_PORT.into())?;
         let (ours, theirs) = (client.local_addr()?, server.local_addr()?);
-        notebook.call(CLIENT, "connect()", || client.connect(&theirs), done)?;
-        notebook.call(SERVER, "connect()", || server.connect(&ours), done)?;
+        recorder.call(CLIENT, "connect()", || client.connect(&theirs), done)?;
+        recorder.call(SERVER, "connect()", || server.connect(&ours), done)?;
         Ok(Self { client, server })
     }
 }
 
 /// A socket for IPv4 whose calls wait [`PATIENCE`] at most.
-pub(crate) fn open(kind: Type) -> io::Result<Socket> {
+pub(crate) fn open(transport: Transport) -> io::Result<Socket> {
+    let kind = match transport {
+        Transport::Tcp => Type::STREAM,
+        Transport::Udp => Type::DGRAM,
+    };
     let socket = Socket::new(Domain::IPV4, kind, None)?;
     socket.set_read_timeout(Some(PATIENCE))?;
     socket.set_write_timeout(Some(PATIENCE))?;
@@ -73,13 +79,21 @@ pub(crate) fn open(kind: Type) -> io::Result<Socket> {
 }
 
 /// 127.0.0.1, with a port that the kernel chooses.
-pub(crate) fn anywhere() -> SockAddr {
-    SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()
+pub(crate) const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+/// Waits until a socket is ready for something, has failed, or the time is over. Returns whether it is ready.
+pub(crate) fn wait_until_ready(
+    socket: &impl AsFd,
+    events: PollFlags,
+    timeout: Duration,
+) -> io::Result<bool> {
+    let mut sockets = [PollFd::new(socket.as_fd(), events)];
+    Ok(poll(&mut sockets, PollTimeout::try_from(timeout).unwrap_or(PollTimeout::ZERO))? > 0)
 }
 
 /// An obstacle where the loopback interface is down, as it is in a new network namespace. Whether it answers
 /// would take a wait: from an interface that was up before, what is sent vanishes without an error.
-pub(crate) fn present() -> Result<(), Obstacle> {
+pub(crate) fn require_loopback() -> Result<(), Obstacle> {
     let up = InterfaceFlags::IFF_LOOPBACK | InterfaceFlags::IFF_UP;
     // Where the list is refused, the first call that fails will tell.
     let is_up = getifaddrs().map_or(true, |mut all| all.any(|it| it.flags.contains(up)));
@@ -90,13 +104,13 @@ pub(crate) fn present() -> Result<(), Obstacle> {
 }
 
 /// True if this host has the address.
-pub(crate) fn is_here(address: IpAddr) -> bool {
+pub(crate) fn is_local(address: IpAddr) -> bool {
     UdpSocket::bind((address, 0)).is_ok()
 }
 
-/// What the services would answer now in the syntax `ctime`, which has [`LINE`] octets in every year of
+/// What the services would answer now in the syntax `ctime`, which has [`REPLY_OCTETS`] octets in every year of
 /// four digits.
-pub(crate) fn line() -> Result<Reply, Obstacle> {
+pub(crate) fn ctime_reply() -> Result<Reply, Obstacle> {
     let mut responder = Responder::new(Clock::System, Syntax::Ctime, Zone::UTC, false);
     let reply = responder.reply(Instant::now()).cloned();
     reply.ok_or_else(|| Obstacle::Missing("the clock shows no date that can be written".into()))
@@ -108,7 +122,7 @@ pub(crate) fn line() -> Result<Reply, Obstacle> {
 ///
 /// # Errors
 /// Those of the call; `EAGAIN` when the time is over.
-pub(crate) fn in_time<T>(
+pub(crate) fn within_timeout<T>(
     socket: &impl AsFd,
     mut take: impl FnMut() -> io::Result<T>,
 ) -> io::Result<T> {
@@ -138,21 +152,21 @@ pub(crate) fn in_time<T>(
 /// Takes what comes next, as one `recv(2)` gives it.
 pub(crate) fn recv(socket: &Socket, most: usize) -> io::Result<Vec<u8>> {
     let mut buffer = vec![0; most];
-    let length = in_time(socket, || (&*socket).read(&mut buffer))?;
+    let length = within_timeout(socket, || (&*socket).read(&mut buffer))?;
     buffer.truncate(length);
     Ok(buffer)
 }
 
 /// Takes the next connection of a listener.
 pub(crate) fn accept(listener: &Socket) -> io::Result<(Socket, SockAddr)> {
-    in_time(listener, || listener.accept())
+    within_timeout(listener, || listener.accept())
 }
 
 /// Waits until so many octets of a stream have arrived; they stay unread.
 pub(crate) fn wait_for(stream: &Socket, octets: usize) -> Result<(), Obstacle> {
     let started = Instant::now();
     let mut place = vec![MaybeUninit::uninit(); octets];
-    let mut arrived = || in_time(stream, || stream.peek(&mut place));
+    let mut arrived = || within_timeout(stream, || stream.peek(&mut place));
     while arrived().map_err(failed("look at what has arrived"))? < octets {
         if started.elapsed() > PATIENCE {
             return Err(Obstacle::TooLate(format!("the arrival of {octets} octets"), PATIENCE));
@@ -168,8 +182,8 @@ pub(crate) fn octets(number: usize) -> String {
 }
 
 /// The same of what a call took.
-#[expect(clippy::ptr_arg, reason = "as Notebook::call hands it over")]
-pub(crate) fn taken(part: &Vec<u8>) -> String {
+#[expect(clippy::ptr_arg, reason = "as Recorder::call hands it over")]
+pub(crate) fn octet_count(part: &Vec<u8>) -> String {
     octets(part.len())
 }
 
@@ -177,13 +191,12 @@ pub(crate) fn taken(part: &Vec<u8>) -> String {
 mod tests {
     use super::*;
     use std::io::Write;
-    use std::time::Duration;
 
     #[test]
     fn both_ends_of_a_pair_hear_each_other() {
         for transport in Transport::BOTH {
             let Pair { client, server } =
-                Pair::new(transport, &mut Notebook::new()).expect("loopback");
+                Pair::new(transport, &Recorder::on_loopback()).expect("loopback");
             (&client).write_all(b"hello").expect("sent");
             assert_eq!(recv(&server, 16).expect("heard"), b"hello", "{transport}");
             (&server).write_all(b"noon").expect("sent");
@@ -194,11 +207,11 @@ mod tests {
 
     #[test]
     fn a_call_that_is_always_broken_off_ends_when_its_time_is_over() {
-        let socket = open(Type::DGRAM).expect("a socket");
+        let socket = open(Transport::Udp).expect("a socket");
         let time = Duration::from_millis(20);
         socket.set_read_timeout(Some(time)).expect("set");
         let (begun, mut tries) = (Instant::now(), 0);
-        let ended = in_time(&socket, || {
+        let ended = within_timeout(&socket, || {
             tries += 1;
             // So that it ends where nothing else ends it.
             let is_over = begun.elapsed() > PATIENCE;
@@ -211,11 +224,11 @@ mod tests {
 
     #[test]
     fn a_call_that_is_broken_off_once_has_the_rest_of_its_time() {
-        let socket = open(Type::DGRAM).expect("a socket");
+        let socket = open(Transport::Udp).expect("a socket");
         let (begun, mut tries) = (Instant::now(), 0);
         // Longer than the tick to which a kernel rounds.
         let passed = Duration::from_millis(50);
-        let left = in_time(&socket, || {
+        let left = within_timeout(&socket, || {
             tries += 1;
             while begun.elapsed() < passed {
                 thread::yield_now();
@@ -228,13 +241,18 @@ mod tests {
 
     #[test]
     fn loopback_is_here_and_an_address_of_documentation_is_not() {
-        present().expect("loopback");
-        assert!(is_here(Ipv4Addr::LOCALHOST.into()));
-        assert!(!is_here(Ipv4Addr::new(203, 0, 113, 1).into()));
+        require_loopback().expect("loopback");
+        assert!(is_local(Ipv4Addr::LOCALHOST.into()));
+        assert!(!is_local(Ipv4Addr::new(203, 0, 113, 1).into()));
     }
 
     #[test]
     fn a_line_has_26_octets() {
-        assert_eq!(line().expect("a time").octets().len(), LINE);
+        assert_eq!(ctime_reply().expect("a time").octets().len(), REPLY_OCTETS);
+    }
+
+    #[test]
+    fn one_octet_is_singular() {
+        assert_eq!([1, 26].map(octets), ["1 octet", "26 octets"]);
     }
 }

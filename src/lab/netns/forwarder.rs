@@ -1,30 +1,35 @@
 //! Takes what each host puts on its cable and passes it to the other, when and if the link says so.
 
-use super::super::link::{CLIENT, SERVER};
-use super::frame;
-use super::recorder::Recorder;
+use super::namespace::panicked;
+use super::{crowded, frame};
+use crate::lab::link::{CLIENT, Link, SERVER};
+use crate::lab::recorder::Recorder;
 use crate::sys::{Alarm, FrameSocket};
-use crate::trace::HostId;
+use crate::trace::{Fate, HostId, Packet};
 use crate::wire::checksum::complete;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token, Waker};
+use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, AsRawFd};
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, TryRecvError};
 use std::thread;
+use std::time::Duration;
 
 /// More than any frame on a cable whose packets have up to 1500 octets.
-const ROOM: usize = 4096;
+const MAX_FRAME_OCTETS: usize = 4096;
 
 const ALARM: Token = Token(2);
 const WAKER: Token = Token(3);
 
-/// Runs in a thread of its own until it is dropped.
+/// Runs in a thread of its own until it is dropped, and keeps the namespace of its ends as long.
 #[derive(Debug)]
 pub(super) struct Forwarder {
     waker: Waker,
-    forged: Sender<Forged>,
-    recorder: Recorder,
+    /// The thread ends with it.
+    forged: Option<Sender<Forged>>,
+    probes: Receiver<HostId>,
 }
 
 /// A packet that no host has sent.
@@ -42,58 +47,82 @@ struct Loop {
     /// The forwarder's ends of the cables, by the number of the host at the other end.
     ends: [FrameSocket; 2],
     forged: Receiver<Forged>,
+    probes: Sender<HostId>,
+    link: Link,
+    /// By arrival; of two at the same time, the one that was sent first is first.
+    under_way: BTreeMap<(Duration, u64), Copy>,
+    copies: u64,
     recorder: Recorder,
+}
+
+/// A frame under way, with the number of its packet.
+#[derive(Debug)]
+struct Copy {
+    number: usize,
+    to: HostId,
+    frame: Vec<u8>,
 }
 
 impl Forwarder {
     /// Between the interfaces of these names, to the client and to the server.
-    pub(super) fn start(interfaces: [&str; 2], recorder: Recorder) -> io::Result<Self> {
+    pub(super) fn start(interfaces: [&str; 2], link: Link, recorder: Recorder) -> io::Result<Self> {
         let [client, server] = interfaces.map(FrameSocket::open);
         let (poll, ends) = (Poll::new()?, [client?, server?]);
         for (number, end) in ends.iter().enumerate() {
             let descriptor = end.as_fd().as_raw_fd();
-            poll.registry().register(
-                &mut SourceFd(&descriptor),
-                Token(number),
-                Interest::READABLE,
-            )?;
+            let mut source = SourceFd(&descriptor);
+            poll.registry().register(&mut source, Token(number), Interest::READABLE)?;
         }
         let alarm = Alarm::new(poll.registry(), ALARM)?;
         let waker = Waker::new(poll.registry(), WAKER)?;
-        let (forge, forged) = mpsc::channel();
-        let mut forwarding = Loop { poll, alarm, ends, forged, recorder: recorder.clone() };
-        thread::Builder::new().name("forwarder".to_owned()).spawn(move || {
-            if let Err(error) = forwarding.run() {
+        let ((forge, forged), (probe, probes)) = (mpsc::channel(), mpsc::channel());
+        let (under_way, copies) = (BTreeMap::new(), 0);
+        let mut forwarding =
+            Loop { poll, alarm, ends, forged, probes: probe, link, under_way, copies, recorder };
+        let run = move || {
+            let ended = panic::catch_unwind(AssertUnwindSafe(|| forwarding.run()));
+            if let Err(error) = ended.unwrap_or_else(|_| Err(panicked())) {
                 forwarding.recorder.fail(error);
             }
-        })?;
-        Ok(Self { waker, forged: forge, recorder })
+        };
+        thread::Builder::new().name("forwarder".to_owned()).spawn(run).map_err(crowded)?;
+        Ok(Self { waker, forged: Some(forge), probes })
     }
 
     /// Puts a packet on the link as if a host had sent it.
     pub(super) fn forge(&self, from: HostId, to: HostId, packet: Vec<u8>) -> io::Result<()> {
-        let died = |_| io::Error::other("the forwarder has ended");
-        self.forged.send(Forged { from, to, packet }).map_err(died)?;
+        let ended = || io::Error::other("the forwarder has ended");
+        let forged = self.forged.as_ref().ok_or_else(ended)?;
+        forged.send(Forged { from, to, packet }).map_err(|_| ended())?;
         self.waker.wake()
+    }
+
+    /// Waits for the next probe, and returns the host that sent it.
+    pub(super) fn next_probe(&self, timeout: Duration) -> io::Result<Option<HostId>> {
+        match self.probes.recv_timeout(timeout) {
+            Ok(host) => Ok(Some(host)),
+            Err(RecvTimeoutError::Timeout) => Ok(None),
+            Err(RecvTimeoutError::Disconnected) => Err(io::Error::other("the forwarder has ended")),
+        }
     }
 }
 
 impl Drop for Forwarder {
     fn drop(&mut self) {
-        self.recorder.stop();
+        self.forged = None;
         // If that fails, the thread ends with the process.
         let _ = self.waker.wake();
     }
 }
 
 impl Loop {
+    /// Runs until no more packets can be forged.
     fn run(&mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(8);
-        let mut room = [0; ROOM];
-        while !self.recorder.is_stopped() {
+        let mut room = [0; MAX_FRAME_OCTETS];
+        while self.send_forged() {
             self.take_all(&mut room)?;
-            while self.recorder.deliver(|copy| self.end(copy.to).send(&copy.frame)) {}
-            let timeout = match self.recorder.next() {
+            let timeout = match self.deliver() {
                 Some(after) => {
                     self.alarm.set(after)?;
                     self.alarm.or_wait(after)
@@ -113,8 +142,22 @@ impl Loop {
         &self.ends[usize::from(host == SERVER)]
     }
 
-    /// Takes all that has come.
-    fn take_all(&self, room: &mut [u8]) -> io::Result<()> {
+    /// Sends the packets that were forged; false if no more will be.
+    fn send_forged(&mut self) -> bool {
+        loop {
+            match self.forged.try_recv() {
+                Ok(Forged { from, to, packet }) => {
+                    let frame = frame::wrap(from, to, &packet);
+                    self.send(from, to, &frame, packet);
+                }
+                Err(TryRecvError::Empty) => return true,
+                Err(TryRecvError::Disconnected) => return false,
+            }
+        }
+    }
+
+    /// Takes all frames that have come.
+    fn take_all(&mut self, room: &mut [u8]) -> io::Result<()> {
         for (from, to) in [(CLIENT, SERVER), (SERVER, CLIENT)] {
             loop {
                 match self.end(from).receive(room) {
@@ -124,25 +167,51 @@ impl Loop {
                 }
             }
         }
-        for Forged { from, to, packet } in self.forged.try_iter() {
-            self.recorder.sent(from, to, &frame::wrap(from, to, &packet), &packet);
-        }
         Ok(())
     }
 
     /// Packets of the experiment go the link's way; what the hosts need to find each other goes through.
-    fn take(&self, from: HostId, to: HostId, frame: &mut [u8]) {
-        self.recorder.reached(from);
+    fn take(&mut self, from: HostId, to: HostId, frame: &mut [u8]) {
         let Some(packet) = frame::packet(frame) else {
             // They repeat it if it is lost.
             let _ = self.end(to).send(frame);
             return;
         };
-        if frame::is_discarded(packet) {
+        if frame::is_probe(packet) {
+            let _ = self.probes.send(from); // nobody may wait for it any more
             return;
         }
         complete(packet); // a kernel leaves it to hardware, which a veth is without
         let packet = packet.to_vec();
-        self.recorder.sent(from, to, frame, &packet);
+        self.send(from, to, frame, packet);
+    }
+
+    /// Records a packet and sends it on its way, as the link decides.
+    fn send(&mut self, from: HostId, to: HostId, frame: &[u8], octets: Vec<u8>) {
+        let at = self.recorder.now();
+        let (arrivals, fate) = match self.link.fate(from, at, &octets) {
+            Fate::Arrived(times) => (times, Fate::Seen),
+            fate => (Vec::new(), fate),
+        };
+        let packet = Packet { to, octets, fate };
+        let number = self.recorder.sent(at, from, packet, arrivals.len());
+        for due in arrivals {
+            self.copies += 1;
+            let copy = Copy { number, to, frame: frame.to_vec() };
+            self.under_way.insert((due, self.copies), copy);
+        }
+    }
+
+    /// Delivers the copies that are due. Returns how long it is until the next one is.
+    fn deliver(&mut self) -> Option<Duration> {
+        loop {
+            let (due, now) = (self.under_way.first_key_value()?.0.0, self.recorder.now());
+            if due > now {
+                return Some(due.saturating_sub(now));
+            }
+            let (_, copy) = self.under_way.pop_first()?;
+            let sent = self.end(copy.to).send(&copy.frame);
+            self.recorder.delivered(copy.number, sent.is_ok().then_some(now));
+        }
     }
 }

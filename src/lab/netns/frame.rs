@@ -7,7 +7,7 @@ use smoltcp::wire::{IpProtocol, Ipv4Packet, UdpPacket};
 const HEADER: usize = 14;
 /// The protocol IPv4 in that header.
 const IPV4: [u8; 2] = [0x08, 0x00];
-/// The discard port (RFC 863): what goes there only shows that the way is open.
+/// The discard port (RFC 863), to which probes go: they only show that a cable works.
 pub(super) const DISCARD: u16 = 9;
 
 /// The address that a host's end of the cable has.
@@ -29,8 +29,8 @@ pub(super) fn packet(frame: &mut [u8]) -> Option<&mut [u8]> {
     (known && header.ends_with(&IPV4)).then(|| &mut packet[..octets])
 }
 
-/// True for what only shows that the way is open.
-pub(super) fn is_discarded(packet: &[u8]) -> bool {
+/// True for a probe.
+pub(super) fn is_probe(packet: &[u8]) -> bool {
     let Ok(ip) = Ipv4Packet::new_checked(packet) else { return false };
     ip.next_header() == IpProtocol::Udp
         && UdpPacket::new_checked(ip.payload()).is_ok_and(|udp| udp.dst_port() == DISCARD)
@@ -72,9 +72,9 @@ mod tests {
     }
 
     #[test]
-    fn what_goes_to_the_discard_port_is_told_apart() {
+    fn a_probe_is_known_by_its_port() {
         let (from, to) = addresses();
-        assert!(!is_discarded(&empty_datagram(from, to)));
-        assert!(is_discarded(&empty_datagram(from, SocketAddrV4::new(*to.ip(), DISCARD))));
+        assert!(!is_probe(&empty_datagram(from, to)));
+        assert!(is_probe(&empty_datagram(from, SocketAddrV4::new(*to.ip(), DISCARD))));
     }
 }

@@ -5,43 +5,82 @@
 //! client 10.0.0.1 ── veth ── forwarder ── veth ── 10.0.0.2 server
 //! ```
 //!
-//! The namespaces are made by a process started for the run ([`process`]), because a user namespace is
-//! only for a process with one thread; they are gone when it ends. In it each host is a thread ([`host`]):
-//! a socket belongs to the namespace of the thread that opens it. The forwarder sees the veth ends that
-//! are left in the process's own namespace ([`forwarder`]) and asks the link what becomes of each packet.
+//! All run in threads of this process, each in its namespace ([`namespace`]), so everything ends with the process,
+//! however that ends. Only a process with one thread can enter a user namespace; a program that is to run labs
+//! without root calls [`permit`] before it starts threads.
 
 mod forwarder;
 mod frame;
-mod host;
-mod ip;
+mod namespace;
 mod network;
-mod pipe;
-mod process;
-mod queue;
-mod recorder;
-pub(super) mod runs;
+mod procedure;
 
-pub(crate) use process::{SUBCOMMAND as INSIDE, inside};
+pub(super) use namespace::Pending;
+pub(super) use network::{Network, address};
+pub(super) use procedure::{
+    QUIET, client_socket, conditions, connect, exactly, procedure, reply_timeout,
+};
 
+use super::Obstacle;
+use crate::sys;
 use std::io::{self, ErrorKind};
 use std::net::Ipv4Addr;
+use std::sync::OnceLock;
 
 /// Where the client and the server are, by their numbers as hosts of a trace.
-const ADDRESSES: [Ipv4Addr; 2] = [Ipv4Addr::new(10, 0, 0, 1), Ipv4Addr::new(10, 0, 0, 2)];
+pub(super) const ADDRESSES: [Ipv4Addr; 2] =
+    [Ipv4Addr::new(10, 0, 0, 1), Ipv4Addr::new(10, 0, 0, 2)];
 
 /// A second address of the server's host, for the lab that wants one.
-const SECOND: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 3);
+pub(super) const SECOND: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 3);
 
 /// An address that no host has.
-const NOBODY: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 66);
+const UNUSED: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 66);
 
-/// Why a thread or a process was not started, with what to do if there are too many.
+/// Asks once for the right to make network namespaces, for the whole process.
+pub(crate) fn permit() -> Result<(), Obstacle> {
+    static PERMITTED: OnceLock<Result<(), String>> = OnceLock::new();
+    PERMITTED.get_or_init(sys::permit_networks).clone().map_err(Obstacle::Missing)
+}
+
+/// Says why something could not be done. What the system forbids or limits is something that it lacks.
+pub(super) fn failed(what: &str) -> impl FnOnce(io::Error) -> Obstacle {
+    move |cause| match cause.kind() {
+        ErrorKind::StorageFull => Obstacle::Missing(sys::limit_reached()),
+        ErrorKind::PermissionDenied => Obstacle::Missing(format!(
+            "cannot {what}: {cause}; a container or a security module forbids it: run it outside"
+        )),
+        _ => Obstacle::Failed(what.to_owned(), cause),
+    }
+}
+
+/// Why a thread was not started, with what to do if there are too many.
 fn crowded(error: io::Error) -> io::Error {
     match error.kind() {
-        // EAGAIN of fork(2) and pthread_create(3).
+        // EAGAIN of pthread_create(3).
         ErrorKind::WouldBlock => {
             io::Error::other("the limit of processes and threads is reached: raise it (ulimit -u)")
         }
         _ => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::errno::Errno;
+
+    #[test]
+    fn what_the_system_forbids_or_limits_is_missing_and_anything_else_has_failed() {
+        let of = |number| failed("try")(io::Error::from_raw_os_error(number));
+        for forbidden in [Errno::EPERM, Errno::EACCES] {
+            let said = of(forbidden as i32).to_string();
+            assert!(
+                said.starts_with("cannot try: ") && said.ends_with(": run it outside"),
+                "{said}"
+            );
+        }
+        assert!(matches!(of(Errno::ENOSPC as i32), Obstacle::Missing(_)));
+        assert!(matches!(of(Errno::EINVAL as i32), Obstacle::Failed(..)));
     }
 }

@@ -1,32 +1,37 @@
 //! Two hosts on one link, each with an end of a cable, and what experiments do there.
 
-use super::super::link::{CLIENT, Conditions, FORGER, Link, SERVER};
-use super::super::loopback::{PATIENCE, failed};
-use super::super::{Obstacle, Setting};
 use super::forwarder::Forwarder;
 use super::frame::{DISCARD, hardware};
-use super::host::{Host, Pending};
-use super::ip::ip;
-use super::recorder::Recorder;
-use super::{ADDRESSES, NOBODY};
+use super::namespace::{Namespace, Pending};
+use super::{ADDRESSES, UNUSED, failed};
 use crate::client::{Answer, AskError, Options, ask};
+use crate::lab::link::{CLIENT, Conditions, FORGER, Link, SERVER};
+use crate::lab::loopback::PATIENCE;
+use crate::lab::recorder::Recorder;
+use crate::lab::{Obstacle, Setting};
 use crate::metrics::Metrics;
 use crate::server::{Config, Server, Shutdown};
+use crate::sys::{self, NetworkSetup};
 use crate::trace::{self, HostId, Trace};
 use crate::transport::{PORT, Transport};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// How often it is tried whether a cable is ready, which takes the kernel some milliseconds at most.
 const TRY: Duration = Duration::from_millis(5);
 
+/// The name of a host's end of its cable.
+const CABLE: &str = "cable";
+
+/// The forwarder's ends of the cables, by the number of the host at the other end.
+const ENDS: [&str; 2] = ["client", "server"];
+
 /// The network of one part of an experiment; gone when it is dropped.
 #[derive(Debug)]
-pub(super) struct Network {
-    hosts: [Host; 2],
+pub(in crate::lab) struct Network {
+    hosts: [Namespace; 2],
     pub recorder: Recorder,
     forwarder: Forwarder,
     delay: Duration,
@@ -34,33 +39,27 @@ pub(super) struct Network {
 
 /// A real server that runs on a host until it is dropped.
 #[derive(Debug)]
-pub(super) struct Serving {
+pub(in crate::lab) struct Serving {
     shutdown: Shutdown,
     pub metrics: Arc<Metrics>,
 }
 
 impl Network {
-    pub(super) fn new(conditions: Conditions, setting: &Setting) -> Result<Self, Obstacle> {
-        // Those of an earlier part may still be there: the kernel takes its time.
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let [client, server] = ["client", "server"].map(Host::new);
-        let hosts = [
-            client.map_err(failed("make a network namespace"))?,
-            server.map_err(failed("make a network namespace"))?,
-        ];
-        let interfaces = ["client", "server"].map(|name| format!("{name}{count}"));
-        lay_cables(&hosts, &interfaces)?;
+    pub(in crate::lab) fn new(conditions: Conditions, setting: &Setting) -> Result<Self, Obstacle> {
+        super::permit()?;
+        let namespace = |name| Namespace::new(name).map_err(failed("make a network namespace"));
+        let (hosts, middle) = ([namespace("client")?, namespace("server")?], namespace("link")?);
+        lay_cables(&hosts, &middle)?;
         let delay = conditions.delay;
-        let recorder = Recorder::new(Link::new(conditions, setting.seed));
-        let ends = interfaces.each_ref().map(String::as_str);
-        let forwarder = Forwarder::start(ends, recorder.clone())
+        let recorder = Recorder::between(vec![host("client", CLIENT), host("server", SERVER)]);
+        let (link, shared) = (Link::new(conditions, setting.seed), recorder.clone());
+        let forwarder = middle
+            .run(move || Forwarder::start(ENDS, link, shared))
             .map_err(failed("forward between the namespaces"))?;
         // The last ends to come up work at once, and what comes from the others shows that they do.
-        ip(&ends.map(|end| format!("link set {end} up\n")).concat())?;
+        set_up(&middle, |setup| ENDS.into_iter().try_for_each(|end| setup.set_up(end)))?;
         let network = Self { hosts, recorder, forwarder, delay };
         network.wait_for_cables()?;
-        network.recorder.begin();
         Ok(network)
     }
 
@@ -69,32 +68,31 @@ impl Network {
         let deadline = Instant::now() + PATIENCE;
         for host in [CLIENT, SERVER] {
             let other = ADDRESSES[usize::from(host == CLIENT)];
-            let knock = move || UdpSocket::bind("0.0.0.0:0")?.send_to(&[], (other, DISCARD));
-            while !self.recorder.wait_for_host(host, TRY) {
+            let probe = move || UdpSocket::bind("0.0.0.0:0")?.send_to(&[], (other, DISCARD));
+            let next = || self.forwarder.next_probe(TRY).map_err(failed("wait for the cables"));
+            while next()? != Some(host) {
                 if Instant::now() > deadline {
-                    return Err(Obstacle::TooLate(
-                        "a packet through the namespaces".into(),
-                        PATIENCE,
-                    ));
+                    let what = "a packet through the namespaces";
+                    return Err(Obstacle::TooLate(what.into(), PATIENCE));
                 }
                 // While the cable is not ready it may fail, too.
-                let _ = self.host(host).run(knock);
+                let _ = self.host(host).run(probe);
             }
         }
         Ok(())
     }
 
-    pub(super) fn host(&self, host: HostId) -> &Host {
+    fn host(&self, host: HostId) -> &Namespace {
         &self.hosts[usize::from(host == SERVER)]
     }
 
     /// How long a packet and its answer take.
-    pub(super) fn round_trip(&self) -> Duration {
+    pub(in crate::lab) fn round_trip(&self) -> Duration {
         2 * self.delay
     }
 
-    /// Does on a host what makes calls and writes them down.
-    pub(super) fn on<T: Send + 'static>(
+    /// Does something on a host that makes calls and records them.
+    pub(in crate::lab) fn on<T: Send + 'static>(
         &self,
         host: HostId,
         what: &str,
@@ -104,8 +102,8 @@ impl Network {
         self.host(host).run(move || act(&recorder)).map_err(failed(what))
     }
 
-    /// The same meanwhile.
-    pub(super) fn meanwhile<T: Send + 'static>(
+    /// The same in a new thread.
+    pub(in crate::lab) fn meanwhile<T: Send + 'static>(
         &self,
         host: HostId,
         what: &str,
@@ -116,24 +114,26 @@ impl Network {
     }
 
     /// Gives the server's host another address, which the client's host knows how to reach.
-    pub(super) fn add_address(&self, own: Ipv4Addr) -> Result<(), Obstacle> {
-        let set_up = |host: HostId, lines: String| {
-            let done = self.host(host).run(move || Ok(ip(&lines)));
-            Ok::<_, Obstacle>(done.map_err(failed("add an address in a namespace"))??)
-        };
-        set_up(SERVER, format!("addr add {own}/24 dev cable\n"))?;
-        let hardware = hardware_text(SERVER.0);
-        set_up(CLIENT, format!("neigh add {own} lladdr {hardware} nud permanent dev cable\n"))
+    pub(in crate::lab) fn add_address(&self, address: Ipv4Addr) -> Result<(), Obstacle> {
+        set_up(self.host(SERVER), move |setup| setup.add_address(CABLE, address))?;
+        let hardware = hardware(SERVER);
+        set_up(self.host(CLIENT), move |setup| setup.add_neighbour(CABLE, address, hardware))?;
+        self.recorder.add_address(SERVER, address.into());
+        Ok(())
     }
 
     /// Starts the real services on a host, at its port 13.
-    pub(super) fn serve(&self, host: HostId) -> Result<Serving, Obstacle> {
-        self.serve_at(host, address(host))
+    pub(in crate::lab) fn serve(&self, host: HostId) -> Result<Serving, Obstacle> {
+        self.serve_at(host, address(host).into())
     }
 
     /// The same at another address of that host.
-    pub(super) fn serve_at(&self, host: HostId, at: SocketAddrV4) -> Result<Serving, Obstacle> {
-        let config = Config { addresses: vec![at.into()], ..Config::default() };
+    pub(in crate::lab) fn serve_at(
+        &self,
+        host: HostId,
+        at: SocketAddr,
+    ) -> Result<Serving, Obstacle> {
+        let config = Config { addresses: vec![at], ..Config::default() };
         let bind = move || Server::bind(config).map_err(io::Error::other);
         let server = self.host(host).run(bind).map_err(failed("start the server"))?;
         let serving = Serving { shutdown: server.shutdown(), metrics: server.metrics() };
@@ -143,7 +143,10 @@ impl Network {
     }
 
     /// Asks the server with the real client.
-    pub(super) fn ask(&self, transport: Transport) -> Result<Result<Answer, AskError>, Obstacle> {
+    pub(in crate::lab) fn ask(
+        &self,
+        transport: Transport,
+    ) -> Result<Result<Answer, AskError>, Obstacle> {
         let timeout = PATIENCE + 5 * self.round_trip();
         let options = Options { timeout, retries: 0, ..Options::default() };
         let target = SocketAddr::from(address(SERVER)).into();
@@ -151,20 +154,15 @@ impl Network {
         self.host(CLIENT).run(asked).map_err(failed("ask"))
     }
 
-    /// Puts a packet on the link to a host that seems to come from another.
-    pub(super) fn forge(&self, to: HostId, packet: Vec<u8>) -> Result<(), Obstacle> {
-        self.forwarder.forge(FORGER, to, packet).map_err(failed("forge a packet"))
+    /// Puts a packet on the link to the server that seems to come from the client, which sends nothing itself.
+    pub(in crate::lab) fn forge(&self, packet: Vec<u8>) -> Result<(), Obstacle> {
+        self.recorder.add_forger(vec![UNUSED.into()]);
+        self.forwarder.forge(FORGER, SERVER, packet).map_err(failed("forge a packet"))
     }
 
-    /// The trace up to now, of the client and the server.
-    pub(super) fn trace(&self) -> Trace {
-        self.recorder.trace(vec![host("client", CLIENT), host("server", SERVER)])
-    }
-
-    /// The same where packets were forged that seem to come from the client, who asks nothing there.
-    pub(super) fn trace_with_forger(&self) -> Trace {
-        let forger = trace::Host { name: "forger".into(), addresses: vec![NOBODY.into()] };
-        self.recorder.trace(vec![host("victim", CLIENT), host("server", SERVER), forger])
+    /// The trace up to now.
+    pub(in crate::lab) fn trace(&self) -> Trace {
+        self.recorder.trace()
     }
 }
 
@@ -175,7 +173,7 @@ impl Drop for Serving {
 }
 
 /// Port 13 of a host.
-pub(super) fn address(host: HostId) -> SocketAddrV4 {
+pub(in crate::lab) fn address(host: HostId) -> SocketAddrV4 {
     SocketAddrV4::new(ADDRESSES[usize::from(host == SERVER)], PORT)
 }
 
@@ -184,32 +182,54 @@ fn host(name: &str, host: HostId) -> trace::Host {
     trace::Host { name: name.into(), addresses: vec![address.into()] }
 }
 
-/// Between each host and this thread's network. The hosts know each other's hardware address, so nothing
-/// but the experiment's packets has to go first.
-fn lay_cables(hosts: &[Host; 2], interfaces: &[String; 2]) -> Result<(), Obstacle> {
-    let cable = |(number, (host, interface)): (usize, (&Host, &String))| {
-        let (hardware, thread) = (hardware_text(number), host.number);
-        format!(
-            "link add {interface} type veth peer name cable address {hardware} netns {thread}\n"
-        )
-    };
-    let lines: String = hosts.iter().zip(interfaces).enumerate().map(cable).collect();
-    ip(&lines)?;
-    for ((number, host), other) in hosts.iter().enumerate().zip([1, 0]) {
-        let ([own, peer], hardware) =
-            ([number, other].map(|it| ADDRESSES[it]), hardware_text(other));
-        // One segment at a time: else the kernel would leave it to the cable to cut long ones.
-        let lines = format!(
-            "link set lo up\n\
-             addr add {own}/24 dev cable\n\
-             link set cable gso_max_segs 1 up\n\
-             neigh add {peer} lladdr {hardware} nud permanent dev cable\n"
-        );
-        host.run(move || Ok(ip(&lines))).map_err(failed("set up a namespace"))??;
+/// Lays a cable from each host to the forwarder's namespace. The hosts know each other's hardware address, so
+/// nothing but the experiment's packets has to go first.
+fn lay_cables(hosts: &[Namespace; 2], middle: &Namespace) -> Result<(), Obstacle> {
+    for (id, host) in [CLIENT, SERVER].into_iter().zip(hosts) {
+        let (end, thread) = (ENDS[id.0], host.thread);
+        set_up(middle, move |setup| setup.add_cable(end, CABLE, hardware(id), thread))?;
+        let other = if id == CLIENT { SERVER } else { CLIENT };
+        set_up(host, move |setup| {
+            setup.set_up("lo")?;
+            setup.add_address(CABLE, ADDRESSES[id.0])?;
+            setup.set_up(CABLE)?;
+            setup.add_neighbour(CABLE, ADDRESSES[other.0], hardware(other))
+        })?;
     }
     Ok(())
 }
 
-fn hardware_text(number: usize) -> String {
-    hardware(HostId(number)).map(|octet| format!("{octet:02x}")).join(":")
+/// Sets up something in a namespace. A namespace can be made and yet give no right to change it.
+fn set_up(
+    namespace: &Namespace,
+    act: impl FnOnce(&NetworkSetup) -> io::Result<()> + Send + 'static,
+) -> Result<(), Obstacle> {
+    namespace.run(move || act(&NetworkSetup::open()?)).map_err(not_set_up)
+}
+
+fn not_set_up(error: io::Error) -> Obstacle {
+    match error.kind() {
+        ErrorKind::PermissionDenied => Obstacle::Missing(sys::no_rights_inside()),
+        ErrorKind::Unsupported => Obstacle::Missing(NO_VETH.to_owned()),
+        _ => failed("set up a network namespace")(error),
+    }
+}
+
+const NO_VETH: &str = "the kernel has no veth devices: load the module (modprobe veth) as root";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::errno::Errno;
+
+    #[test]
+    fn what_a_namespace_lacks_is_said_with_what_to_do() {
+        let said = |errno: Errno| match not_set_up(errno.into()) {
+            Obstacle::Missing(said) => said,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(said(Errno::EPERM), sys::no_rights_inside());
+        assert!(said(Errno::EOPNOTSUPP).contains("modprobe veth"));
+        assert!(matches!(not_set_up(Errno::EEXIST.into()), Obstacle::Failed(..)));
+    }
 }

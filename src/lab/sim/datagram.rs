@@ -1,7 +1,7 @@
 //! RFC 867's datagram service and its client, on the sockets of a simulated host.
 
-use super::line;
-use super::network::{Application, Place, address, standard};
+use super::network::{Application, HostAccess, address, standard};
+use super::reply_at;
 use crate::lab::link::SERVER;
 use crate::transport::PORT;
 use crate::udp::exchange::{Retries, Schedule, Step};
@@ -13,12 +13,17 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// Datagrams that a socket keeps, and their octets.
-const DATAGRAMS: usize = 16;
-const OCTETS: usize = 1024;
+/// What a socket keeps until it is read.
+const MAX_QUEUED_DATAGRAMS: usize = 16;
+const MAX_QUEUED_OCTETS: usize = 1024;
 
 fn socket(port: u16) -> Socket<'static> {
-    let buffer = || PacketBuffer::new(vec![PacketMetadata::EMPTY; DATAGRAMS], vec![0; OCTETS]);
+    let buffer = || {
+        PacketBuffer::new(
+            vec![PacketMetadata::EMPTY; MAX_QUEUED_DATAGRAMS],
+            vec![0; MAX_QUEUED_OCTETS],
+        )
+    };
     let mut socket = Socket::new(buffer(), buffer());
     // It fails for port 0 and a socket that is bound only.
     let _ = socket.bind(port);
@@ -40,8 +45,8 @@ pub(crate) struct Service {
     local: SocketAddr,
     /// `None` if everybody is answered.
     guard: Option<Guard>,
-    /// How long it thinks before it answers.
-    thinks: Duration,
+    /// The time from a question to its reply.
+    reply_delay: Duration,
     handle: Option<SocketHandle>,
     /// Questions that have come.
     questions: usize,
@@ -66,11 +71,11 @@ pub(crate) struct Answer {
 }
 
 impl Service {
-    pub(crate) fn new(local: SocketAddr, policy: Policy, thinks: Duration) -> Self {
+    pub(crate) fn new(local: SocketAddr, policy: Policy, reply_delay: Duration) -> Self {
         let guard = (policy == Policy::Guarded)
             .then(|| Guard::new(GuardOptions::default(), vec![PORT], Vec::new()));
         let (waiting, answers) = (VecDeque::new(), Vec::new());
-        Self { local, guard, thinks, handle: None, questions: 0, waiting, answers }
+        Self { local, guard, reply_delay, handle: None, questions: 0, waiting, answers }
     }
 
     fn is_answered(&self, peer: IpEndpoint, content: &[u8], now: Duration) -> bool {
@@ -78,45 +83,45 @@ impl Service {
         let question = Question { peer, local, octets, sent_to_many: false, over_loopback: false };
         self.guard.as_ref().is_none_or(|guard| {
             guard.admit(question).is_ok()
-                && line(now).is_some_and(|reply| admit_content(content, &reply).is_ok())
+                && reply_at(now).is_some_and(|reply| admit_content(content, &reply).is_ok())
         })
     }
 
-    fn receive(&mut self, handle: SocketHandle, place: &mut Place) {
-        while let Ok((octets, meta)) = place.sockets.get_mut::<Socket>(handle).recv() {
+    fn receive(&mut self, handle: SocketHandle, host: &mut HostAccess) {
+        while let Ok((octets, meta)) = host.sockets.get_mut::<Socket>(handle).recv() {
             let content = octets.to_vec();
-            let (due, peer) = (place.now + self.thinks, meta.endpoint);
-            place.call("recvfrom()", || format!("{} octets from {peer}", content.len()));
+            let (due, peer) = (host.now + self.reply_delay, meta.endpoint);
+            host.call("recvfrom()", || format!("{} octets from {peer}", content.len()));
             self.questions += 1;
-            if self.is_answered(peer, &content, place.now) {
+            if self.is_answered(peer, &content, host.now) {
                 self.waiting.push_back(Waiting { due, peer, question: self.questions });
             } else {
-                place.call("the guard", || "ignores it".into());
+                host.call("the guard", || "ignores it".into());
             }
         }
     }
 
-    fn answer(&mut self, handle: SocketHandle, place: &mut Place) {
+    fn answer(&mut self, handle: SocketHandle, host: &mut HostAccess) {
         while let Some(Waiting { due, peer, question }) = self.waiting.front().copied()
-            && due <= place.now
+            && due <= host.now
         {
             self.waiting.pop_front();
-            let Some(line) = line(place.now) else { return };
-            let sent = place.sockets.get_mut::<Socket>(handle).send_slice(&line, peer).is_ok();
+            let Some(line) = reply_at(host.now) else { return };
+            let sent = host.sockets.get_mut::<Socket>(handle).send_slice(&line, peer).is_ok();
             if sent {
-                self.answers.push(Answer { sent: place.now, question });
+                self.answers.push(Answer { sent: host.now, question });
             }
             let call = || format!("{} octets to {peer}", line.len());
-            place.call("sendto()", || if sent { call() } else { "ENOBUFS".into() });
+            host.call("sendto()", || if sent { call() } else { "ENOBUFS".into() });
         }
     }
 }
 
 impl Application for Service {
-    fn run(&mut self, place: &mut Place) {
-        let handle = *self.handle.get_or_insert_with(|| place.sockets.add(socket(PORT)));
-        self.receive(handle, place);
-        self.answer(handle, place);
+    fn run(&mut self, host: &mut HostAccess) {
+        let handle = *self.handle.get_or_insert_with(|| host.sockets.add(socket(PORT)));
+        self.receive(handle, host);
+        self.answer(handle, host);
     }
 
     fn next(&self) -> Option<Duration> {
@@ -152,7 +157,7 @@ struct Query {
 }
 
 /// The client's own port.
-const OWN: u16 = 50_000;
+const CLIENT_PORT: u16 = 50_000;
 
 impl Asker {
     pub(crate) fn new(queries: u32, retries: u32, timeout: Duration) -> Self {
@@ -163,60 +168,60 @@ impl Asker {
     }
 
     /// Takes what has come; only the server's datagrams do, as on a connected socket.
-    fn receive(&mut self, handle: SocketHandle, place: &mut Place) {
-        while let Ok((octets, meta)) = place.sockets.get_mut::<Socket>(handle).recv() {
+    fn receive(&mut self, handle: SocketHandle, host: &mut HostAccess) {
+        while let Ok((octets, meta)) = host.sockets.get_mut::<Socket>(handle).recv() {
             if standard(meta.endpoint) != SocketAddr::V4(address(SERVER)) {
                 continue;
             }
             let octets = octets.to_vec();
             self.received += 1;
-            place.call("recv()", || format!("{} octets", octets.len()));
+            host.call("recv()", || format!("{} octets", octets.len()));
             if self.current.take().is_some() {
-                self.answers.push(Some((place.now, octets)));
+                self.answers.push(Some((host.now, octets)));
             }
         }
     }
 
-    fn begin(&mut self, place: &mut Place) {
+    fn begin(&mut self, host: &mut HostAccess) {
         self.queries -= 1;
-        self.begun.push(place.now);
+        self.begun.push(host.now);
         let retries = Retries { max: self.retries, min_interval: |_| Duration::ZERO };
-        let deadline = place.instant() + self.timeout;
+        let deadline = host.instant() + self.timeout;
         let exchange = Schedule::new(&[address(SERVER).into()], retries, deadline);
-        self.current = Some(Query { exchange, due: place.now });
+        self.current = Some(Query { exchange, due: host.now });
     }
 
     /// Asks, if the time of the last question is over. False if the query is over with it.
-    fn step(&mut self, handle: SocketHandle, place: &mut Place) -> bool {
-        let Some(query) = self.current.as_mut().filter(|query| query.due <= place.now) else {
+    fn step(&mut self, handle: SocketHandle, host: &mut HostAccess) -> bool {
+        let Some(query) = self.current.as_mut().filter(|query| query.due <= host.now) else {
             return true;
         };
-        if query.exchange.step(place.instant()) == Step::GiveUp {
-            place.call("recv()", || "EAGAIN: the deadline".into());
+        if query.exchange.step(host.instant()) == Step::GiveUp {
+            host.call("recv()", || "EAGAIN: the deadline".into());
             self.answers.push(None);
             self.current = None;
             return false;
         }
-        self.questions.push(place.now);
-        let sent = place.sockets.get_mut::<Socket>(handle).send_slice(&[], address(SERVER));
-        query.due = place.time_of(query.exchange.sent(place.instant()));
-        place.call("send(0)", || if sent.is_ok() { "0 octets".into() } else { "ENOBUFS".into() });
+        self.questions.push(host.now);
+        let sent = host.sockets.get_mut::<Socket>(handle).send_slice(&[], address(SERVER));
+        query.due = host.time_of(query.exchange.sent(host.instant()));
+        host.call("send(0)", || if sent.is_ok() { "0 octets".into() } else { "ENOBUFS".into() });
         true
     }
 }
 
 impl Application for Asker {
-    fn run(&mut self, place: &mut Place) {
-        let handle = *self.handle.get_or_insert_with(|| place.sockets.add(socket(OWN)));
-        self.receive(handle, place);
+    fn run(&mut self, host: &mut HostAccess) {
+        let handle = *self.handle.get_or_insert_with(|| host.sockets.add(socket(CLIENT_PORT)));
+        self.receive(handle, host);
         loop {
             if self.current.is_none() {
                 if self.queries == 0 {
                     return;
                 }
-                self.begin(place);
+                self.begin(host);
             }
-            if self.step(handle, place) {
+            if self.step(handle, host) {
                 return;
             }
         }

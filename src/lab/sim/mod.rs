@@ -60,8 +60,8 @@ pub(crate) fn repeats_in_vain(conditions: &Conditions) -> bool {
     2 * conditions.delay >= FIRST_TIMEOUT
 }
 
-/// The line of the real responder for a clock that goes with virtual time.
-fn line(now: Duration) -> Option<Vec<u8>> {
+/// The reply of the real responder at a virtual time.
+fn reply_at(now: Duration) -> Option<Vec<u8>> {
     let seconds = i64::try_from(now.as_secs()).ok()?;
     let utc = DateTime::from_timestamp(BEGINNING + seconds, now.subsec_nanos())?;
     let clock = Clock::Fixed(Reading::at(utc));
@@ -97,7 +97,7 @@ mod tests {
 
     /// Seeds until the fault has happened: at one half for each packet hardly more than one.
     fn happens(conditions: &Conditions, has_happened: fn(&Trace) -> bool) {
-        let whole = line(Duration::ZERO).expect("a line").len();
+        let whole = reply_at(Duration::ZERO).expect("a line").len();
         let mut happened = 0;
         for seed in 0..20 {
             let (octets, trace) = stream(conditions.clone(), seed);
@@ -109,7 +109,8 @@ mod tests {
 
     #[test]
     fn the_line_goes_with_virtual_time() {
-        let told = |seconds| String::from_utf8(line(Duration::from_secs(seconds)).expect("a time"));
+        let told =
+            |seconds| String::from_utf8(reply_at(Duration::from_secs(seconds)).expect("a time"));
         assert_eq!(told(0).expect("ASCII"), "Tuesday, February 2, 1982 15:59:01-UTC\r\n");
         assert_eq!(told(61).expect("ASCII"), "Tuesday, February 2, 1982 16:00:02-UTC\r\n");
     }
@@ -193,7 +194,7 @@ mod tests {
     #[test]
     fn a_reply_that_is_lost_once_comes_the_second_time() {
         let (octets, trace) = stream(Conditions { fault: Fault::LoseReply, ..plain() }, 1);
-        assert_eq!(octets, line(80 * MS).expect("a line"));
+        assert_eq!(octets, reply_at(80 * MS).expect("a line"));
         let fates = fates(&trace);
         let lost: Vec<_> = fates.iter().filter(|fate| matches!(fate, Fate::Lost(_))).collect();
         assert_eq!(lost, [&&Fate::Lost(Loss::Reply)]);

@@ -4,7 +4,8 @@ use super::host::Host;
 use crate::lab::Knobs;
 use crate::lab::link::{CLIENT, Conditions, FORGER, Link, SERVER};
 use crate::lab::packet::client_port;
-use crate::trace::{Event, Fate, Host as Name, HostId, Packet, Trace, What};
+use crate::lab::recorder::Recorder;
+use crate::trace::{self, Fate, HostId, Packet, Trace, What};
 use crate::transport::{PORT, Transport};
 use smoltcp::iface::{Context, SocketSet};
 use smoltcp::socket::tcp::State;
@@ -17,29 +18,24 @@ pub(crate) struct Network {
     hosts: [Host; 2],
     link: Link,
     /// By arrival, and of two at the same time by the number: whose they are, and what.
-    on_the_way: BTreeMap<(Duration, u64), (HostId, Vec<u8>)>,
+    under_way: BTreeMap<(Duration, u64), (HostId, Vec<u8>)>,
     sent: u64,
     /// Packets that the link lost, for whatever reason.
     pub(crate) lost: u64,
     now: Duration,
     /// The beginning, as what runs outside would have it. Nothing depends on its value.
     beginning: Instant,
-    /// `None` if nobody will look at it.
-    notes: Option<Notes>,
+    recorders: Recorders,
 }
 
-/// What happens, as it is written down.
-struct Notes {
-    /// Without events yet.
-    trace: Trace,
-    /// Each with the client's port of the connection it belongs to, where it belongs to one.
-    events: Vec<(Option<u16>, Event)>,
-}
+/// Each records what happens; or, with a port, what happens on the connection that has this port at the client.
+/// There is none if nobody looks at what happens.
+type Recorders = Vec<(Option<u16>, Recorder)>;
 
 /// A program on a host.
 pub(crate) trait Application {
     /// Does what there is to do.
-    fn run(&mut self, place: &mut Place);
+    fn run(&mut self, host: &mut HostAccess);
 
     /// When it has something to do though nothing comes.
     fn next(&self) -> Option<Duration> {
@@ -48,7 +44,7 @@ pub(crate) trait Application {
 }
 
 /// What a program has of its host.
-pub(crate) struct Place<'a> {
+pub(crate) struct HostAccess<'a> {
     pub now: Duration,
     pub sockets: &'a mut SocketSet<'static>,
     pub context: &'a mut Context,
@@ -56,18 +52,18 @@ pub(crate) struct Place<'a> {
     /// The client's port of the connection that calls are made on, for who wants to tell several apart.
     pub port: Option<u16>,
     host: HostId,
-    notes: Option<&'a mut Notes>,
+    recorders: &'a Recorders,
 }
 
 /// Time passes by so much at least, or a stack that is due for ever would have it stand still.
-const LEAST_STEP: Duration = Duration::from_micros(1);
+const MIN_STEP: Duration = Duration::from_micros(1);
 
 /// [`Conditions::of`], with a delay that `smoltcp` can have: whole microseconds, and not none. Labs predict
 /// from it as well.
 pub(crate) fn conditions(knobs: &Knobs, delay: Duration) -> Conditions {
     let conditions = Conditions::of(knobs, delay);
     let micros = u64::try_from(conditions.delay.as_micros()).unwrap_or(u64::MAX);
-    Conditions { delay: Duration::from_micros(micros).max(LEAST_STEP), ..conditions }
+    Conditions { delay: Duration::from_micros(micros).max(MIN_STEP), ..conditions }
 }
 
 /// The address of a host, and Daytime's port.
@@ -82,23 +78,24 @@ impl Network {
         Self {
             hosts,
             link: Link::new(conditions, seed),
-            on_the_way: BTreeMap::new(),
+            under_way: BTreeMap::new(),
             sent: 0,
             lost: 0,
             now: Duration::ZERO,
             beginning: Instant::now(),
-            notes: None,
+            recorders: Vec::new(),
         }
     }
 
-    /// Has what happens written down.
+    /// Records what happens.
     pub(crate) fn traced(mut self) -> Self {
-        let name = |(name, host): (&str, HostId)| Name {
-            name: name.to_owned(),
-            addresses: vec![IpAddr::V4(*address(host).ip())],
-        };
-        let trace = Trace::between([("client", CLIENT), ("server", SERVER)].map(name).into());
-        self.notes = Some(Notes { trace, events: Vec::new() });
+        self.recorders.push((None, recorder()));
+        self
+    }
+
+    /// Records what happens on each of these connections, which are known by the client's ports.
+    pub(crate) fn traced_by_port(mut self, ports: [u16; 2]) -> Self {
+        self.recorders.extend(ports.map(|port| (Some(port), recorder())));
         self
     }
 
@@ -108,7 +105,7 @@ impl Network {
             self.deliver();
             self.act(programs);
             let Some(next) = self.next(programs).filter(|next| *next <= until) else { break };
-            self.now = next.max(self.now + LEAST_STEP);
+            self.now = next.max(self.now + MIN_STEP);
         }
     }
 
@@ -125,39 +122,26 @@ impl Network {
 
     /// Has a packet come to the server that no host has made, and that seems to be the other host's.
     pub(crate) fn forge(&mut self, packet: Vec<u8>) {
-        if let Some(Notes { trace, .. }) = &mut self.notes {
-            "victim".clone_into(&mut trace.hosts[CLIENT.0].name);
-            // Nobody is there, so that no answer comes to it.
-            trace.hosts.push(Name { name: "forger".to_owned(), addresses: Vec::new() });
+        for (_, recorder) in &self.recorders {
+            // The forger has no address, so that no answer comes to it.
+            recorder.add_forger(Vec::new());
         }
         self.send(FORGER, packet);
     }
 
     /// What has happened.
     pub(crate) fn into_trace(self) -> Trace {
-        let Some(Notes { mut trace, events }) = self.notes else { return Trace::default() };
-        for (_, event) in events {
-            trace.push(event);
-        }
-        trace
+        self.into_traces().next().unwrap_or_default()
     }
 
-    /// What has happened on each of two connections, which are known by the client's ports.
-    pub(crate) fn into_traces(self, ports: [u16; 2]) -> [Trace; 2] {
-        let Some(Notes { trace, events }) = self.notes else { return Default::default() };
-        ports.map(|port| {
-            let of_port = events.iter().filter(|(of, _)| *of == Some(port));
-            let mut trace = trace.clone();
-            for (_, event) in of_port {
-                trace.push(event.clone());
-            }
-            trace
-        })
+    /// What has happened, by connection.
+    pub(crate) fn into_traces(self) -> impl Iterator<Item = Trace> {
+        self.recorders.into_iter().map(|(_, recorder)| recorder.trace())
     }
 
     /// Gives the hosts what has arrived by now, one packet after the other, so that no state is passed over.
     fn deliver(&mut self) {
-        while let Some(first) = self.on_the_way.first_entry()
+        while let Some(first) = self.under_way.first_entry()
             && first.key().0 <= self.now
         {
             let (to, packet) = first.remove();
@@ -171,16 +155,16 @@ impl Network {
         self.poll_both();
         for (host, program) in programs {
             let Host { interface, sockets, .. } = &mut self.hosts[host.0];
-            program.run(&mut Place {
+            program.run(&mut HostAccess {
                 now: self.now,
                 sockets,
                 context: interface.context(),
                 beginning: self.beginning,
                 port: None,
                 host: *host,
-                notes: self.notes.as_mut(),
+                recorders: &self.recorders,
             });
-            self.note_states(*host);
+            self.record_states(*host);
         }
         self.poll_both();
     }
@@ -193,20 +177,21 @@ impl Network {
 
     fn poll(&mut self, host: HostId) {
         self.hosts[host.0].poll(self.now);
-        self.note_states(host);
+        self.record_states(host);
         while let Some(packet) = self.hosts[host.0].queues.outgoing.pop_front() {
             self.send(host, packet);
         }
     }
 
-    /// Notes each socket that has come into another state. That one listens is noted nowhere: it is how it
-    /// begins.
-    fn note_states(&mut self, host: HostId) {
-        let Some(notes) = &mut self.notes else { return };
+    /// Records each socket that has come into another state. That one listens is left out: it is how it begins.
+    fn record_states(&mut self, host: HostId) {
+        if self.recorders.is_empty() {
+            return;
+        }
         for (state, port) in self.hosts[host.0].changes() {
             if state != State::Listen {
-                let what = What::State(Transport::Tcp, state.to_string());
-                notes.events.push((port, Event { at: self.now, host, what }));
+                let what = || What::State(Transport::Tcp, state.to_string());
+                record(&self.recorders, port, self.now, host, what);
             }
         }
     }
@@ -218,19 +203,18 @@ impl Network {
         if let Fate::Arrived(times) = &fate {
             for time in times {
                 self.sent += 1;
-                self.on_the_way.insert((*time, self.sent), (to, octets.clone()));
+                self.under_way.insert((*time, self.sent), (to, octets.clone()));
             }
         }
-        if let Some(notes) = &mut self.notes {
-            let port = client_port(&octets);
-            let what = What::Packet(Packet { to, octets, fate });
-            notes.events.push((port, Event { at: self.now, host: from, what }));
+        if !self.recorders.is_empty() {
+            let (port, packet) = (client_port(&octets), Packet { to, octets, fate });
+            record(&self.recorders, port, self.now, from, || What::Packet(packet.clone()));
         }
     }
 
     /// When something happens next.
     fn next(&mut self, programs: &[(HostId, &mut dyn Application)]) -> Option<Duration> {
-        let arrival = self.on_the_way.first_key_value().map(|((time, _), _)| *time);
+        let arrival = self.under_way.first_key_value().map(|((time, _), _)| *time);
         let now = self.now;
         let stacks = self.hosts.iter_mut().filter_map(|host| host.next(now));
         let timers = programs.iter().filter_map(|(_, program)| program.next());
@@ -238,13 +222,33 @@ impl Network {
     }
 }
 
-impl Place<'_> {
-    /// Notes a call of the program.
-    pub(crate) fn call(&mut self, call: &str, outcome: impl FnOnce() -> String) {
-        if let Some(notes) = &mut self.notes {
-            let what = What::Call { call: call.to_owned(), outcome: outcome() };
-            notes.events.push((self.port, Event { at: self.now, host: self.host, what }));
-        }
+/// For the two hosts.
+fn recorder() -> Recorder {
+    let host = |(name, host): (&str, HostId)| trace::Host {
+        name: name.to_owned(),
+        addresses: vec![IpAddr::V4(*address(host).ip())],
+    };
+    Recorder::between([("client", CLIENT), ("server", SERVER)].map(host).into())
+}
+
+/// Records an event, on the connection that has this port at the client.
+fn record(
+    recorders: &Recorders,
+    port: Option<u16>,
+    at: Duration,
+    host: HostId,
+    what: impl Fn() -> What,
+) {
+    for (_, recorder) in recorders.iter().filter(|(only, _)| only.is_none() || *only == port) {
+        recorder.record(at, host, what());
+    }
+}
+
+impl HostAccess<'_> {
+    /// Records a call of the program.
+    pub(crate) fn call(&self, call: &str, outcome: impl Fn() -> String) {
+        let what = || What::Call { call: call.to_owned(), outcome: outcome() };
+        record(self.recorders, self.port, self.now, self.host, what);
     }
 
     /// Now, as what runs outside would have it.

@@ -1,21 +1,21 @@
 //! RFC 867's stream service and its client, on the sockets of a simulated host.
 
 use super::host::port;
-use super::line;
-use super::network::{Application, Place, address};
+use super::network::{Application, HostAccess, address};
+use super::reply_at;
 use crate::lab::link::SERVER;
 use crate::transport::PORT;
 use smoltcp::iface::SocketHandle;
 use smoltcp::socket::tcp::{RecvError, Socket, SocketBuffer, State};
 use std::time::Duration;
 
-/// More than a line needs, either way.
-const ROOM: usize = 1024;
+/// Octets of each buffer: more than a reply needs.
+const BUFFER_OCTETS: usize = 1024;
 /// Sockets that listen at once, in the place of a backlog.
-const POOL: usize = 2;
+const LISTENING_SOCKETS: usize = 2;
 
 fn socket() -> Socket<'static> {
-    let buffer = || SocketBuffer::new(vec![0; ROOM]);
+    let buffer = || SocketBuffer::new(vec![0; BUFFER_OCTETS]);
     let mut socket = Socket::new(buffer(), buffer());
     // A FIN is acknowledged at once by other stacks, too, before a program has read it.
     socket.set_ack_delay(None);
@@ -25,8 +25,8 @@ fn socket() -> Socket<'static> {
 /// Answers each connection, closes, and throws away what it sends.
 #[derive(Debug, Default)]
 pub(crate) struct Service {
-    /// How long it thinks before it answers.
-    thinks: Duration,
+    /// The time from a connection to its reply.
+    reply_delay: Duration,
     sockets: Vec<Served>,
     /// Connections that have come to be.
     pub accepted: u64,
@@ -44,30 +44,30 @@ struct Served {
 }
 
 impl Service {
-    pub(crate) fn thinking(thinks: Duration) -> Self {
-        Self { thinks, ..Self::default() }
+    pub(crate) fn replying_after(reply_delay: Duration) -> Self {
+        Self { reply_delay, ..Self::default() }
     }
 
-    fn serve(&mut self, index: usize, place: &mut Place) {
+    fn serve(&mut self, index: usize, host: &mut HostAccess) {
         let Served { handle, last, due, answered } = &mut self.sockets[index];
-        let socket = place.sockets.get::<Socket>(*handle);
+        let socket = host.sockets.get::<Socket>(*handle);
         let state = socket.state();
-        place.port = port(socket);
+        host.port = port(socket);
         if state != *last {
             *last = state;
             if state == State::Established {
                 self.accepted += 1;
-                *due = Some(place.now + self.thinks);
-                place.call("accept()", || "a connection".into());
+                *due = Some(host.now + self.reply_delay);
+                host.call("accept()", || "a connection".into());
             }
         }
-        if !*answered && due.is_some_and(|due| due <= place.now) {
+        if !*answered && due.is_some_and(|due| due <= host.now) {
             *answered = true;
             *due = None;
-            let line = answer(*handle, place);
-            self.answers.extend(line.map(|line| (place.port, line)));
+            let line = answer(*handle, host);
+            self.answers.extend(line.map(|line| (host.port, line)));
         }
-        let socket = place.sockets.get_mut::<Socket>(*handle);
+        let socket = host.sockets.get_mut::<Socket>(*handle);
         while socket.can_recv() && socket.recv(|octets| (octets.len(), ())).is_ok() {}
         if state == State::Closed {
             // With the numbers of a port that is not 0 it cannot fail.
@@ -78,9 +78,9 @@ impl Service {
 }
 
 /// The line that was sent.
-fn answer(handle: SocketHandle, place: &mut Place) -> Option<Vec<u8>> {
-    let line = line(place.now)?;
-    let socket = place.sockets.get_mut::<Socket>(handle);
+fn answer(handle: SocketHandle, host: &mut HostAccess) -> Option<Vec<u8>> {
+    let line = reply_at(host.now)?;
+    let socket = host.sockets.get_mut::<Socket>(handle);
     let sent = socket.send_slice(&line);
     socket.close();
     let octets = line.len();
@@ -88,21 +88,21 @@ fn answer(handle: SocketHandle, place: &mut Place) -> Option<Vec<u8>> {
         Ok(sent) => format!("{sent} octets"),
         Err(_) => "EPIPE".into(),
     };
-    place.call(&format!("send({octets})"), || outcome);
-    place.call("shutdown(SHUT_WR)", || "0".into());
+    host.call(&format!("send({octets})"), || outcome.clone());
+    host.call("shutdown(SHUT_WR)", || "0".into());
     sent.is_ok().then_some(line)
 }
 
 impl Application for Service {
-    fn run(&mut self, place: &mut Place) {
-        while self.sockets.len() < POOL {
+    fn run(&mut self, host: &mut HostAccess) {
+        while self.sockets.len() < LISTENING_SOCKETS {
             let mut socket = socket();
             let _ = socket.listen(PORT);
-            let handle = place.sockets.add(socket);
+            let handle = host.sockets.add(socket);
             self.sockets.push(Served { handle, last: State::Listen, due: None, answered: false });
         }
         for index in 0..self.sockets.len() {
-            self.serve(index, place);
+            self.serve(index, host);
         }
     }
 
@@ -153,37 +153,37 @@ impl Client {
         }
     }
 
-    fn connect(&self, place: &mut Place) -> SocketHandle {
+    fn connect(&self, host: &mut HostAccess) -> SocketHandle {
         let mut socket = socket();
         // Nothing but a number that is 0 makes it fail.
-        let _ = socket.connect(place.context, address(SERVER), self.port);
-        place.call("connect()", || "under way".into());
-        place.sockets.add(socket)
+        let _ = socket.connect(host.context, address(SERVER), self.port);
+        host.call("connect()", || "under way".into());
+        host.sockets.add(socket)
     }
 
-    fn read(&mut self, handle: SocketHandle, place: &mut Place) {
-        let mut room = [0; ROOM];
+    fn read(&mut self, handle: SocketHandle, host: &mut HostAccess) {
+        let mut room = [0; BUFFER_OCTETS];
         while self.end.is_none() {
-            let socket = place.sockets.get_mut::<Socket>(handle);
+            let socket = host.sockets.get_mut::<Socket>(handle);
             match socket.recv_slice(&mut room) {
                 Ok(0) => return,
                 Ok(octets) => {
                     self.reads += 1;
                     self.octets.extend_from_slice(&room[..octets]);
-                    self.answered.get_or_insert(place.now);
-                    place.call("recv(1024)", || format!("{octets} octets"));
+                    self.answered.get_or_insert(host.now);
+                    host.call("recv(1024)", || format!("{octets} octets"));
                 }
                 Err(RecvError::Finished) => {
                     socket.close();
-                    self.end = Some(End::Finished(place.now));
-                    place.call("recv(1024)", || "0: the end".into());
-                    place.call("close()", || "0".into());
+                    self.end = Some(End::Finished(host.now));
+                    host.call("recv(1024)", || "0: the end".into());
+                    host.call("close()", || "0".into());
                 }
                 Err(RecvError::InvalidState) => {
                     // Before the handshake is over, or after a reset.
                     if socket.state() == State::Closed {
-                        self.end = Some(End::Reset(place.now));
-                        place.call("recv(1024)", || "ECONNRESET".into());
+                        self.end = Some(End::Reset(host.now));
+                        host.call("recv(1024)", || "ECONNRESET".into());
                     }
                     return;
                 }
@@ -193,21 +193,21 @@ impl Client {
 }
 
 impl Application for Client {
-    fn run(&mut self, place: &mut Place) {
-        if place.now < self.begins {
+    fn run(&mut self, host: &mut HostAccess) {
+        if host.now < self.begins {
             return;
         }
-        place.port = Some(self.port);
+        host.port = Some(self.port);
         let handle = match self.handle {
             Some(handle) => handle,
-            None => *self.handle.insert(self.connect(place)),
+            None => *self.handle.insert(self.connect(host)),
         };
         if self.end.is_none() {
-            self.read(handle, place);
+            self.read(handle, host);
         }
-        if self.end.is_none() && place.now >= self.deadline {
-            self.end = Some(End::GaveUp(place.now));
-            place.call("recv(1024)", || "EAGAIN: the deadline".into());
+        if self.end.is_none() && host.now >= self.deadline {
+            self.end = Some(End::GaveUp(host.now));
+            host.call("recv(1024)", || "EAGAIN: the deadline".into());
         }
     }
 

@@ -14,6 +14,8 @@ mod frames;
 mod links;
 #[cfg(feature = "lab")]
 mod namespace;
+#[cfg(feature = "lab")]
+mod netlink;
 #[cfg(feature = "cli")]
 mod packet;
 #[cfg(feature = "confine")]
@@ -41,9 +43,9 @@ pub(crate) use datagram::{ask_for_destination, broadcasts, never_fragment, recei
 pub(crate) use frames::FrameSocket;
 pub(crate) use links::{LinkChanges, interfaces};
 #[cfg(feature = "lab")]
-pub(crate) use namespace::{
-    again, end_group, isolate, limit_reached, no_rights_inside, own_network,
-};
+pub(crate) use namespace::{enter_new_network, limit_reached, no_rights_inside, permit_networks};
+#[cfg(feature = "lab")]
+pub(crate) use netlink::NetworkSetup;
 #[cfg(feature = "cli")]
 pub(crate) use packet::PacketSocket;
 #[cfg(feature = "confine")]

@@ -1,79 +1,50 @@
-//! Networks of one's own (network_namespaces(7), user_namespaces(7)), and the process that has them.
+//! New networks for threads, and the right to make them (network_namespaces(7), user_namespaces(7)).
 
 use caps::{CapSet, Capability};
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, unshare};
-use nix::sys::signal::{Signal, kill, killpg};
-use nix::unistd::{Pid, Uid, getegid, geteuid, gettid};
-use std::env;
+use nix::unistd::{Uid, getegid, geteuid, gettid};
 use std::fs;
 use std::io;
-use std::os::unix::process::CommandExt;
-use std::path::Path;
-use std::process::Command;
 
-/// This program, to be started again: the file that runs, whatever has its name by now. It leads a process
-/// group of its own, for [`end_group`].
-///
-/// The error is a sentence for the user.
-pub(crate) fn again() -> Result<Command, String> {
-    const ITSELF: &str = "/proc/self/exe";
-    if !Path::new(ITSELF).exists() {
-        return Err(
-            "there is no /proc here, by which the program finds itself: mount it".to_owned()
-        );
-    }
-    let mut command = Command::new(ITSELF);
-    command.arg0(env::args_os().next().unwrap_or_else(|| "daytime".into())).process_group(0);
-    Ok(command)
-}
-
-/// Ends a process and, if it leads a process group, all of that.
-pub(crate) fn end_group(leader: u32) {
-    // To kill(2) the group 1 is every process there is.
-    let Some(leader) = i32::try_from(leader).ok().filter(|it| *it > 1).map(Pid::from_raw) else {
-        return;
-    };
-    // If both fail it has ended.
-    let _ = killpg(leader, Signal::SIGKILL).or_else(|_| kill(leader, Signal::SIGKILL));
-}
-
-/// Gives this process a network of its own, in which it may do everything. It has to have one thread only:
-/// else there is no user namespace for it.
+/// Lets threads of this process make networks, and do everything in them. Without the capabilities for that the
+/// process enters a user namespace, which only a process with one thread may (unshare(2)). User and group stay
+/// the same there, so the files that it makes are still the user's.
 ///
 /// The error is a sentence for the user: what is in the way, and what to do about it.
-pub(crate) fn isolate() -> Result<(), String> {
+pub(crate) fn permit_networks() -> Result<(), String> {
     // Root needs no user namespace, which may be forbidden even to it.
-    if may_set_up_networks() && unshare(CloneFlags::CLONE_NEWNET).is_ok() {
-        return Ok(());
-    }
-    isolate_user()
+    if may_set_up_networks() { Ok(()) } else { enter_user_namespace() }
 }
 
 /// Root of a container may make networks and yet be without the rights to do something with them.
 fn may_set_up_networks() -> bool {
-    let needed =
-        [Capability::CAP_NET_ADMIN, Capability::CAP_NET_BIND_SERVICE, Capability::CAP_NET_RAW];
+    let needed = [
+        Capability::CAP_SYS_ADMIN,
+        Capability::CAP_NET_ADMIN,
+        Capability::CAP_NET_BIND_SERVICE,
+        Capability::CAP_NET_RAW,
+    ];
     let has = |it| caps::has_cap(None, CapSet::Effective, it).unwrap_or(false);
     needed.into_iter().all(has)
 }
 
-fn isolate_user() -> Result<(), String> {
+fn enter_user_namespace() -> Result<(), String> {
     let (user, group) = (geteuid(), getegid());
-    unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET).map_err(forbidden)?;
+    unshare(CloneFlags::CLONE_NEWUSER).map_err(forbidden)?;
     let map = |file: &str, text: String| {
         let path = format!("/proc/self/{file}");
         fs::write(&path, text).map_err(|error| not_mapped(&path, &error, user))
     };
     // Without the first, the last is not permitted (user_namespaces(7)).
     map("setgroups", "deny".into())?;
-    map("uid_map", format!("0 {user} 1"))?;
-    map("gid_map", format!("0 {group} 1"))
+    map("uid_map", format!("{user} {user} 1"))?;
+    map("gid_map", format!("{group} {group} 1"))
 }
 
-/// Gives this thread, and those it starts later, a network of its own. Gives the number of the thread, by
-/// which `ip link set … netns` finds it.
-pub(crate) fn own_network() -> io::Result<i32> {
+/// Gives this thread, and those it starts later, a new network. Returns the thread's number, by which
+/// [`NetworkSetup::add_cable`](super::NetworkSetup::add_cable) finds the network.
+pub(crate) fn enter_new_network() -> io::Result<i32> {
     unshare(CloneFlags::CLONE_NEWNET)?;
     Ok(gettid().as_raw())
 }
@@ -108,8 +79,14 @@ pub(crate) fn limit_reached() -> String {
 
 /// Why no user namespace was made.
 fn forbidden(errno: Errno) -> String {
-    if errno == Errno::ENOSPC {
-        return limit_reached();
+    match errno {
+        Errno::ENOSPC => return limit_reached(),
+        Errno::EINVAL => {
+            return "a process with several threads cannot enter a user namespace: ask for namespaces before the \
+                    first thread, or start it by `unshare -Ur`, or run it as root"
+                .to_owned();
+        }
+        _ => {}
     }
     let clone = "kernel.unprivileged_userns_clone";
     let clone = (sysctl(clone) == Some(0)).then(|| format!("set {clone} to 1"));
@@ -123,12 +100,12 @@ fn or_as_root() -> &'static str {
     if is_root_of_host() { "" } else { ", or run as root" }
 }
 
-/// Why a user namespace is of no use: nobody is anybody in it.
+/// Why a user namespace would be of no use: it needs a map of its user.
 fn not_mapped(path: &str, error: &io::Error, user: Uid) -> String {
     let advice = match error.raw_os_error().map(Errno::from_raw) {
         // It belongs to root then (proc(5)).
         Some(Errno::EACCES) => "the program's file has to be readable, and without capabilities",
-        Some(Errno::ENOENT) => "mount /proc",
+        Some(Errno::ENOENT) => "mount /proc, or run as root",
         Some(Errno::EPERM) if user.is_root() => "give root CAP_SETFCAP, or run as another user",
         Some(Errno::EPERM) => return no_rights_inside(),
         _ => "run it outside of the container",
@@ -151,4 +128,21 @@ fn is_root_of_host() -> bool {
 fn sysctl(name: &str) -> Option<u64> {
     let path = format!("/proc/sys/{}", name.replace('.', "/"));
     fs::read_to_string(path).ok()?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+    use std::thread;
+
+    #[test]
+    fn a_process_with_several_threads_is_told_when_to_ask() {
+        let (stop, stopped) = mpsc::channel::<()>();
+        let other = thread::spawn(move || stopped.recv());
+        let told = enter_user_namespace().expect_err("several threads");
+        assert!(told.contains("before the first thread"), "{told}");
+        drop(stop);
+        assert!(other.join().expect("ended").is_err());
+    }
 }

@@ -2,29 +2,17 @@
 
 use super::unsupported;
 use std::convert::Infallible;
-use std::env;
 use std::io;
+use std::net::Ipv4Addr;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::process::Command;
-
-/// This program, to be started again, if its file is still where it was.
-///
-/// The error is a sentence for the user.
-pub(crate) fn again() -> Result<Command, String> {
-    let path = env::current_exe();
-    path.map(Command::new).map_err(|error| format!("the program does not find its file: {error}"))
-}
-
-/// Ends nothing: what is started here has nothing of its own.
-pub(crate) fn end_group(_: u32) {}
 
 /// Not available.
-pub(crate) fn isolate() -> Result<(), String> {
+pub(crate) fn permit_networks() -> Result<(), String> {
     Err("only Linux has network namespaces".to_owned())
 }
 
 /// Not available.
-pub(crate) fn own_network() -> io::Result<i32> {
+pub(crate) fn enter_new_network() -> io::Result<i32> {
     unsupported()
 }
 
@@ -36,6 +24,37 @@ pub(crate) fn no_rights_inside() -> String {
 /// Nothing is made here.
 pub(crate) fn limit_reached() -> String {
     String::new()
+}
+
+/// There is none.
+#[derive(Debug)]
+pub(crate) struct NetworkSetup(Infallible);
+
+impl NetworkSetup {
+    /// Not available.
+    pub(crate) fn open() -> io::Result<Self> {
+        unsupported()
+    }
+
+    /// Never called.
+    pub(crate) fn add_cable(&self, _: &str, _: &str, _: [u8; 6], _: i32) -> io::Result<()> {
+        match self.0 {}
+    }
+
+    /// Never called.
+    pub(crate) fn set_up(&self, _: &str) -> io::Result<()> {
+        match self.0 {}
+    }
+
+    /// Never called.
+    pub(crate) fn add_address(&self, _: &str, _: Ipv4Addr) -> io::Result<()> {
+        match self.0 {}
+    }
+
+    /// Never called.
+    pub(crate) fn add_neighbour(&self, _: &str, _: Ipv4Addr, _: [u8; 6]) -> io::Result<()> {
+        match self.0 {}
+    }
 }
 
 /// There is none.

@@ -1,39 +1,37 @@
-//! Lab `loop`: a packet with a forged source.
+//! A packet with a forged source on the real kernel, between two network namespaces.
 
-use super::super::super::experiments::loop_::{
+use super::{
     ACCEPTED, GUARDED, PACKETS, SERVER_ANSWERS, UNGUARDED, VICTIM_ANSWERS, observe_datagrams,
     observe_stream,
 };
-use super::super::super::link::{CLIENT, Conditions, FORGER, SERVER};
-use super::super::super::loopback::{PATIENCE, failed};
-use super::super::super::{Expected, Obstacle, Prediction, Procedure, Run, Setting};
-use super::super::network::{Network, address};
-use super::super::process::within;
-use super::super::recorder::Sent;
-use super::{QUIET, exactly, procedure};
+use crate::lab::link::{CLIENT, Conditions, FORGER, SERVER};
+use crate::lab::loopback::PATIENCE;
+use crate::lab::netns::{Network, Pending, QUIET, address, exactly, failed, procedure};
 use crate::lab::packet::{empty_datagram, syn};
+use crate::lab::seen::{arrival, sent_by};
+use crate::lab::{Expected, Obstacle, Prediction, Procedure, Run, Setting};
 use crate::metrics::Event;
-use crate::trace::HostId;
+use crate::trace::{HostId, Trace};
 use crate::transport::Transport::{Tcp, Udp};
 use std::net::UdpSocket;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// The loop has no end of its own; after so many datagrams, or so long, it is made to end.
-const ENOUGH: usize = 1000;
-const LONG_ENOUGH: Duration = Duration::from_secs(1);
+/// The loop has no end of its own: the lab ends it after this number of datagrams, or this time.
+const MAX_LOOP_DATAGRAMS: usize = 1000;
+const MAX_LOOP_TIME: Duration = Duration::from_secs(1);
 
 /// Longer than a service needs to see that it has to stop.
-const TICK: Duration = Duration::from_millis(50);
+const READ_TIMEOUT: Duration = Duration::from_millis(50);
 
-pub(in crate::lab) const PROCEDURE: Procedure = procedure(predict, run);
+pub(super) const PROCEDURE: Procedure = procedure(predict, run);
 
 fn predict(setting: &Setting) -> Vec<Prediction> {
     let delay = conditions(setting).delay;
     // Half of what there is time for, if packets are slow.
-    let in_time = LONG_ENOUGH.as_micros() / delay.as_micros().max(1) / 2;
-    let many = u64::try_from(in_time).unwrap_or(u64::MAX).clamp(1, LEAST);
+    let in_time = MAX_LOOP_TIME.as_micros() / delay.as_micros().max(1) / 2;
+    let many = u64::try_from(in_time).unwrap_or(u64::MAX).clamp(1, MIN_LOOP_DATAGRAMS);
     vec![
         Prediction::is(Tcp, SERVER_ANSWERS, "SYN-ACK"),
         Prediction::is(Tcp, VICTIM_ANSWERS, "RST"),
@@ -45,13 +43,9 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
 }
 
 /// A busy machine makes fewer of them in a second than the thousands that an idle one does.
-const LEAST: u64 = 100;
+const MIN_LOOP_DATAGRAMS: u64 = 100;
 
 fn run(setting: &Setting) -> Result<Run, Obstacle> {
-    within("loop", setting)
-}
-
-pub(super) fn inside(setting: &Setting) -> Result<Run, Obstacle> {
     let mut run = Run::default();
     stream(setting, &mut run)?;
     unguarded(setting, &mut run)?;
@@ -68,11 +62,13 @@ fn conditions(setting: &Setting) -> Conditions {
 fn stream(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     let network = Network::new(conditions(setting), setting)?;
     let (_victim, server) = (network.serve(CLIENT)?, network.serve(SERVER)?);
-    network.forge(SERVER, syn(address(CLIENT), address(SERVER)))?;
-    network.recorder.wait(PATIENCE + 2 * network.round_trip(), |packets| packets.len() >= 3)?;
+    network.forge(syn(address(CLIENT), address(SERVER)))?;
+    network
+        .recorder
+        .wait(PATIENCE + 2 * network.round_trip(), |trace| trace.packets().count() >= 3)?;
     network.recorder.settle(QUIET + network.round_trip())?;
     let accepted = server.metrics.count(Event::TcpAccepted);
-    observe_stream(run, network.trace_with_forger(), accepted);
+    observe_stream(run, network.trace(), accepted);
     Ok(())
 }
 
@@ -84,27 +80,26 @@ fn unguarded(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     for host in [CLIENT, SERVER] {
         services.push(start_unguarded(&network, host, Arc::clone(&stopped))?);
     }
-    network.forge(SERVER, empty_datagram(address(CLIENT), address(SERVER)))?;
-    let waited = network.recorder.wait(LONG_ENOUGH, |packets| packets.len() >= ENOUGH);
+    network.forge(empty_datagram(address(CLIENT), address(SERVER)))?;
+    let waited =
+        network.recorder.wait(MAX_LOOP_TIME, |trace| trace.packets().count() >= MAX_LOOP_DATAGRAMS);
     stopped.store(true, Ordering::Relaxed);
     waited?;
     for service in services {
         service.wait(PATIENCE).map_err(failed("serve"))?;
     }
-    observe_datagrams(run, UNGUARDED, network.trace_with_forger());
+    observe_datagrams(run, UNGUARDED, network.trace());
     Ok(())
 }
-
-type Service = super::super::host::Pending<()>;
 
 fn start_unguarded(
     network: &Network,
     host: HostId,
     stopped: Arc<AtomicBool>,
-) -> Result<Service, Obstacle> {
+) -> Result<Pending<()>, Obstacle> {
     let socket = network.on(host, "bind port 13", move |_| {
         let socket = UdpSocket::bind(address(host))?;
-        socket.set_read_timeout(Some(TICK))?;
+        socket.set_read_timeout(Some(READ_TIMEOUT))?;
         Ok(socket)
     })?;
     network.meanwhile(host, "serve", move |_| {
@@ -122,10 +117,10 @@ fn start_unguarded(
 fn guarded(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     let network = Network::new(conditions(setting), setting)?;
     let _services = (network.serve(CLIENT)?, network.serve(SERVER)?);
-    network.forge(SERVER, empty_datagram(address(CLIENT), address(SERVER)))?;
-    let came = |sent: &Sent| sent.from == FORGER && sent.arrived().is_some();
-    network.recorder.wait(PATIENCE + network.round_trip(), |packets| packets.iter().any(came))?;
+    network.forge(empty_datagram(address(CLIENT), address(SERVER)))?;
+    let came = |trace: &Trace| sent_by(trace, FORGER).any(|(_, it)| arrival(it).is_some());
+    network.recorder.wait(PATIENCE + network.round_trip(), came)?;
     network.recorder.settle(2 * QUIET + network.round_trip())?;
-    observe_datagrams(run, GUARDED, network.trace_with_forger());
+    observe_datagrams(run, GUARDED, network.trace());
     Ok(())
 }

@@ -1,31 +1,32 @@
-//! Lab `unread`, with the reply lost: the client talks, and the server closes without having read it.
+//! The client talks, the server closes without having read it, and the reply is lost: on the real kernel between two
+//! network namespaces.
 
-use super::super::super::link::{CLIENT, Conditions, Fault, SERVER};
-use super::super::super::loopback::{PATIENCE, failed, in_time};
-use super::super::super::{Obstacle, Prediction, Procedure, Run, Setting};
-use super::super::network::{Network, address};
-use super::super::process::within;
-use super::super::recorder::Recorder;
-use super::{Peer, conditions, connect, datagram_socket, octets, patience, procedure, told};
+use crate::lab::link::{CLIENT, Conditions, Fault, SERVER};
+use crate::lab::loopback::{PATIENCE, accept, octets, open, outcome, received, within_timeout};
+use crate::lab::netns::{Network, address, conditions, connect, failed, procedure, reply_timeout};
 use crate::lab::packet::{Control, Kind, kind};
+use crate::lab::recorder::Recorder;
 use crate::lab::seen::{count, replies, sent_by};
+use crate::lab::{Obstacle, Prediction, Procedure, Run, Setting};
 use crate::trace::{Event, Packet, Trace};
 use crate::transport::Transport::{Tcp, Udp};
-use std::io::{self, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use socket2::Socket;
+use std::io;
+use std::mem::MaybeUninit;
+use std::net::SocketAddr;
 
 /// What a client says that does not know that nobody listens.
 const QUESTION: &[u8] = b"time, please\r\n";
 /// As ctime(3) has it: 26 octets.
 const REPLY: &[u8] = b"Mon Feb 22 17:37:43 1982\r\n";
 
-const READ: &str = "octets read";
-const RECV: &str = "recv()";
-const REPLIES: &str = "packets with the reply";
-const CHALLENGES: &str = "client's challenge ACKs";
-const ENDS: &str = "the server's last packet";
+pub(super) const READ: &str = "octets read";
+pub(super) const RECV: &str = "recv()";
+pub(super) const REPLIES: &str = "packets with the reply";
+pub(super) const CHALLENGES: &str = "client's challenge ACKs";
+pub(super) const ENDS: &str = "the server's last packet";
 
-pub(in crate::lab) const PROCEDURE: Procedure = procedure(predict, run);
+pub(super) const PROCEDURE: Procedure = procedure(predict, run);
 
 fn predict(_: &Setting) -> Vec<Prediction> {
     vec![
@@ -41,10 +42,6 @@ fn predict(_: &Setting) -> Vec<Prediction> {
 }
 
 fn run(setting: &Setting) -> Result<Run, Obstacle> {
-    within("unread", setting)
-}
-
-pub(super) fn inside(setting: &Setting) -> Result<Run, Obstacle> {
     let mut run = Run::default();
     stream(setting, &mut run)?;
     datagram(setting, &mut run)?;
@@ -57,44 +54,45 @@ fn network(setting: &Setting) -> Result<Network, Obstacle> {
 
 fn stream(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     let network = network(setting)?;
-    let limit = PATIENCE + 2 * network.round_trip();
-    let listener = network.on(SERVER, "listen", |_| TcpListener::bind(address(SERVER)))?;
+    let timeout = PATIENCE + 2 * network.round_trip();
+    let listener = network.on(SERVER, "listen", |_| listen())?;
     let closing = network.meanwhile(SERVER, "serve", move |recorder| {
-        reply_and_close(listener.accept()?.0, recorder)
+        reply_and_close(accept(&listener)?.0, recorder)
     })?;
     let (read, end) = network.on(CLIENT, "ask", move |recorder| {
-        let mut stream = connect(limit)?;
-        recorder.call(CLIENT, "send(14)", || stream.write(QUESTION), octets)?;
-        let (mut room, mut all) = ([0; 512], 0);
+        let stream = connect(Tcp, timeout)?;
+        recorder.send(CLIENT, &stream, QUESTION)?;
+        let mut all = 0;
         loop {
-            let read = || in_time(&stream, || (&stream).read(&mut room));
-            let called = recorder.call(CLIENT, "recv(512)", read, octets);
-            match called {
-                Ok(count) if count > 0 => all += count,
-                ended => return Ok((all, told(&ended, |_| "end".into()))),
+            match recorder.receive(CLIENT, &stream, 512) {
+                Ok(part) if !part.is_empty() => all += part.len(),
+                ended => return Ok((all, outcome(&ended, |_| "end".into()))),
             }
         }
     })?;
     closing.wait(PATIENCE).map_err(failed("serve"))?;
     // As long as a repetition would take, which is 0.2 s at least.
-    network.recorder.settle(2 * patience(setting))?;
+    network.recorder.settle(2 * reply_timeout(setting))?;
     observe_stream(run, network.trace(), read, end);
     Ok(())
 }
 
+fn listen() -> io::Result<Socket> {
+    let listener = open(Tcp)?;
+    listener.bind(&SocketAddr::from(address(SERVER)).into())?;
+    listener.listen(1)?;
+    Ok(listener)
+}
+
 /// Replies to a question that it leaves unread, and closes.
-fn reply_and_close(mut stream: TcpStream, recorder: &Recorder) -> io::Result<()> {
+fn reply_and_close(stream: Socket, recorder: &Recorder) -> io::Result<()> {
     stream.set_read_timeout(Some(PATIENCE))?;
     // The question has arrived, and stays in the receive buffer.
-    let peek = || in_time(&stream, || stream.peek(&mut [0; 1]));
-    recorder.call(SERVER, "recv(1), MSG_PEEK", peek, octets)?;
-    recorder.call(SERVER, "send(26)", || stream.write(REPLY), octets)?;
-    let mut stream = Some(stream);
-    let close = || {
-        drop(stream.take());
-        Ok(())
-    };
-    recorder.call(SERVER, "close()", close, |()| "0".into())
+    let peek = || within_timeout(&stream, || stream.peek(&mut [MaybeUninit::uninit()]));
+    recorder.call(SERVER, "recv(1), MSG_PEEK", peek, |taken| octets(*taken))?;
+    recorder.send(SERVER, &stream, REPLY)?;
+    recorder.close_with(SERVER, stream, "0");
+    Ok(())
 }
 
 /// Records the octets that the client read, how its reading ended, and the packets of both hosts.
@@ -122,12 +120,11 @@ fn challenges(trace: &Trace) -> impl Iterator<Item = &Packet> {
 fn datagram(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     let network = network(setting)?;
     let _serving = network.serve(SERVER)?;
-    let limit = patience(setting);
+    let timeout = reply_timeout(setting);
     let came = network.on(CLIENT, "ask", move |recorder| {
-        let socket = datagram_socket(limit, Peer::Connected)?;
-        recorder.call(CLIENT, "send(14)", || socket.send(QUESTION), octets)?;
-        let receive = || in_time(&socket, || socket.recv(&mut [0; 512]));
-        Ok(told(&recorder.call(CLIENT, "recv(512)", receive, octets), octets))
+        let socket = connect(Udp, timeout)?;
+        recorder.send(CLIENT, &socket, QUESTION)?;
+        Ok(received(&recorder.receive(CLIENT, &socket, 512)))
     })?;
     let trace = network.trace();
     let besides = sent_by(&trace, SERVER).filter(|(_, it)| kind(&it.octets).octets() == 0);

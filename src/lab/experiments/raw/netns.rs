@@ -1,14 +1,12 @@
-//! Lab `raw`: sockets below the transports.
+//! Sockets below the transports, on the real kernel between two network namespaces.
 
-use super::super::super::link::{CLIENT, SERVER};
-use super::super::super::loopback::{PATIENCE, failed};
-use super::super::super::{Obstacle, Prediction, Procedure, Run, Setting};
-use super::super::network::Network;
-use super::super::process::within;
-use super::super::recorder::Recorder;
-use super::{QUIET, conditions, procedure, told};
+use crate::lab::link::{CLIENT, SERVER};
+use crate::lab::loopback::{PATIENCE, outcome};
+use crate::lab::netns::{ADDRESSES, Network, QUIET, conditions, failed, procedure};
 use crate::lab::packet::{Kind, kind};
+use crate::lab::recorder::Recorder;
 use crate::lab::seen::{arrival, sent_by};
+use crate::lab::{Obstacle, Prediction, Procedure, Run, Setting};
 use crate::sys;
 use crate::trace::Trace;
 use crate::transport::Transport::{self, Tcp, Udp};
@@ -17,18 +15,17 @@ use std::convert::Infallible;
 use std::io::{self, ErrorKind, Read};
 use std::net::Ipv4Addr;
 use std::sync::mpsc::{self, Receiver, TryRecvError};
-use std::thread;
 use std::time::Duration;
 
 /// How long a read waits before it looks whether it has to stop.
-const TICK: Duration = Duration::from_millis(20);
+const READ_TIMEOUT: Duration = Duration::from_millis(20);
 
-const COPIES: &str = "copies of what came";
-const OWN_COPIES: &str = "copies of what it sent";
-const IP_HEADER: &str = "IP header of the copy";
-const REPLY: &str = "the client's reply";
+pub(super) const COPIES: &str = "copies of what came";
+pub(super) const OWN_COPIES: &str = "copies of what it sent";
+pub(super) const IP_HEADER: &str = "IP header of the copy";
+pub(super) const REPLY: &str = "the client's reply";
 
-pub(in crate::lab) const PROCEDURE: Procedure = procedure(predict, run);
+pub(super) const PROCEDURE: Procedure = procedure(predict, run);
 
 fn predict(_: &Setting) -> Vec<Prediction> {
     let both = |transport, first: &'static str| {
@@ -46,10 +43,6 @@ fn predict(_: &Setting) -> Vec<Prediction> {
 }
 
 fn run(setting: &Setting) -> Result<Run, Obstacle> {
-    within("raw", setting)
-}
-
-pub(super) fn inside(setting: &Setting) -> Result<Run, Obstacle> {
     let mut run = Run::default();
     for transport in Transport::BOTH {
         listen_in(setting, transport, &mut run)?;
@@ -59,9 +52,7 @@ pub(super) fn inside(setting: &Setting) -> Result<Run, Obstacle> {
 
 fn listen_in(setting: &Setting, transport: Transport, run: &mut Run) -> Result<(), Obstacle> {
     let network = Network::new(conditions(setting), setting)?;
-    let forbidden = network.on(SERVER, "try without capabilities", move |recorder| {
-        Ok(told(&without_capability(recorder, transport)?, |_| "opened".into()))
-    })?;
+    let forbidden = without_capabilities(&network, transport)?;
     let (copies, answer) = exchange(&network, transport)?;
     let trace = network.trace();
     let first = copies.first().map_or(&[][..], Vec::as_slice);
@@ -80,7 +71,7 @@ fn listen_in(setting: &Setting, transport: Transport, run: &mut Run) -> Result<(
     Ok(())
 }
 
-const ALL: &str = "all, to the octet";
+pub(super) const ALL: &str = "all, to the octet";
 
 /// Whether each packet that came to the server's host was passed to its raw socket as it was.
 fn of_what_came(copies: &[Vec<u8>], trace: &Trace) -> String {
@@ -120,19 +111,20 @@ fn call(transport: Transport) -> String {
 fn open(transport: Transport) -> io::Result<Socket> {
     let protocol = if transport == Tcp { Protocol::TCP } else { Protocol::UDP };
     let socket = Socket::new(Domain::IPV4, Type::RAW, Some(protocol))?;
-    socket.set_read_timeout(Some(TICK))?;
+    socket.set_read_timeout(Some(READ_TIMEOUT))?;
     Ok(socket)
 }
 
-/// The same in a thread that has given up its capabilities, as any user's has none.
-fn without_capability(recorder: &Recorder, transport: Transport) -> io::Result<io::Result<Socket>> {
-    let recorder = recorder.clone();
-    let name = format!("{}, unprivileged", call(transport));
-    let tried = thread::Builder::new().spawn(move || {
+/// What comes of it in a thread that has given up its capabilities, as any user's has none.
+fn without_capabilities(network: &Network, transport: Transport) -> Result<String, Obstacle> {
+    let what = "try without capabilities";
+    let tried = network.meanwhile(SERVER, what, move |recorder| {
         sys::drop_capabilities()?;
-        Ok(recorder.call(SERVER, &name, || open(transport), |_| "opened".into()))
+        let call = format!("{}, unprivileged", call(transport));
+        let opened = recorder.call(SERVER, &call, || open(transport), |_| "opened".into());
+        Ok(outcome(&opened, |_| "opened".into()))
     })?;
-    tried.join().map_err(|_| io::Error::other("a thread of the laboratory died"))?
+    tried.wait(PATIENCE).map_err(failed(what))
 }
 
 /// Takes copies until it is told to stop and none is left.
@@ -148,8 +140,8 @@ fn take(
         match raw.read(&mut room) {
             Ok(octets) => {
                 let copy = room[..octets].to_vec();
-                let outcome = |(): &()| format!("{}, {octets} octets", kind(&copy).words());
-                recorder.call(SERVER, "recv(2048), raw", || Ok(()), outcome)?;
+                let words = |(): &()| format!("{}, {octets} octets", kind(&copy).words());
+                recorder.call(SERVER, "recv(2048), raw", || Ok(()), words)?;
                 copies.push(copy);
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -169,14 +161,12 @@ fn ip_header(packet: &[u8]) -> usize {
 
 /// The server's address, as it is in a header.
 fn source() -> [u8; 4] {
-    Ipv4Addr::octets(&super::super::ADDRESSES[SERVER.0])
+    Ipv4Addr::octets(&ADDRESSES[SERVER.0])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lab::Knobs;
-    use crate::lab::link::Link;
     use crate::trace::{Event, Fate, Packet, What};
 
     /// Is interrupted, gives an octet, and then has no more.
@@ -190,8 +180,7 @@ mod tests {
 
     #[test]
     fn a_read_that_is_interrupted_ends_nothing() {
-        let setting = Setting { seed: 1, knobs: Knobs::default() };
-        let recorder = Recorder::new(Link::new(conditions(&setting), setting.seed));
+        let recorder = Recorder::between(Vec::new());
         let raw = Interrupted(vec![Ok(1), Err(ErrorKind::Interrupted.into())]);
         let (stop, stopped) = mpsc::channel();
         drop(stop);

@@ -1,14 +1,12 @@
-//! Lab `exchange`: what one answer costs.
+//! What one answer costs on the real kernel, between two network namespaces.
 
-use super::super::super::experiments::exchange::{PACKETS, ROUND_TRIPS, TIME, observe};
-use super::super::super::link::SERVER;
-use super::super::super::{Expected, Obstacle, Prediction, Procedure, Run, Setting};
-use super::super::network::Network;
-use super::super::process::within;
-use super::{QUIET, conditions, exactly, procedure};
+use super::{PACKETS, ROUND_TRIPS, TIME, observe};
+use crate::lab::link::SERVER;
+use crate::lab::netns::{Network, QUIET, conditions, exactly, procedure};
+use crate::lab::{Expected, Obstacle, Prediction, Procedure, Run, Setting};
 use crate::transport::Transport;
 
-pub(in crate::lab) const PROCEDURE: Procedure = procedure(predict, run);
+pub(super) const PROCEDURE: Procedure = procedure(predict, run);
 
 fn predict(setting: &Setting) -> Vec<Prediction> {
     let round_trip = 2 * conditions(setting).delay;
@@ -30,10 +28,6 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
 }
 
 fn run(setting: &Setting) -> Result<Run, Obstacle> {
-    within("exchange", setting)
-}
-
-pub(super) fn inside(setting: &Setting) -> Result<Run, Obstacle> {
     let mut run = Run::default();
     for transport in Transport::BOTH {
         exchange(setting, transport, &mut run)?;

@@ -1,0 +1,139 @@
+//! A closed port on the real kernel, between two network namespaces.
+
+use super::{ASKED_FOR, CONNECT, CONNECTED, UNCONNECTED};
+use crate::lab::link::{CLIENT, SERVER};
+use crate::lab::loopback::{PATIENCE, octet_count, octets, outcome, received, recv};
+use crate::lab::netns::{
+    Network, address, client_socket, conditions, connect, procedure, reply_timeout,
+};
+use crate::lab::packet::{Kind, kind};
+use crate::lab::seen::{arrival, count, first};
+use crate::lab::{Obstacle, Prediction, Procedure, Run, Setting};
+use crate::sys;
+use crate::trace::{Packet, Trace};
+use crate::transport::Transport::{Tcp, Udp};
+use ClientSocket::{Connected, Reporting, Unconnected};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+pub(super) const PROCEDURE: Procedure = procedure(predict, run);
+
+fn predict(_: &Setting) -> Vec<Prediction> {
+    let icmp = "ICMP port unreachable";
+    vec![
+        Prediction::is(Tcp, CONNECT, "ECONNREFUSED"),
+        Prediction::is(Tcp, "what comes back", "RST"),
+        Prediction::is(Udp, UNCONNECTED, "EAGAIN"),
+        Prediction::is(Udp, ASKED_FOR, "ECONNREFUSED"),
+        Prediction::is(Udp, CONNECTED, "ECONNREFUSED"),
+        Prediction::is(Udp, "what comes back", icmp),
+        Prediction::is(Udp, "ICMP messages", (3, "message")),
+    ]
+}
+
+fn run(setting: &Setting) -> Result<Run, Obstacle> {
+    let mut run = Run::default();
+    stream(setting, &mut run)?;
+    datagram(setting, &mut run)?;
+    Ok(run)
+}
+
+fn stream(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
+    let network = Network::new(conditions(setting), setting)?;
+    let timeout = reply_timeout(setting);
+    let connected = network.on(CLIENT, "connect", move |recorder| {
+        let connect = || connect(Tcp, timeout);
+        let connected = recorder.call(CLIENT, "connect()", connect, |_| "connected".into());
+        Ok(outcome(&connected, |_| "connected".into()))
+    })?;
+    run.saw(Tcp, CONNECT, connected);
+    let trace = network.trace();
+    run.saw(Tcp, "what comes back", first(&trace, SERVER));
+    run.show(Tcp, "", trace);
+    Ok(())
+}
+
+fn datagram(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
+    let network = Network::new(conditions(setting), setting)?;
+    for (socket, what) in
+        [(Unconnected, UNCONNECTED), (Reporting, ASKED_FOR), (Connected, CONNECTED)]
+    {
+        let before = unreachable(&network.trace()).count();
+        run.saw(Udp, what, ask(&network, socket, reply_timeout(setting))?);
+        // Silence is only remarkable if the message has come.
+        network.recorder.wait(PATIENCE + network.round_trip(), |trace| {
+            unreachable(trace).skip(before).any(|it| arrival(it).is_some())
+        })?;
+    }
+    let trace = network.trace();
+    run.saw(Udp, "what comes back", first(&trace, SERVER));
+    run.saw(Udp, "ICMP messages", count(unreachable(&trace), "message"));
+    run.show(Udp, "", trace);
+    Ok(())
+}
+
+/// The ICMP messages about a closed port.
+fn unreachable(trace: &Trace) -> impl Iterator<Item = &Packet> {
+    let packets = trace.packets().map(|(_, packet)| packet);
+    packets.filter(|packet| kind(&packet.octets) == Kind::PortUnreachable)
+}
+
+/// A client's datagram socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ClientSocket {
+    Connected,
+    /// Unconnected, with `IP_RECVERR` set: it asks for the errors of the network.
+    Reporting,
+    Unconnected,
+}
+
+/// Sends an empty datagram to the closed port. Returns what the next receive gives.
+fn ask(network: &Network, socket: ClientSocket, timeout: Duration) -> Result<String, Obstacle> {
+    network.on(CLIENT, "ask over UDP", move |recorder| {
+        let is_connected = socket == Connected;
+        let name = if is_connected { "connected" } else { "unconnected" };
+        let client =
+            if is_connected { connect(Udp, timeout)? } else { client_socket(Udp, timeout)? };
+        if socket == Reporting {
+            let set = || sys::report_errors(&client);
+            recorder.call(CLIENT, "setsockopt(IP_RECVERR)", set, |()| "set".into())?;
+        }
+        let send = || match socket {
+            Connected => client.send(&[]),
+            Reporting | Unconnected => {
+                client.send_to(&[], &SocketAddr::from(address(SERVER)).into())
+            }
+        };
+        recorder.call(CLIENT, &format!("send(), {name}"), send, |sent| octets(*sent))?;
+        let receive = || recv(&client, 64);
+        Ok(received(&recorder.call(CLIENT, &format!("recv(), {name}"), receive, octet_count)))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::{Knobs, Value};
+
+    #[test]
+    fn what_does_not_come_is_an_observation_and_ends_no_run() {
+        // The SYN, which is repeated, and the first question, which is not: no ICMP message comes for that.
+        let knobs = Knobs { drop: vec![1], ..Knobs::default() };
+        let run = match run(&Setting { seed: 1, knobs }) {
+            Err(Obstacle::Missing(missing)) => return eprintln!("skipped: {missing}"),
+            run => run.expect("nothing is in the way"),
+        };
+        let observed = run.observed.into_iter().map(|it| (it.transport, it.what, it.value));
+        let refused = || Value::from("ECONNREFUSED");
+        let expected = [
+            (Tcp, CONNECT, refused()),
+            (Tcp, "what comes back", "RST".into()),
+            (Udp, UNCONNECTED, "EAGAIN".into()),
+            (Udp, ASKED_FOR, refused()),
+            (Udp, CONNECTED, refused()),
+            (Udp, "what comes back", "ICMP port unreachable".into()),
+            (Udp, "ICMP messages", (2, "message").into()),
+        ];
+        assert!(observed.eq(expected.map(|(over, what, value)| (over, what.to_owned(), value))));
+    }
+}

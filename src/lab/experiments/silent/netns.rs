@@ -1,0 +1,65 @@
+//! The link is cut before the reply comes, on the real kernel between two network namespaces.
+
+use super::{AGAIN, GROWTH, OF_CLIENT, Probes, RECV, observe};
+use crate::lab::link::{CLIENT, Conditions, Fault, SERVER};
+use crate::lab::loopback::{PATIENCE, received};
+use crate::lab::netns::{Network, conditions, connect, exactly, procedure, reply_timeout};
+use crate::lab::seen::replies;
+use crate::lab::{Expected, Obstacle, Prediction, Procedure, Run, Setting, Value};
+use crate::transport::Transport::{self, Tcp, Udp};
+
+/// The waits double, but a busy machine makes one look longer, and then the next one shorter.
+const GROWS: f64 = 1.25;
+
+/// So many show that the waits grow, the first being a probe.
+const REPETITIONS: usize = 3;
+
+pub(super) const PROCEDURE: Procedure = procedure(predict, run);
+
+fn predict(setting: &Setting) -> Vec<Prediction> {
+    let none = |of| (0, of);
+    // A handshake that was repeated is acknowledged once more.
+    let after = match exactly(setting, 0, "packet") {
+        Expected::AtLeast(least) => Expected::Between(least, (3, "packet").into()),
+        none => none,
+    };
+    vec![
+        Prediction::is(Tcp, RECV, "EAGAIN"),
+        Prediction::new(Tcp, OF_CLIENT, after),
+        Prediction::new(Tcp, AGAIN, Expected::AtLeast((2, "time").into())),
+        Prediction::new(Tcp, GROWTH, Expected::AtLeast(Value::Share(GROWS))),
+        Prediction::is(Udp, RECV, "EAGAIN"),
+        Prediction::is(Udp, OF_CLIENT, none("packet")),
+        Prediction::is(Udp, AGAIN, none("time")),
+    ]
+}
+
+fn run(setting: &Setting) -> Result<Run, Obstacle> {
+    let mut run = Run::default();
+    for transport in Transport::BOTH {
+        cut(setting, transport, &mut run)?;
+    }
+    Ok(run)
+}
+
+fn cut(setting: &Setting, transport: Transport, run: &mut Run) -> Result<(), Obstacle> {
+    let conditions = Conditions { fault: Fault::CutAtReply, ..conditions(setting) };
+    let network = Network::new(conditions, setting)?;
+    let _serving = network.serve(SERVER)?;
+    let timeout = reply_timeout(setting);
+    // The socket stays open until all is seen: its end would be a packet of the client.
+    let (came, _socket) = network.on(CLIENT, "ask", move |recorder| {
+        let socket = connect(transport, timeout)?;
+        if transport == Udp {
+            socket.send(&[])?;
+        }
+        Ok((received(&recorder.receive(CLIENT, &socket, 512)), socket))
+    })?;
+    if transport == Tcp {
+        network.recorder.wait(PATIENCE + 15 * network.round_trip(), |trace| {
+            replies(trace).count() > REPETITIONS
+        })?;
+    }
+    observe(run, transport, came, Probes::One, network.trace());
+    Ok(())
+}

@@ -1,0 +1,248 @@
+//! System calls as they are made, each recorded with its outcome.
+
+use super::{error_name, octet_count, octets, recv};
+use crate::lab::recorder::Recorder;
+use crate::trace::{Host, HostId, What};
+use socket2::Socket;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+impl Recorder {
+    /// For a client and a server, both at 127.0.0.1.
+    pub(crate) fn on_loopback() -> Self {
+        Self::among(&["client", "server"])
+    }
+
+    /// For hosts with these names, all at 127.0.0.1; the first is number 0.
+    pub(crate) fn among(names: &[&str]) -> Self {
+        let addresses = vec![IpAddr::from(Ipv4Addr::LOCALHOST)];
+        let host = |name: &&str| Host { name: (*name).into(), addresses: addresses.clone() };
+        Self::between(names.iter().map(host).collect())
+    }
+
+    /// Makes a call and records its outcome.
+    pub(crate) fn call<T>(
+        &self,
+        host: HostId,
+        call: &str,
+        make: impl FnMut() -> io::Result<T>,
+        success: impl FnOnce(&T) -> String,
+    ) -> io::Result<T> {
+        self.call_where(host, call, make, success, "the deadline")
+    }
+
+    /// The same on a socket that does not block, where `EAGAIN` has another reason.
+    pub(crate) fn call_at_once<T>(
+        &self,
+        host: HostId,
+        call: &str,
+        make: impl FnMut() -> io::Result<T>,
+        success: impl FnOnce(&T) -> String,
+    ) -> io::Result<T> {
+        self.call_where(host, call, make, success, "not now")
+    }
+
+    fn call_where<T>(
+        &self,
+        host: HostId,
+        call: &str,
+        mut make: impl FnMut() -> io::Result<T>,
+        success: impl FnOnce(&T) -> String,
+        would_block: &str,
+    ) -> io::Result<T> {
+        let begun = self.now();
+        let result = uninterrupted(&mut make);
+        let at = place(call, &result, begun, self.now());
+        let outcome = match &result {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                format!("{}: {would_block}", error_name(error))
+            }
+            result => outcome(result, success),
+        };
+        self.record(at, host, What::Call { call: call.to_owned(), outcome });
+        result
+    }
+
+    /// Records what was done otherwise than by one call: many at once, or one that only began.
+    pub(crate) fn note(&self, host: HostId, call: &str, outcome: &str) {
+        let what = What::Call { call: call.to_owned(), outcome: outcome.to_owned() };
+        self.record(self.now(), host, what);
+    }
+
+    /// Connects a socket; over UDP the kernel keeps the address.
+    pub(crate) fn connect(&self, host: HostId, socket: &Socket, at: SocketAddr) -> io::Result<()> {
+        let connect = || socket.connect(&at.into());
+        self.call(host, &format!("connect({})", at.ip()), connect, |()| "connected".into())
+    }
+
+    /// Sends octets on a connected socket.
+    pub(crate) fn send(&self, host: HostId, socket: &Socket, content: &[u8]) -> io::Result<usize> {
+        let send = || socket.send(content);
+        self.call(host, &format!("send({})", content.len()), send, |sent| octets(*sent))
+    }
+
+    /// Receives once, within the time of the socket.
+    pub(crate) fn receive(
+        &self,
+        host: HostId,
+        socket: &Socket,
+        max_octets: usize,
+    ) -> io::Result<Vec<u8>> {
+        let receive = || recv(socket, max_octets);
+        self.call(host, &format!("recv({max_octets})"), receive, octet_count)
+    }
+
+    /// The same within another time, with room for a line.
+    pub(crate) fn receive_within(
+        &self,
+        host: HostId,
+        socket: &Socket,
+        timeout: Duration,
+    ) -> io::Result<Vec<u8>> {
+        socket.set_read_timeout(Some(timeout))?;
+        self.receive(host, socket, 1024)
+    }
+
+    /// Closes a socket.
+    pub(crate) fn close(&self, host: HostId, socket: Socket) {
+        self.close_with(host, socket, "done");
+    }
+
+    /// The same with another outcome to record.
+    pub(crate) fn close_with(&self, host: HostId, socket: Socket, success: &str) {
+        let mut socket = Some(socket);
+        let close = || {
+            drop(socket.take());
+            Ok(())
+        };
+        // Dropping cannot fail.
+        let _ = self.call(host, "close()", close, |()| success.to_owned());
+    }
+}
+
+/// The result of a call in words: its success, or the name of its error.
+pub(crate) fn outcome<T>(result: &io::Result<T>, success: impl FnOnce(&T) -> String) -> String {
+    result.as_ref().map_or_else(error_name, success)
+}
+
+/// The same of a call that receives: `26 octets`, `EAGAIN`.
+pub(crate) fn received(result: &io::Result<Vec<u8>>) -> String {
+    outcome(result, octet_count)
+}
+
+/// Calls that take what another has given.
+const TAKING: [&str; 4] = ["accept", "poll", "read", "recv"];
+
+/// The time that a call has in a trace. What a call gives, such as a SYN or a datagram, may be with another
+/// before the call is back, so its place is where it began. A call that takes something, or fails, has its place
+/// where it came back: only then was there anything.
+fn place<T>(call: &str, result: &io::Result<T>, begun: Duration, back: Duration) -> Duration {
+    let takes = TAKING.iter().any(|taking| call.starts_with(taking));
+    if takes || result.is_err() { back } else { begun }
+}
+
+/// Makes a call again that was interrupted: when the program is stopped and goes on (signal(7)), which has nothing
+/// to do with the network. For calls that the kernel or the other side ends; those that may wait forever have
+/// [`within_timeout`](super::within_timeout) in them.
+fn uninterrupted<T>(make: &mut impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match make() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{
+        ANY_PORT, CLIENT, PATIENCE, SERVER, answer, ask, ctime_reply, local_address, open,
+    };
+    use super::*;
+    use crate::trace::Event;
+    use crate::transport::Transport;
+    use nix::errno::Errno;
+
+    use std::net::TcpStream;
+    use std::thread;
+
+    #[test]
+    fn a_call_that_is_interrupted_is_made_again() {
+        let recorder = Recorder::on_loopback();
+        let mut interrupted = vec![io::ErrorKind::Interrupted.into()];
+        let make = || interrupted.pop().map_or(Ok(4), Err);
+        let taken = recorder.call(CLIENT, "recv(10)", make, |count| format!("{count} octets"));
+        assert_eq!(taken.expect("taken"), 4);
+        assert_eq!(recorder.trace().events.len(), 1);
+    }
+
+    #[test]
+    fn a_call_is_written_down_with_what_came_of_it() {
+        let recorder = Recorder::on_loopback();
+        let taken = recorder.call(CLIENT, "recv(10)", || Ok(4), |count| format!("{count} octets"));
+        assert_eq!(taken.expect("taken"), 4);
+        let nobody = || TcpStream::connect("127.0.0.1:1");
+        assert!(recorder.call(CLIENT, "connect()", nobody, |_| "done".into()).is_err());
+        let outcomes: Vec<What> = recorder.trace().events.into_iter().map(|it| it.what).collect();
+        let call =
+            |call: &str, outcome: &str| What::Call { call: call.into(), outcome: outcome.into() };
+        assert_eq!(outcomes, [call("recv(10)", "4 octets"), call("connect()", "ECONNREFUSED")]);
+    }
+
+    #[test]
+    fn what_gives_has_its_place_where_it_began_and_what_takes_or_fails_where_it_came_back() {
+        let [begun, back] = [1, 2].map(Duration::from_secs);
+        for call in ["connect(127.0.0.1)", "send(0)", "sendto(26)", "shutdown(SHUT_WR)", "close()"]
+        {
+            assert_eq!(place(call, &Ok(()), begun, back), begun, "{call}");
+            let failed = io::Result::<()>::Err(io::ErrorKind::ConnectionRefused.into());
+            assert_eq!(place(call, &failed, begun, back), back, "{call}");
+        }
+        for call in ["accept()", "recv(1024)", "recvfrom()", "recvmsg(10)", "poll(POLLOUT)"] {
+            assert_eq!(place(call, &Ok(()), begun, back), back, "{call}");
+        }
+    }
+
+    #[test]
+    fn between_two_threads_no_effect_is_before_its_cause() {
+        let causes = ["connect(127.0.0.1)", "accept()", "send(26)", "recv(1024)"];
+        for _ in 0..200 {
+            let recorder = Recorder::on_loopback();
+            let server = open(Transport::Tcp).expect("a socket");
+            server.bind(&ANY_PORT.into()).expect("loopback");
+            server.listen(1).expect("listening");
+            let (at, reply) =
+                (local_address(&server).expect("bound"), ctime_reply().expect("a time"));
+            thread::scope(|scope| {
+                scope.spawn(|| answer(&recorder, SERVER, Transport::Tcp, &server, &reply));
+                let client = ask(&recorder, CLIENT, Transport::Tcp, at).expect("asked");
+                recorder.receive_within(CLIENT, &client, PATIENCE).expect("an answer");
+            });
+            let calls: Vec<String> = recorder.trace().events.into_iter().map(call).collect();
+            assert_eq!(calls, causes);
+        }
+    }
+
+    fn call(event: Event) -> String {
+        match event.what {
+            What::Call { call, .. } => call,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn eagain_has_its_reason_beside_it() {
+        let recorder = Recorder::on_loopback();
+        let nothing = || io::Result::<()>::Err(Errno::EAGAIN.into());
+        let recv = "recv(1024)";
+        recorder.call(CLIENT, recv, nothing, |()| String::new()).expect_err("nothing");
+        recorder.call_at_once(CLIENT, recv, nothing, |()| String::new()).expect_err("nothing");
+        let outcome = |event: Event| match event.what {
+            What::Call { outcome, .. } => outcome,
+            other => panic!("{other:?}"),
+        };
+        let outcomes: Vec<String> = recorder.trace().events.into_iter().map(outcome).collect();
+        assert_eq!(outcomes, ["EAGAIN: the deadline", "EAGAIN: not now"]);
+    }
+}

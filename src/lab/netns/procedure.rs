@@ -1,0 +1,129 @@
+//! What the labs have in common that run between namespaces.
+
+use super::network::address;
+use crate::duration::short;
+use crate::lab::link::{CLIENT, Conditions, SERVER};
+use crate::lab::loopback::{PATIENCE, open};
+use crate::lab::{
+    Dial, Engine, Expected, Knob, Obstacle, Prediction, Procedure, Run, Setting, Values,
+    draws_nothing,
+};
+use crate::transport::Transport;
+use socket2::Socket;
+use std::io;
+use std::net::{SocketAddr, SocketAddrV4};
+use std::time::Duration;
+
+/// How a lab is done here. What is under way for longer than a second, a kernel sends again before it has come, and
+/// again: hence the limit of the delay.
+pub(in crate::lab) const fn procedure(
+    predict: fn(&Setting) -> Vec<Prediction>,
+    run: fn(&Setting) -> Result<Run, Obstacle>,
+) -> Procedure {
+    Procedure { engine: Engine::Netns, draws: draws_nothing, knobs: KNOBS, values, predict, run }
+}
+
+const KNOBS: &[Dial] = &[Knob::Delay.within(0..=1000)];
+
+/// The time that a packet takes from host to host, unless an option sets another: long beside what a kernel needs,
+/// so that a drawing shows which host waits for which.
+const DELAY: Duration = Duration::from_millis(20);
+
+/// Delayed acknowledgements come within it (RFC 9293, section 3.8.6.3, allows more; Linux takes 40 ms).
+pub(in crate::lab) const QUIET: Duration = Duration::from_millis(100);
+
+/// The conditions of the link in most experiments.
+pub(in crate::lab) fn conditions(setting: &Setting) -> Conditions {
+    Conditions::of(&setting.knobs, DELAY)
+}
+
+/// The values of the options in the texts of most experiments.
+pub(in crate::lab) fn values(setting: &Setting) -> Values {
+    let [delay, patience] = [conditions(setting).delay, reply_timeout(setting)].map(short);
+    vec![("delay", delay), ("patience", patience)]
+}
+
+/// Predicts a number; or at least that, where an answer comes so late that the question was asked again.
+pub(in crate::lab) fn exactly(setting: &Setting, count: u64, of: &'static str) -> Expected {
+    let is_late = 2 * setting.knobs.delay.unwrap_or_default() >= FIRST_TIMEOUT;
+    let count = (count, of).into();
+    if is_late { Expected::AtLeast(count) } else { Expected::Is(count) }
+}
+
+/// After which a SYN is sent again (RFC 6298, section 2), with a margin.
+const FIRST_TIMEOUT: Duration = Duration::from_millis(800);
+
+/// How long a client waits for a reply: whatever comes needs one round trip.
+pub(in crate::lab) fn reply_timeout(setting: &Setting) -> Duration {
+    Duration::from_millis(300) + 4 * conditions(setting).delay
+}
+
+/// A client's socket, connected to the server's port 13. A receive waits for the given time.
+pub(in crate::lab) fn connect(transport: Transport, timeout: Duration) -> io::Result<Socket> {
+    let socket = client_socket(transport, timeout)?;
+    // However often the SYN is lost.
+    socket.connect_timeout(&SocketAddr::from(address(SERVER)).into(), PATIENCE + 10 * timeout)?;
+    Ok(socket)
+}
+
+/// A client's socket, bound to its host's address.
+pub(in crate::lab) fn client_socket(transport: Transport, timeout: Duration) -> io::Result<Socket> {
+    let socket = open(transport)?;
+    socket.set_read_timeout(Some(timeout))?;
+    socket.bind(&SocketAddr::from(SocketAddrV4::new(*address(CLIENT).ip(), 0)).into())?;
+    Ok(socket)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::{Knobs, LABS, Value};
+
+    fn setting(knobs: Knobs) -> Setting {
+        Setting { seed: 1, knobs }
+    }
+
+    fn labs() -> Vec<&'static Procedure> {
+        LABS.iter().filter_map(|lab| lab.on(Engine::Netns)).collect()
+    }
+
+    fn exchange() -> &'static Procedure {
+        crate::lab::find("exchange").and_then(|lab| lab.on(Engine::Netns)).expect("it runs here")
+    }
+
+    #[test]
+    fn nothing_is_predicted_twice() {
+        let setting = setting(Knobs::default());
+        assert_eq!(labs().len(), 7);
+        for Procedure { predict, .. } in labs() {
+            let predictions = predict(&setting);
+            assert!(predictions.len() >= 4, "{predictions:?}");
+            let mut names: Vec<_> = predictions.iter().map(|it| (it.transport, it.what)).collect();
+            names.sort_unstable();
+            names.dedup();
+            assert_eq!(names.len(), predictions.len(), "{names:?}");
+        }
+    }
+
+    #[test]
+    fn a_delay_is_told_as_every_time_is() {
+        let values = |nanoseconds| {
+            let delay = Some(Duration::from_nanos(nanoseconds));
+            values(&setting(Knobs { delay, ..Knobs::default() }))
+        };
+        assert_eq!(values(500_000)[0], ("delay", "500 µs".to_owned()));
+        assert_eq!(values(20_000_000)[0], ("delay", "20 ms".to_owned()));
+    }
+
+    #[test]
+    fn a_longer_delay_predicts_a_later_answer() {
+        let delay = Some(Duration::from_millis(50));
+        let predictions = (exchange().predict)(&setting(Knobs { delay, ..Knobs::default() }));
+        let expected = |it: &Prediction| match &it.expected {
+            Expected::AtLeast(Value::Time(time)) => Some(*time),
+            _ => None,
+        };
+        let times: Vec<Duration> = predictions.iter().filter_map(expected).collect();
+        assert_eq!(times, [200, 100].map(Duration::from_millis));
+    }
+}

@@ -1,0 +1,248 @@
+//! What happens in a run, written down on every engine: system calls, states of sockets, packets.
+//!
+//! Engines with a virtual clock record events at times of their own ([`Recorder::record`]); for the others the
+//! recorder has a clock, which begins with its first use. Calls on real sockets: `loopback/calls.rs`.
+
+use super::Obstacle;
+use crate::trace::{Event, Fate, Host, HostId, Loss, Packet, Trace, What};
+use std::io;
+use std::net::IpAddr;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Shared by the threads of a run.
+#[derive(Clone, Debug)]
+pub(crate) struct Recorder(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    record: Mutex<Record>,
+    changed: Condvar,
+}
+
+#[derive(Debug)]
+struct Record {
+    start: Option<Instant>,
+    /// Its events in the order in which they were recorded.
+    trace: Trace,
+    /// Copies of packets that are still on their way.
+    under_way: usize,
+    /// Why no more packets are recorded.
+    failure: Option<io::Error>,
+}
+
+impl Recorder {
+    /// For these hosts; the first is number 0.
+    pub(crate) fn between(hosts: Vec<Host>) -> Self {
+        let trace = Trace::between(hosts);
+        let record = Record { start: None, trace, under_way: 0, failure: None };
+        Self(Arc::new(Shared { record: Mutex::new(record), changed: Condvar::new() }))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Record> {
+        self.0.record.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes the record, and lets those look again who wait for a change.
+    fn change<T>(&self, change: impl FnOnce(&mut Record) -> T) -> T {
+        let changed = change(&mut self.lock());
+        self.0.changed.notify_all();
+        changed
+    }
+
+    /// The time since the beginning.
+    pub(crate) fn now(&self) -> Duration {
+        self.lock().start.get_or_insert_with(Instant::now).elapsed()
+    }
+
+    /// Adds a host that puts packets on the link as if the client had sent them.
+    pub(crate) fn add_forger(&self, addresses: Vec<IpAddr>) {
+        self.change(|record| {
+            let hosts = &mut record.trace.hosts;
+            "victim".clone_into(&mut hosts[0].name);
+            hosts.push(Host { name: "forger".to_owned(), addresses });
+        });
+    }
+
+    /// Adds an address of a host.
+    pub(crate) fn add_address(&self, host: HostId, address: IpAddr) {
+        self.change(|record| record.trace.hosts[host.0].addresses.push(address));
+    }
+
+    /// Records an event that happened at a time of its own.
+    pub(crate) fn record(&self, at: Duration, host: HostId, what: What) {
+        self.change(|record| record.trace.events.push(Event { at, host, what }));
+    }
+
+    /// Records a packet with some copies under way. Returns its number, for [`delivered`](Self::delivered).
+    pub(crate) fn sent(&self, at: Duration, host: HostId, packet: Packet, copies: usize) -> usize {
+        self.change(|record| {
+            record.under_way += copies;
+            record.trace.events.push(Event { at, host, what: What::Packet(packet) });
+            record.trace.events.len() - 1
+        })
+    }
+
+    /// Records that a copy of a packet has arrived at this time, or found no room.
+    pub(crate) fn delivered(&self, number: usize, at: Option<Duration>) {
+        self.change(|record| {
+            record.under_way = record.under_way.saturating_sub(1);
+            let what = record.trace.events.get_mut(number).map(|event| &mut event.what);
+            let Some(What::Packet(Packet { fate, .. })) = what else { return };
+            match (fate, at) {
+                (Fate::Arrived(times), Some(at)) => times.push(at),
+                // Of a copy that had no room, the packet is not lost that has come.
+                (Fate::Arrived(_), None) => {}
+                (fate, Some(at)) => *fate = Fate::Arrived(vec![at]),
+                (fate, None) => *fate = Fate::Lost(Loss::Overflow),
+            }
+        });
+    }
+
+    /// Ends every wait for packets, since no more will come.
+    pub(crate) fn fail(&self, error: io::Error) {
+        self.change(|record| record.failure = Some(error));
+    }
+
+    /// Waits until a condition holds; false if the time is over before. That is no reason to end the run: what
+    /// has happened instead is an observation.
+    pub(crate) fn wait(
+        &self,
+        timeout: Duration,
+        mut holds: impl FnMut(&Trace) -> bool,
+    ) -> Result<bool, Obstacle> {
+        self.wait_for(timeout, |record| holds(&record.trace))
+    }
+
+    fn wait_for(
+        &self,
+        timeout: Duration,
+        mut holds: impl FnMut(&Record) -> bool,
+    ) -> Result<bool, Obstacle> {
+        let goes_on = |record: &mut Record| record.failure.is_none() && !holds(record);
+        let waiting = self.0.changed.wait_timeout_while(self.lock(), timeout, goes_on);
+        let (mut record, waited) = waiting.unwrap_or_else(PoisonError::into_inner);
+        match record.failure.take() {
+            Some(error) => Err(Obstacle::Failed("forward packets".to_owned(), error)),
+            None => Ok(!waited.timed_out()),
+        }
+    }
+
+    /// Waits until no packet is under way and no host has sent one for the given time; or, if they never stop,
+    /// until ten times as long is over, and some seconds for a busy machine.
+    pub(crate) fn settle(&self, quiet: Duration) -> Result<(), Obstacle> {
+        let deadline = Instant::now() + 10 * quiet + Duration::from_secs(10);
+        let state = |record: &Record| (record.trace.packets().count(), record.under_way);
+        while Instant::now() < deadline {
+            let before = state(&self.lock());
+            if !self.wait_for(quiet, |record| state(record) != before)? && before.1 == 0 {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The events up to now, by time; of two at the same time, the one that was recorded first is first.
+    pub(crate) fn trace(&self) -> Trace {
+        let Trace { hosts, events } = self.lock().trace.clone();
+        let mut trace = Trace::between(hosts);
+        for event in events {
+            trace.push(event);
+        }
+        trace
+    }
+
+    /// The same with calls that were made again and again in one line, at the time of the first:
+    /// `send(1) × 26 = 1 octet each`.
+    pub(crate) fn short_trace(&self) -> Trace {
+        let Trace { hosts, events } = self.trace();
+        let is_same =
+            |one: &Event, other: &Event| (one.host, &one.what) == (other.host, &other.what);
+        let shorten = |same: &[Event]| {
+            let mut event = same[0].clone();
+            if let (What::Call { call, outcome }, 2..) = (&mut event.what, same.len()) {
+                *call = format!("{call} × {}", same.len());
+                *outcome = format!("{outcome} each");
+            }
+            event
+        };
+        Trace { hosts, events: events.chunk_by(is_same).map(shorten).collect() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::link::{CLIENT, SERVER};
+    use std::io::ErrorKind;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    /// A packet with so many copies under way.
+    fn send(recorder: &Recorder, copies: usize) -> usize {
+        let packet = Packet { to: SERVER, octets: vec![69], fate: Fate::Seen };
+        recorder.sent(recorder.now(), CLIENT, packet, copies)
+    }
+
+    fn fates(recorder: &Recorder) -> Vec<Fate> {
+        recorder.trace().packets().map(|(_, packet)| packet.fate.clone()).collect()
+    }
+
+    #[test]
+    fn what_does_not_come_in_time_is_told_and_ends_nothing() {
+        let recorder = Recorder::between(Vec::new());
+        let is_sent = |trace: &Trace| trace.packets().next().is_some();
+        assert!(!recorder.wait(MS, is_sent).expect("it goes on"));
+        send(&recorder, 1);
+        assert!(recorder.wait(MS, is_sent).expect("it goes on"));
+        recorder.fail(ErrorKind::NetworkDown.into());
+        assert!(recorder.wait(MS, |_| false).is_err(), "nothing is forwarded any more");
+    }
+
+    #[test]
+    fn what_is_under_way_is_waited_for() {
+        let recorder = Recorder::between(Vec::new());
+        let number = send(&recorder, 1);
+        let forwarder = recorder.clone();
+        let forwarding = std::thread::spawn(move || {
+            forwarder.wait(20 * MS, |_| false).expect("it goes on");
+            forwarder.delivered(number, Some(MS));
+        });
+        recorder.settle(MS).expect("silence");
+        assert_eq!(fates(&recorder), [Fate::Arrived(vec![MS])]);
+        forwarding.join().expect("forwarded");
+    }
+
+    #[test]
+    fn a_packet_that_has_come_is_not_lost_with_its_copy() {
+        let recorder = Recorder::between(Vec::new());
+        for arrivals in [[Some(MS), None], [None, Some(MS)], [None, None]] {
+            let number = send(&recorder, 2);
+            for at in arrivals {
+                recorder.delivered(number, at);
+            }
+        }
+        let (arrived, lost) = (Fate::Arrived(vec![MS]), Fate::Lost(Loss::Overflow));
+        assert_eq!(fates(&recorder), [arrived.clone(), arrived, lost]);
+    }
+
+    #[test]
+    fn a_call_that_is_repeated_is_one_line_and_another_host_or_outcome_is_a_new_one() {
+        let recorder = Recorder::between(Vec::new());
+        let call =
+            |call: &str, outcome: &str| What::Call { call: call.into(), outcome: outcome.into() };
+        for _ in 0..3 {
+            recorder.record(MS, SERVER, call("send(1)", "1 octet"));
+        }
+        recorder.record(MS, SERVER, call("send(1)", "EAGAIN"));
+        recorder.record(MS, CLIENT, call("send(1)", "EAGAIN"));
+        let lines: Vec<(HostId, What)> =
+            recorder.short_trace().events.into_iter().map(|it| (it.host, it.what)).collect();
+        let expected = [
+            (SERVER, call("send(1) × 3", "1 octet each")),
+            (SERVER, call("send(1)", "EAGAIN")),
+            (CLIENT, call("send(1)", "EAGAIN")),
+        ];
+        assert_eq!(lines, expected);
+    }
+}

@@ -1,0 +1,150 @@
+//! Interfaces, addresses and neighbours of a network, set up by messages to the kernel (rtnetlink(7)).
+
+use nix::errno::Errno;
+use nix::libc::{
+    AF_INET, IFA_LOCAL, IFF_UP, IFLA_ADDRESS, IFLA_GSO_MAX_SEGS, IFLA_IFNAME, IFLA_INFO_DATA,
+    IFLA_INFO_KIND, IFLA_LINKINFO, IFLA_NET_NS_PID, NDA_DST, NDA_LLADDR, NLM_F_ACK, NLM_F_CREATE,
+    NLM_F_EXCL, NLM_F_REQUEST, NUD_PERMANENT, RTM_NEWADDR, RTM_NEWLINK, RTM_NEWNEIGH,
+};
+use nix::net::if_::if_nametoindex;
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, socket,
+};
+use std::io;
+use std::net::Ipv4Addr;
+use std::os::fd::{AsRawFd, OwnedFd};
+
+/// `VETH_INFO_PEER` of linux/veth.h, which libc lacks.
+const VETH_INFO_PEER: u16 = 1;
+
+/// Octets of the header of a message, after which an acknowledgement has its error number (netlink(7)).
+const HEADER: usize = 16;
+
+/// Sets up the network of the thread that opened it. The kernel has done a request when a call returns.
+#[derive(Debug)]
+pub(crate) struct NetworkSetup(OwnedFd);
+
+impl NetworkSetup {
+    pub(crate) fn open() -> io::Result<Self> {
+        let (flags, protocol) = (SockFlag::SOCK_CLOEXEC, SockProtocol::NetlinkRoute);
+        Ok(Self(socket(AddressFamily::Netlink, SockType::Raw, flags, protocol)?))
+    }
+
+    /// Adds a cable (veth(4)): one end here, the other in the network of a thread, with this hardware address.
+    pub(crate) fn add_cable(
+        &self,
+        end: &str,
+        other_end: &str,
+        hardware: [u8; 6],
+        thread: i32,
+    ) -> io::Result<()> {
+        let other = [
+            link(0, 0),
+            name(other_end),
+            attribute(IFLA_ADDRESS, &hardware),
+            attribute(IFLA_NET_NS_PID, &thread.to_ne_bytes()),
+        ];
+        let peer = attribute(VETH_INFO_PEER, &other.concat());
+        let kind = [attribute(IFLA_INFO_KIND, b"veth"), attribute(IFLA_INFO_DATA, &peer)];
+        let info = attribute(IFLA_LINKINFO, &kind.concat());
+        self.request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &[link(0, 0), name(end), info])
+    }
+
+    /// Lets an interface work. The kernel cuts long segments itself and leaves none to the interface.
+    pub(crate) fn set_up(&self, interface: &str) -> io::Result<()> {
+        let one_segment = attribute(IFLA_GSO_MAX_SEGS, &1_u32.to_ne_bytes());
+        self.request(RTM_NEWLINK, 0, &[link(index(interface)?, IFF_UP), one_segment])
+    }
+
+    /// Gives an interface an address in a network of 24 bits.
+    pub(crate) fn add_address(&self, interface: &str, address: Ipv4Addr) -> io::Result<()> {
+        // struct ifaddrmsg: family, prefix length, flags, scope, index.
+        let header = [vec![family(), 24, 0, 0], index(interface)?.to_ne_bytes().to_vec()].concat();
+        let address = attribute(IFA_LOCAL, &address.octets());
+        self.request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, &[header, address])
+    }
+
+    /// Tells the hardware address of a neighbour, so that the kernel never asks for it.
+    pub(crate) fn add_neighbour(
+        &self,
+        interface: &str,
+        address: Ipv4Addr,
+        hardware: [u8; 6],
+    ) -> io::Result<()> {
+        // struct ndmsg: family, padding, index, state, flags, type.
+        let header = [
+            vec![family(), 0, 0, 0],
+            index(interface)?.to_ne_bytes().to_vec(),
+            NUD_PERMANENT.to_ne_bytes().to_vec(),
+            vec![0, 0],
+        ];
+        let attributes = [attribute(NDA_DST, &address.octets()), attribute(NDA_LLADDR, &hardware)];
+        let body = [header.concat(), attributes.concat()];
+        self.request(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_EXCL, &body)
+    }
+
+    /// Sends a message and reads its acknowledgement, which is there when `send(2)` returns.
+    fn request(&self, kind: u16, flags: i32, body: &[Vec<u8>]) -> io::Result<()> {
+        let body = body.concat();
+        let length = u32::try_from(HEADER + body.len()).unwrap_or(u32::MAX);
+        let flags = u16::try_from(NLM_F_REQUEST | NLM_F_ACK | flags).unwrap_or(0);
+        let mut message = length.to_ne_bytes().to_vec();
+        message.extend([kind.to_ne_bytes(), flags.to_ne_bytes()].concat());
+        message.extend([0; 8]); // no number, and to the kernel
+        message.extend(body);
+        send(self.0.as_raw_fd(), &message, MsgFlags::empty())?;
+        let mut answer = [0; 4096];
+        recv(self.0.as_raw_fd(), &mut answer, MsgFlags::empty())?;
+        let error = answer[HEADER..].first_chunk().map_or(0, |error| i32::from_ne_bytes(*error));
+        if error == 0 { Ok(()) } else { Err(Errno::from_raw(-error).into()) }
+    }
+}
+
+/// struct ifinfomsg: family, type, index, flags, and which flags change.
+fn link(index: u32, flags: i32) -> Vec<u8> {
+    let flags = flags.to_ne_bytes();
+    [[0; 4], index.to_ne_bytes(), flags, flags].concat()
+}
+
+fn index(interface: &str) -> io::Result<u32> {
+    Ok(if_nametoindex(interface)?)
+}
+
+fn family() -> u8 {
+    u8::try_from(AF_INET).unwrap_or(0)
+}
+
+fn name(interface: &str) -> Vec<u8> {
+    attribute(IFLA_IFNAME, &[interface.as_bytes(), &[0]].concat())
+}
+
+/// An attribute, or attributes in one: its length, its kind, and octets up to a multiple of 4.
+fn attribute(kind: u16, octets: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(4 + octets.len()).unwrap_or(u16::MAX);
+    let mut attribute = [length.to_ne_bytes(), kind.to_ne_bytes()].concat();
+    attribute.extend(octets);
+    attribute.resize(attribute.len().next_multiple_of(4), 0);
+    attribute
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attribute_has_its_length_without_padding_and_its_kind_first() {
+        let length = 7_u16.to_ne_bytes();
+        let kind = IFLA_IFNAME.to_ne_bytes();
+        assert_eq!(name("lo"), [&length[..], &kind, b"lo\0", &[0]].concat());
+        assert_eq!(attribute(1, &[]), [4_u16.to_ne_bytes(), 1_u16.to_ne_bytes()].concat());
+    }
+
+    #[test]
+    fn what_the_kernel_refuses_is_an_error_with_its_number() {
+        let setup = NetworkSetup::open().expect("anyone may ask");
+        let refused = setup.request(RTM_NEWLINK, 0, &[link(u32::MAX, 0)]).expect_err("no such");
+        // EPERM for a user who may not.
+        let numbers = [Errno::ENODEV, Errno::EINVAL, Errno::EPERM].map(|it| Some(it as i32));
+        assert!(numbers.contains(&refused.raw_os_error()), "{refused:?}");
+    }
+}
