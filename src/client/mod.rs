@@ -145,7 +145,7 @@ impl Client {
         };
         let received = match transport {
             Transport::Tcp => tcp::exchange(addresses, &mut sockets),
-            Transport::Udp => udp::exchange(addresses, options.udp_retries(), &mut sockets),
+            Transport::Udp => udp::exchange(addresses, polite::retries(options), &mut sockets),
         };
         let calls = sockets.calls;
         note_asked(calls.peers());
