@@ -145,7 +145,7 @@ impl Client {
         };
         let received = match transport {
             Transport::Tcp => tcp::exchange(addresses, &mut sockets),
-            Transport::Udp => udp::exchange(addresses, options.udp_retries(), &mut sockets),
+            Transport::Udp => udp::exchange(addresses, polite::retries(options), &mut sockets),
         };
         let calls = sockets.calls;
         note_asked(calls.peers());
@@ -329,8 +329,8 @@ mod tests {
         });
         // The public address only makes it wait: with the answer of the first address it is not asked.
         let public = "203.0.113.79:13".parse().expect("address");
-        polite::note_asked_before(public, Duration::from_millis(3900));
-        let options = Options::default().timeout(Duration::from_millis(50)).retries(0);
+        polite::note_asked_before(public, Duration::from_secs(3));
+        let options = Options::default().timeout(Duration::from_millis(900)).retries(0);
         let mut client = Client::new().expect("a client");
         let answer = client.ask_addresses(&[address, public], Transport::Udp, &options);
         let answer = answer.expect("answered in time, though the pause is longer than that");

@@ -1,8 +1,6 @@
 //! How to ask.
 
-use super::polite;
 use crate::transport::PORT;
-use crate::udp::client::Retries;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -62,12 +60,6 @@ impl Options {
     /// When an exchange that begins now has to be over.
     pub(crate) fn deadline(&self) -> Instant {
         Instant::now() + self.timeout.min(MAX_TIMEOUT)
-    }
-
-    pub(super) fn udp_retries(&self) -> Retries {
-        let min_interval =
-            if self.pace == Pace::Off { |_| Duration::ZERO } else { polite::min_interval };
-        Retries { max: self.retries, min_interval }
     }
 }
 

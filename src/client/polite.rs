@@ -2,6 +2,7 @@
 //! waiting it asks for.
 
 use super::{AskError, Options, Pace};
+use crate::udp::client::Retries;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -50,8 +51,14 @@ pub(super) fn canonical_ip(address: IpAddr) -> IpAddr {
     }
 }
 
+/// How datagrams are repeated: at the pace of these options.
+pub(super) fn retries(options: &Options) -> Retries {
+    let min_interval = if options.pace == Pace::Off { |_| Duration::ZERO } else { min_interval };
+    Retries { max: options.retries, min_interval }
+}
+
 /// The time that has to be between two questions to this address.
-pub(super) fn min_interval(address: IpAddr) -> Duration {
+fn min_interval(address: IpAddr) -> Duration {
     if is_public(address) { MIN_INTERVAL } else { Duration::ZERO }
 }
 
