@@ -40,6 +40,7 @@
 //!   clock is from the server's.
 //! - **Checking** (module `check`): whether a server keeps RFC 867 and is a safe neighbour.
 //! - **Comparing** (module `compare`): the same question over both transports, side by side.
+//! - **Experimenting** (module `lab`): runs each experiment of the laboratory from code.
 //!
 //! Nothing here prints, exits, or panics on what a stranger sends. Octets from the network stay as they
 //! came; [`Printable`](read::Printable) makes them safe to show.
@@ -77,7 +78,7 @@ mod clock;
 pub mod compare;
 mod duration;
 #[cfg(feature = "lab")]
-mod lab;
+pub mod lab;
 #[cfg(feature = "server")]
 mod limit;
 #[cfg(feature = "server")]

@@ -8,13 +8,56 @@ use crate::transport::Transport;
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// A list of events between hosts.
+/// What happened between hosts: packets, system calls and states of sockets, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Trace {
+pub struct Trace {
     /// In the order of their columns in a drawing, from the left.
-    pub hosts: Vec<Host>,
+    pub(crate) hosts: Vec<Host>,
     /// By time; of two at the same time, the one that came first is first.
-    pub events: Vec<Event>,
+    pub(crate) events: Vec<Event>,
+}
+
+/// An event of a [`Trace`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TraceEvent<'a> {
+    /// Since the trace began; on `sim` in virtual time.
+    pub at: Duration,
+    /// The name of the host, such as `client`.
+    pub host: &'a str,
+    /// What happened there.
+    pub what: Happening<'a>,
+}
+
+/// What happened at a host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Happening<'a> {
+    /// The program made a system call.
+    Call {
+        /// As a program writes it: `recv(10)`.
+        call: &'a str,
+        /// Its result: `10 octets`, `ECONNREFUSED`.
+        outcome: &'a str,
+    },
+    /// The host sent a packet.
+    Packet {
+        /// The name of the host to which the link leads.
+        to: &'a str,
+        /// From the IP header on.
+        octets: &'a [u8],
+        /// Each arrival since the trace began. Empty if the packet was lost, or seen at one place only.
+        arrivals: &'a [Duration],
+        /// In words: `arrived after 20 ms`, `lost by chance`.
+        fate: String,
+    },
+    /// A socket changed its state.
+    State {
+        /// The transport of the socket.
+        transport: Transport,
+        /// As RFC 9293, section 3.3.2, has it: `ESTABLISHED`.
+        state: &'a str,
+    },
 }
 
 /// A place where events happen.
@@ -102,6 +145,29 @@ impl Trace {
         self.events.insert(at, event);
     }
 
+    /// The names of the hosts.
+    pub fn hosts(&self) -> impl Iterator<Item = &str> {
+        self.hosts.iter().map(|host| host.name.as_str())
+    }
+
+    /// Every event, by time.
+    pub fn events(&self) -> impl Iterator<Item = TraceEvent<'_>> {
+        let name = |HostId(number): HostId| self.hosts.get(number).map_or("", |host| &host.name);
+        self.events.iter().map(move |Event { at, host, what }| {
+            let what = match what {
+                What::Call { call, outcome } => Happening::Call { call, outcome },
+                What::Packet(Packet { to, octets, fate }) => Happening::Packet {
+                    to: name(*to),
+                    octets,
+                    arrivals: fate.arrivals(),
+                    fate: fate.words(*at),
+                },
+                What::State(transport, state) => Happening::State { transport: *transport, state },
+            };
+            TraceEvent { at: *at, host: name(*host), what }
+        })
+    }
+
     /// Every packet, with its time and the host that sent it.
     pub(crate) fn packets(&self) -> impl Iterator<Item = (&Event, &Packet)> {
         self.events.iter().filter_map(|event| match &event.what {
@@ -112,6 +178,13 @@ impl Trace {
 }
 
 impl Fate {
+    fn arrivals(&self) -> &[Duration] {
+        match self {
+            Self::Arrived(times) => times,
+            Self::Lost(_) | Self::Seen => &[],
+        }
+    }
+
     /// In words, as the comment of a packet in a capture file says it.
     pub(crate) fn words(&self, sent: Duration) -> String {
         let after = |at: &Duration| milliseconds(at.saturating_sub(sent));

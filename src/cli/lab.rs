@@ -2,11 +2,11 @@
 
 mod capture;
 
-use super::args::{Lab, LabCommand, LabRun};
+use super::args::{Lab, LabCommand, LabRun, usage_of_lab_run as usage};
 use super::failure::Failure;
 use super::progress::Progress;
 use super::{print, width};
-use crate::lab::{self, Engine, LABS, Obstacle, Report};
+use crate::lab::{self, Engine, LABS, LabError, Obstacle, Procedure, Report, Setting};
 use crate::report::lab::{self as report, Detail, FinishedRun};
 use capture::Captures;
 use std::process::ExitCode;
@@ -24,49 +24,75 @@ pub(super) fn run(arguments: &Lab, quiet: bool) -> Result<ExitCode, Failure> {
 }
 
 fn run_labs(arguments: &LabRun, quiet: bool) -> Result<ExitCode, Failure> {
-    let runs = match arguments.runs() {
+    let setting = arguments.setting();
+    let runs = match planned(arguments, &setting) {
         Ok(runs) => runs,
-        Err(usage) => {
-            // There is nowhere to tell that this failed.
-            let _ = usage.print();
+        Err(error) => {
+            // Where standard error cannot be written to, the exit status is all that is left.
+            let _ = usage(&error.to_string()).print();
             return Ok(ExitCode::from(2));
         }
     };
-    if runs.iter().any(|(_, procedure, _)| procedure.engine == Engine::Netns) {
+    if runs.iter().any(|(_, procedure)| procedure.engine == Engine::Netns) {
         // While there is one thread. If the right cannot be had, the run says so.
         let _ = lab::permit_namespaces();
     }
     let captures = arguments.pcapng.as_deref().map(Captures::open).transpose()?;
-    let progress = Progress::start_named(quiet, runs.len());
+    let (count, progress) = (runs.len(), Progress::start_named(quiet, runs.len()));
     let show = Show { arguments, width: width(), progress };
     let mut done = Vec::new();
-    for (number, (lab, procedure, setting)) in runs.iter().enumerate() {
+    for (number, (lab, procedure)) in runs.into_iter().enumerate() {
         let name = format!("{} on {}", lab.name, procedure.engine);
-        show.progress.begin(number, runs.len(), &name);
-        let told = show.text(|| report::before_run(lab, procedure, setting, show.detail(), number));
-        if is_in_vain(told, captures.as_ref())? {
+        show.progress.begin(number, count, &name);
+        let printed =
+            show.text(|| report::before_run(lab, procedure, &setting, show.detail(), number));
+        if may_stop(printed, captures.as_ref())? {
             return Ok(status(arguments, &done));
         }
         let began = Instant::now();
-        let report = lab::run(lab, procedure, setting);
+        let report = lab::run(lab, procedure, &setting);
         let written = captures.as_ref().map(|it| it.write(&report)).transpose()?;
-        let told = show.text(|| report::after_run(&report, show.detail(), show.width));
+        let printed = show.text(|| report::after_run(&report, show.detail(), show.width));
         done.push(FinishedRun { report, took: began.elapsed(), captures: written });
-        let told = told.and_then(|()| show.text(|| report::captures(&done[number])));
-        if is_in_vain(told, captures.as_ref())? {
+        let printed = printed.and_then(|()| show.text(|| report::captures(&done[number])));
+        if may_stop(printed, captures.as_ref())? {
             return Ok(status(arguments, &done));
         }
     }
     show.progress.finish();
-    is_in_vain(show.result(&done), captures.as_ref())?;
+    may_stop(show.result(&done), captures.as_ref())?;
     Ok(status(arguments, &done))
 }
 
-/// True if nobody reads and nothing else is to be done either.
-fn is_in_vain(told: Result<(), Failure>, captures: Option<&Captures>) -> Result<bool, Failure> {
-    match told {
+/// The labs to run, in order, each with how it is done.
+fn planned(
+    arguments: &LabRun,
+    setting: &Setting,
+) -> Result<Vec<(&'static lab::Lab, &'static Procedure)>, LabError> {
+    let is_all = arguments.is_all();
+    let labs: Vec<&lab::Lab> = if is_all {
+        lab::all().filter(|lab| arguments.engine.is_none_or(|it| lab.on(it).is_some())).collect()
+    } else {
+        arguments.names.iter().filter_map(|name| lab::find(name)).collect()
+    };
+    let mut runs = Vec::new();
+    for lab in labs {
+        let engines = match arguments.engine {
+            Some(engine) => vec![engine],
+            None => lab.engines().take(if is_all { usize::MAX } else { 1 }).collect(),
+        };
+        for engine in engines {
+            runs.push((lab, lab.procedure(engine, setting)?));
+        }
+    }
+    Ok(runs)
+}
+
+/// Whether the reader of the output has gone, and no capture file is to be written either.
+fn may_stop(printed: Result<(), Failure>, captures: Option<&Captures>) -> Result<bool, Failure> {
+    match printed {
         Err(Failure::OutputClosed) => Ok(captures.is_none()),
-        told => told.map(|()| false),
+        printed => printed.map(|()| false),
     }
 }
 
@@ -83,7 +109,7 @@ impl Show<'_> {
         if self.arguments.explain { Detail::Explained } else { Detail::Brief }
     }
 
-    /// Prints while labs run, which only text can do.
+    /// Prints text while labs run; JSON and CSV wait until all have run.
     fn text(&self, text: impl FnOnce() -> String) -> Result<(), Failure> {
         match self.arguments {
             LabRun { json: false, csv: false, .. } => self.progress.above(|| print(&text())),
@@ -91,7 +117,7 @@ impl Show<'_> {
         }
     }
 
-    /// Prints what can be told only when all have run.
+    /// Prints what needs the results of all labs.
     fn result(&self, done: &[FinishedRun]) -> Result<(), Failure> {
         match self.arguments {
             LabRun { json: true, .. } => print(&format!("{:#}\n", report::json::runs(done))),
@@ -102,13 +128,11 @@ impl Show<'_> {
     }
 }
 
-/// Bad if something differs, or could not be done. That an engine is missing here is bad only where
-/// the lab was asked for by its name.
+/// Fails if a finding differs or a lab did not run. A missing engine fails only a lab that the user named.
 fn status(arguments: &LabRun, done: &[FinishedRun]) -> ExitCode {
-    let is_good = |Report { outcome, .. }: &Report| match outcome {
-        Ok(outcome) => outcome.is_as_predicted(),
+    let is_good = |report: &Report| match report.outcome {
         Err(Obstacle::Missing(_)) => arguments.is_all(),
-        Err(_) => false,
+        _ => report.is_as_predicted(),
     };
     if done.iter().all(|it| is_good(&it.report)) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -1,131 +1,257 @@
-//! What was predicted, what was observed, and whether the one is the other.
+//! What a lab predicts, what a run observes, and whether the two agree.
 
 use super::Observation;
 use crate::sys;
 use crate::transport::Transport;
+use serde::{Serialize, Serializer};
+use std::fmt;
+use std::mem;
 use std::time::Duration;
 
-/// What will be observed.
+/// A prediction about one observation of a run.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Prediction {
     pub transport: Transport,
-    /// The observation that it is about, in a few words: `reads to the end`.
+    /// Names the observation in a few words: `reads to the end`.
     pub what: &'static str,
     pub expected: Expected,
-    /// Why another system than Linux may show something else; `None` if it may not.
+    /// Why systems other than Linux may show something else; `None` if they may not.
     pub varies: Option<&'static str>,
 }
 
-/// What an observation has to be.
+/// What theory expects of an observation: one value, a range of values, or nothing.
+///
+/// Nothing is expected where no formula gives the value, as for an arbitrary mix of losses: the run itself shows it.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Expected {
-    Is(Value),
-    /// Both ends included; of the same kind of value.
-    Between(Value, Value),
-    AtLeast(Value),
+pub struct Expected {
+    lowest: Option<Value>,
+    highest: Option<Value>,
 }
 
-/// Something that can be observed.
-#[derive(Clone, Debug, PartialEq, PartialOrd)]
-pub(crate) enum Value {
-    /// How many, of what: in the singular, such as `packet`.
-    Count(u64, String),
-    /// Of something else: 1 is as much as that.
-    Share(f64),
-    Text(String),
-    Time(Duration),
+/// An observed or expected value.
+#[derive(Clone, Debug, PartialEq, PartialOrd, Serialize)]
+#[serde(untagged)]
+#[non_exhaustive]
+pub enum Value {
+    /// A number of things.
+    Count {
+        /// How many there are.
+        count: u64,
+        /// Their noun in the singular, such as `packet`.
+        of: String,
+    },
+    /// A part of a whole; 1 is all of it.
+    Share {
+        /// From 0 up; above 1 where it compares two values, such as one wait with the wait before.
+        share: f64,
+    },
+    /// The name of an error, an address, or other words.
+    Text {
+        /// These words. They may hold what a peer sent: escape them before a terminal shows them.
+        text: String,
+    },
+    /// A duration.
+    Time {
+        /// On `sim` in virtual time.
+        #[serde(rename = "time_ns", serialize_with = "nanoseconds")]
+        time: Duration,
+    },
 }
 
-/// A prediction with what was observed.
+fn nanoseconds<S: Serializer>(time: &Duration, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_u64(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)) // 584 years
+}
+
+/// What theory expects and what the run observed, with the verdict.
+///
+/// ```
+/// use daytime::Transport;
+/// use daytime::lab::{self, Engine, Setting, Verdict};
+///
+/// let loss = lab::find("loss").expect("a lab of that name");
+/// let report = loss.run(Engine::Sim, &Setting::default().count(100))?;
+/// let named = |name| report.findings().iter().find(|it| it.name() == name).expect("a finding");
+///
+/// let time = named("time if the SYN is lost");
+/// assert_eq!((time.transport(), time.verdict()), (Transport::Tcp, Verdict::AsPredicted));
+/// assert_eq!(time.expected().only(), time.observed());
+/// assert_eq!(time.observed().map(ToString::to_string), Some("1.08 s".to_owned()));
+///
+/// let share = named("answered with one try").expected();
+/// assert!(share.lowest() < share.highest());
+///
+/// let lost = named("packets lost at random"); // no formula gives their number
+/// assert_eq!((lost.expected().lowest(), lost.expected().highest()), (None, None));
+/// assert_eq!(lost.verdict().to_string(), "observed");
+/// # Ok::<(), lab::LabError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Finding {
-    pub prediction: Prediction,
-    /// `None` if the run did not come to it.
-    pub observed: Option<Value>,
-    pub verdict: Verdict,
+pub struct Finding {
+    pub(crate) prediction: Prediction,
+    /// `None` if the run did not reach the point where it is observed.
+    pub(crate) observed: Option<Value>,
+    pub(crate) verdict: Verdict,
 }
 
-/// Whether what was predicted was observed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
+/// Whether an observation agrees with theory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Verdict {
+    /// The observation is what theory expects.
     AsPredicted,
+    /// The observation is something else.
     Differs,
-    /// It differs, as it is known to on systems other than the one it was predicted for.
+    /// Theory expects nothing, so nothing is compared.
+    Observed,
+    /// The observation is something else, as it is known to be on systems other than Linux.
     Varies,
 }
 
 impl Prediction {
-    /// That this and nothing else will be observed.
+    /// Predicts exactly this value.
     pub(crate) fn is(transport: Transport, what: &'static str, value: impl Into<Value>) -> Self {
-        Self::new(transport, what, Expected::Is(value.into()))
+        Self::new(transport, what, Expected::is(value))
     }
 
     pub(crate) fn new(transport: Transport, what: &'static str, expected: Expected) -> Self {
         Self { transport, what, expected, varies: None }
     }
 
-    /// Where other systems than Linux may show something else, and why.
+    /// Says why systems other than Linux may show something else.
     pub(crate) fn varies(mut self, why: &'static str) -> Self {
         self.varies = Some(why);
         self
     }
 }
 
-impl Expected {
-    /// From the one to the other; where both are the same, that and nothing else.
-    pub(crate) fn range(low: impl Into<Value>, high: impl Into<Value>) -> Self {
-        let (low, high) = (low.into(), high.into());
-        if low == high { Self::Is(low) } else { Self::Between(low, high) }
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::AsPredicted => "as predicted",
+            Self::Differs => "differs",
+            Self::Observed => "observed",
+            Self::Varies => "varies here",
+        })
+    }
+}
+
+impl Finding {
+    /// The transport that was observed.
+    #[must_use]
+    pub const fn transport(&self) -> Transport {
+        self.prediction.transport
     }
 
-    fn holds(&self, observed: &Value) -> bool {
-        match self {
-            Self::Is(value) => observed == value,
-            Self::Between(low, high) => observed.same_kind(low) && (low..=high).contains(&observed),
-            Self::AtLeast(low) => observed.same_kind(low) && observed >= low,
-        }
+    /// The name of the observation: `packets`, `time to the reply`.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.prediction.what
+    }
+
+    /// What theory expects.
+    #[must_use]
+    pub const fn expected(&self) -> &Expected {
+        &self.prediction.expected
+    }
+
+    /// What the run observed; `None` if it did not reach that point.
+    #[must_use]
+    pub const fn observed(&self) -> Option<&Value> {
+        self.observed.as_ref()
+    }
+
+    /// Whether the two agree.
+    #[must_use]
+    pub const fn verdict(&self) -> Verdict {
+        self.verdict
+    }
+}
+
+impl Expected {
+    /// No formula gives the value: the run shows it, and no run differs.
+    pub(crate) const OBSERVE: Self = Self { lowest: None, highest: None };
+
+    /// This value.
+    pub(crate) fn is(value: impl Into<Value>) -> Self {
+        let value = value.into();
+        Self { lowest: Some(value.clone()), highest: Some(value) }
+    }
+
+    /// From the one to the other, both included.
+    pub(crate) fn between(lowest: impl Into<Value>, highest: impl Into<Value>) -> Self {
+        Self { lowest: Some(lowest.into()), highest: Some(highest.into()) }
+    }
+
+    /// This value or more.
+    pub(crate) fn at_least(lowest: impl Into<Value>) -> Self {
+        Self { lowest: Some(lowest.into()), highest: None }
+    }
+
+    /// The lowest value that agrees; `None` if theory gives none.
+    #[must_use]
+    pub const fn lowest(&self) -> Option<&Value> {
+        self.lowest.as_ref()
+    }
+
+    /// The highest value that agrees; `None` if theory gives none.
+    #[must_use]
+    pub const fn highest(&self) -> Option<&Value> {
+        self.highest.as_ref()
+    }
+
+    /// The expected value, where only one agrees.
+    #[must_use]
+    pub fn only(&self) -> Option<&Value> {
+        self.lowest().filter(|_| self.lowest == self.highest)
+    }
+
+    fn agrees(&self, observed: &Value) -> bool {
+        let is_above = |lowest: &Value| observed.same_kind(lowest) && observed >= lowest;
+        let is_below = |highest: &Value| observed.same_kind(highest) && observed <= highest;
+        self.lowest().is_none_or(is_above) && self.highest().is_none_or(is_below)
     }
 }
 
 impl Value {
-    /// A count is of the same kind as a count of the same things only.
+    pub(crate) const fn share(share: f64) -> Self {
+        Self::Share { share }
+    }
+
+    /// Whether the two can be compared: counts of the same things, two shares, two texts or two times.
     fn same_kind(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Count(_, one), Self::Count(_, other)) => one == other,
-            (Self::Share(_), Self::Share(_))
-            | (Self::Text(_), Self::Text(_))
-            | (Self::Time(_), Self::Time(_)) => true,
-            _ => false,
+            (Self::Count { of: one, .. }, Self::Count { of: other, .. }) => one == other,
+            _ => mem::discriminant(self) == mem::discriminant(other),
         }
     }
 }
 
 impl From<&str> for Value {
     fn from(text: &str) -> Self {
-        Self::Text(text.to_owned())
+        Self::Text { text: text.to_owned() }
     }
 }
 
 impl From<String> for Value {
     fn from(text: String) -> Self {
-        Self::Text(text)
+        Self::Text { text }
     }
 }
 
 impl From<Duration> for Value {
     fn from(time: Duration) -> Self {
-        Self::Time(time)
+        Self::Time { time }
     }
 }
 
 impl From<(u64, &'static str)> for Value {
     fn from((count, of): (u64, &'static str)) -> Self {
-        Self::Count(count, of.to_owned())
+        Self::Count { count, of: of.to_owned() }
     }
 }
 
-/// Holds each prediction against the observation of the same transport and name. What nobody predicted
-/// is a mistake of the lab, which a test finds.
+/// Compares each prediction with the observation of the same transport and name. An observation that the lab does not
+/// predict is a mistake of the lab, which a test finds.
 pub(super) fn compare(predictions: Vec<Prediction>, observed: &[Observation]) -> Vec<Finding> {
     let find = |prediction: &Prediction| {
         let same =
@@ -134,15 +260,19 @@ pub(super) fn compare(predictions: Vec<Prediction>, observed: &[Observation]) ->
     };
     let judge = |prediction: Prediction| {
         let observed = find(&prediction);
-        let holds = observed.as_ref().is_some_and(|value| prediction.expected.holds(value));
-        let verdict = match (holds, prediction.varies) {
-            (true, _) => Verdict::AsPredicted,
-            (false, Some(_)) if !sys::IS_LINUX => Verdict::Varies,
-            (false, _) => Verdict::Differs,
-        };
+        let verdict = verdict(&prediction, observed.as_ref());
         Finding { prediction, observed, verdict }
     };
     predictions.into_iter().map(judge).collect()
+}
+
+fn verdict(prediction: &Prediction, observed: Option<&Value>) -> Verdict {
+    match (&prediction.expected, prediction.varies) {
+        (expected, _) if *expected == Expected::OBSERVE => Verdict::Observed,
+        (expected, _) if observed.is_some_and(|it| expected.agrees(it)) => Verdict::AsPredicted,
+        (_, Some(_)) if !sys::IS_LINUX => Verdict::Varies,
+        _ => Verdict::Differs,
+    }
 }
 
 #[cfg(test)]
@@ -157,28 +287,37 @@ mod tests {
     }
 
     #[test]
-    fn a_range_of_one_is_that_one() {
-        assert_eq!(Expected::range((1, "read"), (1, "read")), Expected::Is((1, "read").into()));
-        let two = Expected::Between((1, "read").into(), (2, "read").into());
-        assert_eq!(Expected::range((1, "read"), (2, "read")), two);
+    fn a_range_of_one_value_is_that_value() {
+        let expected = Expected::between((1, "read"), (1, "read"));
+        assert_eq!(expected, Expected::is((1, "read")));
+        assert_eq!(expected.only(), Some(&(1, "read").into()));
+        assert_eq!(Expected::between((1, "read"), (2, "read")).only(), None);
+        assert_eq!(Expected::OBSERVE.only(), None);
+    }
+
+    #[test]
+    fn where_theory_expects_nothing_no_observation_differs() {
+        assert_eq!(verdict(Expected::OBSERVE, (7, "packet")), Verdict::Observed);
+        let prediction = Prediction::new(Transport::Tcp, "reads", Expected::OBSERVE);
+        assert_eq!(compare(vec![prediction], &[])[0].verdict, Verdict::Observed);
     }
 
     #[test]
     fn what_is_observed_has_to_be_what_was_predicted() {
         let reads = |count| Value::from((count, "read"));
-        assert_eq!(verdict(Expected::Is(reads(2)), (2, "read")), Verdict::AsPredicted);
-        assert_eq!(verdict(Expected::Is(reads(2)), (3, "read")), Verdict::Differs);
-        let between = Expected::Between(reads(1), reads(20));
+        assert_eq!(verdict(Expected::is(reads(2)), (2, "read")), Verdict::AsPredicted);
+        assert_eq!(verdict(Expected::is(reads(2)), (3, "read")), Verdict::Differs);
+        let between = Expected::between(reads(1), reads(20));
         assert_eq!(verdict(between.clone(), (20, "read")), Verdict::AsPredicted);
         assert_eq!(verdict(between, (21, "read")), Verdict::Differs);
-        assert_eq!(verdict(Expected::AtLeast(reads(2)), (1, "read")), Verdict::Differs);
+        assert_eq!(verdict(Expected::at_least(reads(2)), (1, "read")), Verdict::Differs);
     }
 
     #[test]
     fn a_value_of_another_kind_never_agrees() {
         let reads = Value::from((2, "read"));
-        assert_eq!(verdict(Expected::AtLeast(reads.clone()), "nothing"), Verdict::Differs);
-        assert_eq!(verdict(Expected::AtLeast(reads), (5, "packet")), Verdict::Differs);
+        assert_eq!(verdict(Expected::at_least(reads.clone()), "nothing"), Verdict::Differs);
+        assert_eq!(verdict(Expected::at_least(reads), (5, "packet")), Verdict::Differs);
     }
 
     #[test]

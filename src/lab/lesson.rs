@@ -3,7 +3,7 @@
 //! A sentence is part of a run's lesson only where the run observed all of its grounds. Where a lab has several
 //! parts, the sentence names the part that its grounds are from, so that no other row contradicts it.
 
-use super::finding::{Expected, Finding, Value, Verdict};
+use super::finding::{Finding, Value, Verdict};
 use crate::transport::Transport;
 
 /// A sentence to remember.
@@ -76,7 +76,7 @@ impl Ground {
         let both = |other: Other| number(observed).zip(other.number(findings));
         match self.must {
             Must::BeAsPredicted => {
-                let is_one = matches!(finding.prediction.expected, Expected::Is(_));
+                let is_one = finding.prediction.expected.only().is_some();
                 is_one && finding.verdict == Verdict::AsPredicted
             }
             Must::Equal(Other::Text(text)) => *observed == text.into(),
@@ -124,10 +124,10 @@ fn find<'a>(findings: &'a [Finding], transport: Transport, what: &str) -> Option
 /// A count, a share of a whole, or seconds.
 fn number(value: &Value) -> Option<f64> {
     match value {
-        Value::Count(count, _) => Some(real(*count)),
-        Value::Share(share) => Some(*share),
-        Value::Text(_) => None,
-        Value::Time(time) => Some(time.as_secs_f64()),
+        Value::Count { count, .. } => Some(real(*count)),
+        Value::Share { share } => Some(*share),
+        Value::Text { .. } => None,
+        Value::Time { time } => Some(time.as_secs_f64()),
     }
 }
 
@@ -139,7 +139,7 @@ fn real(count: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lab::Prediction;
+    use crate::lab::{Expected, Prediction};
     use crate::transport::Transport::{Tcp, Udp};
     use std::time::Duration;
 
@@ -159,7 +159,7 @@ mod tests {
             finding(Tcp, "packets", (7, "packet")),
             finding(Udp, "packets", (2, "packet")),
             finding(Udp, "reads", (2, "read")),
-            finding(Udp, "answered", Value::Share(1.0)),
+            finding(Udp, "answered", Value::share(1.0)),
             finding(Tcp, "end", "ECONNRESET"),
             finding(Tcp, "text", "it"),
             finding(Tcp, "time", Duration::from_millis(1)),
@@ -217,7 +217,7 @@ mod tests {
     #[test]
     fn a_prediction_of_a_range_is_too_wide_to_rest_on() {
         let low = Value::from((0, "packet"));
-        let expected = Expected::Between(low.clone(), (9, "packet").into());
+        let expected = Expected::between(low.clone(), (9, "packet"));
         let prediction = Prediction::new(Tcp, "packets", expected);
         let verdict = Verdict::AsPredicted;
         let findings = [Finding { prediction, observed: Some(low), verdict }];

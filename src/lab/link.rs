@@ -1,8 +1,8 @@
 //! The network between two hosts: what becomes of each packet, drawn from a seed.
 //!
-//! `sim` and `netns` both ask here, so the same knobs mean the same on both.
+//! `sim` and `netns` both ask here, so the same options mean the same on both.
 
-use super::Knobs;
+use super::LabOptions;
 use super::packet::kind;
 use crate::trace::{Fate, HostId, Loss};
 use rand_pcg::Pcg64Mcg;
@@ -55,15 +55,15 @@ pub(crate) struct Link {
 }
 
 impl Conditions {
-    /// As the knobs have it, where the lab itself asks for a delay only.
-    pub(crate) fn of(knobs: &Knobs, delay: Duration) -> Self {
+    /// As the options say, where the lab itself asks for a delay only.
+    pub(crate) fn of(options: &LabOptions, delay: Duration) -> Self {
         let share = |percent: Option<f64>| percent.unwrap_or(0.0) / 100.0;
         Self {
-            delay: knobs.delay.unwrap_or(delay),
-            loss: share(knobs.loss),
-            duplicate: share(knobs.duplicate),
-            reorder: share(knobs.reorder),
-            drop: knobs.drop.clone(),
+            delay: options.delay.unwrap_or(delay),
+            loss: share(options.loss),
+            duplicate: share(options.duplicate),
+            reorder: share(options.reorder),
+            drop: options.drop.clone(),
             fault: Fault::None,
         }
     }
@@ -71,7 +71,7 @@ impl Conditions {
 
 impl Conditions {
     /// Whether chance decides what becomes of a packet: a share of none or of all leaves nothing to chance.
-    pub(crate) fn draws(&self) -> bool {
+    pub(crate) fn is_random(&self) -> bool {
         [self.loss, self.duplicate, self.reorder].iter().any(|share| 0.0 < *share && *share < 1.0)
     }
 }
@@ -119,7 +119,7 @@ mod tests {
     const MS: Duration = Duration::from_millis(1);
 
     fn plain() -> Conditions {
-        Conditions::of(&Knobs::default(), 20 * MS)
+        Conditions::of(&LabOptions::default(), 20 * MS)
     }
 
     fn fates(conditions: Conditions, count: usize) -> Vec<Fate> {

@@ -1,9 +1,31 @@
-//! The laboratory: experiments that show how a stream differs from a datagram, each over both.
+//! The laboratory as values: experiments that show how a stream differs from a datagram, each over both.
 //!
-//! A [`Lab`] asks one question. Its [`Procedure`] for an [`Engine`] first predicts what will be observed
-//! ([`Prediction`]), without having run anything, then runs and observes; what was observed is held against what was
-//! predicted here, not in the lab, so no lab can agree with itself by accident.
+//! A [`Lab`] asks one question. It runs on one or more [`Engine`]s with a [`Setting`]. Before a run its theory says
+//! what to expect; the [`Report`] compares that with what the run observed, and has the [`Trace`] of each exchange.
+//! The labs on [`Engine::Sim`] need no socket and no privilege, and repeat to the octet.
+//!
+//! ```
+//! use daytime::lab::{self, Engine, Setting, Value};
+//!
+//! let lab = lab::find("loss").expect("a lab of that name");
+//! let report = lab.run(Engine::Sim, &Setting::default().loss(50.0).count(100))?;
+//! assert!(report.is_as_predicted());
+//! let named = |name| report.findings().iter().find(|it| it.name() == name);
+//! let share = named("answered with one try").expect("a finding");
+//! assert!(matches!(share.observed(), Some(Value::Share { share }) if *share < 0.5));
+//! # Ok::<(), lab::LabError>(())
+//! ```
+//!
+//! [`Report`] and [`Lab`] serialize to what `daytime lab run --json` and `daytime lab list --json` print;
+//! `docs/LAB_JSON.md` describes every key.
 
+/// Compiles what the page shows.
+#[cfg(all(doctest, feature = "client", feature = "server"))]
+#[doc = include_str!("../../docs/LAB_JSON.md")]
+struct JsonPage;
+
+mod analysis;
+mod error;
 mod experiments;
 mod finding;
 pub(crate) mod lesson;
@@ -11,35 +33,42 @@ mod link;
 mod loopback;
 mod netns;
 mod packet;
+mod plan;
 mod recorder;
-mod seen;
+mod report;
 mod setting;
 mod sim;
 mod text;
 
-pub(crate) use finding::{Expected, Finding, Prediction, Value, Verdict};
+pub use crate::trace::{Happening, Trace, TraceEvent};
+pub use error::LabError;
+pub use finding::{Expected, Finding, Value, Verdict};
+pub use report::Report;
+pub use setting::{Engine, OptionRange, Setting, UnknownEngine};
+
+pub(crate) use error::Obstacle;
+pub(crate) use finding::Prediction;
 pub(crate) use lesson::{Ground, Lesson, Must, Other};
 pub(crate) use netns::permit as permit_namespaces;
-pub(crate) use setting::{Dial, Engine, Knob, Knobs, Setting};
+pub(crate) use report::Outcome;
+pub(crate) use setting::{LabOption, LabOptions};
 pub(crate) use text::{Next, Program, Text, Theory, Values};
 
-use crate::duration::{Unit, short};
-use crate::trace::Trace;
+use crate::duration::Unit;
 use crate::transport::Transport;
 use std::sync::LazyLock;
-use std::time::Duration;
 
-/// An experiment.
+/// An experiment: one question about streams and datagrams.
 #[derive(Debug)]
-pub(crate) struct Lab {
+pub struct Lab {
     /// As it is asked for.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// What the lab says, from its page in `docs/labs`.
-    pub text: LazyLock<Text>,
+    pub(crate) text: LazyLock<Text>,
     /// The unit of every time that is predicted or observed, on every engine.
-    pub time_unit: Unit,
+    pub(crate) time_unit: Unit,
     /// How it is done, one for each engine it runs on; the first is taken unless told otherwise.
-    pub procedures: &'static [Procedure],
+    pub(crate) procedures: &'static [Procedure],
 }
 
 /// How a lab is done on an engine.
@@ -47,9 +76,9 @@ pub(crate) struct Lab {
 pub(crate) struct Procedure {
     pub engine: Engine,
     /// Whether a run with these options draws anything by chance, so that the seed decides what comes out.
-    pub draws: fn(&Setting) -> bool,
-    /// What can be turned, and how far.
-    pub knobs: &'static [Dial],
+    pub uses_seed: fn(&Setting) -> bool,
+    /// The options, with their ranges.
+    pub options: &'static [OptionRange],
     /// The options as they are, for their places in the text of what is done.
     pub values: fn(&Setting) -> Values,
     /// What will be observed, from the setting alone.
@@ -58,6 +87,66 @@ pub(crate) struct Procedure {
 }
 
 impl Lab {
+    /// The name, such as `loss`.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The question that the lab answers.
+    #[must_use]
+    pub fn question(&'static self) -> &'static str {
+        &self.text.question
+    }
+
+    /// The engines that the lab runs on, the usual one first.
+    pub fn engines(&self) -> impl Iterator<Item = Engine> {
+        self.procedures.iter().map(|procedure| procedure.engine)
+    }
+
+    /// The options that the lab takes on an engine, with their ranges.
+    ///
+    /// ```
+    /// use daytime::lab::{self, Engine};
+    ///
+    /// let hold = lab::find("hold").expect("a lab of that name");
+    /// let options = hold.options(Engine::Loopback);
+    /// assert_eq!((options[0].name(), options[0].range()), ("count", &(0..=16)));
+    /// ```
+    #[must_use]
+    pub fn options(&self, engine: Engine) -> &'static [OptionRange] {
+        self.on(engine).map_or(&[], |procedure| procedure.options)
+    }
+
+    /// Runs the lab and compares what it observes with what theory expects. Blocks until the run has ended: on
+    /// [`Engine::Sim`] for milliseconds, on the others for up to a minute.
+    ///
+    /// # Errors
+    /// [`LabError::is_usage`]: the lab does not run on this engine, or does not take these options.
+    /// [`LabError::is_unavailable`]: this system lacks something that the engine needs. Else a system call failed.
+    ///
+    /// ```
+    /// use daytime::lab::{self, Engine, Setting, Verdict};
+    ///
+    /// let exchange = lab::find("exchange").expect("a lab of that name");
+    /// let report = exchange.run(Engine::Sim, &Setting::default())?;
+    /// assert_eq!(report.findings().len(), 6);
+    /// assert!(report.findings().iter().all(|it| it.verdict() == Verdict::AsPredicted));
+    ///
+    /// let error = exchange.run(Engine::Loopback, &Setting::default()).expect_err("not there");
+    /// assert!(error.is_usage());
+    /// assert_eq!(error.to_string(), "exchange does not run on loopback: it has sim and netns");
+    /// # Ok::<(), lab::LabError>(())
+    /// ```
+    pub fn run(&'static self, engine: Engine, setting: &Setting) -> Result<Report, LabError> {
+        let procedure = self.procedure(engine, setting)?;
+        let report = run(self, procedure, setting);
+        match report.outcome {
+            Ok(_) => Ok(report),
+            Err(obstacle) => Err(LabError(obstacle.into())),
+        }
+    }
+
     /// How it is done on this engine, if it is.
     pub(crate) fn on(&self, engine: Engine) -> Option<&'static Procedure> {
         self.procedures.iter().find(|procedure| procedure.engine == engine)
@@ -70,7 +159,7 @@ impl Lab {
 }
 
 /// For a procedure without chance.
-pub(crate) fn draws_nothing(_: &Setting) -> bool {
+pub(crate) fn never(_: &Setting) -> bool {
     false
 }
 
@@ -82,12 +171,12 @@ pub(crate) fn no_values(_: &Setting) -> Values {
 impl Procedure {
     /// The seed, if anything is drawn from it.
     pub(crate) fn seed(&self, setting: &Setting) -> Option<u64> {
-        (self.draws)(setting).then_some(setting.seed)
+        (self.uses_seed)(setting).then_some(setting.seed)
     }
 
-    /// How far a knob can be turned, if it is there.
-    pub(crate) fn dial(&self, knob: Knob) -> Option<&Dial> {
-        self.knobs.iter().find(|dial| dial.knob == knob)
+    /// The range of an option, if the procedure takes it.
+    pub(crate) fn range_of(&self, option: LabOption) -> Option<&OptionRange> {
+        self.options.iter().find(|range| range.option == option)
     }
 }
 
@@ -102,10 +191,13 @@ pub(crate) struct Run {
 
 /// A part of a run: one exchange, usually.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Part {
+#[non_exhaustive]
+pub struct Part {
+    /// The transport of the exchange.
     pub transport: Transport,
     /// Such as `with SO_REUSEADDR`; empty where there is one part for the transport.
     pub name: String,
+    /// What happened, in order.
     pub trace: Trace,
 }
 
@@ -129,73 +221,32 @@ impl Run {
     }
 }
 
-/// Why a lab did not run to its end.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Obstacle {
-    /// This system lacks something that the engine needs: says what, and what to do about it.
-    #[error("{0}")]
-    Missing(String),
-    /// A call failed that had to succeed.
-    #[error("cannot {0}")]
-    Failed(String, #[source] std::io::Error),
-    /// It took too long, which is no observation.
-    #[error("{0} did not happen within {time}", time = short(*.1))]
-    TooLate(String, Duration),
-}
-
-/// A run with its findings.
-#[derive(Debug)]
-pub(crate) struct Report {
-    pub lab: &'static Lab,
-    pub procedure: &'static Procedure,
-    pub setting: Setting,
-    pub outcome: Result<Outcome, Obstacle>,
-}
-
-impl Report {
-    /// The seed, if anything was drawn from it.
-    pub(crate) fn seed(&self) -> Option<u64> {
-        self.procedure.seed(&self.setting)
-    }
-
-    /// What a reader of the drawings must know: where the engine differs from a real host.
-    pub(crate) fn remarks(&self) -> Vec<String> {
-        let parts = self.outcome.as_ref().map_or(&[][..], |outcome| &outcome.parts);
-        match self.procedure.engine {
-            Engine::Sim => sim::remarks(parts),
-            Engine::Loopback | Engine::Netns => Vec::new(),
-        }
-    }
-}
-
-/// What came out where nothing was in the way.
-#[derive(Debug)]
-pub(crate) struct Outcome {
-    pub findings: Vec<Finding>,
-    pub parts: Vec<Part>,
-}
-
-impl Outcome {
-    /// The sentences of a lab's lesson that this run bears out.
-    pub(crate) fn lessons(&self, lab: &'static Lab) -> Vec<&'static Lesson> {
-        lab.text.lessons.iter().filter(|lesson| lesson.holds(&self.findings)).collect()
-    }
-
-    /// True unless something differs that is not known to vary.
-    pub(crate) fn is_as_predicted(&self) -> bool {
-        self.findings.iter().all(|finding| !matches!(finding.verdict, Verdict::Differs))
-    }
-}
-
 /// Every lab, in the order of the course.
 pub(crate) static LABS: &[&Lab] = experiments::ALL;
 
-/// The lab of that name.
-pub(crate) fn find(name: &str) -> Option<&'static Lab> {
-    LABS.iter().copied().find(|lab| lab.name == name)
+/// Every lab, in the order of the course.
+///
+/// ```
+/// let names: Vec<&str> = daytime::lab::all().map(daytime::lab::Lab::name).collect();
+/// assert_eq!(names[..2], ["exchange", "loss"]);
+/// ```
+pub fn all() -> impl Iterator<Item = &'static Lab> {
+    LABS.iter().copied()
 }
 
-/// Predicts, runs, and holds one against the other.
+/// The lab of that name.
+///
+/// ```
+/// let loss = daytime::lab::find("loss").expect("a lab of that name");
+/// assert_eq!(loss.question(), "Who repairs what the network loses?");
+/// assert!(daytime::lab::find("lost").is_none());
+/// ```
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Lab> {
+    all().find(|lab| lab.name == name)
+}
+
+/// Predicts, runs, and compares the two.
 pub(crate) fn run(lab: &'static Lab, procedure: &'static Procedure, setting: &Setting) -> Report {
     let predictions = (procedure.predict)(setting);
     let outcome = (procedure.run)(setting).map(|Run { parts, observed }| Outcome {
@@ -208,42 +259,43 @@ pub(crate) fn run(lab: &'static Lab, procedure: &'static Procedure, setting: &Se
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     /// Columns that a finding's name has in a table of 80.
     const NAME: usize = 24;
 
     fn names(procedure: &Procedure) -> Vec<(Transport, &'static str)> {
-        let predictions = (procedure.predict)(&Setting { seed: 1, knobs: Knobs::default() });
+        let predictions = (procedure.predict)(&Setting { seed: 1, options: LabOptions::default() });
         assert!(!predictions.is_empty());
         predictions.iter().map(|it| (it.transport, it.what)).collect()
     }
 
     /// None of a procedure's options, then each at its ends and at 1000.
     fn settings(procedure: &Procedure) -> Vec<Setting> {
-        let mut all = vec![Knobs::default()];
-        for Dial { knob, range } in procedure.knobs {
-            let (from, to) = (*range.start(), *range.end());
+        let mut all = vec![LabOptions::default()];
+        for OptionRange { option, values } in procedure.options {
+            let (from, to) = (*values.start(), *values.end());
             for at in [from, 1000.clamp(from, to), to] {
-                let (one, some) = (Knobs::default(), Some(at));
+                let (one, some) = (LabOptions::default(), Some(at));
                 let (time, share) = (Duration::from_millis(at.into()), Some(f64::from(at)));
-                all.push(match knob {
-                    Knob::Backlog => Knobs { backlog: u16::try_from(at).ok(), ..one },
-                    Knob::Buffer => Knobs { buffer: some, ..one },
-                    Knob::Count => Knobs { count: some, ..one },
-                    Knob::Delay => Knobs { delay: Some(time), ..one },
-                    Knob::Drop => Knobs { drop: vec![at], ..one },
-                    Knob::Duplicate => Knobs { duplicate: share, ..one },
-                    Knob::Loss => Knobs { loss: share, ..one },
-                    Knob::Reorder => Knobs { reorder: share, ..one },
+                all.push(match option {
+                    LabOption::Backlog => LabOptions { backlog: u16::try_from(at).ok(), ..one },
+                    LabOption::Buffer => LabOptions { buffer: some, ..one },
+                    LabOption::Count => LabOptions { count: some, ..one },
+                    LabOption::Delay => LabOptions { delay: Some(time), ..one },
+                    LabOption::Drop => LabOptions { drop: vec![at], ..one },
+                    LabOption::Duplicate => LabOptions { duplicate: share, ..one },
+                    LabOption::Loss => LabOptions { loss: share, ..one },
+                    LabOption::Reorder => LabOptions { reorder: share, ..one },
                 });
             }
         }
-        all.into_iter().map(|knobs| Setting { seed: 1, knobs }).collect()
+        all.into_iter().map(|options| Setting { seed: 1, options }).collect()
     }
 
     #[test]
     fn every_page_has_what_is_done_on_each_engine_with_the_options_as_they_are_unless_set() {
-        let setting = Setting { seed: 1, knobs: Knobs::default() };
+        let setting = Setting { seed: 1, options: LabOptions::default() };
         for lab in LABS {
             for procedure in lab.procedures {
                 let method = lab.method(procedure, &setting);
@@ -275,9 +327,7 @@ mod tests {
                     | Must::Exceed(Other::Finding(transport, what)) => {
                         find((transport, what)).is_some()
                     }
-                    Must::Equal(Other::Text(text)) => {
-                        prediction.expected == Expected::Is(text.into())
-                    }
+                    Must::Equal(Other::Text(text)) => prediction.expected == Expected::is(text),
                     _ => true,
                 }
             };

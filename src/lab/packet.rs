@@ -2,17 +2,17 @@
 
 use crate::transport::PORT;
 use crate::wire::decode::{self, Flags, decode};
-use smoltcp::wire::{IpAddress, IpProtocol, Ipv4Packet, TcpPacket, UdpPacket};
+use etherparse::{IpHeaders, PacketBuilder, PacketBuilderStep};
 use std::net::SocketAddrV4;
 
 /// What a packet is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// With so many octets for the application.
+    /// With its number of octets for the application.
     Segment(Control, usize),
-    /// With so many octets for the application.
+    /// With its number of octets for the application.
     Datagram(usize),
-    /// ICMP says that nobody has the port that a datagram was sent to.
+    /// ICMP: no socket has the port to which a datagram was sent.
     PortUnreachable,
     Other,
 }
@@ -89,58 +89,34 @@ pub(super) fn empty_datagram(from: SocketAddrV4, to: SocketAddrV4) -> Vec<u8> {
     datagram(from, to, &[])
 }
 
-/// A datagram with a few octets.
+/// A datagram with these octets.
 pub(super) fn datagram(from: SocketAddrV4, to: SocketAddrV4, octets: &[u8]) -> Vec<u8> {
-    let length = 8 + u16::try_from(octets.len()).unwrap_or(0);
-    let (mut packet, ends) = ipv4(IpProtocol::Udp, from, to, length);
-    let mut udp = UdpPacket::new_unchecked(&mut packet[IP_HEADER..]);
-    udp.set_src_port(from.port());
-    udp.set_dst_port(to.port());
-    udp.set_len(length);
-    udp.payload_mut().copy_from_slice(octets);
-    udp.fill_checksum(&ends.0, &ends.1);
+    let mut packet = Vec::new();
+    // Writing to a Vec cannot fail, and the octets fit into a datagram.
+    let _ = ipv4(from, to).udp(from.port(), to.port()).write(&mut packet, octets);
     packet
 }
 
 /// The segment that asks for a connection, without options.
 pub(super) fn syn(from: SocketAddrV4, to: SocketAddrV4) -> Vec<u8> {
-    let (mut packet, ends) = ipv4(IpProtocol::Tcp, from, to, 20);
-    let mut tcp = TcpPacket::new_unchecked(&mut packet[IP_HEADER..]);
-    tcp.set_header_len(20);
-    tcp.set_src_port(from.port());
-    tcp.set_dst_port(to.port());
-    tcp.set_syn(true);
-    tcp.set_window_len(u16::MAX);
-    tcp.fill_checksum(&ends.0, &ends.1);
+    let mut packet = Vec::new();
+    let segment = ipv4(from, to).tcp(from.port(), to.port(), 0, u16::MAX).syn();
+    let _ = segment.write(&mut packet, &[]);
     packet
 }
 
-/// Octets of an IPv4 header without options (RFC 791, section 3.1).
-const IP_HEADER: usize = 20;
-
-/// An IPv4 packet with room for so many octets, all 0; and its two addresses.
-fn ipv4(
-    protocol: IpProtocol,
-    from: SocketAddrV4,
-    to: SocketAddrV4,
-    octets: u16,
-) -> (Vec<u8>, (IpAddress, IpAddress)) {
-    let mut packet = vec![0; IP_HEADER + usize::from(octets)];
-    let mut ip = Ipv4Packet::new_unchecked(&mut packet);
-    ip.set_version(4);
-    ip.set_header_len(20);
-    ip.set_total_len(20 + octets);
-    ip.set_hop_limit(64);
-    ip.set_next_header(protocol);
-    ip.set_src_addr(*from.ip());
-    ip.set_dst_addr(*to.ip());
-    ip.fill_checksum();
-    (packet, ((*from.ip()).into(), (*to.ip()).into()))
+/// An IPv4 header without options that passes 64 routers at most.
+fn ipv4(from: SocketAddrV4, to: SocketAddrV4) -> PacketBuilderStep<IpHeaders> {
+    PacketBuilder::ipv4(from.ip().octets(), to.ip().octets(), 64)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use smoltcp::wire::{IpAddress, Ipv4Packet, TcpPacket, UdpPacket};
+
+    /// Octets of an IPv4 header without options (RFC 791, section 3.1).
+    const IP_HEADER: usize = 20;
 
     fn addresses() -> (SocketAddrV4, SocketAddrV4) {
         ("10.0.0.1:13".parse().expect("address"), "10.0.0.2:13".parse().expect("address"))
@@ -176,8 +152,10 @@ mod tests {
         assert_eq!(kind(&syn(from, to)).words(), "SYN");
         assert_eq!(kind(&empty_datagram(from, to)), Kind::Datagram(0));
         assert_eq!(kind(&datagram(from, to, b"time")), Kind::Datagram(4));
-        let (mut icmp, _) = ipv4(IpProtocol::Icmp, to, from, 8 + 28);
-        icmp[20..22].copy_from_slice(&[3, 3]); // RFC 792: destination unreachable, port
+        let mut icmp = Vec::new();
+        // RFC 792: destination unreachable, port.
+        let unreachable = ipv4(to, from).icmpv4_raw(3, 3, [0; 4]);
+        unreachable.write(&mut icmp, &empty_datagram(from, to)).expect("written");
         assert_eq!(kind(&icmp), Kind::PortUnreachable);
         let controls = [
             (Flags::ACK, "ACK"),

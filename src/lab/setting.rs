@@ -1,4 +1,4 @@
-//! What a student chooses for a run: the engine, the seed, and where the knobs stand.
+//! What a student chooses for a run: the engine, the seed, and the options.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -6,8 +6,16 @@ use std::str::FromStr;
 use std::time::Duration;
 
 /// What the hosts, their sockets and the network between them are made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Engine {
+///
+/// ```
+/// use daytime::lab::Engine;
+///
+/// assert_eq!("sim".parse(), Ok(Engine::Sim));
+/// assert_eq!(Engine::Netns.to_string(), "netns");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Engine {
     /// Two hosts of `smoltcp` on a link of our own, in virtual time: it repeats to the byte.
     Sim,
     /// Real sockets on this host.
@@ -45,11 +53,11 @@ impl FromStr for Engine {
 /// There is no such engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("neither sim, loopback nor netns")]
-pub(crate) struct UnknownEngine;
+pub struct UnknownEngine;
 
 /// Something that a lab lets a student change. In the order of the command line's help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Knob {
+pub(crate) enum LabOption {
     Backlog,
     Buffer,
     Count,
@@ -60,7 +68,7 @@ pub(crate) enum Knob {
     Reorder,
 }
 
-impl Knob {
+impl LabOption {
     pub(crate) const ALL: [Self; 8] = [
         Self::Backlog,
         Self::Buffer,
@@ -72,9 +80,9 @@ impl Knob {
         Self::Reorder,
     ];
 
-    /// Turned from the one to the other.
-    pub(crate) const fn within(self, range: RangeInclusive<u32>) -> Dial {
-        Dial { knob: self, range }
+    /// The option with its range, both ends included.
+    pub(crate) const fn within(self, range: RangeInclusive<u32>) -> OptionRange {
+        OptionRange { option: self, values: range }
     }
 
     /// As on the command line, without the dashes.
@@ -92,24 +100,35 @@ impl Knob {
     }
 }
 
-/// A knob that a procedure has, and how far it can be turned there.
+/// An option that a lab takes on an engine, with the range of its values.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Dial {
-    pub knob: Knob,
-    /// In the unit of the command line: percent, milliseconds, or a number of something.
-    pub range: RangeInclusive<u32>,
+pub struct OptionRange {
+    pub(crate) option: LabOption,
+    pub(crate) values: RangeInclusive<u32>,
 }
 
-impl Dial {
-    /// True if the knob can be turned to there.
+impl OptionRange {
+    /// The name of the option, as on the command line without the dashes: `loss`.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.option.name()
+    }
+
+    /// The values that the lab takes: percent, milliseconds, or a number of something.
+    #[must_use]
+    pub const fn range(&self) -> &RangeInclusive<u32> {
+        &self.values
+    }
+
+    /// Whether the value is in the range.
     pub(crate) fn allows(&self, at: f64) -> bool {
-        (f64::from(*self.range.start())..=f64::from(*self.range.end())).contains(&at)
+        (f64::from(*self.values.start())..=f64::from(*self.values.end())).contains(&at)
     }
 }
 
-/// Where the knobs stand; those that are unset are where the lab wants them.
+/// The options that are set; the lab chooses the others.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Knobs {
+pub(crate) struct LabOptions {
     /// Connections that wait for `accept(2)`: the second argument of `listen(2)`.
     pub backlog: Option<u16>,
     /// Octets that one `recv(2)` can take.
@@ -128,40 +147,122 @@ pub(crate) struct Knobs {
     pub reorder: Option<f64>,
 }
 
-impl Knobs {
-    /// Those that were turned.
-    pub(crate) fn turned(&self) -> Vec<Knob> {
-        Knob::ALL.into_iter().filter(|knob| !self.of(*knob).is_empty()).collect()
+impl LabOptions {
+    /// The options that are set.
+    pub(crate) fn given(&self) -> Vec<LabOption> {
+        LabOption::ALL.into_iter().filter(|option| !self.of(*option).is_empty()).collect()
     }
 
-    /// Where it stands, in the unit of the command line; nowhere if it is unset.
-    pub(crate) fn of(&self, knob: Knob) -> Vec<f64> {
-        let one = match knob {
-            Knob::Backlog => self.backlog.map(f64::from),
-            Knob::Buffer => self.buffer.map(f64::from),
-            Knob::Count => self.count.map(f64::from),
-            Knob::Delay => self.delay.map(milliseconds),
-            Knob::Drop => return self.drop.iter().copied().map(f64::from).collect(),
-            Knob::Duplicate => self.duplicate,
-            Knob::Loss => self.loss,
-            Knob::Reorder => self.reorder,
+    /// The values of an option in the unit of the command line; empty if it is not set.
+    pub(crate) fn of(&self, option: LabOption) -> Vec<f64> {
+        let one = match option {
+            LabOption::Backlog => self.backlog.map(f64::from),
+            LabOption::Buffer => self.buffer.map(f64::from),
+            LabOption::Count => self.count.map(f64::from),
+            LabOption::Delay => self.delay.map(milliseconds),
+            LabOption::Drop => return self.drop.iter().copied().map(f64::from).collect(),
+            LabOption::Duplicate => self.duplicate,
+            LabOption::Loss => self.loss,
+            LabOption::Reorder => self.reorder,
         };
         one.into_iter().collect()
     }
 }
 
-/// Not by way of seconds, so that 29 ms are 29 and not 29.000000000000004.
+/// In whole and broken milliseconds, not by way of seconds, so that 29 ms are 29 and not 29.000000000000004.
 fn milliseconds(time: Duration) -> f64 {
     let seconds = u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
     f64::from(seconds) * 1e3 + f64::from(time.subsec_nanos()) / 1e6
 }
 
-/// What a run is made with, on whatever engine.
+/// What a run is made with, on any engine: the seed, and the options that are set. The lab chooses the others.
+///
+/// ```
+/// use daytime::lab::{self, Engine, Setting};
+/// use std::time::Duration;
+///
+/// let setting = Setting::default().delay(Duration::from_millis(50));
+/// let exchange = lab::find("exchange").expect("a lab of that name");
+/// let report = exchange.run(Engine::Sim, &setting)?;
+/// let time = report.findings().iter().find(|it| it.name() == "time to the answer");
+/// let expected = lab::Value::Time { time: Duration::from_millis(200) };
+/// assert_eq!(time.and_then(lab::Finding::observed), Some(&expected));
+///
+/// let loss = lab::find("loss").expect("a lab of that name");
+/// let mixed = Setting::default().seed(7).loss(10.0).duplicate(10.0).reorder(10.0).drop([2, 5]);
+/// let report = loss.run(Engine::Sim, &mixed.clone().count(10))?;
+/// assert_eq!((report.seed(), report.is_as_predicted()), (Some(7), true));
+/// assert!(loss.run(Engine::Sim, &mixed.buffer(26)).is_err(), "it has no such option");
+/// # Ok::<(), lab::LabError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Setting {
-    /// From which all chance comes.
-    pub seed: u64,
-    pub knobs: Knobs,
+#[must_use]
+#[non_exhaustive]
+pub struct Setting {
+    pub(crate) seed: u64,
+    pub(crate) options: LabOptions,
+}
+
+impl Default for Setting {
+    fn default() -> Self {
+        Self { seed: 867, options: LabOptions::default() }
+    }
+}
+
+impl Setting {
+    /// The seed of all chance: the same seed gives the same run. 867 unless set.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// The second argument of `listen(2)`: connections that wait for `accept(2)`.
+    pub fn backlog(mut self, connections: u16) -> Self {
+        self.options.backlog = Some(connections);
+        self
+    }
+
+    /// Octets that one `recv(2)` takes at most.
+    pub fn buffer(mut self, octets: u32) -> Self {
+        self.options.buffer = Some(octets);
+        self
+    }
+
+    /// Number of repetitions; the lab says of what.
+    pub fn count(mut self, repetitions: u32) -> Self {
+        self.options.count = Some(repetitions);
+        self
+    }
+
+    /// How long a packet takes from one host to the other.
+    pub fn delay(mut self, delay: Duration) -> Self {
+        self.options.delay = Some(delay);
+        self
+    }
+
+    /// Numbers of the packets that the link loses, counted from 1 in the order in which both hosts send them.
+    pub fn drop(mut self, packets: impl IntoIterator<Item = u32>) -> Self {
+        self.options.drop = packets.into_iter().collect();
+        self
+    }
+
+    /// Percentage of packets that arrive twice.
+    pub fn duplicate(mut self, percent: f64) -> Self {
+        self.options.duplicate = Some(percent);
+        self
+    }
+
+    /// Percentage of packets that the link loses.
+    pub fn loss(mut self, percent: f64) -> Self {
+        self.options.loss = Some(percent);
+        self
+    }
+
+    /// Percentage of packets that the link holds back, so that later ones overtake them.
+    pub fn reorder(mut self, percent: f64) -> Self {
+        self.options.reorder = Some(percent);
+        self
+    }
 }
 
 #[cfg(test)]
@@ -177,18 +278,21 @@ mod tests {
     }
 
     #[test]
-    fn the_knobs_that_were_turned_are_known() {
-        assert_eq!(Knobs::default().turned(), []);
-        let knobs = Knobs { drop: vec![2], loss: Some(0.0), ..Knobs::default() };
-        assert_eq!(knobs.turned(), [Knob::Drop, Knob::Loss]);
-        assert_eq!((knobs.of(Knob::Drop), knobs.of(Knob::Delay)), (vec![2.0], vec![]));
+    fn the_options_that_are_set_are_known() {
+        assert_eq!(LabOptions::default().given(), []);
+        let options = LabOptions { drop: vec![2], loss: Some(0.0), ..LabOptions::default() };
+        assert_eq!(options.given(), [LabOption::Drop, LabOption::Loss]);
+        assert_eq!(
+            (options.of(LabOption::Drop), options.of(LabOption::Delay)),
+            (vec![2.0], vec![])
+        );
     }
 
     #[test]
     fn a_delay_is_told_as_it_was_asked_for() {
         for asked in [0.0, 0.5, 29.0, 57.0, 1000.25, 60_000.0] {
             let delay = Some(Duration::from_secs_f64(asked / 1e3));
-            assert_eq!(Knobs { delay, ..Knobs::default() }.of(Knob::Delay), [asked]);
+            assert_eq!(LabOptions { delay, ..LabOptions::default() }.of(LabOption::Delay), [asked]);
         }
     }
 }

@@ -42,11 +42,11 @@ fn on(engine: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_list_tells_each_question_with_engines_and_knobs() {
+fn the_list_tells_each_question_with_engines_and_options() {
     let screen = good(&mut lab(&["list"]));
     for lab in labs() {
         let keys: Vec<&String> = lab.as_object().expect("an object").keys().collect();
-        assert_eq!(keys, ["name", "question", "engines", "knobs", "theory", "next"]);
+        assert_eq!(keys, ["name", "question", "engines", "options", "theory", "next"]);
         let row = screen.lines().find(|line| line.starts_with(&format!("{} ", name(&lab))));
         let row = row.unwrap_or_else(|| panic!("no {} in {screen}", name(&lab)));
         let engines = words(&lab["engines"]).join(", ");
@@ -54,8 +54,8 @@ fn the_list_tells_each_question_with_engines_and_knobs() {
         let begin = lab["question"].as_str().expect("a question").split(' ').next();
         assert!(row.contains(begin.expect("a word")), "{row}");
         for engine in words(&lab["engines"]) {
-            for (knob, limits) in lab["knobs"][engine].as_object().expect("its knobs") {
-                assert!(screen.contains(&format!("--{knob}")), "{knob}: {screen}");
+            for (option, limits) in lab["options"][engine].as_object().expect("its options") {
+                assert!(screen.contains(&format!("--{option}")), "{option}: {screen}");
                 assert!(limits["from"].as_u64() < limits["to"].as_u64(), "{limits}");
             }
         }
@@ -76,7 +76,7 @@ fn an_unknown_name_is_a_matter_of_usage_and_near_ones_are_told() {
 }
 
 #[test]
-fn a_knob_that_is_turned_too_far_is_a_matter_of_usage() {
+fn an_option_that_is_out_of_range_is_a_matter_of_usage() {
     let told = bad(2, &mut lab(&["run", "loss", "--drop", "2,0"]));
     assert!(told.contains("loss takes --drop from 1 to 4294967295 on sim, not 0"), "{told}");
     let told = bad(2, &mut lab(&["run", "hold", "--count", "17"]));
@@ -87,7 +87,7 @@ fn a_knob_that_is_turned_too_far_is_a_matter_of_usage() {
 }
 
 #[test]
-fn an_engine_or_a_knob_that_a_lab_has_not_is_a_matter_of_usage() {
+fn an_engine_or_an_option_that_a_lab_has_not_is_a_matter_of_usage() {
     let told = bad(2, &mut lab(&["run", "exchange", "--engine", "loopback"]));
     let expected = "error: exchange does not run on loopback: it has sim and netns\n";
     assert!(told.starts_with(expected), "{told}");
@@ -105,7 +105,7 @@ fn an_engine_or_a_knob_that_a_lab_has_not_is_a_matter_of_usage() {
 }
 
 #[test]
-fn a_knob_that_cannot_be_is_a_matter_of_usage() {
+fn an_option_that_cannot_be_is_a_matter_of_usage() {
     for wrong in [
         ["--loss", "101"],
         ["--loss", "nan"],
@@ -161,8 +161,16 @@ fn json_has_predictions_observations_and_traces() {
         let findings = run["findings"].as_array().expect("findings");
         assert!(!findings.is_empty(), "{name}");
         for finding in findings {
-            assert_eq!(finding["verdict"], "as predicted", "{finding:#}");
-            assert!(finding["predicted"]["in_words"].is_string(), "{finding:#}");
+            let is_open = (finding["what"].as_str(), name.as_str())
+                == (Some("packets lost at random"), "loss");
+            let (verdict, words) =
+                if is_open { ("observed", "observe") } else { ("as predicted", "") };
+            assert_eq!(finding["verdict"], verdict, "{finding:#}");
+            let predicted = &finding["predicted"];
+            let has_value = predicted["is"].is_object() || predicted["from"].is_object();
+            assert_eq!(has_value, !is_open, "{finding:#}");
+            let predicted = predicted["in_words"].as_str().expect("words");
+            assert!(predicted.starts_with(words), "{finding:#}");
             assert!(finding["observed"]["in_words"].is_string(), "{finding:#}");
         }
         let parts = run["parts"].as_array().expect("parts");
@@ -177,6 +185,26 @@ fn json_has_predictions_observations_and_traces() {
 }
 
 #[test]
+fn where_no_formula_gives_a_value_the_table_says_observe_and_the_run_is_good() {
+    let options = ["run", "loss", "--loss", "70", "--duplicate", "30", "--drop", "2,5"];
+    let screen = good(lab(&options).args(["--count", "50"]));
+    let row = |name: &str| {
+        let rows = screen.lines().filter(|line| line.starts_with(&format!("  {name} ")));
+        rows.map(|row| row.split_whitespace().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>()
+    };
+    for name in ["clients without a reply", "replies, retries"] {
+        let rows = row(name);
+        assert_eq!(rows.len(), 2, "predicted, then observed: {screen}");
+        assert_eq!(rows[0], format!("{name} observe"));
+        assert!(rows[1].starts_with(&format!("{name} observe ")), "{rows:?}");
+        assert!(rows[1].ends_with(" observed"), "{rows:?}");
+    }
+    let csv = good(lab(&options).args(["--count", "50", "--csv"]));
+    assert!(csv.contains(",clients without a reply,observe,"), "{csv}");
+    assert_eq!(csv.matches(",differs").count(), 0, "{csv}");
+}
+
+#[test]
 fn csv_has_a_line_for_each_finding() {
     let name = &on("sim")[0];
     let run = |form: &str| good(&mut lab(&["run", name, "--engine", "sim", form]));
@@ -185,7 +213,10 @@ fn csv_has_a_line_for_each_finding() {
     let findings = all["runs"][0]["findings"].as_array().expect("findings").len();
     let mut lines = lines.lines();
     let head = lines.next().expect("a head");
-    assert!(head.starts_with("lab,engine,seed,knobs,transport,what,predicted,observed,"), "{head}");
+    assert!(
+        head.starts_with("lab,engine,seed,options,transport,what,predicted,observed,"),
+        "{head}"
+    );
     let rows: Vec<&str> = lines.collect();
     assert_eq!(rows.len(), findings);
     assert!(rows.iter().all(|row| row.starts_with(&format!("{name},sim,,,"))), "{rows:?}");

@@ -20,7 +20,7 @@ type Options = Vec<String>;
 /// The options of a lab as they are unless set, then each option at its least and at its most.
 fn ends(lab: &Value, engine: &str) -> Vec<Options> {
     let mut all = vec![Vec::new()];
-    for (option, limits) in lab["knobs"][engine].as_object().expect("its options") {
+    for (option, limits) in lab["options"][engine].as_object().expect("its options") {
         for end in ["from", "to"] {
             let mut value = limits[end].as_u64().expect("a number");
             if (name(lab), option.as_str()) == ("loss", "count") {

@@ -21,6 +21,8 @@ mod lab;
 #[cfg(feature = "lab")]
 mod lab_docs;
 #[cfg(feature = "lab")]
+mod lab_json;
+#[cfg(feature = "lab")]
 mod lab_lessons;
 #[cfg(feature = "lab")]
 mod lab_loopback;

@@ -20,7 +20,7 @@ pub(super) use bench::Bench;
 pub(super) use check::Check;
 pub(super) use compare::Compare;
 #[cfg(feature = "lab")]
-pub(super) use lab::{Lab, LabCommand, Run as LabRun};
+pub(super) use lab::{Lab, LabCommand, Run as LabRun, usage as usage_of_lab_run};
 pub(super) use listen_address::ListenAddress;
 pub(super) use parse::Parse;
 pub(super) use query::{MAX_LIMIT, Query};

@@ -21,9 +21,8 @@ impl<'a> Captures<'a> {
 
     /// Writes a file for each host of each part in which packets were seen: those written.
     pub(super) fn write(&self, report: &Report) -> Result<Vec<PathBuf>, Failure> {
-        let parts = report.outcome.as_ref().map_or(&[][..], |outcome| &outcome.parts);
         let mut written = Vec::new();
-        for part in parts.iter().filter(|part| part.trace.packets().next().is_some()) {
+        for part in report.parts().iter().filter(|part| part.trace.packets().next().is_some()) {
             for host in (0..part.trace.hosts.len()).map(HostId) {
                 let path = self.free(&name(report, part, host), &written);
                 fs::write(&path, pcapng(&part.trace, host)).map_err(|error| {

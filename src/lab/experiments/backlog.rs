@@ -7,7 +7,7 @@ use crate::lab::loopback::{
 };
 use crate::lab::recorder::Recorder;
 use crate::lab::{
-    Engine, Expected, Knob, Lab, Obstacle, Prediction, Procedure, Run, Setting, draws_nothing,
+    Engine, Expected, Lab, LabOption, Obstacle, Prediction, Procedure, Run, Setting, never,
 };
 use crate::sys;
 use crate::transport::Transport;
@@ -24,8 +24,8 @@ pub(super) static LAB: Lab = Lab {
     time_unit: Unit::Milliseconds,
     procedures: &[Procedure {
         engine: Engine::Loopback,
-        draws: draws_nothing,
-        knobs: &[Knob::Backlog.within(0..=MOST)],
+        uses_seed: never,
+        options: &[LabOption::Backlog.within(0..=MOST)],
         values: |setting| {
             let each: Vec<String> = backlogs(setting).iter().map(ToString::to_string).collect();
             vec![("backlog", each.join(", "))]
@@ -51,7 +51,7 @@ const ANSWERED: &str = "answered in the end";
 const SENT: &str = "questions sent";
 
 fn backlogs(setting: &Setting) -> Vec<u16> {
-    setting.knobs.backlog.map_or(BACKLOGS.to_vec(), |backlog| vec![backlog])
+    setting.options.backlog.map_or(BACKLOGS.to_vec(), |backlog| vec![backlog])
 }
 
 /// Clients that Linux lets in: it counts the queue as full when it holds more than the backlog.
@@ -76,12 +76,12 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
     if sys::QUEUES_ARE_TOLD {
         // Within the 3 seconds the SYN is sent again once, or twice where the first few are a second apart.
         let syns = 2 * all.len() as u64;
-        let time = Expected::Between(Duration::from_secs(3).into(), PATIENCE.into());
+        let time = Expected::between(Duration::from_secs(3), PATIENCE);
         predictions.extend([
             Prediction::is(tcp, WAITING, admitted),
             Prediction::is(tcp, NEXT, "ETIMEDOUT"),
             Prediction::new(tcp, AFTER, time),
-            Prediction::new(tcp, OVERFLOWS, Expected::AtLeast((syns, "SYN").into())),
+            Prediction::new(tcp, OVERFLOWS, Expected::at_least((syns, "SYN"))),
         ]);
     }
     predictions
@@ -300,11 +300,11 @@ fn bound() -> io::Result<(Socket, SockAddr)> {
 mod tests {
     use super::super::check;
     use super::*;
-    use crate::lab::Knobs;
+    use crate::lab::LabOptions;
 
     #[test]
     fn one_more_than_the_backlog_gets_in_and_the_next_hears_nothing() {
-        let run = check::all_is_as_predicted(&LAB, Knobs::default());
+        let run = check::all_is_as_predicted(&LAB, LabOptions::default());
         assert!(check::is_shown(&run, "connect() × 6"), "{:?}", run.parts);
     }
 
@@ -320,8 +320,8 @@ mod tests {
     fn whatever_the_backlog_it_is_as_predicted() {
         thread::scope(|scope| {
             for backlog in [3, 100] {
-                let knobs = Knobs { backlog: Some(backlog), ..Knobs::default() };
-                scope.spawn(|| check::all_is_as_predicted(&LAB, knobs));
+                let options = LabOptions { backlog: Some(backlog), ..LabOptions::default() };
+                scope.spawn(|| check::all_is_as_predicted(&LAB, options));
             }
         });
     }

@@ -4,7 +4,7 @@ use crate::duration::Unit;
 use crate::lab::loopback::{CLIENT, Pair, SERVER, ctime_reply, failed, require_loopback, wait_for};
 use crate::lab::recorder::Recorder;
 use crate::lab::{
-    Engine, Knob, Lab, Obstacle, Prediction, Procedure, Run, Setting, Value, draws_nothing,
+    Engine, Lab, LabOption, Obstacle, Prediction, Procedure, Run, Setting, Value, never,
 };
 use crate::trace::Trace;
 use crate::transport::Transport;
@@ -20,8 +20,8 @@ pub(super) static LAB: Lab = Lab {
     time_unit: Unit::Milliseconds,
     procedures: &[Procedure {
         engine: Engine::Loopback,
-        draws: draws_nothing,
-        knobs: &[Knob::Count.within(1..=MOST)],
+        uses_seed: never,
+        options: &[LabOption::Count.within(1..=MOST)],
         values: |setting| vec![("count", writes(setting).to_string())],
         predict,
         run,
@@ -55,7 +55,7 @@ enum Reader {
 }
 
 fn writes(setting: &Setting) -> u32 {
-    setting.knobs.count.unwrap_or(WRITES)
+    setting.options.count.unwrap_or(WRITES)
 }
 
 fn predict(setting: &Setting) -> Vec<Prediction> {
@@ -225,17 +225,20 @@ fn read(client: &Socket, all: usize, recorder: &Recorder) -> Result<Vec<usize>, 
 mod tests {
     use super::super::check;
     use super::*;
-    use crate::lab::Knobs;
+    use crate::lab::LabOptions;
 
     #[test]
     fn datagrams_keep_the_boundaries_and_a_stream_does_not() {
-        check::all_is_as_predicted(&LAB, Knobs::default());
-        check::all_is_as_predicted(&LAB, Knobs { count: Some(1), ..Knobs::default() });
+        check::all_is_as_predicted(&LAB, LabOptions::default());
+        check::all_is_as_predicted(&LAB, LabOptions { count: Some(1), ..LabOptions::default() });
     }
 
     #[test]
     fn a_socket_holds_as_many_as_can_be_asked_for() {
-        let run = check::all_is_as_predicted(&LAB, Knobs { count: Some(MOST), ..Knobs::default() });
+        let run = check::all_is_as_predicted(
+            &LAB,
+            LabOptions { count: Some(MOST), ..LabOptions::default() },
+        );
         assert!(check::is_shown(&run, "send(1) × 200"), "{:?}", run.parts);
     }
 

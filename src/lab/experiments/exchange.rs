@@ -3,13 +3,13 @@
 mod netns;
 
 use crate::duration::{Unit, short};
+use crate::lab::analysis::{count, round_trips, time_to_the_answer};
 use crate::lab::link::{Conditions, SERVER};
-use crate::lab::seen::{count, round_trips, time_to_the_answer};
 use crate::lab::sim::{
     self, Asker, DatagramService, Network, Policy, StreamClient, StreamService, address,
 };
 use crate::lab::{
-    Engine, Expected, Knob, Lab, Prediction, Procedure, Run, Setting, Value, draws_nothing,
+    Engine, Expected, Lab, LabOption, Prediction, Procedure, Run, Setting, Value, never,
 };
 use crate::trace::Trace;
 use crate::transport::Transport::{self, Tcp, Udp};
@@ -22,8 +22,8 @@ pub(super) static LAB: Lab = Lab {
     procedures: &[
         Procedure {
             engine: Engine::Sim,
-            draws: draws_nothing,
-            knobs: &[Knob::Delay.within(0..=60_000)],
+            uses_seed: never,
+            options: &[LabOption::Delay.within(0..=60_000)],
             values: |setting| vec![("delay", short(conditions(setting).delay))],
             predict,
             run: |setting| Ok(run(setting)),
@@ -42,14 +42,14 @@ fn enough(setting: &Setting) -> Duration {
 }
 
 fn conditions(setting: &Setting) -> Conditions {
-    sim::conditions(&setting.knobs, Duration::from_millis(20))
+    sim::conditions(&setting.options, Duration::from_millis(20))
 }
 
 fn predict(setting: &Setting) -> Vec<Prediction> {
     let conditions = conditions(setting);
     let expected = |transport, value: Value| match transport {
-        Tcp if sim::repeats_in_vain(&conditions) => Expected::AtLeast(value),
-        Tcp | Udp => Expected::Is(value),
+        Tcp if sim::repeats_in_vain(&conditions) => Expected::at_least(value),
+        Tcp | Udp => Expected::is(value),
     };
     let both = |transport, packets: u64, trips: u32| {
         let new = |what, value| Prediction::new(transport, what, expected(transport, value));
@@ -96,7 +96,7 @@ fn observe(run: &mut Run, transport: Transport, trace: Trace) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lab::Knobs;
+    use crate::lab::LabOptions;
     use crate::lab::experiments::check::as_predicted;
 
     #[test]
@@ -110,11 +110,11 @@ mod tests {
     #[test]
     fn an_answer_costs_what_was_predicted_whatever_the_seed_and_the_delay() {
         for seed in 0..50 {
-            as_predicted(&LAB, Engine::Sim, seed, Knobs::default());
+            as_predicted(&LAB, Engine::Sim, seed, LabOptions::default());
         }
         for nanoseconds in [0, 1500, 300_000_000, 500_000_000, 600_000_000, 60_000_000_000] {
             let delay = Some(Duration::from_nanos(nanoseconds));
-            as_predicted(&LAB, Engine::Sim, 1, Knobs { delay, ..Knobs::default() });
+            as_predicted(&LAB, Engine::Sim, 1, LabOptions { delay, ..LabOptions::default() });
         }
     }
 }

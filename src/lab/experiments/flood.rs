@@ -7,7 +7,7 @@ use crate::lab::loopback::{
 };
 use crate::lab::recorder::Recorder;
 use crate::lab::{
-    Engine, Expected, Knob, Lab, Obstacle, Prediction, Procedure, Run, Setting, draws_nothing,
+    Engine, Expected, Lab, LabOption, Obstacle, Prediction, Procedure, Run, Setting, never,
 };
 use crate::sys;
 use crate::transport::Transport;
@@ -22,8 +22,8 @@ pub(super) static LAB: Lab = Lab {
     time_unit: Unit::Milliseconds,
     procedures: &[Procedure {
         engine: Engine::Loopback,
-        draws: draws_nothing,
-        knobs: &[Knob::Count.within(1..=MOST)],
+        uses_seed: never,
+        options: &[LabOption::Count.within(1..=MOST)],
         values: |setting| vec![("count", count(setting).to_string())],
         predict,
         run,
@@ -53,7 +53,7 @@ const DROPPED: &str = "dropped (SO_RXQ_OVFL)";
 const TOGETHER: &str = "kept + dropped";
 
 fn count(setting: &Setting) -> u32 {
-    setting.knobs.count.unwrap_or(COUNT)
+    setting.options.count.unwrap_or(COUNT)
 }
 
 /// What the system makes of [`BUFFER`], in octets: the writer's `SO_SNDBUF` and the reader's `SO_RCVBUF`.
@@ -76,7 +76,7 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
     let accounting = "each kernel counts what a buffer holds in its own way";
     let asked = BUFFER as u64;
     let (sending, receiving) = granted().unwrap_or((asked, asked));
-    let accepted = Expected::range((sending, "octet"), (sending + receiving + SEGMENT, "octet"));
+    let accepted = Expected::between((sending, "octet"), (sending + receiving + SEGMENT, "octet"));
     let (least, most) = kept(count, receiving);
     let mut predictions = vec![
         Prediction::is(tcp, WRITER, "EAGAIN"),
@@ -85,11 +85,11 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
         Prediction::is(tcp, AFTERWARDS, octets(WRITE)),
         Prediction::is(udp, WRITER, octets(0)).varies("BSD may say ENOBUFS"),
         Prediction::is(udp, SENDS, (count, "send")).varies("BSD may say ENOBUFS"),
-        Prediction::new(udp, KEPT, Expected::range((least, "datagram"), (most, "datagram")))
+        Prediction::new(udp, KEPT, Expected::between((least, "datagram"), (most, "datagram")))
             .varies(accounting),
     ];
     if sys::QUEUES_ARE_TOLD {
-        let dropped = Expected::range((count - most, "datagram"), (count - least, "datagram"));
+        let dropped = Expected::between((count - most, "datagram"), (count - least, "datagram"));
         predictions.push(Prediction::new(udp, DROPPED, dropped));
         predictions.push(Prediction::is(udp, TOGETHER, (count, "datagram")));
     }
@@ -243,17 +243,20 @@ fn dropped_so_far(dropped: Option<u32>) -> Option<u64> {
 mod tests {
     use super::super::check;
     use super::*;
-    use crate::lab::Knobs;
+    use crate::lab::LabOptions;
 
     #[test]
     fn a_stream_holds_its_writer_and_datagrams_are_dropped() {
-        check::all_is_as_predicted(&LAB, Knobs::default());
+        check::all_is_as_predicted(&LAB, LabOptions::default());
     }
 
     #[test]
     fn a_few_datagrams_are_all_kept_and_many_are_not() {
         for count in [1, 10, 300, 20_000] {
-            check::all_is_as_predicted(&LAB, Knobs { count: Some(count), ..Knobs::default() });
+            check::all_is_as_predicted(
+                &LAB,
+                LabOptions { count: Some(count), ..LabOptions::default() },
+            );
         }
     }
 }

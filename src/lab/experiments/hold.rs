@@ -7,7 +7,7 @@ use crate::lab::loopback::{
 };
 use crate::lab::recorder::Recorder;
 use crate::lab::{
-    Engine, Expected, Knob, Lab, Obstacle, Prediction, Procedure, Run, Setting, draws_nothing,
+    Engine, Expected, Lab, LabOption, Obstacle, Prediction, Procedure, Run, Setting, never,
 };
 use crate::reply::Reply;
 use crate::trace::HostId;
@@ -24,8 +24,8 @@ pub(super) static LAB: Lab = Lab {
     time_unit: Unit::Milliseconds,
     procedures: &[Procedure {
         engine: Engine::Loopback,
-        draws: draws_nothing,
-        knobs: &[Knob::Count.within(0..=MOST)],
+        uses_seed: never,
+        options: &[LabOption::Count.within(0..=MOST)],
         values: |setting| vec![("count", idle(setting).to_string())],
         predict,
         run,
@@ -52,16 +52,16 @@ const NEXT: HostId = HostId(1);
 const SERVER: HostId = HostId(2);
 
 fn idle(setting: &Setting) -> u32 {
-    setting.knobs.count.unwrap_or(IDLE)
+    setting.options.count.unwrap_or(IDLE)
 }
 
 fn predict(setting: &Setting) -> Vec<Prediction> {
     let (tcp, udp) = (Transport::Tcp, Transport::Udp);
     let idle = idle(setting);
-    let at_once = || Expected::Between(Duration::ZERO.into(), WAIT.into());
+    let at_once = || Expected::between(Duration::ZERO, WAIT);
     let (held, later, answered) = match idle {
         0 => (octets(REPLY_OCTETS), octets(0), at_once()),
-        _ => ("EAGAIN".into(), octets(REPLY_OCTETS), Expected::AtLeast(WAIT.into())),
+        _ => ("EAGAIN".into(), octets(REPLY_OCTETS), Expected::at_least(WAIT)),
     };
     vec![
         Prediction::new(tcp, CONNECTS, at_once()),
@@ -207,18 +207,21 @@ fn ours(transport: Transport, idle: u32, run: &mut Run) -> Result<(), Obstacle> 
 mod tests {
     use super::super::check;
     use super::*;
-    use crate::lab::Knobs;
+    use crate::lab::LabOptions;
 
     #[test]
     fn an_idle_client_holds_a_stream_server_and_no_datagram_server() {
-        let run = check::all_is_as_predicted(&LAB, Knobs::default());
+        let run = check::all_is_as_predicted(&LAB, LabOptions::default());
         assert!(check::is_shown(&run, "recvfrom()"), "{:?}", run.parts);
     }
 
     #[test]
     fn with_none_and_with_many_idle_clients_it_is_as_predicted() {
         for count in [0, 2, 5, MOST] {
-            check::all_is_as_predicted(&LAB, Knobs { count: Some(count), ..Knobs::default() });
+            check::all_is_as_predicted(
+                &LAB,
+                LabOptions { count: Some(count), ..LabOptions::default() },
+            );
         }
     }
 }

@@ -3,13 +3,13 @@
 mod netns;
 
 use crate::duration::{Unit, short};
+use crate::lab::analysis::{count, first_packet};
 use crate::lab::link::{CLIENT, Conditions, SERVER};
 use crate::lab::packet::{empty_datagram, syn};
-use crate::lab::seen::{count, first};
 use crate::lab::sim::{
     self, Application, DatagramService, Network, Policy, StreamService, address,
 };
-use crate::lab::{Engine, Expected, Knob, Lab, Prediction, Procedure, Run, Setting, draws_nothing};
+use crate::lab::{Engine, Expected, Lab, LabOption, Prediction, Procedure, Run, Setting, never};
 use crate::trace::Trace;
 use crate::transport::Transport::{Tcp, Udp};
 use std::time::Duration;
@@ -21,9 +21,9 @@ pub(super) static LAB: Lab = Lab {
     procedures: &[
         Procedure {
             engine: Engine::Sim,
-            draws: draws_nothing,
+            uses_seed: never,
             // Every datagram is kept, and this makes a thousand of them at most.
-            knobs: &[Knob::Delay.within(1..=60_000)],
+            options: &[LabOption::Delay.within(1..=60_000)],
             values: |setting| vec![("delay", short(conditions(setting).delay))],
             predict,
             run: |setting| Ok(run(setting)),
@@ -43,7 +43,7 @@ const GUARDED: &str = "with the guard";
 const WATCHED: Duration = Duration::from_secs(1);
 
 fn conditions(setting: &Setting) -> Conditions {
-    sim::conditions(&setting.knobs, Duration::from_millis(1))
+    sim::conditions(&setting.options, Duration::from_millis(1))
 }
 
 fn predict(setting: &Setting) -> Vec<Prediction> {
@@ -52,9 +52,9 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
     let legs = u64::try_from(legs).unwrap_or(u64::MAX);
     // Where the reset takes longer than that, the SYN-ACK is repeated.
     let packets = if sim::repeats_in_vain(&conditions(setting)) {
-        Expected::AtLeast((3, "packet").into())
+        Expected::at_least((3, "packet"))
     } else {
-        Expected::Is((3, "packet").into())
+        Expected::is((3, "packet"))
     };
     vec![
         Prediction::is(Tcp, SERVER_ANSWERS, "SYN-ACK"),
@@ -85,8 +85,8 @@ fn run(setting: &Setting) -> Run {
 
 /// What a trace shows of a forged SYN, on whatever engine, and how many connections the server has accepted.
 fn observe_stream(run: &mut Run, trace: Trace, accepted: u64) {
-    run.saw(Tcp, SERVER_ANSWERS, first(&trace, SERVER));
-    run.saw(Tcp, VICTIM_ANSWERS, first(&trace, CLIENT));
+    run.saw(Tcp, SERVER_ANSWERS, first_packet(&trace, SERVER));
+    run.saw(Tcp, VICTIM_ANSWERS, first_packet(&trace, CLIENT));
     run.saw(Tcp, PACKETS, count(trace.packets(), "packet"));
     run.saw(Tcp, ACCEPTED, (accepted, "connection"));
     run.show(Tcp, "", trace);
@@ -114,12 +114,12 @@ fn forge(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lab::Knobs;
+    use crate::lab::LabOptions;
     use crate::lab::experiments::check::as_predicted;
 
     #[test]
     fn every_datagram_that_is_counted_is_kept() {
-        let outcome = as_predicted(&LAB, Engine::Sim, 1, Knobs::default());
+        let outcome = as_predicted(&LAB, Engine::Sim, 1, LabOptions::default());
         let kept = |name| {
             let part = outcome.parts.iter().find(|part| part.name == name).expect("a part");
             part.trace.packets().count()
@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn services_without_a_guard_answer_each_other_and_those_with_one_do_not() {
         for seed in 0..50 {
-            let outcome = as_predicted(&LAB, Engine::Sim, seed, Knobs::default());
+            let outcome = as_predicted(&LAB, Engine::Sim, seed, LabOptions::default());
             for part in &outcome.parts {
                 let names: Vec<&str> = part.trace.hosts.iter().map(|host| &*host.name).collect();
                 assert_eq!(names, ["victim", "server", "forger"]);
@@ -138,7 +138,7 @@ mod tests {
         }
         for milliseconds in [1, 7, 300, 501, 2000, 60_000] {
             let delay = Some(Duration::from_millis(milliseconds));
-            as_predicted(&LAB, Engine::Sim, 1, Knobs { delay, ..Knobs::default() });
+            as_predicted(&LAB, Engine::Sim, 1, LabOptions { delay, ..LabOptions::default() });
         }
     }
 }

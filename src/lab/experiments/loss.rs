@@ -1,12 +1,12 @@
 //! Who repairs what the network loses.
 
-mod chance;
-mod drawn;
+mod chosen;
+mod random;
 
 use crate::duration::{Unit, short};
 use crate::lab::link::{Conditions, SERVER};
 use crate::lab::sim::{self, DatagramService, Policy, address};
-use crate::lab::{Engine, Knob, Knobs, Lab, Prediction, Procedure, Run, Setting, Values};
+use crate::lab::{Engine, Lab, LabOption, LabOptions, Prediction, Procedure, Run, Setting, Values};
 use std::time::Duration;
 
 pub(super) static LAB: Lab = Lab {
@@ -15,14 +15,14 @@ pub(super) static LAB: Lab = Lab {
     time_unit: Unit::Milliseconds,
     procedures: &[Procedure {
         engine: Engine::Sim,
-        draws: |setting| conditions(setting).draws(),
-        knobs: &[
-            Knob::Loss.within(0..=100),
-            Knob::Drop.within(1..=u32::MAX),
-            Knob::Duplicate.within(0..=100),
-            Knob::Reorder.within(0..=100),
-            Knob::Delay.within(0..=60_000),
-            Knob::Count.within(1..=1_000_000),
+        uses_seed: |setting| conditions(setting).is_random(),
+        options: &[
+            LabOption::Loss.within(0..=100),
+            LabOption::Drop.within(1..=u32::MAX),
+            LabOption::Duplicate.within(0..=100),
+            LabOption::Reorder.within(0..=100),
+            LabOption::Delay.within(0..=60_000),
+            LabOption::Count.within(1..=1_000_000),
         ],
         values,
         predict,
@@ -34,7 +34,7 @@ pub(super) static LAB: Lab = Lab {
 const TRIES: u32 = 4;
 
 fn values(setting: &Setting) -> Values {
-    let Knobs { drop, duplicate, reorder, .. } = &setting.knobs;
+    let LabOptions { drop, duplicate, reorder, .. } = &setting.options;
     let numbers: Vec<String> = drop.iter().map(u32::to_string).collect();
     let lost = match &numbers[..] {
         [] => "first the SYN, then the reply; over UDP the question".to_owned(),
@@ -44,33 +44,33 @@ fn values(setting: &Setting) -> Values {
     vec![
         ("drop", lost),
         ("loss", percent(loss(setting))),
-        ("streams", chance::streams(setting).to_string()),
-        ("count", chance::count(setting).to_string()),
+        ("streams", random::streams(setting).to_string()),
+        ("count", random::count(setting).to_string()),
         ("delay", short(conditions(setting).delay)),
         ("duplicate", percent(duplicate.unwrap_or_default())),
         ("reorder", percent(reorder.unwrap_or_default())),
     ]
 }
 
-/// Of a hundred packets, how many are lost by chance.
+/// Percentage of packets lost at random.
 fn loss(setting: &Setting) -> f64 {
-    setting.knobs.loss.unwrap_or(30.0)
+    setting.options.loss.unwrap_or(30.0)
 }
 
-/// How the link is, chance included.
+/// The link with random loss.
 fn conditions(setting: &Setting) -> Conditions {
-    let conditions = sim::conditions(&setting.knobs, Duration::from_millis(20));
+    let conditions = sim::conditions(&setting.options, Duration::from_millis(20));
     Conditions { loss: loss(setting) / 100.0, drop: Vec::new(), ..conditions }
 }
 
-/// The time of an answer over TCP without loss.
-fn unhurt(setting: &Setting) -> Duration {
+/// When the reply over TCP arrives if the link loses nothing: after two round trips.
+fn time_without_loss(setting: &Setting) -> Duration {
     4 * conditions(setting).delay
 }
 
-/// How long a client with four tries has for all of them, 15 times as long as for the first: which is longer than
-/// a question and its answer take that are both late and come twice, so that one try does not meet another's.
-fn all_tries(setting: &Setting, least: Duration) -> Duration {
+/// When a client with four tries gives up: after 15 times its first timeout. That is longer than the last duplicate
+/// of a late reply takes, so that no try receives the reply to another.
+fn timeout_of_all_tries(setting: &Setting, least: Duration) -> Duration {
     least.max(120 * conditions(setting).delay)
 }
 
@@ -79,68 +79,53 @@ fn service() -> DatagramService {
 }
 
 fn predict(setting: &Setting) -> Vec<Prediction> {
-    [drawn::predict(setting), chance::predict(setting)].concat()
+    [chosen::predict(setting), random::predict(setting)].concat()
 }
 
 fn run(setting: &Setting) -> Run {
     let mut run = Run::default();
-    drawn::run(setting, &mut run);
-    chance::run(setting, &mut run);
+    chosen::run(setting, &mut run);
+    random::run(setting, &mut run);
     run
 }
 
 const WHOLE: &str = "all of the reply";
+const PART: &str = "a part of the reply";
+const NOTHING: &str = "silence";
 
-/// What of the reply has arrived.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Came {
-    Nothing,
-    Part,
-    Whole,
-}
-
-impl Came {
-    fn of(octets: &[u8]) -> Self {
-        match octets {
-            [] => Self::Nothing,
-            octets if octets.ends_with(b"-UTC\r\n") => Self::Whole,
-            _ => Self::Part,
-        }
-    }
-
-    fn words(self) -> &'static str {
-        match self {
-            Self::Nothing => "silence",
-            Self::Part => "a part of the reply",
-            Self::Whole => WHOLE,
-        }
+/// How much of the reply has arrived.
+fn received(octets: &[u8]) -> &'static str {
+    match octets {
+        [] => NOTHING,
+        octets if octets.ends_with(b"-UTC\r\n") => WHOLE,
+        _ => PART,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lab::Knobs;
+    use crate::lab::LabOptions;
 
     #[test]
     fn what_of_a_line_has_come_is_known() {
         let line = b"Tuesday, February 2, 1982 15:59:01-UTC\r\n";
-        let came = [&line[..], &line[..39], &line[20..30], &[]].map(Came::of);
-        assert_eq!(came, [Came::Whole, Came::Part, Came::Part, Came::Nothing]);
+        let received = [&line[..], &line[..39], &line[20..30], &[]].map(received);
+        assert_eq!(received, [WHOLE, PART, PART, NOTHING]);
     }
 
     #[test]
-    fn all_knobs_are_told_where_they_have_an_effect() {
-        let knobs = Knobs {
+    fn all_options_are_told_where_they_have_an_effect() {
+        let options = LabOptions {
             loss: Some(12.0),
             duplicate: Some(34.0),
             reorder: Some(56.0),
             delay: Some(Duration::from_micros(7500)),
             drop: vec![8, 9],
             count: Some(78),
-            ..Knobs::default()
+            ..LabOptions::default()
         };
-        let told = LAB.method(&LAB.procedures[0], &Setting { seed: 1, knobs });
+        let told = LAB.method(&LAB.procedures[0], &Setting { seed: 1, options });
         for word in
             ["12 %", "34 %", "56 %", "7.5 ms", "8, 9", "78 exchanges over TCP", "78 over UDP"]
         {

@@ -9,9 +9,7 @@ use crate::lab::loopback::{
     within_timeout,
 };
 use crate::lab::recorder::Recorder;
-use crate::lab::{
-    Engine, Lab, Obstacle, Prediction, Procedure, Run, Setting, draws_nothing, no_values,
-};
+use crate::lab::{Engine, Lab, Obstacle, Prediction, Procedure, Run, Setting, never, no_values};
 use crate::sys;
 use crate::transport::Transport;
 use socket2::Socket;
@@ -29,8 +27,8 @@ pub(super) static LAB: Lab = Lab {
     procedures: &[
         Procedure {
             engine: Engine::Loopback,
-            draws: draws_nothing,
-            knobs: &[],
+            uses_seed: never,
+            options: &[],
             values: no_values,
             predict,
             run,
@@ -171,13 +169,13 @@ fn source_of_reply(recorder: &Recorder, client: &Socket) -> String {
 mod tests {
     use super::super::check;
     use super::*;
-    use crate::lab::Knobs;
+    use crate::lab::LabOptions;
 
     #[test]
     fn a_careless_server_answers_from_another_address_and_ours_from_the_one_asked() {
         match present_at(ASKED) {
             Ok(()) => {
-                let run = check::all_is_as_predicted(&LAB, Knobs::default());
+                let run = check::all_is_as_predicted(&LAB, LabOptions::default());
                 assert!(check::is_shown(&run, "connect(127.0.0.2)"), "{:?}", run.parts);
             }
             Err(missing) => eprintln!("skipped: {missing}"),

@@ -8,7 +8,7 @@ use crate::lab::loopback::{
     is_local, local_address, octet_count, octets, open, outcome, received, recv, require_loopback,
 };
 use crate::lab::recorder::Recorder;
-use crate::lab::{Engine, Knob, Lab, Obstacle, Prediction, Procedure, Run, Setting, draws_nothing};
+use crate::lab::{Engine, Lab, LabOption, Obstacle, Prediction, Procedure, Run, Setting, never};
 use crate::transport::Transport;
 use nix::unistd::gethostname;
 use socket2::{Domain, Socket, Type};
@@ -22,8 +22,8 @@ pub(super) static LAB: Lab = Lab {
     time_unit: Unit::Milliseconds,
     procedures: &[Procedure {
         engine: Engine::Loopback,
-        draws: draws_nothing,
-        knobs: &[Knob::Buffer.within(1..=MOST)],
+        uses_seed: never,
+        options: &[LabOption::Buffer.within(1..=MOST)],
         values: |setting| vec![("buffer", buffer(setting).to_string())],
         predict,
         run,
@@ -51,7 +51,7 @@ const REFUSED: &str = "ECONNREFUSED";
 const ANOTHER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
 fn buffer(setting: &Setting) -> usize {
-    setting.knobs.buffer.map_or(BUFFER, |octets| octets as usize)
+    setting.options.buffer.map_or(BUFFER, |octets| octets as usize)
 }
 
 fn predict(setting: &Setting) -> Vec<Prediction> {
@@ -250,11 +250,11 @@ fn only_v6() -> io::Result<(Socket, SocketAddr, Socket)> {
 mod tests {
     use super::super::check;
     use super::*;
-    use crate::lab::Knobs;
+    use crate::lab::LabOptions;
 
     #[test]
     fn each_fault_of_the_notes_shows() {
-        let run = check::all_is_as_predicted(&LAB, Knobs::default());
+        let run = check::all_is_as_predicted(&LAB, LabOptions::default());
         for call in ["listen(5)", "recv(1024)", "gethostbyname(gethostname())", "send(1) × 25"] {
             assert!(check::is_shown(&run, call), "{call}: {:?}", run.parts);
         }
@@ -263,7 +263,10 @@ mod tests {
     #[test]
     fn whatever_the_buffer_it_is_as_predicted() {
         for buffer in [1, 10, 26, MOST] {
-            check::all_is_as_predicted(&LAB, Knobs { buffer: Some(buffer), ..Knobs::default() });
+            check::all_is_as_predicted(
+                &LAB,
+                LabOptions { buffer: Some(buffer), ..LabOptions::default() },
+            );
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::lab::loopback::{
 };
 use crate::lab::recorder::Recorder;
 use crate::lab::{
-    Engine, Expected, Lab, Obstacle, Prediction, Procedure, Run, Setting, draws_nothing, no_values,
+    Engine, Expected, Lab, Obstacle, Prediction, Procedure, Run, Setting, never, no_values,
 };
 use crate::sys;
 use crate::transport::Transport;
@@ -26,8 +26,8 @@ pub(super) static LAB: Lab = Lab {
     procedures: &[
         Procedure {
             engine: Engine::Loopback,
-            draws: draws_nothing,
-            knobs: &[],
+            uses_seed: never,
+            options: &[],
             values: no_values,
             predict,
             run,
@@ -53,7 +53,7 @@ fn predict(_: &Setting) -> Vec<Prediction> {
     let mut predictions = vec![
         Prediction::is(tcp, CONNECT, REFUSED),
         Prediction::is(udp, UNCONNECTED, "EAGAIN"),
-        Prediction::new(udp, WAITED, Expected::AtLeast(SILENCE.into()))
+        Prediction::new(udp, WAITED, Expected::at_least(SILENCE))
             .varies("some systems end a wait a tick early"),
         Prediction::is(udp, CONNECTED, REFUSED).varies("a host need not send the ICMP message"),
         Prediction::is(udp, SENDS, format!("sent, {REFUSED}, sent"))
@@ -176,11 +176,11 @@ fn connect(closed: SocketAddr, recorder: &Recorder) -> Result<Socket, Obstacle> 
 mod tests {
     use super::super::check;
     use super::*;
-    use crate::lab::Knobs;
+    use crate::lab::LabOptions;
 
     #[test]
     fn a_stream_is_refused_and_a_datagram_only_where_the_socket_is_connected() {
-        check::all_is_as_predicted(&LAB, Knobs::default());
+        check::all_is_as_predicted(&LAB, LabOptions::default());
     }
 
     #[test]

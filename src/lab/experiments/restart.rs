@@ -8,7 +8,7 @@ use crate::lab::loopback::{
 };
 use crate::lab::recorder::Recorder;
 use crate::lab::{
-    Engine, Expected, Lab, Obstacle, Prediction, Procedure, Run, Setting, draws_nothing, no_values,
+    Engine, Expected, Lab, Obstacle, Prediction, Procedure, Run, Setting, never, no_values,
 };
 use crate::sys;
 use crate::trace::HostId;
@@ -25,8 +25,8 @@ pub(super) static LAB: Lab = Lab {
     time_unit: Unit::Seconds,
     procedures: &[Procedure {
         engine: Engine::Loopback,
-        draws: draws_nothing,
-        knobs: &[],
+        uses_seed: never,
+        options: &[],
         values: no_values,
         predict,
         run,
@@ -100,7 +100,7 @@ fn predict(_: &Setting) -> Vec<Prediction> {
     if told {
         let [least, most] = REMEMBERED;
         predictions.push(Prediction::is(tcp, REMEMBERS, "server"));
-        predictions.push(Prediction::new(tcp, LEFT, Expected::range(least, most)));
+        predictions.push(Prediction::new(tcp, LEFT, Expected::between(least, most)));
     }
     predictions.push(Prediction::is(tcp, CLIENT_FIRST, bound_of(4, 4)));
     if told {
@@ -338,11 +338,11 @@ fn restart_ours(transport: Transport) -> Result<String, Obstacle> {
 mod tests {
     use super::super::check;
     use super::*;
-    use crate::lab::Knobs;
+    use crate::lab::LabOptions;
 
     #[test]
     fn a_port_is_free_again_where_the_client_closed_first_or_both_runs_have_the_option() {
-        let run = check::all_is_as_predicted(&LAB, Knobs::default());
+        let run = check::all_is_as_predicted(&LAB, LabOptions::default());
         assert!(check::is_shown(&run, "setsockopt(SO_REUSEADDR)"), "{:?}", run.parts);
         assert_eq!(run.parts.len(), 6);
     }

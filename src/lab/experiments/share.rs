@@ -1,15 +1,14 @@
 //! Two servers on the same port.
 
 use crate::duration::Unit;
+use crate::lab::analysis;
 use crate::lab::loopback::{
     ANY_PORT, PATIENCE, answer, ask, ctime_reply, failed, local_address, open, outcome,
     require_loopback,
 };
 use crate::lab::recorder::Recorder;
-use crate::lab::seen;
 use crate::lab::{
-    Engine, Expected, Knob, Lab, Obstacle, Prediction, Procedure, Run, Setting, Value,
-    draws_nothing,
+    Engine, Expected, Lab, LabOption, Obstacle, Prediction, Procedure, Run, Setting, Value, never,
 };
 use crate::listen::Listen;
 use crate::sys;
@@ -28,8 +27,8 @@ pub(super) static LAB: Lab = Lab {
     time_unit: Unit::Milliseconds,
     procedures: &[Procedure {
         engine: Engine::Loopback,
-        draws: draws_nothing,
-        knobs: &[Knob::Count.within(0..=MOST)],
+        uses_seed: never,
+        options: &[LabOption::Count.within(0..=MOST)],
         values: |setting| vec![("count", count(setting).to_string())],
         predict,
         run,
@@ -59,14 +58,14 @@ const CLIENT: HostId = HostId(0);
 const SERVERS: [HostId; 2] = [HostId(1), HostId(2)];
 
 fn count(setting: &Setting) -> u32 {
-    setting.knobs.count.unwrap_or(COUNT)
+    setting.options.count.unwrap_or(COUNT)
 }
 
 fn predict(setting: &Setting) -> Vec<Prediction> {
     let count = count(setting);
     let (tcp, udp) = (Transport::Tcp, Transport::Udp);
     let few = u32::from(count >= ENOUGH);
-    let share = || Expected::range(clients(few), clients(count - few));
+    let share = || Expected::between(clients(few), clients(count - few));
     let mut predictions = vec![
         Prediction::is(tcp, BIND, "bound"),
         Prediction::is(tcp, LISTEN, IN_USE),
@@ -89,7 +88,7 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
 }
 
 fn clients(count: u32) -> Value {
-    Value::Count(count.into(), "client".into())
+    (u64::from(count), "client").into()
 }
 
 fn run(setting: &Setting) -> Result<Run, Obstacle> {
@@ -210,7 +209,7 @@ fn one_socket(count: u32, run: &mut Run) -> Result<(), Obstacle> {
         recorder.receive_within(CLIENT, &client, PATIENCE).map_err(failed("receive the reply"))?;
     }
     run.saw(udp, ASKED_OF_ONE, (asked_by.iter().sum(), "question"));
-    run.saw(udp, MET_BY_ONE, seen::count(asked_by.iter().filter(|it| **it > 0), "server"));
+    run.saw(udp, MET_BY_ONE, analysis::count(asked_by.iter().filter(|it| **it > 0), "server"));
     run.show(udp, "one client socket, SO_REUSEPORT", recorder.trace());
     Ok(())
 }
@@ -253,13 +252,13 @@ fn asked(servers: &[Socket; 2]) -> Result<usize, Obstacle> {
 mod tests {
     use super::super::check;
     use super::*;
-    use crate::lab::Knobs;
+    use crate::lab::LabOptions;
     use crate::trace::{Event, What};
 
     #[test]
     fn reuseaddr_gives_all_datagrams_to_the_last_and_reuseport_some_to_each() {
         if sys::SPREADS_CLIENTS {
-            let run = check::all_is_as_predicted(&LAB, Knobs::default());
+            let run = check::all_is_as_predicted(&LAB, LabOptions::default());
             for part in run.parts.iter().filter(|part| part.name == "SO_REUSEPORT") {
                 let heard = |event: &&Event| matches!(&event.what, What::Call { call, .. } if call == "recv(1024)");
                 let heard = part.trace.events.iter().filter(heard).count();
@@ -272,7 +271,10 @@ mod tests {
     fn with_no_and_with_few_clients_it_is_as_predicted() {
         for count in [0, 1, 3, ENOUGH, 301] {
             if sys::SPREADS_CLIENTS {
-                check::all_is_as_predicted(&LAB, Knobs { count: Some(count), ..Knobs::default() });
+                check::all_is_as_predicted(
+                    &LAB,
+                    LabOptions { count: Some(count), ..LabOptions::default() },
+                );
             }
         }
     }

@@ -3,13 +3,13 @@
 mod netns;
 
 use crate::duration::{Unit, short};
+use crate::lab::analysis::{AfterReply, after_the_reply, count};
 use crate::lab::link::{Conditions, Fault, SERVER};
-use crate::lab::seen::{After, after_the_reply, count};
 use crate::lab::sim::{
     self, Asker, DatagramService, End, Network, Policy, StreamClient, StreamService, address,
 };
 use crate::lab::{
-    Engine, Expected, Knob, Lab, Prediction, Procedure, Run, Setting, Value, draws_nothing,
+    Engine, Expected, Lab, LabOption, Prediction, Procedure, Run, Setting, Value, never,
 };
 use crate::trace::Trace;
 use crate::transport::Transport::{self, Tcp, Udp};
@@ -22,8 +22,8 @@ pub(super) static LAB: Lab = Lab {
     procedures: &[
         Procedure {
             engine: Engine::Sim,
-            draws: draws_nothing,
-            knobs: &[Knob::Delay.within(0..=60_000)],
+            uses_seed: never,
+            options: &[LabOption::Delay.within(0..=60_000)],
             values: |setting| {
                 let [delay, deadline] = [conditions(setting).delay, deadline(setting)].map(short);
                 vec![("delay", delay), ("deadline", deadline)]
@@ -49,14 +49,14 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
     let none = Value::from((0, "packet"));
     // A SYN-ACK that comes twice is acknowledged twice.
     let of_stream = if sim::repeats_in_vain(&conditions(setting)) {
-        Expected::AtLeast(none.clone())
+        Expected::at_least(none.clone())
     } else {
-        Expected::Is(none.clone())
+        Expected::is(none.clone())
     };
     vec![
         Prediction::is(Tcp, RECV, "EAGAIN"),
         Prediction::new(Tcp, OF_CLIENT, of_stream),
-        Prediction::new(Tcp, AGAIN, Expected::AtLeast((2, "time").into())),
+        Prediction::new(Tcp, AGAIN, Expected::at_least((2, "time"))),
         Prediction::new(Tcp, GROWTH, growth_expected(setting)),
         Prediction::is(Udp, RECV, "EAGAIN"),
         Prediction::is(Udp, OF_CLIENT, none),
@@ -68,9 +68,9 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
 fn growth_expected(setting: &Setting) -> Expected {
     // The waits double until the deadline, so the last is shorter than half of that.
     if deadline(setting) / 2 < Duration::from_mins(1) {
-        Expected::Is(Value::Share(2.0))
+        Expected::is(Value::share(2.0))
     } else {
-        Expected::Between(Value::Share(1.0), Value::Share(2.0))
+        Expected::between(Value::share(1.0), Value::share(2.0))
     }
 }
 
@@ -97,7 +97,7 @@ fn recv(gave_up: bool) -> &'static str {
 }
 
 fn conditions(setting: &Setting) -> Conditions {
-    let conditions = sim::conditions(&setting.knobs, Duration::from_millis(20));
+    let conditions = sim::conditions(&setting.options, Duration::from_millis(20));
     Conditions { fault: Fault::CutAtReply, ..conditions }
 }
 
@@ -113,13 +113,13 @@ fn observe(
     probes: Probes,
     trace: Trace,
 ) {
-    let After { of_client, waits } = after_the_reply(&trace);
+    let AfterReply { client_packets, waits } = after_the_reply(&trace);
     run.saw(transport, RECV, recv);
-    run.saw(transport, OF_CLIENT, (of_client, "packet"));
+    run.saw(transport, OF_CLIENT, (client_packets, "packet"));
     run.saw(transport, AGAIN, count(waits.iter(), "time"));
     let timed = waits.get(probes.count()..).unwrap_or_default();
     if let Some(growth) = growth(timed) {
-        run.saw(transport, GROWTH, Value::Share(growth));
+        run.saw(transport, GROWTH, Value::share(growth));
     }
     run.show(transport, "", trace);
 }
@@ -151,7 +151,7 @@ fn growth(waits: &[Duration]) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lab::Knobs;
+    use crate::lab::LabOptions;
     use crate::lab::experiments::check::as_predicted;
     use crate::trace::{Fate, Loss};
 
@@ -175,13 +175,13 @@ mod tests {
     #[test]
     fn a_delay_of_odd_parts_of_a_millisecond_is_as_predicted() {
         let delay = Some(Duration::from_micros(427_415));
-        as_predicted(&LAB, Engine::Sim, 1, Knobs { delay, ..Knobs::default() });
+        as_predicted(&LAB, Engine::Sim, 1, LabOptions { delay, ..LabOptions::default() });
     }
 
     #[test]
     fn the_client_hears_nothing_and_only_the_server_repeats_over_tcp() {
         for seed in 0..50 {
-            let outcome = as_predicted(&LAB, Engine::Sim, seed, Knobs::default());
+            let outcome = as_predicted(&LAB, Engine::Sim, seed, LabOptions::default());
             for part in outcome.parts {
                 let cut = |fate: &Fate| *fate == Fate::Lost(Loss::Cut);
                 assert!(part.trace.packets().any(|(_, packet)| cut(&packet.fate)), "it was cut");
@@ -189,7 +189,7 @@ mod tests {
         }
         for milliseconds in [0, 400, 501, 2000, 10_000, 11_000, 60_000] {
             let delay = Some(Duration::from_millis(milliseconds));
-            as_predicted(&LAB, Engine::Sim, 1, Knobs { delay, ..Knobs::default() });
+            as_predicted(&LAB, Engine::Sim, 1, LabOptions { delay, ..LabOptions::default() });
         }
     }
 }

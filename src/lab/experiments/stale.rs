@@ -1,13 +1,13 @@
 //! Asking again too early.
 
 use crate::duration::{Unit, short};
+use crate::lab::analysis::count;
 use crate::lab::link::{CLIENT, Conditions, SERVER};
-use crate::lab::seen::count;
 use crate::lab::sim::{
     self, Answer, Application, Asker, DatagramService, Network, Policy, StreamClient,
     StreamService, address,
 };
-use crate::lab::{Engine, Knob, Lab, Prediction, Procedure, Run, Setting, draws_nothing};
+use crate::lab::{Engine, Lab, LabOption, Prediction, Procedure, Run, Setting, never};
 use crate::trace::{Trace, What};
 use crate::transport::Transport::{Tcp, Udp};
 use std::time::Duration;
@@ -18,8 +18,8 @@ pub(super) static LAB: Lab = Lab {
     time_unit: Unit::Milliseconds,
     procedures: &[Procedure {
         engine: Engine::Sim,
-        draws: draws_nothing,
-        knobs: &[Knob::Delay.within(0..=60_000)],
+        uses_seed: never,
+        options: &[LabOption::Delay.within(0..=60_000)],
         values: |setting| vec![("delay", short(delay(setting)))],
         predict,
         run: |setting| Ok(run(setting)),
@@ -43,7 +43,7 @@ fn delay(setting: &Setting) -> Duration {
 }
 
 fn conditions(setting: &Setting) -> Conditions {
-    sim::conditions(&setting.knobs, Duration::from_millis(1))
+    sim::conditions(&setting.options, Duration::from_millis(1))
 }
 
 /// Long enough for every answer.
@@ -179,13 +179,13 @@ fn numbered(mut trace: Trace, answers: &[Answer], delay: Duration) -> Trace {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lab::Knobs;
+    use crate::lab::LabOptions;
+    use crate::lab::analysis::replies;
     use crate::lab::experiments::check::as_predicted;
     use crate::lab::packet::client_port;
-    use crate::lab::seen::replies;
 
     fn setting() -> Setting {
-        Setting { seed: 1, knobs: Knobs::default() }
+        Setting { seed: 1, options: LabOptions::default() }
     }
 
     #[test]
@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn the_answers_differ_and_are_numbered_in_the_trace() {
-        let outcome = as_predicted(&LAB, Engine::Sim, 1, Knobs::default());
+        let outcome = as_predicted(&LAB, Engine::Sim, 1, LabOptions::default());
         let trace = &outcome.parts.iter().find(|part| part.transport == Udp).expect("it").trace;
         let calls: Vec<String> = trace
             .events
@@ -225,7 +225,7 @@ mod tests {
 
     #[test]
     fn each_connection_has_a_drawing_of_its_own() {
-        let outcome = as_predicted(&LAB, Engine::Sim, 1, Knobs::default());
+        let outcome = as_predicted(&LAB, Engine::Sim, 1, LabOptions::default());
         let streams: Vec<_> = outcome.parts.iter().filter(|part| part.transport == Tcp).collect();
         assert_eq!(streams.len(), 2);
         for (part, port) in streams.iter().zip([50_000, 50_001]) {
@@ -243,11 +243,11 @@ mod tests {
     #[test]
     fn the_second_query_reads_the_answer_to_the_first_ones_retry() {
         for seed in 0..50 {
-            as_predicted(&LAB, Engine::Sim, seed, Knobs::default());
+            as_predicted(&LAB, Engine::Sim, seed, LabOptions::default());
         }
         for milliseconds in [0, 100, 400, 750, 751, 1250, 1251, 2249, 2250, 2251, 20_000, 60_000] {
             let delay = Some(Duration::from_millis(milliseconds));
-            as_predicted(&LAB, Engine::Sim, 1, Knobs { delay, ..Knobs::default() });
+            as_predicted(&LAB, Engine::Sim, 1, LabOptions { delay, ..LabOptions::default() });
         }
     }
 }

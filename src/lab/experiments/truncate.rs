@@ -6,7 +6,7 @@ use crate::lab::loopback::{
     require_loopback, wait_for, within_timeout,
 };
 use crate::lab::recorder::Recorder;
-use crate::lab::{Engine, Knob, Lab, Obstacle, Prediction, Procedure, Run, Setting, draws_nothing};
+use crate::lab::{Engine, Lab, LabOption, Obstacle, Prediction, Procedure, Run, Setting, never};
 use crate::transport::Transport;
 use nix::sys::socket::{MsgFlags, recvmsg};
 use socket2::Socket;
@@ -20,8 +20,8 @@ pub(super) static LAB: Lab = Lab {
     time_unit: Unit::Milliseconds,
     procedures: &[Procedure {
         engine: Engine::Loopback,
-        draws: draws_nothing,
-        knobs: &[Knob::Buffer.within(0..=MOST)],
+        uses_seed: never,
+        options: &[LabOption::Buffer.within(0..=MOST)],
         values: |setting| vec![("buffer", octets(buffer(setting)))],
         predict,
         run,
@@ -41,7 +41,7 @@ const LOST: &str = "octets lost";
 const ZERO: &str = "after a recv of 0 comes";
 
 fn buffer(setting: &Setting) -> usize {
-    setting.knobs.buffer.map_or(BUFFER, |octets| octets as usize)
+    setting.options.buffer.map_or(BUFFER, |octets| octets as usize)
 }
 
 fn predict(setting: &Setting) -> Vec<Prediction> {
@@ -169,18 +169,21 @@ fn receive_message(client: &Socket, room: usize) -> io::Result<(usize, &'static 
 mod tests {
     use super::super::check;
     use super::*;
-    use crate::lab::Knobs;
+    use crate::lab::LabOptions;
 
     #[test]
     fn a_datagram_is_cut_and_a_stream_is_not() {
-        let run = check::all_is_as_predicted(&LAB, Knobs::default());
+        let run = check::all_is_as_predicted(&LAB, LabOptions::default());
         assert!(check::is_shown(&run, "recvmsg(10)"), "{:?}", run.parts);
     }
 
     #[test]
     fn whatever_the_buffer_it_is_as_predicted() {
         for buffer in [0, 1, 25, 26, 27, MOST] {
-            check::all_is_as_predicted(&LAB, Knobs { buffer: Some(buffer), ..Knobs::default() });
+            check::all_is_as_predicted(
+                &LAB,
+                LabOptions { buffer: Some(buffer), ..LabOptions::default() },
+            );
         }
     }
 }

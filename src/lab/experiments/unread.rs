@@ -8,7 +8,7 @@ use crate::lab::loopback::{
     octet_count, octets, open, recv, require_loopback, wait_for, within_timeout,
 };
 use crate::lab::recorder::Recorder;
-use crate::lab::{Engine, Knob, Lab, Obstacle, Prediction, Procedure, Run, Setting, draws_nothing};
+use crate::lab::{Engine, Lab, LabOption, Obstacle, Prediction, Procedure, Run, Setting, never};
 use crate::server::{Config, Server};
 use crate::syntax::Syntax;
 use crate::trace::Trace;
@@ -26,8 +26,8 @@ pub(super) static LAB: Lab = Lab {
     procedures: &[
         Procedure {
             engine: Engine::Loopback,
-            draws: draws_nothing,
-            knobs: &[Knob::Count.within(1..=MOST)],
+            uses_seed: never,
+            options: &[LabOption::Count.within(1..=MOST)],
             values: |setting| vec![("count", count(setting).to_string())],
             predict,
             run,
@@ -47,7 +47,7 @@ const DRAINED: &str = "shut down and drained";
 const ANY_INPUT: &str = "with all input ignored";
 
 fn count(setting: &Setting) -> u32 {
-    setting.knobs.count.unwrap_or(COUNT)
+    setting.options.count.unwrap_or(COUNT)
 }
 
 fn predict(setting: &Setting) -> Vec<Prediction> {
@@ -169,18 +169,21 @@ fn listen(client: &Socket, recorder: &Recorder) -> Result<String, Obstacle> {
 mod tests {
     use super::super::check;
     use super::*;
-    use crate::lab::Knobs;
+    use crate::lab::LabOptions;
 
     #[test]
     fn who_closes_with_input_unread_resets_and_who_drains_does_not() {
-        let run = check::all_is_as_predicted(&LAB, Knobs::default());
+        let run = check::all_is_as_predicted(&LAB, LabOptions::default());
         assert!(check::is_shown(&run, "close()"), "{:?}", run.parts);
     }
 
     #[test]
     fn it_is_done_as_often_as_was_told_and_up_to_a_limit() {
         for count in [1, 2, MOST] {
-            check::all_is_as_predicted(&LAB, Knobs { count: Some(count), ..Knobs::default() });
+            check::all_is_as_predicted(
+                &LAB,
+                LabOptions { count: Some(count), ..LabOptions::default() },
+            );
         }
     }
 }

@@ -18,7 +18,7 @@ mod procedure;
 pub(super) use namespace::Pending;
 pub(super) use network::{Network, address};
 pub(super) use procedure::{
-    QUIET, client_socket, conditions, connect, exactly, procedure, reply_timeout,
+    QUIET, client_socket, conditions, connect, exactly, is_late, procedure, reply_timeout,
 };
 
 use super::Obstacle;

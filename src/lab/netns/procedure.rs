@@ -5,8 +5,8 @@ use crate::duration::short;
 use crate::lab::link::{CLIENT, Conditions, SERVER};
 use crate::lab::loopback::{PATIENCE, open};
 use crate::lab::{
-    Dial, Engine, Expected, Knob, Obstacle, Prediction, Procedure, Run, Setting, Values,
-    draws_nothing,
+    Engine, Expected, LabOption, Obstacle, OptionRange, Prediction, Procedure, Run, Setting,
+    Values, never,
 };
 use crate::transport::Transport;
 use socket2::Socket;
@@ -20,10 +20,10 @@ pub(in crate::lab) const fn procedure(
     predict: fn(&Setting) -> Vec<Prediction>,
     run: fn(&Setting) -> Result<Run, Obstacle>,
 ) -> Procedure {
-    Procedure { engine: Engine::Netns, draws: draws_nothing, knobs: KNOBS, values, predict, run }
+    Procedure { engine: Engine::Netns, uses_seed: never, options: OPTIONS, values, predict, run }
 }
 
-const KNOBS: &[Dial] = &[Knob::Delay.within(0..=1000)];
+const OPTIONS: &[OptionRange] = &[LabOption::Delay.within(0..=1000)];
 
 /// The time that a packet takes from host to host, unless an option sets another: long beside what a kernel needs,
 /// so that a drawing shows which host waits for which.
@@ -34,7 +34,7 @@ pub(in crate::lab) const QUIET: Duration = Duration::from_millis(100);
 
 /// The conditions of the link in most experiments.
 pub(in crate::lab) fn conditions(setting: &Setting) -> Conditions {
-    Conditions::of(&setting.knobs, DELAY)
+    Conditions::of(&setting.options, DELAY)
 }
 
 /// The values of the options in the texts of most experiments.
@@ -43,11 +43,15 @@ pub(in crate::lab) fn values(setting: &Setting) -> Values {
     vec![("delay", delay), ("patience", patience)]
 }
 
-/// Predicts a number; or at least that, where an answer comes so late that the question was asked again.
+/// Whether an answer comes so late that the question is asked again before.
+pub(in crate::lab) fn is_late(setting: &Setting) -> bool {
+    2 * setting.options.delay.unwrap_or_default() >= FIRST_TIMEOUT
+}
+
+/// Predicts a number; or at least that, where the question is asked again.
 pub(in crate::lab) fn exactly(setting: &Setting, count: u64, of: &'static str) -> Expected {
-    let is_late = 2 * setting.knobs.delay.unwrap_or_default() >= FIRST_TIMEOUT;
-    let count = (count, of).into();
-    if is_late { Expected::AtLeast(count) } else { Expected::Is(count) }
+    let count = (count, of);
+    if is_late(setting) { Expected::at_least(count) } else { Expected::is(count) }
 }
 
 /// After which a SYN is sent again (RFC 6298, section 2), with a margin.
@@ -77,10 +81,10 @@ pub(in crate::lab) fn client_socket(transport: Transport, timeout: Duration) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lab::{Knobs, LABS, Value};
+    use crate::lab::{LABS, LabOptions, Value};
 
-    fn setting(knobs: Knobs) -> Setting {
-        Setting { seed: 1, knobs }
+    fn setting(options: LabOptions) -> Setting {
+        Setting { seed: 1, options }
     }
 
     fn labs() -> Vec<&'static Procedure> {
@@ -93,7 +97,7 @@ mod tests {
 
     #[test]
     fn nothing_is_predicted_twice() {
-        let setting = setting(Knobs::default());
+        let setting = setting(LabOptions::default());
         assert_eq!(labs().len(), 7);
         for Procedure { predict, .. } in labs() {
             let predictions = predict(&setting);
@@ -109,7 +113,7 @@ mod tests {
     fn a_delay_is_told_as_every_time_is() {
         let values = |nanoseconds| {
             let delay = Some(Duration::from_nanos(nanoseconds));
-            values(&setting(Knobs { delay, ..Knobs::default() }))
+            values(&setting(LabOptions { delay, ..LabOptions::default() }))
         };
         assert_eq!(values(500_000)[0], ("delay", "500 µs".to_owned()));
         assert_eq!(values(20_000_000)[0], ("delay", "20 ms".to_owned()));
@@ -118,9 +122,10 @@ mod tests {
     #[test]
     fn a_longer_delay_predicts_a_later_answer() {
         let delay = Some(Duration::from_millis(50));
-        let predictions = (exchange().predict)(&setting(Knobs { delay, ..Knobs::default() }));
-        let expected = |it: &Prediction| match &it.expected {
-            Expected::AtLeast(Value::Time(time)) => Some(*time),
+        let predictions =
+            (exchange().predict)(&setting(LabOptions { delay, ..LabOptions::default() }));
+        let expected = |it: &Prediction| match it.expected.lowest() {
+            Some(Value::Time { time }) => Some(*time),
             _ => None,
         };
         let times: Vec<Duration> = predictions.iter().filter_map(expected).collect();

@@ -72,14 +72,14 @@ fn reply_at(now: Duration) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lab::Knobs;
+    use crate::lab::LabOptions;
     use crate::lab::link::{CLIENT, Fault, SERVER};
     use crate::trace::{Event, Fate, Loss, Packet, Trace, What};
 
     const MS: Duration = Duration::from_millis(1);
 
     fn plain() -> Conditions {
-        Conditions::of(&Knobs::default(), 20 * MS)
+        Conditions::of(&LabOptions::default(), 20 * MS)
     }
 
     /// A whole exchange over TCP: what came, and what happened.
@@ -118,9 +118,11 @@ mod tests {
     #[test]
     fn a_delay_has_no_part_of_a_microsecond_and_is_one_at_least() {
         let delay = |nanoseconds| {
-            let knobs =
-                Knobs { delay: Some(Duration::from_nanos(nanoseconds)), ..Knobs::default() };
-            conditions(&knobs, MS).delay.as_nanos()
+            let options = LabOptions {
+                delay: Some(Duration::from_nanos(nanoseconds)),
+                ..LabOptions::default()
+            };
+            conditions(&options, MS).delay.as_nanos()
         };
         assert_eq!([0, 1, 1500, 2000].map(delay), [1000, 1000, 1000, 2000]);
     }
@@ -228,12 +230,12 @@ mod tests {
             Conditions { loss: 1.0, ..plain() },
             Conditions { duplicate: 1.0, reorder: 1.0, drop: vec![2], ..plain() },
         ] {
-            assert!(!certain.draws());
+            assert!(!certain.is_random());
             assert_eq!(stream(certain.clone(), 1), stream(certain, 2));
         }
         for [loss, duplicate, reorder] in [[0.5, 0.0, 1.0], [0.0, 0.5, 0.0], [0.0, 0.0, 0.5]] {
             let open = Conditions { loss, duplicate, reorder, ..plain() };
-            assert!(open.draws());
+            assert!(open.is_random());
             let first = stream(open.clone(), 0);
             assert!((1..20).any(|seed| stream(open.clone(), seed) != first), "{open:?}");
         }

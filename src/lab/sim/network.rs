@@ -1,7 +1,7 @@
 //! Both hosts, the link between them, and the time there.
 
 use super::host::Host;
-use crate::lab::Knobs;
+use crate::lab::LabOptions;
 use crate::lab::link::{CLIENT, Conditions, FORGER, Link, SERVER};
 use crate::lab::packet::client_port;
 use crate::lab::recorder::Recorder;
@@ -60,8 +60,8 @@ const MIN_STEP: Duration = Duration::from_micros(1);
 
 /// [`Conditions::of`], with a delay that `smoltcp` can have: whole microseconds, and not none. Labs predict
 /// from it as well.
-pub(crate) fn conditions(knobs: &Knobs, delay: Duration) -> Conditions {
-    let conditions = Conditions::of(knobs, delay);
+pub(crate) fn conditions(options: &LabOptions, delay: Duration) -> Conditions {
+    let conditions = Conditions::of(options, delay);
     let micros = u64::try_from(conditions.delay.as_micros()).unwrap_or(u64::MAX);
     Conditions { delay: Duration::from_micros(micros).max(MIN_STEP), ..conditions }
 }

@@ -10,7 +10,7 @@ const HEAD: [&str; 12] = [
     "lab",
     "engine",
     "seed",
-    "knobs",
+    "options",
     "transport",
     "what",
     "predicted",
@@ -43,7 +43,7 @@ fn rows(report: &Report) -> Vec<[String; 12]> {
         report.lab.name.into(),
         report.procedure.engine.to_string(),
         report.seed().map_or_else(String::new, |seed| seed.to_string()),
-        phrases::knobs(&report.setting.knobs).join(" "),
+        phrases::options(&report.setting.options).join(" "),
     ];
     let with = |rest: [String; 8]| {
         let mut fields = run.iter().cloned().chain(rest);
@@ -75,10 +75,10 @@ fn rows(report: &Report) -> Vec<[String; 12]> {
 /// What was observed as a number with its unit, for a program to read; a text has neither.
 fn exact(value: &Value, unit: Unit) -> (String, String) {
     match value {
-        Value::Count(count, of) => (count.to_string(), of.clone()),
-        Value::Share(share) => (share.to_string(), "share".to_owned()),
-        Value::Text(_) => Default::default(),
-        Value::Time(time) => (unit.exact(*time), unit.name().to_owned()),
+        Value::Count { count, of } => (count.to_string(), of.clone()),
+        Value::Share { share } => (share.to_string(), "share".to_owned()),
+        Value::Text { .. } => Default::default(),
+        Value::Time { time } => (unit.exact(*time), unit.name().to_owned()),
     }
 }
 

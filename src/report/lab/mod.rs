@@ -16,9 +16,7 @@ pub(crate) use summary::summary;
 use super::ladder;
 use super::page::{BAD, GOOD, NOTE, Page, STRONG, WIDTH, wrap};
 use super::{chain, escaped, plural};
-use crate::lab::{
-    Engine, Lab, Next, Obstacle, Outcome, Part, Procedure, Program, Report, Setting, Verdict,
-};
+use crate::lab::{Engine, Lab, Next, Obstacle, Part, Procedure, Program, Report, Setting, Verdict};
 use crate::sys;
 use crate::transport::Transport;
 use anstyle::Style;
@@ -61,9 +59,9 @@ pub(crate) fn before_run(
     if let Some(seed) = procedure.seed(setting) {
         page.line(format_args!("  seed     {seed}"));
     }
-    let knobs = phrases::knobs(&setting.knobs);
-    if !knobs.is_empty() {
-        page.line(format_args!("  with     {}", knobs.join(" ")));
+    let options = phrases::options(&setting.options);
+    if !options.is_empty() {
+        page.line(format_args!("  with     {}", options.join(" ")));
     }
     if detail == Detail::Explained {
         page.heading("THEORY");
@@ -98,7 +96,7 @@ pub(crate) fn after_run(report: &Report, detail: Detail, width: usize) -> String
         }
     }
     observed::observed(&mut page, &outcome.findings, report.lab.time_unit);
-    lesson(&mut page, report.lab, outcome);
+    lesson(&mut page, report);
     if detail == Detail::Explained {
         page.heading("ELSEWHERE");
         page.paragraph(2, &report.lab.text.elsewhere);
@@ -108,13 +106,14 @@ pub(crate) fn after_run(report: &Report, detail: Detail, width: usize) -> String
 }
 
 /// The sentences that the run bears out.
-fn lesson(page: &mut Page, lab: &'static Lab, outcome: &Outcome) {
+fn lesson(page: &mut Page, report: &Report) {
     page.heading("LESSON");
-    let lessons = outcome.lessons(lab);
-    for lesson in &lessons {
-        page.paragraph(2, &lesson.says);
+    let mut lessons = report.lesson().peekable();
+    let is_empty = lessons.peek().is_none();
+    for sentence in lessons {
+        page.paragraph(2, sentence);
     }
-    if lessons.is_empty() {
+    if is_empty {
         page.paragraph(2, "None: what was observed bears out nothing that this lab teaches.");
     }
 }
@@ -223,24 +222,24 @@ fn ending(report: &Report) -> (Style, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lab::Knobs;
+    use crate::lab::LabOptions;
     use serde_json::json;
 
     fn plain(screen: &str) -> String {
         anstream::adapter::strip_str(screen).to_string()
     }
 
-    fn setting(knobs: Knobs) -> Setting {
-        Setting { seed: 867, knobs }
+    fn setting(options: LabOptions) -> Setting {
+        Setting { seed: 867, options }
     }
 
     #[test]
     fn the_prediction_stands_before_the_run() {
-        let knobs = Knobs { loss: Some(30.0), ..Knobs::default() };
+        let options = LabOptions { loss: Some(30.0), ..LabOptions::default() };
         let screen = plain(&before_run(
             &sample::LAB,
             &sample::LAB.procedures[0],
-            &setting(knobs),
+            &setting(options),
             Detail::Brief,
             0,
         ));
@@ -264,7 +263,7 @@ mod tests {
         let screen = plain(&before_run(
             &sample::LAB,
             &sample::LAB.procedures[0],
-            &setting(Knobs { loss: Some(30.0), ..Knobs::default() }),
+            &setting(LabOptions { loss: Some(30.0), ..LabOptions::default() }),
             Detail::Explained,
             1,
         ));
@@ -285,7 +284,7 @@ mod tests {
             \n\
             PREDICTED\n";
         assert!(screen.contains(explained), "{screen}");
-        let done = sample::done(Engine::Sim, Knobs::default());
+        let done = sample::done(Engine::Sim, LabOptions::default());
         let [brief, all] = [Detail::Brief, Detail::Explained]
             .map(|detail| plain(&after_run(&done.report, detail, 80)));
         let more =
@@ -336,7 +335,7 @@ mod tests {
 
     #[test]
     fn a_wide_screen_has_both_transports_beside_each_other() {
-        let done = sample::done(Engine::Sim, Knobs::default());
+        let done = sample::done(Engine::Sim, LabOptions::default());
         let beside = |screen: &str| {
             screen.lines().any(|line| line.starts_with("TCP ") && line.ends_with("UDP, once"))
         };
@@ -346,7 +345,7 @@ mod tests {
 
     #[test]
     fn a_run_without_packets_says_why_there_is_no_capture() {
-        let mut done = sample::done(Engine::Sim, Knobs::default());
+        let mut done = sample::done(Engine::Sim, LabOptions::default());
         assert_eq!(captures(&done), "");
         done.captures = Some(vec!["x/made-up-sim-tcp-client.pcapng".into()]);
         assert_eq!(plain(&captures(&done)), "\nCAPTURED\n  x/made-up-sim-tcp-client.pcapng\n");
@@ -355,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn the_list_has_question_engines_and_knobs() {
+    fn the_list_has_question_engines_and_options() {
         let screen = plain(&list(&[&sample::LAB]));
         assert_eq!(
             screen.lines().skip(1).collect::<Vec<_>>(),
@@ -401,7 +400,7 @@ mod tests {
         assert_eq!(
             lines.lines().collect::<Vec<_>>(),
             [
-                "lab,engine,seed,knobs,transport,what,predicted,observed,number,unit,verdict,varies",
+                "lab,engine,seed,options,transport,what,predicted,observed,number,unit,verdict,varies",
                 "made-up,sim,,,tcp,octets that came,26 octets,26 octets,26,octet,as predicted,",
                 "made-up,sim,,,udp,what came,nothing,nothing,,,as predicted,",
                 "made-up,sim,867,--loss 30,tcp,octets that came,26 octets,20 octets,20,octet,\
@@ -436,7 +435,7 @@ mod tests {
         assert_eq!(run["parts"][1]["events"][0]["fate"], "lost by chance");
         assert_eq!(run["parts"][1]["events"][1]["outcome"], "EAGAIN");
         assert_eq!(all["runs"][1]["good"], false);
-        assert_eq!(all["runs"][1]["knobs"], serde_json::json!(["--loss 30"]));
+        assert_eq!(all["runs"][1]["options"], serde_json::json!(["--loss 30"]));
         assert_eq!(all["runs"][2]["obstacle"], "no namespaces here, run it as root");
     }
 }

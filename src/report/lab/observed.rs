@@ -39,6 +39,7 @@ pub(super) fn observed(page: &mut Page, findings: &[Finding], unit: Unit) {
             let style = match finding.verdict {
                 Verdict::AsPredicted => GOOD,
                 Verdict::Differs => BAD,
+                Verdict::Observed => Style::new(),
                 Verdict::Varies => NOTE,
             };
             let seen = finding.observed.as_ref().map_or("–".to_owned(), |it| value(it, unit));

@@ -3,8 +3,8 @@
 use super::FinishedRun;
 use crate::duration::Unit;
 use crate::lab::{
-    Engine, Knob, Knobs, Lab, Obstacle, Prediction, Procedure, Run, Setting, Text, Value,
-    draws_nothing, no_values, run,
+    Engine, Lab, LabOption, LabOptions, Obstacle, Prediction, Procedure, Run, Setting, Text, Value,
+    never, no_values, run,
 };
 use crate::trace::{Event, Fate, Host, HostId, Loss, Packet, Trace, What};
 use crate::transport::Transport;
@@ -73,10 +73,10 @@ pub(super) static LAB: Lab = Lab {
     procedures: &[
         Procedure {
             engine: Engine::Sim,
-            draws: |setting| setting.knobs.loss.is_some(),
-            knobs: &[Knob::Delay.within(0..=1000), Knob::Loss.within(0..=100)],
+            uses_seed: |setting| setting.options.loss.is_some(),
+            options: &[LabOption::Delay.within(0..=1000), LabOption::Loss.within(0..=100)],
             values: |setting| {
-                let loss = setting.knobs.loss.unwrap_or_default();
+                let loss = setting.options.loss.unwrap_or_default();
                 vec![("delay", "20 ms".to_owned()), ("loss", format!("{loss} %"))]
             },
             predict,
@@ -84,8 +84,8 @@ pub(super) static LAB: Lab = Lab {
         },
         Procedure {
             engine: Engine::Netns,
-            draws: draws_nothing,
-            knobs: &[Knob::Delay.within(0..=1000)],
+            uses_seed: never,
+            options: &[LabOption::Delay.within(0..=1000)],
             values: no_values,
             predict,
             run: |_| Err(Obstacle::Missing("no namespaces here, run it as root".into())),
@@ -103,7 +103,7 @@ fn predict(_: &Setting) -> Vec<Prediction> {
 /// The loss decides whether the prediction holds.
 fn observe(setting: &Setting) -> Run {
     let mut run = Run::default();
-    let lost = setting.knobs.loss.is_some();
+    let lost = setting.options.loss.is_some();
     run.saw(Transport::Tcp, "octets that came", Value::from((if lost { 20 } else { 26 }, "octet")));
     run.saw(Transport::Udp, "what came", "nothing");
     run.show(Transport::Tcp, "", trace(Fate::Arrived(vec![Duration::from_millis(20)])));
@@ -122,8 +122,8 @@ fn trace(fate: Fate) -> Trace {
 }
 
 /// A run of it, which took a second.
-pub(super) fn done(engine: Engine, knobs: Knobs) -> FinishedRun {
-    let setting = Setting { seed: 867, knobs };
+pub(super) fn done(engine: Engine, options: LabOptions) -> FinishedRun {
+    let setting = Setting { seed: 867, options };
     let procedure = LAB.on(engine).expect("it runs there");
     FinishedRun {
         report: run(&LAB, procedure, &setting),
@@ -134,10 +134,10 @@ pub(super) fn done(engine: Engine, knobs: Knobs) -> FinishedRun {
 
 /// One that is as predicted, one that differs, and one that cannot be had here.
 pub(super) fn three() -> [FinishedRun; 3] {
-    let lossy = Knobs { loss: Some(30.0), ..Knobs::default() };
+    let lossy = LabOptions { loss: Some(30.0), ..LabOptions::default() };
     [
-        done(Engine::Sim, Knobs::default()),
+        done(Engine::Sim, LabOptions::default()),
         done(Engine::Sim, lossy),
-        done(Engine::Netns, Knobs::default()),
+        done(Engine::Netns, LabOptions::default()),
     ]
 }

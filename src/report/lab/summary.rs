@@ -1,7 +1,7 @@
 //! How several runs ended, one line for each.
 
 use super::{FinishedRun, ending, not_run};
-use crate::lab::{Engine, Obstacle, Outcome, Report};
+use crate::lab::{Engine, Obstacle, Report};
 use crate::report::human;
 use crate::report::page::{Columns, NOTE, PLAIN, Page, STRONG};
 use std::time::Duration;
@@ -53,8 +53,8 @@ fn missing(done: &[FinishedRun]) -> Vec<(String, String)> {
 
 fn sentence(done: &[FinishedRun]) -> String {
     let count = |is: fn(&Report) -> bool| done.iter().filter(|it| is(&it.report)).count();
-    let good = count(|it| it.outcome.as_ref().is_ok_and(Outcome::is_as_predicted));
-    let differ = count(|it| it.outcome.as_ref().is_ok_and(|it| !it.is_as_predicted()));
+    let good = count(Report::is_as_predicted);
+    let differ = count(|it| it.outcome.is_ok() && !it.is_as_predicted());
     let missing = count(|it| matches!(it.outcome, Err(Obstacle::Missing(_))));
     let failed = done.len() - good - differ - missing;
     let took: Duration = done.iter().map(|it| it.took).sum();

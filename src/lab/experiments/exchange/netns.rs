@@ -2,7 +2,7 @@
 
 use super::{PACKETS, ROUND_TRIPS, TIME, observe};
 use crate::lab::link::SERVER;
-use crate::lab::netns::{Network, QUIET, conditions, exactly, procedure};
+use crate::lab::netns::{Network, QUIET, conditions, exactly, is_late, procedure};
 use crate::lab::{Expected, Obstacle, Prediction, Procedure, Run, Setting};
 use crate::transport::Transport;
 
@@ -15,15 +15,17 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
         [
             Prediction::new(transport, PACKETS, packets),
             Prediction::new(transport, ROUND_TRIPS, exactly(setting, trips, "round trip")),
-            Prediction::new(transport, TIME, Expected::AtLeast(least.into())),
+            Prediction::new(transport, TIME, Expected::at_least(least)),
         ]
     };
     // How many acknowledgements ride on something else is up to the kernel and its timers.
-    let stream = match exactly(setting, 6, "packet") {
-        Expected::Is(fewest) => Expected::Between(fewest, (9, "packet").into()),
-        more => more,
+    let fewest = (6, "packet");
+    let stream = if is_late(setting) {
+        Expected::at_least(fewest)
+    } else {
+        Expected::between(fewest, (9, "packet"))
     };
-    let datagram = Expected::Is((2, "packet").into());
+    let datagram = Expected::is((2, "packet"));
     [both(Transport::Tcp, stream, 2), both(Transport::Udp, datagram, 1)].concat()
 }
 

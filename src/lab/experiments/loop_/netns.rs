@@ -4,11 +4,11 @@ use super::{
     ACCEPTED, GUARDED, PACKETS, SERVER_ANSWERS, UNGUARDED, VICTIM_ANSWERS, observe_datagrams,
     observe_stream,
 };
+use crate::lab::analysis::{arrival, sent_by};
 use crate::lab::link::{CLIENT, Conditions, FORGER, SERVER};
 use crate::lab::loopback::PATIENCE;
 use crate::lab::netns::{Network, Pending, QUIET, address, exactly, failed, procedure};
 use crate::lab::packet::{empty_datagram, syn};
-use crate::lab::seen::{arrival, sent_by};
 use crate::lab::{Expected, Obstacle, Prediction, Procedure, Run, Setting};
 use crate::metrics::Event;
 use crate::trace::{HostId, Trace};
@@ -37,7 +37,7 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
         Prediction::is(Tcp, VICTIM_ANSWERS, "RST"),
         Prediction::new(Tcp, PACKETS, exactly(setting, 3, "packet")),
         Prediction::is(Tcp, ACCEPTED, (0, "connection")),
-        Prediction::new(Udp, UNGUARDED, Expected::AtLeast((many, "datagram").into())),
+        Prediction::new(Udp, UNGUARDED, Expected::at_least((many, "datagram"))),
         Prediction::is(Udp, GUARDED, (1, "datagram")),
     ]
 }
@@ -55,7 +55,7 @@ fn run(setting: &Setting) -> Result<Run, Obstacle> {
 
 /// As fast as it goes, since the question is how many there are.
 fn conditions(setting: &Setting) -> Conditions {
-    Conditions::of(&setting.knobs, Duration::ZERO)
+    Conditions::of(&setting.options, Duration::ZERO)
 }
 
 /// To the server, with the victim's address as its source.

@@ -1,11 +1,11 @@
 //! Sockets below the transports, on the real kernel between two network namespaces.
 
+use crate::lab::analysis::{arrival, sent_by};
 use crate::lab::link::{CLIENT, SERVER};
 use crate::lab::loopback::{PATIENCE, outcome};
 use crate::lab::netns::{ADDRESSES, Network, QUIET, conditions, failed, procedure};
 use crate::lab::packet::{Kind, kind};
 use crate::lab::recorder::Recorder;
-use crate::lab::seen::{arrival, sent_by};
 use crate::lab::{Obstacle, Prediction, Procedure, Run, Setting};
 use crate::sys;
 use crate::trace::Trace;

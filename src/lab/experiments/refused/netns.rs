@@ -1,13 +1,13 @@
 //! A closed port on the real kernel, between two network namespaces.
 
 use super::{ASKED_FOR, CONNECT, CONNECTED, UNCONNECTED};
+use crate::lab::analysis::{arrival, count, first_packet};
 use crate::lab::link::{CLIENT, SERVER};
 use crate::lab::loopback::{PATIENCE, octet_count, octets, outcome, received, recv};
 use crate::lab::netns::{
     Network, address, client_socket, conditions, connect, procedure, reply_timeout,
 };
 use crate::lab::packet::{Kind, kind};
-use crate::lab::seen::{arrival, count, first};
 use crate::lab::{Obstacle, Prediction, Procedure, Run, Setting};
 use crate::sys;
 use crate::trace::{Packet, Trace};
@@ -48,7 +48,7 @@ fn stream(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     })?;
     run.saw(Tcp, CONNECT, connected);
     let trace = network.trace();
-    run.saw(Tcp, "what comes back", first(&trace, SERVER));
+    run.saw(Tcp, "what comes back", first_packet(&trace, SERVER));
     run.show(Tcp, "", trace);
     Ok(())
 }
@@ -66,7 +66,7 @@ fn datagram(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
         })?;
     }
     let trace = network.trace();
-    run.saw(Udp, "what comes back", first(&trace, SERVER));
+    run.saw(Udp, "what comes back", first_packet(&trace, SERVER));
     run.saw(Udp, "ICMP messages", count(unreachable(&trace), "message"));
     run.show(Udp, "", trace);
     Ok(())
@@ -113,13 +113,13 @@ fn ask(network: &Network, socket: ClientSocket, timeout: Duration) -> Result<Str
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lab::{Knobs, Value};
+    use crate::lab::{LabOptions, Value};
 
     #[test]
     fn what_does_not_come_is_an_observation_and_ends_no_run() {
         // The SYN, which is repeated, and the first question, which is not: no ICMP message comes for that.
-        let knobs = Knobs { drop: vec![1], ..Knobs::default() };
-        let run = match run(&Setting { seed: 1, knobs }) {
+        let options = LabOptions { drop: vec![1], ..LabOptions::default() };
+        let run = match run(&Setting { seed: 1, options }) {
             Err(Obstacle::Missing(missing)) => return eprintln!("skipped: {missing}"),
             run => run.expect("nothing is in the way"),
         };

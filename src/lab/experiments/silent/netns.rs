@@ -1,10 +1,10 @@
 //! The link is cut before the reply comes, on the real kernel between two network namespaces.
 
 use super::{AGAIN, GROWTH, OF_CLIENT, Probes, RECV, observe};
+use crate::lab::analysis::replies;
 use crate::lab::link::{CLIENT, Conditions, Fault, SERVER};
 use crate::lab::loopback::{PATIENCE, received};
-use crate::lab::netns::{Network, conditions, connect, exactly, procedure, reply_timeout};
-use crate::lab::seen::replies;
+use crate::lab::netns::{Network, conditions, connect, is_late, procedure, reply_timeout};
 use crate::lab::{Expected, Obstacle, Prediction, Procedure, Run, Setting, Value};
 use crate::transport::Transport::{self, Tcp, Udp};
 
@@ -19,15 +19,12 @@ pub(super) const PROCEDURE: Procedure = procedure(predict, run);
 fn predict(setting: &Setting) -> Vec<Prediction> {
     let none = |of| (0, of);
     // A handshake that was repeated is acknowledged once more.
-    let after = match exactly(setting, 0, "packet") {
-        Expected::AtLeast(least) => Expected::Between(least, (3, "packet").into()),
-        none => none,
-    };
+    let after = (if is_late(setting) { 3 } else { 0 }, "packet");
     vec![
         Prediction::is(Tcp, RECV, "EAGAIN"),
-        Prediction::new(Tcp, OF_CLIENT, after),
-        Prediction::new(Tcp, AGAIN, Expected::AtLeast((2, "time").into())),
-        Prediction::new(Tcp, GROWTH, Expected::AtLeast(Value::Share(GROWS))),
+        Prediction::new(Tcp, OF_CLIENT, Expected::between(none("packet"), after)),
+        Prediction::new(Tcp, AGAIN, Expected::at_least((2, "time"))),
+        Prediction::new(Tcp, GROWTH, Expected::at_least(Value::share(GROWS))),
         Prediction::is(Udp, RECV, "EAGAIN"),
         Prediction::is(Udp, OF_CLIENT, none("packet")),
         Prediction::is(Udp, AGAIN, none("time")),

@@ -1,12 +1,12 @@
 //! The client talks, the server closes without having read it, and the reply is lost: on the real kernel between two
 //! network namespaces.
 
+use crate::lab::analysis::{count, replies, sent_by};
 use crate::lab::link::{CLIENT, Conditions, Fault, SERVER};
 use crate::lab::loopback::{PATIENCE, accept, octets, open, outcome, received, within_timeout};
 use crate::lab::netns::{Network, address, conditions, connect, failed, procedure, reply_timeout};
 use crate::lab::packet::{Control, Kind, kind};
 use crate::lab::recorder::Recorder;
-use crate::lab::seen::{count, replies, sent_by};
 use crate::lab::{Obstacle, Prediction, Procedure, Run, Setting};
 use crate::trace::{Event, Packet, Trace};
 use crate::transport::Transport::{Tcp, Udp};

@@ -1,4 +1,4 @@
-//! What a trace shows of an exchange, counted the same way whichever engine wrote it.
+//! What a trace shows of an exchange, counted in the same way for every engine.
 
 use super::link::{CLIENT, SERVER};
 use super::packet::kind;
@@ -29,7 +29,7 @@ fn carries_octets(packet: &Packet) -> bool {
 }
 
 /// What the first packet is that a host has sent, in a word.
-pub(super) fn first(trace: &Trace, host: HostId) -> &'static str {
+pub(super) fn first_packet(trace: &Trace, host: HostId) -> &'static str {
     sent_by(trace, host).next().map_or("nothing", |(_, packet)| kind(&packet.octets).words())
 }
 
@@ -60,19 +60,22 @@ pub(super) fn arrival(packet: &Packet) -> Option<Duration> {
 
 /// What happened when the reply had been sent for the first time.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct After {
+pub(super) struct AfterReply {
     /// Packets of the client.
-    pub of_client: u64,
+    pub client_packets: u64,
     /// How long the server waited each time before it sent the reply again.
     pub waits: Vec<Duration>,
 }
 
 /// What happened when the reply had been sent for the first time; nothing if it never was.
-pub(super) fn after_the_reply(trace: &Trace) -> After {
+pub(super) fn after_the_reply(trace: &Trace) -> AfterReply {
     let after = trace.packets().skip_while(|it| !is_reply(it));
-    let of_client = after.filter(|(event, _)| event.host == CLIENT).map(|_| 1).sum();
+    let client_packets = after.filter(|(event, _)| event.host == CLIENT).map(|_| 1).sum();
     let sent: Vec<Duration> = replies(trace).map(|(event, _)| event.at).collect();
-    After { of_client, waits: sent.windows(2).map(|two| two[1].saturating_sub(two[0])).collect() }
+    AfterReply {
+        client_packets,
+        waits: sent.windows(2).map(|two| two[1].saturating_sub(two[0])).collect(),
+    }
 }
 
 #[cfg(test)]
@@ -108,8 +111,8 @@ mod tests {
         assert_eq!((round_trips(&whole), time_to_the_answer(&whole)), (1, Some(40 * MS)));
         let lost = trace(&[asked, (25, SERVER, &reply, false)]);
         assert_eq!((round_trips(&lost), time_to_the_answer(&lost)), (1, None));
-        assert_eq!((round_trips(&trace(&[asked])), first(&lost, SERVER)), (0, "datagram"));
-        assert_eq!(first(&trace(&[asked]), SERVER), "nothing");
+        assert_eq!((round_trips(&trace(&[asked])), first_packet(&lost, SERVER)), (0, "datagram"));
+        assert_eq!(first_packet(&trace(&[asked]), SERVER), "nothing");
     }
 
     #[test]
@@ -124,8 +127,8 @@ mod tests {
             (320, SERVER, &reply, false),
         ]);
         let waits = vec![100 * MS, 200 * MS];
-        assert_eq!(after_the_reply(&again), After { of_client: 1, waits });
-        let none = After { of_client: 0, waits: Vec::new() };
+        assert_eq!(after_the_reply(&again), AfterReply { client_packets: 1, waits });
+        let none = AfterReply { client_packets: 0, waits: Vec::new() };
         assert_eq!(after_the_reply(&trace(&[(0, CLIENT, &syn, true)])), none);
     }
 }

@@ -1,8 +1,8 @@
-//! Losses that are drawn: of a packet that is chosen, so that all else is certain.
+//! The exchanges of the drawings, whose link loses chosen packets and none at random.
 
-use super::{Came, TRIES, all_tries, conditions, service, unhurt};
+use super::{TRIES, WHOLE, conditions, received, service, time_without_loss, timeout_of_all_tries};
+use crate::lab::analysis::time_to_the_answer;
 use crate::lab::link::{CLIENT, Conditions, Fault, SERVER};
-use crate::lab::seen::time_to_the_answer;
 use crate::lab::sim::{self, Asker, Network, StreamClient, StreamService};
 use crate::lab::{Expected, Prediction, Run, Setting};
 use crate::transport::Transport::{Tcp, Udp};
@@ -13,6 +13,7 @@ const SYN: u32 = 1;
 const REPLY: u32 = 4;
 /// Over UDP.
 const QUESTION: u32 = 1;
+const ANSWER: u32 = 2;
 
 pub(super) const SYN_REPLY: &str = "reply if the SYN is lost";
 pub(super) const SYN_TIME: &str = "time if the SYN is lost";
@@ -21,18 +22,18 @@ const DATA_TIME: &str = "time if it is lost once";
 pub(super) const ONE_TRY: &str = "question lost, one try";
 pub(super) const RETRY: &str = "question lost, a retry";
 
-/// What is lost, with the names of what is observed of it.
+/// An exchange over TCP: what its link loses, and the names of its part and observations.
 struct Lost {
     part: &'static str,
     reply: &'static str,
     time: &'static str,
     drop: Vec<u32>,
-    /// Of what a number does not find, since other packets come more than once.
+    /// A loss that no number describes, since duplicates shift the numbers.
     fault: Fault,
 }
 
-/// Over TCP.
-fn of_streams(setting: &Setting) -> Vec<Lost> {
+/// The exchanges over TCP.
+fn lost_over_tcp(setting: &Setting) -> Vec<Lost> {
     let lost = |part, reply, time, drop: &[u32], fault| Lost {
         part,
         reply,
@@ -40,7 +41,7 @@ fn of_streams(setting: &Setting) -> Vec<Lost> {
         drop: drop.to_vec(),
         fault,
     };
-    match &setting.knobs.drop[..] {
+    match &setting.options.drop[..] {
         [] => vec![
             lost("SYN lost", SYN_REPLY, SYN_TIME, &[SYN], Fault::None),
             lost("reply lost", DATA_REPLY, DATA_TIME, &[], Fault::LoseReply),
@@ -49,101 +50,80 @@ fn of_streams(setting: &Setting) -> Vec<Lost> {
     }
 }
 
-/// Over UDP, with one try and with several: what is observed is how many replies come.
-fn of_datagrams(setting: &Setting) -> ([&'static str; 2], &[u32]) {
-    match &setting.knobs.drop[..] {
+/// Over UDP: the numbers of replies with one try and with several, by name, and the lost packets.
+fn lost_over_udp(setting: &Setting) -> ([&'static str; 2], &[u32]) {
+    match &setting.options.drop[..] {
         [] => ([ONE_TRY, RETRY], &[QUESTION]),
         asked => (["replies, one try", "replies, retries"], asked),
     }
 }
 
-/// Without chance, but with what comes twice or late.
-fn chosen(setting: &Setting, drop: &[u32], fault: Fault) -> Conditions {
+/// The link without random loss, but with duplicates and late packets.
+fn without_chance(setting: &Setting, drop: &[u32], fault: Fault) -> Conditions {
     Conditions { loss: 0.0, drop: drop.to_vec(), fault, ..conditions(setting) }
 }
 
 pub(super) fn predict(setting: &Setting) -> Vec<Prediction> {
     let mut predictions = Vec::new();
-    for lost in of_streams(setting) {
-        predictions.push(Prediction::is(Tcp, lost.reply, Came::Whole.words()));
-        predictions.push(Prediction::new(Tcp, lost.time, time(setting, &lost)));
+    for lost in lost_over_tcp(setting) {
+        predictions.push(Prediction::is(Tcp, lost.reply, WHOLE));
+        predictions.push(Prediction::new(Tcp, lost.time, expected_time(setting, &lost)));
     }
-    let (names, drop) = of_datagrams(setting);
-    for (name, tries) in names.into_iter().zip([1, TRIES]) {
-        let [fewest, most] = replies(&chosen(setting, drop, Fault::None), 1, tries);
-        let expected = Expected::range((fewest, "reply"), (most, "reply"));
-        predictions.push(Prediction::new(Udp, name, expected));
+    for (name, tries) in lost_over_udp(setting).0.into_iter().zip([1, TRIES]) {
+        predictions.push(Prediction::new(Udp, name, expected_replies(setting, tries)));
     }
     predictions
 }
 
-/// Repaired by the first timer that runs out, and by no other, if one packet is lost and the others come once and in
-/// order.
-fn time(setting: &Setting, lost: &Lost) -> Expected {
-    let conditions = chosen(setting, &lost.drop, lost.fault);
+/// One lost packet costs the timeout after which a host retransmits it (RFC 6298). Any other mix of losses,
+/// duplicates and late packets costs two round trips at least.
+fn expected_time(setting: &Setting, lost: &Lost) -> Expected {
+    let conditions = without_chance(setting, &lost.drop, lost.fault);
+    let is_steady = conditions.duplicate <= 0.0 && conditions.reorder <= 0.0;
     let timeout = match (lost.fault, &lost.drop[..]) {
+        _ if !is_steady || sim::repeats_in_vain(&conditions) => None,
         (Fault::LoseReply, _) | (_, [REPLY]) => Some(measured_timeout(conditions.delay)),
-        // A lost ACK is not missed by the client, which has nothing more to send; the server repeats its SYN-ACK.
+        // The client does not notice a lost ACK, since it has nothing to send; the server repeats its SYN-ACK.
         (_, [number]) if *number < REPLY => Some(sim::FIRST_TIMEOUT),
-        (_, [_]) => Some(Duration::ZERO), // the answer is there
+        (_, [_]) => Some(Duration::ZERO), // The reply has arrived before.
         _ => None,
     };
-    let is_steady = conditions.duplicate <= 0.0 && conditions.reorder <= 0.0;
-    match timeout.filter(|_| is_steady && !sim::repeats_in_vain(&conditions)) {
-        Some(timeout) => Expected::Is((unhurt(setting) + timeout).into()),
-        // Whatever else happens, nothing does before the SYN has come.
-        None if lost.drop == [SYN] => {
-            Expected::AtLeast((unhurt(setting) + sim::FIRST_TIMEOUT).into())
-        }
-        None => Expected::AtLeast(unhurt(setting).into()),
-    }
+    let least = time_without_loss(setting);
+    timeout.map_or_else(|| Expected::at_least(least), |timeout| Expected::is(least + timeout))
 }
 
-/// How long a stack waits that has measured one round trip R: R + 4·R/2, a second at least (RFC 6298,
-/// sections 2.2 and 2.4). `smoltcp` reckons in whole milliseconds, each half of them too.
+/// The retransmission timeout after one measured round trip R: R + 4·R/2, a second at least (RFC 6298, sections 2.2
+/// and 2.4). `smoltcp` counts both terms in whole milliseconds.
 fn measured_timeout(delay: Duration) -> Duration {
     let round_trip = u64::try_from((2 * delay).as_millis()).unwrap_or(u64::MAX);
     let timeout = round_trip.saturating_add((round_trip / 2).saturating_mul(4));
     Duration::from_millis(timeout).max(sim::FIRST_TIMEOUT)
 }
 
-/// The fewest replies and the most that come to one of so many tries, whose question has this number. A question
-/// that comes twice is answered twice; whether it does is left to chance.
-fn replies(conditions: &Conditions, question: u32, tries: u32) -> [u64; 2] {
-    let is_lost = |number| conditions.drop.contains(&number);
-    if tries == 0 {
-        return [0, 0];
+/// How many replies a client receives. A lost question or answer leaves the first try without a reply; the retry gets
+/// one, or up to four where question and answer are duplicated. For other mixes the run shows the number.
+fn expected_replies(setting: &Setting, tries: u32) -> Expected {
+    let is_duplicated = conditions(setting).duplicate > 0.0;
+    let replies = |count| Expected::is((count, "reply"));
+    match (&setting.options.drop[..], tries) {
+        ([], 1) => replies(0),
+        ([], _) if is_duplicated => Expected::between((1, "reply"), (4, "reply")),
+        _ if is_duplicated => Expected::OBSERVE,
+        ([QUESTION | ANSWER], 1) => replies(0),
+        ([] | [_], _) => replies(1),
+        _ => Expected::OBSERVE,
     }
-    if is_lost(question) {
-        return replies(conditions, question + 1, tries - 1);
-    }
-    let [fewest, most] = copies(conditions);
-    let outcome = |answers: u32| {
-        let came =
-            (1..=answers).filter(|answer| !is_lost(question + answer)).map(|_| 1).sum::<u64>();
-        match came {
-            0 => replies(conditions, question + answers + 1, tries - 1),
-            came => [came * u64::from(fewest), came * u64::from(most)],
-        }
-    };
-    let [[low, some], [others, high]] = [fewest, most].map(outcome);
-    [low.min(others), some.max(high)]
-}
-
-/// How often a packet comes that is not lost.
-fn copies(conditions: &Conditions) -> [u32; 2] {
-    [1 + u32::from(conditions.duplicate >= 1.0), 1 + u32::from(conditions.duplicate > 0.0)]
 }
 
 pub(super) fn run(setting: &Setting, run: &mut Run) {
-    for lost in of_streams(setting) {
+    for lost in lost_over_tcp(setting) {
         stream(setting, &lost, run);
     }
-    let (names, drop) = of_datagrams(setting);
+    let (names, drop) = lost_over_udp(setting);
     for (name, (tries, part)) in names.into_iter().zip([(1, "one try"), (TRIES, "a retry")]) {
-        let timeout = all_tries(setting, Duration::from_secs(3));
+        let timeout = timeout_of_all_tries(setting, Duration::from_secs(3));
         let (mut client, mut service) = (Asker::new(1, tries - 1, timeout), service());
-        let conditions = chosen(setting, drop, Fault::None);
+        let conditions = without_chance(setting, drop, Fault::None);
         let until = timeout + 10 * conditions.delay;
         let network = Network::new(conditions, setting.seed).traced();
         let trace = network.exchange(&mut client, &mut service, until);
@@ -153,21 +133,21 @@ pub(super) fn run(setting: &Setting, run: &mut Run) {
 }
 
 fn stream(setting: &Setting, lost: &Lost, run: &mut Run) {
-    let conditions = chosen(setting, &lost.drop, lost.fault);
+    let conditions = without_chance(setting, &lost.drop, lost.fault);
     let patience = patience(&conditions);
     let mut network = Network::new(conditions, setting.seed).traced();
     let mut client = StreamClient::new(Duration::ZERO, patience, 50_000);
     let mut service = StreamService::default();
     network.run(&mut [(CLIENT, &mut client), (SERVER, &mut service)], patience);
     let trace = network.into_trace();
-    run.saw(Tcp, lost.reply, Came::of(&client.octets).words());
+    run.saw(Tcp, lost.reply, received(&client.octets));
     if let Some(time) = time_to_the_answer(&trace) {
         run.saw(Tcp, lost.time, time);
     }
     run.show(Tcp, lost.part, trace);
 }
 
-/// A client gives up after this. Waits double up to a minute, so no packet that is lost costs more.
+/// When the client gives up. Timeouts double up to a minute, so no lost packet costs more.
 fn patience(conditions: &Conditions) -> Duration {
     let lost = u32::try_from(conditions.drop.len()).unwrap_or(u32::MAX).saturating_add(2);
     Duration::from_mins(2).saturating_mul(lost) + 100 * conditions.delay
@@ -179,18 +159,18 @@ mod tests {
     use super::*;
     use crate::lab::experiments::check::as_predicted;
     use crate::lab::packet::kind;
-    use crate::lab::{Engine, Knobs, Outcome, Part};
+    use crate::lab::{Engine, LabOptions, Outcome, Part};
     use crate::trace::Fate;
 
-    fn few() -> Knobs {
-        Knobs { count: Some(10), ..Knobs::default() }
+    fn few() -> LabOptions {
+        LabOptions { count: Some(10), ..LabOptions::default() }
     }
 
-    fn run(seed: u64, knobs: Knobs) -> Outcome {
-        as_predicted(&LAB, Engine::Sim, seed, knobs)
+    fn run(seed: u64, options: LabOptions) -> Outcome {
+        as_predicted(&LAB, Engine::Sim, seed, options)
     }
 
-    /// What the link has lost.
+    /// The packets that the link lost.
     fn lost(part: &Part) -> Vec<&'static str> {
         let packets = part.trace.packets().map(|(_, packet)| packet);
         let lost = packets.filter(|packet| matches!(packet.fate, Fate::Lost(_)));
@@ -198,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn every_loss_is_repaired_by_tcp_and_by_udp_only_where_somebody_asks_again() {
+    fn every_loss_is_repaired_by_tcp_and_over_udp_only_by_a_client_that_asks_again() {
         for seed in 0..50 {
             let outcome = run(seed, few());
             let all: Vec<_> = outcome.parts.iter().map(|part| (&*part.name, lost(part))).collect();
@@ -215,8 +195,8 @@ mod tests {
     #[test]
     fn what_is_lost_is_what_is_said_where_packets_come_twice_and_late() {
         for seed in 0..50 {
-            let knobs = Knobs { duplicate: Some(50.0), reorder: Some(50.0), ..few() };
-            for part in &run(seed, knobs).parts {
+            let options = LabOptions { duplicate: Some(50.0), reorder: Some(50.0), ..few() };
+            for part in &run(seed, options).parts {
                 let replies = part.trace.packets().filter(|(event, packet)| {
                     event.host == SERVER && kind(&packet.octets).octets() > 0
                 });
@@ -229,20 +209,20 @@ mod tests {
     }
 
     #[test]
-    fn a_knob_at_zero_is_as_one_that_was_not_turned() {
-        let setting = |knobs| Setting { seed: 1, knobs };
-        let zero = Knobs { duplicate: Some(0.0), reorder: Some(0.0), ..few() };
+    fn an_option_at_zero_predicts_the_same_as_an_unset_one() {
+        let setting = |options| Setting { seed: 1, options };
+        let zero = LabOptions { duplicate: Some(0.0), reorder: Some(0.0), ..few() };
         assert_eq!(predict(&setting(zero)), predict(&setting(few())));
     }
 
     #[test]
     fn replies_that_come_twice_are_counted() {
-        let knobs = Knobs { duplicate: Some(100.0), ..few() };
+        let options = LabOptions { duplicate: Some(100.0), ..few() };
         let replies = |outcome: &Outcome, what| {
             let finding = outcome.findings.iter().find(|it| it.prediction.what == what);
             finding.and_then(|finding| finding.observed.clone())
         };
-        let outcome = run(1, knobs);
+        let outcome = run(1, options);
         // A question that comes twice is answered twice, and each answer comes twice.
         assert_eq!(replies(&outcome, RETRY), Some((4, "reply").into()));
         assert_eq!(replies(&outcome, ONE_TRY), Some((0, "reply").into()));
@@ -253,16 +233,17 @@ mod tests {
         for (duplicate, reorder) in
             [(100.0, 0.0), (0.0, 100.0), (50.0, 0.0), (0.0, 50.0), (50.0, 50.0)]
         {
-            let knobs = Knobs { duplicate: Some(duplicate), reorder: Some(reorder), ..few() };
+            let options =
+                LabOptions { duplicate: Some(duplicate), reorder: Some(reorder), ..few() };
             for seed in 0..10 {
-                run(seed, knobs.clone());
+                run(seed, options.clone());
                 for last in 1..8 {
-                    run(seed, Knobs { drop: vec![last], ..knobs.clone() });
-                    run(seed, Knobs { drop: (1..=last).collect(), ..knobs.clone() });
+                    run(seed, LabOptions { drop: vec![last], ..options.clone() });
+                    run(seed, LabOptions { drop: (1..=last).collect(), ..options.clone() });
                 }
             }
             let delay = Some(Duration::from_mins(1));
-            run(1, Knobs { delay, ..knobs });
+            run(1, LabOptions { delay, ..options });
         }
     }
 
@@ -274,11 +255,11 @@ mod tests {
         ];
         for milliseconds in milliseconds {
             let delay = Some(Duration::from_secs_f64(milliseconds / 1e3));
-            run(5, Knobs { delay, ..few() });
+            run(5, LabOptions { delay, ..few() });
         }
         for last in 1..12 {
-            run(5, Knobs { drop: vec![last], ..few() });
-            run(5, Knobs { drop: (1..=last).collect(), ..few() });
+            run(5, LabOptions { drop: vec![last], ..few() });
+            run(5, LabOptions { drop: (1..=last).collect(), ..few() });
         }
         run(u64::MAX, few());
     }

@@ -1,0 +1,85 @@
+//! Whether a lab runs on an engine with a setting, and what it takes instead.
+
+use super::error::Cause;
+use super::{Engine, LABS, Lab, LabError, LabOption, Procedure, Setting};
+
+impl Lab {
+    /// How the lab is done on this engine.
+    ///
+    /// # Errors
+    /// [`LabError::is_usage`]: the lab does not run on this engine, or does not take an option or its value. A run
+    /// that ignored an option would let the student believe that the option makes no difference.
+    pub(crate) fn procedure(
+        &self,
+        engine: Engine,
+        setting: &Setting,
+    ) -> Result<&'static Procedure, LabError> {
+        let procedure = self.on(engine).ok_or_else(|| self.no_engine(engine));
+        let checked = procedure.and_then(|it| self.check(it, setting).map(|()| it));
+        checked.map_err(|usage| LabError(Cause::Usage(usage)))
+    }
+
+    fn check(&self, procedure: &Procedure, setting: &Setting) -> Result<(), String> {
+        for option in setting.options.given() {
+            let range =
+                procedure.range_of(option).ok_or_else(|| self.no_option(procedure, option))?;
+            if let Some(at) = setting.options.of(option).into_iter().find(|at| !range.allows(*at)) {
+                let (lab, engine, option) = (self.name, procedure.engine, option.name());
+                let (least, most) = (range.values.start(), range.values.end());
+                return Err(format!(
+                    "{lab} takes --{option} from {least} to {most} on {engine}, not {at}"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn no_engine(&self, engine: Engine) -> String {
+        let has: Vec<&str> = self.engines().map(Engine::name).collect();
+        format!("{} does not run on {engine}: it has {}", self.name, list(&has))
+    }
+
+    fn no_option(&self, procedure: &Procedure, option: LabOption) -> String {
+        let dashed = |option: &LabOption| format!("--{}", option.name());
+        let (name, engine, wanted) = (self.name, procedure.engine, dashed(&option));
+        let others: Vec<&str> = self.engines_with(option).map(Engine::name).collect();
+        if !others.is_empty() {
+            let others = list(&others);
+            return format!("{name} has no {wanted} on {engine}: it is for --engine {others}");
+        }
+        let has: Vec<String> =
+            procedure.options.iter().map(|range| dashed(&range.option)).collect();
+        let takes = if has.is_empty() { "no option".to_owned() } else { list(&has) };
+        let has_it = |lab: &&&Self| lab.engines_with(option).next().is_some();
+        let others: Vec<&str> = LABS.iter().filter(has_it).map(|lab| lab.name).collect();
+        let others = if others.is_empty() { "no lab".to_owned() } else { list(&others) };
+        format!("{name} has no {wanted}: it has {takes}; {wanted} is for {others}")
+    }
+
+    /// The engines on which the lab takes an option.
+    pub(crate) fn engines_with(&self, option: LabOption) -> impl Iterator<Item = Engine> {
+        let procedures = self.procedures.iter();
+        procedures.filter(move |it| it.range_of(option).is_some()).map(|it| it.engine)
+    }
+}
+
+/// `one`, `one and two`, `one, two and three`.
+fn list(names: &[impl AsRef<str>]) -> String {
+    let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
+    match &names[..] {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_listed_as_in_a_sentence() {
+        assert_eq!(list(&["sim"]), "sim");
+        assert_eq!(list(&["sim", "loopback", "netns"]), "sim, loopback and netns");
+    }
+}

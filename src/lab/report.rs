@@ -1,0 +1,105 @@
+//! What a run of a lab gives its reader.
+
+use super::{Engine, Finding, Lab, Lesson, Obstacle, Part, Procedure, Setting, Verdict, sim};
+
+/// A run of a lab: what was expected, what was observed, and what happened.
+#[derive(Debug)]
+pub struct Report {
+    pub(crate) lab: &'static Lab,
+    pub(crate) procedure: &'static Procedure,
+    pub(crate) setting: Setting,
+    pub(crate) outcome: Result<Outcome, Obstacle>,
+}
+
+impl Report {
+    /// The lab that ran.
+    #[must_use]
+    pub const fn lab(&self) -> &'static Lab {
+        self.lab
+    }
+
+    /// The engine that it ran on.
+    #[must_use]
+    pub const fn engine(&self) -> Engine {
+        self.procedure.engine
+    }
+
+    /// The seed, if the run draws anything from it.
+    #[must_use]
+    pub fn seed(&self) -> Option<u64> {
+        self.procedure.seed(&self.setting)
+    }
+
+    /// Each observation with its expected value and the verdict, in the order of the lab's table.
+    #[must_use]
+    pub fn findings(&self) -> &[Finding] {
+        self.outcome.as_ref().map_or(&[], |outcome| &outcome.findings)
+    }
+
+    /// What happened, with a trace for each part of the run.
+    ///
+    /// ```
+    /// use daytime::Transport;
+    /// use daytime::lab::{self, Engine, Happening, Setting};
+    ///
+    /// let exchange = lab::find("exchange").expect("a lab of that name");
+    /// let report = exchange.run(Engine::Sim, &Setting::default())?;
+    /// let [_, udp] = report.parts() else { panic!("one part for each transport") };
+    /// assert_eq!((udp.transport, &*udp.name), (Transport::Udp, ""));
+    /// assert!(udp.trace.hosts().eq(["client", "server"]));
+    /// let mut senders = Vec::new();
+    /// for event in udp.trace.events() {
+    ///     if let Happening::Packet { arrivals, .. } = event.what {
+    ///         assert!(event.at < arrivals[0]);
+    ///         senders.push(event.host);
+    ///     }
+    /// }
+    /// assert_eq!(senders, ["client", "server"]);
+    /// # Ok::<(), lab::LabError>(())
+    /// ```
+    #[must_use]
+    pub fn parts(&self) -> &[Part] {
+        self.outcome.as_ref().map_or(&[], |outcome| &outcome.parts)
+    }
+
+    /// The sentences of the lab's lesson that this run bears out.
+    ///
+    /// ```
+    /// use daytime::lab::{self, Engine, Setting};
+    ///
+    /// let loss = lab::find("loss").expect("a lab of that name");
+    /// let report = loss.run(Engine::Sim, &Setting::default().loss(100.0).count(10))?;
+    /// assert!(report.lesson().any(|it| it.contains("no client over TCP received a reply")));
+    /// # Ok::<(), lab::LabError>(())
+    /// ```
+    pub fn lesson(&self) -> impl Iterator<Item = &'static str> {
+        self.lessons().map(|lesson| lesson.says.as_str())
+    }
+
+    /// The same sentences with the findings that they rest on.
+    pub(crate) fn lessons(&self) -> impl Iterator<Item = &'static Lesson> {
+        self.lab.text.lessons.iter().filter(|lesson| lesson.holds(self.findings()))
+    }
+
+    /// Whether no finding differs, except as other systems are known to.
+    #[must_use]
+    pub fn is_as_predicted(&self) -> bool {
+        let differs = |finding: &Finding| finding.verdict == Verdict::Differs;
+        self.outcome.is_ok() && !self.findings().iter().any(differs)
+    }
+
+    /// What a reader of the drawings must know: where the engine differs from a real host.
+    pub(crate) fn remarks(&self) -> Vec<String> {
+        match self.procedure.engine {
+            Engine::Sim => sim::remarks(self.parts()),
+            Engine::Loopback | Engine::Netns => Vec::new(),
+        }
+    }
+}
+
+/// What came out where nothing was in the way.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub findings: Vec<Finding>,
+    pub parts: Vec<Part>,
+}
