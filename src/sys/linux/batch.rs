@@ -1,6 +1,6 @@
 //! Datagrams, many with one system call: `recvmmsg(2)` and `sendmmsg(2)`.
 //!
-//! Why this file has `unsafe` code: `docs/ARCHITECTURE.md`, "Where unsafe code is". The code
+//! Why this file has `unsafe` code: `docs/decisions/building.md`, "Where unsafe code is". The code
 //! rests on one invariant: the headers' pointers lead into vectors of the same batch, which
 //! never grow and live as long, and whose elements are [`Cell`]s, which may change behind a pointer.
 #![expect(unsafe_code, reason = "nix's recvmmsg(2) cannot be called again with control messages")]
