@@ -99,7 +99,7 @@ pub(crate) fn after_run(report: &Report, detail: Detail, width: usize) -> String
     lesson(&mut page, report);
     if detail == Detail::Explained {
         page.heading("ELSEWHERE");
-        page.paragraph(2, &report.lab.text.elsewhere);
+        page.paragraph(2, &report.lab.text.other_systems);
         next(&mut page, report.lab);
     }
     page.finish()
