@@ -36,7 +36,7 @@ const SENT: &str = "questions sent";
 const SERVER_DELAY: Duration = Duration::from_millis(1500);
 const TIMEOUT: Duration = Duration::from_secs(1);
 /// Of two waits of an exchange with one retry, the second is twice the first.
-const RUN_TIME: Duration = Duration::from_secs(3);
+const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(3);
 
 fn delay(setting: &Setting) -> Duration {
     conditions(setting).delay
@@ -47,7 +47,7 @@ fn conditions(setting: &Setting) -> Conditions {
 }
 
 /// Long enough for every answer.
-fn until(setting: &Setting) -> Duration {
+fn deadline(setting: &Setting) -> Duration {
     Duration::from_secs(15) + 10 * delay(setting)
 }
 
@@ -59,8 +59,8 @@ fn first_answer(setting: &Setting) -> Duration {
 fn predict(setting: &Setting) -> Vec<Prediction> {
     // If the first query gives up, the second waits for as long again.
     let is_to = match first_answer(setting) {
-        answer if answer <= RUN_TIME => question(2),
-        answer if answer <= 2 * RUN_TIME => question(1),
+        answer if answer <= EXCHANGE_TIMEOUT => question(2),
+        answer if answer <= 2 * EXCHANGE_TIMEOUT => question(1),
         _ => NOTHING.to_owned(),
     };
     vec![
@@ -83,7 +83,7 @@ fn question(number: usize) -> String {
 /// answer to the first one's retry, or, if the first has given up, to its first question.
 fn questions(setting: &Setting) -> u64 {
     let answer = first_answer(setting);
-    if answer <= RUN_TIME + TIMEOUT { 3 } else { 4 }
+    if answer <= EXCHANGE_TIMEOUT + TIMEOUT { 3 } else { 4 }
 }
 
 fn run(setting: &Setting) -> Run {
@@ -100,12 +100,12 @@ fn network(setting: &Setting) -> Network {
 /// Two connections, the second begun when the first had taken too long.
 fn streams(setting: &Setting, run: &mut Run) {
     let mut first = StreamClient::new(Duration::ZERO, TIMEOUT, 50_000);
-    let mut second = StreamClient::new(TIMEOUT, until(setting), 50_001);
+    let mut second = StreamClient::new(TIMEOUT, deadline(setting), 50_001);
     let mut network = network(setting).traced_by_port([first.port, second.port]);
     let mut service = StreamService::replying_after(SERVER_DELAY);
     let programs: &mut [(_, &mut dyn Application)] =
         &mut [(CLIENT, &mut first), (CLIENT, &mut second), (SERVER, &mut service)];
-    network.run(programs, until(setting));
+    network.run(programs, deadline(setting));
     let lines = second.octets.iter().filter(|octet| **octet == b'\n');
     run.saw(Tcp, SECOND, whose(&second, &service));
     run.saw(Tcp, READ, count(lines, "answer"));
@@ -131,9 +131,9 @@ fn whose(client: &StreamClient, service: &StreamService) -> &'static str {
 /// Two queries on one socket.
 fn datagrams(setting: &Setting, thinks: Duration, run: &mut Run) {
     let mut network = network(setting).traced();
-    let mut client = Asker::new(2, 1, RUN_TIME);
+    let mut client = Asker::new(2, 1, EXCHANGE_TIMEOUT);
     let mut service = DatagramService::new(address(SERVER).into(), Policy::Guarded, thinks);
-    network.run(&mut [(CLIENT, &mut client), (SERVER, &mut service)], until(setting));
+    network.run(&mut [(CLIENT, &mut client), (SERVER, &mut service)], deadline(setting));
     let delay = delay(setting);
     if let Some(query_starts) = client.query_starts.get(1) {
         let before = client.questions.iter().filter(|asked| *asked < query_starts).count();

@@ -336,11 +336,11 @@ mod tests {
     #[test]
     fn a_wide_screen_has_both_transports_beside_each_other() {
         let done = sample::done(Engine::Sim, LabOptions::default());
-        let beside = |screen: &str| {
+        let is_side_by_side = |screen: &str| {
             screen.lines().any(|line| line.starts_with("TCP ") && line.ends_with("UDP, once"))
         };
-        assert!(beside(&plain(&after_run(&done.report, Detail::Brief, 100))));
-        assert!(!beside(&plain(&after_run(&done.report, Detail::Brief, 99))));
+        assert!(is_side_by_side(&plain(&after_run(&done.report, Detail::Brief, 100))));
+        assert!(!is_side_by_side(&plain(&after_run(&done.report, Detail::Brief, 99))));
     }
 
     #[test]
