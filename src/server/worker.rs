@@ -1,8 +1,7 @@
 //! The loop of one thread: wait, answer, drain.
 
 use super::shared::Shared;
-use super::threads::survive;
-use super::{Config, ServeError, Supervisor, Until};
+use super::{Config, ServeError, Supervisor, Until, run_loop};
 use crate::listen::Opened;
 use crate::metrics::Counters;
 use crate::responder::Responder;
@@ -109,7 +108,7 @@ impl Worker {
 
     /// Serves until a request to stop, or as long as [`Until`] says. When it ends, the other workers end too.
     pub(super) fn serve(&mut self) -> Result<(), ServeError> {
-        let ended = survive(|| self.run());
+        let ended = run_loop(|| self.run());
         self.shared.stop();
         ended
     }

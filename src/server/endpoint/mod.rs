@@ -4,8 +4,7 @@
 
 mod exchange;
 
-use super::ServeError;
-use super::threads::survive;
+use super::{ServeError, run_loop};
 use crate::listen::{Inherited, Kind, Listen, ListenError, Opened, adopt, descriptor};
 use crate::transport::Transport;
 use exchange::Exchange;
@@ -103,7 +102,7 @@ impl Endpoint {
         let run = move || {
             let answering = Loop::new(poll, listener, (page, open), stop);
             let _ = starting.send(());
-            if let Err(error) = survive(|| answering.run()) {
+            if let Err(error) = run_loop(|| answering.run()) {
                 let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
                 log::error!("metrics {address}: no longer answered: {error}{cause}");
             }
