@@ -50,6 +50,7 @@
     not(feature = "cli"),
     allow(
         dead_code,
+        unreachable_pub,
         unused_imports,
         reason = "a part of the suite leaves out what only the other parts use"
     )
