@@ -50,6 +50,7 @@
     not(feature = "cli"),
     allow(
         dead_code,
+        unreachable_pub,
         unused_imports,
         reason = "a part of the suite leaves out what only the other parts use"
     )
@@ -97,6 +98,7 @@ mod sys;
 #[cfg(any(feature = "client", feature = "server"))]
 mod tcp;
 #[cfg(any(feature = "cli", feature = "lab"))]
+#[cfg_attr(not(feature = "lab"), allow(dead_code, unreachable_pub, reason = "labs have traces"))]
 mod trace;
 mod transport;
 mod udp;

@@ -28,6 +28,7 @@ macro_rules! options {
 }
 
 /// Setters of a struct's fields, each with the name of its field.
+#[cfg(feature = "client")]
 macro_rules! setters {
     ($($field:ident: $type:ty,)+) => {
         $(
