@@ -63,13 +63,13 @@ fn reply((mut replying, round): (Replying, Instant)) -> (usize, Replying) {
     (octets, replying)
 }
 
-#[library_benchmark(config = counted(7_502))]
+#[library_benchmark(config = counted(5_222))]
 #[bench::rfc867("Monday, February 22, 1982 17:37:43-UTC\r\n")]
 fn read_rfc867(reply: &str) -> bool {
     recognise(black_box(reply.as_bytes())).is_ok()
 }
 
-#[library_benchmark(config = counted(7_778))]
+#[library_benchmark(config = counted(4_874))]
 #[bench::nist("\n45022 82-02-22 17:37:43 00 0 0   0.0 UTC(NIST) * \n")]
 fn read_nist(reply: &str) -> bool {
     recognise(black_box(reply.as_bytes())).is_ok()
@@ -82,7 +82,7 @@ fn deciding() -> Deciding {
 }
 
 // A round's worth of datagrams that are answered.
-#[library_benchmark(config = counted(9_123))]
+#[library_benchmark(config = counted(7_907))]
 #[bench::answer(deciding())]
 fn decide(guard: Deciding) -> (usize, Deciding) {
     let local = SocketAddr::from(([198, 51, 100, 1], 13));
