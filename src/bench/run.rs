@@ -162,7 +162,7 @@ impl<'a> Run<'a> {
             unfinished: load.asked.saturating_sub(over),
             never_begun: schedule.never_begun(),
             latencies: self.latencies.percentiles(),
-            processor: self.processor.used(),
+            processor: self.processor.processor_time(),
             refused_at_once: first.gave_up,
             ..load
         }
@@ -179,20 +179,21 @@ struct Processor {
 impl Processor {
     fn sample(&mut self, now: Duration, schedule: &Schedule) {
         if now >= schedule.from {
-            self.first.get_or_insert_with(used);
+            self.first.get_or_insert_with(processor_time);
         }
         if now >= schedule.until {
-            self.last.get_or_insert_with(used);
+            self.last.get_or_insert_with(processor_time);
         }
     }
 
-    fn used(&self) -> Duration {
-        let used = self.last.zip(self.first).map(|(last, first)| last.saturating_sub(first));
-        used.unwrap_or_default()
+    fn processor_time(&self) -> Duration {
+        let processor_time =
+            self.last.zip(self.first).map(|(last, first)| last.saturating_sub(first));
+        processor_time.unwrap_or_default()
     }
 }
 
-fn used() -> Duration {
+fn processor_time() -> Duration {
     let Ok(usage) = getrusage(UsageWho::RUSAGE_SELF) else { return Duration::ZERO };
     let microseconds = (usage.user_time() + usage.system_time()).num_microseconds();
     Duration::from_micros(u64::try_from(microseconds).unwrap_or(0))

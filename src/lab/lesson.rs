@@ -20,12 +20,12 @@ pub(crate) struct Ground {
     pub transport: Transport,
     /// The name of the finding.
     pub what: &'static str,
-    pub must: Must,
+    pub must: Requirement,
 }
 
 /// What a finding must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Must {
+pub(crate) enum Requirement {
     /// Exactly the one value that was predicted from the options.
     BeAsPredicted,
     Equal(Other),
@@ -54,12 +54,12 @@ impl Ground {
     /// `tcp recv() = "EAGAIN"`, or `tcp packets as predicted`.
     pub(super) fn parse(text: &'static str) -> Option<Self> {
         let (left, must) = if let Some(left) = text.strip_suffix(" as predicted") {
-            (left, Must::BeAsPredicted)
+            (left, Requirement::BeAsPredicted)
         } else if let Some((left, right)) = text.split_once(" > ") {
-            (left, Must::Exceed(Other::parse(right)?))
+            (left, Requirement::Exceed(Other::parse(right)?))
         } else {
             let (left, right) = text.split_once(" = ")?;
-            (left, Must::Equal(Other::parse(right)?))
+            (left, Requirement::Equal(Other::parse(right)?))
         };
         let (transport, what) = name(left)?;
         Some(Self { transport, what, must })
@@ -75,15 +75,15 @@ impl Ground {
         let Some(observed) = &finding.observed else { return false };
         let both = |other: Other| number(observed).zip(other.number(findings));
         match self.must {
-            Must::BeAsPredicted => {
+            Requirement::BeAsPredicted => {
                 let is_one = finding.prediction.expected.only().is_some();
                 is_one && finding.verdict == Verdict::AsPredicted
             }
-            Must::Equal(Other::Text(text)) => *observed == text.into(),
-            Must::Equal(other) => {
+            Requirement::Equal(Other::Text(text)) => *observed == text.into(),
+            Requirement::Equal(other) => {
                 both(other).is_some_and(|(it, other)| it.total_cmp(&other).is_eq())
             }
-            Must::Exceed(other) => both(other).is_some_and(|(it, other)| it > other),
+            Requirement::Exceed(other) => both(other).is_some_and(|(it, other)| it > other),
         }
     }
 }
@@ -206,7 +206,7 @@ mod tests {
     #[test]
     fn a_ground_has_a_transport_a_finding_and_what_that_must_be() {
         let ground = |what, must| Some(Ground { transport: Tcp, what, must });
-        let must = Must::Exceed(Other::Finding(Udp, "b (c)"));
+        let must = Requirement::Exceed(Other::Finding(Udp, "b (c)"));
         assert_eq!(Ground::parse("tcp a, b > udp b (c)"), ground("a, b", must));
         for wrong in ["", "tcp", "tcp a", "sctp a > 1", "tcp a > b", "tcp a\n  b > 1", "tcp a < 1"]
         {

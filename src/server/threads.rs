@@ -56,7 +56,7 @@ impl Threads {
 }
 
 /// A loop that panics ends as one that fails: never a server that looks alive and answers nothing.
-pub(super) fn survive(run: impl FnOnce() -> io::Result<()>) -> Result<(), ServeError> {
+pub(super) fn catch_panic(run: impl FnOnce() -> io::Result<()>) -> Result<(), ServeError> {
     // Nothing of what it worked with is used again.
     let ended = panic::catch_unwind(AssertUnwindSafe(run));
     ended.map_or_else(|reason| Err(ServeError::died(&*reason)), |it| it.map_err(ServeError::Loop))
@@ -68,10 +68,10 @@ mod tests {
 
     #[test]
     fn a_loop_that_panics_ends_the_server_with_the_reason() {
-        assert!(survive(|| Ok(())).is_ok());
-        let failed = survive(|| Err(io::Error::other("no events")));
+        assert!(catch_panic(|| Ok(())).is_ok());
+        let failed = catch_panic(|| Err(io::Error::other("no events")));
         assert!(matches!(failed, Err(ServeError::Loop(_))));
-        let died = survive(|| panic!("no {}", "time")).expect_err("it panicked");
+        let died = catch_panic(|| panic!("no {}", "time")).expect_err("it panicked");
         assert_eq!(died.to_string(), "the event loop died of a defect: no time");
     }
 }

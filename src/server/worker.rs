@@ -1,7 +1,7 @@
 //! The loop of one thread: wait, answer, drain.
 
 use super::shared::Shared;
-use super::threads::survive;
+use super::threads::catch_panic;
 use super::{Config, ServeError, Supervisor, Until};
 use crate::listen::Opened;
 use crate::metrics::Counters;
@@ -109,7 +109,7 @@ impl Worker {
 
     /// Serves until a request to stop, or as long as [`Until`] says. When it ends, the other workers end too.
     pub(super) fn serve(&mut self) -> Result<(), ServeError> {
-        let ended = survive(|| self.run());
+        let ended = catch_panic(|| self.run());
         self.shared.stop();
         ended
     }

@@ -32,12 +32,12 @@ const DISTINCT: &str = "marks that tell the date from the time";
 fn time_first<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
     let weekday = cursor.weekday_before();
     let time = cursor.time()?;
-    let zone = ZoneText::read_behind(cursor);
+    let zone = ZoneText::read_after_time(cursor);
     cursor.comma_and_spaces()?;
     let weekday = weekday.or_else(|| cursor.weekday_before());
     let date = Digits::read(cursor)?;
-    let zone = zone.or_else(|| ZoneText::read_behind(cursor));
-    let weekday = weekday.or_else(|| cursor.weekday_behind());
+    let zone = zone.or_else(|| ZoneText::read_after_time(cursor));
+    let weekday = weekday.or_else(|| cursor.weekday_after());
     let dates = date.dates(cursor, weekday)?;
     Ok(Parts { weekday, zone, ..Parts::new(Form::Numeric, dates, time) })
 }
@@ -57,8 +57,8 @@ fn date_first<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
     }
     let weekday = weekday.or_else(|| cursor.weekday_between());
     let time = cursor.time()?;
-    let zone = ZoneText::read_behind(cursor);
-    let weekday = weekday.or_else(|| cursor.weekday_behind());
+    let zone = ZoneText::read_after_time(cursor);
+    let weekday = weekday.or_else(|| cursor.weekday_after());
     let dates = date.dates(cursor, weekday)?;
     Ok(Parts { weekday, zone, ..Parts::new(Form::Numeric, dates, time) })
 }

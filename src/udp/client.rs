@@ -25,7 +25,7 @@ pub(crate) fn exchange(
     sockets: &mut Sockets,
 ) -> Result<Received, Unanswered> {
     let mut schedule = Schedule::new(addresses, retries, sockets.deadline);
-    let mut run = Run { sockets, asking: None, attempts: Vec::new() };
+    let mut run = ExchangeDriver { sockets, asking: None, attempts: Vec::new() };
     while let Step::Ask(peer) = schedule.step(Instant::now()) {
         match run.ask(peer, &schedule) {
             Ok(Some(answer)) => return Ok(answer),
@@ -43,7 +43,7 @@ pub(crate) fn exchange(
 }
 
 /// An exchange as it goes from address to address.
-struct Run<'a, 'b> {
+struct ExchangeDriver<'a, 'b> {
     sockets: &'a mut Sockets<'b>,
     asking: Option<Asking>,
     attempts: Vec<Attempt>,
@@ -57,10 +57,10 @@ struct Asking {
     opened: Instant,
 }
 
-impl Run<'_, '_> {
+impl ExchangeDriver<'_, '_> {
     /// Sends the question and waits for an answer; `None` if none comes in time.
     fn ask(&mut self, peer: SocketAddr, schedule: &Schedule) -> io::Result<Option<Received>> {
-        self.turn_to(peer)?;
+        self.open_for(peer)?;
         let Some(asking) = &mut self.asking else { return Ok(None) };
         let answer = asking.ask(schedule, self.sockets)?;
         if answer.is_some()
@@ -72,7 +72,7 @@ impl Run<'_, '_> {
     }
 
     /// Opens a socket for this peer, unless the last question went there.
-    fn turn_to(&mut self, peer: SocketAddr) -> io::Result<()> {
+    fn open_for(&mut self, peer: SocketAddr) -> io::Result<()> {
         if self.asking.as_ref().is_some_and(|asking| asking.peer == peer) {
             return Ok(());
         }

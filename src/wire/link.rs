@@ -41,7 +41,7 @@ pub(super) fn packet(link_type: u32, frame: &[u8]) -> Option<&[u8]> {
 }
 
 /// The interface that a packet passed, in a capture of all of them.
-pub(super) fn passed(link_type: u32, frame: &[u8]) -> Option<u32> {
+pub(super) fn passed_interface(link_type: u32, frame: &[u8]) -> Option<u32> {
     let index = frame.get(4..).filter(|_| link_type == LINUX_SLL2)?;
     index.first_chunk().copied().map(u32::from_be_bytes)
 }
@@ -91,7 +91,7 @@ mod tests {
             assert!(is_read(link_type));
             assert_eq!(packet(link_type, &frame), Some(PACKET), "{link_type}");
             let index = (link_type == LINUX_SLL2).then_some(0x107);
-            assert_eq!(passed(link_type, &frame), index, "{link_type}");
+            assert_eq!(passed_interface(link_type, &frame), index, "{link_type}");
         }
     }
 
@@ -114,7 +114,7 @@ mod tests {
         #[test]
         fn no_frame_panics(link_type in 0..300_u32, frame: Vec<u8>) {
             packet(link_type, &frame);
-            passed(link_type, &frame);
+            passed_interface(link_type, &frame);
         }
     }
 }

@@ -4,7 +4,7 @@ mod fields;
 mod section;
 
 use super::Captured;
-use section::{Found, Section};
+use section::{BlockContent, Section};
 use std::collections::BTreeSet;
 use std::io::{self, BufReader, Cursor, Read};
 
@@ -14,7 +14,7 @@ const MAX_BLOCK_OCTETS: usize = 16 << 20;
 const BUFFER_OCTETS: usize = 64 << 10;
 
 /// A capture file as it is read.
-pub(crate) struct Reading<'a> {
+pub(crate) struct CaptureReader<'a> {
     file: Box<dyn Read + 'a>,
     section: Section,
     /// The block that is being read, or was read last.
@@ -59,7 +59,7 @@ const COMPRESSIONS: [(&str, &[u8]); 5] = [
     ("zstd", b"\x28\xb5\x2f\xfd"),
 ];
 
-impl<'a> Reading<'a> {
+impl<'a> CaptureReader<'a> {
     /// Begins to read, as far as the file's own header.
     pub(crate) fn new(mut file: impl Read + 'a) -> Result<Self, ReadError> {
         let head = head(&mut file)?;
@@ -90,11 +90,11 @@ impl<'a> Reading<'a> {
     /// The next IP packet; `None` at the end.
     pub(crate) fn next(&mut self) -> Result<Option<Captured>, ReadError> {
         while let Some(found) = self.block()? {
-            self.packets += u64::from(!matches!(found, Found::Nothing));
+            self.packets += u64::from(!matches!(found, BlockContent::Nothing));
             match found {
-                Found::Nothing => {}
-                Found::Packet(packet) => return Ok(Some(packet)),
-                Found::Other(link_type) => {
+                BlockContent::Nothing => {}
+                BlockContent::Packet(packet) => return Ok(Some(packet)),
+                BlockContent::Other(link_type) => {
                     self.passed_over += 1;
                     self.unread_links.extend(link_type);
                 }
@@ -104,7 +104,7 @@ impl<'a> Reading<'a> {
     }
 
     /// The next block, whatever it holds; `None` at the end.
-    fn block(&mut self) -> Result<Option<Found>, ReadError> {
+    fn block(&mut self) -> Result<Option<BlockContent>, ReadError> {
         self.block.clear();
         self.fill(self.section.head())?;
         if self.block.is_empty() {

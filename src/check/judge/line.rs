@@ -3,7 +3,7 @@
 
 use super::{ip, octets, over};
 use crate::check::finding::Judgement;
-use crate::check::observed::{Observed, Usual};
+use crate::check::observed::{Observed, UsualExchange};
 use crate::client::{AskError, Interruption};
 use crate::reply::{Printable, Reply};
 use crate::syntax::{Flag, Frame};
@@ -32,7 +32,7 @@ fn each(seen: &Observed, judge: impl Fn(&[u8], &Frame) -> Result<String, String>
     Judgement::pass(reason)
 }
 
-fn place(usual: &Usual) -> String {
+fn place(usual: &UsualExchange) -> String {
     format!("{} over {}", over(usual.transport), ip(usual.version))
 }
 
@@ -121,9 +121,9 @@ pub(super) fn no_leak(seen: &Observed) -> Judgement {
 
 /// The beginning, safe for a terminal.
 fn shown(octets: &[u8]) -> String {
-    const MAX_SHOWN: usize = 32;
-    let whole = Printable(&octets[..octets.len().min(MAX_SHOWN)]).to_string();
-    if octets.len() > MAX_SHOWN { format!("{whole}…") } else { whole }
+    const MAX_SHOWN_OCTETS: usize = 32;
+    let whole = Printable(&octets[..octets.len().min(MAX_SHOWN_OCTETS)]).to_string();
+    if octets.len() > MAX_SHOWN_OCTETS { format!("{whole}…") } else { whole }
 }
 
 #[cfg(test)]

@@ -100,11 +100,11 @@ fn compare(transport: Transport, message: &[u8], run: &mut Run) -> Result<(), Ob
     free.sort_by_key(|it| it.reads.len());
     let all = || [&late, &between].into_iter().chain(&free);
     let reads = |it: &Exchange| same([it.reads.len()], "read");
-    run.saw(transport, WRITTEN, same(all().map(|it| it.writes), "write"));
-    run.saw(transport, ALL, same(all().map(|it| it.reads.iter().sum()), "octet"));
-    run.saw(transport, LATE, reads(&late));
-    run.saw(transport, BETWEEN, reads(&between));
-    run.saw(transport, FIRST, same(between.reads.first().copied(), "octet"));
+    run.observe(transport, WRITTEN, same(all().map(|it| it.writes), "write"));
+    run.observe(transport, ALL, same(all().map(|it| it.reads.iter().sum()), "octet"));
+    run.observe(transport, LATE, reads(&late));
+    run.observe(transport, BETWEEN, reads(&between));
+    run.observe(transport, FIRST, same(between.reads.first().copied(), "octet"));
     run.show(transport, LATE, late.trace);
     run.show(transport, BETWEEN, between.trace);
     match transport {
@@ -116,7 +116,7 @@ fn compare(transport: Transport, message: &[u8], run: &mut Run) -> Result<(), Ob
         }
         // Each is read by itself again, in one order or another.
         Transport::Udp => {
-            run.saw(transport, MEANWHILE, same(free.iter().map(|it| it.reads.len()), "read"));
+            run.observe(transport, MEANWHILE, same(free.iter().map(|it| it.reads.len()), "read"));
         }
     }
     Ok(())

@@ -38,14 +38,14 @@ impl Address {
 }
 
 /// `size_t`, on which control messages are aligned.
-const WORD: usize = size_of::<usize>();
+const SIZE_T: usize = size_of::<usize>();
 /// `struct cmsghdr`: the length with the header, then level and type.
-const HEADER: usize = WORD + 8;
+const HEADER: usize = SIZE_T + 8;
 const V4_INFO: usize = 12;
 const V6_INFO: usize = 20;
 
 const fn aligned(octets: usize) -> usize {
-    octets.next_multiple_of(WORD)
+    octets.next_multiple_of(SIZE_T)
 }
 
 /// Octets that control messages may have: an IPv4 datagram on an IPv6 socket comes with both.
@@ -87,9 +87,9 @@ impl Control {
 
     fn put(&mut self, level: c_int, kind: c_int, info: &[u8]) -> usize {
         let length = HEADER + info.len();
-        self.0[..WORD].copy_from_slice(&length.to_ne_bytes());
-        self.0[WORD..WORD + 4].copy_from_slice(&level.to_ne_bytes());
-        self.0[WORD + 4..HEADER].copy_from_slice(&kind.to_ne_bytes());
+        self.0[..SIZE_T].copy_from_slice(&length.to_ne_bytes());
+        self.0[SIZE_T..SIZE_T + 4].copy_from_slice(&level.to_ne_bytes());
+        self.0[SIZE_T + 4..HEADER].copy_from_slice(&kind.to_ne_bytes());
         self.0[HEADER..length].copy_from_slice(info);
         aligned(length)
     }
@@ -111,8 +111,8 @@ impl Control {
 /// Level, type and content of the first control message, and what stands behind it.
 fn first_message(octets: &[u8]) -> Option<(c_int, c_int, &[u8], &[u8])> {
     let length = usize::from_ne_bytes(field(octets, 0)?);
-    let level = c_int::from_ne_bytes(field(octets, WORD)?);
-    let kind = c_int::from_ne_bytes(field(octets, WORD + 4)?);
+    let level = c_int::from_ne_bytes(field(octets, SIZE_T)?);
+    let kind = c_int::from_ne_bytes(field(octets, SIZE_T + 4)?);
     let info = octets.get(HEADER..length)?;
     Some((level, kind, info, octets.get(aligned(length)..).unwrap_or(&[])))
 }
