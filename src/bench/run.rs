@@ -41,7 +41,7 @@ const REFUSED_FOR: Duration = Duration::from_millis(200);
 struct FirstAttempts {
     /// Number of sockets, and the least number of refusals that end a load.
     sockets: u64,
-    begun: u64,
+    started: u64,
     refused: u64,
     first_refusal: Option<Duration>,
     /// An attempt was not refused.
@@ -114,7 +114,7 @@ impl<'a> Run<'a> {
     /// One exchange begins: the moment from which it counts.
     pub(super) fn begin_exchange(&mut self, now: Duration) -> Duration {
         let due = self.schedule.begin(now);
-        self.first.begun += 1;
+        self.first.started += 1;
         self.load.asked += u64::from(self.schedule.measures(due));
         due
     }
@@ -153,7 +153,7 @@ impl<'a> Run<'a> {
         let Self { schedule, first, mut load, .. } = self;
         if first.gave_up {
             // Counts the warm-up exchanges too, since they may be all.
-            load.asked = first.begun;
+            load.asked = first.started;
             load.failures.refused = first.refused;
         }
         let over = load.answered + load.lost + load.failures.count();

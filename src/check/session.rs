@@ -30,7 +30,7 @@ impl Session<'_> {
     /// question at once after another's answer would be lost.
     pub(super) fn observe(mut self) -> Observed {
         self.announce();
-        let usual = self.usual();
+        let usual = self.ask_usual();
         let answers = |transport| match replied(&usual, transport).and_then(UsualExchange::reply) {
             Some((peer, _)) => Ok(peer),
             None => Err(format!("no answer over {}", over(transport))),
@@ -60,7 +60,7 @@ impl Session<'_> {
         is_public(peer.ip()) && self.options.pace != Pace::Off
     }
 
-    fn usual(&mut self) -> Vec<UsualExchange> {
+    fn ask_usual(&mut self) -> Vec<UsualExchange> {
         let mut usual = Vec::new();
         for version in IpVersion::BOTH {
             for transport in Transport::BOTH {

@@ -223,8 +223,8 @@ mod tests {
     #[test]
     fn loopback_is_not_limited_unless_told() {
         let (mut limiter, start) = limiter(1, 1, 1);
-        for own in ["127.0.0.1", "::1", "::ffff:127.0.0.1"] {
-            assert_eq!(taken(&limiter, own, start, 1000), 1000);
+        for local in ["127.0.0.1", "::1", "::ffff:127.0.0.1"] {
+            assert_eq!(taken(&limiter, local, start, 1000), 1000);
         }
         limiter.limits.loopback = true;
         assert_eq!(taken(&limiter, "127.0.0.1", start, 1000), 1);

@@ -104,10 +104,10 @@ fn latin_half(octets: &[u8]) -> Option<(Name<Half>, usize)> {
         _ => return None,
     };
     let stop = usize::from(octets.get(1) == Some(&b'.'));
-    let behind = &octets[1 + stop..];
-    let space = SPACES.iter().find(|space| stop > 0 && behind.starts_with(space));
+    let rest = &octets[1 + stop..];
+    let space = SPACES.iter().find(|space| stop > 0 && rest.starts_with(space));
     let space = space.map_or(0, |space| space.len());
-    let m = matches!(behind.get(space), Some(b'm' | b'M'));
+    let m = matches!(rest.get(space), Some(b'm' | b'M'));
     let length = 1 + stop + space + 1;
     let length = length + usize::from(octets.get(length) == Some(&b'.'));
     m.then_some((Name { value: half, english: space == 0 }, length))

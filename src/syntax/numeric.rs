@@ -80,9 +80,9 @@ impl Digits {
         let mark = cursor.rest().first().copied();
         let mark = mark.filter(|octet| matches!(octet, b'/' | b'.' | b'-'));
         let Some(mark) = mark else { return cursor.blame(EXPECTED, first.at) };
-        behind_mark(cursor, mark)?;
+        take_mark(cursor, mark)?;
         let second = cursor.number(1..=2, EXPECTED)?;
-        behind_mark(cursor, mark)?;
+        take_mark(cursor, mark)?;
         let third = cursor.number(1..=4, EXPECTED)?;
         if cursor.may_be_cut()
             && (third.digits == 1 || matches!((third.digits, third.value), (2, 19 | 20)))
@@ -120,7 +120,7 @@ impl Digits {
 }
 
 /// The same mark as before; after a full stop there may be a space.
-fn behind_mark(cursor: &mut Cursor, mark: u8) -> Result<(), Mismatch> {
+fn take_mark(cursor: &mut Cursor, mark: u8) -> Result<(), Mismatch> {
     cursor.octet(mark, "the same mark between all parts of the date")?;
     if mark == b'.' {
         cursor.skip_spaces();

@@ -28,10 +28,10 @@ impl<'a> ZoneText<'a> {
     }
 
     /// The zone of a reply that names one before and one behind.
-    pub(super) fn merged(before: Option<Self>, behind: Option<Self>) -> Option<Self> {
-        match (before, behind) {
-            (Some(before), Some(behind)) => Some(before.resolve_with(behind)),
-            (before, behind) => before.or(behind),
+    pub(super) fn merged(before: Option<Self>, after: Option<Self>) -> Option<Self> {
+        match (before, after) {
+            (Some(before), Some(after)) => Some(before.resolve_with(after)),
+            (before, after) => before.or(after),
         }
     }
 
@@ -354,24 +354,24 @@ mod tests {
 
     #[test]
     fn behind_a_time_it_stands_after_a_hyphen_or_in_parentheses_too() {
-        let behind = |line: &'static str| {
+        let after = |line: &'static str| {
             let mut cursor = Cursor::new(line.as_bytes(), true);
             let zone = ZoneText::read_after_time(&mut cursor);
             assert!(cursor.is_at_end() || zone.is_none(), "{line}");
             zone.map(|zone| zone.text)
         };
-        assert_eq!(behind(" PST"), Some("PST"));
-        assert_eq!(behind("-PST"), Some("PST"));
-        assert_eq!(behind("-0800"), Some("-0800"));
-        assert_eq!(behind("--0800"), Some("-0800"));
-        assert_eq!(behind("-+0545"), Some("+0545"));
-        assert_eq!(behind(" (UTC+0200)"), Some("UTC+0200"));
-        assert_eq!(behind(", UTC"), Some("UTC"));
-        assert_eq!(behind("-rome"), Some("rome"));
-        assert_eq!(behind(" Uhr MEZ"), Some("MEZ"));
-        assert_eq!(behind(" rome"), None);
-        assert_eq!(behind(" (UTC"), None);
-        assert_eq!(behind("-"), None);
+        assert_eq!(after(" PST"), Some("PST"));
+        assert_eq!(after("-PST"), Some("PST"));
+        assert_eq!(after("-0800"), Some("-0800"));
+        assert_eq!(after("--0800"), Some("-0800"));
+        assert_eq!(after("-+0545"), Some("+0545"));
+        assert_eq!(after(" (UTC+0200)"), Some("UTC+0200"));
+        assert_eq!(after(", UTC"), Some("UTC"));
+        assert_eq!(after("-rome"), Some("rome"));
+        assert_eq!(after(" Uhr MEZ"), Some("MEZ"));
+        assert_eq!(after(" rome"), None);
+        assert_eq!(after(" (UTC"), None);
+        assert_eq!(after("-"), None);
     }
 
     #[test]

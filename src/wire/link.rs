@@ -65,7 +65,7 @@ mod tests {
 
     const PACKET: &[u8] = &[0x45, 1, 2, 3];
 
-    fn behind(header: &[u8]) -> Vec<u8> {
+    fn with_header(header: &[u8]) -> Vec<u8> {
         [header, PACKET].concat()
     }
 
@@ -78,15 +78,15 @@ mod tests {
         let mut newer_tagged = [newer.as_slice(), &[0, 5, 8, 0]].concat();
         newer_tagged[..2].copy_from_slice(&[0x81, 0]);
         for (link_type, frame) in [
-            (NULL, behind(&[2, 0, 0, 0])),
-            (LOOP, behind(&[0, 0, 0, 2])),
-            (EN10MB, behind(&[&ethernet[..], &[8, 0]].concat())),
-            (EN10MB, behind(&tagged)),
-            (LINUX_SLL, behind(&[&[0; 14][..], &[8, 0]].concat())),
-            (LINUX_SLL2, behind(&newer)),
-            (LINUX_SLL2, behind(&newer_tagged)),
-            (RAW, behind(&[])),
-            (12, behind(&[])),
+            (NULL, with_header(&[2, 0, 0, 0])),
+            (LOOP, with_header(&[0, 0, 0, 2])),
+            (EN10MB, with_header(&[&ethernet[..], &[8, 0]].concat())),
+            (EN10MB, with_header(&tagged)),
+            (LINUX_SLL, with_header(&[&[0; 14][..], &[8, 0]].concat())),
+            (LINUX_SLL2, with_header(&newer)),
+            (LINUX_SLL2, with_header(&newer_tagged)),
+            (RAW, with_header(&[])),
+            (12, with_header(&[])),
         ] {
             assert!(is_read(link_type));
             assert_eq!(packet(link_type, &frame), Some(PACKET), "{link_type}");

@@ -62,7 +62,7 @@ const COMPRESSIONS: [(&str, &[u8]); 5] = [
 impl<'a> CaptureReader<'a> {
     /// Begins to read, as far as the file's own header.
     pub(crate) fn new(mut file: impl Read + 'a) -> Result<Self, ReadError> {
-        let head = head(&mut file)?;
+        let head = read_header(&mut file)?;
         if let Some((program, _)) = COMPRESSIONS.iter().find(|(_, magic)| head.starts_with(magic)) {
             return Err(ReadError::Compressed(program));
         }
@@ -106,7 +106,7 @@ impl<'a> CaptureReader<'a> {
     /// The next block, whatever it holds; `None` at the end.
     fn block(&mut self) -> Result<Option<BlockContent>, ReadError> {
         self.block.clear();
-        self.fill(self.section.head())?;
+        self.fill(self.section.header_octets())?;
         if self.block.is_empty() {
             return Ok(None);
         }
@@ -136,7 +136,7 @@ impl<'a> CaptureReader<'a> {
 }
 
 /// The header of a pcap file, which is shorter than the first block of any pcapng file.
-fn head(file: &mut impl Read) -> Result<Vec<u8>, ReadError> {
+fn read_header(file: &mut impl Read) -> Result<Vec<u8>, ReadError> {
     const PCAP: usize = 24;
     let mut head = Vec::new();
     fill(file, &mut head, PCAP)?;

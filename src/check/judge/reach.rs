@@ -30,7 +30,7 @@ fn answers(asked: &Asked) -> Judgement {
             let (peer, took) = (answer.peer, milliseconds(answer.elapsed));
             let reason = format!("{peer}: {} in {took}", octets(answer.octets.len()));
             Judgement::pass(reason)
-                .counting("octets", answer.octets.len())
+                .with_count("octets", answer.octets.len())
                 .with("elapsed_us", microseconds(answer.elapsed))
                 .with("round_trip_us", microseconds(answer.round_trip))
         }

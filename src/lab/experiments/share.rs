@@ -99,9 +99,9 @@ fn run(setting: &Setting) -> Result<Run, Obstacle> {
     }
     let mut run = Run::default();
     second_listen(&mut run)?;
-    takes_all(count(setting), &mut run)?;
+    observe_reuseaddr(count(setting), &mut run)?;
     for transport in Transport::BOTH {
-        shares(transport, count(setting), &mut run)?;
+        observe_reuseport(transport, count(setting), &mut run)?;
     }
     one_socket(count(setting), &mut run)?;
     Ok(run)
@@ -148,7 +148,7 @@ fn second_listen(run: &mut Run) -> Result<(), Obstacle> {
     Ok(())
 }
 
-fn takes_all(count: u32, run: &mut Run) -> Result<(), Obstacle> {
+fn observe_reuseaddr(count: u32, run: &mut Run) -> Result<(), Obstacle> {
     let recorder = recorder();
     if let Some(servers) = two_sockets(Transport::Udp, &recorder, run)? {
         let answered = serve(Transport::Udp, &servers, count, &recorder)?;
@@ -159,7 +159,7 @@ fn takes_all(count: u32, run: &mut Run) -> Result<(), Obstacle> {
     Ok(())
 }
 
-fn shares(transport: Transport, count: u32, run: &mut Run) -> Result<(), Obstacle> {
+fn observe_reuseport(transport: Transport, count: u32, run: &mut Run) -> Result<(), Obstacle> {
     let recorder = recorder();
     let servers = sharing(transport, &recorder)?;
     let stranger = open(transport).map_err(failed("open a socket"))?;

@@ -8,13 +8,13 @@ use nix::libc::{
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
 /// Octets that an address may have, those of `sockaddr_in6`.
-pub(super) const MAX_ADDRESS: socklen_t = 28;
+pub(super) const MAX_ADDRESS_OCTETS: socklen_t = 28;
 const V4_OCTETS: usize = 16;
 
 /// The address of a peer.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C, align(8))]
-pub(super) struct Address([u8; MAX_ADDRESS as usize]);
+pub(super) struct Address([u8; MAX_ADDRESS_OCTETS as usize]);
 
 impl Address {
     /// The address, of which the kernel has written so many octets.
@@ -49,16 +49,16 @@ const fn aligned(octets: usize) -> usize {
 }
 
 /// Octets that control messages may have: an IPv4 datagram on an IPv6 socket comes with both.
-pub(super) const MAX_CONTROL: usize = aligned(HEADER + V4_INFO) + aligned(HEADER + V6_INFO);
+pub(super) const MAX_CONTROL_OCTETS: usize = aligned(HEADER + V4_INFO) + aligned(HEADER + V6_INFO);
 
 /// Control messages.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(8))]
-pub(super) struct Control([u8; MAX_CONTROL]);
+pub(super) struct Control([u8; MAX_CONTROL_OCTETS]);
 
 impl Default for Control {
     fn default() -> Self {
-        Self([0; MAX_CONTROL])
+        Self([0; MAX_CONTROL_OCTETS])
     }
 }
 
@@ -95,15 +95,15 @@ impl Control {
     }
 
     /// Notes what the kernel tells, in so many octets, of where a datagram was sent to.
-    pub(super) fn note(&self, length: usize, received: &mut Received) {
+    pub(super) fn read_control(&self, length: usize, received: &mut Received) {
         let mut rest = self.0.get(..length).unwrap_or(&[]);
-        while let Some((level, kind, info, behind)) = first_message(rest) {
+        while let Some((level, kind, info, after)) = first_message(rest) {
             match (level, kind) {
-                (IPPROTO_IP, IP_PKTINFO) => note_v4(info, received),
-                (IPPROTO_IPV6, IPV6_PKTINFO) => note_v6(info, received),
+                (IPPROTO_IP, IP_PKTINFO) => read_pktinfo(info, received),
+                (IPPROTO_IPV6, IPV6_PKTINFO) => read_pktinfo6(info, received),
                 _ => {}
             }
-            rest = behind;
+            rest = after;
         }
     }
 }
@@ -118,7 +118,7 @@ fn first_message(octets: &[u8]) -> Option<(c_int, c_int, &[u8], &[u8])> {
 }
 
 /// `struct in_pktinfo`: the interface, the address of ours that it came to, and that in its header.
-fn note_v4(info: &[u8], received: &mut Received) {
+fn read_pktinfo(info: &[u8], received: &mut Received) {
     let v4 = |at| field::<4>(info, at).map(Ipv4Addr::from);
     let (Some(interface), Some(local), Some(header)) = (field(info, 0), v4(4), v4(8)) else {
         return;
@@ -136,7 +136,7 @@ fn note_v4(info: &[u8], received: &mut Received) {
 
 /// `struct in6_pktinfo`: the address in the header and the interface. Of an IPv4 datagram there are both; the
 /// IPv4 one knows more.
-fn note_v6(info: &[u8], received: &mut Received) {
+fn read_pktinfo6(info: &[u8], received: &mut Received) {
     let (Some(address), Some(interface)) = (field::<16>(info, 0), field(info, 16)) else { return };
     let address = Ipv6Addr::from(address);
     received.sent_to_many |= address.is_multicast();

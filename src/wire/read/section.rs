@@ -78,7 +78,7 @@ impl Section {
     }
 
     /// Octets of the head of a block, which has its length.
-    pub(super) fn head(&self) -> usize {
+    pub(super) fn header_octets(&self) -> usize {
         match self.format {
             Format::Pcap(octets) => octets,
             Format::Pcapng => 12,
