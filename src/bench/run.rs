@@ -34,7 +34,7 @@ pub(super) struct Run<'a> {
 }
 
 /// Duration of refusals only after which a load ends. A server that starts together with `bench` listens sooner.
-const REFUSED_FOR: Duration = Duration::from_millis(200);
+const MAX_REFUSED_TIME: Duration = Duration::from_millis(200);
 
 /// Counts refused first attempts until an attempt is not refused.
 #[derive(Debug, Default)]
@@ -58,7 +58,7 @@ impl FirstAttempts {
 
     /// Whether as many attempts as there are sockets were refused, over a while, and no attempt was not.
     fn all_refused(&self, now: Duration) -> bool {
-        let lasted = |first| now.saturating_sub(first) >= REFUSED_FOR;
+        let lasted = |first| now.saturating_sub(first) >= MAX_REFUSED_TIME;
         !self.settled && self.refused >= self.sockets && self.first_refusal.is_some_and(lasted)
     }
 }

@@ -23,7 +23,7 @@ pub(super) fn run(parse: &Parse, quiet: bool) -> Result<ExitCode, Failure> {
             let lines = input.lines();
             print_all(lines.map(|line| line.map(|(number, it)| format.reply(Some(number), &it))))
         } else {
-            print_all(iter::once_with(|| Ok(format.reply(None, &input.whole()?))))
+            print_all(iter::once_with(|| Ok(format.reply(None, &input.read_whole()?))))
         }
     });
     if let (true, Err(failure @ Failure::Message(_))) = (parse.json, &printed) {
@@ -59,7 +59,7 @@ impl Input {
     }
 
     /// All of it as one reply.
-    fn whole(&mut self) -> Result<Vec<u8>, Failure> {
+    fn read_whole(&mut self) -> Result<Vec<u8>, Failure> {
         self.read(|octets, reply| octets.read_to_end(reply))
     }
 

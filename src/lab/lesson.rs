@@ -103,7 +103,7 @@ impl Other {
             Self::Finding(transport, what) => {
                 number(find(findings, transport, what)?.observed.as_ref()?)
             }
-            Self::Number(number) => Some(real(number)),
+            Self::Number(number) => Some(to_f64(number)),
             Self::Text(_) => None,
         }
     }
@@ -124,7 +124,7 @@ fn find<'a>(findings: &'a [Finding], transport: Transport, what: &str) -> Option
 /// A count, a share of a whole, or seconds.
 fn number(value: &Value) -> Option<f64> {
     match value {
-        Value::Count { count, .. } => Some(real(*count)),
+        Value::Count { count, .. } => Some(to_f64(*count)),
         Value::Share { share } => Some(*share),
         Value::Text { .. } => None,
         Value::Time { time } => Some(time.as_secs_f64()),
@@ -132,7 +132,7 @@ fn number(value: &Value) -> Option<f64> {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "no lab counts to 2^53")]
-fn real(count: u64) -> f64 {
+fn to_f64(count: u64) -> f64 {
     count as f64
 }
 

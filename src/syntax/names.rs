@@ -71,7 +71,7 @@ pub(super) fn month(word: &[u8]) -> Option<Name<u32>> {
 /// The weekday of this name, in full, as an abbreviation, or its first letters, three at least. The value is
 /// `None` where languages disagree about the weekday, and for every weekday of two letters.
 pub(super) fn weekday(word: &[u8]) -> Option<Name<Option<Weekday>>> {
-    if Folded::of(word).is_some_and(|word| SHORT_WEEKDAYS.contains(&word.text())) {
+    if FoldedWord::of(word).is_some_and(|word| SHORT_WEEKDAYS.contains(&word.text())) {
         // `on` is Wednesday in Swedish, and an English word: it shows no language.
         return Some(Name { value: None, english: word.eq_ignore_ascii_case(b"on") });
     }
@@ -133,7 +133,7 @@ pub(super) fn is_part_of_day(word: &[u8]) -> bool {
     const PARTS_OF_DAY: &str = "morning afternoon evening night noon midnight vorm vormittag vormittags nachm \
         nachmittag nachmittags abends matin soir manana tarde noche manha noite mattina \
         pomeriggio sera pagi petang malam";
-    Folded::of(word).is_some_and(|word| PARTS_OF_DAY.split(' ').any(|part| part == word.text()))
+    FoldedWord::of(word).is_some_and(|word| PARTS_OF_DAY.split(' ').any(|part| part == word.text()))
 }
 
 /// Before or after noon.
@@ -174,7 +174,7 @@ fn look_up(word: &[u8], rows: &[&[&str]]) -> Option<Option<(usize, bool)>> {
     {
         return Some(Some((index, true)));
     }
-    let folded = Folded::of(word)?;
+    let folded = FoldedWord::of(word)?;
     let text = folded.text();
     let known = |means: &dyn Fn(&str) -> bool| {
         let means = |row: &[&str]| row[1..].iter().any(|name| means(name));
@@ -187,12 +187,12 @@ fn look_up(word: &[u8], rows: &[&[&str]]) -> Option<Option<(usize, bool)>> {
 }
 
 /// A word in plain small letters.
-struct Folded {
+struct FoldedWord {
     letters: [u8; Self::MAX_LETTERS],
     length: usize,
 }
 
-impl Folded {
+impl FoldedWord {
     /// The longest name in the tables has twelve letters.
     const MAX_LETTERS: usize = 16;
 

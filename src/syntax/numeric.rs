@@ -113,7 +113,7 @@ impl Digits {
         match (year_last, year_first) {
             (Err(_), Some(date)) => Ok(date.into()),
             (Ok(last), Some(date)) if mark == b'-' => Ok(last.with(date)),
-            (Ok(last), Some(date)) if fits(date) && last.only(fits).is_none() => Ok(date.into()),
+            (Ok(last), Some(date)) if fits(date) && last.keep_if(fits).is_none() => Ok(date.into()),
             (last, _) => last,
         }
     }

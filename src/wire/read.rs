@@ -24,7 +24,7 @@ pub(crate) struct CaptureReader<'a> {
     /// Packets read so far, of any kind.
     pub packets: u64,
     /// How many of them were no IP packets, or of a kind of link that is not read.
-    pub passed_over: u64,
+    pub skipped: u64,
     /// The types of link that are not read and yet are in the file.
     pub unread_links: BTreeSet<u32>,
 }
@@ -75,7 +75,7 @@ impl<'a> CaptureReader<'a> {
             block: Vec::new(),
             at: read as u64,
             packets: 0,
-            passed_over: 0,
+            skipped: 0,
             unread_links: BTreeSet::new(),
         };
         if reading.at == 0 {
@@ -95,7 +95,7 @@ impl<'a> CaptureReader<'a> {
                 BlockContent::Nothing => {}
                 BlockContent::Packet(packet) => return Ok(Some(packet)),
                 BlockContent::Other(link_type) => {
-                    self.passed_over += 1;
+                    self.skipped += 1;
                     self.unread_links.extend(link_type);
                 }
             }

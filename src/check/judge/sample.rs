@@ -50,6 +50,6 @@ pub(super) fn datagrams(reply: Reply) -> Datagrams {
 
 /// The verdict on one probe, with its reason.
 pub(super) fn judged(probe: Probe, seen: &Observed) -> (Verdict, String) {
-    let finding = super::one(probe, seen).on(probe);
+    let finding = super::judge_one(probe, seen).on(probe);
     (finding.verdict, finding.reason)
 }

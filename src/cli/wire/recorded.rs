@@ -45,8 +45,8 @@ pub(super) fn show(arguments: &Wire, path: &Path, quiet: bool) -> Result<ExitCod
         let others = screen.other_ports.busiest(MAX_NAMED);
         complain(&nothing_found(arguments, &name, reading.packets, &others));
     }
-    if reading.passed_over > 0 {
-        complain(&skipped_packets(&name, reading.passed_over, &reading.unread_links));
+    if reading.skipped > 0 {
+        complain(&skipped_packets(&name, reading.skipped, &reading.unread_links));
     }
     // Even after an error, what was read is shown.
     let lasted = screen.times.lasted();

@@ -231,7 +231,7 @@ fn packets_on_links_that_are_not_read_are_counted() {
     let file = Order::BOTH[0].pcapng(127, &[], 0);
     let mut reading = CaptureReader::new(&file[..]).expect("a capture file");
     assert_eq!(reading.next().expect("readable"), None);
-    assert_eq!((reading.packets, reading.passed_over), (2, 2));
+    assert_eq!((reading.packets, reading.skipped), (2, 2));
     assert_eq!(reading.unread_links, BTreeSet::from([127]));
     // A pcap file has one kind only, so there is nothing to hope for.
     let error = all(&Order::BOTH[0].pcap(0xa1b2_c3d4, 127, 0)).expect_err("unread");
