@@ -10,7 +10,7 @@
 // gungraun's macros write functions without documentation, take none, and name all things from the root.
 #![allow(missing_docs, unused_qualifications, clippy::expect_used, clippy::must_use_candidate)]
 
-use daytime::internals::{Answering, Deciding, Limiting, Replying};
+use daytime::internals::{GuardHarness, LimiterHarness, ResponderHarness, ServiceHarness};
 use daytime::server::{GuardOptions, Limits, Rate};
 use daytime::{Reading, Reply, Syntax, Zone, recognise};
 use gungraun::{
@@ -45,20 +45,20 @@ fn print(reading: Reading) -> Option<Reply> {
 }
 
 /// Early enough in a second that it is over before the next: a new reply has to be formed then.
-fn replying() -> Replying {
+fn replying() -> ResponderHarness {
     let within_second =
         || SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").subsec_millis();
     while within_second() > 500 {
         std::thread::sleep(Duration::from_millis(20));
     }
-    let mut replying = Replying::new(Syntax::default());
+    let mut replying = ResponderHarness::new(Syntax::default());
     replying.octets(Instant::now()).expect("a time");
     replying
 }
 
 #[library_benchmark(config = counted(12_585))]
 #[bench::formed_already((replying(), Instant::now()))]
-fn reply((mut replying, round): (Replying, Instant)) -> (usize, Replying) {
+fn reply((mut replying, round): (ResponderHarness, Instant)) -> (usize, ResponderHarness) {
     let octets = (0..ROUND).filter_map(|_| replying.octets(black_box(round))).sum();
     (octets, replying)
 }
@@ -77,14 +77,14 @@ fn read_nist(reply: &str) -> bool {
 
 const REPLY: &[u8] = b"Monday, February 22, 1982 17:37:43-UTC\r\n";
 
-fn deciding() -> Deciding {
-    Deciding::new(GuardOptions::default(), vec![13, 13], vec![Ipv4Addr::new(198, 51, 100, 255)])
+fn deciding() -> GuardHarness {
+    GuardHarness::new(GuardOptions::default(), vec![13, 13], vec![Ipv4Addr::new(198, 51, 100, 255)])
 }
 
 // A round's worth of datagrams that are answered.
 #[library_benchmark(config = counted(7_907))]
 #[bench::answer(deciding())]
-fn decide(guard: Deciding) -> (usize, Deciding) {
+fn decide(guard: GuardHarness) -> (usize, GuardHarness) {
     let local = SocketAddr::from(([198, 51, 100, 1], 13));
     let answered = (0..ROUND)
         .filter(|number| guard.answers(black_box(peer(*number)), local, &[], REPLY))
@@ -101,9 +101,9 @@ fn limits() -> Limits {
     Limits::default().udp_per_source(plenty).udp_total(plenty).loopback(true)
 }
 
-fn limiting(known: u32) -> (Limiting, Instant) {
+fn limiting(known: u32) -> (LimiterHarness, Instant) {
     let start = Instant::now();
-    let limiting = Limiting::new(limits(), start);
+    let limiting = LimiterHarness::new(limits(), start);
     assert!((0..known).all(|number| limiting.takes(peer(number), start)));
     (limiting, start)
 }
@@ -112,21 +112,21 @@ fn limiting(known: u32) -> (Limiting, Instant) {
 #[library_benchmark(config = counted(20_217))]
 #[bench::known(limiting(ROUND))]
 #[bench::new(limiting(0))]
-fn limit((limiting, now): (Limiting, Instant)) -> (usize, Limiting) {
+fn limit((limiting, now): (LimiterHarness, Instant)) -> (usize, LimiterHarness) {
     let taken = (0..ROUND).filter(|number| limiting.takes(black_box(peer(*number)), now)).count();
     (taken, limiting)
 }
 
 /// A service that has found many datagrams at the last look, so that it looks for many at the next.
-fn answering() -> (Answering, UdpSocket, Instant) {
+fn answering() -> (ServiceHarness, UdpSocket, Instant) {
     drop(replying()); // early in a second
     let server = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket");
     server.set_nonblocking(true).expect("set");
     let client = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket");
     client.connect(server.local_addr().expect("bound")).expect("connected");
     let now = Instant::now();
-    assert_eq!(usize::try_from(ROUND), Ok(Answering::MAX_DATAGRAMS));
-    let mut answering = Answering::new(server, limits(), now).expect("set up");
+    assert_eq!(usize::try_from(ROUND), Ok(ServiceHarness::MAX_DATAGRAMS));
+    let mut answering = ServiceHarness::new(server, limits(), now).expect("set up");
     for _ in 0..3 {
         send_round(&client);
         while answering.work(now).expect("polled") {}
@@ -142,14 +142,16 @@ fn send_round(client: &UdpSocket) {
     }
 }
 
-fn all_answered((answering, _client): (Answering, UdpSocket)) {
+fn all_answered((answering, _client): (ServiceHarness, UdpSocket)) {
     assert_eq!(answering.answered(), 4 * u64::from(ROUND));
 }
 
 // All that a round of datagrams takes from receiving to sending them.
 #[library_benchmark(config = counted(36_029))]
 #[bench::udp(args = (answering()), teardown = all_answered)]
-fn round((mut answering, client, now): (Answering, UdpSocket, Instant)) -> (Answering, UdpSocket) {
+fn round(
+    (mut answering, client, now): (ServiceHarness, UdpSocket, Instant),
+) -> (ServiceHarness, UdpSocket) {
     answering.work(now).expect("polled");
     (answering, client)
 }

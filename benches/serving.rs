@@ -4,7 +4,7 @@
 #![allow(missing_docs, clippy::expect_used)] // criterion's macros write functions without
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use daytime::internals::{Deciding, Limiting, Replying};
+use daytime::internals::{GuardHarness, LimiterHarness, ResponderHarness};
 use daytime::server::{GuardOptions, Limits, Rate};
 use daytime::{Reading, Syntax, Zone};
 use std::hint::black_box;
@@ -29,7 +29,7 @@ fn printing(criterion: &mut Criterion) {
 
 /// The reply is formed once a second, so this is what nearly every exchange pays.
 fn replying(criterion: &mut Criterion) {
-    let mut replying = Replying::new(Syntax::default());
+    let mut replying = ResponderHarness::new(Syntax::default());
     let round = Instant::now();
     criterion.bench_function("reply, formed already", |bencher| {
         bencher.iter(|| replying.octets(black_box(round)));
@@ -39,7 +39,7 @@ fn replying(criterion: &mut Criterion) {
 fn deciding(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("decide");
     let options = GuardOptions::default().no_amplification(true);
-    let guard = Deciding::new(options, vec![13], vec![Ipv4Addr::new(198, 51, 100, 255)]);
+    let guard = GuardHarness::new(options, vec![13], vec![Ipv4Addr::new(198, 51, 100, 255)]);
     let reply = b"Monday, February 22, 1982 17:37:43-UTC\r\n";
     let (zeros, digits) = (&[0; 64][..], &[b'1'; 512][..]);
     for (name, peer, content, answered) in [
@@ -79,7 +79,7 @@ fn limiting(criterion: &mut Criterion) {
     for (version, address) in [("IPv4", v4 as Address), ("IPv6", v6)] {
         for sources in [1, 100, 10_000, 100_000, 1_000_000] {
             let start = Instant::now();
-            let limiting = Limiting::new(limits, start);
+            let limiting = LimiterHarness::new(limits, start);
             let mut peers = (0..sources).cycle().map(address);
             group.bench_function(format!("{sources} sources, {version}"), |bencher| {
                 bencher.iter(|| limiting.takes(peers.next().expect("a cycle"), black_box(start)));
@@ -88,7 +88,7 @@ fn limiting(criterion: &mut Criterion) {
     }
     let none = Rate { per_second: 1, burst: 1 };
     let start = Instant::now();
-    let limiting = Limiting::new(limits.udp_per_source(none), start);
+    let limiting = LimiterHarness::new(limits.udp_per_source(none), start);
     group.bench_function("refused", |bencher| {
         bencher.iter(|| limiting.takes(v4(1), black_box(start)));
     });

@@ -61,10 +61,10 @@ pub enum Health {
 
 impl Clock {
     /// What the clock counts now, without a look at the calendar: cheap enough for every exchange.
-    pub(crate) fn count(&self) -> Option<Count> {
+    pub(crate) fn count(&self) -> Option<UnixTime> {
         match self {
             Self::System => system_count(),
-            Self::Fixed(_) | Self::Skewed(_) => self.now().map(Count::of),
+            Self::Fixed(_) | Self::Skewed(_) => self.now().map(UnixTime::of),
         }
     }
 
@@ -121,12 +121,12 @@ impl Clock {
 
 /// Seconds since 1970-01-01 00:00:00 UTC and the nanoseconds of the next, leap seconds as in [`Reading`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Count {
+pub(crate) struct UnixTime {
     pub seconds: i64,
     pub nanoseconds: u32,
 }
 
-impl Count {
+impl UnixTime {
     pub(crate) fn of(time: DateTime<Utc>) -> Self {
         Self { seconds: time.timestamp(), nanoseconds: time.timestamp_subsec_nanos() }
     }
@@ -166,11 +166,11 @@ impl Reading {
 }
 
 fn system_time() -> Option<DateTime<Utc>> {
-    let Count { seconds, nanoseconds } = system_count()?;
+    let UnixTime { seconds, nanoseconds } = system_count()?;
     DateTime::from_timestamp(seconds, nanoseconds)
 }
 
-fn system_count() -> Option<Count> {
+fn system_count() -> Option<UnixTime> {
     let now = SystemTime::now();
     let (seconds, nanoseconds) = match now.duration_since(UNIX_EPOCH) {
         Ok(after) => (i64::try_from(after.as_secs()).ok()?, after.subsec_nanos()),
@@ -182,7 +182,7 @@ fn system_count() -> Option<Count> {
             (seconds, if up { 1_000_000_000 - before.subsec_nanos() } else { 0 })
         }
     };
-    Some(Count { seconds, nanoseconds })
+    Some(UnixTime { seconds, nanoseconds })
 }
 
 #[cfg(test)]
@@ -246,7 +246,7 @@ mod tests {
         let now = Clock::System.now().expect("now");
         let count = Clock::System.count().expect("now");
         assert!((count.seconds - now.timestamp()).abs() < 60);
-        assert_eq!(Clock::Fixed(Reading::at(now)).count(), Some(Count::of(now)));
+        assert_eq!(Clock::Fixed(Reading::at(now)).count(), Some(UnixTime::of(now)));
         let read = Clock::System.read().expect("now");
         assert!((read.utc - now).abs() < TimeDelta::seconds(60));
     }

@@ -12,7 +12,7 @@ use crate::trace::Fate;
 use crate::udp::guard::{Guard, GuardOptions, Question, admit_content};
 use crate::udp::server::Service;
 use crate::wire::conversation::Conversations;
-use crate::wire::read::Reading;
+use crate::wire::read::CaptureReader;
 use crate::wire::times::Times;
 use crate::wire::{Captured, checksum, decode, pcapng};
 use mio::{Events, Poll, net};
@@ -23,9 +23,9 @@ use std::time::{Duration, Instant};
 
 /// The reply of the moment, as both services ask for it.
 #[derive(Debug)]
-pub struct Replying(Responder);
+pub struct ResponderHarness(Responder);
 
-impl Replying {
+impl ResponderHarness {
     /// The system's clock, told in UTC.
     #[must_use]
     pub fn new(syntax: Syntax) -> Self {
@@ -40,9 +40,9 @@ impl Replying {
 
 /// Whether a datagram is answered, as far as the limits do not forbid it.
 #[derive(Debug)]
-pub struct Deciding(Guard);
+pub struct GuardHarness(Guard);
 
-impl Deciding {
+impl GuardHarness {
     /// The guard of a service with these ports of its own, on a host with these broadcast addresses.
     #[must_use]
     pub fn new(options: GuardOptions, ports: Vec<u16>, broadcasts: Vec<Ipv4Addr>) -> Self {
@@ -68,9 +68,9 @@ impl Deciding {
 
 /// The limits on datagrams.
 #[derive(Debug)]
-pub struct Limiting(Limiter);
+pub struct LimiterHarness(Limiter);
 
-impl Limiting {
+impl LimiterHarness {
     /// All buckets full.
     #[must_use]
     pub fn new(limits: Limits, start: Instant) -> Self {
@@ -86,7 +86,7 @@ impl Limiting {
 
 /// The datagram service of one worker.
 #[derive(Debug)]
-pub struct Answering {
+pub struct ServiceHarness {
     service: Service,
     responder: Responder,
     metrics: Metrics,
@@ -94,7 +94,7 @@ pub struct Answering {
     events: Events,
 }
 
-impl Answering {
+impl ServiceHarness {
     /// Maximum number of datagrams of one socket that are answered in one round.
     pub const MAX_DATAGRAMS: usize = crate::sys::Batch::MAX_DATAGRAMS;
 
@@ -110,7 +110,7 @@ impl Answering {
         let sockets = vec![net::UdpSocket::from_std(socket)];
         let counters = metrics.worker(0);
         let service = Service::new(sockets, guard, limiter, counters, poll.registry(), 1)?;
-        let Replying(responder) = Replying::new(Syntax::default());
+        let ResponderHarness(responder) = ResponderHarness::new(Syntax::default());
         Ok(Self { service, responder, metrics, poll, events: Events::with_capacity(8) })
     }
 
@@ -162,7 +162,7 @@ impl CaptureFile {
     #[must_use]
     pub fn read(file: &[u8]) -> Self {
         let mut packets = Vec::new();
-        let mut reading = match Reading::new(file) {
+        let mut reading = match CaptureReader::new(file) {
             Ok(reading) => reading,
             Err(error) => return Self { packets, error: Some(error.to_string()) },
         };

@@ -12,13 +12,13 @@ const LATER_PAUSE: Duration = Duration::from_mins(1);
 /// The notices of all workers together.
 #[derive(Debug)]
 pub(crate) struct Notices {
-    last: [Option<Last>; Event::ALL.len()],
+    last: [Option<LastNotice>; Event::ALL.len()],
     next: Option<Instant>,
 }
 
 /// The last notice about an event.
 #[derive(Clone, Copy, Debug)]
-struct Last {
+struct LastNotice {
     at: Instant,
     /// Number of events up to then.
     count: u64,
@@ -66,7 +66,7 @@ impl Notices {
             let example = metrics.take_example(event);
             let number = number(new, since) + &example.map(|it| it.to_string()).unwrap_or_default();
             lines.push((event, format!("{}: {notice}: {number}", event.transport())));
-            *last = Some(Last { at: now, count, pause: pause(since) });
+            *last = Some(LastNotice { at: now, count, pause: pause(since) });
         }
         lines
     }

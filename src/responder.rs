@@ -1,6 +1,6 @@
 //! What to answer, decided without sockets: both services ask here, so both say the same.
 
-use crate::clock::{Clock, Count, Health};
+use crate::clock::{Clock, Health, UnixTime};
 use crate::reply::Reply;
 use crate::syntax::{Syntax, Zone};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -47,14 +47,14 @@ pub(crate) struct Responder {
     require_sync: bool,
     resolution: Duration,
     resolution_ns: u32,
-    last: Option<Last>,
+    last: Option<LastReply>,
 }
 
 /// The last reply, when it was formed and when it was asked for last.
 #[derive(Clone, Debug)]
-struct Last {
+struct LastReply {
     formed: Instant,
-    asked: Count,
+    asked: UnixTime,
     reply: Reply,
 }
 
@@ -100,7 +100,7 @@ impl Responder {
             }
             _ => {
                 // Before the clock was read: too old is no harm.
-                self.last = self.form().map(|reply| Last { formed: round, asked: now, reply });
+                self.last = self.form().map(|reply| LastReply { formed: round, asked: now, reply });
             }
         }
         self.last.as_ref().map(|last| &last.reply)
@@ -119,8 +119,8 @@ impl Responder {
 /// True if both are in the same tick and the clock has not stepped back. In an inserted leap second the clock
 /// shows the second before once more, and may show the same tick again without a visible step back: so a
 /// reply's age counts as well.
-fn same_tick(then: Count, now: Count, resolution_ns: u32) -> bool {
-    let tick = |count: Count| (count.seconds, count.nanoseconds / resolution_ns);
+fn same_tick(then: UnixTime, now: UnixTime, resolution_ns: u32) -> bool {
+    let tick = |count: UnixTime| (count.seconds, count.nanoseconds / resolution_ns);
     tick(then) == tick(now) && then <= now
 }
 
@@ -130,7 +130,7 @@ mod tests {
     use crate::clock::Reading;
 
     fn same(then: &str, now: &str, resolution_ns: u32) -> bool {
-        let count = |text: &str| Count::of(text.parse().expect("instant"));
+        let count = |text: &str| UnixTime::of(text.parse().expect("instant"));
         same_tick(count(then), count(now), resolution_ns)
     }
 
@@ -155,7 +155,7 @@ mod tests {
         let stale = Reply::line("a second ago").expect("a line");
         let now = Clock::System.count().expect("now");
         let formed = Instant::now().checked_sub(Duration::from_secs(1)).expect("up for a second");
-        responder.last = Some(Last { formed, asked: now, reply: stale });
+        responder.last = Some(LastReply { formed, asked: now, reply: stale });
         assert_ne!(responder.reply(Instant::now()).expect("a time").octets(), b"a second ago\r\n");
     }
 

@@ -72,7 +72,7 @@ impl BenchOptions {
     pub(super) fn feasible(&self) -> Result<(), BenchError> {
         let descriptors = getrlimit(Resource::RLIMIT_NOFILE).map_or(u64::MAX, |(soft, _)| soft);
         let ports = sys::ephemeral_ports().unwrap_or(u32::MAX);
-        within(self.concurrency.get(), descriptors, ports)
+        check_limits(self.concurrency.get(), descriptors, ports)
     }
 }
 
@@ -82,7 +82,7 @@ const MAX_DURATION: Duration = Duration::from_hours(365 * 24);
 /// Descriptors of the process itself: its streams, the poll, the timer, and some to spare.
 const RESERVED_DESCRIPTORS: u64 = 16;
 
-fn within(concurrency: u32, descriptors: u64, ports: u32) -> Result<(), BenchError> {
+fn check_limits(concurrency: u32, descriptors: u64, ports: u32) -> Result<(), BenchError> {
     let limit = descriptors.saturating_sub(RESERVED_DESCRIPTORS);
     if u64::from(concurrency) > limit {
         return Err(BenchError::Descriptors { concurrency, limit });
@@ -99,14 +99,14 @@ mod tests {
 
     #[test]
     fn more_than_there_are_descriptors_or_ports_for_is_refused() {
-        assert!(within(1008, 1024, 28_232).is_ok());
+        assert!(check_limits(1008, 1024, 28_232).is_ok());
         let message = |result: Result<(), BenchError>| result.expect_err("too many").to_string();
         assert_eq!(
-            message(within(1009, 1024, 28_232)),
+            message(check_limits(1009, 1024, 28_232)),
             "cannot keep 1009 sockets open: this process may have 1008"
         );
         assert_eq!(
-            message(within(28_233, 1 << 20, 28_232)),
+            message(check_limits(28_233, 1 << 20, 28_232)),
             "cannot keep 28233 sockets open: this system gives clients 28232 ports"
         );
     }

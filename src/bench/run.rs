@@ -34,14 +34,14 @@ pub(super) struct Run<'a> {
 }
 
 /// Duration of refusals only after which a load ends. A server that starts together with `bench` listens sooner.
-const REFUSED_FOR: Duration = Duration::from_millis(200);
+const MAX_REFUSED_TIME: Duration = Duration::from_millis(200);
 
 /// Counts refused first attempts until an attempt is not refused.
 #[derive(Debug, Default)]
 struct FirstAttempts {
     /// Number of sockets, and the least number of refusals that end a load.
     sockets: u64,
-    begun: u64,
+    started: u64,
     refused: u64,
     first_refusal: Option<Duration>,
     /// An attempt was not refused.
@@ -58,7 +58,7 @@ impl FirstAttempts {
 
     /// Whether as many attempts as there are sockets were refused, over a while, and no attempt was not.
     fn all_refused(&self, now: Duration) -> bool {
-        let lasted = |first| now.saturating_sub(first) >= REFUSED_FOR;
+        let lasted = |first| now.saturating_sub(first) >= MAX_REFUSED_TIME;
         !self.settled && self.refused >= self.sockets && self.first_refusal.is_some_and(lasted)
     }
 }
@@ -114,7 +114,7 @@ impl<'a> Run<'a> {
     /// One exchange begins: the moment from which it counts.
     pub(super) fn begin_exchange(&mut self, now: Duration) -> Duration {
         let due = self.schedule.begin(now);
-        self.first.begun += 1;
+        self.first.started += 1;
         self.load.asked += u64::from(self.schedule.measures(due));
         due
     }
@@ -153,7 +153,7 @@ impl<'a> Run<'a> {
         let Self { schedule, first, mut load, .. } = self;
         if first.gave_up {
             // Counts the warm-up exchanges too, since they may be all.
-            load.asked = first.begun;
+            load.asked = first.started;
             load.failures.refused = first.refused;
         }
         let over = load.answered + load.lost + load.failures.count();
@@ -162,7 +162,7 @@ impl<'a> Run<'a> {
             unfinished: load.asked.saturating_sub(over),
             never_begun: schedule.never_begun(),
             latencies: self.latencies.percentiles(),
-            processor: self.processor.used(),
+            processor: self.processor.processor_time(),
             refused_at_once: first.gave_up,
             ..load
         }
@@ -179,20 +179,21 @@ struct Processor {
 impl Processor {
     fn sample(&mut self, now: Duration, schedule: &Schedule) {
         if now >= schedule.from {
-            self.first.get_or_insert_with(used);
+            self.first.get_or_insert_with(processor_time);
         }
         if now >= schedule.until {
-            self.last.get_or_insert_with(used);
+            self.last.get_or_insert_with(processor_time);
         }
     }
 
-    fn used(&self) -> Duration {
-        let used = self.last.zip(self.first).map(|(last, first)| last.saturating_sub(first));
-        used.unwrap_or_default()
+    fn processor_time(&self) -> Duration {
+        let processor_time =
+            self.last.zip(self.first).map(|(last, first)| last.saturating_sub(first));
+        processor_time.unwrap_or_default()
     }
 }
 
-fn used() -> Duration {
+fn processor_time() -> Duration {
     let Ok(usage) = getrusage(UsageWho::RUSAGE_SELF) else { return Duration::ZERO };
     let microseconds = (usage.user_time() + usage.system_time()).num_microseconds();
     Duration::from_micros(u64::try_from(microseconds).unwrap_or(0))

@@ -38,7 +38,7 @@ struct Streams {
     peer: SockAddr,
     domain: Domain,
     waiting: Waiting,
-    slots: Vec<Slot>,
+    slots: Vec<Connection>,
     /// Places without a connection.
     idle: Vec<usize>,
     /// Those whose last connection failed at once, or was refused: they try again after a tick.
@@ -48,7 +48,7 @@ struct Streams {
 
 /// One connection after another.
 #[derive(Default)]
-struct Slot {
+struct Connection {
     socket: Option<Socket>,
     due: Duration,
     began: Duration,
@@ -62,7 +62,7 @@ impl Streams {
             peer: peer.into(),
             domain: Domain::for_address(peer),
             waiting: Waiting::new()?,
-            slots: (0..connections).map(|_| Slot::default()).collect(),
+            slots: (0..connections).map(|_| Connection::default()).collect(),
             idle: (0..connections).rev().collect(),
             resting: Vec::with_capacity(connections),
             room: vec![0; 2048].into(),
@@ -102,7 +102,8 @@ impl Streams {
         registry
             .register(&mut SourceFd(&descriptor), Token(number), Interest::READABLE)
             .map_err(BenchError::Setup)?;
-        self.slots[number] = Slot { socket: Some(socket), due, began: now, octets: 0, last: 0 };
+        self.slots[number] =
+            Connection { socket: Some(socket), due, began: now, octets: 0, last: 0 };
         Ok(())
     }
 
@@ -140,7 +141,7 @@ impl Streams {
     }
 }
 
-impl Slot {
+impl Connection {
     /// Reads all there is. Returns how the exchange ended, if it has. `closed`: the end of the stream has come with
     /// it, so a read that does not fill the room is the last.
     fn read(&mut self, closed: bool, room: &mut [u8]) -> Option<Result<(), ExchangeError>> {

@@ -61,7 +61,7 @@ impl Judgement {
 
     /// Adds a number of things.
     #[expect(clippy::cast_precision_loss, reason = "nothing here is counted beyond 2^52")]
-    pub(super) fn counting(self, name: &'static str, count: usize) -> Self {
+    pub(super) fn with_count(self, name: &'static str, count: usize) -> Self {
         self.with(name, count as f64)
     }
 

@@ -14,7 +14,7 @@ pub(super) type Tried<T> = Result<T, String>;
 #[derive(Debug)]
 pub(super) struct Observed {
     /// The usual question, over each transport on the addresses of each version.
-    pub usual: Vec<Usual>,
+    pub usual: Vec<UsualExchange>,
     pub line_end_first: Tried<Conversation>,
     pub long_input_first: Tried<Conversation>,
     pub half_close: Tried<Conversation>,
@@ -26,7 +26,7 @@ pub(super) struct Observed {
 
 /// The usual question and what came of it.
 #[derive(Debug)]
-pub(super) struct Usual {
+pub(super) struct UsualExchange {
     pub transport: Transport,
     pub version: IpVersion,
     pub asked: Tried<Asked>,
@@ -59,7 +59,7 @@ impl Asked {
     }
 }
 
-impl Usual {
+impl UsualExchange {
     pub(super) fn new(transport: Transport, version: IpVersion, asked: Tried<Asked>) -> Self {
         let reply = asked.as_ref().ok().and_then(Asked::reply);
         let meaning = reply.map(|(_, octets)| recognise(octets).map(Recognised::into_owned));
@@ -84,7 +84,7 @@ impl Observed {
 
     /// Octets of the usual reply over this transport, 0 for none.
     pub(super) fn usual_length(&self, transport: Transport) -> usize {
-        self.over(transport).and_then(Usual::reply).map_or(0, |(_, reply)| reply.len())
+        self.over(transport).and_then(UsualExchange::reply).map_or(0, |(_, reply)| reply.len())
     }
 
     /// True if these octets are a reply like the usual one: the time may differ, and with it the length.
@@ -97,18 +97,18 @@ impl Observed {
         }
     }
 
-    fn over(&self, transport: Transport) -> Option<&Usual> {
+    fn over(&self, transport: Transport) -> Option<&UsualExchange> {
         replied(&self.usual, transport)
     }
 
     /// Every reply to a usual question.
-    pub(super) fn replies(&self) -> impl Iterator<Item = (&Usual, &[u8])> {
+    pub(super) fn replies(&self) -> impl Iterator<Item = (&UsualExchange, &[u8])> {
         self.usual.iter().filter_map(|usual| Some((usual, usual.reply()?.1)))
     }
 }
 
 /// The first of these with a reply over this transport.
-pub(super) fn replied(usual: &[Usual], transport: Transport) -> Option<&Usual> {
+pub(super) fn replied(usual: &[UsualExchange], transport: Transport) -> Option<&UsualExchange> {
     usual.iter().find(|usual| usual.transport == transport && usual.reply().is_some())
 }
 

@@ -2,7 +2,9 @@
 
 use super::datagram;
 use super::judge::over;
-use super::observed::{Asked, Conversation, Datagrams, Observed, Reply, Tried, Usual, replied};
+use super::observed::{
+    Asked, Conversation, Datagrams, Observed, Reply, Tried, UsualExchange, replied,
+};
 use super::stream::{self, Opening};
 use crate::client::{Client, Family, Options, Pace, await_turn, is_public, note_asked};
 use crate::transport::{IpVersion, Transport};
@@ -28,8 +30,8 @@ impl Session<'_> {
     /// question at once after another's answer would be lost.
     pub(super) fn observe(mut self) -> Observed {
         self.announce();
-        let usual = self.usual();
-        let answers = |transport| match replied(&usual, transport).and_then(Usual::reply) {
+        let usual = self.ask_usual();
+        let answers = |transport| match replied(&usual, transport).and_then(UsualExchange::reply) {
             Some((peer, _)) => Ok(peer),
             None => Err(format!("no answer over {}", over(transport))),
         };
@@ -58,12 +60,12 @@ impl Session<'_> {
         is_public(peer.ip()) && self.options.pace != Pace::Off
     }
 
-    fn usual(&mut self) -> Vec<Usual> {
+    fn ask_usual(&mut self) -> Vec<UsualExchange> {
         let mut usual = Vec::new();
         for version in IpVersion::BOTH {
             for transport in Transport::BOTH {
                 let asked = self.step(|it| it.ask(transport, version));
-                usual.push(Usual::new(transport, version, asked));
+                usual.push(UsualExchange::new(transport, version, asked));
             }
         }
         usual

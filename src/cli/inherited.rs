@@ -19,13 +19,13 @@ const METRICS: &str = "metrics";
 
 /// The sockets that are not ours to open.
 #[derive(Debug)]
-pub(super) struct HandedOver {
+pub(super) struct InheritedSockets {
     /// Those to serve on, if there are any.
     pub services: Option<Vec<Inherited>>,
     pub metrics: Option<Inherited>,
 }
 
-impl HandedOver {
+impl InheritedSockets {
     /// Takes them, from inetd or a supervisor.
     pub(super) fn take(arguments: &Serve) -> Result<Self, Failure> {
         if arguments.inetd.is_some() {

@@ -39,7 +39,7 @@ fn run_labs(arguments: &LabRun, quiet: bool) -> Result<ExitCode, Failure> {
     }
     let captures = arguments.pcapng.as_deref().map(Captures::open).transpose()?;
     let (count, progress) = (runs.len(), Progress::start_named(quiet, runs.len()));
-    let show = Show { arguments, width: width(), progress };
+    let show = OutputOptions { arguments, width: width(), progress };
     let mut done = Vec::new();
     for (number, (lab, procedure)) in runs.into_iter().enumerate() {
         let name = format!("{} on {}", lab.name, procedure.engine);
@@ -97,14 +97,14 @@ fn may_stop(printed: Result<(), Failure>, captures: Option<&Captures>) -> Result
 }
 
 /// How results are shown.
-struct Show<'a> {
+struct OutputOptions<'a> {
     arguments: &'a LabRun,
     /// Columns of the screen.
     width: usize,
     progress: Progress,
 }
 
-impl Show<'_> {
+impl OutputOptions<'_> {
     fn detail(&self) -> Detail {
         if self.arguments.explain { Detail::Explained } else { Detail::Brief }
     }

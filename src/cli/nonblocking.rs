@@ -35,14 +35,15 @@ impl<T: AsFd + IsTerminal> NonBlocking<T> {
     /// another user, each octet is a write of its own. Then only two things can still make a write wait: a line end,
     /// of which the terminal makes two octets, with room for one; and another process that takes the room first.
     pub(super) fn new(given: T) -> Self {
-        let terminal = if given.is_terminal() { open_anew(given.as_fd()).ok() } else { None };
+        let terminal =
+            if given.is_terminal() { open_nonblocking(given.as_fd()).ok() } else { None };
         let at_once = if terminal.is_none() && given.is_terminal() { 1 } else { PIPE_BUF };
         Self { given, terminal, at_once, cut: AtomicBool::new(false) }
     }
 }
 
 /// Opens the terminal of this descriptor for writes that never wait.
-fn open_anew(terminal: BorrowedFd) -> io::Result<File> {
+fn open_nonblocking(terminal: BorrowedFd) -> io::Result<File> {
     let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
     OpenOptions::new().write(true).custom_flags(flags.bits()).open(ttyname(terminal)?)
 }

@@ -34,7 +34,7 @@ pub(super) struct Format {
 }
 
 /// What is printed about one reply.
-pub(super) struct Printout {
+pub(super) struct ReplyOutput {
     /// For standard output.
     pub text: String,
     /// For standard error.
@@ -42,7 +42,7 @@ pub(super) struct Printout {
     pub is_good: bool,
 }
 
-impl Printout {
+impl ReplyOutput {
     /// Prints the faults even where no reader takes the text any more.
     fn print(&self) -> Result<(), Failure> {
         let printed = if self.text.is_empty() { Ok(()) } else { print(&self.text) };
@@ -53,7 +53,7 @@ impl Printout {
 
 /// Prints one after another until standard output is closed. Bad if one of the printed is.
 pub(super) fn print_all(
-    printouts: impl Iterator<Item = Result<Printout, Failure>>,
+    printouts: impl Iterator<Item = Result<ReplyOutput, Failure>>,
 ) -> Result<ExitCode, Failure> {
     let mut status = ExitCode::SUCCESS;
     for printout in printouts {

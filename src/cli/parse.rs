@@ -2,7 +2,7 @@
 
 use super::args::Parse;
 use super::failure::Failure;
-use super::output::{Format, Printout, print_all};
+use super::output::{Format, ReplyOutput, print_all};
 use super::{complain, print};
 use crate::reply::Printable;
 use crate::report::{json, meaning, plural};
@@ -23,7 +23,7 @@ pub(super) fn run(parse: &Parse, quiet: bool) -> Result<ExitCode, Failure> {
             let lines = input.lines();
             print_all(lines.map(|line| line.map(|(number, it)| format.reply(Some(number), &it))))
         } else {
-            print_all(iter::once_with(|| Ok(format.reply(None, &input.whole()?))))
+            print_all(iter::once_with(|| Ok(format.reply(None, &input.read_whole()?))))
         }
     });
     if let (true, Err(failure @ Failure::Message(_))) = (parse.json, &printed) {
@@ -59,7 +59,7 @@ impl Input {
     }
 
     /// All of it as one reply.
-    fn whole(&mut self) -> Result<Vec<u8>, Failure> {
+    fn read_whole(&mut self) -> Result<Vec<u8>, Failure> {
         self.read(|octets, reply| octets.read_to_end(reply))
     }
 
@@ -103,7 +103,7 @@ fn is_too_long(reply: &[u8]) -> bool {
 }
 
 impl Format {
-    fn reply(self, line: Option<u64>, octets: &[u8]) -> Printout {
+    fn reply(self, line: Option<u64>, octets: &[u8]) -> ReplyOutput {
         if is_too_long(octets) {
             return self.too_long(line);
         }
@@ -122,16 +122,16 @@ impl Format {
             Err(_) => format!("{}\n", meaning::printable_line(octets)),
         };
         let faults = fault(line, &recognised).map(|it| fault_at(line, &it)).into_iter().collect();
-        Printout { text, faults, is_good: recognised.is_ok() }
+        ReplyOutput { text, faults, is_good: recognised.is_ok() }
     }
 
-    fn too_long(self, line: Option<u64>) -> Printout {
+    fn too_long(self, line: Option<u64>) -> ReplyOutput {
         let max = plural(MAX_REPLY_OCTETS as u64, "octet");
         let hint = if line.is_none() { "; --lines reads one reply a line" } else { "" };
         let error = format!("longer than {max}, so it is no Daytime reply{hint}");
         let object = || format!("{}\n", json::saved_error(line, &error));
         let text = if self.json { object() } else { String::new() };
-        Printout { text, faults: vec![fault_at(line, &error)], is_good: false }
+        ReplyOutput { text, faults: vec![fault_at(line, &error)], is_good: false }
     }
 }
 

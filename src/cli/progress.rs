@@ -11,7 +11,7 @@ use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 /// A command that is done sooner shows no bar.
-const HIDDEN_FOR: Duration = Duration::from_secs(1);
+const HIDDEN_TIME: Duration = Duration::from_secs(1);
 
 /// A bar on a terminal, cleared when dropped.
 pub(super) struct Progress {
@@ -52,7 +52,7 @@ impl Progress {
     }
 
     pub(super) fn show(&self, done: u32, of: u32) {
-        let Some(bar) = self.bar.as_ref().filter(|_| self.started.elapsed() > HIDDEN_FOR) else {
+        let Some(bar) = self.bar.as_ref().filter(|_| self.started.elapsed() > HIDDEN_TIME) else {
             return;
         };
         if bar.is_hidden() {

@@ -2,7 +2,7 @@
 
 use super::args::Query;
 use super::failure::Failure;
-use super::output::{Format, Printout, print_all};
+use super::output::{Format, ReplyOutput, print_all};
 use crate::client::{Answer, AskError, Client, Interruption, Options, Target};
 use crate::report::{answer, json, meaning};
 use crate::transport::Transport;
@@ -41,7 +41,7 @@ impl Format {
         target: &Target,
         transport: Transport,
         asked: Result<Answer, AskError>,
-    ) -> Printout {
+    ) -> ReplyOutput {
         let error = match asked {
             Ok(answer) => return self.answer(target, &answer, None),
             Err(error) => error,
@@ -54,7 +54,7 @@ impl Format {
         }
         let object = || json::ask_error(target, transport, &failure.to_string());
         let text = if self.json { format!("{}\n", object()) } else { String::new() };
-        Printout { text, faults: vec![failure], is_good: false }
+        ReplyOutput { text, faults: vec![failure], is_good: false }
     }
 
     /// An answer, and what stopped it if it is incomplete. It is read once, for all that is printed.
@@ -63,7 +63,7 @@ impl Format {
         target: &Target,
         answer: &Answer,
         stopped: Option<(&Interruption, Failure)>,
-    ) -> Printout {
+    ) -> ReplyOutput {
         let read = answer.recognise();
         let (cause, failure) = stopped.unzip();
         let text = match self {
@@ -78,7 +78,7 @@ impl Format {
         let of_server = read.iter().flat_map(meaning::faults);
         let of_server = of_server.map(|it| Failure::plain(format!("{}: {it}", answer.peer)));
         let faults: Vec<_> = fault.into_iter().chain(of_server).collect();
-        Printout { text: format!("{text}\n"), is_good: faults.is_empty(), faults }
+        ReplyOutput { text: format!("{text}\n"), is_good: faults.is_empty(), faults }
     }
 }
 

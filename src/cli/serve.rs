@@ -3,7 +3,7 @@
 use super::args::{Proto, Serve, ZoneOption};
 use super::descriptors::{open_descriptors, raise_descriptor_limit, require_descriptors};
 use super::failure::Failure;
-use super::inherited::HandedOver;
+use super::inherited::InheritedSockets;
 use super::nonblocking::NonBlocking;
 use super::signals::{CaughtSignals, Controls};
 use super::{gauges, inherited};
@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 pub(super) fn run(arguments: Serve) -> Result<ExitCode, Failure> {
     let (json, inetd, zone) = (arguments.json, arguments.inetd.is_some(), arguments.zone);
-    let handed_over = HandedOver::take(&arguments)?; // first, while no other socket is open
+    let handed_over = InheritedSockets::take(&arguments)?; // first, while no other socket is open
     let syntax = arguments.strftime.clone().map_or(arguments.syntax.clone(), Syntax::Strftime);
     refuse_contradiction(&arguments, &syntax, &handed_over)?;
     let confinement = confinement(&arguments)?;
@@ -77,7 +77,7 @@ fn endpoint(
 fn refuse_contradiction(
     arguments: &Serve,
     syntax: &Syntax,
-    handed_over: &HandedOver,
+    handed_over: &InheritedSockets,
 ) -> Result<(), Failure> {
     let contradiction = if let Some(option) = handed_over.contradicts(arguments) {
         let why = "the sockets are handed over, open, by a supervisor or inetd";

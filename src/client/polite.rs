@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn what_belongs_to_whoever_asks_is_not_public() {
-        for own in [
+        for local in [
             "127.0.0.1",
             "127.255.255.254",
             "0.0.0.0",
@@ -169,7 +169,7 @@ mod tests {
             "::ffff:10.0.0.1",
             "::ffff:127.0.0.1",
         ] {
-            assert!(!is_public(ip(own)), "{own}");
+            assert!(!is_public(ip(local)), "{local}");
         }
     }
 

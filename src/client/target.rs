@@ -74,7 +74,7 @@ impl Target {
         };
         let mut addresses: Vec<SocketAddr> = Vec::with_capacity(resolved.len());
         for address in resolved {
-            let known = addresses.iter().any(|known| same(*known, address));
+            let known = addresses.iter().any(|known| is_same_address(*known, address));
             if options.family.admits(address) && !known {
                 addresses.push(address);
             }
@@ -154,7 +154,7 @@ impl FromStr for Target {
 }
 
 /// True if both are one address; link-local ones only on the same link.
-fn same(one: SocketAddr, other: SocketAddr) -> bool {
+fn is_same_address(one: SocketAddr, other: SocketAddr) -> bool {
     one == other
         || one.ip().is_ipv4() != other.ip().is_ipv4()
             && canonical_ip(one.ip()) == canonical_ip(other.ip())
@@ -241,7 +241,7 @@ mod tests {
     #[test]
     fn an_ipv6_address_that_stands_for_an_ipv4_one_is_the_same_and_another_link_is_another() {
         let same = |one: &str, other: &str| {
-            same(one.parse().expect("address"), other.parse().expect("address"))
+            is_same_address(one.parse().expect("address"), other.parse().expect("address"))
         };
         assert!(same("192.0.2.1:13", "192.0.2.1:13"));
         assert!(same("192.0.2.1:13", "[::ffff:192.0.2.1]:13"));

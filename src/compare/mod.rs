@@ -82,12 +82,12 @@ pub struct Side {
     pub leftover: Leftover,
     /// From opening the socket to having closed it.
     pub latencies: Latencies,
-    /// Exchanges without an answer. After [`GIVE_UP`] in a row no more are tried.
+    /// Exchanges without an answer. After [`MAX_FAILURES`] in a row no more are tried.
     pub failures: u32,
 }
 
 /// Failures in a row after which a transport is not asked again.
-pub const GIVE_UP: u32 = 3;
+pub const MAX_FAILURES: u32 = 3;
 
 /// Why nothing could be compared.
 #[derive(Debug, thiserror::Error)]
@@ -160,22 +160,24 @@ fn compare_on(
     if let Some(address) = off_limits(&addresses, &options.ask) {
         return Err(CompareError::Public { target: target.clone(), address });
     }
-    let mut first = |transport| first(&mut client, &addresses, transport, &options.ask);
-    let (mut tcp, mut udp) = match (first(Transport::Tcp), first(Transport::Udp)) {
+    let mut first_exchange =
+        |transport| first_exchange(&mut client, &addresses, transport, &options.ask);
+    let (mut tcp, mut udp) = match (first_exchange(Transport::Tcp), first_exchange(Transport::Udp))
+    {
         (Err(tcp), Err(udp)) => {
             let (tcp, udp) = (Box::new(tcp), Box::new(udp));
             return Err(CompareError::NoAnswer { target: target.clone(), tcp, udp });
         }
         sides => sides,
     };
-    take_turns(&mut client, &mut tcp, &mut udp, options, progress);
+    measure_latencies(&mut client, &mut tcp, &mut udp, options, progress);
     let closed = closed::try_closed_port(&mut client, addresses[0]);
     let target = target.clone();
     Ok(Comparison { target, local_server: false, count: options.count, tcp, udp, closed })
 }
 
 /// The first exchange, and the probes of the one address that answered it.
-fn first(
+fn first_exchange(
     client: &mut Client,
     addresses: &[SocketAddr],
     transport: Transport,
@@ -189,7 +191,7 @@ fn first(
 
 /// The exchanges for the latencies. The transports take turns, so that whatever else the machine does
 /// meets both.
-fn take_turns(
+fn measure_latencies(
     client: &mut Client,
     tcp: &mut Result<Side, AskError>,
     udp: &mut Result<Side, AskError>,
@@ -200,8 +202,10 @@ fn take_turns(
     for done in 0..options.count {
         let sides = [tcp.as_mut().ok(), udp.as_mut().ok()];
         for (side, tally) in sides.into_iter().zip(&mut tallies) {
-            let Some(side) = side.filter(|_| tally.failed_in_a_row < GIVE_UP) else { continue };
-            tally.add(side.time_one(client, &options.ask));
+            let Some(side) = side.filter(|_| tally.failed_in_a_row < MAX_FAILURES) else {
+                continue;
+            };
+            tally.add(side.time_exchange(client, &options.ask));
         }
         progress(done + 1, options.count);
     }
@@ -236,7 +240,7 @@ impl Tally {
 
 impl Side {
     /// One exchange for the latencies: the calls it took, or `None` if it brought no answer.
-    fn time_one(&mut self, client: &mut Client, options: &Options) -> Option<Calls> {
+    fn time_exchange(&mut self, client: &mut Client, options: &Options) -> Option<Calls> {
         let started = Instant::now();
         let (peer, transport) = ([self.answer.peer], self.answer.transport);
         let answered = client.ask_addresses(&peer, transport, options);

@@ -5,7 +5,7 @@
 //! exchanges are looked at, and the smallest count that several of them agree on is taken: whatever
 //! else goes on can only add. Where both ends are on this host, every packet is sent here once.
 
-use super::GIVE_UP;
+use super::MAX_FAILURES;
 use crate::client::{Answer, AskError, Client, Options};
 use crate::sys::{self, Traffic};
 use crate::transport::Transport;
@@ -81,7 +81,7 @@ struct Counted {
 }
 
 /// Looks at some exchanges with the peer that has answered. One without an answer tells nothing; after
-/// [`GIVE_UP`] of them in a row the rest is left.
+/// [`MAX_FAILURES`] of them in a row the rest is left.
 pub(super) fn probe(client: &mut Client, answer: &Answer, options: &Options) -> (Phases, Leftover) {
     let (peer, transport) = (answer.peer, answer.transport);
     let local = is_this_host(peer);
@@ -92,7 +92,7 @@ pub(super) fn probe(client: &mut Client, answer: &Answer, options: &Options) -> 
     for _ in 0..if local { PROBES } else { 1 } {
         let Ok((counts, ends)) = observe_exchange(client, peer, transport, options) else {
             failed_in_a_row += 1;
-            if failed_in_a_row == GIVE_UP {
+            if failed_in_a_row == MAX_FAILURES {
                 break;
             }
             continue;
@@ -163,11 +163,11 @@ fn since(now: Traffic, start: Traffic) -> Traffic {
 
 /// The phases from the counts, each derived where the counts do not settle it.
 fn measure(connecting: &[Traffic], counted: &[Counted], derived: Phases) -> Phases {
-    let settled = |pick: fn(&Counted) -> Traffic| settle(counted.iter().map(pick));
+    let settled = |pick: fn(&Counted) -> Traffic| agreed_count(counted.iter().map(pick));
     let (Some(replied), Some(closed)) = (settled(|it| it.replied), settled(|it| it.closed)) else {
         return derived;
     };
-    let before = settle(connecting.iter().copied()).map_or(derived.before, measured);
+    let before = agreed_count(connecting.iter().copied()).map_or(derived.before, measured);
     let exchange = Traffic {
         packets: replied.packets.saturating_sub(before.packets),
         octets: replied.octets.saturating_sub(before.octets),
@@ -181,7 +181,7 @@ fn measure(connecting: &[Traffic], counted: &[Counted], derived: Phases) -> Phas
 }
 
 /// The smallest count, if enough probes agree on it.
-fn settle(counts: impl Iterator<Item = Traffic> + Clone) -> Option<Traffic> {
+fn agreed_count(counts: impl Iterator<Item = Traffic> + Clone) -> Option<Traffic> {
     let least = counts.clone().min_by_key(|count| (count.packets, count.octets))?;
     (counts.filter(|count| *count == least).count() >= MIN_AGREEING).then_some(least)
 }

@@ -20,12 +20,12 @@ pub(crate) struct Ground {
     pub transport: Transport,
     /// The name of the finding.
     pub what: &'static str,
-    pub must: Must,
+    pub must: Requirement,
 }
 
 /// What a finding must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Must {
+pub(crate) enum Requirement {
     /// Exactly the one value that was predicted from the options.
     BeAsPredicted,
     Equal(Other),
@@ -54,12 +54,12 @@ impl Ground {
     /// `tcp recv() = "EAGAIN"`, or `tcp packets as predicted`.
     pub(super) fn parse(text: &'static str) -> Option<Self> {
         let (left, must) = if let Some(left) = text.strip_suffix(" as predicted") {
-            (left, Must::BeAsPredicted)
+            (left, Requirement::BeAsPredicted)
         } else if let Some((left, right)) = text.split_once(" > ") {
-            (left, Must::Exceed(Other::parse(right)?))
+            (left, Requirement::Exceed(Other::parse(right)?))
         } else {
             let (left, right) = text.split_once(" = ")?;
-            (left, Must::Equal(Other::parse(right)?))
+            (left, Requirement::Equal(Other::parse(right)?))
         };
         let (transport, what) = name(left)?;
         Some(Self { transport, what, must })
@@ -75,15 +75,15 @@ impl Ground {
         let Some(observed) = &finding.observed else { return false };
         let both = |other: Other| number(observed).zip(other.number(findings));
         match self.must {
-            Must::BeAsPredicted => {
+            Requirement::BeAsPredicted => {
                 let is_one = finding.prediction.expected.only().is_some();
                 is_one && finding.verdict == Verdict::AsPredicted
             }
-            Must::Equal(Other::Text(text)) => *observed == text.into(),
-            Must::Equal(other) => {
+            Requirement::Equal(Other::Text(text)) => *observed == text.into(),
+            Requirement::Equal(other) => {
                 both(other).is_some_and(|(it, other)| it.total_cmp(&other).is_eq())
             }
-            Must::Exceed(other) => both(other).is_some_and(|(it, other)| it > other),
+            Requirement::Exceed(other) => both(other).is_some_and(|(it, other)| it > other),
         }
     }
 }
@@ -103,7 +103,7 @@ impl Other {
             Self::Finding(transport, what) => {
                 number(find(findings, transport, what)?.observed.as_ref()?)
             }
-            Self::Number(number) => Some(real(number)),
+            Self::Number(number) => Some(to_f64(number)),
             Self::Text(_) => None,
         }
     }
@@ -124,7 +124,7 @@ fn find<'a>(findings: &'a [Finding], transport: Transport, what: &str) -> Option
 /// A count, a share of a whole, or seconds.
 fn number(value: &Value) -> Option<f64> {
     match value {
-        Value::Count { count, .. } => Some(real(*count)),
+        Value::Count { count, .. } => Some(to_f64(*count)),
         Value::Share { share } => Some(*share),
         Value::Text { .. } => None,
         Value::Time { time } => Some(time.as_secs_f64()),
@@ -132,7 +132,7 @@ fn number(value: &Value) -> Option<f64> {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "no lab counts to 2^53")]
-fn real(count: u64) -> f64 {
+fn to_f64(count: u64) -> f64 {
     count as f64
 }
 
@@ -206,7 +206,7 @@ mod tests {
     #[test]
     fn a_ground_has_a_transport_a_finding_and_what_that_must_be() {
         let ground = |what, must| Some(Ground { transport: Tcp, what, must });
-        let must = Must::Exceed(Other::Finding(Udp, "b (c)"));
+        let must = Requirement::Exceed(Other::Finding(Udp, "b (c)"));
         assert_eq!(Ground::parse("tcp a, b > udp b (c)"), ground("a, b", must));
         for wrong in ["", "tcp", "tcp a", "sctp a > 1", "tcp a > b", "tcp a\n  b > 1", "tcp a < 1"]
         {

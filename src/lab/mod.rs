@@ -50,7 +50,7 @@ pub use setting::{Engine, OptionRange, Setting, UnknownEngine};
 
 pub(crate) use error::Obstacle;
 pub(crate) use finding::Prediction;
-pub(crate) use lesson::{Ground, Lesson, Must, Other};
+pub(crate) use lesson::{Ground, Lesson, Other, Requirement};
 #[cfg(all(feature = "client", feature = "server"))]
 pub(crate) use netns::permit as permit_namespaces;
 pub(crate) use report::Outcome;
@@ -214,7 +214,7 @@ pub(crate) struct Observation {
 
 impl Run {
     /// Notes something observed.
-    pub(crate) fn saw(&mut self, transport: Transport, what: &str, value: impl Into<Value>) {
+    pub(crate) fn observe(&mut self, transport: Transport, what: &str, value: impl Into<Value>) {
         self.observed.push(Observation { transport, what: what.to_owned(), value: value.into() });
     }
 
@@ -326,11 +326,13 @@ mod tests {
                     |of: (Transport, &str)| run.iter().find(|it| (it.transport, it.what) == of);
                 let Some(prediction) = find((ground.transport, ground.what)) else { return false };
                 match ground.must {
-                    Must::Equal(Other::Finding(transport, what))
-                    | Must::Exceed(Other::Finding(transport, what)) => {
+                    Requirement::Equal(Other::Finding(transport, what))
+                    | Requirement::Exceed(Other::Finding(transport, what)) => {
                         find((transport, what)).is_some()
                     }
-                    Must::Equal(Other::Text(text)) => prediction.expected == Expected::is(text),
+                    Requirement::Equal(Other::Text(text)) => {
+                        prediction.expected == Expected::is(text)
+                    }
                     _ => true,
                 }
             };

@@ -35,7 +35,7 @@ pub(super) fn kind(packet: &[u8]) -> Kind {
             Kind::Segment(control(flags), payload.len())
         }
         Some(decode::Kind::Udp { payload }) => Kind::Datagram(payload.len()),
-        Some(decode::Kind::Icmp { what, .. }) if what == "port unreachable" => {
+        Some(decode::Kind::Icmp { message, .. }) if message == "port unreachable" => {
             Kind::PortUnreachable
         }
         _ => Kind::Other,

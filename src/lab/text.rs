@@ -139,7 +139,7 @@ fn prose(body: &'static str) -> Result<String, Mistake> {
     if let Some(at) = body.lines().find(is_other) {
         return Err(Mistake { expected: "only paragraphs", at });
     }
-    let paragraphs: Vec<String> = body.trim().split("\n\n").map(plain).collect();
+    let paragraphs: Vec<String> = body.trim().split("\n\n").map(strip_markup).collect();
     Ok(paragraphs.join("\n"))
 }
 
@@ -167,7 +167,7 @@ fn theory(item: &'static str) -> Result<Theory, &'static str> {
     };
     let (says, source) =
         item.strip_suffix(").").and_then(split).ok_or("a sentence that ends with (its source).")?;
-    Ok(Theory { says: plain(says), source: plain(&source[1..]) })
+    Ok(Theory { says: strip_markup(says), source: strip_markup(&source[1..]) })
 }
 
 /// `A sentence. <!-- ground; ground -->`
@@ -176,14 +176,14 @@ fn lesson(item: &'static str) -> Result<Lesson, &'static str> {
     let (says, grounds) = parts.ok_or("a sentence, then its grounds in a comment")?;
     let grounds: Option<_> = grounds.split(';').map(|it| Ground::parse(it.trim())).collect();
     let rests_on = grounds.ok_or("grounds such as tcp packets > 6")?;
-    Ok(Lesson { says: plain(says), rests_on })
+    Ok(Lesson { says: strip_markup(says), rests_on })
 }
 
 /// `` `a command`: what to look for ``
 fn next(item: &'static str) -> Result<Next, &'static str> {
     let parts = item.strip_prefix('`').and_then(|item| item.split_once("`: "));
     let (command, watch) = parts.ok_or("`a command`: what to look for")?;
-    Ok(Next { command, watch: plain(watch) })
+    Ok(Next { command, watch: strip_markup(watch) })
 }
 
 /// A name on a line, then the text in a block.
@@ -193,7 +193,7 @@ fn program(file: &'static str) -> Option<Program> {
 }
 
 /// Text for a terminal: on one line, without the marks of code.
-fn plain(text: &str) -> String {
+fn strip_markup(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").replace('`', "")
 }
 

@@ -60,7 +60,7 @@ impl ConnectionLimit {
     }
 
     /// Counts one less.
-    pub(crate) fn leave(&self, peer: SocketAddr) {
+    pub(crate) fn release(&self, peer: SocketAddr) {
         let Some(source) = self.limits.source(peer) else { return };
         let mut open = self.open();
         open.total = open.total.saturating_sub(1);
@@ -91,11 +91,11 @@ mod tests {
         assert_eq!(limit.enter(one), Err(Scope::Source));
         assert_eq!(limit.enter(other), Ok(Room::Plenty));
         assert_eq!(limit.enter(other), Err(Scope::Total));
-        limit.leave(one);
+        limit.release(one);
         assert_eq!(limit.enter(other), Ok(Room::Plenty));
-        limit.leave(other);
-        limit.leave(other);
-        limit.leave(one);
+        limit.release(other);
+        limit.release(other);
+        limit.release(one);
         assert!(limit.open().of_source.is_empty(), "no source without a connection is remembered");
     }
 

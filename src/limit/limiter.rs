@@ -118,7 +118,7 @@ impl Buckets {
         let set = usize::try_from(hash % SETS as u64).unwrap_or(0);
         let part = self.parts[set % PARTS].lock();
         let mut part = part.unwrap_or_else(PoisonError::into_inner);
-        spend(full_at(part.set(set / PARTS), hash))
+        spend(entry_for(part.set(set / PARTS), hash))
     }
 }
 
@@ -135,7 +135,7 @@ impl Part {
 }
 
 /// The place for a source, in which it may have to be written first.
-fn full_at(set: &mut [u64], hash: u64) -> &mut u64 {
+fn entry_for(set: &mut [u64], hash: u64) -> &mut u64 {
     let (places, _) = set.as_chunks_mut::<ENTRY_WORDS>();
     let known = |[source, full]: &[u64; ENTRY_WORDS]| *full != 0 && *source == hash;
     let index = places.iter().position(known).unwrap_or_else(|| {
@@ -223,8 +223,8 @@ mod tests {
     #[test]
     fn loopback_is_not_limited_unless_told() {
         let (mut limiter, start) = limiter(1, 1, 1);
-        for own in ["127.0.0.1", "::1", "::ffff:127.0.0.1"] {
-            assert_eq!(taken(&limiter, own, start, 1000), 1000);
+        for local in ["127.0.0.1", "::1", "::ffff:127.0.0.1"] {
+            assert_eq!(taken(&limiter, local, start, 1000), 1000);
         }
         limiter.limits.loopback = true;
         assert_eq!(taken(&limiter, "127.0.0.1", start, 1000), 1);

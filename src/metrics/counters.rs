@@ -20,19 +20,19 @@ pub(crate) struct Counters {
     /// How often something with a notice has happened: cheap to look at.
     troubles: AtomicU64,
     /// For each event the first since the last notice about it.
-    examples: [Slot; Event::ALL.len()],
+    examples: [ExampleSlot; Event::ALL.len()],
     log: Arc<ClientLog>,
 }
 
 /// Holds one example until a notice takes it.
 #[derive(Debug, Default)]
-struct Slot {
+struct ExampleSlot {
     /// Spares all events but the first after a notice the lock.
     is_full: AtomicBool,
     example: Mutex<Example>,
 }
 
-impl Slot {
+impl ExampleSlot {
     fn fill(&self, example: Example) {
         if !self.is_full.load(Ordering::Relaxed) {
             *self.example.lock().unwrap_or_else(PoisonError::into_inner) = example;
@@ -55,7 +55,7 @@ impl Counters {
             events: [const { [const { AtomicU64::new(0) }; 2] }; Event::ALL.len()],
             open: [const { AtomicU64::new(0) }; 2],
             troubles: AtomicU64::new(0),
-            examples: std::array::from_fn(|_| Slot::default()),
+            examples: std::array::from_fn(|_| ExampleSlot::default()),
             log,
         }
     }

@@ -4,7 +4,7 @@ use super::page::Page;
 use super::{human, plural};
 use crate::client::AskError;
 use crate::compare::{
-    Comparison, GIVE_UP, Latencies, Leftover, NoListener, Phase, Provenance, Side,
+    Comparison, Latencies, Leftover, MAX_FAILURES, NoListener, Phase, Provenance, Side,
 };
 use std::time::Duration;
 
@@ -136,7 +136,7 @@ fn latency(page: &mut Page, comparison: &Comparison) {
         let (failures, answered) = (u64::from(side.failures), side.latencies.sorted().len() as u64);
         let asked = failures + answered;
         if asked < comparison.count.into() {
-            return format!("{failures} of {asked}; given up after {GIVE_UP} in a row");
+            return format!("{failures} of {asked}; given up after {MAX_FAILURES} in a row");
         }
         format!("{failures} of {asked}")
     });

@@ -254,15 +254,15 @@ fn weekday_name(weekday: Weekday) -> &'static str {
     }
 }
 
-const ADDED: &str = "a leap second is announced for the end of the month";
-const LEFT_OUT: &str = "the last second of the month is going to be left out";
+const LEAP_SECOND_ADDED: &str = "a leap second is announced for the end of the month";
+const LEAP_SECOND_REMOVED: &str = "the last second of the month is going to be left out";
 
 fn note(flag: Flag) -> Option<&'static str> {
     Some(match flag {
         Flag::TwoDigitYear => "the year has two digits, its century is inferred",
         Flag::LeapSecond => "this is a leap second",
-        Flag::LeapWarning { seconds: 1.. } => ADDED,
-        Flag::LeapWarning { .. } => LEFT_OUT,
+        Flag::LeapWarning { seconds: 1.. } => LEAP_SECOND_ADDED,
+        Flag::LeapWarning { .. } => LEAP_SECOND_REMOVED,
         Flag::OtmMissing => "the on-time marker is missing",
         Flag::OtmHash => "the on-time marker is #, which belongs on a telephone line",
         Flag::LocaleNames => "names are not in English",
@@ -335,8 +335,8 @@ mod tests {
         assert_eq!(daylight(2), "daylight time in the US, for 1 day more");
         assert_eq!(daylight(99), "standard time in the US, for 48 days more");
         assert_eq!((daylight(1), daylight(51)), (daylight(51), daylight(1)));
-        assert_eq!(note(Flag::LeapWarning { seconds: 1 }), Some(ADDED));
-        assert_eq!(note(Flag::LeapWarning { seconds: -1 }), Some(LEFT_OUT));
+        assert_eq!(note(Flag::LeapWarning { seconds: 1 }), Some(LEAP_SECOND_ADDED));
+        assert_eq!(note(Flag::LeapWarning { seconds: -1 }), Some(LEAP_SECOND_REMOVED));
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub(crate) fn label(packet: &Decoded) -> String {
             none if none.is_empty() => "empty datagram".to_owned(),
             some => some,
         },
-        Kind::Icmp { what, .. } => what.clone(),
+        Kind::Icmp { message, .. } => message.clone(),
         Kind::Fragment { offset, .. } => format!("fragment, from octet {offset} on"),
         Kind::Other(number) => match name(*number) {
             Some(name) => format!("{name}, cut off"),

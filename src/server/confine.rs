@@ -162,12 +162,13 @@ impl Identity {
         if sys::has_capabilities().map_err(failed("capget"))? {
             return way_back("it has capabilities".to_owned());
         }
-        for user in others(self.user, &before.users) {
+        for user in ids_to_try(self.user, &before.users) {
             if sys::regains_user(user) {
                 return way_back(format!("it may be user {user} again"));
             }
         }
-        for group in others(self.group, &[before.groups.as_slice(), &before.supplementary].concat())
+        for group in
+            ids_to_try(self.group, &[before.groups.as_slice(), &before.supplementary].concat())
         {
             if sys::regains_group(group) {
                 return way_back(format!("it may have group {group} again"));
@@ -195,11 +196,12 @@ impl Identity {
 }
 
 /// What to try to become again: what there was, and root.
-fn others(new: u32, before: &[u32]) -> Vec<u32> {
-    let mut others: Vec<u32> = before.iter().copied().chain([0]).filter(|id| *id != new).collect();
-    others.sort_unstable();
-    others.dedup();
-    others
+fn ids_to_try(new: u32, before: &[u32]) -> Vec<u32> {
+    let mut ids_to_try: Vec<u32> =
+        before.iter().copied().chain([0]).filter(|id| *id != new).collect();
+    ids_to_try.sort_unstable();
+    ids_to_try.dedup();
+    ids_to_try
 }
 
 options! {
@@ -362,8 +364,8 @@ mod tests {
 
     #[test]
     fn the_way_back_is_tried_to_all_it_was_and_to_root() {
-        assert_eq!(others(65_534, &[1000, 65_534, 1000]), [0, 1000]);
-        assert_eq!(others(0, &[0, 0, 0]), [0_u32; 0]);
+        assert_eq!(ids_to_try(65_534, &[1000, 65_534, 1000]), [0, 1000]);
+        assert_eq!(ids_to_try(0, &[0, 0, 0]), [0_u32; 0]);
     }
 
     fn confined() -> Confined {

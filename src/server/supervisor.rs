@@ -11,7 +11,7 @@ use std::os::unix::net::UnixDatagram;
 use std::time::{Duration, Instant};
 
 /// How soon to try again while the supervisor's queue is full.
-const RETRY: Duration = Duration::from_millis(100);
+const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The supervisor that started this process and listens on `$NOTIFY_SOCKET`.
 ///
@@ -95,7 +95,7 @@ impl Supervisor {
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 self.unsent = Some(text);
-                let retry = Instant::now() + RETRY;
+                let retry = Instant::now() + RETRY_INTERVAL;
                 self.due = Some(self.due.map_or(retry, |due| due.min(retry)));
             }
             Err(error) => {

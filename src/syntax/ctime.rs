@@ -29,7 +29,7 @@ pub(super) fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
     });
     let year = cursor.full_year()?;
     let date = cursor.date(year, month, day)?;
-    let zone = ZoneText::merged(before, ZoneText::read_behind(cursor));
+    let zone = ZoneText::merged(before, ZoneText::read_after_time(cursor));
     Ok(Parts { weekday, zone, ..Parts::new(Form::Ctime, date, time) })
 }
 

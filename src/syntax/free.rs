@@ -89,8 +89,8 @@ impl<'a> Found<'a> {
             return once(&mut self.year, cursor, Cursor::full_year);
         }
         let marks = cursor.since(self.month_end).iter();
-        let behind_month = marks.clone().all(|octet| matches!(octet, b' ' | b',' | b'-' | b'/'));
-        if self.day.is_some() && self.month.is_some() && behind_month {
+        let separated = marks.clone().all(|octet| matches!(octet, b' ' | b',' | b'-' | b'/'));
+        if self.day.is_some() && self.month.is_some() && separated {
             return once(&mut self.year, cursor, Cursor::year); // 27-Jun-04
         }
         once(&mut self.day, cursor, Cursor::day)

@@ -72,7 +72,8 @@ pub(super) fn month(word: &[u8]) -> Option<Name<u32>> {
 /// `None` where languages disagree about the weekday, and for every weekday of two letters.
 pub(super) fn weekday(word: &[u8]) -> Option<Name<Option<Weekday>>> {
     // Two letters are at most four octets.
-    if word.len() <= 4 && Folded::of(word).is_some_and(|word| SHORT_WEEKDAYS.contains(&word.text()))
+    if word.len() <= 4
+        && FoldedWord::of(word).is_some_and(|word| SHORT_WEEKDAYS.contains(&word.text()))
     {
         // `on` is Wednesday in Swedish, and an English word: it shows no language.
         return Some(Name { value: None, english: word.eq_ignore_ascii_case(b"on") });
@@ -114,10 +115,10 @@ fn latin_half(octets: &[u8]) -> Option<(Name<Half>, usize)> {
         _ => return None,
     };
     let stop = usize::from(octets.get(1) == Some(&b'.'));
-    let behind = &octets[1 + stop..];
-    let space = SPACES.iter().find(|space| stop > 0 && behind.starts_with(space));
+    let rest = &octets[1 + stop..];
+    let space = SPACES.iter().find(|space| stop > 0 && rest.starts_with(space));
     let space = space.map_or(0, |space| space.len());
-    let m = matches!(behind.get(space), Some(b'm' | b'M'));
+    let m = matches!(rest.get(space), Some(b'm' | b'M'));
     let length = 1 + stop + space + 1;
     let length = length + usize::from(octets.get(length) == Some(&b'.'));
     m.then_some((Name { value: half, english: space == 0 }, length))
@@ -143,7 +144,7 @@ pub(super) fn is_part_of_day(word: &[u8]) -> bool {
     const PARTS_OF_DAY: &str = "morning afternoon evening night noon midnight vorm vormittag vormittags nachm \
         nachmittag nachmittags abends matin soir manana tarde noche manha noite mattina \
         pomeriggio sera pagi petang malam";
-    Folded::of(word).is_some_and(|word| PARTS_OF_DAY.split(' ').any(|part| part == word.text()))
+    FoldedWord::of(word).is_some_and(|word| PARTS_OF_DAY.split(' ').any(|part| part == word.text()))
 }
 
 /// Before or after noon.
@@ -184,7 +185,7 @@ fn look_up(word: &[u8], rows: &[&[&str]]) -> Option<Option<(usize, bool)>> {
     {
         return Some(Some((index, true)));
     }
-    let folded = Folded::of(word)?;
+    let folded = FoldedWord::of(word)?;
     let text = folded.text();
     let known = |means: &dyn Fn(&str) -> bool| {
         let means = |row: &[&str]| row[1..].iter().any(|name| means(name));
@@ -197,12 +198,12 @@ fn look_up(word: &[u8], rows: &[&[&str]]) -> Option<Option<(usize, bool)>> {
 }
 
 /// A word in plain small letters.
-struct Folded {
+struct FoldedWord {
     letters: [u8; Self::MAX_LETTERS],
     length: usize,
 }
 
-impl Folded {
+impl FoldedWord {
     /// The longest name in the tables has twelve letters.
     const MAX_LETTERS: usize = 16;
 

@@ -32,12 +32,12 @@ const DISTINCT: &str = "marks that tell the date from the time";
 fn time_first<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
     let weekday = cursor.weekday_before();
     let time = cursor.time()?;
-    let zone = ZoneText::read_behind(cursor);
+    let zone = ZoneText::read_after_time(cursor);
     cursor.comma_and_spaces()?;
     let weekday = weekday.or_else(|| cursor.weekday_before());
     let date = Digits::read(cursor)?;
-    let zone = zone.or_else(|| ZoneText::read_behind(cursor));
-    let weekday = weekday.or_else(|| cursor.weekday_behind());
+    let zone = zone.or_else(|| ZoneText::read_after_time(cursor));
+    let weekday = weekday.or_else(|| cursor.weekday_after());
     let dates = date.dates(cursor, weekday)?;
     Ok(Parts { weekday, zone, ..Parts::new(Form::Numeric, dates, time) })
 }
@@ -57,8 +57,8 @@ fn date_first<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
     }
     let weekday = weekday.or_else(|| cursor.weekday_between());
     let time = cursor.time()?;
-    let zone = ZoneText::read_behind(cursor);
-    let weekday = weekday.or_else(|| cursor.weekday_behind());
+    let zone = ZoneText::read_after_time(cursor);
+    let weekday = weekday.or_else(|| cursor.weekday_after());
     let dates = date.dates(cursor, weekday)?;
     Ok(Parts { weekday, zone, ..Parts::new(Form::Numeric, dates, time) })
 }
@@ -80,9 +80,9 @@ impl Digits {
         let mark = cursor.rest().first().copied();
         let mark = mark.filter(|octet| matches!(octet, b'/' | b'.' | b'-'));
         let Some(mark) = mark else { return cursor.blame(EXPECTED, first.at) };
-        behind_mark(cursor, mark)?;
+        take_mark(cursor, mark)?;
         let second = cursor.number(1..=2, EXPECTED)?;
-        behind_mark(cursor, mark)?;
+        take_mark(cursor, mark)?;
         let third = cursor.number(1..=4, EXPECTED)?;
         if cursor.may_be_cut()
             && (third.digits == 1 || matches!((third.digits, third.value), (2, 19 | 20)))
@@ -113,14 +113,14 @@ impl Digits {
         match (year_last, year_first) {
             (Err(_), Some(date)) => Ok(date.into()),
             (Ok(last), Some(date)) if mark == b'-' => Ok(last.with(date)),
-            (Ok(last), Some(date)) if fits(date) && last.only(fits).is_none() => Ok(date.into()),
+            (Ok(last), Some(date)) if fits(date) && last.keep_if(fits).is_none() => Ok(date.into()),
             (last, _) => last,
         }
     }
 }
 
 /// The same mark as before; after a full stop there may be a space.
-fn behind_mark(cursor: &mut Cursor, mark: u8) -> Result<(), Mismatch> {
+fn take_mark(cursor: &mut Cursor, mark: u8) -> Result<(), Mismatch> {
     cursor.octet(mark, "the same mark between all parts of the date")?;
     if mark == b'.' {
         cursor.skip_spaces();

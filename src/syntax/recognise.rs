@@ -82,7 +82,7 @@ fn read<'a>(frame: &Frame<'a>) -> Result<Recognised<'a>, Mismatch> {
         let read = cursor.since(0).trim_ascii_end().len();
         match judged {
             Ok((_, recognised)) if cursor.has_only_spaces_left() => return Ok(recognised),
-            Ok((parts, recognised)) if stands_apart(&parts, &frame.line[read..]) => {
+            Ok((parts, recognised)) if is_separate(&parts, &frame.line[read..]) => {
                 if partial.as_ref().is_none_or(|(longest, _)| *longest < read) {
                     partial = Some((read, recognised));
                 }
@@ -104,7 +104,7 @@ fn wrong_end(cursor: &Cursor) -> Mismatch {
 /// Whether the rest of the line leaves the time unchanged. It must not continue the last word, must not begin
 /// with a number or offset outside parentheses, and cannot be the half of the day in any language. A control
 /// character is a mark like the others: a terminal escape changes no time.
-fn stands_apart(read: &Parts, left: &[u8]) -> bool {
+fn is_separate(read: &Parts, left: &[u8]) -> bool {
     let rest = after_control_sequences(left);
     let escaped = rest.len() < left.len();
     let opens = |octet: &u8| matches!(octet, b'(' | b'[');

@@ -236,7 +236,7 @@ impl Dates {
     }
 
     /// The dates for which this holds, if there are any.
-    pub(super) fn only(self, holds: impl Fn(NaiveDate) -> bool) -> Option<Self> {
+    pub(super) fn keep_if(self, holds: impl Fn(NaiveDate) -> bool) -> Option<Self> {
         let mut those = self.iter().filter(|date| holds(*date));
         let first = those.next()?;
         Some(those.fold(first.into(), Self::with))
@@ -312,7 +312,7 @@ impl<'a> Parts<'a> {
     /// The weekday chooses among several dates, or is checked against the one.
     fn dates_by_weekday(&mut self) -> Dates {
         let Some(weekday) = self.weekday else { return self.dates };
-        let fitting = self.dates.only(|date| date.weekday() == weekday);
+        let fitting = self.dates.keep_if(|date| date.weekday() == weekday);
         self.flags.add_if(fitting.is_none(), Flag::WeekdayMismatch);
         fitting.unwrap_or(self.dates)
     }

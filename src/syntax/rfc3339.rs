@@ -30,9 +30,9 @@ pub(super) fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
         Some(parts) => parts,
         None => extended(cursor)?,
     };
-    let zone = ZoneText::read_behind(cursor);
+    let zone = ZoneText::read_after_time(cursor);
     let zone = ZoneText::merged(zone, cursor.optional(zone_in_brackets).flatten());
-    let weekday = weekday.or(parts.weekday).or_else(|| cursor.weekday_behind());
+    let weekday = weekday.or(parts.weekday).or_else(|| cursor.weekday_after());
     Ok(Parts { weekday, zone, ..parts })
 }
 
@@ -47,7 +47,7 @@ fn extended<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
     cursor.octet(mark, "the same mark behind the month")?;
     let day = cursor.day()?;
     let date = cursor.date(year, month.value, day)?;
-    if !takes_t(cursor) {
+    if !take_t(cursor) {
         cursor.comma_and_spaces()?;
     }
     let weekday = cursor.weekday_before();
@@ -58,7 +58,7 @@ fn extended<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
     Ok(Parts { weekday, ..Parts::new(Form::Rfc3339, date, time) })
 }
 
-fn takes_t(cursor: &mut Cursor) -> bool {
+fn take_t(cursor: &mut Cursor) -> bool {
     cursor.take(b'T') || cursor.take(b't') || cursor.take(b'_')
 }
 
@@ -68,7 +68,7 @@ fn basic<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
     let digits = cursor.run(|octet| octet.is_ascii_digit());
     let (date, time) = match digits.len() {
         8 => {
-            if !takes_t(cursor) {
+            if !take_t(cursor) {
                 cursor.spaces()?;
             }
             let time = cursor.optional(basic_time);

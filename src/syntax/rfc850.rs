@@ -15,7 +15,7 @@ pub(super) fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
     let date = cursor.date(year, month, day)?;
     cursor.comma_and_spaces()?;
     let time = cursor.time()?;
-    let zone = ZoneText::read_behind(cursor);
+    let zone = ZoneText::read_after_time(cursor);
     Ok(Parts { weekday, zone, ..Parts::new(Form::Rfc850, date, time) })
 }
 

@@ -22,7 +22,7 @@ pub(super) fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
     let year = cursor.with_gap(Cursor::year)?;
     let date = cursor.date(year, month, day)?;
     let time = cursor.time()?;
-    let zone = ZoneText::read_behind(cursor);
+    let zone = ZoneText::read_after_time(cursor);
     Ok(Parts { zone, ..Parts::new(Form::Smtp, date, time) })
 }
 

@@ -169,7 +169,7 @@ fn longest(items: &[Item], instants: &[DateTime<Zone>]) -> Option<usize> {
 }
 
 fn written(items: &[Item], time: &DateTime<Zone>) -> Option<usize> {
-    let mut count = Count(0);
+    let mut count = OctetCounter(0);
     time.format_with_items(items.iter()).write_to(&mut count).ok()?;
     Some(count.0)
 }
@@ -194,9 +194,9 @@ fn instants() -> Vec<DateTime<Zone>> {
     zones.flat_map(|zone| utc.iter().map(move |utc| utc.with_timezone(&zone))).collect()
 }
 
-struct Count(usize);
+struct OctetCounter(usize);
 
-impl fmt::Write for Count {
+impl fmt::Write for OctetCounter {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.0 += text.len();
         Ok(())

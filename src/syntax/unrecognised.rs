@@ -85,11 +85,11 @@ impl Unrecognised {
 
 /// The beginning of what was found, in quotes.
 fn found(rest: &[u8]) -> String {
-    const MAX_SHOWN: usize = 32;
+    const MAX_SHOWN_OCTETS: usize = 32;
     match rest {
         [] => "the end of the line".to_owned(),
-        _ if rest.len() <= MAX_SHOWN => format!("\"{}\"", Printable(rest)),
-        _ => format!("\"{}\"…", Printable(&rest[..MAX_SHOWN])),
+        _ if rest.len() <= MAX_SHOWN_OCTETS => format!("\"{}\"", Printable(rest)),
+        _ => format!("\"{}\"…", Printable(&rest[..MAX_SHOWN_OCTETS])),
     }
 }
 

@@ -28,22 +28,22 @@ impl<'a> ZoneText<'a> {
     }
 
     /// The zone of a reply that names one before and one behind.
-    pub(super) fn merged(before: Option<Self>, behind: Option<Self>) -> Option<Self> {
-        match (before, behind) {
-            (Some(before), Some(behind)) => Some(before.settled_by(behind)),
-            (before, behind) => before.or(behind),
+    pub(super) fn merged(before: Option<Self>, after: Option<Self>) -> Option<Self> {
+        match (before, after) {
+            (Some(before), Some(after)) => Some(before.resolve_with(after)),
+            (before, after) => before.or(after),
         }
     }
 
     /// Reads an offset or a name, and what may stand behind it to say the same again: `+0100 (CET)`.
     pub(super) fn read(cursor: &mut Cursor<'a>) -> Result<Self, Mismatch> {
-        let zone = Self::one(cursor, is_zone_name)?;
+        let zone = Self::read_one(cursor, is_zone_name)?;
         Ok(zone.with_repetition(cursor))
     }
 
     /// The zone behind a time, if there is one: after a comma or spaces, RFC 867's hyphen, or in
     /// parentheses.
-    pub(super) fn read_behind(cursor: &mut Cursor<'a>) -> Option<Self> {
+    pub(super) fn read_after_time(cursor: &mut Cursor<'a>) -> Option<Self> {
         cursor.optional(|cursor| cursor.text(" Uhr")); // German for o'clock
         cursor.optional(|cursor| {
             cursor.take(b',');
@@ -53,7 +53,7 @@ impl<'a> ZoneText<'a> {
                 [b'-', next, ..] if !next.is_ascii_digit() => {
                     cursor.take(b'-');
                     // Cisco's operators write the name as they like.
-                    Self::one(cursor, |_| true).map(|zone| zone.with_repetition(cursor))
+                    Self::read_one(cursor, |_| true).map(|zone| zone.with_repetition(cursor))
                 }
                 [b'(', ..] => in_parentheses(cursor),
                 _ => Self::read(cursor),
@@ -72,7 +72,7 @@ impl<'a> ZoneText<'a> {
         Ok(Self::new(text, known(text)))
     }
 
-    fn one(cursor: &mut Cursor<'a>, is_name: fn(&str) -> bool) -> Result<Self, Mismatch> {
+    fn read_one(cursor: &mut Cursor<'a>, is_name: fn(&str) -> bool) -> Result<Self, Mismatch> {
         match cursor.rest().first() {
             Some(b'+' | b'-') => Self::numeric(cursor),
             _ => Self::named(cursor, is_name),
@@ -109,7 +109,7 @@ impl<'a> ZoneText<'a> {
             letter
                 && (longer || is_name(first))
                 && NAME_LENGTHS.contains(&text.len())
-                && !tells_half_of_day(first)
+                && !names_half_of_day(first)
         };
         if offset.is_none() && !name() {
             return cursor.blame("a zone", start);
@@ -126,7 +126,7 @@ impl<'a> ZoneText<'a> {
             let apart = cursor.skip_spaces();
             match cursor.rest().first() {
                 Some(b'(') => comment(cursor),
-                _ if apart => Self::one(cursor, is_zone_name).map(Some),
+                _ if apart => Self::read_one(cursor, is_zone_name).map(Some),
                 _ => cursor.fail("a space"), // +0A200 is damage
             }
         });
@@ -134,12 +134,12 @@ impl<'a> ZoneText<'a> {
         match repetition.flatten() {
             _ if cut && !self.is_numeric() => Self { offset: None, ..self },
             None => self,
-            Some(repetition) => self.settled_by(repetition),
+            Some(repetition) => self.resolve_with(repetition),
         }
     }
 
     /// See [`ZoneText::with_repetition`].
-    fn settled_by(self, repetition: Self) -> Self {
+    fn resolve_with(self, repetition: Self) -> Self {
         let conflict = Self { offset: None, conflict: true, ..self };
         match (self.offset, repetition.offset) {
             (None, Some(_)) if repetition.is_numeric() => repetition,
@@ -183,7 +183,7 @@ fn is_zone_name(name: &str) -> bool {
 
 fn in_parentheses<'a>(cursor: &mut Cursor<'a>) -> Result<ZoneText<'a>, Mismatch> {
     cursor.octet(b'(', "an opening parenthesis")?;
-    let zone = ZoneText::one(cursor, is_zone_name)?;
+    let zone = ZoneText::read_one(cursor, is_zone_name)?;
     cursor.octet(b')', "a closing parenthesis")?;
     Ok(zone)
 }
@@ -221,7 +221,7 @@ fn is_laboratory(name: &str) -> bool {
 }
 
 /// A half of the day at the beginning, glued to a zone or not: `PMEST`, `P-PST`; or a word for one.
-fn tells_half_of_day(name: &str) -> bool {
+fn names_half_of_day(name: &str) -> bool {
     let half = |length: usize| {
         let (half, rest) = name.split_at_checked(length)?;
         let known = ["A", "P", "AM", "PM"].iter().any(|known| known.eq_ignore_ascii_case(half));
@@ -354,24 +354,24 @@ mod tests {
 
     #[test]
     fn behind_a_time_it_stands_after_a_hyphen_or_in_parentheses_too() {
-        let behind = |line: &'static str| {
+        let after = |line: &'static str| {
             let mut cursor = Cursor::new(line.as_bytes(), true);
-            let zone = ZoneText::read_behind(&mut cursor);
+            let zone = ZoneText::read_after_time(&mut cursor);
             assert!(cursor.is_at_end() || zone.is_none(), "{line}");
             zone.map(|zone| zone.text)
         };
-        assert_eq!(behind(" PST"), Some("PST"));
-        assert_eq!(behind("-PST"), Some("PST"));
-        assert_eq!(behind("-0800"), Some("-0800"));
-        assert_eq!(behind("--0800"), Some("-0800"));
-        assert_eq!(behind("-+0545"), Some("+0545"));
-        assert_eq!(behind(" (UTC+0200)"), Some("UTC+0200"));
-        assert_eq!(behind(", UTC"), Some("UTC"));
-        assert_eq!(behind("-rome"), Some("rome"));
-        assert_eq!(behind(" Uhr MEZ"), Some("MEZ"));
-        assert_eq!(behind(" rome"), None);
-        assert_eq!(behind(" (UTC"), None);
-        assert_eq!(behind("-"), None);
+        assert_eq!(after(" PST"), Some("PST"));
+        assert_eq!(after("-PST"), Some("PST"));
+        assert_eq!(after("-0800"), Some("-0800"));
+        assert_eq!(after("--0800"), Some("-0800"));
+        assert_eq!(after("-+0545"), Some("+0545"));
+        assert_eq!(after(" (UTC+0200)"), Some("UTC+0200"));
+        assert_eq!(after(", UTC"), Some("UTC"));
+        assert_eq!(after("-rome"), Some("rome"));
+        assert_eq!(after(" Uhr MEZ"), Some("MEZ"));
+        assert_eq!(after(" rome"), None);
+        assert_eq!(after(" (UTC"), None);
+        assert_eq!(after("-"), None);
     }
 
     #[test]

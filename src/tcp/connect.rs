@@ -93,7 +93,7 @@ impl Race<'_, '_> {
                 }
             };
             for token in ready {
-                if let Some(connected) = self.settle(token) {
+                if let Some(connected) = self.check_attempt(token) {
                     return Some(connected);
                 }
             }
@@ -127,7 +127,7 @@ impl Race<'_, '_> {
     }
 
     /// Looks how an attempt stands after an event.
-    fn settle(&mut self, token: usize) -> Option<Connected> {
+    fn check_attempt(&mut self, token: usize) -> Option<Connected> {
         let place = self.running.iter().position(|attempt| attempt.token == token)?;
         let reset = match outcome(&self.running[place].stream, self.sockets) {
             Ok(Outcome::Pending) => return None, // mio may wake us for nothing

@@ -292,7 +292,7 @@ impl Draining {
         let Connection { peer, .. } = self.connections.remove(key);
         self.counters.add_of(how, peer);
         self.counters.closed(IpVersion::of(peer.ip()));
-        self.connection_limit.leave(peer);
+        self.connection_limit.release(peer);
     }
 
     /// Keeps the queue of those that are watched no longer than the connections warrant. Each pass drops

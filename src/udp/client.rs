@@ -27,7 +27,7 @@ pub(crate) fn exchange(
     let begun = Instant::now();
     let timeout = sockets.deadline.saturating_duration_since(begun);
     let mut schedule = Schedule::new(addresses, retries, timeout);
-    let mut run = Run { sockets, begun, asking: None, attempts: Vec::new() };
+    let mut run = ExchangeDriver { sockets, begun, asking: None, attempts: Vec::new() };
     while let Step::Ask(peer) = schedule.step(begun.elapsed()) {
         match run.ask(peer, &schedule) {
             Ok(Some(answer)) => return Ok(answer),
@@ -45,7 +45,7 @@ pub(crate) fn exchange(
 }
 
 /// An exchange as it goes from address to address.
-struct Run<'a, 'b> {
+struct ExchangeDriver<'a, 'b> {
     sockets: &'a mut Sockets<'b>,
     /// The start of the schedule.
     begun: Instant,
@@ -61,10 +61,10 @@ struct Asking {
     opened: Instant,
 }
 
-impl Run<'_, '_> {
+impl ExchangeDriver<'_, '_> {
     /// Sends the question and waits for an answer; `None` if none comes in time.
     fn ask(&mut self, peer: SocketAddr, schedule: &Schedule) -> io::Result<Option<Received>> {
-        self.turn_to(peer)?;
+        self.open_for(peer)?;
         let Some(asking) = &mut self.asking else { return Ok(None) };
         let answer = asking.ask(schedule, self.begun, self.sockets)?;
         if answer.is_some()
@@ -76,7 +76,7 @@ impl Run<'_, '_> {
     }
 
     /// Opens a socket for this peer, unless the last question went there.
-    fn turn_to(&mut self, peer: SocketAddr) -> io::Result<()> {
+    fn open_for(&mut self, peer: SocketAddr) -> io::Result<()> {
         if self.asking.as_ref().is_some_and(|asking| asking.peer == peer) {
             return Ok(());
         }

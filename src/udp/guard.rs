@@ -121,8 +121,8 @@ pub(crate) fn admit_content(content: &[u8], reply: &[u8]) -> Result<(), Event> {
 /// compatible (`::192.0.2.1`, 2.5.5.1).
 fn in_ipv4(address: IpAddr) -> IpAddr {
     let IpAddr::V6(v6) = address else { return address };
-    let own = v6 == Ipv6Addr::UNSPECIFIED || v6 == Ipv6Addr::LOCALHOST;
-    if own { address } else { v6.to_ipv4().map_or(address, IpAddr::V4) }
+    let has_no_ipv4 = v6 == Ipv6Addr::UNSPECIFIED || v6 == Ipv6Addr::LOCALHOST;
+    if has_no_ipv4 { address } else { v6.to_ipv4().map_or(address, IpAddr::V4) }
 }
 
 #[cfg(test)]

@@ -105,18 +105,18 @@ impl Conversations {
         interface: Option<InterfaceId>,
         packet: &Decoded,
     ) -> Option<PacketRole> {
-        let about = match &packet.kind {
-            Kind::Icmp { about, .. } => about.as_deref()?,
+        let subject = match &packet.kind {
+            Kind::Icmp { subject, .. } => subject.as_deref()?,
             _ => packet,
         };
-        let transport = transport(about)?;
-        let whole = FragmentedPacket::of(interface, about);
-        let (key, to) = if let Kind::Fragment { .. } = about.kind {
+        let transport = transport(subject)?;
+        let whole = FragmentedPacket::of(interface, subject);
+        let (key, to) = if let Kind::Fragment { .. } = subject.kind {
             let mut known = self.fragmented.iter().rev();
             known.find(|(it, ..)| Some(*it) == whole).map(|(_, key, to)| (*key, *to))?
         } else {
-            let key = self.key(interface, transport, about)?;
-            let is_back = (about.source, about.destination) == (key.server, key.client);
+            let key = self.key(interface, transport, subject)?;
+            let is_back = (subject.source, subject.destination) == (key.server, key.client);
             (key, if is_back { Side::Client } else { Side::Server })
         };
         // An error goes to the sender of the packet that it quotes.
@@ -133,14 +133,14 @@ impl Conversations {
         &self,
         interface: Option<InterfaceId>,
         transport: Transport,
-        about: &Decoded,
+        subject: &Decoded,
     ) -> Option<Key> {
         let key = |client, server| Key { interface, transport, client, server };
         let (there, back) =
-            (key(about.source, about.destination), key(about.destination, about.source));
+            (key(subject.source, subject.destination), key(subject.destination, subject.source));
         let serves = |end: Endpoint| end.port.is_some_and(|port| self.ports.contains(&port));
         // Between two such ports the end that began is the client.
-        match (serves(about.destination), serves(about.source)) {
+        match (serves(subject.destination), serves(subject.source)) {
             (true, true) if self.known.contains_key(&back) => Some(back),
             (true, _) => Some(there),
             (false, true) => Some(back),
@@ -360,8 +360,8 @@ mod tests {
         let asked = udp(CLIENT, SERVER);
         assign(&mut conversations, &asked);
         for (from, third_party) in [("10.0.0.2", None), ("10.0.0.254", Some("10.0.0.254"))] {
-            let what = "host unreachable".to_owned();
-            let kind = Kind::Icmp { what, about: Some(Box::new(asked.clone())) };
+            let message = "host unreachable".to_owned();
+            let kind = Kind::Icmp { message, subject: Some(Box::new(asked.clone())) };
             let role = assign(&mut conversations, &without_ports(from, "10.0.0.1", kind));
             assert_eq!((role.number, role.to, role.transport), (1, Side::Client, Transport::Udp));
             assert_eq!(
@@ -382,9 +382,9 @@ mod tests {
         let (client, server) = ("127.0.0.1:40000", "127.0.0.1:13");
         let mut conversations = conversations();
         let (asked, answered) = (udp(client, server), udp(server, client));
-        for (about, to) in [(asked, Side::Client), (answered, Side::Server)] {
-            assign(&mut conversations, &about);
-            let kind = Kind::Icmp { what: String::new(), about: Some(Box::new(about)) };
+        for (subject, to) in [(asked, Side::Client), (answered, Side::Server)] {
+            assign(&mut conversations, &subject);
+            let kind = Kind::Icmp { message: String::new(), subject: Some(Box::new(subject)) };
             let role = assign(&mut conversations, &without_ports("127.0.0.1", "127.0.0.1", kind));
             assert_eq!((role.number, role.to, role.third_party), (1, to, None));
         }

@@ -48,9 +48,9 @@ pub(crate) enum Kind {
     },
     Icmp {
         /// Such as `port unreachable`.
-        what: String,
+        message: String,
         /// The packet that an error quotes, as far as it does.
-        about: Option<Box<Decoded>>,
+        subject: Option<Box<Decoded>>,
     },
     /// A fragment other than the first, which has no ports in it.
     Fragment {
@@ -180,15 +180,15 @@ fn of_udp(inside: &[u8], whole: usize) -> Option<(Kind, usize)> {
 
 fn of_icmp(protocol: IpNumber, message: &[u8], quotes: Quotes) -> Option<Kind> {
     let ([kind, code, ..], rest) = message.split_first_chunk::<8>()?;
-    let (what, is_error) = match protocol {
+    let (message, is_error) = match protocol {
         IpNumber::ICMP => icmp::over_ipv4(*kind, *code),
         _ => icmp::over_ipv6(*kind, *code),
     };
-    let about = match quotes {
+    let subject = match quotes {
         Quotes::Decode if is_error => decode_as(rest, Quotes::Leave).map(Box::new),
         _ => None,
     };
-    Some(Kind::Icmp { what, about })
+    Some(Kind::Icmp { message, subject })
 }
 
 #[cfg(test)]
@@ -220,10 +220,10 @@ mod tests {
     }
 
     /// ICMP port unreachable from the server, with so many octets of what it is about.
-    fn unreachable(about: &[u8]) -> Vec<u8> {
+    fn unreachable(subject: &[u8]) -> Vec<u8> {
         let mut packet = Vec::new();
         let icmp = PacketBuilder::ipv4(SERVER, CLIENT, 64).icmpv4_raw(3, 3, [0; 4]);
-        icmp.write(&mut packet, about).expect("written");
+        icmp.write(&mut packet, subject).expect("written");
         packet
     }
 
@@ -319,11 +319,11 @@ mod tests {
 
     #[test]
     fn an_error_says_what_it_is_about() {
-        let Kind::Icmp { what, about } = decoded(&unreachable(&udp(b"noon"))).kind else {
+        let Kind::Icmp { message, subject } = decoded(&unreachable(&udp(b"noon"))).kind else {
             panic!("not ICMP");
         };
-        assert_eq!(what, "port unreachable");
-        assert_eq!(*about.expect("quoted"), decoded(&udp(b"noon")));
+        assert_eq!(message, "port unreachable");
+        assert_eq!(*subject.expect("quoted"), decoded(&udp(b"noon")));
     }
 
     #[test]
@@ -331,21 +331,21 @@ mod tests {
         let mut segment = Vec::new();
         let builder = PacketBuilder::ipv4(CLIENT, SERVER, 64).tcp(40000, 13, 7, 512);
         builder.syn().write(&mut segment, b"").expect("written");
-        let Kind::Icmp { about: Some(about), .. } = decoded(&unreachable(&segment[..28])).kind
+        let Kind::Icmp { subject: Some(subject), .. } = decoded(&unreachable(&segment[..28])).kind
         else {
             panic!("not ICMP with a quote");
         };
-        assert_eq!((about.kind, about.octets), (Kind::Other(6), 40));
-        assert_eq!(about.destination.to_string(), "10.0.0.2:13");
+        assert_eq!((subject.kind, subject.octets), (Kind::Other(6), 40));
+        assert_eq!(subject.destination.to_string(), "10.0.0.2:13");
     }
 
     #[test]
     fn the_quote_of_a_quoted_error_is_left() {
         let twice = unreachable(&unreachable(&udp(b"")));
-        let Kind::Icmp { about: Some(about), .. } = decoded(&twice).kind else {
+        let Kind::Icmp { subject: Some(subject), .. } = decoded(&twice).kind else {
             panic!("not ICMP with a quote");
         };
-        assert!(matches!(about.kind, Kind::Icmp { about: None, .. }), "{about:?}");
+        assert!(matches!(subject.kind, Kind::Icmp { subject: None, .. }), "{subject:?}");
     }
 
     #[test]

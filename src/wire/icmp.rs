@@ -2,7 +2,7 @@
 
 /// A message over IPv4, and whether it quotes the packet that it is about.
 pub(super) fn over_ipv4(kind: u8, code: u8) -> (String, bool) {
-    let (what, quotes) = match (kind, code) {
+    let (message, quotes) = match (kind, code) {
         (0, _) => ("echo reply", false),
         (3, 0) => ("network unreachable", true),
         (3, 1) => ("host unreachable", true),
@@ -20,12 +20,12 @@ pub(super) fn over_ipv4(kind: u8, code: u8) -> (String, bool) {
         (12, _) => ("parameter problem", true),
         _ => return (number(kind, code), false),
     };
-    (what.to_owned(), quotes)
+    (message.to_owned(), quotes)
 }
 
 /// A message over IPv6, and whether it quotes the packet that it is about.
 pub(super) fn over_ipv6(kind: u8, code: u8) -> (String, bool) {
-    let what = match (kind, code) {
+    let message = match (kind, code) {
         (1, 0) => "network unreachable",
         (1, 1 | 5 | 6) => "prohibited",
         (1, 3) => "host unreachable",
@@ -46,7 +46,7 @@ pub(super) fn over_ipv6(kind: u8, code: u8) -> (String, bool) {
         _ => return (number(kind, code), kind < 128),
     };
     // Errors, which quote a packet, have no high bit (RFC 4443, section 2.1).
-    (what.to_owned(), kind < 128)
+    (message.to_owned(), kind < 128)
 }
 
 fn number(kind: u8, code: u8) -> String {

@@ -41,7 +41,7 @@ pub(super) fn packet(link_type: u32, frame: &[u8]) -> Option<&[u8]> {
 }
 
 /// The interface that a packet passed, in a capture of all of them.
-pub(super) fn passed(link_type: u32, frame: &[u8]) -> Option<u32> {
+pub(super) fn passed_interface(link_type: u32, frame: &[u8]) -> Option<u32> {
     let index = frame.get(4..).filter(|_| link_type == LINUX_SLL2)?;
     index.first_chunk().copied().map(u32::from_be_bytes)
 }
@@ -65,7 +65,7 @@ mod tests {
 
     const PACKET: &[u8] = &[0x45, 1, 2, 3];
 
-    fn behind(header: &[u8]) -> Vec<u8> {
+    fn with_header(header: &[u8]) -> Vec<u8> {
         [header, PACKET].concat()
     }
 
@@ -78,20 +78,20 @@ mod tests {
         let mut newer_tagged = [newer.as_slice(), &[0, 5, 8, 0]].concat();
         newer_tagged[..2].copy_from_slice(&[0x81, 0]);
         for (link_type, frame) in [
-            (NULL, behind(&[2, 0, 0, 0])),
-            (LOOP, behind(&[0, 0, 0, 2])),
-            (EN10MB, behind(&[&ethernet[..], &[8, 0]].concat())),
-            (EN10MB, behind(&tagged)),
-            (LINUX_SLL, behind(&[&[0; 14][..], &[8, 0]].concat())),
-            (LINUX_SLL2, behind(&newer)),
-            (LINUX_SLL2, behind(&newer_tagged)),
-            (RAW, behind(&[])),
-            (12, behind(&[])),
+            (NULL, with_header(&[2, 0, 0, 0])),
+            (LOOP, with_header(&[0, 0, 0, 2])),
+            (EN10MB, with_header(&[&ethernet[..], &[8, 0]].concat())),
+            (EN10MB, with_header(&tagged)),
+            (LINUX_SLL, with_header(&[&[0; 14][..], &[8, 0]].concat())),
+            (LINUX_SLL2, with_header(&newer)),
+            (LINUX_SLL2, with_header(&newer_tagged)),
+            (RAW, with_header(&[])),
+            (12, with_header(&[])),
         ] {
             assert!(is_read(link_type));
             assert_eq!(packet(link_type, &frame), Some(PACKET), "{link_type}");
             let index = (link_type == LINUX_SLL2).then_some(0x107);
-            assert_eq!(passed(link_type, &frame), index, "{link_type}");
+            assert_eq!(passed_interface(link_type, &frame), index, "{link_type}");
         }
     }
 
@@ -114,7 +114,7 @@ mod tests {
         #[test]
         fn no_frame_panics(link_type in 0..300_u32, frame: Vec<u8>) {
             packet(link_type, &frame);
-            passed(link_type, &frame);
+            passed_interface(link_type, &frame);
         }
     }
 }

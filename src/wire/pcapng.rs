@@ -155,7 +155,7 @@ mod tests {
     use super::*;
     use crate::trace::{Event, Host, Loss, Packet};
     use crate::wire::Interface;
-    use crate::wire::read::Reading;
+    use crate::wire::read::CaptureReader;
 
     const MS: Duration = Duration::from_millis(1);
     const CLIENT: HostId = HostId(0);
@@ -174,7 +174,7 @@ mod tests {
 
     /// Time in milliseconds, number and comment of each packet in a file.
     fn packets(file: &[u8]) -> Vec<(u128, u8, String)> {
-        let mut reading = Reading::new(file).expect("a capture file");
+        let mut reading = CaptureReader::new(file).expect("a capture file");
         let mut found = Vec::new();
         while let Some(packet) = reading.next().expect("readable") {
             let [comment] = &packet.comments[..] else { panic!("{packet:?}") };
@@ -237,7 +237,7 @@ mod tests {
     }
 
     fn read(file: &[u8]) -> Vec<Captured> {
-        let mut reading = Reading::new(file).expect("a capture file");
+        let mut reading = CaptureReader::new(file).expect("a capture file");
         std::iter::from_fn(|| reading.next().expect("readable")).collect()
     }
 

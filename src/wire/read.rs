@@ -4,7 +4,7 @@ mod fields;
 mod section;
 
 use super::Captured;
-use section::{Found, Section};
+use section::{BlockContent, Section};
 use std::collections::BTreeSet;
 use std::io::{self, BufReader, Cursor, Read};
 
@@ -14,7 +14,7 @@ const MAX_BLOCK_OCTETS: usize = 16 << 20;
 const BUFFER_OCTETS: usize = 64 << 10;
 
 /// A capture file as it is read.
-pub(crate) struct Reading<'a> {
+pub(crate) struct CaptureReader<'a> {
     file: Box<dyn Read + 'a>,
     section: Section,
     /// The block that is being read, or was read last.
@@ -24,7 +24,7 @@ pub(crate) struct Reading<'a> {
     /// Packets read so far, of any kind.
     pub packets: u64,
     /// How many of them were no IP packets, or of a kind of link that is not read.
-    pub passed_over: u64,
+    pub skipped: u64,
     /// The types of link that are not read and yet are in the file.
     pub unread_links: BTreeSet<u32>,
 }
@@ -59,10 +59,10 @@ const COMPRESSIONS: [(&str, &[u8]); 5] = [
     ("zstd", b"\x28\xb5\x2f\xfd"),
 ];
 
-impl<'a> Reading<'a> {
+impl<'a> CaptureReader<'a> {
     /// Begins to read, as far as the file's own header.
     pub(crate) fn new(mut file: impl Read + 'a) -> Result<Self, ReadError> {
-        let head = head(&mut file)?;
+        let head = read_header(&mut file)?;
         if let Some((program, _)) = COMPRESSIONS.iter().find(|(_, magic)| head.starts_with(magic)) {
             return Err(ReadError::Compressed(program));
         }
@@ -75,7 +75,7 @@ impl<'a> Reading<'a> {
             block: Vec::new(),
             at: read as u64,
             packets: 0,
-            passed_over: 0,
+            skipped: 0,
             unread_links: BTreeSet::new(),
         };
         if reading.at == 0 {
@@ -90,12 +90,12 @@ impl<'a> Reading<'a> {
     /// The next IP packet; `None` at the end.
     pub(crate) fn next(&mut self) -> Result<Option<Captured>, ReadError> {
         while let Some(found) = self.block()? {
-            self.packets += u64::from(!matches!(found, Found::Nothing));
+            self.packets += u64::from(!matches!(found, BlockContent::Nothing));
             match found {
-                Found::Nothing => {}
-                Found::Packet(packet) => return Ok(Some(packet)),
-                Found::Other(link_type) => {
-                    self.passed_over += 1;
+                BlockContent::Nothing => {}
+                BlockContent::Packet(packet) => return Ok(Some(packet)),
+                BlockContent::Other(link_type) => {
+                    self.skipped += 1;
                     self.unread_links.extend(link_type);
                 }
             }
@@ -104,9 +104,9 @@ impl<'a> Reading<'a> {
     }
 
     /// The next block, whatever it holds; `None` at the end.
-    fn block(&mut self) -> Result<Option<Found>, ReadError> {
+    fn block(&mut self) -> Result<Option<BlockContent>, ReadError> {
         self.block.clear();
-        self.fill(self.section.head())?;
+        self.fill(self.section.header_octets())?;
         if self.block.is_empty() {
             return Ok(None);
         }
@@ -136,7 +136,7 @@ impl<'a> Reading<'a> {
 }
 
 /// The header of a pcap file, which is shorter than the first block of any pcapng file.
-fn head(file: &mut impl Read) -> Result<Vec<u8>, ReadError> {
+fn read_header(file: &mut impl Read) -> Result<Vec<u8>, ReadError> {
     const PCAP: usize = 24;
     let mut head = Vec::new();
     fill(file, &mut head, PCAP)?;

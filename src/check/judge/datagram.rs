@@ -12,7 +12,7 @@ use crate::transport::{IpVersion, Transport};
 /// first may just have been late.
 pub(super) fn empty(seen: &Observed) -> Judgement {
     let excess = |(_, answer, further): &(_, &Answer, usize)| further + 1 > questions(answer);
-    let worst = usual(seen).find(excess).or_else(|| usual(seen).next());
+    let worst = usual_answers(seen).find(excess).or_else(|| usual_answers(seen).next());
     match worst {
         None => Judgement::not_tried("no answer over UDP"),
         Some((_, answer, further)) => {
@@ -23,7 +23,7 @@ pub(super) fn empty(seen: &Observed) -> Judgement {
 }
 
 /// The answers to usual questions, and how many datagrams came after each.
-fn usual(seen: &Observed) -> impl Iterator<Item = (IpVersion, &Answer, usize)> {
+fn usual_answers(seen: &Observed) -> impl Iterator<Item = (IpVersion, &Answer, usize)> {
     let udp = seen.usual.iter().filter(|usual| usual.transport == Transport::Udp);
     udp.filter_map(|it| Some((it.version, it.answer()?, it.asked.as_ref().ok()?.further)))
 }
@@ -41,7 +41,7 @@ pub(super) fn answered(datagrams: &Datagrams, seen: &Observed) -> Judgement {
         Reply::Octets(reply) => {
             let usual = seen.usual_length(Transport::Udp);
             let reason = format!("{} came instead of the usual {usual}", octets(reply.len()));
-            Judgement::fail(reason).counting("octets", reply.len())
+            Judgement::fail(reason).with_count("octets", reply.len())
         }
         Reply::Refused => Judgement::fail("an ICMP message came: the port is closed"),
         Reply::Silence => {
@@ -59,8 +59,8 @@ fn number(datagrams: usize, most: usize, asked: usize, length: usize) -> Judgeme
         _ if datagrams > most => Judgement::fail(format!("{datagrams} came, asked {times}")),
         _ => Judgement::pass(format!("{datagrams} of {each}, asked {times}")),
     };
-    let judgement = judgement.counting("datagrams", datagrams).counting("questions", asked);
-    judgement.counting("octets", length)
+    let judgement = judgement.with_count("datagrams", datagrams).with_count("questions", asked);
+    judgement.with_count("octets", length)
 }
 
 /// A question from a service gets no answer: the two could answer each other for ever (CERT CA-1996-01,
@@ -79,7 +79,7 @@ pub(super) fn silence(datagrams: &Datagrams) -> Judgement {
 
 /// What an attacker gains who asks under a victim's address.
 pub(super) fn amplification(seen: &Observed) -> Judgement {
-    let Some((version, answer, _)) = usual(seen).next() else {
+    let Some((version, answer, _)) = usual_answers(seen).next() else {
         return Judgement::not_tried("no answer over UDP");
     };
     let length = answer.octets.len().max(length(&seen.one_octet));
@@ -105,7 +105,7 @@ pub(super) fn amplification(seen: &Observed) -> Judgement {
 /// True if more datagrams came for any question than were asked for.
 fn too_many_answers(seen: &Observed) -> bool {
     let others = [&seen.one_octet, &seen.long].into_iter().flatten();
-    usual(seen).any(|(_, answer, further)| further + 1 > questions(answer))
+    usual_answers(seen).any(|(_, answer, further)| further + 1 > questions(answer))
         || others.into_iter().any(|datagrams| datagrams.further > 0)
 }
 

@@ -3,7 +3,7 @@
 
 use super::{ip, octets, over};
 use crate::check::finding::Judgement;
-use crate::check::observed::{Observed, Usual};
+use crate::check::observed::{Observed, UsualExchange};
 use crate::client::{AskError, Interruption};
 use crate::reply::{Printable, Reply};
 use crate::syntax::{Flag, Frame};
@@ -32,7 +32,7 @@ fn each(seen: &Observed, judge: impl Fn(&[u8], &Frame) -> Result<String, String>
     Judgement::pass(reason)
 }
 
-fn place(usual: &Usual) -> String {
+fn place(usual: &UsualExchange) -> String {
     format!("{} over {}", over(usual.transport), ip(usual.version))
 }
 
@@ -42,7 +42,7 @@ pub(super) fn one_line(seen: &Observed) -> Judgement {
             return Err("there is no line in it".to_owned());
         }
         if frame.flags.contains(Flag::SecondLine) {
-            return Err(format!("another line follows: \"{}\"", shown(behind(reply, frame))));
+            return Err(format!("another line follows: \"{}\"", shown(after_line(reply, frame))));
         }
         Ok(framed(reply, frame))
     })
@@ -52,7 +52,7 @@ pub(super) fn one_line(seen: &Observed) -> Judgement {
 fn framed(reply: &[u8], frame: &Frame) -> String {
     let is_end = |octet: &&u8| matches!(octet, b'\r' | b'\n');
     let after: Vec<u8> =
-        behind(reply, frame).iter().skip_while(|octet| !is_end(octet)).copied().collect();
+        after_line(reply, frame).iter().skip_while(|octet| !is_end(octet)).copied().collect();
     let ends: Vec<u8> = after.iter().take_while(is_end).copied().collect();
     let end = match &ends[..] {
         b"\r\n" => "ends with CR LF".to_owned(),
@@ -66,7 +66,7 @@ fn framed(reply: &[u8], frame: &Frame) -> String {
 }
 
 /// What stands behind the line.
-fn behind<'a>(reply: &'a [u8], frame: &Frame) -> &'a [u8] {
+fn after_line<'a>(reply: &'a [u8], frame: &Frame) -> &'a [u8] {
     &reply[(frame.start + frame.line.len()).min(reply.len())..]
 }
 
@@ -74,7 +74,7 @@ fn behind<'a>(reply: &'a [u8], frame: &Frame) -> &'a [u8] {
 pub(super) fn printable(seen: &Observed) -> Judgement {
     each(seen, |reply, frame| {
         let is_end = |octet: &u8| matches!(octet, b'\r' | b'\n' | 0);
-        let rest = behind(reply, frame);
+        let rest = after_line(reply, frame);
         let until = rest.iter().position(is_end).unwrap_or(rest.len());
         let line = &reply[..reply.len() - rest.len() + until];
         let odd = |octet: &u8| !matches!(octet, b' '..=b'~' | b'\r' | b'\n');
@@ -104,7 +104,7 @@ pub(super) fn length(seen: &Observed) -> Judgement {
         let words = format!("{length}; this suite sends {most} at most");
         if reply.len() <= most { Ok(words) } else { Err(words) }
     });
-    judgement.counting("octets", longest)
+    judgement.with_count("octets", longest)
 }
 
 /// AIX sends what its buffer held before.
@@ -114,16 +114,16 @@ pub(super) fn no_leak(seen: &Observed) -> Judgement {
         if !leaks {
             return Ok("nothing stands behind the line".to_owned());
         }
-        let rest = behind(reply, frame);
+        let rest = after_line(reply, frame);
         Err(format!("{} behind the line: \"{}\"", octets(rest.len()), shown(rest)))
     })
 }
 
 /// The beginning, safe for a terminal.
 fn shown(octets: &[u8]) -> String {
-    const MAX_SHOWN: usize = 32;
-    let whole = Printable(&octets[..octets.len().min(MAX_SHOWN)]).to_string();
-    if octets.len() > MAX_SHOWN { format!("{whole}…") } else { whole }
+    const MAX_SHOWN_OCTETS: usize = 32;
+    let whole = Printable(&octets[..octets.len().min(MAX_SHOWN_OCTETS)]).to_string();
+    if octets.len() > MAX_SHOWN_OCTETS { format!("{whole}…") } else { whole }
 }
 
 #[cfg(test)]

@@ -14,10 +14,10 @@ use std::time::Duration;
 
 /// One finding for each of [`Probe::ALL`].
 pub(super) fn all(seen: &Observed) -> Vec<Finding> {
-    Probe::ALL.iter().map(|probe| one(*probe, seen).on(*probe)).collect()
+    Probe::ALL.iter().map(|probe| judge_one(*probe, seen).on(*probe)).collect()
 }
 
-fn one(probe: Probe, seen: &Observed) -> Judgement {
+fn judge_one(probe: Probe, seen: &Observed) -> Judgement {
     judge(probe, seen).unwrap_or_else(Judgement::not_tried)
 }
 

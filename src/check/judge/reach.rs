@@ -2,14 +2,14 @@
 
 use super::{microseconds, milliseconds, octets};
 use crate::check::finding::Judgement;
-use crate::check::observed::{Asked, Observed, Usual};
+use crate::check::observed::{Asked, Observed, UsualExchange};
 use crate::client::{AskError, AttemptFailure};
 use crate::transport::{IpVersion, Transport};
 use std::error::Error;
 use std::io::ErrorKind;
 
 pub(super) fn reach(seen: &Observed, transport: Transport, version: IpVersion) -> Judgement {
-    let is_it = |usual: &&Usual| (usual.transport, usual.version) == (transport, version);
+    let is_it = |usual: &&UsualExchange| (usual.transport, usual.version) == (transport, version);
     match seen.usual.iter().find(is_it).map(|usual| &usual.asked) {
         Some(Ok(asked)) => answers(asked),
         Some(Err(why)) => Judgement::not_tried(why),
@@ -30,11 +30,11 @@ fn answers(asked: &Asked) -> Judgement {
             let (peer, took) = (answer.peer, milliseconds(answer.elapsed));
             let reason = format!("{peer}: {} in {took}", octets(answer.octets.len()));
             Judgement::pass(reason)
-                .counting("octets", answer.octets.len())
+                .with_count("octets", answer.octets.len())
                 .with("elapsed_us", microseconds(answer.elapsed))
                 .with("round_trip_us", microseconds(answer.round_trip))
         }
-        Err(error) if is_ours(error) => Judgement::not_tried(with_cause(error)),
+        Err(error) if is_local_fault(error) => Judgement::not_tried(with_cause(error)),
         Err(error) => Judgement::fail(with_cause(error)),
     }
 }
@@ -48,7 +48,7 @@ pub(super) fn with_cause(error: &AskError) -> String {
 }
 
 /// True if the fault is not the server's: this host has no way to those addresses, or may not ask them yet.
-fn is_ours(error: &AskError) -> bool {
+fn is_local_fault(error: &AskError) -> bool {
     use ErrorKind::{AddrNotAvailable, NetworkUnreachable};
     let no_way = |failure: &AttemptFailure| match failure {
         AttemptFailure::Failed(error) => {

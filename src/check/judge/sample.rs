@@ -1,7 +1,7 @@
 //! What may have been seen, for the tests of the judges.
 
 use crate::check::finding::Verdict;
-use crate::check::observed::{Asked, Conversation, Datagrams, End, Observed, Reply, Usual};
+use crate::check::observed::{Asked, Conversation, Datagrams, End, Observed, Reply, UsualExchange};
 use crate::check::probe::Probe;
 use crate::client::{Answer, AskError, Attempt, AttemptFailure};
 use crate::transport::{IpVersion, Transport};
@@ -10,7 +10,7 @@ use std::time::Duration;
 /// A good server with an IPv4 address, but for its replies.
 pub(super) fn seen(tcp: &[u8], udp: &[u8]) -> Observed {
     let none = || Err("it has no IPv6 address".to_owned());
-    let no_ipv6 = |transport| Usual::new(transport, IpVersion::V6, none());
+    let no_ipv6 = |transport| UsualExchange::new(transport, IpVersion::V6, none());
     let conversation = || Ok(Conversation { octets: tcp.to_vec(), end: End::Clean });
     Observed {
         usual: vec![
@@ -29,8 +29,8 @@ pub(super) fn seen(tcp: &[u8], udp: &[u8]) -> Observed {
     }
 }
 
-pub(super) fn usual(transport: Transport, answered: Result<Answer, AskError>) -> Usual {
-    Usual::new(transport, IpVersion::V4, Ok(Asked { answered, further: 0 }))
+pub(super) fn usual(transport: Transport, answered: Result<Answer, AskError>) -> UsualExchange {
+    UsualExchange::new(transport, IpVersion::V4, Ok(Asked { answered, further: 0 }))
 }
 
 pub(super) fn refused(transport: Transport) -> Result<Answer, AskError> {
@@ -50,6 +50,6 @@ pub(super) fn datagrams(reply: Reply) -> Datagrams {
 
 /// The verdict on one probe, with its reason.
 pub(super) fn judged(probe: Probe, seen: &Observed) -> (Verdict, String) {
-    let finding = super::one(probe, seen).on(probe);
+    let finding = super::judge_one(probe, seen).on(probe);
     (finding.verdict, finding.reason)
 }

@@ -34,7 +34,7 @@ pub(super) fn answered_early_input(conversation: &Conversation, seen: &Observed)
     let wrong = match &conversation.end {
         End::Clean if seen.is_usual(Transport::Tcp, &conversation.octets) => {
             let pass = Judgement::pass(format!("{count}, then a clean end of the stream"));
-            return pass.counting("octets", conversation.octets.len());
+            return pass.with_count("octets", conversation.octets.len());
         }
         End::Clean => format!("{count} came instead of the usual {usual}"),
         End::Reset => {
@@ -44,7 +44,7 @@ pub(super) fn answered_early_input(conversation: &Conversation, seen: &Observed)
         End::TooLong => format!("it went on after {count}"),
         End::Failed(error) => format!("after {count}: {error}"),
     };
-    Judgement::fail(wrong).counting("octets", conversation.octets.len())
+    Judgement::fail(wrong).with_count("octets", conversation.octets.len())
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::over;
 use crate::check::finding::Judgement;
-use crate::check::observed::{Meaning, Observed, Usual};
+use crate::check::observed::{Meaning, Observed, UsualExchange};
 use crate::syntax::{Distrust, Flag, Form, Offset, ReplyTime};
 use chrono::TimeDelta;
 
@@ -82,7 +82,8 @@ fn contradicts(flag: Flag) -> &'static str {
 /// The offset that is known best. It fails if it is more than its own uncertainty: then one of the clocks
 /// is wrong, and the server's is the one that others ask.
 pub(super) fn clock(seen: &Observed) -> Judgement {
-    let offset = |usual: &Usual| usual.answer()?.offset_of(usual.meaning.as_ref()?.as_ref().ok()?);
+    let offset =
+        |usual: &UsualExchange| usual.answer()?.offset_of(usual.meaning.as_ref()?.as_ref().ok()?);
     let offsets = seen.usual.iter().filter_map(offset);
     let Some(offset) = offsets.min_by_key(|offset| offset.uncertainty) else {
         let none = seen.replies().next().is_none();

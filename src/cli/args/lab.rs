@@ -92,7 +92,7 @@ struct LabOptionArgs {
     delay: Option<Duration>,
     /// Lose the N-th packet, counted over both directions; also N,N…
     #[arg(long, value_name = "N", action = ArgAction::Append, value_delimiter = ',',
-        value_parser = whole, allow_negative_numbers = true)]
+        value_parser = whole_number, allow_negative_numbers = true)]
     drop: Vec<u32>,
     /// Share of packets that come twice
     #[arg(long, value_name = "PERCENT", value_parser = percent, allow_negative_numbers = true)]
@@ -104,10 +104,10 @@ struct LabOptionArgs {
     #[arg(long, value_name = "N", value_parser = backlog, allow_negative_numbers = true)]
     backlog: Option<u16>,
     /// Number of repetitions
-    #[arg(long, value_name = "N", value_parser = whole, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", value_parser = whole_number, allow_negative_numbers = true)]
     count: Option<u32>,
     /// Octets that one recv takes at most
-    #[arg(long, value_name = "OCTETS", value_parser = whole, allow_negative_numbers = true)]
+    #[arg(long, value_name = "OCTETS", value_parser = whole_number, allow_negative_numbers = true)]
     buffer: Option<u32>,
 }
 
@@ -161,7 +161,7 @@ fn percent(text: &str) -> Result<f64, &'static str> {
 }
 
 /// The range depends on the lab.
-fn whole(text: &str) -> Result<u32, &'static str> {
+fn whole_number(text: &str) -> Result<u32, &'static str> {
     text.parse().map_err(|_| "not a whole number from 0 up")
 }
 

@@ -25,7 +25,7 @@ impl FromStr for ListenAddress {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const WRONG: &str = "not an IP address, or not a port behind it: \
+        const EXPECTED: &str = "not an IP address, or not a port behind it: \
                              use 127.0.0.1, 0.0.0.0:9999, ::1 or [::]:9999";
         let text = with_link_number(text)?;
         let with_port = text.parse().map(|address: SocketAddr| (address, Some(address.port())));
@@ -34,7 +34,7 @@ impl FromStr for ListenAddress {
             let v6 = format!("[{}]:0", host.unwrap_or(&text)).parse();
             v6.or_else(|_| format!("{text}:0").parse())
                 .map(|address| (address, None))
-                .or(Err(WRONG))
+                .or(Err(EXPECTED))
         })?;
         match address.ip() {
             ip if ip.is_multicast() || ip == Ipv4Addr::BROADCAST => {
@@ -47,14 +47,14 @@ impl FromStr for ListenAddress {
 
 /// An address with a port, or the port alone: then on loopback.
 pub(super) fn metrics_address(text: &str) -> Result<SocketAddr, &'static str> {
-    const WRONG: &str =
+    const EXPECTED: &str =
         "not a port, or an IP address with one: use 9867, 127.0.0.1:9867 or [::1]:9867";
     if text.bytes().all(|octet| octet.is_ascii_digit()) {
-        let port = text.parse().map_err(|_| WRONG)?;
+        let port = text.parse().map_err(|_| EXPECTED)?;
         return Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
     }
-    let on: ListenAddress = text.parse().map_err(|_| WRONG)?;
-    on.port.map(|port| on.with_port(port)).ok_or(WRONG)
+    let on: ListenAddress = text.parse().map_err(|_| EXPECTED)?;
+    on.port.map(|port| on.with_port(port)).ok_or(EXPECTED)
 }
 
 /// An address with the number of its link in place of the name, as `SocketAddr` reads it.

@@ -8,7 +8,7 @@ use crate::cli::complain;
 use crate::cli::failure::Failure;
 use crate::report;
 use crate::trace::Fate;
-use crate::wire::read::{ReadError, Reading};
+use crate::wire::read::{CaptureReader, ReadError};
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
@@ -26,7 +26,7 @@ pub(super) fn show(arguments: &Wire, path: &Path, quiet: bool) -> Result<ExitCod
     let (metadata, file) =
         opened.map_err(|error| Failure::plain(format!("cannot open {name}: {error}")))?;
     let stop = Stop::on_signals()?;
-    let mut reading = match Reading::new(Stoppable { file, stop: &stop }) {
+    let mut reading = match CaptureReader::new(Stoppable { file, stop: &stop }) {
         // Where a file was to be written there is none yet, and standard output may be it.
         Err(error) if is_stopped(&error) && arguments.pcapng.is_some() => {
             return Err(Failure::plain(format!("cannot read {name}: {error}")));
@@ -41,19 +41,19 @@ pub(super) fn show(arguments: &Wire, path: &Path, quiet: bool) -> Result<ExitCod
     })?;
     let mut screen = Screen::new(arguments, output)?;
     let shown = show_all(&mut reading, &mut screen);
-    if screen.packets == 0 && matches!(shown, Ok(Ended::Whole)) {
+    if screen.packets == 0 && matches!(shown, Ok(ReadEnd::Whole)) {
         let others = screen.other_ports.busiest(MAX_NAMED);
         complain(&nothing_found(arguments, &name, reading.packets, &others));
     }
-    if reading.passed_over > 0 {
-        complain(&passed_over(&name, reading.passed_over, &reading.unread_links));
+    if reading.skipped > 0 {
+        complain(&skipped_packets(&name, reading.skipped, &reading.unread_links));
     }
     // Even after an error, what was read is shown.
     let lasted = screen.times.lasted();
     let finished = screen.finish(lasted, quiet);
     match shown? {
-        Ended::Broken(error) => Err(Failure::capture_file(&name, &error)),
-        Ended::CountReached | Ended::Stopped | Ended::Whole => finished,
+        ReadEnd::Broken(error) => Err(Failure::capture_file(&name, &error)),
+        ReadEnd::CountReached | ReadEnd::Stopped | ReadEnd::Whole => finished,
     }
 }
 
@@ -67,7 +67,7 @@ fn open(path: &Path) -> io::Result<File> {
 
 /// How the reading of a file ended.
 #[derive(Debug)]
-enum Ended {
+enum ReadEnd {
     Broken(ReadError),
     CountReached,
     Stopped,
@@ -75,18 +75,18 @@ enum Ended {
 }
 
 /// The failure is of the screen.
-fn show_all(reading: &mut Reading, screen: &mut Screen) -> Result<Ended, Failure> {
+fn show_all(reading: &mut CaptureReader, screen: &mut Screen) -> Result<ReadEnd, Failure> {
     loop {
         match reading.next() {
             Ok(Some(captured)) => {
                 screen.show(&captured, &Fate::Seen)?;
                 if screen.is_done() {
-                    return Ok(Ended::CountReached);
+                    return Ok(ReadEnd::CountReached);
                 }
             }
-            Ok(None) => return Ok(Ended::Whole),
-            Err(error) if is_stopped(&error) => return Ok(Ended::Stopped),
-            Err(error) => return Ok(Ended::Broken(error)),
+            Ok(None) => return Ok(ReadEnd::Whole),
+            Err(error) if is_stopped(&error) => return Ok(ReadEnd::Stopped),
+            Err(error) => return Ok(ReadEnd::Broken(error)),
         }
     }
 }
@@ -105,7 +105,7 @@ fn nothing_found(arguments: &Wire, name: &str, packets: u64, others: &[u16]) -> 
     }
 }
 
-fn passed_over(name: &str, packets: u64, unread_links: &BTreeSet<u32>) -> String {
+fn skipped_packets(name: &str, packets: u64, unread_links: &BTreeSet<u32>) -> String {
     let packets = report::plural(packets, "packet");
     let message = format!("daytime: passed over {packets} of {name}: not IP, or not to be found");
     let mut links: Vec<String> = unread_links.iter().take(MAX_NAMED).map(u32::to_string).collect();
@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn of_many_types_of_links_a_few_are_named() {
-        let links = |numbers: std::ops::Range<u32>| passed_over("f", 9, &numbers.collect());
+        let links = |numbers: std::ops::Range<u32>| skipped_packets("f", 9, &numbers.collect());
         assert_eq!(links(0..0), "daytime: passed over 9 packets of f: not IP, or not to be found");
         let two = "not to be found; links of type 7 and 8 are not read";
         assert!(links(7..9).ends_with(two), "{}", links(7..9));

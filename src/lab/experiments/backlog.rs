@@ -40,7 +40,7 @@ const BACKLOGS: [u16; 4] = [0, 1, 2, 5];
 /// Each client takes two descriptors.
 const MAX_BACKLOG: u32 = 100;
 /// Clients beyond the backlog that are tried before it is said to have no limit.
-const SURPLUS: usize = 4;
+const MAX_SURPLUS_CLIENTS: usize = 4;
 
 const CONNECTED: &str = "clients that connect";
 const WAITING: &str = "in the queue (TCP_INFO)";
@@ -96,9 +96,9 @@ fn run(setting: &Setting) -> Result<Run, Obstacle> {
         queues.push(Queue::fill(backlog)?);
     }
     // All that were left outside wait at the same time.
-    outside(&mut queues, &mut run)?;
+    observe_queues(&mut queues, &mut run)?;
     if let Some((before, after)) = dropped.zip(sys::listen_overflows()) {
-        run.saw(Transport::Tcp, OVERFLOWS, (after.saturating_sub(before), "SYN"));
+        run.observe(Transport::Tcp, OVERFLOWS, (after.saturating_sub(before), "SYN"));
     }
     let asking = queues.iter().map(|queue| queue.clients.len() + 1).max().unwrap_or(0);
     let mut answered = Vec::new();
@@ -110,7 +110,7 @@ fn run(setting: &Setting) -> Result<Run, Obstacle> {
             queue.recorder.short_trace(),
         );
     }
-    run.saw(Transport::Tcp, ANSWERED, per_backlog(&answered));
+    run.observe(Transport::Tcp, ANSWERED, per_backlog(&answered));
     datagrams(asking, &mut run)?;
     Ok(run)
 }
@@ -129,15 +129,17 @@ struct Queue {
     recorder: Recorder,
     clients: Vec<Socket>,
     /// The client that did not get in, and since when it tries.
-    outside: Option<(Socket, Instant)>,
+    left_out: Option<(Socket, Instant)>,
 }
 
 impl Queue {
     fn fill(backlog: u16) -> Result<Self, Obstacle> {
         let recorder = Recorder::on_loopback();
         let listener = listener(backlog, &recorder).map_err(failed("listen on loopback"))?;
-        let mut queue = Self { backlog, listener, recorder, clients: Vec::new(), outside: None };
-        while queue.outside.is_none() && queue.clients.len() <= usize::from(backlog) + SURPLUS {
+        let mut queue = Self { backlog, listener, recorder, clients: Vec::new(), left_out: None };
+        while queue.left_out.is_none()
+            && queue.clients.len() <= usize::from(backlog) + MAX_SURPLUS_CLIENTS
+        {
             queue.connect_one().map_err(failed("connect"))?;
         }
         Ok(queue)
@@ -148,7 +150,7 @@ impl Queue {
         let client = connecting(&at)?;
         if !wait_until_ready(&client, PollFlags::POLLOUT, SILENCE_TIME)? {
             self.recorder.note(CLIENT, "connect()", "EINPROGRESS");
-            self.outside = Some((client, started));
+            self.left_out = Some((client, started));
             return Ok(());
         }
         let connect = || client.take_error()?.map_or(Ok(()), Err);
@@ -170,8 +172,8 @@ impl Queue {
     }
 
     /// What became of the client that did not get in, and how long that took.
-    fn outside(&mut self) -> io::Result<Option<(String, Duration)>> {
-        let Some((client, started)) = self.outside.take() else { return Ok(None) };
+    fn end_of_left_out(&mut self) -> io::Result<Option<(String, Duration)>> {
+        let Some((client, started)) = self.left_out.take() else { return Ok(None) };
         // Where the number of SYNs cannot be set, the end is a minute or more away.
         let patience = if sys::REPORTS_QUEUES { PATIENCE } else { SILENCE_TIME };
         wait_until_ready(&client, PollFlags::POLLOUT, patience.saturating_sub(started.elapsed()))?;
@@ -230,25 +232,25 @@ fn connecting(at: &SockAddr) -> io::Result<Socket> {
 }
 
 /// Who got in, and what became of those who did not.
-fn outside(queues: &mut [Queue], run: &mut Run) -> Result<(), Obstacle> {
+fn observe_queues(queues: &mut [Queue], run: &mut Run) -> Result<(), Obstacle> {
     let connected: Vec<(u16, u64)> =
         queues.iter().map(|queue| (queue.backlog, queue.clients.len() as u64)).collect();
-    run.saw(Transport::Tcp, CONNECTED, per_backlog(&connected));
+    run.observe(Transport::Tcp, CONNECTED, per_backlog(&connected));
     let waiting: Vec<(u16, u64)> = queues
         .iter()
         .filter_map(|queue| Some((queue.backlog, sys::accept_queue(&queue.listener)?.into())))
         .collect();
     let mut ends = Vec::new();
     for queue in queues {
-        ends.extend(queue.outside().map_err(failed("wait for the end of a connect"))?);
+        ends.extend(queue.end_of_left_out().map_err(failed("wait for the end of a connect"))?);
     }
     if sys::REPORTS_QUEUES {
-        run.saw(Transport::Tcp, WAITING, per_backlog(&waiting));
+        run.observe(Transport::Tcp, WAITING, per_backlog(&waiting));
         if let Some(soonest) = ends.iter().map(|(_, after)| *after).min() {
             let mut outcomes: Vec<String> = ends.into_iter().map(|(outcome, _)| outcome).collect();
             outcomes.dedup();
-            run.saw(Transport::Tcp, NEXT, outcomes.join(", "));
-            run.saw(Transport::Tcp, AFTER, soonest);
+            run.observe(Transport::Tcp, NEXT, outcomes.join(", "));
+            run.observe(Transport::Tcp, AFTER, soonest);
         }
     }
     Ok(())
@@ -266,7 +268,7 @@ fn datagrams(asking: usize, run: &mut Run) -> Result<(), Obstacle> {
         sent += u64::from(asked.is_ok());
         clients.push(client);
     }
-    run.saw(Transport::Udp, SENT, (sent, "question"));
+    run.observe(Transport::Udp, SENT, (sent, "question"));
     let line = ctime_reply()?;
     let mut peers = Vec::new();
     for _ in 0..sent {
@@ -284,7 +286,7 @@ fn datagrams(asking: usize, run: &mut Run) -> Result<(), Obstacle> {
         let reply = recorder.receive(CLIENT, client, 1024);
         answered += u64::from(reply.is_ok_and(|reply| reply.len() == REPLY_OCTETS));
     }
-    run.saw(Transport::Udp, ANSWERED, (answered, "client"));
+    run.observe(Transport::Udp, ANSWERED, (answered, "client"));
     run.show(Transport::Udp, "", recorder.short_trace());
     Ok(())
 }
@@ -311,7 +313,7 @@ mod tests {
     #[test]
     fn where_everybody_gets_in_nobody_failed_after_any_time() {
         let mut run = Run::default();
-        outside(&mut [], &mut run).expect("nothing to wait for");
+        observe_queues(&mut [], &mut run).expect("nothing to wait for");
         let of_the_next = run.observed.iter().filter(|it| [NEXT, AFTER].contains(&&*it.what));
         assert_eq!(of_the_next.count(), 0, "{run:?}");
     }

@@ -99,12 +99,12 @@ fn compare(transport: Transport, message: &[u8], run: &mut Run) -> Result<(), Ob
     }
     free.sort_by_key(|it| it.reads.len());
     let all = || [&late, &between].into_iter().chain(&free);
-    let reads = |it: &Exchange| same([it.reads.len()], "read");
-    run.saw(transport, WRITTEN, same(all().map(|it| it.writes), "write"));
-    run.saw(transport, ALL, same(all().map(|it| it.reads.iter().sum()), "octet"));
-    run.saw(transport, LATE, reads(&late));
-    run.saw(transport, BETWEEN, reads(&between));
-    run.saw(transport, FIRST, same(between.reads.first().copied(), "octet"));
+    let reads = |it: &Exchange| distinct_counts([it.reads.len()], "read");
+    run.observe(transport, WRITTEN, distinct_counts(all().map(|it| it.writes), "write"));
+    run.observe(transport, ALL, distinct_counts(all().map(|it| it.reads.iter().sum()), "octet"));
+    run.observe(transport, LATE, reads(&late));
+    run.observe(transport, BETWEEN, reads(&between));
+    run.observe(transport, FIRST, distinct_counts(between.reads.first().copied(), "octet"));
     run.show(transport, LATE, late.trace);
     run.show(transport, BETWEEN, between.trace);
     match transport {
@@ -116,14 +116,18 @@ fn compare(transport: Transport, message: &[u8], run: &mut Run) -> Result<(), Ob
         }
         // Each is read by itself again, in one order or another.
         Transport::Udp => {
-            run.saw(transport, MEANWHILE, same(free.iter().map(|it| it.reads.len()), "read"));
+            run.observe(
+                transport,
+                MEANWHILE,
+                distinct_counts(free.iter().map(|it| it.reads.len()), "read"),
+            );
         }
     }
     Ok(())
 }
 
 /// How many it was each time; if it was not the same each time, all of them.
-fn same(counts: impl IntoIterator<Item = usize>, of: &'static str) -> Value {
+fn distinct_counts(counts: impl IntoIterator<Item = usize>, of: &'static str) -> Value {
     let mut counts: Vec<usize> = counts.into_iter().collect();
     counts.dedup();
     match counts[..] {
@@ -244,7 +248,7 @@ mod tests {
 
     #[test]
     fn a_count_that_was_not_the_same_each_time_is_told_with_all_of_them() {
-        assert_eq!(same([26, 26], "write"), (26, "write").into());
-        assert_eq!(same([26, 1], "write"), "[26, 1]".into());
+        assert_eq!(distinct_counts([26, 26], "write"), (26, "write").into());
+        assert_eq!(distinct_counts([26, 1], "write"), "[26, 1]".into());
     }
 }

@@ -55,22 +55,22 @@ const COLUMN: usize = 24;
 /// At no moment has anybody taken what nobody has given: octets of a stream, datagrams one by one. Where a
 /// server's own calls are not in the trace, nothing can be said of what its clients took.
 fn no_effect_is_before_its_cause(part: &Part) {
-    let calls: Vec<Made> = part.trace.events.iter().filter_map(made).collect();
+    let calls: Vec<Success> = part.trace.events.iter().filter_map(success).collect();
     if !calls.iter().any(|it| part.trace.hosts[it.host.0].name.ends_with("server")) {
         return;
     }
     let (mut connected, mut given) = (0, BTreeMap::<HostId, i64>::new());
     let mut taken = given.clone();
-    for made in &calls {
-        let amount = if part.transport == Transport::Tcp { made.octets } else { made.times };
-        if made.is("connect") {
-            connected += made.times;
-        } else if made.is("accept") {
-            connected -= made.times;
-        } else if made.is("send") {
-            *given.entry(made.host).or_default() += amount;
-        } else if made.is("recv") {
-            *taken.entry(made.host).or_default() += amount;
+    for success in &calls {
+        let amount = if part.transport == Transport::Tcp { success.octets } else { success.times };
+        if success.is("connect") {
+            connected += success.times;
+        } else if success.is("accept") {
+            connected -= success.times;
+        } else if success.is("send") {
+            *given.entry(success.host).or_default() += amount;
+        } else if success.is("recv") {
+            *taken.entry(success.host).or_default() += amount;
         }
         let by_others = |host| given.iter().filter(|(it, _)| **it != host).map(|it| it.1).sum();
         assert!(connected >= 0, "accepted before it connected: {part:?}");
@@ -79,7 +79,7 @@ fn no_effect_is_before_its_cause(part: &Part) {
 }
 
 /// A call that succeeded, or several that did the same.
-struct Made<'a> {
+struct Success<'a> {
     host: HostId,
     call: &'a str,
     times: i64,
@@ -87,14 +87,14 @@ struct Made<'a> {
     octets: i64,
 }
 
-impl Made<'_> {
+impl Success<'_> {
     fn is(&self, name: &str) -> bool {
         self.call.starts_with(name)
     }
 }
 
 /// An outcome that is an error begins with its name.
-fn made(event: &Event) -> Option<Made<'_>> {
+fn success(event: &Event) -> Option<Success<'_>> {
     let What::Call { call, outcome } = &event.what else { return None };
     if outcome.starts_with('E') {
         return None;
@@ -104,7 +104,7 @@ fn made(event: &Event) -> Option<Made<'_>> {
         Some((octets, _)) => octets.parse().unwrap_or(0),
         None => 0,
     };
-    Some(Made { host: event.host, call, times, octets: times * octets })
+    Some(Success { host: event.host, call, times, octets: times * octets })
 }
 
 /// True if such a call stands in a trace.

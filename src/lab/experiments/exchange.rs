@@ -87,10 +87,10 @@ fn network(setting: &Setting) -> Network {
 
 /// What a trace shows of it, on whatever engine.
 fn observe(run: &mut Run, transport: Transport, trace: Trace) {
-    run.saw(transport, PACKETS, count(trace.packets(), "packet"));
-    run.saw(transport, ROUND_TRIPS, (round_trips(&trace), "round trip"));
+    run.observe(transport, PACKETS, count(trace.packets(), "packet"));
+    run.observe(transport, ROUND_TRIPS, (round_trips(&trace), "round trip"));
     if let Some(time) = time_to_the_answer(&trace) {
-        run.saw(transport, TIME, time);
+        run.observe(transport, TIME, time);
     }
     run.show(transport, "", trace);
 }

@@ -50,7 +50,7 @@ const AFTERWARDS: &str = "a send once all is read";
 const SENDS: &str = "sends that said success";
 const KEPT: &str = "datagrams kept";
 const DROPPED: &str = "dropped (SO_RXQ_OVFL)";
-const TOGETHER: &str = "kept + dropped";
+const TOTAL: &str = "kept + dropped";
 
 fn count(setting: &Setting) -> u32 {
     setting.options.count.unwrap_or(DATAGRAMS)
@@ -66,7 +66,7 @@ fn granted() -> io::Result<(u64, u64)> {
 
 /// An empty datagram takes room for the kernel's own notes about it: at least 512 octets and at most 2048, as
 /// they are counted here. On Linux 6.18 it is 832.
-fn kept(count: u64, buffer: u64) -> (u64, u64) {
+fn kept_range(count: u64, buffer: u64) -> (u64, u64) {
     (count.min(buffer / 2048), count.min(buffer / 512))
 }
 
@@ -77,7 +77,7 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
     let asked = SOCKET_BUFFER as u64;
     let (sending, receiving) = granted().unwrap_or((asked, asked));
     let accepted = Expected::between((sending, "octet"), (sending + receiving + SEGMENT, "octet"));
-    let (least, most) = kept(count, receiving);
+    let (least, most) = kept_range(count, receiving);
     let mut predictions = vec![
         Prediction::is(tcp, WRITER, "EAGAIN"),
         Prediction::new(tcp, ACCEPTED, accepted).varies(accounting),
@@ -91,7 +91,7 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
     if sys::REPORTS_QUEUES {
         let dropped = Expected::between((count - most, "datagram"), (count - least, "datagram"));
         predictions.push(Prediction::new(udp, DROPPED, dropped));
-        predictions.push(Prediction::is(udp, TOGETHER, (count, "datagram")));
+        predictions.push(Prediction::is(udp, TOTAL, (count, "datagram")));
     }
     predictions
 }
@@ -120,13 +120,13 @@ fn stream(run: &mut Run) -> Result<(), Obstacle> {
     let recorder = Recorder::on_loopback();
     let Pair { client, server } = pair(Transport::Tcp, &recorder)?;
     let (taken, last) = fill(&client, &recorder)?;
-    run.saw(Transport::Tcp, WRITER, last);
-    run.saw(Transport::Tcp, ACCEPTED, (taken as u64, "octet"));
+    run.observe(Transport::Tcp, WRITER, last);
+    run.observe(Transport::Tcp, ACCEPTED, (taken as u64, "octet"));
     let read = read_all(&server, taken, &recorder)?;
-    run.saw(Transport::Tcp, LOST, (taken.abs_diff(read) as u64, "octet"));
+    run.observe(Transport::Tcp, LOST, (taken.abs_diff(read) as u64, "octet"));
     writable(&client, PATIENCE, &recorder).map_err(failed("wait for room"))?;
     let second_send = send(&client, &[b'?'; WRITE], &recorder);
-    run.saw(Transport::Tcp, AFTERWARDS, outcome(&second_send, |sent| octets(*sent)));
+    run.observe(Transport::Tcp, AFTERWARDS, outcome(&second_send, |sent| octets(*sent)));
     run.show(Transport::Tcp, "", recorder.short_trace());
     Ok(())
 }
@@ -188,13 +188,13 @@ fn datagrams(count: u32, run: &mut Run) -> Result<(), Obstacle> {
         succeeded += u64::from(sent.is_ok());
         last = outcome(&sent, |sent| octets(*sent));
     }
-    run.saw(Transport::Udp, WRITER, last);
-    run.saw(Transport::Udp, SENDS, (succeeded, "send"));
+    run.observe(Transport::Udp, WRITER, last);
+    run.observe(Transport::Udp, SENDS, (succeeded, "send"));
     let (kept, dropped) = take_all(&client, &server, &recorder)?;
-    run.saw(Transport::Udp, KEPT, (kept, "datagram"));
+    run.observe(Transport::Udp, KEPT, (kept, "datagram"));
     if let Some(dropped) = dropped {
-        run.saw(Transport::Udp, DROPPED, (dropped, "datagram"));
-        run.saw(Transport::Udp, TOGETHER, (kept + dropped, "datagram"));
+        run.observe(Transport::Udp, DROPPED, (dropped, "datagram"));
+        run.observe(Transport::Udp, TOTAL, (kept + dropped, "datagram"));
     }
     run.show(Transport::Udp, "", recorder.short_trace());
     Ok(())

@@ -45,7 +45,7 @@ const OURS: &str = "daytime serve: receives";
 const OURS_AFTER: &str = "daytime serve: in";
 
 /// How long the next client waits before the idle ones go. What takes less was not held up by them.
-const WAIT: Duration = Duration::from_millis(500);
+const NEXT_CLIENT_WAIT: Duration = Duration::from_millis(500);
 
 const IDLER: HostId = HostId(0);
 const NEXT: HostId = HostId(1);
@@ -58,10 +58,10 @@ fn idle(setting: &Setting) -> u32 {
 fn predict(setting: &Setting) -> Vec<Prediction> {
     let (tcp, udp) = (Transport::Tcp, Transport::Udp);
     let idle = idle(setting);
-    let at_once = || Expected::between(Duration::ZERO, WAIT);
+    let at_once = || Expected::between(Duration::ZERO, NEXT_CLIENT_WAIT);
     let (held, later, answered) = match idle {
         0 => (octets(REPLY_OCTETS), octets(0), at_once()),
-        _ => ("EAGAIN".into(), octets(REPLY_OCTETS), Expected::at_least(WAIT)),
+        _ => ("EAGAIN".into(), octets(REPLY_OCTETS), Expected::at_least(NEXT_CLIENT_WAIT)),
     };
     vec![
         Prediction::new(tcp, CONNECTS, at_once()),
@@ -82,7 +82,7 @@ fn run(setting: &Setting) -> Result<Run, Obstacle> {
     let mut run = Run::default();
     for transport in Transport::BOTH {
         iterative(transport, idle(setting), &mut run)?;
-        ours(transport, idle(setting), &mut run)?;
+        hold_service(transport, idle(setting), &mut run)?;
     }
     Ok(run)
 }
@@ -147,23 +147,24 @@ fn ask_after(
     let started = Instant::now();
     let next = ask(recorder, NEXT, transport, at).map_err(failed("ask the server"))?;
     if transport == Transport::Tcp {
-        run.saw(transport, CONNECTS, started.elapsed());
+        run.observe(transport, CONNECTS, started.elapsed());
     }
     // An answer that is to come is waited for as long as it takes.
     let silent = transport == Transport::Tcp && idle > 0;
-    let receipt = recorder.receive_within(NEXT, &next, if silent { WAIT } else { PATIENCE });
+    let receipt =
+        recorder.receive_within(NEXT, &next, if silent { NEXT_CLIENT_WAIT } else { PATIENCE });
     let mut answered = receipt.as_ref().ok().map(|_| started.elapsed());
-    run.saw(transport, RECEIVES, received(&receipt));
+    run.observe(transport, RECEIVES, received(&receipt));
     for socket in held {
         recorder.close(IDLER, socket);
     }
     if transport == Transport::Tcp {
         let later = recorder.receive_within(NEXT, &next, PATIENCE);
         answered = answered.or_else(|| later.is_ok().then(|| started.elapsed()));
-        run.saw(transport, LATER, received(&later));
+        run.observe(transport, LATER, received(&later));
     }
     if let Some(after) = answered {
-        run.saw(transport, ANSWERED, after);
+        run.observe(transport, ANSWERED, after);
     }
     recorder.close(NEXT, next);
     Ok(())
@@ -187,7 +188,7 @@ fn hold(
     Ok(held)
 }
 
-fn ours(transport: Transport, idle: u32, run: &mut Run) -> Result<(), Obstacle> {
+fn hold_service(transport: Transport, idle: u32, run: &mut Run) -> Result<(), Obstacle> {
     let service = start_service(transport, ANY_PORT)?;
     let recorder = recorder();
     let _held = hold(transport, service.bound()[0].address, idle, &recorder)
@@ -196,9 +197,9 @@ fn ours(transport: Transport, idle: u32, run: &mut Run) -> Result<(), Obstacle> 
     let next = ask(&recorder, NEXT, transport, service.bound()[0].address)
         .map_err(failed("ask the service"))?;
     let receipt = recorder.receive_within(NEXT, &next, PATIENCE);
-    run.saw(transport, OURS_AFTER, started.elapsed());
+    run.observe(transport, OURS_AFTER, started.elapsed());
     let is_line = receipt.as_ref().is_ok_and(|octets| octets.ends_with(b"\r\n"));
-    run.saw(transport, OURS, if is_line { "a reply".into() } else { received(&receipt) });
+    run.observe(transport, OURS, if is_line { "a reply".into() } else { received(&receipt) });
     run.show(transport, "daytime serve", recorder.short_trace());
     Ok(())
 }

@@ -42,7 +42,7 @@ const UNGUARDED: &str = "without a guard";
 const GUARDED: &str = "with the guard";
 
 /// How long the loop is watched. It has no end of its own.
-const WATCHED: Duration = Duration::from_secs(1);
+const OBSERVATION_TIME: Duration = Duration::from_secs(1);
 
 fn conditions(setting: &Setting) -> Conditions {
     sim::conditions(&setting.options, Duration::from_millis(1))
@@ -50,7 +50,7 @@ fn conditions(setting: &Setting) -> Conditions {
 
 fn predict(setting: &Setting) -> Vec<Prediction> {
     // One is sent at the beginning, and one each time that one has arrived.
-    let legs = WATCHED.as_micros() / conditions(setting).delay.as_micros() + 1;
+    let legs = OBSERVATION_TIME.as_micros() / conditions(setting).delay.as_micros() + 1;
     let legs = u64::try_from(legs).unwrap_or(u64::MAX);
     // Where the reset takes longer than that, the SYN-ACK is repeated.
     let packets = if sim::repeats_in_vain(&conditions(setting)) {
@@ -72,14 +72,14 @@ fn run(setting: &Setting) -> Run {
     let mut run = Run::default();
     let mut services = [StreamService::default(), StreamService::default()];
     let [victim, server] = &mut services;
-    let until = WATCHED + 10 * conditions(setting).delay;
+    let until = OBSERVATION_TIME + 10 * conditions(setting).delay;
     let trace = forge(setting, syn(address(CLIENT), address(SERVER)), victim, server, until);
     observe_stream(&mut run, trace, services[1].accepted);
     for (policy, what) in [(Policy::Everybody, UNGUARDED), (Policy::Guarded, GUARDED)] {
         let service = |host| DatagramService::new(address(host).into(), policy, Duration::ZERO);
         let (mut victim, mut server) = (service(CLIENT), service(SERVER));
         let forged = empty_datagram(address(CLIENT), address(SERVER));
-        let trace = forge(setting, forged, &mut victim, &mut server, WATCHED);
+        let trace = forge(setting, forged, &mut victim, &mut server, OBSERVATION_TIME);
         observe_datagrams(&mut run, what, trace);
     }
     run
@@ -87,16 +87,16 @@ fn run(setting: &Setting) -> Run {
 
 /// What a trace shows of a forged SYN, on whatever engine, and how many connections the server has accepted.
 fn observe_stream(run: &mut Run, trace: Trace, accepted: u64) {
-    run.saw(Tcp, SERVER_ANSWERS, first_packet(&trace, SERVER));
-    run.saw(Tcp, VICTIM_ANSWERS, first_packet(&trace, CLIENT));
-    run.saw(Tcp, PACKETS, count(trace.packets(), "packet"));
-    run.saw(Tcp, ACCEPTED, (accepted, "connection"));
+    run.observe(Tcp, SERVER_ANSWERS, first_packet(&trace, SERVER));
+    run.observe(Tcp, VICTIM_ANSWERS, first_packet(&trace, CLIENT));
+    run.observe(Tcp, PACKETS, count(trace.packets(), "packet"));
+    run.observe(Tcp, ACCEPTED, (accepted, "connection"));
     run.show(Tcp, "", trace);
 }
 
 /// What it shows of a forged datagram.
 fn observe_datagrams(run: &mut Run, what: &str, trace: Trace) {
-    run.saw(Udp, what, count(trace.packets(), "datagram"));
+    run.observe(Udp, what, count(trace.packets(), "datagram"));
     run.show(Udp, what, trace);
 }
 

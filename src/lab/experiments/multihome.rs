@@ -42,25 +42,25 @@ const ASKED: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 const ASKER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 3);
 
 const LOCAL: &str = "careless: socket is at";
-const HEARS: &str = "careless: client gets";
+const RECEIVES: &str = "careless: client gets";
 const FROM: &str = "careless: reply is from";
 const OURS: &str = "daytime serve: answers";
 const OURS_FROM: &str = "daytime serve: sent from";
 
 fn predict(_: &Setting) -> Vec<Prediction> {
     let (tcp, udp) = (Transport::Tcp, Transport::Udp);
-    let (ours, ours_from) = if sys::TELLS_DESTINATIONS {
+    let (ask_service, ours_from) = if sys::TELLS_DESTINATIONS {
         (A_REPLY, ASKED.to_string())
     } else {
         ("EAGAIN", "EAGAIN".to_owned()) // it cannot see that the question came over loopback
     };
     vec![
         Prediction::is(tcp, LOCAL, ASKED.to_string()),
-        Prediction::is(tcp, HEARS, octets(REPLY_OCTETS)),
+        Prediction::is(tcp, RECEIVES, octets(REPLY_OCTETS)),
         Prediction::is(tcp, OURS, A_REPLY),
-        Prediction::is(udp, HEARS, "EAGAIN"),
+        Prediction::is(udp, RECEIVES, "EAGAIN"),
         Prediction::is(udp, FROM, Ipv4Addr::LOCALHOST.to_string()),
-        Prediction::is(udp, OURS, ours),
+        Prediction::is(udp, OURS, ask_service),
         Prediction::is(udp, OURS_FROM, ours_from),
     ]
 }
@@ -68,17 +68,17 @@ fn predict(_: &Setting) -> Vec<Prediction> {
 fn run(_: &Setting) -> Result<Run, Obstacle> {
     require_loopback()?;
     for address in [ASKED, ASKER] {
-        present_at(address)?;
+        require_address(address)?;
     }
     let mut run = Run::default();
     for transport in Transport::BOTH {
         careless(transport, &mut run)?;
-        ours(transport, &mut run)?;
+        ask_service(transport, &mut run)?;
     }
     Ok(run)
 }
 
-fn present_at(address: Ipv4Addr) -> Result<(), Obstacle> {
+fn require_address(address: Ipv4Addr) -> Result<(), Obstacle> {
     if is_local(address.into()) {
         return Ok(());
     }
@@ -98,24 +98,28 @@ fn careless(transport: Transport, run: &mut Run) -> Result<(), Obstacle> {
     let stream = answer(&recorder, SERVER, transport, &server, &line);
     let patience = match stream.map_err(failed("answer"))? {
         Some(stream) => {
-            run.saw(transport, LOCAL, local_address(&stream)?.ip().to_string());
+            run.observe(transport, LOCAL, local_address(&stream)?.ip().to_string());
             PATIENCE
         }
         None => SILENCE_TIME,
     };
-    run.saw(transport, HEARS, received(&recorder.receive_within(CLIENT, &connected, patience)));
+    run.observe(
+        transport,
+        RECEIVES,
+        received(&recorder.receive_within(CLIENT, &connected, patience)),
+    );
     if transport == Transport::Udp {
         let unconnected = socket(&recorder, transport).map_err(failed("open a socket"))?;
         ask_unconnected(&recorder, &unconnected, at).map_err(failed("send a datagram"))?;
         answer(&recorder, SERVER, transport, &server, &line).map_err(failed("answer"))?;
-        run.saw(transport, FROM, source_of_reply(&recorder, &unconnected));
+        run.observe(transport, FROM, source_of_reply(&recorder, &unconnected));
     }
     run.show(transport, "a careless server", recorder.trace());
     Ok(())
 }
 
 /// Its calls are its own, so the trace has the client's only.
-fn ours(transport: Transport, run: &mut Run) -> Result<(), Obstacle> {
+fn ask_service(transport: Transport, run: &mut Run) -> Result<(), Obstacle> {
     let recorder = Recorder::on_loopback();
     let service = start_service(transport, SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)))?;
     let at = SocketAddr::from((ASKED, service.bound()[0].address.port()));
@@ -124,11 +128,11 @@ fn ours(transport: Transport, run: &mut Run) -> Result<(), Obstacle> {
     let patience = if comes { PATIENCE } else { SILENCE_TIME };
     let receipt = recorder.receive_within(CLIENT, &connected, patience);
     let is_line = receipt.as_ref().is_ok_and(|octets| octets.ends_with(b"\r\n"));
-    run.saw(transport, OURS, if is_line { A_REPLY.into() } else { received(&receipt) });
+    run.observe(transport, OURS, if is_line { A_REPLY.into() } else { received(&receipt) });
     if transport == Transport::Udp {
         let unconnected = socket(&recorder, transport).map_err(failed("open a socket"))?;
         ask_unconnected(&recorder, &unconnected, at).map_err(failed("send a datagram"))?;
-        run.saw(transport, OURS_FROM, source_of_reply(&recorder, &unconnected));
+        run.observe(transport, OURS_FROM, source_of_reply(&recorder, &unconnected));
     }
     run.show(transport, "daytime serve", recorder.trace());
     Ok(())
@@ -173,7 +177,7 @@ mod tests {
 
     #[test]
     fn a_careless_server_answers_from_another_address_and_ours_from_the_one_asked() {
-        match present_at(ASKED) {
+        match require_address(ASKED) {
             Ok(()) => {
                 let run = check::all_is_as_predicted(&LAB, LabOptions::default());
                 assert!(check::is_shown(&run, "connect(127.0.0.2)"), "{:?}", run.parts);

@@ -38,8 +38,8 @@ const MAX_BUFFER: u32 = 65_536;
 const LISTEN: &str = "listen(5) on SOCK_DGRAM";
 const WHOLE: &str = "one recv, line at once";
 const PART: &str = "one recv, octet by octet";
-const ASKED_THERE: &str = "asked at its own address";
-const ASKED_ELSEWHERE: &str = "asked at another address";
+const ASKED_AT_NAMED: &str = "asked at its own address";
+const ASKED_AT_OTHER: &str = "asked at another address";
 const MEANWHILE: &str = "2nd client, meanwhile";
 const IN_TURN: &str = "2nd client, in its turn";
 const V4: &str = "::1 only, over IPv4";
@@ -61,10 +61,10 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
         Prediction::is(udp, LISTEN, "EOPNOTSUPP"),
         Prediction::is(tcp, WHOLE, octets(REPLY_OCTETS.min(buffer))),
         Prediction::is(tcp, PART, octets(1)),
-        Prediction::is(tcp, ASKED_THERE, octets(REPLY_OCTETS)),
+        Prediction::is(tcp, ASKED_AT_NAMED, octets(REPLY_OCTETS)),
     ];
     if is_local(OTHER_ADDRESS.into()) {
-        predictions.push(Prediction::is(tcp, ASKED_ELSEWHERE, REFUSED));
+        predictions.push(Prediction::is(tcp, ASKED_AT_OTHER, REFUSED));
     }
     predictions.push(Prediction::is(tcp, MEANWHILE, "EAGAIN"));
     predictions.push(Prediction::is(tcp, IN_TURN, octets(REPLY_OCTETS)));
@@ -101,7 +101,7 @@ fn datagrams_listen(run: &mut Run) -> Result<(), Obstacle> {
     bound.map_err(failed("bind a datagram socket"))?;
     let listen = || server.listen(5);
     let listened = recorder.call(SERVER, "listen(5)", listen, |()| "listening".into());
-    run.saw(Transport::Udp, LISTEN, outcome(&listened, |()| "listening".into()));
+    run.observe(Transport::Udp, LISTEN, outcome(&listened, |()| "listening".into()));
     run.show(Transport::Udp, "the notes' socket", recorder.trace());
     Ok(())
 }
@@ -116,7 +116,7 @@ fn one_recv(room: usize, run: &mut Run) -> Result<(), Obstacle> {
         let (now, rest) = line.octets().split_at(first.min(line.octets().len()));
         let send = |part: &[u8]| recorder.send(SERVER, &server, part).map_err(failed("send"));
         send(now)?;
-        run.saw(Transport::Tcp, what, received(&recorder.receive(CLIENT, &client, room)));
+        run.observe(Transport::Tcp, what, received(&recorder.receive(CLIENT, &client, room)));
         for octet in rest.chunks(1) {
             send(octet)?;
         }
@@ -137,16 +137,16 @@ fn one_address(run: &mut Run) -> Result<(), Obstacle> {
     let (client, line) = (ask(&recorder, CLIENT, Transport::Tcp, there), ctime_reply()?);
     let client = client.map_err(failed("connect"))?;
     answer(&recorder, SERVER, Transport::Tcp, &server, &line).map_err(failed("answer"))?;
-    run.saw(
+    run.observe(
         Transport::Tcp,
-        ASKED_THERE,
+        ASKED_AT_NAMED,
         received(&recorder.receive_within(CLIENT, &client, PATIENCE)),
     );
     if is_local(OTHER_ADDRESS.into()) {
         let here = IpAddr::from(Ipv4Addr::LOCALHOST);
         let other = if named == here { OTHER_ADDRESS.into() } else { here };
         let outcome = ask_other_address(&recorder, SocketAddr::new(other, there.port()))?;
-        run.saw(Transport::Tcp, ASKED_ELSEWHERE, outcome);
+        run.observe(Transport::Tcp, ASKED_AT_OTHER, outcome);
     }
     run.show(Transport::Tcp, "bound to the host's name", recorder.trace());
     Ok(())
@@ -177,7 +177,7 @@ fn own_address(recorder: &Recorder) -> IpAddr {
     });
     let here = IpAddr::from(Ipv4Addr::LOCALHOST);
     let (outcome, address) = match resolved {
-        Some(address) if is_ours(address) => (address.to_string(), address),
+        Some(address) if is_local_address(address) => (address.to_string(), address),
         Some(_) => ("not on loopback".into(), here),
         None => ("no address".into(), here),
     };
@@ -186,7 +186,7 @@ fn own_address(recorder: &Recorder) -> IpAddr {
 }
 
 /// True for a loopback address that can be bound.
-fn is_ours(address: IpAddr) -> bool {
+fn is_local_address(address: IpAddr) -> bool {
     address.is_loopback() && is_local(address)
 }
 
@@ -206,13 +206,13 @@ fn one_at_a_time(run: &mut Run) -> Result<(), Obstacle> {
     waiting.set_nonblocking(true).map_err(failed("have a socket not wait"))?;
     let receipt =
         recorder.call_at_once(second, "recv(1024)", || recv(&waiting, BUFFER), octet_count);
-    run.saw(tcp, MEANWHILE, received(&receipt));
+    run.observe(tcp, MEANWHILE, received(&receipt));
     if let Some(with_first) = with_first {
         recorder.close(SERVER, with_first);
     }
     serve()?;
     waiting.set_nonblocking(false).map_err(failed("have a socket wait"))?;
-    run.saw(tcp, IN_TURN, received(&recorder.receive_within(second, &waiting, PATIENCE)));
+    run.observe(tcp, IN_TURN, received(&recorder.receive_within(second, &waiting, PATIENCE)));
     run.show(tcp, "two clients", recorder.trace());
     Ok(())
 }
@@ -220,15 +220,15 @@ fn one_at_a_time(run: &mut Run) -> Result<(), Obstacle> {
 fn one_version(run: &mut Run) -> Result<(), Obstacle> {
     let recorder = Recorder::on_loopback();
     let tcp = Transport::Tcp;
-    let (server, here, _kept) = only_v6().map_err(failed("listen on ::1"))?;
+    let (server, here, _kept) = listen_on_v6_only().map_err(failed("listen on ::1"))?;
     recorder.note(SERVER, "bind(::1), listen(5)", "listening");
     let refused = ask(&recorder, CLIENT, tcp, here);
-    run.saw(tcp, V4, outcome(&refused, |_| "connected".into()));
+    run.observe(tcp, V4, outcome(&refused, |_| "connected".into()));
     let there = local_address(&server)?;
     let client = Socket::new(Domain::IPV6, Type::STREAM, None).map_err(failed("open a socket"))?;
     recorder.connect(CLIENT, &client, there).map_err(failed("connect to ::1"))?;
     answer(&recorder, SERVER, tcp, &server, &ctime_reply()?).map_err(failed("answer"))?;
-    run.saw(tcp, V6, received(&recorder.receive_within(CLIENT, &client, PATIENCE)));
+    run.observe(tcp, V6, received(&recorder.receive_within(CLIENT, &client, PATIENCE)));
     run.show(tcp, "IPv4 only", recorder.trace());
     Ok(())
 }
@@ -237,7 +237,7 @@ fn one_version(run: &mut Run) -> Result<(), Obstacle> {
 const MAX_ATTEMPTS: usize = 16;
 
 /// A listener on ::1, and 127.0.0.1 with the same port, which is kept so that nobody else listens there.
-fn only_v6() -> io::Result<(Socket, SocketAddr, Socket)> {
+fn listen_on_v6_only() -> io::Result<(Socket, SocketAddr, Socket)> {
     let mut taken = io::ErrorKind::AddrInUse.into();
     for _ in 0..MAX_ATTEMPTS {
         let (here, kept) = closed_port(Ipv4Addr::LOCALHOST.into())?;

@@ -44,7 +44,7 @@ const CONNECTED: &str = "recv(), connected";
 const SENDS: &str = "three sends, connected";
 
 /// Where its prediction has its place: after those of the socket without the option.
-const WITH_ERRORS: usize = 3;
+const ERRORS_POSITION: usize = 3;
 
 const REFUSED: &str = "ECONNREFUSED";
 
@@ -60,7 +60,7 @@ fn predict(_: &Setting) -> Vec<Prediction> {
             .varies("a host need not send the ICMP message"),
     ];
     if sys::REPORTS_QUEUES {
-        predictions.insert(WITH_ERRORS, Prediction::is(udp, ASKED_FOR, REFUSED));
+        predictions.insert(ERRORS_POSITION, Prediction::is(udp, ASKED_FOR, REFUSED));
     }
     predictions
 }
@@ -85,7 +85,7 @@ fn stream(closed: SocketAddr, run: &mut Run) -> Result<(), Obstacle> {
     let client = open(Transport::Tcp).map_err(failed("open a socket"))?;
     let connect = || client.connect(&closed.into());
     let connected = recorder.call(CLIENT, "connect()", connect, |()| "connected".into());
-    run.saw(Transport::Tcp, CONNECT, outcome(&connected, |()| "connected".into()));
+    run.observe(Transport::Tcp, CONNECT, outcome(&connected, |()| "connected".into()));
     run.show(Transport::Tcp, "", recorder.trace());
     Ok(())
 }
@@ -94,8 +94,8 @@ fn unconnected(closed: SocketAddr, run: &mut Run) -> Result<(), Obstacle> {
     let recorder = Recorder::on_loopback();
     let client = datagrams()?;
     let (came, waited) = ask(&client, closed, &recorder)?;
-    run.saw(Transport::Udp, WAITED, waited);
-    run.saw(Transport::Udp, UNCONNECTED, came);
+    run.observe(Transport::Udp, WAITED, waited);
+    run.observe(Transport::Udp, UNCONNECTED, came);
     run.show(Transport::Udp, "not connected", recorder.trace());
     Ok(())
 }
@@ -108,7 +108,7 @@ fn with_errors(closed: SocketAddr, run: &mut Run) -> Result<(), Obstacle> {
     recorder
         .call(CLIENT, "setsockopt(IP_RECVERR)", set, |()| "set".into())
         .map_err(failed("set IP_RECVERR"))?;
-    run.saw(Transport::Udp, ASKED_FOR, ask(&client, closed, &recorder)?.0);
+    run.observe(Transport::Udp, ASKED_FOR, ask(&client, closed, &recorder)?.0);
     run.show(Transport::Udp, "not connected, IP_RECVERR", recorder.trace());
     Ok(())
 }
@@ -133,7 +133,7 @@ fn connected(closed: SocketAddr, run: &mut Run) -> Result<(), Obstacle> {
     let client = connect(closed, &recorder)?;
     recorder.send(CLIENT, &client, &[]).map_err(failed("send a datagram"))?;
     let answer = recorder.receive(CLIENT, &client, 1024);
-    run.saw(Transport::Udp, CONNECTED, outcome(&answer, |_| "an answer".into()));
+    run.observe(Transport::Udp, CONNECTED, outcome(&answer, |_| "an answer".into()));
     run.show(Transport::Udp, "connected", recorder.trace());
     Ok(())
 }
@@ -147,7 +147,7 @@ fn sends(closed: SocketAddr, run: &mut Run) -> Result<(), Obstacle> {
     // Where no message comes, the next sends show it.
     wait_until_ready(&client, PollFlags::POLLERR, PATIENCE)
         .map_err(failed("wait for the ICMP message"))?;
-    run.saw(Transport::Udp, SENDS, [first, send(), send()].join(", "));
+    run.observe(Transport::Udp, SENDS, [first, send(), send()].join(", "));
     run.show(Transport::Udp, "connected, three sends", recorder.trace());
     Ok(())
 }

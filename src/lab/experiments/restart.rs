@@ -130,7 +130,7 @@ fn run(_: &Setting) -> Result<Run, Obstacle> {
     client_first(&mut run)?;
     datagram_cases(&mut run)?;
     for transport in Transport::BOTH {
-        run.saw(transport, OURS, restart_ours(transport)?);
+        run.observe(transport, OURS, restart_ours(transport)?);
     }
     Ok(run)
 }
@@ -140,11 +140,11 @@ fn server_first(run: &mut Run) -> Result<(), Obstacle> {
     for reuse in Reuse::ALL {
         let case = Case { closes_first: SERVER, reuse };
         let recorder = Recorder::on_loopback();
-        let Ended { ends, rebind } = case.try_out(tcp, &recorder)?;
-        run.saw(tcp, reuse.label(), outcome(&rebind, |()| BOUND.into()));
+        let CaseOutcome { ends, rebind } = case.try_out(tcp, &recorder)?;
+        run.observe(tcp, reuse.label(), outcome(&rebind, |()| BOUND.into()));
         if let (Reuse::Neither, Some((at, left))) = (reuse, time_wait(ends)) {
-            run.saw(tcp, REMEMBERS, at);
-            run.saw(tcp, LEFT, left);
+            run.observe(tcp, REMEMBERS, at);
+            run.observe(tcp, LEFT, left);
         }
         run.show(tcp, &case.title(), recorder.trace());
     }
@@ -156,18 +156,18 @@ fn client_first(run: &mut Run) -> Result<(), Obstacle> {
     for reuse in Reuse::ALL {
         let case = Case { closes_first: CLIENT, reuse };
         let recorder = Recorder::on_loopback();
-        let Ended { ends, rebind } = case.try_out(tcp, &recorder)?;
+        let CaseOutcome { ends, rebind } = case.try_out(tcp, &recorder)?;
         bound += usize::from(rebind.is_ok());
         if reuse == Reuse::Neither {
             if let Some((at, _)) = time_wait(ends) {
-                run.saw(tcp, CLIENT_REMEMBERS, at);
+                run.observe(tcp, CLIENT_REMEMBERS, at);
             }
-            run.saw(tcp, CLIENT_PORT, rebind_client_port(ends.client, &recorder)?);
+            run.observe(tcp, CLIENT_PORT, rebind_client_port(ends.client, &recorder)?);
             // One is enough to look at: the others differ in the options only.
             run.show(tcp, &case.title(), recorder.trace());
         }
     }
-    run.saw(tcp, CLIENT_FIRST, bound_of(bound, Reuse::ALL.len()));
+    run.observe(tcp, CLIENT_FIRST, bound_of(bound, Reuse::ALL.len()));
     Ok(())
 }
 
@@ -185,7 +185,7 @@ fn datagram_cases(run: &mut Run) -> Result<(), Obstacle> {
         for reuse in Reuse::ALL {
             let case = Case { closes_first, reuse };
             let recorder = Recorder::on_loopback();
-            let Ended { rebind, .. } = case.try_out(Transport::Udp, &recorder)?;
+            let CaseOutcome { rebind, .. } = case.try_out(Transport::Udp, &recorder)?;
             if tried == 0 {
                 run.show(Transport::Udp, &case.title(), recorder.trace());
             }
@@ -193,12 +193,12 @@ fn datagram_cases(run: &mut Run) -> Result<(), Obstacle> {
             bound += usize::from(rebind.is_ok());
         }
     }
-    run.saw(Transport::Udp, BINDS, bound_of(bound, tried));
+    run.observe(Transport::Udp, BINDS, bound_of(bound, tried));
     Ok(())
 }
 
 /// The end of a case: where the connection was, and what bind said to the next server.
-struct Ended {
+struct CaseOutcome {
     ends: Ends,
     rebind: io::Result<()>,
 }
@@ -215,7 +215,7 @@ impl Case {
         format!("{} closes first, {}", party(self.closes_first), self.reuse.label())
     }
 
-    fn try_out(&self, transport: Transport, recorder: &Recorder) -> Result<Ended, Obstacle> {
+    fn try_out(&self, transport: Transport, recorder: &Recorder) -> Result<CaseOutcome, Obstacle> {
         let server = server_socket(transport, self.reuse.earlier(), recorder)
             .map_err(failed("open a socket"))?;
         bind(recorder, transport, &server, ANY_PORT).map_err(failed("bind to a free port"))?;
@@ -226,7 +226,7 @@ impl Case {
         let next = server_socket(transport, self.reuse.later(), recorder)
             .map_err(failed("open a socket"))?;
         let ends = Ends { client, server: at };
-        Ok(Ended { ends, rebind: bind(recorder, transport, &next, at) })
+        Ok(CaseOutcome { ends, rebind: bind(recorder, transport, &next, at) })
     }
 
     /// One question and answer, and both ends closed; but over UDP a client that does not close first is

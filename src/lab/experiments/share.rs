@@ -99,9 +99,9 @@ fn run(setting: &Setting) -> Result<Run, Obstacle> {
     }
     let mut run = Run::default();
     second_listen(&mut run)?;
-    takes_all(count(setting), &mut run)?;
+    observe_reuseaddr(count(setting), &mut run)?;
     for transport in Transport::BOTH {
-        shares(transport, count(setting), &mut run)?;
+        observe_reuseport(transport, count(setting), &mut run)?;
     }
     one_socket(count(setting), &mut run)?;
     Ok(run)
@@ -112,7 +112,7 @@ fn recorder() -> Recorder {
 }
 
 /// Two sockets with `SO_REUSEADDR`, bound to the same free port, if the second one's bind is not refused.
-fn two(
+fn two_sockets(
     transport: Transport,
     recorder: &Recorder,
     run: &mut Run,
@@ -130,45 +130,45 @@ fn two(
     };
     bind(SERVERS[0], &first, ANY_PORT).map_err(failed("bind to a free port"))?;
     let second_bind = bind(SERVERS[1], &second, local_address(&first)?);
-    run.saw(transport, BIND, outcome(&second_bind, |()| "bound".into()));
+    run.observe(transport, BIND, outcome(&second_bind, |()| "bound".into()));
     Ok(second_bind.ok().map(|()| [first, second]))
 }
 
 fn second_listen(run: &mut Run) -> Result<(), Obstacle> {
     let recorder = recorder();
-    if let Some(servers) = two(Transport::Tcp, &recorder, run)? {
+    if let Some(servers) = two_sockets(Transport::Tcp, &recorder, run)? {
         let listen = |number: usize| {
             let listen = || servers[number].listen(5);
             recorder.call(SERVERS[number], "listen(5)", listen, |()| "listening".into())
         };
         listen(0).map_err(failed("listen"))?;
-        run.saw(Transport::Tcp, LISTEN, outcome(&listen(1), |()| "listening".into()));
+        run.observe(Transport::Tcp, LISTEN, outcome(&listen(1), |()| "listening".into()));
     }
     run.show(Transport::Tcp, "SO_REUSEADDR", recorder.trace());
     Ok(())
 }
 
-fn takes_all(count: u32, run: &mut Run) -> Result<(), Obstacle> {
+fn observe_reuseaddr(count: u32, run: &mut Run) -> Result<(), Obstacle> {
     let recorder = recorder();
-    if let Some(servers) = two(Transport::Udp, &recorder, run)? {
+    if let Some(servers) = two_sockets(Transport::Udp, &recorder, run)? {
         let answered = serve(Transport::Udp, &servers, count, &recorder)?;
-        run.saw(Transport::Udp, FIRST_TAKES, clients(answered[0]));
-        run.saw(Transport::Udp, LAST_TAKES, clients(answered[1]));
+        run.observe(Transport::Udp, FIRST_TAKES, clients(answered[0]));
+        run.observe(Transport::Udp, LAST_TAKES, clients(answered[1]));
     }
     run.show(Transport::Udp, "SO_REUSEADDR", recorder.trace());
     Ok(())
 }
 
-fn shares(transport: Transport, count: u32, run: &mut Run) -> Result<(), Obstacle> {
+fn observe_reuseport(transport: Transport, count: u32, run: &mut Run) -> Result<(), Obstacle> {
     let recorder = recorder();
     let servers = sharing(transport, &recorder)?;
     let stranger = open(transport).map_err(failed("open a socket"))?;
     let binding = stranger.bind(&local_address(&servers[0])?.into());
-    run.saw(transport, THIRD_BIND, outcome(&binding, |()| "bound".into()));
+    run.observe(transport, THIRD_BIND, outcome(&binding, |()| "bound".into()));
     let answered = serve(transport, &servers, count, &recorder)?;
-    run.saw(transport, FIRST_SHARES, clients(answered[0]));
-    run.saw(transport, LAST_SHARES, clients(answered[1]));
-    run.saw(transport, BOTH_SHARE, clients(answered[0] + answered[1]));
+    run.observe(transport, FIRST_SHARES, clients(answered[0]));
+    run.observe(transport, LAST_SHARES, clients(answered[1]));
+    run.observe(transport, BOTH_SHARE, clients(answered[0] + answered[1]));
     run.show(transport, "SO_REUSEPORT", recorder.trace());
     Ok(())
 }
@@ -208,8 +208,8 @@ fn one_socket(count: u32, run: &mut Run) -> Result<(), Obstacle> {
         answered.map_err(failed("answer"))?;
         recorder.receive_within(CLIENT, &client, PATIENCE).map_err(failed("receive the reply"))?;
     }
-    run.saw(udp, ASKED_OF_ONE, (asked_by.iter().sum(), "question"));
-    run.saw(udp, MET_BY_ONE, analysis::count(asked_by.iter().filter(|it| **it > 0), "server"));
+    run.observe(udp, ASKED_OF_ONE, (asked_by.iter().sum(), "question"));
+    run.observe(udp, MET_BY_ONE, analysis::count(asked_by.iter().filter(|it| **it > 0), "server"));
     run.show(udp, "one client socket, SO_REUSEPORT", recorder.trace());
     Ok(())
 }

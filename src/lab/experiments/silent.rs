@@ -39,7 +39,7 @@ pub(super) static LAB: Lab = Lab {
 
 const RECV: &str = "recv()";
 const OF_CLIENT: &str = "client, after the cut";
-const AGAIN: &str = "reply sent again";
+const REPLY_RESENT: &str = "reply sent again";
 const GROWTH: &str = "each wait, of the former";
 
 /// When the client gives up.
@@ -58,11 +58,11 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
     vec![
         Prediction::is(Tcp, RECV, "EAGAIN"),
         Prediction::new(Tcp, OF_CLIENT, of_stream),
-        Prediction::new(Tcp, AGAIN, Expected::at_least((2, "time"))),
+        Prediction::new(Tcp, REPLY_RESENT, Expected::at_least((2, "time"))),
         Prediction::new(Tcp, GROWTH, growth_expected(setting)),
         Prediction::is(Udp, RECV, "EAGAIN"),
         Prediction::is(Udp, OF_CLIENT, none),
-        Prediction::is(Udp, AGAIN, (0, "time")),
+        Prediction::is(Udp, REPLY_RESENT, (0, "time")),
     ]
 }
 
@@ -83,7 +83,7 @@ fn run(setting: &Setting) -> Run {
     let mut client = StreamClient::new(Duration::ZERO, deadline, 50_000);
     let mut service = StreamService::default();
     let trace = network(setting).exchange(&mut client, &mut service, deadline);
-    let gave_up = client.octets.is_empty() && matches!(client.end, Some(End::GaveUp(_)));
+    let gave_up = client.octets.is_empty() && matches!(client.end, Some(End::TimedOut(_)));
     observe(&mut run, Tcp, recv(gave_up), Probes::None, trace);
 
     let mut client = Asker::new(1, 0, deadline);
@@ -116,12 +116,12 @@ fn observe(
     trace: Trace,
 ) {
     let AfterReply { client_packets, waits } = after_the_reply(&trace);
-    run.saw(transport, RECV, recv);
-    run.saw(transport, OF_CLIENT, (client_packets, "packet"));
-    run.saw(transport, AGAIN, count(waits.iter(), "time"));
+    run.observe(transport, RECV, recv);
+    run.observe(transport, OF_CLIENT, (client_packets, "packet"));
+    run.observe(transport, REPLY_RESENT, count(waits.iter(), "time"));
     let timed = waits.get(probes.count()..).unwrap_or_default();
     if let Some(growth) = growth(timed) {
-        run.saw(transport, GROWTH, Value::share(growth));
+        run.observe(transport, GROWTH, Value::share(growth));
     }
     run.show(transport, "", trace);
 }

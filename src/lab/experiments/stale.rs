@@ -29,7 +29,7 @@ pub(super) static LAB: Lab = Lab {
 const SECOND: &str = "2nd connection reads";
 const READ: &str = "replies on the 2nd";
 const ASKS: &str = "2nd query asks";
-const IS_TO: &str = "2nd query gets reply to";
+const ANSWERED_QUESTION: &str = "2nd query gets reply to";
 const SENT: &str = "questions sent";
 
 /// Longer than a second, so that the lines of two answers differ.
@@ -67,7 +67,7 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
         Prediction::is(Tcp, SECOND, SECOND_REPLY),
         Prediction::is(Tcp, READ, (1, "answer")),
         Prediction::is(Udp, ASKS, question(3)),
-        Prediction::is(Udp, IS_TO, is_to),
+        Prediction::is(Udp, ANSWERED_QUESTION, is_to),
         Prediction::is(Udp, SENT, (questions(setting), "question")),
     ]
 }
@@ -107,8 +107,8 @@ fn streams(setting: &Setting, run: &mut Run) {
         &mut [(CLIENT, &mut first), (CLIENT, &mut second), (SERVER, &mut service)];
     network.run(programs, deadline(setting));
     let lines = second.octets.iter().filter(|octet| **octet == b'\n');
-    run.saw(Tcp, SECOND, whose(&second, &service));
-    run.saw(Tcp, READ, count(lines, "answer"));
+    run.observe(Tcp, SECOND, reply_owner(&second, &service));
+    run.observe(Tcp, READ, count(lines, "answer"));
     let names = ["the first connection", "the second connection"];
     for (name, trace) in names.into_iter().zip(network.into_traces()) {
         run.show(Tcp, name, trace);
@@ -116,7 +116,7 @@ fn streams(setting: &Setting, run: &mut Run) {
 }
 
 /// Whether what a client has read is what the server sent to its port, and no other line.
-fn whose(client: &StreamClient, service: &StreamService) -> &'static str {
+fn reply_owner(client: &StreamClient, service: &StreamService) -> &'static str {
     let sent = |to_second: bool| {
         let to_it = move |port: &Option<u16>| (*port == Some(client.port)) == to_second;
         service.answers.iter().any(|(port, line)| to_it(port) && *line == client.octets)
@@ -137,13 +137,13 @@ fn datagrams(setting: &Setting, thinks: Duration, run: &mut Run) {
     let delay = delay(setting);
     if let Some(query_starts) = client.query_starts.get(1) {
         let before = client.questions.iter().filter(|asked| *asked < query_starts).count();
-        run.saw(Udp, ASKS, question(before + 1));
+        run.observe(Udp, ASKS, question(before + 1));
     }
     if let Some(answer) = client.answers.get(1) {
         let number = answer.as_ref().map(|(came, _)| answered(&service.answers, *came, delay));
-        run.saw(Udp, IS_TO, number.map_or_else(|| NOTHING.to_owned(), question));
+        run.observe(Udp, ANSWERED_QUESTION, number.map_or_else(|| NOTHING.to_owned(), question));
     }
-    run.saw(Udp, SENT, count(client.questions.iter(), "question"));
+    run.observe(Udp, SENT, count(client.questions.iter(), "question"));
     run.show(Udp, "", numbered(network.into_trace(), &service.answers, delay));
 }
 

@@ -73,7 +73,7 @@ fn run(setting: &Setting) -> Result<Run, Obstacle> {
         let recorder = Recorder::on_loopback();
         let pair = Pair::new(transport, &recorder)?;
         let exchange = Exchange { pair, recorder, line: ctime_reply()?.octets().to_vec() };
-        exchange.go(transport, buffer(setting), &mut run)?;
+        exchange.run_with_buffer(transport, buffer(setting), &mut run)?;
         run.show(transport, "", exchange.recorder.short_trace());
     }
     Ok(run)
@@ -86,21 +86,26 @@ struct Exchange {
 }
 
 impl Exchange {
-    fn go(&self, transport: Transport, buffer: usize, run: &mut Run) -> Result<(), Obstacle> {
+    fn run_with_buffer(
+        &self,
+        transport: Transport,
+        buffer: usize,
+        run: &mut Run,
+    ) -> Result<(), Obstacle> {
         self.send(0)?;
-        run.saw(transport, EMPTY, received(&self.recv_in_time()?));
+        run.observe(transport, EMPTY, received(&self.recv_in_time()?));
         self.send(REPLY_OCTETS)?;
         if transport == Transport::Tcp {
             self.shutdown()?;
             wait_for(&self.pair.client, REPLY_OCTETS)?;
         }
         let (first, flag) = self.recvmsg(buffer)?;
-        run.saw(transport, FIRST, octets(first));
-        run.saw(transport, FLAG, flag);
+        run.observe(transport, FIRST, octets(first));
+        run.observe(transport, FLAG, flag);
         let next = self.recv_in_time()?;
-        run.saw(transport, NEXT, received(&next));
+        run.observe(transport, NEXT, received(&next));
         let next = next.map_or(0, |part| part.len());
-        run.saw(transport, LOST, octets(REPLY_OCTETS.saturating_sub(first + next)));
+        run.observe(transport, LOST, octets(REPLY_OCTETS.saturating_sub(first + next)));
         if transport == Transport::Udp {
             self.send(0)?;
             self.send(REPLY_OCTETS)?;
@@ -108,7 +113,7 @@ impl Exchange {
         let zero = self.recv()?;
         let after = self.recv()?;
         let seen = if zero.is_empty() { octets(after.len()) } else { "no recv gave 0".into() };
-        run.saw(transport, ZERO, seen);
+        run.observe(transport, ZERO, seen);
         Ok(())
     }
 

@@ -75,11 +75,11 @@ fn run(setting: &Setting) -> Result<Run, Obstacle> {
     let mut run = Run::default();
     for transport in Transport::BOTH {
         let (trace, seen) = repeat(setting, || careless(transport))?;
-        run.saw(transport, CLOSED, seen);
+        run.observe(transport, CLOSED, seen);
         run.show(transport, CLOSED, trace);
         let what = if transport == Transport::Tcp { DRAINED } else { ANY_INPUT };
         let (trace, seen) = repeat(setting, || polite(transport, service.bound()[0].address))?;
-        run.saw(transport, what, seen);
+        run.observe(transport, what, seen);
         run.show(transport, what, trace);
     }
     Ok(run)

@@ -53,7 +53,7 @@ impl Recorder {
     ) -> io::Result<T> {
         let started = self.now();
         let result = uninterrupted(&mut make);
-        let at = place(call, &result, started, self.now());
+        let at = call_time(call, &result, started, self.now());
         let outcome = match &result {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 format!("{}: {would_block}", error_name(error))
@@ -132,13 +132,13 @@ pub(crate) fn received(result: &io::Result<Vec<u8>>) -> String {
 }
 
 /// Calls that take what another has given.
-const TAKING: [&str; 4] = ["accept", "poll", "read", "recv"];
+const RECEIVING_CALLS: [&str; 4] = ["accept", "poll", "read", "recv"];
 
 /// The time that a call has in a trace. What a call gives, such as a SYN or a datagram, may be with another
 /// before the call is back, so its place is where it began. A call that takes something, or fails, has its place
 /// where it came back: only then was there anything.
-fn place<T>(call: &str, result: &io::Result<T>, started: Duration, back: Duration) -> Duration {
-    let takes = TAKING.iter().any(|taking| call.starts_with(taking));
+fn call_time<T>(call: &str, result: &io::Result<T>, started: Duration, back: Duration) -> Duration {
+    let takes = RECEIVING_CALLS.iter().any(|taking| call.starts_with(taking));
     if takes || result.is_err() { back } else { started }
 }
 
@@ -195,12 +195,12 @@ mod tests {
         let [started, back] = [1, 2].map(Duration::from_secs);
         for call in ["connect(127.0.0.1)", "send(0)", "sendto(26)", "shutdown(SHUT_WR)", "close()"]
         {
-            assert_eq!(place(call, &Ok(()), started, back), started, "{call}");
+            assert_eq!(call_time(call, &Ok(()), started, back), started, "{call}");
             let failed = io::Result::<()>::Err(io::ErrorKind::ConnectionRefused.into());
-            assert_eq!(place(call, &failed, started, back), back, "{call}");
+            assert_eq!(call_time(call, &failed, started, back), back, "{call}");
         }
         for call in ["accept()", "recv(1024)", "recvfrom()", "recvmsg(10)", "poll(POLLOUT)"] {
-            assert_eq!(place(call, &Ok(()), started, back), back, "{call}");
+            assert_eq!(call_time(call, &Ok(()), started, back), back, "{call}");
         }
     }
 

@@ -136,7 +136,7 @@ pub(crate) enum End {
     /// A reset came.
     Reset(Duration),
     /// The deadline did.
-    GaveUp(Duration),
+    TimedOut(Duration),
 }
 
 impl Client {
@@ -206,7 +206,7 @@ impl Application for Client {
             self.read(handle, host);
         }
         if self.end.is_none() && host.now >= self.deadline {
-            self.end = Some(End::GaveUp(host.now));
+            self.end = Some(End::TimedOut(host.now));
             host.call("recv(1024)", || "EAGAIN: the deadline".into());
         }
     }

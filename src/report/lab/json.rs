@@ -124,7 +124,7 @@ fn finding(finding: &Finding, unit: Unit) -> Json {
         "transport": prediction.transport.to_string(),
         "what": prediction.what,
         "predicted": prediction_of(&prediction.expected, unit),
-        "observed": finding.observed.as_ref().map(|it| exact(it, unit)),
+        "observed": finding.observed.as_ref().map(|it| exact_value(it, unit)),
         "verdict": finding.verdict.to_string(),
         "in_words": phrases::verdict(finding, unit),
         "varies": prediction.varies,
@@ -139,13 +139,13 @@ fn prediction_of(prediction: &Expected, unit: Unit) -> Json {
         None => [("from", prediction.lowest()), ("to", prediction.highest())],
     };
     for (end, value) in ends {
-        object.extend(value.map(|value| (end.to_owned(), exact(value, unit))));
+        object.extend(value.map(|value| (end.to_owned(), exact_value(value, unit))));
     }
     object.insert("in_words".to_owned(), expected(prediction, unit).into());
     object.into()
 }
 
-fn exact(of: &Value, unit: Unit) -> Json {
+fn exact_value(of: &Value, unit: Unit) -> Json {
     joined([Some(json!(of)), Some(json!({ "in_words": value(of, unit) }))])
 }
 

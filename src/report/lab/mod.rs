@@ -294,7 +294,7 @@ mod tests {
 
     #[test]
     fn what_happened_stands_before_what_was_observed_and_the_lesson() {
-        let [good, bad, _] = sample::three().map(|done| done.report);
+        let [good, bad, _] = sample::sample_runs().map(|done| done.report);
         let screen = plain(&after_run(&good, Detail::Brief, 80));
         let headings: Vec<&str> = screen
             .lines()
@@ -318,7 +318,7 @@ mod tests {
             let screen = plain(&after_run(report, Detail::Brief, 80));
             screen.split_once("\nLESSON\n").expect("a lesson").1.to_owned()
         };
-        let [good, bad, _] = sample::three().map(|done| done.report);
+        let [good, bad, _] = sample::sample_runs().map(|done| done.report);
         assert_eq!(lesson(&good), "  Every octet came.\n  Some octets came.\n");
         assert_eq!(lesson(&bad), "  Some octets came.\n");
         let mut none = good;
@@ -328,7 +328,7 @@ mod tests {
 
     #[test]
     fn what_cannot_run_here_says_why() {
-        let [_, _, missing] = sample::three();
+        let [_, _, missing] = sample::sample_runs();
         let screen = plain(&after_run(&missing.report, Detail::Brief, 80));
         assert_eq!(screen, "\nNOT RUN\n  no namespaces here, run it as root\n");
     }
@@ -367,7 +367,7 @@ mod tests {
 
     #[test]
     fn the_summary_tells_how_each_ended_and_how_many() {
-        let screen = plain(&summary(&sample::three()));
+        let screen = plain(&summary(&sample::sample_runs()));
         assert_eq!(
             screen.lines().skip(2).collect::<Vec<_>>(),
             [
@@ -385,7 +385,7 @@ mod tests {
 
     #[test]
     fn an_engine_that_other_labs_ran_on_is_not_what_is_missing() {
-        let mut done = sample::three();
+        let mut done = sample::sample_runs();
         done[0].report.outcome = Err(Obstacle::Missing("no second address".into()));
         let screen = plain(&summary(&done));
         assert!(
@@ -396,7 +396,7 @@ mod tests {
 
     #[test]
     fn csv_has_a_line_for_each_finding_and_quotes_what_it_must() {
-        let lines = csv(&sample::three());
+        let lines = csv(&sample::sample_runs());
         assert_eq!(
             lines.lines().collect::<Vec<_>>(),
             [
@@ -413,7 +413,7 @@ mod tests {
 
     #[test]
     fn json_has_the_traces_with_octets_fates_and_times() {
-        let all = json::runs(&sample::three());
+        let all = json::runs(&sample::sample_runs());
         let run = &all["runs"][0];
         assert_eq!((&run["lab"], &run["seed"]), (&"made-up".into(), &serde_json::Value::Null));
         assert_eq!(all["runs"][1]["seed"], 867, "this one draws");

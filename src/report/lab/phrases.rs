@@ -1,7 +1,7 @@
 //! Phrases for predictions, observations and verdicts.
 
 use crate::duration::{Unit, short};
-use crate::lab::{Expected, Finding, LabOption, LabOptions, Must, Other, Value, Verdict};
+use crate::lab::{Expected, Finding, LabOption, LabOptions, Other, Requirement, Value, Verdict};
 use crate::report::{escaped, plural};
 use std::fmt;
 
@@ -87,17 +87,17 @@ fn by(expected: &Expected, observed: &Value, unit: Unit) -> Option<String> {
 }
 
 /// What a ground of a lesson has to be: `more than 0`, `"ECONNREFUSED"`.
-pub(super) fn must(must: Must) -> String {
+pub(super) fn must(must: Requirement) -> String {
     let other = |other| match other {
         Other::Finding(transport, what) => format!("in {transport} {what}"),
         Other::Number(number) => number.to_string(),
         Other::Text(text) => format!("\"{text}\""),
     };
     match must {
-        Must::BeAsPredicted => "as predicted".to_owned(),
-        Must::Equal(to @ Other::Finding(..)) => format!("as many as {}", other(to)),
-        Must::Equal(to) => other(to),
-        Must::Exceed(least) => format!("more than {}", other(least)),
+        Requirement::BeAsPredicted => "as predicted".to_owned(),
+        Requirement::Equal(to @ Other::Finding(..)) => format!("as many as {}", other(to)),
+        Requirement::Equal(to) => other(to),
+        Requirement::Exceed(least) => format!("more than {}", other(least)),
     }
 }
 

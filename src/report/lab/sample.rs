@@ -104,8 +104,12 @@ fn predict(_: &Setting) -> Vec<Prediction> {
 fn observe(setting: &Setting) -> Run {
     let mut run = Run::default();
     let lost = setting.options.loss.is_some();
-    run.saw(Transport::Tcp, "octets that came", Value::from((if lost { 20 } else { 26 }, "octet")));
-    run.saw(Transport::Udp, "what came", "nothing");
+    run.observe(
+        Transport::Tcp,
+        "octets that came",
+        Value::from((if lost { 20 } else { 26 }, "octet")),
+    );
+    run.observe(Transport::Udp, "what came", "nothing");
     run.show(Transport::Tcp, "", trace(Fate::Arrived(vec![Duration::from_millis(20)])));
     run.show(Transport::Udp, "once", trace(Fate::Lost(Loss::Chance)));
     run
@@ -133,7 +137,7 @@ pub(super) fn done(engine: Engine, options: LabOptions) -> FinishedRun {
 }
 
 /// One that is as predicted, one that differs, and one that cannot be had here.
-pub(super) fn three() -> [FinishedRun; 3] {
+pub(super) fn sample_runs() -> [FinishedRun; 3] {
     let lossy = LabOptions { loss: Some(30.0), ..LabOptions::default() };
     [
         done(Engine::Sim, LabOptions::default()),

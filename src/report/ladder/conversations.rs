@@ -202,7 +202,7 @@ mod tests {
         let mut ladders = Ladders::default();
         let third_party = Some([192, 0, 2, 254].into());
         let back = PacketRole { third_party, ..role(1, Side::Client) };
-        let kind = Kind::Icmp { what: "host unreachable".into(), about: None };
+        let kind = Kind::Icmp { message: "host unreachable".into(), subject: None };
         let error = Decoded { kind, ..packet(b"") };
         add(&mut ladders, &back, &error, &seen(0));
         let drawn = plain(&ladders, 80);

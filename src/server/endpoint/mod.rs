@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 pub(crate) type RenderPage = Arc<dyn Fn() -> String + Send + Sync>;
 
 /// Maximum time of a connection, however much it keeps on sending.
-const DEADLINE: Duration = Duration::from_secs(2);
+const CONNECTION_DEADLINE: Duration = Duration::from_secs(2);
 /// Maximum time while [`MAX_CONNECTIONS`] are open, since others may wait in the backlog.
 const CROWDED_DEADLINE: Duration = Duration::from_millis(200);
 /// Maximum number of connections at once; others wait in the backlog.
@@ -58,7 +58,8 @@ impl Endpoint {
 
     /// Opens the listener. With port 0 the kernel chooses; [`Running::address`] has its choice.
     pub(crate) fn bind(address: SocketAddr) -> Result<Self, ServeError> {
-        let listen = Listen { backlog: 256, write_deadline: DEADLINE, ..Listen::default() };
+        let listen =
+            Listen { backlog: 256, write_deadline: CONNECTION_DEADLINE, ..Listen::default() };
         let opened = listen.open_all(&[(Transport::Tcp, address)], NonZeroUsize::MIN)?;
         Self::new(opened.into_iter().flatten().next().ok_or(ListenError::Nowhere)?)
     }
@@ -66,7 +67,7 @@ impl Endpoint {
     /// Takes the listener that a supervisor has opened.
     pub(crate) fn adopt(inherited: Inherited) -> Result<Self, ServeError> {
         let descriptor = descriptor(inherited.number, inherited.name.as_deref());
-        let found = match adopt(inherited, DEADLINE) {
+        let found = match adopt(inherited, CONNECTION_DEADLINE) {
             Ok((Kind::Listener, opened)) => return Self::new(opened),
             Ok((Kind::Datagrams, _)) => "a UDP socket".to_owned(),
             Ok((Kind::Connection, _)) => "a TCP connection".to_owned(),
@@ -224,7 +225,11 @@ impl Loop {
     }
 
     fn allowed(&self) -> Duration {
-        if self.connections.len() < MAX_CONNECTIONS { DEADLINE } else { CROWDED_DEADLINE }
+        if self.connections.len() < MAX_CONNECTIONS {
+            CONNECTION_DEADLINE
+        } else {
+            CROWDED_DEADLINE
+        }
     }
 
     /// Takes as many as there is room for, and answers what they have asked already.
@@ -269,7 +274,7 @@ mod tests {
         let address = endpoint.address;
         let running = endpoint.start(page, Arc::default()).expect("a thread");
         let mut client = Client::connect(address).expect("connected");
-        client.set_read_timeout(Some(10 * DEADLINE)).expect("set");
+        client.set_read_timeout(Some(10 * CONNECTION_DEADLINE)).expect("set");
         client.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").expect("sent");
         (running, client)
     }
@@ -316,7 +321,7 @@ mod tests {
         let (running, mut client) = answering(Arc::new(|| "x".repeat(LONG)));
         client.read_exact(&mut [0; 12]).expect("the first of it");
         let silent = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback");
-        silent.set_read_timeout(Some(DEADLINE + Duration::from_secs(1))).expect("set");
+        silent.set_read_timeout(Some(CONNECTION_DEADLINE + Duration::from_secs(1))).expect("set");
         silent.recv(&mut [0]).expect_err("nobody knows this socket");
         let mut rest = Vec::new();
         let read = client.read_to_end(&mut rest); // a reset perhaps
@@ -328,7 +333,7 @@ mod tests {
     fn a_thread_that_panics_closes_the_endpoint_and_harms_nobody() {
         let (running, client) = answering(Arc::new(|| unreachable!("on purpose")));
         let endpoint = client.peer_addr().expect("connected");
-        let (asked, patience) = (Instant::now(), 5 * DEADLINE);
+        let (asked, patience) = (Instant::now(), 5 * CONNECTION_DEADLINE);
         let refused = || {
             let connected = Client::connect_timeout(&endpoint, patience);
             connected.is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)

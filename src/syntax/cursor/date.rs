@@ -71,7 +71,7 @@ impl Cursor<'_> {
 
     /// A weekday that is certain behind a date and time, with spaces before it or a comma, perhaps in
     /// parentheses or brackets.
-    pub(in crate::syntax) fn weekday_behind(&mut self) -> Option<Weekday> {
+    pub(in crate::syntax) fn weekday_after(&mut self) -> Option<Weekday> {
         self.optional(|cursor| {
             cursor.comma_and_spaces()?;
             cursor.certain_weekday_in_marks()

@@ -45,11 +45,11 @@ impl Cursor<'_> {
             return self.blame_short("the second", second.at); // 16:05:1 of 16:05:11
         }
         let fraction = if separator == b':' { self.optional(Self::fraction) } else { None };
-        let behind = |cursor: &mut Self| {
+        let after = |cursor: &mut Self| {
             cursor.skip_spaces();
             cursor.half_of_day()
         };
-        let half = before.or_else(|| self.optional(behind));
+        let half = before.or_else(|| self.optional(after));
         let hour = self.hour_of_day(hour, half)?;
         let time = self.time_of(start, hour, minute, second, fraction)?;
         Ok(Time { half: half.map(|name| name.value), ..time })

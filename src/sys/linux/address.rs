@@ -8,13 +8,13 @@ use nix::libc::{
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
 /// Octets that an address may have, those of `sockaddr_in6`.
-pub(super) const MAX_ADDRESS: socklen_t = 28;
+pub(super) const MAX_ADDRESS_OCTETS: socklen_t = 28;
 const V4_OCTETS: usize = 16;
 
 /// The address of a peer.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C, align(8))]
-pub(super) struct Address([u8; MAX_ADDRESS as usize]);
+pub(super) struct Address([u8; MAX_ADDRESS_OCTETS as usize]);
 
 impl Address {
     /// The address, of which the kernel has written so many octets.
@@ -38,27 +38,27 @@ impl Address {
 }
 
 /// `size_t`, on which control messages are aligned.
-const WORD: usize = size_of::<usize>();
+const SIZE_T: usize = size_of::<usize>();
 /// `struct cmsghdr`: the length with the header, then level and type.
-const HEADER: usize = WORD + 8;
+const HEADER: usize = SIZE_T + 8;
 const V4_INFO: usize = 12;
 const V6_INFO: usize = 20;
 
 const fn aligned(octets: usize) -> usize {
-    octets.next_multiple_of(WORD)
+    octets.next_multiple_of(SIZE_T)
 }
 
 /// Octets that control messages may have: an IPv4 datagram on an IPv6 socket comes with both.
-pub(super) const MAX_CONTROL: usize = aligned(HEADER + V4_INFO) + aligned(HEADER + V6_INFO);
+pub(super) const MAX_CONTROL_OCTETS: usize = aligned(HEADER + V4_INFO) + aligned(HEADER + V6_INFO);
 
 /// Control messages.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(8))]
-pub(super) struct Control([u8; MAX_CONTROL]);
+pub(super) struct Control([u8; MAX_CONTROL_OCTETS]);
 
 impl Default for Control {
     fn default() -> Self {
-        Self([0; MAX_CONTROL])
+        Self([0; MAX_CONTROL_OCTETS])
     }
 }
 
@@ -87,23 +87,23 @@ impl Control {
 
     fn put(&mut self, level: c_int, kind: c_int, info: &[u8]) -> usize {
         let length = HEADER + info.len();
-        self.0[..WORD].copy_from_slice(&length.to_ne_bytes());
-        self.0[WORD..WORD + 4].copy_from_slice(&level.to_ne_bytes());
-        self.0[WORD + 4..HEADER].copy_from_slice(&kind.to_ne_bytes());
+        self.0[..SIZE_T].copy_from_slice(&length.to_ne_bytes());
+        self.0[SIZE_T..SIZE_T + 4].copy_from_slice(&level.to_ne_bytes());
+        self.0[SIZE_T + 4..HEADER].copy_from_slice(&kind.to_ne_bytes());
         self.0[HEADER..length].copy_from_slice(info);
         aligned(length)
     }
 
     /// Notes what the kernel tells, in so many octets, of where a datagram was sent to.
-    pub(super) fn note(&self, length: usize, received: &mut Received) {
+    pub(super) fn read_control(&self, length: usize, received: &mut Received) {
         let mut rest = self.0.get(..length).unwrap_or(&[]);
-        while let Some((level, kind, info, behind)) = first_message(rest) {
+        while let Some((level, kind, info, after)) = first_message(rest) {
             match (level, kind) {
-                (IPPROTO_IP, IP_PKTINFO) => note_v4(info, received),
-                (IPPROTO_IPV6, IPV6_PKTINFO) => note_v6(info, received),
+                (IPPROTO_IP, IP_PKTINFO) => read_pktinfo(info, received),
+                (IPPROTO_IPV6, IPV6_PKTINFO) => read_pktinfo6(info, received),
                 _ => {}
             }
-            rest = behind;
+            rest = after;
         }
     }
 }
@@ -111,14 +111,14 @@ impl Control {
 /// Level, type and content of the first control message, and what stands behind it.
 fn first_message(octets: &[u8]) -> Option<(c_int, c_int, &[u8], &[u8])> {
     let length = usize::from_ne_bytes(field(octets, 0)?);
-    let level = c_int::from_ne_bytes(field(octets, WORD)?);
-    let kind = c_int::from_ne_bytes(field(octets, WORD + 4)?);
+    let level = c_int::from_ne_bytes(field(octets, SIZE_T)?);
+    let kind = c_int::from_ne_bytes(field(octets, SIZE_T + 4)?);
     let info = octets.get(HEADER..length)?;
     Some((level, kind, info, octets.get(aligned(length)..).unwrap_or(&[])))
 }
 
 /// `struct in_pktinfo`: the interface, the address of ours that it came to, and that in its header.
-fn note_v4(info: &[u8], received: &mut Received) {
+fn read_pktinfo(info: &[u8], received: &mut Received) {
     let v4 = |at| field::<4>(info, at).map(Ipv4Addr::from);
     let (Some(interface), Some(local), Some(header)) = (field(info, 0), v4(4), v4(8)) else {
         return;
@@ -136,7 +136,7 @@ fn note_v4(info: &[u8], received: &mut Received) {
 
 /// `struct in6_pktinfo`: the address in the header and the interface. Of an IPv4 datagram there are both; the
 /// IPv4 one knows more.
-fn note_v6(info: &[u8], received: &mut Received) {
+fn read_pktinfo6(info: &[u8], received: &mut Received) {
     let (Some(address), Some(interface)) = (field::<16>(info, 0), field(info, 16)) else { return };
     let address = Ipv6Addr::from(address);
     received.sent_to_many |= address.is_multicast();

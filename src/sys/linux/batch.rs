@@ -88,8 +88,8 @@ impl Batch {
     /// sent to.
     pub(crate) fn receive(&mut self, socket: &impl AsRawFd, most: usize) -> io::Result<usize> {
         for mmsghdr { msg_hdr, .. } in &mut self.incoming[..self.received] {
-            msg_hdr.msg_namelen = address::MAX_ADDRESS;
-            msg_hdr.msg_controllen = address::MAX_CONTROL as _;
+            msg_hdr.msg_namelen = address::MAX_ADDRESS_OCTETS;
+            msg_hdr.msg_controllen = address::MAX_CONTROL_OCTETS as _;
         }
         self.received = 0;
         self.answered.clear();
@@ -122,7 +122,9 @@ impl Batch {
         let mut received =
             Received { peer, octets: *msg_len as usize, sent_to_many: false, destination: None };
         if msg_hdr.msg_controllen > 0 {
-            self.destinations[number].get().note(msg_hdr.msg_controllen as _, &mut received);
+            self.destinations[number]
+                .get()
+                .read_control(msg_hdr.msg_controllen as _, &mut received);
         }
         Some(received)
     }

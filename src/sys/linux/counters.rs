@@ -34,7 +34,7 @@ pub(crate) fn traffic(address: IpAddr) -> Option<Traffic> {
 fn traffic_v4() -> Option<Traffic> {
     let packets = || paired(&fs::read_to_string("/proc/net/snmp").ok()?, "Ip:", "OutRequests");
     let mut before = packets()?;
-    for _ in 0..READINGS {
+    for _ in 0..MAX_READINGS {
         let netstat = fs::read_to_string("/proc/net/netstat").ok()?;
         let octets = paired(&netstat, "IpExt:", "OutOctets")?;
         let after = packets()?;
@@ -47,7 +47,7 @@ fn traffic_v4() -> Option<Traffic> {
 }
 
 /// How often the files are read while traffic goes on.
-const READINGS: usize = 16;
+const MAX_READINGS: usize = 16;
 
 /// Every connection that a side on this host remembers in TIME-WAIT.
 pub(crate) fn time_waits() -> Option<Vec<TimeWait>> {
@@ -84,12 +84,12 @@ fn time_wait(row: &str) -> Option<TimeWait> {
         return None;
     }
     let (_, ticks) = columns.nth(1)?.split_once(':')?;
-    let left = TICK * u32::from_str_radix(ticks, 16).ok()?;
+    let left = KERNEL_TICK * u32::from_str_radix(ticks, 16).ok()?;
     Some(TimeWait { local: socket_address(local)?, remote: socket_address(remote)?, left })
 }
 
 /// What the kernel tells users times in (times(2), `USER_HZ`).
-const TICK: Duration = Duration::from_millis(10);
+const KERNEL_TICK: Duration = Duration::from_millis(10);
 
 /// `0100007F:000D` is 127.0.0.1:13: 32-bit words in the machine's own order, the port in order.
 /// An IPv4 connection of an IPv6 socket comes out as IPv4.

@@ -17,8 +17,8 @@ use socket2::SockFilter;
 /// (`net.core.optmem_max`), and its conditional jumps reach 255 instructions.
 const MAX_FILTERED_PORTS: usize = 32;
 
-const KEEP: SockFilter = step(BPF_RET | BPF_K, u32::MAX);
-const DROP: SockFilter = step(BPF_RET | BPF_K, 0);
+const KEEP: SockFilter = instruction(BPF_RET | BPF_K, u32::MAX);
+const DROP: SockFilter = instruction(BPF_RET | BPF_K, 0);
 
 const TCP: u32 = 6;
 const UDP: u32 = 17;
@@ -28,7 +28,7 @@ pub(super) const DROP_ALL: [SockFilter; 1] = [DROP];
 
 /// Keeps IP packets, each once: of the interface with this number, if there is one, and not those that are
 /// about other ports.
-pub(super) fn wanted(only: Option<u32>, ports: &[u16]) -> Vec<SockFilter> {
+pub(super) fn capture_filter(only: Option<u32>, ports: &[u16]) -> Vec<SockFilter> {
     let mut program = Vec::new();
     if let Some(index) = only {
         program.extend([of_packet(SKF_AD_IFINDEX), jump(BPF_JEQ, index, 1, 0), DROP]);
@@ -55,30 +55,30 @@ fn port_filter(ports: &[u16]) -> Vec<SockFilter> {
         return vec![KEEP];
     }
     let mut program = vec![
-        step(BPF_LD | BPF_B | BPF_ABS, 0),
-        step(BPF_ALU | BPF_AND | BPF_K, 0xf0),
+        instruction(BPF_LD | BPF_B | BPF_ABS, 0),
+        instruction(BPF_ALU | BPF_AND | BPF_K, 0xf0),
         jump(BPF_JEQ, 0x40, 0, 9),
         // IPv4 (RFC 791): the protocol; no port is in a fragment but the first; the header's length.
-        step(BPF_LD | BPF_B | BPF_ABS, 9),
+        instruction(BPF_LD | BPF_B | BPF_ABS, 9),
         jump(BPF_JEQ, TCP, 2, 0),
         jump(BPF_JEQ, UDP, 1, 0),
         KEEP,
-        step(BPF_LD | BPF_H | BPF_ABS, 6),
+        instruction(BPF_LD | BPF_H | BPF_ABS, 6),
         jump(BPF_JSET, 0x1fff, 0, 1),
         KEEP,
-        step(BPF_LDX | BPF_B | BPF_MSH, 0),
-        step(BPF_JMP | BPF_JA, 7),
+        instruction(BPF_LDX | BPF_B | BPF_MSH, 0),
+        instruction(BPF_JMP | BPF_JA, 7),
         // IPv6 (RFC 8200): the next header, which any extension header would be.
         jump(BPF_JEQ, 0x60, 1, 0),
         KEEP,
-        step(BPF_LD | BPF_B | BPF_ABS, 6),
+        instruction(BPF_LD | BPF_B | BPF_ABS, 6),
         jump(BPF_JEQ, TCP, 2, 0),
         jump(BPF_JEQ, UDP, 1, 0),
         KEEP,
-        step(BPF_LDX | BPF_W | BPF_IMM, 40),
+        instruction(BPF_LDX | BPF_W | BPF_IMM, 40),
     ];
     for of_source_or_destination in [0, 2] {
-        program.push(step(BPF_LD | BPF_H | BPF_IND, of_source_or_destination));
+        program.push(instruction(BPF_LD | BPF_H | BPF_IND, of_source_or_destination));
         let each = ports.iter().flat_map(|port| [jump(BPF_JEQ, (*port).into(), 0, 1), KEEP]);
         program.extend(each);
     }
@@ -88,20 +88,20 @@ fn port_filter(ports: &[u16]) -> Vec<SockFilter> {
 
 /// Loads what the kernel knows of a packet besides its octets.
 const fn of_packet(what: c_int) -> SockFilter {
-    step(BPF_LD | BPF_W | BPF_ABS, (SKF_AD_OFF + what).cast_unsigned())
+    instruction(BPF_LD | BPF_W | BPF_ABS, (SKF_AD_OFF + what).cast_unsigned())
 }
 
-const fn step(code: u32, operand: u32) -> SockFilter {
-    SockFilter::new(low(code), 0, 0, operand)
+const fn instruction(code: u32, operand: u32) -> SockFilter {
+    SockFilter::new(low_16_bits(code), 0, 0, operand)
 }
 
 /// Leaves out so many instructions if the test is true, so many if it is not.
 const fn jump(test: u32, operand: u32, if_so: u8, if_not: u8) -> SockFilter {
-    SockFilter::new(low(BPF_JMP | test | BPF_K), if_so, if_not, operand)
+    SockFilter::new(low_16_bits(BPF_JMP | test | BPF_K), if_so, if_not, operand)
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "an instruction's code has 8 bits")]
-const fn low(code: u32) -> u16 {
+const fn low_16_bits(code: u32) -> u16 {
     code as u16
 }
 

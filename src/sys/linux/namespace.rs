@@ -55,7 +55,7 @@ pub(crate) fn no_rights_inside() -> String {
         return "a security module keeps root from its own network: run it where none does"
             .to_owned();
     }
-    match restriction() {
+    match apparmor_restriction() {
         Some(setting) => {
             format!("AppArmor takes the rights in a user namespace: {setting}, or run as root")
         }
@@ -91,7 +91,7 @@ fn forbidden(errno: Errno) -> String {
     let clone = "kernel.unprivileged_userns_clone";
     let clone = (sysctl(clone) == Some(0)).then(|| format!("set {clone} to 1"));
     let (why, outside) = (errno.desc(), "run it outside of the container or its seccomp filter");
-    let advice = clone.or_else(restriction).unwrap_or_else(|| outside.to_owned());
+    let advice = clone.or_else(apparmor_restriction).unwrap_or_else(|| outside.to_owned());
     format!("no user namespace can be made here ({why}): {advice}{}", or_as_root())
 }
 
@@ -114,7 +114,7 @@ fn not_mapped(path: &str, error: &io::Error, user: Uid) -> String {
 }
 
 /// What would have AppArmor leave the rights in a user namespace to its user.
-fn restriction() -> Option<String> {
+fn apparmor_restriction() -> Option<String> {
     let name = "kernel.apparmor_restrict_unprivileged_userns";
     (sysctl(name) == Some(1)).then(|| format!("set {name} to 0"))
 }

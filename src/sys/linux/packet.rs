@@ -57,7 +57,7 @@ impl PacketSocket {
         // The interface is the filter's to know: bind(2) has no address for one whose link has none.
         opened.close()?;
         opened.discard()?;
-        opened.socket.attach_filter(&filter::wanted(only, ports))?;
+        opened.socket.attach_filter(&filter::capture_filter(only, ports))?;
         Ok(opened)
     }
 

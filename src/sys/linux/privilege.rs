@@ -10,11 +10,11 @@ use nix::unistd::{
 use std::io;
 
 /// Leaves an id as it is (setresuid(2)).
-const SAME: u32 = u32::MAX;
+const UNCHANGED: u32 = u32::MAX;
 
 /// The sets a process can use; the bounding set only counts at `execve(2)`, which no new privileges has
 /// no use for.
-const SETS: [CapSet; 4] =
+const CAPABILITY_SETS: [CapSet; 4] =
     [CapSet::Ambient, CapSet::Inheritable, CapSet::Permitted, CapSet::Effective];
 
 /// The user of that name, else of that number; a number needs no entry in the database of users.
@@ -35,7 +35,7 @@ pub(crate) fn find_group(name: &str) -> io::Result<Option<u32>> {
 }
 
 fn number(text: &str) -> Option<u32> {
-    text.parse().ok().filter(|id| *id != SAME)
+    text.parse().ok().filter(|id| *id != UNCHANGED)
 }
 
 /// True if the process may do what root may.
@@ -65,13 +65,13 @@ pub(crate) fn become_user(user: u32, group: u32) -> Result<(), (&'static str, io
 
 /// Tries to be this user again; true if that works, or fails for a reason that may pass.
 pub(crate) fn regains_user(user: u32) -> bool {
-    let same = Uid::from_raw(SAME);
+    let same = Uid::from_raw(UNCHANGED);
     !is_refused(setresuid(same, Uid::from_raw(user), same))
 }
 
 /// Tries to be in this group again; true if that works, or fails for a reason that may pass.
 pub(crate) fn regains_group(group: u32) -> bool {
-    let same = Gid::from_raw(SAME);
+    let same = Gid::from_raw(UNCHANGED);
     !is_refused(setresgid(same, Gid::from_raw(group), same))
 }
 
@@ -91,7 +91,7 @@ pub(crate) fn drop_capabilities() -> io::Result<()> {
 
 /// True if this thread has a capability, whether in force or to be taken.
 pub(crate) fn has_capabilities() -> io::Result<bool> {
-    for set in SETS {
+    for set in CAPABILITY_SETS {
         if !caps::read(None, set).map_err(io::Error::other)?.is_empty() {
             return Ok(true);
         }

@@ -13,7 +13,7 @@ pub(crate) fn no_new_privileges() -> io::Result<()> {
 }
 
 /// The newest that this was tried with; see [`restrict_files`] for why not all that the crate knows.
-const NEWEST: ABI = ABI::V7;
+const NEWEST_ABI: ABI = ABI::V7;
 
 /// Forbids every file, new TCP binds and connects, abstract sockets and signals to others, as far as the
 /// kernel knows how; what it is, for the log. Of this thread and those it starts later.
@@ -21,9 +21,9 @@ const NEWEST: ABI = ABI::V7;
 /// From ABI 9 on Landlock can also refuse what the service needs: to send over UDP (10).
 pub(crate) fn restrict_files() -> Result<String, String> {
     let created = Ruleset::default()
-        .handle_access(AccessFs::from_all(NEWEST))
-        .and_then(|rules| rules.handle_access(AccessNet::from_all(NEWEST)))
-        .and_then(|rules| rules.scope(Scope::from_all(NEWEST)))
+        .handle_access(AccessFs::from_all(NEWEST_ABI))
+        .and_then(|rules| rules.handle_access(AccessNet::from_all(NEWEST_ABI)))
+        .and_then(|rules| rules.scope(Scope::from_all(NEWEST_ABI)))
         .and_then(Ruleset::create);
     let status = created
         .and_then(landlock::RulesetCreated::restrict_self)

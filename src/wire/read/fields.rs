@@ -19,11 +19,11 @@ impl<'a> Fields<'a> {
         Some(number)
     }
 
-    pub(super) fn short(&mut self) -> Option<u16> {
+    pub(super) fn next_u16(&mut self) -> Option<u16> {
         self.number().map(u16::from_be_bytes)
     }
 
-    pub(super) fn long(&mut self) -> Option<u32> {
+    pub(super) fn next_u32(&mut self) -> Option<u32> {
         self.number().map(u32::from_be_bytes)
     }
 
@@ -32,10 +32,10 @@ impl<'a> Fields<'a> {
     }
 
     /// The next numbers, if all of them are there.
-    pub(super) fn longs<const N: usize>(&mut self) -> Option<[u32; N]> {
+    pub(super) fn next_u32s<const N: usize>(&mut self) -> Option<[u32; N]> {
         let mut numbers = [0; N];
         for number in &mut numbers {
-            *number = self.long()?;
+            *number = self.next_u32()?;
         }
         Some(numbers)
     }
@@ -50,7 +50,7 @@ impl<'a> Fields<'a> {
     /// The options, as far as they are whole: their codes and their values.
     pub(super) fn options(mut self) -> impl Iterator<Item = (u16, &'a [u8])> {
         std::iter::from_fn(move || {
-            let (code, length) = (self.short()?, self.short()?);
+            let (code, length) = (self.next_u16()?, self.next_u16()?);
             let value = self.take(length.into())?;
             (code != 0).then_some((code, value))
         })

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// What a block holds.
-pub(super) enum Found {
+pub(super) enum BlockContent {
     Nothing,
     /// A packet that is not IP, or with the type of link that is not read.
     Other(Option<u32>),
@@ -48,7 +48,7 @@ struct Link {
 impl Section {
     /// The section that a file with this header consists of, or begins with.
     pub(super) fn begin(head: &[u8]) -> Result<Self, ReadError> {
-        let magic = |is_big_endian| Fields { rest: head, is_big_endian }.long();
+        let magic = |is_big_endian| Fields { rest: head, is_big_endian }.next_u32();
         for is_big_endian in [false, true] {
             let (units, of_packet) = match magic(is_big_endian) {
                 Some(block_type::SECTION) => return Ok(Self::new(Format::Pcapng, is_big_endian)),
@@ -78,7 +78,7 @@ impl Section {
     }
 
     /// Octets of the head of a block, which has its length.
-    pub(super) fn head(&self) -> usize {
+    pub(super) fn header_octets(&self) -> usize {
         match self.format {
             Format::Pcap(octets) => octets,
             Format::Pcapng => 12,
@@ -88,10 +88,10 @@ impl Section {
     /// Octets of the block with this head; `None` if it cannot be.
     pub(super) fn length(&mut self, head: &[u8]) -> Option<usize> {
         if let Format::Pcap(of_packet) = self.format {
-            let [_seconds, _fraction, captured] = self.fields(head).longs()?;
+            let [_seconds, _fraction, captured] = self.fields(head).next_u32s()?;
             return of_packet.checked_add(captured as usize);
         }
-        let [kind, _length, order] = self.fields(head).longs()?;
+        let [kind, _length, order] = self.fields(head).next_u32s()?;
         // The number of a section is the same in both orders; the order of its own numbers is in it.
         if kind == block_type::SECTION {
             self.is_big_endian ^= match order {
@@ -100,22 +100,22 @@ impl Section {
                 _ => return None,
             };
         }
-        let [_kind, length] = self.fields(head).longs()?;
+        let [_kind, length] = self.fields(head).next_u32s()?;
         (length >= 12).then_some(length as usize)
     }
 
     /// Notes what a block says, and gives the packet that it holds; `None` if it is damaged.
-    pub(super) fn take(&mut self, block: &[u8]) -> Option<Found> {
+    pub(super) fn take(&mut self, block: &[u8]) -> Option<BlockContent> {
         let mut fields = self.fields(block);
         if let Format::Pcap(of_packet) = self.format {
-            let [seconds, fraction] = fields.longs()?;
+            let [seconds, fraction] = fields.next_u32s()?;
             self.last = Some(self.links.first()?.time(seconds.into(), fraction.into()));
             return self.packet(0, block.get(of_packet..)?, Vec::new());
         }
-        let [kind, length] = fields.longs()?;
+        let [kind, length] = fields.next_u32s()?;
         let (body, end) = fields.rest.split_last_chunk::<4>()?;
         // That of a section is not needed to find its end.
-        if self.fields(end).long()? != length && kind != block_type::SECTION {
+        if self.fields(end).next_u32()? != length && kind != block_type::SECTION {
             return None;
         }
         let body = self.fields(body);
@@ -133,27 +133,27 @@ impl Section {
             }
             _ => {}
         }
-        Some(Found::Nothing)
+        Some(BlockContent::Nothing)
     }
 
     /// A packet of the first interface, which says how much of it is kept.
-    fn simple_packet(&self, mut body: Fields) -> Option<Found> {
-        let whole = body.long()? as usize;
+    fn simple_packet(&self, mut body: Fields) -> Option<BlockContent> {
+        let whole = body.next_u32()? as usize;
         let kept = self.links.first()?.kept;
         let kept = if kept == 0 { whole } else { kept.min(whole) };
         self.packet(0, &body.rest[..kept.min(body.rest.len())], Vec::new())
     }
 
     /// A packet with its time, in the units of its interface.
-    fn timed_packet(&mut self, kind: u32, mut body: Fields) -> Option<Found> {
+    fn timed_packet(&mut self, kind: u32, mut body: Fields) -> Option<BlockContent> {
         let interface = if kind == block_type::OLD_PACKET {
-            let interface = body.short()?;
-            let _lost_before = body.short()?;
+            let interface = body.next_u16()?;
+            let _lost_before = body.next_u16()?;
             interface.into()
         } else {
-            body.long()?
+            body.next_u32()?
         };
-        let [high, low, captured, _whole] = body.longs()?;
+        let [high, low, captured, _whole] = body.next_u32s()?;
         let count = u64::from(high) << 32 | u64::from(low);
         let link = self.links.get(interface as usize)?;
         self.last = Some(link.time(count / link.units, count % link.units));
@@ -162,17 +162,17 @@ impl Section {
         self.packet(interface, frame, comments.map(|(_, comment)| comment.to_vec()).collect())
     }
 
-    fn packet(&self, number: u32, frame: &[u8], comments: Vec<Vec<u8>>) -> Option<Found> {
+    fn packet(&self, number: u32, frame: &[u8], comments: Vec<Vec<u8>>) -> Option<BlockContent> {
         let link = self.links.get(number as usize)?;
         if !link::is_read(link.kind) {
-            return Some(Found::Other(Some(link.kind)));
+            return Some(BlockContent::Other(Some(link.kind)));
         }
         let Some(octets) = link::packet(link.kind, frame) else {
-            return Some(Found::Other(None));
+            return Some(BlockContent::Other(None));
         };
         let number = u32::try_from(self.before + number as usize).unwrap_or(u32::MAX);
-        let id = InterfaceId { number, passed: link::passed(link.kind, frame) };
-        Some(Found::Packet(Captured {
+        let id = InterfaceId { number, passed: link::passed_interface(link.kind, frame) };
+        Some(BlockContent::Packet(Captured {
             at: self.last,
             octets: octets.to_vec(),
             interface: Some(Interface { id, name: link.name.clone() }),
@@ -184,7 +184,7 @@ impl Section {
 impl Link {
     fn of_pcap(mut head: Fields, units: u64) -> Result<Self, ReadError> {
         let [_magic, _version, _zone, _accuracy, _kept, kind] =
-            head.longs().ok_or(ReadError::NotACapture)?;
+            head.next_u32s().ok_or(ReadError::NotACapture)?;
         // The upper half is the length of the checksum after each frame.
         let kind = kind & 0xffff;
         if !link::is_read(kind) {
@@ -194,9 +194,9 @@ impl Link {
     }
 
     fn of_pcapng(mut body: Fields) -> Option<Self> {
-        let kind = body.short()?.into();
-        let _reserved = body.short()?;
-        let kept = body.long()? as usize;
+        let kind = body.next_u16()?.into();
+        let _reserved = body.next_u16()?;
+        let kept = body.next_u32()? as usize;
         let mut link = Self { kind, name: None, kept, units: 1_000_000, offset: 0 };
         for (code, value) in body.options() {
             let mut number = Fields { rest: value, ..body };

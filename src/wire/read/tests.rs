@@ -15,25 +15,25 @@ struct Order {
 impl Order {
     const BOTH: [Self; 2] = [Self { big_endian: false }, Self { big_endian: true }];
 
-    fn long(self, number: u32) -> [u8; 4] {
+    fn next_u32(self, number: u32) -> [u8; 4] {
         if self.big_endian { number.to_be_bytes() } else { number.to_le_bytes() }
     }
 
-    fn short(self, number: u16) -> [u8; 2] {
+    fn next_u16(self, number: u16) -> [u8; 2] {
         if self.big_endian { number.to_be_bytes() } else { number.to_le_bytes() }
     }
 
-    fn longs(self, numbers: &[u32]) -> Vec<u8> {
-        numbers.iter().flat_map(|number| self.long(*number)).collect()
+    fn next_u32s(self, numbers: &[u32]) -> Vec<u8> {
+        numbers.iter().flat_map(|number| self.next_u32(*number)).collect()
     }
 
     /// A pcap file of one packet, 3 seconds and this fraction after 1970.
     fn pcap(self, magic: u32, link_type: u32, fraction: u32) -> Vec<u8> {
         [
-            self.long(magic).to_vec(),
-            [self.short(2), self.short(4)].concat(),
-            self.longs(&[0, 0, 65535, link_type]),
-            self.longs(&[3, fraction, 5, 5]),
+            self.next_u32(magic).to_vec(),
+            [self.next_u16(2), self.next_u16(4)].concat(),
+            self.next_u32s(&[0, 0, 65535, link_type]),
+            self.next_u32s(&[3, fraction, 5, 5]),
             PACKET.to_vec(),
         ]
         .concat()
@@ -41,7 +41,7 @@ impl Order {
 
     fn block(self, kind: u32, body: &[u8]) -> Vec<u8> {
         let length = u32::try_from(12 + body.len()).expect("short");
-        [&self.longs(&[kind, length])[..], body, &self.long(length)].concat()
+        [&self.next_u32s(&[kind, length])[..], body, &self.next_u32(length)].concat()
     }
 
     /// A pcapng file of two packets, one without a time, seen on an interface with these options.
@@ -51,20 +51,20 @@ impl Order {
 
     /// What a section begins with, and its first interface.
     fn section(self, link_type: u16, options: &[u8]) -> Vec<u8> {
-        let version = [self.short(1), self.short(0)].concat();
-        let section = [&self.long(0x1a2b_3c4d)[..], &version, &[0xff; 8]].concat();
-        let link = [self.short(link_type), self.short(0)].concat();
-        let interface = [&link[..], &self.long(0), options].concat();
+        let version = [self.next_u16(1), self.next_u16(0)].concat();
+        let section = [&self.next_u32(0x1a2b_3c4d)[..], &version, &[0xff; 8]].concat();
+        let link = [self.next_u16(link_type), self.next_u16(0)].concat();
+        let interface = [&link[..], &self.next_u32(0), options].concat();
         [self.block(0x0a0d_0d0a, &section), self.block(1, &interface)].concat()
     }
 
     fn timed(self, interface: u32, count: u64) -> Vec<u8> {
         let (high, low) = ((count >> 32) as u32, (count & 0xffff_ffff) as u32);
-        self.block(6, &[self.longs(&[interface, high, low, 5, 5]), padded(PACKET)].concat())
+        self.block(6, &[self.next_u32s(&[interface, high, low, 5, 5]), padded(PACKET)].concat())
     }
 
     fn simple(self) -> Vec<u8> {
-        self.block(3, &[&self.long(5)[..], &padded(PACKET)].concat())
+        self.block(3, &[&self.next_u32(5)[..], &padded(PACKET)].concat())
     }
 }
 
@@ -75,7 +75,7 @@ fn padded(frame: &[u8]) -> Vec<u8> {
 }
 
 fn all(file: &[u8]) -> Result<Vec<Captured>, ReadError> {
-    let mut reading = Reading::new(file)?;
+    let mut reading = CaptureReader::new(file)?;
     let mut packets = Vec::new();
     while let Some(packet) = reading.next()? {
         packets.push(packet);
@@ -111,7 +111,7 @@ fn pcap_with_longer_heads_of_packets_is_read() {
 fn pcapng_is_read_in_both_orders_and_any_unit_of_time() {
     for order in Order::BOTH {
         let option = |code, length, value: &[u8]| {
-            [&order.short(code)[..], &order.short(length), value].concat()
+            [&order.next_u16(code)[..], &order.next_u16(length), value].concat()
         };
         let tsresol = |value| option(9, 1, &[value, 0, 0, 0]);
         let micro = Duration::from_micros(5_000_001);
@@ -152,7 +152,7 @@ fn of_a_capture_on_all_interfaces_the_one_that_a_packet_passed_is_known() {
         [&head[..], PACKET].concat()
     };
     let packet = |index| {
-        let head = order.longs(&[0, 0, 1, 25, 25]);
+        let head = order.next_u32s(&[0, 0, 1, 25, 25]);
         order.block(6, &[head, padded(&frame(index))].concat())
     };
     let file = [order.section(276, &[]), packet(3), packet(4)].concat();
@@ -162,7 +162,7 @@ fn of_a_capture_on_all_interfaces_the_one_that_a_packet_passed_is_known() {
 #[test]
 fn a_section_that_goes_on_telling_of_interfaces_is_damaged() {
     let order = Order::BOTH[0];
-    let another = order.block(1, &[&order.short(101)[..], &[0; 6]].concat());
+    let another = order.block(1, &[&order.next_u16(101)[..], &[0; 6]].concat());
     let file = |more| [order.section(101, &[]), another.repeat(more), order.timed(0, 1)].concat();
     assert_eq!(all(&file(4095)).expect("readable").len(), 1);
     assert!(all(&file(4096)).is_err());
@@ -171,7 +171,7 @@ fn a_section_that_goes_on_telling_of_interfaces_is_damaged() {
 #[test]
 fn the_name_of_an_interface_is_read() {
     for order in Order::BOTH {
-        let name = [&order.short(2)[..], &order.short(3), b"br0\0"].concat();
+        let name = [&order.next_u16(2)[..], &order.next_u16(3), b"br0\0"].concat();
         for packet in all(&order.pcapng(101, &name, 1)).expect("readable") {
             let interface = packet.interface.expect("one");
             assert_eq!(interface.name.as_deref(), Some(&b"br0"[..]));
@@ -183,7 +183,7 @@ fn the_name_of_an_interface_is_read() {
 fn a_packet_block_of_the_first_pcapng_files_is_read() {
     for order in Order::BOTH {
         // Interface 0 and packets lost before it are half as long as later on.
-        let packet = [order.longs(&[0, 0, 5_000_001, 5, 5]), padded(PACKET)].concat();
+        let packet = [order.next_u32s(&[0, 0, 5_000_001, 5, 5]), padded(PACKET)].concat();
         let file = [order.section(101, &[]), order.block(2, &packet)].concat();
         assert_eq!(times(&file), [Duration::from_micros(5_000_001)]);
         let file = [order.section(101, &[]), order.block(2, &packet[..24])].concat();
@@ -221,7 +221,7 @@ fn a_pipe_may_give_it_in_pieces() {
         }
     }
     for file in [Order::BOTH[0].pcap(0xa1b2_c3d4, 101, 0), Order::BOTH[1].pcapng(101, &[], 0)] {
-        let mut reading = Reading::new(Slow(&file)).expect("a capture file");
+        let mut reading = CaptureReader::new(Slow(&file)).expect("a capture file");
         assert_eq!(reading.next().expect("readable").expect("a packet").octets, PACKET);
     }
 }
@@ -229,9 +229,9 @@ fn a_pipe_may_give_it_in_pieces() {
 #[test]
 fn packets_on_links_that_are_not_read_are_counted() {
     let file = Order::BOTH[0].pcapng(127, &[], 0);
-    let mut reading = Reading::new(&file[..]).expect("a capture file");
+    let mut reading = CaptureReader::new(&file[..]).expect("a capture file");
     assert_eq!(reading.next().expect("readable"), None);
-    assert_eq!((reading.packets, reading.passed_over), (2, 2));
+    assert_eq!((reading.packets, reading.skipped), (2, 2));
     assert_eq!(reading.unread_links, BTreeSet::from([127]));
     // A pcap file has one kind only, so there is nothing to hope for.
     let error = all(&Order::BOTH[0].pcap(0xa1b2_c3d4, 127, 0)).expect_err("unread");
@@ -278,7 +278,7 @@ fn a_block_of_any_kind_that_is_shorter_than_its_own_ends_is_damage() {
         let whole = order.pcapng(101, &[], 0);
         for kind in [2, 4, 5, 9, 10, 0xbad, 0x4000_0bad, 0x8000_0001, 77] {
             for length in 0..12 {
-                let file = [&whole[..], &order.longs(&[kind, length, 0, 0, 0, 0])].concat();
+                let file = [&whole[..], &order.next_u32s(&[kind, length, 0, 0, 0, 0])].concat();
                 assert!(matches!(all(&file), Err(ReadError::Damaged(2, _))), "{kind}");
             }
         }
@@ -307,9 +307,9 @@ fn an_error_of_the_file_itself_is_told() {
         }
     }
     let file = Order::BOTH[0].pcap(0xa1b2_c3d4, 101, 0);
-    let mut reading = Reading::new(Broken(&file)).expect("a capture file");
+    let mut reading = CaptureReader::new(Broken(&file)).expect("a capture file");
     assert!(reading.next().expect("readable").is_some());
-    let errors = [reading.next().err(), Reading::new(Broken(&file[..20])).err()];
+    let errors = [reading.next().err(), CaptureReader::new(Broken(&file[..20])).err()];
     for error in errors {
         let Some(ReadError::Io(cause)) = error else { panic!("{error:?}") };
         assert_eq!(cause.to_string(), "the disk is on fire");

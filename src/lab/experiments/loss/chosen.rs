@@ -127,7 +127,7 @@ pub(super) fn run(setting: &Setting, run: &mut Run) {
         let until = timeout + 10 * conditions.delay;
         let network = Network::new(conditions, setting.seed).traced();
         let trace = network.exchange(&mut client, &mut service, until);
-        run.saw(Udp, name, (client.received, "reply"));
+        run.observe(Udp, name, (client.received, "reply"));
         run.show(Udp, part, trace);
     }
 }
@@ -140,9 +140,9 @@ fn stream(setting: &Setting, lost: &Lost, run: &mut Run) {
     let mut service = StreamService::default();
     network.run(&mut [(CLIENT, &mut client), (SERVER, &mut service)], patience);
     let trace = network.into_trace();
-    run.saw(Tcp, lost.reply, received(&client.octets));
+    run.observe(Tcp, lost.reply, received(&client.octets));
     if let Some(time) = time_to_the_answer(&trace) {
-        run.saw(Tcp, lost.time, time);
+        run.observe(Tcp, lost.time, time);
     }
     run.show(Tcp, lost.part, trace);
 }

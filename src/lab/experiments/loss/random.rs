@@ -33,7 +33,7 @@ const MAX_STREAMS: u32 = 100;
 const TCP_DEADLINE: Duration = Duration::from_hours(24);
 /// With this loss or less, TCP repairs every exchange within [`TCP_DEADLINE`]. Its retransmissions are at most a minute
 /// apart, so even with the longest delay of a packet an exchange of one seed in a million fails.
-const REPAIRED: f64 = 0.5;
+const MAX_REPAIRED_LOSS: f64 = 0.5;
 
 pub(super) fn count(setting: &Setting) -> u32 {
     setting.options.count.unwrap_or(1000)
@@ -58,7 +58,7 @@ fn predict_streams(setting: &Setting) -> Vec<Prediction> {
     let (share, all) = (conditions(setting).loss, u64::from(streams(setting)));
     let count = |count, of| Expected::is((count, of));
     let (whole, none, median) = match share {
-        ..=REPAIRED => {
+        ..=MAX_REPAIRED_LOSS => {
             (count(all, REPLY), count(0, CLIENTS), Expected::at_least(time_without_loss(setting)))
         }
         ..1.0 => (Expected::OBSERVE, Expected::OBSERVE, Expected::OBSERVE),
@@ -92,7 +92,7 @@ pub(super) fn run(setting: &Setting, run: &mut Run) {
     observe_streams(setting, seeds().take(streams(setting) as usize), run);
     for (what, tries) in [(ONE_TRY, 1), (FOUR_TRIES, TRIES)] {
         let answered = answered(setting, tries, seeds().take(count(setting) as usize));
-        run.saw(Udp, what, Value::share(f64::from(answered) / f64::from(count(setting))));
+        run.observe(Udp, what, Value::share(f64::from(answered) / f64::from(count(setting))));
     }
 }
 
@@ -110,19 +110,19 @@ fn observe_streams(setting: &Setting, seeds: impl Iterator<Item = u64>, run: &mu
         lost += packets;
         ended.push((received, time));
     }
-    run.saw(Tcp, PACKETS_LOST, (lost, PACKET));
+    run.observe(Tcp, PACKETS_LOST, (lost, PACKET));
     for (what, which, of) in [
         (RECEIVED_WHOLE, super::WHOLE, REPLY),
         (RECEIVED_IN_PART, super::PART, REPLY),
         (WITHOUT_REPLY, super::NOTHING, CLIENTS),
     ] {
         let all = ended.iter().filter(|(received, _)| *received == which);
-        run.saw(Tcp, what, count_of(all, of));
+        run.observe(Tcp, what, count_of(all, of));
     }
     let mut times: Vec<Duration> = ended.into_iter().filter_map(|(_, time)| time).collect();
     times.sort_unstable();
     let median = times.get(times.len() / 2).copied();
-    run.saw(Tcp, MEDIAN, median.map_or(NO_REPLY.into(), Value::from));
+    run.observe(Tcp, MEDIAN, median.map_or(NO_REPLY.into(), Value::from));
 }
 
 /// Runs one exchange; returns how much of the reply arrived, when, and how many packets the link lost.

@@ -1,6 +1,6 @@
 //! A server's host with two addresses, asked at the second one: on the real kernel between two network namespaces.
 
-use super::{A_REPLY, FROM, HEARS, LOCAL, OURS, OURS_FROM, ask_unconnected, source_of_reply};
+use super::{A_REPLY, FROM, LOCAL, OURS, OURS_FROM, RECEIVES, ask_unconnected, source_of_reply};
 use crate::lab::link::{CLIENT, SERVER};
 use crate::lab::loopback::{
     PATIENCE, REPLY_OCTETS, answer, bind, ctime_reply, octet_count, octets, open, received, recv,
@@ -30,9 +30,9 @@ fn predict(_: &Setting) -> Vec<Prediction> {
     let [_, first] = ADDRESSES;
     vec![
         Prediction::is(Tcp, LOCAL, SECOND_ADDRESS.to_string()),
-        Prediction::is(Tcp, HEARS, octets(REPLY_OCTETS)),
+        Prediction::is(Tcp, RECEIVES, octets(REPLY_OCTETS)),
         Prediction::is(Tcp, OURS, A_REPLY),
-        Prediction::is(Udp, HEARS, "EAGAIN"),
+        Prediction::is(Udp, RECEIVES, "EAGAIN"),
         Prediction::is(Udp, FROM, first.to_string()),
         Prediction::is(Udp, OURS, A_REPLY),
         Prediction::is(Udp, OURS_FROM, SECOND_ADDRESS.to_string()),
@@ -42,9 +42,9 @@ fn predict(_: &Setting) -> Vec<Prediction> {
 fn run(setting: &Setting) -> Result<Run, Obstacle> {
     let mut run = Run::default();
     careless_stream(setting, &mut run)?;
-    ours(setting, Tcp, &mut run)?;
+    ask_service(setting, Tcp, &mut run)?;
     careless_datagrams(setting, &mut run)?;
-    ours(setting, Udp, &mut run)?;
+    ask_service(setting, Udp, &mut run)?;
     Ok(run)
 }
 
@@ -89,8 +89,8 @@ fn careless_stream(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     })?;
     let reply = ask_stream(&network, timeout)?;
     let local = serving.wait(timeout).map_err(failed("serve"))?;
-    run.saw(Tcp, LOCAL, local.map_or_else(String::new, |local| local.ip().to_string()));
-    run.saw(Tcp, HEARS, reply);
+    run.observe(Tcp, LOCAL, local.map_or_else(String::new, |local| local.ip().to_string()));
+    run.observe(Tcp, RECEIVES, reply);
     show(&network, Tcp, CARELESS, run)
 }
 
@@ -103,8 +103,8 @@ fn careless_datagrams(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> 
     })?;
     let (reply, source) = ask_datagrams(&network, timeout)?;
     serving.wait(PATIENCE + timeout).map_err(failed("serve"))?;
-    run.saw(Udp, HEARS, reply);
-    run.saw(Udp, FROM, source);
+    run.observe(Udp, RECEIVES, reply);
+    run.observe(Udp, FROM, source);
     show(&network, Udp, CARELESS, run)
 }
 
@@ -121,16 +121,16 @@ fn answer_from_anywhere(recorder: &Recorder, socket: &Socket, reply: &Reply) -> 
 }
 
 /// The service of this program, which writes down no calls.
-fn ours(setting: &Setting, transport: Transport, run: &mut Run) -> Result<(), Obstacle> {
+fn ask_service(setting: &Setting, transport: Transport, run: &mut Run) -> Result<(), Obstacle> {
     let (network, timeout) = (network(setting)?, reply_timeout(setting));
     let _serving = network.serve_at(SERVER, WILDCARD)?;
     let came = |reply: String| if reply.ends_with("octets") { A_REPLY.into() } else { reply };
     match transport {
-        Tcp => run.saw(Tcp, OURS, came(ask_stream(&network, PATIENCE + timeout)?)),
+        Tcp => run.observe(Tcp, OURS, came(ask_stream(&network, PATIENCE + timeout)?)),
         Udp => {
             let (reply, source) = ask_datagrams(&network, timeout)?;
-            run.saw(Udp, OURS, came(reply));
-            run.saw(Udp, OURS_FROM, source);
+            run.observe(Udp, OURS, came(reply));
+            run.observe(Udp, OURS_FROM, source);
         }
     }
     show(&network, transport, "daytime serve", run)

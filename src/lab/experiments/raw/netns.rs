@@ -58,14 +58,14 @@ fn listen_in(setting: &Setting, transport: Transport, run: &mut Run) -> Result<(
     let first = copies.first().map_or(&[][..], Vec::as_slice);
     let octets = |octets: usize| (octets.try_into().unwrap_or(u64::MAX), "octet");
     let sent_copies = copies.iter().filter(|copy| copy.get(12..16) == Some(&source())).map(|_| 1);
-    run.saw(transport, "socket(), unprivileged", forbidden);
-    run.saw(transport, "the first raw packet", kind(first).words());
-    run.saw(transport, IP_HEADER, octets(ip_header(first)));
-    run.saw(transport, COPIES, of_what_came(&copies, &trace));
-    run.saw(transport, SENDER_COPIES, (sent_copies.sum(), "packet"));
-    run.saw(transport, REPLY, answer);
+    run.observe(transport, "socket(), unprivileged", forbidden);
+    run.observe(transport, "the first raw packet", kind(first).words());
+    run.observe(transport, IP_HEADER, octets(ip_header(first)));
+    run.observe(transport, COPIES, compare_copies(&copies, &trace));
+    run.observe(transport, SENDER_COPIES, (sent_copies.sum(), "packet"));
+    run.observe(transport, REPLY, answer);
     if transport == Udp {
-        run.saw(Udp, "octets of the copy", octets(first.len()));
+        run.observe(Udp, "octets of the copy", octets(first.len()));
     }
     run.show(transport, "", trace);
     Ok(())
@@ -74,7 +74,7 @@ fn listen_in(setting: &Setting, transport: Transport, run: &mut Run) -> Result<(
 pub(super) const ALL: &str = "all, to the octet";
 
 /// Whether each packet that came to the server's host was passed to its raw socket as it was.
-fn of_what_came(copies: &[Vec<u8>], trace: &Trace) -> String {
+fn compare_copies(copies: &[Vec<u8>], trace: &Trace) -> String {
     let came = sent_by(trace, CLIENT).filter(|(_, packet)| arrival(packet).is_some());
     let came: Vec<&Vec<u8>> = came.map(|(_, packet)| &packet.octets).collect();
     let passed = came.iter().filter(|octets| copies.contains(octets)).count();
@@ -195,9 +195,9 @@ mod tests {
             let what = What::Packet(Packet { to: SERVER, octets, fate });
             trace.push(Event { at: Duration::ZERO, host: CLIENT, what });
         }
-        assert_eq!(of_what_came(&[vec![1], vec![2], vec![3]], &trace), ALL);
-        assert_eq!(of_what_came(&[vec![1], vec![3]], &trace), "2 of 3");
-        assert_eq!(of_what_came(&[vec![1], vec![2], vec![4]], &trace), "2 of 3");
-        assert_eq!(of_what_came(&[], &Trace::default()), "0 of 0");
+        assert_eq!(compare_copies(&[vec![1], vec![2], vec![3]], &trace), ALL);
+        assert_eq!(compare_copies(&[vec![1], vec![3]], &trace), "2 of 3");
+        assert_eq!(compare_copies(&[vec![1], vec![2], vec![4]], &trace), "2 of 3");
+        assert_eq!(compare_copies(&[], &Trace::default()), "0 of 0");
     }
 }

@@ -46,9 +46,9 @@ fn stream(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
         let connected = recorder.call(CLIENT, "connect()", connect, |_| "connected".into());
         Ok(outcome(&connected, |_| "connected".into()))
     })?;
-    run.saw(Tcp, CONNECT, connected);
+    run.observe(Tcp, CONNECT, connected);
     let trace = network.trace();
-    run.saw(Tcp, "what comes back", first_packet(&trace, SERVER));
+    run.observe(Tcp, "what comes back", first_packet(&trace, SERVER));
     run.show(Tcp, "", trace);
     Ok(())
 }
@@ -59,15 +59,15 @@ fn datagram(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
         [(Unconnected, UNCONNECTED), (Reporting, ASKED_FOR), (Connected, CONNECTED)]
     {
         let before = unreachable(&network.trace()).count();
-        run.saw(Udp, what, ask(&network, socket, reply_timeout(setting))?);
+        run.observe(Udp, what, ask(&network, socket, reply_timeout(setting))?);
         // Silence is only remarkable if the message has come.
         network.recorder.wait(PATIENCE + network.round_trip(), |trace| {
             unreachable(trace).skip(before).any(|it| arrival(it).is_some())
         })?;
     }
     let trace = network.trace();
-    run.saw(Udp, "what comes back", first_packet(&trace, SERVER));
-    run.saw(Udp, "ICMP messages", count(unreachable(&trace), "message"));
+    run.observe(Udp, "what comes back", first_packet(&trace, SERVER));
+    run.observe(Udp, "ICMP messages", count(unreachable(&trace), "message"));
     run.show(Udp, "", trace);
     Ok(())
 }

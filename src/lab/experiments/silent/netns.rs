@@ -1,6 +1,6 @@
 //! The link is cut before the reply comes, on the real kernel between two network namespaces.
 
-use super::{AGAIN, GROWTH, OF_CLIENT, Probes, RECV, observe};
+use super::{GROWTH, OF_CLIENT, Probes, RECV, REPLY_RESENT, observe};
 use crate::lab::analysis::replies;
 use crate::lab::link::{CLIENT, Conditions, Fault, SERVER};
 use crate::lab::loopback::{PATIENCE, received};
@@ -23,11 +23,11 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
     vec![
         Prediction::is(Tcp, RECV, "EAGAIN"),
         Prediction::new(Tcp, OF_CLIENT, Expected::between(none("packet"), after)),
-        Prediction::new(Tcp, AGAIN, Expected::at_least((2, "time"))),
+        Prediction::new(Tcp, REPLY_RESENT, Expected::at_least((2, "time"))),
         Prediction::new(Tcp, GROWTH, Expected::at_least(Value::share(GROWS))),
         Prediction::is(Udp, RECV, "EAGAIN"),
         Prediction::is(Udp, OF_CLIENT, none("packet")),
-        Prediction::is(Udp, AGAIN, none("time")),
+        Prediction::is(Udp, REPLY_RESENT, none("time")),
     ]
 }
 

@@ -24,7 +24,7 @@ pub(super) const READ: &str = "octets read";
 pub(super) const RECV: &str = "recv()";
 pub(super) const REPLIES: &str = "packets with the reply";
 pub(super) const CHALLENGES: &str = "client's challenge ACKs";
-pub(super) const ENDS: &str = "the server's last packet";
+pub(super) const LAST_PACKET: &str = "the server's last packet";
 
 pub(super) const PROCEDURE: Procedure = procedure(predict, run);
 
@@ -34,7 +34,7 @@ fn predict(_: &Setting) -> Vec<Prediction> {
         Prediction::is(Tcp, RECV, "ECONNRESET"),
         Prediction::is(Tcp, REPLIES, (1, "packet")),
         Prediction::is(Tcp, CHALLENGES, (1, "packet")),
-        Prediction::is(Tcp, ENDS, "RST"),
+        Prediction::is(Tcp, LAST_PACKET, "RST"),
         Prediction::is(Udp, RECV, "EAGAIN"),
         Prediction::is(Udp, REPLIES, (1, "packet")),
         Prediction::is(Udp, "other packets", (0, "packet")),
@@ -99,11 +99,11 @@ fn reply_and_close(stream: Socket, recorder: &Recorder) -> io::Result<()> {
 fn observe_stream(run: &mut Run, trace: Trace, read: usize, end: String) {
     let last = sent_by(&trace, SERVER).last();
     let last = last.map_or("nothing", |(_, packet)| kind(&packet.octets).words());
-    run.saw(Tcp, READ, (u64::try_from(read).unwrap_or(u64::MAX), "octet"));
-    run.saw(Tcp, RECV, end);
-    run.saw(Tcp, REPLIES, count(replies(&trace), "packet"));
-    run.saw(Tcp, CHALLENGES, count(challenges(&trace), "packet"));
-    run.saw(Tcp, ENDS, last);
+    run.observe(Tcp, READ, (u64::try_from(read).unwrap_or(u64::MAX), "octet"));
+    run.observe(Tcp, RECV, end);
+    run.observe(Tcp, REPLIES, count(replies(&trace), "packet"));
+    run.observe(Tcp, CHALLENGES, count(challenges(&trace), "packet"));
+    run.observe(Tcp, LAST_PACKET, last);
     run.show(Tcp, "with the reply lost", trace);
 }
 
@@ -128,9 +128,9 @@ fn datagram(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     })?;
     let trace = network.trace();
     let others = sent_by(&trace, SERVER).filter(|(_, it)| kind(&it.octets).octets() == 0);
-    run.saw(Udp, RECV, came);
-    run.saw(Udp, REPLIES, count(replies(&trace), "packet"));
-    run.saw(Udp, "other packets", count(others, "packet"));
+    run.observe(Udp, RECV, came);
+    run.observe(Udp, REPLIES, count(replies(&trace), "packet"));
+    run.observe(Udp, "other packets", count(others, "packet"));
     run.show(Udp, "with the reply lost", trace);
     Ok(())
 }
