@@ -5,6 +5,7 @@ mod client_log;
 #[cfg(feature = "server")]
 mod counters;
 mod event;
+#[cfg(feature = "server")]
 mod prometheus;
 
 #[cfg(feature = "server")]
@@ -13,6 +14,7 @@ pub(crate) use client_log::ClientLog;
 pub(crate) use counters::Counters;
 pub use event::Event;
 pub(crate) use event::Kind;
+#[cfg(feature = "server")]
 pub(crate) use prometheus::{family, gauge};
 
 use crate::transport::IpVersion;
@@ -39,7 +41,6 @@ impl fmt::Display for Example {
     }
 }
 
-#[cfg(feature = "server")]
 /// Counters of one server, from its start.
 ///
 /// ```
@@ -49,6 +50,7 @@ impl fmt::Display for Example {
 ///     assert_eq!(metrics.count(*event), 0, "{}", event.name());
 /// }
 /// ```
+#[cfg(feature = "server")]
 pub struct Metrics {
     workers: Vec<Arc<Counters>>,
     client_log: Arc<ClientLog>,
@@ -114,7 +116,7 @@ impl fmt::Debug for Metrics {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "server"))]
 mod tests {
     use super::*;
 

@@ -23,7 +23,7 @@ pub(crate) fn text(check: &Check) -> String {
             Verdict::NotTried => (PLAIN, "not tried"),
         };
         let (title, reason) = (title(finding.probe), (PLAIN, finding.reason.as_str()));
-        page.row(&COLUMNS, [(PLAIN, &title), verdict, reason]);
+        page.row(&COLUMNS, [(PLAIN, title), verdict, reason]);
     }
     let [pass, fail, not_tried] =
         [Verdict::Pass, Verdict::Fail, Verdict::NotTried].map(|verdict| check.count(verdict));
