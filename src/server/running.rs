@@ -59,7 +59,7 @@ impl Server {
     /// let mut reply = String::new();
     /// TcpStream::connect(address)?.read_to_string(&mut reply)?;
     /// assert!(reply.ends_with("-UTC\r\n"));
-    /// assert_eq!(server.metrics().count(Event::TcpAnswered), 1);
+    /// assert_eq!(server.metrics().count(Event::TcpAccepted), 1);
     /// server.stop()?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
