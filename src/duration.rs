@@ -81,7 +81,7 @@ impl Unit {
 
     /// The number alone, exact to the nanosecond, for a program to read.
     #[cfg(feature = "lab")]
-    pub(crate) fn exact(self, time: Duration) -> String {
+    pub(crate) fn plain_number(self, time: Duration) -> String {
         let (nanoseconds, of_one) = (time.as_nanos(), 10_u128.pow(self.digits().into()));
         let (whole, part) = (nanoseconds / of_one, nanoseconds % of_one);
         without_zeros(&format!("{whole}.{part:0width$}", width = self.digits().into())).to_owned()
@@ -143,9 +143,10 @@ mod tests {
     #[cfg(feature = "lab")]
     #[test]
     fn an_exact_number_keeps_every_nanosecond() {
-        let exact = |unit: Unit, nanoseconds| unit.exact(Duration::from_nanos(nanoseconds));
-        assert_eq!(exact(Unit::Milliseconds, 152_345), "0.152345");
-        assert_eq!(exact(Unit::Milliseconds, 1_080_000_000), "1080");
-        assert_eq!(exact(Unit::Seconds, 59_967_000_001), "59.967000001");
+        let plain_number =
+            |unit: Unit, nanoseconds| unit.plain_number(Duration::from_nanos(nanoseconds));
+        assert_eq!(plain_number(Unit::Milliseconds, 152_345), "0.152345");
+        assert_eq!(plain_number(Unit::Milliseconds, 1_080_000_000), "1080");
+        assert_eq!(plain_number(Unit::Seconds, 59_967_000_001), "59.967000001");
     }
 }

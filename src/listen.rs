@@ -140,8 +140,8 @@ impl Listen {
         let broadcasts = sys::broadcasts();
         for &(transport, mut address) in wanted {
             address.set_ip(address.ip().to_canonical()); // IPv4 in IPv6's form is IPv4
-            if is_of_many(address.ip(), &broadcasts) {
-                return Err(ListenError::Many { transport, address });
+            if is_multicast_or_broadcast(address.ip(), &broadcasts) {
+                return Err(ListenError::NotUnicast { transport, address });
             }
             if !once.contains(&(transport, address)) {
                 once.push((transport, address));
@@ -315,7 +315,7 @@ fn settings(
     settings
 }
 
-fn is_of_many(address: IpAddr, broadcasts: &[Ipv4Addr]) -> bool {
+fn is_multicast_or_broadcast(address: IpAddr, broadcasts: &[Ipv4Addr]) -> bool {
     let broadcast = |v4: Ipv4Addr| v4.is_broadcast() || broadcasts.contains(&v4);
     address.is_multicast() || matches!(address, IpAddr::V4(v4) if broadcast(v4))
 }
@@ -370,18 +370,18 @@ mod tests {
     fn a_taken_port_is_refused_on_both_transports() {
         for transport in Transport::BOTH {
             let first = open(&[(transport, LOOPBACK)]).expect("free");
-            let again = open(&[(transport, first[0].bound.address)]);
+            let second = open(&[(transport, first[0].bound.address)]);
             assert!(
-                matches!(again, Err(ListenError::Open { why: Unavailable::InUse, .. })),
-                "{transport}: {again:?}"
+                matches!(second, Err(ListenError::Open { why: Unavailable::InUse, .. })),
+                "{transport}: {second:?}"
             );
         }
     }
 
     #[test]
     fn an_address_of_another_host_is_refused() {
-        let elsewhere = "192.0.2.1:0".parse().expect("address"); // TEST-NET-1, RFC 5737
-        let opened = open(&[(Transport::Tcp, elsewhere)]);
+        let foreign = "192.0.2.1:0".parse().expect("address"); // TEST-NET-1, RFC 5737
+        let opened = open(&[(Transport::Tcp, foreign)]);
         assert!(
             matches!(opened, Err(ListenError::Open { why: Unavailable::NotThisHost, .. })),
             "{opened:?}"
@@ -393,7 +393,7 @@ mod tests {
         for many in ["224.0.0.1:0", "255.255.255.255:0", "127.255.255.255:0", "[ff02::1]:0"] {
             let opened = open(&[(Transport::Udp, many.parse().expect("address"))]);
             let known = sys::backlog_limit().is_some(); // else the interfaces are not asked
-            let refused = matches!(opened, Err(ListenError::Many { .. }));
+            let refused = matches!(opened, Err(ListenError::NotUnicast { .. }));
             assert!(refused || (!known && many.starts_with("127")), "{many}: {opened:?}");
         }
     }

@@ -5,9 +5,9 @@ use crate::metrics::{Event, Kind, Metrics};
 use std::time::{Duration, Instant};
 
 /// Minimum time between the first two notices about an event, so that an operator soon sees its rate.
-const SOON: Duration = Duration::from_secs(1);
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// Minimum time between any two later ones.
-const APART: Duration = Duration::from_mins(1);
+const LATER_PAUSE: Duration = Duration::from_mins(1);
 
 /// The notices of all workers together.
 #[derive(Debug)]
@@ -80,7 +80,7 @@ fn number(new: u64, since: Option<Duration>) -> String {
 
 /// How long the notice after this one has to wait. After a quiet time the next events are a new matter.
 fn pause(since_last: Option<Duration>) -> Duration {
-    if since_last.is_some_and(|since| since < 2 * APART) { APART } else { SOON }
+    if since_last.is_some_and(|since| since < 2 * LATER_PAUSE) { LATER_PAUSE } else { FIRST_PAUSE }
 }
 
 fn log_all(lines: Vec<(Event, String)>) {

@@ -63,7 +63,7 @@ impl Reply {
     }
 
     fn framed(before: &str, text: impl fmt::Display, after: &str) -> Result<Self, ReplyError> {
-        let mut filling = Filling {
+        let mut filling = ReplyWriter {
             reply: Self { octets: [0; Self::MAX_OCTETS], length: 0 },
             error: ReplyError::Unprintable,
         };
@@ -86,12 +86,12 @@ impl fmt::Debug for Reply {
 }
 
 /// A reply as it fills up. `fmt::Error` carries nothing, so the reason has a field of its own.
-struct Filling {
+struct ReplyWriter {
     reply: Reply,
     error: ReplyError,
 }
 
-impl Filling {
+impl ReplyWriter {
     fn push(&mut self, text: &str) -> Result<(), ReplyError> {
         let end = self.reply.length + text.len();
         let place = self.reply.octets.get_mut(self.reply.length..end).ok_or(ReplyError::TooLong)?;
@@ -101,7 +101,7 @@ impl Filling {
     }
 }
 
-impl Write for Filling {
+impl Write for ReplyWriter {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let printable = |character: &char| matches!(character, ' '..='~');
         let pushed = match text.chars().find(|character| !printable(character)) {

@@ -39,7 +39,7 @@ fn ask_on_one(
         }
         socket.ask(batch, run, usize::MAX);
         socket.receive(batch, run);
-        if run.ticks(now) && socket.tick(batch, run, now) {
+        if run.report_progress(now) && socket.tick(batch, run, now) {
             socket.block_for(TICK)?;
         }
     }
@@ -76,7 +76,7 @@ impl Datagrams {
             let room = run.schedule.is_open() && self.ask_in_turn(run);
             self.waiting.wait(run, now, room)?;
             self.receive_ready(run);
-            if run.ticks(now) {
+            if run.report_progress(now) {
                 self.tick(run, now)?;
             }
         }

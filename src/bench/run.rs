@@ -89,7 +89,7 @@ impl<'a> Run<'a> {
 
     /// Whether nothing more begins and no exchange is under way, or every attempt was refused for a while.
     pub(super) fn is_over(&mut self, now: Duration, under_way: impl FnOnce() -> usize) -> bool {
-        self.processor.look(now, &self.schedule);
+        self.processor.sample(now, &self.schedule);
         if self.first.all_refused(now) {
             self.first.gave_up = true;
             self.schedule.stop(now);
@@ -99,7 +99,7 @@ impl<'a> Run<'a> {
     }
 
     /// True once in a while; tells how far it has come.
-    pub(super) fn ticks(&mut self, now: Duration) -> bool {
+    pub(super) fn report_progress(&mut self, now: Duration) -> bool {
         if now < self.next_tick {
             return false;
         }
@@ -112,7 +112,7 @@ impl<'a> Run<'a> {
     }
 
     /// One exchange begins: the moment from which it counts.
-    pub(super) fn begins(&mut self, now: Duration) -> Duration {
+    pub(super) fn begin_exchange(&mut self, now: Duration) -> Duration {
         let due = self.schedule.begin(now);
         self.first.begun += 1;
         self.load.asked += u64::from(self.schedule.measures(due));
@@ -177,7 +177,7 @@ struct Processor {
 }
 
 impl Processor {
-    fn look(&mut self, now: Duration, schedule: &Schedule) {
+    fn sample(&mut self, now: Duration, schedule: &Schedule) {
         if now >= schedule.from {
             self.first.get_or_insert_with(used);
         }
@@ -215,10 +215,10 @@ impl Waiting {
         Ok(Self { poll, events: Events::with_capacity(256), alarm })
     }
 
-    /// Until a socket is ready, the next exchange is due, or a tick is over. `room`: there is a slot for the
+    /// Until a socket is ready, the next exchange is due, or a tick is over. `has_free_slot`: there is a slot for the
     /// next one; else it has to wait for a socket anyway.
-    pub(super) fn wait(&mut self, run: &Run, now: Duration, room: bool) -> io::Result<()> {
-        let next = run.schedule.next().filter(|_| room);
+    pub(super) fn wait(&mut self, run: &Run, now: Duration, has_free_slot: bool) -> io::Result<()> {
+        let next = run.schedule.next().filter(|_| has_free_slot);
         let timeout = match next.map(|next| next.saturating_sub(now)) {
             Some(soon) if soon.is_zero() => Some(Duration::ZERO),
             Some(soon) if soon < TICK => {

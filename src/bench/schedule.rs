@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// Open loop: how long after the end those may begin that were due before it. The client itself may be late by so
 /// much; what has had no slot until then never begins.
-const GRACE: Duration = Duration::from_millis(50);
+const START_GRACE: Duration = Duration::from_millis(50);
 
 /// When exchanges begin.
 #[derive(Clone, Debug)]
@@ -17,21 +17,21 @@ pub(super) struct Schedule {
     pub until: Duration,
     rate: Option<NonZeroU32>,
     /// Open loop: exchanges that have begun.
-    begun: u64,
+    started: u64,
 }
 
 impl Schedule {
     pub(super) fn new(warm_up: Duration, duration: Duration, rate: Option<NonZeroU32>) -> Self {
-        Self { from: warm_up, until: warm_up + duration, rate, begun: 0 }
+        Self { from: warm_up, until: warm_up + duration, rate, started: 0 }
     }
 
     /// How many exchanges may begin now, up to `max`.
     pub(super) fn ready(&self, now: Duration, max: usize) -> usize {
         match self.rate {
             None if now < self.until => max,
-            Some(rate) if now < self.until + GRACE => {
+            Some(rate) if now < self.until + START_GRACE => {
                 let due = due_within(now, rate).min(due_before(self.until, rate));
-                usize::try_from(due.saturating_sub(self.begun)).map_or(max, |due| due.min(max))
+                usize::try_from(due.saturating_sub(self.started)).map_or(max, |due| due.min(max))
             }
             _ => 0,
         }
@@ -40,7 +40,9 @@ impl Schedule {
     /// True when nothing more will begin.
     pub(super) fn is_over(&self, now: Duration) -> bool {
         match self.rate {
-            Some(_) if now < self.until + GRACE => now >= self.until && self.ready(now, 1) == 0,
+            Some(_) if now < self.until + START_GRACE => {
+                now >= self.until && self.ready(now, 1) == 0
+            }
             _ => now >= self.until,
         }
     }
@@ -49,14 +51,14 @@ impl Schedule {
     /// due, however late it begins: a client that wanted the time then has waited since.
     pub(super) fn begin(&mut self, now: Duration) -> Duration {
         let Some(rate) = self.rate else { return now };
-        let due = due_at(self.begun, rate);
-        self.begun += 1;
+        let due = due_at(self.started, rate);
+        self.started += 1;
         due
     }
 
     /// The moment of the next, if it is not now; `None` also in a closed loop.
     pub(super) fn next(&self) -> Option<Duration> {
-        let next = due_at(self.begun, self.rate?);
+        let next = due_at(self.started, self.rate?);
         (next < self.until).then_some(next)
     }
 
@@ -82,7 +84,7 @@ impl Schedule {
     /// How many exchanges were due while it was measured and have not begun.
     pub(super) fn never_begun(&self) -> u64 {
         let Some(rate) = self.rate else { return 0 };
-        due_before(self.until, rate).saturating_sub(self.begun.max(due_before(self.from, rate)))
+        due_before(self.until, rate).saturating_sub(self.started.max(due_before(self.from, rate)))
     }
 }
 
@@ -149,8 +151,8 @@ mod tests {
         let mut open = open(10);
         assert_eq!(open.ready(ms(350), 64), 4);
         assert_eq!(open.ready(ms(350), 2), 2);
-        let begun: Vec<_> = (0..4).map(|_| open.begin(ms(350))).collect();
-        assert_eq!(begun, [ms(0), ms(100), ms(200), ms(300)]);
+        let started: Vec<_> = (0..4).map(|_| open.begin(ms(350))).collect();
+        assert_eq!(started, [ms(0), ms(100), ms(200), ms(300)]);
         assert_eq!(open.ready(ms(350), 64), 0);
     }
 
@@ -182,7 +184,7 @@ mod tests {
         assert_eq!(open.never_begun(), 16);
         assert_eq!(open.ready(ms(3049), 64), 16, "if the client is late");
         assert_eq!((open.ready(ms(3050), 64), open.is_over(ms(3050))), (0, true), "no more");
-        assert_eq!((open.begun, open.measured()), (14, 2 * SECOND));
+        assert_eq!((open.started, open.measured()), (14, 2 * SECOND));
     }
 
     #[test]

@@ -79,7 +79,7 @@ impl QuestionSocket {
             match batch.send_empty(&self.socket, ready) {
                 Ok(sent) => {
                     for _ in 0..sent {
-                        let due = run.begins(now);
+                        let due = run.begin_exchange(now);
                         self.pending.asked(Question { due, sent: now });
                     }
                     asked += sent;
@@ -95,7 +95,7 @@ impl QuestionSocket {
     fn asking_failed(&mut self, error: io::Error, run: &mut Run, now: Duration) {
         let refused = error.kind() == ErrorKind::ConnectionRefused;
         let before = if refused { self.pending.oldest() } else { None };
-        let due = before.map_or_else(|| run.begins(now), |question| question.due);
+        let due = before.map_or_else(|| run.begin_exchange(now), |question| question.due);
         run.failed(due, &ExchangeError::System(error));
         self.resting = true;
     }

@@ -28,7 +28,7 @@ pub(super) fn load(peer: SocketAddr, connections: usize, run: &mut Run) -> Resul
         let room = !stream.idle.is_empty();
         stream.waiting.wait(run, now, room).map_err(BenchError::Setup)?;
         stream.read_ready(run);
-        if run.ticks(now) {
+        if run.report_progress(now) {
             stream.give_up_old(run, now);
         }
     }
@@ -87,7 +87,7 @@ impl Streams {
     }
 
     fn open(&mut self, number: usize, run: &mut Run, now: Duration) -> Result<(), BenchError> {
-        let due = run.begins(now);
+        let due = run.begin_exchange(now);
         let socket = sys::open(self.domain, Type::STREAM).map_err(BenchError::Setup)?;
         match socket.connect(&self.peer) {
             Err(error) if error.raw_os_error() != Some(EINPROGRESS) => {

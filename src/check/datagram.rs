@@ -41,7 +41,7 @@ pub(super) fn ask_from_privileged_port(
 }
 
 /// Asks from the service's own port.
-pub(super) fn ask_from_own_port(
+pub(super) fn ask_from_service_port(
     peer: SocketAddr,
     timeout: Duration,
 ) -> Tried<io::Result<Datagrams>> {

@@ -15,13 +15,13 @@ pub(super) type Tried<T> = Result<T, String>;
 pub(super) struct Observed {
     /// The usual question, over each transport on the addresses of each version.
     pub usual: Vec<Usual>,
-    pub crlf_first: Tried<Conversation>,
-    pub many_first: Tried<Conversation>,
+    pub line_end_first: Tried<Conversation>,
+    pub long_input_first: Tried<Conversation>,
     pub half_close: Tried<Conversation>,
     pub one_octet: Tried<Datagrams>,
     pub long: Tried<Datagrams>,
     pub privileged_port: Tried<Datagrams>,
-    pub own_port: Tried<Datagrams>,
+    pub service_port: Tried<Datagrams>,
 }
 
 /// The usual question and what came of it.

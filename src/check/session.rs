@@ -36,13 +36,13 @@ impl Session<'_> {
         let (tcp, udp) = (answers(Transport::Tcp), answers(Transport::Udp));
         Observed {
             usual,
-            crlf_first: self.step(|it| it.talk_first(&tcp, Opening::Crlf)),
+            line_end_first: self.step(|it| it.send_first(&tcp, Opening::Crlf)),
             one_octet: self.step(|it| it.datagram(&udp, &[0])),
-            many_first: self.step(|it| it.talk_first(&tcp, Opening::Many)),
+            long_input_first: self.step(|it| it.send_first(&tcp, Opening::LongInput)),
             long: self.step(|it| it.datagram(&udp, &[0; 1400])),
-            half_close: self.step(|it| it.talk_first(&tcp, Opening::HalfClose)),
+            half_close: self.step(|it| it.send_first(&tcp, Opening::HalfClose)),
             privileged_port: self.step(|it| it.ask_from(&udp, datagram::ask_from_privileged_port)),
-            own_port: self.step(|it| it.ask_from(&udp, datagram::ask_from_own_port)),
+            service_port: self.step(|it| it.ask_from(&udp, datagram::ask_from_service_port)),
         }
     }
 
@@ -95,13 +95,13 @@ impl Session<'_> {
         }
     }
 
-    fn talk_first(&mut self, tcp: &Tried<SocketAddr>, opening: Opening) -> Tried<Conversation> {
+    fn send_first(&mut self, tcp: &Tried<SocketAddr>, opening: Opening) -> Tried<Conversation> {
         let peer = tcp.clone()?;
-        if opening == Opening::Many && self.must_be_polite(peer) {
+        if opening == Opening::LongInput && self.must_be_polite(peer) {
             return Err("64 KiB are much for a public server; --impolite sends them".to_owned());
         }
         let timeout = self.options.timeout;
-        self.politely(peer, || stream::talk_first(peer, opening, timeout))
+        self.politely(peer, || stream::send_first(peer, opening, timeout))
     }
 
     /// Asks once more if nothing comes back: a datagram may be lost.
@@ -113,8 +113,8 @@ impl Session<'_> {
         if asked.reply != Reply::Silence {
             return Ok(asked);
         }
-        let again = ask()?;
-        Ok(Datagrams { questions: 2, listened: asked.listened + again.listened, ..again })
+        let retry = ask()?;
+        Ok(Datagrams { questions: 2, listened: asked.listened + retry.listened, ..retry })
     }
 
     fn ask_from(

@@ -19,7 +19,7 @@ pub(super) enum Opening {
     /// Sends a line end.
     Crlf,
     /// Sends 64 KiB, more than a server gets rid of with one read.
-    Many,
+    LongInput,
     /// Closes its own direction.
     HalfClose,
 }
@@ -28,7 +28,7 @@ pub(super) enum Opening {
 const MAX_REPLY_OCTETS: usize = 4096;
 
 /// Talks first, then reads to the end.
-pub(super) fn talk_first(peer: SocketAddr, opening: Opening, timeout: Duration) -> Conversation {
+pub(super) fn send_first(peer: SocketAddr, opening: Opening, timeout: Duration) -> Conversation {
     let started = Instant::now();
     let mut octets = Vec::new();
     let ended = connect(peer, timeout).and_then(|mut stream| {
@@ -55,7 +55,7 @@ fn connect(peer: SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
 fn open(stream: &mut TcpStream, opening: Opening) -> io::Result<()> {
     let done = match opening {
         Opening::Crlf => stream.write_all(b"\r\n"),
-        Opening::Many => stream.write_all(&b"\r\n".repeat(32 << 10)),
+        Opening::LongInput => stream.write_all(&b"\r\n".repeat(32 << 10)),
         Opening::HalfClose => stream.shutdown(Shutdown::Write),
     };
     match done {

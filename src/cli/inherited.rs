@@ -12,7 +12,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::time::Duration;
 
 /// Idle time after which a `wait` service of inetd ends, unless `--idle` says otherwise.
-const IDLE: Duration = Duration::from_mins(1);
+const DEFAULT_IDLE_TIME: Duration = Duration::from_mins(1);
 
 /// The name of the socket that is for the metrics (`FileDescriptorName=`, systemd.socket(5)).
 const METRICS: &str = "metrics";
@@ -68,7 +68,7 @@ fn no_standard_input(error: &io::Error) -> Failure {
 pub(super) fn until(arguments: &Serve) -> Until {
     match (arguments.inetd, arguments.idle) {
         (Some(Inetd::Nowait), _) => Until::Answered,
-        (Some(Inetd::Wait), idle) => Until::Idle(idle.unwrap_or(IDLE)),
+        (Some(Inetd::Wait), idle) => Until::Idle(idle.unwrap_or(DEFAULT_IDLE_TIME)),
         (None, Some(idle)) => Until::Idle(idle),
         (None, None) => Until::Stopped,
     }
@@ -121,8 +121,8 @@ mod tests {
     #[test]
     fn two_descriptors_of_one_socket_are_told_from_two_sockets_and_from_files() {
         let (one, other) = UnixDatagram::pair().expect("a pair");
-        let again = one.try_clone().expect("a second handle");
-        assert!(is_one_socket(&one, &again).expect("open"));
+        let copy = one.try_clone().expect("a second handle");
+        assert!(is_one_socket(&one, &copy).expect("open"));
         assert!(!is_one_socket(&one, &other).expect("open"));
         let file = tempfile::tempfile().expect("a file");
         assert!(!is_one_socket(&file, &file).expect("open"));

@@ -36,7 +36,7 @@ pub(super) fn run(arguments: Serve) -> Result<ExitCode, Failure> {
     let gauges = Arc::new(gauges::Source::new(server.metrics(), limits));
     let stdout = NonBlocking::new(io::stdout());
     let signals = CaughtSignals::new().map_err(|error| Failure::signals(&error))?;
-    look_at_descriptors(&gauges, endpoint.as_ref(), &server)?;
+    check_descriptors(&gauges, endpoint.as_ref(), &server)?;
     // What is to be opened is open by here, and no other thread has been started.
     let confining = confinement.begin()?;
     let confining = if zone.is_local { confining.reading_links() } else { confining };
@@ -91,7 +91,7 @@ fn refuse_contradiction(
 }
 
 /// Notes how many descriptors are open, and that enough are left.
-fn look_at_descriptors(
+fn check_descriptors(
     gauges: &gauges::Source,
     endpoint: Option<&Endpoint>,
     server: &Server,

@@ -85,7 +85,7 @@ impl CaughtSignals {
                         continue;
                     }
                     SIGHUP if self.hangup_ignored || !terminal_is_gone(self.terminals) => {
-                        read_zone_again(&controls.zone, controls.zone_option);
+                        reload_zone(&controls.zone, controls.zone_option);
                         continue;
                     }
                     SIGHUP => "SIGHUP: the terminal is gone",
@@ -104,7 +104,7 @@ impl CaughtSignals {
 }
 
 /// Reads the zone of this host again. All workers use it from their next reply on.
-fn read_zone_again(shared: &SharedZone, option: ZoneOption) {
+fn reload_zone(shared: &SharedZone, option: ZoneOption) {
     let before = shared.zone();
     if !option.is_local {
         log::info!("SIGHUP: nothing to read again: --zone is fixed ({before})");

@@ -90,7 +90,7 @@ pub(super) fn probe(client: &mut Client, answer: &Answer, options: &Options) -> 
         if transport == Transport::Udp { Leftover::Nothing } else { Leftover::Unknown };
     let mut failed_in_a_row = 0;
     for _ in 0..if local { PROBES } else { 1 } {
-        let Ok((counts, ends)) = look(client, peer, transport, options) else {
+        let Ok((counts, ends)) = observe_exchange(client, peer, transport, options) else {
             failed_in_a_row += 1;
             if failed_in_a_row == GIVE_UP {
                 break;
@@ -114,7 +114,7 @@ fn connecting(peer: SocketAddr, transport: Transport) -> Vec<Traffic> {
     address.set_port(0);
     let Ok(silent) = TcpListener::bind(address) else { return Vec::new() };
     let read = || sys::traffic(peer.ip().to_canonical());
-    let look = || {
+    let measure_connect = || {
         let start = read()?;
         let _open: OwnedFd = match transport {
             Transport::Tcp => {
@@ -129,11 +129,11 @@ fn connecting(peer: SocketAddr, transport: Transport) -> Vec<Traffic> {
         };
         Some(since(read()?, start))
     };
-    (0..PROBES).map_while(|_| look()).collect()
+    (0..PROBES).map_while(|_| measure_connect()).collect()
 }
 
 /// One exchange with the counters read before it, once the reply is there, and after it.
-fn look(
+fn observe_exchange(
     client: &mut Client,
     peer: SocketAddr,
     transport: Transport,

@@ -119,7 +119,7 @@ mod tests {
     fn waits_are_from_one_sending_of_the_reply_to_the_next() {
         let (client, server) = addresses();
         let (syn, reply) = (syn(client, server), datagram(server, client, b"time"));
-        let again = trace(&[
+        let resent = trace(&[
             (0, CLIENT, &syn, true),
             (20, SERVER, &reply, false),
             (30, CLIENT, &syn, true),
@@ -127,7 +127,7 @@ mod tests {
             (320, SERVER, &reply, false),
         ]);
         let waits = vec![100 * MS, 200 * MS];
-        assert_eq!(after_the_reply(&again), AfterReply { client_packets: 1, waits });
+        assert_eq!(after_the_reply(&resent), AfterReply { client_packets: 1, waits });
         let none = AfterReply { client_packets: 0, waits: Vec::new() };
         assert_eq!(after_the_reply(&trace(&[(0, CLIENT, &syn, true)])), none);
     }

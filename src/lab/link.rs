@@ -101,8 +101,8 @@ impl Link {
             return Fate::Lost(Loss::Chance);
         }
         let first = at + if late < reorder { 2 * delay } else { delay };
-        let again = (twice < duplicate).then_some(first + delay);
-        Fate::Arrived([first].into_iter().chain(again).collect())
+        let duplicate_arrival = (twice < duplicate).then_some(first + delay);
+        Fate::Arrived([first].into_iter().chain(duplicate_arrival).collect())
     }
 
     /// From 0 to 1, 1 excluded: 53 bits, as many as an `f64` can tell apart.

@@ -28,7 +28,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long something is waited for that is predicted never to come: loopback delivers within
 /// microseconds.
-pub(crate) const SILENCE: Duration = Duration::from_millis(200);
+pub(crate) const SILENCE_TIME: Duration = Duration::from_millis(200);
 
 /// An error as manual pages have it: `ECONNREFUSED`.
 pub(crate) fn error_name(error: &io::Error) -> String {

@@ -304,8 +304,8 @@ mod tests {
                 let page = lab.text.method(procedure.engine, &[]);
                 for (name, value) in (procedure.values)(&setting) {
                     let is_shown = page.contains(&format!("{{{name}: {value}}}"));
-                    let is_said = page.contains(&format!("{{{name}: "));
-                    assert!(is_shown || !is_said, "{}: {name} is {value}: {page}", lab.name);
+                    let has_default = page.contains(&format!("{{{name}: "));
+                    assert!(is_shown || !has_default, "{}: {name} is {value}: {page}", lab.name);
                 }
             }
         }
@@ -334,7 +334,7 @@ mod tests {
             for Lesson { says, rests_on } in &lab.text.lessons {
                 let is_had = runs.iter().any(|run| rests_on.iter().all(|it| has(run, it)));
                 // A system that reports no queues has no findings about them.
-                let may_lack = !crate::sys::QUEUES_ARE_TOLD;
+                let may_lack = !crate::sys::REPORTS_QUEUES;
                 assert!(!rests_on.is_empty() && (is_had || may_lack), "{}: {says:?}", lab.name);
             }
         }

@@ -18,7 +18,7 @@ pub(crate) struct Text {
     /// What to remember, sentence by sentence; a run shows those that it bears out.
     pub lessons: Vec<Lesson>,
     /// Where other systems, or other engines, show something else.
-    pub elsewhere: String,
+    pub other_systems: String,
     pub next: Vec<Next>,
     /// Programs that the lab is about, to be read.
     pub programs: Vec<Program>,
@@ -102,9 +102,9 @@ fn read_page(name: &str, page: &'static str) -> Result<Text, Mistake> {
     for section in sections {
         read_section(section, &mut text)?;
     }
-    let Text { question, theory, methods, lessons, elsewhere, next, programs: _ } = &text;
+    let Text { question, theory, methods, lessons, other_systems, next, programs: _ } = &text;
     let has_all = !question.is_empty() && !theory.is_empty() && !methods.is_empty();
-    let has_all = has_all && !lessons.is_empty() && !elsewhere.is_empty() && !next.is_empty();
+    let has_all = has_all && !lessons.is_empty() && !other_systems.is_empty() && !next.is_empty();
     if has_all { Ok(text) } else { Err(mistake("every section but the programs")) }
 }
 
@@ -115,7 +115,7 @@ fn read_section(section: &'static str, text: &mut Text) -> Result<(), Mistake> {
         "Theory" => text.theory.extend(items(body, theory)?),
         "Example" => {}
         "What a run may teach" => text.lessons.extend(items(body, lesson)?),
-        "What differs elsewhere" => text.elsewhere.push_str(&prose(body)?),
+        "What differs elsewhere" => text.other_systems.push_str(&prose(body)?),
         "What to try next" => text.next.extend(items(body, next)?),
         "Programs" => {
             for file in body.split("\n### ").skip(1) {
@@ -265,7 +265,7 @@ tick()
     #[test]
     fn a_page_is_read_as_people_read_it() {
         let text = Text::of("tick", PAGE);
-        assert_eq!((&*text.question, &*text.elsewhere), ("How late?", "Nothing."));
+        assert_eq!((&*text.question, &*text.other_systems), ("How late?", "Nothing."));
         let says = "The clock (of a tower) ticks".to_owned();
         let source = "RFC 867; listen(2), POSIX (1994)".to_owned();
         assert_eq!(text.theory, [Theory { says, source }]);

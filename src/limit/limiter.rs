@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 pub(crate) struct Limiter {
     limits: Limits,
     start: Instant,
-    per_source: Option<Pace>,
-    in_total: Option<Pace>,
+    source_pace: Option<Pace>,
+    total_pace: Option<Pace>,
     /// When the bucket of all is full again.
     total: AtomicU64,
     sources: Buckets,
@@ -21,10 +21,10 @@ pub(crate) struct Limiter {
 
 impl Limiter {
     pub(crate) fn new(limits: Limits, start: Instant) -> Self {
-        let per_source = Pace::of(limits.udp_per_source);
-        let in_total = Pace::of(limits.udp_total);
+        let source_pace = Pace::of(limits.udp_per_source);
+        let total_pace = Pace::of(limits.udp_total);
         let (total, sources) = (AtomicU64::new(0), Buckets::new());
-        Self { limits, start, per_source, in_total, total, sources }
+        Self { limits, start, source_pace, total_pace, total, sources }
     }
 
     /// Takes a token for a datagram from this address. What one source has no token for takes none from
@@ -34,8 +34,8 @@ impl Limiter {
         // From 1 on: 0 marks a place in the table that is free.
         let now = nanoseconds(now.saturating_duration_since(self.start)).saturating_add(1);
         self.sources.with(source, |full| {
-            let after = spend(self.per_source, *full, now).ok_or(Scope::Source)?;
-            let total = |full| spend(self.in_total, full, now);
+            let after = spend(self.source_pace, *full, now).ok_or(Scope::Source)?;
+            let total = |full| spend(self.total_pace, full, now);
             let relaxed = Ordering::Relaxed; // nothing else hangs on the number
             self.total.fetch_update(relaxed, relaxed, total).map_err(|_| Scope::Total)?;
             *full = after;
@@ -77,7 +77,7 @@ fn nanoseconds(duration: Duration) -> u64 {
 /// A bucket for each source, as far as the table has room: a bucket is the moment when it is full again, and
 /// one that is full already need not be remembered.
 ///
-/// Each source has [`WAYS`] places where it may stand; a new one takes the place whose bucket is full first,
+/// Each source has [`ENTRIES_PER_SET`] places where it may stand; a new one takes the place whose bucket is full first,
 /// which loses least. So it takes constant time and memory whatever clients send, and the hash has a
 /// secret key, so that no client can choose which source to push out.
 #[derive(Debug)]
@@ -99,9 +99,9 @@ struct Part {
 
 /// Words of a place: the hash of a source, and when its bucket is full, in nanoseconds; 0 if the place is free. The
 /// hash is as good as the source: no client can find two sources with the same (they would share a bucket).
-const PLACE: usize = 2;
-const WAYS: usize = 4;
-const SET: usize = WAYS * PLACE;
+const ENTRY_WORDS: usize = 2;
+const ENTRIES_PER_SET: usize = 4;
+const SET_WORDS: usize = ENTRIES_PER_SET * ENTRY_WORDS;
 const SETS: usize = 1 << 14;
 /// A part of 128 KiB is large enough for malloc(3) to ask the kernel for it.
 const PARTS: usize = 8;
@@ -124,20 +124,20 @@ impl Buckets {
 
 impl Part {
     fn new() -> Self {
-        let words = vec![0; (SETS / PARTS + 1) * SET];
-        let first = words.as_ptr().align_offset(SET * size_of::<u64>()).min(SET);
+        let words = vec![0; (SETS / PARTS + 1) * SET_WORDS];
+        let first = words.as_ptr().align_offset(SET_WORDS * size_of::<u64>()).min(SET_WORDS);
         Self { words, first }
     }
 
     fn set(&mut self, number: usize) -> &mut [u64] {
-        &mut self.words[self.first + number * SET..][..SET]
+        &mut self.words[self.first + number * SET_WORDS..][..SET_WORDS]
     }
 }
 
 /// The place for a source, in which it may have to be written first.
 fn full_at(set: &mut [u64], hash: u64) -> &mut u64 {
-    let (places, _) = set.as_chunks_mut::<PLACE>();
-    let known = |[source, full]: &[u64; PLACE]| *full != 0 && *source == hash;
+    let (places, _) = set.as_chunks_mut::<ENTRY_WORDS>();
+    let known = |[source, full]: &[u64; ENTRY_WORDS]| *full != 0 && *source == hash;
     let index = places.iter().position(known).unwrap_or_else(|| {
         let oldest = (0..places.len()).min_by_key(|index| places[*index][1]).unwrap_or(0);
         places[oldest] = [hash, 0];
@@ -242,7 +242,7 @@ mod tests {
         assert_eq!(taken(&limiter, "192.0.2.1", start, 1), 0, "it owes most, so it stays");
         let words = |part: &Mutex<Part>| part.lock().expect("not poisoned").words.len();
         let all = limiter.sources.parts.iter().map(words).sum::<usize>();
-        assert_eq!(all, (SETS + PARTS) * SET, "the table has not grown");
+        assert_eq!(all, (SETS + PARTS) * SET_WORDS, "the table has not grown");
     }
 
     #[test]

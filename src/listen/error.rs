@@ -23,7 +23,7 @@ pub enum ListenError {
     },
     /// Many hosts have the address, so no reply can leave from it: multicast or broadcast.
     #[error("cannot listen on {transport} {address}: it is a multicast or broadcast address")]
-    Many {
+    NotUnicast {
         /// The transport that was to be served.
         transport: Transport,
         /// The address of many.

@@ -117,10 +117,10 @@ mod tests {
     fn a_port_that_another_server_has_is_refused_though_both_would_share_it() {
         for transport in Transport::BOTH {
             let first = open(transport, LOOPBACK.into()).expect("loopback");
-            let again = open(transport, first[0][0].bound.address);
+            let second = open(transport, first[0][0].bound.address);
             assert!(
-                matches!(again, Err(ListenError::Open { why: Unavailable::InUse, .. })),
-                "{transport}: {again:?}"
+                matches!(second, Err(ListenError::Open { why: Unavailable::InUse, .. })),
+                "{transport}: {second:?}"
             );
         }
     }

@@ -7,9 +7,9 @@ use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Maximum number of lines in a [`PERIOD`], for all workers together: no flood fills the log.
+/// Maximum number of lines in a [`LOG_PERIOD`], for all workers together: no flood fills the log.
 const MAX_LINES: u32 = 10;
-const PERIOD: Duration = Duration::from_secs(1);
+const LOG_PERIOD: Duration = Duration::from_secs(1);
 
 /// Logs clients and counts those that it leaves out.
 #[derive(Debug, Default)]
@@ -48,7 +48,7 @@ impl ClientLog {
     pub(crate) fn report_left_out(&self, now: Instant) -> Option<Instant> {
         let mut period = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         report(period.start_next(now));
-        let end = period.began.map(|began| began + PERIOD);
+        let end = period.began.map(|began| began + LOG_PERIOD);
         end.filter(|_| period.left_out > 0)
     }
 
@@ -62,7 +62,7 @@ impl ClientLog {
 impl Period {
     /// Begins a period if the last is over; how many lines that one left out.
     fn start_next(&mut self, now: Instant) -> u64 {
-        if self.began.is_some_and(|began| now < began + PERIOD) {
+        if self.began.is_some_and(|began| now < began + LOG_PERIOD) {
             return 0;
         }
         let ended = mem::replace(self, Self { began: Some(now), ..Self::default() });
@@ -115,9 +115,9 @@ mod tests {
         assert_eq!(period.start_next(start), 0);
         let admitted = |period: &mut Period| (0..25).filter(|_| period.admits_line()).count();
         assert_eq!(admitted(&mut period), 10);
-        assert_eq!(period.start_next(start + PERIOD / 2), 0, "it is not over");
+        assert_eq!(period.start_next(start + LOG_PERIOD / 2), 0, "it is not over");
         assert_eq!(admitted(&mut period), 0);
-        assert_eq!(period.start_next(start + PERIOD), 15 + 25);
+        assert_eq!(period.start_next(start + LOG_PERIOD), 15 + 25);
         assert_eq!(admitted(&mut period), 10);
     }
 

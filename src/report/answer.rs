@@ -114,7 +114,7 @@ mod tests {
         );
     }
     /// What is told of the offset when the local clock shows this at the end of a millisecond.
-    fn told(reply: &str, arrived: &str) -> String {
+    fn shown(reply: &str, arrived: &str) -> String {
         let answer = Answer {
             octets: reply.into(),
             round_trip: Duration::from_millis(1),
@@ -126,19 +126,19 @@ mod tests {
 
     #[test]
     fn the_offset_is_told_no_finer_than_it_is_known() {
-        assert!(told("2026-11-22T14:20:31Z", "2026-11-22T14:20:31Z").starts_with("+0.00 s ±"));
+        assert!(shown("2026-11-22T14:20:31Z", "2026-11-22T14:20:31Z").starts_with("+0.00 s ±"));
         let agree = "local clock and server agree, as far as this can tell";
         assert_eq!(
-            told("2026-11-22T14:20:31Z", "2026-11-22T14:20:31.215Z"),
+            shown("2026-11-22T14:20:31Z", "2026-11-22T14:20:31.215Z"),
             format!("+0.21 s ± 1.00 s, round trip 1.00 ms: {agree}")
         );
         assert_eq!(
-            told("2026-11-22T14:20:31Z", "2026-11-22T14:19:31.215Z"),
+            shown("2026-11-22T14:20:31Z", "2026-11-22T14:19:31.215Z"),
             "-59.79 s ± 1.00 s, round trip 1.00 ms: the local clock is behind the \
              server's; which of them is right, NTP can tell"
         );
         assert_eq!(
-            told("2026-11-22T14:20:31.250Z", "2026-11-22T14:20:31.253Z"),
+            shown("2026-11-22T14:20:31.250Z", "2026-11-22T14:20:31.253Z"),
             "+0.0025 s ± 0.0015 s, round trip 1.00 ms: the local clock is ahead of \
              the server's; which of them is right, NTP can tell"
         );
@@ -147,10 +147,10 @@ mod tests {
     #[test]
     fn an_offset_that_is_not_known_says_why() {
         assert_eq!(
-            told("Sun Nov 22 14:20:31 2026", ""),
+            shown("Sun Nov 22 14:20:31 2026", ""),
             "unknown: without a zone that is certain, this is many instants"
         );
         let no_date = "unknown: the local clock holds no valid date";
-        assert_eq!(told("2026-11-22T14:20:31Z", ""), no_date);
+        assert_eq!(shown("2026-11-22T14:20:31Z", ""), no_date);
     }
 }

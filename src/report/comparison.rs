@@ -246,14 +246,14 @@ mod tests {
     use crate::client::Family;
     use crate::compare::{CompareOptions, compare};
 
-    fn own() -> Comparison {
+    fn sample() -> Comparison {
         let options = CompareOptions { count: 20, ..CompareOptions::default() };
         compare(None, &options, &mut |_, _| {}).expect("loopback")
     }
 
     #[test]
     fn the_whole_screen_fits_80_columns() {
-        let text = anstream::adapter::strip_str(&text(&own())).to_string();
+        let text = anstream::adapter::strip_str(&text(&sample())).to_string();
         assert!(text.lines().count() > 30, "{text}");
         for line in text.lines() {
             assert!(line.chars().count() <= 80, "{line:?}");
@@ -262,7 +262,7 @@ mod tests {
 
     #[test]
     fn a_side_without_an_answer_leaves_its_column_empty_and_the_other_whole() {
-        let whole = own();
+        let whole = sample();
         let error = AskError::NoAddress { host: "localhost".to_owned(), family: Family::V6 };
         let text = text(&Comparison { udp: Err(error), ..whole });
         assert!(text.contains("a read of 0 octets"), "{text}");

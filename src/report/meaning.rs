@@ -288,7 +288,7 @@ mod tests {
     use super::*;
     use crate::syntax::recognise;
 
-    fn told(reply: &str) -> String {
+    fn shown(reply: &str) -> String {
         lines(&recognise(reply.as_bytes()).expect("a time"), None).join("\n")
     }
 
@@ -297,19 +297,19 @@ mod tests {
         let expected = "    means   1982-02-23T01:37:43Z: it names its zone, PST (-08:00)\n    \
                         syntax  rfc867, RFC 867's first example; to the second\n    \
                         note    it contradicts itself: it says Tuesday, but 1982-02-22 was a Monday";
-        assert_eq!(told("Tuesday, February 22, 1982 17:37:43-PST\r\n"), expected);
+        assert_eq!(shown("Tuesday, February 22, 1982 17:37:43-PST\r\n"), expected);
     }
 
     #[test]
     fn what_fixes_no_instant_says_why() {
-        let first = |reply| told(reply).lines().next().expect("a line").to_owned();
+        let first = |reply| shown(reply).lines().next().expect("a line").to_owned();
         let wall = "    means   2003-07-28T11:56:22 on a wall clock somewhere: it names no zone";
         assert_eq!(first("Mon Jul 28 11:56:22 2003\n"), wall);
         let name = first("Mon Jul 28 11:56:22 IST 2003\n");
         assert!(name.ends_with("somewhere: the name IST does not"), "{name}");
         let either = first("16:05:11 5.3.2009\n");
         assert!(either.contains("2009-03-05T16:05:11 or 2009-05-03T16:05:11: day"), "{either}");
-        let zone = told("16:05:11 CEST 5/3/2009\n").replace("\n            ", " ");
+        let zone = shown("16:05:11 CEST 5/3/2009\n").replace("\n            ", " ");
         assert!(zone.contains("zone, CEST, which does not fix the offset"), "{zone}");
     }
 
@@ -327,7 +327,7 @@ mod tests {
             code    MJD 60966; TT=16: daylight time in the US, for 15 days more; L=0: no\n            \
             leap second; H=0: healthy; msADV=621.4: sent 621.4 ms early; *: the\n            \
             on-time marker";
-        assert_eq!(told("60966 25-10-18 07:09:27 16 0 0 621.4 UTC(NIST) *"), expected);
+        assert_eq!(shown("60966 25-10-18 07:09:27 16 0 0 621.4 UTC(NIST) *"), expected);
     }
 
     #[test]
@@ -346,6 +346,6 @@ mod tests {
         let fault =
             "server reports itself unhealthy (H=2): its time is wrong by more than 5 seconds";
         assert_eq!(faults(&recognised), [fault]);
-        assert!(told(sick).contains("server reports itself unhealthy (H=2)"));
+        assert!(shown(sick).contains("server reports itself unhealthy (H=2)"));
     }
 }

@@ -151,9 +151,9 @@ mod tests {
 
     #[test]
     fn a_header_that_is_not_whole_or_cannot_be_is_told() {
-        let told = |kind| label(&packet(kind, 0, None));
-        assert_eq!(told(Kind::Other(6)), "TCP, cut off");
-        assert_eq!(told(Kind::BadHeader(6)), "TCP, bad header");
-        assert_eq!(told(Kind::Other(47)), "protocol 47");
+        let label_of = |kind| label(&packet(kind, 0, None));
+        assert_eq!(label_of(Kind::Other(6)), "TCP, cut off");
+        assert_eq!(label_of(Kind::BadHeader(6)), "TCP, bad header");
+        assert_eq!(label_of(Kind::Other(47)), "protocol 47");
     }
 }

@@ -35,6 +35,7 @@ use std::io;
 use std::mem;
 use std::ops::RangeInclusive;
 use std::os::fd::{AsRawFd, RawFd};
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::time::Duration;
 use threads::Threads;
@@ -275,6 +276,13 @@ fn shared(workers: usize, limits: Limits) -> io::Result<(Vec<Poll>, Arc<Shared>)
     Ok((polls, Arc::new(Shared::new(wakers, limits))))
 }
 
+/// A loop that panics ends as one that fails: never a server that looks alive and answers nothing.
+fn run_loop(run: impl FnOnce() -> io::Result<()>) -> Result<(), ServeError> {
+    // Nothing of what it worked with is used again.
+    let ended = panic::catch_unwind(AssertUnwindSafe(run));
+    ended.map_or_else(|reason| Err(ServeError::died(&*reason)), |it| it.map_err(ServeError::Loop))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -301,5 +309,14 @@ mod tests {
         let config = Config::default().address("127.0.0.1:0".parse().expect("an address"));
         let error = Server::bind(config.workers(Workers::Auto).until(until)).err();
         assert!(matches!(error, Some(ServeError::IdleWorkers)), "{error:?}");
+    }
+
+    #[test]
+    fn a_loop_that_panics_ends_the_server_with_the_reason() {
+        assert!(run_loop(|| Ok(())).is_ok());
+        let failed = run_loop(|| Err(io::Error::other("no events")));
+        assert!(matches!(failed, Err(ServeError::Loop(_))));
+        let died = run_loop(|| panic!("no {}", "time")).expect_err("it panicked");
+        assert_eq!(died.to_string(), "the event loop died of a defect: no time");
     }
 }

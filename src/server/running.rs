@@ -155,9 +155,9 @@ mod tests {
         client.read_to_string(&mut reply).expect("a clean end");
         assert!(reply.ends_with("-UTC\r\n"), "{reply}");
         let shared = Arc::downgrade(&server.shutdown.shared);
-        let begun = Instant::now();
+        let started = Instant::now();
         drop(server);
-        assert!(begun.elapsed() < Running::STOP_LIMIT, "{:?}", begun.elapsed());
+        assert!(started.elapsed() < Running::STOP_LIMIT, "{:?}", started.elapsed());
         assert_eq!(shared.strong_count(), 0, "its thread has ended");
         assert!(client.peer_addr().is_ok(), "the client has not closed");
     }

@@ -130,7 +130,7 @@ mod tests {
         Supervisor { socket: Some(socket), beat, unsent: None, due: None }
     }
 
-    fn heard(supervisor: &UnixDatagram) -> Option<String> {
+    fn received(supervisor: &UnixDatagram) -> Option<String> {
         supervisor.set_nonblocking(true).expect("set");
         let mut text = [0; 256];
         let length = supervisor.recv(&mut text).ok()?;
@@ -155,13 +155,13 @@ mod tests {
         let beat = Duration::from_secs(10);
         let mut supervisor = with(ours, Some(beat));
         supervisor.ready("serving");
-        assert_eq!(heard(&theirs).as_deref(), Some("READY=1\nSTATUS=serving\n"));
+        assert_eq!(received(&theirs).as_deref(), Some("READY=1\nSTATUS=serving\n"));
         for _ in 0..3 {
             let due = supervisor.next_deadline().expect("a watchdog");
             supervisor.tick(due.checked_sub(Duration::from_millis(1)).expect("in range"), || true);
-            assert_eq!(heard(&theirs), None);
+            assert_eq!(received(&theirs), None);
             supervisor.tick(due, || true);
-            assert_eq!(heard(&theirs).as_deref(), Some("WATCHDOG=1\n"));
+            assert_eq!(received(&theirs).as_deref(), Some("WATCHDOG=1\n"));
             assert_eq!(supervisor.next_deadline(), Some(due + beat));
         }
     }
@@ -185,11 +185,11 @@ mod tests {
         supervisor.ready("serving");
         let due = supervisor.next_deadline().expect("to be tried again");
         for _ in 0..filled {
-            assert_eq!(heard(&theirs).as_deref(), Some("full"));
+            assert_eq!(received(&theirs).as_deref(), Some("full"));
         }
-        assert_eq!(heard(&theirs), None);
+        assert_eq!(received(&theirs), None);
         supervisor.tick(due, || true);
-        assert_eq!(heard(&theirs).as_deref(), Some("READY=1\nSTATUS=serving\n"));
+        assert_eq!(received(&theirs).as_deref(), Some("READY=1\nSTATUS=serving\n"));
         assert_eq!(supervisor.next_deadline(), None);
     }
 

@@ -5,7 +5,6 @@ use super::worker::Worker;
 use std::any::Any;
 use std::io;
 use std::mem;
-use std::panic::{self, AssertUnwindSafe};
 use std::sync::mpsc::{self, Sender};
 use std::thread::{self, JoinHandle};
 
@@ -52,26 +51,5 @@ impl Threads {
         let ended: Vec<_> = self.started.into_iter().map(|started| started.thread.join()).collect();
         let died = |reason: Box<dyn Any + Send>| Err(ServeError::died(&*reason));
         ended.into_iter().try_for_each(|ended| ended.unwrap_or_else(died))
-    }
-}
-
-/// A loop that panics ends as one that fails: never a server that looks alive and answers nothing.
-pub(super) fn survive(run: impl FnOnce() -> io::Result<()>) -> Result<(), ServeError> {
-    // Nothing of what it worked with is used again.
-    let ended = panic::catch_unwind(AssertUnwindSafe(run));
-    ended.map_or_else(|reason| Err(ServeError::died(&*reason)), |it| it.map_err(ServeError::Loop))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_loop_that_panics_ends_the_server_with_the_reason() {
-        assert!(survive(|| Ok(())).is_ok());
-        let failed = survive(|| Err(io::Error::other("no events")));
-        assert!(matches!(failed, Err(ServeError::Loop(_))));
-        let died = survive(|| panic!("no {}", "time")).expect_err("it panicked");
-        assert_eq!(died.to_string(), "the event loop died of a defect: no time");
     }
 }

@@ -1,8 +1,7 @@
 //! The loop of one thread: wait, answer, drain.
 
 use super::shared::Shared;
-use super::threads::survive;
-use super::{Config, ServeError, Supervisor, Until};
+use super::{Config, ServeError, Supervisor, Until, run_loop};
 use crate::listen::Opened;
 use crate::metrics::Counters;
 use crate::responder::Responder;
@@ -22,9 +21,9 @@ use std::time::{Duration, Instant};
 pub(super) const WAKE: Token = Token(0);
 const FIRST_UDP: usize = 1;
 /// How long open connections may take to end after a request to stop.
-pub(super) const GRACE: Duration = Duration::from_secs(1);
+pub(super) const STOP_GRACE: Duration = Duration::from_secs(1);
 /// Minimum time between two looks of a worker for notices.
-const NOTICES_APART: Duration = Duration::from_millis(100);
+const MIN_NOTICE_INTERVAL: Duration = Duration::from_millis(100);
 
 #[derive(Debug)]
 pub(super) struct Worker {
@@ -109,7 +108,7 @@ impl Worker {
 
     /// Serves until a request to stop, or as long as [`Until`] says. When it ends, the other workers end too.
     pub(super) fn serve(&mut self) -> Result<(), ServeError> {
-        let ended = survive(|| self.run());
+        let ended = run_loop(|| self.run());
         self.shared.stop();
         ended
     }
@@ -209,7 +208,7 @@ impl Worker {
     fn log_notices(&mut self, now: Instant) {
         let troubles = self.counters.troubles();
         if troubles != mem::replace(&mut self.troubles, troubles) {
-            let soon = self.notices_logged.map_or(now, |logged| logged + NOTICES_APART);
+            let soon = self.notices_logged.map_or(now, |logged| logged + MIN_NOTICE_INTERVAL);
             self.notices_due = Some(self.notices_due.map_or(soon, |due| due.min(soon)));
         }
         if self.notices_due.is_some_and(|due| due <= now) {
@@ -221,7 +220,7 @@ impl Worker {
     /// Answers what has arrived before the stop, accepts no more, and waits for open connections.
     fn finish(&mut self, events: &mut Events) -> io::Result<()> {
         let now = Instant::now();
-        let deadline = now + GRACE;
+        let deadline = now + STOP_GRACE;
         if let Some(supervisor) = &mut self.supervisor {
             supervisor.stopping();
         }

@@ -172,9 +172,9 @@ fn advance(cursor: &mut Cursor) -> Result<Duration, Mismatch> {
 fn universal<'a>(cursor: &mut Cursor<'a>) -> Result<ZoneText<'a>, Mismatch> {
     const WHOLE: &str = "UTC(NIST)";
     let (start, rest) = (cursor.at(), cursor.rest());
-    let begun = rest.len() < 3 && b"UTC".starts_with(rest);
+    let is_prefix = rest.len() < 3 && b"UTC".starts_with(rest);
     let unclosed = rest.starts_with(b"UTC(") && !rest.contains(&b')');
-    if begun || unclosed {
+    if is_prefix || unclosed {
         cursor.run(|_| true);
         return cursor.blame_short(WHOLE, start);
     }

@@ -149,8 +149,8 @@ mod tests {
     /// Of a reply that fixes day and month: the date and time.
     fn naive(reply: &str) -> String {
         let read = read(reply);
-        let told = read.strip_prefix("numeric ").and_then(|rest| rest.split_once(" -"));
-        told.unwrap_or_else(|| panic!("{read}")).0.to_owned()
+        let orders = read.strip_prefix("numeric ").and_then(|rest| rest.split_once(" -"));
+        orders.unwrap_or_else(|| panic!("{read}")).0.to_owned()
     }
 
     #[test]

@@ -164,8 +164,8 @@ fn specifier_length(text: &str) -> usize {
 fn longest(items: &[Item], instants: &[DateTime<Zone>]) -> Option<usize> {
     let literal = |item: &Item| matches!(item, Item::Literal(_) | Item::OwnedLiteral(_));
     // What is the same every time need not be tried at every instant.
-    let enough = if items.iter().all(literal) { 1 } else { instants.len() };
-    instants[..enough].iter().try_fold(0, |most, time| Some(most.max(written(items, time)?)))
+    let sampled = if items.iter().all(literal) { 1 } else { instants.len() };
+    instants[..sampled].iter().try_fold(0, |most, time| Some(most.max(written(items, time)?)))
 }
 
 fn written(items: &[Item], time: &DateTime<Zone>) -> Option<usize> {

@@ -70,10 +70,10 @@ impl Unrecognised {
             }
             flags = binary;
         }
-        let begun = mismatch.at > 0;
-        flags.add_if(begun && !frame.ended && mismatch.at_end, Flag::Truncated);
+        let matched_some = mismatch.at > 0;
+        flags.add_if(matched_some && !frame.ended && mismatch.at_end, Flag::Truncated);
         flags.add_if(
-            refuses(frame.line) || (!begun && is_words(frame.line)),
+            refuses(frame.line) || (!matched_some && is_words(frame.line)),
             Flag::LooksLikeRefusal,
         );
         let Mismatch { expected, at, .. } = mismatch;

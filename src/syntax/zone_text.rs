@@ -37,7 +37,7 @@ impl<'a> ZoneText<'a> {
 
     /// Reads an offset or a name, and what may stand behind it to say the same again: `+0100 (CET)`.
     pub(super) fn read(cursor: &mut Cursor<'a>) -> Result<Self, Mismatch> {
-        let zone = Self::one(cursor, in_capitals)?;
+        let zone = Self::one(cursor, is_zone_name)?;
         Ok(zone.with_repetition(cursor))
     }
 
@@ -122,32 +122,32 @@ impl<'a> ZoneText<'a> {
     /// fixes nothing.
     fn with_repetition(self, cursor: &mut Cursor<'a>) -> Self {
         let whole = !cursor.flags.contains(Flag::Truncated);
-        let again = cursor.optional(|cursor| {
+        let repetition = cursor.optional(|cursor| {
             let apart = cursor.skip_spaces();
             match cursor.rest().first() {
                 Some(b'(') => comment(cursor),
-                _ if apart => Self::one(cursor, in_capitals).map(Some),
+                _ if apart => Self::one(cursor, is_zone_name).map(Some),
                 _ => cursor.fail("a space"), // +0A200 is damage
             }
         });
         let cut = whole && cursor.flags.contains(Flag::Truncated);
-        match again.flatten() {
+        match repetition.flatten() {
             _ if cut && !self.is_numeric() => Self { offset: None, ..self },
             None => self,
-            Some(again) => self.settled_by(again),
+            Some(repetition) => self.settled_by(repetition),
         }
     }
 
     /// See [`ZoneText::with_repetition`].
-    fn settled_by(self, again: Self) -> Self {
+    fn settled_by(self, repetition: Self) -> Self {
         let conflict = Self { offset: None, conflict: true, ..self };
-        match (self.offset, again.offset) {
-            (None, Some(_)) if again.is_numeric() => again,
+        match (self.offset, repetition.offset) {
+            (None, Some(_)) if repetition.is_numeric() => repetition,
             (Some(one), Some(other)) if one != other => {
-                if self.is_numeric() && !again.is_numeric() { self } else { conflict }
+                if self.is_numeric() && !repetition.is_numeric() { self } else { conflict }
             }
             // EST (DST), GMT (BST): the name says winter and what follows summer.
-            (Some(_), None) if !self.is_numeric() && again.is_abbreviation() => conflict,
+            (Some(_), None) if !self.is_numeric() && repetition.is_abbreviation() => conflict,
             _ => self,
         }
     }
@@ -174,7 +174,7 @@ fn in_name(octet: u8) -> bool {
 
 /// An abbreviation as systems write it (`CET`, `ChST`), or a name of the IANA database. `Uhr` is none, and
 /// neither is `NOV` or `THU`.
-fn in_capitals(name: &str) -> bool {
+fn is_zone_name(name: &str) -> bool {
     let month = names::month(name.as_bytes()).is_some_and(|name| name.english);
     let weekday = names::weekday(name.as_bytes()).is_some_and(|name| name.english);
     let capitals = name.bytes().filter(u8::is_ascii_lowercase).count() < 2;
@@ -183,7 +183,7 @@ fn in_capitals(name: &str) -> bool {
 
 fn in_parentheses<'a>(cursor: &mut Cursor<'a>) -> Result<ZoneText<'a>, Mismatch> {
     cursor.octet(b'(', "an opening parenthesis")?;
-    let zone = ZoneText::one(cursor, in_capitals)?;
+    let zone = ZoneText::one(cursor, is_zone_name)?;
     cursor.octet(b')', "a closing parenthesis")?;
     Ok(zone)
 }

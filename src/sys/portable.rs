@@ -15,7 +15,7 @@ pub(crate) use namespace::{
 pub(crate) use packet::{LinkChanges, PacketSocket, interfaces};
 #[cfg(feature = "lab")]
 pub(crate) use queues::{
-    QUEUES_ARE_TOLD, accept_queue, count_drops, listen_overflows, receive_counted, report_errors,
+    REPORTS_QUEUES, accept_queue, count_drops, listen_overflows, receive_counted, report_errors,
     set_syn_retries,
 };
 

@@ -182,8 +182,8 @@ fn after_error(stream: &TcpStream, error: io::Error, sockets: &mut Sockets) -> i
         return Err(error);
     }
     sockets.record("recv");
-    let begun = stream.peek(&mut [0]).is_ok_and(|length| length > 0);
-    if begun { Ok(Outcome::Reset(error)) } else { Err(error) }
+    let sent_data = stream.peek(&mut [0]).is_ok_and(|length| length > 0);
+    if sent_data { Ok(Outcome::Reset(error)) } else { Err(error) }
 }
 
 /// RFC 8305, section 4: the family of the first address first, then in turns; within a family the

@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 const MAX_ACCEPTED: usize = 64;
 /// Connections of a round for which poll(2) says first whether one waits. A failing `accept(2)` is expensive: Linux
 /// allocates the file first.
-const POLLED_FIRST: usize = 8;
+const MAX_POLLED_ACCEPTS: usize = 8;
 /// How long a listener rests when `accept` fails for a reason that waiting may cure.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -104,7 +104,7 @@ impl Service {
                 if listener.resume.is_some_and(|resume| resume <= round.now) {
                     listener.resume = None;
                 }
-                if (1..=POLLED_FIRST).contains(&taken) {
+                if (1..=MAX_POLLED_ACCEPTS).contains(&taken) {
                     listener.poll_for_more();
                 }
                 if !listener.ready || listener.resume.is_some() {

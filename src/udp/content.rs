@@ -16,17 +16,17 @@ fn holds_time_of_day(content: &[u8]) -> bool {
 }
 
 /// Digits in the shortest reply that [`recognise`] reads: three of a time, and three of a date.
-const FEWEST_DIGITS: usize = 6;
+const MIN_REPLY_DIGITS: usize = 6;
 
 /// Whether this content is a Daytime reply: of this suite, or of any other server whose replies hold a time of
-/// day or are read by [`recognise`]. `own` is the reply that this service would send.
+/// day or are read by [`recognise`]. `service_reply` is the reply that this service would send.
 ///
 /// Where one service prints no digit (`--strftime %A`), any line is a reply for it. So of two services of this
 /// suite, whatever they print, at least one ignores the other's replies.
-pub(super) fn is_reply(content: &[u8], own: &[u8]) -> bool {
+pub(super) fn is_reply(content: &[u8], service_reply: &[u8]) -> bool {
     let digits = digits(content);
-    let line = is_line(content) && (digits > 0 || self::digits(own) == 0);
-    line || holds_time_of_day(content) || (digits >= FEWEST_DIGITS && recognise(content).is_ok())
+    let line = is_line(content) && (digits > 0 || self::digits(service_reply) == 0);
+    line || holds_time_of_day(content) || (digits >= MIN_REPLY_DIGITS && recognise(content).is_ok())
 }
 
 /// Whether this is one line of printable ASCII that ends with CR LF, as every reply of this suite but NIST's.
@@ -47,7 +47,7 @@ mod tests {
     use chrono::DateTime;
     use proptest::prelude::*;
 
-    const OWN: &[u8] = b"Tuesday, February 2, 1982 15:59:01-UTC\r\n";
+    const SERVICE_REPLY: &[u8] = b"Tuesday, February 2, 1982 15:59:01-UTC\r\n";
 
     #[test]
     fn what_clients_send_is_no_reply() {
@@ -65,7 +65,7 @@ mod tests {
             &[0; 512],
             &[b'7'; 512],
         ] {
-            assert!(!is_reply(question, OWN), "{}", question.escape_ascii());
+            assert!(!is_reply(question, SERVICE_REPLY), "{}", question.escape_ascii());
         }
     }
 
@@ -85,7 +85,7 @@ mod tests {
             b"16:05:11\n",
             b"welcome to example\r\n16:05:11\r\n",
         ] {
-            assert!(is_reply(reply, OWN), "{}", reply.escape_ascii());
+            assert!(is_reply(reply, SERVICE_REPLY), "{}", reply.escape_ascii());
             assert!(is_reply(reply, b"Sunday\r\n"), "{}", reply.escape_ascii());
         }
     }
@@ -119,7 +119,7 @@ mod tests {
         #[test]
         fn what_is_read_as_a_time_has_digits_enough(line in "([0-9]{1,4}|[a-zA-Z]{3,9}|[-:/., ]){6,14}") {
             if recognise(line.as_bytes()).is_ok() {
-                prop_assert!(digits(line.as_bytes()) >= FEWEST_DIGITS, "{line}");
+                prop_assert!(digits(line.as_bytes()) >= MIN_REPLY_DIGITS, "{line}");
             }
         }
     }

@@ -6,12 +6,12 @@
 use std::time::{Duration, Instant};
 
 /// Time between two looks at the kernel's counts.
-const APART: Duration = Duration::from_secs(1);
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// When to look at the kernel's counts of dropped datagrams.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Losses {
-    next_look: Instant,
+    next_check: Instant,
     /// Datagrams have queued up since the last look at the counts, so some may have been dropped.
     suspected: bool,
 }
@@ -29,13 +29,13 @@ pub(super) enum Seen {
 
 impl Losses {
     pub(super) fn new(now: Instant) -> Self {
-        Self { next_look: now + APART, suspected: false }
+        Self { next_check: now + CHECK_INTERVAL, suspected: false }
     }
 
     /// Whether to look now. Singles alone set no deadline: a timer for every wait costs a single exchange 3 %.
     pub(super) fn are_due(&mut self, seen: Seen, now: Instant) -> bool {
         self.suspected |= seen == Seen::Queue;
-        let due = now >= self.next_look && (seen > Seen::Nothing || self.suspected);
+        let due = now >= self.next_check && (seen > Seen::Nothing || self.suspected);
         if due {
             *self = Self::new(now);
         }
@@ -44,7 +44,7 @@ impl Losses {
 
     /// When to look even if no more datagrams come.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.suspected.then_some(self.next_look)
+        self.suspected.then_some(self.next_check)
     }
 }
 
@@ -73,7 +73,7 @@ mod tests {
         let mut losses = Losses::new(start);
         assert!(!losses.are_due(Seen::Singles, start));
         assert_eq!(losses.deadline(), None);
-        assert!(losses.are_due(Seen::Singles, start + APART));
+        assert!(losses.are_due(Seen::Singles, start + CHECK_INTERVAL));
         assert_eq!(losses.deadline(), None);
     }
 }

@@ -49,12 +49,12 @@ struct Socket {
     failures: u32,
     /// Datagrams that the kernel had dropped here at the last look.
     dropped: u32,
-    /// Octets of a datagram of which [`SINGLES`] fill the receive buffer.
+    /// Octets of a datagram of which [`MAX_SINGLE_RECEIVES`] fill the receive buffer.
     large: usize,
 }
 
 /// Receives of one datagram before one of many, and datagrams after which other sockets get a turn.
-const SINGLES: usize = 16;
+const MAX_SINGLE_RECEIVES: usize = 16;
 
 /// Failures after which a socket waits for its next event: it would fail for ever.
 const MAX_FAILURES: u32 = 16;
@@ -96,7 +96,7 @@ impl Service {
         let mut seen = Seen::Nothing;
         for socket in &mut self.sockets {
             let mut taken = 0;
-            while socket.ready && taken < SINGLES {
+            while socket.ready && taken < MAX_SINGLE_RECEIVES {
                 let received = self.answerer.serve(socket, responder, now);
                 seen = seen.max(match received {
                     0 => Seen::Nothing,
@@ -150,7 +150,7 @@ impl Socket {
     fn wanted(&self) -> usize {
         // Only where many are asked for, each says where it was sent to.
         let needs_destination = self.local.ip().is_unspecified();
-        if needs_destination || self.batch > 1 || self.singles == SINGLES {
+        if needs_destination || self.batch > 1 || self.singles == MAX_SINGLE_RECEIVES {
             Batch::MAX_DATAGRAMS
         } else {
             1
@@ -169,10 +169,10 @@ impl Socket {
     }
 }
 
-/// Octets of a datagram of which [`SINGLES`] fill a receive buffer. Linux counts for each up to twice its octets, and
+/// Octets of a datagram of which [`MAX_SINGLE_RECEIVES`] fill a receive buffer. Linux counts for each up to twice its octets, and
 /// some 768 for its own bookkeeping.
 fn large_datagram(receive_buffer: usize) -> usize {
-    (receive_buffer / (2 * SINGLES)).saturating_sub(768)
+    (receive_buffer / (2 * MAX_SINGLE_RECEIVES)).saturating_sub(768)
 }
 
 impl Answerer {

@@ -30,9 +30,9 @@ fn missing(packet: &[u8]) -> Option<(usize, u16)> {
     }
     let pseudo = pseudo_header(&ip, inside.ip_number, segment.len())?;
     // Checksums are in network byte order, as etherparse returns them.
-    let begun = !pseudo.ones_complement();
+    let partial = !pseudo.ones_complement();
     let there = u16::from_ne_bytes(*segment.get(field..)?.first_chunk()?);
-    if there != begun {
+    if there != partial {
         return None;
     }
     let sum = pseudo.add_slice(segment.get(..field)?).add_slice(segment.get(field + 2..)?);

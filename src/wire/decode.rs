@@ -113,11 +113,11 @@ fn decode_as(octets: &[u8], quotes: Quotes) -> Option<Decoded> {
 
 /// As the header says it; `None` where a kernel left that to the network card.
 fn whole_length(ip: &LaxIpSlice) -> Option<usize> {
-    let (header, told) = match ip {
+    let (header, length) = match ip {
         LaxIpSlice::Ipv4(v4) => (0, v4.header().total_len()),
         LaxIpSlice::Ipv6(v6) => (v6.header().slice().len(), v6.header().payload_length()),
     };
-    (told != 0).then(|| header + usize::from(told))
+    (length != 0).then(|| header + usize::from(length))
 }
 
 /// What follows the IP header.
@@ -173,8 +173,8 @@ fn of_tcp(inside: &[u8], whole: usize) -> Option<(Kind, usize)> {
 fn of_udp(inside: &[u8], whole: usize) -> Option<(Kind, usize)> {
     const HEADER: usize = 8;
     let udp = UdpSlice::from_slice_lax(inside).ok()?;
-    let told = usize::from(udp.length());
-    let whole = if told < HEADER { whole } else { whole.min(told) };
+    let length = usize::from(udp.length());
+    let whole = if length < HEADER { whole } else { whole.min(length) };
     Some((Kind::Udp { payload: udp.payload().to_vec() }, whole.saturating_sub(HEADER)))
 }
 

@@ -72,9 +72,30 @@ fn unsafe_code_is_where_the_architecture_says() {
     assert_eq!(found.len(), 2, "{found:?}");
     assert!(found[0].ends_with("src/sys/linux/batch.rs"), "{found:?}");
     assert!(found[1].ends_with("src/sys/linux/clock.rs"), "{found:?}");
-    let architecture = fs::read_to_string("docs/ARCHITECTURE.md").expect("readable");
+    let building = fs::read_to_string("docs/decisions/building.md").expect("readable");
     let named = "is:** in `src/sys/linux/batch.rs` and `src/sys/linux/clock.rs`, and nowhere else.";
-    assert!(architecture.contains(named));
+    assert!(building.contains(named));
+}
+
+/// In "Five walks through the code": `path`: `function`, `function`; `path`: …
+#[test]
+fn every_function_of_a_walk_is_in_its_file() {
+    let text = fs::read_to_string("docs/ARCHITECTURE.md").expect("readable");
+    let walks = text.split("\n## ").find(|it| it.starts_with("Five walks")).expect("the section");
+    let mut functions = 0;
+    for line in walks.lines().filter(|line| line.starts_with("- `src/")) {
+        let mut file = String::new();
+        for name in line.split('`').skip(1).step_by(2) {
+            if name.starts_with("src/") {
+                file = fs::read_to_string(name).unwrap_or_else(|error| panic!("{name}: {error}"));
+            } else if name.chars().all(|it| it.is_ascii_lowercase() || it == '_') {
+                let is_call = ["recvfrom", "recvmmsg", "sendto", "sendmmsg"].contains(&name);
+                assert!(is_call || file.contains(&format!("fn {name}")), "{name}: {line}");
+                functions += 1;
+            }
+        }
+    }
+    assert!(functions > 40, "{functions}");
 }
 
 #[test]

@@ -92,7 +92,7 @@ pub(super) fn amplification(seen: &Observed) -> Judgement {
         length + headers
     );
     let most = Line::MAX_OCTETS;
-    let judgement = if several(seen) {
+    let judgement = if too_many_answers(seen) {
         Judgement::fail(format!("more than one datagram for one, each {factor}"))
     } else if length > most {
         Judgement::fail(format!("{factor}; at most {most} octets are wanted"))
@@ -103,7 +103,7 @@ pub(super) fn amplification(seen: &Observed) -> Judgement {
 }
 
 /// True if more datagrams came for any question than were asked for.
-fn several(seen: &Observed) -> bool {
+fn too_many_answers(seen: &Observed) -> bool {
     let others = [&seen.one_octet, &seen.long].into_iter().flatten();
     usual(seen).any(|(_, answer, further)| further + 1 > questions(answer))
         || others.into_iter().any(|datagrams| datagrams.further > 0)
@@ -154,8 +154,8 @@ mod tests {
         let twice = Datagrams { further: 1, ..noon() };
         assert_eq!(after_one_octet(twice), (Fail, "2 came, asked once".into()));
         // Each question has a port of its own, so a late answer to the first does not come here.
-        let again = Datagrams { questions: 2, ..noon() };
-        assert_eq!(after_one_octet(again), (Pass, "1 of 22 octets, asked twice".into()));
+        let twice_asked = Datagrams { questions: 2, ..noon() };
+        assert_eq!(after_one_octet(twice_asked), (Pass, "1 of 22 octets, asked twice".into()));
         let twice = Datagrams { further: 1, questions: 2, ..noon() };
         assert_eq!(after_one_octet(twice), (Fail, "2 came, asked twice".into()));
         let other = datagrams(Reply::Octets(b"yes?".to_vec()));

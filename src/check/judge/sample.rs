@@ -11,7 +11,7 @@ use std::time::Duration;
 pub(super) fn seen(tcp: &[u8], udp: &[u8]) -> Observed {
     let none = || Err("it has no IPv6 address".to_owned());
     let no_ipv6 = |transport| Usual::new(transport, IpVersion::V6, none());
-    let talk = || Ok(Conversation { octets: tcp.to_vec(), end: End::Clean });
+    let conversation = || Ok(Conversation { octets: tcp.to_vec(), end: End::Clean });
     Observed {
         usual: vec![
             usual(Transport::Tcp, Ok(Answer::sample(Transport::Tcp, tcp))),
@@ -19,13 +19,13 @@ pub(super) fn seen(tcp: &[u8], udp: &[u8]) -> Observed {
             no_ipv6(Transport::Tcp),
             no_ipv6(Transport::Udp),
         ],
-        crlf_first: talk(),
-        many_first: talk(),
-        half_close: talk(),
+        line_end_first: conversation(),
+        long_input_first: conversation(),
+        half_close: conversation(),
         one_octet: Ok(datagrams(Reply::Octets(udp.to_vec()))),
         long: Ok(datagrams(Reply::Octets(udp.to_vec()))),
         privileged_port: Ok(datagrams(Reply::Silence)),
-        own_port: Ok(datagrams(Reply::Silence)),
+        service_port: Ok(datagrams(Reply::Silence)),
     }
 }
 

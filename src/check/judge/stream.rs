@@ -28,7 +28,7 @@ pub(super) fn closes(seen: &Observed) -> Judgement {
 
 /// "any data received is thrown away": whatever the client does first, it has the whole line and then a
 /// clean end.
-pub(super) fn talks_first(conversation: &Conversation, seen: &Observed) -> Judgement {
+pub(super) fn answered_early_input(conversation: &Conversation, seen: &Observed) -> Judgement {
     let usual = seen.usual_length(Transport::Tcp);
     let count = octets(conversation.octets.len());
     let wrong = match &conversation.end {
@@ -61,7 +61,7 @@ mod tests {
 
     fn after_crlf(octets: &[u8], end: End) -> (Verdict, String) {
         let mut seen = seen(NOON, NOON);
-        seen.crlf_first = Ok(Conversation { octets: octets.to_vec(), end });
+        seen.line_end_first = Ok(Conversation { octets: octets.to_vec(), end });
         sample::judged(Probe::TcpCrlfFirst, &seen)
     }
 

@@ -33,13 +33,13 @@ mod tests {
 
     #[test]
     fn the_ports_of_most_packets_come_first_by_the_lower_one_of_each() {
-        let mut elsewhere = OtherPorts::default();
+        let mut other_ports = OtherPorts::default();
         for (source, destination) in [(40000, 53), (53, 40001), (40000, 37), (443, 80), (80, 80)] {
             let end = |port| Endpoint { address: Ipv4Addr::LOCALHOST.into(), port: Some(port) };
             let kind = Kind::Udp { payload: Vec::new() };
             let (source, destination) = (end(source), end(destination));
             let (carried, fragment_of) = (0, None);
-            elsewhere.note(&Decoded {
+            other_ports.note(&Decoded {
                 source,
                 destination,
                 kind,
@@ -48,7 +48,7 @@ mod tests {
                 fragment_of,
             });
         }
-        assert_eq!(elsewhere.busiest(2), [53, 80]);
-        assert_eq!(elsewhere.busiest(9), [53, 80, 37]);
+        assert_eq!(other_ports.busiest(2), [53, 80]);
+        assert_eq!(other_ports.busiest(9), [53, 80, 37]);
     }
 }

@@ -34,7 +34,7 @@ pub(super) fn show(arguments: &Wire, path: &Path, quiet: bool) -> Result<ExitCod
         Err(error) if is_stopped(&error) => {
             return Screen::new(arguments, None)?.finish(Duration::ZERO, quiet);
         }
-        begun => begun.map_err(|error| Failure::capture_file(&name, &error))?,
+        result => result.map_err(|error| Failure::capture_file(&name, &error))?,
     };
     let output = stop.or_end_at_once(|| {
         arguments.pcapng.as_deref().map(|path| Output::open(path, Some(&metadata))).transpose()

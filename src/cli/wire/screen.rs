@@ -85,8 +85,8 @@ impl<'a> Screen<'a> {
 
     /// Whether `--count` is reached, or neither a reader nor a file wants more packets.
     pub(super) fn is_done(&self) -> bool {
-        let is_enough = self.arguments.count.is_some_and(|count| self.packets >= count);
-        is_enough || !self.is_read && self.file.is_none()
+        let reached_count = self.arguments.count.is_some_and(|count| self.packets >= count);
+        reached_count || !self.is_read && self.file.is_none()
     }
 
     fn print_packet(&mut self, seen: &Sighting) -> Result<(), Failure> {

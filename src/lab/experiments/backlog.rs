@@ -2,8 +2,8 @@
 
 use crate::duration::Unit;
 use crate::lab::loopback::{
-    ANY_PORT, CLIENT, PATIENCE, REPLY_OCTETS, SERVER, SILENCE, accept, ctime_reply, error_name,
-    failed, octets, open, require_loopback, wait_until_ready, within_timeout,
+    ANY_PORT, CLIENT, PATIENCE, REPLY_OCTETS, SERVER, SILENCE_TIME, accept, ctime_reply,
+    error_name, failed, octets, open, require_loopback, wait_until_ready, within_timeout,
 };
 use crate::lab::recorder::Recorder;
 use crate::lab::{
@@ -25,7 +25,7 @@ pub(super) static LAB: Lab = Lab {
     procedures: &[Procedure {
         engine: Engine::Loopback,
         uses_seed: never,
-        options: &[LabOption::Backlog.within(0..=MOST)],
+        options: &[LabOption::Backlog.within(0..=MAX_BACKLOG)],
         values: |setting| {
             let each: Vec<String> = backlogs(setting).iter().map(ToString::to_string).collect();
             vec![("backlog", each.join(", "))]
@@ -38,7 +38,7 @@ pub(super) static LAB: Lab = Lab {
 /// Tried unless told otherwise.
 const BACKLOGS: [u16; 4] = [0, 1, 2, 5];
 /// Each client takes two descriptors.
-const MOST: u32 = 100;
+const MAX_BACKLOG: u32 = 100;
 /// Clients beyond the backlog that are tried before it is said to have no limit.
 const SURPLUS: usize = 4;
 
@@ -73,7 +73,7 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
         Prediction::is(udp, SENT, (asking, "question")).varies(formula),
         Prediction::is(udp, ANSWERED, (asking, "client")).varies(formula),
     ];
-    if sys::QUEUES_ARE_TOLD {
+    if sys::REPORTS_QUEUES {
         // Within the 3 seconds the SYN is sent again once, or twice where the first few are a second apart.
         let syns = 2 * all.len() as u64;
         let time = Expected::between(Duration::from_secs(3), PATIENCE);
@@ -146,7 +146,7 @@ impl Queue {
     fn connect_one(&mut self) -> io::Result<()> {
         let (at, started) = (self.listener.local_addr()?, Instant::now());
         let client = connecting(&at)?;
-        if !wait_until_ready(&client, PollFlags::POLLOUT, SILENCE)? {
+        if !wait_until_ready(&client, PollFlags::POLLOUT, SILENCE_TIME)? {
             self.recorder.note(CLIENT, "connect()", "EINPROGRESS");
             self.outside = Some((client, started));
             return Ok(());
@@ -163,7 +163,7 @@ impl Queue {
         let started = Instant::now();
         let waiting = || sys::accept_queue(&self.listener).map(u64::from);
         while waiting().is_some_and(|waiting| waiting < self.clients.len() as u64)
-            && started.elapsed() < SILENCE
+            && started.elapsed() < SILENCE_TIME
         {
             thread::yield_now();
         }
@@ -173,7 +173,7 @@ impl Queue {
     fn outside(&mut self) -> io::Result<Option<(String, Duration)>> {
         let Some((client, started)) = self.outside.take() else { return Ok(None) };
         // Where the number of SYNs cannot be set, the end is a minute or more away.
-        let patience = if sys::QUEUES_ARE_TOLD { PATIENCE } else { SILENCE };
+        let patience = if sys::REPORTS_QUEUES { PATIENCE } else { SILENCE_TIME };
         wait_until_ready(&client, PollFlags::POLLOUT, patience.saturating_sub(started.elapsed()))?;
         let outcome = match client.take_error()? {
             Some(error) => error_name(&error),
@@ -216,14 +216,14 @@ fn listener(backlog: u16, recorder: &Recorder) -> io::Result<Socket> {
 /// A socket that has begun to connect, and blocks no more.
 fn connecting(at: &SockAddr) -> io::Result<Socket> {
     let client = open(Transport::Tcp)?;
-    if sys::QUEUES_ARE_TOLD {
+    if sys::REPORTS_QUEUES {
         sys::set_syn_retries(&client, 1)?;
     }
     client.set_nonblocking(true)?;
-    let begun = client.connect(at);
+    let connecting = client.connect(at);
     client.set_nonblocking(false)?;
     let under_way = Some(nix::errno::Errno::EINPROGRESS as i32);
-    match begun {
+    match connecting {
         Err(error) if error.raw_os_error() != under_way => Err(error),
         _ => Ok(client),
     }
@@ -242,7 +242,7 @@ fn outside(queues: &mut [Queue], run: &mut Run) -> Result<(), Obstacle> {
     for queue in queues {
         ends.extend(queue.outside().map_err(failed("wait for the end of a connect"))?);
     }
-    if sys::QUEUES_ARE_TOLD {
+    if sys::REPORTS_QUEUES {
         run.saw(Transport::Tcp, WAITING, per_backlog(&waiting));
         if let Some(soonest) = ends.iter().map(|(_, after)| *after).min() {
             let mut outcomes: Vec<String> = ends.into_iter().map(|(outcome, _)| outcome).collect();

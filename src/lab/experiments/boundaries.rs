@@ -21,7 +21,7 @@ pub(super) static LAB: Lab = Lab {
     procedures: &[Procedure {
         engine: Engine::Loopback,
         uses_seed: never,
-        options: &[LabOption::Count.within(1..=MOST)],
+        options: &[LabOption::Count.within(1..=MAX_WRITES)],
         values: |setting| vec![("count", writes(setting).to_string())],
         predict,
         run,
@@ -31,7 +31,7 @@ pub(super) static LAB: Lab = Lab {
 /// Octets of the line in the syntax `ctime`, and so writes unless told otherwise.
 const WRITES: u32 = 26;
 /// More would not fit a datagram socket that is not read meanwhile.
-const MOST: u32 = 200;
+const MAX_WRITES: u32 = 200;
 
 /// How often the client reads while the server writes: each time it may be otherwise.
 const FREE_RUNS: usize = 5;
@@ -237,7 +237,7 @@ mod tests {
     fn a_socket_holds_as_many_as_can_be_asked_for() {
         let run = check::all_is_as_predicted(
             &LAB,
-            LabOptions { count: Some(MOST), ..LabOptions::default() },
+            LabOptions { count: Some(MAX_WRITES), ..LabOptions::default() },
         );
         assert!(check::is_shown(&run, "send(1) × 200"), "{:?}", run.parts);
     }

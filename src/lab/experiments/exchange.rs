@@ -37,7 +37,7 @@ const ROUND_TRIPS: &str = "round trips";
 const TIME: &str = "time to the answer";
 
 /// Long enough for every answer and every farewell, whatever the delay.
-fn enough(setting: &Setting) -> Duration {
+fn run_time(setting: &Setting) -> Duration {
     100 * conditions(setting).delay + Duration::from_secs(1)
 }
 
@@ -64,7 +64,7 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
 
 fn run(setting: &Setting) -> Run {
     let mut run = Run::default();
-    let (deadline, network) = (enough(setting), || network(setting));
+    let (deadline, network) = (run_time(setting), || network(setting));
 
     let mut client = StreamClient::new(Duration::ZERO, deadline, 50_000);
     let mut service = StreamService::default();

@@ -2,7 +2,7 @@
 
 use crate::duration::Unit;
 use crate::lab::loopback::{
-    CLIENT, PATIENCE, Pair, SERVER, SILENCE, error_name, failed, octets, open, outcome,
+    CLIENT, PATIENCE, Pair, SERVER, SILENCE_TIME, error_name, failed, octets, open, outcome,
     require_loopback, wait_until_ready,
 };
 use crate::lab::recorder::Recorder;
@@ -23,7 +23,7 @@ pub(super) static LAB: Lab = Lab {
     procedures: &[Procedure {
         engine: Engine::Loopback,
         uses_seed: never,
-        options: &[LabOption::Count.within(1..=MOST)],
+        options: &[LabOption::Count.within(1..=MAX_DATAGRAMS)],
         values: |setting| vec![("count", count(setting).to_string())],
         predict,
         run,
@@ -31,11 +31,11 @@ pub(super) static LAB: Lab = Lab {
 };
 
 /// Datagrams unless told otherwise.
-const COUNT: u32 = 5000;
-const MOST: u32 = 200_000;
+const DATAGRAMS: u32 = 5000;
+const MAX_DATAGRAMS: u32 = 200_000;
 
 /// Asked for as `SO_RCVBUF` of the reader and `SO_SNDBUF` of the writer. Linux doubles it.
-const BUFFER: usize = 65_536;
+const SOCKET_BUFFER: usize = 65_536;
 /// Octets of one write to the stream.
 const WRITE: usize = 1024;
 /// The most octets of a segment that the kernel takes at once: a buffer that is not quite full takes a whole one.
@@ -53,14 +53,14 @@ const DROPPED: &str = "dropped (SO_RXQ_OVFL)";
 const TOGETHER: &str = "kept + dropped";
 
 fn count(setting: &Setting) -> u32 {
-    setting.options.count.unwrap_or(COUNT)
+    setting.options.count.unwrap_or(DATAGRAMS)
 }
 
-/// What the system makes of [`BUFFER`], in octets: the writer's `SO_SNDBUF` and the reader's `SO_RCVBUF`.
+/// What the system makes of [`SOCKET_BUFFER`], in octets: the writer's `SO_SNDBUF` and the reader's `SO_RCVBUF`.
 fn granted() -> io::Result<(u64, u64)> {
     let probe = open(Transport::Tcp)?;
-    probe.set_send_buffer_size(BUFFER)?;
-    probe.set_recv_buffer_size(BUFFER)?;
+    probe.set_send_buffer_size(SOCKET_BUFFER)?;
+    probe.set_recv_buffer_size(SOCKET_BUFFER)?;
     Ok((probe.send_buffer_size()? as u64, probe.recv_buffer_size()? as u64))
 }
 
@@ -74,7 +74,7 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
     let count = u64::from(count(setting));
     let (tcp, udp) = (Transport::Tcp, Transport::Udp);
     let accounting = "each kernel counts what a buffer holds in its own way";
-    let asked = BUFFER as u64;
+    let asked = SOCKET_BUFFER as u64;
     let (sending, receiving) = granted().unwrap_or((asked, asked));
     let accepted = Expected::between((sending, "octet"), (sending + receiving + SEGMENT, "octet"));
     let (least, most) = kept(count, receiving);
@@ -88,7 +88,7 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
         Prediction::new(udp, KEPT, Expected::between((least, "datagram"), (most, "datagram")))
             .varies(accounting),
     ];
-    if sys::QUEUES_ARE_TOLD {
+    if sys::REPORTS_QUEUES {
         let dropped = Expected::between((count - most, "datagram"), (count - least, "datagram"));
         predictions.push(Prediction::new(udp, DROPPED, dropped));
         predictions.push(Prediction::is(udp, TOGETHER, (count, "datagram")));
@@ -108,8 +108,8 @@ fn run(setting: &Setting) -> Result<Run, Obstacle> {
 fn pair(transport: Transport, recorder: &Recorder) -> Result<Pair, Obstacle> {
     let pair = Pair::new(transport, recorder)?;
     let set = || {
-        pair.server.set_recv_buffer_size(BUFFER)?;
-        pair.client.set_send_buffer_size(BUFFER)?;
+        pair.server.set_recv_buffer_size(SOCKET_BUFFER)?;
+        pair.client.set_send_buffer_size(SOCKET_BUFFER)?;
         pair.client.set_nonblocking(true)
     };
     set().map_err(failed("set the sizes of buffers"))?;
@@ -125,8 +125,8 @@ fn stream(run: &mut Run) -> Result<(), Obstacle> {
     let read = read_all(&server, taken, &recorder)?;
     run.saw(Transport::Tcp, LOST, (taken.abs_diff(read) as u64, "octet"));
     writable(&client, PATIENCE, &recorder).map_err(failed("wait for room"))?;
-    let again = send(&client, &[b'?'; WRITE], &recorder);
-    run.saw(Transport::Tcp, AFTERWARDS, outcome(&again, |sent| octets(*sent)));
+    let second_send = send(&client, &[b'?'; WRITE], &recorder);
+    run.saw(Transport::Tcp, AFTERWARDS, outcome(&second_send, |sent| octets(*sent)));
     run.show(Transport::Tcp, "", recorder.short_trace());
     Ok(())
 }
@@ -146,7 +146,7 @@ fn fill(client: &Socket, recorder: &Recorder) -> Result<(usize, String), Obstacl
             Ok(sent) => taken += sent,
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 // The kernel may still be carrying what it took from the one buffer to the other.
-                if !writable(client, SILENCE, recorder).map_err(failed("wait for room"))? {
+                if !writable(client, SILENCE_TIME, recorder).map_err(failed("wait for room"))? {
                     return Ok((taken, error_name(&error)));
                 }
             }
@@ -166,7 +166,7 @@ fn writable(socket: &Socket, patience: Duration, recorder: &Recorder) -> io::Res
 fn read_all(server: &Socket, all: usize, recorder: &Recorder) -> Result<usize, Obstacle> {
     let mut read = 0;
     while read < all {
-        match recorder.receive(SERVER, server, BUFFER) {
+        match recorder.receive(SERVER, server, SOCKET_BUFFER) {
             Ok(part) if part.is_empty() => break,
             Ok(part) => read += part.len(),
             Err(error) if error.kind() == ErrorKind::WouldBlock => break,
@@ -179,7 +179,7 @@ fn read_all(server: &Socket, all: usize, recorder: &Recorder) -> Result<usize, O
 fn datagrams(count: u32, run: &mut Run) -> Result<(), Obstacle> {
     let recorder = Recorder::on_loopback();
     let Pair { client, server } = pair(Transport::Udp, &recorder)?;
-    if sys::QUEUES_ARE_TOLD {
+    if sys::REPORTS_QUEUES {
         sys::count_drops(&server).map_err(failed("set SO_RXQ_OVFL"))?;
     }
     let (mut succeeded, mut last) = (0, String::new());
@@ -236,7 +236,7 @@ fn take(server: &Socket, recorder: &Recorder) -> io::Result<(usize, Option<u32>)
 
 /// The kernel says nothing as long as it has dropped nothing.
 fn dropped_so_far(dropped: Option<u32>) -> Option<u64> {
-    sys::QUEUES_ARE_TOLD.then(|| dropped.unwrap_or(0).into())
+    sys::REPORTS_QUEUES.then(|| dropped.unwrap_or(0).into())
 }
 
 #[cfg(test)]

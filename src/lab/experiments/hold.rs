@@ -25,7 +25,7 @@ pub(super) static LAB: Lab = Lab {
     procedures: &[Procedure {
         engine: Engine::Loopback,
         uses_seed: never,
-        options: &[LabOption::Count.within(0..=MOST)],
+        options: &[LabOption::Count.within(0..=MAX_IDLE_CLIENTS)],
         values: |setting| vec![("count", idle(setting).to_string())],
         predict,
         run,
@@ -33,12 +33,12 @@ pub(super) static LAB: Lab = Lab {
 };
 
 /// Idle clients unless told otherwise.
-const IDLE: u32 = 1;
+const IDLE_CLIENTS: u32 = 1;
 /// Every system has a queue for so many.
-const MOST: u32 = 16;
+const MAX_IDLE_CLIENTS: u32 = 16;
 
 const CONNECTS: &str = "connect() takes";
-const HEARS: &str = "the next client receives";
+const RECEIVES: &str = "the next client receives";
 const LATER: &str = "once the idle are gone";
 const ANSWERED: &str = "time to its reply";
 const OURS: &str = "daytime serve: receives";
@@ -52,7 +52,7 @@ const NEXT: HostId = HostId(1);
 const SERVER: HostId = HostId(2);
 
 fn idle(setting: &Setting) -> u32 {
-    setting.options.count.unwrap_or(IDLE)
+    setting.options.count.unwrap_or(IDLE_CLIENTS)
 }
 
 fn predict(setting: &Setting) -> Vec<Prediction> {
@@ -65,12 +65,12 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
     };
     vec![
         Prediction::new(tcp, CONNECTS, at_once()),
-        Prediction::is(tcp, HEARS, held),
+        Prediction::is(tcp, RECEIVES, held),
         Prediction::is(tcp, LATER, later),
         Prediction::new(tcp, ANSWERED, answered).varies("some systems end a wait a tick early"),
         Prediction::is(tcp, OURS, "a reply"),
         Prediction::new(tcp, OURS_AFTER, at_once()),
-        Prediction::is(udp, HEARS, octets(REPLY_OCTETS)),
+        Prediction::is(udp, RECEIVES, octets(REPLY_OCTETS)),
         Prediction::new(udp, ANSWERED, at_once()),
         Prediction::is(udp, OURS, "a reply"),
         Prediction::new(udp, OURS_AFTER, at_once()),
@@ -103,7 +103,7 @@ fn iterative(transport: Transport, idle: u32, run: &mut Run) -> Result<(), Obsta
     let clients = idle + 1;
     thread::scope(|scope| {
         let serving = scope.spawn(|| serve_in_turn(transport, &server, &line, clients, &recorder));
-        let asked = ask_behind(transport, at, idle, &recorder, run);
+        let asked = ask_after(transport, at, idle, &recorder, run);
         let outcome = serving.join().unwrap_or_else(|_| Err(io::ErrorKind::Other.into()));
         asked?;
         outcome.map_err(failed("serve"))
@@ -136,7 +136,7 @@ fn serve_in_turn(
 }
 
 /// Has the idle clients ask and stay, and another one after them.
-fn ask_behind(
+fn ask_after(
     transport: Transport,
     at: SocketAddr,
     idle: u32,
@@ -144,22 +144,22 @@ fn ask_behind(
     run: &mut Run,
 ) -> Result<(), Obstacle> {
     let held = hold(transport, at, idle, recorder).map_err(failed("hold the server"))?;
-    let begun = Instant::now();
+    let started = Instant::now();
     let next = ask(recorder, NEXT, transport, at).map_err(failed("ask the server"))?;
     if transport == Transport::Tcp {
-        run.saw(transport, CONNECTS, begun.elapsed());
+        run.saw(transport, CONNECTS, started.elapsed());
     }
     // An answer that is to come is waited for as long as it takes.
     let silent = transport == Transport::Tcp && idle > 0;
-    let heard = recorder.receive_within(NEXT, &next, if silent { WAIT } else { PATIENCE });
-    let mut answered = heard.as_ref().ok().map(|_| begun.elapsed());
-    run.saw(transport, HEARS, received(&heard));
+    let receipt = recorder.receive_within(NEXT, &next, if silent { WAIT } else { PATIENCE });
+    let mut answered = receipt.as_ref().ok().map(|_| started.elapsed());
+    run.saw(transport, RECEIVES, received(&receipt));
     for socket in held {
         recorder.close(IDLER, socket);
     }
     if transport == Transport::Tcp {
         let later = recorder.receive_within(NEXT, &next, PATIENCE);
-        answered = answered.or_else(|| later.is_ok().then(|| begun.elapsed()));
+        answered = answered.or_else(|| later.is_ok().then(|| started.elapsed()));
         run.saw(transport, LATER, received(&later));
     }
     if let Some(after) = answered {
@@ -192,13 +192,13 @@ fn ours(transport: Transport, idle: u32, run: &mut Run) -> Result<(), Obstacle> 
     let recorder = recorder();
     let _held = hold(transport, service.bound()[0].address, idle, &recorder)
         .map_err(failed("hold the service"))?;
-    let begun = Instant::now();
+    let started = Instant::now();
     let next = ask(&recorder, NEXT, transport, service.bound()[0].address)
         .map_err(failed("ask the service"))?;
-    let heard = recorder.receive_within(NEXT, &next, PATIENCE);
-    run.saw(transport, OURS_AFTER, begun.elapsed());
-    let is_line = heard.as_ref().is_ok_and(|octets| octets.ends_with(b"\r\n"));
-    run.saw(transport, OURS, if is_line { "a reply".into() } else { received(&heard) });
+    let receipt = recorder.receive_within(NEXT, &next, PATIENCE);
+    run.saw(transport, OURS_AFTER, started.elapsed());
+    let is_line = receipt.as_ref().is_ok_and(|octets| octets.ends_with(b"\r\n"));
+    run.saw(transport, OURS, if is_line { "a reply".into() } else { received(&receipt) });
     run.show(transport, "daytime serve", recorder.short_trace());
     Ok(())
 }
@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn with_none_and_with_many_idle_clients_it_is_as_predicted() {
-        for count in [0, 2, 5, MOST] {
+        for count in [0, 2, 5, MAX_IDLE_CLIENTS] {
             check::all_is_as_predicted(
                 &LAB,
                 LabOptions { count: Some(count), ..LabOptions::default() },

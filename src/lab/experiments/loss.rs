@@ -125,11 +125,11 @@ mod tests {
             count: Some(78),
             ..LabOptions::default()
         };
-        let told = LAB.method(&LAB.procedures[0], &Setting { seed: 1, options });
+        let method = LAB.method(&LAB.procedures[0], &Setting { seed: 1, options });
         for word in
             ["12 %", "34 %", "56 %", "7.5 ms", "8, 9", "78 exchanges over TCP", "78 over UDP"]
         {
-            assert!(told.contains(word), "{word}: {told}");
+            assert!(method.contains(word), "{word}: {method}");
         }
     }
 }

@@ -4,9 +4,9 @@ mod netns;
 
 use crate::duration::Unit;
 use crate::lab::loopback::{
-    CLIENT, PATIENCE, REPLY_OCTETS, SERVER, SILENCE, answer, ask_from, bind, ctime_reply, failed,
-    is_local, local_address, octets, open, outcome, received, require_loopback, start_service,
-    within_timeout,
+    CLIENT, PATIENCE, REPLY_OCTETS, SERVER, SILENCE_TIME, answer, ask_from, bind, ctime_reply,
+    failed, is_local, local_address, octets, open, outcome, received, require_loopback,
+    start_service, within_timeout,
 };
 use crate::lab::recorder::Recorder;
 use crate::lab::{Engine, Lab, Obstacle, Prediction, Procedure, Run, Setting, never, no_values};
@@ -101,7 +101,7 @@ fn careless(transport: Transport, run: &mut Run) -> Result<(), Obstacle> {
             run.saw(transport, LOCAL, local_address(&stream)?.ip().to_string());
             PATIENCE
         }
-        None => SILENCE,
+        None => SILENCE_TIME,
     };
     run.saw(transport, HEARS, received(&recorder.receive_within(CLIENT, &connected, patience)));
     if transport == Transport::Udp {
@@ -121,10 +121,10 @@ fn ours(transport: Transport, run: &mut Run) -> Result<(), Obstacle> {
     let at = SocketAddr::from((ASKED, service.bound()[0].address.port()));
     let connected = ask(&recorder, transport, at)?;
     let comes = transport == Transport::Tcp || sys::TELLS_DESTINATIONS;
-    let patience = if comes { PATIENCE } else { SILENCE };
-    let heard = recorder.receive_within(CLIENT, &connected, patience);
-    let is_line = heard.as_ref().is_ok_and(|octets| octets.ends_with(b"\r\n"));
-    run.saw(transport, OURS, if is_line { A_REPLY.into() } else { received(&heard) });
+    let patience = if comes { PATIENCE } else { SILENCE_TIME };
+    let receipt = recorder.receive_within(CLIENT, &connected, patience);
+    let is_line = receipt.as_ref().is_ok_and(|octets| octets.ends_with(b"\r\n"));
+    run.saw(transport, OURS, if is_line { A_REPLY.into() } else { received(&receipt) });
     if transport == Transport::Udp {
         let unconnected = socket(&recorder, transport).map_err(failed("open a socket"))?;
         ask_unconnected(&recorder, &unconnected, at).map_err(failed("send a datagram"))?;
@@ -161,8 +161,8 @@ fn source_of_reply(recorder: &Recorder, client: &Socket) -> String {
         let (_, peer) = within_timeout(client, || client.recv_from(&mut room))?;
         peer.as_socket().map(|peer| peer.ip()).ok_or_else(|| io::ErrorKind::Other.into())
     };
-    let heard = recorder.call(CLIENT, "recvfrom(1024)", take, |peer| format!("from {peer}"));
-    outcome(&heard, IpAddr::to_string)
+    let receipt = recorder.call(CLIENT, "recvfrom(1024)", take, |peer| format!("from {peer}"));
+    outcome(&receipt, IpAddr::to_string)
 }
 
 #[cfg(test)]

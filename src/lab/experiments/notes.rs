@@ -23,7 +23,7 @@ pub(super) static LAB: Lab = Lab {
     procedures: &[Procedure {
         engine: Engine::Loopback,
         uses_seed: never,
-        options: &[LabOption::Buffer.within(1..=MOST)],
+        options: &[LabOption::Buffer.within(1..=MAX_BUFFER)],
         values: |setting| vec![("buffer", buffer(setting).to_string())],
         predict,
         run,
@@ -33,7 +33,7 @@ pub(super) static LAB: Lab = Lab {
 /// Octets that the notes' client has room for.
 const BUFFER: usize = 1024;
 /// No line is longer than this by far.
-const MOST: u32 = 65_536;
+const MAX_BUFFER: u32 = 65_536;
 /// The port of the notes is 9999; ours is a free one.
 const LISTEN: &str = "listen(5) on SOCK_DGRAM";
 const WHOLE: &str = "one recv, line at once";
@@ -48,7 +48,7 @@ const V6: &str = "::1 only, over IPv6";
 const REFUSED: &str = "ECONNREFUSED";
 
 /// Linux has all of 127.0.0.0/8 on loopback unless somebody took it away; others have 127.0.0.1 only.
-const ANOTHER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+const OTHER_ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
 fn buffer(setting: &Setting) -> usize {
     setting.options.buffer.map_or(BUFFER, |octets| octets as usize)
@@ -63,7 +63,7 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
         Prediction::is(tcp, PART, octets(1)),
         Prediction::is(tcp, ASKED_THERE, octets(REPLY_OCTETS)),
     ];
-    if is_local(ANOTHER.into()) {
+    if is_local(OTHER_ADDRESS.into()) {
         predictions.push(Prediction::is(tcp, ASKED_ELSEWHERE, REFUSED));
     }
     predictions.push(Prediction::is(tcp, MEANWHILE, "EAGAIN"));
@@ -142,17 +142,17 @@ fn one_address(run: &mut Run) -> Result<(), Obstacle> {
         ASKED_THERE,
         received(&recorder.receive_within(CLIENT, &client, PATIENCE)),
     );
-    if is_local(ANOTHER.into()) {
+    if is_local(OTHER_ADDRESS.into()) {
         let here = IpAddr::from(Ipv4Addr::LOCALHOST);
-        let other = if named == here { ANOTHER.into() } else { here };
-        let outcome = ask_elsewhere(&recorder, SocketAddr::new(other, there.port()))?;
+        let other = if named == here { OTHER_ADDRESS.into() } else { here };
+        let outcome = ask_other_address(&recorder, SocketAddr::new(other, there.port()))?;
         run.saw(Transport::Tcp, ASKED_ELSEWHERE, outcome);
     }
     run.show(Transport::Tcp, "bound to the host's name", recorder.trace());
     Ok(())
 }
 
-fn ask_elsewhere(recorder: &Recorder, at: SocketAddr) -> Result<String, Obstacle> {
+fn ask_other_address(recorder: &Recorder, at: SocketAddr) -> Result<String, Obstacle> {
     let client = open(Transport::Tcp).map_err(failed("open a socket"))?;
     let connect = || client.connect_timeout(&at.into(), PATIENCE);
     let call = format!("connect({})", at.ip());
@@ -161,7 +161,7 @@ fn ask_elsewhere(recorder: &Recorder, at: SocketAddr) -> Result<String, Obstacle
 }
 
 /// How long a resolver may take that has no answer.
-const RESOLVING: Duration = Duration::from_secs(1);
+const RESOLVER_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The IPv4 address of the host's own name, as gethostbyname(3) has it; 127.0.0.1 where that is none of
 /// loopback, since nothing here is to be reached from the network.
@@ -169,7 +169,11 @@ fn own_address(recorder: &Recorder) -> IpAddr {
     let options = Options { family: Family::V4, port: 0, ..Options::default() };
     let resolved = gethostname().ok().and_then(|name| name.into_string().ok()).and_then(|name| {
         let target: Target = name.parse().ok()?;
-        target.resolve(&options, Instant::now() + RESOLVING).ok()?.first().map(SocketAddr::ip)
+        target
+            .resolve(&options, Instant::now() + RESOLVER_TIMEOUT)
+            .ok()?
+            .first()
+            .map(SocketAddr::ip)
     });
     let here = IpAddr::from(Ipv4Addr::LOCALHOST);
     let (outcome, address) = match resolved {
@@ -200,8 +204,9 @@ fn one_at_a_time(run: &mut Run) -> Result<(), Obstacle> {
     let with_first = serve()?;
     // Not a moment is waited: whatever was sent to it would be there already.
     waiting.set_nonblocking(true).map_err(failed("have a socket not wait"))?;
-    let heard = recorder.call_at_once(second, "recv(1024)", || recv(&waiting, BUFFER), octet_count);
-    run.saw(tcp, MEANWHILE, received(&heard));
+    let receipt =
+        recorder.call_at_once(second, "recv(1024)", || recv(&waiting, BUFFER), octet_count);
+    run.saw(tcp, MEANWHILE, received(&receipt));
     if let Some(with_first) = with_first {
         recorder.close(SERVER, with_first);
     }
@@ -229,12 +234,12 @@ fn one_version(run: &mut Run) -> Result<(), Obstacle> {
 }
 
 /// How often another port is tried, where IPv4's is taken over IPv6.
-const ATTEMPTS: usize = 16;
+const MAX_ATTEMPTS: usize = 16;
 
 /// A listener on ::1, and 127.0.0.1 with the same port, which is kept so that nobody else listens there.
 fn only_v6() -> io::Result<(Socket, SocketAddr, Socket)> {
     let mut taken = io::ErrorKind::AddrInUse.into();
-    for _ in 0..ATTEMPTS {
+    for _ in 0..MAX_ATTEMPTS {
         let (here, kept) = closed_port(Ipv4Addr::LOCALHOST.into())?;
         let server = Socket::new(Domain::IPV6, Type::STREAM, None)?;
         server.set_read_timeout(Some(PATIENCE))?;
@@ -262,7 +267,7 @@ mod tests {
 
     #[test]
     fn whatever_the_buffer_it_is_as_predicted() {
-        for buffer in [1, 10, 26, MOST] {
+        for buffer in [1, 10, 26, MAX_BUFFER] {
             check::all_is_as_predicted(
                 &LAB,
                 LabOptions { buffer: Some(buffer), ..LabOptions::default() },

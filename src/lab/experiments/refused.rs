@@ -5,7 +5,7 @@ mod netns;
 use crate::compare::closed_port;
 use crate::duration::Unit;
 use crate::lab::loopback::{
-    ANY_PORT, CLIENT, PATIENCE, SILENCE, failed, octet_count, octets, open, outcome, recv,
+    ANY_PORT, CLIENT, PATIENCE, SILENCE_TIME, failed, octet_count, octets, open, outcome, recv,
     require_loopback, wait_until_ready,
 };
 use crate::lab::recorder::Recorder;
@@ -53,13 +53,13 @@ fn predict(_: &Setting) -> Vec<Prediction> {
     let mut predictions = vec![
         Prediction::is(tcp, CONNECT, REFUSED),
         Prediction::is(udp, UNCONNECTED, "EAGAIN"),
-        Prediction::new(udp, WAITED, Expected::at_least(SILENCE))
+        Prediction::new(udp, WAITED, Expected::at_least(SILENCE_TIME))
             .varies("some systems end a wait a tick early"),
         Prediction::is(udp, CONNECTED, REFUSED).varies("a host need not send the ICMP message"),
         Prediction::is(udp, SENDS, format!("sent, {REFUSED}, sent"))
             .varies("a host need not send the ICMP message"),
     ];
-    if sys::QUEUES_ARE_TOLD {
+    if sys::REPORTS_QUEUES {
         predictions.insert(WITH_ERRORS, Prediction::is(udp, ASKED_FOR, REFUSED));
     }
     predictions
@@ -72,7 +72,7 @@ fn run(_: &Setting) -> Result<Run, Obstacle> {
     let mut run = Run::default();
     stream(closed, &mut run)?;
     unconnected(closed, &mut run)?;
-    if sys::QUEUES_ARE_TOLD {
+    if sys::REPORTS_QUEUES {
         with_errors(closed, &mut run)?;
     }
     connected(closed, &mut run)?;
@@ -156,7 +156,7 @@ fn sends(closed: SocketAddr, run: &mut Run) -> Result<(), Obstacle> {
 fn datagrams() -> Result<Socket, Obstacle> {
     let ready = || {
         let socket = open(Transport::Udp)?;
-        socket.set_read_timeout(Some(SILENCE))?;
+        socket.set_read_timeout(Some(SILENCE_TIME))?;
         socket.bind(&ANY_PORT.into())?;
         Ok(socket)
     };

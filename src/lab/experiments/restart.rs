@@ -52,7 +52,7 @@ impl Reuse {
     const ALL: [Self; 4] = [Self::Neither, Self::Earlier, Self::Later, Self::Both];
 
     /// What bind says to the later one, where the server has closed first.
-    const fn what(self) -> &'static str {
+    const fn label(self) -> &'static str {
         match self {
             Self::Neither => "SO_REUSEADDR on neither",
             Self::Earlier => "SO_REUSEADDR on 1st run",
@@ -81,7 +81,7 @@ const BOUND: &str = "bound";
 const IN_USE: &str = "EADDRINUSE";
 
 /// Linux remembers for 60 seconds (`TCP_TIMEWAIT_LEN`), of which a moment is over when it is asked.
-const REMEMBERED: [Duration; 2] = [Duration::from_secs(50), Duration::from_mins(1)];
+const TIME_WAIT_LEFT: [Duration; 2] = [Duration::from_secs(50), Duration::from_mins(1)];
 
 fn predict(_: &Setting) -> Vec<Prediction> {
     let (tcp, udp) = (Transport::Tcp, Transport::Udp);
@@ -89,21 +89,21 @@ fn predict(_: &Setting) -> Vec<Prediction> {
         .into_iter()
         .map(|reuse| {
             let outcome = if reuse == Reuse::Both { BOUND } else { IN_USE };
-            let prediction = Prediction::is(tcp, reuse.what(), outcome);
+            let prediction = Prediction::is(tcp, reuse.label(), outcome);
             match reuse {
                 Reuse::Later => prediction.varies("some systems ask only the later socket"),
                 Reuse::Neither | Reuse::Earlier | Reuse::Both => prediction,
             }
         })
         .collect();
-    let told = sys::time_waits().is_some();
-    if told {
-        let [least, most] = REMEMBERED;
+    let lists_time_wait = sys::time_waits().is_some();
+    if lists_time_wait {
+        let [least, most] = TIME_WAIT_LEFT;
         predictions.push(Prediction::is(tcp, REMEMBERS, "server"));
         predictions.push(Prediction::new(tcp, LEFT, Expected::between(least, most)));
     }
     predictions.push(Prediction::is(tcp, CLIENT_FIRST, bound_of(4, 4)));
-    if told {
+    if lists_time_wait {
         predictions.push(Prediction::is(tcp, CLIENT_REMEMBERS, "client"));
     }
     let others = "some systems let a client's port be bound again";
@@ -128,7 +128,7 @@ fn run(_: &Setting) -> Result<Run, Obstacle> {
     let mut run = Run::default();
     server_first(&mut run)?;
     client_first(&mut run)?;
-    datagrams(&mut run)?;
+    datagram_cases(&mut run)?;
     for transport in Transport::BOTH {
         run.saw(transport, OURS, restart_ours(transport)?);
     }
@@ -140,9 +140,9 @@ fn server_first(run: &mut Run) -> Result<(), Obstacle> {
     for reuse in Reuse::ALL {
         let case = Case { closes_first: SERVER, reuse };
         let recorder = Recorder::on_loopback();
-        let Ended { ends, again } = case.try_out(tcp, &recorder)?;
-        run.saw(tcp, reuse.what(), outcome(&again, |()| BOUND.into()));
-        if let (Reuse::Neither, Some((at, left))) = (reuse, remembered(ends)) {
+        let Ended { ends, rebind } = case.try_out(tcp, &recorder)?;
+        run.saw(tcp, reuse.label(), outcome(&rebind, |()| BOUND.into()));
+        if let (Reuse::Neither, Some((at, left))) = (reuse, time_wait(ends)) {
             run.saw(tcp, REMEMBERS, at);
             run.saw(tcp, LEFT, left);
         }
@@ -156,13 +156,13 @@ fn client_first(run: &mut Run) -> Result<(), Obstacle> {
     for reuse in Reuse::ALL {
         let case = Case { closes_first: CLIENT, reuse };
         let recorder = Recorder::on_loopback();
-        let Ended { ends, again } = case.try_out(tcp, &recorder)?;
-        bound += usize::from(again.is_ok());
+        let Ended { ends, rebind } = case.try_out(tcp, &recorder)?;
+        bound += usize::from(rebind.is_ok());
         if reuse == Reuse::Neither {
-            if let Some((at, _)) = remembered(ends) {
+            if let Some((at, _)) = time_wait(ends) {
                 run.saw(tcp, CLIENT_REMEMBERS, at);
             }
-            run.saw(tcp, CLIENT_PORT, ask_again_from(ends.client, &recorder)?);
+            run.saw(tcp, CLIENT_PORT, rebind_client_port(ends.client, &recorder)?);
             // One is enough to look at: the others differ in the options only.
             run.show(tcp, &case.title(), recorder.trace());
         }
@@ -172,25 +172,25 @@ fn client_first(run: &mut Run) -> Result<(), Obstacle> {
 }
 
 /// Returns the result of `bind` to the client's old port, whose connection the client closed first.
-fn ask_again_from(port: SocketAddr, recorder: &Recorder) -> Result<String, Obstacle> {
+fn rebind_client_port(port: SocketAddr, recorder: &Recorder) -> Result<String, Obstacle> {
     let client = open(Transport::Tcp).map_err(failed("open a socket"))?;
     let bind = || client.bind(&port.into());
-    let again = recorder.call(CLIENT, "bind(), its port again", bind, |()| BOUND.into());
-    Ok(outcome(&again, |()| BOUND.into()))
+    let rebind = recorder.call(CLIENT, "bind(), its port again", bind, |()| BOUND.into());
+    Ok(outcome(&rebind, |()| BOUND.into()))
 }
 
-fn datagrams(run: &mut Run) -> Result<(), Obstacle> {
+fn datagram_cases(run: &mut Run) -> Result<(), Obstacle> {
     let (mut tried, mut bound) = (0, 0);
     for closes_first in [SERVER, CLIENT] {
         for reuse in Reuse::ALL {
             let case = Case { closes_first, reuse };
             let recorder = Recorder::on_loopback();
-            let Ended { again, .. } = case.try_out(Transport::Udp, &recorder)?;
+            let Ended { rebind, .. } = case.try_out(Transport::Udp, &recorder)?;
             if tried == 0 {
                 run.show(Transport::Udp, &case.title(), recorder.trace());
             }
             tried += 1;
-            bound += usize::from(again.is_ok());
+            bound += usize::from(rebind.is_ok());
         }
     }
     run.saw(Transport::Udp, BINDS, bound_of(bound, tried));
@@ -200,7 +200,7 @@ fn datagrams(run: &mut Run) -> Result<(), Obstacle> {
 /// The end of a case: where the connection was, and what bind said to the next server.
 struct Ended {
     ends: Ends,
-    again: io::Result<()>,
+    rebind: io::Result<()>,
 }
 
 /// The two ends of a connection.
@@ -212,21 +212,21 @@ struct Ends {
 
 impl Case {
     fn title(&self) -> String {
-        format!("{} closes first, {}", party(self.closes_first), self.reuse.what())
+        format!("{} closes first, {}", party(self.closes_first), self.reuse.label())
     }
 
     fn try_out(&self, transport: Transport, recorder: &Recorder) -> Result<Ended, Obstacle> {
-        let server =
-            reusing(transport, self.reuse.earlier(), recorder).map_err(failed("open a socket"))?;
+        let server = server_socket(transport, self.reuse.earlier(), recorder)
+            .map_err(failed("open a socket"))?;
         bind(recorder, transport, &server, ANY_PORT).map_err(failed("bind to a free port"))?;
         let at = local_address(&server)?;
         let exchanged = self.exchange(transport, &server, at, recorder);
         let (client, _open) = exchanged.map_err(failed("have the first exchange"))?;
         recorder.close(SERVER, server);
-        let next =
-            reusing(transport, self.reuse.later(), recorder).map_err(failed("open a socket"))?;
+        let next = server_socket(transport, self.reuse.later(), recorder)
+            .map_err(failed("open a socket"))?;
         let ends = Ends { client, server: at };
-        Ok(Ended { ends, again: bind(recorder, transport, &next, at) })
+        Ok(Ended { ends, rebind: bind(recorder, transport, &next, at) })
     }
 
     /// One question and answer, and both ends closed; but over UDP a client that does not close first is
@@ -239,7 +239,7 @@ impl Case {
         recorder: &Recorder,
     ) -> io::Result<(SocketAddr, Option<Socket>)> {
         let client = ask(recorder, CLIENT, transport, at)?;
-        let own = client.local_addr()?.as_socket().ok_or(io::ErrorKind::Unsupported)?;
+        let client_address = client.local_addr()?.as_socket().ok_or(io::ErrorKind::Unsupported)?;
         let line = ctime_reply().map_err(io::Error::other)?;
         let stream = answer(recorder, SERVER, transport, server, &line)?;
         match (stream, self.closes_first) {
@@ -263,17 +263,17 @@ impl Case {
             (None, closes_first) => {
                 recorder.receive_within(CLIENT, &client, PATIENCE)?;
                 if closes_first == SERVER {
-                    return Ok((own, Some(client)));
+                    return Ok((client_address, Some(client)));
                 }
                 recorder.close(CLIENT, client);
             }
         }
-        Ok((own, None))
+        Ok((client_address, None))
     }
 }
 
 /// A server's socket, with `SO_REUSEADDR` if so wanted.
-fn reusing(transport: Transport, reuse: bool, recorder: &Recorder) -> io::Result<Socket> {
+fn server_socket(transport: Transport, reuse: bool, recorder: &Recorder) -> io::Result<Socket> {
     let socket = open(transport)?;
     if reuse {
         let set = || socket.set_reuse_address(true);
@@ -300,12 +300,12 @@ fn wait_until_over(stream: &Socket) -> io::Result<()> {
 }
 
 /// Looks at the kernel's list more than once: while others change it, entries may be missed.
-const LOOKS: usize = 16;
+const MAX_READS: usize = 16;
 
 /// Which side has the connection in TIME-WAIT, and for how long; `None` where the system does not tell. Both
 /// ends count: the server's port may be the one that a client had in an earlier run.
-fn remembered(Ends { client, server }: Ends) -> Option<(&'static str, Duration)> {
-    for _ in 0..LOOKS {
+fn time_wait(Ends { client, server }: Ends) -> Option<(&'static str, Duration)> {
+    for _ in 0..MAX_READS {
         let mut known = sys::time_waits()?.into_iter();
         let found = known.find_map(|it| match (it.local, it.remote) {
             ends if ends == (server, client) => Some((party(SERVER), it.left)),
@@ -351,7 +351,7 @@ mod tests {
     fn a_server_that_still_runs_is_not_as_predicted() {
         let running = start_service(Transport::Tcp, ANY_PORT);
         let running = running.expect("loopback");
-        let again = start_service(Transport::Tcp, running.bound()[0].address).err();
-        assert!(matches!(again, Some(Obstacle::Failed(..))), "{again:?}");
+        let rebind = start_service(Transport::Tcp, running.bound()[0].address).err();
+        assert!(matches!(rebind, Some(Obstacle::Failed(..))), "{rebind:?}");
     }
 }

@@ -28,7 +28,7 @@ pub(super) static LAB: Lab = Lab {
     procedures: &[Procedure {
         engine: Engine::Loopback,
         uses_seed: never,
-        options: &[LabOption::Count.within(0..=MOST)],
+        options: &[LabOption::Count.within(0..=MAX_CLIENTS)],
         values: |setting| vec![("count", count(setting).to_string())],
         predict,
         run,
@@ -36,11 +36,11 @@ pub(super) static LAB: Lab = Lab {
 };
 
 /// Clients, over each transport and for each option, unless told otherwise.
-const COUNT: u32 = 200;
+const CLIENTS: u32 = 200;
 /// There are as many ports, about, that clients may have.
-const MOST: u32 = 10_000;
+const MAX_CLIENTS: u32 = 10_000;
 /// With so many clients, none comes to one of the two by chance once in 2^63 runs.
-const ENOUGH: u32 = 64;
+const CLIENTS_FOR_BOTH: u32 = 64;
 
 const BIND: &str = "REUSEADDR: 2nd bind()";
 const LISTEN: &str = "REUSEADDR: 2nd listen()";
@@ -51,20 +51,20 @@ const LAST_SHARES: &str = "REUSEPORT: 2nd answers";
 const BOTH_SHARE: &str = "REUSEPORT: both answer";
 const ASKED_OF_ONE: &str = "questions of one socket";
 const MET_BY_ONE: &str = "servers met by 1 socket";
-const STRANGER: &str = "3rd bind() without it";
+const THIRD_BIND: &str = "3rd bind() without it";
 const IN_USE: &str = "EADDRINUSE";
 
 const CLIENT: HostId = HostId(0);
 const SERVERS: [HostId; 2] = [HostId(1), HostId(2)];
 
 fn count(setting: &Setting) -> u32 {
-    setting.options.count.unwrap_or(COUNT)
+    setting.options.count.unwrap_or(CLIENTS)
 }
 
 fn predict(setting: &Setting) -> Vec<Prediction> {
     let count = count(setting);
     let (tcp, udp) = (Transport::Tcp, Transport::Udp);
-    let few = u32::from(count >= ENOUGH);
+    let few = u32::from(count >= CLIENTS_FOR_BOTH);
     let share = || Expected::between(clients(few), clients(count - few));
     let mut predictions = vec![
         Prediction::is(tcp, BIND, "bound"),
@@ -78,7 +78,7 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
             Prediction::new(transport, FIRST_SHARES, share()),
             Prediction::new(transport, LAST_SHARES, share()),
             Prediction::is(transport, BOTH_SHARE, clients(count)),
-            Prediction::is(transport, STRANGER, IN_USE),
+            Prediction::is(transport, THIRD_BIND, IN_USE),
         ]);
     }
     let met = u64::from(count > 0);
@@ -129,9 +129,9 @@ fn two(
         recorder.call(server, "bind()", || socket.bind(&at.into()), |()| "bound".into())
     };
     bind(SERVERS[0], &first, ANY_PORT).map_err(failed("bind to a free port"))?;
-    let again = bind(SERVERS[1], &second, local_address(&first)?);
-    run.saw(transport, BIND, outcome(&again, |()| "bound".into()));
-    Ok(again.ok().map(|()| [first, second]))
+    let second_bind = bind(SERVERS[1], &second, local_address(&first)?);
+    run.saw(transport, BIND, outcome(&second_bind, |()| "bound".into()));
+    Ok(second_bind.ok().map(|()| [first, second]))
 }
 
 fn second_listen(run: &mut Run) -> Result<(), Obstacle> {
@@ -164,7 +164,7 @@ fn shares(transport: Transport, count: u32, run: &mut Run) -> Result<(), Obstacl
     let servers = sharing(transport, &recorder)?;
     let stranger = open(transport).map_err(failed("open a socket"))?;
     let binding = stranger.bind(&local_address(&servers[0])?.into());
-    run.saw(transport, STRANGER, outcome(&binding, |()| "bound".into()));
+    run.saw(transport, THIRD_BIND, outcome(&binding, |()| "bound".into()));
     let answered = serve(transport, &servers, count, &recorder)?;
     run.saw(transport, FIRST_SHARES, clients(answered[0]));
     run.saw(transport, LAST_SHARES, clients(answered[1]));
@@ -233,8 +233,8 @@ fn serve(
             recorder.close(server, stream);
         }
         // Who hears nothing has waited long enough for all that would come after.
-        let Ok(heard) = recorder.receive_within(CLIENT, &client, PATIENCE) else { break };
-        answered[place] += u32::from(heard == line.octets());
+        let Ok(reply) = recorder.receive_within(CLIENT, &client, PATIENCE) else { break };
+        answered[place] += u32::from(reply == line.octets());
     }
     Ok(answered)
 }
@@ -260,16 +260,16 @@ mod tests {
         if sys::SPREADS_CLIENTS {
             let run = check::all_is_as_predicted(&LAB, LabOptions::default());
             for part in run.parts.iter().filter(|part| part.name == "SO_REUSEPORT") {
-                let heard = |event: &&Event| matches!(&event.what, What::Call { call, .. } if call == "recv(1024)");
-                let heard = part.trace.events.iter().filter(heard).count();
-                assert_eq!(heard, 200, "each client is in the trace");
+                let receives = |event: &&Event| matches!(&event.what, What::Call { call, .. } if call == "recv(1024)");
+                let receives = part.trace.events.iter().filter(receives).count();
+                assert_eq!(receives, 200, "each client is in the trace");
             }
         }
     }
 
     #[test]
     fn with_no_and_with_few_clients_it_is_as_predicted() {
-        for count in [0, 1, 3, ENOUGH, 301] {
+        for count in [0, 1, 3, CLIENTS_FOR_BOTH, 301] {
             if sys::SPREADS_CLIENTS {
                 check::all_is_as_predicted(
                     &LAB,

@@ -33,10 +33,10 @@ const IS_TO: &str = "2nd query gets reply to";
 const SENT: &str = "questions sent";
 
 /// Longer than a second, so that the lines of two answers differ.
-const THINKS: Duration = Duration::from_millis(1500);
+const SERVER_DELAY: Duration = Duration::from_millis(1500);
 const TIMEOUT: Duration = Duration::from_secs(1);
 /// Of two waits of an exchange with one retry, the second is twice the first.
-const WHOLE: Duration = Duration::from_secs(3);
+const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(3);
 
 fn delay(setting: &Setting) -> Duration {
     conditions(setting).delay
@@ -47,24 +47,24 @@ fn conditions(setting: &Setting) -> Conditions {
 }
 
 /// Long enough for every answer.
-fn until(setting: &Setting) -> Duration {
+fn deadline(setting: &Setting) -> Duration {
     Duration::from_secs(15) + 10 * delay(setting)
 }
 
 /// When the answer to the first question comes.
 fn first_answer(setting: &Setting) -> Duration {
-    THINKS + 2 * delay(setting)
+    SERVER_DELAY + 2 * delay(setting)
 }
 
 fn predict(setting: &Setting) -> Vec<Prediction> {
     // If the first query gives up, the second waits for as long again.
     let is_to = match first_answer(setting) {
-        answer if answer <= WHOLE => question(2),
-        answer if answer <= 2 * WHOLE => question(1),
+        answer if answer <= EXCHANGE_TIMEOUT => question(2),
+        answer if answer <= 2 * EXCHANGE_TIMEOUT => question(1),
         _ => NOTHING.to_owned(),
     };
     vec![
-        Prediction::is(Tcp, SECOND, OWN),
+        Prediction::is(Tcp, SECOND, SECOND_REPLY),
         Prediction::is(Tcp, READ, (1, "answer")),
         Prediction::is(Udp, ASKS, question(3)),
         Prediction::is(Udp, IS_TO, is_to),
@@ -72,7 +72,7 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
     ]
 }
 
-const OWN: &str = "its own";
+const SECOND_REPLY: &str = "its own";
 const NOTHING: &str = "nothing";
 
 fn question(number: usize) -> String {
@@ -83,13 +83,13 @@ fn question(number: usize) -> String {
 /// answer to the first one's retry, or, if the first has given up, to its first question.
 fn questions(setting: &Setting) -> u64 {
     let answer = first_answer(setting);
-    if answer <= WHOLE + TIMEOUT { 3 } else { 4 }
+    if answer <= EXCHANGE_TIMEOUT + TIMEOUT { 3 } else { 4 }
 }
 
 fn run(setting: &Setting) -> Run {
     let mut run = Run::default();
     streams(setting, &mut run);
-    datagrams(setting, THINKS, &mut run);
+    datagrams(setting, SERVER_DELAY, &mut run);
     run
 }
 
@@ -100,12 +100,12 @@ fn network(setting: &Setting) -> Network {
 /// Two connections, the second begun when the first had taken too long.
 fn streams(setting: &Setting, run: &mut Run) {
     let mut first = StreamClient::new(Duration::ZERO, TIMEOUT, 50_000);
-    let mut second = StreamClient::new(TIMEOUT, until(setting), 50_001);
+    let mut second = StreamClient::new(TIMEOUT, deadline(setting), 50_001);
     let mut network = network(setting).traced_by_port([first.port, second.port]);
-    let mut service = StreamService::replying_after(THINKS);
+    let mut service = StreamService::replying_after(SERVER_DELAY);
     let programs: &mut [(_, &mut dyn Application)] =
         &mut [(CLIENT, &mut first), (CLIENT, &mut second), (SERVER, &mut service)];
-    network.run(programs, until(setting));
+    network.run(programs, deadline(setting));
     let lines = second.octets.iter().filter(|octet| **octet == b'\n');
     run.saw(Tcp, SECOND, whose(&second, &service));
     run.saw(Tcp, READ, count(lines, "answer"));
@@ -117,12 +117,12 @@ fn streams(setting: &Setting, run: &mut Run) {
 
 /// Whether what a client has read is what the server sent to its port, and no other line.
 fn whose(client: &StreamClient, service: &StreamService) -> &'static str {
-    let sent = |own: bool| {
-        let to_it = move |port: &Option<u16>| (*port == Some(client.port)) == own;
+    let sent = |to_second: bool| {
+        let to_it = move |port: &Option<u16>| (*port == Some(client.port)) == to_second;
         service.answers.iter().any(|(port, line)| to_it(port) && *line == client.octets)
     };
     match (sent(true), sent(false)) {
-        (true, false) => OWN,
+        (true, false) => SECOND_REPLY,
         (_, true) => "another one's",
         (false, false) => NOTHING,
     }
@@ -131,12 +131,12 @@ fn whose(client: &StreamClient, service: &StreamService) -> &'static str {
 /// Two queries on one socket.
 fn datagrams(setting: &Setting, thinks: Duration, run: &mut Run) {
     let mut network = network(setting).traced();
-    let mut client = Asker::new(2, 1, WHOLE);
+    let mut client = Asker::new(2, 1, EXCHANGE_TIMEOUT);
     let mut service = DatagramService::new(address(SERVER).into(), Policy::Guarded, thinks);
-    network.run(&mut [(CLIENT, &mut client), (SERVER, &mut service)], until(setting));
+    network.run(&mut [(CLIENT, &mut client), (SERVER, &mut service)], deadline(setting));
     let delay = delay(setting);
-    if let Some(begun) = client.begun.get(1) {
-        let before = client.questions.iter().filter(|asked| *asked < begun).count();
+    if let Some(query_starts) = client.query_starts.get(1) {
+        let before = client.questions.iter().filter(|asked| *asked < query_starts).count();
         run.saw(Udp, ASKS, question(before + 1));
     }
     if let Some(answer) = client.answers.get(1) {

@@ -2,7 +2,7 @@
 
 use crate::duration::Unit;
 use crate::lab::loopback::{
-    CLIENT, Pair, REPLY_OCTETS, SERVER, SILENCE, ctime_reply, failed, octets, received,
+    CLIENT, Pair, REPLY_OCTETS, SERVER, SILENCE_TIME, ctime_reply, failed, octets, received,
     require_loopback, wait_for, within_timeout,
 };
 use crate::lab::recorder::Recorder;
@@ -21,7 +21,7 @@ pub(super) static LAB: Lab = Lab {
     procedures: &[Procedure {
         engine: Engine::Loopback,
         uses_seed: never,
-        options: &[LabOption::Buffer.within(0..=MOST)],
+        options: &[LabOption::Buffer.within(0..=MAX_BUFFER)],
         values: |setting| vec![("buffer", octets(buffer(setting)))],
         predict,
         run,
@@ -31,7 +31,7 @@ pub(super) static LAB: Lab = Lab {
 /// Octets of the buffer unless told otherwise.
 const BUFFER: usize = 10;
 /// No datagram is longer.
-const MOST: u32 = 65_536;
+const MAX_BUFFER: u32 = 65_536;
 
 const EMPTY: &str = "recv after send(0) gives";
 const FIRST: &str = "the small recv gives";
@@ -133,7 +133,7 @@ impl Exchange {
         let client = &self.pair.client;
         let patience = client.read_timeout().map_err(failed("ask for SO_RCVTIMEO"))?;
         let set = |time| client.set_read_timeout(time).map_err(failed("set SO_RCVTIMEO"));
-        set(Some(SILENCE))?;
+        set(Some(SILENCE_TIME))?;
         let received = self.recorder.receive(CLIENT, client, 1024);
         set(patience)?;
         Ok(received)
@@ -179,7 +179,7 @@ mod tests {
 
     #[test]
     fn whatever_the_buffer_it_is_as_predicted() {
-        for buffer in [0, 1, 25, 26, 27, MOST] {
+        for buffer in [0, 1, 25, 26, 27, MAX_BUFFER] {
             check::all_is_as_predicted(
                 &LAB,
                 LabOptions { buffer: Some(buffer), ..LabOptions::default() },

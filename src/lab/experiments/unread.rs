@@ -27,7 +27,7 @@ pub(super) static LAB: Lab = Lab {
         Procedure {
             engine: Engine::Loopback,
             uses_seed: never,
-            options: &[LabOption::Count.within(1..=MOST)],
+            options: &[LabOption::Count.within(1..=MAX_REPETITIONS)],
             values: |setting| vec![("count", count(setting).to_string())],
             predict,
             run,
@@ -36,18 +36,18 @@ pub(super) static LAB: Lab = Lab {
     ],
 };
 
-const COUNT: u32 = 50;
-const MOST: u32 = 1000;
+const REPETITIONS: u32 = 50;
+const MAX_REPETITIONS: u32 = 1000;
 
 /// What the client says.
-const TALK: &[u8] = b"hello";
+const INPUT: &[u8] = b"hello";
 
 const CLOSED: &str = "closed with input unread";
 const DRAINED: &str = "shut down and drained";
 const ANY_INPUT: &str = "with all input ignored";
 
 fn count(setting: &Setting) -> u32 {
-    setting.options.count.unwrap_or(COUNT)
+    setting.options.count.unwrap_or(REPETITIONS)
 }
 
 fn predict(setting: &Setting) -> Vec<Prediction> {
@@ -109,11 +109,11 @@ fn repeat(
 fn careless(transport: Transport) -> Result<(Trace, String), Obstacle> {
     let recorder = Recorder::on_loopback();
     let Pair { client, server } = Pair::new(transport, &recorder)?;
-    talk(&client, &recorder)?;
+    send_input(&client, &recorder)?;
     match transport {
-        Transport::Tcp => wait_for(&server, TALK.len())?,
+        Transport::Tcp => wait_for(&server, INPUT.len())?,
         Transport::Udp => {
-            talk(&client, &recorder)?;
+            send_input(&client, &recorder)?;
             let question = recorder.receive(SERVER, &server, 1024);
             question.map_err(failed("receive the question"))?;
             within_timeout(&server, || server.peek_sender())
@@ -135,13 +135,13 @@ fn polite(transport: Transport, service: SocketAddr) -> Result<(Trace, String), 
     recorder
         .call(CLIENT, "connect()", connect, |()| "connected".into())
         .map_err(failed("connect to the server"))?;
-    talk(&client, &recorder)?;
+    send_input(&client, &recorder)?;
     let seen = listen(&client, &recorder)?;
     Ok((recorder.short_trace(), seen))
 }
 
-fn talk(client: &Socket, recorder: &Recorder) -> Result<usize, Obstacle> {
-    recorder.send(CLIENT, client, TALK).map_err(failed("send"))
+fn send_input(client: &Socket, recorder: &Recorder) -> Result<usize, Obstacle> {
+    recorder.send(CLIENT, client, INPUT).map_err(failed("send"))
 }
 
 /// Receives until nothing more comes, and tells all of it.
@@ -179,7 +179,7 @@ mod tests {
 
     #[test]
     fn it_is_done_as_often_as_was_told_and_up_to_a_limit() {
-        for count in [1, 2, MOST] {
+        for count in [1, 2, MAX_REPETITIONS] {
             check::all_is_as_predicted(
                 &LAB,
                 LabOptions { count: Some(count), ..LabOptions::default() },

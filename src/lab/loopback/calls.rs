@@ -51,9 +51,9 @@ impl Recorder {
         success: impl FnOnce(&T) -> String,
         would_block: &str,
     ) -> io::Result<T> {
-        let begun = self.now();
+        let started = self.now();
         let result = uninterrupted(&mut make);
-        let at = place(call, &result, begun, self.now());
+        let at = place(call, &result, started, self.now());
         let outcome = match &result {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 format!("{}: {would_block}", error_name(error))
@@ -137,9 +137,9 @@ const TAKING: [&str; 4] = ["accept", "poll", "read", "recv"];
 /// The time that a call has in a trace. What a call gives, such as a SYN or a datagram, may be with another
 /// before the call is back, so its place is where it began. A call that takes something, or fails, has its place
 /// where it came back: only then was there anything.
-fn place<T>(call: &str, result: &io::Result<T>, begun: Duration, back: Duration) -> Duration {
+fn place<T>(call: &str, result: &io::Result<T>, started: Duration, back: Duration) -> Duration {
     let takes = TAKING.iter().any(|taking| call.starts_with(taking));
-    if takes || result.is_err() { back } else { begun }
+    if takes || result.is_err() { back } else { started }
 }
 
 /// Makes a call again that was interrupted: when the program is stopped and goes on (signal(7)), which has nothing
@@ -192,15 +192,15 @@ mod tests {
 
     #[test]
     fn what_gives_has_its_place_where_it_began_and_what_takes_or_fails_where_it_came_back() {
-        let [begun, back] = [1, 2].map(Duration::from_secs);
+        let [started, back] = [1, 2].map(Duration::from_secs);
         for call in ["connect(127.0.0.1)", "send(0)", "sendto(26)", "shutdown(SHUT_WR)", "close()"]
         {
-            assert_eq!(place(call, &Ok(()), begun, back), begun, "{call}");
+            assert_eq!(place(call, &Ok(()), started, back), started, "{call}");
             let failed = io::Result::<()>::Err(io::ErrorKind::ConnectionRefused.into());
-            assert_eq!(place(call, &failed, begun, back), back, "{call}");
+            assert_eq!(place(call, &failed, started, back), back, "{call}");
         }
         for call in ["accept()", "recv(1024)", "recvfrom()", "recvmsg(10)", "poll(POLLOUT)"] {
-            assert_eq!(place(call, &Ok(()), begun, back), back, "{call}");
+            assert_eq!(place(call, &Ok(()), started, back), back, "{call}");
         }
     }
 

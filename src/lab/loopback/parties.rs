@@ -111,8 +111,8 @@ mod tests {
             let client = ask(&recorder, CLIENT, transport, at).expect("asked");
             let line = ctime_reply().expect("a time");
             answer(&recorder, SERVER, transport, &server, &line).expect("answered");
-            let heard = recorder.receive_within(CLIENT, &client, PATIENCE);
-            assert_eq!(received(&heard), "26 octets", "{transport}");
+            let receipt = recorder.receive_within(CLIENT, &client, PATIENCE);
+            assert_eq!(received(&receipt), "26 octets", "{transport}");
             let calls = recorder.trace().events.into_iter().map(|event| match event.what {
                 What::Call { call, .. } => call,
                 other => panic!("{other:?}"),
@@ -137,8 +137,8 @@ mod tests {
             let recorder = Recorder::on_loopback();
             let client =
                 ask(&recorder, CLIENT, transport, service.bound()[0].address).expect("asked");
-            let heard = recorder.receive_within(CLIENT, &client, PATIENCE).expect("an answer");
-            assert!(heard.ends_with(b"-UTC\r\n"), "{heard:?}");
+            let receipt = recorder.receive_within(CLIENT, &client, PATIENCE).expect("an answer");
+            assert!(receipt.ends_with(b"-UTC\r\n"), "{receipt:?}");
         }
     }
 }

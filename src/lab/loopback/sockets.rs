@@ -126,7 +126,7 @@ pub(crate) fn within_timeout<T>(
     socket: &impl AsFd,
     mut take: impl FnMut() -> io::Result<T>,
 ) -> io::Result<T> {
-    let (begun, socket) = (Instant::now(), SockRef::from(socket));
+    let (started, socket) = (Instant::now(), SockRef::from(socket));
     let mut limit = None;
     let taken = loop {
         match take() {
@@ -137,7 +137,7 @@ pub(crate) fn within_timeout<T>(
             continue; // it may take for ever
         };
         limit = Some(time);
-        let left = time.saturating_sub(begun.elapsed());
+        let left = time.saturating_sub(started.elapsed());
         if left.is_zero() {
             break Err(Errno::EAGAIN.into());
         }
@@ -210,27 +210,27 @@ mod tests {
         let socket = open(Transport::Udp).expect("a socket");
         let time = Duration::from_millis(20);
         socket.set_read_timeout(Some(time)).expect("set");
-        let (begun, mut tries) = (Instant::now(), 0);
+        let (started, mut tries) = (Instant::now(), 0);
         let ended = within_timeout(&socket, || {
             tries += 1;
             // So that it ends where nothing else ends it.
-            let is_over = begun.elapsed() > PATIENCE;
+            let is_over = started.elapsed() > PATIENCE;
             if is_over { Ok(()) } else { Err(io::ErrorKind::Interrupted.into()) }
         });
         assert_eq!(ended.expect_err("nothing comes").raw_os_error(), Some(Errno::EAGAIN as i32));
-        assert!(begun.elapsed() >= time && tries > 1, "{tries}");
+        assert!(started.elapsed() >= time && tries > 1, "{tries}");
         assert_eq!(socket.read_timeout().expect("asked"), Some(time), "as it was");
     }
 
     #[test]
     fn a_call_that_is_broken_off_once_has_the_rest_of_its_time() {
         let socket = open(Transport::Udp).expect("a socket");
-        let (begun, mut tries) = (Instant::now(), 0);
+        let (started, mut tries) = (Instant::now(), 0);
         // Longer than the tick to which a kernel rounds.
         let passed = Duration::from_millis(50);
         let left = within_timeout(&socket, || {
             tries += 1;
-            while begun.elapsed() < passed {
+            while started.elapsed() < passed {
                 thread::yield_now();
             }
             if tries == 1 { Err(io::ErrorKind::Interrupted.into()) } else { socket.read_timeout() }

@@ -18,7 +18,7 @@ mod procedure;
 pub(super) use namespace::Pending;
 pub(super) use network::{Network, address};
 pub(super) use procedure::{
-    QUIET, client_socket, conditions, connect, exactly, is_late, procedure, reply_timeout,
+    QUIET_TIME, client_socket, conditions, connect, exactly, is_late, procedure, reply_timeout,
 };
 
 use super::Obstacle;
@@ -32,10 +32,10 @@ pub(super) const ADDRESSES: [Ipv4Addr; 2] =
     [Ipv4Addr::new(10, 0, 0, 1), Ipv4Addr::new(10, 0, 0, 2)];
 
 /// A second address of the server's host, for the lab that wants one.
-pub(super) const SECOND: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 3);
+pub(super) const SECOND_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 3);
 
 /// An address that no host has.
-const UNUSED: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 66);
+const UNUSED_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 66);
 
 /// Asks once for the right to make network namespaces, for the whole process.
 pub(crate) fn permit() -> Result<(), Obstacle> {
@@ -74,10 +74,10 @@ mod tests {
     fn what_the_system_forbids_or_limits_is_missing_and_anything_else_has_failed() {
         let of = |number| failed("try")(io::Error::from_raw_os_error(number));
         for forbidden in [Errno::EPERM, Errno::EACCES] {
-            let said = of(forbidden as i32).to_string();
+            let text = of(forbidden as i32).to_string();
             assert!(
-                said.starts_with("cannot try: ") && said.ends_with(": run it outside"),
-                "{said}"
+                text.starts_with("cannot try: ") && text.ends_with(": run it outside"),
+                "{text}"
             );
         }
         assert!(matches!(of(Errno::ENOSPC as i32), Obstacle::Missing(_)));

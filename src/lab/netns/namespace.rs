@@ -88,11 +88,11 @@ mod tests {
             Err(error) => return eprintln!("skipped: no network namespace here: {error}"),
         };
         let pending = namespace.start(|| -> io::Result<()> { panic!("as the test wants") });
-        let told = pending.expect("a thread").wait(Duration::from_secs(10)).expect_err("a panic");
-        assert_eq!(told.to_string(), "a thread of the laboratory panicked");
+        let error = pending.expect("a thread").wait(Duration::from_secs(10)).expect_err("a panic");
+        assert_eq!(error.to_string(), "a thread of the laboratory panicked");
         for _ in 0..2 {
             let run = namespace.run(|| -> io::Result<()> { panic!("as the test wants") });
-            assert_eq!(run.expect_err("a panic").to_string(), told.to_string());
+            assert_eq!(run.expect_err("a panic").to_string(), error.to_string());
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::forwarder::Forwarder;
 use super::frame::{DISCARD, hardware};
 use super::namespace::{Namespace, Pending};
-use super::{ADDRESSES, UNUSED, failed};
+use super::{ADDRESSES, UNUSED_ADDRESS, failed};
 use crate::client::{Answer, AskError, Options, ask};
 use crate::lab::link::{CLIENT, Conditions, FORGER, Link, SERVER};
 use crate::lab::loopback::PATIENCE;
@@ -20,13 +20,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How often it is tried whether a cable is ready, which takes the kernel some milliseconds at most.
-const TRY: Duration = Duration::from_millis(5);
+const RETRY_INTERVAL: Duration = Duration::from_millis(5);
 
 /// The name of a host's end of its cable.
 const CABLE: &str = "cable";
 
 /// The forwarder's ends of the cables, by the number of the host at the other end.
-const ENDS: [&str; 2] = ["client", "server"];
+const HOST_NAMES: [&str; 2] = ["client", "server"];
 
 /// The network of one part of an experiment; gone when it is dropped.
 #[derive(Debug)]
@@ -54,10 +54,10 @@ impl Network {
         let recorder = Recorder::between(vec![host("client", CLIENT), host("server", SERVER)]);
         let (link, shared) = (Link::new(conditions, setting.seed), recorder.clone());
         let forwarder = middle
-            .run(move || Forwarder::start(ENDS, link, shared))
+            .run(move || Forwarder::start(HOST_NAMES, link, shared))
             .map_err(failed("forward between the namespaces"))?;
         // The last ends to come up work at once, and what comes from the others shows that they do.
-        set_up(&middle, |setup| ENDS.into_iter().try_for_each(|end| setup.set_up(end)))?;
+        set_up(&middle, |setup| HOST_NAMES.into_iter().try_for_each(|end| setup.set_up(end)))?;
         let network = Self { hosts, recorder, forwarder, delay };
         network.wait_for_cables()?;
         Ok(network)
@@ -69,7 +69,8 @@ impl Network {
         for host in [CLIENT, SERVER] {
             let other = ADDRESSES[usize::from(host == CLIENT)];
             let probe = move || UdpSocket::bind("0.0.0.0:0")?.send_to(&[], (other, DISCARD));
-            let next = || self.forwarder.next_probe(TRY).map_err(failed("wait for the cables"));
+            let next =
+                || self.forwarder.next_probe(RETRY_INTERVAL).map_err(failed("wait for the cables"));
             while next()? != Some(host) {
                 if Instant::now() > deadline {
                     let what = "a packet through the namespaces";
@@ -156,7 +157,7 @@ impl Network {
 
     /// Puts a packet on the link to the server that seems to come from the client, which sends nothing itself.
     pub(in crate::lab) fn forge(&self, packet: Vec<u8>) -> Result<(), Obstacle> {
-        self.recorder.add_forger(vec![UNUSED.into()]);
+        self.recorder.add_forger(vec![UNUSED_ADDRESS.into()]);
         self.forwarder.forge(FORGER, SERVER, packet).map_err(failed("forge a packet"))
     }
 
@@ -186,7 +187,7 @@ fn host(name: &str, host: HostId) -> trace::Host {
 /// nothing but the experiment's packets has to go first.
 fn lay_cables(hosts: &[Namespace; 2], middle: &Namespace) -> Result<(), Obstacle> {
     for (id, host) in [CLIENT, SERVER].into_iter().zip(hosts) {
-        let (end, thread) = (ENDS[id.0], host.thread);
+        let (end, thread) = (HOST_NAMES[id.0], host.thread);
         set_up(middle, move |setup| setup.add_cable(end, CABLE, hardware(id), thread))?;
         let other = if id == CLIENT { SERVER } else { CLIENT };
         set_up(host, move |setup| {
@@ -224,12 +225,12 @@ mod tests {
 
     #[test]
     fn what_a_namespace_lacks_is_said_with_what_to_do() {
-        let said = |errno: Errno| match not_set_up(errno.into()) {
-            Obstacle::Missing(said) => said,
+        let sentence = |errno: Errno| match not_set_up(errno.into()) {
+            Obstacle::Missing(sentence) => sentence,
             other => panic!("{other:?}"),
         };
-        assert_eq!(said(Errno::EPERM), sys::no_rights_inside());
-        assert!(said(Errno::EOPNOTSUPP).contains("modprobe veth"));
+        assert_eq!(sentence(Errno::EPERM), sys::no_rights_inside());
+        assert!(sentence(Errno::EOPNOTSUPP).contains("modprobe veth"));
         assert!(matches!(not_set_up(Errno::EEXIST.into()), Obstacle::Failed(..)));
     }
 }

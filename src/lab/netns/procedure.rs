@@ -30,7 +30,7 @@ const OPTIONS: &[OptionRange] = &[LabOption::Delay.within(0..=1000)];
 const DELAY: Duration = Duration::from_millis(20);
 
 /// Delayed acknowledgements come within it (RFC 9293, section 3.8.6.3, allows more; Linux takes 40 ms).
-pub(in crate::lab) const QUIET: Duration = Duration::from_millis(100);
+pub(in crate::lab) const QUIET_TIME: Duration = Duration::from_millis(100);
 
 /// The conditions of the link in most experiments.
 pub(in crate::lab) fn conditions(setting: &Setting) -> Conditions {

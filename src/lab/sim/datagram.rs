@@ -144,7 +144,7 @@ pub(crate) struct Asker {
     /// How each query ended: when its answer came, and what it was.
     pub answers: Vec<Option<(Duration, Vec<u8>)>>,
     /// When each query began.
-    pub begun: Vec<Duration>,
+    pub query_starts: Vec<Duration>,
     /// When each question was sent.
     pub questions: Vec<Duration>,
 }
@@ -161,10 +161,20 @@ const CLIENT_PORT: u16 = 50_000;
 
 impl Asker {
     pub(crate) fn new(queries: u32, retries: u32, timeout: Duration) -> Self {
-        let (answers, begun, questions) = (Vec::new(), Vec::new(), Vec::new());
+        let (answers, query_starts, questions) = (Vec::new(), Vec::new(), Vec::new());
         let (handle, current) = (None, None);
         let received = 0;
-        Self { retries, timeout, queries, handle, current, received, answers, begun, questions }
+        Self {
+            retries,
+            timeout,
+            queries,
+            handle,
+            current,
+            received,
+            answers,
+            query_starts,
+            questions,
+        }
     }
 
     /// Takes what has come; only the server's datagrams do, as on a connected socket.
@@ -184,7 +194,7 @@ impl Asker {
 
     fn begin(&mut self, host: &mut HostAccess) {
         self.queries -= 1;
-        self.begun.push(host.now);
+        self.query_starts.push(host.now);
         let retries = Retries { max: self.retries, min_interval: |_| Duration::ZERO };
         let deadline = host.instant() + self.timeout;
         let exchange = Schedule::new(&[address(SERVER).into()], retries, deadline);

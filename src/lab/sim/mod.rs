@@ -109,10 +109,10 @@ mod tests {
 
     #[test]
     fn the_line_goes_with_virtual_time() {
-        let told =
+        let reply =
             |seconds| String::from_utf8(reply_at(Duration::from_secs(seconds)).expect("a time"));
-        assert_eq!(told(0).expect("ASCII"), "Tuesday, February 2, 1982 15:59:01-UTC\r\n");
-        assert_eq!(told(61).expect("ASCII"), "Tuesday, February 2, 1982 16:00:02-UTC\r\n");
+        assert_eq!(reply(0).expect("ASCII"), "Tuesday, February 2, 1982 15:59:01-UTC\r\n");
+        assert_eq!(reply(61).expect("ASCII"), "Tuesday, February 2, 1982 16:00:02-UTC\r\n");
     }
 
     #[test]

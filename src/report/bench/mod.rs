@@ -15,7 +15,7 @@ pub(crate) fn text(bench: &Bench) -> String {
     let mut page = Page::default();
     head(&mut page, bench);
     asked(&mut page, bench);
-    exchanges(&mut page, bench);
+    show_exchanges(&mut page, bench);
     latencies(&mut page, bench);
     failures(&mut page, bench);
     client(&mut page, bench);
@@ -62,7 +62,7 @@ fn asked(page: &mut Page, bench: &Bench) {
     });
 }
 
-fn exchanges(page: &mut Page, bench: &Bench) {
+fn show_exchanges(page: &mut Page, bench: &Bench) {
     page.heading("EXCHANGES");
     row(page, bench, "a second", |load| per_second(load.per_second()));
     row(page, bench, "begun", |load| grouped(load.asked));

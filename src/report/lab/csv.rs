@@ -6,7 +6,7 @@ use crate::duration::Unit;
 use crate::lab::{Report, Value};
 use crate::report::escaped;
 
-const HEAD: [&str; 12] = [
+const HEADER: [&str; 12] = [
     "lab",
     "engine",
     "seed",
@@ -24,7 +24,7 @@ const HEAD: [&str; 12] = [
 /// The table with its head.
 pub(crate) fn csv(done: &[FinishedRun]) -> String {
     let rows = done.iter().flat_map(|it| rows(&it.report));
-    let lines = std::iter::once(HEAD.map(str::to_owned)).chain(rows);
+    let lines = std::iter::once(HEADER.map(str::to_owned)).chain(rows);
     lines.map(|fields| fields.map(quoted).join(",") + "\n").collect()
 }
 
@@ -56,8 +56,8 @@ fn rows(report: &Report) -> Vec<[String; 12]> {
     };
     let row = |finding: &crate::lab::Finding| {
         let prediction = &finding.prediction;
-        let exact = finding.observed.as_ref().map(|it| exact(it, unit));
-        let (number, number_unit) = exact.unwrap_or_default();
+        let plain_number = finding.observed.as_ref().map(|it| plain_number(it, unit));
+        let (number, number_unit) = plain_number.unwrap_or_default();
         with([
             prediction.transport.to_string(),
             escaped(prediction.what),
@@ -73,12 +73,12 @@ fn rows(report: &Report) -> Vec<[String; 12]> {
 }
 
 /// What was observed as a number with its unit, for a program to read; a text has neither.
-fn exact(value: &Value, unit: Unit) -> (String, String) {
+fn plain_number(value: &Value, unit: Unit) -> (String, String) {
     match value {
         Value::Count { count, of } => (count.to_string(), of.clone()),
         Value::Share { share } => (share.to_string(), "share".to_owned()),
         Value::Text { .. } => Default::default(),
-        Value::Time { time } => (unit.exact(*time), unit.name().to_owned()),
+        Value::Time { time } => (unit.plain_number(*time), unit.name().to_owned()),
     }
 }
 

@@ -85,7 +85,7 @@ fn run(report: &Report) -> Json {
         "method": lab.method(procedure, setting),
         "findings": report.findings().iter().map(|it| finding(it, lab.time_unit)).collect::<Vec<_>>(),
         "lesson": lessons(report),
-        "elsewhere": lab.text.elsewhere,
+        "elsewhere": lab.text.other_systems,
         "remarks": report.remarks(),
         "parts": report.parts().iter().map(part).collect::<Vec<_>>(),
     })

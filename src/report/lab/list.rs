@@ -20,7 +20,7 @@ pub(crate) fn list(labs: &[&Lab]) -> String {
 
 /// Which options there are; with the engine, where it is not the same on each.
 fn options(lab: &Lab) -> String {
-    let told = LabOption::ALL.into_iter().filter_map(|option| {
+    let values = LabOption::ALL.into_iter().filter_map(|option| {
         let on: Vec<&str> = lab.engines_with(option).map(Engine::name).collect();
         match on.len() {
             0 => None,
@@ -28,5 +28,5 @@ fn options(lab: &Lab) -> String {
             _ => Some(format!("--{} ({})", option.name(), on.join(", "))),
         }
     });
-    told.collect::<Vec<_>>().join(" ")
+    values.collect::<Vec<_>>().join(" ")
 }

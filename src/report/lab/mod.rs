@@ -99,7 +99,7 @@ pub(crate) fn after_run(report: &Report, detail: Detail, width: usize) -> String
     lesson(&mut page, report);
     if detail == Detail::Explained {
         page.heading("ELSEWHERE");
-        page.paragraph(2, &report.lab.text.elsewhere);
+        page.paragraph(2, &report.lab.text.other_systems);
         next(&mut page, report.lab);
     }
     page.finish()
@@ -336,11 +336,11 @@ mod tests {
     #[test]
     fn a_wide_screen_has_both_transports_beside_each_other() {
         let done = sample::done(Engine::Sim, LabOptions::default());
-        let beside = |screen: &str| {
+        let is_side_by_side = |screen: &str| {
             screen.lines().any(|line| line.starts_with("TCP ") && line.ends_with("UDP, once"))
         };
-        assert!(beside(&plain(&after_run(&done.report, Detail::Brief, 100))));
-        assert!(!beside(&plain(&after_run(&done.report, Detail::Brief, 99))));
+        assert!(is_side_by_side(&plain(&after_run(&done.report, Detail::Brief, 100))));
+        assert!(!is_side_by_side(&plain(&after_run(&done.report, Detail::Brief, 99))));
     }
 
     #[test]

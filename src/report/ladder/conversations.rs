@@ -240,8 +240,8 @@ mod tests {
         }
         let drawn = plain(&ladders, 80);
         assert_eq!(drawn.iter().filter(|line| line.contains("▶│")).count() as u64, MAX_LADDERS);
-        let told = drawn.last().map(String::as_str);
-        assert_eq!(told, Some("… 3 more exchanges: without --ladder all are shown"));
+        let shown = drawn.last().map(String::as_str);
+        assert_eq!(shown, Some("… 3 more exchanges: without --ladder all are shown"));
     }
 
     #[test]
@@ -267,7 +267,7 @@ mod tests {
             add(&mut ladders, &role(1, Side::Server), &packet, &captured);
         }
         let rows = ladders.drawn[&1].rows();
-        let told: Vec<_> = rows
+        let shown: Vec<_> = rows
             .iter()
             .map(|row| match &row.item {
                 Item::Arrow(arrow) => (row.at, arrow.label.as_str()),
@@ -275,7 +275,7 @@ mod tests {
             })
             .collect();
         assert_eq!(
-            told,
+            shown,
             [(Duration::ZERO, "2 octets"), (10 * MS, "1 octet"), (10 * MS, "3 octets")]
         );
     }

@@ -1,6 +1,6 @@
 //! One HTTP exchange (RFC 9112) as hyper has it, over a socket that never blocks.
 
-use super::Page;
+use super::RenderPage;
 use hyper::body::Incoming;
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use hyper::rt::{Read, ReadBufCursor, Write};
@@ -33,7 +33,7 @@ pub(super) struct Exchange {
 
 impl Exchange {
     /// Counts itself among those that are open, until it is dropped.
-    pub(super) fn new(stream: TcpStream, page: Page, open: Arc<AtomicUsize>) -> Self {
+    pub(super) fn new(stream: TcpStream, page: RenderPage, open: Arc<AtomicUsize>) -> Self {
         open.fetch_add(1, Ordering::Relaxed);
         let woken = Arc::new(Woken(AtomicBool::new(true)));
         Self { future: Box::pin(serve(stream, page)), woken, open }
@@ -78,7 +78,7 @@ impl Wake for Woken {
 }
 
 /// One request, its answer, and the drain after it.
-async fn serve(stream: TcpStream, page: Page) {
+async fn serve(stream: TcpStream, page: RenderPage) {
     let stream = Rc::new(stream);
     let answer = |request: Request<Incoming>| {
         let response = answer(request.method(), request.uri().path(), &*page);

@@ -4,8 +4,7 @@
 
 mod exchange;
 
-use super::ServeError;
-use super::threads::survive;
+use super::{ServeError, run_loop};
 use crate::listen::{Inherited, Kind, Listen, ListenError, Opened, adopt, descriptor};
 use crate::transport::Transport;
 use exchange::Exchange;
@@ -25,7 +24,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 /// Draws the page of the metrics.
-pub(crate) type Page = Arc<dyn Fn() -> String + Send + Sync>;
+pub(crate) type RenderPage = Arc<dyn Fn() -> String + Send + Sync>;
 
 /// Maximum time of a connection, however much it keeps on sending.
 const DEADLINE: Duration = Duration::from_secs(2);
@@ -91,7 +90,11 @@ impl Endpoint {
     /// Answers from now on, in a thread of its own, which has made the calls of its start when this returns:
     /// a sandbox may forbid them from then on. If the thread fails the log says so, and the services go on.
     /// `open` is the number of connections that are open now.
-    pub(crate) fn start(self, page: Page, open: Arc<AtomicUsize>) -> Result<Running, ServeError> {
+    pub(crate) fn start(
+        self,
+        page: RenderPage,
+        open: Arc<AtomicUsize>,
+    ) -> Result<Running, ServeError> {
         let asked = Arc::new(AtomicBool::new(false));
         let stop = Arc::clone(&asked);
         let Self { poll, waker, listener, address } = self;
@@ -99,7 +102,7 @@ impl Endpoint {
         let run = move || {
             let answering = Loop::new(poll, listener, (page, open), stop);
             let _ = starting.send(());
-            if let Err(error) = survive(|| answering.run()) {
+            if let Err(error) = run_loop(|| answering.run()) {
                 let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
                 log::error!("metrics {address}: no longer answered: {error}{cause}");
             }
@@ -136,7 +139,7 @@ impl Drop for Running {
 struct Loop {
     poll: Poll,
     listener: TcpListener,
-    page: Page,
+    page: RenderPage,
     open: Arc<AtomicUsize>,
     stop: Arc<AtomicBool>,
     connections: Slab<Connection>,
@@ -156,7 +159,7 @@ impl Loop {
     fn new(
         poll: Poll,
         listener: TcpListener,
-        (page, open): (Page, Arc<AtomicUsize>),
+        (page, open): (RenderPage, Arc<AtomicUsize>),
         stop: Arc<AtomicBool>,
     ) -> Self {
         Self {
@@ -233,7 +236,7 @@ impl Loop {
             match self.listener.accept() {
                 // The kernel gives the lowest number that is free, so hardly any is left: closed.
                 Ok((stream, _)) if stream.as_raw_fd() >= self.services_from => {}
-                Ok((stream, _)) => self.keep(stream, now),
+                Ok((stream, _)) => self.add_connection(stream, now),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.ready = false,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(_) => self.resume = Some(now + ACCEPT_PAUSE),
@@ -241,7 +244,7 @@ impl Loop {
         }
     }
 
-    fn keep(&mut self, mut stream: TcpStream, now: Instant) {
+    fn add_connection(&mut self, mut stream: TcpStream, now: Instant) {
         let entry = self.connections.vacant_entry();
         let token = Token(FIRST_CONNECTION + entry.key());
         let both = Interest::READABLE | Interest::WRITABLE;
@@ -261,7 +264,7 @@ mod tests {
     use std::io::{Read, Write};
     use std::net::{Ipv4Addr, TcpStream as Client};
 
-    fn answering(page: Page) -> (Running, Client) {
+    fn answering(page: RenderPage) -> (Running, Client) {
         let endpoint = Endpoint::bind((Ipv4Addr::LOCALHOST, 0).into()).expect("loopback");
         let address = endpoint.address;
         let running = endpoint.start(page, Arc::default()).expect("a thread");

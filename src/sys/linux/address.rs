@@ -8,13 +8,13 @@ use nix::libc::{
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
 /// Octets that an address may have, those of `sockaddr_in6`.
-pub(super) const ROOM: socklen_t = 28;
+pub(super) const MAX_ADDRESS: socklen_t = 28;
 const V4_OCTETS: usize = 16;
 
 /// The address of a peer.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C, align(8))]
-pub(super) struct Address([u8; ROOM as usize]);
+pub(super) struct Address([u8; MAX_ADDRESS as usize]);
 
 impl Address {
     /// The address, of which the kernel has written so many octets.
@@ -49,16 +49,16 @@ const fn aligned(octets: usize) -> usize {
 }
 
 /// Octets that control messages may have: an IPv4 datagram on an IPv6 socket comes with both.
-pub(super) const CONTROL_ROOM: usize = aligned(HEADER + V4_INFO) + aligned(HEADER + V6_INFO);
+pub(super) const MAX_CONTROL: usize = aligned(HEADER + V4_INFO) + aligned(HEADER + V6_INFO);
 
 /// Control messages.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(8))]
-pub(super) struct Control([u8; CONTROL_ROOM]);
+pub(super) struct Control([u8; MAX_CONTROL]);
 
 impl Default for Control {
     fn default() -> Self {
-        Self([0; CONTROL_ROOM])
+        Self([0; MAX_CONTROL])
     }
 }
 
@@ -120,14 +120,16 @@ fn first_message(octets: &[u8]) -> Option<(c_int, c_int, &[u8], &[u8])> {
 /// `struct in_pktinfo`: the interface, the address of ours that it came to, and that in its header.
 fn note_v4(info: &[u8], received: &mut Received) {
     let v4 = |at| field::<4>(info, at).map(Ipv4Addr::from);
-    let (Some(interface), Some(own), Some(header)) = (field(info, 0), v4(4), v4(8)) else { return };
+    let (Some(interface), Some(local), Some(header)) = (field(info, 0), v4(4), v4(8)) else {
+        return;
+    };
     // The address in the header is this host's own, unless many have it: then the other one is the
     // interface's (ip(7)). There is no other one where the datagram was there before we asked for it, on
     // an inherited socket: if many have that address, no answer can leave from it.
-    let own = Some(own).filter(|own| !own.is_unspecified());
-    received.sent_to_many |= own.is_some_and(|own| own != header);
+    let local = Some(local).filter(|local| !local.is_unspecified());
+    received.sent_to_many |= local.is_some_and(|local| local != header);
     received.destination = Some(Destination {
-        address: own.unwrap_or(header).into(),
+        address: local.unwrap_or(header).into(),
         interface: u32::from_ne_bytes(interface),
     });
 }

@@ -1,6 +1,6 @@
 //! Datagrams, many with one system call: `recvmmsg(2)` and `sendmmsg(2)`.
 //!
-//! Why this file has `unsafe` code: `docs/ARCHITECTURE.md`, "Where unsafe code is". The code
+//! Why this file has `unsafe` code: `docs/decisions/building.md`, "Where unsafe code is". The code
 //! rests on one invariant: the headers' pointers lead into vectors of the same batch, which
 //! never grow and live as long, and whose elements are [`Cell`]s, which may change behind a pointer.
 #![expect(unsafe_code, reason = "nix's recvmmsg(2) cannot be called again with control messages")]
@@ -88,8 +88,8 @@ impl Batch {
     /// sent to.
     pub(crate) fn receive(&mut self, socket: &impl AsRawFd, most: usize) -> io::Result<usize> {
         for mmsghdr { msg_hdr, .. } in &mut self.incoming[..self.received] {
-            msg_hdr.msg_namelen = address::ROOM;
-            msg_hdr.msg_controllen = address::CONTROL_ROOM as _;
+            msg_hdr.msg_namelen = address::MAX_ADDRESS;
+            msg_hdr.msg_controllen = address::MAX_CONTROL as _;
         }
         self.received = 0;
         self.answered.clear();
@@ -132,11 +132,11 @@ impl Batch {
         self.incoming[..self.received][number].msg_len as usize
     }
 
-    /// Calls `look` with the content of a datagram of the last `receive`: [`CONTENT`] octets at most.
-    pub(crate) fn with_content<T>(&self, number: usize, look: impl FnOnce(&[u8]) -> T) -> T {
+    /// Calls `read` with the content of a datagram of the last `receive`: [`CONTENT`] octets at most.
+    pub(crate) fn with_content<T>(&self, number: usize, read: impl FnOnce(&[u8]) -> T) -> T {
         match self.octets(number) {
-            0 => look(&[]), // the usual question costs no copy
-            length => look(&self.contents[number].get()[..length.min(CONTENT)]),
+            0 => read(&[]), // the usual question costs no copy
+            length => read(&self.contents[number].get()[..length.min(CONTENT)]),
         }
     }
 
@@ -249,8 +249,8 @@ mod tests {
         let clients = clients(&server, 4);
         let mut batch = Batch::new();
         assert_eq!(batch.receive(&server, Batch::MAX_DATAGRAMS).expect("there"), 4);
-        let elsewhere = Destination { address: Ipv4Addr::new(192, 0, 2, 1).into(), interface: 0 };
-        for (number, from) in [(0, None), (1, Some(elsewhere)), (3, None)] {
+        let foreign = Destination { address: Ipv4Addr::new(192, 0, 2, 1).into(), interface: 0 };
+        for (number, from) in [(0, None), (1, Some(foreign)), (3, None)] {
             batch.queue_reply(number, from);
         }
         let mut lost = Vec::new();

@@ -23,8 +23,8 @@ pub(crate) fn traffic(address: IpAddr) -> Option<Traffic> {
         IpAddr::V6(_) => {
             let snmp6 = fs::read_to_string("/proc/net/snmp6").ok()?;
             Some(Traffic {
-                packets: listed(&snmp6, "Ip6OutRequests")?,
-                octets: listed(&snmp6, "Ip6OutOctets")?,
+                packets: table_value(&snmp6, "Ip6OutRequests")?,
+                octets: table_value(&snmp6, "Ip6OutOctets")?,
             })
         }
     }
@@ -68,7 +68,7 @@ fn paired(text: &str, group: &str, name: &str) -> Option<u64> {
 }
 
 /// A value from a table of lines "name number", as in `/proc/net/snmp6`.
-fn listed(text: &str, name: &str) -> Option<u64> {
+fn table_value(text: &str, name: &str) -> Option<u64> {
     let mut rows = text.lines().map(str::split_whitespace);
     let mut row = rows.find(|row| row.clone().next() == Some(name))?;
     row.nth(1)?.parse().ok()
@@ -122,8 +122,8 @@ mod tests {
     #[test]
     fn a_listed_value_is_found_by_its_whole_name() {
         let text = "Ip6OutRequestsX                 \t1\nIp6OutRequests                  \t26\n";
-        assert_eq!(listed(text, "Ip6OutRequests"), Some(26));
-        assert_eq!(listed(text, "Ip6Out"), None);
+        assert_eq!(table_value(text, "Ip6OutRequests"), Some(26));
+        assert_eq!(table_value(text, "Ip6Out"), None);
     }
 
     #[test]

@@ -73,14 +73,14 @@ pub(crate) fn broadcasts() -> Vec<Ipv4Addr> {
 
 fn broadcasts_of(interface: &InterfaceAddress) -> Vec<Ipv4Addr> {
     let v4 = |address: Option<SockaddrStorage>| Some(address?.as_sockaddr_in()?.ip());
-    let Some(own) = v4(interface.address) else { return Vec::new() };
+    let Some(local) = v4(interface.address) else { return Vec::new() };
     let has_one = interface.flags.contains(InterfaceFlags::IFF_BROADCAST);
     let set = has_one.then(|| v4(interface.broadcast)).flatten();
     // Links between two, /31 and /32, have none (RFC 3021).
     let mask = v4(interface.netmask).filter(|mask| mask.to_bits().count_zeros() > 1);
-    let last = mask.map(|mask| Ipv4Addr::from_bits(own.to_bits() | !mask.to_bits()));
+    let last = mask.map(|mask| Ipv4Addr::from_bits(local.to_bits() | !mask.to_bits()));
     // Where none is set, getifaddrs(3) gives the address itself.
-    set.into_iter().chain(last).filter(|broadcast| *broadcast != own).collect()
+    set.into_iter().chain(last).filter(|broadcast| *broadcast != local).collect()
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use socket2::SockFilter;
 
 /// Ports that are looked for in the kernel; of more, every packet is kept. A program has a limited size
 /// (`net.core.optmem_max`), and its conditional jumps reach 255 instructions.
-const MOST_PORTS: usize = 32;
+const MAX_FILTERED_PORTS: usize = 32;
 
 const KEEP: SockFilter = step(BPF_RET | BPF_K, u32::MAX);
 const DROP: SockFilter = step(BPF_RET | BPF_K, 0);
@@ -24,7 +24,7 @@ const TCP: u32 = 6;
 const UDP: u32 = 17;
 
 /// Keeps no packet.
-pub(super) const NOTHING: [SockFilter; 1] = [DROP];
+pub(super) const DROP_ALL: [SockFilter; 1] = [DROP];
 
 /// Keeps IP packets, each once: of the interface with this number, if there is one, and not those that are
 /// about other ports.
@@ -45,13 +45,13 @@ pub(super) fn wanted(only: Option<u32>, ports: &[u16]) -> Vec<SockFilter> {
         jump(BPF_JEQ, PACKET_OUTGOING.into(), 0, 1),
         DROP,
     ]);
-    program.extend(about(ports));
+    program.extend(port_filter(ports));
     program
 }
 
 /// Drops what is TCP or UDP between other ports; octet 0 is the first of the IP header.
-fn about(ports: &[u16]) -> Vec<SockFilter> {
-    if ports.len() > MOST_PORTS {
+fn port_filter(ports: &[u16]) -> Vec<SockFilter> {
+    if ports.len() > MAX_FILTERED_PORTS {
         return vec![KEEP];
     }
     let mut program = vec![
@@ -136,25 +136,25 @@ mod tests {
         passed
     }
 
-    type Begun = PacketBuilderStep<IpHeaders>;
+    type IpBuilder = PacketBuilderStep<IpHeaders>;
 
-    fn v4() -> Begun {
+    fn v4() -> IpBuilder {
         PacketBuilder::ipv4([10, 0, 0, 1], [10, 0, 0, 2], 64)
     }
 
-    fn v6() -> Begun {
+    fn v6() -> IpBuilder {
         PacketBuilder::ipv6([1; 16], [2; 16], 64)
     }
 
-    fn udp(begun: Begun, ports: (u16, u16)) -> Vec<u8> {
+    fn udp(builder: IpBuilder, ports: (u16, u16)) -> Vec<u8> {
         let mut packet = Vec::new();
-        begun.udp(ports.0, ports.1).write(&mut packet, b"question").expect("written");
+        builder.udp(ports.0, ports.1).write(&mut packet, b"question").expect("written");
         packet
     }
 
-    fn tcp(begun: Begun, ports: (u16, u16)) -> Vec<u8> {
+    fn tcp(builder: IpBuilder, ports: (u16, u16)) -> Vec<u8> {
         let mut packet = Vec::new();
-        begun.tcp(ports.0, ports.1, 1, 1000).syn().write(&mut packet, &[]).expect("written");
+        builder.tcp(ports.0, ports.1, 1, 1000).syn().write(&mut packet, &[]).expect("written");
         packet
     }
 
@@ -164,7 +164,7 @@ mod tests {
             for family in [v4, v6] {
                 let packets = [(40000, 13), (13, 40000), (40000, 14), (3341, 53), (37, 40000)]
                     .map(|ports| make(family(), ports));
-                assert_eq!(kept(&about(&[13, 37]), &packets), [0, 1, 4]);
+                assert_eq!(kept(&port_filter(&[13, 37]), &packets), [0, 1, 4]);
             }
         }
     }
@@ -179,7 +179,7 @@ mod tests {
             packet.extend([0x9c, 0x40, 0, port, 0, 8, 0, 0]);
             packet
         };
-        assert_eq!(kept(&about(&[13]), &[with_options(13), with_options(14)]), [0]);
+        assert_eq!(kept(&port_filter(&[13]), &[with_options(13), with_options(14)]), [0]);
     }
 
     #[test]
@@ -197,17 +197,17 @@ mod tests {
         let mut extended = udp(v6(), (40000, 53));
         extended[6] = 60; // destination options, whatever they are
         let packets = [fragment, first, icmp, icmp6, extended, vec![0; 60]];
-        assert_eq!(kept(&about(&[13]), &packets), [0, 2, 3, 4, 5]);
+        assert_eq!(kept(&port_filter(&[13]), &packets), [0, 2, 3, 4, 5]);
     }
 
     #[test]
     fn as_many_ports_as_are_looked_for_are_a_valid_program_and_of_more_all_is_kept() {
-        let ports: Vec<u16> = (1..).take(MOST_PORTS).collect();
+        let ports: Vec<u16> = (1..).take(MAX_FILTERED_PORTS).collect();
         let last = *ports.last().expect("some");
         let packets = [last, last + 1].map(|port| udp(v6(), (40000, port)));
-        assert_eq!(kept(&about(&ports), &packets), [0]);
-        let more: Vec<u16> = (1..).take(MOST_PORTS + 1).collect();
-        assert_eq!(kept(&about(&more), &[udp(v6(), (40000, 41000))]), [0]);
-        assert_eq!(kept(&NOTHING, &packets), [0; 0]);
+        assert_eq!(kept(&port_filter(&ports), &packets), [0]);
+        let more: Vec<u16> = (1..).take(MAX_FILTERED_PORTS + 1).collect();
+        assert_eq!(kept(&port_filter(&more), &[udp(v6(), (40000, 41000))]), [0]);
+        assert_eq!(kept(&DROP_ALL, &packets), [0; 0]);
     }
 }

@@ -55,7 +55,7 @@ pub(crate) use privilege::{
 };
 #[cfg(feature = "lab")]
 pub(crate) use queues::{
-    QUEUES_ARE_TOLD, accept_queue, count_drops, receive_counted, report_errors, set_syn_retries,
+    REPORTS_QUEUES, accept_queue, count_drops, receive_counted, report_errors, set_syn_retries,
 };
 #[cfg(feature = "confine")]
 pub(crate) use sandbox::{no_new_privileges, restrict_files};

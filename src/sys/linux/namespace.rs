@@ -140,8 +140,8 @@ mod tests {
     fn a_process_with_several_threads_is_told_when_to_ask() {
         let (stop, stopped) = mpsc::channel::<()>();
         let other = thread::spawn(move || stopped.recv());
-        let told = enter_user_namespace().expect_err("several threads");
-        assert!(told.contains("before the first thread"), "{told}");
+        let message = enter_user_namespace().expect_err("several threads");
+        assert!(message.contains("before the first thread"), "{message}");
         drop(stop);
         assert!(other.join().expect("ended").is_err());
     }

@@ -15,7 +15,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::Duration;
 
 /// Octets of packets that may wait; without CAP_NET_ADMIN no more than `net.core.rmem_max`.
-const BUFFER: usize = 8 << 20;
+const RECEIVE_BUFFER: usize = 8 << 20;
 
 /// How many packets were copied, and how many not, for there was no room (packet(7)); nix has no name for it.
 #[derive(Clone, Copy, Debug)]
@@ -49,8 +49,8 @@ impl PacketSocket {
         let protocol = Protocol::from(c_int::from(network_order(ETH_P_ALL)));
         let socket = Socket::new(Domain::PACKET, Type::DGRAM, Some(protocol))?;
         socket.set_nonblocking(true)?;
-        setsockopt(&socket, RcvBufForce, &BUFFER)
-            .or_else(|_| socket.set_recv_buffer_size(BUFFER))?;
+        setsockopt(&socket, RcvBufForce, &RECEIVE_BUFFER)
+            .or_else(|_| socket.set_recv_buffer_size(RECEIVE_BUFFER))?;
         setsockopt(&socket, ReceiveTimestampns, &true)?;
         setsockopt(&socket, AuxiliaryData, &true)?;
         let mut opened = Self { socket, control: cmsg_space!(TimeSpec, libc::tpacket_auxdata) };
@@ -74,7 +74,7 @@ impl PacketSocket {
 
     /// No packet comes from now on, but those that wait are still there to be taken.
     pub(crate) fn close(&self) -> io::Result<()> {
-        self.socket.attach_filter(&filter::NOTHING)
+        self.socket.attach_filter(&filter::DROP_ALL)
     }
 
     /// Takes a packet, from its IP header on.
@@ -84,11 +84,11 @@ impl PacketSocket {
         let message =
             recvmsg::<LinkAddr>(self.socket.as_raw_fd(), &mut slices, control, MsgFlags::empty())?;
         let (mut at, mut has_checksum) = (Duration::ZERO, true);
-        for said in message.cmsgs()? {
-            match said {
+        for control in message.cmsgs()? {
+            match control {
                 ControlMessageOwned::ScmTimestampns(time) => at = time.into(),
-                ControlMessageOwned::Unknown(said) if is_auxiliary(&said) => {
-                    has_checksum = status(&said.data_bytes) & libc::TP_STATUS_CSUMNOTREADY == 0;
+                ControlMessageOwned::Unknown(control) if is_auxiliary(&control) => {
+                    has_checksum = status(&control.data_bytes) & libc::TP_STATUS_CSUMNOTREADY == 0;
                 }
                 _ => {}
             }
@@ -110,8 +110,8 @@ impl AsFd for PacketSocket {
     }
 }
 
-fn is_auxiliary(said: &UnknownCmsg) -> bool {
-    let header = &said.cmsg_header;
+fn is_auxiliary(control: &UnknownCmsg) -> bool {
+    let header = &control.cmsg_header;
     (header.cmsg_level, header.cmsg_type) == (libc::SOL_PACKET, libc::PACKET_AUXDATA)
 }
 

@@ -7,7 +7,7 @@ use std::io::{self, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd};
 
 /// Whether the functions here have an answer.
-pub(crate) const QUEUES_ARE_TOLD: bool = true;
+pub(crate) const REPORTS_QUEUES: bool = true;
 
 /// How often a SYN is sent again (tcp(7)); nix has no name for it.
 #[derive(Clone, Copy, Debug)]

@@ -31,10 +31,10 @@ enum Check {
 use Check::{Is, Itself, UdpSocket, Without};
 
 /// The alternatives under which a call passes, each a list of conditions that all hold.
-type With = &'static [&'static [Check]];
+type Alternatives = &'static [&'static [Check]];
 
-const ANY: With = &[];
-const NOTHING_EXECUTABLE: With = &[&[Without(2, libc::PROT_EXEC)]];
+const ANY: Alternatives = &[];
+const NOTHING_EXECUTABLE: Alternatives = &[&[Without(2, libc::PROT_EXEC)]];
 
 /// `ioctl(2)` numbers, whose type differs between C libraries.
 const TCGETS: i32 = 0x5401;
@@ -45,7 +45,7 @@ const TIOCGWINSZ: i32 = 0x5413;
 /// Flags of sends and of `shutdown` are exactly those of the calls that the service makes: `MSG_FASTOPEN` would connect a TCP socket, and
 /// `SHUT_RD` turns a listener into one that can be connected. Only UDP sockets send to an address and with control
 /// messages: the notification socket could otherwise reach any Unix datagram socket and pass descriptors.
-const EVERYWHERE: &[(c_long, With)] = &[
+const COMMON_CALLS: &[(c_long, Alternatives)] = &[
     // The loop: mio waits, connections come and go, a waker (eventfd) is read and written.
     (libc::SYS_epoll_pwait, ANY),  // epoll_wait of some C libraries
     (libc::SYS_epoll_pwait2, ANY), // with nanoseconds
@@ -118,41 +118,42 @@ const EVERYWHERE: &[(c_long, With)] = &[
 
 /// Calls that newer architectures never had.
 #[cfg(target_arch = "x86_64")]
-const HERE: &[(c_long, With)] =
+const OLD_CALLS: &[(c_long, Alternatives)] =
     &[(libc::SYS_epoll_wait, ANY), (libc::SYS_poll, ANY), (libc::SYS_time, ANY)];
 #[cfg(not(target_arch = "x86_64"))]
-const HERE: &[(c_long, With)] = &[];
+const OLD_CALLS: &[(c_long, Alternatives)] = &[];
 
 /// Where symbolic links lead: for the zone of this host, after SIGHUP. No path can be looked at here, so this
 /// also reveals which paths exist.
 #[cfg(target_arch = "x86_64")]
-const LINKS: &[(c_long, With)] = &[(libc::SYS_readlinkat, ANY), (libc::SYS_readlink, ANY)];
+const LINK_CALLS: &[(c_long, Alternatives)] =
+    &[(libc::SYS_readlinkat, ANY), (libc::SYS_readlink, ANY)];
 #[cfg(not(target_arch = "x86_64"))]
-const LINKS: &[(c_long, With)] = &[(libc::SYS_readlinkat, ANY)];
+const LINK_CALLS: &[(c_long, Alternatives)] = &[(libc::SYS_readlinkat, ANY)];
 
 /// Descriptors from the first to the last one.
 type Descriptors = RangeInclusive<RawFd>;
 
 /// Allows every thread only the system calls of the running service, and returns how many those are. Sends to an
-/// address pass on `udp_sockets` only, and not at all without any.
+/// address pass on `udp_range` only, and not at all without any.
 pub(crate) fn restrict_calls(
-    udp_sockets: Option<&Descriptors>,
+    udp_range: Option<&Descriptors>,
     links: Links,
 ) -> Result<usize, String> {
-    let more = if links == Links::Readable { LINKS } else { &[] };
-    let (program, calls) = filter(udp_sockets, more)?;
+    let more = if links == Links::Readable { LINK_CALLS } else { &[] };
+    let (program, calls) = filter(udp_range, more)?;
     seccompiler::apply_filter_all_threads(&program).map_err(|error| error.to_string())?;
     Ok(calls)
 }
 
 /// The filter for this machine, and how many calls it lets pass.
 fn filter(
-    udp_sockets: Option<&Descriptors>,
-    more: &[(c_long, With)],
+    udp_range: Option<&Descriptors>,
+    more: &[(c_long, Alternatives)],
 ) -> Result<(BpfProgram, usize), String> {
     let wrong = |error: BackendError| format!("its filter is wrong: {error}");
     let arch = TargetArch::try_from(ARCH).map_err(wrong)?;
-    let rules = rules(udp_sockets, more).map_err(wrong)?;
+    let rules = rules(udp_range, more).map_err(wrong)?;
     let calls = rules.len();
     let refuse = SeccompAction::Errno(libc::EPERM.unsigned_abs());
     let filter = SeccompFilter::new(rules, refuse, SeccompAction::Allow, arch).map_err(wrong)?;
@@ -162,12 +163,12 @@ fn filter(
 /// For each call the alternatives under which it passes. An empty list means any, so a call that has lost all of
 /// its alternatives is left out.
 fn rules(
-    udp_sockets: Option<&Descriptors>,
-    more: &[(c_long, With)],
+    udp_range: Option<&Descriptors>,
+    more: &[(c_long, Alternatives)],
 ) -> Result<BTreeMap<i64, Vec<SeccompRule>>, BackendError> {
     let mut rules = BTreeMap::new();
-    for &(call, with) in EVERYWHERE.iter().chain(HERE).chain(more) {
-        let alternatives = with.iter().filter_map(|checks| conditions(checks, udp_sockets));
+    for &(call, with) in COMMON_CALLS.iter().chain(OLD_CALLS).chain(more) {
+        let alternatives = with.iter().filter_map(|checks| conditions(checks, udp_range));
         let alternatives = alternatives
             .map(|conditions| SeccompRule::new(conditions?))
             .collect::<Result<Vec<_>, _>>()?;
@@ -181,7 +182,7 @@ fn rules(
 /// The conditions of one alternative; `None` if it needs a UDP socket and the service has none.
 fn conditions(
     checks: &[Check],
-    udp_sockets: Option<&Descriptors>,
+    udp_range: Option<&Descriptors>,
 ) -> Option<Result<Vec<SeccompCondition>, BackendError>> {
     // The kernel takes 32 bits of these arguments.
     let one = |argument, operator, value: i32| {
@@ -197,11 +198,11 @@ fn conditions(
                 conditions.push(one(argument, masked, 0));
             }
             Itself(argument) => {
-                let own = std::process::id().cast_signed();
-                conditions.push(one(argument, SeccompCmpOp::Eq, own));
+                let process = std::process::id().cast_signed();
+                conditions.push(one(argument, SeccompCmpOp::Eq, process));
             }
             UdpSocket(argument) => {
-                let sockets = udp_sockets?;
+                let sockets = udp_range?;
                 conditions.push(one(argument, SeccompCmpOp::Ge, *sockets.start()));
                 conditions.push(one(argument, SeccompCmpOp::Le, *sockets.end()));
             }
@@ -216,8 +217,8 @@ mod tests {
 
     #[test]
     fn no_call_is_listed_twice_and_the_filter_compiles() {
-        let (program, calls) = filter(Some(&(7..=9)), LINKS).expect("it compiles");
-        assert_eq!(calls, EVERYWHERE.len() + HERE.len() + LINKS.len());
+        let (program, calls) = filter(Some(&(7..=9)), LINK_CALLS).expect("it compiles");
+        assert_eq!(calls, COMMON_CALLS.len() + OLD_CALLS.len() + LINK_CALLS.len());
         assert!(program.len() < 4096, "BPF_MAXINSNS: {}", program.len());
     }
 
@@ -272,7 +273,7 @@ mod tests {
 
     #[test]
     fn nothing_that_opens_starts_or_reaches_into_another_process_is_let_pass() {
-        let listed = rules(Some(&(0..=1023)), LINKS).expect("they compile");
+        let listed = rules(Some(&(0..=1023)), LINK_CALLS).expect("they compile");
         assert!(!rules(None, &[]).expect("they compile").contains_key(&libc::SYS_readlinkat));
         for call in [
             libc::SYS_openat,

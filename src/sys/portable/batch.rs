@@ -54,9 +54,9 @@ impl Batch {
         self.received[number].octets
     }
 
-    /// Calls `look` with the content of a datagram of the last `receive`: [`CONTENT`] octets at most.
-    pub(crate) fn with_content<T>(&self, number: usize, look: impl FnOnce(&[u8]) -> T) -> T {
-        look(&self.contents[number][..self.received[number].octets])
+    /// Calls `read` with the content of a datagram of the last `receive`: [`CONTENT`] octets at most.
+    pub(crate) fn with_content<T>(&self, number: usize, read: impl FnOnce(&[u8]) -> T) -> T {
+        read(&self.contents[number][..self.received[number].octets])
     }
 
     /// Queues a reply to a datagram of the last `receive`. It leaves from the address that the route picks.

@@ -6,7 +6,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 
 /// Whether the functions here have an answer.
-pub(crate) const QUEUES_ARE_TOLD: bool = false;
+pub(crate) const REPORTS_QUEUES: bool = false;
 
 /// Not available.
 pub(crate) fn set_syn_retries(_: &impl AsFd, _: u8) -> io::Result<()> {

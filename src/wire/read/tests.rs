@@ -240,13 +240,13 @@ fn packets_on_links_that_are_not_read_are_counted() {
 
 #[test]
 fn a_file_that_is_none_says_so() {
-    let told = |file: &[u8]| all(file).expect_err("no capture file").to_string();
-    assert_eq!(told(b""), "it is empty");
+    let message = |file: &[u8]| all(file).expect_err("no capture file").to_string();
+    assert_eq!(message(b""), "it is empty");
     let neither = "it is neither a pcap nor a pcapng file";
-    assert_eq!(told(b"Monday"), neither);
-    assert_eq!(told(b"Monday, November 23, 2026 10:00:00-UTC\r\n"), neither);
-    assert_eq!(told(&[&b"\x0a\x0d\x0d\x0a"[..], &[0xff; 40]].concat()), neither);
-    assert_eq!(told(&Order::BOTH[0].pcap(0xa1b2_c3d4, 101, 0)[..20]), neither);
+    assert_eq!(message(b"Monday"), neither);
+    assert_eq!(message(b"Monday, November 23, 2026 10:00:00-UTC\r\n"), neither);
+    assert_eq!(message(&[&b"\x0a\x0d\x0d\x0a"[..], &[0xff; 40]].concat()), neither);
+    assert_eq!(message(&Order::BOTH[0].pcap(0xa1b2_c3d4, 101, 0)[..20]), neither);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::{PACKETS, ROUND_TRIPS, TIME, observe};
 use crate::lab::link::SERVER;
-use crate::lab::netns::{Network, QUIET, conditions, exactly, is_late, procedure};
+use crate::lab::netns::{Network, QUIET_TIME, conditions, exactly, is_late, procedure};
 use crate::lab::{Expected, Obstacle, Prediction, Procedure, Run, Setting};
 use crate::transport::Transport;
 
@@ -42,7 +42,7 @@ fn exchange(setting: &Setting, transport: Transport, run: &mut Run) -> Result<()
     let _serving = network.serve(SERVER)?;
     // If no answer came, the packets tell.
     let _answer = network.ask(transport)?;
-    network.recorder.settle(QUIET + network.round_trip())?;
+    network.recorder.settle(QUIET_TIME + network.round_trip())?;
     observe(run, transport, network.trace());
     Ok(())
 }

@@ -7,7 +7,7 @@ use super::{
 use crate::lab::analysis::{arrival, sent_by};
 use crate::lab::link::{CLIENT, Conditions, FORGER, SERVER};
 use crate::lab::loopback::PATIENCE;
-use crate::lab::netns::{Network, Pending, QUIET, address, exactly, failed, procedure};
+use crate::lab::netns::{Network, Pending, QUIET_TIME, address, exactly, failed, procedure};
 use crate::lab::packet::{empty_datagram, syn};
 use crate::lab::{Expected, Obstacle, Prediction, Procedure, Run, Setting};
 use crate::metrics::Event;
@@ -66,7 +66,7 @@ fn stream(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     network
         .recorder
         .wait(PATIENCE + 2 * network.round_trip(), |trace| trace.packets().count() >= 3)?;
-    network.recorder.settle(QUIET + network.round_trip())?;
+    network.recorder.settle(QUIET_TIME + network.round_trip())?;
     let accepted = server.metrics.count(Event::TcpAccepted);
     observe_stream(run, network.trace(), accepted);
     Ok(())
@@ -120,7 +120,7 @@ fn guarded(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     network.forge(empty_datagram(address(CLIENT), address(SERVER)))?;
     let came = |trace: &Trace| sent_by(trace, FORGER).any(|(_, it)| arrival(it).is_some());
     network.recorder.wait(PATIENCE + network.round_trip(), came)?;
-    network.recorder.settle(2 * QUIET + network.round_trip())?;
+    network.recorder.settle(2 * QUIET_TIME + network.round_trip())?;
     observe_datagrams(run, GUARDED, network.trace());
     Ok(())
 }

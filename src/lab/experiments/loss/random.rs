@@ -46,10 +46,10 @@ pub(super) fn streams(setting: &Setting) -> u32 {
 pub(super) fn predict(setting: &Setting) -> Vec<Prediction> {
     let Conditions { loss, duplicate, .. } = conditions(setting);
     let once = (1.0 - loss).powi(2) * (1.0 + duplicate * loss);
-    let again = 1.0 - (1.0 - once).powi(TRIES.cast_signed());
+    let after_retries = 1.0 - (1.0 - once).powi(TRIES.cast_signed());
     let mut predictions = predict_streams(setting);
     predictions.push(share(ONE_TRY, once, setting));
-    predictions.push(share(FOUR_TRIES, again, setting));
+    predictions.push(share(FOUR_TRIES, after_retries, setting));
     predictions
 }
 
@@ -212,11 +212,11 @@ mod tests {
     /// and these seeds are fixed.
     #[test]
     fn over_10_000_seeds_the_answered_agree_with_the_formulas() {
-        let (begun, mut all) = (Instant::now(), 0);
+        let (started, mut all) = (Instant::now(), 0);
         for (loss, duplicate) in [(0.1_f64, 0.0), (0.3, 0.0), (0.5, 0.0), (0.3, 0.5)] {
             let once = (1.0 - loss).powi(2) * (1.0 + duplicate * loss);
-            let again = 1.0 - (1.0 - once).powi(TRIES.cast_signed());
-            for (tries, probability) in [(1, once), (TRIES, again)] {
+            let after_retries = 1.0 - (1.0 - once).powi(TRIES.cast_signed());
+            for (tries, probability) in [(1, once), (TRIES, after_retries)] {
                 let count = 10_000_u32;
                 let answered =
                     answered(&setting(loss, duplicate, duplicate), tries, 0..count.into());
@@ -227,6 +227,6 @@ mod tests {
                 all += count;
             }
         }
-        println!("{all} exchanges in {:?}", begun.elapsed()); // told, not judged
+        println!("{all} exchanges in {:?}", started.elapsed()); // told, not judged
     }
 }

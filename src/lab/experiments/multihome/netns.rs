@@ -7,7 +7,8 @@ use crate::lab::loopback::{
     within_timeout,
 };
 use crate::lab::netns::{
-    ADDRESSES, Network, QUIET, SECOND, client_socket, conditions, failed, procedure, reply_timeout,
+    ADDRESSES, Network, QUIET_TIME, SECOND_ADDRESS, client_socket, conditions, failed, procedure,
+    reply_timeout,
 };
 use crate::lab::recorder::Recorder;
 use crate::lab::{Obstacle, Prediction, Procedure, Run, Setting};
@@ -21,20 +22,20 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 /// Where the client asks.
-const ASKED: SocketAddr = SocketAddr::new(IpAddr::V4(SECOND), PORT);
+const ASKED: SocketAddr = SocketAddr::new(IpAddr::V4(SECOND_ADDRESS), PORT);
 
 pub(super) const PROCEDURE: Procedure = procedure(predict, run);
 
 fn predict(_: &Setting) -> Vec<Prediction> {
     let [_, first] = ADDRESSES;
     vec![
-        Prediction::is(Tcp, LOCAL, SECOND.to_string()),
+        Prediction::is(Tcp, LOCAL, SECOND_ADDRESS.to_string()),
         Prediction::is(Tcp, HEARS, octets(REPLY_OCTETS)),
         Prediction::is(Tcp, OURS, A_REPLY),
         Prediction::is(Udp, HEARS, "EAGAIN"),
         Prediction::is(Udp, FROM, first.to_string()),
         Prediction::is(Udp, OURS, A_REPLY),
-        Prediction::is(Udp, OURS_FROM, SECOND.to_string()),
+        Prediction::is(Udp, OURS_FROM, SECOND_ADDRESS.to_string()),
     ]
 }
 
@@ -49,7 +50,7 @@ fn run(setting: &Setting) -> Result<Run, Obstacle> {
 
 fn network(setting: &Setting) -> Result<Network, Obstacle> {
     let network = Network::new(conditions(setting), setting)?;
-    network.add_address(SECOND)?;
+    network.add_address(SECOND_ADDRESS)?;
     Ok(network)
 }
 
@@ -60,7 +61,7 @@ fn show(
     part: &str,
     run: &mut Run,
 ) -> Result<(), Obstacle> {
-    network.recorder.settle(QUIET + network.round_trip())?;
+    network.recorder.settle(QUIET_TIME + network.round_trip())?;
     run.show(transport, part, network.trace());
     Ok(())
 }

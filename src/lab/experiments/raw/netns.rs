@@ -3,7 +3,7 @@
 use crate::lab::analysis::{arrival, sent_by};
 use crate::lab::link::{CLIENT, SERVER};
 use crate::lab::loopback::{PATIENCE, outcome};
-use crate::lab::netns::{ADDRESSES, Network, QUIET, conditions, failed, procedure};
+use crate::lab::netns::{ADDRESSES, Network, QUIET_TIME, conditions, failed, procedure};
 use crate::lab::packet::{Kind, kind};
 use crate::lab::recorder::Recorder;
 use crate::lab::{Obstacle, Prediction, Procedure, Run, Setting};
@@ -21,7 +21,7 @@ use std::time::Duration;
 const READ_TIMEOUT: Duration = Duration::from_millis(20);
 
 pub(super) const COPIES: &str = "copies of what came";
-pub(super) const OWN_COPIES: &str = "copies of what it sent";
+pub(super) const SENDER_COPIES: &str = "copies of what it sent";
 pub(super) const IP_HEADER: &str = "IP header of the copy";
 pub(super) const REPLY: &str = "the client's reply";
 
@@ -34,7 +34,7 @@ fn predict(_: &Setting) -> Vec<Prediction> {
             Prediction::is(transport, "the first raw packet", first),
             Prediction::is(transport, IP_HEADER, (20, "octet")),
             Prediction::is(transport, COPIES, ALL),
-            Prediction::is(transport, OWN_COPIES, (0, "packet")),
+            Prediction::is(transport, SENDER_COPIES, (0, "packet")),
             Prediction::is(transport, REPLY, "came"),
         ]
     };
@@ -57,12 +57,12 @@ fn listen_in(setting: &Setting, transport: Transport, run: &mut Run) -> Result<(
     let trace = network.trace();
     let first = copies.first().map_or(&[][..], Vec::as_slice);
     let octets = |octets: usize| (octets.try_into().unwrap_or(u64::MAX), "octet");
-    let own = copies.iter().filter(|copy| copy.get(12..16) == Some(&source())).map(|_| 1);
+    let sent_copies = copies.iter().filter(|copy| copy.get(12..16) == Some(&source())).map(|_| 1);
     run.saw(transport, "socket(), unprivileged", forbidden);
     run.saw(transport, "the first raw packet", kind(first).words());
     run.saw(transport, IP_HEADER, octets(ip_header(first)));
     run.saw(transport, COPIES, of_what_came(&copies, &trace));
-    run.saw(transport, OWN_COPIES, (own.sum(), "packet"));
+    run.saw(transport, SENDER_COPIES, (sent_copies.sum(), "packet"));
     run.saw(transport, REPLY, answer);
     if transport == Udp {
         run.saw(Udp, "octets of the copy", octets(first.len()));
@@ -96,7 +96,7 @@ fn exchange(network: &Network, transport: Transport) -> Result<(Vec<Vec<u8>>, St
     let reading = network
         .meanwhile(SERVER, "read the raw socket", move |recorder| take(recorder, raw, &stopped))?;
     let answer = network.ask(transport)?;
-    network.recorder.settle(QUIET + network.round_trip())?;
+    network.recorder.settle(QUIET_TIME + network.round_trip())?;
     drop(stop);
     let copies = reading.wait(PATIENCE).map_err(failed("read the raw socket"))?;
     Ok((copies, answer.map_or_else(|error| error.to_string(), |_| "came".to_owned())))

@@ -127,10 +127,10 @@ fn datagram(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
         Ok(received(&recorder.receive(CLIENT, &socket, 512)))
     })?;
     let trace = network.trace();
-    let besides = sent_by(&trace, SERVER).filter(|(_, it)| kind(&it.octets).octets() == 0);
+    let others = sent_by(&trace, SERVER).filter(|(_, it)| kind(&it.octets).octets() == 0);
     run.saw(Udp, RECV, came);
     run.saw(Udp, REPLIES, count(replies(&trace), "packet"));
-    run.saw(Udp, "other packets", count(besides, "packet"));
+    run.saw(Udp, "other packets", count(others, "packet"));
     run.show(Udp, "with the reply lost", trace);
     Ok(())
 }
