@@ -38,7 +38,7 @@ options! {
         /// Exchanges a second that are due at fixed times, whatever comes back (an open loop); `None`: a new one
         /// begins when another is over (a closed loop).
         pub rate: Option<NonZeroU32>,
-        /// Whom to ask, and how long an exchange may take ([`Options::timeout`]). Nothing is asked again. A
+        /// How to ask, and how long an exchange may take ([`Options::timeout`]). No question is sent again. A
         /// host with a public address is loaded only with [`Pace::Off`](crate::client::Pace::Off).
         pub ask: Options,
     }

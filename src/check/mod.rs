@@ -27,7 +27,7 @@ options! {
     /// ```
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct CheckOptions {
-        /// How to ask. [`Options::timeout`] is also how long it is listened for an answer that should not come.
+        /// How to ask. [`Options::timeout`] is also how long a probe waits for an answer that should not come.
         /// A public address is asked every 4 seconds at most, so that a check of one takes about half a minute;
         /// [`Pace::Off`](crate::client::Pace::Off) does without the pauses, and with
         /// [`Pace::Refuse`](crate::client::Pace::Refuse) most probes of one are not tried.

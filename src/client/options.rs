@@ -24,7 +24,7 @@ options! {
         pub timeout: Duration,
         /// How often a datagram is sent again while nothing comes back, at most 10. Each wait is twice as
         /// long as the one before, and together they fill the timeout. See [`Options::pace`] for public
-        /// addresses. Whatever comes back ends it, be it no octets.
+        /// addresses. Any reply ends the retries, even an empty one.
         pub retries: u32,
         /// Maximum octets of a reply. A stream that goes on is an error, a datagram is cut.
         pub limit: usize,
