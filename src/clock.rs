@@ -9,6 +9,14 @@ use std::io;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Where the service takes the time from.
+///
+/// ```
+/// use daytime::Clock;
+/// use daytime::chrono::TimeDelta;
+/// let (now, ahead) = (Clock::System.read(), Clock::Skewed(TimeDelta::hours(1)).read());
+/// let apart = ahead.expect("a date").utc - now.expect("a date").utc;
+/// assert_eq!(apart.num_minutes(), 60);
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub enum Clock {

@@ -42,6 +42,9 @@
 //! - **Comparing** (module `compare`): the same question over both transports, side by side.
 //! - **Experimenting** (module `lab`): runs each experiment of the laboratory from code.
 //!
+//! `docs/library.md` in the repository says which feature to choose, how to use tokio, how to test, and what to do about errors.
+//! `examples/` has a small program for each role.
+//!
 //! Nothing here prints, exits, or panics on what a stranger sends. Octets from the network stay as they
 //! came; [`Printable`](read::Printable) makes them safe to show.
 
@@ -63,6 +66,11 @@ mod macros;
 #[cfg(all(doctest, feature = "cli", feature = "lab"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// Compiles what the page for library users shows.
+#[cfg(all(doctest, feature = "client", feature = "server", feature = "lab"))]
+#[doc = include_str!("../docs/library.md")]
+struct LibraryPage;
 
 #[cfg(feature = "client")]
 mod asking;

@@ -85,6 +85,17 @@ impl fmt::Display for Setting {
 }
 
 /// A socket that is served.
+///
+/// ```
+/// use daytime::{Config, Server, Transport};
+/// let server = Server::bind(Config::default().address("127.0.0.1:0".parse()?))?;
+/// let [tcp, udp] = server.bound() else { panic!("two sockets") };
+/// assert_eq!((tcp.transport, udp.transport), (Transport::Tcp, Transport::Udp));
+/// assert_eq!(tcp.to_string(), format!("tcp {}", tcp.address));
+/// let reuse = tcp.settings.iter().find(|setting| setting.name == "SO_REUSEADDR");
+/// assert_eq!(reuse.expect("it was set").asked, Some(1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Bound {

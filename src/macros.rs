@@ -27,21 +27,6 @@ macro_rules! options {
     };
 }
 
-/// Setters of a struct's fields, each with the name of its field.
-#[cfg(feature = "client")]
-macro_rules! setters {
-    ($($field:ident: $type:ty,)+) => {
-        $(
-            #[doc = concat!("Sets [`Self::", stringify!($field), "`](field@Self::", stringify!($field), ").")]
-            #[must_use]
-            pub fn $field(mut self, $field: $type) -> Self {
-                self.$field = $field;
-                self
-            }
-        )+
-    };
-}
-
 /// An enum whose variants have fixed names: `Display` writes them, `FromStr` reads them.
 macro_rules! named {
     ($(#[$about:meta])* pub enum $type:ident {

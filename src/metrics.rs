@@ -41,7 +41,6 @@ impl fmt::Display for Example {
     }
 }
 
-#[cfg(feature = "server")]
 /// Counters of one server, from its start.
 ///
 /// ```
@@ -51,6 +50,7 @@ impl fmt::Display for Example {
 ///     assert_eq!(metrics.count(*event), 0, "{}", event.name());
 /// }
 /// ```
+#[cfg(feature = "server")]
 pub struct Metrics {
     workers: Vec<Arc<Counters>>,
     client_log: Arc<ClientLog>,
@@ -84,6 +84,14 @@ impl Metrics {
     }
 
     /// How often an event has happened over this version of IP.
+    ///
+    /// ```
+    /// use daytime::{Event, IpVersion, Metrics};
+    /// let metrics = Metrics::default();
+    /// assert_eq!(metrics.count_over(Event::TcpAccepted, IpVersion::V6), 0);
+    /// assert_eq!(metrics.open_connections(IpVersion::V6), 0);
+    /// assert_eq!(Event::TcpAccepted.transport(), daytime::Transport::Tcp);
+    /// ```
     #[must_use]
     pub fn count_over(&self, event: Event, version: IpVersion) -> u64 {
         self.workers.iter().map(|counters| counters.count(event, version)).sum()

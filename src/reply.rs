@@ -122,6 +122,11 @@ pub struct Printable<'a>(pub &'a [u8]);
 
 impl<'a> Printable<'a> {
     /// The same without the line ends and NULs around the line, which every server does its own way.
+    ///
+    /// ```
+    /// let line = daytime::read::Printable::line(b"\nno\xffn\x1b[2J\r\n");
+    /// assert_eq!(line.to_string(), r"no\xffn\x1b[2J");
+    /// ```
     #[must_use]
     pub fn line(octets: &'a [u8]) -> Self {
         let inner = |octet: &u8| !matches!(octet, b'\r' | b'\n' | 0);

@@ -7,6 +7,12 @@ pub const PORT: u16 = 13;
 
 named! {
     /// A transport protocol.
+    ///
+    /// ```
+    /// use daytime::Transport;
+    /// assert_eq!("udp".parse(), Ok(Transport::Udp));
+    /// assert_eq!("sctp".parse::<Transport>(), Err(daytime::UnknownName));
+    /// ```
     pub enum Transport {
         /// A stream (RFC 793); RFC 867, "TCP Based Daytime Service".
         Tcp = "tcp",
@@ -35,6 +41,13 @@ impl IpVersion {
     pub const BOTH: [Self; 2] = [Self::V4, Self::V6];
 
     /// The one that packets to this address have: an IPv4 address in IPv6's form is reached over IPv4.
+    ///
+    /// ```
+    /// use daytime::IpVersion;
+    /// assert_eq!(IpVersion::of("::1".parse()?), IpVersion::V6);
+    /// assert_eq!(IpVersion::of("::ffff:192.0.2.1".parse()?), IpVersion::V4);
+    /// # Ok::<(), std::net::AddrParseError>(())
+    /// ```
     #[must_use]
     pub fn of(address: IpAddr) -> Self {
         match address.to_canonical() {

@@ -49,14 +49,12 @@ fn an_exchange_under_load_allocates_nothing() {
         (Transport::Udp, NonZeroU32::new(2000)),
     ] {
         let load = |milliseconds| {
-            let options = BenchOptions {
-                transports: vec![transport],
-                duration: Duration::from_millis(milliseconds),
-                warm_up: Duration::ZERO,
-                concurrency: NonZeroU32::new(4).expect("not 0"),
-                rate,
-                ..BenchOptions::default()
-            };
+            let options = BenchOptions::default()
+                .transports(vec![transport])
+                .duration(Duration::from_millis(milliseconds))
+                .warm_up(Duration::ZERO)
+                .concurrency(NonZeroU32::new(4).expect("not 0"))
+                .rate(rate);
             let mut exchanges = 0;
             let allocations = measure(|| {
                 let on = &mut |_, _| ControlFlow::Continue(());

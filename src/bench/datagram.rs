@@ -55,7 +55,8 @@ struct Datagrams {
 
 impl Datagrams {
     fn new(peer: SocketAddr, options: &BenchOptions) -> io::Result<Self> {
-        let sockets = (0..options.sockets()).map(|_| QuestionSocket::open(peer, options.window()));
+        let sockets = (0..options.sockets())
+            .map(|_| QuestionSocket::open(peer, options.questions_per_socket()));
         let sockets = sockets.collect::<io::Result<_>>()?;
         Ok(Self { waiting: Waiting::new()?, sockets, batch: ClientBatch::new(), turn: 0 })
     }

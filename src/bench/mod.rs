@@ -79,11 +79,11 @@ pub enum BenchError {
 /// let server = Server::bind(Config::default().address("127.0.0.1:0".parse()?))?.spawn()?;
 /// let target = server.bound()[0].address.into();
 ///
-/// let (duration, warm_up) = (Duration::from_millis(100), Duration::ZERO);
-/// let options = BenchOptions { duration, warm_up, ..BenchOptions::default() };
+/// let options = BenchOptions::default().duration(Duration::from_millis(100)).warm_up(Duration::ZERO);
 /// let bench = bench(&target, &options, &mut |_, _| ControlFlow::Continue(()))?;
 /// let [tcp, udp] = &bench.loads[..] else { panic!("two transports") };
-/// assert!(tcp.answered > 0 && tcp.failures.count() == 0);
+/// assert!(tcp.answered > 0 && tcp.failures.count() == 0 && bench.is_good());
+/// assert!(tcp.per_second() > 0.0 && tcp.processor_share() > 0.0);
 /// assert!(udp.latencies.is_some_and(|latencies| latencies.p50 <= latencies.p99));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -8,28 +8,40 @@ use nix::sys::resource::{Resource, getrlimit};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-/// How to load a server.
-#[derive(Clone, Debug)]
-pub struct BenchOptions {
-    /// Over what, one after the other.
-    pub transports: Vec<Transport>,
-    /// TCP: connections that are kept going at once. UDP: sockets.
-    pub concurrency: NonZeroU32,
-    /// UDP: questions of each socket that may be unanswered, up to [`MAX_WINDOW`](Self::MAX_WINDOW).
+options! {
+    /// How to load a server.
     ///
-    /// No answer tells which question it is for. Above 1 the oldest takes it, so that after a loss latencies
-    /// seem longer than they are until nothing has come for the timeout; with 1 they are exact.
-    pub window: NonZeroU32,
-    /// How long each transport is measured.
-    pub duration: Duration,
-    /// How long each is loaded before that, without being measured.
-    pub warm_up: Duration,
-    /// Exchanges a second that are due at fixed times, whatever comes back (an open loop); `None`: a new one
-    /// begins when another is over (a closed loop).
-    pub rate: Option<NonZeroU32>,
-    /// Whom to ask, and how long an exchange may take ([`Options::timeout`]). Nothing is asked again. A
-    /// host with a public address is loaded only with [`Pace::Off`](crate::client::Pace::Off).
-    pub ask: Options,
+    /// ```
+    /// use daytime::{BenchOptions, Transport};
+    /// use std::{num::NonZeroU32, time::Duration};
+    /// let options = BenchOptions::default()
+    ///     .transports(vec![Transport::Udp])
+    ///     .duration(Duration::from_secs(10))
+    ///     .rate(NonZeroU32::new(200));
+    /// assert_eq!((options.window.get(), options.ask.retries), (1, 0));
+    /// ```
+    #[derive(Clone, Debug)]
+    pub struct BenchOptions {
+        /// Transports to measure, one after the other.
+        pub transports: Vec<Transport>,
+        /// TCP: connections that are kept going at once. UDP: sockets.
+        pub concurrency: NonZeroU32,
+        /// UDP: questions of each socket that may be unanswered, up to [`MAX_WINDOW`](Self::MAX_WINDOW).
+        ///
+        /// No answer tells which question it is for. Above 1 the oldest takes it, so that after a loss latencies
+        /// seem longer than they are until nothing has come for the timeout; with 1 they are exact.
+        pub window: NonZeroU32,
+        /// How long each transport is measured.
+        pub duration: Duration,
+        /// How long each is loaded before that, without being measured.
+        pub warm_up: Duration,
+        /// Exchanges a second that are due at fixed times, whatever comes back (an open loop); `None`: a new one
+        /// begins when another is over (a closed loop).
+        pub rate: Option<NonZeroU32>,
+        /// How to ask, and how long an exchange may take ([`Options::timeout`]). No question is sent again. A
+        /// host with a public address is loaded only with [`Pace::Off`](crate::client::Pace::Off).
+        pub ask: Options,
+    }
 }
 
 impl Default for BenchOptions {
@@ -51,8 +63,8 @@ impl BenchOptions {
     /// Maximum of the [window](field@BenchOptions::window); a larger one counts as this.
     pub const MAX_WINDOW: u32 = 4096;
 
-    /// How many exchanges may be under way over a transport on each socket.
-    pub(super) fn window(&self) -> usize {
+    /// Returns the number of unanswered questions that each UDP socket may have.
+    pub(super) fn questions_per_socket(&self) -> usize {
         self.window.get().min(Self::MAX_WINDOW) as usize
     }
 
@@ -124,6 +136,6 @@ mod tests {
     #[test]
     fn a_window_has_an_upper_bound() {
         let window = NonZeroU32::new(5000).expect("not 0");
-        assert_eq!(BenchOptions { window, ..BenchOptions::default() }.window(), 4096);
+        assert_eq!(BenchOptions { window, ..BenchOptions::default() }.questions_per_socket(), 4096);
     }
 }

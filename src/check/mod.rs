@@ -16,22 +16,23 @@ use crate::client::{AskError, Client, Options, Target};
 use session::Session;
 use std::time::Duration;
 
-/// How to check.
-///
-/// ```
-/// use daytime::check::CheckOptions;
-/// use daytime::client::{Options, Pace};
-/// let options = CheckOptions::default().ask(Options::default().pace(Pace::Off));
-/// assert_eq!(options.ask.pace, Pace::Off);
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct CheckOptions {
-    /// How to ask. [`Options::timeout`] is also how long it is listened for an answer that should not come.
-    /// A public address is asked every 4 seconds at most, so that a check of one takes about half a minute;
-    /// [`Pace::Off`](crate::client::Pace::Off) does without the pauses, and with
-    /// [`Pace::Refuse`](crate::client::Pace::Refuse) most probes of one are not tried.
-    pub ask: Options,
+options! {
+    /// How to check.
+    ///
+    /// ```
+    /// use daytime::check::CheckOptions;
+    /// use daytime::client::{Options, Pace};
+    /// let options = CheckOptions::default().ask(Options::default().pace(Pace::Off));
+    /// assert_eq!(options.ask.pace, Pace::Off);
+    /// ```
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct CheckOptions {
+        /// How to ask. [`Options::timeout`] is also how long a probe waits for an answer that should not come.
+        /// A public address is asked every 4 seconds at most, so that a check of one takes about half a minute;
+        /// [`Pace::Off`](crate::client::Pace::Off) does without the pauses, and with
+        /// [`Pace::Refuse`](crate::client::Pace::Refuse) most probes of one are not tried.
+        pub ask: Options,
+    }
 }
 
 impl Default for CheckOptions {
@@ -39,12 +40,6 @@ impl Default for CheckOptions {
     fn default() -> Self {
         let ask = Options { timeout: Duration::from_secs(2), retries: 1, ..Options::default() };
         Self { ask }
-    }
-}
-
-impl CheckOptions {
-    setters! {
-        ask: Options,
     }
 }
 
@@ -92,7 +87,7 @@ impl Check {
 /// let of = |probe| check.findings.iter().find(|finding| finding.probe == probe).unwrap();
 /// assert_eq!(of(Probe::TcpCloses).verdict, Verdict::Pass);
 /// assert_eq!(of(Probe::UdpEmpty).verdict, Verdict::NotTried);
-/// assert!(!check.is_good()); // no reply over UDP
+/// assert!(check.count(Verdict::NotTried) > 0 && !check.is_good()); // no reply over UDP
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn check(

@@ -10,6 +10,19 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 /// What a server answered.
+///
+/// ```
+/// use daytime::{Config, Options, Server, Transport, ask, read::Form};
+///
+/// let server = Server::bind(Config::default().address("127.0.0.1:0".parse()?))?.spawn()?;
+/// let target = server.target(Transport::Udp).expect("UDP is served").into();
+/// let answer = ask(&target, Transport::Udp, &Options::default())?;
+/// assert!(answer.text().ends_with("-UTC") && answer.octets.ends_with(b"\r\n"));
+/// assert_eq!(answer.recognise()?.form, Form::Rfc867);
+/// assert!(answer.offset().expect("UTC fixes the instant").agrees());
+/// assert!(answer.questions >= 1 && answer.calls.names().contains(&"recv"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Answer {

@@ -9,6 +9,22 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 /// Why there is no answer.
+///
+/// ```
+/// use daytime::client::AttemptFailure;
+/// use daytime::{AskError, Options, Transport, ask};
+/// use std::net::UdpSocket;
+/// use std::time::Duration;
+///
+/// let silent = UdpSocket::bind("127.0.0.1:0")?;
+/// let options = Options::default().timeout(Duration::from_millis(100)).retries(1);
+/// let error = ask(&silent.local_addr()?.into(), Transport::Udp, &options).unwrap_err();
+/// assert!(error.is_timeout() && !error.is_refused());
+/// let AskError::NoAnswer { attempts, .. } = error else { panic!("{error}") };
+/// assert_eq!(attempts[0].peer, silent.local_addr()?);
+/// assert!(matches!(attempts[0].failure, AttemptFailure::Silent { questions: 2, .. }));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AskError {

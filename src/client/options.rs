@@ -4,32 +4,33 @@ use crate::transport::PORT;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-/// How to ask.
-///
-/// ```
-/// use daytime::client::{Family, Options};
-/// use std::time::Duration;
-/// let options = Options::default().family(Family::V4).timeout(Duration::from_secs(1));
-/// assert_eq!((options.family, options.retries), (Family::V4, 2));
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Options {
-    /// Which addresses of a name to use.
-    pub family: Family,
-    /// The port, where the target names none.
-    pub port: u16,
-    /// Time for resolving the name, connecting, and the reply together. A pause that [`Options::pace`] asks
-    /// for comes on top: [`Answer::waited`](super::Answer::waited) says how long it was.
-    pub timeout: Duration,
-    /// How often a datagram is sent again while nothing comes back, at most 10. Each wait is twice as
-    /// long as the one before, and together they fill the timeout. See [`Options::pace`] for public
-    /// addresses. Whatever comes back ends it, be it no octets.
-    pub retries: u32,
-    /// Maximum octets of a reply. A stream that goes on is an error, a datagram is cut.
-    pub limit: usize,
-    /// What keeps two questions to one public address apart.
-    pub pace: Pace,
+options! {
+    /// How to ask.
+    ///
+    /// ```
+    /// use daytime::client::{Family, Options};
+    /// use std::time::Duration;
+    /// let options = Options::default().family(Family::V4).timeout(Duration::from_secs(1));
+    /// assert_eq!((options.family, options.retries), (Family::V4, 2));
+    /// ```
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct Options {
+        /// Which addresses of a name to use.
+        pub family: Family,
+        /// The port, where the target names none.
+        pub port: u16,
+        /// Time for resolving the name, connecting, and the reply together. A pause that [`Options::pace`] asks
+        /// for comes on top: [`Answer::waited`](super::Answer::waited) says how long it was.
+        pub timeout: Duration,
+        /// How often a datagram is sent again while nothing comes back, at most 10. Each wait is twice as
+        /// long as the one before, and together they fill the timeout. See [`Options::pace`] for public
+        /// addresses. Any reply ends the retries, even an empty one.
+        pub retries: u32,
+        /// Maximum octets of a reply. A stream that goes on is an error, a datagram is cut.
+        pub limit: usize,
+        /// What keeps two questions to one public address apart.
+        pub pace: Pace,
+    }
 }
 
 impl Default for Options {
@@ -48,15 +49,6 @@ impl Default for Options {
 }
 
 impl Options {
-    setters! {
-        family: Family,
-        port: u16,
-        timeout: Duration,
-        retries: u32,
-        limit: usize,
-        pace: Pace,
-    }
-
     /// When an exchange that begins now has to be over.
     pub(crate) fn deadline(&self) -> Instant {
         Instant::now() + self.timeout.min(MAX_TIMEOUT)

@@ -31,6 +31,14 @@ impl Latencies {
     }
 
     /// How many are within each bound and above the one before; one more for the rest.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// let ms = Duration::from_millis;
+    /// let latencies = daytime::compare::Latencies::from_iter([ms(4), ms(1), ms(3), ms(2)]);
+    /// assert_eq!(latencies.counts(&[ms(1), ms(3)]), [1, 2, 1]);
+    /// assert_eq!(latencies.sorted().last(), Some(&ms(4)));
+    /// ```
     #[must_use]
     pub fn counts(&self, bounds: &[Duration]) -> Vec<usize> {
         let within = |bound: &Duration| self.0.partition_point(|latency| latency <= bound);

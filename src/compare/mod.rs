@@ -17,21 +17,22 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
-/// How to compare.
-///
-/// ```
-/// use daytime::compare::CompareOptions;
-/// let options = CompareOptions::default().count(10);
-/// assert_eq!((options.count, options.ask.retries), (10, 0));
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct CompareOptions {
-    /// Exchanges over each transport that go into the latencies.
-    pub count: u32,
-    /// How to ask. Retries are left at 0, so that a lost datagram is seen. A host with a public address
-    /// is compared on only with [`Pace::Off`](crate::client::Pace::Off): it is asked hundreds of times without a pause.
-    pub ask: Options,
+options! {
+    /// How to compare.
+    ///
+    /// ```
+    /// use daytime::compare::CompareOptions;
+    /// let options = CompareOptions::default().count(10);
+    /// assert_eq!((options.count, options.ask.retries), (10, 0));
+    /// ```
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct CompareOptions {
+        /// Exchanges over each transport that go into the latencies.
+        pub count: u32,
+        /// How to ask. Retries are left at 0, so that a lost datagram is seen. A host with a public address
+        /// is compared on only with [`Pace::Off`](crate::client::Pace::Off): it is asked hundreds of times without a pause.
+        pub ask: Options,
+    }
 }
 
 impl Default for CompareOptions {
@@ -39,13 +40,6 @@ impl Default for CompareOptions {
     fn default() -> Self {
         let ask = Options { timeout: Duration::from_secs(2), retries: 0, ..Options::default() };
         Self { count: 200, ask }
-    }
-}
-
-impl CompareOptions {
-    setters! {
-        count: u32,
-        ask: Options,
     }
 }
 

@@ -11,6 +11,19 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
 
 /// A socket that this server did not open, to be served on.
+///
+/// ```
+/// use daytime::server::{Inherited, ListenError};
+/// use daytime::{Config, ServeError, Server};
+/// let config = Config::default().address("127.0.0.1:0".parse()?);
+/// let server = match Server::adopt(Inherited::from_environment()?, config.clone()) {
+///     // This process was handed no socket, so the server opens its own.
+///     Err(ServeError::Listen(ListenError::Nowhere)) => Server::bind(config)?,
+///     adopted => adopted?,
+/// };
+/// assert!(server.bound().iter().all(|bound| bound.name.is_none()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Inherited {
     pub(crate) socket: OwnedFd,

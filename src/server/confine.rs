@@ -286,6 +286,16 @@ impl PartlyConfined {
     ///
     /// # Errors
     /// [`ConfineError::Incomplete`].
+    ///
+    /// ```
+    /// use daytime::server::{Confinement, Sandbox};
+    /// use daytime::{Config, Server};
+    /// let server = Server::bind(Config::default().address("127.0.0.1:0".parse()?))?;
+    /// let confinement = Confinement::default().sandbox(Sandbox::Off); // gives up nothing
+    /// let confined = confinement.begin()?.finish(&server)?;
+    /// assert!(confined.applied.is_empty() && confined.missing.is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn finish(mut self, server: &Server) -> Result<Confined, ConfineError> {
         if self.sandbox != Sandbox::Off {
             let calls = sys::restrict_calls(server.udp_descriptors.as_ref(), self.links);

@@ -12,6 +12,16 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 /// Stops a [`Server`].
+///
+/// ```
+/// use daytime::{Config, Server};
+/// let server = Server::bind(Config::default().address("127.0.0.1:0".parse()?))?;
+/// let shutdown = server.shutdown();
+/// let serving = std::thread::spawn(move || server.run());
+/// shutdown.stop();
+/// assert!(serving.join().expect("no panic").is_ok());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Shutdown {
     pub(super) shared: Arc<Shared>,
@@ -59,7 +69,7 @@ impl Server {
     /// let mut reply = String::new();
     /// TcpStream::connect(address)?.read_to_string(&mut reply)?;
     /// assert!(reply.ends_with("-UTC\r\n"));
-    /// assert_eq!(server.metrics().count(Event::TcpAnswered), 1);
+    /// assert_eq!(server.metrics().count(Event::TcpAccepted), 1);
     /// server.stop()?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

@@ -16,6 +16,17 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 /// The supervisor that started this process and listens on `$NOTIFY_SOCKET`.
 ///
 /// A supervisor that does not listen, or no longer, changes nothing for the service.
+///
+/// ```
+/// use daytime::server::Supervisor;
+/// use daytime::{Config, Server};
+/// let mut server = Server::bind(Config::default().address("127.0.0.1:0".parse()?))?;
+/// if let Some(supervisor) = Supervisor::from_environment() {
+///     server = server.supervised(supervisor); // in a process that systemd has started
+/// }
+/// assert_eq!(server.workers(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Supervisor {
     /// `None` once the supervisor has gone.

@@ -142,6 +142,15 @@ impl FromStr for Flag {
 }
 
 /// A set of [`Flag`]s, in the order in which they were found.
+///
+/// ```
+/// use daytime::read::{Flag, recognise};
+/// let flags = recognise(b"Tuesday, February 22, 82 17:37:43-PST\0")?.flags;
+/// assert!(flags.contains(Flag::TwoDigitYear) && !flags.is_empty());
+/// let wrong: Vec<Flag> = flags.iter().filter(|flag| flag.is_contradiction()).collect();
+/// assert_eq!(wrong, ["weekday-mismatch".parse()?]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Flags {
     /// Each flag is there once at most, so this holds all of them, and on the stack.

@@ -11,6 +11,14 @@ use std::fmt;
 use std::time::Duration;
 
 /// A reply that was read as a time.
+///
+/// ```
+/// let read = daytime::recognise(b"Monday, February 22, 1982 17:37:43-PST\r\n")?;
+/// assert_eq!(read.zone.as_deref(), Some("PST"));
+/// assert_eq!(read.utc().expect("an instant").to_rfc3339(), "1982-02-23T01:37:43+00:00");
+/// assert_eq!(read.naive().expect("a date").to_string(), "1982-02-22 17:37:43");
+/// # Ok::<(), daytime::read::Unrecognised>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Recognised<'a> {
@@ -54,6 +62,16 @@ pub enum ReplyTime {
 }
 
 /// The two or three times that one date in numbers may mean, the earliest first.
+///
+/// ```
+/// use daytime::read::{ReplyTime, recognise};
+/// let read = recognise(b"16:05:11 5.3.2009")?;
+/// let ReplyTime::Ambiguous { candidates } = read.time else { panic!("day or month first?") };
+/// let times: Vec<String> = candidates.iter().map(|time| time.to_string()).collect();
+/// assert_eq!(times, ["2009-03-05 16:05:11", "2009-05-03 16:05:11"]);
+/// assert_eq!(candidates.earliest().to_string(), times[0]);
+/// # Ok::<(), daytime::read::Unrecognised>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Candidates {
     dates: Dates,

@@ -4,6 +4,13 @@ use chrono::{Datelike, NaiveDate};
 use std::time::Duration;
 
 /// What a time code carries in addition to the time. Each part is there as far as the reply has it.
+///
+/// ```
+/// use daytime::read::{Marker, recognise};
+/// let code = recognise(b"60482 24-06-21 12:00:07 50 0 2 640.9 UTC(NIST) *\n")?.code.expect("NIST's");
+/// assert_eq!((code.mjd, code.health, code.marker), (60482, Some(2), Some(Marker::Star)));
+/// # Ok::<(), daytime::read::Unrecognised>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct TimeCode {

@@ -7,6 +7,13 @@ use crate::reply::Printable;
 use chrono::{DateTime, SecondsFormat, TimeDelta};
 
 /// Why a reply is no time, and what it is like.
+///
+/// ```
+/// use daytime::read::{Flag, Reason, recognise};
+/// let error = recognise(b"access denied\r\n").unwrap_err();
+/// assert!(matches!(error.reason, Reason::Unexpected { octet: 1, .. }));
+/// assert!(error.flags.contains(Flag::LooksLikeRefusal));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
 #[non_exhaustive]

@@ -64,6 +64,13 @@ impl Zone {
     /// `CET-1CEST`, or the zone is a file that is no link into the database.
     /// [`ZoneError::Unreadable`]: a permission is missing, as inside a sandbox; or the crate was built
     /// without the features `client` and `server`, and asks no system.
+    ///
+    /// ```
+    /// use daytime::Zone;
+    /// assert_eq!(Zone::local(), "local".parse());
+    /// let zone = Zone::local().unwrap_or(Zone::UTC);
+    /// println!("{zone}"); // Europe/Rome
+    /// ```
     pub fn local() -> Result<Self, ZoneError> {
         let name = local_zone::name().map_err(|reason| ZoneError::Unreadable { reason })?;
         let Some(name) = name else {

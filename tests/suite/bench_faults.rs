@@ -91,14 +91,12 @@ fn a_server_that_starts_a_moment_after_bench_is_measured() {
     for (concurrency, rate) in [(8, NonZeroU32::new(20)), (1, None)] {
         let (closed, holder) = closed_port();
         let mut holder = Some(holder);
-        let options = BenchOptions {
-            transports: vec![Transport::Tcp],
-            concurrency: NonZeroU32::new(concurrency).expect("not 0"),
-            rate,
-            duration: Duration::from_secs(1),
-            warm_up: Duration::ZERO,
-            ..BenchOptions::default()
-        };
+        let options = BenchOptions::default()
+            .transports(vec![Transport::Tcp])
+            .concurrency(NonZeroU32::new(concurrency).expect("not 0"))
+            .rate(rate)
+            .duration(Duration::from_secs(1))
+            .warm_up(Duration::ZERO);
         let mut listen = |now: Duration, _| {
             if let Some(holder) = holder.take_if(|_| now >= Duration::from_millis(100)) {
                 holder.listen(64).expect("listening");

@@ -13,6 +13,7 @@ mod check_faults;
 mod circles;
 mod compare;
 mod docs;
+mod examples;
 mod faults;
 mod guard;
 mod interop;

@@ -1,0 +1,41 @@
+//! Runs a lab on the simulator: what theory expects, what the run observed, and what the lab teaches.
+//!
+//! `cargo run --example lab -- 30` loses 30 % of all packets
+#![allow(clippy::print_stdout, reason = "a program prints")]
+
+use daytime::lab::{self, Engine, Expected, Setting};
+use std::error::Error;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let percent = std::env::args().nth(1).map_or(Ok(25.0), |percent| percent.parse())?;
+    let loss = lab::find("loss").ok_or("no such lab")?;
+    println!("{}", loss.question());
+
+    let setting = Setting::default().loss(percent).count(100).seed(867);
+    let report = loss.run(Engine::Sim, &setting)?;
+    for finding in report.findings() {
+        let observed = finding.observed().map_or("nothing".to_owned(), ToString::to_string);
+        println!(
+            "{} {}: expected {}, observed {observed}: {}",
+            finding.transport(),
+            finding.name(),
+            describe(finding.expected()),
+            finding.verdict(),
+        );
+    }
+    for sentence in report.lesson() {
+        println!("Lesson: {sentence}");
+    }
+    Ok(())
+}
+
+/// What theory expects, in words.
+fn describe(expected: &Expected) -> String {
+    match (expected.lowest(), expected.highest()) {
+        (Some(lowest), Some(highest)) if lowest == highest => lowest.to_string(),
+        (Some(lowest), Some(highest)) => format!("{lowest} to {highest}"),
+        (Some(lowest), None) => format!("{lowest} or more"),
+        (None, Some(highest)) => format!("{highest} or less"),
+        (None, None) => "no value".to_owned(),
+    }
+}
