@@ -106,6 +106,7 @@ mod sys;
 #[cfg(any(feature = "client", feature = "server"))]
 mod tcp;
 #[cfg(any(feature = "cli", feature = "lab"))]
+#[cfg_attr(not(feature = "lab"), allow(dead_code, unreachable_pub, reason = "labs have traces"))]
 mod trace;
 mod transport;
 mod udp;

@@ -99,17 +99,20 @@ impl Responder {
                 last.asked = now;
             }
             _ => {
-                let reading = self.clock.read()?;
-                if self.require_sync && reading.health != Health::Synchronised {
-                    self.last = None;
-                    return None;
-                }
-                let reply = self.syntax.print(&reading, self.zone).ok()?;
                 // Before the clock was read: too old is no harm.
-                self.last = Some(Last { formed: round, asked: now, reply });
+                self.last = self.form().map(|reply| Last { formed: round, asked: now, reply });
             }
         }
         self.last.as_ref().map(|last| &last.reply)
+    }
+
+    /// Forms the reply now, whatever the last one was. `None` as in [`reply`](Self::reply).
+    pub(crate) fn form(&self) -> Option<Reply> {
+        let reading = self.clock.read()?;
+        if self.require_sync && reading.health != Health::Synchronised {
+            return None;
+        }
+        self.syntax.print(&reading, self.zone).ok()
     }
 }
 

@@ -90,7 +90,8 @@ impl Plan {
     fn run(&self) {
         let server = UdpSocket::bind((self.host, 0)).expect("loopback");
         let address = server.local_addr().expect("bound");
-        let options = Options::default().timeout(self.timeout).limit(self.limit).retries(self.retries);
+        let options =
+            Options::default().timeout(self.timeout).limit(self.limit).retries(self.retries);
         let started = Instant::now();
         let result = thread::scope(|scope| {
             let server = scope.spawn(|| self.serve(server, address));

@@ -62,6 +62,9 @@ pub enum AskError {
         /// How long it has to be left alone.
         retry_after: Duration,
     },
+    /// [`Client::ask_addresses`](super::Client::ask_addresses) was given no address.
+    #[error("there is no address to ask")]
+    NothingToAsk,
     /// No address answered.
     #[error("{}", Attempts(attempts, *timeout))]
     NoAnswer {
@@ -114,10 +117,11 @@ impl AskError {
     /// An error of the resolver. `std` hides its number, so its words decide: those of glibc, musl, and
     /// the BSDs, which translate them only for programs that call setlocale(3).
     pub(super) fn unresolved(host: &str, cause: io::Error) -> Self {
-        const UNKNOWN: [&str; 4] = [
+        const UNKNOWN: [&str; 5] = [
             "Name or service not known",
             "No address associated with hostname",
             "Name does not resolve",
+            "Name has no usable address",
             "nodename nor servname provided, or not known",
         ];
         let (host, words) = (host.to_owned(), cause.to_string());

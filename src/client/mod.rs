@@ -105,7 +105,7 @@ impl Client {
     /// [`Options::port`] do not count.
     ///
     /// # Errors
-    /// As [`ask`]; without an address [`AskError::NoAnswer`].
+    /// As [`ask`]; without an address [`AskError::NothingToAsk`].
     pub fn ask_addresses(
         &mut self,
         addresses: &[SocketAddr],
@@ -134,6 +134,9 @@ impl Client {
         deadline: Instant,
         observe: &mut Observer,
     ) -> Result<Answer, AskError> {
+        if addresses.is_empty() {
+            return Err(AskError::NothingToAsk);
+        }
         let waited = await_turn(addresses, options.pace)?;
         let mut sockets = Sockets {
             deadline: deadline + waited,
@@ -274,6 +277,16 @@ mod tests {
         assert_eq!((answer.peer, answer.text().as_str()), (next, "noon"));
         resetting.join().expect("no panic");
         serving.join().expect("no panic");
+    }
+
+    #[test]
+    fn without_an_address_there_is_nothing_to_ask_and_no_timeout() {
+        let mut client = Client::new().expect("a client");
+        for transport in Transport::BOTH {
+            let asked = client.ask_addresses(&[], transport, &Options::default());
+            let error = asked.expect_err("nothing to ask");
+            assert!(matches!(error, AskError::NothingToAsk) && !error.is_timeout(), "{error}");
+        }
     }
 
     #[test]

@@ -30,7 +30,9 @@ mod experiments;
 mod finding;
 pub(crate) mod lesson;
 mod link;
+#[cfg(all(feature = "client", feature = "server"))]
 mod loopback;
+#[cfg(all(feature = "client", feature = "server"))]
 mod netns;
 mod packet;
 mod plan;
@@ -49,6 +51,7 @@ pub use setting::{Engine, OptionRange, Setting, UnknownEngine};
 pub(crate) use error::Obstacle;
 pub(crate) use finding::Prediction;
 pub(crate) use lesson::{Ground, Lesson, Must, Other};
+#[cfg(all(feature = "client", feature = "server"))]
 pub(crate) use netns::permit as permit_namespaces;
 pub(crate) use report::Outcome;
 pub(crate) use setting::{LabOption, LabOptions};
@@ -340,6 +343,7 @@ mod tests {
         }
     }
 
+    #[cfg(all(feature = "client", feature = "server"))]
     #[test]
     fn what_both_networks_show_has_the_same_names_on_both_and_they_fit_their_column() {
         for name in ["exchange", "loop", "silent"] {

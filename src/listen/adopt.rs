@@ -7,10 +7,10 @@ use nix::sys::socket::{getsockopt, sockopt};
 use socket2::{Socket, Type};
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
 
-/// A descriptor that was open when this process began, to be served on.
+/// A socket that this server did not open, to be served on.
 ///
 /// ```
 /// use daytime::server::{Inherited, ListenError};
@@ -34,6 +34,22 @@ pub struct Inherited {
 }
 
 impl Inherited {
+    /// A socket that this program opened itself: a bound [`UdpSocket`](std::net::UdpSocket), a
+    /// [`TcpListener`](std::net::TcpListener), or a connection.
+    ///
+    /// ```
+    /// use daytime::server::{Config, Inherited, Server};
+    /// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    /// let address = listener.local_addr()?;
+    /// let server = Server::adopt(vec![Inherited::new(listener)], Config::default())?;
+    /// assert_eq!(server.bound()[0].address, address);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn new(socket: impl Into<OwnedFd>) -> Self {
+        let socket = socket.into();
+        Self { number: socket.as_raw_fd(), socket, name: None }
+    }
+
     /// What the supervisor calls it.
     #[must_use]
     pub fn name(&self) -> Option<&str> {

@@ -1,7 +1,7 @@
 //! Results as JSON. Keys end in their unit; what came from the network is escaped in `reply`, and of an
 //! answer also exact, in hexadecimal, in `reply_hex`.
 
-use super::chain;
+use super::{chain, hex, joined};
 use crate::check::{Check, Finding, Verdict};
 use crate::client::{Answer, AskError, Target};
 use crate::compare::{ClosedPort, Comparison, Leftover, NoListener, Phase, Provenance, Side};
@@ -10,21 +10,9 @@ use crate::server::Bound;
 use crate::syntax::{Flag, Flags, Marker, Recognised, ReplyTime, TimeCode, Unrecognised};
 use crate::transport::Transport;
 use chrono::{DateTime, NaiveDateTime, SecondsFormat, Timelike, Utc};
-use serde_json::{Map, Value, json};
-use std::fmt::Write;
+use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::time::Duration;
-
-/// One object with the keys of all that are there.
-pub(super) fn joined<const N: usize>(objects: [Option<Value>; N]) -> Value {
-    let mut keys = Map::new();
-    for object in objects {
-        if let Some(Value::Object(more)) = object {
-            keys.extend(more);
-        }
-    }
-    keys.into()
-}
 
 /// The sockets of a server, and where its metrics are, if they are.
 pub(crate) fn bound(bound: &[Bound], metrics: Option<SocketAddr>) -> Value {
@@ -275,14 +263,6 @@ fn rfc3339(instant: DateTime<Utc>) -> String {
 pub(super) fn microseconds(duration: Duration) -> f64 {
     // Through whole nanoseconds, which a float holds exactly for 104 days.
     duration.as_nanos() as f64 / 1e3
-}
-
-pub(super) fn hex(octets: &[u8]) -> String {
-    octets.iter().fold(String::with_capacity(octets.len() * 2), |mut hex, octet| {
-        // Writing to a String cannot fail.
-        let _ = write!(hex, "{octet:02x}");
-        hex
-    })
 }
 
 #[cfg(test)]

@@ -1,22 +1,32 @@
 //! Draws results as text and as JSON. Values in, text out: no socket, no clock, no terminal.
 
+#[cfg(feature = "cli")]
 pub(crate) mod answer;
+#[cfg(feature = "cli")]
 pub(crate) mod bench;
+#[cfg(feature = "cli")]
 pub(crate) mod check;
+#[cfg(feature = "cli")]
 pub(crate) mod comparison;
+#[cfg(feature = "cli")]
 pub(crate) mod counters;
+#[cfg(feature = "cli")]
 pub(crate) mod json;
 #[cfg(feature = "lab")]
 pub(crate) mod lab;
 pub(crate) mod ladder;
+#[cfg(feature = "cli")]
 pub(crate) mod meaning;
 pub(crate) mod packet;
 mod page;
+#[cfg(feature = "cli")]
 pub(crate) mod wire;
 
 pub(crate) use crate::duration::human;
 
+use serde_json::{Map, Value};
 use std::error::Error;
+use std::fmt::Write;
 
 /// An error and its causes, as `what: why: why that`.
 pub(crate) fn chain(error: &dyn Error) -> String {
@@ -43,6 +53,26 @@ pub(crate) fn escaped(text: &str) -> String {
         if it.is_control() { it.escape_default().to_string() } else { it.to_string() }
     };
     text.chars().map(escape).collect()
+}
+
+/// One object with the keys of all that are there.
+fn joined<const N: usize>(objects: [Option<Value>; N]) -> Value {
+    let mut keys = Map::new();
+    for object in objects {
+        if let Some(Value::Object(more)) = object {
+            keys.extend(more);
+        }
+    }
+    keys.into()
+}
+
+/// Octets in hexadecimal, two digits each.
+fn hex(octets: &[u8]) -> String {
+    octets.iter().fold(String::with_capacity(octets.len() * 2), |mut hex, octet| {
+        // Writing to a String cannot fail.
+        let _ = write!(hex, "{octet:02x}");
+        hex
+    })
 }
 
 #[cfg(test)]

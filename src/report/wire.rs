@@ -1,10 +1,9 @@
 //! Packets that `wire` sees as JSON, and their sum.
 
-use super::json::joined;
 use super::ladder::Sighting;
 use super::ladder::sighting::in_unit;
 use super::packet::label;
-use super::plural;
+use super::{joined, plural};
 use crate::reply::Printable;
 use crate::transport::Transport;
 use crate::wire::conversation::Side;

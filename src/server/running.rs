@@ -114,8 +114,32 @@ impl Running {
 
     /// The counters.
     #[must_use]
-    pub fn metrics(&self) -> &Metrics {
-        &self.shutdown.shared.metrics
+    pub fn metrics(&self) -> Arc<Metrics> {
+        Arc::clone(&self.shutdown.shared.metrics)
+    }
+
+    /// Whether the server still runs. It ends by itself as [`Until`](super::Until) says, or with an error.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
+    }
+
+    /// Waits until the server ends by itself.
+    ///
+    /// ```
+    /// use daytime::server::Until;
+    /// use daytime::{Config, Server};
+    ///
+    /// let config = Config::default().address("127.0.0.1:0".parse()?).until(Until::Answered);
+    /// let server = Server::bind(config)?.spawn()?; // no client has asked yet
+    /// server.wait()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// What [`Server::run`] returned.
+    pub fn wait(mut self) -> Result<(), ServeError> {
+        self.thread.take().map_or(Ok(()), join)
     }
 
     /// Stops the server and waits for its end.
@@ -132,9 +156,13 @@ impl Running {
         let ended = self.ended.get_mut().unwrap_or_else(PoisonError::into_inner);
         match ended.recv_timeout(Self::STOP_LIMIT) {
             Err(RecvTimeoutError::Timeout) => Err(ServeError::StillRunning(Self::STOP_LIMIT)),
-            _ => thread.join().unwrap_or_else(|reason| Err(ServeError::died(&*reason))),
+            _ => join(thread),
         }
     }
+}
+
+fn join(thread: JoinHandle<Result<(), ServeError>>) -> Result<(), ServeError> {
+    thread.join().unwrap_or_else(|reason| Err(ServeError::died(&*reason)))
 }
 
 impl Drop for Running {
@@ -146,9 +174,10 @@ impl Drop for Running {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::Config;
+    use crate::server::{Config, Event, Listen, Workers};
     use std::io::Read;
     use std::net::TcpStream;
+    use std::num::NonZeroUsize;
     use std::time::Instant;
 
     fn spawn(address: &str) -> Running {
@@ -170,6 +199,32 @@ mod tests {
         assert!(started.elapsed() < Running::STOP_LIMIT, "{:?}", started.elapsed());
         assert_eq!(shared.strong_count(), 0, "its thread has ended");
         assert!(client.peer_addr().is_ok(), "the client has not closed");
+    }
+
+    #[test]
+    fn a_server_that_never_ran_has_freed_its_port_when_it_is_dropped() {
+        let three = Workers::Exactly(NonZeroUsize::new(3).expect("not 0"));
+        let listen = Listen::default().reuse_port(true);
+        let config = Config::default().address("127.0.0.1:0".parse().expect("an address"));
+        for _ in 0..20 {
+            let config = config.clone().workers(three).listen(listen);
+            let mut server = Server::bind(config).expect("a free port");
+            server.start_threads().expect("threads");
+            let address = server.bound()[0].address;
+            drop(server);
+            Server::bind(Config::default().address(address)).expect("the port is free");
+        }
+    }
+
+    #[test]
+    fn a_server_that_has_ended_by_itself_is_not_running() {
+        let config = Config::default().address("127.0.0.1:0".parse().expect("an address"));
+        let running = Server::bind(config).expect("a free port").spawn().expect("a thread");
+        assert!(running.is_running());
+        let (metrics, shutdown) = (running.metrics(), running.shutdown.clone());
+        shutdown.stop();
+        running.wait().expect("it ended well");
+        assert_eq!(metrics.count(Event::TcpAccepted), 0);
     }
 
     #[test]

@@ -96,11 +96,15 @@ impl Supervisor {
 
     fn send(&mut self, text: String) {
         let Some(socket) = &self.socket else { return };
-        match socket.send(text.as_bytes()) {
+        let sent = loop {
+            match socket.send(text.as_bytes()) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                sent => break sent,
+            }
+        };
+        match sent {
             Ok(_) => {}
-            Err(error)
-                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) =>
-            {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 self.unsent = Some(text);
                 let retry = Instant::now() + RETRY;
                 self.due = Some(self.due.map_or(retry, |due| due.min(retry)));

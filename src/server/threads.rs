@@ -47,9 +47,20 @@ impl Threads {
     }
 
     /// Waits until all have ended; the first failure, if there was one.
-    pub(super) fn join(self) -> Result<(), ServeError> {
-        let ended: Vec<_> = self.started.into_iter().map(|started| started.thread.join()).collect();
+    pub(super) fn join(mut self) -> Result<(), ServeError> {
+        let started = mem::take(&mut self.started).into_iter();
+        let ended: Vec<_> = started.map(|started| started.thread.join()).collect();
         let died = |reason: Box<dyn Any + Send>| Err(ServeError::died(&*reason));
         ended.into_iter().try_for_each(|ended| ended.unwrap_or_else(died))
+    }
+}
+
+/// Threads that wait end without having run, and their sockets are closed.
+impl Drop for Threads {
+    fn drop(&mut self) {
+        for Started { go, thread } in mem::take(&mut self.started) {
+            drop(go);
+            let _ = thread.join();
+        }
     }
 }

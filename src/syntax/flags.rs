@@ -65,28 +65,54 @@ impl Flag {
     const LEAP_WARNING: &str = "leap-warning:";
     const UNHEALTHY: &str = "unhealthy:";
 
-    /// The names of the flags that have no number.
-    const NAMES: &[(Self, &str)] = &[
-        (Self::TwoDigitYear, "two-digit-year"),
-        (Self::WeekdayMismatch, "weekday-mismatch"),
-        (Self::MjdMismatch, "mjd-mismatch"),
-        (Self::ZoneUnknown, "zone-unknown"),
-        (Self::ZoneConflict, "zone-conflict"),
-        (Self::AmbiguousDate, "ambiguous-date"),
-        (Self::LeapSecond, "leap-second"),
-        (Self::OtmMissing, "otm-missing"),
-        (Self::OtmHash, "otm-hash"),
-        (Self::Fraction, "fraction"),
-        (Self::LocaleNames, "locale-names"),
-        (Self::Nul, "nul"),
-        (Self::ControlChars, "control-chars"),
-        (Self::NonAscii, "non-ascii"),
-        (Self::Binary, "binary"),
-        (Self::TrailingGarbage, "trailing-garbage"),
-        (Self::SecondLine, "second-line"),
-        (Self::Truncated, "truncated"),
-        (Self::LooksLikeRefusal, "looks-like-refusal"),
+    /// The flags that have no number.
+    const PLAIN: &[Self] = &[
+        Self::TwoDigitYear,
+        Self::WeekdayMismatch,
+        Self::MjdMismatch,
+        Self::ZoneUnknown,
+        Self::ZoneConflict,
+        Self::AmbiguousDate,
+        Self::LeapSecond,
+        Self::OtmMissing,
+        Self::OtmHash,
+        Self::Fraction,
+        Self::LocaleNames,
+        Self::Nul,
+        Self::ControlChars,
+        Self::NonAscii,
+        Self::Binary,
+        Self::TrailingGarbage,
+        Self::SecondLine,
+        Self::Truncated,
+        Self::LooksLikeRefusal,
     ];
+
+    /// The name of a flag that has no number.
+    const fn plain_name(self) -> Option<&'static str> {
+        Some(match self {
+            Self::LeapWarning { .. } | Self::Unhealthy { .. } => return None,
+            Self::TwoDigitYear => "two-digit-year",
+            Self::WeekdayMismatch => "weekday-mismatch",
+            Self::MjdMismatch => "mjd-mismatch",
+            Self::ZoneUnknown => "zone-unknown",
+            Self::ZoneConflict => "zone-conflict",
+            Self::AmbiguousDate => "ambiguous-date",
+            Self::LeapSecond => "leap-second",
+            Self::OtmMissing => "otm-missing",
+            Self::OtmHash => "otm-hash",
+            Self::Fraction => "fraction",
+            Self::LocaleNames => "locale-names",
+            Self::Nul => "nul",
+            Self::ControlChars => "control-chars",
+            Self::NonAscii => "non-ascii",
+            Self::Binary => "binary",
+            Self::TrailingGarbage => "trailing-garbage",
+            Self::SecondLine => "second-line",
+            Self::Truncated => "truncated",
+            Self::LooksLikeRefusal => "looks-like-refusal",
+        })
+    }
 }
 
 impl fmt::Display for Flag {
@@ -94,10 +120,7 @@ impl fmt::Display for Flag {
         match self {
             Self::LeapWarning { seconds } => write!(f, "{}{seconds:+}", Self::LEAP_WARNING),
             Self::Unhealthy { digit } => write!(f, "{}{digit}", Self::UNHEALTHY),
-            flag => {
-                let named = Self::NAMES.iter().find(|(named, _)| named == flag);
-                f.pad(named.map_or("", |(_, name)| name))
-            }
+            plain => f.pad(plain.plain_name().unwrap_or_default()),
         }
     }
 }
@@ -107,16 +130,14 @@ impl FromStr for Flag {
 
     fn from_str(text: &str) -> Result<Self, UnknownName> {
         if let Some(seconds) = text.strip_prefix(Self::LEAP_WARNING) {
-            return seconds
-                .parse()
-                .map(|seconds| Self::LeapWarning { seconds })
-                .or(Err(UnknownName));
+            let seconds = seconds.parse().ok().filter(|seconds| matches!(seconds, -1 | 1));
+            return seconds.map(|seconds| Self::LeapWarning { seconds }).ok_or(UnknownName);
         }
         if let Some(digit) = text.strip_prefix(Self::UNHEALTHY) {
-            return digit.parse().map(|digit| Self::Unhealthy { digit }).or(Err(UnknownName));
+            let digit = digit.parse().ok().filter(|digit| matches!(digit, 1..=9));
+            return digit.map(|digit| Self::Unhealthy { digit }).ok_or(UnknownName);
         }
-        let named = Self::NAMES.iter().find(|(_, name)| *name == text);
-        named.map(|(flag, _)| *flag).ok_or(UnknownName)
+        Self::PLAIN.iter().copied().find(|it| it.plain_name() == Some(text)).ok_or(UnknownName)
     }
 }
 
@@ -145,7 +166,7 @@ impl Flag {
 }
 
 impl Flags {
-    const KINDS: usize = 21;
+    const KINDS: usize = Flag::PLAIN.len() + 2;
 
     /// The flags, each once.
     pub fn iter(&self) -> impl Iterator<Item = Flag> {
@@ -200,13 +221,20 @@ mod tests {
             Flag::LeapWarning { seconds: 1 },
             Flag::Unhealthy { digit: 4 },
         ];
-        let named = Flag::NAMES.iter().map(|(flag, _)| *flag);
-        let flags: Vec<Flag> = named.chain(numbered).collect();
+        let flags: Vec<Flag> = Flag::PLAIN.iter().copied().chain(numbered).collect();
         assert_eq!(flags.len(), Flags::KINDS + 1);
         for flag in flags {
             assert_eq!(flag.to_string().parse(), Ok(flag));
         }
-        for unknown in ["", "NUL", "unhealthy:", "leap-warning:x", "no-such-flag"] {
+        for unknown in [
+            "",
+            "NUL",
+            "unhealthy:",
+            "unhealthy:200",
+            "leap-warning:x",
+            "leap-warning:5",
+            "no-such-flag",
+        ] {
             assert_eq!(unknown.parse::<Flag>(), Err(UnknownName), "{unknown}");
         }
     }

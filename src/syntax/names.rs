@@ -71,7 +71,9 @@ pub(super) fn month(word: &[u8]) -> Option<Name<u32>> {
 /// The weekday of this name, in full, as an abbreviation, or its first letters, three at least. The value is
 /// `None` where languages disagree about the weekday, and for every weekday of two letters.
 pub(super) fn weekday(word: &[u8]) -> Option<Name<Option<Weekday>>> {
-    if Folded::of(word).is_some_and(|word| SHORT_WEEKDAYS.contains(&word.text())) {
+    // Two letters are at most four octets.
+    if word.len() <= 4 && Folded::of(word).is_some_and(|word| SHORT_WEEKDAYS.contains(&word.text()))
+    {
         // `on` is Wednesday in Swedish, and an English word: it shows no language.
         return Some(Name { value: None, english: word.eq_ignore_ascii_case(b"on") });
     }
@@ -87,12 +89,20 @@ pub(super) fn half_of_day(octets: &[u8]) -> Option<(Name<Half>, usize)> {
     if let Some((name, length)) = latin_half(octets) {
         return ends_word(&octets[length..]).then_some((name, length));
     }
+    if !may_begin_half(*octets.first()?) {
+        return None; // as after almost every time
+    }
     let halves = HALVES.iter().flat_map(|(am, pm)| [(*am, Half::Am), (*pm, Half::Pm)]);
     halves.into_iter().find_map(|(text, half)| {
         let begins = octets.get(..text.len())?.eq_ignore_ascii_case(text);
         let ends = !text.is_ascii() || ends_word(&octets[text.len()..]);
         (begins && ends).then_some((Name { value: half, english: false }, text.len()))
     })
+}
+
+/// Whether a word in [`HALVES`] may begin with this octet.
+fn may_begin_half(octet: u8) -> bool {
+    matches!(octet.to_ascii_lowercase(), b'n' | b'p' | b'v' | 0x80..)
 }
 
 /// AM and PM, with full stops or without: `p.m.`, and `p. m.` as Spanish has it.
@@ -235,6 +245,12 @@ fn plain(letter: char) -> Option<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_half_of_the_day_begins_as_it_may() {
+        let words = HALVES.iter().flat_map(|(am, pm)| [am, pm]);
+        assert!(words.into_iter().all(|word| may_begin_half(word[0])));
+    }
 
     #[test]
     fn english_names_are_known_by_three_letters_or_more() {

@@ -24,9 +24,11 @@ pub(crate) fn exchange(
     retries: Retries,
     sockets: &mut Sockets,
 ) -> Result<Received, Unanswered> {
-    let mut schedule = Schedule::new(addresses, retries, sockets.deadline);
-    let mut run = Run { sockets, asking: None, attempts: Vec::new() };
-    while let Step::Ask(peer) = schedule.step(Instant::now()) {
+    let begun = Instant::now();
+    let timeout = sockets.deadline.saturating_duration_since(begun);
+    let mut schedule = Schedule::new(addresses, retries, timeout);
+    let mut run = Run { sockets, begun, asking: None, attempts: Vec::new() };
+    while let Step::Ask(peer) = schedule.step(begun.elapsed()) {
         match run.ask(peer, &schedule) {
             Ok(Some(answer)) => return Ok(answer),
             Ok(None) => {}
@@ -45,6 +47,8 @@ pub(crate) fn exchange(
 /// An exchange as it goes from address to address.
 struct Run<'a, 'b> {
     sockets: &'a mut Sockets<'b>,
+    /// The start of the schedule.
+    begun: Instant,
     asking: Option<Asking>,
     attempts: Vec<Attempt>,
 }
@@ -62,7 +66,7 @@ impl Run<'_, '_> {
     fn ask(&mut self, peer: SocketAddr, schedule: &Schedule) -> io::Result<Option<Received>> {
         self.turn_to(peer)?;
         let Some(asking) = &mut self.asking else { return Ok(None) };
-        let answer = asking.ask(schedule, self.sockets)?;
+        let answer = asking.ask(schedule, self.begun, self.sockets)?;
         if answer.is_some()
             && let Some(asking) = self.asking.take()
         {
@@ -106,13 +110,18 @@ impl Asking {
         Ok(Self { socket, peer, questions: 0, opened })
     }
 
-    fn ask(&mut self, schedule: &Schedule, sockets: &mut Sockets) -> io::Result<Option<Received>> {
+    fn ask(
+        &mut self,
+        schedule: &Schedule,
+        begun: Instant,
+        sockets: &mut Sockets,
+    ) -> io::Result<Option<Received>> {
         if self.questions == 0 {
             self.opened = Instant::now();
         }
         sockets.record("send");
         self.socket.send(&[])?;
-        let until = schedule.sent(Instant::now());
+        let until = begun + schedule.sent(begun.elapsed());
         self.questions += 1;
         log::debug!("udp {}: question {} sent", self.peer, self.questions);
         self.answer(until, sockets)

@@ -1,5 +1,5 @@
 //! When to ask, whom, and when to give up: the client's side of a datagram exchange as a state
-//! machine, without sockets or clocks.
+//! machine, without sockets or clocks. Each time is the time since a start that the caller chooses.
 //!
 //! The time there is goes to the addresses in equal parts. On each, every wait is twice as long as
 //! the one before (back-off), and together they fill its part:
@@ -14,7 +14,7 @@
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// The most retries that are taken: the first wait would be too short to be of use.
 pub(crate) const MAX_RETRIES: u32 = 10;
@@ -43,7 +43,7 @@ pub(crate) enum Step {
 pub(crate) struct Schedule {
     waiting: VecDeque<SocketAddr>,
     current: Option<Current>,
-    deadline: Instant,
+    deadline: Duration,
     retries: Retries,
 }
 
@@ -51,19 +51,19 @@ pub(crate) struct Schedule {
 struct Current {
     peer: SocketAddr,
     /// When its part of the time is over.
-    deadline: Instant,
+    deadline: Duration,
     questions: u32,
 }
 
 impl Schedule {
-    pub(crate) fn new(addresses: &[SocketAddr], retries: Retries, deadline: Instant) -> Self {
+    pub(crate) fn new(addresses: &[SocketAddr], retries: Retries, deadline: Duration) -> Self {
         let waiting = addresses.iter().copied().collect();
         let retries = Retries { max: retries.max.min(MAX_RETRIES), ..retries };
         Self { waiting, current: None, deadline, retries }
     }
 
     /// The next step; called first, and whenever the time of the last one is over.
-    pub(crate) fn step(&mut self, now: Instant) -> Step {
+    pub(crate) fn step(&mut self, now: Duration) -> Step {
         if let Some(current) = &mut self.current
             && current.questions <= self.retries.max
             && now < current.deadline
@@ -76,12 +76,12 @@ impl Schedule {
 
     /// When to take the next step, the question having left `now`: not when it was decided on, since
     /// opening its socket comes between.
-    pub(crate) fn sent(&self, now: Instant) -> Instant {
+    pub(crate) fn sent(&self, now: Duration) -> Duration {
         let Some(current) = &self.current else { return now };
         // This wait and those to come are 1, 2, 4 … parts of the time that is left.
         let retries_left = self.retries.max + 1 - current.questions;
         let parts = (2u32 << retries_left) - 1;
-        let left = current.deadline.saturating_duration_since(now);
+        let left = current.deadline.saturating_sub(now);
         let wait = (left / parts).max((self.retries.min_interval)(current.peer.ip()));
         (now + wait).min(current.deadline)
     }
@@ -91,12 +91,12 @@ impl Schedule {
         self.current = None;
     }
 
-    fn next_address(&mut self, now: Instant) -> Step {
+    fn next_address(&mut self, now: Duration) -> Step {
         let parts = u32::try_from(self.waiting.len()).unwrap_or(u32::MAX);
         let Some(peer) = self.waiting.pop_front().filter(|_| now < self.deadline) else {
             return Step::GiveUp;
         };
-        let deadline = now + self.deadline.saturating_duration_since(now) / parts;
+        let deadline = now + self.deadline.saturating_sub(now) / parts;
         self.current = Some(Current { peer, deadline, questions: 1 });
         Step::Ask(peer)
     }
@@ -120,16 +120,15 @@ mod tests {
 
     /// Lets every wait run out: when each question was asked, and of which port.
     fn silence(addresses: &[SocketAddr], retries: Retries, timeout: Duration) -> Vec<(u128, u16)> {
-        let start = Instant::now();
-        let mut schedule = Schedule::new(addresses, retries, start + timeout);
-        let (mut now, mut asked) = (start, Vec::new());
+        let mut schedule = Schedule::new(addresses, retries, timeout);
+        let (mut now, mut asked) = (Duration::ZERO, Vec::new());
         while let Step::Ask(peer) = schedule.step(now) {
             let until = schedule.sent(now);
-            assert!(until > now && until <= start + timeout);
-            asked.push(((now - start).as_millis(), peer.port()));
+            assert!(until > now && until <= timeout);
+            asked.push((now.as_millis(), peer.port()));
             now = until;
         }
-        assert_eq!(now - start, timeout, "silence lasts exactly the timeout");
+        assert_eq!(now, timeout, "silence lasts exactly the timeout");
         asked
     }
 
@@ -152,15 +151,14 @@ mod tests {
 
     #[test]
     fn a_refusal_gives_its_time_to_the_next_address() {
-        let start = Instant::now();
         let second = Duration::from_secs(1);
-        let mut schedule = Schedule::new(&addresses(2), at_will(0), start + 4 * second);
-        assert_eq!(schedule.step(start), Step::Ask(addresses(2)[0]));
+        let mut schedule = Schedule::new(&addresses(2), at_will(0), 4 * second);
+        assert_eq!(schedule.step(Duration::ZERO), Step::Ask(addresses(2)[0]));
         schedule.give_up_address();
-        assert_eq!(schedule.step(start + second), Step::Ask(addresses(2)[1]));
-        assert_eq!(schedule.sent(start + second), start + 4 * second);
+        assert_eq!(schedule.step(second), Step::Ask(addresses(2)[1]));
+        assert_eq!(schedule.sent(second), 4 * second);
         schedule.give_up_address();
-        assert_eq!(schedule.step(start + 2 * second), Step::GiveUp);
+        assert_eq!(schedule.step(2 * second), Step::GiveUp);
     }
 
     #[test]
@@ -171,9 +169,8 @@ mod tests {
 
     #[test]
     fn nowhere_to_ask_is_given_up_at_once() {
-        let now = Instant::now();
-        let deadline = now + Duration::from_secs(1);
-        assert_eq!(Schedule::new(&[], at_will(2), deadline).step(now), Step::GiveUp);
+        let mut schedule = Schedule::new(&[], at_will(2), Duration::from_secs(1));
+        assert_eq!(schedule.step(Duration::ZERO), Step::GiveUp);
     }
 
     #[test]
@@ -194,9 +191,9 @@ mod tests {
 
     #[test]
     fn the_distance_counts_from_when_a_question_has_left() {
-        let (start, second) = (Instant::now(), Duration::from_secs(1));
-        let mut schedule = Schedule::new(&addresses(1), polite(2), start + 9 * second);
-        assert_eq!(schedule.step(start), Step::Ask(addresses(1)[0]));
-        assert_eq!(schedule.sent(start + 3 * second), start + 7 * second);
+        let second = Duration::from_secs(1);
+        let mut schedule = Schedule::new(&addresses(1), polite(2), 9 * second);
+        assert_eq!(schedule.step(Duration::ZERO), Step::Ask(addresses(1)[0]));
+        assert_eq!(schedule.sent(3 * second), 7 * second);
     }
 }

@@ -1,5 +1,6 @@
 //! Packets as they are on the wire: read from an interface or from a capture file, and written to one.
 
+#[cfg(feature = "cli")]
 pub(crate) mod capture;
 pub(crate) mod checksum;
 pub(crate) mod conversation;
@@ -9,6 +10,7 @@ mod fragment;
 mod icmp;
 mod link;
 pub(crate) mod pcapng;
+#[cfg(any(feature = "cli", test))]
 pub(crate) mod read;
 pub(crate) mod segment;
 pub(crate) mod times;

@@ -1,5 +1,6 @@
 //! What one answer costs.
 
+#[cfg(all(feature = "client", feature = "server"))]
 mod netns;
 
 use crate::duration::{Unit, short};
@@ -28,6 +29,7 @@ pub(super) static LAB: Lab = Lab {
             predict,
             run: |setting| Ok(run(setting)),
         },
+        #[cfg(all(feature = "client", feature = "server"))]
         netns::PROCEDURE,
     ],
 };

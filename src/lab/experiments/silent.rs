@@ -1,5 +1,6 @@
 //! The link is cut before the reply comes.
 
+#[cfg(all(feature = "client", feature = "server"))]
 mod netns;
 
 use crate::duration::{Unit, short};
@@ -31,6 +32,7 @@ pub(super) static LAB: Lab = Lab {
             predict,
             run: |setting| Ok(run(setting)),
         },
+        #[cfg(all(feature = "client", feature = "server"))]
         netns::PROCEDURE,
     ],
 };

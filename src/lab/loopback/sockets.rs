@@ -111,9 +111,10 @@ pub(crate) fn is_local(address: IpAddr) -> bool {
 /// What the services would answer now in the syntax `ctime`, which has [`REPLY_OCTETS`] octets in every year of
 /// four digits.
 pub(crate) fn ctime_reply() -> Result<Reply, Obstacle> {
-    let mut responder = Responder::new(Clock::System, Syntax::Ctime, Zone::UTC, false);
-    let reply = responder.reply(Instant::now()).cloned();
-    reply.ok_or_else(|| Obstacle::Missing("the clock shows no date that can be written".into()))
+    let responder = Responder::new(Clock::System, Syntax::Ctime, Zone::UTC, false);
+    responder
+        .form()
+        .ok_or_else(|| Obstacle::Missing("the clock shows no date that can be written".into()))
 }
 
 /// Takes something within the time of the socket, `SO_RCVTIMEO`, counted from the first try. A call that is

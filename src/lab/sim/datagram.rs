@@ -196,7 +196,7 @@ impl Asker {
         self.queries -= 1;
         self.query_starts.push(host.now);
         let retries = Retries { max: self.retries, min_interval: |_| Duration::ZERO };
-        let deadline = host.instant() + self.timeout;
+        let deadline = host.now + self.timeout;
         let exchange = Schedule::new(&[address(SERVER).into()], retries, deadline);
         self.current = Some(Query { exchange, due: host.now });
     }
@@ -206,7 +206,7 @@ impl Asker {
         let Some(query) = self.current.as_mut().filter(|query| query.due <= host.now) else {
             return true;
         };
-        if query.exchange.step(host.instant()) == Step::GiveUp {
+        if query.exchange.step(host.now) == Step::GiveUp {
             host.call("recv()", || "EAGAIN: the deadline".into());
             self.answers.push(None);
             self.current = None;
@@ -214,7 +214,7 @@ impl Asker {
         }
         self.questions.push(host.now);
         let sent = host.sockets.get_mut::<Socket>(handle).send_slice(&[], address(SERVER));
-        query.due = host.time_of(query.exchange.sent(host.instant()));
+        query.due = query.exchange.sent(host.now);
         host.call("send(0)", || if sent.is_ok() { "0 octets".into() } else { "ENOBUFS".into() });
         true
     }

@@ -26,7 +26,7 @@ use crate::responder::Responder;
 use crate::syntax::{Syntax, Zone};
 use crate::trace::{Event, What};
 use chrono::DateTime;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// When a simulation begins, for the clock that its servers tell the time from: the example of RFC 867's
 /// second syntax.
@@ -65,8 +65,8 @@ fn reply_at(now: Duration) -> Option<Vec<u8>> {
     let seconds = i64::try_from(now.as_secs()).ok()?;
     let utc = DateTime::from_timestamp(BEGINNING + seconds, now.subsec_nanos())?;
     let clock = Clock::Fixed(Reading::at(utc));
-    let mut responder = Responder::new(clock, Syntax::default(), Zone::UTC, false);
-    Some(responder.reply(Instant::now())?.octets().to_vec())
+    let responder = Responder::new(clock, Syntax::default(), Zone::UTC, false);
+    Some(responder.form()?.octets().to_vec())
 }
 
 #[cfg(test)]

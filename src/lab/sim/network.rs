@@ -11,7 +11,7 @@ use smoltcp::iface::{Context, SocketSet};
 use smoltcp::socket::tcp::State;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Two hosts and a link. Time passes only in [`Network::run`].
 pub(crate) struct Network {
@@ -23,8 +23,6 @@ pub(crate) struct Network {
     /// Packets that the link lost, for whatever reason.
     pub(crate) lost: u64,
     now: Duration,
-    /// The beginning, as what runs outside would have it. Nothing depends on its value.
-    beginning: Instant,
     recorders: Recorders,
 }
 
@@ -48,7 +46,6 @@ pub(crate) struct HostAccess<'a> {
     pub now: Duration,
     pub sockets: &'a mut SocketSet<'static>,
     pub context: &'a mut Context,
-    pub beginning: Instant,
     /// The client's port of the connection that calls are made on, for who wants to tell several apart.
     pub port: Option<u16>,
     host: HostId,
@@ -82,7 +79,6 @@ impl Network {
             sent: 0,
             lost: 0,
             now: Duration::ZERO,
-            beginning: Instant::now(),
             recorders: Vec::new(),
         }
     }
@@ -159,7 +155,6 @@ impl Network {
                 now: self.now,
                 sockets,
                 context: interface.context(),
-                beginning: self.beginning,
                 port: None,
                 host: *host,
                 recorders: &self.recorders,
@@ -249,16 +244,6 @@ impl HostAccess<'_> {
     pub(crate) fn call(&self, call: &str, outcome: impl Fn() -> String) {
         let what = || What::Call { call: call.to_owned(), outcome: outcome() };
         record(self.recorders, self.port, self.now, self.host, what);
-    }
-
-    /// Now, as what runs outside would have it.
-    pub(crate) fn instant(&self) -> Instant {
-        self.beginning + self.now
-    }
-
-    /// The virtual time of such an instant.
-    pub(crate) fn time_of(&self, instant: Instant) -> Duration {
-        instant.saturating_duration_since(self.beginning)
     }
 }
 

@@ -8,8 +8,7 @@ use crate::lab::{
     Engine, Expected, Finding, Ground, Happening, Lab, Lesson, Next, OptionRange, Part, Procedure,
     Report, Theory, TraceEvent, Value,
 };
-use crate::report::json::{hex, joined};
-use crate::report::packet;
+use crate::report::{hex, joined, packet};
 use crate::sys;
 use crate::wire::decode::decode;
 use serde::{Serialize, Serializer};

@@ -18,7 +18,7 @@ mod namespace;
 mod netlink;
 #[cfg(feature = "cli")]
 mod packet;
-#[cfg(feature = "confine")]
+#[cfg(any(feature = "confine", feature = "lab"))]
 mod privilege;
 #[cfg(feature = "lab")]
 mod queues;
@@ -48,7 +48,7 @@ pub(crate) use namespace::{enter_new_network, limit_reached, no_rights_inside, p
 pub(crate) use netlink::NetworkSetup;
 #[cfg(feature = "cli")]
 pub(crate) use packet::PacketSocket;
-#[cfg(feature = "confine")]
+#[cfg(any(feature = "confine", feature = "lab"))]
 pub(crate) use privilege::{
     become_user, credentials, drop_capabilities, find_group, find_user, has_capabilities, is_root,
     regains_group, regains_user,
