@@ -207,7 +207,7 @@ mod tests {
         let listen = Listen::default().reuse_port(true);
         let config = Config::default().address("127.0.0.1:0".parse().expect("an address"));
         for _ in 0..20 {
-            let config = config.clone().workers(three).listen(listen.clone());
+            let config = config.clone().workers(three).listen(listen);
             let mut server = Server::bind(config).expect("a free port");
             server.start_threads().expect("threads");
             let address = server.bound()[0].address;

@@ -5,7 +5,7 @@ use std::io;
 
 /// No queue is read here.
 #[cfg(feature = "lab")]
-pub(crate) const QUEUES_ARE_TOLD: bool = false;
+pub(crate) const REPORTS_QUEUES: bool = false;
 
 /// Fails: this build asks no kernel.
 pub(crate) fn kernel_clock() -> io::Result<KernelClock> {
