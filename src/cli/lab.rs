@@ -8,7 +8,10 @@ use super::progress::Progress;
 use super::{print, width};
 use crate::lab::{self, Engine, LABS, LabError, Obstacle, Procedure, Report, Setting};
 use crate::report::lab::{self as report, Detail, FinishedRun};
+use crate::sys;
 use capture::Captures;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -33,11 +36,10 @@ fn run_labs(arguments: &LabRun, quiet: bool) -> Result<ExitCode, Failure> {
             return Ok(ExitCode::from(2));
         }
     };
-    if runs.iter().any(|(_, procedure)| procedure.engine == Engine::Netns) {
-        // While there is one thread. If the right cannot be had, the run says so.
-        let _ = lab::permit_namespaces();
-    }
     let captures = arguments.pcapng.as_deref().map(Captures::open).transpose()?;
+    if runs.iter().any(|(_, procedure)| procedure.engine == Engine::Netns) {
+        permit_namespaces(arguments.pcapng.as_deref());
+    }
     let (count, progress) = (runs.len(), Progress::start_named(quiet, runs.len()));
     let show = OutputOptions { arguments, width: width(), progress };
     let mut done = Vec::new();
@@ -62,6 +64,17 @@ fn run_labs(arguments: &LabRun, quiet: bool) -> Result<ExitCode, Failure> {
     show.progress.finish();
     may_stop(show.result(&done), captures.as_ref())?;
     Ok(status(arguments, &done))
+}
+
+/// Asks for the right to make namespaces, while there is one thread. If it cannot be had, the run says so.
+///
+/// In a user namespace root can no longer write to folders of other users. So root without the capabilities does not
+/// enter one where capture files go to such a folder.
+pub(super) fn permit_namespaces(captures: Option<&Path>) {
+    let owner = |folder: &Path| folder.metadata().map(|it| it.uid()).unwrap_or_default();
+    if !sys::is_root() || captures.is_none_or(|folder| owner(folder) == 0) {
+        let _ = lab::permit_namespaces();
+    }
 }
 
 /// The labs to run, in order, each with how it is done.

@@ -268,7 +268,7 @@ pub(super) fn compare(predictions: Vec<Prediction>, observed: &[Observation]) ->
 
 fn verdict(prediction: &Prediction, observed: Option<&Value>) -> Verdict {
     match (&prediction.expected, prediction.varies) {
-        (expected, _) if *expected == Expected::OBSERVE => Verdict::Observed,
+        (expected, _) if *expected == Expected::OBSERVE && observed.is_some() => Verdict::Observed,
         (expected, _) if observed.is_some_and(|it| expected.agrees(it)) => Verdict::AsPredicted,
         (_, Some(_)) if !sys::IS_LINUX => Verdict::Varies,
         _ => Verdict::Differs,
@@ -299,7 +299,11 @@ mod tests {
     fn where_theory_expects_nothing_no_observation_differs() {
         assert_eq!(verdict(Expected::OBSERVE, (7, "packet")), Verdict::Observed);
         let prediction = Prediction::new(Transport::Tcp, "reads", Expected::OBSERVE);
-        assert_eq!(compare(vec![prediction], &[])[0].verdict, Verdict::Observed);
+        assert_eq!(
+            compare(vec![prediction], &[])[0].verdict,
+            Verdict::Differs,
+            "it was not observed"
+        );
     }
 
     #[test]

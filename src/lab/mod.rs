@@ -45,14 +45,14 @@ mod text;
 pub use crate::trace::{Happening, Trace, TraceEvent};
 pub use error::LabError;
 pub use finding::{Expected, Finding, Value, Verdict};
+#[cfg(all(feature = "client", feature = "server"))]
+pub use netns::permit_namespaces;
 pub use report::Report;
 pub use setting::{Engine, OptionRange, Setting, UnknownEngine};
 
 pub(crate) use error::Obstacle;
 pub(crate) use finding::Prediction;
 pub(crate) use lesson::{Ground, Lesson, Other, Requirement};
-#[cfg(all(feature = "client", feature = "server"))]
-pub(crate) use netns::permit as permit_namespaces;
 pub(crate) use report::Outcome;
 pub(crate) use setting::{LabOption, LabOptions};
 pub(crate) use text::{Next, Program, Text, Theory, Values};

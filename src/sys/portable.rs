@@ -10,7 +10,8 @@ mod queues;
 pub(crate) use batch::Batch;
 #[cfg(feature = "lab")]
 pub(crate) use namespace::{
-    FrameSocket, NetworkSetup, enter_new_network, limit_reached, no_rights_inside, permit_networks,
+    FrameSocket, NetworkSetup, enter_new_network, limit_reached, may_set_up_networks,
+    no_rights_inside, permit_networks,
 };
 pub(crate) use packet::{LinkChanges, PacketSocket, interfaces};
 #[cfg(feature = "lab")]

@@ -5,10 +5,12 @@ use super::Wire;
 use super::output::Output;
 use super::screen::Screen;
 use crate::cli::failure::Failure;
+use crate::cli::lab::permit_namespaces;
 use crate::lab::{self, Engine, LabOptions, Part, Setting};
 use crate::report;
 use crate::trace::Fate;
 use crate::wire::{Captured, Interface, InterfaceId};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -21,6 +23,7 @@ pub(super) fn show(arguments: &Wire, quiet: bool) -> Result<ExitCode, Failure> {
     let missing = || Failure::plain(format!("there is no lab {LAB} in namespaces"));
     let procedure = lab::find(LAB).and_then(|lab| lab.on(Engine::Netns)).ok_or_else(missing)?;
     let setting = Setting { seed: 0, options: LabOptions::default() };
+    permit_namespaces(arguments.pcapng.as_deref().and_then(Path::parent));
     let run = (procedure.run)(&setting).map_err(|error| Failure::plain(report::chain(&error)))?;
     // Afterwards, so that a file is as it was where no network can be made.
     let output = arguments.pcapng.as_deref().map(|path| Output::open(path, None)).transpose()?;

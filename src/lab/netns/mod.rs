@@ -7,7 +7,7 @@
 //!
 //! All run in threads of this process, each in its namespace ([`namespace`]), so everything ends with the process,
 //! however that ends. Only a process with one thread can enter a user namespace; a program that is to run labs
-//! without root calls [`permit`] before it starts threads.
+//! without root calls [`permit_namespaces`] before it starts threads.
 
 mod forwarder;
 mod frame;
@@ -21,7 +21,7 @@ pub(super) use procedure::{
     QUIET_TIME, client_socket, conditions, connect, exactly, is_late, procedure, reply_timeout,
 };
 
-use super::Obstacle;
+use super::{LabError, Obstacle};
 use crate::sys;
 use std::io::{self, ErrorKind};
 use std::net::Ipv4Addr;
@@ -37,10 +37,44 @@ pub(super) const SECOND_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 3);
 /// An address that no host has.
 const UNUSED_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 66);
 
-/// Asks once for the right to make network namespaces, for the whole process.
-pub(crate) fn permit() -> Result<(), Obstacle> {
-    static PERMITTED: OnceLock<Result<(), String>> = OnceLock::new();
-    PERMITTED.get_or_init(sys::permit_networks).clone().map_err(Obstacle::Missing)
+/// Lets this process run labs on [`Engine::Netns`](super::Engine::Netns) without root. To be called before the
+/// process starts threads; [`Lab::run`](super::Lab::run) never does it.
+///
+/// With CAP_SYS_ADMIN and the capabilities for networks it does nothing. Without them the whole process enters a user
+/// namespace, for good: its user and group keep their numbers, it has every capability there and none outside, and a
+/// program with the set-user-ID bit starts without its rights (user_namespaces(7)).
+///
+/// # Errors
+/// [`LabError::is_unavailable`]: the system does not allow it; says why, and what to do.
+///
+/// ```no_run
+/// use daytime::lab::{self, Engine, Setting};
+///
+/// fn main() -> Result<(), lab::LabError> {
+///     lab::permit_namespaces()?;
+///     let exchange = lab::find("exchange").expect("a lab of that name");
+///     assert!(exchange.run(Engine::Netns, &Setting::default())?.is_as_predicted());
+///     Ok(())
+/// }
+/// ```
+pub fn permit_namespaces() -> Result<(), LabError> {
+    sys::permit_networks().map_err(|reason| {
+        let _ = REFUSAL.set(reason.clone());
+        LabError(Obstacle::Missing(reason).into())
+    })
+}
+
+/// Why the process may not make namespaces, if it has asked.
+static REFUSAL: OnceLock<String> = OnceLock::new();
+
+/// Fails where this process may not make network namespaces.
+fn require_permission() -> Result<(), Obstacle> {
+    if sys::may_set_up_networks() {
+        return Ok(());
+    }
+    let not_asked = "this process may not make network namespaces: run it as root, or have it call \
+                     lab::permit_namespaces before it starts threads";
+    Err(Obstacle::Missing(REFUSAL.get().map_or(not_asked, String::as_str).to_owned()))
 }
 
 /// Says why something could not be done. What the system forbids or limits is something that it lacks.

@@ -7,6 +7,9 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
 
+/// Maximum time of a job that is waited for. Each wait in a job has a limit of its own; this one is for a defect.
+const MAX_JOB_TIME: Duration = Duration::from_mins(5);
+
 type Job = Box<dyn FnOnce() + Send>;
 
 /// A socket belongs to the namespace of the thread that opens it. So jobs run in the namespace's own thread, or in
@@ -47,7 +50,7 @@ impl Namespace {
         let (done, result) = mpsc::channel();
         let job = move || drop(done.send(job())); // nobody may wait for it any more
         self.jobs.send(Box::new(job)).map_err(|_| panicked())?;
-        result.recv().map_err(|_| panicked())?
+        Pending(result).wait(MAX_JOB_TIME)
     }
 
     /// Starts a job in a new thread of the namespace.

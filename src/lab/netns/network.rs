@@ -46,7 +46,7 @@ pub(in crate::lab) struct Serving {
 
 impl Network {
     pub(in crate::lab) fn new(conditions: Conditions, setting: &Setting) -> Result<Self, Obstacle> {
-        super::permit()?;
+        super::require_permission()?;
         let namespace = |name| Namespace::new(name).map_err(failed("make a network namespace"));
         let (hosts, middle) = ([namespace("client")?, namespace("server")?], namespace("link")?);
         lay_cables(&hosts, &middle)?;

@@ -43,7 +43,9 @@ pub(crate) use datagram::{ask_for_destination, broadcasts, never_fragment, recei
 pub(crate) use frames::FrameSocket;
 pub(crate) use links::{LinkChanges, interfaces};
 #[cfg(feature = "lab")]
-pub(crate) use namespace::{enter_new_network, limit_reached, no_rights_inside, permit_networks};
+pub(crate) use namespace::{
+    enter_new_network, limit_reached, may_set_up_networks, no_rights_inside, permit_networks,
+};
 #[cfg(feature = "lab")]
 pub(crate) use netlink::NetworkSetup;
 #[cfg(feature = "cli")]

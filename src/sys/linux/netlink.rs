@@ -4,7 +4,7 @@ use nix::errno::Errno;
 use nix::libc::{
     AF_INET, IFA_LOCAL, IFF_UP, IFLA_ADDRESS, IFLA_GSO_MAX_SEGS, IFLA_IFNAME, IFLA_INFO_DATA,
     IFLA_INFO_KIND, IFLA_LINKINFO, IFLA_NET_NS_PID, NDA_DST, NDA_LLADDR, NLM_F_ACK, NLM_F_CREATE,
-    NLM_F_EXCL, NLM_F_REQUEST, NUD_PERMANENT, RTM_NEWADDR, RTM_NEWLINK, RTM_NEWNEIGH,
+    NLM_F_EXCL, NLM_F_REQUEST, NLMSG_ERROR, NUD_PERMANENT, RTM_NEWADDR, RTM_NEWLINK, RTM_NEWNEIGH,
 };
 use nix::net::if_::if_nametoindex;
 use nix::sys::socket::{
@@ -94,10 +94,27 @@ impl NetworkSetup {
         message.extend(body);
         send(self.0.as_raw_fd(), &message, MsgFlags::empty())?;
         let mut answer = [0; 4096];
-        recv(self.0.as_raw_fd(), &mut answer, MsgFlags::empty())?;
-        let error = answer[HEADER..].first_chunk().map_or(0, |error| i32::from_ne_bytes(*error));
-        if error == 0 { Ok(()) } else { Err(Errno::from_raw(-error).into()) }
+        let length = loop {
+            match recv(self.0.as_raw_fd(), &mut answer, MsgFlags::empty()) {
+                Err(Errno::EINTR) => {}
+                received => break received?,
+            }
+        };
+        match error_number(&answer[..length]) {
+            Some(0) => Ok(()),
+            Some(error) => Err(Errno::from_raw(-error).into()),
+            None => {
+                Err(io::Error::other("the kernel did not acknowledge a message of rtnetlink(7)"))
+            }
+        }
     }
+}
+
+/// The error number of an acknowledgement, which is 0 for success; `None` for another message (netlink(7)).
+fn error_number(answer: &[u8]) -> Option<i32> {
+    let kind = u16::from_ne_bytes(*answer.get(4..)?.first_chunk()?);
+    let error = answer.get(HEADER..)?.first_chunk()?;
+    (i32::from(kind) == NLMSG_ERROR).then(|| i32::from_ne_bytes(*error))
 }
 
 /// struct ifinfomsg: family, type, index, flags, and which flags change.
@@ -130,6 +147,18 @@ fn attribute(kind: u16, octets: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_an_acknowledgement_has_an_error_number() {
+        let message = |kind: i32, error: i32| {
+            let kind = u16::try_from(kind).expect("a kind").to_ne_bytes();
+            [&[0; 4], &kind[..], &[0; 10], &error.to_ne_bytes()].concat()
+        };
+        assert_eq!(error_number(&message(NLMSG_ERROR, -17)), Some(-17));
+        assert_eq!(error_number(&message(NLMSG_ERROR, 0)), Some(0));
+        assert_eq!(error_number(&message(NLMSG_ERROR + 1, 0)), None);
+        assert_eq!(error_number(&message(NLMSG_ERROR, 0)[..18]), None);
+    }
 
     #[test]
     fn an_attribute_has_its_length_without_padding_and_its_kind_first() {

@@ -101,7 +101,9 @@ impl Section {
             };
         }
         let [_kind, length] = self.fields(head).next_u32s()?;
-        (length >= 12).then_some(length as usize)
+        // A section's own fields are 16 octets.
+        let least = if kind == block_type::SECTION { 28 } else { 12 };
+        (length >= least).then_some(length as usize)
     }
 
     /// Notes what a block says, and gives the packet that it holds; `None` if it is damaged.
