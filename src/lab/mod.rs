@@ -2,7 +2,8 @@
 //!
 //! A [`Lab`] asks one question. It runs on one or more [`Engine`]s with a [`Setting`]. Before a run its theory says
 //! what to expect; the [`Report`] compares that with what the run observed, and has the [`Trace`] of each exchange.
-//! The labs on [`Engine::Sim`] need no socket and no privilege, and repeat to the octet.
+//! The labs on [`Engine::Sim`] need no socket and no privilege, and repeat to the octet. Without the features `client`
+//! and `server` they are the only ones, and they run on every target, WebAssembly included.
 //!
 //! ```
 //! use daytime::lab::{self, Engine, Setting, Value};
@@ -112,9 +113,9 @@ impl Lab {
     /// ```
     /// use daytime::lab::{self, Engine};
     ///
-    /// let hold = lab::find("hold").expect("a lab of that name");
-    /// let options = hold.options(Engine::Loopback);
-    /// assert_eq!((options[0].name(), options[0].range()), ("count", &(0..=16)));
+    /// let loss = lab::find("loss").expect("a lab of that name");
+    /// let options = loss.options(Engine::Sim);
+    /// assert_eq!((options[0].name(), options[0].range()), ("loss", &(0..=100)));
     /// ```
     #[must_use]
     pub fn options(&self, engine: Engine) -> &'static [OptionRange] {
@@ -136,9 +137,10 @@ impl Lab {
     /// assert_eq!(report.findings().len(), 6);
     /// assert!(report.findings().iter().all(|it| it.verdict() == Verdict::AsPredicted));
     ///
-    /// let error = exchange.run(Engine::Loopback, &Setting::default()).expect_err("not there");
+    /// let loss = lab::find("loss").expect("a lab of that name");
+    /// let error = loss.run(Engine::Loopback, &Setting::default()).expect_err("not there");
     /// assert!(error.is_usage());
-    /// assert_eq!(error.to_string(), "exchange does not run on loopback: it has sim and netns");
+    /// assert_eq!(error.to_string(), "loss does not run on loopback: it has sim");
     /// # Ok::<(), lab::LabError>(())
     /// ```
     pub fn run(&'static self, engine: Engine, setting: &Setting) -> Result<Report, LabError> {

@@ -250,7 +250,8 @@ fn part() -> impl Strategy<Value = Vec<u8>> {
 /// interrupt is charged to the thread it meets.
 fn assert_quick_and_sure(octets: &[u8]) {
     const TRIES: usize = 50;
-    const LIMIT: Duration = Duration::from_millis(1);
+    // A scan that is quadratic in the octets takes a hundred times as long, on any machine.
+    const LIMIT: Duration = Duration::from_millis(10);
     let start = Printable(&octets[..octets.len().min(100)]);
     let (read, time) = timed(|| recognise(octets));
     assert_eq!(read, recognise(octets), "{start}");

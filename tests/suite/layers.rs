@@ -55,6 +55,19 @@ fn only_sys_names_an_operating_system() {
 }
 
 #[test]
+fn the_simulator_reads_no_clock_since_webassembly_has_none() {
+    let is_simulated = |file: &Path| {
+        file.ends_with("src/udp/exchange.rs") || file.to_string_lossy().contains("src/lab/sim/")
+    };
+    let simulated: Vec<_> =
+        sources().into_iter().filter(|(_, file, _)| is_simulated(file)).collect();
+    assert!(simulated.len() >= 7, "only {} files: has the simulator moved?", simulated.len());
+    for (_, file, text) in simulated {
+        assert!(!text.contains("Instant::now"), "{} reads a clock", file.display());
+    }
+}
+
+#[test]
 fn unsafe_code_is_where_the_architecture_says() {
     let mut found = Vec::new();
     for (_, file, text) in sources() {

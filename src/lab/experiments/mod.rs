@@ -46,34 +46,28 @@ mod unread;
 use super::Lab;
 
 /// In the order of the course.
+#[cfg(all(feature = "client", feature = "server"))]
 pub(super) static ALL: &[&Lab] = &[
     &exchange::LAB,
     &loss::LAB,
-    #[cfg(all(feature = "client", feature = "server"))]
     &boundaries::LAB,
-    #[cfg(all(feature = "client", feature = "server"))]
     &truncate::LAB,
-    #[cfg(all(feature = "client", feature = "server"))]
     &refused::LAB,
     &silent::LAB,
-    #[cfg(all(feature = "client", feature = "server"))]
     &backlog::LAB,
-    #[cfg(all(feature = "client", feature = "server"))]
     &flood::LAB,
-    #[cfg(all(feature = "client", feature = "server"))]
     &restart::LAB,
-    #[cfg(all(feature = "client", feature = "server"))]
     &share::LAB,
-    #[cfg(all(feature = "client", feature = "server"))]
     &unread::LAB,
     &stale::LAB,
-    #[cfg(all(feature = "client", feature = "server"))]
     &multihome::LAB,
-    #[cfg(all(feature = "client", feature = "server"))]
     &hold::LAB,
     &loop_::LAB,
-    #[cfg(all(feature = "client", feature = "server"))]
     &raw::LAB,
-    #[cfg(all(feature = "client", feature = "server"))]
     &notes::LAB,
 ];
+
+/// Those that need no socket, in the same order.
+#[cfg(not(all(feature = "client", feature = "server")))]
+pub(super) static ALL: &[&Lab] =
+    &[&exchange::LAB, &loss::LAB, &silent::LAB, &stale::LAB, &loop_::LAB];
