@@ -161,16 +161,10 @@ fn json_has_predictions_observations_and_traces() {
         let findings = run["findings"].as_array().expect("findings");
         assert!(!findings.is_empty(), "{name}");
         for finding in findings {
-            let is_open = (finding["what"].as_str(), name.as_str())
-                == (Some("packets lost at random"), "loss");
-            let (verdict, words) =
-                if is_open { ("observed", "observe") } else { ("as predicted", "") };
-            assert_eq!(finding["verdict"], verdict, "{finding:#}");
+            assert_eq!(finding["verdict"], "as predicted", "{finding:#}");
             let predicted = &finding["predicted"];
             let has_value = predicted["is"].is_object() || predicted["from"].is_object();
-            assert_eq!(has_value, !is_open, "{finding:#}");
-            let predicted = predicted["in_words"].as_str().expect("words");
-            assert!(predicted.starts_with(words), "{finding:#}");
+            assert!(has_value && predicted["in_words"].is_string(), "{finding:#}");
             assert!(finding["observed"]["in_words"].is_string(), "{finding:#}");
         }
         let parts = run["parts"].as_array().expect("parts");

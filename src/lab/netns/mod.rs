@@ -25,7 +25,7 @@ use super::{LabError, Obstacle};
 use crate::sys;
 use std::io::{self, ErrorKind};
 use std::net::Ipv4Addr;
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Where the client and the server are, by their numbers as hosts of a trace.
 pub(super) const ADDRESSES: [Ipv4Addr; 2] =
@@ -58,23 +58,29 @@ const UNUSED_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 66);
 /// }
 /// ```
 pub fn permit_namespaces() -> Result<(), LabError> {
-    sys::permit_networks().map_err(|reason| {
-        let _ = REFUSAL.set(reason.clone());
-        LabError(Obstacle::Missing(reason).into())
-    })
+    let permitted = sys::permit_networks();
+    *refusal() = permitted.as_ref().err().cloned();
+    permitted.map_err(|reason| LabError(Obstacle::Missing(reason).into()))
 }
 
-/// Why the process may not make namespaces, if it has asked.
-static REFUSAL: OnceLock<String> = OnceLock::new();
+/// Why the process was refused the right to make namespaces when it asked last.
+fn refusal() -> MutexGuard<'static, Option<String>> {
+    static REFUSAL: Mutex<Option<String>> = Mutex::new(None);
+    REFUSAL.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Fails where this process may not make network namespaces.
 fn require_permission() -> Result<(), Obstacle> {
+    // First, since a process that got half way into a user namespace has its capabilities and yet no user.
+    if let Some(reason) = &*refusal() {
+        return Err(Obstacle::Missing(reason.clone()));
+    }
     if sys::may_set_up_networks() {
         return Ok(());
     }
     let not_asked = "this process may not make network namespaces: run it as root, or have it call \
                      lab::permit_namespaces before it starts threads";
-    Err(Obstacle::Missing(REFUSAL.get().map_or(not_asked, String::as_str).to_owned()))
+    Err(Obstacle::Missing(not_asked.to_owned()))
 }
 
 /// Says why something could not be done. What the system forbids or limits is something that it lacks.
