@@ -24,7 +24,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # The whole of it
+//! # Modules
 //! - **What is sent**: [`Reply`] is one line of at most 512 octets. A [`Syntax`] prints it for a
 //!   [`Reading`] of a [`Clock`] in a [`Zone`]; a [pattern](read::Pattern) is a syntax of one's own.
 //! - **Serving** (module `server`): a `Config` says what and where; a `Server` runs in this thread or, as

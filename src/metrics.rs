@@ -77,7 +77,8 @@ impl Metrics {
         Arc::clone(&self.workers[number])
     }
 
-    /// How often an event has happened, over IPv4 and IPv6.
+    /// How often an event has happened, over IPv4 and IPv6. An exchange is counted after its reply is sent, so read
+    /// the counters of a server that has stopped.
     #[must_use]
     pub fn count(&self, event: Event) -> u64 {
         IpVersion::BOTH.iter().map(|version| self.count_over(event, *version)).sum()

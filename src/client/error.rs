@@ -90,8 +90,7 @@ pub enum AskError {
 }
 
 impl AskError {
-    /// Whether the time was over before the question could be settled: an address, or the rest of a reply, may
-    /// still have come.
+    /// Whether the time was over. To ask again, with more time, may succeed.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         match self {

@@ -30,8 +30,6 @@ use std::time::Instant;
 /// [`AskError`]: the name does not resolve, no server answers, or the reply is incomplete. The octets that
 /// a server sent before the connection broke are in [`AskError::Incomplete`].
 ///
-/// See [`Server`](crate::Server) for an example that asks a real one.
-///
 /// ```
 /// use daytime::client::{Options, ask};
 /// use daytime::Transport;

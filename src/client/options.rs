@@ -61,9 +61,8 @@ const MAX_TIMEOUT: Duration = Duration::from_hours(365 * 24);
 /// What keeps two questions to one public address 4 seconds apart, as NIST wants it from every user of its
 /// servers. Public is every address but loopback, link-local and private ones.
 ///
-/// The process remembers which public addresses it has asked, whatever the [`Client`](super::Client). A question
-/// that begins while another thread still waits for its answer from the same address is not kept apart from that
-/// one. Unless it is [`Pace::Off`], a datagram is sent again after 4 seconds, or not at all if the timeout comes
+/// The process remembers which public addresses it has asked, whatever the [`Client`](super::Client). Two threads
+/// that ask one address at the same time are not kept apart. Unless it is [`Pace::Off`], a datagram is sent again after 4 seconds, or not at all if the timeout comes
 /// first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]

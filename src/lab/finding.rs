@@ -80,9 +80,11 @@ fn nanoseconds<S: Serializer>(time: &Duration, to: S) -> Result<S::Ok, S::Error>
 /// let share = named("answered with one try").expected();
 /// assert!(share.lowest() < share.highest());
 ///
-/// let lost = named("packets lost at random"); // no formula gives their number
-/// assert_eq!((lost.expected().lowest(), lost.expected().highest()), (None, None));
-/// assert_eq!(lost.verdict().to_string(), "observed");
+/// let report = loss.run(Engine::Sim, &Setting::default().count(100).loss(70.0))?;
+/// let named = |name| report.findings().iter().find(|it| it.name() == name).expect("a finding");
+/// let failed = named("clients without a reply"); // no formula gives their number
+/// assert_eq!((failed.expected().lowest(), failed.expected().highest()), (None, None));
+/// assert_eq!(failed.verdict().to_string(), "observed");
 /// # Ok::<(), lab::LabError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]

@@ -123,7 +123,8 @@ impl Lab {
     }
 
     /// Runs the lab and compares what it observes with what theory expects. Blocks until the run has ended: on
-    /// [`Engine::Sim`] for milliseconds, on the others for up to a minute.
+    /// [`Engine::Sim`] for milliseconds without options, and longer in proportion to the count; on the others for up to
+    /// a minute, and longer with a long delay.
     ///
     /// # Errors
     /// [`LabError::is_usage`]: the lab does not run on this engine, or does not take these options.

@@ -219,7 +219,7 @@ impl Server {
     }
 
     /// Starts the threads of all workers but the first, which then wait for [`Server::run`]. That starts
-    /// them too, but too late where the process gives up the right to start threads ([`PartlyConfined::finish`]).
+    /// them too, but too late where the process gives up the right to start threads (`PartlyConfined::finish`).
     ///
     /// # Errors
     /// [`ServeError::Setup`].

@@ -142,7 +142,7 @@ impl Running {
         self.thread.take().map_or(Ok(()), join)
     }
 
-    /// Stops the server and waits for its end.
+    /// Stops the server and waits for its end: at once if no connection is open, else for up to a second.
     ///
     /// # Errors
     /// What [`Server::run`] returned, and [`ServeError::StillRunning`].
