@@ -71,9 +71,17 @@ fn run_labs(arguments: &LabRun, quiet: bool) -> Result<ExitCode, Failure> {
 /// In a user namespace root can no longer write to folders of other users. So root without the capabilities does not
 /// enter one where capture files go to such a folder.
 pub(super) fn permit_namespaces(captures: Option<&Path>) {
-    let owner = |folder: &Path| folder.metadata().map(|it| it.uid()).unwrap_or_default();
-    if !sys::is_root() || captures.is_none_or(|folder| owner(folder) == 0) {
-        let _ = lab::permit_namespaces();
+    let is_foreign = |folder: &&Path| folder.metadata().is_ok_and(|it| it.uid() != 0);
+    match captures.filter(is_foreign) {
+        Some(folder) if sys::is_root() && !sys::may_set_up_networks() => {
+            let folder = folder.display();
+            lab::refuse_namespaces(format!(
+                "root lacks a capability for networks here (CAP_SYS_ADMIN, CAP_NET_ADMIN, CAP_NET_BIND_SERVICE, \
+                 CAP_NET_RAW), and in a user namespace it could not write to {folder}, which is another user's: give \
+                 root the capability, or name a folder of its own"
+            ));
+        }
+        _ => drop(lab::permit_namespaces()),
     }
 }
 

@@ -48,6 +48,8 @@ pub use error::LabError;
 pub use finding::{Expected, Finding, Value, Verdict};
 #[cfg(all(feature = "client", feature = "server"))]
 pub use netns::permit_namespaces;
+#[cfg(all(feature = "client", feature = "server"))]
+pub(crate) use netns::refuse_namespaces;
 pub use report::Report;
 pub use setting::{Engine, OptionRange, Setting, UnknownEngine};
 

@@ -4,12 +4,14 @@ use crate::lab_netns::{copy, ran, result, unprivileged};
 use crate::or_skip;
 use crate::support::{PATIENCE, daytime, program, run, skip, stderr, stdout};
 use nix::unistd::geteuid;
+use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
+use tempfile::TempDir;
 
 /// A lab that runs there, and takes less than a second.
 const RAW: [&str; 5] = ["lab", "run", "raw", "--engine", "netns"];
@@ -94,6 +96,29 @@ fn root_without_any_rights_is_told_which_it_needs() {
     command.arg(env!("CARGO_BIN_EXE_daytime"));
     let told = obstacle(command);
     assert!(told.ends_with("give root CAP_SETFCAP, or run as another user"), "{told}");
+}
+
+/// In a user namespace root would lose the right to write there.
+#[test]
+fn root_without_a_capability_still_writes_capture_files_to_a_folder_of_another_user() {
+    or_skip!(program("setpriv"));
+    or_skip!(geteuid().is_root().then_some(()).ok_or("needs root"));
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path();
+    std::os::unix::fs::chown(path, Some(12_345), None).expect("root may");
+    let mut command = Command::new("setpriv");
+    command.args(["--bounding-set=-net_admin", "--inh-caps=-net_admin"]);
+    command.arg(env!("CARGO_BIN_EXE_daytime")).args(["-q", "lab", "run", "exchange", "raw"]);
+    let all = run(command.args(["--json", "--pcapng"]).arg(path));
+    let runs: Value = serde_json::from_slice(&all.stdout).expect("JSON");
+    let [exchange, raw] = [&runs["runs"][0], &runs["runs"][1]];
+    assert_eq!(
+        (&exchange["good"], exchange["captures"].as_array().map(Vec::len)),
+        (&true.into(), Some(4))
+    );
+    let obstacle = raw["obstacle"].as_str().expect("it could not run");
+    assert!(obstacle.starts_with("root lacks a capability for networks here"), "{obstacle}");
+    assert!(obstacle.contains(&path.display().to_string()), "{obstacle}");
 }
 
 #[test]

@@ -63,6 +63,11 @@ pub fn permit_namespaces() -> Result<(), LabError> {
     permitted.map_err(|reason| LabError(Obstacle::Missing(reason).into()))
 }
 
+/// Lets labs on [`Engine::Netns`](super::Engine::Netns) fail for this reason.
+pub(crate) fn refuse_namespaces(reason: String) {
+    *refusal() = Some(reason);
+}
+
 /// Why the process was refused the right to make namespaces when it asked last.
 fn refusal() -> MutexGuard<'static, Option<String>> {
     static REFUSAL: Mutex<Option<String>> = Mutex::new(None);
