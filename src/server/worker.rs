@@ -58,13 +58,7 @@ impl Worker {
         shared: Arc<Shared>,
         number: usize,
     ) -> io::Result<Self> {
-        let (mut tcp, mut udp) = (Vec::new(), Vec::new());
-        for Opened { bound, socket } in opened {
-            match bound.transport {
-                Transport::Tcp => tcp.push(TcpListener::from_std(socket.into())),
-                Transport::Udp => udp.push(UdpSocket::from_std(socket.into())),
-            }
-        }
+        let (tcp, udp) = by_transport(opened);
         let first_tcp = FIRST_UDP + udp.len();
         let ports =
             udp.iter().filter_map(|socket| Some(socket.local_addr().ok()?.port())).collect();
@@ -234,4 +228,15 @@ impl Worker {
         }
         Ok(())
     }
+}
+
+fn by_transport(opened: Vec<Opened>) -> (Vec<TcpListener>, Vec<UdpSocket>) {
+    let (mut tcp, mut udp) = (Vec::new(), Vec::new());
+    for Opened { bound, socket } in opened {
+        match bound.transport {
+            Transport::Tcp => tcp.push(TcpListener::from_std(socket.into())),
+            Transport::Udp => udp.push(UdpSocket::from_std(socket.into())),
+        }
+    }
+    (tcp, udp)
 }

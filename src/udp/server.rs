@@ -220,10 +220,25 @@ impl Answerer {
                 to_log.push(datagram.peer);
             }
         }
-        // What cannot be sent is dropped: the client asks again, and waiting for one peer would keep the
-        // others waiting.
+        self.send_replies(&socket.udp, reply.unwrap_or(&[]), &mut answered, to_log);
         let counters = &self.counters;
-        self.batch.send_replies(&socket.udp, reply.unwrap_or(&[]), |peer, error| {
+        for version in IpVersion::BOTH {
+            counters.add_many(Event::UdpReceived, version, taken[version as usize]);
+            counters.add_many(Event::UdpAnswered, version, answered[version as usize]);
+        }
+    }
+
+    /// Sends the replies of the batch and takes those that cannot be sent off `answered`. They are dropped: the client
+    /// asks again, and waiting for one peer would keep the others waiting.
+    fn send_replies(
+        &mut self,
+        udp: &UdpSocket,
+        reply: &[u8],
+        answered: &mut [u64; 2],
+        mut to_log: Vec<SocketAddr>,
+    ) {
+        let counters = &self.counters;
+        self.batch.send_replies(udp, reply, |peer, error| {
             let version = IpVersion::of(peer.ip());
             answered[version as usize] -= 1;
             counters.add_failure(lost(error), version, Some(peer), error);
@@ -233,10 +248,6 @@ impl Answerer {
         });
         for peer in to_log {
             counters.log_client(Event::UdpAnswered, peer);
-        }
-        for version in IpVersion::BOTH {
-            counters.add_many(Event::UdpReceived, version, taken[version as usize]);
-            counters.add_many(Event::UdpAnswered, version, answered[version as usize]);
         }
     }
 

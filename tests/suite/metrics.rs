@@ -87,6 +87,7 @@ fn what_both_services_did_is_told_for_each_transport_and_family() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table of cases")]
 fn datagrams_that_get_no_answer_are_told_by_reason() {
     or_skip!(ipv6());
     let inside = or_skip!(Namespace::having(&[

@@ -53,6 +53,7 @@ const TRIED: [&str; 12] = [
 /// The work of the process inside: confines itself, tries everything, and tells how each went.
 #[test]
 #[ignore = "the other tests start it in a process of its own"]
+#[expect(clippy::too_many_lines, reason = "the steps of one process, in order")]
 fn inside() {
     let how = env::var(HOW).unwrap_or_default();
     if how.is_empty() {

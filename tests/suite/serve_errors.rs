@@ -249,6 +249,7 @@ fn with_limit(limit: u32, options: &[&str]) -> Command {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table of cases")]
 fn with_too_few_descriptors_for_a_client_it_refuses_to_start_and_with_one_more_it_serves() {
     for options in [
         &[][..],
