@@ -122,9 +122,9 @@ impl Identity {
     /// All that are about a user or a group and do not begin with "cannot become".
     ///
     /// ```
-    /// use daytime::server::{ConfineError, Identity};
-    /// assert!(matches!(Identity::find("root", None), Err(ConfineError::Root(_))));
-    /// assert!(matches!(Identity::find("no such user", None), Err(ConfineError::UnknownUser(_))));
+    /// use daytime::server::Identity;
+    /// assert!(Identity::find("root", None).is_err()); // nothing would be given up
+    /// assert!(Identity::find("no such user", None).is_err());
     /// ```
     pub fn find(user: &str, group: Option<&str>) -> Result<Self, ConfineError> {
         let look_up = |name: &str| {
