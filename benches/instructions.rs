@@ -63,13 +63,13 @@ fn reply((mut replying, round): (ResponderHarness, Instant)) -> (usize, Responde
     (octets, replying)
 }
 
-#[library_benchmark(config = counted(5_222))]
+#[library_benchmark(config = counted(5_289))]
 #[bench::rfc867("Monday, February 22, 1982 17:37:43-UTC\r\n")]
 fn read_rfc867(reply: &str) -> bool {
     recognise(black_box(reply.as_bytes())).is_ok()
 }
 
-#[library_benchmark(config = counted(4_874))]
+#[library_benchmark(config = counted(5_096))]
 #[bench::nist("\n45022 82-02-22 17:37:43 00 0 0   0.0 UTC(NIST) * \n")]
 fn read_nist(reply: &str) -> bool {
     recognise(black_box(reply.as_bytes())).is_ok()
