@@ -39,6 +39,7 @@
 //!   [`validate`](Recognised::validate) says whether to trust the server, and an [`Offset`] how far the local
 //!   clock is from the server's.
 //! - **Checking** (module `check`): whether a server keeps RFC 867 and is a safe neighbour.
+//! - **Loading** (module `bench`): how much a server does, and how long each exchange takes.
 //! - **Comparing** (module `compare`): the same question over both transports, side by side.
 //! - **Experimenting** (module `lab`): runs each experiment of the laboratory from code.
 //!
@@ -75,7 +76,7 @@ struct LibraryPage;
 #[cfg(feature = "client")]
 mod asking;
 #[cfg(feature = "client")]
-mod bench;
+pub mod bench;
 #[cfg(feature = "client")]
 pub mod check;
 #[cfg(feature = "cli")]
