@@ -29,20 +29,20 @@ macro_rules! options {
 
 /// An enum whose variants have fixed names: `Display` writes them, `FromStr` reads them.
 macro_rules! named {
-    ($(#[$about:meta])* pub enum $type:ident {
+    ($(#[$about:meta])* $vis:vis enum $type:ident {
         $($(#[$each:meta])* $variant:ident = $name:literal,)+
     }) => {
         $(#[$about])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum $type { $($(#[$each])* $variant,)+ }
+        $vis enum $type { $($(#[$each])* $variant,)+ }
 
         impl $type {
             /// Each of them.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+            $vis const ALL: &'static [Self] = &[$(Self::$variant,)+];
 
             /// Its name, which is fixed: scripts may rely on it.
             #[must_use]
-            pub const fn name(self) -> &'static str {
+            $vis const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name,)+ }
             }
         }

@@ -51,7 +51,7 @@ pub use netns::permit_namespaces;
 #[cfg(all(feature = "client", feature = "server"))]
 pub(crate) use netns::refuse_namespaces;
 pub use report::Report;
-pub use setting::{Engine, OptionRange, Setting, UnknownEngine};
+pub use setting::{Engine, OptionRange, Setting};
 
 pub(crate) use error::Obstacle;
 pub(crate) use finding::Prediction;

@@ -1,102 +1,46 @@
 //! What a student chooses for a run: the engine, the seed, and the options.
 
-use std::fmt;
 use std::ops::RangeInclusive;
-use std::str::FromStr;
 use std::time::Duration;
 
-/// What the hosts, their sockets and the network between them are made of.
-///
-/// ```
-/// use daytime::lab::Engine;
-///
-/// assert_eq!("sim".parse(), Ok(Engine::Sim));
-/// assert_eq!(Engine::Netns.to_string(), "netns");
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Engine {
-    /// Two hosts of `smoltcp` on a link of our own, in virtual time: it repeats to the byte.
-    Sim,
-    /// Real sockets on this host.
-    Loopback,
-    /// Real sockets in two network namespaces, with a forwarder of our own between them.
-    Netns,
-}
-
-impl Engine {
-    pub(crate) const ALL: [Self; 3] = [Self::Sim, Self::Loopback, Self::Netns];
-
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Sim => "sim",
-            Self::Loopback => "loopback",
-            Self::Netns => "netns",
-        }
+named! {
+    /// What the hosts, their sockets and the network between them are made of.
+    ///
+    /// ```
+    /// use daytime::lab::Engine;
+    ///
+    /// assert_eq!("sim".parse(), Ok(Engine::Sim));
+    /// assert_eq!(Engine::Netns.to_string(), "netns");
+    /// ```
+    #[non_exhaustive]
+    pub enum Engine {
+        /// Two hosts of `smoltcp` on a link of our own, in virtual time: it repeats to the byte.
+        Sim = "sim",
+        /// Real sockets on this host.
+        Loopback = "loopback",
+        /// Real sockets in two network namespaces, with a forwarder of our own between them.
+        Netns = "netns",
     }
 }
 
-impl fmt::Display for Engine {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
+named! {
+    /// Something that a lab lets a student change, named as on the command line. In the order of its help.
+    pub(crate) enum LabOption {
+        Backlog = "backlog",
+        Buffer = "buffer",
+        Count = "count",
+        Delay = "delay",
+        Drop = "drop",
+        Duplicate = "duplicate",
+        Loss = "loss",
+        Reorder = "reorder",
     }
-}
-
-impl FromStr for Engine {
-    type Err = UnknownEngine;
-
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|engine| engine.name() == name).ok_or(UnknownEngine)
-    }
-}
-
-/// There is no such engine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("neither sim, loopback nor netns")]
-pub struct UnknownEngine;
-
-/// Something that a lab lets a student change. In the order of the command line's help.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum LabOption {
-    Backlog,
-    Buffer,
-    Count,
-    Delay,
-    Drop,
-    Duplicate,
-    Loss,
-    Reorder,
 }
 
 impl LabOption {
-    pub(crate) const ALL: [Self; 8] = [
-        Self::Backlog,
-        Self::Buffer,
-        Self::Count,
-        Self::Delay,
-        Self::Drop,
-        Self::Duplicate,
-        Self::Loss,
-        Self::Reorder,
-    ];
-
     /// The option with its range, both ends included.
     pub(crate) const fn within(self, range: RangeInclusive<u32>) -> OptionRange {
         OptionRange { option: self, values: range }
-    }
-
-    /// As on the command line, without the dashes.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Backlog => "backlog",
-            Self::Buffer => "buffer",
-            Self::Count => "count",
-            Self::Delay => "delay",
-            Self::Drop => "drop",
-            Self::Duplicate => "duplicate",
-            Self::Loss => "loss",
-            Self::Reorder => "reorder",
-        }
     }
 }
 
@@ -150,7 +94,7 @@ pub(crate) struct LabOptions {
 impl LabOptions {
     /// The options that are set.
     pub(crate) fn given(&self) -> Vec<LabOption> {
-        LabOption::ALL.into_iter().filter(|option| !self.of(*option).is_empty()).collect()
+        LabOption::ALL.iter().copied().filter(|option| !self.of(*option).is_empty()).collect()
     }
 
     /// The values of an option in the unit of the command line; empty if it is not set.
@@ -268,14 +212,6 @@ impl Setting {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_engine_is_known_by_its_name() {
-        for engine in Engine::ALL {
-            assert_eq!(engine.name().parse(), Ok(engine));
-        }
-        assert_eq!("simulator".parse::<Engine>(), Err(UnknownEngine));
-    }
 
     #[test]
     fn the_options_that_are_set_are_known() {

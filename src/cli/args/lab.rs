@@ -150,7 +150,7 @@ fn names() -> PossibleValuesParser {
 }
 
 fn engines() -> impl TypedValueParser<Value = Engine> {
-    let names = PossibleValuesParser::new(Engine::ALL.map(Engine::name));
+    let names = PossibleValuesParser::new(Engine::ALL.iter().map(|engine| engine.name()));
     names.try_map(|name| name.parse::<Engine>())
 }
 

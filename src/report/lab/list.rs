@@ -20,7 +20,7 @@ pub(crate) fn list(labs: &[&Lab]) -> String {
 
 /// Which options there are; with the engine, where it is not the same on each.
 fn options(lab: &Lab) -> String {
-    let values = LabOption::ALL.into_iter().filter_map(|option| {
+    let values = LabOption::ALL.iter().copied().filter_map(|option| {
         let on: Vec<&str> = lab.engines_with(option).map(Engine::name).collect();
         match on.len() {
             0 => None,
