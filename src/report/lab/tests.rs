@@ -1,0 +1,345 @@
+//! What of labs and their runs is drawn, tried with a sample lab.
+
+use super::*;
+use crate::duration::Unit;
+use crate::lab::{LabOption, LabOptions, Prediction, Run, Text, Value, never, no_values, run};
+use crate::trace::{Event, Fate, Host, HostId, Loss, Packet, Trace, What};
+use serde_json::json;
+use std::sync::LazyLock;
+
+fn plain(screen: &str) -> String {
+    anstream::adapter::strip_str(screen).to_string()
+}
+
+fn setting(options: LabOptions) -> Setting {
+    Setting { seed: 867, options }
+}
+
+#[test]
+fn the_prediction_stands_before_the_run() {
+    let options = LabOptions { loss: Some(30.0), ..LabOptions::default() };
+    let screen = plain(&before_run(&LAB, &LAB.procedures[0], &setting(options), Detail::Brief, 0));
+    assert_eq!(
+        screen,
+        "made-up: Does it hold, \"whatever\" comes?\n  \
+           engine   sim: two simulated hosts on a link of our own, in virtual time\n  \
+           seed     867\n  \
+           with     --loss 30\n\
+         \n\
+         PREDICTED\n  \
+           TCP\n  \
+           octets that came          26 octets\n  \
+           UDP\n  \
+           what came                 nothing\n"
+    );
+}
+
+#[test]
+fn who_wants_it_explained_is_told_theory_with_its_sources_and_what_is_done() {
+    let screen = plain(&before_run(
+        &LAB,
+        &LAB.procedures[0],
+        &setting(LabOptions { loss: Some(30.0), ..LabOptions::default() }),
+        Detail::Explained,
+        1,
+    ));
+    assert!(screen.starts_with("\nmade-up: "), "{screen}");
+    let explained = "\n\
+        THEORY\n  \
+          What is sent may be lost (RFC 768).\n  \
+          TCP sends it again. Twice (or more often) even (RFC 9293 (2022), section\n  \
+          3.8.1).\n\
+        \n\
+        WHAT IS DONE\n  \
+          A packet is sent, 20 ms long.\n  \
+          Then 30 % are lost.\n\
+        \n\
+        PROGRAM ask.py\n  \
+          if True:\n      \
+              ask()\n\
+        \n\
+        PREDICTED\n";
+    assert!(screen.contains(explained), "{screen}");
+    let done = done(Engine::Sim, LabOptions::default());
+    let [brief, all] = [Detail::Brief, Detail::Explained]
+        .map(|detail| plain(&after_run(&done.report, detail, 80)));
+    let more =
+        "\nELSEWHERE\n  Nowhere else.\n\nTRY NEXT\n  daytime time\n      Whether it is late.\n";
+    assert_eq!(all, brief + more);
+}
+
+#[test]
+fn what_happened_stands_before_what_was_observed_and_the_lesson() {
+    let [good, bad, _] = sample_runs().map(|done| done.report);
+    let screen = plain(&after_run(&good, Detail::Brief, 80));
+    let headings: Vec<&str> = screen
+        .lines()
+        .filter(|line| {
+            line.len() > 3 && line.chars().all(|it| it.is_ascii_uppercase() || it == ' ')
+        })
+        .collect();
+    assert_eq!(headings, ["WHAT HAPPENED", "OBSERVED", "LESSON"], "{screen}");
+    assert!(screen.contains("\nUDP, once\n"), "{screen}");
+    assert_eq!(screen.matches("as predicted").count(), 2, "{screen}");
+    let screen = plain(&after_run(&bad, Detail::Brief, 80));
+    assert!(screen.contains("26 octets          20 octets          differs: 6 too"), "{screen}");
+}
+
+#[test]
+fn a_lesson_is_what_the_run_bears_out() {
+    let lesson = |report: &Report| {
+        let screen = plain(&after_run(report, Detail::Brief, 80));
+        screen.split_once("\nLESSON\n").expect("a lesson").1.to_owned()
+    };
+    let [good, bad, _] = sample_runs().map(|done| done.report);
+    assert_eq!(lesson(&good), "  Every octet came.\n  Some octets came.\n");
+    assert_eq!(lesson(&bad), "  Some octets came.\n");
+    let mut none = good;
+    none.outcome.as_mut().expect("it ran").findings.clear();
+    assert!(lesson(&none).starts_with("  None: "), "{}", lesson(&none));
+}
+
+#[test]
+fn what_cannot_run_here_says_why() {
+    let [_, _, missing] = sample_runs();
+    let screen = plain(&after_run(&missing.report, Detail::Brief, 80));
+    assert_eq!(screen, "\nNOT RUN\n  no namespaces here, run it as root\n");
+}
+
+#[test]
+fn a_wide_screen_has_both_transports_beside_each_other() {
+    let done = done(Engine::Sim, LabOptions::default());
+    let is_side_by_side = |screen: &str| {
+        screen.lines().any(|line| line.starts_with("TCP ") && line.ends_with("UDP, once"))
+    };
+    assert!(is_side_by_side(&plain(&after_run(&done.report, Detail::Brief, 100))));
+    assert!(!is_side_by_side(&plain(&after_run(&done.report, Detail::Brief, 99))));
+}
+
+#[test]
+fn a_run_without_packets_says_why_there_is_no_capture() {
+    let mut done = done(Engine::Sim, LabOptions::default());
+    assert_eq!(captures(&done), "");
+    done.captures = Some(vec!["x/made-up-sim-tcp-client.pcapng".into()]);
+    assert_eq!(plain(&captures(&done)), "\nCAPTURED\n  x/made-up-sim-tcp-client.pcapng\n");
+    done.captures = Some(Vec::new());
+    assert!(captures(&done).contains("no packets were seen"), "{}", captures(&done));
+}
+
+#[test]
+fn the_list_has_question_engines_and_options() {
+    let screen = plain(&list(&[&LAB]));
+    assert_eq!(
+        screen.lines().skip(1).collect::<Vec<_>>(),
+        [
+            "made-up       sim, netns             Does it hold, \"whatever\" comes?",
+            "                                     --delay --loss (sim)",
+        ]
+    );
+}
+
+#[test]
+fn the_summary_tells_how_each_ended_and_how_many() {
+    let screen = plain(&summary(&sample_runs()));
+    assert_eq!(
+        screen.lines().skip(2).collect::<Vec<_>>(),
+        [
+            "  lab           engine        time  verdict",
+            "  made-up       sim         1.00 s  as predicted",
+            "  made-up       sim         1.00 s  differs: 1 of 2 findings",
+            "  made-up       netns       1.00 s  cannot run here",
+            "",
+            "  netns cannot run here: no namespaces here, run it as root",
+            "",
+            "1 as predicted, 1 not, 0 failed, 1 cannot run here; in 3.00 s",
+        ]
+    );
+}
+
+#[test]
+fn an_engine_that_other_labs_ran_on_is_not_what_is_missing() {
+    let mut done = sample_runs();
+    done[0].report.outcome = Err(Obstacle::Missing("no second address".into()));
+    let screen = plain(&summary(&done));
+    assert!(screen.contains("\n  made-up on sim cannot run here: no second address\n"), "{screen}");
+}
+
+#[test]
+fn csv_has_a_line_for_each_finding_and_quotes_what_it_must() {
+    let lines = csv(&sample_runs());
+    assert_eq!(
+        lines.lines().collect::<Vec<_>>(),
+        [
+            "lab,engine,seed,options,transport,what,predicted,observed,number,unit,verdict,varies",
+            "made-up,sim,,,tcp,octets that came,26 octets,26 octets,26,octet,as predicted,",
+            "made-up,sim,,,udp,what came,nothing,nothing,,,as predicted,",
+            "made-up,sim,867,--loss 30,tcp,octets that came,26 octets,20 octets,20,octet,\
+             differs: 6 too few,",
+            "made-up,sim,867,--loss 30,udp,what came,nothing,nothing,,,as predicted,",
+            "made-up,netns,,,,,,,,,\"cannot run here: no namespaces here, run it as root\",",
+        ]
+    );
+}
+
+#[test]
+fn json_has_the_traces_with_octets_fates_and_times() {
+    let all = json::runs(&sample_runs());
+    let run = &all["runs"][0];
+    assert_eq!((&run["lab"], &run["seed"]), (&"made-up".into(), &serde_json::Value::Null));
+    assert_eq!(all["runs"][1]["seed"], 867, "this one draws");
+    assert_eq!((&run["good"], &run["system"]), (&true.into(), &serde_json::Value::Null));
+    assert_eq!(run["findings"][0]["observed"]["count"], 26);
+    assert_eq!(run["findings"][0]["verdict"], "as predicted");
+    let ground = json!({
+        "transport": "tcp",
+        "what": "octets that came",
+        "must": "26",
+        "observed": "26 octets",
+    });
+    let sentence = json!({ "says": "Every octet came.", "rests_on": [ground] });
+    assert_eq!(run["lesson"][0], sentence);
+    let packet = &run["parts"][0]["events"][0];
+    assert_eq!((&packet["host"], &packet["to"]), (&"client".into(), &"server".into()));
+    assert_eq!(packet["octets_hex"], "ff1b");
+    assert_eq!(packet["arrived_ns"], serde_json::json!([20_000_000]));
+    assert_eq!(run["parts"][1]["events"][0]["fate"], "lost by chance");
+    assert_eq!(run["parts"][1]["events"][1]["outcome"], "EAGAIN");
+    assert_eq!(all["runs"][1]["good"], false);
+    assert_eq!(all["runs"][1]["options"], serde_json::json!(["--loss 30"]));
+    assert_eq!(all["runs"][2]["obstacle"], "no namespaces here, run it as root");
+}
+
+/// Its page.
+const PAGE: &str = "\
+# made-up
+
+## Question
+
+Does it hold, \"whatever\" comes?
+
+## Theory
+
+- What is sent may be lost (RFC 768).
+- TCP sends it
+  again. `Twice` (or more often) even (RFC 9293 (2022), section 3.8.1).
+
+## What is done on sim
+
+A packet is sent,
+{delay: 20 ms} long.
+
+Then {loss: 0 %} are lost.
+
+## What is done on netns
+
+A real packet is sent.
+
+## Example
+
+Anything.
+
+## What a run may teach
+
+- Every octet came. <!-- tcp octets that came = 26 -->
+- Some octets came.
+  <!-- tcp octets that came > 0;
+       udp what came = \"nothing\" -->
+
+## What differs elsewhere
+
+Nowhere else.
+
+## What to try next
+
+- `daytime time`: Whether it
+  is late.
+
+## Programs
+
+### ask.py
+
+```python
+if True:
+    ask()
+```
+";
+
+static LAB: Lab = Lab {
+    name: "made-up",
+    text: LazyLock::new(|| Text::of("made-up", PAGE)),
+    time_unit: Unit::Milliseconds,
+    procedures: &[
+        Procedure {
+            engine: Engine::Sim,
+            uses_seed: |setting| setting.options.loss.is_some(),
+            options: &[LabOption::Delay.within(0..=1000), LabOption::Loss.within(0..=100)],
+            values: |setting| {
+                let loss = setting.options.loss.unwrap_or_default();
+                vec![("delay", "20 ms".to_owned()), ("loss", format!("{loss} %"))]
+            },
+            predict,
+            run: |setting| Ok(observe(setting)),
+        },
+        Procedure {
+            engine: Engine::Netns,
+            uses_seed: never,
+            options: &[LabOption::Delay.within(0..=1000)],
+            values: no_values,
+            predict,
+            run: |_| Err(Obstacle::Missing("no namespaces here, run it as root".into())),
+        },
+    ],
+};
+
+fn predict(_: &Setting) -> Vec<Prediction> {
+    vec![
+        Prediction::is(Transport::Tcp, "octets that came", (26, "octet")),
+        Prediction::is(Transport::Udp, "what came", "nothing"),
+    ]
+}
+
+/// The loss decides whether the prediction holds.
+fn observe(setting: &Setting) -> Run {
+    let mut run = Run::default();
+    let lost = setting.options.loss.is_some();
+    run.observe(
+        Transport::Tcp,
+        "octets that came",
+        Value::from((if lost { 20 } else { 26 }, "octet")),
+    );
+    run.observe(Transport::Udp, "what came", "nothing");
+    run.show(Transport::Tcp, "", trace(Fate::Arrived(vec![Duration::from_millis(20)])));
+    run.show(Transport::Udp, "once", trace(Fate::Lost(Loss::Chance)));
+    run
+}
+
+fn trace(fate: Fate) -> Trace {
+    let host = |name: &str| Host { name: name.into(), addresses: Vec::new() };
+    let mut trace = Trace::between(vec![host("client"), host("server")]);
+    let what = What::Packet(Packet { to: HostId(1), octets: vec![0xff, 0x1b], fate });
+    trace.push(Event { at: Duration::ZERO, host: HostId(0), what });
+    let what = What::Call { call: "recv(10)".into(), outcome: "EAGAIN".into() };
+    trace.push(Event { at: Duration::from_millis(30), host: HostId(0), what });
+    trace
+}
+
+/// A run of it, which took a second.
+fn done(engine: Engine, options: LabOptions) -> FinishedRun {
+    let setting = Setting { seed: 867, options };
+    let procedure = LAB.on(engine).expect("it runs there");
+    FinishedRun {
+        report: run(&LAB, procedure, &setting),
+        took: Duration::from_secs(1),
+        captures: None,
+    }
+}
+
+/// One that is as predicted, one that differs, and one that cannot be had here.
+fn sample_runs() -> [FinishedRun; 3] {
+    let lossy = LabOptions { loss: Some(30.0), ..LabOptions::default() };
+    [
+        done(Engine::Sim, LabOptions::default()),
+        done(Engine::Sim, lossy),
+        done(Engine::Netns, LabOptions::default()),
+    ]
+}
