@@ -7,19 +7,14 @@ use std::time::Duration;
 /// Why a lab gave no report. Its text says what to do where that is known.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
-pub struct LabError(pub(super) Cause);
-
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Cause {
-    #[error("{0}")]
-    Usage(String),
-    #[error(transparent)]
-    Obstacle(#[from] Obstacle),
-}
+pub struct LabError(pub(super) Obstacle);
 
 /// Why a lab did not run to its end.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Obstacle {
+    /// The lab does not run on this engine, or does not take an option or its value: says what it takes.
+    #[error("{0}")]
+    Usage(String),
     /// This system lacks something that the engine needs: says what, and what to do about it.
     #[error("{0}")]
     Missing(String),
@@ -44,12 +39,12 @@ impl LabError {
     /// ```
     #[must_use]
     pub const fn is_usage(&self) -> bool {
-        matches!(self.0, Cause::Usage(_))
+        matches!(self.0, Obstacle::Usage(_))
     }
 
     /// Whether this system lacks something that the engine needs, such as network namespaces.
     #[must_use]
     pub const fn is_unavailable(&self) -> bool {
-        matches!(self.0, Cause::Obstacle(Obstacle::Missing(_)))
+        matches!(self.0, Obstacle::Missing(_))
     }
 }

@@ -4,7 +4,6 @@ use super::Observation;
 use crate::sys;
 use crate::transport::Transport;
 use serde::{Serialize, Serializer};
-use std::fmt;
 use std::mem;
 use std::time::Duration;
 
@@ -95,18 +94,19 @@ pub struct Finding {
     pub(crate) verdict: Verdict,
 }
 
-/// Whether an observation agrees with theory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Verdict {
-    /// The observation is what theory expects.
-    AsPredicted,
-    /// The observation is something else.
-    Differs,
-    /// Theory expects nothing, so nothing is compared.
-    Observed,
-    /// The observation is something else, as it is known to be on systems other than Linux.
-    Varies,
+named! {
+    /// Whether an observation agrees with theory.
+    #[non_exhaustive]
+    pub enum Verdict {
+        /// The observation is what theory expects.
+        AsPredicted = "as predicted",
+        /// The observation is something else.
+        Differs = "differs",
+        /// Theory expects nothing, so nothing is compared.
+        Observed = "observed",
+        /// The observation is something else, as it is known to be on systems other than Linux.
+        Varies = "varies here",
+    }
 }
 
 impl Prediction {
@@ -123,17 +123,6 @@ impl Prediction {
     pub(crate) fn varies(mut self, why: &'static str) -> Self {
         self.varies = Some(why);
         self
-    }
-}
-
-impl fmt::Display for Verdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::AsPredicted => "as predicted",
-            Self::Differs => "differs",
-            Self::Observed => "observed",
-            Self::Varies => "varies here",
-        })
     }
 }
 
@@ -250,6 +239,15 @@ impl From<(u64, &'static str)> for Value {
     fn from((count, of): (u64, &'static str)) -> Self {
         Self::Count { count, of: of.to_owned() }
     }
+}
+
+/// The finding of this transport and name.
+pub(super) fn find<'a>(
+    findings: &'a [Finding],
+    transport: Transport,
+    name: &str,
+) -> Option<&'a Finding> {
+    findings.iter().find(|it| it.transport() == transport && it.name() == name)
 }
 
 /// Compares each prediction with the observation of the same transport and name. An observation that the lab does not

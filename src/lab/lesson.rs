@@ -3,7 +3,7 @@
 //! A sentence is part of a run's lesson only where the run observed all of its grounds. Where a lab has several
 //! parts, the sentence names the part that its grounds are from, so that no other row contradicts it.
 
-use super::finding::{Finding, Value, Verdict};
+use super::finding::{Finding, Value, Verdict, find};
 use crate::transport::Transport;
 
 /// A sentence to remember.
@@ -65,13 +65,8 @@ impl Ground {
         Some(Self { transport, what, must })
     }
 
-    /// The finding of this transport and name, if the run has it.
-    pub(crate) fn finding<'a>(&self, findings: &'a [Finding]) -> Option<&'a Finding> {
-        find(findings, self.transport, self.what)
-    }
-
     fn holds(&self, findings: &[Finding]) -> bool {
-        let Some(finding) = self.finding(findings) else { return false };
+        let Some(finding) = find(findings, self.transport, self.what) else { return false };
         let Some(observed) = &finding.observed else { return false };
         let both = |other: Other| number(observed).zip(other.number(findings));
         match self.must {
@@ -114,11 +109,6 @@ fn name(text: &'static str) -> Option<(Transport, &'static str)> {
     let (transport, what) = text.split_once(' ').filter(|_| !text.contains('\n'))?;
     let transport = Transport::BOTH.into_iter().find(|it| it.to_string() == transport)?;
     Some((transport, what))
-}
-
-fn find<'a>(findings: &'a [Finding], transport: Transport, what: &str) -> Option<&'a Finding> {
-    let same = |it: &&Finding| (it.prediction.transport, it.prediction.what) == (transport, what);
-    findings.iter().find(same)
 }
 
 /// A count, a share of a whole, or seconds.

@@ -151,7 +151,7 @@ impl Lab {
         let report = run(self, procedure, setting);
         match report.outcome {
             Ok(_) => Ok(report),
-            Err(obstacle) => Err(LabError(obstacle.into())),
+            Err(obstacle) => Err(LabError(obstacle)),
         }
     }
 

@@ -1,7 +1,6 @@
 //! Whether a lab runs on an engine with a setting, and what it takes instead.
 
-use super::error::Cause;
-use super::{Engine, LABS, Lab, LabError, LabOption, Procedure, Setting};
+use super::{Engine, LABS, Lab, LabError, LabOption, Obstacle, Procedure, Setting};
 
 impl Lab {
     /// How the lab is done on this engine.
@@ -16,7 +15,7 @@ impl Lab {
     ) -> Result<&'static Procedure, LabError> {
         let procedure = self.on(engine).ok_or_else(|| self.no_engine(engine));
         let checked = procedure.and_then(|it| self.check(it, setting).map(|()| it));
-        checked.map_err(|usage| LabError(Cause::Usage(usage)))
+        checked.map_err(|usage| LabError(Obstacle::Usage(usage)))
     }
 
     fn check(&self, procedure: &Procedure, setting: &Setting) -> Result<(), String> {

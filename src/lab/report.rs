@@ -1,6 +1,9 @@
 //! What a run of a lab gives its reader.
 
-use super::{Engine, Finding, Lab, Lesson, Obstacle, Part, Procedure, Setting, Verdict, sim};
+use super::{
+    Engine, Finding, Lab, Lesson, Obstacle, Part, Procedure, Setting, Verdict, finding, sim,
+};
+use crate::transport::Transport;
 
 /// A run of a lab: what was expected, what was observed, and what happened.
 #[derive(Debug)]
@@ -34,6 +37,26 @@ impl Report {
     #[must_use]
     pub fn findings(&self) -> &[Finding] {
         self.outcome.as_ref().map_or(&[], |outcome| &outcome.findings)
+    }
+
+    /// The finding of this transport and name; `None` if the lab has none with these options.
+    ///
+    /// ```
+    /// use daytime::Transport::{Tcp, Udp};
+    /// use daytime::lab::{self, Engine, Setting, Value};
+    ///
+    /// let exchange = lab::find("exchange").expect("a lab of that name");
+    /// let report = exchange.run(Engine::Sim, &Setting::default())?;
+    /// let packets = |transport| report.finding(transport, "packets").and_then(lab::Finding::observed);
+    /// let two = Value::Count { count: 2, of: "packet".to_owned() };
+    /// assert_eq!(packets(Udp), Some(&two));
+    /// assert!(packets(Tcp) > packets(Udp));
+    /// assert!(report.finding(Udp, "segments").is_none());
+    /// # Ok::<(), lab::LabError>(())
+    /// ```
+    #[must_use]
+    pub fn finding(&self, transport: Transport, name: &str) -> Option<&Finding> {
+        finding::find(self.findings(), transport, name)
     }
 
     /// What happened, with a trace for each part of the run.

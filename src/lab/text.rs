@@ -6,6 +6,7 @@
 
 use super::Engine;
 use super::lesson::{Ground, Lesson};
+use serde::Serialize;
 
 /// What a lab says.
 #[derive(Debug, Default)]
@@ -25,7 +26,7 @@ pub(crate) struct Text {
 }
 
 /// A sentence of theory.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Theory {
     /// Without its full stop.
     pub says: String,
@@ -34,7 +35,7 @@ pub(crate) struct Theory {
 }
 
 /// What to try next.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Next {
     /// As it is typed.
     pub command: &'static str,

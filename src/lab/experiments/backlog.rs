@@ -300,7 +300,7 @@ fn bound() -> io::Result<(Socket, SockAddr)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::check;
+    use super::super::tests as check;
     use super::*;
     use crate::lab::LabOptions;
 

@@ -227,7 +227,7 @@ fn read(client: &Socket, all: usize, recorder: &Recorder) -> Result<Vec<usize>, 
 
 #[cfg(test)]
 mod tests {
-    use super::super::check;
+    use super::super::tests as check;
     use super::*;
     use crate::lab::LabOptions;
 

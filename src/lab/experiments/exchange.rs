@@ -99,7 +99,7 @@ fn observe(run: &mut Run, transport: Transport, trace: Trace) {
 mod tests {
     use super::*;
     use crate::lab::LabOptions;
-    use crate::lab::experiments::check::as_predicted;
+    use crate::lab::experiments::tests::as_predicted;
 
     #[test]
     fn an_answer_that_never_came_has_no_time() {

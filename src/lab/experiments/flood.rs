@@ -241,7 +241,7 @@ fn dropped_so_far(dropped: Option<u32>) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::check;
+    use super::super::tests as check;
     use super::*;
     use crate::lab::LabOptions;
 

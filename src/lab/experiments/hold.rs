@@ -206,7 +206,7 @@ fn hold_service(transport: Transport, idle: u32, run: &mut Run) -> Result<(), Ob
 
 #[cfg(test)]
 mod tests {
-    use super::super::check;
+    use super::super::tests as check;
     use super::*;
     use crate::lab::LabOptions;
 

@@ -117,7 +117,7 @@ fn forge(
 mod tests {
     use super::*;
     use crate::lab::LabOptions;
-    use crate::lab::experiments::check::as_predicted;
+    use crate::lab::experiments::tests::as_predicted;
 
     #[test]
     fn every_datagram_that_is_counted_is_kept() {

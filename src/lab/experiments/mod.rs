@@ -15,8 +15,6 @@ macro_rules! page {
 mod backlog;
 #[cfg(all(feature = "client", feature = "server"))]
 mod boundaries;
-#[cfg(test)]
-mod check;
 mod exchange;
 #[cfg(all(feature = "client", feature = "server"))]
 mod flood;
@@ -71,3 +69,6 @@ pub(super) static ALL: &[&Lab] = &[
 #[cfg(not(all(feature = "client", feature = "server")))]
 pub(super) static ALL: &[&Lab] =
     &[&exchange::LAB, &loss::LAB, &silent::LAB, &stale::LAB, &loop_::LAB];
+
+#[cfg(test)]
+mod tests;

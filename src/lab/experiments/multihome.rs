@@ -171,7 +171,7 @@ fn source_of_reply(recorder: &Recorder, client: &Socket) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::check;
+    use super::super::tests as check;
     use super::*;
     use crate::lab::LabOptions;
 

@@ -253,7 +253,7 @@ fn listen_on_v6_only() -> io::Result<(Socket, SocketAddr, Socket)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::check;
+    use super::super::tests as check;
     use super::*;
     use crate::lab::LabOptions;
 

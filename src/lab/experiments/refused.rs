@@ -174,7 +174,7 @@ fn connect(closed: SocketAddr, recorder: &Recorder) -> Result<Socket, Obstacle> 
 
 #[cfg(test)]
 mod tests {
-    use super::super::check;
+    use super::super::tests as check;
     use super::*;
     use crate::lab::LabOptions;
 

@@ -336,7 +336,7 @@ fn restart_ours(transport: Transport) -> Result<String, Obstacle> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::check;
+    use super::super::tests as check;
     use super::*;
     use crate::lab::LabOptions;
 

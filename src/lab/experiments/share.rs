@@ -250,7 +250,7 @@ fn asked(servers: &[Socket; 2]) -> Result<usize, Obstacle> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::check;
+    use super::super::tests as check;
     use super::*;
     use crate::lab::LabOptions;
     use crate::trace::{Event, What};

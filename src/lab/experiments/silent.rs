@@ -154,7 +154,7 @@ fn growth(waits: &[Duration]) -> Option<f64> {
 mod tests {
     use super::*;
     use crate::lab::LabOptions;
-    use crate::lab::experiments::check::as_predicted;
+    use crate::lab::experiments::tests::as_predicted;
     use crate::trace::{Fate, Loss};
 
     #[test]

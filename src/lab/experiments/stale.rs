@@ -181,7 +181,7 @@ mod tests {
     use super::*;
     use crate::lab::LabOptions;
     use crate::lab::analysis::replies;
-    use crate::lab::experiments::check::as_predicted;
+    use crate::lab::experiments::tests::as_predicted;
     use crate::lab::packet::client_port;
 
     fn setting() -> Setting {

@@ -172,7 +172,7 @@ fn receive_message(client: &Socket, room: usize) -> io::Result<(usize, &'static 
 
 #[cfg(test)]
 mod tests {
-    use super::super::check;
+    use super::super::tests as check;
     use super::*;
     use crate::lab::LabOptions;
 

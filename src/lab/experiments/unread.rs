@@ -167,7 +167,7 @@ fn listen(client: &Socket, recorder: &Recorder) -> Result<String, Obstacle> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::check;
+    use super::super::tests as check;
     use super::*;
     use crate::lab::LabOptions;
 

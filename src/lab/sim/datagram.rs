@@ -130,7 +130,7 @@ impl Application for Service {
 }
 
 /// Asks, and again, as the client of this program does, so many times one after the other on one socket.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Asker {
     retries: u32,
     /// How long each query may take.
@@ -161,20 +161,7 @@ const CLIENT_PORT: u16 = 50_000;
 
 impl Asker {
     pub(crate) fn new(queries: u32, retries: u32, timeout: Duration) -> Self {
-        let (answers, query_starts, questions) = (Vec::new(), Vec::new(), Vec::new());
-        let (handle, current) = (None, None);
-        let received = 0;
-        Self {
-            retries,
-            timeout,
-            queries,
-            handle,
-            current,
-            received,
-            answers,
-            query_starts,
-            questions,
-        }
+        Self { retries, timeout, queries, ..Self::default() }
     }
 
     /// Takes what has come; only the server's datagrams do, as on a connected socket.

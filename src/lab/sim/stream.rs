@@ -112,7 +112,7 @@ impl Application for Service {
 }
 
 /// Connects, reads to the end, closes.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Client {
     /// When it begins, and when it gives up.
     pub begins: Duration,
@@ -141,16 +141,7 @@ pub(crate) enum End {
 
 impl Client {
     pub(crate) fn new(begins: Duration, deadline: Duration, port: u16) -> Self {
-        Self {
-            begins,
-            deadline,
-            port,
-            handle: None,
-            octets: Vec::new(),
-            reads: 0,
-            answered: None,
-            end: None,
-        }
+        Self { begins, deadline, port, ..Self::default() }
     }
 
     fn connect(&self, host: &mut HostAccess) -> SocketHandle {

@@ -3,73 +3,56 @@
 use super::phrases::{self, expected, value, verdict};
 use super::{FinishedRun, ending};
 use crate::duration::Unit;
-use crate::lab::{Report, Value};
+use crate::lab::{Finding, Report, Value};
 use crate::report::escaped;
 
-const HEADER: [&str; 12] = [
-    "lab",
-    "engine",
-    "seed",
-    "options",
-    "transport",
-    "what",
-    "predicted",
-    "observed",
-    "number",
-    "unit",
-    "verdict",
-    "varies",
-];
+/// A line of the table: each field with the name of its column.
+type Row = [(&'static str, String); 12];
 
 /// The table with its head.
 pub(crate) fn csv(done: &[FinishedRun]) -> String {
-    let rows = done.iter().flat_map(|it| rows(&it.report));
-    let lines = std::iter::once(HEADER.map(str::to_owned)).chain(rows);
-    lines.map(|fields| fields.map(quoted).join(",") + "\n").collect()
+    let rows: Vec<Row> = done.iter().flat_map(|it| rows(&it.report)).collect();
+    let head = rows.first().map(|row| row.each_ref().map(|(name, _)| (*name).to_owned()));
+    let fields = rows.iter().map(|row| row.each_ref().map(|(_, field)| quoted(field)));
+    head.into_iter().chain(fields).map(|line| line.join(",") + "\n").collect()
 }
 
 /// A field, in quotes where it needs them.
-fn quoted(field: String) -> String {
+fn quoted(field: &str) -> String {
     if field.contains([',', '"', '\r', '\n']) {
         format!("\"{}\"", field.replace('"', "\"\""))
     } else {
-        field
+        field.to_owned()
     }
 }
 
-fn rows(report: &Report) -> Vec<[String; 12]> {
+fn rows(report: &Report) -> Vec<Row> {
+    match report.findings() {
+        [] => vec![row(report, None)],
+        findings => findings.iter().map(|finding| row(report, Some(finding))).collect(),
+    }
+}
+
+/// The row of a finding, or of a run that has none.
+fn row(report: &Report, finding: Option<&Finding>) -> Row {
     let unit = report.lab.time_unit;
-    let run = [
-        report.lab.name.into(),
-        report.procedure.engine.to_string(),
-        report.seed().map_or_else(String::new, |seed| seed.to_string()),
-        phrases::options(&report.setting.options).join(" "),
-    ];
-    let with = |rest: [String; 8]| {
-        let mut fields = run.iter().cloned().chain(rest);
-        std::array::from_fn(|_| fields.next().unwrap_or_default())
-    };
-    let Ok(outcome) = &report.outcome else {
-        let mut rest = [const { String::new() }; 8];
-        rest[6] = ending(report).1;
-        return vec![with(rest)];
-    };
-    let row = |finding: &crate::lab::Finding| {
-        let prediction = &finding.prediction;
-        let plain_number = finding.observed.as_ref().map(|it| plain_number(it, unit));
-        let (number, number_unit) = plain_number.unwrap_or_default();
-        with([
-            prediction.transport.to_string(),
-            escaped(prediction.what),
-            expected(&prediction.expected, unit),
-            finding.observed.as_ref().map(|it| value(it, unit)).unwrap_or_default(),
-            number,
-            number_unit,
-            verdict(finding, unit),
-            prediction.varies.unwrap_or_default().to_owned(),
-        ])
-    };
-    outcome.findings.iter().map(row).collect()
+    let of = |field: fn(&Finding, Unit) -> String| finding.map(|it| field(it, unit));
+    let observed = finding.and_then(Finding::observed);
+    let (number, its_unit) = observed.map(|it| plain_number(it, unit)).unwrap_or_default();
+    [
+        ("lab", report.lab.name.to_owned()),
+        ("engine", report.engine().to_string()),
+        ("seed", report.seed().map_or_else(String::new, |seed| seed.to_string())),
+        ("options", phrases::options(&report.setting.options).join(" ")),
+        ("transport", of(|it, _| it.transport().to_string()).unwrap_or_default()),
+        ("what", of(|it, _| escaped(it.name())).unwrap_or_default()),
+        ("predicted", of(|it, unit| expected(it.expected(), unit)).unwrap_or_default()),
+        ("observed", observed.map(|it| value(it, unit)).unwrap_or_default()),
+        ("number", number),
+        ("unit", its_unit),
+        ("verdict", of(verdict).unwrap_or_else(|| ending(report).1)),
+        ("varies", finding.and_then(|it| it.prediction.varies).unwrap_or_default().to_owned()),
+    ]
 }
 
 /// What was observed as a number with its unit, for a program to read; a text has neither.
@@ -88,7 +71,7 @@ mod tests {
 
     #[test]
     fn a_field_is_quoted_where_it_would_end_another() {
-        let shown = ["42 octets", "a, b", "say \"no\"", "two\nlines"].map(|it| quoted(it.into()));
+        let shown = ["42 octets", "a, b", "say \"no\"", "two\nlines"].map(quoted);
         assert_eq!(shown, ["42 octets", "\"a, b\"", "\"say \"\"no\"\"\"", "\"two\nlines\""]);
     }
 }

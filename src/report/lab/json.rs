@@ -5,15 +5,14 @@ use super::phrases::{self, expected, value};
 use super::{FinishedRun, ending, not_run};
 use crate::duration::Unit;
 use crate::lab::{
-    Engine, Expected, Finding, Ground, Happening, Lab, Lesson, Next, OptionRange, Part, Procedure,
-    Report, Theory, TraceEvent, Value,
+    Engine, Expected, Finding, Ground, Happening, Lab, Lesson, OptionRange, Part, Procedure,
+    Report, TraceEvent, Value,
 };
 use crate::report::{hex, joined, packet};
 use crate::sys;
 use crate::wire::decode::decode;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value as Json, json};
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// Which labs there are.
@@ -29,8 +28,8 @@ impl Serialize for Lab {
             "question": self.text.question,
             "engines": self.engines().map(Engine::name).collect::<Vec<_>>(),
             "options": Json::Object(self.procedures.iter().map(options).collect()),
-            "theory": theory(self),
-            "next": self.text.next.iter().map(next).collect::<Vec<_>>(),
+            "theory": self.text.theory,
+            "next": self.text.next,
         })
         .serialize(serializer)
     }
@@ -47,12 +46,12 @@ fn options(Procedure { engine, options, .. }: &Procedure) -> (String, Json) {
 
 /// Runs, whole, with their traces.
 pub(crate) fn runs(done: &[FinishedRun]) -> Json {
-    let paths = |captures: &Vec<PathBuf>| {
-        captures.iter().map(|path| path.display().to_string()).collect::<Json>()
-    };
     let one = |FinishedRun { report, captures, .. }: &FinishedRun| {
-        let captures = captures.as_ref().map(|captures| json!({ "captures": paths(captures) }));
-        joined([Some(run(report)), captures])
+        let mut run = json!(report);
+        if let Some(captures) = captures {
+            run["captures"] = captures.iter().map(|path| path.display().to_string()).collect();
+        }
+        run
     };
     json!({ "runs": done.iter().map(one).collect::<Vec<_>>() })
 }
@@ -60,50 +59,39 @@ pub(crate) fn runs(done: &[FinishedRun]) -> Json {
 /// As one of `daytime lab run --json`: `docs/LAB_JSON.md`.
 impl Serialize for Report {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        run(self).serialize(serializer)
+        let Self { lab, procedure, setting, outcome } = self;
+        let system = match procedure.engine {
+            Engine::Sim => None,
+            Engine::Loopback | Engine::Netns => sys::release(),
+        };
+        let unit = lab.time_unit;
+        json!({
+            "lab": lab.name,
+            "question": lab.text.question,
+            "engine": procedure.engine.name(),
+            "seed": self.seed(),
+            "options": phrases::options(&setting.options),
+            "system": system,
+            "good": self.is_as_predicted(),
+            "ended": ending(self).1,
+            "obstacle": outcome.as_ref().err().map(not_run),
+            "theory": lab.text.theory,
+            "method": lab.method(procedure, setting),
+            "findings": self.findings().iter().map(|it| finding(it, unit)).collect::<Vec<_>>(),
+            "lesson": lessons(self),
+            "elsewhere": lab.text.other_systems,
+            "remarks": self.remarks(),
+            "parts": self.parts().iter().map(part).collect::<Vec<_>>(),
+        })
+        .serialize(serializer)
     }
-}
-
-fn run(report: &Report) -> Json {
-    let Report { lab, procedure, setting, outcome } = report;
-    let system = match procedure.engine {
-        Engine::Sim => None,
-        Engine::Loopback | Engine::Netns => sys::release(),
-    };
-    json!({
-        "lab": lab.name,
-        "question": lab.text.question,
-        "engine": procedure.engine.name(),
-        "seed": report.seed(),
-        "options": phrases::options(&setting.options),
-        "system": system,
-        "good": report.is_as_predicted(),
-        "ended": ending(report).1,
-        "obstacle": outcome.as_ref().err().map(not_run),
-        "theory": theory(lab),
-        "method": lab.method(procedure, setting),
-        "findings": report.findings().iter().map(|it| finding(it, lab.time_unit)).collect::<Vec<_>>(),
-        "lesson": lessons(report),
-        "elsewhere": lab.text.other_systems,
-        "remarks": report.remarks(),
-        "parts": report.parts().iter().map(part).collect::<Vec<_>>(),
-    })
-}
-
-fn theory(lab: &Lab) -> Vec<Json> {
-    let sentence = |it: &Theory| json!({ "says": it.says, "source": it.source });
-    lab.text.theory.iter().map(sentence).collect()
-}
-
-fn next(Next { command, watch }: &Next) -> Json {
-    json!({ "command": command, "watch": watch })
 }
 
 /// The sentences of the lesson, each with what was observed of its grounds.
 fn lessons(report: &Report) -> Vec<Json> {
     let ground = |ground: &Ground| {
-        let finding = ground.finding(report.findings());
-        let observed = finding.and_then(|it| it.observed.as_ref());
+        let finding = report.finding(ground.transport, ground.what);
+        let observed = finding.and_then(Finding::observed);
         json!({
             "transport": ground.transport.to_string(),
             "what": ground.what,

@@ -157,7 +157,7 @@ fn patience(conditions: &Conditions) -> Duration {
 mod tests {
     use super::super::LAB;
     use super::*;
-    use crate::lab::experiments::check::as_predicted;
+    use crate::lab::experiments::tests::as_predicted;
     use crate::lab::packet::kind;
     use crate::lab::{Engine, LabOptions, Outcome, Part};
     use crate::trace::Fate;

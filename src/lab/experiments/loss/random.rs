@@ -160,7 +160,7 @@ fn answered(setting: &Setting, tries: u32, seeds: impl Iterator<Item = u64>) -> 
 mod tests {
     use super::super::LAB;
     use super::*;
-    use crate::lab::experiments::check::as_predicted;
+    use crate::lab::experiments::tests::as_predicted;
     use crate::lab::{Engine, LabOptions};
     use std::time::Instant;
 
