@@ -64,24 +64,22 @@ fn nanoseconds<S: Serializer>(time: &Duration, to: S) -> Result<S::Ok, S::Error>
 /// What theory expects and what the run observed, with the verdict.
 ///
 /// ```
-/// use daytime::Transport;
+/// use daytime::Transport::{Tcp, Udp};
 /// use daytime::lab::{self, Engine, Setting, Verdict};
 ///
 /// let loss = lab::find("loss").expect("a lab of that name");
 /// let report = loss.run(Engine::Sim, &Setting::default().count(100))?;
-/// let named = |name| report.findings().iter().find(|it| it.name() == name).expect("a finding");
 ///
-/// let time = named("time if the SYN is lost");
-/// assert_eq!((time.transport(), time.verdict()), (Transport::Tcp, Verdict::AsPredicted));
+/// let time = report.finding(Tcp, "time to the reply").expect("a finding");
+/// assert_eq!(time.verdict(), Verdict::AsPredicted);
 /// assert_eq!(time.expected().only(), time.observed());
 /// assert_eq!(time.observed().map(ToString::to_string), Some("1.08 s".to_owned()));
 ///
-/// let share = named("answered with one try").expected();
+/// let share = report.finding(Udp, "answered with one try").expect("a finding").expected();
 /// assert!(share.lowest() < share.highest());
 ///
 /// let report = loss.run(Engine::Sim, &Setting::default().count(100).loss(70.0))?;
-/// let named = |name| report.findings().iter().find(|it| it.name() == name).expect("a finding");
-/// let failed = named("clients without a reply"); // no formula gives their number
+/// let failed = report.finding(Tcp, "clients without a reply").expect("a finding"); // no formula gives their number
 /// assert_eq!((failed.expected().lowest(), failed.expected().highest()), (None, None));
 /// assert_eq!(failed.verdict().to_string(), "observed");
 /// # Ok::<(), lab::LabError>(())
@@ -197,8 +195,8 @@ impl Expected {
     }
 
     fn agrees(&self, observed: &Value) -> bool {
-        let is_above = |lowest: &Value| observed.same_kind(lowest) && observed >= lowest;
-        let is_below = |highest: &Value| observed.same_kind(highest) && observed <= highest;
+        let is_above = |lowest: &Value| observed.is_comparable(lowest) && observed >= lowest;
+        let is_below = |highest: &Value| observed.is_comparable(highest) && observed <= highest;
         self.lowest().is_none_or(is_above) && self.highest().is_none_or(is_below)
     }
 }
@@ -209,12 +207,27 @@ impl Value {
     }
 
     /// Whether the two can be compared: counts of the same things, two shares, two texts or two times.
-    fn same_kind(&self, other: &Self) -> bool {
+    pub(crate) fn is_comparable(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Count { of: one, .. }, Self::Count { of: other, .. }) => one == other,
             _ => mem::discriminant(self) == mem::discriminant(other),
         }
     }
+
+    /// A count, a share of a whole, or seconds.
+    pub(crate) fn number(&self) -> Option<f64> {
+        match self {
+            Self::Count { count, .. } => Some(to_f64(*count)),
+            Self::Share { share } => Some(*share),
+            Self::Text { .. } => None,
+            Self::Time { time } => Some(time.as_secs_f64()),
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "no lab counts to 2^53")]
+pub(super) fn to_f64(count: u64) -> f64 {
+    count as f64
 }
 
 impl From<&str> for Value {

@@ -3,7 +3,7 @@
 //! A sentence is part of a run's lesson only where the run observed all of its grounds. Where a lab has several
 //! parts, the sentence names the part that its grounds are from, so that no other row contradicts it.
 
-use super::finding::{Finding, Value, Verdict, find};
+use super::finding::{Finding, Verdict, find, to_f64};
 use crate::transport::Transport;
 
 /// A sentence to remember.
@@ -68,7 +68,7 @@ impl Ground {
     fn holds(&self, findings: &[Finding]) -> bool {
         let Some(finding) = find(findings, self.transport, self.what) else { return false };
         let Some(observed) = &finding.observed else { return false };
-        let both = |other: Other| number(observed).zip(other.number(findings));
+        let both = |other: Other| observed.number().zip(other.number(findings));
         match self.must {
             Requirement::BeAsPredicted => {
                 let is_one = finding.prediction.expected.only().is_some();
@@ -95,9 +95,7 @@ impl Other {
 
     fn number(self, findings: &[Finding]) -> Option<f64> {
         match self {
-            Self::Finding(transport, what) => {
-                number(find(findings, transport, what)?.observed.as_ref()?)
-            }
+            Self::Finding(transport, what) => find(findings, transport, what)?.observed()?.number(),
             Self::Number(number) => Some(to_f64(number)),
             Self::Text(_) => None,
         }
@@ -111,25 +109,10 @@ fn name(text: &'static str) -> Option<(Transport, &'static str)> {
     Some((transport, what))
 }
 
-/// A count, a share of a whole, or seconds.
-fn number(value: &Value) -> Option<f64> {
-    match value {
-        Value::Count { count, .. } => Some(to_f64(*count)),
-        Value::Share { share } => Some(*share),
-        Value::Text { .. } => None,
-        Value::Time { time } => Some(time.as_secs_f64()),
-    }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "no lab counts to 2^53")]
-fn to_f64(count: u64) -> f64 {
-    count as f64
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lab::{Expected, Prediction};
+    use crate::lab::{Expected, Prediction, Value};
     use crate::transport::Transport::{Tcp, Udp};
     use std::time::Duration;
 

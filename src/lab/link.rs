@@ -67,9 +67,7 @@ impl Conditions {
             fault: Fault::None,
         }
     }
-}
 
-impl Conditions {
     /// Whether chance decides what becomes of a packet: a share of none or of all leaves nothing to chance.
     pub(crate) fn is_random(&self) -> bool {
         [self.loss, self.duplicate, self.reorder].iter().any(|share| 0.0 < *share && *share < 1.0)

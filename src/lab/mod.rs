@@ -6,13 +6,13 @@
 //! and `server` they are the only ones, and they run on every target, WebAssembly included.
 //!
 //! ```
+//! use daytime::Transport;
 //! use daytime::lab::{self, Engine, Setting, Value};
 //!
 //! let lab = lab::find("loss").expect("a lab of that name");
 //! let report = lab.run(Engine::Sim, &Setting::default().loss(50.0).count(100))?;
 //! assert!(report.is_as_predicted());
-//! let named = |name| report.findings().iter().find(|it| it.name() == name);
-//! let share = named("answered with one try").expect("a finding");
+//! let share = report.finding(Transport::Udp, "answered with one try").expect("a finding");
 //! assert!(matches!(share.observed(), Some(Value::Share { share }) if *share < 0.5));
 //! # Ok::<(), lab::LabError>(())
 //! ```
@@ -58,7 +58,7 @@ pub(crate) use finding::Prediction;
 pub(crate) use lesson::{Ground, Lesson, Other, Requirement};
 pub(crate) use report::Outcome;
 pub(crate) use setting::{LabOption, LabOptions};
-pub(crate) use text::{Next, Program, Text, Theory, Values};
+pub(crate) use text::{Next, Program, Text, Values};
 
 use crate::duration::Unit;
 use crate::transport::Transport;

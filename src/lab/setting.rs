@@ -122,13 +122,14 @@ fn milliseconds(time: Duration) -> f64 {
 /// What a run is made with, on any engine: the seed, and the options that are set. The lab chooses the others.
 ///
 /// ```
+/// use daytime::Transport;
 /// use daytime::lab::{self, Engine, Setting};
 /// use std::time::Duration;
 ///
 /// let setting = Setting::default().delay(Duration::from_millis(50));
 /// let exchange = lab::find("exchange").expect("a lab of that name");
 /// let report = exchange.run(Engine::Sim, &setting)?;
-/// let time = report.findings().iter().find(|it| it.name() == "time to the answer");
+/// let time = report.finding(Transport::Tcp, "time to the answer");
 /// let expected = lab::Value::Time { time: Duration::from_millis(200) };
 /// assert_eq!(time.and_then(lab::Finding::observed), Some(&expected));
 ///

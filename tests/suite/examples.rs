@@ -106,7 +106,7 @@ fn metrics_serves_the_counters_of_its_server_over_http() {
 fn lab_prints_findings_verdicts_and_the_lesson() {
     let printed = good(or_skip!(example("lab")).arg("30"));
     assert!(printed.starts_with("Who repairs what the network loses?\n"), "{printed}");
-    let syn = "tcp time if the SYN is lost: expected 1.08 s, observed 1.08 s: as predicted\n";
+    let syn = "tcp time to the reply: expected 1.08 s, observed 1.08 s: as predicted\n";
     assert!(printed.contains(syn), "{printed}");
     let one_try = printed.lines().find(|it| it.starts_with("udp answered with one try: expected "));
     assert!(one_try.is_some_and(|it| it.ends_with(": as predicted")), "{printed}");

@@ -35,18 +35,9 @@ pub(super) fn expected(expected: &Expected, unit: Unit) -> String {
             format!("any number of {}", plural(0, of).trim_start_matches("0 "))
         }
         (low, None) => format!("at least {}", value(low)),
-        (low, Some(high)) if is_nothing(low) => format!("up to {}", value(high)),
+        (low, Some(high)) if low.number() == Some(0.0) => format!("up to {}", value(high)),
         (Value::Count { count: low, .. }, Some(high)) => format!("{low} to {}", value(high)),
         (low, Some(high)) => format!("{} to {}", value(low), value(high)),
-    }
-}
-
-fn is_nothing(of: &Value) -> bool {
-    match of {
-        Value::Count { count, .. } => *count == 0,
-        Value::Share { share } => *share <= 0.0,
-        Value::Text { .. } => false,
-        Value::Time { time } => time.is_zero(),
     }
 }
 
@@ -64,26 +55,21 @@ pub(super) fn verdict(finding: &Finding, unit: Unit) -> String {
 
 /// By how much it is outside, where that is a number.
 fn by(expected: &Expected, observed: &Value, unit: Unit) -> Option<String> {
-    let low = expected.lowest()?;
-    match (low, observed, expected.highest().unwrap_or(low)) {
-        (Value::Count { count: low, of }, Value::Count { count, of: same }, _)
-            if of == same && count < low =>
-        {
-            Some(format!("{} too few", low - count))
+    let beyond = |more: &Value, less: &Value| match (more, less) {
+        (Value::Count { count, .. }, Value::Count { count: less, .. }) => {
+            Some((count.checked_sub(*less)?.to_string(), ["few", "many"]))
         }
-        (_, Value::Count { count, of: same }, Value::Count { count: high, of })
-            if of == same && count > high =>
-        {
-            Some(format!("{} too many", count - high))
-        }
-        (Value::Time { time: low }, Value::Time { time }, _) if time < low => {
-            Some(format!("{} too short", unit.show(low.saturating_sub(*time))))
-        }
-        (_, Value::Time { time }, Value::Time { time: high }) if time > high => {
-            Some(format!("{} too long", unit.show(time.saturating_sub(*high))))
+        (Value::Time { time }, Value::Time { time: less }) => {
+            Some((unit.show(time.checked_sub(*less)?), ["short", "long"]))
         }
         _ => None,
+    };
+    let low = expected.lowest().filter(|low| low.is_comparable(observed))?;
+    if let Some((gap, [too_little, _])) = beyond(low, observed) {
+        return Some(format!("{gap} too {too_little}"));
     }
+    let (gap, [_, too_much]) = beyond(observed, expected.highest()?)?;
+    Some(format!("{gap} too {too_much}"))
 }
 
 /// What a ground of a lesson has to be: `more than 0`, `"ECONNREFUSED"`.

@@ -19,7 +19,7 @@ pub(crate) struct Ladders {
     left_out: u64,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Conversation {
     title: String,
     /// When it began, after the first packet of all.
@@ -42,10 +42,7 @@ impl Ladders {
         let begin = || Conversation {
             title: seen.title(),
             since_ns: seen.since_ns,
-            is_timed: false,
-            first: Vec::new(),
-            last: VecDeque::new(),
-            missing: 0,
+            ..Conversation::default()
         };
         let conversation = self.drawn.entry(number).or_insert_with(begin);
         let at = conversation.time(seen.captured.at);

@@ -9,7 +9,6 @@ use crate::report::packet::{cut, cut_end};
 use crate::report::page::wrap;
 use crate::trace::{Host, HostId};
 use anstyle::Style;
-use std::cmp::Ordering;
 use std::time::Duration;
 
 /// Minimum columns of a time with the blank after it.
@@ -291,10 +290,7 @@ impl Span {
     }
 
     fn column(self, at: usize) -> usize {
-        match self.from.cmp(&self.to) {
-            Ordering::Greater => self.from - 1 - at,
-            _ => self.from + 1 + at,
-        }
+        if self.from > self.to { self.from - 1 - at } else { self.from + 1 + at }
     }
 
     fn set(self, at: usize, character: char, style: Style, line: &mut Line) {
@@ -303,9 +299,10 @@ impl Span {
 
     /// Puts a text so far from the sender's line.
     fn put(self, at: usize, text: &str, style: Style, line: &mut Line) {
-        match self.from.cmp(&self.to) {
-            Ordering::Greater => line.put_before(self.column(at) + 1, text, style),
-            _ => line.put(self.column(at), text, style),
+        if self.from > self.to {
+            line.put_before(self.column(at) + 1, text, style);
+        } else {
+            line.put(self.column(at), text, style);
         }
     }
 

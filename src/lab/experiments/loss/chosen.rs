@@ -3,8 +3,10 @@
 use super::{TRIES, WHOLE, conditions, received, service, time_without_loss, timeout_of_all_tries};
 use crate::lab::analysis::time_to_the_answer;
 use crate::lab::link::{CLIENT, Conditions, Fault, SERVER};
+use crate::lab::packet::{Kind, kind};
 use crate::lab::sim::{self, Asker, Network, StreamClient, StreamService};
 use crate::lab::{Expected, Prediction, Run, Setting};
+use crate::trace::{Fate, Trace};
 use crate::transport::Transport::{Tcp, Udp};
 use std::time::Duration;
 
@@ -15,12 +17,13 @@ const REPLY: u32 = 4;
 const QUESTION: u32 = 1;
 const ANSWER: u32 = 2;
 
-pub(super) const SYN_REPLY: &str = "reply if the SYN is lost";
-pub(super) const SYN_TIME: &str = "time if the SYN is lost";
-const DATA_REPLY: &str = "reply if it is lost once";
+const LOST: &str = "lost on purpose";
+const RECEIVED: &str = "reply";
+const TIME: &str = "time to the reply";
+const DATA_RECEIVED: &str = "reply if it is lost once";
 const DATA_TIME: &str = "time if it is lost once";
-pub(super) const ONE_TRY: &str = "question lost, one try";
-pub(super) const RETRY: &str = "question lost, a retry";
+const ONE_TRY: &str = "replies, one try";
+const RETRY: &str = "replies, retries";
 
 /// An exchange over TCP: what its link loses, and the names of its part and observations.
 struct Lost {
@@ -32,30 +35,46 @@ struct Lost {
     fault: Fault,
 }
 
-/// The exchanges over TCP.
+/// The exchanges over TCP: the first one loses the SYN or what `--drop` says, under the same names.
 fn lost_over_tcp(setting: &Setting) -> Vec<Lost> {
-    let lost = |part, reply, time, drop: &[u32], fault| Lost {
+    let chosen = |part, drop: &[u32]| Lost {
         part,
-        reply,
-        time,
+        reply: RECEIVED,
+        time: TIME,
         drop: drop.to_vec(),
-        fault,
+        fault: Fault::None,
+    };
+    let reply = Lost {
+        part: "reply lost",
+        reply: DATA_RECEIVED,
+        time: DATA_TIME,
+        drop: Vec::new(),
+        fault: Fault::LoseReply,
     };
     match &setting.options.drop[..] {
-        [] => vec![
-            lost("SYN lost", SYN_REPLY, SYN_TIME, &[SYN], Fault::None),
-            lost("reply lost", DATA_REPLY, DATA_TIME, &[], Fault::LoseReply),
-        ],
-        asked => vec![lost("", "reply", "time to the reply", asked, Fault::None)],
+        [] => vec![chosen("SYN lost", &[SYN]), reply],
+        asked => vec![chosen("", asked)],
     }
 }
 
-/// Over UDP: the numbers of replies with one try and with several, by name, and the lost packets.
-fn lost_over_udp(setting: &Setting) -> ([&'static str; 2], &[u32]) {
+/// The packets that are lost over UDP.
+fn lost_over_udp(setting: &Setting) -> &[u32] {
     match &setting.options.drop[..] {
-        [] => ([ONE_TRY, RETRY], &[QUESTION]),
-        asked => (["replies, one try", "replies, retries"], asked),
+        [] => &[QUESTION],
+        asked => asked,
     }
+}
+
+/// What the link lost, in words.
+fn lost_packets(trace: &Trace) -> String {
+    let lost = trace.packets().filter(|(_, packet)| matches!(packet.fate, Fate::Lost(_)));
+    let words = lost.map(|(event, packet)| match kind(&packet.octets) {
+        kind if event.host == SERVER && kind.octets() > 0 => "reply",
+        Kind::Datagram(_) => "question",
+        kind => kind.words(),
+    });
+    let words: Vec<&str> = words.collect();
+    if words.is_empty() { "nothing".to_owned() } else { words.join(", ") }
 }
 
 /// The link without random loss, but with duplicates and late packets.
@@ -64,12 +83,19 @@ fn without_chance(setting: &Setting, drop: &[u32], fault: Fault) -> Conditions {
 }
 
 pub(super) fn predict(setting: &Setting) -> Vec<Prediction> {
-    let mut predictions = Vec::new();
+    let expected_loss = |packet: &str| match &setting.options.drop[..] {
+        [] => Expected::is(packet),
+        _ => Expected::OBSERVE,
+    };
+    let mut predictions = vec![
+        Prediction::new(Tcp, LOST, expected_loss("SYN")),
+        Prediction::new(Udp, LOST, expected_loss("question")),
+    ];
     for lost in lost_over_tcp(setting) {
         predictions.push(Prediction::is(Tcp, lost.reply, WHOLE));
         predictions.push(Prediction::new(Tcp, lost.time, expected_time(setting, &lost)));
     }
-    for (name, tries) in lost_over_udp(setting).0.into_iter().zip([1, TRIES]) {
+    for (name, tries) in [(ONE_TRY, 1), (RETRY, TRIES)] {
         predictions.push(Prediction::new(Udp, name, expected_replies(setting, tries)));
     }
     predictions
@@ -119,14 +145,17 @@ pub(super) fn run(setting: &Setting, run: &mut Run) {
     for lost in lost_over_tcp(setting) {
         stream(setting, &lost, run);
     }
-    let (names, drop) = lost_over_udp(setting);
-    for (name, (tries, part)) in names.into_iter().zip([(1, "one try"), (TRIES, "a retry")]) {
+    let drop = lost_over_udp(setting);
+    for (name, tries, part) in [(ONE_TRY, 1, "one try"), (RETRY, TRIES, "a retry")] {
         let timeout = timeout_of_all_tries(setting, Duration::from_secs(3));
         let (mut client, mut service) = (Asker::new(1, tries - 1, timeout), service());
         let conditions = without_chance(setting, drop, Fault::None);
         let until = timeout + 10 * conditions.delay;
         let network = Network::new(conditions, setting.seed).traced();
         let trace = network.exchange(&mut client, &mut service, until);
+        if tries == 1 {
+            run.observe(Udp, LOST, lost_packets(&trace));
+        }
         run.observe(Udp, name, (client.received, "reply"));
         run.show(Udp, part, trace);
     }
@@ -140,6 +169,9 @@ fn stream(setting: &Setting, lost: &Lost, run: &mut Run) {
     let mut service = StreamService::default();
     network.run(&mut [(CLIENT, &mut client), (SERVER, &mut service)], patience);
     let trace = network.into_trace();
+    if lost.fault == Fault::None {
+        run.observe(Tcp, LOST, lost_packets(&trace));
+    }
     run.observe(Tcp, lost.reply, received(&client.octets));
     if let Some(time) = time_to_the_answer(&trace) {
         run.observe(Tcp, lost.time, time);
@@ -158,9 +190,8 @@ mod tests {
     use super::super::LAB;
     use super::*;
     use crate::lab::experiments::tests::as_predicted;
-    use crate::lab::packet::kind;
+    use crate::lab::finding::find;
     use crate::lab::{Engine, LabOptions, Outcome, Part};
-    use crate::trace::Fate;
 
     fn few() -> LabOptions {
         LabOptions { count: Some(10), ..LabOptions::default() }
@@ -206,6 +237,31 @@ mod tests {
                 assert_eq!(is_lost, part.name == "reply lost", "{}", part.name);
             }
         }
+    }
+
+    #[test]
+    fn a_finding_has_the_same_name_whatever_packets_are_to_be_lost() {
+        let names = |drop| {
+            let setting = Setting { seed: 1, options: LabOptions { drop, ..few() } };
+            let predictions = predict(&setting).into_iter();
+            predictions.map(|it| (it.transport, it.what)).collect::<Vec<_>>()
+        };
+        let mut unset = names(Vec::new());
+        // With chosen packets, no further exchange loses the reply.
+        unset.retain(|(_, what)| ![DATA_RECEIVED, DATA_TIME].contains(what));
+        assert_eq!(names(vec![2]), unset);
+    }
+
+    #[test]
+    fn the_packets_that_were_lost_are_named() {
+        let lost = |drop| {
+            let outcome = run(1, LabOptions { drop, ..few() });
+            let of = |transport| find(&outcome.findings, transport, LOST)?.observed().cloned();
+            [of(Tcp), of(Udp)].map(|value| value.expect("observed").to_string())
+        };
+        assert_eq!(lost(vec![]), ["SYN", "question"]);
+        assert_eq!(lost(vec![2]), ["SYN-ACK", "reply"]);
+        assert_eq!(lost(vec![4, 6]), ["reply, ACK", "nothing"]);
     }
 
     #[test]
