@@ -26,13 +26,13 @@ pub struct TraceEvent<'a> {
     /// The name of the host, such as `client`.
     pub host: &'a str,
     /// What happened there.
-    pub what: Happening<'a>,
+    pub action: TraceAction<'a>,
 }
 
 /// What happened at a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Happening<'a> {
+pub enum TraceAction<'a> {
     /// The program made a system call.
     Call {
         /// As a program writes it: `recv(10)`.
@@ -78,12 +78,12 @@ pub(crate) struct Event {
     /// Since the trace began.
     pub at: Duration,
     pub host: HostId,
-    pub what: What,
+    pub action: Action,
 }
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum What {
+pub(crate) enum Action {
     /// The program made a system call.
     Call {
         /// As it would be written: `recv(10)`.
@@ -153,26 +153,28 @@ impl Trace {
     /// Every event, by time.
     pub fn events(&self) -> impl Iterator<Item = TraceEvent<'_>> {
         let name = |HostId(number): HostId| self.hosts.get(number).map_or("", |host| &host.name);
-        self.events.iter().map(move |Event { at, host, what }| {
-            let what = match what {
-                What::Call { call, outcome } => Happening::Call { call, outcome },
-                What::Packet(Packet { to, octets, fate }) => Happening::Packet {
+        self.events.iter().map(move |Event { at, host, action }| {
+            let action = match action {
+                Action::Call { call, outcome } => TraceAction::Call { call, outcome },
+                Action::Packet(Packet { to, octets, fate }) => TraceAction::Packet {
                     to: name(*to),
                     octets,
                     arrivals: fate.arrivals(),
                     fate: fate.words(*at),
                 },
-                What::State(transport, state) => Happening::State { transport: *transport, state },
+                Action::State(transport, state) => {
+                    TraceAction::State { transport: *transport, state }
+                }
             };
-            TraceEvent { at: *at, host: name(*host), what }
+            TraceEvent { at: *at, host: name(*host), action }
         })
     }
 
     /// Every packet, with its time and the host that sent it.
     pub(crate) fn packets(&self) -> impl Iterator<Item = (&Event, &Packet)> {
-        self.events.iter().filter_map(|event| match &event.what {
-            What::Packet(packet) => Some((event, packet)),
-            What::Call { .. } | What::State(..) => None,
+        self.events.iter().filter_map(|event| match &event.action {
+            Action::Packet(packet) => Some((event, packet)),
+            Action::Call { .. } | Action::State(..) => None,
         })
     }
 }
@@ -219,8 +221,8 @@ mod tests {
     const MS: Duration = Duration::from_millis(1);
 
     fn call(at: Duration, name: &str) -> Event {
-        let what = What::Call { call: name.into(), outcome: String::new() };
-        Event { at, host: HostId(0), what }
+        let action = Action::Call { call: name.into(), outcome: String::new() };
+        Event { at, host: HostId(0), action }
     }
 
     #[test]
@@ -232,9 +234,9 @@ mod tests {
         let names: Vec<&str> = trace
             .events
             .iter()
-            .map(|event| match &event.what {
-                What::Call { call, .. } => call.as_str(),
-                What::Packet(_) | What::State(..) => "none",
+            .map(|event| match &event.action {
+                Action::Call { call, .. } => call.as_str(),
+                Action::Packet(_) | Action::State(..) => "none",
             })
             .collect();
         assert_eq!(names, ["first", "second", "third", "fourth"]);

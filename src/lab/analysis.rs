@@ -82,7 +82,7 @@ pub(super) fn after_the_reply(trace: &Trace) -> AfterReply {
 mod tests {
     use super::super::packet::{datagram, syn};
     use super::*;
-    use crate::trace::What;
+    use crate::trace::Action;
     use std::net::SocketAddrV4;
 
     const MS: Duration = Duration::from_millis(1);
@@ -92,8 +92,8 @@ mod tests {
         for (at, host, octets, comes) in packets {
             let (at, to) = (*at * MS, if *host == SERVER { CLIENT } else { SERVER });
             let fate = if *comes { Fate::Arrived(vec![at + 20 * MS]) } else { Fate::Seen };
-            let what = What::Packet(Packet { to, octets: octets.to_vec(), fate });
-            trace.push(Event { at, host: *host, what });
+            let action = Action::Packet(Packet { to, octets: octets.to_vec(), fate });
+            trace.push(Event { at, host: *host, action });
         }
         trace
     }

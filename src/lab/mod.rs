@@ -43,7 +43,7 @@ mod setting;
 mod sim;
 mod text;
 
-pub use crate::trace::{Happening, Trace, TraceEvent};
+pub use crate::trace::{Trace, TraceAction, TraceEvent};
 pub use error::LabError;
 pub use finding::{Expected, Finding, Value, Verdict};
 #[cfg(all(feature = "client", feature = "server"))]

@@ -4,7 +4,7 @@
 //! recorder has a clock, which begins with its first use. Calls on real sockets: `loopback/calls.rs`.
 
 use super::Obstacle;
-use crate::trace::{Event, Fate, Host, HostId, Loss, Packet, Trace, What};
+use crate::trace::{Action, Event, Fate, Host, HostId, Loss, Packet, Trace};
 use std::io;
 use std::net::IpAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -70,15 +70,15 @@ impl Recorder {
     }
 
     /// Records an event that happened at a time of its own.
-    pub(crate) fn record(&self, at: Duration, host: HostId, what: What) {
-        self.change(|record| record.trace.events.push(Event { at, host, what }));
+    pub(crate) fn record(&self, at: Duration, host: HostId, action: Action) {
+        self.change(|record| record.trace.events.push(Event { at, host, action }));
     }
 
     /// Records a packet with some copies under way. Returns its number, for [`delivered`](Self::delivered).
     pub(crate) fn sent(&self, at: Duration, host: HostId, packet: Packet, copies: usize) -> usize {
         self.change(|record| {
             record.under_way += copies;
-            record.trace.events.push(Event { at, host, what: What::Packet(packet) });
+            record.trace.events.push(Event { at, host, action: Action::Packet(packet) });
             record.trace.events.len() - 1
         })
     }
@@ -87,8 +87,8 @@ impl Recorder {
     pub(crate) fn delivered(&self, number: usize, at: Option<Duration>) {
         self.change(|record| {
             record.under_way = record.under_way.saturating_sub(1);
-            let what = record.trace.events.get_mut(number).map(|event| &mut event.what);
-            let Some(What::Packet(Packet { fate, .. })) = what else { return };
+            let action = record.trace.events.get_mut(number).map(|event| &mut event.action);
+            let Some(Action::Packet(Packet { fate, .. })) = action else { return };
             match (fate, at) {
                 (Fate::Arrived(times), Some(at)) => times.push(at),
                 // Of a copy that had no room, the packet is not lost that has come.
@@ -157,10 +157,10 @@ impl Recorder {
     pub(crate) fn short_trace(&self) -> Trace {
         let Trace { hosts, events } = self.trace();
         let is_same =
-            |one: &Event, other: &Event| (one.host, &one.what) == (other.host, &other.what);
+            |one: &Event, other: &Event| (one.host, &one.action) == (other.host, &other.action);
         let shorten = |same: &[Event]| {
             let mut event = same[0].clone();
-            if let (What::Call { call, outcome }, 2..) = (&mut event.what, same.len()) {
+            if let (Action::Call { call, outcome }, 2..) = (&mut event.action, same.len()) {
                 *call = format!("{call} × {}", same.len());
                 *outcome = format!("{outcome} each");
             }
@@ -230,14 +230,14 @@ mod tests {
     fn a_call_that_is_repeated_is_one_line_and_another_host_or_outcome_is_a_new_one() {
         let recorder = Recorder::between(Vec::new());
         let call =
-            |call: &str, outcome: &str| What::Call { call: call.into(), outcome: outcome.into() };
+            |call: &str, outcome: &str| Action::Call { call: call.into(), outcome: outcome.into() };
         for _ in 0..3 {
             recorder.record(MS, SERVER, call("send(1)", "1 octet"));
         }
         recorder.record(MS, SERVER, call("send(1)", "EAGAIN"));
         recorder.record(MS, CLIENT, call("send(1)", "EAGAIN"));
-        let lines: Vec<(HostId, What)> =
-            recorder.short_trace().events.into_iter().map(|it| (it.host, it.what)).collect();
+        let lines: Vec<(HostId, Action)> =
+            recorder.short_trace().events.into_iter().map(|it| (it.host, it.action)).collect();
         let expected = [
             (SERVER, call("send(1) × 3", "1 octet each")),
             (SERVER, call("send(1)", "EAGAIN")),

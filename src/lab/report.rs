@@ -63,7 +63,7 @@ impl Report {
     ///
     /// ```
     /// use daytime::Transport;
-    /// use daytime::lab::{self, Engine, Happening, Setting};
+    /// use daytime::lab::{self, Engine, TraceAction, Setting};
     ///
     /// let exchange = lab::find("exchange").expect("a lab of that name");
     /// let report = exchange.run(Engine::Sim, &Setting::default())?;
@@ -72,7 +72,7 @@ impl Report {
     /// assert!(udp.trace.hosts().eq(["client", "server"]));
     /// let mut senders = Vec::new();
     /// for event in udp.trace.events() {
-    ///     if let Happening::Packet { arrivals, .. } = event.what {
+    ///     if let TraceAction::Packet { arrivals, .. } = event.action {
     ///         assert!(event.at < arrivals[0]);
     ///         senders.push(event.host);
     ///     }

@@ -5,7 +5,7 @@
 
 use super::decode::decode;
 use super::{Captured, InterfaceId, link};
-use crate::trace::{Fate, HostId, Trace, What};
+use crate::trace::{Action, Fate, HostId, Trace};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ pub(crate) fn pcapng(trace: &Trace, host: HostId) -> Vec<u8> {
     let name = trace.hosts.get(host.0).map_or("unknown", |host| &host.name);
     let mut seen: Vec<(Duration, &[u8], Vec<u8>)> = Vec::new();
     for event in &trace.events {
-        let What::Packet(packet) = &event.what else { continue };
+        let Action::Packet(packet) = &event.action else { continue };
         let words = packet.fate.words(event.at).into_bytes();
         let mut saw = |at: Duration| seen.push((at, &packet.octets, words.clone()));
         if event.host == host {
@@ -166,8 +166,8 @@ mod tests {
         let mut trace = Trace::between(vec![host("client"), host("server")]);
         for (number, (from, to, at, fate)) in packets.into_iter().enumerate() {
             let octets = vec![0x45, u8::try_from(number).expect("few")];
-            let what = What::Packet(Packet { to, octets, fate });
-            trace.push(Event { at, host: from, what });
+            let action = Action::Packet(Packet { to, octets, fate });
+            trace.push(Event { at, host: from, action });
         }
         trace
     }

@@ -253,14 +253,14 @@ mod tests {
     use super::super::tests as check;
     use super::*;
     use crate::lab::LabOptions;
-    use crate::trace::{Event, What};
+    use crate::trace::{Action, Event};
 
     #[test]
     fn reuseaddr_gives_all_datagrams_to_the_last_and_reuseport_some_to_each() {
         if sys::SPREADS_CLIENTS {
             let run = check::all_is_as_predicted(&LAB, LabOptions::default());
             for part in run.parts.iter().filter(|part| part.name == "SO_REUSEPORT") {
-                let receives = |event: &&Event| matches!(&event.what, What::Call { call, .. } if call == "recv(1024)");
+                let receives = |event: &&Event| matches!(&event.action, Action::Call { call, .. } if call == "recv(1024)");
                 let receives = part.trace.events.iter().filter(receives).count();
                 assert_eq!(receives, 200, "each client is in the trace");
             }

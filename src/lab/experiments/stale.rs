@@ -8,7 +8,7 @@ use crate::lab::sim::{
     StreamService, address,
 };
 use crate::lab::{Engine, Lab, LabOption, Prediction, Procedure, Run, Setting, never};
-use crate::trace::{Trace, What};
+use crate::trace::{Action, Trace};
 use crate::transport::Transport::{Tcp, Udp};
 use std::time::Duration;
 
@@ -162,7 +162,7 @@ fn numbered(mut trace: Trace, answers: &[Answer], delay: Duration) -> Trace {
         format!("question {number}")
     };
     for event in &mut trace.events {
-        let What::Call { call, outcome } = &mut event.what else { continue };
+        let Action::Call { call, outcome } = &mut event.action else { continue };
         let answer = |delay| format!("to question {}", answered(answers, event.at, delay));
         let number = match &**call {
             "send(0)" => next(&mut asked),
@@ -204,9 +204,9 @@ mod tests {
             .events
             .iter()
             .filter(|event| event.host == CLIENT)
-            .filter_map(|event| match &event.what {
-                What::Call { call, outcome } => Some(format!("{call} = {outcome}")),
-                What::Packet(_) | What::State(..) => None,
+            .filter_map(|event| match &event.action {
+                Action::Call { call, outcome } => Some(format!("{call} = {outcome}")),
+                Action::Packet(_) | Action::State(..) => None,
             })
             .collect();
         let expected = [
@@ -234,8 +234,13 @@ mod tests {
             assert!(ports.len() >= 5 && ports.iter().all(|it| *it == Some(port)), "{ports:?}");
             let calls = ["connect()", "accept()", "send(40)"];
             for call in calls {
-                let is = |what: &What| matches!(what, What::Call { call: it, .. } if it == call);
-                assert_eq!(part.trace.events.iter().filter(|it| is(&it.what)).count(), 1, "{call}");
+                let is =
+                    |action: &Action| matches!(action, Action::Call { call: it, .. } if it == call);
+                assert_eq!(
+                    part.trace.events.iter().filter(|it| is(&it.action)).count(),
+                    1,
+                    "{call}"
+                );
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::lab::finding::compare;
 use crate::lab::{Engine, Lab, LabOptions, Outcome, Part, Setting, Verdict};
-use crate::trace::{Event, HostId, What};
+use crate::trace::{Action, Event, HostId};
 use crate::transport::Transport;
 use std::collections::BTreeMap;
 
@@ -95,7 +95,7 @@ impl Success<'_> {
 
 /// An outcome that is an error begins with its name.
 fn success(event: &Event) -> Option<Success<'_>> {
-    let What::Call { call, outcome } = &event.what else { return None };
+    let Action::Call { call, outcome } = &event.action else { return None };
     if outcome.starts_with('E') {
         return None;
     }
@@ -110,5 +110,5 @@ fn success(event: &Event) -> Option<Success<'_>> {
 /// True if such a call stands in a trace.
 pub(super) fn is_shown(outcome: &Outcome, call: &str) -> bool {
     let mut events = outcome.parts.iter().flat_map(|part| &part.trace.events);
-    events.any(|event| matches!(&event.what, What::Call { call: shown, .. } if shown == call))
+    events.any(|event| matches!(&event.action, Action::Call { call: shown, .. } if shown == call))
 }

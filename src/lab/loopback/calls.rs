@@ -2,7 +2,7 @@
 
 use super::{error_name, octet_count, octets, recv};
 use crate::lab::recorder::Recorder;
-use crate::trace::{Host, HostId, What};
+use crate::trace::{Action, Host, HostId};
 use socket2::Socket;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -60,14 +60,14 @@ impl Recorder {
             }
             result => outcome(result, success),
         };
-        self.record(at, host, What::Call { call: call.to_owned(), outcome });
+        self.record(at, host, Action::Call { call: call.to_owned(), outcome });
         result
     }
 
     /// Records what was done otherwise than by one call: many at once, or one that only began.
     pub(crate) fn note(&self, host: HostId, call: &str, outcome: &str) {
-        let what = What::Call { call: call.to_owned(), outcome: outcome.to_owned() };
-        self.record(self.now(), host, what);
+        let action = Action::Call { call: call.to_owned(), outcome: outcome.to_owned() };
+        self.record(self.now(), host, action);
     }
 
     /// Connects a socket; over UDP the kernel keeps the address.
@@ -184,9 +184,10 @@ mod tests {
         assert_eq!(taken.expect("taken"), 4);
         let nobody = || TcpStream::connect("127.0.0.1:1");
         assert!(recorder.call(CLIENT, "connect()", nobody, |_| "done".into()).is_err());
-        let outcomes: Vec<What> = recorder.trace().events.into_iter().map(|it| it.what).collect();
+        let outcomes: Vec<Action> =
+            recorder.trace().events.into_iter().map(|it| it.action).collect();
         let call =
-            |call: &str, outcome: &str| What::Call { call: call.into(), outcome: outcome.into() };
+            |call: &str, outcome: &str| Action::Call { call: call.into(), outcome: outcome.into() };
         assert_eq!(outcomes, [call("recv(10)", "4 octets"), call("connect()", "ECONNREFUSED")]);
     }
 
@@ -225,8 +226,8 @@ mod tests {
     }
 
     fn call(event: Event) -> String {
-        match event.what {
-            What::Call { call, .. } => call,
+        match event.action {
+            Action::Call { call, .. } => call,
             other => panic!("{other:?}"),
         }
     }
@@ -238,8 +239,8 @@ mod tests {
         let recv = "recv(1024)";
         recorder.call(CLIENT, recv, nothing, |()| String::new()).expect_err("nothing");
         recorder.call_at_once(CLIENT, recv, nothing, |()| String::new()).expect_err("nothing");
-        let outcome = |event: Event| match event.what {
-            What::Call { outcome, .. } => outcome,
+        let outcome = |event: Event| match event.action {
+            Action::Call { outcome, .. } => outcome,
             other => panic!("{other:?}"),
         };
         let outcomes: Vec<String> = recorder.trace().events.into_iter().map(outcome).collect();

@@ -98,7 +98,7 @@ pub(crate) fn start_service(transport: Transport, at: SocketAddr) -> Result<Runn
 mod tests {
     use super::super::{ANY_PORT, CLIENT, PATIENCE, ctime_reply, received};
     use super::*;
-    use crate::trace::What;
+    use crate::trace::Action;
 
     #[test]
     fn a_client_asks_a_plain_server_and_hears_a_line() {
@@ -113,8 +113,8 @@ mod tests {
             answer(&recorder, SERVER, transport, &server, &line).expect("answered");
             let receipt = recorder.receive_within(CLIENT, &client, PATIENCE);
             assert_eq!(received(&receipt), "26 octets", "{transport}");
-            let calls = recorder.trace().events.into_iter().map(|event| match event.what {
-                What::Call { call, .. } => call,
+            let calls = recorder.trace().events.into_iter().map(|event| match event.action {
+                Action::Call { call, .. } => call,
                 other => panic!("{other:?}"),
             });
             let expected = match transport {

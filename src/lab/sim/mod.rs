@@ -24,7 +24,7 @@ use crate::clock::{Clock, Reading};
 use crate::duration::short;
 use crate::responder::Responder;
 use crate::syntax::{Syntax, Zone};
-use crate::trace::{Event, What};
+use crate::trace::{Action, Event};
 use chrono::DateTime;
 use std::time::Duration;
 
@@ -42,7 +42,7 @@ pub(crate) const TIME_WAIT: Duration = Duration::from_secs(10);
 /// What a reader of the drawings must know of this engine.
 pub(crate) fn remarks(parts: &[Part]) -> Vec<String> {
     let is_time_wait =
-        |event: &Event| matches!(&event.what, What::State(_, state) if state == "TIME-WAIT");
+        |event: &Event| matches!(&event.action, Action::State(_, state) if state == "TIME-WAIT");
     let is_drawn = parts.iter().flat_map(|part| &part.trace.events).any(is_time_wait);
     let remark = || {
         let here = short(TIME_WAIT);
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
     use crate::lab::LabOptions;
     use crate::lab::link::{CLIENT, Fault, SERVER};
-    use crate::trace::{Event, Fate, Loss, Packet, Trace, What};
+    use crate::trace::{Action, Event, Fate, Loss, Packet, Trace};
 
     const MS: Duration = Duration::from_millis(1);
 
@@ -133,9 +133,9 @@ mod tests {
         let (_, trace) = stream(plain(), 1);
         let states = |host| {
             let of_host = move |event: &&Event| event.host == host;
-            trace.events.iter().filter(of_host).filter_map(|event| match &event.what {
-                What::State(_, state) => Some((event.at.as_millis(), state.as_str())),
-                What::Call { .. } | What::Packet(_) => None,
+            trace.events.iter().filter(of_host).filter_map(|event| match &event.action {
+                Action::State(_, state) => Some((event.at.as_millis(), state.as_str())),
+                Action::Call { .. } | Action::Packet(_) => None,
             })
         };
         let client = [(0, "SYN-SENT"), (40, "ESTABLISHED"), (80, "CLOSE-WAIT"), (80, "LAST-ACK")];
@@ -247,7 +247,7 @@ mod tests {
         let when = |wanted: &str| {
             let is = |event: &&Event| {
                 event.host == SERVER
-                    && matches!(&event.what, What::State(_, state) if state == wanted)
+                    && matches!(&event.action, Action::State(_, state) if state == wanted)
             };
             trace.events.iter().find(is).expect("the state").at
         };

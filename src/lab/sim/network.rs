@@ -5,7 +5,7 @@ use crate::lab::LabOptions;
 use crate::lab::link::{CLIENT, Conditions, FORGER, Link, SERVER};
 use crate::lab::packet::client_port;
 use crate::lab::recorder::Recorder;
-use crate::trace::{self, Fate, HostId, Packet, Trace, What};
+use crate::trace::{self, Action, Fate, HostId, Packet, Trace};
 use crate::transport::{PORT, Transport};
 use smoltcp::iface::{Context, SocketSet};
 use smoltcp::socket::tcp::State;
@@ -185,8 +185,8 @@ impl Network {
         }
         for (state, port) in self.hosts[host.0].changes() {
             if state != State::Listen {
-                let what = || What::State(Transport::Tcp, state.to_string());
-                record(&self.recorders, port, self.now, host, what);
+                let action = || Action::State(Transport::Tcp, state.to_string());
+                record(&self.recorders, port, self.now, host, action);
             }
         }
     }
@@ -203,7 +203,7 @@ impl Network {
         }
         if !self.recorders.is_empty() {
             let (port, packet) = (client_port(&octets), Packet { to, octets, fate });
-            record(&self.recorders, port, self.now, from, || What::Packet(packet.clone()));
+            record(&self.recorders, port, self.now, from, || Action::Packet(packet.clone()));
         }
     }
 
@@ -232,18 +232,18 @@ fn record(
     port: Option<u16>,
     at: Duration,
     host: HostId,
-    what: impl Fn() -> What,
+    action: impl Fn() -> Action,
 ) {
     for (_, recorder) in recorders.iter().filter(|(only, _)| only.is_none() || *only == port) {
-        recorder.record(at, host, what());
+        recorder.record(at, host, action());
     }
 }
 
 impl HostAccess<'_> {
     /// Records a call of the program.
     pub(crate) fn call(&self, call: &str, outcome: impl Fn() -> String) {
-        let what = || What::Call { call: call.to_owned(), outcome: outcome() };
-        record(self.recorders, self.port, self.now, self.host, what);
+        let action = || Action::Call { call: call.to_owned(), outcome: outcome() };
+        record(self.recorders, self.port, self.now, self.host, action);
     }
 }
 

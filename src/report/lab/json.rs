@@ -5,8 +5,8 @@ use super::phrases::{self, expected, value};
 use super::{FinishedRun, ending, not_run};
 use crate::duration::Unit;
 use crate::lab::{
-    Engine, Expected, Finding, Ground, Happening, Lab, Lesson, OptionRange, Part, Procedure,
-    Report, TraceEvent, Value,
+    Engine, Expected, Finding, Ground, Lab, Lesson, OptionRange, Part, Procedure, Report,
+    TraceAction, TraceEvent, Value,
 };
 use crate::report::{hex, joined, packet};
 use crate::sys;
@@ -150,14 +150,14 @@ fn part(Part { transport, name, trace }: &Part) -> Json {
     })
 }
 
-fn event(TraceEvent { at, host, what, .. }: TraceEvent) -> Json {
+fn event(TraceEvent { at, host, action, .. }: TraceEvent) -> Json {
     let place = json!({ "at_ns": nanoseconds(at), "host": host });
-    let what = match what {
-        Happening::Call { call, outcome } => json!({ "call": call, "outcome": outcome }),
-        Happening::State { transport, state } => {
+    let action = match action {
+        TraceAction::Call { call, outcome } => json!({ "call": call, "outcome": outcome }),
+        TraceAction::State { transport, state } => {
             json!({ "transport": transport.to_string(), "state": state })
         }
-        Happening::Packet { to, octets, arrivals, fate } => {
+        TraceAction::Packet { to, octets, arrivals, fate } => {
             let times = arrivals.iter().copied().map(nanoseconds).collect::<Json>();
             let label = decode(octets).map(|it| packet::label(&it));
             joined([
@@ -167,7 +167,7 @@ fn event(TraceEvent { at, host, what, .. }: TraceEvent) -> Json {
             ])
         }
     };
-    joined([Some(place), Some(what)])
+    joined([Some(place), Some(action)])
 }
 
 fn nanoseconds(duration: Duration) -> Json {

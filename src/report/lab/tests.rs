@@ -3,7 +3,7 @@
 use super::*;
 use crate::duration::Unit;
 use crate::lab::{LabOption, LabOptions, Prediction, Run, Text, Value, never, no_values, run};
-use crate::trace::{Event, Fate, Host, HostId, Loss, Packet, Trace, What};
+use crate::trace::{Action, Event, Fate, Host, HostId, Loss, Packet, Trace};
 use serde_json::json;
 use std::sync::LazyLock;
 
@@ -316,10 +316,10 @@ fn observe(setting: &Setting) -> Run {
 fn trace(fate: Fate) -> Trace {
     let host = |name: &str| Host { name: name.into(), addresses: Vec::new() };
     let mut trace = Trace::between(vec![host("client"), host("server")]);
-    let what = What::Packet(Packet { to: HostId(1), octets: vec![0xff, 0x1b], fate });
-    trace.push(Event { at: Duration::ZERO, host: HostId(0), what });
-    let what = What::Call { call: "recv(10)".into(), outcome: "EAGAIN".into() };
-    trace.push(Event { at: Duration::from_millis(30), host: HostId(0), what });
+    let action = Action::Packet(Packet { to: HostId(1), octets: vec![0xff, 0x1b], fate });
+    trace.push(Event { at: Duration::ZERO, host: HostId(0), action });
+    let action = Action::Call { call: "recv(10)".into(), outcome: "EAGAIN".into() };
+    trace.push(Event { at: Duration::from_millis(30), host: HostId(0), action });
     trace
 }
 

@@ -88,7 +88,7 @@ pub(crate) fn text(lines: &[Line]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trace::{Event, Fate, HostId, Loss, Packet, What};
+    use crate::trace::{Action, Event, Fate, HostId, Loss, Packet};
     use crate::transport::Transport;
     use std::time::Duration;
 
@@ -105,15 +105,15 @@ mod tests {
     }
 
     fn call(trace: &mut Trace, at: u32, host: HostId, call: &str, outcome: &str) {
-        let what = What::Call { call: call.into(), outcome: outcome.into() };
-        trace.push(Event { at: at * MS, host, what });
+        let action = Action::Call { call: call.into(), outcome: outcome.into() };
+        trace.push(Event { at: at * MS, host, action });
     }
 
     /// A packet that is no IP packet, of so many octets.
     fn packet(trace: &mut Trace, at: u32, host: HostId, octets: usize, fate: Fate) {
         let to = if host == CLIENT { SERVER } else { CLIENT };
-        let what = What::Packet(Packet { to, octets: vec![0; octets], fate });
-        trace.push(Event { at: at * MS, host, what });
+        let action = Action::Packet(Packet { to, octets: vec![0; octets], fate });
+        trace.push(Event { at: at * MS, host, action });
     }
 
     fn arrived(times: &[u32]) -> Fate {
@@ -140,8 +140,8 @@ mod tests {
         call(&mut trace, 0, CLIENT, "connect()", "");
         packet(&mut trace, 0, CLIENT, 1, arrived(&[20]));
         call(&mut trace, 20, SERVER, "accept()", "done");
-        let what = What::State(Transport::Tcp, "ESTABLISHED".into());
-        trace.push(Event { at: 20 * MS, host: SERVER, what });
+        let action = Action::State(Transport::Tcp, "ESTABLISHED".into());
+        trace.push(Event { at: 20 * MS, host: SERVER, action });
         packet(&mut trace, 20, SERVER, 222, arrived(&[40]));
         assert_eq!(
             rows(&draw(&trace, "TCP", 50), 0),
@@ -250,8 +250,9 @@ mod tests {
     fn three_hosts_have_a_line_each_and_an_arrow_crosses_the_one_between() {
         let mut trace = two();
         trace.hosts.push(Host { name: "victim".into(), addresses: Vec::new() });
-        let what = What::Packet(Packet { to: HostId(2), octets: vec![0; 5], fate: arrived(&[20]) });
-        trace.push(Event { at: MS, host: CLIENT, what });
+        let action =
+            Action::Packet(Packet { to: HostId(2), octets: vec![0; 5], fate: arrived(&[20]) });
+        trace.push(Event { at: MS, host: CLIENT, action });
         call(&mut trace, 2, SERVER, "recv()", "");
         assert_eq!(
             rows(&draw(&trace, "UDP", 60), 3),
@@ -309,8 +310,8 @@ mod tests {
     fn the_axis_counts_in_what_suits_the_last_time() {
         let drawn = |at: Duration| {
             let mut trace = two();
-            let what = What::Call { call: "close()".into(), outcome: String::new() };
-            trace.push(Event { at, host: CLIENT, what });
+            let action = Action::Call { call: "close()".into(), outcome: String::new() };
+            trace.push(Event { at, host: CLIENT, action });
             let drawn = plain(&draw(&trace, "TCP", 50));
             let words: Vec<String> = drawn.split_whitespace().map(str::to_owned).collect();
             (words[1].clone(), words[6].clone())
@@ -325,8 +326,8 @@ mod tests {
     #[test]
     fn beside_a_longer_drawing_the_axis_has_the_unit_of_that_and_keeps_its_microseconds() {
         let mut trace = two();
-        let what = What::Call { call: "close()".into(), outcome: String::new() };
-        trace.push(Event { at: Duration::from_nanos(38_400), host: CLIENT, what });
+        let action = Action::Call { call: "close()".into(), outcome: String::new() };
+        trace.push(Event { at: Duration::from_nanos(38_400), host: CLIENT, action });
         assert_eq!(length(&trace), Duration::from_nanos(38_400));
         let drawn = |longest| plain(&super::draw(&trace, "TCP", longest, 50));
         let long = drawn(Duration::from_millis(200));

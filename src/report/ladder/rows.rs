@@ -2,7 +2,7 @@
 
 use super::retransmissions::Retransmissions;
 use crate::report::{escaped, packet, plural};
-use crate::trace::{Event, Fate, HostId, Loss, Trace, What};
+use crate::trace::{Action, Event, Fate, HostId, Loss, Trace};
 use crate::wire::decode::{Decoded, Flags, Kind as Carried, decode};
 use std::time::Duration;
 
@@ -65,21 +65,21 @@ pub(super) fn rows(trace: &Trace) -> Vec<Row> {
     let mut sent = Retransmissions::default();
     let mut events = &trace.events[..];
     while let [event, rest @ ..] = events {
-        let same = |it: &&Event| it.host == event.host && it.what == event.what;
+        let same = |it: &&Event| it.host == event.host && it.action == event.action;
         let mut repeats = 0;
-        match &event.what {
-            What::Call { call, outcome } => {
+        match &event.action {
+            Action::Call { call, outcome } => {
                 // Two are no more to read than one with a note.
                 repeats =
                     Some(rest.iter().take_while(same).count()).filter(|it| *it > 1).unwrap_or(0);
                 let item = Item::Call(event.host, call_text(call, outcome, repeats + 1));
                 rows.push(Row { at: event.at, item, events: repeats as u64 + 1 });
             }
-            What::State(_, state) => {
+            Action::State(_, state) => {
                 let item = Item::State(event.host, format!("[{}]", escaped(state)));
                 rows.push(Row { at: event.at, item, events: 1 });
             }
-            What::Packet(packet) => {
+            Action::Packet(packet) => {
                 let (from, to) = (event.host, packet.to);
                 let arrow = match decode(&packet.octets) {
                     Some(decoded) => Arrow::of(&decoded, from, to, sent.record(from, &decoded)),

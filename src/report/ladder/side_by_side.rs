@@ -30,13 +30,13 @@ pub(crate) fn side_by_side(left: &[Line], right: &[Line], width: usize) -> Strin
 mod tests {
     use super::super::draw;
     use super::*;
-    use crate::trace::{Event, Fate, Host, HostId, Packet, Trace, What};
+    use crate::trace::{Action, Event, Fate, Host, HostId, Packet, Trace};
     use std::time::Duration;
 
     fn packet(trace: &mut Trace, from: HostId, to: HostId) {
         let fate = Fate::Arrived(vec![Duration::from_millis(20)]);
-        let what = What::Packet(Packet { to, octets: vec![0; 5], fate });
-        trace.push(Event { at: Duration::ZERO, host: from, what });
+        let action = Action::Packet(Packet { to, octets: vec![0; 5], fate });
+        trace.push(Event { at: Duration::ZERO, host: from, action });
     }
 
     #[test]

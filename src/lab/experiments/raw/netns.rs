@@ -167,7 +167,7 @@ fn source() -> [u8; 4] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trace::{Event, Fate, Packet, What};
+    use crate::trace::{Action, Event, Fate, Packet};
 
     /// Is interrupted, gives an octet, and then has no more.
     struct Interrupted(Vec<io::Result<usize>>);
@@ -192,8 +192,8 @@ mod tests {
         let mut trace = Trace::default();
         for octets in [vec![1], vec![2], vec![3]] {
             let fate = Fate::Arrived(vec![Duration::ZERO]);
-            let what = What::Packet(Packet { to: SERVER, octets, fate });
-            trace.push(Event { at: Duration::ZERO, host: CLIENT, what });
+            let action = Action::Packet(Packet { to: SERVER, octets, fate });
+            trace.push(Event { at: Duration::ZERO, host: CLIENT, action });
         }
         assert_eq!(compare_copies(&[vec![1], vec![2], vec![3]], &trace), ALL);
         assert_eq!(compare_copies(&[vec![1], vec![3]], &trace), "2 of 3");
