@@ -28,13 +28,13 @@ pub(crate) struct Ground {
 pub(crate) enum Requirement {
     /// Exactly the one value that was predicted from the options.
     BeAsPredicted,
-    Equal(Other),
-    Exceed(Other),
+    Equal(Comparand),
+    Exceed(Comparand),
 }
 
 /// What a finding is compared with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Other {
+pub(crate) enum Comparand {
     /// Another finding of the same run.
     Finding(Transport, &'static str),
     /// A count, or a share of a whole.
@@ -56,25 +56,25 @@ impl Ground {
         let (left, must) = if let Some(left) = text.strip_suffix(" as predicted") {
             (left, Requirement::BeAsPredicted)
         } else if let Some((left, right)) = text.split_once(" > ") {
-            (left, Requirement::Exceed(Other::parse(right)?))
+            (left, Requirement::Exceed(Comparand::parse(right)?))
         } else {
             let (left, right) = text.split_once(" = ")?;
-            (left, Requirement::Equal(Other::parse(right)?))
+            (left, Requirement::Equal(Comparand::parse(right)?))
         };
-        let (transport, what) = name(left)?;
+        let (transport, what) = transport_and_name(left)?;
         Some(Self { transport, what, must })
     }
 
     fn holds(&self, findings: &[Finding]) -> bool {
         let Some(finding) = find(findings, self.transport, self.what) else { return false };
         let Some(observed) = &finding.observed else { return false };
-        let both = |other: Other| observed.number().zip(other.number(findings));
+        let both = |other: Comparand| observed.number().zip(other.number(findings));
         match self.must {
             Requirement::BeAsPredicted => {
                 let is_one = finding.prediction.expected.only().is_some();
                 is_one && finding.verdict == Verdict::AsPredicted
             }
-            Requirement::Equal(Other::Text(text)) => *observed == text.into(),
+            Requirement::Equal(Comparand::Text(text)) => *observed == text.into(),
             Requirement::Equal(other) => {
                 both(other).is_some_and(|(it, other)| it.total_cmp(&other).is_eq())
             }
@@ -83,13 +83,14 @@ impl Ground {
     }
 }
 
-impl Other {
+impl Comparand {
     fn parse(text: &'static str) -> Option<Self> {
         if let Ok(number) = text.parse() {
             return Some(Self::Number(number));
         }
         let quoted = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
-        let finding = || name(text).map(|(transport, what)| Self::Finding(transport, what));
+        let finding =
+            || transport_and_name(text).map(|(transport, what)| Self::Finding(transport, what));
         quoted.map(Self::Text).or_else(finding)
     }
 
@@ -103,7 +104,7 @@ impl Other {
 }
 
 /// A transport, then the name of a finding, on one line.
-fn name(text: &'static str) -> Option<(Transport, &'static str)> {
+fn transport_and_name(text: &'static str) -> Option<(Transport, &'static str)> {
     let (transport, what) = text.split_once(' ').filter(|_| !text.contains('\n'))?;
     let transport = Transport::BOTH.into_iter().find(|it| it.to_string() == transport)?;
     Some((transport, what))
@@ -179,7 +180,7 @@ mod tests {
     #[test]
     fn a_ground_has_a_transport_a_finding_and_what_that_must_be() {
         let ground = |what, must| Some(Ground { transport: Tcp, what, must });
-        let must = Requirement::Exceed(Other::Finding(Udp, "b (c)"));
+        let must = Requirement::Exceed(Comparand::Finding(Udp, "b (c)"));
         assert_eq!(Ground::parse("tcp a, b > udp b (c)"), ground("a, b", must));
         for wrong in ["", "tcp", "tcp a", "sctp a > 1", "tcp a > b", "tcp a\n  b > 1", "tcp a < 1"]
         {

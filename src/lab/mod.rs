@@ -55,10 +55,10 @@ pub use setting::{Engine, OptionRange, Setting};
 
 pub(crate) use error::Obstacle;
 pub(crate) use finding::Prediction;
-pub(crate) use lesson::{Ground, Lesson, Other, Requirement};
+pub(crate) use lesson::{Comparand, Ground, Lesson, Requirement};
 pub(crate) use report::Outcome;
 pub(crate) use setting::{LabOption, LabOptions};
-pub(crate) use text::{Next, Program, Text, Values};
+pub(crate) use text::{LabText, NextStep, Program, Values};
 
 use crate::duration::Unit;
 use crate::transport::Transport;
@@ -70,7 +70,7 @@ pub struct Lab {
     /// As it is asked for.
     pub(crate) name: &'static str,
     /// What the lab says, from its page in `docs/labs`.
-    pub(crate) text: LazyLock<Text>,
+    pub(crate) text: LazyLock<LabText>,
     /// The unit of every time that is predicted or observed, on every engine.
     pub(crate) time_unit: Unit,
     /// How it is done, one for each engine it runs on; the first is taken unless told otherwise.
@@ -331,11 +331,11 @@ mod tests {
                     |of: (Transport, &str)| run.iter().find(|it| (it.transport, it.what) == of);
                 let Some(prediction) = find((ground.transport, ground.what)) else { return false };
                 match ground.must {
-                    Requirement::Equal(Other::Finding(transport, what))
-                    | Requirement::Exceed(Other::Finding(transport, what)) => {
+                    Requirement::Equal(Comparand::Finding(transport, what))
+                    | Requirement::Exceed(Comparand::Finding(transport, what)) => {
                         find((transport, what)).is_some()
                     }
-                    Requirement::Equal(Other::Text(text)) => {
+                    Requirement::Equal(Comparand::Text(text)) => {
                         prediction.expected == Expected::is(text)
                     }
                     _ => true,

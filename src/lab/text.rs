@@ -10,7 +10,7 @@ use serde::Serialize;
 
 /// What a lab says.
 #[derive(Debug, Default)]
-pub(crate) struct Text {
+pub(crate) struct LabText {
     pub question: String,
     /// What theory says, with where it says so.
     pub theory: Vec<Theory>,
@@ -20,7 +20,7 @@ pub(crate) struct Text {
     pub lessons: Vec<Lesson>,
     /// Where other systems, or other engines, show something else.
     pub other_systems: String,
-    pub next: Vec<Next>,
+    pub next: Vec<NextStep>,
     /// Programs that the lab is about, to be read.
     pub programs: Vec<Program>,
 }
@@ -36,7 +36,7 @@ pub(crate) struct Theory {
 
 /// What to try next.
 #[derive(Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Next {
+pub(crate) struct NextStep {
     /// As it is typed.
     pub command: &'static str,
     /// What to look for.
@@ -62,7 +62,7 @@ struct Mistake {
     at: &'static str,
 }
 
-impl Text {
+impl LabText {
     /// Reads the page of the lab of this name.
     ///
     /// # Panics
@@ -92,24 +92,24 @@ impl Text {
     }
 }
 
-fn read_page(name: &str, page: &'static str) -> Result<Text, Mistake> {
+fn read_page(name: &str, page: &'static str) -> Result<LabText, Mistake> {
     let mistake = |expected| Mistake { expected, at: page };
     let mut sections = page.split("\n## ");
     let title = sections.next().unwrap_or_default().trim();
     if title.strip_prefix("# ") != Some(name) {
         return Err(mistake("the name of the lab as the title"));
     }
-    let mut text = Text::default();
+    let mut text = LabText::default();
     for section in sections {
         read_section(section, &mut text)?;
     }
-    let Text { question, theory, methods, lessons, other_systems, next, programs: _ } = &text;
+    let LabText { question, theory, methods, lessons, other_systems, next, programs: _ } = &text;
     let has_all = !question.is_empty() && !theory.is_empty() && !methods.is_empty();
     let has_all = has_all && !lessons.is_empty() && !other_systems.is_empty() && !next.is_empty();
     if has_all { Ok(text) } else { Err(mistake("every section but the programs")) }
 }
 
-fn read_section(section: &'static str, text: &mut Text) -> Result<(), Mistake> {
+fn read_section(section: &'static str, text: &mut LabText) -> Result<(), Mistake> {
     let (title, body) = section.split_once('\n').unwrap_or((section, ""));
     match title {
         "Question" => text.question.push_str(&prose(body)?),
@@ -181,10 +181,10 @@ fn lesson(item: &'static str) -> Result<Lesson, &'static str> {
 }
 
 /// `` `a command`: what to look for ``
-fn next(item: &'static str) -> Result<Next, &'static str> {
+fn next(item: &'static str) -> Result<NextStep, &'static str> {
     let parts = item.strip_prefix('`').and_then(|item| item.split_once("`: "));
     let (command, watch) = parts.ok_or("`a command`: what to look for")?;
-    Ok(Next { command, watch: strip_markup(watch) })
+    Ok(NextStep { command, watch: strip_markup(watch) })
 }
 
 /// A name on a line, then the text in a block.
@@ -265,7 +265,7 @@ tick()
 
     #[test]
     fn a_page_is_read_as_people_read_it() {
-        let text = Text::of("tick", PAGE);
+        let text = LabText::of("tick", PAGE);
         assert_eq!((&*text.question, &*text.other_systems), ("How late?", "Nothing."));
         let says = "The clock (of a tower) ticks".to_owned();
         let source = "RFC 867; listen(2), POSIX (1994)".to_owned();
@@ -273,13 +273,16 @@ tick()
         let lessons: Vec<_> =
             text.lessons.iter().map(|it| (&*it.says, it.rests_on.len())).collect();
         assert_eq!(lessons, [("It ticks.", 1), ("It ticks on.", 2)]);
-        assert_eq!(text.next, [Next { command: "daytime query", watch: "Is it late?".to_owned() }]);
+        assert_eq!(
+            text.next,
+            [NextStep { command: "daytime query", watch: "Is it late?".to_owned() }]
+        );
         assert_eq!(text.programs, [Program { name: "tick.py", text: "tick()\n\n" }]);
     }
 
     #[test]
     fn what_is_done_has_the_values_of_the_options_in_their_places() {
-        let text = Text::of("tick", PAGE);
+        let text = LabText::of("tick", PAGE);
         let values = [("delay", "7 ms".to_owned()), ("other", "8".to_owned())];
         let method = text.method(Engine::Sim, &values);
         assert_eq!(method, "{count: 3} ticks, 7 ms each.\nTwice.");

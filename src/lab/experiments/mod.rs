@@ -6,7 +6,7 @@ macro_rules! page {
         std::sync::LazyLock::new(|| {
             let page =
                 include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/labs/", $name, ".md"));
-            crate::lab::Text::of($name, page)
+            crate::lab::LabText::of($name, page)
         })
     };
 }

@@ -1,6 +1,6 @@
 //! RFC 867's datagram service and its client, on the sockets of a simulated host.
 
-use super::network::{Application, HostAccess, address, standard};
+use super::network::{Application, HostAccess, address, socket_address};
 use super::reply_at;
 use crate::lab::link::SERVER;
 use crate::transport::PORT;
@@ -79,7 +79,7 @@ impl Service {
     }
 
     fn is_answered(&self, peer: IpEndpoint, content: &[u8], now: Duration) -> bool {
-        let (peer, local, octets) = (standard(peer), self.local, content.len());
+        let (peer, local, octets) = (socket_address(peer), self.local, content.len());
         let question = Question { peer, local, octets, sent_to_many: false, over_loopback: false };
         self.guard.as_ref().is_none_or(|guard| {
             guard.admit(question).is_ok()
@@ -167,7 +167,7 @@ impl Asker {
     /// Takes what has come; only the server's datagrams do, as on a connected socket.
     fn receive(&mut self, handle: SocketHandle, host: &mut HostAccess) {
         while let Ok((octets, meta)) = host.sockets.get_mut::<Socket>(handle).recv() {
-            if standard(meta.endpoint) != SocketAddr::V4(address(SERVER)) {
+            if socket_address(meta.endpoint) != SocketAddr::V4(address(SERVER)) {
                 continue;
             }
             let octets = octets.to_vec();

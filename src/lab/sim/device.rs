@@ -16,22 +16,22 @@ pub(super) struct Queues {
 }
 
 #[derive(Debug)]
-pub(super) struct Taken(Vec<u8>);
+pub(super) struct ReceivedPacket(Vec<u8>);
 
 #[derive(Debug)]
-pub(super) struct Sender<'a>(&'a mut VecDeque<Vec<u8>>);
+pub(super) struct TransmitQueue<'a>(&'a mut VecDeque<Vec<u8>>);
 
 impl Device for Queues {
-    type RxToken<'a> = Taken;
-    type TxToken<'a> = Sender<'a>;
+    type RxToken<'a> = ReceivedPacket;
+    type TxToken<'a> = TransmitQueue<'a>;
 
-    fn receive(&mut self, _: Instant) -> Option<(Taken, Sender<'_>)> {
+    fn receive(&mut self, _: Instant) -> Option<(ReceivedPacket, TransmitQueue<'_>)> {
         let packet = self.incoming.pop_front()?;
-        Some((Taken(packet), Sender(&mut self.outgoing)))
+        Some((ReceivedPacket(packet), TransmitQueue(&mut self.outgoing)))
     }
 
-    fn transmit(&mut self, _: Instant) -> Option<Sender<'_>> {
-        Some(Sender(&mut self.outgoing))
+    fn transmit(&mut self, _: Instant) -> Option<TransmitQueue<'_>> {
+        Some(TransmitQueue(&mut self.outgoing))
     }
 
     fn capabilities(&self) -> DeviceCapabilities {
@@ -42,13 +42,13 @@ impl Device for Queues {
     }
 }
 
-impl RxToken for Taken {
+impl RxToken for ReceivedPacket {
     fn consume<R, F: FnOnce(&[u8]) -> R>(self, read: F) -> R {
         read(&self.0)
     }
 }
 
-impl TxToken for Sender<'_> {
+impl TxToken for TransmitQueue<'_> {
     fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, octets: usize, write: F) -> R {
         let mut packet = vec![0; octets];
         let written = write(&mut packet);

@@ -17,12 +17,12 @@ pub(super) struct Host {
     pub sockets: SocketSet<'static>,
     pub queues: Queues,
     /// Each TCP socket as it was last seen.
-    seen: Vec<Seen>,
+    last_seen: Vec<LastSeen>,
 }
 
 /// A TCP socket as it was seen.
 #[derive(Clone, Copy, Debug)]
-struct Seen {
+struct LastSeen {
     state: State,
     /// The client's, whichever end that is; a socket that is closed has forgotten it.
     port: Option<u16>,
@@ -40,7 +40,7 @@ impl Host {
             let _ = addresses.push(IpCidr::new(address.into(), 24));
         });
         let sockets = SocketSet::new(Vec::new());
-        Self { interface, sockets, queues, seen: Vec::new() }
+        Self { interface, sockets, queues, last_seen: Vec::new() }
     }
 
     /// Takes what has come and sends what is due.
@@ -56,11 +56,11 @@ impl Host {
         });
         let mut changes = Vec::new();
         for (number, (state, port)) in sockets.enumerate() {
-            if number == self.seen.len() {
-                self.seen.push(Seen { state: State::Closed, port });
+            if number == self.last_seen.len() {
+                self.last_seen.push(LastSeen { state: State::Closed, port });
             }
-            let seen = &mut self.seen[number];
-            let before = std::mem::replace(seen, Seen { state, port: port.or(seen.port) });
+            let seen = &mut self.last_seen[number];
+            let before = std::mem::replace(seen, LastSeen { state, port: port.or(seen.port) });
             if before.state != state {
                 changes.push((state, seen.port));
             }

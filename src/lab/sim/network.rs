@@ -248,6 +248,6 @@ impl HostAccess<'_> {
 }
 
 /// An address of `smoltcp` as the standard library has it.
-pub(super) fn standard(endpoint: smoltcp::wire::IpEndpoint) -> SocketAddr {
+pub(super) fn socket_address(endpoint: smoltcp::wire::IpEndpoint) -> SocketAddr {
     SocketAddr::new(endpoint.addr.into(), endpoint.port)
 }

@@ -95,7 +95,7 @@ fn lessons(report: &Report) -> Vec<Json> {
         json!({
             "transport": ground.transport.to_string(),
             "what": ground.what,
-            "must": phrases::must(ground.must),
+            "must": phrases::requirement(ground.must),
             "observed": observed.map(|it| value(it, report.lab.time_unit)),
         })
     };

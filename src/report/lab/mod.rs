@@ -14,7 +14,9 @@ pub(crate) use summary::summary;
 use super::ladder;
 use super::page::{BAD, GOOD, NOTE, Page, STRONG, WIDTH, wrap};
 use super::{chain, escaped, plural};
-use crate::lab::{Engine, Lab, Next, Obstacle, Part, Procedure, Program, Report, Setting, Verdict};
+use crate::lab::{
+    Engine, Lab, NextStep, Obstacle, Part, Procedure, Program, Report, Setting, Verdict,
+};
 use crate::sys;
 use crate::transport::Transport;
 use anstyle::Style;
@@ -128,7 +130,7 @@ fn programs(page: &mut Page, programs: &[Program]) {
 
 fn next(page: &mut Page, lab: &Lab) {
     page.heading("TRY NEXT");
-    for Next { command, watch } in &lab.text.next {
+    for NextStep { command, watch } in &lab.text.next {
         page.line(format_args!("  {STRONG}{command}{STRONG:#}"));
         page.paragraph(6, watch);
     }
@@ -159,11 +161,11 @@ pub(crate) fn captures(done: &FinishedRun) -> String {
 /// TCP beside UDP where both have room, one below the other where not.
 fn drawings(parts: &[Part], width: usize) -> String {
     let of = |transport| parts.iter().filter(move |part| part.transport == transport);
-    let longest = parts.iter().map(|part| ladder::length(&part.trace)).max().unwrap_or_default();
+    let longest = parts.iter().map(|part| ladder::duration(&part.trace)).max().unwrap_or_default();
     let draw = |part: &Part, width| ladder::draw(&part.trace, &title(part), longest, width);
     let below = |part| ladder::text(&draw(part, width.min(WIDTH)));
     let hosts = parts.iter().map(|part| part.trace.hosts.len()).max().unwrap_or_default();
-    let Some(half) = ladder::half(width, hosts) else {
+    let Some(half) = ladder::half_width(width, hosts) else {
         let all = of(Transport::Tcp).chain(of(Transport::Udp)).map(below);
         return all.collect::<Vec<_>>().join("\n");
     };

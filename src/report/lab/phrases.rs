@@ -1,7 +1,9 @@
 //! Phrases for predictions, observations and verdicts.
 
 use crate::duration::{Unit, short};
-use crate::lab::{Expected, Finding, LabOption, LabOptions, Other, Requirement, Value, Verdict};
+use crate::lab::{
+    Comparand, Expected, Finding, LabOption, LabOptions, Requirement, Value, Verdict,
+};
 use crate::report::{escaped, plural};
 use std::fmt;
 
@@ -47,14 +49,14 @@ pub(super) fn verdict(finding: &Finding, unit: Unit) -> String {
         (Verdict::AsPredicted | Verdict::Observed, _) => None,
         (Verdict::Varies, _) => finding.prediction.varies.map(str::to_owned),
         (Verdict::Differs, None) => Some("it did not come to this".to_owned()),
-        (Verdict::Differs, Some(observed)) => by(finding.expected(), observed, unit),
+        (Verdict::Differs, Some(observed)) => how_far_off(finding.expected(), observed, unit),
     };
     let verdict = finding.verdict;
     why.map_or_else(|| verdict.to_string(), |why| format!("{verdict}: {why}"))
 }
 
 /// By how much it is outside, where that is a number.
-fn by(expected: &Expected, observed: &Value, unit: Unit) -> Option<String> {
+fn how_far_off(expected: &Expected, observed: &Value, unit: Unit) -> Option<String> {
     let beyond = |more: &Value, less: &Value| match (more, less) {
         (Value::Count { count, .. }, Value::Count { count: less, .. }) => {
             Some((count.checked_sub(*less)?.to_string(), ["few", "many"]))
@@ -73,15 +75,15 @@ fn by(expected: &Expected, observed: &Value, unit: Unit) -> Option<String> {
 }
 
 /// What a ground of a lesson has to be: `more than 0`, `"ECONNREFUSED"`.
-pub(super) fn must(must: Requirement) -> String {
+pub(super) fn requirement(requirement: Requirement) -> String {
     let other = |other| match other {
-        Other::Finding(transport, what) => format!("in {transport} {what}"),
-        Other::Number(number) => number.to_string(),
-        Other::Text(text) => format!("\"{text}\""),
+        Comparand::Finding(transport, what) => format!("in {transport} {what}"),
+        Comparand::Number(number) => number.to_string(),
+        Comparand::Text(text) => format!("\"{text}\""),
     };
-    match must {
+    match requirement {
         Requirement::BeAsPredicted => "as predicted".to_owned(),
-        Requirement::Equal(to @ Other::Finding(..)) => format!("as many as {}", other(to)),
+        Requirement::Equal(to @ Comparand::Finding(..)) => format!("as many as {}", other(to)),
         Requirement::Equal(to) => other(to),
         Requirement::Exceed(least) => format!("more than {}", other(least)),
     }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::duration::Unit;
-use crate::lab::{LabOption, LabOptions, Prediction, Run, Text, Value, never, no_values, run};
+use crate::lab::{LabOption, LabOptions, LabText, Prediction, Run, Value, never, no_values, run};
 use crate::trace::{Action, Event, Fate, Host, HostId, Loss, Packet, Trace};
 use serde_json::json;
 use std::sync::LazyLock;
@@ -266,7 +266,7 @@ if True:
 
 static LAB: Lab = Lab {
     name: "made-up",
-    text: LazyLock::new(|| Text::of("made-up", PAGE)),
+    text: LazyLock::new(|| LabText::of("made-up", PAGE)),
     time_unit: Unit::Milliseconds,
     procedures: &[
         Procedure {

@@ -1,7 +1,7 @@
 //! Ladders of conversations that `wire` sees. Packets are added as they come, and only the rows that will be drawn
 //! are kept of them.
 
-use super::rows::{Arrow, End, Item, Row, in_order};
+use super::rows::{Arrow, ArrowEnd, Item, Row, in_order};
 use super::sighting::{Sighting, hosts, in_unit};
 use super::{FIRST_ROWS, MAX_ROWS, lines, text};
 use crate::report::plural;
@@ -110,7 +110,7 @@ impl Conversation {
 impl Row {
     fn since(mut self, begin: Duration) -> Self {
         self.at = self.at.saturating_sub(begin);
-        if let Item::Arrow(Arrow { end: End::Arrived(at), .. }) = &mut self.item {
+        if let Item::Arrow(Arrow { end: ArrowEnd::Arrived(at), .. }) = &mut self.item {
             *at = at.saturating_sub(begin);
         }
         self

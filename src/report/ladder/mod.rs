@@ -2,25 +2,25 @@
 //! in them, and beside its line what each host did.
 
 mod conversations;
+mod layout;
 mod line;
 mod retransmissions;
 mod rows;
 #[cfg(feature = "lab")]
 mod side_by_side;
 pub(crate) mod sighting;
-mod stage;
 
 pub(crate) use conversations::Ladders;
 pub(crate) use line::Line;
 #[cfg(feature = "lab")]
-pub(crate) use side_by_side::{half, side_by_side};
+pub(crate) use side_by_side::{half_width, side_by_side};
 pub(crate) use sighting::Sighting;
 
 use super::plural;
 use crate::trace::{Host, Trace};
 use anstyle::{AnsiColor, Style};
+use layout::Layout;
 use rows::Row;
-use stage::Stage;
 use std::time::Duration;
 
 /// Minimum columns of a ladder. A narrower screen wraps the lines.
@@ -52,8 +52,8 @@ pub(crate) fn draw(trace: &Trace, title: &str, longest: Duration, width: usize) 
 
 /// How long a trace takes, from its beginning to the last time that its ladder shows.
 #[cfg(feature = "lab")]
-pub(crate) fn length(trace: &Trace) -> Duration {
-    stage::last(&rows::rows(trace))
+pub(crate) fn duration(trace: &Trace) -> Duration {
+    layout::last(&rows::rows(trace))
 }
 
 /// The ladder of rows. This many events are missing between the first [`FIRST_ROWS`] and the last [`LAST_ROWS`].
@@ -65,18 +65,18 @@ fn lines(
     longest: Duration,
     width: usize,
 ) -> Vec<Line> {
-    let stage = Stage::new(hosts, rows, longest, width.max(MIN_WIDTH));
-    let mut lines = stage.head(hosts, title);
+    let layout = Layout::new(hosts, rows, longest, width.max(MIN_WIDTH));
+    let mut lines = layout.head(hosts, title);
     if rows.len() <= MAX_ROWS && missing == 0 {
-        stage.rows(rows, &mut lines);
+        layout.rows(rows, &mut lines);
         return lines;
     }
     let (first, rest) = rows.split_at(FIRST_ROWS.min(rows.len()));
     let (middle, last) = rest.split_at(rest.len().saturating_sub(LAST_ROWS));
     let events = missing + middle.iter().map(|row| row.events).sum::<u64>();
-    stage.rows(first, &mut lines);
-    stage.left_out(&format!("{} left out", plural(events, "event")), &mut lines);
-    stage.rows(last, &mut lines);
+    layout.rows(first, &mut lines);
+    layout.left_out(&format!("{} left out", plural(events, "event")), &mut lines);
+    layout.rows(last, &mut lines);
     lines
 }
 
@@ -328,7 +328,7 @@ mod tests {
         let mut trace = two();
         let action = Action::Call { call: "close()".into(), outcome: String::new() };
         trace.push(Event { at: Duration::from_nanos(38_400), host: CLIENT, action });
-        assert_eq!(length(&trace), Duration::from_nanos(38_400));
+        assert_eq!(duration(&trace), Duration::from_nanos(38_400));
         let drawn = |longest| plain(&super::draw(&trace, "TCP", longest, 50));
         let long = drawn(Duration::from_millis(200));
         assert!(long.contains("     ms client") && long.contains("  0.038 │ close()"), "{long}");

@@ -3,7 +3,7 @@
 use super::retransmissions::Retransmissions;
 use crate::report::{escaped, packet, plural};
 use crate::trace::{Action, Event, Fate, HostId, Loss, Trace};
-use crate::wire::decode::{Decoded, Flags, Kind as Carried, decode};
+use crate::wire::decode::{Decoded, Flags, Kind, decode};
 use std::time::Duration;
 
 /// Something to draw.
@@ -32,13 +32,13 @@ pub(super) struct Arrow {
     pub payload: String,
     /// A reset, or an ICMP error.
     pub is_error: bool,
-    pub end: End,
-    pub kind: Kind,
+    pub end: ArrowEnd,
+    pub kind: ArrowKind,
 }
 
 /// How an arrow ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum End {
+pub(super) enum ArrowEnd {
     Arrived(Duration),
     /// Somewhere on its way.
     Lost(String),
@@ -49,7 +49,7 @@ pub(super) enum End {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum ArrowKind {
     Usual,
     /// TCP sent these octets, or this SYN or FIN, before.
     Retransmitted,
@@ -102,7 +102,7 @@ pub(super) fn in_order(mut rows: Vec<Row>) -> Vec<Row> {
         .collect();
     for number in overtaken {
         if let Item::Arrow(Arrow { kind, .. }) = &mut rows[number].item {
-            *kind = Kind::Overtaken;
+            *kind = ArrowKind::Overtaken;
         }
     }
     rows
@@ -110,15 +110,16 @@ pub(super) fn in_order(mut rows: Vec<Row>) -> Vec<Row> {
 
 /// True if one that is sent later the same way comes before it.
 fn is_overtaken(row: &Row, later: &[Row]) -> bool {
-    let Item::Arrow(Arrow { from, to, end: End::Arrived(comes), kind: Kind::Usual, .. }) =
-        &row.item
+    let Item::Arrow(Arrow {
+        from, to, end: ArrowEnd::Arrived(comes), kind: ArrowKind::Usual, ..
+    }) = &row.item
     else {
         return false;
     };
     later.iter().take_while(|row| row.at < *comes).any(|row| match &row.item {
-        Item::Arrow(other) if other.kind != Kind::Duplicate => {
+        Item::Arrow(other) if other.kind != ArrowKind::Duplicate => {
             (other.from, other.to) == (*from, *to)
-                && matches!(other.end, End::Arrived(at) if at < *comes)
+                && matches!(other.end, ArrowEnd::Arrived(at) if at < *comes)
         }
         Item::Arrow(_) | Item::Call(..) | Item::State(..) => false,
     })
@@ -141,23 +142,23 @@ impl Arrow {
     /// A packet that a host has sent; how it ends is not known yet.
     pub(super) fn of(packet: &Decoded, from: HostId, to: HostId, is_retransmission: bool) -> Self {
         let is_error = match packet.kind {
-            Carried::Icmp { .. } => true,
-            Carried::Tcp { flags, .. } => flags.contains(Flags::RST),
+            Kind::Icmp { .. } => true,
+            Kind::Tcp { flags, .. } => flags.contains(Flags::RST),
             _ => false,
         };
         let (kind, payload) = match &packet.kind {
             // A second time there is nothing new in it.
-            _ if is_retransmission => (Kind::Retransmitted, String::new()),
-            Carried::Tcp { payload, .. } | Carried::Udp { payload } if !payload.is_empty() => {
-                (Kind::Usual, packet::quoted(payload))
+            _ if is_retransmission => (ArrowKind::Retransmitted, String::new()),
+            Kind::Tcp { payload, .. } | Kind::Udp { payload } if !payload.is_empty() => {
+                (ArrowKind::Usual, packet::quoted(payload))
             }
-            _ => (Kind::Usual, String::new()),
+            _ => (ArrowKind::Usual, String::new()),
         };
         Self { payload, is_error, kind, ..Self::labelled(from, to, packet::label(packet)) }
     }
 
     fn labelled(from: HostId, to: HostId, label: String) -> Self {
-        let (payload, end, kind) = (String::new(), End::Unknown, Kind::Usual);
+        let (payload, end, kind) = (String::new(), ArrowEnd::Unknown, ArrowKind::Usual);
         Self { from, to, label, payload, is_error: false, end, kind }
     }
 
@@ -165,15 +166,15 @@ impl Arrow {
     pub(super) fn rows(self, at: Duration, fate: &Fate) -> Vec<Row> {
         let (end, copies) = match fate {
             Fate::Arrived(times) => match &times[..] {
-                [first, copies @ ..] => (End::Arrived(*first), copies),
-                [] => (End::Unknown, &[][..]),
+                [first, copies @ ..] => (ArrowEnd::Arrived(*first), copies),
+                [] => (ArrowEnd::Unknown, &[][..]),
             },
             Fate::Lost(loss) => (lost(*loss), &[][..]),
-            Fate::Seen => (End::Unknown, &[][..]),
+            Fate::Seen => (ArrowEnd::Unknown, &[][..]),
         };
         let copy = |at: &Duration| {
             let arrow = Self::labelled(self.from, self.to, self.label.clone());
-            let arrow = Self { end: End::Arrived(*at), kind: Kind::Duplicate, ..arrow };
+            let arrow = Self { end: ArrowEnd::Arrived(*at), kind: ArrowKind::Duplicate, ..arrow };
             Row { at: *at, item: Item::Arrow(arrow), events: 0 }
         };
         let copies: Vec<Row> = copies.iter().map(copy).collect();
@@ -182,11 +183,11 @@ impl Arrow {
     }
 }
 
-fn lost(loss: Loss) -> End {
+fn lost(loss: Loss) -> ArrowEnd {
     match loss {
-        Loss::Chance => End::Lost("lost".to_owned()),
-        Loss::Cut => End::Lost("link cut".to_owned()),
-        Loss::Ordered(_) | Loss::Reply => End::Lost("lost on purpose".to_owned()),
-        Loss::Overflow => End::Refused("no room".to_owned()),
+        Loss::Chance => ArrowEnd::Lost("lost".to_owned()),
+        Loss::Cut => ArrowEnd::Lost("link cut".to_owned()),
+        Loss::Ordered(_) | Loss::Reply => ArrowEnd::Lost("lost on purpose".to_owned()),
+        Loss::Overflow => ArrowEnd::Refused("no room".to_owned()),
     }
 }

@@ -7,7 +7,7 @@ const MIN_WIDTH_FOR_TWO: usize = 100;
 const GAP: usize = 4;
 
 /// The columns of each of two ladders with this number of hosts; `None` if the screen is too narrow for two.
-pub(crate) fn half(width: usize, hosts: usize) -> Option<usize> {
+pub(crate) fn half_width(width: usize, hosts: usize) -> Option<usize> {
     // For each line but the first.
     const MIN_COLUMNS: usize = (MIN_WIDTH_FOR_TWO - GAP) / 2;
     // Wider, the arrows only become longer.
@@ -50,7 +50,7 @@ mod tests {
         let mut longer = trace.clone();
         packet(&mut longer, HostId(1), HostId(0));
         for width in [MIN_WIDTH_FOR_TWO, 140] {
-            let half = half(width, 2).expect("room");
+            let half = half_width(width, 2).expect("room");
             let [left, right] =
                 [&trace, &longer].map(|trace| draw(trace, "one", Duration::ZERO, half));
             let both = side_by_side(&left, &right, half);
@@ -64,8 +64,11 @@ mod tests {
 
     #[test]
     fn two_need_room_and_those_with_more_hosts_need_more() {
-        assert_eq!((half(MIN_WIDTH_FOR_TWO - 1, 2), half(MIN_WIDTH_FOR_TWO, 2)), (None, Some(48)));
-        assert_eq!((half(195, 3), half(196, 3)), (None, Some(96)));
-        assert_eq!((half(195, 2), half(0, 0)), (Some(95), None));
+        assert_eq!(
+            (half_width(MIN_WIDTH_FOR_TWO - 1, 2), half_width(MIN_WIDTH_FOR_TWO, 2)),
+            (None, Some(48))
+        );
+        assert_eq!((half_width(195, 3), half_width(196, 3)), (None, Some(96)));
+        assert_eq!((half_width(195, 2), half_width(0, 0)), (Some(95), None));
     }
 }

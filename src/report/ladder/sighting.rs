@@ -1,7 +1,7 @@
 //! Packets as `wire` sees them: each a row of one ladder for all conversations, or of a ladder for its own.
 
+use super::layout::Layout;
 use super::rows::Arrow;
-use super::stage::Stage;
 use super::{DIM, PLAIN, text};
 use crate::reply::Printable;
 use crate::trace::{Fate, Host, HostId};
@@ -44,19 +44,19 @@ impl Sighting<'_> {
         let name = format!("{} {}", self.role.transport, self.role.number);
         let name_begin = time.len().max(11) + 2;
         let client = name_begin + name.len().max(7) + 2;
-        let stage = Stage::of_conversation(name_begin - 1, client, WIDTH);
+        let layout = Layout::of_conversation(name_begin - 1, client, WIDTH);
         let mut lines = Vec::new();
         if self.role.is_first {
-            lines = stage.head(&hosts(), &self.title());
+            lines = layout.head(&hosts(), &self.title());
         }
         let first = lines.len();
-        stage.arrow(&self.arrow(), &mut lines);
+        layout.arrow(&self.arrow(), &mut lines);
         if let Some(line) = lines.get_mut(first) {
             line.put_before(name_begin - 2, &time, DIM);
             line.put(name_begin, &name, PLAIN);
         }
         for comment in self.shown_comments() {
-            stage.note(&comment, &mut lines);
+            layout.note(&comment, &mut lines);
         }
         text(&lines)
     }

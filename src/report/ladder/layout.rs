@@ -1,6 +1,6 @@
 //! The columns of a ladder: the axis of time, the lines of the hosts, and the times of arrival.
 
-use super::rows::{Arrow, End, Item, Kind, Row};
+use super::rows::{Arrow, ArrowEnd, ArrowKind, Item, Row};
 use super::{
     DIM, ERROR, LEFTWARDS, LOST, Line, MIN_WIDTH, PLAIN, RETRANSMITTED, RIGHTWARDS, STRONG,
 };
@@ -20,7 +20,7 @@ const SHORT_DRAWING: Duration = Duration::from_millis(10);
 
 /// The columns of one ladder.
 #[derive(Debug)]
-pub(super) struct Stage {
+pub(super) struct Layout {
     /// Of each host's line, from the left.
     lines: Vec<usize>,
     width: usize,
@@ -35,13 +35,13 @@ pub(super) struct Stage {
 /// The last time of a drawing: of what happened or arrived.
 pub(super) fn last(rows: &[Row]) -> Duration {
     let arrived = rows.iter().filter_map(|row| match &row.item {
-        Item::Arrow(Arrow { end: End::Arrived(at), .. }) => Some(*at),
+        Item::Arrow(Arrow { end: ArrowEnd::Arrived(at), .. }) => Some(*at),
         Item::Arrow(_) | Item::Call(..) | Item::State(..) => None,
     });
     rows.iter().map(|row| row.at).chain(arrived).max().unwrap_or_default()
 }
 
-impl Stage {
+impl Layout {
     /// For a drawing of these rows, with the unit of others the longest of which takes this long.
     pub(super) fn new(hosts: &[Host], rows: &[Row], longest: Duration, width: usize) -> Self {
         let ends = rows.iter().filter_map(|row| match &row.item {
@@ -56,7 +56,7 @@ impl Stage {
             Unit::Milliseconds | Unit::Seconds => 3,
         };
         let time = MIN_TIME_COLUMNS.max(unit.decimal(last, decimals).len() + 1);
-        let arrivals = ends.clone().any(|end| *end != End::Unknown);
+        let arrivals = ends.clone().any(|end| *end != ArrowEnd::Unknown);
         let axes = if arrivals { 2 } else { 1 };
         // Times of years leave the hosts their room all the same.
         let width = width.max(MIN_WIDTH + axes * (time - MIN_TIME_COLUMNS));
@@ -133,7 +133,7 @@ impl Stage {
             Item::Arrow(arrow) => self.arrow(arrow, lines),
         }
         // A duplicate has no time but that of its arrival.
-        let is_copy = matches!(&row.item, Item::Arrow(Arrow { kind: Kind::Duplicate, .. }));
+        let is_copy = matches!(&row.item, Item::Arrow(Arrow { kind: ArrowKind::Duplicate, .. }));
         if let (Some(line), false) = (lines.get_mut(begin), is_copy) {
             line.put_before(self.time - 1, &self.unit.decimal(row.at, self.decimals), DIM);
         }
@@ -222,41 +222,41 @@ impl Stage {
     }
 
     /// When a packet arrives, or why it does not.
-    fn end(&self, end: &End, span: Span, style: Style, line: &mut Line) {
+    fn end(&self, end: &ArrowEnd, span: Span, style: Style, line: &mut Line) {
         let length = span.length(end);
         match end {
-            End::Arrived(at) => {
+            ArrowEnd::Arrived(at) => {
                 line.put_before(self.width, &self.unit.decimal(*at, self.decimals), DIM);
             }
-            End::Lost(why) => {
+            ArrowEnd::Lost(why) => {
                 span.set(length - 1, '✗', style, line);
                 span.put(length + 1, why, style, line);
             }
-            End::Refused(why) => {
+            ArrowEnd::Refused(why) => {
                 span.set(length - 1, '✗', style, line);
                 line.put_before(self.width, why, style);
             }
-            End::Unknown => {}
+            ArrowEnd::Unknown => {}
         }
     }
 }
 
 fn style(arrow: &Arrow) -> Style {
     match (&arrow.end, arrow.kind) {
-        (End::Lost(_) | End::Refused(_), _) => LOST,
+        (ArrowEnd::Lost(_) | ArrowEnd::Refused(_), _) => LOST,
         _ if arrow.is_error => ERROR,
-        (_, Kind::Usual) if arrow.from < arrow.to => RIGHTWARDS,
-        (_, Kind::Usual) => LEFTWARDS,
+        (_, ArrowKind::Usual) if arrow.from < arrow.to => RIGHTWARDS,
+        (_, ArrowKind::Usual) => LEFTWARDS,
         _ => RETRANSMITTED,
     }
 }
 
 fn labelled(arrow: &Arrow) -> String {
     match arrow.kind {
-        Kind::Usual => arrow.label.clone(),
-        Kind::Retransmitted => format!("again: {}", arrow.label),
-        Kind::Overtaken => format!("overtaken: {}", arrow.label),
-        Kind::Duplicate => format!("duplicate: {}", arrow.label),
+        ArrowKind::Usual => arrow.label.clone(),
+        ArrowKind::Retransmitted => format!("again: {}", arrow.label),
+        ArrowKind::Overtaken => format!("overtaken: {}", arrow.label),
+        ArrowKind::Duplicate => format!("duplicate: {}", arrow.label),
     }
 }
 
@@ -279,13 +279,13 @@ impl Span {
     }
 
     /// Columns of the arrow. That of a lost packet leaves room for the reason.
-    fn length(self, end: &End) -> usize {
+    fn length(self, end: &ArrowEnd) -> usize {
         match end {
-            End::Lost(why) => {
+            ArrowEnd::Lost(why) => {
                 let room = self.inner().saturating_sub(why.chars().count() + 2);
                 room.min(self.inner() * 2 / 3).max(1)
             }
-            End::Arrived(_) | End::Refused(_) | End::Unknown => self.inner(),
+            ArrowEnd::Arrived(_) | ArrowEnd::Refused(_) | ArrowEnd::Unknown => self.inner(),
         }
     }
 
@@ -313,8 +313,8 @@ impl Span {
         }
     }
 
-    fn shaft(self, length: usize, kind: Kind, style: Style, line: &mut Line) {
-        let shaft = if kind == Kind::Duplicate { '╌' } else { '─' };
+    fn shaft(self, length: usize, kind: ArrowKind, style: Style, line: &mut Line) {
+        let shaft = if kind == ArrowKind::Duplicate { '╌' } else { '─' };
         (0..length).for_each(|at| self.set(at, shaft, style, line));
         if length == self.inner() {
             let head = if self.from < self.to { '▶' } else { '◀' };
