@@ -145,6 +145,24 @@ impl Trace {
         self.events.insert(at, event);
     }
 
+    /// The same with each call that was made at least this often in a row as one event, at the time of the first:
+    /// `send(1) × 26 = 1 octet each`.
+    pub(crate) fn with_repeats_joined(&self, least: usize) -> Self {
+        let is_same =
+            |one: &Event, other: &Event| (one.host, &one.action) == (other.host, &other.action);
+        let join = |same: &[Event]| match &same[0] {
+            Event { at, host, action: Action::Call { call, outcome } } if same.len() >= least => {
+                let each = if outcome.is_empty() { "" } else { " each" };
+                let (call, outcome) =
+                    (format!("{call} × {}", same.len()), format!("{outcome}{each}"));
+                vec![Event { at: *at, host: *host, action: Action::Call { call, outcome } }]
+            }
+            _ => same.to_vec(),
+        };
+        let events = self.events.chunk_by(is_same).flat_map(join).collect();
+        Self { hosts: self.hosts.clone(), events }
+    }
+
     /// The names of the hosts.
     pub fn hosts(&self) -> impl Iterator<Item = &str> {
         self.hosts.iter().map(|host| host.name.as_str())

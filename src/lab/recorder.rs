@@ -152,21 +152,9 @@ impl Recorder {
         trace
     }
 
-    /// The same with calls that were made again and again in one line, at the time of the first:
-    /// `send(1) × 26 = 1 octet each`.
+    /// The same with repeated calls joined, for labs that make hundreds.
     pub(crate) fn short_trace(&self) -> Trace {
-        let Trace { hosts, events } = self.trace();
-        let is_same =
-            |one: &Event, other: &Event| (one.host, &one.action) == (other.host, &other.action);
-        let shorten = |same: &[Event]| {
-            let mut event = same[0].clone();
-            if let (Action::Call { call, outcome }, 2..) = (&mut event.action, same.len()) {
-                *call = format!("{call} × {}", same.len());
-                *outcome = format!("{outcome} each");
-            }
-            event
-        };
-        Trace { hosts, events: events.chunk_by(is_same).map(shorten).collect() }
+        self.trace().with_repeats_joined(2)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::retransmissions::Retransmissions;
 use crate::report::{escaped, packet, plural};
-use crate::trace::{Action, Event, Fate, HostId, Loss, Trace};
+use crate::trace::{Action, Event, Fate, HostId, Loss, Packet, Trace};
 use crate::wire::decode::{Decoded, Flags, Kind, decode};
 use std::time::Duration;
 
@@ -59,36 +59,31 @@ pub(super) enum ArrowKind {
     Duplicate,
 }
 
+/// Repeats of a call from which on they are one row: two are no more to read than one with a note.
+const MIN_REPEATS: usize = 3;
+
 /// By time.
 pub(super) fn rows(trace: &Trace) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::new();
     let mut sent = Retransmissions::default();
-    let mut events = &trace.events[..];
-    while let [event, rest @ ..] = events {
-        let same = |it: &&Event| it.host == event.host && it.action == event.action;
-        let mut repeats = 0;
-        match &event.action {
+    for Event { at, host, action } in trace.with_repeats_joined(MIN_REPEATS).events {
+        match action {
             Action::Call { call, outcome } => {
-                // Two are no more to read than one with a note.
-                repeats =
-                    Some(rest.iter().take_while(same).count()).filter(|it| *it > 1).unwrap_or(0);
-                let item = Item::Call(event.host, call_text(call, outcome, repeats + 1));
-                rows.push(Row { at: event.at, item, events: repeats as u64 + 1 });
+                let item = Item::Call(host, call_text(&call, &outcome));
+                rows.push(Row { at, item, events: 1 });
             }
             Action::State(_, state) => {
-                let item = Item::State(event.host, format!("[{}]", escaped(state)));
-                rows.push(Row { at: event.at, item, events: 1 });
+                let item = Item::State(host, format!("[{}]", escaped(&state)));
+                rows.push(Row { at, item, events: 1 });
             }
-            Action::Packet(packet) => {
-                let (from, to) = (event.host, packet.to);
-                let arrow = match decode(&packet.octets) {
-                    Some(decoded) => Arrow::of(&decoded, from, to, sent.record(from, &decoded)),
-                    None => Arrow::labelled(from, to, plural(packet.octets.len() as u64, "octet")),
+            Action::Packet(Packet { to, octets, fate }) => {
+                let arrow = match decode(&octets) {
+                    Some(decoded) => Arrow::of(&decoded, host, to, sent.record(host, &decoded)),
+                    None => Arrow::labelled(host, to, plural(octets.len() as u64, "octet")),
                 };
-                rows.extend(arrow.rows(event.at, &packet.fate));
+                rows.extend(arrow.rows(at, &fate));
             }
         }
-        events = &rest[repeats..];
     }
     in_order(rows)
 }
@@ -125,16 +120,11 @@ fn is_overtaken(row: &Row, later: &[Row]) -> bool {
     })
 }
 
-/// As a trace of system calls has it: `recv(10) = 10 octets`, and of many `recv(10) × 3 = 10 octets each`.
-fn call_text(call: &str, outcome: &str, times: usize) -> String {
-    let call = match times {
-        1 => escaped(call),
-        times => format!("{} × {times}", escaped(call)),
-    };
+/// As a trace of system calls has it: `recv(10) = 10 octets`.
+fn call_text(call: &str, outcome: &str) -> String {
     match outcome {
-        "" => call,
-        outcome if times > 1 => format!("{call} = {} each", escaped(outcome)),
-        outcome => format!("{call} = {}", escaped(outcome)),
+        "" => escaped(call),
+        outcome => format!("{} = {}", escaped(call), escaped(outcome)),
     }
 }
 
