@@ -83,7 +83,7 @@ fn run(setting: &Setting) -> Run {
     let mut client = StreamClient::new(Duration::ZERO, deadline, 50_000);
     let mut service = StreamService::default();
     let trace = network(setting).exchange(&mut client, &mut service, deadline);
-    let gave_up = client.octets.is_empty() && matches!(client.end, Some(End::TimedOut(_)));
+    let gave_up = client.octets.is_empty() && client.end == Some(End::TimedOut);
     observe(&mut run, Tcp, recv(gave_up), Probes::None, trace);
 
     let mut client = Asker::new(1, 0, deadline);

@@ -60,7 +60,7 @@ const UNUSED_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 66);
 pub fn permit_namespaces() -> Result<(), LabError> {
     let permitted = sys::permit_networks();
     *refusal() = permitted.as_ref().err().cloned();
-    permitted.map_err(|reason| LabError(Obstacle::Missing(reason).into()))
+    permitted.map_err(|reason| LabError(Obstacle::Missing(reason)))
 }
 
 /// Lets labs on [`Engine::Netns`](super::Engine::Netns) fail for this reason.

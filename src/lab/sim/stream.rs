@@ -131,12 +131,10 @@ pub(crate) struct Client {
 /// How it ended for the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
-    /// The server's FIN came.
-    Finished(Duration),
-    /// A reset came.
-    Reset(Duration),
+    /// The server's FIN came, or a reset.
+    Closed,
     /// The deadline did.
-    TimedOut(Duration),
+    TimedOut,
 }
 
 impl Client {
@@ -166,14 +164,14 @@ impl Client {
                 }
                 Err(RecvError::Finished) => {
                     socket.close();
-                    self.end = Some(End::Finished(host.now));
+                    self.end = Some(End::Closed);
                     host.call("recv(1024)", || "0: the end".into());
                     host.call("close()", || "0".into());
                 }
                 Err(RecvError::InvalidState) => {
                     // Before the handshake is over, or after a reset.
                     if socket.state() == State::Closed {
-                        self.end = Some(End::Reset(host.now));
+                        self.end = Some(End::Closed);
                         host.call("recv(1024)", || "ECONNRESET".into());
                     }
                     return;
@@ -197,7 +195,7 @@ impl Application for Client {
             self.read(handle, host);
         }
         if self.end.is_none() && host.now >= self.deadline {
-            self.end = Some(End::TimedOut(host.now));
+            self.end = Some(End::TimedOut);
             host.call("recv(1024)", || "EAGAIN: the deadline".into());
         }
     }
