@@ -62,6 +62,7 @@ pub enum TraceAction<'a> {
 
 /// A place where events happen.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "lab", derive(serde::Serialize))]
 pub(crate) struct Host {
     /// Such as `client`.
     pub name: String,

@@ -17,9 +17,9 @@ use std::time::Instant;
 
 pub(super) fn run(arguments: &Lab, quiet: bool) -> Result<ExitCode, Failure> {
     match &arguments.command {
-        LabCommand::List(list) => {
-            let json = || format!("{:#}\n", report::json::list(LABS));
-            print(&if list.json { json() } else { report::list(LABS) })?;
+        LabCommand::List { json } => {
+            let as_json = || format!("{:#}\n", report::json::list(LABS));
+            print(&if *json { as_json() } else { report::list(LABS) })?;
             Ok(ExitCode::SUCCESS)
         }
         LabCommand::Run(run) => run_labs(run, quiet),

@@ -39,17 +39,14 @@ pub(in crate::cli) struct Lab {
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum LabCommand {
     /// Show every lab: its question, where it runs, what can be changed
-    List(List),
+    List {
+        /// Print them as JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Run a lab and compare the result with the prediction
     #[command(after_help = RUN_HELP)]
     Run(Box<Run>),
-}
-
-#[derive(Debug, Args)]
-pub(in crate::cli) struct List {
-    /// Print them as JSON
-    #[arg(long)]
-    pub json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -138,14 +138,10 @@ fn exact_value(of: &Value, unit: Unit) -> Json {
 }
 
 fn part(Part { transport, name, trace }: &Part) -> Json {
-    let host = |host: &crate::trace::Host| {
-        let addresses: Vec<String> = host.addresses.iter().map(ToString::to_string).collect();
-        json!({ "name": host.name, "addresses": addresses })
-    };
     json!({
         "transport": transport.to_string(),
         "name": name,
-        "hosts": trace.hosts.iter().map(host).collect::<Vec<_>>(),
+        "hosts": trace.hosts,
         "events": trace.events().map(event).collect::<Vec<_>>(),
     })
 }

@@ -121,21 +121,17 @@ impl Layout {
 
     pub(super) fn rows(&self, rows: &[Row], lines: &mut Vec<Line>) {
         for row in rows {
-            self.row(row, lines);
-        }
-    }
-
-    fn row(&self, row: &Row, lines: &mut Vec<Line>) {
-        let begin = lines.len();
-        match &row.item {
-            Item::Call(host, text) => self.put_at_host(*host, text, PLAIN, lines),
-            Item::State(host, text) => self.put_at_host(*host, text, DIM, lines),
-            Item::Arrow(arrow) => self.arrow(arrow, lines),
-        }
-        // A duplicate has no time but that of its arrival.
-        let is_copy = matches!(&row.item, Item::Arrow(Arrow { kind: ArrowKind::Duplicate, .. }));
-        if let (Some(line), false) = (lines.get_mut(begin), is_copy) {
-            line.put_before(self.time - 1, &self.unit.decimal(row.at, self.decimals), DIM);
+            let begin = lines.len();
+            match &row.item {
+                Item::Call(host, text) => self.put_at_host(*host, text, PLAIN, lines),
+                Item::State(host, text) => self.put_at_host(*host, text, DIM, lines),
+                Item::Arrow(arrow) => self.arrow(arrow, lines),
+            }
+            // A duplicate has no time but that of its arrival.
+            let is_copy = matches!(&row.item, Item::Arrow(it) if it.kind == ArrowKind::Duplicate);
+            if let (Some(line), false) = (lines.get_mut(begin), is_copy) {
+                line.put_before(self.time - 1, &self.unit.decimal(row.at, self.decimals), DIM);
+            }
         }
     }
 
@@ -200,12 +196,13 @@ impl Layout {
         let span = Span { from, to };
         let (style, length) = (style(arrow), span.length(&arrow.end));
         let fits = label.chars().count() + 2 + MIN_SHAFT <= length;
-        let above = if fits { Vec::new() } else { wrap(&label, span.inner() - 2) };
-        for part in above {
+        let beside = |text: &str, style| {
             let mut line = self.blank();
-            span.put(1, &part, style, &mut line);
-            lines.push(line);
-        }
+            span.put(1, text, style, &mut line);
+            line
+        };
+        let above = if fits { Vec::new() } else { wrap(&label, span.inner() - 2) };
+        lines.extend(above.iter().map(|part| beside(part, style)));
         let mut line = self.blank();
         span.shaft(length, arrow.kind, style, &mut line);
         self.lines.iter().for_each(|between| span.cross(*between, length, style, &mut line));
@@ -215,9 +212,7 @@ impl Layout {
         self.end(&arrow.end, span, style, &mut line);
         lines.push(line);
         if !arrow.payload.is_empty() {
-            let mut line = self.blank();
-            span.put(1, &cut(&arrow.payload, span.inner() - 2), DIM, &mut line);
-            lines.push(line);
+            lines.push(beside(&cut(&arrow.payload, span.inner() - 2), DIM));
         }
     }
 
