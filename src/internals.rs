@@ -96,7 +96,7 @@ pub struct ServiceHarness {
 
 impl ServiceHarness {
     /// Maximum number of datagrams of one socket that are answered in one round.
-    pub const MAX_DATAGRAMS: usize = crate::sys::Batch::MAX_DATAGRAMS;
+    pub const MAX_DATAGRAMS: usize = crate::sys::MAX_BATCH_DATAGRAMS;
 
     /// Serves on a socket that does not block, with the reply that RFC 867 shows first.
     ///

@@ -151,7 +151,7 @@ impl Socket {
         // Only where many are asked for, each says where it was sent to.
         let needs_destination = self.local.ip().is_unspecified();
         if needs_destination || self.batch > 1 || self.singles == MAX_SINGLE_RECEIVES {
-            Batch::MAX_DATAGRAMS
+            sys::MAX_BATCH_DATAGRAMS
         } else {
             1
         }
@@ -276,7 +276,7 @@ impl Answerer {
         now: Instant,
     ) -> Result<(), Event> {
         let &Received { peer, octets, sent_to_many, destination } = datagram;
-        let over_loopback = destination.is_some_and(|it| it.interface == sys::LOOPBACK);
+        let over_loopback = destination.is_some_and(|it| it.interface == sys::LOOPBACK_INTERFACE);
         let question = Question { peer, local, octets, sent_to_many, over_loopback };
         self.guard.admit(question)?;
         let reply = reply.ok_or(Event::UdpNoTime)?;

@@ -87,6 +87,7 @@ fn broadcasts_of(interface: &InterfaceAddress) -> Vec<Ipv4Addr> {
 mod tests {
     use super::super::batch::Batch;
     use super::*;
+    use crate::sys::MAX_BATCH_DATAGRAMS;
     use std::net::{SocketAddr, UdpSocket};
 
     getsockopt_impl!(
@@ -135,7 +136,7 @@ mod tests {
             socket.peek_from(&mut [0]).expect("it is there");
             ask_for_destination(&socket, local.ip()).expect("asked");
             let mut batch = Batch::new();
-            assert_eq!(batch.receive(&socket, Batch::MAX_DATAGRAMS).expect("received"), 1);
+            assert_eq!(batch.receive(&socket, MAX_BATCH_DATAGRAMS).expect("received"), 1);
             let received = batch.datagram(0).expect("it has a source");
             assert!(!received.sent_to_many, "{wildcard}");
             assert_eq!(received.destination.expect("told").address, asked.ip(), "{wildcard}");

@@ -6,24 +6,18 @@ use socket2::Socket;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
-/// Not available.
-pub(crate) fn interfaces() -> io::Result<Vec<Interface>> {
-    unsupported()
+stubs! {
+    fn interfaces() -> io::Result<Vec<Interface>> = unsupported();
 }
 
 /// POSIX does not tell.
 pub(crate) struct LinkChanges(Socket);
 
+#[expect(clippy::unused_self, reason = "the same surface as Linux")]
 impl LinkChanges {
-    /// Not available.
-    pub(crate) fn new() -> io::Result<Self> {
-        unsupported()
-    }
-
-    /// Not available.
-    #[expect(clippy::unused_self, reason = "the same surface as Linux")]
-    pub(crate) fn take(&self) -> io::Result<()> {
-        unsupported()
+    stubs! {
+        fn new() -> io::Result<Self> = unsupported();
+        fn take(&self) -> io::Result<()> = unsupported();
     }
 }
 
@@ -36,28 +30,13 @@ impl AsFd for LinkChanges {
 /// There is none that POSIX knows.
 pub(crate) struct PacketSocket(Socket);
 
+#[expect(clippy::unused_self, reason = "the same surface as Linux")]
 impl PacketSocket {
-    /// Not available.
-    pub(crate) fn open(_: Option<u32>, _: &[u16]) -> io::Result<Self> {
-        unsupported()
-    }
-
-    /// Not available.
-    #[expect(clippy::unused_self, reason = "the same surface as Linux")]
-    pub(crate) fn close(&self) -> io::Result<()> {
-        unsupported()
-    }
-
-    /// Not available.
-    #[expect(clippy::unused_self, reason = "the same surface as Linux")]
-    pub(crate) fn lost(&self) -> io::Result<u32> {
-        unsupported()
-    }
-
-    /// Not available.
-    #[expect(clippy::unused_self, reason = "the same surface as Linux")]
-    pub(crate) fn receive(&mut self, _: &mut [u8]) -> io::Result<SeenPacket> {
-        unsupported()
+    stubs! {
+        fn open(_: Option<u32>, _: &[u16]) -> io::Result<Self> = unsupported();
+        fn close(&self) -> io::Result<()> = unsupported();
+        fn lost(&self) -> io::Result<u32> = unsupported();
+        fn receive(&mut self, _: &mut [u8]) -> io::Result<SeenPacket> = unsupported();
     }
 }
 
