@@ -19,7 +19,9 @@ pub use crate::tcp::server::Drain;
 pub use crate::udp::guard::GuardOptions;
 pub use config::{Config, Until, Workers};
 #[cfg(feature = "confine")]
-pub use confine::{ConfineError, Confined, Confinement, Identity, Layer, PartlyConfined, Sandbox};
+pub use confine::{
+    ConfineError, Confined, Confinement, Identity, Layer, PartlyConfined, Sandbox, TriedLayer,
+};
 pub use running::{Running, Shutdown};
 pub use supervisor::Supervisor;
 
@@ -58,14 +60,20 @@ pub enum ServeError {
     #[error("the event loop failed")]
     Loop(#[source] io::Error),
     /// The readiness loop panicked, which is a defect: no client would be answered any more.
-    #[error("the event loop died of a defect: {0}")]
-    Died(String),
+    #[error("the event loop died of a defect: {reason}")]
+    Died {
+        /// What the panic said.
+        reason: String,
+    },
     /// [`Until::Idle`] with [`Workers`]: each worker sees its own clients only.
     #[error("only a server with one worker can end when it is idle")]
     IdleWorkers,
     /// [`Running`] was stopped and its thread goes on.
-    #[error("the server has not ended within {} s", .0.as_secs())]
-    StillRunning(Duration),
+    #[error("the server has not ended within {} s", waited.as_secs())]
+    StillRunning {
+        /// How long the caller waited for its end.
+        waited: Duration,
+    },
 }
 
 impl ServeError {
@@ -73,7 +81,7 @@ impl ServeError {
     fn died(reason: &(dyn Any + Send)) -> Self {
         let text = reason.downcast_ref::<&str>().map(ToString::to_string);
         let text = text.or_else(|| reason.downcast_ref::<String>().cloned());
-        Self::Died(text.unwrap_or_else(|| "no reason given".to_owned()))
+        Self::Died { reason: text.unwrap_or_else(|| "no reason given".to_owned()) }
     }
 }
 
@@ -221,6 +229,16 @@ impl Server {
     /// Starts the threads of all workers but the first, which then wait for [`Server::run`]. That starts
     /// them too, but too late where the process gives up the right to start threads (`PartlyConfined::finish`).
     ///
+    /// ```
+    /// use daytime::server::Workers;
+    /// use daytime::{Config, Server};
+    /// let two = Workers::Exactly(2.try_into()?);
+    /// let mut server = Server::bind(Config::default().address("127.0.0.1:0".parse()?).workers(two))?;
+    /// server.start_threads()?;
+    /// assert!(server.workers() <= 2); // one where the system does not spread clients among sockets
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`ServeError::Setup`].
     pub fn start_threads(&mut self) -> Result<(), ServeError> {
@@ -295,7 +313,7 @@ mod tests {
         let config = Config::default().drain(drain).address("127.0.0.1:0".parse().expect("one"));
         let server = Server::bind(config).expect("loopback").spawn().expect("a thread");
         let mut reply = String::new();
-        let address = server.target(Transport::Tcp).expect("served");
+        let address = server.address(Transport::Tcp).expect("served");
         let mut stream = TcpStream::connect(address).expect("connected");
         stream.read_to_string(&mut reply).expect("a clean end");
         assert!(reply.ends_with("-UTC\r\n"), "{reply}");
