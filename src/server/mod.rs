@@ -185,7 +185,7 @@ impl Server {
     /// Reports to a supervisor when it is ready, that it is alive, and when it stops.
     #[must_use]
     pub fn supervised(mut self, supervisor: Supervisor) -> Self {
-        if let Some(beat) = supervisor.beat() {
+        if let Some(beat) = supervisor.beat {
             self.shared.watch(beat);
         }
         self.first.supervisor = Some(supervisor);

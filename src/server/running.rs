@@ -1,6 +1,7 @@
 //! A server in a thread of its own, and the handles that stop one.
 
 use super::shared::Shared;
+use super::threads::join;
 use super::{Bound, ServeError, Server};
 use crate::metrics::Metrics;
 use crate::transport::Transport;
@@ -161,10 +162,6 @@ impl Running {
             _ => join(thread),
         }
     }
-}
-
-fn join(thread: JoinHandle<Result<(), ServeError>>) -> Result<(), ServeError> {
-    thread.join().unwrap_or_else(|reason| Err(ServeError::died(&*reason)))
 }
 
 impl Drop for Running {

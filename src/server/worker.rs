@@ -170,7 +170,7 @@ impl Worker {
 
     /// How long there is nothing to do without an event; `None` if for ever.
     fn timeout(&self) -> Option<Duration> {
-        let supervisor = self.supervisor.as_ref().and_then(Supervisor::next_deadline);
+        let supervisor = self.supervisor.as_ref().and_then(|supervisor| supervisor.due);
         let (tcp, udp) = (self.tcp.next_deadline(), self.udp.next_deadline());
         let idle = self.idle_deadline();
         let next = [tcp, udp, idle, supervisor, self.notices_due, self.alive_due];

@@ -17,17 +17,9 @@ mod packet;
 mod queues;
 
 pub(crate) use batch::Batch;
+pub(crate) use packet::*;
 #[cfg(feature = "lab")]
-pub(crate) use namespace::{
-    FrameSocket, NetworkSetup, enter_new_network, limit_reached, may_set_up_networks,
-    no_rights_inside, permit_networks,
-};
-pub(crate) use packet::{LinkChanges, PacketSocket, interfaces};
-#[cfg(feature = "lab")]
-pub(crate) use queues::{
-    REPORTS_QUEUES, accept_queue, count_drops, listen_overflows, receive_counted, report_errors,
-    set_syn_retries,
-};
+pub(crate) use {namespace::*, queues::*};
 
 use super::{
     Account, CLIENT_DATAGRAM_OCTETS, Credentials, KernelClock, Links, MAX_BATCH_DATAGRAMS,
