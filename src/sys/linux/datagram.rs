@@ -5,7 +5,7 @@ use nix::ifaddrs::{InterfaceAddress, getifaddrs};
 use nix::libc;
 use nix::net::if_::InterfaceFlags;
 use nix::sys::socket::{SockaddrStorage, getsockopt, setsockopt, sockopt};
-use nix::{getsockopt_impl, setsockopt_impl};
+use nix::{getsockopt_impl, setsockopt_impl, sockopt_impl};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::AsFd;
@@ -21,16 +21,9 @@ pub(crate) fn ask_for_destination(socket: &impl AsFd, bound: IpAddr) -> io::Resu
     Ok(())
 }
 
-/// What the kernel does about datagrams that are too long for the way; nix has no name for it.
-#[derive(Clone, Copy, Debug)]
-struct MtuDiscover;
-
-setsockopt_impl!(
-    MtuDiscover,
-    libc::IPPROTO_IP,
-    libc::IP_MTU_DISCOVER,
-    libc::c_int,
-    sockopt::SetStruct<libc::c_int>
+sockopt_impl!(
+    /// What the kernel does about datagrams that are too long for the way; nix has no name for it.
+    MtuDiscover, Both, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::c_int
 );
 
 /// Has no IPv4 datagram fragmented (`IP_MTU_DISCOVER`). Then it needs no identification (RFC 6864, 4.1), for which
@@ -40,22 +33,15 @@ pub(crate) fn never_fragment(socket: &impl AsFd) -> io::Result<()> {
     Ok(setsockopt(socket, MtuDiscover, &libc::IP_PMTUDISC_DO)?)
 }
 
-/// What a socket's memory is used for (`SO_MEMINFO`); nix has no name for it.
-#[derive(Clone, Copy, Debug)]
-struct MemoryInfo;
-
 /// As many numbers as Linux gives since 4.12 (include/uapi/linux/sock_diag.h, `SK_MEMINFO_VARS`).
 type MemoryNumbers = [u32; 9];
 
 /// Which of them counts dropped packets.
 const SK_MEMINFO_DROPS: usize = 8;
 
-getsockopt_impl!(
-    MemoryInfo,
-    libc::SOL_SOCKET,
-    libc::SO_MEMINFO,
-    MemoryNumbers,
-    sockopt::GetStruct<MemoryNumbers>
+sockopt_impl!(
+    /// What a socket's memory is used for (`SO_MEMINFO`); nix has no name for it.
+    MemoryInfo, GetOnly, libc::SOL_SOCKET, libc::SO_MEMINFO, MemoryNumbers
 );
 
 /// How many datagrams the kernel has dropped instead of putting them into this socket's receive buffer; the
@@ -89,14 +75,6 @@ mod tests {
     use super::*;
     use crate::sys::MAX_BATCH_DATAGRAMS;
     use std::net::{SocketAddr, UdpSocket};
-
-    getsockopt_impl!(
-        MtuDiscover,
-        libc::IPPROTO_IP,
-        libc::IP_MTU_DISCOVER,
-        libc::c_int,
-        sockopt::GetStruct<libc::c_int>
-    );
 
     #[test]
     fn what_is_never_to_be_fragmented_is_told_to_the_kernel_on_ipv6_too() {

@@ -4,27 +4,12 @@ use super::super::{Interface, SeenPacket};
 use super::unsupported;
 use socket2::Socket;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 stubs! {
     fn interfaces() -> io::Result<Vec<Interface>> = unsupported();
-}
-
-/// POSIX does not tell.
-pub(crate) struct LinkChanges(Socket);
-
-#[expect(clippy::unused_self, reason = "the same surface as Linux")]
-impl LinkChanges {
-    stubs! {
-        fn new() -> io::Result<Self> = unsupported();
-        fn take(&self) -> io::Result<()> = unsupported();
-    }
-}
-
-impl AsFd for LinkChanges {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
-    }
+    fn open_link_changes() -> io::Result<OwnedFd> = unsupported();
+    fn take_link_changes(_: &OwnedFd) -> io::Result<()> = unsupported();
 }
 
 /// There is none that POSIX knows.
