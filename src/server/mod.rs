@@ -246,7 +246,8 @@ impl Server {
     }
 
     /// Serves until [`Shutdown::stop`], or as long as [`Until`] says. Then it accepts no more, answers what has arrived, and gives
-    /// open connections up to a second to end.
+    /// open connections up to a second to end. It closes those that are left, and counts them as
+    /// [`Event::TcpDrainDeadline`].
     ///
     /// # Errors
     /// [`ServeError::Loop`] and [`ServeError::Died`].

@@ -231,7 +231,7 @@ impl Draining {
         }
     }
 
-    /// Gives up all that are still open at `end`.
+    /// Gives up all that are still open at `end`, which counts as their drain deadline.
     pub(super) fn end_by(&mut self, end: Instant) {
         self.end = Some(end);
     }
@@ -289,10 +289,12 @@ impl Draining {
 
     /// Closes a connection and counts how it ended.
     fn end(&mut self, key: usize, how: Event) {
-        let Connection { peer, .. } = self.connections.remove(key);
+        let connection = self.connections.remove(key);
+        let peer = connection.peer;
         self.counters.add_of(how, peer);
         self.counters.closed(IpVersion::of(peer.ip()));
         self.connection_limit.release(peer);
+        drop(connection); // last: a client that sees its connection closed may come again at once
     }
 
     /// Keeps the queue of those that are watched no longer than the connections warrant. Each pass drops
