@@ -220,7 +220,7 @@ impl Server {
         self.first.accepts()
     }
 
-    /// How many workers it has.
+    /// Number of workers.
     #[must_use]
     pub fn workers(&self) -> usize {
         self.shared.workers()

@@ -65,7 +65,7 @@ pub(crate) struct KernelClock {
     pub nanoseconds: u32,
     /// The leap second that is announced or under way.
     pub leap: KernelLeap,
-    /// Somebody steers the clock (`STA_UNSYNC` is clear).
+    /// A program synchronises the clock (`STA_UNSYNC` is clear).
     pub synchronised: bool,
     /// Upper bound of the error, in microseconds.
     pub max_error_us: u64,

@@ -32,10 +32,10 @@ pub(crate) struct Batch {
     sources: Vec<Cell<Control>>,
     /// The beginning of each datagram's content.
     contents: Vec<Cell<[u8; MAX_CONTENT_OCTETS]>>,
-    /// Where the kernel puts it.
-    places: Vec<Cell<iovec>>,
-    /// The octets of all answers.
-    line: Vec<Cell<iovec>>,
+    /// Where the kernel puts each content.
+    content_places: Vec<Cell<iovec>>,
+    /// The octets of the reply, the same for all.
+    reply: Vec<Cell<iovec>>,
     incoming: Vec<mmsghdr>,
     outgoing: Vec<mmsghdr>,
     /// How many `incoming` holds.
@@ -55,8 +55,8 @@ impl Batch {
             destinations: vec![Cell::new(Control::default()); MAX_BATCH_DATAGRAMS],
             sources: vec![Cell::new(Control::default()); MAX_BATCH_DATAGRAMS],
             contents: vec![Cell::new([0; MAX_CONTENT_OCTETS]); MAX_BATCH_DATAGRAMS],
-            places: vec![Cell::new(nowhere); MAX_BATCH_DATAGRAMS],
-            line: vec![Cell::new(nowhere)],
+            content_places: vec![Cell::new(nowhere); MAX_BATCH_DATAGRAMS],
+            reply: vec![Cell::new(nowhere)],
             incoming: iter::repeat_with(empty_header).take(MAX_BATCH_DATAGRAMS).collect(),
             outgoing: iter::repeat_with(empty_header).take(MAX_BATCH_DATAGRAMS).collect(),
             received: MAX_BATCH_DATAGRAMS, // so that the first `receive` gives all of them their lengths
@@ -64,14 +64,15 @@ impl Batch {
         };
         for (index, mmsghdr { msg_hdr, .. }) in batch.incoming.iter_mut().enumerate() {
             let content = batch.contents[index].as_ptr().cast();
-            batch.places[index].set(iovec { iov_base: content, iov_len: MAX_CONTENT_OCTETS });
-            msg_hdr.msg_iov = batch.places[index].as_ptr();
+            batch.content_places[index]
+                .set(iovec { iov_base: content, iov_len: MAX_CONTENT_OCTETS });
+            msg_hdr.msg_iov = batch.content_places[index].as_ptr();
             msg_hdr.msg_iovlen = 1;
             msg_hdr.msg_name = batch.peers[index].as_ptr().cast();
             msg_hdr.msg_control = batch.destinations[index].as_ptr().cast();
         }
         for mmsghdr { msg_hdr, .. } in &mut batch.outgoing {
-            msg_hdr.msg_iov = batch.line[0].as_ptr();
+            msg_hdr.msg_iov = batch.reply[0].as_ptr();
             msg_hdr.msg_iovlen = 1;
         }
         batch
@@ -164,7 +165,7 @@ impl Batch {
         mut lost: impl FnMut(SocketAddr, &io::Error),
     ) {
         let base = octets.as_ptr().cast_mut().cast::<c_void>(); // the kernel only reads them
-        self.line[0].set(iovec { iov_base: base, iov_len: octets.len() });
+        self.reply[0].set(iovec { iov_base: base, iov_len: octets.len() });
         let mut first = 0;
         while let Some(answers @ [_, ..]) = self.outgoing[..self.answered.len()].get_mut(first..) {
             match send_some(socket.as_raw_fd(), answers) {
@@ -193,8 +194,8 @@ fn send_some(socket: RawFd, answers: &mut [mmsghdr]) -> io::Result<usize> {
         let (name, length) = (answer.msg_name.cast(), answer.msg_namelen);
         // SAFETY: the caller's pointers are valid, and the call only reads.
         let sent = unsafe {
-            let line = *answer.msg_iov;
-            sendto(socket, line.iov_base, line.iov_len, MSG_DONTWAIT, name, length)
+            let reply = *answer.msg_iov;
+            sendto(socket, reply.iov_base, reply.iov_len, MSG_DONTWAIT, name, length)
         };
         return Ok(Errno::result(sent).map(|_| 1)?);
     }

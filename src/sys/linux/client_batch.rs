@@ -76,7 +76,7 @@ impl Alarm {
         None
     }
 
-    /// Rings once, so long from now.
+    /// Rings once, after this time.
     pub(crate) fn set(&self, after: Duration) -> io::Result<()> {
         // Nothing would disarm it.
         let after = TimeSpec::from_duration(after.max(Duration::from_nanos(1)));

@@ -10,7 +10,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::AsFd;
 
-/// Has the kernel tell with each datagram which address it was sent to.
+/// Makes the kernel report with each datagram the address that it was sent to.
 pub(crate) fn ask_for_destination(socket: &impl AsFd, bound: IpAddr) -> io::Result<()> {
     // On IPv6 too: its own option tells of an IPv4 broadcast only the address it was sent to, from
     // which no answer can leave.
@@ -26,9 +26,8 @@ sockopt_impl!(
     MtuDiscover, Both, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::c_int
 );
 
-/// Has no IPv4 datagram fragmented (`IP_MTU_DISCOVER`). Then it needs no identification (RFC 6864, 4.1), for which
-/// the kernel would look into a table of counters that many destinations share: with many clients one of the
-/// dearest things about an answer.
+/// Forbids the kernel to fragment IPv4 datagrams (`IP_MTU_DISCOVER`). Then they need no identification (RFC 6864, 4.1).
+/// The kernel takes it from a table of counters that many destinations share, which is expensive with many clients.
 pub(crate) fn never_fragment(socket: &impl AsFd) -> io::Result<()> {
     Ok(setsockopt(socket, MtuDiscover, &libc::IP_PMTUDISC_DO)?)
 }
@@ -44,7 +43,7 @@ sockopt_impl!(
     MemoryInfo, GetOnly, libc::SOL_SOCKET, libc::SO_MEMINFO, MemoryNumbers
 );
 
-/// How many datagrams the kernel has dropped instead of putting them into this socket's receive buffer; the
+/// Number of datagrams that the kernel has dropped instead of putting them into this socket's receive buffer; the
 /// count wraps. `None` where the kernel does not say.
 pub(crate) fn receive_drops(socket: &impl AsFd) -> Option<u32> {
     getsockopt(socket, MemoryInfo).ok().map(|numbers| numbers[SK_MEMINFO_DROPS])

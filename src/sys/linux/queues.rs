@@ -26,7 +26,7 @@ type BeginOfTcpInfo = [u32; 7];
 /// Which of these words is `tcpi_unacked`.
 const TCPI_UNACKED: usize = 6;
 
-/// Has a SYN sent again so many times, not as often as `net.ipv4.tcp_syn_retries` has it (`TCP_SYNCNT`).
+/// Sets the number of times a SYN is sent again, instead of `net.ipv4.tcp_syn_retries` (`TCP_SYNCNT`).
 pub(crate) fn set_syn_retries(socket: &impl AsFd, retries: u8) -> io::Result<()> {
     Ok(setsockopt(socket, SynCount, &libc::c_int::from(retries))?)
 }
@@ -36,7 +36,7 @@ pub(crate) fn accept_queue(listener: &impl AsFd) -> Option<u32> {
     getsockopt(listener, TcpInfo).ok().map(|info| info[TCPI_UNACKED])
 }
 
-/// Has each datagram tell how many were dropped before it (`SO_RXQ_OVFL`, socket(7)).
+/// Makes each datagram report how many were dropped before it (`SO_RXQ_OVFL`, socket(7)).
 pub(crate) fn count_drops(socket: &impl AsFd) -> io::Result<()> {
     Ok(setsockopt(socket, sockopt::RxqOvfl, &1)?)
 }
@@ -46,7 +46,7 @@ pub(crate) fn report_errors(socket: &impl AsFd) -> io::Result<()> {
     Ok(setsockopt(socket, sockopt::Ipv4RecvErr, &true)?)
 }
 
-/// Takes a datagram: its octets, and how many the socket had dropped when it came. Not told before the first.
+/// Receives a datagram. Returns its octets, and how many the socket had dropped before; `None` if it dropped none.
 pub(crate) fn receive_counted(
     socket: &impl AsRawFd,
     buffer: &mut [u8],
