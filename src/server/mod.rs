@@ -29,8 +29,8 @@ use crate::clock::Clock;
 use crate::listen::{Kind, Opened, adopt};
 use crate::responder::{Responder, SharedZone};
 use crate::transport::Transport;
+use mio::Poll;
 use mio::net::TcpStream;
-use mio::{Poll, Waker};
 use shared::Shared;
 use std::any::Any;
 use std::io;
@@ -168,7 +168,9 @@ impl Server {
         let syntax = mem::take(&mut config.syntax); // the workers need the rest
         let responder = Responder::new(config.clock, syntax, config.zone, config.require_sync);
         let zone = responder.zone();
-        let (polls, shared) = shared(services.len(), config.limits).map_err(ServeError::Setup)?;
+        let polls: Result<Vec<_>, _> = services.iter().map(|_| Poll::new()).collect();
+        let polls = polls.map_err(ServeError::Setup)?;
+        let shared = Arc::new(Shared::new(&polls, config.limits).map_err(ServeError::Setup)?);
         let mut workers = Vec::with_capacity(services.len());
         for (number, (opened, poll)) in services.into_iter().zip(polls).enumerate() {
             let (responder, shared) = (responder.clone(), Arc::clone(&shared));
@@ -285,14 +287,6 @@ fn udp_descriptors(services: &[Vec<Opened>]) -> Option<RangeInclusive<RawFd>> {
     let udp = services.iter().flatten().filter(|opened| opened.bound.transport == Transport::Udp);
     let numbers: Vec<RawFd> = udp.map(|opened| opened.socket.as_raw_fd()).collect();
     Some(*numbers.iter().min()?..=*numbers.iter().max()?)
-}
-
-/// What each of this number of workers waits with, and what they share.
-fn shared(workers: usize, limits: Limits) -> io::Result<(Vec<Poll>, Arc<Shared>)> {
-    let polls = (0..workers).map(|_| Poll::new()).collect::<io::Result<Vec<_>>>()?;
-    let waker = |poll: &Poll| Waker::new(poll.registry(), worker::WAKE);
-    let wakers = polls.iter().map(waker).collect::<io::Result<Vec<_>>>()?;
-    Ok((polls, Arc::new(Shared::new(wakers, limits))))
 }
 
 /// A loop that panics ends as one that fails: never a server that looks alive and answers nothing.

@@ -1,6 +1,6 @@
 //! The loop of one thread: wait, answer, drain.
 
-use super::shared::Shared;
+use super::shared::{Shared, WAKE};
 use super::{Config, ServeError, Supervisor, Until, run_loop};
 use crate::listen::Opened;
 use crate::metrics::Counters;
@@ -18,7 +18,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Tokens: the waker, the UDP sockets, the TCP listeners, then the connections without an end.
-pub(super) const WAKE: Token = Token(0);
 const FIRST_UDP: usize = 1;
 /// How long open connections may take to end after a request to stop.
 pub(super) const STOP_GRACE: Duration = Duration::from_secs(1);
