@@ -17,10 +17,10 @@ use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Tokens: the waker, the UDP sockets, the TCP listeners, then the connections without an end.
+/// The token of the first UDP socket. Tokens: the waker, the UDP sockets, the TCP listeners, then the connections.
 const FIRST_UDP: usize = 1;
 /// How long open connections may take to end after a request to stop.
-pub(super) const STOP_GRACE: Duration = Duration::from_secs(1);
+const STOP_GRACE: Duration = Duration::from_secs(1);
 /// Minimum time between two looks of a worker for notices.
 const MIN_NOTICE_INTERVAL: Duration = Duration::from_millis(100);
 
