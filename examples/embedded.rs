@@ -13,8 +13,8 @@ const REPLY: &str = "Monday, February 22, 1982 17:37:43-UTC\r\n";
 
 fn main() -> Result<(), Box<dyn Error>> {
     let server = start()?;
-    let tcp = server.target(Transport::Tcp).ok_or("no TCP")?;
-    let udp = server.target(Transport::Udp).ok_or("no UDP")?;
+    let tcp = server.address(Transport::Tcp).ok_or("no TCP")?;
+    let udp = server.address(Transport::Udp).ok_or("no UDP")?;
     assert_eq!(ask_over_tcp(tcp)?, REPLY);
     assert_eq!(ask_over_udp(udp)?, REPLY);
     println!("{tcp}: {}", REPLY.trim_end());

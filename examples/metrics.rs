@@ -10,7 +10,7 @@ use tiny_http::{Header, Request, Response};
 fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let server = Server::bind(Config::default().address("127.0.0.1:0".parse()?))?.spawn()?;
     let http = tiny_http::Server::http("127.0.0.1:0")?;
-    println!("daytime {}", server.target(Transport::Tcp).ok_or("no TCP")?);
+    println!("daytime {}", server.address(Transport::Tcp).ok_or("no TCP")?);
     println!("http {}", http.server_addr());
 
     for request in http.incoming_requests() {

@@ -8,8 +8,9 @@ use crate::report;
 use crate::report::ladder::{Ladders, Sighting};
 use crate::responder::Responder;
 use crate::syntax::{Syntax, Zone};
+use crate::sys::Received;
 use crate::trace::Fate;
-use crate::udp::guard::{Guard, GuardOptions, Question, admit_content};
+use crate::udp::guard::{Guard, GuardOptions, admit_content};
 use crate::udp::server::Service;
 use crate::wire::conversation::Conversations;
 use crate::wire::read::CaptureReader;
@@ -59,9 +60,9 @@ impl GuardHarness {
         reply: &[u8],
     ) -> bool {
         let octets = content.len();
-        let question = Question { peer, local, octets, sent_to_many: false, over_loopback: false };
-        let admitted = self.0.admit(question);
-        let admitted = admitted.and_then(|()| self.0.admit_length(question, reply.len()));
+        let datagram = Received { peer, octets, sent_to_many: false, destination: None };
+        let admitted = self.0.admit(&datagram, local);
+        let admitted = admitted.and_then(|()| self.0.admit_length(octets, reply.len()));
         admitted.and_then(|()| admit_content(content, reply)).is_ok()
     }
 }
@@ -96,7 +97,7 @@ pub struct ServiceHarness {
 
 impl ServiceHarness {
     /// Maximum number of datagrams of one socket that are answered in one round.
-    pub const MAX_DATAGRAMS: usize = crate::sys::Batch::MAX_DATAGRAMS;
+    pub const MAX_DATAGRAMS: usize = crate::sys::MAX_BATCH_DATAGRAMS;
 
     /// Serves on a socket that does not block, with the reply that RFC 867 shows first.
     ///

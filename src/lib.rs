@@ -14,7 +14,7 @@
 //! let server = Server::bind(Config::default().address(anywhere))?.spawn()?;
 //!
 //! for transport in Transport::BOTH {
-//!     let target = server.target(transport).expect("both are served").into();
+//!     let target = server.address(transport).expect("both are served").into();
 //!     let answer = ask(&target, transport, &Options::default())?;
 //!     println!("{transport}: {}", answer.text()); // tcp: Sunday, November 22, 2026 13:23:00-UTC
 //!     assert!(answer.text().ends_with("-UTC"));

@@ -8,8 +8,7 @@ mod limiter;
 pub(crate) use connections::{ConnectionLimit, Room};
 pub(crate) use limiter::Limiter;
 
-use std::hash::{Hash, Hasher};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 options! {
     /// Abuse limits: how much clients may ask. Clients on loopback have no limits, unless [`Limits::loopback`] is set.
@@ -71,9 +70,9 @@ pub(crate) enum Scope {
     Total,
 }
 
-/// A source: the beginning of an address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Source([u64; 2]);
+/// A source: the beginning of an IPv6 address, or of an IPv4 address as IPv6 maps it (RFC 4291, 2.5.5.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Source(u128);
 
 impl Limits {
     /// The source that an address belongs to; `None` if it is not limited.
@@ -82,12 +81,15 @@ impl Limits {
         if address.is_loopback() && !self.loopback {
             return None;
         }
-        Some(match address {
-            IpAddr::V4(v4) => Source::of_v4(v4, self.prefix_v4),
+        let (address, bits, prefix) = match address {
+            IpAddr::V4(v4) => (v4.to_ipv6_mapped(), 32, self.prefix_v4),
             // Every host on a link has this prefix, and every link (RFC 4291, 2.5.6).
-            IpAddr::V6(v6) if v6.is_unicast_link_local() => Source::of_v6(on_link(v6, peer), 128),
-            IpAddr::V6(v6) => Source::of_v6(v6, self.prefix_v6),
-        })
+            IpAddr::V6(v6) if v6.is_unicast_link_local() => (on_link(v6, peer), 128, 128),
+            IpAddr::V6(v6) => (v6, 128, self.prefix_v6),
+        };
+        let host_bits = u32::saturating_sub(bits, prefix.into());
+        let mask = u128::MAX.checked_shl(host_bits).unwrap_or(0);
+        Some(Source(address.to_bits() & mask))
     }
 }
 
@@ -95,27 +97,4 @@ impl Limits {
 fn on_link(address: Ipv6Addr, peer: SocketAddr) -> Ipv6Addr {
     let SocketAddr::V6(peer) = peer else { return address };
     Ipv6Addr::from_bits(address.to_bits() | u128::from(peer.scope_id()) << 64)
-}
-
-impl Source {
-    /// As IPv6 has it, mapped (RFC 4291, 2.5.5.2).
-    fn of_v4(address: Ipv4Addr, prefix: u8) -> Self {
-        let mask = u32::MAX.checked_shl(32_u32.saturating_sub(prefix.into())).unwrap_or(0);
-        Self([0, 0xffff << 32 | u64::from(address.to_bits() & mask)])
-    }
-
-    fn of_v6(address: Ipv6Addr, prefix: u8) -> Self {
-        let mask = u128::MAX.checked_shl(128_u32.saturating_sub(prefix.into())).unwrap_or(0);
-        let bits = address.to_bits() & mask;
-        let half = |bits: u128| u64::try_from(bits).unwrap_or(0);
-        Self([half(bits >> 64), half(bits & u128::from(u64::MAX))])
-    }
-}
-
-/// At once: to hash two words of eight octets, and how many they are, takes much longer.
-impl Hash for Source {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        let Self([high, low]) = *self;
-        state.write_u128(u128::from(high) << 64 | u128::from(low));
-    }
 }

@@ -132,11 +132,6 @@ impl Listen {
     /// datagrams) bursts of many clients are lost while the service works on the datagrams before them.
     pub const UDP_RECEIVE_BUFFER: u32 = 1 << 20;
 
-    fn asked_receive_buffer(&self, transport: Transport) -> Option<u32> {
-        let of_udp = (transport == Transport::Udp).then_some(Self::UDP_RECEIVE_BUFFER);
-        self.receive_buffer.or(of_udp)
-    }
-
     /// Opens all sockets or none, for each of this number of workers. Every port 0 becomes the same free number;
     /// what is wanted twice is opened once.
     ///
@@ -270,7 +265,7 @@ impl Listen {
         if is_wildcard_v6(address) {
             socket.set_only_v6(self.only_v6)?;
         }
-        if let Some(octets) = self.asked_receive_buffer(transport) {
+        if let Some(octets) = asked_receive_buffer(Some(self), transport) {
             socket.set_recv_buffer_size(octets as usize)?;
         }
         if let Some(octets) = self.send_buffer {
@@ -295,35 +290,39 @@ fn settings(
     write_deadline: Duration,
 ) -> Vec<Setting> {
     let setting = |name, asked, effective| Setting { name, asked, effective };
-    let switch = |name, asked: Option<bool>, effective: io::Result<bool>| {
-        setting(name, asked.map(u64::from), effective.ok().map(u64::from))
-    };
-    let octets = |name, asked: Option<u32>, effective: io::Result<usize>| {
-        setting(name, asked.map(u64::from), effective.ok().and_then(|it| it.try_into().ok()))
-    };
-    let tcp = ours.filter(|_| transport == Transport::Tcp);
-    let reuse = tcp.map(|listen| listen.reuse_address);
-    let mut settings = vec![switch("SO_REUSEADDR", reuse, socket.reuse_address())];
+    let is_tcp = transport == Transport::Tcp;
+    let tcp = ours.filter(|_| is_tcp);
+    let reuse = tcp.map(|listen| listen.reuse_address.into());
+    let mut settings = vec![setting("SO_REUSEADDR", reuse, number(socket.reuse_address()))];
     if address.is_ipv6() {
         let wildcard = ours.filter(|_| is_wildcard_v6(address));
-        let only_v6 = wildcard.map(|listen| listen.only_v6);
-        settings.push(switch("IPV6_V6ONLY", only_v6, socket.only_v6()));
+        let only_v6 = wildcard.map(|listen| listen.only_v6.into());
+        settings.push(setting("IPV6_V6ONLY", only_v6, number(socket.only_v6())));
     }
     if let Some(Listen { backlog, .. }) = tcp {
         let granted = sys::backlog_limit().map(|limit| limit.min((*backlog).into()).into());
         settings.push(setting("backlog", Some((*backlog).into()), granted));
     }
-    if transport == Transport::Tcp {
+    if is_tcp {
         let asked = write_deadline.as_millis().try_into().ok();
         settings.push(setting("TCP_USER_TIMEOUT", asked, sys::user_timeout_ms(socket)));
     }
-    // On an inherited UDP socket it is asked for where its opener has asked for less.
-    let of_udp = (transport == Transport::Udp).then_some(Listen::UDP_RECEIVE_BUFFER);
-    let receive = ours.map_or(of_udp, |listen| listen.asked_receive_buffer(transport));
-    let send = ours.and_then(|listen| listen.send_buffer);
-    settings.push(octets("SO_RCVBUF", receive, socket.recv_buffer_size()));
-    settings.push(octets("SO_SNDBUF", send, socket.send_buffer_size()));
+    let receive = asked_receive_buffer(ours, transport).map(u64::from);
+    let send = ours.and_then(|listen| listen.send_buffer).map(u64::from);
+    settings.push(setting("SO_RCVBUF", receive, number(socket.recv_buffer_size())));
+    settings.push(setting("SO_SNDBUF", send, number(socket.send_buffer_size())));
     settings
+}
+
+/// On an inherited UDP socket it is asked for where its opener has asked for less.
+fn asked_receive_buffer(ours: Option<&Listen>, transport: Transport) -> Option<u32> {
+    let of_udp = (transport == Transport::Udp).then_some(Listen::UDP_RECEIVE_BUFFER);
+    ours.and_then(|listen| listen.receive_buffer).or(of_udp)
+}
+
+/// The value of an option, if the system reports it.
+fn number(value: io::Result<impl TryInto<u64>>) -> Option<u64> {
+    value.ok()?.try_into().ok()
 }
 
 fn is_multicast_or_broadcast(address: IpAddr, broadcasts: &[Ipv4Addr]) -> bool {

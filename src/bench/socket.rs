@@ -3,7 +3,7 @@
 use super::pending::{Pending, Question};
 use super::run::Run;
 use super::tally::ExchangeError;
-use crate::sys::{self, BATCH, ClientBatch};
+use crate::sys::{self, ClientBatch, MAX_BATCH_DATAGRAMS};
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 use socket2::{Domain, Socket, Type};
@@ -69,7 +69,7 @@ impl QuestionSocket {
     pub(super) fn ask(&mut self, batch: &mut ClientBatch, run: &mut Run, max: usize) -> usize {
         let mut asked = 0;
         while !self.resting {
-            let at_once = if self.answers { BATCH } else { 1 };
+            let at_once = if self.answers { MAX_BATCH_DATAGRAMS } else { 1 };
             let room = self.pending.room().min(max - asked).min(at_once);
             let now = run.now();
             let ready = run.schedule.ready(now, room);
@@ -104,7 +104,7 @@ impl QuestionSocket {
     pub(super) fn receive(&mut self, batch: &mut ClientBatch, run: &mut Run) {
         loop {
             // More than is awaited: unwanted datagrams would else pile up and pass for later answers.
-            let wanted = (2 * self.pending.len() + 2).min(BATCH);
+            let wanted = (2 * self.pending.len() + 2).min(MAX_BATCH_DATAGRAMS);
             let (pending, mut came) = (&mut self.pending, None);
             let received = batch.receive(&self.socket, wanted, |octets| {
                 let now = *came.get_or_insert_with(|| run.now());
@@ -174,7 +174,10 @@ fn count_answer(pending: &mut Pending, octets: &[u8], run: &mut Run, now: Durati
 fn count_late(socket: Option<&Socket>, batch: &mut ClientBatch, run: &mut Run) {
     let Some(socket) = socket else { return };
     let now = run.now();
-    while batch.receive(socket, BATCH, |_| run.late(now)).is_ok_and(|received| received > 0) {}
+    while batch
+        .receive(socket, MAX_BATCH_DATAGRAMS, |_| run.late(now))
+        .is_ok_and(|received| received > 0)
+    {}
 }
 
 /// Whether the call has to be made again later.

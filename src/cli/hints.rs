@@ -8,6 +8,7 @@ use crate::listen::{ListenError, Unavailable};
 use crate::reply::Printable;
 use crate::report::chain;
 use crate::server::{ConfineError, ServeError};
+use crate::sys;
 use crate::transport::{PORT, Transport};
 use crate::wire::capture::CaptureError;
 use crate::wire::read::ReadError;
@@ -258,13 +259,18 @@ fn unavailable_hint(address: SocketAddr, why: Unavailable) -> Hint {
 impl Hints for ConfineError {
     fn hint(&self) -> Hint {
         let hint = match self {
-            Self::UnknownUser(_) => "`getent passwd` lists those there are",
-            Self::UnknownGroup(_) => "`getent group` lists those there are",
-            Self::NoGroup(_) => "name one with --group",
-            Self::Root(_) => "name one without privileges, such as nobody",
-            Self::Become { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
-                "only root may; start it as root, or leave --user out"
+            Self::UnknownUser { .. } => "`getent passwd` lists those there are",
+            Self::UnknownGroup { .. } => "`getent group` lists those there are",
+            Self::NoGroup { .. } => "name one with --group",
+            Self::Root { .. } => "name one without privileges, such as nobody",
+            Self::Become { source, .. } if source.kind() != io::ErrorKind::PermissionDenied => {
+                return None;
             }
+            Self::Become { .. } if sys::is_root() => {
+                "this root may not, as in some containers and user namespaces: grant it CAP_SETUID \
+                 and CAP_SETGID, or leave --user out"
+            }
+            Self::Become { .. } => "only root may; start it as root, or leave --user out",
             Self::Incomplete { .. } => "--sandbox on goes on with what there is",
             _ => return None,
         };

@@ -176,7 +176,7 @@ fn log_confinement(confined: &Confined) {
         log::warn!("it runs as root; --user NAME has it become another once its sockets are open");
     }
     log::info!("sandbox: {confined}");
-    let missing = confined.missing.iter().map(|(layer, reason)| format!("{layer}: {reason}"));
+    let missing = confined.missing.iter().map(|it| format!("{}: {}", it.layer, it.detail));
     let missing: Vec<String> = missing.collect();
     if !missing.is_empty() {
         log::warn!("sandbox: not in force: {}", missing.join("; "));

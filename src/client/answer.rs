@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 /// use daytime::{Config, Options, Server, Transport, ask, read::Form};
 ///
 /// let server = Server::bind(Config::default().address("127.0.0.1:0".parse()?))?.spawn()?;
-/// let target = server.target(Transport::Udp).expect("UDP is served").into();
+/// let target = server.address(Transport::Udp).expect("UDP is served").into();
 /// let answer = ask(&target, Transport::Udp, &Options::default())?;
 /// assert!(answer.text().ends_with("-UTC") && answer.octets.ends_with(b"\r\n"));
 /// assert_eq!(answer.recognise()?.form, Form::Rfc867);

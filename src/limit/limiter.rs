@@ -87,21 +87,20 @@ struct Buckets {
     hash: RandomState,
 }
 
-/// Sets of places. As plain numbers because those come zeroed from the kernel, which gives no memory for what
+/// Sets of entries. As plain numbers because those come zeroed from the kernel, which gives no memory for what
 /// has not been touched.
 #[derive(Debug)]
 struct Part {
-    words: Vec<u64>,
+    entries: Vec<Entry>,
     /// Where the first set begins, so that each of them is one line of the cache: with thousands of sources what
     /// a look costs is to fetch it.
     first: usize,
 }
 
-/// Words of a place: the hash of a source, and when its bucket is full, in nanoseconds; 0 if the place is free. The
+/// The hash of a source, and when its bucket is full, in nanoseconds; 0 if the entry is free. The
 /// hash is as good as the source: no client can find two sources with the same (they would share a bucket).
-const ENTRY_WORDS: usize = 2;
+type Entry = [u64; 2];
 const ENTRIES_PER_SET: usize = 4;
-const SET_WORDS: usize = ENTRIES_PER_SET * ENTRY_WORDS;
 const SETS: usize = 1 << 14;
 /// A part of 128 KiB is large enough for malloc(3) to ask the kernel for it.
 const PARTS: usize = 8;
@@ -118,32 +117,32 @@ impl Buckets {
         let set = usize::try_from(hash % SETS as u64).unwrap_or(0);
         let part = self.parts[set % PARTS].lock();
         let mut part = part.unwrap_or_else(PoisonError::into_inner);
-        spend(entry_for(part.set(set / PARTS), hash))
+        spend(full_time_of(part.set(set / PARTS), hash))
     }
 }
 
 impl Part {
     fn new() -> Self {
-        let words = vec![0; (SETS / PARTS + 1) * SET_WORDS];
-        let first = words.as_ptr().align_offset(SET_WORDS * size_of::<u64>()).min(SET_WORDS);
-        Self { words, first }
+        let entries = vec![[0; 2]; (SETS / PARTS + 1) * ENTRIES_PER_SET];
+        let set_octets = ENTRIES_PER_SET * size_of::<Entry>();
+        let first = entries.as_ptr().align_offset(set_octets).min(ENTRIES_PER_SET);
+        Self { entries, first }
     }
 
-    fn set(&mut self, number: usize) -> &mut [u64] {
-        &mut self.words[self.first + number * SET_WORDS..][..SET_WORDS]
+    fn set(&mut self, number: usize) -> &mut [Entry] {
+        &mut self.entries[self.first + number * ENTRIES_PER_SET..][..ENTRIES_PER_SET]
     }
 }
 
-/// The place for a source, in which it may have to be written first.
-fn entry_for(set: &mut [u64], hash: u64) -> &mut u64 {
-    let (places, _) = set.as_chunks_mut::<ENTRY_WORDS>();
-    let known = |[source, full]: &[u64; ENTRY_WORDS]| *full != 0 && *source == hash;
-    let index = places.iter().position(known).unwrap_or_else(|| {
-        let oldest = (0..places.len()).min_by_key(|index| places[*index][1]).unwrap_or(0);
-        places[oldest] = [hash, 0];
+/// When the bucket of a source is full, which takes an entry first if it has none.
+fn full_time_of(set: &mut [Entry], hash: u64) -> &mut u64 {
+    let known = |[source, full]: &Entry| *full != 0 && *source == hash;
+    let index = set.iter().position(known).unwrap_or_else(|| {
+        let oldest = (0..set.len()).min_by_key(|index| set[*index][1]).unwrap_or(0);
+        set[oldest] = [hash, 0];
         oldest
     });
-    &mut places[index][1]
+    &mut set[index][1]
 }
 
 #[cfg(test)]
@@ -240,9 +239,9 @@ mod tests {
             let _ = limiter.take(([a.wrapping_add(10), b, c, d], 40_000).into(), start);
         }
         assert_eq!(taken(&limiter, "192.0.2.1", start, 1), 0, "it owes most, so it stays");
-        let words = |part: &Mutex<Part>| part.lock().expect("not poisoned").words.len();
-        let all = limiter.sources.parts.iter().map(words).sum::<usize>();
-        assert_eq!(all, (SETS + PARTS) * SET_WORDS, "the table has not grown");
+        let entries = |part: &Mutex<Part>| part.lock().expect("not poisoned").entries.len();
+        let all = limiter.sources.parts.iter().map(entries).sum::<usize>();
+        assert_eq!(all, (SETS + PARTS) * ENTRIES_PER_SET, "the table has not grown");
     }
 
     #[test]

@@ -90,7 +90,7 @@ impl Config {
         addresses.map(|address| SocketAddr::new(address, port)).to_vec()
     }
 
-    /// The only address to serve.
+    /// Serves this address alone: it replaces the whole list of [`Config::addresses`].
     #[must_use]
     pub fn address(self, address: SocketAddr) -> Self {
         self.addresses(vec![address])

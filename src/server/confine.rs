@@ -8,11 +8,13 @@
 use super::Server;
 use crate::sys;
 use crate::sys::{Credentials, Links};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 
 /// How much of the sandbox has to be in force: no capabilities, no new privileges, Landlock, seccomp.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Sandbox {
     /// None of it.
     Off,
@@ -23,28 +25,18 @@ pub enum Sandbox {
     Require,
 }
 
-/// A part of the sandbox.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Layer {
-    /// Every set of capabilities is empty (capabilities(7)).
-    Capabilities,
-    /// What it starts gets no more rights (prctl(2), `PR_SET_NO_NEW_PRIVS`).
-    NoNewPrivileges,
-    /// No files, and what else the kernel's landlock(7) can forbid.
-    Landlock,
-    /// No system calls but those the service makes (seccomp(2)).
-    Seccomp,
-}
-
-impl fmt::Display for Layer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Capabilities => "no capabilities",
-            Self::NoNewPrivileges => "no new privileges",
-            Self::Landlock => "landlock",
-            Self::Seccomp => "seccomp",
-        })
+named! {
+    /// A part of the sandbox.
+    #[non_exhaustive]
+    pub enum Layer {
+        /// Every set of capabilities is empty (capabilities(7)).
+        Capabilities = "no capabilities",
+        /// What it starts gets no more rights (prctl(2), `PR_SET_NO_NEW_PRIVS`).
+        NoNewPrivileges = "no new privileges",
+        /// No files, and what else the kernel's landlock(7) can forbid.
+        Landlock = "landlock",
+        /// No system calls but those the service makes (seccomp(2)).
+        Seccomp = "seccomp",
     }
 }
 
@@ -53,17 +45,29 @@ impl fmt::Display for Layer {
 #[non_exhaustive]
 pub enum ConfineError {
     /// No such user.
-    #[error("there is no user {0:?}")]
-    UnknownUser(String),
+    #[error("there is no user {name:?}")]
+    UnknownUser {
+        /// The name that was given.
+        name: String,
+    },
     /// No such group.
-    #[error("there is no group {0:?}")]
-    UnknownGroup(String),
+    #[error("there is no group {name:?}")]
+    UnknownGroup {
+        /// The name that was given.
+        name: String,
+    },
     /// A number that is no user's here, so it has no primary group.
-    #[error("user {0} has no entry here that names a group")]
-    NoGroup(u32),
+    #[error("user {user} has no entry here that names a group")]
+    NoGroup {
+        /// The number.
+        user: u32,
+    },
     /// As that user, or in that group, nothing would be given up.
-    #[error("{0:?} is root")]
-    Root(String),
+    #[error("{name:?} is root")]
+    Root {
+        /// The name of the user or group.
+        name: String,
+    },
     /// The users and groups cannot be read, or this system cannot change them.
     #[error("cannot look up {name:?}")]
     LookUp {
@@ -72,7 +76,7 @@ pub enum ConfineError {
         /// The system's error.
         source: io::Error,
     },
-    /// A system call failed; with `PermissionDenied` since only root may become another user.
+    /// A system call failed; with `PermissionDenied` the process lacks CAP_SETUID or CAP_SETGID, which root usually has.
     #[error("cannot become {identity}: {call}")]
     Become {
         /// Who to become.
@@ -127,24 +131,20 @@ impl Identity {
     /// assert!(Identity::find("no such user", None).is_err());
     /// ```
     pub fn find(user: &str, group: Option<&str>) -> Result<Self, ConfineError> {
-        let look_up = |name: &str| {
-            let name = name.to_owned();
-            move |source| ConfineError::LookUp { name, source }
-        };
+        let owned = |name: &str| name.to_owned();
+        let look_up = |name| move |source| ConfineError::LookUp { name: owned(name), source };
         let account = sys::find_user(user).map_err(look_up(user))?;
-        let account = account.ok_or_else(|| ConfineError::UnknownUser(user.to_owned()))?;
-        let group_name = group;
+        let account = account.ok_or_else(|| ConfineError::UnknownUser { name: owned(user) })?;
         let group = match group {
-            None => account.group.ok_or(ConfineError::NoGroup(account.id))?,
-            Some(name) => sys::find_group(name)
-                .map_err(look_up(name))?
-                .ok_or_else(|| ConfineError::UnknownGroup(name.to_owned()))?,
+            None => account.group.ok_or(ConfineError::NoGroup { user: account.id })?,
+            Some(name) => match sys::find_group(name).map_err(look_up(name))? {
+                None => return Err(ConfineError::UnknownGroup { name: owned(name) }),
+                Some(0) => return Err(ConfineError::Root { name: owned(name) }),
+                Some(group) => group,
+            },
         };
-        if let (0, Some(name)) = (group, group_name) {
-            return Err(ConfineError::Root(name.to_owned()));
-        }
         match account.id {
-            0 => Err(ConfineError::Root(user.to_owned())),
+            0 => Err(ConfineError::Root { name: owned(user) }),
             user => Ok(Self { user, group }),
         }
     }
@@ -167,9 +167,7 @@ impl Identity {
                 return way_back(format!("it may be user {user} again"));
             }
         }
-        for group in
-            ids_to_try(self.group, &[before.groups.as_slice(), &before.supplementary].concat())
-        {
+        for group in ids_to_try(self.group, before.groups.iter().chain(&before.supplementary)) {
             if sys::regains_group(group) {
                 return way_back(format!("it may have group {group} again"));
             }
@@ -196,12 +194,8 @@ impl Identity {
 }
 
 /// What to try to become again: what there was, and root.
-fn ids_to_try(new: u32, before: &[u32]) -> Vec<u32> {
-    let mut ids_to_try: Vec<u32> =
-        before.iter().copied().chain([0]).filter(|id| *id != new).collect();
-    ids_to_try.sort_unstable();
-    ids_to_try.dedup();
-    ids_to_try
+fn ids_to_try<'a>(new: u32, before: impl IntoIterator<Item = &'a u32>) -> BTreeSet<u32> {
+    before.into_iter().copied().chain([0]).filter(|id| *id != new).collect()
 }
 
 options! {
@@ -241,18 +235,15 @@ impl Confinement {
             identity: self.identity,
             already: already.unwrap_or(false),
             is_root: sys::is_root(),
-            applied: Vec::new(),
-            missing: Vec::new(),
-        };
-        let bare = |done: io::Result<()>| match done {
-            Ok(()) => Ok(String::new()),
-            Err(error) => Err(error.to_string()),
+            ..Confined::default()
         };
         if self.sandbox != Sandbox::Off {
-            let strict = self.sandbox;
-            confined.note(strict, Layer::Capabilities, bare(sys::drop_capabilities()))?;
-            confined.note(strict, Layer::NoNewPrivileges, bare(sys::no_new_privileges()))?;
-            confined.note(strict, Layer::Landlock, sys::restrict_files())?;
+            let whole = |()| String::new(); // these two have no extent
+            let mut note = |layer, done| confined.note(self.sandbox, layer, done);
+            let text = |error: io::Error| error.to_string();
+            note(Layer::Capabilities, sys::drop_capabilities().map(whole).map_err(text))?;
+            note(Layer::NoNewPrivileges, sys::no_new_privileges().map(whole).map_err(text))?;
+            note(Layer::Landlock, sys::restrict_files())?;
         }
         Ok(PartlyConfined { sandbox: self.sandbox, links: Links::Hidden, confined })
     }
@@ -277,6 +268,13 @@ impl PartlyConfined {
     /// Lets the process go on asking where symbolic links lead, `readlink(2)`: the name of this host's zone is
     /// where `/etc/localtime` leads. Code inside can then also find out which paths exist and
     /// where links lead, but read no file.
+    ///
+    /// ```
+    /// use daytime::server::{Confinement, Sandbox};
+    /// let confining = Confinement::default().sandbox(Sandbox::Off).begin()?.reading_links();
+    /// assert!(confining.so_far().applied.is_empty()); // a sandbox that is off forbids nothing
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn reading_links(self) -> Self {
         Self { links: Links::Readable, ..self }
     }
@@ -306,8 +304,18 @@ impl PartlyConfined {
     }
 }
 
-/// What was given up. It displays as what is in force.
+/// A layer of the sandbox that was tried.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TriedLayer {
+    /// The layer.
+    pub layer: Layer,
+    /// To what extent it is in force, which may be empty; or why it is not.
+    pub detail: String,
+}
+
+/// What was given up. It displays as what is in force.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Confined {
     /// The user and group of the process, if some were asked for.
@@ -316,10 +324,10 @@ pub struct Confined {
     pub already: bool,
     /// It runs as root.
     pub is_root: bool,
-    /// What is in force, and to what extent.
-    pub applied: Vec<(Layer, String)>,
-    /// What is not, and why.
-    pub missing: Vec<(Layer, String)>,
+    /// The layers in force.
+    pub applied: Vec<TriedLayer>,
+    /// The layers that are not in force.
+    pub missing: Vec<TriedLayer>,
 }
 
 impl Confined {
@@ -331,11 +339,11 @@ impl Confined {
         done: Result<String, String>,
     ) -> Result<(), ConfineError> {
         match done {
-            Ok(extent) => self.applied.push((layer, extent)),
+            Ok(detail) => self.applied.push(TriedLayer { layer, detail }),
             Err(reason) if sandbox == Sandbox::Require => {
                 return Err(ConfineError::Incomplete { layer, reason });
             }
-            Err(reason) => self.missing.push((layer, reason)),
+            Err(detail) => self.missing.push(TriedLayer { layer, detail }),
         }
         Ok(())
     }
@@ -343,10 +351,11 @@ impl Confined {
 
 impl fmt::Display for Confined {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let applied = self.applied.iter().map(|(layer, extent)| format!("{layer} {extent}"));
-        let applied: Vec<String> = applied.map(|text| text.trim_end().to_owned()).collect();
-        f.write_str(if applied.is_empty() { "nothing in force" } else { "" })?;
-        f.write_str(&applied.join(", "))
+        let layers = self.applied.iter();
+        let texts = layers.map(|TriedLayer { layer, detail }| format!("{layer} {detail}"));
+        let texts: Vec<String> = texts.map(|text| text.trim_end().to_owned()).collect();
+        f.write_str(if texts.is_empty() { "nothing in force" } else { "" })?;
+        f.write_str(&texts.join(", "))
     }
 }
 
@@ -374,27 +383,18 @@ mod tests {
 
     #[test]
     fn the_way_back_is_tried_to_all_it_was_and_to_root() {
-        assert_eq!(ids_to_try(65_534, &[1000, 65_534, 1000]), [0, 1000]);
-        assert_eq!(ids_to_try(0, &[0, 0, 0]), [0_u32; 0]);
-    }
-
-    fn confined() -> Confined {
-        Confined {
-            identity: None,
-            already: false,
-            is_root: false,
-            applied: Vec::new(),
-            missing: Vec::new(),
-        }
+        assert_eq!(ids_to_try(65_534, &[1000, 65_534, 1000]), [0, 1000].into());
+        assert_eq!(ids_to_try(0, &[0, 0, 0]), [].into());
     }
 
     #[test]
     fn what_is_missing_is_told_and_where_all_is_required_an_error() {
         let missing = || Err("the kernel does not have it".to_owned());
-        let mut on = confined();
+        let mut on = Confined::default();
         on.note(Sandbox::On, Layer::Landlock, missing()).expect("told");
-        assert_eq!(on.missing, [(Layer::Landlock, "the kernel does not have it".to_owned())]);
-        let error = confined().note(Sandbox::Require, Layer::Landlock, missing());
+        let detail = "the kernel does not have it".to_owned();
+        assert_eq!(on.missing, [TriedLayer { layer: Layer::Landlock, detail }]);
+        let error = Confined::default().note(Sandbox::Require, Layer::Landlock, missing());
         assert_eq!(
             error.expect_err("required").to_string(),
             "the sandbox is not complete: landlock: the kernel does not have it"
@@ -403,8 +403,8 @@ mod tests {
 
     #[test]
     fn it_reads_as_one_line() {
-        assert_eq!(confined().to_string(), "nothing in force");
-        let mut confined = confined();
+        let mut confined = Confined::default();
+        assert_eq!(confined.to_string(), "nothing in force");
         confined.note(Sandbox::On, Layer::NoNewPrivileges, Ok(String::new())).expect("noted");
         confined.note(Sandbox::On, Layer::Landlock, Ok("ABI 7".into())).expect("noted");
         assert_eq!(confined.to_string(), "no new privileges, landlock ABI 7");

@@ -63,6 +63,13 @@ impl Inherited {
 
     /// Descriptor 0, where inetd puts the socket of a service (`inetd(8)`).
     ///
+    /// ```
+    /// use daytime::server::Inherited;
+    /// let socket = Inherited::standard_input()?;
+    /// assert_eq!(socket.name(), None); // inetd gives no names
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// It cannot be duplicated. Whether it is a socket is seen when it is served on.
     pub fn standard_input() -> io::Result<Self> {

@@ -19,7 +19,9 @@ pub use crate::tcp::server::Drain;
 pub use crate::udp::guard::GuardOptions;
 pub use config::{Config, Until, Workers};
 #[cfg(feature = "confine")]
-pub use confine::{ConfineError, Confined, Confinement, Identity, Layer, PartlyConfined, Sandbox};
+pub use confine::{
+    ConfineError, Confined, Confinement, Identity, Layer, PartlyConfined, Sandbox, TriedLayer,
+};
 pub use running::{Running, Shutdown};
 pub use supervisor::Supervisor;
 
@@ -27,8 +29,8 @@ use crate::clock::Clock;
 use crate::listen::{Kind, Opened, adopt};
 use crate::responder::{Responder, SharedZone};
 use crate::transport::Transport;
+use mio::Poll;
 use mio::net::TcpStream;
-use mio::{Poll, Waker};
 use shared::Shared;
 use std::any::Any;
 use std::io;
@@ -58,14 +60,20 @@ pub enum ServeError {
     #[error("the event loop failed")]
     Loop(#[source] io::Error),
     /// The readiness loop panicked, which is a defect: no client would be answered any more.
-    #[error("the event loop died of a defect: {0}")]
-    Died(String),
+    #[error("the event loop died of a defect: {reason}")]
+    Died {
+        /// What the panic said.
+        reason: String,
+    },
     /// [`Until::Idle`] with [`Workers`]: each worker sees its own clients only.
     #[error("only a server with one worker can end when it is idle")]
     IdleWorkers,
     /// [`Running`] was stopped and its thread goes on.
-    #[error("the server has not ended within {} s", .0.as_secs())]
-    StillRunning(Duration),
+    #[error("the server has not ended within {} s", waited.as_secs())]
+    StillRunning {
+        /// How long the caller waited for its end.
+        waited: Duration,
+    },
 }
 
 impl ServeError {
@@ -73,7 +81,7 @@ impl ServeError {
     fn died(reason: &(dyn Any + Send)) -> Self {
         let text = reason.downcast_ref::<&str>().map(ToString::to_string);
         let text = text.or_else(|| reason.downcast_ref::<String>().cloned());
-        Self::Died(text.unwrap_or_else(|| "no reason given".to_owned()))
+        Self::Died { reason: text.unwrap_or_else(|| "no reason given".to_owned()) }
     }
 }
 
@@ -160,7 +168,9 @@ impl Server {
         let syntax = mem::take(&mut config.syntax); // the workers need the rest
         let responder = Responder::new(config.clock, syntax, config.zone, config.require_sync);
         let zone = responder.zone();
-        let (polls, shared) = shared(services.len(), config.limits).map_err(ServeError::Setup)?;
+        let polls: Result<Vec<_>, _> = services.iter().map(|_| Poll::new()).collect();
+        let polls = polls.map_err(ServeError::Setup)?;
+        let shared = Arc::new(Shared::new(&polls, config.limits).map_err(ServeError::Setup)?);
         let mut workers = Vec::with_capacity(services.len());
         for (number, (opened, poll)) in services.into_iter().zip(polls).enumerate() {
             let (responder, shared) = (responder.clone(), Arc::clone(&shared));
@@ -177,7 +187,7 @@ impl Server {
     /// Reports to a supervisor when it is ready, that it is alive, and when it stops.
     #[must_use]
     pub fn supervised(mut self, supervisor: Supervisor) -> Self {
-        if let Some(beat) = supervisor.beat() {
+        if let Some(beat) = supervisor.beat {
             self.shared.watch(beat);
         }
         self.first.supervisor = Some(supervisor);
@@ -212,7 +222,7 @@ impl Server {
         self.first.accepts()
     }
 
-    /// How many workers it has.
+    /// Number of workers.
     #[must_use]
     pub fn workers(&self) -> usize {
         self.shared.workers()
@@ -221,6 +231,16 @@ impl Server {
     /// Starts the threads of all workers but the first, which then wait for [`Server::run`]. That starts
     /// them too, but too late where the process gives up the right to start threads (`PartlyConfined::finish`).
     ///
+    /// ```
+    /// use daytime::server::Workers;
+    /// use daytime::{Config, Server};
+    /// let two = Workers::Exactly(2.try_into()?);
+    /// let mut server = Server::bind(Config::default().address("127.0.0.1:0".parse()?).workers(two))?;
+    /// server.start_threads()?;
+    /// assert!(server.workers() <= 2); // one where the system does not spread clients among sockets
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`ServeError::Setup`].
     pub fn start_threads(&mut self) -> Result<(), ServeError> {
@@ -228,7 +248,8 @@ impl Server {
     }
 
     /// Serves until [`Shutdown::stop`], or as long as [`Until`] says. Then it accepts no more, answers what has arrived, and gives
-    /// open connections up to a second to end.
+    /// open connections up to a second to end. It closes those that are left, and counts them as
+    /// [`Event::TcpDrainDeadline`].
     ///
     /// # Errors
     /// [`ServeError::Loop`] and [`ServeError::Died`].
@@ -268,14 +289,6 @@ fn udp_descriptors(services: &[Vec<Opened>]) -> Option<RangeInclusive<RawFd>> {
     Some(*numbers.iter().min()?..=*numbers.iter().max()?)
 }
 
-/// What each of this number of workers waits with, and what they share.
-fn shared(workers: usize, limits: Limits) -> io::Result<(Vec<Poll>, Arc<Shared>)> {
-    let polls = (0..workers).map(|_| Poll::new()).collect::<io::Result<Vec<_>>>()?;
-    let waker = |poll: &Poll| Waker::new(poll.registry(), worker::WAKE);
-    let wakers = polls.iter().map(waker).collect::<io::Result<Vec<_>>>()?;
-    Ok((polls, Arc::new(Shared::new(wakers, limits))))
-}
-
 /// A loop that panics ends as one that fails: never a server that looks alive and answers nothing.
 fn run_loop(run: impl FnOnce() -> io::Result<()>) -> Result<(), ServeError> {
     // Nothing of what it worked with is used again.
@@ -295,7 +308,7 @@ mod tests {
         let config = Config::default().drain(drain).address("127.0.0.1:0".parse().expect("one"));
         let server = Server::bind(config).expect("loopback").spawn().expect("a thread");
         let mut reply = String::new();
-        let address = server.target(Transport::Tcp).expect("served");
+        let address = server.address(Transport::Tcp).expect("served");
         let mut stream = TcpStream::connect(address).expect("connected");
         stream.read_to_string(&mut reply).expect("a clean end");
         assert!(reply.ends_with("-UTC\r\n"), "{reply}");

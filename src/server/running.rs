@@ -1,6 +1,7 @@
 //! A server in a thread of its own, and the handles that stop one.
 
 use super::shared::Shared;
+use super::threads::join;
 use super::{Bound, ServeError, Server};
 use crate::metrics::Metrics;
 use crate::transport::Transport;
@@ -42,7 +43,7 @@ impl Shutdown {
 /// ```
 /// use daytime::{Config, Server, Transport};
 /// let server = Server::bind(Config::default().address("127.0.0.1:0".parse()?))?.spawn()?;
-/// let address = server.target(Transport::Tcp).expect("TCP is served");
+/// let address = server.address(Transport::Tcp).expect("TCP is served");
 /// drop(server);
 /// assert!(std::net::TcpStream::connect(address).is_err());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -65,7 +66,7 @@ impl Server {
     /// use std::net::TcpStream;
     ///
     /// let server = Server::bind(Config::default().address("127.0.0.1:0".parse()?))?.spawn()?;
-    /// let address = server.target(Transport::Tcp).expect("TCP is served");
+    /// let address = server.address(Transport::Tcp).expect("TCP is served");
     /// let mut reply = String::new();
     /// TcpStream::connect(address)?.read_to_string(&mut reply)?;
     /// assert!(reply.ends_with("-UTC\r\n"));
@@ -102,7 +103,7 @@ impl Running {
     /// The first address that a client on this host can ask over this transport; `None` if it is not served.
     /// A wildcard address becomes the loopback address of its family.
     #[must_use]
-    pub fn target(&self, transport: Transport) -> Option<SocketAddr> {
+    pub fn address(&self, transport: Transport) -> Option<SocketAddr> {
         let bound = self.bound.iter().find(|bound| bound.transport == transport)?;
         let address = match bound.address.ip() {
             IpAddr::V4(v4) if v4.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
@@ -155,14 +156,12 @@ impl Running {
         self.shutdown.stop();
         let ended = self.ended.get_mut().unwrap_or_else(PoisonError::into_inner);
         match ended.recv_timeout(Self::STOP_LIMIT) {
-            Err(RecvTimeoutError::Timeout) => Err(ServeError::StillRunning(Self::STOP_LIMIT)),
+            Err(RecvTimeoutError::Timeout) => {
+                Err(ServeError::StillRunning { waited: Self::STOP_LIMIT })
+            }
             _ => join(thread),
         }
     }
-}
-
-fn join(thread: JoinHandle<Result<(), ServeError>>) -> Result<(), ServeError> {
-    thread.join().unwrap_or_else(|reason| Err(ServeError::died(&*reason)))
 }
 
 impl Drop for Running {
@@ -188,7 +187,7 @@ mod tests {
     #[test]
     fn a_server_that_is_dropped_ends_within_the_limit_while_a_client_holds_a_connection() {
         let server = spawn("127.0.0.1:0");
-        let mut client = TcpStream::connect(server.target(Transport::Tcp).expect("served"));
+        let mut client = TcpStream::connect(server.address(Transport::Tcp).expect("served"));
         let client = client.as_mut().expect("connected");
         let mut reply = String::new();
         client.read_to_string(&mut reply).expect("a clean end");
@@ -230,9 +229,9 @@ mod tests {
     #[test]
     fn a_client_on_this_host_reaches_a_wildcard_at_loopback() {
         let server = spawn("0.0.0.0:0");
-        let target = server.target(Transport::Udp).expect("served");
-        assert_eq!(target.ip(), Ipv4Addr::LOCALHOST);
-        assert_eq!(target.port(), server.bound()[0].address.port());
+        let address = server.address(Transport::Udp).expect("served");
+        assert_eq!(address.ip(), Ipv4Addr::LOCALHOST);
+        assert_eq!(address.port(), server.bound()[0].address.port());
         server.stop().expect("it has run");
     }
 }

@@ -3,10 +3,14 @@
 use crate::limit::{ConnectionLimit, Limiter, Limits};
 use crate::metrics::Metrics;
 use crate::notice::Notices;
-use mio::Waker;
+use mio::{Poll, Token, Waker};
+use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
+
+/// The token of each worker's waker.
+pub(super) const WAKE: Token = Token(0);
 
 /// Shared by all workers.
 #[derive(Debug)]
@@ -32,25 +36,23 @@ struct WorkerState {
 }
 
 impl Shared {
-    /// Takes one waker for each worker.
-    pub(super) fn new(wakers: Vec<Waker>, limits: Limits) -> Self {
-        let number = wakers.len();
-        let state = |waker| WorkerState {
-            waker,
-            has_to_make_room: AtomicBool::new(false),
-            alive: AtomicU64::new(0),
+    /// Gives each worker a waker for its poll.
+    pub(super) fn new(polls: &[Poll], limits: Limits) -> io::Result<Self> {
+        let state = |poll: &Poll| {
+            let waker = Waker::new(poll.registry(), WAKE)?;
+            Ok(WorkerState { waker, has_to_make_room: false.into(), alive: 0.into() })
         };
-        let start = Instant::now();
-        Self {
+        let (start, number) = (Instant::now(), polls.len());
+        Ok(Self {
             start,
             stop: AtomicBool::new(false),
-            workers: wakers.into_iter().map(state).collect(),
+            workers: polls.iter().map(state).collect::<io::Result<_>>()?,
             beat: OnceLock::new(),
             metrics: Arc::new(Metrics::new(number)),
             connection_limit: Arc::new(ConnectionLimit::new(limits, number)),
             limiter: Arc::new(Limiter::new(limits, start)),
             notices: Mutex::new(Notices::new()),
-        }
+        })
     }
 
     /// Number of workers.
@@ -128,14 +130,13 @@ impl Shared {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mio::{Events, Poll, Token};
+    use mio::Events;
 
     const SECOND: Duration = Duration::from_secs(1);
 
     fn two_workers() -> (Shared, [Poll; 2]) {
         let polls = [Poll::new().expect("poll"), Poll::new().expect("poll")];
-        let waker = |poll: &Poll| Waker::new(poll.registry(), Token(0)).expect("waker");
-        (Shared::new(polls.iter().map(waker).collect(), Limits::default()), polls)
+        (Shared::new(&polls, Limits::default()).expect("wakers"), polls)
     }
 
     #[test]

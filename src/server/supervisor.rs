@@ -32,11 +32,11 @@ pub struct Supervisor {
     /// `None` once the supervisor has gone.
     socket: Option<UnixDatagram>,
     /// Half of what the watchdog allows between two signs of life.
-    beat: Option<Duration>,
+    pub(super) beat: Option<Duration>,
     /// What its queue had no room for.
     unsent: Option<String>,
-    /// When there is something to tell without an event.
-    due: Option<Instant>,
+    /// When [`Supervisor::tick`] has something to do.
+    pub(super) due: Option<Instant>,
 }
 
 impl Supervisor {
@@ -67,16 +67,6 @@ impl Supervisor {
     pub(super) fn stopping(&mut self) {
         let status = "draining: what has arrived is answered, open connections have a second";
         self.send(format!("STOPPING=1\nSTATUS={status}\n"));
-    }
-
-    /// When [`Supervisor::tick`] has something to do.
-    pub(super) fn next_deadline(&self) -> Option<Instant> {
-        self.due
-    }
-
-    /// How often it wants a sign of life, if it does.
-    pub(super) fn beat(&self) -> Option<Duration> {
-        self.beat
     }
 
     /// Called in every round of the first worker's loop: the sign of life, if it is time for one and all
@@ -172,12 +162,12 @@ mod tests {
         supervisor.ready("serving");
         assert_eq!(received(&theirs).as_deref(), Some("READY=1\nSTATUS=serving\n"));
         for _ in 0..3 {
-            let due = supervisor.next_deadline().expect("a watchdog");
+            let due = supervisor.due.expect("a watchdog");
             supervisor.tick(due.checked_sub(Duration::from_millis(1)).expect("in range"), || true);
             assert_eq!(received(&theirs), None);
             supervisor.tick(due, || true);
             assert_eq!(received(&theirs).as_deref(), Some("WATCHDOG=1\n"));
-            assert_eq!(supervisor.next_deadline(), Some(due + beat));
+            assert_eq!(supervisor.due, Some(due + beat));
         }
     }
 
@@ -186,7 +176,7 @@ mod tests {
         let (ours, _theirs) = UnixDatagram::pair().expect("a pair");
         let mut supervisor = with(ours, None);
         supervisor.ready("serving");
-        assert_eq!(supervisor.next_deadline(), None);
+        assert_eq!(supervisor.due, None);
     }
 
     #[test]
@@ -198,14 +188,14 @@ mod tests {
             filled += 1;
         }
         supervisor.ready("serving");
-        let due = supervisor.next_deadline().expect("to be tried again");
+        let due = supervisor.due.expect("to be tried again");
         for _ in 0..filled {
             assert_eq!(received(&theirs).as_deref(), Some("full"));
         }
         assert_eq!(received(&theirs), None);
         supervisor.tick(due, || true);
         assert_eq!(received(&theirs).as_deref(), Some("READY=1\nSTATUS=serving\n"));
-        assert_eq!(supervisor.next_deadline(), None);
+        assert_eq!(supervisor.due, None);
     }
 
     #[test]
@@ -214,7 +204,7 @@ mod tests {
         let mut supervisor = with(ours, Some(Duration::from_secs(1)));
         drop(theirs);
         supervisor.ready("serving");
-        assert_eq!(supervisor.next_deadline(), None);
+        assert_eq!(supervisor.due, None);
         assert!(supervisor.socket.is_none());
     }
 

@@ -2,7 +2,6 @@
 
 use super::ServeError;
 use super::worker::Worker;
-use std::any::Any;
 use std::io;
 use std::mem;
 use std::sync::mpsc::{self, Sender};
@@ -49,10 +48,14 @@ impl Threads {
     /// Waits until all have ended; the first failure, if there was one.
     pub(super) fn join(mut self) -> Result<(), ServeError> {
         let started = mem::take(&mut self.started).into_iter();
-        let ended: Vec<_> = started.map(|started| started.thread.join()).collect();
-        let died = |reason: Box<dyn Any + Send>| Err(ServeError::died(&*reason));
-        ended.into_iter().try_for_each(|ended| ended.unwrap_or_else(died))
+        let ended: Vec<_> = started.map(|started| join(started.thread)).collect();
+        ended.into_iter().collect()
     }
+}
+
+/// How a thread ended.
+pub(super) fn join(thread: JoinHandle<Result<(), ServeError>>) -> Result<(), ServeError> {
+    thread.join().unwrap_or_else(|reason| Err(ServeError::died(&*reason)))
 }
 
 /// Threads that wait end without having run, and their sockets are closed.

@@ -1,6 +1,6 @@
 //! The loop of one thread: wait, answer, drain.
 
-use super::shared::Shared;
+use super::shared::{Shared, WAKE};
 use super::{Config, ServeError, Supervisor, Until, run_loop};
 use crate::listen::Opened;
 use crate::metrics::Counters;
@@ -17,11 +17,10 @@ use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Tokens: the waker, the UDP sockets, the TCP listeners, then the connections without an end.
-pub(super) const WAKE: Token = Token(0);
+/// The token of the first UDP socket. Tokens: the waker, the UDP sockets, the TCP listeners, then the connections.
 const FIRST_UDP: usize = 1;
 /// How long open connections may take to end after a request to stop.
-pub(super) const STOP_GRACE: Duration = Duration::from_secs(1);
+const STOP_GRACE: Duration = Duration::from_secs(1);
 /// Minimum time between two looks of a worker for notices.
 const MIN_NOTICE_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -170,7 +169,7 @@ impl Worker {
 
     /// How long there is nothing to do without an event; `None` if for ever.
     fn timeout(&self) -> Option<Duration> {
-        let supervisor = self.supervisor.as_ref().and_then(Supervisor::next_deadline);
+        let supervisor = self.supervisor.as_ref().and_then(|supervisor| supervisor.due);
         let (tcp, udp) = (self.tcp.next_deadline(), self.udp.next_deadline());
         let idle = self.idle_deadline();
         let next = [tcp, udp, idle, supervisor, self.notices_due, self.alive_due];

@@ -49,12 +49,12 @@ pub(crate) fn release() -> Option<String> {
     Some(words.join(" "))
 }
 
-/// The most datagrams that a client sends or takes in one call.
-pub(crate) const BATCH: usize = 64;
+/// Maximum number of datagrams that are sent or received with one call.
+pub(crate) const MAX_BATCH_DATAGRAMS: usize = 64;
 
-/// Octets of a datagram that a client takes in a batch. An odd number of cache lines, so that their
+/// Maximum octets that a client keeps of a datagram. An odd number of cache lines, so that their
 /// beginnings do not all fall into the same few sets of the cache.
-const DATAGRAM: usize = 33 * 64;
+const CLIENT_DATAGRAM_OCTETS: usize = 33 * 64;
 
 /// What the kernel says about its clock, as `adjtimex(2)` returns it.
 #[derive(Clone, Copy, Debug)]
@@ -65,7 +65,7 @@ pub(crate) struct KernelClock {
     pub nanoseconds: u32,
     /// The leap second that is announced or under way.
     pub leap: KernelLeap,
-    /// Somebody steers the clock (`STA_UNSYNC` is clear).
+    /// A program synchronises the clock (`STA_UNSYNC` is clear).
     pub synchronised: bool,
     /// Upper bound of the error, in microseconds.
     pub max_error_us: u64,
@@ -94,13 +94,13 @@ pub(crate) struct Destination {
     pub interface: u32,
 }
 
-/// The octets of a datagram that a server keeps to look at: as many as the longest reply of this suite has
+/// Maximum octets of a datagram's content that a server keeps: those of the longest reply of this suite
 /// (`Reply::MAX_OCTETS`). The kernel throws the rest away.
-pub(crate) const CONTENT: usize = 512;
+pub(crate) const MAX_CONTENT_OCTETS: usize = 512;
 
 /// The number of the loopback interface, which Linux gives to it in each network namespace
 /// (`LOOPBACK_IFINDEX`, include/net/flow.h). Other systems name no interface in a [`Destination`] here.
-pub(crate) const LOOPBACK: u32 = 1;
+pub(crate) const LOOPBACK_INTERFACE: u32 = 1;
 
 /// One datagram. Its content stays in the batch.
 #[derive(Clone, Copy, Debug)]
@@ -223,8 +223,14 @@ mod tests {
     fn no_batch_is_larger_than_the_most() {
         let (client, server) = pair();
         let mut batch = ClientBatch::new();
-        assert_eq!(batch.send_empty(&client, BATCH + 1).expect("sent"), BATCH);
-        assert_eq!(batch.receive(&server, BATCH + 1, |_| {}).expect("received"), BATCH);
+        assert_eq!(
+            batch.send_empty(&client, MAX_BATCH_DATAGRAMS + 1).expect("sent"),
+            MAX_BATCH_DATAGRAMS
+        );
+        assert_eq!(
+            batch.receive(&server, MAX_BATCH_DATAGRAMS + 1, |_| {}).expect("received"),
+            MAX_BATCH_DATAGRAMS
+        );
     }
 
     #[test]
@@ -234,10 +240,10 @@ mod tests {
         client.set_nonblocking(true).expect("set");
         let nothing = batch.receive(&client, 1, |_| {}).expect_err("nothing is there");
         assert_eq!(nothing.kind(), std::io::ErrorKind::WouldBlock);
-        server.send(&[b'x'; DATAGRAM + 1]).expect("sent");
+        server.send(&[b'x'; CLIENT_DATAGRAM_OCTETS + 1]).expect("sent");
         let mut octets = 0;
         assert_eq!(batch.receive(&client, 1, |it| octets = it.len()).expect("received"), 1);
-        assert_eq!(octets, DATAGRAM);
+        assert_eq!(octets, CLIENT_DATAGRAM_OCTETS);
     }
 
     #[test]

@@ -67,6 +67,13 @@ struct Entry {
     serial: u32,
 }
 
+impl Entry {
+    fn is_alive(self, connections: &Slab<Connection>) -> bool {
+        let connection = connections.get(self.key as usize);
+        connection.is_some_and(|connection| connection.serial == self.serial)
+    }
+}
+
 impl Draining {
     pub(super) fn new(
         drain: Drain,
@@ -172,7 +179,7 @@ impl Draining {
                 return false;
             }
             self.advance(oldest.key as usize);
-            if self.is_alive(oldest) {
+            if oldest.is_alive(&self.connections) {
                 if !old {
                     self.check_at = self.fresh.len() + CHECK_EVERY;
                     return false; // nor have those after it had more time
@@ -197,7 +204,7 @@ impl Draining {
         let mut fresh = mem::take(&mut self.fresh);
         fresh.retain(|entry| {
             self.advance(entry.key as usize);
-            self.is_alive(*entry)
+            entry.is_alive(&self.connections)
         });
         self.fresh = fresh;
         self.connections.len() < before
@@ -209,7 +216,7 @@ impl Draining {
             return true;
         }
         while let Some(entry) = self.watched.pop_front().or_else(|| self.fresh.pop_front()) {
-            if self.is_alive(entry) {
+            if entry.is_alive(&self.connections) {
                 self.end(entry.key as usize, Event::TcpMadeRoom);
                 return true;
             }
@@ -220,7 +227,7 @@ impl Draining {
     /// Gives up the connections whose time is over.
     fn expire(&mut self, now: Instant) {
         while let Some(&oldest) = self.watched.front() {
-            let alive = self.is_alive(oldest);
+            let alive = oldest.is_alive(&self.connections);
             if alive && self.deadline_of(oldest) > now {
                 break;
             }
@@ -231,7 +238,7 @@ impl Draining {
         }
     }
 
-    /// Gives up all that are still open at `end`.
+    /// Gives up all that are still open at `end`, which counts as their drain deadline.
     pub(super) fn end_by(&mut self, end: Instant) {
         self.end = Some(end);
     }
@@ -250,11 +257,6 @@ impl Draining {
     fn deadline_of(&self, entry: Entry) -> Instant {
         let deadline = entry.accepted + self.drain.deadline;
         self.end.map_or(deadline, |end| end.min(deadline))
-    }
-
-    fn is_alive(&self, entry: Entry) -> bool {
-        let connection = self.connections.get(entry.key as usize);
-        connection.is_some_and(|connection| connection.serial == entry.serial)
     }
 
     /// Registers a connection, so that an event says when there is something to do. If there is already, it says so at once.
@@ -289,19 +291,19 @@ impl Draining {
 
     /// Closes a connection and counts how it ended.
     fn end(&mut self, key: usize, how: Event) {
-        let Connection { peer, .. } = self.connections.remove(key);
+        let connection = self.connections.remove(key);
+        let peer = connection.peer;
         self.counters.add_of(how, peer);
         self.counters.closed(IpVersion::of(peer.ip()));
         self.connection_limit.release(peer);
+        drop(connection); // last: a client that sees its connection closed may come again at once
     }
 
     /// Keeps the queue of those that are watched no longer than the connections warrant. Each pass drops
     /// more than half of what it looks at, so it costs each connection a constant time.
     fn forget_closed(&mut self) {
         if self.watched.len() > 2 * self.connections.len() + 64 {
-            let mut watched = mem::take(&mut self.watched);
-            watched.retain(|entry| self.is_alive(*entry));
-            self.watched = watched;
+            self.watched.retain(|entry| entry.is_alive(&self.connections));
         }
     }
 }

@@ -8,6 +8,7 @@
 
 use super::content;
 use crate::metrics::Event;
+use crate::sys::{LOOPBACK_INTERFACE, Received};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 options! {
@@ -37,21 +38,6 @@ pub(crate) struct Guard {
     broadcasts: Vec<Ipv4Addr>,
 }
 
-/// What is known of a datagram.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Question {
-    /// Its source, as it says.
-    pub peer: SocketAddr,
-    /// The address of the socket it came to.
-    pub local: SocketAddr,
-    /// How many octets it holds.
-    pub octets: usize,
-    /// It was sent to a broadcast or multicast address.
-    pub sent_to_many: bool,
-    /// It came in over this host's loopback interface, as far as the kernel says.
-    pub over_loopback: bool,
-}
-
 /// NFS servers have this port, and send from it.
 const NFS: u16 = 2049;
 
@@ -60,38 +46,34 @@ impl Guard {
         Self { options, ports, broadcasts }
     }
 
-    /// Decides on ports and addresses. The error says why a datagram is ignored.
-    pub(crate) fn admit(&self, question: Question) -> Result<(), Event> {
-        let Question { peer, sent_to_many, .. } = question;
+    /// Decides on ports and addresses. `local` is the address of the socket. The error says why a datagram is ignored.
+    pub(crate) fn admit(&self, datagram: &Received, local: SocketAddr) -> Result<(), Event> {
         let privileged = !self.options.answer_privileged_ports;
-        match peer.port() {
+        match datagram.peer.port() {
             0 => Err(Event::UdpPortZero),
             port if self.ports.contains(&port) => Err(Event::UdpPortOwn),
             1..1024 if privileged => Err(Event::UdpPortPrivileged),
             NFS => Err(Event::UdpPortNfs),
-            _ if sent_to_many => Err(Event::UdpSentToMany),
-            _ => self.source(question).map_or(Ok(()), Err),
+            _ if datagram.sent_to_many => Err(Event::UdpSentToMany),
+            _ => self.source(datagram, local).map_or(Ok(()), Err),
         }
     }
 
-    /// Decides where no question may be shorter than the reply.
-    pub(crate) fn admit_length(
-        &self,
-        question: Question,
-        reply_octets: usize,
-    ) -> Result<(), Event> {
-        let is_short = self.options.no_amplification && question.octets < reply_octets;
+    /// Decides on the octets of a datagram, where none may be shorter than the reply.
+    pub(crate) fn admit_length(&self, octets: usize, reply_octets: usize) -> Result<(), Event> {
+        let is_short = self.options.no_amplification && octets < reply_octets;
         if is_short { Err(Event::UdpTooShort) } else { Ok(()) }
     }
 
     /// Why no datagram from this source is answered. A loopback source is believed on a socket that is bound to
     /// loopback, since the kernel drops those that come in from outside (`ip_route_input_slow`, unless
     /// `route_localnet`), and where the kernel says that the datagram came in over the loopback interface.
-    fn source(&self, question: Question) -> Option<Event> {
-        let Question { peer, local, over_loopback, .. } = question;
+    fn source(&self, datagram: &Received, local: SocketAddr) -> Option<Event> {
+        let over_loopback =
+            datagram.destination.is_some_and(|it| it.interface == LOOPBACK_INTERFACE);
         let believed = over_loopback || in_ipv4(local.ip()).is_loopback();
         let loopback = (!believed).then_some(Event::UdpSourceLoopback);
-        match in_ipv4(peer.ip()) {
+        match in_ipv4(datagram.peer.ip()) {
             IpAddr::V4(v4) if v4.is_loopback() => loopback,
             IpAddr::V4(v4) => self.no_host_v4(v4).then_some(Event::UdpSourceNoHost),
             IpAddr::V6(v6) if v6.is_loopback() => loopback,
@@ -128,18 +110,18 @@ fn in_ipv4(address: IpAddr) -> IpAddr {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sys::Destination;
 
     const LAN: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 255);
 
+    fn from(peer: &str) -> Received {
+        let peer = peer.parse().expect("peer");
+        Received { peer, octets: 0, sent_to_many: false, destination: None }
+    }
+
     fn decide_with(options: GuardOptions, peer: &str, local: &str) -> Result<(), Event> {
-        let question = Question {
-            peer: peer.parse().expect("peer"),
-            local: local.parse().expect("local"),
-            octets: 0,
-            sent_to_many: false,
-            over_loopback: false,
-        };
-        Guard::new(options, vec![question.local.port(), 9998], vec![LAN]).admit(question)
+        let local: SocketAddr = local.parse().expect("local");
+        Guard::new(options, vec![local.port(), 9998], vec![LAN]).admit(&from(peer), local)
     }
 
     fn decide(peer: &str, local: &str) -> Result<(), Event> {
@@ -227,54 +209,38 @@ mod tests {
 
     #[test]
     fn what_was_sent_to_many_is_not_answered() {
-        let question = Question {
-            peer: "192.0.2.1:40000".parse().expect("peer"),
-            local: "0.0.0.0:13".parse().expect("local"),
-            octets: 0,
-            sent_to_many: true,
-            over_loopback: false,
-        };
+        let datagram = Received { sent_to_many: true, ..from("192.0.2.1:40000") };
+        let local = "0.0.0.0:13".parse().expect("local");
         let guard = Guard::new(GuardOptions::default(), vec![13], Vec::new());
-        assert_eq!(guard.admit(question), Err(Event::UdpSentToMany));
+        assert_eq!(guard.admit(&datagram, local), Err(Event::UdpSentToMany));
     }
 
     #[test]
     fn a_loopback_source_is_believed_where_the_datagram_came_over_the_loopback_interface() {
-        let decide = |peer: &str, over_loopback| {
-            let question = Question {
-                peer: peer.parse().expect("peer"),
-                local: "[::]:13".parse().expect("local"),
-                octets: 0,
-                sent_to_many: false,
-                over_loopback,
-            };
-            Guard::new(GuardOptions::default(), vec![13], vec![LAN]).admit(question)
+        let decide = |peer: &str, interface| {
+            let local: SocketAddr = "[::]:13".parse().expect("local");
+            let destination = Some(Destination { address: local.ip(), interface });
+            let datagram = Received { destination, ..from(peer) };
+            Guard::new(GuardOptions::default(), vec![13], vec![LAN]).admit(&datagram, local)
         };
         for peer in ["127.0.0.1:40000", "[::ffff:127.0.0.1]:40000", "[::1]:40000"] {
-            assert_eq!(decide(peer, true), Ok(()), "{peer}");
+            assert_eq!(decide(peer, LOOPBACK_INTERFACE), Ok(()), "{peer}");
             let ignored = Err(Event::UdpSourceLoopback);
-            assert_eq!(decide(peer, false), ignored, "{peer}");
+            assert_eq!(decide(peer, LOOPBACK_INTERFACE + 1), ignored, "{peer}");
         }
         let broadcast = Err(Event::UdpSourceNoHost);
-        assert_eq!(decide("198.51.100.255:40000", true), broadcast);
+        assert_eq!(decide("198.51.100.255:40000", LOOPBACK_INTERFACE), broadcast);
     }
 
     #[test]
     fn without_amplification_a_question_is_as_long_as_the_reply() {
-        let question = |octets| Question {
-            peer: "192.0.2.1:40000".parse().expect("peer"),
-            local: "0.0.0.0:13".parse().expect("local"),
-            octets,
-            sent_to_many: false,
-            over_loopback: false,
-        };
         let options = GuardOptions { no_amplification: true, ..GuardOptions::default() };
         let guard = Guard::new(options, vec![13], Vec::new());
         let short = Err(Event::UdpTooShort);
-        assert_eq!(guard.admit_length(question(39), 40), short);
-        assert_eq!(guard.admit_length(question(40), 40), Ok(()));
+        assert_eq!(guard.admit_length(39, 40), short);
+        assert_eq!(guard.admit_length(40, 40), Ok(()));
         let usual = Guard::new(GuardOptions::default(), vec![13], Vec::new());
-        assert_eq!(usual.admit_length(question(0), 40), Ok(()));
+        assert_eq!(usual.admit_length(0, 40), Ok(()));
     }
 
     #[test]

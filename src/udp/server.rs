@@ -1,6 +1,6 @@
 //! The datagram service: for each datagram that the guard and the limits admit one reply, to its sender.
 
-use super::guard::{Guard, Question, admit_content};
+use super::guard::{Guard, admit_content};
 use super::losses::{Losses, Seen};
 use crate::limit::{Limiter, Scope};
 use crate::metrics::{ClientLog, Counters, Event};
@@ -151,7 +151,7 @@ impl Socket {
         // Only where many are asked for, each says where it was sent to.
         let needs_destination = self.local.ip().is_unspecified();
         if needs_destination || self.batch > 1 || self.singles == MAX_SINGLE_RECEIVES {
-            Batch::MAX_DATAGRAMS
+            sys::MAX_BATCH_DATAGRAMS
         } else {
             1
         }
@@ -275,15 +275,12 @@ impl Answerer {
         reply: Option<&[u8]>,
         now: Instant,
     ) -> Result<(), Event> {
-        let &Received { peer, octets, sent_to_many, destination } = datagram;
-        let over_loopback = destination.is_some_and(|it| it.interface == sys::LOOPBACK);
-        let question = Question { peer, local, octets, sent_to_many, over_loopback };
-        self.guard.admit(question)?;
+        self.guard.admit(datagram, local)?;
         let reply = reply.ok_or(Event::UdpNoTime)?;
-        self.guard.admit_length(question, reply.len())?;
+        self.guard.admit_length(datagram.octets, reply.len())?;
         // After the cheap rules, since what they ignore takes no token; before the content, which a flood could
         // make several times as expensive to judge as an answer.
-        self.limiter.take(peer, now).map_err(|scope| match scope {
+        self.limiter.take(datagram.peer, now).map_err(|scope| match scope {
             Scope::Source => Event::UdpSourceLimit,
             Scope::Total => Event::UdpTotalLimit,
         })?;

@@ -2,13 +2,13 @@
 
 use super::{Captured, Interface, InterfaceId, checksum};
 use crate::reply::Printable;
-use crate::sys::{self, LinkChanges, PacketSocket};
+use crate::sys::{self, PacketSocket};
 use crate::trace::Fate;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,7 @@ const MAX_PACKET_OCTETS: usize = 1 << 20;
 /// A socket that gets a copy of every packet.
 pub(crate) struct Capture {
     socket: PacketSocket,
-    changes: LinkChanges,
+    changes: OwnedFd,
     /// The name and the number of the interface, if it is only one.
     only: Option<(String, u32)>,
     names: Names,
@@ -45,7 +45,7 @@ impl Capture {
     /// Begins to capture what may be about these ports on an interface; on all without one.
     pub(crate) fn open(interface: Option<&str>, ports: &[u16]) -> Result<Self, CaptureError> {
         // First, so that it does not go down unnoticed after it was found up.
-        let changes = LinkChanges::new().map_err(CaptureError::Failed)?;
+        let changes = sys::open_link_changes().map_err(CaptureError::Failed)?;
         let only = interface.map(find).transpose()?;
         let index = only.as_ref().map(|(_, index)| *index);
         let socket = PacketSocket::open(index, ports).map_err(|error| match error.kind() {
@@ -90,7 +90,7 @@ impl Capture {
 
     /// A socket that is bound to no interface gets no error when an interface goes down.
     fn check_interface(&self) -> Result<(), CaptureError> {
-        self.changes.take().map_err(CaptureError::Failed)?;
+        sys::take_link_changes(&self.changes).map_err(CaptureError::Failed)?;
         let Some((name, index)) = &self.only else { return Ok(()) };
         let there = sys::interfaces().map_err(CaptureError::Failed)?;
         let is_up = there.iter().any(|it| it.index == *index && it.is_up);

@@ -200,6 +200,23 @@ fn without_privileges_it_is_confined_without_a_warning_and_becomes_nobody_else()
 }
 
 #[test]
+fn root_that_may_not_become_another_user_is_not_advised_to_start_as_root() {
+    let mut serve = Command::new(or_skip!(program("unshare")));
+    // Such a user namespace denies setgroups(2), also to its root.
+    serve.args(["-U", "-r", env!("CARGO_BIN_EXE_daytime"), "serve", "--port", "0"]);
+    let said = bad(1, serve.args(["--user", "65534", "--group", "65534"]));
+    if !said.starts_with("daytime: ") {
+        return skip(&said);
+    }
+    assert!(
+        said.starts_with("daytime: cannot become user 65534, group 65534: setgroups: "),
+        "{said}"
+    );
+    assert!(!said.contains("start it as root"), "{said}");
+    assert!(said.contains("CAP_SETUID"), "{said}");
+}
+
+#[test]
 fn the_capability_of_the_file_is_gone_once_port_13_is_bound() {
     or_skip!(root());
     let setcap = or_skip!(program("setcap"));

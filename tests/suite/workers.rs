@@ -100,7 +100,15 @@ fn the_limit_of_connections_is_that_of_all_workers_together() {
 
 #[test]
 fn connections_that_are_closed_count_no_more_wherever_the_next_one_comes() {
-    let server = serve(&["--limit-loopback", "--tcp-per-source", "8"]);
+    // A busy machine may keep a worker from running for a while, and its closed connections count meanwhile.
+    // If no close were noticed at once, each trial would refuse 20 to 50 clients.
+    let refused: Vec<u64> = (0..5).map(|_| refused_in_a_row()).take_while(|it| *it >= 10).collect();
+    assert!(refused.len() < 5, "{refused:?}");
+}
+
+/// How many of 5000 clients are refused that come one after the other, where 8 may be there at the same time.
+fn refused_in_a_row() -> u64 {
+    let server = serve(&["--limit-loopback", "--tcp-per-source", "8", "--drain-deadline", "60"]);
     let idle = server.descriptors();
     for _ in 0..5000 {
         assert!(ask_tcp(server.tcp()).ends_with(b"\n"));
@@ -110,10 +118,8 @@ fn connections_that_are_closed_count_no_more_wherever_the_next_one_comes() {
     let held: Vec<TcpStream> = (0..11).map(|_| connect(server.tcp())).collect();
     assert!(held.iter().all(|client| read_to_end(client).ends_with(b"\n")));
     eventually("all but eight are closed", || server.descriptors() == idle + 8);
-    let counters = server.counters();
-    // Before, a worker that this machine did not let run may have missed a close; that is rare.
-    let refused = count(&counters, "TcpSourceLimit");
-    assert!((3..13).contains(&refused), "{counters}");
+    let refused = count(&server.counters(), "TcpSourceLimit");
+    refused.checked_sub(3).expect("three of the eleven are refused")
 }
 
 #[test]

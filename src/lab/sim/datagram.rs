@@ -3,9 +3,10 @@
 use super::network::{Application, HostAccess, address, socket_address};
 use super::reply_at;
 use crate::lab::link::SERVER;
+use crate::sys::Received;
 use crate::transport::PORT;
 use crate::udp::exchange::{Retries, Schedule, Step};
-use crate::udp::guard::{Guard, GuardOptions, Question, admit_content};
+use crate::udp::guard::{Guard, GuardOptions, admit_content};
 use smoltcp::iface::SocketHandle;
 use smoltcp::socket::udp::{PacketBuffer, PacketMetadata, Socket};
 use smoltcp::wire::IpEndpoint;
@@ -79,10 +80,10 @@ impl Service {
     }
 
     fn is_answered(&self, peer: IpEndpoint, content: &[u8], now: Duration) -> bool {
-        let (peer, local, octets) = (socket_address(peer), self.local, content.len());
-        let question = Question { peer, local, octets, sent_to_many: false, over_loopback: false };
+        let (peer, octets) = (socket_address(peer), content.len());
+        let datagram = Received { peer, octets, sent_to_many: false, destination: None };
         self.guard.as_ref().is_none_or(|guard| {
-            guard.admit(question).is_ok()
+            guard.admit(&datagram, self.local).is_ok()
                 && reply_at(now).is_some_and(|reply| admit_content(content, &reply).is_ok())
         })
     }

@@ -13,10 +13,10 @@ use std::future::{poll_fn, ready};
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::Shutdown;
 use std::pin::Pin;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
+use std::time::Instant;
 
 /// Octets and fields that the head of a request may have; hyper answers 431 to more.
 const HEAD_OCTETS: usize = 8192;
@@ -26,7 +26,8 @@ const DRAIN_OCTETS: usize = 1 << 16;
 
 /// A connection, from its request to its end. Dropping it closes it.
 pub(super) struct Exchange {
-    future: Pin<Box<dyn Future<Output = ()>>>,
+    pub accepted: Instant,
+    future: Pin<Box<dyn Future<Output = ()> + Send>>,
     woken: Arc<Woken>,
     open: Arc<AtomicUsize>,
 }
@@ -36,12 +37,12 @@ impl Exchange {
     pub(super) fn new(stream: TcpStream, page: RenderPage, open: Arc<AtomicUsize>) -> Self {
         open.fetch_add(1, Ordering::Relaxed);
         let woken = Arc::new(Woken(AtomicBool::new(true)));
-        Self { future: Box::pin(serve(stream, page)), woken, open }
+        Self { accepted: Instant::now(), future: Box::pin(serve(stream, page)), woken, open }
     }
 
     /// Its socket is ready.
     pub(super) fn wake(&self) {
-        self.woken.wake_by_ref();
+        self.woken.0.store(true, Ordering::Relaxed);
     }
 
     /// There is something to do without an event.
@@ -69,17 +70,13 @@ struct Woken(AtomicBool);
 
 impl Wake for Woken {
     fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
         self.0.store(true, Ordering::Relaxed);
     }
 }
 
 /// One request, its answer, and the drain after it.
 async fn serve(stream: TcpStream, page: RenderPage) {
-    let stream = Rc::new(stream);
+    let stream = Arc::new(stream);
     let answer = |request: Request<Incoming>| {
         let response = answer(request.method(), request.uri().path(), &*page);
         ready(Ok::<_, Infallible>(response))
@@ -87,7 +84,7 @@ async fn serve(stream: TcpStream, page: RenderPage) {
     let mut http = http1::Builder::new();
     // A client that half-closes after the request still wants the response.
     http.keep_alive(false).half_close(true).max_headers(HEAD_FIELDS).max_buf_size(HEAD_OCTETS);
-    let connection = http.serve_connection(Socket(Rc::clone(&stream)), service_fn(answer));
+    let connection = http.serve_connection(Socket(Arc::clone(&stream)), service_fn(answer));
     // What was no request, hyper has answered as far as it can be: it ends like any other.
     let _ = connection.without_shutdown().await;
     if stream.shutdown(Shutdown::Write).is_ok() {
@@ -123,18 +120,16 @@ fn answer(method: &Method, path: &str, page: &dyn Fn() -> String) -> Response<St
 fn drain(mut stream: &TcpStream, left: &mut usize) -> Poll<()> {
     let mut sink = [0; 4096];
     loop {
-        match stream.read(&mut sink) {
-            Ok(1..) if *left < sink.len() => return Poll::Ready(()),
-            Ok(octets @ 1..) => *left -= octets,
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return Poll::Pending,
-            Ok(0) | Err(_) => return Poll::Ready(()),
+        match attempt(|| stream.read(&mut sink)) {
+            Poll::Ready(Ok(octets @ 1..)) if octets <= *left => *left -= octets,
+            Poll::Ready(_) => return Poll::Ready(()),
+            Poll::Pending => return Poll::Pending,
         }
     }
 }
 
 /// A socket as hyper wants it. Events are on the edge, so "would block" means that one will come.
-struct Socket(Rc<TcpStream>);
+struct Socket(Arc<TcpStream>);
 
 fn attempt<T>(mut call: impl FnMut() -> io::Result<T>) -> Poll<io::Result<T>> {
     loop {

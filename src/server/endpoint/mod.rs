@@ -18,7 +18,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -38,18 +38,31 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Descriptors that are left to the services, where there are few.
 const SERVICE_DESCRIPTORS: RawFd = 4;
 
-const WAKE: Token = Token(0);
+const STOP: Token = Token(0);
 const LISTENER: Token = Token(1);
 /// The tokens of connections begin here.
 const FIRST_CONNECTION: usize = 2;
 
 /// The endpoint, bound and ready to start.
-#[derive(Debug)]
 pub(crate) struct Endpoint {
     poll: Poll,
-    waker: Waker,
+    stop: Arc<Waker>,
     listener: TcpListener,
     address: SocketAddr,
+    connections: Slab<Exchange>,
+    /// Events come on the edge only: this stays true until `accept` would block.
+    ready: bool,
+    resume: Option<Instant>,
+    /// Descriptors from here on are the services'.
+    services_from: RawFd,
+}
+
+/// An endpoint that answers, until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Running {
+    pub address: SocketAddr,
+    stop: Arc<Waker>,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl Endpoint {
@@ -77,15 +90,21 @@ impl Endpoint {
         Err(ListenError::NotListening { descriptor, found }.into())
     }
 
-    fn new(opened: Opened) -> Result<Self, ServeError> {
-        let poll = Poll::new().map_err(ServeError::Setup)?;
-        let waker = Waker::new(poll.registry(), WAKE).map_err(ServeError::Setup)?;
-        let Opened { bound, socket } = opened;
+    fn new(Opened { bound, socket }: Opened) -> Result<Self, ServeError> {
         let mut listener = TcpListener::from_std(socket.into());
-        poll.registry()
-            .register(&mut listener, LISTENER, Interest::READABLE)
-            .map_err(ServeError::Setup)?;
-        Ok(Self { poll, waker, listener, address: bound.address })
+        let mut register = || {
+            let poll = Poll::new()?;
+            poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
+            let stop = Arc::new(Waker::new(poll.registry(), STOP)?);
+            Ok((poll, stop))
+        };
+        let (poll, stop) = register().map_err(ServeError::Setup)?;
+        let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(u64::MAX, |(soft, _)| soft);
+        let services_from =
+            RawFd::try_from(limit).map_or(RawFd::MAX, |it| it - SERVICE_DESCRIPTORS);
+        let connections = Slab::with_capacity(MAX_CONNECTIONS);
+        let (address, ready, resume) = (bound.address, true, None);
+        Ok(Self { poll, stop, listener, address, connections, ready, resume, services_from })
     }
 
     /// Answers from now on, in a thread of its own, which has made the calls of its start when this returns:
@@ -96,134 +115,59 @@ impl Endpoint {
         page: RenderPage,
         open: Arc<AtomicUsize>,
     ) -> Result<Running, ServeError> {
-        let asked = Arc::new(AtomicBool::new(false));
-        let stop = Arc::clone(&asked);
-        let Self { poll, waker, listener, address } = self;
+        let (address, stop) = (self.address, Arc::clone(&self.stop));
         let (starting, started) = mpsc::channel();
         let run = move || {
-            let answering = Loop::new(poll, listener, (page, open), stop);
             let _ = starting.send(());
-            if let Err(error) = run_loop(|| answering.run()) {
+            let exchange = |stream| Exchange::new(stream, Arc::clone(&page), Arc::clone(&open));
+            if let Err(error) = run_loop(|| self.run(exchange)) {
                 let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
                 log::error!("metrics {address}: no longer answered: {error}{cause}");
             }
         };
         let thread = thread::Builder::new().name("metrics".into()).spawn(run);
-        let thread = thread.map_err(ServeError::Setup)?;
+        let thread = Some(thread.map_err(ServeError::Setup)?);
         let _ = started.recv();
-        Ok(Running { address, asked, waker, thread: Some(thread) })
-    }
-}
-
-/// An endpoint that answers, until this is dropped.
-#[derive(Debug)]
-pub(crate) struct Running {
-    pub address: SocketAddr,
-    asked: Arc<AtomicBool>,
-    waker: Waker,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Drop for Running {
-    /// Ends at once, also while clients are connected.
-    fn drop(&mut self) {
-        self.asked.store(true, Ordering::Release);
-        // Where it cannot be woken, the thread goes on.
-        if self.waker.wake().is_ok()
-            && let Some(thread) = self.thread.take()
-        {
-            let _ = thread.join(); // it has caught its panic itself
-        }
-    }
-}
-
-struct Loop {
-    poll: Poll,
-    listener: TcpListener,
-    page: RenderPage,
-    open: Arc<AtomicUsize>,
-    stop: Arc<AtomicBool>,
-    connections: Slab<Connection>,
-    /// Events come on the edge only: this stays true until `accept` would block.
-    ready: bool,
-    resume: Option<Instant>,
-    /// Descriptors from here on are the services'.
-    services_from: RawFd,
-}
-
-struct Connection {
-    exchange: Exchange,
-    accepted: Instant,
-}
-
-impl Loop {
-    fn new(
-        poll: Poll,
-        listener: TcpListener,
-        (page, open): (RenderPage, Arc<AtomicUsize>),
-        stop: Arc<AtomicBool>,
-    ) -> Self {
-        Self {
-            poll,
-            listener,
-            page,
-            open,
-            stop,
-            connections: Slab::with_capacity(MAX_CONNECTIONS),
-            ready: true,
-            resume: None,
-            services_from: getrlimit(Resource::RLIMIT_NOFILE)
-                .ok()
-                .and_then(|(soft, _)| RawFd::try_from(soft).ok())
-                .map_or(RawFd::MAX, |limit| limit - SERVICE_DESCRIPTORS),
-        }
+        Ok(Running { address, stop, thread })
     }
 
-    fn run(mut self) -> io::Result<()> {
+    fn run(mut self, exchange: impl Fn(TcpStream) -> Exchange) -> io::Result<()> {
         let mut events = Events::with_capacity(64);
-        while !self.stop.load(Ordering::Acquire) {
-            self.wait(&mut events)?;
-            self.expire(Instant::now());
-            self.accept(Instant::now());
+        while self.wait(&mut events)? {
+            let (now, allowed) = (Instant::now(), self.allowed());
+            self.connections.retain(|_, connection| now < connection.accepted + allowed);
+            self.accept(now, &exchange);
         }
         Ok(())
     }
 
-    /// Sleeps until an event or a deadline, and goes on with the connections that have one.
-    fn wait(&mut self, events: &mut Events) -> io::Result<()> {
+    /// Sleeps until an event or a deadline, and goes on with the connections that have one. False after a request to
+    /// stop.
+    fn wait(&mut self, events: &mut Events) -> io::Result<bool> {
+        let deadlines = self.connections.iter().map(|(_, it)| it.accepted + self.allowed());
         let until = |deadline: Instant| deadline.saturating_duration_since(Instant::now());
-        let next = self.connections.iter().map(|(_, connection)| self.deadline(connection));
-        let timeout = next.chain(self.resume).min().map(until);
-        let unfinished = self.connections.iter().any(|(_, it)| it.exchange.wants_more());
+        let timeout = deadlines.chain(self.resume).min().map(until);
+        let unfinished = self.connections.iter().any(|(_, it)| it.wants_more());
         match self.poll.poll(events, if unfinished { Some(Duration::ZERO) } else { timeout }) {
             Err(error) if error.kind() == ErrorKind::Interrupted => events.clear(),
             polled => polled?,
         }
         for event in &*events {
             match event.token() {
-                WAKE => {}
+                STOP => return Ok(false),
                 LISTENER => self.ready = true,
                 Token(token) => {
-                    if let Some(connection) = self.connections.get_mut(token - FIRST_CONNECTION) {
-                        connection.exchange.wake();
+                    if let Some(connection) = self.connections.get(token - FIRST_CONNECTION) {
+                        connection.wake();
                     }
                 }
             }
         }
-        self.connections.retain(|_, connection| connection.exchange.advance());
-        Ok(())
+        self.connections.retain(|_, connection| connection.advance());
+        Ok(true)
     }
 
-    /// Closes the connections whose time is over.
-    fn expire(&mut self, now: Instant) {
-        let allowed = self.allowed();
-        self.connections.retain(|_, connection| now < connection.accepted + allowed);
-    }
-
-    fn deadline(&self, connection: &Connection) -> Instant {
-        connection.accepted + self.allowed()
-    }
-
+    /// Maximum time of a connection now.
     fn allowed(&self) -> Duration {
         if self.connections.len() < MAX_CONNECTIONS {
             CONNECTION_DEADLINE
@@ -233,15 +177,13 @@ impl Loop {
     }
 
     /// Takes as many as there is room for, and answers what they have asked already.
-    fn accept(&mut self, now: Instant) {
-        if self.resume.is_some_and(|resume| resume <= now) {
-            self.resume = None;
-        }
+    fn accept(&mut self, now: Instant, exchange: impl Fn(TcpStream) -> Exchange) {
+        self.resume = self.resume.filter(|resume| *resume > now);
         while self.ready && self.resume.is_none() && self.connections.len() < MAX_CONNECTIONS {
             match self.listener.accept() {
                 // The kernel gives the lowest number that is free, so hardly any is left: closed.
                 Ok((stream, _)) if stream.as_raw_fd() >= self.services_from => {}
-                Ok((stream, _)) => self.add_connection(stream, now),
+                Ok((stream, _)) => self.add_connection(stream, &exchange),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.ready = false,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(_) => self.resume = Some(now + ACCEPT_PAUSE),
@@ -249,16 +191,27 @@ impl Loop {
         }
     }
 
-    fn add_connection(&mut self, mut stream: TcpStream, now: Instant) {
+    fn add_connection(&mut self, mut stream: TcpStream, exchange: impl Fn(TcpStream) -> Exchange) {
         let entry = self.connections.vacant_entry();
         let token = Token(FIRST_CONNECTION + entry.key());
         let both = Interest::READABLE | Interest::WRITABLE;
         if self.poll.registry().register(&mut stream, token, both).is_ok() {
-            let mut exchange =
-                Exchange::new(stream, Arc::clone(&self.page), Arc::clone(&self.open));
+            let mut exchange = exchange(stream);
             if exchange.advance() {
-                entry.insert(Connection { exchange, accepted: now });
+                entry.insert(exchange);
             }
+        }
+    }
+}
+
+impl Drop for Running {
+    /// Ends at once, also while clients are connected.
+    fn drop(&mut self) {
+        // Where it cannot be woken, the thread goes on.
+        if self.stop.wake().is_ok()
+            && let Some(thread) = self.thread.take()
+        {
+            let _ = thread.join(); // it has caught its panic itself
         }
     }
 }
@@ -282,7 +235,7 @@ mod tests {
     fn refusal(socket: impl Into<std::os::fd::OwnedFd>) -> String {
         let inherited =
             Inherited { socket: socket.into(), number: 7, name: Some("metrics".into()) };
-        Endpoint::adopt(inherited).expect_err("no listener").to_string()
+        Endpoint::adopt(inherited).err().expect("no listener").to_string()
     }
 
     #[test]

@@ -17,7 +17,7 @@ const V4_OCTETS: usize = 16;
 pub(super) struct Address([u8; MAX_ADDRESS_OCTETS as usize]);
 
 impl Address {
-    /// The address, of which the kernel has written so many octets.
+    /// The address, of which the kernel has written `length` octets.
     pub(super) fn read(&self, length: usize) -> Option<SocketAddr> {
         let written = self.0.get(..length)?;
         let family = c_int::from(u16::from_ne_bytes(field(written, 0)?));
@@ -108,7 +108,7 @@ impl Control {
     }
 }
 
-/// Level, type and content of the first control message, and what stands behind it.
+/// Level, type and content of the first control message, and what follows it.
 fn first_message(octets: &[u8]) -> Option<(c_int, c_int, &[u8], &[u8])> {
     let length = usize::from_ne_bytes(field(octets, 0)?);
     let level = c_int::from_ne_bytes(field(octets, SIZE_T)?);
@@ -147,7 +147,7 @@ fn read_pktinfo6(info: &[u8], received: &mut Received) {
     }
 }
 
-/// So many octets from there on.
+/// The `OCTETS` octets from `at` on.
 fn field<const OCTETS: usize>(octets: &[u8], at: usize) -> Option<[u8; OCTETS]> {
     octets.get(at..)?.first_chunk().copied()
 }

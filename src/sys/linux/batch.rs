@@ -5,7 +5,7 @@
 //! never grow and live as long, and whose elements are [`Cell`]s, which may change behind a pointer.
 #![expect(unsafe_code, reason = "nix's recvmmsg(2) cannot be called again with control messages")]
 
-use super::super::{CONTENT, Destination, Received};
+use super::super::{Destination, MAX_BATCH_DATAGRAMS, MAX_CONTENT_OCTETS, Received};
 use super::address::{self, Address, Control};
 use nix::errno::Errno;
 use nix::libc::{
@@ -31,11 +31,11 @@ pub(crate) struct Batch {
     /// Where its answer leaves from.
     sources: Vec<Cell<Control>>,
     /// The beginning of each datagram's content.
-    contents: Vec<Cell<[u8; CONTENT]>>,
-    /// Where the kernel puts it.
-    places: Vec<Cell<iovec>>,
-    /// The octets of all answers.
-    line: Vec<Cell<iovec>>,
+    contents: Vec<Cell<[u8; MAX_CONTENT_OCTETS]>>,
+    /// Where the kernel puts each content.
+    content_places: Vec<Cell<iovec>>,
+    /// The octets of the reply, the same for all.
+    reply: Vec<Cell<iovec>>,
     incoming: Vec<mmsghdr>,
     outgoing: Vec<mmsghdr>,
     /// How many `incoming` holds.
@@ -48,40 +48,38 @@ pub(crate) struct Batch {
 unsafe impl Send for Batch {}
 
 impl Batch {
-    /// Maximum number of datagrams that are received at once.
-    pub(crate) const MAX_DATAGRAMS: usize = 64;
-
     pub(crate) fn new() -> Self {
         let nowhere = iovec { iov_base: ptr::null_mut(), iov_len: 0 };
         let mut batch = Self {
-            peers: vec![Cell::new(Address::default()); Self::MAX_DATAGRAMS],
-            destinations: vec![Cell::new(Control::default()); Self::MAX_DATAGRAMS],
-            sources: vec![Cell::new(Control::default()); Self::MAX_DATAGRAMS],
-            contents: vec![Cell::new([0; CONTENT]); Self::MAX_DATAGRAMS],
-            places: vec![Cell::new(nowhere); Self::MAX_DATAGRAMS],
-            line: vec![Cell::new(nowhere)],
-            incoming: iter::repeat_with(empty_header).take(Self::MAX_DATAGRAMS).collect(),
-            outgoing: iter::repeat_with(empty_header).take(Self::MAX_DATAGRAMS).collect(),
-            received: Self::MAX_DATAGRAMS, // so that the first `receive` gives all of them their lengths
-            answered: Vec::with_capacity(Self::MAX_DATAGRAMS),
+            peers: vec![Cell::new(Address::default()); MAX_BATCH_DATAGRAMS],
+            destinations: vec![Cell::new(Control::default()); MAX_BATCH_DATAGRAMS],
+            sources: vec![Cell::new(Control::default()); MAX_BATCH_DATAGRAMS],
+            contents: vec![Cell::new([0; MAX_CONTENT_OCTETS]); MAX_BATCH_DATAGRAMS],
+            content_places: vec![Cell::new(nowhere); MAX_BATCH_DATAGRAMS],
+            reply: vec![Cell::new(nowhere)],
+            incoming: iter::repeat_with(empty_header).take(MAX_BATCH_DATAGRAMS).collect(),
+            outgoing: iter::repeat_with(empty_header).take(MAX_BATCH_DATAGRAMS).collect(),
+            received: MAX_BATCH_DATAGRAMS, // so that the first `receive` gives all of them their lengths
+            answered: Vec::with_capacity(MAX_BATCH_DATAGRAMS),
         };
         for (index, mmsghdr { msg_hdr, .. }) in batch.incoming.iter_mut().enumerate() {
             let content = batch.contents[index].as_ptr().cast();
-            batch.places[index].set(iovec { iov_base: content, iov_len: CONTENT });
-            msg_hdr.msg_iov = batch.places[index].as_ptr();
+            batch.content_places[index]
+                .set(iovec { iov_base: content, iov_len: MAX_CONTENT_OCTETS });
+            msg_hdr.msg_iov = batch.content_places[index].as_ptr();
             msg_hdr.msg_iovlen = 1;
             msg_hdr.msg_name = batch.peers[index].as_ptr().cast();
             msg_hdr.msg_control = batch.destinations[index].as_ptr().cast();
         }
         for mmsghdr { msg_hdr, .. } in &mut batch.outgoing {
-            msg_hdr.msg_iov = batch.line[0].as_ptr();
+            msg_hdr.msg_iov = batch.reply[0].as_ptr();
             msg_hdr.msg_iovlen = 1;
         }
         batch
     }
 
-    /// Takes datagrams that wait, `most` of them and [`Self::MAX_DATAGRAMS`] in any case, and keeps the first
-    /// [`CONTENT`] octets of each. If it is fewer, no more were waiting, or an error has come meanwhile, which is an event of its
+    /// Takes datagrams that wait, `most` of them and [`MAX_BATCH_DATAGRAMS`] in any case, and keeps the first
+    /// [`MAX_CONTENT_OCTETS`] octets of each. If it is fewer, no more were waiting, or an error has come meanwhile, which is an event of its
     /// own. `WouldBlock` when none waits.
     ///
     /// To ask for one costs less, where there are no more: `recvfrom(2)`. It does not tell where that was
@@ -95,13 +93,14 @@ impl Batch {
         self.answered.clear();
         // The length is the datagram's own, not what was taken of it.
         let (socket, flags) = (socket.as_raw_fd(), MSG_DONTWAIT | MSG_TRUNC);
-        let headers = &mut self.incoming[..most.min(Self::MAX_DATAGRAMS)];
+        let headers = &mut self.incoming[..most.min(MAX_BATCH_DATAGRAMS)];
         if let [header] = headers {
             let msghdr { msg_name, msg_namelen, msg_controllen, .. } = &mut header.msg_hdr;
             let (name, length) = (msg_name.cast(), &raw mut *msg_namelen);
             let content = self.contents[0].as_ptr().cast();
             // SAFETY: the name and the room for the content are valid by the invariant.
-            let octets = unsafe { recvfrom(socket, content, CONTENT, flags, name, length) };
+            let octets =
+                unsafe { recvfrom(socket, content, MAX_CONTENT_OCTETS, flags, name, length) };
             let octets = Errno::result(octets)?;
             header.msg_len = c_uint::try_from(octets).unwrap_or(c_uint::MAX);
             *msg_controllen = 0;
@@ -134,11 +133,11 @@ impl Batch {
         self.incoming[..self.received][number].msg_len as usize
     }
 
-    /// Calls `read` with the content of a datagram of the last `receive`: [`CONTENT`] octets at most.
+    /// Calls `read` with the content of a datagram of the last `receive`: [`MAX_CONTENT_OCTETS`] octets at most.
     pub(crate) fn with_content<T>(&self, number: usize, read: impl FnOnce(&[u8]) -> T) -> T {
         match self.octets(number) {
             0 => read(&[]), // the usual question costs no copy
-            length => read(&self.contents[number].get()[..length.min(CONTENT)]),
+            length => read(&self.contents[number].get()[..length.min(MAX_CONTENT_OCTETS)]),
         }
     }
 
@@ -166,7 +165,7 @@ impl Batch {
         mut lost: impl FnMut(SocketAddr, &io::Error),
     ) {
         let base = octets.as_ptr().cast_mut().cast::<c_void>(); // the kernel only reads them
-        self.line[0].set(iovec { iov_base: base, iov_len: octets.len() });
+        self.reply[0].set(iovec { iov_base: base, iov_len: octets.len() });
         let mut first = 0;
         while let Some(answers @ [_, ..]) = self.outgoing[..self.answered.len()].get_mut(first..) {
             match send_some(socket.as_raw_fd(), answers) {
@@ -195,8 +194,8 @@ fn send_some(socket: RawFd, answers: &mut [mmsghdr]) -> io::Result<usize> {
         let (name, length) = (answer.msg_name.cast(), answer.msg_namelen);
         // SAFETY: the caller's pointers are valid, and the call only reads.
         let sent = unsafe {
-            let line = *answer.msg_iov;
-            sendto(socket, line.iov_base, line.iov_len, MSG_DONTWAIT, name, length)
+            let reply = *answer.msg_iov;
+            sendto(socket, reply.iov_base, reply.iov_len, MSG_DONTWAIT, name, length)
         };
         return Ok(Errno::result(sent).map(|_| 1)?);
     }
@@ -206,7 +205,7 @@ fn send_some(socket: RawFd, answers: &mut [mmsghdr]) -> io::Result<usize> {
     Ok(Errno::result(sent)?.unsigned_abs() as usize)
 }
 
-/// As the calls have it; there are [`Batch::MAX_DATAGRAMS`] at most.
+/// As the calls have it; there are [`MAX_BATCH_DATAGRAMS`] at most.
 fn number(headers: &[mmsghdr]) -> c_uint {
     c_uint::try_from(headers.len()).unwrap_or(0)
 }
@@ -250,7 +249,7 @@ mod tests {
         let server = loopback();
         let clients = clients(&server, 4);
         let mut batch = Batch::new();
-        assert_eq!(batch.receive(&server, Batch::MAX_DATAGRAMS).expect("there"), 4);
+        assert_eq!(batch.receive(&server, MAX_BATCH_DATAGRAMS).expect("there"), 4);
         let foreign = Destination { address: Ipv4Addr::new(192, 0, 2, 1).into(), interface: 0 };
         for (number, from) in [(0, None), (1, Some(foreign)), (3, None)] {
             batch.queue_reply(number, from);
@@ -272,14 +271,14 @@ mod tests {
     #[test]
     fn one_is_taken_at_a_time_if_no_more_are_asked_for_and_64_at_most_if_they_are() {
         let server = loopback();
-        let _clients = clients(&server, Batch::MAX_DATAGRAMS + 2);
+        let _clients = clients(&server, MAX_BATCH_DATAGRAMS + 2);
         let mut batch = Batch::new();
         assert_eq!(batch.receive(&server, 1).expect("there"), 1);
         let one = batch.datagram(0).expect("it has a source");
         assert_eq!((one.octets, one.destination), (1, None));
-        assert_eq!(batch.receive(&server, usize::MAX).expect("there"), Batch::MAX_DATAGRAMS);
-        assert!((0..Batch::MAX_DATAGRAMS).all(|number| batch.datagram(number).is_some()));
-        assert_eq!(batch.receive(&server, Batch::MAX_DATAGRAMS).expect("there"), 1);
+        assert_eq!(batch.receive(&server, usize::MAX).expect("there"), MAX_BATCH_DATAGRAMS);
+        assert!((0..MAX_BATCH_DATAGRAMS).all(|number| batch.datagram(number).is_some()));
+        assert_eq!(batch.receive(&server, MAX_BATCH_DATAGRAMS).expect("there"), 1);
         let nothing = batch.receive(&server, 1).expect_err("none is left");
         assert_eq!(nothing.kind(), ErrorKind::WouldBlock);
     }
@@ -298,7 +297,7 @@ mod tests {
             client.connect((asked, port)).expect("connected"); // so it receives from that address alone
             client.send(b"").expect("sent");
             server.peek_from(&mut [0]).expect("it is there");
-            assert_eq!(batch.receive(&server, Batch::MAX_DATAGRAMS).expect("there"), 1);
+            assert_eq!(batch.receive(&server, MAX_BATCH_DATAGRAMS).expect("there"), 1);
             let received = batch.datagram(0).expect("it has a source");
             assert!(!received.sent_to_many);
             assert_eq!(received.destination.expect("a destination").address, asked);

@@ -1,7 +1,7 @@
 //! What a client calls that asks as fast as it can: many datagrams a call (`sendmmsg(2)`, `recvmmsg(2)`),
 //! and a timer finer than the millisecond of `epoll_wait(2)` (`timerfd_create(2)`).
 
-use super::super::{BATCH, DATAGRAM};
+use super::super::{CLIENT_DATAGRAM_OCTETS, MAX_BATCH_DATAGRAMS};
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 use nix::sys::socket::{MsgFlags, MultiHeaders, recvmmsg, sendmmsg};
@@ -15,28 +15,28 @@ use std::time::Duration;
 /// Room for the datagrams of one call, on connected sockets: no addresses.
 pub(crate) struct ClientBatch {
     headers: MultiHeaders<()>,
-    room: Box<[[u8; DATAGRAM]]>,
+    room: Box<[[u8; CLIENT_DATAGRAM_OCTETS]]>,
 }
 
 impl ClientBatch {
     pub(crate) fn new() -> Self {
         Self {
-            headers: MultiHeaders::preallocate(BATCH, None),
-            room: vec![[0; DATAGRAM]; BATCH].into(),
+            headers: MultiHeaders::preallocate(MAX_BATCH_DATAGRAMS, None),
+            room: vec![[0; CLIENT_DATAGRAM_OCTETS]; MAX_BATCH_DATAGRAMS].into(),
         }
     }
 
-    /// Sends as many empty datagrams as wanted or as [`BATCH`], or as go; how many went.
+    /// Sends as many empty datagrams as wanted or as [`MAX_BATCH_DATAGRAMS`], or as go; how many went.
     pub(crate) fn send_empty(&mut self, socket: &impl AsRawFd, wanted: usize) -> io::Result<usize> {
         let empty: [IoSlice; 0] = [];
-        let nowhere: [Option<()>; BATCH] = [None; BATCH]; // where it is connected to
+        let nowhere: [Option<()>; MAX_BATCH_DATAGRAMS] = [None; MAX_BATCH_DATAGRAMS]; // where it is connected to
         let datagrams = std::iter::repeat_n(&empty, wanted);
         let flags = MsgFlags::empty();
         let sent = sendmmsg(socket.as_raw_fd(), &mut self.headers, datagrams, nowhere, [], flags)?;
         Ok(sent.count())
     }
 
-    /// Takes as many datagrams as wanted or as [`BATCH`], or as are there; how many there were. Only for the
+    /// Takes as many datagrams as wanted or as [`MAX_BATCH_DATAGRAMS`], or as are there; how many there were. Only for the
     /// first it waits, if the socket does.
     pub(crate) fn receive(
         &mut self,
@@ -46,7 +46,8 @@ impl ClientBatch {
     ) -> io::Result<usize> {
         let mut room = self.room.iter_mut();
         let mut slice = || room.next().map_or_else(Default::default, |octets| &mut octets[..]);
-        let mut slices: [_; BATCH] = std::array::from_fn(|_| [IoSliceMut::new(slice())]);
+        let mut slices: [_; MAX_BATCH_DATAGRAMS] =
+            std::array::from_fn(|_| [IoSliceMut::new(slice())]);
         let slices = slices.iter_mut().take(wanted);
         let flags = MsgFlags::MSG_WAITFORONE;
         let mut count = 0;
@@ -75,7 +76,7 @@ impl Alarm {
         None
     }
 
-    /// Rings once, so long from now.
+    /// Rings once, after this time.
     pub(crate) fn set(&self, after: Duration) -> io::Result<()> {
         // Nothing would disarm it.
         let after = TimeSpec::from_duration(after.max(Duration::from_nanos(1)));

@@ -5,12 +5,12 @@ use nix::ifaddrs::{InterfaceAddress, getifaddrs};
 use nix::libc;
 use nix::net::if_::InterfaceFlags;
 use nix::sys::socket::{SockaddrStorage, getsockopt, setsockopt, sockopt};
-use nix::{getsockopt_impl, setsockopt_impl};
+use nix::{getsockopt_impl, setsockopt_impl, sockopt_impl};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::AsFd;
 
-/// Has the kernel tell with each datagram which address it was sent to.
+/// Makes the kernel report with each datagram the address that it was sent to.
 pub(crate) fn ask_for_destination(socket: &impl AsFd, bound: IpAddr) -> io::Result<()> {
     // On IPv6 too: its own option tells of an IPv4 broadcast only the address it was sent to, from
     // which no answer can leave.
@@ -21,28 +21,16 @@ pub(crate) fn ask_for_destination(socket: &impl AsFd, bound: IpAddr) -> io::Resu
     Ok(())
 }
 
-/// What the kernel does about datagrams that are too long for the way; nix has no name for it.
-#[derive(Clone, Copy, Debug)]
-struct MtuDiscover;
-
-setsockopt_impl!(
-    MtuDiscover,
-    libc::IPPROTO_IP,
-    libc::IP_MTU_DISCOVER,
-    libc::c_int,
-    sockopt::SetStruct<libc::c_int>
+sockopt_impl!(
+    /// What the kernel does about datagrams that are too long for the way; nix has no name for it.
+    MtuDiscover, Both, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::c_int
 );
 
-/// Has no IPv4 datagram fragmented (`IP_MTU_DISCOVER`). Then it needs no identification (RFC 6864, 4.1), for which
-/// the kernel would look into a table of counters that many destinations share: with many clients one of the
-/// dearest things about an answer.
+/// Forbids the kernel to fragment IPv4 datagrams (`IP_MTU_DISCOVER`). Then they need no identification (RFC 6864, 4.1).
+/// The kernel takes it from a table of counters that many destinations share, which is expensive with many clients.
 pub(crate) fn never_fragment(socket: &impl AsFd) -> io::Result<()> {
     Ok(setsockopt(socket, MtuDiscover, &libc::IP_PMTUDISC_DO)?)
 }
-
-/// What a socket's memory is used for (`SO_MEMINFO`); nix has no name for it.
-#[derive(Clone, Copy, Debug)]
-struct MemoryInfo;
 
 /// As many numbers as Linux gives since 4.12 (include/uapi/linux/sock_diag.h, `SK_MEMINFO_VARS`).
 type MemoryNumbers = [u32; 9];
@@ -50,15 +38,12 @@ type MemoryNumbers = [u32; 9];
 /// Which of them counts dropped packets.
 const SK_MEMINFO_DROPS: usize = 8;
 
-getsockopt_impl!(
-    MemoryInfo,
-    libc::SOL_SOCKET,
-    libc::SO_MEMINFO,
-    MemoryNumbers,
-    sockopt::GetStruct<MemoryNumbers>
+sockopt_impl!(
+    /// What a socket's memory is used for (`SO_MEMINFO`); nix has no name for it.
+    MemoryInfo, GetOnly, libc::SOL_SOCKET, libc::SO_MEMINFO, MemoryNumbers
 );
 
-/// How many datagrams the kernel has dropped instead of putting them into this socket's receive buffer; the
+/// Number of datagrams that the kernel has dropped instead of putting them into this socket's receive buffer; the
 /// count wraps. `None` where the kernel does not say.
 pub(crate) fn receive_drops(socket: &impl AsFd) -> Option<u32> {
     getsockopt(socket, MemoryInfo).ok().map(|numbers| numbers[SK_MEMINFO_DROPS])
@@ -87,15 +72,8 @@ fn broadcasts_of(interface: &InterfaceAddress) -> Vec<Ipv4Addr> {
 mod tests {
     use super::super::batch::Batch;
     use super::*;
+    use crate::sys::MAX_BATCH_DATAGRAMS;
     use std::net::{SocketAddr, UdpSocket};
-
-    getsockopt_impl!(
-        MtuDiscover,
-        libc::IPPROTO_IP,
-        libc::IP_MTU_DISCOVER,
-        libc::c_int,
-        sockopt::GetStruct<libc::c_int>
-    );
 
     #[test]
     fn what_is_never_to_be_fragmented_is_told_to_the_kernel_on_ipv6_too() {
@@ -135,7 +113,7 @@ mod tests {
             socket.peek_from(&mut [0]).expect("it is there");
             ask_for_destination(&socket, local.ip()).expect("asked");
             let mut batch = Batch::new();
-            assert_eq!(batch.receive(&socket, Batch::MAX_DATAGRAMS).expect("received"), 1);
+            assert_eq!(batch.receive(&socket, MAX_BATCH_DATAGRAMS).expect("received"), 1);
             let received = batch.datagram(0).expect("it has a source");
             assert!(!received.sent_to_many, "{wildcard}");
             assert_eq!(received.destination.expect("told").address, asked.ip(), "{wildcard}");

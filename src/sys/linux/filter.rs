@@ -1,5 +1,5 @@
 //! Which packets a socket gets copies of, decided in the kernel (classic BPF; networking/filter.rst of the
-//! kernel's documentation). Without it, traffic that nobody asked for would fill the socket's buffer.
+//! kernel's documentation). Without it, traffic that was not asked for would fill the socket's buffer.
 //!
 //! Loose on purpose: only an IP packet whose ports stand where they do in most packets is dropped for them. Of
 //! IP it keeps what it does not know, for the program finds ports behind extension headers and in ICMP errors too.
@@ -95,7 +95,7 @@ const fn instruction(code: u32, operand: u32) -> SockFilter {
     SockFilter::new(low_16_bits(code), 0, 0, operand)
 }
 
-/// Leaves out so many instructions if the test is true, so many if it is not.
+/// Skips `if_so` instructions if the test is true, else `if_not`.
 const fn jump(test: u32, operand: u32, if_so: u8, if_not: u8) -> SockFilter {
     SockFilter::new(low_16_bits(BPF_JMP | test | BPF_K), if_so, if_not, operand)
 }

@@ -9,7 +9,7 @@ use nix::sys::socket::{
     AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv, socket,
 };
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 
 /// The interfaces of this network namespace, each once; tunnels too, which have no address of their link.
 pub(crate) fn interfaces() -> io::Result<Vec<Interface>> {
@@ -23,35 +23,24 @@ pub(crate) fn interfaces() -> io::Result<Vec<Interface>> {
     Ok(names.iter().map(|it| interface(it.name().to_string_lossy().into(), it.index())).collect())
 }
 
-/// Has something to read when any interface has changed.
-pub(crate) struct LinkChanges(OwnedFd);
-
-impl LinkChanges {
-    /// Told are the changes from now on.
-    pub(crate) fn new() -> io::Result<Self> {
-        let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
-        let protocol = SockProtocol::NetlinkRoute;
-        let socket = socket(AddressFamily::Netlink, SockType::Raw, flags, protocol)?;
-        bind(socket.as_raw_fd(), &NetlinkAddr::new(0, RTMGRP_LINK.cast_unsigned()))?;
-        Ok(Self(socket))
-    }
-
-    /// Takes what there is to read: what has changed is asked anew.
-    pub(crate) fn take(&self) -> io::Result<()> {
-        loop {
-            match recv(self.0.as_raw_fd(), &mut [0; 4096], MsgFlags::empty()) {
-                // Too many at once: then some are lost, and nothing is missed by it.
-                Ok(_) | Err(Errno::ENOBUFS | Errno::EINTR) => {}
-                Err(Errno::EAGAIN) => return Ok(()),
-                Err(errno) => return Err(errno.into()),
-            }
-        }
-    }
+/// A socket that has something to read whenever an interface changes from now on.
+pub(crate) fn open_link_changes() -> io::Result<OwnedFd> {
+    let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
+    let protocol = SockProtocol::NetlinkRoute;
+    let socket = socket(AddressFamily::Netlink, SockType::Raw, flags, protocol)?;
+    bind(socket.as_raw_fd(), &NetlinkAddr::new(0, RTMGRP_LINK.cast_unsigned()))?;
+    Ok(socket)
 }
 
-impl AsFd for LinkChanges {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+/// Takes what there is to read: what has changed is asked anew.
+pub(crate) fn take_link_changes(socket: &OwnedFd) -> io::Result<()> {
+    loop {
+        match recv(socket.as_raw_fd(), &mut [0; 4096], MsgFlags::empty()) {
+            // Too many at once: then some are lost, and nothing is missed by it.
+            Ok(_) | Err(Errno::ENOBUFS | Errno::EINTR) => {}
+            Err(Errno::EAGAIN) => return Ok(()),
+            Err(errno) => return Err(errno.into()),
+        }
     }
 }
 

@@ -32,41 +32,26 @@ mod seccomp;
 mod supervisor;
 
 pub(crate) use batch::Batch;
-pub(crate) use client_batch::{Alarm, ClientBatch, ephemeral_ports};
+pub(crate) use client_batch::*;
 #[cfg(feature = "server")]
 pub(crate) use clock::kernel_clock;
-#[cfg(feature = "lab")]
-pub(crate) use counters::listen_overflows;
-pub(crate) use counters::{backlog_limit, time_waits, traffic};
-pub(crate) use datagram::{ask_for_destination, broadcasts, never_fragment, receive_drops};
-#[cfg(feature = "lab")]
-pub(crate) use frames::FrameSocket;
-pub(crate) use links::{LinkChanges, interfaces};
-#[cfg(feature = "lab")]
-pub(crate) use namespace::{
-    enter_new_network, limit_reached, may_set_up_networks, no_rights_inside, permit_networks,
-};
-#[cfg(feature = "lab")]
-pub(crate) use netlink::NetworkSetup;
+pub(crate) use counters::*;
+pub(crate) use datagram::*;
+pub(crate) use links::*;
 #[cfg(feature = "cli")]
 pub(crate) use packet::PacketSocket;
 #[cfg(any(feature = "confine", feature = "lab"))]
-pub(crate) use privilege::{
-    become_user, credentials, drop_capabilities, find_group, find_user, has_capabilities, is_root,
-    regains_group, regains_user,
-};
-#[cfg(feature = "lab")]
-pub(crate) use queues::{
-    REPORTS_QUEUES, accept_queue, count_drops, receive_counted, report_errors, set_syn_retries,
-};
+pub(crate) use privilege::*;
 #[cfg(feature = "confine")]
-pub(crate) use sandbox::{no_new_privileges, restrict_files};
+pub(crate) use sandbox::*;
 #[cfg(all(
     feature = "confine",
     any(target_arch = "aarch64", target_arch = "riscv64", target_arch = "x86_64")
 ))]
 pub(crate) use seccomp::restrict_calls;
-pub(crate) use supervisor::{abstract_address, descriptor_path, is_tcp, is_udp};
+pub(crate) use supervisor::*;
+#[cfg(feature = "lab")]
+pub(crate) use {frames::*, namespace::*, netlink::*, queues::*};
 
 /// Elsewhere system calls have other names, or seccompiler does not know the processor.
 #[cfg(all(

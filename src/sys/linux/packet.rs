@@ -3,12 +3,12 @@
 use super::super::SeenPacket;
 use super::filter;
 use nix::libc::{self, ETH_P_ALL, c_int};
-use nix::sys::socket::sockopt::{GetStruct, RcvBufForce, ReceiveTimestampns, SetBool};
+use nix::sys::socket::sockopt::{RcvBufForce, ReceiveTimestampns};
 use nix::sys::socket::{
     ControlMessageOwned, LinkAddr, MsgFlags, UnknownCmsg, getsockopt, recvmsg, setsockopt,
 };
 use nix::sys::time::TimeSpec;
-use nix::{cmsg_space, getsockopt_impl, setsockopt_impl};
+use nix::{cmsg_space, getsockopt_impl, setsockopt_impl, sockopt_impl};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io::{self, ErrorKind, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
@@ -17,23 +17,15 @@ use std::time::Duration;
 /// Octets of packets that may wait; without CAP_NET_ADMIN no more than `net.core.rmem_max`.
 const RECEIVE_BUFFER: usize = 8 << 20;
 
-/// How many packets were copied, and how many not, for there was no room (packet(7)); nix has no name for it.
-#[derive(Clone, Copy, Debug)]
-struct Statistics;
-
-getsockopt_impl!(
-    Statistics,
-    libc::SOL_PACKET,
-    libc::PACKET_STATISTICS,
-    libc::tpacket_stats,
-    GetStruct<libc::tpacket_stats>
+sockopt_impl!(
+    /// How many packets were copied, and how many not, for lack of room (packet(7)); nix has no name for it.
+    Statistics, GetOnly, libc::SOL_PACKET, libc::PACKET_STATISTICS, libc::tpacket_stats
 );
 
-/// Has the kernel tell more of each packet (packet(7)); nix has no name for it.
-#[derive(Clone, Copy, Debug)]
-struct AuxiliaryData;
-
-setsockopt_impl!(AuxiliaryData, libc::SOL_PACKET, libc::PACKET_AUXDATA, bool, SetBool);
+sockopt_impl!(
+    /// Makes the kernel report more about each packet (packet(7)); nix has no name for it.
+    AuxiliaryData, SetOnly, libc::SOL_PACKET, libc::PACKET_AUXDATA, bool
+);
 
 /// A socket that gets a copy of each IP packet that is wanted, in both directions.
 pub(crate) struct PacketSocket {

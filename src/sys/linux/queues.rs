@@ -2,61 +2,41 @@
 
 use nix::libc;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, getsockopt, recvmsg, setsockopt, sockopt};
-use nix::{cmsg_space, getsockopt_impl, setsockopt_impl};
+use nix::{cmsg_space, getsockopt_impl, setsockopt_impl, sockopt_impl};
 use std::io::{self, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd};
 
 /// Whether the functions here have an answer.
 pub(crate) const REPORTS_QUEUES: bool = true;
 
-/// How often a SYN is sent again (tcp(7)); nix has no name for it.
-#[derive(Clone, Copy, Debug)]
-struct SynCount;
-
-setsockopt_impl!(
-    SynCount,
-    libc::IPPROTO_TCP,
-    libc::TCP_SYNCNT,
-    libc::c_int,
-    sockopt::SetStruct<libc::c_int>
+sockopt_impl!(
+    /// How often a SYN is sent again (tcp(7)); nix has no name for it.
+    SynCount, SetOnly, libc::IPPROTO_TCP, libc::TCP_SYNCNT, libc::c_int
 );
 
-/// The beginning of what a connection, or a listener, knows of itself (tcp(7)).
-#[derive(Clone, Copy, Debug)]
-struct TcpInfo;
-
-getsockopt_impl!(
-    TcpInfo,
-    libc::IPPROTO_TCP,
-    libc::TCP_INFO,
-    BeginOfTcpInfo,
-    sockopt::GetStruct<BeginOfTcpInfo>
+sockopt_impl!(
+    /// The beginning of what a connection, or a listener, knows of itself (tcp(7)).
+    TcpInfo, GetOnly, libc::IPPROTO_TCP, libc::TCP_INFO, BeginOfTcpInfo
 );
 
-/// `struct tcp_info` as far as it is needed. It grows at its end from kernel to kernel; an old one gives less
-/// than all of libc's, for which nix panics, but each gives exactly what it is asked for.
-#[derive(Clone, Copy, Debug)]
-#[repr(C)]
-struct BeginOfTcpInfo {
-    state_and_options: [u8; 8],
-    rto: u32,
-    ato: u32,
-    snd_mss: u32,
-    rcv_mss: u32,
-    unacked: u32,
-}
+/// The first words of `struct tcp_info`, as far as they are needed. It grows at its end from kernel to kernel; an old one
+/// gives less than all of libc's, for which nix panics, but each gives exactly what it is asked for.
+type BeginOfTcpInfo = [u32; 7];
 
-/// Has a SYN sent again so many times, not as often as `net.ipv4.tcp_syn_retries` has it (`TCP_SYNCNT`).
+/// Which of these words is `tcpi_unacked`.
+const TCPI_UNACKED: usize = 6;
+
+/// Sets the number of times a SYN is sent again, instead of `net.ipv4.tcp_syn_retries` (`TCP_SYNCNT`).
 pub(crate) fn set_syn_retries(socket: &impl AsFd, retries: u8) -> io::Result<()> {
     Ok(setsockopt(socket, SynCount, &libc::c_int::from(retries))?)
 }
 
 /// Connections that wait for `accept(2)`: of a listener, `TCP_INFO` tells it as `tcpi_unacked`.
 pub(crate) fn accept_queue(listener: &impl AsFd) -> Option<u32> {
-    getsockopt(listener, TcpInfo).ok().map(|info| info.unacked)
+    getsockopt(listener, TcpInfo).ok().map(|info| info[TCPI_UNACKED])
 }
 
-/// Has each datagram tell how many were dropped before it (`SO_RXQ_OVFL`, socket(7)).
+/// Makes each datagram report how many were dropped before it (`SO_RXQ_OVFL`, socket(7)).
 pub(crate) fn count_drops(socket: &impl AsFd) -> io::Result<()> {
     Ok(setsockopt(socket, sockopt::RxqOvfl, &1)?)
 }
@@ -66,7 +46,7 @@ pub(crate) fn report_errors(socket: &impl AsFd) -> io::Result<()> {
     Ok(setsockopt(socket, sockopt::Ipv4RecvErr, &true)?)
 }
 
-/// Takes a datagram: its octets, and how many the socket had dropped when it came. Not told before the first.
+/// Receives a datagram. Returns its octets, and how many the socket had dropped before; `None` if it dropped none.
 pub(crate) fn receive_counted(
     socket: &impl AsRawFd,
     buffer: &mut [u8],
@@ -95,9 +75,8 @@ mod tests {
         let oldest = offset_of!(libc::tcp_info, tcpi_total_retrans) + size_of::<u32>();
         assert_eq!(oldest, 104);
         assert!(size_of::<<TcpInfo as GetSockOpt>::Val>() <= oldest);
-        let (ours, theirs) =
-            (offset_of!(BeginOfTcpInfo, unacked), offset_of!(libc::tcp_info, tcpi_unacked));
-        assert_eq!(ours, theirs);
+        let theirs = offset_of!(libc::tcp_info, tcpi_unacked);
+        assert_eq!(TCPI_UNACKED * size_of::<u32>(), theirs);
     }
 
     #[test]

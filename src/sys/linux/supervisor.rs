@@ -21,7 +21,7 @@ pub(crate) fn is_udp(datagrams: &Socket) -> bool {
     matches!(datagrams.protocol(), Ok(Some(Protocol::UDP)))
 }
 
-/// What stands behind a descriptor of this process (proc(5)), as `/dev/null` or `pipe:[4711]`.
+/// What a descriptor of this process refers to (proc(5)), as `/dev/null` or `pipe:[4711]`.
 pub(crate) fn descriptor_path(descriptor: i32) -> Option<String> {
     let path = fs::read_link(format!("/proc/self/fd/{descriptor}")).ok()?;
     Some(path.to_string_lossy().escape_debug().to_string())

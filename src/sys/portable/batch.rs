@@ -1,6 +1,6 @@
 //! Datagrams one by one: POSIX has no call for many.
 
-use super::super::{CONTENT, Destination, Received};
+use super::super::{Destination, MAX_BATCH_DATAGRAMS, MAX_CONTENT_OCTETS, Received};
 use nix::sys::socket::{SockaddrStorage, recvfrom};
 use socket2::SockRef;
 use std::io::{self, ErrorKind};
@@ -12,28 +12,25 @@ use std::os::fd::{AsFd, AsRawFd};
 pub(crate) struct Batch {
     received: Vec<Received>,
     /// The beginning of each datagram's content.
-    contents: Vec<[u8; CONTENT]>,
+    contents: Vec<[u8; MAX_CONTENT_OCTETS]>,
     answered: Vec<SocketAddr>,
 }
 
 impl Batch {
-    /// Maximum number of datagrams that are received at once.
-    pub(crate) const MAX_DATAGRAMS: usize = 64;
-
     pub(crate) fn new() -> Self {
         Self {
-            received: Vec::with_capacity(Self::MAX_DATAGRAMS),
-            contents: vec![[0; CONTENT]; Self::MAX_DATAGRAMS],
-            answered: Vec::with_capacity(Self::MAX_DATAGRAMS),
+            received: Vec::with_capacity(MAX_BATCH_DATAGRAMS),
+            contents: vec![[0; MAX_CONTENT_OCTETS]; MAX_BATCH_DATAGRAMS],
+            answered: Vec::with_capacity(MAX_BATCH_DATAGRAMS),
         }
     }
 
-    /// Takes datagrams that wait, `most` of them and [`Self::MAX_DATAGRAMS`] in any case, and keeps the first
-    /// [`CONTENT`] octets of each. If it is fewer, no more were waiting. `WouldBlock` when none waits.
+    /// Takes datagrams that wait, `most` of them and [`MAX_BATCH_DATAGRAMS`] in any case, and keeps the first
+    /// [`MAX_CONTENT_OCTETS`] octets of each. If it is fewer, no more were waiting. `WouldBlock` when none waits.
     pub(crate) fn receive(&mut self, socket: &impl AsFd, most: usize) -> io::Result<usize> {
         self.received.clear();
         self.answered.clear();
-        while self.received.len() < most.min(Self::MAX_DATAGRAMS) {
+        while self.received.len() < most.min(MAX_BATCH_DATAGRAMS) {
             match receive_one(socket, &mut self.contents[self.received.len()]) {
                 Ok(received) => self.received.push(received),
                 // It comes up again with the next call, if it lasts.
@@ -49,12 +46,12 @@ impl Batch {
         self.received.get(number).copied()
     }
 
-    /// How many octets a datagram of the last `receive` has, by its number from 0; [`CONTENT`] at most.
+    /// How many octets a datagram of the last `receive` has, by its number from 0; [`MAX_CONTENT_OCTETS`] at most.
     pub(crate) fn octets(&self, number: usize) -> usize {
         self.received[number].octets
     }
 
-    /// Calls `read` with the content of a datagram of the last `receive`: [`CONTENT`] octets at most.
+    /// Calls `read` with the content of a datagram of the last `receive`: [`MAX_CONTENT_OCTETS`] octets at most.
     pub(crate) fn with_content<T>(&self, number: usize, read: impl FnOnce(&[u8]) -> T) -> T {
         read(&self.contents[number][..self.received[number].octets])
     }
@@ -88,8 +85,8 @@ impl Batch {
     }
 }
 
-/// A longer datagram counts as [`CONTENT`] octets long.
-fn receive_one(socket: &impl AsFd, content: &mut [u8; CONTENT]) -> io::Result<Received> {
+/// A longer datagram counts as [`MAX_CONTENT_OCTETS`] octets long.
+fn receive_one(socket: &impl AsFd, content: &mut [u8; MAX_CONTENT_OCTETS]) -> io::Result<Received> {
     let (octets, peer) = recvfrom::<SockaddrStorage>(socket.as_fd().as_raw_fd(), content)?;
     let peer = peer
         .as_ref()

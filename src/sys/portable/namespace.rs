@@ -1,90 +1,51 @@
 //! Networks of one's own and frames of an interface: POSIX has neither.
 
 use super::unsupported;
-use std::convert::Infallible;
 use std::io;
 use std::net::Ipv4Addr;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-/// Never here.
-pub(crate) fn may_set_up_networks() -> bool {
-    false
-}
+stubs! {
+    fn enter_new_network() -> io::Result<i32> = unsupported();
+    fn may_set_up_networks() -> bool = false;
+    fn permit_networks() -> Result<(), String> =
+        Err("only Linux has network namespaces".to_owned());
 
-/// Not available.
-pub(crate) fn permit_networks() -> Result<(), String> {
-    Err("only Linux has network namespaces".to_owned())
-}
-
-/// Not available.
-pub(crate) fn enter_new_network() -> io::Result<i32> {
-    unsupported()
-}
-
-/// Nothing is made here.
-pub(crate) fn no_rights_inside() -> String {
-    String::new()
-}
-
-/// Nothing is made here.
-pub(crate) fn limit_reached() -> String {
-    String::new()
+    // No network is made here, so nothing is missing in it.
+    fn limit_reached() -> String = String::new();
+    fn no_rights_inside() -> String = String::new();
 }
 
 /// There is none.
 #[derive(Debug)]
-pub(crate) struct NetworkSetup(Infallible);
+pub(crate) struct NetworkSetup;
 
+#[expect(clippy::unused_self, reason = "the same surface as Linux")]
 impl NetworkSetup {
-    /// Not available.
-    pub(crate) fn open() -> io::Result<Self> {
-        unsupported()
-    }
-
-    /// Never called.
-    pub(crate) fn add_cable(&self, _: &str, _: &str, _: [u8; 6], _: i32) -> io::Result<()> {
-        match self.0 {}
-    }
-
-    /// Never called.
-    pub(crate) fn set_up(&self, _: &str) -> io::Result<()> {
-        match self.0 {}
-    }
-
-    /// Never called.
-    pub(crate) fn add_address(&self, _: &str, _: Ipv4Addr) -> io::Result<()> {
-        match self.0 {}
-    }
-
-    /// Never called.
-    pub(crate) fn add_neighbour(&self, _: &str, _: Ipv4Addr, _: [u8; 6]) -> io::Result<()> {
-        match self.0 {}
+    stubs! {
+        fn open() -> io::Result<Self> = unsupported();
+        fn add_cable(&self, _: &str, _: &str, _: [u8; 6], _: i32) -> io::Result<()> = unsupported();
+        fn set_up(&self, _: &str) -> io::Result<()> = unsupported();
+        fn add_address(&self, _: &str, _: Ipv4Addr) -> io::Result<()> = unsupported();
+        fn add_neighbour(&self, _: &str, _: Ipv4Addr, _: [u8; 6]) -> io::Result<()> = unsupported();
     }
 }
 
 /// There is none.
 #[derive(Debug)]
-pub(crate) struct FrameSocket(Infallible);
+pub(crate) struct FrameSocket(OwnedFd);
 
+#[expect(clippy::unused_self, reason = "the same surface as Linux")]
 impl FrameSocket {
-    /// Not available.
-    pub(crate) fn open(_: &str) -> io::Result<Self> {
-        unsupported()
-    }
-
-    /// Never called.
-    pub(crate) fn receive(&self, _: &mut [u8]) -> io::Result<usize> {
-        match self.0 {}
-    }
-
-    /// Never called.
-    pub(crate) fn send(&self, _: &[u8]) -> io::Result<()> {
-        match self.0 {}
+    stubs! {
+        fn open(_: &str) -> io::Result<Self> = unsupported();
+        fn receive(&self, _: &mut [u8]) -> io::Result<usize> = unsupported();
+        fn send(&self, _: &[u8]) -> io::Result<()> = unsupported();
     }
 }
 
 impl AsFd for FrameSocket {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        match self.0 {}
+        self.0.as_fd()
     }
 }

@@ -4,60 +4,24 @@ use super::super::{Interface, SeenPacket};
 use super::unsupported;
 use socket2::Socket;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-/// Not available.
-pub(crate) fn interfaces() -> io::Result<Vec<Interface>> {
-    unsupported()
-}
-
-/// POSIX does not tell.
-pub(crate) struct LinkChanges(Socket);
-
-impl LinkChanges {
-    /// Not available.
-    pub(crate) fn new() -> io::Result<Self> {
-        unsupported()
-    }
-
-    /// Not available.
-    #[expect(clippy::unused_self, reason = "the same surface as Linux")]
-    pub(crate) fn take(&self) -> io::Result<()> {
-        unsupported()
-    }
-}
-
-impl AsFd for LinkChanges {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
-    }
+stubs! {
+    fn interfaces() -> io::Result<Vec<Interface>> = unsupported();
+    fn open_link_changes() -> io::Result<OwnedFd> = unsupported();
+    fn take_link_changes(_: &OwnedFd) -> io::Result<()> = unsupported();
 }
 
 /// There is none that POSIX knows.
 pub(crate) struct PacketSocket(Socket);
 
+#[expect(clippy::unused_self, reason = "the same surface as Linux")]
 impl PacketSocket {
-    /// Not available.
-    pub(crate) fn open(_: Option<u32>, _: &[u16]) -> io::Result<Self> {
-        unsupported()
-    }
-
-    /// Not available.
-    #[expect(clippy::unused_self, reason = "the same surface as Linux")]
-    pub(crate) fn close(&self) -> io::Result<()> {
-        unsupported()
-    }
-
-    /// Not available.
-    #[expect(clippy::unused_self, reason = "the same surface as Linux")]
-    pub(crate) fn lost(&self) -> io::Result<u32> {
-        unsupported()
-    }
-
-    /// Not available.
-    #[expect(clippy::unused_self, reason = "the same surface as Linux")]
-    pub(crate) fn receive(&mut self, _: &mut [u8]) -> io::Result<SeenPacket> {
-        unsupported()
+    stubs! {
+        fn open(_: Option<u32>, _: &[u16]) -> io::Result<Self> = unsupported();
+        fn close(&self) -> io::Result<()> = unsupported();
+        fn lost(&self) -> io::Result<u32> = unsupported();
+        fn receive(&mut self, _: &mut [u8]) -> io::Result<SeenPacket> = unsupported();
     }
 }
 

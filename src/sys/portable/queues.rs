@@ -8,29 +8,12 @@ use std::os::fd::{AsFd, AsRawFd};
 /// Whether the functions here have an answer.
 pub(crate) const REPORTS_QUEUES: bool = false;
 
-/// Not available.
-pub(crate) fn set_syn_retries(_: &impl AsFd, _: u8) -> io::Result<()> {
-    unsupported()
-}
-
-/// Unknown.
-pub(crate) fn accept_queue(_: &impl AsFd) -> Option<u32> {
-    None
-}
-
-/// Unknown.
-pub(crate) fn listen_overflows() -> Option<u64> {
-    None
-}
-
-/// Not available.
-pub(crate) fn count_drops(_: &impl AsFd) -> io::Result<()> {
-    unsupported()
-}
-
-/// Not available.
-pub(crate) fn report_errors(_: &impl AsFd) -> io::Result<()> {
-    unsupported()
+stubs! {
+    fn set_syn_retries(_: &impl AsFd, _: u8) -> io::Result<()> = unsupported();
+    fn count_drops(_: &impl AsFd) -> io::Result<()> = unsupported();
+    fn report_errors(_: &impl AsFd) -> io::Result<()> = unsupported();
+    fn accept_queue(_: &impl AsFd) -> Option<u32> = None;
+    fn listen_overflows() -> Option<u64> = None;
 }
 
 /// Takes a datagram: its octets; how many were dropped is unknown.
