@@ -5,8 +5,8 @@
 //! file. Numbers, dates and units differ from run to run and are not compared; of the table that
 //! `daytime compare` prints, the labels are.
 //!
-//! trycmd would serve one command of the README's twelve: it runs no shell, so no pipe and no `;`, and nothing in the
-//! background. It would also put its placeholders where a reader wants to see an answer.
+//! trycmd would serve one command of the twelve: it runs no shell, so no pipe and no `;`, and nothing in the background.
+//! It would also put its placeholders where a reader wants to see an answer.
 
 use crate::layers::files_below;
 use crate::or_skip;
@@ -104,6 +104,27 @@ fn every_file_and_test_that_the_documents_name_exists() {
         }
     }
     assert!(named >= 20, "only {named} names found in the documents");
+}
+
+#[test]
+fn every_link_from_one_document_to_another_leads_to_a_file() {
+    let mut links = 0;
+    let introduction = (
+        "docs/labs/README.md".to_owned(),
+        fs::read_to_string("docs/labs/README.md").expect("UTF-8"),
+    );
+    for (file, text) in documents().into_iter().chain([introduction]) {
+        let folder = Path::new(&file).parent().expect("a folder");
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split_once(')')) {
+            let (path, _) = target.0.split_once('#').unwrap_or((target.0, ""));
+            if path.starts_with("https://") || path.is_empty() {
+                continue;
+            }
+            links += 1;
+            assert!(folder.join(path).exists(), "{file}: {path}");
+        }
+    }
+    assert!(links >= 40, "only {links} links found in the documents");
 }
 
 #[test]

@@ -43,6 +43,7 @@ mod losses;
 mod metrics;
 mod metrics_clients;
 mod parse;
+mod pictures;
 mod polite;
 mod query;
 mod query_errors;

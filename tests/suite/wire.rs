@@ -59,9 +59,9 @@ fn a_file_that_it_has_written_shows_the_same_ladder() {
 }
 
 #[test]
-fn the_readme_shows_what_it_shows() {
-    let readme = fs::read_to_string("README.md").expect("UTF-8");
-    let (_, block) = readme.split_once("# daytime wire lo").expect("an example");
+fn the_page_about_packets_shows_what_wire_prints() {
+    let page = fs::read_to_string("docs/wire.md").expect("UTF-8");
+    let (_, block) = page.split_once("# daytime wire lo").expect("an example");
     let (block, _) = block.split_once("```").expect("its end");
     // How a TCP exchange ends after its answer is the kernel's to say.
     let until_answer = |text: &str| {
