@@ -92,7 +92,7 @@ pub fn bench(
     options: &BenchOptions,
     progress: &mut dyn FnMut(Duration, Duration) -> ControlFlow<()>,
 ) -> Result<Bench, BenchError> {
-    let addresses = target.resolve(&options.ask, options.ask.deadline())?;
+    let addresses = target.resolve(&options.ask, options.ask.deadline()?)?;
     if let Some(address) = off_limits(&addresses, &options.ask) {
         return Err(BenchError::Public { target: target.clone(), address });
     }

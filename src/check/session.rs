@@ -10,7 +10,7 @@ use crate::client::{Client, Family, Options, Pace, await_turn, is_public, note_a
 use crate::transport::{IpVersion, Transport};
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::BorrowedFd;
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 /// Exchanges with a server that answers over both transports and versions.
@@ -78,13 +78,16 @@ impl Session<'_> {
             return Err(self.without(version).to_owned());
         }
         let mut further = 0;
-        let mut observe = |socket: BorrowedFd| {
-            if transport == Transport::Udp {
-                further = datagram::further(socket);
-            }
-        };
         let (client, options) = (&mut self.client, self.options);
-        let answered = client.ask_observed(&addresses, transport, options, &mut observe);
+        let answered = options
+            .deadline()
+            .and_then(|deadline| client.exchange(&addresses, transport, options, deadline));
+        let answered = answered.map(|(answer, socket)| {
+            if transport == Transport::Udp {
+                further = datagram::further(socket.as_fd());
+            }
+            answer
+        });
         Ok(Asked { answered, further })
     }
 

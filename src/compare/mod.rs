@@ -150,7 +150,7 @@ fn compare_on(
     progress: &mut dyn FnMut(u32, u32),
 ) -> Result<Comparison, CompareError> {
     let mut client = Client::new()?;
-    let addresses = target.resolve(&options.ask, options.ask.deadline())?;
+    let addresses = target.resolve(&options.ask, options.ask.deadline()?)?;
     if let Some(address) = off_limits(&addresses, &options.ask) {
         return Err(CompareError::Public { target: target.clone(), address });
     }

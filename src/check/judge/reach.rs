@@ -51,8 +51,8 @@ pub(super) fn with_cause(error: &AskError) -> String {
 fn is_local_fault(error: &AskError) -> bool {
     use ErrorKind::{AddrNotAvailable, NetworkUnreachable};
     let no_way = |failure: &AttemptFailure| match failure {
-        AttemptFailure::Failed(error) => {
-            matches!(error.kind(), AddrNotAvailable | NetworkUnreachable)
+        AttemptFailure::Failed { cause } => {
+            matches!(cause.kind(), AddrNotAvailable | NetworkUnreachable)
         }
         _ => false,
     };
@@ -71,7 +71,6 @@ mod tests {
     use super::*;
     use crate::check::finding::Verdict;
     use crate::check::probe::Probe;
-    use std::io;
 
     const TCP4: Probe = Probe::TcpIpv4;
     const TCP6: Probe = Probe::TcpIpv6;
@@ -101,7 +100,7 @@ mod tests {
     #[test]
     fn a_host_that_has_no_route_has_tried_nothing() {
         let mut seen = seen(b"noon\r\n", b"noon\r\n");
-        let failed = AttemptFailure::Failed(io::Error::from(ErrorKind::NetworkUnreachable));
+        let failed = AttemptFailure::Failed { cause: ErrorKind::NetworkUnreachable.into() };
         seen.usual[0] = usual(Transport::Tcp, error(Transport::Tcp, failed));
         let (verdict, reason) = judged(TCP4, &seen);
         assert_eq!(verdict, Verdict::NotTried);
