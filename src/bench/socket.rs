@@ -1,15 +1,11 @@
 //! One UDP socket under load, and what it has asked.
 
 use super::pending::{Pending, Question};
-use super::run::Run;
-use super::tally::ExchangeError;
+use super::run::{Run, Waiting};
 use crate::sys::{self, BATCH, ClientBatch};
-use mio::unix::SourceFd;
-use mio::{Interest, Registry, Token};
 use socket2::{Domain, Socket, Type};
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
-use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 /// A connected socket: only its peer's datagrams reach it.
@@ -60,9 +56,8 @@ impl QuestionSocket {
         self.socket.set_read_timeout(Some(timeout))
     }
 
-    pub(super) fn watch(&self, registry: &Registry, number: usize) -> io::Result<()> {
-        let descriptor = self.socket.as_raw_fd();
-        registry.register(&mut SourceFd(&descriptor), Token(number), Interest::READABLE)
+    pub(super) fn watch(&self, waiting: &Waiting, number: usize) -> io::Result<()> {
+        waiting.watch(&self.socket, number)
     }
 
     /// Asks what may begin and has room, at most `max` questions. Returns how many it asked.
@@ -96,7 +91,7 @@ impl QuestionSocket {
         let refused = error.kind() == ErrorKind::ConnectionRefused;
         let before = if refused { self.pending.oldest() } else { None };
         let due = before.map_or_else(|| run.begin_exchange(now), |question| question.due);
-        run.failed(due, &ExchangeError::System(error));
+        run.record_failure(due, &error);
         self.resting = true;
     }
 
@@ -121,7 +116,7 @@ impl QuestionSocket {
                 Err(error) => {
                     // It is about a question that was given up.
                     let Some(question) = self.pending.oldest() else { return };
-                    run.failed(question.due, &ExchangeError::System(error));
+                    run.record_failure(question.due, &error);
                     self.resting = true;
                     if self.blocks {
                         return;
@@ -137,7 +132,7 @@ impl QuestionSocket {
         count_late(self.retired.as_ref(), batch, run);
         let mut gave_up = false;
         while let Some(question) = self.pending.overdue(now, run.timeout) {
-            run.lost(question.due);
+            run.record_loss(question.due);
             gave_up = true;
         }
         gave_up && self.pending.len() == 0 && self.replace_socket()
@@ -164,17 +159,19 @@ impl QuestionSocket {
 fn count_answer(pending: &mut Pending, octets: &[u8], run: &mut Run, now: Duration) {
     match pending.oldest() {
         Some(question) if octets.ends_with(b"\n") => {
-            run.answered(question.due, now, octets.len());
+            run.record_answer(question.due, now, octets.len());
         }
-        Some(question) => run.failed(question.due, &ExchangeError::CutShort),
-        None => run.late(now),
+        Some(question) => run.record_failure(question.due, &ErrorKind::UnexpectedEof.into()),
+        None => run.record_late(now),
     }
 }
 
 fn count_late(socket: Option<&Socket>, batch: &mut ClientBatch, run: &mut Run) {
     let Some(socket) = socket else { return };
     let now = run.now();
-    while batch.receive(socket, BATCH, |_| run.late(now)).is_ok_and(|received| received > 0) {}
+    while batch.receive(socket, BATCH, |_| run.record_late(now)).is_ok_and(|received| received > 0)
+    {
+    }
 }
 
 /// Whether the call has to be made again later.
