@@ -10,7 +10,7 @@ use crate::report;
 use crate::report::ladder::{Ladders, Sighting};
 use crate::trace::Fate;
 use crate::wire::conversation::{Conversations, FragmentedPacket};
-use crate::wire::decode::{Kind, decode};
+use crate::wire::decode::{Content, decode};
 use crate::wire::times::Times;
 use crate::wire::{Captured, pcapng};
 use std::process::ExitCode;
@@ -58,7 +58,7 @@ impl<'a> Screen<'a> {
         let interface = captured.interface.as_ref().map(|it| it.id);
         let whole = FragmentedPacket::of(interface, &packet);
         // Only the first fragment has ports.
-        let is_later_fragment = matches!(packet.kind, Kind::Fragment { .. });
+        let is_later_fragment = matches!(packet.content, Content::Fragment { .. });
         let Some(role) = self.conversations.assign(interface, &packet) else {
             match whole {
                 Some(whole) if is_later_fragment => {
