@@ -1,6 +1,5 @@
 //! Packets of a capture file, or of a pipe that one comes through.
 
-use super::output::Output;
 use super::screen::Screen;
 use super::stop::{Stop, Stoppable, is_stop};
 use super::{Wire, is_standard, printable_path};
@@ -32,15 +31,12 @@ pub(super) fn show(arguments: &Wire, path: &Path, quiet: bool) -> Result<ExitCod
             return Err(Failure::plain(format!("cannot read {name}: {error}")));
         }
         Err(error) if is_stopped(&error) => {
-            return Screen::new(arguments, None)?.finish(Duration::ZERO, quiet);
+            return Screen::open(arguments, None)?.finish(Duration::ZERO, quiet);
         }
         result => result.map_err(|error| Failure::capture_file(&name, &error))?,
     };
-    let output = stop.or_end_at_once(|| {
-        arguments.pcapng.as_deref().map(|path| Output::open(path, Some(&metadata))).transpose()
-    })?;
-    let mut screen = Screen::new(arguments, output)?;
-    let shown = show_all(&mut reading, &mut screen);
+    let mut screen = stop.or_end_at_once(|| Screen::open(arguments, Some(&metadata)))?;
+    let shown = show_all(&mut reading, &mut screen, &name);
     if screen.packets == 0 && matches!(shown, Ok(ReadEnd::Whole)) {
         let others = screen.other_ports.busiest(MAX_NAMED);
         complain(&nothing_found(arguments, &name, reading.packets, &others));
@@ -51,10 +47,7 @@ pub(super) fn show(arguments: &Wire, path: &Path, quiet: bool) -> Result<ExitCod
     // Even after an error, what was read is shown.
     let lasted = screen.times.lasted();
     let finished = screen.finish(lasted, quiet);
-    match shown? {
-        ReadEnd::Broken(error) => Err(Failure::capture_file(&name, &error)),
-        ReadEnd::CountReached | ReadEnd::Stopped | ReadEnd::Whole => finished,
-    }
+    shown.and(finished)
 }
 
 fn open(path: &Path) -> io::Result<File> {
@@ -65,30 +58,28 @@ fn open(path: &Path) -> io::Result<File> {
     }
 }
 
-/// How the reading of a file ended.
+/// How the reading of a file ended, if not by an error.
 #[derive(Debug)]
 enum ReadEnd {
-    Broken(ReadError),
-    CountReached,
-    Stopped,
+    /// `--count` was reached, or a signal came.
+    Early,
     Whole,
 }
 
-/// The failure is of the screen.
-fn show_all(reading: &mut CaptureReader, screen: &mut Screen) -> Result<ReadEnd, Failure> {
-    loop {
+fn show_all(
+    reading: &mut CaptureReader,
+    screen: &mut Screen,
+    name: &str,
+) -> Result<ReadEnd, Failure> {
+    while !screen.is_done() {
         match reading.next() {
-            Ok(Some(captured)) => {
-                screen.show(&captured, &Fate::Seen)?;
-                if screen.is_done() {
-                    return Ok(ReadEnd::CountReached);
-                }
-            }
+            Ok(Some(captured)) => screen.show(&captured, &Fate::Seen)?,
             Ok(None) => return Ok(ReadEnd::Whole),
-            Err(error) if is_stopped(&error) => return Ok(ReadEnd::Stopped),
-            Err(error) => return Ok(ReadEnd::Broken(error)),
+            Err(error) if is_stopped(&error) => break,
+            Err(error) => return Err(Failure::capture_file(name, &error)),
         }
     }
+    Ok(ReadEnd::Early)
 }
 
 fn is_stopped(error: &ReadError) -> bool {
