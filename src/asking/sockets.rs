@@ -39,7 +39,7 @@ pub(crate) struct Sockets<'a> {
 }
 
 /// The system calls of a question, in order, by the names of the manual pages.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Calls {
     names: Vec<&'static str>,
 }
