@@ -79,7 +79,7 @@ pub enum AskError {
         attempts: Vec<Attempt>,
     },
     /// TCP: connected, but the stream stopped short of its end.
-    #[error("the answer of {} is incomplete: {} came", partial.peer, Octets(partial.octets.len()))]
+    #[error("the answer of {} is incomplete: {} came", partial.peer, octets(partial.octets.len()))]
     Incomplete {
         /// What had come until then, perhaps nothing, with its timing.
         partial: Box<Answer>,
@@ -179,12 +179,9 @@ impl fmt::Display for Attempts<'_> {
     }
 }
 
-struct Octets(usize);
-
-impl fmt::Display for Octets {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.0, if self.0 == 1 { "octet" } else { "octets" })
-    }
+/// `1 octet`, `24 octets`.
+pub(crate) fn octets(count: usize) -> String {
+    format!("{count} octet{}", if count == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ pub use answer::Answer;
 pub(crate) use answer::clock_at;
 pub(crate) use attempt::Seconds;
 pub use attempt::{Attempt, AttemptFailure};
+pub(crate) use error::octets;
 pub use error::{AskError, Interruption};
 pub use sockets::Calls;
 pub(crate) use sockets::{Poller, Sockets};

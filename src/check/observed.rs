@@ -116,12 +116,12 @@ pub(super) fn replied(usual: &[UsualExchange], transport: Transport) -> Option<&
 #[derive(Debug)]
 pub(super) struct Conversation {
     pub octets: Vec<u8>,
-    pub end: End,
+    pub end: StreamEnd,
 }
 
 /// How a stream ended.
 #[derive(Debug)]
-pub(super) enum End {
+pub(super) enum StreamEnd {
     /// By the server's FIN, and no reset followed.
     Clean,
     /// By a reset (RST): before the end, or as soon as what the client had sent arrived.

@@ -23,6 +23,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How a number is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Provenance {
     /// From the protocols: what Linux would put on the wire for such a reply.
     Derived,

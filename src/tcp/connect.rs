@@ -178,16 +178,10 @@ fn after_error(stream: &TcpStream, error: io::Error, sockets: &mut Sockets) -> i
 /// RFC 8305, section 4: the family of the first address first, then in turns; within a family the
 /// resolver's order (RFC 6724) stays.
 fn interleave(addresses: &[SocketAddr]) -> VecDeque<SocketAddr> {
-    let first_is_v6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
-    let mut first = addresses.iter().filter(|address| address.is_ipv6() == first_is_v6);
-    let mut second = addresses.iter().filter(|address| address.is_ipv6() != first_is_v6);
-    let mut order = VecDeque::with_capacity(addresses.len());
-    loop {
-        match (first.next(), second.next()) {
-            (None, None) => return order,
-            (one, other) => order.extend(one.into_iter().chain(other)),
-        }
-    }
+    let is_first = |address: &&SocketAddr| address.is_ipv6() == addresses[0].is_ipv6();
+    let (first, second): (Vec<&SocketAddr>, Vec<_>) = addresses.iter().partition(is_first);
+    let turns = (0..addresses.len()).flat_map(|turn| [first.get(turn), second.get(turn)]);
+    turns.flatten().map(|address| **address).collect()
 }
 
 #[cfg(test)]

@@ -61,7 +61,7 @@ impl Output {
 }
 
 fn cannot_write(name: &str, error: &io::Error) -> Failure {
-    Failure::plain(format!("cannot write {name}: {error}"))
+    Failure::Message(format!("cannot write {name}: {error}"))
 }
 
 /// Empties a file; `None` for what is none.

@@ -23,12 +23,12 @@ pub(super) fn show(arguments: &Wire, path: &Path, quiet: bool) -> Result<ExitCod
     let name = if is_standard(path) { "standard input".to_owned() } else { printable_path(path) };
     let opened = open(path).and_then(|file| Ok((file.metadata()?, file)));
     let (metadata, file) =
-        opened.map_err(|error| Failure::plain(format!("cannot open {name}: {error}")))?;
+        opened.map_err(|error| Failure::Message(format!("cannot open {name}: {error}")))?;
     let stop = Stop::on_signals()?;
     let mut reading = match CaptureReader::new(Stoppable { file, stop: &stop }) {
         // Where a file was to be written there is none yet, and standard output may be it.
         Err(error) if is_stopped(&error) && arguments.pcapng.is_some() => {
-            return Err(Failure::plain(format!("cannot read {name}: {error}")));
+            return Err(Failure::Message(format!("cannot read {name}: {error}")));
         }
         Err(error) if is_stopped(&error) => {
             return Screen::open(arguments, None)?.finish(Duration::ZERO, quiet);
