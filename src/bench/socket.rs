@@ -17,7 +17,7 @@ pub(super) struct QuestionSocket {
     pub pending: Pending,
     /// Something has come back. Before that, questions go one by one: `sendmmsg(2)` keeps silent about a
     /// refusal that meets it behind its first datagram.
-    answers: bool,
+    has_answered: bool,
     /// It failed, and asks no more before the next tick.
     resting: bool,
     /// The socket before, kept open for what comes late. Were its questions' answers to come to the new one, they
@@ -43,7 +43,7 @@ impl QuestionSocket {
             socket: connected(peer)?,
             blocks: false,
             pending: Pending::new(window),
-            answers: false,
+            has_answered: false,
             resting: false,
             retired: None,
         })
@@ -64,7 +64,7 @@ impl QuestionSocket {
     pub(super) fn ask(&mut self, batch: &mut ClientBatch, run: &mut Run, max: usize) -> usize {
         let mut asked = 0;
         while !self.resting {
-            let at_once = if self.answers { BATCH } else { 1 };
+            let at_once = if self.has_answered { BATCH } else { 1 };
             let room = self.pending.room().min(max - asked).min(at_once);
             let now = run.now();
             let ready = run.schedule.ready(now, room);
@@ -107,7 +107,7 @@ impl QuestionSocket {
             });
             match received {
                 Ok(received) => {
-                    self.answers = true;
+                    self.has_answered = true;
                     if received < wanted || self.blocks {
                         return;
                     }

@@ -75,10 +75,9 @@ struct Asking {
 
 impl Asking {
     fn open(peer: SocketAddr, sockets: &mut Sockets) -> io::Result<Self> {
-        let opened = Instant::now();
         let socket = UdpSocket::from(sockets.connect(peer, socket2::Type::DGRAM)?);
         sockets.watch(&socket, 0, Interest::READABLE)?;
-        Ok(Self { socket, peer, questions: 0, opened })
+        Ok(Self { socket, peer, questions: 0, opened: Instant::now() })
     }
 
     fn ask(
@@ -87,12 +86,9 @@ impl Asking {
         begun: Instant,
         sockets: &mut Sockets,
     ) -> io::Result<Option<Answer>> {
-        if self.questions == 0 {
-            self.opened = Instant::now();
-        }
         sockets.record("send");
         self.socket.send(&[])?;
-        let until = begun + schedule.sent(begun.elapsed());
+        let until = begun + schedule.wait_until(begun.elapsed());
         self.questions += 1;
         log::debug!("udp {}: question {} sent", self.peer, self.questions);
         self.answer(until, sockets)

@@ -62,7 +62,7 @@ impl Schedule {
     }
 
     /// Whether to send a question to this address, its first or, when the last wait is over, another one.
-    /// [`Schedule::sent`] then tells how long to wait for the answer.
+    /// [`Schedule::wait_until`] then tells how long to wait for the answer.
     pub(crate) fn next_question(&mut self, now: Duration) -> bool {
         let Some(current) = &mut self.current else { return false };
         let is_first = current.questions == 0;
@@ -79,7 +79,7 @@ impl Schedule {
 
     /// When to ask the next question, the last one having left `now`: not when it was decided on, since
     /// opening its socket comes between.
-    pub(crate) fn sent(&self, now: Duration) -> Duration {
+    pub(crate) fn wait_until(&self, now: Duration) -> Duration {
         let Some(current) = &self.current else { return now };
         // This wait and those to come are 1, 2, 4 … parts of the time that is left.
         let retries_left = self.retries.max + 1 - current.questions;
@@ -112,7 +112,7 @@ mod tests {
         let (mut now, mut asked) = (Duration::ZERO, Vec::new());
         while let Some(peer) = schedule.next_address(now) {
             while schedule.next_question(now) {
-                let until = schedule.sent(now);
+                let until = schedule.wait_until(now);
                 assert!(until > now && until <= timeout);
                 asked.push((now.as_millis(), peer.port()));
                 now = until;
@@ -147,7 +147,7 @@ mod tests {
         assert!(schedule.next_question(Duration::ZERO));
         assert_eq!(schedule.next_address(second), Some(addresses(2)[1]));
         assert!(schedule.next_question(second));
-        assert_eq!(schedule.sent(second), 4 * second);
+        assert_eq!(schedule.wait_until(second), 4 * second);
         assert_eq!(schedule.next_address(2 * second), None);
     }
 
@@ -186,6 +186,6 @@ mod tests {
         let mut schedule = Schedule::new(&addresses(1), polite(2), 9 * second);
         assert_eq!(schedule.next_address(Duration::ZERO), Some(addresses(1)[0]));
         assert!(schedule.next_question(Duration::ZERO));
-        assert_eq!(schedule.sent(3 * second), 7 * second);
+        assert_eq!(schedule.wait_until(3 * second), 7 * second);
     }
 }

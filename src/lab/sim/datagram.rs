@@ -215,7 +215,7 @@ impl Asker {
         }
         self.questions.push(host.now);
         let sent = host.sockets.get_mut::<Socket>(handle).send_slice(&[], address(SERVER));
-        query.due = query.exchange.sent(host.now);
+        query.due = query.exchange.wait_until(host.now);
         host.call("send(0)", || if sent.is_ok() { "0 octets".into() } else { "ENOBUFS".into() });
         true
     }
