@@ -121,7 +121,8 @@ impl Conversations {
         };
         // An error goes to the sender of the packet that it quotes.
         if matches!(packet.content, Content::Icmp { .. }) {
-            return Some(self.role(key, to.other(), packet));
+            let back = if to == Side::Client { Side::Server } else { Side::Client };
+            return Some(self.role(key, back, packet));
         }
         if let Some(whole) = whole {
             self.expect_fragments(whole, key, to);
@@ -198,15 +199,6 @@ impl Conversations {
             && let Some((_, oldest)) = self.order.pop_first()
         {
             self.known.remove(&oldest);
-        }
-    }
-}
-
-impl Side {
-    const fn other(self) -> Self {
-        match self {
-            Self::Client => Self::Server,
-            Self::Server => Self::Client,
         }
     }
 }
