@@ -80,18 +80,18 @@ impl QuestionSocket {
                     asked += sent;
                 }
                 Err(error) if would_block(&error) => break,
-                Err(error) => self.asking_failed(error, run, now),
+                Err(error) => self.asking_failed(&error, run, now),
             }
         }
         asked
     }
 
     /// A refusal is for a question that was sent before; anything else for the one that was to be sent.
-    fn asking_failed(&mut self, error: io::Error, run: &mut Run, now: Duration) {
+    fn asking_failed(&mut self, error: &io::Error, run: &mut Run, now: Duration) {
         let refused = error.kind() == ErrorKind::ConnectionRefused;
         let before = if refused { self.pending.oldest() } else { None };
         let due = before.map_or_else(|| run.begin_exchange(now), |question| question.due);
-        run.record_failure(due, &error);
+        run.record_failure(due, error);
         self.resting = true;
     }
 

@@ -2,9 +2,7 @@
 
 use super::datagram;
 use super::judge::over;
-use super::observed::{
-    Asked, Conversation, Datagrams, Observed, Reply, Tried, UsualExchange, replied,
-};
+use super::observed::{Conversation, Datagrams, Observed, Reply, Tried, UsualExchange, replied};
 use super::stream::{self, Opening};
 use crate::client::{Client, Family, Options, Pace, await_turn, is_public, note_asked};
 use crate::transport::{IpVersion, Transport};
@@ -64,18 +62,18 @@ impl Session<'_> {
         let mut usual = Vec::new();
         for version in IpVersion::BOTH {
             for transport in Transport::BOTH {
-                let asked = self.step(|it| it.ask(transport, version));
-                usual.push(UsualExchange::new(transport, version, asked));
+                usual.push(self.step(|it| it.ask(transport, version)));
             }
         }
         usual
     }
 
-    fn ask(&mut self, transport: Transport, version: IpVersion) -> Tried<Asked> {
+    fn ask(&mut self, transport: Transport, version: IpVersion) -> UsualExchange {
         let of_version = |address: &&SocketAddr| IpVersion::of(address.ip()) == version;
         let addresses: Vec<_> = self.addresses.iter().filter(of_version).copied().collect();
         if addresses.is_empty() {
-            return Err(self.without(version).to_owned());
+            let why = self.without(version).to_owned();
+            return UsualExchange::new(transport, version, Err(why));
         }
         let mut further = 0;
         let (client, options) = (&mut self.client, self.options);
@@ -88,7 +86,7 @@ impl Session<'_> {
             }
             answer
         });
-        Ok(Asked { answered, further })
+        UsualExchange { further, ..UsualExchange::new(transport, version, Ok(answered)) }
     }
 
     fn without(&self, version: IpVersion) -> &'static str {

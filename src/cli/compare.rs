@@ -30,7 +30,7 @@ fn faults(side: Result<Side, AskError>) -> Vec<Failure> {
         Ok(Side { answer, failures, .. }) => {
             let lost = plural(failures.into(), "question");
             let lost = format!("{lost} over {} had no answer", answer.transport);
-            let lost = (failures > 0).then(|| Failure::Message(lost));
+            let lost = (failures > 0).then_some(Failure::Message(lost));
             lost.into_iter().chain(Failure::of_answer(&answer)).collect()
         }
         Err(error) => {

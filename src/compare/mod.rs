@@ -225,16 +225,13 @@ impl Tally {
     /// Asks again as for this answer.
     fn add_exchange(&mut self, client: &mut Client, answer: &Answer, options: &Options) {
         let started = Instant::now();
-        match client.ask_addresses(&[answer.peer], answer.transport, options) {
-            Ok(answer) => {
-                self.latencies.push(started.elapsed());
-                *self.calls.entry(answer.calls).or_default() += 1;
-                self.failed_in_a_row = 0;
-            }
-            Err(_) => {
-                self.failures += 1;
-                self.failed_in_a_row += 1;
-            }
+        if let Ok(answer) = client.ask_addresses(&[answer.peer], answer.transport, options) {
+            self.latencies.push(started.elapsed());
+            *self.calls.entry(answer.calls).or_default() += 1;
+            self.failed_in_a_row = 0;
+        } else {
+            self.failures += 1;
+            self.failed_in_a_row += 1;
         }
     }
 }

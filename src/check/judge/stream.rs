@@ -12,11 +12,10 @@ use crate::transport::Transport;
 pub(super) fn closes(seen: &Observed) -> Judgement {
     let mut good = None;
     for usual in seen.usual.iter().filter(|usual| usual.transport == Transport::Tcp) {
-        let Ok(asked) = &usual.asked else { continue };
-        match &asked.answered {
-            Ok(answer) => good = good.or(Some(answer.elapsed)),
-            Err(AskError::NoAnswer { .. }) => {}
-            Err(error) => return Judgement::fail(with_cause(error)),
+        match &usual.answered {
+            Ok(Ok(answer)) => good = good.or(Some(answer.elapsed)),
+            Ok(Err(AskError::NoAnswer { .. })) | Err(_) => {}
+            Ok(Err(error)) => return Judgement::fail(with_cause(error)),
         }
     }
     match good {

@@ -23,8 +23,10 @@ const PERCENTILES: [Percentile; 7] = [
     ("mean", "mean", |of| of.mean),
 ];
 
-/// The kinds of failures that have a name; its key as JSON has `_` for a blank.
-const FAILURES: [(&str, fn(&Failures) -> u64); 5] = [
+/// A kind of failure: its label, which is its key as JSON with `_` for a blank, and its count.
+type FailureKind = (&'static str, fn(&Failures) -> u64);
+
+const FAILURES: [FailureKind; 5] = [
     ("refused", |of| of.refused),
     ("reset", |of| of.reset),
     ("timed out", |of| of.timed_out),
@@ -155,7 +157,8 @@ fn client(page: &mut Page, bench: &Bench) {
     row(page, bench, "processor time", |load| {
         format!("{:.0} % of one", load.processor_share() * 100.0)
     });
-    let notes: [(fn(&Load) -> bool, &str); 3] = [
+    type Note = (fn(&Load) -> bool, &'static str);
+    let notes: [Note; 3] = [
         (
             |load| load.processor_share() > WHOLE_PROCESSOR,
             "The client used a whole processor, so it, and not the server, may be what was \
