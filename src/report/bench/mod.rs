@@ -149,6 +149,9 @@ fn failures(page: &mut Page, bench: &Bench) {
     }
 }
 
+/// When a note applies, and what it says.
+type Note = (fn(&Load) -> bool, &'static str);
+
 /// From this share on the client used a whole processor, but for noise.
 const WHOLE_PROCESSOR: f64 = 0.9;
 
@@ -157,7 +160,6 @@ fn client(page: &mut Page, bench: &Bench) {
     row(page, bench, "processor time", |load| {
         format!("{:.0} % of one", load.processor_share() * 100.0)
     });
-    type Note = (fn(&Load) -> bool, &'static str);
     let notes: [Note; 3] = [
         (
             |load| load.processor_share() > WHOLE_PROCESSOR,

@@ -19,7 +19,7 @@ pub(super) enum BlockContent {
 pub(super) struct Section {
     format: Format,
     is_big_endian: bool,
-    links: Vec<Link>,
+    interfaces: Vec<DescribedInterface>,
     /// Interfaces of the sections before: each section numbers its own from 0.
     interfaces_before: usize,
     /// Of the packet before, for those that have no time.
@@ -34,7 +34,7 @@ enum Format {
 }
 
 /// An interface where packets were seen, and how their times are counted.
-struct Link {
+struct DescribedInterface {
     link_type: u32,
     name: Option<Arc<[u8]>>,
     /// Octets that it kept of each packet, for blocks that do not say how many; 0 is all.
@@ -59,14 +59,20 @@ impl Section {
                 _ => continue,
             };
             let mut section = Self::new(Format::Pcap(of_packet), is_big_endian);
-            section.links.push(Link::of_pcap(section.fields(head), units)?);
+            section.interfaces.push(DescribedInterface::of_pcap(section.fields(head), units)?);
             return Ok(section);
         }
         Err(ReadError::NotACapture)
     }
 
     fn new(format: Format, is_big_endian: bool) -> Self {
-        Self { format, is_big_endian, links: Vec::new(), interfaces_before: 0, last_time: None }
+        Self {
+            format,
+            is_big_endian,
+            interfaces: Vec::new(),
+            interfaces_before: 0,
+            last_time: None,
+        }
     }
 
     fn fields<'a>(&self, rest: &'a [u8]) -> Fields<'a> {
@@ -111,7 +117,7 @@ impl Section {
         let mut fields = self.fields(block);
         if let Format::Pcap(of_packet) = self.format {
             let [seconds, fraction] = fields.next_u32s()?;
-            self.last_time = Some(self.links.first()?.time(seconds.into(), fraction.into()));
+            self.last_time = Some(self.interfaces.first()?.time(seconds.into(), fraction.into()));
             return self.packet(0, block.get(of_packet..)?, Vec::new());
         }
         let [kind, length] = fields.next_u32s()?;
@@ -123,12 +129,12 @@ impl Section {
         let body = self.fields(body);
         match kind {
             block_type::SECTION => {
-                self.interfaces_before += self.links.len();
-                self.links.clear();
+                self.interfaces_before += self.interfaces.len();
+                self.interfaces.clear();
                 self.last_time = None;
             }
-            block_type::INTERFACE if self.links.len() >= MAX_INTERFACES => return None,
-            block_type::INTERFACE => self.links.push(Link::of_pcapng(body)?),
+            block_type::INTERFACE if self.interfaces.len() >= MAX_INTERFACES => return None,
+            block_type::INTERFACE => self.interfaces.push(DescribedInterface::of_pcapng(body)?),
             block_type::SIMPLE_PACKET => return self.simple_packet(body),
             block_type::ENHANCED_PACKET | block_type::OLD_PACKET => {
                 return self.timed_packet(kind, body);
@@ -141,7 +147,7 @@ impl Section {
     /// A packet of the first interface, which says how much of it is kept.
     fn simple_packet(&self, mut body: Fields) -> Option<BlockContent> {
         let whole = body.next_u32()? as usize;
-        let kept = self.links.first()?.kept;
+        let kept = self.interfaces.first()?.kept;
         let kept = if kept == 0 { whole } else { kept.min(whole) };
         self.packet(0, &body.rest[..kept.min(body.rest.len())], Vec::new())
     }
@@ -157,7 +163,7 @@ impl Section {
         };
         let [high, low, captured, _whole] = body.next_u32s()?;
         let count = u64::from(high) << 32 | u64::from(low);
-        let link = self.links.get(interface as usize)?;
+        let link = self.interfaces.get(interface as usize)?;
         self.last_time = Some(link.time(count / link.units, count % link.units));
         let frame = body.take(captured as usize)?;
         let comments = body.options().filter(|(code, _)| *code == option_code::COMMENT);
@@ -165,7 +171,7 @@ impl Section {
     }
 
     fn packet(&self, number: u32, frame: &[u8], comments: Vec<Vec<u8>>) -> Option<BlockContent> {
-        let link = self.links.get(number as usize)?;
+        let link = self.interfaces.get(number as usize)?;
         if !link::is_read(link.link_type) {
             return Some(BlockContent::Other(Some(link.link_type)));
         }
@@ -183,7 +189,7 @@ impl Section {
     }
 }
 
-impl Link {
+impl DescribedInterface {
     fn of_pcap(mut head: Fields, units: u64) -> Result<Self, ReadError> {
         let [_magic, _version, _zone, _accuracy, _kept, link_type] =
             head.next_u32s().ok_or(ReadError::NotACapture)?;
