@@ -57,6 +57,7 @@ pub enum Leap {
 
 /// How well the clock is kept (NIST's digit H).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Health {
     /// The kernel says that it is synchronised, to 5 seconds or better.
     #[default]

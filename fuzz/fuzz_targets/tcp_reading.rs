@@ -208,7 +208,7 @@ impl<'a> Plan<'a> {
         let patient = self.timeout >= Duration::from_secs(1);
         match &attempt.failure {
             // A reset can come before the client has seen that it was connected.
-            AttemptFailure::Failed(_) | AttemptFailure::Refused => {
+            AttemptFailure::Failed { .. } | AttemptFailure::Refused => {
                 assert!(matches!(self.end, End::Reset | End::Unaccepted), "{self:?}: {attempt:?}");
             }
             AttemptFailure::Silent { questions, .. } => {

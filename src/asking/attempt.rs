@@ -34,7 +34,10 @@ pub enum AttemptFailure {
     /// Its turn had not come when the time was over.
     Untried,
     /// It could not be asked.
-    Failed(io::Error),
+    Failed {
+        /// The system's error.
+        cause: io::Error,
+    },
 }
 
 impl Attempt {
@@ -46,7 +49,7 @@ impl Attempt {
     pub(crate) fn failed(transport: Transport, peer: SocketAddr, error: io::Error) -> Self {
         let failure = match error.kind() {
             ErrorKind::ConnectionRefused => AttemptFailure::Refused,
-            _ => AttemptFailure::Failed(error),
+            _ => AttemptFailure::Failed { cause: error },
         };
         Self { transport, peer, failure }
     }
@@ -77,7 +80,7 @@ impl fmt::Display for Attempt {
                 )
             }
             (AttemptFailure::Untried, _) => write!(f, "no time was left for {peer}"),
-            (AttemptFailure::Failed(error), _) => write!(f, "cannot ask {peer}: {error}"),
+            (AttemptFailure::Failed { cause }, _) => write!(f, "cannot ask {peer}: {cause}"),
         }
     }
 }

@@ -1,12 +1,12 @@
 //! The sockets of one question: opened, awaited and closed here, where each system call is recorded.
 
 use crate::sys;
-use mio::event::Source;
+use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use socket2::{Domain, Socket, Type};
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
 /// Waits until sockets are ready. One serves many questions, so that no question pays for it.
@@ -22,27 +22,26 @@ impl Poller {
     }
 }
 
-/// Looks at the socket of a question once the reply is there, before the socket is closed.
-pub(crate) type Observer<'a> = dyn FnMut(BorrowedFd<'_>) + 'a;
-
 /// The sockets of one question and what bounds the question.
 pub(crate) struct Sockets<'a> {
     /// When the question is over.
     pub deadline: Instant,
     /// The time it had in all, for messages.
     pub timeout: Duration,
+    /// How long the question was kept back before.
+    pub waited: Duration,
     /// Maximum octets of the reply.
     pub limit: usize,
     pub poller: &'a mut Poller,
-    pub observe: &'a mut Observer<'a>,
     pub calls: Calls,
+    /// The addresses passed to `connect`, whatever came of it.
+    pub peers: Vec<SocketAddr>,
 }
 
 /// The system calls of a question, in order, by the names of the manual pages.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Calls {
     names: Vec<&'static str>,
-    peers: Vec<SocketAddr>,
 }
 
 impl Calls {
@@ -50,11 +49,6 @@ impl Calls {
     #[must_use]
     pub fn names(&self) -> &[&'static str] {
         &self.names
-    }
-
-    /// The addresses passed to `connect`, whatever came of it.
-    pub(crate) fn peers(&self) -> &[SocketAddr] {
-        &self.peers
     }
 }
 
@@ -69,7 +63,7 @@ impl Sockets<'_> {
         self.calls.names.extend(sys::OPEN_CALLS);
         let socket = sys::open(Domain::for_address(peer), kind)?;
         self.record("connect");
-        self.calls.peers.push(peer);
+        self.peers.push(peer);
         let in_progress = Some(nix::errno::Errno::EINPROGRESS as i32);
         match socket.connect(&peer.into()) {
             Err(error) if error.raw_os_error() != in_progress => {
@@ -83,12 +77,13 @@ impl Sockets<'_> {
     /// Adds a socket to those awaited.
     pub(crate) fn watch(
         &mut self,
-        socket: &mut impl Source,
+        socket: &impl AsRawFd,
         token: usize,
         interest: Interest,
     ) -> io::Result<()> {
         self.record(sys::WATCH_CALL);
-        self.poller.poll.registry().register(socket, Token(token), interest)
+        let descriptor = socket.as_raw_fd();
+        self.poller.poll.registry().register(&mut SourceFd(&descriptor), Token(token), interest)
     }
 
     /// Returns the tokens of the sockets that are ready; none when `until` has come first.
@@ -105,12 +100,6 @@ impl Sockets<'_> {
         Ok(self.poller.events.iter().map(|event| event.token().0).collect())
     }
 
-    /// Shows the socket of a reply to the observer and closes it.
-    pub(crate) fn finish(&mut self, socket: impl AsFd) {
-        (self.observe)(socket.as_fd());
-        self.close(socket);
-    }
-
     /// Closes a socket.
     pub(crate) fn close<T>(&mut self, socket: T) {
         self.record("close");
@@ -125,10 +114,11 @@ impl Sockets<'_> {
         ask(&mut Sockets {
             deadline: Instant::now() + timeout,
             timeout,
+            waited: Duration::ZERO,
             limit: 4096,
             poller: &mut Poller::new().expect("poller"),
-            observe: &mut |_| {},
             calls: Calls::default(),
+            peers: Vec::new(),
         })
     }
 }

@@ -1,20 +1,16 @@
 //! Load over UDP: several sockets, each with a window of unanswered questions, sent and received in batches.
 
+use super::BenchOptions;
 use super::run::{Run, TICK, Waiting};
 use super::socket::QuestionSocket;
-use super::{BenchError, BenchOptions};
 use crate::sys::ClientBatch;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 /// Asks until the run is over.
-pub(super) fn load(
-    peer: SocketAddr,
-    options: &BenchOptions,
-    run: &mut Run,
-) -> Result<(), BenchError> {
-    let mut datagrams = Datagrams::new(peer, options).map_err(BenchError::Setup)?;
+pub(super) fn load(peer: SocketAddr, options: &BenchOptions, run: &mut Run) -> io::Result<()> {
+    let mut datagrams = Datagrams::new(peer, options)?;
     let asked = match &mut datagrams.sockets[..] {
         [socket] if !run.schedule.is_open() => ask_on_one(socket, &mut datagrams.batch, run),
         _ => datagrams.ask_on_many(run),
@@ -22,7 +18,7 @@ pub(super) fn load(
     for socket in &datagrams.sockets {
         socket.finish(&mut datagrams.batch, run);
     }
-    asked.map_err(BenchError::Setup)
+    asked
 }
 
 /// The closed loop on a single socket needs no readiness: receiving waits, which saves a call each time.
@@ -63,7 +59,7 @@ impl Datagrams {
 
     fn ask_on_many(&mut self, run: &mut Run) -> io::Result<()> {
         for (number, socket) in self.sockets.iter().enumerate() {
-            socket.watch(self.waiting.poll.registry(), number)?;
+            socket.watch(&self.waiting, number)?;
         }
         if !run.schedule.is_open() {
             self.ask_on_all(run);
@@ -120,7 +116,7 @@ impl Datagrams {
     fn tick(&mut self, run: &mut Run, now: Duration) -> io::Result<()> {
         for (number, socket) in self.sockets.iter_mut().enumerate() {
             if socket.tick(&mut self.batch, run, now) {
-                socket.watch(self.waiting.poll.registry(), number)?;
+                socket.watch(&self.waiting, number)?;
             }
         }
         if !run.schedule.is_open() {

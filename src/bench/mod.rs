@@ -92,7 +92,7 @@ pub fn bench(
     options: &BenchOptions,
     progress: &mut dyn FnMut(Duration, Duration) -> ControlFlow<()>,
 ) -> Result<Bench, BenchError> {
-    let addresses = target.resolve(&options.ask, options.ask.deadline())?;
+    let addresses = target.resolve(&options.ask, options.ask.deadline()?)?;
     if let Some(address) = off_limits(&addresses, &options.ask) {
         return Err(BenchError::Public { target: target.clone(), address });
     }
@@ -135,11 +135,12 @@ fn load(
     let (before, all) = (part(bench.loads.len()), part(options.transports.len()));
     let mut of_all = |now| progress(before + now, all);
     let mut run = Run::begin(Load::new(transport, peer), options, &mut of_all);
-    match transport {
-        Transport::Tcp => stream::load(peer, options.sockets(), &mut run)?,
-        Transport::Udp => datagram::load(peer, options, &mut run)?,
-    }
+    let asked = match transport {
+        Transport::Tcp => stream::load(peer, options.sockets(), &mut run),
+        Transport::Udp => datagram::load(peer, options, &mut run),
+    };
+    asked.map_err(BenchError::Setup)?;
     bench.interrupted = run.interrupted;
-    bench.loads.push(run.ends());
+    bench.loads.push(run.finish());
     Ok(())
 }

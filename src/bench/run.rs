@@ -3,13 +3,16 @@
 use super::options::BenchOptions;
 use super::outcome::Load;
 use super::schedule::Schedule;
-use super::tally::{ExchangeError, Latencies};
+use super::tally::Latencies;
 use crate::sys::Alarm;
-use mio::{Events, Poll, Token};
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Token};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
+use socket2::Socket;
 use std::io;
 use std::ops::ControlFlow;
+use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
 /// Time between two checks for timeouts, and between two reports of progress. A socket that failed at once rests as long,
@@ -28,7 +31,8 @@ pub(super) struct Run<'a> {
     latencies: Latencies,
     progress: &'a mut Progress<'a>,
     next_tick: Duration,
-    processor: Processor,
+    /// The processor time of this process when measuring began, and when it ended.
+    processor: [Option<Duration>; 2],
     first: FirstAttempts,
     pub interrupted: bool,
 }
@@ -46,8 +50,6 @@ struct FirstAttempts {
     first_refusal: Option<Duration>,
     /// An attempt was not refused.
     settled: bool,
-    /// The load ended, since every attempt was refused.
-    gave_up: bool,
 }
 
 impl FirstAttempts {
@@ -77,7 +79,7 @@ impl<'a> Run<'a> {
             latencies: Latencies::default(),
             progress,
             next_tick: Duration::ZERO,
-            processor: Processor::default(),
+            processor: [None; 2],
             first: FirstAttempts { sockets: options.sockets() as u64, ..FirstAttempts::default() },
             interrupted: false,
         }
@@ -89,9 +91,9 @@ impl<'a> Run<'a> {
 
     /// Whether nothing more begins and no exchange is under way, or every attempt was refused for a while.
     pub(super) fn is_over(&mut self, now: Duration, under_way: impl FnOnce() -> usize) -> bool {
-        self.processor.sample(now, &self.schedule);
+        self.note_processor_time(now);
         if self.first.all_refused(now) {
-            self.first.gave_up = true;
+            self.load.refused_at_once = true;
             self.schedule.stop(now);
             return true;
         }
@@ -119,7 +121,16 @@ impl<'a> Run<'a> {
         due
     }
 
-    pub(super) fn answered(&mut self, due: Duration, now: Duration, octets: usize) {
+    fn note_processor_time(&mut self, now: Duration) {
+        let moments = [self.schedule.from, self.schedule.until];
+        for (moment, noted) in moments.into_iter().zip(&mut self.processor) {
+            if now >= moment {
+                noted.get_or_insert_with(processor_time);
+            }
+        }
+    }
+
+    pub(super) fn record_answer(&mut self, due: Duration, now: Duration, octets: usize) {
         self.first.settled = true;
         if self.schedule.measures(due) {
             self.load.answered += 1;
@@ -128,8 +139,8 @@ impl<'a> Run<'a> {
         }
     }
 
-    pub(super) fn failed(&mut self, due: Duration, error: &ExchangeError) {
-        if error.is_refusal() {
+    pub(super) fn record_failure(&mut self, due: Duration, error: &io::Error) {
+        if error.kind() == io::ErrorKind::ConnectionRefused {
             self.first.refused(self.now());
         } else {
             self.first.settled = true;
@@ -139,19 +150,20 @@ impl<'a> Run<'a> {
         }
     }
 
-    pub(super) fn lost(&mut self, due: Duration) {
+    pub(super) fn record_loss(&mut self, due: Duration) {
         self.first.settled = true;
         self.load.lost += u64::from(self.schedule.measures(due));
     }
 
-    pub(super) fn late(&mut self, now: Duration) {
+    /// Records a datagram that came after its question was given up, or that answers no question.
+    pub(super) fn record_late(&mut self, now: Duration) {
         self.load.late += u64::from(self.schedule.measures(now));
     }
 
     /// What came out.
-    pub(super) fn ends(self) -> Load {
-        let Self { schedule, first, mut load, .. } = self;
-        if first.gave_up {
+    pub(super) fn finish(self) -> Load {
+        let Self { schedule, first, mut load, processor: [began, ended], .. } = self;
+        if load.refused_at_once {
             // Counts the warm-up exchanges too, since they may be all.
             load.asked = first.started;
             load.failures.refused = first.refused;
@@ -162,34 +174,9 @@ impl<'a> Run<'a> {
             unfinished: load.asked.saturating_sub(over),
             never_begun: schedule.never_begun(),
             latencies: self.latencies.percentiles(),
-            processor: self.processor.processor_time(),
-            refused_at_once: first.gave_up,
+            processor: ended.unwrap_or_default().saturating_sub(began.unwrap_or_default()),
             ..load
         }
-    }
-}
-
-/// The processor time of this process, at the beginning and at the end of what is measured.
-#[derive(Debug, Default)]
-struct Processor {
-    first: Option<Duration>,
-    last: Option<Duration>,
-}
-
-impl Processor {
-    fn sample(&mut self, now: Duration, schedule: &Schedule) {
-        if now >= schedule.from {
-            self.first.get_or_insert_with(processor_time);
-        }
-        if now >= schedule.until {
-            self.last.get_or_insert_with(processor_time);
-        }
-    }
-
-    fn processor_time(&self) -> Duration {
-        let processor_time =
-            self.last.zip(self.first).map(|(last, first)| last.saturating_sub(first));
-        processor_time.unwrap_or_default()
     }
 }
 
@@ -201,8 +188,8 @@ fn processor_time() -> Duration {
 
 /// Waits for sockets, and for the moment of the next exchange to begin.
 pub(super) struct Waiting {
-    pub poll: Poll,
-    pub events: Events,
+    poll: Poll,
+    events: Events,
     alarm: Alarm,
 }
 
@@ -214,6 +201,13 @@ impl Waiting {
         let poll = Poll::new()?;
         let alarm = Alarm::new(poll.registry(), Self::ALARM)?;
         Ok(Self { poll, events: Events::with_capacity(256), alarm })
+    }
+
+    /// Adds a socket to those awaited.
+    pub(super) fn watch(&self, socket: &Socket, number: usize) -> io::Result<()> {
+        let descriptor = socket.as_raw_fd();
+        let socket = &mut SourceFd(&descriptor);
+        self.poll.registry().register(socket, Token(number), Interest::READABLE)
     }
 
     /// Until a socket is ready, the next exchange is due, or a tick is over. `has_free_slot`: there is a slot for the

@@ -1,15 +1,11 @@
 //! One UDP socket under load, and what it has asked.
 
 use super::pending::{Pending, Question};
-use super::run::Run;
-use super::tally::ExchangeError;
+use super::run::{Run, Waiting};
 use crate::sys::{self, ClientBatch, MAX_BATCH_DATAGRAMS};
-use mio::unix::SourceFd;
-use mio::{Interest, Registry, Token};
 use socket2::{Domain, Socket, Type};
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
-use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 /// A connected socket: only its peer's datagrams reach it.
@@ -21,7 +17,7 @@ pub(super) struct QuestionSocket {
     pub pending: Pending,
     /// Something has come back. Before that, questions go one by one: `sendmmsg(2)` keeps silent about a
     /// refusal that meets it behind its first datagram.
-    answers: bool,
+    has_answered: bool,
     /// It failed, and asks no more before the next tick.
     resting: bool,
     /// The socket before, kept open for what comes late. Were its questions' answers to come to the new one, they
@@ -47,7 +43,7 @@ impl QuestionSocket {
             socket: connected(peer)?,
             blocks: false,
             pending: Pending::new(window),
-            answers: false,
+            has_answered: false,
             resting: false,
             retired: None,
         })
@@ -60,16 +56,15 @@ impl QuestionSocket {
         self.socket.set_read_timeout(Some(timeout))
     }
 
-    pub(super) fn watch(&self, registry: &Registry, number: usize) -> io::Result<()> {
-        let descriptor = self.socket.as_raw_fd();
-        registry.register(&mut SourceFd(&descriptor), Token(number), Interest::READABLE)
+    pub(super) fn watch(&self, waiting: &Waiting, number: usize) -> io::Result<()> {
+        waiting.watch(&self.socket, number)
     }
 
     /// Asks what may begin and has room, at most `max` questions. Returns how many it asked.
     pub(super) fn ask(&mut self, batch: &mut ClientBatch, run: &mut Run, max: usize) -> usize {
         let mut asked = 0;
         while !self.resting {
-            let at_once = if self.answers { MAX_BATCH_DATAGRAMS } else { 1 };
+            let at_once = if self.has_answered { MAX_BATCH_DATAGRAMS } else { 1 };
             let room = self.pending.room().min(max - asked).min(at_once);
             let now = run.now();
             let ready = run.schedule.ready(now, room);
@@ -85,18 +80,18 @@ impl QuestionSocket {
                     asked += sent;
                 }
                 Err(error) if would_block(&error) => break,
-                Err(error) => self.asking_failed(error, run, now),
+                Err(error) => self.asking_failed(&error, run, now),
             }
         }
         asked
     }
 
     /// A refusal is for a question that was sent before; anything else for the one that was to be sent.
-    fn asking_failed(&mut self, error: io::Error, run: &mut Run, now: Duration) {
+    fn asking_failed(&mut self, error: &io::Error, run: &mut Run, now: Duration) {
         let refused = error.kind() == ErrorKind::ConnectionRefused;
         let before = if refused { self.pending.oldest() } else { None };
         let due = before.map_or_else(|| run.begin_exchange(now), |question| question.due);
-        run.failed(due, &ExchangeError::System(error));
+        run.record_failure(due, error);
         self.resting = true;
     }
 
@@ -112,7 +107,7 @@ impl QuestionSocket {
             });
             match received {
                 Ok(received) => {
-                    self.answers = true;
+                    self.has_answered = true;
                     if received < wanted || self.blocks {
                         return;
                     }
@@ -121,7 +116,7 @@ impl QuestionSocket {
                 Err(error) => {
                     // It is about a question that was given up.
                     let Some(question) = self.pending.oldest() else { return };
-                    run.failed(question.due, &ExchangeError::System(error));
+                    run.record_failure(question.due, &error);
                     self.resting = true;
                     if self.blocks {
                         return;
@@ -137,7 +132,7 @@ impl QuestionSocket {
         count_late(self.retired.as_ref(), batch, run);
         let mut gave_up = false;
         while let Some(question) = self.pending.overdue(now, run.timeout) {
-            run.lost(question.due);
+            run.record_loss(question.due);
             gave_up = true;
         }
         gave_up && self.pending.len() == 0 && self.replace_socket()
@@ -164,20 +159,19 @@ impl QuestionSocket {
 fn count_answer(pending: &mut Pending, octets: &[u8], run: &mut Run, now: Duration) {
     match pending.oldest() {
         Some(question) if octets.ends_with(b"\n") => {
-            run.answered(question.due, now, octets.len());
+            run.record_answer(question.due, now, octets.len());
         }
-        Some(question) => run.failed(question.due, &ExchangeError::CutShort),
-        None => run.late(now),
+        Some(question) => run.record_failure(question.due, &ErrorKind::UnexpectedEof.into()),
+        None => run.record_late(now),
     }
 }
 
 fn count_late(socket: Option<&Socket>, batch: &mut ClientBatch, run: &mut Run) {
     let Some(socket) = socket else { return };
     let now = run.now();
-    while batch
-        .receive(socket, MAX_BATCH_DATAGRAMS, |_| run.late(now))
-        .is_ok_and(|received| received > 0)
-    {}
+    while batch.receive(socket, MAX_BATCH_DATAGRAMS, |_| run.record_late(now)).is_ok_and(|received| received > 0)
+    {
+    }
 }
 
 /// Whether the call has to be made again later.

@@ -1,24 +1,19 @@
 //! Load over TCP: several connections at once, each opened, read to the end, closed and replaced.
 
-use super::BenchError;
 use super::run::{Run, Waiting};
-use super::tally::ExchangeError;
 use crate::sys;
-use mio::unix::SourceFd;
-use mio::{Interest, Token};
 use nix::libc::EINPROGRESS;
 use socket2::{Domain, SockAddr, Socket, Type};
-use std::io::{ErrorKind, Read};
+use std::io::{self, ErrorKind, Read};
 use std::net::SocketAddr;
-use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 /// What is longer is no reply.
 const MAX_REPLY_OCTETS: usize = 64 << 10;
 
 /// Asks until the run is over.
-pub(super) fn load(peer: SocketAddr, connections: usize, run: &mut Run) -> Result<(), BenchError> {
-    let mut stream = Streams::new(peer, connections).map_err(BenchError::Setup)?;
+pub(super) fn load(peer: SocketAddr, connections: usize, run: &mut Run) -> io::Result<()> {
+    let mut stream = Streams::new(peer, connections)?;
     loop {
         let now = run.now();
         if run.is_over(now, || stream.under_way()) {
@@ -26,7 +21,7 @@ pub(super) fn load(peer: SocketAddr, connections: usize, run: &mut Run) -> Resul
         }
         stream.open_idle(run)?;
         let room = !stream.idle.is_empty();
-        stream.waiting.wait(run, now, room).map_err(BenchError::Setup)?;
+        stream.waiting.wait(run, now, room)?;
         stream.read_ready(run);
         if run.report_progress(now) {
             stream.give_up_old(run, now);
@@ -57,7 +52,7 @@ struct Connection {
 }
 
 impl Streams {
-    fn new(peer: SocketAddr, connections: usize) -> std::io::Result<Self> {
+    fn new(peer: SocketAddr, connections: usize) -> io::Result<Self> {
         Ok(Self {
             peer: peer.into(),
             domain: Domain::for_address(peer),
@@ -74,7 +69,7 @@ impl Streams {
     }
 
     /// Opens what may begin.
-    fn open_idle(&mut self, run: &mut Run) -> Result<(), BenchError> {
+    fn open_idle(&mut self, run: &mut Run) -> io::Result<()> {
         while let Some(number) = self.idle.pop() {
             let now = run.now();
             if run.schedule.ready(now, 1) == 0 {
@@ -86,22 +81,17 @@ impl Streams {
         Ok(())
     }
 
-    fn open(&mut self, number: usize, run: &mut Run, now: Duration) -> Result<(), BenchError> {
+    fn open(&mut self, number: usize, run: &mut Run, now: Duration) -> io::Result<()> {
         let due = run.begin_exchange(now);
-        let socket = sys::open(self.domain, Type::STREAM).map_err(BenchError::Setup)?;
-        match socket.connect(&self.peer) {
-            Err(error) if error.raw_os_error() != Some(EINPROGRESS) => {
-                run.failed(due, &ExchangeError::System(error));
-                self.resting.push(number);
-                return Ok(());
-            }
-            _ => {}
+        let socket = sys::open(self.domain, Type::STREAM)?;
+        if let Err(error) = socket.connect(&self.peer)
+            && error.raw_os_error() != Some(EINPROGRESS)
+        {
+            run.record_failure(due, &error);
+            self.resting.push(number);
+            return Ok(());
         }
-        let registry = self.waiting.poll.registry();
-        let descriptor = socket.as_raw_fd();
-        registry
-            .register(&mut SourceFd(&descriptor), Token(number), Interest::READABLE)
-            .map_err(BenchError::Setup)?;
+        self.waiting.watch(&socket, number)?;
         self.slots[number] =
             Connection { socket: Some(socket), due, began: now, octets: 0, last: 0 };
         Ok(())
@@ -115,10 +105,10 @@ impl Streams {
             let Some(ended) = slot.read(closed, &mut self.room) else { continue };
             slot.socket = None; // which closes it
             match ended {
-                Ok(()) => run.answered(slot.due, run.now(), slot.octets),
+                Ok(()) => run.record_answer(slot.due, run.now(), slot.octets),
                 Err(error) => {
-                    run.failed(slot.due, &error);
-                    if error.is_refusal() {
+                    run.record_failure(slot.due, &error);
+                    if error.kind() == ErrorKind::ConnectionRefused {
                         self.resting.push(number);
                         continue;
                     }
@@ -133,7 +123,7 @@ impl Streams {
         for (number, slot) in self.slots.iter_mut().enumerate() {
             if slot.socket.is_some() && now >= slot.began + run.timeout {
                 slot.socket = None;
-                run.failed(slot.due, &ExchangeError::TimedOut);
+                run.record_failure(slot.due, &ErrorKind::TimedOut.into());
                 self.idle.push(number);
             }
         }
@@ -144,22 +134,22 @@ impl Streams {
 impl Connection {
     /// Reads all there is. Returns how the exchange ended, if it has. `closed`: the end of the stream has come with
     /// it, so a read that does not fill the room is the last.
-    fn read(&mut self, closed: bool, room: &mut [u8]) -> Option<Result<(), ExchangeError>> {
+    fn read(&mut self, closed: bool, room: &mut [u8]) -> Option<io::Result<()>> {
         let mut socket = self.socket.as_ref()?;
         loop {
             let octets = match socket.read(room) {
                 Ok(octets) => octets,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return None,
-                Err(error) => return Some(Err(ExchangeError::System(error))),
+                Err(error) => return Some(Err(error)),
             };
             self.octets += octets;
             self.last = octets.checked_sub(1).map_or(self.last, |last| room[last]);
             if self.octets > MAX_REPLY_OCTETS {
-                return Some(Err(ExchangeError::TooLong));
+                return Some(Err(io::Error::other("the reply goes on and on")));
             }
             if octets == 0 || closed && octets < room.len() {
                 let is_line = self.last == b'\n';
-                return Some(is_line.then_some(()).ok_or(ExchangeError::CutShort));
+                return Some(is_line.then_some(()).ok_or(ErrorKind::UnexpectedEof.into()));
             }
         }
     }

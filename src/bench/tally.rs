@@ -1,29 +1,9 @@
-//! How exchanges fail, and a histogram of the latencies of those that do not.
+//! Counts failed exchanges by kind, and a histogram of the latencies of the others.
 
 use super::outcome::{Failures, Percentiles};
 use hdrhistogram::Histogram;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::time::Duration;
-
-/// Why an exchange failed.
-#[derive(Debug)]
-pub(super) enum ExchangeError {
-    /// What came did not end with a line feed.
-    CutShort,
-    /// A system call failed.
-    System(io::Error),
-    /// No end within the timeout.
-    TimedOut,
-    /// A reply longer than any server sends.
-    TooLong,
-}
-
-impl ExchangeError {
-    /// No server listens.
-    pub(super) fn is_refusal(&self) -> bool {
-        matches!(self, Self::System(error) if error.kind() == io::ErrorKind::ConnectionRefused)
-    }
-}
 
 /// Latencies in nanoseconds.
 #[derive(Debug)]
@@ -63,18 +43,15 @@ impl Latencies {
 const MAX_MESSAGES: usize = 8;
 
 impl Failures {
-    pub(super) fn add(&mut self, error: &ExchangeError) {
-        match error {
-            ExchangeError::CutShort => self.cut_short += 1,
-            ExchangeError::TimedOut => self.timed_out += 1,
-            ExchangeError::TooLong => self.add_other("the reply goes on and on"),
-            ExchangeError::System(error) => match error.kind() {
-                io::ErrorKind::ConnectionRefused => self.refused += 1,
-                io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => self.reset += 1,
-                io::ErrorKind::AddrInUse | io::ErrorKind::AddrNotAvailable => self.no_port += 1,
-                io::ErrorKind::TimedOut => self.timed_out += 1,
-                _ => self.add_other(&error.to_string()),
-            },
+    /// Counts an error of the system, `UnexpectedEof` for what does not end with a line feed, or `TimedOut`.
+    pub(super) fn add(&mut self, error: &io::Error) {
+        match error.kind() {
+            ErrorKind::ConnectionRefused => self.refused += 1,
+            ErrorKind::BrokenPipe | ErrorKind::ConnectionReset => self.reset += 1,
+            ErrorKind::AddrInUse | ErrorKind::AddrNotAvailable => self.no_port += 1,
+            ErrorKind::TimedOut => self.timed_out += 1,
+            ErrorKind::UnexpectedEof => self.cut_short += 1,
+            _ => self.add_other(&error.to_string()),
         }
     }
 
@@ -91,7 +68,6 @@ impl Failures {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::ErrorKind;
 
     #[test]
     fn percentiles_are_nearest_ranks_to_three_digits() {
@@ -129,31 +105,29 @@ mod tests {
     #[test]
     fn failures_are_counted_by_kind() {
         let mut failures = Failures::default();
-        let of = |kind: ErrorKind| ExchangeError::System(kind.into());
-        for failure in [
-            of(ErrorKind::ConnectionRefused),
-            of(ErrorKind::ConnectionReset),
-            of(ErrorKind::BrokenPipe),
-            of(ErrorKind::TimedOut),
-            of(ErrorKind::AddrNotAvailable),
-            of(ErrorKind::HostUnreachable),
-            of(ErrorKind::HostUnreachable),
-            ExchangeError::TimedOut,
-            ExchangeError::CutShort,
-            ExchangeError::TooLong,
+        for kind in [
+            ErrorKind::ConnectionRefused,
+            ErrorKind::ConnectionReset,
+            ErrorKind::BrokenPipe,
+            ErrorKind::TimedOut,
+            ErrorKind::AddrNotAvailable,
+            ErrorKind::HostUnreachable,
+            ErrorKind::HostUnreachable,
+            ErrorKind::UnexpectedEof,
         ] {
-            failures.add(&failure);
+            failures.add(&kind.into());
         }
+        failures.add(&io::Error::other("the reply goes on and on"));
         let expected = Failures {
             refused: 1,
             reset: 2,
-            timed_out: 2,
+            timed_out: 1,
             cut_short: 1,
             no_port: 1,
             other: vec![("host unreachable".into(), 2), ("the reply goes on and on".into(), 1)],
         };
         assert_eq!(failures, expected);
-        assert_eq!(failures.count(), 10);
+        assert_eq!(failures.count(), 9);
     }
 
     #[test]

@@ -83,7 +83,7 @@ fn exchange(
     socket.connect(peer)?;
     let started = Instant::now();
     socket.send(question)?;
-    let reply = first(socket, started + timeout)?;
+    let reply = receive(socket.as_fd(), started + timeout)?;
     let further = match reply {
         Reply::Octets(_) => further(socket.as_fd()),
         Reply::Refused | Reply::Silence => 0,
@@ -92,9 +92,10 @@ fn exchange(
     Ok(Datagrams { source_port, questions: 1, reply, further, listened: started.elapsed() })
 }
 
-fn first(socket: &UdpSocket, until: Instant) -> io::Result<Reply> {
+/// Receives one datagram, unless `until` comes first.
+fn receive(socket: BorrowedFd, until: Instant) -> io::Result<Reply> {
     let mut buffer = vec![0; u16::MAX.into()];
-    while ready(socket.as_fd(), PollFlags::POLLIN, until)? {
+    while ready(socket, PollFlags::POLLIN, until)? {
         match recv(socket.as_raw_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT) {
             Ok(length) => {
                 buffer.truncate(length);
@@ -112,11 +113,11 @@ fn first(socket: &UdpSocket, until: Instant) -> io::Result<Reply> {
 pub(super) fn further(socket: BorrowedFd) -> usize {
     let until = Instant::now() + FOLLOW_UP_TIME;
     let mut count = 0;
-    while Instant::now() < until && ready(socket, PollFlags::POLLIN, until).unwrap_or(false) {
-        match recv(socket.as_raw_fd(), &mut [0], MsgFlags::MSG_DONTWAIT) {
-            Ok(_) => count += 1,
-            Err(Errno::EAGAIN | Errno::EINTR | Errno::ECONNREFUSED) => {}
-            Err(_) => break,
+    while Instant::now() < until {
+        match receive(socket, until) {
+            Ok(Reply::Octets(_)) => count += 1,
+            Ok(Reply::Refused) => {}
+            Ok(Reply::Silence) | Err(_) => break,
         }
     }
     count

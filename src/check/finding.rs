@@ -18,6 +18,7 @@ pub struct Finding {
 
 named! {
     /// How a probe ended.
+    #[non_exhaustive]
     pub enum Verdict {
         /// `pass`: as it should be.
         Pass = "pass",

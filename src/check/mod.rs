@@ -96,7 +96,7 @@ pub fn check(
     progress: &mut dyn FnMut(u32, u32),
 ) -> Result<Check, AskError> {
     let options = &options.ask;
-    let addresses = target.resolve(options, options.deadline())?;
+    let addresses = target.resolve(options, options.deadline()?)?;
     let session = Session { client: Client::new()?, addresses, options, progress, done: 0 };
     let findings = judge::all(&session.observe());
     Ok(Check { target: target.clone(), findings })

@@ -29,7 +29,9 @@ pub(super) struct Observed {
 pub(super) struct UsualExchange {
     pub transport: Transport,
     pub version: IpVersion,
-    pub asked: Tried<Asked>,
+    pub answered: Tried<Result<Answer, AskError>>,
+    /// UDP: datagrams that came after the first.
+    pub further: usize,
     /// What the reply means, if there is one.
     pub meaning: Option<Meaning>,
 }
@@ -37,18 +39,21 @@ pub(super) struct UsualExchange {
 /// A reply, read.
 pub(super) type Meaning = Result<Recognised<'static>, Unrecognised>;
 
-/// A question that was asked as every client asks it.
-#[derive(Debug)]
-pub(super) struct Asked {
-    pub answered: Result<Answer, AskError>,
-    /// UDP: datagrams that came after the first.
-    pub further: usize,
-}
+impl UsualExchange {
+    pub(super) fn new(
+        transport: Transport,
+        version: IpVersion,
+        answered: Tried<Result<Answer, AskError>>,
+    ) -> Self {
+        let mut usual = Self { transport, version, answered, further: 0, meaning: None };
+        let meaning = usual.reply().map(|(_, octets)| recognise(octets));
+        usual.meaning = meaning.map(|meaning| meaning.map(Recognised::into_owned));
+        usual
+    }
 
-impl Asked {
     /// The peer that sent any octets, and which: also those of a stream that did not end well.
     pub(super) fn reply(&self) -> Option<(SocketAddr, &[u8])> {
-        let (peer, octets) = match &self.answered {
+        let (peer, octets) = match self.answered.as_ref().ok()? {
             Ok(answer) => (answer.peer, &answer.octets),
             // What goes on beyond the limit is no reply.
             Err(AskError::Incomplete { cause: Interruption::Limit { .. }, .. }) => return None,
@@ -57,22 +62,10 @@ impl Asked {
         };
         (!octets.is_empty()).then_some((peer, octets))
     }
-}
-
-impl UsualExchange {
-    pub(super) fn new(transport: Transport, version: IpVersion, asked: Tried<Asked>) -> Self {
-        let reply = asked.as_ref().ok().and_then(Asked::reply);
-        let meaning = reply.map(|(_, octets)| recognise(octets).map(Recognised::into_owned));
-        Self { transport, version, asked, meaning }
-    }
-
-    pub(super) fn reply(&self) -> Option<(SocketAddr, &[u8])> {
-        self.asked.as_ref().ok().and_then(Asked::reply)
-    }
 
     pub(super) fn answer(&self) -> Option<&Answer> {
-        let asked = self.asked.as_ref().ok()?;
-        asked.answered.as_ref().ok().filter(|answer| !answer.octets.is_empty())
+        let answered = self.answered.as_ref().ok()?.as_ref();
+        answered.ok().filter(|answer| !answer.octets.is_empty())
     }
 }
 
@@ -116,12 +109,12 @@ pub(super) fn replied(usual: &[UsualExchange], transport: Transport) -> Option<&
 #[derive(Debug)]
 pub(super) struct Conversation {
     pub octets: Vec<u8>,
-    pub end: End,
+    pub end: StreamEnd,
 }
 
 /// How a stream ended.
 #[derive(Debug)]
-pub(super) enum End {
+pub(super) enum StreamEnd {
     /// By the server's FIN, and no reset followed.
     Clean,
     /// By a reset (RST): before the end, or as soon as what the client had sent arrived.

@@ -2,15 +2,13 @@
 
 use super::datagram;
 use super::judge::over;
-use super::observed::{
-    Asked, Conversation, Datagrams, Observed, Reply, Tried, UsualExchange, replied,
-};
+use super::observed::{Conversation, Datagrams, Observed, Reply, Tried, UsualExchange, replied};
 use super::stream::{self, Opening};
 use crate::client::{Client, Family, Options, Pace, await_turn, is_public, note_asked};
 use crate::transport::{IpVersion, Transport};
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::BorrowedFd;
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 /// Exchanges with a server that answers over both transports and versions.
@@ -64,28 +62,31 @@ impl Session<'_> {
         let mut usual = Vec::new();
         for version in IpVersion::BOTH {
             for transport in Transport::BOTH {
-                let asked = self.step(|it| it.ask(transport, version));
-                usual.push(UsualExchange::new(transport, version, asked));
+                usual.push(self.step(|it| it.ask(transport, version)));
             }
         }
         usual
     }
 
-    fn ask(&mut self, transport: Transport, version: IpVersion) -> Tried<Asked> {
+    fn ask(&mut self, transport: Transport, version: IpVersion) -> UsualExchange {
         let of_version = |address: &&SocketAddr| IpVersion::of(address.ip()) == version;
         let addresses: Vec<_> = self.addresses.iter().filter(of_version).copied().collect();
         if addresses.is_empty() {
-            return Err(self.without(version).to_owned());
+            let why = self.without(version).to_owned();
+            return UsualExchange::new(transport, version, Err(why));
         }
         let mut further = 0;
-        let mut observe = |socket: BorrowedFd| {
-            if transport == Transport::Udp {
-                further = datagram::further(socket);
-            }
-        };
         let (client, options) = (&mut self.client, self.options);
-        let answered = client.ask_observed(&addresses, transport, options, &mut observe);
-        Ok(Asked { answered, further })
+        let answered = options
+            .deadline()
+            .and_then(|deadline| client.exchange(&addresses, transport, options, deadline));
+        let answered = answered.map(|(answer, socket)| {
+            if transport == Transport::Udp {
+                further = datagram::further(socket.as_fd());
+            }
+            answer
+        });
+        UsualExchange { further, ..UsualExchange::new(transport, version, Ok(answered)) }
     }
 
     fn without(&self, version: IpVersion) -> &'static str {

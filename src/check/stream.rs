@@ -5,7 +5,7 @@
 //! exchanges with inetd it does. The reset itself is no race: it meets the client's read, or the socket after
 //! the end, and a client that looks at both sees it each time.
 
-use super::observed::{Conversation, End};
+use super::observed::{Conversation, StreamEnd};
 use super::ready::{FOLLOW_UP_TIME, ready};
 use nix::poll::PollFlags;
 use std::io::{self, ErrorKind, Read, Write};
@@ -37,9 +37,9 @@ pub(super) fn send_first(peer: SocketAddr, opening: Opening, timeout: Duration) 
     });
     let end = match ended {
         Ok(end) => end,
-        Err(error) if is_reset(&error) => End::Reset,
-        Err(error) if is_timeout(&error) => End::Never(started.elapsed()),
-        Err(error) => End::Failed(error),
+        Err(error) if is_reset(&error) => StreamEnd::Reset,
+        Err(error) if is_timeout(&error) => StreamEnd::Never(started.elapsed()),
+        Err(error) => StreamEnd::Failed(error),
     };
     Conversation { octets, end }
 }
@@ -70,7 +70,7 @@ fn read(
     octets: &mut Vec<u8>,
     deadline: Instant,
     opening: Opening,
-) -> io::Result<End> {
+) -> io::Result<StreamEnd> {
     let mut buffer = [0; 2048];
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
@@ -82,7 +82,7 @@ fn read(
             Err(error) => return Err(error),
         }
         if octets.len() > MAX_REPLY_OCTETS {
-            return Ok(End::TooLong);
+            return Ok(StreamEnd::TooLong);
         }
         if left.is_zero() {
             return Err(ErrorKind::TimedOut.into());
@@ -90,7 +90,7 @@ fn read(
     }
     // With both directions closed there is nothing left to reset.
     let reset = opening != Opening::HalfClose && is_reset_after_the_end(stream)?;
-    Ok(if reset { End::Reset } else { End::Clean })
+    Ok(if reset { StreamEnd::Reset } else { StreamEnd::Clean })
 }
 
 /// Only an error or a hang-up is waited for: our direction is open still, so that means a reset.

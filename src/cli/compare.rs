@@ -30,13 +30,13 @@ fn faults(side: Result<Side, AskError>) -> Vec<Failure> {
         Ok(Side { answer, failures, .. }) => {
             let lost = plural(failures.into(), "question");
             let lost = format!("{lost} over {} had no answer", answer.transport);
-            let lost = (failures > 0).then(|| Failure::plain(lost));
+            let lost = (failures > 0).then_some(Failure::Message(lost));
             lost.into_iter().chain(Failure::of_answer(&answer)).collect()
         }
         Err(error) => {
             let only = matches!(error, AskError::NoAnswer { .. });
             let hint = if only { ": it may serve the other transport only" } else { "" };
-            vec![Failure::plain(format!("{}{hint}", chain(&error)))]
+            vec![Failure::Message(format!("{}{hint}", chain(&error)))]
         }
     }
 }

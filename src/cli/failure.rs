@@ -22,10 +22,6 @@ pub(super) enum Failure {
 }
 
 impl Failure {
-    pub(super) fn plain(message: String) -> Self {
-        Self::Message(message)
-    }
-
     fn hinted(message: String, hint: Hint) -> Self {
         Self::Message(match hint {
             Some(hint) => format!("{message}: {hint}"),
@@ -39,7 +35,7 @@ impl Failure {
     }
 
     pub(super) fn output(error: &io::Error) -> Self {
-        Self::plain(format!("cannot write to standard output: {error}"))
+        Self::Message(format!("cannot write to standard output: {error}"))
     }
 
     pub(super) fn signals(error: &io::Error) -> Self {
@@ -49,7 +45,7 @@ impl Failure {
     /// The limit of open files leaves too few for clients.
     pub(super) fn descriptors(limit: u64, missing: usize) -> Self {
         let enough = limit.saturating_add(missing as u64);
-        Self::plain(format!(
+        Self::Message(format!(
             "cannot serve with a limit of {limit} open files: too few are left for clients: \
              raise it to {enough} at least, {RAISE_LIMIT}"
         ))
@@ -66,7 +62,7 @@ impl Failure {
         } else {
             return None;
         };
-        Some(Self::plain(fault))
+        Some(Self::Message(fault))
     }
 
     /// Why a load ended early.

@@ -37,7 +37,7 @@ impl InheritedSockets {
             sockets.into_iter().partition(|socket| socket.name() == Some(METRICS));
         if metrics.len() > 1 {
             let why = format!("{} sockets are named {METRICS}: hand over one", metrics.len());
-            return Err(Failure::plain(why));
+            return Err(Failure::Message(why));
         }
         Ok(Self { services: (!services.is_empty()).then_some(services), metrics: metrics.pop() })
     }
@@ -61,7 +61,7 @@ pub(super) fn close_leaked(arguments: &Serve) -> io::Result<()> {
 }
 
 fn no_standard_input(error: &io::Error) -> Failure {
-    Failure::plain(format!("cannot take descriptor 0: {error}"))
+    Failure::Message(format!("cannot take descriptor 0: {error}"))
 }
 
 /// When to end without a signal.

@@ -53,7 +53,7 @@ impl Input {
             Err(error) => {
                 let reply = path.to_str().is_some_and(|text| recognise(text.as_bytes()).is_ok());
                 let hint = if reply { ": to have a reply read, pipe it in" } else { "" };
-                Err(Failure::plain(format!("cannot open {name}: {error}{hint}")))
+                Err(Failure::Message(format!("cannot open {name}: {error}{hint}")))
             }
         }
     }
@@ -94,7 +94,7 @@ impl Input {
     }
 
     fn unreadable(&self, error: &io::Error) -> Failure {
-        Failure::plain(format!("cannot read {}: {error}", self.name))
+        Failure::Message(format!("cannot read {}: {error}", self.name))
     }
 }
 
@@ -151,7 +151,7 @@ fn fault(line: Option<u64>, recognised: &Result<Recognised, Unrecognised>) -> Op
 }
 
 fn fault_at(line: Option<u64>, fault: &str) -> Failure {
-    Failure::plain(match line {
+    Failure::Message(match line {
         Some(line) => format!("line {line}: {fault}"),
         None => fault.to_owned(),
     })

@@ -76,7 +76,7 @@ impl Format {
         };
         let fault = failure.or_else(|| Failure::of_answer(answer));
         let of_server = read.iter().flat_map(meaning::faults);
-        let of_server = of_server.map(|it| Failure::plain(format!("{}: {it}", answer.peer)));
+        let of_server = of_server.map(|it| Failure::Message(format!("{}: {it}", answer.peer)));
         let faults: Vec<_> = fault.into_iter().chain(of_server).collect();
         ReplyOutput { text: format!("{text}\n"), is_good: faults.is_empty(), faults }
     }

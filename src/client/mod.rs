@@ -1,23 +1,20 @@
 //! Asks a server, over either transport.
 
-mod answer;
-mod error;
 mod options;
 mod polite;
 mod target;
 
-pub use crate::asking::{Attempt, AttemptFailure, Calls, Interruption};
-pub use answer::Answer;
-pub use error::AskError;
-pub use options::{Family, Options, Pace};
+pub use crate::asking::{Answer, AskError, Attempt, AttemptFailure, Calls, Family, Interruption};
+pub use options::{Options, Pace};
 pub(crate) use polite::{await_turn, is_public, note_asked, off_limits};
 pub use target::{Target, TargetError};
 
-use crate::asking::{Observer, Poller, Sockets, Unanswered};
+use crate::asking::{Poller, Sockets};
 use crate::tcp::client as tcp;
 use crate::transport::Transport;
 use crate::udp::client as udp;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::time::Instant;
 
 /// Asks a server once: over TCP by connecting and reading to the end of the stream, over UDP by an empty
@@ -93,10 +90,10 @@ impl Client {
         transport: Transport,
         options: &Options,
     ) -> Result<Answer, AskError> {
-        let deadline = options.deadline();
+        let deadline = options.deadline()?;
         let addresses = target.resolve(options, deadline)?;
         log::debug!("{transport} {target}: addresses {addresses:?}");
-        self.exchange(&addresses, transport, options, deadline, &mut |_| {})
+        Ok(self.exchange(&addresses, transport, options, deadline)?.0)
     }
 
     /// Asks addresses that are known already, all of one server, in this order. [`Options::family`] and
@@ -110,28 +107,17 @@ impl Client {
         transport: Transport,
         options: &Options,
     ) -> Result<Answer, AskError> {
-        self.ask_observed(addresses, transport, options, &mut |_| {})
+        Ok(self.exchange(addresses, transport, options, options.deadline()?)?.0)
     }
 
-    /// The same; `observe` sees the socket of an answer before it is closed.
-    pub(crate) fn ask_observed(
-        &mut self,
-        addresses: &[SocketAddr],
-        transport: Transport,
-        options: &Options,
-        observe: &mut Observer,
-    ) -> Result<Answer, AskError> {
-        self.exchange(addresses, transport, options, options.deadline(), observe)
-    }
-
-    fn exchange(
+    /// Returns the answer with its socket, for the caller to look at and to close.
+    pub(crate) fn exchange(
         &mut self,
         addresses: &[SocketAddr],
         transport: Transport,
         options: &Options,
         deadline: Instant,
-        observe: &mut Observer,
-    ) -> Result<Answer, AskError> {
+    ) -> Result<(Answer, OwnedFd), AskError> {
         if addresses.is_empty() {
             return Err(AskError::NothingToAsk);
         }
@@ -139,28 +125,18 @@ impl Client {
         let mut sockets = Sockets {
             deadline: deadline + waited,
             timeout: options.timeout,
+            waited,
             limit: options.limit,
             poller: &mut self.poller,
-            observe,
             calls: Calls::default(),
+            peers: Vec::new(),
         };
-        let received = match transport {
+        let answered = match transport {
             Transport::Tcp => tcp::exchange(addresses, &mut sockets),
             Transport::Udp => udp::exchange(addresses, polite::retries(options), &mut sockets),
         };
-        let calls = sockets.calls;
-        note_asked(calls.peers());
-        let answer = |received| Answer { waited, calls, ..Answer::new(transport, received) };
-        match received {
-            Ok(received) => Ok(answer(received)),
-            Err(Unanswered::NoAnswer(attempts)) => {
-                Err(AskError::NoAnswer { transport, timeout: options.timeout, attempts })
-            }
-            Err(Unanswered::Incomplete(received, cause)) => {
-                let partial = Box::new(answer(*received).stopped_by(&cause));
-                Err(AskError::Incomplete { partial, cause })
-            }
-        }
+        note_asked(&sockets.peers);
+        answered
     }
 }
 
@@ -284,6 +260,30 @@ mod tests {
             let asked = client.ask_addresses(&[], transport, &Options::default());
             let error = asked.expect_err("nothing to ask");
             assert!(matches!(error, AskError::NothingToAsk) && !error.is_timeout(), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_timeout_of_zero_is_one_error_whatever_is_asked() {
+        let options = Options::default().timeout(Duration::ZERO);
+        for target in ["localhost", "127.0.0.1", "192.0.2.79"] {
+            for transport in Transport::BOTH {
+                let target = target.parse().expect("a target");
+                let error = ask(&target, transport, &options).expect_err("no time");
+                assert!(matches!(error, AskError::NoTime) && error.is_timeout(), "{error:?}");
+                assert_eq!(error.to_string(), "the timeout is 0 s, which leaves no time to ask");
+            }
+        }
+    }
+
+    #[test]
+    fn addresses_that_are_known_too_late_are_untried_over_either_transport() {
+        let address = "127.0.0.1:13".parse().expect("an address");
+        let mut client = Client::new().expect("a client");
+        for transport in Transport::BOTH {
+            let asked = client.exchange(&[address], transport, &Options::default(), Instant::now());
+            let error = asked.expect_err("the time is over").to_string();
+            assert_eq!(error, "no time was left for 127.0.0.1:13", "{transport}");
         }
     }
 

@@ -1,7 +1,7 @@
 //! How to ask.
 
+use crate::asking::{AskError, Family};
 use crate::transport::PORT;
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 options! {
@@ -50,8 +50,12 @@ impl Default for Options {
 
 impl Options {
     /// When an exchange that begins now has to be over.
-    pub(crate) fn deadline(&self) -> Instant {
-        Instant::now() + self.timeout.min(MAX_TIMEOUT)
+    ///
+    /// # Errors
+    /// [`AskError::NoTime`]
+    pub(crate) fn deadline(&self) -> Result<Instant, AskError> {
+        let timeout = Some(self.timeout.min(MAX_TIMEOUT)).filter(|timeout| !timeout.is_zero());
+        timeout.map(|timeout| Instant::now() + timeout).ok_or(AskError::NoTime)
     }
 }
 
@@ -74,26 +78,4 @@ pub enum Pace {
     Refuse,
     /// Ask at once, for servers of your own. `compare` and `bench` need it for a public address.
     Off,
-}
-
-/// Which addresses of a name to use.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Family {
-    /// All of them.
-    #[default]
-    Any,
-    /// IPv4 only.
-    V4,
-    /// IPv6 only.
-    V6,
-}
-
-impl Family {
-    pub(crate) fn admits(self, address: SocketAddr) -> bool {
-        match self {
-            Self::Any => true,
-            Self::V4 => address.is_ipv4(),
-            Self::V6 => address.is_ipv6(),
-        }
-    }
 }

@@ -141,15 +141,12 @@ impl FromStr for Target {
         if is_number(host) {
             return Err(TargetError::Number);
         }
-        let port = match port {
-            Some(port) => {
-                let plain = port.bytes().all(|octet| octet.is_ascii_digit());
-                let number = port.parse().ok().filter(|number| plain && *number != 0);
-                Some(number.ok_or(TargetError::Port)?)
-            }
-            None => None,
-        };
-        Ok(Self { host: host.to_owned(), port })
+        let port = port.map(|port| {
+            let plain = port.bytes().all(|octet| octet.is_ascii_digit());
+            let number = port.parse().ok().filter(|number| plain && *number != 0);
+            number.ok_or(TargetError::Port)
+        });
+        Ok(Self { host: host.to_owned(), port: port.transpose()? })
     }
 }
 

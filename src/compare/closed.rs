@@ -39,7 +39,10 @@ pub enum NoListener {
         waited: Duration,
     },
     /// Something else happened.
-    Other(io::Error),
+    Other {
+        /// The system's error, or that an answer came.
+        cause: io::Error,
+    },
 }
 
 /// Tries a port on loopback, of the family of `like`, that is closed on both transports.
@@ -59,7 +62,8 @@ pub(super) fn try_closed_port(client: &mut Client, like: SocketAddr) -> io::Resu
         address,
         tcp: ask(Transport::Tcp),
         udp_connected: ask(Transport::Udp),
-        udp_unconnected: ask_unconnected(address).unwrap_or_else(NoListener::Other),
+        udp_unconnected: ask_unconnected(address)
+            .unwrap_or_else(|cause| NoListener::Other { cause }),
     })
 }
 
@@ -85,10 +89,10 @@ pub(crate) fn closed_port(loopback: IpAddr) -> io::Result<(SocketAddr, Socket)> 
 
 fn of_answer(asked: Result<Answer, AskError>, elapsed: Duration) -> NoListener {
     match asked {
-        Ok(_) => NoListener::Other(io::Error::other("an answer came")),
+        Ok(_) => NoListener::Other { cause: io::Error::other("an answer came") },
         Err(error) if error.is_refused() => NoListener::Refused { after: elapsed },
         Err(error) if error.is_timeout() => NoListener::Silence { waited: elapsed },
-        Err(error) => NoListener::Other(io::Error::other(error)),
+        Err(error) => NoListener::Other { cause: io::Error::other(error) },
     }
 }
 
@@ -99,13 +103,13 @@ fn ask_unconnected(address: SocketAddr) -> io::Result<NoListener> {
     let started = Instant::now();
     socket.send_to(&[], address)?;
     Ok(match socket.recv_from(&mut [0; 64]) {
-        Ok(_) => NoListener::Other(io::Error::other("an answer came")),
-        Err(error) => match error.kind() {
+        Ok(_) => NoListener::Other { cause: io::Error::other("an answer came") },
+        Err(cause) => match cause.kind() {
             ErrorKind::ConnectionRefused => NoListener::Refused { after: started.elapsed() },
             ErrorKind::WouldBlock | ErrorKind::TimedOut => {
                 NoListener::Silence { waited: started.elapsed() }
             }
-            _ => NoListener::Other(error),
+            _ => NoListener::Other { cause },
         },
     })
 }

@@ -47,21 +47,13 @@ impl Latencies {
         let before = std::iter::once(0).chain(cumulative.iter().copied());
         before.zip(&cumulative).map(|(before, until)| until.saturating_sub(before)).collect()
     }
-
-    pub(super) fn add(&mut self, latency: Duration) {
-        self.0.push(latency);
-    }
-
-    pub(super) fn sort(&mut self) {
-        self.0.sort_unstable();
-    }
 }
 
 impl FromIterator<Duration> for Latencies {
     fn from_iter<I: IntoIterator<Item = Duration>>(latencies: I) -> Self {
-        let mut latencies = Self(latencies.into_iter().collect());
-        latencies.sort();
-        latencies
+        let mut latencies: Vec<_> = latencies.into_iter().collect();
+        latencies.sort_unstable();
+        Self(latencies)
     }
 }
 

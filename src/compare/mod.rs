@@ -13,6 +13,7 @@ pub use probe::{Leftover, Phase, Phases, Provenance};
 use crate::client::{Answer, AskError, Calls, Client, Options, Target, off_limits};
 use crate::server::{Config, ServeError, Server};
 use crate::transport::Transport;
+use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -150,7 +151,7 @@ fn compare_on(
     progress: &mut dyn FnMut(u32, u32),
 ) -> Result<Comparison, CompareError> {
     let mut client = Client::new()?;
-    let addresses = target.resolve(&options.ask, options.ask.deadline())?;
+    let addresses = target.resolve(&options.ask, options.ask.deadline()?)?;
     if let Some(address) = off_limits(&addresses, &options.ask) {
         return Err(CompareError::Public { target: target.clone(), address });
     }
@@ -192,57 +193,46 @@ fn measure_latencies(
     options: &CompareOptions,
     progress: &mut dyn FnMut(u32, u32),
 ) {
-    let mut tallies = [Tally::default(), Tally::default()];
+    let sides = [tcp, udp].into_iter().filter_map(|side| side.as_mut().ok());
+    let mut sides: Vec<_> = sides.map(|side| (side, Tally::default())).collect();
     for done in 0..options.count {
-        let sides = [tcp.as_mut().ok(), udp.as_mut().ok()];
-        for (side, tally) in sides.into_iter().zip(&mut tallies) {
-            let Some(side) = side.filter(|_| tally.failed_in_a_row < MAX_FAILURES) else {
-                continue;
-            };
-            tally.add(side.time_exchange(client, &options.ask));
+        for (side, tally) in &mut sides {
+            if tally.failed_in_a_row < MAX_FAILURES {
+                tally.add_exchange(client, &side.answer, &options.ask);
+            }
         }
         progress(done + 1, options.count);
     }
-    for (side, tally) in [tcp, udp].into_iter().zip(tallies) {
-        let Ok(side) = side else { continue };
-        side.latencies.sort();
-        let most_often = tally.calls.into_iter().max_by_key(|(_, times)| *times);
-        side.calls = most_often.map_or(side.answer.calls.clone(), |(calls, _)| calls);
+    for (side, tally) in sides {
+        side.latencies = tally.latencies.into_iter().collect();
+        side.failures = tally.failures;
+        if let Some((calls, _)) = tally.calls.into_iter().max_by_key(|(_, times)| *times) {
+            side.calls = calls;
+        }
     }
 }
 
-/// What the exchanges over one transport have in common.
+/// Counts the exchanges over one transport.
 #[derive(Default)]
 struct Tally {
+    latencies: Vec<Duration>,
+    failures: u32,
     failed_in_a_row: u32,
-    calls: Vec<(Calls, u32)>,
+    calls: BTreeMap<Calls, u32>,
 }
 
 impl Tally {
-    fn add(&mut self, calls: Option<Calls>) {
-        let Some(calls) = calls else {
-            self.failed_in_a_row += 1;
-            return;
-        };
-        self.failed_in_a_row = 0;
-        match self.calls.iter_mut().find(|(known, _)| *known == calls) {
-            Some((_, times)) => *times += 1,
-            None => self.calls.push((calls, 1)),
-        }
-    }
-}
-
-impl Side {
-    /// One exchange for the latencies: the calls it took, or `None` if it brought no answer.
-    fn time_exchange(&mut self, client: &mut Client, options: &Options) -> Option<Calls> {
+    /// Asks again as for this answer.
+    fn add_exchange(&mut self, client: &mut Client, answer: &Answer, options: &Options) {
         let started = Instant::now();
-        let (peer, transport) = ([self.answer.peer], self.answer.transport);
-        let answered = client.ask_addresses(&peer, transport, options);
-        match answered {
-            Ok(_) => self.latencies.add(started.elapsed()),
-            Err(_) => self.failures += 1,
+        if let Ok(answer) = client.ask_addresses(&[answer.peer], answer.transport, options) {
+            self.latencies.push(started.elapsed());
+            *self.calls.entry(answer.calls).or_default() += 1;
+            self.failed_in_a_row = 0;
+        } else {
+            self.failures += 1;
+            self.failed_in_a_row += 1;
         }
-        answered.ok().map(|answer| answer.calls)
     }
 }
 

@@ -11,7 +11,7 @@ use crate::sys::{self, Traffic};
 use crate::transport::Transport;
 use socket2::SockRef;
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 /// Exchanges that are looked at one by one.
@@ -23,6 +23,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How a number is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Provenance {
     /// From the protocols: what Linux would put on the wire for such a reply.
     Derived,
@@ -140,13 +141,11 @@ fn observe_exchange(
     options: &Options,
 ) -> Result<(Option<Counted>, Option<Ends>), AskError> {
     let read = || sys::traffic(peer.ip().to_canonical());
-    let (mut replied, mut ends) = (None, None);
-    let start = read();
-    let mut observe = |socket: BorrowedFd<'_>| {
-        replied = read();
-        ends = Ends::of(&SockRef::from(&socket));
-    };
-    client.ask_observed(&[peer], transport, options, &mut observe)?;
+    let (start, deadline) = (read(), options.deadline()?);
+    let (_, socket) = client.exchange(&[peer], transport, options, deadline)?;
+    let replied = read();
+    let ends = Ends::of(&SockRef::from(&socket));
+    drop(socket);
     let counted = start.zip(replied).zip(read()).map(|((start, replied), closed)| Counted {
         replied: since(replied, start),
         closed: since(closed, start),

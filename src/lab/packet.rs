@@ -30,12 +30,12 @@ pub(super) enum Control {
 
 /// What a packet is, from the IP header on.
 pub(super) fn kind(packet: &[u8]) -> Kind {
-    match decode(packet).map(|decoded| decoded.kind) {
-        Some(decode::Kind::Tcp { flags, payload, .. }) => {
+    match decode(packet).map(|decoded| decoded.content) {
+        Some(decode::Content::Tcp { flags, payload, .. }) => {
             Kind::Segment(control(flags), payload.len())
         }
-        Some(decode::Kind::Udp { payload }) => Kind::Datagram(payload.len()),
-        Some(decode::Kind::Icmp { message, .. }) if message == "port unreachable" => {
+        Some(decode::Content::Udp { payload }) => Kind::Datagram(payload.len()),
+        Some(decode::Content::Icmp { message, .. }) if message == "port unreachable" => {
             Kind::PortUnreachable
         }
         _ => Kind::Other,

@@ -2,7 +2,6 @@
 
 use super::page::Page;
 use super::{human, plural};
-use crate::client::AskError;
 use crate::compare::{
     Comparison, Latencies, Leftover, MAX_FAILURES, NoListener, Phase, Provenance, Side,
 };
@@ -149,11 +148,9 @@ const MIN_LATENCIES: usize = 10;
 
 /// One picture of both distributions: rows are ranges of equal ratio, bars are shares of the fullest.
 fn distribution(page: &mut Page, comparison: &Comparison) {
-    let of = |side: &Result<Side, AskError>| match side {
-        Ok(side) => side.latencies.clone(),
-        Err(_) => Latencies::default(),
-    };
-    let both = [of(&comparison.tcp), of(&comparison.udp)];
+    let both = [&comparison.tcp, &comparison.udp].map(|side| {
+        side.as_ref().map_or_else(|_| Latencies::default(), |side| side.latencies.clone())
+    });
     if both.iter().all(|latencies| latencies.sorted().len() < MIN_LATENCIES) {
         return;
     }
@@ -197,7 +194,7 @@ fn closed_port(page: &mut Page, comparison: &Comparison) {
     let words = |reaction: &NoListener, how: &str| match reaction {
         NoListener::Refused { after } => format!("refused after {}, {how}", human(*after)),
         NoListener::Silence { waited } => format!("silence, for {}", human(*waited)),
-        NoListener::Other(error) => error.to_string(),
+        NoListener::Other { cause } => cause.to_string(),
     };
     let tcp = words(&closed.tcp, "by a reset (RST)");
     page.transport_row(
@@ -243,7 +240,7 @@ fn each(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::Family;
+    use crate::client::{AskError, Family};
     use crate::compare::{CompareOptions, compare};
 
     fn sample() -> Comparison {

@@ -245,7 +245,7 @@ fn nobody_listens(closed: &ClosedPort) -> Value {
     let nobody = |reaction: &NoListener| match reaction {
         NoListener::Refused { after } => json!({ "refused_after_us": microseconds(*after) }),
         NoListener::Silence { waited } => json!({ "silent_for_us": microseconds(*waited) }),
-        NoListener::Other(error) => json!({ "error": error.to_string() }),
+        NoListener::Other { cause } => json!({ "error": cause.to_string() }),
     };
     json!({
         "tried": closed.address.to_string(),

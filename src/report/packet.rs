@@ -2,7 +2,7 @@
 
 use super::plural;
 use crate::reply::Printable;
-use crate::wire::decode::{Decoded, Flags, Kind};
+use crate::wire::decode::{Content, Decoded, Flags};
 
 /// What a packet is: `SYN, ACK`, `42 octets, FIN`, `empty datagram`, `port unreachable`; of one that is not
 /// all there `42 octets (10 captured)`, `152 octets (first fragment)`.
@@ -10,19 +10,19 @@ use crate::wire::decode::{Decoded, Flags, Kind};
 /// What nearly every segment has is left out: ACK, unless it is all there is or answers a SYN, and PSH. It
 /// holds nothing of what a stranger sent but numbers, so it is safe to show.
 pub(crate) fn label(packet: &Decoded) -> String {
-    match &packet.kind {
-        Kind::Tcp { flags, payload, .. } => segment(*flags, &octets(packet, payload)),
-        Kind::Udp { payload } => match octets(packet, payload) {
+    match &packet.content {
+        Content::Tcp { flags, payload, .. } => segment(*flags, &octets(packet, payload)),
+        Content::Udp { payload } => match octets(packet, payload) {
             none if none.is_empty() => "empty datagram".to_owned(),
             some => some,
         },
-        Kind::Icmp { message, .. } => message.clone(),
-        Kind::Fragment { offset, .. } => format!("fragment, from octet {offset} on"),
-        Kind::Other(number) => match name(*number) {
+        Content::Icmp { message, .. } => message.clone(),
+        Content::Fragment { offset } => format!("fragment, from octet {offset} on"),
+        Content::Other => match name(packet.protocol) {
             Some(name) => format!("{name}, cut off"),
-            None => format!("protocol {number}"),
+            None => format!("protocol {}", packet.protocol),
         },
-        Kind::BadHeader(number) => format!("{}, bad header", name(*number).unwrap_or("packet")),
+        Content::BadHeader => format!("{}, bad header", name(packet.protocol).unwrap_or("packet")),
     }
 }
 
@@ -112,23 +112,24 @@ mod tests {
         assert_eq!(segment(Flags(0), ""), "no flags");
     }
 
-    fn packet(kind: Kind, carried: usize, fragment_of: Option<u32>) -> Decoded {
+    fn packet(protocol: u8, content: Content, carried: usize, fragment_of: Option<u32>) -> Decoded {
         let end = Endpoint { address: Ipv4Addr::LOCALHOST.into(), port: Some(13) };
-        Decoded { source: end, destination: end, kind, octets: 20, carried, fragment_of }
+        let (source, destination, octets) = (end, end, 20);
+        Decoded { source, destination, protocol, content, octets, carried, fragment_of }
     }
 
     #[test]
     fn what_is_missing_of_a_payload_is_told() {
         let udp = |carried, fragment_of| {
-            label(&packet(Kind::Udp { payload: vec![0; 24] }, carried, fragment_of))
+            label(&packet(17, Content::Udp { payload: vec![0; 24] }, carried, fragment_of))
         };
         assert_eq!(udp(24, None), "24 octets");
         assert_eq!(udp(40, None), "40 octets (24 captured)");
         assert_eq!(udp(24, Some(7)), "24 octets (first fragment)");
         assert_eq!(udp(1472, Some(7)), "1472 octets (24 captured, first fragment)");
         let (flags, payload) = (Flags::FIN | Flags::ACK, Vec::new());
-        let kind = Kind::Tcp { flags, sequence: 1, acknowledgement: 2, window: 3, payload };
-        assert_eq!(label(&packet(kind, 40, None)), "40 octets (0 captured), FIN");
+        let content = Content::Tcp { flags, sequence: 1, acknowledgement: 2, window: 3, payload };
+        assert_eq!(label(&packet(6, content, 40, None)), "40 octets (0 captured), FIN");
     }
 
     #[test]
@@ -151,9 +152,9 @@ mod tests {
 
     #[test]
     fn a_header_that_is_not_whole_or_cannot_be_is_told() {
-        let label_of = |kind| label(&packet(kind, 0, None));
-        assert_eq!(label_of(Kind::Other(6)), "TCP, cut off");
-        assert_eq!(label_of(Kind::BadHeader(6)), "TCP, bad header");
-        assert_eq!(label_of(Kind::Other(47)), "protocol 47");
+        let label_of = |protocol, content| label(&packet(protocol, content, 0, None));
+        assert_eq!(label_of(6, Content::Other), "TCP, cut off");
+        assert_eq!(label_of(6, Content::BadHeader), "TCP, bad header");
+        assert_eq!(label_of(47, Content::Other), "protocol 47");
     }
 }

@@ -7,7 +7,7 @@ use super::{joined, plural};
 use crate::reply::Printable;
 use crate::transport::Transport;
 use crate::wire::conversation::Side;
-use crate::wire::decode::{Decoded, Kind};
+use crate::wire::decode::{Content, Decoded};
 use chrono::{DateTime, SecondsFormat};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -40,7 +40,7 @@ pub(crate) fn json(seen: &Sighting) -> Value {
 }
 
 fn segment(packet: &Decoded) -> Option<Value> {
-    let Kind::Tcp { flags, sequence, acknowledgement, window, .. } = packet.kind else {
+    let Content::Tcp { flags, sequence, acknowledgement, window, .. } = packet.content else {
         return None;
     };
     Some(json!({
@@ -53,7 +53,9 @@ fn segment(packet: &Decoded) -> Option<Value> {
 
 /// What a segment or a datagram carries: the number of octets sent, and those that were captured.
 fn payload(packet: &Decoded) -> Option<Value> {
-    let (Kind::Tcp { payload, .. } | Kind::Udp { payload }) = &packet.kind else { return None };
+    let (Content::Tcp { payload, .. } | Content::Udp { payload }) = &packet.content else {
+        return None;
+    };
     let text = Printable(payload).to_string();
     Some(json!({ "payload_octets": packet.carried, "payload": text }))
 }

@@ -34,6 +34,7 @@ pub struct TimeCode {
 
 /// The on-time marker of a time code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Marker {
     /// `*`.
     Star,

@@ -1,13 +1,13 @@
 //! The stream client: connects, reads until the end of the stream.
 
-use super::connect::{Connected, connect};
-use crate::asking::{Attempt, Interruption, Received, Sockets, Unanswered};
+use super::connect::{Race, Winner};
+use crate::asking::{Answer, AskError, Interruption, Sockets, clock_at};
 use crate::syntax::Frame;
 use crate::transport::Transport::Tcp;
-use mio::net::TcpStream;
 use std::io::{self, Read};
 use std::mem;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::OwnedFd;
 use std::time::Instant;
 
 /// Asks the first of `addresses` that connects, and reads until the server closes (RFC 867, "TCP Based
@@ -16,59 +16,53 @@ use std::time::Instant;
 pub(crate) fn exchange(
     addresses: &[SocketAddr],
     sockets: &mut Sockets,
-) -> Result<Received, Unanswered> {
-    let started = Instant::now();
-    let (mut left, mut failed) = (addresses.to_vec(), Vec::new());
-    loop {
-        let mut connected = match connect(&left, sockets) {
-            Ok(connected) => connected,
-            Err(others) => {
-                failed.extend(others);
-                return Err(Unanswered::NoAnswer(failed));
-            }
-        };
-        let others = mem::take(&mut connected.others);
-        match read(connected, started, sockets) {
-            Err(Unanswered::Incomplete(received, Interruption::Broken(cause)))
-                if received.octets.is_empty() =>
+) -> Result<(Answer, OwnedFd), AskError> {
+    let (started, timeout) = (Instant::now(), sockets.timeout);
+    let mut race = Race::new(addresses, sockets);
+    while let Some(winner) = race.connect() {
+        match read(winner, started, race.sockets) {
+            Err(AskError::Incomplete { partial, cause: Interruption::Broken { cause } })
+                if partial.octets.is_empty() =>
             {
-                let (open, closed): (Vec<_>, _) = others.into_iter().partition(Attempt::is_open);
-                failed.extend(closed);
-                failed.push(Attempt::failed(Tcp, received.peer, cause));
-                left = open.into_iter().map(|attempt| attempt.peer).collect();
+                race.sockets.calls = partial.calls;
+                race.fail(partial.peer, cause);
             }
             done => return done,
         }
     }
+    Err(AskError::NoAnswer { transport: Tcp, timeout, attempts: race.end() })
 }
 
 /// Reads a connection to the end of its stream.
 fn read(
-    connected: Connected,
+    (mut connection, reset): Winner,
     started: Instant,
     sockets: &mut Sockets,
-) -> Result<Received, Unanswered> {
-    let Connected { mut stream, peer, asked, reset, .. } = connected;
+) -> Result<(Answer, OwnedFd), AskError> {
     let connected_after = Some(started.elapsed());
     let mut incoming = Incoming::default();
-    let ended = incoming.read_to_end(&mut stream, sockets);
-    let arrived = incoming.line_arrived.unwrap_or_else(Instant::now);
-    let received = Received {
-        peer,
+    let ended = incoming.read_to_end(&mut connection.stream, sockets);
+    let (elapsed, arrived) = (started.elapsed(), incoming.line_arrived);
+    let arrived = arrived.unwrap_or_else(Instant::now);
+    sockets.record("close");
+    let answer = Answer {
+        transport: Tcp,
+        peer: connection.peer,
         octets: incoming.octets,
-        reads: incoming.reads,
         truncated: false,
-        questions: 0,
+        waited: sockets.waited,
         connected_after,
-        elapsed: started.elapsed(),
-        round_trip: arrived.saturating_duration_since(asked),
-        arrived,
+        elapsed,
+        round_trip: arrived.saturating_duration_since(connection.started),
+        arrived: clock_at(arrived),
+        reads: incoming.reads,
+        questions: 0,
+        calls: mem::take(&mut sockets.calls),
     };
-    sockets.finish(stream);
     // The error of a reset is reported once: the end after it looks like a clean one.
-    match ended.and(reset.map_or(Ok(()), |cause| Err(Interruption::Broken(cause)))) {
-        Ok(()) => Ok(received),
-        Err(cause) => Err(Unanswered::Incomplete(Box::new(received), cause)),
+    match ended.and(reset.map_or(Ok(()), |cause| Err(Interruption::Broken { cause }))) {
+        Ok(()) => Ok((answer, connection.stream.into())),
+        Err(cause) => Err(AskError::incomplete(answer, cause)),
     }
 }
 
@@ -94,10 +88,11 @@ impl Incoming {
                 Ok(0) => return Ok(()),
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    sockets.wait(sockets.deadline).map_err(Interruption::Broken)?;
+                    let waited = sockets.wait(sockets.deadline);
+                    waited.map_err(|cause| Interruption::Broken { cause })?;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(Interruption::Broken(error)),
+                Err(cause) => return Err(Interruption::Broken { cause }),
             }
             if self.octets.len() > limit {
                 self.octets.truncate(limit);

@@ -5,27 +5,14 @@
 use crate::asking::{Attempt, AttemptFailure, Sockets};
 use crate::transport::Transport::Tcp;
 use mio::Interest;
-use mio::net::TcpStream;
 use std::collections::VecDeque;
 use std::io;
-use std::net::SocketAddr;
+use std::mem;
+use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 /// RFC 8305, section 5: "Connection Attempt Delay", recommended value.
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
-
-/// The attempt that won.
-#[derive(Debug)]
-pub(super) struct Connected {
-    pub stream: TcpStream,
-    pub peer: SocketAddr,
-    /// When this attempt began. Its SYN reached the server no earlier.
-    pub asked: Instant,
-    /// The connection was reset since; what the server had sent can still be read.
-    pub reset: Option<io::Error>,
-    /// The other addresses, and how far each attempt came.
-    pub others: Vec<Attempt>,
-}
 
 /// What became of an attempt.
 enum Outcome {
@@ -35,75 +22,79 @@ enum Outcome {
     Reset(io::Error),
 }
 
-struct Connecting {
-    stream: TcpStream,
-    peer: SocketAddr,
+/// A connection, established or on the way.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub stream: TcpStream,
+    pub peer: SocketAddr,
     token: usize,
-    started: Instant,
+    /// When the attempt began. Its SYN reached the server no earlier.
+    pub started: Instant,
 }
 
-/// Races the addresses until the deadline. Without a winner: how each address failed.
-pub(super) fn connect(
-    addresses: &[SocketAddr],
-    sockets: &mut Sockets,
-) -> Result<Connected, Vec<Attempt>> {
-    let mut race = Race {
-        sockets,
-        waiting: interleave(addresses),
-        running: Vec::new(),
-        failed: Vec::new(),
-        next_start: Instant::now(),
-        started: 0,
-    };
-    let winner = race.run();
-    let others = race.end();
-    match winner {
-        Some(connected) => Ok(Connected { others, ..connected }),
-        None => Err(others),
-    }
-}
+/// The first connection. If it was reset since, with the error: what the server had sent can still be read.
+pub(super) type Winner = (Connection, Option<io::Error>);
 
-struct Race<'a, 'b> {
-    sockets: &'a mut Sockets<'b>,
+/// A race of the addresses, which ends at the deadline.
+pub(super) struct Race<'a, 'b> {
+    pub sockets: &'a mut Sockets<'b>,
     waiting: VecDeque<SocketAddr>,
-    running: Vec<Connecting>,
+    running: Vec<Connection>,
     failed: Vec<Attempt>,
     next_start: Instant,
     started: usize,
 }
 
-impl Race<'_, '_> {
-    /// The winner; `None` when all have failed or the time is over.
-    fn run(&mut self) -> Option<Connected> {
+impl<'a, 'b> Race<'a, 'b> {
+    pub(super) fn new(addresses: &[SocketAddr], sockets: &'a mut Sockets<'b>) -> Self {
+        Self {
+            sockets,
+            waiting: interleave(addresses),
+            running: Vec::new(),
+            failed: Vec::new(),
+            next_start: Instant::now(),
+            started: 0,
+        }
+    }
+
+    /// Connects to the next address that answers; `None` when all have failed or the time is over.
+    pub(super) fn connect(&mut self) -> Option<Winner> {
         let deadline = self.sockets.deadline;
-        loop {
+        while Instant::now() < deadline {
             self.start_due();
-            let now = Instant::now();
-            if self.running.is_empty() || now >= deadline {
+            if self.running.is_empty() {
                 return None;
             }
             let until =
                 if self.waiting.is_empty() { deadline } else { deadline.min(self.next_start) };
-            let ready = match self.sockets.wait(until) {
-                Ok(ready) => ready,
+            let winner = match self.sockets.wait(until) {
+                Ok(ready) => ready.into_iter().find_map(|token| self.check_attempt(token)),
                 Err(error) => {
                     let attempt = self.running.remove(0);
-                    self.failed.push(Attempt::failed(Tcp, attempt.peer, error));
-                    continue;
+                    self.fail(attempt.peer, error);
+                    None
                 }
             };
-            for token in ready {
-                if let Some(connected) = self.check_attempt(token) {
-                    return Some(connected);
-                }
+            if winner.is_some() {
+                self.cancel_losers();
+                return winner;
             }
+        }
+        None
+    }
+
+    /// Closes the other connections. Their addresses get another turn if the winner fails.
+    fn cancel_losers(&mut self) {
+        for loser in mem::take(&mut self.running).into_iter().rev() {
+            self.sockets.close(loser.stream);
+            self.waiting.push_front(loser.peer);
         }
     }
 
-    /// Closes the losers. How far every other address came: the failed first, then those still open.
-    fn end(self) -> Vec<Attempt> {
+    /// Returns how far every address came: the failed first, then those still open.
+    pub(super) fn end(self) -> Vec<Attempt> {
         let mut others = self.failed;
-        for Connecting { stream, peer, started, .. } in self.running {
+        for Connection { stream, peer, started, .. } in self.running {
             let silent = AttemptFailure::Silent { questions: 0, waited: started.elapsed() };
             others.push(Attempt::new(Tcp, peer, silent));
             self.sockets.close(stream);
@@ -127,37 +118,35 @@ impl Race<'_, '_> {
     }
 
     /// Looks how an attempt stands after an event.
-    fn check_attempt(&mut self, token: usize) -> Option<Connected> {
+    fn check_attempt(&mut self, token: usize) -> Option<Winner> {
         let place = self.running.iter().position(|attempt| attempt.token == token)?;
         let reset = match outcome(&self.running[place].stream, self.sockets) {
             Ok(Outcome::Pending) => return None, // mio may wake us for nothing
             Ok(Outcome::Connected) => None,
             Ok(Outcome::Reset(error)) => Some(error),
             Err(error) => {
-                let Connecting { stream, peer, .. } = self.running.remove(place);
+                let Connection { stream, peer, .. } = self.running.remove(place);
                 self.sockets.close(stream);
                 log::debug!("tcp {peer}: {error}");
                 self.fail(peer, error);
                 return None;
             }
         };
-        let Connecting { stream, peer, started, .. } = self.running.swap_remove(place);
-        Some(Connected { stream, peer, asked: started, reset, others: Vec::new() })
+        Some((self.running.swap_remove(place), reset))
     }
 
     /// A failure lets the next attempt start at once.
-    fn fail(&mut self, peer: SocketAddr, error: io::Error) {
+    pub(super) fn fail(&mut self, peer: SocketAddr, error: io::Error) {
         self.failed.push(Attempt::failed(Tcp, peer, error));
         self.next_start = Instant::now();
     }
 }
 
-fn start(peer: SocketAddr, token: usize, sockets: &mut Sockets) -> io::Result<Connecting> {
+fn start(peer: SocketAddr, token: usize, sockets: &mut Sockets) -> io::Result<Connection> {
     let started = Instant::now();
-    let socket = sockets.connect(peer, socket2::Type::STREAM)?;
-    let mut stream = TcpStream::from_std(socket.into());
-    sockets.watch(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
-    Ok(Connecting { stream, peer, token, started })
+    let stream = TcpStream::from(sockets.connect(peer, socket2::Type::STREAM)?);
+    sockets.watch(&stream, token, Interest::READABLE | Interest::WRITABLE)?;
+    Ok(Connection { stream, peer, token, started })
 }
 
 /// What became of an attempt, as mio's `TcpStream::connect` says to find out.
@@ -189,16 +178,10 @@ fn after_error(stream: &TcpStream, error: io::Error, sockets: &mut Sockets) -> i
 /// RFC 8305, section 4: the family of the first address first, then in turns; within a family the
 /// resolver's order (RFC 6724) stays.
 fn interleave(addresses: &[SocketAddr]) -> VecDeque<SocketAddr> {
-    let first_is_v6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
-    let mut first = addresses.iter().filter(|address| address.is_ipv6() == first_is_v6);
-    let mut second = addresses.iter().filter(|address| address.is_ipv6() != first_is_v6);
-    let mut order = VecDeque::with_capacity(addresses.len());
-    loop {
-        match (first.next(), second.next()) {
-            (None, None) => return order,
-            (one, other) => order.extend(one.into_iter().chain(other)),
-        }
-    }
+    let is_first = |address: &&SocketAddr| address.is_ipv6() == addresses[0].is_ipv6();
+    let (first, second): (Vec<&SocketAddr>, Vec<_>) = addresses.iter().partition(is_first);
+    let turns = (0..addresses.len()).flat_map(|turn| [first.get(turn), second.get(turn)]);
+    turns.flatten().map(|address| **address).collect()
 }
 
 #[cfg(test)]
@@ -226,7 +209,7 @@ mod tests {
     fn reset_after(octets: &[u8]) -> TcpStream {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
         let address = listener.local_addr().expect("bound");
-        let client = std::net::TcpStream::connect(address).expect("connected");
+        let client = TcpStream::connect(address).expect("connected");
         let (mut server, _) = listener.accept().expect("a client");
         server.write_all(octets).expect("sent");
         socket2::SockRef::from(&server).set_linger(Some(Duration::ZERO)).expect("set");
@@ -234,7 +217,7 @@ mod tests {
         let mut reset = [PollFd::new(client.as_fd(), PollFlags::empty())];
         assert_eq!(poll(&mut reset, 10_000u16), Ok(1), "the reset arrives");
         client.set_nonblocking(true).expect("set");
-        TcpStream::from_std(client)
+        client
     }
 
     #[test]
@@ -256,8 +239,12 @@ mod tests {
         assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
     }
 
-    fn race(addresses: &[SocketAddr], timeout: Duration) -> Result<Connected, Vec<Attempt>> {
-        Sockets::for_test(timeout, |sockets| connect(addresses, sockets))
+    fn race(addresses: &[SocketAddr], timeout: Duration) -> Result<Connection, Vec<Attempt>> {
+        Sockets::for_test(timeout, |sockets| {
+            let mut race = Race::new(addresses, sockets);
+            let winner = race.connect().map(|(connection, _)| connection);
+            winner.ok_or_else(|| race.end())
+        })
     }
 
     #[test]

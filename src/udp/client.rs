@@ -1,13 +1,14 @@
 //! The datagram client: asks with an empty datagram, takes the answer of the peer it asked.
 
 pub(crate) use super::exchange::Retries;
-use super::exchange::{Schedule, Step};
-use crate::asking::{Attempt, AttemptFailure, Received, Sockets, Unanswered};
+use super::exchange::Schedule;
+use crate::asking::{Answer, AskError, Attempt, AttemptFailure, Sockets, clock_at};
 use crate::transport::Transport::Udp;
 use mio::Interest;
-use mio::net::UdpSocket;
 use std::io;
-use std::net::SocketAddr;
+use std::mem;
+use std::net::{SocketAddr, UdpSocket};
+use std::os::fd::OwnedFd;
 use std::time::Instant;
 
 /// Maximum octets of a datagram, whatever the limit.
@@ -23,34 +24,45 @@ pub(crate) fn exchange(
     addresses: &[SocketAddr],
     retries: Retries,
     sockets: &mut Sockets,
-) -> Result<Received, Unanswered> {
+) -> Result<(Answer, OwnedFd), AskError> {
     let begun = Instant::now();
-    let timeout = sockets.deadline.saturating_duration_since(begun);
-    let mut schedule = Schedule::new(addresses, retries, timeout);
-    let mut run = ExchangeDriver { sockets, begun, asking: None, attempts: Vec::new() };
-    while let Step::Ask(peer) = schedule.step(begun.elapsed()) {
-        match run.ask(peer, &schedule) {
-            Ok(Some(answer)) => return Ok(answer),
+    let time = sockets.deadline.saturating_duration_since(begun);
+    let mut schedule = Schedule::new(addresses, retries, time);
+    let mut attempts = Vec::new();
+    while let Some(peer) = schedule.next_address(begun.elapsed()) {
+        match ask_address(peer, &mut schedule, begun, sockets) {
+            Ok(answered) => return Ok(answered),
+            Err(attempt) => attempts.push(attempt),
+        }
+    }
+    let untried = |peer| Attempt::new(Udp, peer, AttemptFailure::Untried);
+    attempts.extend(schedule.untried().map(untried));
+    attempts.sort_by_key(Attempt::is_open); // the failed first
+    Err(AskError::NoAnswer { transport: Udp, timeout: sockets.timeout, attempts })
+}
+
+/// Asks one address until it answers, says that no service listens, or has had its part of the time.
+fn ask_address(
+    peer: SocketAddr,
+    schedule: &mut Schedule,
+    begun: Instant,
+    sockets: &mut Sockets,
+) -> Result<(Answer, OwnedFd), Attempt> {
+    let failed = |cause| Attempt::failed(Udp, peer, cause);
+    let mut asking = Asking::open(peer, sockets).map_err(failed)?;
+    while schedule.next_question(begun.elapsed()) {
+        match asking.ask(schedule, begun, sockets) {
+            Ok(Some(answer)) => return Ok((answer, asking.socket.into())),
             Ok(None) => {}
             Err(cause) => {
-                run.close();
-                run.attempts.push(Attempt::failed(Udp, peer, cause));
-                schedule.give_up_address();
+                sockets.close(asking.socket);
+                return Err(failed(cause));
             }
         }
     }
-    run.leave_silent();
-    run.attempts.sort_by_key(Attempt::is_open); // the failed first
-    Err(Unanswered::NoAnswer(run.attempts))
-}
-
-/// An exchange as it goes from address to address.
-struct ExchangeDriver<'a, 'b> {
-    sockets: &'a mut Sockets<'b>,
-    /// The start of the schedule.
-    begun: Instant,
-    asking: Option<Asking>,
-    attempts: Vec<Attempt>,
+    sockets.close(asking.socket);
+    let (questions, waited) = (asking.questions, asking.opened.elapsed());
+    Err(Attempt::new(Udp, peer, AttemptFailure::Silent { questions, waited }))
 }
 
 /// One address and the socket that asks it.
@@ -61,53 +73,11 @@ struct Asking {
     opened: Instant,
 }
 
-impl ExchangeDriver<'_, '_> {
-    /// Sends the question and waits for an answer; `None` if none comes in time.
-    fn ask(&mut self, peer: SocketAddr, schedule: &Schedule) -> io::Result<Option<Received>> {
-        self.open_for(peer)?;
-        let Some(asking) = &mut self.asking else { return Ok(None) };
-        let answer = asking.ask(schedule, self.begun, self.sockets)?;
-        if answer.is_some()
-            && let Some(asking) = self.asking.take()
-        {
-            self.sockets.finish(asking.socket);
-        }
-        Ok(answer)
-    }
-
-    /// Opens a socket for this peer, unless the last question went there.
-    fn open_for(&mut self, peer: SocketAddr) -> io::Result<()> {
-        if self.asking.as_ref().is_some_and(|asking| asking.peer == peer) {
-            return Ok(());
-        }
-        self.leave_silent();
-        self.asking = Some(Asking::open(peer, self.sockets)?);
-        Ok(())
-    }
-
-    /// Notes that nothing has come from the peer asked last.
-    fn leave_silent(&mut self) {
-        if let Some(Asking { peer, questions, opened, .. }) = &self.asking {
-            let silent = AttemptFailure::Silent { questions: *questions, waited: opened.elapsed() };
-            self.attempts.push(Attempt::new(Udp, *peer, silent));
-        }
-        self.close();
-    }
-
-    fn close(&mut self) {
-        if let Some(asking) = self.asking.take() {
-            self.sockets.close(asking.socket);
-        }
-    }
-}
-
 impl Asking {
     fn open(peer: SocketAddr, sockets: &mut Sockets) -> io::Result<Self> {
-        let opened = Instant::now();
-        let socket = sockets.connect(peer, socket2::Type::DGRAM)?;
-        let mut socket = UdpSocket::from_std(socket.into());
-        sockets.watch(&mut socket, 0, Interest::READABLE)?;
-        Ok(Self { socket, peer, questions: 0, opened })
+        let socket = UdpSocket::from(sockets.connect(peer, socket2::Type::DGRAM)?);
+        sockets.watch(&socket, 0, Interest::READABLE)?;
+        Ok(Self { socket, peer, questions: 0, opened: Instant::now() })
     }
 
     fn ask(
@@ -115,20 +85,17 @@ impl Asking {
         schedule: &Schedule,
         begun: Instant,
         sockets: &mut Sockets,
-    ) -> io::Result<Option<Received>> {
-        if self.questions == 0 {
-            self.opened = Instant::now();
-        }
+    ) -> io::Result<Option<Answer>> {
         sockets.record("send");
         self.socket.send(&[])?;
-        let until = begun + schedule.sent(begun.elapsed());
+        let until = begun + schedule.wait_until(begun.elapsed());
         self.questions += 1;
         log::debug!("udp {}: question {} sent", self.peer, self.questions);
         self.answer(until, sockets)
     }
 
     /// The first datagram before `until`, be it of no octets.
-    fn answer(&self, until: Instant, sockets: &mut Sockets) -> io::Result<Option<Received>> {
+    fn answer(&self, until: Instant, sockets: &mut Sockets) -> io::Result<Option<Answer>> {
         // One octet beyond the limit tells "just full" from "too long".
         let limit = sockets.limit.min(MAX_DATAGRAM);
         let mut buffer = vec![0; limit + 1];
@@ -141,7 +108,7 @@ impl Asking {
             match self.socket.recv(&mut buffer) {
                 Ok(length) => {
                     buffer.truncate(length.min(limit));
-                    return Ok(Some(self.received(buffer, length > limit)));
+                    return Ok(Some(self.received(buffer, length > limit, sockets)));
                 }
                 Err(error) if is_transient(&error) => {}
                 Err(error) => return Err(error),
@@ -151,19 +118,23 @@ impl Asking {
 
     /// The answer that has just come. Its window begins with the first question, because RFC 867 does not tell
     /// which one it answers.
-    fn received(&self, octets: Vec<u8>, truncated: bool) -> Received {
+    fn received(&self, octets: Vec<u8>, truncated: bool, sockets: &mut Sockets) -> Answer {
         let arrived = Instant::now();
         let elapsed = arrived.saturating_duration_since(self.opened);
-        Received {
+        sockets.record("close");
+        Answer {
+            transport: Udp,
             peer: self.peer,
             reads: vec![octets.len()],
             octets,
             truncated,
-            questions: self.questions,
+            waited: sockets.waited,
             connected_after: None,
             elapsed,
             round_trip: elapsed,
-            arrived,
+            arrived: clock_at(arrived),
+            questions: self.questions,
+            calls: mem::take(&mut sockets.calls),
         }
     }
 }

@@ -28,16 +28,6 @@ pub(crate) struct Retries {
     pub min_interval: fn(IpAddr) -> Duration,
 }
 
-/// What to do next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Step {
-    /// Send the question to this address, new on its first question; [`Schedule::sent`] then tells how
-    /// long to wait for the answer.
-    Ask(SocketAddr),
-    /// No address is left.
-    GiveUp,
-}
-
 /// When to ask which address, in one exchange.
 #[derive(Debug)]
 pub(crate) struct Schedule {
@@ -62,21 +52,34 @@ impl Schedule {
         Self { waiting, current: None, deadline, retries }
     }
 
-    /// The next step; called first, and whenever the time of the last one is over.
-    pub(crate) fn step(&mut self, now: Duration) -> Step {
-        if let Some(current) = &mut self.current
-            && current.questions <= self.retries.max
-            && now < current.deadline
-        {
-            current.questions += 1;
-            return Step::Ask(current.peer);
-        }
-        self.next_address(now)
+    /// The next address to ask; `None` if none is left, or no time.
+    pub(crate) fn next_address(&mut self, now: Duration) -> Option<SocketAddr> {
+        let parts = u32::try_from(self.waiting.len()).unwrap_or(u32::MAX);
+        let left = self.deadline.checked_sub(now).filter(|left| !left.is_zero())?;
+        let peer = self.waiting.pop_front()?;
+        self.current = Some(Current { peer, deadline: now + left / parts, questions: 0 });
+        Some(peer)
     }
 
-    /// When to take the next step, the question having left `now`: not when it was decided on, since
+    /// Whether to send a question to this address, its first or, when the last wait is over, another one.
+    /// [`Schedule::wait_until`] then tells how long to wait for the answer.
+    pub(crate) fn next_question(&mut self, now: Duration) -> bool {
+        let Some(current) = &mut self.current else { return false };
+        let is_first = current.questions == 0;
+        let asks = is_first || current.questions <= self.retries.max && now < current.deadline;
+        current.questions += u32::from(asks);
+        asks
+    }
+
+    /// The addresses that are left.
+    #[cfg(feature = "client")]
+    pub(crate) fn untried(self) -> impl Iterator<Item = SocketAddr> {
+        self.waiting.into_iter()
+    }
+
+    /// When to ask the next question, the last one having left `now`: not when it was decided on, since
     /// opening its socket comes between.
-    pub(crate) fn sent(&self, now: Duration) -> Duration {
+    pub(crate) fn wait_until(&self, now: Duration) -> Duration {
         let Some(current) = &self.current else { return now };
         // This wait and those to come are 1, 2, 4 … parts of the time that is left.
         let retries_left = self.retries.max + 1 - current.questions;
@@ -84,21 +87,6 @@ impl Schedule {
         let left = current.deadline.saturating_sub(now);
         let wait = (left / parts).max((self.retries.min_interval)(current.peer.ip()));
         (now + wait).min(current.deadline)
-    }
-
-    /// The address has said that no service listens: it is not asked again.
-    pub(crate) fn give_up_address(&mut self) {
-        self.current = None;
-    }
-
-    fn next_address(&mut self, now: Duration) -> Step {
-        let parts = u32::try_from(self.waiting.len()).unwrap_or(u32::MAX);
-        let Some(peer) = self.waiting.pop_front().filter(|_| now < self.deadline) else {
-            return Step::GiveUp;
-        };
-        let deadline = now + self.deadline.saturating_sub(now) / parts;
-        self.current = Some(Current { peer, deadline, questions: 1 });
-        Step::Ask(peer)
     }
 }
 
@@ -122,11 +110,13 @@ mod tests {
     fn silence(addresses: &[SocketAddr], retries: Retries, timeout: Duration) -> Vec<(u128, u16)> {
         let mut schedule = Schedule::new(addresses, retries, timeout);
         let (mut now, mut asked) = (Duration::ZERO, Vec::new());
-        while let Step::Ask(peer) = schedule.step(now) {
-            let until = schedule.sent(now);
-            assert!(until > now && until <= timeout);
-            asked.push((now.as_millis(), peer.port()));
-            now = until;
+        while let Some(peer) = schedule.next_address(now) {
+            while schedule.next_question(now) {
+                let until = schedule.wait_until(now);
+                assert!(until > now && until <= timeout);
+                asked.push((now.as_millis(), peer.port()));
+                now = until;
+            }
         }
         assert_eq!(now, timeout, "silence lasts exactly the timeout");
         asked
@@ -153,12 +143,12 @@ mod tests {
     fn a_refusal_gives_its_time_to_the_next_address() {
         let second = Duration::from_secs(1);
         let mut schedule = Schedule::new(&addresses(2), at_will(0), 4 * second);
-        assert_eq!(schedule.step(Duration::ZERO), Step::Ask(addresses(2)[0]));
-        schedule.give_up_address();
-        assert_eq!(schedule.step(second), Step::Ask(addresses(2)[1]));
-        assert_eq!(schedule.sent(second), 4 * second);
-        schedule.give_up_address();
-        assert_eq!(schedule.step(2 * second), Step::GiveUp);
+        assert_eq!(schedule.next_address(Duration::ZERO), Some(addresses(2)[0]));
+        assert!(schedule.next_question(Duration::ZERO));
+        assert_eq!(schedule.next_address(second), Some(addresses(2)[1]));
+        assert!(schedule.next_question(second));
+        assert_eq!(schedule.wait_until(second), 4 * second);
+        assert_eq!(schedule.next_address(2 * second), None);
     }
 
     #[test]
@@ -170,7 +160,8 @@ mod tests {
     #[test]
     fn nowhere_to_ask_is_given_up_at_once() {
         let mut schedule = Schedule::new(&[], at_will(2), Duration::from_secs(1));
-        assert_eq!(schedule.step(Duration::ZERO), Step::GiveUp);
+        assert_eq!(schedule.next_address(Duration::ZERO), None);
+        assert!(!schedule.next_question(Duration::ZERO));
     }
 
     #[test]
@@ -193,7 +184,8 @@ mod tests {
     fn the_distance_counts_from_when_a_question_has_left() {
         let second = Duration::from_secs(1);
         let mut schedule = Schedule::new(&addresses(1), polite(2), 9 * second);
-        assert_eq!(schedule.step(Duration::ZERO), Step::Ask(addresses(1)[0]));
-        assert_eq!(schedule.sent(3 * second), 7 * second);
+        assert_eq!(schedule.next_address(Duration::ZERO), Some(addresses(1)[0]));
+        assert!(schedule.next_question(Duration::ZERO));
+        assert_eq!(schedule.wait_until(3 * second), 7 * second);
     }
 }

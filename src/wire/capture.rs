@@ -38,14 +38,14 @@ pub(crate) enum CaptureError {
     #[error("interface {} went down", Printable(.0.as_bytes()))]
     WentDown(String),
     #[error("cannot capture packets")]
-    Failed(#[source] io::Error),
+    Failed(#[from] io::Error),
 }
 
 impl Capture {
     /// Begins to capture what may be about these ports on an interface; on all without one.
     pub(crate) fn open(interface: Option<&str>, ports: &[u16]) -> Result<Self, CaptureError> {
         // First, so that it does not go down unnoticed after it was found up.
-        let changes = sys::open_link_changes().map_err(CaptureError::Failed)?;
+        let changes = sys::open_link_changes()?;
         let only = interface.map(find).transpose()?;
         let index = only.as_ref().map(|(_, index)| *index);
         let socket = PacketSocket::open(index, ports).map_err(|error| match error.kind() {
@@ -68,7 +68,9 @@ impl Capture {
         stop: BorrowedFd,
     ) -> Result<Option<Captured>, CaptureError> {
         loop {
-            let [packet, changed, stopped] = self.wait(until, stop)?;
+            let wait = until.map(|until| until.saturating_duration_since(Instant::now()));
+            let sources = [self.socket.as_fd(), self.changes.as_fd(), stop];
+            let [packet, changed, stopped] = readable(sources, wait)?;
             if stopped || until.is_some_and(|until| until <= Instant::now()) {
                 return Ok(None);
             }
@@ -81,32 +83,25 @@ impl Capture {
         }
     }
 
-    /// Whether there is a packet, a change of an interface, and something to read on `stop`.
-    fn wait(&self, until: Option<Instant>, stop: BorrowedFd) -> Result<[bool; 3], CaptureError> {
-        let wait = until.map(|until| until.saturating_duration_since(Instant::now()));
-        readable([self.socket.as_fd(), self.changes.as_fd(), stop], wait)
-            .map_err(CaptureError::Failed)
-    }
-
     /// A socket that is bound to no interface gets no error when an interface goes down.
     fn check_interface(&self) -> Result<(), CaptureError> {
-        sys::take_link_changes(&self.changes).map_err(CaptureError::Failed)?;
+        sys::take_link_changes(&self.changes)?;
         let Some((name, index)) = &self.only else { return Ok(()) };
-        let there = sys::interfaces().map_err(CaptureError::Failed)?;
+        let there = sys::interfaces()?;
         let is_up = there.iter().any(|it| it.index == *index && it.is_up);
         if is_up { Ok(()) } else { Err(CaptureError::WentDown(name.clone())) }
     }
 
     /// Ends the capture. `waiting` still returns the packets that came before.
     pub(crate) fn end(&self) -> Result<(), CaptureError> {
-        self.socket.close().map_err(CaptureError::Failed)
+        Ok(self.socket.close()?)
     }
 
     /// A packet that waits, if there is one.
     pub(crate) fn waiting(&mut self) -> Result<Option<Captured>, CaptureError> {
         let seen = match self.socket.receive(&mut self.room) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
-            seen => seen.map_err(CaptureError::Failed)?,
+            seen => seen?,
         };
         let mut octets = self.room[..seen.octets].to_vec();
         if !seen.has_checksum {
@@ -121,7 +116,7 @@ impl Capture {
     /// Number of packets that the kernel dropped since the last call, because they came faster than they were taken.
     /// Most concern the ports; those that the kernel cannot assign are among them.
     pub(crate) fn lost(&self) -> Result<u32, CaptureError> {
-        self.socket.lost().map_err(CaptureError::Failed)
+        Ok(self.socket.lost()?)
     }
 }
 
@@ -160,7 +155,7 @@ impl Names {
 
 /// The name and the number of an interface that is up.
 fn find(name: &str) -> Result<(String, u32), CaptureError> {
-    let existing = sys::interfaces().map_err(CaptureError::Failed)?;
+    let existing = sys::interfaces()?;
     match existing.iter().find(|it| it.name == name) {
         Some(found) if found.is_up => Ok((found.name.clone(), found.index)),
         Some(_) => Err(CaptureError::Down(name.to_owned())),

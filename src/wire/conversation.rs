@@ -1,7 +1,7 @@
 //! Sorts packets into conversations of a client with a server, and finds the retransmissions among them.
 
 use super::InterfaceId;
-use super::decode::{Decoded, Endpoint, Kind};
+use super::decode::{Content, Decoded, Endpoint};
 use super::segment::{Segment, SentSegments};
 use crate::transport::Transport;
 use std::collections::{BTreeMap, VecDeque};
@@ -105,13 +105,13 @@ impl Conversations {
         interface: Option<InterfaceId>,
         packet: &Decoded,
     ) -> Option<PacketRole> {
-        let subject = match &packet.kind {
-            Kind::Icmp { subject, .. } => subject.as_deref()?,
+        let subject = match &packet.content {
+            Content::Icmp { subject, .. } => subject.as_deref()?,
             _ => packet,
         };
         let transport = transport(subject)?;
         let whole = FragmentedPacket::of(interface, subject);
-        let (key, to) = if let Kind::Fragment { .. } = subject.kind {
+        let (key, to) = if let Content::Fragment { .. } = subject.content {
             let mut known = self.fragmented.iter().rev();
             known.find(|(it, ..)| Some(*it) == whole).map(|(_, key, to)| (*key, *to))?
         } else {
@@ -120,8 +120,9 @@ impl Conversations {
             (key, if is_back { Side::Client } else { Side::Server })
         };
         // An error goes to the sender of the packet that it quotes.
-        if matches!(packet.kind, Kind::Icmp { .. }) {
-            return Some(self.role(key, to.other(), packet));
+        if matches!(packet.content, Content::Icmp { .. }) {
+            let back = if to == Side::Client { Side::Server } else { Side::Client };
+            return Some(self.role(key, back, packet));
         }
         if let Some(whole) = whole {
             self.expect_fragments(whole, key, to);
@@ -159,7 +160,7 @@ impl Conversations {
     fn role(&mut self, key: Key, to: Side, packet: &Decoded) -> PacketRole {
         let segment = Segment::of(packet);
         let is_datagram = key.transport == Transport::Udp
-            && !matches!(packet.kind, Kind::Icmp { .. } | Kind::Fragment { .. });
+            && !matches!(packet.content, Content::Icmp { .. } | Content::Fragment { .. });
         let is_new = |before: &Conversation| match &segment {
             Some(segment) => to == Side::Server && before.to_server.is_new_connection(segment),
             None => to == Side::Server && is_datagram && before.is_answered,
@@ -202,30 +203,14 @@ impl Conversations {
     }
 }
 
-impl Side {
-    const fn other(self) -> Self {
-        match self {
-            Self::Client => Self::Server,
-            Self::Server => Self::Client,
-        }
-    }
-}
-
 /// The transport of a packet, or of a part of one; `None` for ICMP and other protocols.
 fn transport(packet: &Decoded) -> Option<Transport> {
     const TCP: u8 = 6;
     const UDP: u8 = 17;
-    match packet.kind {
-        Kind::Fragment { protocol, .. } | Kind::Other(protocol) | Kind::BadHeader(protocol) => {
-            match protocol {
-                TCP => Some(Transport::Tcp),
-                UDP => Some(Transport::Udp),
-                _ => None,
-            }
-        }
-        Kind::Icmp { .. } => None,
-        Kind::Tcp { .. } => Some(Transport::Tcp),
-        Kind::Udp { .. } => Some(Transport::Udp),
+    match packet.protocol {
+        TCP => Some(Transport::Tcp),
+        UDP => Some(Transport::Udp),
+        _ => None,
     }
 }
 
@@ -242,23 +227,24 @@ mod tests {
         Endpoint { address: socket.ip(), port: Some(socket.port()) }
     }
 
-    fn packet(from: &str, to: &str, kind: Kind) -> Decoded {
-        let carried = match &kind {
-            Kind::Tcp { payload, .. } | Kind::Udp { payload } => payload.len(),
-            _ => 0,
+    fn packet(from: &str, to: &str, content: Content) -> Decoded {
+        let (protocol, carried) = match &content {
+            Content::Tcp { payload, .. } => (6, payload.len()),
+            Content::Udp { payload } => (17, payload.len()),
+            _ => (17, 0),
         };
         let (source, destination) = (end(from), end(to));
-        Decoded { source, destination, kind, octets: 40, carried, fragment_of: None }
+        Decoded { source, destination, protocol, content, octets: 40, carried, fragment_of: None }
     }
 
     fn tcp(from: &str, to: &str, flags: Flags, sequence: u32, payload: &[u8]) -> Decoded {
         let payload = payload.to_vec();
-        let kind = Kind::Tcp { flags, sequence, acknowledgement: 0, window: 0, payload };
-        packet(from, to, kind)
+        let content = Content::Tcp { flags, sequence, acknowledgement: 0, window: 0, payload };
+        packet(from, to, content)
     }
 
     fn udp(from: &str, to: &str) -> Decoded {
-        packet(from, to, Kind::Udp { payload: Vec::new() })
+        packet(from, to, Content::Udp { payload: Vec::new() })
     }
 
     fn interface(number: u32) -> InterfaceId {
@@ -361,8 +347,8 @@ mod tests {
         assign(&mut conversations, &asked);
         for (from, third_party) in [("10.0.0.2", None), ("10.0.0.254", Some("10.0.0.254"))] {
             let message = "host unreachable".to_owned();
-            let kind = Kind::Icmp { message, subject: Some(Box::new(asked.clone())) };
-            let role = assign(&mut conversations, &without_ports(from, "10.0.0.1", kind));
+            let content = Content::Icmp { message, subject: Some(Box::new(asked.clone())) };
+            let role = assign(&mut conversations, &without_ports(from, "10.0.0.1", 1, content));
             assert_eq!((role.number, role.to, role.transport), (1, Side::Client, Transport::Udp));
             assert_eq!(
                 role.third_party,
@@ -371,10 +357,18 @@ mod tests {
         }
     }
 
-    fn without_ports(from: &str, to: &str, kind: Kind) -> Decoded {
+    fn without_ports(from: &str, to: &str, protocol: u8, content: Content) -> Decoded {
         let [source, destination] = [from, to]
             .map(|address| Endpoint { address: address.parse().expect("an address"), port: None });
-        Decoded { source, destination, kind, octets: 56, carried: 0, fragment_of: None }
+        Decoded {
+            source,
+            destination,
+            protocol,
+            content,
+            octets: 56,
+            carried: 0,
+            fragment_of: None,
+        }
     }
 
     #[test]
@@ -384,8 +378,10 @@ mod tests {
         let (asked, answered) = (udp(client, server), udp(server, client));
         for (subject, to) in [(asked, Side::Client), (answered, Side::Server)] {
             assign(&mut conversations, &subject);
-            let kind = Kind::Icmp { message: String::new(), subject: Some(Box::new(subject)) };
-            let role = assign(&mut conversations, &without_ports("127.0.0.1", "127.0.0.1", kind));
+            let content =
+                Content::Icmp { message: String::new(), subject: Some(Box::new(subject)) };
+            let role =
+                assign(&mut conversations, &without_ports("127.0.0.1", "127.0.0.1", 1, content));
             assert_eq!((role.number, role.to, role.third_party), (1, to, None));
         }
     }
@@ -404,15 +400,14 @@ mod tests {
         let mut conversations = conversations();
         let part = |identification, packet| Decoded { fragment_of: Some(identification), ..packet };
         let later = |protocol| {
-            without_ports("10.0.0.2", "10.0.0.1", Kind::Fragment { protocol, offset: 1480 })
+            without_ports("10.0.0.2", "10.0.0.1", protocol, Content::Fragment { offset: 1480 })
         };
         assign(&mut conversations, &udp(CLIENT, SERVER));
         assign(&mut conversations, &part(7, udp(SERVER, CLIENT)));
         let role = assign(&mut conversations, &part(7, later(17)));
         assert_eq!((role.number, role.to, role.third_party), (1, Side::Client, None));
         // Of a packet that was not seen, of another protocol, the other way, and elsewhere.
-        let back = Kind::Fragment { protocol: 17, offset: 1480 };
-        let back = without_ports("10.0.0.1", "10.0.0.2", back);
+        let back = without_ports("10.0.0.1", "10.0.0.2", 17, Content::Fragment { offset: 1480 });
         for other in [part(8, later(17)), part(7, later(6)), part(7, back)] {
             assert_eq!(conversations.assign(Some(interface(1)), &other), None);
         }
@@ -430,7 +425,7 @@ mod tests {
         let mut conversations = conversations();
         let most = u16::try_from(MAX_CONVERSATIONS).expect("a port");
         for port in (1000..=1000 + most).chain([1000]) {
-            let asked = packet(&format!("10.0.0.1:{port}"), SERVER, Kind::Other(17));
+            let asked = packet(&format!("10.0.0.1:{port}"), SERVER, Content::Other);
             assert!(assign(&mut conversations, &asked).is_first, "{port}");
         }
         assert_eq!(

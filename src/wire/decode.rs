@@ -15,7 +15,9 @@ use std::net::{IpAddr, SocketAddr};
 pub(crate) struct Decoded {
     pub source: Endpoint,
     pub destination: Endpoint,
-    pub kind: Kind,
+    /// The number of the protocol (RFC 791): 6 is TCP, 17 is UDP.
+    pub protocol: u8,
+    pub content: Content,
     /// Of the whole packet, IP header included, as that says; a capture may hold fewer.
     pub octets: usize,
     /// What it carries for an application, as its headers say; of its payload a capture may hold fewer.
@@ -34,7 +36,7 @@ pub(crate) struct Endpoint {
 
 /// What an IP packet carries.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum Content {
     Tcp {
         flags: Flags,
         sequence: u32,
@@ -54,15 +56,13 @@ pub(crate) enum Kind {
     },
     /// A fragment other than the first, which has no ports in it.
     Fragment {
-        /// The number of the protocol (RFC 791): 6 is TCP, 17 is UDP.
-        protocol: u8,
         /// Where its octets belong in the whole.
         offset: usize,
     },
-    /// The number of the protocol. TCP (6), UDP (17) and ICMP (1, 58) too, where their header is cut off.
-    Other(u8),
-    /// The number of the protocol, whose header says what cannot be.
-    BadHeader(u8),
+    /// Another protocol; TCP, UDP and ICMP too, where their header is cut off.
+    Other,
+    /// A header that says what cannot be.
+    BadHeader,
 }
 
 impl fmt::Display for Endpoint {
@@ -92,19 +92,23 @@ fn decode_as(octets: &[u8], quotes: Quotes) -> Option<Decoded> {
     let inside = ip.payload();
     let whole = whole_length(&ip).unwrap_or(octets.len());
     let before = inside.payload.as_ptr().addr() - octets.as_ptr().addr();
+    let sent = whole.saturating_sub(before);
     let fragment = Fragment::of(&ip, octets);
-    let Inside { ports, kind, carried } = match fragment {
-        Some(Fragment { offset: offset @ 1.., .. }) => {
-            let kind = Kind::Fragment { protocol: inside.ip_number.0, offset };
-            Inside { ports: None, kind, carried: whole.saturating_sub(before) }
-        }
-        _ => decode_inside(inside.ip_number, inside.payload, whole.saturating_sub(before), quotes),
+    let (content, carried) = match fragment {
+        Some(Fragment { offset: offset @ 1.., .. }) => (Content::Fragment { offset }, sent),
+        _ => decode_inside(inside.ip_number, inside.payload, sent, quotes),
     };
-    let end = |address, port| Endpoint { address, port };
+    let has_ports = matches!(inside.ip_number, IpNumber::TCP | IpNumber::UDP)
+        && !matches!(content, Content::Fragment { .. });
+    let end = |address, at| {
+        let port = port(inside.payload, at).filter(|_| has_ports);
+        Endpoint { address, port }
+    };
     Some(Decoded {
-        source: end(ip.source_addr(), ports.map(|(source, _)| source)),
-        destination: end(ip.destination_addr(), ports.map(|(_, destination)| destination)),
-        kind,
+        source: end(ip.source_addr(), 0),
+        destination: end(ip.destination_addr(), 2),
+        protocol: inside.ip_number.0,
+        content,
         octets: whole,
         carried,
         fragment_of: fragment.map(|it| it.identification),
@@ -120,65 +124,59 @@ fn whole_length(ip: &LaxIpSlice) -> Option<usize> {
     (length != 0).then(|| header + usize::from(length))
 }
 
-/// What follows the IP header.
-struct Inside {
-    /// Of the source and the destination, if there are any.
-    ports: Option<(u16, u16)>,
-    kind: Kind,
-    carried: usize,
-}
-
-/// Decodes what was captured after the IP header; `whole` is its length as sent.
-fn decode_inside(protocol: IpNumber, inside: &[u8], whole: usize, quotes: Quotes) -> Inside {
-    // Eight octets are all that RFC 792 asks an error to quote.
-    let cut_off = || (Kind::Other(protocol.0), 0);
-    let (has_ports, (kind, carried)) = match protocol {
-        IpNumber::TCP => (true, of_tcp(inside, whole).unwrap_or_else(cut_off)),
-        IpNumber::UDP => (true, of_udp(inside, whole).unwrap_or_else(cut_off)),
-        IpNumber::ICMP | IpNumber::IPV6_ICMP => {
-            let kind = of_icmp(protocol, inside, quotes);
-            (false, kind.map_or_else(cut_off, |kind| (kind, 0)))
-        }
-        _ => (false, cut_off()),
+/// Decodes what was captured after the IP header; `whole` is its length as sent. Returns it with the number of octets
+/// that it carries.
+fn decode_inside(
+    protocol: IpNumber,
+    inside: &[u8],
+    whole: usize,
+    quotes: Quotes,
+) -> (Content, usize) {
+    let decoded = match protocol {
+        IpNumber::TCP => of_tcp(inside, whole),
+        IpNumber::UDP => of_udp(inside, whole),
+        IpNumber::ICMP | IpNumber::IPV6_ICMP => of_icmp(protocol, inside, quotes),
+        _ => None,
     };
-    let ports = first_ports(inside).filter(|_| has_ports);
-    Inside { ports, kind, carried }
+    // Eight octets are all that RFC 792 asks an error to quote.
+    decoded.unwrap_or((Content::Other, 0))
 }
 
-fn first_ports(inside: &[u8]) -> Option<(u16, u16)> {
-    let [a, b, c, d] = *inside.first_chunk()?;
-    Some((u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d])))
+/// The port at this octet, if both ports are there.
+fn port(inside: &[u8], at: usize) -> Option<u16> {
+    let ports = inside.first_chunk::<4>()?;
+    Some(u16::from_be_bytes([ports[at], ports[at + 1]]))
 }
 
 /// Of a segment whose options may be cut off, which etherparse's slice does not take.
-fn of_tcp(inside: &[u8], whole: usize) -> Option<(Kind, usize)> {
+fn of_tcp(inside: &[u8], whole: usize) -> Option<(Content, usize)> {
     const FIXED: usize = 20;
     let head = inside.first_chunk::<FIXED>()?;
     let number = |at: usize| u32::from_be_bytes([0, 1, 2, 3].map(|octet| head[at + octet]));
     let header = 4 * usize::from(head[12] >> 4);
     if header < FIXED || header > whole {
-        return Some((Kind::BadHeader(IpNumber::TCP.0), 0));
+        return Some((Content::BadHeader, 0));
     }
-    let kind = Kind::Tcp {
+    let content = Content::Tcp {
         flags: Flags(head[13]),
         sequence: number(4),
         acknowledgement: number(8),
         window: u16::from_be_bytes([head[14], head[15]]),
         payload: inside.get(header..).unwrap_or_default().to_vec(),
     };
-    Some((kind, whole - header))
+    Some((content, whole - header))
 }
 
 /// Of a datagram, or of the first fragment of one, whose header has the length of all fragments together.
-fn of_udp(inside: &[u8], whole: usize) -> Option<(Kind, usize)> {
+fn of_udp(inside: &[u8], whole: usize) -> Option<(Content, usize)> {
     const HEADER: usize = 8;
     let udp = UdpSlice::from_slice_lax(inside).ok()?;
     let length = usize::from(udp.length());
     let whole = if length < HEADER { whole } else { whole.min(length) };
-    Some((Kind::Udp { payload: udp.payload().to_vec() }, whole.saturating_sub(HEADER)))
+    Some((Content::Udp { payload: udp.payload().to_vec() }, whole.saturating_sub(HEADER)))
 }
 
-fn of_icmp(protocol: IpNumber, message: &[u8], quotes: Quotes) -> Option<Kind> {
+fn of_icmp(protocol: IpNumber, message: &[u8], quotes: Quotes) -> Option<(Content, usize)> {
     let ([kind, code, ..], rest) = message.split_first_chunk::<8>()?;
     let (message, is_error) = match protocol {
         IpNumber::ICMP => icmp::over_ipv4(*kind, *code),
@@ -188,7 +186,7 @@ fn of_icmp(protocol: IpNumber, message: &[u8], quotes: Quotes) -> Option<Kind> {
         Quotes::Decode if is_error => decode_as(rest, Quotes::Leave).map(Box::new),
         _ => None,
     };
-    Some(Kind::Icmp { message, subject })
+    Some((Content::Icmp { message, subject }, 0))
 }
 
 #[cfg(test)]
@@ -236,7 +234,7 @@ mod tests {
         let packet = decoded(&udp(b"noon"));
         assert_eq!(packet.source.to_string(), "10.0.0.1:40000");
         assert_eq!(packet.destination.to_string(), "10.0.0.2:13");
-        assert_eq!(packet.kind, Kind::Udp { payload: b"noon".into() });
+        assert_eq!(packet.content, Content::Udp { payload: b"noon".into() });
         assert_eq!(packet.octets, 32);
     }
 
@@ -245,7 +243,7 @@ mod tests {
         let (datagram, segment) = (udp(b"Monday, noon"), tcp_v6(b"Monday, noon"));
         for whole in [datagram, segment] {
             let packet = decoded(&whole[..whole.len() - 4]);
-            let (Kind::Udp { payload } | Kind::Tcp { payload, .. }) = packet.kind else {
+            let (Content::Udp { payload } | Content::Tcp { payload, .. }) = packet.content else {
                 panic!("{packet:?}");
             };
             assert_eq!((&payload[..], packet.carried), (&b"Monday, "[..], 12));
@@ -260,9 +258,9 @@ mod tests {
         let builder = builder.options(&options).expect("short");
         builder.write(&mut whole, b"").expect("written");
         let segment = decoded(&whole[..40]);
-        let Kind::Tcp { flags, sequence, .. } = segment.kind else { panic!("{segment:?}") };
+        let Content::Tcp { flags, sequence, .. } = segment.content else { panic!("{segment:?}") };
         assert_eq!((flags, sequence, segment.carried), (Flags::SYN, 7, 0));
-        assert_eq!(decoded(&whole[..39]).kind, Kind::Other(6));
+        assert_eq!(decoded(&whole[..39]).content, Content::Other);
     }
 
     #[test]
@@ -271,7 +269,7 @@ mod tests {
             let mut packet = tcp_v6(b"");
             packet[40 + 12] = length << 4;
             let packet = decoded(&packet);
-            assert_eq!((packet.kind, packet.source.port), (Kind::BadHeader(6), Some(13)));
+            assert_eq!((packet.content, packet.source.port), (Content::BadHeader, Some(13)));
         }
     }
 
@@ -282,7 +280,7 @@ mod tests {
         packet[6] |= 0x20; // more fragments
         packet[25] = 200; // the datagram is longer than this part
         let first = decoded(&packet);
-        assert_eq!(first.kind, Kind::Udp { payload: b"noon".into() });
+        assert_eq!(first.content, Content::Udp { payload: b"noon".into() });
         assert_eq!((first.fragment_of, first.carried), (Some(0x1234), 4));
         assert_eq!(decoded(&udp(b"noon")).fragment_of, None);
     }
@@ -292,7 +290,8 @@ mod tests {
         let packet = decoded(&tcp_v6(b"noon\r\n"));
         assert_eq!(packet.source.to_string(), "[::1]:13");
         assert_eq!(packet.octets, 66);
-        let Kind::Tcp { flags, sequence, acknowledgement, window, payload } = packet.kind else {
+        let Content::Tcp { flags, sequence, acknowledgement, window, payload } = packet.content
+        else {
             panic!("{packet:?}");
         };
         assert_eq!((sequence, acknowledgement, window), (7, 9, 512));
@@ -313,13 +312,14 @@ mod tests {
         packet.splice(40..40, [6, 0, 1, 4, 0, 0, 0, 0]);
         packet[6] = 60;
         packet[5] += 8;
-        assert!(matches!(decoded(&packet).kind, Kind::Tcp { .. }));
+        assert!(matches!(decoded(&packet).content, Content::Tcp { .. }));
         assert_eq!(decoded(&packet).source.port, Some(13));
     }
 
     #[test]
     fn an_error_says_what_it_is_about() {
-        let Kind::Icmp { message, subject } = decoded(&unreachable(&udp(b"noon"))).kind else {
+        let Content::Icmp { message, subject } = decoded(&unreachable(&udp(b"noon"))).content
+        else {
             panic!("not ICMP");
         };
         assert_eq!(message, "port unreachable");
@@ -331,21 +331,22 @@ mod tests {
         let mut segment = Vec::new();
         let builder = PacketBuilder::ipv4(CLIENT, SERVER, 64).tcp(40000, 13, 7, 512);
         builder.syn().write(&mut segment, b"").expect("written");
-        let Kind::Icmp { subject: Some(subject), .. } = decoded(&unreachable(&segment[..28])).kind
+        let Content::Icmp { subject: Some(subject), .. } =
+            decoded(&unreachable(&segment[..28])).content
         else {
             panic!("not ICMP with a quote");
         };
-        assert_eq!((subject.kind, subject.octets), (Kind::Other(6), 40));
+        assert_eq!((subject.content, subject.octets), (Content::Other, 40));
         assert_eq!(subject.destination.to_string(), "10.0.0.2:13");
     }
 
     #[test]
     fn the_quote_of_a_quoted_error_is_left() {
         let twice = unreachable(&unreachable(&udp(b"")));
-        let Kind::Icmp { subject: Some(subject), .. } = decoded(&twice).kind else {
+        let Content::Icmp { subject: Some(subject), .. } = decoded(&twice).content else {
             panic!("not ICMP with a quote");
         };
-        assert!(matches!(subject.kind, Kind::Icmp { subject: None, .. }), "{subject:?}");
+        assert!(matches!(subject.content, Content::Icmp { subject: None, .. }), "{subject:?}");
     }
 
     #[test]
@@ -353,7 +354,7 @@ mod tests {
         let mut packet = udp(b"noon");
         packet[7] = 185; // in units of eight octets
         let fragment = decoded(&packet);
-        assert_eq!(fragment.kind, Kind::Fragment { protocol: 17, offset: 1480 });
+        assert_eq!((fragment.protocol, fragment.content), (17, Content::Fragment { offset: 1480 }));
         assert_eq!(fragment.source.to_string(), "10.0.0.1");
         assert_eq!(fragment.fragment_of, Some(0));
 
@@ -364,7 +365,7 @@ mod tests {
         packet[5] += 8;
         packet.splice(40..40, header.to_bytes());
         let fragment = decoded(&packet);
-        assert_eq!(fragment.kind, Kind::Fragment { protocol: 6, offset: 1480 });
+        assert_eq!((fragment.protocol, fragment.content), (6, Content::Fragment { offset: 1480 }));
         assert_eq!(fragment.fragment_of, Some(70_000));
     }
 
@@ -374,7 +375,8 @@ mod tests {
         packet[6] = 60;
         packet[5] += 16;
         packet.splice(40..40, [44, 0, 1, 4, 0, 0, 0, 0, 6, 0, 0x05, 0xc9, 0, 0, 0, 1]);
-        assert_eq!(decoded(&packet).kind, Kind::Fragment { protocol: 6, offset: 1480 });
+        let whole = decoded(&packet);
+        assert_eq!((whole.protocol, whole.content), (6, Content::Fragment { offset: 1480 }));
     }
 
     #[test]
@@ -384,7 +386,10 @@ mod tests {
             packet[6] = kind;
             packet[40..42].copy_from_slice(&[kind, 99]);
             for length in 40..=packet.len() {
-                assert!(!matches!(decoded(&packet[..length]).kind, Kind::Tcp { .. }), "{kind}");
+                assert!(
+                    !matches!(decoded(&packet[..length]).content, Content::Tcp { .. }),
+                    "{kind}"
+                );
             }
         }
     }

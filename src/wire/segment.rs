@@ -1,6 +1,6 @@
 //! Which TCP segments are retransmissions (RFC 9293, section 3.4).
 
-use super::decode::{Decoded, Flags, Kind};
+use super::decode::{Content, Decoded, Flags};
 use std::collections::VecDeque;
 
 /// Maximum number of remembered segments of each direction. A Daytime exchange has four.
@@ -20,7 +20,7 @@ pub(crate) struct SentSegments(VecDeque<(u32, u32)>);
 
 impl Segment {
     pub(crate) fn of(packet: &Decoded) -> Option<Self> {
-        let Kind::Tcp { flags, sequence, .. } = packet.kind else { return None };
+        let Content::Tcp { flags, sequence, .. } = packet.content else { return None };
         let counted = [Flags::SYN, Flags::FIN].iter().filter(|flag| flags.contains(**flag)).count();
         let length = u32::try_from(packet.carried + counted).unwrap_or(u32::MAX);
         Some(Self { flags, begin: sequence, end: sequence.wrapping_add(length) })
@@ -89,10 +89,10 @@ mod tests {
     fn a_segment_that_a_capture_has_cut_takes_all_the_numbers_that_it_took() {
         let end = Endpoint { address: Ipv4Addr::LOCALHOST.into(), port: Some(13) };
         let (flags, payload) = (Flags::FIN, b"Mon".to_vec());
-        let kind = Kind::Tcp { flags, sequence: 100, acknowledgement: 0, window: 0, payload };
-        let (octets, carried) = (80, 40);
-        let cut =
-            Decoded { source: end, destination: end, kind, octets, carried, fragment_of: None };
+        let content = Content::Tcp { flags, sequence: 100, acknowledgement: 0, window: 0, payload };
+        let (source, destination, protocol, octets, carried) = (end, end, 6, 80, 40);
+        let fragment_of = None;
+        let cut = Decoded { source, destination, protocol, content, octets, carried, fragment_of };
         let mut sent = SentSegments::default();
         assert!(!sent.record(&Segment::of(&cut).expect("TCP")));
         assert!(sent.record(&segment(140, 1)), "the FIN alone");

@@ -6,8 +6,8 @@ use std::time::Duration;
 #[derive(Debug, Default)]
 pub(crate) struct Times {
     first: Option<Duration>,
-    earliest: Option<Duration>,
-    latest: Option<Duration>,
+    /// The earliest and the latest.
+    ends: Option<(Duration, Duration)>,
 }
 
 impl Times {
@@ -16,17 +16,15 @@ impl Times {
     pub(crate) fn since_ns(&mut self, at: Option<Duration>) -> i64 {
         let Some(at) = at else { return 0 };
         let first = *self.first.get_or_insert(at);
-        self.earliest = Some(self.earliest.map_or(at, |earliest| earliest.min(at)));
-        self.latest = self.latest.max(Some(at));
+        let (earliest, latest) = self.ends.unwrap_or((at, at));
+        self.ends = Some((earliest.min(at), latest.max(at)));
         let apart = i64::try_from(at.abs_diff(first).as_nanos()).unwrap_or(i64::MAX);
         if at < first { -apart } else { apart }
     }
 
     /// From the earliest to the latest.
     pub(crate) fn lasted(&self) -> Duration {
-        self.latest
-            .zip(self.earliest)
-            .map_or(Duration::ZERO, |(latest, earliest)| latest.abs_diff(earliest))
+        self.ends.map_or(Duration::ZERO, |(earliest, latest)| latest.abs_diff(earliest))
     }
 }
 

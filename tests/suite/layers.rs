@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 /// The rows of the table "Layers", from the top. A module is named by its file or folder in `src`.
 const ROWS: &[&[&str]] = &[
     &["macros", "sys", "transport"],
-    &["asking", "clock", "duration", "limit", "metrics", "reply", "trace"],
+    &["clock", "duration", "limit", "metrics", "reply", "trace"],
     &["listen", "notice", "syntax"],
-    &["responder"],
+    &["asking", "responder"],
     &["tcp", "udp"],
     &["client", "server"],
     &["bench", "check", "compare", "wire"],

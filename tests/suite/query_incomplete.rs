@@ -59,7 +59,7 @@ fn a_line_before_a_reset_is_kept_each_time() {
         assert_eq!(answer.text(), LINE);
         assert!(answer.round_trip <= answer.elapsed && answer.arrived.is_some(), "{answer:?}");
         assert!(answer.offset().is_some() && !answer.calls.names().is_empty(), "{answer:?}");
-        let Interruption::Broken(error) = cause else { panic!("{cause}") };
+        let Interruption::Broken { cause: error } = cause else { panic!("{cause}") };
         assert_eq!(error.kind(), ErrorKind::ConnectionReset);
     }
     let host = address.to_string();
@@ -127,7 +127,7 @@ fn a_line_that_stops_in_its_middle_gives_no_offset() {
     let target = host.parse().expect("a target");
     let (answer, cause) = partial(ask(&target, Transport::Tcp, &options));
     assert_eq!((answer.text().as_str(), answer.truncated), (LINE, true));
-    assert!(answer.offset().is_none() && matches!(cause, Interruption::Broken(_)), "{cause}");
+    assert!(answer.offset().is_none() && matches!(cause, Interruption::Broken { .. }), "{cause}");
 }
 
 #[test]

@@ -89,7 +89,7 @@ pub(super) fn printable(seen: &Observed) -> Judgement {
 
 /// RFC 867 sets no limit, so the one of this suite's own replies is taken.
 pub(super) fn length(seen: &Observed) -> Judgement {
-    let too_long = seen.usual.iter().find_map(|usual| match &usual.asked.as_ref().ok()?.answered {
+    let too_long = seen.usual.iter().find_map(|usual| match usual.answered.as_ref().ok()? {
         Err(AskError::Incomplete { cause: Interruption::Limit { limit }, .. }) => {
             Some(format!("{}: more than {limit} octets", place(usual)))
         }

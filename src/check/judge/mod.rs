@@ -9,6 +9,7 @@ mod time;
 use super::finding::{Finding, Judgement};
 use super::observed::Observed;
 use super::probe::Probe;
+use crate::asking::octets;
 use crate::transport::{IpVersion, Transport};
 use std::time::Duration;
 
@@ -59,22 +60,14 @@ fn milliseconds(duration: Duration) -> String {
     format!("{:.1} ms", duration.as_secs_f64() * 1e3)
 }
 
-fn octets(count: usize) -> String {
-    format!("{count} octet{}", if count == 1 { "" } else { "s" })
+/// `TCP`, `UDP`.
+pub(super) fn over(transport: Transport) -> String {
+    transport.name().to_uppercase()
 }
 
-pub(super) fn over(transport: Transport) -> &'static str {
-    match transport {
-        Transport::Tcp => "TCP",
-        Transport::Udp => "UDP",
-    }
-}
-
-fn ip(version: IpVersion) -> &'static str {
-    match version {
-        IpVersion::V4 => "IPv4",
-        IpVersion::V6 => "IPv6",
-    }
+/// `IPv4`, `IPv6`.
+fn ip(version: IpVersion) -> String {
+    version.name().replace("ip", "IP")
 }
 
 #[cfg(test)]

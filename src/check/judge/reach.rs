@@ -2,26 +2,28 @@
 
 use super::{microseconds, milliseconds, octets};
 use crate::check::finding::Judgement;
-use crate::check::observed::{Asked, Observed, UsualExchange};
-use crate::client::{AskError, AttemptFailure};
+use crate::check::observed::{Observed, UsualExchange};
+use crate::client::{Answer, AskError, AttemptFailure};
 use crate::transport::{IpVersion, Transport};
 use std::error::Error;
 use std::io::ErrorKind;
 
 pub(super) fn reach(seen: &Observed, transport: Transport, version: IpVersion) -> Judgement {
     let is_it = |usual: &&UsualExchange| (usual.transport, usual.version) == (transport, version);
-    match seen.usual.iter().find(is_it).map(|usual| &usual.asked) {
-        Some(Ok(asked)) => answers(asked),
-        Some(Err(why)) => Judgement::not_tried(why),
-        None => Judgement::not_tried("it was not asked"),
+    let Some(usual) = seen.usual.iter().find(is_it) else {
+        return Judgement::not_tried("it was not asked");
+    };
+    match &usual.answered {
+        Ok(answered) => answers(usual, answered),
+        Err(why) => Judgement::not_tried(why),
     }
 }
 
-fn answers(asked: &Asked) -> Judgement {
-    if let (Some((peer, reply)), Err(_)) = (asked.reply(), &asked.answered) {
+fn answers(usual: &UsualExchange, answered: &Result<Answer, AskError>) -> Judgement {
+    if let (Some((peer, reply)), Err(_)) = (usual.reply(), answered) {
         return Judgement::pass(format!("{peer}: {}", octets(reply.len())));
     }
-    match &asked.answered {
+    match answered {
         Ok(answer) if answer.octets.is_empty() => {
             let reason = format!("{} answers with nothing: it may not know the time", answer.peer);
             Judgement::fail(reason)
@@ -51,8 +53,8 @@ pub(super) fn with_cause(error: &AskError) -> String {
 fn is_local_fault(error: &AskError) -> bool {
     use ErrorKind::{AddrNotAvailable, NetworkUnreachable};
     let no_way = |failure: &AttemptFailure| match failure {
-        AttemptFailure::Failed(error) => {
-            matches!(error.kind(), AddrNotAvailable | NetworkUnreachable)
+        AttemptFailure::Failed { cause } => {
+            matches!(cause.kind(), AddrNotAvailable | NetworkUnreachable)
         }
         _ => false,
     };
@@ -71,7 +73,6 @@ mod tests {
     use super::*;
     use crate::check::finding::Verdict;
     use crate::check::probe::Probe;
-    use std::io;
 
     const TCP4: Probe = Probe::TcpIpv4;
     const TCP6: Probe = Probe::TcpIpv6;
@@ -101,7 +102,7 @@ mod tests {
     #[test]
     fn a_host_that_has_no_route_has_tried_nothing() {
         let mut seen = seen(b"noon\r\n", b"noon\r\n");
-        let failed = AttemptFailure::Failed(io::Error::from(ErrorKind::NetworkUnreachable));
+        let failed = AttemptFailure::Failed { cause: ErrorKind::NetworkUnreachable.into() };
         seen.usual[0] = usual(Transport::Tcp, error(Transport::Tcp, failed));
         let (verdict, reason) = judged(TCP4, &seen);
         assert_eq!(verdict, Verdict::NotTried);

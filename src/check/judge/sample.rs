@@ -1,7 +1,7 @@
 //! What may have been seen, for the tests of the judges.
 
 use crate::check::finding::Verdict;
-use crate::check::observed::{Asked, Conversation, Datagrams, End, Observed, Reply, UsualExchange};
+use crate::check::observed::{Conversation, Datagrams, Observed, Reply, StreamEnd, UsualExchange};
 use crate::check::probe::Probe;
 use crate::client::{Answer, AskError, Attempt, AttemptFailure};
 use crate::transport::{IpVersion, Transport};
@@ -11,7 +11,7 @@ use std::time::Duration;
 pub(super) fn seen(tcp: &[u8], udp: &[u8]) -> Observed {
     let none = || Err("it has no IPv6 address".to_owned());
     let no_ipv6 = |transport| UsualExchange::new(transport, IpVersion::V6, none());
-    let conversation = || Ok(Conversation { octets: tcp.to_vec(), end: End::Clean });
+    let conversation = || Ok(Conversation { octets: tcp.to_vec(), end: StreamEnd::Clean });
     Observed {
         usual: vec![
             usual(Transport::Tcp, Ok(Answer::sample(Transport::Tcp, tcp))),
@@ -30,7 +30,7 @@ pub(super) fn seen(tcp: &[u8], udp: &[u8]) -> Observed {
 }
 
 pub(super) fn usual(transport: Transport, answered: Result<Answer, AskError>) -> UsualExchange {
-    UsualExchange::new(transport, IpVersion::V4, Ok(Asked { answered, further: 0 }))
+    UsualExchange::new(transport, IpVersion::V4, Ok(answered))
 }
 
 pub(super) fn refused(transport: Transport) -> Result<Answer, AskError> {

@@ -4,7 +4,7 @@ use super::reach::with_cause;
 use super::{microseconds, milliseconds, octets};
 use crate::asking::Seconds;
 use crate::check::finding::Judgement;
-use crate::check::observed::{Conversation, End, Observed};
+use crate::check::observed::{Conversation, Observed, StreamEnd};
 use crate::client::AskError;
 use crate::transport::Transport;
 
@@ -12,11 +12,10 @@ use crate::transport::Transport;
 pub(super) fn closes(seen: &Observed) -> Judgement {
     let mut good = None;
     for usual in seen.usual.iter().filter(|usual| usual.transport == Transport::Tcp) {
-        let Ok(asked) = &usual.asked else { continue };
-        match &asked.answered {
-            Ok(answer) => good = good.or(Some(answer.elapsed)),
-            Err(AskError::NoAnswer { .. }) => {}
-            Err(error) => return Judgement::fail(with_cause(error)),
+        match &usual.answered {
+            Ok(Ok(answer)) => good = good.or(Some(answer.elapsed)),
+            Ok(Err(AskError::NoAnswer { .. })) | Err(_) => {}
+            Ok(Err(error)) => return Judgement::fail(with_cause(error)),
         }
     }
     match good {
@@ -32,17 +31,17 @@ pub(super) fn answered_early_input(conversation: &Conversation, seen: &Observed)
     let usual = seen.usual_length(Transport::Tcp);
     let count = octets(conversation.octets.len());
     let wrong = match &conversation.end {
-        End::Clean if seen.is_usual(Transport::Tcp, &conversation.octets) => {
+        StreamEnd::Clean if seen.is_usual(Transport::Tcp, &conversation.octets) => {
             let pass = Judgement::pass(format!("{count}, then a clean end of the stream"));
             return pass.with_count("octets", conversation.octets.len());
         }
-        End::Clean => format!("{count} came instead of the usual {usual}"),
-        End::Reset => {
+        StreamEnd::Clean => format!("{count} came instead of the usual {usual}"),
+        StreamEnd::Reset => {
             format!("reset, after {count} of {usual}: such a client may lose the line")
         }
-        End::Never(waited) => format!("no end within {}, after {count}", Seconds(*waited)),
-        End::TooLong => format!("it went on after {count}"),
-        End::Failed(error) => format!("after {count}: {error}"),
+        StreamEnd::Never(waited) => format!("no end within {}, after {count}", Seconds(*waited)),
+        StreamEnd::TooLong => format!("it went on after {count}"),
+        StreamEnd::Failed(error) => format!("after {count}: {error}"),
     };
     Judgement::fail(wrong).with_count("octets", conversation.octets.len())
 }
@@ -59,7 +58,7 @@ mod tests {
 
     const NOON: &[u8] = b"2026-11-22T12:00:00Z\r\n";
 
-    fn after_crlf(octets: &[u8], end: End) -> (Verdict, String) {
+    fn after_crlf(octets: &[u8], end: StreamEnd) -> (Verdict, String) {
         let mut seen = seen(NOON, NOON);
         seen.line_end_first = Ok(Conversation { octets: octets.to_vec(), end });
         sample::judged(Probe::TcpCrlfFirst, &seen)
@@ -68,16 +67,19 @@ mod tests {
     #[test]
     fn the_whole_line_and_a_clean_end_are_both_needed() {
         let good = "22 octets, then a clean end of the stream".to_owned();
-        assert_eq!(after_crlf(NOON, End::Clean), (Verdict::Pass, good));
-        let later = after_crlf(b"2026-11-22T12:00:01Z\r\n", End::Clean);
+        assert_eq!(after_crlf(NOON, StreamEnd::Clean), (Verdict::Pass, good));
+        let later = after_crlf(b"2026-11-22T12:00:01Z\r\n", StreamEnd::Clean);
         assert_eq!(later.0, Verdict::Pass, "the time goes on");
         let reset = "reset, after 22 octets of 22: such a client may lose the line".to_owned();
-        assert_eq!(after_crlf(NOON, End::Reset), (Verdict::Fail, reset));
+        assert_eq!(after_crlf(NOON, StreamEnd::Reset), (Verdict::Fail, reset));
         let part = "7 octets came instead of the usual 22".to_owned();
-        assert_eq!(after_crlf(b"2026-11", End::Clean), (Verdict::Fail, part));
-        assert_eq!(after_crlf(b"", End::Clean).0, Verdict::Fail);
+        assert_eq!(after_crlf(b"2026-11", StreamEnd::Clean), (Verdict::Fail, part));
+        assert_eq!(after_crlf(b"", StreamEnd::Clean).0, Verdict::Fail);
         let never = "no end within 2 s, after 22 octets".to_owned();
-        assert_eq!(after_crlf(NOON, End::Never(Duration::from_secs(2))), (Verdict::Fail, never));
+        assert_eq!(
+            after_crlf(NOON, StreamEnd::Never(Duration::from_secs(2))),
+            (Verdict::Fail, never)
+        );
     }
 
     #[test]

@@ -14,7 +14,7 @@ impl<'a> Captures<'a> {
     /// The directory, made if it is not there.
     pub(super) fn open(directory: &'a Path) -> Result<Self, Failure> {
         fs::create_dir_all(directory).map_err(|error| {
-            Failure::plain(format!("cannot make the directory {}: {error}", directory.display()))
+            Failure::Message(format!("cannot make the directory {}: {error}", directory.display()))
         })?;
         Ok(Self(directory))
     }
@@ -26,7 +26,7 @@ impl<'a> Captures<'a> {
             for host in (0..part.trace.hosts.len()).map(HostId) {
                 let path = self.free(&name(report, part, host), &written);
                 fs::write(&path, pcapng(&part.trace, host)).map_err(|error| {
-                    Failure::plain(format!("cannot write {}: {error}", path.display()))
+                    Failure::Message(format!("cannot write {}: {error}", path.display()))
                 })?;
                 written.push(path);
             }

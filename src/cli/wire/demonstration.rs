@@ -2,7 +2,6 @@
 //! namespaces.
 
 use super::Wire;
-use super::output::Output;
 use super::screen::Screen;
 use crate::cli::failure::Failure;
 use crate::cli::lab::permit_namespaces;
@@ -20,14 +19,13 @@ const LAB: &str = "exchange";
 const PAUSE: Duration = Duration::from_millis(100);
 
 pub(super) fn show(arguments: &Wire, quiet: bool) -> Result<ExitCode, Failure> {
-    let missing = || Failure::plain(format!("there is no lab {LAB} in namespaces"));
+    let missing = || Failure::Message(format!("there is no lab {LAB} in namespaces"));
     let procedure = lab::find(LAB).and_then(|lab| lab.on(Engine::Netns)).ok_or_else(missing)?;
     let setting = Setting { seed: 0, options: LabOptions::default() };
     permit_namespaces(arguments.pcapng.as_deref().and_then(Path::parent));
-    let run = (procedure.run)(&setting).map_err(|error| Failure::plain(report::chain(&error)))?;
+    let run = (procedure.run)(&setting).map_err(|error| Failure::Message(report::chain(&error)))?;
     // Afterwards, so that a file is as it was where no network can be made.
-    let output = arguments.pcapng.as_deref().map(|path| Output::open(path, None)).transpose()?;
-    let mut screen = Screen::new(arguments, output)?;
+    let mut screen = Screen::open(arguments, None)?;
     for (captured, fate) in captured(&run.parts) {
         if !screen.is_done() {
             screen.show(&captured, &fate)?;

@@ -84,7 +84,7 @@ impl EarlyFragments {
 mod tests {
     use super::*;
     use crate::trace::Loss;
-    use crate::wire::decode::{Decoded, Endpoint, Kind};
+    use crate::wire::decode::{Content, Decoded, Endpoint};
     use std::net::Ipv4Addr;
 
     /// A packet from host 10.0.0.`host`.
@@ -93,7 +93,8 @@ mod tests {
         let packet = Decoded {
             source: end(host),
             destination: end(99),
-            kind: Kind::Fragment { protocol: 17, offset: 16 },
+            protocol: 17,
+            content: Content::Fragment { offset: 16 },
             octets: 36,
             carried: 16,
             fragment_of: Some(identification),

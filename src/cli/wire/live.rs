@@ -1,6 +1,5 @@
 //! Packets as they pass an interface.
 
-use super::output::Output;
 use super::screen::Screen;
 use super::stop::Stop;
 use super::{Wire, ports};
@@ -16,10 +15,9 @@ use std::time::Instant;
 pub(super) fn show(arguments: &Wire, quiet: bool) -> Result<ExitCode, Failure> {
     let interface = arguments.interface.as_deref().filter(|name| *name != "any");
     let mut capture = Capture::open(interface, &arguments.ports)?;
-    let output = arguments.pcapng.as_deref().map(|path| Output::open(path, None)).transpose()?;
-    // After the output is open: that of a FIFO waits for a reader, and the first Ctrl-C must end it.
+    let mut screen = Screen::open(arguments, None)?;
+    // After its file is open: opening a FIFO waits for a reader, and the first Ctrl-C must end it.
     let stop = Stop::on_signals()?;
-    let mut screen = Screen::new(arguments, output)?;
     if !quiet {
         complain(&format!("daytime: {}", what_is_captured(arguments)));
     }

@@ -1,6 +1,6 @@
 //! Counts packets of other ports, for a hint where no packet concerns the wanted ones.
 
-use crate::wire::decode::{Decoded, Kind};
+use crate::wire::decode::{Content, Decoded};
 use std::collections::BTreeMap;
 
 /// How many packets are about which port.
@@ -9,7 +9,7 @@ pub(super) struct OtherPorts(BTreeMap<u16, u64>);
 
 impl OtherPorts {
     pub(super) fn note(&mut self, packet: &Decoded) {
-        if let Kind::Tcp { .. } | Kind::Udp { .. } = packet.kind
+        if let Content::Tcp { .. } | Content::Udp { .. } = packet.content
             // A server nearly always has the lower port.
             && let Some(port) = packet.source.port.min(packet.destination.port)
         {
@@ -36,13 +36,14 @@ mod tests {
         let mut other_ports = OtherPorts::default();
         for (source, destination) in [(40000, 53), (53, 40001), (40000, 37), (443, 80), (80, 80)] {
             let end = |port| Endpoint { address: Ipv4Addr::LOCALHOST.into(), port: Some(port) };
-            let kind = Kind::Udp { payload: Vec::new() };
+            let content = Content::Udp { payload: Vec::new() };
             let (source, destination) = (end(source), end(destination));
-            let (carried, fragment_of) = (0, None);
+            let (protocol, carried, fragment_of) = (17, 0, None);
             other_ports.note(&Decoded {
                 source,
                 destination,
-                kind,
+                protocol,
+                content,
                 octets: 28,
                 carried,
                 fragment_of,

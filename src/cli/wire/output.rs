@@ -12,25 +12,19 @@ pub(super) struct Output {
     file: File,
     /// For errors.
     name: String,
-    kind: Kind,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    /// A file, of which this many octets are whole blocks.
-    File(u64),
-    /// A FIFO or a device, which is never shorter than what was written.
-    Other,
-    Standard,
+    /// Octets of whole blocks in a file; `None` for a FIFO or a device, which is never shorter than what was written.
+    whole: Option<u64>,
+    /// Whether it is standard output.
+    pub is_standard: bool,
 }
 
 impl Output {
     /// Opens it, so that it is known at once whether it can be written; never the very file that is read.
     pub(super) fn open(path: &Path, read: Option<&Metadata>) -> Result<Self, Failure> {
-        let name =
-            if is_standard(path) { "standard output".to_owned() } else { printable_path(path) };
+        let is_standard = is_standard(path);
+        let name = if is_standard { "standard output".to_owned() } else { printable_path(path) };
         let open = || {
-            let file = if is_standard(path) {
+            let file = if is_standard {
                 File::from(io::stdout().as_fd().try_clone_to_owned()?)
             } else {
                 // Cut only when it is known which file that is.
@@ -44,49 +38,36 @@ impl Output {
             let message = format!("{name} is the capture that is read: --pcapng would destroy it");
             return Err(Failure::Usage(message));
         }
-        let kind = begin(&file, path).map_err(|error| cannot_write(&name, &error))?;
-        Ok(Self { file, name, kind })
-    }
-
-    pub(super) fn is_standard(&self) -> bool {
-        self.kind == Kind::Standard
+        // Standard output was opened by another process, which may have written to it.
+        let whole = if is_standard { Ok(None) } else { empty(&file) };
+        let whole = whole.map_err(|error| cannot_write(&name, &error))?;
+        Ok(Self { file, name, whole, is_standard })
     }
 
     /// Writes a block at once and whole. What was written of one that found no room is taken back, so that the
     /// file is good however this ends.
     pub(super) fn write(&mut self, block: &[u8]) -> Result<(), Failure> {
-        match (self.file.write_all(block), &mut self.kind) {
-            (Ok(()), Kind::File(whole)) => *whole += block.len() as u64,
-            (Ok(()), _) => {}
-            (Err(error), Kind::Standard) if error.kind() == ErrorKind::BrokenPipe => {
-                return Err(Failure::OutputClosed);
+        self.file.write_all(block).map_err(|error| {
+            if self.is_standard && error.kind() == ErrorKind::BrokenPipe {
+                return Failure::OutputClosed;
             }
-            (Err(error), kind) => {
-                if let Kind::File(whole) = kind {
-                    // If not even that can be done, the error is the same.
-                    let _ = self.file.set_len(*whole);
-                }
-                return Err(cannot_write(&self.name, &error));
-            }
-        }
+            // If not even that can be done, the error is the same.
+            let _ = self.whole.map(|whole| self.file.set_len(whole));
+            cannot_write(&self.name, &error)
+        })?;
+        self.whole = self.whole.map(|whole| whole + block.len() as u64);
         Ok(())
     }
 }
 
 fn cannot_write(name: &str, error: &io::Error) -> Failure {
-    Failure::plain(format!("cannot write {name}: {error}"))
+    Failure::Message(format!("cannot write {name}: {error}"))
 }
 
-/// Empties a file that this process opened; standard output was opened by another.
-fn begin(file: &File, path: &Path) -> io::Result<Kind> {
-    if is_standard(path) {
-        return Ok(Kind::Standard);
-    }
-    if !file.metadata()?.is_file() {
-        return Ok(Kind::Other);
-    }
-    file.set_len(0)?;
-    Ok(Kind::File(0))
+/// Empties a file; `None` for what is none.
+fn empty(file: &File) -> io::Result<Option<u64>> {
+    let is_file = file.metadata()?.is_file();
+    is_file.then(|| file.set_len(0).map(|()| 0)).transpose()
 }
 
 /// By whatever name: a symbolic link, a hard link.

@@ -1,6 +1,5 @@
 //! Packets of a capture file, or of a pipe that one comes through.
 
-use super::output::Output;
 use super::screen::Screen;
 use super::stop::{Stop, Stoppable, is_stop};
 use super::{Wire, is_standard, printable_path};
@@ -24,23 +23,20 @@ pub(super) fn show(arguments: &Wire, path: &Path, quiet: bool) -> Result<ExitCod
     let name = if is_standard(path) { "standard input".to_owned() } else { printable_path(path) };
     let opened = open(path).and_then(|file| Ok((file.metadata()?, file)));
     let (metadata, file) =
-        opened.map_err(|error| Failure::plain(format!("cannot open {name}: {error}")))?;
+        opened.map_err(|error| Failure::Message(format!("cannot open {name}: {error}")))?;
     let stop = Stop::on_signals()?;
     let mut reading = match CaptureReader::new(Stoppable { file, stop: &stop }) {
         // Where a file was to be written there is none yet, and standard output may be it.
         Err(error) if is_stopped(&error) && arguments.pcapng.is_some() => {
-            return Err(Failure::plain(format!("cannot read {name}: {error}")));
+            return Err(Failure::Message(format!("cannot read {name}: {error}")));
         }
         Err(error) if is_stopped(&error) => {
-            return Screen::new(arguments, None)?.finish(Duration::ZERO, quiet);
+            return Screen::open(arguments, None)?.finish(Duration::ZERO, quiet);
         }
         result => result.map_err(|error| Failure::capture_file(&name, &error))?,
     };
-    let output = stop.or_end_at_once(|| {
-        arguments.pcapng.as_deref().map(|path| Output::open(path, Some(&metadata))).transpose()
-    })?;
-    let mut screen = Screen::new(arguments, output)?;
-    let shown = show_all(&mut reading, &mut screen);
+    let mut screen = stop.or_end_at_once(|| Screen::open(arguments, Some(&metadata)))?;
+    let shown = show_all(&mut reading, &mut screen, &name);
     if screen.packets == 0 && matches!(shown, Ok(ReadEnd::Whole)) {
         let others = screen.other_ports.busiest(MAX_NAMED);
         complain(&nothing_found(arguments, &name, reading.packets, &others));
@@ -51,10 +47,7 @@ pub(super) fn show(arguments: &Wire, path: &Path, quiet: bool) -> Result<ExitCod
     // Even after an error, what was read is shown.
     let lasted = screen.times.lasted();
     let finished = screen.finish(lasted, quiet);
-    match shown? {
-        ReadEnd::Broken(error) => Err(Failure::capture_file(&name, &error)),
-        ReadEnd::CountReached | ReadEnd::Stopped | ReadEnd::Whole => finished,
-    }
+    shown.and(finished)
 }
 
 fn open(path: &Path) -> io::Result<File> {
@@ -65,30 +58,28 @@ fn open(path: &Path) -> io::Result<File> {
     }
 }
 
-/// How the reading of a file ended.
+/// How the reading of a file ended, if not by an error.
 #[derive(Debug)]
 enum ReadEnd {
-    Broken(ReadError),
-    CountReached,
-    Stopped,
+    /// `--count` was reached, or a signal came.
+    Early,
     Whole,
 }
 
-/// The failure is of the screen.
-fn show_all(reading: &mut CaptureReader, screen: &mut Screen) -> Result<ReadEnd, Failure> {
-    loop {
+fn show_all(
+    reading: &mut CaptureReader,
+    screen: &mut Screen,
+    name: &str,
+) -> Result<ReadEnd, Failure> {
+    while !screen.is_done() {
         match reading.next() {
-            Ok(Some(captured)) => {
-                screen.show(&captured, &Fate::Seen)?;
-                if screen.is_done() {
-                    return Ok(ReadEnd::CountReached);
-                }
-            }
+            Ok(Some(captured)) => screen.show(&captured, &Fate::Seen)?,
             Ok(None) => return Ok(ReadEnd::Whole),
-            Err(error) if is_stopped(&error) => return Ok(ReadEnd::Stopped),
-            Err(error) => return Ok(ReadEnd::Broken(error)),
+            Err(error) if is_stopped(&error) => break,
+            Err(error) => return Err(Failure::capture_file(name, &error)),
         }
     }
+    Ok(ReadEnd::Early)
 }
 
 fn is_stopped(error: &ReadError) -> bool {

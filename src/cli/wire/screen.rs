@@ -10,9 +10,10 @@ use crate::report;
 use crate::report::ladder::{Ladders, Sighting};
 use crate::trace::Fate;
 use crate::wire::conversation::{Conversations, FragmentedPacket};
-use crate::wire::decode::{Kind, decode};
+use crate::wire::decode::{Content, decode};
 use crate::wire::times::Times;
 use crate::wire::{Captured, pcapng};
+use std::fs::Metadata;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -35,7 +36,9 @@ pub(super) struct Screen<'a> {
 }
 
 impl<'a> Screen<'a> {
-    pub(super) fn new(arguments: &'a Wire, file: Option<Output>) -> Result<Self, Failure> {
+    /// Opens the file to be written, if there is one; `read` is that of the capture that is read.
+    pub(super) fn open(arguments: &'a Wire, read: Option<&Metadata>) -> Result<Self, Failure> {
+        let file = arguments.pcapng.as_deref().map(|path| Output::open(path, read)).transpose()?;
         let mut screen = Self {
             arguments,
             conversations: Conversations::with(arguments.ports.clone()),
@@ -58,7 +61,7 @@ impl<'a> Screen<'a> {
         let interface = captured.interface.as_ref().map(|it| it.id);
         let whole = FragmentedPacket::of(interface, &packet);
         // Only the first fragment has ports.
-        let is_later_fragment = matches!(packet.kind, Kind::Fragment { .. });
+        let is_later_fragment = matches!(packet.content, Content::Fragment { .. });
         let Some(role) = self.conversations.assign(interface, &packet) else {
             match whole {
                 Some(whole) if is_later_fragment => {
@@ -107,7 +110,7 @@ impl<'a> Screen<'a> {
 
     /// Standard output is taken, by the file.
     fn is_for_file(&self) -> bool {
-        self.file.as_ref().is_some_and(Output::is_standard)
+        self.file.as_ref().is_some_and(|file| file.is_standard)
     }
 
     /// Prints to standard output while it has a reader.

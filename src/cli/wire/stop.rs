@@ -42,7 +42,7 @@ impl Stop {
         act: impl FnOnce() -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         if self.at_once.swap(true, Ordering::Relaxed) {
-            return Err(Failure::plain(Stopped.to_string())); // the first signal came before
+            return Err(Failure::Message(Stopped.to_string())); // the first signal came before
         }
         let done = act();
         self.at_once.store(false, Ordering::Relaxed);

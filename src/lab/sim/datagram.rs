@@ -5,7 +5,7 @@ use super::reply_at;
 use crate::lab::link::SERVER;
 use crate::sys::Received;
 use crate::transport::PORT;
-use crate::udp::exchange::{Retries, Schedule, Step};
+use crate::udp::exchange::{Retries, Schedule};
 use crate::udp::guard::{Guard, GuardOptions, admit_content};
 use smoltcp::iface::SocketHandle;
 use smoltcp::socket::udp::{PacketBuffer, PacketMetadata, Socket};
@@ -185,7 +185,8 @@ impl Asker {
         self.query_starts.push(host.now);
         let retries = Retries { max: self.retries, min_interval: |_| Duration::ZERO };
         let deadline = host.now + self.timeout;
-        let exchange = Schedule::new(&[address(SERVER).into()], retries, deadline);
+        let mut exchange = Schedule::new(&[address(SERVER).into()], retries, deadline);
+        exchange.next_address(host.now);
         self.current = Some(Query { exchange, due: host.now });
     }
 
@@ -194,7 +195,7 @@ impl Asker {
         let Some(query) = self.current.as_mut().filter(|query| query.due <= host.now) else {
             return true;
         };
-        if query.exchange.step(host.now) == Step::GiveUp {
+        if !query.exchange.next_question(host.now) {
             host.call("recv()", || "EAGAIN: the deadline".into());
             self.answers.push(None);
             self.current = None;
@@ -202,7 +203,7 @@ impl Asker {
         }
         self.questions.push(host.now);
         let sent = host.sockets.get_mut::<Socket>(handle).send_slice(&[], address(SERVER));
-        query.due = query.exchange.sent(host.now);
+        query.due = query.exchange.wait_until(host.now);
         host.call("send(0)", || if sent.is_ok() { "0 octets".into() } else { "ENOBUFS".into() });
         true
     }

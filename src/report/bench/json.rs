@@ -1,9 +1,10 @@
 //! A load as JSON.
 
+use super::{FAILURES, PERCENTILES, Percentile};
 use crate::bench::{Bench, Failures, Load, Percentiles};
 use crate::report::json::microseconds;
 use crate::transport::Transport;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// A load, whole. A transport that was not begun is null.
 pub(crate) fn json(bench: &Bench) -> Value {
@@ -45,26 +46,14 @@ fn load(load: &Load) -> Value {
     })
 }
 
-fn latencies(of: Percentiles) -> Value {
-    json!({
-        "min": microseconds(of.min),
-        "p50": microseconds(of.p50),
-        "p90": microseconds(of.p90),
-        "p99": microseconds(of.p99),
-        "p99_9": microseconds(of.p999),
-        "max": microseconds(of.max),
-        "mean": microseconds(of.mean),
-    })
+fn latencies(latencies: Percentiles) -> Value {
+    let key = |(_, key, pick): &Percentile| ((*key).to_owned(), microseconds(pick(latencies)));
+    PERCENTILES.iter().map(key).collect()
 }
 
 fn failures(failures: &Failures) -> Value {
-    let other = failures.other.iter().map(|(words, count)| (words.clone(), (*count).into()));
-    json!({
-        "refused": failures.refused,
-        "reset": failures.reset,
-        "timed_out": failures.timed_out,
-        "no_whole_line": failures.cut_short,
-        "no_free_port": failures.no_port,
-        "other": other.collect::<Map<String, Value>>(),
-    })
+    let kinds =
+        FAILURES.map(|(label, pick)| (label.replace(' ', "_"), Value::from(pick(failures))));
+    let other = failures.other.iter().map(|(words, count)| (words.clone(), *count)).collect();
+    kinds.into_iter().chain([("other".to_owned(), other)]).collect()
 }

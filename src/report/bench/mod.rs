@@ -10,6 +10,30 @@ use crate::bench::{Bench, Failures, Load, Percentiles};
 use crate::transport::Transport;
 use std::time::Duration;
 
+/// A percentile: its label, its key as JSON, and its value.
+type Percentile = (&'static str, &'static str, fn(Percentiles) -> Duration);
+
+const PERCENTILES: [Percentile; 7] = [
+    ("minimum", "min", |of| of.min),
+    ("median", "p50", |of| of.p50),
+    ("p90", "p90", |of| of.p90),
+    ("p99", "p99", |of| of.p99),
+    ("p99.9", "p99_9", |of| of.p999),
+    ("maximum", "max", |of| of.max),
+    ("mean", "mean", |of| of.mean),
+];
+
+/// A kind of failure: its label, which is its key as JSON with `_` for a blank, and its count.
+type FailureKind = (&'static str, fn(&Failures) -> u64);
+
+const FAILURES: [FailureKind; 5] = [
+    ("refused", |of| of.refused),
+    ("reset", |of| of.reset),
+    ("timed out", |of| of.timed_out),
+    ("no whole line", |of| of.cut_short),
+    ("no free port", |of| of.no_port),
+];
+
 /// The whole screen.
 pub(crate) fn text(bench: &Bench) -> String {
     let mut page = Page::default();
@@ -96,16 +120,9 @@ fn latencies(page: &mut Page, bench: &Bench) {
         None => "from when each began",
     };
     page.heading(&format!("LATENCY ({from})"));
-    let mut percentile = |label: &str, pick: fn(Percentiles) -> Duration| {
+    for (label, _, pick) in PERCENTILES {
         row(page, bench, label, |load| load.latencies.map_or("–".into(), |of| human(pick(of))));
-    };
-    percentile("minimum", |of| of.min);
-    percentile("median", |of| of.p50);
-    percentile("p90", |of| of.p90);
-    percentile("p99", |of| of.p99);
-    percentile("p99.9", |of| of.p999);
-    percentile("maximum", |of| of.max);
-    percentile("mean", |of| of.mean);
+    }
 }
 
 fn failures(page: &mut Page, bench: &Bench) {
@@ -113,16 +130,11 @@ fn failures(page: &mut Page, bench: &Bench) {
         return;
     }
     page.heading("FAILED");
-    let mut kind = |label: &str, pick: fn(&Failures) -> u64| {
+    for (label, pick) in FAILURES {
         if has(bench, |load| pick(&load.failures) > 0) {
             row(page, bench, label, |load| grouped(pick(&load.failures)));
         }
-    };
-    kind("refused", |of| of.refused);
-    kind("reset", |of| of.reset);
-    kind("timed out", |of| of.timed_out);
-    kind("no whole line", |of| of.cut_short);
-    kind("no free port", |of| of.no_port);
+    }
     if has(bench, |load| !load.failures.other.is_empty()) {
         row(page, bench, "otherwise", |load| {
             let other = load.failures.other.iter();
@@ -137,6 +149,9 @@ fn failures(page: &mut Page, bench: &Bench) {
     }
 }
 
+/// When a note applies, and what it says.
+type Note = (fn(&Load) -> bool, &'static str);
+
 /// From this share on the client used a whole processor, but for noise.
 const WHOLE_PROCESSOR: f64 = 0.9;
 
@@ -145,29 +160,26 @@ fn client(page: &mut Page, bench: &Bench) {
     row(page, bench, "processor time", |load| {
         format!("{:.0} % of one", load.processor_share() * 100.0)
     });
-    if has(bench, |load| load.processor_share() > WHOLE_PROCESSOR) {
-        page.line("");
-        page.paragraph(
-            0,
+    let notes: [Note; 3] = [
+        (
+            |load| load.processor_share() > WHOLE_PROCESSOR,
             "The client used a whole processor, so it, and not the server, may be what was \
              measured: the server may well be able to do more.",
-        );
-    }
-    if has(bench, |load| load.late > 0) {
-        page.line("");
-        page.paragraph(
-            0,
+        ),
+        (
+            |load| load.late > 0,
             "Datagrams came that were late, or that nobody had asked for: no answer tells which \
              question it is for, so some may have passed for the answers to others.",
-        );
-    }
-    if bench.options.rate.is_some() && has(bench, |load| load.never_begun > 0) {
-        page.line("");
-        page.paragraph(
-            0,
+        ),
+        (
+            |load| load.never_begun > 0,
             "Not all that was due could begin: more --concurrency gives it places, unless the \
              server cannot keep up with this --rate.",
-        );
+        ),
+    ];
+    for (_, note) in notes.iter().filter(|(applies, _)| has(bench, applies)) {
+        page.line("");
+        page.paragraph(0, note);
     }
 }
 

@@ -124,7 +124,7 @@ mod tests {
     use crate::trace::Fate;
     use crate::transport::Transport;
     use crate::wire::conversation::{PacketRole, Side};
-    use crate::wire::decode::{Decoded, Kind};
+    use crate::wire::decode::{Content, Decoded};
     use crate::wire::{Captured, Interface, InterfaceId};
 
     const MS: Duration = Duration::from_millis(1);
@@ -137,8 +137,9 @@ mod tests {
 
     fn packet(payload: &[u8]) -> Decoded {
         let (source, destination) = (end("192.0.2.1:40000"), end("192.0.2.2:13"));
-        let (kind, carried) = (Kind::Udp { payload: payload.to_vec() }, payload.len());
-        Decoded { source, destination, kind, octets: 28 + carried, carried, fragment_of: None }
+        let (content, carried) = (Content::Udp { payload: payload.to_vec() }, payload.len());
+        let (octets, fragment_of) = (28 + carried, None);
+        Decoded { source, destination, protocol: 17, content, octets, carried, fragment_of }
     }
 
     fn seen(at: u32) -> Captured {
@@ -199,8 +200,8 @@ mod tests {
         let mut ladders = Ladders::default();
         let third_party = Some([192, 0, 2, 254].into());
         let back = PacketRole { third_party, ..role(1, Side::Client) };
-        let kind = Kind::Icmp { message: "host unreachable".into(), subject: None };
-        let error = Decoded { kind, ..packet(b"") };
+        let content = Content::Icmp { message: "host unreachable".into(), subject: None };
+        let error = Decoded { content, ..packet(b"") };
         add(&mut ladders, &back, &error, &seen(0));
         let drawn = plain(&ladders, 80);
         assert!(drawn[3].contains("── host unreachable ──"), "{drawn:?}");

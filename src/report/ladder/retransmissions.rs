@@ -22,7 +22,7 @@ impl Retransmissions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::decode::{Flags, Kind};
+    use crate::wire::decode::{Content, Flags};
 
     fn segment(flags: Flags, sequence: u32, octets: usize) -> Decoded {
         let end = |address: &str, port| Endpoint {
@@ -31,9 +31,17 @@ mod tests {
         };
         let (source, destination) = (end("192.0.2.1", 49152), end("192.0.2.2", 13));
         let payload = vec![0; octets];
-        let kind = Kind::Tcp { flags, sequence, acknowledgement: 0, window: 0, payload };
+        let content = Content::Tcp { flags, sequence, acknowledgement: 0, window: 0, payload };
         let (whole, carried) = (40 + octets, octets);
-        Decoded { source, destination, kind, octets: whole, carried, fragment_of: None }
+        Decoded {
+            source,
+            destination,
+            protocol: 6,
+            content,
+            octets: whole,
+            carried,
+            fragment_of: None,
+        }
     }
 
     #[test]

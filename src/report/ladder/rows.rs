@@ -3,7 +3,7 @@
 use super::retransmissions::Retransmissions;
 use crate::report::{escaped, packet, plural};
 use crate::trace::{Action, Event, Fate, HostId, Loss, Packet, Trace};
-use crate::wire::decode::{Decoded, Flags, Kind, decode};
+use crate::wire::decode::{Content, Decoded, Flags, decode};
 use std::time::Duration;
 
 /// Something to draw.
@@ -131,15 +131,15 @@ fn call_text(call: &str, outcome: &str) -> String {
 impl Arrow {
     /// A packet that a host has sent; how it ends is not known yet.
     pub(super) fn of(packet: &Decoded, from: HostId, to: HostId, is_retransmission: bool) -> Self {
-        let is_error = match packet.kind {
-            Kind::Icmp { .. } => true,
-            Kind::Tcp { flags, .. } => flags.contains(Flags::RST),
+        let is_error = match packet.content {
+            Content::Icmp { .. } => true,
+            Content::Tcp { flags, .. } => flags.contains(Flags::RST),
             _ => false,
         };
-        let (kind, payload) = match &packet.kind {
+        let (kind, payload) = match &packet.content {
             // A second time there is nothing new in it.
             _ if is_retransmission => (ArrowKind::Retransmitted, String::new()),
-            Kind::Tcp { payload, .. } | Kind::Udp { payload } if !payload.is_empty() => {
+            Content::Tcp { payload, .. } | Content::Udp { payload } if !payload.is_empty() => {
                 (ArrowKind::Usual, packet::quoted(payload))
             }
             _ => (ArrowKind::Usual, String::new()),

@@ -115,7 +115,7 @@ pub(crate) fn in_unit(nanoseconds: i64, unit: f64) -> f64 {
 pub(crate) mod tests {
     use super::*;
     use crate::transport::Transport;
-    use crate::wire::decode::{Endpoint, Flags, Kind};
+    use crate::wire::decode::{Content, Endpoint, Flags};
 
     pub(crate) fn end(text: &str) -> Endpoint {
         let socket: std::net::SocketAddr = text.parse().expect("an address");
@@ -137,9 +137,17 @@ pub(crate) mod tests {
 
     pub(crate) fn segment(flags: Flags, payload: &[u8]) -> Decoded {
         let (payload, carried) = (payload.to_vec(), payload.len());
-        let kind = Kind::Tcp { flags, sequence: 1, acknowledgement: 2, window: 3, payload };
+        let content = Content::Tcp { flags, sequence: 1, acknowledgement: 2, window: 3, payload };
         let (source, destination) = (end("[2001:db8::1]:40000"), end("[2001:db8::2]:13"));
-        Decoded { source, destination, kind, octets: 60, carried, fragment_of: None }
+        Decoded {
+            source,
+            destination,
+            protocol: 6,
+            content,
+            octets: 60,
+            carried,
+            fragment_of: None,
+        }
     }
 
     pub(crate) fn captured(comments: &[&[u8]]) -> Captured {

@@ -27,7 +27,7 @@ impl<'a> Fields<'a> {
         self.number().map(u32::from_be_bytes)
     }
 
-    pub(super) fn long_long(&mut self) -> Option<i64> {
+    pub(super) fn next_i64(&mut self) -> Option<i64> {
         self.number().map(i64::from_be_bytes)
     }
 

@@ -19,11 +19,11 @@ pub(super) enum BlockContent {
 pub(super) struct Section {
     format: Format,
     is_big_endian: bool,
-    links: Vec<Link>,
+    interfaces: Vec<DescribedInterface>,
     /// Interfaces of the sections before: each section numbers its own from 0.
-    before: usize,
+    interfaces_before: usize,
     /// Of the packet before, for those that have no time.
-    last: Option<Duration>,
+    last_time: Option<Duration>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -34,8 +34,8 @@ enum Format {
 }
 
 /// An interface where packets were seen, and how their times are counted.
-struct Link {
-    kind: u32,
+struct DescribedInterface {
+    link_type: u32,
     name: Option<Arc<[u8]>>,
     /// Octets that it kept of each packet, for blocks that do not say how many; 0 is all.
     kept: usize,
@@ -59,14 +59,20 @@ impl Section {
                 _ => continue,
             };
             let mut section = Self::new(Format::Pcap(of_packet), is_big_endian);
-            section.links.push(Link::of_pcap(section.fields(head), units)?);
+            section.interfaces.push(DescribedInterface::of_pcap(section.fields(head), units)?);
             return Ok(section);
         }
         Err(ReadError::NotACapture)
     }
 
     fn new(format: Format, is_big_endian: bool) -> Self {
-        Self { format, is_big_endian, links: Vec::new(), before: 0, last: None }
+        Self {
+            format,
+            is_big_endian,
+            interfaces: Vec::new(),
+            interfaces_before: 0,
+            last_time: None,
+        }
     }
 
     fn fields<'a>(&self, rest: &'a [u8]) -> Fields<'a> {
@@ -111,7 +117,7 @@ impl Section {
         let mut fields = self.fields(block);
         if let Format::Pcap(of_packet) = self.format {
             let [seconds, fraction] = fields.next_u32s()?;
-            self.last = Some(self.links.first()?.time(seconds.into(), fraction.into()));
+            self.last_time = Some(self.interfaces.first()?.time(seconds.into(), fraction.into()));
             return self.packet(0, block.get(of_packet..)?, Vec::new());
         }
         let [kind, length] = fields.next_u32s()?;
@@ -123,12 +129,12 @@ impl Section {
         let body = self.fields(body);
         match kind {
             block_type::SECTION => {
-                self.before += self.links.len();
-                self.links.clear();
-                self.last = None;
+                self.interfaces_before += self.interfaces.len();
+                self.interfaces.clear();
+                self.last_time = None;
             }
-            block_type::INTERFACE if self.links.len() >= MAX_INTERFACES => return None,
-            block_type::INTERFACE => self.links.push(Link::of_pcapng(body)?),
+            block_type::INTERFACE if self.interfaces.len() >= MAX_INTERFACES => return None,
+            block_type::INTERFACE => self.interfaces.push(DescribedInterface::of_pcapng(body)?),
             block_type::SIMPLE_PACKET => return self.simple_packet(body),
             block_type::ENHANCED_PACKET | block_type::OLD_PACKET => {
                 return self.timed_packet(kind, body);
@@ -141,7 +147,7 @@ impl Section {
     /// A packet of the first interface, which says how much of it is kept.
     fn simple_packet(&self, mut body: Fields) -> Option<BlockContent> {
         let whole = body.next_u32()? as usize;
-        let kept = self.links.first()?.kept;
+        let kept = self.interfaces.first()?.kept;
         let kept = if kept == 0 { whole } else { kept.min(whole) };
         self.packet(0, &body.rest[..kept.min(body.rest.len())], Vec::new())
     }
@@ -157,25 +163,25 @@ impl Section {
         };
         let [high, low, captured, _whole] = body.next_u32s()?;
         let count = u64::from(high) << 32 | u64::from(low);
-        let link = self.links.get(interface as usize)?;
-        self.last = Some(link.time(count / link.units, count % link.units));
+        let link = self.interfaces.get(interface as usize)?;
+        self.last_time = Some(link.time(count / link.units, count % link.units));
         let frame = body.take(captured as usize)?;
         let comments = body.options().filter(|(code, _)| *code == option_code::COMMENT);
         self.packet(interface, frame, comments.map(|(_, comment)| comment.to_vec()).collect())
     }
 
     fn packet(&self, number: u32, frame: &[u8], comments: Vec<Vec<u8>>) -> Option<BlockContent> {
-        let link = self.links.get(number as usize)?;
-        if !link::is_read(link.kind) {
-            return Some(BlockContent::Other(Some(link.kind)));
+        let link = self.interfaces.get(number as usize)?;
+        if !link::is_read(link.link_type) {
+            return Some(BlockContent::Other(Some(link.link_type)));
         }
-        let Some(octets) = link::packet(link.kind, frame) else {
+        let Some(octets) = link::packet(link.link_type, frame) else {
             return Some(BlockContent::Other(None));
         };
-        let number = u32::try_from(self.before + number as usize).unwrap_or(u32::MAX);
-        let id = InterfaceId { number, passed: link::passed_interface(link.kind, frame) };
+        let number = u32::try_from(self.interfaces_before + number as usize).unwrap_or(u32::MAX);
+        let id = InterfaceId { number, passed: link::passed_interface(link.link_type, frame) };
         Some(BlockContent::Packet(Captured {
-            at: self.last,
+            at: self.last_time,
             octets: octets.to_vec(),
             interface: Some(Interface { id, name: link.name.clone() }),
             comments,
@@ -183,23 +189,23 @@ impl Section {
     }
 }
 
-impl Link {
+impl DescribedInterface {
     fn of_pcap(mut head: Fields, units: u64) -> Result<Self, ReadError> {
-        let [_magic, _version, _zone, _accuracy, _kept, kind] =
+        let [_magic, _version, _zone, _accuracy, _kept, link_type] =
             head.next_u32s().ok_or(ReadError::NotACapture)?;
         // The upper half is the length of the checksum after each frame.
-        let kind = kind & 0xffff;
-        if !link::is_read(kind) {
-            return Err(ReadError::LinkType(kind));
+        let link_type = link_type & 0xffff;
+        if !link::is_read(link_type) {
+            return Err(ReadError::LinkType(link_type));
         }
-        Ok(Self { kind, name: None, kept: 0, units, offset: 0 })
+        Ok(Self { link_type, name: None, kept: 0, units, offset: 0 })
     }
 
     fn of_pcapng(mut body: Fields) -> Option<Self> {
-        let kind = body.next_u16()?.into();
+        let link_type = body.next_u16()?.into();
         let _reserved = body.next_u16()?;
         let kept = body.next_u32()? as usize;
-        let mut link = Self { kind, name: None, kept, units: 1_000_000, offset: 0 };
+        let mut link = Self { link_type, name: None, kept, units: 1_000_000, offset: 0 };
         for (code, value) in body.options() {
             let mut number = Fields { rest: value, ..body };
             match code {
@@ -209,7 +215,7 @@ impl Link {
                 option_code::TIME_RESOLUTION => {
                     link.units = value.first().and_then(|it| units(*it)).unwrap_or(link.units);
                 }
-                option_code::TIME_OFFSET => link.offset = number.long_long().unwrap_or(0),
+                option_code::TIME_OFFSET => link.offset = number.next_i64().unwrap_or(0),
                 _ => {}
             }
         }

@@ -1,7 +1,7 @@
 //! Why there is no answer, in words that say what failed and on which address.
 
-use super::{Answer, Family};
-use crate::asking::{Attempt, AttemptFailure, Interruption, Seconds};
+use super::{Answer, Attempt, AttemptFailure, Family, Seconds};
+use crate::syntax::Frame;
 use crate::transport::Transport;
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -54,7 +54,7 @@ pub enum AskError {
         /// The family.
         family: Family,
     },
-    /// A public address was asked within 4 seconds, and [`Pace::Refuse`](super::Pace::Refuse) is set.
+    /// A public address was asked within 4 seconds, and [`Options::pace`](crate::Options::pace) is `Pace::Refuse`.
     #[error("{address} is public and was asked within 4 s: ask again in {}", Seconds(*retry_after))]
     TooSoon {
         /// The address.
@@ -62,11 +62,14 @@ pub enum AskError {
         /// How long it has to be left alone.
         retry_after: Duration,
     },
-    /// [`Client::ask_addresses`](super::Client::ask_addresses) was given no address.
+    /// [`Client::ask_addresses`](crate::Client::ask_addresses) was given no address.
     #[error("there is no address to ask")]
     NothingToAsk,
+    /// [`Options::timeout`](crate::Options::timeout) is zero.
+    #[error("the timeout is 0 s, which leaves no time to ask")]
+    NoTime,
     /// No address answered.
-    #[error("{}", Attempts(attempts, *timeout))]
+    #[error("{}", Attempts(attempts))]
     NoAnswer {
         /// The transport.
         transport: Transport,
@@ -76,7 +79,7 @@ pub enum AskError {
         attempts: Vec<Attempt>,
     },
     /// TCP: connected, but the stream stopped short of its end.
-    #[error("the answer of {} is incomplete: {} came", partial.peer, Octets(partial.octets.len()))]
+    #[error("the answer of {} is incomplete: {} came", partial.peer, octets(partial.octets.len()))]
     Incomplete {
         /// What had come until then, perhaps nothing, with its timing.
         partial: Box<Answer>,
@@ -89,15 +92,38 @@ pub enum AskError {
     Setup(#[source] io::Error),
 }
 
+/// What stops a stream short of its end.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Interruption {
+    /// The server had not ended the stream by the deadline.
+    #[error("no end of the stream within {}", Seconds(*timeout))]
+    Timeout {
+        /// [`Options::timeout`](crate::Options::timeout).
+        timeout: Duration,
+    },
+    /// The stream went on beyond the limit.
+    #[error("more than the limit of {limit} octets")]
+    Limit {
+        /// [`Options::limit`](crate::Options::limit).
+        limit: usize,
+    },
+    /// The connection broke.
+    #[error(transparent)]
+    Broken {
+        /// The system's error.
+        cause: io::Error,
+    },
+}
+
 impl AskError {
     /// Whether the time was over. To ask again, with more time, may succeed.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         match self {
+            Self::NoTime => true,
             Self::Unresolved { cause, .. } => cause.kind() == ErrorKind::TimedOut,
-            Self::NoAnswer { attempts, .. } => {
-                attempts.is_empty() || attempts.iter().any(Attempt::is_open)
-            }
+            Self::NoAnswer { attempts, .. } => attempts.iter().any(Attempt::is_open),
             Self::Incomplete { cause, .. } => matches!(cause, Interruption::Timeout { .. }),
             _ => false,
         }
@@ -113,9 +139,17 @@ impl AskError {
         }
     }
 
+    /// A stream that this has stopped.
+    pub(crate) fn incomplete(mut partial: Answer, cause: Interruption) -> Self {
+        let frame = Frame::of(&partial.octets);
+        let is_limit = matches!(cause, Interruption::Limit { .. });
+        partial.truncated = is_limit || !frame.ended || frame.line.is_empty();
+        Self::Incomplete { partial: Box::new(partial), cause }
+    }
+
     /// An error of the resolver. `std` hides its number, so its words decide: those of glibc, musl, and
     /// the BSDs, which translate them only for programs that call setlocale(3).
-    pub(super) fn unresolved(host: &str, cause: io::Error) -> Self {
+    pub(crate) fn unresolved(host: &str, cause: io::Error) -> Self {
         const UNKNOWN: [&str; 5] = [
             "Name or service not known",
             "No address associated with hostname",
@@ -133,15 +167,11 @@ impl AskError {
 }
 
 /// `connection refused by A; no answer from B …`.
-struct Attempts<'a>(&'a [Attempt], Duration);
+struct Attempts<'a>(&'a [Attempt]);
 
 impl fmt::Display for Attempts<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(attempts, timeout) = self;
-        if attempts.is_empty() {
-            return write!(f, "no time was left to ask within {}", Seconds(*timeout));
-        }
-        for (number, attempt) in attempts.iter().enumerate() {
+        for (number, attempt) in self.0.iter().enumerate() {
             let mark = if number > 0 { "; " } else { "" };
             write!(f, "{mark}{attempt}")?;
         }
@@ -149,20 +179,14 @@ impl fmt::Display for Attempts<'_> {
     }
 }
 
-struct Octets(usize);
-
-impl fmt::Display for Octets {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.0, if self.0 == 1 { "octet" } else { "octets" })
-    }
+/// `1 octet`, `24 octets`.
+pub(crate) fn octets(count: usize) -> String {
+    format!("{count} octet{}", if count == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::asking::AttemptFailure;
-    use crate::transport::Transport;
-    use std::io::ErrorKind;
 
     fn no_answer(transport: Transport, failures: Vec<(&str, AttemptFailure)>) -> AskError {
         let attempt = |(peer, failure): (&str, _)| {
@@ -179,7 +203,10 @@ mod tests {
             Transport::Tcp,
             vec![
                 ("[::1]:13", AttemptFailure::Refused),
-                ("127.0.0.1:13", AttemptFailure::Failed(ErrorKind::NetworkUnreachable.into())),
+                (
+                    "127.0.0.1:13",
+                    AttemptFailure::Failed { cause: ErrorKind::NetworkUnreachable.into() },
+                ),
                 ("127.0.0.2:13", silent),
                 ("127.0.0.3:13", AttemptFailure::Untried),
             ],
@@ -210,9 +237,8 @@ mod tests {
         assert_eq!(of(vec![AttemptFailure::Refused, AttemptFailure::Refused]), (true, false));
         assert_eq!(of(vec![AttemptFailure::Refused, silent()]), (false, true));
         assert_eq!(of(vec![AttemptFailure::Untried]), (false, true));
-        let failed = AttemptFailure::Failed(ErrorKind::NetworkUnreachable.into());
+        let failed = AttemptFailure::Failed { cause: ErrorKind::NetworkUnreachable.into() };
         assert_eq!(of(vec![failed, AttemptFailure::Refused]), (false, false));
-        assert_eq!(of(Vec::new()), (false, true), "resolving took all the time");
         let late = AskError::unresolved("slow.example", ErrorKind::TimedOut.into());
         assert!(late.is_timeout() && !late.is_refused());
     }

@@ -1,6 +1,6 @@
 //! What a server answered, and what it means.
 
-use crate::asking::{Calls, Interruption, Received};
+use super::Calls;
 use crate::clock::Clock;
 use crate::reply::Printable;
 use crate::syntax::{Frame, Offset, Recognised, Unrecognised, recognise};
@@ -32,10 +32,10 @@ pub struct Answer {
     pub peer: SocketAddr,
     /// The octets, as they came and unchecked; show them with [`Answer::text`].
     pub octets: Vec<u8>,
-    /// The datagram was longer than [`Options::limit`](super::Options::limit), or the stream stopped within its
+    /// The datagram was longer than [`Options::limit`](crate::Options::limit), or the stream stopped within its
     /// first line; what is missing is lost.
     pub truncated: bool,
-    /// How long [`Pace::Wait`](super::Pace::Wait) kept the question back, before the timeout began.
+    /// How long `Pace::Wait` of [`Options::pace`](crate::Options::pace) kept the question back, before the timeout began.
     pub waited: Duration,
     /// TCP: from the start until the connection was there.
     pub connected_after: Option<Duration>,
@@ -63,31 +63,6 @@ impl Answer {
     #[must_use]
     pub fn text(&self) -> String {
         Printable::line(&self.octets).to_string()
-    }
-
-    pub(super) fn new(transport: Transport, received: Received) -> Self {
-        Self {
-            transport,
-            peer: received.peer,
-            octets: received.octets,
-            truncated: received.truncated,
-            waited: Duration::ZERO,
-            connected_after: received.connected_after,
-            elapsed: received.elapsed,
-            round_trip: received.round_trip,
-            arrived: clock_at(received.arrived),
-            reads: received.reads,
-            questions: received.questions,
-            calls: Calls::default(),
-        }
-    }
-
-    /// The same of a stream that this has stopped.
-    pub(super) fn stopped_by(self, cause: &Interruption) -> Self {
-        let frame = Frame::of(&self.octets);
-        let limit = matches!(cause, Interruption::Limit { .. });
-        let truncated = limit || !frame.ended || frame.line.is_empty();
-        Self { truncated, ..self }
     }
 
     /// What the reply means. A line that was cut claims no instant: its zone may be cut, too.
@@ -121,7 +96,7 @@ impl Answer {
 ///
 /// Two clocks cannot be read at once, and the kernel may run another thread between the
 /// two: the reading that took least of several counts.
-fn clock_at(moment: Instant) -> Option<DateTime<Utc>> {
+pub(crate) fn clock_at(moment: Instant) -> Option<DateTime<Utc>> {
     const MAX_READING_TIME: Duration = Duration::from_micros(2);
     const MAX_READINGS: usize = 16;
     let mut best: Option<(Duration, Duration, DateTime<Utc>)> = None;
