@@ -1,6 +1,7 @@
 //! An answer in words: the server's line, and under it how it came and what it means.
 
 use super::meaning::printable_line;
+use super::page::Page;
 use super::{human, meaning, plural};
 use crate::client::{Answer, Interruption};
 use crate::syntax::{Flag, Offset, Recognised, ReplyTime, Unrecognised};
@@ -14,15 +15,14 @@ pub(crate) fn text(
     read: &Result<Recognised, Unrecognised>,
     stopped: Option<&Interruption>,
 ) -> String {
+    let mut page = Page::default();
+    page.line(printable_line(&answer.octets));
+    page.paragraph(4, &detail(answer, stopped));
     let meaning = match read {
-        Ok(it) => meaning::lines(it, Some(&offset(answer, it))),
+        Ok(it) => meaning::lines(it, Some(offset(answer, it))),
         Err(error) => meaning::unknown(error),
     };
-    std::iter::once(printable_line(&answer.octets))
-        .chain(meaning::wrapped("    ", &detail(answer, stopped)))
-        .chain(meaning)
-        .collect::<Vec<_>>()
-        .join("\n")
+    page.finish() + meaning.trim_end()
 }
 
 /// The local clock against the server's.
