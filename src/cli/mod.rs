@@ -23,15 +23,15 @@ mod usage_hints;
 mod wire;
 
 use args::{Arguments, Command};
-use clap::Parser;
 use failure::Failure;
+use logging::complain;
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 
 /// Runs the command line of this process: 0 good, 1 bad, 2 usage.
 #[must_use]
 pub fn run_command_line() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let arguments = match Arguments::read() {
         Ok(arguments) => arguments,
         Err(error) => return print_usage(error),
     };
@@ -84,13 +84,6 @@ fn print(text: &str) -> Result<(), Failure> {
         ErrorKind::BrokenPipe => Failure::OutputClosed,
         _ => Failure::output(&error),
     })
-}
-
-/// Prints what went wrong to standard error, unless that is a client's.
-fn complain(text: &str) {
-    if !inherited::client_has_stderr() {
-        logging::complain(text);
-    }
 }
 
 /// Columns of the terminal; where there is none, as many as `COLUMNS` asks for, so that a pager can have them,

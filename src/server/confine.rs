@@ -11,16 +11,18 @@ use crate::sys::{Credentials, Links};
 use std::fmt;
 use std::io;
 
-/// How much of the sandbox has to be in force: no capabilities, no new privileges, Landlock, seccomp.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Sandbox {
-    /// None of it.
-    Off,
-    /// What this system has; [`Confined::missing`] has the rest.
-    #[default]
-    On,
-    /// All of it, or [`ConfineError::Incomplete`].
-    Require,
+named! {
+    /// How much of the sandbox has to be in force: no capabilities, no new privileges, Landlock, seccomp.
+    #[derive(Default)]
+    pub enum Sandbox {
+        /// None of it.
+        Off = "off",
+        /// What this system has; [`Confined::missing`] has the rest.
+        #[default]
+        On = "on",
+        /// All of it, or [`ConfineError::Incomplete`].
+        Require = "require",
+    }
 }
 
 /// A part of the sandbox.
