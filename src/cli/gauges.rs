@@ -15,39 +15,41 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// before the first client is counted once, and clients are added.
 pub(super) struct Source {
     pub metrics: Arc<Metrics>,
-    limits: Limits,
-    /// When the server started, in seconds since 1970.
-    started: Option<i64>,
     /// Connections to the metrics that are open now.
     metrics_clients: Arc<AtomicUsize>,
-    /// Descriptors without clients.
-    without_clients: Option<u64>,
-    max_descriptors: u64,
+    /// The gauges before the first client.
+    at_start: Gauges,
 }
 
 impl Source {
     /// Counts the open descriptors: to be called when all is open that has to be, and before the first client.
     pub(super) fn new(metrics: Arc<Metrics>, limits: Limits) -> Self {
         let handed_over = connections(&metrics);
-        Self {
-            metrics,
-            limits,
+        let at_start = Gauges {
             started: Clock::System.now().map(|now| now.timestamp()),
-            metrics_clients: Arc::default(),
-            without_clients: open_descriptors().map(|open| open.saturating_sub(handed_over)),
+            limits,
+            synchronised: None,
+            open_descriptors: open_descriptors().map(|open| open.saturating_sub(handed_over)),
             max_descriptors: descriptor_limit(),
-        }
+        };
+        Self { metrics, metrics_clients: Arc::default(), at_start }
     }
 
-    pub(super) fn now(&self) -> Gauges {
+    fn now(&self) -> Gauges {
         let metrics_clients = self.metrics_clients.load(Ordering::Relaxed) as u64;
         let clients = connections(&self.metrics) + metrics_clients;
         Gauges {
-            started: self.started,
-            limits: self.limits,
             synchronised: Clock::System.is_synchronised(),
-            open_descriptors: self.without_clients.map(|open| open + clients),
-            max_descriptors: self.max_descriptors,
+            open_descriptors: self.at_start.open_descriptors.map(|open| open + clients),
+            ..self.at_start
+        }
+    }
+
+    /// Logs the counters and the gauges, as SIGUSR1 asks for.
+    pub(super) fn log(&self) {
+        let lines = counters::lines(&self.metrics).into_iter();
+        for line in lines.chain(counters::gauge_lines(&self.now())) {
+            log::info!("SIGUSR1: {line}");
         }
     }
 

@@ -343,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn the_whole_chain_is_told_once_with_what_to_try() {
+    fn the_whole_chain_is_printed_once_with_a_hint() {
         let address = "[::]:13".parse().expect("address");
         let denied = io::Error::from(ErrorKind::PermissionDenied);
         let (transport, why) = (Transport::Tcp, Unavailable::NotPermitted);

@@ -101,7 +101,7 @@ mod tests {
     use std::os::unix::net::UnixDatagram;
 
     #[test]
-    fn two_descriptors_of_one_socket_are_told_from_two_sockets_and_from_files() {
+    fn two_descriptors_of_one_socket_differ_from_two_sockets_and_from_files() {
         let (one, other) = UnixDatagram::pair().expect("a pair");
         let copy = one.try_clone().expect("a second handle");
         assert!(is_one_socket(&one, &copy).expect("open"));

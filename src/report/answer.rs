@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn it_tells_how_the_answer_came() {
+    fn the_line_below_a_reply_says_how_it_came() {
         assert_eq!(
             detail(&answer(Transport::Tcp, 0), None),
             "tcp 127.0.0.1:13, 120 µs: 26 octets in 2 reads, then end of stream"
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn the_offset_is_told_no_finer_than_it_is_known() {
+    fn the_offset_has_no_more_digits_than_are_known() {
         assert!(shown("2026-11-22T14:20:31Z", "2026-11-22T14:20:31Z").starts_with("+0.00 s ±"));
         let agree = "local clock and server agree, as far as this can tell";
         assert_eq!(

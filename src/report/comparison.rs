@@ -149,9 +149,8 @@ const MIN_LATENCIES: usize = 10;
 
 /// One picture of both distributions: rows are ranges of equal ratio, bars are shares of the fullest.
 fn distribution(page: &mut Page, comparison: &Comparison) {
-    let of = |side: &Result<Side, AskError>| match side {
-        Ok(side) => side.latencies.clone(),
-        Err(_) => Latencies::default(),
+    let of = |side: &Result<Side, AskError>| {
+        side.as_ref().map_or_else(|_| Latencies::default(), |side| side.latencies.clone())
     };
     let both = [of(&comparison.tcp), of(&comparison.udp)];
     if both.iter().all(|latencies| latencies.sorted().len() < MIN_LATENCIES) {

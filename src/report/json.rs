@@ -256,7 +256,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_tells_when_the_server_looked_at_its_clock() {
+    fn an_answer_has_its_round_trip_and_when_it_arrived() {
         let target: Target = "127.0.0.1:13".parse().expect("target");
         let arrived = DateTime::from_timestamp(1_795_353_600, 5_999).expect("a date");
         let mut answered = Answer {

@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn an_instant_is_told_with_its_zone() {
+    fn an_instant_is_shown_with_its_zone() {
         let expected = "    means   1982-02-23T01:37:43Z: it names its zone, PST (-08:00)\n    \
                         syntax  rfc867, RFC 867's first example; to the second\n    \
                         note    it contradicts itself: it says Tuesday, but 1982-02-22 was a Monday\n";
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn the_days_and_the_second_to_come_are_told_as_the_code_counts_them() {
+    fn the_days_and_the_second_to_come_are_shown_as_the_code_counts_them() {
         assert_eq!(daylight(2), "daylight time in the US, for 1 day more");
         assert_eq!(daylight(99), "standard time in the US, for 48 days more");
         assert_eq!((daylight(1), daylight(51)), (daylight(51), daylight(1)));
@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unhealthy_server_is_told_in_words() {
+    fn an_unhealthy_server_is_reported_in_words() {
         let sick = "60482 24-06-21 12:00:07 50 0 2 640.9 UTC(NIST) *";
         let recognised = recognise(sick.as_bytes()).expect("a time");
         let fault =

@@ -101,7 +101,7 @@ mod tests {
     use std::net::Ipv4Addr;
 
     #[test]
-    fn a_segment_is_told_by_what_is_special_in_it() {
+    fn a_segment_is_named_by_what_is_special_in_it() {
         assert_eq!(segment(Flags::SYN, ""), "SYN");
         assert_eq!(segment(Flags::SYN | Flags::ACK, ""), "SYN, ACK");
         assert_eq!(segment(Flags::ACK, ""), "ACK");
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_of_a_payload_is_told() {
+    fn what_is_missing_of_a_payload_is_shown() {
         let udp = |carried, fragment_of| {
             label(&packet(Kind::Udp { payload: vec![0; 24] }, carried, fragment_of))
         };
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_that_is_not_whole_or_cannot_be_is_told() {
+    fn a_header_that_is_cut_or_impossible_is_named_so() {
         let label_of = |kind| label(&packet(kind, 0, None));
         assert_eq!(label_of(Kind::Other(6)), "TCP, cut off");
         assert_eq!(label_of(Kind::BadHeader(6)), "TCP, bad header");

@@ -47,7 +47,7 @@ impl Arguments {
         if let (Command::Serve(serve), Some((_, given))) =
             (&mut arguments.command, matches.subcommand())
         {
-            let opener = given.get_many::<Id>(serve::OPENING).and_then(|mut ids| ids.next());
+            let opener = given.get_many::<Id>(workers::OPENING).and_then(|mut ids| ids.next());
             serve.opener = opener.map(|id| format!("--{}", id.as_str().replace('_', "-")));
         }
         Ok(arguments)

@@ -4,7 +4,7 @@ use super::ask::Proto;
 use super::limits::LimitOptions;
 use super::listen_address::{ListenAddress, metrics_address};
 use super::seconds::seconds;
-use super::workers::WorkerOptions;
+use super::workers::{OPENING, WorkerOptions};
 use crate::listen::Listen;
 use crate::server::Sandbox;
 use crate::syntax::{Pattern, Syntax, Zone, ZoneError};
@@ -36,9 +36,6 @@ told of readiness, watchdog and stopping. inetd.conf has it on descriptor 0,
 silent where standard error is the client's socket:
   daytime stream tcp nowait nobody /usr/bin/daytime daytime serve --inetd
   daytime dgram  udp wait   nobody /usr/bin/daytime daytime serve --inetd";
-
-/// The options that open sockets, and have nothing to say where these are open already.
-pub(super) const OPENING: &str = "opening";
 
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new(OPENING).multiple(true))]

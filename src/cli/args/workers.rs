@@ -1,10 +1,13 @@
 //! The options of `daytime serve` about its workers, and what they mean.
 
-use super::serve::OPENING;
 use crate::server::Workers;
 use clap::Args;
 use std::num::NonZeroUsize;
 use std::time::Duration;
+
+/// The group of all options that open sockets, those of `serve` too. They have nothing to say where sockets are handed
+/// over.
+pub(super) const OPENING: &str = "opening";
 
 /// More are hardly meant: each takes a loop and a set of sockets.
 const MAX_WORKERS: usize = 1024;
