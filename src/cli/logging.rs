@@ -93,11 +93,8 @@ fn timestamp(now: Option<DateTime<Utc>>) -> String {
     now.map_or_else(|| "no date".to_owned(), text)
 }
 
-/// Prints what went wrong to standard error, unless that is a client's. Does not report that standard error fails.
+/// Prints what went wrong to standard error. Does not report that standard error fails.
 pub(super) fn complain(text: &str) {
-    if inherited::client_has_stderr() {
-        return;
-    }
     let stderr = STDERR.get();
     // Before the logger has started it may be the journal, too.
     let is_journal = stderr.map_or_else(is_journal, |stderr| stderr.is_journal);

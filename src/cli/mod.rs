@@ -24,7 +24,6 @@ mod wire;
 
 use args::{Arguments, Command};
 use failure::Failure;
-use logging::complain;
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 
@@ -84,6 +83,13 @@ fn print(text: &str) -> Result<(), Failure> {
         ErrorKind::BrokenPipe => Failure::OutputClosed,
         _ => Failure::output(&error),
     })
+}
+
+/// Prints what went wrong to standard error, unless that is a client's.
+fn complain(text: &str) {
+    if !inherited::client_has_stderr() {
+        logging::complain(text);
+    }
 }
 
 /// Columns of the terminal; where there is none, as many as `COLUMNS` asks for, so that a pager can have them,

@@ -93,19 +93,17 @@ fn meaning(recognised: &Recognised) -> String {
                 zone.unwrap_or("")
             )
         }
-        (ReplyTime::WallClock { .. }, _) if recognised.flags.contains(Flag::Truncated) => {
-            format!("{time} on a wall clock somewhere: the line is cut, its zone may be missing")
-        }
-        (ReplyTime::WallClock { .. }, None) => {
-            format!("{time} on a wall clock somewhere: it names no zone")
-        }
-        (ReplyTime::WallClock { .. }, Some(zone))
-            if recognised.flags.contains(Flag::ZoneConflict) =>
-        {
-            format!("{time} on a wall clock somewhere: another zone stands beside {zone}")
-        }
-        (ReplyTime::WallClock { .. }, Some(zone)) => {
-            format!("{time} on a wall clock somewhere: the name {zone} does not fix the offset")
+        (ReplyTime::WallClock { .. }, zone) => {
+            let has = |flag| recognised.flags.contains(flag);
+            let why = match zone {
+                _ if has(Flag::Truncated) => "the line is cut, its zone may be missing".to_owned(),
+                None => "it names no zone".to_owned(),
+                Some(zone) if has(Flag::ZoneConflict) => {
+                    format!("another zone stands beside {zone}")
+                }
+                Some(zone) => format!("the name {zone} does not fix the offset"),
+            };
+            format!("{time} on a wall clock somewhere: {why}")
         }
         (ReplyTime::Ambiguous { candidates }, None) => {
             format!("{time}: {}", candidates.uncertainty())
