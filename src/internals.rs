@@ -13,7 +13,7 @@ use crate::trace::Fate;
 use crate::udp::guard::{Guard, GuardOptions, admit_content};
 use crate::udp::server::Service;
 use crate::wire::conversation::Conversations;
-use crate::wire::read::CaptureReader;
+use crate::wire::read::{CaptureReader, ReadError};
 use crate::wire::times::Times;
 use crate::wire::{Captured, checksum, decode, pcapng};
 use mio::{Events, Poll, net};
@@ -132,17 +132,7 @@ impl ServiceHarness {
     }
 }
 
-/// What is drawn of a packet, from its IP header on; for fuzzing, as what follows.
-#[must_use]
-pub fn draw(octets: &[u8]) -> Option<String> {
-    let packet = decode::decode(octets)?;
-    let role = &Conversations::with(vec![crate::PORT]).assign(None, &packet)?;
-    let (octets, comments) = (octets.to_vec(), Vec::new());
-    let captured = &Captured { at: None, octets, interface: None, comments };
-    Some(Sighting { role, packet: &packet, captured, since_ns: 0, fate: &Fate::Seen }.row())
-}
-
-/// The packet with its checksum completed.
+/// The packet with its checksum completed; for fuzzing, as what follows.
 #[must_use]
 pub fn complete_checksum(octets: &[u8]) -> Vec<u8> {
     let mut packet = octets.to_vec();
@@ -159,22 +149,22 @@ pub struct CaptureFile {
 }
 
 impl CaptureFile {
+    /// One packet, from its IP header on.
+    #[must_use]
+    pub fn of_packet(octets: &[u8]) -> Self {
+        let (octets, comments) = (octets.to_vec(), Vec::new());
+        Self {
+            packets: vec![Captured { at: None, octets, interface: None, comments }],
+            error: None,
+        }
+    }
+
     /// Reads a file.
     #[must_use]
     pub fn read(file: &[u8]) -> Self {
         let mut packets = Vec::new();
-        let mut reading = match CaptureReader::new(file) {
-            Ok(reading) => reading,
-            Err(error) => return Self { packets, error: Some(error.to_string()) },
-        };
-        let error = loop {
-            match reading.next() {
-                Ok(Some(packet)) => packets.push(packet),
-                Ok(None) => break None,
-                Err(error) => break Some(error.to_string()),
-            }
-        };
-        Self { packets, error }
+        let read = read_packets(file, &mut packets);
+        Self { packets, error: read.err().map(|error| error.to_string()) }
     }
 
     /// The octets of each packet, its comments, and its time.
@@ -208,4 +198,12 @@ impl CaptureFile {
         let packets = self.packets.iter().flat_map(|packet| writer.packet(packet));
         pcapng::begin().into_iter().chain(packets).collect()
     }
+}
+
+fn read_packets(file: &[u8], packets: &mut Vec<Captured>) -> Result<(), ReadError> {
+    let mut reader = CaptureReader::new(file)?;
+    while let Some(packet) = reader.next()? {
+        packets.push(packet);
+    }
+    Ok(())
 }

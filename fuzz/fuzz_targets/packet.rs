@@ -5,16 +5,16 @@
 
 mod safe;
 
-use daytime::internals::{complete_checksum, draw};
+use daytime::internals::{CaptureFile, complete_checksum};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|packet: &[u8]| {
-    let drawn = draw(packet);
-    safe::assert_safe(drawn.as_deref().unwrap_or_default());
+    let drawn = CaptureFile::of_packet(packet).show();
+    safe::assert_safe(&drawn.0);
     let completed = complete_checksum(packet);
     assert_eq!(completed.len(), packet.len());
     let changed = completed.iter().zip(packet).filter(|(one, other)| one != other).count();
     assert!(changed <= 2, "{changed} octets changed");
     // Nothing that is drawn depends on it.
-    assert_eq!(draw(&completed), drawn);
+    assert_eq!(CaptureFile::of_packet(&completed).show(), drawn);
 });

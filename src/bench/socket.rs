@@ -169,9 +169,10 @@ fn count_answer(pending: &mut Pending, octets: &[u8], run: &mut Run, now: Durati
 fn count_late(socket: Option<&Socket>, batch: &mut ClientBatch, run: &mut Run) {
     let Some(socket) = socket else { return };
     let now = run.now();
-    while batch.receive(socket, MAX_BATCH_DATAGRAMS, |_| run.record_late(now)).is_ok_and(|received| received > 0)
-    {
-    }
+    while batch
+        .receive(socket, MAX_BATCH_DATAGRAMS, |_| run.record_late(now))
+        .is_ok_and(|received| received > 0)
+    {}
 }
 
 /// Whether the call has to be made again later.

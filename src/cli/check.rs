@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 pub(super) fn run(arguments: &Check, quiet: bool) -> Result<ExitCode, Failure> {
     let default = CheckOptions::default().ask;
-    let ask = arguments.ask.options(arguments.port, arguments.timeout, &default);
+    let ask = arguments.ask.options(arguments.timeout, &default);
     let progress = Progress::start(quiet);
     let mut show = |done, of| progress.show(done, of);
     let checked = check(&arguments.host, &CheckOptions { ask }, &mut show);

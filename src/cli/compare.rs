@@ -7,12 +7,10 @@ use super::progress::Progress;
 use crate::client::AskError;
 use crate::compare::{CompareOptions, Side, compare};
 use crate::report::{chain, comparison, json, plural};
-use crate::transport::PORT;
 use std::process::ExitCode;
 
 pub(super) fn run(arguments: &Compare, quiet: bool) -> Result<ExitCode, Failure> {
-    let (port, default) = (arguments.port.unwrap_or(PORT), CompareOptions::default().ask);
-    let ask = arguments.ask.options(port, arguments.timeout, &default);
+    let ask = arguments.ask.options(arguments.timeout, &CompareOptions::default().ask);
     let options = CompareOptions { count: arguments.count, ask };
     let progress = Progress::start(quiet);
     let mut show = |done, of| progress.show(done, of);

@@ -11,13 +11,16 @@ use std::io;
 use std::process::ExitCode;
 
 /// Why a command ends early.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
     /// The reader closed standard output, as `head` does: no reason to complain, or to go on.
+    #[error("standard output is closed")]
     OutputClosed,
     /// The arguments do not go together with each other or with what there is.
+    #[error("{0}")]
     Usage(String),
     /// What failed, why, and what to try.
+    #[error("{0}")]
     Message(String),
 }
 
@@ -98,15 +101,6 @@ impl Failure {
         if !matches!(self, Self::OutputClosed) {
             complain(&format!("daytime: {self}"));
         }
-    }
-}
-
-impl std::fmt::Display for Failure {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::OutputClosed => "standard output is closed",
-            Self::Usage(message) | Self::Message(message) => message,
-        })
     }
 }
 

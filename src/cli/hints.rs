@@ -22,6 +22,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 /// What to try, if anything is known to help.
 pub(super) type Hint = Option<Cow<'static, str>>;
 
+#[expect(clippy::unnecessary_wraps, reason = "a hint among errors that have none")]
+fn hint(text: impl Into<Cow<'static, str>>) -> Hint {
+    Some(text.into())
+}
+
 /// An error that a command may end with.
 pub(super) trait Hints: Error + Sized + 'static {
     fn hint(&self) -> Hint;
@@ -34,47 +39,45 @@ pub(super) trait Hints: Error + Sized + 'static {
 
 impl Hints for AskError {
     fn hint(&self) -> Hint {
-        let hint = match self {
-            Self::NoAnswer { transport, attempts, .. } => {
-                return attempts_hint(*transport, attempts);
-            }
+        match self {
+            Self::NoAnswer { transport, attempts, .. } => attempts_hint(*transport, attempts),
             Self::Unresolved { cause, .. } if cause.kind() == io::ErrorKind::TimedOut => {
-                "a longer --timeout may help"
+                hint("a longer --timeout may help")
             }
             Self::UnknownHost { host, .. } | Self::Unresolved { host, .. }
                 if host.contains(':') =>
             {
-                "an IPv6 address with a port goes in brackets: [::1]:9999"
+                hint("an IPv6 address with a port goes in brackets: [::1]:9999")
             }
             Self::UnknownHost { .. } | Self::Unresolved { .. } => {
-                "is the name right, and is there a resolver?"
+                hint("is the name right, and is there a resolver?")
             }
-            Self::NoAddress { .. } => "try without -4 and -6",
-            Self::Incomplete { partial, cause } => return incomplete_hint(partial, cause),
-            _ => return None,
-        };
-        Some(hint.into())
+            Self::NoAddress { .. } => hint("try without -4 and -6"),
+            Self::Incomplete { partial, cause } => incomplete_hint(partial, cause),
+            _ => None,
+        }
     }
 }
 
 fn attempts_hint(transport: Transport, attempts: &[Attempt]) -> Hint {
     let any = |wanted: fn(&Attempt) -> bool| attempts.iter().any(wanted);
     let refused = |it: &&Attempt| matches!(it.failure, AttemptFailure::Refused);
-    let hint = if let Some(Attempt { peer, .. }) = attempts.iter().find(refused) {
-        return Some(refused_hint(transport, *peer));
+    if let Some(Attempt { peer, .. }) = attempts.iter().find(refused) {
+        Some(refused_hint(transport, *peer))
     } else if any(|it| matches!(it.failure, AttemptFailure::Silent { questions: 0, .. })) {
-        "a firewall may drop the question, or the host is down; a longer --timeout may help"
+        hint("a firewall may drop the question, or the host is down; a longer --timeout may help")
     } else if any(|it| matches!(it.failure, AttemptFailure::Silent { .. })) {
-        "UDP does not report whether the question or the answer was lost, or no server is there; \
-         try --proto tcp"
+        hint(
+            "UDP does not report whether the question or the answer was lost, or no server is \
+             there; try --proto tcp",
+        )
     } else if any(|it| ends_like_a_port(&it.peer)) {
-        "is there a route? An IPv6 address with a port goes in brackets: [::1]:9999"
+        hint("is there a route? An IPv6 address with a port goes in brackets: [::1]:9999")
     } else if any(|it| it.peer.is_ipv6()) {
-        "can this host reach it? `ip -6 address` and `ip -6 route` list what it has"
+        hint("can this host reach it? `ip -6 address` and `ip -6 route` list what it has")
     } else {
-        return None;
-    };
-    Some(hint.into())
+        None
+    }
 }
 
 /// Returns the hint for a refused connection. On loopback it names the command that starts a server.
@@ -110,33 +113,31 @@ fn ends_like_a_port(address: &SocketAddr) -> bool {
 }
 
 fn incomplete_hint(partial: &Answer, cause: &Interruption) -> Hint {
-    let hint = match cause {
+    match cause {
         Interruption::Timeout { .. } if !partial.truncated => {
-            "the line is whole, but RFC 867 has the server close the connection after it"
+            hint("the line is whole, but RFC 867 has the server close the connection after it")
         }
-        Interruption::Timeout { .. } => "a longer --timeout may help",
+        Interruption::Timeout { .. } => hint("a longer --timeout may help"),
         Interruption::Limit { limit } if *limit < MAX_LIMIT as usize => {
-            "--limit takes more of it, up to 65535 octets"
+            hint("--limit takes more of it, up to 65535 octets")
         }
-        _ => return None,
-    };
-    Some(hint.into())
+        _ => None,
+    }
 }
 
 impl Hints for CompareError {
     fn hint(&self) -> Hint {
-        let hint = match self {
-            Self::Ask(cause) => return cause.hint(),
-            Self::Public { .. } => {
+        match self {
+            Self::Ask(cause) => cause.hint(),
+            Self::Public { .. } => hint(
                 "without HOST, compare starts a server of its own; --impolite asks this one all \
-                 the same, if it is yours"
-            }
-            Self::NoAnswer { .. } => {
-                "is a server running, or is --timeout too short? Without HOST, compare starts one"
-            }
-            _ => return None,
-        };
-        Some(hint.into())
+                 the same, if it is yours",
+            ),
+            Self::NoAnswer { .. } => hint(
+                "is a server running, or is --timeout too short? Without HOST, compare starts one",
+            ),
+            _ => None,
+        }
     }
 
     fn message(&self) -> String {
@@ -151,49 +152,45 @@ impl Hints for CompareError {
 
 impl Hints for BenchError {
     fn hint(&self) -> Hint {
-        let hint = match self {
-            Self::Ask(cause) => return cause.hint(),
+        match self {
+            Self::Ask(cause) => cause.hint(),
             Self::Descriptors { .. } => {
-                "choose a smaller --concurrency, or raise the hard limit (`ulimit -Hn`)"
+                hint("choose a smaller --concurrency, or raise the hard limit (`ulimit -Hn`)")
             }
             Self::Ports { .. } => {
-                "choose a smaller --concurrency, or widen net.ipv4.ip_local_port_range"
+                hint("choose a smaller --concurrency, or widen net.ipv4.ip_local_port_range")
             }
-            Self::Public { .. } => "--impolite asks it all the same, if it is yours",
-            _ => return None,
-        };
-        Some(hint.into())
+            Self::Public { .. } => hint("--impolite asks it all the same, if it is yours"),
+            _ => None,
+        }
     }
 }
 
 impl Hints for ServeError {
     fn hint(&self) -> Hint {
-        let hint = match self {
+        let own_hint = match self {
             Self::Listen(error) => error.hint(),
-            Self::ClockUnknown(_) => Some(
+            Self::ClockUnknown(_) => hint(
                 "--require-sync needs that call: allow adjtimex and clock_adjtime in the filter of \
-                 system calls (under systemd without ProtectClock=), or leave --require-sync out"
-                    .into(),
+                 system calls (under systemd without ProtectClock=), or leave --require-sync out",
             ),
             _ => None,
         };
-        hint.or_else(|| descriptor_hint(self))
+        own_hint.or_else(|| descriptor_hint(self))
     }
 }
 
 /// Returns the hint for an endpoint that cannot be served.
 pub(super) fn metrics_hint(error: &ServeError) -> Hint {
-    let hint = match error {
-        ServeError::Listen(ListenError::Open { why: Unavailable::InUse, .. }) => {
-            "is another program there? `ss -lntp` shows which; or choose another port for --metrics"
-        }
+    match error {
+        ServeError::Listen(ListenError::Open { why: Unavailable::InUse, .. }) => hint(
+            "is another program there? `ss -lntp` shows which; or choose another port for --metrics",
+        ),
         ServeError::Listen(ListenError::Open { why: Unavailable::NotPermitted, .. }) => {
-            "ports below 1024 need a privilege: choose another for --metrics"
+            hint("ports below 1024 need a privilege: choose another for --metrics")
         }
-        ServeError::Listen(listen) => return listen.hint().or_else(|| descriptor_hint(error)),
-        _ => return descriptor_hint(error),
-    };
-    Some(hint.into())
+        _ => error.hint(),
+    }
 }
 
 pub(super) const RAISE_LIMIT: &str = "with `ulimit -n` or LimitNOFILE= in a systemd unit";
@@ -213,7 +210,7 @@ impl Hints for ListenError {
         match self {
             Self::Open { address, why, .. } => unavailable_hint(*address, *why),
             Self::NotServable { descriptor, .. } if descriptor == "descriptor 0" => {
-                Some("--inetd is for inetd and its kin, which put a socket there".into())
+                hint("--inetd is for inetd and its kin, which put a socket there")
             }
             _ => None,
         }
@@ -221,101 +218,94 @@ impl Hints for ListenError {
 }
 
 fn unavailable_hint(address: SocketAddr, why: Unavailable) -> Hint {
-    let hint = match (why, address) {
-        (Unavailable::InUse, _) if address.ip().is_unspecified() => {
+    match (why, address) {
+        (Unavailable::InUse, _) if address.ip().is_unspecified() => hint(
             "is another server there? Choose another --port; and [::] takes IPv4 too, so do not \
-             list 0.0.0.0 beside it, or add --only-v6"
-        }
+             list 0.0.0.0 beside it, or add --only-v6",
+        ),
         (Unavailable::InUse, _) => {
-            "is another server there? `ss -lntup` shows who has it; or choose another --port"
+            hint("is another server there? `ss -lntup` shows who has it; or choose another --port")
         }
-        (Unavailable::NotPermitted, _) => {
+        (Unavailable::NotPermitted, _) => hint(
             "ports below 1024 need a privilege: use --port 9999, or as root \
-             `setcap cap_net_bind_service=+ep` on the daytime binary"
-        }
-        (Unavailable::NotThisHost, _) if ends_like_a_port(&address) => {
+             `setcap cap_net_bind_service=+ep` on the daytime binary",
+        ),
+        (Unavailable::NotThisHost, _) if ends_like_a_port(&address) => hint(
             "no interface of this host has that address; an IPv6 address with a port goes in \
-             brackets: [::1]:9999"
-        }
+             brackets: [::1]:9999",
+        ),
         (Unavailable::NotThisHost, _) => {
             let family = if address.is_ipv6() { "-6" } else { "-4" };
-            let hint = format!(
+            hint(format!(
                 "no interface of this host has that address: `ip {family} address` lists those \
                  there are. For one that comes later, FreeBind=yes in a systemd socket unit"
-            );
-            return Some(hint.into());
+            ))
         }
-        (Unavailable::NoFamily, _) => "this machine has no such address family; --listen another",
+        (Unavailable::NoFamily, _) => {
+            hint("this machine has no such address family; --listen another")
+        }
         (Unavailable::Other, SocketAddr::V6(address))
             if address.ip().is_unicast_link_local() && address.scope_id() == 0 =>
         {
-            "a link-local address needs its interface: fe80::1%eth0"
+            hint("a link-local address needs its interface: fe80::1%eth0")
         }
-        (Unavailable::Other, _) => return None,
-    };
-    Some(hint.into())
+        (Unavailable::Other, _) => None,
+    }
 }
 
 impl Hints for ConfineError {
     fn hint(&self) -> Hint {
-        let hint = match self {
-            Self::UnknownUser { .. } => "`getent passwd` lists those there are",
-            Self::UnknownGroup { .. } => "`getent group` lists those there are",
-            Self::NoGroup { .. } => "name one with --group",
-            Self::Root { .. } => "name one without privileges, such as nobody",
-            Self::Become { source, .. } if source.kind() != io::ErrorKind::PermissionDenied => {
-                return None;
-            }
-            Self::Become { .. } if sys::is_root() => {
+        match self {
+            Self::UnknownUser { .. } => hint("`getent passwd` lists those there are"),
+            Self::UnknownGroup { .. } => hint("`getent group` lists those there are"),
+            Self::NoGroup { .. } => hint("name one with --group"),
+            Self::Root { .. } => hint("name one without privileges, such as nobody"),
+            Self::Become { source, .. } if source.kind() != io::ErrorKind::PermissionDenied => None,
+            Self::Become { .. } if sys::is_root() => hint(
                 "this root may not, as in some containers and user namespaces: grant it CAP_SETUID \
-                 and CAP_SETGID, or leave --user out"
-            }
-            Self::Become { .. } => "only root may; start it as root, or leave --user out",
-            Self::Incomplete { .. } => "--sandbox on goes on with what there is",
-            _ => return None,
-        };
-        Some(hint.into())
+                 and CAP_SETGID, or leave --user out",
+            ),
+            Self::Become { .. } => hint("only root may; start it as root, or leave --user out"),
+            Self::Incomplete { .. } => hint("--sandbox on goes on with what there is"),
+            _ => None,
+        }
     }
 }
 
 impl Hints for CaptureError {
     fn hint(&self) -> Hint {
         let printable = |name: &String| Printable(name.as_bytes()).to_string();
-        let hint = match self {
-            Self::NotPermitted(_) => {
+        match self {
+            Self::NotPermitted(_) => hint(
                 "that takes CAP_NET_RAW: run it as root, or as root once `setcap cap_net_raw+ep` on \
-                 the daytime binary; `daytime wire --netns` shows an exchange without either"
-                    .into()
-            }
+                 the daytime binary; `daytime wire --netns` shows an exchange without either",
+            ),
             Self::NoInterface { existing, .. } => {
                 let there: Vec<String> = existing.iter().map(printable).collect();
-                format!("there are {}; without one it is all of them", there.join(", ")).into()
+                hint(format!("there are {}; without one it is all of them", there.join(", ")))
             }
             Self::Down(name) => {
-                format!("`ip link set dev {} up` brings it up", printable(name)).into()
+                hint(format!("`ip link set dev {} up` brings it up", printable(name)))
             }
-            Self::WentDown(_) | Self::Failed(_) => return None,
-        };
-        Some(hint)
+            Self::WentDown(_) | Self::Failed(_) => None,
+        }
     }
 }
 
 impl Hints for ReadError {
     fn hint(&self) -> Hint {
-        let hint = match self {
+        match self {
             Self::Compressed(compression) => {
-                let hint = format!("`{compression} -dc FILE | daytime wire --read -` unpacks it");
-                return Some(hint.into());
+                hint(format!("`{compression} -dc FILE | daytime wire --read -` unpacks it"))
             }
             Self::NotACapture | Self::Empty => {
-                "`tcpdump -w` or `daytime wire --pcapng` write such files"
+                hint("`tcpdump -w` or `daytime wire --pcapng` write such files")
             }
-            Self::LinkType(_) => "Wireshark may save it with another",
-            Self::Cut(..) => "what is shown is all that there is of it",
-            Self::Damaged(..) => "the packets shown come before that",
-            Self::Io(_) => return None,
-        };
-        Some(hint.into())
+            Self::LinkType(_) => hint("Wireshark may save it with another"),
+            Self::Cut(..) => hint("what is shown is all that there is of it"),
+            Self::Damaged(..) => hint("the packets shown come before that"),
+            Self::Io(_) => None,
+        }
     }
 }
 
@@ -357,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn the_whole_chain_is_told_once_with_what_to_try() {
+    fn the_whole_chain_is_printed_once_with_a_hint() {
         let address = "[::]:13".parse().expect("address");
         let denied = io::Error::from(ErrorKind::PermissionDenied);
         let (transport, why) = (Transport::Tcp, Unavailable::NotPermitted);

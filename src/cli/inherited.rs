@@ -43,9 +43,9 @@ impl InheritedSockets {
     }
 
     /// The first option that would open what is handed over, open.
-    pub(super) fn contradicts(&self, arguments: &Serve) -> Option<&'static str> {
+    pub(super) fn contradicts<'a>(&self, arguments: &'a Serve) -> Option<&'a str> {
         let metrics = self.metrics.is_some() && arguments.metrics.is_some();
-        let services = self.services.as_ref().and(option_of_openers(arguments));
+        let services = self.services.as_ref().and(arguments.opener.as_deref());
         services.or_else(|| metrics.then_some("--metrics"))
     }
 }
@@ -72,24 +72,6 @@ pub(super) fn until(arguments: &Serve) -> Until {
         (None, Some(idle)) => Until::Idle(idle),
         (None, None) => Until::Stopped,
     }
-}
-
-/// The first option that has nothing to say where the sockets are open already.
-fn option_of_openers(arguments: &Serve) -> Option<&'static str> {
-    let given = [
-        (!arguments.listen.is_empty(), "--listen"),
-        (arguments.port.is_some(), "--port"),
-        (arguments.proto.is_some(), "--proto"),
-        (arguments.workers.workers.is_some(), "--workers"),
-        (arguments.workers.no_reuse_port, "--no-reuse-port"),
-        (arguments.backlog.is_some(), "--backlog"),
-        (arguments.reuse_address, "--reuse-address"),
-        (arguments.no_reuse_address, "--no-reuse-address"),
-        (arguments.only_v6, "--only-v6"),
-        (arguments.receive_buffer.is_some(), "--receive-buffer"),
-        (arguments.send_buffer.is_some(), "--send-buffer"),
-    ];
-    given.into_iter().find_map(|(given, option)| given.then_some(option))
 }
 
 /// True if what is written to standard error would go to a client: inetd makes its socket
@@ -119,7 +101,7 @@ mod tests {
     use std::os::unix::net::UnixDatagram;
 
     #[test]
-    fn two_descriptors_of_one_socket_are_told_from_two_sockets_and_from_files() {
+    fn two_descriptors_of_one_socket_differ_from_two_sockets_and_from_files() {
         let (one, other) = UnixDatagram::pair().expect("a pair");
         let copy = one.try_clone().expect("a second handle");
         assert!(is_one_socket(&one, &copy).expect("open"));

@@ -93,7 +93,7 @@ fn timestamp(now: Option<DateTime<Utc>>) -> String {
     now.map_or_else(|| "no date".to_owned(), text)
 }
 
-/// Prints what went wrong to standard error; a failure to do so has no place to go to.
+/// Prints what went wrong to standard error. Does not report that standard error fails.
 pub(super) fn complain(text: &str) {
     let stderr = STDERR.get();
     // Before the logger has started it may be the journal, too.

@@ -23,7 +23,6 @@ mod usage_hints;
 mod wire;
 
 use args::{Arguments, Command};
-use clap::Parser;
 use failure::Failure;
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
@@ -31,7 +30,7 @@ use std::process::ExitCode;
 /// Runs the command line of this process: 0 good, 1 bad, 2 usage.
 #[must_use]
 pub fn run_command_line() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let arguments = match Arguments::read() {
         Ok(arguments) => arguments,
         Err(error) => return print_usage(error),
     };
@@ -46,7 +45,7 @@ pub fn run_command_line() -> ExitCode {
         );
     }
     let done = match arguments.command {
-        Command::Serve(serve) => serve::run(*serve),
+        Command::Serve(serve) => serve::run(&serve),
         Command::Query(query) => query::run(&query, arguments.verbosity.quiet),
         Command::Compare(compare) => compare::run(&compare, arguments.verbosity.quiet),
         Command::Check(check) => check::run(&check, arguments.verbosity.quiet),

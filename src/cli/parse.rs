@@ -18,12 +18,15 @@ const MAX_REPLY_OCTETS: usize = 64 * 1024;
 
 pub(super) fn run(parse: &Parse, quiet: bool) -> Result<ExitCode, Failure> {
     let format = Format { json: parse.json, quiet };
-    let printed = Input::open(parse.file.as_deref()).and_then(|mut input| {
+    let printed = open(parse.file.as_deref()).and_then(|(name, input)| {
+        let output = |reply: io::Result<(Option<u64>, Vec<u8>)>| match reply {
+            Ok((line, octets)) => Ok(format.reply(line, &octets)),
+            Err(error) => Err(Failure::Message(format!("cannot read {name}: {error}"))),
+        };
         if parse.lines {
-            let lines = input.lines();
-            print_all(lines.map(|line| line.map(|(number, it)| format.reply(Some(number), &it))))
+            print_all(lines(input).map(output))
         } else {
-            print_all(iter::once_with(|| Ok(format.reply(None, &input.read_whole()?))))
+            print_all(iter::once_with(|| Ok((None, read_whole(input)?))).map(output))
         }
     });
     if let (true, Err(failure @ Failure::Message(_))) = (parse.json, &printed) {
@@ -32,70 +35,55 @@ pub(super) fn run(parse: &Parse, quiet: bool) -> Result<ExitCode, Failure> {
     printed
 }
 
-/// A file with replies. A reply longer than [`MAX_REPLY_OCTETS`] is read as far as one octet beyond.
-struct Input {
-    name: String,
-    octets: Box<dyn BufRead>,
+/// Opens a file with replies. Returns its name too, for errors.
+fn open(path: Option<&Path>) -> Result<(String, Box<dyn BufRead>), Failure> {
+    let Some(path) = path.filter(|path| *path != Path::new("-")) else {
+        if io::stdin().is_terminal() {
+            complain("daytime: reading a reply from the terminal, until Ctrl-D");
+        }
+        return Ok(("standard input".to_owned(), Box::new(io::stdin().lock())));
+    };
+    let name = Printable(path.as_os_str().as_encoded_bytes()).to_string();
+    match File::open(path) {
+        Ok(file) => Ok((name, Box::new(BufReader::new(file)))),
+        Err(error) => {
+            let reply = path.to_str().is_some_and(|text| recognise(text.as_bytes()).is_ok());
+            let hint = if reply { ": to have a reply read, pipe it in" } else { "" };
+            Err(Failure::Message(format!("cannot open {name}: {error}{hint}")))
+        }
+    }
 }
 
-impl Input {
-    fn open(path: Option<&Path>) -> Result<Self, Failure> {
-        let Some(path) = path.filter(|path| *path != Path::new("-")) else {
-            if io::stdin().is_terminal() {
-                complain("daytime: reading a reply from the terminal, until Ctrl-D");
-            }
-            let (name, octets) = ("standard input".to_owned(), Box::new(io::stdin().lock()));
-            return Ok(Self { name, octets });
-        };
-        let name = Printable(path.as_os_str().as_encoded_bytes()).to_string();
-        match File::open(path) {
-            Ok(file) => Ok(Self { name, octets: Box::new(BufReader::new(file)) }),
-            Err(error) => {
-                let reply = path.to_str().is_some_and(|text| recognise(text.as_bytes()).is_ok());
-                let hint = if reply { ": to have a reply read, pipe it in" } else { "" };
-                Err(Failure::Message(format!("cannot open {name}: {error}{hint}")))
-            }
-        }
-    }
+/// Limits what is read of a reply: one octet more than [`MAX_REPLY_OCTETS`] tells "just full" from "too long".
+fn limited<R: BufRead>(input: &mut R) -> io::Take<&mut R> {
+    input.take(MAX_REPLY_OCTETS as u64 + 1)
+}
 
-    /// All of it as one reply.
-    fn read_whole(&mut self) -> Result<Vec<u8>, Failure> {
-        self.read(|octets, reply| octets.read_to_end(reply))
-    }
+/// Reads the whole input as one reply.
+fn read_whole(mut input: impl BufRead) -> io::Result<Vec<u8>> {
+    let mut reply = Vec::new();
+    limited(&mut input).read_to_end(&mut reply)?;
+    Ok(reply)
+}
 
-    /// Each line that is not blank, with its number. NIST's servers send a blank line before each reply.
-    fn lines(&mut self) -> impl Iterator<Item = Result<(u64, Vec<u8>), Failure>> {
-        let is_blank = |line: &[u8]| !is_too_long(line) && line.trim_ascii().is_empty();
-        let lines = (1..).map_while(move |number| match self.line() {
-            Ok(line) if line.is_empty() => None,
-            line => Some(line.map(|line| (number, line))),
-        });
-        lines.filter(move |line| !matches!(line, Ok((_, line)) if is_blank(line)))
-    }
+/// Reads each line that is not blank, with its number. NIST's servers send a blank line before each reply.
+fn lines(mut input: impl BufRead) -> impl Iterator<Item = io::Result<(Option<u64>, Vec<u8>)>> {
+    let is_blank = |line: &[u8]| !is_too_long(line) && line.trim_ascii().is_empty();
+    let lines = (1..).map_while(move |number| match read_line(&mut input) {
+        Ok(line) if line.is_empty() => None,
+        line => Some(line.map(|line| (Some(number), line))),
+    });
+    lines.filter(move |line| !matches!(line, Ok((_, line)) if is_blank(line)))
+}
 
-    /// The next line with its end; empty at the end of the input.
-    fn line(&mut self) -> Result<Vec<u8>, Failure> {
-        let line = self.read(|octets, line| octets.read_until(b'\n', line))?;
-        if is_too_long(&line) && !line.ends_with(b"\n") {
-            self.octets.skip_until(b'\n').map_err(|error| self.unreadable(&error))?;
-        }
-        Ok(line)
+/// Reads the next line with its end; it is empty at the end of the input.
+fn read_line(input: &mut impl BufRead) -> io::Result<Vec<u8>> {
+    let mut line = Vec::new();
+    limited(input).read_until(b'\n', &mut line)?;
+    if is_too_long(&line) && !line.ends_with(b"\n") {
+        input.skip_until(b'\n')?;
     }
-
-    fn read(
-        &mut self,
-        read: impl FnOnce(&mut io::Take<&mut Box<dyn BufRead>>, &mut Vec<u8>) -> io::Result<usize>,
-    ) -> Result<Vec<u8>, Failure> {
-        let mut reply = Vec::new();
-        // One octet beyond tells "just full" from "too long".
-        let mut octets = (&mut self.octets).take(MAX_REPLY_OCTETS as u64 + 1);
-        read(&mut octets, &mut reply).map_err(|error| self.unreadable(&error))?;
-        Ok(reply)
-    }
-
-    fn unreadable(&self, error: &io::Error) -> Failure {
-        Failure::Message(format!("cannot read {}: {error}", self.name))
-    }
+    Ok(line)
 }
 
 fn is_too_long(reply: &[u8]) -> bool {
@@ -112,11 +100,7 @@ impl Format {
             _ if self.json => format!("{}\n", json::saved(line, octets, &recognised)),
             Ok(it) if self.quiet => format!("{}\n", meaning::time(it)),
             Ok(it) => {
-                format!(
-                    "{}\n{}\n",
-                    meaning::printable_line(octets),
-                    meaning::lines(it, None).join("\n")
-                )
+                format!("{}\n{}", meaning::printable_line(octets), meaning::lines(it, None))
             }
             Err(_) if self.quiet => String::new(),
             Err(_) => format!("{}\n", meaning::printable_line(octets)),
@@ -144,7 +128,7 @@ fn fault(line: Option<u64>, recognised: &Result<Recognised, Unrecognised>) -> Op
         }
         Ok(_) => None,
         Err(error) => {
-            let hints = meaning::hints(&error.flags).into_iter().map(|hint| format!("; {hint}"));
+            let hints = meaning::hints(error).map(|hint| format!("; {hint}"));
             Some(format!("not a time: {error}{}", hints.collect::<String>()))
         }
     }

@@ -41,13 +41,9 @@ impl Progress {
     }
 
     fn with(wanted: bool, template: &str) -> Self {
-        let bar = wanted.then(|| {
-            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
-            match ProgressStyle::with_template(template) {
-                Ok(style) => bar.with_style(style),
-                Err(_) => bar,
-            }
-        });
+        let style = ProgressStyle::with_template(template);
+        let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+        let bar = wanted.then(|| ProgressBar::hidden().with_style(style));
         Self { bar, started: Instant::now() }
     }
 

@@ -13,7 +13,7 @@ pub(super) fn run(query: &Query, quiet: bool) -> Result<ExitCode, Failure> {
     let options = Options {
         retries: query.retries,
         limit: query.limit as usize,
-        ..query.ask.options(query.port, query.timeout, &Options::default())
+        ..query.ask.options(query.timeout, &Options::default())
     };
     let (mut client, format) = (Client::new()?, Format { json: query.json, quiet });
     let rounds = (0..query.count).flat_map(|round| {

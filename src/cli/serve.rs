@@ -1,7 +1,7 @@
 //! `daytime serve`.
 
-use super::args::{Proto, Serve, ZoneOption};
-use super::descriptors::{open_descriptors, raise_descriptor_limit, require_descriptors};
+use super::args::Serve;
+use super::descriptors::{raise_descriptor_limit, require_descriptors};
 use super::failure::Failure;
 use super::inherited::InheritedSockets;
 use super::nonblocking::NonBlocking;
@@ -10,53 +10,52 @@ use super::{gauges, inherited};
 use crate::clock::Clock;
 use crate::listen::{Inherited, Listen};
 use crate::metrics::{Event, Metrics};
-use crate::report::{counters, json, plural};
+use crate::report::{json, plural};
 use crate::server::endpoint::Endpoint;
 use crate::server::{
     Bound, Config, ConfineError, Confined, Confinement, Identity, ServeError, Server, Supervisor,
 };
 use crate::syntax::{Syntax, Zone};
 use crate::tcp::server::Drain;
-use crate::transport::PORT;
 use std::io;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-pub(super) fn run(arguments: Serve) -> Result<ExitCode, Failure> {
-    let (json, inetd, zone) = (arguments.json, arguments.inetd.is_some(), arguments.zone);
-    let handed_over = InheritedSockets::take(&arguments)?; // first, while no other socket is open
+pub(super) fn run(arguments: &Serve) -> Result<ExitCode, Failure> {
+    let handed_over = InheritedSockets::take(arguments)?; // first, while no other socket is open
     let syntax = arguments.strftime.clone().map_or(arguments.syntax.clone(), Syntax::Strftime);
-    refuse_contradiction(&arguments, &syntax, &handed_over)?;
-    let confinement = confinement(&arguments)?;
+    refuse_contradiction(arguments, &syntax, &handed_over)?;
+    let confinement = confinement(arguments)?;
     raise_descriptor_limit();
     let endpoint = endpoint(handed_over.metrics, arguments.metrics)?;
-    let limits = arguments.limits.limits();
     let mut server = server(handed_over.services, config(arguments, syntax))?;
-    let gauges = Arc::new(gauges::Source::new(server.metrics(), limits));
     let stdout = NonBlocking::new(io::stdout());
     let signals = CaughtSignals::new().map_err(|error| Failure::signals(&error))?;
-    check_descriptors(&gauges, endpoint.as_ref(), &server)?;
+    let gauges = Arc::new(gauges::Source::new(server.metrics(), arguments.limits.limits()));
+    let for_metrics = endpoint.as_ref().map(|_| Endpoint::DESCRIPTORS);
+    require_descriptors(for_metrics.unwrap_or(server.accepts().into()))?;
     // What is to be opened is open by here, and no other thread has been started.
     let confining = confinement.begin()?;
-    let confining = if zone.is_local { confining.reading_links() } else { confining };
+    let confining = if arguments.zone.is_local { confining.reading_links() } else { confining };
     // Before a client learns that the server is there: it may be asked to stop at once.
-    let stop_request = signals.act(controls(&server, zone, Arc::clone(&gauges)));
-    let stop_request = stop_request.map_err(|error| Failure::signals(&error))?;
-    let answering = endpoint.map(|endpoint| gauges.answer_on(endpoint)).transpose();
-    let answering = answering.map_err(|error| Failure::metrics(&error))?;
+    let (shutdown, shared_zone, zone_option) = (server.shutdown(), server.zone(), arguments.zone);
+    let controls =
+        Controls { shutdown, gauges: Arc::clone(&gauges), zone: shared_zone, zone_option };
+    let signals = signals.act(controls).map_err(|error| Failure::signals(&error))?;
+    let answering = endpoint.map(|endpoint| gauges.answer_on(endpoint)).transpose()?;
     server.start_threads()?;
     // From here on nothing can be opened and no thread started.
     let confined = confining.finish(&server)?;
     log_settings(&server);
     log_confinement(&confined);
-    if !inetd {
+    if arguments.inetd.is_none() {
         let metrics_at = answering.as_ref().map(|answering| answering.address);
-        print_at_once(&stdout, &addresses(server.bound(), metrics_at, json))?;
+        print_at_once(&stdout, &addresses(server.bound(), metrics_at, arguments.json))?;
     }
     server.run()?;
     drop(answering);
-    stop_request.wait(); // the signal is in the log before the totals
+    signals.end(); // the signal is in the log before the totals
     log_totals(&gauges.metrics);
     Ok(ExitCode::SUCCESS)
 }
@@ -90,21 +89,6 @@ fn refuse_contradiction(
     contradiction.map_or(Ok(()), |why| Err(Failure::Usage(why)))
 }
 
-/// Notes how many descriptors are open, and that enough are left.
-fn check_descriptors(
-    gauges: &gauges::Source,
-    endpoint: Option<&Endpoint>,
-    server: &Server,
-) -> Result<(), Failure> {
-    if let Some(open) = open_descriptors() {
-        gauges.note_open(open);
-    }
-    require_descriptors(match endpoint {
-        Some(_) => Endpoint::DESCRIPTORS,
-        None => server.accepts().into(),
-    })
-}
-
 /// On the sockets that were handed over, or on our own; with the supervisor, if there is one.
 fn server(inherited: Option<Vec<Inherited>>, config: Config) -> Result<Server, ServeError> {
     let server = match inherited {
@@ -121,26 +105,25 @@ fn confinement(arguments: &Serve) -> Result<Confinement, ConfineError> {
     let group = arguments.group.as_deref();
     let find = |user: &String| Identity::find(user, group);
     let identity = arguments.user.as_ref().map(find).transpose()?;
-    Ok(Confinement { identity, sandbox: arguments.sandbox.into() })
+    Ok(Confinement { identity, sandbox: arguments.sandbox })
 }
 
-fn config(arguments: Serve, syntax: Syntax) -> Config {
-    let port = arguments.port.unwrap_or(PORT);
-    let until = inherited::until(&arguments);
-    let listen: Vec<_> = arguments.listen.into_iter().map(|on| on.with_port(port)).collect();
+fn config(arguments: &Serve, syntax: Syntax) -> Config {
+    let port = arguments.port;
+    let listen: Vec<_> = arguments.listen.iter().map(|on| on.with_port(port)).collect();
     Config {
         addresses: if listen.is_empty() { Config::loopback(port) } else { listen },
-        transports: arguments.proto.unwrap_or(Proto::Both).transports(),
+        transports: arguments.proto.transports(),
         listen: Listen {
             reuse_address: !arguments.no_reuse_address,
             reuse_port: !arguments.workers.no_reuse_port,
-            backlog: arguments.backlog.unwrap_or(Listen::default().backlog),
+            backlog: arguments.backlog,
             only_v6: arguments.only_v6,
             receive_buffer: arguments.receive_buffer,
             send_buffer: arguments.send_buffer,
             write_deadline: arguments.limits.write_deadline,
         },
-        workers: arguments.workers.workers(),
+        workers: arguments.workers.workers,
         clock: Clock::System,
         syntax,
         zone: arguments.zone.zone,
@@ -148,14 +131,8 @@ fn config(arguments: Serve, syntax: Syntax) -> Config {
         limits: arguments.limits.limits(),
         guard: arguments.limits.guard(),
         require_sync: arguments.limits.require_sync,
-        until,
+        until: inherited::until(arguments),
     }
-}
-
-/// What signals act on.
-fn controls(server: &Server, zone_option: ZoneOption, gauges: Arc<gauges::Source>) -> Controls {
-    let log_counters = Box::new(move || log_counters(&gauges));
-    Controls { shutdown: server.shutdown(), log_counters, zone: server.zone(), zone_option }
 }
 
 fn log_settings(server: &Server) {
@@ -203,13 +180,6 @@ fn print_at_once(stdout: &NonBlocking<io::Stdout>, addresses: &str) -> Result<()
         // Closed by its reader.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written.map(drop).map_err(|error| Failure::output(&error)),
-    }
-}
-
-fn log_counters(gauges: &gauges::Source) {
-    let lines = counters::lines(&gauges.metrics).into_iter();
-    for line in lines.chain(counters::gauge_lines(&gauges.now())) {
-        log::info!("SIGUSR1: {line}");
     }
 }
 

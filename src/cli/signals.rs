@@ -1,6 +1,7 @@
 //! Signal handling of `daytime serve`: stops it, logs the counters, or reads the zone again.
 
 use super::args::ZoneOption;
+use super::gauges;
 use crate::responder::SharedZone;
 use crate::server::Shutdown;
 use crate::syntax::Zone;
@@ -8,13 +9,12 @@ use crate::sys;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::flag;
-use signal_hook::iterator::Signals;
+use signal_hook::iterator::{Handle, Signals};
 use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Receiver};
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 /// Returns a flag that the first SIGINT or SIGTERM sets. The second one ends the process at once with status 1.
 pub(super) fn stop_flag() -> io::Result<Arc<AtomicBool>> {
@@ -30,25 +30,23 @@ pub(super) fn stop_flag() -> io::Result<Arc<AtomicBool>> {
 /// What the signals act on.
 pub(super) struct Controls {
     pub shutdown: Shutdown,
-    /// Logs what was counted.
-    pub log_counters: Box<dyn Fn() + Send>,
+    pub gauges: Arc<gauges::Source>,
     pub zone: Arc<SharedZone>,
     /// As the command line has it.
     pub zone_option: ZoneOption,
 }
 
-/// The log line about the stop signal, which may still be to come.
-pub(super) struct StopRequest {
-    asked: Arc<AtomicBool>,
-    logged: Receiver<()>,
+/// The thread that acts on signals.
+pub(super) struct SignalThread {
+    handle: Handle,
+    thread: JoinHandle<()>,
 }
 
-impl StopRequest {
-    /// Waits for the log line about the stop signal. Returns at once if no signal asked for a stop.
-    pub(super) fn wait(self) {
-        if self.asked.load(Ordering::Acquire) {
-            let _ = self.logged.recv();
-        }
+impl SignalThread {
+    /// Waits until the thread has acted on the signal at hand, so that the log has its line.
+    pub(super) fn end(self) {
+        self.handle.close();
+        let _ = self.thread.join();
     }
 }
 
@@ -74,14 +72,13 @@ impl CaughtSignals {
     }
 
     /// Acts on them, in a thread. SIGUSR1 and SIGHUP do not count as the first signal.
-    pub(super) fn act(mut self, controls: Controls) -> io::Result<StopRequest> {
-        let (log, logged) = mpsc::channel();
-        let asked = Arc::clone(&self.asked);
-        thread::Builder::new().name("signals".into()).spawn(move || {
+    pub(super) fn act(mut self, controls: Controls) -> io::Result<SignalThread> {
+        let handle = self.signals.handle();
+        let thread = thread::Builder::new().name("signals".into()).spawn(move || {
             for signal in &mut self.signals {
                 let why = match signal {
                     SIGUSR1 => {
-                        (controls.log_counters)();
+                        controls.gauges.log();
                         continue;
                     }
                     SIGHUP if self.hangup_ignored || !terminal_is_gone(self.terminals) => {
@@ -96,10 +93,9 @@ impl CaughtSignals {
                 // First, because a log that no program reads may keep us waiting.
                 controls.shutdown.stop();
                 log::info!("{why}: stopping");
-                let _ = log.send(());
             }
         })?;
-        Ok(StopRequest { asked, logged })
+        Ok(SignalThread { handle, thread })
     }
 }
 

@@ -21,14 +21,15 @@ const MIN_AGREEING: usize = 3;
 /// How long a connection to this host itself may take: a firewall may drop the question.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How a number is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Provenance {
-    /// From the protocols: what Linux would put on the wire for such a reply.
-    Derived,
-    /// From the kernel's counters.
-    Measured,
+named! {
+    /// How a number is known.
+    #[non_exhaustive]
+    pub enum Provenance {
+        /// From the protocols: what Linux would put on the wire for such a reply.
+        Derived = "derived",
+        /// From the kernel's counters.
+        Measured = "measured",
+    }
 }
 
 /// Packets and octets of one phase of an exchange, in both directions.
@@ -58,20 +59,21 @@ pub struct Phases {
     pub total: Phase,
 }
 
-/// What an exchange leaves behind in a kernel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Leftover {
-    /// Nothing: datagrams have no connection to remember.
-    Nothing,
-    /// The client remembers the connection (RFC 793, TIME-WAIT): it closed first.
-    TimeWaitAtClient,
-    /// The server remembers it: it closed first.
-    TimeWaitAtServer,
-    /// Nothing on this host, and the server is on another: the end that closed first remembers.
-    NotHere,
-    /// This system does not tell, or nothing was found.
-    Unknown,
+named! {
+    /// What an exchange leaves behind in a kernel.
+    #[non_exhaustive]
+    pub enum Leftover {
+        /// Nothing: datagrams have no connection to remember.
+        Nothing = "nothing",
+        /// The client remembers the connection (RFC 793, TIME-WAIT): it closed first.
+        TimeWaitAtClient = "time-wait at client",
+        /// The server remembers it: it closed first.
+        TimeWaitAtServer = "time-wait at server",
+        /// Nothing on this host, and the server is on another: the end that closed first remembers.
+        NotHere = "nothing on this host",
+        /// This system does not tell, or nothing was found.
+        Unknown = "unknown",
+    }
 }
 
 /// What an exchange has sent by the time the reply is there, and once it is closed.

@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn loopback_is_not_limited_unless_told() {
+    fn loopback_is_limited_only_with_limit_loopback() {
         let (mut limiter, start) = limiter(1, 1, 1);
         for local in ["127.0.0.1", "::1", "::ffff:127.0.0.1"] {
             assert_eq!(taken(&limiter, local, start, 1000), 1000);

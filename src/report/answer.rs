@@ -1,6 +1,7 @@
 //! An answer in words: the server's line, and under it how it came and what it means.
 
 use super::meaning::printable_line;
+use super::page::Page;
 use super::{human, meaning, plural};
 use crate::client::{Answer, Interruption};
 use crate::syntax::{Flag, Offset, Recognised, ReplyTime, Unrecognised};
@@ -14,15 +15,14 @@ pub(crate) fn text(
     read: &Result<Recognised, Unrecognised>,
     stopped: Option<&Interruption>,
 ) -> String {
+    let mut page = Page::default();
+    page.line(printable_line(&answer.octets));
+    page.paragraph(4, &detail(answer, stopped));
     let meaning = match read {
-        Ok(it) => meaning::lines(it, Some(&offset(answer, it))),
+        Ok(it) => meaning::lines(it, Some(offset(answer, it))),
         Err(error) => meaning::unknown(error),
     };
-    std::iter::once(printable_line(&answer.octets))
-        .chain(meaning::wrapped("    ", &detail(answer, stopped)))
-        .chain(meaning)
-        .collect::<Vec<_>>()
-        .join("\n")
+    page.finish() + meaning.trim_end()
 }
 
 /// The local clock against the server's.
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn it_tells_how_the_answer_came() {
+    fn the_line_below_a_reply_says_how_it_came() {
         assert_eq!(
             detail(&answer(Transport::Tcp, 0), None),
             "tcp 127.0.0.1:13, 120 µs: 26 octets in 2 reads, then end of stream"
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn the_offset_is_told_no_finer_than_it_is_known() {
+    fn the_offset_has_no_more_digits_than_are_known() {
         assert!(shown("2026-11-22T14:20:31Z", "2026-11-22T14:20:31Z").starts_with("+0.00 s ±"));
         let agree = "local clock and server agree, as far as this can tell";
         assert_eq!(

@@ -28,7 +28,7 @@ pub(crate) fn text(check: &Check) -> String {
     page.finish()
 }
 
-/// The heading above the first probe of a group.
+/// Returns the heading above a probe, if the probe is the first of a group.
 fn heading(probe: Probe) -> Option<&'static str> {
     Some(match probe {
         Probe::TcpIpv4 => "DOES IT ANSWER?",

@@ -4,7 +4,7 @@
 use super::{chain, hex, joined};
 use crate::check::{Check, Finding, Verdict};
 use crate::client::{Answer, AskError, Target};
-use crate::compare::{ClosedPort, Comparison, Leftover, NoListener, Phase, Provenance, Side};
+use crate::compare::{ClosedPort, Comparison, NoListener, Phase, Side};
 use crate::reply::Printable;
 use crate::server::Bound;
 use crate::syntax::{Flag, Flags, Marker, Recognised, ReplyTime, TimeCode, Unrecognised};
@@ -108,10 +108,6 @@ fn meaning_keys(it: Option<&Recognised>, flags: Flags, error: Option<&str>) -> V
 }
 
 fn time_code(code: &TimeCode) -> Value {
-    let marker = code.marker.map(|marker| match marker {
-        Marker::Star => "*",
-        Marker::Hash => "#",
-    });
     json!({
         "mjd": code.mjd,
         "tt": code.daylight,
@@ -119,7 +115,7 @@ fn time_code(code: &TimeCode) -> Value {
         "h": code.health,
         "dut1_s": code.dut1_tenths.map(|tenths| f64::from(tenths) / 10.0),
         "advance_ms": code.advance.map(|advance| microseconds(advance) / 1e3),
-        "marker": marker,
+        "marker": code.marker.map(Marker::name),
     })
 }
 
@@ -214,13 +210,7 @@ fn side(target: &Target, side: &Result<Side, AskError>) -> Value {
             "after": phase(side.phases.after),
             "total": phase(side.phases.total),
         },
-        "left_behind": match side.leftover {
-            Leftover::Nothing => "nothing",
-            Leftover::TimeWaitAtClient => "time-wait at client",
-            Leftover::TimeWaitAtServer => "time-wait at server",
-            Leftover::NotHere => "nothing on this host",
-            Leftover::Unknown => "unknown",
-        },
+        "left_behind": side.leftover.name(),
         "latency_us": {
             "min": percentile(0),
             "median": percentile(50),
@@ -233,12 +223,8 @@ fn side(target: &Target, side: &Result<Side, AskError>) -> Value {
     })
 }
 
-fn phase(phase: Phase) -> Value {
-    let source = match phase.provenance {
-        Provenance::Derived => "derived",
-        Provenance::Measured => "measured",
-    };
-    json!({ "packets": phase.packets, "octets": phase.octets, "source": source })
+fn phase(Phase { packets, octets, provenance, .. }: Phase) -> Value {
+    json!({ "packets": packets, "octets": octets, "source": provenance.name() })
 }
 
 fn nobody_listens(closed: &ClosedPort) -> Value {
@@ -270,7 +256,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_tells_when_the_server_looked_at_its_clock() {
+    fn an_answer_has_its_round_trip_and_when_it_arrived() {
         let target: Target = "127.0.0.1:13".parse().expect("target");
         let arrived = DateTime::from_timestamp(1_795_353_600, 5_999).expect("a date");
         let mut answered = Answer {

@@ -1,47 +1,55 @@
 //! What a reply means, in words.
 
+use super::page::{Columns, PLAIN, Page};
 use super::plural;
 use crate::reply::Printable;
-use crate::syntax::{Flag, Flags, Form, Marker, Recognised, ReplyTime, TimeCode, Unrecognised};
-use chrono::{Datelike, NaiveDateTime, Weekday};
+use crate::syntax::{Flag, Form, Marker, Recognised, ReplyTime, TimeCode, Unrecognised};
+use chrono::NaiveDateTime;
+use std::iter;
+use std::slice;
 use std::time::Duration;
-use textwrap::{Options, WordSplitter};
 
-const WIDTH: usize = 80;
+/// A label and what it labels, below the reply.
+const ENTRY: Columns<2> = Columns(4, [6, 68]);
 
 /// The lines below a reply: its meaning, its syntax and notes. The offset of the local clock is among them if the
 /// reply has just arrived.
-pub(crate) fn lines(recognised: &Recognised, offset: Option<&str>) -> Vec<String> {
-    let meaning = entry("means", &meaning(recognised));
-    let offset = offset.map(|offset| entry("offset", offset)).unwrap_or_default();
-    let syntax = entry("syntax", &syntax(recognised));
-    let code = recognised.code.iter().flat_map(|it| entry("code", &code(recognised.form, it)));
-    let notes = notes(recognised);
-    let notes = notes.iter().flat_map(|note| entry("note", note));
-    [meaning, offset, syntax].into_iter().flatten().chain(code).chain(notes).collect()
+pub(crate) fn lines(recognised: &Recognised, offset: Option<String>) -> String {
+    let meaning = ("means", meaning(recognised));
+    let offset = offset.map(|offset| ("offset", offset));
+    let syntax = ("syntax", syntax(recognised));
+    let code = recognised.code.as_ref().map(|it| ("code", code(recognised.form, it)));
+    let notes = notes(recognised).into_iter().map(|note| ("note", note));
+    entries([Some(meaning), offset, Some(syntax), code].into_iter().flatten().chain(notes))
 }
 
 /// The lines below octets that have no known form.
-pub(crate) fn unknown(error: &Unrecognised) -> Vec<String> {
-    let meaning = entry("means", &format!("no time in a form that is known here: {error}"));
-    let notes = error.flags.iter().filter_map(note);
-    meaning.into_iter().chain(notes.flat_map(|note| entry("note", note))).collect()
+pub(crate) fn unknown(error: &Unrecognised) -> String {
+    let meaning = format!("no time in a form that is known here: {error}");
+    let notes = hints(error).map(|note| ("note", note.to_owned()));
+    entries(iter::once(("means", meaning)).chain(notes))
+}
+
+fn entries(entries: impl Iterator<Item = (&'static str, String)>) -> String {
+    let mut page = Page::default();
+    for (label, text) in entries {
+        page.row(&ENTRY, [(PLAIN, label), (PLAIN, &text)]);
+    }
+    page.finish()
 }
 
 /// The octets as text, without the line ends around them. A long text is cut; `--json` has all of it.
 pub(crate) fn printable_line(octets: &[u8]) -> String {
     const MAX_CHARACTERS: usize = 240;
-    let text = Printable::line(octets).to_string();
-    if text.len() <= MAX_CHARACTERS {
-        return text;
+    let mut text = String::new();
+    for octet in Printable::line(octets).0 {
+        let escaped = Printable(slice::from_ref(octet)).to_string();
+        if text.len() + escaped.len() > MAX_CHARACTERS {
+            return text + "…";
+        }
+        text += &escaped;
     }
-    // An octet takes four characters at most. No escape is cut in the middle.
-    let whole = Printable::line(octets).0;
-    let fits = (0..=MAX_CHARACTERS).rev().find_map(|octets| {
-        let beginning = Printable(&whole[..octets.min(whole.len())]).to_string();
-        (beginning.len() <= MAX_CHARACTERS).then_some(beginning)
-    });
-    format!("{}…", fits.unwrap_or_default())
+    text
 }
 
 /// The time in one word, for scripts: an instant ends in `Z`, a wall clock does not.
@@ -55,20 +63,6 @@ pub(crate) fn time(recognised: &Recognised) -> String {
     }
 }
 
-/// A labelled line.
-fn entry(label: &str, text: &str) -> Vec<String> {
-    wrapped(&format!("    {label:<8}"), text)
-}
-
-/// Wraps text at 80 columns, after this beginning.
-pub(super) fn wrapped(first: &str, text: &str) -> Vec<String> {
-    let options = Options::new(WIDTH)
-        .initial_indent(first)
-        .subsequent_indent("            ")
-        .word_splitter(WordSplitter::NoHyphenation);
-    textwrap::wrap(text, options).into_iter().map(String::from).collect()
-}
-
 /// What the server says about itself that makes its time a bad one, in words.
 pub(crate) fn faults(recognised: &Recognised) -> Vec<String> {
     let Err(distrust) = recognised.validate() else { return Vec::new() };
@@ -76,7 +70,7 @@ pub(crate) fn faults(recognised: &Recognised) -> Vec<String> {
         .unhealthy
         .map(|digit| format!("server reports itself unhealthy (H={digit}): {}", health(digit)));
     let contradictions = distrust.contradictions.iter();
-    let contradictions = contradictions.filter_map(|flag| contradiction(flag, recognised));
+    let contradictions = contradictions.map(|flag| contradiction(flag, recognised));
     unhealthy.into_iter().chain(contradictions).collect()
 }
 
@@ -99,19 +93,17 @@ fn meaning(recognised: &Recognised) -> String {
                 zone.unwrap_or("")
             )
         }
-        (ReplyTime::WallClock { .. }, _) if recognised.flags.contains(Flag::Truncated) => {
-            format!("{time} on a wall clock somewhere: the line is cut, its zone may be missing")
-        }
-        (ReplyTime::WallClock { .. }, None) => {
-            format!("{time} on a wall clock somewhere: it names no zone")
-        }
-        (ReplyTime::WallClock { .. }, Some(zone))
-            if recognised.flags.contains(Flag::ZoneConflict) =>
-        {
-            format!("{time} on a wall clock somewhere: another zone stands beside {zone}")
-        }
-        (ReplyTime::WallClock { .. }, Some(zone)) => {
-            format!("{time} on a wall clock somewhere: the name {zone} does not fix the offset")
+        (ReplyTime::WallClock { .. }, zone) => {
+            let has = |flag| recognised.flags.contains(flag);
+            let why = match zone {
+                _ if has(Flag::Truncated) => "the line is cut, its zone may be missing".to_owned(),
+                None => "it names no zone".to_owned(),
+                Some(zone) if has(Flag::ZoneConflict) => {
+                    format!("another zone stands beside {zone}")
+                }
+                Some(zone) => format!("the name {zone} does not fix the offset"),
+            };
+            format!("{time} on a wall clock somewhere: {why}")
         }
         (ReplyTime::Ambiguous { candidates }, None) => {
             format!("{time}: {}", candidates.uncertainty())
@@ -167,9 +159,10 @@ fn code(form: Form, code: &TimeCode) -> String {
     });
     // The other telephone codes end in a * too, but say nothing of its meaning.
     let marker = code.marker.filter(|_| matches!(form, Form::Nist | Form::Acts));
-    let marker = marker.map(|marker| match marker {
-        Marker::Star => "*: the on-time marker".to_owned(),
-        Marker::Hash => "#: the on-time marker, corrected for the telephone line".to_owned(),
+    let marker = marker.map(|marker| {
+        let corrected =
+            if marker == Marker::Hash { ", corrected for the telephone line" } else { "" };
+        format!("{marker}: the on-time marker{corrected}")
     });
     let parts = [Some(mjd), daylight, leap, health, dut1, advance, marker];
     parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
@@ -222,47 +215,28 @@ fn notes(recognised: &Recognised) -> Vec<String> {
     faults(recognised).into_iter().chain(others).collect()
 }
 
-fn contradiction(flag: Flag, recognised: &Recognised) -> Option<String> {
-    match flag {
-        Flag::WeekdayMismatch => Some(match (recognised.weekday, recognised.naive()) {
-            (Some(named), Some(date)) => format!(
-                "it contradicts itself: it says {}, but {} was a {}",
-                weekday_name(named),
-                date.date(),
-                weekday_name(date.weekday())
-            ),
-            _ => "it contradicts itself: neither date has that weekday".to_owned(),
-        }),
-        Flag::MjdMismatch => {
-            Some("it contradicts itself: the Modified Julian Date is another day's".to_owned())
+fn contradiction(flag: Flag, recognised: &Recognised) -> String {
+    let detail = match (flag, recognised.weekday, recognised.naive()) {
+        (Flag::WeekdayMismatch, Some(named), Some(told)) => {
+            let date = told.date();
+            // The first day of a week that begins on the named weekday has its name.
+            let named = date.week(named).first_day();
+            format!(": it says {}, but {date} was a {}", named.format("%A"), date.format("%A"))
         }
-        Flag::ZoneConflict => Some("it contradicts itself: it names two zones".to_owned()),
-        other if other.is_contradiction() => Some("it contradicts itself".to_owned()),
-        _ => None,
-    }
+        (Flag::WeekdayMismatch, ..) => ": neither date has that weekday".to_owned(),
+        (Flag::MjdMismatch, ..) => ": the Modified Julian Date is another day's".to_owned(),
+        (Flag::ZoneConflict, ..) => ": it names two zones".to_owned(),
+        _ => String::new(),
+    };
+    format!("it contradicts itself{detail}")
 }
-
-fn weekday_name(weekday: Weekday) -> &'static str {
-    match weekday {
-        Weekday::Mon => "Monday",
-        Weekday::Tue => "Tuesday",
-        Weekday::Wed => "Wednesday",
-        Weekday::Thu => "Thursday",
-        Weekday::Fri => "Friday",
-        Weekday::Sat => "Saturday",
-        Weekday::Sun => "Sunday",
-    }
-}
-
-const LEAP_SECOND_ADDED: &str = "a leap second is announced for the end of the month";
-const LEAP_SECOND_REMOVED: &str = "the last second of the month is going to be left out";
 
 fn note(flag: Flag) -> Option<&'static str> {
     Some(match flag {
         Flag::TwoDigitYear => "the year has two digits, its century is inferred",
         Flag::LeapSecond => "this is a leap second",
-        Flag::LeapWarning { seconds: 1.. } => LEAP_SECOND_ADDED,
-        Flag::LeapWarning { .. } => LEAP_SECOND_REMOVED,
+        Flag::LeapWarning { seconds: 1.. } => "a leap second is announced for the end of the month",
+        Flag::LeapWarning { .. } => "the last second of the month is going to be left out",
         Flag::OtmMissing => "the on-time marker is missing",
         Flag::OtmHash => "the on-time marker is #, which belongs on a telephone line",
         Flag::LocaleNames => "names are not in English",
@@ -279,8 +253,8 @@ fn note(flag: Flag) -> Option<&'static str> {
 }
 
 /// What else is known about octets that are no time, in words.
-pub(crate) fn hints(flags: &Flags) -> Vec<&'static str> {
-    flags.iter().filter_map(note).collect()
+pub(crate) fn hints(error: &Unrecognised) -> impl Iterator<Item = &'static str> {
+    error.flags.iter().filter_map(note)
 }
 
 #[cfg(test)]
@@ -289,14 +263,14 @@ mod tests {
     use crate::syntax::recognise;
 
     fn shown(reply: &str) -> String {
-        lines(&recognise(reply.as_bytes()).expect("a time"), None).join("\n")
+        lines(&recognise(reply.as_bytes()).expect("a time"), None)
     }
 
     #[test]
-    fn an_instant_is_told_with_its_zone() {
+    fn an_instant_is_shown_with_its_zone() {
         let expected = "    means   1982-02-23T01:37:43Z: it names its zone, PST (-08:00)\n    \
                         syntax  rfc867, RFC 867's first example; to the second\n    \
-                        note    it contradicts itself: it says Tuesday, but 1982-02-22 was a Monday";
+                        note    it contradicts itself: it says Tuesday, but 1982-02-22 was a Monday\n";
         assert_eq!(shown("Tuesday, February 22, 1982 17:37:43-PST\r\n"), expected);
     }
 
@@ -326,21 +300,23 @@ mod tests {
             syntax  nist, NIST's time code; to the second\n    \
             code    MJD 60966; TT=16: daylight time in the US, for 15 days more; L=0: no\n            \
             leap second; H=0: healthy; msADV=621.4: sent 621.4 ms early; *: the\n            \
-            on-time marker";
+            on-time marker\n";
         assert_eq!(shown("60966 25-10-18 07:09:27 16 0 0 621.4 UTC(NIST) *"), expected);
     }
 
     #[test]
-    fn the_days_and_the_second_to_come_are_told_as_the_code_counts_them() {
+    fn the_days_and_the_second_to_come_are_shown_as_the_code_counts_them() {
         assert_eq!(daylight(2), "daylight time in the US, for 1 day more");
         assert_eq!(daylight(99), "standard time in the US, for 48 days more");
         assert_eq!((daylight(1), daylight(51)), (daylight(51), daylight(1)));
-        assert_eq!(note(Flag::LeapWarning { seconds: 1 }), Some(LEAP_SECOND_ADDED));
-        assert_eq!(note(Flag::LeapWarning { seconds: -1 }), Some(LEAP_SECOND_REMOVED));
+        let added = "a leap second is announced for the end of the month";
+        assert_eq!(note(Flag::LeapWarning { seconds: 1 }), Some(added));
+        let left_out = "the last second of the month is going to be left out";
+        assert_eq!(note(Flag::LeapWarning { seconds: -1 }), Some(left_out));
     }
 
     #[test]
-    fn an_unhealthy_server_is_told_in_words() {
+    fn an_unhealthy_server_is_reported_in_words() {
         let sick = "60482 24-06-21 12:00:07 50 0 2 640.9 UTC(NIST) *";
         let recognised = recognise(sick.as_bytes()).expect("a time");
         let fault =

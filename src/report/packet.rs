@@ -101,7 +101,7 @@ mod tests {
     use std::net::Ipv4Addr;
 
     #[test]
-    fn a_segment_is_told_by_what_is_special_in_it() {
+    fn a_segment_is_named_by_what_is_special_in_it() {
         assert_eq!(segment(Flags::SYN, ""), "SYN");
         assert_eq!(segment(Flags::SYN | Flags::ACK, ""), "SYN, ACK");
         assert_eq!(segment(Flags::ACK, ""), "ACK");
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_of_a_payload_is_told() {
+    fn what_is_missing_of_a_payload_is_shown() {
         let udp = |carried, fragment_of| {
             label(&packet(17, Content::Udp { payload: vec![0; 24] }, carried, fragment_of))
         };
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_that_is_not_whole_or_cannot_be_is_told() {
+    fn a_header_that_is_cut_or_impossible_is_named_so() {
         let label_of = |protocol, content| label(&packet(protocol, content, 0, None));
         assert_eq!(label_of(6, Content::Other), "TCP, cut off");
         assert_eq!(label_of(6, Content::BadHeader), "TCP, bad header");

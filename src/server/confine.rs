@@ -12,17 +12,19 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 
-/// How much of the sandbox has to be in force: no capabilities, no new privileges, Landlock, seccomp.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Sandbox {
-    /// None of it.
-    Off,
-    /// What this system has; [`Confined::missing`] has the rest.
-    #[default]
-    On,
-    /// All of it, or [`ConfineError::Incomplete`].
-    Require,
+named! {
+    /// How much of the sandbox has to be in force: no capabilities, no new privileges, Landlock, seccomp.
+    #[non_exhaustive]
+    #[derive(Default)]
+    pub enum Sandbox {
+        /// None of it.
+        Off = "off",
+        /// What this system has; [`Confined::missing`] has the rest.
+        #[default]
+        On = "on",
+        /// All of it, or [`ConfineError::Incomplete`].
+        Require = "require",
+    }
 }
 
 named! {

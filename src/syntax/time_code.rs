@@ -32,14 +32,15 @@ pub struct TimeCode {
     pub marker: Option<Marker>,
 }
 
-/// The on-time marker of a time code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Marker {
-    /// `*`.
-    Star,
-    /// `#`: the telephone service has measured the delay of the line and sends early by it.
-    Hash,
+named! {
+    /// The on-time marker of a time code.
+    #[non_exhaustive]
+    pub enum Marker {
+        /// `*`.
+        Star = "*",
+        /// `#`: the telephone service has measured the delay of the line and sends early by it.
+        Hash = "#",
+    }
 }
 
 /// The Modified Julian Date of day 1 of the year 1: 17 November 1858 is 0.

@@ -3,7 +3,8 @@
 use crate::or_skip;
 use crate::support::wire::udp_server;
 use crate::support::{
-    Namespace, PATIENCE, Running, bad, daytime, good, ipv6, on_terminal, run, stderr, stdout,
+    Namespace, PATIENCE, Running, assert_fits_80_columns, bad, daytime, good, ipv6, on_terminal,
+    run, stderr, stdout,
 };
 use serde_json::Value;
 use std::process::{Command, Stdio};
@@ -23,7 +24,8 @@ fn short(arguments: &[&str]) -> Value {
     good(bench(&SHORT).arg("--json").args(arguments)).parse().expect("JSON")
 }
 
-fn number(load: &Value, key: &str) -> u64 {
+/// A number of a load in the JSON.
+pub fn number(load: &Value, key: &str) -> u64 {
     load[key].as_u64().unwrap_or_else(|| panic!("no {key} in {load:#}"))
 }
 
@@ -41,10 +43,7 @@ fn both_transports_stand_side_by_side_and_what_each_number_means_is_said() {
     let row = "  at once          1 connection                   1 socket, 1 question on each\n";
     assert!(screen.contains(row), "{screen}");
     assert!(!screen.contains("FAILED") && !screen.contains("never begun"), "{screen}");
-    for line in screen.lines() {
-        assert!(line.chars().count() <= 80, "{line:?}");
-        assert!(!line.chars().any(char::is_control), "{line:?}");
-    }
+    assert_fits_80_columns(&screen);
 }
 
 #[test]

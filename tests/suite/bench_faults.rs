@@ -1,5 +1,6 @@
 //! `daytime bench` on servers that lose, stall, reset, or say nothing: each exchange has its true fate.
 
+use crate::bench::number;
 use crate::support::scripted::{Scripted, answer_twice};
 use crate::support::wire::{closed_port, udp_server, wait_in_vain};
 use crate::support::{daytime, run, stderr, stdout};
@@ -24,10 +25,6 @@ fn load(transport: &str, host: &str, options: &[&str]) -> (Value, Option<i32>) {
     let mut all: Value = stdout(&output).parse().expect("JSON");
     assert_eq!(all["good"], output.status.code() == Some(0), "{all:#}");
     (all[transport].take(), output.status.code())
-}
-
-fn number(load: &Value, key: &str) -> u64 {
-    load[key].as_u64().unwrap_or_else(|| panic!("no {key} in {load:#}"))
 }
 
 /// All exchanges failed in this way, and there were some.
@@ -308,7 +305,7 @@ fn a_stall_shows_in_the_latency_of_every_exchange_that_was_due_in_it_over_tcp() 
 }
 
 #[test]
-fn what_was_due_and_never_began_is_counted_and_told() {
+fn what_was_due_and_never_began_is_counted_and_reported() {
     let host = udp_server(|socket| while socket.recv_from(&mut [0; 8]).is_ok() {});
     let options = ["--rate", "100", "--duration", "0.5", "--timeout", "0.6"];
     let (load, status) = load("udp", &host, &options);

@@ -2,7 +2,9 @@
 
 use crate::or_skip;
 use crate::support::wire::closed_port;
-use crate::support::{Namespace, Running, bad, daytime, good, ipv6, run, stderr, stdout};
+use crate::support::{
+    Namespace, Running, assert_fits_80_columns, bad, daytime, good, ipv6, run, stderr, stdout,
+};
 use serde_json::Value;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -103,10 +105,7 @@ fn the_table_fits_80_columns_with_a_heading_for_each_group_and_the_sum() {
         "{screen}"
     );
     assert!(screen.ends_with(" passed, 0 failed, 2 not tried\n") || screen.contains("needs root"));
-    for line in screen.lines() {
-        assert!(line.chars().count() <= 80, "{line:?}");
-        assert!(!line.chars().any(char::is_control), "{line:?}");
-    }
+    assert_fits_80_columns(&screen);
 }
 
 #[test]
@@ -120,7 +119,7 @@ fn colour_comes_when_it_is_forced_and_never_with_no_color() {
 }
 
 #[test]
-fn where_nobody_is_the_table_says_so_and_the_status_is_1() {
+fn without_a_server_the_table_says_so_and_the_status_is_1() {
     let (closed, _holder) = closed_port();
     let output = run(&mut check(&[&closed.to_string(), "--json"]));
     assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(1), ""));
@@ -134,7 +133,7 @@ fn where_nobody_is_the_table_says_so_and_the_status_is_1() {
 }
 
 #[test]
-fn a_name_that_leads_nowhere_is_told_as_query_tells_it() {
+fn an_unknown_name_is_reported_as_query_reports_it() {
     let told = bad(1, &mut check(&["no-such-host.invalid"]));
     assert!(told.starts_with("daytime: cannot resolve no-such-host.invalid: "), "{told}");
     let told = bad(1, &mut check(&["-6", "127.0.0.1"]));
@@ -179,7 +178,7 @@ fn a_public_address_is_asked_every_4_seconds_and_not_sent_64_kib() {
 }
 
 #[test]
-fn the_status_stands_though_nobody_reads_the_screen() {
+fn the_status_stands_when_the_output_has_no_reader() {
     let (closed, _holder) = closed_port();
     let mut command = check(&[&closed.to_string()]);
     let mut child = command.stdout(Stdio::piped()).spawn().expect("started");

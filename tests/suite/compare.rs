@@ -3,7 +3,8 @@
 use crate::or_skip;
 use crate::support::wire::{closed_port, eventually, udp_server, wait_in_vain};
 use crate::support::{
-    Namespace, PATIENCE, Running, bad, daytime, good, ipv6, on_terminal, run, stderr, stdout,
+    Namespace, PATIENCE, Running, assert_fits_80_columns, bad, daytime, good, ipv6, on_terminal,
+    run, stderr, stdout,
 };
 use serde_json::Value;
 use std::io::Write;
@@ -42,10 +43,7 @@ fn without_a_host_it_compares_on_a_server_of_its_own_and_shows_every_section() {
         assert!(screen.lines().any(|line| line.starts_with(section)), "{section}:\n{screen}");
     }
     assert_eq!(screen.matches("0 of 200").count(), 2, "{screen}");
-    for line in screen.lines() {
-        assert!(line.chars().count() <= 80, "{line:?}");
-        assert!(!line.chars().any(char::is_control), "{line:?}");
-    }
+    assert_fits_80_columns(&screen);
 }
 
 #[test]
@@ -104,7 +102,7 @@ fn the_calls_are_those_of_a_client_written_by_hand() {
 }
 
 #[test]
-fn nobody_listening_is_really_tried_on_a_closed_port() {
+fn the_section_about_a_port_without_a_server_tries_a_closed_port() {
     let all = json(&mut compare(&["--count", "1"]));
     let nobody = &all["nobody_listens"];
     assert!(nobody["tried"].as_str().is_some_and(|it| it.starts_with("127.0.0.1:")), "{nobody}");
@@ -172,7 +170,7 @@ fn with_a_host_it_compares_on_that() {
 }
 
 #[test]
-fn a_host_that_serves_tcp_only_is_shown_with_one_column_and_told() {
+fn a_host_that_serves_tcp_only_is_shown_with_one_column_and_reported() {
     let server = Running::serve(&["--proto", "tcp"]);
     let host = server.tcp().to_string();
     let output = run(&mut compare(&["--count", "3", &host]));
@@ -190,7 +188,7 @@ fn a_host_that_serves_tcp_only_is_shown_with_one_column_and_told() {
 }
 
 #[test]
-fn a_host_where_nobody_is_has_nothing_to_compare() {
+fn a_host_without_a_server_has_nothing_to_compare() {
     let (address, _holder) = closed_port();
     assert_eq!(
         bad(1, &mut compare(&[&address.to_string()])),
@@ -203,7 +201,7 @@ fn a_host_where_nobody_is_has_nothing_to_compare() {
 }
 
 #[test]
-fn a_host_that_stops_answering_is_given_up_and_told() {
+fn a_host_that_stops_answering_is_given_up_and_reported() {
     // The first exchange, 16 probes and 3 more for the latencies.
     let host = ticking_for(20, |_| {});
     let output = run(&mut compare(&["--count", "50", "--timeout", "5", &host]));
@@ -213,7 +211,7 @@ fn a_host_that_stops_answering_is_given_up_and_told() {
 }
 
 #[test]
-fn an_answer_of_nothing_is_told_and_the_status_is_1() {
+fn an_answer_of_nothing_is_reported_and_the_status_is_1() {
     let host = udp_server(|socket| {
         let mut question = [0; 8];
         while let Ok((length @ 0, peer)) = socket.recv_from(&mut question) {
@@ -231,7 +229,7 @@ fn an_answer_of_nothing_is_told_and_the_status_is_1() {
 }
 
 #[test]
-fn the_status_tells_of_a_missing_answer_though_nobody_reads_the_screen() {
+fn a_missing_answer_makes_the_status_1_when_the_output_has_no_reader() {
     let server = Running::serve(&["--proto", "tcp"]);
     let (reader, writer) = std::io::pipe().expect("a pipe");
     drop(reader);

@@ -6,12 +6,10 @@ use crate::support::forge::forge;
 use crate::support::wire::{ask_tcp, ask_udp, connect, eventually, read_to_end, wait_in_vain};
 use crate::support::{Namespace, PATIENCE, Running, daytime, good, program};
 use nix::pty::{OpenptyResult, openpty};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// How long a new client may wait for its line, whatever happens, on a busy machine. Those in its way stay for
@@ -230,53 +228,32 @@ fn whatever_a_flood_does_the_log_has_few_lines_for_it_and_they_count_all_of_it()
     drop(held);
 }
 
-/// A server with an output that takes nothing more, ended when dropped.
-struct Blocked(Child);
-
-impl Blocked {
-    /// With such a standard error: the server and its TCP address.
-    fn log(options: &[&str], log: impl Into<Stdio>) -> (Self, SocketAddr) {
-        let mut serve = daytime();
-        serve.args(["serve", "--port", "0"]).args(options).stderr(log).stdout(Stdio::piped());
-        let mut server = Self(serve.spawn().expect("started"));
-        let mut line = String::new();
-        let mut output = BufReader::new(server.0.stdout.take().expect("piped"));
-        output.read_line(&mut line).expect("readable");
-        let address = line.trim_end().strip_prefix("tcp ").expect("bound");
-        (server, address.parse().expect("an address"))
-    }
-
-    /// With such a standard output. It answers, says why the addresses are not all there, and ends.
-    fn goes_on_without_output(options: &[String], output: impl Into<Stdio>, first: &str) {
-        let mut serve = daytime();
-        serve.args(["serve", "--port", "0"]).args(options).stdout(output).stderr(Stdio::piped());
-        let mut server = Self(serve.spawn().expect("started"));
-        let log = lines(BufReader::new(server.0.stderr.take().expect("piped")));
-        let port = next_line(&log, &format!("] tcp {first}:"));
-        let port = port.split(':').next().expect("a port");
-        next_line(&log, " WARN ] standard output is full: ");
-        assert_is_prompt(format!("{first}:{port}").parse().expect("an address"));
-        server.signal(Signal::SIGTERM);
-        next_line(&log, "answered 1 connection and 0 datagrams");
-        server.ends_well();
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill(Pid::from_raw(self.0.id().cast_signed()), signal).expect("it runs");
-    }
-
-    fn ends_well(&mut self) {
-        eventually("it has ended", || self.0.try_wait().expect("waited for").is_some());
-        assert_eq!(self.0.wait().expect("ended").code(), Some(0));
-    }
+/// Starts a server whose standard error takes nothing more.
+fn with_blocked_log(log: impl Into<Stdio>, options: &[&str]) -> Running {
+    let mut serve = daytime();
+    serve.args(["serve", "--port", "0"]).args(options);
+    Running::logging_to(log, serve)
 }
 
-impl Drop for Blocked {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+/// Starts a server whose standard output takes nothing more. It answers, says why the addresses are not all there, and
+/// ends.
+fn goes_on_without_output(output: impl Into<Stdio>, options: &[String], first: &str) {
+    let mut serve = daytime();
+    serve.args(["serve", "--port", "0"]).args(options);
+    let mut server = Running::printing_to(output, serve);
+    let log = lines(server.stderr());
+    let port = next_line(&log, &format!("] tcp {first}:"));
+    let port = port.split(':').next().expect("a port");
+    next_line(&log, " WARN ] standard output is full: ");
+    assert_is_prompt(format!("{first}:{port}").parse().expect("an address"));
+    server.signal("TERM");
+    next_line(&log, "answered 1 connection and 0 datagrams");
+    assert_ends_well(server);
+}
+
+fn assert_ends_well(mut server: Running) {
+    eventually("it has ended", || server.has_ended());
+    assert_eq!(server.wait().0.code(), Some(0));
 }
 
 #[test]
@@ -285,32 +262,31 @@ fn a_service_beside_a_log_that_is_full_goes_on() {
         Ok(full) => full,
         Err(error) => return crate::support::skip(&format!("no /dev/full: {error}")),
     };
-    let (_server, address) = Blocked::log(&["-vv"], full);
-    assert_is_prompt(address);
+    assert_is_prompt(with_blocked_log(full, &["-vv"]).tcp());
 }
 
 #[test]
 fn a_standard_output_that_is_full_keeps_the_server_neither_from_answering_nor_from_ending() {
     let (_reader, mut writer) = std::io::pipe().expect("a pipe");
     writer.write_all(&vec![b'.'; 65_536]).expect("written"); // all it holds (pipe(7))
-    Blocked::goes_on_without_output(&["--listen=127.0.0.1".to_owned()], writer, "127.0.0.1");
+    goes_on_without_output(writer, &["--listen=127.0.0.1".to_owned()], "127.0.0.1");
 }
 
 #[test]
-fn a_log_that_nobody_reads_keeps_the_server_neither_from_answering_nor_from_ending() {
+fn a_log_without_a_reader_keeps_the_server_neither_from_answering_nor_from_ending() {
     let (_reader, mut writer) = std::io::pipe().expect("a pipe");
     // Almost full: a pipe has 65536 octets (pipe(7)), and writing more would wait.
     writer.write_all(&vec![b'.'; 65_536 - 40]).expect("written");
     let limits = ["--limit-loopback", "--udp-rate", "1", "--udp-burst", "1"];
-    let (mut server, address) = Blocked::log(&limits, writer);
+    let server = with_blocked_log(writer, &limits);
     let socket = UdpSocket::bind("127.0.0.1:0").expect("bound");
     for _ in 0..5 {
-        socket.send_to(b"", address).expect("sent"); // which the log would tell
-        server.signal(Signal::SIGUSR1);
-        assert_is_prompt(address);
+        socket.send_to(b"", server.udp()).expect("sent"); // which the log would report
+        server.signal("USR1");
+        assert_is_prompt(server.tcp());
     }
-    server.signal(Signal::SIGTERM);
-    server.ends_well();
+    server.signal("TERM");
+    assert_ends_well(server);
 }
 
 /// Fills the terminal on standard error of a server, from these octets on, and stops the server.
@@ -318,15 +294,15 @@ fn fill_terminal(octets: usize) {
     let OpenptyResult { master, slave } = openpty(None, None).expect("a terminal");
     let mut slave = fs::File::from(slave);
     slave.write_all(&vec![b'.'; octets]).expect("written");
-    let (mut server, address) = Blocked::log(&["--listen", "127.0.0.1"], slave);
+    let server = with_blocked_log(slave, &["--listen", "127.0.0.1"]);
     for _ in 0..100 {
-        server.signal(Signal::SIGUSR1); // a terminal holds some 20 KiB, five times the counters
+        server.signal("USR1"); // a terminal holds some 20 KiB, five times the counters
         wait_in_vain(Duration::from_millis(1));
     }
-    assert_is_prompt(address);
-    assert!(ask_udp(address, b"").ends_with(b"\n"));
-    server.signal(Signal::SIGTERM);
-    server.ends_well();
+    assert_is_prompt(server.tcp());
+    assert!(ask_udp(server.udp(), b"").ends_with(b"\n"));
+    server.signal("TERM");
+    assert_ends_well(server);
     let mut log = Vec::new();
     let _ = fs::File::from(master).read_to_end(&mut log); // at the end a terminal says EIO
     let log = String::from_utf8(log).expect("text");
@@ -347,5 +323,5 @@ fn a_terminal_that_does_not_take_all_addresses_keeps_the_server_from_nothing() {
     let OpenptyResult { master: _master, slave } = openpty(None, None).expect("a terminal");
     // More than a terminal holds: 40 octets for each.
     let listen = (0..600).map(|it| format!("--listen=127.0.{}.{}", 100 + it / 250, 1 + it % 250));
-    Blocked::goes_on_without_output(&listen.collect::<Vec<_>>(), slave, "127.0.100.1");
+    goes_on_without_output(slave, &listen.collect::<Vec<_>>(), "127.0.100.1");
 }

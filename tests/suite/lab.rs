@@ -1,7 +1,9 @@
 //! `daytime lab`: what it takes, what it prints, and that the same seed prints the same.
 
 use crate::or_skip;
-use crate::support::{bad, daytime, good, on_terminal, program, run, skip, stderr, stdout};
+use crate::support::{
+    assert_fits_80_columns, bad, daytime, good, on_terminal, program, run, skip, stderr, stdout,
+};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
@@ -42,7 +44,7 @@ fn on(engine: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_list_tells_each_question_with_engines_and_options() {
+fn the_list_has_each_question_with_engines_and_options() {
     let screen = good(&mut lab(&["list"]));
     for lab in labs() {
         let keys: Vec<&String> = lab.as_object().expect("an object").keys().collect();
@@ -64,7 +66,7 @@ fn the_list_tells_each_question_with_engines_and_options() {
 }
 
 #[test]
-fn an_unknown_name_is_a_matter_of_usage_and_near_ones_are_told() {
+fn an_unknown_name_is_a_usage_error_that_names_similar_ones() {
     let told = bad(2, &mut lab(&["run", "exchnage"]));
     assert!(told.contains("invalid value 'exchnage' for '<NAME>...'"), "{told}");
     assert!(told.contains("a similar value exists: 'exchange'"), "{told}");
@@ -140,10 +142,7 @@ fn a_run_shows_the_prediction_before_what_happened_and_fits_80_columns() {
         assert!(places.is_sorted(), "{screen}");
         let draws = name == "loss";
         assert_eq!(screen.contains("\n  seed     867\n"), draws, "{screen}");
-        for line in screen.lines() {
-            assert!(line.chars().count() <= 80, "{line:?}");
-            assert!(!line.chars().any(char::is_control), "{line:?}");
-        }
+        assert_fits_80_columns(&screen);
     }
 }
 
@@ -302,7 +301,7 @@ fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
 }
 
 #[test]
-fn captures_that_cannot_be_written_are_told_before_anything_runs() {
+fn captures_that_cannot_be_written_are_reported_before_anything_runs() {
     let folder = TempDir::new().expect("a temporary folder");
     let file = folder.path().join("file");
     fs::write(&file, "").expect("written");
@@ -314,7 +313,7 @@ fn captures_that_cannot_be_written_are_told_before_anything_runs() {
 }
 
 #[test]
-fn when_nobody_reads_it_ends_without_a_word() {
+fn without_a_reader_it_ends_without_a_word() {
     for form in [&[][..], &["--json"], &["--csv"]] {
         let (reader, writer) = std::io::pipe().expect("a pipe");
         drop(reader);

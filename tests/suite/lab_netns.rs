@@ -116,7 +116,7 @@ fn a_raw_socket_sees_the_packets_whoever_runs_the_lab() {
 }
 
 #[test]
-fn nobody_is_there_to_a_stream_and_to_a_connected_datagram() {
+fn a_missing_server_shows_to_a_stream_and_to_a_connected_datagram() {
     let run = or_skip!(ran_here("refused"));
     let expected = [
         "tcp connect(): ECONNREFUSED",

@@ -89,7 +89,7 @@ fn root_without_the_rights_over_networks_runs_as_a_user_does() {
 }
 
 #[test]
-fn root_without_any_rights_is_told_which_it_needs() {
+fn root_without_any_rights_gets_a_hint_which_it_needs() {
     or_skip!(program("setpriv"));
     let mut command = or_skip!(root_of_its_own("true"));
     command.args(["setpriv", "--bounding-set=-all", "--inh-caps=-all"]);
@@ -134,7 +134,7 @@ fn too_few_namespaces_are_a_limit_and_no_container() {
 }
 
 #[test]
-fn root_is_not_told_to_be_root_where_network_namespaces_are_forbidden() {
+fn where_network_namespaces_are_forbidden_root_gets_no_hint_to_be_root() {
     let mut command = or_skip!(root_of_its_own("echo 0 > /proc/sys/user/max_net_namespaces"));
     command.arg(env!("CARGO_BIN_EXE_daytime"));
     let expected =
@@ -157,7 +157,7 @@ fn a_program_that_its_user_may_not_read_says_so() {
 }
 
 #[test]
-fn a_user_without_proc_is_told_to_mount_it_and_root_needs_none() {
+fn a_user_without_proc_gets_the_hint_to_mount_it_and_root_needs_none() {
     or_skip!(program("setpriv"));
     or_skip!(able());
     let without_proc = ["sh", "-c", "mount -t tmpfs none /proc && exec \"$@\"", "sh"];
@@ -172,7 +172,7 @@ fn a_user_without_proc_is_told_to_mount_it_and_root_needs_none() {
 }
 
 #[test]
-fn too_many_processes_are_told_and_no_panic() {
+fn too_many_processes_are_reported_without_a_panic() {
     if !geteuid().is_root() {
         return skip("only root can become a user who has no other processes");
     }

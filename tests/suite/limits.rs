@@ -131,7 +131,7 @@ fn drained(from: &str) -> TcpStream {
 }
 
 #[test]
-fn loopback_is_not_limited_unless_told() {
+fn loopback_is_limited_only_with_limit_loopback() {
     let limits = ["--udp-rate", "1", "--udp-burst", "1", "--tcp-per-source", "1"];
     let server = Running::serve(&[&["-v", "--drain-deadline", "60"][..], &limits].concat());
     let held: Vec<TcpStream> = (0..10).map(|_| connect(server.tcp())).collect();

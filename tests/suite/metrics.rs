@@ -58,7 +58,7 @@ fn counted(page: &str) -> Vec<String> {
 }
 
 #[test]
-fn what_both_services_did_is_told_for_each_transport_and_family() {
+fn what_both_services_did_is_counted_for_each_transport_and_family() {
     or_skip!(ipv6());
     let (server, metrics) = serving();
     for (family, times) in
@@ -88,7 +88,7 @@ fn what_both_services_did_is_told_for_each_transport_and_family() {
 
 #[test]
 #[expect(clippy::too_many_lines, reason = "one table of cases")]
-fn datagrams_that_get_no_answer_are_told_by_reason() {
+fn datagrams_that_get_no_answer_are_counted_by_reason() {
     or_skip!(ipv6());
     let inside = or_skip!(Namespace::having(&[
         "192.0.2.1/24",
@@ -196,7 +196,7 @@ fn clock_limits_and_descriptors_are_those_of_the_server_confined_or_not() {
 }
 
 #[test]
-fn prometheus_itself_reads_what_is_told() {
+fn prometheus_itself_reads_the_page() {
     let python = or_skip!(python_with_prometheus());
     let (server, metrics) = serving();
     ask_tcp(server.tcp());
@@ -274,8 +274,7 @@ fn sigusr1_logs_what_was_counted_and_the_service_goes_on() {
         ];
         eventually(&format!("the log has {expected:#?}"), || counters() == expected);
     }
-    server.signal("TERM");
-    assert_eq!(server.wait().0.code(), Some(0));
+    server.stopped();
 }
 
 /// The lines of a log as they come.
@@ -296,7 +295,7 @@ pub fn next_line(log: &Receiver<String>, start: &str) -> String {
 }
 
 #[test]
-fn where_the_metrics_are_is_told_last_and_only_if_they_were_asked_for() {
+fn the_address_of_the_metrics_is_printed_last_and_only_on_request() {
     let (server, metrics) = serving();
     assert!(metrics.ip().is_loopback() && metrics.is_ipv4() && metrics.port() != 0, "{metrics}");
     assert_eq!(server.bound.last().expect("bound").0, "metrics");
@@ -317,7 +316,7 @@ fn where_the_metrics_are_is_told_last_and_only_if_they_were_asked_for() {
 }
 
 #[test]
-fn an_address_that_cannot_be_had_is_told_and_nothing_is_served() {
+fn an_address_that_cannot_be_had_is_reported_and_nothing_is_served() {
     let (_server, metrics) = serving();
     let refused =
         |metrics: &str| bad(1, daytime().args(["serve", "--port", "0", "--metrics", metrics]));

@@ -55,7 +55,7 @@ fn only_get_and_head_of_two_paths_are_answered_with_200() {
 }
 
 #[test]
-fn a_head_request_is_told_how_long_the_page_is_and_no_more() {
+fn a_head_request_gets_the_length_of_the_page_and_no_more() {
     let (_server, metrics) = serving();
     let answer = said(metrics, "HEAD /metrics HTTP/1.1\r\nHost: here\r\n\r\n");
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("\r\n\r\n"), "{answer}");
@@ -67,7 +67,7 @@ fn a_head_request_is_told_how_long_the_page_is_and_no_more() {
 }
 
 #[test]
-fn a_body_is_not_read_and_costs_nobody_the_answer() {
+fn a_body_is_not_read_and_costs_no_client_the_answer() {
     let (_server, metrics) = serving();
     let body = "x".repeat(60_000);
     let head =
@@ -125,7 +125,7 @@ fn assert_cut_at_the_deadline(behave: impl FnOnce(&mut TcpStream)) {
 }
 
 #[test]
-fn a_client_that_says_nothing_is_cut_at_the_deadline_and_delays_nobody() {
+fn a_client_that_says_nothing_is_cut_at_the_deadline_and_delays_no_other() {
     assert_cut_at_the_deadline(|_| {});
 }
 

@@ -22,7 +22,7 @@ fn objects(printed: &str) -> Vec<Value> {
 }
 
 #[test]
-fn a_reply_is_told_in_words() {
+fn a_reply_is_explained_in_words() {
     let rfc = "Tuesday, February 22, 1982 17:37:43-PST\r\n";
     let expected = "Tuesday, February 22, 1982 17:37:43-PST\n    \
                     means   1982-02-23T01:37:43Z: it names its zone, PST (-08:00)\n    \
@@ -32,7 +32,7 @@ fn a_reply_is_told_in_words() {
 }
 
 #[test]
-fn what_is_no_time_counts_and_is_told_though_nobody_reads_it() {
+fn what_is_no_time_counts_and_is_reported_when_the_output_has_no_reader() {
     for json in [&[][..], &["--json"]] {
         let mut command = daytime();
         command.arg("parse").args(json).stdin(Stdio::piped());
@@ -49,7 +49,7 @@ fn what_is_no_time_counts_and_is_told_though_nobody_reads_it() {
 }
 
 #[test]
-fn a_file_that_cannot_be_read_is_told_as_json_too() {
+fn a_file_that_cannot_be_read_is_reported_as_json_too() {
     let output = run(daytime().args(["parse", "--json", "/"]));
     assert_eq!(output.status.code(), Some(1));
     let [object] = &objects(&stdout(&output))[..] else { panic!("{output:?}") };
@@ -133,7 +133,7 @@ fn one_reply_that_is_no_time_makes_the_status_1_and_loses_no_other() {
 }
 
 #[test]
-fn what_cannot_be_read_is_told_with_its_name() {
+fn what_cannot_be_read_is_reported_with_its_name() {
     let told = bad(1, &mut parse(&["/no/such/file"], b""));
     assert_eq!(
         told,
@@ -175,7 +175,7 @@ fn a_line_that_is_too_long_is_skipped_and_the_next_one_read() {
 }
 
 #[test]
-fn nobody_reading_any_more_does_not_make_a_failure_good() {
+fn an_output_without_a_reader_does_not_make_a_failure_good() {
     let mut lines = b"noon\n".to_vec();
     lines.extend(b"2024-07-03T14:05:11Z\n".repeat(10_000));
     let mut command = parse(&["--lines"], &lines);

@@ -113,7 +113,7 @@ fn a_question_that_a_public_address_lost_is_asked_again_after_4_seconds() {
 }
 
 #[test]
-fn told_to_be_impolite_or_at_home_it_does_not_wait() {
+fn with_impolite_or_on_loopback_it_does_not_wait() {
     let inside = or_skip!(Namespace::having(&["192.0.2.1/32", "10.0.0.1/32"]));
     let _server = counting(&inside, &["192.0.2.1", "10.0.0.1", "127.0.0.1"]);
     let twice = ["-q", "--proto", "both", "--count", "2", "--interval", "0"];
@@ -147,7 +147,7 @@ fn a_silent_public_address_is_not_asked_again_where_the_time_is_short() {
 }
 
 #[test]
-fn the_pause_is_told_with_v_and_to_whoever_watches() {
+fn the_pause_is_logged_with_v_and_on_a_terminal() {
     let inside = or_skip!(Namespace::having(&["192.0.2.1/32"]));
     let script = or_skip!(program("script"));
     let _server = counting(&inside, &["192.0.2.1"]);

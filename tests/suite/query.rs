@@ -16,7 +16,7 @@ fn tick() -> Running {
     Running::serve(&["--strftime", "tick"])
 }
 
-fn query(arguments: &[&str]) -> Command {
+pub fn query(arguments: &[&str]) -> Command {
     let mut command = daytime();
     command.arg("query").args(arguments);
     command
@@ -147,7 +147,7 @@ fn json_has_one_object_for_each_question() {
 }
 
 #[test]
-fn of_several_hosts_those_that_answer_are_printed_and_the_status_tells_of_the_other() {
+fn of_several_hosts_those_that_answer_are_printed_and_the_other_makes_the_status_1() {
     let server = tick();
     let (closed, _holder) = closed_port();
     let (good, closed) = (server.tcp().to_string(), closed.to_string());
@@ -212,7 +212,7 @@ fn a_closed_pipe_as_standard_output_is_no_failure_and_no_panic() {
 }
 
 #[test]
-fn a_client_whose_output_nobody_reads_any_more_stops_asking() {
+fn a_client_whose_output_has_no_reader_stops_asking() {
     let server = tick();
     let mut command = query(&["-q", "--count", "1000000", "--interval", "0"]);
     command.arg(server.tcp().to_string());
@@ -227,7 +227,7 @@ fn a_client_whose_output_nobody_reads_any_more_stops_asking() {
 }
 
 #[test]
-fn a_full_disk_behind_standard_output_is_told() {
+fn a_standard_output_on_a_full_disk_is_reported() {
     let full = match std::fs::OpenOptions::new().write(true).open("/dev/full") {
         Ok(full) => full,
         Err(error) => return skip(&format!("no /dev/full: {error}")),

@@ -14,7 +14,7 @@ fn refused(status: i32, arguments: &[&str]) -> String {
 }
 
 #[test]
-fn a_closed_tcp_port_is_told_as_refused_with_what_to_try() {
+fn a_closed_tcp_port_is_reported_as_refused_with_a_hint() {
     let (address, _holder) = closed_port();
     let start =
         format!("is a server running? `daytime serve --port {}` starts one", address.port());
@@ -25,7 +25,7 @@ fn a_closed_tcp_port_is_told_as_refused_with_what_to_try() {
 }
 
 #[test]
-fn a_closed_port_13_is_told_with_a_port_that_needs_no_privilege() {
+fn the_hint_for_a_closed_port_13_names_a_port_that_needs_no_privilege() {
     let inside = or_skip!(Namespace::new());
     let told = bad(1, inside.daytime().args(["query", "127.0.0.1"]));
     let expected = "daytime: connection refused by 127.0.0.1:13: is a server running? `daytime serve \
@@ -44,7 +44,7 @@ fn an_ipv6_address_that_cannot_be_reached_gets_the_hint_for_addresses() {
 }
 
 #[test]
-fn a_closed_udp_port_is_told_as_said_by_icmp() {
+fn a_closed_udp_port_is_reported_as_said_by_icmp() {
     let (address, _holder) = closed_port();
     let started = Instant::now();
     assert_eq!(
@@ -75,7 +75,7 @@ fn a_tcp_server_that_stays_silent_is_given_up_at_the_timeout() {
 }
 
 #[test]
-fn udp_silence_is_told_as_silence_with_the_number_of_questions() {
+fn udp_silence_is_reported_as_silence_with_the_number_of_questions() {
     let silent = UdpSocket::bind("127.0.0.1:0").expect("loopback");
     let address = silent.local_addr().expect("bound");
     let hint = "UDP does not report whether the question or the answer was lost, or no server is \
@@ -96,7 +96,7 @@ fn udp_silence_is_told_as_silence_with_the_number_of_questions() {
 }
 
 #[test]
-fn what_looks_like_an_ipv6_address_with_a_port_is_told_where_the_brackets_go() {
+fn the_hint_for_what_looks_like_an_ipv6_address_with_a_port_has_brackets() {
     let inside = or_skip!(Namespace::new()); // no resolver is to be asked
     let told = bad(1, inside.daytime().args(["query", "::1:21999"]));
     assert!(
@@ -106,7 +106,7 @@ fn what_looks_like_an_ipv6_address_with_a_port_is_told_where_the_brackets_go() {
 }
 
 #[test]
-fn an_unknown_name_is_told_with_the_resolvers_reason() {
+fn an_unknown_name_is_reported_with_the_resolvers_reason() {
     let inside = or_skip!(Namespace::new());
     let told = bad(1, inside.daytime().args(["query", "no-such-host.invalid"]));
     let reason = told.strip_prefix("daytime: cannot resolve no-such-host.invalid: ");
@@ -116,7 +116,7 @@ fn an_unknown_name_is_told_with_the_resolvers_reason() {
 }
 
 #[test]
-fn a_name_without_an_address_of_the_family_is_told() {
+fn a_name_without_an_address_of_the_family_is_reported() {
     let inside = or_skip!(Namespace::new());
     let told = bad(1, inside.daytime().args(["query", "-6", "127.0.0.1"]));
     assert_eq!(told, "daytime: 127.0.0.1 has no IPv6 address: try without -4 and -6\n");
@@ -170,7 +170,7 @@ fn a_server_that_sends_an_octet_a_second_is_given_up_at_the_one_deadline_for_all
 }
 
 #[test]
-fn a_server_that_closes_without_a_word_is_told() {
+fn a_server_that_closes_without_a_word_is_reported() {
     let host = tcp_server(drop);
     let output = run(daytime().args(["query", "-q", &host]));
     let told =
@@ -180,7 +180,7 @@ fn a_server_that_closes_without_a_word_is_told() {
 }
 
 #[test]
-fn a_connection_that_breaks_is_told_with_what_had_come() {
+fn a_connection_that_breaks_is_reported_with_what_had_come() {
     let host = tcp_server(|mut stream| {
         stream.write_all(b"Sun N").expect("sent");
         // Nothing shows when the client has read it.

@@ -1,21 +1,16 @@
 //! What `daytime query` makes of the answers: their meaning, the offset of the local clock, and the exit
 //! status.
 
+use crate::query::query;
 use crate::support::wire::tcp_server;
-use crate::support::{PATIENCE, Running, daytime, good, run, stderr, stdout};
+use crate::support::{PATIENCE, Running, good, run, stderr, stdout};
 use serde_json::Value;
 use std::io::Write;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::mpsc;
 
-fn query(arguments: &[&str]) -> Command {
-    let mut command = daytime();
-    command.arg("query").args(arguments);
-    command
-}
-
 /// What is printed of a reply, with its exit status and what stands on standard error.
-fn told(reply: &'static str) -> (String, Option<i32>, String) {
+fn printed_for(reply: &'static str) -> (String, Option<i32>, String) {
     let host = tcp_server(move |mut stream| stream.write_all(reply.as_bytes()).expect("sent"));
     let output = run(&mut query(&[&host]));
     let errors = stderr(&output).replace(&host, "HOST");
@@ -66,13 +61,13 @@ fn a_finer_syntax_claims_no_more_than_half_the_round_trip() {
 }
 
 #[test]
-fn a_clock_that_is_off_is_told_and_ntp_named() {
+fn a_clock_that_is_off_is_reported_and_ntp_named() {
     let right = "of the server's; which of them is right, NTP can tell\n";
-    let (printed, status, errors) = told("1982-02-22T17:37:43Z\r\n");
+    let (printed, status, errors) = printed_for("1982-02-22T17:37:43Z\r\n");
     assert_eq!((status, errors.as_str()), (Some(0), ""));
     let verdict = format!(": the local clock is ahead {right}");
     assert!(unwrapped(&printed).contains(&verdict), "{printed}");
-    let (printed, ..) = told("2099-02-22T17:37:43Z\r\n");
+    let (printed, ..) = printed_for("2099-02-22T17:37:43Z\r\n");
     let verdict =
         ": the local clock is behind the server's; which of them is right, NTP can tell\n";
     assert!(unwrapped(&printed).contains(verdict), "{printed}");
@@ -80,7 +75,7 @@ fn a_clock_that_is_off_is_told_and_ntp_named() {
 
 #[test]
 fn an_answer_that_fixes_no_instant_has_no_offset_and_is_no_fault() {
-    let (printed, status, _) = told("Sun Nov 22 14:20:31 2026\r\n");
+    let (printed, status, _) = printed_for("Sun Nov 22 14:20:31 2026\r\n");
     assert_eq!(status, Some(0));
     assert!(
         printed.contains(
@@ -92,7 +87,8 @@ fn an_answer_that_fixes_no_instant_has_no_offset_and_is_no_fault() {
 
 #[test]
 fn an_unhealthy_server_makes_the_status_1_after_its_answer() {
-    let (printed, status, errors) = told("\n60482 24-06-21 12:00:07 50 0 2 640.9 UTC(NIST) * \n");
+    let (printed, status, errors) =
+        printed_for("\n60482 24-06-21 12:00:07 50 0 2 640.9 UTC(NIST) * \n");
     assert_eq!(status, Some(1));
     assert!(printed.starts_with("60482 24-06-21 12:00:07"), "{printed}");
     assert!(
@@ -106,14 +102,14 @@ fn an_unhealthy_server_makes_the_status_1_after_its_answer() {
 
 #[test]
 fn a_server_that_contradicts_itself_makes_the_status_1() {
-    let (printed, status, errors) = told("Tuesday, February 22, 1982 17:37:43-PST\r\n");
+    let (printed, status, errors) = printed_for("Tuesday, February 22, 1982 17:37:43-PST\r\n");
     assert_eq!(status, Some(1));
     assert!(printed.contains("    note    it contradicts itself: it says Tuesday"), "{printed}");
     assert!(errors.starts_with("daytime: HOST: it contradicts itself"), "{errors}");
-    let (_, status, errors) = told("60336 24-01-15 22:30:45 50 0 0 895.5 UTC(NIST) *\r\n");
+    let (_, status, errors) = printed_for("60336 24-01-15 22:30:45 50 0 0 895.5 UTC(NIST) *\r\n");
     assert_eq!(status, Some(1));
     assert!(errors.contains("the Modified Julian Date is another day's"), "{errors}");
-    let (_, _, errors) = told("60336 24-01-15 22:30:45 50 0 1 895.5 UTC(NIST) *\r\n");
+    let (_, _, errors) = printed_for("60336 24-01-15 22:30:45 50 0 1 895.5 UTC(NIST) *\r\n");
     assert_eq!(errors.lines().count(), 2, "both faults are told: {errors}");
 }
 
@@ -130,7 +126,7 @@ fn a_cut_answer_has_no_offset() {
 
 #[test]
 fn words_instead_of_a_time_are_shown_for_what_they_are() {
-    let (printed, status, errors) = told("Access denied\r\n");
+    let (printed, status, errors) = printed_for("Access denied\r\n");
     assert_eq!((status, errors.as_str()), (Some(0), ""));
     assert!(printed.starts_with("Access denied\n"), "{printed}");
     assert!(printed.contains("    means   no time in a form that is known here"), "{printed}");
@@ -141,7 +137,7 @@ fn words_instead_of_a_time_are_shown_for_what_they_are() {
 }
 
 #[test]
-fn a_fault_counts_and_is_told_though_nobody_reads_the_answer() {
+fn a_fault_counts_and_is_reported_when_the_answer_has_no_reader() {
     for json in [&[][..], &["--json"]] {
         let (release, released) = mpsc::channel();
         let host = tcp_server(move |mut stream| {
@@ -162,7 +158,7 @@ fn a_fault_counts_and_is_told_though_nobody_reads_the_answer() {
 
 #[test]
 fn every_line_fits_80_columns() {
-    let (printed, ..) = told("\n60482 24-06-21 12:00:07 16 1 2 640.9 UTC(NIST) # \nmore\n");
+    let (printed, ..) = printed_for("\n60482 24-06-21 12:00:07 16 1 2 640.9 UTC(NIST) # \nmore\n");
     assert!(printed.lines().count() > 8, "{printed}");
     assert!(printed.lines().all(|line| line.chars().count() <= 80), "{printed}");
 }

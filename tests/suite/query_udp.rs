@@ -68,7 +68,7 @@ fn only_the_first_of_several_answers_counts() {
 }
 
 #[test]
-fn an_answer_longer_than_the_limit_is_printed_as_far_as_it_goes_and_told_as_cut() {
+fn an_answer_longer_than_the_limit_is_printed_up_to_it_and_reported_as_cut() {
     let host = answers(&[b"0123456789abc\r\n"]);
     let output = run(&mut query(&["-q", "--limit", "10", &host]));
     assert_eq!(stdout(&output), "0123456789\n");
@@ -101,7 +101,7 @@ fn every_address_that_stayed_silent_is_named() {
 }
 
 #[test]
-fn an_empty_answer_is_told_as_such() {
+fn an_empty_answer_is_reported_as_such() {
     let host = answers(&[b""]);
     let output = run(&mut query(&[&host]));
     let told =

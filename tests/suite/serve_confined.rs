@@ -4,7 +4,7 @@
 use crate::or_skip;
 use crate::support::traced::{Traced, strace};
 use crate::support::wire::{ask_tcp, ask_udp, connect, eventually, read_to_end};
-use crate::support::{Namespace, Running, bad, daytime, good, program, skip};
+use crate::support::{Namespace, Running, bad, daytime, good, program, skip, whole_sandbox};
 use nix::unistd::geteuid;
 use std::fs::{self, Permissions};
 use std::io::Write;
@@ -16,7 +16,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 /// The lines of `status` that begin so, of each thread of the server, without a repetition.
-fn told(server: &Running, field: &str) -> Vec<String> {
+fn thread_status(server: &Running, field: &str) -> Vec<String> {
     let threads = fs::read_dir(format!("/proc/{}/task", server.id())).expect("Linux");
     let mut values: Vec<String> = Vec::new();
     let mut count = 0;
@@ -33,14 +33,6 @@ fn told(server: &Running, field: &str) -> Vec<String> {
     values
 }
 
-/// Ends it; the log.
-fn stopped(mut server: Running) -> String {
-    server.signal("TERM");
-    let (status, log) = server.wait();
-    assert_eq!(status.code(), Some(0), "{log}");
-    log
-}
-
 fn assert_serves(server: &Running, ending: &[u8]) {
     for (transport, address) in &server.bound {
         let line = match transport.as_str() {
@@ -51,13 +43,6 @@ fn assert_serves(server: &Running, ending: &[u8]) {
     }
 }
 
-/// That this kernel has what is asked for; the log of a server says so.
-pub fn whole_sandbox() -> Result<(), String> {
-    let log = stopped(Running::serve(&[]));
-    let missing = log.lines().find_map(|line| line.split_once("sandbox: not in force: "));
-    missing.map_or(Ok(()), |(_, layer)| Err(format!("this machine lacks a part: {layer}")))
-}
-
 fn root() -> Result<(), String> {
     geteuid().is_root().then_some(()).ok_or_else(|| "only root becomes somebody else".to_owned())
 }
@@ -66,13 +51,13 @@ fn root() -> Result<(), String> {
 fn every_thread_is_without_capabilities_and_under_no_new_privileges_and_seccomp() {
     or_skip!(whole_sandbox());
     let server = Running::serve(&["--sandbox", "require"]);
-    assert_eq!(told(&server, "NoNewPrivs"), ["1"]);
-    assert_eq!(told(&server, "Seccomp"), ["2"]);
+    assert_eq!(thread_status(&server, "NoNewPrivs"), ["1"]);
+    assert_eq!(thread_status(&server, "Seccomp"), ["2"]);
     for set in ["CapInh", "CapPrm", "CapEff", "CapAmb"] {
-        assert_eq!(told(&server, set), ["0000000000000000"], "{set}");
+        assert_eq!(thread_status(&server, set), ["0000000000000000"], "{set}");
     }
     assert_serves(&server, b"-UTC\r\n");
-    let log = stopped(server);
+    let log = server.stopped();
     let line = "] sandbox: no capabilities, no new privileges, landlock ABI ";
     assert_eq!(log.matches(line).count(), 1, "{log}");
     assert!(log.contains("(no files"), "{log}");
@@ -84,11 +69,11 @@ fn with_sandbox_off_it_keeps_all_it_had() {
     let own = fs::read_to_string("/proc/thread-self/status").expect("Linux");
     let server = Running::serve(&["--sandbox", "off"]);
     for field in ["NoNewPrivs", "Seccomp", "CapEff"] {
-        let [value] = &told(&server, field)[..] else { panic!("{field} differs") };
+        let [value] = &thread_status(&server, field)[..] else { panic!("{field} differs") };
         assert!(own.contains(&format!("{field}:\t{value}\n")), "{field} {value}: {own}");
     }
     assert_serves(&server, b"-UTC\r\n");
-    assert!(stopped(server).contains("] sandbox: nothing in force\n"));
+    assert!(server.stopped().contains("] sandbox: nothing in force\n"));
 }
 
 #[test]
@@ -101,15 +86,15 @@ fn as_another_user_it_serves_port_13_with_that_user_and_group_alone() {
         serve.args(["--groups=4,24", env!("CARGO_BIN_EXE_daytime"), "serve", "--sandbox", sandbox]);
         serve.args(["--user", "65534", "--group", "4711"]);
         let server = Running::start(serve);
-        assert_eq!(told(&server, "Uid"), ["65534 65534 65534 65534"]);
-        assert_eq!(told(&server, "Gid"), ["4711 4711 4711 4711"]);
-        assert_eq!(told(&server, "Groups"), [""]);
+        assert_eq!(thread_status(&server, "Uid"), ["65534 65534 65534 65534"]);
+        assert_eq!(thread_status(&server, "Gid"), ["4711 4711 4711 4711"]);
+        assert_eq!(thread_status(&server, "Groups"), [""]);
         for set in ["CapInh", "CapPrm", "CapEff", "CapAmb"] {
-            assert_eq!(told(&server, set), ["0000000000000000"], "{set}");
+            assert_eq!(thread_status(&server, set), ["0000000000000000"], "{set}");
         }
         let answers = good(inside.daytime().args(["query", "-q", "--proto", "both", "localhost"]));
         assert_eq!(answers.lines().count(), 2, "{answers}");
-        let log = stopped(server);
+        let log = server.stopped();
         assert!(log.contains("it has become user 65534, group 4711, with no way back\n"), "{log}");
         assert!(!log.contains("it runs as root"), "{log}");
     }
@@ -122,15 +107,15 @@ fn a_user_by_name_brings_the_primary_group_along() {
         good(Command::new("id").args([what, "nobody"])).trim().to_owned() // as this system has it
     });
     let server = Running::serve(&["--user", "nobody"]);
-    assert_eq!(told(&server, "Uid"), [[id.as_str(); 4].join(" ")]);
-    assert_eq!(told(&server, "Gid"), [[group.as_str(); 4].join(" ")]);
+    assert_eq!(thread_status(&server, "Uid"), [[id.as_str(); 4].join(" ")]);
+    assert_eq!(thread_status(&server, "Gid"), [[group.as_str(); 4].join(" ")]);
     assert_serves(&server, b"-UTC\r\n");
 }
 
 #[test]
 fn as_root_it_warns_once() {
     or_skip!(root());
-    let log = stopped(Running::serve(&[]));
+    let log = Running::serve(&[]).stopped();
     let warning = " WARN ] it runs as root; --user NAME has it become another once its sockets are";
     assert_eq!(log.matches(warning).count(), 1, "{log}");
 }
@@ -146,9 +131,9 @@ fn as_that_user_already_it_has_nothing_to_change_and_says_so() {
             serve.args(["--sandbox", sandbox]);
             serve
         });
-        assert_eq!(told(&server, "Uid"), ["65534 65534 65534 65534"]);
+        assert_eq!(thread_status(&server, "Uid"), ["65534 65534 65534 65534"]);
         assert_serves(&server, b"-UTC\r\n");
-        let log = stopped(server);
+        let log = server.stopped();
         let line = "] it was already user 65534, group 65534, with no way back\n";
         assert_eq!(log.matches(line).count(), 1, "{log}");
     }
@@ -179,7 +164,7 @@ fn as_that_user_already_an_inetd_service_ends_without_an_error() {
 }
 
 #[test]
-fn without_privileges_it_is_confined_without_a_warning_and_becomes_nobody_else() {
+fn without_privileges_it_is_confined_without_a_warning_and_becomes_no_other_user() {
     or_skip!(root());
     let copy = Copy::new();
     let mut serve = or_skip!(copy.as_nobody());
@@ -187,9 +172,9 @@ fn without_privileges_it_is_confined_without_a_warning_and_becomes_nobody_else()
         serve.args(["serve", "--port", "0"]);
         serve
     });
-    assert_eq!(told(&server, "Uid"), ["65534 65534 65534 65534"]);
+    assert_eq!(thread_status(&server, "Uid"), ["65534 65534 65534 65534"]);
     assert_serves(&server, b"-UTC\r\n");
-    let log = stopped(server);
+    let log = server.stopped();
     assert!(!log.contains("it runs as root"), "{log}");
     let mut serve = or_skip!(copy.as_nobody());
     assert_eq!(
@@ -234,7 +219,7 @@ fn the_capability_of_the_file_is_gone_once_port_13_is_bound() {
     let server = Running::start(serve);
     assert_eq!(server.port(), 13);
     for set in ["CapPrm", "CapEff"] {
-        assert_eq!(told(&server, set), ["0000000000000000"], "{set}");
+        assert_eq!(thread_status(&server, set), ["0000000000000000"], "{set}");
     }
     good(inside.daytime().args(["query", "-q", "localhost"]));
 }

@@ -17,7 +17,7 @@ fn refused(status: i32, arguments: &[&str]) -> String {
 }
 
 #[test]
-fn a_taken_port_is_told_over_both_transports() {
+fn a_taken_port_is_reported_over_both_transports() {
     for transport in ["tcp", "udp"] {
         let first = Running::serve(&["--listen", "127.0.0.1", "--proto", transport]);
         let address = first.bound[0].1.to_string();
@@ -41,7 +41,7 @@ fn a_port_taken_on_one_transport_only_is_not_served_on_the_other() {
 }
 
 #[test]
-fn the_ipv4_wildcard_beside_the_ipv6_one_is_told_with_the_reason() {
+fn the_ipv4_wildcard_beside_the_ipv6_one_is_reported_with_the_reason() {
     or_skip!(ipv6());
     let inside = or_skip!(Namespace::new());
     let mut serve = inside.daytime();
@@ -55,7 +55,7 @@ fn the_ipv4_wildcard_beside_the_ipv6_one_is_told_with_the_reason() {
 }
 
 #[test]
-fn a_port_that_needs_a_privilege_is_told_with_what_to_do() {
+fn a_port_that_needs_a_privilege_is_reported_with_a_hint() {
     let inside;
     let mut serve = if geteuid().is_root() {
         or_skip!(program("setpriv"));
@@ -91,7 +91,7 @@ fn as_nobody(inside: &Namespace) -> Command {
 }
 
 #[test]
-fn an_address_of_another_host_is_told_with_what_to_do() {
+fn an_address_of_another_host_is_reported_with_a_hint() {
     or_skip!(ipv6());
     // TEST-NET-1, RFC 5737.
     assert_eq!(

@@ -96,7 +96,7 @@ fn where_standard_error_is_not_the_client_the_log_goes_there() {
 }
 
 #[test]
-fn a_listener_is_served_until_nobody_has_come_for_so_long() {
+fn a_listener_is_served_until_its_idle_time_is_over() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
     let address = listener.local_addr().expect("bound");
     let mut command = serve(listener, &["-q", "--idle", "2"]);

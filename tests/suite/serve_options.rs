@@ -10,14 +10,7 @@ use std::process::{Command, Stdio};
 /// Starts, stops and returns the log.
 fn log_of(mut command: Command) -> String {
     command.args(["serve", "--port", "0"]);
-    stopped(Running::start(command))
-}
-
-fn stopped(mut server: Running) -> String {
-    server.signal("TERM");
-    let (status, log) = server.wait();
-    assert_eq!(status.code(), Some(0), "{log}");
-    log
+    Running::start(command).stopped()
 }
 
 #[test]
@@ -33,7 +26,7 @@ fn the_soft_limit_of_open_files_is_raised_to_the_hard_one() {
 }
 
 #[test]
-fn a_server_whose_output_nobody_reads_serves_all_the_same() {
+fn a_server_whose_output_has_no_reader_serves_all_the_same() {
     let inside = or_skip!(Namespace::new());
     let (reader, writer) = std::io::pipe().expect("a pipe");
     drop(reader);
@@ -119,7 +112,7 @@ fn the_log_says_of_each_socket_what_was_asked_and_what_it_is() {
     command.args(["--no-reuse-address", "--only-v6"]);
     let server = Running::start(command);
     let port = server.port();
-    let log = stopped(server);
+    let log = server.stopped();
     // socket(7): the kernel doubles the buffers, to have room for its own bookkeeping.
     let buffers = "SO_RCVBUF asked 20000, is 40000; SO_SNDBUF asked 30000, is 60000\n";
     let expected = [
@@ -141,9 +134,9 @@ fn the_log_says_of_each_socket_what_was_asked_and_what_it_is() {
 }
 
 #[test]
-fn a_backlog_beyond_the_kernels_limit_is_told_as_what_it_becomes() {
+fn a_backlog_beyond_the_kernels_limit_is_logged_as_what_it_becomes() {
     let limit = std::fs::read_to_string("/proc/sys/net/core/somaxconn").expect("Linux");
-    let log = stopped(Running::serve(&["--backlog", "65535"]));
+    let log = Running::serve(&["--backlog", "65535"]).stopped();
     let becomes = limit.trim().parse::<u32>().expect("a number").min(65_535);
     assert!(log.contains(&format!("backlog asked 65535, is {becomes};")), "{log}");
 }
@@ -180,12 +173,12 @@ fn a_server_restarts_beside_time_wait_and_not_with_no_reuse_address() {
     let first = Running::start(serve(&[]));
     // The server closes first, so TIME_WAIT is on its side.
     good(inside.daytime().args(["query", "127.0.0.1"]));
-    stopped(first);
+    first.stopped();
     let told = bad(1, &mut serve(&["--no-reuse-address", "-q"]));
     assert!(told.contains("cannot listen on tcp 127.0.0.1:13: Address already in use"), "{told}");
     let again = Running::start(serve(&[]));
     good(inside.daytime().args(["query", "127.0.0.1"]));
-    stopped(again);
+    again.stopped();
 }
 
 #[test]
@@ -200,7 +193,7 @@ fn without_ipv6_on_the_machine_ipv4_is_served_with_a_warning() {
     assert_eq!(server.bound, only_v4);
     let reply = good(inside.daytime().args(["query", "-q", "--proto", "both", "localhost"]));
     assert_eq!(reply.lines().count(), 2, "{reply}");
-    assert_warns_of(&stopped(server), &["[::1]:13"]);
+    assert_warns_of(&server.stopped(), &["[::1]:13"]);
 }
 
 #[test]
@@ -213,7 +206,7 @@ fn without_ipv4_on_the_machine_ipv6_is_served_with_a_warning() {
     let server = Running::start(serve);
     assert_eq!(server.bound.len(), 2, "{:?}", server.bound);
     assert!(server.bound.iter().all(|(_, address)| address.is_ipv6()), "{:?}", server.bound);
-    assert_warns_of(&stopped(server), &["127.0.0.1:13"]);
+    assert_warns_of(&server.stopped(), &["127.0.0.1:13"]);
 }
 
 #[test]
@@ -225,7 +218,7 @@ fn every_address_that_is_left_out_is_named() {
     serve.args(["serve", "--listen", "::1", "--listen", "[::1]:9999", "--listen", "127.0.0.1"]);
     let server = Running::start(serve);
     assert_eq!(server.bound.len(), 2, "{:?}", server.bound);
-    assert_warns_of(&stopped(server), &["[::1]:13", "[::1]:9999"]);
+    assert_warns_of(&server.stopped(), &["[::1]:13", "[::1]:9999"]);
 }
 
 fn take_ipv6_from(namespace: &Namespace) {

@@ -77,8 +77,7 @@ fn changes_zone(sandbox: &str) {
         );
         assert_all_reply(&server, "JST");
     }));
-    server.signal("TERM");
-    assert_eq!(server.wait().0.code(), Some(0));
+    server.stopped();
 }
 
 #[test]
@@ -121,8 +120,7 @@ fn with_a_fixed_zone_sighup_changes_nothing_and_says_so() {
         assert_eq!(said, "nothing to read again: --zone is fixed (Asia/Tokyo)");
     }
     assert_all_reply(&server, "JST");
-    server.signal("TERM");
-    assert_eq!(server.wait().0.code(), Some(0));
+    server.stopped();
 }
 
 #[test]

@@ -67,7 +67,7 @@ fn ready(server: &Running) -> String {
     format!("READY=1\nSTATUS=serving tcp 127.0.0.1:{port}, udp 127.0.0.1:{port}\n")
 }
 
-fn tells_when_it_is_ready_and_when_it_stops(supervisor: &Supervisor) {
+fn reports_when_it_is_ready_and_when_it_stops(supervisor: &Supervisor) {
     let mut server = Running::start(supervisor.command(&[]));
     assert_eq!(supervisor.hears(), ready(&server));
     let held = connect(server.tcp());
@@ -83,12 +83,12 @@ fn tells_when_it_is_ready_and_when_it_stops(supervisor: &Supervisor) {
 
 #[test]
 fn a_supervisor_on_a_path_hears_ready_and_stopping() {
-    tells_when_it_is_ready_and_when_it_stops(&Supervisor::on_a_path());
+    reports_when_it_is_ready_and_when_it_stops(&Supervisor::on_a_path());
 }
 
 #[test]
 fn a_supervisor_on_an_abstract_name_hears_ready_and_stopping() {
-    tells_when_it_is_ready_and_when_it_stops(&Supervisor::on_an_abstract_name());
+    reports_when_it_is_ready_and_when_it_stops(&Supervisor::on_an_abstract_name());
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn a_service_that_cannot_serve_never_says_ready() {
 }
 
 #[test]
-fn the_loop_itself_tells_the_watchdog_that_it_is_alive() {
+fn the_loop_itself_reports_to_the_watchdog() {
     let supervisor = Supervisor::on_a_path();
     let mut command = supervisor.command(&[]);
     command.env("WATCHDOG_USEC", "200000");
@@ -172,16 +172,14 @@ fn a_supervisor_that_does_not_listen_holds_nothing_up() {
     }
     let mut command = supervisor.command(&[]);
     command.env("WATCHDOG_USEC", "100000");
-    let mut server = Running::start(command);
+    let server = Running::start(command);
     assert!(ask_tcp(server.tcp()).ends_with(b"-UTC\r\n"));
     for _ in 0..count {
         assert_eq!(supervisor.hears(), "full");
     }
     // What it had no room for comes as soon as it has.
     assert_eq!(supervisor.hears(), ready(&server));
-    server.signal("TERM");
-    let (status, log) = server.wait();
-    assert_eq!(status.code(), Some(0), "{log}");
+    server.stopped();
 }
 
 #[test]
@@ -199,20 +197,17 @@ fn a_supervisor_that_vanishes_does_not_end_the_service() {
         assert_ne!(std::io::BufRead::read_line(&mut log, &mut line).expect("readable"), 0);
     }
     assert!(ask_tcp(server.tcp()).ends_with(b"-UTC\r\n"));
-    server.signal("TERM");
-    assert_eq!(server.wait().0.code(), Some(0));
+    server.stopped();
 }
 
 #[test]
-fn a_supervisor_that_is_not_there_is_told_of_and_changes_nothing() {
+fn a_supervisor_that_is_not_there_is_logged_and_changes_nothing() {
     for place in ["/nobody/is/there", "@nobody-is-there", "vsock:2:1234", "relative"] {
         let mut command = daytime();
         command.args(["serve", "--port", "0"]).env("NOTIFY_SOCKET", place);
-        let mut server = Running::start(command);
+        let server = Running::start(command);
         assert!(ask_tcp(server.tcp()).ends_with(b"-UTC\r\n"));
-        server.signal("TERM");
-        let (status, log) = server.wait();
-        assert_eq!(status.code(), Some(0), "{log}");
+        let log = server.stopped();
         let told = log.matches(&format!(" WARN ] NOTIFY_SOCKET={place}: ")).count();
         assert_eq!(told, 1, "{log}");
     }

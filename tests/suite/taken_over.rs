@@ -3,9 +3,8 @@
 //! them has to work, so that a refusal means something.
 
 use crate::or_skip;
-use crate::serve_confined::whole_sandbox;
 use crate::support::wire::{connect, read_to_end};
-use crate::support::{Running, daytime, good, ipv6, program};
+use crate::support::{Running, daytime, good, ipv6, program, whole_sandbox};
 use std::fs;
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};

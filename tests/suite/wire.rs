@@ -103,7 +103,7 @@ fn wireshark_reads_the_file_with_its_comments_and_finds_its_checksums_right() {
 }
 
 #[test]
-fn a_closed_port_is_told_by_icmp_in_the_exchange_that_it_is_about() {
+fn an_icmp_error_is_shown_in_the_exchange_that_it_is_about() {
     let place = or_skip!(Place::new());
     let wire = place.wire(&["any", "--port", "7013", "--count", "2"]);
     bad(1, place.inside.daytime().args(["query", "--proto", "udp", "127.0.0.1:7013"]));
@@ -204,21 +204,21 @@ fn check_unprivileged(mut command: Command) {
 }
 
 #[test]
-fn an_unknown_interface_is_told_with_those_there_are() {
+fn an_unknown_interface_is_reported_with_those_there_are() {
     let said = bad(1, daytime().args(["wire", "nosuch0"]));
     assert!(said.starts_with("daytime: no interface is called nosuch0: there are "), "{said}");
     assert!(said.contains("lo"), "{said}");
 }
 
 #[test]
-fn a_file_that_cannot_be_written_is_told_before_anything_is_captured() {
+fn a_file_that_cannot_be_written_is_reported_before_anything_is_captured() {
     let inside = or_skip!(Namespace::new());
     let said = bad(1, inside.daytime().args(["wire", "--pcapng", "/proc/no/file"]));
     assert!(said.starts_with("daytime: cannot write /proc/no/file: "), "{said}");
 }
 
 #[test]
-fn a_file_that_is_no_capture_or_cut_off_is_told() {
+fn a_file_that_is_no_capture_or_cut_off_is_reported() {
     let folder = TempDir::new().expect("a temporary folder");
     let file = folder.path().join("file");
     let read = || {

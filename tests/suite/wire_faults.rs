@@ -193,7 +193,7 @@ fn that_another_interface_goes_does_not_end_it() {
 }
 
 #[test]
-fn an_interface_that_is_down_already_is_told_with_what_to_do() {
+fn an_interface_that_is_down_already_is_reported_with_a_hint() {
     let place = or_skip!(cabled());
     let said = bad(1, place.inside.daytime().args(["wire", "ve0"]));
     let expected = "daytime: interface ve0 is down: `ip link set dev ve0 up` brings it up\n";
@@ -210,7 +210,7 @@ fn a_name_of_an_interface_is_nothing_to_a_terminal() {
 }
 
 #[test]
-fn when_nobody_reads_any_more_it_ends() {
+fn without_a_reader_of_its_output_it_ends() {
     let place = or_skip!(Place::new());
     let mut wire = place.wire(&["lo"]);
     drop(wire.child.stdout.take());

@@ -118,7 +118,7 @@ fn the_second_signal_ends_it_at_once() {
 }
 
 #[test]
-fn a_fifo_that_nobody_reads_is_given_up_at_the_first_signal() {
+fn a_fifo_without_a_reader_is_given_up_at_the_first_signal() {
     let mkfifo = or_skip!(program("mkfifo"));
     let (folder, path) = file(&packets(1));
     let fifo = folder.path().join("fifo");
@@ -141,7 +141,7 @@ fn standard_output_that_is_for_a_capture_has_no_word_when_none_has_begun() {
 }
 
 #[test]
-fn a_file_is_written_to_its_end_though_nobody_looks() {
+fn a_file_is_written_to_its_end_when_the_output_has_no_reader() {
     let (folder, written) = file(&[]);
     let mut command = reading(Path::new("-"));
     command.arg("--pcapng").arg(&written).stdin(Stdio::piped());
@@ -176,7 +176,7 @@ fn of_a_packet_that_finds_no_room_nothing_is_left() {
 }
 
 #[test]
-fn what_was_passed_over_is_told_though_something_was_shown() {
+fn what_was_passed_over_is_reported_though_something_was_shown() {
     // Behind the datagram something that begins as no version of IP does.
     let strange = [0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0x10];
     let (_folder, path) = file(&[packets(1), strange.to_vec()].concat());

@@ -85,7 +85,7 @@ fn a_live_ladder_knows_of_interfaces_what_the_lines_know() {
 }
 
 #[test]
-fn all_fragments_of_a_datagram_are_told_and_written() {
+fn all_fragments_of_a_datagram_are_shown_and_written() {
     let place = or_skip!(cabled());
     let file = place.file();
     let wire = place.wire(&["ve0", "--count", "3", "--pcapng", file.to_str().expect("UTF-8")]);

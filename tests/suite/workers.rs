@@ -58,32 +58,28 @@ fn every_worker_serves_and_each_exchange_is_counted_once() {
 #[test]
 fn the_limit_of_a_source_over_udp_is_that_of_all_workers_together() {
     let server = serve(&["--limit-loopback", "--udp-rate", "1", "--udp-burst", "5"]);
-    let begun = Instant::now();
-    // Each from a port of its own, so they come to all workers. What is not answered is counted.
-    let clients: Vec<UdpSocket> = (0..50).map(|_| datagrams_with(server.udp())).collect();
-    for client in &clients {
-        assert_eq!(client.send(b"").expect("sent"), 0);
-    }
-    let counters = server.counters();
-    let answered = count(&counters, "UdpAnswered");
-    let refilled = begun.elapsed().as_secs() + 1;
-    assert!((5..=5 + refilled).contains(&answered), "{answered}: {counters}");
-    assert_eq!(count(&counters, "UdpSourceLimit") + answered, 50, "{counters}");
+    assert_answers_5_of_50(server, 1, "UdpSourceLimit");
 }
 
 #[test]
 fn the_limit_of_all_over_udp_is_that_of_all_workers_together() {
     let server = serve(&["--limit-loopback", "--udp-rate", "0", "--udp-total-rate", "5"]);
+    assert_answers_5_of_50(server, 5, "UdpTotalLimit");
+}
+
+/// Asserts that a server answers 5 of 50 questions, and `per_second` more while they come. A counter has the others.
+fn assert_answers_5_of_50(server: Running, per_second: u64, counter: &str) {
     let begun = Instant::now();
+    // Each from a port of its own, so they come to all workers.
     let clients: Vec<UdpSocket> = (0..50).map(|_| datagrams_with(server.udp())).collect();
     for client in &clients {
         assert_eq!(client.send(b"").expect("sent"), 0);
     }
     let counters = server.counters();
     let answered = count(&counters, "UdpAnswered");
-    let refilled = 5 * (begun.elapsed().as_secs() + 1);
+    let refilled = per_second * (begun.elapsed().as_secs() + 1);
     assert!((5..=5 + refilled).contains(&answered), "{answered}: {counters}");
-    assert_eq!(count(&counters, "UdpTotalLimit") + answered, 50, "{counters}");
+    assert_eq!(count(&counters, counter) + answered, 50, "{counters}");
 }
 
 #[test]
@@ -173,7 +169,7 @@ fn without_shared_ports_auto_is_one_worker() {
 }
 
 #[test]
-fn several_workers_are_told_in_the_log_with_what_they_share() {
+fn the_log_has_the_number_of_workers_and_what_they_share() {
     let log = serve(&[]).stopped();
     assert_eq!(log.matches("; SO_REUSEPORT asked 1, is 1\n").count(), 2, "{log}");
     assert!(log.contains("4 workers\n"), "{log}");

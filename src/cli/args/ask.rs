@@ -1,7 +1,7 @@
 //! What every command that asks a server is given.
 
 use crate::client::{Family, Options, Pace};
-use crate::transport::Transport;
+use crate::transport::{PORT, Transport};
 use clap::{Args, ValueEnum};
 use std::time::Duration;
 
@@ -17,18 +17,16 @@ pub(in crate::cli) struct AskOptions {
     /// each gets 4 s between questions, and compare and bench refuse
     #[arg(long)]
     impolite: bool,
+    /// Port of a HOST that is given without one
+    #[arg(long, default_value_t = PORT, value_parser = clap::value_parser!(u16).range(1..))]
+    port: u16,
 }
 
 impl AskOptions {
     /// Returns how to ask, otherwise as by default.
-    pub(in crate::cli) fn options(
-        &self,
-        port: u16,
-        timeout: Duration,
-        default: &Options,
-    ) -> Options {
+    pub(in crate::cli) fn options(&self, timeout: Duration, default: &Options) -> Options {
         let pace = if self.impolite { Pace::Off } else { Pace::Wait };
-        Options { family: self.family(), port, timeout, pace, ..default.clone() }
+        Options { family: self.family(), port: self.port, timeout, pace, ..default.clone() }
     }
 
     fn family(&self) -> Family {

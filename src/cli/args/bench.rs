@@ -4,7 +4,6 @@ use super::ask::{AskOptions, Proto};
 use super::seconds::{seconds, seconds_or_zero};
 use crate::bench::BenchOptions;
 use crate::client::Target;
-use crate::transport::PORT;
 use clap::Args;
 use clap::builder::TypedValueParser;
 use std::num::NonZeroU32;
@@ -37,9 +36,6 @@ pub(in crate::cli) struct Bench {
     proto: Proto,
     #[command(flatten)]
     ask: AskOptions,
-    /// Port of HOST, if it is given without one
-    #[arg(long, default_value_t = PORT, value_parser = clap::value_parser!(u16).range(1..))]
-    port: u16,
     /// TCP: simultaneous connections; UDP: sockets
     #[arg(long, default_value = "1", value_name = "N", value_parser = positive(1_000_000))]
     concurrency: NonZeroU32,
@@ -76,7 +72,7 @@ impl Bench {
             duration: self.duration,
             warm_up: self.warm_up,
             rate: self.rate,
-            ask: self.ask.options(self.port, self.timeout, &BenchOptions::default().ask),
+            ask: self.ask.options(self.timeout, &BenchOptions::default().ask),
         }
     }
 }

@@ -3,7 +3,6 @@
 use super::ask::AskOptions;
 use super::seconds::seconds;
 use crate::client::Target;
-use crate::transport::PORT;
 use clap::Args;
 use std::time::Duration;
 
@@ -25,9 +24,6 @@ pub(in crate::cli) struct Check {
     pub host: Target,
     #[command(flatten)]
     pub ask: AskOptions,
-    /// Port of HOST, if it is given without one
-    #[arg(long, default_value_t = PORT, value_parser = clap::value_parser!(u16).range(1..))]
-    pub port: u16,
     /// Time for one exchange; also how long to listen for an answer that should
     /// not come
     #[arg(long, default_value = "2", value_name = "SECONDS", value_parser = seconds)]

@@ -16,15 +16,13 @@ Without HOST it starts a local server on a free port of loopback.
 Exit status: 0 if every question was answered over both, 1 if not, 2 usage.";
 
 #[derive(Debug, Args)]
+#[command(mut_arg("port", |port| port.requires("host")))]
 pub(in crate::cli) struct Compare {
     /// Server to compare on [default: a local server]
     #[arg(value_name = "HOST[:PORT]")]
     pub host: Option<Target>,
     #[command(flatten)]
     pub ask: AskOptions,
-    /// Port of HOST, if it is given without one [default: 13]
-    #[arg(long, requires = "host", value_parser = clap::value_parser!(u16).range(1..=65_535))]
-    pub port: Option<u16>,
     /// Time for one answer
     #[arg(long, default_value = "2", value_name = "SECONDS", value_parser = seconds)]
     pub timeout: Duration,

@@ -15,7 +15,6 @@ mod serve;
 mod wire;
 mod workers;
 
-pub(super) use ask::Proto;
 pub(super) use bench::Bench;
 pub(super) use check::Check;
 pub(super) use compare::Compare;
@@ -27,7 +26,7 @@ pub(super) use query::{MAX_LIMIT, Query};
 pub(super) use serve::{Inetd, Serve, ZoneOption};
 pub(super) use wire::Wire;
 
-use clap::{ArgAction, Args, Parser, Subcommand};
+use clap::{ArgAction, Args, CommandFactory, Error, FromArgMatches, Id, Parser, Subcommand};
 
 /// The Daytime protocol (RFC 867): serve it, ask for it, read its replies, compare its two transports.
 #[derive(Debug, Parser)]
@@ -38,6 +37,21 @@ pub(super) struct Arguments {
     pub verbosity: Verbosity,
     #[command(subcommand)]
     pub command: Command,
+}
+
+impl Arguments {
+    /// Reads the command line of this process.
+    pub(super) fn read() -> Result<Self, Error> {
+        let matches = Self::command().try_get_matches()?;
+        let mut arguments = Self::from_arg_matches(&matches)?;
+        if let (Command::Serve(serve), Some((_, given))) =
+            (&mut arguments.command, matches.subcommand())
+        {
+            let opener = given.get_many::<Id>(workers::OPENING).and_then(|mut ids| ids.next());
+            serve.opener = opener.map(|id| format!("--{}", id.as_str().replace('_', "-")));
+        }
+        Ok(arguments)
+    }
 }
 
 #[derive(Debug, Args)]
@@ -84,7 +98,6 @@ pub(super) enum Command {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_definition_holds_together() {

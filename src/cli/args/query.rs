@@ -3,7 +3,6 @@
 use super::ask::{AskOptions, Proto};
 use super::seconds::{seconds, seconds_or_zero};
 use crate::client::Target;
-use crate::transport::PORT;
 use clap::Args;
 use std::time::Duration;
 
@@ -32,9 +31,6 @@ pub(in crate::cli) struct Query {
     pub proto: Proto,
     #[command(flatten)]
     pub ask: AskOptions,
-    /// Port for hosts given without one
-    #[arg(long, default_value_t = PORT, value_parser = clap::value_parser!(u16).range(1..=65_535))]
-    pub port: u16,
     /// Time for one answer, name resolution and retries included, but not the
     /// pause before a public address is asked again
     #[arg(long, default_value = "5", value_name = "SECONDS", value_parser = seconds)]

@@ -4,10 +4,13 @@ use super::ask::Proto;
 use super::limits::LimitOptions;
 use super::listen_address::{ListenAddress, metrics_address};
 use super::seconds::seconds;
-use super::workers::WorkerOptions;
+use super::workers::{OPENING, WorkerOptions};
+use crate::listen::Listen;
 use crate::server::Sandbox;
 use crate::syntax::{Pattern, Syntax, Zone, ZoneError};
-use clap::{Args, ValueEnum};
+use crate::transport::PORT;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{ArgGroup, Args, ValueEnum};
 use std::net::SocketAddr;
 use std::str::FromStr;
 use std::time::Duration;
@@ -35,19 +38,19 @@ silent where standard error is the client's socket:
   daytime dgram  udp wait   nobody /usr/bin/daytime daytime serve --inetd";
 
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new(OPENING).multiple(true))]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub(in crate::cli) struct Serve {
     /// Address to listen on; may be given several times. [::] takes IPv4 too
     /// [default: the loopback addresses of both families]
-    #[arg(long, value_name = "ADDR[:PORT]")]
+    #[arg(long, group = OPENING, value_name = "ADDR[:PORT]")]
     pub listen: Vec<ListenAddress>,
     /// Port of addresses that have none; 0 takes one free port for all
-    /// [default: 13]
-    #[arg(long)]
-    pub port: Option<u16>,
-    /// Transports to serve [default: both]
-    #[arg(long, value_enum)]
-    pub proto: Option<Proto>,
+    #[arg(long, group = OPENING, default_value_t = PORT)]
+    pub port: u16,
+    /// Transports to serve
+    #[arg(long, group = OPENING, value_enum, default_value_t = Proto::Both)]
+    pub proto: Proto,
     /// Syntax of the reply: ctime, nist, rfc3339, rfc867 or smtp
     #[arg(long, default_value_t = Syntax::default(), value_name = "NAME")]
     pub syntax: Syntax,
@@ -60,23 +63,22 @@ pub(in crate::cli) struct Serve {
     #[command(flatten)]
     pub workers: WorkerOptions,
     /// TCP: connections that may wait for accept (listen(2))
-    /// [default: 4096]
-    #[arg(long, value_name = "N")]
-    pub backlog: Option<u16>,
+    #[arg(long, group = OPENING, default_value_t = Listen::default().backlog, value_name = "N")]
+    pub backlog: u16,
     /// TCP: rebind while old connections are in TIME_WAIT (SO_REUSEADDR) [default]
-    #[arg(long, overrides_with = "no_reuse_address")]
+    #[arg(long, group = OPENING, overrides_with = "no_reuse_address")]
     pub reuse_address: bool,
     /// TCP: refuse to rebind while old connections are in TIME_WAIT
-    #[arg(long)]
+    #[arg(long, group = OPENING)]
     pub no_reuse_address: bool,
     /// [::] takes no IPv4 (IPV6_V6ONLY)
-    #[arg(long)]
+    #[arg(long, group = OPENING)]
     pub only_v6: bool,
     /// Receive buffer of every socket (SO_RCVBUF) [default: 1048576 for UDP, the system's for TCP]
-    #[arg(long, value_name = "OCTETS", value_parser = clap::value_parser!(u32).range(1..=1 << 30))]
+    #[arg(long, group = OPENING, value_name = "OCTETS", value_parser = clap::value_parser!(u32).range(1..=1 << 30))]
     pub receive_buffer: Option<u32>,
     /// Send buffer of every socket (SO_SNDBUF)
-    #[arg(long, value_name = "OCTETS", value_parser = clap::value_parser!(u32).range(1..=1 << 30))]
+    #[arg(long, group = OPENING, value_name = "OCTETS", value_parser = clap::value_parser!(u32).range(1..=1 << 30))]
     pub send_buffer: Option<u32>,
     /// TCP: time for a client to read and close once it is accepted
     #[arg(long, default_value = "5", value_name = "SECONDS", value_parser = seconds)]
@@ -97,8 +99,8 @@ pub(in crate::cli) struct Serve {
     pub group: Option<String>,
     /// Sandbox level (Linux: capabilities, files, new sockets, programs): off, on
     /// (best effort), require (fail if incomplete)
-    #[arg(long, value_enum, default_value_t = SandboxMode::On, value_name = "MODE")]
-    pub sandbox: SandboxMode,
+    #[arg(long, default_value_t, value_name = "MODE", value_parser = sandbox_levels())]
+    pub sandbox: Sandbox,
     /// Serve the socket on descriptor 0, as inetd starts it; --inetd=nowait for
     /// "dgram nowait"
     #[arg(long, value_enum, num_args = 0..=1, require_equals = true, conflicts_with = "json")]
@@ -111,6 +113,9 @@ pub(in crate::cli) struct Serve {
     /// Print the bound addresses as JSON
     #[arg(long)]
     pub json: bool,
+    /// The first option on the command line that opens sockets.
+    #[arg(skip)]
+    pub opener: Option<String>,
     // The last, since its heading holds for what follows.
     #[command(flatten)]
     pub limits: LimitOptions,
@@ -140,19 +145,7 @@ pub(in crate::cli) enum Inetd {
     Nowait,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(in crate::cli) enum SandboxMode {
-    Off,
-    On,
-    Require,
-}
-
-impl From<SandboxMode> for Sandbox {
-    fn from(mode: SandboxMode) -> Self {
-        match mode {
-            SandboxMode::Off => Self::Off,
-            SandboxMode::On => Self::On,
-            SandboxMode::Require => Self::Require,
-        }
-    }
+fn sandbox_levels() -> impl TypedValueParser<Value = Sandbox> {
+    let names = PossibleValuesParser::new(Sandbox::ALL.iter().map(|level| level.name()));
+    names.try_map(|name| name.parse::<Sandbox>())
 }

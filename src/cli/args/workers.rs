@@ -5,32 +5,32 @@ use clap::Args;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+/// The group of all options that open sockets, those of `serve` too. They have nothing to say where sockets are handed
+/// over.
+pub(super) const OPENING: &str = "opening";
+
 /// More are hardly meant: each takes a loop and a set of sockets.
 const MAX_WORKERS: usize = 1024;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct WorkerOptions {
     /// Threads that serve, each with sockets of its own (SO_REUSEPORT); auto: one for
-    /// each processor [default: 1]
-    #[arg(long, value_name = "N", value_parser = workers)]
-    pub workers: Option<Workers>,
+    /// each processor
+    #[arg(long, group = OPENING, default_value = "1", value_name = "N", value_parser = workers)]
+    pub workers: Workers,
     /// Do not share ports (SO_REUSEPORT): then there is one worker
-    #[arg(long)]
+    #[arg(long, group = OPENING)]
     pub no_reuse_port: bool,
 }
 
 impl WorkerOptions {
-    pub(in crate::cli) fn workers(&self) -> Workers {
-        self.workers.unwrap_or_default()
-    }
-
     /// Returns what is wrong with these options together, and with `--idle`.
     pub(in crate::cli) fn contradiction(&self, idle: Option<Duration>) -> Option<&'static str> {
         match self.workers {
-            Some(workers) if idle.is_some() && workers != Workers::default() => {
+            workers if idle.is_some() && workers != Workers::default() => {
                 Some("--idle ends a server with one worker: leave --idle or --workers out")
             }
-            Some(Workers::Exactly(number)) if self.no_reuse_port && number.get() > 1 => {
+            Workers::Exactly(number) if self.no_reuse_port && number.get() > 1 => {
                 Some("with --no-reuse-port there is one worker: leave one of it and --workers out")
             }
             _ => None,
@@ -67,10 +67,9 @@ mod tests {
     #[test]
     fn only_several_workers_contradict_ports_that_are_not_shared() {
         let is_refused = |text: &str| {
-            let workers = Some(workers(text).expect("right"));
+            let workers = workers(text).expect("right");
             WorkerOptions { workers, no_reuse_port: true }.contradiction(None).is_some()
         };
         assert_eq!([is_refused("1"), is_refused("auto"), is_refused("2")], [false, false, true]);
-        assert_eq!(WorkerOptions { workers: None, no_reuse_port: true }.contradiction(None), None);
     }
 }

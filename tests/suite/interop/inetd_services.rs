@@ -148,7 +148,7 @@ fn a_client_of_xinetd_that_talks_first_has_our_whole_line_and_nothing_else() {
 }
 
 #[test]
-fn what_is_wrong_with_the_command_line_is_not_told_to_clients() {
+fn clients_do_not_get_errors_of_the_command_line() {
     for arguments in ["serve --inetd --bogus", "serve --inetd --port 9", "serve -vv --inetd=maybe"]
     {
         let service = Service { arguments, ..STREAM_NOWAIT };

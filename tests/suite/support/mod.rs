@@ -17,7 +17,7 @@ pub mod wire;
 pub use ended::run_within;
 pub use ended::{bad, good, on_terminal, run};
 pub use namespace::Namespace;
-pub use running::{Running, count, daytime, stderr, stdout};
+pub use running::{Running, assert_fits_80_columns, count, daytime, stderr, stdout};
 
 use std::env;
 use std::time::Duration;

@@ -88,11 +88,8 @@ impl Namespace {
         if self.user {
             command.args(["-U", "--preserve-credentials"]);
         }
-        command.arg("--").arg(program).stdin(Stdio::null());
-        for name in ["RUST_LOG", "NO_COLOR", "CLICOLOR_FORCE", "TZ"] {
-            command.env_remove(name);
-        }
-        command
+        command.arg("--").arg(program);
+        super::running::clean(command)
     }
 
     /// The binary under test, inside.

@@ -9,7 +9,7 @@ pub fn daytime() -> Command {
     clean(Command::new(env!("CARGO_BIN_EXE_daytime")))
 }
 
-fn clean(mut command: Command) -> Command {
+pub(super) fn clean(mut command: Command) -> Command {
     command.env_remove("RUST_LOG").env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE");
     command.env_remove("TZ").env_remove("COLUMNS").stdin(Stdio::null());
     command
@@ -23,6 +23,14 @@ pub fn stdout(output: &Output) -> String {
 /// Standard error as text.
 pub fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).expect("standard error is UTF-8")
+}
+
+/// Asserts that a screen fits a terminal of 80 columns and has no control characters.
+pub fn assert_fits_80_columns(screen: &str) {
+    for line in screen.lines() {
+        assert!(line.chars().count() <= 80, "{line:?}");
+        assert!(!line.chars().any(char::is_control), "{line:?}");
+    }
 }
 
 /// The value of a counter in the log of a server with `-v`, which leaves out counters that are 0.
@@ -49,12 +57,14 @@ impl Running {
     }
 
     /// Starts a `daytime serve` and waits until it says where it is bound: its sockets are open then.
-    pub fn start(mut command: Command) -> Self {
-        let mut child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the binary starts");
+    pub fn start(command: Command) -> Self {
+        Self::logging_to(Stdio::piped(), command)
+    }
+
+    /// The same with another standard error.
+    pub fn logging_to(log: impl Into<Stdio>, mut command: Command) -> Self {
+        let child = command.stdout(Stdio::piped()).stderr(log).spawn();
+        let mut child = child.expect("the binary starts");
         let mut output = BufReader::new(child.stdout.take().expect("standard output"));
         let mut bound = Vec::new();
         // The server prints all of its addresses in one write, then nothing more.
@@ -77,6 +87,12 @@ impl Running {
             panic!("serve did not start: {status}: {}", running.rest_of_stderr());
         }
         running
+    }
+
+    /// Starts a `daytime serve` with another standard output. So `bound` is empty.
+    pub fn printing_to(output: impl Into<Stdio>, mut command: Command) -> Self {
+        let child = command.stdout(output).stderr(Stdio::piped()).spawn();
+        Self { child: child.expect("the binary starts"), bound: Vec::new() }
     }
 
     /// The first address of a transport (`tcp`, `udp`) that `admits` lets pass.
@@ -157,6 +173,11 @@ impl Running {
         let pid = self.id().to_string();
         let sent = Command::new("kill").args(["-s", name, &pid]).status().expect("kill runs");
         assert!(sent.success());
+    }
+
+    /// Whether it has ended.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("waited for").is_some()
     }
 
     /// Waits for the end: how, and what it wrote to standard error.
