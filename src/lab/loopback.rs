@@ -5,13 +5,15 @@
 
 mod calls;
 mod parties;
+mod recorded;
 mod sockets;
 
-pub(crate) use calls::{outcome, received};
-pub(crate) use parties::{answer, ask, ask_from, bind, local_address, start_service};
+pub(crate) use calls::{CallError, outcome, outcome_with, received};
+pub(crate) use parties::{Pair, ask, start_service};
+pub(crate) use recorded::RecordedSocket;
 pub(crate) use sockets::{
-    ANY_PORT, Pair, REPLY_OCTETS, accept, ctime_reply, is_local, octet_count, octets, open, recv,
-    require_loopback, wait_for, wait_until_ready, within_timeout,
+    ANY_PORT, REPLY_OCTETS, ctime_reply, is_local, octet_count, octets, recv, require_loopback,
+    wait_until_ready, within_timeout,
 };
 
 use super::Obstacle;

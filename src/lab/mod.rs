@@ -166,17 +166,25 @@ impl Lab {
     }
 }
 
-/// For a procedure without chance.
-pub(crate) fn never(_: &Setting) -> bool {
-    false
-}
-
-/// For a procedure whose text has no options.
-pub(crate) fn no_values(_: &Setting) -> Values {
-    Vec::new()
-}
-
 impl Procedure {
+    /// Without options and without chance.
+    pub(crate) const fn new(
+        engine: Engine,
+        predict: fn(&Setting) -> Vec<Prediction>,
+        run: fn(&Setting) -> Result<Run, Obstacle>,
+    ) -> Self {
+        Self { engine, uses_seed: |_| false, options: &[], values: |_| Vec::new(), predict, run }
+    }
+
+    /// With these options, and with their values for the text of what is done.
+    pub(crate) const fn with(
+        self,
+        options: &'static [OptionRange],
+        values: fn(&Setting) -> Values,
+    ) -> Self {
+        Self { options, values, ..self }
+    }
+
     /// The seed, if anything is drawn from it.
     pub(crate) fn seed(&self, setting: &Setting) -> Option<u64> {
         (self.uses_seed)(setting).then_some(setting.seed)

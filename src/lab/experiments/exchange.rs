@@ -9,9 +9,7 @@ use crate::lab::link::{Conditions, SERVER};
 use crate::lab::sim::{
     self, Asker, DatagramService, Network, Policy, StreamClient, StreamService, address,
 };
-use crate::lab::{
-    Engine, Expected, Lab, LabOption, Prediction, Procedure, Run, Setting, Value, never,
-};
+use crate::lab::{Engine, Expected, Lab, LabOption, Prediction, Procedure, Run, Setting, Value};
 use crate::trace::Trace;
 use crate::transport::Transport::{self, Tcp, Udp};
 use std::time::Duration;
@@ -21,14 +19,10 @@ pub(super) static LAB: Lab = Lab {
     text: page!("exchange"),
     time_unit: Unit::Milliseconds,
     procedures: &[
-        Procedure {
-            engine: Engine::Sim,
-            uses_seed: never,
-            options: &[LabOption::Delay.within(0..=60_000)],
-            values: |setting| vec![("delay", short(conditions(setting).delay))],
-            predict,
-            run: |setting| Ok(run(setting)),
-        },
+        Procedure::new(Engine::Sim, predict, |setting| Ok(run(setting)))
+            .with(&[LabOption::Delay.within(0..=60_000)], |setting| {
+                vec![("delay", short(conditions(setting).delay))]
+            }),
         #[cfg(all(feature = "client", feature = "server"))]
         netns::PROCEDURE,
     ],

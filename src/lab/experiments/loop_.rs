@@ -10,7 +10,7 @@ use crate::lab::packet::{empty_datagram, syn};
 use crate::lab::sim::{
     self, Application, DatagramService, Network, Policy, StreamService, address,
 };
-use crate::lab::{Engine, Expected, Lab, LabOption, Prediction, Procedure, Run, Setting, never};
+use crate::lab::{Engine, Expected, Lab, LabOption, Prediction, Procedure, Run, Setting};
 use crate::trace::Trace;
 use crate::transport::Transport::{Tcp, Udp};
 use std::time::Duration;
@@ -20,15 +20,11 @@ pub(super) static LAB: Lab = Lab {
     text: page!("loop"),
     time_unit: Unit::Milliseconds,
     procedures: &[
-        Procedure {
-            engine: Engine::Sim,
-            uses_seed: never,
-            // Every datagram is kept, and this makes a thousand of them at most.
-            options: &[LabOption::Delay.within(1..=60_000)],
-            values: |setting| vec![("delay", short(conditions(setting).delay))],
-            predict,
-            run: |setting| Ok(run(setting)),
-        },
+        // Every datagram is kept, and the shortest delay makes a thousand of them at most.
+        Procedure::new(Engine::Sim, predict, |setting| Ok(run(setting)))
+            .with(&[LabOption::Delay.within(1..=60_000)], |setting| {
+                vec![("delay", short(conditions(setting).delay))]
+            }),
         #[cfg(all(feature = "client", feature = "server"))]
         netns::PROCEDURE,
     ],

@@ -9,9 +9,7 @@ use crate::lab::link::{Conditions, Fault, SERVER};
 use crate::lab::sim::{
     self, Asker, DatagramService, End, Network, Policy, StreamClient, StreamService, address,
 };
-use crate::lab::{
-    Engine, Expected, Lab, LabOption, Prediction, Procedure, Run, Setting, Value, never,
-};
+use crate::lab::{Engine, Expected, Lab, LabOption, Prediction, Procedure, Run, Setting, Value};
 use crate::trace::Trace;
 use crate::transport::Transport::{self, Tcp, Udp};
 use std::time::Duration;
@@ -21,17 +19,13 @@ pub(super) static LAB: Lab = Lab {
     text: page!("silent"),
     time_unit: Unit::Milliseconds,
     procedures: &[
-        Procedure {
-            engine: Engine::Sim,
-            uses_seed: never,
-            options: &[LabOption::Delay.within(0..=60_000)],
-            values: |setting| {
+        Procedure::new(Engine::Sim, predict, |setting| Ok(run(setting))).with(
+            &[LabOption::Delay.within(0..=60_000)],
+            |setting| {
                 let [delay, deadline] = [conditions(setting).delay, deadline(setting)].map(short);
                 vec![("delay", delay), ("deadline", deadline)]
             },
-            predict,
-            run: |setting| Ok(run(setting)),
-        },
+        ),
         #[cfg(all(feature = "client", feature = "server"))]
         netns::PROCEDURE,
     ],

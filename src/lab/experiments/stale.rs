@@ -7,7 +7,7 @@ use crate::lab::sim::{
     self, Answer, Application, Asker, DatagramService, Network, Policy, StreamClient,
     StreamService, address,
 };
-use crate::lab::{Engine, Lab, LabOption, Prediction, Procedure, Run, Setting, never};
+use crate::lab::{Engine, Lab, LabOption, Prediction, Procedure, Run, Setting};
 use crate::trace::{Trace, What};
 use crate::transport::Transport::{Tcp, Udp};
 use std::time::Duration;
@@ -16,14 +16,10 @@ pub(super) static LAB: Lab = Lab {
     name: "stale",
     text: page!("stale"),
     time_unit: Unit::Milliseconds,
-    procedures: &[Procedure {
-        engine: Engine::Sim,
-        uses_seed: never,
-        options: &[LabOption::Delay.within(0..=60_000)],
-        values: |setting| vec![("delay", short(delay(setting)))],
-        predict,
-        run: |setting| Ok(run(setting)),
-    }],
+    procedures: &[Procedure::new(Engine::Sim, predict, |setting| Ok(run(setting)))
+        .with(&[LabOption::Delay.within(0..=60_000)], |setting| {
+            vec![("delay", short(delay(setting)))]
+        })],
 };
 
 const SECOND: &str = "2nd connection reads";

@@ -4,7 +4,7 @@ use super::FinishedRun;
 use crate::duration::Unit;
 use crate::lab::{
     Engine, Lab, LabOption, LabOptions, Obstacle, Prediction, Procedure, Run, Setting, Text, Value,
-    never, no_values, run,
+    run,
 };
 use crate::trace::{Event, Fate, Host, HostId, Loss, Packet, Trace, What};
 use crate::transport::Transport;
@@ -82,14 +82,10 @@ pub(super) static LAB: Lab = Lab {
             predict,
             run: |setting| Ok(observe(setting)),
         },
-        Procedure {
-            engine: Engine::Netns,
-            uses_seed: never,
-            options: &[LabOption::Delay.within(0..=1000)],
-            values: no_values,
-            predict,
-            run: |_| Err(Obstacle::Missing("no namespaces here, run it as root".into())),
-        },
+        Procedure::new(Engine::Netns, predict, |_| {
+            Err(Obstacle::Missing("no namespaces here, run it as root".into()))
+        })
+        .with(&[LabOption::Delay.within(0..=1000)], |_| Vec::new()),
     ],
 };
 

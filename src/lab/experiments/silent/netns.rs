@@ -46,11 +46,11 @@ fn cut(setting: &Setting, transport: Transport, run: &mut Run) -> Result<(), Obs
     let timeout = reply_timeout(setting);
     // The socket stays open until all is seen: its end would be a packet of the client.
     let (came, _socket) = network.on(CLIENT, "ask", move |recorder| {
-        let socket = connect(transport, timeout)?;
+        let client = connect(recorder, transport, timeout)?;
         if transport == Udp {
-            socket.send(&[])?;
+            client.socket.send(&[])?;
         }
-        Ok((received(&recorder.receive(CLIENT, &socket, 512)), socket))
+        Ok((received(&client.receive(512)), client))
     })?;
     if transport == Tcp {
         network.recorder.wait(PATIENCE + 15 * network.round_trip(), |trace| {
