@@ -16,14 +16,12 @@ pub(crate) use sockets::{
     wait_until_ready, within_timeout,
 };
 
+pub(crate) use super::link::{CLIENT, SERVER};
+
 use super::Obstacle;
-use crate::trace::HostId;
 use nix::errno::Errno;
 use std::io;
 use std::time::Duration;
-
-pub(crate) const CLIENT: HostId = HostId(0);
-pub(crate) const SERVER: HostId = HostId(1);
 
 /// No call of a lab waits longer than this for what has to come.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);

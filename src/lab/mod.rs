@@ -89,7 +89,7 @@ pub(crate) struct Procedure {
     pub values: fn(&Setting) -> Values,
     /// What will be observed, from the setting alone.
     pub predict: fn(&Setting) -> Vec<Prediction>,
-    pub run: fn(&Setting) -> Result<Run, Obstacle>,
+    pub run: fn(&Setting, &mut Run) -> Result<(), Obstacle>,
 }
 
 impl Lab {
@@ -171,7 +171,7 @@ impl Procedure {
     pub(crate) const fn new(
         engine: Engine,
         predict: fn(&Setting) -> Vec<Prediction>,
-        run: fn(&Setting) -> Result<Run, Obstacle>,
+        run: fn(&Setting, &mut Run) -> Result<(), Obstacle>,
     ) -> Self {
         Self { engine, uses_seed: |_| false, options: &[], values: |_| Vec::new(), predict, run }
     }
@@ -183,6 +183,17 @@ impl Procedure {
         values: fn(&Setting) -> Values,
     ) -> Self {
         Self { options, values, ..self }
+    }
+
+    /// Does what the lab does, where nothing is in the way.
+    pub(crate) fn perform(&self, setting: &Setting) -> Result<Run, Obstacle> {
+        #[cfg(all(feature = "client", feature = "server"))]
+        if self.engine == Engine::Loopback {
+            loopback::require_loopback()?;
+        }
+        let mut run = Run::default();
+        (self.run)(setting, &mut run)?;
+        Ok(run)
     }
 
     /// The seed, if anything is drawn from it.
@@ -265,7 +276,7 @@ pub fn find(name: &str) -> Option<&'static Lab> {
 /// Predicts, runs, and compares the two.
 pub(crate) fn run(lab: &'static Lab, procedure: &'static Procedure, setting: &Setting) -> Report {
     let predictions = (procedure.predict)(setting);
-    let outcome = (procedure.run)(setting).map(|Run { parts, observed }| Outcome {
+    let outcome = procedure.perform(setting).map(|Run { parts, observed }| Outcome {
         findings: finding::compare(predictions, &observed),
         parts,
     });

@@ -24,7 +24,7 @@ pub(super) fn show(arguments: &Wire, quiet: bool) -> Result<ExitCode, Failure> {
     let procedure = lab::find(LAB).and_then(|lab| lab.on(Engine::Netns)).ok_or_else(missing)?;
     let setting = Setting { seed: 0, options: LabOptions::default() };
     permit_namespaces(arguments.pcapng.as_deref().and_then(Path::parent));
-    let run = (procedure.run)(&setting).map_err(|error| Failure::plain(report::chain(&error)))?;
+    let run = procedure.perform(&setting).map_err(|error| Failure::plain(report::chain(&error)))?;
     // Afterwards, so that a file is as it was where no network can be made.
     let output = arguments.pcapng.as_deref().map(|path| Output::open(path, None)).transpose()?;
     let mut screen = Screen::new(arguments, output)?;

@@ -1,9 +1,8 @@
 //! A queue of connections, and a server that does not accept.
 
-use crate::duration::Unit;
 use crate::lab::loopback::{
     ANY_PORT, CLIENT, CallError, PATIENCE, REPLY_OCTETS, RecordedSocket, SERVER, SILENCE_TIME,
-    ctime_reply, error_name, octets, require_loopback,
+    ctime_reply, error_name, octets,
 };
 use crate::lab::recorder::Recorder;
 use crate::lab::{Engine, Expected, Lab, LabOption, Obstacle, Prediction, Procedure, Run, Setting};
@@ -17,18 +16,15 @@ use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
-pub(super) static LAB: Lab = Lab {
-    name: "backlog",
-    text: page!("backlog"),
-    time_unit: Unit::Milliseconds,
-    procedures: &[Procedure::new(Engine::Loopback, predict, run).with(
-        &[LabOption::Backlog.within(0..=MAX_BACKLOG)],
-        |setting| {
-            let each: Vec<String> = backlogs(setting).iter().map(ToString::to_string).collect();
-            vec![("backlog", each.join(", "))]
-        },
-    )],
-};
+pub(super) static LAB: Lab = lab!("backlog", [PROCEDURE]);
+
+const PROCEDURE: Procedure = Procedure::new(Engine::Loopback, predict, run).with(
+    &[LabOption::Backlog.within(0..=MAX_BACKLOG)],
+    |setting| {
+        let each: Vec<String> = backlogs(setting).iter().map(ToString::to_string).collect();
+        vec![("backlog", each.join(", "))]
+    },
+);
 
 /// Tried unless told otherwise.
 const BACKLOGS: [u16; 4] = [0, 1, 2, 5];
@@ -80,16 +76,14 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
     predictions
 }
 
-fn run(setting: &Setting) -> Result<Run, Obstacle> {
-    require_loopback()?;
-    let mut run = Run::default();
+fn run(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     let dropped = sys::listen_overflows();
     let mut queues = Vec::new();
     for backlog in backlogs(setting) {
         queues.push(Queue::fill(backlog)?);
     }
     // All that were left outside wait at the same time.
-    observe_queues(&mut queues, &mut run)?;
+    observe_queues(&mut queues, run)?;
     if let Some((before, after)) = dropped.zip(sys::listen_overflows()) {
         run.observe(Tcp, OVERFLOWS, (after.saturating_sub(before), "SYN"));
     }
@@ -101,8 +95,7 @@ fn run(setting: &Setting) -> Result<Run, Obstacle> {
         run.show(Tcp, &format!("backlog {}", queue.backlog), trace);
     }
     run.observe(Tcp, ANSWERED, per_backlog(&answered));
-    datagrams(asking, &mut run)?;
-    Ok(run)
+    datagrams(asking, run)
 }
 
 /// `1 at 0, 2 at 1`.

@@ -1,9 +1,6 @@
 //! Writes of one octet each: what the reader makes of them.
 
-use crate::duration::Unit;
-use crate::lab::loopback::{
-    CallError, Pair, RecordedSocket, ctime_reply, failed, require_loopback,
-};
+use crate::lab::loopback::{CallError, Pair, RecordedSocket, ctime_reply, failed};
 use crate::lab::recorder::Recorder;
 use crate::lab::{Engine, Lab, LabOption, Obstacle, Prediction, Procedure, Run, Setting, Value};
 use crate::trace::Trace;
@@ -13,15 +10,12 @@ use std::panic;
 use std::sync::Barrier;
 use std::thread;
 
-pub(super) static LAB: Lab = Lab {
-    name: "boundaries",
-    text: page!("boundaries"),
-    time_unit: Unit::Milliseconds,
-    procedures: &[Procedure::new(Engine::Loopback, predict, run)
-        .with(&[LabOption::Count.within(1..=MAX_WRITES)], |setting| {
-            vec![("count", writes(setting).to_string())]
-        })],
-};
+pub(super) static LAB: Lab = lab!("boundaries", [PROCEDURE]);
+
+const PROCEDURE: Procedure = Procedure::new(Engine::Loopback, predict, run)
+    .with(&[LabOption::Count.within(1..=MAX_WRITES)], |setting| {
+        vec![("count", writes(setting).to_string())]
+    });
 
 /// Octets of the line in the syntax `ctime`, and so writes unless told otherwise.
 const WRITES: u32 = 26;
@@ -58,16 +52,14 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
     predictions
 }
 
-fn run(setting: &Setting) -> Result<Run, Obstacle> {
-    require_loopback()?;
+fn run(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     let line = ctime_reply()?;
     let writes = writes(setting) as usize;
     let message: Vec<u8> = line.octets().iter().copied().cycle().take(writes).collect();
-    let mut run = Run::default();
     for transport in Transport::BOTH {
-        compare(transport, &message, &mut run)?;
+        compare(transport, &message, run)?;
     }
-    Ok(run)
+    Ok(())
 }
 
 /// Reads when all has arrived, then once in between too, and then while the server writes.

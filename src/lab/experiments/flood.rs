@@ -1,9 +1,8 @@
 //! A reader that has stopped reading, and a writer that goes on.
 
-use crate::duration::Unit;
 use crate::lab::loopback::{
     CallError, PATIENCE, Pair, RecordedSocket, SILENCE_TIME, error_name, octets, outcome_with,
-    require_loopback, wait_until_ready,
+    wait_until_ready,
 };
 use crate::lab::recorder::Recorder;
 use crate::lab::{Engine, Expected, Lab, LabOption, Obstacle, Prediction, Procedure, Run, Setting};
@@ -14,15 +13,12 @@ use socket2::{Domain, Socket, Type};
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
-pub(super) static LAB: Lab = Lab {
-    name: "flood",
-    text: page!("flood"),
-    time_unit: Unit::Milliseconds,
-    procedures: &[Procedure::new(Engine::Loopback, predict, run)
-        .with(&[LabOption::Count.within(1..=MAX_DATAGRAMS)], |setting| {
-            vec![("count", count(setting).to_string())]
-        })],
-};
+pub(super) static LAB: Lab = lab!("flood", [PROCEDURE]);
+
+const PROCEDURE: Procedure = Procedure::new(Engine::Loopback, predict, run)
+    .with(&[LabOption::Count.within(1..=MAX_DATAGRAMS)], |setting| {
+        vec![("count", count(setting).to_string())]
+    });
 
 /// Datagrams unless told otherwise.
 const DATAGRAMS: u32 = 5000;
@@ -89,12 +85,9 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
     predictions
 }
 
-fn run(setting: &Setting) -> Result<Run, Obstacle> {
-    require_loopback()?;
-    let mut run = Run::default();
-    stream(&mut run)?;
-    datagrams(count(setting), &mut run)?;
-    Ok(run)
+fn run(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
+    stream(run)?;
+    datagrams(count(setting), run)
 }
 
 /// The client writes, the server does not read.

@@ -1,9 +1,8 @@
 //! A server that has time for one client at a time, and a client that takes all of it.
 
-use crate::duration::Unit;
 use crate::lab::loopback::{
     ANY_PORT, CallError, PATIENCE, REPLY_OCTETS, RecordedSocket, ask, ctime_reply, octets,
-    received, require_loopback, start_service,
+    received, start_service,
 };
 use crate::lab::recorder::Recorder;
 use crate::lab::{Engine, Expected, Lab, LabOption, Obstacle, Prediction, Procedure, Run, Setting};
@@ -15,15 +14,12 @@ use std::net::{Shutdown, SocketAddr};
 use std::thread;
 use std::time::{Duration, Instant};
 
-pub(super) static LAB: Lab = Lab {
-    name: "hold",
-    text: page!("hold"),
-    time_unit: Unit::Milliseconds,
-    procedures: &[Procedure::new(Engine::Loopback, predict, run)
-        .with(&[LabOption::Count.within(0..=MAX_IDLE_CLIENTS)], |setting| {
-            vec![("count", idle(setting).to_string())]
-        })],
-};
+pub(super) static LAB: Lab = lab!("hold", [PROCEDURE]);
+
+const PROCEDURE: Procedure = Procedure::new(Engine::Loopback, predict, run)
+    .with(&[LabOption::Count.within(0..=MAX_IDLE_CLIENTS)], |setting| {
+        vec![("count", idle(setting).to_string())]
+    });
 
 /// Idle clients unless told otherwise.
 const IDLE_CLIENTS: u32 = 1;
@@ -68,14 +64,12 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
     ]
 }
 
-fn run(setting: &Setting) -> Result<Run, Obstacle> {
-    require_loopback()?;
-    let mut run = Run::default();
+fn run(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     for transport in Transport::BOTH {
-        iterative(transport, idle(setting), &mut run)?;
-        hold_service(transport, idle(setting), &mut run)?;
+        iterative(transport, idle(setting), run)?;
+        hold_service(transport, idle(setting), run)?;
     }
-    Ok(run)
+    Ok(())
 }
 
 fn recorder() -> Recorder {

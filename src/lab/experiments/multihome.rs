@@ -2,10 +2,9 @@
 
 mod netns;
 
-use crate::duration::Unit;
 use crate::lab::loopback::{
     CLIENT, CallError, PATIENCE, REPLY_OCTETS, RecordedSocket, SERVER, SILENCE_TIME, ctime_reply,
-    is_local, octets, outcome_with, received, require_loopback, start_service,
+    is_local, octets, outcome_with, received, start_service,
 };
 use crate::lab::recorder::Recorder;
 use crate::lab::{Engine, Lab, Obstacle, Prediction, Procedure, Run, Setting};
@@ -17,12 +16,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 /// Of a service whose reply may be in any syntax.
 const A_REPLY: &str = "a reply";
 
-pub(super) static LAB: Lab = Lab {
-    name: "multihome",
-    text: page!("multihome"),
-    time_unit: Unit::Milliseconds,
-    procedures: &[Procedure::new(Engine::Loopback, predict, run), netns::PROCEDURE],
-};
+pub(super) static LAB: Lab = lab!("multihome", [PROCEDURE, netns::PROCEDURE]);
+
+const PROCEDURE: Procedure = Procedure::new(Engine::Loopback, predict, run);
 
 /// The address that the careless server is asked at, and the one of its client.
 const ASKED: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
@@ -51,17 +47,15 @@ fn predict(_: &Setting) -> Vec<Prediction> {
     ]
 }
 
-fn run(_: &Setting) -> Result<Run, Obstacle> {
-    require_loopback()?;
+fn run(_: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     for address in [ASKED, ASKER] {
         require_address(address)?;
     }
-    let mut run = Run::default();
     for transport in Transport::BOTH {
-        careless(transport, &mut run)?;
-        ask_service(transport, &mut run)?;
+        careless(transport, run)?;
+        ask_service(transport, run)?;
     }
-    Ok(run)
+    Ok(())
 }
 
 fn require_address(address: Ipv4Addr) -> Result<(), Obstacle> {

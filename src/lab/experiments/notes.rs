@@ -2,10 +2,9 @@
 
 use crate::client::{Family, Options, Target};
 use crate::compare::closed_port;
-use crate::duration::Unit;
 use crate::lab::loopback::{
     ANY_PORT, CLIENT, PATIENCE, Pair, REPLY_OCTETS, RecordedSocket, SERVER, ask, ctime_reply,
-    failed, is_local, octets, outcome, received, require_loopback,
+    failed, is_local, octets, outcome, received,
 };
 use crate::lab::recorder::Recorder;
 use crate::lab::{Engine, Lab, LabOption, Obstacle, Prediction, Procedure, Run, Setting};
@@ -17,15 +16,12 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
-pub(super) static LAB: Lab = Lab {
-    name: "notes",
-    text: page!("notes"),
-    time_unit: Unit::Milliseconds,
-    procedures: &[Procedure::new(Engine::Loopback, predict, run)
-        .with(&[LabOption::Buffer.within(1..=MAX_BUFFER)], |setting| {
-            vec![("buffer", buffer(setting).to_string())]
-        })],
-};
+pub(super) static LAB: Lab = lab!("notes", [PROCEDURE]);
+
+const PROCEDURE: Procedure = Procedure::new(Engine::Loopback, predict, run)
+    .with(&[LabOption::Buffer.within(1..=MAX_BUFFER)], |setting| {
+        vec![("buffer", buffer(setting).to_string())]
+    });
 
 /// Octets that the notes' client has room for.
 const BUFFER: usize = 1024;
@@ -79,17 +75,15 @@ fn has_v6() -> bool {
     is_local(Ipv6Addr::LOCALHOST.into())
 }
 
-fn run(setting: &Setting) -> Result<Run, Obstacle> {
-    require_loopback()?;
-    let mut run = Run::default();
-    datagrams_listen(&mut run)?;
-    one_recv(buffer(setting), &mut run)?;
-    one_address(&mut run)?;
-    one_at_a_time(&mut run)?;
+fn run(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
+    datagrams_listen(run)?;
+    one_recv(buffer(setting), run)?;
+    one_address(run)?;
+    one_at_a_time(run)?;
     if has_v6() {
-        one_version(&mut run)?;
+        one_version(run)?;
     }
-    Ok(run)
+    Ok(())
 }
 
 fn datagrams_listen(run: &mut Run) -> Result<(), Obstacle> {

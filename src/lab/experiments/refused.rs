@@ -3,10 +3,8 @@
 mod netns;
 
 use crate::compare::closed_port;
-use crate::duration::Unit;
 use crate::lab::loopback::{
     ANY_PORT, CLIENT, CallError, PATIENCE, RecordedSocket, SILENCE_TIME, failed, octets, outcome,
-    require_loopback,
 };
 use crate::lab::recorder::Recorder;
 use crate::lab::{Engine, Expected, Lab, Obstacle, Prediction, Procedure, Run, Setting};
@@ -17,12 +15,9 @@ use socket2::Socket;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
-pub(super) static LAB: Lab = Lab {
-    name: "refused",
-    text: page!("refused"),
-    time_unit: Unit::Milliseconds,
-    procedures: &[Procedure::new(Engine::Loopback, predict, run), netns::PROCEDURE],
-};
+pub(super) static LAB: Lab = lab!("refused", [PROCEDURE, netns::PROCEDURE]);
+
+const PROCEDURE: Procedure = Procedure::new(Engine::Loopback, predict, run);
 
 const CONNECT: &str = "connect()";
 const UNCONNECTED: &str = "recv(), not connected";
@@ -50,19 +45,16 @@ fn predict(_: &Setting) -> Vec<Prediction> {
     predictions
 }
 
-fn run(_: &Setting) -> Result<Run, Obstacle> {
-    require_loopback()?;
+fn run(_: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     let (closed, _reserved) =
         closed_port(Ipv4Addr::LOCALHOST.into()).map_err(failed("find a closed port"))?;
-    let mut run = Run::default();
-    stream(closed, &mut run)?;
-    unconnected(closed, &mut run)?;
+    stream(closed, run)?;
+    unconnected(closed, run)?;
     if sys::REPORTS_QUEUES {
-        with_errors(closed, &mut run)?;
+        with_errors(closed, run)?;
     }
-    connected(closed, &mut run)?;
-    sends(closed, &mut run)?;
-    Ok(run)
+    connected(closed, run)?;
+    sends(closed, run)
 }
 
 fn stream(closed: SocketAddr, run: &mut Run) -> Result<(), Obstacle> {

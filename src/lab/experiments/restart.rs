@@ -1,10 +1,9 @@
 //! A server that ends and is started again at once, on the same port.
 
 use crate::client::{self, Options};
-use crate::duration::Unit;
 use crate::lab::loopback::{
     ANY_PORT, CLIENT, CallError, PATIENCE, RecordedSocket, SERVER, ask, ctime_reply, failed,
-    outcome, require_loopback, start_service,
+    outcome, start_service,
 };
 use crate::lab::recorder::Recorder;
 use crate::lab::{Engine, Expected, Lab, Obstacle, Prediction, Procedure, Run, Setting};
@@ -18,12 +17,9 @@ use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
-pub(super) static LAB: Lab = Lab {
-    name: "restart",
-    text: page!("restart"),
-    time_unit: Unit::Seconds,
-    procedures: &[Procedure::new(Engine::Loopback, predict, run)],
-};
+pub(super) static LAB: Lab = lab!("restart", [PROCEDURE], Seconds);
+
+const PROCEDURE: Procedure = Procedure::new(Engine::Loopback, predict, run);
 
 /// Which of the two listeners, one after the other, have `SO_REUSEADDR`.
 #[derive(Clone, Copy, Debug)]
@@ -93,16 +89,14 @@ fn host_name(host: HostId) -> &'static str {
     if host == SERVER { "server" } else { "client" }
 }
 
-fn run(_: &Setting) -> Result<Run, Obstacle> {
-    require_loopback()?;
-    let mut run = Run::default();
-    server_first(&mut run)?;
-    client_first(&mut run)?;
-    datagram_cases(&mut run)?;
+fn run(_: &Setting, run: &mut Run) -> Result<(), Obstacle> {
+    server_first(run)?;
+    client_first(run)?;
+    datagram_cases(run)?;
     for transport in Transport::BOTH {
         run.observe(transport, SERVICE_AGAIN, restart_service(transport)?);
     }
-    Ok(run)
+    Ok(())
 }
 
 fn server_first(run: &mut Run) -> Result<(), Obstacle> {

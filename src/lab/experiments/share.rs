@@ -1,10 +1,7 @@
 //! Two servers on the same port.
 
-use crate::duration::Unit;
 use crate::lab::analysis;
-use crate::lab::loopback::{
-    ANY_PORT, PATIENCE, RecordedSocket, ask, ctime_reply, failed, outcome, require_loopback,
-};
+use crate::lab::loopback::{ANY_PORT, PATIENCE, RecordedSocket, ask, ctime_reply, failed, outcome};
 use crate::lab::recorder::Recorder;
 use crate::lab::{
     Engine, Expected, Lab, LabOption, Obstacle, Prediction, Procedure, Run, Setting, Value,
@@ -19,15 +16,12 @@ use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::os::fd::AsFd;
 
-pub(super) static LAB: Lab = Lab {
-    name: "share",
-    text: page!("share"),
-    time_unit: Unit::Milliseconds,
-    procedures: &[Procedure::new(Engine::Loopback, predict, run)
-        .with(&[LabOption::Count.within(0..=MAX_CLIENTS)], |setting| {
-            vec![("count", count(setting).to_string())]
-        })],
-};
+pub(super) static LAB: Lab = lab!("share", [PROCEDURE]);
+
+const PROCEDURE: Procedure = Procedure::new(Engine::Loopback, predict, run)
+    .with(&[LabOption::Count.within(0..=MAX_CLIENTS)], |setting| {
+        vec![("count", count(setting).to_string())]
+    });
 
 /// Clients, over each transport and for each option, unless told otherwise.
 const CLIENTS: u32 = 200;
@@ -85,20 +79,17 @@ fn clients(count: u32) -> Value {
     (u64::from(count), "client").into()
 }
 
-fn run(setting: &Setting) -> Result<Run, Obstacle> {
-    require_loopback()?;
+fn run(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     if !sys::SPREADS_CLIENTS {
         let why = "this system does not spread clients over sockets; try Linux";
         return Err(Obstacle::Missing(why.into()));
     }
-    let mut run = Run::default();
-    second_listen(&mut run)?;
-    observe_reuseaddr(count(setting), &mut run)?;
+    second_listen(run)?;
+    observe_reuseaddr(count(setting), run)?;
     for transport in Transport::BOTH {
-        observe_reuseport(transport, count(setting), &mut run)?;
+        observe_reuseport(transport, count(setting), run)?;
     }
-    one_socket(count(setting), &mut run)?;
-    Ok(run)
+    one_socket(count(setting), run)
 }
 
 fn recorder() -> Recorder {

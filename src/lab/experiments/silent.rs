@@ -3,7 +3,7 @@
 #[cfg(all(feature = "client", feature = "server"))]
 mod netns;
 
-use crate::duration::{Unit, short};
+use crate::duration::short;
 use crate::lab::analysis::{AfterReply, after_the_reply, count};
 use crate::lab::link::{Conditions, Fault, SERVER};
 use crate::lab::sim::{
@@ -14,22 +14,23 @@ use crate::trace::Trace;
 use crate::transport::Transport::{self, Tcp, Udp};
 use std::time::Duration;
 
-pub(super) static LAB: Lab = Lab {
-    name: "silent",
-    text: page!("silent"),
-    time_unit: Unit::Milliseconds,
-    procedures: &[
-        Procedure::new(Engine::Sim, predict, |setting| Ok(run(setting))).with(
-            &[LabOption::Delay.within(0..=60_000)],
-            |setting| {
-                let [delay, deadline] = [conditions(setting).delay, deadline(setting)].map(short);
-                vec![("delay", delay), ("deadline", deadline)]
-            },
-        ),
+pub(super) static LAB: Lab = lab!(
+    "silent",
+    [
+        PROCEDURE,
         #[cfg(all(feature = "client", feature = "server"))]
-        netns::PROCEDURE,
-    ],
-};
+        netns::PROCEDURE
+    ]
+);
+
+const PROCEDURE: Procedure = Procedure::new(Engine::Sim, predict, |setting, run| {
+    self::run(setting, run);
+    Ok(())
+})
+.with(&[LabOption::Delay.within(0..=60_000)], |setting| {
+    let [delay, deadline] = [conditions(setting).delay, deadline(setting)].map(short);
+    vec![("delay", delay), ("deadline", deadline)]
+});
 
 const RECV: &str = "recv()";
 const OF_CLIENT: &str = "client, after the cut";
@@ -70,22 +71,20 @@ fn growth_expected(setting: &Setting) -> Expected {
     }
 }
 
-fn run(setting: &Setting) -> Run {
-    let mut run = Run::default();
+fn run(setting: &Setting, run: &mut Run) {
     let deadline = deadline(setting);
 
     let mut client = StreamClient::new(Duration::ZERO, deadline, 50_000);
     let mut service = StreamService::default();
     let trace = network(setting).exchange(&mut client, &mut service, deadline);
     let gave_up = client.octets.is_empty() && matches!(client.end, Some(End::TimedOut(_)));
-    observe(&mut run, Tcp, recv(gave_up), Probes::None, trace);
+    observe(run, Tcp, recv(gave_up), Probes::None, trace);
 
     let mut client = Asker::new(1, 0, deadline);
     let local = address(SERVER).into();
     let mut service = DatagramService::new(local, Policy::Guarded, Duration::ZERO);
     let trace = network(setting).exchange(&mut client, &mut service, deadline);
-    observe(&mut run, Udp, recv(client.answers == [None]), Probes::None, trace);
-    run
+    observe(run, Udp, recv(client.answers == [None]), Probes::None, trace);
 }
 
 fn recv(gave_up: bool) -> &'static str {

@@ -1,9 +1,7 @@
 //! A buffer that is too small, and a message that is empty.
 
-use crate::duration::Unit;
 use crate::lab::loopback::{
-    Pair, REPLY_OCTETS, SILENCE_TIME, ctime_reply, octets, received, require_loopback,
-    within_timeout,
+    Pair, REPLY_OCTETS, SILENCE_TIME, ctime_reply, octets, received, within_timeout,
 };
 use crate::lab::recorder::Recorder;
 use crate::lab::{Engine, Lab, LabOption, Obstacle, Prediction, Procedure, Run, Setting};
@@ -13,15 +11,12 @@ use socket2::Socket;
 use std::io::{self, IoSliceMut};
 use std::os::fd::AsRawFd;
 
-pub(super) static LAB: Lab = Lab {
-    name: "truncate",
-    text: page!("truncate"),
-    time_unit: Unit::Milliseconds,
-    procedures: &[Procedure::new(Engine::Loopback, predict, run)
-        .with(&[LabOption::Buffer.within(0..=MAX_BUFFER)], |setting| {
-            vec![("buffer", octets(buffer(setting)))]
-        })],
-};
+pub(super) static LAB: Lab = lab!("truncate", [PROCEDURE]);
+
+const PROCEDURE: Procedure = Procedure::new(Engine::Loopback, predict, run)
+    .with(&[LabOption::Buffer.within(0..=MAX_BUFFER)], |setting| {
+        vec![("buffer", octets(buffer(setting)))]
+    });
 
 /// Octets of the buffer unless told otherwise.
 const BUFFER: usize = 10;
@@ -60,15 +55,13 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
     ]
 }
 
-fn run(setting: &Setting) -> Result<Run, Obstacle> {
-    require_loopback()?;
-    let mut run = Run::default();
+fn run(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     for transport in Transport::BOTH {
         let recorder = Recorder::on_loopback();
-        exchange(&Pair::new(transport, &recorder)?, buffer(setting), &mut run)?;
+        exchange(&Pair::new(transport, &recorder)?, buffer(setting), run)?;
         run.show(transport, "", recorder.short_trace());
     }
-    Ok(run)
+    Ok(())
 }
 
 fn exchange(Pair { client, server }: &Pair, buffer: usize, run: &mut Run) -> Result<(), Obstacle> {

@@ -2,10 +2,9 @@
 
 mod netns;
 
-use crate::duration::Unit;
 use crate::lab::loopback::{
     ANY_PORT, CLIENT, CallError, PATIENCE, Pair, REPLY_OCTETS, RecordedSocket, ctime_reply,
-    error_name, failed, octets, require_loopback, within_timeout,
+    error_name, failed, octets, within_timeout,
 };
 use crate::lab::recorder::Recorder;
 use crate::lab::{Engine, Lab, LabOption, Obstacle, Prediction, Procedure, Run, Setting};
@@ -19,18 +18,12 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-pub(super) static LAB: Lab = Lab {
-    name: "unread",
-    text: page!("unread"),
-    time_unit: Unit::Milliseconds,
-    procedures: &[
-        Procedure::new(Engine::Loopback, predict, run)
-            .with(&[LabOption::Count.within(1..=MAX_REPETITIONS)], |setting| {
-                vec![("count", count(setting).to_string())]
-            }),
-        netns::PROCEDURE,
-    ],
-};
+pub(super) static LAB: Lab = lab!("unread", [PROCEDURE, netns::PROCEDURE]);
+
+const PROCEDURE: Procedure = Procedure::new(Engine::Loopback, predict, run)
+    .with(&[LabOption::Count.within(1..=MAX_REPETITIONS)], |setting| {
+        vec![("count", count(setting).to_string())]
+    });
 
 const REPETITIONS: u32 = 50;
 const MAX_REPETITIONS: u32 = 1000;
@@ -61,13 +54,11 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
 /// What a read of no octets means on a stream.
 const END: &str = "the end";
 
-fn run(setting: &Setting) -> Result<Run, Obstacle> {
-    require_loopback()?;
+fn run(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     let addresses = vec![ANY_PORT];
     let config = Config { addresses, syntax: Syntax::Ctime, ..Config::default() };
     let server = Server::bind(config).map_err(io::Error::other);
     let service = server.and_then(Server::spawn).map_err(failed("start a server"))?;
-    let mut run = Run::default();
     for transport in Transport::BOTH {
         let (trace, seen) = repeat(setting, || careless(transport))?;
         run.observe(transport, CLOSED, seen);
@@ -77,7 +68,7 @@ fn run(setting: &Setting) -> Result<Run, Obstacle> {
         run.observe(transport, what, seen);
         run.show(transport, what, trace);
     }
-    Ok(run)
+    Ok(())
 }
 
 /// The first trace, and how often the client saw what: `50 × 26 octets, then the end`.

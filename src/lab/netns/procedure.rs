@@ -17,7 +17,7 @@ use std::time::Duration;
 /// again: hence the limit of the delay.
 pub(in crate::lab) const fn procedure(
     predict: fn(&Setting) -> Vec<Prediction>,
-    run: fn(&Setting) -> Result<Run, Obstacle>,
+    run: fn(&Setting, &mut Run) -> Result<(), Obstacle>,
 ) -> Procedure {
     Procedure::new(Engine::Netns, predict, run).with(OPTIONS, values)
 }

@@ -80,9 +80,12 @@ pub(super) static LAB: Lab = Lab {
                 vec![("delay", "20 ms".to_owned()), ("loss", format!("{loss} %"))]
             },
             predict,
-            run: |setting| Ok(observe(setting)),
+            run: |setting, run| {
+                observe(setting, run);
+                Ok(())
+            },
         },
-        Procedure::new(Engine::Netns, predict, |_| {
+        Procedure::new(Engine::Netns, predict, |_, _| {
             Err(Obstacle::Missing("no namespaces here, run it as root".into()))
         })
         .with(&[LabOption::Delay.within(0..=1000)], |_| Vec::new()),
@@ -97,8 +100,7 @@ fn predict(_: &Setting) -> Vec<Prediction> {
 }
 
 /// The loss decides whether the prediction holds.
-fn observe(setting: &Setting) -> Run {
-    let mut run = Run::default();
+fn observe(setting: &Setting, run: &mut Run) {
     let lost = setting.options.loss.is_some();
     run.observe(
         Transport::Tcp,
@@ -108,7 +110,6 @@ fn observe(setting: &Setting) -> Run {
     run.observe(Transport::Udp, "what came", "nothing");
     run.show(Transport::Tcp, "", trace(Fate::Arrived(vec![Duration::from_millis(20)])));
     run.show(Transport::Udp, "once", trace(Fate::Lost(Loss::Chance)));
-    run
 }
 
 fn trace(fate: Fate) -> Trace {

@@ -39,13 +39,11 @@ fn predict(_: &Setting) -> Vec<Prediction> {
     ]
 }
 
-fn run(setting: &Setting) -> Result<Run, Obstacle> {
-    let mut run = Run::default();
-    careless_stream(setting, &mut run)?;
-    ask_service(setting, Tcp, &mut run)?;
-    careless_datagrams(setting, &mut run)?;
-    ask_service(setting, Udp, &mut run)?;
-    Ok(run)
+fn run(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
+    careless_stream(setting, run)?;
+    ask_service(setting, Tcp, run)?;
+    careless_datagrams(setting, run)?;
+    ask_service(setting, Udp, run)
 }
 
 fn network(setting: &Setting) -> Result<Network, Obstacle> {

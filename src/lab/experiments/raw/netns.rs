@@ -42,12 +42,8 @@ fn predict(_: &Setting) -> Vec<Prediction> {
     [both(Tcp, "SYN").to_vec(), both(Udp, "datagram").to_vec(), vec![datagram]].concat()
 }
 
-fn run(setting: &Setting) -> Result<Run, Obstacle> {
-    let mut run = Run::default();
-    for transport in Transport::BOTH {
-        listen_in(setting, transport, &mut run)?;
-    }
-    Ok(run)
+fn run(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
+    Transport::BOTH.into_iter().try_for_each(|transport| listen_in(setting, transport, run))
 }
 
 fn listen_in(setting: &Setting, transport: Transport, run: &mut Run) -> Result<(), Obstacle> {

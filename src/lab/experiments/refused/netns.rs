@@ -31,11 +31,9 @@ fn predict(_: &Setting) -> Vec<Prediction> {
     ]
 }
 
-fn run(setting: &Setting) -> Result<Run, Obstacle> {
-    let mut run = Run::default();
-    stream(setting, &mut run)?;
-    datagram(setting, &mut run)?;
-    Ok(run)
+fn run(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
+    stream(setting, run)?;
+    datagram(setting, run)
 }
 
 fn stream(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
@@ -118,7 +116,8 @@ mod tests {
     fn what_does_not_come_is_an_observation_and_ends_no_run() {
         // The SYN, which is repeated, and the first question, which is not: no ICMP message comes for that.
         let options = LabOptions { drop: vec![1], ..LabOptions::default() };
-        let run = match run(&Setting { seed: 1, options }) {
+        let procedure = PROCEDURE;
+        let run = match procedure.perform(&Setting { seed: 1, options }) {
             Err(Obstacle::Missing(missing)) => return eprintln!("skipped: {missing}"),
             run => run.expect("nothing is in the way"),
         };

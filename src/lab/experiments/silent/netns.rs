@@ -31,12 +31,8 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
     ]
 }
 
-fn run(setting: &Setting) -> Result<Run, Obstacle> {
-    let mut run = Run::default();
-    for transport in Transport::BOTH {
-        cut(setting, transport, &mut run)?;
-    }
-    Ok(run)
+fn run(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
+    Transport::BOTH.into_iter().try_for_each(|transport| cut(setting, transport, run))
 }
 
 fn cut(setting: &Setting, transport: Transport, run: &mut Run) -> Result<(), Obstacle> {

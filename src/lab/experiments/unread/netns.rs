@@ -41,11 +41,9 @@ fn predict(_: &Setting) -> Vec<Prediction> {
     ]
 }
 
-fn run(setting: &Setting) -> Result<Run, Obstacle> {
-    let mut run = Run::default();
-    stream(setting, &mut run)?;
-    datagram(setting, &mut run)?;
-    Ok(run)
+fn run(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
+    stream(setting, run)?;
+    datagram(setting, run)
 }
 
 fn network(setting: &Setting) -> Result<Network, Obstacle> {
