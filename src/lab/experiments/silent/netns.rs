@@ -56,3 +56,27 @@ fn cut(setting: &Setting, transport: Transport, run: &mut Run) -> Result<(), Obs
     observe(run, transport, came, Probes::One, network.trace());
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::finding::compare;
+    use crate::lab::{LabOptions, Verdict};
+    use std::time::Duration;
+
+    #[test]
+    fn a_long_delay_shows_the_growth_of_the_waits_before_the_server_gives_up() {
+        let delay = Some(Duration::from_millis(400));
+        let setting = Setting { seed: 1, options: LabOptions { delay, ..LabOptions::default() } };
+        let procedure = PROCEDURE;
+        let run = match procedure.perform(&setting) {
+            Err(Obstacle::Missing(missing)) => return eprintln!("skipped: {missing}"),
+            run => run.expect("nothing is in the way"),
+        };
+        let findings = compare((procedure.predict)(&setting), &run.observed);
+        assert_eq!(findings.len(), 7);
+        for finding in findings {
+            assert_eq!(finding.verdict, Verdict::AsPredicted, "{finding:?}");
+        }
+    }
+}
