@@ -121,7 +121,7 @@ impl Lab {
     /// ```
     #[must_use]
     pub fn options(&self, engine: Engine) -> &'static [OptionRange] {
-        self.on(engine).map_or(&[], |procedure| procedure.options)
+        self.procedure_on(engine).map_or(&[], |procedure| procedure.options)
     }
 
     /// Runs the lab and compares what it observes with what theory expects. Blocks until the run has ended: on
@@ -156,7 +156,7 @@ impl Lab {
     }
 
     /// How it is done on this engine, if it is.
-    pub(crate) fn on(&self, engine: Engine) -> Option<&'static Procedure> {
+    pub(crate) fn procedure_on(&self, engine: Engine) -> Option<&'static Procedure> {
         self.procedures.iter().find(|procedure| procedure.engine == engine)
     }
 
@@ -374,7 +374,7 @@ mod tests {
     fn what_both_networks_show_has_the_same_names_on_both_and_they_fit_their_column() {
         for name in ["exchange", "loop", "silent"] {
             let lab = find(name).expect("a lab");
-            let on = |engine| names(lab.on(engine).expect("it runs there"));
+            let on = |engine| names(lab.procedure_on(engine).expect("it runs there"));
             assert_eq!(on(Engine::Sim), on(Engine::Netns), "{name}");
         }
         let of_networks = LABS.iter().flat_map(|lab| lab.procedures);

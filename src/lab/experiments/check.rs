@@ -13,7 +13,8 @@ pub(super) fn as_predicted(
     seed: u64,
     options: LabOptions,
 ) -> Outcome {
-    let (procedure, setting) = (lab.on(engine).expect("it runs there"), Setting { seed, options });
+    let (procedure, setting) =
+        (lab.procedure_on(engine).expect("it runs there"), Setting { seed, options });
     for option in setting.options.given() {
         let range = procedure.range_of(option).expect("it has the option");
         assert!(setting.options.of(option).into_iter().all(|at| range.allows(at)), "{setting:?}");

@@ -28,15 +28,15 @@ const BUFFER: usize = 1024;
 /// No line is longer than this by far.
 const MAX_BUFFER: u32 = 65_536;
 /// The port of the notes is 9999; ours is a free one.
-const LISTEN: &str = "listen(5) on SOCK_DGRAM";
-const WHOLE: &str = "one recv, line at once";
-const PART: &str = "one recv, octet by octet";
+const LISTEN_ON_DATAGRAMS: &str = "listen(5) on SOCK_DGRAM";
+const RECV_AT_ONCE: &str = "one recv, line at once";
+const RECV_OCTET_BY_OCTET: &str = "one recv, octet by octet";
 const ASKED_AT_NAMED: &str = "asked at its own address";
 const ASKED_AT_OTHER: &str = "asked at another address";
-const MEANWHILE: &str = "2nd client, meanwhile";
-const IN_TURN: &str = "2nd client, in its turn";
-const V4: &str = "::1 only, over IPv4";
-const V6: &str = "::1 only, over IPv6";
+const SECOND_MEANWHILE: &str = "2nd client, meanwhile";
+const SECOND_IN_TURN: &str = "2nd client, in its turn";
+const OVER_V4: &str = "::1 only, over IPv4";
+const OVER_V6: &str = "::1 only, over IPv6";
 
 const CONNECTED: &str = "connected";
 const REFUSED: &str = "ECONNREFUSED";
@@ -53,19 +53,19 @@ fn buffer(setting: &Setting) -> usize {
 fn predict(setting: &Setting) -> Vec<Prediction> {
     let buffer = buffer(setting);
     let mut predictions = vec![
-        Prediction::is(Udp, LISTEN, "EOPNOTSUPP"),
-        Prediction::is(Tcp, WHOLE, octets(REPLY_OCTETS.min(buffer))),
-        Prediction::is(Tcp, PART, octets(1)),
+        Prediction::is(Udp, LISTEN_ON_DATAGRAMS, "EOPNOTSUPP"),
+        Prediction::is(Tcp, RECV_AT_ONCE, octets(REPLY_OCTETS.min(buffer))),
+        Prediction::is(Tcp, RECV_OCTET_BY_OCTET, octets(1)),
         Prediction::is(Tcp, ASKED_AT_NAMED, octets(REPLY_OCTETS)),
     ];
     if is_local(OTHER_ADDRESS.into()) {
         predictions.push(Prediction::is(Tcp, ASKED_AT_OTHER, REFUSED));
     }
-    predictions.push(Prediction::is(Tcp, MEANWHILE, "EAGAIN"));
-    predictions.push(Prediction::is(Tcp, IN_TURN, octets(REPLY_OCTETS)));
+    predictions.push(Prediction::is(Tcp, SECOND_MEANWHILE, "EAGAIN"));
+    predictions.push(Prediction::is(Tcp, SECOND_IN_TURN, octets(REPLY_OCTETS)));
     if has_v6() {
-        predictions.push(Prediction::is(Tcp, V4, REFUSED));
-        predictions.push(Prediction::is(Tcp, V6, octets(REPLY_OCTETS)));
+        predictions.push(Prediction::is(Tcp, OVER_V4, REFUSED));
+        predictions.push(Prediction::is(Tcp, OVER_V6, octets(REPLY_OCTETS)));
     }
     predictions
 }
@@ -91,18 +91,18 @@ fn datagrams_listen(run: &mut Run) -> Result<(), Obstacle> {
     let server = RecordedSocket::open(&recorder, SERVER, Udp)?;
     recorder.note(SERVER, "socket(AF_INET, SOCK_DGRAM)", "a socket");
     server.bind(ANY_PORT)?;
-    run.observe(Udp, LISTEN, outcome(&server.listen(5), "listening"));
+    run.observe(Udp, LISTEN_ON_DATAGRAMS, outcome(&server.listen(5), "listening"));
     run.show(Udp, "the notes' socket", recorder.trace());
     Ok(())
 }
 
 fn one_recv(room: usize, run: &mut Run) -> Result<(), Obstacle> {
-    for what in [WHOLE, PART] {
+    for what in [RECV_AT_ONCE, RECV_OCTET_BY_OCTET] {
         let recorder = Recorder::on_loopback();
         let Pair { client, server } = Pair::new(Tcp, &recorder)?;
         let reply = ctime_reply()?;
         // The first octet is taken before the second is sent, as a slow network would have it.
-        let first = if what == WHOLE { REPLY_OCTETS } else { 1 };
+        let first = if what == RECV_AT_ONCE { REPLY_OCTETS } else { 1 };
         let (now, rest) = reply.octets().split_at(first.min(reply.octets().len()));
         server.send(now)?;
         run.observe(Tcp, what, received(&client.receive(room)));
@@ -174,13 +174,13 @@ fn one_at_a_time(run: &mut Run) -> Result<(), Obstacle> {
     let with_first = server.answer(&reply)?;
     // Not a moment is waited: whatever was sent to it would be there already.
     waiting.set_nonblocking(true)?;
-    run.observe(Tcp, MEANWHILE, received(&waiting.receive(BUFFER)));
+    run.observe(Tcp, SECOND_MEANWHILE, received(&waiting.receive(BUFFER)));
     if let Some(stream) = with_first {
         stream.close();
     }
     server.answer(&reply)?;
     waiting.set_nonblocking(false)?;
-    run.observe(Tcp, IN_TURN, received(&waiting.receive_within(PATIENCE)));
+    run.observe(Tcp, SECOND_IN_TURN, received(&waiting.receive_within(PATIENCE)));
     run.show(Tcp, "two clients", recorder.trace());
     Ok(())
 }
@@ -190,12 +190,12 @@ fn one_version(run: &mut Run) -> Result<(), Obstacle> {
     let (server, here, _kept) = listen_on_v6_only().map_err(failed("listen on ::1"))?;
     let server = RecordedSocket::of(&recorder, SERVER, Tcp, server);
     recorder.note(SERVER, "bind(::1), listen(5)", "listening");
-    run.observe(Tcp, V4, outcome(&ask(&recorder, CLIENT, Tcp, here), CONNECTED));
+    run.observe(Tcp, OVER_V4, outcome(&ask(&recorder, CLIENT, Tcp, here), CONNECTED));
     let client = Socket::new(Domain::IPV6, Type::STREAM, None).map_err(failed("open a socket"))?;
     let client = RecordedSocket::of(&recorder, CLIENT, Tcp, client);
     client.connect(server.local_address()?)?;
     server.answer(&ctime_reply()?)?;
-    run.observe(Tcp, V6, received(&client.receive_within(PATIENCE)));
+    run.observe(Tcp, OVER_V6, received(&client.receive_within(PATIENCE)));
     run.show(Tcp, "IPv4 only", recorder.trace());
     Ok(())
 }

@@ -33,9 +33,9 @@ const PROCEDURE: Procedure = Procedure::new(Engine::Sim, predict, |setting, run|
 });
 
 const RECV: &str = "recv()";
-const OF_CLIENT: &str = "client, after the cut";
+const CLIENT_PACKETS: &str = "client, after the cut";
 const REPLY_RESENT: &str = "reply sent again";
-const GROWTH: &str = "each wait, of the former";
+const WAIT_GROWTH: &str = "each wait, of the former";
 
 /// When the client gives up.
 fn deadline(setting: &Setting) -> Duration {
@@ -52,11 +52,11 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
     };
     vec![
         Prediction::is(Tcp, RECV, "EAGAIN"),
-        Prediction::new(Tcp, OF_CLIENT, of_stream),
+        Prediction::new(Tcp, CLIENT_PACKETS, of_stream),
         Prediction::new(Tcp, REPLY_RESENT, Expected::at_least((2, "time"))),
-        Prediction::new(Tcp, GROWTH, growth_expected(setting)),
+        Prediction::new(Tcp, WAIT_GROWTH, growth_expected(setting)),
         Prediction::is(Udp, RECV, "EAGAIN"),
-        Prediction::is(Udp, OF_CLIENT, none),
+        Prediction::is(Udp, CLIENT_PACKETS, none),
         Prediction::is(Udp, REPLY_RESENT, (0, "time")),
     ]
 }
@@ -78,13 +78,13 @@ fn run(setting: &Setting, run: &mut Run) {
     let mut service = StreamService::default();
     let trace = network(setting).exchange(&mut client, &mut service, deadline);
     let gave_up = client.octets.is_empty() && matches!(client.end, Some(End::TimedOut(_)));
-    observe(run, Tcp, recv(gave_up), Probes::None, trace);
+    observe(run, Tcp, recv(gave_up), NO_PROBE, trace);
 
     let mut client = Asker::new(1, 0, deadline);
     let local = address(SERVER).into();
     let mut service = DatagramService::new(local, Policy::Guarded, Duration::ZERO);
     let trace = network(setting).exchange(&mut client, &mut service, deadline);
-    observe(run, Udp, recv(client.answers == [None]), Probes::None, trace);
+    observe(run, Udp, recv(client.answers == [None]), NO_PROBE, trace);
 }
 
 fn recv(gave_up: bool) -> &'static str {
@@ -100,41 +100,27 @@ fn network(setting: &Setting) -> Network {
     Network::new(conditions(setting), setting.seed).traced()
 }
 
-/// What a trace shows of it, on whatever engine, and what came of the client's call.
+/// Repetitions that a simulated host sends before its retransmission timer runs out for the first time.
+const NO_PROBE: usize = 0;
+
+/// What a trace shows of it, on whatever engine, and what came of the client's call. The waits before probes say
+/// nothing of the timer.
 fn observe(
     run: &mut Run,
     transport: Transport,
     recv: impl Into<Value>,
-    probes: Probes,
+    probes: usize,
     trace: Trace,
 ) {
     let AfterReply { client_packets, waits } = after_the_reply(&trace);
     run.observe(transport, RECV, recv);
-    run.observe(transport, OF_CLIENT, (client_packets, "packet"));
+    run.observe(transport, CLIENT_PACKETS, (client_packets, "packet"));
     run.observe(transport, REPLY_RESENT, count(waits.iter(), "time"));
-    let timed = waits.get(probes.count()..).unwrap_or_default();
+    let timed = waits.get(probes..).unwrap_or_default();
     if let Some(growth) = growth(timed) {
-        run.observe(transport, GROWTH, Value::share(growth));
+        run.observe(transport, WAIT_GROWTH, Value::share(growth));
     }
     run.show(transport, "", trace);
-}
-
-/// What the server's system does before its retransmission timer runs out for the first time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Probes {
-    None,
-    /// The first repetition may be a probe, and the wait after it as long again (RFC 8985, section 7.3).
-    One,
-}
-
-impl Probes {
-    /// So many waits say nothing of the timer.
-    const fn count(self) -> usize {
-        match self {
-            Self::None => 0,
-            Self::One => 1,
-        }
-    }
 }
 
 /// Each wait as a part of the one before: the least that there is. Twice is 2 to the last bit.

@@ -31,8 +31,8 @@ const MAX_REPETITIONS: u32 = 1000;
 /// What the client says.
 const INPUT: &[u8] = b"hello";
 
-const CLOSED: &str = "closed with input unread";
-const DRAINED: &str = "shut down and drained";
+const CLOSED_UNREAD: &str = "closed with input unread";
+const SHUT_AND_DRAINED: &str = "shut down and drained";
 const ANY_INPUT: &str = "with all input ignored";
 
 fn count(setting: &Setting) -> u32 {
@@ -44,15 +44,15 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
     let all = |then: &str| format!("{count} × {}, then {then}", octets(REPLY_OCTETS));
     let thrown_away = "BSD and Windows throw away what came before the reset";
     vec![
-        Prediction::is(Tcp, CLOSED, all("ECONNRESET")).varies(thrown_away),
-        Prediction::is(Tcp, DRAINED, all(END)),
-        Prediction::is(Udp, CLOSED, all("EAGAIN")),
+        Prediction::is(Tcp, CLOSED_UNREAD, all("ECONNRESET")).varies(thrown_away),
+        Prediction::is(Tcp, SHUT_AND_DRAINED, all(END_OF_STREAM)),
+        Prediction::is(Udp, CLOSED_UNREAD, all("EAGAIN")),
         Prediction::is(Udp, ANY_INPUT, all("EAGAIN")),
     ]
 }
 
 /// What a read of no octets means on a stream.
-const END: &str = "the end";
+const END_OF_STREAM: &str = "the end";
 
 fn run(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     let addresses = vec![ANY_PORT];
@@ -61,9 +61,9 @@ fn run(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     let service = server.and_then(Server::spawn).map_err(failed("start a server"))?;
     for transport in Transport::BOTH {
         let (trace, seen) = repeat(setting, || careless(transport))?;
-        run.observe(transport, CLOSED, seen);
-        run.show(transport, CLOSED, trace);
-        let what = if transport == Tcp { DRAINED } else { ANY_INPUT };
+        run.observe(transport, CLOSED_UNREAD, seen);
+        run.show(transport, CLOSED_UNREAD, trace);
+        let what = if transport == Tcp { SHUT_AND_DRAINED } else { ANY_INPUT };
         let (trace, seen) = repeat(setting, || polite(transport, service.bound()[0].address))?;
         run.observe(transport, what, seen);
         run.show(transport, what, trace);
@@ -127,7 +127,7 @@ fn receive_all(client: &RecordedSocket) -> Result<String, CallError> {
     let mut all = 0;
     let end = loop {
         match client.receive(1024) {
-            Ok(part) if part.is_empty() => break END.to_owned(),
+            Ok(part) if part.is_empty() => break END_OF_STREAM.to_owned(),
             Ok(part) => all += part.len(),
             Err(error) => break error_name(&error.cause),
         }

@@ -96,11 +96,13 @@ mod tests {
     }
 
     fn labs() -> Vec<&'static Procedure> {
-        LABS.iter().filter_map(|lab| lab.on(Engine::Netns)).collect()
+        LABS.iter().filter_map(|lab| lab.procedure_on(Engine::Netns)).collect()
     }
 
     fn exchange() -> &'static Procedure {
-        crate::lab::find("exchange").and_then(|lab| lab.on(Engine::Netns)).expect("it runs here")
+        crate::lab::find("exchange")
+            .and_then(|lab| lab.procedure_on(Engine::Netns))
+            .expect("it runs here")
     }
 
     #[test]

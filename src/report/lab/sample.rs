@@ -125,7 +125,7 @@ fn trace(fate: Fate) -> Trace {
 /// A run of it, which took a second.
 pub(super) fn done(engine: Engine, options: LabOptions) -> FinishedRun {
     let setting = Setting { seed: 867, options };
-    let procedure = LAB.on(engine).expect("it runs there");
+    let procedure = LAB.procedure_on(engine).expect("it runs there");
     FinishedRun {
         report: run(&LAB, procedure, &setting),
         took: Duration::from_secs(1),

@@ -1,6 +1,6 @@
 //! The link is cut before the reply comes, on the real kernel between two network namespaces.
 
-use super::{GROWTH, OF_CLIENT, Probes, RECV, REPLY_RESENT, observe};
+use super::{CLIENT_PACKETS, RECV, REPLY_RESENT, WAIT_GROWTH, observe};
 use crate::lab::analysis::replies;
 use crate::lab::link::{CLIENT, Conditions, Fault, SERVER};
 use crate::lab::loopback::{PATIENCE, received};
@@ -9,9 +9,12 @@ use crate::lab::{Expected, Obstacle, Prediction, Procedure, Run, Setting, Value}
 use crate::transport::Transport::{self, Tcp, Udp};
 
 /// The waits double, but a busy machine makes one look longer, and then the next one shorter.
-const GROWS: f64 = 1.25;
+const MIN_GROWTH: f64 = 1.25;
 
-/// So many show that the waits grow, the first being a probe.
+/// The first repetition may be a probe, and the wait after it as long again (RFC 8985, section 7.3).
+const PROBES: usize = 1;
+
+/// This number of repetitions shows that the waits grow, the first being a probe.
 const REPETITIONS: usize = 3;
 
 pub(super) const PROCEDURE: Procedure = procedure(predict, run);
@@ -22,11 +25,11 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
     let after = (if is_late(setting) { 3 } else { 0 }, "packet");
     vec![
         Prediction::is(Tcp, RECV, "EAGAIN"),
-        Prediction::new(Tcp, OF_CLIENT, Expected::between(none("packet"), after)),
+        Prediction::new(Tcp, CLIENT_PACKETS, Expected::between(none("packet"), after)),
         Prediction::new(Tcp, REPLY_RESENT, Expected::at_least((2, "time"))),
-        Prediction::new(Tcp, GROWTH, Expected::at_least(Value::share(GROWS))),
+        Prediction::new(Tcp, WAIT_GROWTH, Expected::at_least(Value::share(MIN_GROWTH))),
         Prediction::is(Udp, RECV, "EAGAIN"),
-        Prediction::is(Udp, OF_CLIENT, none("packet")),
+        Prediction::is(Udp, CLIENT_PACKETS, none("packet")),
         Prediction::is(Udp, REPLY_RESENT, none("time")),
     ]
 }
@@ -53,7 +56,7 @@ fn cut(setting: &Setting, transport: Transport, run: &mut Run) -> Result<(), Obs
             replies(trace).count() > REPETITIONS
         })?;
     }
-    observe(run, transport, came, Probes::One, network.trace());
+    observe(run, transport, came, PROBES, network.trace());
     Ok(())
 }
 
