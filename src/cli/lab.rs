@@ -92,7 +92,9 @@ fn planned(
 ) -> Result<Vec<(&'static lab::Lab, &'static Procedure)>, LabError> {
     let is_all = arguments.is_all();
     let labs: Vec<&lab::Lab> = if is_all {
-        lab::all().filter(|lab| arguments.engine.is_none_or(|it| lab.on(it).is_some())).collect()
+        lab::all()
+            .filter(|lab| arguments.engine.is_none_or(|it| lab.procedure_on(it).is_some()))
+            .collect()
     } else {
         arguments.names.iter().filter_map(|name| lab::find(name)).collect()
     };

@@ -5,23 +5,23 @@
 
 mod calls;
 mod parties;
+mod recorded;
 mod sockets;
 
-pub(crate) use calls::{outcome, received};
-pub(crate) use parties::{answer, ask, ask_from, bind, local_address, start_service};
+pub(crate) use calls::{CallError, outcome, outcome_with, received};
+pub(crate) use parties::{Pair, ask, start_service};
+pub(crate) use recorded::RecordedSocket;
 pub(crate) use sockets::{
-    ANY_PORT, Pair, REPLY_OCTETS, accept, ctime_reply, is_local, octet_count, octets, open, recv,
-    require_loopback, wait_for, wait_until_ready, within_timeout,
+    ANY_PORT, REPLY_OCTETS, ctime_reply, is_local, octet_count, octets, recv, require_loopback,
+    wait_until_ready, within_timeout,
 };
 
+pub(crate) use super::link::{CLIENT, SERVER};
+
 use super::Obstacle;
-use crate::trace::HostId;
 use nix::errno::Errno;
 use std::io;
 use std::time::Duration;
-
-pub(crate) const CLIENT: HostId = HostId(0);
-pub(crate) const SERVER: HostId = HostId(1);
 
 /// No call of a lab waits longer than this for what has to come.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);

@@ -89,7 +89,7 @@ pub(crate) struct Procedure {
     pub values: fn(&Setting) -> Values,
     /// What will be observed, from the setting alone.
     pub predict: fn(&Setting) -> Vec<Prediction>,
-    pub run: fn(&Setting) -> Result<Run, Obstacle>,
+    pub run: fn(&Setting, &mut Run) -> Result<(), Obstacle>,
 }
 
 impl Lab {
@@ -121,7 +121,7 @@ impl Lab {
     /// ```
     #[must_use]
     pub fn options(&self, engine: Engine) -> &'static [OptionRange] {
-        self.on(engine).map_or(&[], |procedure| procedure.options)
+        self.procedure_on(engine).map_or(&[], |procedure| procedure.options)
     }
 
     /// Runs the lab and compares what it observes with what theory expects. Blocks until the run has ended: on
@@ -156,7 +156,7 @@ impl Lab {
     }
 
     /// How it is done on this engine, if it is.
-    pub(crate) fn on(&self, engine: Engine) -> Option<&'static Procedure> {
+    pub(crate) fn procedure_on(&self, engine: Engine) -> Option<&'static Procedure> {
         self.procedures.iter().find(|procedure| procedure.engine == engine)
     }
 
@@ -166,17 +166,36 @@ impl Lab {
     }
 }
 
-/// For a procedure without chance.
-pub(crate) fn never(_: &Setting) -> bool {
-    false
-}
-
-/// For a procedure whose text has no options.
-pub(crate) fn no_values(_: &Setting) -> Values {
-    Vec::new()
-}
-
 impl Procedure {
+    /// Without options and without chance.
+    pub(crate) const fn new(
+        engine: Engine,
+        predict: fn(&Setting) -> Vec<Prediction>,
+        run: fn(&Setting, &mut Run) -> Result<(), Obstacle>,
+    ) -> Self {
+        Self { engine, uses_seed: |_| false, options: &[], values: |_| Vec::new(), predict, run }
+    }
+
+    /// With these options, and with their values for the text of what is done.
+    pub(crate) const fn with(
+        self,
+        options: &'static [OptionRange],
+        values: fn(&Setting) -> Values,
+    ) -> Self {
+        Self { options, values, ..self }
+    }
+
+    /// Does what the lab does, where nothing is in the way.
+    pub(crate) fn perform(&self, setting: &Setting) -> Result<Run, Obstacle> {
+        #[cfg(all(feature = "client", feature = "server"))]
+        if self.engine == Engine::Loopback {
+            loopback::require_loopback()?;
+        }
+        let mut run = Run::default();
+        (self.run)(setting, &mut run)?;
+        Ok(run)
+    }
+
     /// The seed, if anything is drawn from it.
     pub(crate) fn seed(&self, setting: &Setting) -> Option<u64> {
         (self.uses_seed)(setting).then_some(setting.seed)
@@ -257,7 +276,7 @@ pub fn find(name: &str) -> Option<&'static Lab> {
 /// Predicts, runs, and compares the two.
 pub(crate) fn run(lab: &'static Lab, procedure: &'static Procedure, setting: &Setting) -> Report {
     let predictions = (procedure.predict)(setting);
-    let outcome = (procedure.run)(setting).map(|Run { parts, observed }| Outcome {
+    let outcome = procedure.perform(setting).map(|Run { parts, observed }| Outcome {
         findings: finding::compare(predictions, &observed),
         parts,
     });
@@ -355,7 +374,7 @@ mod tests {
     fn what_both_networks_show_has_the_same_names_on_both_and_they_fit_their_column() {
         for name in ["exchange", "loop", "silent"] {
             let lab = find(name).expect("a lab");
-            let on = |engine| names(lab.on(engine).expect("it runs there"));
+            let on = |engine| names(lab.procedure_on(engine).expect("it runs there"));
             assert_eq!(on(Engine::Sim), on(Engine::Netns), "{name}");
         }
         let of_networks = LABS.iter().flat_map(|lab| lab.procedures);

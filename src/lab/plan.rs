@@ -13,7 +13,7 @@ impl Lab {
         engine: Engine,
         setting: &Setting,
     ) -> Result<&'static Procedure, LabError> {
-        let procedure = self.on(engine).ok_or_else(|| self.no_engine(engine));
+        let procedure = self.procedure_on(engine).ok_or_else(|| self.no_engine(engine));
         let checked = procedure.and_then(|it| self.check(it, setting).map(|()| it));
         checked.map_err(|usage| LabError(Obstacle::Usage(usage)))
     }

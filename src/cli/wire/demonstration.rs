@@ -20,10 +20,12 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 pub(super) fn show(arguments: &Wire, quiet: bool) -> Result<ExitCode, Failure> {
     let missing = || Failure::Message(format!("there is no lab {LAB} in namespaces"));
-    let procedure = lab::find(LAB).and_then(|lab| lab.on(Engine::Netns)).ok_or_else(missing)?;
+    let procedure =
+        lab::find(LAB).and_then(|lab| lab.procedure_on(Engine::Netns)).ok_or_else(missing)?;
     let setting = Setting { seed: 0, options: LabOptions::default() };
     permit_namespaces(arguments.pcapng.as_deref().and_then(Path::parent));
-    let run = (procedure.run)(&setting).map_err(|error| Failure::Message(report::chain(&error)))?;
+    let run =
+        procedure.perform(&setting).map_err(|error| Failure::Message(report::chain(&error)))?;
     // Afterwards, so that a file is as it was where no network can be made.
     let mut screen = Screen::open(arguments, None)?;
     for (captured, fate) in captured(&run.parts) {

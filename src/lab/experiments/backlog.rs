@@ -1,39 +1,30 @@
 //! A queue of connections, and a server that does not accept.
 
-use crate::duration::Unit;
 use crate::lab::loopback::{
-    ANY_PORT, CLIENT, PATIENCE, REPLY_OCTETS, SERVER, SILENCE_TIME, accept, ctime_reply,
-    error_name, failed, octets, open, require_loopback, wait_until_ready, within_timeout,
+    ANY_PORT, CLIENT, CallError, PATIENCE, REPLY_OCTETS, RecordedSocket, SERVER, SILENCE_TIME,
+    ctime_reply, error_name, octets,
 };
 use crate::lab::recorder::Recorder;
-use crate::lab::{
-    Engine, Expected, Lab, LabOption, Obstacle, Prediction, Procedure, Run, Setting, never,
-};
+use crate::lab::{Engine, Expected, Lab, LabOption, Obstacle, Prediction, Procedure, Run, Setting};
 use crate::sys;
-use crate::transport::Transport;
+use crate::trace::HostId;
+use crate::transport::Transport::{self, Tcp, Udp};
+use nix::errno::Errno;
 use nix::poll::PollFlags;
-use socket2::{SockAddr, Socket};
-use std::io;
-use std::mem::MaybeUninit;
+use socket2::Socket;
+use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
-pub(super) static LAB: Lab = Lab {
-    name: "backlog",
-    text: page!("backlog"),
-    time_unit: Unit::Milliseconds,
-    procedures: &[Procedure {
-        engine: Engine::Loopback,
-        uses_seed: never,
-        options: &[LabOption::Backlog.within(0..=MAX_BACKLOG)],
-        values: |setting| {
-            let each: Vec<String> = backlogs(setting).iter().map(ToString::to_string).collect();
-            vec![("backlog", each.join(", "))]
-        },
-        predict,
-        run,
-    }],
-};
+pub(super) static LAB: Lab = lab!("backlog", [PROCEDURE]);
+
+const PROCEDURE: Procedure = Procedure::new(Engine::Loopback, predict, run).with(
+    &[LabOption::Backlog.within(0..=MAX_BACKLOG)],
+    |setting| {
+        let each: Vec<String> = backlogs(setting).iter().map(ToString::to_string).collect();
+        vec![("backlog", each.join(", "))]
+    },
+);
 
 /// Tried unless told otherwise.
 const BACKLOGS: [u16; 4] = [0, 1, 2, 5];
@@ -44,8 +35,8 @@ const MAX_SURPLUS_CLIENTS: usize = 4;
 
 const CONNECTED: &str = "clients that connect";
 const WAITING: &str = "in the queue (TCP_INFO)";
-const NEXT: &str = "the next connect()";
-const AFTER: &str = "next connect() fails in";
+const NEXT_CONNECT: &str = "the next connect()";
+const NEXT_FAILS_IN: &str = "next connect() fails in";
 const OVERFLOWS: &str = "SYNs dropped, whole host";
 const ANSWERED: &str = "answered in the end";
 const SENT: &str = "questions sent";
@@ -61,58 +52,50 @@ fn admitted(backlog: u16) -> u64 {
 }
 
 fn predict(setting: &Setting) -> Vec<Prediction> {
-    let (tcp, udp) = (Transport::Tcp, Transport::Udp);
-    let backlogs = backlogs(setting);
-    let all: Vec<(u16, u64)> = backlogs.iter().map(|it| (*it, admitted(*it))).collect();
+    let all: Vec<(u16, u64)> = backlogs(setting).iter().map(|it| (*it, admitted(*it))).collect();
     let admitted = per_backlog(&all);
     let formula = "each system makes its own number of the backlog";
     let asking = all.iter().map(|(_, clients)| clients + 1).max().unwrap_or(0);
     let mut predictions = vec![
-        Prediction::is(tcp, CONNECTED, admitted.clone()).varies(formula),
-        Prediction::is(tcp, ANSWERED, admitted.clone()).varies(formula),
-        Prediction::is(udp, SENT, (asking, "question")).varies(formula),
-        Prediction::is(udp, ANSWERED, (asking, "client")).varies(formula),
+        Prediction::is(Tcp, CONNECTED, admitted.clone()).varies(formula),
+        Prediction::is(Tcp, ANSWERED, admitted.clone()).varies(formula),
+        Prediction::is(Udp, SENT, (asking, "question")).varies(formula),
+        Prediction::is(Udp, ANSWERED, (asking, "client")).varies(formula),
     ];
     if sys::REPORTS_QUEUES {
         // Within the 3 seconds the SYN is sent again once, or twice where the first few are a second apart.
         let syns = 2 * all.len() as u64;
         let time = Expected::between(Duration::from_secs(3), PATIENCE);
         predictions.extend([
-            Prediction::is(tcp, WAITING, admitted),
-            Prediction::is(tcp, NEXT, "ETIMEDOUT"),
-            Prediction::new(tcp, AFTER, time),
-            Prediction::new(tcp, OVERFLOWS, Expected::at_least((syns, "SYN"))),
+            Prediction::is(Tcp, WAITING, admitted),
+            Prediction::is(Tcp, NEXT_CONNECT, "ETIMEDOUT"),
+            Prediction::new(Tcp, NEXT_FAILS_IN, time),
+            Prediction::new(Tcp, OVERFLOWS, Expected::at_least((syns, "SYN"))),
         ]);
     }
     predictions
 }
 
-fn run(setting: &Setting) -> Result<Run, Obstacle> {
-    require_loopback()?;
-    let mut run = Run::default();
+fn run(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     let dropped = sys::listen_overflows();
     let mut queues = Vec::new();
     for backlog in backlogs(setting) {
         queues.push(Queue::fill(backlog)?);
     }
     // All that were left outside wait at the same time.
-    observe_queues(&mut queues, &mut run)?;
+    observe_queues(&mut queues, run)?;
     if let Some((before, after)) = dropped.zip(sys::listen_overflows()) {
-        run.observe(Transport::Tcp, OVERFLOWS, (after.saturating_sub(before), "SYN"));
+        run.observe(Tcp, OVERFLOWS, (after.saturating_sub(before), "SYN"));
     }
     let asking = queues.iter().map(|queue| queue.clients.len() + 1).max().unwrap_or(0);
     let mut answered = Vec::new();
-    for mut queue in queues {
+    for queue in queues {
         answered.push((queue.backlog, queue.answer()?));
-        run.show(
-            Transport::Tcp,
-            &format!("backlog {}", queue.backlog),
-            queue.recorder.short_trace(),
-        );
+        let trace = queue.listener.recorder.short_trace();
+        run.show(Tcp, &format!("backlog {}", queue.backlog), trace);
     }
-    run.observe(Transport::Tcp, ANSWERED, per_backlog(&answered));
-    datagrams(asking, &mut run)?;
-    Ok(run)
+    run.observe(Tcp, ANSWERED, per_backlog(&answered));
+    datagrams(asking, run)
 }
 
 /// `1 at 0, 2 at 1`.
@@ -125,46 +108,49 @@ fn per_backlog(clients: &[(u16, u64)]) -> String {
 /// A listener that accepts nobody, with its clients.
 struct Queue {
     backlog: u16,
-    listener: Socket,
-    recorder: Recorder,
-    clients: Vec<Socket>,
+    listener: RecordedSocket,
+    clients: Vec<RecordedSocket>,
     /// The client that did not get in, and since when it tries.
-    left_out: Option<(Socket, Instant)>,
+    left_out: Option<(RecordedSocket, Instant)>,
 }
 
 impl Queue {
-    fn fill(backlog: u16) -> Result<Self, Obstacle> {
-        let recorder = Recorder::on_loopback();
-        let listener = listener(backlog, &recorder).map_err(failed("listen on loopback"))?;
-        let mut queue = Self { backlog, listener, recorder, clients: Vec::new(), left_out: None };
+    fn fill(backlog: u16) -> Result<Self, CallError> {
+        let listener = bound(&Recorder::on_loopback(), SERVER, Tcp)?;
+        listener.listen(backlog)?;
+        let mut queue = Self { backlog, listener, clients: Vec::new(), left_out: None };
         while queue.left_out.is_none()
             && queue.clients.len() <= usize::from(backlog) + MAX_SURPLUS_CLIENTS
         {
-            queue.connect_one().map_err(failed("connect"))?;
+            queue.connect_one()?;
         }
         Ok(queue)
     }
 
-    fn connect_one(&mut self) -> io::Result<()> {
-        let (at, started) = (self.listener.local_addr()?, Instant::now());
-        let client = connecting(&at)?;
-        if !wait_until_ready(&client, PollFlags::POLLOUT, SILENCE_TIME)? {
-            self.recorder.note(CLIENT, "connect()", "EINPROGRESS");
+    fn connect_one(&mut self) -> Result<(), CallError> {
+        let started = Instant::now();
+        let client = connecting(&self.listener)?;
+        if !client.wait_until_ready(PollFlags::POLLOUT, SILENCE_TIME)? {
+            client.recorder.note(CLIENT, "connect()", "EINPROGRESS");
             self.left_out = Some((client, started));
             return Ok(());
         }
-        let connect = || client.take_error()?.map_or(Ok(()), Err);
-        self.recorder.call(CLIENT, "connect()", connect, |()| "connected".into())?;
+        let result = |socket: &Socket| socket.take_error()?.map_or(Ok(()), Err);
+        client.call("connect()", result, |()| "connected".into())?;
         self.clients.push(client);
         self.wait_for_queue();
         Ok(())
     }
 
+    /// The number of connections in the queue, where the system tells it.
+    fn waiting(&self) -> Option<u64> {
+        sys::accept_queue(&self.listener.socket).map(u64::from)
+    }
+
     /// The client is connected when the SYN-ACK has come, the server when the answer to that has.
     fn wait_for_queue(&self) {
         let started = Instant::now();
-        let waiting = || sys::accept_queue(&self.listener).map(u64::from);
-        while waiting().is_some_and(|waiting| waiting < self.clients.len() as u64)
+        while self.waiting().is_some_and(|waiting| waiting < self.clients.len() as u64)
             && started.elapsed() < SILENCE_TIME
         {
             thread::yield_now();
@@ -172,130 +158,105 @@ impl Queue {
     }
 
     /// What became of the client that did not get in, and how long that took.
-    fn end_of_left_out(&mut self) -> io::Result<Option<(String, Duration)>> {
+    fn end_of_left_out(&mut self) -> Result<Option<(String, Duration)>, CallError> {
         let Some((client, started)) = self.left_out.take() else { return Ok(None) };
         // Where the number of SYNs cannot be set, the end is a minute or more away.
         let patience = if sys::REPORTS_QUEUES { PATIENCE } else { SILENCE_TIME };
-        wait_until_ready(&client, PollFlags::POLLOUT, patience.saturating_sub(started.elapsed()))?;
-        let outcome = match client.take_error()? {
-            Some(error) => error_name(&error),
-            None => "no answer".into(),
-        };
-        self.recorder.note(CLIENT, "poll(), SO_ERROR", &outcome);
+        client.wait_until_ready(PollFlags::POLLOUT, patience.saturating_sub(started.elapsed()))?;
+        let error = client.unrecorded("getsockopt(SO_ERROR)", Socket::take_error)?;
+        let outcome = error.map_or_else(|| "no answer".into(), |error| error_name(&error));
+        client.recorder.note(CLIENT, "poll(), SO_ERROR", &outcome);
         Ok(Some((outcome, started.elapsed())))
     }
 
-    /// Accepts all who wait, and answers: how many had the line.
-    fn answer(&mut self) -> Result<u64, Obstacle> {
-        let mut accepted = Vec::new();
-        for _ in &self.clients {
-            let accept = || accept(&self.listener);
-            let made = self.recorder.call(SERVER, "accept()", accept, |_| "a connection".into());
-            accepted.push(made.map_err(failed("accept"))?.0);
-        }
-        let line = ctime_reply()?;
+    /// Accepts all who wait, and answers. Returns how many received the reply.
+    fn answer(&self) -> Result<u64, Obstacle> {
+        let accept = |_: &_| self.listener.accept("a connection");
+        let accepted: Vec<_> = self.clients.iter().map(accept).collect::<Result<_, _>>()?;
+        let reply = ctime_reply()?;
         for server in accepted {
-            let sent = self.recorder.send(SERVER, &server, line.octets());
-            sent.map_err(failed("send the line"))?;
+            server.send(reply.octets())?;
         }
-        let mut answered = 0;
-        for client in &self.clients {
-            let reply = self.recorder.receive(CLIENT, client, 1024);
-            answered += u64::from(reply.is_ok_and(|reply| reply.len() == REPLY_OCTETS));
-        }
-        Ok(answered)
+        Ok(with_reply(&self.clients))
     }
 }
 
-fn listener(backlog: u16, recorder: &Recorder) -> io::Result<Socket> {
-    let listener = open(Transport::Tcp)?;
-    listener.bind(&ANY_PORT.into())?;
-    let listen = || listener.listen(backlog.into());
-    recorder.call(SERVER, &format!("listen({backlog})"), listen, |()| "listening".into())?;
-    Ok(listener)
+/// How many of the clients receive a whole reply.
+fn with_reply(clients: &[RecordedSocket]) -> u64 {
+    let is_whole = |reply: Vec<u8>| reply.len() == REPLY_OCTETS;
+    clients.iter().map(|it| u64::from(it.receive(1024).is_ok_and(is_whole))).sum()
 }
 
-/// A socket that has begun to connect, and blocks no more.
-fn connecting(at: &SockAddr) -> io::Result<Socket> {
-    let client = open(Transport::Tcp)?;
+/// A socket that has begun to connect, and whose calls wait again.
+fn connecting(listener: &RecordedSocket) -> Result<RecordedSocket, CallError> {
+    let at = listener.local_address()?.into();
+    let client = RecordedSocket::open(&listener.recorder, CLIENT, Tcp)?;
     if sys::REPORTS_QUEUES {
-        sys::set_syn_retries(&client, 1)?;
+        client.unrecorded("setsockopt(TCP_SYNCNT)", |it| sys::set_syn_retries(it, 1))?;
     }
     client.set_nonblocking(true)?;
-    let connecting = client.connect(at);
+    client.unrecorded("connect()", |socket| match socket.connect(&at) {
+        Err(error) if error.raw_os_error() != Some(Errno::EINPROGRESS as i32) => Err(error),
+        _ => Ok(()),
+    })?;
     client.set_nonblocking(false)?;
-    let under_way = Some(nix::errno::Errno::EINPROGRESS as i32);
-    match connecting {
-        Err(error) if error.raw_os_error() != under_way => Err(error),
-        _ => Ok(client),
-    }
+    Ok(client)
 }
 
 /// Who got in, and what became of those who did not.
-fn observe_queues(queues: &mut [Queue], run: &mut Run) -> Result<(), Obstacle> {
+fn observe_queues(queues: &mut [Queue], run: &mut Run) -> Result<(), CallError> {
     let connected: Vec<(u16, u64)> =
         queues.iter().map(|queue| (queue.backlog, queue.clients.len() as u64)).collect();
-    run.observe(Transport::Tcp, CONNECTED, per_backlog(&connected));
-    let waiting: Vec<(u16, u64)> = queues
-        .iter()
-        .filter_map(|queue| Some((queue.backlog, sys::accept_queue(&queue.listener)?.into())))
-        .collect();
+    run.observe(Tcp, CONNECTED, per_backlog(&connected));
+    let waiting: Vec<(u16, u64)> =
+        queues.iter().filter_map(|queue| Some((queue.backlog, queue.waiting()?))).collect();
     let mut ends = Vec::new();
     for queue in queues {
-        ends.extend(queue.end_of_left_out().map_err(failed("wait for the end of a connect"))?);
+        ends.extend(queue.end_of_left_out()?);
     }
     if sys::REPORTS_QUEUES {
-        run.observe(Transport::Tcp, WAITING, per_backlog(&waiting));
+        run.observe(Tcp, WAITING, per_backlog(&waiting));
         if let Some(soonest) = ends.iter().map(|(_, after)| *after).min() {
             let mut outcomes: Vec<String> = ends.into_iter().map(|(outcome, _)| outcome).collect();
             outcomes.dedup();
-            run.observe(Transport::Tcp, NEXT, outcomes.join(", "));
-            run.observe(Transport::Tcp, AFTER, soonest);
+            run.observe(Tcp, NEXT_CONNECT, outcomes.join(", "));
+            run.observe(Tcp, NEXT_FAILS_IN, soonest);
         }
     }
     Ok(())
 }
 
-/// So many clients ask a socket that is not read until all have.
+/// This number of clients asks a socket that is not read until all have.
 fn datagrams(asking: usize, run: &mut Run) -> Result<(), Obstacle> {
     let recorder = Recorder::on_loopback();
-    let (server, at) = bound().map_err(failed("open a datagram socket"))?;
+    let server = bound(&recorder, SERVER, Udp)?;
+    let (at, reply) = (server.local_address()?, ctime_reply()?);
     let (mut clients, mut sent) = (Vec::new(), 0);
     for _ in 0..asking {
-        let (client, _) = bound().map_err(failed("open a datagram socket"))?;
-        let ask = || client.send_to(&[], &at);
-        let asked = recorder.call(CLIENT, "sendto(0)", ask, |sent| octets(*sent));
-        sent += u64::from(asked.is_ok());
+        let client = bound(&recorder, CLIENT, Udp)?;
+        sent += u64::from(client.send_to(&[], at).is_ok());
         clients.push(client);
     }
-    run.observe(Transport::Udp, SENT, (sent, "question"));
-    let line = ctime_reply()?;
-    let mut peers = Vec::new();
-    for _ in 0..sent {
-        let take = || within_timeout(&server, || server.recv_from(&mut [MaybeUninit::uninit()]));
-        let question = recorder.call(SERVER, "recvfrom()", take, |it| octets(it.0));
-        peers.push(question.map_err(failed("receive a question"))?.1);
+    run.observe(Udp, SENT, (sent, "question"));
+    let receive = |_| server.receive_from("recvfrom()", |(length, _)| octets(*length));
+    let questions: Vec<(usize, SocketAddr)> = (0..sent).map(receive).collect::<Result<_, _>>()?;
+    for (_, peer) in questions {
+        server.send_to(reply.octets(), peer)?;
     }
-    for peer in peers {
-        let answer = || server.send_to(line.octets(), &peer);
-        let answered = recorder.call(SERVER, "sendto(26)", answer, |sent| octets(*sent));
-        answered.map_err(failed("answer"))?;
-    }
-    let mut answered = 0;
-    for client in &clients {
-        let reply = recorder.receive(CLIENT, client, 1024);
-        answered += u64::from(reply.is_ok_and(|reply| reply.len() == REPLY_OCTETS));
-    }
-    run.observe(Transport::Udp, ANSWERED, (answered, "client"));
-    run.show(Transport::Udp, "", recorder.short_trace());
+    run.observe(Udp, ANSWERED, (with_reply(&clients), "client"));
+    run.show(Udp, "", recorder.short_trace());
     Ok(())
 }
 
-fn bound() -> io::Result<(Socket, SockAddr)> {
-    let socket = open(Transport::Udp)?;
-    socket.bind(&ANY_PORT.into())?;
-    let address = socket.local_addr()?;
-    Ok((socket, address))
+/// A socket of a host, bound to a free port.
+fn bound(
+    recorder: &Recorder,
+    host: HostId,
+    transport: Transport,
+) -> Result<RecordedSocket, CallError> {
+    let socket = RecordedSocket::open(recorder, host, transport)?;
+    socket.unrecorded("bind()", |it| it.bind(&ANY_PORT.into()))?;
+    Ok(socket)
 }
 
 #[cfg(test)]
@@ -314,7 +275,8 @@ mod tests {
     fn where_everybody_gets_in_nobody_failed_after_any_time() {
         let mut run = Run::default();
         observe_queues(&mut [], &mut run).expect("nothing to wait for");
-        let of_the_next = run.observed.iter().filter(|it| [NEXT, AFTER].contains(&&*it.what));
+        let of_the_next =
+            run.observed.iter().filter(|it| [NEXT_CONNECT, NEXT_FAILS_IN].contains(&&*it.what));
         assert_eq!(of_the_next.count(), 0, "{run:?}");
     }
 

@@ -1,32 +1,21 @@
 //! Writes of one octet each: what the reader makes of them.
 
-use crate::duration::Unit;
-use crate::lab::loopback::{CLIENT, Pair, SERVER, ctime_reply, failed, require_loopback, wait_for};
+use crate::lab::loopback::{CallError, Pair, RecordedSocket, ctime_reply, failed};
 use crate::lab::recorder::Recorder;
-use crate::lab::{
-    Engine, Lab, LabOption, Obstacle, Prediction, Procedure, Run, Setting, Value, never,
-};
+use crate::lab::{Engine, Lab, LabOption, Obstacle, Prediction, Procedure, Run, Setting, Value};
 use crate::trace::Trace;
-use crate::transport::Transport;
-use socket2::Socket;
+use crate::transport::Transport::{self, Tcp, Udp};
 use std::io::ErrorKind;
 use std::panic;
 use std::sync::Barrier;
 use std::thread;
 
-pub(super) static LAB: Lab = Lab {
-    name: "boundaries",
-    text: page!("boundaries"),
-    time_unit: Unit::Milliseconds,
-    procedures: &[Procedure {
-        engine: Engine::Loopback,
-        uses_seed: never,
-        options: &[LabOption::Count.within(1..=MAX_WRITES)],
-        values: |setting| vec![("count", writes(setting).to_string())],
-        predict,
-        run,
-    }],
-};
+pub(super) static LAB: Lab = lab!("boundaries", [PROCEDURE]);
+
+const PROCEDURE: Procedure = Procedure::new(Engine::Loopback, predict, run)
+    .with(&[LabOption::Count.within(1..=MAX_WRITES)], |setting| {
+        vec![("count", writes(setting).to_string())]
+    });
 
 /// Octets of the line in the syntax `ctime`, and so writes unless told otherwise.
 const WRITES: u32 = 26;
@@ -36,23 +25,12 @@ const MAX_WRITES: u32 = 200;
 /// How often the client reads while the server writes: each time it may be otherwise.
 const FREE_RUNS: usize = 5;
 
-const WRITTEN: &str = "writes made";
-const ALL: &str = "octets in all";
-const LATE: &str = "reads at the end";
-const BETWEEN: &str = "reads, one in between";
-const FIRST: &str = "octets of the first read";
-const MEANWHILE: &str = "reads meanwhile";
-
-/// When the client reads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reader {
-    /// When everything has arrived.
-    AtTheEnd,
-    /// Between the first write and the second, and when everything has arrived.
-    InBetween,
-    /// While the server writes, which begins when the client is about to read.
-    Meanwhile,
-}
+const WRITES_MADE: &str = "writes made";
+const ALL_OCTETS: &str = "octets in all";
+const READS_AT_END: &str = "reads at the end";
+const READS_BETWEEN: &str = "reads, one in between";
+const FIRST_READ: &str = "octets of the first read";
+const READS_MEANWHILE: &str = "reads meanwhile";
 
 fn writes(setting: &Setting) -> u32 {
     setting.options.count.unwrap_or(WRITES)
@@ -60,67 +38,61 @@ fn writes(setting: &Setting) -> u32 {
 
 fn predict(setting: &Setting) -> Vec<Prediction> {
     let writes: u64 = writes(setting).into();
-    let (tcp, udp) = (Transport::Tcp, Transport::Udp);
-    let each = |what| Prediction::is(udp, what, (writes, "read"));
-    vec![
-        Prediction::is(tcp, WRITTEN, (writes, "write")),
-        Prediction::is(tcp, ALL, (writes, "octet")),
-        Prediction::is(tcp, LATE, (1, "read")),
-        Prediction::is(tcp, BETWEEN, (writes.min(2), "read")),
-        Prediction::is(tcp, FIRST, (1, "octet")),
-        Prediction::is(udp, WRITTEN, (writes, "write")),
-        Prediction::is(udp, ALL, (writes, "octet")),
-        each(LATE),
-        each(BETWEEN),
-        Prediction::is(udp, FIRST, (1, "octet")),
-        each(MEANWHILE),
-    ]
+    let both = |transport, reads: [u64; 2]| {
+        [
+            Prediction::is(transport, WRITES_MADE, (writes, "write")),
+            Prediction::is(transport, ALL_OCTETS, (writes, "octet")),
+            Prediction::is(transport, READS_AT_END, (reads[0], "read")),
+            Prediction::is(transport, READS_BETWEEN, (reads[1], "read")),
+            Prediction::is(transport, FIRST_READ, (1, "octet")),
+        ]
+    };
+    let mut predictions = [both(Tcp, [1, writes.min(2)]), both(Udp, [writes; 2])].concat();
+    predictions.push(Prediction::is(Udp, READS_MEANWHILE, (writes, "read")));
+    predictions
 }
 
-fn run(setting: &Setting) -> Result<Run, Obstacle> {
-    require_loopback()?;
+fn run(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     let line = ctime_reply()?;
     let writes = writes(setting) as usize;
     let message: Vec<u8> = line.octets().iter().copied().cycle().take(writes).collect();
-    let mut run = Run::default();
     for transport in Transport::BOTH {
-        compare(transport, &message, &mut run)?;
+        compare(transport, &message, run)?;
     }
-    Ok(run)
+    Ok(())
 }
 
-/// All three readers.
+/// Reads when all has arrived, then once in between too, and then while the server writes.
 fn compare(transport: Transport, message: &[u8], run: &mut Run) -> Result<(), Obstacle> {
-    let late = exchange(transport, Reader::AtTheEnd, message)?;
-    let between = exchange(transport, Reader::InBetween, message)?;
+    let (first, rest) = message.split_at(1);
+    let late = exchange(transport, |pair| in_pieces(pair, &[message]))?;
+    let between = exchange(transport, |pair| in_pieces(pair, &[first, rest]))?;
     let mut free = Vec::new();
     for _ in 0..FREE_RUNS {
-        free.push(exchange(transport, Reader::Meanwhile, message)?);
+        free.push(exchange(transport, |pair| meanwhile(pair, message))?);
     }
     free.sort_by_key(|it| it.reads.len());
     let all = || [&late, &between].into_iter().chain(&free);
-    let reads = |it: &Exchange| distinct_counts([it.reads.len()], "read");
-    run.observe(transport, WRITTEN, distinct_counts(all().map(|it| it.writes), "write"));
-    run.observe(transport, ALL, distinct_counts(all().map(|it| it.reads.iter().sum()), "octet"));
-    run.observe(transport, LATE, reads(&late));
-    run.observe(transport, BETWEEN, reads(&between));
-    run.observe(transport, FIRST, distinct_counts(between.reads.first().copied(), "octet"));
-    run.show(transport, LATE, late.trace);
-    run.show(transport, BETWEEN, between.trace);
+    let reads = |it: &Exchange| it.reads.len();
+    let octets = all().map(|it| it.reads.iter().sum());
+    run.observe(transport, WRITES_MADE, distinct_counts(all().map(|it| it.writes), "write"));
+    run.observe(transport, ALL_OCTETS, distinct_counts(octets, "octet"));
+    run.observe(transport, READS_AT_END, distinct_counts([reads(&late)], "read"));
+    run.observe(transport, READS_BETWEEN, distinct_counts([reads(&between)], "read"));
+    run.observe(transport, FIRST_READ, distinct_counts(between.reads.first().copied(), "octet"));
+    run.show(transport, READS_AT_END, late.trace);
+    run.show(transport, READS_BETWEEN, between.trace);
     match transport {
         // Any number from one to the writes may be: that is for the eye, and nothing to be predicted.
-        Transport::Tcp => {
-            let (fewest, most) = (free[0].reads.len(), free[FREE_RUNS - 1].reads.len());
-            let title = format!("{MEANWHILE}: {fewest} to {most}");
+        Tcp => {
+            let (fewest, most) = (reads(&free[0]), reads(&free[FREE_RUNS - 1]));
+            let title = format!("{READS_MEANWHILE}: {fewest} to {most}");
             run.show(transport, &title, free.swap_remove(FREE_RUNS - 1).trace);
         }
         // Each is read by itself again, in one order or another.
-        Transport::Udp => {
-            run.observe(
-                transport,
-                MEANWHILE,
-                distinct_counts(free.iter().map(|it| it.reads.len()), "read"),
-            );
+        Udp => {
+            let reads = distinct_counts(free.iter().map(reads), "read");
+            run.observe(transport, READS_MEANWHILE, reads);
         }
     }
     Ok(())
@@ -144,82 +116,70 @@ struct Exchange {
     reads: Vec<usize>,
 }
 
-fn exchange(transport: Transport, reader: Reader, message: &[u8]) -> Result<Exchange, Obstacle> {
+/// Has a message written and read. Returns with the trace how many writes there were, and what each read gave.
+fn exchange(
+    transport: Transport,
+    write_and_read: impl Fn(&Pair) -> Result<(usize, Vec<usize>), Obstacle>,
+) -> Result<Exchange, Obstacle> {
     let recorder = Recorder::on_loopback();
     let pair = Pair::new(transport, &recorder)?;
-    if transport == Transport::Tcp {
+    if transport == Tcp {
         // Else Nagle's algorithm would hold octets back (RFC 9293, 3.7.4), and the question is another.
-        pair.server.set_tcp_nodelay(true).map_err(failed("set TCP_NODELAY"))?;
+        pair.server.unrecorded("setsockopt(TCP_NODELAY)", |it| it.set_tcp_nodelay(true))?;
     }
-    let (writes, reads) = match reader {
-        Reader::AtTheEnd => in_pieces(transport, &pair, &[message], &recorder)?,
-        Reader::InBetween => {
-            let (first, rest) = message.split_at(1);
-            in_pieces(transport, &pair, &[first, rest], &recorder)?
-        }
-        Reader::Meanwhile => meanwhile(&pair, message, &recorder)?,
-    };
+    let (writes, reads) = write_and_read(&pair)?;
     Ok(Exchange { trace: recorder.short_trace(), writes, reads })
 }
 
-/// Has each piece written, and read when all of it has arrived. How many writes there were, and what each
-/// read gave.
+/// Has each piece written, and read when all of it has arrived.
 fn in_pieces(
-    transport: Transport,
-    pair: &Pair,
+    Pair { client, server }: &Pair,
     pieces: &[&[u8]],
-    recorder: &Recorder,
 ) -> Result<(usize, Vec<usize>), Obstacle> {
     let (mut writes, mut reads) = (0, Vec::new());
     for piece in pieces.iter().filter(|piece| !piece.is_empty()) {
-        writes += write(&pair.server, piece, recorder)?;
-        if transport == Transport::Tcp {
-            wait_for(&pair.client, piece.len())?;
+        writes += write(server, piece)?;
+        if server.transport == Tcp {
+            client.wait_for(piece.len())?;
         }
-        reads.extend(read(&pair.client, piece.len(), recorder)?);
+        reads.extend(read(client, piece.len())?);
     }
     Ok((writes, reads))
 }
 
 /// With the server in a thread of its own, which begins when the client is about to read.
 fn meanwhile(
-    pair: &Pair,
+    Pair { client, server }: &Pair,
     message: &[u8],
-    recorder: &Recorder,
 ) -> Result<(usize, Vec<usize>), Obstacle> {
     let both = Barrier::new(2);
     thread::scope(|scope| {
         let thread = thread::Builder::new().name("lab server".into());
         let serve = || {
             both.wait();
-            write(&pair.server, message, recorder)
+            write(server, message)
         };
         let writing = thread.spawn_scoped(scope, serve).map_err(failed("start a thread"))?;
         both.wait();
-        let reads = read(&pair.client, message.len(), recorder);
+        let reads = read(client, message.len());
         let writes = writing.join().unwrap_or_else(|defect| panic::resume_unwind(defect))?;
         Ok((writes, reads?))
     })
 }
 
-/// Writes octet by octet; tells how many writes that were.
-fn write(server: &Socket, message: &[u8], recorder: &Recorder) -> Result<usize, Obstacle> {
-    let mut writes = 0;
-    for octet in message.chunks(1) {
-        recorder.send(SERVER, server, octet).map_err(failed("send"))?;
-        writes += 1;
-    }
-    Ok(writes)
+/// Writes octet by octet. Returns the number of writes.
+fn write(server: &RecordedSocket, message: &[u8]) -> Result<usize, CallError> {
+    message.chunks(1).try_fold(0, |writes, octet| server.send(octet).map(|_| writes + 1))
 }
 
-/// Reads until so many octets have come, or no more do.
-fn read(client: &Socket, all: usize, recorder: &Recorder) -> Result<Vec<usize>, Obstacle> {
+/// Reads until this number of octets has come, or no more do.
+fn read(client: &RecordedSocket, all: usize) -> Result<Vec<usize>, CallError> {
     let mut reads = Vec::new();
     while reads.iter().sum::<usize>() < all {
-        match recorder.receive(CLIENT, client, 1024) {
+        match client.receive(1024) {
             Ok(part) => reads.push(part.len()),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-            Err(error) => return Err(failed("recv")(error)),
+            Err(error) if error.cause.kind() == ErrorKind::WouldBlock => break,
+            Err(error) => return Err(error),
         }
     }
     Ok(reads)

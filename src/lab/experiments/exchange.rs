@@ -3,36 +3,33 @@
 #[cfg(all(feature = "client", feature = "server"))]
 mod netns;
 
-use crate::duration::{Unit, short};
+use crate::duration::short;
 use crate::lab::analysis::{count, round_trips, time_to_the_answer};
 use crate::lab::link::{Conditions, SERVER};
 use crate::lab::sim::{
     self, Asker, DatagramService, Network, Policy, StreamClient, StreamService, address,
 };
-use crate::lab::{
-    Engine, Expected, Lab, LabOption, Prediction, Procedure, Run, Setting, Value, never,
-};
+use crate::lab::{Engine, Expected, Lab, LabOption, Prediction, Procedure, Run, Setting, Value};
 use crate::trace::Trace;
 use crate::transport::Transport::{self, Tcp, Udp};
 use std::time::Duration;
 
-pub(super) static LAB: Lab = Lab {
-    name: "exchange",
-    text: page!("exchange"),
-    time_unit: Unit::Milliseconds,
-    procedures: &[
-        Procedure {
-            engine: Engine::Sim,
-            uses_seed: never,
-            options: &[LabOption::Delay.within(0..=60_000)],
-            values: |setting| vec![("delay", short(conditions(setting).delay))],
-            predict,
-            run: |setting| Ok(run(setting)),
-        },
+pub(super) static LAB: Lab = lab!(
+    "exchange",
+    [
+        PROCEDURE,
         #[cfg(all(feature = "client", feature = "server"))]
-        netns::PROCEDURE,
-    ],
-};
+        netns::PROCEDURE
+    ]
+);
+
+const PROCEDURE: Procedure = Procedure::new(Engine::Sim, predict, |setting, run| {
+    self::run(setting, run);
+    Ok(())
+})
+.with(&[LabOption::Delay.within(0..=60_000)], |setting| {
+    vec![("delay", short(conditions(setting).delay))]
+});
 
 const PACKETS: &str = "packets";
 const ROUND_TRIPS: &str = "round trips";
@@ -64,21 +61,19 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
     [both(Tcp, 7, 2), both(Udp, 2, 1)].concat()
 }
 
-fn run(setting: &Setting) -> Run {
-    let mut run = Run::default();
+fn run(setting: &Setting, run: &mut Run) {
     let (deadline, network) = (run_time(setting), || network(setting));
 
     let mut client = StreamClient::new(Duration::ZERO, deadline, 50_000);
     let mut service = StreamService::default();
     let trace = network().exchange(&mut client, &mut service, deadline);
-    observe(&mut run, Tcp, trace);
+    observe(run, Tcp, trace);
 
     let mut client = Asker::new(1, 0, deadline);
     let local = address(SERVER).into();
     let mut service = DatagramService::new(local, Policy::Guarded, Duration::ZERO);
     let trace = network().exchange(&mut client, &mut service, deadline);
-    observe(&mut run, Udp, trace);
-    run
+    observe(run, Udp, trace);
 }
 
 fn network(setting: &Setting) -> Network {

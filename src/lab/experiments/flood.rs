@@ -1,34 +1,24 @@
 //! A reader that has stopped reading, and a writer that goes on.
 
-use crate::duration::Unit;
 use crate::lab::loopback::{
-    CLIENT, PATIENCE, Pair, SERVER, SILENCE_TIME, error_name, failed, octets, open, outcome,
-    require_loopback, wait_until_ready,
+    CallError, PATIENCE, Pair, RecordedSocket, SILENCE_TIME, error_name, octets, outcome_with,
+    wait_until_ready,
 };
 use crate::lab::recorder::Recorder;
-use crate::lab::{
-    Engine, Expected, Lab, LabOption, Obstacle, Prediction, Procedure, Run, Setting, never,
-};
+use crate::lab::{Engine, Expected, Lab, LabOption, Obstacle, Prediction, Procedure, Run, Setting};
 use crate::sys;
-use crate::transport::Transport;
+use crate::transport::Transport::{self, Tcp, Udp};
 use nix::poll::PollFlags;
-use socket2::Socket;
+use socket2::{Domain, Socket, Type};
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
-pub(super) static LAB: Lab = Lab {
-    name: "flood",
-    text: page!("flood"),
-    time_unit: Unit::Milliseconds,
-    procedures: &[Procedure {
-        engine: Engine::Loopback,
-        uses_seed: never,
-        options: &[LabOption::Count.within(1..=MAX_DATAGRAMS)],
-        values: |setting| vec![("count", count(setting).to_string())],
-        predict,
-        run,
-    }],
-};
+pub(super) static LAB: Lab = lab!("flood", [PROCEDURE]);
+
+const PROCEDURE: Procedure = Procedure::new(Engine::Loopback, predict, run)
+    .with(&[LabOption::Count.within(1..=MAX_DATAGRAMS)], |setting| {
+        vec![("count", count(setting).to_string())]
+    });
 
 /// Datagrams unless told otherwise.
 const DATAGRAMS: u32 = 5000;
@@ -43,11 +33,11 @@ const SEGMENT: u64 = 65_536;
 /// More than the two buffers can hold, however they are counted: a writer that comes so far is not held.
 const ENDLESS: usize = 64 << 20;
 
-const WRITER: &str = "the writer's last send";
-const ACCEPTED: &str = "sent before that";
+const LAST_SEND: &str = "the writer's last send";
+const SENT_BEFORE: &str = "sent before that";
 const LOST: &str = "lost in the end";
-const AFTERWARDS: &str = "a send once all is read";
-const SENDS: &str = "sends that said success";
+const SEND_AFTER: &str = "a send once all is read";
+const SENDS_SUCCEEDED: &str = "sends that said success";
 const KEPT: &str = "datagrams kept";
 const DROPPED: &str = "dropped (SO_RXQ_OVFL)";
 const TOTAL: &str = "kept + dropped";
@@ -58,7 +48,7 @@ fn count(setting: &Setting) -> u32 {
 
 /// What the system makes of [`SOCKET_BUFFER`], in octets: the writer's `SO_SNDBUF` and the reader's `SO_RCVBUF`.
 fn granted() -> io::Result<(u64, u64)> {
-    let probe = open(Transport::Tcp)?;
+    let probe = Socket::new(Domain::IPV4, Type::STREAM, None)?;
     probe.set_send_buffer_size(SOCKET_BUFFER)?;
     probe.set_recv_buffer_size(SOCKET_BUFFER)?;
     Ok((probe.send_buffer_size()? as u64, probe.recv_buffer_size()? as u64))
@@ -72,105 +62,89 @@ fn kept_range(count: u64, buffer: u64) -> (u64, u64) {
 
 fn predict(setting: &Setting) -> Vec<Prediction> {
     let count = u64::from(count(setting));
-    let (tcp, udp) = (Transport::Tcp, Transport::Udp);
     let accounting = "each kernel counts what a buffer holds in its own way";
     let asked = SOCKET_BUFFER as u64;
     let (sending, receiving) = granted().unwrap_or((asked, asked));
     let accepted = Expected::between((sending, "octet"), (sending + receiving + SEGMENT, "octet"));
     let (least, most) = kept_range(count, receiving);
     let mut predictions = vec![
-        Prediction::is(tcp, WRITER, "EAGAIN"),
-        Prediction::new(tcp, ACCEPTED, accepted).varies(accounting),
-        Prediction::is(tcp, LOST, (0, "octet")),
-        Prediction::is(tcp, AFTERWARDS, octets(WRITE)),
-        Prediction::is(udp, WRITER, octets(0)).varies("BSD may say ENOBUFS"),
-        Prediction::is(udp, SENDS, (count, "send")).varies("BSD may say ENOBUFS"),
-        Prediction::new(udp, KEPT, Expected::between((least, "datagram"), (most, "datagram")))
+        Prediction::is(Tcp, LAST_SEND, "EAGAIN"),
+        Prediction::new(Tcp, SENT_BEFORE, accepted).varies(accounting),
+        Prediction::is(Tcp, LOST, (0, "octet")),
+        Prediction::is(Tcp, SEND_AFTER, octets(WRITE)),
+        Prediction::is(Udp, LAST_SEND, octets(0)).varies("BSD may say ENOBUFS"),
+        Prediction::is(Udp, SENDS_SUCCEEDED, (count, "send")).varies("BSD may say ENOBUFS"),
+        Prediction::new(Udp, KEPT, Expected::between((least, "datagram"), (most, "datagram")))
             .varies(accounting),
     ];
     if sys::REPORTS_QUEUES {
         let dropped = Expected::between((count - most, "datagram"), (count - least, "datagram"));
-        predictions.push(Prediction::new(udp, DROPPED, dropped));
-        predictions.push(Prediction::is(udp, TOTAL, (count, "datagram")));
+        predictions.push(Prediction::new(Udp, DROPPED, dropped));
+        predictions.push(Prediction::is(Udp, TOTAL, (count, "datagram")));
     }
     predictions
 }
 
-fn run(setting: &Setting) -> Result<Run, Obstacle> {
-    require_loopback()?;
-    let mut run = Run::default();
-    stream(&mut run)?;
-    datagrams(count(setting), &mut run)?;
-    Ok(run)
+fn run(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
+    stream(run)?;
+    datagrams(count(setting), run)
 }
 
 /// The client writes, the server does not read.
-fn pair(transport: Transport, recorder: &Recorder) -> Result<Pair, Obstacle> {
+fn pair(transport: Transport, recorder: &Recorder) -> Result<Pair, CallError> {
     let pair = Pair::new(transport, recorder)?;
-    let set = || {
-        pair.server.set_recv_buffer_size(SOCKET_BUFFER)?;
-        pair.client.set_send_buffer_size(SOCKET_BUFFER)?;
-        pair.client.set_nonblocking(true)
-    };
-    set().map_err(failed("set the sizes of buffers"))?;
+    pair.server.unrecorded("setsockopt(SO_RCVBUF)", |it| it.set_recv_buffer_size(SOCKET_BUFFER))?;
+    pair.client.unrecorded("setsockopt(SO_SNDBUF)", |it| it.set_send_buffer_size(SOCKET_BUFFER))?;
+    pair.client.set_nonblocking(true)?;
     Ok(pair)
 }
 
 fn stream(run: &mut Run) -> Result<(), Obstacle> {
     let recorder = Recorder::on_loopback();
-    let Pair { client, server } = pair(Transport::Tcp, &recorder)?;
-    let (taken, last) = fill(&client, &recorder)?;
-    run.observe(Transport::Tcp, WRITER, last);
-    run.observe(Transport::Tcp, ACCEPTED, (taken as u64, "octet"));
-    let read = read_all(&server, taken, &recorder)?;
-    run.observe(Transport::Tcp, LOST, (taken.abs_diff(read) as u64, "octet"));
-    writable(&client, PATIENCE, &recorder).map_err(failed("wait for room"))?;
-    let second_send = send(&client, &[b'?'; WRITE], &recorder);
-    run.observe(Transport::Tcp, AFTERWARDS, outcome(&second_send, |sent| octets(*sent)));
-    run.show(Transport::Tcp, "", recorder.short_trace());
+    let Pair { client, server } = pair(Tcp, &recorder)?;
+    let (taken, last) = fill(&client)?;
+    run.observe(Tcp, LAST_SEND, last);
+    run.observe(Tcp, SENT_BEFORE, (taken as u64, "octet"));
+    let read = read_all(&server, taken)?;
+    run.observe(Tcp, LOST, (taken.abs_diff(read) as u64, "octet"));
+    has_room(&client, PATIENCE)?;
+    let second_send = client.send(&[b'?'; WRITE]);
+    run.observe(Tcp, SEND_AFTER, outcome_with(&second_send, |sent| octets(*sent)));
+    run.show(Tcp, "", recorder.short_trace());
     Ok(())
 }
 
-/// On a socket that does not block.
-fn send(client: &Socket, octets_sent: &[u8], recorder: &Recorder) -> io::Result<usize> {
-    let send = || client.send(octets_sent);
-    let call = format!("send({})", octets_sent.len());
-    recorder.call_at_once(CLIENT, &call, send, |sent| octets(*sent))
-}
-
 /// Sends until no room comes for a while: the octets that were taken, and what came of the last send.
-fn fill(client: &Socket, recorder: &Recorder) -> Result<(usize, String), Obstacle> {
+fn fill(client: &RecordedSocket) -> Result<(usize, String), CallError> {
     let mut taken = 0;
     while taken < ENDLESS {
-        match send(client, &[b'?'; WRITE], recorder) {
+        match client.send(&[b'?'; WRITE]) {
             Ok(sent) => taken += sent,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                // The kernel may still be carrying what it took from the one buffer to the other.
-                if !writable(client, SILENCE_TIME, recorder).map_err(failed("wait for room"))? {
-                    return Ok((taken, error_name(&error)));
-                }
-            }
-            Err(error) => return Ok((taken, error_name(&error))),
+            // The kernel may still be carrying what it took from the one buffer to the other.
+            Err(error)
+                if error.cause.kind() == ErrorKind::WouldBlock
+                    && has_room(client, SILENCE_TIME)? => {}
+            Err(error) => return Ok((taken, error_name(&error.cause))),
         }
     }
     Ok((taken, octets(WRITE)))
 }
 
-fn writable(socket: &Socket, patience: Duration, recorder: &Recorder) -> io::Result<bool> {
-    let wait = || wait_until_ready(socket, PollFlags::POLLOUT, patience);
+fn has_room(client: &RecordedSocket, patience: Duration) -> Result<bool, CallError> {
+    let wait = |socket: &Socket| wait_until_ready(socket, PollFlags::POLLOUT, patience);
     let outcome = |room: &bool| if *room { "room" } else { "no room" }.to_owned();
-    recorder.call(CLIENT, "poll(POLLOUT)", wait, outcome)
+    client.call("poll(POLLOUT)", wait, outcome)
 }
 
-/// Reads so many octets, or those that come.
-fn read_all(server: &Socket, all: usize, recorder: &Recorder) -> Result<usize, Obstacle> {
+/// Reads this number of octets, or those that come.
+fn read_all(server: &RecordedSocket, all: usize) -> Result<usize, CallError> {
     let mut read = 0;
     while read < all {
-        match recorder.receive(SERVER, server, SOCKET_BUFFER) {
+        match server.receive(SOCKET_BUFFER) {
             Ok(part) if part.is_empty() => break,
             Ok(part) => read += part.len(),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-            Err(error) => return Err(failed("receive")(error)),
+            Err(error) if error.cause.kind() == ErrorKind::WouldBlock => break,
+            Err(error) => return Err(error),
         }
     }
     Ok(read)
@@ -178,65 +152,59 @@ fn read_all(server: &Socket, all: usize, recorder: &Recorder) -> Result<usize, O
 
 fn datagrams(count: u32, run: &mut Run) -> Result<(), Obstacle> {
     let recorder = Recorder::on_loopback();
-    let Pair { client, server } = pair(Transport::Udp, &recorder)?;
+    let Pair { client, server } = pair(Udp, &recorder)?;
     if sys::REPORTS_QUEUES {
-        sys::count_drops(&server).map_err(failed("set SO_RXQ_OVFL"))?;
+        server.unrecorded("setsockopt(SO_RXQ_OVFL)", sys::count_drops)?;
     }
     let (mut succeeded, mut last) = (0, String::new());
     for _ in 0..count {
-        let sent = send(&client, &[], &recorder);
+        let sent = client.send(&[]);
         succeeded += u64::from(sent.is_ok());
-        last = outcome(&sent, |sent| octets(*sent));
+        last = outcome_with(&sent, |sent| octets(*sent));
     }
-    run.observe(Transport::Udp, WRITER, last);
-    run.observe(Transport::Udp, SENDS, (succeeded, "send"));
-    let (kept, dropped) = take_all(&client, &server, &recorder)?;
-    run.observe(Transport::Udp, KEPT, (kept, "datagram"));
-    if let Some(dropped) = dropped {
-        run.observe(Transport::Udp, DROPPED, (dropped, "datagram"));
-        run.observe(Transport::Udp, TOTAL, (kept + dropped, "datagram"));
+    run.observe(Udp, LAST_SEND, last);
+    run.observe(Udp, SENDS_SUCCEEDED, (succeeded, "send"));
+    let (kept, dropped) = take_all(&client, &server)?;
+    run.observe(Udp, KEPT, (kept, "datagram"));
+    if sys::REPORTS_QUEUES {
+        // The kernel says nothing as long as it has dropped nothing.
+        let dropped = u64::from(dropped.unwrap_or(0));
+        run.observe(Udp, DROPPED, (dropped, "datagram"));
+        run.observe(Udp, TOTAL, (kept + dropped, "datagram"));
     }
-    run.show(Transport::Udp, "", recorder.short_trace());
+    run.show(Udp, "", recorder.short_trace());
     Ok(())
 }
 
 /// How many empty datagrams lie there, and how many the kernel says it had dropped. A datagram knows of the
 /// drops before it only, so a last one is sent, of one octet, when there is room again.
 fn take_all(
-    client: &Socket,
-    server: &Socket,
-    recorder: &Recorder,
-) -> Result<(u64, Option<u64>), Obstacle> {
+    client: &RecordedSocket,
+    server: &RecordedSocket,
+) -> Result<(u64, Option<u32>), CallError> {
     let mut kept = 0;
-    let switch =
-        |nonblocking| server.set_nonblocking(nonblocking).map_err(failed("set O_NONBLOCK"));
-    switch(true)?;
-    while take(server, recorder).is_ok() {
+    server.set_nonblocking(true)?;
+    while take(server).is_ok() {
         kept += 1;
     }
-    switch(false)?;
-    send(client, b".", recorder).map_err(failed("send the last datagram"))?;
+    server.set_nonblocking(false)?;
+    client.send(b".")?;
     loop {
-        match take(server, recorder).map_err(failed("receive"))? {
+        match take(server)? {
             (0, _) => kept += 1,
-            (_, dropped) => return Ok((kept, dropped_so_far(dropped))),
+            (_, dropped) => return Ok((kept, dropped)),
         }
     }
 }
 
 /// Takes a datagram, with how many were dropped before it.
-fn take(server: &Socket, recorder: &Recorder) -> io::Result<(usize, Option<u32>)> {
-    let take = || sys::receive_counted(server, &mut [0; 8]);
+fn take(server: &RecordedSocket) -> Result<(usize, Option<u32>), CallError> {
+    let take = |socket: &Socket| sys::receive_counted(socket, &mut [0; 8]);
     let outcome = |(length, dropped): &(usize, Option<u32>)| match dropped {
         Some(dropped) if *length > 0 => format!("{}, {dropped} dropped", octets(*length)),
         _ => octets(*length),
     };
-    recorder.call_at_once(SERVER, "recvmsg(8)", take, outcome)
-}
-
-/// The kernel says nothing as long as it has dropped nothing.
-fn dropped_so_far(dropped: Option<u32>) -> Option<u64> {
-    sys::REPORTS_QUEUES.then(|| dropped.unwrap_or(0).into())
+    server.call("recvmsg(8)", take, outcome)
 }
 
 #[cfg(test)]

@@ -1,54 +1,43 @@
 //! A server that has time for one client at a time, and a client that takes all of it.
 
-use crate::duration::Unit;
 use crate::lab::loopback::{
-    ANY_PORT, PATIENCE, REPLY_OCTETS, answer, ask, ctime_reply, failed, local_address, octets,
-    open, received, require_loopback, start_service,
+    ANY_PORT, CallError, PATIENCE, REPLY_OCTETS, RecordedSocket, ask, ctime_reply, octets,
+    received, start_service,
 };
 use crate::lab::recorder::Recorder;
-use crate::lab::{
-    Engine, Expected, Lab, LabOption, Obstacle, Prediction, Procedure, Run, Setting, never,
-};
+use crate::lab::{Engine, Expected, Lab, LabOption, Obstacle, Prediction, Procedure, Run, Setting};
 use crate::reply::Reply;
 use crate::trace::HostId;
-use crate::transport::Transport;
-use socket2::Socket;
+use crate::transport::Transport::{self, Tcp, Udp};
 use std::io;
 use std::net::{Shutdown, SocketAddr};
 use std::thread;
 use std::time::{Duration, Instant};
 
-pub(super) static LAB: Lab = Lab {
-    name: "hold",
-    text: page!("hold"),
-    time_unit: Unit::Milliseconds,
-    procedures: &[Procedure {
-        engine: Engine::Loopback,
-        uses_seed: never,
-        options: &[LabOption::Count.within(0..=MAX_IDLE_CLIENTS)],
-        values: |setting| vec![("count", idle(setting).to_string())],
-        predict,
-        run,
-    }],
-};
+pub(super) static LAB: Lab = lab!("hold", [PROCEDURE]);
+
+const PROCEDURE: Procedure = Procedure::new(Engine::Loopback, predict, run)
+    .with(&[LabOption::Count.within(0..=MAX_IDLE_CLIENTS)], |setting| {
+        vec![("count", idle(setting).to_string())]
+    });
 
 /// Idle clients unless told otherwise.
 const IDLE_CLIENTS: u32 = 1;
 /// Every system has a queue for so many.
 const MAX_IDLE_CLIENTS: u32 = 16;
 
-const CONNECTS: &str = "connect() takes";
-const RECEIVES: &str = "the next client receives";
-const LATER: &str = "once the idle are gone";
-const ANSWERED: &str = "time to its reply";
-const OURS: &str = "daytime serve: receives";
-const OURS_AFTER: &str = "daytime serve: in";
+const CONNECT_TIME: &str = "connect() takes";
+const NEXT_RECEIVES: &str = "the next client receives";
+const LATER_RECEIVES: &str = "once the idle are gone";
+const REPLY_TIME: &str = "time to its reply";
+const SERVICE_REPLY: &str = "daytime serve: receives";
+const SERVICE_TIME: &str = "daytime serve: in";
 
 /// How long the next client waits before the idle ones go. What takes less was not held up by them.
 const NEXT_CLIENT_WAIT: Duration = Duration::from_millis(500);
 
-const IDLER: HostId = HostId(0);
-const NEXT: HostId = HostId(1);
+const IDLE_CLIENT: HostId = HostId(0);
+const NEXT_CLIENT: HostId = HostId(1);
 const SERVER: HostId = HostId(2);
 
 fn idle(setting: &Setting) -> u32 {
@@ -56,35 +45,31 @@ fn idle(setting: &Setting) -> u32 {
 }
 
 fn predict(setting: &Setting) -> Vec<Prediction> {
-    let (tcp, udp) = (Transport::Tcp, Transport::Udp);
-    let idle = idle(setting);
     let at_once = || Expected::between(Duration::ZERO, NEXT_CLIENT_WAIT);
-    let (held, later, answered) = match idle {
+    let (held, later, answered) = match idle(setting) {
         0 => (octets(REPLY_OCTETS), octets(0), at_once()),
         _ => ("EAGAIN".into(), octets(REPLY_OCTETS), Expected::at_least(NEXT_CLIENT_WAIT)),
     };
     vec![
-        Prediction::new(tcp, CONNECTS, at_once()),
-        Prediction::is(tcp, RECEIVES, held),
-        Prediction::is(tcp, LATER, later),
-        Prediction::new(tcp, ANSWERED, answered).varies("some systems end a wait a tick early"),
-        Prediction::is(tcp, OURS, "a reply"),
-        Prediction::new(tcp, OURS_AFTER, at_once()),
-        Prediction::is(udp, RECEIVES, octets(REPLY_OCTETS)),
-        Prediction::new(udp, ANSWERED, at_once()),
-        Prediction::is(udp, OURS, "a reply"),
-        Prediction::new(udp, OURS_AFTER, at_once()),
+        Prediction::new(Tcp, CONNECT_TIME, at_once()),
+        Prediction::is(Tcp, NEXT_RECEIVES, held),
+        Prediction::is(Tcp, LATER_RECEIVES, later),
+        Prediction::new(Tcp, REPLY_TIME, answered).varies("some systems end a wait a tick early"),
+        Prediction::is(Tcp, SERVICE_REPLY, "a reply"),
+        Prediction::new(Tcp, SERVICE_TIME, at_once()),
+        Prediction::is(Udp, NEXT_RECEIVES, octets(REPLY_OCTETS)),
+        Prediction::new(Udp, REPLY_TIME, at_once()),
+        Prediction::is(Udp, SERVICE_REPLY, "a reply"),
+        Prediction::new(Udp, SERVICE_TIME, at_once()),
     ]
 }
 
-fn run(setting: &Setting) -> Result<Run, Obstacle> {
-    require_loopback()?;
-    let mut run = Run::default();
+fn run(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     for transport in Transport::BOTH {
-        iterative(transport, idle(setting), &mut run)?;
-        hold_service(transport, idle(setting), &mut run)?;
+        iterative(transport, idle(setting), run)?;
+        hold_service(transport, idle(setting), run)?;
     }
-    Ok(run)
+    Ok(())
 }
 
 fn recorder() -> Recorder {
@@ -92,43 +77,36 @@ fn recorder() -> Recorder {
 }
 
 fn iterative(transport: Transport, idle: u32, run: &mut Run) -> Result<(), Obstacle> {
-    let server = open(transport).map_err(failed("open a socket"))?;
-    let ready = || {
-        server.bind(&ANY_PORT.into())?;
-        if transport == Transport::Tcp { server.listen(128) } else { Ok(()) }
-    };
-    ready().map_err(failed("open a server"))?;
-    let (at, line) = (local_address(&server)?, ctime_reply()?);
     let recorder = recorder();
-    let clients = idle + 1;
+    let server = RecordedSocket::open(&recorder, SERVER, transport)?;
+    server.unrecorded("bind(), listen(128)", |socket| {
+        socket.bind(&ANY_PORT.into())?;
+        if transport == Tcp { socket.listen(128) } else { Ok(()) }
+    })?;
+    let (at, reply) = (server.local_address()?, ctime_reply()?);
     thread::scope(|scope| {
-        let serving = scope.spawn(|| serve_in_turn(transport, &server, &line, clients, &recorder));
+        let serving = scope.spawn(|| serve_in_turn(&server, &reply, idle + 1));
         let asked = ask_after(transport, at, idle, &recorder, run);
-        let outcome = serving.join().unwrap_or_else(|_| Err(io::ErrorKind::Other.into()));
+        let panicked = |_| Err(CallError::of("accept()")(io::ErrorKind::Other.into()));
+        let outcome = serving.join().unwrap_or_else(panicked);
         asked?;
-        outcome.map_err(failed("serve"))
+        outcome
     })?;
     run.show(transport, "one client at a time", recorder.short_trace());
     Ok(())
 }
 
 /// The iterative server: takes nobody else until a client has closed.
-fn serve_in_turn(
-    transport: Transport,
-    server: &Socket,
-    line: &Reply,
-    clients: u32,
-    recorder: &Recorder,
-) -> io::Result<()> {
+fn serve_in_turn(server: &RecordedSocket, reply: &Reply, clients: u32) -> Result<(), CallError> {
     for _ in 0..clients {
         // A client that has gone while it waited may have left an error: that is its own affair.
-        match answer(recorder, SERVER, transport, server, line) {
+        match server.answer(reply) {
             Ok(Some(stream)) => {
-                let _ = stream.shutdown(Shutdown::Write);
-                let _ = recorder.receive_within(SERVER, &stream, PATIENCE);
-                recorder.close(SERVER, stream);
+                let _ = stream.socket.shutdown(Shutdown::Write);
+                let _ = stream.receive_within(PATIENCE);
+                stream.close();
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(error),
+            Err(error) if error.cause.kind() == io::ErrorKind::WouldBlock => return Err(error),
             Ok(None) | Err(_) => {}
         }
     }
@@ -142,31 +120,28 @@ fn ask_after(
     idle: u32,
     recorder: &Recorder,
     run: &mut Run,
-) -> Result<(), Obstacle> {
-    let held = hold(transport, at, idle, recorder).map_err(failed("hold the server"))?;
+) -> Result<(), CallError> {
+    let held = hold(transport, at, idle, recorder)?;
     let started = Instant::now();
-    let next = ask(recorder, NEXT, transport, at).map_err(failed("ask the server"))?;
-    if transport == Transport::Tcp {
-        run.observe(transport, CONNECTS, started.elapsed());
+    let next = ask(recorder, NEXT_CLIENT, transport, at)?;
+    if transport == Tcp {
+        run.observe(transport, CONNECT_TIME, started.elapsed());
     }
     // An answer that is to come is waited for as long as it takes.
-    let silent = transport == Transport::Tcp && idle > 0;
-    let receipt =
-        recorder.receive_within(NEXT, &next, if silent { NEXT_CLIENT_WAIT } else { PATIENCE });
-    let mut answered = receipt.as_ref().ok().map(|_| started.elapsed());
-    run.observe(transport, RECEIVES, received(&receipt));
-    for socket in held {
-        recorder.close(IDLER, socket);
-    }
-    if transport == Transport::Tcp {
-        let later = recorder.receive_within(NEXT, &next, PATIENCE);
+    let is_silent = transport == Tcp && idle > 0;
+    let reply = next.receive_within(if is_silent { NEXT_CLIENT_WAIT } else { PATIENCE });
+    let mut answered = reply.is_ok().then(|| started.elapsed());
+    run.observe(transport, NEXT_RECEIVES, received(&reply));
+    held.into_iter().for_each(RecordedSocket::close);
+    if transport == Tcp {
+        let later = next.receive_within(PATIENCE);
         answered = answered.or_else(|| later.is_ok().then(|| started.elapsed()));
-        run.observe(transport, LATER, received(&later));
+        run.observe(transport, LATER_RECEIVES, received(&later));
     }
     if let Some(after) = answered {
-        run.observe(transport, ANSWERED, after);
+        run.observe(transport, REPLY_TIME, after);
     }
-    recorder.close(NEXT, next);
+    next.close();
     Ok(())
 }
 
@@ -176,30 +151,31 @@ fn hold(
     at: SocketAddr,
     idle: u32,
     recorder: &Recorder,
-) -> io::Result<Vec<Socket>> {
+) -> Result<Vec<RecordedSocket>, CallError> {
     let mut held = Vec::new();
     for number in 0..idle {
-        let socket = ask(recorder, IDLER, transport, at)?;
+        let client = ask(recorder, IDLE_CLIENT, transport, at)?;
         if number == 0 {
-            recorder.receive_within(IDLER, &socket, PATIENCE)?;
+            client.receive_within(PATIENCE)?;
         }
-        held.push(socket);
+        held.push(client);
     }
     Ok(held)
 }
 
 fn hold_service(transport: Transport, idle: u32, run: &mut Run) -> Result<(), Obstacle> {
     let service = start_service(transport, ANY_PORT)?;
-    let recorder = recorder();
-    let _held = hold(transport, service.bound()[0].address, idle, &recorder)
-        .map_err(failed("hold the service"))?;
+    let (recorder, at) = (recorder(), service.bound()[0].address);
+    let _held = hold(transport, at, idle, &recorder)?;
     let started = Instant::now();
-    let next = ask(&recorder, NEXT, transport, service.bound()[0].address)
-        .map_err(failed("ask the service"))?;
-    let receipt = recorder.receive_within(NEXT, &next, PATIENCE);
-    run.observe(transport, OURS_AFTER, started.elapsed());
-    let is_line = receipt.as_ref().is_ok_and(|octets| octets.ends_with(b"\r\n"));
-    run.observe(transport, OURS, if is_line { "a reply".into() } else { received(&receipt) });
+    let reply = ask(&recorder, NEXT_CLIENT, transport, at)?.receive_within(PATIENCE);
+    run.observe(transport, SERVICE_TIME, started.elapsed());
+    let is_line = reply.as_ref().is_ok_and(|octets| octets.ends_with(b"\r\n"));
+    run.observe(
+        transport,
+        SERVICE_REPLY,
+        if is_line { "a reply".into() } else { received(&reply) },
+    );
     run.show(transport, "daytime serve", recorder.short_trace());
     Ok(())
 }

@@ -3,36 +3,35 @@
 #[cfg(all(feature = "client", feature = "server"))]
 mod netns;
 
-use crate::duration::{Unit, short};
+use crate::duration::short;
 use crate::lab::analysis::{count, first_packet};
 use crate::lab::link::{CLIENT, Conditions, SERVER};
 use crate::lab::packet::{empty_datagram, syn};
 use crate::lab::sim::{
     self, Application, DatagramService, Network, Policy, StreamService, address,
 };
-use crate::lab::{Engine, Expected, Lab, LabOption, Prediction, Procedure, Run, Setting, never};
+use crate::lab::{Engine, Expected, Lab, LabOption, Prediction, Procedure, Run, Setting};
 use crate::trace::Trace;
 use crate::transport::Transport::{Tcp, Udp};
 use std::time::Duration;
 
-pub(super) static LAB: Lab = Lab {
-    name: "loop",
-    text: page!("loop"),
-    time_unit: Unit::Milliseconds,
-    procedures: &[
-        Procedure {
-            engine: Engine::Sim,
-            uses_seed: never,
-            // Every datagram is kept, and this makes a thousand of them at most.
-            options: &[LabOption::Delay.within(1..=60_000)],
-            values: |setting| vec![("delay", short(conditions(setting).delay))],
-            predict,
-            run: |setting| Ok(run(setting)),
-        },
+pub(super) static LAB: Lab = lab!(
+    "loop",
+    [
+        PROCEDURE,
         #[cfg(all(feature = "client", feature = "server"))]
-        netns::PROCEDURE,
-    ],
-};
+        netns::PROCEDURE
+    ]
+);
+
+/// Every datagram is kept, and the shortest delay makes a thousand of them at most.
+const PROCEDURE: Procedure = Procedure::new(Engine::Sim, predict, |setting, run| {
+    self::run(setting, run);
+    Ok(())
+})
+.with(&[LabOption::Delay.within(1..=60_000)], |setting| {
+    vec![("delay", short(conditions(setting).delay))]
+});
 
 const SERVER_ANSWERS: &str = "the server answers";
 const VICTIM_ANSWERS: &str = "the victim answers";
@@ -68,21 +67,19 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
     ]
 }
 
-fn run(setting: &Setting) -> Run {
-    let mut run = Run::default();
+fn run(setting: &Setting, run: &mut Run) {
     let mut services = [StreamService::default(), StreamService::default()];
     let [victim, server] = &mut services;
     let until = OBSERVATION_TIME + 10 * conditions(setting).delay;
     let trace = forge(setting, syn(address(CLIENT), address(SERVER)), victim, server, until);
-    observe_stream(&mut run, trace, services[1].accepted);
+    observe_stream(run, trace, services[1].accepted);
     for (policy, what) in [(Policy::Everybody, UNGUARDED), (Policy::Guarded, GUARDED)] {
         let service = |host| DatagramService::new(address(host).into(), policy, Duration::ZERO);
         let (mut victim, mut server) = (service(CLIENT), service(SERVER));
         let forged = empty_datagram(address(CLIENT), address(SERVER));
         let trace = forge(setting, forged, &mut victim, &mut server, OBSERVATION_TIME);
-        observe_datagrams(&mut run, what, trace);
+        observe_datagrams(run, what, trace);
     }
-    run
 }
 
 /// What a trace shows of a forged SYN, on whatever engine, and how many connections the server has accepted.

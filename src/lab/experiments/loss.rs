@@ -3,31 +3,32 @@
 mod chosen;
 mod random;
 
-use crate::duration::{Unit, short};
+use crate::duration::short;
 use crate::lab::link::{Conditions, SERVER};
 use crate::lab::sim::{self, DatagramService, Policy, address};
-use crate::lab::{Engine, Lab, LabOption, LabOptions, Prediction, Procedure, Run, Setting, Values};
+use crate::lab::{Engine, Lab, LabOption, LabOptions, Prediction, Procedure, Setting, Values};
 use std::time::Duration;
 
-pub(super) static LAB: Lab = Lab {
-    name: "loss",
-    text: page!("loss"),
-    time_unit: Unit::Milliseconds,
-    procedures: &[Procedure {
-        engine: Engine::Sim,
-        uses_seed: |setting| conditions(setting).is_random(),
-        options: &[
-            LabOption::Loss.within(0..=100),
-            LabOption::Drop.within(1..=u32::MAX),
-            LabOption::Duplicate.within(0..=100),
-            LabOption::Reorder.within(0..=100),
-            LabOption::Delay.within(0..=60_000),
-            LabOption::Count.within(1..=1_000_000),
-        ],
-        values,
-        predict,
-        run: |setting| Ok(run(setting)),
-    }],
+pub(super) static LAB: Lab = lab!("loss", [PROCEDURE]);
+
+const PROCEDURE: Procedure = Procedure {
+    engine: Engine::Sim,
+    uses_seed: |setting| conditions(setting).is_random(),
+    options: &[
+        LabOption::Loss.within(0..=100),
+        LabOption::Drop.within(1..=u32::MAX),
+        LabOption::Duplicate.within(0..=100),
+        LabOption::Reorder.within(0..=100),
+        LabOption::Delay.within(0..=60_000),
+        LabOption::Count.within(1..=1_000_000),
+    ],
+    values,
+    predict,
+    run: |setting, run| {
+        chosen::run(setting, run);
+        random::run(setting, run);
+        Ok(())
+    },
 };
 
 /// Tries of the client that asks again.
@@ -80,13 +81,6 @@ fn service() -> DatagramService {
 
 fn predict(setting: &Setting) -> Vec<Prediction> {
     [chosen::predict(setting), random::predict(setting)].concat()
-}
-
-fn run(setting: &Setting) -> Run {
-    let mut run = Run::default();
-    chosen::run(setting, &mut run);
-    random::run(setting, &mut run);
-    run
 }
 
 const WHOLE: &str = "all of the reply";

@@ -1,13 +1,22 @@
 //! One experiment, one file, and one page in `docs/labs`.
 
-/// The text of a lab, read from its page when it is first used.
-macro_rules! page {
-    ($name:literal) => {
-        std::sync::LazyLock::new(|| {
-            let page =
-                include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/labs/", $name, ".md"));
-            crate::lab::LabText::of($name, page)
-        })
+/// A lab with its name, its page in `docs/labs`, which is read when it is first used, and a procedure for each engine.
+/// Its times are in milliseconds unless a third argument names another unit.
+macro_rules! lab {
+    ($name:literal, $procedures:expr) => {
+        lab!($name, $procedures, Milliseconds)
+    };
+    ($name:literal, $procedures:expr, $time_unit:ident) => {
+        crate::lab::Lab {
+            name: $name,
+            text: std::sync::LazyLock::new(|| {
+                let page =
+                    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/labs/", $name, ".md"));
+                crate::lab::LabText::of($name, page)
+            }),
+            time_unit: crate::duration::Unit::$time_unit,
+            procedures: &$procedures,
+        }
     };
 }
 

@@ -2,80 +2,60 @@
 
 mod netns;
 
-use crate::duration::Unit;
 use crate::lab::loopback::{
-    CLIENT, PATIENCE, REPLY_OCTETS, SERVER, SILENCE_TIME, answer, ask_from, bind, ctime_reply,
-    failed, is_local, local_address, octets, open, outcome, received, require_loopback,
-    start_service, within_timeout,
+    CLIENT, CallError, PATIENCE, REPLY_OCTETS, RecordedSocket, SERVER, SILENCE_TIME, ctime_reply,
+    is_local, octets, outcome_with, received, start_service,
 };
 use crate::lab::recorder::Recorder;
-use crate::lab::{Engine, Lab, Obstacle, Prediction, Procedure, Run, Setting, never, no_values};
+use crate::lab::{Engine, Lab, Obstacle, Prediction, Procedure, Run, Setting};
 use crate::sys;
-use crate::transport::Transport;
+use crate::transport::Transport::{self, Tcp, Udp};
 use socket2::Socket;
-use std::io;
-use std::mem::MaybeUninit;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// Of a service whose reply may be in any syntax.
 const A_REPLY: &str = "a reply";
 
-pub(super) static LAB: Lab = Lab {
-    name: "multihome",
-    text: page!("multihome"),
-    time_unit: Unit::Milliseconds,
-    procedures: &[
-        Procedure {
-            engine: Engine::Loopback,
-            uses_seed: never,
-            options: &[],
-            values: no_values,
-            predict,
-            run,
-        },
-        netns::PROCEDURE,
-    ],
-};
+pub(super) static LAB: Lab = lab!("multihome", [PROCEDURE, netns::PROCEDURE]);
+
+const PROCEDURE: Procedure = Procedure::new(Engine::Loopback, predict, run);
 
 /// The address that the careless server is asked at, and the one of its client.
 const ASKED: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 const ASKER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 3);
 
-const LOCAL: &str = "careless: socket is at";
+const SOCKET_AT: &str = "careless: socket is at";
 const RECEIVES: &str = "careless: client gets";
-const FROM: &str = "careless: reply is from";
-const OURS: &str = "daytime serve: answers";
-const OURS_FROM: &str = "daytime serve: sent from";
+const REPLY_FROM: &str = "careless: reply is from";
+const SERVICE_REPLY: &str = "daytime serve: answers";
+const SERVICE_FROM: &str = "daytime serve: sent from";
 
 fn predict(_: &Setting) -> Vec<Prediction> {
-    let (tcp, udp) = (Transport::Tcp, Transport::Udp);
-    let (ask_service, ours_from) = if sys::TELLS_DESTINATIONS {
+    let (service_reply, service_from) = if sys::TELLS_DESTINATIONS {
         (A_REPLY, ASKED.to_string())
     } else {
         ("EAGAIN", "EAGAIN".to_owned()) // it cannot see that the question came over loopback
     };
     vec![
-        Prediction::is(tcp, LOCAL, ASKED.to_string()),
-        Prediction::is(tcp, RECEIVES, octets(REPLY_OCTETS)),
-        Prediction::is(tcp, OURS, A_REPLY),
-        Prediction::is(udp, RECEIVES, "EAGAIN"),
-        Prediction::is(udp, FROM, Ipv4Addr::LOCALHOST.to_string()),
-        Prediction::is(udp, OURS, ask_service),
-        Prediction::is(udp, OURS_FROM, ours_from),
+        Prediction::is(Tcp, SOCKET_AT, ASKED.to_string()),
+        Prediction::is(Tcp, RECEIVES, octets(REPLY_OCTETS)),
+        Prediction::is(Tcp, SERVICE_REPLY, A_REPLY),
+        Prediction::is(Udp, RECEIVES, "EAGAIN"),
+        Prediction::is(Udp, REPLY_FROM, Ipv4Addr::LOCALHOST.to_string()),
+        Prediction::is(Udp, SERVICE_REPLY, service_reply),
+        Prediction::is(Udp, SERVICE_FROM, service_from),
     ]
 }
 
-fn run(_: &Setting) -> Result<Run, Obstacle> {
-    require_loopback()?;
+fn run(_: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     for address in [ASKED, ASKER] {
         require_address(address)?;
     }
-    let mut run = Run::default();
     for transport in Transport::BOTH {
-        careless(transport, &mut run)?;
-        ask_service(transport, &mut run)?;
+        careless(transport, run)?;
+        ask_service(transport, run)?;
     }
-    Ok(run)
+    Ok(())
 }
 
 fn require_address(address: Ipv4Addr) -> Result<(), Obstacle> {
@@ -88,31 +68,28 @@ fn require_address(address: Ipv4Addr) -> Result<(), Obstacle> {
     Err(Obstacle::Missing(format!("{address} is no address of this host; {how}")))
 }
 
+const ANY_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+
 fn careless(transport: Transport, run: &mut Run) -> Result<(), Obstacle> {
     let recorder = Recorder::on_loopback();
-    let server = open(transport).map_err(failed("open a socket"))?;
-    let anywhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
-    bind(&recorder, transport, &server, anywhere).map_err(failed("bind to the wildcard"))?;
-    let (at, line) = (SocketAddr::from((ASKED, local_address(&server)?.port())), ctime_reply()?);
-    let connected = ask(&recorder, transport, at)?;
-    let stream = answer(&recorder, SERVER, transport, &server, &line);
-    let patience = match stream.map_err(failed("answer"))? {
+    let server = RecordedSocket::open(&recorder, SERVER, transport)?;
+    server.serve_at(ANY_ADDRESS)?;
+    let (at, reply) = (SocketAddr::from((ASKED, server.local_address()?.port())), ctime_reply()?);
+    let connected = client(&recorder, transport)?;
+    connected.ask(at)?;
+    let patience = match server.answer(&reply)? {
         Some(stream) => {
-            run.observe(transport, LOCAL, local_address(&stream)?.ip().to_string());
+            run.observe(transport, SOCKET_AT, stream.local_address()?.ip().to_string());
             PATIENCE
         }
         None => SILENCE_TIME,
     };
-    run.observe(
-        transport,
-        RECEIVES,
-        received(&recorder.receive_within(CLIENT, &connected, patience)),
-    );
-    if transport == Transport::Udp {
-        let unconnected = socket(&recorder, transport).map_err(failed("open a socket"))?;
-        ask_unconnected(&recorder, &unconnected, at).map_err(failed("send a datagram"))?;
-        answer(&recorder, SERVER, transport, &server, &line).map_err(failed("answer"))?;
-        run.observe(transport, FROM, source_of_reply(&recorder, &unconnected));
+    run.observe(transport, RECEIVES, received(&connected.receive_within(patience)));
+    if transport == Udp {
+        let unconnected = client(&recorder, transport)?;
+        ask_unconnected(&unconnected, at)?;
+        server.answer(&reply)?;
+        run.observe(transport, REPLY_FROM, source_of_reply(&unconnected));
     }
     run.show(transport, "a careless server", recorder.trace());
     Ok(())
@@ -121,52 +98,39 @@ fn careless(transport: Transport, run: &mut Run) -> Result<(), Obstacle> {
 /// Its calls are its own, so the trace has the client's only.
 fn ask_service(transport: Transport, run: &mut Run) -> Result<(), Obstacle> {
     let recorder = Recorder::on_loopback();
-    let service = start_service(transport, SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)))?;
+    let service = start_service(transport, ANY_ADDRESS)?;
     let at = SocketAddr::from((ASKED, service.bound()[0].address.port()));
-    let connected = ask(&recorder, transport, at)?;
-    let comes = transport == Transport::Tcp || sys::TELLS_DESTINATIONS;
-    let patience = if comes { PATIENCE } else { SILENCE_TIME };
-    let receipt = recorder.receive_within(CLIENT, &connected, patience);
-    let is_line = receipt.as_ref().is_ok_and(|octets| octets.ends_with(b"\r\n"));
-    run.observe(transport, OURS, if is_line { A_REPLY.into() } else { received(&receipt) });
-    if transport == Transport::Udp {
-        let unconnected = socket(&recorder, transport).map_err(failed("open a socket"))?;
-        ask_unconnected(&recorder, &unconnected, at).map_err(failed("send a datagram"))?;
-        run.observe(transport, OURS_FROM, source_of_reply(&recorder, &unconnected));
+    let connected = client(&recorder, transport)?;
+    connected.ask(at)?;
+    let comes = transport == Tcp || sys::TELLS_DESTINATIONS;
+    let reply = connected.receive_within(if comes { PATIENCE } else { SILENCE_TIME });
+    let is_line = reply.as_ref().is_ok_and(|octets| octets.ends_with(b"\r\n"));
+    run.observe(transport, SERVICE_REPLY, if is_line { A_REPLY.into() } else { received(&reply) });
+    if transport == Udp {
+        let unconnected = client(&recorder, transport)?;
+        ask_unconnected(&unconnected, at)?;
+        run.observe(transport, SERVICE_FROM, source_of_reply(&unconnected));
     }
     run.show(transport, "daytime serve", recorder.trace());
     Ok(())
 }
 
-fn socket(recorder: &Recorder, transport: Transport) -> io::Result<Socket> {
-    let socket = open(transport)?;
-    let bind = || socket.bind(&SocketAddr::from((ASKER, 0)).into());
-    recorder.call(CLIENT, &format!("bind({ASKER})"), bind, |()| "bound".into())?;
-    Ok(socket)
-}
-
-/// Asks from a connected socket.
-fn ask(recorder: &Recorder, transport: Transport, at: SocketAddr) -> Result<Socket, Obstacle> {
-    let socket = socket(recorder, transport).map_err(failed("open a socket"))?;
-    ask_from(recorder, CLIENT, transport, &socket, at).map_err(failed("ask"))?;
+fn client(recorder: &Recorder, transport: Transport) -> Result<RecordedSocket, CallError> {
+    let socket = RecordedSocket::open(recorder, CLIENT, transport)?;
+    socket.bind(SocketAddr::from((ASKER, 0)))?;
     Ok(socket)
 }
 
 /// Asks from a socket that receives from any address.
-fn ask_unconnected(recorder: &Recorder, socket: &Socket, at: SocketAddr) -> io::Result<usize> {
-    let send = || socket.send_to(&[], &at.into());
-    recorder.call(CLIENT, &format!("sendto({})", at.ip()), send, |sent| octets(*sent))
+fn ask_unconnected(client: &RecordedSocket, at: SocketAddr) -> Result<usize, CallError> {
+    let send = |socket: &Socket| socket.send_to(&[], &at.into());
+    client.call(&format!("sendto({})", at.ip()), send, |sent| octets(*sent))
 }
 
 /// The address from which the answer came, or why there is none.
-fn source_of_reply(recorder: &Recorder, client: &Socket) -> String {
-    let take = || {
-        let mut room = [MaybeUninit::uninit(); 1024];
-        let (_, peer) = within_timeout(client, || client.recv_from(&mut room))?;
-        peer.as_socket().map(|peer| peer.ip()).ok_or_else(|| io::ErrorKind::Other.into())
-    };
-    let receipt = recorder.call(CLIENT, "recvfrom(1024)", take, |peer| format!("from {peer}"));
-    outcome(&receipt, IpAddr::to_string)
+fn source_of_reply(client: &RecordedSocket) -> String {
+    let reply = client.receive_from("recvfrom(1024)", |(_, peer)| format!("from {}", peer.ip()));
+    outcome_with(&reply, |(_, peer)| peer.ip().to_string())
 }
 
 #[cfg(test)]

@@ -2,50 +2,46 @@
 
 use crate::client::{Family, Options, Target};
 use crate::compare::closed_port;
-use crate::duration::Unit;
 use crate::lab::loopback::{
-    ANY_PORT, CLIENT, PATIENCE, Pair, REPLY_OCTETS, SERVER, answer, ask, bind, ctime_reply, failed,
-    is_local, local_address, octet_count, octets, open, outcome, received, recv, require_loopback,
+    ANY_PORT, CLIENT, PATIENCE, Pair, REPLY_OCTETS, RecordedSocket, SERVER, ask, ctime_reply,
+    failed, is_local, octets, outcome, received,
 };
 use crate::lab::recorder::Recorder;
-use crate::lab::{Engine, Lab, LabOption, Obstacle, Prediction, Procedure, Run, Setting, never};
-use crate::transport::Transport;
+use crate::lab::{Engine, Lab, LabOption, Obstacle, Prediction, Procedure, Run, Setting};
+use crate::trace::HostId;
+use crate::transport::Transport::{Tcp, Udp};
 use nix::unistd::gethostname;
 use socket2::{Domain, Socket, Type};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
-pub(super) static LAB: Lab = Lab {
-    name: "notes",
-    text: page!("notes"),
-    time_unit: Unit::Milliseconds,
-    procedures: &[Procedure {
-        engine: Engine::Loopback,
-        uses_seed: never,
-        options: &[LabOption::Buffer.within(1..=MAX_BUFFER)],
-        values: |setting| vec![("buffer", buffer(setting).to_string())],
-        predict,
-        run,
-    }],
-};
+pub(super) static LAB: Lab = lab!("notes", [PROCEDURE]);
+
+const PROCEDURE: Procedure = Procedure::new(Engine::Loopback, predict, run)
+    .with(&[LabOption::Buffer.within(1..=MAX_BUFFER)], |setting| {
+        vec![("buffer", buffer(setting).to_string())]
+    });
 
 /// Octets that the notes' client has room for.
 const BUFFER: usize = 1024;
 /// No line is longer than this by far.
 const MAX_BUFFER: u32 = 65_536;
 /// The port of the notes is 9999; ours is a free one.
-const LISTEN: &str = "listen(5) on SOCK_DGRAM";
-const WHOLE: &str = "one recv, line at once";
-const PART: &str = "one recv, octet by octet";
+const LISTEN_ON_DATAGRAMS: &str = "listen(5) on SOCK_DGRAM";
+const RECV_AT_ONCE: &str = "one recv, line at once";
+const RECV_OCTET_BY_OCTET: &str = "one recv, octet by octet";
 const ASKED_AT_NAMED: &str = "asked at its own address";
 const ASKED_AT_OTHER: &str = "asked at another address";
-const MEANWHILE: &str = "2nd client, meanwhile";
-const IN_TURN: &str = "2nd client, in its turn";
-const V4: &str = "::1 only, over IPv4";
-const V6: &str = "::1 only, over IPv6";
+const SECOND_MEANWHILE: &str = "2nd client, meanwhile";
+const SECOND_IN_TURN: &str = "2nd client, in its turn";
+const OVER_V4: &str = "::1 only, over IPv4";
+const OVER_V6: &str = "::1 only, over IPv6";
 
+const CONNECTED: &str = "connected";
 const REFUSED: &str = "ECONNREFUSED";
+
+const SECOND_CLIENT: HostId = HostId(2);
 
 /// Linux has all of 127.0.0.0/8 on loopback unless somebody took it away; others have 127.0.0.1 only.
 const OTHER_ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
@@ -56,21 +52,20 @@ fn buffer(setting: &Setting) -> usize {
 
 fn predict(setting: &Setting) -> Vec<Prediction> {
     let buffer = buffer(setting);
-    let (tcp, udp) = (Transport::Tcp, Transport::Udp);
     let mut predictions = vec![
-        Prediction::is(udp, LISTEN, "EOPNOTSUPP"),
-        Prediction::is(tcp, WHOLE, octets(REPLY_OCTETS.min(buffer))),
-        Prediction::is(tcp, PART, octets(1)),
-        Prediction::is(tcp, ASKED_AT_NAMED, octets(REPLY_OCTETS)),
+        Prediction::is(Udp, LISTEN_ON_DATAGRAMS, "EOPNOTSUPP"),
+        Prediction::is(Tcp, RECV_AT_ONCE, octets(REPLY_OCTETS.min(buffer))),
+        Prediction::is(Tcp, RECV_OCTET_BY_OCTET, octets(1)),
+        Prediction::is(Tcp, ASKED_AT_NAMED, octets(REPLY_OCTETS)),
     ];
     if is_local(OTHER_ADDRESS.into()) {
-        predictions.push(Prediction::is(tcp, ASKED_AT_OTHER, REFUSED));
+        predictions.push(Prediction::is(Tcp, ASKED_AT_OTHER, REFUSED));
     }
-    predictions.push(Prediction::is(tcp, MEANWHILE, "EAGAIN"));
-    predictions.push(Prediction::is(tcp, IN_TURN, octets(REPLY_OCTETS)));
+    predictions.push(Prediction::is(Tcp, SECOND_MEANWHILE, "EAGAIN"));
+    predictions.push(Prediction::is(Tcp, SECOND_IN_TURN, octets(REPLY_OCTETS)));
     if has_v6() {
-        predictions.push(Prediction::is(tcp, V4, REFUSED));
-        predictions.push(Prediction::is(tcp, V6, octets(REPLY_OCTETS)));
+        predictions.push(Prediction::is(Tcp, OVER_V4, REFUSED));
+        predictions.push(Prediction::is(Tcp, OVER_V6, octets(REPLY_OCTETS)));
     }
     predictions
 }
@@ -80,49 +75,43 @@ fn has_v6() -> bool {
     is_local(Ipv6Addr::LOCALHOST.into())
 }
 
-fn run(setting: &Setting) -> Result<Run, Obstacle> {
-    require_loopback()?;
-    let mut run = Run::default();
-    datagrams_listen(&mut run)?;
-    one_recv(buffer(setting), &mut run)?;
-    one_address(&mut run)?;
-    one_at_a_time(&mut run)?;
+fn run(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
+    datagrams_listen(run)?;
+    one_recv(buffer(setting), run)?;
+    one_address(run)?;
+    one_at_a_time(run)?;
     if has_v6() {
-        one_version(&mut run)?;
+        one_version(run)?;
     }
-    Ok(run)
+    Ok(())
 }
 
 fn datagrams_listen(run: &mut Run) -> Result<(), Obstacle> {
     let recorder = Recorder::on_loopback();
-    let server = open(Transport::Udp).map_err(failed("open a socket"))?;
+    let server = RecordedSocket::open(&recorder, SERVER, Udp)?;
     recorder.note(SERVER, "socket(AF_INET, SOCK_DGRAM)", "a socket");
-    let bound = bind(&recorder, Transport::Udp, &server, ANY_PORT);
-    bound.map_err(failed("bind a datagram socket"))?;
-    let listen = || server.listen(5);
-    let listened = recorder.call(SERVER, "listen(5)", listen, |()| "listening".into());
-    run.observe(Transport::Udp, LISTEN, outcome(&listened, |()| "listening".into()));
-    run.show(Transport::Udp, "the notes' socket", recorder.trace());
+    server.bind(ANY_PORT)?;
+    run.observe(Udp, LISTEN_ON_DATAGRAMS, outcome(&server.listen(5), "listening"));
+    run.show(Udp, "the notes' socket", recorder.trace());
     Ok(())
 }
 
 fn one_recv(room: usize, run: &mut Run) -> Result<(), Obstacle> {
-    for what in [WHOLE, PART] {
+    for what in [RECV_AT_ONCE, RECV_OCTET_BY_OCTET] {
         let recorder = Recorder::on_loopback();
-        let Pair { client, server } = Pair::new(Transport::Tcp, &recorder)?;
-        let line = ctime_reply()?;
+        let Pair { client, server } = Pair::new(Tcp, &recorder)?;
+        let reply = ctime_reply()?;
         // The first octet is taken before the second is sent, as a slow network would have it.
-        let first = if what == WHOLE { REPLY_OCTETS } else { 1 };
-        let (now, rest) = line.octets().split_at(first.min(line.octets().len()));
-        let send = |part: &[u8]| recorder.send(SERVER, &server, part).map_err(failed("send"));
-        send(now)?;
-        run.observe(Transport::Tcp, what, received(&recorder.receive(CLIENT, &client, room)));
+        let first = if what == RECV_AT_ONCE { REPLY_OCTETS } else { 1 };
+        let (now, rest) = reply.octets().split_at(first.min(reply.octets().len()));
+        server.send(now)?;
+        run.observe(Tcp, what, received(&client.receive(room)));
         for octet in rest.chunks(1) {
-            send(octet)?;
+            server.send(octet)?;
         }
-        recorder.close(SERVER, server);
-        recorder.close(CLIENT, client);
-        run.show(Transport::Tcp, what, recorder.short_trace());
+        server.close();
+        client.close();
+        run.show(Tcp, what, recorder.short_trace());
     }
     Ok(())
 }
@@ -130,34 +119,23 @@ fn one_recv(room: usize, run: &mut Run) -> Result<(), Obstacle> {
 fn one_address(run: &mut Run) -> Result<(), Obstacle> {
     let recorder = Recorder::on_loopback();
     let named = own_address(&recorder);
-    let server = open(Transport::Tcp).map_err(failed("open a socket"))?;
-    let binding = bind(&recorder, Transport::Tcp, &server, SocketAddr::new(named, 0));
-    binding.map_err(failed(format!("listen on {named}")))?;
-    let there = local_address(&server)?;
-    let (client, line) = (ask(&recorder, CLIENT, Transport::Tcp, there), ctime_reply()?);
-    let client = client.map_err(failed("connect"))?;
-    answer(&recorder, SERVER, Transport::Tcp, &server, &line).map_err(failed("answer"))?;
-    run.observe(
-        Transport::Tcp,
-        ASKED_AT_NAMED,
-        received(&recorder.receive_within(CLIENT, &client, PATIENCE)),
-    );
+    let server = RecordedSocket::open(&recorder, SERVER, Tcp)?;
+    server.serve_at(SocketAddr::new(named, 0))?;
+    let there = server.local_address()?;
+    let client = ask(&recorder, CLIENT, Tcp, there)?;
+    server.answer(&ctime_reply()?)?;
+    run.observe(Tcp, ASKED_AT_NAMED, received(&client.receive_within(PATIENCE)));
     if is_local(OTHER_ADDRESS.into()) {
         let here = IpAddr::from(Ipv4Addr::LOCALHOST);
         let other = if named == here { OTHER_ADDRESS.into() } else { here };
-        let outcome = ask_other_address(&recorder, SocketAddr::new(other, there.port()))?;
-        run.observe(Transport::Tcp, ASKED_AT_OTHER, outcome);
+        let client = RecordedSocket::open(&recorder, CLIENT, Tcp)?;
+        let at = SocketAddr::new(other, there.port()).into();
+        let connect = |socket: &Socket| socket.connect_timeout(&at, PATIENCE);
+        let connected = client.call(&format!("connect({other})"), connect, |()| CONNECTED.into());
+        run.observe(Tcp, ASKED_AT_OTHER, outcome(&connected, CONNECTED));
     }
-    run.show(Transport::Tcp, "bound to the host's name", recorder.trace());
+    run.show(Tcp, "bound to the host's name", recorder.trace());
     Ok(())
-}
-
-fn ask_other_address(recorder: &Recorder, at: SocketAddr) -> Result<String, Obstacle> {
-    let client = open(Transport::Tcp).map_err(failed("open a socket"))?;
-    let connect = || client.connect_timeout(&at.into(), PATIENCE);
-    let call = format!("connect({})", at.ip());
-    let connected = recorder.call(CLIENT, &call, connect, |()| "connected".into());
-    Ok(outcome(&connected, |()| "connected".into()))
 }
 
 /// How long a resolver may take that has no answer.
@@ -166,18 +144,11 @@ const RESOLVER_TIMEOUT: Duration = Duration::from_secs(1);
 /// The IPv4 address of the host's own name, as gethostbyname(3) has it; 127.0.0.1 where that is none of
 /// loopback, since nothing here is to be reached from the network.
 fn own_address(recorder: &Recorder) -> IpAddr {
-    let options = Options { family: Family::V4, port: 0, ..Options::default() };
-    let resolved = gethostname().ok().and_then(|name| name.into_string().ok()).and_then(|name| {
-        let target: Target = name.parse().ok()?;
-        target
-            .resolve(&options, Instant::now() + RESOLVER_TIMEOUT)
-            .ok()?
-            .first()
-            .map(SocketAddr::ip)
-    });
     let here = IpAddr::from(Ipv4Addr::LOCALHOST);
-    let (outcome, address) = match resolved {
-        Some(address) if is_local_address(address) => (address.to_string(), address),
+    let (outcome, address) = match resolve_own_name() {
+        Some(address) if address.is_loopback() && is_local(address) => {
+            (address.to_string(), address)
+        }
         Some(_) => ("not on loopback".into(), here),
         None => ("no address".into(), here),
     };
@@ -185,51 +156,47 @@ fn own_address(recorder: &Recorder) -> IpAddr {
     address
 }
 
-/// True for a loopback address that can be bound.
-fn is_local_address(address: IpAddr) -> bool {
-    address.is_loopback() && is_local(address)
+fn resolve_own_name() -> Option<IpAddr> {
+    let options = Options { family: Family::V4, port: 0, ..Options::default() };
+    let name: Target = gethostname().ok()?.into_string().ok()?.parse().ok()?;
+    let addresses = name.resolve(&options, Instant::now() + RESOLVER_TIMEOUT).ok()?;
+    addresses.first().map(SocketAddr::ip)
 }
 
 /// The server accepts, sends and closes: between two accepts it is with one client only.
 fn one_at_a_time(run: &mut Run) -> Result<(), Obstacle> {
     let recorder = Recorder::among(&["first client", "server", "second client"]);
-    let second = crate::trace::HostId(2);
-    let tcp = Transport::Tcp;
-    let server = open(tcp).map_err(failed("open a socket"))?;
-    bind(&recorder, tcp, &server, ANY_PORT).map_err(failed("listen"))?;
-    let (at, line) = (local_address(&server)?, ctime_reply()?);
-    let connect = |client| ask(&recorder, client, tcp, at).map_err(failed("connect"));
-    let (_first, waiting) = (connect(CLIENT)?, connect(second)?);
-    let serve = || answer(&recorder, SERVER, tcp, &server, &line).map_err(failed("answer"));
-    let with_first = serve()?;
+    let server = RecordedSocket::open(&recorder, SERVER, Tcp)?;
+    server.serve_at(ANY_PORT)?;
+    let (at, reply) = (server.local_address()?, ctime_reply()?);
+    let _first = ask(&recorder, CLIENT, Tcp, at)?;
+    let waiting = ask(&recorder, SECOND_CLIENT, Tcp, at)?;
+    let with_first = server.answer(&reply)?;
     // Not a moment is waited: whatever was sent to it would be there already.
-    waiting.set_nonblocking(true).map_err(failed("have a socket not wait"))?;
-    let receipt =
-        recorder.call_at_once(second, "recv(1024)", || recv(&waiting, BUFFER), octet_count);
-    run.observe(tcp, MEANWHILE, received(&receipt));
-    if let Some(with_first) = with_first {
-        recorder.close(SERVER, with_first);
+    waiting.set_nonblocking(true)?;
+    run.observe(Tcp, SECOND_MEANWHILE, received(&waiting.receive(BUFFER)));
+    if let Some(stream) = with_first {
+        stream.close();
     }
-    serve()?;
-    waiting.set_nonblocking(false).map_err(failed("have a socket wait"))?;
-    run.observe(tcp, IN_TURN, received(&recorder.receive_within(second, &waiting, PATIENCE)));
-    run.show(tcp, "two clients", recorder.trace());
+    server.answer(&reply)?;
+    waiting.set_nonblocking(false)?;
+    run.observe(Tcp, SECOND_IN_TURN, received(&waiting.receive_within(PATIENCE)));
+    run.show(Tcp, "two clients", recorder.trace());
     Ok(())
 }
 
 fn one_version(run: &mut Run) -> Result<(), Obstacle> {
     let recorder = Recorder::on_loopback();
-    let tcp = Transport::Tcp;
     let (server, here, _kept) = listen_on_v6_only().map_err(failed("listen on ::1"))?;
+    let server = RecordedSocket::of(&recorder, SERVER, Tcp, server);
     recorder.note(SERVER, "bind(::1), listen(5)", "listening");
-    let refused = ask(&recorder, CLIENT, tcp, here);
-    run.observe(tcp, V4, outcome(&refused, |_| "connected".into()));
-    let there = local_address(&server)?;
+    run.observe(Tcp, OVER_V4, outcome(&ask(&recorder, CLIENT, Tcp, here), CONNECTED));
     let client = Socket::new(Domain::IPV6, Type::STREAM, None).map_err(failed("open a socket"))?;
-    recorder.connect(CLIENT, &client, there).map_err(failed("connect to ::1"))?;
-    answer(&recorder, SERVER, tcp, &server, &ctime_reply()?).map_err(failed("answer"))?;
-    run.observe(tcp, V6, received(&recorder.receive_within(CLIENT, &client, PATIENCE)));
-    run.show(tcp, "IPv4 only", recorder.trace());
+    let client = RecordedSocket::of(&recorder, CLIENT, Tcp, client);
+    client.connect(server.local_address()?)?;
+    server.answer(&ctime_reply()?)?;
+    run.observe(Tcp, OVER_V6, received(&client.receive_within(PATIENCE)));
+    run.show(Tcp, "IPv4 only", recorder.trace());
     Ok(())
 }
 

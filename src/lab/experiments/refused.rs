@@ -3,173 +3,131 @@
 mod netns;
 
 use crate::compare::closed_port;
-use crate::duration::Unit;
 use crate::lab::loopback::{
-    ANY_PORT, CLIENT, PATIENCE, SILENCE_TIME, failed, octet_count, octets, open, outcome, recv,
-    require_loopback, wait_until_ready,
+    ANY_PORT, CLIENT, CallError, PATIENCE, RecordedSocket, SILENCE_TIME, failed, octets, outcome,
 };
 use crate::lab::recorder::Recorder;
-use crate::lab::{
-    Engine, Expected, Lab, Obstacle, Prediction, Procedure, Run, Setting, never, no_values,
-};
+use crate::lab::{Engine, Expected, Lab, Obstacle, Prediction, Procedure, Run, Setting};
 use crate::sys;
-use crate::transport::Transport;
+use crate::transport::Transport::{Tcp, Udp};
 use nix::poll::PollFlags;
-use socket2::{SockAddr, Socket};
+use socket2::Socket;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
-pub(super) static LAB: Lab = Lab {
-    name: "refused",
-    text: page!("refused"),
-    time_unit: Unit::Milliseconds,
-    procedures: &[
-        Procedure {
-            engine: Engine::Loopback,
-            uses_seed: never,
-            options: &[],
-            values: no_values,
-            predict,
-            run,
-        },
-        netns::PROCEDURE,
-    ],
-};
+pub(super) static LAB: Lab = lab!("refused", [PROCEDURE, netns::PROCEDURE]);
+
+const PROCEDURE: Procedure = Procedure::new(Engine::Loopback, predict, run);
 
 const CONNECT: &str = "connect()";
 const UNCONNECTED: &str = "recv(), not connected";
-const ASKED_FOR: &str = "recv(), with IP_RECVERR";
-const WAITED: &str = "silence, not connected";
+const WITH_IP_RECVERR: &str = "recv(), with IP_RECVERR";
+const SILENCE: &str = "silence, not connected";
 const CONNECTED: &str = "recv(), connected";
-const SENDS: &str = "three sends, connected";
-
-/// Where its prediction has its place: after those of the socket without the option.
-const ERRORS_POSITION: usize = 3;
+const THREE_SENDS: &str = "three sends, connected";
 
 const REFUSED: &str = "ECONNREFUSED";
 
 fn predict(_: &Setting) -> Vec<Prediction> {
-    let (tcp, udp) = (Transport::Tcp, Transport::Udp);
+    let no_icmp = "a host need not send the ICMP message";
     let mut predictions = vec![
-        Prediction::is(tcp, CONNECT, REFUSED),
-        Prediction::is(udp, UNCONNECTED, "EAGAIN"),
-        Prediction::new(udp, WAITED, Expected::at_least(SILENCE_TIME))
+        Prediction::is(Tcp, CONNECT, REFUSED),
+        Prediction::is(Udp, UNCONNECTED, "EAGAIN"),
+        Prediction::new(Udp, SILENCE, Expected::at_least(SILENCE_TIME))
             .varies("some systems end a wait a tick early"),
-        Prediction::is(udp, CONNECTED, REFUSED).varies("a host need not send the ICMP message"),
-        Prediction::is(udp, SENDS, format!("sent, {REFUSED}, sent"))
-            .varies("a host need not send the ICMP message"),
     ];
     if sys::REPORTS_QUEUES {
-        predictions.insert(ERRORS_POSITION, Prediction::is(udp, ASKED_FOR, REFUSED));
+        predictions.push(Prediction::is(Udp, WITH_IP_RECVERR, REFUSED));
     }
+    predictions.push(Prediction::is(Udp, CONNECTED, REFUSED).varies(no_icmp));
+    let sends = format!("sent, {REFUSED}, sent");
+    predictions.push(Prediction::is(Udp, THREE_SENDS, sends).varies(no_icmp));
     predictions
 }
 
-fn run(_: &Setting) -> Result<Run, Obstacle> {
-    require_loopback()?;
+fn run(_: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     let (closed, _reserved) =
         closed_port(Ipv4Addr::LOCALHOST.into()).map_err(failed("find a closed port"))?;
-    let mut run = Run::default();
-    stream(closed, &mut run)?;
-    unconnected(closed, &mut run)?;
+    stream(closed, run)?;
+    unconnected(closed, run)?;
     if sys::REPORTS_QUEUES {
-        with_errors(closed, &mut run)?;
+        with_errors(closed, run)?;
     }
-    connected(closed, &mut run)?;
-    sends(closed, &mut run)?;
-    Ok(run)
+    connected(closed, run)?;
+    sends(closed, run)
 }
 
 fn stream(closed: SocketAddr, run: &mut Run) -> Result<(), Obstacle> {
     let recorder = Recorder::on_loopback();
-    let client = open(Transport::Tcp).map_err(failed("open a socket"))?;
-    let connect = || client.connect(&closed.into());
-    let connected = recorder.call(CLIENT, "connect()", connect, |()| "connected".into());
-    run.observe(Transport::Tcp, CONNECT, outcome(&connected, |()| "connected".into()));
-    run.show(Transport::Tcp, "", recorder.trace());
+    let client = RecordedSocket::open(&recorder, CLIENT, Tcp)?;
+    let connect = |socket: &Socket| socket.connect(&closed.into());
+    let connected = client.call("connect()", connect, |()| "connected".into());
+    run.observe(Tcp, CONNECT, outcome(&connected, "connected"));
+    run.show(Tcp, "", recorder.trace());
     Ok(())
 }
 
 fn unconnected(closed: SocketAddr, run: &mut Run) -> Result<(), Obstacle> {
-    let recorder = Recorder::on_loopback();
-    let client = datagrams()?;
-    let (came, waited) = ask(&client, closed, &recorder)?;
-    run.observe(Transport::Udp, WAITED, waited);
-    run.observe(Transport::Udp, UNCONNECTED, came);
-    run.show(Transport::Udp, "not connected", recorder.trace());
+    let client = datagram_socket()?;
+    let (received, waited) = ask(&client, closed)?;
+    run.observe(Udp, SILENCE, waited);
+    run.observe(Udp, UNCONNECTED, received);
+    run.show(Udp, "not connected", client.recorder.trace());
     Ok(())
 }
 
 /// The same with a socket that asks for errors.
 fn with_errors(closed: SocketAddr, run: &mut Run) -> Result<(), Obstacle> {
-    let recorder = Recorder::on_loopback();
-    let client = datagrams()?;
-    let set = || sys::report_errors(&client);
-    recorder
-        .call(CLIENT, "setsockopt(IP_RECVERR)", set, |()| "set".into())
-        .map_err(failed("set IP_RECVERR"))?;
-    run.observe(Transport::Udp, ASKED_FOR, ask(&client, closed, &recorder)?.0);
-    run.show(Transport::Udp, "not connected, IP_RECVERR", recorder.trace());
+    let client = datagram_socket()?;
+    client.report_errors()?;
+    run.observe(Udp, WITH_IP_RECVERR, ask(&client, closed)?.0);
+    run.show(Udp, "not connected, IP_RECVERR", client.recorder.trace());
     Ok(())
 }
 
 /// Sends a question from a socket that is not connected: what the next receive returns, and after which time.
-fn ask(
-    client: &Socket,
-    closed: SocketAddr,
-    recorder: &Recorder,
-) -> Result<(String, Duration), Obstacle> {
-    let question = || client.send_to(&[], &closed.into());
-    recorder
-        .call(CLIENT, "sendto(0)", question, |sent| octets(*sent))
-        .map_err(failed("send a datagram"))?;
+fn ask(client: &RecordedSocket, closed: SocketAddr) -> Result<(String, Duration), CallError> {
+    client.send_to(&[], closed)?;
     let waiting = Instant::now();
-    let answer = recorder.call(CLIENT, "recvfrom(1024)", || recv(client, 1024), octet_count);
-    Ok((outcome(&answer, |_| "an answer".into()), waiting.elapsed()))
+    let answer = client.receive_from("recvfrom(1024)", |(length, _)| octets(*length));
+    Ok((outcome(&answer, "an answer"), waiting.elapsed()))
 }
 
 fn connected(closed: SocketAddr, run: &mut Run) -> Result<(), Obstacle> {
-    let recorder = Recorder::on_loopback();
-    let client = connect(closed, &recorder)?;
-    recorder.send(CLIENT, &client, &[]).map_err(failed("send a datagram"))?;
-    let answer = recorder.receive(CLIENT, &client, 1024);
-    run.observe(Transport::Udp, CONNECTED, outcome(&answer, |_| "an answer".into()));
-    run.show(Transport::Udp, "connected", recorder.trace());
+    let client = connected_socket(closed)?;
+    client.send(&[])?;
+    run.observe(Udp, CONNECTED, outcome(&client.receive(1024), "an answer"));
+    run.show(Udp, "connected", client.recorder.trace());
     Ok(())
 }
 
 /// The second one has to tell of the first one's end, and sends nothing.
 fn sends(closed: SocketAddr, run: &mut Run) -> Result<(), Obstacle> {
-    let recorder = Recorder::on_loopback();
-    let client = connect(closed, &recorder)?;
-    let send = || outcome(&recorder.send(CLIENT, &client, &[]), |_| "sent".into());
+    let client = connected_socket(closed)?;
+    let send = || outcome(&client.send(&[]), "sent");
     let first = send();
     // Where no message comes, the next sends show it.
-    wait_until_ready(&client, PollFlags::POLLERR, PATIENCE)
-        .map_err(failed("wait for the ICMP message"))?;
-    run.observe(Transport::Udp, SENDS, [first, send(), send()].join(", "));
-    run.show(Transport::Udp, "connected, three sends", recorder.trace());
+    client.wait_until_ready(PollFlags::POLLERR, PATIENCE)?;
+    run.observe(Udp, THREE_SENDS, [first, send(), send()].join(", "));
+    run.show(Udp, "connected, three sends", client.recorder.trace());
     Ok(())
 }
 
 /// A socket whose receives give up soon.
-fn datagrams() -> Result<Socket, Obstacle> {
-    let ready = || {
-        let socket = open(Transport::Udp)?;
+fn datagram_socket() -> Result<RecordedSocket, CallError> {
+    let client = RecordedSocket::open(&Recorder::on_loopback(), CLIENT, Udp)?;
+    client.unrecorded("bind()", |socket| {
         socket.set_read_timeout(Some(SILENCE_TIME))?;
-        socket.bind(&ANY_PORT.into())?;
-        Ok(socket)
-    };
-    ready().map_err(failed("open a datagram socket"))
+        socket.bind(&ANY_PORT.into())
+    })?;
+    Ok(client)
 }
 
-fn connect(closed: SocketAddr, recorder: &Recorder) -> Result<Socket, Obstacle> {
-    let (socket, peer) = (datagrams()?, SockAddr::from(closed));
-    let done = |(): &()| "done, no packet".into();
-    recorder
-        .call(CLIENT, "connect()", || socket.connect(&peer), done)
-        .map_err(failed("connect a datagram socket"))?;
-    Ok(socket)
+fn connected_socket(closed: SocketAddr) -> Result<RecordedSocket, CallError> {
+    let client = datagram_socket()?;
+    let connect = |socket: &Socket| socket.connect(&closed.into());
+    client.call("connect()", connect, |()| "done, no packet".into())?;
+    Ok(client)
 }
 
 #[cfg(test)]

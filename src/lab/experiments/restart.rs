@@ -1,82 +1,49 @@
 //! A server that ends and is started again at once, on the same port.
 
 use crate::client::{self, Options};
-use crate::duration::Unit;
 use crate::lab::loopback::{
-    ANY_PORT, CLIENT, PATIENCE, SERVER, answer, ask, bind, ctime_reply, failed, local_address,
-    open, outcome, require_loopback, start_service,
+    ANY_PORT, CLIENT, CallError, PATIENCE, RecordedSocket, SERVER, ask, ctime_reply, failed,
+    outcome, start_service,
 };
 use crate::lab::recorder::Recorder;
-use crate::lab::{
-    Engine, Expected, Lab, Obstacle, Prediction, Procedure, Run, Setting, never, no_values,
-};
+use crate::lab::{Engine, Expected, Lab, Obstacle, Prediction, Procedure, Run, Setting};
+use crate::reply::Reply;
 use crate::sys;
 use crate::trace::HostId;
-use crate::transport::Transport;
+use crate::transport::Transport::{self, Tcp, Udp};
 use socket2::Socket;
 use std::io;
-use std::net::{Shutdown, SocketAddr};
+use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
-pub(super) static LAB: Lab = Lab {
-    name: "restart",
-    text: page!("restart"),
-    time_unit: Unit::Seconds,
-    procedures: &[Procedure {
-        engine: Engine::Loopback,
-        uses_seed: never,
-        options: &[],
-        values: no_values,
-        predict,
-        run,
-    }],
-};
+pub(super) static LAB: Lab = lab!("restart", [PROCEDURE], Seconds);
 
-/// One way to end and to begin again.
-struct Case {
-    closes_first: HostId,
-    /// Which of the two listeners have `SO_REUSEADDR`.
-    reuse: Reuse,
+const PROCEDURE: Procedure = Procedure::new(Engine::Loopback, predict, run);
+
+/// Which of the two listeners, one after the other, have `SO_REUSEADDR`.
+#[derive(Clone, Copy, Debug)]
+struct Reuse {
+    earlier: bool,
+    later: bool,
+    /// Names what bind says to the later one, where the server has closed first.
+    label: &'static str,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reuse {
-    Neither,
-    Earlier,
-    Later,
-    Both,
-}
+const REUSES: [Reuse; 4] = [
+    Reuse { earlier: false, later: false, label: "SO_REUSEADDR on neither" },
+    Reuse { earlier: true, later: false, label: "SO_REUSEADDR on 1st run" },
+    Reuse { earlier: false, later: true, label: "SO_REUSEADDR on 2nd run" },
+    Reuse { earlier: true, later: true, label: "SO_REUSEADDR on both" },
+];
 
-impl Reuse {
-    const ALL: [Self; 4] = [Self::Neither, Self::Earlier, Self::Later, Self::Both];
-
-    /// What bind says to the later one, where the server has closed first.
-    const fn label(self) -> &'static str {
-        match self {
-            Self::Neither => "SO_REUSEADDR on neither",
-            Self::Earlier => "SO_REUSEADDR on 1st run",
-            Self::Later => "SO_REUSEADDR on 2nd run",
-            Self::Both => "SO_REUSEADDR on both",
-        }
-    }
-
-    fn earlier(self) -> bool {
-        matches!(self, Self::Earlier | Self::Both)
-    }
-
-    fn later(self) -> bool {
-        matches!(self, Self::Later | Self::Both)
-    }
-}
-
-const REMEMBERS: &str = "TIME-WAIT, server first";
-const LEFT: &str = "time left of TIME-WAIT";
-const CLIENT_FIRST: &str = "rebind, client first";
-const CLIENT_REMEMBERS: &str = "TIME-WAIT, client first";
+const TIME_WAIT_SERVER_FIRST: &str = "TIME-WAIT, server first";
+const TIME_LEFT: &str = "time left of TIME-WAIT";
+const REBIND_CLIENT_FIRST: &str = "rebind, client first";
+const TIME_WAIT_CLIENT_FIRST: &str = "TIME-WAIT, client first";
 const CLIENT_PORT: &str = "client's port, bind()";
-const BINDS: &str = "the same 8 cases";
-const OURS: &str = "daytime serve, again";
+const ALL_CASES: &str = "the same 8 cases";
+const SERVICE_AGAIN: &str = "daytime serve, again";
 const BOUND: &str = "bound";
 const IN_USE: &str = "EADDRINUSE";
 
@@ -84,33 +51,32 @@ const IN_USE: &str = "EADDRINUSE";
 const TIME_WAIT_LEFT: [Duration; 2] = [Duration::from_secs(50), Duration::from_mins(1)];
 
 fn predict(_: &Setting) -> Vec<Prediction> {
-    let (tcp, udp) = (Transport::Tcp, Transport::Udp);
-    let mut predictions: Vec<Prediction> = Reuse::ALL
-        .into_iter()
-        .map(|reuse| {
-            let outcome = if reuse == Reuse::Both { BOUND } else { IN_USE };
-            let prediction = Prediction::is(tcp, reuse.label(), outcome);
-            match reuse {
-                Reuse::Later => prediction.varies("some systems ask only the later socket"),
-                Reuse::Neither | Reuse::Earlier | Reuse::Both => prediction,
-            }
-        })
-        .collect();
+    let rebind = |reuse: Reuse| {
+        let outcome = if reuse.earlier && reuse.later { BOUND } else { IN_USE };
+        let prediction = Prediction::is(Tcp, reuse.label, outcome);
+        if reuse.later && !reuse.earlier {
+            return prediction.varies("some systems ask only the later socket");
+        }
+        prediction
+    };
+    let mut predictions = REUSES.map(rebind).to_vec();
     let lists_time_wait = sys::time_waits().is_some();
     if lists_time_wait {
         let [least, most] = TIME_WAIT_LEFT;
-        predictions.push(Prediction::is(tcp, REMEMBERS, "server"));
-        predictions.push(Prediction::new(tcp, LEFT, Expected::between(least, most)));
+        predictions.push(Prediction::is(Tcp, TIME_WAIT_SERVER_FIRST, "server"));
+        predictions.push(Prediction::new(Tcp, TIME_LEFT, Expected::between(least, most)));
     }
-    predictions.push(Prediction::is(tcp, CLIENT_FIRST, bound_of(4, 4)));
+    predictions.push(Prediction::is(Tcp, REBIND_CLIENT_FIRST, bound_of(4, 4)));
     if lists_time_wait {
-        predictions.push(Prediction::is(tcp, CLIENT_REMEMBERS, "client"));
+        predictions.push(Prediction::is(Tcp, TIME_WAIT_CLIENT_FIRST, "client"));
     }
     let others = "some systems let a client's port be bound again";
-    predictions.push(Prediction::is(tcp, CLIENT_PORT, IN_USE).varies(others));
-    predictions.push(Prediction::is(tcp, OURS, BOUND));
-    predictions.push(Prediction::is(udp, BINDS, bound_of(8, 8)));
-    predictions.push(Prediction::is(udp, OURS, BOUND));
+    predictions.extend([
+        Prediction::is(Tcp, CLIENT_PORT, IN_USE).varies(others),
+        Prediction::is(Tcp, SERVICE_AGAIN, BOUND),
+        Prediction::is(Udp, ALL_CASES, bound_of(8, 8)),
+        Prediction::is(Udp, SERVICE_AGAIN, BOUND),
+    ]);
     predictions
 }
 
@@ -119,88 +85,79 @@ fn bound_of(bound: usize, of: usize) -> String {
     format!("{BOUND}, {bound} of {of}")
 }
 
-fn party(host: HostId) -> &'static str {
+fn host_name(host: HostId) -> &'static str {
     if host == SERVER { "server" } else { "client" }
 }
 
-fn run(_: &Setting) -> Result<Run, Obstacle> {
-    require_loopback()?;
-    let mut run = Run::default();
-    server_first(&mut run)?;
-    client_first(&mut run)?;
-    datagram_cases(&mut run)?;
+fn run(_: &Setting, run: &mut Run) -> Result<(), Obstacle> {
+    server_first(run)?;
+    client_first(run)?;
+    datagram_cases(run)?;
     for transport in Transport::BOTH {
-        run.observe(transport, OURS, restart_ours(transport)?);
+        run.observe(transport, SERVICE_AGAIN, restart_service(transport)?);
     }
-    Ok(run)
+    Ok(())
 }
 
 fn server_first(run: &mut Run) -> Result<(), Obstacle> {
-    let tcp = Transport::Tcp;
-    for reuse in Reuse::ALL {
-        let case = Case { closes_first: SERVER, reuse };
-        let recorder = Recorder::on_loopback();
-        let CaseOutcome { ends, rebind } = case.try_out(tcp, &recorder)?;
-        run.observe(tcp, reuse.label(), outcome(&rebind, |()| BOUND.into()));
-        if let (Reuse::Neither, Some((at, left))) = (reuse, time_wait(ends)) {
-            run.observe(tcp, REMEMBERS, at);
-            run.observe(tcp, LEFT, left);
+    for (number, reuse) in REUSES.into_iter().enumerate() {
+        let Case { recorder, ends, rebind } = try_out(Tcp, SERVER, reuse)?;
+        run.observe(Tcp, reuse.label, outcome(&rebind, BOUND));
+        if let (0, Some((at, left))) = (number, time_wait(ends)) {
+            run.observe(Tcp, TIME_WAIT_SERVER_FIRST, at);
+            run.observe(Tcp, TIME_LEFT, left);
         }
-        run.show(tcp, &case.title(), recorder.trace());
+        run.show(Tcp, &title(SERVER, reuse), recorder.trace());
     }
     Ok(())
 }
 
 fn client_first(run: &mut Run) -> Result<(), Obstacle> {
-    let (tcp, mut bound) = (Transport::Tcp, 0);
-    for reuse in Reuse::ALL {
-        let case = Case { closes_first: CLIENT, reuse };
-        let recorder = Recorder::on_loopback();
-        let CaseOutcome { ends, rebind } = case.try_out(tcp, &recorder)?;
+    let mut bound = 0;
+    for (number, reuse) in REUSES.into_iter().enumerate() {
+        let Case { recorder, ends, rebind } = try_out(Tcp, CLIENT, reuse)?;
         bound += usize::from(rebind.is_ok());
-        if reuse == Reuse::Neither {
+        // One is enough to look at: the others differ in the options only.
+        if number == 0 {
             if let Some((at, _)) = time_wait(ends) {
-                run.observe(tcp, CLIENT_REMEMBERS, at);
+                run.observe(Tcp, TIME_WAIT_CLIENT_FIRST, at);
             }
-            run.observe(tcp, CLIENT_PORT, rebind_client_port(ends.client, &recorder)?);
-            // One is enough to look at: the others differ in the options only.
-            run.show(tcp, &case.title(), recorder.trace());
+            let client = RecordedSocket::open(&recorder, CLIENT, Tcp)?;
+            let bind = |socket: &Socket| socket.bind(&ends.client.into());
+            let rebind = client.call("bind(), its port again", bind, |()| BOUND.into());
+            run.observe(Tcp, CLIENT_PORT, outcome(&rebind, BOUND));
+            run.show(Tcp, &title(CLIENT, reuse), recorder.trace());
         }
     }
-    run.observe(tcp, CLIENT_FIRST, bound_of(bound, Reuse::ALL.len()));
+    run.observe(Tcp, REBIND_CLIENT_FIRST, bound_of(bound, REUSES.len()));
     Ok(())
-}
-
-/// Returns the result of `bind` to the client's old port, whose connection the client closed first.
-fn rebind_client_port(port: SocketAddr, recorder: &Recorder) -> Result<String, Obstacle> {
-    let client = open(Transport::Tcp).map_err(failed("open a socket"))?;
-    let bind = || client.bind(&port.into());
-    let rebind = recorder.call(CLIENT, "bind(), its port again", bind, |()| BOUND.into());
-    Ok(outcome(&rebind, |()| BOUND.into()))
 }
 
 fn datagram_cases(run: &mut Run) -> Result<(), Obstacle> {
     let (mut tried, mut bound) = (0, 0);
     for closes_first in [SERVER, CLIENT] {
-        for reuse in Reuse::ALL {
-            let case = Case { closes_first, reuse };
-            let recorder = Recorder::on_loopback();
-            let CaseOutcome { rebind, .. } = case.try_out(Transport::Udp, &recorder)?;
+        for reuse in REUSES {
+            let Case { recorder, rebind, .. } = try_out(Udp, closes_first, reuse)?;
             if tried == 0 {
-                run.show(Transport::Udp, &case.title(), recorder.trace());
+                run.show(Udp, &title(closes_first, reuse), recorder.trace());
             }
             tried += 1;
             bound += usize::from(rebind.is_ok());
         }
     }
-    run.observe(Transport::Udp, BINDS, bound_of(bound, tried));
+    run.observe(Udp, ALL_CASES, bound_of(bound, tried));
     Ok(())
 }
 
+fn title(closes_first: HostId, reuse: Reuse) -> String {
+    format!("{} closes first, {}", host_name(closes_first), reuse.label)
+}
+
 /// The end of a case: where the connection was, and what bind said to the next server.
-struct CaseOutcome {
+struct Case {
+    recorder: Recorder,
     ends: Ends,
-    rebind: io::Result<()>,
+    rebind: Result<(), CallError>,
 }
 
 /// The two ends of a connection.
@@ -210,89 +167,68 @@ struct Ends {
     server: SocketAddr,
 }
 
-impl Case {
-    fn title(&self) -> String {
-        format!("{} closes first, {}", party(self.closes_first), self.reuse.label())
-    }
-
-    fn try_out(&self, transport: Transport, recorder: &Recorder) -> Result<CaseOutcome, Obstacle> {
-        let server = server_socket(transport, self.reuse.earlier(), recorder)
-            .map_err(failed("open a socket"))?;
-        bind(recorder, transport, &server, ANY_PORT).map_err(failed("bind to a free port"))?;
-        let at = local_address(&server)?;
-        let exchanged = self.exchange(transport, &server, at, recorder);
-        let (client, _open) = exchanged.map_err(failed("have the first exchange"))?;
-        recorder.close(SERVER, server);
-        let next = server_socket(transport, self.reuse.later(), recorder)
-            .map_err(failed("open a socket"))?;
-        let ends = Ends { client, server: at };
-        Ok(CaseOutcome { ends, rebind: bind(recorder, transport, &next, at) })
-    }
-
-    /// One question and answer, and both ends closed; but over UDP a client that does not close first is
-    /// left open. Where the client was, and its socket if that is so.
-    fn exchange(
-        &self,
-        transport: Transport,
-        server: &Socket,
-        at: SocketAddr,
-        recorder: &Recorder,
-    ) -> io::Result<(SocketAddr, Option<Socket>)> {
-        let client = ask(recorder, CLIENT, transport, at)?;
-        let client_address = client.local_addr()?.as_socket().ok_or(io::ErrorKind::Unsupported)?;
-        let line = ctime_reply().map_err(io::Error::other)?;
-        let stream = answer(recorder, SERVER, transport, server, &line)?;
-        match (stream, self.closes_first) {
-            (Some(stream), SERVER) => {
-                shutdown(&stream, recorder)?;
-                recorder.receive_within(CLIENT, &client, PATIENCE)?;
-                recorder.receive_within(CLIENT, &client, PATIENCE)?;
-                recorder.close(CLIENT, client);
-                // The client's FIN has come: from now on TIME-WAIT.
-                recorder.receive_within(SERVER, &stream, PATIENCE)?;
-                recorder.close(SERVER, stream);
-            }
-            (Some(stream), _) => {
-                recorder.receive_within(CLIENT, &client, PATIENCE)?;
-                recorder.close(CLIENT, client);
-                recorder.receive_within(SERVER, &stream, PATIENCE)?;
-                shutdown(&stream, recorder)?;
-                wait_until_over(&stream)?;
-                recorder.close(SERVER, stream);
-            }
-            (None, closes_first) => {
-                recorder.receive_within(CLIENT, &client, PATIENCE)?;
-                if closes_first == SERVER {
-                    return Ok((client_address, Some(client)));
-                }
-                recorder.close(CLIENT, client);
-            }
-        }
-        Ok((client_address, None))
-    }
+/// Serves one client, ends, and binds the next server to the same port.
+fn try_out(transport: Transport, closes_first: HostId, reuse: Reuse) -> Result<Case, Obstacle> {
+    let recorder = Recorder::on_loopback();
+    let server = server_socket(transport, reuse.earlier, &recorder)?;
+    server.serve_at(ANY_PORT)?;
+    let at = server.local_address()?;
+    let client = ask(&recorder, CLIENT, transport, at)?;
+    let ends = Ends { client: client.local_address()?, server: at };
+    let _open = exchange(client, &server, closes_first, &ctime_reply()?)?;
+    server.close();
+    let next = server_socket(transport, reuse.later, &recorder)?;
+    let rebind = next.serve_at(at);
+    Ok(Case { recorder, ends, rebind })
 }
 
-/// A server's socket, with `SO_REUSEADDR` if so wanted.
-fn server_socket(transport: Transport, reuse: bool, recorder: &Recorder) -> io::Result<Socket> {
-    let socket = open(transport)?;
+/// One answer, and both ends are closed. But over UDP a client that does not close first is left open and returned.
+fn exchange(
+    client: RecordedSocket,
+    server: &RecordedSocket,
+    closes_first: HostId,
+    reply: &Reply,
+) -> Result<Option<RecordedSocket>, CallError> {
+    let connection = server.answer(reply)?;
+    if let (Some(stream), SERVER) = (&connection, closes_first) {
+        stream.shutdown("FIN sent")?;
+        client.receive_within(PATIENCE)?;
+    }
+    client.receive_within(PATIENCE)?;
+    if connection.is_none() && closes_first == SERVER {
+        return Ok(Some(client));
+    }
+    client.close();
+    if let Some(stream) = connection {
+        // The client's FIN has come: if the server's was before it, from now on TIME-WAIT.
+        stream.receive_within(PATIENCE)?;
+        if closes_first == CLIENT {
+            stream.shutdown("FIN sent")?;
+            wait_until_over(&stream)?;
+        }
+        stream.close();
+    }
+    Ok(None)
+}
+
+fn server_socket(
+    transport: Transport,
+    reuse: bool,
+    recorder: &Recorder,
+) -> Result<RecordedSocket, CallError> {
+    let socket = RecordedSocket::open(recorder, SERVER, transport)?;
     if reuse {
-        let set = || socket.set_reuse_address(true);
-        recorder.call(SERVER, "setsockopt(SO_REUSEADDR)", set, |()| "set".into())?;
+        socket.reuse_address()?;
     }
     Ok(socket)
 }
 
-fn shutdown(stream: &Socket, recorder: &Recorder) -> io::Result<()> {
-    let shutdown = || stream.shutdown(Shutdown::Write);
-    recorder.call(SERVER, "shutdown(SHUT_WR)", shutdown, |()| "FIN sent".into())
-}
-
 /// Until the other side has acknowledged the last FIN: the connection is gone then, and has no peer.
-fn wait_until_over(stream: &Socket) -> io::Result<()> {
+fn wait_until_over(stream: &RecordedSocket) -> Result<(), CallError> {
     let started = Instant::now();
-    while stream.peer_addr().is_ok() {
+    while stream.socket.peer_addr().is_ok() {
         if started.elapsed() > PATIENCE {
-            return Err(io::ErrorKind::TimedOut.into());
+            return Err(CallError::of("close()")(io::ErrorKind::TimedOut.into()));
         }
         thread::yield_now();
     }
@@ -308,8 +244,8 @@ fn time_wait(Ends { client, server }: Ends) -> Option<(&'static str, Duration)> 
     for _ in 0..MAX_READS {
         let mut known = sys::time_waits()?.into_iter();
         let found = known.find_map(|it| match (it.local, it.remote) {
-            ends if ends == (server, client) => Some((party(SERVER), it.left)),
-            ends if ends == (client, server) => Some((party(CLIENT), it.left)),
+            ends if ends == (server, client) => Some((host_name(SERVER), it.left)),
+            ends if ends == (client, server) => Some((host_name(CLIENT), it.left)),
             _ => None,
         });
         if found.is_some() {
@@ -320,7 +256,7 @@ fn time_wait(Ends { client, server }: Ends) -> Option<(&'static str, Duration)> 
 }
 
 /// What our own service says when it is started on the port that it has just left.
-fn restart_ours(transport: Transport) -> Result<String, Obstacle> {
+fn restart_service(transport: Transport) -> Result<String, Obstacle> {
     let first = start_service(transport, ANY_PORT)?;
     let at = first.bound()[0].address;
     client::ask(&at.into(), transport, &Options::default())
@@ -349,9 +285,9 @@ mod tests {
 
     #[test]
     fn a_server_that_still_runs_is_not_as_predicted() {
-        let running = start_service(Transport::Tcp, ANY_PORT);
+        let running = start_service(Tcp, ANY_PORT);
         let running = running.expect("loopback");
-        let rebind = start_service(Transport::Tcp, running.bound()[0].address).err();
+        let rebind = start_service(Tcp, running.bound()[0].address).err();
         assert!(matches!(rebind, Some(Obstacle::Failed(..))), "{rebind:?}");
     }
 }

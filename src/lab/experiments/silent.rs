@@ -3,44 +3,39 @@
 #[cfg(all(feature = "client", feature = "server"))]
 mod netns;
 
-use crate::duration::{Unit, short};
+use crate::duration::short;
 use crate::lab::analysis::{AfterReply, after_the_reply, count};
 use crate::lab::link::{Conditions, Fault, SERVER};
 use crate::lab::sim::{
     self, Asker, DatagramService, End, Network, Policy, StreamClient, StreamService, address,
 };
-use crate::lab::{
-    Engine, Expected, Lab, LabOption, Prediction, Procedure, Run, Setting, Value, never,
-};
+use crate::lab::{Engine, Expected, Lab, LabOption, Prediction, Procedure, Run, Setting, Value};
 use crate::trace::Trace;
 use crate::transport::Transport::{self, Tcp, Udp};
 use std::time::Duration;
 
-pub(super) static LAB: Lab = Lab {
-    name: "silent",
-    text: page!("silent"),
-    time_unit: Unit::Milliseconds,
-    procedures: &[
-        Procedure {
-            engine: Engine::Sim,
-            uses_seed: never,
-            options: &[LabOption::Delay.within(0..=60_000)],
-            values: |setting| {
-                let [delay, deadline] = [conditions(setting).delay, deadline(setting)].map(short);
-                vec![("delay", delay), ("deadline", deadline)]
-            },
-            predict,
-            run: |setting| Ok(run(setting)),
-        },
+pub(super) static LAB: Lab = lab!(
+    "silent",
+    [
+        PROCEDURE,
         #[cfg(all(feature = "client", feature = "server"))]
-        netns::PROCEDURE,
-    ],
-};
+        netns::PROCEDURE
+    ]
+);
+
+const PROCEDURE: Procedure = Procedure::new(Engine::Sim, predict, |setting, run| {
+    self::run(setting, run);
+    Ok(())
+})
+.with(&[LabOption::Delay.within(0..=60_000)], |setting| {
+    let [delay, deadline] = [conditions(setting).delay, deadline(setting)].map(short);
+    vec![("delay", delay), ("deadline", deadline)]
+});
 
 const RECV: &str = "recv()";
-const OF_CLIENT: &str = "client, after the cut";
+const CLIENT_PACKETS: &str = "client, after the cut";
 const REPLY_RESENT: &str = "reply sent again";
-const GROWTH: &str = "each wait, of the former";
+const WAIT_GROWTH: &str = "each wait, of the former";
 
 /// When the client gives up.
 fn deadline(setting: &Setting) -> Duration {
@@ -57,11 +52,11 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
     };
     vec![
         Prediction::is(Tcp, RECV, "EAGAIN"),
-        Prediction::new(Tcp, OF_CLIENT, of_stream),
+        Prediction::new(Tcp, CLIENT_PACKETS, of_stream),
         Prediction::new(Tcp, REPLY_RESENT, Expected::at_least((2, "time"))),
-        Prediction::new(Tcp, GROWTH, growth_expected(setting)),
+        Prediction::new(Tcp, WAIT_GROWTH, growth_expected(setting)),
         Prediction::is(Udp, RECV, "EAGAIN"),
-        Prediction::is(Udp, OF_CLIENT, none),
+        Prediction::is(Udp, CLIENT_PACKETS, none),
         Prediction::is(Udp, REPLY_RESENT, (0, "time")),
     ]
 }
@@ -76,22 +71,20 @@ fn growth_expected(setting: &Setting) -> Expected {
     }
 }
 
-fn run(setting: &Setting) -> Run {
-    let mut run = Run::default();
+fn run(setting: &Setting, run: &mut Run) {
     let deadline = deadline(setting);
 
     let mut client = StreamClient::new(Duration::ZERO, deadline, 50_000);
     let mut service = StreamService::default();
     let trace = network(setting).exchange(&mut client, &mut service, deadline);
     let gave_up = client.octets.is_empty() && client.end == Some(End::TimedOut);
-    observe(&mut run, Tcp, recv(gave_up), Probes::None, trace);
+    observe(run, Tcp, recv(gave_up), NO_PROBE, trace);
 
     let mut client = Asker::new(1, 0, deadline);
     let local = address(SERVER).into();
     let mut service = DatagramService::new(local, Policy::Guarded, Duration::ZERO);
     let trace = network(setting).exchange(&mut client, &mut service, deadline);
-    observe(&mut run, Udp, recv(client.answers == [None]), Probes::None, trace);
-    run
+    observe(run, Udp, recv(client.answers == [None]), NO_PROBE, trace);
 }
 
 fn recv(gave_up: bool) -> &'static str {
@@ -107,41 +100,27 @@ fn network(setting: &Setting) -> Network {
     Network::new(conditions(setting), setting.seed).traced()
 }
 
-/// What a trace shows of it, on whatever engine, and what came of the client's call.
+/// Repetitions that a simulated host sends before its retransmission timer runs out for the first time.
+const NO_PROBE: usize = 0;
+
+/// What a trace shows of it, on whatever engine, and what came of the client's call. The waits before probes say
+/// nothing of the timer.
 fn observe(
     run: &mut Run,
     transport: Transport,
     recv: impl Into<Value>,
-    probes: Probes,
+    probes: usize,
     trace: Trace,
 ) {
     let AfterReply { client_packets, waits } = after_the_reply(&trace);
     run.observe(transport, RECV, recv);
-    run.observe(transport, OF_CLIENT, (client_packets, "packet"));
+    run.observe(transport, CLIENT_PACKETS, (client_packets, "packet"));
     run.observe(transport, REPLY_RESENT, count(waits.iter(), "time"));
-    let timed = waits.get(probes.count()..).unwrap_or_default();
+    let timed = waits.get(probes..).unwrap_or_default();
     if let Some(growth) = growth(timed) {
-        run.observe(transport, GROWTH, Value::share(growth));
+        run.observe(transport, WAIT_GROWTH, Value::share(growth));
     }
     run.show(transport, "", trace);
-}
-
-/// What the server's system does before its retransmission timer runs out for the first time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Probes {
-    None,
-    /// The first repetition may be a probe, and the wait after it as long again (RFC 8985, section 7.3).
-    One,
-}
-
-impl Probes {
-    /// So many waits say nothing of the timer.
-    const fn count(self) -> usize {
-        match self {
-            Self::None => 0,
-            Self::One => 1,
-        }
-    }
 }
 
 /// Each wait as a part of the one before: the least that there is. Twice is 2 to the last bit.

@@ -1,30 +1,24 @@
 //! Asking again too early.
 
-use crate::duration::{Unit, short};
+use crate::duration::short;
 use crate::lab::analysis::count;
 use crate::lab::link::{CLIENT, Conditions, SERVER};
 use crate::lab::sim::{
     self, Answer, Application, Asker, DatagramService, Network, Policy, StreamClient,
     StreamService, address,
 };
-use crate::lab::{Engine, Lab, LabOption, Prediction, Procedure, Run, Setting, never};
+use crate::lab::{Engine, Lab, LabOption, Prediction, Procedure, Run, Setting};
 use crate::trace::{Action, Trace};
 use crate::transport::Transport::{Tcp, Udp};
 use std::time::Duration;
 
-pub(super) static LAB: Lab = Lab {
-    name: "stale",
-    text: page!("stale"),
-    time_unit: Unit::Milliseconds,
-    procedures: &[Procedure {
-        engine: Engine::Sim,
-        uses_seed: never,
-        options: &[LabOption::Delay.within(0..=60_000)],
-        values: |setting| vec![("delay", short(delay(setting)))],
-        predict,
-        run: |setting| Ok(run(setting)),
-    }],
-};
+pub(super) static LAB: Lab = lab!("stale", [PROCEDURE]);
+
+const PROCEDURE: Procedure = Procedure::new(Engine::Sim, predict, |setting, run| {
+    self::run(setting, run);
+    Ok(())
+})
+.with(&[LabOption::Delay.within(0..=60_000)], |setting| vec![("delay", short(delay(setting)))]);
 
 const SECOND: &str = "2nd connection reads";
 const READ: &str = "replies on the 2nd";
@@ -86,11 +80,9 @@ fn questions(setting: &Setting) -> u64 {
     if answer <= EXCHANGE_TIMEOUT + TIMEOUT { 3 } else { 4 }
 }
 
-fn run(setting: &Setting) -> Run {
-    let mut run = Run::default();
-    streams(setting, &mut run);
-    datagrams(setting, SERVER_DELAY, &mut run);
-    run
+fn run(setting: &Setting, run: &mut Run) {
+    streams(setting, run);
+    datagrams(setting, SERVER_DELAY, run);
 }
 
 fn network(setting: &Setting) -> Network {

@@ -13,12 +13,13 @@ pub(super) fn as_predicted(
     seed: u64,
     options: LabOptions,
 ) -> Outcome {
-    let (procedure, setting) = (lab.on(engine).expect("it runs there"), Setting { seed, options });
+    let (procedure, setting) =
+        (lab.procedure_on(engine).expect("it runs there"), Setting { seed, options });
     for option in setting.options.given() {
         let range = procedure.range_of(option).expect("it has the option");
         assert!(setting.options.of(option).into_iter().all(|at| range.allows(at)), "{setting:?}");
     }
-    let run = (procedure.run)(&setting).expect("nothing is in the way");
+    let run = procedure.perform(&setting).expect("nothing is in the way");
     let mut observed: Vec<_> = run.observed.iter().map(|it| (it.transport, &*it.what)).collect();
     let predictions = (procedure.predict)(&setting);
     let mut predicted: Vec<_> = predictions.iter().map(|it| (it.transport, it.what)).collect();

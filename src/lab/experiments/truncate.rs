@@ -1,44 +1,34 @@
 //! A buffer that is too small, and a message that is empty.
 
-use crate::duration::Unit;
 use crate::lab::loopback::{
-    CLIENT, Pair, REPLY_OCTETS, SERVER, SILENCE_TIME, ctime_reply, failed, octets, received,
-    require_loopback, wait_for, within_timeout,
+    Pair, REPLY_OCTETS, SILENCE_TIME, ctime_reply, octets, received, within_timeout,
 };
 use crate::lab::recorder::Recorder;
-use crate::lab::{Engine, Lab, LabOption, Obstacle, Prediction, Procedure, Run, Setting, never};
-use crate::transport::Transport;
+use crate::lab::{Engine, Lab, LabOption, Obstacle, Prediction, Procedure, Run, Setting};
+use crate::transport::Transport::{self, Tcp, Udp};
 use nix::sys::socket::{MsgFlags, recvmsg};
 use socket2::Socket;
 use std::io::{self, IoSliceMut};
-use std::net::Shutdown;
 use std::os::fd::AsRawFd;
 
-pub(super) static LAB: Lab = Lab {
-    name: "truncate",
-    text: page!("truncate"),
-    time_unit: Unit::Milliseconds,
-    procedures: &[Procedure {
-        engine: Engine::Loopback,
-        uses_seed: never,
-        options: &[LabOption::Buffer.within(0..=MAX_BUFFER)],
-        values: |setting| vec![("buffer", octets(buffer(setting)))],
-        predict,
-        run,
-    }],
-};
+pub(super) static LAB: Lab = lab!("truncate", [PROCEDURE]);
+
+const PROCEDURE: Procedure = Procedure::new(Engine::Loopback, predict, run)
+    .with(&[LabOption::Buffer.within(0..=MAX_BUFFER)], |setting| {
+        vec![("buffer", octets(buffer(setting)))]
+    });
 
 /// Octets of the buffer unless told otherwise.
 const BUFFER: usize = 10;
 /// No datagram is longer.
 const MAX_BUFFER: u32 = 65_536;
 
-const EMPTY: &str = "recv after send(0) gives";
-const FIRST: &str = "the small recv gives";
-const FLAG: &str = "the small recv's flag";
-const NEXT: &str = "the next recv gives";
-const LOST: &str = "octets lost";
-const ZERO: &str = "after a recv of 0 comes";
+const AFTER_EMPTY: &str = "recv after send(0) gives";
+const SMALL_RECV: &str = "the small recv gives";
+const SMALL_RECV_FLAG: &str = "the small recv's flag";
+const NEXT_RECV: &str = "the next recv gives";
+const OCTETS_LOST: &str = "octets lost";
+const AFTER_ZERO: &str = "after a recv of 0 comes";
 
 fn buffer(setting: &Setting) -> usize {
     setting.options.buffer.map_or(BUFFER, |octets| octets as usize)
@@ -46,119 +36,68 @@ fn buffer(setting: &Setting) -> usize {
 
 fn predict(setting: &Setting) -> Vec<Prediction> {
     let buffer = buffer(setting);
-    let (tcp, udp) = (Transport::Tcp, Transport::Udp);
     let first = buffer.min(REPLY_OCTETS);
-    let flag = if buffer < REPLY_OCTETS { "MSG_TRUNC" } else { "none" };
+    let flag = if buffer < REPLY_OCTETS { "MSG_TRUNC" } else { NO_FLAG };
     let windows = "Windows reports WSAEMSGSIZE";
     vec![
-        Prediction::is(tcp, EMPTY, "EAGAIN"),
-        Prediction::is(tcp, FIRST, octets(first)),
-        Prediction::is(tcp, FLAG, "none"),
-        Prediction::is(tcp, NEXT, octets(REPLY_OCTETS - first)),
-        Prediction::is(tcp, LOST, octets(0)),
-        Prediction::is(tcp, ZERO, octets(0)),
-        Prediction::is(udp, EMPTY, octets(0)),
-        Prediction::is(udp, FIRST, octets(first)).varies(windows),
-        Prediction::is(udp, FLAG, flag).varies(windows),
-        Prediction::is(udp, NEXT, "EAGAIN"),
-        Prediction::is(udp, LOST, octets(REPLY_OCTETS - first)),
-        Prediction::is(udp, ZERO, octets(REPLY_OCTETS)),
+        Prediction::is(Tcp, AFTER_EMPTY, "EAGAIN"),
+        Prediction::is(Tcp, SMALL_RECV, octets(first)),
+        Prediction::is(Tcp, SMALL_RECV_FLAG, NO_FLAG),
+        Prediction::is(Tcp, NEXT_RECV, octets(REPLY_OCTETS - first)),
+        Prediction::is(Tcp, OCTETS_LOST, octets(0)),
+        Prediction::is(Tcp, AFTER_ZERO, octets(0)),
+        Prediction::is(Udp, AFTER_EMPTY, octets(0)),
+        Prediction::is(Udp, SMALL_RECV, octets(first)).varies(windows),
+        Prediction::is(Udp, SMALL_RECV_FLAG, flag).varies(windows),
+        Prediction::is(Udp, NEXT_RECV, "EAGAIN"),
+        Prediction::is(Udp, OCTETS_LOST, octets(REPLY_OCTETS - first)),
+        Prediction::is(Udp, AFTER_ZERO, octets(REPLY_OCTETS)),
     ]
 }
 
-fn run(setting: &Setting) -> Result<Run, Obstacle> {
-    require_loopback()?;
-    let mut run = Run::default();
+fn run(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     for transport in Transport::BOTH {
         let recorder = Recorder::on_loopback();
-        let pair = Pair::new(transport, &recorder)?;
-        let exchange = Exchange { pair, recorder, line: ctime_reply()?.octets().to_vec() };
-        exchange.run_with_buffer(transport, buffer(setting), &mut run)?;
-        run.show(transport, "", exchange.recorder.short_trace());
+        exchange(&Pair::new(transport, &recorder)?, buffer(setting), run)?;
+        run.show(transport, "", recorder.short_trace());
     }
-    Ok(run)
+    Ok(())
 }
 
-struct Exchange {
-    pair: Pair,
-    recorder: Recorder,
-    line: Vec<u8>,
-}
-
-impl Exchange {
-    fn run_with_buffer(
-        &self,
-        transport: Transport,
-        buffer: usize,
-        run: &mut Run,
-    ) -> Result<(), Obstacle> {
-        self.send(0)?;
-        run.observe(transport, EMPTY, received(&self.recv_in_time()?));
-        self.send(REPLY_OCTETS)?;
-        if transport == Transport::Tcp {
-            self.shutdown()?;
-            wait_for(&self.pair.client, REPLY_OCTETS)?;
-        }
-        let (first, flag) = self.recvmsg(buffer)?;
-        run.observe(transport, FIRST, octets(first));
-        run.observe(transport, FLAG, flag);
-        let next = self.recv_in_time()?;
-        run.observe(transport, NEXT, received(&next));
-        let next = next.map_or(0, |part| part.len());
-        run.observe(transport, LOST, octets(REPLY_OCTETS.saturating_sub(first + next)));
-        if transport == Transport::Udp {
-            self.send(0)?;
-            self.send(REPLY_OCTETS)?;
-        }
-        let zero = self.recv()?;
-        let after = self.recv()?;
-        let seen = if zero.is_empty() { octets(after.len()) } else { "no recv gave 0".into() };
-        run.observe(transport, ZERO, seen);
-        Ok(())
+fn exchange(Pair { client, server }: &Pair, buffer: usize, run: &mut Run) -> Result<(), Obstacle> {
+    let (transport, reply) = (server.transport, ctime_reply()?);
+    server.send(&[])?;
+    run.observe(transport, AFTER_EMPTY, received(&client.receive_within(SILENCE_TIME)));
+    server.send(reply.octets())?;
+    if transport == Tcp {
+        server.shutdown("done")?;
+        client.wait_for(REPLY_OCTETS)?;
     }
-
-    fn send(&self, length: usize) -> Result<usize, Obstacle> {
-        let sent = self.recorder.send(SERVER, &self.pair.server, &self.line[..length]);
-        sent.map_err(failed("send"))
+    let words = |(length, flag): &(usize, &str)| match *flag {
+        NO_FLAG => octets(*length),
+        flag => format!("{}, {flag}", octets(*length)),
+    };
+    let small = client.call(&format!("recvmsg({buffer})"), |it| receive_message(it, buffer), words);
+    let (first, flag) = small?;
+    run.observe(transport, SMALL_RECV, octets(first));
+    run.observe(transport, SMALL_RECV_FLAG, flag);
+    let next = client.receive_within(SILENCE_TIME);
+    run.observe(transport, NEXT_RECV, received(&next));
+    let next = next.map_or(0, |part| part.len());
+    run.observe(transport, OCTETS_LOST, octets(REPLY_OCTETS.saturating_sub(first + next)));
+    if transport == Udp {
+        server.send(&[])?;
+        server.send(reply.octets())?;
     }
-
-    fn shutdown(&self) -> Result<(), Obstacle> {
-        let shutdown = || self.pair.server.shutdown(Shutdown::Write);
-        self.recorder
-            .call(SERVER, "shutdown(SHUT_WR)", shutdown, |()| "done".into())
-            .map_err(failed("shut down"))
-    }
-
-    fn recv(&self) -> Result<Vec<u8>, Obstacle> {
-        self.recorder.receive(CLIENT, &self.pair.client, 1024).map_err(failed("receive"))
-    }
-
-    /// For what may never come: gives up soon.
-    fn recv_in_time(&self) -> Result<io::Result<Vec<u8>>, Obstacle> {
-        let client = &self.pair.client;
-        let patience = client.read_timeout().map_err(failed("ask for SO_RCVTIMEO"))?;
-        let set = |time| client.set_read_timeout(time).map_err(failed("set SO_RCVTIMEO"));
-        set(Some(SILENCE_TIME))?;
-        let received = self.recorder.receive(CLIENT, client, 1024);
-        set(patience)?;
-        Ok(received)
-    }
-
-    /// How many octets it gave, and the name of its flag.
-    fn recvmsg(&self, room: usize) -> Result<(usize, &'static str), Obstacle> {
-        let client = &self.pair.client;
-        let outcome = |(length, flag): &(usize, &str)| match *flag {
-            NO_FLAG => octets(*length),
-            flag => format!("{}, {flag}", octets(*length)),
-        };
-        self.recorder
-            .call(CLIENT, &format!("recvmsg({room})"), || receive_message(client, room), outcome)
-            .map_err(failed("receive"))
-    }
+    let (zero, after) = (client.receive(1024)?, client.receive(1024)?);
+    let seen = if zero.is_empty() { octets(after.len()) } else { "no recv gave 0".into() };
+    run.observe(transport, AFTER_ZERO, seen);
+    Ok(())
 }
 
 const NO_FLAG: &str = "none";
 
+/// Receives into a buffer of this size: how many octets came, and the name of the flag.
 fn receive_message(client: &Socket, room: usize) -> io::Result<(usize, &'static str)> {
     let mut buffer = vec![0; room];
     let mut slices = [IoSliceMut::new(&mut buffer)];

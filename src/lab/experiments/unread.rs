@@ -2,39 +2,28 @@
 
 mod netns;
 
-use crate::duration::Unit;
 use crate::lab::loopback::{
-    ANY_PORT, CLIENT, PATIENCE, Pair, REPLY_OCTETS, SERVER, ctime_reply, error_name, failed,
-    octet_count, octets, open, recv, require_loopback, wait_for, within_timeout,
+    ANY_PORT, CLIENT, CallError, PATIENCE, Pair, REPLY_OCTETS, RecordedSocket, ctime_reply,
+    error_name, failed, octets, within_timeout,
 };
 use crate::lab::recorder::Recorder;
-use crate::lab::{Engine, Lab, LabOption, Obstacle, Prediction, Procedure, Run, Setting, never};
+use crate::lab::{Engine, Lab, LabOption, Obstacle, Prediction, Procedure, Run, Setting};
 use crate::server::{Config, Server};
 use crate::syntax::Syntax;
 use crate::trace::Trace;
-use crate::transport::Transport;
-use socket2::{Socket, Type};
+use crate::transport::Transport::{self, Tcp, Udp};
+use socket2::Socket;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-pub(super) static LAB: Lab = Lab {
-    name: "unread",
-    text: page!("unread"),
-    time_unit: Unit::Milliseconds,
-    procedures: &[
-        Procedure {
-            engine: Engine::Loopback,
-            uses_seed: never,
-            options: &[LabOption::Count.within(1..=MAX_REPETITIONS)],
-            values: |setting| vec![("count", count(setting).to_string())],
-            predict,
-            run,
-        },
-        netns::PROCEDURE,
-    ],
-};
+pub(super) static LAB: Lab = lab!("unread", [PROCEDURE, netns::PROCEDURE]);
+
+const PROCEDURE: Procedure = Procedure::new(Engine::Loopback, predict, run)
+    .with(&[LabOption::Count.within(1..=MAX_REPETITIONS)], |setting| {
+        vec![("count", count(setting).to_string())]
+    });
 
 const REPETITIONS: u32 = 50;
 const MAX_REPETITIONS: u32 = 1000;
@@ -42,8 +31,8 @@ const MAX_REPETITIONS: u32 = 1000;
 /// What the client says.
 const INPUT: &[u8] = b"hello";
 
-const CLOSED: &str = "closed with input unread";
-const DRAINED: &str = "shut down and drained";
+const CLOSED_UNREAD: &str = "closed with input unread";
+const SHUT_AND_DRAINED: &str = "shut down and drained";
 const ANY_INPUT: &str = "with all input ignored";
 
 fn count(setting: &Setting) -> u32 {
@@ -51,38 +40,35 @@ fn count(setting: &Setting) -> u32 {
 }
 
 fn predict(setting: &Setting) -> Vec<Prediction> {
-    let (tcp, udp) = (Transport::Tcp, Transport::Udp);
     let count = count(setting);
     let all = |then: &str| format!("{count} × {}, then {then}", octets(REPLY_OCTETS));
     let thrown_away = "BSD and Windows throw away what came before the reset";
     vec![
-        Prediction::is(tcp, CLOSED, all("ECONNRESET")).varies(thrown_away),
-        Prediction::is(tcp, DRAINED, all(END)),
-        Prediction::is(udp, CLOSED, all("EAGAIN")),
-        Prediction::is(udp, ANY_INPUT, all("EAGAIN")),
+        Prediction::is(Tcp, CLOSED_UNREAD, all("ECONNRESET")).varies(thrown_away),
+        Prediction::is(Tcp, SHUT_AND_DRAINED, all(END_OF_STREAM)),
+        Prediction::is(Udp, CLOSED_UNREAD, all("EAGAIN")),
+        Prediction::is(Udp, ANY_INPUT, all("EAGAIN")),
     ]
 }
 
 /// What a read of no octets means on a stream.
-const END: &str = "the end";
+const END_OF_STREAM: &str = "the end";
 
-fn run(setting: &Setting) -> Result<Run, Obstacle> {
-    require_loopback()?;
+fn run(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     let addresses = vec![ANY_PORT];
     let config = Config { addresses, syntax: Syntax::Ctime, ..Config::default() };
     let server = Server::bind(config).map_err(io::Error::other);
     let service = server.and_then(Server::spawn).map_err(failed("start a server"))?;
-    let mut run = Run::default();
     for transport in Transport::BOTH {
         let (trace, seen) = repeat(setting, || careless(transport))?;
-        run.observe(transport, CLOSED, seen);
-        run.show(transport, CLOSED, trace);
-        let what = if transport == Transport::Tcp { DRAINED } else { ANY_INPUT };
+        run.observe(transport, CLOSED_UNREAD, seen);
+        run.show(transport, CLOSED_UNREAD, trace);
+        let what = if transport == Tcp { SHUT_AND_DRAINED } else { ANY_INPUT };
         let (trace, seen) = repeat(setting, || polite(transport, service.bound()[0].address))?;
         run.observe(transport, what, seen);
         run.show(transport, what, trace);
     }
-    Ok(run)
+    Ok(())
 }
 
 /// The first trace, and how often the client saw what: `50 × 26 octets, then the end`.
@@ -109,58 +95,44 @@ fn repeat(
 fn careless(transport: Transport) -> Result<(Trace, String), Obstacle> {
     let recorder = Recorder::on_loopback();
     let Pair { client, server } = Pair::new(transport, &recorder)?;
-    send_input(&client, &recorder)?;
+    client.send(INPUT)?;
     match transport {
-        Transport::Tcp => wait_for(&server, INPUT.len())?,
-        Transport::Udp => {
-            send_input(&client, &recorder)?;
-            let question = recorder.receive(SERVER, &server, 1024);
-            question.map_err(failed("receive the question"))?;
-            within_timeout(&server, || server.peek_sender())
-                .map_err(failed("wait for the second datagram"))?;
+        Tcp => server.wait_for(INPUT.len())?,
+        Udp => {
+            client.send(INPUT)?;
+            server.receive(1024)?;
+            let peek = |socket: &Socket| within_timeout(socket, || socket.peek_sender());
+            server.unrecorded("recvfrom(), MSG_PEEK", peek)?;
         }
     }
-    let reply = ctime_reply()?;
-    recorder.send(SERVER, &server, reply.octets()).map_err(failed("send the line"))?;
-    recorder.close_with(SERVER, server, "done, input unread");
-    let seen = listen(&client, &recorder)?;
+    server.send(ctime_reply()?.octets())?;
+    server.close_with("done, input unread");
+    let seen = receive_all(&client)?;
     Ok((recorder.short_trace(), seen))
 }
 
 /// The service of this suite answers. Its calls are its own, so the trace has the client's only.
 fn polite(transport: Transport, service: SocketAddr) -> Result<(Trace, String), Obstacle> {
     let recorder = Recorder::on_loopback();
-    let client = open(transport).map_err(failed("open a socket"))?;
-    let connect = || client.connect(&service.into());
-    recorder
-        .call(CLIENT, "connect()", connect, |()| "connected".into())
-        .map_err(failed("connect to the server"))?;
-    send_input(&client, &recorder)?;
-    let seen = listen(&client, &recorder)?;
+    let client = RecordedSocket::open(&recorder, CLIENT, transport)?;
+    let connect = |socket: &Socket| socket.connect(&service.into());
+    client.call("connect()", connect, |()| "connected".into())?;
+    client.send(INPUT)?;
+    let seen = receive_all(&client)?;
     Ok((recorder.short_trace(), seen))
 }
 
-fn send_input(client: &Socket, recorder: &Recorder) -> Result<usize, Obstacle> {
-    recorder.send(CLIENT, client, INPUT).map_err(failed("send"))
-}
-
-/// Receives until nothing more comes, and tells all of it.
-fn listen(client: &Socket, recorder: &Recorder) -> Result<String, Obstacle> {
-    let datagrams = client.r#type().map_err(failed("ask for SO_TYPE"))? == Type::DGRAM;
+/// Receives until nothing more comes: how many octets came, and how it ended.
+fn receive_all(client: &RecordedSocket) -> Result<String, CallError> {
     let mut all = 0;
     let end = loop {
-        let received = if all > 0 && datagrams {
-            recorder.call_at_once(CLIENT, "recv(1024)", || recv(client, 1024), octet_count)
-        } else {
-            recorder.receive(CLIENT, client, 1024)
-        };
-        match received {
-            Ok(part) if part.is_empty() => break END.to_owned(),
+        match client.receive(1024) {
+            Ok(part) if part.is_empty() => break END_OF_STREAM.to_owned(),
             Ok(part) => all += part.len(),
-            Err(error) => break error_name(&error),
+            Err(error) => break error_name(&error.cause),
         }
         // A datagram has no end to wait for: what is to come behind it is there, or is not.
-        client.set_nonblocking(datagrams).map_err(failed("set O_NONBLOCK"))?;
+        client.set_nonblocking(client.transport == Udp)?;
     };
     Ok(format!("{}, then {end}", octets(all)))
 }

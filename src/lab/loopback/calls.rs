@@ -1,12 +1,39 @@
 //! System calls as they are made, each recorded with its outcome.
 
-use super::{error_name, octet_count, octets, recv};
+use super::{error_name, octet_count};
+use crate::lab::Obstacle;
 use crate::lab::recorder::Recorder;
 use crate::trace::{Action, Host, HostId};
-use socket2::Socket;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
+
+/// A system call that failed. Some labs observe its error, and others cannot go on: `?` makes it their [`Obstacle`].
+#[derive(Debug)]
+pub(crate) struct CallError {
+    /// Its name in the trace.
+    pub call: String,
+    pub cause: io::Error,
+}
+
+impl CallError {
+    /// An error of this call.
+    pub(crate) fn of(call: &str) -> impl FnOnce(io::Error) -> Self {
+        |cause| Self { call: call.to_owned(), cause }
+    }
+}
+
+impl From<CallError> for Obstacle {
+    fn from(CallError { call, cause }: CallError) -> Self {
+        Self::Failed(format!("complete {call}"), cause)
+    }
+}
+
+impl From<CallError> for io::Error {
+    fn from(error: CallError) -> Self {
+        error.cause
+    }
+}
 
 impl Recorder {
     /// For a client and a server, both at 127.0.0.1.
@@ -28,37 +55,28 @@ impl Recorder {
         call: &str,
         make: impl FnMut() -> io::Result<T>,
         success: impl FnOnce(&T) -> String,
-    ) -> io::Result<T> {
-        self.call_where(host, call, make, success, "the deadline")
+    ) -> Result<T, CallError> {
+        self.call_where(host, call, make, success, || "the deadline")
     }
 
-    /// The same on a socket that does not block, where `EAGAIN` has another reason.
-    pub(crate) fn call_at_once<T>(
-        &self,
-        host: HostId,
-        call: &str,
-        make: impl FnMut() -> io::Result<T>,
-        success: impl FnOnce(&T) -> String,
-    ) -> io::Result<T> {
-        self.call_where(host, call, make, success, "not now")
-    }
-
-    fn call_where<T>(
+    /// The same with the reason that `EAGAIN` has.
+    pub(super) fn call_where<T>(
         &self,
         host: HostId,
         call: &str,
         mut make: impl FnMut() -> io::Result<T>,
         success: impl FnOnce(&T) -> String,
-        would_block: &str,
-    ) -> io::Result<T> {
+        would_block: impl FnOnce() -> &'static str,
+    ) -> Result<T, CallError> {
         let started = self.now();
         let result = uninterrupted(&mut make);
         let at = call_time(call, &result, started, self.now());
+        let result = result.map_err(CallError::of(call));
         let outcome = match &result {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                format!("{}: {would_block}", error_name(error))
+            Err(CallError { cause, .. }) if cause.kind() == io::ErrorKind::WouldBlock => {
+                format!("{}: {}", error_name(cause), would_block())
             }
-            result => outcome(result, success),
+            result => outcome_with(result, success),
         };
         self.record(at, host, Action::Call { call: call.to_owned(), outcome });
         result
@@ -69,66 +87,24 @@ impl Recorder {
         let action = Action::Call { call: call.to_owned(), outcome: outcome.to_owned() };
         self.record(self.now(), host, action);
     }
-
-    /// Connects a socket; over UDP the kernel keeps the address.
-    pub(crate) fn connect(&self, host: HostId, socket: &Socket, at: SocketAddr) -> io::Result<()> {
-        let connect = || socket.connect(&at.into());
-        self.call(host, &format!("connect({})", at.ip()), connect, |()| "connected".into())
-    }
-
-    /// Sends octets on a connected socket.
-    pub(crate) fn send(&self, host: HostId, socket: &Socket, content: &[u8]) -> io::Result<usize> {
-        let send = || socket.send(content);
-        self.call(host, &format!("send({})", content.len()), send, |sent| octets(*sent))
-    }
-
-    /// Receives once, within the time of the socket.
-    pub(crate) fn receive(
-        &self,
-        host: HostId,
-        socket: &Socket,
-        max_octets: usize,
-    ) -> io::Result<Vec<u8>> {
-        let receive = || recv(socket, max_octets);
-        self.call(host, &format!("recv({max_octets})"), receive, octet_count)
-    }
-
-    /// The same within another time, with room for a line.
-    pub(crate) fn receive_within(
-        &self,
-        host: HostId,
-        socket: &Socket,
-        timeout: Duration,
-    ) -> io::Result<Vec<u8>> {
-        socket.set_read_timeout(Some(timeout))?;
-        self.receive(host, socket, 1024)
-    }
-
-    /// Closes a socket.
-    pub(crate) fn close(&self, host: HostId, socket: Socket) {
-        self.close_with(host, socket, "done");
-    }
-
-    /// The same with another outcome to record.
-    pub(crate) fn close_with(&self, host: HostId, socket: Socket, success: &str) {
-        let mut socket = Some(socket);
-        let close = || {
-            drop(socket.take());
-            Ok(())
-        };
-        // Dropping cannot fail.
-        let _ = self.call(host, "close()", close, |()| success.to_owned());
-    }
 }
 
-/// The result of a call in words: its success, or the name of its error.
-pub(crate) fn outcome<T>(result: &io::Result<T>, success: impl FnOnce(&T) -> String) -> String {
-    result.as_ref().map_or_else(error_name, success)
+/// The result of a call in words: those of its success, or the name of its error.
+pub(crate) fn outcome<T>(result: &Result<T, CallError>, success: &str) -> String {
+    outcome_with(result, |_| success.to_owned())
+}
+
+/// The same where the success is what the call returned.
+pub(crate) fn outcome_with<T>(
+    result: &Result<T, CallError>,
+    success: impl FnOnce(&T) -> String,
+) -> String {
+    result.as_ref().map_or_else(|error| error_name(&error.cause), success)
 }
 
 /// The same of a call that receives: `26 octets`, `EAGAIN`.
-pub(crate) fn received(result: &io::Result<Vec<u8>>) -> String {
-    outcome(result, octet_count)
+pub(crate) fn received(result: &Result<Vec<u8>, CallError>) -> String {
+    outcome_with(result, octet_count)
 }
 
 /// Calls that take what another has given.
@@ -156,9 +132,7 @@ fn uninterrupted<T>(make: &mut impl FnMut() -> io::Result<T>) -> io::Result<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{
-        ANY_PORT, CLIENT, PATIENCE, SERVER, answer, ask, ctime_reply, local_address, open,
-    };
+    use super::super::{ANY_PORT, CLIENT, PATIENCE, RecordedSocket, SERVER, ask, ctime_reply};
     use super::*;
     use crate::trace::Event;
     use crate::transport::Transport;
@@ -210,15 +184,16 @@ mod tests {
         let causes = ["connect(127.0.0.1)", "accept()", "send(26)", "recv(1024)"];
         for _ in 0..200 {
             let recorder = Recorder::on_loopback();
-            let server = open(Transport::Tcp).expect("a socket");
-            server.bind(&ANY_PORT.into()).expect("loopback");
-            server.listen(1).expect("listening");
+            let server = RecordedSocket::open(&recorder, SERVER, Transport::Tcp);
+            let server = server.expect("a socket");
+            server.socket.bind(&ANY_PORT.into()).expect("loopback");
+            server.socket.listen(1).expect("listening");
             let (at, reply) =
-                (local_address(&server).expect("bound"), ctime_reply().expect("a time"));
+                (server.local_address().expect("bound"), ctime_reply().expect("a time"));
             thread::scope(|scope| {
-                scope.spawn(|| answer(&recorder, SERVER, Transport::Tcp, &server, &reply));
+                scope.spawn(|| server.answer(&reply));
                 let client = ask(&recorder, CLIENT, Transport::Tcp, at).expect("asked");
-                recorder.receive_within(CLIENT, &client, PATIENCE).expect("an answer");
+                client.receive_within(PATIENCE).expect("an answer");
             });
             let calls: Vec<String> = recorder.trace().events.into_iter().map(call).collect();
             assert_eq!(calls, causes);
@@ -235,10 +210,14 @@ mod tests {
     #[test]
     fn eagain_has_its_reason_beside_it() {
         let recorder = Recorder::on_loopback();
-        let nothing = || io::Result::<()>::Err(Errno::EAGAIN.into());
-        let recv = "recv(1024)";
-        recorder.call(CLIENT, recv, nothing, |()| String::new()).expect_err("nothing");
-        recorder.call_at_once(CLIENT, recv, nothing, |()| String::new()).expect_err("nothing");
+        let socket = RecordedSocket::open(&recorder, CLIENT, Transport::Udp).expect("a socket");
+        let receive = || {
+            let nothing = |_: &_| io::Result::<()>::Err(Errno::EAGAIN.into());
+            socket.call("recv(1024)", nothing, |()| String::new()).expect_err("nothing");
+        };
+        receive();
+        socket.set_nonblocking(true).expect("switched");
+        receive();
         let outcome = |event: Event| match event.action {
             Action::Call { outcome, .. } => outcome,
             other => panic!("{other:?}"),

@@ -1,6 +1,6 @@
-//! Several clients and servers on this host, and what each does over either transport.
+//! Clients and servers on this host, and what each does over either transport.
 
-use super::{SERVER, accept, failed, octets, open, within_timeout};
+use super::{ANY_PORT, CLIENT, CallError, RecordedSocket, SERVER, failed, octets};
 use crate::lab::Obstacle;
 use crate::lab::recorder::Recorder;
 use crate::reply::Reply;
@@ -11,80 +11,80 @@ use socket2::Socket;
 use std::io;
 use std::net::SocketAddr;
 
+/// A client's socket and the server's, connected to each other.
+#[derive(Debug)]
+pub(crate) struct Pair {
+    pub client: RecordedSocket,
+    pub server: RecordedSocket,
+}
+
+impl Pair {
+    pub(crate) fn new(transport: Transport, recorder: &Recorder) -> Result<Self, CallError> {
+        let server = RecordedSocket::open(recorder, SERVER, transport)?;
+        let client = RecordedSocket::open(recorder, CLIENT, transport)?;
+        match transport {
+            Transport::Tcp => Self::of_streams(client, &server),
+            Transport::Udp => Self::of_datagrams(client, server),
+        }
+    }
+
+    fn of_streams(client: RecordedSocket, listener: &RecordedSocket) -> Result<Self, CallError> {
+        listener.unrecorded("bind()", |socket| socket.bind(&ANY_PORT.into()))?;
+        listener.listen(1)?;
+        let at = listener.local_address()?.into();
+        client.call("connect()", |socket| socket.connect(&at), |()| "connected".into())?;
+        Ok(Self { client, server: listener.accept("a connection")? })
+    }
+
+    fn of_datagrams(client: RecordedSocket, server: RecordedSocket) -> Result<Self, CallError> {
+        let done = |(): &()| "done, no packet".into();
+        let bind = |socket: &Socket| socket.bind(&ANY_PORT.into());
+        server.call("bind()", bind, done)?;
+        client.unrecorded("bind()", bind)?;
+        let (ours, theirs) = (client.local_address()?.into(), server.local_address()?.into());
+        client.call("connect()", |socket| socket.connect(&theirs), done)?;
+        server.call("connect()", |socket| socket.connect(&ours), done)?;
+        Ok(Self { client, server })
+    }
+}
+
 /// Has a client ask from a socket of its own that is connected: over UDP with an empty datagram.
 pub(crate) fn ask(
     recorder: &Recorder,
     client: HostId,
     transport: Transport,
     at: SocketAddr,
-) -> io::Result<Socket> {
-    let socket = open(transport)?;
-    ask_from(recorder, client, transport, &socket, at)?;
+) -> Result<RecordedSocket, CallError> {
+    let socket = RecordedSocket::open(recorder, client, transport)?;
+    socket.ask(at)?;
     Ok(socket)
 }
 
-/// The same from a socket that is there already.
-pub(crate) fn ask_from(
-    recorder: &Recorder,
-    client: HostId,
-    transport: Transport,
-    socket: &Socket,
-    at: SocketAddr,
-) -> io::Result<()> {
-    recorder.connect(client, socket, at)?;
-    if transport == Transport::Udp {
-        recorder.send(client, socket, &[])?;
-    }
-    Ok(())
-}
-
-/// Has a plain server take the next question and answer it. Over TCP the connection is what is left.
-pub(crate) fn answer(
-    recorder: &Recorder,
-    server: HostId,
-    transport: Transport,
-    socket: &Socket,
-    line: &Reply,
-) -> io::Result<Option<Socket>> {
-    let line = line.octets();
-    match transport {
-        Transport::Tcp => {
-            let accept = || accept(socket);
-            let (stream, _) = recorder.call(server, "accept()", accept, |_| "a client".into())?;
-            recorder.send(server, &stream, line)?;
-            Ok(Some(stream))
+impl RecordedSocket {
+    /// Connects, and over UDP sends an empty datagram.
+    pub(crate) fn ask(&self, at: SocketAddr) -> Result<(), CallError> {
+        self.connect(at)?;
+        if self.transport == Transport::Udp {
+            self.send(&[])?;
         }
-        Transport::Udp => {
-            let take = || within_timeout(socket, || socket.recv_from(&mut []));
-            let (_, peer) =
-                recorder.call(server, "recvfrom()", take, |(length, _)| octets(*length))?;
-            let send = || socket.send_to(line, &peer);
-            recorder.call(server, "sendto(26)", send, |sent| octets(*sent))?;
-            Ok(None)
+        Ok(())
+    }
+
+    /// Has a plain server take the next question and answer it. Returns the connection, if there is one.
+    pub(crate) fn answer(&self, reply: &Reply) -> Result<Option<Self>, CallError> {
+        match self.transport {
+            Transport::Tcp => {
+                let stream = self.accept("a client")?;
+                stream.send(reply.octets())?;
+                Ok(Some(stream))
+            }
+            Transport::Udp => {
+                let (_, peer) = self.receive_from("recvfrom()", |(length, _)| octets(*length))?;
+                self.send_to(reply.octets(), peer)?;
+                Ok(None)
+            }
         }
     }
-}
-
-/// Binds a server's socket; over TCP it listens, too.
-pub(crate) fn bind(
-    recorder: &Recorder,
-    transport: Transport,
-    socket: &Socket,
-    at: SocketAddr,
-) -> io::Result<()> {
-    let bind = || socket.bind(&at.into());
-    recorder.call(SERVER, &format!("bind({})", at.ip()), bind, |()| "bound".into())?;
-    if transport == Transport::Tcp {
-        recorder.call(SERVER, "listen(5)", || socket.listen(5), |()| "listening".into())?;
-    }
-    Ok(())
-}
-
-/// Returns the address and port that a socket is bound to.
-pub(crate) fn local_address(socket: &Socket) -> Result<SocketAddr, Obstacle> {
-    let local = socket.local_addr().map_err(failed("ask where a socket is bound"))?;
-    let no_ip = || Obstacle::Missing("the socket has no IP address".into());
-    local.as_socket().ok_or_else(no_ip)
 }
 
 /// Starts the service of this crate at one address, over one transport.
@@ -96,22 +96,34 @@ pub(crate) fn start_service(transport: Transport, at: SocketAddr) -> Result<Runn
 
 #[cfg(test)]
 mod tests {
-    use super::super::{ANY_PORT, CLIENT, PATIENCE, ctime_reply, received};
+    use super::super::{PATIENCE, ctime_reply, received};
     use super::*;
     use crate::trace::Action;
+
+    #[test]
+    fn both_ends_of_a_pair_hear_each_other() {
+        for transport in Transport::BOTH {
+            let Pair { client, server } =
+                Pair::new(transport, &Recorder::on_loopback()).expect("loopback");
+            client.send(b"hello").expect("sent");
+            assert_eq!(server.receive(16).expect("heard"), b"hello", "{transport}");
+            server.send(b"noon").expect("sent");
+            client.wait_for(4).expect("it arrives");
+            assert_eq!(client.receive(16).expect("heard"), b"noon", "{transport}");
+        }
+    }
 
     #[test]
     fn a_client_asks_a_plain_server_and_hears_a_line() {
         for transport in Transport::BOTH {
             let recorder = Recorder::among(&["client", "server"]);
-            let server = open(transport).expect("a socket");
-            let at = ANY_PORT;
-            bind(&recorder, transport, &server, at).expect("loopback");
-            let at = local_address(&server).expect("bound");
+            let server = RecordedSocket::open(&recorder, SERVER, transport).expect("a socket");
+            server.serve_at(ANY_PORT).expect("loopback");
+            let at = server.local_address().expect("bound");
             let client = ask(&recorder, CLIENT, transport, at).expect("asked");
             let line = ctime_reply().expect("a time");
-            answer(&recorder, SERVER, transport, &server, &line).expect("answered");
-            let receipt = recorder.receive_within(CLIENT, &client, PATIENCE);
+            server.answer(&line).expect("answered");
+            let receipt = client.receive_within(PATIENCE);
             assert_eq!(received(&receipt), "26 octets", "{transport}");
             let calls = recorder.trace().events.into_iter().map(|event| match event.action {
                 Action::Call { call, .. } => call,
@@ -137,7 +149,7 @@ mod tests {
             let recorder = Recorder::on_loopback();
             let client =
                 ask(&recorder, CLIENT, transport, service.bound()[0].address).expect("asked");
-            let receipt = recorder.receive_within(CLIENT, &client, PATIENCE).expect("an answer");
+            let receipt = client.receive_within(PATIENCE).expect("an answer");
             assert!(receipt.ends_with(b"-UTC\r\n"), "{receipt:?}");
         }
     }

@@ -1,89 +1,29 @@
-//! The sockets that experiments begin with: a client's and a server's, which know each other.
+//! What loopback, its addresses and any socket of this host can do.
 
-use super::{CLIENT, PATIENCE, SERVER, failed};
 use crate::clock::Clock;
 use crate::lab::Obstacle;
-use crate::lab::recorder::Recorder;
 use crate::reply::Reply;
 use crate::responder::Responder;
 use crate::syntax::{Syntax, Zone};
-use crate::transport::Transport;
 use nix::errno::Errno;
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::InterfaceFlags;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use socket2::{Domain, SockAddr, SockRef, Socket, Type};
+use socket2::{SockRef, Socket};
 use std::io::{self, Read};
-use std::mem::MaybeUninit;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::os::fd::AsFd;
-use std::thread;
 use std::time::{Duration, Instant};
 
 /// Octets of [`ctime_reply`].
 pub(crate) const REPLY_OCTETS: usize = 26;
-
-/// A client's socket and the server's, connected to each other. No call on them waits longer than
-/// [`PATIENCE`].
-#[derive(Debug)]
-pub(crate) struct Pair {
-    pub client: Socket,
-    pub server: Socket,
-}
-
-impl Pair {
-    pub(crate) fn new(transport: Transport, recorder: &Recorder) -> Result<Self, Obstacle> {
-        let pair = match transport {
-            Transport::Tcp => Self::of_streams(recorder),
-            Transport::Udp => Self::of_datagrams(recorder),
-        };
-        pair.map_err(failed(format!("open two sockets for {transport} on loopback")))
-    }
-
-    fn of_streams(recorder: &Recorder) -> io::Result<Self> {
-        let (listener, client) = (open(Transport::Tcp)?, open(Transport::Tcp)?);
-        listener.bind(&ANY_PORT.into())?;
-        recorder.call(SERVER, "listen(1)", || listener.listen(1), |()| "listening".into())?;
-        let at = listener.local_addr()?;
-        recorder.call(CLIENT, "connect()", || client.connect(&at), |()| "connected".into())?;
-        let accept = || accept(&listener);
-        let (server, _) = recorder.call(SERVER, "accept()", accept, |_| "a connection".into())?;
-        server.set_read_timeout(Some(PATIENCE))?;
-        server.set_write_timeout(Some(PATIENCE))?;
-        Ok(Self { client, server })
-    }
-
-    fn of_datagrams(recorder: &Recorder) -> io::Result<Self> {
-        let (server, client) = (open(Transport::Udp)?, open(Transport::Udp)?);
-        let done = |(): &()| "done, no packet".into();
-        let bind = || server.bind(&ANY_PORT.into());
-        recorder.call(SERVER, "bind()", bind, done)?;
-        client.bind(&ANY_PORT.into())?;
-        let (ours, theirs) = (client.local_addr()?, server.local_addr()?);
-        recorder.call(CLIENT, "connect()", || client.connect(&theirs), done)?;
-        recorder.call(SERVER, "connect()", || server.connect(&ours), done)?;
-        Ok(Self { client, server })
-    }
-}
-
-/// A socket for IPv4 whose calls wait [`PATIENCE`] at most.
-pub(crate) fn open(transport: Transport) -> io::Result<Socket> {
-    let kind = match transport {
-        Transport::Tcp => Type::STREAM,
-        Transport::Udp => Type::DGRAM,
-    };
-    let socket = Socket::new(Domain::IPV4, kind, None)?;
-    socket.set_read_timeout(Some(PATIENCE))?;
-    socket.set_write_timeout(Some(PATIENCE))?;
-    Ok(socket)
-}
 
 /// 127.0.0.1, with a port that the kernel chooses.
 pub(crate) const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// Waits until a socket is ready for something, has failed, or the time is over. Returns whether it is ready.
 pub(crate) fn wait_until_ready(
-    socket: &impl AsFd,
+    socket: &Socket,
     events: PollFlags,
     timeout: Duration,
 ) -> io::Result<bool> {
@@ -158,25 +98,6 @@ pub(crate) fn recv(socket: &Socket, most: usize) -> io::Result<Vec<u8>> {
     Ok(buffer)
 }
 
-/// Takes the next connection of a listener.
-pub(crate) fn accept(listener: &Socket) -> io::Result<(Socket, SockAddr)> {
-    within_timeout(listener, || listener.accept())
-}
-
-/// Waits until so many octets of a stream have arrived; they stay unread.
-pub(crate) fn wait_for(stream: &Socket, octets: usize) -> Result<(), Obstacle> {
-    let started = Instant::now();
-    let mut place = vec![MaybeUninit::uninit(); octets];
-    let mut arrived = || within_timeout(stream, || stream.peek(&mut place));
-    while arrived().map_err(failed("look at what has arrived"))? < octets {
-        if started.elapsed() > PATIENCE {
-            return Err(Obstacle::TooLate(format!("the arrival of {octets} octets"), PATIENCE));
-        }
-        thread::yield_now();
-    }
-    Ok(())
-}
-
 /// `26 octets`, in the words of an outcome.
 pub(crate) fn octets(number: usize) -> String {
     format!("{number} octet{}", if number == 1 { "" } else { "s" })
@@ -190,25 +111,13 @@ pub(crate) fn octet_count(part: &Vec<u8>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::PATIENCE;
     use super::*;
-    use std::io::Write;
-
-    #[test]
-    fn both_ends_of_a_pair_hear_each_other() {
-        for transport in Transport::BOTH {
-            let Pair { client, server } =
-                Pair::new(transport, &Recorder::on_loopback()).expect("loopback");
-            (&client).write_all(b"hello").expect("sent");
-            assert_eq!(recv(&server, 16).expect("heard"), b"hello", "{transport}");
-            (&server).write_all(b"noon").expect("sent");
-            wait_for(&client, 4).expect("it arrives");
-            assert_eq!(recv(&client, 16).expect("heard"), b"noon", "{transport}");
-        }
-    }
+    use std::thread;
 
     #[test]
     fn a_call_that_is_always_broken_off_ends_when_its_time_is_over() {
-        let socket = open(Transport::Udp).expect("a socket");
+        let socket = UdpSocket::bind(ANY_PORT).expect("a socket");
         let time = Duration::from_millis(20);
         socket.set_read_timeout(Some(time)).expect("set");
         let (started, mut tries) = (Instant::now(), 0);
@@ -225,7 +134,8 @@ mod tests {
 
     #[test]
     fn a_call_that_is_broken_off_once_has_the_rest_of_its_time() {
-        let socket = open(Transport::Udp).expect("a socket");
+        let socket = UdpSocket::bind(ANY_PORT).expect("a socket");
+        socket.set_read_timeout(Some(PATIENCE)).expect("set");
         let (started, mut tries) = (Instant::now(), 0);
         // Longer than the tick to which a kernel rounds.
         let passed = Duration::from_millis(50);

@@ -9,6 +9,7 @@ use crate::lab::link::{CLIENT, Conditions, FORGER, Link, SERVER};
 use crate::lab::loopback::PATIENCE;
 use crate::lab::recorder::Recorder;
 use crate::lab::{Obstacle, Setting};
+use crate::listen::Listen;
 use crate::metrics::Metrics;
 use crate::server::{Config, Server, Shutdown};
 use crate::sys::{self, NetworkSetup};
@@ -134,7 +135,10 @@ impl Network {
         host: HostId,
         at: SocketAddr,
     ) -> Result<Serving, Obstacle> {
-        let config = Config { addresses: vec![at], ..Config::default() };
+        let mut listen = Listen::default();
+        // Else TCP_USER_TIMEOUT would end the retransmissions of a slow link before three of them show their growth.
+        listen.write_deadline += 15 * self.round_trip();
+        let config = Config { addresses: vec![at], listen, ..Config::default() };
         let bind = move || Server::bind(config).map_err(io::Error::other);
         let server = self.host(host).run(bind).map_err(failed("start the server"))?;
         let serving = Serving { shutdown: server.shutdown(), metrics: server.metrics() };

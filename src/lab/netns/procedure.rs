@@ -3,24 +3,23 @@
 use super::network::address;
 use crate::duration::short;
 use crate::lab::link::{CLIENT, Conditions, SERVER};
-use crate::lab::loopback::{PATIENCE, open};
+use crate::lab::loopback::{PATIENCE, RecordedSocket};
+use crate::lab::recorder::Recorder;
 use crate::lab::{
-    Engine, Expected, LabOption, Obstacle, OptionRange, Prediction, Procedure, Run, Setting,
-    Values, never,
+    Engine, Expected, LabOption, Obstacle, OptionRange, Prediction, Procedure, Run, Setting, Values,
 };
 use crate::transport::Transport;
-use socket2::Socket;
 use std::io;
-use std::net::{SocketAddr, SocketAddrV4};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// How a lab is done here. What is under way for longer than a second, a kernel sends again before it has come, and
 /// again: hence the limit of the delay.
 pub(in crate::lab) const fn procedure(
     predict: fn(&Setting) -> Vec<Prediction>,
-    run: fn(&Setting) -> Result<Run, Obstacle>,
+    run: fn(&Setting, &mut Run) -> Result<(), Obstacle>,
 ) -> Procedure {
-    Procedure { engine: Engine::Netns, uses_seed: never, options: OPTIONS, values, predict, run }
+    Procedure::new(Engine::Netns, predict, run).with(OPTIONS, values)
 }
 
 const OPTIONS: &[OptionRange] = &[LabOption::Delay.within(0..=1000)];
@@ -63,19 +62,28 @@ pub(in crate::lab) fn reply_timeout(setting: &Setting) -> Duration {
 }
 
 /// A client's socket, connected to the server's port 13. A receive waits for the given time.
-pub(in crate::lab) fn connect(transport: Transport, timeout: Duration) -> io::Result<Socket> {
-    let socket = client_socket(transport, timeout)?;
+pub(in crate::lab) fn connect(
+    recorder: &Recorder,
+    transport: Transport,
+    timeout: Duration,
+) -> io::Result<RecordedSocket> {
+    let client = client_socket(recorder, transport, timeout)?;
+    let server = SocketAddr::from(address(SERVER)).into();
     // However often the SYN is lost.
-    socket.connect_timeout(&SocketAddr::from(address(SERVER)).into(), PATIENCE + 10 * timeout)?;
-    Ok(socket)
+    client.socket.connect_timeout(&server, PATIENCE + 10 * timeout)?;
+    Ok(client)
 }
 
 /// A client's socket, bound to its host's address.
-pub(in crate::lab) fn client_socket(transport: Transport, timeout: Duration) -> io::Result<Socket> {
-    let socket = open(transport)?;
-    socket.set_read_timeout(Some(timeout))?;
-    socket.bind(&SocketAddr::from(SocketAddrV4::new(*address(CLIENT).ip(), 0)).into())?;
-    Ok(socket)
+pub(in crate::lab) fn client_socket(
+    recorder: &Recorder,
+    transport: Transport,
+    timeout: Duration,
+) -> io::Result<RecordedSocket> {
+    let client = RecordedSocket::open(recorder, CLIENT, transport)?;
+    client.socket.set_read_timeout(Some(timeout))?;
+    client.socket.bind(&SocketAddr::from((*address(CLIENT).ip(), 0)).into())?;
+    Ok(client)
 }
 
 #[cfg(test)]
@@ -88,11 +96,13 @@ mod tests {
     }
 
     fn labs() -> Vec<&'static Procedure> {
-        LABS.iter().filter_map(|lab| lab.on(Engine::Netns)).collect()
+        LABS.iter().filter_map(|lab| lab.procedure_on(Engine::Netns)).collect()
     }
 
     fn exchange() -> &'static Procedure {
-        crate::lab::find("exchange").and_then(|lab| lab.on(Engine::Netns)).expect("it runs here")
+        crate::lab::find("exchange")
+            .and_then(|lab| lab.procedure_on(Engine::Netns))
+            .expect("it runs here")
     }
 
     #[test]

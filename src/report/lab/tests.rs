@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::duration::Unit;
-use crate::lab::{LabOption, LabOptions, LabText, Prediction, Run, Value, never, no_values, run};
+use crate::lab::{LabOption, LabOptions, LabText, Prediction, Run, Value, run};
 use crate::trace::{Action, Event, Fate, Host, HostId, Loss, Packet, Trace};
 use serde_json::json;
 use std::sync::LazyLock;
@@ -278,16 +278,15 @@ static LAB: Lab = Lab {
                 vec![("delay", "20 ms".to_owned()), ("loss", format!("{loss} %"))]
             },
             predict,
-            run: |setting| Ok(observe(setting)),
+            run: |setting, run| {
+                observe(setting, run);
+                Ok(())
+            },
         },
-        Procedure {
-            engine: Engine::Netns,
-            uses_seed: never,
-            options: &[LabOption::Delay.within(0..=1000)],
-            values: no_values,
-            predict,
-            run: |_| Err(Obstacle::Missing("no namespaces here, run it as root".into())),
-        },
+        Procedure::new(Engine::Netns, predict, |_, _| {
+            Err(Obstacle::Missing("no namespaces here, run it as root".into()))
+        })
+        .with(&[LabOption::Delay.within(0..=1000)], |_| Vec::new()),
     ],
 };
 
@@ -299,8 +298,7 @@ fn predict(_: &Setting) -> Vec<Prediction> {
 }
 
 /// The loss decides whether the prediction holds.
-fn observe(setting: &Setting) -> Run {
-    let mut run = Run::default();
+fn observe(setting: &Setting, run: &mut Run) {
     let lost = setting.options.loss.is_some();
     run.observe(
         Transport::Tcp,
@@ -310,7 +308,6 @@ fn observe(setting: &Setting) -> Run {
     run.observe(Transport::Udp, "what came", "nothing");
     run.show(Transport::Tcp, "", trace(Fate::Arrived(vec![Duration::from_millis(20)])));
     run.show(Transport::Udp, "once", trace(Fate::Lost(Loss::Chance)));
-    run
 }
 
 fn trace(fate: Fate) -> Trace {
@@ -326,7 +323,7 @@ fn trace(fate: Fate) -> Trace {
 /// A run of it, which took a second.
 fn done(engine: Engine, options: LabOptions) -> FinishedRun {
     let setting = Setting { seed: 867, options };
-    let procedure = LAB.on(engine).expect("it runs there");
+    let procedure = LAB.procedure_on(engine).expect("it runs there");
     FinishedRun {
         report: run(&LAB, procedure, &setting),
         took: Duration::from_secs(1),

@@ -29,12 +29,8 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
     [both(Transport::Tcp, stream, 2), both(Transport::Udp, datagram, 1)].concat()
 }
 
-fn run(setting: &Setting) -> Result<Run, Obstacle> {
-    let mut run = Run::default();
-    for transport in Transport::BOTH {
-        exchange(setting, transport, &mut run)?;
-    }
-    Ok(run)
+fn run(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
+    Transport::BOTH.into_iter().try_for_each(|transport| exchange(setting, transport, run))
 }
 
 fn exchange(setting: &Setting, transport: Transport, run: &mut Run) -> Result<(), Obstacle> {

@@ -45,12 +45,10 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
 /// A busy machine makes fewer of them in a second than the thousands that an idle one does.
 const MIN_LOOP_DATAGRAMS: u64 = 100;
 
-fn run(setting: &Setting) -> Result<Run, Obstacle> {
-    let mut run = Run::default();
-    stream(setting, &mut run)?;
-    unguarded(setting, &mut run)?;
-    guarded(setting, &mut run)?;
-    Ok(run)
+fn run(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
+    stream(setting, run)?;
+    unguarded(setting, run)?;
+    guarded(setting, run)
 }
 
 /// As fast as it goes, since the question is how many there are.

@@ -1,23 +1,23 @@
 //! A server's host with two addresses, asked at the second one: on the real kernel between two network namespaces.
 
-use super::{A_REPLY, FROM, LOCAL, OURS, OURS_FROM, RECEIVES, ask_unconnected, source_of_reply};
+use super::{
+    A_REPLY, RECEIVES, REPLY_FROM, SERVICE_FROM, SERVICE_REPLY, SOCKET_AT, ask_unconnected,
+    source_of_reply,
+};
 use crate::lab::link::{CLIENT, SERVER};
 use crate::lab::loopback::{
-    PATIENCE, REPLY_OCTETS, answer, bind, ctime_reply, octet_count, octets, open, received, recv,
-    within_timeout,
+    CallError, PATIENCE, REPLY_OCTETS, RecordedSocket, ctime_reply, octet_count, octets, received,
+    recv,
 };
 use crate::lab::netns::{
     ADDRESSES, Network, QUIET_TIME, SECOND_ADDRESS, client_socket, conditions, failed, procedure,
     reply_timeout,
 };
-use crate::lab::recorder::Recorder;
 use crate::lab::{Obstacle, Prediction, Procedure, Run, Setting};
 use crate::reply::Reply;
 use crate::transport::Transport::{Tcp, Udp};
 use crate::transport::{PORT, Transport};
 use socket2::Socket;
-use std::io;
-use std::mem::MaybeUninit;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -29,23 +29,21 @@ pub(super) const PROCEDURE: Procedure = procedure(predict, run);
 fn predict(_: &Setting) -> Vec<Prediction> {
     let [_, first] = ADDRESSES;
     vec![
-        Prediction::is(Tcp, LOCAL, SECOND_ADDRESS.to_string()),
+        Prediction::is(Tcp, SOCKET_AT, SECOND_ADDRESS.to_string()),
         Prediction::is(Tcp, RECEIVES, octets(REPLY_OCTETS)),
-        Prediction::is(Tcp, OURS, A_REPLY),
+        Prediction::is(Tcp, SERVICE_REPLY, A_REPLY),
         Prediction::is(Udp, RECEIVES, "EAGAIN"),
-        Prediction::is(Udp, FROM, first.to_string()),
-        Prediction::is(Udp, OURS, A_REPLY),
-        Prediction::is(Udp, OURS_FROM, SECOND_ADDRESS.to_string()),
+        Prediction::is(Udp, REPLY_FROM, first.to_string()),
+        Prediction::is(Udp, SERVICE_REPLY, A_REPLY),
+        Prediction::is(Udp, SERVICE_FROM, SECOND_ADDRESS.to_string()),
     ]
 }
 
-fn run(setting: &Setting) -> Result<Run, Obstacle> {
-    let mut run = Run::default();
-    careless_stream(setting, &mut run)?;
-    ask_service(setting, Tcp, &mut run)?;
-    careless_datagrams(setting, &mut run)?;
-    ask_service(setting, Udp, &mut run)?;
-    Ok(run)
+fn run(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
+    careless_stream(setting, run)?;
+    ask_service(setting, Tcp, run)?;
+    careless_datagrams(setting, run)?;
+    ask_service(setting, Udp, run)
 }
 
 fn network(setting: &Setting) -> Result<Network, Obstacle> {
@@ -70,10 +68,10 @@ const WILDCARD: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 
 const CARELESS: &str = "a careless server";
 
 /// A server's socket, bound to the wildcard.
-fn server(network: &Network, transport: Transport) -> Result<Socket, Obstacle> {
+fn server(network: &Network, transport: Transport) -> Result<RecordedSocket, Obstacle> {
     network.on(SERVER, "bind to the wildcard", move |recorder| {
-        let socket = open(transport)?;
-        bind(recorder, transport, &socket, WILDCARD)?;
+        let socket = RecordedSocket::open(recorder, SERVER, transport)?;
+        socket.serve_at(WILDCARD)?;
         Ok(socket)
     })
 }
@@ -82,14 +80,13 @@ fn careless_stream(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     let (network, reply) = (network(setting)?, ctime_reply()?);
     let timeout = PATIENCE + reply_timeout(setting);
     let listener = server(&network, Tcp)?;
-    let serving = network.meanwhile(SERVER, "serve", move |recorder| {
-        let stream = answer(recorder, SERVER, Tcp, &listener, &reply)?;
-        let local = stream.map(|stream| stream.local_addr()).transpose()?;
-        Ok(local.and_then(|local| local.as_socket()))
+    let serving = network.meanwhile(SERVER, "serve", move |_| {
+        let stream = listener.answer(&reply)?;
+        Ok(stream.map(|stream| stream.local_address()).transpose()?)
     })?;
     let reply = ask_stream(&network, timeout)?;
     let local = serving.wait(timeout).map_err(failed("serve"))?;
-    run.observe(Tcp, LOCAL, local.map_or_else(String::new, |local| local.ip().to_string()));
+    run.observe(Tcp, SOCKET_AT, local.map_or_else(String::new, |local| local.ip().to_string()));
     run.observe(Tcp, RECEIVES, reply);
     show(&network, Tcp, CARELESS, run)
 }
@@ -98,25 +95,21 @@ fn careless_datagrams(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> 
     let (network, reply) = (network(setting)?, ctime_reply()?);
     let timeout = reply_timeout(setting);
     let socket = server(&network, Udp)?;
-    let serving = network.meanwhile(SERVER, "serve", move |recorder| {
-        (0..2).try_for_each(|_| answer_from_anywhere(recorder, &socket, &reply))
+    let serving = network.meanwhile(SERVER, "serve", move |_| {
+        Ok((0..2).try_for_each(|_| answer_from_anywhere(&socket, &reply))?)
     })?;
     let (reply, source) = ask_datagrams(&network, timeout)?;
     serving.wait(PATIENCE + timeout).map_err(failed("serve"))?;
     run.observe(Udp, RECEIVES, reply);
-    run.observe(Udp, FROM, source);
+    run.observe(Udp, REPLY_FROM, source);
     show(&network, Udp, CARELESS, run)
 }
 
 /// Answers one datagram without a thought of where it was sent to.
-fn answer_from_anywhere(recorder: &Recorder, socket: &Socket, reply: &Reply) -> io::Result<()> {
-    let take = || {
-        let (_, peer) = within_timeout(socket, || socket.recv_from(&mut [MaybeUninit::uninit()]))?;
-        peer.as_socket().ok_or_else(|| io::ErrorKind::Other.into())
-    };
-    let peer = recorder.call(SERVER, "recvfrom()", take, |peer| format!("from {}", peer.ip()))?;
-    let send = || socket.send_to(reply.octets(), &peer.into());
-    recorder.call(SERVER, "sendto(26)", send, |sent| octets(*sent))?;
+fn answer_from_anywhere(server: &RecordedSocket, reply: &Reply) -> Result<(), CallError> {
+    let from = |(_, peer): &(usize, SocketAddr)| format!("from {}", peer.ip());
+    let (_, peer) = server.receive_from("recvfrom()", from)?;
+    server.send_to(reply.octets(), peer)?;
     Ok(())
 }
 
@@ -126,11 +119,11 @@ fn ask_service(setting: &Setting, transport: Transport, run: &mut Run) -> Result
     let _serving = network.serve_at(SERVER, WILDCARD)?;
     let came = |reply: String| if reply.ends_with("octets") { A_REPLY.into() } else { reply };
     match transport {
-        Tcp => run.observe(Tcp, OURS, came(ask_stream(&network, PATIENCE + timeout)?)),
+        Tcp => run.observe(Tcp, SERVICE_REPLY, came(ask_stream(&network, PATIENCE + timeout)?)),
         Udp => {
             let (reply, source) = ask_datagrams(&network, timeout)?;
-            run.observe(Udp, OURS, came(reply));
-            run.observe(Udp, OURS_FROM, source);
+            run.observe(Udp, SERVICE_REPLY, came(reply));
+            run.observe(Udp, SERVICE_FROM, source);
         }
     }
     show(&network, transport, "daytime serve", run)
@@ -139,9 +132,9 @@ fn ask_service(setting: &Setting, transport: Transport, run: &mut Run) -> Result
 /// Asks over TCP: what the client receives.
 fn ask_stream(network: &Network, timeout: Duration) -> Result<String, Obstacle> {
     network.on(CLIENT, "ask", move |recorder| {
-        let socket = client_socket(Tcp, timeout)?;
-        recorder.connect(CLIENT, &socket, ASKED)?;
-        Ok(received(&recorder.receive(CLIENT, &socket, 512)))
+        let client = client_socket(recorder, Tcp, timeout)?;
+        client.connect(ASKED)?;
+        Ok(received(&client.receive(512)))
     })
 }
 
@@ -149,14 +142,14 @@ fn ask_stream(network: &Network, timeout: Duration) -> Result<String, Obstacle> 
 /// second comes from.
 fn ask_datagrams(network: &Network, timeout: Duration) -> Result<(String, String), Obstacle> {
     network.on(CLIENT, "ask over UDP", move |recorder| {
-        let connected = client_socket(Udp, timeout)?;
-        connected.connect(&ASKED.into())?;
-        let send = || connected.send(&[]);
-        recorder.call(CLIENT, "send(0), connected", send, |sent| octets(*sent))?;
-        let take = || recv(&connected, 512);
-        let reply = recorder.call(CLIENT, "recv(512), connected", take, octet_count);
-        let unconnected = client_socket(Udp, timeout)?;
-        ask_unconnected(recorder, &unconnected, ASKED)?;
-        Ok((received(&reply), source_of_reply(recorder, &unconnected)))
+        let connected = client_socket(recorder, Udp, timeout)?;
+        connected.socket.connect(&ASKED.into())?;
+        let send = |client: &Socket| client.send(&[]);
+        connected.call("send(0), connected", send, |sent| octets(*sent))?;
+        let receive = |client: &Socket| recv(client, 512);
+        let reply = connected.call("recv(512), connected", receive, octet_count);
+        let unconnected = client_socket(recorder, Udp, timeout)?;
+        ask_unconnected(&unconnected, ASKED)?;
+        Ok((received(&reply), source_of_reply(&unconnected)))
     })
 }

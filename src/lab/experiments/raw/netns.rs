@@ -42,12 +42,8 @@ fn predict(_: &Setting) -> Vec<Prediction> {
     [both(Tcp, "SYN").to_vec(), both(Udp, "datagram").to_vec(), vec![datagram]].concat()
 }
 
-fn run(setting: &Setting) -> Result<Run, Obstacle> {
-    let mut run = Run::default();
-    for transport in Transport::BOTH {
-        listen_in(setting, transport, &mut run)?;
-    }
-    Ok(run)
+fn run(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
+    Transport::BOTH.into_iter().try_for_each(|transport| listen_in(setting, transport, run))
 }
 
 fn listen_in(setting: &Setting, transport: Transport, run: &mut Run) -> Result<(), Obstacle> {
@@ -90,7 +86,7 @@ fn compare_copies(copies: &[Vec<u8>], trace: &Trace) -> String {
 fn exchange(network: &Network, transport: Transport) -> Result<(Vec<Vec<u8>>, String), Obstacle> {
     let _serving = network.serve(SERVER)?;
     let raw = network.on(SERVER, "open a raw socket", move |recorder| {
-        recorder.call(SERVER, &call(transport), || open(transport), |_| "opened".into())
+        Ok(recorder.call(SERVER, &call(transport), || open(transport), |_| "opened".into())?)
     })?;
     let (stop, stopped) = mpsc::channel();
     let reading = network
@@ -122,7 +118,7 @@ fn without_capabilities(network: &Network, transport: Transport) -> Result<Strin
         sys::drop_capabilities()?;
         let call = format!("{}, unprivileged", call(transport));
         let opened = recorder.call(SERVER, &call, || open(transport), |_| "opened".into());
-        Ok(outcome(&opened, |_| "opened".into()))
+        Ok(outcome(&opened, "opened"))
     })?;
     tried.wait(PATIENCE).map_err(failed(what))
 }

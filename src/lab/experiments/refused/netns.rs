@@ -1,6 +1,6 @@
 //! A closed port on the real kernel, between two network namespaces.
 
-use super::{ASKED_FOR, CONNECT, CONNECTED, UNCONNECTED};
+use super::{CONNECT, CONNECTED, UNCONNECTED, WITH_IP_RECVERR};
 use crate::lab::analysis::{arrival, count, first_packet};
 use crate::lab::link::{CLIENT, SERVER};
 use crate::lab::loopback::{PATIENCE, octet_count, octets, outcome, received, recv};
@@ -9,10 +9,10 @@ use crate::lab::netns::{
 };
 use crate::lab::packet::{Kind, kind};
 use crate::lab::{Obstacle, Prediction, Procedure, Run, Setting};
-use crate::sys;
 use crate::trace::{Packet, Trace};
 use crate::transport::Transport::{Tcp, Udp};
 use ClientSocket::{Connected, Reporting, Unconnected};
+use socket2::Socket;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -24,27 +24,25 @@ fn predict(_: &Setting) -> Vec<Prediction> {
         Prediction::is(Tcp, CONNECT, "ECONNREFUSED"),
         Prediction::is(Tcp, "what comes back", "RST"),
         Prediction::is(Udp, UNCONNECTED, "EAGAIN"),
-        Prediction::is(Udp, ASKED_FOR, "ECONNREFUSED"),
+        Prediction::is(Udp, WITH_IP_RECVERR, "ECONNREFUSED"),
         Prediction::is(Udp, CONNECTED, "ECONNREFUSED"),
         Prediction::is(Udp, "what comes back", icmp),
         Prediction::is(Udp, "ICMP messages", (3, "message")),
     ]
 }
 
-fn run(setting: &Setting) -> Result<Run, Obstacle> {
-    let mut run = Run::default();
-    stream(setting, &mut run)?;
-    datagram(setting, &mut run)?;
-    Ok(run)
+fn run(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
+    stream(setting, run)?;
+    datagram(setting, run)
 }
 
 fn stream(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     let network = Network::new(conditions(setting), setting)?;
     let timeout = reply_timeout(setting);
     let connected = network.on(CLIENT, "connect", move |recorder| {
-        let connect = || connect(Tcp, timeout);
+        let connect = || connect(recorder, Tcp, timeout);
         let connected = recorder.call(CLIENT, "connect()", connect, |_| "connected".into());
-        Ok(outcome(&connected, |_| "connected".into()))
+        Ok(outcome(&connected, "connected"))
     })?;
     run.observe(Tcp, CONNECT, connected);
     let trace = network.trace();
@@ -56,7 +54,7 @@ fn stream(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
 fn datagram(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     let network = Network::new(conditions(setting), setting)?;
     for (socket, what) in
-        [(Unconnected, UNCONNECTED), (Reporting, ASKED_FOR), (Connected, CONNECTED)]
+        [(Unconnected, UNCONNECTED), (Reporting, WITH_IP_RECVERR), (Connected, CONNECTED)]
     {
         let before = unreachable(&network.trace()).count();
         run.observe(Udp, what, ask(&network, socket, reply_timeout(setting))?);
@@ -90,23 +88,22 @@ enum ClientSocket {
 /// Sends an empty datagram to the closed port. Returns what the next receive gives.
 fn ask(network: &Network, socket: ClientSocket, timeout: Duration) -> Result<String, Obstacle> {
     network.on(CLIENT, "ask over UDP", move |recorder| {
-        let is_connected = socket == Connected;
-        let name = if is_connected { "connected" } else { "unconnected" };
-        let client =
-            if is_connected { connect(Udp, timeout)? } else { client_socket(Udp, timeout)? };
-        if socket == Reporting {
-            let set = || sys::report_errors(&client);
-            recorder.call(CLIENT, "setsockopt(IP_RECVERR)", set, |()| "set".into())?;
-        }
-        let send = || match socket {
-            Connected => client.send(&[]),
-            Reporting | Unconnected => {
-                client.send_to(&[], &SocketAddr::from(address(SERVER)).into())
-            }
+        let name = if socket == Connected { "connected" } else { "unconnected" };
+        let client = match socket {
+            Connected => connect(recorder, Udp, timeout)?,
+            Reporting | Unconnected => client_socket(recorder, Udp, timeout)?,
         };
-        recorder.call(CLIENT, &format!("send(), {name}"), send, |sent| octets(*sent))?;
-        let receive = || recv(&client, 64);
-        Ok(received(&recorder.call(CLIENT, &format!("recv(), {name}"), receive, octet_count)))
+        if socket == Reporting {
+            client.report_errors()?;
+        }
+        let at = SocketAddr::from(address(SERVER)).into();
+        let send = |client: &Socket| match socket {
+            Connected => client.send(&[]),
+            Reporting | Unconnected => client.send_to(&[], &at),
+        };
+        client.call(&format!("send(), {name}"), send, |sent| octets(*sent))?;
+        let receive = |client: &Socket| recv(client, 64);
+        Ok(received(&client.call(&format!("recv(), {name}"), receive, octet_count)))
     })
 }
 
@@ -119,7 +116,8 @@ mod tests {
     fn what_does_not_come_is_an_observation_and_ends_no_run() {
         // The SYN, which is repeated, and the first question, which is not: no ICMP message comes for that.
         let options = LabOptions { drop: vec![1], ..LabOptions::default() };
-        let run = match run(&Setting { seed: 1, options }) {
+        let procedure = PROCEDURE;
+        let run = match procedure.perform(&Setting { seed: 1, options }) {
             Err(Obstacle::Missing(missing)) => return eprintln!("skipped: {missing}"),
             run => run.expect("nothing is in the way"),
         };
@@ -129,7 +127,7 @@ mod tests {
             (Tcp, CONNECT, refused()),
             (Tcp, "what comes back", "RST".into()),
             (Udp, UNCONNECTED, "EAGAIN".into()),
-            (Udp, ASKED_FOR, refused()),
+            (Udp, WITH_IP_RECVERR, refused()),
             (Udp, CONNECTED, refused()),
             (Udp, "what comes back", "ICMP port unreachable".into()),
             (Udp, "ICMP messages", (2, "message").into()),

@@ -1,6 +1,6 @@
 //! The link is cut before the reply comes, on the real kernel between two network namespaces.
 
-use super::{GROWTH, OF_CLIENT, Probes, RECV, REPLY_RESENT, observe};
+use super::{CLIENT_PACKETS, RECV, REPLY_RESENT, WAIT_GROWTH, observe};
 use crate::lab::analysis::replies;
 use crate::lab::link::{CLIENT, Conditions, Fault, SERVER};
 use crate::lab::loopback::{PATIENCE, received};
@@ -9,9 +9,12 @@ use crate::lab::{Expected, Obstacle, Prediction, Procedure, Run, Setting, Value}
 use crate::transport::Transport::{self, Tcp, Udp};
 
 /// The waits double, but a busy machine makes one look longer, and then the next one shorter.
-const GROWS: f64 = 1.25;
+const MIN_GROWTH: f64 = 1.25;
 
-/// So many show that the waits grow, the first being a probe.
+/// The first repetition may be a probe, and the wait after it as long again (RFC 8985, section 7.3).
+const PROBES: usize = 1;
+
+/// This number of repetitions shows that the waits grow, the first being a probe.
 const REPETITIONS: usize = 3;
 
 pub(super) const PROCEDURE: Procedure = procedure(predict, run);
@@ -22,21 +25,17 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
     let after = (if is_late(setting) { 3 } else { 0 }, "packet");
     vec![
         Prediction::is(Tcp, RECV, "EAGAIN"),
-        Prediction::new(Tcp, OF_CLIENT, Expected::between(none("packet"), after)),
+        Prediction::new(Tcp, CLIENT_PACKETS, Expected::between(none("packet"), after)),
         Prediction::new(Tcp, REPLY_RESENT, Expected::at_least((2, "time"))),
-        Prediction::new(Tcp, GROWTH, Expected::at_least(Value::share(GROWS))),
+        Prediction::new(Tcp, WAIT_GROWTH, Expected::at_least(Value::share(MIN_GROWTH))),
         Prediction::is(Udp, RECV, "EAGAIN"),
-        Prediction::is(Udp, OF_CLIENT, none("packet")),
+        Prediction::is(Udp, CLIENT_PACKETS, none("packet")),
         Prediction::is(Udp, REPLY_RESENT, none("time")),
     ]
 }
 
-fn run(setting: &Setting) -> Result<Run, Obstacle> {
-    let mut run = Run::default();
-    for transport in Transport::BOTH {
-        cut(setting, transport, &mut run)?;
-    }
-    Ok(run)
+fn run(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
+    Transport::BOTH.into_iter().try_for_each(|transport| cut(setting, transport, run))
 }
 
 fn cut(setting: &Setting, transport: Transport, run: &mut Run) -> Result<(), Obstacle> {
@@ -46,17 +45,41 @@ fn cut(setting: &Setting, transport: Transport, run: &mut Run) -> Result<(), Obs
     let timeout = reply_timeout(setting);
     // The socket stays open until all is seen: its end would be a packet of the client.
     let (came, _socket) = network.on(CLIENT, "ask", move |recorder| {
-        let socket = connect(transport, timeout)?;
+        let client = connect(recorder, transport, timeout)?;
         if transport == Udp {
-            socket.send(&[])?;
+            client.socket.send(&[])?;
         }
-        Ok((received(&recorder.receive(CLIENT, &socket, 512)), socket))
+        Ok((received(&client.receive(512)), client))
     })?;
     if transport == Tcp {
         network.recorder.wait(PATIENCE + 15 * network.round_trip(), |trace| {
             replies(trace).count() > REPETITIONS
         })?;
     }
-    observe(run, transport, came, Probes::One, network.trace());
+    observe(run, transport, came, PROBES, network.trace());
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::finding::compare;
+    use crate::lab::{LabOptions, Verdict};
+    use std::time::Duration;
+
+    #[test]
+    fn a_long_delay_shows_the_growth_of_the_waits_before_the_server_gives_up() {
+        let delay = Some(Duration::from_millis(400));
+        let setting = Setting { seed: 1, options: LabOptions { delay, ..LabOptions::default() } };
+        let procedure = PROCEDURE;
+        let run = match procedure.perform(&setting) {
+            Err(Obstacle::Missing(missing)) => return eprintln!("skipped: {missing}"),
+            run => run.expect("nothing is in the way"),
+        };
+        let findings = compare((procedure.predict)(&setting), &run.observed);
+        assert_eq!(findings.len(), 7);
+        for finding in findings {
+            assert_eq!(finding.verdict, Verdict::AsPredicted, "{finding:?}");
+        }
+    }
 }

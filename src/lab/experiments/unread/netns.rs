@@ -3,7 +3,7 @@
 
 use crate::lab::analysis::{count, replies, sent_by};
 use crate::lab::link::{CLIENT, Conditions, Fault, SERVER};
-use crate::lab::loopback::{PATIENCE, accept, octets, open, outcome, received, within_timeout};
+use crate::lab::loopback::{PATIENCE, RecordedSocket, octets, outcome, received, within_timeout};
 use crate::lab::netns::{Network, address, conditions, connect, failed, procedure, reply_timeout};
 use crate::lab::packet::{Control, Kind, kind};
 use crate::lab::recorder::Recorder;
@@ -41,11 +41,9 @@ fn predict(_: &Setting) -> Vec<Prediction> {
     ]
 }
 
-fn run(setting: &Setting) -> Result<Run, Obstacle> {
-    let mut run = Run::default();
-    stream(setting, &mut run)?;
-    datagram(setting, &mut run)?;
-    Ok(run)
+fn run(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
+    stream(setting, run)?;
+    datagram(setting, run)
 }
 
 fn network(setting: &Setting) -> Result<Network, Obstacle> {
@@ -55,18 +53,19 @@ fn network(setting: &Setting) -> Result<Network, Obstacle> {
 fn stream(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     let network = network(setting)?;
     let timeout = PATIENCE + 2 * network.round_trip();
-    let listener = network.on(SERVER, "listen", |_| listen())?;
+    let listener = network.on(SERVER, "listen", listen)?;
     let closing = network.meanwhile(SERVER, "serve", move |recorder| {
-        reply_and_close(accept(&listener)?.0, recorder)
+        let accepted = within_timeout(&listener, || listener.accept())?;
+        reply_and_close(RecordedSocket::of(recorder, SERVER, Tcp, accepted.0))
     })?;
     let (read, end) = network.on(CLIENT, "ask", move |recorder| {
-        let stream = connect(Tcp, timeout)?;
-        recorder.send(CLIENT, &stream, QUESTION)?;
+        let stream = connect(recorder, Tcp, timeout)?;
+        stream.send(QUESTION)?;
         let mut all = 0;
         loop {
-            match recorder.receive(CLIENT, &stream, 512) {
+            match stream.receive(512) {
                 Ok(part) if !part.is_empty() => all += part.len(),
-                ended => return Ok((all, outcome(&ended, |_| "end".into()))),
+                ended => return Ok((all, outcome(&ended, "end"))),
             }
         }
     })?;
@@ -77,21 +76,22 @@ fn stream(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     Ok(())
 }
 
-fn listen() -> io::Result<Socket> {
-    let listener = open(Tcp)?;
-    listener.bind(&SocketAddr::from(address(SERVER)).into())?;
-    listener.listen(1)?;
-    Ok(listener)
+fn listen(recorder: &Recorder) -> io::Result<Socket> {
+    let RecordedSocket { socket, .. } = RecordedSocket::open(recorder, SERVER, Tcp)?;
+    socket.bind(&SocketAddr::from(address(SERVER)).into())?;
+    socket.listen(1)?;
+    Ok(socket)
 }
 
 /// Replies to a question that it leaves unread, and closes.
-fn reply_and_close(stream: Socket, recorder: &Recorder) -> io::Result<()> {
-    stream.set_read_timeout(Some(PATIENCE))?;
+fn reply_and_close(stream: RecordedSocket) -> io::Result<()> {
+    stream.socket.set_read_timeout(Some(PATIENCE))?;
     // The question has arrived, and stays in the receive buffer.
-    let peek = || within_timeout(&stream, || stream.peek(&mut [MaybeUninit::uninit()]));
-    recorder.call(SERVER, "recv(1), MSG_PEEK", peek, |taken| octets(*taken))?;
-    recorder.send(SERVER, &stream, REPLY)?;
-    recorder.close_with(SERVER, stream, "0");
+    let mut room = [MaybeUninit::uninit()];
+    let peek = |stream: &Socket| within_timeout(stream, || stream.peek(&mut room));
+    stream.call("recv(1), MSG_PEEK", peek, |taken| octets(*taken))?;
+    stream.send(REPLY)?;
+    stream.close_with("0");
     Ok(())
 }
 
@@ -122,9 +122,9 @@ fn datagram(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     let _serving = network.serve(SERVER)?;
     let timeout = reply_timeout(setting);
     let came = network.on(CLIENT, "ask", move |recorder| {
-        let socket = connect(Udp, timeout)?;
-        recorder.send(CLIENT, &socket, QUESTION)?;
-        Ok(received(&recorder.receive(CLIENT, &socket, 512)))
+        let client = connect(recorder, Udp, timeout)?;
+        client.send(QUESTION)?;
+        Ok(received(&client.receive(512)))
     })?;
     let trace = network.trace();
     let others = sent_by(&trace, SERVER).filter(|(_, it)| kind(&it.octets).octets() == 0);
