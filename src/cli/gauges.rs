@@ -1,7 +1,7 @@
 //! What a running server is asked for beside its counters: its clock, its limits, its descriptors.
 
 use super::descriptors::descriptor_limit;
-use crate::clock::Clock;
+use crate::clock::{Clock, Health};
 use crate::limit::Limits;
 use crate::metrics::Metrics;
 use crate::report::counters::{self, Gauges};
@@ -47,7 +47,7 @@ impl Source {
         Gauges {
             started: self.started,
             limits: self.limits,
-            synchronised: Clock::System.is_synchronised(),
+            synchronised: Clock::System.health().ok().map(|health| health == Health::Synchronised),
             open_descriptors: self.without_clients.get().map(|open| open + clients()),
             max_descriptors: self.max_descriptors,
         }
