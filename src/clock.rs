@@ -48,11 +48,11 @@ pub struct Reading {
 pub enum Leap {
     /// None is announced.
     #[default]
-    None,
+    None = 0,
     /// A second 60 will be added.
-    Added,
+    Added = 1,
     /// Second 59 will be left out.
-    Deleted,
+    Deleted = 2,
 }
 
 /// How well the clock is kept (NIST's digit H).
@@ -60,11 +60,11 @@ pub enum Leap {
 pub enum Health {
     /// The kernel says that it is synchronised, to 5 seconds or better.
     #[default]
-    Synchronised,
+    Synchronised = 0,
     /// Not synchronised, but the kernel still bounds the error by 5 seconds.
-    WithinFiveSeconds,
+    WithinFiveSeconds = 1,
     /// The kernel has no such bound, or the system cannot tell: the error is unknown.
-    Unknown,
+    Unknown = 3,
 }
 
 impl Clock {

@@ -3,7 +3,7 @@
 use super::plural;
 use crate::reply::Printable;
 use crate::syntax::{Flag, Flags, Form, Marker, Recognised, ReplyTime, TimeCode, Unrecognised};
-use chrono::{Datelike, NaiveDateTime, Weekday};
+use chrono::NaiveDateTime;
 use std::time::Duration;
 use textwrap::{Options, WordSplitter};
 
@@ -75,8 +75,7 @@ pub(crate) fn faults(recognised: &Recognised) -> Vec<String> {
     let unhealthy = distrust
         .unhealthy
         .map(|digit| format!("server reports itself unhealthy (H={digit}): {}", health(digit)));
-    let contradictions = distrust.contradictions.iter();
-    let contradictions = contradictions.filter_map(|flag| contradiction(flag, recognised));
+    let contradictions = distrust.contradictions.iter().map(|flag| contradiction(flag, recognised));
     unhealthy.into_iter().chain(contradictions).collect()
 }
 
@@ -86,6 +85,7 @@ fn rfc3339(time: NaiveDateTime) -> String {
 
 fn meaning(recognised: &Recognised) -> String {
     let time = time(recognised);
+    let has = |flag| recognised.flags.contains(flag);
     match (recognised.time, recognised.zone.as_deref()) {
         (ReplyTime::Instant { .. }, Some(zone)) if zone.starts_with(['+', '-']) => {
             format!("{time}: it names the offset, {zone}")
@@ -94,33 +94,25 @@ fn meaning(recognised: &Recognised) -> String {
             let ahead = (local - utc.naive_utc()).num_minutes();
             let sign = if ahead < 0 { '-' } else { '+' };
             let (hours, minutes) = (ahead.abs() / 60, ahead.abs() % 60);
-            format!(
-                "{time}: it names its zone, {} ({sign}{hours:02}:{minutes:02})",
-                zone.unwrap_or("")
-            )
+            let zone = zone.unwrap_or("");
+            format!("{time}: it names its zone, {zone} ({sign}{hours:02}:{minutes:02})")
         }
-        (ReplyTime::WallClock { .. }, _) if recognised.flags.contains(Flag::Truncated) => {
-            format!("{time} on a wall clock somewhere: the line is cut, its zone may be missing")
+        (ReplyTime::WallClock { .. }, zone) => {
+            let why = match zone {
+                _ if has(Flag::Truncated) => "the line is cut, its zone may be missing".to_owned(),
+                None => "it names no zone".to_owned(),
+                Some(zone) if has(Flag::ZoneConflict) => {
+                    format!("another zone stands beside {zone}")
+                }
+                Some(zone) => format!("the name {zone} does not fix the offset"),
+            };
+            format!("{time} on a wall clock somewhere: {why}")
         }
-        (ReplyTime::WallClock { .. }, None) => {
-            format!("{time} on a wall clock somewhere: it names no zone")
-        }
-        (ReplyTime::WallClock { .. }, Some(zone))
-            if recognised.flags.contains(Flag::ZoneConflict) =>
-        {
-            format!("{time} on a wall clock somewhere: another zone stands beside {zone}")
-        }
-        (ReplyTime::WallClock { .. }, Some(zone)) => {
-            format!("{time} on a wall clock somewhere: the name {zone} does not fix the offset")
-        }
-        (ReplyTime::Ambiguous { candidates }, None) => {
-            format!("{time}: {}", candidates.uncertainty())
-        }
-        (ReplyTime::Ambiguous { candidates }, Some(zone)) => {
-            let unknown = recognised.flags.contains(Flag::ZoneUnknown);
+        (ReplyTime::Ambiguous { candidates }, zone) => {
+            let unknown = has(Flag::ZoneUnknown);
             let fixed = if unknown { "which does not fix the offset" } else { "which is known" };
-            let uncertainty = candidates.uncertainty();
-            format!("{time}: {uncertainty}; it names its zone, {zone}, {fixed}")
+            let zone = zone.map(|zone| format!("; it names its zone, {zone}, {fixed}"));
+            format!("{time}: {}{}", candidates.uncertainty(), zone.unwrap_or_default())
         }
     }
 }
@@ -222,36 +214,19 @@ fn notes(recognised: &Recognised) -> Vec<String> {
     faults(recognised).into_iter().chain(others).collect()
 }
 
-fn contradiction(flag: Flag, recognised: &Recognised) -> Option<String> {
-    match flag {
-        Flag::WeekdayMismatch => Some(match (recognised.weekday, recognised.naive()) {
-            (Some(named), Some(date)) => format!(
-                "it contradicts itself: it says {}, but {} was a {}",
-                weekday_name(named),
-                date.date(),
-                weekday_name(date.weekday())
-            ),
-            _ => "it contradicts itself: neither date has that weekday".to_owned(),
-        }),
-        Flag::MjdMismatch => {
-            Some("it contradicts itself: the Modified Julian Date is another day's".to_owned())
+fn contradiction(flag: Flag, recognised: &Recognised) -> String {
+    let what = match (flag, recognised.weekday, recognised.naive()) {
+        (Flag::WeekdayMismatch, Some(named), Some(time)) => {
+            let date = time.date();
+            // The first day of a week that begins with it has the name.
+            let named = date.week(named).first_day().format("%A");
+            format!("it says {named}, but {date} was a {}", date.format("%A"))
         }
-        Flag::ZoneConflict => Some("it contradicts itself: it names two zones".to_owned()),
-        other if other.is_contradiction() => Some("it contradicts itself".to_owned()),
-        _ => None,
-    }
-}
-
-fn weekday_name(weekday: Weekday) -> &'static str {
-    match weekday {
-        Weekday::Mon => "Monday",
-        Weekday::Tue => "Tuesday",
-        Weekday::Wed => "Wednesday",
-        Weekday::Thu => "Thursday",
-        Weekday::Fri => "Friday",
-        Weekday::Sat => "Saturday",
-        Weekday::Sun => "Sunday",
-    }
+        (Flag::WeekdayMismatch, ..) => "neither date has that weekday".to_owned(),
+        (Flag::MjdMismatch, ..) => "the Modified Julian Date is another day's".to_owned(),
+        _ => "it names two zones".to_owned(),
+    };
+    format!("it contradicts itself: {what}")
 }
 
 const LEAP_SECOND_ADDED: &str = "a leap second is announced for the end of the month";

@@ -25,11 +25,7 @@ pub(super) fn print(time: &DateTime<Zone>) -> Result<Reply, ReplyError> {
 
 pub(super) fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
     let weekday = cursor.weekday_before_date();
-    let basic = cursor.optional(basic);
-    let parts = match basic {
-        Some(parts) => parts,
-        None => extended(cursor)?,
-    };
+    let parts = cursor.optional(basic).map_or_else(|| extended(cursor), Ok)?;
     let zone = ZoneText::read_after_time(cursor);
     let zone = ZoneText::merged(zone, cursor.optional(zone_in_brackets).flatten());
     let weekday = weekday.or(parts.weekday).or_else(|| cursor.weekday_after());
@@ -51,10 +47,7 @@ fn extended<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
         cursor.comma_and_spaces()?;
     }
     let weekday = cursor.weekday_before();
-    let time = match cursor.optional(basic_time) {
-        Some(time) => time,
-        None => cursor.time()?,
-    };
+    let time = cursor.optional(basic_time).map_or_else(|| cursor.time(), Ok)?;
     Ok(Parts { weekday, ..Parts::new(Form::Rfc3339, date, time) })
 }
 
