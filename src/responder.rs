@@ -146,7 +146,7 @@ mod tests {
         let mut responder = Responder::new(Clock::System, Syntax::Rfc3339, Zone::UTC, false);
         let stale = Reply::line("a second ago").expect("a line");
         let now = Clock::System.system_time().expect("now");
-        let tick_end = now + Duration::from_secs(60);
+        let tick_end = now + Duration::from_mins(1);
         let formed = Instant::now().checked_sub(Duration::from_secs(1)).expect("up for a second");
         responder.last = Some(LastReply { formed, asked: now, tick_end, reply: stale });
         assert_ne!(responder.reply(Instant::now()).expect("a time").octets(), b"a second ago\r\n");

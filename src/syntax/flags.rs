@@ -93,9 +93,9 @@ impl fmt::Display for Flag {
         match self {
             Self::LeapWarning { seconds } => write!(f, "{}{seconds:+}", Self::LEAP_WARNING),
             Self::Unhealthy { digit } => write!(f, "{}{digit}", Self::UNHEALTHY),
-            named => {
-                let mut names = Self::NAMED.iter().filter(|(flag, _)| flag == named);
-                f.pad(names.next().map_or("", |(_, name)| name))
+            plain => {
+                let named = Self::NAMED.iter().find(|(flag, _)| flag == plain);
+                f.pad(named.map_or("", |(_, name)| name))
             }
         }
     }

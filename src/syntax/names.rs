@@ -7,7 +7,7 @@
 //! Finnish `marraskuuta` begins with it too. `tests/suite/languages.rs` reads the dates that date(1) prints in
 //! each language.
 
-use super::utc_offset::rfc822;
+use super::utc_offset::rfc822_hours;
 use chrono::Weekday;
 
 /// A name that was read.
@@ -131,7 +131,7 @@ fn ends_word(rest: &[u8]) -> bool {
         [b'+' | b'-' | b'_', word @ ..] => {
             let length = word.iter().take_while(|octet| octet.is_ascii_alphanumeric()).count();
             let word = str::from_utf8(&word[..length]).unwrap_or_default();
-            rfc822(word).is_some() || (word.len() == 4 && word.parse::<u16>().is_ok())
+            rfc822_hours(word).is_some() || (word.len() == 4 && word.parse::<u16>().is_ok())
         }
         [next, ..] => !next.is_ascii_alphanumeric(),
         [] => true,

@@ -13,16 +13,17 @@ use chrono::{Datelike, NaiveDate, Weekday};
 
 pub(super) fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
     let mut other = *cursor;
-    match (time_first(cursor), date_first(&mut other)) {
-        (Ok(_), Ok(_)) => cursor.blame(DISTINCT, 0),
-        (Err(cut), Ok(_)) if cut.at_end => cursor.blame(DISTINCT, 0),
-        (Ok(parts), Err(_)) => Ok(parts),
+    let parts = match (time_first(cursor), date_first(&mut other)) {
+        (Ok(_), Ok(_)) => return cursor.blame(DISTINCT, 0),
+        (Err(cut), Ok(_)) if cut.at_end => return cursor.blame(DISTINCT, 0),
+        (Ok(parts), Err(_)) => parts,
         (Err(_), Ok(parts)) => {
             *cursor = other;
-            Ok(parts)
+            parts
         }
-        (Err(wrong_time), Err(wrong_date)) => Err(wrong_time.or_further(wrong_date)),
-    }
+        (Err(wrong_time), Err(wrong_date)) => return Err(wrong_time.or_further(wrong_date)),
+    };
+    Ok(parts)
 }
 
 /// In 16.05.11 12.30.00 either may be the date.

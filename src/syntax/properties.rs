@@ -201,7 +201,7 @@ fn may_be_vague(syntax: &Syntax, read: &Recognised) -> bool {
     match syntax {
         Syntax::Ctime => read.zone.is_none(),
         Syntax::Rfc867 | Syntax::Smtp => {
-            let vague = |zone: &str| alphabetic(zone) && utc_offset::rfc822(zone).is_none();
+            let vague = |zone: &str| alphabetic(zone) && utc_offset::rfc822_hours(zone).is_none();
             read.zone.as_deref().is_some_and(vague)
         }
         _ => false,

@@ -71,13 +71,14 @@ pub fn recognise(reply: &[u8]) -> Result<Recognised<'_>, Unrecognised> {
 /// The first form that fits the whole line; else the one that leaves the least of it over; else what kept
 /// the one that came furthest from fitting.
 fn read<'a>(frame: &Frame<'a>) -> Result<Recognised<'a>, Mismatch> {
-    let (mut partial, mut failure) = (None, Mismatch::new("a date and time", 0, 0));
+    let nothing = Mismatch { expected: "a date and time", at: 0, reached: 0, at_end: false };
+    let (mut partial, mut failure) = (None, nothing);
     let mut start = Cursor::new(frame.line, frame.ended);
     start.skip_spaces();
     for reader in READERS {
         let mut cursor = start;
-        let parts = reader(&mut cursor);
-        let judged = parts.and_then(|parts| Ok((parts, parts.judge(cursor.flags)?)));
+        let parts = reader(&mut cursor).map(|parts| Parts { flags: cursor.flags, ..parts });
+        let judged = parts.and_then(|parts| Ok((parts, parts.judge()?)));
         let read = cursor.since(0).trim_ascii_end().len();
         match judged {
             Ok((_, recognised)) if cursor.has_only_spaces_left() => return Ok(recognised),
@@ -96,7 +97,8 @@ fn read<'a>(frame: &Frame<'a>) -> Result<Recognised<'a>, Mismatch> {
 }
 
 fn wrong_end(cursor: &Cursor) -> Mismatch {
-    Mismatch::new("the end of the line", cursor.at(), cursor.at())
+    let expected = "the end of the line";
+    Mismatch { expected, at: cursor.at(), reached: cursor.at(), at_end: false }
 }
 
 /// Whether the rest of the line leaves the time unchanged. It must not continue the last word, must not begin

@@ -284,30 +284,38 @@ pub(super) struct Parts<'a> {
     pub time: Time,
     pub zone: Option<ZoneText<'a>>,
     pub code: Option<TimeCode>,
+    pub flags: Flags,
 }
 
 impl<'a> Parts<'a> {
     pub(super) fn new(form: Form, dates: impl Into<Dates>, time: Time) -> Self {
-        Self { form, weekday: None, dates: dates.into(), time, zone: None, code: None }
+        let flags = Flags::default();
+        Self { form, weekday: None, dates: dates.into(), time, zone: None, code: None, flags }
     }
 
-    /// Puts the parts together; the flags are what was noticed on the way.
-    pub(super) fn judge(self, mut flags: Flags) -> Result<Recognised<'a>, Mismatch> {
-        let (dates, clock) = (self.dates_by_weekday(&mut flags), self.time.clock);
+    /// Puts the parts together.
+    pub(super) fn judge(mut self) -> Result<Recognised<'a>, Mismatch> {
+        let (dates, clock) = (self.dates_by_weekday(), self.time.clock);
         let time = if dates.count == 1 {
             self.certain_time(dates.earliest().and_time(clock))?
         } else {
-            flags.add(Flag::AmbiguousDate);
+            self.flags.add(Flag::AmbiguousDate);
             ReplyTime::Ambiguous { candidates: Candidates { dates, clock } }
         };
-        let leap = clock.nanosecond() >= 1_000_000_000;
+        let leap = self.time.clock.nanosecond() >= 1_000_000_000;
         if leap && !may_be_leap(time) {
             let expected = "a second up to 59: second 60 comes at 23:59 UTC only";
-            return Err(Mismatch::new(expected, self.time.at, usize::MAX));
+            return Err(Mismatch {
+                expected,
+                at: self.time.at,
+                reached: usize::MAX,
+                at_end: false,
+            });
         }
-        flags.add_if(leap, Flag::LeapSecond);
-        flags.add_if(self.zone.is_some_and(|zone| zone.offset.is_none()), Flag::ZoneUnknown);
-        flags.add_if(self.zone.is_some_and(|zone| zone.conflict), Flag::ZoneConflict);
+        self.flags.add_if(leap, Flag::LeapSecond);
+        let unknown = self.zone.is_some_and(|zone| zone.offset.is_none());
+        self.flags.add_if(unknown, Flag::ZoneUnknown);
+        self.flags.add_if(self.zone.is_some_and(|zone| zone.conflict), Flag::ZoneConflict);
         Ok(Recognised {
             form: self.form,
             time,
@@ -315,15 +323,15 @@ impl<'a> Parts<'a> {
             weekday: self.weekday,
             resolution: resolution(self.time.fraction_digits),
             code: self.code,
-            flags,
+            flags: self.flags,
         })
     }
 
     /// The weekday chooses among several dates, or is checked against the one.
-    fn dates_by_weekday(&self, flags: &mut Flags) -> Dates {
+    fn dates_by_weekday(&mut self) -> Dates {
         let Some(weekday) = self.weekday else { return self.dates };
         let fitting = self.dates.keep_if(|date| date.weekday() == weekday);
-        flags.add_if(fitting.is_none(), Flag::WeekdayMismatch);
+        self.flags.add_if(fitting.is_none(), Flag::WeekdayMismatch);
         fitting.unwrap_or(self.dates)
     }
 
@@ -333,9 +341,11 @@ impl<'a> Parts<'a> {
         };
         // RFC 3339, which tells the instant, has four digits for the year.
         let utc = local.checked_sub_offset(offset).filter(|utc| (1..=9999).contains(&utc.year()));
-        let expected = "a date and time in the years 1 to 9999, in UTC too";
-        let utc = utc.ok_or(Mismatch::new(expected, 0, usize::MAX))?.and_utc();
-        Ok(ReplyTime::Instant { utc, local })
+        let Some(utc) = utc else {
+            let expected = "a date and time in the years 1 to 9999, in UTC too";
+            return Err(Mismatch { expected, at: 0, reached: usize::MAX, at_end: false });
+        };
+        Ok(ReplyTime::Instant { utc: utc.and_utc(), local })
     }
 }
 

@@ -8,24 +8,26 @@ use super::cursor::{Cursor, Mismatch, Number, Time};
 use super::recognised::{Form, Parts};
 use super::zone_text::ZoneText;
 use crate::reply::{Reply, ReplyError};
-use chrono::{DateTime, Datelike, FixedOffset, Offset};
+use chrono::{DateTime, Datelike, FixedOffset, Offset, SecondsFormat};
 
 pub(super) fn print(time: &DateTime<Zone>) -> Result<Reply, ReplyError> {
     if !(0..=9999).contains(&time.year()) {
         return Err(ReplyError::Unprintable); // "date-fullyear = 4DIGIT"
     }
-    if time.timezone() == Zone::UTC {
-        return Reply::line(time.format("%Y-%m-%dT%H:%M:%SZ"));
-    }
     // "time-numoffset" has no seconds, as some zones had until 1972: the whole minute is used.
     let seconds = time.offset().fix().local_minus_utc() / 60 * 60;
     let offset = FixedOffset::east_opt(seconds).ok_or(ReplyError::Unprintable)?;
-    Reply::line(time.with_timezone(&offset).format("%Y-%m-%dT%H:%M:%S%:z"))
+    let z = time.timezone() == Zone::UTC;
+    Reply::line(time.with_timezone(&offset).to_rfc3339_opts(SecondsFormat::Secs, z))
 }
 
 pub(super) fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
     let weekday = cursor.weekday_before_date();
-    let parts = cursor.optional(basic).map_or_else(|| extended(cursor), Ok)?;
+    let basic = cursor.optional(basic);
+    let parts = match basic {
+        Some(parts) => parts,
+        None => extended(cursor)?,
+    };
     let zone = ZoneText::read_after_time(cursor);
     let zone = ZoneText::merged(zone, cursor.optional(zone_in_brackets).flatten());
     let weekday = weekday.or(parts.weekday).or_else(|| cursor.weekday_after());
@@ -47,7 +49,10 @@ fn extended<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
         cursor.comma_and_spaces()?;
     }
     let weekday = cursor.weekday_before();
-    let time = cursor.optional(basic_time).map_or_else(|| cursor.time(), Ok)?;
+    let time = match cursor.optional(basic_time) {
+        Some(time) => time,
+        None => cursor.time()?,
+    };
     Ok(Parts { weekday, ..Parts::new(Form::Rfc3339, date, time) })
 }
 

@@ -135,8 +135,8 @@ fn parts(text: &str) -> impl Iterator<Item = (usize, &str)> {
 /// A `%`, what modifies it, and the letter; or as much of that as there is.
 fn specifier_length(text: &str) -> usize {
     let modifier = |character: char| matches!(character, '-' | '_' | '0'..='9' | '.' | ':' | '#');
-    let modified = text[1..].trim_start_matches(modifier);
-    text.len() - modified.len() + modified.chars().next().map_or(0, char::len_utf8)
+    let letter = text[1..].trim_start_matches(modifier);
+    text.len() - letter.len() + letter.chars().next().map_or(0, char::len_utf8)
 }
 
 /// The most octets these items write at any instant, in any zone.

@@ -65,7 +65,7 @@ impl Code {
         let code = code.and_then(|digits| Self::of(digits, at));
         // To have come as far as any date and time says nothing for this form.
         let expected = "the European time code, 29 digits and a sign";
-        code.ok_or(Mismatch::new(expected, at, 0))
+        code.ok_or(Mismatch { expected, at, reached: 0, at_end: false })
     }
 
     fn of(digits: &str, at: usize) -> Option<Self> {

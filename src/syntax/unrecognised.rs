@@ -68,12 +68,14 @@ impl Unrecognised {
     pub(super) fn from_mismatch(reply: &[u8], frame: &Frame, mismatch: Mismatch) -> Self {
         let mut flags = frame.flags;
         if is_binary(frame.line) {
-            flags = Flags::default();
-            flags.add_if(frame.flags.contains(Flag::Nul), Flag::Nul);
-            flags.add(Flag::Binary);
+            let keep = flags.iter().filter(|flag| *flag == Flag::Nul);
+            let mut binary = Flags::default();
+            keep.for_each(|flag| binary.add(flag));
+            binary.add(Flag::Binary);
             if let Some(reason) = time_protocol(reply) {
-                return Self { reason, flags };
+                return Self { reason, flags: binary };
             }
+            flags = binary;
         }
         let matched_some = mismatch.at > 0;
         flags.add_if(matched_some && !frame.ended && mismatch.at_end, Flag::Truncated);

@@ -22,8 +22,8 @@ pub(super) fn numeric(text: &str) -> Option<FixedOffset> {
     FixedOffset::east_opt(if text.starts_with('-') { -seconds } else { seconds })
 }
 
-/// The offset that RFC 822, section 5.1, gives to a name.
-pub(super) fn rfc822(name: &str) -> Option<FixedOffset> {
+/// RFC 822, section 5.1: the offset in hours, east positive.
+pub(super) fn rfc822_hours(name: &str) -> Option<i32> {
     const NAMES: [(&str, i32); 12] = [
         ("UTC", 0),
         ("GMT", 0),
@@ -38,6 +38,5 @@ pub(super) fn rfc822(name: &str) -> Option<FixedOffset> {
         ("PST", -8),
         ("PDT", -7),
     ];
-    let (_, hours) = NAMES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name))?;
-    FixedOffset::east_opt(hours * 3600)
+    NAMES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, hours)| *hours)
 }

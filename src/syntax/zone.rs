@@ -130,14 +130,16 @@ impl Offset for ZoneOffset {
 
 impl fmt::Display for ZoneOffset {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = self.abbreviation;
+        let seconds = self.offset.local_minus_utc();
         // China's CST, Cuba's CDT and the Philippines' PST are not RFC 822's.
-        let misleads = |name| utc_offset::rfc822(name).is_some_and(|offset| offset != self.offset);
+        let misleads = |name: &str| {
+            utc_offset::rfc822_hours(name).is_some_and(|hours| hours * 3600 != seconds)
+        };
+        let name = self.abbreviation;
         let alphabetic = name.bytes().all(|octet| octet.is_ascii_alphabetic());
         if !name.is_empty() && alphabetic && !misleads(name) {
             return f.write_str(name);
         }
-        let seconds = self.offset.local_minus_utc();
         let sign = if seconds < 0 { '-' } else { '+' };
         let minutes = seconds.abs() / 60; // RFC 5322 has no room for more
         write!(f, "{sign}{:02}{:02}", minutes / 60, minutes % 60)

@@ -8,7 +8,7 @@
 use super::cursor::{Cursor, Mismatch};
 use super::flags::Flag;
 use super::names;
-use super::utc_offset::{self, rfc822};
+use super::utc_offset::{self, rfc822_hours};
 use chrono::FixedOffset;
 use std::ops::RangeInclusive;
 
@@ -217,7 +217,7 @@ fn laboratory(cursor: &mut Cursor) -> Result<(), Mismatch> {
 fn is_laboratory(name: &str) -> bool {
     let zone = |known: &str| name.eq_ignore_ascii_case(known);
     let summer = ["DST", "BST", "LOCAL"].iter().any(|known| zone(known));
-    !(name.is_empty() || summer || rfc822(name).is_some())
+    !(name.is_empty() || summer || rfc822_hours(name).is_some())
 }
 
 /// A half of the day at the beginning, glued to a zone or not: `PMEST`, `P-PST`; or a word for one.
@@ -226,7 +226,7 @@ fn names_half_of_day(name: &str) -> bool {
         let (half, rest) = name.split_at_checked(length)?;
         let known = ["A", "P", "AM", "PM"].iter().any(|known| known.eq_ignore_ascii_case(half));
         let mark = rest.starts_with(['-', '/', '+', ':', '_']);
-        Some(known && (mark || (length == 2 && rfc822(rest).is_some())))
+        Some(known && (mark || (length == 2 && rfc822_hours(rest).is_some())))
     };
     names::is_part_of_day(name.as_bytes()) || [1, 2].into_iter().any(|at| half(at) == Some(true))
 }
@@ -248,19 +248,19 @@ fn standard_time(cursor: &mut Cursor) -> Result<(), Mismatch> {
 
 /// The offset of a name that has one and the same everywhere.
 fn known(name: &str) -> Option<FixedOffset> {
-    let utc = FixedOffset::east_opt(0);
-    let universal = |name: &str| rfc822(name) == utc;
-    if let Some(offset) = rfc822(name) {
-        return Some(offset);
+    if let Some(hours) = rfc822_hours(name) {
+        return FixedOffset::east_opt(hours * 3600);
     }
+    let universal = |name: &str| rfc822_hours(name) == Some(0);
     if let Some((name, laboratory)) = name.split_once('(') {
         let whole = laboratory.strip_suffix(')').is_some_and(is_laboratory) && universal(name);
-        return utc.filter(|_| whole);
+        return whole.then(|| FixedOffset::east_opt(0)).flatten();
     }
     // GMT+0100, as ECMAScript writes it. GMT+1 is not read: to POSIX that is west of Greenwich.
     let (name, offset) = name.split_at_checked(name.find(['+', '-'])?)?;
-    let whole = universal(name) && offset.len() >= "+0100".len();
-    utc_offset::numeric(offset).filter(|_| whole)
+    (universal(name) && offset.len() >= "+0100".len())
+        .then(|| utc_offset::numeric(offset))
+        .flatten()
 }
 
 #[cfg(test)]

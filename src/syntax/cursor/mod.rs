@@ -26,11 +26,6 @@ pub(super) struct Mismatch {
 }
 
 impl Mismatch {
-    /// One that no longer line would mend.
-    pub(super) const fn new(expected: &'static str, at: usize, reached: usize) -> Self {
-        Self { expected, at, reached, at_end: false }
-    }
-
     /// The one of two that came further, the second if they came equally far; but that nothing fits at
     /// all stays as it was said first.
     pub(super) fn or_further(self, other: Self) -> Self {
@@ -122,7 +117,7 @@ impl<'a> Cursor<'a> {
 
     /// Fails because of something that was read already.
     pub(super) fn blame<T>(&self, expected: &'static str, at: usize) -> Read<T> {
-        Err(Mismatch::new(expected, at, self.at))
+        Err(Mismatch { expected, at, reached: self.at, at_end: false })
     }
 
     /// Fails because of something that was read already and may go on behind the end.

@@ -19,7 +19,7 @@ pub(in crate::syntax) struct Time {
 const SECONDS: &str = "the seconds, behind the same mark as the minute";
 
 /// A fraction of a second.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(in crate::syntax) struct Fraction {
     nanoseconds: u32,
     digits: usize,
@@ -64,12 +64,15 @@ impl Cursor<'_> {
         second: Number,
         fraction: Option<Fraction>,
     ) -> Read<Time> {
-        let Fraction { nanoseconds, digits: fraction_digits } = fraction.unwrap_or_default();
-        let (second, nanoseconds) = match second.value {
-            60 => (59, 1_000_000_000 + nanoseconds),
-            value => (value, nanoseconds),
+        let leap = second.value == 60;
+        let nanoseconds = fraction.map_or(0, |fraction| fraction.nanoseconds);
+        let time = if leap {
+            NaiveTime::from_hms_nano_opt(hour, minute.value, 59, 1_000_000_000 + nanoseconds)
+        } else {
+            NaiveTime::from_hms_nano_opt(hour, minute.value, second.value, nanoseconds)
         };
-        match NaiveTime::from_hms_nano_opt(hour, minute.value, second, nanoseconds) {
+        let fraction_digits = fraction.map_or(0, |fraction| fraction.digits);
+        match time {
             Some(clock) => Ok(Time { clock, half: None, fraction_digits, at }),
             None => self.blame("a time of day", at),
         }
