@@ -6,7 +6,7 @@
 use crate::sys::{self, KernelClock, KernelLeap};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::io;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Where the service takes the time from.
 ///
@@ -156,6 +156,33 @@ impl Health {
     }
 }
 
+/// The rest of a tick: the moments at which a clock goes on showing the same digits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tick {
+    start: SystemTime,
+    end: SystemTime,
+}
+
+impl Tick {
+    /// The tick that this time is in. A clock before 1970 has none: each reply is formed anew.
+    pub(crate) fn of(start: SystemTime, resolution: Duration) -> Self {
+        let since = start.duration_since(UNIX_EPOCH).map(|since| since.as_nanos());
+        let left = since.map_or(0, |since| resolution.as_nanos() - since % resolution.as_nanos());
+        let left = u64::try_from(left).map(Duration::from_nanos).unwrap_or_default();
+        Self { start, end: start.checked_add(left).unwrap_or(start) }
+    }
+
+    /// False also where the clock has stepped back.
+    pub(crate) fn contains(&self, now: SystemTime) -> bool {
+        (self.start..self.end).contains(&now)
+    }
+
+    /// A later step back to before this moment ends the tick.
+    pub(crate) fn advance(&mut self, now: SystemTime) {
+        self.start = now;
+    }
+}
+
 fn utc_of(time: SystemTime) -> Option<DateTime<Utc>> {
     let epoch = DateTime::UNIX_EPOCH;
     match time.duration_since(UNIX_EPOCH) {
@@ -167,7 +194,6 @@ fn utc_of(time: SystemTime) -> Option<DateTime<Utc>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     const KERNEL: KernelClock = KernelClock {
         seconds: 1_483_228_799, // 2016-12-31 23:59:59 UTC

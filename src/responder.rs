@@ -1,11 +1,11 @@
 //! What to answer, decided without sockets: both services ask here, so both say the same.
 
-use crate::clock::{Clock, Health};
+use crate::clock::{Clock, Health, Tick};
 use crate::reply::Reply;
 use crate::syntax::{Syntax, Zone};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 /// The zone that the replies of all workers are written in.
 #[derive(Debug)]
@@ -49,12 +49,11 @@ pub(crate) struct Responder {
     last: Option<LastReply>,
 }
 
-/// The last reply, when it was formed, when it was asked for last, and when its tick ends.
+/// The last reply, when it was formed, and its tick from the moment on at which it was asked for last.
 #[derive(Clone, Debug)]
 struct LastReply {
     formed: Instant,
-    asked: SystemTime,
-    tick_end: SystemTime,
+    tick: Tick,
     reply: Reply,
 }
 
@@ -82,15 +81,15 @@ impl Responder {
         }
         match &mut self.last {
             Some(last)
-                if (last.asked..last.tick_end).contains(&now)
+                if last.tick.contains(now)
                     && round.saturating_duration_since(last.formed) < self.resolution =>
             {
-                last.asked = now;
+                last.tick.advance(now);
             }
             _ => {
                 // Before the clock was read: too old is no harm.
-                let tick_end = tick_end(now, self.resolution);
-                let last = |reply| LastReply { formed: round, asked: now, tick_end, reply };
+                let tick = Tick::of(now, self.resolution);
+                let last = |reply| LastReply { formed: round, tick, reply };
                 self.last = self.form().map(last);
             }
         }
@@ -107,14 +106,6 @@ impl Responder {
     }
 }
 
-/// When the tick ends that this time is in. A clock before 1970 has no ticks: each reply is formed anew.
-fn tick_end(time: SystemTime, resolution: Duration) -> SystemTime {
-    let Ok(since) = time.duration_since(UNIX_EPOCH) else { return time };
-    let left = resolution.as_nanos() - since.as_nanos() % resolution.as_nanos();
-    let left = u64::try_from(left).map(Duration::from_nanos).unwrap_or_default();
-    time.checked_add(left).unwrap_or(time)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,7 +114,7 @@ mod tests {
 
     fn same(then: &str, now: &str, resolution: Duration) -> bool {
         let time = |text: &str| text.parse::<DateTime<Utc>>().expect("instant").into();
-        (time(then)..tick_end(time(then), resolution)).contains(&time(now))
+        Tick::of(time(then), resolution).contains(time(now))
     }
 
     #[test]
@@ -146,9 +137,9 @@ mod tests {
         let mut responder = Responder::new(Clock::System, Syntax::Rfc3339, Zone::UTC, false);
         let stale = Reply::line("a second ago").expect("a line");
         let now = Clock::System.system_time().expect("now");
-        let tick_end = now + Duration::from_mins(1);
+        let tick = Tick::of(now, Duration::from_hours(1));
         let formed = Instant::now().checked_sub(Duration::from_secs(1)).expect("up for a second");
-        responder.last = Some(LastReply { formed, asked: now, tick_end, reply: stale });
+        responder.last = Some(LastReply { formed, tick, reply: stale });
         assert_ne!(responder.reply(Instant::now()).expect("a time").octets(), b"a second ago\r\n");
     }
 
