@@ -6,7 +6,7 @@
 use crate::sys::{self, KernelClock, KernelLeap};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::io;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Where the service takes the time from.
 ///
@@ -48,11 +48,11 @@ pub struct Reading {
 pub enum Leap {
     /// None is announced.
     #[default]
-    None,
+    None = 0,
     /// A second 60 will be added.
-    Added,
+    Added = 1,
     /// Second 59 will be left out.
-    Deleted,
+    Deleted = 2,
 }
 
 /// How well the clock is kept (NIST's digit H).
@@ -61,19 +61,19 @@ pub enum Leap {
 pub enum Health {
     /// The kernel says that it is synchronised, to 5 seconds or better.
     #[default]
-    Synchronised,
+    Synchronised = 0,
     /// Not synchronised, but the kernel still bounds the error by 5 seconds.
-    WithinFiveSeconds,
+    WithinFiveSeconds = 1,
     /// The kernel has no such bound, or the system cannot tell: the error is unknown.
-    Unknown,
+    Unknown = 3,
 }
 
 impl Clock {
-    /// What the clock counts now, without a look at the calendar: cheap enough for every exchange.
-    pub(crate) fn count(&self) -> Option<UnixTime> {
+    /// The time now without a look at the calendar: cheap enough for every exchange.
+    pub(crate) fn system_time(&self) -> Option<SystemTime> {
         match self {
-            Self::System => system_count(),
-            Self::Fixed(_) | Self::Skewed(_) => self.now().map(UnixTime::of),
+            Self::System => Some(SystemTime::now()),
+            Self::Fixed(_) | Self::Skewed(_) => self.now().map(SystemTime::from),
         }
     }
 
@@ -82,19 +82,22 @@ impl Clock {
     /// `None` where the clock is set to a year that no calendar here can hold.
     pub(crate) fn now(&self) -> Option<DateTime<Utc>> {
         match self {
-            Self::System => system_time(),
+            Self::System => utc_of(SystemTime::now()),
             Self::Fixed(reading) => Some(reading.utc),
-            Self::Skewed(ahead) => system_time()?.checked_add_signed(*ahead),
+            Self::Skewed(ahead) => Self::System.now()?.checked_add_signed(*ahead),
         }
     }
 
-    /// Whether the clock is synchronised, to 5 seconds or better; `None` where the kernel cannot be asked.
-    pub(crate) fn is_synchronised(&self) -> Option<bool> {
-        let reading = match self {
-            Self::Fixed(reading) => *reading,
-            Self::System | Self::Skewed(_) => Reading::from_kernel(sys::kernel_clock().ok()?)?,
-        };
-        Some(reading.health == Health::Synchronised)
+    /// How well the clock is kept.
+    ///
+    /// # Errors
+    /// The kernel's, where `adjtimex(2)` is forbidden or not available: [`read`](Self::read) then gives
+    /// [`Health::Unknown`] and no leap second.
+    pub(crate) fn health(&self) -> io::Result<Health> {
+        match self {
+            Self::System | Self::Skewed(_) => Ok(Health::of(&sys::kernel_clock()?)),
+            Self::Fixed(reading) => Ok(reading.health),
+        }
     }
 
     /// The time now and the state of the clock, read together (`adjtimex(2)`).
@@ -105,7 +108,7 @@ impl Clock {
         match self {
             Self::System => match sys::kernel_clock() {
                 Ok(kernel) => Reading::from_kernel(kernel),
-                Err(_) => Some(Reading { health: Health::Unknown, ..Reading::at(system_time()?) }),
+                Err(_) => Some(Reading { health: Health::Unknown, ..Reading::at(self.now()?) }),
             },
             Self::Fixed(reading) => Some(*reading),
             Self::Skewed(ahead) => {
@@ -113,31 +116,6 @@ impl Clock {
                 Some(Reading { utc: reading.utc.checked_add_signed(*ahead)?, ..reading })
             }
         }
-    }
-
-    /// Whether the state of this clock can be read at all: else its health is [`Health::Unknown`] and no leap
-    /// second is announced.
-    ///
-    /// # Errors
-    /// The kernel's, where `adjtimex(2)` is forbidden or not available.
-    pub(crate) fn ask_kernel(&self) -> io::Result<()> {
-        match self {
-            Self::System | Self::Skewed(_) => sys::kernel_clock().map(drop),
-            Self::Fixed(_) => Ok(()),
-        }
-    }
-}
-
-/// Seconds since 1970-01-01 00:00:00 UTC and the nanoseconds of the next, leap seconds as in [`Reading`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct UnixTime {
-    pub seconds: i64,
-    pub nanoseconds: u32,
-}
-
-impl UnixTime {
-    pub(crate) fn of(time: DateTime<Utc>) -> Self {
-        Self { seconds: time.timestamp(), nanoseconds: time.timestamp_subsec_nanos() }
     }
 }
 
@@ -165,33 +143,53 @@ impl Reading {
             KernelLeap::Insert | KernelLeap::Now => Leap::Added,
             KernelLeap::Delete => Leap::Deleted,
         };
-        let health = match (kernel.synchronised, kernel.max_error_us) {
-            (true, 0..=5_000_000) => Health::Synchronised,
-            (false, 0..=5_000_000) => Health::WithinFiveSeconds,
-            _ => Health::Unknown,
-        };
-        Some(Self { utc, leap, health })
+        Some(Self { utc, leap, health: Health::of(&kernel) })
     }
 }
 
-fn system_time() -> Option<DateTime<Utc>> {
-    let UnixTime { seconds, nanoseconds } = system_count()?;
-    DateTime::from_timestamp(seconds, nanoseconds)
+impl Health {
+    fn of(kernel: &KernelClock) -> Self {
+        match (kernel.synchronised, kernel.max_error_us) {
+            (true, 0..=5_000_000) => Self::Synchronised,
+            (false, 0..=5_000_000) => Self::WithinFiveSeconds,
+            _ => Self::Unknown,
+        }
+    }
 }
 
-fn system_count() -> Option<UnixTime> {
-    let now = SystemTime::now();
-    let (seconds, nanoseconds) = match now.duration_since(UNIX_EPOCH) {
-        Ok(after) => (i64::try_from(after.as_secs()).ok()?, after.subsec_nanos()),
-        Err(before) => {
-            let before = before.duration();
-            // Whole seconds down, the rest up: nanoseconds only ever count forward.
-            let up = before.subsec_nanos() != 0;
-            let seconds = i64::try_from(before.as_secs()).ok()?.checked_neg()? - i64::from(up);
-            (seconds, if up { 1_000_000_000 - before.subsec_nanos() } else { 0 })
-        }
-    };
-    Some(UnixTime { seconds, nanoseconds })
+/// The rest of a tick: the moments at which a clock goes on showing the same digits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tick {
+    start: SystemTime,
+    end: SystemTime,
+}
+
+impl Tick {
+    /// The tick that this time is in. A clock before 1970 has none: each reply is formed anew.
+    pub(crate) fn of(start: SystemTime, resolution: Duration) -> Self {
+        let since = start.duration_since(UNIX_EPOCH).map(|since| since.as_nanos());
+        let left = since.map_or(0, |since| resolution.as_nanos() - since % resolution.as_nanos());
+        let left = u64::try_from(left).map(Duration::from_nanos).unwrap_or_default();
+        Self { start, end: start.checked_add(left).unwrap_or(start) }
+    }
+
+    /// False also where the clock has stepped back.
+    pub(crate) fn contains(&self, now: SystemTime) -> bool {
+        (self.start..self.end).contains(&now)
+    }
+
+    /// A later step back to before this moment ends the tick.
+    pub(crate) fn advance(&mut self, now: SystemTime) {
+        self.start = now;
+    }
+}
+
+fn utc_of(time: SystemTime) -> Option<DateTime<Utc>> {
+    let epoch = DateTime::UNIX_EPOCH;
+    match time.duration_since(UNIX_EPOCH) {
+        Ok(after) => epoch.checked_add_signed(TimeDelta::from_std(after).ok()?),
+        Err(before) => epoch.checked_sub_signed(TimeDelta::from_std(before.duration()).ok()?),
+    }
 }
 
 #[cfg(test)]
@@ -231,11 +229,11 @@ mod tests {
     }
 
     #[test]
-    fn only_a_clock_in_full_health_is_synchronised() {
+    fn a_fixed_clock_has_the_health_of_its_reading() {
         let good = Reading::at("1982-02-02T15:59:01Z".parse().expect("instant"));
-        assert_eq!(Clock::Fixed(good).is_synchronised(), Some(true));
-        for health in [Health::WithinFiveSeconds, Health::Unknown] {
-            assert_eq!(Clock::Fixed(Reading { health, ..good }).is_synchronised(), Some(false));
+        for health in [Health::Synchronised, Health::WithinFiveSeconds, Health::Unknown] {
+            let clock = Clock::Fixed(Reading { health, ..good });
+            assert_eq!(clock.health().expect("known"), health);
         }
     }
 
@@ -251,11 +249,17 @@ mod tests {
     }
 
     #[test]
+    fn a_time_before_1970_counts_down_from_it() {
+        let time = UNIX_EPOCH.checked_sub(Duration::from_millis(1500)).expect("a time");
+        assert_eq!(utc_of(time).expect("a date").to_string(), "1969-12-31 23:59:58.500 UTC");
+    }
+
+    #[test]
     fn reading_and_now_are_the_same_clock() {
         let now = Clock::System.now().expect("now");
-        let count = Clock::System.count().expect("now");
-        assert!((count.seconds - now.timestamp()).abs() < 60);
-        assert_eq!(Clock::Fixed(Reading::at(now)).count(), Some(UnixTime::of(now)));
+        let time = Clock::System.system_time().expect("now");
+        assert!((DateTime::<Utc>::from(time) - now).abs() < TimeDelta::seconds(60));
+        assert_eq!(Clock::Fixed(Reading::at(now)).system_time(), Some(now.into()));
         let read = Clock::System.read().expect("now");
         assert!((read.utc - now).abs() < TimeDelta::seconds(60));
     }

@@ -26,12 +26,13 @@ pub(crate) fn short(duration: Duration) -> String {
     }
 }
 
-/// The unit in which every time of a table or a drawing is shown, so that two of them can be compared at a glance.
+/// The unit in which every time of a table or a drawing is shown, so that two of them can be compared at a glance. Its
+/// number is the power of ten of its nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unit {
-    Microseconds,
-    Milliseconds,
-    Seconds,
+    Microseconds = 3,
+    Milliseconds = 6,
+    Seconds = 9,
 }
 
 impl Unit {
@@ -52,17 +53,8 @@ impl Unit {
         }
     }
 
-    /// Nanoseconds, as a power of ten.
-    const fn digits(self) -> u8 {
-        match self {
-            Self::Microseconds => 3,
-            Self::Milliseconds => 6,
-            Self::Seconds => 9,
-        }
-    }
-
     fn number(self, time: Duration) -> f64 {
-        time.as_secs_f64() * 10_f64.powi(9 - i32::from(self.digits()))
+        time.as_secs_f64() * 10_f64.powi(9 - self as i32)
     }
 
     /// The number alone, with this many decimals.
@@ -82,9 +74,9 @@ impl Unit {
     /// The number alone, exact to the nanosecond, for a program to read.
     #[cfg(feature = "lab")]
     pub(crate) fn plain_number(self, time: Duration) -> String {
-        let (nanoseconds, of_one) = (time.as_nanos(), 10_u128.pow(self.digits().into()));
+        let (nanoseconds, of_one) = (time.as_nanos(), 10_u128.pow(self as u32));
         let (whole, part) = (nanoseconds / of_one, nanoseconds % of_one);
-        without_zeros(&format!("{whole}.{part:0width$}", width = self.digits().into())).to_owned()
+        without_zeros(&format!("{whole}.{part:0width$}", width = self as usize)).to_owned()
     }
 }
 

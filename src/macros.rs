@@ -30,7 +30,7 @@ macro_rules! options {
 /// An enum whose variants have fixed names: `Display` writes them, `FromStr` reads them.
 macro_rules! named {
     ($(#[$about:meta])* $vis:vis enum $type:ident {
-        $($(#[$each:meta])* $variant:ident = $name:literal,)+
+        $($(#[$each:meta])* $variant:ident = $name:expr,)+
     }) => {
         $(#[$about])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

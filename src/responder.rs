@@ -1,6 +1,6 @@
 //! What to answer, decided without sockets: both services ask here, so both say the same.
 
-use crate::clock::{Clock, Health, UnixTime};
+use crate::clock::{Clock, Health, Tick};
 use crate::reply::Reply;
 use crate::syntax::{Syntax, Zone};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -46,34 +46,22 @@ pub(crate) struct Responder {
     changes: u32,
     require_sync: bool,
     resolution: Duration,
-    resolution_ns: u32,
     last: Option<LastReply>,
 }
 
-/// The last reply, when it was formed and when it was asked for last.
+/// The last reply, when it was formed, and its tick from the moment on at which it was asked for last.
 #[derive(Clone, Debug)]
 struct LastReply {
     formed: Instant,
-    asked: UnixTime,
+    tick: Tick,
     reply: Reply,
 }
 
 impl Responder {
     pub(crate) fn new(clock: Clock, syntax: Syntax, zone: Zone, require_sync: bool) -> Self {
-        let resolution = syntax.resolution();
-        let resolution_ns = u32::try_from(resolution.as_nanos()).unwrap_or(1_000_000_000);
-        let shared_zone = Arc::new(SharedZone::new(zone));
-        Self {
-            clock,
-            syntax,
-            zone,
-            shared_zone,
-            changes: 0,
-            require_sync,
-            resolution,
-            resolution_ns,
-            last: None,
-        }
+        let (resolution, shared_zone) = (syntax.resolution(), Arc::new(SharedZone::new(zone)));
+        let (changes, last) = (0, None);
+        Self { clock, syntax, zone, shared_zone, changes, require_sync, resolution, last }
     }
 
     /// The zone, which this responder and its clones share.
@@ -86,21 +74,23 @@ impl Responder {
     ///
     /// `round` is a moment a little earlier, so that no second clock has to be read.
     pub(crate) fn reply(&mut self, round: Instant) -> Option<&Reply> {
-        let now = self.clock.count()?;
+        let now = self.clock.system_time()?;
         let changes = self.shared_zone.changes.load(Ordering::Acquire);
         if changes != self.changes {
             (self.zone, self.changes, self.last) = (self.shared_zone.zone(), changes, None);
         }
         match &mut self.last {
             Some(last)
-                if same_tick(last.asked, now, self.resolution_ns)
+                if last.tick.contains(now)
                     && round.saturating_duration_since(last.formed) < self.resolution =>
             {
-                last.asked = now;
+                last.tick.advance(now);
             }
             _ => {
                 // Before the clock was read: too old is no harm.
-                self.last = self.form().map(|reply| LastReply { formed: round, asked: now, reply });
+                let tick = Tick::of(now, self.resolution);
+                let last = |reply| LastReply { formed: round, tick, reply };
+                self.last = self.form().map(last);
             }
         }
         self.last.as_ref().map(|last| &last.reply)
@@ -116,36 +106,29 @@ impl Responder {
     }
 }
 
-/// True if both are in the same tick and the clock has not stepped back. In an inserted leap second the clock
-/// shows the second before once more, and may show the same tick again without a visible step back: so a
-/// reply's age counts as well.
-fn same_tick(then: UnixTime, now: UnixTime, resolution_ns: u32) -> bool {
-    let tick = |count: UnixTime| (count.seconds, count.nanoseconds / resolution_ns);
-    tick(then) == tick(now) && then <= now
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::clock::Reading;
+    use chrono::{DateTime, Utc};
 
-    fn same(then: &str, now: &str, resolution_ns: u32) -> bool {
-        let count = |text: &str| UnixTime::of(text.parse().expect("instant"));
-        same_tick(count(then), count(now), resolution_ns)
+    fn same(then: &str, now: &str, resolution: Duration) -> bool {
+        let time = |text: &str| text.parse::<DateTime<Utc>>().expect("instant").into();
+        Tick::of(time(then), resolution).contains(time(now))
     }
 
     #[test]
     fn a_reply_lives_until_its_finest_digit_changes() {
-        let second = 1_000_000_000;
+        let (second, millisecond) = (Duration::from_secs(1), Duration::from_millis(1));
         assert!(same("2026-11-22T13:00:00.1Z", "2026-11-22T13:00:00.9Z", second));
         assert!(!same("2026-11-22T13:00:00.9Z", "2026-11-22T13:00:01Z", second));
-        assert!(!same("2026-11-22T13:00:00.1Z", "2026-11-22T13:00:00.2Z", 1_000_000));
-        assert!(same("2026-11-22T13:00:00.1001Z", "2026-11-22T13:00:00.1009Z", 1_000_000));
+        assert!(!same("2026-11-22T13:00:00.1Z", "2026-11-22T13:00:00.2Z", millisecond));
+        assert!(same("2026-11-22T13:00:00.1001Z", "2026-11-22T13:00:00.1009Z", millisecond));
     }
 
     #[test]
     fn a_clock_that_steps_back_within_the_second_starts_a_new_tick() {
-        let second = 1_000_000_000;
+        let second = Duration::from_secs(1);
         assert!(!same("2016-12-31T23:59:59.9Z", "2016-12-31T23:59:59.1Z", second));
     }
 
@@ -153,9 +136,10 @@ mod tests {
     fn a_reply_older_than_its_resolution_is_formed_again() {
         let mut responder = Responder::new(Clock::System, Syntax::Rfc3339, Zone::UTC, false);
         let stale = Reply::line("a second ago").expect("a line");
-        let now = Clock::System.count().expect("now");
+        let now = Clock::System.system_time().expect("now");
+        let tick = Tick::of(now, Duration::from_hours(1));
         let formed = Instant::now().checked_sub(Duration::from_secs(1)).expect("up for a second");
-        responder.last = Some(LastReply { formed, asked: now, reply: stale });
+        responder.last = Some(LastReply { formed, tick, reply: stale });
         assert_ne!(responder.reply(Instant::now()).expect("a time").octets(), b"a second ago\r\n");
     }
 

@@ -2,7 +2,7 @@
 
 use super::descriptors::{descriptor_limit, open_descriptors};
 use super::failure::Failure;
-use crate::clock::Clock;
+use crate::clock::{Clock, Health};
 use crate::limit::Limits;
 use crate::metrics::Metrics;
 use crate::report::counters::{self, Gauges};
@@ -39,7 +39,7 @@ impl Source {
         let metrics_clients = self.metrics_clients.load(Ordering::Relaxed) as u64;
         let clients = connections(&self.metrics) + metrics_clients;
         Gauges {
-            synchronised: Clock::System.is_synchronised(),
+            synchronised: Clock::System.health().ok().map(|health| health == Health::Synchronised),
             open_descriptors: self.at_start.open_descriptors.map(|open| open + clients),
             ..self.at_start
         }

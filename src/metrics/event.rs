@@ -1,7 +1,6 @@
 //! What is counted: each event in one row.
 
 use crate::transport::Transport;
-use std::fmt;
 
 /// Declares [`Event`] from a table: transport, kind and reason of each event, and its notice if it has one.
 macro_rules! events {
@@ -9,32 +8,22 @@ macro_rules! events {
         $(#[$about:meta])*
         $name:ident: $transport:ident $kind:ident $($reason:literal $(, $notice:literal)?)?;
     )*) => {
-        /// Something that is counted. Each has one counter for IPv4 and one for IPv6.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[non_exhaustive]
-        pub enum Event {
-            $($(#[$about])* $name,)*
+        named! {
+            /// Something that is counted. Each has one counter for IPv4 and one for IPv6. Its name is that of the variant.
+            ///
+            /// ```
+            /// use daytime::{Event, UnknownName};
+            /// assert_eq!(Event::TcpAnswered.name(), "TcpAnswered");
+            /// assert_eq!("UdpPortZero".parse(), Ok(Event::UdpPortZero));
+            /// assert_eq!("UdpPort".parse::<Event>(), Err(UnknownName));
+            /// ```
+            #[non_exhaustive]
+            pub enum Event {
+                $($(#[$about])* $name = stringify!($name),)*
+            }
         }
 
         impl Event {
-            /// All of them, in order.
-            pub const ALL: &'static [Self] = &[$(Self::$name),*];
-
-            /// The name of the variant, which the log at `-v` has too.
-            ///
-            /// ```
-            /// use daytime::Event;
-            /// assert_eq!(Event::TcpAnswered.name(), "TcpAnswered");
-            /// let named = Event::ALL.iter().find(|event| event.name() == "UdpPortZero");
-            /// assert_eq!(named, Some(&Event::UdpPortZero));
-            /// ```
-            #[must_use]
-            pub fn name(self) -> &'static str {
-                match self {
-                    $(Self::$name => stringify!($name),)*
-                }
-            }
-
             /// The transport on which it happens.
             #[must_use]
             pub fn transport(self) -> Transport {
@@ -58,20 +47,12 @@ macro_rules! events {
 
             /// What a notice reports about it; `None` for what needs no attention.
             pub(crate) fn notice(self) -> Option<&'static str> {
-                match self {
-                    $(Self::$name => optional!($($($notice)?)?),)*
-                }
+                let notice = match self {
+                    $(Self::$name => concat!($($($notice)?)?),)*
+                };
+                Some(notice).filter(|notice| !notice.is_empty())
             }
         }
-    };
-}
-
-macro_rules! optional {
-    () => {
-        None
-    };
-    ($text:literal) => {
-        Some($text)
     };
 }
 
@@ -155,13 +136,6 @@ events! {
         "lost: the receive buffer is full (--receive-buffer)";
     /// Receiving failed, as after an ICMP error to an earlier answer.
     UdpReceiveFailed: Udp Error "receive", "cannot receive";
-}
-
-/// Its [name](Event::name).
-impl fmt::Display for Event {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
 }
 
 /// The kind of an [`Event`].

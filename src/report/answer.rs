@@ -4,7 +4,7 @@ use super::meaning::printable_line;
 use super::page::Page;
 use super::{human, meaning, plural};
 use crate::client::{Answer, Interruption};
-use crate::syntax::{Flag, Offset, Recognised, ReplyTime, Unrecognised};
+use crate::syntax::{Flag, Recognised, ReplyTime, Unrecognised};
 use crate::transport::Transport;
 use chrono::TimeDelta;
 
@@ -38,25 +38,14 @@ fn offset(answer: &Answer, recognised: &Recognised) -> String {
         };
         return format!("unknown: {why}");
     };
-    let Offset { local_minus_server: ahead, uncertainty, .. } = offset;
     let verdict = if offset.agrees() {
         "local clock and server agree, as far as this can tell"
-    } else if ahead < TimeDelta::zero() {
+    } else if offset.local_minus_server < TimeDelta::zero() {
         "the local clock is behind the server's; which of them is right, NTP can tell"
     } else {
         "the local clock is ahead of the server's; which of them is right, NTP can tell"
     };
-    let (uncertainty, round_trip) = (uncertainty.as_secs_f64(), human(answer.round_trip));
-    // To the digit that the uncertainty leaves; and no -0.00.
-    let digits = match uncertainty {
-        0.1.. => 2,
-        0.001.. => 4,
-        _ => 6,
-    };
-    let ahead = format!("{:+.digits$}", ahead.as_seconds_f64());
-    let nothing = format!("{:+.digits$}", -0.0);
-    let ahead = if ahead == nothing { ahead.replace('-', "+") } else { ahead };
-    format!("{ahead} s ± {uncertainty:.digits$} s, round trip {round_trip}: {verdict}")
+    format!("{offset}, round trip {}: {verdict}", human(answer.round_trip))
 }
 
 /// The line under the server's own: which peer answered, how fast, in how many reads.

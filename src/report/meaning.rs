@@ -69,8 +69,7 @@ pub(crate) fn faults(recognised: &Recognised) -> Vec<String> {
     let unhealthy = distrust
         .unhealthy
         .map(|digit| format!("server reports itself unhealthy (H={digit}): {}", health(digit)));
-    let contradictions = distrust.contradictions.iter();
-    let contradictions = contradictions.map(|flag| contradiction(flag, recognised));
+    let contradictions = distrust.contradictions.iter().map(|flag| contradiction(flag, recognised));
     unhealthy.into_iter().chain(contradictions).collect()
 }
 
@@ -80,6 +79,7 @@ fn rfc3339(time: NaiveDateTime) -> String {
 
 fn meaning(recognised: &Recognised) -> String {
     let time = time(recognised);
+    let has = |flag| recognised.flags.contains(flag);
     match (recognised.time, recognised.zone.as_deref()) {
         (ReplyTime::Instant { .. }, Some(zone)) if zone.starts_with(['+', '-']) => {
             format!("{time}: it names the offset, {zone}")
@@ -88,13 +88,10 @@ fn meaning(recognised: &Recognised) -> String {
             let ahead = (local - utc.naive_utc()).num_minutes();
             let sign = if ahead < 0 { '-' } else { '+' };
             let (hours, minutes) = (ahead.abs() / 60, ahead.abs() % 60);
-            format!(
-                "{time}: it names its zone, {} ({sign}{hours:02}:{minutes:02})",
-                zone.unwrap_or("")
-            )
+            let zone = zone.unwrap_or("");
+            format!("{time}: it names its zone, {zone} ({sign}{hours:02}:{minutes:02})")
         }
         (ReplyTime::WallClock { .. }, zone) => {
-            let has = |flag| recognised.flags.contains(flag);
             let why = match zone {
                 _ if has(Flag::Truncated) => "the line is cut, its zone may be missing".to_owned(),
                 None => "it names no zone".to_owned(),
@@ -105,14 +102,11 @@ fn meaning(recognised: &Recognised) -> String {
             };
             format!("{time} on a wall clock somewhere: {why}")
         }
-        (ReplyTime::Ambiguous { candidates }, None) => {
-            format!("{time}: {}", candidates.uncertainty())
-        }
-        (ReplyTime::Ambiguous { candidates }, Some(zone)) => {
-            let unknown = recognised.flags.contains(Flag::ZoneUnknown);
+        (ReplyTime::Ambiguous { candidates }, zone) => {
+            let unknown = has(Flag::ZoneUnknown);
             let fixed = if unknown { "which does not fix the offset" } else { "which is known" };
-            let uncertainty = candidates.uncertainty();
-            format!("{time}: {uncertainty}; it names its zone, {zone}, {fixed}")
+            let zone = zone.map(|zone| format!("; it names its zone, {zone}, {fixed}"));
+            format!("{time}: {}{}", candidates.uncertainty(), zone.unwrap_or_default())
         }
     }
 }
@@ -216,19 +210,18 @@ fn notes(recognised: &Recognised) -> Vec<String> {
 }
 
 fn contradiction(flag: Flag, recognised: &Recognised) -> String {
-    let detail = match (flag, recognised.weekday, recognised.naive()) {
-        (Flag::WeekdayMismatch, Some(named), Some(told)) => {
-            let date = told.date();
-            // The first day of a week that begins on the named weekday has its name.
-            let named = date.week(named).first_day();
-            format!(": it says {}, but {date} was a {}", named.format("%A"), date.format("%A"))
+    let what = match (flag, recognised.weekday, recognised.naive()) {
+        (Flag::WeekdayMismatch, Some(named), Some(time)) => {
+            let date = time.date();
+            // The first day of a week that begins with it has the name.
+            let named = date.week(named).first_day().format("%A");
+            format!("it says {named}, but {date} was a {}", date.format("%A"))
         }
-        (Flag::WeekdayMismatch, ..) => ": neither date has that weekday".to_owned(),
-        (Flag::MjdMismatch, ..) => ": the Modified Julian Date is another day's".to_owned(),
-        (Flag::ZoneConflict, ..) => ": it names two zones".to_owned(),
-        _ => String::new(),
+        (Flag::WeekdayMismatch, ..) => "neither date has that weekday".to_owned(),
+        (Flag::MjdMismatch, ..) => "the Modified Julian Date is another day's".to_owned(),
+        _ => "it names two zones".to_owned(),
     };
-    format!("it contradicts itself{detail}")
+    format!("it contradicts itself: {what}")
 }
 
 fn note(flag: Flag) -> Option<&'static str> {

@@ -269,8 +269,8 @@ impl Server {
 
 /// Asks once, so that an operator learns at the start what the replies will lack.
 fn ask_kernel(clock: Clock, require_sync: bool) -> Result<(), ServeError> {
-    match clock.ask_kernel() {
-        Ok(()) => Ok(()),
+    match clock.health() {
+        Ok(_) => Ok(()),
         Err(error) if require_sync => Err(ServeError::ClockUnknown(error)),
         Err(error) => {
             log::warn!(

@@ -3,16 +3,11 @@
 //! Read is also what date(1) prints, with the zone before the year (HP-UX's inetd, AIX) or behind it, and
 //! by the half of the day.
 
-use super::Zone;
 use super::cursor::{Cursor, Mismatch};
 use super::recognised::{Form, Parts};
 use super::zone_text::ZoneText;
-use crate::reply::{Reply, ReplyError};
-use chrono::DateTime;
 
-pub(super) fn print(time: &DateTime<Zone>) -> Result<Reply, ReplyError> {
-    Reply::line(time.format("%a %b %e %H:%M:%S %Y"))
-}
+pub(super) const PATTERN: &str = "%a %b %e %H:%M:%S %Y";
 
 pub(super) fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
     let weekday = cursor.with_gap(Cursor::weekday_or_foreign_word)?;

@@ -4,115 +4,88 @@ use crate::macros::UnknownName;
 use std::fmt;
 use std::str::FromStr;
 
-/// Something to know about a reply in addition to its time.
-///
-/// The names ([`Display`](fmt::Display)) are fixed: scripts may rely on them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Flag {
-    /// `two-digit-year`: the century was inferred (POSIX: 69 to 99 are 1969 to 1999).
-    TwoDigitYear,
-    /// `weekday-mismatch`: the weekday named is not that date's.
-    WeekdayMismatch,
-    /// `mjd-mismatch`: the Modified Julian Date contradicts the date.
-    MjdMismatch,
-    /// `zone-unknown`: a zone is named that does not fix the offset.
-    ZoneUnknown,
-    /// `zone-conflict`: two zones are named that contradict each other.
-    ZoneConflict,
-    /// `ambiguous-date`: day and month cannot be told apart.
-    AmbiguousDate,
-    /// `leap-second`: the second is 60.
-    LeapSecond,
-    /// `leap-warning:+1` or `leap-warning:-1`: NIST's L announces a second more or less at the end of
-    /// the month.
-    LeapWarning {
-        /// 1 or -1.
-        seconds: i8,
-    },
-    /// `unhealthy:N`: NIST's H is not 0.
-    Unhealthy {
-        /// H.
-        digit: u8,
-    },
-    /// `otm-missing`: NIST's on-time marker is missing.
-    OtmMissing,
-    /// `otm-hash`: the on-time marker is `#`, which only the telephone service sends.
-    OtmHash,
-    /// `fraction`: a fraction of a second is given.
-    Fraction,
-    /// `locale-names`: names that are not English.
-    LocaleNames,
-    /// `nul`: a NUL octet.
-    Nul,
-    /// `control-chars`: a control character in the line.
-    ControlChars,
-    /// `non-ascii`: an octet above 7F hexadecimal in the line.
-    NonAscii,
-    /// `binary`: no text at all.
-    Binary,
-    /// `trailing-garbage`: octets that are no text, or words that are no part of it, follow the time.
-    TrailingGarbage,
-    /// `second-line`: another line follows.
-    SecondLine,
-    /// `truncated`: the reply ends in the middle.
-    Truncated,
-    /// `looks-like-refusal`: words instead of a time.
-    LooksLikeRefusal,
+/// Declares [`Flag`] from the flags that are a name, and those that have a number too.
+macro_rules! flags {
+    ($(#[$about:meta])* pub enum Flag {
+        named { $($(#[$each:meta])* $flag:ident = $name:literal,)+ }
+        numbered { $($numbered:tt)+ }
+    }) => {
+        $(#[$about])*
+        pub enum Flag { $($(#[$each])* $flag,)+ $($numbered)+ }
+
+        impl Flag {
+            /// The flags that have no number, and their names.
+            const NAMED: &[(Self, &str)] = &[$((Self::$flag, $name)),+];
+        }
+    };
+}
+
+flags! {
+    /// Something to know about a reply in addition to its time.
+    ///
+    /// The names ([`Display`](fmt::Display)) are fixed: scripts may rely on them.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    #[non_exhaustive]
+    pub enum Flag {
+        named {
+            /// `two-digit-year`: the century was inferred (POSIX: 69 to 99 are 1969 to 1999).
+            TwoDigitYear = "two-digit-year",
+            /// `weekday-mismatch`: the weekday named is not that date's.
+            WeekdayMismatch = "weekday-mismatch",
+            /// `mjd-mismatch`: the Modified Julian Date contradicts the date.
+            MjdMismatch = "mjd-mismatch",
+            /// `zone-unknown`: a zone is named that does not fix the offset.
+            ZoneUnknown = "zone-unknown",
+            /// `zone-conflict`: two zones are named that contradict each other.
+            ZoneConflict = "zone-conflict",
+            /// `ambiguous-date`: day and month cannot be told apart.
+            AmbiguousDate = "ambiguous-date",
+            /// `leap-second`: the second is 60.
+            LeapSecond = "leap-second",
+            /// `otm-missing`: NIST's on-time marker is missing.
+            OtmMissing = "otm-missing",
+            /// `otm-hash`: the on-time marker is `#`, which only the telephone service sends.
+            OtmHash = "otm-hash",
+            /// `fraction`: a fraction of a second is given.
+            Fraction = "fraction",
+            /// `locale-names`: names that are not English.
+            LocaleNames = "locale-names",
+            /// `nul`: a NUL octet.
+            Nul = "nul",
+            /// `control-chars`: a control character in the line.
+            ControlChars = "control-chars",
+            /// `non-ascii`: an octet above 7F hexadecimal in the line.
+            NonAscii = "non-ascii",
+            /// `binary`: no text at all.
+            Binary = "binary",
+            /// `trailing-garbage`: octets that are no text, or words that are no part of it, follow the time.
+            TrailingGarbage = "trailing-garbage",
+            /// `second-line`: another line follows.
+            SecondLine = "second-line",
+            /// `truncated`: the reply ends in the middle.
+            Truncated = "truncated",
+            /// `looks-like-refusal`: words instead of a time.
+            LooksLikeRefusal = "looks-like-refusal",
+        }
+        numbered {
+            /// `leap-warning:+1` or `leap-warning:-1`: NIST's L announces a second more or less at the end of
+            /// the month.
+            LeapWarning {
+                /// 1 or -1.
+                seconds: i8,
+            },
+            /// `unhealthy:N`: NIST's H is not 0.
+            Unhealthy {
+                /// H.
+                digit: u8,
+            },
+        }
+    }
 }
 
 impl Flag {
     const LEAP_WARNING: &str = "leap-warning:";
     const UNHEALTHY: &str = "unhealthy:";
-
-    /// The flags that have no number.
-    const PLAIN: &[Self] = &[
-        Self::TwoDigitYear,
-        Self::WeekdayMismatch,
-        Self::MjdMismatch,
-        Self::ZoneUnknown,
-        Self::ZoneConflict,
-        Self::AmbiguousDate,
-        Self::LeapSecond,
-        Self::OtmMissing,
-        Self::OtmHash,
-        Self::Fraction,
-        Self::LocaleNames,
-        Self::Nul,
-        Self::ControlChars,
-        Self::NonAscii,
-        Self::Binary,
-        Self::TrailingGarbage,
-        Self::SecondLine,
-        Self::Truncated,
-        Self::LooksLikeRefusal,
-    ];
-
-    /// The name of a flag that has no number.
-    const fn plain_name(self) -> Option<&'static str> {
-        Some(match self {
-            Self::LeapWarning { .. } | Self::Unhealthy { .. } => return None,
-            Self::TwoDigitYear => "two-digit-year",
-            Self::WeekdayMismatch => "weekday-mismatch",
-            Self::MjdMismatch => "mjd-mismatch",
-            Self::ZoneUnknown => "zone-unknown",
-            Self::ZoneConflict => "zone-conflict",
-            Self::AmbiguousDate => "ambiguous-date",
-            Self::LeapSecond => "leap-second",
-            Self::OtmMissing => "otm-missing",
-            Self::OtmHash => "otm-hash",
-            Self::Fraction => "fraction",
-            Self::LocaleNames => "locale-names",
-            Self::Nul => "nul",
-            Self::ControlChars => "control-chars",
-            Self::NonAscii => "non-ascii",
-            Self::Binary => "binary",
-            Self::TrailingGarbage => "trailing-garbage",
-            Self::SecondLine => "second-line",
-            Self::Truncated => "truncated",
-            Self::LooksLikeRefusal => "looks-like-refusal",
-        })
-    }
 }
 
 impl fmt::Display for Flag {
@@ -120,7 +93,10 @@ impl fmt::Display for Flag {
         match self {
             Self::LeapWarning { seconds } => write!(f, "{}{seconds:+}", Self::LEAP_WARNING),
             Self::Unhealthy { digit } => write!(f, "{}{digit}", Self::UNHEALTHY),
-            plain => f.pad(plain.plain_name().unwrap_or_default()),
+            plain => {
+                let named = Self::NAMED.iter().find(|(flag, _)| flag == plain);
+                f.pad(named.map_or("", |(_, name)| name))
+            }
         }
     }
 }
@@ -137,7 +113,8 @@ impl FromStr for Flag {
             let digit = digit.parse().ok().filter(|digit| matches!(digit, 1..=9));
             return digit.map(|digit| Self::Unhealthy { digit }).ok_or(UnknownName);
         }
-        Self::PLAIN.iter().copied().find(|it| it.plain_name() == Some(text)).ok_or(UnknownName)
+        let named = Self::NAMED.iter().find(|(_, name)| *name == text);
+        named.map(|(flag, _)| *flag).ok_or(UnknownName)
     }
 }
 
@@ -166,7 +143,7 @@ impl Flag {
 }
 
 impl Flags {
-    const KINDS: usize = Flag::PLAIN.len() + 2;
+    const KINDS: usize = Flag::NAMED.len() + 2;
 
     /// The flags, each once.
     pub fn iter(&self) -> impl Iterator<Item = Flag> {
@@ -221,7 +198,7 @@ mod tests {
             Flag::LeapWarning { seconds: 1 },
             Flag::Unhealthy { digit: 4 },
         ];
-        let flags: Vec<Flag> = Flag::PLAIN.iter().copied().chain(numbered).collect();
+        let flags: Vec<Flag> = Flag::NAMED.iter().map(|(flag, _)| *flag).chain(numbered).collect();
         assert_eq!(flags.len(), Flags::KINDS + 1);
         for flag in flags {
             assert_eq!(flag.to_string().parse(), Ok(flag));

@@ -10,7 +10,7 @@ use tz::{LocalTimeType, TimeZoneRef};
 use tzdb_data::{TZ_NAMES, find_tz, time_zone};
 
 /// One zone of the database.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Iana {
     pub(super) name: &'static str,
     rules: &'static TimeZoneRef<'static>,
@@ -74,14 +74,6 @@ impl Iana {
 
 /// An offset, its abbreviation, and whether it is daylight time.
 pub(super) type Shown = &'static LocalTimeType;
-
-impl PartialEq for Iana {
-    fn eq(&self, other: &Self) -> bool {
-        self.name == other.name
-    }
-}
-
-impl Eq for Iana {}
 
 impl fmt::Debug for Iana {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

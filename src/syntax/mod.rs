@@ -103,10 +103,10 @@ impl Syntax {
     pub fn print(&self, reading: &Reading, zone: Zone) -> Result<Reply, ReplyError> {
         let local = || reading.utc.with_timezone(&zone);
         match self {
-            Self::Ctime => ctime::print(&local()),
+            Self::Ctime => Reply::line(local().format(ctime::PATTERN)),
             Self::Nist => nist::print(reading),
             Self::Rfc3339 => rfc3339::print(&local()),
-            Self::Rfc867 => rfc867::print(&local()),
+            Self::Rfc867 => Reply::line(local().format(rfc867::PATTERN)),
             Self::Smtp => smtp::print(&local()),
             Self::Strftime(pattern) => pattern.print(&local()),
         }

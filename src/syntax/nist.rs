@@ -25,7 +25,7 @@ use super::iana::Iana;
 use super::recognised::{Form, Parts};
 use super::time_code::{Marker, TimeCode, contradicts, mjd};
 use super::zone_text::ZoneText;
-use crate::clock::{Health, Leap, Reading};
+use crate::clock::Reading;
 use crate::reply::{Reply, ReplyError};
 use chrono::{Days, NaiveDate, NaiveTime};
 use std::time::Duration;
@@ -34,16 +34,7 @@ pub(super) fn print(reading: &Reading) -> Result<Reply, ReplyError> {
     let date = reading.utc.date_naive();
     let mjd = mjd(date).rem_euclid(100_000);
     let daylight = daylight_code(date);
-    let leap = match reading.leap {
-        Leap::None => 0,
-        Leap::Added => 1,
-        Leap::Deleted => 2,
-    };
-    let health = match reading.health {
-        Health::Synchronised => 0,
-        Health::WithinFiveSeconds => 1,
-        Health::Unknown => 3,
-    };
+    let (leap, health) = (reading.leap as u8, reading.health as u8);
     let time = reading.utc.format("%y-%m-%d %H:%M:%S");
     Reply::nist(format_args!(
         "{mjd:05} {time} {daylight:02} {leap} {health} {:>5} UTC(NIST) * ",
@@ -295,6 +286,7 @@ mod tests {
         assert_eq!(code(&reply.replace("+.3", "-0.2")).dut1_tenths, Some(-2));
     }
     use super::*;
+    use crate::clock::{Health, Leap};
 
     #[test]
     fn it_agrees_with_what_nists_servers_sent() {

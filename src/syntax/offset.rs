@@ -4,6 +4,7 @@
 use super::flags::Flag;
 use super::recognised::Recognised;
 use chrono::{DateTime, TimeDelta, Utc};
+use std::fmt;
 use std::time::Duration;
 
 /// The local clock against the server's.
@@ -32,6 +33,22 @@ impl Offset {
     }
 }
 
+/// The local clock minus the server's, to the digit that the uncertainty leaves: `+0.21 s ± 1.00 s`.
+impl fmt::Display for Offset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let uncertainty = self.uncertainty.as_secs_f64();
+        let digits = match uncertainty {
+            0.1.. => 2,
+            0.001.. => 4,
+            _ => 6,
+        };
+        let ahead = format!("{:+.digits$}", self.local_minus_server.as_seconds_f64());
+        let nothing = format!("{:+.digits$}", -0.0); // -0.00
+        let ahead = if ahead == nothing { ahead.replace('-', "+") } else { ahead };
+        write!(f, "{ahead} s ± {uncertainty:.digits$} s")
+    }
+}
+
 impl Recognised<'_> {
     /// How far the local clock is from the server's, if the local one showed `arrived` when the reply came,
     /// `round_trip` after the question. `None` unless the reply fixes an instant.
@@ -45,6 +62,7 @@ impl Recognised<'_> {
     /// let offset = read.offset(arrived, round_trip).expect("an instant");
     /// assert_eq!(offset.server_minus_local().num_seconds(), 2); // the local clock is behind
     /// assert_eq!(offset.uncertainty, Duration::from_millis(1050));
+    /// assert_eq!(offset.to_string(), "-2.00 s ± 1.05 s");
     /// assert!(!offset.agrees());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

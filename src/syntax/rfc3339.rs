@@ -8,19 +8,17 @@ use super::cursor::{Cursor, Mismatch, Number, Time};
 use super::recognised::{Form, Parts};
 use super::zone_text::ZoneText;
 use crate::reply::{Reply, ReplyError};
-use chrono::{DateTime, Datelike, FixedOffset, Offset};
+use chrono::{DateTime, Datelike, FixedOffset, Offset, SecondsFormat};
 
 pub(super) fn print(time: &DateTime<Zone>) -> Result<Reply, ReplyError> {
     if !(0..=9999).contains(&time.year()) {
         return Err(ReplyError::Unprintable); // "date-fullyear = 4DIGIT"
     }
-    if time.timezone() == Zone::UTC {
-        return Reply::line(time.format("%Y-%m-%dT%H:%M:%SZ"));
-    }
     // "time-numoffset" has no seconds, as some zones had until 1972: the whole minute is used.
     let seconds = time.offset().fix().local_minus_utc() / 60 * 60;
     let offset = FixedOffset::east_opt(seconds).ok_or(ReplyError::Unprintable)?;
-    Reply::line(time.with_timezone(&offset).format("%Y-%m-%dT%H:%M:%S%:z"))
+    let z = time.timezone() == Zone::UTC;
+    Reply::line(time.with_timezone(&offset).to_rfc3339_opts(SecondsFormat::Secs, z))
 }
 
 pub(super) fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {

@@ -7,17 +7,12 @@
 //! it; Windows NT's, without a zone; with a comma behind the month or the year; with localised names, as
 //! servers print them that are built on a localised library.
 
-use super::Zone;
 use super::cursor::{Cursor, Mismatch};
 use super::flags::Flag;
 use super::recognised::{Form, Parts};
 use super::zone_text::ZoneText;
-use crate::reply::{Reply, ReplyError};
-use chrono::DateTime;
 
-pub(super) fn print(time: &DateTime<Zone>) -> Result<Reply, ReplyError> {
-    Reply::line(time.format("%A, %B %-d, %Y %H:%M:%S-%Z"))
-}
+pub(super) const PATTERN: &str = "%A, %B %-d, %Y %H:%M:%S-%Z";
 
 pub(super) fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
     let weekday = |cursor: &mut Cursor<'a>| cursor.with_gap(Cursor::weekday_or_foreign_word);

@@ -82,15 +82,17 @@ impl FromStr for Pattern {
         let instants = instants();
         for (at, part) in parts(text) {
             let refuse = |fault| PatternError::Part { part: part.to_owned(), octet: at + 1, fault };
+            if !part.is_ascii() {
+                return Err(refuse(PartFault::NotAscii));
+            }
             let new: Vec<Item> = StrftimeItems::new(part).map(Item::to_owned).collect();
-            check(part, &new).map_err(refuse)?;
-            octets += longest(&new, &instants).ok_or_else(|| refuse(PartFault::Unknown))?;
+            octets += longest(&new, &instants).map_err(refuse)?;
             if octets > Reply::MAX_OCTETS {
                 return Err(refuse(PartFault::TooLong));
             }
             items.extend(new);
         }
-        if instants.iter().any(|time| written(&items, time) == Some(0)) {
+        if instants.iter().any(|time| written(&items, time).is_some_and(|text| text.is_empty())) {
             return Err(PatternError::Empty);
         }
         let resolution = items.iter().map(resolution).min().unwrap_or(Duration::from_secs(1));
@@ -113,65 +115,47 @@ impl fmt::Display for Formatted<'_> {
     }
 }
 
-fn check(part: &str, items: &[Item]) -> Result<(), PartFault> {
-    let control = |text: &str| text.chars().any(|character| character.is_ascii_control());
-    let written = |item: &Item| match item {
-        Item::Literal(text) | Item::Space(text) => control(text),
-        Item::OwnedLiteral(text) | Item::OwnedSpace(text) => control(text),
-        _ => false,
-    };
-    if !part.is_ascii() {
-        return Err(PartFault::NotAscii);
-    }
-    if items.contains(&Item::Error) {
-        return Err(PartFault::Unknown);
-    }
-    if items.iter().any(written) {
-        return Err(PartFault::Control);
-    }
-    Ok(())
-}
-
 /// The parts of a pattern with their places: each specifier by itself, the text between them.
 fn parts(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut at = 0;
     std::iter::from_fn(move || {
         let rest = text.get(at..).filter(|rest| !rest.is_empty())?;
-        let start = at;
-        at += if rest.starts_with('%') {
-            specifier_length(rest)
-        } else {
-            let odd = |character: char| character == '%' || !matches!(character, ' '..='~');
-            match rest.find(odd) {
-                Some(0) => rest.chars().next().map_or(1, char::len_utf8),
-                Some(length) => length,
-                None => rest.len(),
-            }
+        let odd = |character: char| character == '%' || !matches!(character, ' '..='~');
+        let length = match rest.find(odd) {
+            Some(0) if rest.starts_with('%') => specifier_length(rest),
+            Some(0) => rest.chars().next().map_or(1, char::len_utf8),
+            Some(length) => length,
+            None => rest.len(),
         };
-        Some((start, &text[start..at]))
+        at += length;
+        Some((at - length, &rest[..length]))
     })
 }
 
 /// A `%`, what modifies it, and the letter; or as much of that as there is.
 fn specifier_length(text: &str) -> usize {
-    let modifier = |character: &char| matches!(character, '-' | '_' | '0'..='9' | '.' | ':' | '#');
-    let mut characters = text.chars().skip(1).skip_while(modifier);
-    let modifiers = text.chars().skip(1).take_while(modifier).count();
-    1 + modifiers + characters.next().map_or(0, char::len_utf8)
+    let modifier = |character: char| matches!(character, '-' | '_' | '0'..='9' | '.' | ':' | '#');
+    let letter = text[1..].trim_start_matches(modifier);
+    text.len() - letter.len() + letter.chars().next().map_or(0, char::len_utf8)
 }
 
-/// The most octets these items write at any instant, in any zone; `None` if they cannot be written.
-fn longest(items: &[Item], instants: &[DateTime<Zone>]) -> Option<usize> {
-    let literal = |item: &Item| matches!(item, Item::Literal(_) | Item::OwnedLiteral(_));
+/// The most octets these items write at any instant, in any zone.
+fn longest(items: &[Item], instants: &[DateTime<Zone>]) -> Result<usize, PartFault> {
+    let literal = |item: &Item| matches!(item, Item::OwnedLiteral(_));
     // What is the same every time need not be tried at every instant.
     let sampled = if items.iter().all(literal) { 1 } else { instants.len() };
-    instants[..sampled].iter().try_fold(0, |most, time| Some(most.max(written(items, time)?)))
+    instants[..sampled].iter().try_fold(0, |most, time| {
+        let text = written(items, time).ok_or(PartFault::Unknown)?;
+        let control = text.bytes().any(|octet| octet.is_ascii_control());
+        if control { Err(PartFault::Control) } else { Ok(most.max(text.len())) }
+    })
 }
 
-fn written(items: &[Item], time: &DateTime<Zone>) -> Option<usize> {
-    let mut count = OctetCounter(0);
-    time.format_with_items(items.iter()).write_to(&mut count).ok()?;
-    Some(count.0)
+/// What these items write; `None` if they cannot be written.
+fn written(items: &[Item], time: &DateTime<Zone>) -> Option<String> {
+    let mut text = String::new();
+    time.format_with_items(items.iter()).write_to(&mut text).ok()?;
+    Some(text)
 }
 
 /// Instants at which each specifier shows its longest and its shortest: every weekday in every month,
@@ -192,15 +176,6 @@ fn instants() -> Vec<DateTime<Zone>> {
     let zones = ["UTC", "America/St_Johns", "Asia/Kathmandu", "-11:30"];
     let zones = zones.iter().filter_map(|zone| zone.parse::<Zone>().ok());
     zones.flat_map(|zone| utc.iter().map(move |utc| utc.with_timezone(&zone))).collect()
-}
-
-struct OctetCounter(usize);
-
-impl fmt::Write for OctetCounter {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.0 += text.len();
-        Ok(())
-    }
 }
 
 /// The finest digit an item writes. Anything with a fraction counts as nanoseconds, but for the

@@ -115,38 +115,29 @@ impl fmt::Display for Zone {
 /// A [`Zone`] at one instant: its offset then, shown as its abbreviation, or in numbers where that is none
 /// or would be read as another offset.
 #[derive(Clone, Copy, Debug)]
-pub struct ZoneOffset(OffsetKind);
-
-#[derive(Clone, Copy, Debug)]
-enum OffsetKind {
-    Named(Iana, Shown),
-    Fixed(FixedOffset),
+pub struct ZoneOffset {
+    zone: Zone,
+    offset: FixedOffset,
+    /// The database's abbreviation, which may be numeric; empty where the zone is not of the database.
+    abbreviation: &'static str,
 }
 
 impl Offset for ZoneOffset {
     fn fix(&self) -> FixedOffset {
-        match self.0 {
-            // A day and more is no zone's, and a test looks at each.
-            OffsetKind::Named(_, shown) => {
-                FixedOffset::east_opt(shown.ut_offset()).unwrap_or(Utc.fix())
-            }
-            OffsetKind::Fixed(offset) => offset,
-        }
+        self.offset
     }
 }
 
 impl fmt::Display for ZoneOffset {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = self.fix().local_minus_utc();
+        let seconds = self.offset.local_minus_utc();
         // China's CST, Cuba's CDT and the Philippines' PST are not RFC 822's.
         let misleads = |name: &str| {
             utc_offset::rfc822_hours(name).is_some_and(|hours| hours * 3600 != seconds)
         };
-        if let OffsetKind::Named(_, shown) = self.0
-            && let name = shown.time_zone_designation()
-            && name.bytes().all(|octet| octet.is_ascii_alphabetic())
-            && !misleads(name)
-        {
+        let name = self.abbreviation;
+        let alphabetic = name.bytes().all(|octet| octet.is_ascii_alphabetic());
+        if !name.is_empty() && alphabetic && !misleads(name) {
             return f.write_str(name);
         }
         let sign = if seconds < 0 { '-' } else { '+' };
@@ -159,10 +150,7 @@ impl TimeZone for Zone {
     type Offset = ZoneOffset;
 
     fn from_offset(offset: &ZoneOffset) -> Self {
-        match offset.0 {
-            OffsetKind::Named(zone, _) => Self(Kind::Named(zone)),
-            OffsetKind::Fixed(offset) => Self(Kind::Fixed(offset)),
-        }
+        offset.zone
     }
 
     fn offset_from_local_date(&self, local: &NaiveDate) -> MappedLocalTime<ZoneOffset> {
@@ -195,11 +183,14 @@ impl TimeZone for Zone {
 
 impl ZoneOffset {
     fn named(zone: Iana, shown: Shown) -> Self {
-        Self(OffsetKind::Named(zone, shown))
+        // A day and more is no zone's, and a test looks at each.
+        let offset = FixedOffset::east_opt(shown.ut_offset()).unwrap_or(Utc.fix());
+        let abbreviation = shown.time_zone_designation();
+        Self { zone: Zone(Kind::Named(zone)), offset, abbreviation }
     }
 
     fn fixed(offset: FixedOffset) -> Self {
-        Self(OffsetKind::Fixed(offset))
+        Self { zone: Zone(Kind::Fixed(offset)), offset, abbreviation: "" }
     }
 }
 

@@ -3,7 +3,6 @@
 mod address;
 mod batch;
 mod client_batch;
-#[cfg(feature = "server")]
 mod clock;
 mod counters;
 mod datagram;
@@ -33,7 +32,6 @@ mod supervisor;
 
 pub(crate) use batch::Batch;
 pub(crate) use client_batch::*;
-#[cfg(feature = "server")]
 pub(crate) use clock::kernel_clock;
 pub(crate) use counters::*;
 pub(crate) use datagram::*;
@@ -63,12 +61,6 @@ pub(crate) fn restrict_calls(
     _: super::Links,
 ) -> Result<usize, String> {
     Err("there is no filter for this processor".to_owned())
-}
-
-/// Only a server tells the state of its clock.
-#[cfg(not(feature = "server"))]
-pub(crate) fn kernel_clock() -> io::Result<super::KernelClock> {
-    Err(io::ErrorKind::Unsupported.into())
 }
 
 use nix::libc::{MSG_MORE, SIGHUP};
