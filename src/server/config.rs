@@ -1,4 +1,4 @@
-//! What to serve, where and how.
+//! Configuration of a server.
 
 use super::{Drain, GuardOptions, Limits, Listen};
 use crate::clock::Clock;
@@ -10,14 +10,14 @@ use std::thread;
 use std::time::Duration;
 
 options! {
-    /// What to serve, where and how.
+    /// Configuration of a server: addresses, transports, syntax, limits and options.
     ///
     /// ```
     /// use daytime::server::{Drain, Limits, Rate};
     /// use daytime::{Config, Syntax, Transport};
     /// use std::time::Duration;
     /// let config = Config::default()
-    ///     .address("127.0.0.1:0".parse()?) // port 0: any free one
+    ///     .address("127.0.0.1:0".parse()?) // port 0: the kernel chooses a free port
     ///     .transports(vec![Transport::Udp])
     ///     .syntax(Syntax::Ctime)
     ///     .drain(Drain::default().deadline(Duration::from_secs(1)))
@@ -28,36 +28,39 @@ options! {
     /// ```
     #[derive(Clone, Debug)]
     pub struct Config {
-        /// Addresses to serve; every port 0 becomes the same free number, on every transport.
+        /// Addresses to serve. Every port 0 becomes the same free port, on all addresses and
+        /// transports.
         pub addresses: Vec<SocketAddr>,
-        /// Transports to serve, at each address.
+        /// Transports to serve at each address.
         pub transports: Vec<Transport>,
-        /// How the sockets are opened.
+        /// Options of the sockets that the server opens.
         pub listen: Listen,
-        /// Threads that serve, each with a loop and sockets of its own.
+        /// Number of serving threads. Each thread has its own event loop and its own sockets.
         pub workers: Workers,
-        /// Where the time comes from.
+        /// Clock that supplies the time.
         pub clock: Clock,
-        /// How the time is written.
+        /// Syntax of the replies.
         pub syntax: Syntax,
-        /// The zone in which the time is written.
+        /// Time zone of the replies.
         pub zone: Zone,
-        /// How long, and for how many octets, a TCP connection is kept after its reply.
+        /// Limits of time and octets for a TCP connection after its reply.
         pub drain: Drain,
-        /// How much clients may ask.
+        /// Abuse limits: rates of datagrams, and numbers of connections.
         pub limits: Limits,
-        /// Which datagrams are never answered.
+        /// Options of the guard, which decides whether a datagram is answered.
         pub guard: GuardOptions,
-        /// Answer only while the kernel calls its clock synchronised. Otherwise TCP closes without a reply and UDP
-        /// keeps silent, as RFC 868 has it for an unknown time.
+        /// Whether to answer only while the kernel reports a synchronised clock. Otherwise TCP
+        /// connections close without a reply, and datagrams get no answer. RFC 868 asks the same of
+        /// a server that does not know the time.
         pub require_sync: bool,
-        /// When to end without a request to stop.
+        /// When the server ends without a request to stop.
         pub until: Until,
     }
 }
 
 impl Default for Config {
-    /// Both transports on port 13 of both loopback addresses, RFC 867's first syntax, UTC.
+    /// Returns the default: both transports on port 13 of both loopback addresses, RFC 867's first
+    /// syntax, UTC.
     fn default() -> Self {
         Self {
             addresses: Self::loopback(PORT),
@@ -77,7 +80,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// The loopback addresses of both families, with this port.
+    /// Returns the loopback addresses of both families with this port.
     ///
     /// ```
     /// let addresses = daytime::Config::loopback(1300);
@@ -90,18 +93,18 @@ impl Config {
         addresses.map(|address| SocketAddr::new(address, port)).to_vec()
     }
 
-    /// Serves this address alone: it replaces the whole list of [`Config::addresses`].
+    /// Serves only this address: replaces the whole list in [`Config::addresses`].
     #[must_use]
     pub fn address(self, address: SocketAddr) -> Self {
         self.addresses(vec![address])
     }
 }
 
-/// Number of workers of a [`Server`](super::Server). The kernel spreads clients among them by address and port. Limits,
-/// counters and the stop are those of all workers together.
+/// Number of workers of a [`Server`](super::Server). The kernel distributes clients among the
+/// workers by address and port. All workers share the limits, the counters and the request to stop.
 ///
-/// There is one only where the sockets cannot be shared: [`Listen::reuse_port`] is off, they are inherited, or
-/// the system would not spread the clients.
+/// The server has one worker if its sockets cannot be shared: [`Listen::reuse_port`] is off, the
+/// sockets are inherited, or the system does not distribute clients.
 ///
 /// ```
 /// use daytime::server::Workers;
@@ -110,14 +113,15 @@ impl Config {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Workers {
-    /// As many as the process has processors (`sched_getaffinity(2)`, and the quota of its cgroup).
+    /// One worker for each processor that the process may use (`sched_getaffinity(2)`, and the
+    /// quota of its cgroup).
     Auto,
-    /// This number.
+    /// Exactly this number of workers.
     Exactly(NonZeroUsize),
 }
 
 impl Default for Workers {
-    /// One.
+    /// Returns one worker.
     fn default() -> Self {
         Self::Exactly(NonZeroUsize::MIN)
     }
@@ -132,16 +136,18 @@ impl Workers {
     }
 }
 
-/// When a [`Server`](super::Server) ends without a request to stop. One that has only a connection (see
-/// [`Server::adopt`](super::Server::adopt)) ends with it.
+/// When a [`Server`](super::Server) ends without a request to stop. A server that has only
+/// connections (see [`Server::adopt`](super::Server::adopt)) ends with the last one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Until {
-    /// Never.
+    /// Runs until a request to stop.
     #[default]
     Stopped,
-    /// When no client has come for this time and none is connected. For one worker only.
+    /// Ends when no client has come for this time and no connection is open. Requires a single
+    /// worker.
     Idle(Duration),
-    /// As soon as everything that waits at the beginning is answered.
+    /// Ends once the server has answered everything that waits at the start and no connection is
+    /// open.
     Answered,
 }

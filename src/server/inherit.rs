@@ -1,5 +1,5 @@
-//! Where inherited sockets come from: `LISTEN_FDS`, as systemd says it (`sd_listen_fds(3)`), or
-//! descriptor 0, as inetd has it.
+//! Finds inherited sockets: those that systemd passes through `LISTEN_FDS` (`sd_listen_fds(3)`), or
+//! descriptor 0, which inetd passes.
 
 use crate::listen::{Inherited, ListenError, descriptor, no_socket};
 use listenfd::ListenFd;
@@ -8,14 +8,15 @@ use std::env;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd, RawFd};
 
-/// The first descriptor that is handed over (`SD_LISTEN_FDS_START`).
+/// First descriptor that a supervisor passes (`SD_LISTEN_FDS_START`).
 const FIRST_DESCRIPTOR: RawFd = 3;
 
-/// Maximum number of sockets that are handed over; a larger one is a mistake that would take memory.
+/// Maximum number of sockets in `LISTEN_FDS`. A larger number is a mistake, and would take memory.
 const MAX_SOCKETS: usize = 1024;
 
-/// Every family and type to ask for, until the descriptor is one: what is no TCP and no UDP is
-/// taken too, to say what it is. IPv6 counts as `AF_INET` here.
+/// Families and types to try, in turn, until the descriptor matches. Sockets other than TCP and UDP
+/// are taken too, so that an error message can describe them. The crate listenfd counts IPv6 as
+/// `AF_INET`.
 const KINDS: [(i32, i32); 6] = [
     (AF_INET, SOCK_STREAM),
     (AF_INET, SOCK_DGRAM),
@@ -26,14 +27,16 @@ const KINDS: [(i32, i32); 6] = [
 ];
 
 impl Inherited {
-    /// The sockets that a supervisor hands to this process in `LISTEN_FDS`, `LISTEN_PID` and
-    /// `LISTEN_FDNAMES` (`sd_listen_fds(3)`); none if they are meant for another process.
+    /// Returns the sockets that a supervisor passes to this process in `LISTEN_FDS`, `LISTEN_PID`
+    /// and `LISTEN_FDNAMES` (`sd_listen_fds(3)`). Returns no socket if the variables name another
+    /// process.
     ///
-    /// To be called once and first, while nothing else is open and no thread runs: it takes the
-    /// descriptors by their numbers, and removes `LISTEN_FDS` and `LISTEN_PID` from the environment.
+    /// Call this once, before the process opens other files or starts threads. The function takes
+    /// descriptors by number, and removes `LISTEN_FDS` and `LISTEN_PID` from the environment.
     ///
     /// # Errors
-    /// [`ListenError::Announced`], and [`ListenError::NotServable`] for what is no socket.
+    /// [`ListenError::Announced`], and [`ListenError::NotServable`] for a descriptor that is not a
+    /// socket.
     pub fn from_environment() -> Result<Vec<Self>, ListenError> {
         if announced_here()? == 0 {
             return Ok(Vec::new());
@@ -53,15 +56,16 @@ impl Inherited {
             .collect()
     }
 
-    /// The number after those of the sockets that [`from_environment`](Self::from_environment) takes.
+    /// Returns the descriptor number after the sockets of
+    /// [`from_environment`](Self::from_environment).
     pub(crate) fn end_of_environment() -> Result<RawFd, ListenError> {
         Ok((FIRST_DESCRIPTOR..).nth(announced_here()?).unwrap_or(RawFd::MAX))
     }
 
-    /// The number after those of inetd, which hands over descriptors 0, 1 and 2.
+    /// Descriptor number after those of inetd, which passes descriptors 0, 1 and 2.
     pub(crate) const END_OF_STANDARD: RawFd = FIRST_DESCRIPTOR;
 
-    /// Descriptor 0, where inetd puts the socket of a service (`inetd(8)`).
+    /// Returns a duplicate of descriptor 0, where inetd puts the socket of a service (`inetd(8)`).
     ///
     /// ```
     /// use daytime::server::Inherited;
@@ -71,21 +75,22 @@ impl Inherited {
     /// ```
     ///
     /// # Errors
-    /// It cannot be duplicated. Whether it is a socket is seen when it is served on.
+    /// Descriptor 0 cannot be duplicated. [`Server::adopt`](super::Server::adopt) checks whether it
+    /// is a socket.
     pub fn standard_input() -> io::Result<Self> {
         let socket = io::stdin().as_fd().try_clone_to_owned()?;
         Ok(Self { socket, number: 0, name: None })
     }
 }
 
-/// How many sockets are handed over to this process.
+/// Returns the number of sockets passed to this process.
 fn announced_here() -> Result<usize, ListenError> {
     let variable = |name| env::var(name).ok();
     let (fds, pid) = (variable("LISTEN_FDS"), variable("LISTEN_PID"));
     announced(fds.as_deref(), pid.as_deref(), std::process::id())
 }
 
-/// How many sockets are handed over to the process with the number `this`.
+/// Returns the number of sockets passed to the process with the id `this`.
 fn announced(fds: Option<&str>, pid: Option<&str>, this: u32) -> Result<usize, ListenError> {
     let Some(fds) = fds.filter(|_| pid.and_then(|pid| pid.parse().ok()) == Some(this)) else {
         return Ok(0);
@@ -94,7 +99,7 @@ fn announced(fds: Option<&str>, pid: Option<&str>, this: u32) -> Result<usize, L
     count.ok_or_else(|| ListenError::Announced { value: fds.escape_debug().to_string() })
 }
 
-/// The names between colons. "unknown" is what systemd calls a socket without one.
+/// Splits the names at colons. systemd writes "unknown" for a socket without a name.
 fn names(list: &str) -> Vec<Option<String>> {
     let name = |name: &str| {
         let nameless = name.is_empty() || name == "unknown";
@@ -126,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn names_stand_between_colons_and_unknown_is_none() {
+    fn names_are_separated_by_colons_and_unknown_means_no_name() {
         let name = |name: &str| Some(name.to_owned());
         assert_eq!(names("web:unknown::b"), [name("web"), None, None, name("b")]);
         assert_eq!(names(""), [None]);

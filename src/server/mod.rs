@@ -1,4 +1,4 @@
-//! Both services as one process.
+//! The TCP service and the UDP service in one server.
 
 mod config;
 #[cfg(feature = "confine")]
@@ -43,41 +43,43 @@ use std::time::Duration;
 use threads::Threads;
 use worker::Worker;
 
-/// Why the service cannot run.
+/// Reason why a server cannot run.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServeError {
-    /// A socket could not be opened or bound.
+    /// A socket cannot be opened or bound.
     #[error(transparent)]
     Listen(#[from] ListenError),
-    /// [`Config::require_sync`] is set, and the kernel does not say whether the clock is synchronised.
-    #[error("cannot tell whether the clock is synchronised: adjtimex")]
+    /// [`Config::require_sync`] is set, and the kernel does not report whether the clock is
+    /// synchronised.
+    #[error("cannot check whether the clock is synchronised: adjtimex")]
     ClockUnknown(#[source] io::Error),
-    /// The readiness loop could not be set up.
+    /// The event loop cannot be set up.
     #[error("cannot set up the event loop")]
     Setup(#[source] io::Error),
-    /// The readiness loop failed.
+    /// The event loop failed.
     #[error("the event loop failed")]
     Loop(#[source] io::Error),
-    /// The readiness loop panicked, which is a defect: no client would be answered any more.
-    #[error("the event loop died of a defect: {reason}")]
+    /// The event loop panicked, which is a defect. The server ends, because it would answer no
+    /// client any more.
+    #[error("the event loop panicked, which is a defect: {reason}")]
     Died {
-        /// What the panic said.
+        /// Message of the panic.
         reason: String,
     },
-    /// [`Until::Idle`] with [`Workers`]: each worker sees its own clients only.
+    /// [`Until::Idle`] needs a single worker: each worker sees only its own clients.
     #[error("only a server with one worker can end when it is idle")]
     IdleWorkers,
-    /// [`Running`] was stopped and its thread goes on.
+    /// [`Running`] was asked to stop, but its thread still runs.
     #[error("the server has not ended within {} s", waited.as_secs())]
     StillRunning {
-        /// How long the caller waited for its end.
+        /// Time that the caller waited for the end.
         waited: Duration,
     },
 }
 
 impl ServeError {
-    /// Why a thread panicked.
+    /// Makes an error from the message of a panic.
     fn died(reason: &(dyn Any + Send)) -> Self {
         let text = reason.downcast_ref::<&str>().map(ToString::to_string);
         let text = text.or_else(|| reason.downcast_ref::<String>().cloned());
@@ -85,10 +87,10 @@ impl ServeError {
     }
 }
 
-/// The services, bound and ready to run (RFC 867, "TCP Based Daytime Service" and "UDP Based Daytime
+/// Bound server, ready to run (RFC 867, "TCP Based Daytime Service" and "UDP Based Daytime
 /// Service").
 ///
-/// [`Server::spawn`] runs it in a thread of its own, [`Server::run`] in this one:
+/// [`Server::spawn`] runs the server in a thread of its own, [`Server::run`] in the calling thread:
 ///
 /// ```
 /// use daytime::{Config, Server};
@@ -101,21 +103,22 @@ impl ServeError {
 /// ```
 #[derive(Debug)]
 pub struct Server {
-    /// It has the supervisor, and runs in the thread that calls [`Server::run`].
+    /// First worker. It reports to the supervisor, and runs in the thread that calls
+    /// [`Server::run`].
     first: Worker,
     others: Threads,
     bound: Vec<Bound>,
     shared: Arc<Shared>,
-    /// From the first to the last UDP socket of all workers.
+    /// Lowest and highest descriptor of all UDP sockets of all workers.
     udp_descriptors: Option<RangeInclusive<RawFd>>,
     zone: Arc<SharedZone>,
 }
 
 impl Server {
-    /// Opens and binds every socket.
+    /// Opens and binds all sockets.
     ///
-    /// An address whose family this machine lacks is left out with a warning in the log, as long as
-    /// another can be opened.
+    /// Skips an address whose family this host lacks, and logs a warning, if at least one other
+    /// address can be opened.
     ///
     /// # Errors
     /// [`ServeError::Listen`], [`ServeError::ClockUnknown`], [`ServeError::IdleWorkers`] and
@@ -130,14 +133,15 @@ impl Server {
         Self::new(opened, Vec::new(), config)
     }
 
-    /// Serves on sockets that another process has opened. Of the configuration, addresses, transports and
-    /// [`Listen`] are ignored, but for its `write_deadline`.
+    /// Serves on sockets that another process opened. The configuration's addresses and transports
+    /// are ignored, and so is [`Listen`] except its `write_deadline`.
     ///
-    /// A TCP connection among them is answered; where there is nothing else, the server ends with it.
+    /// Answers TCP connections among the sockets too. If all sockets are connections, the server
+    /// ends with the last one.
     ///
     /// # Errors
-    /// [`ServeError::Listen`] with [`ListenError::NotServable`] for what is not a TCP or UDP socket,
-    /// [`ServeError::ClockUnknown`] and [`ServeError::Setup`].
+    /// [`ServeError::Listen`] with [`ListenError::NotServable`] for a descriptor that is not a TCP
+    /// or UDP socket, [`ServeError::ClockUnknown`] and [`ServeError::Setup`].
     pub fn adopt(inherited: Vec<Inherited>, mut config: Config) -> Result<Self, ServeError> {
         let (mut services, mut connections) = (Vec::new(), Vec::new());
         for socket in inherited {
@@ -155,7 +159,7 @@ impl Server {
         Self::new(vec![services], connections, config)
     }
 
-    /// With the sockets of each worker, of one at least.
+    /// Makes a server from the sockets of each worker. `services` holds at least one worker.
     fn new(
         services: Vec<Vec<Opened>>,
         connections: Vec<Opened>,
@@ -184,7 +188,7 @@ impl Server {
         Ok(Self { first, others: Threads::new(workers), bound, shared, udp_descriptors, zone })
     }
 
-    /// Reports to a supervisor when it is ready, that it is alive, and when it stops.
+    /// Makes the server report to a supervisor when it is ready, alive, and stopping.
     #[must_use]
     pub fn supervised(mut self, supervisor: Supervisor) -> Self {
         if let Some(beat) = supervisor.beat {
@@ -194,42 +198,43 @@ impl Server {
         self
     }
 
-    /// The sockets, in the order of the configuration.
+    /// Returns the sockets of the first worker, in the order of the configuration.
     #[must_use]
     pub fn bound(&self) -> &[Bound] {
         &self.bound
     }
 
-    /// The counters; they go on counting while the server runs.
+    /// Returns the counters. They keep counting while the server runs.
     #[must_use]
     pub fn metrics(&self) -> Arc<Metrics> {
         Arc::clone(&self.shared.metrics)
     }
 
-    /// The zone of its replies, which may change while it runs.
+    /// Returns the time zone of the replies, which may change while the server runs.
     pub(crate) fn zone(&self) -> Arc<SharedZone> {
         Arc::clone(&self.zone)
     }
 
-    /// A handle that stops the server, from any thread.
+    /// Returns a handle that stops the server from any thread.
     #[must_use]
     pub fn shutdown(&self) -> Shutdown {
         Shutdown { shared: Arc::clone(&self.shared) }
     }
 
-    /// Whether it accepts connections, for which a descriptor has to be left.
+    /// Whether the server accepts connections, which need a free descriptor.
     pub(crate) fn accepts(&self) -> bool {
         self.first.accepts()
     }
 
-    /// Number of workers.
+    /// Returns the number of workers.
     #[must_use]
     pub fn workers(&self) -> usize {
         self.shared.workers()
     }
 
-    /// Starts the threads of all workers but the first, which then wait for [`Server::run`]. That starts
-    /// them too, but too late where the process gives up the right to start threads (`PartlyConfined::finish`).
+    /// Starts the threads of all workers but the first. The threads wait for [`Server::run`], which
+    /// starts them if they are missing. Call this first if the process gives up the right to start
+    /// threads (`PartlyConfined::finish`).
     ///
     /// ```
     /// use daytime::server::Workers;
@@ -247,8 +252,9 @@ impl Server {
         self.others.start().map_err(ServeError::Setup)
     }
 
-    /// Serves until [`Shutdown::stop`], or as long as [`Until`] says. Then it accepts no more, answers what has arrived, and gives
-    /// open connections up to a second to end. It closes those that are left, and counts them as
+    /// Serves until [`Shutdown::stop`], or as long as [`Until`] says. At the end the server accepts
+    /// no more clients, answers those that have arrived, and gives open connections up to one
+    /// second to end. The server then closes the remaining connections and counts them as
     /// [`Event::TcpDrainDeadline`].
     ///
     /// # Errors
@@ -267,14 +273,15 @@ impl Server {
     }
 }
 
-/// Asks once, so that an operator learns at the start what the replies will lack.
+/// Checks the kernel's clock once at the start, so that an operator learns what the replies will
+/// lack.
 fn ask_kernel(clock: Clock, require_sync: bool) -> Result<(), ServeError> {
     match clock.health() {
         Ok(_) => Ok(()),
         Err(error) if require_sync => Err(ServeError::ClockUnknown(error)),
         Err(error) => {
             log::warn!(
-                "adjtimex: {error}: the kernel does not say whether its clock is synchronised; \
+                "cannot check whether the clock is synchronised: adjtimex: {error}; \
                  --syntax nist reports health 3 (unknown) and announces no leap second"
             );
             Ok(())
@@ -282,16 +289,18 @@ fn ask_kernel(clock: Clock, require_sync: bool) -> Result<(), ServeError> {
     }
 }
 
-/// The range of descriptors that holds every UDP socket; `None` without any.
+/// Returns the range from the lowest to the highest descriptor of a UDP socket; `None` without a
+/// UDP socket.
 fn udp_descriptors(services: &[Vec<Opened>]) -> Option<RangeInclusive<RawFd>> {
     let udp = services.iter().flatten().filter(|opened| opened.bound.transport == Transport::Udp);
     let numbers: Vec<RawFd> = udp.map(|opened| opened.socket.as_raw_fd()).collect();
     Some(*numbers.iter().min()?..=*numbers.iter().max()?)
 }
 
-/// A loop that panics ends as one that fails: never a server that looks alive and answers nothing.
+/// Runs an event loop and turns a panic into an error. Otherwise a server could look alive and
+/// answer no client.
 fn run_loop(run: impl FnOnce() -> io::Result<()>) -> Result<(), ServeError> {
-    // Nothing of what it worked with is used again.
+    // After a panic, no value that the loop worked on is used again.
     let ended = panic::catch_unwind(AssertUnwindSafe(run));
     ended.map_or_else(|reason| Err(ServeError::died(&*reason)), |it| it.map_err(ServeError::Loop))
 }
@@ -303,7 +312,7 @@ mod tests {
     use std::net::TcpStream;
 
     #[test]
-    fn the_longest_drain_there_is_does_no_harm() {
+    fn the_longest_possible_drain_deadline_works() {
         let drain = Drain { deadline: Duration::MAX, octets: u64::MAX };
         let config = Config::default().drain(drain).address("127.0.0.1:0".parse().expect("one"));
         let server = Server::bind(config).expect("loopback").spawn().expect("a thread");
@@ -317,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn several_workers_cannot_end_when_they_are_idle() {
+    fn only_a_single_worker_can_end_when_idle() {
         let until = Until::Idle(Duration::from_secs(1));
         let config = Config::default().address("127.0.0.1:0".parse().expect("an address"));
         let error = Server::bind(config.workers(Workers::Auto).until(until)).err();
@@ -330,6 +339,6 @@ mod tests {
         let failed = run_loop(|| Err(io::Error::other("no events")));
         assert!(matches!(failed, Err(ServeError::Loop(_))));
         let died = run_loop(|| panic!("no {}", "time")).expect_err("it panicked");
-        assert_eq!(died.to_string(), "the event loop died of a defect: no time");
+        assert_eq!(died.to_string(), "the event loop panicked, which is a defect: no time");
     }
 }

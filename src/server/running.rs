@@ -1,4 +1,4 @@
-//! A server in a thread of its own, and the handles that stop one.
+//! Server in a thread of its own, and handles that stop a server.
 
 use super::shared::Shared;
 use super::threads::join;
@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-/// Stops a [`Server`].
+/// Handle that stops a [`Server`].
 ///
 /// ```
 /// use daytime::{Config, Server};
@@ -29,16 +29,16 @@ pub struct Shutdown {
 }
 
 impl Shutdown {
-    /// Makes [`Server::run`] finish and return. Asking again changes nothing.
+    /// Makes [`Server::run`] finish and return. A second call changes nothing.
     pub fn stop(&self) {
         self.shared.stop();
     }
 }
 
-/// A [`Server`] that runs in a thread of its own ([`Server::spawn`]).
+/// [`Server`] that runs in a thread of its own ([`Server::spawn`]).
 ///
-/// Dropping it stops the server and waits for its end: open connections have a second, and after
-/// [`Running::STOP_LIMIT`] it waits no longer.
+/// Dropping a `Running` stops the server and waits for its end. Open connections get up to one
+/// second. The wait ends after [`Running::STOP_LIMIT`] at the latest.
 ///
 /// ```
 /// use daytime::{Config, Server, Transport};
@@ -53,12 +53,12 @@ pub struct Running {
     bound: Vec<Bound>,
     shutdown: Shutdown,
     thread: Option<JoinHandle<Result<(), ServeError>>>,
-    /// Disconnected when the thread ends.
+    /// Channel that is disconnected when the thread ends.
     ended: Mutex<Receiver<()>>,
 }
 
 impl Server {
-    /// Runs in a thread of its own, until the result is stopped or dropped.
+    /// Runs the server in a thread of its own, until the result is stopped or dropped.
     ///
     /// ```
     /// use daytime::{Config, Event, Server, Transport};
@@ -76,7 +76,7 @@ impl Server {
     /// ```
     ///
     /// # Errors
-    /// A thread cannot be started.
+    /// The system cannot start a thread.
     pub fn spawn(mut self) -> io::Result<Running> {
         self.others.start()?;
         let (bound, shutdown) = (self.bound.clone(), self.shutdown());
@@ -91,17 +91,17 @@ impl Server {
 }
 
 impl Running {
-    /// Maximum time that stopping takes, whatever the clients do.
+    /// Maximum time that stopping takes, whatever clients do.
     pub const STOP_LIMIT: Duration = Duration::from_secs(5);
 
-    /// The sockets, in the order of the configuration.
+    /// Returns the sockets of the first worker, in the order of the configuration.
     #[must_use]
     pub fn bound(&self) -> &[Bound] {
         &self.bound
     }
 
-    /// The first address that a client on this host can ask over this transport; `None` if it is not served.
-    /// A wildcard address becomes the loopback address of its family.
+    /// Returns the first address at which a client on this host reaches this transport; `None` if
+    /// the transport is not served. A wildcard address becomes the loopback address of its family.
     #[must_use]
     pub fn address(&self, transport: Transport) -> Option<SocketAddr> {
         let bound = self.bound.iter().find(|bound| bound.transport == transport)?;
@@ -113,19 +113,20 @@ impl Running {
         Some(SocketAddr::new(address, bound.address.port()))
     }
 
-    /// The counters.
+    /// Returns the counters.
     #[must_use]
     pub fn metrics(&self) -> Arc<Metrics> {
         Arc::clone(&self.shutdown.shared.metrics)
     }
 
-    /// Whether the server still runs. It ends by itself as [`Until`](super::Until) says, or with an error.
+    /// Whether the server still runs. A server can also end because of [`Until`](super::Until) or
+    /// an error.
     #[must_use]
     pub fn is_running(&self) -> bool {
         self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
     }
 
-    /// Waits until the server ends by itself.
+    /// Waits until the server ends without a request to stop.
     ///
     /// ```
     /// use daytime::server::Until;
@@ -138,15 +139,16 @@ impl Running {
     /// ```
     ///
     /// # Errors
-    /// What [`Server::run`] returned.
+    /// The error that [`Server::run`] returned.
     pub fn wait(mut self) -> Result<(), ServeError> {
         self.thread.take().map_or(Ok(()), join)
     }
 
-    /// Stops the server and waits for its end: at once if no connection is open, else for up to a second.
+    /// Stops the server and waits for its end: without delay if no connection is open, otherwise up
+    /// to one second.
     ///
     /// # Errors
-    /// What [`Server::run`] returned, and [`ServeError::StillRunning`].
+    /// The error that [`Server::run`] returned, or [`ServeError::StillRunning`].
     pub fn stop(mut self) -> Result<(), ServeError> {
         self.end()
     }
@@ -166,7 +168,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let _ = self.end(); // a caller who wants the error calls `stop`
+        let _ = self.end(); // a caller that needs the error calls `stop`
     }
 }
 
@@ -185,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_is_dropped_ends_within_the_limit_while_a_client_holds_a_connection() {
+    fn a_dropped_server_ends_within_the_limit_while_a_client_holds_a_connection() {
         let server = spawn("127.0.0.1:0");
         let mut client = TcpStream::connect(server.address(Transport::Tcp).expect("served"));
         let client = client.as_mut().expect("connected");
@@ -201,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_never_ran_has_freed_its_port_when_it_is_dropped() {
+    fn dropping_a_server_that_never_ran_frees_its_port() {
         let three = Workers::Exactly(NonZeroUsize::new(3).expect("not 0"));
         let listen = Listen::default().reuse_port(true);
         let config = Config::default().address("127.0.0.1:0".parse().expect("an address"));
@@ -216,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_has_ended_by_itself_is_not_running() {
+    fn a_running_server_can_be_stopped_through_another_handle_and_awaited() {
         let config = Config::default().address("127.0.0.1:0".parse().expect("an address"));
         let running = Server::bind(config).expect("a free port").spawn().expect("a thread");
         assert!(running.is_running());
@@ -227,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_on_this_host_reaches_a_wildcard_at_loopback() {
+    fn the_address_of_a_wildcard_socket_is_loopback() {
         let server = spawn("0.0.0.0:0");
         let address = server.address(Transport::Udp).expect("served");
         assert_eq!(address.ip(), Ipv4Addr::LOCALHOST);

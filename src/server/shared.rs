@@ -1,4 +1,4 @@
-//! The state that the workers of a server share.
+//! State shared by the workers of a server.
 
 use crate::limit::{ConnectionLimit, Limiter, Limits};
 use crate::metrics::Metrics;
@@ -9,16 +9,16 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The token of each worker's waker.
+/// Token of each worker's waker.
 pub(super) const WAKE: Token = Token(0);
 
-/// Shared by all workers.
+/// State that all workers of a server share.
 #[derive(Debug)]
 pub(super) struct Shared {
     start: Instant,
     stop: AtomicBool,
     workers: Vec<WorkerState>,
-    /// Interval at which each worker has to show that it is alive.
+    /// Interval at which each worker must show that it is alive; set by a supervisor's watchdog.
     beat: OnceLock<Duration>,
     pub metrics: Arc<Metrics>,
     pub connection_limit: Arc<ConnectionLimit>,
@@ -26,17 +26,17 @@ pub(super) struct Shared {
     notices: Mutex<Notices>,
 }
 
-/// What the other workers know of one.
+/// State of one worker that the other workers can see.
 #[derive(Debug)]
 struct WorkerState {
     waker: Waker,
     has_to_make_room: AtomicBool,
-    /// When its loop last began a round, in nanoseconds since the start.
+    /// Time at which the worker's loop last began a round, in nanoseconds since the start.
     alive: AtomicU64,
 }
 
 impl Shared {
-    /// Gives each worker a waker for its poll.
+    /// Makes the shared state, with a waker for each worker's poll.
     pub(super) fn new(polls: &[Poll], limits: Limits) -> io::Result<Self> {
         let state = |poll: &Poll| {
             let waker = Waker::new(poll.registry(), WAKE)?;
@@ -55,7 +55,7 @@ impl Shared {
         })
     }
 
-    /// Number of workers.
+    /// Returns the number of workers.
     pub(super) fn workers(&self) -> usize {
         self.workers.len()
     }
@@ -64,7 +64,7 @@ impl Shared {
     pub(super) fn stop(&self) -> bool {
         let is_first = !self.stop.swap(true, Ordering::AcqRel);
         for worker in &self.workers {
-            // It fails only where the loop has ended already.
+            // Waking fails only if the worker's loop has ended already.
             let _ = worker.waker.wake();
         }
         is_first
@@ -74,7 +74,8 @@ impl Shared {
         self.stop.load(Ordering::Acquire)
     }
 
-    /// Makes each other worker close a connection: descriptors have run out at one that has none to close.
+    /// Makes each other worker close one connection. The worker `asking` has run out of descriptors
+    /// and has no connection to close.
     pub(super) fn ask_for_room(&self, asking: usize) {
         for (number, worker) in self.workers.iter().enumerate() {
             if number != asking {
@@ -84,7 +85,7 @@ impl Shared {
         }
     }
 
-    /// True once after another worker has asked for room.
+    /// Returns true once after another worker asked for room.
     pub(super) fn has_to_make_room(&self, number: usize) -> bool {
         let asked = &self.workers[number].has_to_make_room;
         asked.load(Ordering::Relaxed) && asked.swap(false, Ordering::Relaxed)
@@ -95,32 +96,33 @@ impl Shared {
         let _ = self.beat.set(beat); // there is only one supervisor
     }
 
-    /// Notes that a worker is alive. Returns when it has to do so again, if a supervisor watches.
+    /// Records that a worker is alive. Returns when the worker must do so again, if a supervisor
+    /// watches.
     pub(super) fn note_alive(&self, number: usize, now: Instant) -> Option<Instant> {
         let beat = self.beat.get()?;
         self.workers[number].alive.store(self.nanoseconds(now), Ordering::Relaxed);
         Some(now + *beat)
     }
 
-    /// False if a worker has missed a beat.
+    /// Returns false if a worker has missed a beat.
     pub(super) fn are_alive(&self, now: Instant) -> bool {
         let Some(beat) = self.beat.get() else { return true };
         let missed = self.nanoseconds(now.checked_sub(2 * *beat).unwrap_or(self.start));
         self.workers.iter().all(|worker| worker.alive.load(Ordering::Relaxed) >= missed)
     }
 
-    /// Logs the notices that are due. Returns when the next one will be.
+    /// Logs the notices that are due. Returns when the next notice is due.
     pub(super) fn log_notices(&self, now: Instant) -> Option<Instant> {
         self.notices.lock().unwrap_or_else(PoisonError::into_inner).log_due(&self.metrics, now)
     }
 
-    /// Logs the notices that were not due yet: all workers have ended.
+    /// Logs the remaining notices at once, because all workers have ended.
     pub(super) fn finish_notices(&self) {
         let mut notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
         notices.finish(&self.metrics, Instant::now());
     }
 
-    /// Nanoseconds since the start, for at most 584 years.
+    /// Returns the nanoseconds since the start; 64 bits suffice for 584 years.
     fn nanoseconds(&self, now: Instant) -> u64 {
         let since = now.saturating_duration_since(self.start);
         u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
@@ -140,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_worker_without_connections_has_the_others_make_room() {
+    fn a_worker_without_connections_makes_the_others_close_one() {
         let (shared, mut polls) = two_workers();
         shared.ask_for_room(0);
         let mut events = Events::with_capacity(1);
@@ -151,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_worker_that_hangs_is_found_and_nobody_is_watched_without_a_watchdog() {
+    fn a_hanging_worker_is_detected_only_with_a_watchdog() {
         let (shared, _polls) = two_workers();
         let at = |seconds: u32| shared.start + seconds * SECOND;
         assert_eq!(shared.note_alive(0, at(1)), None);

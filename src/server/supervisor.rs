@@ -1,6 +1,6 @@
-//! Reports to the supervisor: ready, alive, stopping (`sd_notify(3)`).
+//! Reports to the supervisor that the server is ready, alive or stopping (`sd_notify(3)`).
 //!
-//! The socket is opened once and kept, because the loop may open none.
+//! The socket is opened once and kept, because the event loop may not open sockets.
 
 use crate::sys;
 use std::env;
@@ -10,38 +10,39 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixDatagram;
 use std::time::{Duration, Instant};
 
-/// How soon to try again while the supervisor's queue is full.
+/// Time until the next attempt while the supervisor's queue is full.
 const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
-/// The supervisor that started this process and listens on `$NOTIFY_SOCKET`.
+/// Supervisor that started this process and listens on `$NOTIFY_SOCKET`.
 ///
-/// A supervisor that does not listen, or no longer, changes nothing for the service.
+/// The service runs the same way if the supervisor does not listen.
 ///
 /// ```
 /// use daytime::server::Supervisor;
 /// use daytime::{Config, Server};
 /// let mut server = Server::bind(Config::default().address("127.0.0.1:0".parse()?))?;
 /// if let Some(supervisor) = Supervisor::from_environment() {
-///     server = server.supervised(supervisor); // in a process that systemd has started
+///     server = server.supervised(supervisor); // systemd started this process
 /// }
 /// assert_eq!(server.workers(), 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
 pub struct Supervisor {
-    /// `None` once the supervisor has gone.
+    /// Socket to the supervisor; `None` once the supervisor has gone.
     socket: Option<UnixDatagram>,
-    /// Half of what the watchdog allows between two signs of life.
+    /// Half of the time that the watchdog allows between two signs of life.
     pub(super) beat: Option<Duration>,
-    /// What its queue had no room for.
+    /// Message for which the supervisor's queue had no room.
     unsent: Option<String>,
-    /// When [`Supervisor::tick`] has something to do.
+    /// Time of the next action of [`Supervisor::tick`].
     pub(super) due: Option<Instant>,
 }
 
 impl Supervisor {
-    /// The one named by `NOTIFY_SOCKET`, which may have a watchdog (`WATCHDOG_USEC`, `WATCHDOG_PID`;
-    /// `sd_watchdog_enabled(3)`). `None` if there is none; one that cannot be reached is logged.
+    /// Returns the supervisor that `NOTIFY_SOCKET` names, with its watchdog if there is one
+    /// (`WATCHDOG_USEC`, `WATCHDOG_PID`; `sd_watchdog_enabled(3)`). Returns `None` without a
+    /// supervisor. Logs a warning if the supervisor cannot be reached.
     #[must_use]
     pub fn from_environment() -> Option<Self> {
         let place = env::var_os("NOTIFY_SOCKET").filter(|place| !place.is_empty())?;
@@ -51,26 +52,27 @@ impl Supervisor {
         match connect(&place) {
             Ok(socket) => Some(Self { socket: Some(socket), beat, unsent: None, due: None }),
             Err(error) => {
-                log::warn!("NOTIFY_SOCKET={}: {error}; it will not be told", place.display());
+                let place = place.display();
+                log::warn!("cannot reach the supervisor at NOTIFY_SOCKET={place}: {error}");
                 None
             }
         }
     }
 
-    /// The sockets are bound and the loop begins.
+    /// Reports that the sockets are bound and the loop begins.
     pub(super) fn ready(&mut self, status: &str) {
         self.due = self.beat.map(|beat| Instant::now() + beat);
         self.send(format!("READY=1\nSTATUS={status}\n"));
     }
 
-    /// No new clients from here on.
+    /// Reports that the server accepts no new clients.
     pub(super) fn stopping(&mut self) {
-        let status = "draining: what has arrived is answered, open connections have a second";
+        let status = "stopping: answering clients that have arrived; open connections get 1 s";
         self.send(format!("STOPPING=1\nSTATUS={status}\n"));
     }
 
-    /// Called in every round of the first worker's loop: the sign of life, if it is time for one and all
-    /// workers are alive.
+    /// Sends the sign of life if it is due and all workers are alive. The first worker's loop calls
+    /// this in every round.
     pub(super) fn tick(&mut self, now: Instant, alive: impl FnOnce() -> bool) {
         if self.due.is_none_or(|due| now < due) {
             return;
@@ -100,27 +102,29 @@ impl Supervisor {
                 self.due = Some(self.due.map_or(retry, |due| due.min(retry)));
             }
             Err(error) => {
-                log::warn!("the supervisor is gone, and will not be told any more: {error}");
+                log::warn!("cannot reach the supervisor any more: {error}; serving without it");
                 *self = Self { socket: None, beat: None, unsent: None, due: None };
             }
         }
     }
 }
 
-/// Half of the time that the watchdog allows, if it watches the process with the number `this`.
+/// Returns half of the time that the watchdog allows, if it watches the process with the id `this`.
 fn beat(usec: Option<&str>, pid: Option<&str>, this: u32) -> Option<Duration> {
     let watches = pid.is_none_or(|pid| pid.parse() == Ok(this));
     let allowed = usec?.parse().ok().filter(|usec| watches && *usec > 0);
     allowed.map(|usec| Duration::from_micros(usec) / 2)
 }
 
-/// Connects to a path, or after an @ to a name without a file (unix(7)).
+/// Connects to a path, or, after an @, to an abstract name (unix(7)).
 fn connect(place: &OsStr) -> io::Result<UnixDatagram> {
     let socket = UnixDatagram::unbound()?;
     match place.as_bytes() {
         [b'/', ..] => socket.connect(place)?,
         [b'@', name @ ..] => socket.connect_addr(&sys::abstract_address(name)?)?,
-        _ => return Err(io::Error::new(ErrorKind::Unsupported, "neither a path nor @ and a name")),
+        _ => {
+            return Err(io::Error::new(ErrorKind::Unsupported, "not a path, and not @ with a name"));
+        }
     }
     socket.set_nonblocking(true)?;
     Ok(socket)
@@ -180,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_full_queue_has_no_room_for_is_told_later() {
+    fn a_message_that_a_full_queue_refuses_is_sent_later() {
         let (ours, theirs) = UnixDatagram::pair().expect("a pair");
         let mut supervisor = with(ours.try_clone().expect("a second handle"), None);
         let mut filled = 0;
@@ -199,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_supervisor_that_has_gone_is_told_nothing_more() {
+    fn a_supervisor_that_has_gone_gets_no_more_messages() {
         let (ours, theirs) = UnixDatagram::pair().expect("a pair");
         let mut supervisor = with(ours, Some(Duration::from_secs(1)));
         drop(theirs);
@@ -209,8 +213,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_of_a_unix_socket_is_refused() {
-        for place in ["vsock:2:1", "relative/path", "", "/nobody/is/there"] {
+    fn an_invalid_unix_socket_address_is_refused() {
+        for place in ["vsock:2:1", "relative/path", "", "/no/such/socket"] {
             assert!(connect(OsStr::new(place)).is_err(), "{place}");
         }
     }

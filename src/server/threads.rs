@@ -1,4 +1,4 @@
-//! The threads of all workers but the first.
+//! Threads of all workers except the first.
 
 use super::ServeError;
 use super::worker::Worker;
@@ -7,7 +7,7 @@ use std::mem;
 use std::sync::mpsc::{self, Sender};
 use std::thread::{self, JoinHandle};
 
-/// Workers that have no thread yet, and threads that wait or run.
+/// Workers without a thread yet, and threads that wait or run.
 #[derive(Debug)]
 pub(super) struct Threads {
     workers: Vec<Worker>,
@@ -16,7 +16,8 @@ pub(super) struct Threads {
 
 #[derive(Debug)]
 struct Started {
-    /// Something on it lets the worker run; if it is dropped, it ends without having run.
+    /// Channel to the thread. A message lets the worker run. If the channel is dropped first, the
+    /// thread ends without running the worker.
     go: Sender<()>,
     thread: JoinHandle<Result<(), ServeError>>,
 }
@@ -26,7 +27,7 @@ impl Threads {
         Self { workers, started: Vec::new() }
     }
 
-    /// Starts the threads; they wait.
+    /// Starts the threads, which then wait for [`go`](Self::go).
     pub(super) fn start(&mut self) -> io::Result<()> {
         for mut worker in mem::take(&mut self.workers) {
             let (go, started) = mpsc::channel();
@@ -38,14 +39,14 @@ impl Threads {
         Ok(())
     }
 
-    /// Lets them run.
+    /// Lets the waiting threads run.
     pub(super) fn go(&self) {
         for started in &self.started {
-            let _ = started.go.send(()); // it waits, so it is there
+            let _ = started.go.send(()); // the thread waits, so it receives this
         }
     }
 
-    /// Waits until all have ended; the first failure, if there was one.
+    /// Waits until all threads have ended. Returns the first failure, if any.
     pub(super) fn join(mut self) -> Result<(), ServeError> {
         let started = mem::take(&mut self.started).into_iter();
         let ended: Vec<_> = started.map(|started| join(started.thread)).collect();
@@ -53,12 +54,12 @@ impl Threads {
     }
 }
 
-/// How a thread ended.
+/// Waits for a thread and returns its result; a panic becomes an error.
 pub(super) fn join(thread: JoinHandle<Result<(), ServeError>>) -> Result<(), ServeError> {
     thread.join().unwrap_or_else(|reason| Err(ServeError::died(&*reason)))
 }
 
-/// Threads that wait end without having run, and their sockets are closed.
+/// Ends waiting threads without running their workers, and closes their sockets.
 impl Drop for Threads {
     fn drop(&mut self) {
         for Started { go, thread } in mem::take(&mut self.started) {

@@ -1,4 +1,4 @@
-//! The loop of one thread: wait, answer, drain.
+//! Event loop of one worker thread: wait, answer, drain.
 
 use super::shared::{Shared, WAKE};
 use super::{Config, ServeError, Supervisor, Until, run_loop};
@@ -17,11 +17,12 @@ use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// The token of the first UDP socket. Tokens: the waker, the UDP sockets, the TCP listeners, then the connections.
+/// Token of the first UDP socket. Token 0 is the waker. The UDP sockets follow, then the TCP
+/// listeners, then the connections.
 const FIRST_UDP: usize = 1;
-/// How long open connections may take to end after a request to stop.
+/// Time that open connections get to end after a request to stop.
 const STOP_GRACE: Duration = Duration::from_secs(1);
-/// Minimum time between two looks of a worker for notices.
+/// Minimum time between two checks of a worker for notices.
 const MIN_NOTICE_INTERVAL: Duration = Duration::from_millis(100);
 
 #[derive(Debug)]
@@ -33,18 +34,18 @@ pub(super) struct Worker {
     responder: Responder,
     counters: Arc<Counters>,
     shared: Arc<Shared>,
-    /// Its number among the workers, from 0.
+    /// Number of the worker, from 0.
     number: usize,
     until: Until,
-    /// When a client was last there.
+    /// Time at which the worker last had a client.
     last_client: Instant,
-    /// The count of troubles in the round before, the last look for notices, and the next.
+    /// Count of troubles in the previous round, used to see new ones.
     troubles: u64,
     notices_logged: Option<Instant>,
     notices_due: Option<Instant>,
-    /// When it has to show that it is alive.
+    /// Time at which the worker must show again that it is alive.
     alive_due: Option<Instant>,
-    /// The first worker's alone.
+    /// Supervisor; only the first worker has one.
     pub(super) supervisor: Option<Supervisor>,
 }
 
@@ -88,9 +89,9 @@ impl Worker {
         })
     }
 
-    /// Takes a connection that another process has accepted, and answers it.
+    /// Answers a connection that another process has accepted.
     pub(super) fn adopt(&mut self, stream: TcpStream) {
-        let Ok(peer) = stream.peer_addr() else { return }; // it has ended already
+        let Ok(peer) = stream.peer_addr() else { return }; // the connection has ended already
         let (registry, now) = (self.poll.registry(), Instant::now());
         self.tcp.answer(stream, peer, &mut Round { responder: &mut self.responder, registry, now });
     }
@@ -99,7 +100,8 @@ impl Worker {
         self.tcp.accepts()
     }
 
-    /// Serves until a request to stop, or as long as [`Until`] says. When it ends, the other workers end too.
+    /// Serves until a request to stop, or as long as [`Until`] says. Then stops the other workers
+    /// too.
     pub(super) fn serve(&mut self) -> Result<(), ServeError> {
         let ended = run_loop(|| self.run());
         self.shared.stop();
@@ -109,7 +111,7 @@ impl Worker {
     fn run(&mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(1024);
         self.last_client = Instant::now();
-        let mut left = true; // what came before the loop
+        let mut left = true; // clients may have come before the loop
         while !self.shared.is_stopped() && !self.is_over(left) {
             let was_busy = left || !self.tcp.is_idle();
             let came = self.wait(&mut events, left)?;
@@ -119,14 +121,15 @@ impl Worker {
                 self.last_client = now;
             }
         }
-        // The others too.
+        // Stop the other workers too.
         if let (true, Until::Idle(time)) = (self.shared.stop(), self.until) {
             log::info!("no client for {} s: stopping", time.as_secs_f64());
         }
         self.finish(&mut events)
     }
 
-    /// True if it has served for as long as it should, without a request to stop.
+    /// Returns true if [`Until`] says that the worker ends now. `left` means that work is left
+    /// over.
     fn is_over(&self, left: bool) -> bool {
         if left || !self.tcp.is_idle() {
             return false;
@@ -138,7 +141,7 @@ impl Worker {
         }
     }
 
-    /// When the worker ends if no client comes.
+    /// Returns when the worker ends if no client comes.
     fn idle_deadline(&self) -> Option<Instant> {
         match self.until {
             Until::Idle(time) if self.tcp.is_idle() && !self.shared.is_stopped() => {
@@ -148,7 +151,8 @@ impl Worker {
         }
     }
 
-    /// Sleeps until an event or a deadline; not at all if work is left over. True if a socket had an event.
+    /// Sleeps until an event or a deadline; does not sleep if work is left over. Returns true if a
+    /// socket had an event.
     fn wait(&mut self, events: &mut Events, left: bool) -> io::Result<bool> {
         let timeout = if left { Some(Duration::ZERO) } else { self.timeout() };
         match self.poll.poll(events, timeout) {
@@ -167,7 +171,7 @@ impl Worker {
         Ok(came)
     }
 
-    /// How long there is nothing to do without an event; `None` if for ever.
+    /// Returns the time until the next deadline; `None` without a deadline.
     fn timeout(&self) -> Option<Duration> {
         let supervisor = self.supervisor.as_ref().and_then(|supervisor| supervisor.due);
         let (tcp, udp) = (self.tcp.next_deadline(), self.udp.next_deadline());
@@ -177,7 +181,8 @@ impl Worker {
         Some(next.saturating_duration_since(Instant::now()))
     }
 
-    /// One round: a batch of each, and the deadlines. True if work is left over.
+    /// Does one round: deadlines, a batch of connections and a batch of datagrams. Returns true if
+    /// work is left over.
     fn work(&mut self, now: Instant) -> bool {
         self.alive_due = self.shared.note_alive(self.number, now);
         if let Some(supervisor) = &mut self.supervisor {
@@ -196,8 +201,8 @@ impl Worker {
         tcp || udp
     }
 
-    /// Logs notices about trouble, but not each time: that takes a lock which all workers share, and a client
-    /// can make trouble in every round.
+    /// Logs notices about trouble, at most once per [`MIN_NOTICE_INTERVAL`]. Logging takes a lock
+    /// that all workers share, and a client can cause trouble in every round.
     fn log_notices(&mut self, now: Instant) {
         let troubles = self.counters.troubles();
         if troubles != mem::replace(&mut self.troubles, troubles) {
@@ -210,7 +215,8 @@ impl Worker {
         }
     }
 
-    /// Answers what has arrived before the stop, accepts no more, and waits for open connections.
+    /// Answers clients that arrived before the stop, accepts no more, and waits for open
+    /// connections.
     fn finish(&mut self, events: &mut Events) -> io::Result<()> {
         let now = Instant::now();
         let deadline = now + STOP_GRACE;
@@ -220,7 +226,7 @@ impl Worker {
         let registry = self.poll.registry();
         self.tcp.stop(&mut Round { responder: &mut self.responder, registry, now }, deadline);
         self.udp.stop(&mut self.responder, deadline);
-        let mut left = true; // what `stop` has not come to
+        let mut left = true; // `stop` may have left work
         while !self.tcp.is_idle() && Instant::now() < deadline {
             self.wait(events, left)?;
             left = self.work(Instant::now());

@@ -60,7 +60,7 @@ impl Supervisor {
 }
 
 const STOPPING: &str = "STOPPING=1\n\
-    STATUS=draining: what has arrived is answered, open connections have a second\n";
+    STATUS=stopping: answering clients that have arrived; open connections get 1 s\n";
 
 fn ready(server: &Running) -> String {
     let port = server.port();
@@ -192,7 +192,7 @@ fn a_supervisor_that_vanishes_does_not_end_the_service() {
     drop(supervisor);
     let mut log = server.stderr();
     let mut line = String::new();
-    while !line.contains("the supervisor is gone") {
+    while !line.contains("cannot reach the supervisor any more") {
         line.clear();
         assert_ne!(std::io::BufRead::read_line(&mut log, &mut line).expect("readable"), 0);
     }
@@ -202,13 +202,15 @@ fn a_supervisor_that_vanishes_does_not_end_the_service() {
 
 #[test]
 fn a_supervisor_that_is_not_there_is_logged_and_changes_nothing() {
-    for place in ["/nobody/is/there", "@nobody-is-there", "vsock:2:1234", "relative"] {
+    for place in ["/no/such/socket", "@no-such-socket", "vsock:2:1234", "relative"] {
         let mut command = daytime();
         command.args(["serve", "--port", "0"]).env("NOTIFY_SOCKET", place);
         let server = Running::start(command);
         assert!(ask_tcp(server.tcp()).ends_with(b"-UTC\r\n"));
         let log = server.stopped();
-        let told = log.matches(&format!(" WARN ] NOTIFY_SOCKET={place}: ")).count();
+        let told = log
+            .matches(&format!(" WARN ] cannot reach the supervisor at NOTIFY_SOCKET={place}: "))
+            .count();
         assert_eq!(told, 1, "{log}");
     }
 }
