@@ -1,9 +1,10 @@
-//! What a server gives up once its sockets are open: its user, its privileges, files, system calls.
+//! Confinement: what a server gives up once its sockets are open. It gives up its user, its
+//! privileges, access to files, and system calls.
 //!
-//! The order is the point. User and groups go while the process still may change them. Capabilities, no
-//! new privileges and Landlock are of one thread and of those it starts later: so they come before
-//! any other thread ([`Confinement::begin`]). seccomp comes last and reaches every thread, because it
-//! forbids to start more of them ([`PartlyConfined::finish`]).
+//! The order matters. The process changes user and groups first, while it still may. Capabilities,
+//! no-new-privileges and Landlock apply to the calling thread and to threads it starts later. So
+//! [`Confinement::begin`] sets them before any other thread starts. seccomp comes last
+//! ([`PartlyConfined::finish`]) and applies to every thread: it forbids new threads.
 
 use super::Server;
 use crate::sys;
@@ -13,105 +14,108 @@ use std::fmt;
 use std::io;
 
 named! {
-    /// How much of the sandbox has to be in force: no capabilities, no new privileges, Landlock, seccomp.
+    /// How much of the sandbox must be in force: no capabilities, no new privileges, Landlock,
+    /// seccomp.
     #[non_exhaustive]
     #[derive(Default)]
     pub enum Sandbox {
-        /// None of it.
+        /// No layer of the sandbox.
         Off = "off",
-        /// What this system has; [`Confined::missing`] has the rest.
+        /// Every layer that this system supports. [`Confined::missing`] lists the others.
         #[default]
         On = "on",
-        /// All of it, or [`ConfineError::Incomplete`].
+        /// Every layer. A missing layer is the error [`ConfineError::Incomplete`].
         Require = "require",
     }
 }
 
 named! {
-    /// A part of the sandbox.
+    /// Layer of the sandbox.
     #[non_exhaustive]
     pub enum Layer {
         /// Every set of capabilities is empty (capabilities(7)).
         Capabilities = "no capabilities",
-        /// What it starts gets no more rights (prctl(2), `PR_SET_NO_NEW_PRIVS`).
+        /// Programs that the process starts get no additional rights (prctl(2),
+        /// `PR_SET_NO_NEW_PRIVS`).
         NoNewPrivileges = "no new privileges",
-        /// No files, and what else the kernel's landlock(7) can forbid.
+        /// No access to files, and every other restriction that the kernel's landlock(7) supports.
         Landlock = "landlock",
-        /// No system calls but those the service makes (seccomp(2)).
+        /// Only the system calls that the service makes (seccomp(2)).
         Seccomp = "seccomp",
     }
 }
 
-/// Why a server cannot be confined, and must not run.
+/// Reason why a server cannot be confined. Such a server must not run.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfineError {
-    /// No such user.
+    /// The user does not exist.
     #[error("there is no user {name:?}")]
     UnknownUser {
-        /// The name that was given.
+        /// Name of the user, as given.
         name: String,
     },
-    /// No such group.
+    /// The group does not exist.
     #[error("there is no group {name:?}")]
     UnknownGroup {
-        /// The name that was given.
+        /// Name of the group, as given.
         name: String,
     },
-    /// A number that is no user's here, so it has no primary group.
-    #[error("user {user} has no entry here that names a group")]
+    /// The user number has no entry in the user database, so its primary group is unknown.
+    #[error("user {user} has no entry in the user database, so its group is unknown")]
     NoGroup {
-        /// The number.
+        /// Number of the user.
         user: u32,
     },
-    /// As that user, or in that group, nothing would be given up.
+    /// The user or group is root: becoming it gives up nothing.
     #[error("{name:?} is root")]
     Root {
-        /// The name of the user or group.
+        /// Name of the user or group.
         name: String,
     },
-    /// The users and groups cannot be read, or this system cannot change them.
+    /// The user database cannot be read, or this system cannot change users.
     #[error("cannot look up {name:?}")]
     LookUp {
-        /// The name of the user or group.
+        /// Name of the user or group.
         name: String,
-        /// The system's error.
+        /// Error of the system.
         source: io::Error,
     },
-    /// A system call failed; with `PermissionDenied` the process lacks CAP_SETUID or CAP_SETGID, which root usually has.
+    /// A system call failed. `PermissionDenied` means that the process lacks CAP_SETUID or
+    /// CAP_SETGID, which root usually has.
     #[error("cannot become {identity}: {call}")]
     Become {
-        /// Who to become.
+        /// User and group that the process was to become.
         identity: Identity,
-        /// The name of the system call.
+        /// Name of the system call.
         call: &'static str,
-        /// The system's error.
+        /// Error of the system.
         source: io::Error,
     },
-    /// Something of the former identity is left, or can be had again.
+    /// The process kept a part of its former identity, or can get a part back.
     #[error("cannot become {identity} for good: {left}")]
     WayBack {
-        /// Who to become.
+        /// User and group that the process was to become.
         identity: Identity,
-        /// What is left.
+        /// Part of the former identity that the process kept.
         left: String,
     },
-    /// A layer is missing under [`Sandbox::Require`].
+    /// A layer is missing, and [`Sandbox::Require`] requires all layers.
     #[error("the sandbox is not complete: {layer}: {reason}")]
     Incomplete {
-        /// The missing layer.
+        /// Layer that is missing.
         layer: Layer,
-        /// Why it is missing.
+        /// Reason why the layer is missing.
         reason: String,
     },
 }
 
-/// A user and a group to become.
+/// User and group that a server changes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Identity {
-    /// The user's number.
+    /// Number of the user.
     user: u32,
-    /// The only group's number.
+    /// Number of the primary group. The process has no other group.
     group: u32,
 }
 
@@ -122,14 +126,16 @@ impl fmt::Display for Identity {
 }
 
 impl Identity {
-    /// Looks up a user, and a group instead of the user's primary one; each by name, else by number.
+    /// Looks up a user, and optionally a group that replaces the user's primary group. Each is
+    /// looked up by name first, then by number.
     ///
     /// # Errors
-    /// All that are about a user or a group and do not begin with "cannot become".
+    /// [`ConfineError::UnknownUser`], [`ConfineError::UnknownGroup`], [`ConfineError::NoGroup`],
+    /// [`ConfineError::Root`] and [`ConfineError::LookUp`].
     ///
     /// ```
     /// use daytime::server::Identity;
-    /// assert!(Identity::find("root", None).is_err()); // nothing would be given up
+    /// assert!(Identity::find("root", None).is_err()); // root gives up nothing
     /// assert!(Identity::find("no such user", None).is_err());
     /// ```
     pub fn find(user: &str, group: Option<&str>) -> Result<Self, ConfineError> {
@@ -151,7 +157,8 @@ impl Identity {
         }
     }
 
-    /// Becomes it, unless the process is it already (true), and proves that there is no way back.
+    /// Changes the process to this identity, and proves that the change is permanent. Returns
+    /// whether the process had this identity before.
     fn assume(self) -> Result<bool, ConfineError> {
         let failed = |call| move |source| ConfineError::Become { identity: self, call, source };
         let before = sys::credentials().map_err(failed("getresuid"))?;
@@ -162,52 +169,53 @@ impl Identity {
         sys::drop_capabilities().map_err(failed("capset"))?;
         let way_back = |left| Err(ConfineError::WayBack { identity: self, left });
         if sys::has_capabilities().map_err(failed("capget"))? {
-            return way_back("it has capabilities".to_owned());
+            return way_back("the process still has capabilities".to_owned());
         }
         for user in ids_to_try(self.user, &before.users) {
             if sys::regains_user(user) {
-                return way_back(format!("it may be user {user} again"));
+                return way_back(format!("the process can become user {user} again"));
             }
         }
         for group in ids_to_try(self.group, before.groups.iter().chain(&before.supplementary)) {
             if sys::regains_group(group) {
-                return way_back(format!("it may have group {group} again"));
+                return way_back(format!("the process can join group {group} again"));
             }
         }
-        // Last, so that it would tell of a trial that has changed something, too.
+        // Check the credentials last: this also finds an identity that one of the attempts above
+        // changed.
         match self.left_of(&sys::credentials().map_err(failed("getresuid"))?) {
             Some(what) => way_back(what),
             None => Ok(already),
         }
     }
 
-    /// What a process has that is not this identity's.
+    /// Returns the first part of `now` that differs from this identity.
     fn left_of(self, now: &Credentials) -> Option<String> {
         if now.users != [self.user; 3] {
-            return Some(format!("its users are {:?}", now.users));
+            return Some(format!("its user ids are {:?}", now.users));
         }
         if now.groups != [self.group; 3] {
-            return Some(format!("its groups are {:?}", now.groups));
+            return Some(format!("its group ids are {:?}", now.groups));
         }
-        // Some systems count the primary group among them (getgroups(2)).
+        // Some systems list the primary group among the supplementary groups (getgroups(2)).
         let other = now.supplementary.iter().any(|group| *group != self.group);
         other.then(|| format!("its supplementary groups are {:?}", now.supplementary))
     }
 }
 
-/// What to try to become again: what there was, and root.
+/// Returns the ids that the process must not be able to get back: its former ids and root.
 fn ids_to_try<'a>(new: u32, before: impl IntoIterator<Item = &'a u32>) -> BTreeSet<u32> {
     before.into_iter().copied().chain([0]).filter(|id| *id != new).collect()
 }
 
 options! {
-    /// What to give up.
+    /// Confinement of a server: its user and its sandbox.
     ///
     /// ```no_run
     /// use daytime::server::{Confinement, Identity, Sandbox};
     /// use daytime::{Config, Server};
     /// let nobody = Identity::find("nobody", None)?;
-    /// let server = Server::bind(Config::default())?; // port 13, as root
+    /// let server = Server::bind(Config::default())?; // binds port 13 as root
     /// let confinement = Confinement::default().identity(Some(nobody)).sandbox(Sandbox::Require);
     /// let begun = confinement.begin()?;
     /// let shutdown = server.shutdown();
@@ -218,19 +226,20 @@ options! {
     /// ```
     #[derive(Clone, Copy, Debug, Default)]
     pub struct Confinement {
-        /// Who to become; `None`: the process stays who it is.
+        /// PLACEHOLDER
         pub identity: Option<Identity>,
-        /// What to forbid itself.
+        /// Level of the sandbox.
         pub sandbox: Sandbox,
     }
 }
 
 impl Confinement {
-    /// The first part, all but seccomp: when all files and sockets are open, and before this thread
-    /// starts the others. What it does counts for this thread and those it starts from now on.
+    /// Applies the first part: user, capabilities, no-new-privileges and Landlock. Call this after
+    /// all files and sockets are open, and before this thread starts other threads. The
+    /// restrictions apply to this thread and to threads it starts later.
     ///
     /// # Errors
-    /// [`ConfineError`]; the process may have given up something by then, and should end.
+    /// [`ConfineError`]. The process may already have given up some rights, so it should end.
     pub fn begin(self) -> Result<PartlyConfined, ConfineError> {
         let already = self.identity.map(Identity::assume).transpose()?;
         let mut confined = Confined {
@@ -240,7 +249,7 @@ impl Confinement {
             ..Confined::default()
         };
         if self.sandbox != Sandbox::Off {
-            let whole = |()| String::new(); // these two have no extent
+            let whole = |()| String::new(); // these two layers have no detail
             let mut note = |layer, done| confined.note(self.sandbox, layer, done);
             let text = |error: io::Error| error.to_string();
             note(Layer::Capabilities, sys::drop_capabilities().map(whole).map_err(text))?;
@@ -251,7 +260,7 @@ impl Confinement {
     }
 }
 
-/// Confined but for seccomp: threads can still be started.
+/// Confined server without seccomp yet: the process can still start threads.
 #[derive(Debug)]
 #[must_use = "seccomp comes with `finish`"]
 pub struct PartlyConfined {
@@ -261,15 +270,15 @@ pub struct PartlyConfined {
 }
 
 impl PartlyConfined {
-    /// What was given up so far.
+    /// Returns what the process has given up so far.
     #[must_use]
     pub fn so_far(&self) -> &Confined {
         &self.confined
     }
 
-    /// Lets the process go on asking where symbolic links lead, `readlink(2)`: the name of this host's zone is
-    /// where `/etc/localtime` leads. Code inside can then also find out which paths exist and
-    /// where links lead, but read no file.
+    /// Lets the process keep reading symbolic links (`readlink(2)`): `/etc/localtime` is a link
+    /// whose target names the zone of this host. Code in the process can then find out which paths
+    /// exist and where links lead. It cannot read files.
     ///
     /// ```
     /// use daytime::server::{Confinement, Sandbox};
@@ -281,8 +290,8 @@ impl PartlyConfined {
         Self { links: Links::Readable, ..self }
     }
 
-    /// The rest: no system calls but those of the running `server`, on every thread there is. Only its UDP sockets
-    /// can still send to an address.
+    /// Applies the last part: every thread may make only the system calls of the running `server`.
+    /// Only the server's UDP sockets can still send to an address.
     ///
     /// # Errors
     /// [`ConfineError::Incomplete`].
@@ -306,34 +315,34 @@ impl PartlyConfined {
     }
 }
 
-/// A layer of the sandbox that was tried.
+/// Layer of the sandbox that the process tried to apply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TriedLayer {
-    /// The layer.
+    /// Layer of the sandbox.
     pub layer: Layer,
-    /// To what extent it is in force, which may be empty; or why it is not.
+    /// Extent of the layer in force, which may be empty, or the reason why it is not in force.
     pub detail: String,
 }
 
-/// What was given up. It displays as what is in force.
+/// Report of a confinement. `Display` lists the layers in force.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Confined {
-    /// The user and group of the process, if some were asked for.
+    /// User and group of the process, if the configuration asked for any.
     pub identity: Option<Identity>,
-    /// They were these before, so none had to be changed.
+    /// Whether the process had this user and group before, so nothing changed.
     pub already: bool,
-    /// It runs as root.
+    /// Whether the process runs as root.
     pub is_root: bool,
-    /// The layers in force.
+    /// Layers in force.
     pub applied: Vec<TriedLayer>,
-    /// The layers that are not in force.
+    /// Layers not in force.
     pub missing: Vec<TriedLayer>,
 }
 
 impl Confined {
-    /// Notes how a layer went: to what extent it is in force, or why it is not.
+    /// Records the result of applying a layer: its extent, or the reason why it is not in force.
     fn note(
         &mut self,
         sandbox: Sandbox,
@@ -372,39 +381,39 @@ mod tests {
     }
 
     #[test]
-    fn only_an_identity_in_all_its_places_is_taken_for_one() {
+    fn an_identity_needs_matching_real_effective_and_saved_ids() {
         assert_eq!(NOBODY.left_of(&credentials()), None);
         assert_eq!(NOBODY.left_of(&Credentials { supplementary: vec![], ..credentials() }), None);
         let saved = Credentials { users: [65_534, 65_534, 0], ..credentials() };
-        assert_eq!(NOBODY.left_of(&saved).expect("left"), "its users are [65534, 65534, 0]");
+        assert_eq!(NOBODY.left_of(&saved).expect("left"), "its user ids are [65534, 65534, 0]");
         let real = Credentials { groups: [0, 65_533, 65_533], ..credentials() };
-        assert_eq!(NOBODY.left_of(&real).expect("left"), "its groups are [0, 65533, 65533]");
+        assert_eq!(NOBODY.left_of(&real).expect("left"), "its group ids are [0, 65533, 65533]");
         let more = Credentials { supplementary: vec![65_533, 4], ..credentials() };
         assert_eq!(NOBODY.left_of(&more).expect("left"), "its supplementary groups are [65533, 4]");
     }
 
     #[test]
-    fn the_way_back_is_tried_to_all_it_was_and_to_root() {
+    fn former_ids_and_root_are_tried_again() {
         assert_eq!(ids_to_try(65_534, &[1000, 65_534, 1000]), [0, 1000].into());
         assert_eq!(ids_to_try(0, &[0, 0, 0]), [].into());
     }
 
     #[test]
-    fn what_is_missing_is_told_and_where_all_is_required_an_error() {
-        let missing = || Err("the kernel does not have it".to_owned());
+    fn a_missing_layer_is_recorded_or_under_require_an_error() {
+        let missing = || Err("the kernel does not support Landlock".to_owned());
         let mut on = Confined::default();
-        on.note(Sandbox::On, Layer::Landlock, missing()).expect("told");
-        let detail = "the kernel does not have it".to_owned();
+        on.note(Sandbox::On, Layer::Landlock, missing()).expect("recorded");
+        let detail = "the kernel does not support Landlock".to_owned();
         assert_eq!(on.missing, [TriedLayer { layer: Layer::Landlock, detail }]);
         let error = Confined::default().note(Sandbox::Require, Layer::Landlock, missing());
         assert_eq!(
             error.expect_err("required").to_string(),
-            "the sandbox is not complete: landlock: the kernel does not have it"
+            "the sandbox is not complete: landlock: the kernel does not support Landlock"
         );
     }
 
     #[test]
-    fn it_reads_as_one_line() {
+    fn a_report_is_one_line() {
         let mut confined = Confined::default();
         assert_eq!(confined.to_string(), "nothing in force");
         confined.note(Sandbox::On, Layer::NoNewPrivileges, Ok(String::new())).expect("noted");

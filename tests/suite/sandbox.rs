@@ -263,7 +263,7 @@ fn serve_without(call: &str, mode: &str) -> Command {
 }
 
 const LACKING: [(&str, &str); 3] = [
-    ("landlock", "landlock: the kernel does not have it"),
+    ("landlock", "landlock: the kernel does not support Landlock"),
     ("seccomp", "seccomp: "),
     ("capset", "no capabilities: "),
 ];
@@ -313,15 +313,15 @@ fn where_the_clock_cannot_be_read_it_warns_and_with_require_sync_refuses_to_serv
     assert_eq!(line.split_whitespace().nth(5), Some("3"), "{line}");
     server.signal("TERM");
     let (_, log) = server.wait();
-    let warning = " WARN ] adjtimex: Operation not permitted (os error 1): the kernel does not say whether \
-                   its clock is synchronised; --syntax nist reports health 3 (unknown)";
+    let warning = " WARN ] cannot check whether the clock is synchronised: adjtimex: Operation not permitted \
+                   (os error 1); --syntax nist reports health 3 (unknown)";
     assert_eq!(log.matches(warning).count(), 1, "{log}");
 
     let output = run(&mut serve_without("adjtimex", "on --require-sync"));
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
         stderr(&output),
-        "daytime: cannot tell whether the clock is synchronised: adjtimex: Operation not permitted \
+        "daytime: cannot check whether the clock is synchronised: adjtimex: Operation not permitted \
          (os error 1): --require-sync needs that call: allow adjtimex and clock_adjtime in the filter of \
          system calls (under systemd without ProtectClock=), or leave --require-sync out\n"
     );

@@ -265,7 +265,7 @@ fn an_identity_that_cannot_be_is_refused_with_what_to_do() {
         ),
         (
             &["--user", "4000000000"],
-            "user 4000000000 has no entry here that names a group: name one with --group",
+            "user 4000000000 has no entry in the user database, so its group is unknown: name one with --group",
         ),
         (&["--user", "root"], "\"root\" is root: name one without privileges, such as nobody"),
         (

@@ -1,4 +1,5 @@
-//! What the kernel can be asked to refuse from now on: `PR_SET_NO_NEW_PRIVS` (prctl(2)), landlock(7).
+//! Restrictions that a process can ask of the kernel: `PR_SET_NO_NEW_PRIVS` (prctl(2)), and
+//! landlock(7).
 
 use landlock::{
     ABI, Access, AccessFs, AccessNet, LandlockStatus, Ruleset, RulesetAttr, RulesetStatus, Scope,
@@ -6,19 +7,22 @@ use landlock::{
 use nix::sys::prctl;
 use std::io;
 
-/// Programs that are started get no more rights than this one has, whatever their files say. Of this
-/// thread and those it starts later.
+/// Denies started programs more rights than this process has, whatever their files say. Applies to
+/// this thread and to threads it starts later.
 pub(crate) fn no_new_privileges() -> io::Result<()> {
     Ok(prctl::set_no_new_privs()?)
 }
 
-/// The newest that this was tried with; see [`restrict_files`] for why not all that the crate knows.
+/// Newest Landlock version that this code was tested with. [`restrict_files`] explains why later
+/// versions are not used.
 const NEWEST_ABI: ABI = ABI::V7;
 
-/// Forbids every file, new TCP binds and connects, abstract sockets and signals to others, as far as the
-/// kernel knows how; what it is, for the log. Of this thread and those it starts later.
+/// Forbids access to files, new TCP binds and connects, abstract sockets, and signals to other
+/// processes, as far as the kernel can. Returns the restrictions in force, for the log. They apply
+/// to this thread and to threads it starts later.
 ///
-/// From ABI 9 on Landlock can also refuse what the service needs: to send over UDP (10).
+/// From ABI 9 on, Landlock can also refuse what the service needs, such as sending over UDP (ABI
+/// 10).
 pub(crate) fn restrict_files() -> Result<String, String> {
     let created = Ruleset::default()
         .handle_access(AccessFs::from_all(NEWEST_ABI))
@@ -30,9 +34,10 @@ pub(crate) fn restrict_files() -> Result<String, String> {
         .map_err(|error| error.to_string())?;
     match (status.ruleset, status.landlock) {
         (RulesetStatus::NotEnforced, LandlockStatus::NotEnabled) => {
-            Err("the kernel has it, but it is not among its lsm= modules".to_owned())
+            Err("the kernel supports Landlock, but its boot option lsm= does not enable it"
+                .to_owned())
         }
-        (RulesetStatus::NotEnforced, _) => Err("the kernel does not have it".to_owned()),
+        (RulesetStatus::NotEnforced, _) => Err("the kernel does not support Landlock".to_owned()),
         (_, LandlockStatus::Available { effective_abi, .. }) => Ok(forbidden(effective_abi)),
         (..) => Ok(String::new()),
     }
@@ -54,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_landlock_forbids_follows_what_the_kernel_knows() {
+    fn the_restrictions_follow_the_kernels_landlock_version() {
         assert_eq!(forbidden(ABI::V3), "ABI 3 (no files)");
         assert_eq!(forbidden(ABI::V5), "ABI 5 (no files, no new TCP binds or connects)");
         let all = "ABI 7 (no files, no new TCP binds or connects, no abstract sockets, no signals to others)";
