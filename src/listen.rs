@@ -1,4 +1,4 @@
-//! Opens the sockets of the services, and reports what the kernel made of each option.
+//! Opens the sockets of the services, and reports the effective value of each socket option.
 
 mod adopt;
 mod error;
@@ -19,7 +19,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 options! {
-    /// How listening sockets are opened. Each field names its system call or option.
+    /// Options of listening sockets. Each field names its system call or socket option.
     ///
     /// ```
     /// let listen = daytime::server::Listen::default().backlog(128).only_v6(true);
@@ -27,25 +27,28 @@ options! {
     /// ```
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct Listen {
-        /// `SO_REUSEADDR` on TCP: rebind while connections of the last run are in TIME-WAIT. Never on
-        /// UDP, which has no TIME-WAIT and where Linux would let a second server take the datagrams.
+        /// `SO_REUSEADDR` on TCP: bind while connections of the last run are in TIME-WAIT. Never
+        /// set on UDP. UDP has no TIME-WAIT, and on Linux a second server could then take the
+        /// datagrams.
         pub reuse_address: bool,
-        /// `SO_REUSEPORT`: each of several workers has sockets of its own on the same port, and the kernel spreads the
-        /// clients. `false`: there is one worker, whatever is asked. With one worker the option is never
-        /// set; and a port that another process has is refused either way.
+        /// `SO_REUSEPORT`: each of several workers has its own sockets on the same port, and the
+        /// kernel distributes the clients. `false` allows a single worker only. A single worker
+        /// never sets the option. A port of another process is refused either way.
         pub reuse_port: bool,
-        /// Finished handshakes waiting for `accept(2)`; Linux caps it at `net.core.somaxconn`.
+        /// Maximum number of finished handshakes that wait for `accept(2)`. Linux caps it at
+        /// `net.core.somaxconn`.
         pub backlog: u16,
-        /// `IPV6_V6ONLY`: an IPv6 wildcard takes no IPv4 (`false`: it takes both).
+        /// `IPV6_V6ONLY`: an IPv6 wildcard accepts IPv6 only. `false`: it accepts IPv4 too.
         pub only_v6: bool,
-        /// `SO_RCVBUF` in octets; Linux doubles it and caps it at `net.core.rmem_max`. `None` asks for
-        /// [`Listen::UDP_RECEIVE_BUFFER`] on UDP, and leaves the system's on TCP.
+        /// `SO_RCVBUF` in octets. Linux doubles it and caps it at `net.core.rmem_max`. `None`
+        /// requests [`Listen::UDP_RECEIVE_BUFFER`] on UDP, and keeps the system's default on TCP.
         pub receive_buffer: Option<u32>,
-        /// `SO_SNDBUF` in octets; Linux doubles it and caps it at `net.core.wmem_max`. `None` leaves
-        /// the system's.
+        /// `SO_SNDBUF` in octets. Linux doubles it and caps it at `net.core.wmem_max`. `None` keeps
+        /// the system's default.
         pub send_buffer: Option<u32>,
-        /// `TCP_USER_TIMEOUT` on TCP: what is sent has to be acknowledged within this time (RFC 793, 3.8, "user
-        /// timeout"), or the connection is given up; so it is after it was closed, too. Whole milliseconds.
+        /// `TCP_USER_TIMEOUT` on TCP, in whole milliseconds: the peer must acknowledge sent data
+        /// within this time, or the kernel gives up the connection (RFC 793, 3.8, "user timeout").
+        /// This also holds after the server has closed the connection.
         pub write_deadline: Duration,
     }
 }
@@ -64,15 +67,15 @@ impl Default for Listen {
     }
 }
 
-/// One option of one socket: what was asked for and what the kernel says it is.
+/// Option of a socket: the requested value and the effective value.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Setting {
-    /// The option as the manual pages call it.
+    /// Name of the option, as in the manual pages.
     pub name: &'static str,
-    /// What was asked for; `None` if it was left to the system.
+    /// Requested value; `None` if the system's default was kept.
     pub asked: Option<u64>,
-    /// What it is now; `None` where the system does not tell.
+    /// Effective value; `None` if the system does not report it.
     pub effective: Option<u64>,
 }
 
@@ -84,7 +87,7 @@ impl fmt::Display for Setting {
     }
 }
 
-/// A socket that is served.
+/// Socket on which the server serves.
 ///
 /// ```
 /// use daytime::{Config, Server, Transport};
@@ -99,17 +102,17 @@ impl fmt::Display for Setting {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Bound {
-    /// Its transport.
+    /// Transport of the socket.
     pub transport: Transport,
-    /// Its address, with the port that the kernel chose.
+    /// Address of the socket, with the port that the kernel chose.
     pub address: SocketAddr,
-    /// Its name at the supervisor that handed it over.
+    /// Name that the supervisor gave to the socket, if a supervisor passed it.
     pub name: Option<String>,
-    /// Each option: what was asked for, and what the kernel made of it.
+    /// Options of the socket, with requested and effective values.
     pub settings: Vec<Setting>,
 }
 
-/// `tcp 127.0.0.1:13`, and the name if it has one.
+/// Writes `tcp 127.0.0.1:13`, and the name of the socket if it has one.
 impl fmt::Display for Bound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.transport, self.address)?;
@@ -117,26 +120,27 @@ impl fmt::Display for Bound {
     }
 }
 
-/// A socket that is bound, and for TCP listens.
+/// Bound socket. A TCP socket also listens.
 #[derive(Debug)]
 pub(crate) struct Opened {
     pub bound: Bound,
     pub socket: Socket,
 }
 
-/// Maximum number of ports that the kernel is asked for, until one is free on all transports and addresses.
+/// Maximum number of attempts to find a port that is free on all transports and addresses.
 const SHARED_PORT_ATTEMPTS: usize = 32;
 
 impl Listen {
-    /// The receive buffer that is asked for on UDP, in octets. With the system's usual one (208 KiB, some 280 empty
-    /// datagrams) bursts of many clients are lost while the service works on the datagrams before them.
+    /// Requested size of the UDP receive buffer, in octets. With the usual default (208 KiB, about
+    /// 280 empty datagrams), bursts of many clients overflow the buffer while the service answers
+    /// earlier datagrams.
     pub const UDP_RECEIVE_BUFFER: u32 = 1 << 20;
 
-    /// Opens all sockets or none, for each of this number of workers. Every port 0 becomes the same free number;
-    /// what is wanted twice is opened once.
+    /// Opens all sockets or none, for each of `workers` workers. Every port 0 becomes the same free
+    /// port. A duplicate in `wanted` is opened once.
     ///
-    /// An address whose family this machine lacks is left out with a warning in the log, as long as
-    /// another can be opened.
+    /// Skips an address whose family this host lacks, and logs a warning, if at least one other
+    /// address can be opened.
     pub(crate) fn open_all(
         &self,
         wanted: &[(Transport, SocketAddr)],
@@ -145,7 +149,7 @@ impl Listen {
         let mut once: Vec<(Transport, SocketAddr)> = Vec::with_capacity(wanted.len());
         let broadcasts = sys::broadcasts();
         for &(transport, mut address) in wanted {
-            address.set_ip(address.ip().to_canonical()); // IPv4 in IPv6's form is IPv4
+            address.set_ip(address.ip().to_canonical()); // an IPv4-mapped IPv6 address becomes IPv4
             if is_multicast_or_broadcast(address.ip(), &broadcasts) {
                 return Err(ListenError::NotUnicast { transport, address });
             }
@@ -166,7 +170,8 @@ impl Listen {
     ) -> Result<Vec<Opened>, ListenError> {
         for _ in 1..SHARED_PORT_ATTEMPTS {
             match self.open_with_one_port(wanted, place) {
-                // The kernel's choice for the first socket is taken on another: let it choose again.
+                // Another socket has the port that the kernel chose for the first socket: let the
+                // kernel choose again.
                 Err(ListenError::Open { transport, address, why: Unavailable::InUse, .. })
                     if !wanted.contains(&(transport, address)) => {}
                 opened => return opened,
@@ -205,14 +210,14 @@ impl Listen {
             let first = missing.into_iter().next().map(|(_, error)| error);
             return Err(first.unwrap_or(ListenError::Nowhere));
         }
-        missing.dedup_by_key(|(address, _)| *address); // once for all transports
+        missing.dedup_by_key(|(address, _)| *address); // one warning per address, not per transport
         for (address, _) in missing {
-            log::warn!("{address}: this machine has no such address family; the others serve");
+            log::warn!("not serving {address}: this host lacks the address family");
         }
         Ok(opened)
     }
 
-    /// Opens one socket. With port 0 the kernel chooses; the result has its choice.
+    /// Opens one socket. With port 0 the kernel chooses the port, and the result holds its choice.
     fn open(
         &self,
         transport: Transport,
@@ -251,7 +256,7 @@ impl Listen {
         })
     }
 
-    /// Everything here counts only before bind.
+    /// Sets the options that must be set before bind.
     fn configure(
         &self,
         socket: &Socket,
@@ -272,7 +277,7 @@ impl Listen {
             socket.set_send_buffer_size(octets as usize)?;
         }
         if transport == Transport::Udp {
-            sys::never_fragment(socket)?; // on IPv6 too, for the IPv4 that a wildcard takes
+            sys::never_fragment(socket)?; // on IPv6 too, because a wildcard accepts IPv4
             if address.ip().is_unspecified() {
                 sys::ask_for_destination(socket, address.ip())?;
             }
@@ -281,7 +286,8 @@ impl Listen {
     }
 }
 
-/// What the options are, and what was asked for: by `ours`, if this process opened the socket.
+/// Returns the options of a socket. The requested values come from `ours`, which is `None` for an
+/// inherited socket.
 fn settings(
     ours: Option<&Listen>,
     socket: &Socket,
@@ -314,13 +320,14 @@ fn settings(
     settings
 }
 
-/// On an inherited UDP socket it is asked for where its opener has asked for less.
+/// Returns the requested receive buffer. An inherited UDP socket gets the larger of this size and
+/// its own.
 fn asked_receive_buffer(ours: Option<&Listen>, transport: Transport) -> Option<u32> {
     let of_udp = (transport == Transport::Udp).then_some(Listen::UDP_RECEIVE_BUFFER);
     ours.and_then(|listen| listen.receive_buffer).or(of_udp)
 }
 
-/// The value of an option, if the system reports it.
+/// Returns the value of an option, if the system reports it.
 fn number(value: io::Result<impl TryInto<u64>>) -> Option<u64> {
     value.ok()?.try_into().ok()
 }
@@ -330,7 +337,7 @@ fn is_multicast_or_broadcast(address: IpAddr, broadcasts: &[Ipv4Addr]) -> bool {
     address.is_multicast() || matches!(address, IpAddr::V4(v4) if broadcast(v4))
 }
 
-/// Only there the option means something; any other IPv6 address takes no IPv4 anyway.
+/// Whether `IPV6_V6ONLY` has an effect: only an IPv6 wildcard can accept IPv4.
 fn is_wildcard_v6(address: SocketAddr) -> bool {
     address.is_ipv6() && address.ip().is_unspecified()
 }
@@ -370,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wanted_twice_is_opened_once() {
+    fn a_duplicate_address_is_opened_once() {
         let wanted = [(Transport::Tcp, LOOPBACK), (Transport::Udp, LOOPBACK)].repeat(2);
         let opened = open(&wanted).expect("loopback");
         assert_eq!(opened.len(), 2);
@@ -399,24 +406,24 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_many_have_is_refused() {
+    fn a_multicast_or_broadcast_address_is_refused() {
         for many in ["224.0.0.1:0", "255.255.255.255:0", "127.255.255.255:0", "[ff02::1]:0"] {
             let opened = open(&[(Transport::Udp, many.parse().expect("address"))]);
-            let known = sys::backlog_limit().is_some(); // else the interfaces are not asked
+            let known = sys::backlog_limit().is_some(); // otherwise the interfaces are not read
             let refused = matches!(opened, Err(ListenError::NotUnicast { .. }));
             assert!(refused || (!known && many.starts_with("127")), "{many}: {opened:?}");
         }
     }
 
     #[test]
-    fn ipv4_in_ipv6s_form_is_opened_as_ipv4() {
+    fn an_ipv4_mapped_address_is_opened_as_ipv4() {
         let mapped = "[::ffff:127.0.0.1]:0".parse().expect("address");
         let opened = open(&[(Transport::Udp, mapped)]).expect("loopback");
         assert!(opened[0].bound.address.is_ipv4(), "{opened:?}");
     }
 
     #[test]
-    fn what_was_asked_and_what_it_became_are_both_told() {
+    fn requested_and_effective_values_are_reported() {
         let listen = Listen { receive_buffer: Some(20_000), backlog: 7, ..Listen::default() };
         let wildcard = "[::]:0".parse().expect("address");
         let wanted = [(Transport::Tcp, wildcard)];

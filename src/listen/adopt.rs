@@ -1,4 +1,4 @@
-//! Sockets that another process has opened: systemd's socket units, or inetd.
+//! Sockets that another process has opened: a socket unit of systemd, or inetd.
 
 use super::{Bound, Listen, ListenError, Opened, settings};
 use crate::sys;
@@ -10,14 +10,14 @@ use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
 
-/// A socket that this server did not open, to be served on.
+/// Socket that this server did not open, but serves on.
 ///
 /// ```
 /// use daytime::server::{Inherited, ListenError};
 /// use daytime::{Config, ServeError, Server};
 /// let config = Config::default().address("127.0.0.1:0".parse()?);
 /// let server = match Server::adopt(Inherited::from_environment()?, config.clone()) {
-///     // This process was handed no socket, so the server opens its own.
+///     // No supervisor passed a socket, so the server opens its own.
 ///     Err(ServeError::Listen(ListenError::Nowhere)) => Server::bind(config)?,
 ///     adopted => adopted?,
 /// };
@@ -27,15 +27,15 @@ use std::time::Duration;
 #[derive(Debug)]
 pub struct Inherited {
     pub(crate) socket: OwnedFd,
-    /// The number it was handed over with.
+    /// Descriptor number at which the socket was passed.
     pub(crate) number: i32,
-    /// What the supervisor calls it.
+    /// Name that the supervisor gave to the socket.
     pub(crate) name: Option<String>,
 }
 
 impl Inherited {
-    /// A socket that this program opened itself: a bound [`UdpSocket`](std::net::UdpSocket), a
-    /// [`TcpListener`](std::net::TcpListener), or a connection.
+    /// Wraps a socket that this program opened itself: a bound [`UdpSocket`](std::net::UdpSocket),
+    /// a [`TcpListener`](std::net::TcpListener), or a connection.
     ///
     /// ```
     /// use daytime::server::{Config, Inherited, Server};
@@ -50,20 +50,21 @@ impl Inherited {
         Self { number: socket.as_raw_fd(), socket, name: None }
     }
 
-    /// What the supervisor calls it.
+    /// Returns the name that the supervisor gave to the socket.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
     }
 }
 
-/// A descriptor by its number, and by its name if it has one.
+/// Describes a descriptor: its number, and its name if it has one.
 pub(crate) fn descriptor(number: i32, name: Option<&str>) -> String {
     let name = name.map(|name| format!(" ({name})")).unwrap_or_default();
     format!("descriptor {number}{name}")
 }
 
-/// Configures an inherited socket as [`Listen`](super::Listen) does, except for what its opener decides.
+/// Configures an inherited socket as [`Listen`](super::Listen) does, except for options that the
+/// opener chose.
 pub(crate) fn adopt(
     inherited: Inherited,
     write_deadline: Duration,
@@ -105,36 +106,37 @@ fn configure(
     Ok(())
 }
 
-/// A socket that can be served on.
+/// Kind of a socket on which the server can serve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// A listening TCP socket.
+    /// Listening TCP socket.
     Listener,
     /// One TCP connection, as inetd hands it to a `stream nowait` service.
     Connection,
-    /// A UDP socket.
+    /// Bound UDP socket.
     Datagrams,
 }
 
-/// Finds out what a descriptor is, and its address. The error names one that cannot be served on.
+/// Returns the kind and the address of a socket. The error describes a descriptor that cannot be
+/// served.
 fn recognise(socket: &Socket, number: i32) -> Result<(Kind, SocketAddr), String> {
     let Ok(local) = socket.local_addr() else { return Err(no_socket(number)) };
     let kind = socket.r#type().map_err(|error| format!("a socket without a type: {error}"))?;
     let Some(address) = local.as_socket() else {
-        let family = if local.is_unix() { "Unix" } else { "neither IPv4 nor IPv6, but a" };
+        let family = if local.is_unix() { "Unix" } else { "non-IP" };
         return Err(format!("a {family} {}", kind_name(kind)));
     };
     match kind {
         Type::STREAM if !sys::is_tcp(socket) => {
-            Err("a stream socket of another protocol than TCP".to_owned())
+            Err("a stream socket whose protocol is not TCP".to_owned())
         }
         Type::STREAM if getsockopt(socket, sockopt::AcceptConn).unwrap_or(false) => {
             Ok((Kind::Listener, address))
         }
         Type::STREAM if socket.peer_addr().is_ok() => Ok((Kind::Connection, address)),
-        Type::STREAM => Err("a TCP socket that neither listens nor is connected".to_owned()),
+        Type::STREAM => Err("a TCP socket that is neither listening nor connected".to_owned()),
         Type::DGRAM if !sys::is_udp(socket) => {
-            Err("a datagram socket of another protocol than UDP".to_owned())
+            Err("a datagram socket whose protocol is not UDP".to_owned())
         }
         Type::DGRAM if address.port() == 0 => Err("a UDP socket without a port".to_owned()),
         Type::DGRAM => Ok((Kind::Datagrams, address)),
@@ -142,12 +144,12 @@ fn recognise(socket: &Socket, number: i32) -> Result<(Kind, SocketAddr), String>
     }
 }
 
-/// In words, what a descriptor is that is no socket, or none of a kind we know.
+/// Describes a descriptor that is not a socket, or is a socket of an unknown family.
 pub(crate) fn no_socket(number: i32) -> String {
     match sys::descriptor_path(number) {
         Some(path) if path.starts_with("socket:") => "a socket of an unknown family".to_owned(),
-        Some(path) => format!("{path}, no socket"),
-        None => "no socket".to_owned(),
+        Some(path) => format!("{path}, which is not a socket"),
+        None => "not a socket".to_owned(),
     }
 }
 
@@ -181,7 +183,7 @@ mod tests {
 
     fn refusal(socket: impl Into<OwnedFd>) -> String {
         adopt(handed_over(socket), Duration::from_secs(5))
-            .expect_err("nothing to serve on")
+            .expect_err("not a servable socket")
             .to_string()
     }
 
@@ -202,17 +204,17 @@ mod tests {
     }
 
     #[test]
-    fn of_an_inherited_socket_only_what_it_is_can_be_told() {
+    fn an_inherited_socket_has_effective_but_no_requested_values() {
         let opened = service(TcpListener::bind("127.0.0.1:0").expect("loopback"));
         let names: Vec<&str> = opened.bound.settings.iter().map(|setting| setting.name).collect();
         assert_eq!(names, ["SO_REUSEADDR", "TCP_USER_TIMEOUT", "SO_RCVBUF", "SO_SNDBUF"]);
-        // How long a write may take is ours to say.
+        // The server chooses the write deadline itself.
         let asked = opened.bound.settings.iter().filter(|setting| setting.asked.is_some());
         assert!(asked.map(|setting| setting.name).eq(["TCP_USER_TIMEOUT"]));
     }
 
     #[test]
-    fn a_connection_is_one_exchange() {
+    fn an_inherited_connection_is_adopted_as_a_connection() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
         let address = listener.local_addr().expect("bound");
         let _client = TcpStream::connect(address).expect("connected");
@@ -222,9 +224,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_nothing_to_serve_on_is_refused_with_number_name_and_what_it_is() {
-        let suffix = ": neither a TCP nor a UDP socket that can be served on";
-        let message = |what: &str| format!("descriptor 7 (web) is {what}{suffix}");
+    fn a_descriptor_that_cannot_be_served_is_refused_with_number_name_and_description() {
+        let advice = "use a TCP listener, a TCP connection or a bound UDP socket";
+        let message =
+            |what: &str| format!("cannot serve on descriptor 7 (web): it is {what}; {advice}");
         let folder = tempfile::TempDir::new().expect("a folder");
         let listener = UnixListener::bind(folder.path().join("socket")).expect("bound");
         assert_eq!(refusal(listener), message("a Unix stream socket"));
@@ -233,10 +236,11 @@ mod tests {
         let unbound = Socket::new(Domain::IPV4, Type::DGRAM, None).expect("a socket");
         assert_eq!(refusal(unbound), message("a UDP socket without a port"));
         let deaf = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-        assert_eq!(refusal(deaf), message("a TCP socket that neither listens nor is connected"));
+        assert_eq!(refusal(deaf), message("a TCP socket that is neither listening nor connected"));
         let file = tempfile::tempfile().expect("a file");
         let nowhere = Inherited { socket: file.into(), number: -1, name: None };
-        let error = adopt(nowhere, Duration::from_secs(5)).expect_err("no socket").to_string();
-        assert_eq!(error, format!("descriptor -1 is no socket{suffix}"));
+        let error = adopt(nowhere, Duration::from_secs(5)).expect_err("not a socket").to_string();
+        let described = "cannot serve on descriptor -1: it is not a socket";
+        assert_eq!(error, format!("{described}; {advice}"));
     }
 }

@@ -1,101 +1,104 @@
-//! Why a socket cannot be listened on.
+//! Errors of opening and inheriting sockets.
 
 use crate::transport::Transport;
 use nix::errno::Errno;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
 
-/// Why a socket could not be opened.
+/// Reason why a socket could not be opened.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ListenError {
-    /// A socket cannot be opened or bound.
+    /// The socket cannot be opened or bound.
     #[error("cannot listen on {transport} {address}")]
     Open {
-        /// Its transport.
+        /// Transport of the socket.
         transport: Transport,
-        /// The address it was to have.
+        /// Requested address.
         address: SocketAddr,
-        /// What a caller can act on.
+        /// Kind of the failure, on which a caller can act.
         why: Unavailable,
-        /// The system's error.
+        /// Error of the system.
         source: io::Error,
     },
-    /// Many hosts have the address, so no reply can leave from it: multicast or broadcast.
+    /// The address is multicast or broadcast: many hosts have it, so no reply can leave from it.
     #[error("cannot listen on {transport} {address}: it is a multicast or broadcast address")]
     NotUnicast {
-        /// The transport that was to be served.
+        /// Requested transport.
         transport: Transport,
-        /// The address of many.
+        /// Multicast or broadcast address.
         address: SocketAddr,
     },
-    /// No address was given.
+    /// The configuration names no address.
     #[error("there is no address to listen on")]
     Nowhere,
-    /// `LISTEN_FDS` does not say how many sockets are handed over.
-    #[error("LISTEN_FDS={value} is no number of sockets up to 1024")]
+    /// `LISTEN_FDS` is not a valid number of sockets.
+    #[error("LISTEN_FDS={value} is not a number of sockets from 0 to 1024")]
     Announced {
-        /// The value, escaped.
+        /// Value of the variable, escaped.
         value: String,
     },
-    /// An inherited descriptor cannot be served on.
-    #[error("{descriptor} is {found}: neither a TCP nor a UDP socket that can be served on")]
+    /// The inherited descriptor cannot be served.
+    #[error(
+        "cannot serve on {descriptor}: it is {found}; \
+         use a TCP listener, a TCP connection or a bound UDP socket"
+    )]
     NotServable {
-        /// Its number and name.
+        /// Number and name of the descriptor.
         descriptor: String,
-        /// What it is.
+        /// Description of the descriptor.
         found: String,
     },
-    /// An inherited descriptor that is to accept connections is not a listener.
-    #[error("{descriptor} is {found}, not a listening TCP socket")]
+    /// The inherited descriptor must accept connections, but is not a listener.
+    #[error("{descriptor} is {found}; a listening TCP socket is needed")]
     NotListening {
-        /// Its number and name.
+        /// Number and name of the descriptor.
         descriptor: String,
-        /// What it is.
+        /// Description of the descriptor.
         found: String,
     },
-    /// An inherited socket cannot be set up.
+    /// The inherited socket cannot be set up.
     #[error("cannot serve on {descriptor}")]
     Inherited {
-        /// Its number and name.
+        /// Number and name of the descriptor.
         descriptor: String,
-        /// The system's error.
+        /// Error of the system.
         source: io::Error,
     },
 }
 
-/// Why an address cannot be listened on.
+/// Kind of reason why a server cannot listen on an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Unavailable {
-    /// Another socket has the port (`EADDRINUSE`).
+    /// Another socket uses the port (`EADDRINUSE`).
     InUse,
-    /// This host lacks the address family (`EAFNOSUPPORT`), or even its loopback address.
+    /// This host lacks the address family (`EAFNOSUPPORT`), or lacks even its loopback address.
     NoFamily,
     /// A port below 1024 (or `net.ipv4.ip_unprivileged_port_start`) needs a privilege (`EACCES`).
     NotPermitted,
     /// No interface of this host has the address (`EADDRNOTAVAIL`).
     NotThisHost,
-    /// Another reason: see the source.
+    /// Another reason, which the source names.
     Other,
 }
 
 impl Unavailable {
-    /// Finds out why a socket with this address could not be opened.
+    /// Returns the reason why a socket with this address could not be opened.
     pub(super) fn of(address: IpAddr, error: &io::Error) -> Self {
         match error.kind() {
             ErrorKind::AddrInUse => Self::InUse,
             ErrorKind::PermissionDenied => Self::NotPermitted,
             ErrorKind::AddrNotAvailable if belongs_everywhere(address) => Self::NoFamily,
             ErrorKind::AddrNotAvailable => Self::NotThisHost,
-            // std has no stable kind for it.
+            // `ErrorKind` has no stable variant for EAFNOSUPPORT.
             _ if error.raw_os_error() == Some(Errno::EAFNOSUPPORT as i32) => Self::NoFamily,
             _ => Self::Other,
         }
     }
 }
 
-/// Addresses that every host with the family has.
+/// Whether every host with the address family has this address.
 fn belongs_everywhere(address: IpAddr) -> bool {
     address.is_loopback() || address.is_unspecified()
 }

@@ -4,36 +4,39 @@ use super::{Listen, ListenError, Opened};
 use crate::sys;
 use std::num::NonZeroUsize;
 
-/// Place of a socket among those on its port.
+/// Place of a socket among the sockets on its port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
-    /// The only one.
+    /// The only socket on its port.
     Only,
-    /// The first worker's. It is bound alone, so that a port that another process has is refused, and shares
-    /// the port from then on.
+    /// Socket of the first worker. It is bound before `SO_REUSEPORT` is set, so that a port of
+    /// another process is refused. Then it shares the port.
     First,
-    /// Another worker's.
+    /// Socket of another worker.
     Further,
 }
 
 impl Listen {
-    /// Number of workers that can have sockets of their own, at most the given one.
+    /// Returns the number of workers that can have sockets of their own, at most `workers`.
     pub(super) fn sharing(&self, workers: NonZeroUsize) -> NonZeroUsize {
         if workers.get() == 1 {
             return workers;
         }
         if !self.reuse_port {
-            log::info!("one worker: SO_REUSEPORT is off");
+            log::info!("serving with one worker: SO_REUSEPORT is off");
             return NonZeroUsize::MIN;
         }
         if !sys::SPREADS_CLIENTS {
-            log::warn!("one worker: this system does not spread clients among sockets");
+            log::warn!(
+                "serving with one worker: this system does not distribute clients among sockets"
+            );
             return NonZeroUsize::MIN;
         }
         workers
     }
 
-    /// The sockets of each worker: the first one's, and as many on the same ports for each of the others.
+    /// Returns the sockets of each worker: those of the first, and as many on the same ports for
+    /// each other worker.
     pub(super) fn open_further(
         &self,
         first: Vec<Opened>,
@@ -66,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn each_worker_has_a_socket_on_the_same_port_and_clients_come_to_all() {
+    fn each_worker_has_a_socket_on_the_same_port_and_gets_clients() {
         if !sys::SPREADS_CLIENTS {
             return;
         }
@@ -77,7 +80,7 @@ mod tests {
             assert_eq!(opened[1][0].bound.address, address);
             let mut clients = Vec::new();
             let mut came = [false; 2];
-            // 2^-63 to fail by chance.
+            // The probability to fail by chance is 2^-63.
             while clients.len() < 64 && came != [true; 2] {
                 clients.push(client(transport, address));
                 for (came, sockets) in came.iter_mut().zip(&opened) {
@@ -88,7 +91,7 @@ mod tests {
         }
     }
 
-    /// One that has connected, or sent a datagram.
+    /// Client that has connected, or has sent a datagram.
     fn client(transport: Transport, address: SocketAddr) -> Client {
         match transport {
             Transport::Tcp => Client::Tcp(TcpStream::connect(address).expect("connected")),
@@ -100,7 +103,7 @@ mod tests {
         }
     }
 
-    #[expect(dead_code, reason = "what is kept is kept open")]
+    #[expect(dead_code, reason = "holding a socket keeps it open")]
     enum Client {
         Tcp(TcpStream),
         Udp(UdpSocket),
@@ -114,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_port_that_another_server_has_is_refused_though_both_would_share_it() {
+    fn a_port_of_another_server_is_refused_even_if_both_set_reuse_port() {
         for transport in Transport::BOTH {
             let first = open(transport, LOOPBACK.into()).expect("loopback");
             let second = open(transport, first[0][0].bound.address);

@@ -135,13 +135,13 @@ fn a_descriptor_that_is_no_socket_is_refused_with_number_name_and_what_it_is() {
     serve.env("LISTEN_FDNAMES", "hole");
     assert_eq!(
         bad(1, &mut serve),
-        "daytime: descriptor 3 (hole) is /dev/null, no socket: neither a TCP nor a UDP socket \
-         that can be served on\n"
+        "daytime: cannot serve on descriptor 3 (hole): it is /dev/null, which is not a socket; use a \
+         TCP listener, a TCP connection or a bound UDP socket\n"
     );
     let told = bad(1, &mut handing_over("2", "exec 3</dev/null", "$$", &[]));
-    assert!(told.starts_with("daytime: descriptor 3 is /dev/null"), "{told}");
+    assert!(told.starts_with("daytime: cannot serve on descriptor 3: it is /dev/null"), "{told}");
     let told = bad(1, &mut handing_over("many", ":", "$$", &[]));
-    assert_eq!(told, "daytime: LISTEN_FDS=many is no number of sockets up to 1024\n");
+    assert_eq!(told, "daytime: LISTEN_FDS=many is not a number of sockets from 0 to 1024\n");
 }
 
 #[test]
@@ -189,7 +189,7 @@ fn a_socket_for_the_metrics_has_to_listen_and_leaves_nothing_to_the_option() {
     let told = bad(1, serve.env("LISTEN_FDNAMES", "metrics"));
     assert_eq!(
         told,
-        "daytime: no metrics: descriptor 3 (metrics) is a UDP socket, not a listening TCP socket\n"
+        "daytime: no metrics: descriptor 3 (metrics) is a UDP socket; a listening TCP socket is needed\n"
     );
     let mut serve = handing_over("1", udp, "$$", &["--port", "0", "--metrics", "0"]);
     let told = bad(2, serve.env("LISTEN_FDNAMES", "metrics"));

@@ -135,8 +135,8 @@ fn a_process_for_one_datagram_answers_what_waits_and_ends() {
 
 #[test]
 fn without_a_socket_on_descriptor_0_it_says_so() {
-    let why = "daytime: descriptor 0 is /dev/null, no socket: neither a TCP nor a UDP socket that \
-               can be served on: --inetd is for inetd and its kin, which put a socket there\n";
+    let why = "daytime: cannot serve on descriptor 0: it is /dev/null, which is not a socket; use a TCP \
+               listener, a TCP connection or a bound UDP socket: --inetd is for inetd and its kin, which put a socket there\n";
     assert_eq!(bad(1, daytime().args(["serve", "--inetd"]).stdin(Stdio::null())), why);
     or_skip!(program("sh"));
     let mut closed = Command::new("sh");

@@ -235,7 +235,8 @@ fn assert_warns_of(log: &str, addresses: &[&str]) {
         .filter_map(|line| line.split_once(" WARN ] ").map(|(_, warning)| warning))
         .filter(|warning| !warning.starts_with("it runs as root; ")) // in a namespace it does
         .collect();
-    let why = "this machine has no such address family; the others serve";
-    let expected: Vec<String> = addresses.iter().map(|it| format!("{it}: {why}")).collect();
+    let why = "this host lacks the address family";
+    let expected: Vec<String> =
+        addresses.iter().map(|it| format!("not serving {it}: {why}")).collect();
     assert_eq!(warnings, expected, "{log}");
 }

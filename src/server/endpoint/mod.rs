@@ -1,6 +1,7 @@
-//! Metrics over HTTP, in a thread of its own: one loop over connections that are all given up in time.
+//! Metrics over HTTP, in a thread of its own. One event loop serves all connections, and each
+//! connection has a deadline.
 //!
-//! Nothing here touches the services. What a page says, and what it costs to draw, is the caller's.
+//! This module never touches the services. The caller draws the page.
 
 mod exchange;
 
@@ -23,41 +24,43 @@ use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// Draws the page of the metrics.
+/// Function that draws the metrics page.
 pub(crate) type RenderPage = Arc<dyn Fn() -> String + Send + Sync>;
 
-/// Maximum time of a connection, however much it keeps on sending.
+/// Maximum time of a connection, even while the client keeps sending.
 const CONNECTION_DEADLINE: Duration = Duration::from_secs(2);
-/// Maximum time while [`MAX_CONNECTIONS`] are open, since others may wait in the backlog.
+/// Maximum time of a connection while [`MAX_CONNECTIONS`] are open, because other clients may wait
+/// in the backlog.
 const CROWDED_DEADLINE: Duration = Duration::from_millis(200);
-/// Maximum number of connections at once; others wait in the backlog.
+/// Maximum number of open connections. Further clients wait in the backlog.
 const MAX_CONNECTIONS: usize = 32;
-/// Pause after a failure to accept (no descriptor, no memory), so that the loop never spins.
+/// Pause after a failed accept (no descriptor, no memory), so that the loop does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Descriptors that are left to the services, where there are few.
+/// Number of descriptors kept free for the services when descriptors are scarce.
 const SERVICE_DESCRIPTORS: RawFd = 4;
 
 const STOP: Token = Token(0);
 const LISTENER: Token = Token(1);
-/// The tokens of connections begin here.
+/// Token of the first connection.
 const FIRST_CONNECTION: usize = 2;
 
-/// The endpoint, bound and ready to start.
+/// Bound HTTP endpoint, ready to start.
 pub(crate) struct Endpoint {
     poll: Poll,
     stop: Arc<Waker>,
     listener: TcpListener,
     address: SocketAddr,
     connections: Slab<Exchange>,
-    /// Events come on the edge only: this stays true until `accept` would block.
+    /// Whether connections may wait. Events are edge-triggered, so this stays true until `accept`
+    /// would block.
     ready: bool,
     resume: Option<Instant>,
-    /// Descriptors from here on are the services'.
+    /// First descriptor number that is reserved for the services.
     services_from: RawFd,
 }
 
-/// An endpoint that answers, until this is dropped.
+/// Running HTTP endpoint. Dropping it stops it.
 #[derive(Debug)]
 pub(crate) struct Running {
     pub address: SocketAddr,
@@ -66,10 +69,12 @@ pub(crate) struct Running {
 }
 
 impl Endpoint {
-    /// Descriptors that have to be left when all is open: one for a client here, and those of the services.
+    /// Number of descriptors that must be free at the start: one for an HTTP client, and those of
+    /// the services.
     pub(crate) const DESCRIPTORS: usize = SERVICE_DESCRIPTORS as usize + 1;
 
-    /// Opens the listener. With port 0 the kernel chooses; [`Running::address`] has its choice.
+    /// Opens the listener. With port 0 the kernel chooses the port, and [`Running::address`] holds
+    /// its choice.
     pub(crate) fn bind(address: SocketAddr) -> Result<Self, ServeError> {
         let listen =
             Listen { backlog: 256, write_deadline: CONNECTION_DEADLINE, ..Listen::default() };
@@ -77,7 +82,7 @@ impl Endpoint {
         Self::new(opened.into_iter().flatten().next().ok_or(ListenError::Nowhere)?)
     }
 
-    /// Takes the listener that a supervisor has opened.
+    /// Uses a listener that a supervisor has opened.
     pub(crate) fn adopt(inherited: Inherited) -> Result<Self, ServeError> {
         let descriptor = descriptor(inherited.number, inherited.name.as_deref());
         let found = match adopt(inherited, CONNECTION_DEADLINE) {
@@ -107,9 +112,9 @@ impl Endpoint {
         Ok(Self { poll, stop, listener, address, connections, ready, resume, services_from })
     }
 
-    /// Answers from now on, in a thread of its own, which has made the calls of its start when this returns:
-    /// a sandbox may forbid them from then on. If the thread fails the log says so, and the services go on.
-    /// `open` is the number of connections that are open now.
+    /// Starts answering in a thread of its own. When this returns, the thread has made the system
+    /// calls of its start, which a sandbox may forbid later. If the thread fails, it logs the
+    /// error, and the services continue. `open` counts the open connections.
     pub(crate) fn start(
         self,
         page: RenderPage,
@@ -122,7 +127,7 @@ impl Endpoint {
             let exchange = |stream| Exchange::new(stream, Arc::clone(&page), Arc::clone(&open));
             if let Err(error) = run_loop(|| self.run(exchange)) {
                 let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
-                log::error!("metrics {address}: no longer answered: {error}{cause}");
+                log::error!("metrics on {address} have stopped: {error}{cause}");
             }
         };
         let thread = thread::Builder::new().name("metrics".into()).spawn(run);
@@ -141,8 +146,8 @@ impl Endpoint {
         Ok(())
     }
 
-    /// Sleeps until an event or a deadline, and goes on with the connections that have one. False after a request to
-    /// stop.
+    /// Sleeps until an event or a deadline, then continues the connections that were woken. Returns
+    /// false after a request to stop.
     fn wait(&mut self, events: &mut Events) -> io::Result<bool> {
         let deadlines = self.connections.iter().map(|(_, it)| it.accepted + self.allowed());
         let until = |deadline: Instant| deadline.saturating_duration_since(Instant::now());
@@ -167,7 +172,7 @@ impl Endpoint {
         Ok(true)
     }
 
-    /// Maximum time of a connection now.
+    /// Returns the maximum time of a connection at present.
     fn allowed(&self) -> Duration {
         if self.connections.len() < MAX_CONNECTIONS {
             CONNECTION_DEADLINE
@@ -176,12 +181,13 @@ impl Endpoint {
         }
     }
 
-    /// Takes as many as there is room for, and answers what they have asked already.
+    /// Accepts connections up to the limit, and answers requests that have already arrived.
     fn accept(&mut self, now: Instant, exchange: impl Fn(TcpStream) -> Exchange) {
         self.resume = self.resume.filter(|resume| *resume > now);
         while self.ready && self.resume.is_none() && self.connections.len() < MAX_CONNECTIONS {
             match self.listener.accept() {
-                // The kernel gives the lowest number that is free, so hardly any is left: closed.
+                // The kernel assigns the lowest free number. A high number means that few are left:
+                // close the connection.
                 Ok((stream, _)) if stream.as_raw_fd() >= self.services_from => {}
                 Ok((stream, _)) => self.add_connection(stream, &exchange),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.ready = false,
@@ -205,13 +211,13 @@ impl Endpoint {
 }
 
 impl Drop for Running {
-    /// Ends at once, also while clients are connected.
+    /// Stops the endpoint at once, even while clients are connected.
     fn drop(&mut self) {
-        // Where it cannot be woken, the thread goes on.
+        // If the wake-up fails, the thread keeps running.
         if self.stop.wake().is_ok()
             && let Some(thread) = self.thread.take()
         {
-            let _ = thread.join(); // it has caught its panic itself
+            let _ = thread.join(); // the thread catches its own panics
         }
     }
 }
@@ -239,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_tcp_listener_is_taken_over_and_what_else_it_is_is_reported() {
+    fn only_a_tcp_listener_is_adopted_and_an_error_describes_any_other_socket() {
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback");
         let address = listener.local_addr().expect("bound");
         let client = Client::connect(address).expect("connected");
@@ -247,21 +253,22 @@ mod tests {
         let endpoint = Endpoint::adopt(inherited).expect("a listener");
         assert_eq!(endpoint.address, address);
 
-        let is = |what| format!("descriptor 7 (metrics) is {what}, not a listening TCP socket");
+        let is =
+            |what| format!("descriptor 7 (metrics) is {what}; a listening TCP socket is needed");
         assert_eq!(refusal(client), is("a TCP connection"));
-        drop(endpoint); // it has kept the client connected
+        drop(endpoint); // until here it kept the client connected
         let udp = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback");
         assert_eq!(refusal(udp), is("a UDP socket"));
         let stream = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None);
-        let silent = is("a TCP socket that neither listens nor is connected");
+        let silent = is("a TCP socket that is neither listening nor connected");
         assert_eq!(refusal(stream.expect("a socket")), silent);
     }
 
-    /// More than the buffers of both sides hold.
+    /// Octets of a page that exceeds the socket buffers of both sides.
     const LONG: usize = 32 << 20;
 
     #[test]
-    fn a_page_that_no_buffer_holds_arrives_whole() {
+    fn a_page_larger_than_all_buffers_arrives_whole() {
         let (_running, mut client) = answering(Arc::new(|| "x".repeat(LONG)));
         let mut answer = Vec::new();
         client.read_to_end(&mut answer).expect("a clean end");
@@ -270,20 +277,20 @@ mod tests {
     }
 
     #[test]
-    fn a_client_that_takes_no_more_of_the_page_is_cut_at_the_deadline() {
+    fn a_client_that_stops_reading_the_page_is_cut_at_the_deadline() {
         let (running, mut client) = answering(Arc::new(|| "x".repeat(LONG)));
-        client.read_exact(&mut [0; 12]).expect("the first of it");
+        client.read_exact(&mut [0; 12]).expect("the beginning of the page");
         let silent = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback");
         silent.set_read_timeout(Some(CONNECTION_DEADLINE + Duration::from_secs(1))).expect("set");
-        silent.recv(&mut [0]).expect_err("nobody knows this socket");
+        silent.recv(&mut [0]).expect_err("no peer sends to this socket");
         let mut rest = Vec::new();
-        let read = client.read_to_end(&mut rest); // a reset perhaps
+        let read = client.read_to_end(&mut rest); // may end in a reset
         assert!(rest.len() < LONG, "the whole page: {read:?}");
         drop(running);
     }
 
     #[test]
-    fn a_thread_that_panics_closes_the_endpoint_and_harms_nobody() {
+    fn a_panic_in_the_thread_only_closes_the_endpoint() {
         let (running, client) = answering(Arc::new(|| unreachable!("on purpose")));
         let endpoint = client.peer_addr().expect("connected");
         let (asked, patience) = (Instant::now(), 5 * CONNECTION_DEADLINE);
