@@ -1,4 +1,4 @@
-//! One HTTP exchange (RFC 9112) as hyper has it, over a socket that never blocks.
+//! One HTTP exchange (RFC 9112), which hyper parses and answers, over a non-blocking socket.
 
 use super::RenderPage;
 use hyper::body::Incoming;
@@ -18,13 +18,15 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Instant;
 
-/// Octets and fields that the head of a request may have; hyper answers 431 to more.
+/// Maximum octets in the head of a request. hyper answers 431 to a larger head.
 const HEAD_OCTETS: usize = 8192;
+/// Maximum number of header fields in a request. hyper answers 431 to more.
 const HEAD_FIELDS: usize = 64;
-/// Octets that are thrown away after a request, so that its answer is not lost to a reset.
+/// Octets to discard after a request. Closing a socket with unread input would send a reset, and
+/// the reset could destroy the answer.
 const DRAIN_OCTETS: usize = 1 << 16;
 
-/// A connection, from its request to its end. Dropping it closes it.
+/// One HTTP connection, from its request to its end. Dropping it closes the connection.
 pub(super) struct Exchange {
     pub accepted: Instant,
     future: Pin<Box<dyn Future<Output = ()> + Send>>,
@@ -33,24 +35,24 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
-    /// Counts itself among those that are open, until it is dropped.
+    /// Begins an exchange, and counts it in `open` until it is dropped.
     pub(super) fn new(stream: TcpStream, page: RenderPage, open: Arc<AtomicUsize>) -> Self {
         open.fetch_add(1, Ordering::Relaxed);
         let woken = Arc::new(Woken(AtomicBool::new(true)));
         Self { accepted: Instant::now(), future: Box::pin(serve(stream, page)), woken, open }
     }
 
-    /// Its socket is ready.
+    /// Notes that the socket is ready.
     pub(super) fn wake(&self) {
         self.woken.0.store(true, Ordering::Relaxed);
     }
 
-    /// There is something to do without an event.
+    /// Whether the exchange can continue without an event.
     pub(super) fn wants_more(&self) -> bool {
         self.woken.0.load(Ordering::Relaxed)
     }
 
-    /// Goes on, if there is reason to; false at its end.
+    /// Continues the exchange if it was woken. Returns false at its end.
     pub(super) fn advance(&mut self) -> bool {
         if !self.woken.0.swap(false, Ordering::Relaxed) {
             return true;
@@ -74,7 +76,7 @@ impl Wake for Woken {
     }
 }
 
-/// One request, its answer, and the drain after it.
+/// Serves one request: reads it, answers it, and drains the connection.
 async fn serve(stream: TcpStream, page: RenderPage) {
     let stream = Arc::new(stream);
     let answer = |request: Request<Incoming>| {
@@ -82,10 +84,10 @@ async fn serve(stream: TcpStream, page: RenderPage) {
         ready(Ok::<_, Infallible>(response))
     };
     let mut http = http1::Builder::new();
-    // A client that half-closes after the request still wants the response.
+    // A client that half-closes after its request still expects the response.
     http.keep_alive(false).half_close(true).max_headers(HEAD_FIELDS).max_buf_size(HEAD_OCTETS);
     let connection = http.serve_connection(Socket(Arc::clone(&stream)), service_fn(answer));
-    // What was no request, hyper has answered as far as it can be: it ends like any other.
+    // hyper answers an invalid request as well as it can. The connection then ends like any other.
     let _ = connection.without_shutdown().await;
     if stream.shutdown(Shutdown::Write).is_ok() {
         let mut left = DRAIN_OCTETS;
@@ -93,12 +95,13 @@ async fn serve(stream: TcpStream, page: RenderPage) {
     }
 }
 
-/// The text format of Prometheus, <https://prometheus.io/docs/instrumenting/exposition_formats/>.
+/// Content type of the Prometheus text format,
+/// <https://prometheus.io/docs/instrumenting/exposition_formats/>.
 const TEXT_FORMAT: HeaderValue =
     HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 const PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
-/// What is answered to a request; its body is not looked at.
+/// Returns the response to a request. The body of the request is ignored.
 fn answer(method: &Method, path: &str, page: &dyn Fn() -> String) -> Response<String> {
     let asks = matches!(*method, Method::GET | Method::HEAD);
     let (status, kind, body) = match path {
@@ -116,7 +119,7 @@ fn answer(method: &Method, path: &str, page: &dyn Fn() -> String) -> Response<St
     response
 }
 
-/// Throws away what comes, until the peer closes or has sent too much.
+/// Discards input until the peer closes or exceeds the limit of octets.
 fn drain(mut stream: &TcpStream, left: &mut usize) -> Poll<()> {
     let mut sink = [0; 4096];
     loop {
@@ -128,7 +131,8 @@ fn drain(mut stream: &TcpStream, left: &mut usize) -> Poll<()> {
     }
 }
 
-/// A socket as hyper wants it. Events are on the edge, so "would block" means that one will come.
+/// Socket in the form that hyper needs. Events are edge-triggered, so an event follows each "would
+/// block".
 struct Socket(Arc<TcpStream>);
 
 fn attempt<T>(mut call: impl FnMut() -> io::Result<T>) -> Poll<io::Result<T>> {
