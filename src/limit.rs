@@ -1,6 +1,7 @@
-//! How much one source may ask, and all sources together. The workers of a server share their limits.
+//! Abuse limits: limits of one source, and of all sources together. The workers of a server share
+//! the limits.
 //!
-//! A source is a prefix, because a host with one IPv6 address has all of its /64.
+//! A source is an address prefix, because a host with one IPv6 address usually has the whole /64.
 
 mod connections;
 mod limiter;
@@ -11,7 +12,8 @@ pub(crate) use limiter::Limiter;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 options! {
-    /// Abuse limits: how much clients may ask. Clients on loopback have no limits, unless [`Limits::loopback`] is set.
+    /// Abuse limits: rates of datagrams, and numbers of connections. Clients on loopback are not
+    /// limited, unless [`Limits::loopback`] is set.
     ///
     /// ```
     /// let limits = daytime::server::Limits::default().tcp_per_source(8).loopback(true);
@@ -19,26 +21,28 @@ options! {
     /// ```
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct Limits {
-        /// Datagrams answered to one source.
+        /// Rate of datagrams that the server answers to one source.
         pub udp_per_source: Rate,
-        /// Datagrams answered to all together.
+        /// Rate of datagrams that the server answers to all sources together.
         pub udp_total: Rate,
-        /// Connections of one source that are kept open at the same time. Any more have their reply and are
-        /// closed at once.
+        /// Maximum number of connections that one source keeps open. A connection above the limit
+        /// gets its reply and is closed at once.
         pub tcp_per_source: u32,
-        /// Connections that are kept open at the same time, likewise.
+        /// Maximum number of connections that all sources together keep open. A connection above
+        /// the limit gets its reply and is closed at once.
         pub tcp_total: u32,
-        /// How many bits of an IPv4 address make a source, at most 32.
+        /// Prefix length of an IPv4 source, at most 32 bits.
         pub prefix_v4: u8,
-        /// How many bits of an IPv6 address make a source, at most 128.
+        /// Prefix length of an IPv6 source, at most 128 bits.
         pub prefix_v6: u8,
-        /// Limit sources on loopback too.
+        /// Whether to limit sources on loopback too.
         pub loopback: bool,
     }
 }
 
 impl Default for Limits {
-    /// A classroom behind one address fits, and what is answered in all is no more than about 4 Mbit/s.
+    /// Returns the default. A classroom that shares one address fits, and all replies together need
+    /// at most about 4 Mbit/s.
     fn default() -> Self {
         Self {
             udp_per_source: Rate { per_second: 20, burst: 100 },
@@ -52,30 +56,31 @@ impl Default for Limits {
     }
 }
 
-/// Tokens of a bucket. It begins full.
+/// Rate limit as a token bucket, which is full at the start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Rate {
-    /// Tokens that come back in a second; 0 is no limit.
+    /// Tokens that return per second; 0 means no limit.
     pub per_second: u32,
-    /// Tokens that it holds, one at least.
+    /// Maximum number of tokens in the bucket; 0 counts as 1.
     pub burst: u32,
 }
 
-/// Which limit is reached.
+/// Limit that is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scope {
-    /// That of the source.
+    /// Limit of the source.
     Source,
-    /// That of all sources together.
+    /// Limit of all sources together.
     Total,
 }
 
-/// A source: the beginning of an IPv6 address, or of an IPv4 address as IPv6 maps it (RFC 4291, 2.5.5.2).
+/// Source of datagrams or connections: the prefix of an IPv6 address, or of an IPv4 address mapped
+/// to IPv6 (RFC 4291, 2.5.5.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Source(u128);
 
 impl Limits {
-    /// The source that an address belongs to; `None` if it is not limited.
+    /// Returns the source that an address belongs to; `None` if the source is not limited.
     pub(crate) fn source(&self, peer: SocketAddr) -> Option<Source> {
         let address = peer.ip().to_canonical();
         if address.is_loopback() && !self.loopback {
@@ -83,7 +88,8 @@ impl Limits {
         }
         let (address, bits, prefix) = match address {
             IpAddr::V4(v4) => (v4.to_ipv6_mapped(), 32, self.prefix_v4),
-            // Every host on a link has this prefix, and every link (RFC 4291, 2.5.6).
+            // All hosts on all links share this prefix (RFC 4291, 2.5.6), so the source is the
+            // whole address and its link.
             IpAddr::V6(v6) if v6.is_unicast_link_local() => (on_link(v6, peer), 128, 128),
             IpAddr::V6(v6) => (v6, 128, self.prefix_v6),
         };
@@ -93,7 +99,7 @@ impl Limits {
     }
 }
 
-/// A link-local address with the number of its link, in the bits that are 0 in all of them.
+/// Adds the number of the link to a link-local address, in bits that are 0 in every such address.
 fn on_link(address: Ipv6Addr, peer: SocketAddr) -> Ipv6Addr {
     let SocketAddr::V6(peer) = peer else { return address };
     Ipv6Addr::from_bits(address.to_bits() | u128::from(peer.scope_id()) << 64)

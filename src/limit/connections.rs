@@ -1,15 +1,15 @@
-//! The limits on open connections, of each source and in all.
+//! Limits on open connections: of each source, and of all sources.
 
 use super::{Limits, Scope, Source};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Counts the open connections of sources that are limited, for all workers together.
+/// Counts the open connections of limited sources, for all workers together.
 #[derive(Debug)]
 pub(crate) struct ConnectionLimit {
     limits: Limits,
-    /// How many workers count here.
+    /// Number of workers that count here.
     workers: usize,
     open: Mutex<Open>,
 }
@@ -20,15 +20,17 @@ struct Open {
     total: u32,
 }
 
-/// How many more may enter.
+/// Room that the limits leave for more connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Room {
     Plenty,
-    /// Less than half of a limit is left, and other workers need to know soon which connections have ended.
+    /// Less than half of a limit is left. Other workers must learn soon which connections have
+    /// ended.
     Little,
 }
 
-/// Maximum number of sources with memory from the start; more take memory when they come.
+/// Maximum number of sources for which memory is reserved at the start. More sources take memory as
+/// they come.
 const RESERVED_SOURCES: u32 = 1 << 16;
 
 impl ConnectionLimit {
@@ -41,7 +43,7 @@ impl ConnectionLimit {
         }
     }
 
-    /// Counts one more connection of this client's source, unless a limit forbids it.
+    /// Counts one more connection of this client's source. Returns an error if a limit forbids it.
     pub(crate) fn enter(&self, peer: SocketAddr) -> Result<Room, Scope> {
         let Some(source) = self.limits.source(peer) else { return Ok(Room::Plenty) };
         let mut open = self.open();
@@ -59,7 +61,7 @@ impl ConnectionLimit {
         Ok(if is_little && self.workers > 1 { Room::Little } else { Room::Plenty })
     }
 
-    /// Counts one less.
+    /// Counts one connection less of this client's source.
     pub(crate) fn release(&self, peer: SocketAddr) {
         let Some(source) = self.limits.source(peer) else { return };
         let mut open = self.open();
@@ -82,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn above_a_limit_no_connection_enters_until_one_leaves() {
+    fn at_a_limit_no_connection_is_admitted_until_one_ends() {
         let limits = Limits { tcp_per_source: 2, tcp_total: 3, ..Limits::default() };
         let limit = ConnectionLimit::new(limits, 1);
         let peer = |text: &str| text.parse().expect("address");
@@ -96,11 +98,11 @@ mod tests {
         limit.release(other);
         limit.release(other);
         limit.release(one);
-        assert!(limit.open().of_source.is_empty(), "no source without a connection is remembered");
+        assert!(limit.open().of_source.is_empty(), "a source without connections is forgotten");
     }
 
     #[test]
-    fn several_workers_know_when_less_than_half_of_a_limit_is_left() {
+    fn several_workers_learn_when_less_than_half_of_a_limit_is_left() {
         let entered = |tcp_per_source, tcp_total| {
             let limits = Limits { tcp_per_source, tcp_total, ..Limits::default() };
             let peer = "192.0.2.1:4000".parse().expect("address");

@@ -1,4 +1,4 @@
-//! The limits on datagrams: token buckets, in a table of bounded size.
+//! Limits on datagrams: token buckets, in a table of fixed size.
 
 use super::{Limits, Rate, Scope, Source};
 use std::hash::{BuildHasher, RandomState};
@@ -7,14 +7,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The limits on datagrams, of all workers together.
+/// Limits on datagrams, shared by all workers.
 #[derive(Debug)]
 pub(crate) struct Limiter {
     limits: Limits,
     start: Instant,
     source_pace: Option<Pace>,
     total_pace: Option<Pace>,
-    /// When the bucket of all is full again.
+    /// Time at which the bucket of all sources together is full again, in nanoseconds since the
+    /// start.
     total: AtomicU64,
     sources: Buckets,
 }
@@ -27,16 +28,17 @@ impl Limiter {
         Self { limits, start, source_pace, total_pace, total, sources }
     }
 
-    /// Takes a token for a datagram from this address. What one source has no token for takes none from
-    /// the others, so that it cannot lock them out.
+    /// Takes a token of the source and one of the total for a datagram from this address. A
+    /// datagram without a token of its source takes none of the total. So one source cannot lock
+    /// out the others.
     pub(crate) fn take(&self, peer: SocketAddr, now: Instant) -> Result<(), Scope> {
         let Some(source) = self.limits.source(peer) else { return Ok(()) };
-        // From 1 on: 0 marks a place in the table that is free.
+        // Times start at 1, because 0 marks a free entry of the table.
         let now = nanoseconds(now.saturating_duration_since(self.start)).saturating_add(1);
         self.sources.with(source, |full| {
             let after = spend(self.source_pace, *full, now).ok_or(Scope::Source)?;
             let total = |full| spend(self.total_pace, full, now);
-            let relaxed = Ordering::Relaxed; // nothing else hangs on the number
+            let relaxed = Ordering::Relaxed; // no other data depends on this number
             self.total.fetch_update(relaxed, relaxed, total).map_err(|_| Scope::Total)?;
             *full = after;
             Ok(())
@@ -44,17 +46,17 @@ impl Limiter {
     }
 }
 
-/// A [`Rate`] in nanoseconds.
+/// [`Rate`] expressed in nanoseconds.
 #[derive(Clone, Copy, Debug)]
 struct Pace {
-    /// Until a token comes back.
+    /// Time until one token returns.
     token: u64,
-    /// Until as many have come back as a bucket holds.
+    /// Time until an empty bucket is full.
     depth: u64,
 }
 
 impl Pace {
-    /// `None` is no limit.
+    /// Converts a rate; `None` means no limit.
     fn of(rate: Rate) -> Option<Self> {
         let second = nanoseconds(Duration::from_secs(1));
         let token = second.checked_div(rate.per_second.into())?;
@@ -62,8 +64,9 @@ impl Pace {
     }
 }
 
-/// When a bucket is full again after a token is taken from it now, given when it would be full without;
-/// `None` if it is empty (the generic cell rate algorithm, ITU-T I.371, "virtual scheduling").
+/// Takes a token now from a bucket that is full at the time `full`. Returns the new time at which
+/// the bucket is full, or `None` if the bucket is empty. This is the generic cell rate algorithm
+/// (ITU-T I.371, "virtual scheduling").
 fn spend(pace: Option<Pace>, full: u64, now: u64) -> Option<u64> {
     let Some(Pace { token, depth }) = pace else { return Some(full) };
     let after = full.max(now).saturating_add(token);
@@ -74,35 +77,37 @@ fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// A bucket for each source, as far as the table has room: a bucket is the moment when it is full again, and
-/// one that is full already need not be remembered.
+/// Buckets of the sources, as far as the table has room. A bucket is stored as the time at which it
+/// is full again. A full bucket needs no entry.
 ///
-/// Each source has [`ENTRIES_PER_SET`] places where it may stand; a new one takes the place whose bucket is full first,
-/// which loses least. So it takes constant time and memory whatever clients send, and the hash has a
-/// secret key, so that no client can choose which source to push out.
+/// Each source maps to one set of [`ENTRIES_PER_SET`] entries. A new source replaces the entry
+/// whose bucket is full first, which loses least. So time and memory are constant whatever clients
+/// send. The hash has a secret key, so that no client can choose which source it replaces.
 #[derive(Debug)]
 struct Buckets {
-    /// In parts, so that workers seldom wait for each other.
+    /// Parts of the table, each with its own lock, so that workers rarely wait for each other.
     parts: [Mutex<Part>; PARTS],
     hash: RandomState,
 }
 
-/// Sets of entries. As plain numbers because those come zeroed from the kernel, which gives no memory for what
-/// has not been touched.
+/// Sets of entries. Plain numbers come zeroed from the kernel, which assigns no memory to untouched
+/// pages.
 #[derive(Debug)]
 struct Part {
     entries: Vec<Entry>,
-    /// Where the first set begins, so that each of them is one line of the cache: with thousands of sources what
-    /// a look costs is to fetch it.
+    /// Index of the first set, chosen so that each set is one cache line. With thousands of
+    /// sources, fetching that line is the cost of a lookup.
     first: usize,
 }
 
-/// The hash of a source, and when its bucket is full, in nanoseconds; 0 if the entry is free. The
-/// hash is as good as the source: no client can find two sources with the same (they would share a bucket).
+/// Entry: the hash of a source, and the time at which its bucket is full, in nanoseconds; time 0
+/// marks a free entry. The hash is as good as the source: two sources with the same hash would
+/// share a bucket, and no client can find such a source.
 type Entry = [u64; 2];
 const ENTRIES_PER_SET: usize = 4;
 const SETS: usize = 1 << 14;
-/// A part of 128 KiB is large enough for malloc(3) to ask the kernel for it.
+/// Number of parts. A part of 128 KiB is large enough for malloc(3) to get it from the kernel
+/// directly.
 const PARTS: usize = 8;
 
 impl Buckets {
@@ -111,7 +116,8 @@ impl Buckets {
         Self { parts: std::array::from_fn(part), hash: RandomState::new() }
     }
 
-    /// What `spend` makes of the moment when a source's bucket is full; it stays as it was on an error.
+    /// Calls `spend` with the time at which the bucket of a source is full. `spend` may change that
+    /// time.
     fn with<T>(&self, source: Source, spend: impl FnOnce(&mut u64) -> T) -> T {
         let hash = self.hash.hash_one(source);
         let set = usize::try_from(hash % SETS as u64).unwrap_or(0);
@@ -134,7 +140,8 @@ impl Part {
     }
 }
 
-/// When the bucket of a source is full, which takes an entry first if it has none.
+/// Returns the time at which the bucket of a source is full. A source without an entry takes one
+/// first.
 fn full_time_of(set: &mut [Entry], hash: u64) -> &mut u64 {
     let known = |[source, full]: &Entry| *full != 0 && *source == hash;
     let index = set.iter().position(known).unwrap_or_else(|| {
@@ -172,7 +179,7 @@ mod tests {
         }
     }
 
-    /// How many of so many datagrams at one moment are answered.
+    /// Returns the number of answered datagrams out of `tries` sent at one moment.
     fn taken(limiter: &Limiter, address: &str, now: Instant, tries: usize) -> usize {
         (0..tries).filter(|_| limiter.take(ip(address), now).is_ok()).count()
     }
@@ -187,12 +194,12 @@ mod tests {
     }
 
     #[test]
-    fn what_one_source_asks_in_vain_costs_the_others_nothing() {
+    fn refused_datagrams_of_one_source_cost_the_others_no_token() {
         let (limiter, start) = limiter(1, 5, 8);
         assert_eq!(taken(&limiter, "192.0.2.1", start, 1000), 5);
         assert_eq!(taken(&limiter, "192.0.2.2", start, 3), 3);
         assert_eq!(limiter.take(ip("192.0.2.3"), start), Err(Scope::Total));
-        // Nor is a token of its own lost to the limit of all.
+        // The limit of all sources takes no token of this source either.
         assert_eq!(taken(&limiter, "192.0.2.3", start + SECOND, 9), 5);
     }
 
@@ -203,7 +210,7 @@ mod tests {
         assert_eq!(taken(&limiter, "2001:db8::ffff:1", start, 1), 0, "the same /64");
         assert_eq!(taken(&limiter, "2001:db8:0:1::1", start, 1), 1);
         assert_eq!(taken(&limiter, "192.0.2.1", start, 1), 1);
-        assert_eq!(taken(&limiter, "::ffff:192.0.2.1", start, 1), 0, "IPv4 in IPv6's form");
+        assert_eq!(taken(&limiter, "::ffff:192.0.2.1", start, 1), 0, "IPv4-mapped IPv6");
         assert_eq!(taken(&limiter, "192.0.2.2", start, 1), 1);
         let all = Limits { prefix_v4: 0, prefix_v6: 0, ..Limits::default() };
         assert_eq!(all.source(ip("192.0.2.1")), all.source(ip("198.51.100.1")));
@@ -230,22 +237,26 @@ mod tests {
     }
 
     #[test]
-    fn a_table_that_is_full_forgets_the_source_that_loses_least() {
+    fn a_full_table_forgets_the_source_that_loses_least() {
         let (limiter, start) = limiter(1, 1000, 0);
         assert_eq!(taken(&limiter, "192.0.2.1", start, 2000), 1000);
-        // More sources than it has room for, one datagram each.
+        // More sources than the table has entries, one datagram each.
         for number in 0..200_000u32 {
             let [a, b, c, d] = number.to_be_bytes();
             let _ = limiter.take(([a.wrapping_add(10), b, c, d], 40_000).into(), start);
         }
-        assert_eq!(taken(&limiter, "192.0.2.1", start, 1), 0, "it owes most, so it stays");
+        assert_eq!(
+            taken(&limiter, "192.0.2.1", start, 1),
+            0,
+            "its bucket is full last, so its entry stays"
+        );
         let entries = |part: &Mutex<Part>| part.lock().expect("not poisoned").entries.len();
         let all = limiter.sources.parts.iter().map(entries).sum::<usize>();
         assert_eq!(all, (SETS + PARTS) * ENTRIES_PER_SET, "the table has not grown");
     }
 
     #[test]
-    fn no_rate_is_no_limit() {
+    fn a_rate_of_0_means_no_limit() {
         let (limiter, start) = limiter(0, 0, 0);
         assert_eq!(taken(&limiter, "192.0.2.1", start, 10_000), 10_000);
     }
