@@ -1,4 +1,4 @@
-//! One connection of the stream service: its reply, and the drain after it.
+//! One TCP connection: its reply, and the drain after the reply.
 
 use crate::metrics::{Counters, Event};
 use crate::reply::Reply;
@@ -10,8 +10,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 options! {
-    /// How long, and for how many octets, a TCP connection is kept after its reply, so that a client that
-    /// talks gets a clean end of stream and not a reset (RFC 1122, 4.2.2.13).
+    /// Limits of time and octets for a TCP connection after its reply. Within the limits, a client
+    /// that sends data gets a clean end of stream and not a reset (RFC 1122, 4.2.2.13).
     ///
     /// ```
     /// let drain = daytime::server::Drain::default().octets(1024);
@@ -19,9 +19,9 @@ options! {
     /// ```
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct Drain {
-        /// The client has this long to read the line and close, from the moment it was accepted.
+        /// Maximum time from accepting the connection until the client has closed it.
         pub deadline: Duration,
-        /// It may send this many octets meanwhile, all thrown away.
+        /// Maximum octets that the client may send meanwhile. The server discards them.
         pub octets: u64,
     }
 }
@@ -32,41 +32,44 @@ impl Default for Drain {
     }
 }
 
-/// Maximum number of reads of one connection in a round, so that datagrams and other connections get a turn.
+/// Maximum number of reads per connection and round, so that datagrams and other connections get a
+/// turn.
 const MAX_READS: usize = 16;
 
 #[derive(Debug)]
 pub(super) struct Connection {
     pub stream: TcpStream,
-    /// Given when it is kept; distinguishes it from another one with the same key.
+    /// Serial number, set when the connection is kept. It distinguishes connections that had the
+    /// same key.
     pub serial: u32,
-    /// What is left of the reply, where the send buffer could not take all of it. Almost never there, so
-    /// not in place.
+    /// Reply, and how many of its octets were sent, if the send buffer was full. Boxed, because
+    /// this is rare.
     pub unsent: Option<Box<(Reply, usize)>>,
-    /// Octets that the client may still send; given when it is kept.
+    /// Octets that the client may still send; set when the connection is kept.
     pub octets_left: u64,
-    /// It is in the list of connections with more to read than one turn takes.
+    /// Whether the connection is in the list of connections that have more input than one turn
+    /// reads.
     pub unread: bool,
     pub peer: SocketAddr,
 }
 
-/// Whether a connection goes on.
+/// Whether a connection continues.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fate {
     Keep,
-    /// There is more to read than one turn takes.
+    /// The connection has more input than one turn reads.
     KeepReading,
-    /// It ended otherwise.
+    /// The connection has ended, and this event counts the end.
     Over(Event),
 }
 
 impl Connection {
-    /// One that was accepted.
+    /// Wraps an accepted connection.
     pub(super) fn new(stream: TcpStream, peer: SocketAddr) -> Self {
         Self { stream, serial: 0, unsent: None, octets_left: 0, unread: false, peer }
     }
 
-    /// Sends the reply from an octet on and closes our direction after it.
+    /// Sends the reply from the octet `from` on, and then closes the server's direction.
     pub(super) fn send(
         &mut self,
         reply: &Reply,
@@ -102,18 +105,18 @@ impl Connection {
         self.drain(sink)
     }
 
-    /// Throws away what a client that talks first has sent already, so that most of those that are closed
+    /// Discards input that the client has already sent. So most clients whose connection is closed
     /// at once see no reset.
     pub(super) fn discard_input(&mut self, sink: &mut [u8]) {
         let _ = self.stream.read(sink);
     }
 
-    /// Throws away what has come, as much as one turn takes.
+    /// Discards the input that has arrived, at most [`MAX_READS`] reads.
     fn drain(&mut self, sink: &mut [u8]) -> Fate {
         for _ in 0..MAX_READS {
             match self.stream.read(sink) {
                 Ok(0) if self.unsent.is_none() => return Fate::Over(Event::TcpClosedByPeer),
-                Ok(0) => return Fate::Keep, // half closed: the line is still owed
+                Ok(0) => return Fate::Keep, // the client half-closed, but the reply is not sent yet
                 Ok(octets) => {
                     let octets = u64::try_from(octets).unwrap_or(u64::MAX);
                     let Some(left) = self.octets_left.checked_sub(octets) else {
@@ -130,8 +133,8 @@ impl Connection {
     }
 }
 
-/// How a connection ended that could not be written to, or read from. `ETIMEDOUT` comes of
-/// `TCP_USER_TIMEOUT`: the reply was not acknowledged in time.
+/// Returns the event for a failed read or write. `ETIMEDOUT` is an effect of `TCP_USER_TIMEOUT`:
+/// the client did not acknowledge the reply in time.
 pub(super) fn failed(error: &io::Error) -> Event {
     match error.kind() {
         ErrorKind::TimedOut => Event::TcpWriteDeadline,
@@ -145,13 +148,13 @@ mod tests {
     use crate::metrics::Metrics;
 
     #[test]
-    fn what_the_send_buffer_had_no_room_for_is_sent_later_with_the_fin_behind_it() {
+    fn the_unsent_rest_of_a_reply_is_sent_later_and_then_the_fin() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
         let address = listener.local_addr().expect("bound");
         let mut client = std::net::TcpStream::connect(address).expect("connected");
         let (stream, peer) = listener.accept().expect("accepted");
         stream.set_nonblocking(true).expect("set");
-        let reply = Reply::line("half of it had been sent").expect("a line");
+        let reply = Reply::line("the rest of a long reply").expect("a line");
         let mut connection = Connection::new(TcpStream::from_std(stream), peer);
         connection.octets_left = 100;
         connection.unsent = Some(Box::new((reply, 8)));
@@ -159,6 +162,6 @@ mod tests {
         assert_eq!(connection.advance(&mut [0; 16], &metrics.worker(0)), Fate::Keep);
         let mut rest = String::new();
         client.read_to_string(&mut rest).expect("the rest and a clean end");
-        assert_eq!((rest.as_str(), metrics.count(Event::TcpAnswered)), ("it had been sent\r\n", 1));
+        assert_eq!((rest.as_str(), metrics.count(Event::TcpAnswered)), (" of a long reply\r\n", 1));
     }
 }

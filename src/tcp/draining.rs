@@ -1,9 +1,9 @@
-//! Connections that have had their reply, until their clients close.
+//! Draining connections: the server has sent the reply, and waits until the client closes.
 //!
-//! Most clients close as soon as they have read the reply, so to register each connection with the kernel
-//! would cost more than it saves. A connection is first *fresh*: it waits in a queue, and the oldest are
-//! checked now and then, while new ones are accepted. Only those that are still open after [`FRESH_TIME`]
-//! are *watched*: registered, so that an event says when there is something to read.
+//! Most clients close as soon as they have read the reply. Registering each connection with the
+//! kernel would cost more than it saves. So a new connection is *fresh*: it waits in a queue, and
+//! the worker checks the oldest ones now and then while it accepts new ones. A connection that is
+//! still open after [`FRESH_TIME`] is *watched*: it is registered, so that an event reports input.
 
 use super::connection::{Connection, Drain, Fate};
 use crate::limit::{ConnectionLimit, Room, Scope};
@@ -16,41 +16,43 @@ use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How long a connection is fresh. Shorter than a client would notice; longer than the kernel's tick, since a
-/// timer that is the next to fire costs more.
+/// Time that a connection is fresh. It is shorter than a client would notice. It is longer than the
+/// kernel's tick, because a timer that fires next costs more.
 const FRESH_TIME: Duration = Duration::from_millis(10);
-/// New connections after which the oldest fresh ones are checked again: many in a row cost less than
-/// one at a time, and most will have closed.
+/// Number of new connections after which the worker checks the oldest fresh ones again. Many checks
+/// in a row cost less than single ones, and most clients will have closed.
 const CHECK_EVERY: usize = 64;
-/// Fresh connections that are checked in a round, so that a client that comes meanwhile hardly waits; but as many
-/// as came in the round before, if those were more, so that they never pile up.
+/// Maximum number of fresh connections checked per round, so that a new client hardly waits. If
+/// more connections came in the previous round, the worker checks that many, so that fresh
+/// connections never pile up.
 const CHECKS_PER_ROUND: usize = 8;
-/// A year: a longer deadline is as good as this, and its end may be no instant at all.
+/// Maximum drain deadline, one year. A longer one could exceed the range of `Instant`.
 const MAX_DEADLINE: Duration = Duration::from_hours(365 * 24);
 
-/// The connections of a worker.
+/// Draining connections of a worker.
 #[derive(Debug)]
 pub(super) struct Draining {
     connections: Slab<Connection>,
-    /// In the order in which they were accepted. Entries may outlive their connections.
+    /// Fresh connections, in the order in which they were accepted. Entries may outlive their
+    /// connections.
     fresh: VecDeque<Entry>,
-    /// In the order in which they began to be watched: at most a moment, and a round, from that in which they
-    /// were accepted.
+    /// Watched connections, in the order in which they were registered. This is almost the order in
+    /// which they were accepted.
     watched: VecDeque<Entry>,
-    /// How many became fresh since the last check.
+    /// Number of connections that became fresh since the last check.
     new: usize,
-    /// How many are fresh when the oldest are checked again; 0 during a check.
+    /// Number of fresh connections at which the next check begins; 0 during a check.
     check_at: usize,
-    /// Connections with more to read than one turn takes. A key may be another connection's by the time
-    /// it comes up again: reading that once more does no harm.
+    /// Keys of connections that have more input than one turn reads. A key may belong to a newer
+    /// connection by then; one more read of that connection does no harm.
     unread: Vec<usize>,
-    /// How long, and for how many octets, each may stay open.
+    /// Limits of time and octets for each connection.
     drain: Drain,
-    /// When all have to be closed.
+    /// Time at which all connections must be closed.
     end: Option<Instant>,
-    /// When all fresh connections were last checked.
+    /// Time at which all fresh connections were last checked.
     all_checked: Option<Instant>,
-    /// The token of the first connection.
+    /// Token of the first connection.
     first_token: usize,
     serial: u32,
     sink: Box<[u8]>,
@@ -58,12 +60,12 @@ pub(super) struct Draining {
     counters: Arc<Counters>,
 }
 
-/// A connection in a queue. Small, since there may be many.
+/// Entry of a queue. It is small, because a queue may be long.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     accepted: Instant,
     key: u32,
-    /// Tells a connection from a later one with the same key.
+    /// Serial number that distinguishes a connection from a later one with the same key.
     serial: u32,
 }
 
@@ -99,12 +101,13 @@ impl Draining {
         }
     }
 
-    /// True if none is left.
+    /// Whether no connection is open.
     pub(super) fn is_empty(&self) -> bool {
         self.connections.is_empty()
     }
 
-    /// Waits for the rest of an exchange. Where there is little room for more, an event says that it is over.
+    /// Keeps a connection until its client closes. With little room for more connections, the
+    /// connection is watched at once, so that an event reports its end.
     pub(super) fn add(
         &mut self,
         mut connection: Connection,
@@ -126,18 +129,20 @@ impl Draining {
         }
     }
 
-    /// Counts a connection, unless a limit forbids to keep it; then what its client has sent is thrown away.
+    /// Counts a connection, unless a limit forbids keeping it. Then discards the input of its
+    /// client.
     ///
-    /// Above a limit the newest connection is closed at once, its reply sent: a reply costs next to nothing, but
-    /// keeping the connection for the drain does. So a burst locks no client out, not even the source of it. (In
-    /// the backlog it would keep all clients after it waiting.)
+    /// Above a limit, the newest connection gets its reply and is closed at once. A reply is cheap,
+    /// but keeping the connection for the drain is not. So a burst locks out no client, not even
+    /// the source of the burst. In the backlog, the connection would keep all later clients
+    /// waiting.
     pub(super) fn admit(
         &mut self,
         connection: &mut Connection,
         now: Instant,
     ) -> Result<Room, Event> {
         let mut entered = self.connection_limit.enter(connection.peer);
-        // Some that count may have closed unnoticed.
+        // Some counted connections may have closed unnoticed.
         if entered.is_err() && self.check_all(now) {
             entered = self.connection_limit.enter(connection.peer);
         }
@@ -150,14 +155,14 @@ impl Draining {
         })
     }
 
-    /// Goes on with a connection that is watched.
+    /// Continues a watched connection.
     pub(super) fn note_ready(&mut self, token: Token) {
         if let Some(key) = token.0.checked_sub(self.first_token) {
             self.advance(key);
         }
     }
 
-    /// Goes on without events; true if there is more to do at once.
+    /// Does the work that needs no event. Returns true if more work is left.
     pub(super) fn work(&mut self, registry: &Registry, now: Instant) -> bool {
         self.expire(now);
         for key in mem::take(&mut self.unread) {
@@ -169,8 +174,8 @@ impl Draining {
         self.check_oldest(registry, now) || !self.unread.is_empty()
     }
 
-    /// Checks some of the oldest fresh connections, if it is time; true if there are more to check, until
-    /// one is still open that may be.
+    /// Checks some of the oldest fresh connections, if it is time. Returns true if more must be
+    /// checked. Stops at a connection that is open and still fresh.
     fn check_oldest(&mut self, registry: &Registry, now: Instant) -> bool {
         for _ in 0..CHECKS_PER_ROUND.max(mem::take(&mut self.new)) {
             let Some(&oldest) = self.fresh.front() else { break };
@@ -182,7 +187,7 @@ impl Draining {
             if oldest.is_alive(&self.connections) {
                 if !old {
                     self.check_at = self.fresh.len() + CHECK_EVERY;
-                    return false; // nor have those after it had more time
+                    return false; // later connections had even less time
                 }
                 self.watch(oldest, registry);
             }
@@ -195,7 +200,7 @@ impl Draining {
         !self.fresh.is_empty()
     }
 
-    /// Checks all fresh connections, once in a round; true if one of them is over.
+    /// Checks all fresh connections, at most once per round. Returns true if one of them has ended.
     pub(super) fn check_all(&mut self, now: Instant) -> bool {
         if self.all_checked.replace(now) == Some(now) {
             return false;
@@ -210,7 +215,8 @@ impl Draining {
         self.connections.len() < before
     }
 
-    /// Closes one that is over, else the one that has had its reply the longest; false if there is none.
+    /// Closes a connection that has ended, otherwise the one that has waited longest. Returns false
+    /// if there is none.
     pub(super) fn make_room(&mut self, now: Instant) -> bool {
         if self.check_all(now) {
             return true;
@@ -224,7 +230,7 @@ impl Draining {
         false
     }
 
-    /// Gives up the connections whose time is over.
+    /// Gives up the connections whose deadline has passed.
     fn expire(&mut self, now: Instant) {
         while let Some(&oldest) = self.watched.front() {
             let alive = oldest.is_alive(&self.connections);
@@ -238,12 +244,12 @@ impl Draining {
         }
     }
 
-    /// Gives up all that are still open at `end`, which counts as their drain deadline.
+    /// Makes `end` the drain deadline of all connections that would stay open longer.
     pub(super) fn end_by(&mut self, end: Instant) {
         self.end = Some(end);
     }
 
-    /// When there is something to do without an event.
+    /// Returns the time of the next action that needs no event.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         let watched = self.watched.front().map(|entry| self.deadline_of(*entry));
         let fresh = self.fresh.front().map(|entry| self.fresh_until(*entry));
@@ -259,7 +265,7 @@ impl Draining {
         self.end.map_or(deadline, |end| end.min(deadline))
     }
 
-    /// Registers a connection, so that an event says when there is something to do. If there is already, it says so at once.
+    /// Registers a connection for events. If input has already arrived, the event follows at once.
     fn watch(&mut self, entry: Entry, registry: &Registry) {
         let key = entry.key as usize;
         let Some(connection) = self.connections.get_mut(key) else { return };
@@ -296,11 +302,12 @@ impl Draining {
         self.counters.add_of(how, peer);
         self.counters.closed(IpVersion::of(peer.ip()));
         self.connection_limit.release(peer);
-        drop(connection); // last: a client that sees its connection closed may come again at once
+        drop(connection); // last, because the client may connect again at once
     }
 
-    /// Keeps the queue of those that are watched no longer than the connections warrant. Each pass drops
-    /// more than half of what it looks at, so it costs each connection a constant time.
+    /// Removes entries of closed connections if the watched queue is much longer than the list of
+    /// connections. Each pass removes more than half of the entries, so the cost per connection is
+    /// constant.
     fn forget_closed(&mut self) {
         if self.watched.len() > 2 * self.connections.len() + 64 {
             self.watched.retain(|entry| entry.is_alive(&self.connections));
@@ -340,7 +347,7 @@ mod tests {
     }
 
     impl Set {
-        /// A client whose connection has had its line.
+        /// Client that has got its reply.
         fn client(&mut self) -> TcpStream {
             self.client_with(Room::Plenty)
         }
@@ -364,7 +371,7 @@ mod tests {
             self.metrics.count(Event::TcpClosedByPeer)
         }
 
-        /// Waits for an event and goes on with what it tells.
+        /// Waits for events and handles them.
         fn wait(&mut self) {
             let mut events = Events::with_capacity(8);
             self.poll.poll(&mut events, Some(Duration::from_secs(20))).expect("an event");
@@ -374,11 +381,11 @@ mod tests {
     }
 
     #[test]
-    fn those_that_close_within_a_moment_are_never_watched() {
+    fn connections_that_close_soon_are_never_watched() {
         let mut set = set();
         let clients: Vec<_> = (0..CHECK_EVERY).map(|_| set.client()).collect();
         assert!(!set.work(Duration::ZERO));
-        assert_eq!(set.draining.connections.len(), CHECK_EVERY, "all are open, and so fresh");
+        assert_eq!(set.draining.connections.len(), CHECK_EVERY, "all are open and fresh");
         drop(clients);
         let mut more = Vec::new();
         for _ in 0..CHECK_EVERY {
@@ -395,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn those_that_close_never_pile_up_however_many_come_in_a_round() {
+    fn closed_connections_never_pile_up_however_many_come_in_a_round() {
         let mut set = set();
         for _ in 0..20 {
             for _ in 0..CHECK_EVERY {
@@ -407,7 +414,7 @@ mod tests {
     }
 
     #[test]
-    fn those_that_are_still_open_after_a_moment_are_watched() {
+    fn connections_still_open_after_the_fresh_time_are_watched() {
         let mut set = set();
         let client = set.client();
         assert_eq!(set.draining.next_deadline(), Some(set.start + FRESH_TIME));
@@ -420,7 +427,7 @@ mod tests {
     }
 
     #[test]
-    fn where_there_is_little_room_an_event_tells_at_once_that_one_is_over() {
+    fn with_little_room_a_connection_is_watched_at_once() {
         let mut set = set();
         drop(set.client_with(Room::Little));
         assert_eq!((set.draining.fresh.len(), set.draining.watched.len()), (0, 1));
@@ -429,7 +436,7 @@ mod tests {
     }
 
     #[test]
-    fn those_that_are_watched_are_given_up_at_the_deadline_and_those_that_are_fresh_too() {
+    fn watched_and_fresh_connections_are_given_up_at_the_deadline() {
         for deadline in [Duration::from_secs(5), FRESH_TIME / 2] {
             let mut set = set();
             set.draining.drain.deadline = deadline;
@@ -444,7 +451,7 @@ mod tests {
     }
 
     #[test]
-    fn what_one_turn_leaves_unread_is_read_without_another_event() {
+    fn input_beyond_one_turn_is_read_without_another_event() {
         let mut set = set();
         set.draining.sink = vec![0; 1].into_boxed_slice(); // so that 100 octets take seven turns
         let mut client = set.client();
@@ -461,7 +468,7 @@ mod tests {
     }
 
     #[test]
-    fn room_is_made_by_those_that_have_closed_and_else_by_the_oldest() {
+    fn room_comes_from_closed_connections_first_and_then_from_the_oldest() {
         let mut set = set();
         let clients = [(); 3].map(|()| set.client());
         set.work(FRESH_TIME);
@@ -470,7 +477,10 @@ mod tests {
         let at = |ms| set.start + Duration::from_millis(ms);
         assert!(set.draining.make_room(at(1)));
         assert_eq!((set.closed_by_peer(), set.metrics.count(Event::TcpMadeRoom)), (1, 0));
-        assert!(set.draining.make_room(at(1)), "those that are fresh are not looked at again");
+        assert!(
+            set.draining.make_room(at(1)),
+            "fresh connections are not checked twice in a round"
+        );
         assert_eq!(set.metrics.count(Event::TcpMadeRoom), 1);
         assert!(set.draining.connections.get(0).is_none(), "the first was the oldest");
         assert!(set.draining.make_room(at(1)) && set.draining.make_room(at(1)));

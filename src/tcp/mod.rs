@@ -7,16 +7,17 @@
 //!   | ------------- SYN ----------> |
 //!   | <---------- SYN+ACK --------- |
 //!   | ------------- ACK ----------> |  accept
-//!   | <------ the line, FIN ------- |  send (held back), shutdown(SHUT_WR)
+//!   | <------ reply, FIN ---------- |  send (held back), shutdown(SHUT_WR)
 //!   | ------------- ACK ----------> |
-//!   |   (whatever the client says)  |  recv, thrown away
+//!   |      (any client data)        |  recv, discard
 //!   | ------------- FIN ----------> |  recv = 0: close
 //!   | <------------ ACK ----------- |
 //! ```
 //!
-//! A server that closes while input is unread sends a reset, and the reset may overtake the line
-//! (RFC 1122, 4.2.2.13). So ours closes only its own direction, throws away what comes, and closes
-//! when the client has: the drain. A client that never closes is given up at a deadline.
+//! If a server closes while input is unread, it sends a reset, and the reset may destroy the reply
+//! (RFC 1122, 4.2.2.13). So this server closes only its own direction, discards input, and closes
+//! after the client has closed: the drain. The server gives up a client that does not close by a
+//! deadline.
 
 #[cfg(feature = "client")]
 pub(crate) mod client;

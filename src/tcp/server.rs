@@ -1,4 +1,4 @@
-//! The stream service: accepts, sends the reply with the FIN, drains.
+//! TCP service: accepts connections, sends the reply with the FIN, and drains.
 
 pub use super::connection::Drain;
 use super::connection::{Connection, failed};
@@ -18,22 +18,23 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Maximum number of connections accepted per listener and round, so that datagrams and old connections get a turn.
+/// Maximum number of connections accepted per listener and round, so that datagrams and older
+/// connections get a turn.
 const MAX_ACCEPTED: usize = 64;
-/// Connections of a round for which poll(2) says first whether one waits. A failing `accept(2)` is expensive: Linux
-/// allocates the file first.
+/// Number of connections per round for which poll(2) first checks whether a connection waits. A
+/// failing `accept(2)` is expensive: Linux allocates the file first.
 const MAX_POLLED_ACCEPTS: usize = 8;
-/// How long a listener rests when `accept` fails for a reason that waiting may cure.
+/// Pause of a listener after an `accept` error that may go away.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// All TCP listeners of a worker and their connections.
+/// TCP listeners of a worker, and their connections.
 #[derive(Debug)]
 pub(crate) struct Service {
     listeners: Vec<Listener>,
     draining: Draining,
     counters: Arc<Counters>,
     first_token: usize,
-    /// Descriptors have run out, and there was no connection to close for another.
+    /// Whether descriptors have run out and this worker had no connection to close.
     lacks_room: bool,
 }
 
@@ -41,21 +42,22 @@ pub(crate) struct Service {
 struct Listener {
     socket: TcpListener,
     version: IpVersion,
-    /// Events come on the edge only: this stays true until `accept` would block.
+    /// Whether connections may wait. Events are edge-triggered, so this stays true until `accept`
+    /// would block.
     ready: bool,
     resume: Option<Instant>,
 }
 
 impl Listener {
-    /// Ends its readiness if no connection waits.
+    /// Clears `ready` if no connection waits.
     fn poll_for_more(&mut self) {
         let waits = PollFd::new(self.socket.as_fd(), PollFlags::POLLIN);
-        // Where poll(2) fails, accept(2) decides.
+        // If poll(2) fails, accept(2) decides.
         self.ready &= poll(&mut [waits], PollTimeout::ZERO) != Ok(0);
     }
 }
 
-/// What it takes to serve for one round.
+/// Context of one round of the event loop.
 #[derive(Debug)]
 pub(crate) struct Round<'a> {
     pub responder: &'a mut Responder,
@@ -64,7 +66,7 @@ pub(crate) struct Round<'a> {
 }
 
 impl Service {
-    /// Registers the listeners as tokens from `first_token` on, and the connections above them.
+    /// Registers the listeners as tokens from `first_token` on. The tokens of connections follow.
     pub(crate) fn new(
         sockets: Vec<TcpListener>,
         drain: Drain,
@@ -86,7 +88,7 @@ impl Service {
         Ok(Self { listeners, draining, counters, first_token, lacks_room: false })
     }
 
-    /// Notes that a listener is ready, or goes on with a connection.
+    /// Notes that a listener is ready, or continues a connection.
     pub(crate) fn note_ready(&mut self, token: Token) {
         let listener = token.0.checked_sub(self.first_token);
         match listener.and_then(|place| self.listeners.get_mut(place)) {
@@ -95,7 +97,7 @@ impl Service {
         }
     }
 
-    /// Accepts and answers; true if connections are left waiting.
+    /// Accepts and answers connections. Returns true if connections are left waiting.
     pub(crate) fn work(&mut self, round: &mut Round) -> bool {
         let left = self.draining.work(round.registry, round.now);
         for index in 0..self.listeners.len() {
@@ -121,20 +123,21 @@ impl Service {
         left || self.listeners.iter().any(waiting)
     }
 
-    /// When there is something to do without an event.
+    /// Returns the time of the next action that needs no event.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         let resume = self.listeners.iter().filter_map(|listener| listener.resume).min();
         self.draining.next_deadline().into_iter().chain(resume).min()
     }
 
-    /// Answers those that wait in the backlog and accepts no more. The connections there are have
-    /// until `deadline` to close.
+    /// Answers the connections in the backlog and accepts no more. Open connections must end by
+    /// `deadline`.
     pub(crate) fn stop(&mut self, round: &mut Round, deadline: Instant) {
         for listener in &mut self.listeners {
             listener.ready = true; // the event may not have been seen yet
             listener.resume = None;
         }
-        // Bounded by the longest backlog: clients that keep coming must not keep us here.
+        // The longest backlog bounds this loop, so that clients that keep coming cannot delay the
+        // end.
         for _ in 0..usize::from(u16::MAX) / MAX_ACCEPTED {
             round.now = Instant::now();
             if round.now >= deadline || !self.work(round) {
@@ -145,32 +148,32 @@ impl Service {
         self.draining.end_by(deadline);
     }
 
-    /// Whether it has a listener, and not only connections that were handed over.
+    /// Whether the service has a listener, and not only inherited connections.
     pub(crate) fn accepts(&self) -> bool {
         !self.listeners.is_empty()
     }
 
-    /// True if no connection is left.
+    /// Whether no connection is open.
     pub(crate) fn is_idle(&self) -> bool {
         self.draining.is_empty()
     }
 
-    /// True once after descriptors had run out without a connection here that could be closed for another.
+    /// Returns true once after descriptors have run out and this worker had no connection to close.
     pub(crate) fn lacks_room(&mut self) -> bool {
         mem::take(&mut self.lacks_room)
     }
 
-    /// Closes a connection, if there is one, for another worker's.
+    /// Closes one connection, if there is one, to free a descriptor for another worker.
     pub(crate) fn make_room(&mut self, now: Instant) {
         self.draining.make_room(now);
     }
 
-    /// Answers a connection and keeps it until it has ended, unless a limit forbids that.
+    /// Answers a connection and keeps it until it ends, unless a limit forbids it.
     pub(crate) fn answer(&mut self, stream: TcpStream, peer: SocketAddr, round: &mut Round) {
         self.counters.add_of(Event::TcpAccepted, peer);
         let Some(reply) = round.responder.reply(round.now) else {
             self.counters.add_of(Event::TcpNoTime, peer);
-            return; // closed without a word, as RFC 868 has it for an unknown time
+            return; // closed without a reply, as RFC 868 asks if the time is unknown
         };
         let mut connection = Connection::new(stream, peer);
         if let Err(error) = connection.send(reply, 0, &self.counters) {
@@ -191,7 +194,7 @@ impl Service {
                 return;
             }
             Errno::EINTR => return,
-            // That connection is gone, the next may be good: accept(2), "Error handling".
+            // This connection has failed, but the next may work (accept(2), "Error handling").
             Errno::ECONNABORTED
             | Errno::EPROTO
             | Errno::ENOPROTOOPT
@@ -219,7 +222,7 @@ mod tests {
     use mio::Poll;
 
     #[test]
-    fn a_failure_to_accept_is_counted_by_kind_and_only_a_lasting_one_makes_it_pause() {
+    fn an_accept_error_is_counted_by_kind_and_only_a_lasting_one_causes_a_pause() {
         let poll = Poll::new().expect("poll");
         let now = Instant::now();
         for (errno, counted, pauses) in [
