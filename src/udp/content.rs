@@ -1,13 +1,13 @@
-//! Whether the content of a datagram is itself a Daytime reply.
+//! Decides whether the content of a datagram is itself a Daytime reply.
 //!
-//! RFC 867 ignores the content of a question. A reply is the exception: a service that answers replies can be
-//! made to exchange datagrams with another service, or with an echo service, for ever (CVE-2024-2169, "Loop
-//! DoS").
+//! RFC 867 ignores the content of a question. A reply is the exception. A service that answers
+//! replies can be made to exchange datagrams forever with another service, or with an echo service
+//! (CVE-2024-2169, "Loop DoS").
 
 use crate::syntax::recognise;
 
-/// Whether a time of day to the second is in it: `16:05:11`, `6:05:11`. Replies in languages that `recognise` does not read have
-/// one too, and no question has.
+/// Whether the content holds a time of day to the second: `16:05:11`, `6:05:11`. Replies in
+/// languages that `recognise` does not read hold one too, and no question does.
 fn holds_time_of_day(content: &[u8]) -> bool {
     content.windows(7).any(|part| {
         let [hour, b':', tens, ones, b':', more, last] = part else { return false };
@@ -15,21 +15,25 @@ fn holds_time_of_day(content: &[u8]) -> bool {
     })
 }
 
-/// Digits in the shortest reply that [`recognise`] reads: three of a time, and three of a date.
+/// Minimum number of digits in a reply that [`recognise`] reads: three of a time and three of a
+/// date.
 const MIN_REPLY_DIGITS: usize = 6;
 
-/// Whether this content is a Daytime reply: of this suite, or of any other server whose replies hold a time of
-/// day or are read by [`recognise`]. `service_reply` is the reply that this service would send.
+/// Whether this content is a Daytime reply, of this suite or of another server. `service_reply` is
+/// the reply that this service would send. A printable line with a digit that ends with CR LF may
+/// be a reply of this suite. A reply of another server holds a time of day, or [`recognise`] reads
+/// it.
 ///
-/// Where one service prints no digit (`--strftime %A`), any line is a reply for it. So of two services of this
-/// suite, whatever they print, at least one ignores the other's replies.
+/// If this service prints no digit (`--strftime %A`), it counts any line as a reply. So of two
+/// services of this suite, at least one ignores the other's replies, whatever they print.
 pub(super) fn is_reply(content: &[u8], service_reply: &[u8]) -> bool {
     let digits = digits(content);
     let line = is_line(content) && (digits > 0 || self::digits(service_reply) == 0);
     line || holds_time_of_day(content) || (digits >= MIN_REPLY_DIGITS && recognise(content).is_ok())
 }
 
-/// Whether this is one line of printable ASCII that ends with CR LF, as every reply of this suite but NIST's.
+/// Whether this is one line of printable ASCII that ends with CR LF. Every reply of this suite is
+/// one, except in the NIST syntax.
 fn is_line(content: &[u8]) -> bool {
     let line = content.strip_suffix(b"\r\n").unwrap_or(&[]);
     !line.is_empty() && line.iter().all(|octet| matches!(octet, b' '..=b'~'))
@@ -50,7 +54,7 @@ mod tests {
     const SERVICE_REPLY: &[u8] = b"Tuesday, February 2, 1982 15:59:01-UTC\r\n";
 
     #[test]
-    fn what_clients_send_is_no_reply() {
+    fn a_question_is_not_a_reply() {
         for question in [
             &b""[..],
             b"\r\n",
@@ -117,7 +121,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_read_as_a_time_has_digits_enough(line in "([0-9]{1,4}|[a-zA-Z]{3,9}|[-:/., ]){6,14}") {
+        fn each_readable_reply_has_at_least_6_digits(line in "([0-9]{1,4}|[a-zA-Z]{3,9}|[-:/., ]){6,14}") {
             if recognise(line.as_bytes()).is_ok() {
                 prop_assert!(digits(line.as_bytes()) >= MIN_REPLY_DIGITS, "{line}");
             }

@@ -1,10 +1,10 @@
-//! Which datagrams are never answered, decided without sockets.
+//! Guard: decides, without sockets, which datagrams get no answer.
 //!
-//! The sender of a datagram can write any source address into it, so an answer may go to a victim. Two
-//! services that answer each other go on for ever: CERT CA-1996-01 ("UDP Port Denial-of-Service Attack"),
-//! CVE-1999-0103, and CVE-2024-2169 ("Loop DoS"), which names Daytime. Against the first, the answer is one
-//! datagram and no longer than a line; against the second, no datagram is answered that may come from a service,
-//! and none whose content is itself a reply (`content.rs`).
+//! The sender of a datagram can forge its source address, so the reply may go to a victim. Two
+//! services that answer each other never stop: CERT CA-1996-01 ("UDP Port Denial-of-Service
+//! Attack"), CVE-1999-0103, and CVE-2024-2169 ("Loop DoS"), which names Daytime. Against forged
+//! addresses, the reply is one datagram and one line. Against loops, the guard rejects each
+//! datagram that may come from a service, or whose content is itself a reply (`content.rs`).
 
 use super::content;
 use crate::metrics::Event;
@@ -12,7 +12,7 @@ use crate::sys::{LOOPBACK_INTERFACE, Received};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 options! {
-    /// Options of the guard.
+    /// Options of the guard, which decides whether a datagram is answered.
     ///
     /// ```
     /// let guard = daytime::server::GuardOptions::default().no_amplification(true);
@@ -20,25 +20,27 @@ options! {
     /// ```
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct GuardOptions {
-        /// Answer datagrams from ports 1 to 1023, where most services are; some old clients have one too.
+        /// Whether to answer datagrams from ports 1 to 1023. Most services use these ports, and so
+        /// do some old clients.
         pub answer_privileged_ports: bool,
-        /// Answer only datagrams that are at least as long as the reply, so that a forged one gains nothing.
+        /// Whether to answer only datagrams that are at least as long as the reply. Then forged
+        /// datagrams gain no amplification.
         pub no_amplification: bool,
     }
 }
 
-/// Judges datagrams.
+/// Guard: the rules that decide whether a datagram is answered.
 #[derive(Clone, Debug)]
 pub(crate) struct Guard {
     options: GuardOptions,
-    /// Those that this service has: two of its own sockets are two services, too.
+    /// Ports of this service. Two of its own sockets could otherwise answer each other.
     ports: Vec<u16>,
-    /// Of this host's interfaces, at the start. The kernel refuses to send to those that come later, since
-    /// no socket here has `SO_BROADCAST` (ip(7)).
+    /// Broadcast addresses of this host's interfaces at the start. The kernel refuses to send to
+    /// later ones, because no socket here has `SO_BROADCAST` (ip(7)).
     broadcasts: Vec<Ipv4Addr>,
 }
 
-/// NFS servers have this port, and send from it.
+/// Port of NFS servers, which also send from it.
 const NFS: u16 = 2049;
 
 impl Guard {
@@ -46,7 +48,8 @@ impl Guard {
         Self { options, ports, broadcasts }
     }
 
-    /// Decides on ports and addresses. `local` is the address of the socket. The error says why a datagram is ignored.
+    /// Checks ports and addresses. `local` is the address of the socket. The error is the reason to
+    /// ignore the datagram.
     pub(crate) fn admit(&self, datagram: &Received, local: SocketAddr) -> Result<(), Event> {
         let privileged = !self.options.answer_privileged_ports;
         match datagram.peer.port() {
@@ -59,20 +62,21 @@ impl Guard {
         }
     }
 
-    /// Decides on the octets of a datagram, where none may be shorter than the reply.
+    /// Checks the length of a datagram, if the options forbid amplification.
     pub(crate) fn admit_length(&self, octets: usize, reply_octets: usize) -> Result<(), Event> {
         let is_short = self.options.no_amplification && octets < reply_octets;
         if is_short { Err(Event::UdpTooShort) } else { Ok(()) }
     }
 
-    /// Why no datagram from this source is answered. A loopback source is believed on a socket that is bound to
-    /// loopback, since the kernel drops those that come in from outside (`ip_route_input_slow`, unless
-    /// `route_localnet`), and where the kernel says that the datagram came in over the loopback interface.
+    /// Returns the reason to ignore this source, if there is one. A loopback source is trusted in
+    /// two cases. First, if the kernel reports that the datagram came in over the loopback
+    /// interface. Second, if the socket is bound to loopback: the kernel drops loopback sources
+    /// from outside (`ip_route_input_slow`, unless `route_localnet`).
     fn source(&self, datagram: &Received, local: SocketAddr) -> Option<Event> {
         let over_loopback =
             datagram.destination.is_some_and(|it| it.interface == LOOPBACK_INTERFACE);
-        let believed = over_loopback || in_ipv4(local.ip()).is_loopback();
-        let loopback = (!believed).then_some(Event::UdpSourceLoopback);
+        let trusted = over_loopback || in_ipv4(local.ip()).is_loopback();
+        let loopback = (!trusted).then_some(Event::UdpSourceLoopback);
         match in_ipv4(datagram.peer.ip()) {
             IpAddr::V4(v4) if v4.is_loopback() => loopback,
             IpAddr::V4(v4) => self.no_host_v4(v4).then_some(Event::UdpSourceNoHost),
@@ -93,14 +97,14 @@ impl Guard {
     }
 }
 
-/// Decides on the content of a datagram, or its beginning. `reply` is what would be sent.
+/// Checks the content of a datagram, or its beginning. `reply` is the reply that would be sent.
 pub(crate) fn admit_content(content: &[u8], reply: &[u8]) -> Result<(), Event> {
     let is_reply = !content.is_empty() && content::is_reply(content, reply);
     if is_reply { Err(Event::UdpContentIsReply) } else { Ok(()) }
 }
 
-/// IPv4 in IPv6's form as IPv4: mapped (`::ffff:192.0.2.1`, RFC 4291, 2.5.5.2) or, as was once meant,
-/// compatible (`::192.0.2.1`, 2.5.5.1).
+/// Converts an IPv4 address in IPv6 form to IPv4: mapped (`::ffff:192.0.2.1`, RFC 4291, 2.5.5.2) or
+/// compatible (`::192.0.2.1`, 2.5.5.1, deprecated).
 fn in_ipv4(address: IpAddr) -> IpAddr {
     let IpAddr::V6(v6) = address else { return address };
     let has_no_ipv4 = v6 == Ipv6Addr::UNSPECIFIED || v6 == Ipv6Addr::LOCALHOST;
@@ -150,14 +154,14 @@ mod tests {
             (1023, Event::UdpPortPrivileged),
             (2049, Event::UdpPortNfs),
             (9999, Event::UdpPortOwn),
-            (9998, Event::UdpPortOwn), // another socket's of the same service
+            (9998, Event::UdpPortOwn), // port of another socket of this service
         ] {
             assert_eq!(decide(&format!("192.0.2.1:{port}"), local), Err(event));
         }
     }
 
     #[test]
-    fn privileged_ports_are_answered_on_request_but_not_0_and_not_its_own() {
+    fn privileged_ports_are_answered_on_request_except_0_and_the_services_own() {
         let options = GuardOptions { answer_privileged_ports: true, ..GuardOptions::default() };
         let decide = |peer: &str| decide_with(options, peer, "192.0.2.7:13");
         assert_eq!(decide("192.0.2.1:1"), Ok(()));
@@ -168,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_no_single_host_has_is_not_answered() {
+    fn a_source_that_is_not_a_single_host_is_not_answered() {
         for source in [
             "0.0.0.0",
             "0.1.2.3",
@@ -208,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_sent_to_many_is_not_answered() {
+    fn a_datagram_to_a_broadcast_or_multicast_address_is_not_answered() {
         let datagram = Received { sent_to_many: true, ..from("192.0.2.1:40000") };
         let local = "0.0.0.0:13".parse().expect("local");
         let guard = Guard::new(GuardOptions::default(), vec![13], Vec::new());
@@ -216,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_loopback_source_is_believed_where_the_datagram_came_over_the_loopback_interface() {
+    fn a_loopback_source_is_trusted_over_the_loopback_interface() {
         let decide = |peer: &str, interface| {
             let local: SocketAddr = "[::]:13".parse().expect("local");
             let destination = Some(Destination { address: local.ip(), interface });

@@ -1,29 +1,30 @@
-//! Datagrams that the kernel dropped before the service could receive them: the receive buffer was full.
+//! Detects datagrams that the kernel dropped because the receive buffer was full.
 //!
-//! The kernel counts them for each socket. The loop asks for the count once a second at most, and only while
-//! datagrams come, so that neither a busy loop nor an idle one pays for it.
+//! The kernel counts drops for each socket. The event loop reads the count at most once a second,
+//! and only while datagrams come. So neither a busy loop nor an idle loop pays for it.
 
 use std::time::{Duration, Instant};
 
-/// Time between two looks at the kernel's counts.
+/// Minimum time between two reads of the kernel's counts.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// When to look at the kernel's counts of dropped datagrams.
+/// Schedule for reading the kernel's counts of dropped datagrams.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Losses {
     next_check: Instant,
-    /// Datagrams have queued up since the last look at the counts, so some may have been dropped.
+    /// Whether datagrams have queued up since the last read of the counts, so that some may have
+    /// been dropped.
     suspected: bool,
 }
 
-/// What a round has seen of the receive buffers.
+/// State of the receive buffers in a round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Seen {
     /// No datagram.
     Nothing,
-    /// Datagrams that came alone, or a few small ones.
+    /// Datagrams that came alone and do not fill the buffer.
     Singles,
-    /// Several in one receive, or one so large that a few of its kind fill the buffer.
+    /// Several datagrams in one receive, or one so large that a few such datagrams fill the buffer.
     Queue,
 }
 
@@ -32,7 +33,8 @@ impl Losses {
         Self { next_check: now + CHECK_INTERVAL, suspected: false }
     }
 
-    /// Whether to look now. Singles alone set no deadline: a timer for every wait costs a single exchange 3 %.
+    /// Whether to read the counts now. Single datagrams set no deadline, because a timer for every
+    /// wait costs 3 % of an exchange.
     pub(super) fn are_due(&mut self, seen: Seen, now: Instant) -> bool {
         self.suspected |= seen == Seen::Queue;
         let due = now >= self.next_check && (seen > Seen::Nothing || self.suspected);
@@ -42,7 +44,7 @@ impl Losses {
         due
     }
 
-    /// When to look even if no more datagrams come.
+    /// Returns when to read the counts even if no more datagrams come.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.suspected.then_some(self.next_check)
     }
@@ -53,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_queue_is_looked_at_once_a_second_and_once_more_when_it_is_over() {
+    fn a_queue_is_checked_once_a_second_and_once_after_its_end() {
         let start = Instant::now();
         let at = |milliseconds| start + Duration::from_millis(milliseconds);
         let mut losses = Losses::new(start);
@@ -68,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn single_datagrams_are_looked_at_in_passing_and_set_no_deadline() {
+    fn single_datagrams_cause_checks_but_set_no_deadline() {
         let start = Instant::now();
         let mut losses = Losses::new(start);
         assert!(!losses.are_due(Seen::Singles, start));

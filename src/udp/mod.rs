@@ -1,11 +1,12 @@
 //! RFC 867, "UDP Based Daytime Service": "When a datagram is received, an answering datagram is sent
 //! containing the current date and time as a ASCII character string (the data in the received
-//! datagram is ignored)." One kind of content is not ignored: a reply is never answered (`content.rs`).
+//! datagram is ignored)." There is one exception: a datagram that is itself a reply gets no answer
+//! (`content.rs`).
 //!
 //! ```text
 //! client                         server
-//!   | ---- any octets, or none ---> |  recvmsg; the guard and the limits let it pass
-//!   | <---------- the line -------- |  sendmsg, from the address that was asked
+//!   | ---- any octets, or none ---> |  receive; guard and limits admit it
+//!   | <---------- reply ----------- |  send, from the address that was asked
 //! ```
 
 #[cfg(feature = "client")]

@@ -1,4 +1,4 @@
-//! The datagram service: for each datagram that the guard and the limits admit one reply, to its sender.
+//! UDP service: sends one reply to each datagram that the guard and the limits admit.
 
 use super::guard::{Guard, admit_content};
 use super::losses::{Losses, Seen};
@@ -17,7 +17,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// All UDP sockets of a worker.
+/// UDP sockets of a worker.
 #[derive(Debug)]
 pub(crate) struct Service {
     sockets: Vec<Socket>,
@@ -26,7 +26,7 @@ pub(crate) struct Service {
     answerer: Answerer,
 }
 
-/// Receives datagrams, and answers those that guard and limits admit.
+/// Receives datagrams, and answers those that the guard and the limits admit.
 #[derive(Debug)]
 struct Answerer {
     guard: Guard,
@@ -39,24 +39,27 @@ struct Answerer {
 struct Socket {
     udp: UdpSocket,
     local: SocketAddr,
-    /// Events come on the edge only: this stays true until no datagram waits.
+    /// Whether datagrams may wait. Events are edge-triggered, so this stays true until no datagram
+    /// waits.
     ready: bool,
-    /// Datagrams that came when many were last asked for.
+    /// Number of datagrams in the last receive that asked for many.
     batch: usize,
-    /// Receives of one datagram since then.
+    /// Number of single-datagram receives since then.
     singles: usize,
-    /// Receives that failed since the last that did not.
+    /// Number of failed receives since the last successful one.
     failures: u32,
-    /// Datagrams that the kernel had dropped here at the last look.
+    /// Number of datagrams that the kernel had dropped on this socket at the last check.
     dropped: u32,
-    /// Octets of a datagram of which [`MAX_SINGLE_RECEIVES`] fill the receive buffer.
+    /// Size in octets above which [`MAX_SINGLE_RECEIVES`] datagrams fill the receive buffer.
     large: usize,
 }
 
-/// Receives of one datagram before one of many, and datagrams after which other sockets get a turn.
+/// Maximum number of single-datagram receives before a receive of many. It is also the number of
+/// datagrams after which other sockets get a turn.
 const MAX_SINGLE_RECEIVES: usize = 16;
 
-/// Failures after which a socket waits for its next event: it would fail for ever.
+/// Number of failures after which a socket waits for its next event. Without a limit, a broken
+/// socket would fail forever.
 const MAX_FAILURES: u32 = 16;
 
 impl Service {
@@ -74,7 +77,7 @@ impl Service {
             let token = Token(first_token + sockets.len());
             registry.register(&mut udp, token, Interest::READABLE)?;
             let local = udp.local_addr()?;
-            let dropped = sys::receive_drops(&udp).unwrap_or(0); // on an inherited socket, before us
+            let dropped = sys::receive_drops(&udp).unwrap_or(0); // an inherited socket may have drops
             let large = large_datagram(SockRef::from(&udp).recv_buffer_size().unwrap_or(0));
             let (ready, batch, singles, failures) = (true, 0, 0, 0);
             sockets.push(Socket { udp, local, ready, batch, singles, failures, dropped, large });
@@ -91,7 +94,7 @@ impl Service {
         }
     }
 
-    /// Answers a batch on each socket where datagrams wait; true if some are left waiting.
+    /// Answers a batch on each ready socket. Returns true if datagrams may be left waiting.
     pub(crate) fn work(&mut self, responder: &mut Responder, now: Instant) -> bool {
         let mut seen = Seen::Nothing;
         for socket in &mut self.sockets {
@@ -112,12 +115,12 @@ impl Service {
         self.sockets.iter().any(|socket| socket.ready)
     }
 
-    /// When `work` has to look for losses, though no datagram comes.
+    /// Returns when `work` must check for dropped datagrams, even without new datagrams.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         self.losses.deadline()
     }
 
-    /// Counts what the kernel has dropped since the last look.
+    /// Counts the datagrams that the kernel has dropped since the last check.
     fn note_losses(&mut self) {
         for socket in &mut self.sockets {
             let Some(dropped) = sys::receive_drops(&socket.udp) else { continue };
@@ -130,7 +133,8 @@ impl Service {
         }
     }
 
-    /// Answers what has arrived, for the last time. Clients that keep asking delay the end until `deadline`.
+    /// Answers the datagrams that have arrived, then closes the sockets. Clients that keep asking
+    /// can delay the end until `deadline`.
     pub(crate) fn stop(&mut self, responder: &mut Responder, deadline: Instant) {
         for socket in &mut self.sockets {
             socket.ready = true; // the event may not have been seen yet
@@ -145,10 +149,11 @@ impl Service {
 }
 
 impl Socket {
-    /// How many datagrams to ask for. To ask for one costs less, if there are no more; many are asked for as long
-    /// as several come, and now and then besides.
+    /// Returns the number of datagrams to request. A request for one is cheaper if only one waits.
+    /// The service requests many while several arrive together, and once in [`MAX_SINGLE_RECEIVES`]
+    /// receives to find out.
     fn wanted(&self) -> usize {
-        // Only where many are asked for, each says where it was sent to.
+        // Only a receive of many reports the destination address of each datagram.
         let needs_destination = self.local.ip().is_unspecified();
         if needs_destination || self.batch > 1 || self.singles == MAX_SINGLE_RECEIVES {
             sys::MAX_BATCH_DATAGRAMS
@@ -157,7 +162,7 @@ impl Socket {
         }
     }
 
-    /// Notes how many were received where `wanted` were asked for.
+    /// Records the number of datagrams received out of `wanted`.
     fn note_received(&mut self, received: usize, wanted: usize) {
         self.failures = 0;
         if wanted == 1 {
@@ -169,14 +174,14 @@ impl Socket {
     }
 }
 
-/// Octets of a datagram of which [`MAX_SINGLE_RECEIVES`] fill a receive buffer. Linux counts for each up to twice its octets, and
-/// some 768 for its own bookkeeping.
+/// Returns the size in octets above which [`MAX_SINGLE_RECEIVES`] datagrams fill a receive buffer.
+/// For each datagram, Linux charges up to twice its octets, and about 768 octets of overhead.
 fn large_datagram(receive_buffer: usize) -> usize {
     (receive_buffer / (2 * MAX_SINGLE_RECEIVES)).saturating_sub(768)
 }
 
 impl Answerer {
-    /// Receives datagrams from a socket and answers them. Returns how many came.
+    /// Receives datagrams from a socket and answers them. Returns the number received.
     fn serve(&mut self, socket: &mut Socket, responder: &mut Responder, now: Instant) -> usize {
         let wanted = socket.wanted();
         match socket.udp.try_io(|| self.batch.receive(&socket.udp, wanted)) {
@@ -192,7 +197,7 @@ impl Answerer {
         }
     }
 
-    /// Answers the datagrams of the batch that are admitted, all with the same reply.
+    /// Answers the admitted datagrams of the batch, all with the same reply.
     fn answer(
         &mut self,
         socket: &Socket,
@@ -204,7 +209,7 @@ impl Answerer {
         let (mut taken, mut answered) = ([0; 2], [0; 2]);
         let (logs_clients, mut to_log) = (ClientLog::is_on(), Vec::new());
         for number in 0..received {
-            let Some(datagram) = self.batch.datagram(number) else { continue }; // without a source
+            let Some(datagram) = self.batch.datagram(number) else { continue }; // it has no source address
             let version = IpVersion::of(datagram.peer.ip());
             taken[version as usize] += 1;
             let admitted = self.batch.with_content(number, |content| {
@@ -228,8 +233,8 @@ impl Answerer {
         }
     }
 
-    /// Sends the replies of the batch and takes those that cannot be sent off `answered`. They are dropped: the client
-    /// asks again, and waiting for one peer would keep the others waiting.
+    /// Sends the replies of the batch, and subtracts failed ones from `answered`. Failed replies
+    /// are dropped: the client asks again, and waiting for one peer would delay the others.
     fn send_replies(
         &mut self,
         udp: &UdpSocket,
@@ -255,7 +260,8 @@ impl Answerer {
         match error.kind() {
             ErrorKind::WouldBlock => socket.ready = false,
             ErrorKind::Interrupted => {}
-            // Such as an earlier answer's ICMP error: taking it has cleared it, the next may be good.
+            // For example an ICMP error to an earlier reply. Reading the error has cleared it, so
+            // the next receive may succeed.
             _ => {
                 let version = IpVersion::of(socket.local.ip());
                 self.counters.add_failure(Event::UdpReceiveFailed, version, None, error);
@@ -265,8 +271,8 @@ impl Answerer {
         }
     }
 
-    /// Decides on a datagram with this content. The error says why it is ignored. `reply` is `None` where there
-    /// is no time to send.
+    /// Decides whether to answer a datagram with this content. The error is the reason to ignore
+    /// it. `reply` is `None` if there is no valid time.
     fn admit(
         &self,
         local: SocketAddr,
@@ -278,8 +284,9 @@ impl Answerer {
         self.guard.admit(datagram, local)?;
         let reply = reply.ok_or(Event::UdpNoTime)?;
         self.guard.admit_length(datagram.octets, reply.len())?;
-        // After the cheap rules, since what they ignore takes no token; before the content, which a flood could
-        // make several times as expensive to judge as an answer.
+        // The limiter comes after the cheap rules, so that ignored datagrams take no token. It
+        // comes before the content check, which a flood could make several times as expensive as a
+        // reply.
         self.limiter.take(datagram.peer, now).map_err(|scope| match scope {
             Scope::Source => Event::UdpSourceLimit,
             Scope::Total => Event::UdpTotalLimit,
@@ -288,7 +295,7 @@ impl Answerer {
     }
 }
 
-/// Why an answer was lost.
+/// Returns the event that counts a lost reply.
 fn lost(error: &io::Error) -> Event {
     match Errno::from_raw(error.raw_os_error().unwrap_or(0)) {
         Errno::ENOBUFS | Errno::ENOMEM | Errno::EAGAIN => Event::UdpNoMemory,
@@ -309,7 +316,7 @@ mod tests {
     use socket2::{Domain, Type};
     use std::os::fd::OwnedFd;
 
-    /// A socket that fails with ENOTCONN at each receive: its type is not the one the service expects.
+    /// Makes a socket on which each receive fails with ENOTCONN: it is a stream socket.
     fn failing() -> UdpSocket {
         let stream = socket2::Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
         stream.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("loopback");
@@ -318,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn a_socket_whose_every_receive_fails_waits_for_an_event_after_16_failures() {
+    fn a_socket_that_always_fails_waits_for_an_event_after_16_failures() {
         let (poll, now) = (mio::Poll::new().expect("poll"), Instant::now());
         let metrics = Metrics::new(1);
         let mut service = Service::new(
@@ -332,16 +339,16 @@ mod tests {
         .expect("registered");
         let mut responder = Responder::new(Clock::System, Syntax::Rfc867, Zone::UTC, false);
         for failures in [16, 32] {
-            assert!(!service.work(&mut responder, now), "it does not try for ever");
+            assert!(!service.work(&mut responder, now), "it does not try forever");
             assert_eq!(metrics.count(Event::UdpReceiveFailed), failures);
             assert!(!service.work(&mut responder, now));
             assert_eq!(metrics.count(Event::UdpReceiveFailed), failures, "no event has come");
-            service.sockets[0].ready = true; // as an event says
+            service.sockets[0].ready = true; // as after an event
         }
     }
 
     #[test]
-    fn an_answer_that_is_lost_is_counted_by_kind() {
+    fn a_lost_reply_is_counted_by_kind() {
         for (errno, counted) in [
             (Errno::ENOBUFS, Event::UdpNoMemory),
             (Errno::ENOMEM, Event::UdpNoMemory),
