@@ -1,4 +1,4 @@
-//! What the services did, as counters that any thread may read while they run.
+//! Counters of the services, which any thread may read while the services run.
 
 #[cfg(feature = "server")]
 mod client_log;
@@ -23,12 +23,12 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-/// What a notice shows about one of the events that it counts.
+/// Example of the events that a notice counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Example {
-    /// The client, if one is known.
+    /// Client that caused the event, if it is known.
     pub peer: Option<SocketAddr>,
-    /// The error of the call, if one failed.
+    /// Error number of the system call, if one failed.
     pub errno: Option<i32>,
 }
 
@@ -41,7 +41,7 @@ impl fmt::Display for Example {
     }
 }
 
-/// Counters of one server, from its start.
+/// Counters of one server since its start.
 ///
 /// ```
 /// use daytime::{Event, Metrics};
@@ -58,7 +58,7 @@ pub struct Metrics {
 
 #[cfg(feature = "server")]
 impl Default for Metrics {
-    /// Those of one worker, all at 0.
+    /// Returns counters of one worker, all at 0.
     fn default() -> Self {
         Self::new(1)
     }
@@ -72,19 +72,19 @@ impl Metrics {
         Self { workers: (0..workers).map(|_| counters()).collect(), client_log }
     }
 
-    /// What one worker counts, by its number from 0; it alone may.
+    /// Returns the counters of one worker, by its number from 0. Only that worker may change them.
     pub(crate) fn worker(&self, number: usize) -> Arc<Counters> {
         Arc::clone(&self.workers[number])
     }
 
-    /// How often an event has happened, over IPv4 and IPv6. An exchange is counted after its reply is sent, so read
-    /// the counters of a server that has stopped.
+    /// Returns the number of times an event has happened, over IPv4 and IPv6 together. An exchange
+    /// is counted after its reply is sent, so read the counters after the server has stopped.
     #[must_use]
     pub fn count(&self, event: Event) -> u64 {
         IpVersion::BOTH.iter().map(|version| self.count_over(event, *version)).sum()
     }
 
-    /// How often an event has happened over this version of IP.
+    /// Returns the number of times an event has happened over this version of IP.
     ///
     /// ```
     /// use daytime::{Event, IpVersion, Metrics};
@@ -102,14 +102,14 @@ impl Metrics {
         &self.client_log
     }
 
-    /// One of the events since the last call, if any worker has kept one.
+    /// Returns one example of this event since the last call, if any worker has one.
     pub(crate) fn take_example(&self, event: Event) -> Option<Example> {
-        // Of all workers, so that the next notice shows none that is older than this one.
+        // Take the examples of all workers, so that the next notice shows none of before this call.
         let examples: Vec<_> = self.workers.iter().map(|it| it.take_example(event)).collect();
         examples.into_iter().flatten().next()
     }
 
-    /// Connections that are open now, over one version of IP.
+    /// Returns the number of connections that are open now, over one version of IP.
     #[must_use]
     pub fn open_connections(&self, version: IpVersion) -> u64 {
         self.workers.iter().map(|counters| counters.open(version)).sum()
@@ -118,7 +118,7 @@ impl Metrics {
 
 #[cfg(feature = "server")]
 impl fmt::Debug for Metrics {
-    /// Those that are not 0.
+    /// Lists the counters that are not 0.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let counts = Event::ALL.iter().map(|event| (event, self.count(*event)));
         f.debug_map().entries(counts.filter(|(_, count)| *count > 0)).finish()
@@ -130,14 +130,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_version_of_ip_has_its_own_counter_and_each_worker_its_own() {
+    fn each_version_of_ip_and_each_worker_has_its_own_counter() {
         let metrics = Metrics::new(2);
         metrics.worker(0).add(Event::UdpAnswered, IpVersion::V4);
         metrics.worker(1).add_many(Event::UdpAnswered, IpVersion::V6, 2);
         metrics.worker(1).add(Event::UdpPortZero, IpVersion::V6);
         assert_eq!(metrics.count(Event::UdpAnswered), 3);
         assert_eq!(metrics.count_over(Event::UdpAnswered, IpVersion::V4), 1);
-        assert_eq!(metrics.worker(0).troubles(), 0, "an answer is none");
+        assert_eq!(metrics.worker(0).troubles(), 0, "a reply is not trouble");
         assert_eq!(metrics.worker(1).troubles(), 1);
         assert_eq!(format!("{metrics:?}"), "{UdpAnswered: 3, UdpPortZero: 1}");
     }

@@ -1,28 +1,30 @@
-//! Reports to an operator what goes wrong: a bounded number of lines for each event, each with the number of
-//! events since the line before, so that no client can fill a log.
+//! Notices: log lines about events that an operator should see. Each event gets a bounded number of
+//! lines, and each line holds the number of events since the previous one. So no client can fill a
+//! log.
 
 use crate::metrics::{Event, Kind, Metrics};
 use std::time::{Duration, Instant};
 
-/// Minimum time between the first two notices about an event, so that an operator soon sees its rate.
+/// Minimum time between the first two notices about an event, so that an operator soon sees its
+/// rate.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// Minimum time between any two later ones.
+/// Minimum time between any two later notices about an event.
 const LATER_PAUSE: Duration = Duration::from_mins(1);
 
-/// The notices of all workers together.
+/// Notices of all workers together.
 #[derive(Debug)]
 pub(crate) struct Notices {
     last: [Option<LastNotice>; Event::ALL.len()],
     next: Option<Instant>,
 }
 
-/// The last notice about an event.
+/// Last notice about an event.
 #[derive(Clone, Copy, Debug)]
 struct LastNotice {
     at: Instant,
-    /// Number of events up to then.
+    /// Number of events up to that notice.
     count: u64,
-    /// How long the next notice has to wait.
+    /// Minimum time until the next notice.
     pause: Duration,
 }
 
@@ -31,14 +33,14 @@ impl Notices {
         Self { last: [None; Event::ALL.len()], next: None }
     }
 
-    /// Logs what is new and due. Returns when the next notice will be due, if there is one.
+    /// Logs the notices that are due. Returns when the next notice is due, if there is one.
     pub(crate) fn log_due(&mut self, metrics: &Metrics, now: Instant) -> Option<Instant> {
         log_all(self.lines(metrics, now));
         let left_out = metrics.client_log().report_left_out(now);
         self.next.into_iter().chain(left_out).min()
     }
 
-    /// Logs all that is new: the server has stopped.
+    /// Logs all remaining notices, because the server has stopped.
     pub(crate) fn finish(&mut self, metrics: &Metrics, now: Instant) {
         self.end_pauses();
         log_all(self.lines(metrics, now));
@@ -49,7 +51,7 @@ impl Notices {
         self.last.iter_mut().flatten().for_each(|last| last.pause = Duration::ZERO);
     }
 
-    /// The notices that are due.
+    /// Returns the notices that are due.
     fn lines(&mut self, metrics: &Metrics, now: Instant) -> Vec<(Event, String)> {
         self.next = None;
         let mut lines = Vec::new();
@@ -72,13 +74,14 @@ impl Notices {
     }
 }
 
-/// `1`, and after another notice `500 in 60 s`.
+/// Formats a number of events: `1`, or after an earlier notice `500 in 60 s`.
 fn number(new: u64, since: Option<Duration>) -> String {
     let seconds = since.map(|since| format!(" in {:.0} s", since.as_secs_f64().max(1.0)));
     format!("{new}{}", seconds.unwrap_or_default())
 }
 
-/// How long the notice after this one has to wait. After a quiet time the next events are a new matter.
+/// Returns the minimum time until the notice after this one. After a quiet time, the pauses start
+/// over.
 fn pause(since_last: Option<Duration>) -> Duration {
     if since_last.is_some_and(|since| since < 2 * LATER_PAUSE) { LATER_PAUSE } else { FIRST_PAUSE }
 }
@@ -122,17 +125,17 @@ mod tests {
             lines.into_iter().map(|(_, line)| line).collect()
         }
 
-        /// When the next notice is due, in seconds since the start.
+        /// Returns when the next notice is due, in seconds since the start.
         fn next(&self) -> Option<u64> {
             self.notices.next.map(|next| next.duration_since(self.start).as_secs())
         }
     }
 
     #[test]
-    fn each_notice_has_the_number_since_the_last_one_and_one_of_the_clients() {
+    fn each_notice_has_the_number_since_the_last_one_and_an_example_client() {
         let mut set = Set::new();
         set.add(Event::UdpAnswered, 1, "192.0.2.1:40000");
-        assert_eq!(set.lines(0), [""; 0], "an answer needs no notice");
+        assert_eq!(set.lines(0), [""; 0], "a reply needs no notice");
         set.add(Event::UdpPortZero, 1, "192.0.2.1:0");
         let first = "udp: ignored: from port 0: 1, example 192.0.2.1:0";
         assert_eq!(set.lines(1), [first]);
@@ -151,14 +154,14 @@ mod tests {
     }
 
     #[test]
-    fn at_the_end_nothing_waits_for_its_pause() {
+    fn at_the_end_no_notice_waits_for_its_pause() {
         let mut set = Set::new();
         set.add(Event::TcpSourceLimit, 1, "192.0.2.1:40000");
         assert_eq!(set.lines(0).len(), 1);
         set.add(Event::TcpSourceLimit, 151_618, "192.0.2.2:40000");
         assert_eq!(set.lines(0), [""; 0]);
-        let rest = "tcp: answered and closed at once: too many from one source: 151618 in 1 s, \
-                    example 192.0.2.2:40000";
+        let rest = "tcp: answered and closed at once: too many connections from one source: \
+                    151618 in 1 s, example 192.0.2.2:40000";
         set.notices.end_pauses();
         assert_eq!(set.lines(0), [rest]);
         set.notices.end_pauses();
@@ -166,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_has_a_line_after_a_second_and_then_one_a_minute() {
+    fn a_flood_causes_a_line_after_a_second_and_then_one_a_minute() {
         let mut set = Set::new();
         let mut logged = Vec::new();
         for second in 0..300 {
@@ -179,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_that_fails_is_reported_with_its_error_and_with_the_client_if_one_is_known() {
+    fn a_failed_call_is_reported_with_its_error_and_the_client_if_known() {
         let mut set = Set::new();
         let counters = set.metrics.worker(0);
         let (error, peer) = (io::Error::from_raw_os_error(101), "192.0.2.1:9".parse().ok());
@@ -188,7 +191,7 @@ mod tests {
         assert_eq!(
             set.lines(0),
             [
-                "udp: answer lost: no route: 1, example 192.0.2.1:9: Network is unreachable (os error 101)",
+                "udp: reply lost: no route: 1, example 192.0.2.1:9: Network is unreachable (os error 101)",
                 "udp: cannot receive: 1, example Network is unreachable (os error 101)",
             ]
         );

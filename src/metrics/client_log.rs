@@ -1,4 +1,4 @@
-//! The log's lines about single clients (`-v`, `-vv`), and the bound on how many there are.
+//! Log lines about single clients (`-v`, `-vv`), and the limit on their number.
 
 use super::{Event, Kind};
 use log::{Level, log, log_enabled};
@@ -7,11 +7,12 @@ use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Maximum number of lines in a [`LOG_PERIOD`], for all workers together: no flood fills the log.
+/// Maximum number of lines per [`LOG_PERIOD`], for all workers together, so that no flood fills the
+/// log.
 const MAX_LINES: u32 = 10;
 const LOG_PERIOD: Duration = Duration::from_secs(1);
 
-/// Logs clients and counts those that it leaves out.
+/// Logs lines about clients, and counts the lines that it leaves out.
 #[derive(Debug, Default)]
 pub(crate) struct ClientLog(Mutex<Period>);
 
@@ -23,12 +24,13 @@ struct Period {
 }
 
 impl ClientLog {
-    /// Whether any client has a line (`-v`). Asked once for a batch of clients, it costs next to nothing.
+    /// Whether lines about clients are logged (`-v`). One check for a batch of clients costs almost
+    /// nothing.
     pub(crate) fn is_on() -> bool {
         log_enabled!(Level::Debug)
     }
 
-    /// Logs what a client did; false if this period has had its lines.
+    /// Logs an event of a client. Returns false if this period already has its maximum of lines.
     pub(super) fn line(&self, event: Event, peer: SocketAddr) -> bool {
         let level = level(event);
         if !log_enabled!(level) {
@@ -44,7 +46,8 @@ impl ClientLog {
         admitted
     }
 
-    /// Reports how many lines were left out once their period is over; when to ask again, if it is not.
+    /// Logs the number of lines left out, once their period is over. Returns when to call again, if
+    /// the period is not over.
     pub(crate) fn report_left_out(&self, now: Instant) -> Option<Instant> {
         let mut period = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         report(period.start_next(now));
@@ -52,7 +55,7 @@ impl ClientLog {
         end.filter(|_| period.left_out > 0)
     }
 
-    /// Reports them at once: no period will end any more.
+    /// Logs the number of lines left out at once, because no period follows.
     pub(crate) fn finish(&self) {
         let mut period = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         report(mem::take(&mut *period).left_out);
@@ -60,7 +63,8 @@ impl ClientLog {
 }
 
 impl Period {
-    /// Begins a period if the last is over; how many lines that one left out.
+    /// Begins a new period if the last one is over. Returns the number of lines that the last one
+    /// left out.
     fn start_next(&mut self, now: Instant) -> u64 {
         if self.began.is_some_and(|began| now < began + LOG_PERIOD) {
             return 0;
@@ -82,11 +86,11 @@ impl Period {
 
 fn report(left_out: u64) {
     if left_out > 0 {
-        log::debug!("{left_out} more lines about clients left out: {MAX_LINES} a second at most");
+        log::debug!("left out {left_out} more lines about clients: at most {MAX_LINES} per second");
     }
 }
 
-/// How a connection begins and how it ends well is a detail.
+/// Returns the log level of an event. The begin and the clean end of a connection are details.
 fn level(event: Event) -> Level {
     match event {
         Event::TcpAccepted | Event::TcpClosedByPeer => Level::Trace,
@@ -99,7 +103,7 @@ fn words(event: Event) -> &'static str {
         Kind::Arrival => "accepted",
         Kind::Exchange => "reply",
         Kind::Ended if event == Event::TcpClosedByPeer => "closed by the client",
-        Kind::Ended => "reset by the client, or failed",
+        Kind::Ended => "reset by the client, or failed otherwise",
         Kind::Ignored | Kind::Error => event.reason(),
     })
 }
@@ -109,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_period_has_its_lines_and_the_next_one_knows_how_many_were_left_out() {
+    fn a_period_has_at_most_10_lines_and_counts_those_left_out() {
         let start = Instant::now();
         let mut period = Period::default();
         assert_eq!(period.start_next(start), 0);
@@ -122,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_no_detail_is_logged_at_v() {
+    fn details_are_not_logged_at_v() {
         assert_eq!(level(Event::TcpAnswered), Level::Debug);
         assert_eq!(level(Event::UdpPortZero), Level::Debug);
         assert_eq!(level(Event::TcpClosedByPeer), Level::Trace);

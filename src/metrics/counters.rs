@@ -1,4 +1,4 @@
-//! The counters of one worker. Only that worker writes, so no lock is needed and no count is lost.
+//! Counters of one worker. Only that worker writes, so no lock is needed and no count is lost.
 
 use super::client_log::ClientLog;
 use super::{Event, Example};
@@ -10,24 +10,24 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Counters of one worker.
 ///
-/// Aligned so that no two workers write to the same line of the cache, nor to neighbours that are
-/// fetched in pairs.
+/// The alignment keeps the counters of two workers out of the same cache line, and out of
+/// neighbouring lines that are fetched in pairs.
 #[derive(Debug)]
 #[repr(align(128))]
 pub(crate) struct Counters {
     events: [[AtomicU64; 2]; Event::ALL.len()],
     open: [AtomicU64; 2],
-    /// How often something with a notice has happened: cheap to look at.
+    /// Number of events that have a notice. A cheap check for new ones.
     troubles: AtomicU64,
-    /// For each event the first since the last notice about it.
+    /// Example of each event: the first event since the last notice about it.
     examples: [ExampleSlot; Event::ALL.len()],
     log: Arc<ClientLog>,
 }
 
-/// Holds one example until a notice takes it.
+/// Slot that holds one example until a notice takes it.
 #[derive(Debug, Default)]
 struct ExampleSlot {
-    /// Spares all events but the first after a notice the lock.
+    /// Whether the slot is full. Then later events need not take the lock.
     is_full: AtomicBool,
     example: Mutex<Example>,
 }
@@ -40,7 +40,7 @@ impl ExampleSlot {
         }
     }
 
-    /// The example, if there is one; the next event will be another.
+    /// Takes the example, if there is one. The next event then fills the slot again.
     fn take(&self) -> Option<Example> {
         let is_full = self.is_full.load(Ordering::Acquire);
         let example = is_full.then(|| *self.example.lock().unwrap_or_else(PoisonError::into_inner));
@@ -60,7 +60,7 @@ impl Counters {
         }
     }
 
-    /// Counts an event of a client, which may become the example in a notice, and a line of the log.
+    /// Counts an event of a client. Keeps it as the example for a notice, and logs it at `-v`.
     pub(crate) fn add_of(&self, event: Event, peer: SocketAddr) {
         self.add(event, IpVersion::of(peer.ip()));
         if event.notice().is_some() {
@@ -71,7 +71,7 @@ impl Counters {
         }
     }
 
-    /// Counts a call that failed: for this client, if one is known.
+    /// Counts a failed system call, with the client if it is known.
     pub(crate) fn add_failure(
         &self,
         event: Event,
@@ -86,11 +86,11 @@ impl Counters {
         }
     }
 
-    /// Logs what a client did, if there have not been too many lines.
+    /// Logs an event of a client, unless the period already has its maximum of lines.
     #[cold]
     pub(crate) fn log_client(&self, event: Event, peer: SocketAddr) {
         if !self.log.line(event, peer) {
-            grow(&self.troubles, 1); // so that the worker asks for the number of lines left out
+            grow(&self.troubles, 1); // so that the worker logs the number of lines left out
         }
     }
 
@@ -109,12 +109,12 @@ impl Counters {
         }
     }
 
-    /// A connection is open.
+    /// Counts a connection that has opened.
     pub(crate) fn opened(&self, version: IpVersion) {
         grow(&self.open[version as usize], 1);
     }
 
-    /// One that was open is no more.
+    /// Counts a connection that has closed.
     pub(crate) fn closed(&self, version: IpVersion) {
         grow(&self.open[version as usize], 1_u64.wrapping_neg());
     }
@@ -132,7 +132,7 @@ impl Counters {
     }
 }
 
-/// Adds without a locked instruction, since only one worker writes.
+/// Adds to a counter without an atomic read-modify-write, because only one worker writes.
 fn grow(counter: &AtomicU64, times: u64) {
     counter.store(counter.load(Ordering::Relaxed).wrapping_add(times), Ordering::Relaxed);
 }

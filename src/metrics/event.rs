@@ -1,15 +1,17 @@
-//! What is counted: each event in one row.
+//! Events that are counted, one table row each.
 
 use crate::transport::Transport;
 
-/// Declares [`Event`] from a table: transport, kind and reason of each event, and its notice if it has one.
+/// Declares [`Event`] from a table: the transport, kind and reason of each event, and its notice if
+/// it has one.
 macro_rules! events {
     ($(
         $(#[$about:meta])*
         $name:ident: $transport:ident $kind:ident $($reason:literal $(, $notice:literal)?)?;
     )*) => {
         named! {
-            /// Something that is counted. Each has one counter for IPv4 and one for IPv6. Its name is that of the variant.
+            /// Event that a server counts. Each event has one counter for IPv4 and one for IPv6.
+            /// The name of an event is the name of its variant.
             ///
             /// ```
             /// use daytime::{Event, UnknownName};
@@ -24,7 +26,7 @@ macro_rules! events {
         }
 
         impl Event {
-            /// The transport on which it happens.
+            /// Returns the transport on which the event happens.
             #[must_use]
             pub fn transport(self) -> Transport {
                 match self {
@@ -38,14 +40,15 @@ macro_rules! events {
                 }
             }
 
-            /// The reason or the way, in a word; empty where the kind says all.
+            /// Returns the label of the reason; empty if the kind says everything.
             pub(crate) fn reason(self) -> &'static str {
                 match self {
                     $(Self::$name => concat!($($reason)?),)*
                 }
             }
 
-            /// What a notice reports about it; `None` for what needs no attention.
+            /// Returns the text of a notice about the event; `None` for an event that needs no
+            /// attention.
             pub(crate) fn notice(self) -> Option<&'static str> {
                 let notice = match self {
                     $(Self::$name => concat!($($($notice)?)?),)*
@@ -57,97 +60,102 @@ macro_rules! events {
 }
 
 events! {
-    /// A connection was accepted.
+    /// The server accepted a connection.
     TcpAccepted: Tcp Arrival;
-    /// A connection was sent the whole reply.
+    /// The server sent the whole reply on a connection.
     TcpAnswered: Tcp Exchange;
-    /// A connection ended cleanly: the peer closed its side after the reply.
+    /// A connection ended cleanly: the client closed its side after the reply.
     TcpClosedByPeer: Tcp Ended "peer";
-    /// A connection was given up: the peer had not closed by the drain deadline.
+    /// The server gave up a connection: the client did not close by the drain deadline.
     TcpDrainDeadline: Tcp Ended "drain-deadline", "closed: the client did not close in time";
-    /// A connection was given up: the peer had not taken the reply by the write deadline.
+    /// The server gave up a connection: the client did not acknowledge the reply by the write
+    /// deadline.
     TcpWriteDeadline: Tcp Ended "write-deadline",
         "given up: the client did not take the reply in time";
-    /// A connection was given up: the peer had sent more than the limit.
-    TcpOctetLimit: Tcp Ended "octet-limit", "closed: the client sent too much";
-    /// A connection was given up to make room: no descriptor was left for a new one.
+    /// The server gave up a connection: the client sent more octets than the limit.
+    TcpOctetLimit: Tcp Ended "octet-limit", "closed: the client sent too many octets (--drain-octets)";
+    /// The server gave up a connection to free a descriptor for a new one.
     TcpMadeRoom: Tcp Ended "made-room", "closed to make room: no descriptor left (ulimit -n)";
-    /// A connection was answered and closed at once: its source has as many open as it may.
+    /// The server answered a connection and closed it at once: its source has reached the limit of
+    /// open connections.
     TcpSourceLimit: Tcp Ended "source-limit",
-        "answered and closed at once: too many from one source";
-    /// A connection was answered and closed at once: as many are open as may be.
-    TcpTotalLimit: Tcp Ended "total-limit", "answered and closed at once: too many in all";
-    /// A connection failed: reset by the peer, or a write error.
+        "answered and closed at once: too many connections from one source";
+    /// The server answered a connection and closed it at once: all sources together have reached
+    /// the limit of open connections.
+    TcpTotalLimit: Tcp Ended "total-limit", "answered and closed at once: too many connections in total";
+    /// A connection failed: the client reset it, or a write failed.
     TcpFailed: Tcp Ended "failed";
-    /// A connection was closed without a word: there is no time to tell.
+    /// The server closed a connection without a reply, because it had no valid time.
     TcpNoTime: Tcp Ignored "no-time",
-        "not answered: no time to tell, the clock is unsynchronised or beyond the calendar";
-    /// `accept(2)` found no descriptor left, and no connection to close for it (`EMFILE`, `ENFILE`).
+        "not answered: no valid time; the clock is unsynchronised or its year out of range";
+    /// `accept(2)` failed for lack of a descriptor, and no connection could be closed to free one
+    /// (`EMFILE`, `ENFILE`).
     TcpNoDescriptor: Tcp Error "no-descriptor", "cannot accept: no descriptor left (ulimit -n)";
-    /// `accept(2)` found no memory (`ENOBUFS`, `ENOMEM`).
+    /// `accept(2)` failed for lack of memory (`ENOBUFS`, `ENOMEM`).
     TcpNoMemory: Tcp Error "no-memory", "cannot accept: no memory left";
-    /// A connection was gone before it was accepted (`ECONNABORTED`, `EPROTO` and what accept(2) lists
-    /// with them).
+    /// A connection failed before it was accepted (`ECONNABORTED`, `EPROTO`, and similar errors in
+    /// accept(2)).
     TcpAborted: Tcp Error "aborted";
-    /// `accept(2)` failed otherwise.
+    /// `accept(2)` failed for another reason.
     TcpAcceptFailed: Tcp Error "accept", "cannot accept";
-    /// A datagram was received.
+    /// The server received a datagram.
     UdpReceived: Udp Arrival;
-    /// A datagram was answered.
+    /// The server answered a datagram.
     UdpAnswered: Udp Exchange;
-    /// Not answered: from port 0, which no client has.
+    /// Ignored: from port 0, which no client uses.
     UdpPortZero: Udp Ignored "port-zero", "ignored: from port 0";
-    /// Not answered: from a port below 1024, so likely from a service.
+    /// Ignored: from a port below 1024, so likely from a service.
     UdpPortPrivileged: Udp Ignored "port-privileged", "ignored: from a port below 1024";
-    /// Not answered: from port 2049, which NFS servers use.
+    /// Ignored: from port 2049, which NFS servers use.
     UdpPortNfs: Udp Ignored "port-nfs", "ignored: from port 2049";
-    /// Not answered: from the port this service has itself.
+    /// Ignored: from a port of this service itself.
     UdpPortOwn: Udp Ignored "port-own", "ignored: from the port of this service";
-    /// Not answered: from an address that no single host has (unspecified, 0/8, multicast, broadcast).
+    /// Ignored: from an address that no single host has (unspecified, 0/8, multicast, broadcast).
     UdpSourceNoHost: Udp Ignored "source-no-host",
         "ignored: from an address that no single host has";
-    /// Not answered: from a loopback address, but not received over loopback.
+    /// Ignored: from a loopback address, but not received over loopback.
     UdpSourceLoopback: Udp Ignored "source-loopback",
         "ignored: loopback source, not received over loopback";
-    /// Not answered: sent to a broadcast or multicast address.
+    /// Ignored: sent to a broadcast or multicast address.
     UdpSentToMany: Udp Ignored "sent-to-many", "ignored: sent to a broadcast or multicast address";
-    /// Not answered: shorter than the reply, where amplification is ruled out.
+    /// Ignored: shorter than the reply, while the options forbid amplification.
     UdpTooShort: Udp Ignored "too-short", "ignored: shorter than the reply";
-    /// Not answered: its content is itself a Daytime reply, so another service may have sent it.
+    /// Ignored: its content is itself a Daytime reply, so another service may have sent it.
     UdpContentIsReply: Udp Ignored "reply", "ignored: its content is a Daytime reply";
-    /// Not answered: its source has asked too often.
-    UdpSourceLimit: Udp Ignored "source-limit", "ignored: too many from one source";
-    /// Not answered: everybody together has asked too often.
-    UdpTotalLimit: Udp Ignored "total-limit", "ignored: too many in all";
-    /// Not answered: there is no time to tell.
+    /// Ignored: its source has reached its rate limit.
+    UdpSourceLimit: Udp Ignored "source-limit", "ignored: too many datagrams from one source";
+    /// Ignored: all sources together have reached their rate limit.
+    UdpTotalLimit: Udp Ignored "total-limit", "ignored: too many datagrams in total";
+    /// Ignored: the server has no valid time.
     UdpNoTime: Udp Ignored "no-time",
-        "not answered: no time to tell, the clock is unsynchronised or beyond the calendar";
-    /// An answer was lost: no memory for it (`ENOBUFS`, `ENOMEM`), or the send buffer is full.
-    UdpNoMemory: Udp Error "no-memory", "answer lost: no memory left, or the send buffer is full";
-    /// An answer was lost: a firewall or the kernel forbids it (`EPERM`, `EACCES`).
-    UdpNotPermitted: Udp Error "not-permitted", "answer lost: not permitted, by a firewall perhaps";
-    /// An answer was lost: no way leads there (`ENETUNREACH`, `EHOSTUNREACH`, `ENETDOWN`).
-    UdpUnreachable: Udp Error "unreachable", "answer lost: no route";
-    /// An answer was lost for another reason.
-    UdpSendFailed: Udp Error "send", "answer lost";
-    /// A datagram was lost before it was received: the kernel dropped it, since the receive buffer was full (socket(7),
-    /// `SO_RCVBUF`), or rarely since its checksum was wrong. Over an IPv6 wildcard IPv4 counts as IPv6.
+        "not answered: no valid time; the clock is unsynchronised or its year out of range";
+    /// A reply was lost: no memory (`ENOBUFS`, `ENOMEM`), or the send buffer is full.
+    UdpNoMemory: Udp Error "no-memory", "reply lost: no memory left, or the send buffer is full";
+    /// A reply was lost: a firewall or the kernel forbids it (`EPERM`, `EACCES`).
+    UdpNotPermitted: Udp Error "not-permitted", "reply lost: not permitted, perhaps by a firewall";
+    /// A reply was lost: no route to the client (`ENETUNREACH`, `EHOSTUNREACH`, `ENETDOWN`).
+    UdpUnreachable: Udp Error "unreachable", "reply lost: no route";
+    /// A reply was lost for another reason.
+    UdpSendFailed: Udp Error "send", "reply lost";
+    /// The kernel dropped a datagram before the server received it: the receive buffer was full
+    /// (socket(7), `SO_RCVBUF`), or rarely the checksum was wrong. On an IPv6 wildcard, dropped
+    /// IPv4 datagrams count as IPv6.
     UdpReceiveBufferFull: Udp Error "receive-buffer",
         "lost: the receive buffer is full (--receive-buffer)";
-    /// Receiving failed, as after an ICMP error to an earlier answer.
+    /// A receive failed, for example because of an ICMP error to an earlier reply.
     UdpReceiveFailed: Udp Error "receive", "cannot receive";
 }
 
-/// The kind of an [`Event`].
+/// Kind of an [`Event`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// A client came.
+    /// A client arrived.
     Arrival,
-    /// The client was sent the whole reply.
+    /// The client got the whole reply.
     Exchange,
-    /// The client gets no reply, for a reason.
+    /// The client gets no reply. The event names the reason.
     Ignored,
-    /// A connection ended, in a way.
+    /// A connection ended. The event names how.
     Ended,
     /// A system call failed.
     Error,
@@ -158,7 +166,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_event_stands_in_its_place() {
+    fn each_events_number_is_its_place_in_the_list() {
         for (place, event) in Event::ALL.iter().enumerate() {
             assert_eq!(*event as usize, place, "{event:?}");
             let name = event.name();
@@ -167,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn no_two_events_of_a_transport_are_of_the_same_kind() {
+    fn each_event_has_its_own_combination_of_labels() {
         for (place, event) in Event::ALL.iter().enumerate() {
             let label = |event: &Event| (event.transport(), event.kind(), event.reason());
             let first = Event::ALL.iter().position(|other| label(other) == label(event));

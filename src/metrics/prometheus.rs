@@ -1,13 +1,15 @@
 //! The counters in the text format of Prometheus, version 0.0.4
 //! (<https://prometheus.io/docs/instrumenting/exposition_formats/>).
 //!
-//! All names and labels are our own words, so nothing has to be escaped; all values are whole.
+//! All names and labels are fixed words of this suite, so nothing needs escaping. All values are
+//! whole numbers.
 
 use super::{Event, Kind, Metrics};
 use crate::transport::{IpVersion, Transport};
 use std::fmt::{Display, Write};
 
-/// Kind of the events, name and explanation of the family, and the label that holds the reason.
+/// Families of counters: the kind of event, the name and explanation of the family, and the label
+/// that holds the reason.
 const FAMILIES: &[(Kind, &str, &str, &str)] = &[
     (Kind::Arrival, "daytime_arrivals_total", "Connections accepted and datagrams received.", ""),
     (
@@ -23,12 +25,12 @@ const FAMILIES: &[(Kind, &str, &str, &str)] = &[
         "reason",
     ),
     (Kind::Ended, "daytime_connections_ended_total", "How connections ended.", "how"),
-    (Kind::Error, "daytime_errors_total", "Calls of the system that failed, by kind.", "kind"),
+    (Kind::Error, "daytime_errors_total", "System calls that failed, by kind.", "kind"),
 ];
 
 impl Metrics {
-    /// The counters and the number of open connections for Prometheus, to serve over HTTP as
-    /// `text/plain; version=0.0.4`.
+    /// Returns the counters and the number of open connections as a Prometheus page, to serve over
+    /// HTTP as `text/plain; version=0.0.4`.
     ///
     /// ```
     /// let page = daytime::Metrics::default().prometheus();
@@ -53,7 +55,7 @@ impl Metrics {
         page
     }
 
-    /// The counts of an event over each version of IP.
+    /// Writes the counts of an event over each version of IP.
     fn samples(&self, page: &mut String, event: Event, family: &str, label: &str) {
         let (transport, reason) = (event.transport(), event.reason());
         for version in IpVersion::BOTH {
@@ -66,12 +68,12 @@ impl Metrics {
     }
 }
 
-/// Begins a family of samples.
+/// Writes the header of a family of samples.
 pub(crate) fn family(page: &mut String, name: &str, kind: &str, about: &str) {
     let _ = writeln!(page, "# HELP {name} {about}\n# TYPE {name} {kind}");
 }
 
-/// A gauge without labels. One whose value is unknown is left out, as Prometheus wants it.
+/// Writes a gauge without labels. A gauge of unknown value is left out, as Prometheus recommends.
 pub(crate) fn gauge(page: &mut String, name: &str, about: &str, value: Option<impl Display>) {
     if let Some(value) = value {
         family(page, name, "gauge", about);
