@@ -1,14 +1,14 @@
-//! The time of day, and how well the kernel keeps it: the only caller of `SystemTime::now`.
+//! The time of day, and how well the kernel keeps it. Only this module calls `SystemTime::now`.
 //!
-//! Everything that prints a time takes a [`Reading`], so a test runs at any instant it likes, a
-//! leap second included.
+//! Everything that prints a time takes a [`Reading`]. So a test can use any instant, a leap second
+//! included.
 
 use crate::sys::{self, KernelClock, KernelLeap};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::io;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Where the service takes the time from.
+/// Clock that supplies the time of the replies.
 ///
 /// ```
 /// use daytime::Clock;
@@ -23,30 +23,31 @@ pub enum Clock {
     /// The system's clock.
     #[default]
     System,
-    /// Always the same reading.
+    /// Clock that always shows the same reading.
     Fixed(Reading),
-    /// The system's clock, ahead by this much (late, if negative).
+    /// The system's clock plus this duration, which may be negative.
     Skewed(TimeDelta),
 }
 
-/// One look at a clock: the instant, and how far it can be trusted.
+/// Reading of a clock: the instant, and how far it can be trusted.
 ///
-/// A leap second is chrono's: second 59 with 1 000 000 000 nanoseconds or more, printed as 60.
+/// chrono represents a leap second as second 59 with at least 1 000 000 000 nanoseconds, and prints
+/// it as 60.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Reading {
-    /// The instant.
+    /// Instant that the clock shows.
     pub utc: DateTime<Utc>,
-    /// The leap second announced for the end of the month.
+    /// Leap second that is announced for the end of the month.
     pub leap: Leap,
-    /// Whether the clock can be trusted.
+    /// How well the clock is kept.
     pub health: Health,
 }
 
-/// A leap second to come (NIST's digit L).
+/// Announced leap second (digit L of the NIST syntax).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Leap {
-    /// None is announced.
+    /// No leap second is announced.
     #[default]
     None = 0,
     /// A second 60 will be added.
@@ -55,21 +56,22 @@ pub enum Leap {
     Deleted = 2,
 }
 
-/// How well the clock is kept (NIST's digit H).
+/// How well a clock is kept (digit H of the NIST syntax).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Health {
-    /// The kernel says that it is synchronised, to 5 seconds or better.
+    /// The kernel reports a synchronised clock, with an error of at most 5 seconds.
     #[default]
     Synchronised = 0,
-    /// Not synchronised, but the kernel still bounds the error by 5 seconds.
+    /// The clock is not synchronised, but the kernel still bounds the error by 5 seconds.
     WithinFiveSeconds = 1,
-    /// The kernel has no such bound, or the system cannot tell: the error is unknown.
+    /// The error is unknown: the kernel has no such bound, or the system does not report it.
     Unknown = 3,
 }
 
 impl Clock {
-    /// The time now without a look at the calendar: cheap enough for every exchange.
+    /// Returns the time now, without a calendar conversion for the system's clock. Cheap enough for
+    /// every exchange.
     pub(crate) fn system_time(&self) -> Option<SystemTime> {
         match self {
             Self::System => Some(SystemTime::now()),
@@ -77,9 +79,9 @@ impl Clock {
         }
     }
 
-    /// The time now, without asking how well it is kept.
+    /// Returns the time now, without asking how well the clock is kept.
     ///
-    /// `None` where the clock is set to a year that no calendar here can hold.
+    /// Returns `None` if the clock shows a year outside chrono's calendar.
     pub(crate) fn now(&self) -> Option<DateTime<Utc>> {
         match self {
             Self::System => utc_of(SystemTime::now()),
@@ -88,11 +90,11 @@ impl Clock {
         }
     }
 
-    /// How well the clock is kept.
+    /// Returns how well the clock is kept.
     ///
     /// # Errors
-    /// The kernel's, where `adjtimex(2)` is forbidden or not available: [`read`](Self::read) then gives
-    /// [`Health::Unknown`] and no leap second.
+    /// The kernel's error if `adjtimex(2)` is forbidden or not available. [`read`](Self::read) then
+    /// gives [`Health::Unknown`] and no leap second.
     pub(crate) fn health(&self) -> io::Result<Health> {
         match self {
             Self::System | Self::Skewed(_) => Ok(Health::of(&sys::kernel_clock()?)),
@@ -100,9 +102,9 @@ impl Clock {
         }
     }
 
-    /// The time now and the state of the clock, read together (`adjtimex(2)`).
+    /// Returns the time now and the state of the clock, read together (`adjtimex(2)`).
     ///
-    /// `None` where the clock is set to a year that no calendar here can hold.
+    /// Returns `None` if the clock shows a year outside chrono's calendar.
     #[must_use]
     pub fn read(&self) -> Option<Reading> {
         match self {
@@ -120,7 +122,7 @@ impl Clock {
 }
 
 impl Reading {
-    /// A reading of a synchronised clock at this instant.
+    /// Returns a reading of a synchronised clock at this instant.
     ///
     /// ```
     /// use daytime::{Clock, Reading};
@@ -134,7 +136,7 @@ impl Reading {
     }
 
     fn from_kernel(kernel: KernelClock) -> Option<Self> {
-        // In a leap second the kernel shows 23:59:59 once more.
+        // During a leap second, the kernel shows 23:59:59 once more.
         let second_60 = if kernel.leap == KernelLeap::Now { 1_000_000_000 } else { 0 };
         let utc = DateTime::from_timestamp(kernel.seconds, kernel.nanoseconds + second_60)
             .or_else(|| DateTime::from_timestamp(kernel.seconds, kernel.nanoseconds))?;
@@ -157,7 +159,7 @@ impl Health {
     }
 }
 
-/// The rest of a tick: the moments at which a clock goes on showing the same digits.
+/// Rest of a tick: the time during which a clock shows the same digits.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Tick {
     start: SystemTime,
@@ -165,7 +167,8 @@ pub(crate) struct Tick {
 }
 
 impl Tick {
-    /// The tick that this time is in. A clock before 1970 has none: each reply is formed anew.
+    /// Returns the tick that holds this time. Before 1970 the tick is empty, so each reply is
+    /// formed anew.
     pub(crate) fn of(start: SystemTime, resolution: Duration) -> Self {
         let since = start.duration_since(UNIX_EPOCH).map(|since| since.as_nanos());
         let left = since.map_or(0, |since| resolution.as_nanos() - since % resolution.as_nanos());
@@ -173,12 +176,12 @@ impl Tick {
         Self { start, end: start.checked_add(left).unwrap_or(start) }
     }
 
-    /// False also where the clock has stepped back.
+    /// Whether the tick holds this time. Returns false after the clock has stepped back.
     pub(crate) fn contains(&self, now: SystemTime) -> bool {
         (self.start..self.end).contains(&now)
     }
 
-    /// A later step back to before this moment ends the tick.
+    /// Moves the start of the tick, so that a later step back before this time ends the tick.
     pub(crate) fn advance(&mut self, now: SystemTime) {
         self.start = now;
     }
@@ -218,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn health_is_what_the_kernel_can_vouch_for() {
+    fn health_follows_the_kernels_state_and_error_bound() {
         let unsynchronised = KernelClock { synchronised: false, ..KERNEL };
         assert_eq!(read(KERNEL).health, Health::Synchronised);
         assert_eq!(read(unsynchronised).health, Health::WithinFiveSeconds);
@@ -255,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn reading_and_now_are_the_same_clock() {
+    fn read_and_now_use_the_same_clock() {
         let now = Clock::System.now().expect("now");
         let time = Clock::System.system_time().expect("now");
         assert!((DateTime::<Utc>::from(time) - now).abs() < TimeDelta::seconds(60));

@@ -1,45 +1,45 @@
-//! What a server sends: one line of ASCII, made once and shared. And how octets that came from the
-//! network are shown: never raw.
+//! A reply: one line of ASCII, formed once and shared. Also shows octets from the network safely,
+//! never raw.
 
 use std::fmt::{self, Write};
 
-/// One Daytime reply: at most [`Reply::MAX_OCTETS`] octets of ASCII, the line ending included.
+/// Daytime reply: at most [`Reply::MAX_OCTETS`] octets of ASCII, including the line ending.
 ///
-/// The only thing a server can send. RFC 867 asks for "ASCII printing characters, space, carriage
-/// return, and line feed" on one line; the limit is this crate's, and fits every datagram.
+/// A server can send nothing else. RFC 867 asks for "ASCII printing characters, space, carriage
+/// return, and line feed" on one line. The limit is this crate's, and fits every datagram.
 #[derive(Clone)]
 pub struct Reply {
     octets: [u8; Self::MAX_OCTETS],
     length: usize,
 }
 
-/// Why a text is no reply.
+/// Reason why a text cannot be a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReplyError {
-    /// It would not be printing characters on one line.
+    /// The text holds a character that is not printable ASCII.
     #[error("character {0:?} is not printable ASCII")]
     NotPrintable(char),
-    /// It would be longer than [`Reply::MAX_OCTETS`].
+    /// The reply would exceed [`Reply::MAX_OCTETS`].
     #[error("the reply would be longer than {} octets", Reply::MAX_OCTETS)]
     TooLong,
-    /// It holds nothing.
+    /// The text is empty.
     #[error("the reply would be empty")]
     Empty,
-    /// The text could not be formed.
+    /// The text could not be formatted.
     #[error("the time cannot be written this way")]
     Unprintable,
 }
 
 impl Reply {
-    /// The most octets a reply has, line ending included.
+    /// Maximum octets of a reply, including the line ending.
     pub const MAX_OCTETS: usize = 512;
 
-    /// A reply of one line; CR LF is added.
+    /// Makes a reply of one line, and adds CR LF.
     ///
     /// # Errors
-    /// [`ReplyError`]: other characters than printable ASCII (20 to 7E hexadecimal), none at all,
-    /// or more than 510.
+    /// [`ReplyError`]: the text holds characters other than printable ASCII (20 to 7E hexadecimal),
+    /// is empty, or exceeds 510 characters.
     ///
     /// ```
     /// let reply = daytime::Reply::line("02 FEB 82 07:59:01 PST")?;
@@ -51,12 +51,12 @@ impl Reply {
         Self::framed("", text, "\r\n")
     }
 
-    /// A reply in NIST's own frame: a line feed before the line and one after it.
+    /// Makes a reply in NIST's frame: a line feed before the line and one after it.
     pub(crate) fn nist(text: impl fmt::Display) -> Result<Self, ReplyError> {
         Self::framed("\n", text, "\n")
     }
 
-    /// The octets to send.
+    /// Returns the octets to send.
     #[must_use]
     pub fn octets(&self) -> &[u8] {
         &self.octets[..self.length]
@@ -85,7 +85,7 @@ impl fmt::Debug for Reply {
     }
 }
 
-/// A reply as it fills up. `fmt::Error` carries nothing, so the reason has a field of its own.
+/// Reply under construction. `fmt::Error` carries no reason, so the reason has a field of its own.
 struct ReplyWriter {
     reply: Reply,
     error: ReplyError,
@@ -115,13 +115,14 @@ impl Write for ReplyWriter {
     }
 }
 
-/// Octets from the network, made safe to show: printable ASCII as it is, a backslash doubled, the
-/// rest as `\r`, `\n`, `\t`, `\0` or `\xNN`.
+/// Octets from the network, safe to show. Printable ASCII stays, a backslash is doubled, and the
+/// rest becomes `\r`, `\n`, `\t`, `\0` or `\xNN`.
 #[derive(Clone, Copy, Debug)]
 pub struct Printable<'a>(pub &'a [u8]);
 
 impl<'a> Printable<'a> {
-    /// The same without the line ends and NULs around the line, which every server does its own way.
+    /// Wraps octets without the line ends and NULs around the line, which differ from server to
+    /// server.
     ///
     /// ```
     /// let line = daytime::read::Printable::line(b"\nno\xffn\x1b[2J\r\n");
@@ -184,7 +185,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_comes_is_shown_in_printable_ascii(octets: Vec<u8>) {
+        fn any_octets_are_shown_in_printable_ascii(octets: Vec<u8>) {
             let shown = Printable(&octets).to_string();
             prop_assert!(shown.bytes().all(|octet| (b' '..=b'~').contains(&octet)));
         }

@@ -1,4 +1,4 @@
-//! What to answer, decided without sockets: both services ask here, so both say the same.
+//! The current reply, without sockets. Both services use this module, so both send the same reply.
 
 use crate::clock::{Clock, Health, Tick};
 use crate::reply::Reply;
@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The zone that the replies of all workers are written in.
+/// Time zone of the replies, shared by all workers.
 #[derive(Debug)]
 pub(crate) struct SharedZone {
     zone: Mutex<Zone>,
-    /// Grows with each change: cheap to look at for every reply.
+    /// Number of changes, which is cheap to read for every reply.
     changes: AtomicU32,
 }
 
@@ -24,7 +24,7 @@ impl SharedZone {
         *self.lock()
     }
 
-    /// From the next reply on, all workers write in this zone.
+    /// Changes the zone: from the next reply on, all workers use this zone.
     pub(crate) fn change(&self, zone: Zone) {
         *self.lock() = zone;
         self.changes.fetch_add(1, Ordering::Release);
@@ -35,21 +35,21 @@ impl SharedZone {
     }
 }
 
-/// Gives the reply of the moment, formed again only when the syntax's finest digit changes.
+/// Provides the current reply. It forms a new reply only when the syntax's finest digit changes.
 #[derive(Clone, Debug)]
 pub(crate) struct Responder {
     clock: Clock,
     syntax: Syntax,
     zone: Zone,
     shared_zone: Arc<SharedZone>,
-    /// How many changes of the shared zone this one knows.
+    /// Number of changes of the shared zone that this responder knows.
     changes: u32,
     require_sync: bool,
     resolution: Duration,
     last: Option<LastReply>,
 }
 
-/// The last reply, when it was formed, and its tick from the moment on at which it was asked for last.
+/// Last reply, the time it was formed, and the rest of its tick.
 #[derive(Clone, Debug)]
 struct LastReply {
     formed: Instant,
@@ -64,15 +64,15 @@ impl Responder {
         Self { clock, syntax, zone, shared_zone, changes, require_sync, resolution, last }
     }
 
-    /// The zone, which this responder and its clones share.
+    /// Returns the zone that this responder shares with its clones.
     pub(crate) fn zone(&self) -> Arc<SharedZone> {
         Arc::clone(&self.shared_zone)
     }
 
-    /// The reply now. `None` where there is no time to tell: the clock shows a year that the syntax cannot
-    /// hold, or has to be synchronised and is not.
+    /// Returns the current reply. Returns `None` without a valid time: the year does not fit the
+    /// syntax, or the clock must be synchronised and is not.
     ///
-    /// `round` is a moment a little earlier, so that no second clock has to be read.
+    /// `round` is a slightly earlier moment, so that the monotonic clock need not be read again.
     pub(crate) fn reply(&mut self, round: Instant) -> Option<&Reply> {
         let now = self.clock.system_time()?;
         let changes = self.shared_zone.changes.load(Ordering::Acquire);
@@ -87,7 +87,8 @@ impl Responder {
                 last.tick.advance(now);
             }
             _ => {
-                // Before the clock was read: too old is no harm.
+                // Use `round`, a moment before the clock was read: a reply that counts as older
+                // than it is does no harm.
                 let tick = Tick::of(now, self.resolution);
                 let last = |reply| LastReply { formed: round, tick, reply };
                 self.last = self.form().map(last);
@@ -96,7 +97,8 @@ impl Responder {
         self.last.as_ref().map(|last| &last.reply)
     }
 
-    /// Forms the reply now, whatever the last one was. `None` as in [`reply`](Self::reply).
+    /// Forms a new reply, whatever the last one was. Returns `None` in the same cases as
+    /// [`reply`](Self::reply).
     pub(crate) fn form(&self) -> Option<Reply> {
         let reading = self.clock.read()?;
         if self.require_sync && reading.health != Health::Synchronised {
@@ -118,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reply_lives_until_its_finest_digit_changes() {
+    fn a_reply_is_reused_until_its_finest_digit_changes() {
         let (second, millisecond) = (Duration::from_secs(1), Duration::from_millis(1));
         assert!(same("2026-11-22T13:00:00.1Z", "2026-11-22T13:00:00.9Z", second));
         assert!(!same("2026-11-22T13:00:00.9Z", "2026-11-22T13:00:01Z", second));
@@ -155,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn all_clones_write_their_next_reply_in_a_new_zone_though_one_was_formed_for_the_second() {
+    fn a_new_zone_holds_for_the_next_reply_of_all_clones_within_the_same_second() {
         let reading = Reading::at("1982-02-02T15:59:01Z".parse().expect("instant"));
         let mut one = Responder::new(Clock::Fixed(reading), Syntax::Smtp, Zone::UTC, false);
         let mut other = one.clone();
@@ -172,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn where_synchronisation_is_required_an_unsynchronised_clock_tells_nothing() {
+    fn with_require_sync_an_unsynchronised_clock_gives_no_reply() {
         let good = Reading::at("1982-02-02T15:59:01Z".parse().expect("instant"));
         for (health, has_reply) in [
             (Health::Synchronised, true),
