@@ -1,16 +1,15 @@
-//! The Daytime protocol ([RFC 867](https://www.rfc-editor.org/rfc/rfc867)) as a suite: a stream
-//! service and a datagram service fed by one formatter, a client for both, and a comparison of the two
-//! on real sockets.
+//! The Daytime protocol ([RFC 867](https://www.rfc-editor.org/rfc/rfc867)) as a suite: TCP and UDP
+//! services, a client for both, and a laboratory of experiments on both.
 //!
-//! Daytime is the smallest protocol there is: ask, and the server answers with the date and time as a
-//! line of ASCII. Over TCP the connection itself is the question, and the end of the stream is the end
-//! of the answer. Over UDP an empty datagram asks and one datagram answers.
+//! Daytime is the smallest protocol there is: a client asks, and the server answers with the date
+//! and time as a line of ASCII. Over TCP, the connection itself is the question, and the end of the
+//! stream is the end of the reply. Over UDP, an empty datagram asks and one datagram answers.
 //!
 #![cfg_attr(all(feature = "client", feature = "server"), doc = "```")]
 #![cfg_attr(not(all(feature = "client", feature = "server")), doc = "```ignore")]
 //! use daytime::{Config, Options, Server, Transport, ask};
 //!
-//! let anywhere = "127.0.0.1:0".parse()?; // port 0: any free one
+//! let anywhere = "127.0.0.1:0".parse()?; // port 0: the kernel chooses a free port
 //! let server = Server::bind(Config::default().address(anywhere))?.spawn()?;
 //!
 //! for transport in Transport::BOTH {
@@ -20,34 +19,36 @@
 //!     assert!(answer.text().ends_with("-UTC"));
 //! }
 //!
-//! server.stop()?; // so does dropping it
+//! server.stop()?; // dropping the server stops it too
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! # Modules
-//! - **What is sent**: [`Reply`] is one line of at most 512 octets. A [`Syntax`] prints it for a
-//!   [`Reading`] of a [`Clock`] in a [`Zone`]; a [pattern](read::Pattern) is a syntax of one's own.
-//! - **Serving** (module `server`): a `Config` says what and where; a `Server` runs in this thread or, as
-//!   `Running`, in one of its own, and stops when that is dropped. `Metrics` count each [`Event`], also for
-//!   Prometheus. `server::Listen` has the socket options, `server::Limits` how much clients may ask,
-//!   `server::Inherited` the sockets that another process has opened; a `server::Confinement` gives up what
-//!   the process does not need.
-//! - **Asking** (module `client`): `ask` a `Target` over a [`Transport`] with `Options`; an `Answer` or an
-//!   `AskError` comes back. A `Client` asks many times.
-//! - **Reading** ([`read`]): [`recognise`] finds out what a reply means. What is [`Recognised`] has a
-//!   [form](read::Form), a [time](read::ReplyTime), and [flags](read::Flags) for all that is uncertain;
-//!   [`validate`](Recognised::validate) says whether to trust the server, and an [`Offset`] how far the local
-//!   clock is from the server's.
-//! - **Checking** (module `check`): whether a server keeps RFC 867 and is a safe neighbour.
-//! - **Loading** (module `bench`): how much a server does, and how long each exchange takes.
-//! - **Comparing** (module `compare`): the same question over both transports, side by side.
-//! - **Experimenting** (module `lab`): runs each experiment of the laboratory from code.
+//! - **Replies**: [`Reply`] is one line of at most 512 octets. A [`Syntax`] prints it for a
+//!   [`Reading`] of a [`Clock`] in a [`Zone`]. A [pattern](read::Pattern) is a custom syntax.
+//! - **Serving** (module `server`): a `Config` holds addresses and options. A `Server` runs in the
+//!   calling thread, or as `Running` in a thread of its own. Dropping a `Running` stops the server.
+//!   `Metrics` count each [`Event`], also for Prometheus. `server::Listen` holds the socket
+//!   options, `server::Limits` the abuse limits, and `server::Inherited` a socket that another
+//!   process has opened. A `server::Confinement` gives up rights that the process does not need.
+//! - **Asking** (module `client`): `ask` a `Target` over a [`Transport`] with `Options`, and get an
+//!   `Answer` or an `AskError`. A `Client` asks many times.
+//! - **Reading** ([`read`]): [`recognise`] reads a reply. A [`Recognised`] reply has a
+//!   [form](read::Form), a [time](read::ReplyTime), and [flags](read::Flags) for everything
+//!   uncertain. [`validate`](Recognised::validate) decides whether to trust the server. An
+//!   [`Offset`] is the difference between the local clock and the server's.
+//! - **Checking** (module `check`): checks whether a server keeps RFC 867 and whether it can be
+//!   abused.
+//! - **Loading** (module `bench`): measures how many exchanges a server can do, and how long each
+//!   takes.
+//! - **Comparing** (module `compare`): asks the same question over both transports, side by side.
+//! - **Experimenting** (module `lab`): runs the experiments of the laboratory from code.
 //!
-//! `docs/library.md` in the repository says which feature to choose, how to use tokio, how to test, and what to do about errors.
-//! `examples/` has a small program for each role.
+//! `docs/library.md` in the repository explains which feature to choose, how to use tokio, how to
+//! test, and how to handle errors. `examples/` has a small program for each role.
 //!
-//! Nothing here prints, exits, or panics on what a stranger sends. Octets from the network stay as they
-//! came; [`Printable`](read::Printable) makes them safe to show.
+//! The library never prints, never exits, and never panics on input from the network. Octets from
+//! the network stay unchanged, and [`Printable`](read::Printable) makes them safe to show.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
@@ -56,19 +57,19 @@
         dead_code,
         unreachable_pub,
         unused_imports,
-        reason = "a part of the suite leaves out what only the other parts use"
+        reason = "some items are used only by other features"
     )
 )]
 
 #[macro_use]
 mod macros;
 
-/// Compiles what the README shows.
+/// Compiles the examples of the README.
 #[cfg(all(doctest, feature = "cli", feature = "lab"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-/// Compiles what the page for library users shows.
+/// Compiles the examples of the page for library users.
 #[cfg(all(doctest, feature = "client", feature = "server", feature = "lab"))]
 #[doc = include_str!("../docs/library.md")]
 struct LibraryPage;
@@ -107,14 +108,18 @@ mod sys;
 #[cfg(any(feature = "client", feature = "server"))]
 mod tcp;
 #[cfg(any(feature = "cli", feature = "lab"))]
-#[cfg_attr(not(feature = "lab"), allow(dead_code, unreachable_pub, reason = "labs have traces"))]
+#[cfg_attr(
+    not(feature = "lab"),
+    allow(dead_code, unreachable_pub, reason = "only labs use traces")
+)]
 mod trace;
 mod transport;
 mod udp;
 #[cfg(any(feature = "cli", feature = "lab"))]
 mod wire;
 
-/// Replies: written in a syntax, recognised, and what they say about the local clock. No socket is opened here.
+/// Replies: prints them in a syntax, recognises them, and computes the offset of the local clock.
+/// Opens no socket.
 ///
 /// ```
 /// use daytime::read::{Flag, ReplyTime, recognise};

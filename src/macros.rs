@@ -1,6 +1,7 @@
-//! Declarations that repeat.
+//! Macros for repeated declarations.
 
-/// Declares a struct of options. It is `#[non_exhaustive]`, and each field has a setter of the same name.
+/// Declares a struct of options. It is `#[non_exhaustive]`, and each field has a setter of the same
+/// name.
 macro_rules! options {
     (
         $(#[$about:meta])*
@@ -27,7 +28,8 @@ macro_rules! options {
     };
 }
 
-/// An enum whose variants have fixed names: `Display` writes them, `FromStr` reads them.
+/// Declares an enum whose variants have fixed names. `Display` writes the names, and `FromStr`
+/// reads them.
 macro_rules! named {
     ($(#[$about:meta])* $vis:vis enum $type:ident {
         $($(#[$each:meta])* $variant:ident = $name:expr,)+
@@ -37,10 +39,10 @@ macro_rules! named {
         $vis enum $type { $($(#[$each])* $variant,)+ }
 
         impl $type {
-            /// Each of them.
+            /// All variants, in the order of their declaration.
             $vis const ALL: &'static [Self] = &[$(Self::$variant,)+];
 
-            /// Its name, which is fixed: scripts may rely on it.
+            /// Returns the name of the variant. Names are fixed, so scripts may rely on them.
             #[must_use]
             $vis const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name,)+ }
@@ -64,7 +66,7 @@ macro_rules! named {
     };
 }
 
-/// A text that is no name of the type it was read as.
+/// Error: the text is not a name of the type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
-#[error("no such name")]
+#[error("unknown name")]
 pub struct UnknownName;

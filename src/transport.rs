@@ -1,12 +1,12 @@
-//! The two transports RFC 867 defines the service on, and their port.
+//! The two transports of RFC 867, and their port.
 
 use std::net::IpAddr;
 
-/// The port RFC 867 gives to the service, on both transports.
+/// Port that RFC 867 assigns to the service, on both transports.
 pub const PORT: u16 = 13;
 
 named! {
-    /// A transport protocol.
+    /// Transport protocol.
     ///
     /// ```
     /// use daytime::Transport;
@@ -14,33 +14,34 @@ named! {
     /// assert_eq!("sctp".parse::<Transport>(), Err(daytime::UnknownName));
     /// ```
     pub enum Transport {
-        /// A stream (RFC 793); RFC 867, "TCP Based Daytime Service".
+        /// TCP, a stream (RFC 793); RFC 867, "TCP Based Daytime Service".
         Tcp = "tcp",
-        /// Datagrams (RFC 768); RFC 867, "UDP Based Daytime Service".
+        /// UDP, datagrams (RFC 768); RFC 867, "UDP Based Daytime Service".
         Udp = "udp",
     }
 }
 
 impl Transport {
-    /// Both, in the RFC's order.
+    /// Both transports, in the order of RFC 867.
     pub const BOTH: [Self; 2] = [Self::Tcp, Self::Udp];
 }
 
 named! {
-    /// A version of the Internet Protocol.
+    /// Version of the Internet Protocol.
     pub enum IpVersion {
-        /// RFC 791.
+        /// IPv4 (RFC 791).
         V4 = "ipv4",
-        /// RFC 8200.
+        /// IPv6 (RFC 8200).
         V6 = "ipv6",
     }
 }
 
 impl IpVersion {
-    /// Both.
+    /// Both versions.
     pub const BOTH: [Self; 2] = [Self::V4, Self::V6];
 
-    /// The one that packets to this address have: an IPv4 address in IPv6's form is reached over IPv4.
+    /// Returns the version of the packets to this address. An IPv4-mapped IPv6 address is reached
+    /// over IPv4.
     ///
     /// ```
     /// use daytime::IpVersion;
