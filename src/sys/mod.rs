@@ -1,9 +1,10 @@
-//! What operating systems do differently: the only place that names one.
+//! Operating systems: the only module that names one.
 //!
-//! `linux` and `portable` have the same functions; the rest of the crate cannot tell which it
-//! uses. `portable` needs nothing but POSIX, and says "unknown" where POSIX has no answer. Build
-//! with `--cfg daytime_portable` to use it on Linux. Without the features `client` and `server` there is
-//! `no_sockets`, which makes no system call and so builds for every target.
+//! `linux` and `portable` have the same functions, so the rest of the crate does not depend on
+//! which one it uses. `portable` needs only POSIX, and returns "unknown" for what POSIX cannot
+//! answer. Build with `--cfg daytime_portable` to use it on Linux. Without the features `client`
+//! and `server`, `no_sockets` replaces both. It makes no system call, and so builds for every
+//! target.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -37,11 +38,12 @@ mod no_sockets;
 #[cfg(not(any(feature = "client", feature = "server")))]
 pub(crate) use no_sockets::*;
 
-/// Whether this is the system that predictions of the laboratory were measured on.
+/// Whether this is Linux, on which the predictions of the laboratory were measured.
 #[cfg(feature = "lab")]
 pub(crate) const IS_LINUX: bool = cfg!(target_os = "linux");
 
-/// The system and its release: `Linux 6.18.5` (uname(2)); `None` if it does not tell.
+/// Returns the name and release of the system, such as `Linux 6.18.5` (uname(2)); `None` if the
+/// call fails.
 #[cfg(all(feature = "lab", any(feature = "client", feature = "server")))]
 pub(crate) fn release() -> Option<String> {
     let name = nix::sys::utsname::uname().ok()?;
@@ -49,73 +51,75 @@ pub(crate) fn release() -> Option<String> {
     Some(words.join(" "))
 }
 
-/// Maximum number of datagrams that are sent or received with one call.
+/// Maximum number of datagrams per send or receive call.
 pub(crate) const MAX_BATCH_DATAGRAMS: usize = 64;
 
-/// Maximum octets that a client keeps of a datagram. An odd number of cache lines, so that their
-/// beginnings do not all fall into the same few sets of the cache.
+/// Maximum octets that a client keeps of a datagram. The size is an odd number of cache lines, so
+/// that the starts of the buffers spread over the sets of the cache.
 const CLIENT_DATAGRAM_OCTETS: usize = 33 * 64;
 
-/// What the kernel says about its clock, as `adjtimex(2)` returns it.
+/// State of the kernel's clock, as `adjtimex(2)` returns it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct KernelClock {
-    /// Seconds since 1970-01-01 00:00:00 UTC; an inserted leap second repeats the one before it.
+    /// Seconds since 1970-01-01 00:00:00 UTC. An inserted leap second repeats the previous second.
     pub seconds: i64,
-    /// Nanoseconds of that second.
+    /// Nanoseconds within the second.
     pub nanoseconds: u32,
-    /// The leap second that is announced or under way.
+    /// Leap second that is announced or in progress.
     pub leap: KernelLeap,
-    /// A program synchronises the clock (`STA_UNSYNC` is clear).
+    /// Whether a program synchronises the clock (`STA_UNSYNC` is clear).
     pub synchronised: bool,
-    /// Upper bound of the error, in microseconds.
+    /// Upper bound of the clock's error, in microseconds.
     pub max_error_us: u64,
 }
 
-/// The kernel's leap second state.
+/// Leap second state of the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(any(not(target_os = "linux"), daytime_portable), expect(dead_code))]
 pub(crate) enum KernelLeap {
-    /// None announced.
+    /// No leap second is announced.
     None,
-    /// A second 60 comes at the end of the UTC day (`STA_INS`).
+    /// A second 60 follows at the end of the UTC day (`STA_INS`).
     Insert,
-    /// Second 59 is left out at the end of the UTC day (`STA_DEL`).
+    /// Second 59 is skipped at the end of the UTC day (`STA_DEL`).
     Delete,
-    /// Second 60 is now (`TIME_OOP`).
+    /// Second 60 is in progress (`TIME_OOP`).
     Now,
 }
 
-/// The address of this host that a datagram was sent to, kept to answer from it.
+/// Local address to which a datagram was sent. The reply leaves from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Destination {
-    /// The address in the datagram's header, or for a broadcast the interface's own.
+    /// Address in the datagram's header. For a broadcast, the address of the receiving interface.
     pub address: IpAddr,
-    /// The interface it came in on; needed to answer from a link-local address.
+    /// Number of the receiving interface, which a reply from a link-local address needs.
     pub interface: u32,
 }
 
-/// Maximum octets of a datagram's content that a server keeps: those of the longest reply of this suite
-/// (`Reply::MAX_OCTETS`). The kernel throws the rest away.
+/// Maximum octets of a datagram's content that a server keeps: the length of the longest reply of
+/// this suite (`Reply::MAX_OCTETS`). The kernel discards the rest.
 pub(crate) const MAX_CONTENT_OCTETS: usize = 512;
 
-/// The number of the loopback interface, which Linux gives to it in each network namespace
-/// (`LOOPBACK_IFINDEX`, include/net/flow.h). Other systems name no interface in a [`Destination`] here.
+/// Number of the loopback interface. Linux assigns it in each network namespace
+/// (`LOOPBACK_IFINDEX`, include/net/flow.h). On other systems, this crate reports no interface in a
+/// [`Destination`].
 pub(crate) const LOOPBACK_INTERFACE: u32 = 1;
 
-/// One datagram. Its content stays in the batch.
+/// Received datagram. Its content stays in the batch.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Received {
-    /// Who sent it.
+    /// Address of the sender.
     pub peer: SocketAddr,
-    /// How many octets it holds, also where the batch keeps fewer.
+    /// Octets of the whole datagram, even if the batch keeps fewer.
     pub octets: usize,
-    /// It was sent to a broadcast or multicast address, as far as the system can tell.
+    /// Whether the datagram was sent to a broadcast or multicast address, if the system reports it.
     pub sent_to_many: bool,
-    /// Where it was sent to, if the socket was told to say so and the system can.
+    /// Local address to which the datagram was sent, if the socket requested it and the system
+    /// reports it.
     pub destination: Option<Destination>,
 }
 
-/// IP packets and octets this network namespace has sent since it began, IP headers included.
+/// IP packets and octets that this network namespace has sent since it began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Traffic {
     /// Packets sent.
@@ -124,18 +128,19 @@ pub(crate) struct Traffic {
     pub octets: u64,
 }
 
-/// One end of a TCP connection that has ended but is remembered (RFC 793, "TIME-WAIT").
+/// One end of a TCP connection in TIME-WAIT: it has ended, but this host still remembers it (RFC
+/// 793).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TimeWait {
-    /// The address of the side that remembers.
+    /// Address of the side that remembers the connection.
     pub local: SocketAddr,
-    /// The address of the other side.
+    /// Address of the other side.
     pub remote: SocketAddr,
-    /// How long it is remembered from now on.
+    /// Remaining time in TIME-WAIT.
     pub left: Duration,
 }
 
-/// A network interface.
+/// Network interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(any(not(target_os = "linux"), daytime_portable), allow(dead_code))]
 pub(crate) struct Interface {
@@ -144,41 +149,41 @@ pub(crate) struct Interface {
     pub is_up: bool,
 }
 
-/// An IP packet of which a socket got a copy.
+/// Data about an IP packet that a packet socket received.
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(any(not(target_os = "linux"), daytime_portable), allow(dead_code))]
 pub(crate) struct SeenPacket {
-    /// How many there are of it, from the IP header on.
+    /// Octets of the packet, from the IP header on.
     pub octets: usize,
-    /// When, since 1970, as the kernel had it.
+    /// Time at which the kernel saw the packet, since 1970.
     pub at: Duration,
-    /// The number of the interface.
+    /// Number of the interface.
     pub interface: u32,
-    /// The kernel has not left it to the network card.
+    /// Whether the kernel has computed the checksum, and not left it to the network card.
     pub has_checksum: bool,
 }
 
-/// A user of this machine.
+/// User of this host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Account {
-    /// The user's number.
+    /// Number of the user.
     pub id: u32,
-    /// The primary group; `None` if the number has no entry in the database of users.
+    /// Number of the primary group; `None` if the user has no entry in the user database.
     pub group: Option<u32>,
 }
 
-/// Who a process is (credentials(7)).
+/// Users and groups of a process (credentials(7)).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Credentials {
-    /// Real, effective and saved user.
+    /// Real, effective and saved user number.
     pub users: [u32; 3],
-    /// Real, effective and saved group.
+    /// Real, effective and saved group number.
     pub groups: [u32; 3],
-    /// Supplementary groups.
+    /// Numbers of the supplementary groups.
     pub supplementary: Vec<u32>,
 }
 
-/// Whether a confined process may ask where symbolic links lead (readlink(2)).
+/// Whether a confined process may read symbolic links (readlink(2)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Links {
     Hidden,
@@ -203,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_of_empty_datagrams_arrives_and_one_of_answers_is_taken() {
+    fn a_batch_of_empty_datagrams_arrives_and_a_batch_of_replies_is_received() {
         let (client, server) = pair();
         let mut batch = ClientBatch::new();
         assert_eq!(batch.send_empty(&client, 3).expect("sent"), 3);
@@ -213,14 +218,14 @@ mod tests {
         }
         let mut taken = Vec::new();
         let mut take = |octets: &[u8]| taken.push(octets.to_vec());
-        // On loopback they are there when send has returned.
+        // On loopback, datagrams have arrived when `send` returns.
         assert_eq!(batch.receive(&client, 2, &mut take).expect("received"), 2);
         assert_eq!(batch.receive(&client, 2, &mut take).expect("received"), 1);
         assert_eq!(taken, [&b"first\n"[..], b"second\n", b"third\n"]);
     }
 
     #[test]
-    fn no_batch_is_larger_than_the_most() {
+    fn a_batch_has_at_most_64_datagrams() {
         let (client, server) = pair();
         let mut batch = ClientBatch::new();
         assert_eq!(
@@ -234,11 +239,11 @@ mod tests {
     }
 
     #[test]
-    fn where_nothing_is_a_batch_says_so_and_a_long_datagram_is_cut() {
+    fn an_empty_queue_gives_would_block_and_a_long_datagram_is_truncated() {
         let (client, server) = pair();
         let mut batch = ClientBatch::new();
         client.set_nonblocking(true).expect("set");
-        let nothing = batch.receive(&client, 1, |_| {}).expect_err("nothing is there");
+        let nothing = batch.receive(&client, 1, |_| {}).expect_err("an empty queue");
         assert_eq!(nothing.kind(), std::io::ErrorKind::WouldBlock);
         server.send(&[b'x'; CLIENT_DATAGRAM_OCTETS + 1]).expect("sent");
         let mut octets = 0;
@@ -247,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn an_alarm_ends_a_wait_not_much_before_its_time_and_again() {
+    fn an_alarm_ends_a_wait_at_its_time_and_can_be_set_again() {
         let mut poll = mio::Poll::new().expect("a poll");
         let mut events = mio::Events::with_capacity(1);
         let alarm = Alarm::new(poll.registry(), mio::Token(7)).expect("a timer");
@@ -261,7 +266,7 @@ mod tests {
 
     #[cfg(feature = "lab")]
     #[test]
-    fn the_system_tells_its_name_and_release() {
+    fn the_release_holds_a_name_and_a_number() {
         let release = release().expect("a release");
         let (name, number) = release.split_once(' ').expect("two words");
         assert_eq!(name == "Linux", IS_LINUX);
@@ -269,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn where_the_system_tells_there_are_ports_for_clients() {
+    fn a_reported_range_of_ephemeral_ports_is_large() {
         assert!(ephemeral_ports().is_none_or(|ports| ports > 1000));
     }
 }

@@ -1,18 +1,18 @@
-//! No system at all: values only, for every target that Rust compiles for.
+//! Replacement without system calls, for every target of Rust. It has values only.
 
 use super::KernelClock;
 use std::io;
 
-/// No queue is read here.
+/// Whether the system reports its queues. This build makes no system call.
 #[cfg(feature = "lab")]
 pub(crate) const REPORTS_QUEUES: bool = false;
 
-/// Fails: this build asks no kernel.
+/// Always fails, because this build makes no system call.
 pub(crate) fn kernel_clock() -> io::Result<KernelClock> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Nothing: this build does not ask the system for its name.
+/// Returns `None`, because this build makes no system call.
 #[cfg(feature = "lab")]
 pub(crate) fn release() -> Option<String> {
     None

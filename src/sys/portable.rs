@@ -1,6 +1,6 @@
-//! Any POSIX system: what has no portable answer is `None`.
+//! Any POSIX system. Functions without a portable answer return `None` or an error.
 
-/// Declares functions for what POSIX lacks, each with the value that it returns.
+/// Declares functions that POSIX cannot implement, each with the value that it returns.
 macro_rules! stubs {
     ($(fn $name:ident($($arguments:tt)*) -> $type:ty = $value:expr;)+) => {
         $(pub(crate) fn $name($($arguments)*) -> $type {
@@ -35,36 +35,37 @@ use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::os::unix::net;
 use std::time::Duration;
 
-/// The name of the call that waits for readiness; mio picks it.
+/// Name of the call that waits for readiness. mio chooses the real call.
 pub(crate) const WAIT_CALL: &str = "wait";
-/// The name of the call that adds a socket to those waited for; mio picks it.
+/// Name of the call that adds a socket to the watched ones. mio chooses the real call.
 pub(crate) const WATCH_CALL: &str = "watch";
-/// The calls that [`open`] makes.
+/// System calls that [`open`] makes.
 pub(crate) const OPEN_CALLS: &[&str] = &["socket", "fcntl", "fcntl"];
 
-/// The folder that lists the descriptors of this process, where there is one.
+/// Folder that lists the descriptors of this process, if the system has one.
 pub(crate) const DESCRIPTORS: &str = "/dev/fd";
 
-/// Where POSIX ends, systems differ: some give all clients to the last socket.
+/// Whether the system distributes clients among the sockets on a port. POSIX does not say, and some
+/// systems give all clients to the last socket.
 pub(crate) const SPREADS_CLIENTS: bool = false;
 
-/// There is no portable way to ask for the destination of a datagram.
+/// Whether a datagram reports its destination address. POSIX has no call for this.
 #[cfg(feature = "lab")]
 pub(crate) const TELLS_DESTINATIONS: bool = false;
 
-/// Opens a socket that never blocks and that child processes do not inherit.
+/// Opens a non-blocking socket that child processes do not inherit.
 pub(crate) fn open(domain: Domain, kind: Type) -> io::Result<Socket> {
     let socket = Socket::new(domain, kind, None)?;
     socket.set_nonblocking(true)?;
     Ok(socket)
 }
 
-/// Sends octets that a FIN will follow; here the FIN may need a segment of its own.
+/// Sends octets that a FIN follows. Without `MSG_MORE`, the FIN may need a segment of its own.
 pub(crate) fn send_before_fin(socket: &impl AsFd, octets: &[u8]) -> io::Result<usize> {
     SockRef::from(&socket.as_fd()).send(octets)
 }
 
-/// Why a function has no result here.
+/// Reason why a function has no result on this system.
 const NOT_HERE: &str = "not available on this system";
 
 fn unsupported<T>() -> io::Result<T> {
@@ -76,10 +77,11 @@ stubs! {
     fn kernel_clock() -> io::Result<KernelClock> = unsupported();
     fn set_reuse_port(_: &Socket) -> io::Result<()> = unsupported();
 
-    // Replies leave from the address that the route picks: on a host with several, bind each one, not the wildcard.
+    // Replies leave from the address that the route chooses. On a host with several addresses, bind
+    // each address and not the wildcard.
     fn ask_for_destination(_: &impl AsFd, _: IpAddr) -> io::Result<()> = Ok(());
     fn never_fragment(_: &impl AsFd) -> io::Result<()> = Ok(());
-    // The system's own timeout counts.
+    // The system's default timeout applies.
     fn set_user_timeout(_: &Socket, _: Duration) -> io::Result<()> = Ok(());
 
     fn backlog_limit() -> Option<u32> = None;
@@ -92,9 +94,9 @@ stubs! {
     fn traffic(_: IpAddr) -> Option<Traffic> = None;
     fn user_timeout_ms(_: &Socket) -> Option<u64> = None;
 
-    // It takes unsafe code to ask POSIX.
+    // A portable check would need unsafe code.
     fn ignores_hangup() -> bool = false;
-    // No portable option tells the protocol.
+    // POSIX has no option that reports the protocol.
     fn is_tcp(_: &Socket) -> bool = true;
     fn is_udp(_: &Socket) -> bool = true;
 
@@ -123,22 +125,23 @@ impl ClientBatch {
         Self([0; CLIENT_DATAGRAM_OCTETS])
     }
 
-    /// Sends as many empty datagrams as wanted or as [`MAX_BATCH_DATAGRAMS`], or as go; how many went.
+    /// Sends empty datagrams: `wanted` or [`MAX_BATCH_DATAGRAMS`], whichever is less. Returns the
+    /// number sent, which is lower if the system takes no more.
     #[expect(clippy::unused_self, reason = "the same surface as Linux")]
     pub(crate) fn send_empty(&mut self, socket: &impl AsFd, wanted: usize) -> io::Result<usize> {
         let socket = socket.as_fd();
         for sent in 0..wanted.min(MAX_BATCH_DATAGRAMS) {
             match SockRef::from(&socket).send(&[]) {
                 Err(error) if sent == 0 => return Err(error),
-                Err(_) => return Ok(sent), // the next call tells, if it lasts
+                Err(_) => return Ok(sent), // the next call reports a lasting error
                 Ok(_) => {}
             }
         }
         Ok(wanted.min(MAX_BATCH_DATAGRAMS))
     }
 
-    /// Takes as many datagrams as wanted or as [`MAX_BATCH_DATAGRAMS`], or as are there; how many there were. Only for the
-    /// first it waits, if the socket does.
+    /// Receives up to `wanted` datagrams, at most [`MAX_BATCH_DATAGRAMS`], and returns their
+    /// number. A blocking socket waits for the first datagram only.
     pub(crate) fn receive(
         &mut self,
         socket: &(impl AsRawFd + AsFd),
@@ -157,14 +160,14 @@ impl ClientBatch {
     }
 }
 
-/// Not available: the poll's own timeout, of milliseconds, has to do.
+/// Replacement for a precise timer: the timeout of the poll, in milliseconds, must suffice.
 pub(crate) struct Alarm;
 
 #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "the same surface as Linux")]
 impl Alarm {
     stubs! {
         fn new(_: &Registry, _: Token) -> io::Result<Self> = Ok(Self);
-        // How long the poll itself has to wait.
+        // Returns the timeout that the poll must use.
         fn or_wait(&self, after: Duration) -> Option<Duration> = Some(after);
         fn set(&self, _: Duration) -> io::Result<()> = Ok(());
     }

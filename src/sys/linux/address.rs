@@ -1,5 +1,6 @@
-//! Addresses of datagrams in the form that the kernel has them: `struct sockaddr_in` and `sockaddr_in6` (ip(7),
-//! ipv6(7)), and the control messages `IP_PKTINFO` and `IPV6_PKTINFO` (RFC 3542) in the layout of cmsg(3).
+//! Addresses and control messages of datagrams in the layout of the kernel: `struct sockaddr_in`
+//! and `sockaddr_in6` (ip(7), ipv6(7)), and `IP_PKTINFO` and `IPV6_PKTINFO` (RFC 3542) as in
+//! cmsg(3).
 
 use super::super::{Destination, Received};
 use nix::libc::{
@@ -7,17 +8,18 @@ use nix::libc::{
 };
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
-/// Octets that an address may have, those of `sockaddr_in6`.
+/// Maximum octets of an address: the size of `sockaddr_in6`.
 pub(super) const MAX_ADDRESS_OCTETS: socklen_t = 28;
 const V4_OCTETS: usize = 16;
 
-/// The address of a peer.
+/// Address of a peer, as the kernel stores it.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C, align(8))]
 pub(super) struct Address([u8; MAX_ADDRESS_OCTETS as usize]);
 
 impl Address {
-    /// The address, of which the kernel has written `length` octets.
+    /// Returns the address, of which the kernel has written `length` octets; `None` if it is
+    /// neither IPv4 nor IPv6.
     pub(super) fn read(&self, length: usize) -> Option<SocketAddr> {
         let written = self.0.get(..length)?;
         let family = c_int::from(u16::from_ne_bytes(field(written, 0)?));
@@ -37,9 +39,9 @@ impl Address {
     }
 }
 
-/// `size_t`, on which control messages are aligned.
+/// Size of `size_t`, to which control messages are aligned.
 const SIZE_T: usize = size_of::<usize>();
-/// `struct cmsghdr`: the length with the header, then level and type.
+/// Size of `struct cmsghdr`: the length including the header, then level and type.
 const HEADER: usize = SIZE_T + 8;
 const V4_INFO: usize = 12;
 const V6_INFO: usize = 20;
@@ -48,10 +50,10 @@ const fn aligned(octets: usize) -> usize {
     octets.next_multiple_of(SIZE_T)
 }
 
-/// Octets that control messages may have: an IPv4 datagram on an IPv6 socket comes with both.
+/// Maximum octets of control messages. An IPv4 datagram on an IPv6 socket comes with both messages.
 pub(super) const MAX_CONTROL_OCTETS: usize = aligned(HEADER + V4_INFO) + aligned(HEADER + V6_INFO);
 
-/// Control messages.
+/// Buffer for control messages.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(8))]
 pub(super) struct Control([u8; MAX_CONTROL_OCTETS]);
@@ -63,18 +65,21 @@ impl Default for Control {
 }
 
 impl Control {
-    /// Has an answer leave from an address of this host, and how many octets that takes.
+    /// Makes the control message that sends a reply from an address of this host, and returns its
+    /// length in octets.
     pub(super) fn from(from: Destination) -> (Self, usize) {
         let mut control = Self::default();
         let length = match from.address {
             IpAddr::V4(v4) => {
-                // No interface, so that the route decides; ipi_spec_dst is the source (ip(7)).
+                // Name no interface, so that the route decides. ipi_spec_dst is the source address
+                // (ip(7)).
                 let mut info = [0; V4_INFO];
                 info[4..8].copy_from_slice(&v4.octets());
                 control.put(IPPROTO_IP, IP_PKTINFO, &info)
             }
             IpAddr::V6(v6) => {
-                // Only a link-local address needs its link (RFC 4007); any other is routed.
+                // Only a link-local address needs its interface (RFC 4007). The route decides for
+                // other addresses.
                 let link = if v6.is_unicast_link_local() { from.interface } else { 0 };
                 let mut info = [0; V6_INFO];
                 info[..16].copy_from_slice(&v6.octets());
@@ -94,7 +99,7 @@ impl Control {
         aligned(length)
     }
 
-    /// Notes what the kernel tells, in so many octets, of where a datagram was sent to.
+    /// Reads the destination of a datagram from control messages of `length` octets.
     pub(super) fn read_control(&self, length: usize, received: &mut Received) {
         let mut rest = self.0.get(..length).unwrap_or(&[]);
         while let Some((level, kind, info, after)) = first_message(rest) {
@@ -108,7 +113,7 @@ impl Control {
     }
 }
 
-/// Level, type and content of the first control message, and what follows it.
+/// Returns level, type and content of the first control message, and the octets after it.
 fn first_message(octets: &[u8]) -> Option<(c_int, c_int, &[u8], &[u8])> {
     let length = usize::from_ne_bytes(field(octets, 0)?);
     let level = c_int::from_ne_bytes(field(octets, SIZE_T)?);
@@ -117,15 +122,17 @@ fn first_message(octets: &[u8]) -> Option<(c_int, c_int, &[u8], &[u8])> {
     Some((level, kind, info, octets.get(aligned(length)..).unwrap_or(&[])))
 }
 
-/// `struct in_pktinfo`: the interface, the address of ours that it came to, and that in its header.
+/// Reads `struct in_pktinfo`: the interface, the local address, and the address in the datagram's
+/// header.
 fn read_pktinfo(info: &[u8], received: &mut Received) {
     let v4 = |at| field::<4>(info, at).map(Ipv4Addr::from);
     let (Some(interface), Some(local), Some(header)) = (field(info, 0), v4(4), v4(8)) else {
         return;
     };
-    // The address in the header is this host's own, unless many have it: then the other one is the
-    // interface's (ip(7)). There is no other one where the datagram was there before we asked for it, on
-    // an inherited socket: if many have that address, no answer can leave from it.
+    // The header's address differs from the local address if many hosts have it: then the local
+    // address is the interface's (ip(7)). The local address is missing if the datagram arrived
+    // before the socket requested it, as on an inherited socket. Then a broadcast address in the
+    // header stays, and no reply can leave from it.
     let local = Some(local).filter(|local| !local.is_unspecified());
     received.sent_to_many |= local.is_some_and(|local| local != header);
     received.destination = Some(Destination {
@@ -134,8 +141,8 @@ fn read_pktinfo(info: &[u8], received: &mut Received) {
     });
 }
 
-/// `struct in6_pktinfo`: the address in the header and the interface. Of an IPv4 datagram there are both; the
-/// IPv4 one knows more.
+/// Reads `struct in6_pktinfo`: the address in the header, and the interface. An IPv4 datagram has
+/// both messages, and the IPv4 one is more precise.
 fn read_pktinfo6(info: &[u8], received: &mut Received) {
     let (Some(address), Some(interface)) = (field::<16>(info, 0), field(info, 16)) else { return };
     let address = Ipv6Addr::from(address);
@@ -147,7 +154,7 @@ fn read_pktinfo6(info: &[u8], received: &mut Received) {
     }
 }
 
-/// The `OCTETS` octets from `at` on.
+/// Returns `OCTETS` octets from the offset `at` on.
 fn field<const OCTETS: usize>(octets: &[u8], at: usize) -> Option<[u8; OCTETS]> {
     octets.get(at..)?.first_chunk().copied()
 }

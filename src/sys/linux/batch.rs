@@ -1,8 +1,9 @@
-//! Datagrams, many with one system call: `recvmmsg(2)` and `sendmmsg(2)`.
+//! Many datagrams per system call: `recvmmsg(2)` and `sendmmsg(2)`.
 //!
 //! Why this file has `unsafe` code: `docs/decisions/building.md`, "Where unsafe code is". The code
-//! rests on one invariant: the headers' pointers lead into vectors of the same batch, which
-//! never grow and live as long, and whose elements are [`Cell`]s, which may change behind a pointer.
+//! rests on one invariant. The pointers of the headers lead into vectors of the same batch. These
+//! vectors never grow, and live as long as the headers. Their elements are [`Cell`]s, so the kernel
+//! may change them through a pointer.
 #![expect(unsafe_code, reason = "nix's recvmmsg(2) cannot be called again with control messages")]
 
 use super::super::{Destination, MAX_BATCH_DATAGRAMS, MAX_CONTENT_OCTETS, Received};
@@ -20,31 +21,31 @@ use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, RawFd};
 use std::ptr;
 
-/// Datagrams as they were received, and the answers to some of them. All is set up once: a batch costs
-/// its two system calls and no memory.
+/// Received datagrams, and the replies to some of them. All memory is allocated once, so a batch
+/// costs only its two system calls.
 #[derive(Debug)]
 pub(crate) struct Batch {
-    /// Where each datagram comes from, and where its answer goes.
+    /// Source address of each datagram, which is also the address of its reply.
     peers: Vec<Cell<Address>>,
-    /// The control messages that say where it was sent to.
+    /// Control messages that hold the destination of each datagram.
     destinations: Vec<Cell<Control>>,
-    /// Where its answer leaves from.
+    /// Control messages that hold the source address of each reply.
     sources: Vec<Cell<Control>>,
-    /// The beginning of each datagram's content.
+    /// Beginning of each datagram's content.
     contents: Vec<Cell<[u8; MAX_CONTENT_OCTETS]>>,
-    /// Where the kernel puts each content.
+    /// Location at which the kernel stores each content.
     content_places: Vec<Cell<iovec>>,
-    /// The octets of the reply, the same for all.
+    /// Octets of the reply, the same for all datagrams.
     reply: Vec<Cell<iovec>>,
     incoming: Vec<mmsghdr>,
     outgoing: Vec<mmsghdr>,
-    /// How many `incoming` holds.
+    /// Number of datagrams in `incoming`.
     received: usize,
-    /// Which of them each of `outgoing` answers.
+    /// Number of the datagram that each header in `outgoing` answers.
     answered: Vec<usize>,
 }
 
-// SAFETY: the pointers lead into memory that is this batch's alone and goes with it.
+// SAFETY: the pointers lead into memory that only this batch owns, and that moves with it.
 unsafe impl Send for Batch {}
 
 impl Batch {
@@ -59,7 +60,7 @@ impl Batch {
             reply: vec![Cell::new(nowhere)],
             incoming: iter::repeat_with(empty_header).take(MAX_BATCH_DATAGRAMS).collect(),
             outgoing: iter::repeat_with(empty_header).take(MAX_BATCH_DATAGRAMS).collect(),
-            received: MAX_BATCH_DATAGRAMS, // so that the first `receive` gives all of them their lengths
+            received: MAX_BATCH_DATAGRAMS, // the first `receive` resets the lengths of all headers
             answered: Vec::with_capacity(MAX_BATCH_DATAGRAMS),
         };
         for (index, mmsghdr { msg_hdr, .. }) in batch.incoming.iter_mut().enumerate() {
@@ -78,12 +79,13 @@ impl Batch {
         batch
     }
 
-    /// Takes datagrams that wait, `most` of them and [`MAX_BATCH_DATAGRAMS`] in any case, and keeps the first
-    /// [`MAX_CONTENT_OCTETS`] octets of each. If it is fewer, no more were waiting, or an error has come meanwhile, which is an event of its
-    /// own. `WouldBlock` when none waits.
+    /// Receives up to `most` waiting datagrams, at most [`MAX_BATCH_DATAGRAMS`], and keeps the
+    /// first [`MAX_CONTENT_OCTETS`] octets of each. Returns their number. Fewer than requested
+    /// means that no more were waiting, or that an error came, which causes an event of its own.
+    /// Returns `WouldBlock` if none waits.
     ///
-    /// To ask for one costs less, where there are no more: `recvfrom(2)`. It does not tell where that was
-    /// sent to.
+    /// A request for one datagram uses `recvfrom(2)`, which is cheaper. It does not report the
+    /// destination.
     pub(crate) fn receive(&mut self, socket: &impl AsRawFd, most: usize) -> io::Result<usize> {
         for mmsghdr { msg_hdr, .. } in &mut self.incoming[..self.received] {
             msg_hdr.msg_namelen = address::MAX_ADDRESS_OCTETS;
@@ -91,7 +93,7 @@ impl Batch {
         }
         self.received = 0;
         self.answered.clear();
-        // The length is the datagram's own, not what was taken of it.
+        // With MSG_TRUNC the kernel returns the length of the whole datagram.
         let (socket, flags) = (socket.as_raw_fd(), MSG_DONTWAIT | MSG_TRUNC);
         let headers = &mut self.incoming[..most.min(MAX_BATCH_DATAGRAMS)];
         if let [header] = headers {
@@ -114,7 +116,7 @@ impl Batch {
         Ok(self.received)
     }
 
-    /// A datagram of the last `receive`, by its number from 0; `None` if it has no source.
+    /// Returns a datagram of the last `receive`, by its number from 0; `None` if it has no source.
     pub(crate) fn datagram(&self, number: usize) -> Option<Received> {
         let mmsghdr { msg_hdr, msg_len } = &self.incoming[..self.received][number];
         let peer = self.peers[number].get().read(msg_hdr.msg_namelen as usize)?;
@@ -128,20 +130,22 @@ impl Batch {
         Some(received)
     }
 
-    /// How many octets a datagram of the last `receive` has, by its number from 0.
+    /// Returns the octets of a datagram of the last `receive`, by its number from 0.
     pub(crate) fn octets(&self, number: usize) -> usize {
         self.incoming[..self.received][number].msg_len as usize
     }
 
-    /// Calls `read` with the content of a datagram of the last `receive`: [`MAX_CONTENT_OCTETS`] octets at most.
+    /// Calls `read` with the content of a datagram of the last `receive`, at most
+    /// [`MAX_CONTENT_OCTETS`] octets.
     pub(crate) fn with_content<T>(&self, number: usize, read: impl FnOnce(&[u8]) -> T) -> T {
         match self.octets(number) {
-            0 => read(&[]), // the usual question costs no copy
+            0 => read(&[]), // an empty question, the usual one, costs no copy
             length => read(&self.contents[number].get()[..length.min(MAX_CONTENT_OCTETS)]),
         }
     }
 
-    /// Queues a reply to a datagram of the last `receive`, from an address of this host if one is given.
+    /// Queues a reply to a datagram of the last `receive`. The reply leaves from the address
+    /// `from`, if it is given.
     pub(crate) fn queue_reply(&mut self, number: usize, from: Option<Destination>) {
         let to = &self.incoming[..self.received][number].msg_hdr;
         let header = &mut self.outgoing[self.answered.len()].msg_hdr;
@@ -156,8 +160,9 @@ impl Batch {
         self.answered.push(number);
     }
 
-    /// Sends every reply that was queued, with these octets. `lost` gets the peer and the error of one
-    /// that cannot leave, and costs the others nothing: `sendmmsg(2)` stops before it, and then fails with it.
+    /// Sends all queued replies, with these octets. Calls `lost` with the peer and the error of a
+    /// reply that cannot be sent, and continues with the others. `sendmmsg(2)` stops before such a
+    /// reply, and the next call fails with its error.
     pub(crate) fn send_replies(
         &mut self,
         socket: &impl AsRawFd,
@@ -184,9 +189,10 @@ impl Batch {
     }
 }
 
-/// Sends the first of these at least, and how many, or fails with the first.
+/// Sends at least the first of these replies and returns the number sent, or fails with the error
+/// of the first.
 ///
-/// Their pointers have to be valid.
+/// The pointers in `answers` must be valid.
 fn send_some(socket: RawFd, answers: &mut [mmsghdr]) -> io::Result<usize> {
     if let [mmsghdr { msg_hdr: answer, .. }] = answers
         && answer.msg_control.is_null()
@@ -205,13 +211,14 @@ fn send_some(socket: RawFd, answers: &mut [mmsghdr]) -> io::Result<usize> {
     Ok(Errno::result(sent)?.unsigned_abs() as usize)
 }
 
-/// As the calls have it; there are [`MAX_BATCH_DATAGRAMS`] at most.
+/// Converts the number of headers, at most [`MAX_BATCH_DATAGRAMS`], to the type of the calls.
 fn number(headers: &[mmsghdr]) -> c_uint {
     c_uint::try_from(headers.len()).unwrap_or(0)
 }
 
 fn empty_header() -> mmsghdr {
-    // SAFETY: it is plain numbers and pointers, which may be null; a literal cannot name musl's padding.
+    // SAFETY: the struct holds only numbers and pointers, and pointers may be null. A struct
+    // literal cannot name musl's padding.
     unsafe { mem::zeroed() }
 }
 
@@ -228,7 +235,7 @@ mod tests {
         socket
     }
 
-    /// Sockets that have asked; loopback delivers at once.
+    /// Sockets that have each sent one question. Loopback delivers at once.
     fn clients(server: &UdpSocket, number: usize) -> Vec<UdpSocket> {
         let clients: Vec<_> = (0..number).map(|_| loopback()).collect();
         for client in &clients {
@@ -245,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_cannot_leave_is_told_and_costs_the_others_of_its_batch_nothing() {
+    fn a_reply_that_cannot_be_sent_is_reported_and_the_others_are_sent() {
         let server = loopback();
         let clients = clients(&server, 4);
         let mut batch = Batch::new();
@@ -269,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn one_is_taken_at_a_time_if_no_more_are_asked_for_and_64_at_most_if_they_are() {
+    fn a_receive_returns_one_datagram_on_request_and_64_at_most() {
         let server = loopback();
         let _clients = clients(&server, MAX_BATCH_DATAGRAMS + 2);
         let mut batch = Batch::new();
@@ -284,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_that_had_an_ipv6_datagram_tells_all_of_an_ipv4_one_later() {
+    fn a_slot_that_held_an_ipv6_datagram_reports_the_destination_of_an_ipv4_one() {
         let Ok(server) = UdpSocket::bind("[::]:0") else { return }; // no IPv6 here
         ask_for_destination(&server, server.local_addr().expect("bound").ip()).expect("asked");
         let port = server.local_addr().expect("bound").port();

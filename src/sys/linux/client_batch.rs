@@ -1,5 +1,5 @@
-//! What a client calls that asks as fast as it can: many datagrams a call (`sendmmsg(2)`, `recvmmsg(2)`),
-//! and a timer finer than the millisecond of `epoll_wait(2)` (`timerfd_create(2)`).
+//! System calls of a client that asks as fast as it can: many datagrams per call (`sendmmsg(2)`,
+//! `recvmmsg(2)`), and a timer finer than the millisecond of `epoll_wait(2)` (`timerfd_create(2)`).
 
 use super::super::{CLIENT_DATAGRAM_OCTETS, MAX_BATCH_DATAGRAMS};
 use mio::unix::SourceFd;
@@ -12,7 +12,7 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd};
 use std::time::Duration;
 
-/// Room for the datagrams of one call, on connected sockets: no addresses.
+/// Buffers for the datagrams of one call, on connected sockets without addresses.
 pub(crate) struct ClientBatch {
     headers: MultiHeaders<()>,
     room: Box<[[u8; CLIENT_DATAGRAM_OCTETS]]>,
@@ -26,18 +26,19 @@ impl ClientBatch {
         }
     }
 
-    /// Sends as many empty datagrams as wanted or as [`MAX_BATCH_DATAGRAMS`], or as go; how many went.
+    /// Sends empty datagrams: `wanted` or [`MAX_BATCH_DATAGRAMS`], whichever is less. Returns the
+    /// number sent, which is lower if the system takes no more.
     pub(crate) fn send_empty(&mut self, socket: &impl AsRawFd, wanted: usize) -> io::Result<usize> {
         let empty: [IoSlice; 0] = [];
-        let nowhere: [Option<()>; MAX_BATCH_DATAGRAMS] = [None; MAX_BATCH_DATAGRAMS]; // where it is connected to
+        let nowhere: [Option<()>; MAX_BATCH_DATAGRAMS] = [None; MAX_BATCH_DATAGRAMS]; // the connected peer
         let datagrams = std::iter::repeat_n(&empty, wanted);
         let flags = MsgFlags::empty();
         let sent = sendmmsg(socket.as_raw_fd(), &mut self.headers, datagrams, nowhere, [], flags)?;
         Ok(sent.count())
     }
 
-    /// Takes as many datagrams as wanted or as [`MAX_BATCH_DATAGRAMS`], or as are there; how many there were. Only for the
-    /// first it waits, if the socket does.
+    /// Receives up to `wanted` datagrams, at most [`MAX_BATCH_DATAGRAMS`], and returns their
+    /// number. A blocking socket waits for the first datagram only.
     pub(crate) fn receive(
         &mut self,
         socket: &(impl AsRawFd + AsFd),
@@ -59,7 +60,7 @@ impl ClientBatch {
     }
 }
 
-/// Makes a poll ready at a moment.
+/// Timer that makes a poll ready at a given time.
 pub(crate) struct Alarm(TimerFd);
 
 impl Alarm {
@@ -70,21 +71,21 @@ impl Alarm {
         Ok(Self(timer))
     }
 
-    /// How long the poll itself has to wait: for ever, since the alarm rings.
+    /// Returns the timeout that the poll must use: none, because the timer ends the wait.
     #[expect(clippy::unused_self, reason = "the same surface as elsewhere")]
     pub(crate) fn or_wait(&self, _: Duration) -> Option<Duration> {
         None
     }
 
-    /// Rings once, after this time.
+    /// Sets the timer to fire once, after this time.
     pub(crate) fn set(&self, after: Duration) -> io::Result<()> {
-        // Nothing would disarm it.
+        // A time of 0 would disarm the timer.
         let after = TimeSpec::from_duration(after.max(Duration::from_nanos(1)));
         Ok(self.0.set(Expiration::OneShot(after), TimerSetTimeFlags::empty())?)
     }
 }
 
-/// How many ports a client's sockets may have by themselves (ip(7)).
+/// Returns the number of ephemeral ports, from which the kernel assigns ports to clients (ip(7)).
 pub(crate) fn ephemeral_ports() -> Option<u32> {
     let range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").ok()?;
     let mut bounds = range.split_whitespace().map(str::parse::<u32>);

@@ -1,5 +1,5 @@
-//! The kernel's own opinion of its clock: `adjtimex(2)`.
-#![expect(unsafe_code, reason = "no crate that is used here wraps adjtimex(2)")]
+//! State of the kernel's clock: `adjtimex(2)`.
+#![expect(unsafe_code, reason = "no dependency wraps adjtimex(2)")]
 
 use super::super::{KernelClock, KernelLeap};
 use nix::errno::Errno;
@@ -7,11 +7,12 @@ use nix::libc;
 use std::io;
 use std::mem;
 
-/// Reads the clock and its state together. Fails where a filter of system calls forbids it.
+/// Reads the clock and its state together. Fails if a filter of system calls forbids it.
 pub(crate) fn kernel_clock() -> io::Result<KernelClock> {
     // SAFETY: all fields of `timex` are integers, for which 0 is a value.
     let mut timex: libc::timex = unsafe { mem::zeroed() }; // modes = 0: read, set nothing
-    // SAFETY: the pointer is to a whole `timex` of ours, and the kernel keeps no copy of the pointer.
+    // SAFETY: the pointer refers to a whole local `timex`, and the kernel keeps no copy of the
+    // pointer.
     let state = Errno::result(unsafe { libc::adjtimex(&raw mut timex) })?;
     let fraction = u32::try_from(timex.time.tv_usec).map_err(io::Error::other)?;
     let nanoseconds = if timex.status & libc::STA_NANO == 0 { fraction * 1000 } else { fraction };
@@ -24,11 +25,12 @@ pub(crate) fn kernel_clock() -> io::Result<KernelClock> {
     })
 }
 
-/// `state` alone does not do: it is `TIME_ERROR` while unsynchronised, whatever is announced.
+/// Returns the leap second state. `state` alone is not enough: it is `TIME_ERROR` while the clock
+/// is unsynchronised, whatever leap second is announced.
 fn leap(state: libc::c_int, status: libc::c_int) -> KernelLeap {
     match state {
         libc::TIME_OOP => KernelLeap::Now,
-        libc::TIME_WAIT => KernelLeap::None, // the second is over, the flag not yet cleared
+        libc::TIME_WAIT => KernelLeap::None, // the leap second is over, but its flag is still set
         _ if status & libc::STA_INS != 0 => KernelLeap::Insert,
         _ if status & libc::STA_DEL != 0 => KernelLeap::Delete,
         _ => KernelLeap::None,

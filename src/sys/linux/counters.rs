@@ -1,22 +1,23 @@
-//! What any user may read about the network: files under `/proc` (proc(5)).
+//! Counters and tables of the network under `/proc` that any user may read (proc(5)).
 
 use super::super::{TimeWait, Traffic};
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-/// The most that `listen(2)` grants as backlog.
+/// Returns the maximum backlog that `listen(2)` grants.
 pub(crate) fn backlog_limit() -> Option<u32> {
     fs::read_to_string("/proc/sys/net/core/somaxconn").ok()?.trim().parse().ok()
 }
 
-/// SYNs that were dropped so far because a listener's queue was full, of all listeners together.
+/// Returns the number of SYNs dropped so far because a listener's queue was full, for all listeners
+/// together.
 #[cfg(feature = "lab")]
 pub(crate) fn listen_overflows() -> Option<u64> {
     paired(&fs::read_to_string("/proc/net/netstat").ok()?, "TcpExt:", "ListenOverflows")
 }
 
-/// IP packets and octets sent so far, over the family of `address`.
+/// Returns the IP packets and octets sent so far, over the IP version of `address`.
 pub(crate) fn traffic(address: IpAddr) -> Option<Traffic> {
     match address {
         IpAddr::V4(_) => traffic_v4(),
@@ -30,7 +31,8 @@ pub(crate) fn traffic(address: IpAddr) -> Option<Traffic> {
     }
 }
 
-/// Packets and octets stand in two files: both are read again until nothing was sent in between.
+/// Reads the IPv4 counters. Packets and octets are in two files, so both are read again until
+/// nothing was sent in between.
 fn traffic_v4() -> Option<Traffic> {
     let packets = || paired(&fs::read_to_string("/proc/net/snmp").ok()?, "Ip:", "OutRequests");
     let mut before = packets()?;
@@ -46,10 +48,10 @@ fn traffic_v4() -> Option<Traffic> {
     None
 }
 
-/// How often the files are read while traffic goes on.
+/// Maximum number of times the files are read while traffic continues.
 const MAX_READINGS: usize = 16;
 
-/// Every connection that a side on this host remembers in TIME-WAIT.
+/// Returns all connections that this host remembers in TIME-WAIT.
 pub(crate) fn time_waits() -> Option<Vec<TimeWait>> {
     let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
     let texts: Vec<String> =
@@ -60,21 +62,22 @@ pub(crate) fn time_waits() -> Option<Vec<TimeWait>> {
     Some(texts.iter().flat_map(|text| text.lines().skip(1).filter_map(time_wait)).collect())
 }
 
-/// A value from a table of line pairs, names above and numbers below, as in `/proc/net/snmp`.
+/// Returns a value from a table of line pairs, names above and numbers below, as in
+/// `/proc/net/snmp`.
 fn paired(text: &str, group: &str, name: &str) -> Option<u64> {
     let mut lines = text.lines().filter(|line| line.split(' ').next() == Some(group));
     let place = lines.next()?.split(' ').position(|word| word == name)?;
     lines.next()?.split(' ').nth(place)?.parse().ok()
 }
 
-/// A value from a table of lines "name number", as in `/proc/net/snmp6`.
+/// Returns a value from a table of lines "name number", as in `/proc/net/snmp6`.
 fn table_value(text: &str, name: &str) -> Option<u64> {
     let mut rows = text.lines().map(str::split_whitespace);
     let mut row = rows.find(|row| row.clone().next() == Some(name))?;
     row.nth(1)?.parse().ok()
 }
 
-/// The state of TIME_WAIT as `/proc/net/tcp` prints it.
+/// Code of the state TIME-WAIT in `/proc/net/tcp`.
 const TIME_WAIT: &str = "06";
 
 fn time_wait(row: &str) -> Option<TimeWait> {
@@ -88,11 +91,11 @@ fn time_wait(row: &str) -> Option<TimeWait> {
     Some(TimeWait { local: socket_address(local)?, remote: socket_address(remote)?, left })
 }
 
-/// What the kernel tells users times in (times(2), `USER_HZ`).
+/// Unit of times that the kernel reports to user space (times(2), `USER_HZ`).
 const KERNEL_TICK: Duration = Duration::from_millis(10);
 
-/// `0100007F:000D` is 127.0.0.1:13: 32-bit words in the machine's own order, the port in order.
-/// An IPv4 connection of an IPv6 socket comes out as IPv4.
+/// Parses `0100007F:000D` as 127.0.0.1:13: 32-bit words in the host's byte order, then the port.
+/// The address of an IPv4 connection on an IPv6 socket becomes IPv4.
 fn socket_address(hex: &str) -> Option<SocketAddr> {
     let (address, port) = hex.split_once(':')?;
     let words: Vec<u32> = (0..address.len() / 8)
@@ -144,7 +147,7 @@ mod tests {
     #[test]
     fn the_kernel_has_the_files() {
         assert!(backlog_limit().expect("somaxconn") > 0);
-        // While others send without a pause, a reading may find no quiet moment.
+        // A reading may find no quiet moment while other programs send.
         assert!((0..1000).any(|_| traffic(Ipv4Addr::LOCALHOST.into()).is_some()));
         assert!(time_waits().is_some());
     }

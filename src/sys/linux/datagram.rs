@@ -1,5 +1,5 @@
-//! What a datagram's address means on this host: `IP_PKTINFO` (ip(7)), `IPV6_PKTINFO` (ipv6(7), RFC 3542) and
-//! the interfaces' broadcast addresses.
+//! Socket options for the destination of datagrams (`IP_PKTINFO`, ip(7); `IPV6_PKTINFO`, ipv6(7),
+//! RFC 3542), for fragmentation and for drops, and the broadcast addresses of the interfaces.
 
 use nix::ifaddrs::{InterfaceAddress, getifaddrs};
 use nix::libc;
@@ -10,10 +10,10 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::AsFd;
 
-/// Makes the kernel report with each datagram the address that it was sent to.
+/// Makes the kernel report the destination address of each datagram.
 pub(crate) fn ask_for_destination(socket: &impl AsFd, bound: IpAddr) -> io::Result<()> {
-    // On IPv6 too: its own option tells of an IPv4 broadcast only the address it was sent to, from
-    // which no answer can leave.
+    // Set the IPv4 option on IPv6 too. For an IPv4 broadcast, the IPv6 option reports only the
+    // broadcast address, from which no reply can leave.
     setsockopt(socket, sockopt::Ipv4PacketInfo, &true)?;
     if bound.is_ipv6() {
         setsockopt(socket, sockopt::Ipv6RecvPacketInfo, &true)?;
@@ -22,35 +22,38 @@ pub(crate) fn ask_for_destination(socket: &impl AsFd, bound: IpAddr) -> io::Resu
 }
 
 sockopt_impl!(
-    /// What the kernel does about datagrams that are too long for the way; nix has no name for it.
+    /// `IP_MTU_DISCOVER`: how the kernel treats datagrams that exceed the path MTU. nix has no name
+    /// for it.
     MtuDiscover, Both, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::c_int
 );
 
-/// Forbids the kernel to fragment IPv4 datagrams (`IP_MTU_DISCOVER`). Then they need no identification (RFC 6864, 4.1).
-/// The kernel takes it from a table of counters that many destinations share, which is expensive with many clients.
+/// Forbids the kernel to fragment IPv4 datagrams (`IP_MTU_DISCOVER`). Such datagrams need no
+/// identification (RFC 6864, 4.1). The kernel takes identifications from a table of counters that
+/// many destinations share, which is expensive with many clients.
 pub(crate) fn never_fragment(socket: &impl AsFd) -> io::Result<()> {
     Ok(setsockopt(socket, MtuDiscover, &libc::IP_PMTUDISC_DO)?)
 }
 
-/// As many numbers as Linux gives since 4.12 (include/uapi/linux/sock_diag.h, `SK_MEMINFO_VARS`).
+/// Values of `SO_MEMINFO` since Linux 4.12 (include/uapi/linux/sock_diag.h, `SK_MEMINFO_VARS`).
 type MemoryNumbers = [u32; 9];
 
-/// Which of them counts dropped packets.
+/// Index of the number of dropped packets.
 const SK_MEMINFO_DROPS: usize = 8;
 
 sockopt_impl!(
-    /// What a socket's memory is used for (`SO_MEMINFO`); nix has no name for it.
+    /// `SO_MEMINFO`: use of a socket's memory. nix has no name for it.
     MemoryInfo, GetOnly, libc::SOL_SOCKET, libc::SO_MEMINFO, MemoryNumbers
 );
 
-/// Number of datagrams that the kernel has dropped instead of putting them into this socket's receive buffer; the
-/// count wraps. `None` where the kernel does not say.
+/// Returns the number of datagrams that the kernel dropped because this socket's receive buffer was
+/// full. The count wraps. Returns `None` if the kernel does not report it.
 pub(crate) fn receive_drops(socket: &impl AsFd) -> Option<u32> {
     getsockopt(socket, MemoryInfo).ok().map(|numbers| numbers[SK_MEMINFO_DROPS])
 }
 
-/// The broadcast addresses of this host's interfaces: those that are set, and the last one of each network,
-/// which is one whether it is set or not (RFC 922).
+/// Returns the broadcast addresses of this host's interfaces: those that are set, and the last
+/// address of each network. The last address is a broadcast address even if it is not set (RFC
+/// 922).
 pub(crate) fn broadcasts() -> Vec<Ipv4Addr> {
     let Ok(interfaces) = getifaddrs() else { return Vec::new() };
     interfaces.flat_map(|interface| broadcasts_of(&interface)).collect()
@@ -61,10 +64,10 @@ fn broadcasts_of(interface: &InterfaceAddress) -> Vec<Ipv4Addr> {
     let Some(local) = v4(interface.address) else { return Vec::new() };
     let has_one = interface.flags.contains(InterfaceFlags::IFF_BROADCAST);
     let set = has_one.then(|| v4(interface.broadcast)).flatten();
-    // Links between two, /31 and /32, have none (RFC 3021).
+    // Point-to-point links, /31 and /32, have no broadcast address (RFC 3021).
     let mask = v4(interface.netmask).filter(|mask| mask.to_bits().count_zeros() > 1);
     let last = mask.map(|mask| Ipv4Addr::from_bits(local.to_bits() | !mask.to_bits()));
-    // Where none is set, getifaddrs(3) gives the address itself.
+    // If none is set, getifaddrs(3) returns the interface's own address.
     set.into_iter().chain(last).filter(|broadcast| *broadcast != local).collect()
 }
 
@@ -76,13 +79,13 @@ mod tests {
     use std::net::{SocketAddr, UdpSocket};
 
     #[test]
-    fn what_is_never_to_be_fragmented_is_told_to_the_kernel_on_ipv6_too() {
+    fn never_fragment_sets_the_option_on_ipv4_and_ipv6() {
         for address in ["127.0.0.1:0", "[::]:0"] {
             let Ok(socket) = UdpSocket::bind(address) else { continue }; // no IPv6 here
-            let before = getsockopt(&socket, MtuDiscover).expect("told");
+            let before = getsockopt(&socket, MtuDiscover).expect("reported");
             assert_ne!(before, libc::IP_PMTUDISC_DO, "{address}");
             never_fragment(&socket).expect("set");
-            let now = getsockopt(&socket, MtuDiscover).expect("told");
+            let now = getsockopt(&socket, MtuDiscover).expect("reported");
             assert_eq!(now, libc::IP_PMTUDISC_DO, "{address}");
         }
     }
@@ -98,12 +101,12 @@ mod tests {
         }
         socket.set_nonblocking(true).expect("set");
         let received = std::iter::from_fn(|| socket.recv(&mut [0]).ok()).count();
-        let dropped = receive_drops(&socket).expect("the kernel says") as usize;
+        let dropped = receive_drops(&socket).expect("the kernel reports it") as usize;
         assert!(dropped > 0 && received + dropped == 5000, "{received} + {dropped}");
     }
 
     #[test]
-    fn a_datagram_that_was_there_before_we_asked_tells_its_destination_all_the_same() {
+    fn a_datagram_that_arrived_before_the_request_reports_its_destination_too() {
         for wildcard in ["0.0.0.0:0", "[::]:0"] {
             let Ok(socket) = UdpSocket::bind(wildcard) else { continue }; // no IPv6 here
             let local = socket.local_addr().expect("bound");
@@ -116,7 +119,7 @@ mod tests {
             assert_eq!(batch.receive(&socket, MAX_BATCH_DATAGRAMS).expect("received"), 1);
             let received = batch.datagram(0).expect("it has a source");
             assert!(!received.sent_to_many, "{wildcard}");
-            assert_eq!(received.destination.expect("told").address, asked.ip(), "{wildcard}");
+            assert_eq!(received.destination.expect("reported").address, asked.ip(), "{wildcard}");
         }
     }
 }

@@ -1,9 +1,11 @@
-//! Which packets a socket gets copies of, decided in the kernel (classic BPF; networking/filter.rst of the
-//! kernel's documentation). Without it, traffic that was not asked for would fill the socket's buffer.
+//! Kernel filter of a packet socket: decides which packets the socket receives (classic BPF;
+//! networking/filter.rst of the kernel's documentation). Without the filter, unwanted traffic would
+//! fill the socket's buffer.
 //!
-//! Loose on purpose: only an IP packet whose ports stand where they do in most packets is dropped for them. Of
-//! IP it keeps what it does not know, for the program finds ports behind extension headers and in ICMP errors too.
-//! A frame with a VLAN's tag in its octets is not IP here: it shows on the VLAN's own interface.
+//! The filter is loose on purpose. It drops a packet only if its TCP or UDP ports are at their
+//! usual place and none matches. It keeps every other IP packet, because the program also finds
+//! ports after extension headers and in ICMP errors. A frame that carries a VLAN tag in its octets
+//! does not count as IP: it appears on the VLAN's own interface.
 
 use nix::libc::{
     ARPHRD_LOOPBACK, BPF_ABS, BPF_ALU, BPF_AND, BPF_B, BPF_H, BPF_IMM, BPF_IND, BPF_JA, BPF_JEQ,
@@ -13,8 +15,9 @@ use nix::libc::{
 };
 use socket2::SockFilter;
 
-/// Ports that are looked for in the kernel; of more, every packet is kept. A program has a limited size
-/// (`net.core.optmem_max`), and its conditional jumps reach 255 instructions.
+/// Maximum number of ports that the filter compares; with more ports, it keeps every packet. A
+/// program has a limited size (`net.core.optmem_max`), and its conditional jumps reach at most 255
+/// instructions.
 const MAX_FILTERED_PORTS: usize = 32;
 
 const KEEP: SockFilter = instruction(BPF_RET | BPF_K, u32::MAX);
@@ -23,11 +26,11 @@ const DROP: SockFilter = instruction(BPF_RET | BPF_K, 0);
 const TCP: u32 = 6;
 const UDP: u32 = 17;
 
-/// Keeps no packet.
+/// Program that drops every packet.
 pub(super) const DROP_ALL: [SockFilter; 1] = [DROP];
 
-/// Keeps IP packets, each once: of the interface with this number, if there is one, and not those that are
-/// about other ports.
+/// Makes the program for a capture. It keeps IP packets, each once, on the interface `only` if one
+/// is given, and drops packets of other ports.
 pub(super) fn capture_filter(only: Option<u32>, ports: &[u16]) -> Vec<SockFilter> {
     let mut program = Vec::new();
     if let Some(index) = only {
@@ -38,7 +41,7 @@ pub(super) fn capture_filter(only: Option<u32>, ports: &[u16]) -> Vec<SockFilter
         jump(BPF_JEQ, number(ETH_P_IP), 2, 0),
         jump(BPF_JEQ, number(ETH_P_IPV6), 1, 0),
         DROP,
-        // On loopback a packet passes twice, on its way out and in.
+        // On loopback, a packet passes twice: as outgoing and as incoming. Keep the incoming one.
         of_packet(SKF_AD_HATYPE),
         jump(BPF_JEQ, ARPHRD_LOOPBACK.into(), 0, 3),
         of_packet(SKF_AD_PKTTYPE),
@@ -49,7 +52,8 @@ pub(super) fn capture_filter(only: Option<u32>, ports: &[u16]) -> Vec<SockFilter
     program
 }
 
-/// Drops what is TCP or UDP between other ports; octet 0 is the first of the IP header.
+/// Makes the part that drops TCP and UDP packets between other ports. Offset 0 is the first octet
+/// of the IP header.
 fn port_filter(ports: &[u16]) -> Vec<SockFilter> {
     if ports.len() > MAX_FILTERED_PORTS {
         return vec![KEEP];
@@ -58,7 +62,8 @@ fn port_filter(ports: &[u16]) -> Vec<SockFilter> {
         instruction(BPF_LD | BPF_B | BPF_ABS, 0),
         instruction(BPF_ALU | BPF_AND | BPF_K, 0xf0),
         jump(BPF_JEQ, 0x40, 0, 9),
-        // IPv4 (RFC 791): the protocol; no port is in a fragment but the first; the header's length.
+        // IPv4 (RFC 791): read the protocol. Only the first fragment holds ports. Then read the
+        // length of the header.
         instruction(BPF_LD | BPF_B | BPF_ABS, 9),
         jump(BPF_JEQ, TCP, 2, 0),
         jump(BPF_JEQ, UDP, 1, 0),
@@ -68,7 +73,8 @@ fn port_filter(ports: &[u16]) -> Vec<SockFilter> {
         KEEP,
         instruction(BPF_LDX | BPF_B | BPF_MSH, 0),
         instruction(BPF_JMP | BPF_JA, 7),
-        // IPv6 (RFC 8200): the next header, which any extension header would be.
+        // IPv6 (RFC 8200): read the next header. An extension header is neither TCP nor UDP, so the
+        // packet is kept.
         jump(BPF_JEQ, 0x60, 1, 0),
         KEEP,
         instruction(BPF_LD | BPF_B | BPF_ABS, 6),
@@ -86,7 +92,8 @@ fn port_filter(ports: &[u16]) -> Vec<SockFilter> {
     program
 }
 
-/// Loads what the kernel knows of a packet besides its octets.
+/// Makes an instruction that loads metadata of a packet, which the kernel keeps apart from its
+/// octets.
 const fn of_packet(what: c_int) -> SockFilter {
     instruction(BPF_LD | BPF_W | BPF_ABS, (SKF_AD_OFF + what).cast_unsigned())
 }
@@ -95,7 +102,7 @@ const fn instruction(code: u32, operand: u32) -> SockFilter {
     SockFilter::new(low_16_bits(code), 0, 0, operand)
 }
 
-/// Skips `if_so` instructions if the test is true, else `if_not`.
+/// Makes a jump that skips `if_so` instructions if the test is true, and `if_not` otherwise.
 const fn jump(test: u32, operand: u32, if_so: u8, if_not: u8) -> SockFilter {
     SockFilter::new(low_16_bits(BPF_JMP | test | BPF_K), if_so, if_not, operand)
 }
@@ -118,8 +125,9 @@ mod tests {
     use socket2::SockRef;
     use std::os::unix::net::UnixDatagram;
 
-    /// What the kernel lets pass, on a socket that takes any octets: it runs a program where its packets
-    /// begin, which is the IP header here, and the link's on none but a packet socket.
+    /// Returns the indexes of the packets that the kernel keeps. The test uses a Unix datagram
+    /// socket, where a program sees the octets from their beginning, here the IP header. Metadata
+    /// of the link exists only on a packet socket.
     fn kept(program: &[SockFilter], packets: &[Vec<u8>]) -> Vec<usize> {
         let (from, to) = UnixDatagram::pair().expect("a pair");
         SockRef::from(&to).attach_filter(program).expect("a valid program");
@@ -170,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ports_of_ipv4_are_found_behind_options() {
+    fn the_ports_of_ipv4_are_found_after_options() {
         let with_options = |port| {
             let header = Ipv4Header::new(8, 64, IpNumber::UDP, [10, 0, 0, 1], [10, 0, 0, 2]);
             let mut header = header.expect("short");
@@ -183,25 +191,25 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_port_where_it_is_looked_for_is_kept() {
+    fn a_packet_without_ports_at_the_usual_place_is_kept() {
         let mut fragment = udp(v4(), (40000, 53));
         let mut header = Ipv4Header::from_slice(&fragment).expect("a header").0;
         header.fragment_offset = IpFragOffset::try_new(3).expect("small");
         fragment[..20].copy_from_slice(&header.to_bytes());
         let mut first = udp(v4(), (40000, 53));
-        first[6] = 0x20; // more follow, and the ports are in it
+        first[6] = 0x20; // more fragments follow, and this one holds the ports
         let mut icmp = Vec::new();
         v4().icmpv4_echo_request(1, 1).write(&mut icmp, &[]).expect("written");
         let mut icmp6 = Vec::new();
         v6().icmpv6_echo_request(1, 1).write(&mut icmp6, &[]).expect("written");
         let mut extended = udp(v6(), (40000, 53));
-        extended[6] = 60; // destination options, whatever they are
+        extended[6] = 60; // destination options
         let packets = [fragment, first, icmp, icmp6, extended, vec![0; 60]];
         assert_eq!(kept(&port_filter(&[13]), &packets), [0, 2, 3, 4, 5]);
     }
 
     #[test]
-    fn as_many_ports_as_are_looked_for_are_a_valid_program_and_of_more_all_is_kept() {
+    fn up_to_32_ports_are_filtered_and_with_more_every_packet_is_kept() {
         let ports: Vec<u16> = (1..).take(MAX_FILTERED_PORTS).collect();
         let last = *ports.last().expect("some");
         let packets = [last, last + 1].map(|port| udp(v6(), (40000, port)));

@@ -1,4 +1,4 @@
-//! Whole frames of one interface, taken and sent, from the link's header on (packet(7)).
+//! Socket for whole frames of one interface, from the link header on (packet(7)).
 
 use nix::errno::Errno;
 use nix::ifaddrs::getifaddrs;
@@ -10,7 +10,8 @@ use nix::sys::socket::{
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
-/// Takes what arrives at an interface of this thread's network, and sends from it; never waits.
+/// Non-blocking socket that receives the frames arriving at an interface of this thread's network,
+/// and sends frames on it.
 #[derive(Debug)]
 pub(crate) struct FrameSocket {
     socket: OwnedFd,
@@ -23,20 +24,21 @@ impl FrameSocket {
         let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
         let protocol = SockProtocol::EthAll;
         let socket = socket(AddressFamily::Packet, SockType::Raw, flags, protocol)?;
-        // The address names no protocol, so the socket's own stays.
+        // The address names no protocol, so the socket keeps its own.
         bind(socket.as_raw_fd(), &link)?;
         Ok(Self { socket, interface: link.ifindex() })
     }
 
-    /// The octets of the next frame that arrived; `WouldBlock` if there is none.
+    /// Reads the next frame that arrived and returns its octets; `WouldBlock` if there is none.
     pub(crate) fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             match recvfrom::<LinkAddr>(self.socket.as_raw_fd(), buffer) {
-                // What is sent is seen, too; and before bind(2) what arrives elsewhere.
+                // The socket also receives outgoing frames, and before bind(2) frames of other
+                // interfaces: skip both.
                 Ok((_, Some(from)))
                     if from.pkttype() == PACKET_OUTGOING || from.ifindex() != self.interface => {}
                 Ok((octets, _)) => return Ok(octets),
-                // The interface went down for a moment, or the peer did.
+                // The interface or its peer was down for a moment.
                 Err(Errno::EINTR | Errno::ENETDOWN) => {}
                 Err(errno) => return Err(errno.into()),
             }
@@ -55,7 +57,7 @@ impl AsFd for FrameSocket {
     }
 }
 
-/// The address of an interface's link, its number in it, whether it has others or not.
+/// Returns the link address of an interface, which holds its number.
 fn link(interface: &str) -> io::Result<LinkAddr> {
     let mut links = getifaddrs()?.filter(|it| it.interface_name == interface);
     let found = links.find_map(|it| it.address?.as_link_addr().copied());

@@ -1,4 +1,4 @@
-//! The interfaces that there are, and what tells that they change (rtnetlink(7)).
+//! List of network interfaces, and a socket that reports changes (rtnetlink(7)).
 
 use super::super::Interface;
 use nix::errno::Errno;
@@ -11,9 +11,11 @@ use nix::sys::socket::{
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
-/// The interfaces of this network namespace, each once; tunnels too, which have no address of their link.
+/// Returns the interfaces of this network namespace, each once. Tunnels without a link address are
+/// included.
 pub(crate) fn interfaces() -> io::Result<Vec<Interface>> {
-    // First, for of one that comes in between it would not be known that it is up.
+    // Read the names first: otherwise the state of an interface that appears in between would be
+    // unknown.
     let names = if_nameindex()?;
     let up: Vec<String> = getifaddrs()?
         .filter(|it| it.flags.contains(InterfaceFlags::IFF_UP))
@@ -23,7 +25,7 @@ pub(crate) fn interfaces() -> io::Result<Vec<Interface>> {
     Ok(names.iter().map(|it| interface(it.name().to_string_lossy().into(), it.index())).collect())
 }
 
-/// A socket that has something to read whenever an interface changes from now on.
+/// Opens a socket that becomes readable whenever an interface changes.
 pub(crate) fn open_link_changes() -> io::Result<OwnedFd> {
     let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
     let protocol = SockProtocol::NetlinkRoute;
@@ -32,11 +34,12 @@ pub(crate) fn open_link_changes() -> io::Result<OwnedFd> {
     Ok(socket)
 }
 
-/// Takes what there is to read: what has changed is asked anew.
+/// Reads and discards all pending messages. The caller then lists the interfaces again.
 pub(crate) fn take_link_changes(socket: &OwnedFd) -> io::Result<()> {
     loop {
         match recv(socket.as_raw_fd(), &mut [0; 4096], MsgFlags::empty()) {
-            // Too many at once: then some are lost, and nothing is missed by it.
+            // ENOBUFS means that the kernel dropped messages. This is harmless, because the caller
+            // lists the interfaces again.
             Ok(_) | Err(Errno::ENOBUFS | Errno::EINTR) => {}
             Err(Errno::EAGAIN) => return Ok(()),
             Err(errno) => return Err(errno.into()),
@@ -49,9 +52,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_interface_is_there_once_with_its_number() {
+    fn each_interface_is_listed_once() {
         let mut indexes: Vec<u32> =
-            interfaces().expect("there are").iter().map(|it| it.index).collect();
+            interfaces().expect("a list").iter().map(|it| it.index).collect();
         let count = indexes.len();
         indexes.sort_unstable();
         indexes.dedup();

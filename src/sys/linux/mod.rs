@@ -1,4 +1,4 @@
-//! Linux.
+//! System calls and files of Linux.
 
 mod address;
 mod batch;
@@ -51,7 +51,7 @@ pub(crate) use supervisor::*;
 #[cfg(feature = "lab")]
 pub(crate) use {frames::*, namespace::*, netlink::*, queues::*};
 
-/// Elsewhere system calls have other names, or seccompiler does not know the processor.
+/// Fails: seccompiler does not support this processor.
 #[cfg(all(
     feature = "confine",
     not(any(target_arch = "aarch64", target_arch = "riscv64", target_arch = "x86_64"))
@@ -60,7 +60,7 @@ pub(crate) fn restrict_calls(
     _: Option<&std::ops::RangeInclusive<std::os::fd::RawFd>>,
     _: super::Links,
 ) -> Result<usize, String> {
-    Err("there is no filter for this processor".to_owned())
+    Err("seccomp filters do not support this processor".to_owned())
 }
 
 use nix::libc::{MSG_MORE, SIGHUP};
@@ -69,14 +69,14 @@ use std::io;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-/// The name of the call that waits for readiness.
+/// Name of the call that waits for readiness.
 pub(crate) const WAIT_CALL: &str = "epoll_wait";
-/// The name of the call that adds a socket to those waited for.
+/// Name of the call that adds a socket to the watched ones.
 pub(crate) const WATCH_CALL: &str = "epoll_ctl";
-/// The calls that [`open`] makes.
+/// System calls that [`open`] makes.
 pub(crate) const OPEN_CALLS: &[&str] = &["socket"];
 
-/// The folder that lists the descriptors of this process (proc(5)).
+/// Folder that lists the descriptors of this process (proc(5)).
 pub(crate) const DESCRIPTORS: &str = "/proc/self/fd";
 
 /// Whether this process ignores SIGHUP (proc_pid_status(5), `SigIgn`).
@@ -84,49 +84,51 @@ pub(crate) fn ignores_hangup() -> bool {
     std::fs::read_to_string("/proc/self/status").is_ok_and(|status| ignores(&status, SIGHUP))
 }
 
-/// Whether this status has the bit of a signal in its mask of ignored ones.
+/// Whether the mask of ignored signals in this status holds `signal`.
 fn ignores(status: &str, signal: i32) -> bool {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
     mask.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
 }
 
-/// The kernel spreads clients among the sockets on a port, evenly (socket(7), `SO_REUSEPORT`).
+/// Whether the system distributes clients among the sockets on a port. Linux does so evenly
+/// (socket(7), `SO_REUSEPORT`).
 pub(crate) const SPREADS_CLIENTS: bool = true;
 
-/// A datagram comes with the address that it was sent to (ip(7), `IP_PKTINFO`).
+/// Whether a datagram reports its destination address (ip(7), `IP_PKTINFO`).
 #[cfg(feature = "lab")]
 pub(crate) const TELLS_DESTINATIONS: bool = true;
 
-/// `SO_REUSEPORT`.
+/// Sets `SO_REUSEPORT`.
 pub(crate) fn set_reuse_port(socket: &Socket) -> io::Result<()> {
     socket.set_reuse_port(true)
 }
 
-/// The same as it is.
+/// Returns the value of `SO_REUSEPORT`, if the kernel reports it.
 pub(crate) fn reuses_port(socket: &Socket) -> Option<bool> {
     socket.reuse_port().ok()
 }
 
-/// Opens a socket that never blocks and that child processes do not inherit, in one call.
+/// Opens a non-blocking socket that child processes do not inherit, with one call.
 pub(crate) fn open(domain: Domain, kind: Type) -> io::Result<Socket> {
     Socket::new_raw(domain, kind.nonblocking().cloexec(), None)
 }
 
-/// Sends octets that a FIN will follow: `MSG_MORE` holds them back until `shutdown(2)`, so that
-/// both leave in one segment (send(2)).
+/// Sends octets that a FIN follows. `MSG_MORE` holds them back until `shutdown(2)`, so that both
+/// leave in one segment (send(2)).
 pub(crate) fn send_before_fin(socket: &impl AsFd, octets: &[u8]) -> io::Result<usize> {
     SockRef::from(&socket.as_fd()).send_with_flags(octets, MSG_MORE)
 }
 
-/// `TCP_USER_TIMEOUT` (tcp(7)): how long what was sent may stay unacknowledged.
+/// Sets `TCP_USER_TIMEOUT`: the maximum time that sent data may stay unacknowledged (tcp(7)).
 pub(crate) fn set_user_timeout(socket: &Socket, timeout: Duration) -> io::Result<()> {
-    // 0 would be the system's own; the option is an unsigned int of milliseconds, and 24 days are for ever.
+    // 0 would mean the system's default. The option is an unsigned int of milliseconds; the cap of
+    // 24 days is long enough.
     let longest = Duration::from_millis(i32::MAX.unsigned_abs().into());
     socket.set_tcp_user_timeout(Some(timeout.clamp(Duration::from_millis(1), longest)))
 }
 
-/// The same as it is, in milliseconds.
+/// Returns the value of `TCP_USER_TIMEOUT` in milliseconds, if the kernel reports it.
 pub(crate) fn user_timeout_ms(socket: &Socket) -> Option<u64> {
     u64::try_from(socket.tcp_user_timeout().ok()??.as_millis()).ok()
 }

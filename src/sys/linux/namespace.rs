@@ -1,4 +1,5 @@
-//! New networks for threads, and the right to make them (network_namespaces(7), user_namespaces(7)).
+//! Network namespaces for threads, and the right to make them (network_namespaces(7),
+//! user_namespaces(7)).
 
 use caps::{CapSet, Capability};
 use nix::errno::Errno;
@@ -7,18 +8,19 @@ use nix::unistd::{Uid, getegid, geteuid, gettid};
 use std::fs;
 use std::io;
 
-/// Lets threads of this process make networks, and do everything in them. Without the capabilities for that the
-/// process enters a user namespace, which only a process with one thread may (unshare(2)). User and group stay
-/// the same there, so the files that it makes are still the user's.
+/// Gets this process the right to make networks and to do everything in them. A process without the
+/// needed capabilities enters a user namespace. The kernel allows this only to a process with one
+/// thread (unshare(2)). User and group stay the same there, so files that the process makes still
+/// belong to the user.
 ///
-/// The error is a sentence for the user: what is in the way, and what to do about it.
+/// The error is a sentence for the user: the obstacle, and the remedy.
 pub(crate) fn permit_networks() -> Result<(), String> {
-    // Root needs no user namespace, which may be forbidden even to it.
+    // Root needs no user namespace, and may not be allowed to make one.
     if may_set_up_networks() { Ok(()) } else { enter_user_namespace() }
 }
 
-/// Whether threads of this process may make networks and do everything in them. Root of a container may make them and
-/// yet be without the rights to do something with them.
+/// Whether threads of this process may make networks and do everything in them. Root of a container
+/// may be able to make a network, but lack rights inside it.
 pub(crate) fn may_set_up_networks() -> bool {
     let needed = [
         Capability::CAP_SYS_ADMIN,
@@ -37,34 +39,36 @@ fn enter_user_namespace() -> Result<(), String> {
         let path = format!("/proc/self/{file}");
         fs::write(&path, text).map_err(|error| not_mapped(&path, &error, user))
     };
-    // Without the first, the last is not permitted (user_namespaces(7)).
+    // gid_map can only be written after setgroups is denied (user_namespaces(7)).
     map("setgroups", "deny".into())?;
     map("uid_map", format!("{user} {user} 1"))?;
     map("gid_map", format!("{group} {group} 1"))
 }
 
-/// Gives this thread, and those it starts later, a new network. Returns the thread's number, by which
-/// [`NetworkSetup::add_cable`](super::NetworkSetup::add_cable) finds the network.
+/// Moves this thread, and threads it starts later, to a new network. Returns the number of the
+/// thread, with which [`NetworkSetup::add_cable`](super::NetworkSetup::add_cable) finds the
+/// network.
 pub(crate) fn enter_new_network() -> io::Result<i32> {
     unshare(CloneFlags::CLONE_NEWNET)?;
     Ok(gettid().as_raw())
 }
 
-/// What to do where the process got a network but may not change it.
+/// Returns the remedy if the process got a network but may not change it.
 pub(crate) fn no_rights_inside() -> String {
     if is_root_of_host() {
-        return "a security module keeps root from its own network: run it where none does"
+        return "a security module denies root its own network: run it on a host without this rule"
             .to_owned();
     }
     match apparmor_restriction() {
         Some(setting) => {
-            format!("AppArmor takes the rights in a user namespace: {setting}, or run as root")
+            format!("AppArmor denies rights in user namespaces: {setting}, or run as root")
         }
-        None => "a security module takes the rights in a user namespace: run as root".to_owned(),
+        None => "a security module denies rights in user namespaces: run as root".to_owned(),
     }
 }
 
-/// What to do where a namespace more is too many. Those that were left a moment ago may still count.
+/// Returns the remedy if the limit of namespaces is reached. Namespaces that were left a moment ago
+/// may still count.
 pub(crate) fn limit_reached() -> String {
     let [networks, users] = ["user.max_net_namespaces", "user.max_user_namespaces"];
     let is_zero = |name| sysctl(name) == Some(0);
@@ -78,7 +82,7 @@ pub(crate) fn limit_reached() -> String {
     format!("the limit of namespaces is reached: raise {networks} and {users}, here or further out")
 }
 
-/// Why no user namespace was made.
+/// Describes why no user namespace could be made, with a remedy.
 fn forbidden(errno: Errno) -> String {
     match errno {
         Errno::ENOSPC => return limit_reached(),
@@ -96,15 +100,15 @@ fn forbidden(errno: Errno) -> String {
     format!("no user namespace can be made here ({why}): {advice}{}", or_as_root())
 }
 
-/// Said to others than root.
+/// Returns the advice to run as root, if the user is not root.
 fn or_as_root() -> &'static str {
     if is_root_of_host() { "" } else { ", or run as root" }
 }
 
-/// Why a user namespace would be of no use: it needs a map of its user.
+/// Describes why the user of a new user namespace could not be mapped, with a remedy.
 fn not_mapped(path: &str, error: &io::Error, user: Uid) -> String {
     let advice = match error.raw_os_error().map(Errno::from_raw) {
-        // It belongs to root then (proc(5)).
+        // The file belongs to root in this case (proc(5)).
         Some(Errno::EACCES) => "the program's file has to be readable, and without capabilities",
         Some(Errno::ENOENT) => "mount /proc, or run as root",
         Some(Errno::EPERM) if user.is_root() => "give root CAP_SETFCAP, or run as another user",
@@ -114,13 +118,14 @@ fn not_mapped(path: &str, error: &io::Error, user: Uid) -> String {
     format!("{path} cannot be written ({error}): {advice}")
 }
 
-/// What would have AppArmor leave the rights in a user namespace to its user.
+/// Returns the setting that makes AppArmor leave the rights in a user namespace, if AppArmor takes
+/// them.
 fn apparmor_restriction() -> Option<String> {
     let name = "kernel.apparmor_restrict_unprivileged_userns";
     (sysctl(name) == Some(1)).then(|| format!("set {name} to 0"))
 }
 
-/// True if this is root, and not a user who is called so in a namespace.
+/// Whether the user is root of the host, and not only root of a user namespace.
 fn is_root_of_host() -> bool {
     let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
     geteuid().is_root() && map.split_whitespace().nth(1) == Some("0")
@@ -138,11 +143,11 @@ mod tests {
     use std::thread;
 
     #[test]
-    fn a_process_with_several_threads_is_told_when_to_ask() {
+    fn a_process_with_several_threads_gets_advice() {
         let (stop, stopped) = mpsc::channel::<()>();
         let other = thread::spawn(move || stopped.recv());
         let message = enter_user_namespace().expect_err("several threads");
-        // Where no process may, that comes first.
+        // If user namespaces are forbidden, that error comes first.
         let is_forbidden = message.contains("(Operation not permitted)");
         assert!(message.contains("before the first thread") || is_forbidden, "{message}");
         drop(stop);

@@ -1,4 +1,5 @@
-//! Interfaces, addresses and neighbours of a network, set up by messages to the kernel (rtnetlink(7)).
+//! Sets up interfaces, addresses and neighbours of a network with messages to the kernel
+//! (rtnetlink(7)).
 
 use nix::errno::Errno;
 use nix::libc::{
@@ -17,10 +18,12 @@ use std::os::fd::{AsRawFd, OwnedFd};
 /// `VETH_INFO_PEER` of linux/veth.h, which libc lacks.
 const VETH_INFO_PEER: u16 = 1;
 
-/// Octets of the header of a message, after which an acknowledgement has its error number (netlink(7)).
+/// Octets of the header of a message. In an acknowledgement, the error number follows the header
+/// (netlink(7)).
 const HEADER: usize = 16;
 
-/// Sets up the network of the thread that opened it. The kernel has done a request when a call returns.
+/// Socket that sets up the network of the thread that opened it. When a call returns, the kernel
+/// has finished the request.
 #[derive(Debug)]
 pub(crate) struct NetworkSetup(OwnedFd);
 
@@ -30,7 +33,8 @@ impl NetworkSetup {
         Ok(Self(socket(AddressFamily::Netlink, SockType::Raw, flags, protocol)?))
     }
 
-    /// Adds a cable (veth(4)): one end here, the other in the network of a thread, with this hardware address.
+    /// Adds a virtual cable (veth(4)). One end is in this network, the other is in the network of
+    /// `thread` and has this hardware address.
     pub(crate) fn add_cable(
         &self,
         end: &str,
@@ -50,13 +54,14 @@ impl NetworkSetup {
         self.request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &[link(0, 0), name(end), info])
     }
 
-    /// Lets an interface work. The kernel cuts long segments itself and leaves none to the interface.
+    /// Brings an interface up. The kernel splits long segments itself and leaves no splitting to
+    /// the interface.
     pub(crate) fn set_up(&self, interface: &str) -> io::Result<()> {
         let one_segment = attribute(IFLA_GSO_MAX_SEGS, &1_u32.to_ne_bytes());
         self.request(RTM_NEWLINK, 0, &[link(index(interface)?, IFF_UP), one_segment])
     }
 
-    /// Gives an interface an address in a network of 24 bits.
+    /// Gives an interface an address with a prefix of 24 bits.
     pub(crate) fn add_address(&self, interface: &str, address: Ipv4Addr) -> io::Result<()> {
         // struct ifaddrmsg: family, prefix length, flags, scope, index.
         let header = [vec![family(), 24, 0, 0], index(interface)?.to_ne_bytes().to_vec()].concat();
@@ -64,7 +69,7 @@ impl NetworkSetup {
         self.request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, &[header, address])
     }
 
-    /// Tells the hardware address of a neighbour, so that the kernel never asks for it.
+    /// Registers the hardware address of a neighbour, so that the kernel never asks for it (ARP).
     pub(crate) fn add_neighbour(
         &self,
         interface: &str,
@@ -83,14 +88,14 @@ impl NetworkSetup {
         self.request(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_EXCL, &body)
     }
 
-    /// Sends a message and reads its acknowledgement, which is there when `send(2)` returns.
+    /// Sends a message and reads its acknowledgement, which has arrived when `send(2)` returns.
     fn request(&self, kind: u16, flags: i32, body: &[Vec<u8>]) -> io::Result<()> {
         let body = body.concat();
         let length = u32::try_from(HEADER + body.len()).unwrap_or(u32::MAX);
         let flags = u16::try_from(NLM_F_REQUEST | NLM_F_ACK | flags).unwrap_or(0);
         let mut message = length.to_ne_bytes().to_vec();
         message.extend([kind.to_ne_bytes(), flags.to_ne_bytes()].concat());
-        message.extend([0; 8]); // no number, and to the kernel
+        message.extend([0; 8]); // sequence number 0, and port 0 for the kernel
         message.extend(body);
         send(self.0.as_raw_fd(), &message, MsgFlags::empty())?;
         let mut answer = [0; 4096];
@@ -103,21 +108,20 @@ impl NetworkSetup {
         match error_number(&answer[..length]) {
             Some(0) => Ok(()),
             Some(error) => Err(Errno::from_raw(-error).into()),
-            None => {
-                Err(io::Error::other("the kernel did not acknowledge a message of rtnetlink(7)"))
-            }
+            None => Err(io::Error::other("the kernel did not acknowledge an rtnetlink(7) message")),
         }
     }
 }
 
-/// The error number of an acknowledgement, which is 0 for success; `None` for another message (netlink(7)).
+/// Returns the error number of an acknowledgement, which is 0 for success; `None` for another
+/// message (netlink(7)).
 fn error_number(answer: &[u8]) -> Option<i32> {
     let kind = u16::from_ne_bytes(*answer.get(4..)?.first_chunk()?);
     let error = answer.get(HEADER..)?.first_chunk()?;
     (i32::from(kind) == NLMSG_ERROR).then(|| i32::from_ne_bytes(*error))
 }
 
-/// struct ifinfomsg: family, type, index, flags, and which flags change.
+/// Makes a struct ifinfomsg: family, type, index, flags, and mask of changed flags.
 fn link(index: u32, flags: i32) -> Vec<u8> {
     let flags = flags.to_ne_bytes();
     [[0; 4], index.to_ne_bytes(), flags, flags].concat()
@@ -135,7 +139,8 @@ fn name(interface: &str) -> Vec<u8> {
     attribute(IFLA_IFNAME, &[interface.as_bytes(), &[0]].concat())
 }
 
-/// An attribute, or attributes in one: its length, its kind, and octets up to a multiple of 4.
+/// Makes an attribute, which may hold attributes: length, kind, and octets padded to a multiple of
+/// 4.
 fn attribute(kind: u16, octets: &[u8]) -> Vec<u8> {
     let length = u16::try_from(4 + octets.len()).unwrap_or(u16::MAX);
     let mut attribute = [length.to_ne_bytes(), kind.to_ne_bytes()].concat();
@@ -161,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn an_attribute_has_its_length_without_padding_and_its_kind_first() {
+    fn an_attribute_begins_with_its_unpadded_length_and_its_kind() {
         let length = 7_u16.to_ne_bytes();
         let kind = IFLA_IFNAME.to_ne_bytes();
         assert_eq!(name("lo"), [&length[..], &kind, b"lo\0", &[0]].concat());
@@ -169,10 +174,10 @@ mod tests {
     }
 
     #[test]
-    fn what_the_kernel_refuses_is_an_error_with_its_number() {
-        let setup = NetworkSetup::open().expect("anyone may ask");
+    fn a_refusal_of_the_kernel_is_an_error_with_its_number() {
+        let setup = NetworkSetup::open().expect("any user may open it");
         let refused = setup.request(RTM_NEWLINK, 0, &[link(u32::MAX, 0)]).expect_err("no such");
-        // EPERM for a user who may not.
+        // A user without the right gets EPERM.
         let numbers = [Errno::ENODEV, Errno::EINVAL, Errno::EPERM].map(|it| Some(it as i32));
         assert!(numbers.contains(&refused.raw_os_error()), "{refused:?}");
     }

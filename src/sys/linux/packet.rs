@@ -1,4 +1,4 @@
-//! Sockets that see packets (packet(7)).
+//! Packet sockets: sockets that receive copies of packets (packet(7)).
 
 use super::super::SeenPacket;
 use super::filter;
@@ -14,30 +14,34 @@ use std::io::{self, ErrorKind, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::Duration;
 
-/// Octets of packets that may wait; without CAP_NET_ADMIN no more than `net.core.rmem_max`.
+/// Size of the receive buffer in octets. Without CAP_NET_ADMIN the kernel caps it at
+/// `net.core.rmem_max`.
 const RECEIVE_BUFFER: usize = 8 << 20;
 
 sockopt_impl!(
-    /// How many packets were copied, and how many not, for lack of room (packet(7)); nix has no name for it.
+    /// `PACKET_STATISTICS`: packets copied, and packets dropped for lack of room (packet(7)). nix
+    /// has no name for it.
     Statistics, GetOnly, libc::SOL_PACKET, libc::PACKET_STATISTICS, libc::tpacket_stats
 );
 
 sockopt_impl!(
-    /// Makes the kernel report more about each packet (packet(7)); nix has no name for it.
+    /// `PACKET_AUXDATA`: makes the kernel report more about each packet (packet(7)). nix has no
+    /// name for it.
     AuxiliaryData, SetOnly, libc::SOL_PACKET, libc::PACKET_AUXDATA, bool
 );
 
-/// A socket that gets a copy of each IP packet that is wanted, in both directions.
+/// Socket that receives a copy of each wanted IP packet, in both directions.
 pub(crate) struct PacketSocket {
     socket: Socket,
     control: Vec<u8>,
 }
 
 impl PacketSocket {
-    /// Opens one for what may be about these ports, on the interface with this number or on all; it never
-    /// blocks. Needs CAP_NET_RAW.
+    /// Opens a non-blocking socket for packets of these ports, on the interface `only` or on all
+    /// interfaces. Needs CAP_NET_RAW.
     pub(crate) fn open(only: Option<u32>, ports: &[u16]) -> io::Result<Self> {
-        // Only a socket for all protocols sees what this host sends. SOCK_DGRAM takes the link's header off.
+        // Only a socket for all protocols receives outgoing packets. SOCK_DGRAM removes the header
+        // of the link.
         let protocol = Protocol::from(c_int::from(network_order(ETH_P_ALL)));
         let socket = Socket::new(Domain::PACKET, Type::DGRAM, Some(protocol))?;
         socket.set_nonblocking(true)?;
@@ -46,14 +50,15 @@ impl PacketSocket {
         setsockopt(&socket, ReceiveTimestampns, &true)?;
         setsockopt(&socket, AuxiliaryData, &true)?;
         let mut opened = Self { socket, control: cmsg_space!(TimeSpec, libc::tpacket_auxdata) };
-        // The interface is the filter's to know: bind(2) has no address for one whose link has none.
+        // The filter selects the interface: bind(2) has no address for an interface without a link
+        // address.
         opened.close()?;
         opened.discard()?;
         opened.socket.attach_filter(&filter::capture_filter(only, ports))?;
         Ok(opened)
     }
 
-    /// Throws away what came before there was a filter.
+    /// Discards packets that came before the filter was set.
     fn discard(&mut self) -> io::Result<()> {
         loop {
             match self.receive(&mut []) {
@@ -64,12 +69,12 @@ impl PacketSocket {
         self.lost().map(drop)
     }
 
-    /// No packet comes from now on, but those that wait are still there to be taken.
+    /// Stops receiving. Packets that already wait can still be read.
     pub(crate) fn close(&self) -> io::Result<()> {
         self.socket.attach_filter(&filter::DROP_ALL)
     }
 
-    /// Takes a packet, from its IP header on.
+    /// Reads a packet, from its IP header on.
     pub(crate) fn receive(&mut self, room: &mut [u8]) -> io::Result<SeenPacket> {
         let mut slices = [IoSliceMut::new(room)];
         let control = Some(&mut self.control[..]);
@@ -90,7 +95,7 @@ impl PacketSocket {
         Ok(SeenPacket { octets: message.bytes, at, interface, has_checksum })
     }
 
-    /// Packets that were wanted and not copied, for there was no room: since it was asked last.
+    /// Returns the number of wanted packets dropped for lack of room since the last call.
     pub(crate) fn lost(&self) -> io::Result<u32> {
         Ok(getsockopt(&self.socket, Statistics)?.tp_drops)
     }
@@ -107,12 +112,12 @@ fn is_auxiliary(control: &UnknownCmsg) -> bool {
     (header.cmsg_level, header.cmsg_type) == (libc::SOL_PACKET, libc::PACKET_AUXDATA)
 }
 
-/// What `tpacket_auxdata` begins with.
+/// Returns the status word, with which `tpacket_auxdata` begins.
 fn status(auxiliary: &[u8]) -> u32 {
     auxiliary.first_chunk().copied().map_or(0, u32::from_ne_bytes)
 }
 
-/// A protocol as packet(7) wants it.
+/// Converts a protocol number to network byte order, as packet(7) needs it.
 fn network_order(protocol: c_int) -> u16 {
     u16::try_from(protocol).unwrap_or_default().to_be()
 }

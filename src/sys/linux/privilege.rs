@@ -1,4 +1,4 @@
-//! Who the process is: user, groups and capabilities (credentials(7), capabilities(7)).
+//! Users, groups and capabilities of the process (credentials(7), capabilities(7)).
 
 use super::super::{Account, Credentials};
 use caps::CapSet;
@@ -9,15 +9,16 @@ use nix::unistd::{
 };
 use std::io;
 
-/// Leaves an id as it is (setresuid(2)).
+/// Id that leaves the current id unchanged (setresuid(2)).
 const UNCHANGED: u32 = u32::MAX;
 
-/// The sets a process can use; the bounding set only counts at `execve(2)`, which no new privileges has
-/// no use for.
+/// Capability sets that a process can use. The bounding set counts only at `execve(2)`, where
+/// no-new-privileges makes it useless.
 const CAPABILITY_SETS: [CapSet; 4] =
     [CapSet::Ambient, CapSet::Inheritable, CapSet::Permitted, CapSet::Effective];
 
-/// The user of that name, else of that number; a number needs no entry in the database of users.
+/// Returns the user with this name, otherwise with this number. A number needs no entry in the user
+/// database.
 pub(crate) fn find_user(name: &str) -> io::Result<Option<Account>> {
     let account = |user: User| Account { id: user.uid.as_raw(), group: Some(user.gid.as_raw()) };
     if let Some(user) = User::from_name(name)? {
@@ -28,7 +29,7 @@ pub(crate) fn find_user(name: &str) -> io::Result<Option<Account>> {
     Ok(Some(known.map_or(Account { id, group: None }, account)))
 }
 
-/// The group of that name, else of that number.
+/// Returns the group with this name, otherwise with this number.
 pub(crate) fn find_group(name: &str) -> io::Result<Option<u32>> {
     let known = Group::from_name(name)?;
     Ok(known.map(|group| group.gid.as_raw()).or_else(|| number(name)))
@@ -38,12 +39,12 @@ fn number(text: &str) -> Option<u32> {
     text.parse().ok().filter(|id| *id != UNCHANGED)
 }
 
-/// True if the process may do what root may.
+/// Whether the process runs as root.
 pub(crate) fn is_root() -> bool {
     geteuid().is_root()
 }
 
-/// What every thread of the process is now.
+/// Returns the users and groups of the process, which all threads share.
 pub(crate) fn credentials() -> io::Result<Credentials> {
     let (user, group) = (getresuid()?, getresgid()?);
     Ok(Credentials {
@@ -53,8 +54,9 @@ pub(crate) fn credentials() -> io::Result<Credentials> {
     })
 }
 
-/// Drops supplementary groups, group and user, in this order: the user last, since it is what permits
-/// the others. The C library has every thread follow (nptl(7)). An error names the call that failed.
+/// Drops supplementary groups, group and user, in this order. The user comes last, because root's
+/// rights allow the other changes. The C library applies the change to every thread (nptl(7)). An
+/// error names the call that failed.
 pub(crate) fn become_user(user: u32, group: u32) -> Result<(), (&'static str, io::Error)> {
     let (uid, gid) = (Uid::from_raw(user), Gid::from_raw(group));
     let of = |call| move |errno: Errno| (call, io::Error::from(errno));
@@ -63,33 +65,35 @@ pub(crate) fn become_user(user: u32, group: u32) -> Result<(), (&'static str, io
     setresuid(uid, uid, uid).map_err(of("setresuid"))
 }
 
-/// Tries to be this user again; true if that works, or fails for a reason that may pass.
+/// Tries to become this user again. Returns true if that works, or fails for a reason that may be
+/// temporary.
 pub(crate) fn regains_user(user: u32) -> bool {
     let same = Uid::from_raw(UNCHANGED);
     !is_refused(setresuid(same, Uid::from_raw(user), same))
 }
 
-/// Tries to be in this group again; true if that works, or fails for a reason that may pass.
+/// Tries to join this group again. Returns true if that works, or fails for a reason that may be
+/// temporary.
 pub(crate) fn regains_group(group: u32) -> bool {
     let same = Gid::from_raw(UNCHANGED);
     !is_refused(setresgid(same, Gid::from_raw(group), same))
 }
 
-/// Not permitted, or an id that this user namespace does not have (EINVAL).
+/// Whether the kernel refused: not permitted, or the user namespace lacks the id (EINVAL).
 fn is_refused(tried: nix::Result<()>) -> bool {
     matches!(tried, Err(Errno::EPERM | Errno::EINVAL))
 }
 
-/// Empties every set of capabilities of this thread, which those it starts later inherit.
+/// Empties all capability sets of this thread. Threads that it starts later inherit the empty sets.
 pub(crate) fn drop_capabilities() -> io::Result<()> {
-    // Effective goes with permitted.
+    // The effective set empties with the permitted set.
     for set in [CapSet::Ambient, CapSet::Inheritable, CapSet::Permitted] {
         caps::clear(None, set).map_err(io::Error::other)?;
     }
     Ok(())
 }
 
-/// True if this thread has a capability, whether in force or to be taken.
+/// Returns whether this thread has any capability, in force or available.
 pub(crate) fn has_capabilities() -> io::Result<bool> {
     for set in CAPABILITY_SETS {
         if !caps::read(None, set).map_err(io::Error::other)?.is_empty() {
@@ -119,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn neither_an_unknown_name_nor_the_number_that_changes_nothing_is_a_user() {
+    fn an_unknown_name_and_the_number_minus_1_are_not_users() {
         for name in ["no-such-user", "", "-1", "4294967295", "65534x"] {
             assert_eq!(find_user(name).expect("readable"), None, "{name}");
             assert_eq!(find_group(name).expect("readable"), None, "{name}");
@@ -127,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_process_is_can_be_told() {
+    fn the_effective_user_is_0_for_root_only() {
         let credentials = credentials().expect("readable");
         assert_eq!(credentials.users[1] == 0, is_root());
     }

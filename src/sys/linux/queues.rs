@@ -1,4 +1,5 @@
-//! What waits in the kernel until a program comes for it, and what finds no place there.
+//! Queues of the kernel: connections and datagrams that wait for a program, and those that were
+//! dropped.
 
 use nix::libc;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, getsockopt, recvmsg, setsockopt, sockopt};
@@ -6,47 +7,51 @@ use nix::{cmsg_space, getsockopt_impl, setsockopt_impl, sockopt_impl};
 use std::io::{self, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd};
 
-/// Whether the functions here have an answer.
+/// Whether the system reports its queues.
 pub(crate) const REPORTS_QUEUES: bool = true;
 
 sockopt_impl!(
-    /// How often a SYN is sent again (tcp(7)); nix has no name for it.
+    /// `TCP_SYNCNT`: number of SYN retransmissions (tcp(7)). nix has no name for it.
     SynCount, SetOnly, libc::IPPROTO_TCP, libc::TCP_SYNCNT, libc::c_int
 );
 
 sockopt_impl!(
-    /// The beginning of what a connection, or a listener, knows of itself (tcp(7)).
+    /// `TCP_INFO`: beginning of the state of a connection or a listener (tcp(7)).
     TcpInfo, GetOnly, libc::IPPROTO_TCP, libc::TCP_INFO, BeginOfTcpInfo
 );
 
-/// The first words of `struct tcp_info`, as far as they are needed. It grows at its end from kernel to kernel; an old one
-/// gives less than all of libc's, for which nix panics, but each gives exactly what it is asked for.
+/// First words of `struct tcp_info`. Newer kernels append fields. An old kernel returns less than
+/// libc's whole struct, for which nix panics. Every kernel returns exactly as many octets as were
+/// requested, up to its own size.
 type BeginOfTcpInfo = [u32; 7];
 
-/// Which of these words is `tcpi_unacked`.
+/// Index of `tcpi_unacked`.
 const TCPI_UNACKED: usize = 6;
 
-/// Sets the number of times a SYN is sent again, instead of `net.ipv4.tcp_syn_retries` (`TCP_SYNCNT`).
+/// Sets the number of SYN retransmissions of a socket, instead of `net.ipv4.tcp_syn_retries`
+/// (`TCP_SYNCNT`).
 pub(crate) fn set_syn_retries(socket: &impl AsFd, retries: u8) -> io::Result<()> {
     Ok(setsockopt(socket, SynCount, &libc::c_int::from(retries))?)
 }
 
-/// Connections that wait for `accept(2)`: of a listener, `TCP_INFO` tells it as `tcpi_unacked`.
+/// Returns the number of connections that wait for `accept(2)`. `TCP_INFO` of a listener holds this
+/// number as `tcpi_unacked`.
 pub(crate) fn accept_queue(listener: &impl AsFd) -> Option<u32> {
     getsockopt(listener, TcpInfo).ok().map(|info| info[TCPI_UNACKED])
 }
 
-/// Makes each datagram report how many were dropped before it (`SO_RXQ_OVFL`, socket(7)).
+/// Makes each datagram report the number of datagrams dropped before it (`SO_RXQ_OVFL`, socket(7)).
 pub(crate) fn count_drops(socket: &impl AsFd) -> io::Result<()> {
     Ok(setsockopt(socket, sockopt::RxqOvfl, &1)?)
 }
 
-/// Makes a datagram socket report ICMP errors although it is not connected (`IP_RECVERR`, ip(7)).
+/// Makes an unconnected datagram socket report ICMP errors (`IP_RECVERR`, ip(7)).
 pub(crate) fn report_errors(socket: &impl AsFd) -> io::Result<()> {
     Ok(setsockopt(socket, sockopt::Ipv4RecvErr, &true)?)
 }
 
-/// Receives a datagram. Returns its octets, and how many the socket had dropped before; `None` if it dropped none.
+/// Receives a datagram. Returns its octets, and the number of datagrams that the socket had dropped
+/// before; `None` if it has dropped none.
 pub(crate) fn receive_counted(
     socket: &impl AsRawFd,
     buffer: &mut [u8],
@@ -70,8 +75,8 @@ mod tests {
     use std::net::{TcpListener, TcpStream, UdpSocket};
 
     #[test]
-    fn no_kernel_is_asked_for_more_than_the_oldest_one_knows() {
-        // All that Linux 2.6 had (tcp(7)), up to the octet.
+    fn no_more_of_tcp_info_is_read_than_the_oldest_kernel_has() {
+        // Size of the struct in Linux 2.6 (tcp(7)), in octets.
         let oldest = offset_of!(libc::tcp_info, tcpi_total_retrans) + size_of::<u32>();
         assert_eq!(oldest, 104);
         assert!(size_of::<<TcpInfo as GetSockOpt>::Val>() <= oldest);
@@ -80,17 +85,17 @@ mod tests {
     }
 
     #[test]
-    fn a_listener_tells_how_many_wait() {
+    fn a_listener_reports_its_waiting_connections() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
         assert_eq!(accept_queue(&listener), Some(0));
         let client = TcpStream::connect(listener.local_addr().expect("bound")).expect("connected");
-        while accept_queue(&listener) == Some(0) {} // the last segment of the handshake is under way
+        while accept_queue(&listener) == Some(0) {} // wait for the last segment of the handshake
         assert_eq!(accept_queue(&listener), Some(1));
         set_syn_retries(&client, 1).expect("set");
     }
 
     #[test]
-    fn a_datagram_tells_how_many_were_dropped_before_it() {
+    fn a_datagram_reports_how_many_were_dropped_before_it() {
         let socket = UdpSocket::bind("127.0.0.1:0").expect("loopback");
         count_drops(&socket).expect("set");
         let client = UdpSocket::bind("127.0.0.1:0").expect("loopback");

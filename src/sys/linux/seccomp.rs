@@ -1,8 +1,9 @@
-//! The system calls of the running service: what the filter of seccomp(2) lets pass, each with its reason.
+//! System calls of the running service: the filter of seccomp(2) allows each of them for a reason.
 //!
-//! All else fails with EPERM and does no harm: a C library or an allocator of another version may try a
-//! call that is not here, and has to live with a refusal in any container; a time service that is
-//! killed for it serves nobody. Killing would not protect better: the call does not happen either way.
+//! All other calls fail with EPERM and have no effect. Another version of a C library or an
+//! allocator may try a call that is not in the list, and must cope with a refusal, as in any
+//! container. Killing the process instead would stop the service and would not protect better,
+//! because the call fails either way.
 
 use super::super::Links;
 use nix::libc::{self, c_long};
@@ -15,98 +16,102 @@ use std::env::consts::ARCH;
 use std::ops::RangeInclusive;
 use std::os::fd::RawFd;
 
-/// A condition on one argument, counted from 0. The filter reads numbers, not memory: it cannot see the
-/// address in a `sockaddr`.
+/// Condition on one argument, counted from 0. The filter reads numbers, not memory: it cannot see
+/// the address in a `sockaddr`.
 #[derive(Clone, Copy, Debug)]
 enum Check {
-    /// This number.
+    /// The argument equals this number.
     Is(u8, i32),
-    /// None of these bits.
+    /// The argument has none of these bits.
     Without(u8, i32),
-    /// This process.
+    /// The argument is the id of this process.
     Itself(u8),
-    /// A descriptor between the first and the last UDP socket of the service.
+    /// The argument is a descriptor from the first to the last UDP socket of the service.
     UdpSocket(u8),
 }
 use Check::{Is, Itself, UdpSocket, Without};
 
-/// The alternatives under which a call passes, each a list of conditions that all hold.
+/// Alternatives under which a call is allowed. Each is a list of conditions that must all hold.
 type Alternatives = &'static [&'static [Check]];
 
 const ANY: Alternatives = &[];
 const NOTHING_EXECUTABLE: Alternatives = &[&[Without(2, libc::PROT_EXEC)]];
 
-/// `ioctl(2)` numbers, whose type differs between C libraries.
+/// Request numbers of `ioctl(2)`, whose type differs between C libraries.
 const TCGETS: i32 = 0x5401;
 const TIOCGWINSZ: i32 = 0x5413;
 
-/// On every architecture. Add what a new part of the service needs, with its reason.
+/// Calls of every architecture. Add the calls of a new part of the service, with their reason.
 ///
-/// Flags of sends and of `shutdown` are exactly those of the calls that the service makes: `MSG_FASTOPEN` would connect a TCP socket, and
-/// `SHUT_RD` turns a listener into one that can be connected. Only UDP sockets send to an address and with control
-/// messages: the notification socket could otherwise reach any Unix datagram socket and pass descriptors.
+/// The allowed flags of sends and of `shutdown` are exactly those that the service uses.
+/// `MSG_FASTOPEN` would connect a TCP socket, and `SHUT_RD` turns a listener into a socket that can
+/// be connected. Only UDP sockets may send to an address, and with control messages. Otherwise the
+/// notification socket could reach any Unix datagram socket and pass descriptors.
 const COMMON_CALLS: &[(c_long, Alternatives)] = &[
-    // The loop: mio waits, connections come and go, a waker (eventfd) is read and written.
+    // The event loop: mio waits, connections come and go, and a waker (eventfd) is read and
+    // written.
     (libc::SYS_epoll_pwait, ANY),  // epoll_wait of some C libraries
     (libc::SYS_epoll_pwait2, ANY), // with nanoseconds
     (libc::SYS_epoll_ctl, ANY),
     (libc::SYS_accept4, ANY),
-    (libc::SYS_getsockname, ANY), // which address was asked
+    (libc::SYS_getsockname, ANY), // local address of a socket
     (libc::SYS_getpeername, ANY),
     (libc::SYS_getsockopt, &[&[Is(1, libc::SOL_SOCKET)]]), // SO_ERROR, SO_MEMINFO
     (libc::SYS_shutdown, &[&[Is(1, libc::SHUT_WR)]]),
     (libc::SYS_close, ANY),
-    (libc::SYS_fcntl, &[&[Is(1, libc::F_GETFD)]]), // std, before it closes, in a debug build
-    (libc::SYS_ioctl, &[&[Is(1, TCGETS)], &[Is(1, TIOCGWINSZ)]]), // is it a terminal (glibc, musl)
-    // Octets: streams, datagrams one by one and in batches, the log, the signals' own pipe.
+    (libc::SYS_fcntl, &[&[Is(1, libc::F_GETFD)]]), // std checks a descriptor before closing it, in debug builds
+    (libc::SYS_ioctl, &[&[Is(1, TCGETS)], &[Is(1, TIOCGWINSZ)]]), // terminal check (glibc, musl)
+    // Reading and writing: streams, single datagrams and batches, the log, the pipe of the signal
+    // handler.
     (libc::SYS_read, ANY),
     (libc::SYS_write, ANY),
-    (libc::SYS_writev, ANY), // the C library's last words before it aborts
-    // No flag of these, or of accept4, reaches anything. The kernel decides on a call without conditions once and for all, and runs
-    // the filter for each other call: two runs for each single datagram would take 3 to 4 % of an exchange.
+    (libc::SYS_writev, ANY), // message of the C library before it aborts
+    // No flag of these calls, or of accept4, reaches another process. The kernel decides once for a
+    // call without conditions, and runs the filter each time for other calls. Two filter runs for
+    // each single datagram would take 3 to 4 % of an exchange.
     (libc::SYS_recvfrom, ANY),
     (libc::SYS_recvmmsg, ANY),
     (
         libc::SYS_sendto,
         &[
-            &[Is(3, libc::MSG_DONTWAIT), UdpSocket(0)], // first, since it is the most frequent
+            &[Is(3, libc::MSG_DONTWAIT), UdpSocket(0)], // first, because it is the most frequent
             &[Is(3, libc::MSG_MORE), Is(5, 0)],         // the reply, before the FIN
             &[Is(3, libc::MSG_NOSIGNAL), Is(5, 0)],     // the metrics
-            &[Is(3, libc::MSG_DONTWAIT), Is(5, 0)],     // the signals' own pipe
+            &[Is(3, libc::MSG_DONTWAIT), Is(5, 0)],     // the pipe of the signal handler
         ],
     ),
     (libc::SYS_sendmsg, &[&[Is(2, libc::MSG_DONTWAIT), UdpSocket(0)]]), // sendmmsg of musl
     (libc::SYS_sendmmsg, &[&[Is(3, libc::MSG_DONTWAIT), UdpSocket(0)]]),
     (libc::SYS_ppoll, ANY), // poll of some C libraries: the thread that waits for signals
-    // Time: where the vDSO cannot answer; whether the clock is synchronised. Without CAP_SYS_TIME, which
-    // is gone by now, the latter two can only read.
+    // Time: for hosts whose vDSO cannot answer, and to check whether the clock is synchronised. The
+    // process has given up CAP_SYS_TIME, so adjtimex and clock_adjtime can only read.
     (libc::SYS_clock_gettime, &[&[Is(0, libc::CLOCK_REALTIME)], &[Is(0, libc::CLOCK_MONOTONIC)]]),
     (libc::SYS_gettimeofday, ANY),
     (libc::SYS_adjtimex, ANY),
     (libc::SYS_clock_adjtime, &[&[Is(0, libc::CLOCK_REALTIME)]]), // adjtimex of glibc
-    (libc::SYS_clock_nanosleep, ANY), // std panics if a pause is refused
+    (libc::SYS_clock_nanosleep, ANY), // std panics if a sleep is refused
     (libc::SYS_nanosleep, ANY),
-    // Memory, but none that code can be written into and run from.
+    // Memory, but never executable memory.
     (libc::SYS_brk, ANY),
     (libc::SYS_mmap, NOTHING_EXECUTABLE),
     (libc::SYS_mprotect, NOTHING_EXECUTABLE),
     (libc::SYS_munmap, ANY),
     (libc::SYS_mremap, ANY),
     (libc::SYS_madvise, ANY),
-    // Locks, channels, and the keys of hash maps, without which std panics.
+    // Locks, channels, and the random keys of hash maps, without which std panics.
     (libc::SYS_futex, ANY),
     (libc::SYS_sched_yield, ANY),
     (libc::SYS_getrandom, ANY),
-    // Threads: one that was started before may still be setting itself up, and each ends once. None is
-    // started any more: clone(2) is not here.
+    // Threads: a thread that started earlier may still be setting itself up, and each thread ends
+    // once. No thread starts any more: clone(2) is not in the list.
     (libc::SYS_set_robust_list, ANY),
     (libc::SYS_rseq, ANY),
-    (libc::SYS_sched_getaffinity, ANY), // glibc, to learn a thread's stack
+    (libc::SYS_sched_getaffinity, ANY), // glibc, to find a thread's stack
     (libc::SYS_prctl, &[&[Is(0, libc::PR_SET_NAME)]]),
     (libc::SYS_sigaltstack, ANY),
     (libc::SYS_exit, ANY),
     (libc::SYS_exit_group, ANY),
-    // Signals: handlers return, interrupted calls go on, a panic without an end aborts.
+    // Signals: handlers return, interrupted calls restart, and an unhandled panic aborts.
     (libc::SYS_rt_sigaction, ANY),
     (libc::SYS_rt_sigprocmask, ANY),
     (libc::SYS_rt_sigreturn, ANY),
@@ -116,26 +121,27 @@ const COMMON_CALLS: &[(c_long, Alternatives)] = &[
     (libc::SYS_tgkill, &[&[Itself(0)]]),
 ];
 
-/// Calls that newer architectures never had.
+/// Calls that newer architectures do not have.
 #[cfg(target_arch = "x86_64")]
 const OLD_CALLS: &[(c_long, Alternatives)] =
     &[(libc::SYS_epoll_wait, ANY), (libc::SYS_poll, ANY), (libc::SYS_time, ANY)];
 #[cfg(not(target_arch = "x86_64"))]
 const OLD_CALLS: &[(c_long, Alternatives)] = &[];
 
-/// Where symbolic links lead: for the zone of this host, after SIGHUP. No path can be looked at here, so this
-/// also reveals which paths exist.
+/// Calls that read symbolic links, to find the zone of this host after SIGHUP. The filter cannot
+/// check paths, so these calls also reveal which paths exist.
 #[cfg(target_arch = "x86_64")]
 const LINK_CALLS: &[(c_long, Alternatives)] =
     &[(libc::SYS_readlinkat, ANY), (libc::SYS_readlink, ANY)];
 #[cfg(not(target_arch = "x86_64"))]
 const LINK_CALLS: &[(c_long, Alternatives)] = &[(libc::SYS_readlinkat, ANY)];
 
-/// Descriptors from the first to the last one.
+/// Range of descriptors, from the first to the last.
 type Descriptors = RangeInclusive<RawFd>;
 
-/// Allows every thread only the system calls of the running service, and returns how many those are. Sends to an
-/// address pass on `udp_range` only, and not at all without any.
+/// Allows every thread only the system calls of the running service, and returns the number of
+/// allowed calls. Sends to an address are allowed only on descriptors in `udp_range`, and never if
+/// it is `None`.
 pub(crate) fn restrict_calls(
     udp_range: Option<&Descriptors>,
     links: Links,
@@ -146,12 +152,12 @@ pub(crate) fn restrict_calls(
     Ok(calls)
 }
 
-/// The filter for this machine, and how many calls it lets pass.
+/// Returns the filter for this processor, and the number of calls that it allows.
 fn filter(
     udp_range: Option<&Descriptors>,
     more: &[(c_long, Alternatives)],
 ) -> Result<(BpfProgram, usize), String> {
-    let wrong = |error: BackendError| format!("its filter is wrong: {error}");
+    let wrong = |error: BackendError| format!("cannot build the filter: {error}");
     let arch = TargetArch::try_from(ARCH).map_err(wrong)?;
     let rules = rules(udp_range, more).map_err(wrong)?;
     let calls = rules.len();
@@ -160,8 +166,8 @@ fn filter(
     Ok((filter.try_into().map_err(wrong)?, calls))
 }
 
-/// For each call the alternatives under which it passes. An empty list means any, so a call that has lost all of
-/// its alternatives is left out.
+/// Returns the alternatives of each call. An empty list allows any arguments, so a call that has
+/// lost all its alternatives is left out.
 fn rules(
     udp_range: Option<&Descriptors>,
     more: &[(c_long, Alternatives)],
@@ -179,12 +185,13 @@ fn rules(
     Ok(rules)
 }
 
-/// The conditions of one alternative; `None` if it needs a UDP socket and the service has none.
+/// Returns the conditions of one alternative; `None` if it needs a UDP socket and the service has
+/// none.
 fn conditions(
     checks: &[Check],
     udp_range: Option<&Descriptors>,
 ) -> Option<Result<Vec<SeccompCondition>, BackendError>> {
-    // The kernel takes 32 bits of these arguments.
+    // The kernel uses 32 bits of these arguments.
     let one = |argument, operator, value: i32| {
         let value = u64::from(value.cast_unsigned());
         SeccompCondition::new(argument, SeccompCmpArgLen::Dword, operator, value)
@@ -222,7 +229,7 @@ mod tests {
         assert!(program.len() < 4096, "BPF_MAXINSNS: {}", program.len());
     }
 
-    /// A rule of conditions on arguments of 32 bits.
+    /// Makes a rule from conditions on 32-bit arguments.
     fn rule(conditions: &[(u8, SeccompCmpOp, u64)]) -> SeccompRule {
         let condition = |(argument, operator, value): &(u8, SeccompCmpOp, u64)| {
             let dword = SeccompCmpArgLen::Dword;
@@ -232,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn arguments_are_looked_at_where_a_call_can_do_more_than_is_needed() {
+    fn arguments_are_checked_if_a_call_could_do_more_than_needed() {
         let rules = rules(None, &[]).expect("they compile");
         let no_code = rule(&[(2, SeccompCmpOp::MaskedEq(4), 0)]); // PROT_EXEC
         assert_eq!(rules[&libc::SYS_mmap], std::slice::from_ref(&no_code));
@@ -272,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_that_opens_starts_or_reaches_into_another_process_is_let_pass() {
+    fn no_call_that_opens_starts_or_reaches_into_another_process_is_allowed() {
         let listed = rules(Some(&(0..=1023)), LINK_CALLS).expect("they compile");
         assert!(!rules(None, &[]).expect("they compile").contains_key(&libc::SYS_readlinkat));
         for call in [

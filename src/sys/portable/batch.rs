@@ -1,4 +1,4 @@
-//! Datagrams one by one: POSIX has no call for many.
+//! Datagrams one at a time: POSIX has no call for many.
 
 use super::super::{Destination, MAX_BATCH_DATAGRAMS, MAX_CONTENT_OCTETS, Received};
 use nix::sys::socket::{SockaddrStorage, recvfrom};
@@ -7,11 +7,11 @@ use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::{AsFd, AsRawFd};
 
-/// Datagrams as they were received, and whom of their senders to answer.
+/// Received datagrams, and the senders to answer.
 #[derive(Debug)]
 pub(crate) struct Batch {
     received: Vec<Received>,
-    /// The beginning of each datagram's content.
+    /// Beginning of each datagram's content.
     contents: Vec<[u8; MAX_CONTENT_OCTETS]>,
     answered: Vec<SocketAddr>,
 }
@@ -25,15 +25,16 @@ impl Batch {
         }
     }
 
-    /// Takes datagrams that wait, `most` of them and [`MAX_BATCH_DATAGRAMS`] in any case, and keeps the first
-    /// [`MAX_CONTENT_OCTETS`] octets of each. If it is fewer, no more were waiting. `WouldBlock` when none waits.
+    /// Receives up to `most` waiting datagrams, at most [`MAX_BATCH_DATAGRAMS`], and keeps the
+    /// first [`MAX_CONTENT_OCTETS`] octets of each. Returns their number. Fewer than requested
+    /// means that no more were waiting. Returns `WouldBlock` if none waits.
     pub(crate) fn receive(&mut self, socket: &impl AsFd, most: usize) -> io::Result<usize> {
         self.received.clear();
         self.answered.clear();
         while self.received.len() < most.min(MAX_BATCH_DATAGRAMS) {
             match receive_one(socket, &mut self.contents[self.received.len()]) {
                 Ok(received) => self.received.push(received),
-                // It comes up again with the next call, if it lasts.
+                // A lasting error returns with the next call.
                 Err(_) if !self.received.is_empty() => break,
                 Err(error) => return Err(error),
             }
@@ -41,28 +42,31 @@ impl Batch {
         Ok(self.received.len())
     }
 
-    /// A datagram of the last `receive`, by its number from 0; `None` if it has no source.
+    /// Returns a datagram of the last `receive`, by its number from 0; `None` if it has no source.
     pub(crate) fn datagram(&self, number: usize) -> Option<Received> {
         self.received.get(number).copied()
     }
 
-    /// How many octets a datagram of the last `receive` has, by its number from 0; [`MAX_CONTENT_OCTETS`] at most.
+    /// Returns the octets of a datagram of the last `receive`, by its number from 0; at most
+    /// [`MAX_CONTENT_OCTETS`].
     pub(crate) fn octets(&self, number: usize) -> usize {
         self.received[number].octets
     }
 
-    /// Calls `read` with the content of a datagram of the last `receive`: [`MAX_CONTENT_OCTETS`] octets at most.
+    /// Calls `read` with the content of a datagram of the last `receive`, at most
+    /// [`MAX_CONTENT_OCTETS`] octets.
     pub(crate) fn with_content<T>(&self, number: usize, read: impl FnOnce(&[u8]) -> T) -> T {
         read(&self.contents[number][..self.received[number].octets])
     }
 
-    /// Queues a reply to a datagram of the last `receive`. It leaves from the address that the route picks.
+    /// Queues a reply to a datagram of the last `receive`. The reply leaves from the address that
+    /// the route chooses.
     pub(crate) fn queue_reply(&mut self, number: usize, _: Option<Destination>) {
         self.answered.push(self.received[number].peer);
     }
 
-    /// Sends every reply that was queued, with these octets. `lost` gets the peer and the error of one
-    /// that cannot leave, and costs the others nothing.
+    /// Sends all queued replies, with these octets. Calls `lost` with the peer and the error of a
+    /// reply that cannot be sent, and continues with the others.
     pub(crate) fn send_replies(
         &mut self,
         socket: &impl AsFd,
@@ -85,7 +89,7 @@ impl Batch {
     }
 }
 
-/// A longer datagram counts as [`MAX_CONTENT_OCTETS`] octets long.
+/// Receives one datagram. A longer one counts as [`MAX_CONTENT_OCTETS`] octets.
 fn receive_one(socket: &impl AsFd, content: &mut [u8; MAX_CONTENT_OCTETS]) -> io::Result<Received> {
     let (octets, peer) = recvfrom::<SockaddrStorage>(socket.as_fd().as_raw_fd(), content)?;
     let peer = peer

@@ -1,4 +1,4 @@
-//! Networks of one's own and frames of an interface: POSIX has neither.
+//! Stubs for network namespaces and frame sockets, which POSIX lacks.
 
 use super::unsupported;
 use std::io;
@@ -11,12 +11,12 @@ stubs! {
     fn permit_networks() -> Result<(), String> =
         Err("only Linux has network namespaces".to_owned());
 
-    // No network is made here, so nothing is missing in it.
+    // No namespace is made here, so there is nothing to advise.
     fn limit_reached() -> String = String::new();
     fn no_rights_inside() -> String = String::new();
 }
 
-/// There is none.
+/// Stub: POSIX cannot set up a network.
 #[derive(Debug)]
 pub(crate) struct NetworkSetup;
 
@@ -31,7 +31,7 @@ impl NetworkSetup {
     }
 }
 
-/// There is none.
+/// Stub: POSIX has no frame sockets.
 #[derive(Debug)]
 pub(crate) struct FrameSocket(OwnedFd);
 

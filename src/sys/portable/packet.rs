@@ -1,4 +1,4 @@
-//! POSIX knows no sockets that see packets, and no interfaces.
+//! Stubs for packet sockets and the list of interfaces, which POSIX lacks.
 
 use super::super::{Interface, SeenPacket};
 use super::unsupported;
@@ -12,7 +12,7 @@ stubs! {
     fn take_link_changes(_: &OwnedFd) -> io::Result<()> = unsupported();
 }
 
-/// There is none that POSIX knows.
+/// Stub: POSIX has no packet sockets.
 pub(crate) struct PacketSocket(Socket);
 
 #[expect(clippy::unused_self, reason = "the same surface as Linux")]

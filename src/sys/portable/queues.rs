@@ -1,11 +1,11 @@
-//! POSIX does not tell what waits in the kernel.
+//! Stubs for the queues of the kernel, which POSIX does not report.
 
 use super::unsupported;
 use nix::sys::socket::{MsgFlags, recv};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 
-/// Whether the functions here have an answer.
+/// Whether the system reports its queues.
 pub(crate) const REPORTS_QUEUES: bool = false;
 
 stubs! {
@@ -16,7 +16,7 @@ stubs! {
     fn listen_overflows() -> Option<u64> = None;
 }
 
-/// Takes a datagram: its octets; how many were dropped is unknown.
+/// Receives a datagram. Returns its octets, and `None` because the number of drops is unknown.
 pub(crate) fn receive_counted(
     socket: &impl AsRawFd,
     buffer: &mut [u8],
