@@ -1,11 +1,12 @@
-//! Who never gets an answer over UDP: forged datagrams, told apart by the server's own counters.
+//! Tests which datagrams the guard ignores. The tests forge datagrams and read the counters of the
+//! server.
 
 use crate::or_skip;
 use crate::support::forge::{Datagram, forge};
 use crate::support::wire::eventually;
 use crate::support::{Namespace, Running, good, ipv6, program, run, stderr, stdout};
 
-/// A server on port 13 of these addresses, on a host that has two of each family beside loopback's.
+/// Starts a server on port 13 of a host that has two addresses of each family besides loopback.
 fn serving(options: &[&str]) -> Result<(Namespace, Running), String> {
     ipv6()?;
     let addresses = ["192.0.2.1/24", "192.0.2.2/24", "2001:db8::1/64", "2001:db8::2/64"];
@@ -16,7 +17,7 @@ fn serving(options: &[&str]) -> Result<(Namespace, Running), String> {
     Ok((inside, server))
 }
 
-/// Sends each alone to a server of its own, and reads how it was counted.
+/// Sends a datagram to a server of its own, and asserts how the server counted it.
 fn assert_counted(options: &[&str], datagram: Datagram, expected: &str) {
     let (inside, server) = or_skip!(serving(options));
     or_skip!(forge(&inside, &[datagram]));
@@ -68,7 +69,8 @@ fn a_question_from_an_address_that_no_host_has_is_not_answered() {
         assert_counted(&EVERYWHERE, (&from, "192.0.2.1 13", 0), "UdpSourceNoHost");
         assert_counted(&["--listen", "0.0.0.0"], (&from, "192.0.2.1 13", 0), "UdpSourceNoHost");
     }
-    // From an IPv6 multicast address Linux itself takes nothing; the guard's own tests have it.
+    // Linux itself drops datagrams from an IPv6 multicast address. Unit tests of the guard cover
+    // them.
 }
 
 #[test]
@@ -83,7 +85,7 @@ fn a_question_from_the_broadcast_address_of_an_interface_is_not_answered() {
 }
 
 #[test]
-fn a_question_from_loopback_is_answered_where_it_came_over_the_loopback_interface() {
+fn a_loopback_source_is_answered_over_the_loopback_interface() {
     for everywhere in [&EVERYWHERE[..], &["--listen", "0.0.0.0"]] {
         assert_counted(everywhere, ("127.0.0.1 40000", "127.0.0.1 13", 0), "UdpAnswered");
         assert_counted(everywhere, ("127.0.0.1 40000", "192.0.2.1 13", 0), "UdpAnswered");
@@ -94,7 +96,7 @@ fn a_question_from_loopback_is_answered_where_it_came_over_the_loopback_interfac
         ("127.0.0.1 40000", "127.0.0.1 13", 0),
         "UdpAnswered",
     );
-    // No interface is known on a socket that is bound to an address.
+    // The interface is unknown on a socket that is bound to an address.
     let bound = ["--listen", "192.0.2.1"];
     assert_counted(&bound, ("127.0.0.1 40000", "192.0.2.1 13", 0), "UdpSourceLoopback");
 }
@@ -104,7 +106,7 @@ fn a_forged_loopback_source_that_comes_in_over_a_cable_is_not_answered() {
     for local_net in ["0", "1"] {
         let (here, there) = (or_skip!(Namespace::new()), or_skip!(Namespace::new()));
         or_skip!(here.join(&there, &["192.0.2.1/24", "2001:db8::1/64"], &["192.0.2.9/24"]));
-        // Where route_localnet lets it pass, these two would still drop it.
+        // These two settings would drop the datagram even if route_localnet allowed it.
         let others = [("rp_filter", "0"), ("accept_local", "1")];
         for (setting, value) in [("route_localnet", local_net)].into_iter().chain(others) {
             for interfaces in ["all", "cable"] {
@@ -118,13 +120,14 @@ fn a_forged_loopback_source_that_comes_in_over_a_cable_is_not_answered() {
         let forged = ("127.0.0.1 40000", "192.0.2.1 13", 0);
         let mut query = there.daytime();
         query.args(["query", "-q", "--proto", "udp", "--impolite", "192.0.2.1"]);
-        good(&mut query); // so that each host knows the other's link address
+        good(&mut query); // so that each host learns the other's link address
         or_skip!(forge(&there, &[forged]));
-        // The cable delivers in order, so after this answer the forged one has been judged.
+        // The cable delivers in order, so this reply shows that the forged datagram has been
+        // judged.
         good(&mut query);
         let counted = match local_net {
             "1" => "UdpReceived: 3, UdpAnswered: 2, UdpSourceLoopback: 1",
-            _ => "UdpReceived: 2, UdpAnswered: 2", // the kernel has dropped it
+            _ => "UdpReceived: 2, UdpAnswered: 2", // the kernel dropped it
         };
         assert_eq!(server.counters(), counted, "route_localnet={local_net}");
     }
@@ -132,7 +135,7 @@ fn a_forged_loopback_source_that_comes_in_over_a_cable_is_not_answered() {
 
 #[test]
 fn without_amplification_only_a_question_as_long_as_the_reply_is_answered() {
-    // The reply is a year and CR LF.
+    // The reply is the year and CR LF.
     let options = ["--listen", "[::]", "--no-amplification"];
     assert_counted(&options, ("192.0.2.2 40000", "192.0.2.1 13", 5), "UdpTooShort");
     assert_counted(&options, ("192.0.2.2 40000", "192.0.2.1 13", 6), "UdpAnswered");
@@ -154,8 +157,8 @@ fn a_question_sent_to_a_broadcast_address_is_not_answered() {
     }
 }
 
-/// Asks a broadcast address of both kinds, which answer nobody; then the host itself, whose answer is the
-/// first to come.
+/// Python program that asks two kinds of broadcast addresses, which get no reply, and then the host
+/// itself, whose reply comes first.
 const TO_MANY: &str = r"
 import socket
 ask = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -169,15 +172,16 @@ print(ask.recvfrom(64)[1][0])
 
 #[test]
 fn a_question_sent_to_an_ipv6_multicast_address_is_not_answered() {
-    // Over IPv4 the kernel tells it as it tells of a broadcast, and not every kernel has multicast there.
+    // Over IPv4, the kernel reports multicast like broadcast, and not every kernel supports
+    // multicast there.
     let (here, there) = (or_skip!(Namespace::new()), or_skip!(Namespace::new()));
     or_skip!(here.join(&there, &["2001:db8::1/64"], &["2001:db8::9/64"]));
     let mut serve = here.daytime();
     serve.args(["serve", "--strftime", "%Y", "-v", "--listen", "[::]"]);
     let server = Running::start(serve);
     let python = or_skip!(program("python3"));
-    // A link takes a while to carry multicast.
-    eventually("it has one", || {
+    // A new link carries multicast only after a while.
+    eventually("the host gets a multicast datagram", || {
         run(there.command(&python).args(["-c", TO_ALL]));
         has_taken_datagrams(&here)
     });
@@ -187,7 +191,7 @@ fn a_question_sent_to_an_ipv6_multicast_address_is_not_answered() {
     assert_eq!(received, ignored);
 }
 
-/// True if a UDP socket of this host has taken one over IPv6 (`/proc/net/snmp6`).
+/// Whether a UDP socket of this host has received a datagram over IPv6 (`/proc/net/snmp6`).
 fn has_taken_datagrams(host: &Namespace) -> bool {
     let counters = good(host.command("cat").arg("/proc/net/snmp6"));
     let mut taken = counters.lines().filter_map(|line| line.strip_prefix("Udp6InDatagrams"));
@@ -202,9 +206,9 @@ ask.sendto(b'', ('ff02::1%cable', 13))
 ";
 
 #[test]
-fn an_answer_that_cannot_leave_costs_the_next_one_nothing() {
+fn a_reply_that_cannot_be_sent_does_not_affect_the_next_one() {
     let (inside, server) = or_skip!(serving(&["--listen", "0.0.0.0"]));
-    // No route leads to the source of the second.
+    // There is no route to the source of the second datagram.
     let datagrams = [
         ("192.0.2.2 40000", "192.0.2.1 13", 0),
         ("203.0.113.9 40000", "192.0.2.1 13", 0),
@@ -228,7 +232,7 @@ fn two_services_pointed_at_each_other_exchange_nothing() {
     serve.args(["serve", "--strftime", "%Y", "-v", "--listen", "192.0.2.2:13"]);
     let other = Running::start(serve);
     or_skip!(forge(&inside, &[("192.0.2.2 13", "192.0.2.1 13", 0)]));
-    // Both are there, and each has answered nobody but this client.
+    // Both servers run, and each has answered only this client.
     for host in ["192.0.2.1", "192.0.2.2"] {
         good(inside.daytime().args(["query", "-q", "--proto", "udp", host, "--impolite"]));
     }

@@ -1,4 +1,4 @@
-//! How much one source may ask, and everybody together, on a host whose clients are not on loopback.
+//! Tests the limits of one source and of all sources, on a host whose clients are not on loopback.
 
 use crate::or_skip;
 use crate::support::forge::{forge, forge_range};
@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 const SERVER: &str = "10.0.0.1:13";
 
-/// A server with these options on 10.0.0.1, and addresses of two clients.
+/// Starts a server with these options on 10.0.0.1, on a host that has addresses of two clients.
 fn serving(options: &[&str]) -> Result<(Namespace, Running), String> {
     let inside = Namespace::having(&["10.0.0.1/32", "10.0.0.2/32", "10.0.0.3/32"])?;
-    inside.enter(|| ())?; // else there is no use in starting one
+    inside.enter(|| ())?; // skips if this process cannot enter the namespace
     let mut serve = inside.daytime();
     serve.args(["serve", "--listen", SERVER, "--strftime", "%Y", "-v"]).args(options);
     let server = Running::start(serve);
@@ -23,8 +23,9 @@ fn server() -> SocketAddr {
     SERVER.parse().expect("address")
 }
 
-/// How many of so many datagrams from this address are answered. For the first, which have to be, it waits
-/// as long as it takes; behind them the first that is not answered soon is the last.
+/// Returns the number of answered datagrams out of `tries` from this address. The first `sure`
+/// datagrams must be answered, so the client waits long for them. After them, the first datagram
+/// without a quick reply is the last.
 fn answered(from: &str, sure: usize, tries: usize) -> usize {
     let socket = UdpSocket::bind((from, 0)).expect("an address of this host");
     socket.connect(server()).expect("connected");
@@ -37,10 +38,10 @@ fn answered(from: &str, sure: usize, tries: usize) -> usize {
 }
 
 #[test]
-fn a_source_that_asks_too_often_is_not_answered_and_another_one_is() {
+fn a_source_above_its_rate_is_ignored_and_another_is_answered() {
     let options = ["--udp-rate", "1", "--udp-burst", "5"];
     let (inside, server) = or_skip!(serving(&options));
-    // Each second that passes meanwhile brings a token.
+    // Each second that passes meanwhile adds a token.
     let first = or_skip!(inside.enter(|| answered("10.0.0.2", 5, 50)));
     assert!((5..=20).contains(&first), "{first}");
     assert!(or_skip!(inside.enter(|| answered("10.0.0.3", 5, 5))) == 5);
@@ -57,43 +58,45 @@ fn all_sources_together_have_a_limit_too() {
     or_skip!(forge(&inside, &datagrams));
     let counters = server.counters();
     let limited = count(&counters, "UdpTotalLimit");
-    // Python takes a while for 50, and every 200 ms a token comes back.
+    // Python takes a while for 50 datagrams, and a token returns every 200 ms.
     assert!((1..=45).contains(&limited), "{counters}");
 }
 
 #[test]
-fn a_flood_of_forged_sources_leaves_memory_and_the_log_as_they_were() {
+fn a_flood_of_forged_sources_grows_neither_memory_nor_the_log() {
     let (inside, server) = or_skip!(serving(&["--udp-rate", "1", "--udp-burst", "1"]));
     let before = server.private_memory();
-    // Three times as many as the table has places.
+    // Three times as many sources as the table has entries.
     for sources in ["10.1.0.0 40000", "10.2.0.0 40000", "10.3.0.0 40000", "10.4.0.0 40000"] {
         or_skip!(forge_range(&inside, sources, "10.0.0.1 13", 50_000));
     }
-    // The table has 1024 KiB, which the kernel gives as it is used.
+    // The table has 1024 KiB, which the kernel assigns as it is used.
     let grown = server.private_memory() - before;
     assert!(grown < 1536, "{grown} KiB more than before");
     let log = server.stopped();
-    // The lines about single clients that -v adds are bounded by the second.
+    // With -v, the number of lines about single clients per second is limited.
     let lines = log.lines().filter(|line| !line.contains(" DEBUG] ")).count();
     assert!(lines < 20, "{log}");
-    // A busy machine drops some of them before the server gets them; 40 000 to 45 000 were dropped.
+    // A busy machine drops some of them before the server gets them; between 40 000 and 45 000 were
+    // dropped in trials.
     assert!(count(&log, "UdpReceived") > 20_000, "{log}");
 }
 
 #[test]
-fn above_the_limit_of_one_source_the_newest_is_answered_and_closed_at_once() {
+fn above_the_limit_of_one_source_the_newest_connection_is_answered_and_closed_at_once() {
     let (inside, server) = or_skip!(serving(&["--tcp-per-source", "3", "--drain-deadline", "60"]));
     let idle = server.descriptors();
     or_skip!(inside.enter(|| {
         let held: Vec<TcpStream> = (0..5).map(|_| drained("10.0.0.2")).collect();
-        // Each has its line. Two are closed, three are drained; the limit is this source's alone.
+        // Each client gets its reply. Two connections are closed and three are drained. The limit
+        // applies to this source only.
         eventually("the newest are closed", || server.descriptors() == idle + 3);
         let other = drained("10.0.0.3");
         eventually("another source is drained", || server.descriptors() == idle + 4);
         drop(held);
-        eventually("they have gone", || server.descriptors() == idle + 1);
+        eventually("the connections are closed", || server.descriptors() == idle + 1);
         let again = drained("10.0.0.2");
-        eventually("there is room again", || server.descriptors() == idle + 2);
+        eventually("a new connection is kept", || server.descriptors() == idle + 2);
         drop((other, again));
     }));
     let counters = server.counters();
@@ -101,23 +104,24 @@ fn above_the_limit_of_one_source_the_newest_is_answered_and_closed_at_once() {
 }
 
 #[test]
-fn above_the_limit_of_all_the_newest_is_answered_and_closed_at_once() {
+fn above_the_limit_of_all_sources_the_newest_connection_is_answered_and_closed_at_once() {
     let (inside, server) = or_skip!(serving(&["--tcp-total", "2", "--drain-deadline", "60"]));
     let idle = server.descriptors();
     or_skip!(inside.enter(|| {
         let held = ["10.0.0.2", "10.0.0.3", "10.0.0.3"].map(drained);
         eventually("the newest is closed", || server.descriptors() == idle + 2);
         drop(held);
-        eventually("they have gone", || server.descriptors() == idle);
+        eventually("the connections are closed", || server.descriptors() == idle);
         let again = drained("10.0.0.2");
-        eventually("there is room again", || server.descriptors() == idle + 1);
+        eventually("a new connection is kept", || server.descriptors() == idle + 1);
         drop(again);
     }));
     let counters = server.counters();
     assert!(counters.contains("TcpTotalLimit: 1"), "{counters}");
 }
 
-/// A connection from this address that has had its line, and the end of the stream, and does not close.
+/// Opens a connection from this address that has got its reply and the end of stream, and stays
+/// open.
 fn drained(from: &str) -> TcpStream {
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None);
     let socket = socket.expect("a socket");
@@ -154,7 +158,7 @@ fn loopback_is_limited_only_with_limit_loopback() {
 }
 
 #[test]
-fn a_thousand_connects_at_once_are_answered_within_a_second_beside_many_that_hold() {
+fn a_thousand_connections_at_once_are_answered_within_a_second_despite_many_held_ones() {
     const HOLDERS: usize = 1000;
     const CLIENTS: usize = 1000;
     let (inside, _server) = or_skip!(serving(&["--drain-deadline", "60"]));

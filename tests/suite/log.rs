@@ -1,4 +1,5 @@
-//! What the log of `daytime serve` says: how often, about which client, and in whose form.
+//! Tests the log of `daytime serve`: the number of lines, the clients that they name, and their
+//! format.
 
 use crate::or_skip;
 use crate::support::wire::{ask_tcp, connect, datagrams_with, read_to_end};
@@ -10,7 +11,7 @@ use std::os::unix::fs::MetadataExt;
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
-/// The notices that begin so: the number in each, and what follows `example `.
+/// Returns the notices that begin with `start`: the number in each, and the text after `example `.
 fn notices(log: &str, start: &str) -> Vec<(u64, String)> {
     let notices = log.lines().filter_map(|line| line.split_once(start));
     notices
@@ -22,7 +23,7 @@ fn notices(log: &str, start: &str) -> Vec<(u64, String)> {
         .collect()
 }
 
-/// A connection that has had its reply and stays open, and the client's address.
+/// Opens a connection that has got its reply and stays open. Returns it with the client's address.
 fn held(server: &Running) -> (TcpStream, SocketAddr) {
     let stream = connect(server.tcp());
     read_to_end(&stream);
@@ -31,7 +32,7 @@ fn held(server: &Running) -> (TcpStream, SocketAddr) {
 }
 
 #[test]
-fn the_log_accounts_for_every_connection_above_a_limit_and_names_one_of_the_clients() {
+fn the_log_accounts_for_every_connection_above_a_limit_and_names_an_example_client() {
     const REFUSED: u64 = 200;
     let limits = ["--limit-loopback", "--tcp-per-source", "1", "--drain-deadline", "60"];
     let server = Running::serve(&limits);
@@ -52,7 +53,7 @@ fn a_client_that_is_given_up_is_named() {
     let server = Running::serve(&["--drain-deadline", "0.1"]);
     let (stream, address) = held(&server);
     let mut talking = &stream;
-    while talking.write_all(b".").is_ok() {} // until it is reset
+    while talking.write_all(b".").is_ok() {} // until the server resets the connection
     let log = server.stopped();
     let expected =
         format!("] tcp: closed: the client did not close in time: 1, example {address}\n");
@@ -60,10 +61,10 @@ fn a_client_that_is_given_up_is_named() {
 }
 
 #[test]
-fn a_receive_that_fails_is_reported_with_its_error() {
+fn a_failed_receive_is_reported_with_its_error() {
     let strace = or_skip!(program("strace"));
     let mut traced = daytime_under(&strace);
-    // It ends as soon as it has been idle.
+    // The server ends as soon as it has been idle.
     traced.args(["serve", "--listen", "0.0.0.0:0", "--proto", "udp", "--idle", "0.1"]);
     let output = run(&mut traced);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
@@ -73,7 +74,7 @@ fn a_receive_that_fails_is_reported_with_its_error() {
     assert!(notices.iter().all(|(_, error)| error == "No route to host (os error 113)"), "{log}");
 }
 
-/// The binary under a strace that lets its first three receives fail.
+/// Runs the binary under strace, which makes its first three receives fail.
 fn daytime_under(strace: &std::path::Path) -> Command {
     let mut command = Command::new(strace);
     let faults = "inject=recvmmsg:error=EHOSTUNREACH:when=1..3";
@@ -82,14 +83,14 @@ fn daytime_under(strace: &std::path::Path) -> Command {
     command
 }
 
-/// The lines about single clients, without their times.
+/// Returns the log lines about single clients, without their times.
 fn about_clients(log: &str) -> Vec<&str> {
     let lines = log.lines().filter_map(|line| line.split_once("] "));
     lines.map(|(_, text)| text).filter(|text| text.contains(" 127.0.0.1:")).collect()
 }
 
 #[test]
-fn each_client_has_a_line_with_v_its_end_another_with_vv_and_none_without() {
+fn clients_are_logged_with_v_and_their_ends_too_with_vv() {
     for (options, expected) in [
         (&["-v"][..], &["tcp C: reply", "udp D: reply"][..]),
         (
@@ -107,7 +108,7 @@ fn each_client_has_a_line_with_v_its_end_another_with_vv_and_none_without() {
         let (own, udp) = (server.tcp(), socket.local_addr().expect("bound"));
         let log = server.stopped();
         let mut lines = about_clients(&log);
-        lines.retain(|line| !line.contains(&own.to_string())); // about its sockets
+        lines.retain(|line| !line.contains(&own.to_string())); // lines about the server's sockets
         let wanted = expected.iter().map(|line| line.replace('C', &tcp.to_string()));
         let wanted: Vec<_> = wanted.map(|line| line.replace('D', &udp.to_string())).collect();
         let sorted = |mut lines: Vec<String>| {
@@ -120,7 +121,7 @@ fn each_client_has_a_line_with_v_its_end_another_with_vv_and_none_without() {
 }
 
 #[test]
-fn with_v_a_flood_has_ten_lines_a_second_and_the_number_of_the_others() {
+fn with_v_a_flood_causes_ten_lines_per_second_and_a_count_of_the_others() {
     const CLIENTS: u64 = 300;
     let server = Running::serve(&["--listen", "127.0.0.1", "-v"]);
     let started = std::time::Instant::now();
@@ -137,20 +138,20 @@ fn with_v_a_flood_has_ten_lines_a_second_and_the_number_of_the_others() {
     assert!((10..=10 * seconds).contains(&shown), "{shown} lines in {seconds} s: {log}");
 }
 
-/// The name that systemd gives a stream (systemd.exec(5)).
+/// Returns the name that systemd gives to a stream (systemd.exec(5)).
 fn journal_stream(stream: &impl AsFd) -> String {
     let stream = stream.as_fd().try_clone_to_owned().expect("a second handle");
     let stream = std::fs::File::from(stream).metadata().expect("open");
     format!("{}:{}", stream.dev(), stream.ino())
 }
 
-/// The log of a server whose standard error is this pipe, and `JOURNAL_STREAM` as given.
+/// Returns the log of a server whose standard error is this pipe, with this `JOURNAL_STREAM`.
 fn log_of(stream: Option<&str>, (mut reader, writer): (io::PipeReader, io::PipeWriter)) -> String {
     let mut serve = daytime();
     serve.args(["serve", "--port", "0", "--idle", "0.05"]).stdout(Stdio::null());
     let stream = stream.map_or_else(|| journal_stream(&writer), str::to_owned);
     let mut child = serve.env("JOURNAL_STREAM", stream).stderr(writer).spawn().expect("started");
-    drop(serve); // and with it our end of the pipe
+    drop(serve); // closes this process's end of the pipe
     let mut log = String::new();
     reader.read_to_string(&mut log).expect("text");
     assert_eq!(child.wait().expect("ended").code(), Some(0), "{log}");
@@ -171,7 +172,7 @@ fn in_the_journal_each_line_has_its_priority_and_no_time() {
 }
 
 #[test]
-fn in_the_journal_what_keeps_it_from_starting_is_an_error() {
+fn in_the_journal_a_failed_start_has_the_priority_of_an_error() {
     let folder = TempDir::new().expect("a temporary folder");
     let path = folder.path().join("journal");
     for (arguments, status, lines) in

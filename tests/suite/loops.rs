@@ -1,5 +1,5 @@
-//! Two services that answer each other would go on for ever. A datagram whose content is itself a Daytime reply
-//! is never answered, so they end after one answer each.
+//! Tests against endless loops. Two services that answer each other would never stop. The server
+//! ignores a datagram whose content is itself a Daytime reply, so both end after one reply each.
 
 use crate::or_skip;
 use crate::replies::saved;
@@ -9,14 +9,14 @@ use crate::support::{Namespace, Running, daytime};
 use daytime::recognise;
 use std::net::{SocketAddr, UdpSocket};
 
-/// A UDP service with these options, whose counters can be read at its end.
+/// Starts a UDP service with these options. The test reads its counters at the end.
 fn serving(listen: &str, options: &[&str]) -> Running {
     let mut serve = daytime();
     serve.args(["serve", "-v", "--proto", "udp", "--listen", listen]).args(options);
     Running::start(serve)
 }
 
-/// Each limit, and none.
+/// Options for each kind of limit, and for no limit.
 const LIMITS: [&[&str]; 4] = [
     &[],
     &["--limit-loopback"],
@@ -36,14 +36,15 @@ fn a_service_that_takes_the_port_of_a_client_does_not_answer_the_late_reply() {
         drop(client);
         let late = serving(&port, &options);
         asked.signal("CONT");
-        // A stop answers all that has arrived; loopback delivers before `send` returns.
+        // A stop answers all datagrams that have arrived, and loopback delivers before `send`
+        // returns.
         assert_eq!(asked.counters(), "UdpReceived: 1, UdpAnswered: 1", "{workers} workers");
         assert_eq!(late.counters(), "UdpReceived: 1, UdpContentIsReply: 1", "{workers} workers");
     }
 }
 
 #[test]
-fn sixty_four_forged_questions_between_two_hosts_have_one_answer_each() {
+fn sixty_four_forged_questions_between_two_hosts_get_one_reply_each() {
     let (here, there) = (or_skip!(Namespace::new()), or_skip!(Namespace::new()));
     or_skip!(here.join(&there, &["192.0.2.1/24"], &["192.0.2.9/24"]));
     let serving = |host: &Namespace, listen: &str| {
@@ -53,13 +54,13 @@ fn sixty_four_forged_questions_between_two_hosts_have_one_answer_each() {
     };
     let one = serving(&here, "192.0.2.1:9998");
     let other = serving(&there, "192.0.2.9:9999");
-    // From here in the name of there, as one who forges would.
+    // Sends from this host with the forged source of the other one.
     or_skip!(forge(&here, &[("192.0.2.9 9999", "192.0.2.1 9998", 0); 64]));
     assert_eq!(one.counters(), "UdpReceived: 64, UdpAnswered: 64");
     assert_eq!(other.counters(), "UdpReceived: 64, UdpContentIsReply: 64");
 }
 
-/// Sends back what comes, as an echo service on any port would (RFC 862), and asks again.
+/// Asks, sends back the reply as an echo service on any port would (RFC 862), and asks again.
 fn echoed_once(server: SocketAddr, question: &[u8]) {
     let echo = datagrams_with(server);
     let mut reply = [0; 512];
@@ -68,13 +69,13 @@ fn echoed_once(server: SocketAddr, question: &[u8]) {
         let octets = echo.recv(&mut reply).expect("the question is answered");
         echo.send(&reply[..octets]).expect("sent");
     }
-    // The reply to the second question would have come after one to the first echo.
+    // A reply to the first echo would have arrived before the reply to the second question.
     echo.set_nonblocking(true).expect("set");
     echo.recv(&mut reply).expect_err("an echo is not answered");
 }
 
 #[test]
-fn an_echo_service_on_any_port_has_one_answer_in_every_syntax_and_with_any_limit() {
+fn an_echo_service_on_any_port_gets_one_reply_in_every_syntax_and_with_any_limit() {
     let syntaxes = ["rfc867", "smtp", "ctime", "nist", "rfc3339"].map(|name| ["--syntax", name]);
     let patterns = ["%s", "%A", "%S", "it is %H o'clock", "%d.%m.%Y-%T", "%Z", "time"];
     for printed in syntaxes.into_iter().chain(patterns.map(|pattern| ["--strftime", pattern])) {
@@ -117,7 +118,7 @@ fn a_question_with_any_other_content_is_answered() {
 }
 
 #[test]
-fn the_log_names_what_a_loop_would_have_been() {
+fn the_log_reports_a_prevented_loop() {
     let mut server = serving("127.0.0.1:0", &[]);
     let client = datagrams_with(server.udp());
     client.send(b"Wed Jul  3 16:05:11 2024\r\n").expect("sent");

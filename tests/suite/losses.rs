@@ -1,11 +1,11 @@
-//! Datagrams that the kernel drops because the receive buffer is full are counted.
+//! Tests that datagrams are counted when the kernel drops them because the receive buffer is full.
 
 use crate::metrics::page;
 use crate::support::wire::{datagrams_with, eventually};
 use crate::support::{Running, count, daytime};
 use std::net::SocketAddr;
 
-/// Sends this many empty datagrams to a server that is stopped meanwhile.
+/// Sends `count` empty datagrams to a server that is stopped meanwhile.
 fn flood(server: &Running, count: usize) {
     let client = datagrams_with(server.udp());
     server.signal("STOP");
@@ -33,7 +33,7 @@ fn every_datagram_of_a_flood_is_received_or_counted_as_lost() {
 }
 
 #[test]
-fn losses_are_seen_while_the_server_runs_though_no_more_datagrams_come() {
+fn losses_are_counted_even_if_no_more_datagrams_come() {
     let mut serve = daytime();
     serve.args(["serve", "--proto", "udp", "--listen", "127.0.0.1:0", "--metrics", "0"]);
     serve.args(["--receive-buffer", "20000", "--sandbox", "on"]);
@@ -41,7 +41,7 @@ fn losses_are_seen_while_the_server_runs_though_no_more_datagrams_come() {
     let metrics: SocketAddr = server.address("metrics", |_| true);
     flood(&server, 2000);
     let name = "daytime_errors_total{transport=\"udp\",family=\"ipv4\",kind=\"receive-buffer\"} ";
-    eventually("they are among the metrics", || {
+    eventually("the losses are in the metrics", || {
         let page = page(metrics);
         let count = page.lines().find_map(|line| line.strip_prefix(name)).expect("a count");
         count != "0"
@@ -52,7 +52,7 @@ fn losses_are_seen_while_the_server_runs_though_no_more_datagrams_come() {
 }
 
 #[test]
-fn losses_of_a_few_large_datagrams_are_seen_too() {
+fn losses_of_a_few_large_datagrams_are_counted_too() {
     let mut serve = daytime();
     serve.args(["serve", "--proto", "udp", "--listen", "127.0.0.1:0", "--metrics", "0"]);
     serve.args(["--receive-buffer", "212992"]);
@@ -78,10 +78,10 @@ fn losses_of_a_few_large_datagrams_are_seen_too() {
 }
 
 #[test]
-fn what_has_arrived_at_a_stop_is_answered_however_much_it_is() {
+fn all_datagrams_that_arrived_before_a_stop_are_answered() {
     let mut serve = daytime();
     serve.args(["serve", "-v", "--proto", "udp", "--listen", "127.0.0.1:0"]);
-    // Room for 5000 of them, where the system grants it.
+    // Room for 5000 datagrams, if the system grants it.
     serve.args(["--receive-buffer", "2097152"]);
     let mut server = Running::start(serve);
     let client = datagrams_with(server.udp());
@@ -100,7 +100,7 @@ fn what_has_arrived_at_a_stop_is_answered_however_much_it_is() {
 }
 
 #[test]
-fn the_receive_buffer_of_udp_is_asked_to_hold_a_burst() {
+fn the_udp_receive_buffer_is_requested_large_enough_for_a_burst() {
     let log = Running::serve(&["--listen", "127.0.0.1"]).stopped();
     let asked = |transport: &str| {
         let mut lines = log.lines().filter(|line| line.contains(&format!("{transport} 127.0.0.1")));

@@ -1,4 +1,4 @@
-//! `daytime serve --metrics` and SIGUSR1: what was counted, told to whoever asks.
+//! Tests `daytime serve --metrics` and SIGUSR1, which report the counters.
 
 use crate::or_skip;
 use crate::support::forge::forge;
@@ -21,7 +21,7 @@ pub fn serving() -> (Running, SocketAddr) {
     (server, metrics)
 }
 
-/// What is answered to a request, with the head: the server closes behind it, without a reset.
+/// Returns the answer to a request, including its head. The server closes without a reset.
 pub fn said(address: SocketAddr, request: &str) -> String {
     let mut stream = connect(address);
     stream.write_all(request.as_bytes()).expect("sent");
@@ -39,7 +39,7 @@ pub fn page(address: SocketAddr) -> String {
     page.to_owned()
 }
 
-/// The samples by their names with labels.
+/// Returns the samples by their names with labels.
 fn samples(page: &str) -> BTreeMap<&str, u64> {
     let lines = page.lines().filter(|line| !line.starts_with('#'));
     lines
@@ -50,7 +50,7 @@ fn samples(page: &str) -> BTreeMap<&str, u64> {
         .collect()
 }
 
-/// Those that are not 0, without build and start.
+/// Returns the samples that are not 0, without build and start.
 fn counted(page: &str) -> Vec<String> {
     let samples = samples(page).into_iter();
     let counted = samples.filter(|(name, value)| *value > 0 && name.contains("transport="));
@@ -58,7 +58,7 @@ fn counted(page: &str) -> Vec<String> {
 }
 
 #[test]
-fn what_both_services_did_is_counted_for_each_transport_and_family() {
+fn events_are_counted_for_each_transport_and_family() {
     or_skip!(ipv6());
     let (server, metrics) = serving();
     for (family, times) in
@@ -81,7 +81,7 @@ fn what_both_services_did_is_counted_for_each_transport_and_family() {
         r#"daytime_exchanges_total{transport="udp",family="ipv4"} 2"#,
         r#"daytime_exchanges_total{transport="udp",family="ipv6"} 3"#,
     ];
-    // What is counted is counted behind the answer, and a connection ends behind it, too.
+    // The server counts an event after the reply, and a connection also ends after it.
     let all = || counted(&page(metrics)) == expected;
     eventually(&format!("the counters are {expected:#?}"), all);
 }
@@ -106,20 +106,20 @@ fn datagrams_that_get_no_answer_are_counted_by_reason() {
         ("192.0.2.2 19", "192.0.2.1 13", 0),
         ("2001:db8::2 2049", "2001:db8::1 13", 0),
         ("224.0.0.1 40000", "192.0.2.1 13", 0),
-        ("127.0.0.1 40000", "192.0.2.1 13", 0), // it comes over loopback
-        ("203.0.113.9 40000", "192.0.2.1 13", 0), // no route leads back
+        ("127.0.0.1 40000", "192.0.2.1 13", 0), // received over loopback
+        ("203.0.113.9 40000", "192.0.2.1 13", 0), // no route to the source
         ("2001:db8::2 40000", "2001:db8::1 13", 0),
     ];
     or_skip!(forge(&inside, &datagrams));
-    let mut told = Vec::new();
+    let mut printed = Vec::new();
     eventually("all are counted", || {
         let mut python = inside.command("python3");
         let page = good(python.args(["-c", FETCH, "http://192.0.2.1:9867/metrics"]));
-        told = counted(&page);
-        told.contains(&r#"daytime_exchanges_total{transport="udp",family="ipv6"} 1"#.to_owned())
+        printed = counted(&page);
+        printed.contains(&r#"daytime_exchanges_total{transport="udp",family="ipv6"} 1"#.to_owned())
     });
     assert_eq!(
-        told,
+        printed,
         [
             r#"daytime_arrivals_total{transport="udp",family="ipv4"} 7"#,
             r#"daytime_arrivals_total{transport="udp",family="ipv6"} 2"#,
@@ -135,7 +135,7 @@ fn datagrams_that_get_no_answer_are_counted_by_reason() {
     );
 }
 
-/// An HTTP client of another make.
+/// HTTP client that is independent of this suite.
 const FETCH: &str = "import sys, urllib.request as r; \
     print(r.urlopen(sys.argv[1], timeout=30).read().decode(), end='')";
 
@@ -144,7 +144,9 @@ fn a_connection_is_open_while_its_client_holds_it() {
     let (server, metrics) = serving();
     let name = r#"daytime_open_connections{transport="tcp",family="ipv4"}"#;
     let open = |wanted: u64| {
-        eventually("that many are open", || samples(&page(metrics))[name] == wanted);
+        eventually("the gauge shows the open connections", || {
+            samples(&page(metrics))[name] == wanted
+        });
     };
     let held = [connect(server.tcp()), connect(server.tcp())];
     open(2);
@@ -152,7 +154,7 @@ fn a_connection_is_open_while_its_client_holds_it() {
     open(0);
 }
 
-/// Whether the kernel says that its clock is synchronised, as H = 0 of the NIST syntax has it.
+/// Returns 1 if the kernel reports a synchronised clock: H = 0 in the NIST syntax.
 fn clock_is_synchronised() -> u64 {
     let reply = ask_tcp(Running::serve(&["--syntax", "nist"]).tcp());
     let reply = String::from_utf8(reply).expect("ASCII");
@@ -160,7 +162,7 @@ fn clock_is_synchronised() -> u64 {
 }
 
 #[test]
-fn clock_limits_and_descriptors_are_those_of_the_server_confined_or_not() {
+fn the_gauges_show_the_servers_clock_limits_and_descriptors_confined_or_not() {
     let synchronised = clock_is_synchronised();
     or_skip!(whole_sandbox());
     for sandbox in ["off", "require"] {
@@ -169,18 +171,20 @@ fn clock_limits_and_descriptors_are_those_of_the_server_confined_or_not() {
         let server = Running::serve(&[&limits[..], &options].concat());
         let metrics = server.address("metrics", |_| true);
         let idle = server.descriptors() as u64;
-        // Each page is read over a connection of its own.
+        // The client reads each page over a connection of its own.
         let open = |more: u64| {
             let text = page(metrics);
             let samples = samples(&text);
             samples["process_open_fds"] == idle + 1 + more
         };
-        eventually("those without a client are counted", || open(0));
+        eventually("descriptors without clients are counted", || open(0));
         let held: Vec<_> = (0..30).map(|_| connect(server.tcp())).collect();
         eventually("clients are counted", || open(30));
-        eventually("as the kernel counts them", || server.descriptors() as u64 == idle + 30);
+        eventually("the kernel counts the same descriptors", || {
+            server.descriptors() as u64 == idle + 30
+        });
         drop(held);
-        eventually("they have gone", || open(0));
+        eventually("the connections are closed", || open(0));
         let text = page(metrics);
         let samples = samples(&text);
         let limit = fs::read_to_string(format!("/proc/{}/limits", server.id())).expect("it runs");
@@ -228,7 +232,7 @@ fn prometheus_itself_reads_the_page() {
     assert_eq!(of("gauge process_start_time_seconds  "), 1);
 }
 
-/// Prometheus's own reader of its text format: one line for each sample.
+/// Prometheus's own parser of its text format. It prints one line for each sample.
 const PARSE: &str = "
 import sys
 from prometheus_client.parser import text_string_to_metric_families as read
@@ -251,7 +255,7 @@ fn python_with_prometheus() -> Result<PathBuf, String> {
 }
 
 #[test]
-fn sigusr1_logs_what_was_counted_and_the_service_goes_on() {
+fn sigusr1_logs_the_counters_and_the_service_continues() {
     let mut server = Running::serve(&[]);
     let log = lines(server.stderr());
     let counters = || {
@@ -277,14 +281,14 @@ fn sigusr1_logs_what_was_counted_and_the_service_goes_on() {
     server.stopped();
 }
 
-/// The lines of a log as they come.
+/// Reads the lines of a log as they come.
 pub fn lines(log: BufReader<ChildStderr>) -> Receiver<String> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || log.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
     receiver
 }
 
-/// What follows this in the next line that has it.
+/// Returns the text after `start` in the next line that holds it.
 pub fn next_line(log: &Receiver<String>, start: &str) -> String {
     loop {
         let line = log.recv_timeout(PATIENCE).expect("a line");
@@ -308,15 +312,15 @@ fn the_address_of_the_metrics_is_printed_last_and_only_on_request() {
     BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("read");
     child.kill().expect("killed");
     child.wait().expect("waited for");
-    let told: serde_json::Value = serde_json::from_str(&line).expect("JSON");
-    assert_eq!(told["listening"].as_array().map(Vec::len), Some(2), "{line}");
-    assert_eq!(told["metrics"]["address"], "127.0.0.1", "{line}");
-    let port = told["metrics"]["port"].as_u64().expect("a port");
+    let printed: serde_json::Value = serde_json::from_str(&line).expect("JSON");
+    assert_eq!(printed["listening"].as_array().map(Vec::len), Some(2), "{line}");
+    assert_eq!(printed["metrics"]["address"], "127.0.0.1", "{line}");
+    let port = printed["metrics"]["port"].as_u64().expect("a port");
     assert_ne!(port, 0);
 }
 
 #[test]
-fn an_address_that_cannot_be_had_is_reported_and_nothing_is_served() {
+fn an_unavailable_metrics_address_stops_the_server_with_a_message() {
     let (_server, metrics) = serving();
     let refused =
         |metrics: &str| bad(1, daytime().args(["serve", "--port", "0", "--metrics", metrics]));

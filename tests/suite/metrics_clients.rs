@@ -1,4 +1,5 @@
-//! Whoever asks `daytime serve --metrics`, and however: an answer, or an end in time, at no cost to others.
+//! Tests clients of `daytime serve --metrics`: each gets an answer or an end in time, and delays no
+//! other client.
 
 use crate::metrics::{GET, page, said, serving};
 use crate::support::wire::{
@@ -11,12 +12,13 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// What a connection may take in all.
+/// Maximum time of a connection.
 const DEADLINE: Duration = Duration::from_secs(2);
-/// What is left to a busy machine. If each client before it took the whole deadline, a scrape would wait 12 s.
+/// Time that a busy machine may add. If each earlier client took its whole deadline, a scrape would
+/// wait 12 s.
 const MARGIN: Duration = Duration::from_secs(6);
 
-/// What a test may have missed of it before it looked at its clock.
+/// Time that may pass before a test first reads its clock.
 const EARLY: Duration = Duration::from_millis(50);
 
 #[test]
@@ -44,13 +46,13 @@ fn only_get_and_head_of_two_paths_are_answered_with_200() {
         ("\u{1b}[31m\r\n\r\n", "400 Bad Request", ""),
     ] {
         let answer = said(metrics, request);
-        let (head, told) = answer.split_once("\r\n\r\n").expect("a head");
+        let (head, text) = answer.split_once("\r\n\r\n").expect("a head");
         assert_eq!(
             head.lines().next().and_then(|it| it.split_once(' ')).expect("a status").1,
             status,
             "{request:?}"
         );
-        assert_eq!(told, body, "{request:?}");
+        assert_eq!(text, body, "{request:?}");
     }
 }
 
@@ -67,7 +69,7 @@ fn a_head_request_gets_the_length_of_the_page_and_no_more() {
 }
 
 #[test]
-fn a_body_is_not_read_and_costs_no_client_the_answer() {
+fn a_request_body_is_ignored_and_the_client_gets_its_answer() {
     let (_server, metrics) = serving();
     let body = "x".repeat(60_000);
     let head =
@@ -90,7 +92,7 @@ fn one_connection_is_one_request() {
 }
 
 #[test]
-fn who_half_closes_behind_the_request_is_answered() {
+fn a_client_that_half_closes_after_its_request_is_answered() {
     let (_server, metrics) = serving();
     let mut stream = connect(metrics);
     stream.write_all(GET.as_bytes()).expect("sent");
@@ -98,7 +100,7 @@ fn who_half_closes_behind_the_request_is_answered() {
     assert!(read_to_end(&stream).starts_with(b"HTTP/1.1 200 OK\r\n"));
 }
 
-/// A connection that the server has ended, by a close or a reset.
+/// Waits until the server has ended a connection, by a close or a reset.
 fn has_ended(mut stream: &TcpStream) {
     match stream.read_to_end(&mut Vec::new()) {
         Ok(_) => {}
@@ -125,7 +127,7 @@ fn assert_cut_at_the_deadline(behave: impl FnOnce(&mut TcpStream)) {
 }
 
 #[test]
-fn a_client_that_says_nothing_is_cut_at_the_deadline_and_delays_no_other() {
+fn a_silent_client_is_cut_at_the_deadline_and_delays_no_other() {
     assert_cut_at_the_deadline(|_| {});
 }
 
@@ -161,7 +163,7 @@ fn a_head_without_an_end_is_refused_before_the_deadline() {
     let (_server, metrics) = serving();
     let asked = Instant::now();
     let mut stream = connect(metrics);
-    // As long as it may be, and not to be read to the end by the server.
+    // The head has the maximum length, and the server does not read it to the end.
     let head = format!("GET /metrics HTTP/1.1\r\nX: {}", "x".repeat(20_000));
     stream.write_all(head.as_bytes()).expect("sent");
     let answer = read_to_end(&stream);
@@ -178,12 +180,12 @@ fn a_client_that_sends_without_end_is_cut_off() {
     let mut stream = connect(metrics);
     let octets = [b'x'; 4096];
     while stream.write_all(&octets).is_ok() {
-        assert!(asked.elapsed() < DEADLINE, "it goes on reading");
+        assert!(asked.elapsed() < DEADLINE, "the server keeps reading");
     }
 }
 
 #[test]
-fn clients_that_never_read_keep_no_other_waiting_longer_than_the_deadline() {
+fn clients_that_never_read_delay_others_at_most_by_the_deadline() {
     let (server, metrics) = serving();
     let held: Vec<_> = (0..100)
         .map(|_| {
@@ -203,7 +205,7 @@ fn clients_that_never_read_keep_no_other_waiting_longer_than_the_deadline() {
 }
 
 #[test]
-fn two_hundred_at_once_are_all_answered() {
+fn two_hundred_clients_at_once_are_all_answered() {
     let (_server, metrics) = serving();
     let asked = Instant::now();
     let clients: Vec<_> = (0..200).map(|_| thread::spawn(move || page(metrics))).collect();
@@ -214,17 +216,17 @@ fn two_hundred_at_once_are_all_answered() {
 }
 
 #[test]
-fn a_thousand_scrapes_leave_no_descriptor_behind() {
+fn a_thousand_scrapes_leak_no_descriptor() {
     let (server, metrics) = serving();
     let before = server.descriptors();
     for _ in 0..1000 {
         page(metrics);
     }
-    eventually("as many as before", || server.descriptors() <= before);
+    eventually("all descriptors are closed", || server.descriptors() <= before);
 }
 
 #[test]
-fn nothing_that_a_stranger_sends_stands_in_the_log() {
+fn the_log_shows_no_input_from_http_clients() {
     let mut server = Running::serve(&["--metrics", "0", "-vv"]);
     let metrics = server.address("metrics", |_| true);
     for request in [
@@ -240,11 +242,11 @@ fn nothing_that_a_stranger_sends_stands_in_the_log() {
 }
 
 #[test]
-fn a_stop_does_not_wait_for_those_who_hang_at_the_metrics() {
+fn a_stop_does_not_wait_for_clients_of_the_metrics() {
     assert_prompt(Duration::from_secs(1), || {
         let (mut server, metrics) = serving();
         let silent: Vec<_> = (0..50).map(|_| connect(metrics)).collect();
-        page(metrics); // so some of them were accepted
+        page(metrics); // so some connections were accepted
         let asked = Instant::now();
         server.signal("TERM");
         let (status, log) = server.wait();
@@ -255,14 +257,14 @@ fn a_stop_does_not_wait_for_those_who_hang_at_the_metrics() {
 }
 
 #[test]
-fn the_last_descriptors_are_left_to_the_services() {
+fn the_last_descriptors_are_reserved_for_the_services() {
     let mut limited = Command::new("sh");
     let serve = r#"ulimit -n 24; exec "$0" serve --port 0 --metrics 0"#;
     limited.args(["-c", serve, env!("CARGO_BIN_EXE_daytime")]);
     let server = Running::start(limited);
     let metrics = server.address("metrics", |_| true);
     let silent: Vec<_> = (0..32).map(|_| connect(metrics)).collect();
-    eventually("the endpoint has its share", || server.descriptors() >= 20);
+    eventually("the endpoint holds its descriptors", || server.descriptors() >= 20);
     for _ in 0..10 {
         assert_prompt(Duration::from_secs(1), || {
             let asked = Instant::now();
@@ -271,6 +273,6 @@ fn the_last_descriptors_are_left_to_the_services() {
         });
     }
     drop(silent);
-    eventually("it has given it back", || server.descriptors() < 20);
+    eventually("the endpoint has closed its descriptors", || server.descriptors() < 20);
     assert!(page(metrics).contains("daytime_build_info"));
 }

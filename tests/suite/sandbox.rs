@@ -1,5 +1,5 @@
-//! What a process that has confined itself can still do: nothing of what it could before. Each time in
-//! a process of its own, which is this very binary, since there is no way back.
+//! Tests that a confined process cannot do what it could do before. Each test runs this test binary
+//! as a new process, because confinement cannot be undone.
 
 use crate::or_skip;
 use crate::support::wire::{ask_tcp, ask_udp};
@@ -27,14 +27,14 @@ use std::thread;
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// How far the process inside goes: `plain`, `begun` (all but seccomp) or `finished`.
+/// How far the inner process confines itself: `plain`, `begun` (all but seccomp) or `finished`.
 const HOW: &str = "DAYTIME_TEST_CONFINED";
-/// A folder it may write to.
+/// Folder to which the inner process may write.
 const FOLDER: &str = "DAYTIME_TEST_FOLDER";
-/// The abstract socket of somebody outside.
+/// Name of an abstract socket of another process.
 const ABSTRACT: &str = "DAYTIME_TEST_ABSTRACT";
 
-/// Everything that is tried.
+/// Actions that the inner process tries.
 const TRIED: [&str; 12] = [
     "read a file",
     "make a file",
@@ -50,14 +50,14 @@ const TRIED: [&str; 12] = [
     "become a program",
 ];
 
-/// The work of the process inside: confines itself, tries everything, and tells how each went.
+/// Body of the inner process: confines itself, tries every action, and prints each result.
 #[test]
 #[ignore = "the other tests start it in a process of its own"]
 #[expect(clippy::too_many_lines, reason = "the steps of one process, in order")]
 fn inside() {
     let how = env::var(HOW).unwrap_or_default();
     if how.is_empty() {
-        return; // by hand, with --ignored
+        return; // started manually with --ignored
     }
     let file = PathBuf::from(env::var_os(FOLDER).expect("given")).join("made");
     let name = env::var(ABSTRACT).expect("given");
@@ -99,20 +99,20 @@ fn inside() {
     tell(8, kill(getppid(), None).map_err(io::Error::from));
     tell(9, thread::Builder::new().spawn(|| ()).map(drop));
     tell(10, Command::new("/bin/true").status().map(drop));
-    // This one comes back only if it fails; else the program tells.
+    // This call returns only if it fails. Otherwise the new program prints the result.
     tell(11, Err(Command::new("/bin/echo").arg(format!("> {}: works", TRIED[11])).exec()));
     std::process::exit(0);
 }
 
-/// A server whose sandbox it is.
+/// Server for which the sandbox is made.
 fn server() -> Server {
     let address = "127.0.0.1:0".parse().expect("an address");
     Server::bind(Config::default().address(address)).expect("loopback")
 }
 
-/// Starts [`inside`]: what was in force, and how each trial went.
+/// Starts [`inside`]. Returns the layers in force, and the result of each action.
 fn tried(how: &str) -> (String, Vec<(String, String)>) {
-    static NUMBER: AtomicU32 = AtomicU32::new(0); // tests that run side by side
+    static NUMBER: AtomicU32 = AtomicU32::new(0); // tests run in parallel
     let folder = TempDir::new().expect("a temporary folder");
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     let name = format!("daytime-test-{}-{number}", std::process::id());
@@ -124,9 +124,9 @@ fn tried(how: &str) -> (String, Vec<(String, String)>) {
     let output = run(&mut command);
     assert!(output.status.success(), "{output:?}");
     let printed = stdout(&output);
-    let told = printed.lines().filter_map(|line| line.strip_prefix("> ")?.split_once(": "));
+    let results = printed.lines().filter_map(|line| line.strip_prefix("> ")?.split_once(": "));
     let (mut in_force, mut went) = (String::new(), Vec::new());
-    for (what, how) in told {
+    for (what, how) in results {
         if what == "in force" {
             how.clone_into(&mut in_force);
         } else {
@@ -146,22 +146,22 @@ fn without_the_sandbox_everything_that_is_tried_works() {
 }
 
 #[test]
-fn landlock_alone_refuses_files_programs_and_what_else_the_kernel_lets_it() {
+fn landlock_alone_refuses_files_programs_and_whatever_its_version_supports() {
     let (in_force, went) = tried("begun");
     or_skip!(has(&in_force, "landlock"));
     assert!(!in_force.contains("seccomp"), "{in_force}");
-    let if_told = |what: &str, errno| if in_force.contains(what) { errno } else { "works" };
-    let tcp = if_told("no new TCP binds or connects", "EACCES");
+    let if_in_force = |what: &str, errno| if in_force.contains(what) { errno } else { "works" };
+    let tcp = if_in_force("no new TCP binds or connects", "EACCES");
     let expected = all([
         "EACCES", // Landlock's, where seccomp says EPERM
         "EACCES",
-        "works", // a thread that was there before: why the server starts its threads later
+        "works", // on an older thread: so the server starts its threads later
         tcp,
         tcp,
         "works",
         "works",
-        if_told("no abstract sockets", "EPERM"),
-        if_told("no signals to others", "EPERM"),
+        if_in_force("no abstract sockets", "EPERM"),
+        if_in_force("no signals to others", "EPERM"),
         "works",
         "EACCES",
         "EACCES",
@@ -170,7 +170,7 @@ fn landlock_alone_refuses_files_programs_and_what_else_the_kernel_lets_it() {
 }
 
 #[test]
-fn with_seccomp_everything_is_refused_on_threads_that_were_there_before_too() {
+fn with_seccomp_everything_is_refused_on_older_threads_too() {
     let (in_force, went) = tried("finished");
     or_skip!(has(&in_force, "seccomp"));
     assert_eq!(went, all(["EPERM"; 12]), "{in_force}");
@@ -181,12 +181,12 @@ fn has(in_force: &str, layer: &str) -> Result<(), String> {
     in_force.contains(layer).then_some(()).ok_or_else(reason)
 }
 
-/// The work of a process that is confined and goes on with what any Rust program does.
+/// Body of a confined process that does what any Rust program does.
 #[test]
 #[ignore = "the other tests start it in a process of its own"]
 fn going_on() {
     if env::var_os(HOW).is_none() {
-        return; // by hand, with --ignored
+        return; // started manually with --ignored
     }
     let (go, wait) = mpsc::channel::<()>();
     let ends = thread::spawn(move || wait.recv().is_err());
@@ -219,12 +219,13 @@ fn memory_maps_pauses_the_end_of_threads_and_panics_work_inside() {
     assert!(stdout(&output).contains("> all of it: works\n"), "{output:?}");
     let said = stderr(&output);
     assert!(said.contains("on purpose") && said.contains("stack backtrace:"), "{said}");
-    assert_eq!(output.status.signal(), Some(libc::SIGABRT), "it could abort itself: {output:?}");
+    assert_eq!(output.status.signal(), Some(libc::SIGABRT), "the process aborted: {output:?}");
 }
 
-/// A system call that fails with this errno for the server below.
+/// Name of the environment variable with a system call that fails with this errno for the server
+/// below.
 const WITHOUT: &str = "DAYTIME_TEST_WITHOUT";
-/// The argument of `--sandbox`, and options after it.
+/// Name of the environment variable with the argument of `--sandbox`, and options after it.
 const MODE: &str = "DAYTIME_TEST_MODE";
 
 /// Becomes `daytime serve` on a kernel that seems to lack a system call.
@@ -235,12 +236,12 @@ fn server_on_a_kernel_without() {
         Ok("landlock") => (&[libc::SYS_landlock_create_ruleset][..], libc::ENOSYS),
         Ok("seccomp") => (&[libc::SYS_seccomp][..], libc::EINVAL),
         Ok("capset") => (&[libc::SYS_capset][..], libc::EPERM),
-        // C libraries differ in which one adjtimex(3) makes.
+        // C libraries use different system calls for adjtimex(3).
         Ok("adjtimex") => (&[libc::SYS_adjtimex, libc::SYS_clock_adjtime][..], libc::EPERM),
         _ => return, // by hand, with --ignored
     };
     let rules: BTreeMap<_, _> = calls.iter().map(|call| (*call, Vec::new())).collect();
-    let arch = env::consts::ARCH.try_into().expect("seccompiler knows it");
+    let arch = env::consts::ARCH.try_into().expect("an architecture of seccompiler");
     let refuse = SeccompAction::Errno(errno.unsigned_abs());
     let filter = SeccompFilter::new(rules, SeccompAction::Allow, refuse, arch).expect("right");
     let program: seccompiler::BpfProgram = filter.try_into().expect("right");
@@ -252,7 +253,8 @@ fn server_on_a_kernel_without() {
     panic!("it was not started: {}", serve.exec());
 }
 
-/// The same as a command. What the test binary prints of itself is not heard.
+/// Makes a command that runs [`server_on_a_kernel_without`]. Output of the test binary itself is
+/// discarded.
 fn serve_without(call: &str, mode: &str) -> Command {
     let mut command = Command::new("sh");
     let script = r#"exec "$0" --exact "$1" --ignored --nocapture 3>&1 >/dev/null"#;
@@ -274,31 +276,31 @@ fn lacks_nothing() -> Result<(), String> {
 }
 
 #[test]
-fn where_something_is_missing_require_refuses_to_serve_and_names_it() {
+fn with_a_layer_missing_require_refuses_to_serve_and_names_it() {
     or_skip!(lacks_nothing());
-    for (call, told) in LACKING {
+    for (call, reason) in LACKING {
         let output = run(&mut serve_without(call, "require"));
         let said = String::from_utf8(output.stderr).expect("UTF-8");
         assert_eq!(output.status.code(), Some(1), "{said}");
-        let message = format!("daytime: the sandbox is not complete: {told}");
+        let message = format!("daytime: the sandbox is not complete: {reason}");
         assert!(said.starts_with(&message), "{said}");
         assert!(said.ends_with(": --sandbox on goes on with what there is\n"), "{said}");
     }
 }
 
 #[test]
-fn where_something_is_missing_on_serves_with_a_warning_and_with_all_the_rest() {
+fn with_a_layer_missing_on_serves_with_a_warning_and_the_other_layers() {
     or_skip!(lacks_nothing());
-    for (call, told) in LACKING {
+    for (call, reason) in LACKING {
         let mut server = Running::start(serve_without(call, "on"));
         assert!(ask_tcp(server.tcp()).ends_with(b"-UTC\r\n"));
         assert!(ask_udp(server.udp(), b"").ends_with(b"-UTC\r\n"));
         server.signal("TERM");
         let (status, log) = server.wait();
         assert_eq!(status.code(), Some(0), "{log}");
-        assert!(log.contains(&format!(" WARN ] sandbox: not in force: {told}")), "{log}");
+        assert!(log.contains(&format!(" WARN ] sandbox: not in force: {reason}")), "{log}");
         let in_force = log.lines().find_map(|line| line.split_once("] sandbox: no "));
-        let (_, in_force) = in_force.unwrap_or_else(|| panic!("not told: {log}"));
+        let (_, in_force) = in_force.unwrap_or_else(|| panic!("no layers in the log: {log}"));
         let layers = ["capabilities", "new privileges", "landlock ABI", "seccomp ("];
         let there = layers.iter().filter(|layer| in_force.contains(**layer)).count();
         assert_eq!(there, 3, "{in_force}");
@@ -306,7 +308,7 @@ fn where_something_is_missing_on_serves_with_a_warning_and_with_all_the_rest() {
 }
 
 #[test]
-fn where_the_clock_cannot_be_read_it_warns_and_with_require_sync_refuses_to_serve() {
+fn an_unreadable_clock_causes_a_warning_and_with_require_sync_a_refusal() {
     or_skip!(lacks_nothing());
     let mut server = Running::start(serve_without("adjtimex", "on --syntax nist"));
     let line = String::from_utf8(ask_tcp(server.tcp())).expect("ASCII");

@@ -1,4 +1,4 @@
-//! `daytime serve`, as its clients meet it: RFC 867 on both transports and both families.
+//! Tests `daytime serve` from the client's side: RFC 867 on both transports and both families.
 
 use crate::or_skip;
 use crate::support::wire::{ask_tcp, ask_udp, connect, datagrams_with, read_to_end};
@@ -7,41 +7,41 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// A server whose line does not change while a test runs.
+/// Starts a server whose reply does not change while a test runs.
 fn fixed(arguments: &[&str]) -> Running {
     Running::serve(&[&["--strftime", "the year is %Y %Z"], arguments].concat())
 }
 
-fn assert_is_the_line(reply: &[u8]) {
+fn assert_is_the_reply(reply: &[u8]) {
     let text = reply.escape_ascii().to_string();
     assert!(reply.starts_with(b"the year is 2"), "{text}");
     assert!(reply.ends_with(b" UTC\r\n"), "{text}");
 }
 
 #[test]
-fn both_transports_on_both_families_answer_with_the_same_line() {
+fn both_transports_on_both_families_send_the_same_reply() {
     or_skip!(ipv6());
     let server = fixed(&[]);
     assert_eq!(server.bound.len(), 4, "{:?}", server.bound);
     let line = ask_tcp(server.tcp());
-    assert_is_the_line(&line);
+    assert_is_the_reply(&line);
     assert_eq!(ask_tcp(server.address("tcp", SocketAddr::is_ipv6)), line);
     assert_eq!(ask_udp(server.udp(), b""), line);
     assert_eq!(ask_udp(server.address("udp", SocketAddr::is_ipv6), b""), line);
 }
 
 #[test]
-fn whatever_a_datagram_holds_it_is_answered_alike() {
+fn any_datagram_content_gets_the_same_reply() {
     let server = fixed(&[]);
     let line = ask_udp(server.udp(), b"");
-    assert_is_the_line(&line);
+    assert_is_the_reply(&line);
     for question in [&b"\r\n"[..], &[0; 1400], b"what time is it?", &vec![0xFF; 65_507]] {
         assert_eq!(ask_udp(server.udp(), question), line, "{} octets", question.len());
     }
 }
 
 #[test]
-fn each_datagram_has_one_answer_and_no_more() {
+fn each_datagram_gets_exactly_one_reply() {
     let server = fixed(&[]);
     let socket = datagrams_with(server.udp());
     for _ in 0..3 {
@@ -50,7 +50,7 @@ fn each_datagram_has_one_answer_and_no_more() {
     let mut reply = [0; 64];
     for _ in 0..3 {
         let length = socket.recv(&mut reply).expect("answered");
-        assert_is_the_line(&reply[..length]);
+        assert_is_the_reply(&reply[..length]);
     }
     socket.set_read_timeout(Some(Duration::from_millis(100))).expect("set");
     let more = socket.recv(&mut reply).expect_err("a fourth answer to three questions");
@@ -58,7 +58,7 @@ fn each_datagram_has_one_answer_and_no_more() {
 }
 
 #[test]
-fn whatever_a_stream_client_sends_first_is_thrown_away() {
+fn input_of_a_tcp_client_is_discarded() {
     let server = fixed(&[]);
     let line = ask_tcp(server.tcp());
     for input in [&b"\r\n"[..], b"GET / HTTP/1.0\r\n\r\n", &vec![0; 100_000]] {
@@ -69,33 +69,33 @@ fn whatever_a_stream_client_sends_first_is_thrown_away() {
 }
 
 #[test]
-fn a_client_that_half_closes_at_once_has_the_whole_line() {
+fn a_client_that_half_closes_at_once_gets_the_whole_reply() {
     let server = fixed(&[]);
     let stream = connect(server.tcp());
     stream.shutdown(std::net::Shutdown::Write).expect("half closed");
-    assert_is_the_line(&read_to_end(&stream));
+    assert_is_the_reply(&read_to_end(&stream));
 }
 
 #[test]
-fn a_client_that_talks_while_it_reads_has_the_whole_line() {
+fn a_client_that_sends_while_it_reads_gets_the_whole_reply() {
     let server = fixed(&[]);
     let mut stream = connect(server.tcp());
     let mut reply = Vec::new();
     let mut octet = [0];
     while stream.read(&mut octet).expect("no reset") == 1 {
         reply.push(octet[0]);
-        stream.write_all(b".").expect("the server still listens");
+        stream.write_all(b".").expect("the server still receives");
     }
-    assert_is_the_line(&reply);
+    assert_is_the_reply(&reply);
 }
 
 #[test]
-fn a_client_that_sends_a_mebibyte_first_has_the_line_and_a_clean_end_200_times_of_200_over_ipv4() {
+fn a_client_that_sends_a_mebibyte_first_gets_the_reply_and_a_clean_end_200_times_over_ipv4() {
     mebibyte_first(SocketAddr::is_ipv4);
 }
 
 #[test]
-fn a_client_that_sends_a_mebibyte_first_has_the_line_and_a_clean_end_200_times_of_200_over_ipv6() {
+fn a_client_that_sends_a_mebibyte_first_gets_the_reply_and_a_clean_end_200_times_over_ipv6() {
     or_skip!(ipv6());
     mebibyte_first(SocketAddr::is_ipv6);
 }
@@ -112,7 +112,7 @@ fn mebibyte_first(admits: fn(&SocketAddr) -> bool) {
     }
 }
 
-/// A server with these options on port 13 of a host that has these addresses besides loopback's.
+/// Starts a server with these options on port 13 of a host with these addresses besides loopback.
 fn inside(addresses: &[&str], options: &[&str]) -> Result<(Namespace, Running), String> {
     let inside = Namespace::having(addresses)?;
     let mut serve = inside.daytime();
@@ -121,14 +121,14 @@ fn inside(addresses: &[&str], options: &[&str]) -> Result<(Namespace, Running), 
     Ok((inside, server))
 }
 
-/// Asks over both transports; over UDP only an answer from the very address that was asked counts.
+/// Asks over both transports. Over UDP, only a reply from the asked address counts.
 fn assert_answers_from(inside: &Namespace, host: &str) {
     let printed = good(inside.daytime().args(["query", "-q", "--proto", "both", host]));
     assert_eq!(printed.lines().count(), 2, "{host}: {printed}");
 }
 
 #[test]
-fn every_ipv4_address_of_the_host_is_answered_from_itself() {
+fn each_ipv4_address_of_the_host_replies_from_itself() {
     let options = ["--listen", "0.0.0.0"];
     let (inside, _server) = or_skip!(inside(&["10.0.0.1/32", "10.0.0.2/32"], &options));
     for host in ["10.0.0.1", "10.0.0.2"] {
@@ -137,25 +137,28 @@ fn every_ipv4_address_of_the_host_is_answered_from_itself() {
 }
 
 #[test]
-fn the_ipv6_wildcard_takes_ipv4_too_and_answers_from_the_address_asked() {
+fn the_ipv6_wildcard_accepts_ipv4_and_replies_from_the_address_asked() {
     or_skip!(ipv6());
     let options = ["--listen", "[::]"];
     let (inside, _server) = or_skip!(inside(&["10.0.0.3/32", "fd00::1/128"], &options));
-    // An IPv6 socket may speak IPv4 too (RFC 4291, 2.5.5.2).
+    // An IPv6 socket may carry IPv4 too (RFC 4291, 2.5.5.2).
     for host in ["10.0.0.3", "fd00::1", "::ffff:10.0.0.3"] {
         assert_answers_from(&inside, host);
     }
 }
 
 #[test]
-fn the_ipv6_wildcard_takes_no_ipv4_with_only_v6() {
+fn with_only_v6_the_ipv6_wildcard_refuses_ipv4() {
     or_skip!(ipv6());
     let options = ["--listen", "[::]", "--only-v6"];
     let (inside, _server) = or_skip!(inside(&["10.0.0.1/32", "fd00::1/128"], &options));
     assert_answers_from(&inside, "fd00::1");
-    let told = bad(1, inside.daytime().args(["query", "--proto", "both", "10.0.0.1"]));
-    assert!(told.contains("connection refused by 10.0.0.1:13: "), "{told}");
-    assert!(told.contains("10.0.0.1:13 says by ICMP that its UDP port is closed: "), "{told}");
+    let message = bad(1, inside.daytime().args(["query", "--proto", "both", "10.0.0.1"]));
+    assert!(message.contains("connection refused by 10.0.0.1:13: "), "{message}");
+    assert!(
+        message.contains("10.0.0.1:13 says by ICMP that its UDP port is closed: "),
+        "{message}"
+    );
 }
 
 #[test]
@@ -168,10 +171,10 @@ fn both_wildcards_share_a_port_with_only_v6() {
 }
 
 #[test]
-fn each_of_several_addresses_of_an_interface_is_answered_from_itself() {
+fn each_address_of_an_interface_replies_from_itself() {
     or_skip!(ipv6());
     let (here, there) = (or_skip!(Namespace::new()), or_skip!(Namespace::new()));
-    // TEST-NET-1 and the documentation prefix (RFC 5737, RFC 3849), and the link itself.
+    // Addresses of TEST-NET-1, of the documentation prefix (RFC 5737, RFC 3849), and link-local.
     let mine = ["192.0.2.1/24", "192.0.2.2/24", "2001:db8::1/64", "2001:db8::2/64", "fe80::1/64"];
     or_skip!(here.join(&there, &mine, &["192.0.2.9/24", "2001:db8::9/64", "fe80::9/64"]));
     let mut serve = here.daytime();
@@ -179,7 +182,7 @@ fn each_of_several_addresses_of_an_interface_is_answered_from_itself() {
     let _server = Running::start(serve);
     for address in mine {
         let (host, _) = address.split_once('/').expect("a prefix");
-        // A link-local address means nothing without its link (RFC 4007).
+        // A link-local address needs the name of its link (RFC 4007).
         let host = if host.starts_with("fe80") { format!("{host}%cable") } else { host.into() };
         let printed = good(there.daytime().args(["query", "-q", "--proto", "both", &host]));
         assert_eq!(printed.lines().count(), 2, "{host}: {printed}");

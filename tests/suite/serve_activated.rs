@@ -1,4 +1,5 @@
-//! `daytime serve` on sockets that systemd opens: its own `systemd-socket-activate` starts us.
+//! Tests `daytime serve` on sockets that systemd opens: `systemd-socket-activate` starts the
+//! server.
 
 use crate::or_skip;
 use crate::support::wire::{ask_tcp, ask_udp, connect, eventually, metrics_page};
@@ -11,14 +12,15 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// A `daytime serve` that systemd's program becomes when the first client comes.
+/// A `daytime serve` that systemd-socket-activate starts when the first client comes.
 struct Activated {
     child: Child,
     output: Lines<BufReader<ChildStdout>>,
 }
 
 impl Activated {
-    /// In a namespace, where port 13 is free; `sockets` are options of systemd-socket-activate.
+    /// Starts it in a namespace, where port 13 is free. `sockets` are options of
+    /// systemd-socket-activate.
     fn start(inside: &Namespace, sockets: &[&str], serve: &[&str]) -> Result<Self, String> {
         let mut command = inside.command(program("systemd-socket-activate")?);
         command.args(sockets).arg(env!("CARGO_BIN_EXE_daytime")).arg("serve").args(serve);
@@ -26,7 +28,7 @@ impl Activated {
         Self::spawn(command, inside, bound)
     }
 
-    /// The same of a whole command, once so many sockets are bound to port 13.
+    /// Starts a whole command, and waits until `bound` sockets are bound to port 13.
     fn spawn(mut command: Command, inside: &Namespace, bound: usize) -> Result<Self, String> {
         let mut child = command
             .stdout(Stdio::piped())
@@ -41,12 +43,12 @@ impl Activated {
         Ok(Self { child, output })
     }
 
-    /// The next lines of standard output.
+    /// Returns the next `count` lines of standard output.
     fn lines(&mut self, count: usize) -> Vec<String> {
         self.output.by_ref().take(count).map(|line| line.expect("UTF-8")).collect()
     }
 
-    /// The exit status, once it ends by itself.
+    /// Waits for the end and returns the exit status.
     fn status(&mut self) -> Option<i32> {
         self.child.wait().expect("waited for").code()
     }
@@ -54,13 +56,13 @@ impl Activated {
 
 impl Drop for Activated {
     fn drop(&mut self) {
-        // It may have ended already.
+        // The process may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// One question inside: the bare line.
+/// Asks once inside the namespace and returns the bare reply.
 fn ask(inside: &Namespace, proto: &str, host: &str) -> String {
     good(inside.daytime().args(["query", "-q", "--proto", proto, host]))
 }
@@ -71,7 +73,7 @@ fn several_tcp_listeners_of_systemd_are_served_under_their_names() {
     let inside = or_skip!(Namespace::new());
     let sockets = ["-l127.0.0.1:13", "-l[::1]:13", "--fdname=old:new"];
     let mut server = or_skip!(Activated::start(&inside, &sockets, &["--idle", "3"]));
-    // The connection that starts it is answered too: it waits in the backlog.
+    // The connection that starts the server is answered too: it waits in the backlog.
     assert!(ask(&inside, "tcp", "127.0.0.1").ends_with("-UTC\n"));
     assert_eq!(server.lines(2), ["tcp 127.0.0.1:13 old", "tcp [::1]:13 new"]);
     assert!(ask(&inside, "tcp", "::1").ends_with("-UTC\n"));
@@ -85,10 +87,10 @@ fn udp_sockets_of_systemd_are_served_under_their_names() {
     let sockets = ["-d", "-l127.0.0.1:13", "-l[::1]:13", "--fdname=old:new"];
     let mut server = or_skip!(Activated::start(&inside, &sockets, &["--idle", "3", "--json"]));
     assert!(ask(&inside, "udp", "::1").ends_with("-UTC\n"));
-    let told: serde_json::Value = serde_json::from_str(&server.lines(1)[0]).expect("JSON");
+    let printed: serde_json::Value = serde_json::from_str(&server.lines(1)[0]).expect("JSON");
     let socket = |address: &str, name: &str| serde_json::json!({ "transport": "udp", "address": address, "port": 13, "name": name });
     let expected = [socket("127.0.0.1", "old"), socket("::1", "new")];
-    assert_eq!(told, serde_json::json!({ "listening": expected }));
+    assert_eq!(printed, serde_json::json!({ "listening": expected }));
     assert!(ask(&inside, "udp", "127.0.0.1").ends_with("-UTC\n"));
     assert_eq!(server.status(), Some(0), "when idle");
 }
@@ -99,7 +101,7 @@ fn on_an_inherited_wildcard_the_address_that_was_asked_answers() {
     let addresses = ["192.0.2.1", "2001:db8::1", "192.0.2.2"];
     let inside = or_skip!(Namespace::having(&["192.0.2.1/32", "2001:db8::1/128", "192.0.2.2/32"]));
     let mut server = or_skip!(Activated::start(&inside, &["-d", "-l[::]:13"], &["--idle", "3"]));
-    // The client takes an answer only from where it asked.
+    // The client accepts a reply only from the address that it asked.
     for host in addresses {
         assert!(ask(&inside, "udp", host).ends_with("-UTC\n"), "{host}");
     }
@@ -108,7 +110,7 @@ fn on_an_inherited_wildcard_the_address_that_was_asked_answers() {
 }
 
 #[test]
-fn one_process_for_each_connection_is_possible_too() {
+fn one_process_can_serve_each_connection() {
     let inside = or_skip!(Namespace::new());
     let sockets = ["--accept", "--inetd", "-l127.0.0.1:13"];
     let _activator = or_skip!(Activated::start(&inside, &sockets, &["--inetd"]));
@@ -117,7 +119,7 @@ fn one_process_for_each_connection_is_possible_too() {
     }
 }
 
-/// Hands over descriptors as a shell opens them, before it becomes the server.
+/// Passes descriptors that a shell has opened before it becomes the server.
 fn handing_over(count: &str, open: &str, pid: &str, serve: &[&str]) -> Command {
     let mut command = daytime();
     let binary = command.get_program().to_owned();
@@ -129,7 +131,7 @@ fn handing_over(count: &str, open: &str, pid: &str, serve: &[&str]) -> Command {
 }
 
 #[test]
-fn a_descriptor_that_is_no_socket_is_refused_with_number_name_and_what_it_is() {
+fn a_descriptor_that_is_not_a_socket_is_refused_with_number_name_and_description() {
     or_skip!(program("bash"));
     let mut serve = handing_over("1", "exec 3</dev/null", "$$", &[]);
     serve.env("LISTEN_FDNAMES", "hole");
@@ -138,17 +140,20 @@ fn a_descriptor_that_is_no_socket_is_refused_with_number_name_and_what_it_is() {
         "daytime: cannot serve on descriptor 3 (hole): it is /dev/null, which is not a socket; use a \
          TCP listener, a TCP connection or a bound UDP socket\n"
     );
-    let told = bad(1, &mut handing_over("2", "exec 3</dev/null", "$$", &[]));
-    assert!(told.starts_with("daytime: cannot serve on descriptor 3: it is /dev/null"), "{told}");
-    let told = bad(1, &mut handing_over("many", ":", "$$", &[]));
-    assert_eq!(told, "daytime: LISTEN_FDS=many is not a number of sockets from 0 to 1024\n");
+    let message = bad(1, &mut handing_over("2", "exec 3</dev/null", "$$", &[]));
+    assert!(
+        message.starts_with("daytime: cannot serve on descriptor 3: it is /dev/null"),
+        "{message}"
+    );
+    let message = bad(1, &mut handing_over("many", ":", "$$", &[]));
+    assert_eq!(message, "daytime: LISTEN_FDS=many is not a number of sockets from 0 to 1024\n");
 }
 
 #[test]
-fn a_listener_with_the_name_metrics_is_the_endpoint_for_them() {
+fn a_listener_named_metrics_becomes_the_metrics_endpoint() {
     let inside = or_skip!(Namespace::new());
     let sockets = ["-l127.0.0.1:13", "-l127.0.0.1:9867", "--fdname=daytime:metrics"];
-    for (json, told) in [
+    for (json, expected) in [
         (&[][..], "tcp 127.0.0.1:13 daytime\nmetrics 127.0.0.1:9867"),
         (
             &["--json"],
@@ -160,7 +165,7 @@ fn a_listener_with_the_name_metrics_is_the_endpoint_for_them() {
         command.args(sockets).arg(env!("CARGO_BIN_EXE_daytime")).arg("serve").args(serve);
         let mut server = or_skip!(Activated::spawn(command, &inside, 1));
         assert!(ask(&inside, "tcp", "127.0.0.1").ends_with("-UTC\n"));
-        assert_eq!(server.lines(told.lines().count()).join("\n"), told);
+        assert_eq!(server.lines(expected.lines().count()).join("\n"), expected);
         let counted = "daytime_exchanges_total{transport=\"tcp\",family=\"ipv4\"} 1\n";
         let is_counted = || metrics_page().contains(counted);
         or_skip!(inside.enter(|| eventually("the exchange is counted", is_counted)));
@@ -169,39 +174,39 @@ fn a_listener_with_the_name_metrics_is_the_endpoint_for_them() {
 }
 
 #[test]
-fn without_other_sockets_the_server_opens_its_own_beside_the_one_for_the_metrics() {
+fn with_only_a_metrics_socket_the_server_opens_its_own_sockets() {
     let inside = or_skip!(Namespace::new());
     let mut command = inside.command(or_skip!(program("systemd-socket-activate")));
     command.args(["-l127.0.0.1:9867", "--fdname=metrics", env!("CARGO_BIN_EXE_daytime")]);
     command.args(["serve", "--port", "99", "--proto", "tcp", "--listen", "127.0.0.1"]);
     let mut server = or_skip!(Activated::spawn(command, &inside, 0));
     or_skip!(inside.enter(|| {
-        eventually("it is bound", || TcpStream::connect("127.0.0.1:9867").is_ok());
+        eventually("the socket is bound", || TcpStream::connect("127.0.0.1:9867").is_ok());
     }));
     assert_eq!(server.lines(2), ["tcp 127.0.0.1:99", "metrics 127.0.0.1:9867"]);
 }
 
 #[test]
-fn a_socket_for_the_metrics_has_to_listen_and_leaves_nothing_to_the_option() {
+fn a_metrics_socket_must_listen_and_excludes_the_metrics_option() {
     or_skip!(program("bash"));
     let udp = "exec 3<>/dev/udp/127.0.0.1/9";
     let mut serve = handing_over("1", udp, "$$", &["--port", "0"]);
-    let told = bad(1, serve.env("LISTEN_FDNAMES", "metrics"));
+    let message = bad(1, serve.env("LISTEN_FDNAMES", "metrics"));
     assert_eq!(
-        told,
+        message,
         "daytime: no metrics: descriptor 3 (metrics) is a UDP socket; a listening TCP socket is needed\n"
     );
     let mut serve = handing_over("1", udp, "$$", &["--port", "0", "--metrics", "0"]);
-    let told = bad(2, serve.env("LISTEN_FDNAMES", "metrics"));
-    assert!(told.ends_with(": leave --metrics out\n"), "{told}");
+    let message = bad(2, serve.env("LISTEN_FDNAMES", "metrics"));
+    assert!(message.ends_with(": leave --metrics out\n"), "{message}");
     let two = format!("{udp}; exec 4<>/dev/udp/127.0.0.1/9");
     let mut serve = handing_over("2", &two, "$$", &["--port", "0"]);
-    let told = bad(1, serve.env("LISTEN_FDNAMES", "metrics:metrics"));
-    assert_eq!(told, "daytime: 2 sockets are named metrics: hand over one\n");
+    let message = bad(1, serve.env("LISTEN_FDNAMES", "metrics:metrics"));
+    assert_eq!(message, "daytime: 2 sockets are named metrics: hand over one\n");
 }
 
 #[test]
-fn sockets_meant_for_another_process_are_left_alone() {
+fn sockets_meant_for_another_process_are_ignored() {
     or_skip!(program("bash"));
     for pid in ["1", "''"] {
         let mut serve = handing_over("1", "exec 3</dev/null", pid, &["--port", "0"]);
@@ -212,11 +217,11 @@ fn sockets_meant_for_another_process_are_left_alone() {
 }
 
 #[test]
-fn options_that_open_sockets_are_refused_where_they_are_open_already() {
+fn options_that_open_sockets_are_refused_with_inherited_sockets() {
     or_skip!(program("bash"));
     let inside = or_skip!(Namespace::new());
     let activate = or_skip!(program("systemd-socket-activate"));
-    let told = |option: &str| {
+    let refusal = |option: &str| {
         format!(
             "daytime: the sockets are handed over, open, by a supervisor or inetd: leave {option} \
              out\n"
@@ -224,23 +229,23 @@ fn options_that_open_sockets_are_refused_where_they_are_open_already() {
     };
     for given in ["--listen=127.0.0.1", "--port=9", "--proto=tcp", "--backlog=1", "--only-v6"] {
         let option = given.split('=').next().expect("a name");
-        assert_eq!(bad(2, daytime().args(["serve", "--inetd", given])), told(option));
+        assert_eq!(bad(2, daytime().args(["serve", "--inetd", given])), refusal(option));
     }
     let mut command = inside.command(activate);
     command.args(["-l127.0.0.1:13", env!("CARGO_BIN_EXE_daytime"), "serve", "--port", "99"]);
     let child = command.stderr(Stdio::piped()).spawn().expect("started");
-    eventually("it is bound", || {
+    eventually("the socket is bound", || {
         !good(inside.command("ss").args(["-Hltn", "sport = :13"])).is_empty()
     });
     let asked = run(inside.daytime().args(["query", "-q", "127.0.0.1"]));
     let output = child.wait_with_output().expect("waited for");
     assert!(!asked.status.success());
     assert_eq!(output.status.code(), Some(2));
-    assert!(stderr(&output).ends_with(&told("--port")), "{}", stderr(&output));
+    assert!(stderr(&output).ends_with(&refusal("--port")), "{}", stderr(&output));
 }
 
 #[test]
-fn a_server_ends_after_its_idle_time_and_not_while_a_client_is_there() {
+fn a_server_ends_after_its_idle_time_but_not_while_a_client_is_connected() {
     let mut command = daytime();
     command.args(["serve", "--port", "0", "--idle", "2", "--drain-deadline", "3"]);
     let mut server = Running::start(command);
@@ -251,13 +256,14 @@ fn a_server_ends_after_its_idle_time_and_not_while_a_client_is_there() {
     let (status, log) = server.wait();
     assert_eq!(status.code(), Some(0), "{log}");
     assert!(log.contains("no client for 2 s: stopping\n"), "{log}");
-    // The held connection had its three seconds, and then no client was there for two seconds.
+    // The held connection lasts three seconds. Then the server is idle for two seconds.
     let elapsed = started.elapsed();
     assert!(elapsed >= Duration::from_secs(5), "ended after {elapsed:?}");
     drop(held);
 }
 
-/// Becomes a server with a listener on 3, another on 4, and a file on 6 and 70.
+/// Python program that becomes a server with listeners on descriptors 3 and 4, and a file on 6 and
+/// 70.
 const LEAKING: &str = "
 import os, socket, sys
 for number in 3, 4:
@@ -301,7 +307,7 @@ fn descriptors_that_the_starting_process_left_open_are_closed() {
     }
 }
 
-/// The open descriptors of a server, and what each leads to (proc(5)).
+/// Returns the open descriptors of a server and the file of each (proc(5)).
 fn descriptors(server: &Running) -> Vec<(u32, PathBuf)> {
     let folder = fs::read_dir(format!("/proc/{}/fd", server.id())).expect("Linux");
     let descriptor = |entry: fs::DirEntry| {

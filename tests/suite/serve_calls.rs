@@ -1,4 +1,4 @@
-//! The system calls that an exchange costs the server, as strace sees them.
+//! Counts, with strace, the system calls that an exchange costs the server.
 
 use crate::or_skip;
 use crate::support::Running;
@@ -10,14 +10,15 @@ use std::process::Command;
 use std::time::Instant;
 use tempfile::TempDir;
 
-/// Exchanges under strace.
+/// Number of exchanges under strace.
 const EXCHANGES: usize = 200;
 
-/// How often each system call was made by a server that these clients ask, and for how many seconds.
+/// Returns the number of each system call of a server while `ask` runs, and the seconds that it
+/// took.
 fn calls(ask: impl Fn(&Running)) -> Result<(BTreeMap<String, usize>, usize), String> {
     let folder = TempDir::new().expect("a temporary folder");
     let trace = folder.path().join("trace");
-    // It may not be traced with the seccomp filter's help, which would hide calls.
+    // Trace without the help of the seccomp filter, which would hide calls.
     let [strace, options @ ..] = strace(&trace)?;
     let mut traced = Command::new(strace);
     traced.args(options).arg(env!("CARGO_BIN_EXE_daytime"));
@@ -27,7 +28,7 @@ fn calls(ask: impl Fn(&Running)) -> Result<(BTreeMap<String, usize>, usize), Str
     ask(&traced.server);
     let seconds = usize::try_from(begun.elapsed().as_secs()).expect("few");
     let trace = traced.stopped();
-    // Up to here it was only set up: the first wait of the loop.
+    // The server sets itself up until the first wait of the loop.
     let (_, serving) = trace.split_once(" epoll_wait(").ok_or("no epoll_wait in the trace")?;
     let mut calls = BTreeMap::new();
     for line in serving.lines() {
@@ -47,13 +48,13 @@ fn ask_udp_often(address: SocketAddr) {
     }
 }
 
-/// The calls that tell the time, where no vDSO does.
+/// System calls that read the time where no vDSO does.
 const CLOCKS: [&str; 5] = ["clock_gettime", "gettimeofday", "time", "adjtimex", "clock_adjtime"];
 
 fn assert_costs(calls: &BTreeMap<String, usize>, seconds: usize, of_exchange: &[(&str, usize)]) {
     let count = |name: &str| calls.get(name).copied().unwrap_or(0);
     for (name, most) in of_exchange {
-        // A little more for the beginning, the end and the waits between.
+        // Allow a few more calls for the beginning, the end and the waits between.
         assert!(count(name) <= most * EXCHANGES + 20, "{} times {name}", count(name));
     }
     let clocks: usize = CLOCKS.iter().map(|name| count(name)).sum();
@@ -64,7 +65,7 @@ fn assert_costs(calls: &BTreeMap<String, usize>, seconds: usize, of_exchange: &[
 }
 
 #[test]
-fn a_datagram_costs_a_receive_a_send_a_look_and_a_wait_and_no_call_for_the_time() {
+fn a_datagram_costs_two_receives_a_send_and_a_wait_and_no_call_for_the_time() {
     let (calls, seconds) = or_skip!(calls(|server| ask_udp_often(server.udp())));
     assert!(calls["sendto"] >= EXCHANGES, "{calls:?}");
     let each = [("sendto", 1), ("epoll_wait", 1), ("recvfrom", 2), ("recvmmsg", 1)];
@@ -74,7 +75,7 @@ fn a_datagram_costs_a_receive_a_send_a_look_and_a_wait_and_no_call_for_the_time(
 }
 
 #[test]
-fn a_connection_costs_seven_calls_none_to_watch_it_and_none_for_the_time() {
+fn a_connection_costs_few_calls_none_to_watch_it_and_none_for_the_time() {
     let (calls, seconds) = or_skip!(calls(|server| {
         for _ in 0..EXCHANGES {
             assert!(ask_tcp(server.tcp()).ends_with(b"\n"));
@@ -89,7 +90,7 @@ fn a_connection_costs_seven_calls_none_to_watch_it_and_none_for_the_time() {
         ("recvfrom", 2),
         ("close", 1),
         ("epoll_wait", 2),
-        ("fcntl", 1), // the standard library's check of a descriptor, in debug builds only
+        ("fcntl", 1), // std checks a descriptor, in debug builds only
     ];
     assert_costs(&calls, seconds, &each);
 }

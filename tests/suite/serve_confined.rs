@@ -1,5 +1,5 @@
-//! What `daytime serve` gives up when its sockets are open, as the kernel tells (proc(5)), and that it
-//! serves all the same.
+//! Tests what `daytime serve` gives up once its sockets are open, as the kernel reports it
+//! (proc(5)), and that it still serves.
 
 use crate::or_skip;
 use crate::support::traced::{Traced, strace};
@@ -15,7 +15,8 @@ use std::path::PathBuf;
 use std::process::Command;
 use tempfile::TempDir;
 
-/// The lines of `status` that begin so, of each thread of the server, without a repetition.
+/// Returns the field `field` of `status` for each thread of the server, without adjacent
+/// duplicates.
 fn thread_status(server: &Running, field: &str) -> Vec<String> {
     let threads = fs::read_dir(format!("/proc/{}/task", server.id())).expect("Linux");
     let mut values: Vec<String> = Vec::new();
@@ -28,7 +29,7 @@ fn thread_status(server: &Running, field: &str) -> Vec<String> {
         values.push(value.join(" "));
         count += 1;
     }
-    assert!(count >= 2, "the worker and the one that waits for signals");
+    assert!(count >= 2, "the worker and the thread that waits for signals");
     values.dedup();
     values
 }
@@ -44,11 +45,11 @@ fn assert_serves(server: &Running, ending: &[u8]) {
 }
 
 fn root() -> Result<(), String> {
-    geteuid().is_root().then_some(()).ok_or_else(|| "only root becomes somebody else".to_owned())
+    geteuid().is_root().then_some(()).ok_or_else(|| "only root can become another user".to_owned())
 }
 
 #[test]
-fn every_thread_is_without_capabilities_and_under_no_new_privileges_and_seccomp() {
+fn every_thread_has_no_capabilities_no_new_privileges_and_seccomp() {
     or_skip!(whole_sandbox());
     let server = Running::serve(&["--sandbox", "require"]);
     assert_eq!(thread_status(&server, "NoNewPrivs"), ["1"]);
@@ -65,7 +66,7 @@ fn every_thread_is_without_capabilities_and_under_no_new_privileges_and_seccomp(
 }
 
 #[test]
-fn with_sandbox_off_it_keeps_all_it_had() {
+fn with_sandbox_off_the_server_keeps_its_rights() {
     let own = fs::read_to_string("/proc/thread-self/status").expect("Linux");
     let server = Running::serve(&["--sandbox", "off"]);
     for field in ["NoNewPrivs", "Seccomp", "CapEff"] {
@@ -77,7 +78,7 @@ fn with_sandbox_off_it_keeps_all_it_had() {
 }
 
 #[test]
-fn as_another_user_it_serves_port_13_with_that_user_and_group_alone() {
+fn with_user_the_server_keeps_only_that_user_and_group_and_serves_port_13() {
     or_skip!(root());
     or_skip!(program("setpriv"));
     let inside = or_skip!(Namespace::new());
@@ -101,10 +102,10 @@ fn as_another_user_it_serves_port_13_with_that_user_and_group_alone() {
 }
 
 #[test]
-fn a_user_by_name_brings_the_primary_group_along() {
+fn a_user_name_implies_its_primary_group() {
     or_skip!(root());
     let [id, group] = ["-u", "-g"].map(|what| {
-        good(Command::new("id").args([what, "nobody"])).trim().to_owned() // as this system has it
+        good(Command::new("id").args([what, "nobody"])).trim().to_owned() // numbers of this system
     });
     let server = Running::serve(&["--user", "nobody"]);
     assert_eq!(thread_status(&server, "Uid"), [[id.as_str(); 4].join(" ")]);
@@ -113,7 +114,7 @@ fn a_user_by_name_brings_the_primary_group_along() {
 }
 
 #[test]
-fn as_root_it_warns_once() {
+fn a_server_that_stays_root_warns_once() {
     or_skip!(root());
     let log = Running::serve(&[]).stopped();
     let warning = " WARN ] it runs as root; --user NAME has it become another once its sockets are";
@@ -121,7 +122,7 @@ fn as_root_it_warns_once() {
 }
 
 #[test]
-fn as_that_user_already_it_has_nothing_to_change_and_says_so() {
+fn a_server_that_is_already_that_user_logs_it() {
     or_skip!(root());
     let copy = Copy::new();
     for sandbox in ["on", "off"] {
@@ -137,7 +138,7 @@ fn as_that_user_already_it_has_nothing_to_change_and_says_so() {
         let line = "] it was already user 65534, group 65534, with no way back\n";
         assert_eq!(log.matches(line).count(), 1, "{log}");
     }
-    // Another group is a change, which needs root.
+    // Another group is a change, which only root can make.
     let mut serve = or_skip!(copy.as_nobody());
     serve.args(["serve", "--port", "0", "--user", "65534", "--group", "4711"]);
     let said = bad(1, &mut serve);
@@ -148,7 +149,7 @@ fn as_that_user_already_it_has_nothing_to_change_and_says_so() {
 }
 
 #[test]
-fn as_that_user_already_an_inetd_service_ends_without_an_error() {
+fn an_inetd_service_that_is_already_that_user_ends_without_an_error() {
     or_skip!(root());
     let copy = Copy::new();
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
@@ -157,14 +158,14 @@ fn as_that_user_already_an_inetd_service_ends_without_an_error() {
     let mut serve = or_skip!(copy.as_nobody());
     serve.args(["serve", "--inetd=nowait", "--user", "65534", "--group", "65534", "-q"]);
     let mut child = serve.stdin(OwnedFd::from(stream)).spawn().expect("started");
-    drop(serve); // with our own handle of the connection
+    drop(serve); // the command holds a handle of the connection
     assert!(read_to_end(&client).ends_with(b"-UTC\r\n"));
     drop(client);
     assert_eq!(child.wait().expect("waited for").code(), Some(0));
 }
 
 #[test]
-fn without_privileges_it_is_confined_without_a_warning_and_becomes_no_other_user() {
+fn an_unprivileged_server_is_confined_and_cannot_change_its_user() {
     or_skip!(root());
     let copy = Copy::new();
     let mut serve = or_skip!(copy.as_nobody());
@@ -185,9 +186,9 @@ fn without_privileges_it_is_confined_without_a_warning_and_becomes_no_other_user
 }
 
 #[test]
-fn root_that_may_not_become_another_user_is_not_advised_to_start_as_root() {
+fn root_without_cap_setuid_is_not_advised_to_start_as_root() {
     let mut serve = Command::new(or_skip!(program("unshare")));
-    // Such a user namespace denies setgroups(2), also to its root.
+    // This user namespace denies setgroups(2), even to its root.
     serve.args(["-U", "-r", env!("CARGO_BIN_EXE_daytime"), "serve", "--port", "0"]);
     let said = bad(1, serve.args(["--user", "65534", "--group", "65534"]));
     if !said.starts_with("daytime: ") {
@@ -202,7 +203,7 @@ fn root_that_may_not_become_another_user_is_not_advised_to_start_as_root() {
 }
 
 #[test]
-fn the_capability_of_the_file_is_gone_once_port_13_is_bound() {
+fn the_file_capability_is_dropped_after_port_13_is_bound() {
     or_skip!(root());
     let setcap = or_skip!(program("setcap"));
     let inside = or_skip!(Namespace::new());
@@ -224,7 +225,7 @@ fn the_capability_of_the_file_is_gone_once_port_13_is_bound() {
     good(inside.daytime().args(["query", "-q", "localhost"]));
 }
 
-/// The binary where everybody may start it.
+/// Copy of the binary in a folder from which every user may start it.
 struct Copy {
     _folder: TempDir,
     binary: PathBuf,
@@ -235,7 +236,8 @@ impl Copy {
         let folder = TempDir::new().expect("a temporary folder");
         fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).expect("set");
         let binary = folder.path().join("daytime");
-        // Not by this process: a fork of it elsewhere could hold the copy open for writing (ETXTBSY).
+        // Copy in another process: a fork of this process could hold the copy open for writing
+        // (ETXTBSY).
         good(Command::new("cp").arg(env!("CARGO_BIN_EXE_daytime")).arg(&binary));
         Self { _folder: folder, binary }
     }
@@ -249,8 +251,8 @@ impl Copy {
 }
 
 #[test]
-fn an_identity_that_cannot_be_is_refused_with_what_to_do() {
-    for (arguments, told) in [
+fn an_invalid_identity_is_refused_with_advice() {
+    for (arguments, expected) in [
         (
             &["--user", "no-such"][..],
             "there is no user \"no-such\": `getent passwd` lists those there are",
@@ -267,20 +269,23 @@ fn an_identity_that_cannot_be_is_refused_with_what_to_do() {
             &["--user", "4000000000"],
             "user 4000000000 has no entry in the user database, so its group is unknown: name one with --group",
         ),
-        (&["--user", "root"], "\"root\" is root: name one without privileges, such as nobody"),
+        (
+            &["--user", "root"],
+            "cannot change to \"root\", which is root: name one without privileges, such as nobody",
+        ),
         (
             &["--user", "nobody", "--group", "root"],
-            "\"root\" is root: name one without privileges, such as nobody",
+            "cannot change to \"root\", which is root: name one without privileges, such as nobody",
         ),
     ] {
         let mut serve = daytime();
         let said = bad(1, serve.args(["serve", "--port", "0"]).args(arguments));
-        assert_eq!(said, format!("daytime: {told}\n"));
+        assert_eq!(said, format!("daytime: {expected}\n"));
     }
 }
 
 #[test]
-fn a_group_without_a_user_and_a_mode_that_is_none_are_usage_errors() {
+fn a_group_without_a_user_and_an_unknown_sandbox_level_are_usage_errors() {
     let said = bad(2, daytime().args(["serve", "--group", "daemon"]));
     assert!(said.contains("--user <USER>"), "{said}");
     let said = bad(2, daytime().args(["serve", "--sandbox", "maybe"]));
@@ -288,7 +293,7 @@ fn a_group_without_a_user_and_a_mode_that_is_none_are_usage_errors() {
 }
 
 #[test]
-fn under_strace_no_call_of_a_running_server_is_refused() {
+fn the_sandbox_refuses_no_call_of_a_running_server() {
     or_skip!(whole_sandbox());
     for (arguments, ending) in [
         (&["--syntax", "nist"][..], " * \n"),
@@ -308,7 +313,7 @@ fn under_strace_no_call_of_a_running_server_is_refused() {
     ] {
         let folder = TempDir::new().expect("a temporary folder");
         let trace = folder.path().join("trace");
-        // A socket on a wildcard answers no loopback address over UDP, so the host has others.
+        // A wildcard socket ignores loopback addresses over UDP, so the host has others.
         let inside = or_skip!(Namespace::having(&["10.0.0.1/32", "fd00::1/128"]));
         let mut traced = inside.command("sh");
         let script = r#"ulimit -n 40; exec "$@" --port 0 --drain-deadline 0.3"#;
@@ -330,7 +335,8 @@ fn under_strace_no_call_of_a_running_server_is_refused() {
     }
 }
 
-/// A client that talks, more that hold than there are descriptors, and their end by the deadline.
+/// Loads a server: a client that sends data, more held connections than descriptors, and their end
+/// by the deadline.
 fn work_hard(server: &Running) {
     let talks = connect(server.tcp());
     (&talks).write_all(&[b'.'; 10_000]).expect("taken");
@@ -339,15 +345,17 @@ fn work_hard(server: &Running) {
     for stream in &held {
         read_to_end(stream);
     }
-    eventually("all are given up", || held.iter().all(|mut it| it.write_all(b".").is_err()));
+    eventually("all connections are given up", || {
+        held.iter().all(|mut it| it.write_all(b".").is_err())
+    });
     assert!(ask_tcp(server.tcp()).ends_with(b"\n"));
 }
 
 fn assert_none_refused(trace: &str) {
-    let (_, running) = trace.split_once("SECCOMP_SET_MODE_FILTER").expect("it is confined");
+    let (_, running) = trace.split_once("SECCOMP_SET_MODE_FILTER").expect("a filter is installed");
     for call in ["accept4(", "recvfrom(", "sendto(", "shutdown(", "epoll_", "write(", "exit_group("]
     {
-        assert!(running.contains(call), "it never came to {call} in {running}");
+        assert!(running.contains(call), "no {call} in {running}");
     }
     assert!(running.contains("EMFILE"), "no descriptor was short in {running}");
     let refused: Vec<&str> = running.lines().filter(|line| line.contains("EPERM")).collect();

@@ -1,4 +1,4 @@
-//! What `daytime serve` says when it cannot: the whole of it, once, on standard error.
+//! Tests the error messages of `daytime serve`: each is printed once, on standard error.
 
 use crate::metrics::GET;
 use crate::or_skip;
@@ -11,13 +11,14 @@ use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
-/// `daytime serve` with arguments that it cannot go on with: what it says, and nothing else.
+/// Runs `daytime serve` with invalid arguments. Returns standard error, and asserts that standard
+/// output is empty.
 fn refused(status: i32, arguments: &[&str]) -> String {
     bad(status, daytime().arg("serve").args(arguments))
 }
 
 #[test]
-fn a_taken_port_is_reported_over_both_transports() {
+fn a_taken_port_is_reported_on_both_transports() {
     for transport in ["tcp", "udp"] {
         let first = Running::serve(&["--listen", "127.0.0.1", "--proto", transport]);
         let address = first.bound[0].1.to_string();
@@ -36,12 +37,15 @@ fn a_taken_port_is_reported_over_both_transports() {
 fn a_port_taken_on_one_transport_only_is_not_served_on_the_other() {
     let first = Running::serve(&["--listen", "127.0.0.1", "--proto", "udp"]);
     let address = first.udp().to_string();
-    let told = refused(1, &["--listen", &address]);
-    assert!(told.starts_with(&format!("daytime: cannot listen on udp {address}: ")), "{told}");
+    let message = refused(1, &["--listen", &address]);
+    assert!(
+        message.starts_with(&format!("daytime: cannot listen on udp {address}: ")),
+        "{message}"
+    );
 }
 
 #[test]
-fn the_ipv4_wildcard_beside_the_ipv6_one_is_reported_with_the_reason() {
+fn both_wildcards_on_one_port_are_refused_with_the_reason() {
     or_skip!(ipv6());
     let inside = or_skip!(Namespace::new());
     let mut serve = inside.daytime();
@@ -64,7 +68,7 @@ fn a_port_that_needs_a_privilege_is_reported_with_a_hint() {
     } else {
         let start = fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start");
         if start.expect("Linux").trim() != "1024" {
-            return skip("this machine gives port 13 to everybody");
+            return skip("on this machine, every user may use port 13");
         }
         daytime()
     };
@@ -76,14 +80,15 @@ fn a_port_that_needs_a_privilege_is_reported_with_a_hint() {
     );
 }
 
-/// The binary as a user without privileges, where port 13 needs one.
+/// Runs the binary as a user without privileges, where port 13 needs one.
 fn as_nobody(inside: &Namespace) -> Command {
     let privileged = "net.ipv4.ip_unprivileged_port_start=1024";
     good(inside.command("sysctl").args(["-qw", privileged]));
-    // Where the binary was built, others may not be allowed to read.
+    // Other users may not be allowed to read the build folder.
     fs::set_permissions(inside.folder(), Permissions::from_mode(0o755)).expect("set");
     let copy = inside.folder().join("daytime");
-    // Not by this process: a fork of it elsewhere could hold the copy open for writing (ETXTBSY).
+    // Copy in another process: a fork of this process could hold the copy open for writing
+    // (ETXTBSY).
     good(Command::new("cp").arg(env!("CARGO_BIN_EXE_daytime")).arg(&copy));
     let mut command = inside.command("setpriv");
     command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(copy);
@@ -93,49 +98,49 @@ fn as_nobody(inside: &Namespace) -> Command {
 #[test]
 fn an_address_of_another_host_is_reported_with_a_hint() {
     or_skip!(ipv6());
-    // TEST-NET-1, RFC 5737.
+    // An address of TEST-NET-1 (RFC 5737).
     assert_eq!(
         refused(1, &["--listen", "192.0.2.1:0"]),
         "daytime: cannot listen on tcp 192.0.2.1:0: Cannot assign requested address (os error 99): \
          no interface of this host has that address: `ip -4 address` lists those there are. For one that \
          comes later, FreeBind=yes in a systemd socket unit\n"
     );
-    let told = refused(1, &["--listen", "[2001:db8::7]:0", "--proto", "udp"]);
-    assert!(told.starts_with("daytime: cannot listen on udp [2001:db8::7]:0: "), "{told}");
-    assert!(told.contains(": `ip -6 address` lists those there are. "), "{told}");
-    assert!(!told.contains("brackets"), "{told}");
-    // Without brackets the port is a part of the address.
-    let told = refused(1, &["--listen", "2001:db8::7:9999", "--proto", "udp"]);
+    let message = refused(1, &["--listen", "[2001:db8::7]:0", "--proto", "udp"]);
+    assert!(message.starts_with("daytime: cannot listen on udp [2001:db8::7]:0: "), "{message}");
+    assert!(message.contains(": `ip -6 address` lists those there are. "), "{message}");
+    assert!(!message.contains("brackets"), "{message}");
+    // Without brackets, the port would be a part of the address.
+    let message = refused(1, &["--listen", "2001:db8::7:9999", "--proto", "udp"]);
     assert!(
-        told.ends_with(" an IPv6 address with a port goes in brackets: [::1]:9999\n"),
-        "{told}"
+        message.ends_with(" an IPv6 address with a port goes in brackets: [::1]:9999\n"),
+        "{message}"
     );
 }
 
 #[test]
-fn one_bad_address_among_good_ones_serves_none() {
-    let told = refused(1, &["--port", "0", "--listen", "127.0.0.1", "--listen", "192.0.2.1"]);
-    assert!(told.contains("cannot listen on tcp 192.0.2.1:"), "{told}");
+fn one_bad_address_stops_the_whole_server() {
+    let message = refused(1, &["--port", "0", "--listen", "127.0.0.1", "--listen", "192.0.2.1"]);
+    assert!(message.contains("cannot listen on tcp 192.0.2.1:"), "{message}");
 }
 
 #[test]
-fn without_its_only_family_it_does_not_serve() {
+fn without_its_only_family_the_server_does_not_start() {
     or_skip!(ipv6());
     let inside = or_skip!(Namespace::new());
     good(inside.command("ip").args(["-6", "addr", "del", "::1/128", "dev", "lo"]));
-    let told = bad(1, inside.daytime().args(["serve", "--listen", "::1"]));
+    let message = bad(1, inside.daytime().args(["serve", "--listen", "::1"]));
     assert_eq!(
-        told,
+        message,
         "daytime: cannot listen on tcp [::1]:13: Cannot assign requested address (os error 99): \
          this machine has no such address family; --listen another\n"
     );
 }
 
-/// clap's form: what is wrong with which argument.
+/// Asserts a usage error of clap, which names the argument.
 fn assert_usage(arguments: &[&str], complaint: &str) {
-    let told = refused(2, arguments);
-    assert_eq!(told.lines().next(), Some(complaint), "{told}");
-    assert!(told.ends_with("\n\nFor more information, try '--help'.\n"), "{told}");
+    let message = refused(2, arguments);
+    assert_eq!(message.lines().next(), Some(complaint), "{message}");
+    assert!(message.ends_with("\n\nFor more information, try '--help'.\n"), "{message}");
 }
 
 #[test]
@@ -154,12 +159,12 @@ fn a_bad_pattern_is_refused_with_the_offending_part_named() {
 #[test]
 fn a_pattern_that_could_exceed_512_octets_is_refused_at_start() {
     let pattern = "x".repeat(511);
-    let told = refused(2, &["--strftime", &pattern]);
-    assert!(told.contains("takes the reply above 512 octets"), "{told}");
+    let message = refused(2, &["--strftime", &pattern]);
+    assert!(message.contains("takes the reply above 512 octets"), "{message}");
 }
 
 #[test]
-fn a_bad_zone_is_refused_with_those_there_are() {
+fn a_bad_zone_is_refused_with_the_valid_ones() {
     assert_usage(
         &["--zone", "Mars/Olympus"],
         "error: invalid value 'Mars/Olympus' for '--zone <ZONE>': no such zone; use utc, local, an \
@@ -168,33 +173,33 @@ fn a_bad_zone_is_refused_with_those_there_are() {
 }
 
 #[test]
-fn a_local_zone_that_is_no_iana_name_is_named() {
+fn a_local_zone_without_an_iana_name_is_reported() {
     let mut serve = daytime();
     serve.env("TZ", "CET-1CEST").args(["serve", "--zone", "local"]);
-    let told = bad(2, &mut serve);
+    let message = bad(2, &mut serve);
     let complaint = r#"the local zone "CET-1CEST" has no IANA name; name one instead of local"#;
-    assert!(told.contains(complaint), "{told}");
+    assert!(message.contains(complaint), "{message}");
 }
 
 #[test]
-fn a_local_zone_that_is_a_file_without_a_name_is_refused_and_not_taken_for_utc() {
+fn a_local_zone_file_without_a_name_is_refused_and_not_treated_as_utc() {
     let inside = or_skip!(Namespace::new());
     let rome = "/usr/share/zoneinfo/Europe/Rome";
     if !std::path::Path::new(rome).exists() {
         return skip(&format!("there is no {rome}"));
     }
-    // A copy, as in many containers: it tells the time but not its name.
+    // A copy of the file, as in many containers, has the zone's rules but not its name.
     let etc = inside.folder().join("etc");
     fs::create_dir(&etc).expect("created");
     fs::copy(rome, etc.join("localtime")).expect("copied");
     let mount = run(inside.command("mount").arg("--bind").arg(&etc).arg("/etc"));
     assert!(mount.status.success(), "{}", stderr(&mount));
-    let told = bad(2, inside.daytime().args(["serve", "--zone", "local"]));
-    assert!(told.contains("the local zone \"/etc/localtime\" has no IANA name"), "{told}");
+    let message = bad(2, inside.daytime().args(["serve", "--zone", "local"]));
+    assert!(message.contains("the local zone \"/etc/localtime\" has no IANA name"), "{message}");
 }
 
 #[test]
-fn a_bad_syntax_is_refused_with_those_there_are() {
+fn a_bad_syntax_is_refused_with_the_valid_ones() {
     assert_usage(
         &["--syntax", "iso"],
         "error: invalid value 'iso' for '--syntax <NAME>': no such syntax; there are ctime, nist, \
@@ -211,7 +216,7 @@ fn a_zone_for_nist_is_refused() {
 }
 
 #[test]
-fn a_listen_address_that_is_none_is_refused_with_examples() {
+fn an_invalid_listen_address_is_refused_with_examples() {
     assert_usage(
         &["--listen", "localhost:9999"],
         "error: invalid value 'localhost:9999' for '--listen <ADDR[:PORT]>': not an IP address, or \
@@ -234,12 +239,12 @@ fn a_buffer_or_deadline_out_of_range_is_refused() {
         ("--drain-octets", "many"),
         ("--port", "65536"),
     ] {
-        let told = refused(2, &[option, value]);
-        assert!(told.contains(option) || told.contains(value), "{option} {value}: {told}");
+        let message = refused(2, &[option, value]);
+        assert!(message.contains(option) || message.contains(value), "{option} {value}: {message}");
     }
 }
 
-/// `daytime serve` on loopback with this limit of open files.
+/// Runs `daytime serve` on loopback with this limit of open files.
 fn with_limit(limit: u32, options: &[&str]) -> Command {
     let mut limited = Command::new("sh");
     let serve = r#"ulimit -n "$1"; shift; exec "$0" serve --port 0 --listen 127.0.0.1 "$@""#;
@@ -250,7 +255,7 @@ fn with_limit(limit: u32, options: &[&str]) -> Command {
 
 #[test]
 #[expect(clippy::too_many_lines, reason = "one table of cases")]
-fn with_too_few_descriptors_for_a_client_it_refuses_to_start_and_with_one_more_it_serves() {
+fn the_server_starts_only_with_a_descriptor_left_for_a_client() {
     for options in [
         &[][..],
         &["--metrics", "0"],
@@ -259,7 +264,7 @@ fn with_too_few_descriptors_for_a_client_it_refuses_to_start_and_with_one_more_i
         &["--proto", "udp"],
     ] {
         let mut said = String::new();
-        // It prints its addresses where it starts.
+        // A server that starts prints its addresses.
         let starts = |limit: &u32| {
             let mut command = with_limit(*limit, options);
             command.arg("-q").stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -297,8 +302,8 @@ fn with_too_few_descriptors_for_a_client_it_refuses_to_start_and_with_one_more_i
                         assert!(ask_udp(*address, b"").ends_with(b"\n"), "{options:?}, {bound}");
                     }
                     "tcp" => assert!(ask_tcp(*address).ends_with(b"\n"), "{options:?}, {bound}"),
-                    // A connection of the service that is not closed yet goes first.
-                    _ => eventually("the metrics can be had", || has_metrics(*address)),
+                    // A connection of the service that is still open would be closed first.
+                    _ => eventually("the metrics answer", || has_metrics(*address)),
                 }
             }
         }

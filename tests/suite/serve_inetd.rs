@@ -1,4 +1,4 @@
-//! `daytime serve --inetd` with a socket on descriptor 0, as any inetd starts it.
+//! Tests `daytime serve --inetd` with a socket on descriptor 0, as any inetd starts it.
 
 use crate::or_skip;
 use crate::support::wire::{ask_tcp, connect, datagrams_with, read_to_end};
@@ -9,7 +9,7 @@ use std::os::fd::OwnedFd;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// A client and the socket that an inetd has accepted for it.
+/// Returns a client and the connection that an inetd has accepted from it.
 fn accepted(on: &str) -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind(on).expect("loopback");
     let client = connect(listener.local_addr().expect("bound"));
@@ -17,7 +17,8 @@ fn accepted(on: &str) -> (TcpStream, TcpStream) {
     (client, stream)
 }
 
-/// With the socket on descriptor 0, and 1 and 2 left to the caller.
+/// Runs `daytime serve --inetd` with the socket on descriptor 0. The caller sets descriptors 1 and
+/// 2.
 fn serve(socket: impl Into<OwnedFd>, arguments: &[&str]) -> Command {
     let mut command = daytime();
     command.args(["serve", "--inetd"]).args(arguments).stdin(Stdio::from(socket.into()));
@@ -25,7 +26,7 @@ fn serve(socket: impl Into<OwnedFd>, arguments: &[&str]) -> Command {
 }
 
 #[test]
-fn a_connection_has_its_line_and_the_process_ends_with_it() {
+fn a_connection_gets_its_reply_and_the_process_ends_with_it() {
     or_skip!(ipv6());
     for loopback in ["127.0.0.1:0", "[::1]:0"] {
         let (client, stream) = accepted(loopback);
@@ -43,7 +44,7 @@ fn a_connection_is_drained_until_the_deadline_and_no_longer() {
     let started = Instant::now();
     let mut command = serve(stream, &["-q", "--drain-deadline", "2"]);
     let mut child = command.spawn().expect("started");
-    drop(command); // with our own handle of the connection
+    drop(command); // the command holds a handle of the connection
     assert!(read_to_end(&client).ends_with(b"-UTC\r\n"));
     client.write_all(b"still here").expect("taken");
     assert_eq!(child.wait().expect("waited for").code(), Some(0));
@@ -51,7 +52,7 @@ fn a_connection_is_drained_until_the_deadline_and_no_longer() {
 }
 
 #[test]
-fn a_client_that_has_descriptors_0_to_2_sees_nothing_but_the_line() {
+fn a_client_on_descriptors_0_to_2_gets_only_the_reply() {
     let (client, stream) = accepted("127.0.0.1:0");
     let mut command = serve(stream.try_clone().expect("a handle"), &["-vv", "--strftime", "ours"]);
     command
@@ -64,9 +65,9 @@ fn a_client_that_has_descriptors_0_to_2_sees_nothing_but_the_line() {
     assert_eq!(child.wait().expect("waited for").code(), Some(0));
 }
 
-/// Whatever is written to a connected UDP socket is a datagram.
+/// Every write to a connected UDP socket sends a datagram.
 #[test]
-fn a_client_of_a_connected_socket_has_one_datagram_and_no_more() {
+fn a_client_of_a_connected_socket_gets_exactly_one_datagram() {
     let socket = UdpSocket::bind("127.0.0.1:0").expect("loopback");
     let client = datagrams_with(socket.local_addr().expect("bound"));
     let port = client.local_addr().expect("bound").port();
@@ -86,7 +87,7 @@ fn a_client_of_a_connected_socket_has_one_datagram_and_no_more() {
 }
 
 #[test]
-fn where_standard_error_is_not_the_client_the_log_goes_there() {
+fn the_log_goes_to_standard_error_if_it_is_not_the_client() {
     let (client, stream) = accepted("127.0.0.1:0");
     drop(client);
     let output = run(&mut serve(stream, &[]));
@@ -110,9 +111,9 @@ fn a_listener_is_served_until_its_idle_time_is_over() {
     assert!(started.elapsed() >= Duration::from_secs(2), "after {:?}", started.elapsed());
 }
 
-/// Another process may have taken the datagram: inetd starts as many as it likes.
+/// Another process may have received the datagram: inetd starts as many as it likes.
 #[test]
-fn a_process_for_one_datagram_ends_at_once_where_none_waits() {
+fn a_process_for_one_datagram_ends_at_once_if_none_waits() {
     let socket = UdpSocket::bind("127.0.0.1:0").expect("loopback");
     let mut command = daytime();
     command.args(["serve", "-q", "--inetd=nowait"]).stdin(OwnedFd::from(socket));
@@ -120,7 +121,7 @@ fn a_process_for_one_datagram_ends_at_once_where_none_waits() {
 }
 
 #[test]
-fn a_process_for_one_datagram_answers_what_waits_and_ends() {
+fn a_process_for_one_datagram_answers_it_and_ends() {
     let socket = UdpSocket::bind("127.0.0.1:0").expect("loopback");
     let address: SocketAddr = socket.local_addr().expect("bound");
     let client = datagrams_with(address);
@@ -134,12 +135,12 @@ fn a_process_for_one_datagram_answers_what_waits_and_ends() {
 }
 
 #[test]
-fn without_a_socket_on_descriptor_0_it_says_so() {
+fn a_descriptor_0_that_is_not_a_socket_is_refused() {
     let why = "daytime: cannot serve on descriptor 0: it is /dev/null, which is not a socket; use a TCP \
                listener, a TCP connection or a bound UDP socket: --inetd is for inetd and its kin, which put a socket there\n";
     assert_eq!(bad(1, daytime().args(["serve", "--inetd"]).stdin(Stdio::null())), why);
     or_skip!(program("sh"));
     let mut closed = Command::new("sh");
     closed.args(["-c", r#"exec "$0" serve --inetd <&-"#, env!("CARGO_BIN_EXE_daytime")]);
-    assert_eq!(bad(1, &mut closed), why, "Rust opens it for a closed one");
+    assert_eq!(bad(1, &mut closed), why, "Rust opens /dev/null for a closed descriptor");
 }

@@ -1,4 +1,4 @@
-//! `daytime serve` and clients that mean no good, or do nothing at all.
+//! Tests `daytime serve` with hostile clients and idle clients.
 
 use crate::or_skip;
 use crate::support::wire::{ask_tcp, ask_udp, connect, eventually, wait_in_vain};
@@ -14,16 +14,16 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Connections that are opened and never closed.
+/// Number of connections that clients open and never close.
 const IDLERS: usize = 2000;
-/// How long a new client may wait for its line, whatever others do, on a busy machine. Those in its way stay for
+/// Maximum time that a new client waits for its reply on a busy machine. The other clients stay
 /// longer.
 const PROMPT: Duration = Duration::from_secs(5);
-/// How long those stay that are expected to go.
+/// Drain deadline of the clients that the test expects to be closed.
 const DRAIN: Duration = Duration::from_secs(8);
 
 #[test]
-fn a_new_client_is_served_beside_2000_idle_ones_and_those_are_gone_after_the_deadline() {
+fn a_new_client_is_served_despite_2000_idle_ones_which_are_closed_at_the_deadline() {
     or_skip!(allow_descriptors(IDLERS as u64 + 500));
     let server = Running::serve(&["--drain-deadline", &DRAIN.as_secs().to_string()]);
     let idle = server.descriptors();
@@ -35,13 +35,13 @@ fn a_new_client_is_served_beside_2000_idle_ones_and_those_are_gone_after_the_dea
     if elapsed < DRAIN {
         assert!(held >= IDLERS, "{held} of {IDLERS} are held after {elapsed:?}");
     }
-    eventually("all of them are given up", || server.descriptors() == idle);
+    eventually("all connections are given up", || server.descriptors() == idle);
     assert!(opened.elapsed() >= DRAIN, "before the deadline");
     assert_eq!(idlers.len(), IDLERS);
 }
 
 #[test]
-fn a_new_client_is_served_beside_2000_idle_ones_even_with_100_descriptors() {
+fn a_new_client_is_served_despite_2000_idle_ones_with_100_descriptors() {
     or_skip!(allow_descriptors(IDLERS as u64 + 500));
     let mut limited = Command::new("sh");
     let serve = r#"ulimit -n 100; exec "$0" serve --port 0 --drain-deadline 60"#;
@@ -55,7 +55,7 @@ fn a_new_client_is_served_beside_2000_idle_ones_even_with_100_descriptors() {
 }
 
 #[test]
-fn a_flood_of_datagrams_does_not_keep_streams_waiting() {
+fn a_flood_of_datagrams_does_not_delay_tcp_clients() {
     let server = slow();
     let flood = Flood::of(server.udp());
     let mut streams = 0;
@@ -66,21 +66,22 @@ fn a_flood_of_datagrams_does_not_keep_streams_waiting() {
 }
 
 #[test]
-fn a_flood_of_datagrams_does_not_keep_the_server_from_ending() {
+fn a_flood_of_datagrams_does_not_prevent_the_end_of_the_server() {
     let server = slow();
     let flood = Flood::of(server.udp());
-    eventually("it is a flood", || flood.sent() > 2000);
+    eventually("the flood has begun", || flood.sent() > 2000);
     let asked = Instant::now();
     server.stopped();
     assert!(asked.elapsed() < PROMPT, "it took {:?}", asked.elapsed());
 }
 
-/// A server that forms its line anew for each datagram, so that it cannot keep up with a flood.
+/// Starts a server that forms its reply anew for each datagram, so that it cannot keep up with a
+/// flood.
 fn slow() -> Running {
     Running::serve(&["--strftime", &"%A %B %T.%9f ".repeat(7)])
 }
 
-/// Datagrams from several sockets, as many as this machine can send, until dropped.
+/// Flood of datagrams from several sockets, as fast as possible, until it is dropped.
 struct Flood {
     over: Arc<AtomicBool>,
     sent: Arc<AtomicUsize>,
@@ -145,13 +146,14 @@ fn a_held_connection_is_given_up_at_its_deadline_though_many_others_come_and_go(
     for _ in 0..300 {
         ask_tcp(server.tcp());
     }
-    // The line and the end of the stream come at once; that it is given up shows when it is written to.
+    // The reply and the end of stream arrive at once. A write shows that the server has given up
+    // the connection.
     eventually("the held connection is gone", || (&held).write_all(b".").is_err());
     assert!(opened.elapsed() >= Duration::from_secs(1), "gone after {:?}", opened.elapsed());
 }
 
 #[test]
-fn clients_that_talk_without_end_do_not_keep_new_ones_waiting() {
+fn clients_that_send_without_end_do_not_delay_new_ones() {
     let limit = u64::MAX.to_string();
     let server = Running::serve(&["--drain-octets", &limit, "--drain-deadline", "60"]);
     let address = server.tcp();
@@ -171,27 +173,27 @@ fn clients_that_talk_without_end_do_not_keep_new_ones_waiting() {
     }
     done.store(true, Ordering::Relaxed);
     for talker in talkers {
-        talker.join().expect("it talks to the end");
+        talker.join().expect("no write fails");
     }
 }
 
 #[test]
 fn an_idle_server_uses_no_processor_time_and_never_wakes_up() {
     let server = Running::serve(&[]);
-    // It has worked before, and its last client has come and gone.
+    // The server has worked before, and its last client has gone.
     let idle = server.descriptors();
     ask_tcp(server.tcp());
     ask_udp(server.udp(), b"");
-    eventually("it has closed, too", || server.descriptors() == idle);
+    eventually("the connection is closed", || server.descriptors() == idle);
     let mut before = activity(&server);
-    // A thread counts as asleep a little before its switch is counted: two looks have to agree.
+    // A thread counts as asleep slightly before its switch is counted: two readings must agree.
     eventually("every thread sleeps", || {
         let earlier = std::mem::replace(&mut before, activity(&server));
         before.asleep && before == earlier
     });
     wait_in_vain(Duration::from_millis(1500));
     assert_eq!(activity(&server), before);
-    assert!(before.switches.len() >= 2, "the worker and the one that waits for signals");
+    assert!(before.switches.len() >= 2, "the worker and the thread that waits for signals");
 }
 
 fn open(count: usize, address: SocketAddr) -> Vec<TcpStream> {
@@ -206,7 +208,7 @@ fn assert_is_prompt(address: SocketAddr) {
     assert!(elapsed < PROMPT, "a new client waited {elapsed:?}");
 }
 
-/// Lets this process open so many files.
+/// Lets this process open `count` files.
 fn allow_descriptors(count: u64) -> Result<(), String> {
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("readable");
     if soft < count {
@@ -216,21 +218,21 @@ fn allow_descriptors(count: u64) -> Result<(), String> {
     Ok(())
 }
 
-/// What a process has done so far (proc(5)).
+/// Activity of a process so far (proc(5)).
 #[derive(Debug, PartialEq)]
 struct Activity {
-    /// Every thread is.
+    /// Whether every thread is asleep.
     asleep: bool,
-    /// Processor time, in ticks.
+    /// Processor time, in clock ticks.
     ticks: u64,
-    /// Of each thread, how often it went to sleep.
+    /// Number of times that each thread went to sleep.
     switches: BTreeMap<String, u64>,
 }
 
 fn activity(server: &Running) -> Activity {
     let root = format!("/proc/{}", server.id());
     let stat = fs::read_to_string(format!("{root}/stat")).expect("Linux");
-    // The name, in parentheses, may hold anything; behind it begins field 3.
+    // The name, in parentheses, may hold any characters. Field 3 follows it.
     let (_, fields) = stat.rsplit_once(") ").expect("a name");
     let fields: Vec<&str> = fields.split(' ').collect();
     let ticks = |number: usize| fields[number - 3].parse::<u64>().expect("a number");

@@ -1,4 +1,4 @@
-//! What `daytime serve` says when it starts, and how its sockets are opened.
+//! Tests what `daytime serve` logs at its start, and how it opens its sockets.
 
 use crate::or_skip;
 use crate::support::wire::{ask_tcp, eventually};
@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 
-/// Starts, stops and returns the log.
+/// Starts a server, stops it, and returns its log.
 fn log_of(mut command: Command) -> String {
     command.args(["serve", "--port", "0"]);
     Running::start(command).stopped()
@@ -26,14 +26,14 @@ fn the_soft_limit_of_open_files_is_raised_to_the_hard_one() {
 }
 
 #[test]
-fn a_server_whose_output_has_no_reader_serves_all_the_same() {
+fn a_server_whose_output_has_no_reader_still_serves() {
     let inside = or_skip!(Namespace::new());
     let (reader, writer) = std::io::pipe().expect("a pipe");
     drop(reader);
     let mut serve = inside.daytime();
     serve.args(["serve", "--port", "9999", "-q"]).stdout(writer);
     let mut server = serve.spawn().expect("started");
-    eventually("it answers or has ended", || {
+    eventually("the server answers or has ended", || {
         let mut ask = inside.daytime();
         let answered = run(ask.args(["query", "-q", "127.0.0.1:9999"])).status.success();
         answered || server.try_wait().expect("waited for").is_some()
@@ -41,11 +41,11 @@ fn a_server_whose_output_has_no_reader_serves_all_the_same() {
     let ended = server.try_wait().expect("waited for");
     server.kill().expect("ended by us");
     server.wait().expect("waited for");
-    assert_eq!(ended, None, "it has ended though it only could not print");
+    assert_eq!(ended, None, "the server ended because it could not print");
 }
 
 #[test]
-fn port_0_is_one_free_number_on_every_socket() {
+fn port_0_becomes_the_same_free_port_on_every_socket() {
     or_skip!(ipv6());
     let server = Running::serve(&[]);
     let families = ["127.0.0.1", "[::1]"];
@@ -89,8 +89,8 @@ fn the_addresses_come_first_on_standard_output_as_json_for_scripts() {
     let mut child = command.spawn().expect("the binary starts");
     let mut line = String::new();
     BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("readable");
-    let told: serde_json::Value = serde_json::from_str(&line).expect("JSON on one line");
-    let port = told["listening"][0]["port"].as_u64().expect("a number");
+    let printed: serde_json::Value = serde_json::from_str(&line).expect("JSON on one line");
+    let port = printed["listening"][0]["port"].as_u64().expect("a number");
     let address = SocketAddr::from(([127, 0, 0, 1], u16::try_from(port).expect("a port")));
     assert_eq!(ask_tcp(address).last(), Some(&b'\n'));
     child.kill().expect("ended");
@@ -100,11 +100,11 @@ fn the_addresses_come_first_on_standard_output_as_json_for_scripts() {
         socket("tcp", "127.0.0.1"), socket("udp", "127.0.0.1"),
         socket("tcp", "::1"), socket("udp", "::1"),
     ]});
-    assert_eq!(told, expected);
+    assert_eq!(printed, expected);
 }
 
 #[test]
-fn the_log_says_of_each_socket_what_was_asked_and_what_it_is() {
+fn the_log_shows_requested_and_effective_options_of_each_socket() {
     or_skip!(ipv6());
     let mut command = daytime();
     command.args(["serve", "--port", "0", "--listen", "127.0.0.1", "--listen", "[::]:0"]);
@@ -113,7 +113,7 @@ fn the_log_says_of_each_socket_what_was_asked_and_what_it_is() {
     let server = Running::start(command);
     let port = server.port();
     let log = server.stopped();
-    // socket(7): the kernel doubles the buffers, to have room for its own bookkeeping.
+    // The kernel doubles the buffers, for its own bookkeeping (socket(7)).
     let buffers = "SO_RCVBUF asked 20000, is 40000; SO_SNDBUF asked 30000, is 60000\n";
     let expected = [
         format!(
@@ -134,7 +134,7 @@ fn the_log_says_of_each_socket_what_was_asked_and_what_it_is() {
 }
 
 #[test]
-fn a_backlog_beyond_the_kernels_limit_is_logged_as_what_it_becomes() {
+fn a_backlog_above_the_kernels_limit_is_logged_with_its_effective_value() {
     let limit = std::fs::read_to_string("/proc/sys/net/core/somaxconn").expect("Linux");
     let log = Running::serve(&["--backlog", "65535"]).stopped();
     let becomes = limit.trim().parse::<u32>().expect("a number").min(65_535);
@@ -163,7 +163,7 @@ fn v_has_precedence_over_rust_log() {
 }
 
 #[test]
-fn a_server_restarts_beside_time_wait_and_not_with_no_reuse_address() {
+fn a_server_restarts_despite_time_wait_unless_no_reuse_address() {
     let inside = or_skip!(Namespace::new());
     let serve = |arguments: &[&str]| {
         let mut serve = inside.daytime();
@@ -171,11 +171,14 @@ fn a_server_restarts_beside_time_wait_and_not_with_no_reuse_address() {
         serve
     };
     let first = Running::start(serve(&[]));
-    // The server closes first, so TIME_WAIT is on its side.
+    // The server closes first, so the connection is in TIME-WAIT on its side.
     good(inside.daytime().args(["query", "127.0.0.1"]));
     first.stopped();
-    let told = bad(1, &mut serve(&["--no-reuse-address", "-q"]));
-    assert!(told.contains("cannot listen on tcp 127.0.0.1:13: Address already in use"), "{told}");
+    let printed = bad(1, &mut serve(&["--no-reuse-address", "-q"]));
+    assert!(
+        printed.contains("cannot listen on tcp 127.0.0.1:13: Address already in use"),
+        "{printed}"
+    );
     let again = Running::start(serve(&[]));
     good(inside.daytime().args(["query", "127.0.0.1"]));
     again.stopped();
@@ -210,7 +213,7 @@ fn without_ipv4_on_the_machine_ipv6_is_served_with_a_warning() {
 }
 
 #[test]
-fn every_address_that_is_left_out_is_named() {
+fn each_skipped_address_is_logged() {
     or_skip!(ipv6());
     let inside = or_skip!(Namespace::new());
     take_ipv6_from(&inside);
@@ -228,12 +231,12 @@ fn take_ipv6_from(namespace: &Namespace) {
     }
 }
 
-/// One warning for each address, not one for each of its sockets.
+/// Asserts one warning for each address, not one for each socket.
 fn assert_warns_of(log: &str, addresses: &[&str]) {
     let warnings: Vec<&str> = log
         .lines()
         .filter_map(|line| line.split_once(" WARN ] ").map(|(_, warning)| warning))
-        .filter(|warning| !warning.starts_with("it runs as root; ")) // in a namespace it does
+        .filter(|warning| !warning.starts_with("it runs as root; ")) // in a namespace, it does run as root
         .collect();
     let why = "this host lacks the address family";
     let expected: Vec<String> =

@@ -1,4 +1,5 @@
-//! SIGHUP: `daytime serve` reads the zone again, or says that it is fixed; a terminal that has hung up ends it.
+//! Tests SIGHUP: `daytime serve` reads the zone again, or logs that the zone is fixed. A terminal
+//! that hangs up ends the server.
 
 use crate::or_skip;
 use crate::support::wire::{ask_tcp, ask_udp};
@@ -11,10 +12,10 @@ use std::process::{ChildStderr, Command};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// A namespace whose /etc is a folder of the test's, where `localtime` leads to this zone.
+/// Makes a namespace whose /etc is a folder of the test, where `localtime` links to this zone.
 fn with_zone(zone: &str) -> Result<(Namespace, PathBuf), String> {
     let inside = Namespace::new()?;
-    inside.enter(|| ())?; // else its server cannot be asked
+    inside.enter(|| ())?; // skips if this process cannot enter the namespace
     let etc = inside.folder().join("etc");
     fs::create_dir(&etc).expect("created");
     link(&etc, zone);
@@ -25,7 +26,7 @@ fn with_zone(zone: &str) -> Result<(Namespace, PathBuf), String> {
     Ok((inside, etc))
 }
 
-/// Lets `localtime` lead to another zone, at once, as timedatectl(1) does.
+/// Points `localtime` at another zone in one step, as timedatectl(1) does.
 fn link(etc: &Path, zone: &str) {
     symlink(format!("../usr/share/zoneinfo/{zone}"), etc.join("new")).expect("linked");
     fs::rename(etc.join("new"), etc.join("localtime")).expect("renamed");
@@ -43,7 +44,7 @@ fn hang_up(server: &Running, log: &mut BufReader<ChildStderr>) -> String {
     said.to_owned()
 }
 
-/// Asks often enough that each worker is among those that reply.
+/// Asks often enough that each worker replies.
 fn assert_all_reply(server: &Running, zone: &str) {
     for _ in 0..32 {
         for reply in [ask_tcp(server.tcp()), ask_udp(server.udp(), b"")] {
@@ -92,7 +93,7 @@ fn after_sighup_a_confined_server_replies_in_the_new_local_zone() {
 }
 
 #[test]
-fn a_confined_server_that_cannot_read_the_zone_again_says_so_and_keeps_the_old_one() {
+fn a_confined_server_that_cannot_reread_the_zone_logs_it_and_keeps_the_old_one() {
     or_skip!(whole_sandbox());
     let (inside, etc) = or_skip!(with_zone("Africa/Lagos"));
     let mut serve = inside.daytime();
@@ -112,7 +113,7 @@ fn a_confined_server_that_cannot_read_the_zone_again_says_so_and_keeps_the_old_o
 }
 
 #[test]
-fn with_a_fixed_zone_sighup_changes_nothing_and_says_so() {
+fn with_a_fixed_zone_sighup_changes_nothing_and_is_logged() {
     let mut server = Running::serve(&["--zone", "Asia/Tokyo", "--strftime", "%Z"]);
     let mut log = server.stderr();
     for _ in 0..2 {
@@ -124,7 +125,7 @@ fn with_a_fixed_zone_sighup_changes_nothing_and_says_so() {
 }
 
 #[test]
-fn a_server_whose_terminal_hangs_up_stops_as_at_a_sigterm() {
+fn a_server_whose_terminal_hangs_up_stops_as_after_sigterm() {
     let started = Instant::now();
     let log = or_skip!(log_beyond_its_terminal(""));
     let elapsed = started.elapsed();
@@ -139,20 +140,20 @@ fn a_server_that_started_with_sighup_ignored_outlives_its_terminal() {
     assert!(log.contains(fixed) && log.contains("] SIGTERM: stopping\n"), "{log}");
 }
 
-/// The log of a server whose terminal was closed, once it has ended well.
+/// Returns the log of a server whose terminal was closed, after it has ended well.
 fn log_beyond_its_terminal(ignores: &str) -> Result<String, String> {
     let folder = TempDir::new().expect("a temporary folder");
     let log = folder.path().join("log");
     let mut python = Command::new(program("python3")?);
     python.args(["-c", CLOSE_TERMINAL, ignores]).arg(&log).arg(env!("CARGO_BIN_EXE_daytime"));
-    // It would end then without a terminal, too.
+    // Without a terminal, the server would end too.
     python.args(["serve", "--listen", "127.0.0.1:0", "--idle", "20"]).env_remove("RUST_LOG");
     assert_eq!(good(&mut python), "0\n");
     Ok(fs::read_to_string(log).expect("written"))
 }
 
-/// Runs a server in a terminal, which it closes once the server is there: how that ended. One that ignores SIGHUP gets
-/// SIGTERM after the log line about the hangup.
+/// Runs a server in a terminal, closes the terminal once the server is ready, and returns how the
+/// server ended. A server that ignores SIGHUP gets SIGTERM after the log line about the hangup.
 const CLOSE_TERMINAL: &str = "
 import os, pty, signal, sys, time
 ignores, log, *serve = sys.argv[1:]

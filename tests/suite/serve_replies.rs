@@ -1,4 +1,4 @@
-//! Each syntax and each kind of zone, as a client reads it from the socket.
+//! Tests each syntax and each kind of zone, as a client reads the reply from the socket.
 
 use crate::support::wire::{ask_tcp, ask_udp};
 use crate::support::{PATIENCE, Running, daytime, skip};
@@ -6,8 +6,8 @@ use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use std::path::Path;
 use std::time::SystemTime;
 
-/// The reply over both transports with the time it should show: the same line, unless the second
-/// changed between the questions.
+/// Returns the replies over both transports. They are the same unless the second changed between
+/// the questions.
 fn replies(arguments: &[&str]) -> [String; 2] {
     let server = Running::serve(arguments);
     let octets = [ask_tcp(server.tcp()), ask_udp(server.udp(), b"")];
@@ -17,7 +17,7 @@ fn replies(arguments: &[&str]) -> [String; 2] {
     })
 }
 
-/// True for a time of day in UTC, read by a pattern of chrono, that is now.
+/// Asserts that a time of day in UTC, read by a pattern of chrono, is now.
 fn assert_is_now(text: &str, pattern: &str) {
     let read = NaiveDateTime::parse_from_str(text, pattern);
     let shown = read.unwrap_or_else(|error| panic!("{text:?} is no {pattern:?}: {error}"));
@@ -31,14 +31,14 @@ fn assert_near(shown: DateTime<Utc>) {
 }
 
 #[test]
-fn without_a_word_the_syntax_is_the_first_of_rfc_867_in_utc() {
+fn the_default_syntax_is_the_first_of_rfc_867_in_utc() {
     for reply in replies(&[]) {
         assert_is_now(&reply, "%A, %B %d, %Y %H:%M:%S-UTC\r\n");
     }
 }
 
 #[test]
-fn the_syntax_rfc867_is_the_one_without_a_word() {
+fn the_syntax_rfc867_is_the_default() {
     for reply in replies(&["--syntax", "rfc867"]) {
         assert_is_now(&reply, "%A, %B %d, %Y %H:%M:%S-UTC\r\n");
     }

@@ -1,4 +1,4 @@
-//! How `daytime serve` ends.
+//! Tests how `daytime serve` ends.
 
 use crate::support::wire::{
     ask_tcp, ask_udp, assert_prompt, connect, datagrams_with, eventually, read_to_end,
@@ -8,7 +8,7 @@ use std::fs;
 use std::io::BufRead;
 use std::time::{Duration, Instant};
 
-/// What open connections are given to end.
+/// Time that open connections get to end.
 const GRACE: Duration = Duration::from_secs(1);
 
 #[test]
@@ -44,22 +44,22 @@ fn a_server_that_gets_sigterm_before_its_first_client_stops() {
 }
 
 #[test]
-fn a_connection_held_open_delays_the_end_by_a_second_and_has_its_whole_line() {
+fn an_open_connection_delays_the_end_by_a_second_and_has_its_whole_reply() {
     let mut server = Running::serve(&["--drain-deadline", "600"]);
     let held = connect(server.tcp());
-    ask_tcp(server.tcp()); // accepted after the one before it
+    ask_tcp(server.tcp()); // so the held connection was accepted before
     let asked = Instant::now();
     server.signal("TERM");
     let (status, log) = server.wait();
     let elapsed = asked.elapsed();
     assert_eq!(status.code(), Some(0), "{log}");
-    // Far below the 600 s of its own deadline.
+    // This is far below the connection's own deadline of 600 s.
     assert!(elapsed >= GRACE && elapsed < PATIENCE, "it took {elapsed:?}");
     assert!(read_to_end(&held).ends_with(b"-UTC\r\n"));
 }
 
 #[test]
-fn the_end_comes_as_soon_as_the_last_connection_closes() {
+fn the_server_ends_as_soon_as_the_last_connection_closes() {
     assert_prompt(GRACE, || {
         let mut server = Running::serve(&["--drain-deadline", "600"]);
         let held = connect(server.tcp());
@@ -76,11 +76,11 @@ fn the_end_comes_as_soon_as_the_last_connection_closes() {
 }
 
 #[test]
-fn what_arrived_before_the_signal_is_answered() {
+fn clients_that_arrived_before_the_signal_are_answered() {
     let mut server = Running::serve(&[]);
-    // Held, the server sees the questions and the signal at the same moment.
+    // The process is held, so it sees the questions and the signal at the same moment.
     server.signal("STOP");
-    eventually("it is held", || state(&server) == "T");
+    eventually("the process is held", || state(&server) == "T");
     let streams: Vec<_> = (0..100).map(|_| connect(server.tcp())).collect();
     let socket = datagrams_with(server.udp());
     for _ in 0..100 {
@@ -101,7 +101,7 @@ fn what_arrived_before_the_signal_is_answered() {
 }
 
 #[test]
-fn a_second_signal_ends_it_at_once_with_status_1() {
+fn a_second_signal_ends_the_server_at_once_with_status_1() {
     let mut server = Running::serve(&["--drain-deadline", "600"]);
     let held = connect(server.tcp());
     assert!(read_to_end(&held).ends_with(b"-UTC\r\n"));
@@ -115,7 +115,7 @@ fn a_second_signal_ends_it_at_once_with_status_1() {
 }
 
 #[test]
-fn a_log_without_a_reader_does_not_end_it() {
+fn a_log_without_a_reader_does_not_end_the_server() {
     let mut server = Running::serve(&["-vv"]);
     drop(server.stderr());
     assert!(ask_tcp(server.tcp()).ends_with(b"-UTC\r\n"));
@@ -125,7 +125,7 @@ fn a_log_without_a_reader_does_not_end_it() {
     assert_eq!(status.code(), Some(0));
 }
 
-/// Reads lines until one ends so.
+/// Reads lines until one ends with this text.
 fn wait_for(log: &mut impl BufRead, ending: &str) {
     let mut line = String::new();
     while !line.trim_end().ends_with(ending) {
@@ -134,7 +134,7 @@ fn wait_for(log: &mut impl BufRead, ending: &str) {
     }
 }
 
-/// The state of a process: `S` asleep, `T` held (proc(5)).
+/// Returns the state of a process: `S` asleep, `T` held (proc(5)).
 fn state(server: &Running) -> String {
     let stat = fs::read_to_string(format!("/proc/{}/stat", server.id())).expect("Linux");
     let (_, fields) = stat.rsplit_once(") ").expect("a name");

@@ -1,4 +1,4 @@
-//! What `daytime serve` tells a supervisor that listens as systemd does.
+//! Tests the reports of `daytime serve` to a supervisor that listens as systemd does.
 
 use crate::support::wire::{ask_tcp, connect, eventually, read_to_end};
 use crate::support::{PATIENCE, Running, bad, daytime};
@@ -11,7 +11,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// The socket that systemd has for its services.
+/// Notification socket, as systemd opens it for a service.
 struct Supervisor {
     socket: UnixDatagram,
     name: String,
@@ -28,7 +28,7 @@ impl Supervisor {
 
     fn on_an_abstract_name() -> Self {
         let folder = TempDir::new().expect("a temporary folder");
-        let name = format!("{}/notify", folder.path().display()); // nobody else has it
+        let name = format!("{}/notify", folder.path().display()); // a unique name
         let address = net::SocketAddr::from_abstract_name(&name).expect("a name");
         let socket = UnixDatagram::bind_addr(&address).expect("bound");
         Self::with(socket, format!("@{name}"), folder)
@@ -46,15 +46,15 @@ impl Supervisor {
         command
     }
 
-    fn hears(&self) -> String {
+    fn next_message(&self) -> String {
         let mut text = [0; 4096];
-        let length = self.socket.recv(&mut text).expect("told in time");
+        let length = self.socket.recv(&mut text).expect("a message in time");
         String::from_utf8_lossy(&text[..length]).into_owned()
     }
 
-    fn hears_nothing_more(&self) {
+    fn assert_no_more_messages(&self) {
         self.socket.set_nonblocking(true).expect("set");
-        let nothing = self.socket.recv(&mut [0; 4096]).expect_err("no more is said");
+        let nothing = self.socket.recv(&mut [0; 4096]).expect_err("no more messages");
         assert_eq!(nothing.kind(), ErrorKind::WouldBlock);
     }
 }
@@ -69,62 +69,63 @@ fn ready(server: &Running) -> String {
 
 fn reports_when_it_is_ready_and_when_it_stops(supervisor: &Supervisor) {
     let mut server = Running::start(supervisor.command(&[]));
-    assert_eq!(supervisor.hears(), ready(&server));
+    assert_eq!(supervisor.next_message(), ready(&server));
     let held = connect(server.tcp());
     assert!(read_to_end(&held).ends_with(b"-UTC\r\n"));
     server.signal("TERM");
-    // While the connection is still open.
-    assert_eq!(supervisor.hears(), STOPPING);
+    // The connection is still open.
+    assert_eq!(supervisor.next_message(), STOPPING);
     drop(held);
     let (status, log) = server.wait();
     assert_eq!(status.code(), Some(0), "{log}");
-    supervisor.hears_nothing_more();
+    supervisor.assert_no_more_messages();
 }
 
 #[test]
-fn a_supervisor_on_a_path_hears_ready_and_stopping() {
+fn a_supervisor_on_a_path_gets_ready_and_stopping() {
     reports_when_it_is_ready_and_when_it_stops(&Supervisor::on_a_path());
 }
 
 #[test]
-fn a_supervisor_on_an_abstract_name_hears_ready_and_stopping() {
+fn a_supervisor_on_an_abstract_name_gets_ready_and_stopping() {
     reports_when_it_is_ready_and_when_it_stops(&Supervisor::on_an_abstract_name());
 }
 
 #[test]
-fn a_service_that_ends_by_itself_says_so_first() {
+fn a_service_that_ends_when_idle_reports_stopping_first() {
     let supervisor = Supervisor::on_a_path();
     let mut server = Running::start(supervisor.command(&["--idle", "0.1"]));
-    assert_eq!(supervisor.hears(), ready(&server));
-    assert_eq!(supervisor.hears(), STOPPING);
+    assert_eq!(supervisor.next_message(), ready(&server));
+    assert_eq!(supervisor.next_message(), STOPPING);
     assert_eq!(server.wait().0.code(), Some(0));
 }
 
 #[test]
-fn a_service_that_cannot_serve_never_says_ready() {
+fn a_service_that_cannot_serve_never_reports_ready() {
     let supervisor = Supervisor::on_a_path();
     let first = Running::serve(&["--listen", "127.0.0.1"]);
     let mut serve = daytime();
     serve.args(["serve", "--listen", &first.tcp().to_string()]);
     bad(1, serve.env("NOTIFY_SOCKET", &supervisor.name));
-    supervisor.hears_nothing_more();
+    supervisor.assert_no_more_messages();
 }
 
 #[test]
-fn the_loop_itself_reports_to_the_watchdog() {
+fn the_event_loop_reports_to_the_watchdog() {
     let supervisor = Supervisor::on_a_path();
     let mut command = supervisor.command(&[]);
     command.env("WATCHDOG_USEC", "200000");
     let begun = Instant::now();
     let server = Running::start(command);
-    assert_eq!(supervisor.hears(), ready(&server));
+    assert_eq!(supervisor.next_message(), ready(&server));
     let asleep = switches(&server);
     for _ in 0..5 {
-        assert_eq!(supervisor.hears(), "WATCHDOG=1\n");
+        assert_eq!(supervisor.next_message(), "WATCHDOG=1\n");
     }
     let elapsed = begun.elapsed();
     assert!(elapsed >= Duration::from_millis(500), "five half intervals took {elapsed:?}");
-    // Of its threads only the loop's, the first, has been awake: nobody else can have told.
+    // Only the first thread, which runs the loop, has been awake, so no other thread can have
+    // reported.
     let now = switches(&server);
     let woken: Vec<u32> =
         now.iter().zip(&asleep).filter(|(now, then)| now != then).map(|(now, _)| now.0).collect();
@@ -133,35 +134,35 @@ fn the_loop_itself_reports_to_the_watchdog() {
 }
 
 #[test]
-fn a_watchdog_hears_from_a_busy_server_too() {
+fn a_busy_server_reports_to_the_watchdog_too() {
     let supervisor = Supervisor::on_a_path();
     let mut command = supervisor.command(&[]);
     command.env("WATCHDOG_USEC", "200000");
     let server = Running::start(command);
-    assert_eq!(supervisor.hears(), ready(&server));
-    let mut heard = 0;
+    assert_eq!(supervisor.next_message(), ready(&server));
+    let mut signs = 0;
     supervisor.socket.set_nonblocking(true).expect("set");
     let begun = Instant::now();
-    while heard < 3 {
+    while signs < 3 {
         ask_tcp(server.tcp());
-        heard += usize::from(supervisor.socket.recv(&mut [0; 64]).is_ok());
-        assert!(begun.elapsed() < PATIENCE, "{heard} signs of life");
+        signs += usize::from(supervisor.socket.recv(&mut [0; 64]).is_ok());
+        assert!(begun.elapsed() < PATIENCE, "{signs} signs of life");
     }
 }
 
 #[test]
-fn a_watchdog_for_another_process_is_not_served() {
+fn a_watchdog_for_another_process_gets_no_reports() {
     let supervisor = Supervisor::on_a_path();
     let mut command = supervisor.command(&["--idle", "0.5"]);
     command.env("WATCHDOG_USEC", "1000").env("WATCHDOG_PID", "1");
     let mut server = Running::start(command);
-    assert_eq!(supervisor.hears(), ready(&server));
-    assert_eq!(supervisor.hears(), STOPPING, "and no sign of life before");
+    assert_eq!(supervisor.next_message(), ready(&server));
+    assert_eq!(supervisor.next_message(), STOPPING, "and no sign of life before");
     server.wait();
 }
 
 #[test]
-fn a_supervisor_that_does_not_listen_holds_nothing_up() {
+fn a_supervisor_that_does_not_read_delays_no_client() {
     let supervisor = Supervisor::on_a_path();
     let stuffer = UnixDatagram::unbound().expect("a socket");
     stuffer.connect(&supervisor.name).expect("connected");
@@ -175,10 +176,10 @@ fn a_supervisor_that_does_not_listen_holds_nothing_up() {
     let server = Running::start(command);
     assert!(ask_tcp(server.tcp()).ends_with(b"-UTC\r\n"));
     for _ in 0..count {
-        assert_eq!(supervisor.hears(), "full");
+        assert_eq!(supervisor.next_message(), "full");
     }
-    // What it had no room for comes as soon as it has.
-    assert_eq!(supervisor.hears(), ready(&server));
+    // The refused message follows as soon as the queue has room.
+    assert_eq!(supervisor.next_message(), ready(&server));
     server.stopped();
 }
 
@@ -188,7 +189,7 @@ fn a_supervisor_that_vanishes_does_not_end_the_service() {
     let mut command = supervisor.command(&[]);
     command.env("WATCHDOG_USEC", "100000");
     let mut server = Running::start(command);
-    assert_eq!(supervisor.hears(), ready(&server));
+    assert_eq!(supervisor.next_message(), ready(&server));
     drop(supervisor);
     let mut log = server.stderr();
     let mut line = String::new();
@@ -201,21 +202,22 @@ fn a_supervisor_that_vanishes_does_not_end_the_service() {
 }
 
 #[test]
-fn a_supervisor_that_is_not_there_is_logged_and_changes_nothing() {
+fn an_unreachable_supervisor_is_logged_and_changes_nothing() {
     for place in ["/no/such/socket", "@no-such-socket", "vsock:2:1234", "relative"] {
         let mut command = daytime();
         command.args(["serve", "--port", "0"]).env("NOTIFY_SOCKET", place);
         let server = Running::start(command);
         assert!(ask_tcp(server.tcp()).ends_with(b"-UTC\r\n"));
         let log = server.stopped();
-        let told = log
+        let warnings = log
             .matches(&format!(" WARN ] cannot reach the supervisor at NOTIFY_SOCKET={place}: "))
             .count();
-        assert_eq!(told, 1, "{log}");
+        assert_eq!(warnings, 1, "{log}");
     }
 }
 
-/// Of each thread, its id and how often it went to sleep, once all are asleep.
+/// Returns the id of each thread and the number of times it went to sleep, once all threads are
+/// asleep.
 fn switches(server: &Running) -> Vec<(u32, String)> {
     let mut found = Vec::new();
     eventually("every thread sleeps", || {

@@ -1,4 +1,4 @@
-//! The units of `packaging/systemd` under a real systemd, as an operator installs them.
+//! Tests the units of `packaging/systemd` under a real systemd, as an operator installs them.
 
 use crate::or_skip;
 use crate::support::systemd::{HOST, Systemd};
@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// What the service writes where its filter refuses to read the clock.
+/// Warning of the service if its system call filter forbids reading the clock.
 const BLIND: &str = "cannot check whether the clock is \
      synchronised";
 
@@ -31,19 +31,20 @@ fn a_client_starts_the_service_and_the_metrics_are_on_a_socket_of_their_own() {
 #[test]
 fn clients_that_start_an_idle_service_again_and_again_leave_the_port_open() {
     let systemd = or_skip!(Systemd::boot(&["daytime.socket"]));
-    // Of the limit's two settings this one makes it strict, and the unit's own one has to take it away.
+    // This is one of two settings of systemd's start limit, and makes it strict. The unit's own
+    // setting must disable it.
     systemd.edit("socket", "Socket", "TriggerLimitBurst=2");
     systemd.edit("service", "Service", "ExecStart=\nExecStart=/opt/daytime serve --idle 0.01");
     systemd.control(&["restart", "daytime.socket"]);
     for number in 1..=6 {
         assert!(systemd.ask("tcp").ends_with("-UTC\n"), "client {number}");
-        eventually("it is idle", || systemd.property("ActiveState") == "inactive");
+        eventually("the service is inactive", || systemd.property("ActiveState") == "inactive");
     }
     assert!(systemd.is_active("daytime.socket"));
 }
 
 #[test]
-fn in_the_service_the_clock_is_known_as_well_as_outside() {
+fn the_service_knows_the_state_of_the_clock() {
     let systemd = or_skip!(Systemd::boot(&["daytime.socket"]));
     let outside = Running::serve(&["--syntax", "nist"]);
     systemd.edit("service", "Service", "ExecStart=\nExecStart=/opt/daytime serve --syntax nist");
@@ -61,7 +62,7 @@ fn in_the_service_the_clock_is_known_as_well_as_outside() {
 }
 
 #[test]
-fn where_the_clock_cannot_be_read_the_log_says_so_and_require_sync_does_not_start() {
+fn an_unreadable_clock_is_logged_and_require_sync_does_not_start() {
     let systemd = or_skip!(Systemd::boot(&["daytime.socket"]));
     systemd.edit(
         "service",
@@ -83,7 +84,7 @@ fn where_the_clock_cannot_be_read_the_log_says_so_and_require_sync_does_not_star
         "daytime: cannot check whether the clock is synchronised: adjtimex: Operation not permitted \
          (os error 1): --require-sync needs that call",
     );
-    eventually("it has failed", || systemd.property("ExecMainStatus") == "1");
+    eventually("the service has failed", || systemd.property("ExecMainStatus") == "1");
 }
 
 #[test]
@@ -108,13 +109,14 @@ fn a_reload_reads_the_zone_of_the_host_again() {
 #[test]
 fn after_seven_kills_within_ten_seconds_it_still_serves() {
     let systemd = or_skip!(Systemd::boot(&["daytime.socket", "daytime-metrics.socket"]));
-    // Seven pauses of a second and seven starts could take longer than ten seconds on a busy machine.
+    // Seven pauses of a second and seven starts could take longer than ten seconds on a busy
+    // machine.
     systemd.edit("service", "Service", "RestartSec=200ms");
     assert!(systemd.ask("tcp").ends_with("-UTC\n"));
     let begun = Instant::now();
     for kill in 1..=7 {
         systemd.control(&["kill", "--kill-who=main", "-s", "KILL", "daytime.service"]);
-        eventually("it is started again", || {
+        eventually("systemd starts the service again", || {
             systemd.property("NRestarts") == kill.to_string()
                 && systemd.property("ActiveState") == "active"
         });
@@ -132,11 +134,11 @@ fn after_seven_kills_within_ten_seconds_it_still_serves() {
 #[test]
 fn a_server_that_fails_at_every_start_keeps_its_clients_waiting_and_the_processor_idle() {
     let systemd = or_skip!(Systemd::boot(&["daytime.socket"]));
-    systemd.edit("service", "Service", "ExecStart=\nExecStart=/opt/daytime serve --port 1"); // no port is its to choose
+    systemd.edit("service", "Service", "ExecStart=\nExecStart=/opt/daytime serve --port 1"); // the service may not choose a port
     let line = or_skip!(systemd.network.enter(|| {
         let waiting = connect((HOST, 13).into());
         let begun = Instant::now();
-        eventually("it has failed six times", || systemd.property("NRestarts") == "6");
+        eventually("the service has failed six times", || systemd.property("NRestarts") == "6");
         let elapsed = begun.elapsed();
         assert!(elapsed >= Duration::from_secs(5), "six starts in {elapsed:?}: a busy loop");
         assert!(systemd.is_active("daytime.socket"));
@@ -149,7 +151,7 @@ fn a_server_that_fails_at_every_start_keeps_its_clients_waiting_and_the_processo
 #[test]
 fn a_restart_loses_no_client() {
     let systemd = or_skip!(Systemd::boot(&["daytime.socket"]));
-    // One client asks faster than one source may.
+    // One client asks faster than the limit of one source.
     let unlimited = "ExecStart=\nExecStart=/opt/daytime serve --udp-rate 0";
     systemd.edit("service", "Service", unlimited);
     let stop = AtomicBool::new(false);
@@ -181,7 +183,7 @@ fn over_tcp() -> Vec<u8> {
     read_to_end(&connect((HOST, 13).into()))
 }
 
-/// One datagram, never sent again.
+/// Sends one datagram, without retransmission.
 fn over_udp() -> Vec<u8> {
     let socket = UdpSocket::bind((HOST, 0)).expect("bound");
     socket.set_read_timeout(Some(PATIENCE)).expect("set");

@@ -1,6 +1,6 @@
-//! What code that has taken over a confined server can still reach. A library in C (`support/taken_over.c`) is
-//! preloaded into the real server and makes the calls after the first connection. Without the sandbox each of
-//! them has to work, so that a refusal means something.
+//! Tests what code that has taken over a confined server can still reach. A C library
+//! (`support/taken_over.c`) is preloaded into the real server and makes its calls after the first
+//! connection. Without the sandbox, each call must work, so that a refusal means something.
 
 use crate::or_skip;
 use crate::support::wire::{connect, read_to_end};
@@ -13,13 +13,13 @@ use std::path::Path;
 use std::process::Command;
 use tempfile::TempDir;
 
-/// The address family of the listener that is abused, and where a connection is tried to.
+/// Address family of the abused listener, and target of the connection attempt.
 #[derive(Clone, Copy, Debug)]
 struct Family {
     listen: &'static str,
-    /// As the socket needs it.
+    /// Address in the form that the socket needs.
     target: &'static str,
-    /// The same address, for the listener there.
+    /// Same address, in the form of the target's listener.
     there: &'static str,
 }
 
@@ -29,7 +29,7 @@ const MAPPED: Family = Family { listen: "::", target: "6 ::ffff:127.0.0.1", ther
 
 const CALLS: [&str; 3] = ["sendto", "sendmsg", "sendmmsg"];
 
-/// What the library reported, and what arrived outside.
+/// Results that the library reported, and data that arrived outside.
 #[derive(Debug, PartialEq, Eq)]
 struct Outcome {
     calls: Vec<String>,
@@ -81,7 +81,7 @@ fn taken_over(
     serve.env("DAYTIME_TEST_UNIX", &other).env("DAYTIME_TEST_CALL", call);
     let mut server = Running::start(serve);
     let address = SocketAddr::new(family.there.parse().expect("an address"), server.port());
-    read_to_end(&connect(address)); // the reply comes after the calls
+    read_to_end(&connect(address)); // the reply follows the calls
     server.signal("KILL");
     let (_, log) = server.wait();
     let calls = log.lines().filter_map(|line| line.strip_prefix("> ").map(str::to_owned)).collect();
@@ -111,7 +111,8 @@ fn outcome(how: &str, reached: bool) -> Outcome {
     Outcome { calls, connected: reached, udp_received: true, unix_received: reached }
 }
 
-/// That the attack is possible at all: a C compiler, both families, and TCP Fast Open for clients.
+/// Checks the requirements of the attack: a C compiler, both families, and TCP Fast Open for
+/// clients.
 fn can_be_tried() -> Result<TempDir, String> {
     program("cc")?;
     ipv6()?;
@@ -146,7 +147,8 @@ fn in_the_sandbox_code_inside_reaches_nothing_but_over_udp() {
     or_skip!(on_every_family("require", &outcome("errno 1", false))); // EPERM
 }
 
-/// Becomes a server on one address more, with a Unix datagram socket where the descriptors of its UDP sockets are.
+/// Python program that becomes a server on one more address, with a Unix datagram socket among the
+/// descriptors of its UDP sockets.
 const LEAKING: &str = "
 import os, socket, sys
 os.dup2(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).detach(), 6)

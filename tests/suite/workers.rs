@@ -1,4 +1,4 @@
-//! `daytime serve --workers`: several loops that behave as one server.
+//! Tests `daytime serve --workers`: several event loops that behave as one server.
 
 use crate::support::wire::{ask_tcp, ask_udp, connect, datagrams_with, eventually, read_to_end};
 use crate::support::{Running, bad, count, daytime};
@@ -14,7 +14,7 @@ fn serve(options: &[&str]) -> Running {
     Running::serve(&[&["--listen", "127.0.0.1", "--workers", &workers, "-v"][..], options].concat())
 }
 
-/// Of the thread of each worker, by its number, how often it went to sleep (proc(5)).
+/// Returns, for each worker's number, how often its thread went to sleep (proc(5)).
 fn sleeps(server: &Running) -> BTreeMap<usize, u64> {
     let tasks = fs::read_dir(format!("/proc/{}/task", server.id())).expect("Linux");
     let mut sleeps = BTreeMap::new();
@@ -38,10 +38,10 @@ fn sleeps(server: &Running) -> BTreeMap<usize, u64> {
 #[test]
 fn every_worker_serves_and_each_exchange_is_counted_once() {
     let server = serve(&[]);
-    // A thread gives itself its name.
+    // Each thread sets its own name.
     eventually("each worker has a thread", || sleeps(&server).len() == WORKERS);
     let before = sleeps(&server);
-    // By chance a worker has none of 400 clients in 1 of 10^49 runs.
+    // The probability that one worker gets none of 400 clients is 10^-49.
     for _ in 0..200 {
         assert!(ask_tcp(server.tcp()).ends_with(b"-UTC\r\n"));
         assert!(ask_udp(server.udp(), b"").ends_with(b"-UTC\r\n"));
@@ -56,21 +56,22 @@ fn every_worker_serves_and_each_exchange_is_counted_once() {
 }
 
 #[test]
-fn the_limit_of_a_source_over_udp_is_that_of_all_workers_together() {
+fn the_udp_limit_of_a_source_counts_all_workers() {
     let server = serve(&["--limit-loopback", "--udp-rate", "1", "--udp-burst", "5"]);
     assert_answers_5_of_50(server, 1, "UdpSourceLimit");
 }
 
 #[test]
-fn the_limit_of_all_over_udp_is_that_of_all_workers_together() {
+fn the_udp_limit_of_all_sources_counts_all_workers() {
     let server = serve(&["--limit-loopback", "--udp-rate", "0", "--udp-total-rate", "5"]);
     assert_answers_5_of_50(server, 5, "UdpTotalLimit");
 }
 
-/// Asserts that a server answers 5 of 50 questions, and `per_second` more while they come. A counter has the others.
+/// Asserts that a server answers 5 of 50 questions, and `per_second` more while they arrive.
+/// `counter` counts the others.
 fn assert_answers_5_of_50(server: Running, per_second: u64, counter: &str) {
     let begun = Instant::now();
-    // Each from a port of its own, so they come to all workers.
+    // Each question comes from a port of its own, so all workers get some.
     let clients: Vec<UdpSocket> = (0..50).map(|_| datagrams_with(server.udp())).collect();
     for client in &clients {
         assert_eq!(client.send(b"").expect("sent"), 0);
@@ -83,34 +84,35 @@ fn assert_answers_5_of_50(server: Running, per_second: u64, counter: &str) {
 }
 
 #[test]
-fn the_limit_of_connections_is_that_of_all_workers_together() {
+fn the_limit_of_connections_counts_all_workers() {
     let server = serve(&["--limit-loopback", "--tcp-per-source", "3", "--drain-deadline", "60"]);
     let idle = server.descriptors();
     let held: Vec<TcpStream> = (0..20).map(|_| connect(server.tcp())).collect();
     assert!(held.iter().all(|client| read_to_end(client).ends_with(b"\n")), "each has its line");
     eventually("all but three are closed", || server.descriptors() == idle + 3);
     drop(held);
-    eventually("they have gone", || server.descriptors() == idle);
+    eventually("the connections are closed", || server.descriptors() == idle);
     assert_eq!(count(&server.counters(), "TcpSourceLimit"), 17);
 }
 
 #[test]
-fn connections_that_are_closed_count_no_more_wherever_the_next_one_comes() {
-    // A busy machine may keep a worker from running for a while, and its closed connections count meanwhile.
-    // If no close were noticed at once, each trial would refuse 20 to 50 clients.
+fn a_closed_connection_stops_counting_for_all_workers() {
+    // A busy machine may delay a worker, and its closed connections count meanwhile. If no close
+    // were noticed at once, each trial would refuse 20 to 50 clients.
     let refused: Vec<u64> = (0..5).map(|_| refused_in_a_row()).take_while(|it| *it >= 10).collect();
     assert!(refused.len() < 5, "{refused:?}");
 }
 
-/// How many of 5000 clients are refused that come one after the other, where 8 may be there at the same time.
+/// Returns the number of refused clients out of 5000 that come one after the other, with a limit of
+/// 8.
 fn refused_in_a_row() -> u64 {
     let server = serve(&["--limit-loopback", "--tcp-per-source", "8", "--drain-deadline", "60"]);
     let idle = server.descriptors();
     for _ in 0..5000 {
         assert!(ask_tcp(server.tcp()).ends_with(b"\n"));
     }
-    eventually("they have gone", || server.descriptors() == idle);
-    // What is refused now shows that the limit is in force and counted.
+    eventually("the connections are closed", || server.descriptors() == idle);
+    // A refusal now shows that the limit is in force and counted.
     let held: Vec<TcpStream> = (0..11).map(|_| connect(server.tcp())).collect();
     assert!(held.iter().all(|client| read_to_end(client).ends_with(b"\n")));
     eventually("all but eight are closed", || server.descriptors() == idle + 8);
@@ -140,14 +142,14 @@ fn a_port_of_several_workers_is_refused_to_a_second_server() {
     for workers in ["1", "2"] {
         let mut second = daytime();
         second.args(["serve", "--workers", workers, "--listen", &first.tcp().to_string()]);
-        let told = bad(1, &mut second);
-        assert!(told.contains("Address already in use"), "{told}");
+        let message = bad(1, &mut second);
+        assert!(message.contains("Address already in use"), "{message}");
     }
 }
 
 #[test]
-fn workers_that_cannot_be_are_a_matter_of_usage() {
-    for (options, told) in [
+fn invalid_numbers_of_workers_are_usage_errors() {
+    for (options, expected) in [
         (&["--workers", "0"][..], "not a number from 1 to 1024, nor auto"),
         (&["--workers", "many"], "not a number from 1 to 1024, nor auto"),
         (&["--workers", "2", "--no-reuse-port"], "with --no-reuse-port there is one worker"),
@@ -155,7 +157,7 @@ fn workers_that_cannot_be_are_a_matter_of_usage() {
         (&["--workers", "auto", "--idle", "9"], "--idle ends a server with one worker: leave"),
     ] {
         let error = bad(2, daytime().args(["serve", "--port", "0"]).args(options));
-        assert!(error.contains(told), "{error}");
+        assert!(error.contains(expected), "{error}");
     }
 }
 
@@ -175,20 +177,20 @@ fn the_log_has_the_number_of_workers_and_what_they_share() {
     assert!(log.contains("4 workers\n"), "{log}");
 }
 
-/// Sockets, so that each datagram may come to another worker.
+/// Makes several sockets, so that different workers get the datagrams.
 fn from_many(address: SocketAddr, number: usize) -> Vec<UdpSocket> {
     (0..number).map(|_| datagrams_with(address)).collect()
 }
 
 #[test]
-fn what_arrived_before_the_signal_is_answered_by_every_worker() {
+fn every_worker_answers_datagrams_that_arrived_before_the_signal() {
     let mut server = serve(&[]);
     server.signal("STOP");
     let state = |server: &Running| {
         let stat = fs::read_to_string(format!("/proc/{}/stat", server.id())).expect("Linux");
         stat.rsplit_once(") ").expect("a name").1.starts_with('T')
     };
-    eventually("it is held", || state(&server));
+    eventually("the process is held", || state(&server));
     let streams: Vec<_> = (0..100).map(|_| connect(server.tcp())).collect();
     let datagrams = from_many(server.udp(), 100);
     for client in &datagrams {
