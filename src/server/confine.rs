@@ -68,7 +68,7 @@ pub enum ConfineError {
         user: u32,
     },
     /// The user or group is root: becoming it gives up nothing.
-    #[error("{name:?} is root")]
+    #[error("cannot change to {name:?}, which is root")]
     Root {
         /// Name of the user or group.
         name: String,

@@ -123,7 +123,10 @@ fn connect(place: &OsStr) -> io::Result<UnixDatagram> {
         [b'/', ..] => socket.connect(place)?,
         [b'@', name @ ..] => socket.connect_addr(&sys::abstract_address(name)?)?,
         _ => {
-            return Err(io::Error::new(ErrorKind::Unsupported, "not a path, and not @ with a name"));
+            return Err(io::Error::new(
+                ErrorKind::Unsupported,
+                "not a path, and not @ with a name",
+            ));
         }
     }
     socket.set_nonblocking(true)?;

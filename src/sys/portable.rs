@@ -109,7 +109,7 @@ stubs! {
     fn has_capabilities() -> io::Result<bool> = unsupported();
     fn is_root() -> bool = false;
     fn no_new_privileges() -> io::Result<()> = unsupported();
-    // Nothing proves that an identity is gone.
+    // POSIX cannot prove that an identity is gone, so the answer is that it can return.
     fn regains_group(_: u32) -> bool = true;
     fn regains_user(_: u32) -> bool = true;
     fn restrict_calls(_: Option<&RangeInclusive<RawFd>>, _: Links) -> Result<usize, String> =
@@ -117,7 +117,7 @@ stubs! {
     fn restrict_files() -> Result<String, String> = Err(NOT_HERE.to_owned());
 }
 
-/// Room for a datagram: each takes a call of its own.
+/// Buffer for one datagram: each datagram takes a call of its own.
 pub(crate) struct ClientBatch([u8; CLIENT_DATAGRAM_OCTETS]);
 
 impl ClientBatch {

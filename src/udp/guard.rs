@@ -88,7 +88,8 @@ impl Guard {
         }
     }
 
-    /// 0/8 is "this network" (RFC 1122, 3.2.1.3), the unspecified address among it.
+    /// Whether no single host has this address: multicast, broadcast, or 0/8, which means "this
+    /// network" and includes the unspecified address (RFC 1122, 3.2.1.3).
     fn no_host_v4(&self, address: Ipv4Addr) -> bool {
         address.octets()[0] == 0
             || address.is_multicast()

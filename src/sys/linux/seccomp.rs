@@ -1,7 +1,7 @@
 //! System calls of the running service: the filter of seccomp(2) allows each of them for a reason.
 //!
 //! All other calls fail with EPERM and have no effect. Another version of a C library or an
-//! allocator may try a call that is not in the list, and must cope with a refusal, as in any
+//! allocator may try a call that is not in the list. It must cope with a refusal, as in any
 //! container. Killing the process instead would stop the service and would not protect better,
 //! because the call fails either way.
 
