@@ -104,7 +104,8 @@ impl Metrics {
 
     /// Returns one example of this event since the last call, if any worker has one.
     pub(crate) fn take_example(&self, event: Event) -> Option<Example> {
-        // Take the examples of all workers, so that the next notice shows none of before this call.
+        // Take the examples of all workers, so that the next notice shows no example from before
+        // this call.
         let examples: Vec<_> = self.workers.iter().map(|it| it.take_example(event)).collect();
         examples.into_iter().flatten().next()
     }

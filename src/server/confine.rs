@@ -97,7 +97,7 @@ pub enum ConfineError {
     WayBack {
         /// User and group that the process was to become.
         identity: Identity,
-        /// Part of the former identity that the process kept.
+        /// What the process kept of its former identity, or can get back.
         left: String,
     },
     /// A layer is missing, and [`Sandbox::Require`] requires all layers.
@@ -226,7 +226,7 @@ options! {
     /// ```
     #[derive(Clone, Copy, Debug, Default)]
     pub struct Confinement {
-        /// PLACEHOLDER
+        /// User and group to change to. `None` keeps the current ones.
         pub identity: Option<Identity>,
         /// Level of the sandbox.
         pub sandbox: Sandbox,

@@ -41,7 +41,9 @@ pub(super) struct Worker {
     last_client: Instant,
     /// Count of troubles in the previous round, used to see new ones.
     troubles: u64,
+    /// Time of the last check for notices.
     notices_logged: Option<Instant>,
+    /// Time of the next check for notices.
     notices_due: Option<Instant>,
     /// Time at which the worker must show again that it is alive.
     alive_due: Option<Instant>,

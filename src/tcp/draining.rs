@@ -134,8 +134,8 @@ impl Draining {
     ///
     /// Above a limit, the newest connection gets its reply and is closed at once. A reply is cheap,
     /// but keeping the connection for the drain is not. So a burst locks out no client, not even
-    /// the source of the burst. In the backlog, the connection would keep all later clients
-    /// waiting.
+    /// the source of the burst. If the connection stayed in the backlog instead, all later clients
+    /// would have to wait.
     pub(super) fn admit(
         &mut self,
         connection: &mut Connection,

@@ -50,7 +50,7 @@ struct Socket {
     failures: u32,
     /// Number of datagrams that the kernel had dropped on this socket at the last check.
     dropped: u32,
-    /// Size in octets above which [`MAX_SINGLE_RECEIVES`] datagrams fill the receive buffer.
+    /// Size in octets from which [`MAX_SINGLE_RECEIVES`] datagrams fill the receive buffer.
     large: usize,
 }
 
@@ -174,7 +174,7 @@ impl Socket {
     }
 }
 
-/// Returns the size in octets above which [`MAX_SINGLE_RECEIVES`] datagrams fill a receive buffer.
+/// Returns the size in octets from which [`MAX_SINGLE_RECEIVES`] datagrams fill a receive buffer.
 /// For each datagram, Linux charges up to twice its octets, and about 768 octets of overhead.
 fn large_datagram(receive_buffer: usize) -> usize {
     (receive_buffer / (2 * MAX_SINGLE_RECEIVES)).saturating_sub(768)
