@@ -5,7 +5,7 @@ mod error;
 mod share;
 
 pub use adopt::Inherited;
-pub(crate) use adopt::{Kind, adopt, descriptor, no_socket};
+pub(crate) use adopt::{Kind, descriptor, no_socket, open_inherited};
 pub use error::{ListenError, Unavailable};
 
 use crate::sys;

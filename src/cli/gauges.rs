@@ -6,7 +6,7 @@ use crate::clock::{Clock, Health};
 use crate::limit::Limits;
 use crate::metrics::Metrics;
 use crate::report::counters::{self, Gauges};
-use crate::server::endpoint::{Endpoint, Running};
+use crate::server::endpoint::{Endpoint, EndpointThread};
 use crate::transport::IpVersion;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -54,7 +54,10 @@ impl Source {
     }
 
     /// Answers clients of the metrics on this endpoint.
-    pub(super) fn answer_on(self: &Arc<Self>, endpoint: Endpoint) -> Result<Running, Failure> {
+    pub(super) fn answer_on(
+        self: &Arc<Self>,
+        endpoint: Endpoint,
+    ) -> Result<EndpointThread, Failure> {
         let source = Arc::clone(self);
         let page = Arc::new(move || counters::prometheus(&source.metrics, &source.now()));
         let answering = endpoint.start(page, Arc::clone(&self.metrics_clients));

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 pub(crate) struct Limiter {
     limits: Limits,
     start: Instant,
-    source_pace: Option<Pace>,
-    total_pace: Option<Pace>,
+    source_interval: Option<TokenInterval>,
+    total_interval: Option<TokenInterval>,
     /// Time at which the bucket of all sources together is full again, in nanoseconds since the
     /// start.
     total: AtomicU64,
@@ -22,10 +22,10 @@ pub(crate) struct Limiter {
 
 impl Limiter {
     pub(crate) fn new(limits: Limits, start: Instant) -> Self {
-        let source_pace = Pace::of(limits.udp_per_source);
-        let total_pace = Pace::of(limits.udp_total);
+        let source_interval = TokenInterval::of(limits.udp_per_source);
+        let total_interval = TokenInterval::of(limits.udp_total);
         let (total, sources) = (AtomicU64::new(0), Buckets::new());
-        Self { limits, start, source_pace, total_pace, total, sources }
+        Self { limits, start, source_interval, total_interval, total, sources }
     }
 
     /// Takes a token of the source and one of the total for a datagram from this address. A
@@ -35,9 +35,9 @@ impl Limiter {
         let Some(source) = self.limits.source(peer) else { return Ok(()) };
         // Times start at 1, because 0 marks a free entry of the table.
         let now = nanoseconds(now.saturating_duration_since(self.start)).saturating_add(1);
-        self.sources.with(source, |full| {
-            let after = spend(self.source_pace, *full, now).ok_or(Scope::Source)?;
-            let total = |full| spend(self.total_pace, full, now);
+        self.sources.with_full_time(source, |full| {
+            let after = spend(self.source_interval, *full, now).ok_or(Scope::Source)?;
+            let total = |full| spend(self.total_interval, full, now);
             let relaxed = Ordering::Relaxed; // no other data depends on this number
             self.total.fetch_update(relaxed, relaxed, total).map_err(|_| Scope::Total)?;
             *full = after;
@@ -48,14 +48,14 @@ impl Limiter {
 
 /// [`Rate`] expressed in nanoseconds.
 #[derive(Clone, Copy, Debug)]
-struct Pace {
+struct TokenInterval {
     /// Time until one token returns.
     token: u64,
     /// Time until an empty bucket is full.
     depth: u64,
 }
 
-impl Pace {
+impl TokenInterval {
     /// Converts a rate; `None` means no limit.
     fn of(rate: Rate) -> Option<Self> {
         let second = nanoseconds(Duration::from_secs(1));
@@ -67,8 +67,8 @@ impl Pace {
 /// Takes a token now from a bucket that is full at the time `full`. Returns the new time at which
 /// the bucket is full, or `None` if the bucket is empty. This is the generic cell rate algorithm
 /// (ITU-T I.371, "virtual scheduling").
-fn spend(pace: Option<Pace>, full: u64, now: u64) -> Option<u64> {
-    let Some(Pace { token, depth }) = pace else { return Some(full) };
+fn spend(interval: Option<TokenInterval>, full: u64, now: u64) -> Option<u64> {
+    let Some(TokenInterval { token, depth }) = interval else { return Some(full) };
     let after = full.max(now).saturating_add(token);
     (after - now <= depth).then_some(after)
 }
@@ -118,12 +118,12 @@ impl Buckets {
 
     /// Calls `spend` with the time at which the bucket of a source is full. `spend` may change that
     /// time.
-    fn with<T>(&self, source: Source, spend: impl FnOnce(&mut u64) -> T) -> T {
+    fn with_full_time<T>(&self, source: Source, change: impl FnOnce(&mut u64) -> T) -> T {
         let hash = self.hash.hash_one(source);
         let set = usize::try_from(hash % SETS as u64).unwrap_or(0);
         let part = self.parts[set % PARTS].lock();
         let mut part = part.unwrap_or_else(PoisonError::into_inner);
-        spend(full_time_of(part.set(set / PARTS), hash))
+        change(full_time_of(part.set(set / PARTS), hash))
     }
 }
 

@@ -65,7 +65,7 @@ pub(crate) fn descriptor(number: i32, name: Option<&str>) -> String {
 
 /// Configures an inherited socket as [`Listen`](super::Listen) does, except for options that the
 /// opener chose.
-pub(crate) fn adopt(
+pub(crate) fn open_inherited(
     inherited: Inherited,
     write_deadline: Duration,
 ) -> Result<(Kind, Opened), ListenError> {
@@ -175,14 +175,14 @@ mod tests {
     }
 
     fn service(socket: impl Into<OwnedFd>) -> Opened {
-        match adopt(handed_over(socket), Duration::from_secs(5)) {
+        match open_inherited(handed_over(socket), Duration::from_secs(5)) {
             Ok((Kind::Listener | Kind::Datagrams, opened)) => opened,
             other => panic!("{other:?}"),
         }
     }
 
     fn refusal(socket: impl Into<OwnedFd>) -> String {
-        adopt(handed_over(socket), Duration::from_secs(5))
+        open_inherited(handed_over(socket), Duration::from_secs(5))
             .expect_err("not a servable socket")
             .to_string()
     }
@@ -219,7 +219,8 @@ mod tests {
         let address = listener.local_addr().expect("bound");
         let _client = TcpStream::connect(address).expect("connected");
         let (stream, _) = listener.accept().expect("accepted");
-        let adopted = adopt(handed_over(stream), Duration::from_secs(5)).expect("a connection");
+        let adopted =
+            open_inherited(handed_over(stream), Duration::from_secs(5)).expect("a connection");
         assert!(matches!(adopted, (Kind::Connection, opened) if opened.bound.address == address));
     }
 
@@ -239,7 +240,8 @@ mod tests {
         assert_eq!(refusal(deaf), message("a TCP socket that is neither listening nor connected"));
         let file = tempfile::tempfile().expect("a file");
         let nowhere = Inherited { socket: file.into(), number: -1, name: None };
-        let error = adopt(nowhere, Duration::from_secs(5)).expect_err("not a socket").to_string();
+        let error =
+            open_inherited(nowhere, Duration::from_secs(5)).expect_err("not a socket").to_string();
         let described = "cannot serve on descriptor -1: it is not a socket";
         assert_eq!(error, format!("{described}; {advice}"));
     }

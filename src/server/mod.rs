@@ -26,7 +26,7 @@ pub use running::{Running, Shutdown};
 pub use supervisor::Supervisor;
 
 use crate::clock::Clock;
-use crate::listen::{Kind, Opened, adopt};
+use crate::listen::{Kind, Opened, open_inherited};
 use crate::responder::{Responder, SharedZone};
 use crate::transport::Transport;
 use mio::Poll;
@@ -145,7 +145,7 @@ impl Server {
     pub fn adopt(inherited: Vec<Inherited>, mut config: Config) -> Result<Self, ServeError> {
         let (mut services, mut connections) = (Vec::new(), Vec::new());
         for socket in inherited {
-            match adopt(socket, config.listen.write_deadline)? {
+            match open_inherited(socket, config.listen.write_deadline)? {
                 (Kind::Connection, opened) => connections.push(opened),
                 (_, opened) => services.push(opened),
             }
@@ -183,7 +183,7 @@ impl Server {
         }
         let mut first = workers.remove(0);
         for Opened { socket, .. } in connections {
-            first.adopt(TcpStream::from_std(socket.into()));
+            first.answer_accepted(TcpStream::from_std(socket.into()));
         }
         Ok(Self { first, others: Threads::new(workers), bound, shared, udp_descriptors, zone })
     }

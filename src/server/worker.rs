@@ -68,10 +68,16 @@ impl Worker {
         let counters = shared.metrics.worker(number);
         let (limiter, connection_limit) =
             (Arc::clone(&shared.limiter), Arc::clone(&shared.connection_limit));
-        let (registry, counted) = (poll.registry(), || Arc::clone(&counters));
-        let udp = UdpService::new(udp, guard, limiter, counted(), registry, FIRST_UDP)?;
-        let tcp =
-            TcpService::new(tcp, config.drain, connection_limit, counted(), registry, first_tcp)?;
+        let (registry, own_counters) = (poll.registry(), || Arc::clone(&counters));
+        let udp = UdpService::new(udp, guard, limiter, own_counters(), registry, FIRST_UDP)?;
+        let tcp = TcpService::new(
+            tcp,
+            config.drain,
+            connection_limit,
+            own_counters(),
+            registry,
+            first_tcp,
+        )?;
         Ok(Self {
             poll,
             tcp,
@@ -92,7 +98,7 @@ impl Worker {
     }
 
     /// Answers a connection that another process has accepted.
-    pub(super) fn adopt(&mut self, stream: TcpStream) {
+    pub(super) fn answer_accepted(&mut self, stream: TcpStream) {
         let Ok(peer) = stream.peer_addr() else { return }; // the connection has ended already
         let (registry, now) = (self.poll.registry(), Instant::now());
         self.tcp.answer(stream, peer, &mut Round { responder: &mut self.responder, registry, now });

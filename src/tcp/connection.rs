@@ -55,12 +55,12 @@ pub(super) struct Connection {
 
 /// Whether a connection continues.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fate {
-    Keep,
+pub(super) enum Progress {
+    KeepOpen,
     /// The connection has more input than one turn reads.
-    KeepReading,
+    ReadMore,
     /// The connection has ended, and this event counts the end.
-    Over(Event),
+    Ended(Event),
 }
 
 impl Connection {
@@ -95,11 +95,11 @@ impl Connection {
         Ok(())
     }
 
-    pub(super) fn advance(&mut self, sink: &mut [u8], counters: &Counters) -> Fate {
+    pub(super) fn advance(&mut self, sink: &mut [u8], counters: &Counters) -> Progress {
         if let Some(unsent) = self.unsent.take() {
             let (reply, sent) = *unsent;
             if let Err(error) = self.send(&reply, sent, counters) {
-                return Fate::Over(failed(&error));
+                return Progress::Ended(failure_event(&error));
             }
         }
         self.drain(sink)
@@ -112,30 +112,30 @@ impl Connection {
     }
 
     /// Discards the input that has arrived, at most [`MAX_READS`] reads.
-    fn drain(&mut self, sink: &mut [u8]) -> Fate {
+    fn drain(&mut self, sink: &mut [u8]) -> Progress {
         for _ in 0..MAX_READS {
             match self.stream.read(sink) {
-                Ok(0) if self.unsent.is_none() => return Fate::Over(Event::TcpClosedByPeer),
-                Ok(0) => return Fate::Keep, // the client half-closed, but the reply is not sent yet
+                Ok(0) if self.unsent.is_none() => return Progress::Ended(Event::TcpClosedByPeer),
+                Ok(0) => return Progress::KeepOpen, // the client half-closed, but the reply is not sent yet
                 Ok(octets) => {
                     let octets = u64::try_from(octets).unwrap_or(u64::MAX);
                     let Some(left) = self.octets_left.checked_sub(octets) else {
-                        return Fate::Over(Event::TcpOctetLimit);
+                        return Progress::Ended(Event::TcpOctetLimit);
                     };
                     self.octets_left = left;
                 }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Fate::Keep,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Progress::KeepOpen,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Fate::Over(failed(&error)),
+                Err(error) => return Progress::Ended(failure_event(&error)),
             }
         }
-        Fate::KeepReading
+        Progress::ReadMore
     }
 }
 
 /// Returns the event for a failed read or write. `ETIMEDOUT` is an effect of `TCP_USER_TIMEOUT`:
 /// the client did not acknowledge the reply in time.
-pub(super) fn failed(error: &io::Error) -> Event {
+pub(super) fn failure_event(error: &io::Error) -> Event {
     match error.kind() {
         ErrorKind::TimedOut => Event::TcpWriteDeadline,
         _ => Event::TcpFailed,
@@ -159,7 +159,7 @@ mod tests {
         connection.octets_left = 100;
         connection.unsent = Some(Box::new((reply, 8)));
         let metrics = Metrics::default();
-        assert_eq!(connection.advance(&mut [0; 16], &metrics.worker(0)), Fate::Keep);
+        assert_eq!(connection.advance(&mut [0; 16], &metrics.worker(0)), Progress::KeepOpen);
         let mut rest = String::new();
         client.read_to_string(&mut rest).expect("the rest and a clean end");
         assert_eq!((rest.as_str(), metrics.count(Event::TcpAnswered)), (" of a long reply\r\n", 1));

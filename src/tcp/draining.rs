@@ -5,7 +5,7 @@
 //! the worker checks the oldest ones now and then while it accepts new ones. A connection that is
 //! still open after [`FRESH_TIME`] is *watched*: it is registered, so that an event reports input.
 
-use super::connection::{Connection, Drain, Fate};
+use super::connection::{Connection, Drain, Progress};
 use crate::limit::{ConnectionLimit, Room, Scope};
 use crate::metrics::{Counters, Event};
 use crate::transport::IpVersion;
@@ -285,13 +285,13 @@ impl Draining {
     fn advance(&mut self, key: usize) {
         let Some(connection) = self.connections.get_mut(key) else { return };
         match connection.advance(&mut self.sink, &self.counters) {
-            Fate::Keep => {}
-            Fate::KeepReading => {
+            Progress::KeepOpen => {}
+            Progress::ReadMore => {
                 if !mem::replace(&mut connection.unread, true) {
                     self.unread.push(key);
                 }
             }
-            Fate::Over(how) => self.end(key, how),
+            Progress::Ended(how) => self.end(key, how),
         }
     }
 

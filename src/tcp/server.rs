@@ -1,7 +1,7 @@
 //! TCP service: accepts connections, sends the reply with the FIN, and drains.
 
 pub use super::connection::Drain;
-use super::connection::{Connection, failed};
+use super::connection::{Connection, failure_event};
 use super::draining::Draining;
 use crate::limit::ConnectionLimit;
 use crate::metrics::{Counters, Event};
@@ -177,12 +177,12 @@ impl Service {
         };
         let mut connection = Connection::new(stream, peer);
         if let Err(error) = connection.send(reply, 0, &self.counters) {
-            self.counters.add_of(failed(&error), peer);
+            self.counters.add_of(failure_event(&error), peer);
             return;
         }
         match self.draining.admit(&mut connection, round.now) {
             Ok(room) => self.draining.add(connection, room, round.registry, round.now),
-            Err(limit) => self.counters.add_of(limit, peer),
+            Err(reason) => self.counters.add_of(reason, peer),
         }
     }
 
@@ -194,7 +194,7 @@ impl Service {
                 return;
             }
             Errno::EINTR => return,
-            // This connection has failed, but the next may work (accept(2), "Error handling").
+            // This connection has failure_event, but the next may work (accept(2), "Error handling").
             Errno::ECONNABORTED
             | Errno::EPROTO
             | Errno::ENOPROTOOPT

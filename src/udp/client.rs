@@ -1,7 +1,7 @@
 //! The datagram client: asks with an empty datagram, takes the answer of the peer it asked.
 
-pub(crate) use super::exchange::Retries;
-use super::exchange::Schedule;
+pub(crate) use super::retries::Retries;
+use super::retries::Schedule;
 use crate::asking::{Answer, AskError, Attempt, AttemptFailure, Sockets, clock_at};
 use crate::transport::Transport::Udp;
 use mio::Interest;

@@ -12,9 +12,9 @@
 #[cfg(feature = "client")]
 pub(crate) mod client;
 mod content;
-pub(crate) mod exchange;
-pub(crate) mod guard;
 #[cfg(feature = "server")]
-mod losses;
+mod drop_checks;
+pub(crate) mod guard;
+pub(crate) mod retries;
 #[cfg(feature = "server")]
 pub(crate) mod server;

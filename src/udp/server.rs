@@ -1,7 +1,7 @@
 //! UDP service: sends one reply to each datagram that the guard and the limits admit.
 
+use super::drop_checks::{BufferState, DropChecks};
 use super::guard::{Guard, admit_content};
-use super::losses::{Losses, Seen};
 use crate::limit::{Limiter, Scope};
 use crate::metrics::{ClientLog, Counters, Event};
 use crate::reply::Reply;
@@ -22,7 +22,7 @@ use std::time::Instant;
 pub(crate) struct Service {
     sockets: Vec<Socket>,
     first_token: usize,
-    losses: Losses,
+    drop_checks: DropChecks,
     answerer: Answerer,
 }
 
@@ -43,7 +43,7 @@ struct Socket {
     /// waits.
     ready: bool,
     /// Number of datagrams in the last receive that asked for many.
-    batch: usize,
+    last_batch: usize,
     /// Number of single-datagram receives since then.
     singles: usize,
     /// Number of failed receives since the last successful one.
@@ -79,11 +79,20 @@ impl Service {
             let local = udp.local_addr()?;
             let dropped = sys::receive_drops(&udp).unwrap_or(0); // an inherited socket may have drops
             let large = large_datagram(SockRef::from(&udp).recv_buffer_size().unwrap_or(0));
-            let (ready, batch, singles, failures) = (true, 0, 0, 0);
-            sockets.push(Socket { udp, local, ready, batch, singles, failures, dropped, large });
+            let (ready, last_batch, singles, failures) = (true, 0, 0, 0);
+            sockets.push(Socket {
+                udp,
+                local,
+                ready,
+                last_batch,
+                singles,
+                failures,
+                dropped,
+                large,
+            });
         }
         let answerer = Answerer { guard, limiter, counters, batch: Batch::new() };
-        Ok(Self { sockets, first_token, losses: Losses::new(Instant::now()), answerer })
+        Ok(Self { sockets, first_token, drop_checks: DropChecks::new(Instant::now()), answerer })
     }
 
     /// Notes that a socket is ready.
@@ -96,20 +105,20 @@ impl Service {
 
     /// Answers a batch on each ready socket. Returns true if datagrams may be left waiting.
     pub(crate) fn work(&mut self, responder: &mut Responder, now: Instant) -> bool {
-        let mut seen = Seen::Nothing;
+        let mut state = BufferState::Nothing;
         for socket in &mut self.sockets {
             let mut taken = 0;
             while socket.ready && taken < MAX_SINGLE_RECEIVES {
-                let received = self.answerer.serve(socket, responder, now);
-                seen = seen.max(match received {
-                    0 => Seen::Nothing,
-                    1 if self.answerer.batch.octets(0) < socket.large => Seen::Singles,
-                    _ => Seen::Queue,
+                let received = self.answerer.receive_and_answer(socket, responder, now);
+                state = state.max(match received {
+                    0 => BufferState::Nothing,
+                    1 if self.answerer.batch.octets(0) < socket.large => BufferState::Singles,
+                    _ => BufferState::Queue,
                 });
                 taken += received.max(1);
             }
         }
-        if self.losses.are_due(seen, now) {
+        if self.drop_checks.are_due(state, now) {
             self.note_losses();
         }
         self.sockets.iter().any(|socket| socket.ready)
@@ -117,7 +126,7 @@ impl Service {
 
     /// Returns when `work` must check for dropped datagrams, even without new datagrams.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        self.losses.deadline()
+        self.drop_checks.deadline()
     }
 
     /// Counts the datagrams that the kernel has dropped since the last check.
@@ -155,7 +164,7 @@ impl Socket {
     fn wanted(&self) -> usize {
         // Only a receive of many reports the destination address of each datagram.
         let needs_destination = self.local.ip().is_unspecified();
-        if needs_destination || self.batch > 1 || self.singles == MAX_SINGLE_RECEIVES {
+        if needs_destination || self.last_batch > 1 || self.singles == MAX_SINGLE_RECEIVES {
             sys::MAX_BATCH_DATAGRAMS
         } else {
             1
@@ -168,7 +177,7 @@ impl Socket {
         if wanted == 1 {
             self.singles += 1;
         } else {
-            (self.batch, self.singles) = (received, 0);
+            (self.last_batch, self.singles) = (received, 0);
         }
         self.ready = received == wanted;
     }
@@ -182,7 +191,12 @@ fn large_datagram(receive_buffer: usize) -> usize {
 
 impl Answerer {
     /// Receives datagrams from a socket and answers them. Returns the number received.
-    fn serve(&mut self, socket: &mut Socket, responder: &mut Responder, now: Instant) -> usize {
+    fn receive_and_answer(
+        &mut self,
+        socket: &mut Socket,
+        responder: &mut Responder,
+        now: Instant,
+    ) -> usize {
         let wanted = socket.wanted();
         match socket.udp.try_io(|| self.batch.receive(&socket.udp, wanted)) {
             Ok(received) => {
@@ -246,7 +260,7 @@ impl Answerer {
         self.batch.send_replies(udp, reply, |peer, error| {
             let version = IpVersion::of(peer.ip());
             answered[version as usize] -= 1;
-            counters.add_failure(lost(error), version, Some(peer), error);
+            counters.add_failure(send_failure_event(error), version, Some(peer), error);
             if let Some(place) = to_log.iter().position(|it| *it == peer) {
                 to_log.remove(place);
             }
@@ -296,7 +310,7 @@ impl Answerer {
 }
 
 /// Returns the event that counts a lost reply.
-fn lost(error: &io::Error) -> Event {
+fn send_failure_event(error: &io::Error) -> Event {
     match Errno::from_raw(error.raw_os_error().unwrap_or(0)) {
         Errno::ENOBUFS | Errno::ENOMEM | Errno::EAGAIN => Event::UdpNoMemory,
         Errno::EPERM | Errno::EACCES => Event::UdpNotPermitted,
@@ -359,7 +373,7 @@ mod tests {
             (Errno::EHOSTUNREACH, Event::UdpUnreachable),
             (Errno::EINVAL, Event::UdpSendFailed),
         ] {
-            assert_eq!(lost(&io::Error::from(errno)), counted, "{errno}");
+            assert_eq!(send_failure_event(&io::Error::from(errno)), counted, "{errno}");
         }
     }
 }

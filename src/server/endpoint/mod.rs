@@ -6,7 +6,7 @@
 mod exchange;
 
 use super::{ServeError, run_loop};
-use crate::listen::{Inherited, Kind, Listen, ListenError, Opened, adopt, descriptor};
+use crate::listen::{Inherited, Kind, Listen, ListenError, Opened, descriptor, open_inherited};
 use crate::transport::Transport;
 use exchange::Exchange;
 use mio::net::{TcpListener, TcpStream};
@@ -62,7 +62,7 @@ pub(crate) struct Endpoint {
 
 /// Running HTTP endpoint. Dropping it stops it.
 #[derive(Debug)]
-pub(crate) struct Running {
+pub(crate) struct EndpointThread {
     pub address: SocketAddr,
     stop: Arc<Waker>,
     thread: Option<JoinHandle<()>>,
@@ -73,7 +73,7 @@ impl Endpoint {
     /// the services.
     pub(crate) const DESCRIPTORS: usize = SERVICE_DESCRIPTORS as usize + 1;
 
-    /// Opens the listener. With port 0 the kernel chooses the port, and [`Running::address`] holds
+    /// Opens the listener. With port 0 the kernel chooses the port, and [`EndpointThread::address`] holds
     /// its choice.
     pub(crate) fn bind(address: SocketAddr) -> Result<Self, ServeError> {
         let listen =
@@ -85,7 +85,7 @@ impl Endpoint {
     /// Uses a listener that a supervisor has opened.
     pub(crate) fn adopt(inherited: Inherited) -> Result<Self, ServeError> {
         let descriptor = descriptor(inherited.number, inherited.name.as_deref());
-        let found = match adopt(inherited, CONNECTION_DEADLINE) {
+        let found = match open_inherited(inherited, CONNECTION_DEADLINE) {
             Ok((Kind::Listener, opened)) => return Self::new(opened),
             Ok((Kind::Datagrams, _)) => "a UDP socket".to_owned(),
             Ok((Kind::Connection, _)) => "a TCP connection".to_owned(),
@@ -119,7 +119,7 @@ impl Endpoint {
         self,
         page: RenderPage,
         open: Arc<AtomicUsize>,
-    ) -> Result<Running, ServeError> {
+    ) -> Result<EndpointThread, ServeError> {
         let (address, stop) = (self.address, Arc::clone(&self.stop));
         let (starting, started) = mpsc::channel();
         let run = move || {
@@ -133,7 +133,7 @@ impl Endpoint {
         let thread = thread::Builder::new().name("metrics".into()).spawn(run);
         let thread = Some(thread.map_err(ServeError::Setup)?);
         let _ = started.recv();
-        Ok(Running { address, stop, thread })
+        Ok(EndpointThread { address, stop, thread })
     }
 
     fn run(mut self, exchange: impl Fn(TcpStream) -> Exchange) -> io::Result<()> {
@@ -210,7 +210,7 @@ impl Endpoint {
     }
 }
 
-impl Drop for Running {
+impl Drop for EndpointThread {
     /// Stops the endpoint at once, even while clients are connected.
     fn drop(&mut self) {
         // If the wake-up fails, the thread keeps running.
@@ -228,7 +228,7 @@ mod tests {
     use std::io::{Read, Write};
     use std::net::{Ipv4Addr, TcpStream as Client};
 
-    fn answering(page: RenderPage) -> (Running, Client) {
+    fn answering(page: RenderPage) -> (EndpointThread, Client) {
         let endpoint = Endpoint::bind((Ipv4Addr::LOCALHOST, 0).into()).expect("loopback");
         let address = endpoint.address;
         let running = endpoint.start(page, Arc::default()).expect("a thread");

@@ -10,7 +10,7 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Schedule for reading the kernel's counts of dropped datagrams.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Losses {
+pub(super) struct DropChecks {
     next_check: Instant,
     /// Whether datagrams have queued up since the last read of the counts, so that some may have
     /// been dropped.
@@ -19,7 +19,7 @@ pub(super) struct Losses {
 
 /// State of the receive buffers in a round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Seen {
+pub(super) enum BufferState {
     /// No datagram.
     Nothing,
     /// Datagrams that came alone and do not fill the buffer.
@@ -28,16 +28,16 @@ pub(super) enum Seen {
     Queue,
 }
 
-impl Losses {
+impl DropChecks {
     pub(super) fn new(now: Instant) -> Self {
         Self { next_check: now + CHECK_INTERVAL, suspected: false }
     }
 
     /// Whether to read the counts now. Single datagrams set no deadline, because a timer for every
     /// wait costs 3 % of an exchange.
-    pub(super) fn are_due(&mut self, seen: Seen, now: Instant) -> bool {
-        self.suspected |= seen == Seen::Queue;
-        let due = now >= self.next_check && (seen > Seen::Nothing || self.suspected);
+    pub(super) fn are_due(&mut self, seen: BufferState, now: Instant) -> bool {
+        self.suspected |= seen == BufferState::Queue;
+        let due = now >= self.next_check && (seen > BufferState::Nothing || self.suspected);
         if due {
             *self = Self::new(now);
         }
@@ -58,24 +58,24 @@ mod tests {
     fn a_queue_is_checked_once_a_second_and_once_after_its_end() {
         let start = Instant::now();
         let at = |milliseconds| start + Duration::from_millis(milliseconds);
-        let mut losses = Losses::new(start);
+        let mut losses = DropChecks::new(start);
         assert_eq!(losses.deadline(), None, "no datagram has come");
-        assert!(!losses.are_due(Seen::Queue, at(10)));
+        assert!(!losses.are_due(BufferState::Queue, at(10)));
         assert_eq!(losses.deadline(), Some(at(1000)));
-        assert!(losses.are_due(Seen::Nothing, at(1000)), "the queue is over");
+        assert!(losses.are_due(BufferState::Nothing, at(1000)), "the queue is over");
         assert_eq!(losses.deadline(), None);
-        assert!(!losses.are_due(Seen::Queue, at(1001)));
-        assert!(losses.are_due(Seen::Queue, at(2001)));
-        assert!(!losses.are_due(Seen::Nothing, at(9000)), "nothing has come since");
+        assert!(!losses.are_due(BufferState::Queue, at(1001)));
+        assert!(losses.are_due(BufferState::Queue, at(2001)));
+        assert!(!losses.are_due(BufferState::Nothing, at(9000)), "nothing has come since");
     }
 
     #[test]
     fn single_datagrams_cause_checks_but_set_no_deadline() {
         let start = Instant::now();
-        let mut losses = Losses::new(start);
-        assert!(!losses.are_due(Seen::Singles, start));
+        let mut losses = DropChecks::new(start);
+        assert!(!losses.are_due(BufferState::Singles, start));
         assert_eq!(losses.deadline(), None);
-        assert!(losses.are_due(Seen::Singles, start + CHECK_INTERVAL));
+        assert!(losses.are_due(BufferState::Singles, start + CHECK_INTERVAL));
         assert_eq!(losses.deadline(), None);
     }
 }
