@@ -78,7 +78,7 @@ flags! {
             },
             /// `unhealthy:N`: NIST's digit H is N instead of 0.
             Unhealthy {
-                /// The digit H.
+                /// NIST's digit H, from 1 to 9.
                 digit: u8,
             },
         }

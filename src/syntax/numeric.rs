@@ -90,13 +90,15 @@ impl Digits {
         if cursor.may_be_cut()
             && (third.digits == 1 || matches!((third.digits, third.value), (2, 19 | 20)))
         {
-            return cursor.blame_short(EXPECTED, first.at); // the line may be cut: 11/2 of 11/21, 3/27/20 of 3/27/2010
+            // The line may be cut: 11/2 of 11/21, 3/27/20 of 3/27/2010.
+            return cursor.blame_short(EXPECTED, first.at);
         }
         if !matches!((first.digits, third.digits), (4, 1..=2) | (1..=2, 4 | 2)) {
             return cursor.blame(EXPECTED, first.at);
         }
         let date = Self { first, second, third, mark };
-        date.dates(&mut cursor.clone(), None)?; // an impossible date is reported here, before the time is read
+        // An impossible date is reported here, before the time is read.
+        date.dates(&mut cursor.clone(), None)?;
         cursor.take(b'.'); // Hungarian and Korean dates end with a full stop
         cursor.optional(|cursor| cursor.text(" г.")); // the abbreviation of "year" in Bulgarian
         Ok(date)

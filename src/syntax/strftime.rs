@@ -37,7 +37,7 @@ pub enum PatternError {
         part: String,
         /// The octet at which the part begins.
         octet: usize,
-        /// The reason.
+        /// The reason why this part cannot be in a reply.
         fault: PartFault,
     },
     /// The pattern writes nothing, always or at some instants (`%.f` at the start of a second).
@@ -230,7 +230,8 @@ mod tests {
 
     #[test]
     fn the_longest_reply_decides_whether_a_pattern_fits() {
-        let fits = format!("{}%A", "x".repeat(501)); // Wednesday, the longest weekday, has nine letters
+        // Wednesday, the longest weekday, has nine letters.
+        let fits = format!("{}%A", "x".repeat(501));
         assert!(fits.parse::<Pattern>().is_ok());
         assert_eq!(
             refusal(&format!("x{fits}")),

@@ -46,9 +46,9 @@ pub(super) fn european<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatc
 
 /// The digits after the zone.
 struct Code {
-    /// 1 is Monday.
+    /// The weekday, with 1 for Monday.
     weekday: u8,
-    /// UTC, to the minute.
+    /// The UTC in the code, to the minute.
     utc: NaiveDateTime,
     mjd: u32,
     at: usize,

@@ -18,7 +18,7 @@ use chrono::{DateTime, SecondsFormat, TimeDelta};
 #[error("{reason}")]
 #[non_exhaustive]
 pub struct Unrecognised {
-    /// The reason.
+    /// The reason why no time was read.
     pub reason: Reason,
     /// Remarks on the reply.
     pub flags: Flags,
@@ -43,7 +43,7 @@ pub enum Reason {
     /// The reply continues with something other than the expected part of a time.
     #[error("expected {expected}, found {found} at octet {octet}")]
     Unexpected {
-        /// The expected part.
+        /// The part of a time that was expected.
         expected: &'static str,
         /// The octets found instead, in quotes and safe to print.
         found: String,

@@ -152,7 +152,8 @@ impl Cursor<'_> {
 
     /// Returns the date with these numbers. Fails if there is no such date.
     pub(in crate::syntax) fn date(&self, year: Number, month: u32, day: Number) -> Read<NaiveDate> {
-        let date = i32::try_from(year.value).ok().filter(|year| *year > 0); // RFC 3339 permits year 0, but the calendar has none
+        // RFC 3339 permits year 0, but the calendar has none.
+        let date = i32::try_from(year.value).ok().filter(|year| *year > 0);
         let date = date.and_then(|year| NaiveDate::from_ymd_opt(year, month, day.value));
         date.map_or_else(|| self.blame("a date that exists", day.at.min(year.at)), Ok)
     }
