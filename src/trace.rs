@@ -25,11 +25,11 @@ pub struct TraceEvent<'a> {
     pub at: Duration,
     /// The name of the host, such as `client`.
     pub host: &'a str,
-    /// The action at this host.
+    /// The call, packet or state of this event.
     pub action: TraceAction<'a>,
 }
 
-/// An action at a host.
+/// An action at a host: a system call, a packet or a change of state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TraceAction<'a> {
@@ -83,7 +83,7 @@ pub(crate) struct Event {
     pub action: Action,
 }
 
-/// An action at a host.
+/// An action at a host: a system call, a packet or a change of state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
     /// The program made a system call.
@@ -126,7 +126,7 @@ pub(crate) enum Fate {
 pub(crate) enum Loss {
     /// The link lost the packet by chance.
     Chance,
-    /// The link was cut.
+    /// The link was cut, so it lost every packet.
     Cut,
     /// The lab loses the packet with this number, counted from 1.
     Ordered(u64),

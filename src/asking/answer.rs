@@ -52,7 +52,7 @@ pub struct Answer {
     /// The local time at the end of `round_trip`. The clock is read after the exchange, and the
     /// time since then is subtracted. `None` if the clock does not hold a valid date.
     pub arrived: Option<DateTime<Utc>>,
-    /// Octets of each read that returned any.
+    /// Octets of each read, without empty reads.
     pub reads: Vec<usize>,
     /// Number of questions sent to this address. TCP: 0, because the server sends first.
     pub questions: u32,

@@ -10,9 +10,9 @@ use std::time::Duration;
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Attempt {
-    /// The transport.
+    /// The transport that was used.
     pub transport: Transport,
-    /// The address.
+    /// The address that did not answer.
     pub peer: SocketAddr,
     /// The reason why the address did not answer.
     pub failure: AttemptFailure,
@@ -36,7 +36,7 @@ pub enum AttemptFailure {
     Untried,
     /// The question could not be sent, or the connection failed.
     Failed {
-        /// The system's error.
+        /// The error of the system call.
         cause: io::Error,
     },
 }

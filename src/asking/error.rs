@@ -31,7 +31,7 @@ pub enum AskError {
     /// The name does not exist, or it has no address.
     #[error("cannot resolve {host}")]
     UnknownHost {
-        /// The name.
+        /// The name that was looked up.
         host: String,
         /// The resolver's error.
         #[source]
@@ -40,7 +40,7 @@ pub enum AskError {
     /// The resolver failed for another reason, or did not answer in time.
     #[error("cannot resolve {host}")]
     Unresolved {
-        /// The name.
+        /// The name that was looked up.
         host: String,
         /// The resolver's error.
         #[source]
@@ -49,9 +49,9 @@ pub enum AskError {
     /// The host has addresses, but none of the requested family.
     #[error("{host} has no {} address", if *family == Family::V4 { "IPv4" } else { "IPv6" })]
     NoAddress {
-        /// The name or address.
+        /// The name or address of the host.
         host: String,
-        /// The family.
+        /// The requested address family.
         family: Family,
     },
     /// A public address was asked less than 4 seconds ago, and
@@ -61,7 +61,7 @@ pub enum AskError {
         Seconds(*retry_after)
     )]
     TooSoon {
-        /// The address.
+        /// The public address.
         address: IpAddr,
         /// The time until the address may be asked again.
         retry_after: Duration,
@@ -75,7 +75,7 @@ pub enum AskError {
     /// No address answered.
     #[error("{}", Attempts(attempts))]
     NoAnswer {
-        /// The transport.
+        /// The transport that was used.
         transport: Transport,
         /// The time for which the client tried, in all.
         timeout: Duration,
@@ -107,19 +107,19 @@ pub enum Interruption {
     /// The server had not closed the connection at the deadline.
     #[error("no end of the stream within {}", Seconds(*timeout))]
     Timeout {
-        /// [`Options::timeout`](crate::Options::timeout).
+        /// The timeout, from [`Options::timeout`](crate::Options::timeout).
         timeout: Duration,
     },
     /// The stream was longer than the limit.
     #[error("more than the limit of {limit} octets")]
     Limit {
-        /// [`Options::limit`](crate::Options::limit).
+        /// The limit in octets, from [`Options::limit`](crate::Options::limit).
         limit: usize,
     },
     /// The connection failed.
     #[error(transparent)]
     Broken {
-        /// The system's error.
+        /// The error of the system call.
         cause: io::Error,
     },
 }

@@ -23,9 +23,9 @@ pub enum Family {
     /// Addresses of both families.
     #[default]
     Any,
-    /// IPv4 only.
+    /// IPv4 addresses only.
     V4,
-    /// IPv6 only.
+    /// IPv6 addresses only.
     V6,
 }
 

@@ -27,7 +27,7 @@ impl Poller {
 pub(crate) struct Sockets<'a> {
     /// The moment at which the question ends without an answer.
     pub deadline: Instant,
-    /// The whole time of the question, for messages.
+    /// The timeout of the question, for messages.
     pub timeout: Duration,
     /// The time for which the question was delayed before.
     pub waited: Duration,

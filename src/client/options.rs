@@ -17,7 +17,7 @@ options! {
     pub struct Options {
         /// The addresses of a name to use.
         pub family: Family,
-        /// The port, if the target has none.
+        /// The port to use if the target has none.
         pub port: u16,
         /// Time for resolving the name, connecting and receiving the reply, together. A pause for
         /// [`Options::pace`] comes in addition, and [`Answer::waited`](super::Answer::waited)

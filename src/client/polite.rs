@@ -71,7 +71,7 @@ fn min_interval(address: IpAddr) -> Duration {
 /// [`AskError::TooSoon`]: an address was asked too recently, and the pace is to refuse.
 pub(crate) fn await_turn(addresses: &[SocketAddr], pace: Pace) -> Result<Duration, AskError> {
     if !addresses.iter().any(|address| is_public(address.ip())) {
-        return Ok(Duration::ZERO); // loopback is asked in tight loops, so it needs no lock
+        return Ok(Duration::ZERO); // no lock for loopback, which programs ask in tight loops
     }
     let started = Instant::now();
     let mut waited = Duration::ZERO;
@@ -92,9 +92,9 @@ pub(crate) fn await_turn(addresses: &[SocketAddr], pace: Pace) -> Result<Duratio
     Ok(waited)
 }
 
-/// Notes the end of an exchange in which these addresses were asked.
+/// Records the end of an exchange in which these addresses were asked.
 pub(crate) fn note_asked(peers: &[SocketAddr]) {
-    // Loopback is asked in tight loops, so it needs no lock.
+    // Loopback needs no lock: programs ask it in tight loops.
     if peers.iter().any(|peer| is_public(peer.ip())) {
         asked().note(peers, Instant::now());
     }
@@ -136,7 +136,7 @@ impl Asked {
     }
 }
 
-/// Notes that this address was asked this long ago.
+/// Records that this address was asked this long ago.
 #[cfg(test)]
 pub(super) fn note_asked_before(peer: SocketAddr, ago: Duration) {
     asked().note(&[peer], Instant::now().checked_sub(ago).expect("the host is up for longer"));

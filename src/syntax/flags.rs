@@ -40,7 +40,7 @@ flags! {
             ZoneConflict = "zone-conflict",
             /// `ambiguous-date`: the order of day, month and year is uncertain.
             AmbiguousDate = "ambiguous-date",
-            /// `leap-second`: the second is 60.
+            /// `leap-second`: the time has second 60.
             LeapSecond = "leap-second",
             /// `otm-missing`: NIST's on-time marker is missing.
             OtmMissing = "otm-missing",

@@ -10,7 +10,7 @@ use crate::reply::Reply;
 pub(crate) struct Frame<'a> {
     /// The first line that is not blank, without spaces around it.
     pub line: &'a [u8],
-    /// Number of octets before the line.
+    /// Number of octets in the reply before the line.
     pub start: usize,
     /// Whether something follows the line, so that the line is complete. False if the reply or the
     /// part that is read ends with the line: the line may continue.

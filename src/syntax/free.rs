@@ -21,7 +21,7 @@ pub(super) fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
 
 const MAX_PARTS: usize = 16;
 
-/// The parts found so far.
+/// The parts of the date and time that are found so far.
 #[derive(Clone, Copy, Default)]
 struct Found<'a> {
     #[expect(clippy::option_option, reason = "none yet, or one of which languages disagree")]
@@ -92,7 +92,7 @@ impl<'a> Found<'a> {
         let marks = cursor.since(self.month_end).iter();
         let separated = marks.clone().all(|octet| matches!(octet, b' ' | b',' | b'-' | b'/'));
         if self.day.is_some() && self.month.is_some() && separated {
-            return once(&mut self.year, cursor, Cursor::year); // 27-Jun-04
+            return once(&mut self.year, cursor, Cursor::year); // as in 27-Jun-04
         }
         once(&mut self.day, cursor, Cursor::day)
     }

@@ -163,20 +163,20 @@ pub(super) enum Half {
 /// write the half before the time, in the system's code page or in UTF-8. The other languages write
 /// it after the time.
 const HALVES: [(&[u8], &[u8]); 14] = [
-    (b"vm.", b"nm."), // Afrikaans
+    (b"vm.", b"nm."), // in Afrikaans
     (b"vm", b"nm"),
-    (b"pg", b"ptg"), // Malay
+    (b"pg", b"ptg"), // in Malay
     ("πμ".as_bytes(), "μμ".as_bytes()),
     ("ΠΜ".as_bytes(), "ΜΜ".as_bytes()),
     ("π.μ.".as_bytes(), "μ.μ.".as_bytes()),
-    (b"\xf0\xec", b"\xec\xec"), // the first two in Windows-1253
+    (b"\xf0\xec", b"\xec\xec"), // the Greek words in Windows-1253
     ("上午".as_bytes(), "下午".as_bytes()),
-    (b"\xc9\xcf\xce\xe7", b"\xcf\xc2\xce\xe7"), // the same in GBK
-    (b"\xa4\x57\xa4\xc8", b"\xa4\x55\xa4\xc8"), // in Big5
+    (b"\xc9\xcf\xce\xe7", b"\xcf\xc2\xce\xe7"), // the Chinese words in GBK
+    (b"\xa4\x57\xa4\xc8", b"\xa4\x55\xa4\xc8"), // the Chinese words in Big5
     ("오전".as_bytes(), "오후".as_bytes()),
-    (b"\xbf\xc0\xc0\xfc", b"\xbf\xc0\xc8\xc4"), // in code page 949
+    (b"\xbf\xc0\xc0\xfc", b"\xbf\xc0\xc8\xc4"), // the Korean words in code page 949
     ("午前".as_bytes(), "午後".as_bytes()),
-    (b"\x8c\xdf\x91\x4f", b"\x8c\xdf\x8c\xe3"), // in code page 932
+    (b"\x8c\xdf\x91\x4f", b"\x8c\xdf\x8c\xe3"), // the Japanese words in code page 932
 ];
 
 /// Returns the row that contains the word, and whether the word is English. The word is a whole

@@ -100,7 +100,7 @@ impl Digits {
         // An impossible date is reported here, before the time is read.
         date.dates(&mut cursor.clone(), None)?;
         cursor.take(b'.'); // Hungarian and Korean dates end with a full stop
-        cursor.optional(|cursor| cursor.text(" г.")); // the abbreviation of "year" in Bulgarian
+        cursor.optional(|cursor| cursor.text(" г.")); // Bulgarian abbreviation of "year"
         Ok(date)
     }
 
@@ -176,8 +176,8 @@ mod tests {
     #[test]
     fn a_weekday_of_two_letters_does_not_fix_day_and_month() {
         for line in [
-            "Sa 09.07.2024 16:05:11 UTC", // Tuesday in Turkish
-            "vr 01.12.2024 04:05:11 UTC", // Sunday in Chuvash
+            "Sa 09.07.2024 16:05:11 UTC", // "Sa" is Tuesday in Turkish
+            "vr 01.12.2024 04:05:11 UTC", // "vr" is Sunday in Chuvash
             "on 03/07/2024 16:05:11 UTC",
             "to 07/04/2024 16:05:11",
             "ke 3.7.2024 16:05:11",

@@ -46,7 +46,7 @@ impl fmt::Display for Offset {
             _ => 6,
         };
         let ahead = format!("{:+.digits$}", self.local_minus_server.as_seconds_f64());
-        let nothing = format!("{:+.digits$}", -0.0); // -0.00 in this precision
+        let nothing = format!("{:+.digits$}", -0.0); // minus zero, which is shown as plus zero
         let ahead = if ahead == nothing { ahead.replace('-', "+") } else { ahead };
         write!(f, "{ahead} s ± {uncertainty:.digits$} s")
     }

@@ -14,7 +14,7 @@ use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// 1970 to 2099, in seconds.
+/// The instants to test: 1970 to 2099, in seconds since 1970.
 const SECONDS: std::ops::Range<i64> = 0..4_102_444_800;
 
 /// 30 June 1972, in days since 1970: the first day that ended with a leap second.
@@ -118,7 +118,7 @@ fn no_repeated_or_padded_reply_takes_long() {
     }
 }
 
-/// Returns 23:59:60 UTC of a day.
+/// Returns second 23:59:60 UTC of a day since 1970.
 fn leap_second(day: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(day * 86_400 + 86_399, 1_000_000_000).expect("in range")
 }

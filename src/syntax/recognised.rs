@@ -44,7 +44,7 @@ pub struct Recognised<'a> {
 pub enum ReplyTime {
     /// An instant. The reply itself fixes the zone.
     Instant {
-        /// The instant.
+        /// The instant in UTC.
         utc: DateTime<Utc>,
         /// The date and time as written.
         local: NaiveDateTime,
@@ -56,7 +56,7 @@ pub enum ReplyTime {
     },
     /// Two or three possible times, because the order of day, month and year is uncertain.
     Ambiguous {
-        /// All possible times.
+        /// All possible times, the earliest first.
         candidates: Candidates,
     },
 }
@@ -122,7 +122,7 @@ named! {
         Rfc3339 = "rfc3339",
         /// `rfc5322`: a mail date with its weekday.
         Rfc5322 = "rfc5322",
-        /// `rfc850`: `06-Nov-94`.
+        /// `rfc850`: the date of RFC 850, such as `06-Nov-94`.
         Rfc850 = "rfc850",
         /// `rfc867`: RFC 867's first example.
         Rfc867 = "rfc867",

@@ -13,7 +13,7 @@ use chrono::{DateTime, Datelike, FixedOffset, Offset, SecondsFormat};
 
 pub(super) fn print(time: &DateTime<Zone>) -> Result<Reply, ReplyError> {
     if !(0..=9999).contains(&time.year()) {
-        return Err(ReplyError::Unprintable); // "date-fullyear = 4DIGIT"
+        return Err(ReplyError::Unprintable); // RFC 3339: "date-fullyear = 4DIGIT"
     }
     // "time-numoffset" has no seconds, but some zones had them until 1972: the seconds are dropped.
     let seconds = time.offset().fix().local_minus_utc() / 60 * 60;

@@ -33,7 +33,7 @@ pub enum PatternError {
     /// One part of the pattern cannot be in a reply.
     #[error("{part:?} at octet {octet} {fault}")]
     Part {
-        /// The part.
+        /// The part of the pattern.
         part: String,
         /// The octet at which the part begins.
         octet: usize,

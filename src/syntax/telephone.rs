@@ -44,7 +44,7 @@ pub(super) fn european<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatc
     })
 }
 
-/// The digits after the zone.
+/// The digits of a European time code after the zone.
 struct Code {
     /// The weekday, with 1 for Monday.
     weekday: u8,

@@ -42,13 +42,13 @@ pub enum ZoneError {
     /// The local zone has no name in the IANA database.
     #[error("the local zone {zone:?} has no IANA name; name one instead of local")]
     Local {
-        /// The setting of the local zone.
+        /// The setting that names the local zone.
         zone: String,
     },
     /// The setting of the local zone cannot be read.
     #[error("cannot read the local zone: {reason}")]
     Unreadable {
-        /// The system's message.
+        /// The system's message about the failure.
         reason: String,
     },
 }

@@ -44,7 +44,7 @@ impl<'a> ZoneText<'a> {
     /// Reads the zone after a time, if there is one. It follows a comma, spaces or RFC 867's
     /// hyphen, or is in parentheses.
     pub(super) fn read_after_time(cursor: &mut Cursor<'a>) -> Option<Self> {
-        cursor.optional(|cursor| cursor.text(" Uhr")); // German for o'clock
+        cursor.optional(|cursor| cursor.text(" Uhr")); // "Uhr" is German for o'clock
         cursor.optional(|cursor| {
             cursor.take(b',');
             cursor.skip_spaces();
@@ -52,7 +52,7 @@ impl<'a> ZoneText<'a> {
                 // In `-0800` the hyphen is the sign. In `--0800` and `-PST` it is a separator.
                 [b'-', next, ..] if !next.is_ascii_digit() => {
                     cursor.take(b'-');
-                    // Operators of Cisco devices choose any name.
+                    // Operators of Cisco devices can name their zone as they like.
                     Self::read_one(cursor, |_| true).map(|zone| zone.with_repetition(cursor))
                 }
                 [b'(', ..] => in_parentheses(cursor),
@@ -86,7 +86,8 @@ impl<'a> ZoneText<'a> {
         let text = cursor.text_since(start);
         let whole = text.len() == WHOLE_LENGTHS[usize::from(text.contains(':'))];
         if cursor.may_be_cut() && !whole && text.len() > 1 {
-            cursor.flags.add(Flag::Truncated); // +02 of +0230
+            // `+02` may be the start of `+0230`.
+            cursor.flags.add(Flag::Truncated);
             return Ok(Self::new(text, None));
         }
         match utc_offset::numeric(text) {
@@ -235,7 +236,7 @@ fn names_half_of_day(name: &str) -> bool {
 /// Reads ` European Standard Time`: the further words of a Windows zone name.
 fn standard_time(cursor: &mut Cursor) -> Result<(), Mismatch> {
     const WORDS: usize = 4;
-    cursor.take(b'.'); // W. Europe Standard Time
+    cursor.take(b'.'); // as in W. Europe Standard Time
     for _ in 0..WORDS {
         cursor.octet(b' ', "a word")?;
         match cursor.run(|octet| octet.is_ascii_alphabetic() || octet == b'.') {

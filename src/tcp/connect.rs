@@ -123,7 +123,7 @@ impl<'a, 'b> Race<'a, 'b> {
     fn check_attempt(&mut self, token: usize) -> Option<Winner> {
         let place = self.running.iter().position(|attempt| attempt.token == token)?;
         let reset = match outcome(&self.running[place].stream, self.sockets) {
-            Ok(Outcome::Pending) => return None, // mio may report events without a cause
+            Ok(Outcome::Pending) => return None, // mio may report an event without a change
             Ok(Outcome::Connected) => None,
             Ok(Outcome::Reset(error)) => Some(error),
             Err(error) => {

@@ -1,4 +1,4 @@
-//! One connection of the stream service: its reply, and the drain after it.
+//! One connection of the TCP server: sends the reply, then drains the client's octets.
 
 use crate::metrics::{Counters, Event};
 use crate::reply::Reply;
@@ -10,8 +10,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 options! {
-    /// How long, and for how many octets, a TCP connection is kept after its reply, so that a client that
-    /// talks gets a clean end of stream and not a reset (RFC 1122, 4.2.2.13).
+    /// The limits of a draining connection: how long it is kept after its reply, and for how many
+    /// octets. A client that sends octets then gets a clean end of stream instead of a reset (RFC
+    /// 1122, 4.2.2.13).
     ///
     /// ```
     /// let drain = daytime::server::Drain::default().octets(1024);
@@ -19,9 +20,10 @@ options! {
     /// ```
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct Drain {
-        /// The client has this long to read the line and close, from the moment it was accepted.
+        /// The time for the client to read the reply and close, counted from accepting the
+        /// connection.
         pub deadline: Duration,
-        /// It may send this many octets meanwhile, all thrown away.
+        /// Maximum octets that the client may send in this time. The server discards them.
         pub octets: u64,
     }
 }
@@ -32,41 +34,42 @@ impl Default for Drain {
     }
 }
 
-/// Maximum number of reads of one connection in a round, so that datagrams and other connections get a turn.
+/// Maximum number of reads per turn, so that datagrams and other connections get a turn.
 const MAX_READS: usize = 16;
 
 #[derive(Debug)]
 pub(super) struct Connection {
     pub stream: TcpStream,
-    /// Given when it is kept; distinguishes it from another one with the same key.
+    /// Distinguishes this connection from earlier ones with the same key. Set when the connection
+    /// is kept.
     pub serial: u32,
-    /// What is left of the reply, where the send buffer could not take all of it. Almost never there, so
-    /// not in place.
+    /// The rest of the reply and the octets already sent, if the send buffer was full. Boxed,
+    /// because that is rare.
     pub unsent: Option<Box<(Reply, usize)>>,
-    /// Octets that the client may still send; given when it is kept.
+    /// Number of octets that the client may still send. Set when the connection is kept.
     pub octets_left: u64,
-    /// It is in the list of connections with more to read than one turn takes.
+    /// Whether the connection is in the list of those with more to read than one turn allows.
     pub unread: bool,
     pub peer: SocketAddr,
 }
 
-/// Whether a connection goes on.
+/// The result of a turn of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fate {
     Keep,
-    /// There is more to read than one turn takes.
+    /// Keep the connection: it has more to read than one turn allows.
     KeepReading,
-    /// It ended otherwise.
+    /// The connection has ended with this event.
     Over(Event),
 }
 
 impl Connection {
-    /// One that was accepted.
+    /// Creates a connection that was just accepted.
     pub(super) fn new(stream: TcpStream, peer: SocketAddr) -> Self {
         Self { stream, serial: 0, unsent: None, octets_left: 0, unread: false, peer }
     }
 
-    /// Sends the reply from an octet on and closes our direction after it.
+    /// Sends the reply from this octet on, then closes the sending direction.
     pub(super) fn send(
         &mut self,
         reply: &Reply,
@@ -102,18 +105,18 @@ impl Connection {
         self.drain(sink)
     }
 
-    /// Throws away what a client that talks first has sent already, so that most of those that are closed
-    /// at once see no reset.
+    /// Discards the octets that the client has already sent. The server then closes most
+    /// connections without a reset.
     pub(super) fn discard_input(&mut self, sink: &mut [u8]) {
         let _ = self.stream.read(sink);
     }
 
-    /// Throws away what has come, as much as one turn takes.
+    /// Discards the received octets, up to the limit of one turn.
     fn drain(&mut self, sink: &mut [u8]) -> Fate {
         for _ in 0..MAX_READS {
             match self.stream.read(sink) {
                 Ok(0) if self.unsent.is_none() => return Fate::Over(Event::TcpClosedByPeer),
-                Ok(0) => return Fate::Keep, // half closed: the line is still owed
+                Ok(0) => return Fate::Keep, // half-closed by the client, which still gets its reply
                 Ok(octets) => {
                     let octets = u64::try_from(octets).unwrap_or(u64::MAX);
                     let Some(left) = self.octets_left.checked_sub(octets) else {
@@ -130,8 +133,8 @@ impl Connection {
     }
 }
 
-/// How a connection ended that could not be written to, or read from. `ETIMEDOUT` comes of
-/// `TCP_USER_TIMEOUT`: the reply was not acknowledged in time.
+/// Returns the event for a failed read or write. `ETIMEDOUT` is the effect of `TCP_USER_TIMEOUT`:
+/// the client did not acknowledge the reply in time.
 pub(super) fn failed(error: &io::Error) -> Event {
     match error.kind() {
         ErrorKind::TimedOut => Event::TcpWriteDeadline,
@@ -145,7 +148,7 @@ mod tests {
     use crate::metrics::Metrics;
 
     #[test]
-    fn what_the_send_buffer_had_no_room_for_is_sent_later_with_the_fin_behind_it() {
+    fn the_rest_of_a_reply_is_sent_later_and_followed_by_the_fin() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
         let address = listener.local_addr().expect("bound");
         let mut client = std::net::TcpStream::connect(address).expect("connected");

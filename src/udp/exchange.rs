@@ -40,7 +40,7 @@ pub(crate) struct Schedule {
 #[derive(Debug)]
 struct Current {
     peer: SocketAddr,
-    /// The end of this address's part of the time.
+    /// The moment at which the time for this address ends.
     deadline: Duration,
     questions: u32,
 }

@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn the_unfinished_checksum_is_the_sum_of_the_pseudo_header() {
-        // 0a00 + 0001 + 0a00 + 0002 + 0011 + 000c
+        // The sum of the pseudo-header: 0a00 + 0001 + 0a00 + 0002 + 0011 + 000c
         let (mut packet, at) = packets(b"noon").swap_remove(0);
         begin(&mut packet, at);
         assert_eq!(packet[at..at + 2], [0x14, 0x20]);

@@ -281,7 +281,7 @@ mod tests {
     fn the_first_fragment_is_decoded_as_a_datagram() {
         let mut packet = udp(b"noon");
         packet[4..6].copy_from_slice(&[0x12, 0x34]);
-        packet[6] |= 0x20; // more fragments
+        packet[6] |= 0x20; // the flag "more fragments"
         packet[25] = 200; // the datagram is longer than this part
         let first = decoded(&packet);
         assert_eq!(first.content, Content::Udp { payload: b"noon".into() });
@@ -356,7 +356,7 @@ mod tests {
     #[test]
     fn a_later_fragment_has_no_ports() {
         let mut packet = udp(b"noon");
-        packet[7] = 185; // in units of eight octets
+        packet[7] = 185; // the fragment offset, in units of eight octets
         let fragment = decoded(&packet);
         assert_eq!((fragment.protocol, fragment.content), (17, Content::Fragment { offset: 1480 }));
         assert_eq!(fragment.source.to_string(), "10.0.0.1");

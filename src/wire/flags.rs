@@ -22,7 +22,7 @@ impl Flags {
         (Self::PSH, "PSH"),
         (Self::ACK, "ACK"),
         (Self::URG, "URG"),
-        // RFC 3168, section 6.1.
+        // The flags of RFC 3168, section 6.1.
         (Self(0x40), "ECE"),
         (Self(0x80), "CWR"),
     ];

@@ -9,7 +9,7 @@ pub(super) fn over_ipv4(kind: u8, code: u8) -> (String, bool) {
         (3, 2) => ("protocol unreachable", true),
         (3, 3) => ("port unreachable", true),
         (3, 4) => ("fragmentation needed", true),
-        // RFC 1122, section 3.2.2.1, and RFC 1812, section 5.2.7.1.
+        // Codes of RFC 1122, section 3.2.2.1, and RFC 1812, section 5.2.7.1.
         (3, 9 | 10 | 13) => ("prohibited", true),
         (3, _) => ("destination unreachable", true),
         (4, _) => ("source quench", true),
@@ -37,7 +37,7 @@ pub(super) fn over_ipv6(kind: u8, code: u8) -> (String, bool) {
         (4, _) => "parameter problem",
         (128, _) => "echo request",
         (129, _) => "echo reply",
-        // RFC 4861, section 4.
+        // Messages of RFC 4861, section 4.
         (133, _) => "router solicitation",
         (134, _) => "router advertisement",
         (135, _) => "neighbour solicitation",

@@ -13,7 +13,7 @@ use std::time::Duration;
 /// starts a new section.
 pub(super) const MAX_INTERFACES: usize = 4096;
 
-/// Block types.
+/// The types of blocks in a pcapng file.
 pub(super) mod block_type {
     pub(crate) const INTERFACE: u32 = 1;
     /// A block of the first pcapng files. Enhanced packets have replaced it (appendix A of the
@@ -218,7 +218,7 @@ mod tests {
         let block = &file[[begin(), interface(Some(b"client"))].concat().len()..];
         let expected: &[u8] = &[
             &[6, 0, 0, 0, 68, 0, 0, 0, 0, 0, 0, 0][..],
-            &[0, 0, 0, 0, 0x40, 0x42, 0x0f, 0, 2, 0, 0, 0, 2, 0, 0, 0], // 1 000 000 ns
+            &[0, 0, 0, 0, 0x40, 0x42, 0x0f, 0, 2, 0, 0, 0, 2, 0, 0, 0], // at 1 000 000 ns
             &[0x45, 0, 0, 0, 1, 0, 22, 0],
             b"lost: the link was cut\0\0",
             &[0, 0, 0, 0, 68, 0, 0, 0],

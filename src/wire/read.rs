@@ -10,7 +10,7 @@ use std::io::{self, BufReader, Cursor, Read};
 
 /// Maximum octets of a block. A longer block means that the file is damaged.
 const MAX_BLOCK_OCTETS: usize = 16 << 20;
-/// Octets per read.
+/// Octets per read of the file.
 const BUFFER_OCTETS: usize = 64 << 10;
 
 /// Reads one capture file.

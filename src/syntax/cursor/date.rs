@@ -20,7 +20,7 @@ impl Cursor<'_> {
         let start = *self;
         match names::weekday(self.word()) {
             Some(name) => {
-                self.optional(|cursor| cursor.text("-feira")); // Portuguese
+                self.optional(|cursor| cursor.text("-feira")); // the rest of Portuguese weekdays
                 Ok(self.note_language(name))
             }
             None => start.wrong_name("the name of a weekday", self.at),
@@ -111,7 +111,8 @@ impl Cursor<'_> {
     pub(in crate::syntax) fn day(&mut self) -> Read<Number> {
         let day = self.number(1..=2, "a day of the month")?;
         if day.digits == 1 && self.may_be_cut() {
-            return self.blame_short("a day of the month", day.at); // may be 2 of 21
+            // The line may be cut: the 2 of 21.
+            return self.blame_short("a day of the month", day.at);
         }
         let suffix = |cursor: &mut Self| {
             let letters = cursor.run(|octet| octet.is_ascii_alphabetic());
@@ -130,7 +131,8 @@ impl Cursor<'_> {
         let year = self.number(2..=4, "a year of four digits, or of two")?;
         match year.digits {
             2 if self.may_be_cut() && matches!(year.value, 19 | 20) => {
-                self.blame_short("a year of four digits, or of two", year.at) // may be 20 of 2018
+                // The line may be cut: the 20 of 2018.
+                self.blame_short("a year of four digits, or of two", year.at)
             }
             3 => self.blame("a year of four digits, or of two", year.at),
             2 => Ok(self.with_century(year)),

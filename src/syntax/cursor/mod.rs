@@ -18,7 +18,7 @@ use std::ops::RangeInclusive;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Mismatch {
     pub expected: &'static str,
-    /// The octet that is wrong.
+    /// The octet at which the expected part is missing.
     pub at: usize,
     /// The octet up to which the line was read, at or after `at`.
     pub reached: usize,
@@ -34,7 +34,7 @@ impl Mismatch {
     }
 }
 
-/// A number in the line.
+/// A decimal number in the line, with its position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Number {
     pub value: u32,
@@ -215,7 +215,7 @@ impl<'a> Cursor<'a> {
     pub(in crate::syntax) fn word(&mut self) -> &'a [u8] {
         let rest = self.rest();
         let letter = |at: &usize| match rest[*at..] {
-            [] | [0xc2, 0xa0, ..] | [0xe2, 0x80, 0xaf, ..] => false, // a space
+            [] | [0xc2, 0xa0, ..] | [0xe2, 0x80, 0xaf, ..] => false, // a non-breaking space
             [0xa0, ..] => *at > 0 && !rest[*at - 1].is_ascii(),      // the end of a letter in UTF-8
             [octet, ..] => octet.is_ascii_alphabetic() || !octet.is_ascii(),
         };

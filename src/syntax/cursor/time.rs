@@ -12,7 +12,7 @@ pub(in crate::syntax) struct Time {
     pub clock: NaiveTime,
     /// The half of the day, if the reply names it.
     pub half: Option<Half>,
-    /// Number of digits in the fraction.
+    /// Number of digits in the fraction of a second.
     pub fraction_digits: usize,
     pub at: usize,
 }
@@ -43,7 +43,8 @@ impl Cursor<'_> {
         self.octet(separator, SECONDS)?;
         let second = self.number(1..=2, "the second")?;
         if second.digits == 1 && self.may_be_cut() {
-            return self.blame_short("the second", second.at); // may be 16:05:1 of 16:05:11
+            // The line may be cut: 16:05:1 of 16:05:11.
+            return self.blame_short("the second", second.at);
         }
         let fraction = if separator == b':' { self.optional(Self::fraction) } else { None };
         let after = |cursor: &mut Self| {

@@ -40,9 +40,9 @@ struct DescribedInterface {
     name: Option<Arc<[u8]>>,
     /// Octets kept of each packet, for blocks without this number. 0 means all.
     kept: usize,
-    /// Number of time units per second.
+    /// Number of time units per second for this interface.
     units: u64,
-    /// Seconds to add to each time.
+    /// Seconds to add to each time of this interface.
     offset: i64,
 }
 

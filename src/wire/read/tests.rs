@@ -6,7 +6,7 @@ use std::time::Duration;
 
 const PACKET: &[u8] = &[0x45, 1, 2, 3, 4];
 
-/// A byte order for numbers.
+/// A byte order: little or big endian.
 #[derive(Clone, Copy)]
 struct Order {
     big_endian: bool,
