@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 /// <https://tf.nist.gov/tf-cgi/servers.cgi>).
 const MIN_INTERVAL: Duration = Duration::from_secs(4);
 
-/// Whether the server may belong to other people: any address except loopback, link-local and
-/// private addresses (RFC 1122, 3.2.1.3; RFC 3927; RFC 4291, 2.5; RFC 1918; RFC 4193).
+/// Whether the server may belong to other people. Every address counts as public except loopback,
+/// link-local and private addresses (RFC 1122, 3.2.1.3; RFC 3927; RFC 4291, 2.5; RFC 1918; RFC 4193).
 ///
 /// In doubt an address is public, because an unnecessary pause does no harm. 100.64.0.0/10 (RFC
 /// 6598) is used between a provider and its customers, so its servers have many users. A multicast
@@ -40,8 +40,8 @@ pub(crate) fn off_limits(addresses: &[SocketAddr], options: &Options) -> Option<
 }
 
 /// Returns one form for all addresses of the same interface. An IPv6 address that means an IPv4
-/// address becomes that IPv4 address: a mapped one (RFC 4291, 2.5.5.2), or one with the well-known
-/// prefix of a translator (RFC 6052).
+/// address becomes that IPv4 address. Such addresses are mapped (RFC 4291, 2.5.5.2) or have the
+/// well-known prefix of a translator (RFC 6052).
 pub(super) fn canonical_ip(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V6(v6) => match v6.segments() {

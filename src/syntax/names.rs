@@ -39,7 +39,7 @@ const MONTHS: [&[&str]; 12] = [
 ];
 
 /// Weekdays in the languages of [`MONTHS`]. An abbreviation with two meanings is listed for both
-/// weekdays: `tor` is Thursday in Swedish and Tuesday in Slovene; `die` begins a German Tuesday and
+/// weekdays. `tor` is Thursday in Swedish and Tuesday in Slovene. `die` begins a German Tuesday and
 /// is Sunday in Albanian.
 #[rustfmt::skip]
 const WEEKDAYS: [&[&str]; 7] = [
@@ -53,8 +53,8 @@ const WEEKDAYS: [&[&str]; 7] = [
 ];
 
 /// Weekdays of two letters in the languages of [`MONTHS`]. They fix no weekday, because languages
-/// differ: `do` is Thursday in German and Sunday in Italian; `sa` is Saturday in German and Tuesday
-/// in Turkish; `vr` is Friday in Dutch and Sunday in Chuvash.
+/// differ. `do` is Thursday in German and Sunday in Italian. `sa` is Saturday in German and Tuesday
+/// in Turkish. `vr` is Friday in Dutch and Sunday in Chuvash.
 const SHORT_WEEKDAYS: [&str; 21] = [
     "di", "do", "fr", "ke", "la", "lo", "ma", "mi", "mo", "on", "pe", "sa", "so", "su", "ti", "to",
     "ty", "vr", "wo", "za", "zo",

@@ -6,8 +6,8 @@
 //!
 //! - `JJJJJ`: Modified Julian Date, last five digits.
 //! - `TT`: daylight saving time in the United States at 00:00 UTC. 00 is standard time, 50 is
-//!   daylight time. 99 to 51 and 49 to 01 count the days until the change, which is at 2:00 local
-//!   time on the day of 51 or 01. NIST's page speaks of "the month in which the time change
+//!   daylight time. 99 to 51 and 49 to 01 count the days until the change. The change is at 2:00
+//!   local time on the day of 51 or 01. NIST's page speaks of "the month in which the time change
 //!   occurs", but its servers count 49 days, as ACTS describes. On 18 October 2025 TT was 16, and
 //!   the change was on 2 November.
 //! - `L`: leap second at the end of the month: 0 none, 1 added, 2 left out.
@@ -18,8 +18,8 @@
 //! - `*`: the on-time marker.
 //!
 //! The reader also accepts the time code of ACTS, with UT1 - UTC (`+.3`) instead of H and possibly
-//! `#` as the marker. It accepts similar codes of other servers: Greyware's Domain Time ends with
-//! CR LF, and servers written for tests send fewer digits for the Modified Julian Date and TT.
+//! `#` as the marker. It accepts similar codes of other servers. Greyware's Domain Time ends with
+//! CR LF. Servers written for tests send fewer digits for the Modified Julian Date and TT.
 
 use super::cursor::{Cursor, Mismatch, Number};
 use super::flags::Flag;

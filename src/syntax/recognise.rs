@@ -32,8 +32,8 @@ const READERS: [Reader; 12] = [
 
 /// Reads the time in a reply of any octets.
 ///
-/// The result is an instant only if the reply itself fixes the zone: by UTC, GMT, UT, Z, a numeric
-/// offset, or one of RFC 822's North American names. If the order of day, month and year is
+/// The result is an instant only if the reply itself fixes the zone. UTC, GMT, UT, Z, a numeric
+/// offset and RFC 822's North American names fix the zone. If the order of day, month and year is
 /// uncertain, the result holds every possible date. An error always states its reason. A success
 /// allocates no memory. The function reads at most 512 octets of a line and 4096 octets of a reply,
 /// which bounds its time for any reply.

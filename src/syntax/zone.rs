@@ -11,8 +11,8 @@ use std::str::FromStr;
 
 /// A time zone: UTC, one of the IANA database, or a fixed offset.
 ///
-/// `%Z` prints the zone's own abbreviation (`CET`). It prints a numeric offset (`-0300`) in two
-/// cases: the database has no alphabetic abbreviation, or RFC 822, section 5.1, gives the
+/// `%Z` prints the zone's own abbreviation (`CET`). It prints a numeric offset (`-0300`) if the
+/// database has no alphabetic abbreviation. It also does if RFC 822, section 5.1, gives the
 /// abbreviation to another offset. China's `CST` becomes `+0800`, so that no reader takes it for
 /// Chicago's. The database is compiled into the program (tzdb_data).
 ///

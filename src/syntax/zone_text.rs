@@ -1,9 +1,9 @@
 //! The zone that a reply names, and whether the name fixes the offset.
 //!
 //! UTC, GMT, UT, Z, numeric offsets and the North American names of RFC 822, section 5.1, fix the
-//! offset. Any other name is used in more than one place (IST: India, Israel, Ireland) or chosen by
-//! an operator (Cisco's `clock timezone ROME 1`), so its offset is uncertain. RFC 822 defined the
-//! single letters with the wrong sign, so RFC 2822, section 4.3, says to ignore them.
+//! offset. The offset of any other name is uncertain. The name may be used in several places (IST:
+//! India, Israel, Ireland), or an operator chose it (Cisco's `clock timezone ROME 1`). RFC 822
+//! defined the single letters with the wrong sign, so RFC 2822, section 4.3, says to ignore them.
 
 use super::cursor::{Cursor, Mismatch};
 use super::flags::Flag;

@@ -15,12 +15,12 @@ use std::time::Instant;
 /// Maximum octets of a datagram, whatever the limit.
 const MAX_DATAGRAM: usize = u16::MAX as usize;
 
-/// Asks the addresses one after the other until one answers, with retries to each (RFC 867,
-/// "UDP Based Daytime Service").
+/// Asks the addresses one after the other until one answers, with retries to each (RFC 867, "UDP
+/// Based Daytime Service").
 ///
 /// The socket is connected, so the kernel drops datagrams of other peers and reports ICMP errors.
-/// Each address has its own socket. A late answer to an earlier exchange then goes to a closed
-/// port, because RFC 867 gives no way to tell it from the current answer.
+/// Each exchange with an address has its own socket, because RFC 867 gives no way to detect a late
+/// answer to an earlier exchange. Such an answer then goes to a closed port.
 pub(crate) fn exchange(
     addresses: &[SocketAddr],
     retries: Retries,

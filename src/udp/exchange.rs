@@ -1,5 +1,6 @@
-//! Decides when to ask which address, and when to give up: the client's side of a UDP exchange as a
-//! state machine, without sockets or clocks. All times count from a start that the caller chooses.
+//! Decides when to ask which address, and when to give up. This is the client's side of a UDP
+//! exchange as a state machine, without sockets or clocks. All times count from a start that the
+//! caller chooses.
 //!
 //! The addresses share the time in equal parts. For each address, every wait is twice as long as
 //! the previous one (back-off), and the waits together fill its part:

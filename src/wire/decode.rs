@@ -81,9 +81,9 @@ pub(crate) fn decode(octets: &[u8]) -> Option<Decoded> {
     decode_as(octets, Quotes::Decode)
 }
 
-/// Whether to decode the packet that an ICMP error quotes. A quote inside a quote is not decoded:
-/// no host sends an error about an error (RFC 1122, section 3.2.2), and a forged packet could nest
-/// two thousand of them.
+/// Whether to decode the packet that an ICMP error quotes. A quote inside a quote is not decoded.
+/// No host sends an error about an error (RFC 1122, section 3.2.2), and a forged packet could nest
+/// two thousand errors.
 #[derive(Clone, Copy)]
 enum Quotes {
     Decode,

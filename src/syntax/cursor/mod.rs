@@ -1,5 +1,5 @@
-//! Reads the parts that the syntaxes share: numbers, spaces and marks in this file, the parts of a
-//! date in `date.rs`, a time of day in `time.rs`.
+//! Reads the parts that the syntaxes share. Numbers, spaces and marks are in this file, the parts
+//! of a date in `date.rs`, a time of day in `time.rs`.
 //!
 //! Each function reads forward, and reports the expected part if it fails. The file of each syntax
 //! decides what the parts mean.
