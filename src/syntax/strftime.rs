@@ -159,9 +159,9 @@ fn written(items: &[Item], time: &DateTime<Zone>) -> Option<String> {
     Some(text)
 }
 
-/// Returns instants at which each specifier writes its longest and its shortest text. They cover every weekday in every
-/// month, fractions of nine digits and whole seconds, and the first and last year of chrono. The
-/// zones are those with the longest names and offsets.
+/// Returns instants at which each specifier writes its longest and its shortest text. They cover
+/// every weekday in every month, fractions of nine digits and whole seconds, and the first and last
+/// year of chrono. The zones are those with the longest names and offsets.
 fn instants() -> Vec<DateTime<Zone>> {
     let first = NaiveDate::from_ymd_opt(2096, 1, 1).into_iter();
     let days = first.flat_map(|day| day.iter_days().take(1827));
