@@ -94,9 +94,9 @@ impl Candidates {
     pub(crate) fn uncertainty(&self) -> &'static str {
         let one_year = self.iter().all(|time| time.year() == self.earliest().year());
         if one_year {
-            "day and month cannot be told apart"
+            "the order of day and month is uncertain"
         } else {
-            "day, month and year cannot be told apart"
+            "the order of day, month and year is uncertain"
         }
     }
 }
