@@ -1,8 +1,8 @@
-//! Durations as text, the same way everywhere.
+//! Formats durations in one way for the whole program.
 
 use std::time::Duration;
 
-/// In the unit that suits it: `38 µs`, `1.25 ms`, `2.1 s`.
+/// Returns the duration in the unit that suits it: `38 µs`, `1.25 ms`, `2.1 s`.
 pub(crate) fn human(duration: Duration) -> String {
     let microseconds = duration.as_secs_f64() * 1e6;
     match microseconds {
@@ -16,7 +16,8 @@ pub(crate) fn human(duration: Duration) -> String {
     }
 }
 
-/// The same without zeros at the end, for round numbers such as predictions: `20 ms`, not `20.0 ms`.
+/// Like [`human`], without zeros at the end, for round numbers such as predictions: `20 ms`, not
+/// `20.0 ms`.
 #[cfg(feature = "lab")]
 pub(crate) fn short(duration: Duration) -> String {
     let human = human(duration);
@@ -26,8 +27,8 @@ pub(crate) fn short(duration: Duration) -> String {
     }
 }
 
-/// The unit in which every time of a table or a drawing is shown, so that two of them can be compared at a glance. Its
-/// number is the power of ten of its nanoseconds.
+/// The time unit of a table or drawing. All times in it have the same unit, so that they compare at
+/// a glance. The number of a variant is the power of ten of its nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unit {
     Microseconds = 3,
@@ -36,7 +37,7 @@ pub(crate) enum Unit {
 }
 
 impl Unit {
-    /// The unit of drawings the longest of which takes this long.
+    /// Returns the unit for a set of drawings whose longest takes this time.
     pub(crate) const fn of(longest: Duration) -> Self {
         match longest.as_micros() {
             0..10_000 => Self::Microseconds,
@@ -57,12 +58,13 @@ impl Unit {
         time.as_secs_f64() * 10_f64.powi(9 - self as i32)
     }
 
-    /// The number alone, with this many decimals.
+    /// Returns the number without its unit, with this many decimals.
     pub(crate) fn decimal(self, time: Duration, decimals: usize) -> String {
         format!("{:.decimals$}", self.number(time))
     }
 
-    /// With three significant digits, without zeros at the end: `0.152 ms`, `1080 ms`.
+    /// Returns the time with three significant digits and without zeros at the end: `0.152 ms`,
+    /// `1080 ms`.
     #[cfg(feature = "lab")]
     pub(crate) fn show(self, time: Duration) -> String {
         let number = self.number(time);
@@ -71,7 +73,7 @@ impl Unit {
         format!("{} {}", without_zeros(&text), self.name())
     }
 
-    /// The number alone, exact to the nanosecond, for a program to read.
+    /// Returns the number without its unit, exact to the nanosecond, for programs to read.
     #[cfg(feature = "lab")]
     pub(crate) fn plain_number(self, time: Duration) -> String {
         let (nanoseconds, of_one) = (time.as_nanos(), 10_u128.pow(self as u32));
@@ -103,7 +105,7 @@ mod tests {
 
     #[cfg(feature = "lab")]
     #[test]
-    fn what_is_round_is_shown_without_zeros() {
+    fn a_round_number_is_shown_without_zeros() {
         let shown = |microseconds| short(Duration::from_micros(microseconds));
         assert_eq!(
             [500, 20_000, 100_000, 1_050_000].map(shown),
@@ -112,7 +114,7 @@ mod tests {
     }
     #[cfg(feature = "lab")]
     #[test]
-    fn a_unit_shows_every_time_in_itself() {
+    fn show_uses_the_same_unit_for_every_time() {
         let ms = |nanoseconds| Unit::Milliseconds.show(Duration::from_nanos(nanoseconds));
         let shown = [0, 420, 38_060, 152_345, 1_254_000, 80_000_000, 500_310_000, 1_080_000_000];
         assert_eq!(

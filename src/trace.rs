@@ -1,19 +1,19 @@
-//! What happened between hosts, in the order it happened: written by the engines of the laboratory and
-//! by `wire`, drawn by `report`.
+//! Records what happened between hosts, in order of time. The engines of the laboratory and `wire`
+//! write traces; `report` draws them.
 //!
-//! Packets are kept as octets from the IP header on, so that whatever draws or saves them shows what
-//! was sent and not what was meant.
+//! Packets are kept as octets from the IP header on. Drawings and capture files then show the
+//! octets that were really sent.
 
 use crate::transport::Transport;
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// What happened between hosts: packets, system calls and states of sockets, in order.
+/// The events between hosts: packets, system calls and states of sockets, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trace {
-    /// In the order of their columns in a drawing, from the left.
+    /// The hosts, in the order of their columns in a drawing, from the left.
     pub(crate) hosts: Vec<Host>,
-    /// By time; of two at the same time, the one that came first is first.
+    /// The events by time. Of two events at the same time, the one recorded first comes first.
     pub(crate) events: Vec<Event>,
 }
 
@@ -21,21 +21,21 @@ pub struct Trace {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TraceEvent<'a> {
-    /// Since the trace began; on `sim` in virtual time.
+    /// Time since the trace began. On `sim` this is virtual time.
     pub at: Duration,
     /// The name of the host, such as `client`.
     pub host: &'a str,
-    /// What happened there.
+    /// The call, packet or state of this event.
     pub action: TraceAction<'a>,
 }
 
-/// What happened at a host.
+/// An action at a host: a system call, a packet or a change of state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TraceAction<'a> {
     /// The program made a system call.
     Call {
-        /// As a program writes it: `recv(10)`.
+        /// The call, as in a program: `recv(10)`.
         call: &'a str,
         /// Its result: `10 octets`, `ECONNREFUSED`.
         outcome: &'a str,
@@ -44,110 +44,113 @@ pub enum TraceAction<'a> {
     Packet {
         /// The name of the host to which the link leads.
         to: &'a str,
-        /// From the IP header on.
+        /// The packet, from the IP header on.
         octets: &'a [u8],
-        /// Each arrival since the trace began. Empty if the packet was lost, or seen at one place only.
+        /// Times of arrival since the trace began. Empty if the packet was lost, or seen at one
+        /// place only.
         arrivals: &'a [Duration],
-        /// In words: `arrived after 20 ms`, `lost by chance`.
+        /// The fate of the packet in words: `arrived after 20 ms`, `lost by chance`.
         fate: String,
     },
     /// A socket changed its state.
     State {
         /// The transport of the socket.
         transport: Transport,
-        /// As RFC 9293, section 3.3.2, has it: `ESTABLISHED`.
+        /// The state as named in RFC 9293, section 3.3.2: `ESTABLISHED`.
         state: &'a str,
     },
 }
 
-/// A place where events happen.
+/// A host of a trace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "lab", derive(serde::Serialize))]
 pub(crate) struct Host {
-    /// Such as `client`.
+    /// The name, such as `client`.
     pub name: String,
     pub addresses: Vec<IpAddr>,
 }
 
-/// The number of a host in its trace.
+/// The index of a host in its trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct HostId(pub usize);
 
-/// Something that happened at a host.
+/// One event at a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Event {
-    /// Since the trace began.
+    /// Time since the trace began.
     pub at: Duration,
     pub host: HostId,
     pub action: Action,
 }
 
-/// What happened.
+/// An action at a host: a system call, a packet or a change of state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
     /// The program made a system call.
     Call {
-        /// As it would be written: `recv(10)`.
+        /// The call, as in a program: `recv(10)`.
         call: String,
-        /// What came of it: `10 octets`, `ECONNREFUSED`.
+        /// The result: `10 octets`, `ECONNREFUSED`.
         outcome: String,
     },
-    /// The host put a packet on the link.
+    /// The host sent a packet.
     Packet(Packet),
-    /// A socket came into a state (RFC 9293, section 3.3.2): `ESTABLISHED`.
+    /// A socket changed to this state (RFC 9293, section 3.3.2): `ESTABLISHED`.
     State(Transport, String),
 }
 
-/// A packet on its way.
+/// A packet and its fate on the link.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Packet {
-    /// Whom the link leads to.
+    /// The host to which the link leads.
     pub to: HostId,
-    /// From the IP header on.
+    /// The packet, from the IP header on.
     pub octets: Vec<u8>,
     pub fate: Fate,
 }
 
-/// What became of a packet.
+/// The fate of a packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// It came, once or, duplicated by the link, several times; since the trace began. Never empty.
+    /// The packet arrived at these times since the trace began. A link that duplicates packets
+    /// causes several arrivals. Never empty.
     Arrived(Vec<Duration>),
-    /// The link lost it.
+    /// The link lost the packet.
     Lost(Loss),
-    /// It was seen at one place only, which says nothing about the rest of its way.
+    /// The packet was seen at one place only, so the rest of its way is unknown.
     Seen,
 }
 
-/// Why a packet was lost.
+/// The reason why a packet was lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Loss {
-    /// By chance.
+    /// The link lost the packet by chance.
     Chance,
-    /// The link was cut.
+    /// The link was cut, so it lost every packet.
     Cut,
-    /// It was the packet with this number, counted from 1, which was to be lost.
+    /// The lab loses the packet with this number, counted from 1.
     Ordered(u64),
-    /// It came, but the host had no room for it.
+    /// The packet arrived, but the receiving host had no room.
     Overflow,
-    /// It was the first with the reply, which was to be lost.
+    /// The lab loses the first packet with the reply.
     Reply,
 }
 
 impl Trace {
-    /// A trace of nothing yet.
+    /// Returns a trace of these hosts without events.
     pub(crate) fn between(hosts: Vec<Host>) -> Self {
         Self { hosts, events: Vec::new() }
     }
 
-    /// Puts an event where its time has it.
+    /// Inserts an event in order of time.
     pub(crate) fn push(&mut self, event: Event) {
         let at = self.events.partition_point(|earlier| earlier.at <= event.at);
         self.events.insert(at, event);
     }
 
-    /// The same with each call that was made at least this often in a row as one event, at the time of the first:
-    /// `send(1) × 26 = 1 octet each`.
+    /// Returns a copy of the trace in which repeated calls are joined. Calls that repeat at least
+    /// `least` times in a row become one event, at the time of the first: `send(1) × 26 = 1 octet
+    /// each`.
     pub(crate) fn with_repeats_joined(&self, least: usize) -> Self {
         let is_same =
             |one: &Event, other: &Event| (one.host, &one.action) == (other.host, &other.action);
@@ -164,12 +167,12 @@ impl Trace {
         Self { hosts: self.hosts.clone(), events }
     }
 
-    /// The names of the hosts.
+    /// Iterates over the names of the hosts.
     pub fn hosts(&self) -> impl Iterator<Item = &str> {
         self.hosts.iter().map(|host| host.name.as_str())
     }
 
-    /// Every event, by time.
+    /// Iterates over all events, by time.
     pub fn events(&self) -> impl Iterator<Item = TraceEvent<'_>> {
         let name = |HostId(number): HostId| self.hosts.get(number).map_or("", |host| &host.name);
         self.events.iter().map(move |Event { at, host, action }| {
@@ -189,7 +192,7 @@ impl Trace {
         })
     }
 
-    /// Every packet, with its time and the host that sent it.
+    /// Iterates over all packets. Each comes with its event, which has the time and the sender.
     pub(crate) fn packets(&self) -> impl Iterator<Item = (&Event, &Packet)> {
         self.events.iter().filter_map(|event| match &event.action {
             Action::Packet(packet) => Some((event, packet)),
@@ -206,7 +209,7 @@ impl Fate {
         }
     }
 
-    /// In words, as the comment of a packet in a capture file says it.
+    /// Describes the fate in words, as in the comment of a packet in a capture file.
     pub(crate) fn words(&self, sent: Duration) -> String {
         let after = |at: &Duration| milliseconds(at.saturating_sub(sent));
         match self {
@@ -227,7 +230,7 @@ impl Fate {
     }
 }
 
-/// To the microsecond, without zeros at the end.
+/// Formats milliseconds with at most three decimals, without zeros at the end.
 fn milliseconds(time: Duration) -> String {
     let text = format!("{:.3}", time.as_secs_f64() * 1e3);
     format!("{} ms", text.trim_end_matches('0').trim_end_matches('.'))
@@ -245,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn events_are_kept_by_time_and_at_the_same_time_as_they_came() {
+    fn events_are_sorted_by_time_and_then_by_arrival() {
         let mut trace = Trace::default();
         for (at, name) in [(2, "third"), (1, "first"), (1, "second"), (2, "fourth")] {
             trace.push(call(at * MS, name));
@@ -262,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fate_is_told_in_words() {
+    fn a_fate_is_described_in_words() {
         let arrived = |times: &[u32]| Fate::Arrived(times.iter().map(|time| *time * MS).collect());
         assert_eq!(arrived(&[25]).words(5 * MS), "arrived after 20 ms");
         let odd = Fate::Arrived(vec![Duration::from_nanos(20_088_768)]);

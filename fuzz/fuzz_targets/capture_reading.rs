@@ -1,5 +1,5 @@
-//! Any octets as a capture file: it is read to its end or to what is wrong with it, and the packets before that,
-//! with their comments, are drawn, told to scripts, and written to a file that reads the same.
+//! Reads any octets as a capture file, to the end or to an error. The packets before the error and
+//! their comments must be drawn safely, printed as JSON, and written to a file that reads the same.
 
 #![no_main]
 
@@ -25,7 +25,7 @@ fuzz_target!(|file: &[u8]| {
     write(&capture);
 });
 
-/// What is written reads the same, and is written the same once more.
+/// A written file must read the same. Written again, it must have the same octets.
 fn write(capture: &CaptureFile) {
     let written = capture.write();
     let again = CaptureFile::read(&written);
@@ -33,7 +33,7 @@ fn write(capture: &CaptureFile) {
     assert_eq!(again.packets().count(), capture.packets().count());
     for ((octets, comments, at), (others, theirs, then)) in again.packets().zip(capture.packets()) {
         assert_eq!((octets, comments), (others, theirs));
-        // What is before 1970 and after 2554, or no time at all, has no other.
+        // A missing time becomes 1970, and a time after 2554 becomes 2554.
         let then = then.unwrap_or_default().as_nanos().min(u64::MAX.into());
         assert_eq!(at.map(|at| at.as_nanos()), Some(then));
     }

@@ -1,5 +1,5 @@
-//! Any octets as a packet: what is drawn of it is safe to show, and a checksum is the only thing that is ever
-//! changed.
+//! Decodes any octets as a packet. The drawing must be safe to print, and only a checksum may ever
+//! be changed.
 
 #![no_main]
 
@@ -15,6 +15,6 @@ fuzz_target!(|packet: &[u8]| {
     assert_eq!(completed.len(), packet.len());
     let changed = completed.iter().zip(packet).filter(|(one, other)| one != other).count();
     assert!(changed <= 2, "{changed} octets changed");
-    // Nothing that is drawn depends on it.
+    // The drawing must not depend on the checksum.
     assert_eq!(CaptureFile::of_packet(&completed).show(), drawn);
 });

@@ -1,4 +1,4 @@
-//! Any octets as a reply: whatever `recognise` makes of them, its parts agree with each other.
+//! Reads any octets as a reply. The parts of the result must agree with each other.
 
 #![no_main]
 
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 fuzz_target!(|reply: &[u8]| {
     let read = recognise(reply);
-    assert_eq!(read, recognise(reply), "the same octets, the same reading");
+    assert_eq!(read, recognise(reply), "two readings differ");
     match read {
         Ok(recognised) => check_time(&recognised, reply),
         Err(error) => check_error(&error, reply),
@@ -30,13 +30,17 @@ fn check_time(read: &Recognised, reply: &[u8]) {
     assert!(!read.resolution.is_zero() && read.resolution <= second);
     assert_eq!(read.flags.contains(Flag::Fraction), read.resolution < second);
     let fraction = wall_clocks(read.time)[0].nanosecond() % 1_000_000_000;
-    assert_eq!(u128::from(fraction) % read.resolution.as_nanos(), 0, "a digit not given");
+    assert_eq!(
+        u128::from(fraction) % read.resolution.as_nanos(),
+        0,
+        "a digit that the reply does not have"
+    );
     for flag in [Flag::Binary, Flag::LooksLikeRefusal] {
-        assert!(!read.flags.contains(flag), "{flag}, and yet a time");
+        assert!(!read.flags.contains(flag), "{flag} on a reply with a time");
     }
 }
 
-/// The wall clocks it may mean: one, two or three.
+/// Returns the local times that the reply may mean: one, two or three.
 fn wall_clocks(time: ReplyTime) -> Vec<NaiveDateTime> {
     match time {
         ReplyTime::Instant { local, .. } | ReplyTime::WallClock { local } => vec![local],
@@ -82,7 +86,7 @@ fn check_leap_second(read: &Recognised) {
 fn check_weekday(read: &Recognised) {
     let fits = |time: NaiveDateTime| read.weekday.is_none_or(|day| day == time.weekday());
     let expected = !read.flags.contains(Flag::WeekdayMismatch);
-    // A weekday that fits some of the dates would have chosen those.
+    // A weekday that fits only some of the dates selects these dates.
     assert!(wall_clocks(read.time).into_iter().all(|time| fits(time) == expected));
 }
 
@@ -103,7 +107,7 @@ fn check_code(read: &Recognised) {
 
 fn check_error(error: &Unrecognised, reply: &[u8]) {
     check_flags(error.flags);
-    // An ellipsis tells that more was found than is shown.
+    // An ellipsis marks text that is longer than shown.
     let text = error.to_string();
     assert!(is_printable(&text.replace('…', "")), "{text:?}");
     match &error.reason {
@@ -113,11 +117,11 @@ fn check_error(error: &Unrecognised, reply: &[u8]) {
             assert!(!expected.is_empty() && !found.is_empty());
             assert!((1..=reply.len() + 1).contains(octet), "octet {octet}");
         }
-        other => panic!("a reason that is not checked: {other:?}"),
+        other => panic!("unknown reason: {other:?}"),
     }
 }
 
-/// A line that was read whole is read the same with its end behind it.
+/// A complete line must be read the same with a line end after it.
 fn check_end(read: &Recognised, reply: &[u8]) {
     let ends = |octet: &u8| matches!(octet, b'\r' | b'\n' | 0);
     if reply.iter().any(ends) || reply.len() > 512 || read.flags.contains(Flag::Truncated) {

@@ -1,6 +1,6 @@
-//! What a terminal may be given.
+//! Checks the octets that a drawing sends to a terminal.
 
-/// The colours of the drawings, and the ends of their lines; whatever else begins with ESC is a stranger's.
+/// The escape sequences and line ends of the drawings. Any other ESC comes from a peer.
 const OURS: [&str; 8] = [
     "\u{1b}[0m",
     "\u{1b}[1m",
@@ -12,7 +12,7 @@ const OURS: [&str; 8] = [
     "\n",
 ];
 
-/// Panics if something of a drawing is neither printable nor of the drawing itself.
+/// Panics if a drawing contains a character that is neither printable nor part of the drawings.
 pub fn assert_safe(drawn: &str) {
     let plain = OURS.iter().fold(drawn.to_owned(), |text, own| text.replace(own, ""));
     let is_safe =

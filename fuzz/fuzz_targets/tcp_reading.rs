@@ -1,7 +1,7 @@
-//! A server that sends what it likes, in any pieces, and ends as it likes: what the stream client makes of
-//! it is what was sent, or an error that says so.
+//! A server sends any octets in any pieces, and ends the connection in any way. The TCP client must
+//! return the octets sent, or an error that describes the failure.
 //!
-//! The input: what the server does, then its octets.
+//! The input has the behaviour of the server, then its octets.
 
 #![no_main]
 
@@ -22,19 +22,19 @@ fuzz_target!(|input: &[u8]| {
     }
 });
 
-/// How the server ends the connection.
+/// The way in which the server ends the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
-    /// In good order.
+    /// Closes the connection normally.
     Close,
-    /// In good order, but it goes on listening to the client.
+    /// Closes its sending direction, and then waits for the client to close.
     HalfClose,
-    /// Not at all, until the client does.
+    /// Keeps the connection open until the client closes it.
     Never,
-    /// It stops listening before it accepts. Linux resets the connection; but if the handshake ends at that
-    /// very moment, it sends a FIN, or nothing at all (6.18, seen with tcpdump).
+    /// Closes the listener before it accepts. Linux resets the connection. If the handshake ends at
+    /// that moment, Linux sends a FIN or nothing (6.18, seen with tcpdump).
     Unaccepted,
-    /// By a reset, which can overtake what was sent.
+    /// Resets the connection. The reset can arrive before the octets sent.
     Reset,
 }
 
@@ -44,7 +44,7 @@ struct Plan<'a> {
     end: End,
     limit: usize,
     timeout: Duration,
-    /// How many octets are sent at once, in turn.
+    /// The lengths of the pieces, used in turn.
     pieces: &'a [u8],
     octets: &'a [u8],
 }
@@ -61,7 +61,8 @@ impl<'a> Plan<'a> {
             6 => End::Unaccepted,
             _ => End::Reset,
         };
-        // Where the client may have to wait for its timeout, that is short; elsewhere the machine may be slow.
+        // The timeout is short if the client may have to wait for it, and long otherwise, because
+        // the machine may be slow.
         let timeout = match (end, head[0] & 0x80) {
             (End::Never | End::Unaccepted, _) | (_, 0x80) => {
                 Duration::from_millis(u64::from(head[1] % 4))
@@ -93,7 +94,7 @@ impl<'a> Plan<'a> {
             let server = scope.spawn(|| self.serve(listener));
             let result = ask(&address.into(), Transport::Tcp, &options);
             if result.is_err() {
-                drop(TcpStream::connect(address)); // in case the server still waits for one
+                drop(TcpStream::connect(address)); // in case the server still waits for a connection
             }
             (result, server.join().expect("the server does not panic"))
         });
@@ -108,8 +109,8 @@ impl<'a> Plan<'a> {
         }
     }
 
-    /// What becomes of the connection is the client's to say: it may be gone already. How long after the
-    /// connection the first line began to be sent.
+    /// Serves one connection. Errors are ignored, because the client may have closed the
+    /// connection. Returns the time from accepting the connection to sending the first line.
     fn serve(&self, listener: Listener) -> Option<Duration> {
         if self.end == End::Unaccepted {
             return None;
@@ -124,7 +125,7 @@ impl<'a> Plan<'a> {
         stream.set_nodelay(true)?;
         let mut left = self.octets;
         for piece in self.pieces.iter().cycle() {
-            // 255 is all at once, and no piece is empty.
+            // 255 means all octets at once, and no piece is empty.
             let length = if *piece == 255 { left.len() } else { usize::from(*piece) + 1 };
             let (piece, rest) = left.split_at(length.min(left.len()));
             let blank = |octet: &u8| matches!(octet, b'\r' | b'\n' | 0 | b' ' | b'\t');
@@ -196,7 +197,7 @@ impl<'a> Plan<'a> {
         }
     }
 
-    /// What had come by the time of an error is how the reply begins.
+    /// The octets received before an error must be the start of the reply.
     fn check_begun(&self, octets: &[u8]) {
         assert!(
             self.octets.starts_with(octets) && octets.len() <= self.limit,
@@ -207,7 +208,7 @@ impl<'a> Plan<'a> {
     fn check_attempt(&self, attempt: &Attempt) {
         let patient = self.timeout >= Duration::from_secs(1);
         match &attempt.failure {
-            // A reset can come before the client has seen that it was connected.
+            // A reset can arrive before the client notices the connection.
             AttemptFailure::Failed { .. } | AttemptFailure::Refused => {
                 assert!(matches!(self.end, End::Reset | End::Unaccepted), "{self:?}: {attempt:?}");
             }
@@ -220,8 +221,8 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// Where the server listens: the same place for all, since thousands of connections in TIME_WAIT make
-/// finding a free port slow; or one of its own, where the place is closed.
+/// The server's listener. Most runs share one per address family, because thousands of connections in
+/// TIME_WAIT make it slow to find a free port. A run that closes its listener has its own.
 enum Listener {
     Kept(&'static TcpListener),
     Own(TcpListener),
@@ -235,7 +236,7 @@ impl Listener {
             return Self::Own(open());
         }
         let kept = KEPT[usize::from(plan.host.is_ipv6())].get_or_init(open);
-        // Those who gave up last time.
+        // Accepts the connections that earlier runs abandoned.
         kept.set_nonblocking(true).expect("set");
         while kept.accept().is_ok() {}
         kept.set_nonblocking(false).expect("set");
@@ -254,16 +255,16 @@ impl Deref for Listener {
     }
 }
 
-/// The uncertainty is no less than half the round trip and the last digit.
+/// The uncertainty must be at least half the round trip plus the resolution.
 fn check_offset(answer: &Answer) {
-    let told = recognise(&answer.octets);
+    let read = recognise(&answer.octets);
     match answer.offset() {
         Some(offset) => {
-            let told = told.expect("a time");
-            assert!(told.utc().is_some(), "{answer:?}");
-            assert!(offset.uncertainty >= answer.round_trip / 2 + told.resolution, "{answer:?}");
+            let read = read.expect("a time");
+            assert!(read.utc().is_some(), "{answer:?}");
+            assert!(offset.uncertainty >= answer.round_trip / 2 + read.resolution, "{answer:?}");
         }
-        None => assert!(!told.is_ok_and(|told| told.utc().is_some()), "{answer:?}"),
+        None => assert!(!read.is_ok_and(|read| read.utc().is_some()), "{answer:?}"),
     }
 }
 

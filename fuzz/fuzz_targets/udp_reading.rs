@@ -1,7 +1,8 @@
-//! A server that answers with any datagrams, or not at all, and strangers that send some too: what the
-//! datagram client takes is the first one from the server, as far as the limit goes.
+//! A server answers with any datagrams or not at all, and other peers send datagrams too. The UDP
+//! client must return the first datagram of the server, cut at the limit.
 //!
-//! The input: how the server behaves and the client asks, then each datagram after its sender and length.
+//! The input has the behaviour of server and client, then the datagrams, each after its sender and
+//! length.
 
 #![no_main]
 
@@ -20,11 +21,11 @@ fuzz_target!(|input: &[u8]| {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Server {
-    /// Answers a question; those before it it leaves unanswered.
+    /// Answers one question, and ignores the questions before it.
     Answers,
-    /// Its port is closed before it is asked, so that ICMP tells.
+    /// Closes its port before the question, so that the client receives an ICMP message.
     Closed,
-    /// Closes its port when it is asked.
+    /// Closes its port when a question arrives.
     Closes,
 }
 
@@ -37,15 +38,15 @@ enum Sender {
     OtherAddress,
 }
 
-/// The longest that IPv4 has room for.
-const LONGEST: usize = 65_507;
+/// Maximum octets of a datagram over IPv4.
+const MAX_DATAGRAM_OCTETS: usize = 65_507;
 
 #[derive(Debug)]
 struct Plan {
     host: IpAddr,
     server: Server,
     retries: u32,
-    /// How many questions it leaves unanswered.
+    /// Number of questions that the server ignores.
     unanswered: u32,
     limit: usize,
     timeout: Duration,
@@ -66,7 +67,8 @@ impl Plan {
         let retries = u32::from(head[1] % 4);
         let unanswered = u32::from(head[1] / 4 % 4) % (retries + 1);
         let answered = datagrams.iter().any(|(sender, _)| *sender == Sender::Server);
-        // Where the client has to wait for its timeout, that is short; elsewhere the machine may be slow.
+        // The timeout is short if the client has to wait for it, and long otherwise, because the
+        // machine may be slow.
         let patient = server == Server::Answers && answered && unanswered == 0;
         let timeout = match head[0] & 0x80 {
             0 if patient => Duration::from_secs(20),
@@ -109,7 +111,7 @@ impl Plan {
         }
     }
 
-    /// Until the farewell, which alone is not empty.
+    /// Serves until the last datagram of the test, the only one that is not empty.
     fn serve(&self, socket: UdpSocket, address: SocketAddr) {
         if self.server == Server::Closed {
             return;
@@ -126,7 +128,7 @@ impl Plan {
         }
     }
 
-    /// What becomes of a datagram is the client's to say: its port may be closed already.
+    /// Sends the datagrams. Errors are ignored, because the client may have closed its port.
     fn answer(&self, socket: &UdpSocket, address: SocketAddr, client: SocketAddr) {
         for (sender, octets) in &self.datagrams {
             let stranger = match sender {
@@ -164,13 +166,13 @@ impl Plan {
         };
         assert_eq!(*transport, Transport::Udp);
         assert!(!self.is_patient(), "{self:?}: {error:?}");
-        // A few milliseconds may be over before the first question.
+        // A timeout of a few milliseconds may end before the first question.
         assert!(attempts.len() <= 1 && (attempts.is_empty() || !self.timeout.is_zero()));
         match attempts.first().map(|attempt| &attempt.failure) {
             None => {}
             Some(AttemptFailure::Refused) => assert_ne!(self.server, Server::Answers, "{self:?}"),
             Some(AttemptFailure::Silent { questions, .. }) => {
-                // A wait is a millisecond at least, so there may be no time for all of them.
+                // A wait takes at least a millisecond, so there may be no time for all questions.
                 assert!((1..=self.retries + 1).contains(questions), "{self:?}: {questions}");
             }
             Some(other) => panic!("{self:?}: {other:?}"),
@@ -178,17 +180,18 @@ impl Plan {
     }
 }
 
-/// Each after two octets: who sends it and how long it is.
+/// Reads the datagrams. Two octets before each give its sender and its length.
 fn datagrams(mut input: &[u8]) -> Vec<(Sender, Vec<u8>)> {
-    const MOST: usize = 8;
+    const MAX_DATAGRAMS: usize = 8;
     let mut datagrams = Vec::new();
     while let Some(([sender, length], rest)) = input.split_first_chunk()
-        && datagrams.len() < MOST
+        && datagrams.len() < MAX_DATAGRAMS
     {
         let whole = if *length == 255 { rest.len() } else { usize::from(*length) };
         let (octets, rest) = rest.split_at(whole.min(rest.len()));
         let long = *sender & 0x80 != 0 && !octets.is_empty();
-        let octets = if long { octets.repeat(LONGEST / octets.len()) } else { octets.to_vec() };
+        let octets =
+            if long { octets.repeat(MAX_DATAGRAM_OCTETS / octets.len()) } else { octets.to_vec() };
         let sender = match *sender % 4 {
             0 | 1 => Sender::Server,
             2 => Sender::OtherPort,
@@ -200,17 +203,17 @@ fn datagrams(mut input: &[u8]) -> Vec<(Sender, Vec<u8>)> {
     datagrams
 }
 
-/// The uncertainty is no less than half the round trip and the last digit.
+/// The uncertainty must be at least half the round trip plus the resolution.
 fn check_offset(answer: &Answer) {
-    let told = recognise(&answer.octets);
+    let read = recognise(&answer.octets);
     match answer.offset() {
         Some(offset) => {
-            let told = told.expect("a time");
-            assert!(told.utc().is_some() && !answer.truncated, "{answer:?}");
-            assert!(offset.uncertainty >= answer.round_trip / 2 + told.resolution, "{answer:?}");
+            let read = read.expect("a time");
+            assert!(read.utc().is_some() && !answer.truncated, "{answer:?}");
+            assert!(offset.uncertainty >= answer.round_trip / 2 + read.resolution, "{answer:?}");
         }
         None => {
-            let instant = told.is_ok_and(|told| told.utc().is_some());
+            let instant = read.is_ok_and(|read| read.utc().is_some());
             assert!(!instant || answer.truncated, "{answer:?}");
         }
     }

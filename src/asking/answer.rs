@@ -1,4 +1,4 @@
-//! What a server answered, and what it means.
+//! The answer of a server, and its meaning.
 
 use super::Calls;
 use crate::clock::Clock;
@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-/// What a server answered.
+/// The answer of a server.
 ///
 /// ```
 /// use daytime::{Config, Options, Server, Transport, ask, read::Form};
@@ -26,49 +26,52 @@ use std::time::{Duration, Instant};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Answer {
-    /// The transport it came over.
+    /// The transport of the answer.
     pub transport: Transport,
-    /// The address that answered.
+    /// The address of the server that answered.
     pub peer: SocketAddr,
-    /// The octets, as they came and unchecked; show them with [`Answer::text`].
+    /// The octets as received, unchecked. [`Answer::text`] makes them safe to print.
     pub octets: Vec<u8>,
-    /// The datagram was longer than [`Options::limit`](crate::Options::limit), or the stream stopped within its
-    /// first line; what is missing is lost.
+    /// Whether octets are missing: the datagram was longer than
+    /// [`Options::limit`](crate::Options::limit), or the stream ended within its first line.
     pub truncated: bool,
-    /// How long `Pace::Wait` of [`Options::pace`](crate::Options::pace) kept the question back, before the timeout began.
+    /// The time for which `Pace::Wait` of [`Options::pace`](crate::Options::pace) delayed the
+    /// question. The timeout begins after it.
     pub waited: Duration,
-    /// TCP: from the start until the connection was there.
+    /// TCP: time from the start until the connection was established.
     pub connected_after: Option<Duration>,
-    /// TCP: from the start until the end of the stream. UDP: from the first question to the answer; which
-    /// of several questions it answers, RFC 867 does not tell.
+    /// TCP: time from the start until the end of the stream. UDP: time from the first question to
+    /// the answer. With several questions, RFC 867 does not say which one the server answered.
     pub elapsed: Duration,
-    /// The window in which the server must have looked at its clock. TCP: from the first packet of the
-    /// connection, which is the question, until the first line was read, or the end of a stream without
-    /// any. UDP: from the first question to the peer until its answer; with several questions all of it,
-    /// because RFC 867 does not tell which one was answered.
+    /// The length of the time window in which the server read its clock. TCP: from the first packet
+    /// of the connection, which is the question, until the first line was read. If the stream has
+    /// no line, until its end. UDP: from the first question to this address until the
+    /// answer. With several questions the time counts from the first, because RFC 867 does not say
+    /// which one the server answered.
     pub round_trip: Duration,
-    /// What the local clock showed at the end of that window. It is read once the exchange is over, and the
-    /// time since then is taken off. `None` where the clock holds no valid date.
+    /// The local time at the end of `round_trip`. The clock is read after the exchange, and the
+    /// time since then is subtracted. `None` if the clock does not hold a valid date.
     pub arrived: Option<DateTime<Utc>>,
-    /// Octets of each read that gave any.
+    /// Octets of each read, without empty reads.
     pub reads: Vec<usize>,
-    /// Questions sent to the peer. TCP: 0, the server speaks first.
+    /// Number of questions sent to this address. TCP: 0, because the server sends first.
     pub questions: u32,
-    /// The system calls it took, but for resolving the name.
+    /// The system calls of the exchange, without those that resolved the name.
     pub calls: Calls,
 }
 
 impl Answer {
-    /// The line without its ending, safe for a terminal.
+    /// Returns the first line without its line end, safe for a terminal.
     #[must_use]
     pub fn text(&self) -> String {
         Printable::line(&self.octets).to_string()
     }
 
-    /// What the reply means. A line that was cut claims no instant: its zone may be cut, too.
+    /// Reads the time in the reply. If the line is cut, the result is never an instant, because the
+    /// zone may be cut.
     ///
     /// # Errors
-    /// [`Unrecognised`]: it is no time in any form that is known here.
+    /// [`Unrecognised`]: the reply has no time in any known form.
     pub fn recognise(&self) -> Result<Recognised<'_>, Unrecognised> {
         let mut read = recognise(&self.octets)?;
         if self.truncated && !Frame::of(&self.octets).ended {
@@ -77,25 +80,25 @@ impl Answer {
         Ok(read)
     }
 
-    /// How far the local clock is from the server's; `None` unless the reply came whole and fixes an
-    /// instant.
+    /// Returns the difference between the local clock and the server's clock. `None` if the reply
+    /// is incomplete or does not fix an instant.
     ///
-    /// Daytime is too coarse to set a clock by; that is what NTP (RFC 5905) is for.
+    /// Daytime is too coarse to set a clock. Use NTP (RFC 5905) for that.
     #[must_use]
     pub fn offset(&self) -> Option<Offset> {
         self.offset_of(&self.recognise().ok()?)
     }
 
-    /// The same for a reply that was read already.
+    /// Like [`Answer::offset`], for a reply that is already read.
     pub(crate) fn offset_of(&self, read: &Recognised) -> Option<Offset> {
         if self.truncated { None } else { read.offset(self.arrived?, self.round_trip) }
     }
 }
 
-/// What the local clock showed at a moment that is over.
+/// Returns the local time at a past moment.
 ///
-/// Two clocks cannot be read at once, and the kernel may run another thread between the
-/// two: the reading that took least of several counts.
+/// Two clocks cannot be read at the same time, and the kernel may run another thread between the
+/// two readings. So several pairs of readings are taken, and the fastest counts.
 pub(crate) fn clock_at(moment: Instant) -> Option<DateTime<Utc>> {
     const MAX_READING_TIME: Duration = Duration::from_micros(2);
     const MAX_READINGS: usize = 16;
@@ -117,7 +120,7 @@ pub(crate) fn clock_at(moment: Instant) -> Option<DateTime<Utc>> {
 
 #[cfg(test)]
 impl Answer {
-    /// An answer with these octets over this transport, from port 13 of 192.0.2.1, after a millisecond.
+    /// Returns an answer with these octets over this transport, from 192.0.2.1:13, after 1 ms.
     pub(crate) fn sample(transport: Transport, octets: &[u8]) -> Self {
         Self {
             transport,

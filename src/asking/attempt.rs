@@ -1,4 +1,4 @@
-//! How one address failed, in words.
+//! One address that did not answer, and the reason in words.
 
 use crate::transport::Transport;
 use std::fmt;
@@ -6,36 +6,37 @@ use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// One address and why it did not answer.
+/// One address that did not answer.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Attempt {
-    /// The transport.
+    /// The transport that was used.
     pub transport: Transport,
-    /// The address.
+    /// The address that did not answer.
     pub peer: SocketAddr,
-    /// Why there is no answer from it.
+    /// The reason why the address did not answer.
     pub failure: AttemptFailure,
 }
 
-/// Why one address did not answer.
+/// The reason why one address did not answer.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum AttemptFailure {
-    /// No service listens there, says its host: TCP by a reset, UDP by an ICMP message.
+    /// No service listens at this address. Its host said so: over TCP by a reset, over UDP by an
+    /// ICMP message.
     Refused,
-    /// Nothing came back.
+    /// No answer arrived.
     Silent {
-        /// Datagrams sent; 0 over TCP.
+        /// Number of datagrams sent. Over TCP: 0.
         questions: u32,
-        /// How long the address had.
+        /// The time for which the client waited for this address.
         waited: Duration,
     },
-    /// Its turn had not come when the time was over.
+    /// The timeout ended before this address was asked.
     Untried,
-    /// It could not be asked.
+    /// The question could not be sent, or the connection failed.
     Failed {
-        /// The system's error.
+        /// The error of the system call.
         cause: io::Error,
     },
 }
@@ -45,7 +46,7 @@ impl Attempt {
         Self { transport, peer, failure }
     }
 
-    /// An attempt that this error ended.
+    /// Returns an attempt that ended with this error.
     pub(crate) fn failed(transport: Transport, peer: SocketAddr, error: io::Error) -> Self {
         let failure = match error.kind() {
             ErrorKind::ConnectionRefused => AttemptFailure::Refused,
@@ -54,7 +55,7 @@ impl Attempt {
         Self { transport, peer, failure }
     }
 
-    /// Whether the address may still answer: the time was over first.
+    /// Whether the address might still answer: the timeout ended first.
     pub(crate) fn is_open(&self) -> bool {
         matches!(self.failure, AttemptFailure::Silent { .. } | AttemptFailure::Untried)
     }
@@ -75,17 +76,18 @@ impl fmt::Display for Attempt {
                 let datagrams = if *questions == 1 { "datagram" } else { "datagrams" };
                 write!(
                     f,
-                    "silence from {peer} after {questions} {datagrams} in {}",
+                    "no reply from {peer} to {questions} {datagrams} within {}",
                     Seconds(*waited)
                 )
             }
-            (AttemptFailure::Untried, _) => write!(f, "no time was left for {peer}"),
+            (AttemptFailure::Untried, _) => write!(f, "no time left to ask {peer}"),
             (AttemptFailure::Failed { cause }, _) => write!(f, "cannot ask {peer}: {cause}"),
         }
     }
 }
 
-/// A duration in seconds, to two digits after the point, or as many as it takes to show any.
+/// A duration in seconds with at most two decimals. A duration below 0.01 s has as many decimals as
+/// it needs.
 pub(crate) struct Seconds(pub Duration);
 
 impl fmt::Display for Seconds {

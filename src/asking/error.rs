@@ -1,4 +1,4 @@
-//! Why there is no answer, in words that say what failed and on which address.
+//! Errors of a question, in words that name the failure and the address.
 
 use super::{Answer, Attempt, AttemptFailure, Family, Seconds};
 use crate::syntax::Frame;
@@ -8,7 +8,7 @@ use std::io::{self, ErrorKind};
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// Why there is no answer.
+/// The reason why there is no complete answer.
 ///
 /// ```
 /// use daytime::client::AttemptFailure;
@@ -28,96 +28,104 @@ use std::time::Duration;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AskError {
-    /// The name does not exist, or has no address.
+    /// The name does not exist, or it has no address.
     #[error("cannot resolve {host}")]
     UnknownHost {
-        /// The name.
+        /// The name that was looked up.
         host: String,
         /// The resolver's error.
         #[source]
         cause: io::Error,
     },
-    /// The resolver has no address for the name for another reason, or not in time.
+    /// The resolver failed for another reason, or did not answer in time.
     #[error("cannot resolve {host}")]
     Unresolved {
-        /// The name.
+        /// The name that was looked up.
         host: String,
         /// The resolver's error.
         #[source]
         cause: io::Error,
     },
-    /// The host has addresses, but none of the family asked for.
+    /// The host has addresses, but none of the requested family.
     #[error("{host} has no {} address", if *family == Family::V4 { "IPv4" } else { "IPv6" })]
     NoAddress {
-        /// The name or address.
+        /// The name or address of the host.
         host: String,
-        /// The family.
+        /// The requested address family.
         family: Family,
     },
-    /// A public address was asked within 4 seconds, and [`Options::pace`](crate::Options::pace) is `Pace::Refuse`.
-    #[error("{address} is public and was asked within 4 s: ask again in {}", Seconds(*retry_after))]
+    /// A public address was asked less than 4 seconds ago, and
+    /// [`Options::pace`](crate::Options::pace) is `Pace::Refuse`.
+    #[error(
+        "public address {address} was asked less than 4 s ago; ask again in {}",
+        Seconds(*retry_after)
+    )]
     TooSoon {
-        /// The address.
+        /// The public address.
         address: IpAddr,
-        /// How long it has to be left alone.
+        /// The time until the address may be asked again.
         retry_after: Duration,
     },
-    /// [`Client::ask_addresses`](crate::Client::ask_addresses) was given no address.
-    #[error("there is no address to ask")]
+    /// [`Client::ask_addresses`](crate::Client::ask_addresses) was called without an address.
+    #[error("no address to ask")]
     NothingToAsk,
     /// [`Options::timeout`](crate::Options::timeout) is zero.
-    #[error("the timeout is 0 s, which leaves no time to ask")]
+    #[error("the timeout is 0 s; use a longer one")]
     NoTime,
     /// No address answered.
     #[error("{}", Attempts(attempts))]
     NoAnswer {
-        /// The transport.
+        /// The transport that was used.
         transport: Transport,
-        /// How long the client tried, in all.
+        /// The time for which the client tried, in all.
         timeout: Duration,
-        /// Each address and how it ended.
+        /// Each address and why it did not answer.
         attempts: Vec<Attempt>,
     },
-    /// TCP: connected, but the stream stopped short of its end.
-    #[error("the answer of {} is incomplete: {} came", partial.peer, octets(partial.octets.len()))]
+    /// TCP: the connection was established, but the stream stopped before its end.
+    #[error(
+        "the reply of {} is incomplete: {} received",
+        partial.peer,
+        octets(partial.octets.len())
+    )]
     Incomplete {
-        /// What had come until then, perhaps nothing, with its timing.
+        /// The answer received until then, with its timing. It may have no octets.
         partial: Box<Answer>,
-        /// What stopped it.
+        /// The reason why the stream stopped.
         #[source]
         cause: Interruption,
     },
-    /// The client could not set up its own waiting.
+    /// The client could not open the descriptors it needs.
     #[error("cannot set up the client")]
     Setup(#[source] io::Error),
 }
 
-/// What stops a stream short of its end.
+/// The reason why a stream stopped before its end.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Interruption {
-    /// The server had not ended the stream by the deadline.
+    /// The server had not closed the connection at the deadline.
     #[error("no end of the stream within {}", Seconds(*timeout))]
     Timeout {
-        /// [`Options::timeout`](crate::Options::timeout).
+        /// The timeout, from [`Options::timeout`](crate::Options::timeout).
         timeout: Duration,
     },
-    /// The stream went on beyond the limit.
+    /// The stream was longer than the limit.
     #[error("more than the limit of {limit} octets")]
     Limit {
-        /// [`Options::limit`](crate::Options::limit).
+        /// The limit in octets, from [`Options::limit`](crate::Options::limit).
         limit: usize,
     },
-    /// The connection broke.
+    /// The connection failed.
     #[error(transparent)]
     Broken {
-        /// The system's error.
+        /// The error of the system call.
         cause: io::Error,
     },
 }
 
 impl AskError {
-    /// Whether the time was over. To ask again, with more time, may succeed.
+    /// Whether the timeout ended first. Another try with a longer timeout may succeed.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         match self {
@@ -129,7 +137,7 @@ impl AskError {
         }
     }
 
-    /// Whether every address said that no service listens there: the host is up.
+    /// Whether every address refused. The host is then up, and no service listens.
     #[must_use]
     pub fn is_refused(&self) -> bool {
         let refused = |attempt: &Attempt| matches!(attempt.failure, AttemptFailure::Refused);
@@ -139,7 +147,7 @@ impl AskError {
         }
     }
 
-    /// A stream that this has stopped.
+    /// Returns the error for a stream that `cause` stopped.
     pub(crate) fn incomplete(mut partial: Answer, cause: Interruption) -> Self {
         let frame = Frame::of(&partial.octets);
         let is_limit = matches!(cause, Interruption::Limit { .. });
@@ -147,8 +155,9 @@ impl AskError {
         Self::Incomplete { partial: Box::new(partial), cause }
     }
 
-    /// An error of the resolver. `std` hides its number, so its words decide: those of glibc, musl, and
-    /// the BSDs, which translate them only for programs that call setlocale(3).
+    /// Returns the error for a name that the resolver could not resolve. `std` hides the error
+    /// number, so the text decides. These are the texts of glibc, musl and the BSDs. They are
+    /// translated only in programs that call setlocale(3).
     pub(crate) fn unresolved(host: &str, cause: io::Error) -> Self {
         const UNKNOWN: [&str; 5] = [
             "Name or service not known",
@@ -166,7 +175,7 @@ impl AskError {
     }
 }
 
-/// `connection refused by A; no answer from B …`.
+/// The list of all attempts: `connection refused by A; no reply from B …`.
 struct Attempts<'a>(&'a [Attempt]);
 
 impl fmt::Display for Attempts<'_> {
@@ -179,7 +188,7 @@ impl fmt::Display for Attempts<'_> {
     }
 }
 
-/// `1 octet`, `24 octets`.
+/// Formats a number of octets: `1 octet`, `24 octets`.
 pub(crate) fn octets(count: usize) -> String {
     format!("{count} octet{}", if count == 1 { "" } else { "s" })
 }
@@ -197,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn each_address_is_named_with_how_it_failed() {
+    fn the_error_names_each_address_and_its_failure() {
         let silent = AttemptFailure::Silent { questions: 0, waited: Duration::from_secs(1) };
         let error = no_answer(
             Transport::Tcp,
@@ -214,20 +223,20 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "connection refused by [::1]:13; cannot ask 127.0.0.1:13: network unreachable; \
-             no connection to 127.0.0.2:13 within 1 s; no time was left for 127.0.0.3:13"
+             no connection to 127.0.0.2:13 within 1 s; no time left to ask 127.0.0.3:13"
         );
     }
 
     #[test]
-    fn silence_over_udp_is_told_as_silence() {
+    fn a_missing_reply_over_udp_names_datagrams_and_time() {
         let waited = Duration::from_millis(5001);
         let silent = AttemptFailure::Silent { questions: 3, waited };
         let error = no_answer(Transport::Udp, vec![("127.0.0.1:13", silent)]);
-        assert_eq!(error.to_string(), "silence from 127.0.0.1:13 after 3 datagrams in 5 s");
+        assert_eq!(error.to_string(), "no reply from 127.0.0.1:13 to 3 datagrams within 5 s");
     }
 
     #[test]
-    fn a_refusal_is_no_timeout_and_one_address_that_may_still_answer_is() {
+    fn an_error_is_a_timeout_only_if_an_address_might_still_answer() {
         let silent = || AttemptFailure::Silent { questions: 0, waited: Duration::from_secs(5) };
         let of = |failures: Vec<AttemptFailure>| {
             let failures = failures.into_iter().map(|failure| ("127.0.0.1:13", failure)).collect();
@@ -244,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_does_not_exist_is_told_from_a_resolver_that_does_not_answer() {
+    fn an_unknown_name_and_a_failing_resolver_are_different_errors() {
         let of = |words: &str| {
             let cause = io::Error::other(format!("failed to lookup address information: {words}"));
             AskError::unresolved("nosuch.example", cause)

@@ -1,5 +1,5 @@
-//! What the stream client and the datagram client share: the sockets of one question with the system calls
-//! made on them, and how the question ends.
+//! Code that the TCP client and the UDP client share: the sockets of one question, the record of
+//! its system calls, and its result.
 
 mod answer;
 mod attempt;
@@ -17,15 +17,15 @@ pub(crate) use sockets::{Poller, Sockets};
 
 use std::net::SocketAddr;
 
-/// Which addresses of a name to use.
+/// The addresses of a name to use, by address family.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Family {
-    /// All of them.
+    /// Addresses of both families.
     #[default]
     Any,
-    /// IPv4 only.
+    /// IPv4 addresses only.
     V4,
-    /// IPv6 only.
+    /// IPv6 addresses only.
     V6,
 }
 

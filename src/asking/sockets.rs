@@ -1,4 +1,4 @@
-//! The sockets of one question: opened, awaited and closed here, where each system call is recorded.
+//! Opens, awaits and closes the sockets of one question, and records each system call.
 
 use crate::sys;
 use mio::unix::SourceFd;
@@ -9,7 +9,8 @@ use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
-/// Waits until sockets are ready. One serves many questions, so that no question pays for it.
+/// Waits until sockets are ready. One poller serves many questions, so that no question has to open
+/// one.
 #[derive(Debug)]
 pub(crate) struct Poller {
     poll: Poll,
@@ -22,30 +23,30 @@ impl Poller {
     }
 }
 
-/// The sockets of one question and what bounds the question.
+/// The sockets of one question, and the limits of the question.
 pub(crate) struct Sockets<'a> {
-    /// When the question is over.
+    /// The moment at which the question ends without an answer.
     pub deadline: Instant,
-    /// The time it had in all, for messages.
+    /// The timeout of the question, for messages.
     pub timeout: Duration,
-    /// How long the question was kept back before.
+    /// The time for which the question was delayed before.
     pub waited: Duration,
     /// Maximum octets of the reply.
     pub limit: usize,
     pub poller: &'a mut Poller,
     pub calls: Calls,
-    /// The addresses passed to `connect`, whatever came of it.
+    /// The addresses passed to `connect`, with or without success.
     pub peers: Vec<SocketAddr>,
 }
 
-/// The system calls of a question, in order, by the names of the manual pages.
+/// The system calls of a question, in order, named as in the manual pages.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Calls {
     names: Vec<&'static str>,
 }
 
 impl Calls {
-    /// Each call's name, in the order they were made.
+    /// Returns the names of the calls, in order.
     #[must_use]
     pub fn names(&self) -> &[&'static str] {
         &self.names
@@ -53,12 +54,12 @@ impl Calls {
 }
 
 impl Sockets<'_> {
-    /// Records a system call that the caller makes.
+    /// Records a system call that the caller makes itself.
     pub(crate) fn record(&mut self, call: &'static str) {
         self.calls.names.push(call);
     }
 
-    /// Opens a socket and starts to connect it. The connection may be under way when this returns.
+    /// Opens a socket and starts to connect it. The connection may still be in progress on return.
     pub(crate) fn connect(&mut self, peer: SocketAddr, kind: Type) -> io::Result<Socket> {
         self.calls.names.extend(sys::OPEN_CALLS);
         let socket = sys::open(Domain::for_address(peer), kind)?;
@@ -74,7 +75,7 @@ impl Sockets<'_> {
         }
     }
 
-    /// Adds a socket to those awaited.
+    /// Adds a socket to those that [`Sockets::wait`] awaits.
     pub(crate) fn watch(
         &mut self,
         socket: &impl AsRawFd,
@@ -86,7 +87,7 @@ impl Sockets<'_> {
         self.poller.poll.registry().register(&mut SourceFd(&descriptor), Token(token), interest)
     }
 
-    /// Returns the tokens of the sockets that are ready; none when `until` has come first.
+    /// Returns the tokens of the sockets that are ready. Returns none if `until` comes first.
     pub(crate) fn wait(&mut self, until: Instant) -> io::Result<Vec<usize>> {
         loop {
             let left = until.saturating_duration_since(Instant::now());
@@ -100,7 +101,7 @@ impl Sockets<'_> {
         Ok(self.poller.events.iter().map(|event| event.token().0).collect())
     }
 
-    /// Closes a socket.
+    /// Closes a socket and records the call.
     pub(crate) fn close<T>(&mut self, socket: T) {
         self.record("close");
         drop(socket);
@@ -109,7 +110,7 @@ impl Sockets<'_> {
 
 #[cfg(test)]
 impl Sockets<'_> {
-    /// Runs `ask` with sockets that have this long.
+    /// Runs `ask` with the sockets of a question that has this timeout.
     pub(crate) fn for_test<T>(timeout: Duration, ask: impl FnOnce(&mut Sockets) -> T) -> T {
         ask(&mut Sockets {
             deadline: Instant::now() + timeout,

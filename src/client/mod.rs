@@ -1,4 +1,4 @@
-//! Asks a server, over either transport.
+//! Asks a server over TCP or UDP.
 
 mod options;
 mod polite;
@@ -17,22 +17,23 @@ use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::time::Instant;
 
-/// Asks a server once: over TCP by connecting and reading to the end of the stream, over UDP by an empty
-/// datagram (RFC 867, "TCP Based Daytime Service" and "UDP Based Daytime Service").
+/// Asks a server once. Over TCP the client connects and reads to the end of the stream. Over UDP it
+/// sends an empty datagram (RFC 867, "TCP Based Daytime Service" and "UDP Based Daytime Service").
 ///
-/// Over TCP all addresses of a name are tried as RFC 8305 says, over UDP one after the other. An answer of
-/// no octets is an answer: the server may not know the time (RFC 868 has it so).
+/// Over TCP the addresses of a name race as in RFC 8305. Over UDP they are asked one after the
+/// other. A reply without octets is also an answer: a server that does not know the time sends none
+/// (as in RFC 868).
 ///
 /// # Errors
-/// [`AskError`]: the name does not resolve, no server answers, or the reply is incomplete. The octets that
-/// a server sent before the connection broke are in [`AskError::Incomplete`].
+/// [`AskError`]: the name does not resolve, no server answers, or the reply is incomplete. Octets
+/// received before the connection broke are in [`AskError::Incomplete`].
 ///
 /// ```
 /// use daytime::client::{Options, ask};
 /// use daytime::Transport;
 /// use std::net::TcpListener;
 ///
-/// let closed = TcpListener::bind("127.0.0.1:0")?.local_addr()?; // and dropped at once
+/// let closed = TcpListener::bind("127.0.0.1:0")?.local_addr()?; // closed again at once
 /// let error = ask(&closed.into(), Transport::Tcp, &Options::default()).unwrap_err();
 /// assert!(error.is_refused() && !error.is_timeout());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -41,7 +42,7 @@ pub fn ask(target: &Target, transport: Transport, options: &Options) -> Result<A
     Client::new()?.ask(target, transport, options)
 }
 
-/// Asks many questions, and opens what waits for their sockets only once.
+/// A client for many questions. It opens its poller only once.
 ///
 /// ```
 /// use daytime::client::{Client, Options};
@@ -72,18 +73,18 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client that has asked nothing yet.
+    /// Creates a client.
     ///
     /// # Errors
-    /// [`AskError::Setup`]: the process may open no more descriptors.
+    /// [`AskError::Setup`]: the process cannot open more descriptors.
     pub fn new() -> Result<Self, AskError> {
         Ok(Self { poller: Poller::new().map_err(AskError::Setup)? })
     }
 
-    /// Asks as [`ask`] does.
+    /// Asks a server once, like [`ask`].
     ///
     /// # Errors
-    /// As [`ask`].
+    /// The errors of [`ask`].
     pub fn ask(
         &mut self,
         target: &Target,
@@ -96,11 +97,11 @@ impl Client {
         Ok(self.exchange(&addresses, transport, options, deadline)?.0)
     }
 
-    /// Asks addresses that are known already, all of one server, in this order. [`Options::family`] and
-    /// [`Options::port`] do not count.
+    /// Asks known addresses of one server, in this order. [`Options::family`] and [`Options::port`]
+    /// have no effect.
     ///
     /// # Errors
-    /// As [`ask`]; without an address [`AskError::NothingToAsk`].
+    /// The errors of [`ask`], and [`AskError::NothingToAsk`] without an address.
     pub fn ask_addresses(
         &mut self,
         addresses: &[SocketAddr],
@@ -110,7 +111,7 @@ impl Client {
         Ok(self.exchange(addresses, transport, options, options.deadline()?)?.0)
     }
 
-    /// Returns the answer with its socket, for the caller to look at and to close.
+    /// Returns the answer with its socket. The caller can inspect the socket and must close it.
     pub(crate) fn exchange(
         &mut self,
         addresses: &[SocketAddr],
@@ -150,10 +151,11 @@ mod tests {
     use std::thread;
     use std::time::Duration;
 
-    /// A time that nothing here takes by accident.
+    /// A time longer than any step of these tests takes by chance.
     const LONG: Duration = Duration::from_millis(500);
 
-    /// Asks a TCP server that treats the connection so; with what the clock showed when all was over.
+    /// Asks a TCP server that handles the connection with `treat`. Returns the answer and the local
+    /// time after it.
     fn ask_tcp(treat: impl FnOnce(TcpStream) + Send + 'static) -> (Answer, DateTime<Utc>) {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
         let address = listener.local_addr().expect("bound");
@@ -164,7 +166,7 @@ mod tests {
         (answer, now)
     }
 
-    /// Waits for words from a client, which says none.
+    /// Waits for octets from the client, which sends none.
     fn pause(mut stream: &TcpStream) {
         stream.set_read_timeout(Some(LONG)).expect("set");
         let error = stream.read(&mut [0]).expect_err("the client listens");
@@ -172,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn over_tcp_the_window_ends_with_the_first_line_and_not_with_the_stream() {
+    fn over_tcp_the_window_ends_with_the_first_line() {
         for line in [&b"noon\r\n"[..], b"noon\r", b"noon\n", b"noon\0"] {
             let (answer, now) = ask_tcp(move |mut stream| {
                 stream.write_all(line).expect("sent");
@@ -187,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn over_tcp_a_line_that_comes_in_pieces_is_there_with_its_last_one() {
+    fn over_tcp_the_window_ends_with_the_last_piece_of_the_line() {
         for (first, last) in [
             (&b"\n"[..], &b"noon\n"[..]),
             (b"no", b"on\r\n"),
@@ -207,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn over_tcp_the_window_begins_with_connecting_and_takes_in_the_wait() {
+    fn over_tcp_the_window_starts_with_connecting() {
         let (answer, now) = ask_tcp(|mut stream| {
             pause(&stream);
             stream.write_all(b"noon\r\n").expect("sent");
@@ -219,7 +221,7 @@ mod tests {
         assert!(ago < LONG / 2, "{ago:?} ago");
     }
 
-    /// A server that resets its one connection without any octets, while the client waits for them.
+    /// Starts a server that resets its only connection without sending, while the client waits.
     fn resets() -> (SocketAddr, thread::JoinHandle<()>) {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
         let address = listener.local_addr().expect("bound");
@@ -254,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn without_an_address_there_is_nothing_to_ask_and_no_timeout() {
+    fn a_question_without_an_address_fails_but_is_not_a_timeout() {
         let mut client = Client::new().expect("a client");
         for transport in Transport::BOTH {
             let asked = client.ask_addresses(&[], transport, &Options::default());
@@ -264,38 +266,38 @@ mod tests {
     }
 
     #[test]
-    fn a_timeout_of_zero_is_one_error_whatever_is_asked() {
+    fn a_timeout_of_zero_is_the_same_error_for_every_target() {
         let options = Options::default().timeout(Duration::ZERO);
         for target in ["localhost", "127.0.0.1", "192.0.2.79"] {
             for transport in Transport::BOTH {
                 let target = target.parse().expect("a target");
                 let error = ask(&target, transport, &options).expect_err("no time");
                 assert!(matches!(error, AskError::NoTime) && error.is_timeout(), "{error:?}");
-                assert_eq!(error.to_string(), "the timeout is 0 s, which leaves no time to ask");
+                assert_eq!(error.to_string(), "the timeout is 0 s; use a longer one");
             }
         }
     }
 
     #[test]
-    fn addresses_that_are_known_too_late_are_untried_over_either_transport() {
+    fn addresses_resolved_after_the_deadline_are_not_asked() {
         let address = "127.0.0.1:13".parse().expect("an address");
         let mut client = Client::new().expect("a client");
         for transport in Transport::BOTH {
             let asked = client.exchange(&[address], transport, &Options::default(), Instant::now());
             let error = asked.expect_err("the time is over").to_string();
-            assert_eq!(error, "no time was left for 127.0.0.1:13", "{transport}");
+            assert_eq!(error, "no time left to ask 127.0.0.1:13", "{transport}");
         }
     }
 
     #[test]
-    fn the_window_of_an_empty_stream_ends_with_it() {
+    fn the_window_of_an_empty_stream_ends_with_the_stream() {
         let (answer, _) = ask_tcp(|stream| pause(&stream));
         assert!(answer.octets.is_empty() && answer.arrived.is_some(), "{answer:?}");
         assert!(answer.round_trip > LONG / 2, "{answer:?}");
     }
 
     #[test]
-    fn over_udp_the_window_takes_in_every_question() {
+    fn over_udp_the_window_starts_with_the_first_question() {
         let server = UdpSocket::bind("127.0.0.1:0").expect("loopback");
         let address = server.local_addr().expect("bound");
         let answering = thread::spawn(move || {
@@ -304,7 +306,7 @@ mod tests {
             assert_eq!(ask(), lost, "the same client");
             server.send_to(b"noon\r\n", lost).expect("sent");
         });
-        // The first wait is a third of it.
+        // The first wait is a third of the timeout.
         let options = Options { timeout: 3 * LONG, retries: 1, ..Options::default() };
         let answer = ask(&address.into(), Transport::Udp, &options).expect("answered");
         let now = Clock::System.now().expect("a date");
@@ -316,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_timeout_and_limit_there_are_do_no_harm() {
+    fn the_largest_timeout_and_limit_are_accepted() {
         let server = UdpSocket::bind("127.0.0.1:0").expect("loopback");
         let address = server.local_addr().expect("bound");
         let answering = thread::spawn(move || {
@@ -331,14 +333,15 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_tells_the_pause_before_it_and_the_timeout_begins_after_that() {
+    fn an_answer_reports_the_pause_and_the_timeout_starts_after_the_pause() {
         let server = UdpSocket::bind("127.0.0.1:0").expect("loopback");
         let address = server.local_addr().expect("bound");
         let answering = thread::spawn(move || {
             let (_, peer) = server.recv_from(&mut []).expect("a question");
             server.send_to(b"noon\r\n", peer).expect("sent");
         });
-        // The public address only makes it wait: with the answer of the first address it is not asked.
+        // The public address only causes the pause. It is never asked, because the first address
+        // answers.
         let public = "203.0.113.79:13".parse().expect("address");
         polite::note_asked_before(public, Duration::from_secs(3));
         let options = Options::default().timeout(Duration::from_millis(900)).retries(0);

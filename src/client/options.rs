@@ -1,11 +1,11 @@
-//! How to ask.
+//! The options of a question.
 
 use crate::asking::{AskError, Family};
 use crate::transport::PORT;
 use std::time::{Duration, Instant};
 
 options! {
-    /// How to ask.
+    /// The options of a question.
     ///
     /// ```
     /// use daytime::client::{Family, Options};
@@ -15,27 +15,28 @@ options! {
     /// ```
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct Options {
-        /// Which addresses of a name to use.
+        /// The addresses of a name to use.
         pub family: Family,
-        /// The port, where the target names none.
+        /// The port to use if the target has none.
         pub port: u16,
-        /// Time for resolving the name, connecting, and the reply together. A pause that [`Options::pace`] asks
-        /// for comes on top: [`Answer::waited`](super::Answer::waited) says how long it was.
+        /// Time for resolving the name, connecting and receiving the reply, together. A pause for
+        /// [`Options::pace`] comes in addition, and [`Answer::waited`](super::Answer::waited)
+        /// reports it.
         pub timeout: Duration,
-        /// How often a datagram is sent again while nothing comes back, at most 10. Each wait is twice as
-        /// long as the one before, and together they fill the timeout. See [`Options::pace`] for public
-        /// addresses. Any reply ends the retries, even an empty one.
+        /// Number of retries while a datagram has no answer, at most 10. Each wait is twice as long
+        /// as the previous one, and the waits together fill the timeout. [`Options::pace`] limits
+        /// retries to public addresses. Any reply ends the retries, even an empty one.
         pub retries: u32,
-        /// Maximum octets of a reply. A stream that goes on is an error, a datagram is cut.
+        /// Maximum octets of a reply. A longer stream is an error; a longer datagram is cut.
         pub limit: usize,
-        /// What keeps two questions to one public address apart.
+        /// The action when a public address was asked less than 4 seconds ago.
         pub pace: Pace,
     }
 }
 
 impl Default for Options {
-    /// Port 13, both families, 5 seconds, 2 retries, 4096 octets, and a pause before a public address is asked
-    /// again.
+    /// Returns port 13, both families, 5 seconds, 2 retries, 4096 octets, and a pause before
+    /// a public address is asked again.
     fn default() -> Self {
         Self {
             family: Family::Any,
@@ -49,33 +50,37 @@ impl Default for Options {
 }
 
 impl Options {
-    /// When an exchange that begins now has to be over.
+    /// Returns the moment at which an exchange that begins now must end.
     ///
     /// # Errors
-    /// [`AskError::NoTime`]
+    /// [`AskError::NoTime`]: the timeout is zero.
     pub(crate) fn deadline(&self) -> Result<Instant, AskError> {
         let timeout = Some(self.timeout.min(MAX_TIMEOUT)).filter(|timeout| !timeout.is_zero());
         timeout.map(|timeout| Instant::now() + timeout).ok_or(AskError::NoTime)
     }
 }
 
-/// A year: a longer timeout is as good as this, and its end may be no instant at all.
+/// One year. A longer timeout makes no difference, and adding it to the current time might
+/// overflow.
 const MAX_TIMEOUT: Duration = Duration::from_hours(365 * 24);
 
-/// What keeps two questions to one public address 4 seconds apart, as NIST wants it from every user of its
-/// servers. Public is every address but loopback, link-local and private ones.
+/// The rule that keeps two questions to a public address 4 seconds apart, as NIST asks of all users
+/// of its servers. Every address is public except loopback, link-local and private addresses.
 ///
-/// The process remembers which public addresses it has asked, whatever the [`Client`](super::Client). Two threads
-/// that ask one address at the same time are not kept apart. Unless it is [`Pace::Off`], a datagram is sent again after 4 seconds, or not at all if the timeout comes
-/// first.
+/// The process remembers the public addresses that it has asked, across all
+/// [`Client`](super::Client)s. Two threads that ask the same address at the same moment are not
+/// kept apart. Unless the pace is [`Pace::Off`], a datagram to a public address is sent again only
+/// after 4 seconds. If the timeout ends earlier, the datagram is not sent again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Pace {
-    /// Wait for up to 4 seconds, before the timeout begins.
+    /// Wait for at most 4 seconds, before the timeout begins.
     #[default]
     Wait,
-    /// Do not ask: [`AskError::TooSoon`](super::AskError::TooSoon) says when the address may be asked again.
+    /// Return [`AskError::TooSoon`](super::AskError::TooSoon), which says when the address may be
+    /// asked again.
     Refuse,
-    /// Ask at once, for servers of your own. `compare` and `bench` need it for a public address.
+    /// Ask at once. Use this only for your own servers. `compare` and `bench` need it for a public
+    /// address.
     Off,
 }

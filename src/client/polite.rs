@@ -1,5 +1,5 @@
-//! How long a public server is left alone between two questions: a decision without sockets, and the
-//! waiting it asks for.
+//! Keeps two questions to a public server 4 seconds apart: the decision, made without sockets, and
+//! the wait that follows.
 
 use super::{AskError, Options, Pace};
 use crate::udp::client::Retries;
@@ -8,16 +8,18 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// "All users should ensure that their software NEVER queries a server more frequently than once every 4
-/// seconds" (NIST, <https://tf.nist.gov/tf-cgi/servers.cgi>).
+/// The minimum time between two questions to one public address. "All users should ensure that
+/// their software NEVER queries a server more frequently than once every 4 seconds" (NIST,
+/// <https://tf.nist.gov/tf-cgi/servers.cgi>).
 const MIN_INTERVAL: Duration = Duration::from_secs(4);
 
-/// True if the server may belong to others than its user: any address but loopback, link-local and private
-/// ones (RFC 1122, 3.2.1.3; RFC 3927; RFC 4291, 2.5; RFC 1918; RFC 4193).
+/// Whether the server may belong to other people. Every address counts as public except loopback,
+/// link-local and private addresses (RFC 1122, 3.2.1.3; RFC 3927; RFC 4291, 2.5; RFC 1918; RFC 4193).
 ///
-/// In doubt it is public, since a needless pause does no harm. 100.64.0.0/10 (RFC 6598) lies between a
-/// provider and its customers, so its servers have many users; multicast reaches many at once; and the
-/// documentation's ranges belong to no host, so tests can use them. An unspecified address reaches this host.
+/// In doubt an address is public, because an unnecessary pause does no harm. 100.64.0.0/10 (RFC
+/// 6598) is used between a provider and its customers, so its servers have many users. A multicast
+/// address reaches many hosts. The documentation ranges belong to no host, so tests can use them.
+/// An unspecified address reaches this host, so it is not public.
 pub(crate) fn is_public(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(v4) => {
@@ -30,15 +32,16 @@ pub(crate) fn is_public(address: IpAddr) -> bool {
     }
 }
 
-/// The address for which asking without a pause is refused, any that may be asked: which one answers is
-/// known only when it has been asked.
+/// Returns an address that must not be asked without a pause, if there is one. Every address
+/// counts, because it is not known in advance which one will answer.
 pub(crate) fn off_limits(addresses: &[SocketAddr], options: &Options) -> Option<IpAddr> {
     let mut public = addresses.iter().map(SocketAddr::ip).filter(|ip| is_public(*ip));
     public.next().filter(|_| options.pace != Pace::Off)
 }
 
-/// One form for all addresses of one server's interface: IPv4, where an IPv6 address stands for it, be it
-/// mapped (RFC 4291, 2.5.5.2) or reached through a translator (RFC 6052, the well-known prefix).
+/// Returns one form for all addresses of the same interface. An IPv6 address that means an IPv4
+/// address becomes that IPv4 address. Such addresses are mapped (RFC 4291, 2.5.5.2) or have the
+/// well-known prefix of a translator (RFC 6052).
 pub(super) fn canonical_ip(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V6(v6) => match v6.segments() {
@@ -51,28 +54,28 @@ pub(super) fn canonical_ip(address: IpAddr) -> IpAddr {
     }
 }
 
-/// How datagrams are repeated: at the pace of these options.
+/// Returns the rules for retries with these options.
 pub(super) fn retries(options: &Options) -> Retries {
     let min_interval = if options.pace == Pace::Off { |_| Duration::ZERO } else { min_interval };
     Retries { max: options.retries, min_interval }
 }
 
-/// The time that has to be between two questions to this address.
+/// Returns the minimum time between two questions to this address.
 fn min_interval(address: IpAddr) -> Duration {
     if is_public(address) { MIN_INTERVAL } else { Duration::ZERO }
 }
 
-/// Returns once all of `addresses` may be asked, with how long that took.
+/// Waits until all `addresses` may be asked. Returns the time waited.
 ///
 /// # Errors
-/// [`AskError::TooSoon`]: one of them has to be left alone, and the pace is to refuse then.
+/// [`AskError::TooSoon`]: an address was asked too recently, and the pace is to refuse.
 pub(crate) fn await_turn(addresses: &[SocketAddr], pace: Pace) -> Result<Duration, AskError> {
     if !addresses.iter().any(|address| is_public(address.ip())) {
-        return Ok(Duration::ZERO); // loopback is asked in tight loops: no lock for it
+        return Ok(Duration::ZERO); // no lock for loopback, which programs ask in tight loops
     }
     let started = Instant::now();
     let mut waited = Duration::ZERO;
-    // Again after a pause: another thread may have asked meanwhile.
+    // Checked again after each pause, because another thread may have asked meanwhile.
     while pace != Pace::Off
         && let Some((address, retry_after)) = asked().longest_pause(addresses, Instant::now())
     {
@@ -80,39 +83,43 @@ pub(crate) fn await_turn(addresses: &[SocketAddr], pace: Pace) -> Result<Duratio
             return Err(AskError::TooSoon { address, retry_after });
         }
         let (apart, left) = (MIN_INTERVAL.as_secs(), retry_after.as_secs_f64());
-        log::info!("{address} is public and was asked within {apart} s: waiting {left:.1} s");
+        log::info!(
+            "public address {address} was asked less than {apart} s ago: waiting {left:.1} s"
+        );
         thread::sleep(retry_after);
         waited = started.elapsed();
     }
     Ok(waited)
 }
 
-/// Notes that an exchange in which these addresses were asked is over.
+/// Records the end of an exchange in which these addresses were asked.
 pub(crate) fn note_asked(peers: &[SocketAddr]) {
-    // Loopback is asked in tight loops: no lock for it.
+    // Loopback needs no lock: programs ask it in tight loops.
     if peers.iter().any(|peer| is_public(peer.ip())) {
         asked().note(peers, Instant::now());
     }
 }
 
-/// What this process has asked: a loop around [`ask`](super::ask) is as polite as `query`.
+/// The public addresses that this process has asked. A loop around [`ask`](super::ask) must wait as
+/// `query` does.
 static ASKED: Mutex<Asked> = Mutex::new(Asked(Vec::new()));
 
 fn asked() -> MutexGuard<'static, Asked> {
-    // A panic in another thread cannot leave a list of times half written.
+    // A panic in another thread cannot leave a half-written list of times.
     ASKED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// When the last exchange with each public address was over. A port does not count: the rule is for the
-/// server.
+/// The time at which the last exchange with each public address ended. The port does not count,
+/// because the rule is per server.
 ///
-/// Its end counts, not its beginning: the answer proves that the question had arrived, so the next one
-/// arrives at least as much later, however long either was under way.
+/// The end of the exchange counts, because the answer proves that the question had arrived. The
+/// next question then arrives at least 4 seconds later, whatever the network delays are.
 #[derive(Debug)]
 struct Asked(Vec<(IpAddr, Instant)>);
 
 impl Asked {
-    /// Which of `addresses` has to be left alone longest, and how long; `None` if all may be asked.
+    /// Returns the address with the longest remaining pause, and that pause. `None` if all may be
+    /// asked now.
     fn longest_pause(&self, addresses: &[SocketAddr], now: Instant) -> Option<(IpAddr, Duration)> {
         let wanted = |ip: &IpAddr| addresses.iter().any(|it| canonical_ip(it.ip()) == *ip);
         let known = self.0.iter().filter(|(ip, _)| wanted(ip));
@@ -129,7 +136,7 @@ impl Asked {
     }
 }
 
-/// Notes that this peer was asked this long ago.
+/// Records that this address was asked this long ago.
 #[cfg(test)]
 pub(super) fn note_asked_before(peer: SocketAddr, ago: Duration) {
     asked().note(&[peer], Instant::now().checked_sub(ago).expect("the host is up for longer"));
@@ -150,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn what_belongs_to_whoever_asks_is_not_public() {
+    fn addresses_of_this_host_or_network_are_not_public() {
         for local in [
             "127.0.0.1",
             "127.255.255.254",
@@ -174,9 +181,9 @@ mod tests {
     }
 
     #[test]
-    fn everything_else_is_public() {
+    fn all_other_addresses_are_public() {
         for public in [
-            "132.163.97.1", // one of NIST's
+            "132.163.97.1", // a server of NIST
             "192.0.2.1",
             "198.51.100.1",
             "100.64.0.1",
@@ -185,7 +192,7 @@ mod tests {
             "192.169.0.0",
             "224.0.0.1",
             "255.255.255.255",
-            "2610:20:6f97:97::4", // one of NIST's
+            "2610:20:6f97:97::4", // a server of NIST
             "2001:db8::1",
             "fec0::1",
             "ff02::1",
@@ -197,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_public_address_is_left_alone_for_4_seconds() {
+    fn a_public_address_is_not_asked_for_4_seconds() {
         let (start, peer) = (Instant::now(), addresses(&["192.0.2.1"]));
         let mut asked = Asked(Vec::new());
         assert_eq!(asked.longest_pause(&peer, start), None);
@@ -208,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_question_counts() {
+    fn the_pause_counts_from_the_last_exchange() {
         let (start, peer) = (Instant::now(), addresses(&["2001:db8::1"]));
         let mut asked = Asked(Vec::new());
         asked.note(&peer, start);
@@ -220,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn neither_another_port_nor_the_ipv6_form_makes_it_another_server() {
+    fn another_port_or_the_ipv6_form_is_the_same_server() {
         let now = Instant::now();
         let mut asked = Asked(Vec::new());
         asked.note(&addresses(&["::ffff:192.0.2.1"]), now);
@@ -230,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn other_addresses_do_not_wait_but_one_of_several_is_enough() {
+    fn a_pause_is_needed_if_one_of_the_addresses_was_asked() {
         let now = Instant::now();
         let mut asked = Asked(Vec::new());
         asked.note(&addresses(&["192.0.2.1"]), now);
@@ -241,8 +248,8 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_asked_too_soon_only_where_the_pace_says_so() {
-        // Documentation's, and no other test's: the process remembers it.
+    fn the_pace_decides_whether_an_early_question_is_refused() {
+        // A documentation address that no other test uses, because the process remembers it.
         let peer = addresses(&["203.0.113.77"]);
         assert_eq!(await_turn(&peer, Pace::Refuse).expect("never asked"), Duration::ZERO);
         note_asked(&peer);
@@ -256,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_is_as_long_as_it_was_waited() {
+    fn the_reported_pause_is_the_time_waited() {
         let peer = addresses(&["203.0.113.78"]);
         assert_eq!(await_turn(&peer, Pace::Wait).expect("never asked"), Duration::ZERO);
         note_asked_before(peer[0], Duration::from_millis(3950));
@@ -265,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn own_addresses_are_not_remembered_and_others_no_longer_than_needed() {
+    fn only_public_addresses_are_remembered_and_only_for_4_seconds() {
         let now = Instant::now();
         let mut asked = Asked(Vec::new());
         asked.note(&addresses(&["127.0.0.1", "10.0.0.1", "192.0.2.1"]), now);
@@ -275,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn one_public_address_among_others_is_refused_unless_told() {
+    fn one_public_address_among_others_is_refused_unless_the_pace_is_off() {
         let addresses = addresses(&["127.0.0.1", "2001:db8::1", "192.0.2.1"]);
         let polite = Options::default();
         let impolite = Options::default().pace(Pace::Off);

@@ -1,4 +1,4 @@
-//! Whom to ask: a host by name or address, with or without a port, and the addresses it has.
+//! The target of a question: a host by name or address, with or without a port, and its addresses.
 
 use super::polite::canonical_ip;
 use super::{AskError, Options};
@@ -26,42 +26,44 @@ pub struct Target {
     port: Option<u16>,
 }
 
-/// Why a text is no [`Target`].
+/// The reason why a text is not a [`Target`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TargetError {
-    /// Nothing stands where the host should.
-    #[error("there is no host in it")]
+    /// The text has no host.
+    #[error("the host is missing; use HOST or HOST:PORT")]
     NoHost,
-    /// A space, a slash or a control character stands in the host.
-    #[error("a host has no space, slash or control character")]
+    /// The host contains a space, a slash or a control character.
+    #[error("a host contains no space, slash or control character")]
     OddCharacter,
-    /// A number, which the resolver would take for an IPv4 address (inet_aton(3)): 9999 for 0.0.39.15.
-    #[error("a number is no host; a port goes behind one: HOST:PORT")]
+    /// The host is a number. The resolver would read it as an IPv4 address (inet_aton(3)): 9999 as
+    /// 0.0.39.15.
+    #[error("a number is not a host; write a port after its host: HOST:PORT")]
     Number,
-    /// What follows the colon is no port.
+    /// The text after the colon is not a port.
     #[error("the port is not a number from 1 to 65535")]
     Port,
-    /// A bracket is open, or holds no IPv6 address.
-    #[error("brackets go around an IPv6 address: [::1] or [::1]:13")]
+    /// A bracket is not closed, or the text in brackets is not an IPv6 address.
+    #[error("brackets are for IPv6 addresses only: [::1] or [::1]:13")]
     Brackets,
 }
 
 impl Target {
-    /// The name or address, without brackets.
+    /// Returns the name or address, without brackets.
     #[must_use]
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// The port, if one was given.
+    /// Returns the port, if the text has one.
     #[must_use]
     pub fn port(&self) -> Option<u16> {
         self.port
     }
 
-    /// The addresses of the host, as the system resolves it (getaddrinfo(3)), each once, though it be
-    /// there as an IPv4 address and as an IPv6 one that stands for it.
+    /// Returns the addresses of the host, from the system's resolver (getaddrinfo(3)). Each address
+    /// appears once, even if the resolver returns both an IPv4 address and an IPv6 address that
+    /// means the same.
     pub(crate) fn resolve(
         &self,
         options: &Options,
@@ -85,13 +87,14 @@ impl Target {
         Ok(addresses)
     }
 
-    /// getaddrinfo(3) takes no deadline, so it runs aside and is left behind when it takes too long.
+    /// Resolves the name in another thread, because getaddrinfo(3) has no timeout. The thread is
+    /// abandoned at the deadline.
     fn look_up(&self, port: u16, deadline: Instant) -> Result<Vec<SocketAddr>, AskError> {
         let (sender, receiver) = mpsc::channel();
         let host = self.host.clone();
         let resolving = thread::Builder::new().name("resolver".into()).spawn(move || {
             let resolved = (host.as_str(), port).to_socket_addrs();
-            // The receiver is gone once the deadline is over.
+            // After the deadline there is no receiver.
             let _ = sender.send(resolved.map(Vec::from_iter));
         });
         let resolved = resolving.and_then(|_| {
@@ -108,7 +111,7 @@ impl Target {
 impl From<SocketAddr> for Target {
     fn from(address: SocketAddr) -> Self {
         let host = match address {
-            // A link-local address means nothing without its link.
+            // A link-local address is valid only together with its interface.
             SocketAddr::V6(v6) if v6.scope_id() != 0 => format!("{}%{}", v6.ip(), v6.scope_id()),
             _ => address.ip().to_string(),
         };
@@ -150,15 +153,15 @@ impl FromStr for Target {
     }
 }
 
-/// True if both are one address; link-local ones only on the same link.
+/// Whether both are the same address. Link-local addresses must also be on the same link.
 fn is_same_address(one: SocketAddr, other: SocketAddr) -> bool {
     one == other
         || one.ip().is_ipv4() != other.ip().is_ipv4()
             && canonical_ip(one.ip()) == canonical_ip(other.ip())
 }
 
-/// True for what only inet_aton(3) takes for an address: parts that are all numbers, but not an address
-/// in four decimal parts.
+/// Whether only inet_aton(3) reads the host as an address: all parts are numbers, but the host is
+/// not an address of four decimal parts.
 fn is_number(host: &str) -> bool {
     let decimal = |part: &str| !part.is_empty() && part.bytes().all(|octet| octet.is_ascii_digit());
     let hexadecimal = |part: &str| {
@@ -179,7 +182,7 @@ fn split(text: &str) -> Result<(&str, Option<&str>), TargetError> {
         };
     }
     match text.split_once(':') {
-        // More than one colon: an IPv6 address without brackets, so without a port.
+        // More than one colon means an IPv6 address without brackets, and so without a port.
         Some((_, rest)) if rest.contains(':') => Ok((text, None)),
         Some((host, port)) => Ok((host, Some(port))),
         None => Ok((text, None)),
@@ -197,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_may_have_a_port_and_an_ipv6_address_brackets() {
+    fn hosts_with_ports_and_ipv6_addresses_with_brackets_are_read() {
         assert_eq!(parts("localhost"), Ok(("localhost".into(), None)));
         assert_eq!(parts("localhost:9999"), Ok(("localhost".into(), Some(9999))));
         assert_eq!(parts("127.0.0.1:13"), Ok(("127.0.0.1".into(), Some(13))));
@@ -207,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_target_is_refused_with_the_reason() {
+    fn an_invalid_target_is_refused_with_the_reason() {
         assert_eq!(parts(""), Err(TargetError::NoHost));
         assert_eq!(parts(":13"), Err(TargetError::NoHost));
         assert_eq!(parts("host:"), Err(TargetError::Port));
@@ -229,14 +232,14 @@ mod tests {
     }
 
     #[test]
-    fn a_target_reads_back_as_it_is_shown() {
+    fn a_printed_target_is_parsed_back() {
         for text in ["localhost", "localhost:13", "[::1]:13", "::1"] {
             assert_eq!(text.parse::<Target>().expect("target").to_string(), text);
         }
     }
 
     #[test]
-    fn an_ipv6_address_that_stands_for_an_ipv4_one_is_the_same_and_another_link_is_another() {
+    fn the_ipv6_form_of_an_ipv4_address_is_the_same_address() {
         let same = |one: &str, other: &str| {
             is_same_address(one.parse().expect("address"), other.parse().expect("address"))
         };
@@ -249,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_its_own_resolution_and_the_family_must_fit() {
+    fn an_address_resolves_to_itself_if_its_family_is_allowed() {
         let target: Target = "127.0.0.1".parse().expect("target");
         let deadline = Instant::now() + Duration::from_secs(5);
         let resolved = target.resolve(&Options::default(), deadline).expect("an address");
@@ -260,7 +263,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn no_text_panics_and_what_is_accepted_is_shown_so_that_it_reads_back(text in ".{0,20}") {
+        fn every_accepted_target_is_printed_so_that_it_parses_back(text in ".{0,20}") {
             if let Ok(target) = text.parse::<Target>() {
                 proptest::prop_assert_eq!(target.to_string().parse(), Ok(target));
             }

@@ -1,7 +1,7 @@
 //! ctime(3) as inetd sends it: 24 characters, the day padded with a space, no zone.
 //!
-//! Read is also what date(1) prints, with the zone before the year (HP-UX's inetd, AIX) or behind it, and
-//! by the half of the day.
+//! The reader also accepts the output of date(1): with a zone before the year (HP-UX's inetd, AIX)
+//! or after it, and with AM or PM.
 
 use super::cursor::{Cursor, Mismatch};
 use super::recognised::{Form, Parts};
@@ -34,7 +34,7 @@ mod tests {
     use super::super::tests_at::{read, reply};
 
     #[test]
-    fn it_is_read_with_every_line_end() {
+    fn a_reply_is_read_with_every_line_end() {
         for end in ["\r\n", "\n\r", "\n", " ", ""] {
             let reply = format!("Mon Jul 28 11:56:22 2003{end}");
             assert_eq!(read(&reply), "ctime 2003-07-28T11:56:22 -");
@@ -44,13 +44,13 @@ mod tests {
     }
 
     #[test]
-    fn it_is_read_with_a_zone_as_date_prints_it() {
+    fn a_reply_is_read_with_a_zone_as_date_prints_it() {
         let hp_ux = "Mon Dec  1 23:00:01 EST 2003\r\n";
         assert_eq!(read(hp_ux), "ctime 2003-12-02T04:00:01Z EST");
         let date = "Sun Nov 22 02:48:58 PM UTC 2026\n";
         assert_eq!(read(date), "ctime 2026-11-22T14:48:58Z UTC");
-        let behind = "Sun Nov 22 14:48:58 2026 +0100\n";
-        assert_eq!(read(behind), "ctime 2026-11-22T13:48:58Z +0100");
+        let after = "Sun Nov 22 14:48:58 2026 +0100\n";
+        assert_eq!(read(after), "ctime 2026-11-22T13:48:58Z +0100");
         let contradiction = "ctime 2026-11-22T14:48:58 UTC zone-unknown zone-conflict";
         assert_eq!(read("Sun Nov 22 14:48:58 UTC 2026 EST\n"), contradiction);
         let india = "Wed Jul  3 16:05:11 IST 2024\r\n";
@@ -58,19 +58,19 @@ mod tests {
     }
 
     #[test]
-    fn its_parts_need_no_padding() {
+    fn parts_without_padding_are_read() {
         assert_eq!(read("Wed Jul 3 6:5:1 2024\n"), "ctime 2024-07-03T06:05:01 -");
         assert_eq!(read("Fri Feb   6 16:40:28 2009"), "ctime 2009-02-06T16:40:28 -");
     }
 
     #[test]
-    fn what_aixs_buffer_leaks_is_no_part_of_it() {
+    fn octets_leaked_from_aixs_buffer_are_flagged_as_garbage() {
         let aix = "Wed Jul 03 16:05:11 CDT 2024\r\n\0\0\0 \0\0\0\u{7f}0";
         assert_eq!(read(aix), "ctime 2024-07-03T21:05:11Z CDT nul trailing-garbage");
     }
 
     #[test]
-    fn a_cut_line_is_no_time() {
+    fn a_cut_line_is_refused() {
         let cut =
             "expected a year of four digits, found the end of the line at octet 20; truncated";
         assert_eq!(read("Wed Jul  3 16:05:11 "), cut);
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_ctimes_24_characters() {
+    fn a_reply_is_the_24_characters_of_ctime() {
         let reply = reply(&Ctime, "2026-11-02T13:04:05Z", "Europe/Rome");
         assert_eq!(reply, "Mon Nov  2 14:04:05 2026\r\n");
     }

@@ -1,10 +1,10 @@
-//! What a careful reader adds to a time it has read.
+//! Remarks on a reply, in addition to its time.
 
 use crate::macros::UnknownName;
 use std::fmt;
 use std::str::FromStr;
 
-/// Declares [`Flag`] from the flags that are a name, and those that have a number too.
+/// Declares [`Flag`]. A `named` flag is a name only; a `numbered` flag has a name and a number.
 macro_rules! flags {
     ($(#[$about:meta])* pub enum Flag {
         named { $($(#[$each:meta])* $flag:ident = $name:literal,)+ }
@@ -21,7 +21,7 @@ macro_rules! flags {
 }
 
 flags! {
-    /// Something to know about a reply in addition to its time.
+    /// A remark on a reply, in addition to its time.
     ///
     /// The names ([`Display`](fmt::Display)) are fixed: scripts may rely on them.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -30,53 +30,55 @@ flags! {
         named {
             /// `two-digit-year`: the century was inferred (POSIX: 69 to 99 are 1969 to 1999).
             TwoDigitYear = "two-digit-year",
-            /// `weekday-mismatch`: the weekday named is not that date's.
+            /// `weekday-mismatch`: the named weekday is not the weekday of the date.
             WeekdayMismatch = "weekday-mismatch",
             /// `mjd-mismatch`: the Modified Julian Date contradicts the date.
             MjdMismatch = "mjd-mismatch",
-            /// `zone-unknown`: a zone is named that does not fix the offset.
+            /// `zone-unknown`: the reply names a zone, but the name does not fix the offset.
             ZoneUnknown = "zone-unknown",
-            /// `zone-conflict`: two zones are named that contradict each other.
+            /// `zone-conflict`: the reply names two zones that contradict each other.
             ZoneConflict = "zone-conflict",
-            /// `ambiguous-date`: day and month cannot be told apart.
+            /// `ambiguous-date`: the order of day, month and year is uncertain.
             AmbiguousDate = "ambiguous-date",
-            /// `leap-second`: the second is 60.
+            /// `leap-second`: the time has second 60.
             LeapSecond = "leap-second",
             /// `otm-missing`: NIST's on-time marker is missing.
             OtmMissing = "otm-missing",
             /// `otm-hash`: the on-time marker is `#`, which only the telephone service sends.
             OtmHash = "otm-hash",
-            /// `fraction`: a fraction of a second is given.
+            /// `fraction`: the time has a fraction of a second.
             Fraction = "fraction",
-            /// `locale-names`: names that are not English.
+            /// `locale-names`: a month, weekday or half of the day is not in English.
             LocaleNames = "locale-names",
-            /// `nul`: a NUL octet.
+            /// `nul`: the reply contains a NUL octet.
             Nul = "nul",
-            /// `control-chars`: a control character in the line.
+            /// `control-chars`: the line contains a control character.
             ControlChars = "control-chars",
-            /// `non-ascii`: an octet above 7F hexadecimal in the line.
+            /// `non-ascii`: the line contains an octet above 7F hexadecimal, or follows a byte
+            /// order mark.
             NonAscii = "non-ascii",
-            /// `binary`: no text at all.
+            /// `binary`: the reply is not text.
             Binary = "binary",
-            /// `trailing-garbage`: octets that are no text, or words that are no part of it, follow the time.
+            /// `trailing-garbage`: after the time come octets that are not text, or words that are
+            /// not part of the time.
             TrailingGarbage = "trailing-garbage",
             /// `second-line`: another line follows.
             SecondLine = "second-line",
-            /// `truncated`: the reply ends in the middle.
+            /// `truncated`: the reply ends too early.
             Truncated = "truncated",
-            /// `looks-like-refusal`: words instead of a time.
+            /// `looks-like-refusal`: the reply contains words instead of a time.
             LooksLikeRefusal = "looks-like-refusal",
         }
         numbered {
-            /// `leap-warning:+1` or `leap-warning:-1`: NIST's L announces a second more or less at the end of
-            /// the month.
+            /// `leap-warning:+1` or `leap-warning:-1`: NIST's digit L announces that the month ends
+            /// with one second more or less.
             LeapWarning {
-                /// 1 or -1.
+                /// 1 if a second is added, -1 if a second is left out.
                 seconds: i8,
             },
-            /// `unhealthy:N`: NIST's H is not 0.
+            /// `unhealthy:N`: NIST's digit H is N instead of 0.
             Unhealthy {
-                /// H.
+                /// NIST's digit H, from 1 to 9.
                 digit: u8,
             },
         }
@@ -130,12 +132,13 @@ impl FromStr for Flag {
 /// ```
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Flags {
-    /// Each flag is there once at most, so this holds all of them, and on the stack.
+    /// Has a place for every flag, because the set stores each flag once. An array needs no
+    /// allocation.
     found: [Option<Flag>; Self::KINDS],
 }
 
 impl Flag {
-    /// True if it says that the server contradicts itself.
+    /// Whether the flag means that the server contradicts itself.
     #[must_use]
     pub fn is_contradiction(self) -> bool {
         matches!(self, Self::WeekdayMismatch | Self::MjdMismatch | Self::ZoneConflict)
@@ -145,18 +148,18 @@ impl Flag {
 impl Flags {
     const KINDS: usize = Flag::NAMED.len() + 2;
 
-    /// The flags, each once.
+    /// Iterates over the flags, each once.
     pub fn iter(&self) -> impl Iterator<Item = Flag> {
         self.found.iter().map_while(|flag| *flag)
     }
 
-    /// True if this one is among them.
+    /// Whether the set contains `flag`.
     #[must_use]
     pub fn contains(&self, flag: Flag) -> bool {
         self.found.contains(&Some(flag))
     }
 
-    /// True if there is none.
+    /// Whether the set contains no flag.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.found[0].is_none()
@@ -217,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn each_flag_is_kept_once_in_the_order_found() {
+    fn a_set_keeps_each_flag_once_in_the_order_found() {
         let mut flags = Flags::default();
         assert!(flags.is_empty());
         for flag in

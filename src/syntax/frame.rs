@@ -1,32 +1,34 @@
-//! The line in a reply, apart from what each server puts around it: line ends of every kind, NULs,
-//! and what may follow. The server decides how long a reply is, but not how much of it is read.
+//! Separates the line in a reply from the octets that servers put around it: line ends of every
+//! kind, NULs, and text after the line. Reads a limited number of octets, however long the reply
+//! is.
 
 use super::flags::{Flag, Flags};
 use crate::reply::Reply;
 
-/// A reply taken apart.
+/// One reply, split into its first line and remarks on the rest.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Frame<'a> {
-    /// The first line that holds anything, without spaces around it.
+    /// The first line that is not blank, without spaces around it.
     pub line: &'a [u8],
-    /// How many octets stand before it.
+    /// Number of octets in the reply before the line.
     pub start: usize,
-    /// False if the reply stops with the line, or our look at it: it may go on there.
+    /// Whether something follows the line, so that the line is complete. False if the reply or the
+    /// part that is read ends with the line: the line may continue.
     pub ended: bool,
-    /// True if there is more of the line than is looked at.
+    /// Whether the line continues after the octets that are read.
     pub cut: bool,
-    /// What the octets contain and what follows.
+    /// Remarks on the octets of the line and on the octets after it.
     pub flags: Flags,
 }
 
-/// What some editors and libraries put in front of UTF-8.
+/// The UTF-8 byte order mark, which some editors and libraries put before a text.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Maximum octets of a reply that are read: the default limit of the client.
 pub(super) const MAX_REPLY_OCTETS: usize = 4096;
 
-/// Maximum octets of a line that are read. No date and time is longer, whatever the language, and the replies
-/// of this suite are not either ([`Reply::MAX_OCTETS`]).
+/// Maximum octets of a line that are read. No date and time in any language is longer, and no reply
+/// of this suite is longer either ([`Reply::MAX_OCTETS`]).
 const MAX_LINE_OCTETS: usize = Reply::MAX_OCTETS;
 
 impl<'a> Frame<'a> {
@@ -51,7 +53,8 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// Printable text that follows is a line of its own; anything else is what was left in a buffer.
+/// Classifies the octets after the line. Printable text on a new line is a second line. Anything
+/// else is garbage, such as the rest of the server's buffer.
 fn what_follows(rest: &[u8]) -> Option<Flag> {
     let gap = rest.iter().take_while(|octet| is_blank(**octet)).count();
     let (gap, rest) = rest.split_at(gap);
@@ -60,7 +63,7 @@ fn what_follows(rest: &[u8]) -> Option<Flag> {
     }
     let new_line = gap.iter().any(|octet| matches!(octet, b'\r' | b'\n'));
     let text = str::from_utf8(rest).is_ok_and(|text| !text.bytes().any(is_control));
-    // What AIX leaks begins with NULs.
+    // AIX sends the rest of its buffer, which starts with NULs.
     Some(if new_line && text && !gap.contains(&0) && !rest.contains(&0) {
         Flag::SecondLine
     } else {
@@ -70,7 +73,7 @@ fn what_follows(rest: &[u8]) -> Option<Flag> {
 
 fn trim_end(line: &[u8]) -> &[u8] {
     let spaces = |octet: &u8| is_blank(*octet) || is_control(*octet);
-    // Nothing but control characters is no blank line.
+    // A line of control characters only is not blank, so it is kept whole.
     let end = line.iter().rposition(|octet| !spaces(octet)).map_or(line.len(), |last| last + 1);
     &line[..end]
 }
@@ -79,12 +82,12 @@ fn ends_line(octet: u8) -> bool {
     matches!(octet, b'\r' | b'\n' | 0)
 }
 
-/// Space, or what ends a line.
+/// Whether the octet is a space or a line end.
 fn is_blank(octet: u8) -> bool {
     ends_line(octet) || matches!(octet, b' ' | b'\t')
 }
 
-/// A control character that has no business in a reply.
+/// Whether the octet is a control character other than a blank.
 fn is_control(octet: u8) -> bool {
     octet.is_ascii_control() && !is_blank(octet)
 }
@@ -101,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn every_line_end_is_taken_off() {
+    fn every_line_end_is_removed() {
         for end in ["\r\n", "\n\r", "\n", "\r", "\n\n", " \r\n", "\r\n  "] {
             assert_eq!(parts(format!("noon{end}").as_bytes()), ("noon".into(), true, vec![]));
         }
@@ -111,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_is_a_line_or_garbage() {
+    fn octets_after_the_line_are_a_second_line_or_garbage() {
         assert_eq!(parts(b"noon\r\nC:\\ats.exe\r\n").2, ["second-line"]);
         assert_eq!(parts(b"noon\r\n\0\0 \0\x7f\xff").2, ["nul", "trailing-garbage"]);
         assert_eq!(parts(b"noon\0left over").2, ["nul", "trailing-garbage"]);
@@ -119,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_line_contains_is_told() {
+    fn control_and_non_ascii_octets_are_flagged() {
         assert_eq!(parts(b"\xef\xbb\xbfnoon\n"), ("noon".into(), true, vec!["non-ascii".into()]));
         assert_eq!(parts(b"no\x1bon\n").2, ["control-chars"]);
         assert_eq!(parts(b"noon\x07\n"), ("noon".into(), true, vec!["control-chars".into()]));
@@ -127,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_is_looked_at_than_a_line_and_a_reply_may_have() {
+    fn octets_above_the_limits_are_ignored() {
         let read = |reply: &[u8]| {
             let frame = Frame::of(reply);
             (frame.line.len(), frame.ended, frame.cut)
@@ -138,11 +141,11 @@ mod tests {
         assert_eq!(read(&[&line(24)[..], &line(9999)].concat()), (24, true, false));
         assert_eq!(read(&[&vec![b' '; 4000][..], &line(200)].concat()), (96, false, true));
         assert_eq!(read(&[&vec![b'\n'; 4096][..], b"noon"].concat()), (0, false, true));
-        assert_eq!(parts(&[&line(4095)[..], b"\0"].concat()).2, [""; 0], "not looked at");
+        assert_eq!(parts(&[&line(4095)[..], b"\0"].concat()).2, [""; 0], "beyond the limit");
     }
 
     #[test]
-    fn nothing_is_an_empty_line() {
+    fn a_blank_reply_has_an_empty_line() {
         for nothing in [&b""[..], b"\r\n", b" \0\n"] {
             assert_eq!(parts(nothing).0, "");
         }

@@ -1,5 +1,5 @@
-//! A month by its name, a day, a year of four digits and a time, in any order: what is left when no syntax
-//! fits, and still leaves nothing to guess.
+//! The month by name, a day, a year of four digits, and a time, in any order. This form is the last
+//! resort when no other syntax fits. It reads only what is certain.
 
 use super::cursor::{Cursor, Mismatch, Number, Time};
 use super::recognised::{Form, Parts};
@@ -7,10 +7,11 @@ use super::zone_text::ZoneText;
 use chrono::Weekday;
 
 pub(super) fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
-    // Cisco's `show clock` marks a clock that is not authoritative.
+    // A mark of Cisco's `show clock`: the clock is not authoritative.
     let _ = cursor.take(b'*') || cursor.take(b'.');
     let start = *cursor;
-    // Some letters begin a weekday in one language and a month in another: mar. is mardi and mars.
+    // Some abbreviations mean a weekday in one language and a month in another: `mar.` is mardi or
+    // mars.
     Found::read(cursor, [Found::weekday, Found::month]).or_else(|wrong| {
         *cursor = start;
         Found::read(cursor, [Found::month, Found::weekday])
@@ -20,7 +21,7 @@ pub(super) fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
 
 const MAX_PARTS: usize = 16;
 
-/// The parts found so far.
+/// The parts of the date and time that are found so far.
 #[derive(Clone, Copy, Default)]
 struct Found<'a> {
     #[expect(clippy::option_option, reason = "none yet, or one of which languages disagree")]
@@ -43,7 +44,7 @@ impl<'a> Found<'a> {
     ) -> Result<Parts<'a>, Mismatch> {
         let steps: [Step<'a>; 5] = [Self::time, Self::zone, Self::number, name, other_name];
         let (mut found, start) = (Self::default(), cursor.at());
-        // More rounds than a date and time has parts.
+        // The limit is above the number of parts in a date and time.
         for _ in 0..MAX_PARTS {
             cursor.skip_spaces();
             let mut step =
@@ -72,10 +73,10 @@ impl<'a> Found<'a> {
         Ok(())
     }
 
-    /// A zone belongs to a time, so it comes behind one.
+    /// Reads a zone. A zone belongs to a time, so it must follow one.
     fn zone(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Mismatch> {
         let name = cursor.clone().month().is_ok() || cursor.clone().weekday().is_ok();
-        // In 27-Jun-2004 the second hyphen is no sign.
+        // In `27-Jun-2004` the second hyphen is not the sign of an offset.
         let dated = self.day.is_some() && self.month.is_some() && self.year.is_some();
         let mark = !dated && cursor.is_glued() && cursor.at() != self.time_end;
         if self.time.is_none() || name || mark {
@@ -91,7 +92,7 @@ impl<'a> Found<'a> {
         let marks = cursor.since(self.month_end).iter();
         let separated = marks.clone().all(|octet| matches!(octet, b' ' | b',' | b'-' | b'/'));
         if self.day.is_some() && self.month.is_some() && separated {
-            return once(&mut self.year, cursor, Cursor::year); // 27-Jun-04
+            return once(&mut self.year, cursor, Cursor::year); // as in 27-Jun-04
         }
         once(&mut self.day, cursor, Cursor::day)
     }
@@ -109,8 +110,9 @@ impl<'a> Found<'a> {
         once(&mut self.weekday, cursor, Cursor::weekday)
     }
 
-    /// Whether the letters here are English `on` between two parts, as in `15:17:42 on 21 November`, or SA after
-    /// a time: Vietnamese for AM. As weekdays they are Norwegian (`on.`) and German.
+    /// Whether the next letters look like a weekday but are another word. English `on` between two
+    /// parts, as in `15:17:42 on 21 November`, is also a Norwegian weekday (`on.`). `SA` after a
+    /// time is Vietnamese for AM, and also a German weekday.
     fn follows_a_part_as_a_word(&self, cursor: &Cursor<'a>) -> bool {
         let dated = self.day.is_some() || self.month.is_some() || self.year.is_some();
         let on = |octets: &[u8]| octets.eq_ignore_ascii_case(b"on ");
@@ -121,7 +123,7 @@ impl<'a> Found<'a> {
     }
 }
 
-/// Takes what may stand between two parts: a mark, or a word as in `3 de julio de 2024`.
+/// Skips a separator between two parts: a mark, or a word as in `3 de julio de 2024`.
 fn between(cursor: &mut Cursor) -> bool {
     let letter = |octet: u8| octet.is_ascii_alphabetic() || !octet.is_ascii();
     let word = |cursor: &mut Cursor| match cursor.run(letter) {
@@ -144,7 +146,7 @@ fn between(cursor: &mut Cursor) -> bool {
     cursor.optional(word).or_else(|| cursor.optional(mark)).is_some()
 }
 
-/// Reads a part that has not been found yet.
+/// Reads a part, and fails if that part was found before.
 fn once<'a, T>(
     place: &mut Option<T>,
     cursor: &mut Cursor<'a>,
@@ -162,7 +164,7 @@ mod tests {
     use super::super::tests_at::read;
 
     #[test]
-    fn any_order_is_read_if_the_month_has_a_name() {
+    fn parts_in_any_order_are_read_if_the_month_has_a_name() {
         let british = "15:17:42 on 21 November 2018";
         assert_eq!(read(british), "free 2018-11-21T15:17:42 -");
         assert_eq!(read(&british.replace("on", "or")).get(..8), Some("expected"));
@@ -198,17 +200,18 @@ mod tests {
     }
 
     #[test]
-    fn a_weekday_of_another_language_is_no_month() {
-        // Sunday, 3 March in Turkish: `paź` is October in Polish.
+    fn a_weekday_in_another_language_is_not_read_as_a_month() {
+        // Sunday, 3 March in Turkish. The first word is not a month, although `paź` is October in
+        // Polish.
         assert!(read("Paz 03 Mar 2024 16:05:11 UTC").starts_with("expected"));
         assert!(read("Paz Mar  3 16:05:11 2024").starts_with("expected"));
-        // Tuesday in Slovene, Thursday in Swedish.
+        // `tor` is Tuesday in Slovene and Thursday in Swedish.
         let slovene = "free 2024-07-02T16:05:11Z UTC locale-names";
         assert_eq!(read("tor 02 jul 2024 16:05:11 UTC").replace("rfc5322", "free"), slovene);
     }
 
     #[test]
-    fn on_is_the_english_word_wherever_it_is_in_the_line() {
+    fn on_is_read_as_the_english_word_anywhere_in_the_line() {
         let friday = "2024-07-05T16:05:11";
         for (line, form, zone) in [
             ("on 2024-07-05 16:05:11 UTC", "rfc3339", "Z UTC"),
@@ -223,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_weekday_of_two_letters_contradicts_no_date() {
+    fn a_weekday_of_two_letters_never_contradicts_the_date() {
         for line in [
             "la 5 Jul 2024 16:05:11 UTC",
             "vr 2024-01-21 04:05:11",
@@ -241,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_told() {
+    fn an_error_names_the_missing_part() {
         let error = "expected a day of the month, found the end of the line at octet 24";
         assert_eq!(read("15:17:42 November, 2018\n"), error);
     }

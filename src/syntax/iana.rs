@@ -1,7 +1,7 @@
-//! The zones of the IANA time zone database, built in.
+//! The time zones of the IANA database, compiled into the program.
 //!
-//! Its tables are plain numbers. A table of the same with a pointer to each abbreviation is a megabyte that the
-//! dynamic linker rewrites, and so copies, at every start.
+//! The tables contain plain numbers and no pointers. Tables with a pointer to each abbreviation
+//! would make the dynamic linker rewrite, and so copy, a megabyte at every start.
 
 use chrono::{MappedLocalTime, NaiveDateTime};
 use std::fmt;
@@ -9,7 +9,7 @@ use tz::timezone::TransitionRule;
 use tz::{LocalTimeType, TimeZoneRef};
 use tzdb_data::{TZ_NAMES, find_tz, time_zone};
 
-/// One zone of the database.
+/// One time zone of the database.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Iana {
     pub(super) name: &'static str,
@@ -21,7 +21,7 @@ impl Iana {
         Self { name: "America/New_York", rules: &time_zone::america::NEW_YORK };
     pub(super) const UTC: Self = Self { name: "UTC", rules: &time_zone::UTC };
 
-    /// The zone of this name, upper and lower case as the database has them.
+    /// Returns the zone with this name. Upper and lower case must match the database.
     pub(super) fn find(name: &str) -> Option<Self> {
         let name = Self::names().find(|known| *known == name)?;
         find_tz(name.as_bytes()).map(|rules| Self { name, rules })
@@ -31,12 +31,12 @@ impl Iana {
         TZ_NAMES.iter().copied()
     }
 
-    /// What its clocks show at an instant.
+    /// Returns the offset and abbreviation in use at an instant.
     pub(super) fn at(self, utc: &NaiveDateTime) -> Shown {
         self.at_second(utc.and_utc().timestamp())
     }
 
-    /// What they show where they show this.
+    /// Returns the offsets at which clocks in this zone show the local time: none, one, or two.
     pub(super) fn at_local(self, local: &NaiveDateTime) -> MappedLocalTime<Shown> {
         let second = local.and_utc().timestamp();
         let instant = |shown: &Shown| second - i64::from(shown.ut_offset());
@@ -57,11 +57,11 @@ impl Iana {
 
     fn at_second(self, second: i64) -> Shown {
         const UTC: Shown = &LocalTimeType::utc();
-        // A test has every zone tell it for all of chrono's years.
+        // The fallback is never used: a test checks every zone over all years of chrono.
         self.rules.find_local_time_type(second).unwrap_or(UTC)
     }
 
-    /// All that they have shown or will.
+    /// Lists every offset that the zone has used or will use.
     fn all(self) -> impl Iterator<Item = Shown> {
         let by_rule = match self.rules.extra_rule() {
             None => [None, None],
@@ -72,7 +72,7 @@ impl Iana {
     }
 }
 
-/// An offset, its abbreviation, and whether it is daylight time.
+/// An offset, its abbreviation, and whether it is daylight saving time.
 pub(super) type Shown = &'static LocalTimeType;
 
 impl fmt::Debug for Iana {
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn every_zone_is_found_by_its_name_and_knows_every_instant() {
+    fn every_zone_is_found_by_its_name_and_has_an_offset_at_every_instant() {
         let day = 86_400;
         let last = DateTime::<chrono::Utc>::MAX_UTC.timestamp();
         let instants = [DateTime::<chrono::Utc>::MIN_UTC.timestamp(), 0, 1 << 31, 1 << 32, last];
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn the_zones_named_here_are_those_of_the_database() {
+    fn the_zone_constants_equal_the_zones_of_the_database() {
         for zone in [Iana::NEW_YORK, Iana::UTC] {
             let found = Iana::find(zone.name).expect("it is there");
             assert_eq!(found.rules, zone.rules, "{zone:?}");
@@ -118,19 +118,19 @@ mod tests {
     }
 
     #[test]
-    fn upper_and_lower_case_count() {
+    fn a_name_in_the_wrong_case_is_not_found() {
         assert_eq!(Iana::find("europe/rome"), None);
     }
 
     #[test]
-    fn a_zone_has_its_rule_beyond_the_last_change_in_its_table() {
+    fn a_zone_follows_its_rule_after_the_last_change_in_its_table() {
         let names = [local("2500-01-01T12:00:00"), local("2500-07-01T12:00:00")]
             .map(|utc| rome().at(&utc).time_zone_designation());
         assert_eq!(names, ["CET", "CEST"]);
     }
 
     #[test]
-    fn a_time_that_the_clocks_skip_is_none_and_one_that_they_show_twice_is_two() {
+    fn a_skipped_local_time_has_no_offset_and_a_repeated_one_has_two() {
         let found = |time| rome().at_local(&local(time)).map(LocalTimeType::ut_offset);
         assert_eq!(found("2026-03-29T01:59:59"), MappedLocalTime::Single(3600));
         assert_eq!(found("2026-03-29T02:30:00"), MappedLocalTime::None);

@@ -1,9 +1,9 @@
 //! The name of this host's time zone.
 
-/// Returns the IANA name, or the path of a file that has none; `None` for UTC.
+/// Returns the IANA name of this host's zone, or the path of a zone file without an IANA name.
+/// `None` means UTC.
 ///
-/// # Errors
-/// The reason why the system may not be asked.
+/// # Errors The reason why the system's setting cannot be read.
 #[cfg(any(feature = "client", feature = "server"))]
 pub(super) fn name() -> Result<Option<String>, String> {
     match std::env::var("TZ") {
@@ -26,13 +26,14 @@ fn system_name() -> Result<Option<String>, String> {
         Err(GetTimezoneError::IoError(error)) if error.kind() == PermissionDenied => {
             Err(error.to_string())
         }
-        // Without the file there is no zone but UTC; with it there is one that has no name.
+        // Without the file the zone is UTC. With the file the zone has no name, so its path is
+        // used.
         Err(_) if !std::path::Path::new(SYSTEM).exists() => Ok(None),
         Err(_) => Ok(Some(SYSTEM.to_owned())),
     }
 }
 
-/// The name under which the database has the file that this path leads to.
+/// Returns the name that the database has for the file at this path, after following links.
 #[cfg(any(feature = "client", feature = "server"))]
 fn linked_name(path: &str) -> Option<String> {
     let file = std::fs::canonicalize(path).ok()?;
@@ -40,8 +41,8 @@ fn linked_name(path: &str) -> Option<String> {
     Some(name.to_owned())
 }
 
-/// This build asks no system.
+/// Fails: without the features `client` and `server`, the crate does not ask the system.
 #[cfg(not(any(feature = "client", feature = "server")))]
 pub(super) fn name() -> Result<Option<String>, String> {
-    Err("this build asks no system".to_owned())
+    Err("this build lacks the features client and server".to_owned())
 }

@@ -1,6 +1,7 @@
-//! The syntaxes of a reply. RFC 867 fixes none ("There is no specific syntax for the daytime"), so
-//! each common one has a file of its own: how it is printed, how it is read, and its tests. Reading begins
-//! in `recognise.rs`; docs/SYNTAXES.md has the forms that are read and who sends them.
+//! The syntaxes of a reply. RFC 867 fixes none ("There is no specific syntax for the daytime").
+//! Each common syntax has its own file, with its printer, its reader, and the tests of both.
+//! Reading starts in `recognise.rs`. docs/SYNTAXES.md lists the forms that are read, and which
+//! servers send them.
 //!
 //! | name | example | source | file |
 //! |---|---|---|---|
@@ -59,39 +60,39 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// How a reply is written.
+/// The syntax in which a reply is printed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Syntax {
-    /// ctime(3), as inetd sends it. It names no zone.
+    /// ctime(3), as inetd sends it. The reply names no zone.
     Ctime,
-    /// NIST's. Always UTC, whatever the zone.
+    /// The time code of NIST. It is always in UTC, whatever the zone.
     Nist,
     /// RFC 3339 with whole seconds.
     Rfc3339,
-    /// RFC 867's first example.
+    /// The first example in RFC 867.
     #[default]
     Rfc867,
-    /// RFC 867's second example, "used in SMTP".
+    /// The second example in RFC 867, "used in SMTP".
     Smtp,
     /// A pattern of strftime(3).
     Strftime(Pattern),
 }
 
-/// The text names no syntax.
+/// Error: the text is not the name of a syntax.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no such syntax; there are ctime, nist, rfc3339, rfc867 and smtp")]
+#[error("no such syntax; use ctime, nist, rfc3339, rfc867 and smtp")]
 pub struct UnknownSyntax;
 
 impl Syntax {
-    /// The syntaxes that have a name.
+    /// All syntaxes that have a name.
     pub const NAMED: &'static [Self] =
         &[Self::Ctime, Self::Nist, Self::Rfc3339, Self::Rfc867, Self::Smtp];
 
-    /// Writes the reply for this instant in this zone.
+    /// Returns the reply for the instant of `reading` in `zone`.
     ///
     /// # Errors
-    /// [`ReplyError`]: the instant is one that the syntax cannot hold in a line of printable ASCII.
+    /// [`ReplyError`]: the syntax cannot show this instant in one line of printable ASCII.
     ///
     /// ```
     /// use daytime::read::{Reading, Syntax, Zone};
@@ -112,7 +113,7 @@ impl Syntax {
         }
     }
 
-    /// How long a reply stays true: the syntax's finest digit.
+    /// Returns the smallest time step that the syntax shows. A reply stays true for this long.
     #[must_use]
     pub fn resolution(&self) -> Duration {
         match self {
@@ -121,7 +122,7 @@ impl Syntax {
         }
     }
 
-    /// True if the zone shows in the reply or changes it.
+    /// Whether the zone appears in the reply or changes it.
     #[must_use]
     pub fn uses_zone(&self) -> bool {
         *self != Self::Nist
@@ -149,25 +150,25 @@ impl FromStr for Syntax {
     }
 }
 
-/// What the tests of every syntax begin with.
+/// Helpers that the tests of every syntax share.
 #[cfg(test)]
 mod tests_at {
     use super::{Reading, ReplyTime, Syntax, TimeCode, recognise};
     use chrono::NaiveDateTime;
 
-    /// A reading of a good clock at an instant in RFC 3339.
+    /// Returns a reading of a good clock at an instant given in RFC 3339.
     pub(super) fn at(instant: &str) -> Reading {
         Reading::at(instant.parse().expect("an instant in RFC 3339"))
     }
 
-    /// The reply of a syntax at an instant in a zone, as text.
+    /// Returns the reply in this syntax at an instant in a zone, as text.
     pub(super) fn reply(syntax: &Syntax, instant: &str, zone: &str) -> String {
         let reply = syntax.print(&at(instant), zone.parse().expect("a zone"));
         String::from_utf8(reply.expect("printable").octets().to_vec()).expect("ASCII")
     }
 
-    /// What a reply is read as, one octet a character: its form, the time told, the zone and the flags;
-    /// or the error and the flags.
+    /// Describes how a reply is read: its form, time, zone and flags; or the error and the flags.
+    /// Each character of `reply` up to U+00FF is one octet.
     pub(super) fn read(reply: &str) -> String {
         let flags = |flags: super::Flags, mark: &str| {
             flags.iter().fold(String::new(), |all, flag| format!("{all}{mark}{flag}"))
@@ -189,13 +190,14 @@ mod tests_at {
         }
     }
 
-    /// The time code in a reply.
+    /// Returns the time code in a reply.
     pub(super) fn code(reply: &str) -> TimeCode {
         let octets = octets(reply);
         recognise(&octets).expect("a time").code.expect("a time code")
     }
 
-    /// A character up to U+00FF is an octet, any other its UTF-8.
+    /// Turns each character up to U+00FF into one octet, and any other character into its UTF-8
+    /// octets.
     fn octets(reply: &str) -> Vec<u8> {
         let mut utf_8 = [0; 4];
         let octets = |letter: char| match u8::try_from(letter) {
@@ -212,7 +214,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn every_name_leads_back_to_its_syntax() {
+    fn every_name_is_parsed_back_to_its_syntax() {
         assert_eq!(Syntax::NAMED.len(), 5);
         for syntax in Syntax::NAMED {
             assert_eq!(syntax.to_string().parse().as_ref(), Ok(syntax));

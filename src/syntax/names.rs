@@ -1,26 +1,27 @@
-//! Names of months and weekdays, and the halves of the day: in English, and in the languages whose
-//! words servers were seen to send or that a server's own library would put there.
+//! Names of months, weekdays and halves of the day. They are in English, and in the languages whose
+//! words servers have sent or may send from their system's library.
 //!
-//! The names in other languages are the ones a localised system prints (Unicode CLDR 45, the GNU C Library's
-//! locales), folded to plain small letters: `März`, whether in UTF-8 or in Windows-1252, is `marz`. An
-//! abbreviation is listed where it is a prefix of more than one month or weekday: `Mär` folds to `mar`, and
-//! Finnish `marraskuuta` begins with it too. `tests/suite/languages.rs` reads the dates that date(1) prints in
-//! each language.
+//! The names in other languages are those of localised systems (Unicode CLDR 45, the GNU C
+//! Library's locales), folded to plain small letters. `März` becomes `marz`, whether in UTF-8 or in
+//! Windows-1252. An abbreviation has its own entry if more than one month or weekday starts with
+//! it. `Mär` folds to `mar`, and Finnish `marraskuuta` starts with `mar` too.
+//! `tests/suite/languages.rs` reads the dates that date(1) prints in each language.
 
 use super::utc_offset::rfc822_hours;
 use chrono::Weekday;
 
-/// A name that was read.
+/// The meaning of a name, and whether the name is English.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Name<T> {
     pub value: T,
     pub english: bool,
 }
 
-/// English, then German, French, Spanish, Italian, Portuguese, Dutch, Swedish, Danish and Norwegian, Finnish.
+/// Months in English, then in German, French, Spanish, Italian, Portuguese, Dutch, Swedish, Danish
+/// and Norwegian, Finnish.
 ///
-/// Polish is left out. Three of its months mean others in Croatian (`lip`, `lis`, `listopada`), and `paź` makes
-/// the Turkish Sunday `Paz` a month.
+/// Polish is missing on purpose. Three of its months mean other months in Croatian (`lip`, `lis`,
+/// `listopada`). Its `paź` would make the Turkish Sunday `Paz` a month.
 #[rustfmt::skip]
 const MONTHS: [&[&str]; 12] = [
     &["january", "januar", "janner", "janvier", "enero", "gennaio", "janeiro", "januari", "tammikuuta"],
@@ -37,8 +38,9 @@ const MONTHS: [&[&str]; 12] = [
     &["december", "dezember", "decembre", "diciembre", "dicembre", "dezembro", "december", "desember", "joulukuuta"],
 ];
 
-/// The same languages. Abbreviations that mean different weekdays in two languages are listed with both: `tor`
-/// is Thursday in Swedish, Tuesday in Slovene; `die` begins a German Tuesday, and is Sunday in Albanian.
+/// Weekdays in the languages of [`MONTHS`]. An abbreviation with two meanings is listed for both
+/// weekdays. `tor` is Thursday in Swedish and Tuesday in Slovene. `die` begins a German Tuesday and
+/// is Sunday in Albanian.
 #[rustfmt::skip]
 const WEEKDAYS: [&[&str]; 7] = [
     &["monday", "montag", "lundi", "lunes", "lunedi", "segunda", "maandag", "mandag", "maanantai"],
@@ -50,17 +52,19 @@ const WEEKDAYS: [&[&str]; 7] = [
     &["sunday", "sonntag", "dimanche", "domingo", "domenica", "zondag", "sondag", "sundag", "sunnuntai", "son", "die"],
 ];
 
-/// The same languages' weekdays of two letters. They fix no weekday: `do` is Thursday in German, Sunday in
-/// Italian; `sa` is Saturday in German, Tuesday in Turkish; `vr` is Friday in Dutch, Sunday in Chuvash.
+/// Weekdays of two letters in the languages of [`MONTHS`]. They fix no weekday, because languages
+/// differ. `do` is Thursday in German and Sunday in Italian. `sa` is Saturday in German and Tuesday
+/// in Turkish. `vr` is Friday in Dutch and Sunday in Chuvash.
 const SHORT_WEEKDAYS: [&str; 21] = [
     "di", "do", "fr", "ke", "la", "lo", "ma", "mi", "mo", "on", "pe", "sa", "so", "su", "ti", "to",
     "ty", "vr", "wo", "za", "zo",
 ];
 
-/// German March without its umlaut. `mae` alone is May in Breton, so a part of this word names no month.
+/// German March, written without its umlaut. Only the whole word counts, because `mae` is May in
+/// Breton.
 const MAERZ: &[u8] = b"maerz";
 
-/// The month of this name, from 1: in full, or its first letters, three at least.
+/// Returns the month with this name, from 1. The name is whole, or its first three letters or more.
 pub(super) fn month(word: &[u8]) -> Option<Name<u32>> {
     let index =
         if word.eq_ignore_ascii_case(MAERZ) { Some((2, false)) } else { look_up(word, &MONTHS)? };
@@ -68,14 +72,15 @@ pub(super) fn month(word: &[u8]) -> Option<Name<u32>> {
     Some(Name { value: u32::try_from(index + 1).ok()?, english })
 }
 
-/// The weekday of this name, in full, as an abbreviation, or its first letters, three at least. The value is
-/// `None` where languages disagree about the weekday, and for every weekday of two letters.
+/// Returns the weekday with this name. The name is whole, an abbreviation, or its first three
+/// letters or more. The value is `None` if languages disagree about the weekday, and for every
+/// weekday of two letters.
 pub(super) fn weekday(word: &[u8]) -> Option<Name<Option<Weekday>>> {
-    // Two letters are at most four octets.
+    // A word of two letters has at most four octets.
     if word.len() <= 4
         && FoldedWord::of(word).is_some_and(|word| SHORT_WEEKDAYS.contains(&word.text()))
     {
-        // `on` is Wednesday in Swedish, and an English word: it shows no language.
+        // `on` is Wednesday in Swedish and also an English word, so it does not show the language.
         return Some(Name { value: None, english: word.eq_ignore_ascii_case(b"on") });
     }
     let day = |index: usize| u8::try_from(index).ok().and_then(|index| index.try_into().ok());
@@ -85,13 +90,13 @@ pub(super) fn weekday(word: &[u8]) -> Option<Name<Option<Weekday>>> {
     })
 }
 
-/// Which half of the day these octets begin with, and how many octets that takes.
+/// Returns the half of the day that these octets begin with, and the number of octets of its name.
 pub(super) fn half_of_day(octets: &[u8]) -> Option<(Name<Half>, usize)> {
     if let Some((name, length)) = latin_half(octets) {
         return ends_word(&octets[length..]).then_some((name, length));
     }
     if !may_begin_half(*octets.first()?) {
-        return None; // as after almost every time
+        return None; // most times end without a half of the day
     }
     let halves = HALVES.iter().flat_map(|(am, pm)| [(*am, Half::Am), (*pm, Half::Pm)]);
     halves.into_iter().find_map(|(text, half)| {
@@ -106,7 +111,7 @@ fn may_begin_half(octet: u8) -> bool {
     matches!(octet.to_ascii_lowercase(), b'n' | b'p' | b'v' | 0x80..)
 }
 
-/// AM and PM, with full stops or without: `p.m.`, and `p. m.` as Spanish has it.
+/// Reads AM or PM, with or without full stops: `p.m.`, or `p. m.` as in Spanish.
 fn latin_half(octets: &[u8]) -> Option<(Name<Half>, usize)> {
     const SPACES: [&[u8]; 4] = [b" ", "\u{a0}".as_bytes(), "\u{202f}".as_bytes(), b"\xa0"];
     let half = match octets.first()? {
@@ -124,8 +129,8 @@ fn latin_half(octets: &[u8]) -> Option<(Name<Half>, usize)> {
     m.then_some((Name { value: half, english: space == 0 }, length))
 }
 
-/// True if no word goes on here, and no name as `pm-2` has it; a hyphen in front of a zone that is known is
-/// RFC 867's.
+/// Whether a word ends before `rest`. A name such as `pm-2` continues. A hyphen before a known zone
+/// ends the word, because RFC 867 puts a hyphen there.
 fn ends_word(rest: &[u8]) -> bool {
     match rest {
         [b'+' | b'-' | b'_', word @ ..] => {
@@ -138,8 +143,8 @@ fn ends_word(rest: &[u8]) -> bool {
     }
 }
 
-/// True for a word that tells a half of the day in a language whose other words are not known here, so
-/// that it is not taken for a zone.
+/// Whether the word is a half of the day in a language that is otherwise not read. Such a word must
+/// not be taken for a zone.
 pub(super) fn is_part_of_day(word: &[u8]) -> bool {
     const PARTS_OF_DAY: &str = "morning afternoon evening night noon midnight vorm vormittag vormittags nachm \
         nachmittag nachmittags abends matin soir manana tarde noche manha noite mattina \
@@ -147,34 +152,36 @@ pub(super) fn is_part_of_day(word: &[u8]) -> bool {
     FoldedWord::of(word).is_some_and(|word| PARTS_OF_DAY.split(' ').any(|part| part == word.text()))
 }
 
-/// Before or after noon.
+/// A half of the day: before or after noon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Half {
     Am,
     Pm,
 }
 
-/// The words for both halves, that before noon first. Chinese, Japanese and Korean Windows write these before the time, in the code page of the system or
-/// in UTF-8; the others stand behind it.
+/// Words for the two halves of the day, before noon first. Chinese, Japanese and Korean Windows
+/// write the half before the time, in the system's code page or in UTF-8. The other languages write
+/// it after the time.
 const HALVES: [(&[u8], &[u8]); 14] = [
-    (b"vm.", b"nm."), // Afrikaans
+    (b"vm.", b"nm."), // in Afrikaans
     (b"vm", b"nm"),
-    (b"pg", b"ptg"), // Malay
+    (b"pg", b"ptg"), // in Malay
     ("πμ".as_bytes(), "μμ".as_bytes()),
     ("ΠΜ".as_bytes(), "ΜΜ".as_bytes()),
     ("π.μ.".as_bytes(), "μ.μ.".as_bytes()),
-    (b"\xf0\xec", b"\xec\xec"), // the first two in Windows-1253
+    (b"\xf0\xec", b"\xec\xec"), // the Greek words in Windows-1253
     ("上午".as_bytes(), "下午".as_bytes()),
-    (b"\xc9\xcf\xce\xe7", b"\xcf\xc2\xce\xe7"), // the same in GBK
-    (b"\xa4\x57\xa4\xc8", b"\xa4\x55\xa4\xc8"), // in Big5
+    (b"\xc9\xcf\xce\xe7", b"\xcf\xc2\xce\xe7"), // the Chinese words in GBK
+    (b"\xa4\x57\xa4\xc8", b"\xa4\x55\xa4\xc8"), // the Chinese words in Big5
     ("오전".as_bytes(), "오후".as_bytes()),
-    (b"\xbf\xc0\xc0\xfc", b"\xbf\xc0\xc8\xc4"), // in code page 949
+    (b"\xbf\xc0\xc0\xfc", b"\xbf\xc0\xc8\xc4"), // the Korean words in code page 949
     ("午前".as_bytes(), "午後".as_bytes()),
-    (b"\x8c\xdf\x91\x4f", b"\x8c\xdf\x8c\xe3"), // in code page 932
+    (b"\x8c\xdf\x91\x4f", b"\x8c\xdf\x8c\xe3"), // the Japanese words in code page 932
 ];
 
-/// The row that a word names, in full or by three letters or more, and whether it is English, which comes first
-/// in each row. `Some(None)` where the languages that know the word disagree.
+/// Returns the row that contains the word, and whether the word is English. The word is a whole
+/// name, or its first three letters or more. The first name of each row is English. `Some(None)`
+/// means that languages disagree.
 #[expect(clippy::option_option, reason = "unknown, or known and not certain")]
 fn look_up(word: &[u8], rows: &[&[&str]]) -> Option<Option<(usize, bool)>> {
     let begins = |name: &str| {
@@ -197,7 +204,7 @@ fn look_up(word: &[u8], rows: &[&[&str]]) -> Option<Option<(usize, bool)>> {
     known(&|name| name == text).or_else(by_letters)
 }
 
-/// A word in plain small letters.
+/// A word in plain small letters, without accents.
 struct FoldedWord {
     letters: [u8; Self::MAX_LETTERS],
     length: usize,
@@ -211,7 +218,8 @@ impl FoldedWord {
         let mut folded = Self { letters: [0; Self::MAX_LETTERS], length: 0 };
         match str::from_utf8(word) {
             Ok(text) => text.chars().try_for_each(|letter| folded.push(letter))?,
-            // Windows-1252 agrees with ISO 8859-1 on the letters, and Unicode's first 256 are those.
+            // The letters of Windows-1252 equal those of ISO 8859-1, and these are Unicode's first
+            // 256 characters.
             Err(_) => word.iter().try_for_each(|octet| folded.push(char::from(*octet)))?,
         }
         Some(folded)
@@ -228,7 +236,7 @@ impl FoldedWord {
     }
 }
 
-/// The plain small letter under a letter of the languages here.
+/// Returns the plain small letter for an accented or capital letter; `None` for other characters.
 fn plain(letter: char) -> Option<u8> {
     Some(match letter {
         'a'..='z' | 'A'..='Z' => u8::try_from(letter).ok()?.to_ascii_lowercase(),
@@ -248,13 +256,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_half_of_the_day_begins_as_it_may() {
+    fn every_half_of_the_day_passes_the_check_of_its_first_octet() {
         let words = HALVES.iter().flat_map(|(am, pm)| [am, pm]);
         assert!(words.into_iter().all(|word| may_begin_half(word[0])));
     }
 
     #[test]
-    fn english_names_are_known_by_three_letters_or_more() {
+    fn english_names_are_read_from_three_letters_or_more() {
         let read = |word: &str| month(word.as_bytes()).map(|name| (name.value, name.english));
         assert_eq!(read("FEB"), Some((2, true)));
         assert_eq!(read("Sept"), Some((9, true)));
@@ -266,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn other_languages_are_known_in_either_encoding() {
+    fn other_languages_are_read_in_both_encodings() {
         let march = Some(Name { value: 3, english: false });
         assert_eq!(month("März".as_bytes()), march);
         assert_eq!(month(b"M\xe4rz"), march);
@@ -278,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn abbreviations_are_known_though_other_names_begin_like_them() {
+    fn abbreviations_are_read_even_if_other_names_begin_with_them() {
         assert_eq!(month("Mär".as_bytes()).map(|name| name.value), Some(3), "not marraskuuta");
         assert_eq!(month(b"m\xe4r").map(|name| name.value), Some(3));
         assert_eq!(month(b"marras").map(|name| name.value), Some(11));
@@ -287,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn maerz_is_march_in_full_only() {
+    fn maerz_is_march_only_as_a_whole_word() {
         assert_eq!(month(b"Maerz"), Some(Name { value: 3, english: false }));
         for breton in ["Mae", "mae", "maer"] {
             assert_eq!(month(breton.as_bytes()), None, "{breton}");
@@ -295,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn letters_about_which_languages_disagree_fix_nothing() {
+    fn letters_with_several_meanings_fix_no_month_or_weekday() {
         assert_eq!(month(b"jui"), None, "juin or juillet");
         for no_month in ["listopad", "lip", "Paz", "sie"] {
             assert_eq!(month(no_month.as_bytes()), None, "{no_month}");
@@ -309,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn the_half_of_the_day_is_known_in_each_spelling() {
+    fn the_half_of_the_day_is_read_in_each_spelling() {
         let read = |octets: &[u8]| half_of_day(octets).map(|(name, length)| (name.value, length));
         assert_eq!(read(b"PM 3/27/2010"), Some((Half::Pm, 2)));
         assert_eq!(read(b"a.m."), Some((Half::Am, 4)));

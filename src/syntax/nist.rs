@@ -1,23 +1,25 @@
-//! NIST's time code: `JJJJJ YR-MO-DA HH:MM:SS TT L H msADV UTC(NIST) *`, a line feed before it, a
-//! space and a line feed after it. Always UTC.
+//! NIST's time code: `JJJJJ YR-MO-DA HH:MM:SS TT L H msADV UTC(NIST) *`. A line feed comes before
+//! it, a space and a line feed after it. The time is always UTC.
 //!
 //! Sources: NIST, "Internet Time Service", Daytime Protocol; the description that its telephone
-//! service ACTS sends (for TT); replies captured from its servers (below).
+//! service ACTS sends (for TT); replies captured from its servers (see the tests).
 //!
-//! - `JJJJJ` Modified Julian Date, last five digits.
-//! - `TT` daylight saving time in the United States, counted at 00:00 UTC: 00 standard time, 50
-//!   daylight time, 99 to 51 and 49 to 01 the days until the change, which is at 2:00 local time on
-//!   the day of 51 or 01. NIST's page speaks of "the month in which the time change occurs"; its
-//!   servers count as ACTS says, for 49 days (18 October 2025 was 16, with the change on
-//!   2 November).
-//! - `L` leap second at the end of the month: 0 none, 1 added, 2 left out.
-//! - `H` health: 0 good, 1 wrong by up to 5 seconds, 2 by more, 3 by an unknown amount, 4 maintenance.
-//! - `msADV` milliseconds the code is sent early: 0.0, because we do not guess at the way back.
-//! - `*` the on-time marker.
+//! - `JJJJJ`: Modified Julian Date, last five digits.
+//! - `TT`: daylight saving time in the United States at 00:00 UTC. 00 is standard time, 50 is
+//!   daylight time. 99 to 51 and 49 to 01 count the days until the change. The change is at 2:00
+//!   local time on the day of 51 or 01. NIST's page speaks of "the month in which the time change
+//!   occurs", but its servers count 49 days, as ACTS describes. On 18 October 2025 TT was 16, and
+//!   the change was on 2 November.
+//! - `L`: leap second at the end of the month: 0 none, 1 added, 2 left out.
+//! - `H`: health: 0 good, 1 wrong by up to 5 seconds, 2 by more, 3 by an unknown amount, 4
+//!   maintenance.
+//! - `msADV`: milliseconds by which the code is sent early. This server sends 0.0, because it does
+//!   not estimate the network delay.
+//! - `*`: the on-time marker.
 //!
-//! Read is also what ACTS sends by telephone, where UT1 - UTC (`+.3`) stands for H and the marker may be
-//! `#`, and what other servers send in the same form (Greyware's Domain Time ends it with CR LF; test doubles
-//! write fewer digits for the Modified Julian Date and TT).
+//! The reader also accepts the time code of ACTS, with UT1 - UTC (`+.3`) instead of H and possibly
+//! `#` as the marker. It accepts similar codes of other servers. Greyware's Domain Time ends with
+//! CR LF. Servers written for tests send fewer digits for the Modified Julian Date and TT.
 
 use super::cursor::{Cursor, Mismatch, Number};
 use super::flags::Flag;
@@ -42,11 +44,11 @@ pub(super) fn print(reading: &Reading) -> Result<Reply, ReplyError> {
     ))
 }
 
-/// The code TT of a UTC date.
+/// Returns the code TT for a UTC date.
 fn daylight_code(today: NaiveDate) -> u64 {
     let (base, idle) = if is_daylight(today) { (0, 50) } else { (50, 0) };
-    // The change is at 2:00 on the continent, hours after 00:00 UTC of its day: the first day that
-    // begins otherwise than today is the day after it.
+    // The change is at 2:00 local time, hours after 00:00 UTC. So the first UTC day that begins
+    // with the other time is the day after the change.
     let changed = |days: &u64| {
         let begins = today.checked_add_days(Days::new(*days));
         begins.is_some_and(|day| is_daylight(day) != is_daylight(today))
@@ -54,7 +56,7 @@ fn daylight_code(today: NaiveDate) -> u64 {
     (1..=49).find(changed).map_or(idle, |days| base + days)
 }
 
-/// True if the United States is on daylight time at 00:00 UTC of this date.
+/// Whether the United States use daylight time at 00:00 UTC of this date.
 fn is_daylight(date: NaiveDate) -> bool {
     Iana::NEW_YORK.at(&date.and_time(NaiveTime::MIN)).is_dst()
 }
@@ -69,7 +71,7 @@ pub(super) fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
     let mut code = TimeCode { mjd: mjd.value, ..TimeCode::default() };
     match rest(cursor, &mut code) {
         Ok(zone) => parts.zone = Some(zone),
-        // The date and time are whole, and what is missing is known to be.
+        // The date and time are complete, and the reply clearly ends too early.
         Err(mismatch) if mismatch.at_end && cursor.may_be_cut() && mjd.digits == 5 => {
             cursor.flags.add(Flag::Truncated);
         }
@@ -87,12 +89,12 @@ pub(super) fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
     Ok(Parts { code: Some(code), ..parts })
 }
 
-/// `YR-MO-DA`, in the century that the Modified Julian Date tells.
+/// Reads `YR-MO-DA`, in the century that the Modified Julian Date gives.
 fn date(cursor: &mut Cursor, mjd: u32) -> Result<NaiveDate, Mismatch> {
     let year = cursor.number(2..=4, "the year")?;
-    cursor.octet(b'-', "a hyphen behind the year")?;
+    cursor.octet(b'-', "a hyphen after the year")?;
     let month = cursor.number(1..=2, "the month")?;
-    cursor.octet(b'-', "a hyphen behind the month")?;
+    cursor.octet(b'-', "a hyphen after the month")?;
     let day = cursor.number(1..=2, "the day")?;
     match year.digits {
         2 => {}
@@ -103,7 +105,7 @@ fn date(cursor: &mut Cursor, mjd: u32) -> Result<NaiveDate, Mismatch> {
         let year = Number { value: 100 * century + year.value, ..year };
         cursor.date(year, month.value, day).ok()
     };
-    // One that it is not the date of says nothing of the century.
+    // A Modified Julian Date of another day does not fix the century.
     let usual = if year.value < 69 { 20 } else { 19 };
     let right = (18..=22).filter_map(in_century).find(|date| !contradicts(*date, mjd));
     match right.or_else(|| in_century(usual)) {
@@ -112,7 +114,7 @@ fn date(cursor: &mut Cursor, mjd: u32) -> Result<NaiveDate, Mismatch> {
     }
 }
 
-/// What follows the time, into the code as it comes; the zone ends it, but for the marker.
+/// Reads the fields after the time into `code`, up to the marker. Returns the zone.
 fn rest<'a>(cursor: &mut Cursor<'a>, code: &mut TimeCode) -> Result<ZoneText<'a>, Mismatch> {
     cursor.spaces()?;
     code.daylight = small(cursor.number(1..=2, "TT, the two digits of daylight saving time")?);
@@ -137,7 +139,7 @@ fn small(number: Number) -> Option<u8> {
     u8::try_from(number.value).ok()
 }
 
-/// UT1 - UTC: `+.3`, `-0.2`.
+/// Reads UT1 - UTC in tenths of a second, as in `+.3` or `-0.2`.
 fn dut1(cursor: &mut Cursor) -> Result<i8, Mismatch> {
     let sign = if cursor.take(b'-') {
         -1
@@ -151,7 +153,7 @@ fn dut1(cursor: &mut Cursor) -> Result<i8, Mismatch> {
     Ok(sign * i8::try_from(tenths.value).unwrap_or(0))
 }
 
-/// Milliseconds, usually with a tenth: `621.4`.
+/// Reads milliseconds, usually with one decimal: `621.4`.
 fn advance(cursor: &mut Cursor) -> Result<Duration, Mismatch> {
     const EXPECTED: &str = "msADV, milliseconds";
     let whole = cursor.number(1..=4, EXPECTED)?;
@@ -159,7 +161,7 @@ fn advance(cursor: &mut Cursor) -> Result<Duration, Mismatch> {
     Ok(Duration::from_micros(u64::from(whole.value * 1000 + tenths * 100)))
 }
 
-/// `UTC(NIST)`, whole.
+/// Reads `UTC(NIST)` as a whole word.
 fn universal<'a>(cursor: &mut Cursor<'a>) -> Result<ZoneText<'a>, Mismatch> {
     const WHOLE: &str = "UTC(NIST)";
     let (start, rest) = (cursor.at(), cursor.rest());
@@ -199,7 +201,7 @@ mod tests {
     use super::super::tests_at::{at, code, read, reply};
 
     #[test]
-    fn a_reply_is_read_with_spaces_as_they_come() {
+    fn a_reply_is_read_with_any_spaces() {
         let at = "nist 2002-04-20T13:55:29Z UTC(NIST)";
         assert_eq!(read("\n52384 02-04-20 13:55:29 50 0 0   9.2 UTC(NIST) * \n"), at);
         assert_eq!(read("52384 02-04-20 13:55:29 50 0 0 9.2 UTC(NIST) *"), at);
@@ -252,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn digits_that_are_missing_from_the_modified_julian_date_contradict_the_date() {
+    fn a_modified_julian_date_without_all_digits_contradicts_the_date() {
         let double = "nist 2023-01-02T12:00:00Z UTC(NIST) mjd-mismatch";
         for mjd in ["0", "00", "00000", "1", "9946"] {
             assert_eq!(read(&format!("{mjd} 23-01-02 12:00:00 0 0 0 0 UTC(NIST) *\n")), double);
@@ -260,12 +262,12 @@ mod tests {
         assert_eq!(code("0 23-01-02 12:00:00 7 0 0 0 UTC(NIST) *\n").daylight, Some(7));
         let whole = read("59946 23-01-02 12:00:00 00 0 0 0.0 UTC(NIST) *\n");
         assert_eq!(whole, "nist 2023-01-02T12:00:00Z UTC(NIST)");
-        // Without five digits nothing tells that a cut line was to be a time code.
+        // Without five digits, a cut line may be something other than a time code.
         assert!(read("7 23-01-02 12:00:00").starts_with("expected"));
     }
 
     #[test]
-    fn a_cut_code_tells_what_it_had_told() {
+    fn a_cut_code_keeps_its_time_but_not_its_zone() {
         let naive = "nist 2024-06-21T12:00:07 - truncated";
         assert_eq!(read("60482 24-06-21 12:00:07 50 0 0 64"), naive);
         assert_eq!(read("60482 24-06-21 12:00:07 50 0 0 640.9 UTC(NI"), naive);
@@ -279,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn the_telephone_service_has_ut1_where_h_would_be() {
+    fn the_telephone_service_sends_ut1_instead_of_h() {
         let reply = "47222 88-03-02 21:39:15 83 0 +.3 045.0 UTC(NBS) *";
         assert_eq!(read(reply), "acts 1988-03-02T21:39:15Z UTC(NBS) two-digit-year");
         assert_eq!(code(reply).dut1_tenths, Some(3));
@@ -289,8 +291,8 @@ mod tests {
     use crate::clock::{Health, Leap};
 
     #[test]
-    fn it_agrees_with_what_nists_servers_sent() {
-        // From the replies that tests/replies keeps; msADV is each server's own.
+    fn printed_codes_equal_those_of_nists_servers() {
+        // From the replies in tests/replies. The value of msADV differs by server.
         let captured = [
             ("60966 25-10-18 07:09:27 16 0 0", "2025-10-18T07:09:27Z"),
             ("58427 18-11-05 02:21:53 00 0 0", "2018-11-05T02:21:53Z"),
@@ -308,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn the_days_are_counted_down_to_the_change_and_not_past_it() {
+    fn tt_counts_the_days_down_to_the_change() {
         let code = |date: &str| daylight_code(date.parse().expect("date"));
         // In 2026 the changes are on 8 March and 1 November.
         assert_eq!(code("2026-01-18"), 0);
@@ -325,13 +327,13 @@ mod tests {
     }
 
     #[test]
-    fn the_zone_has_no_say() {
+    fn the_zone_does_not_change_the_code() {
         let instant = "2026-06-01T00:00:00Z";
         assert_eq!(reply(&Nist, instant, "Asia/Tokyo"), reply(&Nist, instant, "utc"));
     }
 
     #[test]
-    fn the_digits_l_and_h_tell_the_state_of_the_clock() {
+    fn the_digits_l_and_h_show_the_state_of_the_clock() {
         let print = |leap, health| {
             let reading = Reading { leap, health, ..at("2016-12-31T23:59:60Z") };
             String::from_utf8(print(&reading).expect("printable").octets().to_vec()).expect("ASCII")

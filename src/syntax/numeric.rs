@@ -1,10 +1,13 @@
-//! Dates in numbers only. Windows' Simple TCP/IP Services print the time and the date as the system's
-//! locale has it; cameras and small servers print the year first.
+//! Dates in numbers only. Windows' Simple TCP/IP Services print time and date in the system's
+//! locale. Cameras and small servers print the year first.
 //!
-//! Which is the day and which the month is told by a number above 12, by a year that comes first (then the
-//! month is next), or by a weekday of three letters or more; AM or PM tells nothing (`PM 27/11/04` was seen). A year of two digits
-//! between `/` or `.` is taken to stand last, as in every reply that was seen, unless there is no such date
-//! or a weekday says otherwise. Between hyphens it may stand first too, as ISO 8601 has it and NIST.
+//! The order of day and month is certain in three cases. One number is above 12; the year comes
+//! first, so the month is next; or the reply has a weekday of three letters or more. AM or PM
+//! proves nothing: `PM 27/11/04` was seen.
+//!
+//! With `/` or `.`, a year of two digits is read as the last number, as in every reply that was
+//! seen. The exceptions are dates that would not exist and weekdays that fit only the other order.
+//! With hyphens, a year of two digits may also come first, as in ISO 8601 and in NIST's code.
 
 use super::cursor::{Cursor, Mismatch, Number};
 use super::recognised::{Dates, Form, Parts};
@@ -26,8 +29,8 @@ pub(super) fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
     Ok(parts)
 }
 
-/// In 16.05.11 12.30.00 either may be the date.
-const DISTINCT: &str = "marks that tell the date from the time";
+/// In `16.05.11 12.30.00` either half may be the date.
+const DISTINCT: &str = "different marks in date and time";
 
 fn time_first<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
     let weekday = cursor.weekday_before();
@@ -63,13 +66,13 @@ fn date_first<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
     Ok(Parts { weekday, zone, ..Parts::new(Form::Numeric, dates, time) })
 }
 
-/// The three numbers of a date, in the order they stand.
+/// The three numbers of a date, in their written order.
 #[derive(Clone, Copy)]
 struct Digits {
     first: Number,
     second: Number,
     third: Number,
-    /// The mark between them.
+    /// The mark between the numbers.
     mark: u8,
 }
 
@@ -87,15 +90,17 @@ impl Digits {
         if cursor.may_be_cut()
             && (third.digits == 1 || matches!((third.digits, third.value), (2, 19 | 20)))
         {
-            return cursor.blame_short(EXPECTED, first.at); // 11/2 of 11/21, 3/27/20 of 3/27/2010
+            // The line may be cut: 11/2 of 11/21, 3/27/20 of 3/27/2010.
+            return cursor.blame_short(EXPECTED, first.at);
         }
         if !matches!((first.digits, third.digits), (4, 1..=2) | (1..=2, 4 | 2)) {
             return cursor.blame(EXPECTED, first.at);
         }
         let date = Self { first, second, third, mark };
-        date.dates(&mut cursor.clone(), None)?; // blamed here, and not behind the time
-        cursor.take(b'.'); // Hungarian and Korean dates end with one
-        cursor.optional(|cursor| cursor.text(" г.")); // Bulgarian, the year's abbreviation
+        // An impossible date is reported here, before the time is read.
+        date.dates(&mut cursor.clone(), None)?;
+        cursor.take(b'.'); // Hungarian and Korean dates end with a full stop
+        cursor.optional(|cursor| cursor.text(" г.")); // Bulgarian abbreviation of "year"
         Ok(date)
     }
 
@@ -119,7 +124,7 @@ impl Digits {
     }
 }
 
-/// The same mark as before; after a full stop there may be a space.
+/// Reads the mark that the date used before. A space may follow a full stop.
 fn take_mark(cursor: &mut Cursor, mark: u8) -> Result<(), Mismatch> {
     cursor.octet(mark, "the same mark between all parts of the date")?;
     if mark == b'.' {
@@ -146,7 +151,8 @@ fn day_and_month(
 mod tests {
     use super::super::tests_at::read;
 
-    /// Of a reply that fixes day and month: the date and time.
+    /// Returns the date and time of a numeric reply. Panics if the reply is of another form or
+    /// names a zone.
     fn naive(reply: &str) -> String {
         let read = read(reply);
         let orders = read.strip_prefix("numeric ").and_then(|rest| rest.split_once(" -"));
@@ -154,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn windows_writes_it_as_the_locale_has_it() {
+    fn dates_in_windows_locales_are_read() {
         assert_eq!(naive("2:34:56 PM 3/27/2010\n"), "2010-03-27T14:34:56");
         assert_eq!(naive("2:34:56 pm 2010/03/27\n"), "2010-03-27T14:34:56");
         assert_eq!(naive("02:34:56 PM 27/3/2010\n"), "2010-03-27T14:34:56");
@@ -168,10 +174,10 @@ mod tests {
     }
 
     #[test]
-    fn a_weekday_of_two_letters_does_not_tell_day_from_month() {
+    fn a_weekday_of_two_letters_does_not_fix_day_and_month() {
         for line in [
-            "Sa 09.07.2024 16:05:11 UTC", // Tuesday in Turkish
-            "vr 01.12.2024 04:05:11 UTC", // Sunday in Chuvash
+            "Sa 09.07.2024 16:05:11 UTC", // "Sa" is Tuesday in Turkish
+            "vr 01.12.2024 04:05:11 UTC", // "vr" is Sunday in Chuvash
             "on 03/07/2024 16:05:11 UTC",
             "to 07/04/2024 16:05:11",
             "ke 3.7.2024 16:05:11",
@@ -182,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn cameras_write_the_year_first() {
+    fn dates_of_cameras_with_the_year_first_are_read() {
         assert_eq!(naive("2018/11/21 15:17:42\r\n"), "2018-11-21T15:17:42");
         assert_eq!(naive("98/11/21 15:17:42"), "1998-11-21T15:17:42");
         assert_eq!(naive("00/01/31 15:17:42"), "2000-01-31T15:17:42");
@@ -190,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn the_date_may_come_first_and_a_zone_between() {
+    fn a_date_before_the_time_and_a_zone_between_them_are_read() {
         assert_eq!(naive("11/21/2018, 3:17:42 PM"), "2018-11-21T15:17:42");
         assert_eq!(naive("21.11.2018 15:17:42"), "2018-11-21T15:17:42");
         let manual = "13:13:04 EDT 02/15/04";
@@ -198,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_be_read_both_ways_is_told_both_ways() {
+    fn a_date_with_two_readings_gives_both() {
         let both = "numeric 2009-03-05T16:05:11|2009-05-03T16:05:11 - ambiguous-date";
         assert_eq!(read("16:05:11 5.3.2009\n"), both);
         assert_eq!(read("16:05:11 3/5/2009\n"), both);
@@ -208,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn between_hyphens_a_year_of_two_digits_may_stand_first_or_last() {
+    fn with_hyphens_a_year_of_two_digits_may_be_first_or_last() {
         let one_month = "2003-07-24T14:05:11|2024-07-03T14:05:11 UTC ambiguous-date two-digit-year";
         assert_eq!(read("24-07-03 14:05:11 UTC\n"), flagged(one_month));
         let every_order = "2003-04-05T14:05:11|2005-03-04T14:05:11|2005-04-03T14:05:11 -";
@@ -218,12 +224,12 @@ mod tests {
         assert_eq!(naive("14:05:11 98-11-21\n"), "1998-11-21T14:05:11", "no such day");
         assert_eq!(naive("14:05:11 Wed 24-07-03\n"), "2024-07-03T14:05:11");
         assert_eq!(naive("14:05:11 Thu 24-07-03\n"), "2003-07-24T14:05:11");
-        // The other marks are Windows', which has the year last.
+        // With the other marks, which Windows uses, the year is last.
         assert_eq!(naive("14:05:11 24/07/03\n"), "2003-07-24T14:05:11");
         assert_eq!(naive("14:05:11 24.07.03\n"), "2003-07-24T14:05:11");
     }
 
-    /// The flags of a date in numbers in the order in which they are listed.
+    /// Puts the flags of a numeric date into the order in which the reader adds them.
     fn flagged(read: &str) -> String {
         format!(
             "numeric {}",
@@ -232,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn a_date_that_the_end_may_have_cut_is_none() {
+    fn a_date_that_may_be_cut_is_refused() {
         for cut in ["2:34:56 PM 3/27/20", "16:05:11 5.3.20", "15:17:42 2018/11/2"] {
             assert!(read(cut).ends_with("; truncated"), "{cut}: {}", read(cut));
             let whole = read(&format!("{cut}\n"));
@@ -241,19 +247,19 @@ mod tests {
     }
 
     #[test]
-    fn dots_on_both_sides_do_not_tell_the_date_from_the_time() {
-        let error = "expected marks that tell the date from the time, found \"16.05.11 12.30.00\" at octet 1";
-        assert_eq!(read("16.05.11 12.30.00\n"), error);
-        // Found by fuzzing: with an end or without, it is the same.
+    fn full_stops_in_date_and_time_are_refused_as_ambiguous() {
         let error =
-            "expected marks that tell the date from the time, found \"1.1.11 1.1.19\" at octet 1";
+            "expected different marks in date and time, found \"16.05.11 12.30.00\" at octet 1";
+        assert_eq!(read("16.05.11 12.30.00\n"), error);
+        // Found by fuzzing: the result must not depend on a line end.
+        let error = "expected different marks in date and time, found \"1.1.11 1.1.19\" at octet 1";
         assert_eq!(read("1.1.11 1.1.19\n"), error);
         assert_eq!(read("1.1.11 1.1.19"), error);
         assert_eq!(naive("16.05.11 27.03.2009\n"), "2009-03-27T16:05:11");
     }
 
     #[test]
-    fn a_half_of_the_day_that_is_not_known_is_never_passed_over() {
+    fn an_unknown_half_of_the_day_is_never_skipped() {
         for half in ["CH", "MD", "odp.", "em", "ip.", "DU", "P", ", PM", "(PM)", "-PM", "UTC PM"] {
             let read = read(&format!("27/06/2004 3:05:07 {half}\n"));
             let known = half == ", PM" && read == "numeric 2004-06-27T15:05:07 -";
@@ -265,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_weekday_tells_day_and_month_apart() {
+    fn a_weekday_fixes_the_order_of_day_and_month() {
         assert_eq!(naive("16:05:11 Thu 03/05/2009\n"), "2009-03-05T16:05:11");
         let vague = read("do 07/04/2024 16:05:11\n");
         assert!(vague.ends_with(" locale-names ambiguous-date"), "Thursday or Sunday: {vague}");
@@ -286,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_date_either_way_is_none() {
+    fn numbers_without_a_possible_date_are_refused() {
         let error = "expected a date that exists, found \"31/13/2009\" at octet 10";
         assert_eq!(read("16:05:11 31/13/2009\n"), error);
         let error = "expected a date that exists, found \"2009/27/03\" at octet 10";

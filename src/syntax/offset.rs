@@ -1,5 +1,5 @@
-//! How far the local clock is from the one that a server answered by: arithmetic on values, so that replies
-//! from sockets of one's own have an offset too.
+//! The difference between the local clock and a server's clock. The calculation uses values only,
+//! so a program with its own sockets can use it too.
 
 use super::flags::Flag;
 use super::recognised::Recognised;
@@ -7,33 +7,36 @@ use chrono::{DateTime, TimeDelta, Utc};
 use std::fmt;
 use std::time::Duration;
 
-/// The local clock against the server's.
+/// The difference between the local clock and the server's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Offset {
-    /// The local clock minus the server's: positive if the local one is ahead.
+    /// The local clock minus the server's clock. Positive if the local clock is ahead.
     pub local_minus_server: TimeDelta,
-    /// How much more or less it may be: half the round trip, since the server looked at its clock at some
-    /// moment of it, and the resolution of the reply; or what NIST's server says it sent early (msADV), if
-    /// that is more. A leap second adds another, since POSIX clocks show the one before it twice.
+    /// Maximum error of the difference: half the round trip, plus the resolution of the reply. The
+    /// server read its clock at some moment of the round trip. If NIST's server sends earlier
+    /// (msADV) than the resolution, that time counts instead. A leap second adds one second,
+    /// because POSIX clocks show the second before it twice.
     pub uncertainty: Duration,
 }
 
 impl Offset {
-    /// The server's clock minus the local one: the sign that NTP has (RFC 5905), to be added to the local clock.
+    /// Returns the server's clock minus the local clock: the correction to add to the local clock.
+    /// NTP uses this sign (RFC 5905).
     #[must_use]
     pub fn server_minus_local(&self) -> TimeDelta {
         -self.local_minus_server
     }
 
-    /// True if the clocks may show the same time, as far as the reply can tell.
+    /// Whether both clocks may show the same time, within the uncertainty.
     #[must_use]
     pub fn agrees(&self) -> bool {
         self.local_minus_server.abs().to_std().is_ok_and(|apart| apart <= self.uncertainty)
     }
 }
 
-/// The local clock minus the server's, to the digit that the uncertainty leaves: `+0.21 s ± 1.00 s`.
+/// Writes the local clock minus the server's, with as many digits as the uncertainty allows: `+0.21
+/// s ± 1.00 s`.
 impl fmt::Display for Offset {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let uncertainty = self.uncertainty.as_secs_f64();
@@ -43,24 +46,25 @@ impl fmt::Display for Offset {
             _ => 6,
         };
         let ahead = format!("{:+.digits$}", self.local_minus_server.as_seconds_f64());
-        let nothing = format!("{:+.digits$}", -0.0); // -0.00
+        let nothing = format!("{:+.digits$}", -0.0); // minus zero, which is shown as plus zero
         let ahead = if ahead == nothing { ahead.replace('-', "+") } else { ahead };
         write!(f, "{ahead} s ± {uncertainty:.digits$} s")
     }
 }
 
 impl Recognised<'_> {
-    /// How far the local clock is from the server's, if the local one showed `arrived` when the reply came,
-    /// `round_trip` after the question. `None` unless the reply fixes an instant.
+    /// Returns the difference between the clocks. `arrived` is the local time when the reply
+    /// arrived; `round_trip` is the time between query and reply. `None` if the reply does not fix
+    /// an instant.
     ///
-    /// Daytime is too coarse to set a clock by; that is what NTP (RFC 5905) is for.
+    /// Daytime is too coarse to set a clock. Use NTP (RFC 5905) for that.
     ///
     /// ```
     /// use std::time::Duration;
     /// let read = daytime::recognise(b"2026-11-22T14:20:31Z\r\n")?;
     /// let (arrived, round_trip) = ("2026-11-22T14:20:29.050Z".parse()?, Duration::from_millis(100));
     /// let offset = read.offset(arrived, round_trip).expect("an instant");
-    /// assert_eq!(offset.server_minus_local().num_seconds(), 2); // the local clock is behind
+    /// assert_eq!(offset.server_minus_local().num_seconds(), 2); // the local clock is slow
     /// assert_eq!(offset.uncertainty, Duration::from_millis(1050));
     /// assert_eq!(offset.to_string(), "-2.00 s ± 1.05 s");
     /// assert!(!offset.agrees());
@@ -82,7 +86,8 @@ mod tests {
     use super::*;
     use crate::syntax::recognise;
 
-    /// The offset of a clock that shows this when the reply is there, after this round trip.
+    /// Returns offset and uncertainty in seconds, for a reply that arrives at this local time after
+    /// this round trip.
     fn offset(reply: &str, arrived: &str, round_trip_ms: u64) -> Option<(f64, f64)> {
         let read = recognise(reply.as_bytes()).ok()?;
         let round_trip = Duration::from_millis(round_trip_ms);
@@ -105,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_sent_early_and_a_leap_second_make_it_less_certain() {
+    fn an_early_code_and_a_leap_second_increase_the_uncertainty() {
         let nist = |early| format!("60482 24-06-21 12:00:05 50 0 0 {early} UTC(NIST) *");
         assert_eq!(offset(&nist("50.0"), "2024-06-21T12:00:05Z", 0), Some((0.0, 1.0)));
         assert_eq!(offset(&nist("5000.0"), "2024-06-21T12:00:00Z", 0), Some((-5.0, 5.0)));
@@ -120,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fixes_no_instant_has_no_offset() {
+    fn a_reply_without_an_instant_has_no_offset() {
         for reply in ["Sun Nov 22 14:20:31 2026\r\n", "14:20:31 3.2.2026 UTC\r\n", "noon", ""] {
             assert_eq!(offset(reply, "2026-11-22T14:20:31Z", 0), None, "{reply}");
         }

@@ -1,5 +1,5 @@
-//! What holds for every syntax at once: a reply that is printed is read back, and no octets, however
-//! hostile, make the reading panic, linger, or change its mind.
+//! Properties that hold for every syntax: each printed reply is read back. No octets, however
+//! hostile, make the reader panic, take long, or give two different results.
 
 #[path = "../../tests/replies/mod.rs"]
 mod replies;
@@ -14,17 +14,17 @@ use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// 1970 to 2099, in seconds.
+/// The instants to test: 1970 to 2099, in seconds since 1970.
 const SECONDS: std::ops::Range<i64> = 0..4_102_444_800;
 
-/// 30 June 1972, in days: the first to end in a leap second.
+/// 30 June 1972, in days since 1970: the first day that ended with a leap second.
 const FIRST_LEAP_DAY: i64 = 911;
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2048))]
 
     #[test]
-    fn what_is_printed_is_read_back(
+    fn every_printed_reply_is_read_back(
         second in SECONDS,
         nanosecond in 0u32..1_000_000_000,
         zone in prop_oneof![zone_of_the_database(), fixed_offset(1)],
@@ -46,12 +46,12 @@ proptest! {
     }
 
     #[test]
-    fn no_octets_panic_or_linger(octets in prop::collection::vec(any::<u8>(), 0..600)) {
+    fn no_octets_cause_a_panic_or_take_long(octets in prop::collection::vec(any::<u8>(), 0..600)) {
         assert_quick_and_sure(&octets);
     }
 
     #[test]
-    fn no_parts_of_replies_in_any_order_panic_or_linger(parts in prop::collection::vec(part(), 0..150)) {
+    fn no_parts_of_replies_in_any_order_cause_a_panic_or_take_long(parts in prop::collection::vec(part(), 0..150)) {
         assert_quick_and_sure(&parts.concat());
     }
 }
@@ -81,12 +81,12 @@ fn every_offset_and_abbreviation_of_every_zone_is_read_back() {
 }
 
 #[test]
-fn no_prefix_and_no_flipped_bit_of_a_reply_panics_or_lingers() {
+fn no_prefix_or_flipped_bit_of_a_reply_causes_a_panic_or_takes_long() {
     let replies = replies();
     assert_eq!(replies.len(), 58 + Syntax::NAMED.len());
     for mut reply in replies {
         (0..=reply.len()).for_each(|length| assert_quick_and_sure(&reply[..length]));
-        // One saved reply is 5000 times the same octet.
+        // One saved reply is the same octet 5000 times, so 100 octets are enough.
         for index in 0..reply.len().min(100) {
             for bit in 0..8 {
                 reply[index] ^= 1 << bit;
@@ -98,7 +98,7 @@ fn no_prefix_and_no_flipped_bit_of_a_reply_panics_or_lingers() {
 }
 
 #[test]
-fn no_octet_repeated_lingers() {
+fn no_repeated_octet_takes_long() {
     for octet in 0..=u8::MAX {
         assert_quick_and_sure(&[octet; 4096]);
         assert_quick_and_sure(&vec![octet; 65_536]);
@@ -106,7 +106,7 @@ fn no_octet_repeated_lingers() {
 }
 
 #[test]
-fn no_reply_repeated_or_padded_lingers() {
+fn no_repeated_or_padded_reply_takes_long() {
     let parts = replies().into_iter().chain(PARTS.iter().map(|part| part.as_bytes().to_vec()));
     for part in parts.filter(|part| !part.is_empty()) {
         for between in [&b""[..], b" ", b"\r\n"] {
@@ -118,12 +118,12 @@ fn no_reply_repeated_or_padded_lingers() {
     }
 }
 
-/// 23:59:60 UTC of a day.
+/// Returns second 23:59:60 UTC of a day since 1970.
 fn leap_second(day: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(day * 86_400 + 86_399, 1_000_000_000).expect("in range")
 }
 
-/// Prints and reads: what is claimed to have been read must be what was printed.
+/// Prints a reply and reads it back. Every value that was read must equal the printed value.
 fn assert_read_back(syntax: &Syntax, utc: DateTime<Utc>, zone: Zone) {
     let reply = syntax.print(&Reading::at(utc), zone).expect("printable");
     let line = reply.octets().escape_ascii().to_string();
@@ -138,7 +138,7 @@ fn assert_read_back(syntax: &Syntax, utc: DateTime<Utc>, zone: Zone) {
             assert_eq!(claimed.naive_utc(), true_utc, "{line}");
         }
         time => {
-            // No zone is printed, or one by a name that several have.
+            // The syntax prints no zone, or a zone name with several meanings.
             let wall = matches!(time, ReplyTime::WallClock { .. });
             assert!(wall && may_be_vague(syntax, &read), "{line}");
         }
@@ -163,13 +163,14 @@ fn form(syntax: &Syntax) -> Form {
     }
 }
 
-/// Without the fraction, which no syntax here prints; of a leap second its second stays.
+/// Returns the instant without its fraction, which these syntaxes do not print. A leap second stays
+/// second 60.
 fn whole_second(utc: DateTime<Utc>) -> DateTime<Utc> {
     let whole = utc.nanosecond() / 1_000_000_000 * 1_000_000_000;
     utc.with_nanosecond(whole).expect("a second's beginning")
 }
 
-/// The date and time that a syntax shows.
+/// Returns the date and time that a syntax shows for an instant in a zone.
 fn shown(syntax: &Syntax, utc: DateTime<Utc>, zone: Zone) -> NaiveDateTime {
     let local = utc.with_timezone(&zone);
     match syntax {
@@ -183,7 +184,7 @@ fn shown(syntax: &Syntax, utc: DateTime<Utc>, zone: Zone) -> NaiveDateTime {
     }
 }
 
-/// By how many years two digits are read too low.
+/// Returns the years by which a year of two digits is read too low.
 fn years_lost(syntax: &Syntax, local: NaiveDateTime) -> i32 {
     match (syntax, local.year()) {
         (Syntax::Smtp, 2069..) => 100,
@@ -213,7 +214,7 @@ fn zone_of_the_database() -> impl Strategy<Value = Zone> {
     prop::sample::select(Iana::names().collect::<Vec<_>>()).prop_map(zone)
 }
 
-/// `+HH:MM`, its minutes in steps.
+/// Generates offsets `+HH:MM` at multiples of `step` minutes.
 fn fixed_offset(step: i32) -> impl Strategy<Value = Zone> {
     (-1439 / step..=1439 / step).prop_map(move |steps| {
         let (sign, minutes) = (if steps < 0 { '-' } else { '+' }, (steps * step).abs());
@@ -222,7 +223,7 @@ fn fixed_offset(step: i32) -> impl Strategy<Value = Zone> {
     })
 }
 
-/// The saved replies of servers, and one of each syntax.
+/// Returns the saved replies of servers, and one reply of each syntax.
 fn replies() -> Vec<Vec<u8>> {
     let reading = Reading::at("1982-02-23T01:37:43Z".parse().expect("an instant"));
     let zone = "America/Los_Angeles".parse().expect("a zone");
@@ -232,7 +233,7 @@ fn replies() -> Vec<Vec<u8>> {
     saved.chain(Syntax::NAMED.iter().map(print)).collect()
 }
 
-/// Pieces that lead the reading into each of its branches.
+/// Pieces of replies that together reach every branch of the reader.
 #[rustfmt::skip]
 const PARTS: [&str; 56] = [
     " ", ", ", "-", "/", ".", ":", "\r\n", "\n", "\t", "\0", "\u{a0}", "\u{202f}", "(", ")", "[", "]", "*", "#", "+", "T", "Z",
@@ -246,11 +247,13 @@ fn part() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![8 => known, 1 => prop::collection::vec(any::<u8>(), 0..4)]
 }
 
-/// Twice the same, and within a millisecond of processor time. The quickest of several tries counts: an
-/// interrupt is charged to the thread it meets.
+/// Asserts that the octets are read twice with the same result, within 10 milliseconds of processor
+/// time. Only the fastest of several tries counts, because an interrupt is charged to the running
+/// thread.
 fn assert_quick_and_sure(octets: &[u8]) {
     const TRIES: usize = 50;
-    // A scan that is quadratic in the octets takes a hundred times as long, on any machine.
+    // A scan whose time grows with the square of the length takes a hundred times as long, on any
+    // machine.
     const LIMIT: Duration = Duration::from_millis(10);
     let start = Printable(&octets[..octets.len().min(100)]);
     let (read, time) = timed(|| recognise(octets));
@@ -259,7 +262,7 @@ fn assert_quick_and_sure(octets: &[u8]) {
     assert!(quick, "{} octets take longer: {start}", octets.len());
 }
 
-/// What comes of it, and the processor time this thread is charged for it.
+/// Returns the result of `act`, and the processor time that this thread used for it.
 fn timed<T>(act: impl FnOnce() -> T) -> (T, Duration) {
     let charged =
         || clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map(Duration::from).expect("a clock");

@@ -1,4 +1,4 @@
-//! Which form is this reply, and what does it say?
+//! Finds the form of a reply and reads its time.
 
 use super::cursor::{Cursor, Mismatch};
 use super::flags::Flag;
@@ -11,10 +11,10 @@ use super::{
 };
 use chrono::Timelike;
 
-/// Reads one form from the beginning of a line, as far as it goes.
+/// A function that reads one form from the start of a line, as far as the form goes.
 type Reader = for<'a> fn(&mut Cursor<'a>) -> Result<Parts<'a>, Mismatch>;
 
-/// Every form, the narrower before the wider.
+/// The readers of all forms. Narrow forms come before wide forms.
 const READERS: [Reader; 12] = [
     nist::read,
     telephone::european,
@@ -30,15 +30,16 @@ const READERS: [Reader; 12] = [
     free::read,
 ];
 
-/// Reads a reply: any octets, as a server sent them.
+/// Reads the time in a reply of any octets.
 ///
-/// An instant is claimed only where the reply itself fixes the zone: by UTC, GMT, UT, Z, a numeric offset
-/// or one of RFC 822's North American names. Where day and month cannot be told apart it gives both
-/// readings. It never fails to say why, and allocates nothing on success. It looks at no more than 512
-/// octets of a line and 4096 of a reply, so that no reply takes it longer than those.
+/// The result is an instant only if the reply itself fixes the zone. UTC, GMT, UT, Z, a numeric
+/// offset and RFC 822's North American names fix the zone. If the order of day, month and year is
+/// uncertain, the result holds every possible date. An error always states its reason. A success
+/// allocates no memory. The function reads at most 512 octets of a line and 4096 octets of a reply,
+/// which bounds its time for any reply.
 ///
 /// # Errors
-/// [`Unrecognised`]: no form fits. It names the octet at which the best of them failed.
+/// [`Unrecognised`]: no form fits. The error names the octet at which the best form failed.
 ///
 /// ```
 /// use daytime::read::{Flag, recognise};
@@ -68,8 +69,8 @@ pub fn recognise(reply: &[u8]) -> Result<Recognised<'_>, Unrecognised> {
     }
 }
 
-/// The first form that fits the whole line; else the one that leaves the least of it over; else what kept
-/// the one that came furthest from fitting.
+/// Returns the first form that fits the whole line. Otherwise, returns the form that reads most of
+/// the line. If no form fits, returns the mismatch of the form that read furthest.
 fn read<'a>(frame: &Frame<'a>) -> Result<Recognised<'a>, Mismatch> {
     let nothing = Mismatch { expected: "a date and time", at: 0, reached: 0, at_end: false };
     let (mut partial, mut failure) = (None, nothing);
@@ -101,9 +102,10 @@ fn wrong_end(cursor: &Cursor) -> Mismatch {
     Mismatch { expected, at: cursor.at(), reached: cursor.at(), at_end: false }
 }
 
-/// Whether the rest of the line leaves the time unchanged. It must not continue the last word, must not begin
-/// with a number or offset outside parentheses, and cannot be the half of the day in any language. A control
-/// character is a mark like the others: a terminal escape changes no time.
+/// Whether the rest of the line leaves the time unchanged. The rest must not continue the last
+/// word. Outside parentheses the rest must not begin with a number or offset. No word in it may be
+/// a half of the day in any language. Control characters separate words as spaces do: a terminal
+/// escape changes no time.
 fn is_separate(read: &Parts, left: &[u8]) -> bool {
     let rest = after_control_sequences(left);
     let escaped = rest.len() < left.len();
@@ -132,8 +134,8 @@ fn is_separate(read: &Parts, left: &[u8]) -> bool {
     }
 }
 
-/// What follows the terminal's control sequences that these octets begin with, such as `ESC [ 0 m` (ECMA-48,
-/// section 5.4).
+/// Returns the octets after the terminal control sequences at the start, such as `ESC [ 0 m`
+/// (ECMA-48, section 5.4).
 fn after_control_sequences(mut octets: &[u8]) -> &[u8] {
     while let [b'\x1b', b'[', sequence @ ..] = octets {
         let parameters = sequence.iter().take_while(|octet| matches!(octet, b' '..=b'?')).count();
@@ -142,8 +144,8 @@ fn after_control_sequences(mut octets: &[u8]) -> &[u8] {
     octets
 }
 
-/// True if a word behind it may be the half of the day: up to 12 o'clock, unless the half was read, a zone
-/// stands between, or the form always has 24 hours.
+/// Whether the next word may be a half of the day. That is possible up to 12 o'clock, unless the
+/// half was read, a zone came before the word, or the form always counts 24 hours.
 fn may_be_followed_by_half(read: &Parts) -> bool {
     let by_24_hours = matches!(
         read.form,
@@ -159,12 +161,12 @@ pub(crate) mod tests {
     use std::cell::Cell;
 
     thread_local! {
-        /// How many replies this thread has read.
+        /// Number of replies that this thread has read.
         pub(crate) static READ: Cell<u32> = const { Cell::new(0) };
     }
 
     #[test]
-    fn what_is_no_time_says_what_was_expected_and_where() {
+    fn an_error_names_the_expected_part_and_its_position() {
         assert_eq!(read(""), "the reply is empty");
         assert_eq!(read("\r\n"), "the reply holds nothing but blanks");
         assert_eq!(read("hello"), "expected a date and time, found \"hello\" at octet 1");
@@ -176,7 +178,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn what_follows_a_time_on_its_line_is_told() {
+    fn octets_after_the_time_are_flagged_or_refused() {
         let more = read("Wed Jul  3 16:05:11 2024; up 3 days\r\n");
         assert_eq!(more, "ctime 2024-07-03T16:05:11 - trailing-garbage");
         let comment = read("Sat Jul 27 16:05:11 2024 (local)\r\n");
@@ -205,7 +207,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn what_stands_in_parentheses_changes_no_time() {
+    fn a_comment_in_parentheses_does_not_change_the_time() {
         let board = "rfc5322 2024-07-03T04:05:11 - trailing-garbage";
         for offset in ["(-7h)", "(+7 h)", "[-7]"] {
             let line = format!("Wed, 03 Jul 2024 04:05:11  {offset}\r\n");
@@ -220,13 +222,13 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_terminal_escape_after_a_time_changes_nothing_of_it() {
+    fn a_terminal_escape_does_not_change_the_time_before_it() {
         for escape in
             ["\x1b]0;owned\x07", "\x1b[0m", "\x1b[2J", "\x07", "\x7f", "\x1bc", "\x0b\x0c"]
         {
             let read = read(&format!("Wed Jul  3 04:05:11 2024{escape}\r\n"));
             let flags = read.strip_prefix("ctime 2024-07-03T04:05:11 - control-chars");
-            // Control characters at the very end stand apart from the line, as blanks do.
+            // The reader drops control characters at the very end of the line, as it drops blanks.
             assert!(matches!(flags, Some("" | " trailing-garbage")), "{escape:?}: {read}");
         }
         for half in ["\x1bPM", "\x1b]0;PM\x07", "\x1b[0mPM", "\x07nachm", "\x7f1"] {
@@ -236,7 +238,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn spaces_that_do_not_break_a_line_are_spaces() {
+    fn non_breaking_spaces_are_read_as_spaces() {
         let at = "2024-07-03T16:05:11 - non-ascii";
         assert_eq!(read("\u{a0}Wed Jul 3 16:05:11 2024\u{a0}"), format!("ctime {at}"));
         assert_eq!(read("Wed\u{a0}Jul\u{a0}3 16:05:11 2024").get(..12), Some("ctime 2024-0"));
@@ -245,14 +247,14 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_half_of_the_day_that_is_not_known_is_no_garbage() {
+    fn an_unknown_half_of_the_day_is_not_ignored_as_garbage() {
         let unknown = read("27/03/2009 3:05:07 \u{645}\n");
         let expected = "expected the end of the line, found \" \\xd9\\x85\" at octet 19; non-ascii";
         assert_eq!(unknown, expected);
     }
 
     #[test]
-    fn second_60_comes_at_the_end_of_a_utc_day_only() {
+    fn second_60_is_read_only_at_the_end_of_a_utc_day() {
         let leap = "smtp 2016-12-31T23:59:60Z UTC leap-second";
         assert_eq!(read("31 DEC 2016 23:59:60 UTC"), leap);
         let leap = "smtp 2016-12-31T23:59:60Z +0545 leap-second";

@@ -1,4 +1,4 @@
-//! What a reply means: the instant where it fixes one, else what can be said.
+//! The meaning of a reply: an instant if the reply fixes one, otherwise a local time.
 
 use super::cursor::{Mismatch, Time};
 use super::flags::{Flag, Flags};
@@ -10,7 +10,7 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-/// A reply that was read as a time.
+/// A reply whose time was read.
 ///
 /// ```
 /// let read = daytime::recognise(b"Monday, February 22, 1982 17:37:43-PST\r\n")?;
@@ -22,46 +22,46 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Recognised<'a> {
-    /// The form it is written in.
+    /// The form of the reply.
     pub form: Form,
-    /// The time in it.
+    /// The time in the reply.
     pub time: ReplyTime,
-    /// The zone as the reply names it, if it does.
+    /// The zone as the reply writes it, if the reply names a zone.
     pub zone: Option<Cow<'a, str>>,
-    /// The weekday it names, in a language that is known here.
+    /// The weekday in the reply, if the reply names one in a known language.
     pub weekday: Option<Weekday>,
-    /// The finest digit: a second, or the last digit of a fraction.
+    /// The value of the last digit: a second, or the last digit of a fraction.
     pub resolution: Duration,
-    /// What else a time code carries: NIST's, and those of the telephone services.
+    /// Other values of a time code, from NIST or a telephone service.
     pub code: Option<TimeCode>,
-    /// What to know besides.
+    /// Remarks on the reply.
     pub flags: Flags,
 }
 
-/// The time in a reply. A leap second is chrono's: second 59 with 1 000 000 000
+/// The time in a reply. A leap second is written as in chrono: second 59 with 1 000 000 000
 /// nanoseconds or more, printed as 60.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ReplyTime {
-    /// An instant: the reply itself fixes the zone.
+    /// An instant. The reply itself fixes the zone.
     Instant {
-        /// The instant.
+        /// The instant in UTC.
         utc: DateTime<Utc>,
         /// The date and time as written.
         local: NaiveDateTime,
     },
-    /// The date and time on a wall somewhere: no zone is named, or one that does not fix the offset.
+    /// A local date and time. The reply names no zone, or a zone that does not fix the offset.
     WallClock {
         /// The date and time as written.
         local: NaiveDateTime,
     },
-    /// One of two or three: the order of day, month and year is not certain.
+    /// Two or three possible times, because the order of day, month and year is uncertain.
     Ambiguous {
-        /// What it may be.
+        /// All possible times, the earliest first.
         candidates: Candidates,
     },
 }
 
-/// The two or three times that one date in numbers may mean, the earliest first.
+/// The two or three times that one numeric date may mean, the earliest first.
 ///
 /// ```
 /// use daytime::read::{ReplyTime, recognise};
@@ -79,30 +79,30 @@ pub struct Candidates {
 }
 
 impl Candidates {
-    /// Each of them, the earliest first.
+    /// Iterates over the possible times, the earliest first.
     pub fn iter(&self) -> impl Iterator<Item = NaiveDateTime> + '_ {
         self.dates.iter().map(|date| date.and_time(self.clock))
     }
 
-    /// The earliest of them.
+    /// Returns the earliest possible time.
     #[must_use]
     pub fn earliest(&self) -> NaiveDateTime {
         self.dates.earliest().and_time(self.clock)
     }
 
-    /// Which parts of the date are uncertain, in words.
+    /// Returns a sentence that names the uncertain parts of the date.
     pub(crate) fn uncertainty(&self) -> &'static str {
         let one_year = self.iter().all(|time| time.year() == self.earliest().year());
         if one_year {
-            "day and month cannot be told apart"
+            "the order of day and month is uncertain"
         } else {
-            "day, month and year cannot be told apart"
+            "the order of day, month and year is uncertain"
         }
     }
 }
 
 named! {
-    /// The forms that are recognised, one file of `src/syntax/` each. The names
+    /// The forms that are recognised, each with its own file in `src/syntax/`. The names
     /// ([`Display`](fmt::Display)) are fixed: scripts may rely on them.
     #[non_exhaustive]
     pub enum Form {
@@ -112,17 +112,17 @@ named! {
         Ctime = "ctime",
         /// `european`: the European telephone time code.
         European = "european",
-        /// `free`: a month by name, and the rest in any other order.
+        /// `free`: a month by name, with the other parts in any order.
         Free = "free",
         /// `nist`: NIST's time code.
         Nist = "nist",
         /// `numeric`: the date in numbers only, as Windows and cameras print it.
         Numeric = "numeric",
-        /// `rfc3339`: RFC 3339 and what is near it.
+        /// `rfc3339`: RFC 3339 and similar forms.
         Rfc3339 = "rfc3339",
         /// `rfc5322`: a mail date with its weekday.
         Rfc5322 = "rfc5322",
-        /// `rfc850`: `06-Nov-94`.
+        /// `rfc850`: the date of RFC 850, such as `06-Nov-94`.
         Rfc850 = "rfc850",
         /// `rfc867`: RFC 867's first example.
         Rfc867 = "rfc867",
@@ -136,7 +136,7 @@ named! {
 }
 
 impl Recognised<'_> {
-    /// The instant, where the reply fixes it.
+    /// Returns the instant, if the reply fixes one.
     #[must_use]
     pub fn utc(&self) -> Option<DateTime<Utc>> {
         match self.time {
@@ -145,7 +145,7 @@ impl Recognised<'_> {
         }
     }
 
-    /// The date and time as written, where the order of day, month and year is certain.
+    /// Returns the date and time as written, if the order of day, month and year is certain.
     #[must_use]
     pub fn naive(&self) -> Option<NaiveDateTime> {
         match self.time {
@@ -154,7 +154,7 @@ impl Recognised<'_> {
         }
     }
 
-    /// The same without the octets that it was read from.
+    /// Returns a copy that does not borrow the octets of the reply.
     ///
     /// ```
     /// let kept = {
@@ -169,11 +169,12 @@ impl Recognised<'_> {
         Recognised { zone: self.zone.map(|zone| Cow::Owned(zone.into_owned())), ..self }
     }
 
-    /// Checks what the server says about itself. A reply with a time may still be one to distrust: `daytime
-    /// query` then exits with 1.
+    /// Checks the statements of the server about itself. A reply with a time may fail this check:
+    /// `daytime query` then exits with 1.
     ///
     /// # Errors
-    /// [`Distrust`]: the server reports itself unhealthy, or says two things that cannot both be true.
+    /// [`Distrust`]: the server reports itself unhealthy, or makes two statements that contradict
+    /// each other.
     ///
     /// ```
     /// let sick = b"60482 24-06-21 12:00:07 50 0 2 640.9 UTC(NIST) *\n";
@@ -196,7 +197,8 @@ impl Recognised<'_> {
         if trusted { Ok(()) } else { Err(distrust) }
     }
 
-    /// Takes back what the rest of a cut line might change: the instant.
+    /// Handles a cut reply. The missing octets might change the zone, so the time is no longer an
+    /// instant.
     pub(crate) fn cut(&mut self) {
         self.flags.add(Flag::Truncated);
         if let ReplyTime::Instant { local, .. } = self.time {
@@ -205,13 +207,14 @@ impl Recognised<'_> {
     }
 }
 
-/// Why the time in a reply is not to be trusted, by the server's own words.
+/// The reason not to trust the time in a reply, from the server's own statements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Distrust {
-    /// NIST's digit H, if it is not 0: how far the server may be off.
+    /// NIST's digit H, if it is not 0: how wrong the server may be.
     pub unhealthy: Option<u8>,
-    /// What contradicts what: the weekday or the Modified Julian Date of another day, or two zones.
+    /// The flags that report a contradiction: a wrong weekday or Modified Julian Date, or two
+    /// zones.
     pub contradictions: Flags,
 }
 
@@ -231,7 +234,7 @@ impl fmt::Display for Distrust {
     }
 }
 
-/// The dates that the numbers of a reply may mean: at least one, the earliest first, none of them twice.
+/// The dates that a numeric date may mean: at least one, the earliest first, each once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Dates {
     dates: [NaiveDate; Self::ORDERS],
@@ -239,11 +242,10 @@ pub(super) struct Dates {
 }
 
 impl Dates {
-    /// Day, month and year are written in three orders: each of the two with the year last, and the year
-    /// first.
+    /// Number of orders in use: day first or month first with the year last, and the year first.
     const ORDERS: usize = 3;
 
-    /// Adds a date, unless it is there already.
+    /// Adds a date, unless the set contains it.
     pub(super) fn with(mut self, date: NaiveDate) -> Self {
         if self.count < Self::ORDERS && !self.iter().any(|known| known == date) {
             self.dates[self.count] = date;
@@ -253,7 +255,7 @@ impl Dates {
         self
     }
 
-    /// The dates for which this holds, if there are any.
+    /// Returns the dates for which `holds` is true; `None` if there is no such date.
     pub(super) fn keep_if(self, holds: impl Fn(NaiveDate) -> bool) -> Option<Self> {
         let mut those = self.iter().filter(|date| holds(*date));
         let first = those.next()?;
@@ -275,7 +277,7 @@ impl From<NaiveDate> for Dates {
     }
 }
 
-/// What one form makes of a line, before it is judged as a whole.
+/// The parts that one form reads from a line, before the line is judged as a whole.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Parts<'a> {
     pub form: Form,
@@ -293,7 +295,7 @@ impl<'a> Parts<'a> {
         Self { form, weekday: None, dates: dates.into(), time, zone: None, code: None, flags }
     }
 
-    /// Puts the parts together.
+    /// Combines the parts into the time of the reply, and checks them against each other.
     pub(super) fn judge(mut self) -> Result<Recognised<'a>, Mismatch> {
         let (dates, clock) = (self.dates_by_weekday(), self.time.clock);
         let time = if dates.count == 1 {
@@ -327,7 +329,7 @@ impl<'a> Parts<'a> {
         })
     }
 
-    /// The weekday chooses among several dates, or is checked against the one.
+    /// Uses the weekday to choose among several dates, or to check the only date.
     fn dates_by_weekday(&mut self) -> Dates {
         let Some(weekday) = self.weekday else { return self.dates };
         let fitting = self.dates.keep_if(|date| date.weekday() == weekday);
@@ -339,7 +341,7 @@ impl<'a> Parts<'a> {
         let Some(offset) = self.zone.and_then(|zone| zone.offset) else {
             return Ok(ReplyTime::WallClock { local });
         };
-        // RFC 3339, which tells the instant, has four digits for the year.
+        // RFC 3339, in which the instant is printed, has four digits for the year.
         let utc = local.checked_sub_offset(offset).filter(|utc| (1..=9999).contains(&utc.year()));
         let Some(utc) = utc else {
             let expected = "a date and time in the years 1 to 9999, in UTC too";
@@ -349,8 +351,10 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// Leap seconds come at 23:59:60 UTC. Since there are any, zones have differed from that by multiples of
-/// five minutes: by quarters of an hour, and Kiritimati until 1979 by 10:40.
+/// Whether second 60 is possible at this time. Leap seconds are at 23:59:60 UTC. Since the first
+/// leap second, all zones have used multiples of five minutes as offsets: quarters of an hour, and
+/// 10:40 in Kiritimati until
+/// 1979.
 fn may_be_leap(time: ReplyTime) -> bool {
     let by_five_minutes = |time: NaiveDateTime| time.minute() % 5 == 4;
     match time {
@@ -370,7 +374,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_leap_second_on_a_wall_is_one_that_some_zone_has_had() {
+    fn a_local_leap_second_is_accepted_only_where_some_zone_has_had_one() {
         let at = |time: &str| {
             let local = format!("1972-12-31T{time}:00").parse().expect("a date and time");
             may_be_leap(ReplyTime::WallClock { local })
@@ -389,7 +393,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reply_is_distrusted_for_all_that_it_says_against_itself() {
+    fn distrust_names_every_contradiction_in_the_reply() {
         let distrust =
             |reply: &str| super::super::recognise(reply.as_bytes()).expect("a time").validate();
         assert_eq!(distrust("60482 24-06-21 12:00:07 50 0 0 640.9 UTC(NIST) *\n"), Ok(()));

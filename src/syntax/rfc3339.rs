@@ -1,7 +1,8 @@
-//! RFC 3339 with whole seconds: `Z` in UTC, else the offset.
+//! RFC 3339 with whole seconds: `Z` in UTC, the offset in any other zone.
 //!
-//! Read is also what is near it: a space for the `T`, a fraction, a zone by name or none (what many a
-//! language prints for a date and time), ISO 8601's basic format, and a weekday before it.
+//! The reader also accepts similar forms: a space instead of the `T`, a fraction, a zone by name or
+//! no zone. Many programming languages print these. It accepts ISO 8601's basic format and a
+//! weekday before the date.
 
 use super::Zone;
 use super::cursor::{Cursor, Mismatch, Number, Time};
@@ -12,9 +13,9 @@ use chrono::{DateTime, Datelike, FixedOffset, Offset, SecondsFormat};
 
 pub(super) fn print(time: &DateTime<Zone>) -> Result<Reply, ReplyError> {
     if !(0..=9999).contains(&time.year()) {
-        return Err(ReplyError::Unprintable); // "date-fullyear = 4DIGIT"
+        return Err(ReplyError::Unprintable); // RFC 3339: "date-fullyear = 4DIGIT"
     }
-    // "time-numoffset" has no seconds, as some zones had until 1972: the whole minute is used.
+    // "time-numoffset" has no seconds, but some zones had them until 1972: the seconds are dropped.
     let seconds = time.offset().fix().local_minus_utc() / 60 * 60;
     let offset = FixedOffset::east_opt(seconds).ok_or(ReplyError::Unprintable)?;
     let z = time.timezone() == Zone::UTC;
@@ -34,15 +35,15 @@ pub(super) fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
     Ok(Parts { weekday, zone, ..parts })
 }
 
-/// `1982-02-22T17:37:43`; with colons in the date it is what Exif has, and so some cameras.
+/// Reads `1982-02-22T17:37:43`. Exif, and so some cameras, write colons in the date.
 fn extended<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
     let year = cursor.full_year()?;
     let mark = if cursor.take(b':') { b':' } else { b'-' };
     if mark == b'-' {
-        cursor.octet(b'-', "a hyphen behind the year")?;
+        cursor.octet(b'-', "a hyphen after the year")?;
     }
     let month = cursor.number(1..=2, "the month")?;
-    cursor.octet(mark, "the same mark behind the month")?;
+    cursor.octet(mark, "the same mark after the month")?;
     let day = cursor.day()?;
     let date = cursor.date(year, month.value, day)?;
     if !take_t(cursor) {
@@ -60,7 +61,7 @@ fn take_t(cursor: &mut Cursor) -> bool {
     cursor.take(b'T') || cursor.take(b't') || cursor.take(b'_')
 }
 
-/// `19820222T173743`; with a space for the T, or nothing.
+/// Reads `19820222T173743`, or the same with a space or nothing instead of the T.
 fn basic<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
     let at = cursor.at();
     let digits = cursor.run(|octet| octet.is_ascii_digit());
@@ -83,7 +84,7 @@ fn basic<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
     Ok(Parts::new(Form::Rfc3339, date, time))
 }
 
-/// `173743`.
+/// Reads `173743`, perhaps with a fraction.
 fn basic_time(cursor: &mut Cursor) -> Result<Time, Mismatch> {
     let time = cursor.number(6..=6, "six digits")?;
     time_in_digits(cursor, time)
@@ -94,7 +95,7 @@ fn time_in_digits(cursor: &mut Cursor, time: Number) -> Result<Time, Mismatch> {
     cursor.time_of(time.at, time.value / 10_000, time.last_two(100), time.last_two(1), fraction)
 }
 
-/// What Java puts behind the offset, or without one: `[Europe/Rome]`.
+/// Reads the zone that Java writes after the offset, or instead of an offset: `[Europe/Rome]`.
 fn zone_in_brackets<'a>(cursor: &mut Cursor<'a>) -> Result<Option<ZoneText<'a>>, Mismatch> {
     cursor.skip_spaces();
     cursor.octet(b'[', "an opening bracket")?;
@@ -116,7 +117,7 @@ mod tests {
     use super::super::tests_at::{read, reply};
 
     #[test]
-    fn what_is_near_it_is_read() {
+    fn similar_forms_are_read() {
         let at = "rfc3339 2024-07-03T14:05:11Z";
         assert_eq!(read("2024-07-03T14:05:11Z\r\n"), format!("{at} Z"));
         assert_eq!(read("2024-07-03t14:05:11z"), format!("{at} z"));
@@ -155,14 +156,14 @@ mod tests {
     }
 
     #[test]
-    fn a_zone_with_seconds_in_its_offset_is_written_to_the_minute() {
-        // Monrovia was 44 minutes and 30 seconds behind until 1972.
+    fn an_offset_with_seconds_is_printed_without_them() {
+        // Monrovia was 44 minutes and 30 seconds west of Greenwich time until 1972.
         let reply = reply(&Rfc3339, "1971-06-01T12:00:00Z", "Africa/Monrovia");
         assert_eq!(reply, "1971-06-01T11:16:00-00:44\r\n");
     }
 
     #[test]
-    fn utc_is_z_and_any_other_zone_its_offset() {
+    fn utc_is_printed_as_z_and_any_other_zone_as_its_offset() {
         let at = "1982-02-22T17:37:43Z";
         assert_eq!(reply(&Rfc3339, at, "utc"), "1982-02-22T17:37:43Z\r\n");
         assert_eq!(reply(&Rfc3339, at, "Asia/Kolkata"), "1982-02-22T23:07:43+05:30\r\n");
@@ -170,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_year_of_five_digits_has_no_place_in_it() {
+    fn a_year_of_five_digits_is_refused() {
         let far = super::super::tests_at::at("+10000-01-01T00:00:00Z");
         assert!(Rfc3339.print(&far, super::Zone::UTC).is_err());
     }

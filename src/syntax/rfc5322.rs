@@ -1,5 +1,5 @@
-//! RFC 5322, section 3.3, with the weekday that makes it: `Wed, 3 Jul 2024 14:05:11 +0000`. Years of two
-//! digits are RFC 822's. Without a comma it is what date(1) prints in many locales.
+//! The date of RFC 5322, section 3.3, with its weekday: `Wed, 3 Jul 2024 14:05:11 +0000`. Years of
+//! two digits come from RFC 822. Without the comma, date(1) prints this form in many locales.
 
 use super::cursor::{Cursor, Mismatch};
 use super::recognised::{Form, Parts};
@@ -34,7 +34,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_line_is_told() {
+    fn a_second_line_is_flagged() {
         let reply = "Wed,  3 Jul 2024 16:05:11 +0200\r\nC:\\Program Files\\ATS\\ats.exe\r\n";
         assert_eq!(read(reply), "rfc5322 2024-07-03T14:05:11Z +0200 second-line");
     }

@@ -1,11 +1,11 @@
-//! RFC 867's first example: `Weekday, Month Day, Year Time-Zone`.
+//! The first example in RFC 867: `Weekday, Month Day, Year Time-Zone`.
 //!
-//! Where the zone has only a numeric offset, the hyphen stays and the sign follows it
-//! (`17:37:43--0300`): a reader that cuts at the first hyphen still finds the sign.
+//! If the zone has only a numeric offset, the sign follows the hyphen (`17:37:43--0300`). A reader
+//! that splits at the first hyphen then still finds the sign.
 //!
-//! Read are also its relatives: Cisco's, with any name that an operator gave the zone and `-DST` behind
-//! it; Windows NT's, without a zone; with a comma behind the month or the year; with localised names, as
-//! servers print them that are built on a localised library.
+//! The reader also accepts the variants of other servers. Cisco sends any zone name that the
+//! operator chose, with `-DST` after it in summer. Windows NT sends no zone. Other servers put a
+//! comma after the month or the year, or use names in other languages.
 
 use super::cursor::{Cursor, Mismatch};
 use super::flags::Flag;
@@ -35,13 +35,13 @@ mod tests {
     use super::super::tests_at::{read, reply};
 
     #[test]
-    fn the_rfcs_example_is_read_and_its_wrong_weekday_told() {
+    fn the_example_in_the_rfc_is_read_and_its_wrong_weekday_flagged() {
         let rfc = "Tuesday, February 22, 1982 17:37:43-PST";
         assert_eq!(read(rfc), "rfc867 1982-02-23T01:37:43Z PST weekday-mismatch");
     }
 
     #[test]
-    fn cisco_names_any_zone() {
+    fn any_zone_name_of_cisco_is_read() {
         let zone = |zone| read(&format!("Wednesday, July 3, 2024 16:05:11-{zone}\r\n"));
         assert_eq!(zone("UTC"), "rfc867 2024-07-03T16:05:11Z UTC");
         for name in ["ROME", "CET-DST", "ESTDST"] {
@@ -50,13 +50,13 @@ mod tests {
     }
 
     #[test]
-    fn windows_nt_names_no_zone_and_ends_with_nul() {
+    fn a_reply_of_windows_nt_without_zone_but_with_nul_is_read() {
         let reply = "Wednesday, July 3, 2024 16:05:11\n\0";
         assert_eq!(read(reply), "rfc867 2024-07-03T16:05:11 - nul");
     }
 
     #[test]
-    fn more_commas_than_the_rfc_has_do_no_harm() {
+    fn additional_commas_are_read() {
         let wikipedia = "Thursday, February 2, 2006, 13:45:51-PST";
         assert_eq!(read(wikipedia), "rfc867 2006-02-02T21:45:51Z PST");
         let ecmascript = "Wed Nov 21 2018 15:17:42 GMT+0100 (CET)";
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn the_sign_of_an_offset_may_be_the_hyphen() {
+    fn the_hyphen_may_be_the_sign_of_an_offset() {
         let zone = |zone| read(&format!("Wednesday, July 3, 2024 16:05:11{zone}"));
         assert_eq!(zone("--0300"), "rfc867 2024-07-03T19:05:11Z -0300");
         assert_eq!(zone("-0300"), "rfc867 2024-07-03T19:05:11Z -0300");
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn localised_names_are_told() {
+    fn localised_names_are_read_and_flagged() {
         let german = "Samstag, M\u{e4}rz 27, 2010 08:00:00-EST\r\n";
         assert_eq!(read(german), "rfc867 2010-03-27T13:00:00Z EST non-ascii locale-names");
         let french = "samedi, mars 27, 2010 08:00:00-EST\r\n";
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_the_rfcs_example_with_the_right_weekday() {
+    fn a_reply_is_the_example_in_the_rfc_with_the_right_weekday() {
         // The RFC says Tuesday; 22 February 1982 was a Monday.
         let reply = reply(&Rfc867, "1982-02-23T01:37:43Z", "America/Los_Angeles");
         assert_eq!(reply, "Monday, February 22, 1982 17:37:43-PST\r\n");

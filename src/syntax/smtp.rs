@@ -1,7 +1,9 @@
-//! RFC 867's second example, "used in SMTP": `dd mmm yy hh:mm:ss zzz`, with the month in capitals.
+//! The second example in RFC 867, "used in SMTP": `dd mmm yy hh:mm:ss zzz`, with the month in
+//! capitals.
 //!
-//! The year has two digits (RFC 821); a zone without an alphabetic name shows its offset. xinetd prints
-//! four digits, and RFC 5322 the same without capitals.
+//! The printed year has two digits (RFC 821). A zone without an alphabetic abbreviation is printed
+//! as its offset. The reader also accepts four digits, as xinetd prints them, and small letters, as
+//! in RFC 5322.
 
 use super::Zone;
 use super::cursor::{Cursor, Mismatch};
@@ -32,7 +34,7 @@ mod tests {
     use super::super::tests_at::{read, reply};
 
     #[test]
-    fn the_rfcs_example_and_xinetds_are_read() {
+    fn the_example_in_the_rfc_and_the_reply_of_xinetd_are_read() {
         let rfc = "02 FEB 82 07:59:01 PST";
         assert_eq!(read(rfc), "smtp 1982-02-02T15:59:01Z PST two-digit-year");
         let xinetd = "03 JUL 2024 16:05:11 CEST\r\n";
@@ -40,13 +42,13 @@ mod tests {
     }
 
     #[test]
-    fn a_day_that_is_not_in_the_month_is_blamed() {
+    fn an_error_names_a_day_that_is_not_in_the_month() {
         let error = "expected a date that exists, found \"30 FEB 2024 12:00:00 UTC\" at octet 1";
         assert_eq!(read("30 FEB 2024 12:00:00 UTC\r\n"), error);
     }
 
     #[test]
-    fn it_is_the_rfcs_example() {
+    fn a_reply_is_the_example_in_the_rfc() {
         let reply = reply(&Smtp, "1982-02-02T15:59:01Z", "America/Los_Angeles");
         assert_eq!(reply, "02 FEB 82 07:59:01 PST\r\n");
     }

@@ -1,7 +1,7 @@
-//! Any pattern of strftime(3), checked when it is given: whatever the instant, its reply is one line
-//! of printable ASCII that fits.
+//! Patterns of strftime(3). A pattern is checked when it is given. At any instant its reply is then
+//! one line of printable ASCII of the permitted length.
 //!
-//! The specifiers are chrono's, which are strftime's and some more (`%.3f`, `%:z`).
+//! The specifiers are those of chrono: the specifiers of strftime, and more (`%.3f`, `%:z`).
 
 use super::Zone;
 use crate::reply::{Reply, ReplyError};
@@ -26,39 +26,39 @@ pub struct Pattern {
     resolution: Duration,
 }
 
-/// Which part of a pattern cannot make a reply, and why. Octets are counted from 1.
+/// The part of a pattern that cannot be in a reply, and the reason. Octets are counted from 1.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PatternError {
-    /// A part that cannot be in a reply.
+    /// One part of the pattern cannot be in a reply.
     #[error("{part:?} at octet {octet} {fault}")]
     Part {
-        /// The part.
+        /// The part of the pattern.
         part: String,
-        /// Where it begins.
+        /// The octet at which the part begins.
         octet: usize,
-        /// Why it cannot.
+        /// The reason why this part cannot be in a reply.
         fault: PartFault,
     },
-    /// Nothing would be sent, always or at some instants (`%.f` in the first nanosecond).
+    /// The pattern writes nothing, always or at some instants (`%.f` at the start of a second).
     #[error("the pattern is empty, or writes nothing at some instants")]
     Empty,
 }
 
-/// Why a part of a pattern cannot be in a reply.
+/// The reason why a part of a pattern cannot be in a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum PartFault {
-    /// A specifier that is not one of strftime's.
-    #[error("is no strftime specifier")]
+    /// The specifier is unknown.
+    #[error("is not a strftime specifier")]
     Unknown,
-    /// It writes something else than printable ASCII.
+    /// The part writes a control character.
     #[error("writes a control character")]
     Control,
-    /// A character outside ASCII.
+    /// The part contains a character outside ASCII.
     #[error("is not ASCII")]
     NotAscii,
-    /// With it the longest reply is longer than [`Reply::MAX_OCTETS`].
+    /// The longest possible reply would exceed [`Reply::MAX_OCTETS`].
     #[error("takes the reply above {max} octets", max = Reply::MAX_OCTETS)]
     TooLong,
 }
@@ -106,7 +106,7 @@ impl fmt::Display for Pattern {
     }
 }
 
-/// `time.format(…)` without the string it would make on the way.
+/// The text of `time.format(…)`, written without an intermediate string.
 struct Formatted<'a>(&'a DateTime<Zone>, &'a [Item<'static>]);
 
 impl fmt::Display for Formatted<'_> {
@@ -115,7 +115,7 @@ impl fmt::Display for Formatted<'_> {
     }
 }
 
-/// The parts of a pattern with their places: each specifier by itself, the text between them.
+/// Splits a pattern into its specifiers and the text between them, each with its position.
 fn parts(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut at = 0;
     std::iter::from_fn(move || {
@@ -132,17 +132,18 @@ fn parts(text: &str) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
-/// A `%`, what modifies it, and the letter; or as much of that as there is.
+/// Returns the length of a specifier: `%`, its modifiers and the letter. A specifier at the end may
+/// be incomplete.
 fn specifier_length(text: &str) -> usize {
     let modifier = |character: char| matches!(character, '-' | '_' | '0'..='9' | '.' | ':' | '#');
     let letter = text[1..].trim_start_matches(modifier);
     text.len() - letter.len() + letter.chars().next().map_or(0, char::len_utf8)
 }
 
-/// The most octets these items write at any instant, in any zone.
+/// Returns the maximum octets that the items write at any instant in any zone.
 fn longest(items: &[Item], instants: &[DateTime<Zone>]) -> Result<usize, PartFault> {
     let literal = |item: &Item| matches!(item, Item::OwnedLiteral(_));
-    // What is the same every time need not be tried at every instant.
+    // Literal text is the same at every instant, so one instant is enough.
     let sampled = if items.iter().all(literal) { 1 } else { instants.len() };
     instants[..sampled].iter().try_fold(0, |most, time| {
         let text = written(items, time).ok_or(PartFault::Unknown)?;
@@ -151,21 +152,22 @@ fn longest(items: &[Item], instants: &[DateTime<Zone>]) -> Result<usize, PartFau
     })
 }
 
-/// What these items write; `None` if they cannot be written.
+/// Returns the text that the items write; `None` if an item is invalid.
 fn written(items: &[Item], time: &DateTime<Zone>) -> Option<String> {
     let mut text = String::new();
     time.format_with_items(items.iter()).write_to(&mut text).ok()?;
     Some(text)
 }
 
-/// Instants at which each specifier shows its longest and its shortest: every weekday in every month,
-/// a fraction of nine digits and none, the first and the last year there is, in the longest zones.
+/// Returns instants at which each specifier writes its longest and its shortest text. They cover
+/// every weekday in every month, fractions of nine digits and whole seconds, and the first and last
+/// year of chrono. The zones are those with the longest names and offsets.
 fn instants() -> Vec<DateTime<Zone>> {
     let first = NaiveDate::from_ymd_opt(2096, 1, 1).into_iter();
     let days = first.flat_map(|day| day.iter_days().take(1827));
     let at_22 = |day: NaiveDate| day.and_hms_nano_opt(22, 59, 59, 123_456_789);
     let usual = days.filter_map(at_22).map(|time| time.and_utc());
-    // A day within the ends, so that any zone's own time is there too.
+    // One day inside the limits, so that the local time in any zone is inside the limits too.
     let day = Days::new(1);
     let ends = [
         DateTime::<Utc>::MIN_UTC.checked_add_days(day),
@@ -178,8 +180,8 @@ fn instants() -> Vec<DateTime<Zone>> {
     zones.flat_map(|zone| utc.iter().map(move |utc| utc.with_timezone(&zone))).collect()
 }
 
-/// The finest digit an item writes. Anything with a fraction counts as nanoseconds, but for the
-/// three- and six-digit forms.
+/// Returns the value of the last digit that an item writes. Any fraction counts as nanoseconds,
+/// except the forms with three and six digits.
 fn resolution(item: &Item) -> Duration {
     match item {
         Item::Fixed(Fixed::Nanosecond3) => Duration::from_millis(1),
@@ -214,21 +216,22 @@ mod tests {
     }
 
     #[test]
-    fn the_offending_part_is_named() {
-        assert_eq!(refusal("%F %Q"), "\"%Q\" at octet 4 is no strftime specifier");
-        assert_eq!(refusal("%T%"), "\"%\" at octet 3 is no strftime specifier");
+    fn an_error_names_the_wrong_part() {
+        assert_eq!(refusal("%F %Q"), "\"%Q\" at octet 4 is not a strftime specifier");
+        assert_eq!(refusal("%T%"), "\"%\" at octet 3 is not a strftime specifier");
         assert_eq!(refusal("%F%n%T"), "\"%n\" at octet 3 writes a control character");
         assert_eq!(refusal("a\u{1b}[2J"), "\"\\u{1b}\" at octet 2 writes a control character");
         assert_eq!(refusal("le %d août"), "\"û\" at octet 9 is not ASCII");
         assert_eq!(refusal("%é"), "\"%é\" at octet 1 is not ASCII");
-        assert_eq!(refusal("%#z"), "\"%#z\" at octet 1 is no strftime specifier");
+        assert_eq!(refusal("%#z"), "\"%#z\" at octet 1 is not a strftime specifier");
         let empty = "the pattern is empty, or writes nothing at some instants";
         assert_eq!([refusal(""), refusal("%.f")], [empty, empty]);
     }
 
     #[test]
-    fn the_longest_reply_decides_whether_it_fits() {
-        let fits = format!("{}%A", "x".repeat(501)); // Wednesday has nine letters
+    fn the_longest_reply_decides_whether_a_pattern_fits() {
+        // Wednesday, the longest weekday, has nine letters.
+        let fits = format!("{}%A", "x".repeat(501));
         assert!(fits.parse::<Pattern>().is_ok());
         assert_eq!(
             refusal(&format!("x{fits}")),

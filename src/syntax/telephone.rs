@@ -1,10 +1,11 @@
-//! Time codes that national laboratories send by telephone, and that turn up where a modem's line is
-//! served on port 13. NIST's own (ACTS) is in `nist.rs`.
+//! Time codes that national laboratories send by telephone. Some servers on port 13 relay them from
+//! a modem. NIST's code (ACTS) is in `nist.rs`.
 //!
-//! - European (ITU-R TF.583): `1996-01-08 12:43:00 CET  1 02 008 033102 199601081143 50090 +5…`, the digits
-//!   without spaces: weekday, week, day of the year, change of daylight saving time (month, day, hour),
-//!   UTC to the minute, Modified Julian Date, then UT1 - UTC and what each laboratory adds. Because UTC is
-//!   inside, the zone's name is no riddle.
+//! - European (ITU-R TF.583): `1996-01-08 12:43:00 CET  1 02 008 033102 199601081143 50090 +5…`.
+//!   The digits are sent without the spaces: weekday, week, day of the year, change of daylight
+//!   saving time (month, day, hour), UTC to the minute, Modified Julian Date, UT1 - UTC, and
+//!   further fields of each laboratory. The code contains UTC, so the offset is certain, whatever
+//!   the zone's name.
 //! - U.S. Naval Observatory: Modified Julian Date, day of the year, time: `51270 092 145230 UTC`.
 
 use super::cursor::{Cursor, Mismatch};
@@ -16,9 +17,9 @@ use chrono::{Datelike, FixedOffset, NaiveDate, NaiveDateTime, TimeDelta, Timelik
 
 pub(super) fn european<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
     let year = cursor.full_year()?;
-    cursor.octet(b'-', "a hyphen behind the year")?;
+    cursor.octet(b'-', "a hyphen after the year")?;
     let month = cursor.number(2..=2, "the month")?;
-    cursor.octet(b'-', "a hyphen behind the month")?;
+    cursor.octet(b'-', "a hyphen after the month")?;
     let day = cursor.number(2..=2, "the day")?;
     let date = cursor.date(year, month.value, day)?;
     cursor.spaces()?;
@@ -33,7 +34,7 @@ pub(super) fn european<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatc
         return cursor.blame("UTC within a day of the local time", code.at);
     };
     cursor.flags.add_if(contradicts(code.utc.date(), code.mjd), Flag::MjdMismatch);
-    // A name that means one offset must mean this one.
+    // A zone name with one fixed offset must agree with the offset from the code.
     let agrees = zone.offset.is_none_or(|named| named == offset);
     Ok(Parts {
         weekday: code.weekday.checked_sub(1).and_then(|day| day.try_into().ok()),
@@ -43,11 +44,11 @@ pub(super) fn european<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatc
     })
 }
 
-/// The digits behind the zone.
+/// The digits of a European time code after the zone.
 struct Code {
-    /// 1 is Monday.
+    /// The weekday, with 1 for Monday.
     weekday: u8,
-    /// To the minute.
+    /// The UTC in the code, to the minute.
     utc: NaiveDateTime,
     mjd: u32,
     at: usize,
@@ -63,7 +64,8 @@ impl Code {
         let code =
             str::from_utf8(digits).ok().filter(|digits| digits.len() == Self::DIGITS && signed);
         let code = code.and_then(|digits| Self::of(digits, at));
-        // To have come as far as any date and time says nothing for this form.
+        // The line before the code fits other forms too, so this mismatch does not count as
+        // progress.
         let expected = "the European time code, 29 digits and a sign";
         code.ok_or(Mismatch { expected, at, reached: 0, at_end: false })
     }
@@ -77,7 +79,7 @@ impl Code {
         Some(Self { weekday, utc, mjd: number(24, 29)?, at })
     }
 
-    /// By how much this local time is ahead of UTC.
+    /// Returns the offset of this local time from UTC.
     fn offset(&self, local: NaiveDateTime) -> Option<FixedOffset> {
         let seconds = TimeDelta::seconds(local.second().into());
         let ahead = local.with_nanosecond(0)? - seconds - self.utc;
@@ -112,7 +114,7 @@ mod tests {
         "1996-01-08 12:43:00 CET  10200803310219960108114350090+5+00070 CTD IEN TORINO*";
 
     #[test]
-    fn the_european_code_resolves_its_own_zone() {
+    fn the_utc_in_the_european_code_fixes_the_zone() {
         assert_eq!(read(TURIN), "european 1996-01-08T11:43:00Z CET");
         let brunswick =
             "1995-01-23 20:58:51 MEZ  10402303260219950123195849740+40000500              *";
@@ -120,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn its_parts_are_checked_against_each_other() {
+    fn the_parts_of_a_code_are_checked_against_each_other() {
         let wrong_mjd = TURIN.replace("50090", "50091");
         assert_eq!(read(&wrong_mjd), "european 1996-01-08T11:43:00Z CET mjd-mismatch");
         let wrong_weekday = TURIN.replace("  1", "  2");
@@ -129,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_zone_that_contradicts_the_utc_inside_fixes_nothing() {
+    fn a_zone_that_contradicts_the_utc_in_the_code_fixes_nothing() {
         let wrong = TURIN.replace("CET ", "UTC ");
         assert_eq!(read(&wrong), "european 1996-01-08T12:43:00 UTC zone-unknown zone-conflict");
     }

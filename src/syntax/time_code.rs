@@ -1,9 +1,9 @@
-//! What a time code carries in addition to the time, and the Modified Julian Date in it.
+//! The fields of a time code other than the time, and the Modified Julian Date.
 
 use chrono::{Datelike, NaiveDate};
 use std::time::Duration;
 
-/// What a time code carries in addition to the time. Each part is there as far as the reply has it.
+/// The fields of a time code other than the time. A field is `None` if the reply does not have it.
 ///
 /// ```
 /// use daytime::read::{Marker, recognise};
@@ -16,19 +16,20 @@ use std::time::Duration;
 pub struct TimeCode {
     /// Modified Julian Date, its last five digits.
     pub mjd: u32,
-    /// TT: daylight saving time in the United States (00 standard time, 50 daylight time, else the days
-    /// until the change and after 50 or 0).
+    /// TT: daylight saving time in the United States. 00 is standard time and 50 is daylight time.
+    /// Other values count the days until the change: 99 to 51 towards daylight time, 49 to 01
+    /// towards standard time.
     pub daylight: Option<u8>,
     /// L: a leap second at the end of the month (0 none, 1 added, 2 left out).
     pub leap: Option<u8>,
-    /// H: how well the server is (0 well, 1 wrong by up to 5 s, 2 by more, 3 by an unknown amount, 4 in
-    /// maintenance).
+    /// H: health of the server (0 healthy, 1 wrong by up to 5 s, 2 by more, 3 by an unknown amount,
+    /// 4 in maintenance).
     pub health: Option<u8>,
-    /// By telephone: UT1 - UTC in tenths of a second.
+    /// UT1 - UTC in tenths of a second. Only telephone services send it.
     pub dut1_tenths: Option<i8>,
-    /// msADV: how long before its time the code was sent.
+    /// msADV: the time by which the code was sent early.
     pub advance: Option<Duration>,
-    /// The on-time marker: the time in the code is the moment at which this octet ends.
+    /// The on-time marker. The time in the code is the moment at which this octet ends.
     pub marker: Option<Marker>,
 }
 
@@ -36,27 +37,28 @@ named! {
     /// The on-time marker of a time code.
     #[non_exhaustive]
     pub enum Marker {
-        /// `*`.
+        /// `*`: the usual marker.
         Star = "*",
-        /// `#`: the telephone service has measured the delay of the line and sends early by it.
+        /// `#`: the telephone service has measured the delay of the line, and sends early by this
+        /// delay.
         Hash = "#",
     }
 }
 
-/// The Modified Julian Date of day 1 of the year 1: 17 November 1858 is 0.
+/// The Modified Julian Date of 1 January of the year 1. Day 0 is 17 November 1858.
 const MJD_OF_DAY_ONE: i32 = -678_575;
 
-/// The Modified Julian Date of a date.
+/// Returns the Modified Julian Date of a date.
 pub(super) fn mjd(date: NaiveDate) -> i32 {
     date.num_days_from_ce() - 1 + MJD_OF_DAY_ONE
 }
 
-/// True if these five digits are not the date's.
+/// Whether these five digits are the Modified Julian Date of another day.
 pub(super) fn contradicts(date: NaiveDate, digits: u32) -> bool {
     u32::try_from(mjd(date).rem_euclid(100_000)) != Ok(digits)
 }
 
-/// The date of a Modified Julian Date.
+/// Returns the date of a Modified Julian Date.
 pub(super) fn date_of(mjd: u32) -> Option<NaiveDate> {
     let day = i32::try_from(mjd).ok()?.checked_add(1 - MJD_OF_DAY_ONE)?;
     NaiveDate::from_num_days_from_ce_opt(day)

@@ -1,5 +1,5 @@
-//! TrueTime's time servers (NTS-100 and what Symmetricom made of them): English abbreviations, a comma
-//! behind the year, `-UTC`, and no end of line.
+//! The form of TrueTime's time servers (NTS-100 and Symmetricom's successors): English
+//! abbreviations, a comma after the year, `-UTC`, and no end of line.
 
 use super::cursor::{Cursor, Mismatch};
 use super::recognised::{Form, Parts};
@@ -14,10 +14,10 @@ pub(super) fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Mismatch> {
     let month = cursor.month()?;
     cursor.spaces()?;
     let day = cursor.day()?;
-    cursor.octet(b',', "a comma behind the day")?;
+    cursor.octet(b',', "a comma after the day")?;
     cursor.spaces()?;
     let year = cursor.full_year()?;
-    cursor.octet(b',', "a comma behind the year")?;
+    cursor.octet(b',', "a comma after the year")?;
     cursor.spaces()?;
     let date = cursor.date(year, month, day)?;
     let time = cursor.time()?;
@@ -31,7 +31,7 @@ mod tests {
     use super::super::tests_at::read;
 
     #[test]
-    fn it_ends_without_a_line_end() {
+    fn a_reply_without_a_line_end_is_read() {
         assert_eq!(read("Tue, Mar 14, 2006, 09:41:07-UTC"), "truetime 2006-03-14T09:41:07Z UTC");
     }
 }

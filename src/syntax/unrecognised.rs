@@ -1,4 +1,4 @@
-//! Octets that are no time: why, and what they look like instead.
+//! Replies without a time: the reason, and what the octets look like.
 
 use super::cursor::Mismatch;
 use super::flags::{Flag, Flags};
@@ -6,7 +6,7 @@ use super::frame::{self, Frame};
 use crate::reply::Printable;
 use chrono::{DateTime, SecondsFormat, TimeDelta};
 
-/// Why a reply is no time, and what it is like.
+/// Error: the reply has no time that can be read.
 ///
 /// ```
 /// use daytime::read::{Flag, Reason, recognise};
@@ -18,36 +18,36 @@ use chrono::{DateTime, SecondsFormat, TimeDelta};
 #[error("{reason}")]
 #[non_exhaustive]
 pub struct Unrecognised {
-    /// Why.
+    /// The reason why no time was read.
     pub reason: Reason,
-    /// What to know besides.
+    /// Remarks on the reply.
     pub flags: Flags,
 }
 
-/// Why a reply is no time. Octets are counted from 1.
+/// The reason why no time was read. Octets are counted from 1.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Reason {
-    /// No octets, or only spaces and line ends.
+    /// The reply has no octets, or only spaces and line ends.
     #[error("{}", blank(*octets))]
     Empty {
-        /// How many octets it has.
+        /// Number of octets in the reply.
         octets: usize,
     },
-    /// Four octets that are no text: what a server of RFC 868 sends.
-    #[error("four octets, as RFC 868 (Time, port 37) answers: they would be {utc}")]
+    /// The reply is four octets that are not text. A server of RFC 868 sends four octets.
+    #[error("four octets, as in RFC 868 (Time, port 37), which would mean {utc}; ask port 13")]
     TimeProtocol {
-        /// The instant they would be, in RFC 3339.
+        /// The instant that the octets mean in RFC 868, written in RFC 3339.
         utc: String,
     },
-    /// Something else stands where a part of a time was expected.
+    /// The reply continues with something other than the expected part of a time.
     #[error("expected {expected}, found {found} at octet {octet}")]
     Unexpected {
-        /// What was expected.
+        /// The part of a time that was expected.
         expected: &'static str,
-        /// What stands there, in quotes and safe to show.
+        /// The octets found instead, in quotes and safe to print.
         found: String,
-        /// Where.
+        /// The position of the octets found.
         octet: usize,
     },
 }
@@ -90,7 +90,7 @@ impl Unrecognised {
     }
 }
 
-/// The beginning of what was found, in quotes.
+/// Quotes the first octets found, or says that the line ends.
 fn found(rest: &[u8]) -> String {
     const MAX_SHOWN_OCTETS: usize = 32;
     match rest {
@@ -100,14 +100,15 @@ fn found(rest: &[u8]) -> String {
     }
 }
 
-/// No text in any encoding: a quarter of it or more is no printable ASCII, and it is no UTF-8 either.
+/// Whether the line is not text in any encoding: it is not UTF-8, and at least a quarter of its
+/// octets are not printable ASCII.
 fn is_binary(line: &[u8]) -> bool {
     let odd = line.iter().filter(|octet| !matches!(octet, b' '..=b'~' | b'\t')).count();
     let text = str::from_utf8(line).is_ok_and(|text| !text.chars().any(char::is_control));
     odd * 4 >= line.len() && !text
 }
 
-/// RFC 868: seconds since 1900 in four octets.
+/// Reads four octets as RFC 868 does: seconds since 1900.
 fn time_protocol(reply: &[u8]) -> Option<Reason> {
     let seconds = u32::from_be_bytes(reply.try_into().ok()?);
     let epoch = DateTime::from_timestamp(-2_208_988_800, 0)?;
@@ -115,7 +116,7 @@ fn time_protocol(reply: &[u8]) -> Option<Reason> {
     Some(Reason::TimeProtocol { utc: utc.to_rfc3339_opts(SecondsFormat::Secs, true) })
 }
 
-/// True if a word in it is one that servers refuse with.
+/// Whether the line contains a word with which servers refuse.
 fn refuses(line: &[u8]) -> bool {
     const REFUSING: &str = "allowed banned blocked busy denied error forbidden limit refused rejected sorry \
         many unauthorized unavailable";
@@ -125,7 +126,7 @@ fn refuses(line: &[u8]) -> bool {
     line.split(mark).any(known)
 }
 
-/// True if half of it or more is words, two at least, and no time of day is among them.
+/// Whether at least half of the line is words, two or more, and the line has no time of day.
 fn is_words(line: &[u8]) -> bool {
     let letter = |octet: &u8| !octet.is_ascii() || octet.is_ascii_alphabetic();
     let is_word = |word: &[u8]| match word {
@@ -133,7 +134,7 @@ fn is_words(line: &[u8]) -> bool {
             word.len() > 1 && word.iter().all(letter)
         }
     };
-    // 16:05 or 16.05, but not the 1.1 of HTTP.
+    // 16:05 and 16.05 are times. The 1.1 of HTTP is not a time.
     let is_time = |part: &[u8]| matches!(part, [b':' | b'.', b'0'..=b'9', b'0'..=b'9']);
     let all = || line.split(u8::is_ascii_whitespace).filter(|part| !part.is_empty());
     let words = all().filter(|part| is_word(part)).count();
@@ -145,9 +146,9 @@ mod tests {
     use super::super::tests_at::read;
 
     #[test]
-    fn an_answer_of_the_time_protocol_is_known_for_one() {
-        let time = "four octets, as RFC 868 (Time, port 37) answers: they would be \
-                    2024-07-03T20:14:15Z; binary";
+    fn a_reply_of_the_time_protocol_is_detected() {
+        let time = "four octets, as in RFC 868 (Time, port 37), which would mean \
+                    2024-07-03T20:14:15Z; ask port 13; binary";
         assert_eq!(read("\u{ea}0/\u{97}"), time);
     }
 

@@ -1,8 +1,8 @@
-//! Offsets from UTC as text: in numbers, and by the names that mean one offset everywhere.
+//! Offsets from UTC as text: numbers, and names that mean the same offset everywhere.
 
 use chrono::FixedOffset;
 
-/// `+H`, `+HH`, `+HHMM` or `+HH:MM`, less than a day either way.
+/// Reads `+H`, `+HH`, `+HHMM` or `+HH:MM`, with `+` or `-`, below 24 hours.
 pub(super) fn numeric(text: &str) -> Option<FixedOffset> {
     let digits = text.strip_prefix(['+', '-'])?;
     let (hours, minutes) = match (digits.split_once(':'), digits.len()) {
@@ -22,7 +22,7 @@ pub(super) fn numeric(text: &str) -> Option<FixedOffset> {
     FixedOffset::east_opt(if text.starts_with('-') { -seconds } else { seconds })
 }
 
-/// RFC 822, section 5.1: the offset in hours, east positive.
+/// Returns the hours of a zone name in RFC 822, section 5.1. East is positive.
 pub(super) fn rfc822_hours(name: &str) -> Option<i32> {
     const NAMES: [(&str, i32); 12] = [
         ("UTC", 0),

@@ -1,4 +1,4 @@
-//! The zone a reply is written in, and the abbreviation it goes by.
+//! The time zone of a reply, and its abbreviation.
 
 use super::iana::{Iana, Shown};
 use super::{local_zone, utc_offset};
@@ -11,10 +11,10 @@ use std::str::FromStr;
 
 /// A time zone: UTC, one of the IANA database, or a fixed offset.
 ///
-/// `%Z` of a time in it is the zone's own abbreviation (`CET`), and a numeric offset (`-0300`)
-/// where the database has no alphabetic one, or one that RFC 822, section 5.1, gives to another offset:
-/// China's `CST` is `+0800`, so that no reader takes it for Chicago's. The database is the one built in
-/// (tzdb_data).
+/// `%Z` prints the zone's own abbreviation (`CET`). It prints a numeric offset (`-0300`) if the
+/// database has no alphabetic abbreviation. It also does if RFC 822, section 5.1, gives the
+/// abbreviation to another offset. China's `CST` becomes `+0800`, so that no reader takes it for
+/// Chicago's. The database is compiled into the program (tzdb_data).
 ///
 /// ```
 /// use daytime::Zone;
@@ -32,23 +32,23 @@ enum Kind {
     Fixed(FixedOffset),
 }
 
-/// Why a text is no zone.
+/// The reason why a text is not a zone.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ZoneError {
-    /// Neither `utc`, `local`, an IANA name nor an offset.
+    /// The text is not `utc`, `local`, an IANA name or an offset.
     #[error("no such zone; use utc, local, an IANA name such as Europe/Rome, or +HH:MM")]
     Unknown,
-    /// `local` leads to something that has no name in the IANA database.
+    /// The local zone has no name in the IANA database.
     #[error("the local zone {zone:?} has no IANA name; name one instead of local")]
     Local {
-        /// What it leads to.
+        /// The setting that names the local zone.
         zone: String,
     },
-    /// What `local` leads to may not be read.
+    /// The setting of the local zone cannot be read.
     #[error("cannot read the local zone: {reason}")]
     Unreadable {
-        /// The system's words.
+        /// The system's message about the failure.
         reason: String,
     },
 }
@@ -57,13 +57,13 @@ impl Zone {
     /// Coordinated Universal Time.
     pub const UTC: Self = Self(Kind::Named(Iana::UTC));
 
-    /// This host's zone: `TZ` if it is set, else the system's, else UTC (tzset(3)).
+    /// Returns this host's zone: `TZ` if it is set, else the system's zone, else UTC (tzset(3)).
     ///
     /// # Errors
-    /// [`ZoneError::Local`]: its IANA name cannot be found. `TZ` holds a POSIX rule such as
-    /// `CET-1CEST`, or the zone is a file that is no link into the database.
-    /// [`ZoneError::Unreadable`]: a permission is missing, as inside a sandbox; or the crate was built
-    /// without the features `client` and `server`, and asks no system.
+    /// [`ZoneError::Local`]: the zone has no IANA name. `TZ` holds a POSIX rule such as
+    /// `CET-1CEST`, or the zone file is not a link into the database. [`ZoneError::Unreadable`]: a
+    /// permission is missing, as inside a sandbox; or the crate was built without the features
+    /// `client` and `server`, and does not ask the system.
     ///
     /// ```
     /// use daytime::Zone;
@@ -112,13 +112,13 @@ impl fmt::Display for Zone {
     }
 }
 
-/// A [`Zone`] at one instant: its offset then, shown as its abbreviation, or in numbers where that is none
-/// or would be read as another offset.
+/// The offset of a [`Zone`] at one instant. It is printed as the zone's abbreviation. It is printed
+/// in numbers if there is none, or if the abbreviation would be read as another offset.
 #[derive(Clone, Copy, Debug)]
 pub struct ZoneOffset {
     zone: Zone,
     offset: FixedOffset,
-    /// The database's abbreviation, which may be numeric; empty where the zone is not of the database.
+    /// The database's abbreviation, which may be numeric. Empty for a fixed offset.
     abbreviation: &'static str,
 }
 
@@ -131,7 +131,7 @@ impl Offset for ZoneOffset {
 impl fmt::Display for ZoneOffset {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seconds = self.offset.local_minus_utc();
-        // China's CST, Cuba's CDT and the Philippines' PST are not RFC 822's.
+        // CST in China, CDT in Cuba and PST in the Philippines differ from RFC 822.
         let misleads = |name: &str| {
             utc_offset::rfc822_hours(name).is_some_and(|hours| hours * 3600 != seconds)
         };
@@ -141,7 +141,7 @@ impl fmt::Display for ZoneOffset {
             return f.write_str(name);
         }
         let sign = if seconds < 0 { '-' } else { '+' };
-        let minutes = seconds.abs() / 60; // RFC 5322 has no room for more
+        let minutes = seconds.abs() / 60; // RFC 5322 has no room for seconds
         write!(f, "{sign}{:02}{:02}", minutes / 60, minutes % 60)
     }
 }
@@ -154,7 +154,7 @@ impl TimeZone for Zone {
     }
 
     fn offset_from_local_date(&self, local: &NaiveDate) -> MappedLocalTime<ZoneOffset> {
-        // As it begins; where the clocks skip that, as it ends.
+        // Uses the start of the day. If the clocks skip the start, uses the end of the day.
         let [begins, ends] = [NaiveTime::MIN, NaiveTime::MIN - TimeDelta::seconds(1)];
         match self.offset_from_local_datetime(&local.and_time(begins)) {
             MappedLocalTime::None => self.offset_from_local_datetime(&local.and_time(ends)),
@@ -183,7 +183,7 @@ impl TimeZone for Zone {
 
 impl ZoneOffset {
     fn named(zone: Iana, shown: Shown) -> Self {
-        // A day and more is no zone's, and a test looks at each.
+        // No zone has an offset of a day or more. A test checks every zone.
         let offset = FixedOffset::east_opt(shown.ut_offset()).unwrap_or(Utc.fix());
         let abbreviation = shown.time_zone_designation();
         Self { zone: Zone(Kind::Named(zone)), offset, abbreviation }
@@ -199,7 +199,7 @@ mod tests {
     use super::*;
     use chrono::DateTime;
 
-    /// The abbreviation at noon UTC of a date.
+    /// Returns the abbreviation at noon UTC of a date.
     fn abbreviation(zone: &str, date: &str) -> String {
         let utc: DateTime<Utc> = format!("{date}T12:00:00Z").parse().expect("date");
         let zone: Zone = zone.parse().expect("zone");
@@ -244,13 +244,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_zone_is_refused() {
+    fn an_unknown_zone_is_refused() {
         assert_eq!("Mars/Olympus".parse::<Zone>(), Err(ZoneError::Unknown));
         assert_eq!("".parse::<Zone>(), Err(ZoneError::Unknown));
     }
 
     #[test]
-    fn a_zone_comes_back_from_its_offset() {
+    fn an_offset_gives_its_zone_back() {
         for name in ["Europe/Rome", "+05:30"] {
             let zone: Zone = name.parse().expect("zone");
             let offset = zone.offset_from_utc_datetime(&NaiveDateTime::MIN);

@@ -1,9 +1,9 @@
-//! The zone that a reply names, and whether that fixes the offset.
+//! The zone that a reply names, and whether the name fixes the offset.
 //!
-//! Fixed are UTC, GMT, UT, Z, numeric offsets, and the North American names of RFC 822, section 5.1. Any
-//! other name is used in more than one place (IST: India, Israel, Ireland) or was given by an operator
-//! (Cisco's `clock timezone ROME 1`), so it says nothing for certain. RFC 822's single letters were
-//! defined with the wrong sign, and RFC 2822, section 4.3, tells to ignore them.
+//! UTC, GMT, UT, Z, numeric offsets and the North American names of RFC 822, section 5.1, fix the
+//! offset. The offset of any other name is uncertain. The name may be used in several places (IST:
+//! India, Israel, Ireland), or an operator chose it (Cisco's `clock timezone ROME 1`). RFC 822
+//! defined the single letters with the wrong sign, so RFC 2822, section 4.3, says to ignore them.
 
 use super::cursor::{Cursor, Mismatch};
 use super::flags::Flag;
@@ -12,13 +12,13 @@ use super::utc_offset::{self, rfc822_hours};
 use chrono::FixedOffset;
 use std::ops::RangeInclusive;
 
-/// A zone as it stands in a reply.
+/// A zone as a reply writes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ZoneText<'a> {
     pub text: &'a str,
-    /// `None` if the name does not fix it.
+    /// The offset from UTC; `None` if the name does not fix it.
     pub offset: Option<FixedOffset>,
-    /// Another zone in the reply contradicts it.
+    /// Whether another zone in the reply contradicts this one.
     pub conflict: bool,
 }
 
@@ -27,7 +27,7 @@ impl<'a> ZoneText<'a> {
         Self { text, offset, conflict: false }
     }
 
-    /// The zone of a reply that names one before and one behind.
+    /// Combines the zone before the year and the zone after it into one.
     pub(super) fn merged(before: Option<Self>, after: Option<Self>) -> Option<Self> {
         match (before, after) {
             (Some(before), Some(after)) => Some(before.resolve_with(after)),
@@ -35,24 +35,24 @@ impl<'a> ZoneText<'a> {
         }
     }
 
-    /// Reads an offset or a name, and what may stand behind it to say the same again: `+0100 (CET)`.
+    /// Reads an offset or a name, and a repetition of the zone after it: `+0100 (CET)`.
     pub(super) fn read(cursor: &mut Cursor<'a>) -> Result<Self, Mismatch> {
         let zone = Self::read_one(cursor, is_zone_name)?;
         Ok(zone.with_repetition(cursor))
     }
 
-    /// The zone behind a time, if there is one: after a comma or spaces, RFC 867's hyphen, or in
-    /// parentheses.
+    /// Reads the zone after a time, if there is one. It follows a comma, spaces or RFC 867's
+    /// hyphen, or is in parentheses.
     pub(super) fn read_after_time(cursor: &mut Cursor<'a>) -> Option<Self> {
-        cursor.optional(|cursor| cursor.text(" Uhr")); // German for o'clock
+        cursor.optional(|cursor| cursor.text(" Uhr")); // "Uhr" is German for o'clock
         cursor.optional(|cursor| {
             cursor.take(b',');
             cursor.skip_spaces();
             match cursor.rest() {
-                // In -0800 the hyphen is the sign, in --0800 and -PST it is not.
+                // In `-0800` the hyphen is the sign. In `--0800` and `-PST` it is a separator.
                 [b'-', next, ..] if !next.is_ascii_digit() => {
                     cursor.take(b'-');
-                    // Cisco's operators write the name as they like.
+                    // Operators of Cisco devices can name their zone as they like.
                     Self::read_one(cursor, |_| true).map(|zone| zone.with_repetition(cursor))
                 }
                 [b'(', ..] => in_parentheses(cursor),
@@ -61,7 +61,7 @@ impl<'a> ZoneText<'a> {
         })
     }
 
-    /// `UTC`, perhaps with a laboratory: `UTC(NIST)`.
+    /// Reads `UTC`, possibly with a laboratory: `UTC(NIST)`.
     pub(super) fn universal(cursor: &mut Cursor<'a>) -> Result<Self, Mismatch> {
         let start = cursor.at();
         if !cursor.run(|octet| octet.is_ascii_alphabetic()).eq_ignore_ascii_case(b"UTC") {
@@ -86,7 +86,8 @@ impl<'a> ZoneText<'a> {
         let text = cursor.text_since(start);
         let whole = text.len() == WHOLE_LENGTHS[usize::from(text.contains(':'))];
         if cursor.may_be_cut() && !whole && text.len() > 1 {
-            cursor.flags.add(Flag::Truncated); // +02 of +0230
+            // `+02` may be the start of `+0230`.
+            cursor.flags.add(Flag::Truncated);
             return Ok(Self::new(text, None));
         }
         match utc_offset::numeric(text) {
@@ -117,9 +118,9 @@ impl<'a> ZoneText<'a> {
         Ok(Self::new(text, offset))
     }
 
-    /// What two zones for one time come to: an offset in numbers stands; one behind a name settles what
-    /// the name leaves open; and a name that what follows contradicts, or may contradict behind a cut,
-    /// fixes nothing.
+    /// Reads a second zone, if there is one, and combines both. A numeric offset stays. A number
+    /// after a name fixes the offset that the name leaves open. A name fixes nothing if the second
+    /// zone contradicts it, or is cut and might contradict it.
     fn with_repetition(self, cursor: &mut Cursor<'a>) -> Self {
         let whole = !cursor.flags.contains(Flag::Truncated);
         let repetition = cursor.optional(|cursor| {
@@ -127,7 +128,7 @@ impl<'a> ZoneText<'a> {
             match cursor.rest().first() {
                 Some(b'(') => comment(cursor),
                 _ if apart => Self::read_one(cursor, is_zone_name).map(Some),
-                _ => cursor.fail("a space"), // +0A200 is damage
+                _ => cursor.fail("a space"), // `+0A200` is a damaged reply
             }
         });
         let cut = whole && cursor.flags.contains(Flag::Truncated);
@@ -138,7 +139,7 @@ impl<'a> ZoneText<'a> {
         }
     }
 
-    /// See [`ZoneText::with_repetition`].
+    /// Combines two zones for one time; [`ZoneText::with_repetition`] has the rules.
     fn resolve_with(self, repetition: Self) -> Self {
         let conflict = Self { offset: None, conflict: true, ..self };
         match (self.offset, repetition.offset) {
@@ -146,25 +147,25 @@ impl<'a> ZoneText<'a> {
             (Some(one), Some(other)) if one != other => {
                 if self.is_numeric() && !repetition.is_numeric() { self } else { conflict }
             }
-            // EST (DST), GMT (BST): the name says winter and what follows summer.
+            // `EST (DST)`, `GMT (BST)`: the first name means winter time, the second summer time.
             (Some(_), None) if !self.is_numeric() && repetition.is_abbreviation() => conflict,
             _ => self,
         }
     }
 
-    /// `+0100`, `GMT+0100`.
+    /// Whether the zone ends with a numeric offset: `+0100`, `GMT+0100`.
     fn is_numeric(&self) -> bool {
         self.offset.is_some() && self.text.ends_with(|letter: char| letter.is_ascii_digit())
     }
 
-    /// A few letters, or a `DST` among more.
+    /// Whether the zone is an abbreviation of at most five letters, or contains `DST`.
     fn is_abbreviation(&self) -> bool {
         let letters = self.text.bytes().all(|octet| octet.is_ascii_alphabetic());
         (letters && self.text.len() <= 5) || self.text.contains("DST")
     }
 }
 
-/// Two letters are no zone, but may be the half of the day in a language that is unknown here; and
+/// Permitted octets of a zone's name. Two letters may be a half of the day in an unknown language.
 /// "Central European Standard Time" has 30.
 const NAME_LENGTHS: RangeInclusive<usize> = 3..=48;
 
@@ -172,8 +173,8 @@ fn in_name(octet: u8) -> bool {
     octet.is_ascii_alphanumeric() || matches!(octet, b'+' | b'-' | b':' | b'_' | b'/')
 }
 
-/// An abbreviation as systems write it (`CET`, `ChST`), or a name of the IANA database. `Uhr` is none, and
-/// neither is `NOV` or `THU`.
+/// Whether the word is an abbreviation in the usual form (`CET`, `ChST`) or a name of the IANA
+/// database. `Uhr` is not a zone, and neither is `NOV` or `THU`.
 fn is_zone_name(name: &str) -> bool {
     let month = names::month(name.as_bytes()).is_some_and(|name| name.english);
     let weekday = names::weekday(name.as_bytes()).is_some_and(|name| name.english);
@@ -188,7 +189,7 @@ fn in_parentheses<'a>(cursor: &mut Cursor<'a>) -> Result<ZoneText<'a>, Mismatch>
     Ok(zone)
 }
 
-/// A comment (RFC 5322, section 3.2.2): the zone that it names, if it is one.
+/// Reads a comment (RFC 5322, section 3.2.2). Returns the zone in it, if the comment is a zone.
 fn comment<'a>(cursor: &mut Cursor<'a>) -> Result<Option<ZoneText<'a>>, Mismatch> {
     if let Some(zone) = cursor.optional(in_parentheses) {
         return Ok(Some(zone));
@@ -203,7 +204,8 @@ fn comment<'a>(cursor: &mut Cursor<'a>) -> Result<Option<ZoneText<'a>>, Mismatch
     Ok(None)
 }
 
-/// `(NIST)` right behind `UTC`: whose realisation of it this is. A zone is none.
+/// Reads `(NIST)` directly after `UTC`: the laboratory that provides this UTC. A zone is not a
+/// laboratory.
 fn laboratory(cursor: &mut Cursor) -> Result<(), Mismatch> {
     cursor.octet(b'(', "a laboratory")?;
     let start = cursor.at();
@@ -220,7 +222,7 @@ fn is_laboratory(name: &str) -> bool {
     !(name.is_empty() || summer || rfc822_hours(name).is_some())
 }
 
-/// A half of the day at the beginning, glued to a zone or not: `PMEST`, `P-PST`; or a word for one.
+/// Whether the name starts with a half of the day, as in `PMEST` or `P-PST`, or is a word for one.
 fn names_half_of_day(name: &str) -> bool {
     let half = |length: usize| {
         let (half, rest) = name.split_at_checked(length)?;
@@ -231,10 +233,10 @@ fn names_half_of_day(name: &str) -> bool {
     names::is_part_of_day(name.as_bytes()) || [1, 2].into_iter().any(|at| half(at) == Some(true))
 }
 
-/// ` European Standard Time`: the words that Windows puts behind the first one.
+/// Reads ` European Standard Time`: the further words of a Windows zone name.
 fn standard_time(cursor: &mut Cursor) -> Result<(), Mismatch> {
     const WORDS: usize = 4;
-    cursor.take(b'.'); // W. Europe Standard Time
+    cursor.take(b'.'); // as in W. Europe Standard Time
     for _ in 0..WORDS {
         cursor.octet(b' ', "a word")?;
         match cursor.run(|octet| octet.is_ascii_alphabetic() || octet == b'.') {
@@ -246,7 +248,7 @@ fn standard_time(cursor: &mut Cursor) -> Result<(), Mismatch> {
     cursor.fail("the word Time")
 }
 
-/// The offset of a name that has one and the same everywhere.
+/// Returns the offset of a name that means the same offset everywhere.
 fn known(name: &str) -> Option<FixedOffset> {
     if let Some(hours) = rfc822_hours(name) {
         return FixedOffset::east_opt(hours * 3600);
@@ -256,7 +258,7 @@ fn known(name: &str) -> Option<FixedOffset> {
         let whole = laboratory.strip_suffix(')').is_some_and(is_laboratory) && universal(name);
         return whole.then(|| FixedOffset::east_opt(0)).flatten();
     }
-    // GMT+0100, as ECMAScript writes it. GMT+1 is not read: to POSIX that is west of Greenwich.
+    // ECMAScript writes `GMT+0100`. `GMT+1` is not accepted: in POSIX that is west of Greenwich.
     let (name, offset) = name.split_at_checked(name.find(['+', '-'])?)?;
     (universal(name) && offset.len() >= "+0100".len())
         .then(|| utc_offset::numeric(offset))
@@ -267,7 +269,7 @@ fn known(name: &str) -> Option<FixedOffset> {
 mod tests {
     use super::*;
 
-    /// The zone's text, its offset in minutes, and what is left of the line.
+    /// Returns the zone's text, its offset in minutes, and the rest of the line.
     fn read(line: &str) -> Option<(&str, Option<i32>, &str)> {
         let mut cursor = Cursor::new(line.as_bytes(), true);
         let zone = ZoneText::read(&mut cursor).ok()?;
@@ -307,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_zone_confirms_the_first_or_takes_its_offset_away() {
+    fn a_second_zone_confirms_the_first_or_removes_its_offset() {
         let (hour, none) = (Some(60), None);
         assert_eq!(read("+0100 CET"), Some(("+0100", hour, "")));
         assert_eq!(read("+0000 UTC m=+0.1"), Some(("+0000", Some(0), " m=+0.1")));
@@ -317,8 +319,8 @@ mod tests {
             assert_eq!(read(contradiction), Some((&contradiction[..3], none, "")));
         }
         assert_eq!(read("EST (DST)"), Some(("EST", none, "")));
-        for stands in ["+0800 (CST)", "+0800 CST", "GMT+0800 (CST)", "+0800 (MET DST)"] {
-            assert_eq!(read(stands).map(|(_, offset, _)| offset), Some(Some(480)), "{stands}");
+        for certain in ["+0800 (CST)", "+0800 CST", "GMT+0800 (CST)", "+0800 (MET DST)"] {
+            assert_eq!(read(certain).map(|(_, offset, _)| offset), Some(Some(480)), "{certain}");
         }
         assert_eq!(read("+0800 +0100").map(|(_, offset, _)| offset), Some(none));
         assert_eq!(read("CEST UTC").map(|(_, offset, _)| offset), Some(none));
@@ -335,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn an_offset_that_the_end_may_have_cut_fixes_nothing() {
+    fn an_offset_that_may_be_cut_fixes_nothing() {
         let cut = |line: &'static str| {
             let mut cursor = Cursor::new(line.as_bytes(), false);
             let zone = ZoneText::read(&mut cursor).expect("a zone");
@@ -353,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn behind_a_time_it_stands_after_a_hyphen_or_in_parentheses_too() {
+    fn a_zone_after_a_time_may_follow_a_hyphen_or_be_in_parentheses() {
         let after = |line: &'static str| {
             let mut cursor = Cursor::new(line.as_bytes(), true);
             let zone = ZoneText::read_after_time(&mut cursor);
@@ -375,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_zone_is_refused() {
+    fn text_that_is_not_a_zone_is_refused() {
         let halves = ["PMEST", "P-PST", "P/PST", "PM-UTC", "PETANG", "AFTERNOON", "NACHM"];
         for half in halves {
             assert_eq!(read(half), None, "{half}");

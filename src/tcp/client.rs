@@ -1,4 +1,4 @@
-//! The stream client: connects, reads until the end of the stream.
+//! The TCP client: connects, and reads to the end of the stream.
 
 use super::connect::{Race, Winner};
 use crate::asking::{Answer, AskError, Interruption, Sockets, clock_at};
@@ -10,9 +10,10 @@ use std::net::{SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
 use std::time::Instant;
 
-/// Asks the first of `addresses` that connects, and reads until the server closes (RFC 867, "TCP Based
-/// Daytime Service"). After a connection that breaks without any octets the other addresses are asked: whether
-/// a reset is found while connecting or reading is chance.
+/// Asks the first of `addresses` that connects, and reads until the server closes (RFC 867, "TCP
+/// Based Daytime Service"). If the connection breaks before any octet, asks the other addresses. It
+/// is chance whether the client notices a reset while connecting or while reading, so both have the
+/// same effect.
 pub(crate) fn exchange(
     addresses: &[SocketAddr],
     sockets: &mut Sockets,
@@ -59,7 +60,8 @@ fn read(
         questions: 0,
         calls: mem::take(&mut sockets.calls),
     };
-    // The error of a reset is reported once: the end after it looks like a clean one.
+    // The error of a reset is reported only once. The next read would look like a normal end of
+    // stream.
     match ended.and(reset.map_or(Ok(()), |cause| Err(Interruption::Broken { cause }))) {
         Ok(()) => Ok((answer, connection.stream.into())),
         Err(cause) => Err(AskError::incomplete(answer, cause)),
@@ -70,13 +72,14 @@ fn read(
 struct Incoming {
     octets: Vec<u8>,
     reads: Vec<usize>,
-    /// When the last octet of the first line came, as far as it has come; `None` for no octets.
+    /// The time at which the last octet of the first line arrived, so far. `None` if no octet has
+    /// arrived.
     line_arrived: Option<Instant>,
     line_ended: bool,
 }
 
 impl Incoming {
-    /// Reads to the end of the stream, or to what stops it short.
+    /// Reads to the end of the stream, or until an error, the limit or the deadline.
     fn read_to_end(
         &mut self,
         stream: &mut TcpStream,
@@ -98,14 +101,15 @@ impl Incoming {
                 self.octets.truncate(limit);
                 return Err(Interruption::Limit { limit });
             }
-            // Here, and not only where it waits: a server that never stops sending is no excuse.
+            // Checked on each round: a server that never stops sending must not outlast the
+            // deadline.
             if Instant::now() >= sockets.deadline {
                 return Err(Interruption::Timeout { timeout });
             }
         }
     }
 
-    /// Reads once, and notes when the first line came, as long as it is not whole.
+    /// Reads once. Notes the time of arrival until the first line is complete.
     fn read(&mut self, stream: &mut TcpStream, sockets: &mut Sockets) -> io::Result<usize> {
         let mut buffer = [0; 2048];
         sockets.record("recv");

@@ -1,6 +1,6 @@
 //! Connects to the first address that answers: RFC 8305, "Happy Eyeballs Version 2", sections 4 and
-//! 5. Addresses take turns by family; a new attempt starts when the last has failed or is 250 ms old,
-//! and the first to connect wins.
+//! 5. IPv4 and IPv6 addresses alternate. A new attempt starts when the previous one has failed or
+//! is 250 ms old. The first connection wins.
 
 use crate::asking::{Attempt, AttemptFailure, Sockets};
 use crate::transport::Transport::Tcp;
@@ -11,31 +11,32 @@ use std::mem;
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-/// RFC 8305, section 5: "Connection Attempt Delay", recommended value.
+/// The recommended "Connection Attempt Delay" of RFC 8305, section 5.
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
-/// What became of an attempt.
+/// The state of an attempt.
 enum Outcome {
     Pending,
     Connected,
-    /// Connected, and reset after the server had sent something.
+    /// Connected, then reset after the server had sent octets.
     Reset(io::Error),
 }
 
-/// A connection, established or on the way.
+/// A connection that is established or in progress.
 #[derive(Debug)]
 pub(super) struct Connection {
     pub stream: TcpStream,
     pub peer: SocketAddr,
     token: usize,
-    /// When the attempt began. Its SYN reached the server no earlier.
+    /// The start of the attempt. The SYN reached the server after this moment.
     pub started: Instant,
 }
 
-/// The first connection. If it was reset since, with the error: what the server had sent can still be read.
+/// The first connection, and the error if it was reset since. The octets received before can still
+/// be read.
 pub(super) type Winner = (Connection, Option<io::Error>);
 
-/// A race of the addresses, which ends at the deadline.
+/// A race of connection attempts to several addresses, which ends at the deadline.
 pub(super) struct Race<'a, 'b> {
     pub sockets: &'a mut Sockets<'b>,
     waiting: VecDeque<SocketAddr>,
@@ -57,7 +58,7 @@ impl<'a, 'b> Race<'a, 'b> {
         }
     }
 
-    /// Connects to the next address that answers; `None` when all have failed or the time is over.
+    /// Connects to the next address that answers. `None` if all have failed, or at the deadline.
     pub(super) fn connect(&mut self) -> Option<Winner> {
         let deadline = self.sockets.deadline;
         while Instant::now() < deadline {
@@ -83,7 +84,7 @@ impl<'a, 'b> Race<'a, 'b> {
         None
     }
 
-    /// Closes the other connections. Their addresses get another turn if the winner fails.
+    /// Closes the other connections. Their addresses may be tried again if the winner fails.
     fn cancel_losers(&mut self) {
         for loser in mem::take(&mut self.running).into_iter().rev() {
             self.sockets.close(loser.stream);
@@ -91,7 +92,8 @@ impl<'a, 'b> Race<'a, 'b> {
         }
     }
 
-    /// Returns how far every address came: the failed first, then those still open.
+    /// Returns the result of every address: first those that failed, then those that may still
+    /// answer.
     pub(super) fn end(self) -> Vec<Attempt> {
         let mut others = self.failed;
         for Connection { stream, peer, started, .. } in self.running {
@@ -117,11 +119,11 @@ impl<'a, 'b> Race<'a, 'b> {
         }
     }
 
-    /// Looks how an attempt stands after an event.
+    /// Checks the state of an attempt after an event.
     fn check_attempt(&mut self, token: usize) -> Option<Winner> {
         let place = self.running.iter().position(|attempt| attempt.token == token)?;
         let reset = match outcome(&self.running[place].stream, self.sockets) {
-            Ok(Outcome::Pending) => return None, // mio may wake us for nothing
+            Ok(Outcome::Pending) => return None, // mio may report an event without a change
             Ok(Outcome::Connected) => None,
             Ok(Outcome::Reset(error)) => Some(error),
             Err(error) => {
@@ -135,7 +137,7 @@ impl<'a, 'b> Race<'a, 'b> {
         Some((self.running.swap_remove(place), reset))
     }
 
-    /// A failure lets the next attempt start at once.
+    /// Records a failure. The next attempt then starts at once.
     pub(super) fn fail(&mut self, peer: SocketAddr, error: io::Error) {
         self.failed.push(Attempt::failed(Tcp, peer, error));
         self.next_start = Instant::now();
@@ -149,7 +151,7 @@ fn start(peer: SocketAddr, token: usize, sockets: &mut Sockets) -> io::Result<Co
     Ok(Connection { stream, peer, token, started })
 }
 
-/// What became of an attempt, as mio's `TcpStream::connect` says to find out.
+/// Returns the state of an attempt, found in the way that mio's `TcpStream::connect` describes.
 fn outcome(stream: &TcpStream, sockets: &mut Sockets) -> io::Result<Outcome> {
     sockets.record("getsockopt");
     if let Some(error) = stream.take_error()? {
@@ -163,9 +165,9 @@ fn outcome(stream: &TcpStream, sockets: &mut Sockets) -> io::Result<Outcome> {
     }
 }
 
-/// A server may connect, send its line and reset before we look. Linux keeps the octets received before the
-/// reset, but reports the error first. A reset without any octets is a failure like the others, so that the
-/// next address gets its turn.
+/// Handles the error of a connection that may have been reset. A server may accept, send its line
+/// and reset before the client checks. Linux keeps the octets received before the reset, but
+/// reports the error first. A reset without octets is a failure, so that the next address is tried.
 fn after_error(stream: &TcpStream, error: io::Error, sockets: &mut Sockets) -> io::Result<Outcome> {
     if !matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe) {
         return Err(error);
@@ -175,8 +177,8 @@ fn after_error(stream: &TcpStream, error: io::Error, sockets: &mut Sockets) -> i
     if sent_data { Ok(Outcome::Reset(error)) } else { Err(error) }
 }
 
-/// RFC 8305, section 4: the family of the first address first, then in turns; within a family the
-/// resolver's order (RFC 6724) stays.
+/// Orders the addresses as in RFC 8305, section 4. The family of the first address comes first,
+/// then the families alternate. Within a family, the order of the resolver (RFC 6724) stays.
 fn interleave(addresses: &[SocketAddr]) -> VecDeque<SocketAddr> {
     let is_first = |address: &&SocketAddr| address.is_ipv6() == addresses[0].is_ipv6();
     let (first, second): (Vec<&SocketAddr>, Vec<_>) = addresses.iter().partition(is_first);
@@ -196,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn families_take_turns_and_the_resolvers_first_stays_first() {
+    fn families_alternate_and_the_first_address_stays_first() {
         let resolved = addresses(&["[::1]:1", "[::2]:1", "[::3]:1", "1.1.1.1:1", "2.2.2.2:1"]);
         let order: Vec<_> = interleave(&resolved).into();
         let expected = addresses(&["[::1]:1", "1.1.1.1:1", "[::2]:1", "2.2.2.2:1", "[::3]:1"]);
@@ -205,7 +207,8 @@ mod tests {
         assert_eq!(Vec::from(interleave(&v4_first)), v4_first);
     }
 
-    /// A connection that the server has reset after these octets, before the client looks at it.
+    /// Returns a connection that the server reset after sending these octets, before the client
+    /// checks it.
     fn reset_after(octets: &[u8]) -> TcpStream {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
         let address = listener.local_addr().expect("bound");
@@ -221,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reset_leaves_the_octets_before_it_to_be_read() {
+    fn the_octets_before_a_reset_are_read() {
         let mut stream = reset_after(b"noon\r\n");
         let outcome = Sockets::for_test(Duration::ZERO, |sockets| outcome(&stream, sockets));
         let Ok(Outcome::Reset(error)) = outcome else { panic!("connected, and reset since") };
@@ -248,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_stays_silent_delays_the_next_by_250_ms_only() {
+    fn a_silent_address_delays_the_next_by_only_250_ms() {
         let full = FullListener::new();
         let answering = std::net::TcpListener::bind("[::1]:0").expect("loopback");
         let addresses = [full.address, answering.local_addr().expect("bound")];
@@ -260,9 +263,9 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_refuses_lets_the_next_start_at_once() {
-        // Behind a silent one, so that there is an attempt to wait for: 250 ms for it, none for the
-        // refusing ones.
+    fn an_address_that_refuses_does_not_delay_the_next() {
+        // The addresses come after a silent one. The client waits 250 ms for the silent address,
+        // and not at all for those that refuse.
         let full = FullListener::new();
         let answering = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
         let mut addresses = vec![full.address];
@@ -279,17 +282,17 @@ mod tests {
         );
     }
 
-    /// Addresses that refuse: some by a reset, some because no attempt can even start.
+    /// Returns addresses that refuse: some by a reset, some because connect(2) fails at once.
     fn refusing() -> Vec<SocketAddr> {
         let closed = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
         let reset = closed.local_addr().expect("bound");
-        // A broadcast address: connect(2) fails at once, with ENETUNREACH or EACCES.
+        // connect(2) to a broadcast address fails at once, with ENETUNREACH or EACCES.
         let impossible = SocketAddr::from(([255, 255, 255, 255], reset.port()));
         [[impossible; 16], [reset; 16]].concat()
     }
 
     #[test]
-    fn at_the_deadline_every_address_is_accounted_for() {
+    fn at_the_deadline_every_address_has_a_result() {
         let full = FullListener::new();
         let deadline = Instant::now() + Duration::from_millis(100);
         let later = SocketAddr::from(([127, 0, 0, 1], 1));
@@ -304,7 +307,7 @@ mod tests {
         assert!(matches!(untried.failure, AttemptFailure::Untried), "{untried:?}");
     }
 
-    /// A listener that drops every SYN, because its backlog is full and nobody accepts.
+    /// A listener that drops every SYN, because its backlog is full and no program accepts.
     struct FullListener {
         address: SocketAddr,
         _listener: socket2::Socket,
@@ -321,8 +324,8 @@ mod tests {
             listener.listen(0).expect("listen");
             let address = listener.local_addr().expect("bound").as_socket().expect("IP");
             let mut waiting = Vec::new();
-            // A backlog of 0 holds one connection on Linux, other systems round up: fill it until
-            // a connection does not come about.
+            // A backlog of 0 holds one connection on Linux; other systems round up. Connect until
+            // an attempt stays unanswered.
             for _ in 0..64 {
                 let client = open();
                 let connected = client.connect_timeout(&address.into(), Duration::from_millis(50));

@@ -1,4 +1,5 @@
-//! The datagram client: asks with an empty datagram, takes the answer of the peer it asked.
+//! The UDP client: asks with an empty datagram, and accepts an answer only from the address it
+//! asked.
 
 pub(crate) use super::retries::Retries;
 use super::retries::Schedule;
@@ -14,12 +15,12 @@ use std::time::Instant;
 /// Maximum octets of a datagram, whatever the limit.
 const MAX_DATAGRAM: usize = u16::MAX as usize;
 
-/// Asks one address after the other, each again if it stays silent, until one answers (RFC 867, "UDP
+/// Asks the addresses one after the other until one answers, with retries to each (RFC 867, "UDP
 /// Based Daytime Service").
 ///
-/// The socket is connected, so that the kernel drops what others send and reports an ICMP error; and
-/// each address has a socket of its own, so that a late answer to an earlier exchange, which RFC 867
-/// cannot tell apart, goes to a port that is closed.
+/// The socket is connected, so the kernel drops datagrams of other peers and reports ICMP errors.
+/// Each exchange with an address has its own socket, because RFC 867 gives no way to detect a late
+/// answer to an earlier exchange. Such an answer then goes to a closed port.
 pub(crate) fn exchange(
     addresses: &[SocketAddr],
     retries: Retries,
@@ -37,11 +38,12 @@ pub(crate) fn exchange(
     }
     let untried = |peer| Attempt::new(Udp, peer, AttemptFailure::Untried);
     attempts.extend(schedule.untried().map(untried));
-    attempts.sort_by_key(Attempt::is_open); // the failed first
+    attempts.sort_by_key(Attempt::is_open); // failed addresses first
     Err(AskError::NoAnswer { transport: Udp, timeout: sockets.timeout, attempts })
 }
 
-/// Asks one address until it answers, says that no service listens, or has had its part of the time.
+/// Asks one address until it answers, its host reports a closed port, or its share of the time
+/// ends.
 fn ask_address(
     peer: SocketAddr,
     schedule: &mut Schedule,
@@ -94,13 +96,13 @@ impl Asking {
         self.answer(until, sockets)
     }
 
-    /// The first datagram before `until`, be it of no octets.
+    /// Waits for the first datagram before `until`, even an empty one.
     fn answer(&self, until: Instant, sockets: &mut Sockets) -> io::Result<Option<Answer>> {
-        // One octet beyond the limit tells "just full" from "too long".
+        // With one octet above the limit, recv(2) shows whether the datagram was longer.
         let limit = sockets.limit.min(MAX_DATAGRAM);
         let mut buffer = vec![0; limit + 1];
         loop {
-            // An answer that is there already is an event too, so waiting first loses none.
+            // An answer that has already arrived is also an event, so waiting first loses none.
             if sockets.wait(until)?.is_empty() && Instant::now() >= until {
                 return Ok(None);
             }
@@ -116,8 +118,8 @@ impl Asking {
         }
     }
 
-    /// The answer that has just come. Its window begins with the first question, because RFC 867 does not tell
-    /// which one it answers.
+    /// Returns the answer that has just arrived. Its round trip starts with the first question,
+    /// because RFC 867 does not say which question the server answered.
     fn received(&self, octets: Vec<u8>, truncated: bool, sockets: &mut Sockets) -> Answer {
         let arrived = Instant::now();
         let elapsed = arrived.saturating_duration_since(self.opened);
@@ -139,7 +141,7 @@ impl Asking {
     }
 }
 
-/// Errors that say nothing about the peer.
+/// Whether the error has no meaning for the exchange: the call only has to be repeated.
 fn is_transient(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }

@@ -1,34 +1,35 @@
-//! When to ask, whom, and when to give up: the client's side of a datagram exchange as a state
-//! machine, without sockets or clocks. Each time is the time since a start that the caller chooses.
+//! Decides when to ask which address, and when to give up. This is the client's side of a UDP
+//! exchange as a state machine, without sockets or clocks. All times count from a start that the
+//! caller chooses.
 //!
-//! The time there is goes to the addresses in equal parts. On each, every wait is twice as long as
-//! the one before (back-off), and together they fill its part:
+//! The addresses share the time in equal parts. For each address, every wait is twice as long as
+//! the previous one (back-off), and the waits together fill its part:
 //!
 //! ```text
 //! 2 retries, 7 s   ask .... ask ........ ask ................ next address
 //!                  0 s      1 s          3 s                 7 s
 //! ```
 //!
-//! Where questions to an address have to be some time apart, no wait is shorter than that; a retry that
-//! would come too late then is left out.
+//! If questions to an address need a minimum interval, no wait is shorter than this interval. A
+//! retry that would then come after the deadline is left out.
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-/// The most retries that are taken: the first wait would be too short to be of use.
+/// Maximum number of retries. With more, the first wait would be too short to be useful.
 pub(crate) const MAX_RETRIES: u32 = 10;
 
-/// How questions are repeated.
+/// The rules for repeated questions.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Retries {
-    /// The most of them, for each address; [`MAX_RETRIES`] if more.
+    /// Maximum retries per address, at most [`MAX_RETRIES`].
     pub max: u32,
-    /// The least time between two questions to this address.
+    /// Returns the minimum time between two questions to an address.
     pub min_interval: fn(IpAddr) -> Duration,
 }
 
-/// When to ask which address, in one exchange.
+/// The schedule of one exchange: the moments to ask, and the addresses.
 #[derive(Debug)]
 pub(crate) struct Schedule {
     waiting: VecDeque<SocketAddr>,
@@ -40,7 +41,7 @@ pub(crate) struct Schedule {
 #[derive(Debug)]
 struct Current {
     peer: SocketAddr,
-    /// When its part of the time is over.
+    /// The moment at which the time for this address ends.
     deadline: Duration,
     questions: u32,
 }
@@ -52,7 +53,7 @@ impl Schedule {
         Self { waiting, current: None, deadline, retries }
     }
 
-    /// The next address to ask; `None` if none is left, or no time.
+    /// Returns the next address to ask. `None` if no address or no time is left.
     pub(crate) fn next_address(&mut self, now: Duration) -> Option<SocketAddr> {
         let parts = u32::try_from(self.waiting.len()).unwrap_or(u32::MAX);
         let left = self.deadline.checked_sub(now).filter(|left| !left.is_zero())?;
@@ -61,8 +62,8 @@ impl Schedule {
         Some(peer)
     }
 
-    /// Whether to send a question to this address, its first or, when the last wait is over, another one.
-    /// [`Schedule::wait_until`] then tells how long to wait for the answer.
+    /// Whether to send another question to this address: the first one, or a retry after the last
+    /// wait. [`Schedule::wait_until`] then returns the end of the wait for the answer.
     pub(crate) fn next_question(&mut self, now: Duration) -> bool {
         let Some(current) = &mut self.current else { return false };
         let is_first = current.questions == 0;
@@ -71,17 +72,17 @@ impl Schedule {
         asks
     }
 
-    /// The addresses that are left.
+    /// Returns the addresses that were not asked.
     #[cfg(feature = "client")]
     pub(crate) fn untried(self) -> impl Iterator<Item = SocketAddr> {
         self.waiting.into_iter()
     }
 
-    /// When to ask the next question, the last one having left `now`: not when it was decided on, since
-    /// opening its socket comes between.
+    /// Returns the end of the wait after a question that was sent at `now`. Pass the time after
+    /// sending, because opening the socket takes time.
     pub(crate) fn wait_until(&self, now: Duration) -> Duration {
         let Some(current) = &self.current else { return now };
-        // This wait and those to come are 1, 2, 4 … parts of the time that is left.
+        // This wait and the following ones are 1, 2, 4 … parts of the remaining time.
         let retries_left = self.retries.max + 1 - current.questions;
         let parts = (2u32 << retries_left) - 1;
         let left = current.deadline.saturating_sub(now);
@@ -106,7 +107,8 @@ mod tests {
         Retries { max: most, min_interval: |_| Duration::from_secs(4) }
     }
 
-    /// Lets every wait run out: when each question was asked, and of which port.
+    /// Lets every wait end without an answer. Returns the time of each question and the port it
+    /// went to.
     fn silence(addresses: &[SocketAddr], retries: Retries, timeout: Duration) -> Vec<(u128, u16)> {
         let mut schedule = Schedule::new(addresses, retries, timeout);
         let (mut now, mut asked) = (Duration::ZERO, Vec::new());
@@ -123,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn each_wait_is_twice_the_one_before() {
+    fn each_wait_is_twice_the_previous_one() {
         let asked = silence(&addresses(1), at_will(2), Duration::from_secs(7));
         assert_eq!(asked, [(0, 1), (1000, 1), (3000, 1)]);
     }
@@ -140,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_gives_its_time_to_the_next_address() {
+    fn the_time_of_a_refusing_address_goes_to_the_next() {
         let second = Duration::from_secs(1);
         let mut schedule = Schedule::new(&addresses(2), at_will(0), 4 * second);
         assert_eq!(schedule.next_address(Duration::ZERO), Some(addresses(2)[0]));
@@ -152,36 +154,36 @@ mod tests {
     }
 
     #[test]
-    fn more_retries_than_there_is_time_for_are_cut() {
+    fn retries_are_limited_to_ten() {
         let asked = silence(&addresses(1), at_will(u32::MAX), Duration::from_secs(10));
         assert_eq!(asked.len(), 11);
     }
 
     #[test]
-    fn nowhere_to_ask_is_given_up_at_once() {
+    fn without_an_address_the_schedule_ends_at_once() {
         let mut schedule = Schedule::new(&[], at_will(2), Duration::from_secs(1));
         assert_eq!(schedule.next_address(Duration::ZERO), None);
         assert!(!schedule.next_question(Duration::ZERO));
     }
 
     #[test]
-    fn questions_that_have_to_be_apart_are_or_are_left_out() {
+    fn a_question_waits_for_the_minimum_interval_or_is_left_out() {
         let asked = |seconds| silence(&addresses(1), polite(2), Duration::from_secs(seconds));
         assert_eq!(asked(4), [(0, 1)]);
         assert_eq!(asked(5), [(0, 1), (4000, 1)]);
         assert_eq!(asked(9), [(0, 1), (4000, 1), (8000, 1)]);
-        // Waits that are long enough already stay as they are.
+        // Waits above the minimum interval are not changed.
         assert_eq!(asked(35), [(0, 1), (5000, 1), (15_000, 1)]);
     }
 
     #[test]
-    fn the_next_address_does_not_wait_for_the_last_one() {
+    fn the_minimum_interval_does_not_delay_the_next_address() {
         let asked = silence(&addresses(2), polite(2), Duration::from_secs(6));
         assert_eq!(asked, [(0, 1), (3000, 2)]);
     }
 
     #[test]
-    fn the_distance_counts_from_when_a_question_has_left() {
+    fn the_minimum_interval_counts_from_the_sending_of_a_question() {
         let second = Duration::from_secs(1);
         let mut schedule = Schedule::new(&addresses(1), polite(2), 9 * second);
         assert_eq!(schedule.next_address(Duration::ZERO), Some(addresses(1)[0]));

@@ -1,4 +1,4 @@
-//! Live capture: what passes an interface, or all of them, until a signal stops it.
+//! Captures packets on one interface or on all, until a signal.
 
 use super::{Captured, Interface, InterfaceId, checksum};
 use crate::reply::Printable;
@@ -12,26 +12,27 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Maximum length of a packet. The kernel shows packets of half a MiB before it cuts them for the network card.
+/// Maximum octets of a captured packet. The kernel may show packets of half a MiB, before the
+/// network card splits them.
 const MAX_PACKET_OCTETS: usize = 1 << 20;
 
-/// A socket that gets a copy of every packet.
+/// A packet socket, which receives a copy of every packet that its filter accepts.
 pub(crate) struct Capture {
     socket: PacketSocket,
     changes: OwnedFd,
-    /// The name and the number of the interface, if it is only one.
+    /// The name and number of the interface; `None` for all interfaces.
     only: Option<(String, u32)>,
     names: Names,
     room: Vec<u8>,
 }
 
-/// Why nothing can be captured, or no more.
+/// The reason why a capture cannot start or continue.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CaptureError {
-    #[error("may not capture packets")]
+    #[error("no permission to capture packets")]
     NotPermitted(#[source] io::Error),
-    /// The name, and the interfaces that exist.
-    #[error("no interface is called {}", Printable(.name.as_bytes()))]
+    /// The interface does not exist. The list names the existing interfaces.
+    #[error("no interface named {}", Printable(.name.as_bytes()))]
     NoInterface { name: String, existing: Vec<String> },
     #[error("interface {} is down", Printable(.0.as_bytes()))]
     Down(String),
@@ -42,9 +43,10 @@ pub(crate) enum CaptureError {
 }
 
 impl Capture {
-    /// Begins to capture what may be about these ports on an interface; on all without one.
+    /// Starts to capture packets that may concern these ports, on `interface` or on all interfaces.
     pub(crate) fn open(interface: Option<&str>, ports: &[u16]) -> Result<Self, CaptureError> {
-        // First, so that it does not go down unnoticed after it was found up.
+        // Opened first, so that no change of the interface is missed between the check and the
+        // capture.
         let changes = sys::open_link_changes()?;
         let only = interface.map(find).transpose()?;
         let index = only.as_ref().map(|(_, index)| *index);
@@ -61,7 +63,7 @@ impl Capture {
         })
     }
 
-    /// Waits for the next packet; `None` if the time is over or `stop` has something to read.
+    /// Waits for the next packet. `None` at `until`, or if `stop` is readable.
     pub(crate) fn next(
         &mut self,
         until: Option<Instant>,
@@ -83,7 +85,8 @@ impl Capture {
         }
     }
 
-    /// A socket that is bound to no interface gets no error when an interface goes down.
+    /// Checks that the captured interface is still up. The filter selects the interface, and the
+    /// socket is bound to none. So the socket gets no error if the interface goes down.
     fn check_interface(&self) -> Result<(), CaptureError> {
         sys::take_link_changes(&self.changes)?;
         let Some((name, index)) = &self.only else { return Ok(()) };
@@ -92,12 +95,12 @@ impl Capture {
         if is_up { Ok(()) } else { Err(CaptureError::WentDown(name.clone())) }
     }
 
-    /// Ends the capture. `waiting` still returns the packets that came before.
+    /// Ends the capture. [`Capture::waiting`] still returns the packets received before.
     pub(crate) fn end(&self) -> Result<(), CaptureError> {
         Ok(self.socket.close()?)
     }
 
-    /// A packet that waits, if there is one.
+    /// Returns a packet that was already received, if there is one.
     pub(crate) fn waiting(&mut self) -> Result<Option<Captured>, CaptureError> {
         let seen = match self.socket.receive(&mut self.room) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
@@ -113,20 +116,22 @@ impl Capture {
         Ok(Some(Captured { at: Some(seen.at), octets, interface, comments }))
     }
 
-    /// Number of packets that the kernel dropped since the last call, because they came faster than they were taken.
-    /// Most concern the ports; those that the kernel cannot assign are among them.
+    /// Returns the number of packets that the kernel dropped since the last call, because they
+    /// arrived faster than they were read. It includes packets that the kernel's filter could not
+    /// assign to a port.
     pub(crate) fn lost(&self) -> Result<u32, CaptureError> {
         Ok(self.socket.lost()?)
     }
 }
 
-/// Waits until one of these has something to read, for this long at most; none has if a signal came.
+/// Waits until one of the descriptors is readable, for at most `wait`. None is readable after a
+/// signal.
 pub(crate) fn readable<const N: usize>(
     all: [BorrowedFd; N],
     wait: Option<Duration>,
 ) -> io::Result<[bool; N]> {
     let timeout = match wait {
-        // Up to the next millisecond, so that it does not poll again and again in the last one.
+        // Rounded up, so that the last millisecond does not cause a busy loop.
         Some(wait) => PollTimeout::try_from(wait.as_millis() + 1).unwrap_or(PollTimeout::MAX),
         None => PollTimeout::NONE,
     };
@@ -138,7 +143,8 @@ pub(crate) fn readable<const N: usize>(
     }
 }
 
-/// The names of the interfaces by number, with those added later; `None` if an interface is gone.
+/// The names of the interfaces by number, updated when a new number appears. `None` if the
+/// interface is gone.
 #[derive(Default)]
 struct Names(BTreeMap<u32, Option<Arc<[u8]>>>);
 
@@ -153,7 +159,7 @@ impl Names {
     }
 }
 
-/// The name and the number of an interface that is up.
+/// Returns the name and number of an interface that is up.
 fn find(name: &str) -> Result<(String, u32), CaptureError> {
     let existing = sys::interfaces()?;
     match existing.iter().find(|it| it.name == name) {

@@ -1,13 +1,15 @@
-//! Checksums that a kernel has left to the network card.
+//! Completes checksums that the kernel leaves to the network card.
 //!
-//! A packet is seen before the card has it, and on loopback there is none: its TCP or UDP checksum then holds
-//! the sum over the pseudo-header only. Any other program would call such a packet damaged.
+//! A capture sees a packet before the card does. On loopback there is no card. The TCP or UDP
+//! checksum then contains only the sum of the pseudo-header. Other programs would report such a
+//! packet as damaged.
 
 use etherparse::checksum::Sum16BitWords;
 use etherparse::{IpNumber, LaxIpSlice};
 use std::net::IpAddr;
 
-/// Completes the checksum of a whole packet, if it was begun and left. Any other stays, right or wrong.
+/// Completes the checksum of a whole packet if it contains only the sum of the pseudo-header. Any
+/// other checksum stays as it is, right or wrong.
 pub(crate) fn complete(packet: &mut [u8]) {
     let Some((at, checksum)) = missing(packet) else { return };
     if let Some(field) = packet.get_mut(at..at + 2) {
@@ -15,7 +17,7 @@ pub(crate) fn complete(packet: &mut [u8]) {
     }
 }
 
-/// Where the checksum belongs, and what it is.
+/// Returns the position and value of the checksum, if it must be completed.
 fn missing(packet: &[u8]) -> Option<(usize, u16)> {
     let (ip, _) = LaxIpSlice::from_slice(packet).ok()?;
     let inside = ip.payload();
@@ -37,7 +39,7 @@ fn missing(packet: &[u8]) -> Option<(usize, u16)> {
     }
     let sum = pseudo.add_slice(segment.get(..field)?).add_slice(segment.get(field + 2..)?);
     let sum = match inside.ip_number {
-        // 0 would say that there is none (RFC 768).
+        // In UDP a checksum of 0 means "no checksum" (RFC 768).
         IpNumber::UDP => sum.to_ones_complement_with_no_zero(),
         _ => sum.ones_complement(),
     };
@@ -45,7 +47,7 @@ fn missing(packet: &[u8]) -> Option<(usize, u16)> {
     Some((before + field, u16::from_be(sum)))
 }
 
-/// RFC 9293, section 3.1, and RFC 8200, section 8.1.
+/// Returns the sum of the pseudo-header (RFC 9293, section 3.1; RFC 8200, section 8.1).
 fn pseudo_header(ip: &LaxIpSlice, protocol: IpNumber, octets: usize) -> Option<Sum16BitWords> {
     let octets = u32::try_from(octets).ok()?;
     let mut sum = Sum16BitWords::new();
@@ -64,7 +66,7 @@ mod tests {
     use etherparse::PacketBuilder;
     use proptest::prelude::*;
 
-    /// Whole packets, each with the position of its checksum.
+    /// Returns whole packets, each with the position of its checksum.
     fn packets(payload: &[u8]) -> Vec<(Vec<u8>, usize)> {
         let v4 = || PacketBuilder::ipv4([10, 0, 0, 1], [10, 0, 0, 2], 64);
         let v6 = || PacketBuilder::ipv6([1; 16], [2; 16], 64);
@@ -77,7 +79,7 @@ mod tests {
         octets.into_iter().zip([20 + 6, 20 + 16, 40 + 6, 40 + 16]).collect()
     }
 
-    /// As a kernel leaves it: the sum over the pseudo-header.
+    /// Sets the checksum as a kernel leaves it: to the sum of the pseudo-header.
     fn begin(packet: &mut [u8], at: usize) {
         let (ip, _) = LaxIpSlice::from_slice(packet).expect("an IP header");
         let (protocol, octets) = (ip.payload().ip_number, ip.payload().payload.len());
@@ -87,7 +89,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_begun_is_completed(payload: Vec<u8>) {
+        fn an_unfinished_checksum_is_completed(payload: Vec<u8>) {
             for (whole, at) in packets(&payload) {
                 let mut packet = whole.clone();
                 begin(&mut packet, at);
@@ -103,8 +105,8 @@ mod tests {
     }
 
     #[test]
-    fn the_sum_that_a_kernel_begins_is_known() {
-        // 0a00 + 0001 + 0a00 + 0002 + 0011 + 000c
+    fn the_unfinished_checksum_is_the_sum_of_the_pseudo_header() {
+        // The sum of the pseudo-header: 0a00 + 0001 + 0a00 + 0002 + 0011 + 000c
         let (mut packet, at) = packets(b"noon").swap_remove(0);
         begin(&mut packet, at);
         assert_eq!(packet[at..at + 2], [0x14, 0x20]);

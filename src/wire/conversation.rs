@@ -1,4 +1,5 @@
-//! Sorts packets into conversations of a client with a server, and finds the retransmissions among them.
+//! Sorts packets into conversations of a client with a server, and finds the retransmissions among
+//! them.
 
 use super::InterfaceId;
 use super::decode::{Content, Decoded, Endpoint};
@@ -7,7 +8,8 @@ use crate::transport::Transport;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 
-/// Maximum number of remembered conversations, so that no peer can fill the memory. A new one replaces the oldest.
+/// Maximum number of remembered conversations, so that no peer can fill the memory. A new
+/// conversation replaces the oldest.
 const MAX_CONVERSATIONS: usize = 4096;
 /// Maximum number of packets whose later fragments are expected.
 const MAX_FRAGMENTED: usize = 256;
@@ -38,21 +40,23 @@ pub(crate) enum Side {
 
 /// The conversations with servers on certain ports.
 ///
-/// Over TCP a conversation is a connection. Over UDP the first question after an answer begins another one; a
-/// question that follows a question is a retry.
+/// Over TCP a conversation is a connection. Over UDP a question after an answer starts a new
+/// conversation. A question after a question is a retry.
 #[derive(Debug)]
 pub(crate) struct Conversations {
     ports: Vec<u16>,
     known: BTreeMap<Key, Conversation>,
-    /// By number, so the oldest first.
+    /// The conversations by number, so the oldest is first.
     order: BTreeMap<u64, Key>,
-    /// The oldest first. Only the first fragment of a packet has ports.
+    /// Packets whose later fragments are expected, the oldest first. Only the first fragment has
+    /// ports.
     fragmented: VecDeque<(FragmentedPacket, Key, Side)>,
     /// Number of conversations so far.
     pub count: u64,
 }
 
-/// Identifies a conversation, with its interface: a packet that passes two interfaces is not a retransmission.
+/// Identifies a conversation, with its interface: a packet that passes two interfaces is not a
+/// retransmission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
     interface: Option<InterfaceId>,
@@ -119,7 +123,7 @@ impl Conversations {
             let is_back = (subject.source, subject.destination) == (key.server, key.client);
             (key, if is_back { Side::Client } else { Side::Server })
         };
-        // An error goes to the sender of the packet that it quotes.
+        // An ICMP error goes to the sender of the packet that it quotes.
         if matches!(packet.content, Content::Icmp { .. }) {
             let back = if to == Side::Client { Side::Server } else { Side::Client };
             return Some(self.role(key, back, packet));
@@ -140,7 +144,7 @@ impl Conversations {
         let (there, back) =
             (key(subject.source, subject.destination), key(subject.destination, subject.source));
         let serves = |end: Endpoint| end.port.is_some_and(|port| self.ports.contains(&port));
-        // Between two such ports the end that began is the client.
+        // If both ends use a server port, the end that sent first is the client.
         match (serves(subject.destination), serves(subject.source)) {
             (true, true) if self.known.contains_key(&back) => Some(back),
             (true, _) => Some(there),
@@ -203,7 +207,7 @@ impl Conversations {
     }
 }
 
-/// The transport of a packet, or of a part of one; `None` for ICMP and other protocols.
+/// Returns the transport of a packet or fragment; `None` for ICMP and other protocols.
 fn transport(packet: &Decoded) -> Option<Transport> {
     const TCP: u8 = 6;
     const UDP: u8 = 17;
@@ -260,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn the_server_is_at_the_port() {
+    fn the_end_with_the_server_port_is_the_server() {
         let mut conversations = conversations();
         let there = assign(&mut conversations, &tcp(CLIENT, SERVER, Flags::SYN, 1, b""));
         assert!(there.is_first && there.to == Side::Server);
@@ -275,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn between_two_servers_who_began_is_the_client() {
+    fn between_two_server_ports_the_first_sender_is_the_client() {
         let (one, other) = ("10.0.0.1:13", "10.0.0.2:13");
         let mut conversations = conversations();
         assert_eq!(assign(&mut conversations, &udp(one, other)).to, Side::Server);
@@ -284,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn a_retransmission_is_known_even_in_part() {
+    fn a_retransmission_of_a_part_is_detected() {
         let mut conversations = conversations();
         let mut repeats = |flags, sequence, payload: &[u8]| {
             assign(&mut conversations, &tcp(SERVER, CLIENT, flags, sequence, payload))
@@ -301,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn a_segment_that_was_overtaken_is_no_retransmission() {
+    fn a_reordered_segment_is_not_a_retransmission() {
         let mut conversations = conversations();
         let fin = tcp(SERVER, CLIENT, Flags::FIN, 5, b"");
         assert!(!assign(&mut conversations, &fin).is_retransmission);
@@ -312,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_packet_on_another_interface_is_no_retransmission() {
+    fn the_same_packet_on_another_interface_is_not_a_retransmission() {
         let mut conversations = conversations();
         let syn = tcp(CLIENT, SERVER, Flags::SYN, 1, b"");
         for number in [1, 2] {
@@ -322,9 +326,9 @@ mod tests {
     }
 
     #[test]
-    fn a_port_that_is_used_again_is_another_exchange() {
+    fn a_reused_port_starts_a_new_conversation() {
         let mut conversations = conversations();
-        // Whether its end was seen or not.
+        // Whether or not the end of the previous connection was seen.
         for (number, sequence, end) in
             [(1, 1, Flags::RST), (2, 1000, Flags::ACK), (3, 9, Flags::ACK)]
         {
@@ -341,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_belongs_to_what_it_is_about() {
+    fn an_icmp_error_belongs_to_the_conversation_of_its_quoted_packet() {
         let mut conversations = conversations();
         let asked = udp(CLIENT, SERVER);
         assign(&mut conversations, &asked);
@@ -372,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn where_both_ends_have_one_address_an_error_goes_to_who_sent_what_it_is_about() {
+    fn between_ends_with_one_address_an_icmp_error_goes_to_the_sender_of_the_quoted_packet() {
         let (client, server) = ("127.0.0.1:40000", "127.0.0.1:13");
         let mut conversations = conversations();
         let (asked, answered) = (udp(client, server), udp(server, client));
@@ -387,7 +391,7 @@ mod tests {
     }
 
     #[test]
-    fn over_udp_a_question_after_an_answer_is_another_exchange_and_one_without_is_asked_again() {
+    fn over_udp_only_a_question_after_an_answer_starts_a_new_conversation() {
         let mut conversations = conversations();
         let mut number = |from, to| assign(&mut conversations, &udp(from, to)).number;
         let (question, answer) = ((CLIENT, SERVER), (SERVER, CLIENT));
@@ -396,7 +400,7 @@ mod tests {
     }
 
     #[test]
-    fn a_later_fragment_belongs_to_the_exchange_of_the_first() {
+    fn a_later_fragment_belongs_to_the_conversation_of_the_first() {
         let mut conversations = conversations();
         let part = |identification, packet| Decoded { fragment_of: Some(identification), ..packet };
         let later = |protocol| {
@@ -406,13 +410,14 @@ mod tests {
         assign(&mut conversations, &part(7, udp(SERVER, CLIENT)));
         let role = assign(&mut conversations, &part(7, later(17)));
         assert_eq!((role.number, role.to, role.third_party), (1, Side::Client, None));
-        // Of a packet that was not seen, of another protocol, the other way, and elsewhere.
+        // Fragments of an unseen packet, of another protocol, in the other direction, and on
+        // another interface.
         let back = without_ports("10.0.0.1", "10.0.0.2", 17, Content::Fragment { offset: 1480 });
         for other in [part(8, later(17)), part(7, later(6)), part(7, back)] {
             assert_eq!(conversations.assign(Some(interface(1)), &other), None);
         }
         assert_eq!(conversations.assign(Some(interface(2)), &part(7, later(17))), None);
-        // No more are remembered than there is room for.
+        // When the memory is full, the oldest packet is forgotten.
         for number in 0..=u32::try_from(MAX_FRAGMENTED).expect("few") {
             assign(&mut conversations, &part(100 + number, udp(SERVER, CLIENT)));
         }
@@ -421,7 +426,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_exchange_is_forgotten() {
+    fn the_oldest_conversation_is_forgotten() {
         let mut conversations = conversations();
         let most = u16::try_from(MAX_CONVERSATIONS).expect("a port");
         for port in (1000..=1000 + most).chain([1000]) {

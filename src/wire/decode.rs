@@ -1,7 +1,8 @@
-//! Decodes packets, from the IP header on.
+//! Decodes packets from the IP header on.
 //!
-//! Lax on purpose: a capture may have cut the packet, a kernel that leaves checksums and lengths to the
-//! network card shows them unfinished, and an ICMP error quotes only the beginning of a packet.
+//! The decoder accepts incomplete packets on purpose. A capture may cut a packet. A kernel that
+//! leaves checksums and lengths to the network card shows them unfinished. An ICMP error quotes
+//! only the start of a packet.
 
 pub(crate) use super::flags::Flags;
 use super::fragment::Fragment;
@@ -10,38 +11,39 @@ use etherparse::{IpNumber, LaxIpSlice, UdpSlice};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
-/// A packet, taken apart.
+/// A decoded packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Decoded {
     pub source: Endpoint,
     pub destination: Endpoint,
-    /// The number of the protocol (RFC 791): 6 is TCP, 17 is UDP.
+    /// The protocol number (RFC 791): 6 is TCP, 17 is UDP.
     pub protocol: u8,
     pub content: Content,
-    /// Of the whole packet, IP header included, as that says; a capture may hold fewer.
+    /// Octets of the whole packet with its IP header, according to that header. A capture may hold
+    /// fewer.
     pub octets: usize,
-    /// What it carries for an application, as its headers say; of its payload a capture may hold fewer.
+    /// Octets of application data, according to the headers. A capture may hold fewer.
     pub carried: usize,
-    /// The identification of the packet that it is a fragment of, the first one included.
+    /// The identification of the packet if this is one of its fragments, including the first.
     pub fragment_of: Option<u32>,
 }
 
-/// An end of a packet's way.
+/// The source or the destination of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Endpoint {
     pub address: IpAddr,
-    /// `None` where the packet has none in it: ICMP, and every fragment but the first.
+    /// `None` if the packet has no ports: ICMP, and every fragment except the first.
     pub port: Option<u16>,
 }
 
-/// What an IP packet carries.
+/// The content of an IP packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Content {
     Tcp {
         flags: Flags,
         sequence: u32,
         acknowledgement: u32,
-        /// As in the header, before it is scaled (RFC 7323).
+        /// The value in the header, before window scaling (RFC 7323).
         window: u16,
         payload: Vec<u8>,
     },
@@ -49,19 +51,19 @@ pub(crate) enum Content {
         payload: Vec<u8>,
     },
     Icmp {
-        /// Such as `port unreachable`.
+        /// The name of the message, such as `port unreachable`.
         message: String,
-        /// The packet that an error quotes, as far as it does.
+        /// The packet that an error message quotes, as far as it is quoted.
         subject: Option<Box<Decoded>>,
     },
-    /// A fragment other than the first, which has no ports in it.
+    /// A fragment other than the first. It contains no ports.
     Fragment {
-        /// Where its octets belong in the whole.
+        /// The position of the fragment's octets in the whole packet.
         offset: usize,
     },
-    /// Another protocol; TCP, UDP and ICMP too, where their header is cut off.
+    /// Another protocol, or TCP, UDP or ICMP with a header that is cut off.
     Other,
-    /// A header that says what cannot be.
+    /// A TCP header with an impossible length.
     BadHeader,
 }
 
@@ -74,13 +76,14 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// Takes a packet apart, from its IP header on; `None` if there is no whole IP header.
+/// Decodes a packet from its IP header on. `None` if the IP header is not complete.
 pub(crate) fn decode(octets: &[u8]) -> Option<Decoded> {
     decode_as(octets, Quotes::Decode)
 }
 
-/// Whether the quoted packet of an ICMP error is decoded. That of a quoted one is not: no host sends an
-/// error about an error (RFC 1122, section 3.2.2), and a forged one could be nested two thousand deep.
+/// Whether to decode the packet that an ICMP error quotes. A quote inside a quote is not decoded.
+/// No host sends an error about an error (RFC 1122, section 3.2.2), and a forged packet could nest
+/// two thousand errors.
 #[derive(Clone, Copy)]
 enum Quotes {
     Decode,
@@ -115,7 +118,7 @@ fn decode_as(octets: &[u8], quotes: Quotes) -> Option<Decoded> {
     })
 }
 
-/// As the header says it; `None` where a kernel left that to the network card.
+/// Returns the length in the IP header; `None` if the kernel left the length to the network card.
 fn whole_length(ip: &LaxIpSlice) -> Option<usize> {
     let (header, length) = match ip {
         LaxIpSlice::Ipv4(v4) => (0, v4.header().total_len()),
@@ -124,8 +127,8 @@ fn whole_length(ip: &LaxIpSlice) -> Option<usize> {
     (length != 0).then(|| header + usize::from(length))
 }
 
-/// Decodes what was captured after the IP header; `whole` is its length as sent. Returns it with the number of octets
-/// that it carries.
+/// Decodes the captured octets after the IP header. `whole` is their number as sent. Returns the
+/// content and its octets of application data.
 fn decode_inside(
     protocol: IpNumber,
     inside: &[u8],
@@ -138,17 +141,17 @@ fn decode_inside(
         IpNumber::ICMP | IpNumber::IPV6_ICMP => of_icmp(protocol, inside, quotes),
         _ => None,
     };
-    // Eight octets are all that RFC 792 asks an error to quote.
+    // RFC 792 asks an error to quote only eight octets, so most quoted headers are cut off.
     decoded.unwrap_or((Content::Other, 0))
 }
 
-/// The port at this octet, if both ports are there.
+/// Returns the port at this position, if both ports are present.
 fn port(inside: &[u8], at: usize) -> Option<u16> {
     let ports = inside.first_chunk::<4>()?;
     Some(u16::from_be_bytes([ports[at], ports[at + 1]]))
 }
 
-/// Of a segment whose options may be cut off, which etherparse's slice does not take.
+/// Decodes a TCP segment. Its options may be cut off, which etherparse's slice does not accept.
 fn of_tcp(inside: &[u8], whole: usize) -> Option<(Content, usize)> {
     const FIXED: usize = 20;
     let head = inside.first_chunk::<FIXED>()?;
@@ -167,7 +170,8 @@ fn of_tcp(inside: &[u8], whole: usize) -> Option<(Content, usize)> {
     Some((content, whole - header))
 }
 
-/// Of a datagram, or of the first fragment of one, whose header has the length of all fragments together.
+/// Decodes a UDP datagram or its first fragment. The length in a first fragment's header is that of
+/// the whole datagram.
 fn of_udp(inside: &[u8], whole: usize) -> Option<(Content, usize)> {
     const HEADER: usize = 8;
     let udp = UdpSlice::from_slice_lax(inside).ok()?;
@@ -217,7 +221,7 @@ mod tests {
         packet
     }
 
-    /// ICMP port unreachable from the server, with so many octets of what it is about.
+    /// Returns an ICMP message "port unreachable" of the server that quotes these octets.
     fn unreachable(subject: &[u8]) -> Vec<u8> {
         let mut packet = Vec::new();
         let icmp = PacketBuilder::ipv4(SERVER, CLIENT, 64).icmpv4_raw(3, 3, [0; 4]);
@@ -230,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_datagram_has_its_ends_and_its_payload() {
+    fn a_datagram_is_decoded_with_its_ends_and_payload() {
         let packet = decoded(&udp(b"noon"));
         assert_eq!(packet.source.to_string(), "10.0.0.1:40000");
         assert_eq!(packet.destination.to_string(), "10.0.0.2:13");
@@ -239,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_payload_that_the_capture_has_cut_is_as_long_as_the_headers_say() {
+    fn the_length_of_a_cut_payload_comes_from_the_headers() {
         let (datagram, segment) = (udp(b"Monday, noon"), tcp_v6(b"Monday, noon"));
         for whole in [datagram, segment] {
             let packet = decoded(&whole[..whole.len() - 4]);
@@ -251,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_segment_whose_options_are_cut_off_the_flags_are_left() {
+    fn a_segment_with_options_cut_off_keeps_its_flags() {
         let mut whole = Vec::new();
         let builder = PacketBuilder::ipv4(CLIENT, SERVER, 64).tcp(40000, 13, 7, 512).syn();
         let options = [etherparse::TcpOptionElement::MaximumSegmentSize(1460)];
@@ -264,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_that_is_shorter_than_any_or_longer_than_its_packet_is_bad() {
+    fn a_tcp_header_of_impossible_length_is_bad() {
         for length in [2, 4, 15] {
             let mut packet = tcp_v6(b"");
             packet[40 + 12] = length << 4;
@@ -274,10 +278,10 @@ mod tests {
     }
 
     #[test]
-    fn the_first_fragment_is_a_datagram_that_says_so() {
+    fn the_first_fragment_is_decoded_as_a_datagram() {
         let mut packet = udp(b"noon");
         packet[4..6].copy_from_slice(&[0x12, 0x34]);
-        packet[6] |= 0x20; // more fragments
+        packet[6] |= 0x20; // the flag "more fragments"
         packet[25] = 200; // the datagram is longer than this part
         let first = decoded(&packet);
         assert_eq!(first.content, Content::Udp { payload: b"noon".into() });
@@ -286,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn a_segment_over_ipv6_has_its_flags_and_numbers() {
+    fn a_segment_over_ipv6_is_decoded_with_its_flags_and_numbers() {
         let packet = decoded(&tcp_v6(b"noon\r\n"));
         assert_eq!(packet.source.to_string(), "[::1]:13");
         assert_eq!(packet.octets, 66);
@@ -300,15 +304,15 @@ mod tests {
     }
 
     #[test]
-    fn padding_behind_a_packet_is_no_payload() {
+    fn padding_after_a_packet_is_ignored() {
         let padded = [udp(b""), vec![0; 18]].concat();
         assert_eq!(decoded(&padded), decoded(&udp(b"")));
     }
 
     #[test]
-    fn an_extension_header_is_passed_over() {
+    fn an_extension_header_is_skipped() {
         let mut packet = tcp_v6(b"");
-        // Destination options of eight octets, all padding (RFC 8200, section 4.6).
+        // Eight octets of destination options, all padding (RFC 8200, section 4.6).
         packet.splice(40..40, [6, 0, 1, 4, 0, 0, 0, 0]);
         packet[6] = 60;
         packet[5] += 8;
@@ -317,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_says_what_it_is_about() {
+    fn an_icmp_error_has_its_quoted_packet() {
         let Content::Icmp { message, subject } = decoded(&unreachable(&udp(b"noon"))).content
         else {
             panic!("not ICMP");
@@ -327,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_quote_that_is_cut_the_ports_are_left() {
+    fn a_cut_quote_keeps_its_ports() {
         let mut segment = Vec::new();
         let builder = PacketBuilder::ipv4(CLIENT, SERVER, 64).tcp(40000, 13, 7, 512);
         builder.syn().write(&mut segment, b"").expect("written");
@@ -341,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn the_quote_of_a_quoted_error_is_left() {
+    fn the_quote_of_a_quoted_error_is_not_decoded() {
         let twice = unreachable(&unreachable(&udp(b"")));
         let Content::Icmp { subject: Some(subject), .. } = decoded(&twice).content else {
             panic!("not ICMP with a quote");
@@ -352,7 +356,7 @@ mod tests {
     #[test]
     fn a_later_fragment_has_no_ports() {
         let mut packet = udp(b"noon");
-        packet[7] = 185; // in units of eight octets
+        packet[7] = 185; // the fragment offset, in units of eight octets
         let fragment = decoded(&packet);
         assert_eq!((fragment.protocol, fragment.content), (17, Content::Fragment { offset: 1480 }));
         assert_eq!(fragment.source.to_string(), "10.0.0.1");
@@ -370,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn behind_another_extension_header_a_fragment_is_one_too() {
+    fn a_fragment_header_after_another_extension_header_is_found() {
         let mut packet = tcp_v6(b"");
         packet[6] = 60;
         packet[5] += 16;
@@ -380,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn an_extension_header_that_is_cut_off_is_where_it_ends() {
+    fn decoding_stops_at_an_extension_header_that_is_cut_off() {
         for kind in [0, 43, 44, 51, 60] {
             let mut packet = tcp_v6(b"");
             packet[6] = kind;
@@ -395,14 +399,14 @@ mod tests {
     }
 
     #[test]
-    fn a_length_that_was_left_to_the_network_card_is_that_of_the_capture() {
+    fn an_unfinished_length_is_replaced_by_the_captured_length() {
         let mut packet = udp(b"noon");
         packet[2..4].fill(0);
         assert_eq!(decoded(&packet), decoded(&udp(b"noon")));
     }
 
     #[test]
-    fn what_is_no_packet_is_none() {
+    fn octets_without_an_ip_header_are_refused() {
         assert_eq!(decode(&[]), None);
         assert_eq!(decode(b"GET / HTTP/1.1\r\n\r\n"), None);
         assert_eq!(decode(&udp(b"")[..19]), None);

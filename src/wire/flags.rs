@@ -14,7 +14,7 @@ impl Flags {
     pub(crate) const ACK: Self = Self(0x10);
     pub(crate) const URG: Self = Self(0x20);
 
-    /// In the order in which they are printed.
+    /// The flags in the order in which they are printed.
     const NAMES: [(Self, &'static str); 8] = [
         (Self::SYN, "SYN"),
         (Self::FIN, "FIN"),
@@ -22,17 +22,17 @@ impl Flags {
         (Self::PSH, "PSH"),
         (Self::ACK, "ACK"),
         (Self::URG, "URG"),
-        // RFC 3168, section 6.1.
+        // The flags of RFC 3168, section 6.1.
         (Self(0x40), "ECE"),
         (Self(0x80), "CWR"),
     ];
 
-    /// True if all of these are set.
+    /// Whether all of `these` flags are set.
     pub(crate) const fn contains(self, these: Self) -> bool {
         self.0 & these.0 == these.0
     }
 
-    /// These without those.
+    /// Returns the flags without `those`.
     pub(crate) const fn without(self, those: Self) -> Self {
         Self(self.0 & !those.0)
     }
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn flags_are_printed_as_they_are_spoken_of() {
+    fn flags_are_printed_in_their_usual_order() {
         assert_eq!((Flags::ACK | Flags::SYN).to_string(), "SYN, ACK");
         assert_eq!(Flags(0xff).to_string(), "SYN, FIN, RST, PSH, ACK, URG, ECE, CWR");
         assert_eq!(Flags(0).to_string(), "");

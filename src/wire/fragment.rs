@@ -1,18 +1,18 @@
-//! Which part of a packet a fragment is (RFC 791, section 3.2; RFC 8200, section 4.5).
+//! Finds the position of a fragment in its packet (RFC 791, section 3.2; RFC 8200, section 4.5).
 
 use etherparse::LaxIpSlice;
 
 /// The position of a fragment in its packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Fragment {
-    /// The same in all fragments of a packet.
+    /// A number that all fragments of the packet share.
     pub identification: u32,
-    /// Where its octets belong in the whole; 0 in the first.
+    /// The position of the fragment's octets in the whole packet. 0 in the first fragment.
     pub offset: usize,
 }
 
 impl Fragment {
-    /// `None` where the packet is whole.
+    /// Returns the position of a fragment; `None` for a whole packet.
     pub(super) fn of(ip: &LaxIpSlice, octets: &[u8]) -> Option<Self> {
         let (identification, offset, has_more) = match ip {
             LaxIpSlice::Ipv4(v4) => {
@@ -26,8 +26,9 @@ impl Fragment {
     }
 }
 
-/// From the fragment header, if there is one. etherparse's own iterator over extension headers reads beyond
-/// the packet where one is cut off (0.21).
+/// Reads the IPv6 fragment header, if there is one. This code does not use etherparse's iterator
+/// over extension headers: in version 0.21 it reads beyond the packet if an extension header is cut
+/// off.
 fn of_ipv6(octets: &[u8]) -> Option<(u32, usize, bool)> {
     const OPTIONS_AND_ROUTING: [u8; 3] = [0, 43, 60];
     const FRAGMENT: u8 = 44;

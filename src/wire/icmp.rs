@@ -1,6 +1,6 @@
-//! What ICMP says (RFC 792, RFC 4443), in words.
+//! Names ICMP messages in words (RFC 792, RFC 4443).
 
-/// A message over IPv4, and whether it quotes the packet that it is about.
+/// Returns the name of an ICMP message over IPv4, and whether the message quotes a packet.
 pub(super) fn over_ipv4(kind: u8, code: u8) -> (String, bool) {
     let (message, quotes) = match (kind, code) {
         (0, _) => ("echo reply", false),
@@ -9,7 +9,7 @@ pub(super) fn over_ipv4(kind: u8, code: u8) -> (String, bool) {
         (3, 2) => ("protocol unreachable", true),
         (3, 3) => ("port unreachable", true),
         (3, 4) => ("fragmentation needed", true),
-        // RFC 1122, section 3.2.2.1, and RFC 1812, section 5.2.7.1.
+        // Codes of RFC 1122, section 3.2.2.1, and RFC 1812, section 5.2.7.1.
         (3, 9 | 10 | 13) => ("prohibited", true),
         (3, _) => ("destination unreachable", true),
         (4, _) => ("source quench", true),
@@ -23,7 +23,7 @@ pub(super) fn over_ipv4(kind: u8, code: u8) -> (String, bool) {
     (message.to_owned(), quotes)
 }
 
-/// A message over IPv6, and whether it quotes the packet that it is about.
+/// Returns the name of an ICMP message over IPv6, and whether the message quotes a packet.
 pub(super) fn over_ipv6(kind: u8, code: u8) -> (String, bool) {
     let message = match (kind, code) {
         (1, 0) => "network unreachable",
@@ -37,7 +37,7 @@ pub(super) fn over_ipv6(kind: u8, code: u8) -> (String, bool) {
         (4, _) => "parameter problem",
         (128, _) => "echo request",
         (129, _) => "echo reply",
-        // RFC 4861, section 4.
+        // Messages of RFC 4861, section 4.
         (133, _) => "router solicitation",
         (134, _) => "router advertisement",
         (135, _) => "neighbour solicitation",
@@ -45,7 +45,7 @@ pub(super) fn over_ipv6(kind: u8, code: u8) -> (String, bool) {
         (137, _) => "redirect",
         _ => return (number(kind, code), kind < 128),
     };
-    // Errors, which quote a packet, have no high bit (RFC 4443, section 2.1).
+    // Error messages, which quote a packet, have types below 128 (RFC 4443, section 2.1).
     (message.to_owned(), kind < 128)
 }
 
@@ -58,13 +58,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_closed_port_is_told_in_the_same_words_over_both() {
+    fn a_closed_port_has_the_same_name_over_ipv4_and_ipv6() {
         assert_eq!(over_ipv4(3, 3), over_ipv6(1, 4));
         assert_eq!(over_ipv4(3, 3), ("port unreachable".into(), true));
     }
 
     #[test]
-    fn what_has_no_name_is_told_by_its_numbers() {
+    fn an_unknown_message_is_named_by_its_numbers() {
         assert_eq!(over_ipv4(41, 2), ("ICMP type 41, code 2".into(), false));
         assert_eq!(over_ipv6(200, 0), ("ICMP type 200, code 0".into(), false));
     }

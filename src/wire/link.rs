@@ -1,37 +1,42 @@
-//! What links put before an IP packet, as capture files have it (<https://www.tcpdump.org/linktypes.html>).
+//! Removes the link-layer header before an IP packet (<https://www.tcpdump.org/linktypes.html>).
 
 const NULL: u32 = 0;
 const EN10MB: u32 = 1;
-/// The IP header itself.
+/// The frame starts with the IP header.
 pub(super) const RAW: u32 = 101;
 const LOOP: u32 = 108;
 const LINUX_SLL: u32 = 113;
 const IPV4: u32 = 228;
 const IPV6: u32 = 229;
 const LINUX_SLL2: u32 = 276;
-/// The number of RAW on OpenBSD and on the others: that of the system's own, which some files have.
+/// Numbers of RAW in files that contain the system's own number: 14 on OpenBSD, 12 on other
+/// systems.
 const OLD_RAW: [u32; 2] = [12, 14];
 
-/// The `ETHERTYPE`s that are read.
+/// The EtherTypes that are read: IPv4 and IPv6.
 const IP_TYPES: [u16; 2] = [0x0800, 0x86dd];
-/// Those of tags, which another type follows (IEEE 802.1Q).
+/// The EtherTypes of tags. Another EtherType follows a tag (IEEE 802.1Q).
 const TAG_TYPES: [u16; 3] = [0x8100, 0x88a8, 0x9100];
 
-/// Whether packets of this type of link are read.
+/// Whether packets with this link type are read.
 pub(super) fn is_read(link_type: u32) -> bool {
     let known = [NULL, EN10MB, RAW, LOOP, LINUX_SLL, IPV4, IPV6, LINUX_SLL2];
     known.contains(&link_type) || OLD_RAW.contains(&link_type)
 }
 
-/// The packet in a frame, from the IP header on; `None` where there is something else.
+/// Returns the packet in a frame, from the IP header on; `None` if the frame contains another
+/// protocol.
 pub(super) fn packet(link_type: u32, frame: &[u8]) -> Option<&[u8]> {
     let packet = match link_type {
-        // Each system numbers the family before it differently; the packet itself has its version.
+        // Systems number the address family before the packet differently, so the version in the IP
+        // header is used.
         NULL | LOOP => frame.get(4..)?,
         EN10MB => after_tags(number(frame, 12)?, frame.get(14..)?)?,
-        // Type, kind and length of the address, address; then what an Ethernet would have.
+        // Three fields of two octets (type, kind, address length), an address of eight octets, and
+        // an EtherType.
         LINUX_SLL => after_tags(number(frame, 14)?, frame.get(16..)?)?,
-        // What an Ethernet would have; then a reserved number, the interface and its address.
+        // An EtherType of two octets, two reserved octets, the interface of four octets, and its
+        // address.
         LINUX_SLL2 => after_tags(number(frame, 0)?, frame.get(20..)?)?,
         RAW | IPV4 | IPV6 => frame,
         _ if OLD_RAW.contains(&link_type) => frame,
@@ -40,13 +45,13 @@ pub(super) fn packet(link_type: u32, frame: &[u8]) -> Option<&[u8]> {
     matches!(packet.first()? >> 4, 4 | 6).then_some(packet)
 }
 
-/// The interface that a packet passed, in a capture of all of them.
+/// Returns the interface that a packet passed, in a capture of all interfaces.
 pub(super) fn passed_interface(link_type: u32, frame: &[u8]) -> Option<u32> {
     let index = frame.get(4..).filter(|_| link_type == LINUX_SLL2)?;
     index.first_chunk().copied().map(u32::from_be_bytes)
 }
 
-/// The packet after the tags of an Ethernet frame: each tag has two octets, and then another type.
+/// Skips the tags of an Ethernet frame. Each tag has two octets, and another EtherType follows.
 fn after_tags(mut kind: u16, mut frame: &[u8]) -> Option<&[u8]> {
     while TAG_TYPES.contains(&kind) {
         (kind, frame) = (number(frame, 2)?, frame.get(4..)?);
@@ -70,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn the_packet_stands_behind_the_header_of_its_link() {
+    fn the_header_of_each_link_type_is_removed() {
         let ethernet = [0; 12];
         let tagged = [&ethernet[..], &[0x88, 0xa8, 0, 5, 0x81, 0, 0, 7, 8, 0]].concat();
         let mut newer = [0; 20];
@@ -96,9 +101,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_ip_packet_is_passed_over() {
+    fn a_frame_without_an_ip_packet_is_skipped() {
         let arp = [&[0; 12][..], &[8, 6, 0, 1]].concat();
-        // PPPoE, and LLC with SNAP, which has a length in place of the type.
+        // PPPoE; and LLC with SNAP, which has a length instead of the EtherType.
         let session =
             [&[0; 12][..], &[0x88, 0x64, 0x11, 0, 0, 1], &[0, 6, 0, 0x21], PACKET].concat();
         let snap = [&[0; 12][..], &[0, 12, 0xaa, 0xaa, 3, 0, 0, 0, 8, 0], PACKET].concat();

@@ -1,4 +1,4 @@
-//! Packets as they are on the wire: read from an interface or from a capture file, and written to one.
+//! Packets on the wire: reads them from an interface or a capture file, and writes capture files.
 
 #[cfg(feature = "cli")]
 pub(crate) mod capture;
@@ -18,32 +18,33 @@ pub(crate) mod times;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A packet that was seen, on an interface or in a file.
+/// A packet captured on an interface or read from a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Captured {
-    /// Since 1970-01-01 00:00:00 UTC, by the clock of the capturing host; `None` if the file has no time.
+    /// Time since 1970-01-01 00:00:00 UTC, by the clock of the capturing host. `None` if the file
+    /// has no time.
     pub at: Option<Duration>,
-    /// From the IP header on, as far as the capture goes.
+    /// The packet from the IP header on, as far as it was captured.
     pub octets: Vec<u8>,
-    /// Where it was seen, as far as that is known.
+    /// The interface that captured the packet, if it is known.
     pub interface: Option<Interface>,
-    /// The comments of a capture file, unescaped.
+    /// The comments in the capture file, unescaped.
     pub comments: Vec<Vec<u8>>,
 }
 
-/// A network interface, as captures identify them.
+/// A network interface, as capture files identify it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Interface {
     pub id: InterfaceId,
-    /// As in the file, unescaped.
+    /// The name in the file, unescaped.
     pub name: Option<Arc<[u8]>>,
 }
 
-/// No two interfaces of a host or of a file have the same.
+/// Identifies an interface of a host or of a capture file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct InterfaceId {
-    /// The system's; in a file they are counted, through all of its sections.
+    /// The system's number. In a file, interfaces are counted through all sections.
     pub number: u32,
-    /// Of the one that a packet passed, where a file was captured on all interfaces as if they were one.
+    /// The interface that the packet passed, if the file was captured on all interfaces at once.
     pub passed: Option<u32>,
 }

@@ -1,7 +1,7 @@
-//! Writes capture files as Wireshark reads them (draft-ietf-opsawg-pcapng).
+//! Writes capture files in the format of Wireshark (draft-ietf-opsawg-pcapng).
 //!
-//! Times are in nanoseconds, packets begin with their IP header. A file is the same to the octet whenever
-//! and wherever it is written: it has no date, no host and no system in it.
+//! Times are in nanoseconds, and packets start with their IP header. The file contains no date,
+//! host or system. So the same packets always give the same octets.
 
 use super::decode::decode;
 use super::{Captured, InterfaceId, link};
@@ -9,20 +9,23 @@ use crate::trace::{Action, Fate, HostId, Trace};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// Maximum number of interfaces of a section, so that no peer can fill the memory. The next one begins a section.
+/// Maximum number of interfaces per section, so that no peer can fill the memory. The next interface
+/// starts a new section.
 pub(super) const MAX_INTERFACES: usize = 4096;
 
-/// Types of blocks.
+/// The types of blocks in a pcapng file.
 pub(super) mod block_type {
     pub(crate) const INTERFACE: u32 = 1;
-    /// Of the first pcapng files; enhanced packets have replaced it (appendix A of the draft).
+    /// A block of the first pcapng files. Enhanced packets have replaced it (appendix A of the
+    /// draft).
     pub(crate) const OLD_PACKET: u32 = 2;
     pub(crate) const SIMPLE_PACKET: u32 = 3;
     pub(crate) const ENHANCED_PACKET: u32 = 6;
     pub(crate) const SECTION: u32 = 0x0a0d_0d0a;
 }
 
-/// Codes of options. That of the application is for sections, comments are for packets, the rest for interfaces.
+/// Option codes. `APPLICATION` is for sections, `COMMENT` is for packets, the others are for
+/// interfaces.
 pub(super) mod option_code {
     pub(crate) const COMMENT: u16 = 1;
     pub(crate) const INTERFACE_NAME: u16 = 2;
@@ -31,7 +34,7 @@ pub(super) mod option_code {
     pub(crate) const TIME_OFFSET: u16 = 14;
 }
 
-/// What one host saw of a trace: the packets that it sent and those that came, each with its fate.
+/// Returns a file of the packets that one host of a trace sent or received, each with its fate.
 #[cfg_attr(not(feature = "lab"), allow(dead_code, reason = "labs have traces"))]
 pub(crate) fn pcapng(trace: &Trace, host: HostId) -> Vec<u8> {
     let name = trace.hosts.get(host.0).map_or("unknown", |host| &host.name);
@@ -46,7 +49,7 @@ pub(crate) fn pcapng(trace: &Trace, host: HostId) -> Vec<u8> {
         if packet.to == host {
             match &packet.fate {
                 Fate::Arrived(times) => times.iter().copied().for_each(saw),
-                // On a host that sends to itself it is there already.
+                // A packet that a host sends to itself is already in the list.
                 Fate::Seen if event.host != host => saw(event.at),
                 Fate::Lost(_) | Fate::Seen => {}
             }
@@ -58,26 +61,26 @@ pub(crate) fn pcapng(trace: &Trace, host: HostId) -> Vec<u8> {
     head.into_iter().chain(packets).collect()
 }
 
-/// What a file begins with: who wrote it.
+/// Returns the start of a file, which names the application.
 pub(crate) fn begin() -> Vec<u8> {
     const BYTE_ORDER: [u8; 4] = 0x1a2b_3c4d_u32.to_le_bytes();
     const VERSION: [u8; 4] = [1, 0, 0, 0];
-    /// The section reaches until the end of the file.
+    /// The length is unknown: the section ends with the file.
     const LENGTH: [u8; 8] = [0xff; 8];
     let application = options(&[(option_code::APPLICATION, b"daytime")]);
     block(block_type::SECTION, &[&BYTE_ORDER[..], &VERSION, &LENGTH, &application].concat())
 }
 
-/// Writes packets into a file that has been begun, one after the other.
+/// Writes packets into a file, after [`begin`].
 #[derive(Debug, Default)]
 pub(crate) struct Writer {
-    /// The number that each interface has in this section.
+    /// The number of each interface in the current section.
     interfaces: BTreeMap<Option<InterfaceId>, u32>,
 }
 
 impl Writer {
-    /// What a packet adds to the file: itself with its comments, and before it its interface, if it is the
-    /// first packet there.
+    /// Returns the octets that a packet adds to the file. The first packet of an interface adds its
+    /// interface before it.
     pub(crate) fn packet(&mut self, captured: &Captured) -> Vec<u8> {
         let id = captured.interface.as_ref().map(|it| it.id);
         let mut before = Vec::new();
@@ -97,7 +100,7 @@ impl Writer {
     }
 }
 
-/// An interface, or a host, that packets were seen at. Packets are whole, so it has no maximum length.
+/// Returns the block of an interface or host. It sets no maximum length, because packets are whole.
 fn interface(name: Option<&[u8]>) -> Vec<u8> {
     const MAX_LENGTH: [u8; 4] = [0; 4];
     const NANOSECONDS: (u16, &[u8]) = (option_code::TIME_RESOLUTION, &[9]);
@@ -108,10 +111,10 @@ fn interface(name: Option<&[u8]>) -> Vec<u8> {
 }
 
 fn packet(interface: u32, at: Duration, packet: &[u8], comments: &[Vec<u8>]) -> Vec<u8> {
-    // 64 bits of nanoseconds reach until 2554.
+    // 64 bits of nanoseconds last until the year 2554.
     let at = u64::try_from(at.as_nanos()).unwrap_or(u64::MAX);
     let [high, low] = [at >> 32, at & 0xffff_ffff].map(|half| u32::try_from(half).unwrap_or(0));
-    // Where a capture has cut it, its own header knows how long it was.
+    // If the capture cut the packet, the IP header still has the original length.
     let whole = decode(packet).map_or(0, |decoded| decoded.octets).max(packet.len());
     let head = [interface, high, low, length(packet.len()), length(whole)].map(u32::to_le_bytes);
     let comments: Vec<_> = comments.iter().map(|it| (option_code::COMMENT, &it[..])).collect();
@@ -121,14 +124,14 @@ fn packet(interface: u32, at: Duration, packet: &[u8], comments: &[Vec<u8>]) -> 
     )
 }
 
-/// A block, with its length before and after its body.
+/// Returns a block, with its length before and after its body.
 fn block(kind: u32, body: &[u8]) -> Vec<u8> {
     let length = length(12 + body.len()).to_le_bytes();
     [&kind.to_le_bytes()[..], &length, body, &length].concat()
 }
 
-/// The options of a block, and their end if there are any. A value is cut to the length that an option can have;
-/// no value from a file is longer.
+/// Returns the options of a block, and the end mark if there are any. A value longer than the
+/// maximum of an option is cut. No value read from a file is longer.
 fn options(options: &[(u16, &[u8])]) -> Vec<u8> {
     let option = |(code, value): &(u16, &[u8])| {
         let length = u16::try_from(value.len()).unwrap_or(u16::MAX);
@@ -139,7 +142,7 @@ fn options(options: &[(u16, &[u8])]) -> Vec<u8> {
     options.iter().flat_map(option).chain(end.iter().copied()).collect()
 }
 
-/// Fills up to a multiple of four octets.
+/// Pads octets to a multiple of four.
 fn padded(octets: &[u8]) -> Vec<u8> {
     let mut padded = octets.to_vec();
     padded.resize(octets.len().next_multiple_of(4), 0);
@@ -172,7 +175,7 @@ mod tests {
         trace
     }
 
-    /// Time in milliseconds, number and comment of each packet in a file.
+    /// Returns the time in milliseconds, number and comment of each packet in a file.
     fn packets(file: &[u8]) -> Vec<(u128, u8, String)> {
         let mut reading = CaptureReader::new(file).expect("a capture file");
         let mut found = Vec::new();
@@ -186,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn each_host_saw_what_it_sent_and_what_came() {
+    fn each_file_has_the_packets_that_its_host_sent_and_received() {
         let trace = trace(vec![
             (CLIENT, SERVER, MS, Fate::Arrived(vec![21 * MS, 41 * MS])),
             (CLIENT, SERVER, 2 * MS, Fate::Lost(Loss::Chance)),
@@ -202,20 +205,20 @@ mod tests {
     }
 
     #[test]
-    fn what_a_host_sends_to_itself_is_there_once() {
+    fn a_packet_that_a_host_sends_to_itself_is_written_once() {
         let trace = trace(vec![(CLIENT, CLIENT, MS, Fate::Seen)]);
         assert_eq!(packets(&pcapng(&trace, CLIENT)), [(1, 0, "seen here".into())]);
     }
 
     #[test]
-    fn the_file_is_the_same_to_the_octet() {
+    fn the_same_trace_gives_the_same_octets() {
         let trace = trace(vec![(CLIENT, SERVER, MS, Fate::Lost(Loss::Cut))]);
         let file = pcapng(&trace, CLIENT);
         assert_eq!(file, pcapng(&trace, CLIENT));
         let block = &file[[begin(), interface(Some(b"client"))].concat().len()..];
         let expected: &[u8] = &[
             &[6, 0, 0, 0, 68, 0, 0, 0, 0, 0, 0, 0][..],
-            &[0, 0, 0, 0, 0x40, 0x42, 0x0f, 0, 2, 0, 0, 0, 2, 0, 0, 0], // 1 000 000 ns
+            &[0, 0, 0, 0, 0x40, 0x42, 0x0f, 0, 2, 0, 0, 0, 2, 0, 0, 0], // at 1 000 000 ns
             &[0x45, 0, 0, 0, 1, 0, 22, 0],
             b"lost: the link was cut\0\0",
             &[0, 0, 0, 0, 68, 0, 0, 0],
@@ -242,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn each_interface_is_described_once_and_its_packets_are_known_by_it() {
+    fn each_interface_is_described_once_and_its_packets_refer_to_it() {
         let packets = [
             seen(7, Some(b"br0")),
             seen(3, Some(b"ve0")),
@@ -264,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn more_interfaces_than_are_remembered_begin_another_section() {
+    fn more_interfaces_than_the_limit_start_another_section() {
         let most = u32::try_from(MAX_INTERFACES).expect("few");
         let mut writer = Writer::default();
         let packets = (0..=most).flat_map(|number| writer.packet(&seen(number, None)));
@@ -276,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn comments_are_kept_as_they_are_each_for_itself() {
+    fn each_comment_is_kept_unchanged() {
         let comments = vec![b"lost \\ \x1b[2J".to_vec(), Vec::new(), "versp\u{e4}tet".into()];
         let packet = Captured { comments, ..seen(0, None) };
         let once = read(&write(std::slice::from_ref(&packet)));

@@ -1,4 +1,4 @@
-//! Reads capture files, pcap and pcapng, packet by packet, as they come: a pipe from tcpdump is one too.
+//! Reads capture files, pcap and pcapng, packet by packet. A pipe from tcpdump works too.
 
 mod fields;
 mod section;
@@ -8,49 +8,50 @@ use section::{BlockContent, Section};
 use std::collections::BTreeSet;
 use std::io::{self, BufReader, Cursor, Read};
 
-/// Maximum length of a block; a longer one is damage and not a packet.
+/// Maximum octets of a block. A longer block means that the file is damaged.
 const MAX_BLOCK_OCTETS: usize = 16 << 20;
-/// Octets that are read at once.
+/// Octets per read of the file.
 const BUFFER_OCTETS: usize = 64 << 10;
 
-/// A capture file as it is read.
+/// Reads one capture file.
 pub(crate) struct CaptureReader<'a> {
     file: Box<dyn Read + 'a>,
     section: Section,
-    /// The block that is being read, or was read last.
+    /// The current block, or the last one that was read.
     block: Vec<u8>,
-    /// Where in the file the next block begins.
+    /// The position of the next block in the file.
     at: u64,
-    /// Packets read so far, of any kind.
+    /// Number of packets read, of any kind.
     pub packets: u64,
-    /// How many of them were no IP packets, or of a kind of link that is not read.
+    /// Number of these packets that are not IP, or have a link type that is not read.
     pub skipped: u64,
-    /// The types of link that are not read and yet are in the file.
+    /// The link types in the file that are not read.
     pub unread_links: BTreeSet<u32>,
 }
 
-/// Why a capture file was not read to its end.
+/// The reason why a capture file was not read to its end.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ReadError {
-    #[error("it is empty")]
+    #[error("the file is empty")]
     Empty,
-    #[error("it is neither a pcap nor a pcapng file")]
+    #[error("the file is neither pcap nor pcapng")]
     NotACapture,
-    #[error("it is compressed with {0}")]
+    #[error("the file is compressed with {0}")]
     Compressed(&'static str),
-    #[error("its packets have link type {0}, which is not read")]
+    #[error("link type {0} is not supported")]
     LinkType(u32),
-    /// How many packets were read, and where the one begins that is not whole.
-    #[error("it is cut off in what begins at octet {1}, after packet {0}")]
+    /// The file ends within a block. The values are the packets read, and the position of the
+    /// block.
+    #[error("the file ends within the block at octet {1}, after packet {0}")]
     Cut(u64, u64),
-    /// Likewise.
-    #[error("what begins at octet {1}, after packet {0}, is damaged")]
+    /// A block is impossible. The values are the packets read, and the position of the block.
+    #[error("the block at octet {1}, after packet {0}, is damaged")]
     Damaged(u64, u64),
-    #[error("it cannot be read")]
+    #[error("reading failed")]
     Io(#[source] io::Error),
 }
 
-/// The programs that unpack compressed files, and how such files begin.
+/// Programs that decompress files, and the first octets of their files.
 const COMPRESSIONS: [(&str, &[u8]); 5] = [
     ("bzip2", b"BZh"),
     ("gzip", b"\x1f\x8b"),
@@ -60,7 +61,7 @@ const COMPRESSIONS: [(&str, &[u8]); 5] = [
 ];
 
 impl<'a> CaptureReader<'a> {
-    /// Begins to read, as far as the file's own header.
+    /// Opens a capture file and reads its header.
     pub(crate) fn new(mut file: impl Read + 'a) -> Result<Self, ReadError> {
         let head = read_header(&mut file)?;
         if let Some((program, _)) = COMPRESSIONS.iter().find(|(_, magic)| head.starts_with(magic)) {
@@ -87,7 +88,7 @@ impl<'a> CaptureReader<'a> {
         Ok(reading)
     }
 
-    /// The next IP packet; `None` at the end.
+    /// Returns the next IP packet; `None` at the end of the file.
     pub(crate) fn next(&mut self) -> Result<Option<Captured>, ReadError> {
         while let Some(found) = self.block()? {
             self.packets += u64::from(!matches!(found, BlockContent::Nothing));
@@ -103,7 +104,7 @@ impl<'a> CaptureReader<'a> {
         Ok(None)
     }
 
-    /// The next block, whatever it holds; `None` at the end.
+    /// Returns the content of the next block; `None` at the end of the file.
     fn block(&mut self) -> Result<Option<BlockContent>, ReadError> {
         self.block.clear();
         self.fill(self.section.header_octets())?;
@@ -117,7 +118,7 @@ impl<'a> CaptureReader<'a> {
         Ok(Some(found))
     }
 
-    /// Reads until the block has this many octets; at the end of the file it may have none.
+    /// Reads until the block has this many octets. At the end of the file the block may be empty.
     fn fill(&mut self, octets: usize) -> Result<(), ReadError> {
         fill(&mut self.file, &mut self.block, octets.min(MAX_BLOCK_OCTETS))?;
         match self.block.len() {
@@ -135,7 +136,8 @@ impl<'a> CaptureReader<'a> {
     }
 }
 
-/// The header of a pcap file, which is shorter than the first block of any pcapng file.
+/// Reads as many octets as the header of a pcap file has. The first block of a pcapng file is
+/// longer.
 fn read_header(file: &mut impl Read) -> Result<Vec<u8>, ReadError> {
     const PCAP: usize = 24;
     let mut head = Vec::new();
@@ -143,7 +145,7 @@ fn read_header(file: &mut impl Read) -> Result<Vec<u8>, ReadError> {
     if head.is_empty() { Err(ReadError::Empty) } else { Ok(head) }
 }
 
-/// Reads until there are this many octets, or no more.
+/// Reads until `block` has this many octets, or the file ends.
 fn fill(file: &mut impl Read, block: &mut Vec<u8>, octets: usize) -> Result<(), ReadError> {
     let missing = octets.saturating_sub(block.len());
     file.take(missing as u64).read_to_end(block).map_err(ReadError::Io)?;

@@ -1,12 +1,12 @@
-//! Which TCP segments are retransmissions (RFC 9293, section 3.4).
+//! Detects TCP retransmissions (RFC 9293, section 3.4).
 
 use super::decode::{Content, Decoded, Flags};
 use std::collections::VecDeque;
 
-/// Maximum number of remembered segments of each direction. A Daytime exchange has four.
+/// Maximum number of remembered segments per direction. A Daytime exchange has four.
 const MAX_SEGMENTS: usize = 64;
 
-/// What a TCP segment takes of the sequence numbers.
+/// The sequence numbers of a TCP segment.
 #[derive(Debug)]
 pub(crate) struct Segment {
     pub flags: Flags,
@@ -14,7 +14,8 @@ pub(crate) struct Segment {
     end: u32,
 }
 
-/// What one side of a connection has sent: the sequence numbers that its segments began and ended with.
+/// The segments that one side of a connection has sent. Each entry is the first sequence number and
+/// the number after the last.
 #[derive(Debug, Default)]
 pub(crate) struct SentSegments(VecDeque<(u32, u32)>);
 
@@ -28,12 +29,13 @@ impl Segment {
 }
 
 impl SentSegments {
-    /// Whether the segment begins another connection between the same ports: a SYN with new numbers.
+    /// Whether the segment starts another connection between the same ports: a SYN with new
+    /// numbers.
     pub(crate) fn is_new_connection(&self, segment: &Segment) -> bool {
         segment.flags.contains(Flags::SYN) && !self.0.is_empty() && !self.has(segment)
     }
 
-    /// Whether one earlier segment has all numbers of this one.
+    /// Whether one earlier segment has all sequence numbers of this one.
     fn has(&self, segment: &Segment) -> bool {
         let length = segment.end.wrapping_sub(segment.begin);
         self.0.iter().any(|(begin, end)| {
@@ -42,7 +44,8 @@ impl SentSegments {
         })
     }
 
-    /// Records a segment; true for a retransmission: one earlier segment of the connection has all its numbers.
+    /// Records a segment. Returns whether it is a retransmission: one earlier segment has all its
+    /// sequence numbers.
     pub(crate) fn record(&mut self, segment: &Segment) -> bool {
         if segment.begin == segment.end {
             return false;
@@ -72,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_sent_before_is_a_retransmission_and_an_ack_never_is() {
+    fn octets_sent_before_are_a_retransmission_and_an_ack_is_not() {
         let mut sent = SentSegments::default();
         let mut record = |segment| sent.record(&segment);
         assert!(!record(segment(100, 1)), "the SYN");
@@ -86,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_segment_that_a_capture_has_cut_takes_all_the_numbers_that_it_took() {
+    fn a_cut_segment_has_all_its_sequence_numbers() {
         let end = Endpoint { address: Ipv4Addr::LOCALHOST.into(), port: Some(13) };
         let (flags, payload) = (Flags::FIN, b"Mon".to_vec());
         let content = Content::Tcp { flags, sequence: 100, acknowledgement: 0, window: 0, payload };
@@ -108,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_is_forgotten_for_a_new_one() {
+    fn the_oldest_segment_is_forgotten_for_a_new_one() {
         let mut sent = SentSegments::default();
         for number in 0..=u32::try_from(MAX_SEGMENTS).expect("few") {
             assert!(!sent.record(&segment(number * 100, 10)));

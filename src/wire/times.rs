@@ -1,18 +1,18 @@
-//! When packets were seen, counted from the first of them.
+//! Times of packets, counted from the first packet.
 
 use std::time::Duration;
 
-/// The times of packets as they come: in a file an earlier one may stand after a later one.
+/// The times of packets in the order of the file. An earlier packet may come after a later one.
 #[derive(Debug, Default)]
 pub(crate) struct Times {
     first: Option<Duration>,
-    /// The earliest and the latest.
+    /// The earliest and the latest time.
     ends: Option<(Duration, Duration)>,
 }
 
 impl Times {
-    /// How long after the first packet that has a time this one was seen, in nanoseconds: less than 0 for an
-    /// earlier one, 0 before there was any time.
+    /// Returns the nanoseconds between the first packet with a time and this packet. Negative for
+    /// an earlier packet, 0 for a packet without a time.
     pub(crate) fn since_ns(&mut self, at: Option<Duration>) -> i64 {
         let Some(at) = at else { return 0 };
         let first = *self.first.get_or_insert(at);
@@ -22,7 +22,7 @@ impl Times {
         if at < first { -apart } else { apart }
     }
 
-    /// From the earliest to the latest.
+    /// Returns the time between the earliest and the latest packet.
     pub(crate) fn lasted(&self) -> Duration {
         self.ends.map_or(Duration::ZERO, |(earliest, latest)| latest.abs_diff(earliest))
     }
@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_stands_behind_a_later_packet_keeps_its_own_time() {
+    fn a_packet_after_a_later_one_keeps_its_own_time() {
         let mut times = Times::default();
         let since = [5, 9, 3, 7].map(|at| times.since_ns(Some(Duration::from_nanos(at))));
         assert_eq!(since, [0, 4, -2, 2]);
@@ -41,7 +41,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_time_is_no_beginning() {
+    fn a_packet_without_a_time_is_not_the_start() {
         let mut times = Times::default();
         assert_eq!((times.since_ns(None), times.lasted()), (0, Duration::ZERO));
         let since = [1, 2].map(|at| times.since_ns(Some(Duration::from_secs(1_700_000_000 + at))));

@@ -66,7 +66,7 @@ fn a_server_that_resets_a_client_that_talks_is_found_20_times_of_20() {
 fn a_server_that_does_not_close_is_found_on_each_connection() {
     let server = Scripted { tcp: say_and_wait, ..Scripted::default() };
     let expected = ["tcp-closes", "tcp-crlf-first", "tcp-64k-first"];
-    assert_fails(server, &expected, "22 octets came: no end of the stream within 1 s");
+    assert_fails(server, &expected, "22 octets received: no end of the stream within 1 s");
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! The languages that docs/SYNTAXES.md claims, read whole: every month and weekday as the system's own date(1)
-//! prints them, in the orders that its locales, RFC 867 and its relatives have, in each encoding.
+//! Tests the languages in docs/SYNTAXES.md: every month and weekday as date(1) prints them, in the
+//! orders of the system's locales, of RFC 867 and of related forms, in both encodings.
 
 use crate::or_skip;
 use crate::support::program;
@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::{fs, str};
 
-/// What a language is called in SYNTAXES.md, and the locales of the GNU C Library that print it.
+/// Names of the languages in SYNTAXES.md, and the locales of the GNU C Library that print them.
 const LANGUAGES: [(&str, &[&str]); 11] = [
     ("English", &["en_US", "en_GB"]),
     ("German", &["de_DE", "de_AT"]),
@@ -24,7 +24,7 @@ const LANGUAGES: [(&str, &[&str]); 11] = [
     ("Finnish", &["fi_FI"]),
 ];
 
-/// What the locale's own date(1) prints, `%c`, and the orders of the forms in SYNTAXES.md.
+/// The formats to print: the default of date(1), `%c`, and the orders of the forms in SYNTAXES.md.
 const FORMATS: [&str; 13] = [
     "",
     "+%c",
@@ -41,8 +41,8 @@ const FORMATS: [&str; 13] = [
     "+%Y %b %d %T %z",
 ];
 
-/// The days and times that are printed: every month on every weekday, in every other month with days that may
-/// be months, before noon and after.
+/// Returns the times to print: each month on every weekday, before noon and after. In every other
+/// month the day is small enough to be a month.
 fn times() -> Vec<NaiveDateTime> {
     let dates = (1..=12).flat_map(|month: u32| {
         let days = if month.is_multiple_of(2) { 1..=7 } else { 20..=26 };
@@ -69,7 +69,7 @@ fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).trim().to_owned()
 }
 
-/// The lines that date(1) prints of these times in this locale.
+/// Returns the lines that date(1) prints for these times in this locale.
 fn printed(folder: &Path, locale: &str, format: &str, times: &Path) -> Vec<Vec<u8>> {
     let printed = Command::new("date")
         .arg("-f")
@@ -84,19 +84,19 @@ fn printed(folder: &Path, locale: &str, format: &str, times: &Path) -> Vec<Vec<u
     printed.stdout.split_inclusive(|octet| *octet == b'\n').map(<[u8]>::to_vec).collect()
 }
 
-/// A line of UTF-8 in ISO 8859-1, which has the same letters as Windows-1252: Unicode's first 256.
+/// Converts a line from UTF-8 to ISO 8859-1, whose letters equal those of Windows-1252.
 fn in_8_bits(line: &[u8]) -> Vec<u8> {
     let line = str::from_utf8(line).expect("UTF-8");
     line.chars().map(|letter| u8::try_from(letter).expect("a letter of ISO 8859-1")).collect()
 }
 
-/// Why a line is not read as this time, if it is not.
+/// Returns the reason why a line is read as another time; `None` if it is read correctly.
 fn misread(line: &[u8], time: NaiveDateTime) -> Option<String> {
     let shown = line.escape_ascii();
     let zone = ["UTC", "+0000"].iter().any(|zone| contains(line, zone.as_bytes()));
     let read = match recognise(line) {
         Ok(read) => read,
-        // Some locales print no seconds.
+        // Some locales print no seconds, and such a line may be refused.
         Err(_) if !contains(line, b"11") => return None,
         Err(error) => return Some(format!("{shown}: {error}")),
     };
@@ -115,14 +115,14 @@ fn contains(line: &[u8], part: &[u8]) -> bool {
     line.windows(part.len()).any(|window| window == part)
 }
 
-/// Whether a date has its month in numbers, as in Finnish, with a weekday of two letters at most.
+/// Whether a date has its month as a number, as in Finnish, and a weekday of at most two letters.
 fn in_numbers(line: &[u8]) -> bool {
     let letters = line.iter().take_while(|octet| !octet.is_ascii_digit()).count();
     letters <= 4 && line[letters..].iter().all(|octet| !octet.is_ascii_lowercase())
 }
 
 #[test]
-fn every_month_and_weekday_of_the_languages_claimed_is_read_in_every_order() {
+fn every_month_and_weekday_of_each_claimed_language_is_read() {
     or_skip!(program("localedef"));
     let folder = tempfile::tempdir().expect("a folder");
     let (times, list) = (times(), folder.path().join("times"));
@@ -144,13 +144,13 @@ fn every_month_and_weekday_of_the_languages_claimed_is_read_in_every_order() {
     assert!(wrong.is_empty(), "{} misread, such as:\n{}", wrong.len(), some_of(&wrong));
 }
 
-/// A few of many, from all over.
+/// Returns about 40 lines from all parts of the list.
 fn some_of(lines: &[String]) -> String {
     lines.iter().step_by((lines.len() / 40).max(1)).cloned().collect::<Vec<_>>().join("\n")
 }
 
 #[test]
-fn the_languages_claimed_are_those_that_are_tried() {
+fn the_tested_languages_are_those_that_the_page_claims() {
     let page = include_str!("../../docs/SYNTAXES.md");
     let (_, claim) = page.split_once("Names of months and weekdays are read in ").expect("a claim");
     let (claim, _) = claim.split_once(", in full").expect("the end of the claim");

@@ -1,4 +1,4 @@
-//! `daytime parse`: what it prints of saved replies.
+//! Tests the output of `daytime parse` for saved replies.
 
 use crate::support::{bad, daytime, good, run, stderr, stdout};
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader, Seek, Write};
 use std::process::{Command, Stdio};
 use tempfile::{NamedTempFile, tempfile};
 
-/// `daytime parse` with these octets on standard input.
+/// Returns a `daytime parse` with these octets on standard input.
 fn parse(arguments: &[&str], input: &[u8]) -> Command {
     let mut file: File = tempfile().expect("a file");
     file.write_all(input).expect("written");
@@ -32,7 +32,7 @@ fn a_reply_is_explained_in_words() {
 }
 
 #[test]
-fn what_is_no_time_counts_and_is_reported_when_the_output_has_no_reader() {
+fn an_error_is_reported_even_if_the_output_has_no_reader() {
     for json in [&[][..], &["--json"]] {
         let mut command = daytime();
         command.arg("parse").args(json).stdin(Stdio::piped());
@@ -54,12 +54,12 @@ fn a_file_that_cannot_be_read_is_reported_as_json_too() {
     assert_eq!(output.status.code(), Some(1));
     let [object] = &objects(&stdout(&output))[..] else { panic!("{output:?}") };
     assert_eq!(object["error"], "cannot read /: Is a directory (os error 21)");
-    let told = "daytime: cannot read /: Is a directory (os error 21)\n";
-    assert_eq!(stderr(&output), told);
+    let message = "daytime: cannot read /: Is a directory (os error 21)\n";
+    assert_eq!(stderr(&output), message);
 }
 
 #[test]
-fn a_file_is_read_as_standard_input_is() {
+fn a_file_and_standard_input_are_read_alike() {
     let mut file = NamedTempFile::new().expect("a file");
     file.write_all(b"\n60966 25-10-18 07:09:27 16 0 0 621.4 UTC(NIST) * \n").expect("written");
     let path = file.path().to_str().expect("UTF-8");
@@ -68,7 +68,7 @@ fn a_file_is_read_as_standard_input_is() {
 }
 
 #[test]
-fn json_has_all_that_is_known() {
+fn json_has_every_value_of_the_reply() {
     let reply = b"\n60482 24-06-21 12:00:07 50 1 2 640.9 UTC(NIST) * \n";
     let printed = good(&mut parse(&["--json"], reply));
     let expected = json!({
@@ -92,7 +92,7 @@ fn json_has_all_that_is_known() {
 }
 
 #[test]
-fn json_gives_both_readings_of_an_ambiguous_date_and_no_other_reply_has_the_key() {
+fn json_lists_the_readings_of_an_ambiguous_date_only() {
     let lines = b"16:05:11 5.3.2009\n2024-07-03 16:05:11.250\n";
     let objects = objects(&good(&mut parse(&["--lines", "--json"], lines)));
     assert_eq!(objects.len(), 2);
@@ -111,48 +111,48 @@ fn json_gives_both_readings_of_an_ambiguous_date_and_no_other_reply_has_the_key(
 }
 
 #[test]
-fn one_reply_that_is_no_time_makes_the_status_1_and_loses_no_other() {
+fn one_reply_without_a_time_makes_the_status_1_and_the_others_are_read() {
     let lines = b"Mon Jul 28 11:56:22 2003\r\nAccess denied\r\n\nnoon\n02 FEB 82 07:59:01 PST";
     let output = run(&mut parse(&["--lines", "-q"], lines));
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(stdout(&output), "2003-07-28T11:56:22\n1982-02-02T15:59:01Z\n");
-    let told = "daytime: line 2: not a time: expected a date and time, found \"Access denied\" at \
+    let message = "daytime: line 2: not a time: expected a date and time, found \"Access denied\" at \
                 octet 1; words instead of a time: perhaps a refusal\n\
                 daytime: line 4: not a time: expected a date and time, found \"noon\" at octet 1\n";
-    assert_eq!(stderr(&output), told);
+    assert_eq!(stderr(&output), message);
     let output = run(&mut parse(&["--lines", "--json"], lines));
     let objects = objects(&stdout(&output));
     assert_eq!(objects.len(), 4);
     let parsable: Vec<_> = objects.iter().map(|object| &object["parsable"]).collect();
     assert_eq!(parsable, [true, false, false, true]);
     let lines: Vec<_> = objects.iter().map(|object| &object["line"]).collect();
-    assert_eq!(lines, [1, 2, 4, 5], "a blank line is no reply, but counts");
+    assert_eq!(lines, [1, 2, 4, 5], "a blank line is skipped, but counted");
     let error = "expected a date and time, found \"Access denied\" at octet 1";
     assert_eq!((&objects[1]["error"], &objects[1]["utc"]), (&json!(error), &Value::Null));
     assert_eq!(objects[1]["flags"], json!(["looks-like-refusal"]));
 }
 
 #[test]
-fn what_cannot_be_read_is_reported_with_its_name() {
-    let told = bad(1, &mut parse(&["/no/such/file"], b""));
+fn a_file_that_cannot_be_read_is_reported_with_its_name() {
+    let message = bad(1, &mut parse(&["/no/such/file"], b""));
     assert_eq!(
-        told,
+        message,
         "daytime: cannot open /no/such/file: No such file or directory (os error 2)\n"
     );
-    let told = bad(1, &mut parse(&["/"], b""));
-    assert_eq!(told, "daytime: cannot read /: Is a directory (os error 21)\n");
+    let message = bad(1, &mut parse(&["/"], b""));
+    assert_eq!(message, "daytime: cannot read /: Is a directory (os error 21)\n");
 }
 
 #[test]
-fn a_reply_of_64_kib_is_taken_and_one_octet_more_is_not() {
+fn a_reply_of_64_kib_is_read_and_a_longer_one_refused() {
     let mut reply = b"2024-07-03T14:05:11Z\r\n".to_vec();
     reply.resize(65_536, 0);
     assert_eq!(good(&mut parse(&["-q"], &reply)), "2024-07-03T14:05:11Z\n");
     reply.push(0);
-    let told = bad(1, &mut parse(&["-q"], &reply));
+    let message = bad(1, &mut parse(&["-q"], &reply));
     let expected = "daytime: longer than 65536 octets, so it is no Daytime reply; --lines reads \
                     one reply a line\n";
-    assert_eq!(told, expected);
+    assert_eq!(message, expected);
 }
 
 #[test]
@@ -175,20 +175,20 @@ fn a_line_that_is_too_long_is_skipped_and_the_next_one_read() {
 }
 
 #[test]
-fn an_output_without_a_reader_does_not_make_a_failure_good() {
+fn an_output_without_a_reader_does_not_hide_a_failure() {
     let mut lines = b"noon\n".to_vec();
     lines.extend(b"2024-07-03T14:05:11Z\n".repeat(10_000));
     let mut command = parse(&["--lines"], &lines);
     let (reader, writer) = std::io::pipe().expect("a pipe");
     let mut child = command.stdout(writer).stderr(Stdio::null()).spawn().expect("it starts");
-    command.stdout(Stdio::null()); // closes our end of the pipe
+    command.stdout(Stdio::null()); // closes the test's end of the pipe
     let mut first = String::new();
-    BufReader::new(reader).read_line(&mut first).expect("readable"); // and drops the pipe
+    BufReader::new(reader).read_line(&mut first).expect("readable"); // and closes the pipe
     assert_eq!((first.as_str(), child.wait().expect("ended").code()), ("noon\n", Some(1)));
 }
 
 #[test]
-fn a_file_of_several_replies_asks_for_lines() {
+fn a_file_of_several_replies_gets_a_hint_for_lines() {
     let output = run(&mut parse(&["-q"], b"2024-07-03T14:05:11Z\n2024-07-03T14:05:12Z\n"));
     assert_eq!(
         (output.status.code(), stdout(&output).as_str()),
@@ -198,7 +198,7 @@ fn a_file_of_several_replies_asks_for_lines() {
 }
 
 #[test]
-fn a_long_line_is_cut_on_the_screen_and_whole_in_json() {
+fn a_long_line_is_cut_on_the_screen_but_not_in_json() {
     let reply = [&b"2024-07-03T14:05:11Z "[..], &b"x".repeat(400)].concat();
     let printed = good(&mut parse(&[], &reply));
     let first = printed.lines().next().expect("a line");
@@ -209,7 +209,7 @@ fn a_long_line_is_cut_on_the_screen_and_whole_in_json() {
 }
 
 #[test]
-fn nothing_from_a_file_reaches_the_terminal_raw() {
+fn terminal_escapes_in_a_file_never_reach_the_terminal() {
     let hostile = b"\x1b[2J\x9b31mWed Jul  3 16:05:11 2024\x07\r\n\x00\xff";
     let output = run(&mut parse(&[], hostile));
     assert_eq!(output.status.code(), Some(1));
@@ -222,9 +222,9 @@ fn nothing_from_a_file_reaches_the_terminal_raw() {
 }
 
 #[test]
-fn an_empty_input_is_an_empty_reply_but_has_no_lines() {
-    let told = run(&mut parse(&[], b""));
-    assert_eq!((told.status.code(), stdout(&told).as_str()), (Some(1), "\n"));
-    assert_eq!(stderr(&told), "daytime: not a time: the reply is empty\n");
+fn empty_input_is_an_empty_reply_without_lines_and_nothing_with_lines() {
+    let message = run(&mut parse(&[], b""));
+    assert_eq!((message.status.code(), stdout(&message).as_str()), (Some(1), "\n"));
+    assert_eq!(stderr(&message), "daytime: not a time: the reply is empty\n");
     assert_eq!(good(&mut parse(&["--lines"], b"")), "");
 }

@@ -1,5 +1,6 @@
-//! Public addresses are asked every 4 seconds at most, unless told otherwise. In a namespace the ranges
-//! for documentation (RFC 5737, RFC 3849) are such addresses and yet our own.
+//! Tests that public addresses are asked at most every 4 seconds, unless an option changes this. In
+//! a namespace the documentation ranges (RFC 5737, RFC 3849) count as public, but belong to the
+//! test.
 
 use crate::or_skip;
 use crate::support::wire::udp_server;
@@ -16,7 +17,7 @@ use std::time::{Duration, Instant};
 
 const APART: Duration = Duration::from_secs(4);
 
-/// A server on port 13 of these addresses that says how many seconds have passed since 1970.
+/// Starts a server on port 13 of these addresses, whose reply is the seconds since 1970.
 fn counting(inside: &Namespace, addresses: &[&str]) -> Running {
     let mut serve = inside.daytime();
     serve.args(["serve", "--strftime", "%s%.6f"]);
@@ -30,14 +31,14 @@ fn query(inside: &Namespace, arguments: &[&str]) -> Command {
     command
 }
 
-/// What the server's clock showed at each answer, in microseconds.
+/// Returns the server's time in each reply, in microseconds.
 fn times(printed: &str) -> Vec<u64> {
     let digits = printed.lines().map(|line| line.replace('.', ""));
     digits.map(|line| line.parse().expect("a time")).collect()
 }
 
 #[test]
-fn repeats_of_every_kind_are_4_seconds_apart_by_the_servers_clock() {
+fn repeated_questions_of_every_kind_are_4_seconds_apart() {
     or_skip!(ipv6());
     let inside = or_skip!(Namespace::having(&["192.0.2.1/32"]));
     let _server = counting(&inside, &["192.0.2.1"]);
@@ -47,7 +48,7 @@ fn repeats_of_every_kind_are_4_seconds_apart_by_the_servers_clock() {
         &["192.0.2.1", "192.0.2.1"],
         &["--proto", "udp", "192.0.2.1", "::ffff:192.0.2.1"],
     ];
-    // All at once, or it would take four times as long. The timeout is not for the pause.
+    // All commands run at the same time, to save time. The timeout must not include the pause.
     let asking = kinds.map(|kind| {
         let mut command = query(&inside, &["-q", "--timeout", "3"]);
         let piped = command.args(kind).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -63,12 +64,12 @@ fn repeats_of_every_kind_are_4_seconds_apart_by_the_servers_clock() {
 }
 
 #[test]
-fn an_address_that_refused_is_left_alone_as_one_that_answered() {
+fn an_address_that_refused_is_not_asked_for_4_seconds() {
     let inside = or_skip!(Namespace::having(&["192.0.2.1/32"]));
     let twice = |arguments: &[&str]| {
         let started = Instant::now();
-        let told = bad(1, query(&inside, arguments).args(["192.0.2.1", "192.0.2.1"]));
-        assert_eq!(told.matches("connection refused by 192.0.2.1:13").count(), 2, "{told}");
+        let message = bad(1, query(&inside, arguments).args(["192.0.2.1", "192.0.2.1"]));
+        assert_eq!(message.matches("connection refused by 192.0.2.1:13").count(), 2, "{message}");
         started.elapsed()
     };
     assert!(twice(&[]) >= APART);
@@ -76,8 +77,8 @@ fn an_address_that_refused_is_left_alone_as_one_that_answered() {
 }
 
 #[test]
-fn every_address_that_was_tried_under_a_name_is_left_alone() {
-    // One of the two is tried first and refuses.
+fn no_address_tried_for_a_name_is_asked_for_4_seconds() {
+    // The client tries one of the two addresses first, and this address refuses.
     let asking = ["192.0.2.1", "192.0.2.2"].map(|serving| {
         let inside = Namespace::having(&["192.0.2.1/32", "192.0.2.2/32"])?;
         let server = counting(&inside, &[serving]);
@@ -94,26 +95,26 @@ fn every_address_that_was_tried_under_a_name_is_left_alone() {
 }
 
 #[test]
-fn a_question_that_a_public_address_lost_is_asked_again_after_4_seconds() {
+fn a_lost_question_to_a_public_address_is_sent_again_after_4_seconds() {
     let inside = or_skip!(Namespace::having(&["192.0.2.1/32"]));
-    // Stopped, it keeps its socket and answers nobody.
+    // A stopped server keeps its socket and answers no client.
     let silent = counting(&inside, &["192.0.2.1"]);
     silent.signal("STOP");
     let mut ask = query(&inside, &["--proto", "udp", "--json", "--timeout", "8", "192.0.2.1"]);
     let ask = ask.arg("-v").stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut asking = ask.spawn().expect("started");
-    let _log = until_it_says("question 1 sent", asking.stderr.take().expect("piped"));
+    let _log = read_until("question 1 sent", asking.stderr.take().expect("piped"));
     drop(silent);
     let _answering = counting(&inside, &["192.0.2.1"]);
     let output = asking.wait_with_output().expect("ended");
     let answer: Value = stdout(&output).parse().expect("JSON");
     assert_eq!(answer["questions"], 2);
-    // Without politeness it would come after a seventh of 8 seconds.
+    // Without the minimum interval the retry would come after a seventh of 8 seconds.
     assert!(answer["elapsed_us"].as_f64().is_some_and(|it| it >= 4e6), "{answer}");
 }
 
 #[test]
-fn with_impolite_or_on_loopback_it_does_not_wait() {
+fn with_impolite_or_on_loopback_there_is_no_pause() {
     let inside = or_skip!(Namespace::having(&["192.0.2.1/32", "10.0.0.1/32"]));
     let _server = counting(&inside, &["192.0.2.1", "10.0.0.1", "127.0.0.1"]);
     let twice = ["-q", "--proto", "both", "--count", "2", "--interval", "0"];
@@ -135,15 +136,15 @@ fn addresses_do_not_wait_for_each_other() {
 }
 
 #[test]
-fn a_silent_public_address_is_not_asked_again_where_the_time_is_short() {
+fn a_silent_public_address_gets_no_retry_if_the_timeout_is_short() {
     let inside = or_skip!(Namespace::having(&["192.0.2.1/32"]));
     let silent = counting(&inside, &["192.0.2.1"]);
     silent.signal("STOP");
     let retries = ["--proto", "udp", "--retries", "2", "--timeout", "0.5", "192.0.2.1"];
-    let told = bad(1, &mut query(&inside, &retries));
-    assert!(told.contains("silence from 192.0.2.1:13 after 1 datagram in "), "{told}");
-    let told = bad(1, query(&inside, &retries).arg("--impolite"));
-    assert!(told.contains("silence from 192.0.2.1:13 after 3 datagrams in "), "{told}");
+    let message = bad(1, &mut query(&inside, &retries));
+    assert!(message.contains("no reply from 192.0.2.1:13 to 1 datagram within "), "{message}");
+    let message = bad(1, query(&inside, &retries).arg("--impolite"));
+    assert!(message.contains("no reply from 192.0.2.1:13 to 3 datagrams within "), "{message}");
 }
 
 #[test]
@@ -152,30 +153,32 @@ fn the_pause_is_logged_with_v_and_on_a_terminal() {
     let script = or_skip!(program("script"));
     let _server = counting(&inside, &["192.0.2.1"]);
     let repeat = ["--count", "5", "--interval", "0", "192.0.2.1"];
-    let pause = " INFO ] 192.0.2.1 is public and was asked within 4 s: waiting ";
-    let mut told = query(&inside, &["-v"]);
-    let told = told.args(repeat).stdout(Stdio::null()).stderr(Stdio::piped());
-    let mut told = told.spawn().expect("started");
-    until_it_says(pause, told.stderr.take().expect("piped"));
-    end(told);
+    let pause = " INFO ] public address 192.0.2.1 was asked less than 4 s ago: waiting ";
+    let mut logged = query(&inside, &["-v"]);
+    let logged = logged.args(repeat).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut logged = logged.spawn().expect("started");
+    read_until(pause, logged.stderr.take().expect("piped"));
+    end(logged);
     let mut watched = inside.command(script);
-    // Its standard output is the terminal; what the query prints there is no matter.
+    // The standard output of script(1) is the terminal. The output of the query itself is
+    // discarded.
     let line = format!("{} query {} >/dev/null", env!("CARGO_BIN_EXE_daytime"), repeat.join(" "));
     watched.args(["-qec", &line, "/dev/null"]).env("NO_COLOR", "1");
-    // An open standard input: where that has ended, script(1) may end before its child has said a word.
+    // Standard input stays open, because script(1) may end before its child prints if standard
+    // input has ended.
     watched.stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut watched = watched.spawn().expect("started");
-    until_it_says(pause, watched.stdout.take().expect("piped"));
+    read_until(pause, watched.stdout.take().expect("piped"));
     end(watched);
 }
 
 #[test]
-fn an_empty_datagram_is_an_answer_and_not_asked_again() {
+fn an_empty_datagram_is_an_answer_and_ends_the_retries() {
     let (sender, next) = mpsc::channel();
     let host = udp_server(move |socket| {
         let (_, peer) = socket.recv_from(&mut [0; 8]).expect("a question");
         socket.send_to(b"", peer).expect("sent");
-        let (length, _) = socket.recv_from(&mut [0; 8]).expect("whatever comes next");
+        let (length, _) = socket.recv_from(&mut [0; 8]).expect("the next datagram");
         sender.send(length).expect("the test waits");
     });
     let output = run(daytime().args(["query", "--proto", "udp", "--retries", "5", &host]));
@@ -187,7 +190,7 @@ fn an_empty_datagram_is_an_answer_and_not_asked_again() {
 }
 
 #[test]
-fn an_empty_stream_is_an_answer_and_not_asked_again() {
+fn an_empty_stream_is_an_answer_and_is_not_retried() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
     let host = listener.local_addr().expect("bound").to_string();
     let closing = thread::spawn(move || {
@@ -199,7 +202,7 @@ fn an_empty_stream_is_an_answer_and_not_asked_again() {
     assert!(stderr(&output).contains(" with nothing: "), "{}", stderr(&output));
     let listener = closing.join().expect("no panic");
     listener.set_nonblocking(true).expect("set");
-    let next = listener.accept().expect_err("nobody else has connected");
+    let next = listener.accept().expect_err("no other connection");
     assert_eq!(next.kind(), ErrorKind::WouldBlock);
 }
 
@@ -208,7 +211,7 @@ fn compare_refuses_a_public_host_before_it_sends_anything() {
     let inside = or_skip!(Namespace::having(&["192.0.2.1/32"]));
     let _server = counting(&inside, &["192.0.2.1"]);
     let before = packets(&inside);
-    let told = "will not compare on 192.0.2.1:13: 192.0.2.1 is public, so questions have to be 4 s \
+    let message = "will not compare on 192.0.2.1:13: 192.0.2.1 is public, so questions have to be 4 s \
                 apart: without HOST, compare starts a server of its own; --impolite asks this one all \
                 the same, if it is yours";
     let compare = || {
@@ -216,32 +219,33 @@ fn compare_refuses_a_public_host_before_it_sends_anything() {
         command.args(["compare", "192.0.2.1:13"]);
         command
     };
-    // 1 and not 2: what a name leads to is found out, the command line is right.
-    assert_eq!(bad(1, &mut compare()), format!("daytime: {told}\n"));
+    // The status is 1 and not 2: the name resolves to a public address, but the command line is
+    // correct.
+    assert_eq!(bad(1, &mut compare()), format!("daytime: {message}\n"));
     let output = run(compare().arg("--json"));
     assert_eq!(output.status.code(), Some(1));
     let object: Value = stdout(&output).parse().expect("JSON");
-    assert_eq!(object, serde_json::json!({ "error": told }));
+    assert_eq!(object, serde_json::json!({ "error": message }));
     assert_eq!(packets(&inside), before);
     let screen = good(compare().args(["--impolite", "--count", "2"]));
     assert!(screen.starts_with("The same question to 192.0.2.1:13, 2 times each."), "{screen}");
     assert_ne!(packets(&inside), before, "packets are not counted here");
 }
 
-/// The line of loopback in the kernel's list of interfaces: what has passed through it.
+/// Returns the loopback line of the kernel's interface list, with its packet counters.
 fn packets(inside: &Namespace) -> String {
     let list = good(inside.command("cat").arg("/proc/net/dev"));
     list.lines().find(|line| line.trim_start().starts_with("lo:")).expect("loopback").to_owned()
 }
 
-/// Reads until a line with these words; as long as what is left of the stream lives, it can be written to.
-fn until_it_says<S: Read>(words: &str, stream: S) -> BufReader<S> {
+/// Reads until a line with these words. The peer can write as long as the returned reader lives.
+fn read_until<S: Read>(words: &str, stream: S) -> BufReader<S> {
     let mut lines = BufReader::new(stream);
     let mut line = String::new();
     while !line.contains(words) {
         line.clear();
         let length = lines.read_line(&mut line).expect("readable");
-        assert_ne!(length, 0, "it never said {words:?}");
+        assert_ne!(length, 0, "the stream ended before {words:?}");
     }
     lines
 }

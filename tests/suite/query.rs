@@ -1,4 +1,4 @@
-//! `daytime query` and servers that answer, each in its own way.
+//! Tests `daytime query` with servers that answer, each in a different way.
 
 use crate::or_skip;
 use crate::support::wire::{closed_port, tcp_server, udp_server};
@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-/// A server that always says `tick`.
+/// Starts a server whose reply is always `tick`.
 fn tick() -> Running {
     Running::serve(&["--strftime", "tick"])
 }
@@ -22,13 +22,13 @@ pub fn query(arguments: &[&str]) -> Command {
     command
 }
 
-/// A TCP server that says this and closes.
+/// Starts a TCP server that sends these octets and closes.
 fn says(reply: &'static [u8]) -> String {
     tcp_server(move |mut stream| stream.write_all(reply).expect("sent"))
 }
 
 #[test]
-fn the_line_comes_first_and_below_it_how_it_came() {
+fn the_reply_is_printed_first_and_then_how_it_arrived() {
     let server = tick();
     let (tcp, udp) = (server.tcp(), server.udp());
     let printed = good(&mut query(&["--proto", "both", &tcp.to_string()]));
@@ -43,7 +43,7 @@ fn the_line_comes_first_and_below_it_how_it_came() {
 }
 
 #[test]
-fn with_q_only_the_line_is_printed() {
+fn with_q_only_the_reply_is_printed() {
     let server = tick();
     let host = server.tcp().to_string();
     assert_eq!(good(&mut query(&["-q", "--proto", "both", &host])), "tick\ntick\n");
@@ -60,7 +60,7 @@ fn ipv6_addresses_are_asked_with_and_without_brackets() {
 }
 
 #[test]
-fn a_reply_that_arrives_octet_by_octet_is_whole() {
+fn a_reply_that_arrives_octet_by_octet_is_printed_whole() {
     let host = tcp_server(|mut stream| {
         stream.set_nodelay(true).expect("set");
         for octet in b"02 FEB 82 07:59:01 PST\r\n" {
@@ -71,7 +71,7 @@ fn a_reply_that_arrives_octet_by_octet_is_whole() {
 }
 
 #[test]
-fn a_reply_without_a_line_end_is_whole_when_the_stream_ends() {
+fn a_reply_without_a_line_end_is_complete_at_the_end_of_the_stream() {
     let host = says(b"no line end");
     assert_eq!(good(&mut query(&["-q", &host])), "no line end\n");
 }
@@ -101,16 +101,16 @@ fn terminal_escapes_never_reach_the_terminal_in_an_error() {
     let (release, released) = mpsc::channel::<()>();
     let host = tcp_server(move |mut stream| {
         stream.write_all(b"\x1b[2J\x07Sun").expect("sent");
-        let _ = released.recv_timeout(PATIENCE); // held open until the client is done
+        let _ = released.recv_timeout(PATIENCE); // held open until the client ends
     });
     let output = run(&mut query(&["--timeout", "0.5", &host]));
     assert_harmless(&stdout(&output), "\\x1b[2J\\x07Sun");
-    assert_harmless(&stderr(&output), "8 octets came");
+    assert_harmless(&stderr(&output), "8 octets received");
     assert_eq!(output.status.code(), Some(1));
     drop(release);
 }
 
-/// Printable, and line feeds between lines.
+/// Asserts that the text has only printable characters and line feeds.
 fn assert_harmless(printed: &str, part: &str) {
     assert!(printed.contains(part), "{printed:?}");
     let harmless = |c: char| c == '\n' || c == 'µ' || matches!(c, ' '..='~');
@@ -118,7 +118,7 @@ fn assert_harmless(printed: &str, part: &str) {
 }
 
 #[test]
-fn json_has_one_object_for_each_question() {
+fn json_has_one_object_per_question() {
     let server = tick();
     let host = server.tcp().to_string();
     let printed =
@@ -147,7 +147,7 @@ fn json_has_one_object_for_each_question() {
 }
 
 #[test]
-fn of_several_hosts_those_that_answer_are_printed_and_the_other_makes_the_status_1() {
+fn one_of_several_hosts_without_an_answer_makes_the_status_1() {
     let server = tick();
     let (closed, _holder) = closed_port();
     let (good, closed) = (server.tcp().to_string(), closed.to_string());
@@ -159,12 +159,12 @@ fn of_several_hosts_those_that_answer_are_printed_and_the_other_makes_the_status
     assert_eq!(objects.len(), 3);
     assert_eq!((&objects[0]["reply"], &objects[2]["reply"]), (&"tick".into(), &"tick".into()));
     assert_eq!(objects[1]["host"], *closed);
-    let error = objects[1]["error"].as_str().expect("told");
+    let error = objects[1]["error"].as_str().expect("an error");
     assert_eq!(format!("daytime: {error}\n"), stderr(&output));
 }
 
 #[test]
-fn count_and_interval_set_the_rounds_and_the_pause_between_them() {
+fn count_and_interval_set_the_number_of_rounds_and_the_pause() {
     let server = tick();
     let host = server.udp().to_string();
     let rounds = ["-q", "--proto", "udp", "--count", "3", "--interval", "0.3", &host];
@@ -174,7 +174,7 @@ fn count_and_interval_set_the_rounds_and_the_pause_between_them() {
 }
 
 #[test]
-fn a_name_with_both_families_reaches_a_server_on_either_one() {
+fn a_name_with_both_families_reaches_a_server_on_one_of_them() {
     or_skip!(ipv6());
     let inside = or_skip!(Namespace::new());
     for (listen, served, other) in [("127.0.0.1", "-4", "-6"), ("::1", "-6", "-4")] {
@@ -189,19 +189,19 @@ fn a_name_with_both_families_reaches_a_server_on_either_one() {
             };
             assert_eq!(good(&mut ask(&[])), "tick\n", "{proto} on {listen}");
             assert_eq!(good(&mut ask(&[served])), "tick\n", "{proto} on {listen}");
-            let told = bad(1, &mut ask(&[other]));
-            assert!(told.contains("is a server running"), "{proto} {other}: {told}");
+            let message = bad(1, &mut ask(&[other]));
+            assert!(message.contains("is a server running"), "{proto} {other}: {message}");
         }
         drop(server);
     }
 }
 
 #[test]
-fn a_closed_pipe_as_standard_output_is_no_failure_and_no_panic() {
+fn a_closed_pipe_as_standard_output_ends_the_query_quietly() {
     let (release, released) = mpsc::channel();
     let host = tcp_server(move |mut stream| {
         released.recv_timeout(PATIENCE).expect("the pipe is closed");
-        stream.write_all(b"nobody reads this\r\n").expect("sent");
+        stream.write_all(b"no client reads this\r\n").expect("sent");
     });
     let mut command = query(&[&host]);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("started");
@@ -222,7 +222,7 @@ fn a_client_whose_output_has_no_reader_stops_asking() {
     std::io::Read::read_exact(&mut output, &mut line).expect("a line");
     assert_eq!(&line, b"tick\n");
     drop(output);
-    let output = child.wait_with_output().expect("ended"); // else this takes minutes
+    let output = child.wait_with_output().expect("ended"); // with a bug this takes minutes
     assert_eq!((stderr(&output).as_str(), output.status.code()), ("", Some(0)));
 }
 
@@ -235,6 +235,7 @@ fn a_standard_output_on_a_full_disk_is_reported() {
     let server = tick();
     let mut command = query(&[&server.tcp().to_string()]);
     let output = command.stdout(full).stderr(Stdio::piped()).output().expect("ended");
-    let told = "daytime: cannot write to standard output: No space left on device (os error 28)\n";
-    assert_eq!((stderr(&output).as_str(), output.status.code()), (told, Some(1)));
+    let message =
+        "daytime: cannot write to standard output: No space left on device (os error 28)\n";
+    assert_eq!((stderr(&output).as_str(), output.status.code()), (message, Some(1)));
 }

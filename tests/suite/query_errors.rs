@@ -1,4 +1,5 @@
-//! `daytime query` and servers that do not answer, or not as they should: what it says, and that it ends.
+//! Tests `daytime query` with servers that do not answer, or answer wrongly: its message, and that
+//! it ends.
 
 use crate::or_skip;
 use crate::support::wire::{closed_port, tcp_server, wait_in_vain};
@@ -8,7 +9,7 @@ use std::net::{TcpListener, UdpSocket};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-/// `daytime query` with arguments that have no good end: what it says, and nothing else.
+/// Returns the error message of a failing `daytime query`, which prints nothing else.
 fn refused(status: i32, arguments: &[&str]) -> String {
     bad(status, daytime().arg("query").args(arguments))
 }
@@ -27,24 +28,24 @@ fn a_closed_tcp_port_is_reported_as_refused_with_a_hint() {
 #[test]
 fn the_hint_for_a_closed_port_13_names_a_port_that_needs_no_privilege() {
     let inside = or_skip!(Namespace::new());
-    let told = bad(1, inside.daytime().args(["query", "127.0.0.1"]));
+    let message = bad(1, inside.daytime().args(["query", "127.0.0.1"]));
     let expected = "daytime: connection refused by 127.0.0.1:13: is a server running? `daytime serve \
                     --port 9999` starts one, `daytime query localhost:9999` asks it\n";
-    assert_eq!(told, expected);
+    assert_eq!(message, expected);
 }
 
 #[test]
-fn an_ipv6_address_that_cannot_be_reached_gets_the_hint_for_addresses() {
+fn the_hint_for_an_unreachable_ipv6_address_names_ip_address_and_ip_route() {
     let inside = or_skip!(Namespace::new());
     for host in ["[2001:db8::7]:9999", "[2001:db8::7]:13", "[fe80::1%lo]:13"] {
-        let told = bad(1, inside.daytime().args(["query", host]));
+        let message = bad(1, inside.daytime().args(["query", host]));
         let hint = ": can this host reach it? `ip -6 address` and `ip -6 route` list what it has\n";
-        assert!(told.ends_with(hint), "{told}");
+        assert!(message.ends_with(hint), "{message}");
     }
 }
 
 #[test]
-fn a_closed_udp_port_is_reported_as_said_by_icmp() {
+fn a_closed_udp_port_is_reported_at_once_from_the_icmp_message() {
     let (address, _holder) = closed_port();
     let started = Instant::now();
     assert_eq!(
@@ -55,19 +56,19 @@ fn a_closed_udp_port_is_reported_as_said_by_icmp() {
             address.port()
         )
     );
-    assert!(started.elapsed() < Duration::from_secs(10), "it waited though it was told");
+    assert!(started.elapsed() < Duration::from_secs(10), "it must not wait after the ICMP message");
 }
 
 #[test]
-fn a_tcp_server_that_stays_silent_is_given_up_at_the_timeout() {
-    // The kernel finishes the handshake; nobody accepts.
+fn a_silent_tcp_server_is_reported_at_the_timeout() {
+    // The kernel completes the handshake, but no program accepts.
     let silent = TcpListener::bind("127.0.0.1:0").expect("loopback");
     let address = silent.local_addr().expect("bound");
     let started = Instant::now();
     assert_eq!(
         refused(1, &["--timeout", "0.5", &address.to_string()]),
         format!(
-            "daytime: the answer of {address} is incomplete: 0 octets came: no end of the stream \
+            "daytime: the reply of {address} is incomplete: 0 octets received: no end of the stream \
              within 0.5 s: a longer --timeout may help\n"
         )
     );
@@ -75,19 +76,19 @@ fn a_tcp_server_that_stays_silent_is_given_up_at_the_timeout() {
 }
 
 #[test]
-fn udp_silence_is_reported_as_silence_with_the_number_of_questions() {
+fn a_silent_udp_server_is_reported_with_the_number_of_datagrams() {
     let silent = UdpSocket::bind("127.0.0.1:0").expect("loopback");
     let address = silent.local_addr().expect("bound");
     let hint = "UDP does not report whether the question or the answer was lost, or no server is \
                 there; try --proto tcp\n";
     for (retries, datagrams) in [("0", "1 datagram"), ("2", "3 datagrams")] {
         let ask = ["--proto", "udp", "--timeout", "0.5", "--retries", retries];
-        let told = refused(1, &[&ask[..], &[&address.to_string()]].concat());
-        // The time is measured, so it may be a little more than what was asked for.
-        let begins = format!("daytime: silence from {address} after {datagrams} in ");
-        let rest = told.strip_prefix(&begins).unwrap_or_else(|| panic!("{told}"));
+        let message = refused(1, &[&ask[..], &[&address.to_string()]].concat());
+        // The time is measured, so it may be slightly longer than the timeout.
+        let begins = format!("daytime: no reply from {address} to {datagrams} within ");
+        let rest = message.strip_prefix(&begins).unwrap_or_else(|| panic!("{message}"));
         let (seconds, rest) = rest.split_once(" s: ").expect("seconds");
-        assert!((0.45..5.0).contains(&seconds.parse::<f64>().expect("a number")), "{told}");
+        assert!((0.45..5.0).contains(&seconds.parse::<f64>().expect("a number")), "{message}");
         assert_eq!(rest, hint);
     }
     silent.set_nonblocking(true).expect("set");
@@ -96,34 +97,34 @@ fn udp_silence_is_reported_as_silence_with_the_number_of_questions() {
 }
 
 #[test]
-fn the_hint_for_what_looks_like_an_ipv6_address_with_a_port_has_brackets() {
-    let inside = or_skip!(Namespace::new()); // no resolver is to be asked
-    let told = bad(1, inside.daytime().args(["query", "::1:21999"]));
+fn the_hint_for_an_ipv6_address_with_a_port_shows_brackets() {
+    let inside = or_skip!(Namespace::new()); // a namespace without a resolver
+    let message = bad(1, inside.daytime().args(["query", "::1:21999"]));
     assert!(
-        told.ends_with(": an IPv6 address with a port goes in brackets: [::1]:9999\n"),
-        "{told}"
+        message.ends_with(": an IPv6 address with a port goes in brackets: [::1]:9999\n"),
+        "{message}"
     );
 }
 
 #[test]
 fn an_unknown_name_is_reported_with_the_resolvers_reason() {
     let inside = or_skip!(Namespace::new());
-    let told = bad(1, inside.daytime().args(["query", "no-such-host.invalid"]));
-    let reason = told.strip_prefix("daytime: cannot resolve no-such-host.invalid: ");
-    let reason = reason.unwrap_or_else(|| panic!("{told}"));
+    let message = bad(1, inside.daytime().args(["query", "no-such-host.invalid"]));
+    let reason = message.strip_prefix("daytime: cannot resolve no-such-host.invalid: ");
+    let reason = reason.unwrap_or_else(|| panic!("{message}"));
     let hint = ": is the name right, and is there a resolver?\n";
-    assert!(reason.len() > hint.len() && reason.ends_with(hint), "{told}");
+    assert!(reason.len() > hint.len() && reason.ends_with(hint), "{message}");
 }
 
 #[test]
 fn a_name_without_an_address_of_the_family_is_reported() {
     let inside = or_skip!(Namespace::new());
-    let told = bad(1, inside.daytime().args(["query", "-6", "127.0.0.1"]));
-    assert_eq!(told, "daytime: 127.0.0.1 has no IPv6 address: try without -4 and -6\n");
+    let message = bad(1, inside.daytime().args(["query", "-6", "127.0.0.1"]));
+    assert_eq!(message, "daytime: 127.0.0.1 has no IPv6 address: try without -4 and -6\n");
 }
 
 #[test]
-fn a_server_that_sends_10_mib_is_cut_at_the_limit() {
+fn a_reply_of_10_mib_is_cut_at_the_limit() {
     let (sent, end) = mpsc::channel();
     let host = tcp_server(move |mut stream| {
         let reply = vec![b'x'; 10 << 20];
@@ -131,14 +132,18 @@ fn a_server_that_sends_10_mib_is_cut_at_the_limit() {
     });
     let output = run(daytime().args(["query", "-q", &host]));
     assert_eq!(stdout(&output), format!("{}\n", "x".repeat(4096)));
-    let told = format!("daytime: the answer of {host} is incomplete: 4096 octets came: more than");
-    assert!(stderr(&output).starts_with(&told), "{}", stderr(&output));
+    let message =
+        format!("daytime: the reply of {host} is incomplete: 4096 octets received: more than");
+    assert!(stderr(&output).starts_with(&message), "{}", stderr(&output));
     assert_eq!(output.status.code(), Some(1));
-    assert!(end.recv_timeout(PATIENCE).expect("it ends").is_err(), "all of it was taken");
+    assert!(
+        end.recv_timeout(PATIENCE).expect("it ends").is_err(),
+        "the client must not read all octets"
+    );
 }
 
 #[test]
-fn the_limit_goes_up_to_65535_octets_and_no_further() {
+fn the_limit_is_at_most_65535_octets() {
     assert!(refused(2, &["--limit", "65536", "localhost"]).contains("--limit"));
     let host = tcp_server(|mut stream| stream.write_all(&vec![b'x'; 65_535]).expect("sent"));
     let printed = good(daytime().args(["query", "-q", "--limit", "65535", &host]));
@@ -146,7 +151,7 @@ fn the_limit_goes_up_to_65535_octets_and_no_further() {
 }
 
 #[test]
-fn a_server_that_sends_an_octet_a_second_is_given_up_at_the_one_deadline_for_all() {
+fn a_server_that_sends_an_octet_per_second_cannot_extend_the_deadline() {
     let host = tcp_server(|mut stream| {
         while stream.write_all(b"x").is_ok() {
             wait_in_vain(Duration::from_secs(1));
@@ -158,7 +163,7 @@ fn a_server_that_sends_an_octet_a_second_is_given_up_at_the_one_deadline_for_all
     assert_eq!(
         stderr(&output),
         format!(
-            "daytime: the answer of {host} is incomplete: 3 octets came: no end of the stream \
+            "daytime: the reply of {host} is incomplete: 3 octets received: no end of the stream \
              within 2.5 s: a longer --timeout may help\n"
         )
     );
@@ -170,22 +175,22 @@ fn a_server_that_sends_an_octet_a_second_is_given_up_at_the_one_deadline_for_all
 }
 
 #[test]
-fn a_server_that_closes_without_a_word_is_reported() {
+fn a_server_that_closes_without_a_reply_is_reported() {
     let host = tcp_server(drop);
     let output = run(daytime().args(["query", "-q", &host]));
-    let told =
+    let message =
         format!("daytime: {host} answered over tcp with nothing: it may not know the time\n");
-    assert_eq!(stderr(&output), told);
+    assert_eq!(stderr(&output), message);
     assert_eq!(output.status.code(), Some(1));
 }
 
 #[test]
-fn a_connection_that_breaks_is_reported_with_what_had_come() {
+fn a_connection_that_breaks_is_reported_after_the_octets_received() {
     let host = tcp_server(|mut stream| {
         stream.write_all(b"Sun N").expect("sent");
-        // Nothing shows when the client has read it.
+        // No event shows when the client has read the octets.
         wait_in_vain(Duration::from_secs(1));
-        // Closed with this, it sends a reset instead of a FIN (socket(7)).
+        // With this option close(2) sends a reset instead of a FIN (socket(7)).
         socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).expect("set");
     });
     let output = run(daytime().args(["query", "-q", &host]));
@@ -193,23 +198,23 @@ fn a_connection_that_breaks_is_reported_with_what_had_come() {
     assert_eq!(
         stderr(&output),
         format!(
-            "daytime: the answer of {host} is incomplete: 5 octets came: Connection reset by peer \
+            "daytime: the reply of {host} is incomplete: 5 octets received: Connection reset by peer \
              (os error 104)\n"
         )
     );
 }
 
 #[test]
-fn a_target_that_is_none_is_a_matter_of_usage() {
+fn an_invalid_target_is_a_usage_error() {
     for (target, why) in [
         ("host:0", "the port is not a number from 1 to 65535"),
         ("host:daytime", "the port is not a number from 1 to 65535"),
-        ("[::1", "brackets go around an IPv6 address: [::1] or [::1]:13"),
-        (":13", "there is no host in it"),
+        ("[::1", "brackets are for IPv6 addresses only: [::1] or [::1]:13"),
+        (":13", "the host is missing; use HOST or HOST:PORT"),
     ] {
-        let told = refused(2, &[target]);
+        let message = refused(2, &[target]);
         let complaint = format!("error: invalid value '{target}' for '<HOST[:PORT]>...': {why}\n");
-        assert!(told.starts_with(&complaint), "{told}");
+        assert!(message.starts_with(&complaint), "{message}");
     }
     assert!(refused(2, &[]).contains("<HOST[:PORT]>..."));
     assert!(refused(2, &["-4", "-6", "::1"]).contains("cannot be used with"));

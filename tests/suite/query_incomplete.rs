@@ -1,5 +1,5 @@
-//! `daytime query` and answers that stop short of their end: what came is printed with its meaning, then what is
-//! missing, and the exit status is 1.
+//! Tests `daytime query` with replies that stop before their end. The octets received are printed
+//! with their meaning, then the error, and the exit status is 1.
 
 use crate::support::wire::{tcp_server, wait_in_vain};
 use crate::support::{PATIENCE, daytime, run, stderr, stdout};
@@ -20,7 +20,8 @@ fn send_and_reset(mut stream: TcpStream) {
     socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).expect("set");
 }
 
-/// A server that sends a whole line and then keeps the connection open until the client closes it.
+/// Starts a server that sends a whole line and keeps the connection open until the client closes
+/// it.
 fn never_closes() -> String {
     tcp_server(|mut stream| {
         stream.write_all(format!("{LINE}\r\n").as_bytes()).expect("sent");
@@ -28,14 +29,14 @@ fn never_closes() -> String {
     })
 }
 
-/// `daytime query` with arguments that bring half an answer.
+/// Runs a `daytime query` that receives an incomplete reply.
 fn query(arguments: &[&str]) -> Output {
     let output = run(daytime().arg("query").args(arguments));
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
     output
 }
 
-/// What had come of an answer, and what stopped it.
+/// Returns the partial answer, and the reason why the stream stopped.
 fn partial(asked: Result<Answer, AskError>) -> (Answer, Interruption) {
     match asked {
         Err(AskError::Incomplete { partial, cause }) => (*partial, cause),
@@ -44,7 +45,7 @@ fn partial(asked: Result<Answer, AskError>) -> (Answer, Interruption) {
 }
 
 #[test]
-fn a_line_before_a_reset_is_kept_each_time() {
+fn a_line_before_a_reset_is_always_kept() {
     const TIMES: usize = 200;
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
     let address = listener.local_addr().expect("bound");
@@ -64,7 +65,7 @@ fn a_line_before_a_reset_is_kept_each_time() {
     }
     let host = address.to_string();
     let missing = format!(
-        "daytime: the answer of {host} is incomplete: 22 octets came: Connection reset by peer (os \
+        "daytime: the reply of {host} is incomplete: 22 octets received: Connection reset by peer (os \
          error 104)\n"
     );
     for _ in 0..3 {
@@ -87,7 +88,7 @@ fn a_line_without_an_end_of_the_stream_is_printed_with_its_meaning() {
     assert_eq!(
         stderr(&output),
         format!(
-            "daytime: the answer of {host} is incomplete: 22 octets came: no end of the stream \
+            "daytime: the reply of {host} is incomplete: 22 octets received: no end of the stream \
              within 0.5 s: the line is whole, but RFC 867 has the server close the connection after \
              it\n"
         )
@@ -95,7 +96,7 @@ fn a_line_without_an_end_of_the_stream_is_printed_with_its_meaning() {
 }
 
 #[test]
-fn an_incomplete_answer_says_so_in_json_beside_its_meaning() {
+fn an_incomplete_reply_has_its_error_and_its_meaning_in_json() {
     let host = never_closes();
     let output = query(&["--json", "--timeout", "0.5", &host]);
     let printed: Value = serde_json::from_str(&stdout(&output)).expect("one object");
@@ -103,13 +104,13 @@ fn an_incomplete_answer_says_so_in_json_beside_its_meaning() {
     assert_eq!(printed["utc"], LINE);
     assert_eq!((&printed["error"], &printed["truncated"]), (&Value::Null, &Value::Bool(false)));
     assert!(printed["offset_us"].is_f64(), "{printed}");
-    let incomplete = printed["incomplete"].as_str().expect("what is missing");
+    let incomplete = printed["incomplete"].as_str().expect("an error");
     assert!(incomplete.contains("no end of the stream within 0.5 s"), "{incomplete}");
     assert_eq!(stderr(&output), format!("daytime: {incomplete}\n"));
 }
 
 #[test]
-fn each_of_several_servers_gets_its_lines_printed() {
+fn the_lines_of_several_servers_are_all_printed() {
     let (one, other) = (tcp_server(send_and_reset), never_closes());
     let output = query(&["-q", "--timeout", "0.5", &one, &other]);
     assert_eq!(stdout(&output), format!("{LINE}\n{LINE}\n"));
@@ -117,7 +118,7 @@ fn each_of_several_servers_gets_its_lines_printed() {
 }
 
 #[test]
-fn a_line_that_stops_in_its_middle_gives_no_offset() {
+fn a_cut_line_gives_no_offset() {
     let host = tcp_server(|mut stream| {
         stream.write_all(LINE.as_bytes()).expect("sent");
         wait_in_vain(Duration::from_millis(300));
@@ -131,7 +132,7 @@ fn a_line_that_stops_in_its_middle_gives_no_offset() {
 }
 
 #[test]
-fn a_line_that_stops_in_its_middle_fixes_no_instant() {
+fn a_cut_line_fixes_no_instant() {
     for line in ["2024-07-03T14:05:11", "3 Jul 2024 14:05:11 UT", "2024-07-03T14:05:11+02:00"] {
         let host = || {
             tcp_server(move |mut stream| {
@@ -149,7 +150,7 @@ fn a_line_that_stops_in_its_middle_fixes_no_instant() {
 }
 
 #[test]
-fn what_is_beyond_the_limit_is_missing_and_the_rest_is_printed() {
+fn octets_up_to_the_limit_are_printed() {
     let host = tcp_server(|mut stream| {
         let _ = stream.write_all(&vec![b'x'; 100_000]);
     });
@@ -158,7 +159,7 @@ fn what_is_beyond_the_limit_is_missing_and_the_rest_is_printed() {
     assert_eq!(
         stderr(&output),
         format!(
-            "daytime: the answer of {host} is incomplete: 30 octets came: more than the limit of 30 \
+            "daytime: the reply of {host} is incomplete: 30 octets received: more than the limit of 30 \
              octets: --limit takes more of it, up to 65535 octets\n"
         )
     );

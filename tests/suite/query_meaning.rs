@@ -1,5 +1,5 @@
-//! What `daytime query` makes of the answers: their meaning, the offset of the local clock, and the exit
-//! status.
+//! Tests how `daytime query` explains replies: their meaning, the offset of the local clock, and
+//! the exit status.
 
 use crate::query::query;
 use crate::support::wire::tcp_server;
@@ -9,7 +9,7 @@ use std::io::Write;
 use std::process::Stdio;
 use std::sync::mpsc;
 
-/// What is printed of a reply, with its exit status and what stands on standard error.
+/// Returns the output for a reply, the exit status, and the text on standard error.
 fn printed_for(reply: &'static str) -> (String, Option<i32>, String) {
     let host = tcp_server(move |mut stream| stream.write_all(reply.as_bytes()).expect("sent"));
     let output = run(&mut query(&[&host]));
@@ -17,12 +17,12 @@ fn printed_for(reply: &'static str) -> (String, Option<i32>, String) {
     (stdout(&output), output.status.code(), errors)
 }
 
-/// The same with long lines in one piece.
+/// Returns the text with wrapped lines joined.
 fn unwrapped(printed: &str) -> String {
     printed.replace("\n            ", " ")
 }
 
-/// The number behind a key of the only object printed.
+/// Returns the number with this key in the printed object.
 fn number(object: &Value, key: &str) -> f64 {
     object[key].as_f64().unwrap_or_else(|| panic!("no {key} in {object}"))
 }
@@ -38,7 +38,7 @@ fn a_server_on_this_host_agrees_with_the_local_clock() {
         assert!(offset.contains(": local clock and server agree"), "{printed}");
         let object: Value =
             good(&mut query(&["--proto", proto, "--json", &host])).parse().expect("JSON");
-        // The second is cut, never rounded: the local clock shows up to a second more.
+        // The server drops the fraction of a second, so the local clock is up to one second ahead.
         let (ahead, round_trip) = (number(&object, "offset_us"), number(&object, "round_trip_us"));
         assert!((-round_trip..1e6 + round_trip).contains(&ahead), "{object}");
         let uncertainty = number(&object, "uncertainty_us");
@@ -61,7 +61,7 @@ fn a_finer_syntax_claims_no_more_than_half_the_round_trip() {
 }
 
 #[test]
-fn a_clock_that_is_off_is_reported_and_ntp_named() {
+fn a_clock_difference_is_reported_with_a_pointer_to_ntp() {
     let right = "of the server's; which of them is right, NTP can tell\n";
     let (printed, status, errors) = printed_for("1982-02-22T17:37:43Z\r\n");
     assert_eq!((status, errors.as_str()), (Some(0), ""));
@@ -74,7 +74,7 @@ fn a_clock_that_is_off_is_reported_and_ntp_named() {
 }
 
 #[test]
-fn an_answer_that_fixes_no_instant_has_no_offset_and_is_no_fault() {
+fn a_reply_without_an_instant_has_no_offset_and_is_not_an_error() {
     let (printed, status, _) = printed_for("Sun Nov 22 14:20:31 2026\r\n");
     assert_eq!(status, Some(0));
     assert!(
@@ -110,22 +110,22 @@ fn a_server_that_contradicts_itself_makes_the_status_1() {
     assert_eq!(status, Some(1));
     assert!(errors.contains("the Modified Julian Date is another day's"), "{errors}");
     let (_, _, errors) = printed_for("60336 24-01-15 22:30:45 50 0 1 895.5 UTC(NIST) *\r\n");
-    assert_eq!(errors.lines().count(), 2, "both faults are told: {errors}");
+    assert_eq!(errors.lines().count(), 2, "both faults are reported: {errors}");
 }
 
 #[test]
-fn a_cut_answer_has_no_offset() {
+fn a_cut_reply_has_no_offset() {
     let server = Running::serve(&["--syntax", "rfc3339", "--zone", "+02:30"]);
     let host = server.udp().to_string();
     let output = run(&mut query(&["--proto", "udp", "--limit", "25", &host]));
     assert_eq!(output.status.code(), Some(1));
     let printed = stdout(&output);
-    assert!(printed.contains("+02:30\n"), "all but the line end has come: {printed}");
+    assert!(printed.contains("+02:30\n"), "all octets except the line end arrived: {printed}");
     assert!(printed.contains("    offset  unknown: the line is cut\n"), "{printed}");
 }
 
 #[test]
-fn words_instead_of_a_time_are_shown_for_what_they_are() {
+fn words_instead_of_a_time_are_reported_as_a_possible_refusal() {
     let (printed, status, errors) = printed_for("Access denied\r\n");
     assert_eq!((status, errors.as_str()), (Some(0), ""));
     assert!(printed.starts_with("Access denied\n"), "{printed}");
@@ -137,7 +137,7 @@ fn words_instead_of_a_time_are_shown_for_what_they_are() {
 }
 
 #[test]
-fn a_fault_counts_and_is_reported_when_the_answer_has_no_reader() {
+fn a_fault_is_reported_even_if_the_output_has_no_reader() {
     for json in [&[][..], &["--json"]] {
         let (release, released) = mpsc::channel();
         let host = tcp_server(move |mut stream| {

@@ -1,4 +1,5 @@
-//! `daytime query --proto udp` and datagrams that are lost, late, strange or from strangers.
+//! Tests `daytime query --proto udp` with datagrams that are lost, late or malformed, or come from
+//! other peers.
 
 use crate::or_skip;
 use crate::support::wire::udp_server;
@@ -12,7 +13,7 @@ fn query(arguments: &[&str]) -> Command {
     command
 }
 
-/// Answers the first question with these datagrams.
+/// Starts a server that answers the first question with these datagrams.
 fn answers(replies: &'static [&'static [u8]]) -> String {
     udp_server(move |socket| {
         let (_, peer) = socket.recv_from(&mut [0; 64]).expect("a question");
@@ -23,11 +24,12 @@ fn answers(replies: &'static [&'static [u8]]) -> String {
 }
 
 #[test]
-fn an_answer_from_another_address_or_port_is_not_taken() {
+fn an_answer_from_another_address_or_port_is_ignored() {
     let host = udp_server(|socket| {
         let (_, peer) = socket.recv_from(&mut [0; 64]).expect("a question");
         let port = socket.local_addr().expect("bound").port();
-        // The same address with another port, another address with the same port.
+        // Two other peers: the same address with another port, and another address with the same
+        // port.
         for stranger in [("127.0.0.1", 0), ("127.0.0.77", port)] {
             let stranger = UdpSocket::bind(stranger).expect("loopback");
             stranger.send_to(b"wrong\r\n", peer).expect("sent");
@@ -38,19 +40,22 @@ fn an_answer_from_another_address_or_port_is_not_taken() {
 }
 
 #[test]
-fn strangers_alone_leave_silence() {
+fn answers_only_from_other_peers_count_as_no_reply() {
     let host = udp_server(|socket| {
         let (_, peer) = socket.recv_from(&mut [0; 64]).expect("a question");
         let stranger = UdpSocket::bind("127.0.0.1:0").expect("loopback");
         stranger.send_to(b"wrong\r\n", peer).expect("sent");
-        let _ = socket.recv_from(&mut [0; 64]); // the port stays open
+        let _ = socket.recv_from(&mut [0; 64]); // keeps the port open
     });
-    let told = bad(1, &mut query(&["--timeout", "0.5", "--retries", "0", &host]));
-    assert!(told.starts_with(&format!("daytime: silence from {host} after 1 datagram")), "{told}");
+    let message = bad(1, &mut query(&["--timeout", "0.5", "--retries", "0", &host]));
+    assert!(
+        message.starts_with(&format!("daytime: no reply from {host} to 1 datagram within")),
+        "{message}"
+    );
 }
 
 #[test]
-fn a_question_that_is_lost_is_asked_again() {
+fn a_lost_question_is_sent_again() {
     let host = udp_server(|socket| {
         let (length, first) = socket.recv_from(&mut [0; 64]).expect("a question");
         let (_, second) = socket.recv_from(&mut [0; 64]).expect("another");
@@ -68,50 +73,53 @@ fn only_the_first_of_several_answers_counts() {
 }
 
 #[test]
-fn an_answer_longer_than_the_limit_is_printed_up_to_it_and_reported_as_cut() {
+fn a_reply_longer_than_the_limit_is_cut_and_reported() {
     let host = answers(&[b"0123456789abc\r\n"]);
     let output = run(&mut query(&["-q", "--limit", "10", &host]));
     assert_eq!(stdout(&output), "0123456789\n");
-    let told = format!("daytime: the answer of {host} is cut: it was longer than 10 octets\n");
-    assert_eq!(stderr(&output), told);
+    let message = format!("daytime: the reply of {host} is cut: it was longer than 10 octets\n");
+    assert_eq!(stderr(&output), message);
     assert_eq!(output.status.code(), Some(1));
 }
 
 #[test]
-fn an_answer_just_as_long_as_the_limit_is_whole() {
+fn a_reply_exactly_as_long_as_the_limit_is_complete() {
     let host = answers(&[b"0123456789"]);
     assert_eq!(good(&mut query(&["-q", "--limit", "10", &host])), "0123456789\n");
 }
 
 #[test]
-fn every_address_that_stayed_silent_is_named() {
+fn the_error_names_every_silent_address() {
     or_skip!(ipv6());
     let inside = or_skip!(Namespace::new());
-    // Stopped, it keeps its sockets and answers nobody.
+    // A stopped server keeps its sockets and answers no client.
     let mut serve = inside.daytime();
     serve.args(["serve", "--proto", "udp", "--port", "9999"]);
     let server = Running::start(serve);
     server.signal("STOP");
     let mut ask = inside.daytime();
     ask.args(["query", "--proto", "udp", "--timeout", "2", "--retries", "1", "localhost:9999"]);
-    let told = bad(1, &mut ask);
+    let message = bad(1, &mut ask);
     for peer in ["127.0.0.1:9999", "[::1]:9999"] {
-        assert!(told.contains(&format!("silence from {peer} after 2 datagrams in ")), "{told}");
+        assert!(
+            message.contains(&format!("no reply from {peer} to 2 datagrams within ")),
+            "{message}"
+        );
     }
 }
 
 #[test]
-fn an_empty_answer_is_reported_as_such() {
+fn an_empty_reply_is_reported() {
     let host = answers(&[b""]);
     let output = run(&mut query(&[&host]));
-    let told =
+    let message =
         format!("daytime: {host} answered over udp with nothing: it may not know the time\n");
-    assert_eq!(stderr(&output), told);
+    assert_eq!(stderr(&output), message);
     assert_eq!(output.status.code(), Some(1));
 }
 
 #[test]
-fn the_largest_datagram_there_is_is_taken_whole() {
+fn the_largest_possible_datagram_is_received_whole() {
     let host = udp_server(|socket| {
         let (_, peer) = socket.recv_from(&mut [0; 64]).expect("a question");
         socket.send_to(&vec![b'x'; 65_507], peer).expect("sent");

@@ -1,11 +1,11 @@
-//! The replies of real servers in `tests/replies`: each comes out as its `expect` says.
+//! Tests the replies of real servers in `tests/replies`: each is read as its `expect` says.
 
 use crate::replies::{Saved, saved};
 use daytime::read::{ReplyTime, recognise};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-/// What is read from a reply, in the words of `expect`.
+/// Returns the result of reading a reply, in the format of `expect`.
 fn read(reply: &[u8]) -> (Value, BTreeSet<String>) {
     let written = |time: chrono::NaiveDateTime| time.format("%Y-%m-%dT%H:%M:%S").to_string();
     let (read, flags) = match recognise(reply) {
@@ -29,10 +29,10 @@ fn read(reply: &[u8]) -> (Value, BTreeSet<String>) {
 }
 
 #[test]
-fn every_saved_reply_is_read_as_far_as_may_be_claimed_and_no_further() {
+fn every_saved_reply_is_read_as_its_entry_expects() {
     for Saved { id, reply, mut expect } in saved() {
         let object = expect.as_object_mut().expect("an object");
-        // What a client could say that has a table of every zone name there is.
+        // The instant that a client with a table of all zone names could find.
         object.remove("utc_lenient");
         let flags = object.remove("flags").unwrap_or_else(|| json!([]));
         let flags: BTreeSet<String> = serde_json::from_value(flags).expect("names");

@@ -147,7 +147,7 @@ fn assert_usage(arguments: &[&str], complaint: &str) {
 fn a_bad_pattern_is_refused_with_the_offending_part_named() {
     for (pattern, complaint) in [
         ("%F%n%T", r#""%n" at octet 3 writes a control character"#),
-        ("%F %Q", r#""%Q" at octet 4 is no strftime specifier"#),
+        ("%F %Q", r#""%Q" at octet 4 is not a strftime specifier"#),
         ("le %d août", r#""û" at octet 9 is not ASCII"#),
         ("", "the pattern is empty, or writes nothing at some instants"),
     ] {
@@ -202,7 +202,7 @@ fn a_local_zone_file_without_a_name_is_refused_and_not_treated_as_utc() {
 fn a_bad_syntax_is_refused_with_the_valid_ones() {
     assert_usage(
         &["--syntax", "iso"],
-        "error: invalid value 'iso' for '--syntax <NAME>': no such syntax; there are ctime, nist, \
+        "error: invalid value 'iso' for '--syntax <NAME>': no such syntax; use ctime, nist, \
          rfc3339, rfc867 and smtp",
     );
 }

@@ -1,5 +1,5 @@
-//! `daytime wire`: what it shows of real exchanges, in a namespace where it may look, and what it says
-//! where it may not.
+//! Tests `daytime wire` with real exchanges in a namespace where it may capture, and its message if
+//! it may not.
 
 use crate::or_skip;
 use crate::support::capturing::{Place, ladder, pcap};
@@ -39,21 +39,21 @@ fn an_exchange_over_each_transport_is_drawn_as_a_ladder() {
 }
 
 #[test]
-fn a_file_that_it_has_written_shows_the_same_ladder() {
+fn a_written_file_shows_the_same_ladder() {
     let place = or_skip!(Place::new());
     let live = place.capture();
     let read = good(daytime().arg("wire").arg("--read").arg(place.file()));
     let without_summary =
         |text: &str| text.lines().filter(|it| !it.contains(" in ")).collect::<Vec<_>>().join("\n");
     assert_eq!(without_summary(&read), without_summary(&live));
-    // From a pipe too, and written once more it is the same to the octet.
+    // Reading from a pipe gives the same text, and writing again gives the same octets.
     let copy = place.folder.path().join("copy.pcapng");
     let mut piped = daytime();
     piped.args(["wire", "--read", "-", "--pcapng"]).arg(&copy);
     piped.stdin(fs::File::open(place.file()).expect("it is there"));
     assert_eq!(good(&mut piped), read);
     let (copy, file) = (fs::read(copy), fs::read(place.file()));
-    // But for the name of the interface.
+    // The files differ only in the name of the interface.
     let packets = |file: &[u8]| file[file.len() - 600..].to_vec();
     assert_eq!(packets(&copy.expect("written")), packets(&file.expect("written")));
 }
@@ -63,7 +63,7 @@ fn the_page_about_packets_shows_what_wire_prints() {
     let page = fs::read_to_string("docs/wire.md").expect("UTF-8");
     let (_, block) = page.split_once("# daytime wire lo").expect("an example");
     let (block, _) = block.split_once("```").expect("its end");
-    // How a TCP exchange ends after its answer is the kernel's to say.
+    // The kernel decides how a TCP exchange ends after its answer.
     let until_answer = |text: &str| {
         let figures = |line: String| line.replace(|it: char| it.is_ascii_digit(), "0");
         let is_date = |line: &String| line.contains("-UTC");
@@ -77,13 +77,13 @@ fn the_page_about_packets_shows_what_wire_prints() {
 }
 
 #[test]
-fn wireshark_reads_the_file_with_its_comments_and_finds_its_checksums_right() {
+fn wireshark_reads_the_file_with_its_comments_and_right_checksums() {
     let tshark = or_skip!(program("tshark"));
     let place = or_skip!(Place::new());
     place.capture();
     let read = |arguments: &[&str]| {
         let mut command = Command::new(&tshark);
-        // Nobody's preferences.
+        // The default preferences of tshark.
         command.env("HOME", place.folder.path()).env_remove("XDG_CONFIG_HOME");
         command.args(["-o", "tcp.check_checksum:TRUE", "-o", "udp.check_checksum:TRUE", "-r"]);
         let output = run(command.arg(place.file()).args(arguments));
@@ -103,7 +103,7 @@ fn wireshark_reads_the_file_with_its_comments_and_finds_its_checksums_right() {
 }
 
 #[test]
-fn an_icmp_error_is_shown_in_the_exchange_that_it_is_about() {
+fn an_icmp_error_is_shown_in_its_exchange() {
     let place = or_skip!(Place::new());
     let wire = place.wire(&["any", "--port", "7013", "--count", "2"]);
     bad(1, place.inside.daytime().args(["query", "--proto", "udp", "127.0.0.1:7013"]));
@@ -117,7 +117,7 @@ fn an_icmp_error_is_shown_in_the_exchange_that_it_is_about() {
 }
 
 #[test]
-fn what_is_about_other_ports_is_not_shown() {
+fn packets_of_other_ports_are_not_shown() {
     let place = or_skip!(Place::new());
     let wire = place.wire(&["lo", "--port", "7013", "--port", "7014", "--count", "2"]);
     place.ask("udp");
@@ -127,12 +127,12 @@ fn what_is_about_other_ports_is_not_shown() {
 }
 
 #[test]
-fn the_first_signal_ends_it_with_a_summary_and_a_good_file() {
+fn the_first_signal_ends_a_capture_with_a_summary_and_a_complete_file() {
     let place = or_skip!(Place::new());
     for signal in [Signal::SIGINT, Signal::SIGTERM] {
         let file = place.file();
         let wire = place.wire(&["lo", "--pcapng", file.to_str().expect("UTF-8")]);
-        // More than the header and one packet have, so both are written.
+        // More octets than the header and one packet, so both packets are written.
         place.ask("udp");
         wait_for_octets(&file, 200);
         wire.signal(signal);
@@ -143,7 +143,7 @@ fn the_first_signal_ends_it_with_a_summary_and_a_good_file() {
     }
 }
 
-/// Until the other process has written so many.
+/// Waits until the other process has written this many octets.
 fn wait_for_octets(file: &std::path::Path, octets: u64) {
     let deadline = std::time::Instant::now() + PATIENCE;
     while fs::metadata(file).map_or(0, |it| it.len()) < octets {
@@ -153,7 +153,7 @@ fn wait_for_octets(file: &std::path::Path, octets: u64) {
 }
 
 #[test]
-fn a_duration_ends_it() {
+fn a_duration_ends_a_capture() {
     let place = or_skip!(Place::new());
     let wire = place.wire(&["--duration", "0.05"]);
     assert_eq!(
@@ -161,7 +161,7 @@ fn a_duration_ends_it() {
         "daytime: capturing port 13 on interface any, for 0.05 s, or until Ctrl-C\n"
     );
     let text = wire.end();
-    // How much longer it takes is the machine's to say, and that it ends is known by now.
+    // The upper limit depends on the machine. A hanging process would fail earlier.
     let lasted = text.strip_prefix("0 packets of 0 exchanges in ").expect("a summary");
     let lasted: f64 = lasted.trim_end().trim_end_matches(" s").parse().expect("a number");
     assert!(lasted >= 0.05, "{text}");
@@ -184,11 +184,11 @@ fn as_json_each_packet_is_an_object() {
 }
 
 #[test]
-fn without_the_privilege_it_says_what_is_missing_and_what_to_do() {
+fn without_the_privilege_the_error_names_it_and_the_remedies() {
     if !geteuid().is_root() {
         return check_unprivileged(daytime());
     }
-    // What root gives up is the one capability alone.
+    // Root without this one capability.
     let mut command = Command::new(or_skip!(program("setpriv")));
     command.args(["--bounding-set", "-net_raw", "--inh-caps", "-net_raw"]);
     command.arg(env!("CARGO_BIN_EXE_daytime"));
@@ -197,16 +197,16 @@ fn without_the_privilege_it_says_what_is_missing_and_what_to_do() {
 
 fn check_unprivileged(mut command: Command) {
     let said = bad(1, command.args(["wire", "lo"]));
-    assert!(said.starts_with("daytime: may not capture packets: "), "{said}");
+    assert!(said.starts_with("daytime: no permission to capture packets: "), "{said}");
     for way in ["CAP_NET_RAW", "root", "setcap cap_net_raw+ep", "--netns"] {
         assert!(said.contains(way), "{way} is missing: {said}");
     }
 }
 
 #[test]
-fn an_unknown_interface_is_reported_with_those_there_are() {
+fn an_unknown_interface_is_reported_with_the_existing_ones() {
     let said = bad(1, daytime().args(["wire", "nosuch0"]));
-    assert!(said.starts_with("daytime: no interface is called nosuch0: there are "), "{said}");
+    assert!(said.starts_with("daytime: no interface named nosuch0: there are "), "{said}");
     assert!(said.contains("lo"), "{said}");
 }
 
@@ -218,7 +218,7 @@ fn a_file_that_cannot_be_written_is_reported_before_anything_is_captured() {
 }
 
 #[test]
-fn a_file_that_is_no_capture_or_cut_off_is_reported() {
+fn a_file_that_is_not_a_capture_or_is_cut_off_is_reported() {
     let folder = TempDir::new().expect("a temporary folder");
     let file = folder.path().join("file");
     let read = || {
@@ -229,15 +229,15 @@ fn a_file_that_is_no_capture_or_cut_off_is_reported() {
     assert!(bad(1, &mut read()).contains(": No such file"));
     fs::write(&file, "Monday, November 23, 2026 10:00:00-UTC\r\n").expect("written");
     let said = bad(1, &mut read());
-    assert!(said.contains("it is neither a pcap nor a pcapng file: `tcpdump -w`"), "{said}");
-    // A pcap file with a datagram, and a second one that is cut off.
+    assert!(said.contains("the file is neither pcap nor pcapng: `tcpdump -w`"), "{said}");
+    // A pcap file with one whole datagram and one cut datagram.
     fs::write(&file, [pcap(), vec![7; 9]].concat()).expect("written");
     let output = run(&mut read());
     assert_eq!(output.status.code(), Some(1));
-    assert_eq!(ladder(&stdout(&output)).len(), 1, "what is whole is shown");
+    assert_eq!(ladder(&stdout(&output)).len(), 1, "the whole packet is shown");
     let said = stderr(&output);
-    assert!(said.contains("cut off in what begins at octet 68, after packet 1"), "{said}");
-    // Whole, but about another port.
+    assert!(said.contains("the file ends within the block at octet 68, after packet 1"), "{said}");
+    // A whole packet of another port.
     fs::write(&file, pcap()).expect("written");
     let output = run(read().args(["--port", "37"]));
     let said = stderr(&output);
@@ -246,7 +246,7 @@ fn a_file_that_is_no_capture_or_cut_off_is_reported() {
 }
 
 #[test]
-fn colour_is_for_terminals_and_whoever_asks_for_it() {
+fn colour_is_off_without_a_terminal_unless_it_is_forced() {
     let folder = TempDir::new().expect("a temporary folder");
     let file = folder.path().join("file");
     fs::write(&file, pcap()).expect("written");

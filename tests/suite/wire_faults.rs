@@ -1,5 +1,5 @@
-//! `daytime wire` on interfaces of any kind, and what it tells when packets are lost, interfaces go down, and
-//! people interrupt it or look away.
+//! Tests `daytime wire` on interfaces of every kind, and its messages when packets are dropped,
+//! interfaces go down, or its reader or user stops it.
 
 use crate::or_skip;
 use crate::support::capturing::{Capturing, Ended, Place, ladder};
@@ -10,8 +10,8 @@ use serde_json::Value;
 use std::net::UdpSocket;
 use std::process::Stdio;
 
-/// Two interfaces with a cable between them, `ve0` with an address; whoever has 192.0.2.2 is said to be
-/// behind it, so what is sent there needs no answer to leave.
+/// Two interfaces joined by a cable, `ve0` with an address. The neighbour 192.0.2.2 has a fixed
+/// link-layer address, so packets to it leave without an answer.
 const CABLE: [&str; 4] = [
     "link add ve0 type veth peer name ve1",
     "addr add 192.0.2.1/24 dev ve0",
@@ -30,7 +30,7 @@ fn cabled() -> Result<Place, String> {
     Ok(place)
 }
 
-/// So many datagrams of this length, to this address; they have left when it returns.
+/// Sends this many datagrams of this length to this address. They have left when it returns.
 fn send(place: &Place, count: usize, octets: usize, to: &str) -> Result<(), String> {
     place.inside.enter(|| {
         let socket = UdpSocket::bind("0.0.0.0:0").expect("bound");
@@ -40,16 +40,16 @@ fn send(place: &Place, count: usize, octets: usize, to: &str) -> Result<(), Stri
     })
 }
 
-/// Takes what is sent to a port of 127.0.0.1, so that no ICMP error comes back, and never looks at it.
+/// Binds a port of 127.0.0.1 and never reads, so that no ICMP error comes back.
 fn silent(place: &Place, port: u16) -> Result<UdpSocket, String> {
     place.inside.enter(|| UdpSocket::bind(("127.0.0.1", port)).expect("bound"))
 }
 
-/// More than the socket's buffer has room for.
+/// More datagrams than the buffer of the packet socket holds.
 const TOO_MANY: usize = 16_000;
 
 #[test]
-fn each_packet_that_came_too_fast_is_counted_though_none_came_after_it() {
+fn dropped_packets_are_counted_even_if_no_packet_follows() {
     let place = or_skip!(Place::new());
     let _silent = or_skip!(silent(&place, 7013));
     let wire = place.wire(&["lo", "--port", "7013", "--json"]);
@@ -58,10 +58,12 @@ fn each_packet_that_came_too_fast_is_counted_though_none_came_after_it() {
     wire.end_from_stillness();
     let Ended { text, said, status } = wire.ended();
     let mut objects = text.lines().map(|it| serde_json::from_str::<Value>(it).expect("JSON"));
-    let lost = objects.next_back().expect("some")["lost"].as_u64().expect("how many were lost");
+    let lost =
+        objects.next_back().expect("some")["lost"].as_u64().expect("the number of dropped packets");
     let shown = objects.inspect(|it| assert_eq!(it["what"], "1400 octets")).count();
     assert!(lost > 1000 && shown > 0, "{lost} lost, {shown} shown");
-    // Each counts once, though loopback has two copies; a busy machine may drop some before they are copied.
+    // Each packet counts once, although loopback shows two copies. A busy machine may drop some
+    // before they are copied.
     let all = usize::try_from(lost).expect("few") + shown;
     assert!(all <= TOO_MANY, "{lost} lost, {shown} shown");
     let expected =
@@ -70,7 +72,7 @@ fn each_packet_that_came_too_fast_is_counted_though_none_came_after_it() {
 }
 
 #[test]
-fn traffic_about_other_ports_takes_no_room() {
+fn traffic_of_other_ports_does_not_fill_the_buffer() {
     let place = or_skip!(Place::new());
     let _silent = or_skip!(silent(&place, 7014));
     let wire = place.wire(&["lo"]);
@@ -83,7 +85,7 @@ fn traffic_about_other_ports_takes_no_room() {
 }
 
 #[test]
-fn what_had_come_when_it_was_stopped_is_shown() {
+fn packets_received_before_the_signal_are_shown() {
     let place = or_skip!(Place::new());
     let wire = place.wire(&["lo", "--ladder"]);
     wire.stand_still();
@@ -94,7 +96,7 @@ fn what_had_come_when_it_was_stopped_is_shown() {
 }
 
 #[test]
-fn only_the_interface_that_is_named_is_watched() {
+fn only_packets_of_the_named_interface_are_shown() {
     let place = or_skip!(cabled());
     or_skip!(ip(&place.inside, "link set ve0 up"));
     let wire = place.wire(&["ve0"]);
@@ -108,7 +110,7 @@ fn only_the_interface_that_is_named_is_watched() {
 }
 
 #[test]
-fn an_exchange_passes_a_cable() {
+fn an_exchange_over_a_cable_is_shown() {
     let place = or_skip!(Place::serving("[::]"));
     let other = or_skip!(Namespace::new());
     or_skip!(place.inside.join(&other, &["192.0.2.1/24"], &["192.0.2.2/24"]));
@@ -125,7 +127,7 @@ fn an_exchange_passes_a_cable() {
 }
 
 #[test]
-fn an_exchange_over_ipv6_is_shown_as_one_over_ipv4_is() {
+fn an_exchange_over_ipv6_is_shown() {
     or_skip!(ipv6());
     let place = or_skip!(Place::serving("[::1]"));
     let wire = place.wire(&["lo"]);
@@ -147,11 +149,11 @@ fn an_exchange_over_ipv6_is_shown_as_one_over_ipv4_is() {
 }
 
 #[test]
-fn a_tunnel_whose_link_has_no_address_is_an_interface_like_any() {
+fn a_tunnel_without_a_link_layer_address_is_captured() {
     let place = or_skip!(Place::new());
-    or_skip!(ip(&place.inside, "tuntap add other mode tun")); // whether this user may make any
+    or_skip!(ip(&place.inside, "tuntap add other mode tun")); // fails without the permission to make a tunnel
     let mut socat = place.inside.command(or_skip!(program("socat")));
-    // It lives as long as its standard input.
+    // socat ends with its standard input.
     socat.args(["TUN:192.0.2.1/24,tun-name=tun0,tun-type=tun,iff-no-pi,iff-up", "-"]);
     let mut socat = socat.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("it starts");
     eventually("the tunnel is there", || {
@@ -169,7 +171,7 @@ fn a_tunnel_whose_link_has_no_address_is_an_interface_like_any() {
 }
 
 #[test]
-fn what_was_seen_before_an_interface_went_down_or_away_is_shown() {
+fn packets_captured_before_the_interface_went_down_are_shown() {
     for command in ["link set ve0 down", "link delete ve0"] {
         let place = or_skip!(cabled());
         or_skip!(ip(&place.inside, "link set ve0 up"));
@@ -184,7 +186,7 @@ fn what_was_seen_before_an_interface_went_down_or_away_is_shown() {
 }
 
 #[test]
-fn that_another_interface_goes_does_not_end_it() {
+fn the_removal_of_another_interface_does_not_end_the_capture() {
     let place = or_skip!(cabled());
     let wire = place.wire(&["lo", "--count", "2"]);
     or_skip!(ip(&place.inside, "link delete ve0"));
@@ -193,7 +195,7 @@ fn that_another_interface_goes_does_not_end_it() {
 }
 
 #[test]
-fn an_interface_that_is_down_already_is_reported_with_a_hint() {
+fn an_interface_that_is_down_is_reported_with_a_hint() {
     let place = or_skip!(cabled());
     let said = bad(1, place.inside.daytime().args(["wire", "ve0"]));
     let expected = "daytime: interface ve0 is down: `ip link set dev ve0 up` brings it up\n";
@@ -201,16 +203,16 @@ fn an_interface_that_is_down_already_is_reported_with_a_hint() {
 }
 
 #[test]
-fn a_name_of_an_interface_is_nothing_to_a_terminal() {
+fn terminal_escapes_in_an_interface_name_never_reach_the_terminal() {
     let inside = or_skip!(Namespace::new());
     or_skip!(ip(&inside, "link add v\u{1b}[2J type veth peer name ve1"));
     let said = bad(1, inside.daytime().args(["wire", "no\u{1b}[2J"]));
-    assert!(said.starts_with("daytime: no interface is called no\\x1b[2J: there are "), "{said}");
+    assert!(said.starts_with("daytime: no interface named no\\x1b[2J: there are "), "{said}");
     assert!(said.contains("v\\x1b[2J") && !said.contains('\u{1b}'), "{said}");
 }
 
 #[test]
-fn without_a_reader_of_its_output_it_ends() {
+fn a_capture_whose_output_has_no_reader_ends() {
     let place = or_skip!(Place::new());
     let mut wire = place.wire(&["lo"]);
     drop(wire.child.stdout.take());
@@ -220,7 +222,7 @@ fn without_a_reader_of_its_output_it_ends() {
 }
 
 #[test]
-fn it_says_what_ends_it() {
+fn the_first_line_says_what_ends_the_capture() {
     let place = or_skip!(Place::new());
     for (arguments, expected) in [
         (&["lo"][..], "until Ctrl-C"),
@@ -253,11 +255,11 @@ fn the_demonstration_shows_an_exchange_over_each_transport() {
 
 #[cfg(feature = "lab")]
 #[test]
-fn where_no_network_can_be_made_a_file_is_left_alone() {
+fn a_demonstration_that_cannot_start_does_not_touch_the_file() {
     let folder = tempfile::TempDir::new().expect("a temporary folder");
     let file = folder.path().join("file");
     std::fs::write(&file, "precious").expect("written");
-    // Whoever has a user namespace may forbid further networks in it.
+    // A user namespace may forbid more network namespaces in it.
     let forbid = "echo 0 > /proc/sys/user/max_net_namespaces && exec \"$@\"";
     let mut command = std::process::Command::new(or_skip!(program("unshare")));
     command.args(["-U", "-r", "sh", "-c", forbid, "sh", env!("CARGO_BIN_EXE_daytime")]);
@@ -269,7 +271,7 @@ fn where_no_network_can_be_made_a_file_is_left_alone() {
 }
 
 #[test]
-fn a_capture_may_go_to_standard_output_as_it_comes() {
+fn a_capture_is_written_to_standard_output_without_delay() {
     let place = or_skip!(Place::new());
     let mut wire = place.wire(&["lo", "--count", "2", "--pcapng", "-"]);
     let mut read = crate::support::daytime();

@@ -1,4 +1,5 @@
-//! `daytime wire` with capture files: none is destroyed or left broken, and what is in one is told.
+//! Tests `daytime wire` with capture files: it destroys no file, leaves no broken file, and reports
+//! their contents.
 
 use crate::or_skip;
 use crate::support::capturing::{Capturing, ladder, pcap};
@@ -17,13 +18,13 @@ use tempfile::TempDir;
 /// Octets before the first packet of a pcap file.
 const HEADER: usize = 24;
 
-/// So many empty datagrams to port 13.
+/// Returns a capture of this many empty datagrams to port 13.
 fn packets(count: usize) -> Vec<u8> {
     let one = pcap();
     [&one[..HEADER], &one[HEADER..].repeat(count)].concat()
 }
 
-/// A folder with such a file in it.
+/// Writes a file into a new folder.
 fn file(octets: &[u8]) -> (TempDir, PathBuf) {
     let folder = TempDir::new().expect("a temporary folder");
     let path = folder.path().join("file");
@@ -38,7 +39,7 @@ fn reading(path: &Path) -> Command {
 }
 
 #[test]
-fn the_file_that_is_read_is_never_the_one_that_is_written() {
+fn the_capture_being_read_is_never_overwritten() {
     let (folder, path) = file(&packets(3));
     let [soft, hard] = ["soft", "hard"].map(|name| folder.path().join(name));
     symlink(&path, &soft).expect("linked");
@@ -55,7 +56,7 @@ fn the_file_that_is_read_is_never_the_one_that_is_written() {
             assert!(said.ends_with(expected), "{said}");
         }
     }
-    // Appended to itself it would never end.
+    // A file appended to itself would never end.
     let mut command = reading(&path);
     let appended = File::options().append(true).open(&path).expect("there");
     command.args(["--pcapng", "-"]).stdout(appended).stderr(Stdio::piped());
@@ -65,7 +66,7 @@ fn the_file_that_is_read_is_never_the_one_that_is_written() {
 }
 
 #[test]
-fn a_longer_file_that_was_there_leaves_nothing_behind() {
+fn a_longer_existing_file_is_replaced_completely() {
     let (folder, path) = file(&packets(1));
     let written = folder.path().join("written");
     fs::write(&written, [7; 5000]).expect("written");
@@ -74,7 +75,7 @@ fn a_longer_file_that_was_there_leaves_nothing_behind() {
 }
 
 #[test]
-fn a_signal_ends_the_reading_of_a_pipe_that_says_nothing() {
+fn a_signal_ends_reading_from_a_silent_pipe() {
     let mut command = reading(Path::new("-"));
     command.stdin(Stdio::piped());
     let mut wire = Capturing::read(command);
@@ -84,14 +85,14 @@ fn a_signal_ends_the_reading_of_a_pipe_that_says_nothing() {
 }
 
 #[test]
-fn what_a_pipe_had_said_before_a_signal_is_drawn_and_written() {
+fn packets_read_from_a_pipe_before_a_signal_are_drawn_and_written() {
     let (folder, written) = file(&[]);
     let mut command = reading(Path::new("-"));
     command.args(["--ladder", "--pcapng"]).arg(&written).stdin(Stdio::piped());
     let mut wire = Capturing::read(command);
     let mut pipe = wire.child.stdin.take().expect("piped");
     pipe.write_all(&packets(2)).expect("taken");
-    // More than a header and a packet have.
+    // More octets than the header and one packet.
     eventually("both are written", || fs::metadata(&written).expect("there").len() > 160);
     wire.signal(Signal::SIGTERM);
     let text = wire.end();
@@ -102,8 +103,8 @@ fn what_a_pipe_had_said_before_a_signal_is_drawn_and_written() {
 }
 
 #[test]
-fn the_second_signal_ends_it_at_once() {
-    // It is read at once, and what it becomes is more than a pipe has room for.
+fn the_second_signal_ends_reading_at_once() {
+    // The file is read at once, and its text is more than a pipe can hold.
     let (_folder, path) = file(&packets(1400));
     let wire = Capturing::read(reading(&path));
     let screen = wire.child.stdout.as_ref().expect("piped").as_fd();
@@ -118,7 +119,7 @@ fn the_second_signal_ends_it_at_once() {
 }
 
 #[test]
-fn a_fifo_without_a_reader_is_given_up_at_the_first_signal() {
+fn the_first_signal_ends_waiting_for_the_reader_of_a_fifo() {
     let mkfifo = or_skip!(program("mkfifo"));
     let (folder, path) = file(&packets(1));
     let fifo = folder.path().join("fifo");
@@ -131,7 +132,7 @@ fn a_fifo_without_a_reader_is_given_up_at_the_first_signal() {
 }
 
 #[test]
-fn standard_output_that_is_for_a_capture_has_no_word_when_none_has_begun() {
+fn a_capture_on_standard_output_that_never_started_prints_nothing() {
     let mut command = reading(Path::new("-"));
     command.args(["--pcapng", "-"]).stdin(Stdio::piped());
     let wire = Capturing::read(command);
@@ -141,7 +142,7 @@ fn standard_output_that_is_for_a_capture_has_no_word_when_none_has_begun() {
 }
 
 #[test]
-fn a_file_is_written_to_its_end_when_the_output_has_no_reader() {
+fn a_file_is_written_completely_even_if_the_output_has_no_reader() {
     let (folder, written) = file(&[]);
     let mut command = reading(Path::new("-"));
     command.arg("--pcapng").arg(&written).stdin(Stdio::piped());
@@ -157,11 +158,12 @@ fn a_file_is_written_to_its_end_when_the_output_has_no_reader() {
 }
 
 #[test]
-fn of_a_packet_that_finds_no_room_nothing_is_left() {
+fn a_packet_that_does_not_fit_on_the_disk_is_removed() {
     let (folder, path) = file(&packets(100));
     let written = folder.path().join("written");
     let mut command = Command::new("sh");
-    // In the middle of a packet, whatever the unit is; without the signal it is an error of write(2).
+    // The file size limit ends within a packet, whatever its unit is. Without the signal, write(2)
+    // returns an error.
     command.args(["-c", "trap '' XFSZ; ulimit -f 1; exec \"$@\"", "sh"]);
     command.arg(env!("CARGO_BIN_EXE_daytime")).args(["wire", "--read"]).arg(&path);
     let output = run(command.arg("--pcapng").arg(&written));
@@ -176,8 +178,8 @@ fn of_a_packet_that_finds_no_room_nothing_is_left() {
 }
 
 #[test]
-fn what_was_passed_over_is_reported_though_something_was_shown() {
-    // Behind the datagram something that begins as no version of IP does.
+fn skipped_packets_are_reported_even_if_others_were_shown() {
+    // A packet after the datagram that starts with no valid IP version.
     let strange = [0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0x10];
     let (_folder, path) = file(&[packets(1), strange.to_vec()].concat());
     let output = run(&mut reading(&path));
@@ -186,7 +188,7 @@ fn what_was_passed_over_is_reported_though_something_was_shown() {
     let name = path.display();
     let expected = format!("daytime: passed over 1 packet of {name}: not IP, or not to be found\n");
     assert_eq!(stderr(&output), expected);
-    // Where there is nothing else, no other port would help.
+    // If the file has no other packet, another port would not help.
     let (_folder, path) = file(&[&packets(0)[..], &strange].concat());
     let said = stderr(&run(&mut reading(&path)));
     let name = path.display();
@@ -198,7 +200,7 @@ fn what_was_passed_over_is_reported_though_something_was_shown() {
 }
 
 #[test]
-fn standard_output_is_for_the_capture_alone() {
+fn a_capture_on_standard_output_is_the_only_output_there() {
     let (folder, path) = file(&packets(3));
     let written = folder.path().join("written");
     good(reading(&path).arg("--pcapng").arg(&written));
@@ -215,7 +217,7 @@ fn standard_output_is_for_the_capture_alone() {
 }
 
 #[test]
-fn a_capture_is_nothing_for_a_terminal() {
+fn a_capture_is_not_written_to_a_terminal() {
     let (_folder, path) = file(&packets(1));
     let command = format!("daytime wire --read '{}' --pcapng -", path.display());
     let output = run(&mut or_skip!(on_terminal(&command)));
@@ -224,7 +226,7 @@ fn a_capture_is_nothing_for_a_terminal() {
     assert!(said.starts_with("daytime: a capture is nothing for a terminal: "), "{said}");
 }
 
-/// A fragment of a packet to 127.0.0.1 from the same host; `place` counts units of 8 octets.
+/// Returns a fragment of a packet from 127.0.0.1 to itself. `place` counts units of 8 octets.
 fn fragment(place: u8, has_more: bool, octets: &[u8]) -> Vec<u8> {
     let length = u8::try_from(20 + octets.len()).expect("short");
     let more = u8::from(has_more) << 5;
@@ -233,7 +235,7 @@ fn fragment(place: u8, has_more: bool, octets: &[u8]) -> Vec<u8> {
     [&head, octets].concat()
 }
 
-/// A pcap file of IP packets, a millisecond apart.
+/// Returns a pcap file of IP packets, one millisecond apart.
 fn capture_of(packets: &[Vec<u8>]) -> Vec<u8> {
     let words = |words: &[u32]| words.iter().flat_map(|it| it.to_le_bytes()).collect::<Vec<u8>>();
     let mut file = words(&[0xa1b2_c3d4, 0x0004_0002, 0, 0, 65_535, 101]);
@@ -245,28 +247,28 @@ fn capture_of(packets: &[Vec<u8>]) -> Vec<u8> {
     file
 }
 
-/// The two fragments of one reply, from this port to port 40000.
+/// Returns the two fragments of one reply, from this port to port 40000.
 fn fragments_from(port: u8) -> [Vec<u8>; 2] {
     let datagram = [&[0, port, 0x9c, 0x40, 0, 30, 0, 0][..], b"2024-07-03T14:05:11Z\r\n"].concat();
     [fragment(0, true, &datagram[..16]), fragment(2, false, &datagram[16..])]
 }
 
-/// The two fragments of one Daytime reply.
+/// Returns the two fragments of one Daytime reply.
 fn fragments() -> [Vec<u8>; 2] {
     fragments_from(13)
 }
 
-/// The same packet with another identification.
+/// Returns the same packet with another identification.
 fn identified(mut packet: Vec<u8>, identification: u8) -> Vec<u8> {
     packet[5] = identification;
     packet
 }
 
 #[test]
-fn fragments_of_other_ports_are_neither_reported_nor_in_the_way() {
+fn fragments_of_other_ports_are_ignored() {
     let [first, later] = fragments();
     let [other_first, other_later] = fragments_from(53).map(|packet| identified(packet, 0xff));
-    // In either order the first fragment was captured, and it has other ports.
+    // In both orders the first fragment was captured, and it has other ports.
     for others in [[&other_first, &other_later], [&other_later, &other_first]] {
         let packets = [others[0], others[1], &first, &later].map(Clone::clone);
         let (_folder, path) = file(&capture_of(&packets));
@@ -274,7 +276,7 @@ fn fragments_of_other_ports_are_neither_reported_nor_in_the_way() {
         assert!(stdout(&output).contains("2 packets of 1 exchange in "), "{}", stdout(&output));
         assert_eq!((&*stderr(&output), output.status.code()), ("", Some(0)));
     }
-    // 64 later fragments of other packets are captured between the two of a reply.
+    // The later fragments of 64 other packets are captured between the two fragments of a reply.
     let mut packets = vec![later];
     for number in 100..164 {
         packets.extend(fragments_from(53).map(|packet| identified(packet, number)));
@@ -287,7 +289,7 @@ fn fragments_of_other_ports_are_neither_reported_nor_in_the_way() {
 }
 
 #[test]
-fn a_later_fragment_that_was_captured_first_is_shown_and_written() {
+fn a_later_fragment_captured_first_is_shown_and_written() {
     let [first, later] = fragments();
     let (folder, path) = file(&capture_of(&[later.clone(), first]));
     let written = folder.path().join("written");
@@ -296,7 +298,7 @@ fn a_later_fragment_that_was_captured_first_is_shown_and_written() {
     assert!(printed.contains("\n2 packets of 1 exchange in "), "{printed}");
     let again = good(&mut reading(&written));
     assert!(again.contains("\n2 packets of 1 exchange in "), "{again}");
-    // Without the first one, the exchange is unknown.
+    // Without the first fragment, the exchange is unknown.
     fs::write(&path, capture_of(&[later])).expect("written");
     let output = run(&mut reading(&path));
     let said = "daytime: ignored 1 fragment: the first fragment of each packet was not captured\n";
@@ -304,7 +306,7 @@ fn a_later_fragment_that_was_captured_first_is_shown_and_written() {
 }
 
 #[test]
-fn a_compressed_capture_is_named_with_the_program_that_unpacks_it() {
+fn the_error_for_a_compressed_capture_names_the_program_that_unpacks_it() {
     let mut tried = 0;
     for (name, magic) in [
         ("gzip", &b"\x1f\x8b\x08"[..]),
@@ -316,7 +318,7 @@ fn a_compressed_capture_is_named_with_the_program_that_unpacks_it() {
         let (_folder, path) = file(&[magic, &[0; 100]].concat());
         let said = bad(1, &mut reading(&path));
         let expected = format!(
-            "daytime: cannot read {}: it is compressed with {name}: `{name} -dc FILE | daytime wire \
+            "daytime: cannot read {}: the file is compressed with {name}: `{name} -dc FILE | daytime wire \
              --read -` unpacks it\n",
             path.display()
         );
@@ -324,7 +326,7 @@ fn a_compressed_capture_is_named_with_the_program_that_unpacks_it() {
         tried += 1;
     }
     assert_eq!(tried, 5);
-    // Whole: what the program unpacks is read.
+    // The output of the decompressing program is read.
     let (_folder, path) = file(&packets(2));
     let packed = run(Command::new("gzip").arg("-c").arg(&path));
     fs::write(&path, &packed.stdout).expect("written");

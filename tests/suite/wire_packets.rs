@@ -1,4 +1,4 @@
-//! `daytime wire`: what it tells of packets, live and when its own files are read, in lines and in ladders.
+//! Tests how `daytime wire` shows packets, in lines and in ladders, live and from its own files.
 
 use crate::or_skip;
 use crate::support::capturing::{Place, ladder, pcap};
@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use tempfile::TempDir;
 
-/// A place where what is sent to 192.0.2.2 passes two interfaces, `ve0` and then `ve1`.
+/// Returns a place where packets to 192.0.2.2 pass two interfaces, first `ve0` and then `ve1`.
 fn cabled() -> Result<Place, String> {
     let place = Place::new()?;
     for command in [
@@ -29,7 +29,7 @@ fn cabled() -> Result<Place, String> {
     Ok(place)
 }
 
-/// Begins to connect to 192.0.2.2, where nobody answers; its SYN has left when it returns.
+/// Starts to connect to 192.0.2.2, where no host answers. The SYN has left when it returns.
 fn connect(place: &Place) -> Result<Socket, String> {
     place.inside.enter(|| {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
@@ -45,7 +45,7 @@ fn read(path: &Path, arguments: &[&str]) -> String {
 }
 
 #[test]
-fn what_passes_two_interfaces_is_sent_once_on_each_in_a_file_too() {
+fn a_packet_on_two_interfaces_is_not_a_retransmission_in_a_file_either() {
     let place = or_skip!(cabled());
     let file = place.file();
     let wire = place.wire(&["any", "--count", "2", "--pcapng", file.to_str().expect("UTF-8")]);
@@ -74,9 +74,9 @@ fn what_passes_two_interfaces_is_sent_once_on_each_in_a_file_too() {
 }
 
 #[test]
-fn a_live_ladder_knows_of_interfaces_what_the_lines_know() {
+fn a_live_ladder_distinguishes_interfaces() {
     let place = or_skip!(cabled());
-    // The SYN, and the same once more a second later, on each.
+    // The SYN, and its retransmission a second later, on both interfaces.
     let wire = place.wire(&["any", "--ladder", "--count", "4"]);
     let _connecting = or_skip!(connect(&place));
     let ladders = wire.end();
@@ -112,7 +112,7 @@ fn all_fragments_of_a_datagram_are_shown_and_written() {
 }
 
 #[test]
-fn written_once_more_a_file_is_the_same_to_the_octet() {
+fn a_file_read_and_written_again_has_the_same_octets() {
     let place = or_skip!(Place::new());
     place.capture();
     let copy = place.folder.path().join("copy.pcapng");
@@ -121,22 +121,22 @@ fn written_once_more_a_file_is_the_same_to_the_octet() {
 }
 
 #[test]
-fn a_packet_that_is_merely_read_gets_no_comment_and_keeps_its_octets() {
+fn a_packet_read_from_a_file_gets_no_comment_and_keeps_its_octets() {
     let folder = TempDir::new().expect("a temporary folder");
     let [file, copy] = ["file", "copy"].map(|name| folder.path().join(name));
     fs::write(&file, pcap()).expect("written");
     read(&file, &["--pcapng", copy.to_str().expect("UTF-8")]);
     let copy = fs::read(copy).expect("written");
     let packet = &pcap()[40..];
-    // Nothing stands between the packet and the end of its block.
+    // No octets come between the packet and the end of its block.
     assert_eq!(copy[copy.len() - 4 - packet.len()..copy.len() - 4], *packet);
 }
 
 #[test]
-fn an_error_about_an_answer_goes_to_the_server_that_gave_it() {
+fn an_icmp_error_about_an_answer_goes_to_the_server() {
     let place = or_skip!(Place::new());
     let wire = place.wire(&["lo", "--count", "3"]);
-    // Nobody is at that port any more when the answer comes.
+    // The port is closed when the answer arrives.
     or_skip!(forge(&place.inside, &[("127.0.0.1 40000", "127.0.0.1 13", 0)]));
     let text = wire.end();
     let drawn = ladder(&text);
@@ -148,11 +148,11 @@ fn an_error_about_an_answer_goes_to_the_server_that_gave_it() {
 }
 
 #[test]
-fn a_checksum_that_is_wrong_by_what_a_card_would_add_stays_wrong() {
+fn an_unfinished_checksum_sent_on_purpose_stays_unfinished() {
     let place = or_skip!(Place::new());
     let file = place.file();
     let wire = place.wire(&["lo", "--count", "1", "--pcapng", file.to_str().expect("UTF-8")]);
-    // The sum over the pseudo-header: 7f00 + 0001 + 7f00 + 0001 + 0011 + 0008.
+    // The sum of the pseudo-header: 7f00 + 0001 + 7f00 + 0001 + 0011 + 0008.
     let datagram = [0x9c, 0x40, 0, 13, 0, 8, 0xfe, 0x1b];
     let sent = place.inside.enter(|| {
         let socket = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::UDP)).expect("a socket");
@@ -166,7 +166,7 @@ fn a_checksum_that_is_wrong_by_what_a_card_would_add_stays_wrong() {
 }
 
 #[test]
-fn a_ladder_says_who_talks_over_what_and_begins_at_once() {
+fn a_ladder_has_a_title_and_starts_at_0() {
     let folder = TempDir::new().expect("a temporary folder");
     let file = folder.path().join("file");
     fs::write(&file, pcap()).expect("written");
@@ -182,7 +182,7 @@ udp 1: 10.0.0.1:40000 → 10.0.0.2:13
 
 #[cfg(feature = "lab")]
 #[test]
-fn the_ladders_of_the_demonstration_tell_when_packets_arrive() {
+fn the_ladders_of_the_demonstration_show_when_packets_arrive() {
     let output = run(daytime().args(["wire", "--netns", "--ladder"]));
     if !output.status.success() {
         return crate::support::skip(&stderr(&output));
@@ -195,7 +195,7 @@ fn the_ladders_of_the_demonstration_tell_when_packets_arrive() {
 }
 
 #[test]
-fn sigint_draws_what_was_seen() {
+fn sigint_draws_the_captured_packets() {
     let place = or_skip!(Place::new());
     let wire = place.wire(&["lo", "--ladder"]);
     place.ask("udp");

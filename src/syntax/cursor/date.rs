@@ -1,4 +1,4 @@
-//! The parts of a date: names of months and weekdays, days, years.
+//! Reads the parts of a date: names of months and weekdays, days, years.
 
 use super::super::flags::Flag;
 use super::super::names;
@@ -14,19 +14,20 @@ impl Cursor<'_> {
         }
     }
 
-    /// A weekday; `None` inside where the word names no certain weekday (see [`names::weekday`]).
+    /// Reads a weekday. The value is `None` if the word does not fix the weekday (see
+    /// [`names::weekday`]).
     pub(in crate::syntax) fn weekday(&mut self) -> Read<Option<Weekday>> {
         let start = *self;
         match names::weekday(self.word()) {
             Some(name) => {
-                self.optional(|cursor| cursor.text("-feira")); // Portuguese
+                self.optional(|cursor| cursor.text("-feira")); // the rest of Portuguese weekdays
                 Ok(self.note_language(name))
             }
             None => start.wrong_name("the name of a weekday", self.at),
         }
     }
 
-    /// A weekday, or a word in letters that are not known here; not where that could be the half of the
+    /// Reads a weekday or a word in an unknown script. Fails if the word could be a half of the
     /// day.
     pub(in crate::syntax) fn weekday_or_foreign_word(&mut self) -> Read<Option<Weekday>> {
         let foreign = |cursor: &mut Self| {
@@ -44,33 +45,33 @@ impl Cursor<'_> {
         })
     }
 
-    /// Fails at a word that was not known. Two letters at the end of the line may be what is left of a
-    /// name.
+    /// Fails because of an unknown word. One or two letters at the end of the line may be the start
+    /// of a name.
     fn wrong_name<T>(&self, expected: &'static str, end: usize) -> Read<T> {
         let at_end = end == self.line.len() && end - self.at < 3;
         let reached = if at_end { end } else { self.at };
         Err(Mismatch { expected, at: self.at, reached, at_end })
     }
 
-    /// A weekday that is certain, a comma or not, and spaces, if they are there. Two letters beside a time may
-    /// be the half of the day in a language that is unknown here: SA is Vietnamese for AM.
+    /// Reads a certain weekday, and a comma or spaces after it, if they are there. Two letters next
+    /// to a time may be a half of the day in an unknown language: SA is Vietnamese for AM.
     pub(in crate::syntax) fn weekday_before(&mut self) -> Option<Weekday> {
         self.optional(|cursor| cursor.with_gap(Self::certain_weekday))
     }
 
-    /// The weekday before a date, where no half of the day may be. A weekday that is not certain is passed
-    /// over.
+    /// Reads the weekday before a date, where no half of the day is possible. Skips a weekday that
+    /// is uncertain.
     pub(in crate::syntax) fn weekday_before_date(&mut self) -> Option<Weekday> {
         self.optional(|cursor| cursor.with_gap(Self::weekday)).flatten()
     }
 
-    /// A weekday that is certain between a date and a time, perhaps in parentheses or brackets.
+    /// Reads a certain weekday between a date and a time, possibly in parentheses or brackets.
     pub(in crate::syntax) fn weekday_between(&mut self) -> Option<Weekday> {
         self.optional(|cursor| cursor.with_gap(Self::certain_weekday_in_marks))
     }
 
-    /// A weekday that is certain behind a date and time, with spaces before it or a comma, perhaps in
-    /// parentheses or brackets.
+    /// Reads a certain weekday after a date and time. Spaces or a comma come before it. It may be
+    /// in parentheses or brackets.
     pub(in crate::syntax) fn weekday_after(&mut self) -> Option<Weekday> {
         self.optional(|cursor| {
             cursor.comma_and_spaces()?;
@@ -78,7 +79,7 @@ impl Cursor<'_> {
         })
     }
 
-    /// Reads something and the comma or spaces behind it.
+    /// Reads something, and the comma or spaces after it.
     pub(in crate::syntax) fn with_gap<T>(
         &mut self,
         read: impl FnOnce(&mut Self) -> Read<T>,
@@ -97,7 +98,7 @@ impl Cursor<'_> {
         self.at += usize::from(closing.is_some());
         let weekday = self.certain_weekday()?;
         if let Some(closing) = closing {
-            self.octet(closing, "the same mark behind the weekday")?;
+            self.octet(closing, "the same mark after the weekday")?;
         }
         Ok(weekday)
     }
@@ -106,11 +107,12 @@ impl Cursor<'_> {
         self.weekday()?.map_or_else(|| self.fail("a weekday that is certain"), Ok)
     }
 
-    /// A day of the month, perhaps as `3rd` or `3.`.
+    /// Reads a day of the month, possibly as `3rd` or `3.`.
     pub(in crate::syntax) fn day(&mut self) -> Read<Number> {
         let day = self.number(1..=2, "a day of the month")?;
         if day.digits == 1 && self.may_be_cut() {
-            return self.blame_short("a day of the month", day.at); // 2 of 21
+            // The line may be cut: the 2 of 21.
+            return self.blame_short("a day of the month", day.at);
         }
         let suffix = |cursor: &mut Self| {
             let letters = cursor.run(|octet| octet.is_ascii_alphabetic());
@@ -123,12 +125,14 @@ impl Cursor<'_> {
         Ok(day)
     }
 
-    /// A year of four digits, or of two, whose century is then inferred as strptime(3) does.
+    /// Reads a year of four digits, or of two. With two digits, infers the century as strptime(3)
+    /// does.
     pub(in crate::syntax) fn year(&mut self) -> Read<Number> {
         let year = self.number(2..=4, "a year of four digits, or of two")?;
         match year.digits {
             2 if self.may_be_cut() && matches!(year.value, 19 | 20) => {
-                self.blame_short("a year of four digits, or of two", year.at) // 20 of 2018
+                // The line may be cut: the 20 of 2018.
+                self.blame_short("a year of four digits, or of two", year.at)
             }
             3 => self.blame("a year of four digits, or of two", year.at),
             2 => Ok(self.with_century(year)),
@@ -136,21 +140,22 @@ impl Cursor<'_> {
         }
     }
 
-    /// A year of four digits.
+    /// Reads a year of four digits.
     pub(in crate::syntax) fn full_year(&mut self) -> Read<Number> {
         self.number(4..=4, "a year of four digits")
     }
 
-    /// Infers the century of a year of two digits, and says so.
+    /// Infers the century of a year of two digits, and sets the flag for that.
     pub(in crate::syntax) fn with_century(&mut self, year: Number) -> Number {
         self.flags.add(Flag::TwoDigitYear);
         let century = if year.value < 69 { 2000 } else { 1900 };
         Number { value: century + year.value, ..year }
     }
 
-    /// The date of these numbers, if there is one.
+    /// Returns the date with these numbers. Fails if there is no such date.
     pub(in crate::syntax) fn date(&self, year: Number, month: u32, day: Number) -> Read<NaiveDate> {
-        let date = i32::try_from(year.value).ok().filter(|year| *year > 0); // RFC 3339 has a 0, no calendar
+        // RFC 3339 permits year 0, but the calendar has none.
+        let date = i32::try_from(year.value).ok().filter(|year| *year > 0);
         let date = date.and_then(|year| NaiveDate::from_ymd_opt(year, month, day.value));
         date.map_or_else(|| self.blame("a date that exists", day.at.min(year.at)), Ok)
     }

@@ -1,8 +1,8 @@
-//! Reads the parts that every syntax is made of: numbers, spaces and marks here, the parts of a date in
-//! `date.rs`, a time of day in `time.rs`.
+//! Reads the parts that the syntaxes share. Numbers, spaces and marks are in this file, the parts
+//! of a date in `date.rs`, a time of day in `time.rs`.
 //!
-//! Each reads forward and says what it expected where it cannot; what a syntax makes of the parts stands
-//! in that syntax's own file.
+//! Each function reads forward, and reports the expected part if it fails. The file of each syntax
+//! decides what the parts mean.
 
 mod date;
 mod time;
@@ -13,27 +13,28 @@ use super::flags::{Flag, Flags};
 use super::names::Name;
 use std::ops::RangeInclusive;
 
-/// Where a line stops being what was expected. Octets are counted from 0 within the line.
+/// The place where a line differs from the expected part. Octets are counted from 0 within the
+/// line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Mismatch {
     pub expected: &'static str,
-    /// The octet that is to blame.
+    /// The octet at which the expected part is missing.
     pub at: usize,
-    /// How far the reading had come by then, which may be further.
+    /// The octet up to which the line was read, at or after `at`.
     pub reached: usize,
-    /// True if more was wanted where the line ends.
+    /// Whether more octets were expected at the end of the line.
     pub at_end: bool,
 }
 
 impl Mismatch {
-    /// The one of two that came further, the second if they came equally far; but that nothing fits at
-    /// all stays as it was said first.
+    /// Returns the mismatch that reached further. If both reached equally far, returns the second.
+    /// If neither got past the start of the line, returns the first.
     pub(super) fn or_further(self, other: Self) -> Self {
         if other.reached >= self.reached.max(1) { other } else { self }
     }
 }
 
-/// A number as it stands in the line.
+/// A decimal number in the line, with its position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Number {
     pub value: u32,
@@ -42,7 +43,7 @@ pub(super) struct Number {
 }
 
 impl Number {
-    /// The number that these digits are.
+    /// Returns the number with these digits, which start at `at`.
     pub(super) fn of(digits: &[u8], at: usize) -> Self {
         let value = digits.iter().fold(0u32, |value, digit| {
             value.saturating_mul(10).saturating_add(u32::from(digit - b'0'))
@@ -50,26 +51,26 @@ impl Number {
         Self { value, digits: digits.len(), at }
     }
 
-    /// The last two digits of what is left above this unit: of 140511 and 100, 05.
+    /// Returns the last two digits of `value / unit`: for 140511 and 100, that is 05.
     pub(super) fn last_two(self, unit: u32) -> Self {
         Self { value: self.value / unit % 100, ..self }
     }
 }
 
-/// A place in a line, and what was noticed on the way there.
+/// A position in a line, with the flags found so far.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cursor<'a> {
     line: &'a [u8],
     at: usize,
-    /// True if the reply has an end after the line, so that the line is whole.
+    /// Whether something follows the line in the reply, so that the line is complete.
     ended: bool,
     pub flags: Flags,
 }
 
 type Read<T> = Result<T, Mismatch>;
 
-/// How long the space is that these octets begin with, 0 if there is none. The non-breaking ones, in UTF-8
-/// and in Windows-1252, stand in dates of localised systems.
+/// Returns the length of the space at the start of the octets, 0 if there is none. Localised
+/// systems write non-breaking spaces in dates, in UTF-8 or in Windows-1252.
 fn space(octets: &[u8]) -> usize {
     match octets {
         [b' ' | b'\t' | 0xa0, ..] => 1,
@@ -96,7 +97,7 @@ impl<'a> Cursor<'a> {
         &self.line[start..self.at]
     }
 
-    /// The same as text; empty if it is none.
+    /// Returns the octets since `start` as text; an empty text if they are not UTF-8.
     pub(super) fn text_since(&self, start: usize) -> &'a str {
         str::from_utf8(self.since(start)).unwrap_or_default()
     }
@@ -105,33 +106,33 @@ impl<'a> Cursor<'a> {
         self.at == self.line.len()
     }
 
-    /// True if the line stops here and the reply with it: there may have been more.
+    /// Whether the line and the reply end here, so that octets may be missing.
     pub(super) fn may_be_cut(&self) -> bool {
         self.is_at_end() && !self.ended
     }
 
-    /// Fails because of what comes next.
+    /// Fails because the next octets are not the expected part.
     pub(super) fn fail<T>(&self, expected: &'static str) -> Read<T> {
         Err(Mismatch { expected, at: self.at, reached: self.at, at_end: self.is_at_end() })
     }
 
-    /// Fails because of something that was read already.
+    /// Fails because of octets at `at` that were already read.
     pub(super) fn blame<T>(&self, expected: &'static str, at: usize) -> Read<T> {
         Err(Mismatch { expected, at, reached: self.at, at_end: false })
     }
 
-    /// Fails because of something that was read already and may go on behind the end.
+    /// Fails because of octets at `at` that were already read, and that may be cut.
     pub(super) fn blame_short<T>(&self, expected: &'static str, at: usize) -> Read<T> {
         Err(Mismatch { expected, at, reached: self.at, at_end: self.is_at_end() })
     }
 
-    /// What `read` reads, or nothing and no step forward.
+    /// Returns the result of `read`. If `read` fails, returns `None` and does not move the cursor.
     pub(super) fn optional<T>(&mut self, read: impl FnOnce(&mut Self) -> Read<T>) -> Option<T> {
         let before = *self;
         read(self).inspect_err(|_| *self = before).ok()
     }
 
-    /// Takes this octet, if it comes next.
+    /// Reads this octet if it is next. Returns whether it was.
     pub(super) fn take(&mut self, octet: u8) -> bool {
         let next = self.rest().first() == Some(&octet);
         self.at += usize::from(next);
@@ -142,7 +143,7 @@ impl<'a> Cursor<'a> {
         if self.take(octet) { Ok(()) } else { self.fail(expected) }
     }
 
-    /// Takes octets as long as they pass.
+    /// Reads octets while `passes` is true.
     pub(super) fn run(&mut self, passes: impl Fn(u8) -> bool) -> &'a [u8] {
         let rest = self.rest();
         let length = rest.iter().take_while(|octet| passes(**octet)).count();
@@ -150,7 +151,7 @@ impl<'a> Cursor<'a> {
         &rest[..length]
     }
 
-    /// Takes exactly this text.
+    /// Reads exactly this text.
     pub(super) fn text(&mut self, text: &'static str) -> Read<()> {
         if !self.rest().starts_with(text.as_bytes()) {
             return self.fail(text);
@@ -159,7 +160,7 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
-    /// Takes spaces, if there are any.
+    /// Reads spaces. Returns whether there were any.
     pub(super) fn skip_spaces(&mut self) -> bool {
         let start = self.at;
         loop {
@@ -180,7 +181,7 @@ impl<'a> Cursor<'a> {
         if self.skip_spaces() { Ok(()) } else { self.fail("a space") }
     }
 
-    /// A comma, spaces, or both.
+    /// Reads a comma, spaces, or both.
     pub(super) fn comma_and_spaces(&mut self) -> Read<()> {
         if self.take(b',') {
             self.skip_spaces();
@@ -189,12 +190,12 @@ impl<'a> Cursor<'a> {
         self.spaces()
     }
 
-    /// True if no space stands before what comes next.
+    /// Whether the previous octet is something other than a space.
     pub(super) fn is_glued(&self) -> bool {
         self.line[..self.at].last().is_some_and(|octet| !octet.is_ascii_whitespace())
     }
 
-    /// All digits that come next; their number must be in the range.
+    /// Reads all digits that follow. The number of digits must be in the range.
     pub(super) fn number(
         &mut self,
         digits: RangeInclusive<usize>,
@@ -209,12 +210,13 @@ impl<'a> Cursor<'a> {
         Ok(Number::of(text, at))
     }
 
-    /// A word of letters, those outside ASCII included, with the full stop of an abbreviation.
+    /// Reads a word of letters, including letters outside ASCII, and the full stop of an
+    /// abbreviation.
     pub(in crate::syntax) fn word(&mut self) -> &'a [u8] {
         let rest = self.rest();
         let letter = |at: &usize| match rest[*at..] {
-            [] | [0xc2, 0xa0, ..] | [0xe2, 0x80, 0xaf, ..] => false, // a space
-            [0xa0, ..] => *at > 0 && !rest[*at - 1].is_ascii(),      // a letter's end in UTF-8
+            [] | [0xc2, 0xa0, ..] | [0xe2, 0x80, 0xaf, ..] => false, // a non-breaking space
+            [0xa0, ..] => *at > 0 && !rest[*at - 1].is_ascii(),      // the end of a letter in UTF-8
             [octet, ..] => octet.is_ascii_alphabetic() || !octet.is_ascii(),
         };
         let length = (0..rest.len()).take_while(letter).count();

@@ -1,22 +1,23 @@
-//! A time of day.
+//! Reads a time of day.
 
 use super::super::flags::Flag;
 use super::super::names::{self, Half, Name};
 use super::{Cursor, Number, Read};
 use chrono::NaiveTime;
 
-/// A time of day. Second 60 is chrono's: second 59 and a whole second of nanoseconds more.
+/// A time of day. Second 60 is written as in chrono: second 59 with at least 1 000 000 000
+/// nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::syntax) struct Time {
     pub clock: NaiveTime,
-    /// The half of the day, if it was said.
+    /// The half of the day, if the reply names it.
     pub half: Option<Half>,
-    /// Digits of the fraction that were given.
+    /// Number of digits in the fraction of a second.
     pub fraction_digits: usize,
     pub at: usize,
 }
 
-const SECONDS: &str = "the seconds, behind the same mark as the minute";
+const SECONDS: &str = "the seconds after the mark used before the minute";
 
 /// A fraction of a second.
 #[derive(Clone, Copy, Debug)]
@@ -26,7 +27,7 @@ pub(in crate::syntax) struct Fraction {
 }
 
 impl Cursor<'_> {
-    /// `HH:MM:SS`, perhaps with a fraction, perhaps by the half of the day, before it or behind.
+    /// Reads `HH:MM:SS`, possibly with a fraction, and a half of the day before or after it.
     pub(in crate::syntax) fn time(&mut self) -> Read<Time> {
         let start = self.at;
         let before = self.optional(Self::half_of_day);
@@ -36,13 +37,14 @@ impl Cursor<'_> {
         let hour = self.number(1..=2, "the hour")?;
         let separator = if self.take(b'.') { b'.' } else { b':' };
         if separator == b':' {
-            self.octet(b':', "a colon behind the hour")?;
+            self.octet(b':', "a colon after the hour")?;
         }
         let minute = self.number(1..=2, "the minute")?;
         self.octet(separator, SECONDS)?;
         let second = self.number(1..=2, "the second")?;
         if second.digits == 1 && self.may_be_cut() {
-            return self.blame_short("the second", second.at); // 16:05:1 of 16:05:11
+            // The line may be cut: 16:05:1 of 16:05:11.
+            return self.blame_short("the second", second.at);
         }
         let fraction = if separator == b':' { self.optional(Self::fraction) } else { None };
         let after = |cursor: &mut Self| {
@@ -55,7 +57,7 @@ impl Cursor<'_> {
         Ok(Time { half: half.map(|name| name.value), ..time })
     }
 
-    /// The time of day of these numbers, if there is one.
+    /// Returns the time of day with these numbers. Fails if there is no such time.
     pub(in crate::syntax) fn time_of(
         &self,
         at: usize,
@@ -78,7 +80,7 @@ impl Cursor<'_> {
         }
     }
 
-    /// The part of a second behind a full stop or a comma; nanoseconds are the finest that is kept.
+    /// Reads the fraction after a full stop or comma. Digits below a nanosecond are dropped.
     pub(in crate::syntax) fn fraction(&mut self) -> Read<Fraction> {
         if !self.take(b'.') {
             self.octet(b',', "a fraction")?;
@@ -104,17 +106,17 @@ impl Cursor<'_> {
 
     fn hour_of_day(&self, hour: Number, half: Option<Name<Half>>) -> Read<u32> {
         match (half.map(|name| name.value), hour.value) {
-            // Some systems write PM behind 24 hours, where it says nothing new.
+            // Some systems write PM after a 24-hour time, where it adds nothing.
             (None, hour) | (Some(Half::Am), hour @ 0..12) | (Some(Half::Pm), hour @ 13..) => {
                 Ok(hour)
             }
             (Some(Half::Am), 12) => Ok(0),
             (Some(Half::Pm), 12) => Ok(12),
             (Some(Half::Pm), hour @ 1..=11) => Ok(hour + 12),
-            // Japanese counts the hours of a half from 0.
+            // Japanese counts the hours of each half from 0.
             (Some(Half::Pm), 0) if half.is_some_and(|name| !name.english) => Ok(12),
-            (Some(Half::Pm), 0) => self.blame("an hour from 1, since PM is said", hour.at),
-            (Some(Half::Am), _) => self.blame("an hour up to 12, since AM is said", hour.at),
+            (Some(Half::Pm), 0) => self.blame("an hour from 1, because of PM", hour.at),
+            (Some(Half::Am), _) => self.blame("an hour up to 12, because of AM", hour.at),
         }
     }
 }
@@ -133,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_is_read_with_either_mark_and_unpadded() {
+    fn a_time_is_read_with_both_marks_and_without_padding() {
         assert_eq!(time("07:09:27"), Ok(("07:09:27".into(), 8)));
         assert_eq!(time("16.05.11 27"), Ok(("16:05:11".into(), 8)));
         assert_eq!(time("7:5:1 "), Ok(("07:05:01".into(), 5)));
@@ -144,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn the_half_of_the_day_moves_the_hour() {
+    fn am_and_pm_change_the_hour() {
         assert_eq!(time("2:34:56 PM").expect("PM").0, "14:34:56");
         assert_eq!(time("12:00:00 am").expect("midnight").0, "00:00:00");
         assert_eq!(time("12:00:00 PM").expect("noon").0, "12:00:00");
@@ -152,12 +154,12 @@ mod tests {
         assert_eq!(time("下午 3:05:07").expect("PM").0, "15:05:07");
         assert_eq!(time("午後0:34:56").expect("noon").0, "12:34:56");
         assert_eq!(time("14:34:56 PM").expect("said twice").0, "14:34:56");
-        assert_eq!(time("14:34:56 AM"), Err(("an hour up to 12, since AM is said", 0)));
-        assert_eq!(time("0:34:56 PM"), Err(("an hour from 1, since PM is said", 0)));
+        assert_eq!(time("14:34:56 AM"), Err(("an hour up to 12, because of AM", 0)));
+        assert_eq!(time("0:34:56 PM"), Err(("an hour from 1, because of PM", 0)));
     }
 
     #[test]
-    fn what_is_no_time_of_day_is_blamed_where_it_stands() {
+    fn an_error_names_the_position_of_the_wrong_part() {
         assert_eq!(time("25:00:00"), Err(("a time of day", 0)));
         assert_eq!(time("12:00:61"), Err(("a time of day", 0)));
         assert_eq!(time("12:00"), Err((SECONDS, 5)));
@@ -166,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_that_the_end_may_have_cut_is_none() {
+    fn a_second_that_may_be_cut_is_refused() {
         assert!(Cursor::new(b"16:05:1", false).time().is_err());
         assert!(Cursor::new(b"16:05:11", false).time().is_ok());
     }

@@ -1,4 +1,5 @@
-//! What a capture file says before its packets: the type of link, and the unit of times.
+//! Reads the blocks of a capture file: their interfaces with link type and unit of time, and their
+//! packets.
 
 use super::super::pcapng::{MAX_INTERFACES, block_type, option_code};
 use super::super::{Captured, Interface, InterfaceId, link};
@@ -7,46 +8,46 @@ use super::fields::Fields;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What a block holds.
+/// The content of a block.
 pub(super) enum BlockContent {
     Nothing,
-    /// A packet that is not IP, or with the type of link that is not read.
+    /// A packet that is not read: it has this link type, or `None` if it is not IP.
     Other(Option<u32>),
     Packet(Captured),
 }
 
-/// What the file has said so far. A pcap file is a section with one interface.
+/// The current section of a file. A pcap file is one section with one interface.
 pub(super) struct Section {
     format: Format,
     is_big_endian: bool,
     interfaces: Vec<DescribedInterface>,
-    /// Interfaces of the sections before: each section numbers its own from 0.
+    /// Number of interfaces in previous sections. Each section numbers its interfaces from 0.
     interfaces_before: usize,
-    /// Of the packet before, for those that have no time.
+    /// The time of the previous packet, for packets without a time.
     last_time: Option<Duration>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Format {
-    /// With this many octets in the head of each packet.
+    /// A pcap file, with this many octets in the header of each packet.
     Pcap(usize),
     Pcapng,
 }
 
-/// An interface where packets were seen, and how their times are counted.
+/// An interface in the file, and the unit of its times.
 struct DescribedInterface {
     link_type: u32,
     name: Option<Arc<[u8]>>,
-    /// Octets that it kept of each packet, for blocks that do not say how many; 0 is all.
+    /// Octets kept of each packet, for blocks without this number. 0 means all.
     kept: usize,
-    /// How many units of time make a second.
+    /// Number of time units per second for this interface.
     units: u64,
-    /// Added to the seconds.
+    /// Seconds to add to each time of this interface.
     offset: i64,
 }
 
 impl Section {
-    /// The section that a file with this header consists of, or begins with.
+    /// Creates the first section of a file with this header.
     pub(super) fn begin(head: &[u8]) -> Result<Self, ReadError> {
         let magic = |is_big_endian| Fields { rest: head, is_big_endian }.next_u32();
         for is_big_endian in [false, true] {
@@ -54,7 +55,7 @@ impl Section {
                 Some(block_type::SECTION) => return Ok(Self::new(Format::Pcapng, is_big_endian)),
                 Some(0xa1b2_c3d4) => (1_000_000, 16),
                 Some(0xa1b2_3c4d) => (1_000_000_000, 16),
-                // With three more numbers in front of each packet.
+                // The header of each packet has eight more octets.
                 Some(0xa1b2_cd34) => (1_000_000, 24),
                 _ => continue,
             };
@@ -83,7 +84,7 @@ impl Section {
         self.format == Format::Pcapng
     }
 
-    /// Octets of the head of a block, which has its length.
+    /// Returns the octets of a block's header, which contains the length of the block.
     pub(super) fn header_octets(&self) -> usize {
         match self.format {
             Format::Pcap(octets) => octets,
@@ -91,14 +92,15 @@ impl Section {
         }
     }
 
-    /// Octets of the block with this head; `None` if it cannot be.
+    /// Returns the octets of the block with this header; `None` if the length is impossible.
     pub(super) fn length(&mut self, head: &[u8]) -> Option<usize> {
         if let Format::Pcap(of_packet) = self.format {
             let [_seconds, _fraction, captured] = self.fields(head).next_u32s()?;
             return of_packet.checked_add(captured as usize);
         }
         let [kind, _length, order] = self.fields(head).next_u32s()?;
-        // The number of a section is the same in both orders; the order of its own numbers is in it.
+        // The number of a section block is the same in both byte orders. The block itself contains
+        // its byte order.
         if kind == block_type::SECTION {
             self.is_big_endian ^= match order {
                 0x1a2b_3c4d => false,
@@ -107,12 +109,12 @@ impl Section {
             };
         }
         let [_kind, length] = self.fields(head).next_u32s()?;
-        // A section's own fields are 16 octets.
+        // A section block has 16 more octets of its own.
         let least = if kind == block_type::SECTION { 28 } else { 12 };
         (length >= least).then_some(length as usize)
     }
 
-    /// Notes what a block says, and gives the packet that it holds; `None` if it is damaged.
+    /// Reads a block and returns the packet in it. `None` if the block is damaged.
     pub(super) fn take(&mut self, block: &[u8]) -> Option<BlockContent> {
         let mut fields = self.fields(block);
         if let Format::Pcap(of_packet) = self.format {
@@ -122,7 +124,7 @@ impl Section {
         }
         let [kind, length] = fields.next_u32s()?;
         let (body, end) = fields.rest.split_last_chunk::<4>()?;
-        // That of a section is not needed to find its end.
+        // The end of a section block is known without its second length.
         if self.fields(end).next_u32()? != length && kind != block_type::SECTION {
             return None;
         }
@@ -144,7 +146,8 @@ impl Section {
         Some(BlockContent::Nothing)
     }
 
-    /// A packet of the first interface, which says how much of it is kept.
+    /// Reads a packet of the first interface. The interface says how many octets of each packet are
+    /// kept.
     fn simple_packet(&self, mut body: Fields) -> Option<BlockContent> {
         let whole = body.next_u32()? as usize;
         let kept = self.interfaces.first()?.kept;
@@ -152,7 +155,7 @@ impl Section {
         self.packet(0, &body.rest[..kept.min(body.rest.len())], Vec::new())
     }
 
-    /// A packet with its time, in the units of its interface.
+    /// Reads a packet with its time, in the unit of its interface.
     fn timed_packet(&mut self, kind: u32, mut body: Fields) -> Option<BlockContent> {
         let interface = if kind == block_type::OLD_PACKET {
             let interface = body.next_u16()?;
@@ -222,7 +225,8 @@ impl DescribedInterface {
         Some(link)
     }
 
-    /// A fraction that is not less than a second, as only a damaged file has it, adds to the seconds.
+    /// Converts a time. A fraction above one second, which only a damaged file contains, adds to
+    /// the seconds.
     fn time(&self, seconds: u64, fraction: u64) -> Duration {
         let seconds = seconds.saturating_add_signed(self.offset).min(u64::MAX / 4);
         let nanoseconds = u128::from(fraction) * 1_000_000_000 / u128::from(self.units);
@@ -231,7 +235,8 @@ impl DescribedInterface {
     }
 }
 
-/// How many make a second, as the option if_tsresol has it: a power of ten, or with the high bit of two.
+/// Returns the units per second of the option if_tsresol: a power of ten, or of two if the high bit
+/// is set.
 fn units(resolution: u8) -> Option<u64> {
     match resolution & 0x80 {
         0 => 10_u64.checked_pow(resolution.into()),

@@ -1,4 +1,4 @@
-//! Files of both formats, built octet by octet.
+//! Reads files of both formats, built octet by octet.
 
 use super::*;
 use proptest::prelude::*;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 const PACKET: &[u8] = &[0x45, 1, 2, 3, 4];
 
-/// Numbers in one order of octets.
+/// A byte order: little or big endian.
 #[derive(Clone, Copy)]
 struct Order {
     big_endian: bool,
@@ -27,7 +27,7 @@ impl Order {
         numbers.iter().flat_map(|number| self.next_u32(*number)).collect()
     }
 
-    /// A pcap file of one packet, 3 seconds and this fraction after 1970.
+    /// Returns a pcap file of one packet, 3 seconds and this fraction after 1970.
     fn pcap(self, magic: u32, link_type: u32, fraction: u32) -> Vec<u8> {
         [
             self.next_u32(magic).to_vec(),
@@ -44,12 +44,13 @@ impl Order {
         [&self.next_u32s(&[kind, length])[..], body, &self.next_u32(length)].concat()
     }
 
-    /// A pcapng file of two packets, one without a time, seen on an interface with these options.
+    /// Returns a pcapng file of two packets, the second without a time, from an interface with
+    /// these options.
     fn pcapng(self, link_type: u16, options: &[u8], count: u64) -> Vec<u8> {
         [self.section(link_type, options), self.timed(0, count), self.simple()].concat()
     }
 
-    /// What a section begins with, and its first interface.
+    /// Returns the start of a section, with its first interface.
     fn section(self, link_type: u16, options: &[u8]) -> Vec<u8> {
         let version = [self.next_u16(1), self.next_u16(0)].concat();
         let section = [&self.next_u32(0x1a2b_3c4d)[..], &version, &[0xff; 8]].concat();
@@ -90,7 +91,7 @@ fn times(file: &[u8]) -> Vec<Duration> {
 }
 
 #[test]
-fn pcap_is_read_in_both_orders_and_both_units_of_time() {
+fn pcap_is_read_in_both_byte_orders_and_both_time_units() {
     for order in Order::BOTH {
         for (magic, nanoseconds) in [(0xa1b2_c3d4, 70_000), (0xa1b2_3c4d, 70)] {
             let file = order.pcap(magic, 101, 70);
@@ -100,7 +101,7 @@ fn pcap_is_read_in_both_orders_and_both_units_of_time() {
 }
 
 #[test]
-fn pcap_with_longer_heads_of_packets_is_read() {
+fn pcap_with_longer_packet_headers_is_read() {
     let mut file = Order::BOTH[0].pcap(0xa1b2_cd34, 101, 70);
     let head_end = file.len() - PACKET.len();
     file.splice(head_end..head_end, [0xff; 8]);
@@ -108,7 +109,7 @@ fn pcap_with_longer_heads_of_packets_is_read() {
 }
 
 #[test]
-fn pcapng_is_read_in_both_orders_and_any_unit_of_time() {
+fn pcapng_is_read_in_both_byte_orders_and_any_time_unit() {
     for order in Order::BOTH {
         let option = |code, length, value: &[u8]| {
             [&order.next_u16(code)[..], &order.next_u16(length), value].concat()
@@ -119,7 +120,7 @@ fn pcapng_is_read_in_both_orders_and_any_unit_of_time() {
             (Vec::new(), 5_000_001, micro),
             (tsresol(9), 5_000_001_000, micro),
             (tsresol(0x80 | 0x14), 5 << 20 | 1 << 19, Duration::from_millis(5500)),
-            (tsresol(99), 5_000_001, micro), // makes no sense, so it is the default
+            (tsresol(99), 5_000_001, micro), // an impossible unit, so the default is used
         ] {
             let file = order.pcapng(101, &options, count);
             assert_eq!(times(&file), [expected, expected]);
@@ -130,7 +131,7 @@ fn pcapng_is_read_in_both_orders_and_any_unit_of_time() {
     }
 }
 
-/// The interface of each packet.
+/// Returns the interface of each packet.
 fn interfaces(file: &[u8]) -> Vec<(u32, Option<u32>)> {
     let id = |packet: Captured| packet.interface.expect("an interface").id;
     let ids = all(file).expect("readable").into_iter().map(id);
@@ -138,14 +139,14 @@ fn interfaces(file: &[u8]) -> Vec<(u32, Option<u32>)> {
 }
 
 #[test]
-fn the_interfaces_of_another_section_are_others() {
+fn the_interfaces_of_another_section_have_new_numbers() {
     let order = Order::BOTH[0];
     let section = [order.section(101, &[]), order.timed(0, 1)].concat();
     assert_eq!(interfaces(&[&section[..], &section].concat()), [(0, None), (1, None)]);
 }
 
 #[test]
-fn of_a_capture_on_all_interfaces_the_one_that_a_packet_passed_is_known() {
+fn a_capture_on_all_interfaces_keeps_the_interface_of_each_packet() {
     let order = Order::BOTH[0];
     let frame = |index: u8| {
         let head = [8, 0, 0, 0, 0, 0, 0, index, 0, 1, 0, 6, 0, 0, 0, 0, 0, 0, 0, 0];
@@ -160,7 +161,7 @@ fn of_a_capture_on_all_interfaces_the_one_that_a_packet_passed_is_known() {
 }
 
 #[test]
-fn a_section_that_goes_on_telling_of_interfaces_is_damaged() {
+fn a_section_with_too_many_interfaces_is_damaged() {
     let order = Order::BOTH[0];
     let another = order.block(1, &[&order.next_u16(101)[..], &[0; 6]].concat());
     let file = |more| [order.section(101, &[]), another.repeat(more), order.timed(0, 1)].concat();
@@ -182,7 +183,7 @@ fn the_name_of_an_interface_is_read() {
 #[test]
 fn a_packet_block_of_the_first_pcapng_files_is_read() {
     for order in Order::BOTH {
-        // Interface 0 and packets lost before it are half as long as later on.
+        // In this block, the interface 0 and the number of dropped packets have two octets each.
         let packet = [order.next_u32s(&[0, 0, 5_000_001, 5, 5]), padded(PACKET)].concat();
         let file = [order.section(101, &[]), order.block(2, &packet)].concat();
         assert_eq!(times(&file), [Duration::from_micros(5_000_001)]);
@@ -192,7 +193,7 @@ fn a_packet_block_of_the_first_pcapng_files_is_read() {
 }
 
 #[test]
-fn before_the_first_time_there_is_none() {
+fn a_packet_before_the_first_time_has_none() {
     let order = Order::BOTH[0];
     let blocks = [order.simple(), order.timed(0, 7_000_000), order.simple()].concat();
     let section = [order.section(101, &[]), blocks].concat();
@@ -203,7 +204,7 @@ fn before_the_first_time_there_is_none() {
 }
 
 #[test]
-fn of_a_packet_that_its_interface_has_cut_the_padding_is_none() {
+fn the_padding_of_a_cut_packet_is_ignored() {
     let order = Order::BOTH[0];
     let mut file = [order.section(101, &[]), order.simple()].concat();
     file[28 + 12..28 + 16].copy_from_slice(&3_u32.to_le_bytes());
@@ -211,8 +212,8 @@ fn of_a_packet_that_its_interface_has_cut_the_padding_is_none() {
 }
 
 #[test]
-fn a_pipe_may_give_it_in_pieces() {
-    /// One octet a call.
+fn a_file_in_pieces_from_a_pipe_is_read() {
+    /// A reader that returns one octet per call.
     struct Slow<'a>(&'a [u8]);
     impl Read for Slow<'_> {
         fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
@@ -227,22 +228,22 @@ fn a_pipe_may_give_it_in_pieces() {
 }
 
 #[test]
-fn packets_on_links_that_are_not_read_are_counted() {
+fn packets_with_unsupported_link_types_are_counted() {
     let file = Order::BOTH[0].pcapng(127, &[], 0);
     let mut reading = CaptureReader::new(&file[..]).expect("a capture file");
     assert_eq!(reading.next().expect("readable"), None);
     assert_eq!((reading.packets, reading.skipped), (2, 2));
     assert_eq!(reading.unread_links, BTreeSet::from([127]));
-    // A pcap file has one kind only, so there is nothing to hope for.
+    // A pcap file has only one link type, so no packet in it can be read.
     let error = all(&Order::BOTH[0].pcap(0xa1b2_c3d4, 127, 0)).expect_err("unread");
-    assert_eq!(error.to_string(), "its packets have link type 127, which is not read");
+    assert_eq!(error.to_string(), "link type 127 is not supported");
 }
 
 #[test]
-fn a_file_that_is_none_says_so() {
+fn a_file_of_another_format_is_refused() {
     let message = |file: &[u8]| all(file).expect_err("no capture file").to_string();
-    assert_eq!(message(b""), "it is empty");
-    let neither = "it is neither a pcap nor a pcapng file";
+    assert_eq!(message(b""), "the file is empty");
+    let neither = "the file is neither pcap nor pcapng";
     assert_eq!(message(b"Monday"), neither);
     assert_eq!(message(b"Monday, November 23, 2026 10:00:00-UTC\r\n"), neither);
     assert_eq!(message(&[&b"\x0a\x0d\x0d\x0a"[..], &[0xff; 40]].concat()), neither);
@@ -250,30 +251,30 @@ fn a_file_that_is_none_says_so() {
 }
 
 #[test]
-fn what_is_cut_off_tells_how_far_it_was_read() {
+fn the_error_for_a_cut_file_has_packet_and_position() {
     let whole = Order::BOTH[0].pcapng(101, &[], 0);
     let last = whole.len() - 24; // the block without a time
     let error = all(&whole[..last + 9]).expect_err("cut");
-    let expected = format!("it is cut off in what begins at octet {last}, after packet 1");
+    let expected = format!("the file ends within the block at octet {last}, after packet 1");
     assert_eq!(error.to_string(), expected);
     assert_eq!(all(&whole[..last]).expect("whole blocks").len(), 1);
 }
 
 #[test]
-fn a_block_that_cannot_be_is_damage() {
+fn an_impossible_block_is_damage() {
     let mut file = Order::BOTH[0].pcapng(101, &[], 0);
     let first = 28 + 20;
     file[first + 4..first + 8].copy_from_slice(&7_u32.to_le_bytes());
     let error = all(&file).expect_err("damaged");
-    assert_eq!(error.to_string(), "what begins at octet 48, after packet 0, is damaged");
-    // A packet on an interface that was never described.
+    assert_eq!(error.to_string(), "the block at octet 48, after packet 0, is damaged");
+    // A packet on an interface that is not described in the file.
     let mut file = Order::BOTH[0].pcapng(101, &[], 0);
     file[first + 8] = 1;
     assert!(matches!(all(&file), Err(ReadError::Damaged(0, 48))));
 }
 
 #[test]
-fn a_block_of_any_kind_that_is_shorter_than_its_own_ends_is_damage() {
+fn a_block_shorter_than_its_own_lengths_is_damage() {
     for order in Order::BOTH {
         let whole = order.pcapng(101, &[], 0);
         for kind in [2, 4, 5, 9, 10, 0xbad, 0x4000_0bad, 0x8000_0001, 77] {
@@ -286,7 +287,7 @@ fn a_block_of_any_kind_that_is_shorter_than_its_own_ends_is_damage() {
 }
 
 #[test]
-fn a_packet_of_gigabytes_is_damage_and_takes_no_room() {
+fn a_packet_of_gigabytes_is_damage_and_allocates_nothing() {
     let mut file = Order::BOTH[0].pcap(0xa1b2_c3d4, 101, 0);
     file[32..36].copy_from_slice(&u32::MAX.to_le_bytes());
     assert!(matches!(all(&file), Err(ReadError::Cut(0, 24))), "{:?}", all(&file));
@@ -295,8 +296,8 @@ fn a_packet_of_gigabytes_is_damage_and_takes_no_room() {
 }
 
 #[test]
-fn an_error_of_the_file_itself_is_told() {
-    /// Gives the header and then fails.
+fn a_read_error_is_returned() {
+    /// A file that fails after its octets were read.
     struct Broken<'a>(&'a [u8]);
     impl Read for Broken<'_> {
         fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
@@ -318,7 +319,7 @@ fn an_error_of_the_file_itself_is_told() {
 
 proptest! {
     #[test]
-    fn no_damage_panics_or_goes_on_for_ever(
+    fn no_damage_causes_a_panic_or_an_endless_loop(
         at: prop::sample::Index,
         octet: u8,
         cut: prop::sample::Index,
