@@ -4,7 +4,7 @@
 mod answer;
 mod attempt;
 mod error;
-mod sockets;
+mod question;
 
 pub use answer::Answer;
 pub(crate) use answer::clock_at;
@@ -12,8 +12,8 @@ pub(crate) use attempt::Seconds;
 pub use attempt::{Attempt, AttemptFailure};
 pub(crate) use error::octets;
 pub use error::{AskError, Interruption};
-pub use sockets::Calls;
-pub(crate) use sockets::{Poller, Sockets};
+pub use question::Calls;
+pub(crate) use question::{Poller, Question};
 
 use std::net::SocketAddr;
 

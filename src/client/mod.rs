@@ -9,7 +9,7 @@ pub use options::{Options, Pace};
 pub(crate) use polite::{await_turn, is_public, note_asked, off_limits};
 pub use target::{Target, TargetError};
 
-use crate::asking::{Poller, Sockets};
+use crate::asking::{Poller, Question};
 use crate::tcp::client as tcp;
 use crate::transport::Transport;
 use crate::udp::client as udp;
@@ -123,7 +123,7 @@ impl Client {
             return Err(AskError::NothingToAsk);
         }
         let waited = await_turn(addresses, options.pace)?;
-        let mut sockets = Sockets {
+        let mut question = Question {
             deadline: deadline + waited,
             timeout: options.timeout,
             waited,
@@ -133,10 +133,10 @@ impl Client {
             peers: Vec::new(),
         };
         let answered = match transport {
-            Transport::Tcp => tcp::exchange(addresses, &mut sockets),
-            Transport::Udp => udp::exchange(addresses, polite::retries(options), &mut sockets),
+            Transport::Tcp => tcp::exchange(addresses, &mut question),
+            Transport::Udp => udp::exchange(addresses, polite::retries(options), &mut question),
         };
-        note_asked(&sockets.peers);
+        note_asked(&question.peers);
         answered
     }
 }

@@ -3,7 +3,8 @@
 /// Declares functions that POSIX cannot implement, each with the value that it returns.
 macro_rules! stubs {
     ($(fn $name:ident($($arguments:tt)*) -> $type:ty = $value:expr;)+) => {
-        $(pub(crate) fn $name($($arguments)*) -> $type {
+        $(#[allow(clippy::unnecessary_wraps, reason = "the same surface as Linux")]
+        pub(crate) fn $name($($arguments)*) -> $type {
             $value
         })+
     };
@@ -73,7 +74,8 @@ fn unsupported<T>() -> io::Result<T> {
 }
 
 stubs! {
-    fn abstract_address(_: &[u8]) -> io::Result<net::SocketAddr> = unsupported();
+    fn abstract_address(_: &[u8]) -> io::Result<net::SocketAddr> =
+        Err(io::Error::new(io::ErrorKind::Unsupported, "this system has no abstract addresses"));
     fn kernel_clock() -> io::Result<KernelClock> = unsupported();
     fn set_reuse_port(_: &Socket) -> io::Result<()> = unsupported();
 
@@ -163,7 +165,6 @@ impl ClientBatch {
 /// Replacement for a precise timer: the timeout of the poll, in milliseconds, must suffice.
 pub(crate) struct Alarm;
 
-#[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "the same surface as Linux")]
 impl Alarm {
     stubs! {
         fn new(_: &Registry, _: Token) -> io::Result<Self> = Ok(Self);

@@ -1,7 +1,7 @@
 //! The TCP client: connects, and reads to the end of the stream.
 
 use super::connect::{Race, Winner};
-use crate::asking::{Answer, AskError, Interruption, Sockets, clock_at};
+use crate::asking::{Answer, AskError, Interruption, Question, clock_at};
 use crate::syntax::Frame;
 use crate::transport::Transport::Tcp;
 use std::io::{self, Read};
@@ -16,16 +16,16 @@ use std::time::Instant;
 /// same effect.
 pub(crate) fn exchange(
     addresses: &[SocketAddr],
-    sockets: &mut Sockets,
+    question: &mut Question,
 ) -> Result<(Answer, OwnedFd), AskError> {
-    let (started, timeout) = (Instant::now(), sockets.timeout);
-    let mut race = Race::new(addresses, sockets);
+    let (started, timeout) = (Instant::now(), question.timeout);
+    let mut race = Race::new(addresses, question);
     while let Some(winner) = race.connect() {
-        match read(winner, started, race.sockets) {
+        match read(winner, started, race.question) {
             Err(AskError::Incomplete { partial, cause: Interruption::Broken { cause } })
                 if partial.octets.is_empty() =>
             {
-                race.sockets.calls = partial.calls;
+                race.question.calls = partial.calls;
                 race.fail(partial.peer, cause);
             }
             done => return done,
@@ -38,27 +38,27 @@ pub(crate) fn exchange(
 fn read(
     (mut connection, reset): Winner,
     started: Instant,
-    sockets: &mut Sockets,
+    question: &mut Question,
 ) -> Result<(Answer, OwnedFd), AskError> {
     let connected_after = Some(started.elapsed());
     let mut incoming = Incoming::default();
-    let ended = incoming.read_to_end(&mut connection.stream, sockets);
+    let ended = incoming.read_to_end(&mut connection.stream, question);
     let (elapsed, arrived) = (started.elapsed(), incoming.line_arrived);
     let arrived = arrived.unwrap_or_else(Instant::now);
-    sockets.record("close");
+    question.record("close");
     let answer = Answer {
         transport: Tcp,
         peer: connection.peer,
         octets: incoming.octets,
         truncated: false,
-        waited: sockets.waited,
+        waited: question.waited,
         connected_after,
         elapsed,
         round_trip: arrived.saturating_duration_since(connection.started),
         arrived: clock_at(arrived),
         reads: incoming.reads,
         questions: 0,
-        calls: mem::take(&mut sockets.calls),
+        calls: mem::take(&mut question.calls),
     };
     // The error of a reset is reported only once. The next read would look like a normal end of
     // stream.
@@ -83,15 +83,15 @@ impl Incoming {
     fn read_to_end(
         &mut self,
         stream: &mut TcpStream,
-        sockets: &mut Sockets,
+        question: &mut Question,
     ) -> Result<(), Interruption> {
-        let (limit, timeout) = (sockets.limit, sockets.timeout);
+        let (limit, timeout) = (question.limit, question.timeout);
         loop {
-            match self.read(stream, sockets) {
+            match self.read(stream, question) {
                 Ok(0) => return Ok(()),
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    let waited = sockets.wait(sockets.deadline);
+                    let waited = question.wait(question.deadline);
                     waited.map_err(|cause| Interruption::Broken { cause })?;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -103,16 +103,16 @@ impl Incoming {
             }
             // Checked on each round: a server that never stops sending must not outlast the
             // deadline.
-            if Instant::now() >= sockets.deadline {
+            if Instant::now() >= question.deadline {
                 return Err(Interruption::Timeout { timeout });
             }
         }
     }
 
     /// Reads once. Notes the time of arrival until the first line is complete.
-    fn read(&mut self, stream: &mut TcpStream, sockets: &mut Sockets) -> io::Result<usize> {
+    fn read(&mut self, stream: &mut TcpStream, question: &mut Question) -> io::Result<usize> {
         let mut buffer = [0; 2048];
-        sockets.record("recv");
+        question.record("recv");
         let length = stream.read(&mut buffer)?;
         if length > 0 {
             let now = Instant::now();

@@ -2,7 +2,7 @@
 //! 5. IPv4 and IPv6 addresses alternate. A new attempt starts when the previous one has failed or
 //! is 250 ms old. The first connection wins.
 
-use crate::asking::{Attempt, AttemptFailure, Sockets};
+use crate::asking::{Attempt, AttemptFailure, Question};
 use crate::transport::Transport::Tcp;
 use mio::Interest;
 use std::collections::VecDeque;
@@ -38,7 +38,7 @@ pub(super) type Winner = (Connection, Option<io::Error>);
 
 /// A race of connection attempts to several addresses, which ends at the deadline.
 pub(super) struct Race<'a, 'b> {
-    pub sockets: &'a mut Sockets<'b>,
+    pub question: &'a mut Question<'b>,
     waiting: VecDeque<SocketAddr>,
     running: Vec<Connection>,
     failed: Vec<Attempt>,
@@ -47,9 +47,9 @@ pub(super) struct Race<'a, 'b> {
 }
 
 impl<'a, 'b> Race<'a, 'b> {
-    pub(super) fn new(addresses: &[SocketAddr], sockets: &'a mut Sockets<'b>) -> Self {
+    pub(super) fn new(addresses: &[SocketAddr], question: &'a mut Question<'b>) -> Self {
         Self {
-            sockets,
+            question,
             waiting: interleave(addresses),
             running: Vec::new(),
             failed: Vec::new(),
@@ -60,7 +60,7 @@ impl<'a, 'b> Race<'a, 'b> {
 
     /// Connects to the next address that answers. `None` if all have failed, or at the deadline.
     pub(super) fn connect(&mut self) -> Option<Winner> {
-        let deadline = self.sockets.deadline;
+        let deadline = self.question.deadline;
         while Instant::now() < deadline {
             self.start_due();
             if self.running.is_empty() {
@@ -68,7 +68,7 @@ impl<'a, 'b> Race<'a, 'b> {
             }
             let until =
                 if self.waiting.is_empty() { deadline } else { deadline.min(self.next_start) };
-            let winner = match self.sockets.wait(until) {
+            let winner = match self.question.wait(until) {
                 Ok(ready) => ready.into_iter().find_map(|token| self.check_attempt(token)),
                 Err(error) => {
                     let attempt = self.running.remove(0);
@@ -87,7 +87,7 @@ impl<'a, 'b> Race<'a, 'b> {
     /// Closes the other connections. Their addresses may be tried again if the winner fails.
     fn cancel_losers(&mut self) {
         for loser in mem::take(&mut self.running).into_iter().rev() {
-            self.sockets.close(loser.stream);
+            self.question.close(loser.stream);
             self.waiting.push_front(loser.peer);
         }
     }
@@ -99,7 +99,7 @@ impl<'a, 'b> Race<'a, 'b> {
         for Connection { stream, peer, started, .. } in self.running {
             let silent = AttemptFailure::Silent { questions: 0, waited: started.elapsed() };
             others.push(Attempt::new(Tcp, peer, silent));
-            self.sockets.close(stream);
+            self.question.close(stream);
         }
         let untried = |peer| Attempt::new(Tcp, peer, AttemptFailure::Untried);
         others.extend(self.waiting.into_iter().map(untried));
@@ -112,7 +112,7 @@ impl<'a, 'b> Race<'a, 'b> {
             self.next_start = Instant::now() + ATTEMPT_DELAY;
             self.started += 1;
             log::debug!("tcp {peer}: connecting");
-            match start(peer, self.started, self.sockets) {
+            match start(peer, self.started, self.question) {
                 Ok(attempt) => self.running.push(attempt),
                 Err(error) => self.fail(peer, error),
             }
@@ -122,13 +122,13 @@ impl<'a, 'b> Race<'a, 'b> {
     /// Checks the state of an attempt after an event.
     fn check_attempt(&mut self, token: usize) -> Option<Winner> {
         let place = self.running.iter().position(|attempt| attempt.token == token)?;
-        let reset = match outcome(&self.running[place].stream, self.sockets) {
+        let reset = match outcome(&self.running[place].stream, self.question) {
             Ok(Outcome::Pending) => return None, // mio may report an event without a change
             Ok(Outcome::Connected) => None,
             Ok(Outcome::Reset(error)) => Some(error),
             Err(error) => {
                 let Connection { stream, peer, .. } = self.running.remove(place);
-                self.sockets.close(stream);
+                self.question.close(stream);
                 log::debug!("tcp {peer}: {error}");
                 self.fail(peer, error);
                 return None;
@@ -144,20 +144,20 @@ impl<'a, 'b> Race<'a, 'b> {
     }
 }
 
-fn start(peer: SocketAddr, token: usize, sockets: &mut Sockets) -> io::Result<Connection> {
+fn start(peer: SocketAddr, token: usize, question: &mut Question) -> io::Result<Connection> {
     let started = Instant::now();
-    let stream = TcpStream::from(sockets.connect(peer, socket2::Type::STREAM)?);
-    sockets.watch(&stream, token, Interest::READABLE | Interest::WRITABLE)?;
+    let stream = TcpStream::from(question.connect(peer, socket2::Type::STREAM)?);
+    question.watch(&stream, token, Interest::READABLE | Interest::WRITABLE)?;
     Ok(Connection { stream, peer, token, started })
 }
 
 /// Returns the state of an attempt, found in the way that mio's `TcpStream::connect` describes.
-fn outcome(stream: &TcpStream, sockets: &mut Sockets) -> io::Result<Outcome> {
-    sockets.record("getsockopt");
+fn outcome(stream: &TcpStream, question: &mut Question) -> io::Result<Outcome> {
+    question.record("getsockopt");
     if let Some(error) = stream.take_error()? {
-        return after_error(stream, error, sockets);
+        return after_error(stream, error, question);
     }
-    sockets.record("getpeername");
+    question.record("getpeername");
     match stream.peer_addr() {
         Ok(_) => Ok(Outcome::Connected),
         Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(Outcome::Pending),
@@ -168,11 +168,15 @@ fn outcome(stream: &TcpStream, sockets: &mut Sockets) -> io::Result<Outcome> {
 /// Handles the error of a connection that may have been reset. A server may accept, send its line
 /// and reset before the client checks. Linux keeps the octets received before the reset, but
 /// reports the error first. A reset without octets is a failure, so that the next address is tried.
-fn after_error(stream: &TcpStream, error: io::Error, sockets: &mut Sockets) -> io::Result<Outcome> {
+fn after_error(
+    stream: &TcpStream,
+    error: io::Error,
+    question: &mut Question,
+) -> io::Result<Outcome> {
     if !matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe) {
         return Err(error);
     }
-    sockets.record("recv");
+    question.record("recv");
     let sent_data = stream.peek(&mut [0]).is_ok_and(|length| length > 0);
     if sent_data { Ok(Outcome::Reset(error)) } else { Err(error) }
 }
@@ -226,7 +230,7 @@ mod tests {
     #[test]
     fn the_octets_before_a_reset_are_read() {
         let mut stream = reset_after(b"noon\r\n");
-        let outcome = Sockets::for_test(Duration::ZERO, |sockets| outcome(&stream, sockets));
+        let outcome = Question::for_test(Duration::ZERO, |question| outcome(&stream, question));
         let Ok(Outcome::Reset(error)) = outcome else { panic!("connected, and reset since") };
         assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
         let mut reply = Vec::new();
@@ -237,14 +241,14 @@ mod tests {
     #[test]
     fn a_reset_before_any_octet_lets_the_next_address_start() {
         let stream = reset_after(b"");
-        let outcome = Sockets::for_test(Duration::ZERO, |sockets| outcome(&stream, sockets));
+        let outcome = Question::for_test(Duration::ZERO, |question| outcome(&stream, question));
         let error = outcome.err().expect("not connected");
         assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
     }
 
     fn race(addresses: &[SocketAddr], timeout: Duration) -> Result<Connection, Vec<Attempt>> {
-        Sockets::for_test(timeout, |sockets| {
-            let mut race = Race::new(addresses, sockets);
+        Question::for_test(timeout, |question| {
+            let mut race = Race::new(addresses, question);
             let winner = race.connect().map(|(connection, _)| connection);
             winner.ok_or_else(|| race.end())
         })

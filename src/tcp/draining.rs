@@ -302,7 +302,9 @@ impl Draining {
         self.counters.add_of(how, peer);
         self.counters.closed(IpVersion::of(peer.ip()));
         self.connection_limit.release(peer);
-        drop(connection); // last, because the client may connect again at once
+        // Last, because the client may connect again at once. Another worker may then accept before the
+        // descriptor is closed, so each worker can hold one descriptor above the limit for a moment.
+        drop(connection);
     }
 
     /// Removes entries of closed connections if the watched queue is much longer than the list of

@@ -3,7 +3,7 @@
 
 pub(crate) use super::retries::Retries;
 use super::retries::Schedule;
-use crate::asking::{Answer, AskError, Attempt, AttemptFailure, Sockets, clock_at};
+use crate::asking::{Answer, AskError, Attempt, AttemptFailure, Question, clock_at};
 use crate::transport::Transport::Udp;
 use mio::Interest;
 use std::io;
@@ -24,14 +24,14 @@ const MAX_DATAGRAM: usize = u16::MAX as usize;
 pub(crate) fn exchange(
     addresses: &[SocketAddr],
     retries: Retries,
-    sockets: &mut Sockets,
+    question: &mut Question,
 ) -> Result<(Answer, OwnedFd), AskError> {
     let begun = Instant::now();
-    let time = sockets.deadline.saturating_duration_since(begun);
+    let time = question.deadline.saturating_duration_since(begun);
     let mut schedule = Schedule::new(addresses, retries, time);
     let mut attempts = Vec::new();
     while let Some(peer) = schedule.next_address(begun.elapsed()) {
-        match ask_address(peer, &mut schedule, begun, sockets) {
+        match ask_address(peer, &mut schedule, begun, question) {
             Ok(answered) => return Ok(answered),
             Err(attempt) => attempts.push(attempt),
         }
@@ -39,7 +39,7 @@ pub(crate) fn exchange(
     let untried = |peer| Attempt::new(Udp, peer, AttemptFailure::Untried);
     attempts.extend(schedule.untried().map(untried));
     attempts.sort_by_key(Attempt::is_open); // failed addresses first
-    Err(AskError::NoAnswer { transport: Udp, timeout: sockets.timeout, attempts })
+    Err(AskError::NoAnswer { transport: Udp, timeout: question.timeout, attempts })
 }
 
 /// Asks one address until it answers, its host reports a closed port, or its share of the time
@@ -48,21 +48,21 @@ fn ask_address(
     peer: SocketAddr,
     schedule: &mut Schedule,
     begun: Instant,
-    sockets: &mut Sockets,
+    question: &mut Question,
 ) -> Result<(Answer, OwnedFd), Attempt> {
     let failed = |cause| Attempt::failed(Udp, peer, cause);
-    let mut asking = Asking::open(peer, sockets).map_err(failed)?;
+    let mut asking = Asking::open(peer, question).map_err(failed)?;
     while schedule.next_question(begun.elapsed()) {
-        match asking.ask(schedule, begun, sockets) {
+        match asking.ask(schedule, begun, question) {
             Ok(Some(answer)) => return Ok((answer, asking.socket.into())),
             Ok(None) => {}
             Err(cause) => {
-                sockets.close(asking.socket);
+                question.close(asking.socket);
                 return Err(failed(cause));
             }
         }
     }
-    sockets.close(asking.socket);
+    question.close(asking.socket);
     let (questions, waited) = (asking.questions, asking.opened.elapsed());
     Err(Attempt::new(Udp, peer, AttemptFailure::Silent { questions, waited }))
 }
@@ -76,9 +76,9 @@ struct Asking {
 }
 
 impl Asking {
-    fn open(peer: SocketAddr, sockets: &mut Sockets) -> io::Result<Self> {
-        let socket = UdpSocket::from(sockets.connect(peer, socket2::Type::DGRAM)?);
-        sockets.watch(&socket, 0, Interest::READABLE)?;
+    fn open(peer: SocketAddr, question: &mut Question) -> io::Result<Self> {
+        let socket = UdpSocket::from(question.connect(peer, socket2::Type::DGRAM)?);
+        question.watch(&socket, 0, Interest::READABLE)?;
         Ok(Self { socket, peer, questions: 0, opened: Instant::now() })
     }
 
@@ -86,31 +86,31 @@ impl Asking {
         &mut self,
         schedule: &Schedule,
         begun: Instant,
-        sockets: &mut Sockets,
+        question: &mut Question,
     ) -> io::Result<Option<Answer>> {
-        sockets.record("send");
+        question.record("send");
         self.socket.send(&[])?;
         let until = begun + schedule.wait_until(begun.elapsed());
         self.questions += 1;
         log::debug!("udp {}: question {} sent", self.peer, self.questions);
-        self.answer(until, sockets)
+        self.answer(until, question)
     }
 
     /// Waits for the first datagram before `until`, even an empty one.
-    fn answer(&self, until: Instant, sockets: &mut Sockets) -> io::Result<Option<Answer>> {
+    fn answer(&self, until: Instant, question: &mut Question) -> io::Result<Option<Answer>> {
         // With one octet above the limit, recv(2) shows whether the datagram was longer.
-        let limit = sockets.limit.min(MAX_DATAGRAM);
+        let limit = question.limit.min(MAX_DATAGRAM);
         let mut buffer = vec![0; limit + 1];
         loop {
             // An answer that has already arrived is also an event, so waiting first loses none.
-            if sockets.wait(until)?.is_empty() && Instant::now() >= until {
+            if question.wait(until)?.is_empty() && Instant::now() >= until {
                 return Ok(None);
             }
-            sockets.record("recv");
+            question.record("recv");
             match self.socket.recv(&mut buffer) {
                 Ok(length) => {
                     buffer.truncate(length.min(limit));
-                    return Ok(Some(self.received(buffer, length > limit, sockets)));
+                    return Ok(Some(self.received(buffer, length > limit, question)));
                 }
                 Err(error) if is_transient(&error) => {}
                 Err(error) => return Err(error),
@@ -120,23 +120,23 @@ impl Asking {
 
     /// Returns the answer that has just arrived. Its round trip starts with the first question,
     /// because RFC 867 does not say which question the server answered.
-    fn received(&self, octets: Vec<u8>, truncated: bool, sockets: &mut Sockets) -> Answer {
+    fn received(&self, octets: Vec<u8>, truncated: bool, question: &mut Question) -> Answer {
         let arrived = Instant::now();
         let elapsed = arrived.saturating_duration_since(self.opened);
-        sockets.record("close");
+        question.record("close");
         Answer {
             transport: Udp,
             peer: self.peer,
             reads: vec![octets.len()],
             octets,
             truncated,
-            waited: sockets.waited,
+            waited: question.waited,
             connected_after: None,
             elapsed,
             round_trip: elapsed,
             arrived: clock_at(arrived),
             questions: self.questions,
-            calls: mem::take(&mut sockets.calls),
+            calls: mem::take(&mut question.calls),
         }
     }
 }

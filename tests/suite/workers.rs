@@ -99,8 +99,9 @@ fn the_limit_of_connections_counts_all_workers() {
 fn a_closed_connection_stops_counting_for_all_workers() {
     // A busy machine may delay a worker, and its closed connections count meanwhile. If no close
     // were noticed at once, each trial would refuse 20 to 50 clients.
-    let refused: Vec<u64> = (0..5).map(|_| refused_in_a_row()).take_while(|it| *it >= 10).collect();
-    assert!(refused.len() < 5, "{refused:?}");
+    let mut refused: Vec<u64> = (0..5).map(|_| refused_in_a_row()).collect();
+    refused.sort_unstable();
+    assert!(refused[2] < 10, "the median is too high: {refused:?}");
 }
 
 /// Returns the number of refused clients out of 5000 that come one after the other, with a limit of

@@ -192,7 +192,12 @@ impl<'a> Cursor<'a> {
 
     /// Whether the previous octet is something other than a space.
     pub(super) fn is_glued(&self) -> bool {
-        self.line[..self.at].last().is_some_and(|octet| !octet.is_ascii_whitespace())
+        let before = &self.line[..self.at];
+        let is_space = |octets: usize| {
+            before.len().checked_sub(octets).is_some_and(|at| space(&before[at..]) == octets)
+        };
+        let last = before.last();
+        last.is_some_and(|octet| !octet.is_ascii_whitespace()) && !(1..=3).any(is_space)
     }
 
     /// Reads all digits that follow. The number of digits must be in the range.

@@ -20,7 +20,6 @@ stubs! {
 #[derive(Debug)]
 pub(crate) struct NetworkSetup;
 
-#[expect(clippy::unused_self, reason = "the same surface as Linux")]
 impl NetworkSetup {
     stubs! {
         fn open() -> io::Result<Self> = unsupported();
@@ -35,7 +34,6 @@ impl NetworkSetup {
 #[derive(Debug)]
 pub(crate) struct FrameSocket(OwnedFd);
 
-#[expect(clippy::unused_self, reason = "the same surface as Linux")]
 impl FrameSocket {
     stubs! {
         fn open(_: &str) -> io::Result<Self> = unsupported();

@@ -15,7 +15,6 @@ stubs! {
 /// Stub: POSIX has no packet sockets.
 pub(crate) struct PacketSocket(Socket);
 
-#[expect(clippy::unused_self, reason = "the same surface as Linux")]
 impl PacketSocket {
     stubs! {
         fn open(_: Option<u32>, _: &[u16]) -> io::Result<Self> = unsupported();

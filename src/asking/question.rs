@@ -24,7 +24,7 @@ impl Poller {
 }
 
 /// The sockets of one question, and the limits of the question.
-pub(crate) struct Sockets<'a> {
+pub(crate) struct Question<'a> {
     /// The moment at which the question ends without an answer.
     pub deadline: Instant,
     /// The timeout of the question, for messages.
@@ -53,7 +53,7 @@ impl Calls {
     }
 }
 
-impl Sockets<'_> {
+impl Question<'_> {
     /// Records a system call that the caller makes itself.
     pub(crate) fn record(&mut self, call: &'static str) {
         self.calls.names.push(call);
@@ -109,10 +109,10 @@ impl Sockets<'_> {
 }
 
 #[cfg(test)]
-impl Sockets<'_> {
+impl Question<'_> {
     /// Runs `ask` with the sockets of a question that has this timeout.
-    pub(crate) fn for_test<T>(timeout: Duration, ask: impl FnOnce(&mut Sockets) -> T) -> T {
-        ask(&mut Sockets {
+    pub(crate) fn for_test<T>(timeout: Duration, ask: impl FnOnce(&mut Question) -> T) -> T {
+        ask(&mut Question {
             deadline: Instant::now() + timeout,
             timeout,
             waited: Duration::ZERO,
