@@ -132,10 +132,22 @@ fn the_list_has_question_engines_and_options() {
     assert_eq!(
         screen.lines().skip(1).collect::<Vec<_>>(),
         [
-            "made-up       sim, netns             Does it hold, \"whatever\" comes?",
-            "                                     --delay --loss (sim)",
+            "made-up     sim, netns       Does it hold, \"whatever\" comes?",
+            "                             --delay --loss (sim)",
         ]
     );
+}
+
+#[test]
+fn the_list_has_no_empty_line_for_a_lab_without_options() {
+    static WITHOUT_OPTIONS: Lab = Lab {
+        name: "plain",
+        text: LazyLock::new(|| LabText::of("made-up", PAGE)),
+        time_unit: Unit::Milliseconds,
+        procedures: &[Procedure::new(Engine::Sim, predict, |_, _| Ok(()))],
+    };
+    let screen = plain(&list(&[&WITHOUT_OPTIONS, &LAB]));
+    assert_eq!(screen.lines().count(), 1 + 1 + 2, "{screen}");
 }
 
 #[test]
