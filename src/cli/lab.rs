@@ -129,7 +129,11 @@ struct OutputOptions<'a> {
 
 impl OutputOptions<'_> {
     fn detail(&self) -> Detail {
-        if self.arguments.explain { Detail::Explained } else { Detail::Brief }
+        match self.arguments {
+            LabRun { brief: true, .. } => Detail::Brief,
+            LabRun { explain: true, .. } => Detail::Explained,
+            _ => Detail::Usual,
+        }
     }
 
     /// Prints text while labs run; JSON and CSV wait until all have run.
