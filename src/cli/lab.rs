@@ -53,6 +53,9 @@ fn run_labs(arguments: &LabRun, quiet: bool) -> Result<ExitCode, Failure> {
         }
         let began = Instant::now();
         let report = lab::run(lab, procedure, &setting);
+        if number + 1 == count {
+            show.progress.finish(); // nothing is under way while the last result is printed
+        }
         let written = captures.as_ref().map(|it| it.write(&report)).transpose()?;
         let printed = show.text(|| report::after_run(&report, show.detail(), show.width));
         done.push(FinishedRun { report, took: began.elapsed(), captures: written });

@@ -143,3 +143,15 @@ fn with_quiet_there_is_no_bar() {
     let screen = stdout(&run(&mut script));
     assert!(screen.contains("SUMMARY") && !screen.contains(" of 2: "), "{screen}");
 }
+
+#[test]
+fn a_single_lab_of_seconds_shows_its_name_until_its_result_is_printed() {
+    let screen = stdout(&run(&mut or_skip!(on_terminal("daytime lab run backlog"))));
+    let (before, after) = screen.split_once("WHAT HAPPENED").expect("a drawing");
+    let bar = before.find("running backlog on loopback, ");
+    let bar = bar.unwrap_or_else(|| panic!("no bar: {before:?}"));
+    assert!(before.find("backlog: ") < Some(bar), "the question comes first: {before:?}");
+    assert!(before[bar..].contains("\x1b[2K"), "the bar stays above the drawing: {before:?}");
+    let last = after.rsplit("\x1b[2K").next().unwrap_or_default();
+    assert!(!last.contains("running backlog"), "the bar stays: {last:?}");
+}
