@@ -1,4 +1,4 @@
-//! How far a command has come, on a terminal.
+//! The progress bar on a terminal.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 #[cfg(feature = "lab")]
@@ -32,18 +32,18 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// A bar of steps.
+    /// Returns a bar that counts steps.
     pub(super) fn start(quiet: bool) -> Self {
         Self::with(!quiet && std::io::stdout().is_terminal(), "{bar:40} {pos} of {len}, {eta} left")
     }
 
-    /// A bar of seconds.
+    /// Returns a bar that counts seconds.
     pub(super) fn start_timed(quiet: bool) -> Self {
         Self::with(!quiet && std::io::stdout().is_terminal(), "{bar:40} {pos} of {len} s")
     }
 
-    /// A line that names the lab under way and its seconds, or, for several labs, a bar with the name of each.
-    /// It appears below the printed results.
+    /// Returns the bar of a run of labs, drawn below the printed results. One lab has a line with its name and its
+    /// seconds; several labs have a bar with the name of the lab under way.
     #[cfg(feature = "lab")]
     pub(super) fn start_named(quiet: bool, steps: usize) -> Self {
         let template = match steps {
@@ -86,9 +86,9 @@ impl Progress {
     pub(super) fn begin(&self, done: usize, of: usize, name: &str) {
         let count = |steps| u64::try_from(steps).unwrap_or(u64::MAX);
         if let Some(bar) = &self.bar {
-            bar.set_message(name.to_owned());
             bar.set_length(count(of));
             bar.set_position(count(done));
+            bar.set_message(name.to_owned());
         }
     }
 

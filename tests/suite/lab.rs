@@ -1,4 +1,4 @@
-//! `daytime lab`: what it takes, what it prints, and that the same seed prints the same.
+//! `daytime lab`: its options, JSON, CSV and capture files, and that the same seed prints the same.
 
 use crate::or_skip;
 use crate::support::{bad, daytime, good, program, run, skip, stderr, stdout};
@@ -15,7 +15,7 @@ pub fn lab(arguments: &[&str]) -> Command {
     command
 }
 
-/// What `lab list --json` says of each.
+/// Returns the labs of `lab list --json`.
 pub fn labs() -> Vec<Value> {
     let all: Value = good(&mut lab(&["list", "--json"])).parse().expect("JSON");
     let labs = all["labs"].as_array().expect("labs").clone();
@@ -31,7 +31,7 @@ pub fn words(list: &Value) -> Vec<&str> {
     list.as_array().expect("a list").iter().map(|it| it.as_str().expect("a word")).collect()
 }
 
-/// The names of those that run on an engine.
+/// Returns the names of the labs that run on an engine.
 pub fn on(engine: &str) -> Vec<String> {
     let labs = labs();
     let has = labs.iter().filter(|lab| words(&lab["engines"]).contains(&engine));
@@ -64,47 +64,47 @@ fn the_list_has_each_question_with_engines_and_options() {
 
 #[test]
 fn an_unknown_name_is_a_usage_error_that_names_similar_ones() {
-    let told = bad(2, &mut lab(&["run", "exchnage"]));
-    assert!(told.contains("invalid value 'exchnage' for '<NAME>...'"), "{told}");
-    assert!(told.contains("a similar value exists: 'exchange'"), "{told}");
+    let message = bad(2, &mut lab(&["run", "exchnage"]));
+    assert!(message.contains("invalid value 'exchnage' for '<NAME>...'"), "{message}");
+    assert!(message.contains("a similar value exists: 'exchange'"), "{message}");
     for lab in labs() {
-        assert!(told.contains(name(&lab)), "{told}");
+        assert!(message.contains(name(&lab)), "{message}");
     }
-    let told = bad(2, &mut lab(&["run"]));
-    assert!(told.contains("required arguments were not provided"), "{told}");
+    let message = bad(2, &mut lab(&["run"]));
+    assert!(message.contains("required arguments were not provided"), "{message}");
 }
 
 #[test]
-fn an_option_that_is_out_of_range_is_a_matter_of_usage() {
-    let told = bad(2, &mut lab(&["run", "loss", "--drop", "2,0"]));
-    assert!(told.contains("loss takes --drop from 1 to 4294967295 on sim, not 0"), "{told}");
-    let told = bad(2, &mut lab(&["run", "hold", "--count", "17"]));
+fn an_option_out_of_range_is_a_usage_error() {
+    let message = bad(2, &mut lab(&["run", "loss", "--drop", "2,0"]));
+    assert!(message.contains("loss takes --drop from 1 to 4294967295 on sim, not 0"), "{message}");
+    let message = bad(2, &mut lab(&["run", "hold", "--count", "17"]));
     let expected = "error: hold takes --count from 0 to 16 on loopback, not 17\n";
-    assert!(told.starts_with(expected), "{told}");
-    let told = bad(2, &mut lab(&["run", "loss", "--loss", "-5"]));
-    assert!(told.contains("'--loss <PERCENT>': not a percentage from 0 to 100"), "{told}");
+    assert!(message.starts_with(expected), "{message}");
+    let message = bad(2, &mut lab(&["run", "loss", "--loss", "-5"]));
+    assert!(message.contains("'--loss <PERCENT>': not a percentage from 0 to 100"), "{message}");
 }
 
 #[test]
-fn an_engine_or_an_option_that_a_lab_has_not_is_a_matter_of_usage() {
-    let told = bad(2, &mut lab(&["run", "exchange", "--engine", "loopback"]));
+fn an_engine_or_option_that_a_lab_lacks_is_a_usage_error() {
+    let message = bad(2, &mut lab(&["run", "exchange", "--engine", "loopback"]));
     let expected = "error: exchange does not run on loopback: it has sim and netns\n";
-    assert!(told.starts_with(expected), "{told}");
-    assert!(told.contains("Usage: daytime lab run"), "{told}");
-    let told = bad(2, &mut lab(&["run", "exchange", "--backlog", "3"]));
-    assert!(told.starts_with("error: exchange has no --backlog: it has "), "{told}");
-    assert!(told.contains("; --backlog is for backlog\n"), "{told}");
-    let told = bad(2, &mut lab(&["run", "all", "--backlog", "3"]));
-    assert!(told.contains(" has no --backlog: "), "{told}");
-    let told = bad(2, &mut lab(&["run", "unread", "--engine", "netns", "--count", "3"]));
+    assert!(message.starts_with(expected), "{message}");
+    assert!(message.contains("Usage: daytime lab run"), "{message}");
+    let message = bad(2, &mut lab(&["run", "exchange", "--backlog", "3"]));
+    assert!(message.starts_with("error: exchange has no --backlog: it has "), "{message}");
+    assert!(message.contains("; --backlog is for backlog\n"), "{message}");
+    let message = bad(2, &mut lab(&["run", "all", "--backlog", "3"]));
+    assert!(message.contains(" has no --backlog: "), "{message}");
+    let message = bad(2, &mut lab(&["run", "unread", "--engine", "netns", "--count", "3"]));
     let expected = "error: unread has no --count on netns: it is for --engine loopback\n";
-    assert!(told.starts_with(expected), "{told}");
-    let told = bad(2, &mut lab(&["run", "exchange", "--engine", "simulator"]));
-    assert!(told.contains("[possible values: sim, loopback, netns]"), "{told}");
+    assert!(message.starts_with(expected), "{message}");
+    let message = bad(2, &mut lab(&["run", "exchange", "--engine", "simulator"]));
+    assert!(message.contains("[possible values: sim, loopback, netns]"), "{message}");
 }
 
 #[test]
-fn an_option_that_cannot_be_is_a_matter_of_usage() {
+fn an_option_without_a_valid_value_is_a_usage_error() {
     for wrong in [
         ["--loss", "101"],
         ["--loss", "nan"],
@@ -117,12 +117,12 @@ fn an_option_that_cannot_be_is_a_matter_of_usage() {
         ["--backlog", "65536"],
         ["--seed", "x"],
     ] {
-        let told = bad(2, lab(&["run", "loss"]).arg(format!("{}={}", wrong[0], wrong[1])));
-        assert!(told.starts_with("error: invalid value '"), "{wrong:?}: {told}");
-        assert!(told.contains(wrong[0]), "{wrong:?}: {told}");
+        let message = bad(2, lab(&["run", "loss"]).arg(format!("{}={}", wrong[0], wrong[1])));
+        assert!(message.starts_with("error: invalid value '"), "{wrong:?}: {message}");
+        assert!(message.contains(wrong[0]), "{wrong:?}: {message}");
     }
-    let told = bad(2, &mut lab(&["run", "loss", "--json", "--csv"]));
-    assert!(told.contains("cannot be used with"), "{told}");
+    let message = bad(2, &mut lab(&["run", "loss", "--json", "--csv"]));
+    assert!(message.contains("cannot be used with"), "{message}");
 }
 
 #[test]
@@ -157,7 +157,7 @@ fn json_has_predictions_observations_and_traces() {
 }
 
 #[test]
-fn where_no_formula_gives_a_value_the_table_says_observe_and_the_run_is_good() {
+fn without_a_formula_the_table_says_observe_and_the_run_is_good() {
     let options = ["run", "loss", "--loss", "70", "--duplicate", "30", "--drop", "2,5"];
     let screen = good(lab(&options).args(["--count", "50"]));
     let row = |name: &str| {
@@ -226,7 +226,7 @@ fn wireshark_reads_the_capture_files_with_the_fate_of_each_packet_and_right_chec
     let (mut packets, mut answers, mut lost) = (0, 0, 0);
     for file in files(folder.path()).keys().filter(|name| name.ends_with(".pcapng")) {
         let mut command = Command::new(&tshark);
-        // Nobody's preferences.
+        // Without the preferences of the user.
         command.env("HOME", folder.path()).env_remove("XDG_CONFIG_HOME");
         command.args(["-o", "tcp.check_checksum:TRUE", "-o", "udp.check_checksum:TRUE", "-r"]);
         command.arg(folder.path().join(file)).args(["-T", "fields", "-e", "frame.comment"]);
@@ -283,22 +283,22 @@ fn captures_that_cannot_be_written_are_reported_before_anything_runs() {
     let folder = TempDir::new().expect("a temporary folder");
     let file = folder.path().join("file");
     fs::write(&file, "").expect("written");
-    let told = bad(1, lab(&["run", "exchange", "--pcapng"]).arg(&file));
+    let message = bad(1, lab(&["run", "exchange", "--pcapng"]).arg(&file));
     assert!(
-        told.starts_with(&format!("daytime: cannot make the directory {}: ", file.display())),
-        "{told}"
+        message.starts_with(&format!("daytime: cannot make the directory {}: ", file.display())),
+        "{message}"
     );
 }
 
 #[test]
-fn without_a_reader_it_ends_without_a_word() {
+fn without_a_reader_a_run_ends_without_output() {
     for form in [&[][..], &["--json"], &["--csv"]] {
         let (reader, writer) = std::io::pipe().expect("a pipe");
         drop(reader);
         let mut command = lab(&["run", "exchange", "loss"]);
         let child =
             command.args(form).stdout(writer).stderr(Stdio::piped()).spawn().expect("started");
-        drop(command); // and with it our end of the pipe
+        drop(command); // closes the writing end of the pipe in this process
         let output = child.wait_with_output().expect("ended");
         assert_eq!((stderr(&output).as_str(), output.status.code()), ("", Some(0)), "{form:?}");
     }

@@ -2,6 +2,7 @@
 
 use super::Arguments;
 use crate::lab::{Engine, LABS, LabOptions, Setting};
+use crate::report::lab::Detail;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{ArgAction, Args, CommandFactory, Subcommand};
@@ -61,12 +62,8 @@ pub(in crate::cli) struct Run {
     /// Random seed: the same seed gives the same run
     #[arg(long, default_value_t = Setting::default().seed, value_name = "N")]
     seed: u64,
-    /// Print only question, table and lesson, for a screen of 24 lines
-    #[arg(long, conflicts_with_all = ["explain", "json", "csv"])]
-    pub brief: bool,
-    /// Add theory with its sources, the method, what other systems show, and what to try next
-    #[arg(long)]
-    pub explain: bool,
+    #[command(flatten)]
+    detail: DetailArgs,
     /// Print the results with their traces as JSON
     #[arg(long, conflicts_with = "csv")]
     pub json: bool,
@@ -79,6 +76,17 @@ pub(in crate::cli) struct Run {
     // Last, because the options below a heading belong to it.
     #[command(flatten)]
     lab_options: LabOptionArgs,
+}
+
+/// How much of a run is printed.
+#[derive(Debug, Args)]
+struct DetailArgs {
+    /// Print only question, table and lesson, for a screen of 24 lines
+    #[arg(long, conflicts_with_all = ["explain", "json", "csv"])]
+    brief: bool,
+    /// Add theory with its sources, the method, what other systems show, and what to try next
+    #[arg(long)]
+    explain: bool,
 }
 
 /// The options of all labs; `daytime lab list` says which a lab has.
@@ -116,6 +124,14 @@ impl Run {
     /// Whether the user asked for every lab.
     pub(in crate::cli) fn is_all(&self) -> bool {
         self.names.iter().any(|name| name == ALL)
+    }
+
+    pub(in crate::cli) fn detail(&self) -> Detail {
+        match self.detail {
+            DetailArgs { brief: true, .. } => Detail::Brief,
+            DetailArgs { explain: true, .. } => Detail::Explained,
+            DetailArgs { .. } => Detail::Usual,
+        }
     }
 
     /// The seed and the options.

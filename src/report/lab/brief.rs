@@ -1,4 +1,5 @@
-//! The brief table: the observations over TCP beside those over UDP. A prediction is shown only where it failed.
+//! The brief table: observations over TCP and over UDP side by side. A row shows its prediction only if the run differs
+//! from it.
 
 use super::phrases::{expected, value};
 use super::{ending_of, observed};
@@ -9,28 +10,29 @@ use crate::transport::Transport;
 use anstyle::Style;
 use std::cmp::Reverse;
 
-/// Columns of each cell: name and value over TCP, name and value over UDP.
+/// Widths of the four columns: name and value over TCP, name and value over UDP.
 type Widths = [usize; 4];
 
 /// Blanks between two columns of the page.
 const GAP: usize = 2;
-const MIN_CELL_COLUMNS: usize = 8;
+/// Minimum width of a column.
+const MIN_COLUMN_WIDTH: usize = 8;
 
-/// One observation.
+/// An observation as text, with the style of its verdict.
 struct Row {
     name: String,
     style: Style,
     value: String,
 }
 
-/// Writes the table in as few lines as its cells allow.
+/// Writes the table.
 pub(super) fn table(page: &mut Page, report: &Report) {
     let of = |transport| report.findings().iter().filter(move |it| it.transport() == transport);
     let row = |finding| row(finding, report.lab.time_unit);
     let sides = Transport::BOTH.map(|transport| of(transport).map(row).collect::<Vec<_>>());
     let widths = widths(&sides);
     let heads = Transport::BOTH.map(|transport| {
-        let (_, ending) = ending_of(of(transport));
+        let (_, ending) = ending_of(&of(transport));
         format!("{}: {ending}", observed::name(transport))
     });
     let halves = Columns(0, [widths[0] + GAP + widths[1], widths[2] + GAP + widths[3]]);
@@ -69,16 +71,17 @@ fn lines(rows: &[Row], name: usize, value: usize) -> Vec<(Style, [String; 2])> {
     rows.iter().flat_map(one).collect()
 }
 
-/// Returns widths that fit the page. Each step takes a column from the cell whose half stays shortest.
+/// Returns widths that fit the page. A table that is too wide loses one character at a time, each time in the column
+/// where this adds the fewest lines.
 fn widths(sides: &[Vec<Row>; 2]) -> Widths {
     let longest = |rows: &[Row], cell: fn(&Row) -> &String| {
-        rows.iter().map(|row| cell(row).chars().count()).max().unwrap_or(0).max(MIN_CELL_COLUMNS)
+        rows.iter().map(|row| cell(row).chars().count()).max().unwrap_or(0).max(MIN_COLUMN_WIDTH)
     };
     let [tcp, udp] =
         sides.each_ref().map(|rows| [longest(rows, |it| &it.name), longest(rows, |it| &it.value)]);
     let mut widths = [tcp[0], tcp[1], udp[0], udp[1]];
     while widths.iter().sum::<usize>() + 3 * GAP > WIDTH {
-        let narrower = (0..4).filter(|at| widths[*at] > MIN_CELL_COLUMNS).map(|at| {
+        let narrower = (0..4).filter(|at| widths[*at] > MIN_COLUMN_WIDTH).map(|at| {
             let mut narrower = widths;
             narrower[at] -= 1;
             narrower
@@ -93,7 +96,7 @@ fn widths(sides: &[Vec<Row>; 2]) -> Widths {
     widths
 }
 
-/// Returns the lines of the longer half, then those of both.
+/// Returns the number of lines of the longer half, then of both halves together.
 fn height(sides: &[Vec<Row>; 2], widths: Widths) -> (usize, usize) {
     let tcp = lines(&sides[0], widths[0], widths[1]).len();
     let udp = lines(&sides[1], widths[2], widths[3]).len();

@@ -39,11 +39,12 @@ pub(crate) enum Detail {
 pub(crate) struct FinishedRun {
     pub report: Report,
     pub took: Duration,
-    /// The capture files that were written, if any were asked for.
+    /// The capture files; `None` if the user asked for none.
     pub captures: Option<Vec<PathBuf>>,
 }
 
-/// Returns what a reader needs before the run: the question and the engine. `number` is the number of runs before it.
+/// Returns the beginning of a run's screen: the question, the engine, and the theory if it is asked for. `number` counts
+/// the runs before this one.
 pub(crate) fn before_run(
     lab: &Lab,
     procedure: &Procedure,
@@ -74,7 +75,7 @@ pub(crate) fn before_run(
     page.finish()
 }
 
-/// Writes where and how a lab runs, one line each.
+/// Writes the engine, the seed and the options of a run, one line each.
 fn conditions(page: &mut Page, procedure: &Procedure, setting: &Setting) {
     page.line(format_args!("  engine   {}", engine(procedure.engine)));
     if procedure.engine == Engine::Loopback {
@@ -125,7 +126,7 @@ pub(crate) fn after_run(report: &Report, detail: Detail, width: usize) -> String
     page.finish()
 }
 
-/// Writes the sentences that the findings support. Each begins with this mark of two columns.
+/// Writes the sentences that the findings support. The first line of each begins with a mark of two columns.
 fn lesson(page: &mut Page, report: &Report, mark: &str) {
     let none = "None: the observations support no sentence of this lab's lesson.";
     let mut lessons: Vec<&str> = report.lesson().collect();
@@ -158,7 +159,7 @@ fn next(page: &mut Page, lab: &Lab) {
     }
 }
 
-/// Returns the list of the capture files, or why there are none. Empty if none were asked for.
+/// Returns the list of the capture files, or the reason why there are none. Without `--pcapng` the text is empty.
 pub(crate) fn captures(done: &FinishedRun) -> String {
     let Some(captures) = &done.captures else { return String::new() };
     let mut page = Page::default();
@@ -193,10 +194,10 @@ fn not_run(obstacle: &Obstacle) -> String {
     escaped(&chain(obstacle))
 }
 
-/// Returns how a run ended, in a few words.
+/// Returns the verdict on a run, or why it did not run, with its style.
 fn ending(report: &Report) -> (Style, String) {
     match &report.outcome {
-        Ok(outcome) => ending_of(outcome.findings.iter()),
+        Ok(outcome) => ending_of(&outcome.findings.iter()),
         Err(obstacle @ Obstacle::Missing(_)) => {
             (NOTE, format!("cannot run here: {}", not_run(obstacle)))
         }
@@ -204,8 +205,8 @@ fn ending(report: &Report) -> (Style, String) {
     }
 }
 
-/// Returns the verdict on these findings together.
-fn ending_of<'a>(findings: impl Iterator<Item = &'a Finding> + Clone) -> (Style, String) {
+/// Returns one verdict for several findings, with its style.
+fn ending_of<'a>(findings: &(impl Iterator<Item = &'a Finding> + Clone)) -> (Style, String) {
     let count = |verdict| findings.clone().filter(|it| it.verdict == verdict).count();
     let of = plural(findings.clone().count() as u64, "finding");
     match (count(Verdict::Differs), count(Verdict::Varies)) {

@@ -1,4 +1,4 @@
-//! What of labs and their runs is drawn, tried with a sample lab.
+//! The screens, CSV and JSON of a sample lab.
 
 use super::*;
 use crate::duration::Unit;
@@ -100,7 +100,7 @@ fn a_run_prints_each_prediction_once_beside_its_observation() {
     assert_eq!(screen.matches("as predicted").count(), 2, "{screen}");
 }
 
-/// The whole screen of a run.
+/// Returns the whole screen of a run.
 fn whole(report: &Report, detail: Detail) -> String {
     let before = before_run(report.lab, report.procedure, &report.setting, detail, 0);
     plain(&(before + &after_run(report, detail, 80)))
@@ -179,7 +179,7 @@ fn what_cannot_run_here_says_why() {
 }
 
 #[test]
-fn a_wide_screen_has_both_transports_beside_each_other() {
+fn a_wide_screen_has_both_transports_side_by_side() {
     let done = done(Engine::Sim, LabOptions::default());
     let is_side_by_side = |screen: &str| {
         screen.lines().any(|line| line.starts_with("TCP ") && line.ends_with("UDP, once"))
@@ -223,7 +223,7 @@ fn the_list_has_no_empty_line_for_a_lab_without_options() {
 }
 
 #[test]
-fn the_summary_tells_how_each_ended_and_how_many() {
+fn the_summary_has_the_verdict_of_each_run_and_the_totals() {
     let screen = plain(&summary(&sample_runs()));
     assert_eq!(
         screen.lines().skip(2).collect::<Vec<_>>(),
@@ -241,7 +241,7 @@ fn the_summary_tells_how_each_ended_and_how_many() {
 }
 
 #[test]
-fn an_engine_that_other_labs_ran_on_is_not_what_is_missing() {
+fn the_summary_names_the_lab_and_not_an_engine_that_ran_other_labs() {
     let mut done = sample_runs();
     done[0].report.outcome = Err(Obstacle::Missing("no second address".into()));
     let screen = plain(&summary(&done));
@@ -249,7 +249,7 @@ fn an_engine_that_other_labs_ran_on_is_not_what_is_missing() {
 }
 
 #[test]
-fn csv_has_a_line_for_each_finding_and_quotes_what_it_must() {
+fn csv_has_a_line_for_each_finding_with_quotes_where_needed() {
     let lines = csv(&sample_runs());
     assert_eq!(
         lines.lines().collect::<Vec<_>>(),
@@ -293,7 +293,7 @@ fn json_has_the_traces_with_octets_fates_and_times() {
     assert_eq!(all["runs"][2]["obstacle"], "no namespaces here, run it as root");
 }
 
-/// Its page.
+/// The page of the sample lab.
 const PAGE: &str = "\
 # made-up
 
@@ -381,7 +381,7 @@ fn predict(_: &Setting) -> Vec<Prediction> {
     ]
 }
 
-/// The loss decides whether the prediction holds.
+/// Observes what is predicted; with loss, six octets fewer over TCP.
 fn observe(setting: &Setting, run: &mut Run) {
     let lost = setting.options.loss.is_some();
     run.observe(
@@ -404,7 +404,7 @@ fn trace(fate: Fate) -> Trace {
     trace
 }
 
-/// A run of it, which took a second.
+/// Returns a run of the sample lab, with a duration of one second.
 fn done(engine: Engine, options: LabOptions) -> FinishedRun {
     let setting = Setting { seed: 867, options };
     let procedure = LAB.procedure_on(engine).expect("it runs there");
@@ -415,7 +415,7 @@ fn done(engine: Engine, options: LabOptions) -> FinishedRun {
     }
 }
 
-/// One that is as predicted, one that differs, and one that cannot be had here.
+/// Returns three runs: one as predicted, one that differs, and one that cannot run here.
 fn sample_runs() -> [FinishedRun; 3] {
     let lossy = LabOptions { loss: Some(30.0), ..LabOptions::default() };
     [
