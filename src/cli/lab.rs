@@ -7,7 +7,7 @@ use super::failure::Failure;
 use super::progress::Progress;
 use super::{print, width};
 use crate::lab::{self, Engine, LABS, LabError, Obstacle, Procedure, Report, Setting};
-use crate::report::lab::{self as report, Detail, FinishedRun};
+use crate::report::lab::{self as report, FinishedRun};
 use crate::sys;
 use capture::Captures;
 use std::os::unix::fs::MetadataExt;
@@ -47,14 +47,17 @@ fn run_labs(arguments: &LabRun, quiet: bool) -> Result<ExitCode, Failure> {
         let name = format!("{} on {}", lab.name, procedure.engine);
         show.progress.begin(number, count, &name);
         let printed =
-            show.text(|| report::before_run(lab, procedure, &setting, show.detail(), number));
+            show.text(|| report::before_run(lab, procedure, &setting, arguments.detail(), number));
         if may_stop(printed, captures.as_ref())? {
             return Ok(status(arguments, &done));
         }
         let began = Instant::now();
         let report = lab::run(lab, procedure, &setting);
+        if number + 1 == count {
+            show.progress.finish(); // nothing is under way while the last result is printed
+        }
         let written = captures.as_ref().map(|it| it.write(&report)).transpose()?;
-        let printed = show.text(|| report::after_run(&report, show.detail(), show.width));
+        let printed = show.text(|| report::after_run(&report, arguments.detail(), show.width));
         done.push(FinishedRun { report, took: began.elapsed(), captures: written });
         let printed = printed.and_then(|()| show.text(|| report::captures(&done[number])));
         if may_stop(printed, captures.as_ref())? {
@@ -128,10 +131,6 @@ struct OutputOptions<'a> {
 }
 
 impl OutputOptions<'_> {
-    fn detail(&self) -> Detail {
-        if self.arguments.explain { Detail::Explained } else { Detail::Brief }
-    }
-
     /// Prints text while labs run; JSON and CSV wait until all have run.
     fn text(&self, text: impl FnOnce() -> String) -> Result<(), Failure> {
         match self.arguments {

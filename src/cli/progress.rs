@@ -1,4 +1,4 @@
-//! How far a command has come, on a terminal.
+//! The progress bar on a terminal.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 #[cfg(feature = "lab")]
@@ -8,35 +8,53 @@ use signal_hook::{
     low_level::emulate_default_handler,
 };
 use std::io::IsTerminal;
+#[cfg(feature = "lab")]
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// A command that is done sooner shows no bar.
+/// A command that takes no longer shows no bar.
 const HIDDEN_TIME: Duration = Duration::from_secs(1);
+/// A lab that takes no longer shows no bar.
+#[cfg(feature = "lab")]
+const HIDDEN_LAB_TIME: Duration = Duration::from_millis(500);
+/// How often the bar of a lab is drawn again, so that its seconds count up.
+#[cfg(feature = "lab")]
+const REDRAW_INTERVAL: Duration = Duration::from_millis(250);
 
 /// A bar on a terminal, cleared when dropped.
 pub(super) struct Progress {
-    /// `None` if no one would see it.
+    /// `None` without a terminal, or with `--quiet`.
     bar: Option<ProgressBar>,
     started: Instant,
+    /// Held while text is printed and while the bar appears, so that they cannot mix.
+    #[cfg(feature = "lab")]
+    screen: Arc<Mutex<()>>,
 }
 
 impl Progress {
-    /// A bar of steps.
+    /// Returns a bar that counts steps.
     pub(super) fn start(quiet: bool) -> Self {
         Self::with(!quiet && std::io::stdout().is_terminal(), "{bar:40} {pos} of {len}, {eta} left")
     }
 
-    /// A bar of seconds.
+    /// Returns a bar that counts seconds.
     pub(super) fn start_timed(quiet: bool) -> Self {
         Self::with(!quiet && std::io::stdout().is_terminal(), "{bar:40} {pos} of {len} s")
     }
 
-    /// A bar that names each of several steps, below results that are printed meanwhile.
+    /// Returns the bar of a run of labs, drawn below the printed results. One lab has a line with its name and its
+    /// seconds; several labs have a bar with the name of the lab under way.
     #[cfg(feature = "lab")]
     pub(super) fn start_named(quiet: bool, steps: usize) -> Self {
-        let wanted = !quiet && steps > 1 && std::io::stderr().is_terminal();
-        let progress = Self::with(wanted, "{bar:30} {pos} of {len}: {msg}");
-        progress.bar.iter().cloned().for_each(clear_on_signals);
+        let template = match steps {
+            1 => "running {msg}, {elapsed}",
+            _ => "{bar:30} {pos} of {len}: {msg}",
+        };
+        let progress = Self::with(!quiet && std::io::stderr().is_terminal(), template);
+        if let Some(bar) = &progress.bar {
+            appear_later(bar.clone(), Arc::clone(&progress.screen));
+            clear_on_signals(bar.clone());
+        }
         progress
     }
 
@@ -44,7 +62,12 @@ impl Progress {
         let style = ProgressStyle::with_template(template);
         let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = wanted.then(|| ProgressBar::hidden().with_style(style));
-        Self { bar, started: Instant::now() }
+        Self {
+            bar,
+            started: Instant::now(),
+            #[cfg(feature = "lab")]
+            screen: Arc::default(),
+        }
     }
 
     pub(super) fn show(&self, done: u32, of: u32) {
@@ -58,25 +81,31 @@ impl Progress {
         bar.set_position(done.into());
     }
 
-    /// Says which step begins.
+    /// Names the step that begins.
     #[cfg(feature = "lab")]
     pub(super) fn begin(&self, done: usize, of: usize, name: &str) {
-        self.bar.iter().for_each(|bar| bar.set_message(name.to_owned()));
-        let count = |steps| u32::try_from(steps).unwrap_or(u32::MAX);
-        self.show(count(done), count(of));
-    }
-
-    /// Prints where the bar is not in the way.
-    #[cfg(feature = "lab")]
-    pub(super) fn above<T>(&self, print: impl FnOnce() -> T) -> T {
-        match &self.bar {
-            // What goes elsewhere may have to wait for its reader, and must not keep the bar meanwhile.
-            Some(bar) if !bar.is_hidden() && std::io::stdout().is_terminal() => bar.suspend(print),
-            _ => print(),
+        let count = |steps| u64::try_from(steps).unwrap_or(u64::MAX);
+        if let Some(bar) = &self.bar {
+            bar.set_length(count(of));
+            bar.set_position(count(done));
+            bar.set_message(name.to_owned());
         }
     }
 
+    /// Prints while the bar is off the screen.
+    #[cfg(feature = "lab")]
+    pub(super) fn above<T>(&self, print: impl FnOnce() -> T) -> T {
+        // Output that goes elsewhere may wait for its reader, so the bar stays on the screen meanwhile.
+        let Some(bar) = self.bar.as_ref().filter(|_| std::io::stdout().is_terminal()) else {
+            return print();
+        };
+        let _screen = lock(&self.screen);
+        if bar.is_hidden() { print() } else { bar.suspend(print) }
+    }
+
     pub(super) fn finish(&self) {
+        #[cfg(feature = "lab")]
+        let _screen = lock(&self.screen);
         self.bar.iter().for_each(ProgressBar::finish_and_clear);
     }
 }
@@ -87,16 +116,35 @@ impl Drop for Progress {
     }
 }
 
-/// Takes the bar off the terminal before a signal ends the process. Where that cannot be had, the bar
-/// stays, which is no reason not to begin.
+/// Draws the bar after [`HIDDEN_LAB_TIME`], unless it has finished. A lab blocks its thread, so another thread waits.
+#[cfg(feature = "lab")]
+fn appear_later(bar: ProgressBar, screen: Arc<Mutex<()>>) {
+    let appear = move || {
+        std::thread::sleep(HIDDEN_LAB_TIME);
+        let _screen = lock(&screen);
+        if !bar.is_finished() {
+            bar.set_draw_target(ProgressDrawTarget::stderr());
+            bar.enable_steady_tick(REDRAW_INTERVAL);
+        }
+    };
+    let _ = std::thread::Builder::new().spawn(appear); // without a thread there is no bar
+}
+
+#[cfg(feature = "lab")]
+fn lock(screen: &Mutex<()>) -> MutexGuard<'_, ()> {
+    screen.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Clears the bar before SIGINT or SIGTERM ends the process. If the system gives no thread or refuses the signals, the
+/// bar stays on the screen.
 #[cfg(feature = "lab")]
 fn clear_on_signals(bar: ProgressBar) {
     let watch = move || {
-        // Only here: without this thread the signals that are asked for would be lost.
+        // The signals are registered in this thread: if no thread starts, they keep their default effect.
         let Ok(mut signals) = Signals::new([SIGINT, SIGTERM]) else { return };
         if let Some(signal) = signals.forever().next() {
             bar.finish_and_clear();
-            // It does not come back, but where the signal cannot be sent to oneself.
+            // Ends the process, unless the system refuses the signal.
             let _ = emulate_default_handler(signal);
         }
     };

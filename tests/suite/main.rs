@@ -31,6 +31,8 @@ mod lab_loopback;
 mod lab_netns;
 #[cfg(all(target_os = "linux", feature = "lab"))]
 mod lab_obstacles;
+#[cfg(feature = "lab")]
+mod lab_screens;
 #[cfg(target_os = "linux")]
 mod languages;
 mod layers;

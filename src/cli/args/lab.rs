@@ -2,6 +2,7 @@
 
 use super::Arguments;
 use crate::lab::{Engine, LABS, LabOptions, Setting};
+use crate::report::lab::Detail;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{ArgAction, Args, CommandFactory, Subcommand};
@@ -12,6 +13,7 @@ pub(super) const HELP: &str = "\
 Examples:
   daytime lab list
   daytime lab run exchange
+  daytime lab run exchange --brief
   daytime lab run exchange --explain
   daytime lab run loss --drop 2 --seed 7
 
@@ -21,13 +23,13 @@ Engines: sim (two simulated hosts in virtual time: it repeats to the byte),
 loopback (real sockets here), netns (real sockets in two namespaces).";
 
 pub(super) const RUN_HELP: &str = "\
-Without --engine a lab runs on the first of its engines, and `all` runs every
-lab on each it has. An engine that cannot run here says why, and `all` goes on.
-Exit status: 0 if nothing differs from its prediction, except as known on this
-system; 1 if something differs, or if a lab asked for by name could not run;
-2 usage.";
+Without --engine a lab runs on its first engine, and `all` runs every lab on
+each of its engines. If an engine cannot run here, the lab says why, and `all`
+goes on. Exit status: 0 if every finding is as predicted, or varies as known on
+this system; 1 if a finding differs, or if a lab that you named cannot run; 2 on
+a usage error.";
 
-/// Every lab.
+/// The name that runs every lab.
 const ALL: &str = "all";
 
 #[derive(Debug, Args)]
@@ -38,9 +40,9 @@ pub(in crate::cli) struct Lab {
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum LabCommand {
-    /// Show every lab: its question, where it runs, what can be changed
+    /// List every lab with its question, engines and options
     List {
-        /// Print them as JSON
+        /// Print the list as JSON
         #[arg(long)]
         json: bool,
     },
@@ -54,27 +56,37 @@ pub(in crate::cli) struct Run {
     /// Labs to run
     #[arg(required = true, value_name = "NAME", value_parser = names())]
     pub names: Vec<String>,
-    /// What provides hosts, sockets and network
+    /// Engine that provides hosts, sockets and network
     #[arg(long, value_name = "ENGINE", value_parser = engines())]
     pub engine: Option<Engine>,
     /// Random seed: the same seed gives the same run
     #[arg(long, default_value_t = Setting::default().seed, value_name = "N")]
     seed: u64,
-    /// Show theory with its sources, what is done, what other systems show, and what to try next
-    #[arg(long)]
-    pub explain: bool,
+    #[command(flatten)]
+    detail: DetailArgs,
     /// Print the results with their traces as JSON
     #[arg(long, conflicts_with = "csv")]
     pub json: bool,
-    /// Print the results as CSV, a line for each finding
+    /// Print the results as CSV, one line for each finding
     #[arg(long)]
     pub csv: bool,
     /// Write the packets of each host to a file in this directory
     #[arg(long, value_name = "DIR")]
     pub pcapng: Option<PathBuf>,
-    // At the end, so that its heading is over nothing else.
+    // Last, because the options below a heading belong to it.
     #[command(flatten)]
     lab_options: LabOptionArgs,
+}
+
+/// How much of a run is printed.
+#[derive(Debug, Args)]
+struct DetailArgs {
+    /// Print only question, table and lesson, for a screen of 24 lines
+    #[arg(long, conflicts_with_all = ["explain", "json", "csv"])]
+    brief: bool,
+    /// Add theory with its sources, the method, what other systems show, and what to try next
+    #[arg(long)]
+    explain: bool,
 }
 
 /// The options of all labs; `daytime lab list` says which a lab has.
@@ -84,26 +96,26 @@ struct LabOptionArgs {
     /// Share of packets that the link loses
     #[arg(long, value_name = "PERCENT", value_parser = percent, allow_negative_numbers = true)]
     loss: Option<f64>,
-    /// How long a packet takes from one host to the other, in milliseconds
+    /// Time that a packet takes from one host to the other, in milliseconds
     #[arg(long, value_name = "MS", value_parser = milliseconds, allow_negative_numbers = true)]
     delay: Option<Duration>,
     /// Lose the N-th packet, counted over both directions; also N,N…
     #[arg(long, value_name = "N", action = ArgAction::Append, value_delimiter = ',',
         value_parser = whole_number, allow_negative_numbers = true)]
     drop: Vec<u32>,
-    /// Share of packets that come twice
+    /// Share of packets that the link delivers twice
     #[arg(long, value_name = "PERCENT", value_parser = percent, allow_negative_numbers = true)]
     duplicate: Option<f64>,
-    /// Share of packets that are held back, so that later ones overtake them
+    /// Share of packets that the link holds back, so that later packets overtake them
     #[arg(long, value_name = "PERCENT", value_parser = percent, allow_negative_numbers = true)]
     reorder: Option<f64>,
-    /// Connections that wait for accept: the second argument of listen
+    /// Connections that may wait for accept: the second argument of listen
     #[arg(long, value_name = "N", value_parser = backlog, allow_negative_numbers = true)]
     backlog: Option<u16>,
     /// Number of repetitions
     #[arg(long, value_name = "N", value_parser = whole_number, allow_negative_numbers = true)]
     count: Option<u32>,
-    /// Octets that one recv takes at most
+    /// Maximum number of octets that one recv returns
     #[arg(long, value_name = "OCTETS", value_parser = whole_number, allow_negative_numbers = true)]
     buffer: Option<u32>,
 }
@@ -112,6 +124,14 @@ impl Run {
     /// Whether the user asked for every lab.
     pub(in crate::cli) fn is_all(&self) -> bool {
         self.names.iter().any(|name| name == ALL)
+    }
+
+    pub(in crate::cli) fn detail(&self) -> Detail {
+        match self.detail {
+            DetailArgs { brief: true, .. } => Detail::Brief,
+            DetailArgs { explain: true, .. } => Detail::Explained,
+            DetailArgs { .. } => Detail::Usual,
+        }
     }
 
     /// The seed and the options.
@@ -131,7 +151,7 @@ impl Run {
     }
 }
 
-/// An error of usage, as clap has them for `daytime lab run`.
+/// Returns a usage error of `daytime lab run` with this message.
 pub(in crate::cli) fn usage(message: &str) -> clap::Error {
     let mut command = Arguments::command();
     command.build();
@@ -157,17 +177,17 @@ fn percent(text: &str) -> Result<f64, &'static str> {
     within.ok_or("not a percentage from 0 to 100")
 }
 
-/// The range depends on the lab.
+/// Reads a count. Its range depends on the lab.
 fn whole_number(text: &str) -> Result<u32, &'static str> {
     text.parse().map_err(|_| "not a whole number from 0 up")
 }
 
-/// As `listen(2)` takes it on every system.
+/// Reads a backlog in the range that `listen(2)` takes on every system.
 fn backlog(text: &str) -> Result<u16, &'static str> {
     text.parse().map_err(|_| "not a whole number from 0 to 65535")
 }
 
-/// Up to a minute.
+/// Reads a delay of at most one minute.
 fn milliseconds(text: &str) -> Result<Duration, &'static str> {
     let number = text.strip_suffix("ms").unwrap_or(text).parse().ok();
     let within = number.filter(|number| (0.0..=60_000.0).contains(number));

@@ -1,4 +1,4 @@
-//! Findings as CSV (RFC 4180), one a line; a run that gave none has a line of its own.
+//! Findings as CSV (RFC 4180), one on each line. A run without findings has one line, which says why.
 
 use super::phrases::{self, expected, value, verdict};
 use super::{FinishedRun, ending};
@@ -6,10 +6,10 @@ use crate::duration::Unit;
 use crate::lab::{Finding, Report, Value};
 use crate::report::escaped;
 
-/// A line of the table: each field with the name of its column.
+/// One line of the table: each field with the name of its column.
 type Row = [(&'static str, String); 12];
 
-/// The table with its head.
+/// Returns the table, with the names of the columns in its first line.
 pub(crate) fn csv(done: &[FinishedRun]) -> String {
     let rows: Vec<Row> = done.iter().flat_map(|it| rows(&it.report)).collect();
     let head = rows.first().map(|row| row.each_ref().map(|(name, _)| (*name).to_owned()));
@@ -17,7 +17,7 @@ pub(crate) fn csv(done: &[FinishedRun]) -> String {
     head.into_iter().chain(fields).map(|line| line.join(",") + "\n").collect()
 }
 
-/// A field, in quotes where it needs them.
+/// Returns a field, in quotes if it has a comma, a quote or a line end.
 fn quoted(field: &str) -> String {
     if field.contains([',', '"', '\r', '\n']) {
         format!("\"{}\"", field.replace('"', "\"\""))
@@ -33,7 +33,7 @@ fn rows(report: &Report) -> Vec<Row> {
     }
 }
 
-/// The row of a finding, or of a run that has none.
+/// Returns the row of a finding; with `None`, the row of a run without findings.
 fn row(report: &Report, finding: Option<&Finding>) -> Row {
     let unit = report.lab.time_unit;
     let of = |field: fn(&Finding, Unit) -> String| finding.map(|it| field(it, unit));
@@ -55,7 +55,7 @@ fn row(report: &Report, finding: Option<&Finding>) -> Row {
     ]
 }
 
-/// What was observed as a number with its unit, for a program to read; a text has neither.
+/// Returns an observed value as a number and its unit. A text has neither.
 fn plain_number(value: &Value, unit: Unit) -> (String, String) {
     match value {
         Value::Count { count, of } => (count.to_string(), of.clone()),
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_field_is_quoted_where_it_would_end_another() {
+    fn a_field_with_a_comma_a_quote_or_a_line_end_is_quoted() {
         let shown = ["42 octets", "a, b", "say \"no\"", "two\nlines"].map(quoted);
         assert_eq!(shown, ["42 octets", "\"a, b\"", "\"say \"\"no\"\"\"", "\"two\nlines\""]);
     }

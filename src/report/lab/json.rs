@@ -1,5 +1,5 @@
-//! Labs and their runs as JSON. Nothing in it depends on how long this took or where it ran, beside what
-//! the run itself gave: the same seed gives the same octets.
+//! Labs and their runs as JSON. On `sim` the same seed gives the same octets: no key depends on the duration of the run
+//! or on the host.
 
 use super::phrases::{self, expected, value};
 use super::{FinishedRun, ending, not_run};
@@ -15,12 +15,12 @@ use serde::{Serialize, Serializer};
 use serde_json::{Map, Value as Json, json};
 use std::time::Duration;
 
-/// Which labs there are.
+/// Returns the list of labs.
 pub(crate) fn list(labs: &[&Lab]) -> Json {
     json!({ "labs": labs })
 }
 
-/// As one of `daytime lab list --json`: `docs/LAB_JSON.md`.
+/// Writes one lab of `daytime lab list --json`, as `docs/LAB_JSON.md` describes.
 impl Serialize for Lab {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         json!({
@@ -35,7 +35,7 @@ impl Serialize for Lab {
     }
 }
 
-/// Which options there are on an engine, and how far: percent, milliseconds, or a number of something.
+/// Returns the name of an engine, and the options with their ranges there: percent, milliseconds, or a count.
 fn options(Procedure { engine, options, .. }: &Procedure) -> (String, Json) {
     let limits = |range: &OptionRange| {
         let (from, to) = (*range.values.start(), *range.values.end());
@@ -44,7 +44,7 @@ fn options(Procedure { engine, options, .. }: &Procedure) -> (String, Json) {
     (engine.name().to_owned(), Json::Object(options.iter().map(limits).collect()))
 }
 
-/// Runs, whole, with their traces.
+/// Returns runs with their findings and traces.
 pub(crate) fn runs(done: &[FinishedRun]) -> Json {
     let one = |FinishedRun { report, captures, .. }: &FinishedRun| {
         let mut run = json!(report);
@@ -56,7 +56,7 @@ pub(crate) fn runs(done: &[FinishedRun]) -> Json {
     json!({ "runs": done.iter().map(one).collect::<Vec<_>>() })
 }
 
-/// As one of `daytime lab run --json`: `docs/LAB_JSON.md`.
+/// Writes one run of `daytime lab run --json`, as `docs/LAB_JSON.md` describes.
 impl Serialize for Report {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self { lab, procedure, setting, outcome } = self;
@@ -87,7 +87,7 @@ impl Serialize for Report {
     }
 }
 
-/// The sentences of the lesson, each with what was observed of its grounds.
+/// Returns the sentences of the lesson, each with the findings that it rests on.
 fn lessons(report: &Report) -> Vec<Json> {
     let ground = |ground: &Ground| {
         let finding = report.finding(ground.transport, ground.what);
@@ -119,7 +119,7 @@ fn finding(finding: &Finding, unit: Unit) -> Json {
     })
 }
 
-/// Only its words where theory expects nothing.
+/// Returns a prediction as an object. Without a predicted value it has only the words.
 fn prediction_of(prediction: &Expected, unit: Unit) -> Json {
     let mut object = Map::new();
     let ends = match prediction.only() {
@@ -167,6 +167,6 @@ fn event(TraceEvent { at, host, action, .. }: TraceEvent) -> Json {
 }
 
 fn nanoseconds(duration: Duration) -> Json {
-    // Beyond 584 years there are none.
+    // A u64 holds 584 years.
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX).into()
 }

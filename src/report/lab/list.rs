@@ -1,24 +1,26 @@
-//! Which labs there are.
+//! The table of all labs.
 
 use crate::lab::{Engine, Lab, LabOption};
 use crate::report::page::{Columns, PLAIN, Page, STRONG};
 
-const COLUMNS: Columns<3> = Columns(0, [12, 21, 43]);
+const COLUMNS: Columns<3> = Columns(0, [10, 15, 51]);
 
-/// A table of them.
+/// Returns the table of these labs: name, engines, question and options.
 pub(crate) fn list(labs: &[&Lab]) -> String {
     let mut page = Page::default();
-    let heads = ["lab", "engines", "question; what can be changed"];
+    let heads = ["lab", "engines", "question; options of the lab"];
     page.row(&COLUMNS, heads.map(|head| (STRONG, head)));
     for lab in labs {
         let engines: Vec<&str> = lab.engines().map(Engine::name).collect();
-        let about = format!("{}\n{}", lab.text.question, options(lab));
-        page.row(&COLUMNS, [lab.name, &engines.join(", "), &about].map(|cell| (PLAIN, cell)));
+        let about = [lab.text.question.clone(), options(lab)].join("\n");
+        // A lab without options has no line for them.
+        let cells = [lab.name, &engines.join(", "), about.trim_end()];
+        page.row(&COLUMNS, cells.map(|cell| (PLAIN, cell)));
     }
     page.finish()
 }
 
-/// Which options there are; with the engine, where it is not the same on each.
+/// Returns the options of a lab. An option that not every engine of the lab takes has its engines in brackets.
 fn options(lab: &Lab) -> String {
     let values = LabOption::ALL.iter().copied().filter_map(|option| {
         let on: Vec<&str> = lab.engines_with(option).map(Engine::name).collect();

@@ -1,6 +1,8 @@
-//! A run of a lab as text: the prediction, what happened, what was observed, and the lesson.
+//! A run of a lab as text: the question, the drawings, the table of predictions and observations, and the lesson.
 
+mod brief;
 mod csv;
+mod drawings;
 pub(crate) mod json;
 mod list;
 mod observed;
@@ -11,23 +13,24 @@ pub(crate) use csv::csv;
 pub(crate) use list::list;
 pub(crate) use summary::summary;
 
-use super::ladder;
 use super::page::{BAD, GOOD, NOTE, Page, STRONG, WIDTH, wrap};
 use super::{chain, escaped, plural};
 use crate::lab::{
-    Engine, Lab, NextStep, Obstacle, Part, Procedure, Program, Report, Setting, Verdict,
+    Engine, Finding, Lab, NextStep, Obstacle, Procedure, Program, Report, Setting, Verdict,
 };
 use crate::sys;
-use crate::transport::Transport;
 use anstyle::Style;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How much is printed.
+/// How much of a run is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Detail {
+    /// Question, table and lesson, on one screen of 80 columns and 24 lines.
     Brief,
-    /// Theory with its sources, what is done, what is different elsewhere, and what to try next.
+    /// Also the engine and the drawings.
+    Usual,
+    /// Also theory with its sources, the method, other systems, and what to try next.
     Explained,
 }
 
@@ -36,11 +39,12 @@ pub(crate) enum Detail {
 pub(crate) struct FinishedRun {
     pub report: Report,
     pub took: Duration,
-    /// The capture files that were written, if any were asked for.
+    /// The capture files; `None` if the user asked for none.
     pub captures: Option<Vec<PathBuf>>,
 }
 
-/// What is known before the run, the prediction above all. `number` is the number of runs before it.
+/// Returns the beginning of a run's screen: the question, the engine, and the theory if it is asked for. `number` counts
+/// the runs before this one.
 pub(crate) fn before_run(
     lab: &Lab,
     procedure: &Procedure,
@@ -55,14 +59,10 @@ pub(crate) fn before_run(
     for line in wrap(&format!("{}: {}", lab.name, lab.text.question), WIDTH) {
         page.line(format_args!("{STRONG}{line}{STRONG:#}"));
     }
-    page.line(format_args!("  engine   {}", engine(procedure.engine)));
-    if let Some(seed) = procedure.seed(setting) {
-        page.line(format_args!("  seed     {seed}"));
+    if detail == Detail::Brief {
+        return page.finish();
     }
-    let options = phrases::options(&setting.options);
-    if !options.is_empty() {
-        page.line(format_args!("  with     {}", options.join(" ")));
-    }
+    conditions(&mut page, procedure, setting);
     if detail == Detail::Explained {
         page.heading("THEORY");
         for theory in &lab.text.theory {
@@ -72,31 +72,52 @@ pub(crate) fn before_run(
         page.paragraph(2, &lab.method(procedure, setting));
         programs(&mut page, &lab.text.programs);
     }
-    observed::predicted(&mut page, &(procedure.predict)(setting), lab.time_unit);
     page.finish()
 }
 
-/// The result of the run, for a screen of this many columns.
+/// Writes the engine, the seed and the options of a run, one line each.
+fn conditions(page: &mut Page, procedure: &Procedure, setting: &Setting) {
+    page.line(format_args!("  engine   {}", engine(procedure.engine)));
+    if procedure.engine == Engine::Loopback {
+        page.line(format_args!("  drawn    system calls, {NO_PACKETS}"));
+    }
+    if let Some(seed) = procedure.seed(setting) {
+        page.line(format_args!("  seed     {seed}"));
+    }
+    let options = phrases::options(&setting.options);
+    if !options.is_empty() {
+        page.line(format_args!("  options  {}", options.join(" ")));
+    }
+}
+
+/// Why a lab on loopback shows no packets.
+const NO_PACKETS: &str = "because capturing packets needs root or CAP_NET_RAW";
+
+/// Returns the result of the run, for a screen of this many columns.
 pub(crate) fn after_run(report: &Report, detail: Detail, width: usize) -> String {
     let mut page = Page::default();
-    let outcome = match &report.outcome {
-        Ok(outcome) => outcome,
-        Err(obstacle) => {
-            page.heading("NOT RUN");
-            page.paragraph(2, &not_run(obstacle));
-            return page.finish();
-        }
-    };
-    if !outcome.parts.is_empty() {
+    if let Err(obstacle) = &report.outcome {
+        page.heading("NOT RUN");
+        page.paragraph(2, &not_run(obstacle));
+        return page.finish();
+    }
+    if detail == Detail::Brief {
+        brief::table(&mut page, report);
+        page.line("");
+        lesson(&mut page, report, "- ");
+        return page.finish();
+    }
+    if !report.parts().is_empty() {
         page.heading("WHAT HAPPENED");
-        page.line(drawings(&outcome.parts, width).trim_end_matches('\n'));
+        page.line(drawings::drawings(report, width).trim_end_matches('\n'));
         for remark in report.remarks() {
             page.line("");
             page.paragraph(2, &remark);
         }
     }
-    observed::observed(&mut page, &outcome.findings, report.lab.time_unit);
-    lesson(&mut page, report);
+    observed::observed(&mut page, report.findings(), report.lab.time_unit);
+    page.heading("LESSON");
+    lesson(&mut page, report, "  ");
     if detail == Detail::Explained {
         page.heading("ELSEWHERE");
         page.paragraph(2, &report.lab.text.other_systems);
@@ -105,20 +126,22 @@ pub(crate) fn after_run(report: &Report, detail: Detail, width: usize) -> String
     page.finish()
 }
 
-/// The sentences that the run bears out.
-fn lesson(page: &mut Page, report: &Report) {
-    page.heading("LESSON");
-    let mut lessons = report.lesson().peekable();
-    let is_empty = lessons.peek().is_none();
-    for sentence in lessons {
-        page.paragraph(2, sentence);
+/// Writes the sentences that the findings support. The first line of each begins with a mark of two columns.
+fn lesson(page: &mut Page, report: &Report, mark: &str) {
+    let none = "None: the observations support no sentence of this lab's lesson.";
+    let mut lessons: Vec<&str> = report.lesson().collect();
+    if lessons.is_empty() {
+        lessons.push(none);
     }
-    if is_empty {
-        page.paragraph(2, "None: what was observed bears out nothing that this lab teaches.");
+    for sentence in lessons {
+        for (number, line) in wrap(sentence, WIDTH - mark.len()).iter().enumerate() {
+            let mark = if number == 0 { mark } else { "  " };
+            page.line(format_args!("{mark}{line}"));
+        }
     }
 }
 
-/// The programs that a lab is about, as they are in their files.
+/// Writes the programs that a lab is about.
 fn programs(page: &mut Page, programs: &[Program]) {
     for Program { name, text } in programs {
         page.heading(&format!("PROGRAM {name}"));
@@ -136,19 +159,18 @@ fn next(page: &mut Page, lab: &Lab) {
     }
 }
 
-/// Which capture files there are, if any were asked for.
+/// Returns the list of the capture files, or the reason why there are none. Without `--pcapng` the text is empty.
 pub(crate) fn captures(done: &FinishedRun) -> String {
     let Some(captures) = &done.captures else { return String::new() };
     let mut page = Page::default();
     page.heading("CAPTURED");
     if captures.is_empty() {
-        let no_packets = "no packets were seen, so there is nothing to write";
         let why = match (&done.report.outcome, done.report.procedure.engine) {
-            (Err(_), _) => "it did not run, so there is nothing to write".to_owned(),
+            (Err(_), _) => "no file: the lab did not run".to_owned(),
             (Ok(_), Engine::Loopback) => {
-                format!("{no_packets}: on loopback a user without privileges sees the calls only")
+                format!("no file: a lab on loopback records no packets, {NO_PACKETS}")
             }
-            (Ok(_), Engine::Sim | Engine::Netns) => no_packets.to_owned(),
+            (Ok(_), Engine::Sim | Engine::Netns) => "no file: the lab sent no packets".to_owned(),
         };
         page.paragraph(2, &why);
     }
@@ -158,42 +180,13 @@ pub(crate) fn captures(done: &FinishedRun) -> String {
     page.finish()
 }
 
-/// TCP beside UDP where both have room, one below the other where not.
-fn drawings(parts: &[Part], width: usize) -> String {
-    let of = |transport| parts.iter().filter(move |part| part.transport == transport);
-    let longest = parts.iter().map(|part| ladder::duration(&part.trace)).max().unwrap_or_default();
-    let draw = |part: &Part, width| ladder::draw(&part.trace, &title(part), longest, width);
-    let below = |part| ladder::text(&draw(part, width.min(WIDTH)));
-    let hosts = parts.iter().map(|part| part.trace.hosts.len()).max().unwrap_or_default();
-    let Some(half) = ladder::half_width(width, hosts) else {
-        let all = of(Transport::Tcp).chain(of(Transport::Udp)).map(below);
-        return all.collect::<Vec<_>>().join("\n");
-    };
-    let (mut tcp, mut udp) = (of(Transport::Tcp), of(Transport::Udp));
-    let mut drawn = Vec::new();
-    loop {
-        drawn.push(match (tcp.next(), udp.next()) {
-            (Some(tcp), Some(udp)) => {
-                ladder::side_by_side(&draw(tcp, half), &draw(udp, half), half)
-            }
-            (Some(one), None) | (None, Some(one)) => below(one),
-            (None, None) => return drawn.join("\n"),
-        });
-    }
-}
-
-fn title(part: &Part) -> String {
-    let transport = observed::name(part.transport);
-    if part.name.is_empty() { transport.to_owned() } else { format!("{transport}, {}", part.name) }
-}
-
-/// What the engine is, and on which kernel.
+/// Describes the engine, with the version of the kernel if it is a real one.
 fn engine(engine: Engine) -> String {
     let here = || sys::release().map(|release| format!(", {release}")).unwrap_or_default();
     match engine {
-        Engine::Sim => "sim: two simulated hosts on a link of our own, in virtual time".to_owned(),
+        Engine::Sim => "sim: simulated hosts on a simulated link, in virtual time".to_owned(),
         Engine::Loopback => format!("loopback: real sockets on this host{}", here()),
-        Engine::Netns => format!("netns: real sockets in two namespaces{}", here()),
+        Engine::Netns => format!("netns: real sockets in network namespaces{}", here()),
     }
 }
 
@@ -201,17 +194,21 @@ fn not_run(obstacle: &Obstacle) -> String {
     escaped(&chain(obstacle))
 }
 
-/// How a run ended, in a few words.
+/// Returns the verdict on a run, or why it did not run, with its style.
 fn ending(report: &Report) -> (Style, String) {
-    let outcome = match &report.outcome {
-        Ok(outcome) => outcome,
+    match &report.outcome {
+        Ok(outcome) => ending_of(&outcome.findings.iter()),
         Err(obstacle @ Obstacle::Missing(_)) => {
-            return (NOTE, format!("cannot run here: {}", not_run(obstacle)));
+            (NOTE, format!("cannot run here: {}", not_run(obstacle)))
         }
-        Err(obstacle) => return (BAD, format!("failed: {}", not_run(obstacle))),
-    };
-    let count = |verdict| outcome.findings.iter().filter(|it| it.verdict == verdict).count();
-    let of = plural(outcome.findings.len() as u64, "finding");
+        Err(obstacle) => (BAD, format!("failed: {}", not_run(obstacle))),
+    }
+}
+
+/// Returns one verdict for several findings, with its style.
+fn ending_of<'a>(findings: &(impl Iterator<Item = &'a Finding> + Clone)) -> (Style, String) {
+    let count = |verdict| findings.clone().filter(|it| it.verdict == verdict).count();
+    let of = plural(findings.clone().count() as u64, "finding");
     match (count(Verdict::Differs), count(Verdict::Varies)) {
         (0, 0) => (GOOD, "as predicted".to_owned()),
         (0, varies) => (NOTE, format!("varies here: {varies} of {of}")),

@@ -7,7 +7,7 @@ use crate::lab::{
 use crate::report::{escaped, plural};
 use std::fmt;
 
-/// `2 reads`, `30 %`, `20 ms`, or the text itself; every time in this unit.
+/// Returns a value as text: `2 reads`, `30 %`, or `20 ms` in this unit.
 pub(super) fn value(value: &Value, unit: Unit) -> String {
     match value {
         Value::Count { count, of } => plural(*count, of),
@@ -17,7 +17,7 @@ pub(super) fn value(value: &Value, unit: Unit) -> String {
     }
 }
 
-/// Each time in the unit that suits it.
+/// Prints a time in the unit that suits it.
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&match self {
@@ -27,7 +27,8 @@ impl fmt::Display for Value {
     }
 }
 
-/// `at least 2 reads`, `1 to 20 reads`, `up to 1000 ms`; `observe` where theory expects nothing.
+/// Returns a prediction as text: `at least 2 reads`, `1 to 20 reads`, `up to 1000 ms`. Without a prediction it is
+/// `observe`.
 pub(super) fn expected(expected: &Expected, unit: Unit) -> String {
     let value = |of| value(of, unit);
     let Some(low) = expected.lowest() else { return "observe".to_owned() };
@@ -43,19 +44,19 @@ pub(super) fn expected(expected: &Expected, unit: Unit) -> String {
     }
 }
 
-/// `as predicted`, `observed`, `differs: 2 too many`, `varies here: …`.
+/// Returns a verdict with its reason: `as predicted`, `observed`, `differs: 2 too many`, `varies here: …`.
 pub(super) fn verdict(finding: &Finding, unit: Unit) -> String {
     let why = match (finding.verdict, &finding.observed) {
         (Verdict::AsPredicted | Verdict::Observed, _) => None,
         (Verdict::Varies, _) => finding.prediction.varies.map(str::to_owned),
-        (Verdict::Differs, None) => Some("it did not come to this".to_owned()),
+        (Verdict::Differs, None) => Some("not reached".to_owned()),
         (Verdict::Differs, Some(observed)) => how_far_off(finding.expected(), observed, unit),
     };
     let verdict = finding.verdict;
     why.map_or_else(|| verdict.to_string(), |why| format!("{verdict}: {why}"))
 }
 
-/// By how much it is outside, where that is a number.
+/// Returns how far an observation is outside the predicted range: `2 too many`. Texts have no distance.
 fn how_far_off(expected: &Expected, observed: &Value, unit: Unit) -> Option<String> {
     let beyond = |more: &Value, less: &Value| match (more, less) {
         (Value::Count { count, .. }, Value::Count { count: less, .. }) => {
@@ -74,7 +75,7 @@ fn how_far_off(expected: &Expected, observed: &Value, unit: Unit) -> Option<Stri
     Some(format!("{gap} too {too_much}"))
 }
 
-/// What a ground of a lesson has to be: `more than 0`, `"ECONNREFUSED"`.
+/// Returns the value that a lesson requires of a finding, as text: `more than 0`, `"ECONNREFUSED"`.
 pub(super) fn requirement(requirement: Requirement) -> String {
     let other = |other| match other {
         Comparand::Finding(transport, what) => format!("in {transport} {what}"),
@@ -89,7 +90,7 @@ pub(super) fn requirement(requirement: Requirement) -> String {
     }
 }
 
-/// Those that are set, as on the command line.
+/// Returns the options that the user set, as on the command line.
 pub(super) fn options(options: &LabOptions) -> Vec<String> {
     let setting = |option: LabOption| {
         let all: Vec<String> = options.of(option).iter().map(f64::to_string).collect();
@@ -99,7 +100,7 @@ pub(super) fn options(options: &LabOptions) -> Vec<String> {
     given.map(|option| format!("--{} {}", option.name(), setting(option))).collect()
 }
 
-/// With one decimal, unless that is 0.
+/// Returns a share in percent, with at most one decimal.
 fn percent(share: f64) -> String {
     let percent = format!("{:.1}", share * 100.0);
     format!("{} %", percent.trim_end_matches(".0"))
@@ -127,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_predicted_reads_as_a_phrase() {
+    fn a_prediction_is_shown_as_a_phrase() {
         assert_eq!(expected(&Expected::is(reads(1))), "1 read");
         assert_eq!(expected(&Expected::at_least(reads(2))), "at least 2 reads");
         assert_eq!(expected(&Expected::between(reads(1), reads(20))), "1 to 20 reads");
@@ -145,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn what_differs_says_by_how_much() {
+    fn a_finding_that_differs_says_how_far() {
         let words = verdict;
         let verdict = |expected, observed| {
             let prediction = Prediction::new(Transport::Tcp, "reads", expected);
@@ -158,13 +159,13 @@ mod tests {
         assert_eq!(verdict(times.clone(), Some((19 * MS).into())), "differs: 1 ms too short");
         assert_eq!(verdict(times, Some((43 * MS).into())), "differs: 3 ms too long");
         assert_eq!(verdict(Expected::is("a"), Some("b".into())), "differs");
-        assert_eq!(verdict(Expected::is(reads(2)), None), "differs: it did not come to this");
-        // Another kind of thing has no number to compare.
+        assert_eq!(verdict(Expected::is(reads(2)), None), "differs: not reached");
+        // Values of different kinds have no distance.
         assert_eq!(verdict(Expected::is(reads(2)), Some((5, "packet").into())), "differs");
     }
 
     #[test]
-    fn the_options_that_are_set_are_told_as_on_the_command_line() {
+    fn options_are_shown_as_on_the_command_line() {
         let given = LabOptions {
             delay: Some(MS * 20),
             drop: vec![2, 5],

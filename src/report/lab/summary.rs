@@ -1,4 +1,4 @@
-//! How several runs ended, one line for each.
+//! The summary of several runs, one line for each.
 
 use super::{FinishedRun, ending, not_run};
 use crate::lab::{Engine, Obstacle, Report};
@@ -6,10 +6,10 @@ use crate::report::human;
 use crate::report::page::{Columns, NOTE, PLAIN, Page, STRONG};
 use std::time::Duration;
 
-/// The lab, the engine, how long it took, and the verdict.
+/// Lab, engine, duration and verdict.
 const COLUMNS: Columns<4> = Columns(2, [12, 8, 8, 44]);
 
-/// A table of runs, and their sum in a sentence.
+/// Returns the table of runs, and a sentence with their totals.
 pub(crate) fn summary(done: &[FinishedRun]) -> String {
     let mut page = Page::default();
     page.heading("SUMMARY");
@@ -24,15 +24,16 @@ pub(crate) fn summary(done: &[FinishedRun]) -> String {
         let cells = [(PLAIN, lab), (PLAIN, engine), (PLAIN, &time[..]), (style, &verdict[..])];
         page.row(&COLUMNS, cells);
     }
-    for (who, reason) in missing(done) {
+    for (labs, reason) in missing(done) {
         page.line("");
-        page.paragraph(2, &format!("{who} cannot run here: {reason}"));
+        page.paragraph(2, &format!("{labs} cannot run here: {reason}"));
     }
     page.line(format_args!("\n{}", sentence(done)));
     page.finish()
 }
 
-/// What cannot run here and why, each reason once: an engine if none of its labs can, else the labs.
+/// Returns each reason why labs cannot run here, once, with the labs. If no lab of an engine can run, the engine is named
+/// instead.
 fn missing(done: &[FinishedRun]) -> Vec<(String, String)> {
     let mut reasons: Vec<(Engine, String, Vec<&str>)> = Vec::new();
     for FinishedRun { report, .. } in done {

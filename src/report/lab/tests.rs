@@ -1,9 +1,10 @@
-//! What of labs and their runs is drawn, tried with a sample lab.
+//! The screens, CSV and JSON of a sample lab.
 
 use super::*;
 use crate::duration::Unit;
-use crate::lab::{LabOption, LabOptions, LabText, Prediction, Run, Value, run};
+use crate::lab::{LabOption, LabOptions, LabText, Outcome, Part, Prediction, Run, Value, run};
 use crate::trace::{Action, Event, Fate, Host, HostId, Loss, Packet, Trace};
+use crate::transport::Transport;
 use serde_json::json;
 use std::sync::LazyLock;
 
@@ -16,26 +17,36 @@ fn setting(options: LabOptions) -> Setting {
 }
 
 #[test]
-fn the_prediction_stands_before_the_run() {
+fn a_run_begins_with_question_engine_seed_and_options() {
     let options = LabOptions { loss: Some(30.0), ..LabOptions::default() };
-    let screen = plain(&before_run(&LAB, &LAB.procedures[0], &setting(options), Detail::Brief, 0));
+    let screen = plain(&before_run(&LAB, &LAB.procedures[0], &setting(options), Detail::Usual, 0));
     assert_eq!(
         screen,
         "made-up: Does it hold, \"whatever\" comes?\n  \
-           engine   sim: two simulated hosts on a link of our own, in virtual time\n  \
+           engine   sim: simulated hosts on a simulated link, in virtual time\n  \
            seed     867\n  \
-           with     --loss 30\n\
-         \n\
-         PREDICTED\n  \
-           TCP\n  \
-           octets that came          26 octets\n  \
-           UDP\n  \
-           what came                 nothing\n"
+           options  --loss 30\n"
     );
 }
 
 #[test]
-fn who_wants_it_explained_is_told_theory_with_its_sources_and_what_is_done() {
+fn a_run_on_loopback_says_in_one_line_why_it_draws_no_packets() {
+    let begin = |engine| {
+        let procedure = Procedure::new(engine, predict, |_, _| Ok(()));
+        let setting = setting(LabOptions::default());
+        plain(&before_run(&LAB, &procedure, &setting, Detail::Usual, 0))
+    };
+    let screen = begin(Engine::Loopback);
+    let line = screen.lines().find(|line| line.contains("system calls")).expect("the line");
+    assert!(line.contains("packets") && line.contains("CAP_NET_RAW"), "{line}");
+    assert!(line.chars().count() <= 80, "{line}");
+    for engine in [Engine::Sim, Engine::Netns] {
+        assert!(!begin(engine).contains("system calls"), "{engine} draws packets");
+    }
+}
+
+#[test]
+fn an_explained_run_adds_theory_method_other_systems_and_next_steps() {
     let screen = plain(&before_run(
         &LAB,
         &LAB.procedures[0],
@@ -56,22 +67,28 @@ fn who_wants_it_explained_is_told_theory_with_its_sources_and_what_is_done() {
         \n\
         PROGRAM ask.py\n  \
           if True:\n      \
-              ask()\n\
-        \n\
-        PREDICTED\n";
-    assert!(screen.contains(explained), "{screen}");
+              ask()\n";
+    assert!(screen.ends_with(explained), "{screen}");
     let done = done(Engine::Sim, LabOptions::default());
-    let [brief, all] = [Detail::Brief, Detail::Explained]
+    let [usual, all] = [Detail::Usual, Detail::Explained]
         .map(|detail| plain(&after_run(&done.report, detail, 80)));
     let more =
         "\nELSEWHERE\n  Nowhere else.\n\nTRY NEXT\n  daytime time\n      Whether it is late.\n";
-    assert_eq!(all, brief + more);
+    assert_eq!(all, usual + more);
 }
 
 #[test]
-fn what_happened_stands_before_what_was_observed_and_the_lesson() {
+fn a_run_prints_each_prediction_once_beside_its_observation() {
     let [good, bad, _] = sample_runs().map(|done| done.report);
-    let screen = plain(&after_run(&good, Detail::Brief, 80));
+    for detail in [Detail::Usual, Detail::Explained] {
+        let screen = whole(&bad, detail);
+        assert_eq!(screen.matches("26 octets").count(), 1, "{screen}");
+        assert!(
+            screen.contains("26 octets          20 octets          differs: 6 too"),
+            "{screen}"
+        );
+    }
+    let screen = plain(&after_run(&good, Detail::Usual, 80));
     let headings: Vec<&str> = screen
         .lines()
         .filter(|line| {
@@ -81,14 +98,69 @@ fn what_happened_stands_before_what_was_observed_and_the_lesson() {
     assert_eq!(headings, ["WHAT HAPPENED", "OBSERVED", "LESSON"], "{screen}");
     assert!(screen.contains("\nUDP, once\n"), "{screen}");
     assert_eq!(screen.matches("as predicted").count(), 2, "{screen}");
-    let screen = plain(&after_run(&bad, Detail::Brief, 80));
-    assert!(screen.contains("26 octets          20 octets          differs: 6 too"), "{screen}");
+}
+
+/// Returns the whole screen of a run.
+fn whole(report: &Report, detail: Detail) -> String {
+    let before = before_run(report.lab, report.procedure, &report.setting, detail, 0);
+    plain(&(before + &after_run(report, detail, 80)))
 }
 
 #[test]
-fn a_lesson_is_what_the_run_bears_out() {
+fn a_brief_run_is_question_table_and_lesson() {
+    let [good, bad, missing] = sample_runs().map(|done| done.report);
+    assert_eq!(
+        whole(&good, Detail::Brief),
+        "made-up: Does it hold, \"whatever\" comes?\n\
+         TCP: as predicted            UDP: as predicted\n\
+         octets that came  26 octets  what came  nothing\n\
+         \n\
+         - Every octet came.\n\
+         - Some octets came.\n"
+    );
+    let screen = whole(&bad, Detail::Brief);
+    assert!(screen.contains("\nTCP: differs: 1 of 1 finding "), "{screen}");
+    assert!(screen.contains(" 20 octets; predicted 26 octets "), "{screen}");
+    let screen = whole(&missing, Detail::Brief);
+    assert!(screen.ends_with("\nNOT RUN\n  no namespaces here, run it as root\n"), "{screen}");
+}
+
+#[test]
+fn the_axis_of_a_drawing_has_the_unit_of_the_times_in_the_table() {
+    let unit_of = |time_unit, value: Value, at: Duration| {
+        let lab: &'static Lab = Box::leak(Box::new(Lab {
+            name: "made-up",
+            text: LazyLock::new(|| LabText::of("made-up", PAGE)),
+            time_unit,
+            procedures: &[],
+        }));
+        let prediction = Prediction::is(Transport::Tcp, "time", value);
+        let finding = Finding { prediction, observed: None, verdict: Verdict::Differs };
+        let host = |name: &str| Host { name: name.into(), addresses: Vec::new() };
+        let mut trace = Trace::between(vec![host("client"), host("server")]);
+        let action = Action::Call { call: "close()".into(), outcome: String::new() };
+        trace.push(Event { at, host: HostId(0), action });
+        let part = Part { transport: Transport::Tcp, name: String::new(), trace };
+        let outcome = Ok(Outcome { findings: vec![finding], parts: vec![part] });
+        let setting = setting(LabOptions::default());
+        let report = Report { lab, procedure: &LAB.procedures[0], setting, outcome };
+        let screen = plain(&after_run(&report, Detail::Usual, 80));
+        let axis = screen.lines().find(|line| line.contains(" client ")).expect("an axis");
+        axis.split_whitespace().next().expect("a unit").to_owned()
+    };
+    let time = || Value::from(Duration::from_millis(5));
+    let [short, long] = [Duration::from_millis(1), Duration::from_mins(3)];
+    assert_eq!(unit_of(Unit::Milliseconds, time(), short), "ms");
+    assert_eq!(unit_of(Unit::Milliseconds, time(), long), "ms");
+    assert_eq!(unit_of(Unit::Seconds, time(), long), "s");
+    assert_eq!(unit_of(Unit::Seconds, time(), short), "ms", "in seconds every time would be 0.0");
+    assert_eq!(unit_of(Unit::Milliseconds, "no time".into(), long), "s");
+}
+
+#[test]
+fn a_lesson_has_the_sentences_that_the_findings_support() {
     let lesson = |report: &Report| {
-        let screen = plain(&after_run(report, Detail::Brief, 80));
+        let screen = plain(&after_run(report, Detail::Usual, 80));
         screen.split_once("\nLESSON\n").expect("a lesson").1.to_owned()
     };
     let [good, bad, _] = sample_runs().map(|done| done.report);
@@ -102,18 +174,18 @@ fn a_lesson_is_what_the_run_bears_out() {
 #[test]
 fn what_cannot_run_here_says_why() {
     let [_, _, missing] = sample_runs();
-    let screen = plain(&after_run(&missing.report, Detail::Brief, 80));
+    let screen = plain(&after_run(&missing.report, Detail::Usual, 80));
     assert_eq!(screen, "\nNOT RUN\n  no namespaces here, run it as root\n");
 }
 
 #[test]
-fn a_wide_screen_has_both_transports_beside_each_other() {
+fn a_wide_screen_has_both_transports_side_by_side() {
     let done = done(Engine::Sim, LabOptions::default());
     let is_side_by_side = |screen: &str| {
         screen.lines().any(|line| line.starts_with("TCP ") && line.ends_with("UDP, once"))
     };
-    assert!(is_side_by_side(&plain(&after_run(&done.report, Detail::Brief, 100))));
-    assert!(!is_side_by_side(&plain(&after_run(&done.report, Detail::Brief, 99))));
+    assert!(is_side_by_side(&plain(&after_run(&done.report, Detail::Usual, 100))));
+    assert!(!is_side_by_side(&plain(&after_run(&done.report, Detail::Usual, 99))));
 }
 
 #[test]
@@ -123,7 +195,7 @@ fn a_run_without_packets_says_why_there_is_no_capture() {
     done.captures = Some(vec!["x/made-up-sim-tcp-client.pcapng".into()]);
     assert_eq!(plain(&captures(&done)), "\nCAPTURED\n  x/made-up-sim-tcp-client.pcapng\n");
     done.captures = Some(Vec::new());
-    assert!(captures(&done).contains("no packets were seen"), "{}", captures(&done));
+    assert!(captures(&done).contains("no packets"), "{}", captures(&done));
 }
 
 #[test]
@@ -132,14 +204,26 @@ fn the_list_has_question_engines_and_options() {
     assert_eq!(
         screen.lines().skip(1).collect::<Vec<_>>(),
         [
-            "made-up       sim, netns             Does it hold, \"whatever\" comes?",
-            "                                     --delay --loss (sim)",
+            "made-up     sim, netns       Does it hold, \"whatever\" comes?",
+            "                             --delay --loss (sim)",
         ]
     );
 }
 
 #[test]
-fn the_summary_tells_how_each_ended_and_how_many() {
+fn the_list_has_no_empty_line_for_a_lab_without_options() {
+    static WITHOUT_OPTIONS: Lab = Lab {
+        name: "plain",
+        text: LazyLock::new(|| LabText::of("made-up", PAGE)),
+        time_unit: Unit::Milliseconds,
+        procedures: &[Procedure::new(Engine::Sim, predict, |_, _| Ok(()))],
+    };
+    let screen = plain(&list(&[&WITHOUT_OPTIONS, &LAB]));
+    assert_eq!(screen.lines().count(), 1 + 1 + 2, "{screen}");
+}
+
+#[test]
+fn the_summary_has_the_verdict_of_each_run_and_the_totals() {
     let screen = plain(&summary(&sample_runs()));
     assert_eq!(
         screen.lines().skip(2).collect::<Vec<_>>(),
@@ -157,7 +241,7 @@ fn the_summary_tells_how_each_ended_and_how_many() {
 }
 
 #[test]
-fn an_engine_that_other_labs_ran_on_is_not_what_is_missing() {
+fn the_summary_names_the_lab_and_not_an_engine_that_ran_other_labs() {
     let mut done = sample_runs();
     done[0].report.outcome = Err(Obstacle::Missing("no second address".into()));
     let screen = plain(&summary(&done));
@@ -165,7 +249,7 @@ fn an_engine_that_other_labs_ran_on_is_not_what_is_missing() {
 }
 
 #[test]
-fn csv_has_a_line_for_each_finding_and_quotes_what_it_must() {
+fn csv_has_a_line_for_each_finding_with_quotes_where_needed() {
     let lines = csv(&sample_runs());
     assert_eq!(
         lines.lines().collect::<Vec<_>>(),
@@ -209,7 +293,7 @@ fn json_has_the_traces_with_octets_fates_and_times() {
     assert_eq!(all["runs"][2]["obstacle"], "no namespaces here, run it as root");
 }
 
-/// Its page.
+/// The page of the sample lab.
 const PAGE: &str = "\
 # made-up
 
@@ -297,7 +381,7 @@ fn predict(_: &Setting) -> Vec<Prediction> {
     ]
 }
 
-/// The loss decides whether the prediction holds.
+/// Observes what is predicted; with loss, six octets fewer over TCP.
 fn observe(setting: &Setting, run: &mut Run) {
     let lost = setting.options.loss.is_some();
     run.observe(
@@ -320,7 +404,7 @@ fn trace(fate: Fate) -> Trace {
     trace
 }
 
-/// A run of it, which took a second.
+/// Returns a run of the sample lab, with a duration of one second.
 fn done(engine: Engine, options: LabOptions) -> FinishedRun {
     let setting = Setting { seed: 867, options };
     let procedure = LAB.procedure_on(engine).expect("it runs there");
@@ -331,7 +415,7 @@ fn done(engine: Engine, options: LabOptions) -> FinishedRun {
     }
 }
 
-/// One that is as predicted, one that differs, and one that cannot be had here.
+/// Returns three runs: one as predicted, one that differs, and one that cannot run here.
 fn sample_runs() -> [FinishedRun; 3] {
     let lossy = LabOptions { loss: Some(30.0), ..LabOptions::default() };
     [

@@ -1,9 +1,11 @@
 //! Ladders of conversations that `wire` sees. Packets are added as they come, and only the rows that will be drawn
 //! are kept of them.
 
+use super::layout::last;
 use super::rows::{Arrow, ArrowEnd, Item, Row, in_order};
 use super::sighting::{Sighting, hosts, in_unit};
 use super::{FIRST_ROWS, MAX_ROWS, lines, text};
+use crate::duration::Unit;
 use crate::report::plural;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -90,7 +92,8 @@ impl Conversation {
             0 => self.title.clone(),
             since => format!("{}, at {:.6} s", self.title, in_unit(since, 1e9)),
         };
-        text(&lines(&hosts(), &rows, self.missing, &title, Duration::ZERO, width))
+        let unit = Unit::of(last(&rows));
+        text(&lines(&hosts(), &rows, self.missing, &title, unit, width))
     }
 
     /// With the times since the first of them.

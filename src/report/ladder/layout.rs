@@ -42,14 +42,13 @@ pub(super) fn last(rows: &[Row]) -> Duration {
 }
 
 impl Layout {
-    /// For a drawing of these rows, with the unit of others the longest of which takes this long.
-    pub(super) fn new(hosts: &[Host], rows: &[Row], longest: Duration, width: usize) -> Self {
+    /// For a drawing of these rows, with times in this unit.
+    pub(super) fn new(hosts: &[Host], rows: &[Row], unit: Unit, width: usize) -> Self {
         let ends = rows.iter().filter_map(|row| match &row.item {
             Item::Arrow(arrow) => Some(&arrow.end),
             Item::Call(..) | Item::State(..) => None,
         });
         let last = last(rows);
-        let unit = Unit::of(longest.max(last));
         let decimals = match unit {
             Unit::Microseconds => 0,
             Unit::Milliseconds if last >= SHORT_DRAWING => 1,

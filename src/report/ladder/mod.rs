@@ -17,10 +17,12 @@ pub(crate) use side_by_side::{half_width, side_by_side};
 pub(crate) use sighting::Sighting;
 
 use super::plural;
+use crate::duration::Unit;
 use crate::trace::{Host, Trace};
 use anstyle::{AnsiColor, Style};
 use layout::Layout;
 use rows::Row;
+#[cfg(feature = "lab")]
 use std::time::Duration;
 
 /// Minimum columns of a ladder. A narrower screen wraps the lines.
@@ -43,11 +45,10 @@ const DIM: Style = Style::new().dimmed();
 const STRONG: Style = Style::new().bold();
 const PLAIN: Style = Style::new();
 
-/// The ladder of a trace, as wide as this at most where its hosts leave it a choice; its axis has the unit of the
-/// longest of the drawings that it is shown with.
+/// The ladder of a trace, as wide as this at most where its hosts leave it a choice. Its axis has this unit.
 #[cfg_attr(not(feature = "lab"), allow(dead_code, reason = "labs have traces"))]
-pub(crate) fn draw(trace: &Trace, title: &str, longest: Duration, width: usize) -> Vec<Line> {
-    lines(&trace.hosts, &rows::rows(trace), 0, title, longest, width)
+pub(crate) fn draw(trace: &Trace, title: &str, unit: Unit, width: usize) -> Vec<Line> {
+    lines(&trace.hosts, &rows::rows(trace), 0, title, unit, width)
 }
 
 /// How long a trace takes, from its beginning to the last time that its ladder shows.
@@ -62,10 +63,10 @@ fn lines(
     rows: &[Row],
     missing: u64,
     title: &str,
-    longest: Duration,
+    unit: Unit,
     width: usize,
 ) -> Vec<Line> {
-    let layout = Layout::new(hosts, rows, longest, width.max(MIN_WIDTH));
+    let layout = Layout::new(hosts, rows, unit, width.max(MIN_WIDTH));
     let mut lines = layout.head(hosts, title);
     if rows.len() <= MAX_ROWS && missing == 0 {
         layout.rows(rows, &mut lines);
@@ -120,9 +121,9 @@ mod tests {
         Fate::Arrived(times.iter().map(|at| *at * MS).collect())
     }
 
-    /// Not shown with other drawings.
+    /// In the unit that suits the trace.
     fn draw(trace: &Trace, title: &str, width: usize) -> Vec<Line> {
-        super::draw(trace, title, Duration::ZERO, width)
+        super::draw(trace, title, Unit::of(layout::last(&rows::rows(trace))), width)
     }
 
     /// From this row on.
@@ -324,16 +325,17 @@ mod tests {
 
     #[cfg(feature = "lab")]
     #[test]
-    fn beside_a_longer_drawing_the_axis_has_the_unit_of_that_and_keeps_its_microseconds() {
+    fn a_short_drawing_keeps_its_microseconds_in_milliseconds() {
         let mut trace = two();
         let action = Action::Call { call: "close()".into(), outcome: String::new() };
         trace.push(Event { at: Duration::from_nanos(38_400), host: CLIENT, action });
         assert_eq!(duration(&trace), Duration::from_nanos(38_400));
-        let drawn = |longest| plain(&super::draw(&trace, "TCP", longest, 50));
-        let long = drawn(Duration::from_millis(200));
-        assert!(long.contains("     ms client") && long.contains("  0.038 │ close()"), "{long}");
-        let longest = drawn(Duration::from_secs(200));
-        assert!(longest.contains("      s client"), "{longest}");
-        assert!(longest.contains("  0.000 │ close()"), "{longest}");
+        let drawn = |unit| plain(&super::draw(&trace, "TCP", unit, 50));
+        let milliseconds = drawn(Unit::Milliseconds);
+        assert!(milliseconds.contains("     ms client"), "{milliseconds}");
+        assert!(milliseconds.contains("  0.038 │ close()"), "{milliseconds}");
+        let seconds = drawn(Unit::Seconds);
+        assert!(seconds.contains("      s client"), "{seconds}");
+        assert!(seconds.contains("  0.000 │ close()"), "{seconds}");
     }
 }

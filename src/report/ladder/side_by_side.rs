@@ -30,6 +30,7 @@ pub(crate) fn side_by_side(left: &[Line], right: &[Line], width: usize) -> Strin
 mod tests {
     use super::super::draw;
     use super::*;
+    use crate::duration::Unit;
     use crate::trace::{Action, Event, Fate, Host, HostId, Packet, Trace};
     use std::time::Duration;
 
@@ -52,7 +53,7 @@ mod tests {
         for width in [MIN_WIDTH_FOR_TWO, 140] {
             let half = half_width(width, 2).expect("room");
             let [left, right] =
-                [&trace, &longer].map(|trace| draw(trace, "one", Duration::ZERO, half));
+                [&trace, &longer].map(|trace| draw(trace, "one", Unit::Milliseconds, half));
             let both = side_by_side(&left, &right, half);
             let both = anstream::adapter::strip_str(&both).to_string();
             assert_eq!(both.lines().count(), 5, "{both}");

@@ -1,0 +1,157 @@
+//! The screens of `daytime lab`: what a run prints first, how much of it, and what a terminal adds.
+
+use crate::lab::{lab, labs, name, on};
+use crate::or_skip;
+use crate::support::{assert_fits_80_columns, bad, daytime, good, on_terminal, run, skip, stdout};
+use std::io::Read;
+use std::process::{Command, Stdio};
+
+/// Lines of a usual terminal.
+const SCREEN_LINES: usize = 24;
+
+#[test]
+fn a_brief_run_of_every_lab_fits_80_columns_and_24_lines() {
+    let mut shown = 0;
+    for lab in labs() {
+        let name = name(&lab);
+        let screen = stdout(&run(daytime().args(["lab", "run", name, "--brief"])));
+        if screen.contains("\nNOT RUN\n") {
+            skip(&screen);
+            continue;
+        }
+        shown += 1;
+        assert!(screen.starts_with(&format!("{name}: ")), "{screen}");
+        assert!(screen.contains("\nTCP: as predicted "), "{screen}");
+        assert!(screen.contains(" UDP: as predicted\n"), "{screen}");
+        let (_, lesson) = screen.split_once("\n\n- ").expect("a table, then a lesson");
+        assert!(!lesson.contains("\n\n"), "more than question, table and lesson: {screen}");
+        assert_fits_80_columns(&screen);
+        let count = screen.lines().count();
+        assert!(count <= SCREEN_LINES, "{name} --brief has {count} lines: {screen}");
+    }
+    assert!(shown > 10, "{shown}");
+}
+
+#[test]
+fn brief_excludes_every_longer_form() {
+    for longer in ["--explain", "--json", "--csv"] {
+        let message = bad(2, &mut lab(&["run", "exchange", "--brief", longer]));
+        assert!(message.contains("--brief") && message.contains(longer), "{message}");
+    }
+}
+
+#[test]
+fn a_run_prints_question_and_engine_and_then_what_happened() {
+    for name in on("sim") {
+        let screen = good(&mut lab(&["run", &name, "--engine", "sim"]));
+        let (begin, _) = screen.split_once("\n\n").expect("an empty line");
+        assert!(begin.starts_with(&format!("{name}: ")), "{begin}");
+        assert!(begin.contains("\n  engine   sim: "), "{begin}");
+        assert!(begin.lines().count() <= 4, "question, engine and perhaps a seed: {begin}");
+        assert!(screen[begin.len()..].starts_with("\n\nWHAT HAPPENED\n"), "{screen}");
+        assert_fits_80_columns(&screen);
+    }
+}
+
+#[test]
+fn an_explained_run_has_its_parts_in_the_order_in_which_they_are_read() {
+    let headings =
+        ["THEORY", "WHAT IS DONE", "WHAT HAPPENED", "OBSERVED", "LESSON", "ELSEWHERE", "TRY NEXT"];
+    for name in on("sim") {
+        let screen = good(&mut lab(&["run", &name, "--engine", "sim", "--explain"]));
+        let place = |heading| {
+            let place = screen.find(&format!("\n{heading}\n"));
+            place.unwrap_or_else(|| panic!("{heading}: {screen}"))
+        };
+        assert!(headings.map(place).is_sorted(), "{screen}");
+        assert_eq!(screen.contains("\n  seed     867\n"), name == "loss", "{screen}");
+        assert_fits_80_columns(&screen);
+    }
+}
+
+#[test]
+fn the_axis_has_the_unit_of_the_table_for_short_and_long_runs() {
+    for delay in ["0", "60000"] {
+        let screen = good(&mut lab(&["run", "exchange", "--delay", delay]));
+        let axes: Vec<&str> = screen.lines().filter(|line| line.contains(" client ")).collect();
+        assert_eq!(axes.len(), 2, "{screen}");
+        assert!(axes.iter().all(|axis| axis.trim_start().starts_with("ms client")), "{screen}");
+    }
+}
+
+#[test]
+fn forced_colour_takes_no_column() {
+    let run = |name: &str| good(lab(&["run", "exchange"]).env(name, "1"));
+    let (coloured, plain) = (run("CLICOLOR_FORCE"), run("NO_COLOR"));
+    assert!(coloured.contains("\x1b[1m\x1b[36mOBSERVED\x1b[0m"), "{coloured:?}");
+    assert_eq!(anstream::adapter::strip_str(&coloured).to_string(), plain);
+}
+
+#[test]
+fn a_wide_terminal_has_tcp_and_udp_side_by_side_and_a_narrow_one_has_them_one_below_the_other() {
+    let shown = |columns: u32| {
+        let script = on_terminal(&format!("stty rows 40 cols {columns}; daytime lab run exchange"));
+        script.map(|mut script| stdout(&run(script.env("NO_COLOR", "1"))))
+    };
+    let beside = |screen: &str| {
+        screen.lines().any(|line| line.starts_with("TCP ") && line.trim_end().ends_with("UDP"))
+    };
+    let wide = or_skip!(shown(140));
+    assert!(beside(&wide), "{wide}");
+    assert!(wide.lines().all(|line| line.trim_end().chars().count() <= 140), "{wide}");
+    let narrow = or_skip!(shown(80));
+    assert!(!beside(&narrow), "{narrow}");
+    assert!(narrow.lines().all(|line| line.trim_end().chars().count() <= 80), "{narrow}");
+    let piped = |columns| good(lab(&["run", "exchange"]).env("COLUMNS", columns));
+    assert_eq!((beside(&piped("140")), beside(&piped("80"))), (true, false));
+    assert_eq!(piped("0"), piped("80"));
+}
+
+#[test]
+fn on_a_terminal_a_bar_names_the_lab_under_way_and_ctrl_c_clears_it() {
+    // A shell in the background starts the tests with SIGINT ignored.
+    let labs = "lab run loss loss loss loss loss loss loss loss loss loss loss loss --count 30000";
+    let command = format!("echo pid $$; exec env --default-signal=INT daytime {labs}");
+    let mut script = or_skip!(on_terminal(&command));
+    let mut child = script.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("started");
+    let mut terminal = child.stdout.take().expect("piped");
+    let mut screen = Vec::new();
+    let shows = |screen: &[u8], what: &str| String::from_utf8_lossy(screen).contains(what);
+    // Without a bar the labs end, and so does this loop.
+    while !shows(&screen, " of 12: loss on sim") {
+        let mut some = [0; 4096];
+        let count = terminal.read(&mut some).expect("readable");
+        assert!(count > 0, "no bar: {}", String::from_utf8_lossy(&screen));
+        screen.extend(&some[..count]);
+    }
+    let text = String::from_utf8_lossy(&screen).into_owned();
+    let id = text.lines().find_map(|line| line.trim().strip_prefix("pid ")).expect("its id");
+    assert!(Command::new("kill").args(["-s", "INT", id]).status().expect("kill").success());
+    // At its end a terminal may say EIO, and not 0.
+    let _ = terminal.read_to_end(&mut screen);
+    let status = child.wait().expect("ended");
+    assert_eq!(status.code(), Some(130), "SIGINT: {status}");
+    let text = String::from_utf8_lossy(&screen).into_owned();
+    let last = text.rsplit("\x1b[2K").next().unwrap_or_default();
+    assert!(!last.contains(" of 12: "), "the bar stays: {last:?}");
+    assert!(!text.contains("SUMMARY"), "the labs ran to the end");
+}
+
+#[test]
+fn with_quiet_there_is_no_bar() {
+    let mut script = or_skip!(on_terminal("daytime -q lab run loss loss --count 20000"));
+    let screen = stdout(&run(&mut script));
+    assert!(screen.contains("SUMMARY") && !screen.contains(" of 2: "), "{screen}");
+}
+
+#[test]
+fn a_single_lab_of_seconds_shows_its_name_until_its_result_is_printed() {
+    let screen = stdout(&run(&mut or_skip!(on_terminal("daytime lab run backlog"))));
+    let (before, after) = screen.split_once("WHAT HAPPENED").expect("a drawing");
+    let bar = before.find("running backlog on loopback, ");
+    let bar = bar.unwrap_or_else(|| panic!("no bar: {before:?}"));
+    assert!(before.find("backlog: ") < Some(bar), "the question comes first: {before:?}");
+    assert!(before[bar..].contains("\x1b[2K"), "the bar stays above the drawing: {before:?}");
+    let last = after.rsplit("\x1b[2K").next().unwrap_or_default();
+    assert!(!last.contains("running backlog"), "the bar stays: {last:?}");
+}
