@@ -91,7 +91,7 @@ fn conditions(page: &mut Page, procedure: &Procedure, setting: &Setting) {
 }
 
 /// Why a lab on loopback shows no packets.
-const NO_PACKETS: &str = "because capturing packets needs root or CAP_NET_RAW";
+const NO_PACKETS: &str = "since capturing packets would need root (CAP_NET_RAW)";
 
 /// Returns the result of the run, for a screen of this many columns.
 pub(crate) fn after_run(report: &Report, detail: Detail, width: usize) -> String {
