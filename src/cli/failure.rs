@@ -59,9 +59,9 @@ impl Failure {
         Answer { peer, transport, truncated, octets, .. }: &Answer,
     ) -> Option<Self> {
         let fault = if *truncated {
-            format!("the answer of {peer} is cut: it was longer than {} octets", octets.len())
+            format!("the reply of {peer} is cut: it was longer than {} octets", octets.len())
         } else if octets.is_empty() {
-            format!("{peer} answered over {transport} with nothing: it may not know the time")
+            format!("{peer} sent an empty reply over {transport}: it may not know the time")
         } else {
             return None;
         };

@@ -130,11 +130,12 @@ impl Hints for CompareError {
         match self {
             Self::Ask(cause) => cause.hint(),
             Self::Public { .. } => hint(
-                "without HOST, compare starts a server of its own; --impolite asks this one all \
-                 the same, if it is yours",
+                "leave HOST out, and compare starts a local server; or add --impolite, if the \
+                 server is yours",
             ),
             Self::NoAnswer { .. } => hint(
-                "is a server running, or is --timeout too short? Without HOST, compare starts one",
+                "is a server running? Try a longer --timeout; without HOST, compare starts a local \
+                 server",
             ),
             _ => None,
         }
@@ -155,12 +156,12 @@ impl Hints for BenchError {
         match self {
             Self::Ask(cause) => cause.hint(),
             Self::Descriptors { .. } => {
-                hint("choose a smaller --concurrency, or raise the hard limit (`ulimit -Hn`)")
+                hint("lower --concurrency, or raise the hard limit (`ulimit -Hn`)")
             }
             Self::Ports { .. } => {
-                hint("choose a smaller --concurrency, or widen net.ipv4.ip_local_port_range")
+                hint("lower --concurrency, or widen net.ipv4.ip_local_port_range")
             }
-            Self::Public { .. } => hint("--impolite asks it all the same, if it is yours"),
+            Self::Public { .. } => hint("add --impolite, if the server is yours"),
             _ => None,
         }
     }

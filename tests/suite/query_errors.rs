@@ -173,8 +173,7 @@ fn a_server_that_sends_an_octet_a_second_is_given_up_at_the_one_deadline_for_all
 fn a_server_that_closes_without_a_word_is_reported() {
     let host = tcp_server(drop);
     let output = run(daytime().args(["query", "-q", &host]));
-    let told =
-        format!("daytime: {host} answered over tcp with nothing: it may not know the time\n");
+    let told = format!("daytime: {host} sent an empty reply over tcp: it may not know the time\n");
     assert_eq!(stderr(&output), told);
     assert_eq!(output.status.code(), Some(1));
 }

@@ -72,7 +72,7 @@ fn an_answer_longer_than_the_limit_is_printed_up_to_it_and_reported_as_cut() {
     let host = answers(&[b"0123456789abc\r\n"]);
     let output = run(&mut query(&["-q", "--limit", "10", &host]));
     assert_eq!(stdout(&output), "0123456789\n");
-    let told = format!("daytime: the answer of {host} is cut: it was longer than 10 octets\n");
+    let told = format!("daytime: the reply of {host} is cut: it was longer than 10 octets\n");
     assert_eq!(stderr(&output), told);
     assert_eq!(output.status.code(), Some(1));
 }
@@ -104,8 +104,7 @@ fn every_address_that_stayed_silent_is_named() {
 fn an_empty_answer_is_reported_as_such() {
     let host = answers(&[b""]);
     let output = run(&mut query(&[&host]));
-    let told =
-        format!("daytime: {host} answered over udp with nothing: it may not know the time\n");
+    let told = format!("daytime: {host} sent an empty reply over udp: it may not know the time\n");
     assert_eq!(stderr(&output), told);
     assert_eq!(output.status.code(), Some(1));
 }
