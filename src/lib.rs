@@ -38,7 +38,7 @@
 //!   [form](read::Form), a [time](read::ReplyTime), and [flags](read::Flags) for all that is uncertain;
 //!   [`validate`](Recognised::validate) says whether to trust the server, and an [`Offset`] how far the local
 //!   clock is from the server's.
-//! - **Checking** (module `check`): whether a server keeps RFC 867 and is a safe neighbour.
+//! - **Checking** (module `check`): whether a server follows RFC 867 and is safe from abuse.
 //! - **Loading** (module `bench`): how much a server does, and how long each exchange takes.
 //! - **Comparing** (module `compare`): the same question over both transports, side by side.
 //! - **Experimenting** (module `lab`): runs each experiment of the laboratory from code.

@@ -148,11 +148,11 @@ fn a_port_of_several_workers_is_refused_to_a_second_server() {
 #[test]
 fn workers_that_cannot_be_are_a_matter_of_usage() {
     for (options, told) in [
-        (&["--workers", "0"][..], "not a number from 1 to 1024, nor auto"),
-        (&["--workers", "many"], "not a number from 1 to 1024, nor auto"),
-        (&["--workers", "2", "--no-reuse-port"], "with --no-reuse-port there is one worker"),
-        (&["--workers", "2", "--idle", "9"], "--idle ends a server with one worker: leave"),
-        (&["--workers", "auto", "--idle", "9"], "--idle ends a server with one worker: leave"),
+        (&["--workers", "0"][..], "not a number from 1 to 1024, and not auto"),
+        (&["--workers", "many"], "not a number from 1 to 1024, and not auto"),
+        (&["--workers", "2", "--no-reuse-port"], "--no-reuse-port allows only one worker"),
+        (&["--workers", "2", "--idle", "9"], "--idle needs one worker: leave"),
+        (&["--workers", "auto", "--idle", "9"], "--idle needs one worker: leave"),
     ] {
         let error = bad(2, daytime().args(["serve", "--port", "0"]).args(options));
         assert!(error.contains(told), "{error}");
