@@ -307,7 +307,7 @@ fn captures_that_cannot_be_written_are_reported_before_anything_runs() {
     fs::write(&file, "").expect("written");
     let told = bad(1, lab(&["run", "exchange", "--pcapng"]).arg(&file));
     assert!(
-        told.starts_with(&format!("daytime: cannot make the directory {}: ", file.display())),
+        told.starts_with(&format!("daytime: cannot create directory {}: ", file.display())),
         "{told}"
     );
 }

@@ -64,8 +64,9 @@ fn each_packet_that_came_too_fast_is_counted_though_none_came_after_it() {
     // Each counts once, though loopback has two copies; a busy machine may drop some before they are copied.
     let all = usize::try_from(lost).expect("few") + shown;
     assert!(all <= TOO_MANY, "{lost} lost, {shown} shown");
-    let expected =
-        format!("daytime: up to {lost} packets about port 7013 came too fast and were not seen\n");
+    let expected = format!(
+        "daytime: the capture lost up to {lost} packets about port 7013: they came too fast\n"
+    );
     assert_eq!((said, status), (expected, Some(0)));
 }
 
@@ -196,7 +197,7 @@ fn that_another_interface_goes_does_not_end_it() {
 fn an_interface_that_is_down_already_is_reported_with_a_hint() {
     let place = or_skip!(cabled());
     let said = bad(1, place.inside.daytime().args(["wire", "ve0"]));
-    let expected = "daytime: interface ve0 is down: `ip link set dev ve0 up` brings it up\n";
+    let expected = "daytime: interface ve0 is down: try `ip link set dev ve0 up`\n";
     assert_eq!(said, expected);
 }
 

@@ -51,7 +51,7 @@ fn the_file_that_is_read_is_never_the_one_that_is_written() {
         };
         for mut command in [reading(&path), from_stdin] {
             let said = bad(2, command.arg("--pcapng").arg(written));
-            let expected = " is the capture that is read: --pcapng would destroy it\n";
+            let expected = ": --read reads the same file; name another for --pcapng\n";
             assert!(said.ends_with(expected), "{said}");
         }
     }
@@ -184,7 +184,8 @@ fn what_was_passed_over_is_reported_though_something_was_shown() {
     assert_eq!(output.status.code(), Some(0));
     assert!(stdout(&output).contains("\n1 packet of 1 exchange in "));
     let name = path.display();
-    let expected = format!("daytime: passed over 1 packet of {name}: not IP, or not to be found\n");
+    let expected =
+        format!("daytime: skipped 1 packet of {name}: not IP, or without an IP header\n");
     assert_eq!(stderr(&output), expected);
     // Where there is nothing else, no other port would help.
     let (_folder, path) = file(&[&packets(0)[..], &strange].concat());
@@ -192,7 +193,7 @@ fn what_was_passed_over_is_reported_though_something_was_shown() {
     let name = path.display();
     let expected = format!(
         "daytime: {name} has 1 packet, none about port 13\n\
-         daytime: passed over 1 packet of {name}: not IP, or not to be found\n"
+         daytime: skipped 1 packet of {name}: not IP, or without an IP header\n"
     );
     assert_eq!(said, expected);
 }
@@ -221,7 +222,7 @@ fn a_capture_is_nothing_for_a_terminal() {
     let output = run(&mut or_skip!(on_terminal(&command)));
     let said = stdout(&output);
     assert_eq!(output.status.code(), Some(2), "{said}");
-    assert!(said.starts_with("daytime: a capture is nothing for a terminal: "), "{said}");
+    assert!(said.starts_with("daytime: a terminal cannot show a capture: "), "{said}");
 }
 
 /// A fragment of a packet to 127.0.0.1 from the same host; `place` counts units of 8 octets.
@@ -316,8 +317,8 @@ fn a_compressed_capture_is_named_with_the_program_that_unpacks_it() {
         let (_folder, path) = file(&[magic, &[0; 100]].concat());
         let said = bad(1, &mut reading(&path));
         let expected = format!(
-            "daytime: cannot read {}: it is compressed with {name}: `{name} -dc FILE | daytime wire \
-             --read -` unpacks it\n",
+            "daytime: cannot read {}: it is compressed with {name}: try `{name} -dc FILE | daytime \
+             wire --read -`\n",
             path.display()
         );
         assert_eq!(said, expected);
