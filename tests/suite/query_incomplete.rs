@@ -88,8 +88,8 @@ fn a_line_without_an_end_of_the_stream_is_printed_with_its_meaning() {
         stderr(&output),
         format!(
             "daytime: the answer of {host} is incomplete: 22 octets came: no end of the stream \
-             within 0.5 s: the line is whole, but RFC 867 has the server close the connection after \
-             it\n"
+             within 0.5 s: the reply is whole, but by RFC 867 the server must close the connection \
+             after it\n"
         )
     );
 }
@@ -140,8 +140,8 @@ fn a_line_that_stops_in_its_middle_fixes_no_instant() {
             })
         };
         let text = stdout(&query(&["--timeout", "0.5", &host()])).replace("\n            ", " ");
-        let cut = "on a wall clock somewhere: the line is cut, its zone may be missing";
-        assert!(text.contains(cut) && text.contains("unknown: the line is cut"), "{text}");
+        let cut = "in an unknown zone: the line is cut, its zone may be missing";
+        assert!(text.contains(cut) && text.contains("unknown: the reply is cut"), "{text}");
         let json = stdout(&query(&["--json", "--timeout", "0.5", &host()]));
         let printed: Value = serde_json::from_str(&json).expect("one object");
         assert_eq!((&printed["utc"], &printed["flags"][0]), (&Value::Null, &"truncated".into()));
@@ -159,7 +159,7 @@ fn what_is_beyond_the_limit_is_missing_and_the_rest_is_printed() {
         stderr(&output),
         format!(
             "daytime: the answer of {host} is incomplete: 30 octets came: more than the limit of 30 \
-             octets: --limit takes more of it, up to 65535 octets\n"
+             octets: try a larger --limit, up to 65535 octets\n"
         )
     );
 }

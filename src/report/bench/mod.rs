@@ -77,8 +77,7 @@ fn asked(page: &mut Page, bench: &Bench) {
             Transport::Tcp => plural(sockets, "connection"),
             Transport::Udp => {
                 let window = options.window.get().into();
-                let questions = plural(window, "open question");
-                format!("{}, {questions} each", plural(sockets, "socket"))
+                format!("{}, {} each", plural(sockets, "socket"), plural(window, "question"))
             }
         }
     });
