@@ -1,4 +1,4 @@
-//! `daytime compare`.
+//! Runs `daytime compare`.
 
 use super::args::Compare;
 use super::failure::Failure;

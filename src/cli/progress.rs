@@ -1,4 +1,4 @@
-//! How far a command has come, on a terminal.
+//! Progress bars of commands on a terminal.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 #[cfg(feature = "lab")]
@@ -10,28 +10,28 @@ use signal_hook::{
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-/// A command that is done sooner shows no bar.
+/// Time before a bar appears. A shorter command shows no bar.
 const HIDDEN_TIME: Duration = Duration::from_secs(1);
 
-/// A bar on a terminal, cleared when dropped.
+/// A progress bar on a terminal, cleared when dropped.
 pub(super) struct Progress {
-    /// `None` if no one would see it.
+    /// The bar, or `None` without a terminal or with `--quiet`.
     bar: Option<ProgressBar>,
     started: Instant,
 }
 
 impl Progress {
-    /// A bar of steps.
+    /// Makes a bar that counts steps.
     pub(super) fn start(quiet: bool) -> Self {
         Self::with(!quiet && std::io::stdout().is_terminal(), "{bar:40} {pos} of {len}, {eta} left")
     }
 
-    /// A bar of seconds.
+    /// Makes a bar that counts seconds.
     pub(super) fn start_timed(quiet: bool) -> Self {
         Self::with(!quiet && std::io::stdout().is_terminal(), "{bar:40} {pos} of {len} s")
     }
 
-    /// A bar that names each of several steps, below results that are printed meanwhile.
+    /// Makes a bar that names each of several steps, below the results printed so far.
     #[cfg(feature = "lab")]
     pub(super) fn start_named(quiet: bool, steps: usize) -> Self {
         let wanted = !quiet && steps > 1 && std::io::stderr().is_terminal();
@@ -58,7 +58,7 @@ impl Progress {
         bar.set_position(done.into());
     }
 
-    /// Says which step begins.
+    /// Shows the name of the step that begins.
     #[cfg(feature = "lab")]
     pub(super) fn begin(&self, done: usize, of: usize, name: &str) {
         self.bar.iter().for_each(|bar| bar.set_message(name.to_owned()));
@@ -66,11 +66,11 @@ impl Progress {
         self.show(count(done), count(of));
     }
 
-    /// Prints where the bar is not in the way.
+    /// Calls `print` with the bar removed, so that the output appears above the bar.
     #[cfg(feature = "lab")]
     pub(super) fn above<T>(&self, print: impl FnOnce() -> T) -> T {
         match &self.bar {
-            // What goes elsewhere may have to wait for its reader, and must not keep the bar meanwhile.
+            // Output to a pipe may wait for its reader. The bar must stay visible in this time.
             Some(bar) if !bar.is_hidden() && std::io::stdout().is_terminal() => bar.suspend(print),
             _ => print(),
         }
@@ -87,16 +87,16 @@ impl Drop for Progress {
     }
 }
 
-/// Takes the bar off the terminal before a signal ends the process. Where that cannot be had, the bar
-/// stays, which is no reason not to begin.
+/// Removes the bar from the terminal before a signal ends the process. If the thread cannot start, the bar stays on the
+/// terminal, and the command runs without the thread.
 #[cfg(feature = "lab")]
 fn clear_on_signals(bar: ProgressBar) {
     let watch = move || {
-        // Only here: without this thread the signals that are asked for would be lost.
+        // Registered in this thread: without the thread, registered signals would be lost.
         let Ok(mut signals) = Signals::new([SIGINT, SIGTERM]) else { return };
         if let Some(signal) = signals.forever().next() {
             bar.finish_and_clear();
-            // It does not come back, but where the signal cannot be sent to oneself.
+            // Returns only if the process cannot send the signal to itself.
             let _ = emulate_default_handler(signal);
         }
     };

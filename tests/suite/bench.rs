@@ -39,7 +39,7 @@ fn both_transports_have_a_column_below_a_heading_for_each_group() {
     for heading in ["SETTINGS", "EXCHANGES", latency, "THE CLIENT"] {
         assert_eq!(screen.matches(&format!("\n\n{heading}\n")).count(), 1, "{screen}");
     }
-    let row = "  concurrency      1 connection                   1 socket, 1 open question each\n";
+    let row = "  concurrency      1 connection                   1 socket, 1 question each\n";
     assert!(screen.contains(row), "{screen}");
     assert!(!screen.contains("FAILURE") && !screen.contains("never started"), "{screen}");
     assert_fits_80_columns(&screen);

@@ -38,7 +38,7 @@ fn an_ipv6_address_that_cannot_be_reached_gets_the_hint_for_addresses() {
     let inside = or_skip!(Namespace::new());
     for host in ["[2001:db8::7]:9999", "[2001:db8::7]:13", "[fe80::1%lo]:13"] {
         let told = bad(1, inside.daytime().args(["query", host]));
-        let hint = ": can this host reach it? `ip -6 address` and `ip -6 route` list what it has\n";
+        let hint = ": does this host have IPv6? See `ip -6 address` and `ip -6 route`\n";
         assert!(told.ends_with(hint), "{told}");
     }
 }
@@ -68,7 +68,7 @@ fn a_tcp_server_that_stays_silent_is_given_up_at_the_timeout() {
         refused(1, &["--timeout", "0.5", &address.to_string()]),
         format!(
             "daytime: the answer of {address} is incomplete: 0 octets came: no end of the stream \
-             within 0.5 s: a longer --timeout may help\n"
+             within 0.5 s: try a longer --timeout\n"
         )
     );
     assert!(started.elapsed() >= Duration::from_millis(500), "{:?}", started.elapsed());
@@ -78,8 +78,8 @@ fn a_tcp_server_that_stays_silent_is_given_up_at_the_timeout() {
 fn udp_silence_is_reported_as_silence_with_the_number_of_questions() {
     let silent = UdpSocket::bind("127.0.0.1:0").expect("loopback");
     let address = silent.local_addr().expect("bound");
-    let hint = "UDP does not report whether the question or the answer was lost, or no server is \
-                there; try --proto tcp\n";
+    let hint = "question or answer may be lost, or no server is running, and UDP does not report \
+                which; try --proto tcp\n";
     for (retries, datagrams) in [("0", "1 datagram"), ("2", "3 datagrams")] {
         let ask = ["--proto", "udp", "--timeout", "0.5", "--retries", retries];
         let told = refused(1, &[&ask[..], &[&address.to_string()]].concat());
@@ -100,7 +100,7 @@ fn the_hint_for_what_looks_like_an_ipv6_address_with_a_port_has_brackets() {
     let inside = or_skip!(Namespace::new()); // no resolver is to be asked
     let told = bad(1, inside.daytime().args(["query", "::1:21999"]));
     assert!(
-        told.ends_with(": an IPv6 address with a port goes in brackets: [::1]:9999\n"),
+        told.ends_with(": write an IPv6 address with a port in brackets: [::1]:9999\n"),
         "{told}"
     );
 }
@@ -111,7 +111,7 @@ fn an_unknown_name_is_reported_with_the_resolvers_reason() {
     let told = bad(1, inside.daytime().args(["query", "no-such-host.invalid"]));
     let reason = told.strip_prefix("daytime: cannot resolve no-such-host.invalid: ");
     let reason = reason.unwrap_or_else(|| panic!("{told}"));
-    let hint = ": is the name right, and is there a resolver?\n";
+    let hint = ": check the name, and the resolver of this host\n";
     assert!(reason.len() > hint.len() && reason.ends_with(hint), "{told}");
 }
 
@@ -159,7 +159,7 @@ fn a_server_that_sends_an_octet_a_second_is_given_up_at_the_one_deadline_for_all
         stderr(&output),
         format!(
             "daytime: the answer of {host} is incomplete: 3 octets came: no end of the stream \
-             within 2.5 s: a longer --timeout may help\n"
+             within 2.5 s: try a longer --timeout\n"
         )
     );
     let elapsed = started.elapsed();

@@ -282,7 +282,7 @@ fn where_something_is_missing_require_refuses_to_serve_and_names_it() {
         assert_eq!(output.status.code(), Some(1), "{said}");
         let message = format!("daytime: the sandbox is not complete: {told}");
         assert!(said.starts_with(&message), "{said}");
-        assert!(said.ends_with(": --sandbox on goes on with what there is\n"), "{said}");
+        assert!(said.ends_with(": try --sandbox on, which uses the available layers\n"), "{said}");
     }
 }
 
@@ -296,7 +296,7 @@ fn where_something_is_missing_on_serves_with_a_warning_and_with_all_the_rest() {
         server.signal("TERM");
         let (status, log) = server.wait();
         assert_eq!(status.code(), Some(0), "{log}");
-        assert!(log.contains(&format!(" WARN ] sandbox: not in force: {told}")), "{log}");
+        assert!(log.contains(&format!(" WARN ] sandbox: missing: {told}")), "{log}");
         let in_force = log.lines().find_map(|line| line.split_once("] sandbox: no "));
         let (_, in_force) = in_force.unwrap_or_else(|| panic!("not told: {log}"));
         let layers = ["capabilities", "new privileges", "landlock ABI", "seccomp ("];
@@ -322,7 +322,7 @@ fn where_the_clock_cannot_be_read_it_warns_and_with_require_sync_refuses_to_serv
     assert_eq!(
         stderr(&output),
         "daytime: cannot tell whether the clock is synchronised: adjtimex: Operation not permitted \
-         (os error 1): --require-sync needs that call: allow adjtimex and clock_adjtime in the filter of \
+         (os error 1): --require-sync needs this call: allow adjtimex and clock_adjtime in the filter of \
          system calls (under systemd without ProtectClock=), or leave --require-sync out\n"
     );
 }

@@ -189,7 +189,7 @@ fn a_socket_for_the_metrics_has_to_listen_and_leaves_nothing_to_the_option() {
     let told = bad(1, serve.env("LISTEN_FDNAMES", "metrics"));
     assert_eq!(
         told,
-        "daytime: no metrics: descriptor 3 (metrics) is a UDP socket, not a listening TCP socket\n"
+        "daytime: cannot serve metrics: descriptor 3 (metrics) is a UDP socket, not a listening TCP socket\n"
     );
     let mut serve = handing_over("1", udp, "$$", &["--port", "0", "--metrics", "0"]);
     let told = bad(2, serve.env("LISTEN_FDNAMES", "metrics"));
@@ -197,7 +197,7 @@ fn a_socket_for_the_metrics_has_to_listen_and_leaves_nothing_to_the_option() {
     let two = format!("{udp}; exec 4<>/dev/udp/127.0.0.1/9");
     let mut serve = handing_over("2", &two, "$$", &["--port", "0"]);
     let told = bad(1, serve.env("LISTEN_FDNAMES", "metrics:metrics"));
-    assert_eq!(told, "daytime: 2 sockets are named metrics: hand over one\n");
+    assert_eq!(told, "daytime: cannot use 2 sockets named metrics: hand over only one\n");
 }
 
 #[test]

@@ -95,8 +95,9 @@ fn as_another_user_it_serves_port_13_with_that_user_and_group_alone() {
         let answers = good(inside.daytime().args(["query", "-q", "--proto", "both", "localhost"]));
         assert_eq!(answers.lines().count(), 2, "{answers}");
         let log = server.stopped();
-        assert!(log.contains("it has become user 65534, group 4711, with no way back\n"), "{log}");
-        assert!(!log.contains("it runs as root"), "{log}");
+        let line = "the server now runs as user 65534, group 4711, and cannot switch back\n";
+        assert!(log.contains(line), "{log}");
+        assert!(!log.contains("the server runs as root"), "{log}");
     }
 }
 
@@ -116,7 +117,7 @@ fn a_user_by_name_brings_the_primary_group_along() {
 fn as_root_it_warns_once() {
     or_skip!(root());
     let log = Running::serve(&[]).stopped();
-    let warning = " WARN ] it runs as root; --user NAME has it become another once its sockets are";
+    let warning = " WARN ] the server runs as root; use --user NAME";
     assert_eq!(log.matches(warning).count(), 1, "{log}");
 }
 
@@ -134,7 +135,7 @@ fn as_that_user_already_it_has_nothing_to_change_and_says_so() {
         assert_eq!(thread_status(&server, "Uid"), ["65534 65534 65534 65534"]);
         assert_serves(&server, b"-UTC\r\n");
         let log = server.stopped();
-        let line = "] it was already user 65534, group 65534, with no way back\n";
+        let line = "] the server already runs as user 65534, group 65534, and cannot switch back\n";
         assert_eq!(log.matches(line).count(), 1, "{log}");
     }
     // Another group is a change, which needs root.
@@ -175,12 +176,12 @@ fn without_privileges_it_is_confined_without_a_warning_and_becomes_no_other_user
     assert_eq!(thread_status(&server, "Uid"), ["65534 65534 65534 65534"]);
     assert_serves(&server, b"-UTC\r\n");
     let log = server.stopped();
-    assert!(!log.contains("it runs as root"), "{log}");
+    assert!(!log.contains("the server runs as root"), "{log}");
     let mut serve = or_skip!(copy.as_nobody());
     assert_eq!(
         bad(1, serve.args(["serve", "--port", "0", "--user", "1", "--group", "1"])),
         "daytime: cannot become user 1, group 1: setgroups: Operation not permitted (os error 1): \
-         only root may; start it as root, or leave --user out\n"
+         start serve as root, or leave --user out\n"
     );
 }
 
@@ -253,24 +254,24 @@ fn an_identity_that_cannot_be_is_refused_with_what_to_do() {
     for (arguments, told) in [
         (
             &["--user", "no-such"][..],
-            "there is no user \"no-such\": `getent passwd` lists those there are",
+            "there is no user \"no-such\": see `getent passwd` for all users",
         ),
         (
             &["--user", "4294967295"],
-            "there is no user \"4294967295\": `getent passwd` lists those there are",
+            "there is no user \"4294967295\": see `getent passwd` for all users",
         ),
         (
             &["--user", "4000000000", "--group", "no-such"],
-            "there is no group \"no-such\": `getent group` lists those there are",
+            "there is no group \"no-such\": see `getent group` for all groups",
         ),
         (
             &["--user", "4000000000"],
-            "user 4000000000 has no entry here that names a group: name one with --group",
+            "user 4000000000 has no entry here that names a group: add --group",
         ),
-        (&["--user", "root"], "\"root\" is root: name one without privileges, such as nobody"),
+        (&["--user", "root"], "\"root\" is root: name a user without privileges, such as nobody"),
         (
             &["--user", "nobody", "--group", "root"],
-            "\"root\" is root: name one without privileges, such as nobody",
+            "\"root\" is root: name a user without privileges, such as nobody",
         ),
     ] {
         let mut serve = daytime();

@@ -25,8 +25,7 @@ fn a_taken_port_is_reported_over_both_transports() {
             refused(1, &["--listen", &address, "--proto", transport]),
             format!(
                 "daytime: cannot listen on {transport} {address}: Address already in use (os error \
-                 98): is another server there? `ss -lntup` shows who has it; or choose another \
-                 --port\n"
+                 98): does another server use the port? See `ss -lntup`, or try another --port\n"
             )
         );
     }
@@ -48,9 +47,9 @@ fn the_ipv4_wildcard_beside_the_ipv6_one_is_reported_with_the_reason() {
     serve.args(["serve", "--listen", "0.0.0.0", "--listen", "::"]);
     assert_eq!(
         bad(1, &mut serve),
-        "daytime: cannot listen on tcp [::]:13: Address already in use (os error 98): is another \
-         server there? Choose another --port; and [::] takes IPv4 too, so do not list 0.0.0.0 \
-         beside it, or add --only-v6\n"
+        "daytime: cannot listen on tcp [::]:13: Address already in use (os error 98): does another \
+         server use the port? Try another --port. [::] takes IPv4 too: leave out 0.0.0.0, or add \
+         --only-v6\n"
     );
 }
 
@@ -97,17 +96,17 @@ fn an_address_of_another_host_is_reported_with_a_hint() {
     assert_eq!(
         refused(1, &["--listen", "192.0.2.1:0"]),
         "daytime: cannot listen on tcp 192.0.2.1:0: Cannot assign requested address (os error 99): \
-         no interface of this host has that address: `ip -4 address` lists those there are. For one that \
-         comes later, FreeBind=yes in a systemd socket unit\n"
+         no interface of this host has the address; see `ip -4 address`. For an address that is \
+         added later, use FreeBind=yes in a systemd socket unit\n"
     );
     let told = refused(1, &["--listen", "[2001:db8::7]:0", "--proto", "udp"]);
     assert!(told.starts_with("daytime: cannot listen on udp [2001:db8::7]:0: "), "{told}");
-    assert!(told.contains(": `ip -6 address` lists those there are. "), "{told}");
+    assert!(told.contains(" see `ip -6 address`. "), "{told}");
     assert!(!told.contains("brackets"), "{told}");
     // Without brackets the port is a part of the address.
     let told = refused(1, &["--listen", "2001:db8::7:9999", "--proto", "udp"]);
     assert!(
-        told.ends_with(" an IPv6 address with a port goes in brackets: [::1]:9999\n"),
+        told.ends_with(" write an IPv6 address with a port in brackets: [::1]:9999\n"),
         "{told}"
     );
 }
@@ -127,7 +126,7 @@ fn without_its_only_family_it_does_not_serve() {
     assert_eq!(
         told,
         "daytime: cannot listen on tcp [::1]:13: Cannot assign requested address (os error 99): \
-         this machine has no such address family; --listen another\n"
+         this host does not have this address family; --listen on another address\n"
     );
 }
 
@@ -214,8 +213,8 @@ fn a_zone_for_nist_is_refused() {
 fn a_listen_address_that_is_none_is_refused_with_examples() {
     assert_usage(
         &["--listen", "localhost:9999"],
-        "error: invalid value 'localhost:9999' for '--listen <ADDR[:PORT]>': not an IP address, or \
-         not a port behind it: use 127.0.0.1, 0.0.0.0:9999, ::1 or [::]:9999",
+        "error: invalid value 'localhost:9999' for '--listen <ADDR[:PORT]>': not an IP address \
+         with an optional port: try 127.0.0.1, 0.0.0.0:9999, ::1 or [::]:9999",
     );
 }
 
@@ -283,8 +282,8 @@ fn with_too_few_descriptors_for_a_client_it_refuses_to_start_and_with_one_more_i
         let bound = (4..100).find(starts).expect("100 are enough");
         if options != ["--proto", "udp"] {
             let expected = format!(
-                "daytime: cannot serve with a limit of {} open files: too few are left for clients: \
-                 raise it to {bound} at least, with `ulimit -n` or LimitNOFILE= in a systemd unit\n",
+                "daytime: cannot serve: the limit of {} open files leaves too few for clients: raise \
+                 the limit to at least {bound}, with `ulimit -n` or LimitNOFILE= in a systemd unit\n",
                 bound - 1
             );
             assert_eq!(said, expected, "{options:?}");

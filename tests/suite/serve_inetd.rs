@@ -136,7 +136,8 @@ fn a_process_for_one_datagram_answers_what_waits_and_ends() {
 #[test]
 fn without_a_socket_on_descriptor_0_it_says_so() {
     let why = "daytime: descriptor 0 is /dev/null, no socket: neither a TCP nor a UDP socket that \
-               can be served on: --inetd is for inetd and its kin, which put a socket there\n";
+               can be served on: use --inetd only under inetd or xinetd, which start serve with a socket \
+               there\n";
     assert_eq!(bad(1, daytime().args(["serve", "--inetd"]).stdin(Stdio::null())), why);
     or_skip!(program("sh"));
     let mut closed = Command::new("sh");
