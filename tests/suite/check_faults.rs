@@ -2,8 +2,8 @@
 
 use crate::or_skip;
 use crate::support::scripted::{
-    Scripted, answer_everybody, answer_nothing_but_nothing, answer_twice, lose_every_second, now,
-    say_and_close, say_and_wait,
+    Scripted, answer_every_port, answer_only_empty, answer_twice, lose_every_second, now,
+    reply_and_close, reply_and_wait,
 };
 use crate::support::{daytime, run, stderr, stdout};
 use serde_json::Value;
@@ -46,7 +46,7 @@ fn a_good_scripted_server_fails_no_probe() {
 
 #[test]
 fn a_server_that_resets_a_client_that_sends_first_is_found_20_times_of_20() {
-    let server = Scripted { tcp: say_and_close, ..Scripted::default() }.start();
+    let server = Scripted { tcp: reply_and_close, ..Scripted::default() }.start();
     let asking: Vec<_> = (0..20)
         .map(|_| {
             let mut check = daytime();
@@ -64,7 +64,7 @@ fn a_server_that_resets_a_client_that_sends_first_is_found_20_times_of_20() {
 
 #[test]
 fn a_server_that_does_not_close_is_found_on_each_connection() {
-    let server = Scripted { tcp: say_and_wait, ..Scripted::default() };
+    let server = Scripted { tcp: reply_and_wait, ..Scripted::default() };
     let expected = ["tcp-closes", "tcp-crlf-first", "tcp-64k-first"];
     assert_fails(server, &expected, "22 octets came: no end of the stream within 1 s");
 }
@@ -78,7 +78,7 @@ fn a_server_that_answers_twice_is_found_with_each_datagram() {
 
 #[test]
 fn a_server_that_reads_the_content_of_a_datagram_is_found() {
-    let server = Scripted { udp: answer_nothing_but_nothing, ..Scripted::default() };
+    let server = Scripted { udp: answer_only_empty, ..Scripted::default() };
     assert_fails(server, &["udp-one-octet", "udp-1400-octets"], "asked twice");
 }
 
@@ -92,14 +92,14 @@ fn a_lost_datagram_is_sent_again_and_fails_no_probe() {
 
 #[test]
 fn a_server_that_answers_its_own_port_number_is_found() {
-    let (checked, status) = checked(Scripted { udp: answer_everybody, ..Scripted::default() });
+    let (checked, status) = checked(Scripted { udp: answer_every_port, ..Scripted::default() });
     assert_eq!(status, Some(1));
     assert!(with("fail", &checked).contains(&"udp-own-port"), "{checked:#}");
 }
 
 #[test]
 fn a_server_that_answers_privileged_ports_is_found_if_the_test_may_bind_one() {
-    let (checked, _) = checked(Scripted { udp: answer_everybody, ..Scripted::default() });
+    let (checked, _) = checked(Scripted { udp: answer_every_port, ..Scripted::default() });
     let untried = with("not-tried", &checked).contains(&"udp-privileged-port");
     or_skip!(if untried { Err(said(&checked, "udp-privileged-port").to_owned()) } else { Ok(()) });
     assert_eq!(with("fail", &checked), ["udp-privileged-port", "udp-own-port"]);

@@ -1,4 +1,4 @@
-//! What goes wrong on the host of a server, and that it goes on.
+//! Faults on the host of a server: too few descriptors, lost interfaces, blocked output. The server continues to serve.
 
 use crate::metrics::{lines, next_line};
 use crate::or_skip;
@@ -12,8 +12,7 @@ use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// How long a new client may wait for its line, whatever happens, on a busy machine. Those in its way stay for
-/// 60 s.
+/// Maximum time that a new client waits for its reply on a busy machine. Connections held by other clients last 60 s.
 const PROMPT: Duration = Duration::from_secs(5);
 
 fn assert_is_prompt(address: SocketAddr) {
@@ -22,7 +21,7 @@ fn assert_is_prompt(address: SocketAddr) {
     assert!(started.elapsed() < PROMPT, "{:?}", started.elapsed());
 }
 
-/// A server with no more descriptors than these.
+/// Starts a server with this limit of descriptors.
 fn with_descriptors(limit: u32, workers: u32) -> Running {
     let mut limited = Command::new("sh");
     let options = format!("--listen 127.0.0.1 --workers {workers} -v --drain-deadline 60");
@@ -32,14 +31,14 @@ fn with_descriptors(limit: u32, workers: u32) -> Running {
 }
 
 #[test]
-fn with_20_descriptors_and_100_held_clients_a_new_one_is_served_over_both_transports() {
+fn with_20_descriptors_and_100_held_clients_a_new_client_is_served_over_both_transports() {
     let server = with_descriptors(20, 1);
     let held: Vec<TcpStream> = (0..100).map(|_| connect(server.tcp())).collect();
     for _ in 0..3 {
         assert_is_prompt(server.tcp());
         ask_udp(server.udp(), b"");
     }
-    // Some may have been handed down to it by whoever runs the tests.
+    // The server may have inherited descriptors from the test run.
     assert!(server.descriptors() < 50, "the limit holds");
     drop(held);
     for _ in 0..3 {
@@ -50,7 +49,7 @@ fn with_20_descriptors_and_100_held_clients_a_new_one_is_served_over_both_transp
 }
 
 #[test]
-fn a_worker_without_connections_is_served_where_the_others_have_every_descriptor() {
+fn a_worker_without_connections_gets_a_descriptor_when_the_other_workers_have_all() {
     let server = with_descriptors(45, 8);
     let mut held = Vec::new();
     while server.descriptors() < 45 {
@@ -71,21 +70,21 @@ fn a_worker_without_connections_is_served_where_the_others_have_every_descriptor
     );
 }
 
-/// How long a server without descriptors is watched.
+/// Time for which the test watches a server without descriptors.
 const WATCHED: Duration = Duration::from_secs(1);
 
 #[test]
-fn with_no_descriptor_at_all_it_neither_spins_nor_stops_and_goes_on_when_there_are_some() {
+fn without_any_descriptor_the_server_uses_little_processor_time_and_serves_again_later() {
     let prlimit = or_skip!(program("prlimit"));
     let server = Running::serve(&["-v"]);
     let limit = |descriptors: usize| {
         let number = format!("--nofile={descriptors}:4096");
         good(Command::new(&prlimit).args([&number, "--pid", &server.id().to_string()]));
     };
-    limit(3); // which standard input, output and error have
+    limit(3); // standard input, output and error use these
     let waiting: Vec<TcpStream> = (0..3).map(|_| connect(server.tcp())).collect();
     let (started, before) = (Instant::now(), processor_time(&server));
-    // Datagrams go on all the time.
+    // Meanwhile the server answers datagrams.
     while started.elapsed() < WATCHED {
         ask_udp(server.udp(), b"");
         wait_in_vain(Duration::from_millis(10));
@@ -99,18 +98,18 @@ fn with_no_descriptor_at_all_it_neither_spins_nor_stops_and_goes_on_when_there_a
     assert!(counters.contains("TcpNoDescriptor: "), "{counters}");
 }
 
-/// What a process has used so far, in user and system mode (proc(5), utime and stime).
+/// Returns the processor time of a process so far, in user and system mode (proc(5), utime and stime).
 fn processor_time(server: &Running) -> Duration {
     let stat = fs::read_to_string(format!("/proc/{}/stat", server.id())).expect("it runs");
     let (_, fields) = stat.rsplit_once(") ").expect("a name in parentheses");
     let ticks = |place: usize| -> u64 {
         fields.split(' ').nth(place).expect("a field").parse().expect("a number")
     };
-    Duration::from_millis((ticks(11) + ticks(12)) * 10) // 100 ticks a second, to user space
+    Duration::from_millis((ticks(11) + ticks(12)) * 10) // user space sees 100 ticks per second
 }
 
 #[test]
-fn signals_that_interrupt_its_calls_do_it_no_harm() {
+fn the_server_serves_after_signals_that_interrupt_its_calls() {
     let server = Running::serve(&[]);
     for _ in 0..20 {
         server.signal("STOP");
@@ -121,7 +120,7 @@ fn signals_that_interrupt_its_calls_do_it_no_harm() {
 }
 
 #[test]
-fn an_answer_that_is_forbidden_is_counted_and_the_next_one_sent() {
+fn a_forbidden_answer_is_counted_and_the_next_answer_is_sent() {
     let inside = or_skip!(Namespace::having(&["10.0.0.1/32", "10.0.0.2/32"]));
     let route = |kind: &str, to: &str| {
         good(inside.command("ip").args(["route", "add", kind, to]));
@@ -140,7 +139,7 @@ fn an_answer_that_is_forbidden_is_counted_and_the_next_one_sent() {
 }
 
 #[test]
-fn an_interface_that_goes_away_takes_no_other_with_it_and_serves_when_it_is_back() {
+fn the_other_interfaces_serve_while_one_is_gone_and_it_serves_again_when_it_is_back() {
     let inside = or_skip!(Namespace::having(&["10.0.0.1/32"]));
     let ip = |line: &str| good(inside.command("ip").args(line.split(' ')));
     let plug_in = || {
@@ -168,7 +167,7 @@ fn an_interface_that_goes_away_takes_no_other_with_it_and_serves_when_it_is_back
 }
 
 #[test]
-fn a_client_that_vanishes_is_given_up_at_the_write_deadline() {
+fn the_connection_of_a_client_that_vanishes_ends_at_the_write_deadline() {
     let (here, there) = (or_skip!(Namespace::new()), or_skip!(Namespace::new()));
     or_skip!(here.join(&there, &["192.0.2.1/24"], &["192.0.2.9/24"]));
     let mut serve = here.daytime();
@@ -176,30 +175,30 @@ fn a_client_that_vanishes_is_given_up_at_the_write_deadline() {
     serve.args(["--write-deadline", "1", "--drain-deadline", "600"]);
     let server = Running::start(serve);
     let idle = server.descriptors();
-    // Stopped, it has the connection in its backlog; then the cable is cut, and the line goes nowhere.
+    // The stopped server has the connection in its backlog. Then the link goes down, so the reply reaches no host.
     server.signal("STOP");
     let address: SocketAddr = "192.0.2.1:13".parse().expect("address");
     let client = or_skip!(there.enter(|| connect(address)));
     good(here.command("ip").args(["link", "set", "cable", "down"]));
     server.signal("CONT");
-    eventually("it is accepted", || server.descriptors() == idle + 1);
-    eventually("it is given up", || server.descriptors() == idle);
+    eventually("the connection is accepted", || server.descriptors() == idle + 1);
+    eventually("the connection has ended", || server.descriptors() == idle);
     drop(client);
     let counters = server.counters();
     assert!(counters.contains("TcpWriteDeadline: 1"), "{counters}");
 }
 
 #[test]
-fn where_synchronisation_is_required_the_answer_is_the_kernels_word() {
+fn with_require_sync_the_server_answers_only_if_the_kernel_reports_synchronisation() {
     let reply = ask_tcp(Running::serve(&["--syntax", "nist"]).tcp());
     let reply = String::from_utf8(reply).expect("ASCII");
-    // H is 0 if the kernel says that its clock is synchronised.
+    // H is 0 if the kernel reports a synchronised clock.
     let synchronised = reply.split_whitespace().nth(5) == Some("0");
     let server = Running::serve(&["--require-sync", "-v"]);
     assert_eq!(!ask_tcp(server.tcp()).is_empty(), synchronised, "{reply}");
     let socket = UdpSocket::bind("127.0.0.1:0").expect("bound");
     socket.connect(server.udp()).expect("connected");
-    // What has to come may take its time; of what must not come the server's counter tells in the end.
+    // An expected answer may take long. For an answer that must not come, the counter below is the proof.
     let wait = if synchronised { PATIENCE } else { Duration::from_millis(300) };
     socket.set_read_timeout(Some(wait)).expect("set");
     socket.send(b"").expect("sent");
@@ -210,7 +209,7 @@ fn where_synchronisation_is_required_the_answer_is_the_kernels_word() {
 }
 
 #[test]
-fn whatever_a_flood_does_the_log_has_few_lines_for_it_and_they_count_all_of_it() {
+fn the_log_has_few_lines_for_a_flood_and_their_counts_add_up() {
     let server = with_descriptors(20, 1);
     let held: Vec<TcpStream> = (0..300).map(|_| connect(server.tcp())).collect();
     assert_is_prompt(server.tcp());
@@ -221,30 +220,30 @@ fn whatever_a_flood_does_the_log_has_few_lines_for_it_and_they_count_all_of_it()
         Some(number.parse::<u64>().expect("a number"))
     });
     let made_room: Vec<u64> = made_room.collect();
-    // At once, after a second, and at the end.
+    // One line at once, one after a second, and one at the end.
     assert!((1..=3).contains(&made_room.len()), "{log}");
     let counted = format!("TcpMadeRoom: {}", made_room.iter().sum::<u64>());
     assert!(log.contains(&counted), "{counted}: {log}");
     drop(held);
 }
 
-/// Starts a server whose standard error takes nothing more.
+/// Starts a server with this standard error, which has no or little room.
 fn with_blocked_log(log: impl Into<Stdio>, options: &[&str]) -> Running {
     let mut serve = daytime();
     serve.args(["serve", "--port", "0"]).args(options);
     Running::logging_to(log, serve)
 }
 
-/// Starts a server whose standard output takes nothing more. It answers, says why the addresses are not all there, and
+/// Starts a server whose standard output has no room. Asserts that it answers, logs a warning about the addresses, and
 /// ends.
-fn goes_on_without_output(output: impl Into<Stdio>, options: &[String], first: &str) {
+fn assert_serves_without_output(output: impl Into<Stdio>, options: &[String], first: &str) {
     let mut serve = daytime();
     serve.args(["serve", "--port", "0"]).args(options);
     let mut server = Running::printing_to(output, serve);
     let log = lines(server.stderr());
     let port = next_line(&log, &format!("] tcp {first}:"));
     let port = port.split(':').next().expect("a port");
-    next_line(&log, " WARN ] standard output is full: ");
+    next_line(&log, " WARN ] cannot print all addresses: ");
     assert_is_prompt(format!("{first}:{port}").parse().expect("an address"));
     server.signal("TERM");
     next_line(&log, "answered 1 connection and 0 datagrams");
@@ -252,12 +251,12 @@ fn goes_on_without_output(output: impl Into<Stdio>, options: &[String], first: &
 }
 
 fn assert_ends_well(mut server: Running) {
-    eventually("it has ended", || server.has_ended());
+    eventually("the server has ended", || server.has_ended());
     assert_eq!(server.wait().0.code(), Some(0));
 }
 
 #[test]
-fn a_service_beside_a_log_that_is_full_goes_on() {
+fn a_server_whose_log_is_full_serves() {
     let full = match fs::OpenOptions::new().write(true).open("/dev/full") {
         Ok(full) => full,
         Err(error) => return crate::support::skip(&format!("no /dev/full: {error}")),
@@ -266,22 +265,22 @@ fn a_service_beside_a_log_that_is_full_goes_on() {
 }
 
 #[test]
-fn a_standard_output_that_is_full_keeps_the_server_neither_from_answering_nor_from_ending() {
+fn a_server_whose_standard_output_is_full_serves_and_ends() {
     let (_reader, mut writer) = std::io::pipe().expect("a pipe");
-    writer.write_all(&vec![b'.'; 65_536]).expect("written"); // all it holds (pipe(7))
-    goes_on_without_output(writer, &["--listen=127.0.0.1".to_owned()], "127.0.0.1");
+    writer.write_all(&vec![b'.'; 65_536]).expect("written"); // the size of a pipe (pipe(7))
+    assert_serves_without_output(writer, &["--listen=127.0.0.1".to_owned()], "127.0.0.1");
 }
 
 #[test]
-fn a_log_without_a_reader_keeps_the_server_neither_from_answering_nor_from_ending() {
+fn a_server_whose_log_has_no_reader_serves_and_ends() {
     let (_reader, mut writer) = std::io::pipe().expect("a pipe");
-    // Almost full: a pipe has 65536 octets (pipe(7)), and writing more would wait.
+    // Almost full: a pipe has 65536 octets (pipe(7)), and writing more octets would wait.
     writer.write_all(&vec![b'.'; 65_536 - 40]).expect("written");
     let limits = ["--limit-loopback", "--udp-rate", "1", "--udp-burst", "1"];
     let server = with_blocked_log(writer, &limits);
     let socket = UdpSocket::bind("127.0.0.1:0").expect("bound");
     for _ in 0..5 {
-        socket.send_to(b"", server.udp()).expect("sent"); // which the log would report
+        socket.send_to(b"", server.udp()).expect("sent"); // the log would report the limit
         server.signal("USR1");
         assert_is_prompt(server.tcp());
     }
@@ -289,14 +288,15 @@ fn a_log_without_a_reader_keeps_the_server_neither_from_answering_nor_from_endin
     assert_ends_well(server);
 }
 
-/// Fills the terminal on standard error of a server, from these octets on, and stops the server.
+/// Starts a server whose standard error is a terminal with this number of octets. Fills the terminal with the log, and
+/// stops the server.
 fn fill_terminal(octets: usize) {
     let OpenptyResult { master, slave } = openpty(None, None).expect("a terminal");
     let mut slave = fs::File::from(slave);
     slave.write_all(&vec![b'.'; octets]).expect("written");
     let server = with_blocked_log(slave, &["--listen", "127.0.0.1"]);
     for _ in 0..100 {
-        server.signal("USR1"); // a terminal holds some 20 KiB, five times the counters
+        server.signal("USR1"); // a terminal has about 20 KiB of room, and the counters take a fifth of it
         wait_in_vain(Duration::from_millis(1));
     }
     assert_is_prompt(server.tcp());
@@ -304,24 +304,27 @@ fn fill_terminal(octets: usize) {
     server.signal("TERM");
     assert_ends_well(server);
     let mut log = Vec::new();
-    let _ = fs::File::from(master).read_to_end(&mut log); // at the end a terminal says EIO
+    let _ = fs::File::from(master).read_to_end(&mut log); // at the end, a terminal gives EIO
     let log = String::from_utf8(log).expect("text");
     assert!(log.contains("] SIGUSR1: "), "{log}");
-    assert!(!log.contains("answered 1 connection and 1 datagram"), "it was not full: {log}");
+    assert!(
+        !log.contains("answered 1 connection and 1 datagram"),
+        "the terminal was not full: {log}"
+    );
 }
 
 #[test]
-fn a_terminal_that_is_not_read_keeps_the_server_neither_from_answering_nor_from_ending() {
-    // A write that wants more room than there is waits, so the room that is left decides.
+fn a_server_whose_terminal_has_no_reader_serves_and_ends() {
+    // A write waits if it needs more room than is left, so the test tries several amounts of room.
     for octets in [0, 40, 80] {
         fill_terminal(octets);
     }
 }
 
 #[test]
-fn a_terminal_that_does_not_take_all_addresses_keeps_the_server_from_nothing() {
+fn a_server_whose_terminal_cannot_take_all_addresses_serves_and_ends() {
     let OpenptyResult { master: _master, slave } = openpty(None, None).expect("a terminal");
-    // More than a terminal holds: 40 octets for each.
+    // More addresses than a terminal has room for, each of 40 octets.
     let listen = (0..600).map(|it| format!("--listen=127.0.{}.{}", 100 + it / 250, 1 + it % 250));
-    goes_on_without_output(slave, &listen.collect::<Vec<_>>(), "127.0.100.1");
+    assert_serves_without_output(slave, &listen.collect::<Vec<_>>(), "127.0.100.1");
 }

@@ -224,7 +224,7 @@ fn compare_refuses_a_public_host_before_it_sends_anything() {
     assert_eq!(object, serde_json::json!({ "error": refusal }));
     assert_eq!(packets(&inside), before);
     let screen = good(compare().args(["--impolite", "--count", "2"]));
-    assert!(screen.starts_with("The same question to 192.0.2.1:13, 2 times each."), "{screen}");
+    assert!(screen.starts_with("Asked 192.0.2.1:13 2 times over each transport."), "{screen}");
     assert_ne!(packets(&inside), before, "packets are not counted here");
 }
 

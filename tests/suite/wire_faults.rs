@@ -53,9 +53,9 @@ fn each_packet_that_came_too_fast_is_counted_though_none_came_after_it() {
     let place = or_skip!(Place::new());
     let _silent = or_skip!(silent(&place, 7013));
     let wire = place.wire(&["lo", "--port", "7013", "--json"]);
-    wire.stand_still();
+    wire.suspend();
     or_skip!(send(&place, TOO_MANY, 1400, "127.0.0.1:7013"));
-    wire.end_from_stillness();
+    wire.end_suspended();
     let Ended { text, said, status } = wire.ended();
     let mut objects = text.lines().map(|it| serde_json::from_str::<Value>(it).expect("JSON"));
     let lost = objects.next_back().expect("some")["lost"].as_u64().expect("how many were lost");
@@ -75,10 +75,10 @@ fn traffic_about_other_ports_takes_no_room() {
     let place = or_skip!(Place::new());
     let _silent = or_skip!(silent(&place, 7014));
     let wire = place.wire(&["lo"]);
-    wire.stand_still();
+    wire.suspend();
     or_skip!(send(&place, TOO_MANY, 1400, "127.0.0.1:7014"));
     place.ask("udp");
-    wire.end_from_stillness();
+    wire.end_suspended();
     let text = wire.end();
     assert!(text.contains("\n2 packets of 1 exchange in "), "{text}");
 }
@@ -87,9 +87,9 @@ fn traffic_about_other_ports_takes_no_room() {
 fn what_had_come_when_it_was_stopped_is_shown() {
     let place = or_skip!(Place::new());
     let wire = place.wire(&["lo", "--ladder"]);
-    wire.stand_still();
+    wire.suspend();
     place.ask("udp");
-    wire.end_from_stillness();
+    wire.end_suspended();
     let text = wire.end();
     assert!(text.contains("empty datagram") && text.contains("2 packets of 1 exchange"), "{text}");
 }
@@ -99,10 +99,10 @@ fn only_the_interface_that_is_named_is_watched() {
     let place = or_skip!(cabled());
     or_skip!(ip(&place.inside, "link set ve0 up"));
     let wire = place.wire(&["ve0"]);
-    wire.stand_still();
+    wire.suspend();
     place.ask("udp");
     or_skip!(send(&place, 1, 0, "192.0.2.2:13"));
-    wire.end_from_stillness();
+    wire.end_suspended();
     let text = wire.end();
     assert!(text.contains(" → 192.0.2.2:13, on "), "{text}");
     assert!(text.contains("\n1 packet of 1 exchange in "), "{text}");
@@ -130,11 +130,11 @@ fn an_exchange_over_ipv6_is_shown_as_one_over_ipv4_is() {
     or_skip!(ipv6());
     let place = or_skip!(Place::serving("[::1]"));
     let wire = place.wire(&["lo"]);
-    wire.stand_still();
+    wire.suspend();
     for proto in ["udp", "tcp"] {
         good(place.inside.daytime().args(["query", "-q", "--proto", proto, "::1"]));
     }
-    wire.end_from_stillness();
+    wire.end_suspended();
     let text = wire.end();
     assert!(text.starts_with("udp 1: [::1]:") && text.contains(" → [::1]:13, on "), "{text}");
     let drawn = ladder(&text);
@@ -206,7 +206,7 @@ fn a_name_of_an_interface_is_nothing_to_a_terminal() {
     let inside = or_skip!(Namespace::new());
     or_skip!(ip(&inside, "link add v\u{1b}[2J type veth peer name ve1"));
     let said = bad(1, inside.daytime().args(["wire", "no\u{1b}[2J"]));
-    assert!(said.starts_with("daytime: no interface is called no\\x1b[2J: there are "), "{said}");
+    assert!(said.starts_with("daytime: no interface is called no\\x1b[2J: try "), "{said}");
     assert!(said.contains("v\\x1b[2J") && !said.contains('\u{1b}'), "{said}");
 }
 
