@@ -1,5 +1,5 @@
-//! Measures the cost of an exchange by the number of sources and by the number of idle connections, and the memory of an
-//! open connection: `benches/README.md`.
+//! Measures the cost of an exchange by the number of sources and by the number of idle connections, and the memory of
+//! an open connection: `benches/README.md`.
 //!
 //! ```sh
 //! cargo bench --package daytime-benches --bench flat

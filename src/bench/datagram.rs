@@ -88,7 +88,8 @@ impl Datagrams {
         }
     }
 
-    /// Open loop: sends the due questions, each on the next socket with room. Returns whether any socket still has room.
+    /// Open loop: sends the due questions, each on the next socket with room. Returns whether any socket still has
+    /// room.
     fn ask_in_turn(&mut self, run: &mut Run) -> bool {
         let mut without_room = 0;
         while without_room < self.sockets.len() {

@@ -25,8 +25,8 @@ struct Stderr {
 }
 
 pub(super) fn start(arguments: &Arguments) {
-    // A server logs its sockets. A client prints its result on standard output. But on a terminal it also logs the pause
-    // of 4 s, which would look like a fault. A script does not need this line.
+    // A server logs its sockets. A client prints its result on standard output. But on a terminal it also logs the
+    // pause of 4 s, which would look like a fault. A script does not need this line.
     let usual = match arguments.command {
         Command::Serve(_) => "info",
         Command::Query(_) if io::stderr().is_terminal() => "warn,daytime::client::polite=info",

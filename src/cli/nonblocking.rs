@@ -29,10 +29,11 @@ pub(super) struct NonBlocking<T> {
 impl<T: AsFd + IsTerminal> NonBlocking<T> {
     /// Opens a terminal again. The sandbox would refuse this later.
     ///
-    /// A ready pipe takes `PIPE_BUF` octets without waiting (pipe(7)). A ready terminal has room for at least one octet,
-    /// and a longer write waits until the reader has taken all octets. Some terminals cannot be opened again, such as
-    /// the terminal of another user. There, each octet is a separate write. Such a write can wait in only two cases: the
-    /// terminal turns a line end into two octets but has room for one, or another process fills the room first.
+    /// A ready pipe takes `PIPE_BUF` octets without waiting (pipe(7)). A ready terminal has room for at least one
+    /// octet, and a longer write waits until the reader has taken all octets. Some terminals cannot be opened again,
+    /// such as the terminal of another user. There, each octet is a separate write. Such a write can wait in only two
+    /// cases: the terminal turns a line end into two octets but has room for one, or another process fills the room
+    /// first.
     pub(super) fn new(given: T) -> Self {
         let terminal =
             if given.is_terminal() { open_nonblocking(given.as_fd()).ok() } else { None };

@@ -102,23 +102,23 @@ fn packets(phase: Phase) -> String {
 
 fn client(page: &mut Page, comparison: &Comparison) {
     page.heading("THE CLIENT");
-    sides(page, comparison, "usual calls to the system", |side| {
+    sides(page, comparison, "usual system calls", |side| {
         let names = side.calls.names();
         format!("{}: {}", names.len(), names.join(" "))
     });
     let tcp = |side: &Side| {
         let reads: Vec<String> = side.answer.reads.iter().map(ToString::to_string).collect();
         match reads.len() {
-            0 => "one read, of 0 octets".to_owned(),
-            1..=8 => format!("{} (octets: {}), and one of 0", reads.len(), reads.join(", ")),
-            many => format!("{many}, and one of 0 octets"),
+            0 => "1: 0 octets".to_owned(),
+            1..=8 => format!("{}: {} and 0 octets", reads.len() + 1, reads.join(", ")),
+            many => format!("{}, the last of 0 octets", many + 1),
         }
     };
     let udp = |_: &Side| "1: a datagram arrives whole or not at all".to_owned();
     each(page, comparison, "reads", tcp, udp);
     let tcp = |_: &Side| "a read of 0 octets, after the server's FIN".to_owned();
     let udp = |_: &Side| "the length of the datagram".to_owned();
-    each(page, comparison, "the reply ends with", tcp, udp);
+    each(page, comparison, "end found by", tcp, udp);
 }
 
 fn latency(page: &mut Page, comparison: &Comparison) {
@@ -146,8 +146,8 @@ const MAX_BAR_COLUMNS: usize = 20;
 /// Minimum number of latencies for the bars. For fewer latencies, the percentiles are enough.
 const MIN_LATENCIES: usize = 10;
 
-/// Draws both distributions as bars. Each row is a range of latencies, and its bounds have a constant ratio. The longest
-/// bar is that of the range with the most latencies.
+/// Draws both distributions as bars. Each row is a range of latencies, and its bounds have a constant ratio. The
+/// longest bar is that of the range with the most latencies.
 fn distribution(page: &mut Page, comparison: &Comparison) {
     let both = [&comparison.tcp, &comparison.udp].map(|side| {
         side.as_ref().map_or_else(|_| Latencies::default(), |side| side.latencies.clone())

@@ -90,7 +90,8 @@ impl Tree {
         self.0.get_key_value(&at).map(|(module, _)| module)
     }
 
-    /// Returns the module that defines an item of the module `at`. With `is_first`, the name may also be that of a crate.
+    /// Returns the module that defines an item of the module `at`. With `is_first`, the name may also be that of a
+    /// crate.
     fn resolve_item(&self, at: &[String], path: &[String], is_first: bool) -> Option<&Module> {
         let (module, source) = self.0.get_key_value(at)?;
         let mut imports = source.imports.iter();

@@ -210,7 +210,7 @@ fn standard_output_is_for_the_capture_alone() {
     assert_eq!(output.status.code(), Some(0));
     for option in ["--ladder", "--json"] {
         let said = bad(2, reading(&path).args(["--pcapng", "-", option]));
-        assert!(said.contains("standard output for itself"), "{said}");
+        assert!(said.contains("--pcapng - uses standard output"), "{said}");
     }
     assert!(!Path::new("-").exists());
 }

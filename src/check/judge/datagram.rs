@@ -92,7 +92,7 @@ pub(super) fn amplification(seen: &Observed) -> Judgement {
     #[expect(clippy::cast_precision_loss, reason = "a datagram has no more than 65535 octets")]
     let (wire, payload) = ((length + headers) as f64 / headers as f64, length as f64);
     let factor = format!(
-        "{length} octets answer a question of 1; with IP and UDP headers, {} octets answer an empty \
+        "{length} octets answer 1 octet; with IP and UDP headers, {} octets answer an empty \
          question of {headers}: {wire:.1} times",
         length + headers
     );
@@ -202,8 +202,8 @@ mod tests {
     #[test]
     fn the_reason_has_the_amplification_and_a_long_reply_fails() {
         let (verdict, reason) = judged(Probe::Amplification, &seen(NOON, NOON));
-        let factor = "22 octets answer a question of 1; with IP and UDP headers, 50 octets answer \
-                      an empty question of 28: 1.8 times";
+        let factor = "22 octets answer 1 octet; with IP and UDP headers, 50 octets answer an empty \
+                      question of 28: 1.8 times";
         assert_eq!((verdict, reason.as_str()), (Pass, factor));
         let long = [b'x'; 513];
         assert_eq!(judged(Probe::Amplification, &seen(NOON, &long)).0, Fail);

@@ -19,7 +19,8 @@ pub(super) struct Output {
 }
 
 impl Output {
-    /// Opens the output before any packet arrives, so that an error shows at once. Refuses the file that `--read` reads.
+    /// Opens the output before any packet arrives, so that an error shows at once. Refuses the file that `--read`
+    /// reads.
     pub(super) fn open(path: &Path, read: Option<&Metadata>) -> Result<Self, Failure> {
         let is_standard = is_standard(path);
         let name = if is_standard { "standard output".to_owned() } else { printable_path(path) };
