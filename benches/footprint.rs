@@ -1,5 +1,5 @@
-//! What a server costs before it has done anything: the program's size on the disk, its memory, and the time from
-//! its start to the first answer, as medians of several starts.
+//! Measures an idle server: size of the program, memory, and time from start to first answer. Prints medians of several
+//! starts.
 //!
 //! ```sh
 //! cargo bench --package daytime-benches --bench footprint
@@ -7,12 +7,12 @@
 //! cargo bench --package daytime-benches --bench footprint -- /path/to/daytime
 //! ```
 //!
-//! Options are those of `cargo build`, which builds the program.
+//! Options go to `cargo build`, which builds the program.
 //!
-//! It ends with status 1 if the program without symbols or its private memory is above its limit. Private memory
-//! (RssAnon, proc_pid_status(5)) counts: no other process shares it and the kernel can only swap it out. Resident
-//! memory also counts mapped pages of the program's file, which the kernel shares between processes, drops when
-//! memory is short and reads again. So resident memory and the time are printed without a limit.
+//! The exit status is 1 if the program without symbols or its private memory is above its limit. Private memory
+//! (RssAnon, proc_pid_status(5)) has a limit, because no other process shares it. Resident memory also includes mapped
+//! pages of the program's file. The kernel shares these pages between processes, and drops them when memory is short.
+//! So resident memory and time have no limit.
 
 #![allow(clippy::expect_used, clippy::print_stdout)]
 
@@ -30,7 +30,7 @@ const PRIVATE_LIMIT_KIB: u64 = 1 << 10;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {
-    // Cargo says `--bench` to every benchmark.
+    // Cargo passes `--bench` to every benchmark.
     let arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
     let (options, paths): (Vec<_>, Vec<_>) = arguments.partition(|it| it.starts_with('-'));
     let program = paths.first().map_or_else(|| build(&options), PathBuf::from);
@@ -48,8 +48,8 @@ fn main() -> ExitCode {
     println!("size, no symbols  {size} octets, at most {SIZE_LIMIT}");
     println!("private memory    {private} KiB, at most {PRIVATE_LIMIT_KIB} (RssAnon)");
     println!("resident memory   {resident} KiB (VmRSS: with mapped pages of files)");
-    println!("its share         {proportional} KiB (Pss: shared pages are divided)");
-    println!("addresses told    {:.2} ms after the start", ready.as_secs_f64() * 1e3);
+    println!("its share         {proportional} KiB (Pss: divides shared pages by their users)");
+    println!("addresses printed {:.2} ms after the start", ready.as_secs_f64() * 1e3);
     println!("first answer      {:.2} ms after the start", answered.as_secs_f64() * 1e3);
     println!("medians of {STARTS} starts");
     let small = size <= SIZE_LIMIT && private <= PRIVATE_LIMIT_KIB;
@@ -66,7 +66,7 @@ fn median<T: Ord + Copy>(starts: &mut [Start], of: impl Fn(&Start) -> T) -> T {
     of(&starts[starts.len() / 2])
 }
 
-/// One server, from its start until it has answered over both transports.
+/// Measurements of one server, from its start until it has answered over both transports.
 struct Start {
     private_kib: u64,
     resident_kib: u64,

@@ -1,13 +1,13 @@
-//! How many instructions the hot paths take, counted by valgrind and held below a limit: `benches/README.md`.
+//! Counts the instructions of the hot paths with valgrind, and fails above a limit: `benches/README.md`.
 //!
 //! ```sh
 //! cargo bench --package daytime-benches --bench instructions
 //! ```
 //!
-//! An instruction is counted the same however busy the machine is, so a limit can be tight. What the kernel
-//! does is not counted.
+//! The count does not depend on the load of the machine, so the limit can be tight. Instructions of the kernel are not
+//! counted.
 
-// gungraun's macros write functions without documentation, take none, and name all things from the root.
+// gungraun's macros generate functions without documentation, and name all items from the crate root.
 #![allow(missing_docs, unused_qualifications, clippy::expect_used, clippy::must_use_candidate)]
 
 use daytime::internals::{GuardHarness, LimiterHarness, ResponderHarness, ServiceHarness};
@@ -20,11 +20,11 @@ use std::hint::black_box;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// As many datagrams as are answered in one round.
+/// Number of datagrams that a server answers in one round.
 const ROUND: u32 = 64;
 
-/// What was counted with rustc 1.95.0 on x86_64, and a twentieth more: other compilers differ a little. Who
-/// makes a path quicker writes the new count here, so that it stays so.
+/// Limits a path to its count with rustc 1.95.0 on x86_64 plus 5 %, because other compilers differ a little. A change
+/// that makes a path faster also lowers its count here.
 fn counted(instructions: u64) -> LibraryBenchmarkConfig {
     let limit = instructions + instructions / 20;
     let mut tool = Callgrind::with_args(["--cache-sim=no"]);
@@ -44,7 +44,7 @@ fn print(reading: Reading) -> Option<Reply> {
     Syntax::default().print(black_box(&reading), Zone::UTC).ok()
 }
 
-/// Early enough in a second that it is over before the next: a new reply has to be formed then.
+/// Makes a responder early in a second. In the next second, the responder would have to form a new reply.
 fn replying() -> ResponderHarness {
     let within_second =
         || SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").subsec_millis();
@@ -81,7 +81,7 @@ fn deciding() -> GuardHarness {
     GuardHarness::new(GuardOptions::default(), vec![13, 13], vec![Ipv4Addr::new(198, 51, 100, 255)])
 }
 
-// A round's worth of datagrams that are answered.
+// The datagrams of one round, which all get an answer.
 #[library_benchmark(config = counted(7_907))]
 #[bench::answer(deciding())]
 fn decide(guard: GuardHarness) -> (usize, GuardHarness) {
@@ -108,7 +108,7 @@ fn limiting(known: u32) -> (LimiterHarness, Instant) {
     (limiting, start)
 }
 
-// A round's worth of sources that are known, and of such as are not.
+// The datagrams of one round, from known sources or from new sources.
 #[library_benchmark(config = counted(20_217))]
 #[bench::known(limiting(ROUND))]
 #[bench::new(limiting(0))]
@@ -117,7 +117,7 @@ fn limit((limiting, now): (LimiterHarness, Instant)) -> (usize, LimiterHarness) 
     (taken, limiting)
 }
 
-/// A service that has found many datagrams at the last look, so that it looks for many at the next.
+/// Makes a service that received a full batch in its last round, so that it receives a full batch in the next.
 fn answering() -> (ServiceHarness, UdpSocket, Instant) {
     drop(replying()); // early in a second
     let server = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket");
@@ -146,7 +146,7 @@ fn all_answered((answering, _client): (ServiceHarness, UdpSocket)) {
     assert_eq!(answering.answered(), 4 * u64::from(ROUND));
 }
 
-// All that a round of datagrams takes from receiving to sending them.
+// A whole round of datagrams, from receiving to sending.
 #[library_benchmark(config = counted(36_029))]
 #[bench::udp(args = (answering()), teardown = all_answered)]
 fn round(

@@ -1,4 +1,4 @@
-//! The program under test, built as its users build it, and a server of it.
+//! Builds the program as its users do, and runs a server.
 
 #![allow(clippy::expect_used, clippy::must_use_candidate, clippy::missing_panics_doc)]
 
@@ -8,9 +8,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-/// Builds the program in the release profile, with these further options of cargo. Returns its path.
+/// Builds the program in the release profile, with further options for cargo. Returns its path.
 ///
-/// Cargo would give a benchmark no program of another package, and one with the features that the benchmarks want.
+/// Cargo gives a benchmark no path to the program of another package. It would also build that program with the
+/// features of the benchmarks.
 pub fn build(options: &[String]) -> PathBuf {
     let mut cargo = Command::new("cargo");
     cargo.args(["build", "--quiet", "--release", "--package", "daytime"]).args(options);
@@ -22,11 +23,11 @@ pub fn build(options: &[String]) -> PathBuf {
     release.join("daytime")
 }
 
-/// A running server, ended when dropped.
+/// A running server. Dropping it ends the server.
 #[derive(Debug)]
 pub struct Server {
     child: Child,
-    /// Where it listens, over TCP and over UDP.
+    /// Address of the server over TCP and UDP.
     pub address: SocketAddr,
 }
 
@@ -40,12 +41,12 @@ impl Server {
         Self { child, address }
     }
 
-    /// The path of one of its files in proc(5).
+    /// Returns the path of a file of the server in proc(5).
     pub fn proc(&self, file: &str) -> String {
         format!("/proc/{}/{file}", self.child.id())
     }
 
-    /// A figure in KiB from one of its files in proc(5).
+    /// Returns a figure in KiB from a file of the server in proc(5).
     pub fn kib(&self, file: &str, name: &str) -> u64 {
         let text = fs::read_to_string(self.proc(file)).expect("it runs");
         let figure = text.lines().find_map(|line| line.strip_prefix(name)).expect("a line");

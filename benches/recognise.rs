@@ -1,6 +1,6 @@
-//! How fast a reply is read, by the form it has: `docs/PERFORMANCE.md`.
+//! Measures the time to read a reply, for each form: `docs/PERFORMANCE.md`.
 
-#![allow(missing_docs, clippy::expect_used)] // criterion's macros write functions without
+#![allow(missing_docs, clippy::expect_used)] // criterion's macros generate functions without documentation
 
 #[path = "../tests/replies/mod.rs"]
 mod replies;
@@ -25,7 +25,7 @@ fn recognising(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Of the forms that few or none of the saved replies have.
+/// Replies in forms that few or none of the saved replies have.
 const OTHERS: [&str; 16] = [
     "47222 88-03-02 21:39:15 83 0 +.3 045.0 UTC(NBS) *",
     "60482 24-06-21 12:00:07 50 0 -.1 045.0 UTC(NIST) #",
@@ -45,8 +45,8 @@ const OTHERS: [&str; 16] = [
     "60482 173 120007 UTC\r\n",
 ];
 
-/// The saved replies, one of each syntax, and the others, by the form they are read as; and such as are
-/// no time.
+/// Groups replies by their form: the saved replies, one reply of each syntax, and [`OTHERS`]. Adds groups of replies
+/// without a time.
 fn families() -> BTreeMap<String, Vec<Vec<u8>>> {
     let mut families: BTreeMap<String, Vec<Vec<u8>>> = BTreeMap::new();
     let saved = replies::saved().into_iter().map(|saved| saved.reply);
@@ -54,7 +54,7 @@ fn families() -> BTreeMap<String, Vec<Vec<u8>>> {
     for reply in saved.chain(printed()).chain(others) {
         let family = match recognise(&reply) {
             Ok(read) => read.form.to_string(),
-            Err(_) if reply.len() > 1000 => continue, // it would outweigh the others
+            Err(_) if reply.len() > 1000 => continue, // would outweigh the other replies
             Err(_) => "no time".to_owned(),
         };
         families.entry(family).or_default().push(reply);

@@ -1,7 +1,7 @@
-//! What each step of an answer costs without its system calls: printing, the reply of the moment, deciding,
-//! limiting. `benches/README.md`.
+//! Measures the steps of an answer without system calls: print a time, get the current reply, decide, and limit:
+//! `benches/README.md`.
 
-#![allow(missing_docs, clippy::expect_used)] // criterion's macros write functions without
+#![allow(missing_docs, clippy::expect_used)] // criterion's macros generate functions without documentation
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use daytime::internals::{GuardHarness, LimiterHarness, ResponderHarness};
@@ -27,7 +27,7 @@ fn printing(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// The reply is formed once a second, so this is what nearly every exchange pays.
+/// Measures an existing reply. The server forms a reply once per second, so nearly every exchange has this cost.
 fn replying(criterion: &mut Criterion) {
     let mut replying = ResponderHarness::new(Syntax::default());
     let round = Instant::now();
@@ -63,10 +63,10 @@ fn deciding(criterion: &mut Criterion) {
 
 const NIST: &[u8] = b"\n45022 82-02-22 17:37:43 00 0 0   0.0 UTC(NIST) * \n";
 
-/// Of a source with this number.
+/// Returns the address of the source with this number.
 type Address = fn(u32) -> SocketAddr;
 
-/// A table of 65 536 places is worked with one source, with as many as fit, and with more than fit.
+/// Measures the table of 65 536 sources with one source, with fewer sources than places, and with more.
 fn limiting(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("limit");
     let plenty = Rate { per_second: 4_000_000_000, burst: 4_000_000_000 };

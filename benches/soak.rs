@@ -1,15 +1,15 @@
-//! A soak test: good and hostile load for ten minutes, or as many seconds as the argument says, against the
-//! real binary on loopback, with the limits on for it.
+//! Soak test: good and hostile load on the real binary, over loopback and with limits. It takes ten minutes, or the
+//! number of seconds in its argument.
 //!
 //! ```sh
 //! cargo bench --package daytime-benches --bench soak
 //! cargo bench --package daytime-benches --bench soak -- 30
 //! ```
 //!
-//! A good client asks every 50 ms, over TCP and UDP in turn. Beside it are clients that never read and never
-//! close, that close their side at once, that reset, that send 64 KiB first, that connect and leave in
-//! bursts, and that send datagrams of any length in bursts, each kind from addresses of its own. It ends with
-//! status 1 if a good query is lost, or if memory or descriptors do not end where they began.
+//! A good client asks every 50 ms, over TCP and UDP in turn. At the same time there are six kinds of hostile clients.
+//! They hold connections without reading, half-close at once, reset, send 64 KiB first, connect in bursts, or send
+//! bursts of datagrams of different lengths. Each kind has its own addresses. The exit status is 1 if a good query is
+//! lost, if memory grows, or if the number of descriptors changes.
 
 #![allow(clippy::expect_used, clippy::print_stdout)]
 
@@ -26,17 +26,17 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 const WHOLE: Duration = Duration::from_mins(10);
-/// The same load before anything is measured: tables and buffers reach their size.
+/// Time of load before the measurement, in which tables and buffers grow to their size.
 const WARM_UP: Duration = Duration::from_secs(15);
 const BETWEEN_GOOD: Duration = Duration::from_millis(50);
-/// The server's, and a little for the last connections to go.
+/// Time for the last connections to end: the server's drain deadline, and one second.
 const DRAIN: Duration = Duration::from_secs(6);
 const SERVE: &str = "serve --listen 127.0.0.1 --port 0 --limit-loopback -q --syntax rfc3339";
-/// What the allocator may keep more at the end than at the beginning.
+/// Maximum growth of resident memory that the test accepts: the allocator may keep some memory.
 const TOLERANCE_KIB: u64 = 256;
 
 fn main() -> ExitCode {
-    // Cargo says `--bench` to every benchmark.
+    // Cargo passes `--bench` to every benchmark.
     let seconds = std::env::args().skip(1).find_map(|argument| argument.parse().ok());
     let duration = seconds.map_or(WHOLE, Duration::from_secs).min(WHOLE);
     let server = Server::start(Command::new(build(&[])).args(SERVE.split(' ')));
@@ -53,7 +53,7 @@ fn main() -> ExitCode {
     if good.lost > 0 || grown || leaked { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
-/// Everybody at once for so long; what became of the good client.
+/// Runs the good client and all hostile clients for the given time. Returns the results of the good client.
 fn load(server: &Server, duration: Duration) -> Good {
     let (over, address) = (&AtomicBool::new(false), server.address);
     let hostile = [(); 6].map(|()| AtomicU64::new(0));
@@ -71,11 +71,11 @@ fn load(server: &Server, duration: Duration) -> Good {
     Good { hostile: hostile.map(AtomicU64::into_inner), ..good }
 }
 
-/// What became of the good client's queries.
+/// Results of the good client's queries.
 struct Good {
     asked: usize,
     lost: usize,
-    /// In order.
+    /// Sorted latencies.
     latencies: Vec<Duration>,
     hostile: [u64; 6],
 }
@@ -90,7 +90,7 @@ impl Good {
         let worst = self.latencies.last();
         let (median, p99) = (shown(at(500)), shown(at(990)));
         println!("latency      median {median}, p99 {p99}, worst {}", shown(worst));
-        let names = ["held", "half closed", "reset", "talked", "connect and go", "datagrams"];
+        let names = ["held", "half closed", "reset", "sent first", "connected", "datagrams"];
         let counts = names.iter().zip(self.hostile).map(|(name, count)| format!("{name} {count}"));
         println!("hostile      {}", counts.collect::<Vec<_>>().join(", "));
     }
@@ -120,7 +120,7 @@ fn ask_for(address: SocketAddr, duration: Duration) -> Good {
     Good { asked, lost, latencies, hostile: [0; 6] }
 }
 
-/// A connection from an address of this kind's own.
+/// Opens a connection from 127.0.0.`last`.
 fn connect(last: u8, to: SocketAddr) -> Option<TcpStream> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).ok()?;
     socket.bind(&SocketAddr::from((Ipv4Addr::new(127, 0, 0, last), 0)).into()).ok()?;
@@ -132,7 +132,7 @@ fn connect(last: u8, to: SocketAddr) -> Option<TcpStream> {
     Some(stream)
 }
 
-/// Opens connections and neither reads nor closes them for long.
+/// Holds up to 500 connections without reading from them.
 fn hold(server: SocketAddr, over: &AtomicBool, count: &AtomicU64) {
     let mut held = VecDeque::new();
     while !over.load(Ordering::Relaxed) {
@@ -145,7 +145,7 @@ fn hold(server: SocketAddr, over: &AtomicBool, count: &AtomicU64) {
     }
 }
 
-/// Closes its side at once and stays.
+/// Half-closes each connection at once, and holds up to 100 of them.
 fn half_close(server: SocketAddr, over: &AtomicBool, count: &AtomicU64) {
     let mut held = VecDeque::new();
     while !over.load(Ordering::Relaxed) {
@@ -159,7 +159,7 @@ fn half_close(server: SocketAddr, over: &AtomicBool, count: &AtomicU64) {
     }
 }
 
-/// Resets, before the line or behind it.
+/// Resets connections, before or after it has read the reply.
 fn reset(server: SocketAddr, over: &AtomicBool, count: &AtomicU64) {
     while !over.load(Ordering::Relaxed) {
         if let Some(mut stream) = connect(4, server) {
@@ -172,7 +172,7 @@ fn reset(server: SocketAddr, over: &AtomicBool, count: &AtomicU64) {
     }
 }
 
-/// Talks before it reads.
+/// Sends 64 KiB before it reads.
 fn talk(server: SocketAddr, over: &AtomicBool, count: &AtomicU64) {
     let octets = vec![b'x'; 1 << 16];
     while !over.load(Ordering::Relaxed) {
@@ -185,7 +185,7 @@ fn talk(server: SocketAddr, over: &AtomicBool, count: &AtomicU64) {
     }
 }
 
-/// Connects and goes, 20 at a time.
+/// Opens 20 connections and closes them at once, again and again.
 fn flood_connections(server: SocketAddr, over: &AtomicBool, count: &AtomicU64) {
     while !over.load(Ordering::Relaxed) {
         drop([(); 20].map(|()| connect(6, server)));
@@ -194,9 +194,9 @@ fn flood_connections(server: SocketAddr, over: &AtomicBool, count: &AtomicU64) {
     }
 }
 
-/// Datagrams of any length, 64 at a time, from 256 sources in turn. So the limit of each cuts most of them
-/// off before the one of all is reached, which would hit the good client too; and no more come at once than
-/// a receive buffer of the usual size holds, because what overflows there is lost whoever sent it.
+/// Sends bursts of 64 datagrams of different lengths, from 256 sources in turn. The limit per source refuses most of
+/// them, so they do not reach the total limit, which would affect the good client too. A burst fits into a receive
+/// buffer of the default size. An overflow of that buffer could also drop queries of the good client.
 fn flood_datagrams(server: SocketAddr, over: &AtomicBool, count: &AtomicU64) {
     let octets = [0; 1400];
     let sockets: Vec<UdpSocket> = (0..=255)
@@ -214,7 +214,7 @@ fn flood_datagrams(server: SocketAddr, over: &AtomicBool, count: &AtomicU64) {
     }
 }
 
-/// What a process holds (proc(5)).
+/// Memory and descriptors of a process (proc(5)).
 struct State {
     resident_kib: u64,
     descriptors: usize,

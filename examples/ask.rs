@@ -1,4 +1,4 @@
-//! Asks the servers named on the command line with one client, and says what went wrong where one gives no reply.
+//! Asks the servers on the command line with one client, and prints advice for each server without a reply.
 //!
 //! `cargo run --example ask -- time.nist.gov localhost:9999`
 #![allow(clippy::print_stdout, reason = "a program prints")]
@@ -21,7 +21,7 @@ fn main() -> Result<(), AskError> {
     Ok(())
 }
 
-/// The reply, and how far the local clock is from the server's clock.
+/// Describes a reply, with the offset of the local clock from the server's clock.
 fn describe(answer: &Answer) -> String {
     let reply = answer.text();
     let Some(offset) = answer.offset() else { return format!("{reply} (no offset)") };
@@ -30,7 +30,7 @@ fn describe(answer: &Answer) -> String {
     format!("{reply} (local minus server: {ahead:+.2} s ± {uncertainty:.2} s)")
 }
 
-/// What failed, and what the reader can do about it.
+/// Describes an error, and what the user can do.
 fn advise(error: &AskError) -> String {
     match error {
         AskError::UnknownHost { .. } => "no such host: check the name".to_owned(),

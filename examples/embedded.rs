@@ -1,5 +1,5 @@
-//! Tests a client against a server inside the same program: a fixed clock makes the reply known beforehand, port 0 takes
-//! any free port, and dropping the server stops it.
+//! Tests a client against a server in the same program. A fixed clock gives a known reply, port 0 chooses a free port,
+//! and dropping the server stops it.
 //!
 //! `cargo run --example embedded`
 #![allow(clippy::print_stdout, reason = "a program prints")]
@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Starts a server whose clock stands still.
+/// Starts a server with a fixed clock.
 fn start() -> Result<Running, Box<dyn Error>> {
     let noted = Reading::at("1982-02-22T17:37:43Z".parse()?);
     let config = Config::default().address("127.0.0.1:0".parse()?).clock(Clock::Fixed(noted));

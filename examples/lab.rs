@@ -1,6 +1,6 @@
-//! Runs a lab on the simulator: what theory expects, what the run observed, and what the lab teaches.
+//! Runs a lab on the simulator, and prints its predictions, observations and lesson.
 //!
-//! `cargo run --example lab -- 30` loses 30 % of all packets
+//! `cargo run --example lab -- 30` loses 30 % of all packets.
 #![allow(clippy::print_stdout, reason = "a program prints")]
 
 use daytime::lab::{self, Engine, Expected, Setting};
@@ -29,7 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// What theory expects, in words.
+/// Describes an expected value in words.
 fn describe(expected: &Expected) -> String {
     match (expected.lowest(), expected.highest()) {
         (Some(lowest), Some(highest)) if lowest == highest => lowest.to_string(),

@@ -1,6 +1,6 @@
-//! Serves Daytime, and its metrics for Prometheus through an HTTP framework that is not part of this crate.
+//! Serves Daytime, and serves the metrics for Prometheus through an HTTP framework that is not part of this crate.
 //!
-//! `cargo run --example metrics`, then `curl http://127.0.0.1:PORT/metrics` with the port it prints
+//! Run `cargo run --example metrics`, then `curl http://127.0.0.1:PORT/metrics` with the printed port.
 #![allow(clippy::print_stdout, reason = "a program prints")]
 
 use daytime::{Config, Server, Transport};
@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     Ok(())
 }
 
-/// Sends the page with the type of Prometheus' text format.
+/// Sends the page with the content type of Prometheus' text format.
 fn respond_with_page(request: Request, page: String) -> std::io::Result<()> {
     let header = Header::from_bytes("Content-Type", "text/plain; version=0.0.4");
     let Ok(content_type) = header else { return request.respond(Response::empty(500)) };

@@ -1,4 +1,4 @@
-//! Reads saved replies from standard input, one a line, and prints the instant that each fixes, or why it fixes none.
+//! Reads saved replies from standard input, one per line. Prints the time of each reply, or why it has no certain time.
 //!
 //! `cargo run --no-default-features --example read < replies.txt`
 #![allow(clippy::print_stdout, reason = "a program prints")]
@@ -9,7 +9,7 @@ use std::io::{self, BufRead};
 
 fn main() -> io::Result<()> {
     let mut input = io::stdin().lock();
-    let mut reply = Vec::new(); // octets: a reply need not be UTF-8
+    let mut reply = Vec::new(); // octets, because a reply may not be UTF-8
     while input.read_until(b'\n', &mut reply)? > 0 {
         let meaning = match recognise(&reply) {
             Ok(read) => meaning(&read),
@@ -21,7 +21,7 @@ fn main() -> io::Result<()> {
     Ok(())
 }
 
-/// The time in a reply, and the reason to distrust it if there is one.
+/// Describes the time in a reply, and the reason to distrust it if there is one.
 fn meaning(read: &Recognised) -> String {
     let time = match read.time {
         ReplyTime::Instant { utc, .. } => utc.to_rfc3339(),

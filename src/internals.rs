@@ -1,5 +1,5 @@
-//! The hot paths of the services for `benches/`, and what strangers write for `fuzz/`: only the feature
-//! `internals` has them, and nothing here is promised to stay.
+//! Access to the hot paths of the services for `benches/`, and to the readers of hostile input for `fuzz/`. Only the
+//! feature `internals` has this module. It may change in any version.
 
 use crate::clock::Clock;
 use crate::limit::{Limiter, Limits};
@@ -22,35 +22,35 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// The reply of the moment, as both services ask for it.
+/// The current reply, as both services get it.
 #[derive(Debug)]
 pub struct ResponderHarness(Responder);
 
 impl ResponderHarness {
-    /// The system's clock, told in UTC.
+    /// Makes a responder with the system's clock in UTC.
     #[must_use]
     pub fn new(syntax: Syntax) -> Self {
         Self(Responder::new(Clock::System, syntax, Zone::UTC, false))
     }
 
-    /// How many octets the reply has now; `round` is a moment a little earlier.
+    /// Returns the length of the current reply in octets. `round` is the start of the current round.
     pub fn octets(&mut self, round: Instant) -> Option<usize> {
         self.0.reply(round).map(|reply| reply.octets().len())
     }
 }
 
-/// Whether a datagram is answered, as far as the limits do not forbid it.
+/// The rules that decide whether a datagram gets an answer, without the limits.
 #[derive(Debug)]
 pub struct GuardHarness(Guard);
 
 impl GuardHarness {
-    /// The guard of a service with these ports of its own, on a host with these broadcast addresses.
+    /// Makes the guard of a service on these ports, on a host with these broadcast addresses.
     #[must_use]
     pub fn new(options: GuardOptions, ports: Vec<u16>, broadcasts: Vec<Ipv4Addr>) -> Self {
         Self(Guard::new(options, ports, broadcasts))
     }
 
-    /// True if a datagram with this content from `peer` to `local` may have this reply.
+    /// Whether a datagram with this content from `peer` to `local` gets this reply.
     #[must_use]
     pub fn answers(
         &self,
@@ -67,18 +67,18 @@ impl GuardHarness {
     }
 }
 
-/// The limits on datagrams.
+/// The rate limits of datagrams.
 #[derive(Debug)]
 pub struct LimiterHarness(Limiter);
 
 impl LimiterHarness {
-    /// All buckets full.
+    /// Makes a limiter whose token buckets are full.
     #[must_use]
     pub fn new(limits: Limits, start: Instant) -> Self {
         Self(Limiter::new(limits, start))
     }
 
-    /// True if there is a token for a datagram from `peer`, which is then taken.
+    /// Takes a token for a datagram from `peer`. Returns whether there was one.
     #[must_use]
     pub fn takes(&self, peer: SocketAddr, now: Instant) -> bool {
         self.0.take(peer, now).is_ok()
@@ -96,13 +96,13 @@ pub struct ServiceHarness {
 }
 
 impl ServiceHarness {
-    /// Maximum number of datagrams of one socket that are answered in one round.
+    /// Maximum number of datagrams per socket and round.
     pub const MAX_DATAGRAMS: usize = crate::sys::MAX_BATCH_DATAGRAMS;
 
-    /// Serves on a socket that does not block, with the reply that RFC 867 shows first.
+    /// Serves on a non-blocking socket, in the default syntax.
     ///
     /// # Errors
-    /// The loop cannot be set up.
+    /// The event loop cannot be set up.
     pub fn new(socket: UdpSocket, limits: Limits, start: Instant) -> io::Result<Self> {
         let (metrics, poll) = (Metrics::default(), Poll::new()?);
         let guard =
@@ -115,24 +115,24 @@ impl ServiceHarness {
         Ok(Self { service, responder, metrics, poll, events: Events::with_capacity(8) })
     }
 
-    /// One round of it, from the look for events on; true if datagrams may be left waiting.
+    /// Runs one round: polls for events and answers. Returns whether datagrams may still wait.
     ///
     /// # Errors
-    /// The events cannot be looked for.
+    /// The poll for events fails.
     pub fn work(&mut self, now: Instant) -> io::Result<bool> {
         self.poll.poll(&mut self.events, Some(Duration::ZERO))?;
         self.events.iter().for_each(|event| self.service.note_ready(event.token()));
         Ok(self.service.work(&mut self.responder, now))
     }
 
-    /// How many were answered up to now.
+    /// Returns the number of answered datagrams.
     #[must_use]
     pub fn answered(&self) -> u64 {
         self.metrics.count(Event::UdpAnswered)
     }
 }
 
-/// The packet with its checksum completed; for fuzzing, as what follows.
+/// Completes the checksum of a packet. For the fuzzer.
 #[must_use]
 pub fn complete_checksum(octets: &[u8]) -> Vec<u8> {
     let mut packet = octets.to_vec();
@@ -140,16 +140,16 @@ pub fn complete_checksum(octets: &[u8]) -> Vec<u8> {
     packet
 }
 
-/// The packets of a capture file, as far as it can be read.
+/// The packets of a capture file, up to the first error. For the fuzzer.
 #[derive(Debug)]
 pub struct CaptureFile {
     packets: Vec<Captured>,
-    /// Why no more of it was read.
+    /// The error that ended the reading, if there was one.
     pub error: Option<String>,
 }
 
 impl CaptureFile {
-    /// One packet, from its IP header on.
+    /// Makes a capture of one packet that begins with its IP header.
     #[must_use]
     pub fn of_packet(octets: &[u8]) -> Self {
         let (octets, comments) = (octets.to_vec(), Vec::new());
@@ -167,12 +167,12 @@ impl CaptureFile {
         Self { packets, error: read.err().map(|error| error.to_string()) }
     }
 
-    /// The octets of each packet, its comments, and its time.
+    /// Returns the octets, comments and time of each packet.
     pub fn packets(&self) -> impl Iterator<Item = (&[u8], &[Vec<u8>], Option<Duration>)> {
         self.packets.iter().map(|it| (&it.octets[..], &it.comments[..], it.at))
     }
 
-    /// All that is drawn of them, in lines and in ladders, and the objects for scripts.
+    /// Draws the packets as lines and ladders, and returns the text and the JSON objects.
     #[must_use]
     pub fn show(&self) -> (String, Vec<String>) {
         let mut conversations = Conversations::with(vec![crate::PORT]);
@@ -191,7 +191,7 @@ impl CaptureFile {
         (drawn + &ladders.draw(80), objects)
     }
 
-    /// The packets in a file of ours.
+    /// Writes the packets as a pcapng file.
     #[must_use]
     pub fn write(&self) -> Vec<u8> {
         let mut writer = pcapng::Writer::default();

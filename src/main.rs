@@ -1,4 +1,4 @@
-//! The `daytime` command: see `src/cli`.
+//! Starts the `daytime` command, which is in `src/cli`.
 
 use std::process::ExitCode;
 

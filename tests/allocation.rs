@@ -1,5 +1,5 @@
-//! What is read from a reply borrows from it, and a load costs nothing for an exchange. In a binary of its own,
-//! whose allocator counts.
+//! Reading a reply and the exchanges of a load allocate no memory. This test is a separate binary, whose allocator
+//! counts.
 
 mod replies;
 
@@ -22,10 +22,10 @@ fn reading_a_time_allocates_nothing() {
             assert_eq!(allocations.count_total, 0, "{}: {allocations:?}", reply.escape_ascii());
         }
     }
-    assert_eq!(times, 53 + OTHERS.len(), "5 of the 58 saved replies are no times");
+    assert_eq!(times, 53 + OTHERS.len(), "5 of the 58 saved replies have no time");
 }
 
-/// Forms that no saved reply has.
+/// Replies in forms that no saved reply has.
 const OTHERS: [&str; 8] = [
     "51270 092 145230 UTC\r\n",
     "Sunday, 06-Nov-94 08:49:37 GMT\r\n",

@@ -1,5 +1,5 @@
-//! No exchange of the server allocates; only the reply of a new second does, and a queue that grows. In a
-//! binary of its own, whose allocator counts what the thread of the loop takes.
+//! The exchanges of the server allocate no memory. Only the reply of a new second and growing queues do. This test is a
+//! separate binary, whose allocator counts the allocations of the serving thread.
 
 #![allow(clippy::expect_used)]
 
@@ -10,12 +10,12 @@ use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Exchanges that are counted, over each transport.
+/// Number of measured exchanges over each transport.
 const STEADY: u64 = 10_000;
-/// Exchanges before them: the tables and queues get their size.
+/// Number of exchanges before the measured ones. In these, tables and queues grow to their size.
 const FIRST: u64 = 500;
 
-/// What a server allocates that answers so many clients.
+/// Returns the number of allocations of a server that answers this number of exchanges.
 fn allocations(transport: Transport, exchanges: u64) -> u64 {
     let config = Config::default().address("127.0.0.1:0".parse().expect("an address"));
     let server = Server::bind(config).expect("loopback");
@@ -58,13 +58,13 @@ fn ask_udp(address: SocketAddr, exchanges: u64) {
     }
 }
 
-/// What it takes to form a reply.
+/// Returns the number of allocations for one new reply.
 fn allocations_of_a_reply() -> u64 {
     let reading = Clock::System.read().expect("the time");
     measure(|| drop(Syntax::default().print(&reading, Zone::UTC))).count_total
 }
 
-/// Queues and tables that double a few more times, however many clients come.
+/// Allocations that are allowed for queues and tables that double a few more times.
 const GROWTH: u64 = 32;
 
 #[test]
@@ -75,7 +75,7 @@ fn ten_thousand_exchanges_over_each_transport_allocate_nothing() {
         let all = allocations(transport, FIRST + STEADY);
         let replies = begun.elapsed().as_secs() + 2;
         let allowed = replies * allocations_of_a_reply() + GROWTH;
-        assert!(allowed < STEADY / 64, "not even one a batch: {allowed}");
+        assert!(allowed < STEADY / 64, "less than one per batch: {allowed}");
         assert!(all <= first + allowed, "{transport}: {first} allocations, then {all}");
     }
 }

@@ -1,5 +1,5 @@
-//! Exchanges, 64 at a time, and connections that are held. All from loopback addresses, of which IPv4 has 16
-//! million.
+//! Load for the benchmark: batches of 64 exchanges, and held connections. All come from loopback addresses, of which
+//! IPv4 has 16 million.
 
 use nix::libc::{in_addr, in_pktinfo};
 use nix::sys::socket::{ControlMessage, MsgFlags, SockaddrIn, sendmsg};
@@ -10,14 +10,13 @@ use std::os::fd::AsRawFd;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Exchanges at once: as many datagrams as the server takes with one call.
+/// Exchanges per batch: the number of datagrams that the server receives with one call.
 const AT_ONCE: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(1);
-/// Connections held from one address, and addresses that exchanges take turns with: each has some 28 000 ports,
-/// and a connection that is over keeps its own for a minute.
+/// Number of held connections per source address. An address has about 28 000 ports.
 const HELD_EACH: usize = 1_000;
 
-/// Asks over UDP, from any number of addresses with one socket (`IP_PKTINFO`).
+/// A UDP client that asks from any number of source addresses with one socket (`IP_PKTINFO`).
 pub(crate) struct Datagrams {
     socket: UdpSocket,
     server: SocketAddr,
@@ -31,7 +30,7 @@ impl Datagrams {
         Self { socket, server, next: 0 }
     }
 
-    /// So many exchanges from so many sources in turn; how many were lost.
+    /// Runs exchanges from a number of sources in turn. Returns the number of lost exchanges.
     pub(crate) fn exchange(&mut self, exchanges: usize, sources: usize) -> usize {
         let (mut begun, mut lost, mut reply) = (0, 0, [0; 512]);
         while begun < exchanges {
@@ -57,12 +56,13 @@ impl Datagrams {
     }
 }
 
-/// So many exchanges over TCP; how many were lost.
+/// Runs exchanges over TCP. Returns the number of lost exchanges.
 pub(crate) fn exchange_streams(server: SocketAddr, exchanges: usize) -> usize {
     let (mut begun, mut lost, mut reply) = (0, 0, Vec::new());
     while begun < exchanges {
         let now = AT_ONCE.min(exchanges - begun);
-        // So that the ports of one address do not run out.
+        // Uses several addresses, because each has only some 28 000 ports, and an ended connection keeps its port for a
+        // minute.
         let host = u8::try_from(begun / AT_ONCE % 250 + 1).unwrap_or(1);
         let streams = [(); AT_ONCE].map(|()| connect(Ipv4Addr::new(127, 0, 2, host), server));
         for mut stream in streams.into_iter().take(now) {
@@ -75,7 +75,7 @@ pub(crate) fn exchange_streams(server: SocketAddr, exchanges: usize) -> usize {
     lost
 }
 
-/// Connections that are open and idle.
+/// Open, idle connections.
 pub(crate) struct Held {
     server: SocketAddr,
     streams: Vec<TcpStream>,
@@ -86,7 +86,7 @@ impl Held {
         Self { server, streams: Vec::new() }
     }
 
-    /// Opens or closes connections until there are so many, and waits until the server has them all.
+    /// Opens or closes connections to reach the given number, and waits until the server has the same number.
     pub(crate) fn hold(&mut self, connections: usize, open: impl Fn() -> usize) {
         self.streams.truncate(connections);
         for number in self.streams.len()..connections {

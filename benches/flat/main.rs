@@ -1,16 +1,16 @@
-//! Whether an exchange costs the same however many sources there are, and however many idle connections; and
-//! what an open connection takes of memory. `benches/README.md`.
+//! Measures the cost of an exchange by the number of sources and by the number of idle connections, and the memory of
+//! an open connection: `benches/README.md`.
 //!
 //! ```sh
 //! cargo bench --package daytime-benches --bench flat
 //! cargo bench --package daytime-benches --bench flat -- 3
 //! ```
 //!
-//! The argument is the number of rounds. In each round every row of a table is measured once, so that a change
-//! in what else the machine does meets them all; what is shown is the median. The server's CPU time is that of
-//! its threads, in nanoseconds (`/proc/PID/task/TID/schedstat`), so this is for Linux.
+//! The argument is the number of rounds. Each round measures every row of a table once, so that other load of the
+//! machine affects all rows. The tables show medians. The processor time of the server is that of its threads, in
+//! nanoseconds (`/proc/PID/task/TID/schedstat`), so this benchmark needs Linux.
 //!
-//! It ends with status 1 if an exchange is lost, never because of a figure.
+//! The exit status is 1 if an exchange is lost. No figure causes status 1.
 
 #![allow(clippy::expect_used, clippy::print_stdout)]
 
@@ -28,23 +28,24 @@ use std::thread;
 use std::time::Duration;
 
 const ROUNDS: usize = 5;
-/// As many different addresses as datagrams have in the last row, so that each comes once in a measurement.
+/// Datagrams per measurement: the number of sources of the last row, so that each source asks once.
 const DATAGRAMS: usize = 100_000;
 const STREAMS: usize = 5_000;
 const SOURCES: [usize; 4] = [1, 100, 10_000, 100_000];
 const CONNECTIONS: [usize; 4] = [1, 100, 1_000, 10_000];
-/// What is called flat, and what a connection may take.
+/// Maximum ratio to the first row for a row to be flat.
 const FLAT: f64 = 1.10;
+/// Expected maximum of memory per connection in octets.
 const CONNECTION_OCTETS: usize = 200;
-/// Descriptors that are not connections held, of the server and here.
+/// Number of descriptors that held connections must leave free, in the server and in this process.
 const OTHER_DESCRIPTORS: usize = 200;
 
 fn main() -> ExitCode {
-    // Cargo says `--bench` to every benchmark.
+    // Cargo passes `--bench` to every benchmark.
     let rounds = std::env::args().skip(1).find_map(|argument| argument.parse().ok());
     let rounds = rounds.unwrap_or(ROUNDS).clamp(1, 99);
     let most = raise_descriptors().saturating_sub(OTHER_DESCRIPTORS);
-    let program = daytime_benches::build(&[]); // on every processor
+    let program = daytime_benches::build(&[]); // before pinning, so on every processor
     // On one processor, client and server take turns, and no wake-up crosses processors.
     let mut first = CpuSet::new();
     first.set(0).expect("a processor");
@@ -54,18 +55,18 @@ fn main() -> ExitCode {
     if lost == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Raises the limit of open files as far as it goes.
+/// Raises the soft limit of open files to the hard limit. Returns the limit.
 fn raise_descriptors() -> usize {
-    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("told");
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("a limit");
     setrlimit(Resource::RLIMIT_NOFILE, hard, hard).expect("raised");
     usize::try_from(hard).unwrap_or(usize::MAX)
 }
 
-/// What the server's own memory grows by with each connection.
+/// Measures the growth of the server's private memory per connection.
 fn memory(program: &Path, most: usize) {
     let server = Server::start(program, Limits::On);
     let mut datagrams = Datagrams::new(server.address());
-    // What is there once, however many connections.
+    // First allocates the memory that does not depend on the number of connections.
     assert_eq!(datagrams.exchange(1_000, 1) + exchange_streams(server.address(), 1_000), 0, "lost");
     settle();
     let before = server.private_octets();
@@ -83,15 +84,15 @@ fn memory(program: &Path, most: usize) {
     }
 }
 
-/// The cost of a datagram by how many sources there are, with limits and without: what grows without them is the
-/// kernel's, which on loopback looks for the client's socket in the server's time, by an address that is
-/// another one each time.
+/// Measures the cost of a datagram by the number of sources, with and without limits. Without limits, only the cost of
+/// the kernel grows: on loopback, the server's send call also finds the client's socket, under a different address each
+/// time.
 fn sources(program: &Path, rounds: usize) -> usize {
     let mut lost = 0;
     let mut runs = [Limits::On, Limits::Off].map(|limits| {
         let server = Server::start(program, limits);
         let mut datagrams = Datagrams::new(server.address());
-        lost += datagrams.exchange(DATAGRAMS, DATAGRAMS); // the table of sources is full
+        lost += datagrams.exchange(DATAGRAMS, DATAGRAMS); // fills the table of sources
         (server, datagrams, SOURCES.map(|_| Vec::new()))
     });
     for _ in 0..rounds {
@@ -109,7 +110,7 @@ fn sources(program: &Path, rounds: usize) -> usize {
     lost
 }
 
-/// The cost of an exchange by how many idle connections are open.
+/// Measures the cost of an exchange by the number of idle connections.
 fn idle(program: &Path, rounds: usize, most: usize) -> usize {
     let server = Server::start(program, Limits::On);
     let mut datagrams = Datagrams::new(server.address());
@@ -124,12 +125,12 @@ fn idle(program: &Path, rounds: usize, most: usize) -> usize {
             settle();
             streams.push(server.cost(STREAMS, || {
                 lost += exchange_streams(server.address(), STREAMS);
-                settle(); // what is still open is looked at
+                settle(); // includes the server's check of connections that are still open
             }));
             let udp = DATAGRAMS / 2;
             datagram.push(server.cost(udp, || lost += datagrams.exchange(udp, 1)));
         }
-        costs.reverse(); // so that neither end is always the last
+        costs.reverse(); // so that no row is always the last
     }
     costs.sort_by_key(|(connections, ..)| *connections);
     let streams = costs.iter().map(|(connections, costs, _)| (*connections, costs.clone()));
@@ -138,7 +139,7 @@ fn idle(program: &Path, rounds: usize, most: usize) -> usize {
     lost
 }
 
-/// So many, or as many as the limit of open files leaves; `None` if that is next to nothing.
+/// Limits a number of connections to the limit of open files. Returns `None` if the limit leaves no connection.
 fn within(connections: usize, most: usize) -> Option<usize> {
     if connections > most {
         println!("(the limit of open files leaves {most} connections)");
@@ -146,12 +147,12 @@ fn within(connections: usize, most: usize) -> Option<usize> {
     (most > 0).then_some(connections.min(most))
 }
 
-/// Longer than a connection is looked at without the kernel's help, and than anything is under way.
+/// Waits until the server has registered or closed its connections, and no packet is in progress.
 fn settle() {
     thread::sleep(Duration::from_millis(40));
 }
 
-/// Prints costs in nanoseconds, by what there were so many of.
+/// Prints a table of costs in microseconds, by the number of sources or connections.
 fn table(of: &str, transport: &str, rows: impl Iterator<Item = (usize, Vec<u32>)>) {
     println!("\n| {of} | µs a {transport} exchange (min-max) | ratio | |\n|--:|--:|--:|---|");
     let mut first = None;

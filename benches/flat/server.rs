@@ -1,18 +1,19 @@
-//! The server that is measured, and what the kernel tells of it.
+//! The measured server, with its processor time and memory as the kernel reports them.
 
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
-/// The real binary with limits so wide that no client is refused.
+/// The real binary, with limits that refuse no client.
 pub(crate) struct Server {
     running: daytime_benches::Server,
-    /// Descriptors it had before anybody came.
+    /// Number of descriptors before the first client.
     descriptors: usize,
 }
 
-/// `chrt -b`: it does not interrupt the client for each datagram, so that it finds a batch each time.
+/// Runs the server with `chrt -b` (SCHED_BATCH): it does not preempt the client for each datagram, so it receives full
+/// batches.
 const UNDER: [&str; 3] = ["chrt", "-b", "0"];
 const OPTIONS: [&str; 17] = [
     "serve",
@@ -34,7 +35,7 @@ const OPTIONS: [&str; 17] = [
     "--drain-deadline=300",
 ];
 
-/// Whether the server's limits are those of loopback too.
+/// Whether the server's limits apply to loopback too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Limits {
     Off,
@@ -59,7 +60,7 @@ impl Server {
         self.running.address
     }
 
-    /// How many connections it has open, once `start` is over.
+    /// Returns the number of open connections. Valid after `start`.
     pub(crate) fn connections(&self) -> usize {
         fs::read_dir(self.running.proc("fd"))
             .expect("it runs")
@@ -67,7 +68,7 @@ impl Server {
             .saturating_sub(self.descriptors)
     }
 
-    /// Nanoseconds of its CPU time that each of so many exchanges takes.
+    /// Calls `run`, and returns the server's processor time per exchange in nanoseconds.
     pub(crate) fn cost(&self, exchanges: usize, run: impl FnOnce()) -> u32 {
         let before = self.cpu_ns();
         run();
@@ -83,7 +84,7 @@ impl Server {
         tasks.map(|task| of(task.expect("readable"))).sum()
     }
 
-    /// Memory that is its alone and no file's: what it has written to.
+    /// Returns the private memory in octets: anonymous pages, which the server has written to.
     pub(crate) fn private_octets(&self) -> usize {
         usize::try_from(self.running.kib("smaps_rollup", "Anonymous:") * 1024).expect("it fits")
     }

@@ -1,4 +1,4 @@
-//! Load over UDP: several sockets, each with a window of unanswered questions, sent and received in batches.
+//! Load over UDP: several sockets, each with a window of unanswered questions. Sends and receives in batches.
 
 use super::BenchOptions;
 use super::run::{Run, TICK, Waiting};
@@ -8,7 +8,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// Asks until the run is over.
+/// Runs the load until its end.
 pub(super) fn load(peer: SocketAddr, options: &BenchOptions, run: &mut Run) -> io::Result<()> {
     let mut datagrams = Datagrams::new(peer, options)?;
     let asked = match &mut datagrams.sockets[..] {
@@ -21,7 +21,7 @@ pub(super) fn load(peer: SocketAddr, options: &BenchOptions, run: &mut Run) -> i
     asked
 }
 
-/// The closed loop on a single socket needs no readiness: receiving waits, which saves a call each time.
+/// Runs the closed loop on a single socket. Receiving blocks, so the loop needs no call for readiness.
 fn ask_on_one(
     socket: &mut QuestionSocket,
     batch: &mut ClientBatch,
@@ -45,7 +45,7 @@ struct Datagrams {
     waiting: Waiting,
     sockets: Vec<QuestionSocket>,
     batch: ClientBatch,
-    /// Open loop: whose turn it is to ask.
+    /// Open loop: index of the socket that asked last.
     turn: usize,
 }
 
@@ -88,7 +88,8 @@ impl Datagrams {
         }
     }
 
-    /// Open loop: asks what is due, each on the next socket that has room. True if there is room for more.
+    /// Open loop: sends the due questions, each on the next socket with room. Returns whether any socket still has
+    /// room.
     fn ask_in_turn(&mut self, run: &mut Run) -> bool {
         let mut without_room = 0;
         while without_room < self.sockets.len() {
@@ -102,7 +103,7 @@ impl Datagrams {
         false
     }
 
-    /// Takes what has come; in a closed loop each asks again at once.
+    /// Receives from the ready sockets. In a closed loop, each of them asks again at once.
     fn receive_ready(&mut self, run: &mut Run) {
         for (number, _) in self.waiting.ready() {
             let Some(socket) = self.sockets.get_mut(number) else { continue };

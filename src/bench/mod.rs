@@ -1,9 +1,9 @@
-//! Load: how many exchanges a second a server gives, how long they take, and how many fail.
+//! Loads a server, and measures its exchanges per second, their latencies and their failures.
 //!
-//! One thread asks as fast as it can and allocates nothing for an exchange, so that the server is what is
-//! measured. The open loop ([`BenchOptions::rate`]) has its exchanges at fixed times and counts their latency
-//! from then, also of those that began late because all slots were taken: otherwise a server that stops for a
-//! second would spoil one exchange and not all that should have been in that second ("coordinated omission").
+//! One thread asks as fast as it can, and allocates no memory during an exchange, so that the client does not limit the
+//! result. The open loop ([`BenchOptions::rate`]) schedules exchanges at fixed times, and counts each latency from the
+//! scheduled time. So a server that stops for a second delays every exchange of that second in the result. Counted from
+//! the actual start, only one exchange per socket would be slow ("coordinated omission").
 
 mod datagram;
 mod options;
@@ -26,50 +26,51 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-/// Why a server cannot be loaded.
+/// An error that prevents a load.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BenchError {
     /// The host has no address.
     #[error(transparent)]
     Ask(#[from] AskError),
-    /// More sockets are wanted than this process may open (`RLIMIT_NOFILE`).
-    #[error("cannot keep {concurrency} sockets open: this process may have {limit}")]
+    /// The options need more sockets than this process may open (`RLIMIT_NOFILE`).
+    #[error("cannot open {concurrency} sockets: this process may open {limit}")]
     Descriptors {
-        /// How many are wanted.
+        /// Number of sockets that the options need.
         concurrency: u32,
-        /// How many there may be.
+        /// Number of sockets that the process may open.
         limit: u64,
     },
-    /// More sockets are wanted than there are ports for clients, each of which has its own.
-    #[error("cannot keep {concurrency} sockets open: this system gives clients {limit} ports")]
+    /// The options need more sockets than the system has ports for clients. Each socket needs its own port.
+    #[error("cannot open {concurrency} sockets: this system has {limit} ports for clients")]
     Ports {
-        /// How many are wanted.
+        /// Number of sockets that the options need.
         concurrency: u32,
-        /// How many there are.
+        /// Number of ports for clients.
         limit: u32,
     },
     /// One of the host's addresses is public, and the [`Pace`](crate::client::Pace) is not `Off`.
-    #[error("will not load {target}: {address} is public, so questions have to be 4 s apart")]
+    #[error("cannot load {target}: {address} is public, and questions to it must be 4 s apart")]
     Public {
-        /// Who was to be asked.
+        /// The host.
         target: Target,
-        /// The first such address.
+        /// The first public address of the host.
         address: IpAddr,
     },
-    /// No socket could be opened, or not be waited for.
-    #[error("cannot set up the sockets to ask with")]
+    /// A socket could not be opened or registered.
+    #[error("cannot set up the sockets for the load")]
     Setup(#[source] io::Error),
 }
 
-/// Loads a server, over one transport after the other.
+/// Loads a server over one transport after the other.
 ///
-/// Of a host with several addresses, the one that answers a question beforehand is loaded. `progress` is told
-/// about 50 times a second how much of the time is over; what has been measured when it breaks is the result.
+/// If a host has several addresses, first asks one question and loads the address that answers. Calls `progress` about
+/// 50 times per second with the elapsed time and the total time. If `progress` returns `Break`, ends the load and
+/// returns the results until then.
 ///
 /// # Errors
-/// [`BenchError`]. A server that does not answer is not an error: see [`Bench`]. If every attempt over a
-/// transport is refused for 200 ms from the first one on, its load ends ([`Load::refused_at_once`]).
+/// [`BenchError`]. A server that does not answer gives a [`Bench`] without answers. If a server refuses every attempt
+/// over a transport during the first 200 ms, that load ends early ([`Load::refused_at_once`]).
 ///
 /// ```
 /// use daytime::{BenchOptions, Config, Server, bench};
@@ -109,7 +110,8 @@ pub fn bench(
     Ok(bench)
 }
 
-/// The address that answers, or the first where none does; a single one is not asked.
+/// Chooses the address to load: the one that answers a question, or the first if none answers. A single address is
+/// chosen without a question.
 fn choose(
     addresses: &[SocketAddr],
     transport: Transport,

@@ -1,4 +1,4 @@
-//! How to load a server, and whether this machine can.
+//! Options of a load, and the check that this machine has enough descriptors and ports.
 
 use super::BenchError;
 use crate::client::Options;
@@ -9,7 +9,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 options! {
-    /// How to load a server.
+    /// Options of a load.
     ///
     /// ```
     /// use daytime::{BenchOptions, Transport};
@@ -24,28 +24,30 @@ options! {
     pub struct BenchOptions {
         /// Transports to measure, one after the other.
         pub transports: Vec<Transport>,
-        /// TCP: connections that are kept going at once. UDP: sockets.
+        /// TCP: number of concurrent connections. UDP: number of sockets.
         pub concurrency: NonZeroU32,
-        /// UDP: questions of each socket that may be unanswered, up to [`MAX_WINDOW`](Self::MAX_WINDOW).
+        /// UDP: maximum number of unanswered questions per socket, up to [`MAX_WINDOW`](Self::MAX_WINDOW).
         ///
-        /// No answer tells which question it is for. Above 1 the oldest takes it, so that after a loss latencies
-        /// seem longer than they are until nothing has come for the timeout; with 1 they are exact.
+        /// An answer does not name its question, so it is assigned to the oldest unanswered question. With a window of
+        /// 1, latencies are exact. With a larger window, latencies seem too long after a loss, until the socket has
+        /// received no answer for the timeout.
         pub window: NonZeroU32,
-        /// How long each transport is measured.
+        /// Length of the measurement over each transport.
         pub duration: Duration,
-        /// How long each is loaded before that, without being measured.
+        /// Time of load over each transport before the measurement begins.
         pub warm_up: Duration,
-        /// Exchanges a second that are due at fixed times, whatever comes back (an open loop); `None`: a new one
-        /// begins when another is over (a closed loop).
+        /// Exchanges per second, scheduled at fixed times (open loop). With `None`, an exchange begins when another
+        /// one ends (closed loop).
         pub rate: Option<NonZeroU32>,
-        /// How to ask, and how long an exchange may take ([`Options::timeout`]). No question is sent again. A
-        /// host with a public address is loaded only with [`Pace::Off`](crate::client::Pace::Off).
+        /// Options of each question, with the timeout of an exchange ([`Options::timeout`]). A load sends no question
+        /// again. A public address needs [`Pace::Off`](crate::client::Pace::Off).
         pub ask: Options,
     }
 }
 
 impl Default for BenchOptions {
-    /// Both transports, one exchange at a time for 3 seconds after half a one, 1 second for each.
+    /// Both transports, with one exchange at a time: 0.5 seconds of warm-up, then 3 seconds of measurement. The timeout
+    /// of an exchange is 1 second.
     fn default() -> Self {
         Self {
             transports: Transport::BOTH.to_vec(),
@@ -60,7 +62,7 @@ impl Default for BenchOptions {
 }
 
 impl BenchOptions {
-    /// Maximum of the [window](field@BenchOptions::window); a larger one counts as this.
+    /// Maximum of the [window](field@BenchOptions::window). A larger window counts as this maximum.
     pub const MAX_WINDOW: u32 = 4096;
 
     /// Returns the number of unanswered questions that each UDP socket may have.
@@ -68,7 +70,7 @@ impl BenchOptions {
         self.window.get().min(Self::MAX_WINDOW) as usize
     }
 
-    /// With no time longer than [`MAX_DURATION`].
+    /// Limits every duration to [`MAX_DURATION`].
     pub(super) fn bounded(mut self) -> Self {
         for time in [&mut self.duration, &mut self.warm_up, &mut self.ask.timeout] {
             *time = (*time).min(MAX_DURATION);
@@ -80,7 +82,7 @@ impl BenchOptions {
         self.concurrency.get() as usize
     }
 
-    /// That there are descriptors and ports for all that is to be open at once.
+    /// Checks that the process may open enough descriptors, and that the system has enough ports.
     pub(super) fn feasible(&self) -> Result<(), BenchError> {
         let descriptors = getrlimit(Resource::RLIMIT_NOFILE).map_or(u64::MAX, |(soft, _)| soft);
         let ports = sys::ephemeral_ports().unwrap_or(u32::MAX);
@@ -88,10 +90,10 @@ impl BenchOptions {
     }
 }
 
-/// A year: longer is as good as this, and a sum of several still is a time.
+/// Maximum duration of a load: one year. A sum of several such durations still fits into a `Duration`.
 const MAX_DURATION: Duration = Duration::from_hours(365 * 24);
 
-/// Descriptors of the process itself: its streams, the poll, the timer, and some to spare.
+/// Number of descriptors that the process needs besides its sockets: standard streams, poll, timer, and a reserve.
 const RESERVED_DESCRIPTORS: u64 = 16;
 
 fn check_limits(concurrency: u32, descriptors: u64, ports: u32) -> Result<(), BenchError> {
@@ -110,16 +112,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn more_than_there_are_descriptors_or_ports_for_is_refused() {
+    fn more_sockets_than_descriptors_or_ports_are_refused() {
         assert!(check_limits(1008, 1024, 28_232).is_ok());
         let message = |result: Result<(), BenchError>| result.expect_err("too many").to_string();
         assert_eq!(
             message(check_limits(1009, 1024, 28_232)),
-            "cannot keep 1009 sockets open: this process may have 1008"
+            "cannot open 1009 sockets: this process may open 1008"
         );
         assert_eq!(
             message(check_limits(28_233, 1 << 20, 28_232)),
-            "cannot keep 28233 sockets open: this system gives clients 28232 ports"
+            "cannot open 28233 sockets: this system has 28232 ports for clients"
         );
     }
 

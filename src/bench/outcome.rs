@@ -1,4 +1,4 @@
-//! What came out of a load.
+//! The results of a load.
 
 use super::options::BenchOptions;
 use crate::client::Target;
@@ -6,23 +6,23 @@ use crate::transport::Transport;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// What came out.
+/// The results of a load over all transports.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Bench {
-    /// Who was asked.
+    /// The host that was loaded.
     pub target: Target,
-    /// How.
+    /// The options of the load, with limited durations.
     pub options: BenchOptions,
-    /// One for each transport that was begun.
+    /// The results over each transport. An interrupted load may lack the second transport.
     pub loads: Vec<Load>,
-    /// It was ended before its time.
+    /// Whether the caller ended the load early.
     pub interrupted: bool,
 }
 
 impl Bench {
-    /// True if every transport had answers and no exchange failed. Lost datagrams are no failure: that they
-    /// may be is what UDP is.
+    /// Whether every transport had answers and no exchange failed. A lost datagram is not a failure, because UDP may
+    /// lose datagrams.
     #[must_use]
     pub fn is_good(&self) -> bool {
         let good = |load: &Load| load.answered > 0 && load.failures.count() == 0;
@@ -30,46 +30,48 @@ impl Bench {
     }
 }
 
-/// One transport under load. Counted are the exchanges that were due while it was measured: each was answered,
-/// lost, failed, or is unfinished.
+/// The results over one transport.
+///
+/// Counts the exchanges whose scheduled time is inside the measurement window. Each of them is answered, lost, failed,
+/// or unfinished.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Load {
     /// The transport.
     pub transport: Transport,
-    /// The address that was asked.
+    /// The address that was loaded.
     pub peer: SocketAddr,
-    /// How long was measured.
+    /// Length of the measurement.
     pub measured: Duration,
-    /// Exchanges that began.
+    /// Number of exchanges that began.
     pub asked: u64,
-    /// Those that brought a line.
+    /// Number of exchanges with a whole reply.
     pub answered: u64,
-    /// UDP: questions without an answer within the timeout.
+    /// UDP: number of questions without an answer within the timeout.
     pub lost: u64,
-    /// Exchanges that failed otherwise.
+    /// Exchanges that failed for another reason.
     pub failures: Failures,
-    /// Exchanges that were still under way when the load was ended before its time.
+    /// Number of exchanges in progress when the caller ended the load early.
     pub unfinished: u64,
-    /// Open loop: exchanges that were due and never began, since all slots were taken until the end. They are
-    /// in no other count and no latency.
+    /// Open loop: number of scheduled exchanges that never began, because no socket was free until the end. No other
+    /// count and no latency includes them.
     pub never_begun: u64,
-    /// UDP: datagrams whose question was given up already, or that answer no question.
+    /// UDP: number of datagrams that came after the timeout of their question, or that answer no question.
     pub late: u64,
-    /// Octets of the answers.
+    /// Total length of the replies in octets.
     pub octets: u64,
-    /// How long the answers took. TCP: until the end of the stream. Closed loop: from the first packet. Open
-    /// loop: from the moment when the exchange was due.
+    /// Latencies of the answered exchanges. Closed loop: counted from the start of the exchange. Open loop: counted
+    /// from its scheduled time. Over TCP a latency includes the end of stream.
     pub latencies: Option<Percentiles>,
-    /// Processor time that this process used while it measured.
+    /// Processor time that this process used during the measurement.
     pub processor: Duration,
-    /// Every attempt was refused from the first one on, for 200 ms, so this load ended early. Counts the warm-up
-    /// exchanges too.
+    /// Whether the server refused every attempt during the first 200 ms, so that this load ended early. In this case,
+    /// the counts include the exchanges of the warm-up.
     pub refused_at_once: bool,
 }
 
 impl Load {
-    /// A load of which nothing is counted yet.
+    /// Returns empty results.
     pub(super) fn new(transport: Transport, peer: SocketAddr) -> Self {
         Self {
             transport,
@@ -89,7 +91,7 @@ impl Load {
         }
     }
 
-    /// Exchanges answered per second.
+    /// Returns the number of answered exchanges per second.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "no load has 2^53 exchanges")]
     pub fn per_second(&self) -> f64 {
@@ -97,7 +99,8 @@ impl Load {
         if seconds > 0.0 { self.answered as f64 / seconds } else { 0.0 }
     }
 
-    /// How much of one processor this process had: near 1, it may be the client that was measured.
+    /// Returns the share of one processor that this process used. A share near 1 means that the client, not the server,
+    /// may limit the result.
     #[must_use]
     pub fn processor_share(&self) -> f64 {
         let seconds = self.measured.as_secs_f64();
@@ -105,26 +108,26 @@ impl Load {
     }
 }
 
-/// How exchanges failed, by kind.
+/// Numbers of failed exchanges by cause.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Failures {
-    /// No server listens: the host refused, over UDP by ICMP.
+    /// The host refused, because no server listens: over TCP with a reset, over UDP with an ICMP message.
     pub refused: u64,
-    /// The connection was reset.
+    /// The server reset the connection.
     pub reset: u64,
-    /// TCP: no end of the stream within the timeout.
+    /// TCP: the stream did not end within the timeout.
     pub timed_out: u64,
-    /// What came did not end with a line feed: it was cut short, or nothing.
+    /// The reply was empty or did not end with a line feed.
     pub cut_short: u64,
-    /// This host had no free port to ask from.
+    /// This host had no free port for the socket.
     pub no_port: u64,
-    /// Anything else, in the system's words.
+    /// Any other cause, with the text of the system's error.
     pub other: Vec<(String, u64)>,
 }
 
 impl Failures {
-    /// How many in all.
+    /// Returns the total number of failures.
     #[must_use]
     pub fn count(&self) -> u64 {
         let other: u64 = self.other.iter().map(|(_, count)| count).sum();
@@ -132,23 +135,23 @@ impl Failures {
     }
 }
 
-/// Latencies, to three significant digits: each of them reached or undercut by its share of all.
+/// Percentiles of the latencies, to three significant digits. A share of all exchanges took at most this time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Percentiles {
-    /// The shortest.
+    /// Shortest latency.
     pub min: Duration,
-    /// The median.
+    /// Median.
     pub p50: Duration,
-    /// Nine of ten.
+    /// 90th percentile: 9 of 10 exchanges took at most this time.
     pub p90: Duration,
-    /// 99 of a hundred.
+    /// 99th percentile: 99 of 100 exchanges took at most this time.
     pub p99: Duration,
-    /// 999 of a thousand.
+    /// 99.9th percentile: 999 of 1000 exchanges took at most this time.
     pub p999: Duration,
-    /// The longest.
+    /// Longest latency.
     pub max: Duration,
-    /// The arithmetic mean.
+    /// Arithmetic mean.
     pub mean: Duration,
 }
 
@@ -170,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn every_transport_has_to_answer_and_none_to_fail_but_datagrams_may_be_lost() {
+    fn a_load_is_good_if_every_transport_answers_and_only_datagrams_are_lost() {
         let none = Failures::default();
         let other = Failures { other: vec![("odd".into(), 1)], ..Failures::default() };
         assert!(good(vec![load(100, none.clone())]));
@@ -180,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn rates_are_of_the_time_that_was_measured() {
+    fn rates_are_relative_to_the_measured_time() {
         let mut load = load(100, Failures::default());
         let close = |one: f64, other: f64| (one - other).abs() < 1e-9;
         assert!(close(load.per_second(), 50.0) && close(load.processor_share(), 0.5));

@@ -1,18 +1,18 @@
-//! Questions of one socket that are unanswered: a value, without sockets and clocks.
+//! The unanswered questions of one UDP socket: a value without sockets and clocks.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// A question under way.
+/// An unanswered question. Both times count from the start of the load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Question {
-    /// The moment from which its latency counts.
+    /// The time from which the latency counts.
     pub due: Duration,
-    /// When it was sent, from which the timeout counts.
+    /// The time when the question was sent, from which the timeout counts.
     pub sent: Duration,
 }
 
-/// The unanswered questions, the oldest first. No answer tells which question it is for, so the oldest takes it.
+/// The unanswered questions, oldest first. An answer does not name its question, so it is assigned to the oldest.
 #[derive(Debug)]
 pub(super) struct Pending {
     questions: VecDeque<Question>,
@@ -28,7 +28,7 @@ impl Pending {
         self.questions.len()
     }
 
-    /// How many more may be asked.
+    /// Returns the number of questions that the window still allows.
     pub(super) fn room(&self) -> usize {
         self.window.saturating_sub(self.questions.len())
     }
@@ -37,12 +37,13 @@ impl Pending {
         self.questions.push_back(question);
     }
 
-    /// The question that a datagram answers; `None` if it is late, or answers no question.
+    /// Removes the oldest question, to which the received datagram belongs. Without questions the datagram is late or
+    /// extra, and the result is `None`.
     pub(super) fn oldest(&mut self) -> Option<Question> {
         self.questions.pop_front()
     }
 
-    /// The next that has been unanswered for the timeout.
+    /// Removes the oldest question if its timeout is over.
     pub(super) fn overdue(&mut self, now: Duration, timeout: Duration) -> Option<Question> {
         let oldest = self.questions.front()?;
         if now < oldest.sent + timeout { None } else { self.questions.pop_front() }
@@ -61,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_takes_an_answer_and_no_question_takes_one_too_many() {
+    fn an_answer_belongs_to_the_oldest_question_and_an_extra_one_to_none() {
         let mut pending = Pending::new(2);
         pending.asked(question(1));
         pending.asked(question(2));
@@ -72,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_has_had_the_timeout_is_overdue() {
+    fn a_question_is_overdue_after_its_timeout() {
         let mut pending = Pending::new(3);
         for sent in [0, 50, 90] {
             pending.asked(question(sent));
@@ -86,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn the_timeout_counts_from_the_sending_though_it_was_due_before() {
+    fn the_timeout_counts_from_the_sending_and_not_from_the_scheduled_time() {
         let mut pending = Pending::new(1);
         let late = Question { due: Duration::ZERO, sent: Duration::from_millis(80) };
         pending.asked(late);

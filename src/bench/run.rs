@@ -1,4 +1,4 @@
-//! A load over one transport while it runs: its time, what it counts, and what it does at each tick.
+//! A running load over one transport: its time, its counts, and its regular checks.
 
 use super::options::BenchOptions;
 use super::outcome::Load;
@@ -15,14 +15,14 @@ use std::ops::ControlFlow;
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
-/// Time between two checks for timeouts, and between two reports of progress. A socket that failed at once rests as long,
-/// so that failures do not spin.
+/// Time between two checks for timeouts, and between two reports of progress. A socket that failed pauses for the same
+/// time, so that repeated failures do not use the whole processor.
 pub(super) const TICK: Duration = Duration::from_millis(20);
 
-/// Receives how far the load has come, and may end it.
+/// Receives the elapsed time of the load, and may end the load.
 pub(super) type Progress<'a> = dyn FnMut(Duration) -> ControlFlow<()> + 'a;
 
-/// A load under way. Every moment is the time since it began.
+/// A running load. All times count from its start.
 pub(super) struct Run<'a> {
     began: Instant,
     pub schedule: Schedule,
@@ -31,24 +31,25 @@ pub(super) struct Run<'a> {
     latencies: Latencies,
     progress: &'a mut Progress<'a>,
     next_tick: Duration,
-    /// The processor time of this process when measuring began, and when it ended.
+    /// Processor time of this process at the beginning and at the end of the measurement.
     processor: [Option<Duration>; 2],
     first: FirstAttempts,
     pub interrupted: bool,
 }
 
-/// Duration of refusals only after which a load ends. A server that starts together with `bench` listens sooner.
+/// A load ends if the server refuses every attempt for this time. A server that starts together with `bench` listens
+/// earlier.
 const MAX_REFUSED_TIME: Duration = Duration::from_millis(200);
 
 /// Counts refused first attempts until an attempt is not refused.
 #[derive(Debug, Default)]
 struct FirstAttempts {
-    /// Number of sockets, and the least number of refusals that end a load.
+    /// Number of sockets. A load ends only after at least this number of refusals.
     sockets: u64,
     started: u64,
     refused: u64,
     first_refusal: Option<Duration>,
-    /// An attempt was not refused.
+    /// Whether any attempt was not refused.
     settled: bool,
 }
 
@@ -58,7 +59,7 @@ impl FirstAttempts {
         self.first_refusal.get_or_insert(now);
     }
 
-    /// Whether as many attempts as there are sockets were refused, over a while, and no attempt was not.
+    /// Whether the server refused every attempt, at least once per socket, for [`MAX_REFUSED_TIME`].
     fn all_refused(&self, now: Duration) -> bool {
         let lasted = |first| now.saturating_sub(first) >= MAX_REFUSED_TIME;
         !self.settled && self.refused >= self.sockets && self.first_refusal.is_some_and(lasted)
@@ -89,7 +90,7 @@ impl<'a> Run<'a> {
         self.began.elapsed()
     }
 
-    /// Whether nothing more begins and no exchange is under way, or every attempt was refused for a while.
+    /// Whether the load is over: all exchanges have ended, or the server refused every attempt.
     pub(super) fn is_over(&mut self, now: Duration, under_way: impl FnOnce() -> usize) -> bool {
         self.note_processor_time(now);
         if self.first.all_refused(now) {
@@ -100,7 +101,7 @@ impl<'a> Run<'a> {
         self.interrupted || self.schedule.is_over(now) && under_way() == 0
     }
 
-    /// True once in a while; tells how far it has come.
+    /// Reports progress if a tick is over. Returns whether it did.
     pub(super) fn report_progress(&mut self, now: Duration) -> bool {
         if now < self.next_tick {
             return false;
@@ -113,7 +114,7 @@ impl<'a> Run<'a> {
         true
     }
 
-    /// One exchange begins: the moment from which it counts.
+    /// Counts the start of an exchange. Returns the time from which its latency counts.
     pub(super) fn begin_exchange(&mut self, now: Duration) -> Duration {
         let due = self.schedule.begin(now);
         self.first.started += 1;
@@ -155,16 +156,16 @@ impl<'a> Run<'a> {
         self.load.lost += u64::from(self.schedule.measures(due));
     }
 
-    /// Records a datagram that came after its question was given up, or that answers no question.
+    /// Records a datagram that came after the timeout of its question, or that answers no question.
     pub(super) fn record_late(&mut self, now: Duration) {
         self.load.late += u64::from(self.schedule.measures(now));
     }
 
-    /// What came out.
+    /// Ends the load and returns its results.
     pub(super) fn finish(self) -> Load {
         let Self { schedule, first, mut load, processor: [began, ended], .. } = self;
         if load.refused_at_once {
-            // Counts the warm-up exchanges too, since they may be all.
+            // The load may have ended during the warm-up, so its exchanges count too.
             load.asked = first.started;
             load.failures.refused = first.refused;
         }
@@ -186,7 +187,7 @@ fn processor_time() -> Duration {
     Duration::from_micros(u64::try_from(microseconds).unwrap_or(0))
 }
 
-/// Waits for sockets, and for the moment of the next exchange to begin.
+/// Waits for sockets and for the scheduled time of the next exchange.
 pub(super) struct Waiting {
     poll: Poll,
     events: Events,
@@ -194,7 +195,7 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
-    /// Not the number of a socket.
+    /// The token of the timer. No socket has this number.
     const ALARM: Token = Token(usize::MAX - 1);
 
     pub(super) fn new() -> io::Result<Self> {
@@ -203,15 +204,15 @@ impl Waiting {
         Ok(Self { poll, events: Events::with_capacity(256), alarm })
     }
 
-    /// Adds a socket to those awaited.
+    /// Registers a socket under this number.
     pub(super) fn watch(&self, socket: &Socket, number: usize) -> io::Result<()> {
         let descriptor = socket.as_raw_fd();
         let socket = &mut SourceFd(&descriptor);
         self.poll.registry().register(socket, Token(number), Interest::READABLE)
     }
 
-    /// Until a socket is ready, the next exchange is due, or a tick is over. `has_free_slot`: there is a slot for the
-    /// next one; else it has to wait for a socket anyway.
+    /// Waits until a socket is ready, a tick is over, or the next exchange is due. Without a free slot
+    /// (`has_free_slot`), the next exchange has to wait for a socket and does not wake the loop.
     pub(super) fn wait(&mut self, run: &Run, now: Duration, has_free_slot: bool) -> io::Result<()> {
         let next = run.schedule.next().filter(|_| has_free_slot);
         let timeout = match next.map(|next| next.saturating_sub(now)) {
@@ -231,7 +232,7 @@ impl Waiting {
         }
     }
 
-    /// The sockets that are ready, by number: whether each is closed by its peer, and not reset.
+    /// Returns the number of each ready socket, and whether the peer has closed it without a reset.
     pub(super) fn ready(&self) -> impl Iterator<Item = (usize, bool)> {
         let sockets = self.events.iter().filter(|event| event.token() != Self::ALARM);
         sockets.map(|event| (event.token().0, event.is_read_closed() && !event.is_error()))
@@ -243,7 +244,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn refusals_end_a_load_when_every_socket_could_try_and_they_lasted() {
+    fn refusals_end_a_load_after_200_ms_and_one_attempt_per_socket() {
         let ms = Duration::from_millis;
         let mut first = FirstAttempts { sockets: 3, ..FirstAttempts::default() };
         assert!(!first.all_refused(ms(900)));
@@ -254,6 +255,6 @@ mod tests {
         assert!(!first.all_refused(ms(299)), "a server may be about to start");
         assert!(first.all_refused(ms(300)));
         first.settled = true;
-        assert!(!first.all_refused(ms(900)), "a server is there");
+        assert!(!first.all_refused(ms(900)), "a server listens");
     }
 }

@@ -1,22 +1,22 @@
-//! When exchanges begin and which of them are measured: values, without sockets and clocks. Every moment is
-//! the time since the load began.
+//! Schedules the exchanges, and decides which of them are measured: values without sockets and clocks. All times count
+//! from the start of the load.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-/// Open loop: how long after the end those may begin that were due before it. The client itself may be late by so
-/// much; what has had no slot until then never begins.
+/// Open loop: time after the end of the load in which a due exchange may still begin, because the client itself may be
+/// late. An exchange that gets no slot in this time never begins.
 const START_GRACE: Duration = Duration::from_millis(50);
 
-/// When exchanges begin.
+/// The schedule of a load.
 #[derive(Clone, Debug)]
 pub(super) struct Schedule {
-    /// What is due from here on is measured.
+    /// Start of the measurement: exchanges that are due from this time on are measured.
     pub from: Duration,
-    /// Nothing is due from here on.
+    /// End of the load: no exchange is due from this time on.
     pub until: Duration,
     rate: Option<NonZeroU32>,
-    /// Open loop: exchanges that have begun.
+    /// Open loop: number of exchanges that have begun.
     started: u64,
 }
 
@@ -25,7 +25,7 @@ impl Schedule {
         Self { from: warm_up, until: warm_up + duration, rate, started: 0 }
     }
 
-    /// How many exchanges may begin now, up to `max`.
+    /// Returns the number of exchanges that may begin now, at most `max`.
     pub(super) fn ready(&self, now: Duration, max: usize) -> usize {
         match self.rate {
             None if now < self.until => max,
@@ -37,7 +37,7 @@ impl Schedule {
         }
     }
 
-    /// True when nothing more will begin.
+    /// Whether no more exchanges begin.
     pub(super) fn is_over(&self, now: Duration) -> bool {
         match self.rate {
             Some(_) if now < self.until + START_GRACE => {
@@ -47,8 +47,8 @@ impl Schedule {
         }
     }
 
-    /// Begins one that is ready: the moment from which its latency counts. In an open loop that is when it was
-    /// due, however late it begins: a client that wanted the time then has waited since.
+    /// Begins an exchange. Returns the time from which its latency counts: in a closed loop `now`, in an open loop the
+    /// scheduled time. A client that wanted the time at the scheduled moment has waited since then.
     pub(super) fn begin(&mut self, now: Duration) -> Duration {
         let Some(rate) = self.rate else { return now };
         let due = due_at(self.started, rate);
@@ -56,13 +56,13 @@ impl Schedule {
         due
     }
 
-    /// The moment of the next, if it is not now; `None` also in a closed loop.
+    /// Returns the scheduled time of the next exchange. In a closed loop, and at the end of the load, it is `None`.
     pub(super) fn next(&self) -> Option<Duration> {
         let next = due_at(self.started, self.rate?);
         (next < self.until).then_some(next)
     }
 
-    /// True if an exchange that was due then is measured.
+    /// Whether an exchange with this scheduled time is measured.
     pub(super) fn measures(&self, due: Duration) -> bool {
         due >= self.from
     }
@@ -71,17 +71,17 @@ impl Schedule {
         self.rate.is_some()
     }
 
-    /// Nothing more is due.
+    /// Ends the load at `now`, if its end is later.
     pub(super) fn stop(&mut self, now: Duration) {
         self.until = self.until.min(now);
     }
 
-    /// How long was measured.
+    /// Returns the length of the measurement.
     pub(super) fn measured(&self) -> Duration {
         self.until.saturating_sub(self.from)
     }
 
-    /// How many exchanges were due while it was measured and have not begun.
+    /// Returns the number of exchanges that were due during the measurement but have not begun.
     pub(super) fn never_begun(&self) -> u64 {
         let Some(rate) = self.rate else { return 0 };
         due_before(self.until, rate).saturating_sub(self.started.max(due_before(self.from, rate)))
@@ -90,19 +90,20 @@ impl Schedule {
 
 const SECOND_NS: u128 = 1_000_000_000;
 
-/// When the n-th is due, counted from 0. Each is counted from the beginning, so that nothing adds up.
+/// Returns the scheduled time of exchange `number`, counted from 0. Each time is calculated from the start of the load,
+/// so rounding errors do not accumulate.
 fn due_at(number: u64, rate: NonZeroU32) -> Duration {
     let nanoseconds = (u128::from(number) * SECOND_NS).div_ceil(u128::from(rate.get()));
     Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
 }
 
-/// How many are due at this moment or before it.
+/// Returns the number of exchanges that are due at this time or earlier.
 fn due_within(moment: Duration, rate: NonZeroU32) -> u64 {
     let number = moment.as_nanos() * u128::from(rate.get()) / SECOND_NS;
     u64::try_from(number).map_or(u64::MAX, |number| number + 1)
 }
 
-/// How many are due before this moment.
+/// Returns the number of exchanges that are due before this time.
 fn due_before(moment: Duration, rate: NonZeroU32) -> u64 {
     match moment.checked_sub(Duration::from_nanos(1)) {
         Some(before) => due_within(before, rate),
@@ -125,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_closed_loop_begins_whenever_there_is_room_until_the_end() {
+    fn a_closed_loop_may_begin_exchanges_until_the_end() {
         let mut closed = Schedule::new(SECOND, 2 * SECOND, None);
         assert_eq!(closed.ready(ms(2999), 64), 64);
         assert_eq!(closed.begin(ms(2999)), ms(2999));
@@ -147,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn what_begins_late_counts_from_when_it_was_due() {
+    fn an_exchange_that_begins_late_counts_from_its_scheduled_time() {
         let mut open = open(10);
         assert_eq!(open.ready(ms(350), 64), 4);
         assert_eq!(open.ready(ms(350), 2), 2);
@@ -157,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn no_time_adds_up_where_the_interval_is_no_whole_number_of_nanoseconds() {
+    fn rounding_errors_do_not_accumulate() {
         let rate = NonZeroU32::new(3).expect("not 0");
         assert_eq!(due_at(3_000_000, rate), Duration::from_secs(1_000_000));
         for number in 0..1000 {
@@ -167,16 +168,16 @@ mod tests {
     }
 
     #[test]
-    fn what_is_due_in_the_warm_up_is_not_measured() {
+    fn an_exchange_that_is_due_in_the_warm_up_is_not_measured() {
         let open = open(10);
         assert!(!open.measures(ms(900)));
         assert!(open.measures(ms(1000)));
     }
 
     #[test]
-    fn what_was_due_and_never_began_is_counted_but_not_that_of_the_warm_up() {
+    fn exchanges_that_never_began_are_counted_without_those_of_the_warm_up() {
         let mut open = open(10);
-        // 30 are due before the end, the 10 of the warm-up among them.
+        // 30 exchanges are due before the end, and 10 of them in the warm-up.
         assert_eq!(open.never_begun(), 20);
         for _ in 0..14 {
             open.begin(ms(2000));
@@ -188,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn an_open_loop_is_over_when_the_last_that_was_due_has_begun() {
+    fn an_open_loop_is_over_when_the_last_due_exchange_has_begun() {
         let mut open = open(10);
         for _ in 0..29 {
             open.begin(ms(2999));
@@ -200,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn an_early_stop_has_nothing_more_due() {
+    fn after_an_early_stop_no_exchange_is_due() {
         let mut open = open(10);
         for _ in 0..12 {
             open.begin(ms(1100));

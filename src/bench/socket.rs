@@ -1,4 +1,4 @@
-//! One UDP socket under load, and what it has asked.
+//! One UDP socket of a load, with its unanswered questions.
 
 use super::pending::{Pending, Question};
 use super::run::{Run, Waiting};
@@ -8,29 +8,29 @@ use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// A connected socket: only its peer's datagrams reach it.
+/// A connected UDP socket, which receives datagrams only from its peer.
 pub(super) struct QuestionSocket {
     peer: SocketAddr,
     socket: Socket,
-    /// Receiving blocks, so it is done once a round.
+    /// Whether receiving blocks. Then the socket receives once per round.
     blocks: bool,
     pub pending: Pending,
-    /// Something has come back. Before that, questions go one by one: `sendmmsg(2)` keeps silent about a
-    /// refusal that meets it behind its first datagram.
+    /// Whether the socket has received a datagram. Until then it sends questions one by one, because `sendmmsg(2)` does
+    /// not report a refusal after its first datagram.
     has_answered: bool,
-    /// It failed, and asks no more before the next tick.
+    /// Whether the socket failed. Then it sends no question until the next tick.
     resting: bool,
-    /// The socket before, kept open for what comes late. Were its questions' answers to come to the new one, they
-    /// would be taken for others'.
+    /// The previous socket, kept open for its late answers. On the new socket, a late answer would pass for the answer
+    /// to a newer question.
     retired: Option<Socket>,
 }
 
-/// `SO_RCVBUF` that is asked for: what the server sends must not be lost here.
+/// Requested receive buffer in octets (`SO_RCVBUF`), large enough that this host drops no answers.
 const RECEIVE_BUFFER: usize = 4 << 20;
 
 fn connected(peer: SocketAddr) -> io::Result<Socket> {
     let socket = sys::open(Domain::for_address(peer), Type::DGRAM)?;
-    // The system may have less to give.
+    // The system may allow only a smaller buffer.
     let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
     socket.connect(&peer.into())?;
     Ok(socket)
@@ -49,7 +49,7 @@ impl QuestionSocket {
         })
     }
 
-    /// Makes receiving block, at most for this time.
+    /// Makes receiving block, for at most this time.
     pub(super) fn block_for(&mut self, timeout: Duration) -> io::Result<()> {
         self.blocks = true;
         self.socket.set_nonblocking(false)?;
@@ -60,7 +60,7 @@ impl QuestionSocket {
         waiting.watch(&self.socket, number)
     }
 
-    /// Asks what may begin and has room, at most `max` questions. Returns how many it asked.
+    /// Sends the questions that are due and fit into the window, at most `max`. Returns the number of sent questions.
     pub(super) fn ask(&mut self, batch: &mut ClientBatch, run: &mut Run, max: usize) -> usize {
         let mut asked = 0;
         while !self.resting {
@@ -86,7 +86,8 @@ impl QuestionSocket {
         asked
     }
 
-    /// A refusal is for a question that was sent before; anything else for the one that was to be sent.
+    /// Records an error of sending. A refusal belongs to the oldest unanswered question. Any other error belongs to the
+    /// question that could not be sent.
     fn asking_failed(&mut self, error: &io::Error, run: &mut Run, now: Duration) {
         let refused = error.kind() == ErrorKind::ConnectionRefused;
         let before = if refused { self.pending.oldest() } else { None };
@@ -95,10 +96,10 @@ impl QuestionSocket {
         self.resting = true;
     }
 
-    /// Takes all that has come; where receiving waits, one batch of it.
+    /// Receives all waiting datagrams. If receiving blocks, receives one batch.
     pub(super) fn receive(&mut self, batch: &mut ClientBatch, run: &mut Run) {
         loop {
-            // More than is awaited: unwanted datagrams would else pile up and pass for later answers.
+            // Takes more datagrams than expected: extra datagrams left in the queue would pass for later answers.
             let wanted = (2 * self.pending.len() + 2).min(MAX_BATCH_DATAGRAMS);
             let (pending, mut came) = (&mut self.pending, None);
             let received = batch.receive(&self.socket, wanted, |octets| {
@@ -114,7 +115,7 @@ impl QuestionSocket {
                 }
                 Err(error) if would_block(&error) => return,
                 Err(error) => {
-                    // It is about a question that was given up.
+                    // Without unanswered questions, the error belongs to a question whose timeout is over.
                     let Some(question) = self.pending.oldest() else { return };
                     run.record_failure(question.due, &error);
                     self.resting = true;
@@ -126,7 +127,8 @@ impl QuestionSocket {
         }
     }
 
-    /// Gives up what has had its time, and ends a rest. True if the socket is another one now.
+    /// Records the questions whose timeout is over, and ends the pause after a failure. Returns whether it opened a new
+    /// socket.
     pub(super) fn tick(&mut self, batch: &mut ClientBatch, run: &mut Run, now: Duration) -> bool {
         self.resting = false;
         count_late(self.retired.as_ref(), batch, run);
@@ -139,14 +141,14 @@ impl QuestionSocket {
     }
 
     fn replace_socket(&mut self) -> bool {
-        self.retired = None; // its descriptor may be the last
+        self.retired = None; // frees its descriptor for the new socket
         let Ok(fresh) = connected(self.peer) else { return false };
         let old = std::mem::replace(&mut self.socket, fresh);
         self.retired = old.set_nonblocking(true).is_ok().then_some(old);
         true
     }
 
-    /// Counts what came too late, at the end.
+    /// Counts the late datagrams at the end of the load.
     pub(super) fn finish(&self, batch: &mut ClientBatch, run: &mut Run) {
         count_late(self.retired.as_ref(), batch, run);
         if self.pending.len() == 0 && self.socket.set_nonblocking(true).is_ok() {
@@ -155,7 +157,7 @@ impl QuestionSocket {
     }
 }
 
-/// Counts one datagram, for the oldest question.
+/// Records one datagram as the answer to the oldest question.
 fn count_answer(pending: &mut Pending, octets: &[u8], run: &mut Run, now: Duration) {
     match pending.oldest() {
         Some(question) if octets.ends_with(b"\n") => {
@@ -175,7 +177,7 @@ fn count_late(socket: Option<&Socket>, batch: &mut ClientBatch, run: &mut Run) {
     {}
 }
 
-/// Whether the call has to be made again later.
+/// Whether the call has to be repeated later.
 fn would_block(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock)
 }

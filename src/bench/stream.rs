@@ -1,4 +1,4 @@
-//! Load over TCP: several connections at once, each opened, read to the end, closed and replaced.
+//! Load over TCP: several concurrent connections. Each is opened, read to the end of stream, closed and replaced.
 
 use super::run::{Run, Waiting};
 use crate::sys;
@@ -8,10 +8,10 @@ use std::io::{self, ErrorKind, Read};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// What is longer is no reply.
+/// Maximum length of a reply in octets. A longer stream is a failure.
 const MAX_REPLY_OCTETS: usize = 64 << 10;
 
-/// Asks until the run is over.
+/// Runs the load until its end.
 pub(super) fn load(peer: SocketAddr, connections: usize, run: &mut Run) -> io::Result<()> {
     let mut stream = Streams::new(peer, connections)?;
     loop {
@@ -34,14 +34,14 @@ struct Streams {
     domain: Domain,
     waiting: Waiting,
     slots: Vec<Connection>,
-    /// Places without a connection.
+    /// Slots without a connection.
     idle: Vec<usize>,
-    /// Those whose last connection failed at once, or was refused: they try again after a tick.
+    /// Slots whose last connection was refused or failed at once. They connect again after a tick.
     resting: Vec<usize>,
     room: Box<[u8]>,
 }
 
-/// One connection after another.
+/// A slot for one connection after another.
 #[derive(Default)]
 struct Connection {
     socket: Option<Socket>,
@@ -68,7 +68,7 @@ impl Streams {
         self.slots.len() - self.idle.len() - self.resting.len()
     }
 
-    /// Opens what may begin.
+    /// Opens connections in idle slots, as far as exchanges are due.
     fn open_idle(&mut self, run: &mut Run) -> io::Result<()> {
         while let Some(number) = self.idle.pop() {
             let now = run.now();
@@ -97,13 +97,13 @@ impl Streams {
         Ok(())
     }
 
-    /// Reads where something has come; a slot whose exchange is over begins the next at once.
+    /// Reads from the ready connections. A slot whose exchange has ended becomes idle.
     fn read_ready(&mut self, run: &mut Run) {
         let ready = self.waiting.ready();
         for (number, closed) in ready {
             let Some(slot) = self.slots.get_mut(number) else { continue };
             let Some(ended) = slot.read(closed, &mut self.room) else { continue };
-            slot.socket = None; // which closes it
+            slot.socket = None; // closes the socket
             match ended {
                 Ok(()) => run.record_answer(slot.due, run.now(), slot.octets),
                 Err(error) => {
@@ -118,7 +118,7 @@ impl Streams {
         }
     }
 
-    /// Closes what has had its time, and lets those that failed at once try again.
+    /// Closes connections whose timeout is over, and makes paused slots idle.
     fn give_up_old(&mut self, run: &mut Run, now: Duration) {
         for (number, slot) in self.slots.iter_mut().enumerate() {
             if slot.socket.is_some() && now >= slot.began + run.timeout {
@@ -132,8 +132,8 @@ impl Streams {
 }
 
 impl Connection {
-    /// Reads all there is. Returns how the exchange ended, if it has. `closed`: the end of the stream has come with
-    /// it, so a read that does not fill the room is the last.
+    /// Reads all waiting octets. Returns the result of the exchange if it has ended. With `closed`, the end of stream
+    /// has arrived too, so a read that does not fill `room` is the last.
     fn read(&mut self, closed: bool, room: &mut [u8]) -> Option<io::Result<()>> {
         let mut socket = self.socket.as_ref()?;
         loop {
@@ -145,7 +145,7 @@ impl Connection {
             self.octets += octets;
             self.last = octets.checked_sub(1).map_or(self.last, |last| room[last]);
             if self.octets > MAX_REPLY_OCTETS {
-                return Some(Err(io::Error::other("the reply goes on and on")));
+                return Some(Err(io::Error::other("the reply is too long")));
             }
             if octets == 0 || closed && octets < room.len() {
                 let is_line = self.last == b'\n';

@@ -1,23 +1,23 @@
-//! Counts failed exchanges by kind, and a histogram of the latencies of the others.
+//! Counts failed exchanges by cause, and collects the latencies of the other exchanges in a histogram.
 
 use super::outcome::{Failures, Percentiles};
 use hdrhistogram::Histogram;
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
-/// Latencies in nanoseconds.
+/// Histogram of latencies in nanoseconds.
 #[derive(Debug)]
 pub(super) struct Latencies(Histogram<u64>);
 
 impl Default for Latencies {
-    #[expect(clippy::expect_used, reason = "it fails only on bounds that are none")]
+    #[expect(clippy::expect_used, reason = "only invalid bounds fail, and these are valid")]
     fn default() -> Self {
         let digits = 3;
         Self(Histogram::new_with_bounds(1, MAX_LATENCY_NS, digits).expect("1 is below two days"))
     }
 }
 
-/// Two days, which is longer than a load and a timeout may last.
+/// Maximum latency of the histogram: two days. A longer latency counts as this maximum.
 const MAX_LATENCY_NS: u64 = 2 * 86_400 * 1_000_000_000;
 
 impl Latencies {
@@ -39,11 +39,11 @@ impl Latencies {
     }
 }
 
-/// Maximum of different messages in [`Failures::other`]; the rest is counted with the last.
+/// Maximum number of different messages in [`Failures::other`]. Further messages count with the last one.
 const MAX_MESSAGES: usize = 8;
 
 impl Failures {
-    /// Counts an error of the system, `UnexpectedEof` for what does not end with a line feed, or `TimedOut`.
+    /// Counts a failure by its kind. `UnexpectedEof` means a reply that does not end with a line feed.
     pub(super) fn add(&mut self, error: &io::Error) {
         match error.kind() {
             ErrorKind::ConnectionRefused => self.refused += 1,
@@ -79,7 +79,7 @@ mod tests {
         let of = latencies.percentiles().expect("there are some");
         let near = |one: Duration, microseconds: u64| {
             let exact = Duration::from_micros(microseconds);
-            // Three digits, and of a thousand the next one may be taken.
+            // The histogram has three digits, and may return the next value of the thousand.
             assert!(one.abs_diff(exact) <= exact / 500, "{one:?} for {exact:?}");
         };
         near(of.min, 1);
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_latency_of_a_day_is_kept_and_none_of_0_is_lost() {
+    fn a_latency_of_a_day_and_one_of_0_are_recorded() {
         let mut latencies = Latencies::default();
         let day = Duration::from_hours(24);
         latencies.record(Duration::ZERO);
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_are_counted_by_kind() {
+    fn failures_are_counted_by_cause() {
         let mut failures = Failures::default();
         for kind in [
             ErrorKind::ConnectionRefused,
@@ -117,21 +117,21 @@ mod tests {
         ] {
             failures.add(&kind.into());
         }
-        failures.add(&io::Error::other("the reply goes on and on"));
+        failures.add(&io::Error::other("the reply is too long"));
         let expected = Failures {
             refused: 1,
             reset: 2,
             timed_out: 1,
             cut_short: 1,
             no_port: 1,
-            other: vec![("host unreachable".into(), 2), ("the reply goes on and on".into(), 1)],
+            other: vec![("host unreachable".into(), 2), ("the reply is too long".into(), 1)],
         };
         assert_eq!(failures, expected);
         assert_eq!(failures.count(), 9);
     }
 
     #[test]
-    fn only_so_many_different_words_are_kept() {
+    fn the_number_of_different_messages_is_limited() {
         let mut failures = Failures::default();
         (0..100).for_each(|number| failures.add_other(&format!("odd {number}")));
         assert_eq!((failures.other.len(), failures.count()), (MAX_MESSAGES, 100));

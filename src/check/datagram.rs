@@ -1,4 +1,4 @@
-//! The datagrams that are not the usual question.
+//! Sends the unusual questions over UDP: with content, or from the port of a service.
 
 use super::observed::{Datagrams, Reply, Tried};
 use super::ready::{FOLLOW_UP_TIME, ready};
@@ -10,16 +10,16 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-/// Ports below 1024 to ask from, the first of them that is free: no service is registered for these.
+/// Privileged source ports, of which the highest free one is used. No service is registered for these ports.
 const PRIVILEGED_PORTS: std::ops::RangeInclusive<u16> = 1008..=1023;
 
-/// Asks from any port.
+/// Sends `question` from a port that the kernel chooses.
 pub(super) fn ask(peer: SocketAddr, question: &[u8], timeout: Duration) -> io::Result<Datagrams> {
     let socket = UdpSocket::bind(SocketAddr::new(unspecified(peer), 0))?;
     exchange(&socket, peer, question, timeout)
 }
 
-/// Asks from a port below 1024.
+/// Sends an empty question from a port below 1024.
 pub(super) fn ask_from_privileged_port(
     peer: SocketAddr,
     timeout: Duration,
@@ -36,11 +36,11 @@ pub(super) fn ask_from_privileged_port(
     }
     Err(match why.kind() {
         ErrorKind::PermissionDenied => "needs root, to ask from a port below 1024".to_owned(),
-        _ => format!("no port from 1008 to 1023 can be had: {why}"),
+        _ => format!("cannot bind a port from 1008 to 1023: {why}"),
     })
 }
 
-/// Asks from the service's own port.
+/// Sends an empty question from the port number of the service itself.
 pub(super) fn ask_from_service_port(
     peer: SocketAddr,
     timeout: Duration,
@@ -50,14 +50,14 @@ pub(super) fn ask_from_service_port(
         Ok(socket) => Ok(exchange(&socket, peer, &[], timeout)),
         Err(error) => Err(match error.kind() {
             ErrorKind::PermissionDenied => format!("needs root, to ask from port {port}"),
-            ErrorKind::AddrInUse => format!("port {port} is taken on this host"),
+            ErrorKind::AddrInUse => format!("port {port} of this host is in use"),
             _ => format!("cannot ask from port {port}: {error}"),
         }),
     }
 }
 
-/// An address to ask this peer from at the same port. All of 127/8 is this host, so with a server on one
-/// of its addresses another one is free.
+/// Returns a local address whose port with the peer's number is likely free. All of 127/8 is this host, so a server on
+/// one loopback address leaves the other loopback addresses free.
 fn other_local_address(peer: SocketAddr) -> IpAddr {
     match peer.ip() {
         IpAddr::V4(Ipv4Addr::LOCALHOST) => Ipv4Addr::new(127, 0, 0, 2).into(),
@@ -73,7 +73,7 @@ fn unspecified(peer: SocketAddr) -> IpAddr {
     }
 }
 
-/// One question and all that comes back for it.
+/// Sends one question, and receives the reply and any further datagrams.
 fn exchange(
     socket: &UdpSocket,
     peer: SocketAddr,
@@ -92,7 +92,7 @@ fn exchange(
     Ok(Datagrams { source_port, questions: 1, reply, further, listened: started.elapsed() })
 }
 
-/// Receives one datagram, unless `until` comes first.
+/// Receives one datagram. Returns [`Reply::Silence`] at the time `until`.
 fn receive(socket: BorrowedFd, until: Instant) -> io::Result<Reply> {
     let mut buffer = vec![0; u16::MAX.into()];
     while ready(socket, PollFlags::POLLIN, until)? {
@@ -109,7 +109,7 @@ fn receive(socket: BorrowedFd, until: Instant) -> io::Result<Reply> {
     Ok(Reply::Silence)
 }
 
-/// How many more datagrams come to a socket within [`FOLLOW_UP_TIME`].
+/// Counts the further datagrams that a socket receives within [`FOLLOW_UP_TIME`].
 pub(super) fn further(socket: BorrowedFd) -> usize {
     let until = Instant::now() + FOLLOW_UP_TIME;
     let mut count = 0;

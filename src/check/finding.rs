@@ -1,35 +1,35 @@
-//! What came of a probe.
+//! The result of one probe.
 
 use super::probe::Probe;
 
-/// What came of one probe.
+/// The result of one probe.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Finding {
-    /// What was tried.
+    /// The probe.
     pub probe: Probe,
-    /// How it ended.
+    /// Whether the server passed.
     pub verdict: Verdict,
-    /// Why, in a line that is safe for a terminal.
+    /// Reason of the verdict: one line, safe to print on a terminal.
     pub reason: String,
-    /// What was measured; each name ends in its unit.
+    /// Measured numbers with their names. Each name ends in its unit.
     pub numbers: Vec<(&'static str, f64)>,
 }
 
 named! {
-    /// How a probe ended.
+    /// Whether the server passed a probe.
     #[non_exhaustive]
     pub enum Verdict {
-        /// `pass`: as it should be.
+        /// `pass`: the server behaves as it should.
         Pass = "pass",
-        /// `fail`: not as it should be.
+        /// `fail`: the server does not behave as it should.
         Fail = "fail",
-        /// `not-tried`: could not be tried, or there was nothing to judge.
+        /// `not-tried`: the probe could not run, or left nothing to judge.
         NotTried = "not-tried",
     }
 }
 
-/// What to make of what was seen: a [`Finding`] before its probe is named.
+/// A verdict with its reason and numbers: a [`Finding`] without its probe.
 #[derive(Debug)]
 pub(super) struct Judgement {
     verdict: Verdict,
@@ -54,14 +54,14 @@ impl Judgement {
         Self::new(Verdict::NotTried, reason)
     }
 
-    /// Adds a number.
+    /// Adds a measured number.
     pub(super) fn with(mut self, name: &'static str, number: f64) -> Self {
         self.numbers.push((name, number));
         self
     }
 
-    /// Adds a number of things.
-    #[expect(clippy::cast_precision_loss, reason = "nothing here is counted beyond 2^52")]
+    /// Adds a count.
+    #[expect(clippy::cast_precision_loss, reason = "every count here is far below 2^52")]
     pub(super) fn with_count(self, name: &'static str, count: usize) -> Self {
         self.with(name, count as f64)
     }

@@ -1,4 +1,4 @@
-//! Does a server keep RFC 867, and is it a safe neighbour? Asks it a dozen times and judges what comes.
+//! Checks whether a server follows RFC 867 and whether others can abuse it. First runs all exchanges, then judges.
 
 mod datagram;
 mod finding;
@@ -17,7 +17,7 @@ use session::Session;
 use std::time::Duration;
 
 options! {
-    /// How to check.
+    /// Options of a check.
     ///
     /// ```
     /// use daytime::check::CheckOptions;
@@ -27,40 +27,42 @@ options! {
     /// ```
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct CheckOptions {
-        /// How to ask. [`Options::timeout`] is also how long a probe waits for an answer that should not come.
-        /// A public address is asked every 4 seconds at most, so that a check of one takes about half a minute;
-        /// [`Pace::Off`](crate::client::Pace::Off) does without the pauses, and with
-        /// [`Pace::Refuse`](crate::client::Pace::Refuse) most probes of one are not tried.
+        /// Options of each question.
+        ///
+        /// [`Options::timeout`] is also the time that a probe waits for an answer that must not come.
+        /// The questions to a public address are 4 seconds apart, so its check takes about half a minute.
+        /// [`Pace::Off`](crate::client::Pace::Off) asks without these pauses. With
+        /// [`Pace::Refuse`](crate::client::Pace::Refuse), most probes of a public address are not tried.
         pub ask: Options,
     }
 }
 
 impl Default for CheckOptions {
-    /// 2 seconds for each exchange, and 1 retry over UDP.
+    /// A timeout of 2 seconds per exchange, and 1 retry over UDP.
     fn default() -> Self {
         let ask = Options { timeout: Duration::from_secs(2), retries: 1, ..Options::default() };
         Self { ask }
     }
 }
 
-/// What came out.
+/// The result of a check.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Check {
-    /// The host.
+    /// The host that was checked.
     pub target: Target,
-    /// One for each of [`Probe::ALL`], in that order.
+    /// One finding for each probe, in the order of [`Probe::ALL`].
     pub findings: Vec<Finding>,
 }
 
 impl Check {
-    /// How many probes ended so.
+    /// Returns the number of probes with this verdict.
     #[must_use]
     pub fn count(&self, verdict: Verdict) -> usize {
         self.findings.iter().filter(|finding| finding.verdict == verdict).count()
     }
 
-    /// True if nothing failed and the server answered at all.
+    /// Whether no probe failed and the server answered over at least one transport.
     #[must_use]
     pub fn is_good(&self) -> bool {
         let answered = |it: &Finding| it.probe.is_reach() && it.verdict == Verdict::Pass;
@@ -68,12 +70,12 @@ impl Check {
     }
 }
 
-/// Checks a server: every probe of [`Probe::ALL`], each once.
+/// Checks a server with every probe of [`Probe::ALL`].
 ///
-/// `progress` gets, after each exchange, the number of exchanges done and of all.
+/// `progress` receives the number of finished exchanges and their total number, after each exchange.
 ///
 /// # Errors
-/// [`AskError`]: the name has no address. A server that does not answer is no error: see [`Check`].
+/// [`AskError`]: the name has no address. A server that does not answer gives a [`Check`] with failed probes.
 ///
 /// ```
 /// use daytime::check::{CheckOptions, Probe, Verdict, check};

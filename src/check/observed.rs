@@ -1,4 +1,4 @@
-//! What was seen of a server: values, which the judges judge and tests can make.
+//! Observations of a server, as values without sockets: `judge` turns them into findings, and tests can construct them.
 
 use crate::client::{Answer, AskError, Interruption};
 use crate::syntax::{Recognised, Unrecognised, recognise};
@@ -7,13 +7,13 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// What was seen, or why it was not tried.
+/// An observation, or the reason why the probe was not tried.
 pub(super) type Tried<T> = Result<T, String>;
 
-/// All that was seen.
+/// All observations of one server.
 #[derive(Debug)]
 pub(super) struct Observed {
-    /// The usual question, over each transport on the addresses of each version.
+    /// The usual question over each transport and each version of IP.
     pub usual: Vec<UsualExchange>,
     pub line_end_first: Tried<Conversation>,
     pub long_input_first: Tried<Conversation>,
@@ -24,19 +24,19 @@ pub(super) struct Observed {
     pub service_port: Tried<Datagrams>,
 }
 
-/// The usual question and what came of it.
+/// The usual question over one transport and version of IP, with its result.
 #[derive(Debug)]
 pub(super) struct UsualExchange {
     pub transport: Transport,
     pub version: IpVersion,
     pub answered: Tried<Result<Answer, AskError>>,
-    /// UDP: datagrams that came after the first.
+    /// UDP: number of datagrams received after the first.
     pub further: usize,
-    /// What the reply means, if there is one.
+    /// The reply as `recognise` reads it, if the server sent a reply.
     pub meaning: Option<Meaning>,
 }
 
-/// A reply, read.
+/// A reply as `recognise` reads it: a time, or the reason why it is not a time.
 pub(super) type Meaning = Result<Recognised<'static>, Unrecognised>;
 
 impl UsualExchange {
@@ -51,11 +51,11 @@ impl UsualExchange {
         usual
     }
 
-    /// The peer that sent any octets, and which: also those of a stream that did not end well.
+    /// Returns the peer and the octets that it sent. The octets of a stream that did not end well count too.
     pub(super) fn reply(&self) -> Option<(SocketAddr, &[u8])> {
         let (peer, octets) = match self.answered.as_ref().ok()? {
             Ok(answer) => (answer.peer, &answer.octets),
-            // What goes on beyond the limit is no reply.
+            // A stream that is longer than the limit is not a reply.
             Err(AskError::Incomplete { cause: Interruption::Limit { .. }, .. }) => return None,
             Err(AskError::Incomplete { partial, .. }) => (partial.peer, &partial.octets),
             Err(_) => return None,
@@ -70,17 +70,17 @@ impl UsualExchange {
 }
 
 impl Observed {
-    /// What the first reply over each transport means.
+    /// Returns the first reply over each transport, as `recognise` reads it.
     pub(super) fn meanings(&self) -> impl Iterator<Item = (Transport, &Meaning)> {
         Transport::BOTH.into_iter().filter_map(|it| Some((it, self.over(it)?.meaning.as_ref()?)))
     }
 
-    /// Octets of the usual reply over this transport, 0 for none.
+    /// Length in octets of the usual reply over this transport, 0 if the server sent no reply.
     pub(super) fn usual_length(&self, transport: Transport) -> usize {
         self.over(transport).and_then(UsualExchange::reply).map_or(0, |(_, reply)| reply.len())
     }
 
-    /// True if these octets are a reply like the usual one: the time may differ, and with it the length.
+    /// Whether these octets have the form of the usual reply. The time may differ, and so may the length.
     pub(super) fn is_usual(&self, transport: Transport, octets: &[u8]) -> bool {
         let usual = self.over(transport).and_then(|usual| usual.meaning.as_ref());
         match (usual, recognise(octets)) {
@@ -94,59 +94,60 @@ impl Observed {
         replied(&self.usual, transport)
     }
 
-    /// Every reply to a usual question.
+    /// Returns each reply to a usual question.
     pub(super) fn replies(&self) -> impl Iterator<Item = (&UsualExchange, &[u8])> {
         self.usual.iter().filter_map(|usual| Some((usual, usual.reply()?.1)))
     }
 }
 
-/// The first of these with a reply over this transport.
+/// Returns the first exchange over this transport that has a reply.
 pub(super) fn replied(usual: &[UsualExchange], transport: Transport) -> Option<&UsualExchange> {
     usual.iter().find(|usual| usual.transport == transport && usual.reply().is_some())
 }
 
-/// A connection on which the client did something before it read.
+/// A TCP connection on which the client sent or closed before it read.
 #[derive(Debug)]
 pub(super) struct Conversation {
     pub octets: Vec<u8>,
     pub end: StreamEnd,
 }
 
-/// How a stream ended.
+/// The end of a TCP stream.
 #[derive(Debug)]
 pub(super) enum StreamEnd {
-    /// By the server's FIN, and no reset followed.
+    /// The server's FIN ended the stream, and no reset followed.
     Clean,
-    /// By a reset (RST): before the end, or as soon as what the client had sent arrived.
+    /// A reset (RST) came, instead of the FIN or after it.
     Reset,
-    /// Not at all, for as long as was waited.
+    /// The stream did not end within this time.
     Never(Duration),
-    /// The server sent more than anybody takes for a reply.
+    /// The server sent more octets than a reply can have.
     TooLong,
-    /// The system would not do it.
+    /// A system call failed.
     Failed(io::Error),
 }
 
-/// What came back for a datagram.
+/// One question over UDP, and what the socket received.
 #[derive(Debug)]
 pub(super) struct Datagrams {
-    /// The port it was sent from.
+    /// Source port of the question.
     pub source_port: u16,
-    /// Datagrams sent: 2 if nothing came back for the first.
+    /// Number of questions sent: 2 if the first one got no reply.
     pub questions: usize,
-    /// The first that came back.
+    /// What the socket received first.
     pub reply: Reply,
-    /// How many came after it.
+    /// Number of datagrams received after the reply.
     pub further: usize,
-    /// How long it was listened, in all.
+    /// Total time that the socket waited for datagrams.
     pub listened: Duration,
 }
 
-/// What came back first.
+/// What a socket received first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Reply {
     Octets(Vec<u8>),
-    /// An ICMP message: the port is closed.
+    /// An ICMP message that reports a closed port.
     Refused,
+    /// Nothing within the timeout.
     Silence,
 }

@@ -1,58 +1,58 @@
-//! Every probe, as a list: its name for scripts.
+//! The list of all probes, with the names that scripts see.
 
 named! {
-    /// What is asked of a server, in the order in which a check reports it.
+    /// One aspect of a server's behaviour, in the order in which a check reports the aspects.
     #[non_exhaustive]
     pub enum Probe {
-        /// `tcp-ipv4`: it answers over TCP on its IPv4 addresses.
+        /// `tcp-ipv4`: the server answers over TCP on its IPv4 addresses.
         TcpIpv4 = "tcp-ipv4",
-        /// `tcp-ipv6`: it answers over TCP on its IPv6 addresses.
+        /// `tcp-ipv6`: the server answers over TCP on its IPv6 addresses.
         TcpIpv6 = "tcp-ipv6",
-        /// `udp-ipv4`: it answers over UDP on its IPv4 addresses.
+        /// `udp-ipv4`: the server answers over UDP on its IPv4 addresses.
         UdpIpv4 = "udp-ipv4",
-        /// `udp-ipv6`: it answers over UDP on its IPv6 addresses.
+        /// `udp-ipv6`: the server answers over UDP on its IPv6 addresses.
         UdpIpv6 = "udp-ipv6",
-        /// `tcp-closes`: it ends the stream by itself (RFC 867).
+        /// `tcp-closes`: the server closes the connection after its reply (RFC 867).
         TcpCloses = "tcp-closes",
-        /// `tcp-crlf-first`: a client that sends CR LF before it reads gets the line and a clean end.
+        /// `tcp-crlf-first`: a client that sends CR LF before it reads gets the whole reply and no reset.
         TcpCrlfFirst = "tcp-crlf-first",
-        /// `tcp-64k-first`: the same after 64 KiB.
+        /// `tcp-64k-first`: a client that sends 64 KiB before it reads gets the whole reply and no reset.
         Tcp64kFirst = "tcp-64k-first",
-        /// `tcp-half-close`: a client that closes its direction at once gets the line.
+        /// `tcp-half-close`: a client that half-closes before it reads gets the whole reply.
         TcpHalfClose = "tcp-half-close",
-        /// `udp-empty`: one datagram answers an empty one.
+        /// `udp-empty`: an empty datagram gets exactly one datagram.
         UdpEmpty = "udp-empty",
-        /// `udp-one-octet`: one datagram answers one octet, alike.
+        /// `udp-one-octet`: a datagram of 1 octet gets exactly one datagram, a reply of the usual form.
         UdpOneOctet = "udp-one-octet",
-        /// `udp-1400-octets`: one datagram answers 1400 octets, alike.
+        /// `udp-1400-octets`: a datagram of 1400 octets gets exactly one datagram, a reply of the usual form.
         Udp1400Octets = "udp-1400-octets",
         /// `udp-privileged-port`: a question from a port below 1024 gets no answer.
         UdpPrivilegedPort = "udp-privileged-port",
         /// `udp-own-port`: a question from the port of the service gets no answer.
         UdpOwnPort = "udp-own-port",
-        /// `amplification`: at most one datagram of at most 512 octets for a question.
+        /// `amplification`: a question gets at most one datagram, of at most 512 octets.
         Amplification = "amplification",
         /// `one-line`: the reply is one line (RFC 867).
         OneLine = "one-line",
-        /// `printable-ascii`: it is printable ASCII, space, CR and LF (RFC 867).
+        /// `printable-ascii`: the reply has only printable ASCII, space, CR and LF (RFC 867).
         PrintableAscii = "printable-ascii",
-        /// `length`: it has at most 512 octets.
+        /// `length`: the reply has at most 512 octets.
         Length = "length",
-        /// `no-leak`: no octets stand behind the line that are no text.
+        /// `no-leak`: no binary octets follow the line. Such octets may come from the server's memory.
         NoLeak = "no-leak",
-        /// `syntax`: a time can be read in it.
+        /// `syntax`: the reply has a known form and holds a time.
         Syntax = "syntax",
-        /// `same-syntax`: both transports have the same one.
+        /// `same-syntax`: the replies over TCP and UDP have the same form.
         SameSyntax = "same-syntax",
-        /// `health`: it does not report itself unhealthy, nor contradict itself.
+        /// `health`: the server does not report itself unhealthy, and its reply does not contradict itself.
         Health = "health",
-        /// `clock`: its clock and the local one agree, as far as the reply can tell.
+        /// `clock`: the server's clock and the local clock agree within the uncertainty of the reply.
         Clock = "clock",
     }
 }
 
 impl Probe {
-    /// Whether it asks for nothing but an answer.
+    /// Whether this probe checks only that the server answers.
     pub(super) fn is_reach(self) -> bool {
         matches!(self, Self::TcpIpv4 | Self::TcpIpv6 | Self::UdpIpv4 | Self::UdpIpv6)
     }
@@ -64,7 +64,7 @@ mod tests {
     use std::collections::HashSet;
 
     #[test]
-    fn no_name_is_given_twice() {
+    fn every_probe_has_a_different_name() {
         let names: HashSet<String> = Probe::ALL.iter().map(ToString::to_string).collect();
         assert_eq!(names.len(), Probe::ALL.len());
     }

@@ -1,4 +1,4 @@
-//! Waiting on one socket.
+//! Waits until one socket is ready.
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -6,12 +6,11 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
-/// How long it is listened for what should not come after a reply: a second datagram, a reset. Either
-/// leaves the server with the reply or as soon as the question is there, so it is as far behind the reply as
-/// the network makes it.
+/// Time to wait after a reply for a second datagram or a reset, which must not come. The server sends either of them
+/// together with the reply or when the question arrives, so only the network delays them.
 pub(super) const FOLLOW_UP_TIME: Duration = Duration::from_millis(250);
 
-/// True once the socket is ready for this, or has an error or a hang-up; false if `until` comes first.
+/// Waits until the socket is ready for `wanted`, or has an error or a hang-up. Returns false at the time `until`.
 pub(super) fn ready(socket: BorrowedFd, wanted: PollFlags, until: Instant) -> io::Result<bool> {
     loop {
         let left = until.saturating_duration_since(Instant::now());

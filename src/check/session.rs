@@ -1,4 +1,4 @@
-//! Asks a server all that is to be asked, one exchange after the other.
+//! Runs all exchanges of a check, one after the other.
 
 use super::datagram;
 use super::judge::over;
@@ -11,10 +11,10 @@ use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-/// Exchanges with a server that answers over both transports and versions.
+/// Number of exchanges with a server that answers over both transports and both versions of IP.
 const STEPS: u32 = 11;
 
-/// A server and how far the asking has come.
+/// A check in progress.
 pub(super) struct Session<'a> {
     pub client: Client,
     pub addresses: Vec<SocketAddr>,
@@ -24,8 +24,8 @@ pub(super) struct Session<'a> {
 }
 
 impl Session<'_> {
-    /// Streams and datagrams take turns: xinetd throws away what its socket holds when it has answered, so a
-    /// question at once after another's answer would be lost.
+    /// Runs the exchanges. TCP and UDP take turns: xinetd discards the datagrams in its queue after an answer, so a
+    /// question right after another answer would be lost.
     pub(super) fn observe(mut self) -> Observed {
         self.announce();
         let usual = self.ask_usual();
@@ -46,11 +46,11 @@ impl Session<'_> {
         }
     }
 
-    /// Without a message the pauses would look like a fault.
+    /// Logs that the check of a public address takes half a minute. Without this line, the pauses look like a fault.
     fn announce(&self) {
         if let Some(address) = self.addresses.iter().find(|it| self.must_be_polite(**it)) {
             let ip = address.ip();
-            log::info!("{ip} is public, so its questions are 4 s apart: this takes half a minute");
+            log::info!("{ip} is a public address: questions are 4 s apart; the check takes 30 s");
         }
     }
 
@@ -91,23 +91,25 @@ impl Session<'_> {
 
     fn without(&self, version: IpVersion) -> &'static str {
         match (version, self.options.family) {
-            (IpVersion::V4, Family::V6) => "only IPv6 is wanted",
-            (IpVersion::V6, Family::V4) => "only IPv4 is wanted",
-            (IpVersion::V4, _) => "it has no IPv4 address",
-            (IpVersion::V6, _) => "it has no IPv6 address",
+            (IpVersion::V4, Family::V6) => "skipped: IPv6 only",
+            (IpVersion::V6, Family::V4) => "skipped: IPv4 only",
+            (IpVersion::V4, _) => "the host has no IPv4 address",
+            (IpVersion::V6, _) => "the host has no IPv6 address",
         }
     }
 
     fn send_first(&mut self, tcp: &Tried<SocketAddr>, opening: Opening) -> Tried<Conversation> {
         let peer = tcp.clone()?;
         if opening == Opening::LongInput && self.must_be_polite(peer) {
-            return Err("64 KiB are much for a public server; --impolite sends them".to_owned());
+            return Err(
+                "skipped: 64 KiB is too much for a public server; try --impolite".to_owned()
+            );
         }
         let timeout = self.options.timeout;
         self.politely(peer, || stream::send_first(peer, opening, timeout))
     }
 
-    /// Asks once more if nothing comes back: a datagram may be lost.
+    /// Sends a question, and sends it again after silence, because the network may lose a datagram.
     fn datagram(&self, udp: &Tried<SocketAddr>, question: &[u8]) -> Tried<Datagrams> {
         let peer = udp.clone()?;
         let timeout = self.options.timeout;
@@ -129,7 +131,7 @@ impl Session<'_> {
         sent(self.politely(peer, || ask(peer, self.options.timeout))??)
     }
 
-    /// Does something with a server when it may be asked, and notes that it was.
+    /// Waits until the peer may be asked again, runs `ask`, and records the time.
     fn politely<T>(&self, peer: SocketAddr, ask: impl FnOnce() -> T) -> Tried<T> {
         await_turn(&[peer], self.options.pace).map_err(|error| error.to_string())?;
         let asked = ask();
@@ -137,7 +139,7 @@ impl Session<'_> {
         Ok(asked)
     }
 
-    /// One step, and then `progress` gets the number of steps.
+    /// Runs one step, then reports the number of finished steps.
     fn step<T>(&mut self, ask: impl FnOnce(&mut Self) -> T) -> T {
         let seen = ask(self);
         self.done += 1;

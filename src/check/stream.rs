@@ -1,9 +1,9 @@
-//! The connections on which the client does something before it reads.
+//! Opens the TCP connections on which the client sends or half-closes before it reads.
 //!
-//! A server that closes with unread input, or is sent more once it has closed, resets the connection (RFC
-//! 1122, 4.2.2.13). Whether a client then still sees the line and a clean end is a race: in 2 of 20
-//! exchanges with inetd it does. The reset itself is no race: it meets the client's read, or the socket after
-//! the end, and a client that looks at both sees it each time.
+//! A server resets the connection if it closes with unread input, or if input arrives after it has closed (RFC
+//! 1122, 4.2.2.13). The client may still read the reply and the end of stream before the reset arrives. With inetd
+//! this happened in 2 of 20 exchanges. But the reset always arrives: during the client's read or after the end of
+//! stream. So the client checks for a reset at both points.
 
 use super::observed::{Conversation, StreamEnd};
 use super::ready::{FOLLOW_UP_TIME, ready};
@@ -13,21 +13,21 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-/// What the client does before it reads.
+/// The client's action before it reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Opening {
-    /// Sends a line end.
+    /// Sends CR LF.
     Crlf,
-    /// Sends 64 KiB, more than a server gets rid of with one read.
+    /// Sends 64 KiB, more than a server discards with one read.
     LongInput,
-    /// Closes its own direction.
+    /// Half-closes the connection.
     HalfClose,
 }
 
-/// More than this is no reply: what the client takes by default.
+/// Maximum length of a reply in octets. The client has the same default.
 const MAX_REPLY_OCTETS: usize = 4096;
 
-/// Talks first, then reads to the end.
+/// Connects, performs `opening`, and reads to the end of stream.
 pub(super) fn send_first(peer: SocketAddr, opening: Opening, timeout: Duration) -> Conversation {
     let started = Instant::now();
     let mut octets = Vec::new();
@@ -50,8 +50,8 @@ fn connect(peer: SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// A reset meanwhile is no reason to stop: what came before it can still be read, and then it shows again,
-/// be it that this write has had the error.
+/// Performs the client's first action. Ignores a reset here: octets received before it can still be read. The reads
+/// report the reset again, unless the write has already taken its error.
 fn open(stream: &mut TcpStream, opening: Opening) -> io::Result<()> {
     let done = match opening {
         Opening::Crlf => stream.write_all(b"\r\n"),
@@ -64,7 +64,7 @@ fn open(stream: &mut TcpStream, opening: Opening) -> io::Result<()> {
     }
 }
 
-/// Reads to the end; and if that is a clean one, waits for the reset that may follow.
+/// Reads to the end of stream, then waits for a reset that may follow.
 fn read(
     stream: &mut TcpStream,
     octets: &mut Vec<u8>,
@@ -88,12 +88,12 @@ fn read(
             return Err(ErrorKind::TimedOut.into());
         }
     }
-    // With both directions closed there is nothing left to reset.
+    // A connection with both directions closed cannot be reset.
     let reset = opening != Opening::HalfClose && is_reset_after_the_end(stream)?;
     Ok(if reset { StreamEnd::Reset } else { StreamEnd::Clean })
 }
 
-/// Only an error or a hang-up is waited for: our direction is open still, so that means a reset.
+/// Waits for an error or a hang-up on a connection whose own direction is still open. Either means a reset.
 fn is_reset_after_the_end(stream: &TcpStream) -> io::Result<bool> {
     let hung_up = ready(stream.as_fd(), PollFlags::empty(), Instant::now() + FOLLOW_UP_TIME)?;
     Ok(hung_up || stream.take_error()?.is_some())

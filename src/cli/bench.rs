@@ -1,4 +1,4 @@
-//! `daytime bench`.
+//! Runs `daytime bench`.
 
 use super::args::Bench;
 use super::descriptors::raise_descriptor_limit;

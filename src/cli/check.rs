@@ -1,4 +1,4 @@
-//! `daytime check`.
+//! Runs `daytime check`.
 
 use super::args::Check;
 use super::failure::Failure;

@@ -1,4 +1,4 @@
-//! `daytime compare`.
+//! Runs `daytime compare`.
 
 use super::args::Compare;
 use super::failure::Failure;
@@ -22,7 +22,7 @@ pub(super) fn run(arguments: &Compare, quiet: bool) -> Result<ExitCode, Failure>
     Ok(status(faults.is_empty()))
 }
 
-/// Returns what went wrong over one transport. Over the other at least one question was answered.
+/// Returns the failures over one transport. The other transport has at least one answer.
 fn faults(side: Result<Side, AskError>) -> Vec<Failure> {
     match side {
         Ok(Side { answer, failures, .. }) => {
@@ -33,7 +33,7 @@ fn faults(side: Result<Side, AskError>) -> Vec<Failure> {
         }
         Err(error) => {
             let only = matches!(error, AskError::NoAnswer { .. });
-            let hint = if only { ": it may serve the other transport only" } else { "" };
+            let hint = if only { ": the server may serve only the other transport" } else { "" };
             vec![Failure::Message(format!("{}{hint}", chain(&error)))]
         }
     }

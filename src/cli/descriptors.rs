@@ -1,4 +1,4 @@
-//! How many files and sockets this process may have open.
+//! Limit of open files and sockets of this process, and the descriptors that it inherits.
 
 use super::failure::Failure;
 use crate::sys::DESCRIPTORS;
@@ -9,7 +9,8 @@ use std::fs;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd, RawFd};
 
-/// Each open connection takes a descriptor, and the usual limit of 1024 is there for select(2) only.
+/// Raises the soft limit of open files to the hard limit. Each open connection needs a descriptor, and the usual soft
+/// limit of 1024 exists only for select(2).
 pub(super) fn raise_descriptor_limit() {
     let raised = getrlimit(Resource::RLIMIT_NOFILE)
         .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
@@ -18,25 +19,25 @@ pub(super) fn raise_descriptor_limit() {
     }
 }
 
-/// Closes every descriptor from this number on. To be called first, while this process has opened none.
+/// Closes every descriptor from `first` on. Call this before the process opens anything.
 pub(super) fn close_from(first: RawFd) -> io::Result<()> {
     let list = fs::read_dir(DESCRIPTORS)?;
     let names: Vec<_> = list.map(|entry| Ok(entry?.file_name())).collect::<io::Result<_>>()?;
     let numbers = names.iter().filter_map(|name| name.to_str()?.parse().ok());
     for number in numbers.filter(|number| *number >= first) {
-        let _ = close::<RawFd>(number); // that of the list is closed already
+        let _ = close::<RawFd>(number); // the descriptor of the list itself is closed already
     }
     Ok(())
 }
 
-/// How many descriptors this process has open; `None` where the system has no list of them.
+/// Returns the number of open descriptors of this process, or `None` if the system does not list them.
 pub(super) fn open_descriptors() -> Option<u64> {
     let list = fs::read_dir(DESCRIPTORS).ok()?;
-    Some(list.count() as u64 - 1) // without its own
+    Some(list.count() as u64 - 1) // without the descriptor of the list
 }
 
-/// Checks that the process may open this many descriptors more, by doing so: a server that is ready but has none
-/// for a client would look alive and reply to no one over TCP.
+/// Checks that the process may open `wanted` more descriptors, by opening and closing them. A server without a
+/// descriptor for clients would look alive, but could not answer over TCP.
 pub(super) fn require_descriptors(wanted: usize) -> Result<(), Failure> {
     let mut opened: Vec<OwnedFd> = Vec::with_capacity(wanted);
     while opened.len() < wanted {
@@ -45,13 +46,13 @@ pub(super) fn require_descriptors(wanted: usize) -> Result<(), Failure> {
             Err(error) if error.raw_os_error() == Some(Errno::EMFILE as i32) => {
                 return Err(Failure::descriptors(descriptor_limit(), wanted - opened.len()));
             }
-            Err(_) => break, // that says nothing about the limit
+            Err(_) => break, // this error does not concern the limit
         }
     }
     Ok(())
 }
 
-/// The limit of open files (`RLIMIT_NOFILE`).
+/// Returns the soft limit of open files (`RLIMIT_NOFILE`).
 pub(super) fn descriptor_limit() -> u64 {
     getrlimit(Resource::RLIMIT_NOFILE).map_or(u64::MAX, |(soft, _)| soft)
 }

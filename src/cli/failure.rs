@@ -1,4 +1,4 @@
-//! Why a command ends early, printed once, with what to try.
+//! Errors that end a command: message, hint and exit status.
 
 use super::complain;
 use super::hints::{Hint, Hints, RAISE_LIMIT, descriptor_hint, metrics_hint, refused_hint};
@@ -10,16 +10,16 @@ use crate::wire::read::ReadError;
 use std::io;
 use std::process::ExitCode;
 
-/// Why a command ends early.
+/// An error that ends a command, with the text to print.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
-    /// The reader closed standard output, as `head` does: no reason to complain, or to go on.
+    /// The reader closed standard output, as `head` does. The command ends without a message.
     #[error("standard output is closed")]
     OutputClosed,
-    /// The arguments do not go together with each other or with what there is.
+    /// The arguments contradict each other, or the files and sockets at hand.
     #[error("{0}")]
     Usage(String),
-    /// What failed, why, and what to try.
+    /// An operation failed. The text has the operation, the cause and a hint.
     #[error("{0}")]
     Message(String),
 }
@@ -32,7 +32,7 @@ impl Failure {
         })
     }
 
-    /// An error with all its causes.
+    /// Makes a failure of an error, with all its causes and its hint.
     pub(super) fn of(error: &impl Hints) -> Self {
         Self::hinted(error.message(), error.hint())
     }
@@ -45,30 +45,30 @@ impl Failure {
         Self::hinted(format!("cannot wait for signals: {error}"), descriptor_hint(error))
     }
 
-    /// The limit of open files leaves too few for clients.
+    /// Makes a failure for a limit of open files that leaves too few descriptors for clients.
     pub(super) fn descriptors(limit: u64, missing: usize) -> Self {
         let enough = limit.saturating_add(missing as u64);
         Self::Message(format!(
-            "cannot serve with a limit of {limit} open files: too few are left for clients: \
-             raise it to {enough} at least, {RAISE_LIMIT}"
+            "cannot serve: the limit of {limit} open files leaves too few for clients: \
+             raise the limit to at least {enough}, {RAISE_LIMIT}"
         ))
     }
 
-    /// What is wrong with an answer that came.
+    /// Makes a failure for an answer that is cut or empty. Returns `None` for a good answer.
     pub(super) fn of_answer(
         Answer { peer, transport, truncated, octets, .. }: &Answer,
     ) -> Option<Self> {
         let fault = if *truncated {
             format!("the reply of {peer} is cut: it was longer than {} octets", octets.len())
         } else if octets.is_empty() {
-            format!("{peer} answered over {transport} with nothing: it may not know the time")
+            format!("{peer} sent an empty reply over {transport}: it may not know the time")
         } else {
             return None;
         };
         Some(Self::Message(fault))
     }
 
-    /// Why a load ended early.
+    /// Makes a failure for a load that ended early. Returns `None` for a complete load.
     pub(super) fn of_load(load: &Load) -> Option<Self> {
         let Load { transport, peer, refused_at_once, .. } = load;
         let hint = || Some(refused_hint(*transport, *peer));
@@ -77,17 +77,17 @@ impl Failure {
         refused_at_once.then(|| Self::hinted(message, hint()))
     }
 
-    /// The endpoint for metrics cannot be served.
+    /// Makes a failure for metrics that cannot be served.
     pub(super) fn metrics(error: &ServeError) -> Self {
-        Self::hinted(format!("no metrics: {}", chain(error)), metrics_hint(error))
+        Self::hinted(format!("cannot serve metrics: {}", chain(error)), metrics_hint(error))
     }
 
-    /// A capture file cannot be read, or not to its end.
+    /// Makes a failure for a capture file that cannot be read to its end.
     pub(super) fn capture_file(name: &str, error: &ReadError) -> Self {
         Self::hinted(format!("cannot read {name}: {}", error.message()), error.hint())
     }
 
-    /// What the process ends with.
+    /// Returns the exit status for this failure.
     pub(super) fn status(&self) -> ExitCode {
         match self {
             Self::OutputClosed => ExitCode::SUCCESS,
@@ -96,7 +96,7 @@ impl Failure {
         }
     }
 
-    /// `daytime: what failed: why: what to try`, on standard error.
+    /// Prints the failure on standard error, after `daytime: `.
     pub(super) fn print(&self) {
         if !matches!(self, Self::OutputClosed) {
             complain(&format!("daytime: {self}"));

@@ -1,4 +1,4 @@
-//! What a running server is asked for beside its counters: its clock, its limits, its descriptors.
+//! Values of a running server besides its counters: clock, limits and descriptors.
 
 use super::descriptors::{descriptor_limit, open_descriptors};
 use super::failure::Failure;
@@ -11,18 +11,18 @@ use crate::transport::IpVersion;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Where the values come from while the server runs. Confined, it cannot list its descriptors: so what was open
-/// before the first client is counted once, and clients are added.
+/// Source of the values while the server runs. A confined server cannot list its descriptors. So the source counts the
+/// open descriptors once, before the first client, and adds the clients later.
 pub(super) struct Source {
     pub metrics: Arc<Metrics>,
-    /// Connections to the metrics that are open now.
+    /// Number of open connections to the metrics.
     metrics_clients: Arc<AtomicUsize>,
-    /// The gauges before the first client.
+    /// Values before the first client.
     at_start: Gauges,
 }
 
 impl Source {
-    /// Counts the open descriptors: to be called when all is open that has to be, and before the first client.
+    /// Counts the open descriptors. Call this after all sockets and files are open, and before the first client.
     pub(super) fn new(metrics: Arc<Metrics>, limits: Limits) -> Self {
         let handed_over = connections(&metrics);
         let at_start = Gauges {
@@ -45,7 +45,7 @@ impl Source {
         }
     }
 
-    /// Logs the counters and the gauges, as SIGUSR1 asks for.
+    /// Logs the counters and gauges, after SIGUSR1.
     pub(super) fn log(&self) {
         let lines = counters::lines(&self.metrics).into_iter();
         for line in lines.chain(counters::gauge_lines(&self.now())) {

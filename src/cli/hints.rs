@@ -1,4 +1,4 @@
-//! What to try after an error.
+//! Hints: what a user can try after an error.
 
 use super::args::MAX_LIMIT;
 use crate::bench::BenchError;
@@ -19,7 +19,7 @@ use std::io;
 use std::iter;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// What to try, if anything is known to help.
+/// The text of a hint, if one is known.
 pub(super) type Hint = Option<Cow<'static, str>>;
 
 #[expect(clippy::unnecessary_wraps, reason = "a hint among errors that have none")]
@@ -27,11 +27,11 @@ fn hint(text: impl Into<Cow<'static, str>>) -> Hint {
     Some(text.into())
 }
 
-/// An error that a command may end with.
+/// An error that may end a command.
 pub(super) trait Hints: Error + Sized + 'static {
     fn hint(&self) -> Hint;
 
-    /// What failed and why.
+    /// Returns the text of the error with its causes.
     fn message(&self) -> String {
         chain(self)
     }
@@ -42,15 +42,15 @@ impl Hints for AskError {
         match self {
             Self::NoAnswer { transport, attempts, .. } => attempts_hint(*transport, attempts),
             Self::Unresolved { cause, .. } if cause.kind() == io::ErrorKind::TimedOut => {
-                hint("a longer --timeout may help")
+                hint("try a longer --timeout")
             }
             Self::UnknownHost { host, .. } | Self::Unresolved { host, .. }
                 if host.contains(':') =>
             {
-                hint("an IPv6 address with a port goes in brackets: [::1]:9999")
+                hint("write an IPv6 address with a port in brackets: [::1]:9999")
             }
             Self::UnknownHost { .. } | Self::Unresolved { .. } => {
-                hint("is the name right, and is there a resolver?")
+                hint("check the name, and the resolver of this host")
             }
             Self::NoAddress { .. } => hint("try without -4 and -6"),
             Self::Incomplete { partial, cause } => incomplete_hint(partial, cause),
@@ -65,22 +65,22 @@ fn attempts_hint(transport: Transport, attempts: &[Attempt]) -> Hint {
     if let Some(Attempt { peer, .. }) = attempts.iter().find(refused) {
         Some(refused_hint(transport, *peer))
     } else if any(|it| matches!(it.failure, AttemptFailure::Silent { questions: 0, .. })) {
-        hint("a firewall may drop the question, or the host is down; a longer --timeout may help")
+        hint("a firewall may drop the question, or the host is down; try a longer --timeout")
     } else if any(|it| matches!(it.failure, AttemptFailure::Silent { .. })) {
         hint(
-            "UDP does not report whether the question or the answer was lost, or no server is \
-             there; try --proto tcp",
+            "question or answer may be lost, or no server is running, and UDP does not report \
+             which; try --proto tcp",
         )
     } else if any(|it| ends_like_a_port(&it.peer)) {
-        hint("is there a route? An IPv6 address with a port goes in brackets: [::1]:9999")
+        hint("is there a route? Write an IPv6 address with a port in brackets: [::1]:9999")
     } else if any(|it| it.peer.is_ipv6()) {
-        hint("can this host reach it? `ip -6 address` and `ip -6 route` list what it has")
+        hint("does this host have IPv6? See `ip -6 address` and `ip -6 route`")
     } else {
         None
     }
 }
 
-/// Returns the hint for a refused connection. On loopback it names the command that starts a server.
+/// Returns the hint for a refused question. For a loopback address, the hint names the command that starts a server.
 pub(super) fn refused_hint(transport: Transport, peer: SocketAddr) -> Cow<'static, str> {
     let ip = peer.ip().to_canonical();
     if !ip.is_loopback() {
@@ -88,13 +88,13 @@ pub(super) fn refused_hint(transport: Transport, peer: SocketAddr) -> Cow<'stati
             Transport::Udp => {
                 "is a server running there, and over UDP? Try --proto tcp, or another --port"
             }
-            Transport::Tcp => "is a server running there? --port names another port",
+            Transport::Tcp => "is a server running there? Try another --port",
         };
         return hint.into();
     }
     let privileged = peer.port() < 1024;
     let at = SocketAddr::new(ip, if privileged { 9999 } else { peer.port() });
-    // Without --listen, serve listens on these two.
+    // Without --listen, serve listens on these two addresses.
     let localhost = [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()].contains(&ip);
     let (option, host) = if localhost {
         (format!("--port {}", at.port()), format!("localhost:{}", at.port()))
@@ -105,7 +105,7 @@ pub(super) fn refused_hint(transport: Transport, peer: SocketAddr) -> Cow<'stati
     if privileged { format!("{start}, `daytime query {host}` asks it") } else { start }.into()
 }
 
-/// Whether the end of an IPv6 address may have been meant as a port: `::1:9999` is an address, too.
+/// Whether the user may have meant the end of an IPv6 address as a port. `::1:9999` is an address, too.
 fn ends_like_a_port(address: &SocketAddr) -> bool {
     let SocketAddr::V6(v6) = address else { return false };
     let last = format!("{:x}", v6.ip().segments()[7]);
@@ -115,11 +115,11 @@ fn ends_like_a_port(address: &SocketAddr) -> bool {
 fn incomplete_hint(partial: &Answer, cause: &Interruption) -> Hint {
     match cause {
         Interruption::Timeout { .. } if !partial.truncated => {
-            hint("the line is whole, but RFC 867 has the server close the connection after it")
+            hint("the reply is whole, but by RFC 867 the server must close the connection after it")
         }
-        Interruption::Timeout { .. } => hint("a longer --timeout may help"),
+        Interruption::Timeout { .. } => hint("try a longer --timeout"),
         Interruption::Limit { limit } if *limit < MAX_LIMIT as usize => {
-            hint("--limit takes more of it, up to 65535 octets")
+            hint("try a larger --limit, up to 65535 octets")
         }
         _ => None,
     }
@@ -130,11 +130,12 @@ impl Hints for CompareError {
         match self {
             Self::Ask(cause) => cause.hint(),
             Self::Public { .. } => hint(
-                "without HOST, compare starts a server of its own; --impolite asks this one all \
-                 the same, if it is yours",
+                "leave HOST out, and compare starts a local server; or add --impolite, if the \
+                 server is yours",
             ),
             Self::NoAnswer { .. } => hint(
-                "is a server running, or is --timeout too short? Without HOST, compare starts one",
+                "is a server running? Try a longer --timeout; without HOST, compare starts a local \
+                 server",
             ),
             _ => None,
         }
@@ -155,12 +156,12 @@ impl Hints for BenchError {
         match self {
             Self::Ask(cause) => cause.hint(),
             Self::Descriptors { .. } => {
-                hint("choose a smaller --concurrency, or raise the hard limit (`ulimit -Hn`)")
+                hint("lower --concurrency, or raise the hard limit (`ulimit -Hn`)")
             }
             Self::Ports { .. } => {
-                hint("choose a smaller --concurrency, or widen net.ipv4.ip_local_port_range")
+                hint("lower --concurrency, or widen net.ipv4.ip_local_port_range")
             }
-            Self::Public { .. } => hint("--impolite asks it all the same, if it is yours"),
+            Self::Public { .. } => hint("add --impolite, if the server is yours"),
             _ => None,
         }
     }
@@ -171,7 +172,7 @@ impl Hints for ServeError {
         let own_hint = match self {
             Self::Listen(error) => error.hint(),
             Self::ClockUnknown(_) => hint(
-                "--require-sync needs that call: allow adjtimex and clock_adjtime in the filter of \
+                "--require-sync needs this call: allow adjtimex and clock_adjtime in the filter of \
                  system calls (under systemd without ProtectClock=), or leave --require-sync out",
             ),
             _ => None,
@@ -180,14 +181,14 @@ impl Hints for ServeError {
     }
 }
 
-/// Returns the hint for an endpoint that cannot be served.
+/// Returns the hint for metrics that cannot be served.
 pub(super) fn metrics_hint(error: &ServeError) -> Hint {
     match error {
         ServeError::Listen(ListenError::Open { why: Unavailable::InUse, .. }) => hint(
-            "is another program there? `ss -lntp` shows which; or choose another port for --metrics",
+            "does another program use the port? See `ss -lntp`, or try another port for --metrics",
         ),
         ServeError::Listen(ListenError::Open { why: Unavailable::NotPermitted, .. }) => {
-            hint("ports below 1024 need a privilege: choose another for --metrics")
+            hint("ports below 1024 need a privilege: try another port for --metrics")
         }
         _ => error.hint(),
     }
@@ -195,7 +196,7 @@ pub(super) fn metrics_hint(error: &ServeError) -> Hint {
 
 pub(super) const RAISE_LIMIT: &str = "with `ulimit -n` or LimitNOFILE= in a systemd unit";
 
-/// Returns what to do where descriptors have run out.
+/// Returns the hint for an error that reports the limit of open files (`EMFILE`).
 pub(super) fn descriptor_hint(error: &(dyn Error + 'static)) -> Hint {
     let is_emfile = |error: &(dyn Error + 'static)| {
         let error = error.downcast_ref::<io::Error>();
@@ -209,9 +210,9 @@ impl Hints for ListenError {
     fn hint(&self) -> Hint {
         match self {
             Self::Open { address, why, .. } => unavailable_hint(*address, *why),
-            Self::NotServable { descriptor, .. } if descriptor == "descriptor 0" => {
-                hint("--inetd is for inetd and its kin, which put a socket there")
-            }
+            Self::NotServable { descriptor, .. } if descriptor == "descriptor 0" => hint(
+                "use --inetd only under inetd or xinetd, which start serve with a socket there",
+            ),
             _ => None,
         }
     }
@@ -220,34 +221,34 @@ impl Hints for ListenError {
 fn unavailable_hint(address: SocketAddr, why: Unavailable) -> Hint {
     match (why, address) {
         (Unavailable::InUse, _) if address.ip().is_unspecified() => hint(
-            "is another server there? Choose another --port; and [::] takes IPv4 too, so do not \
-             list 0.0.0.0 beside it, or add --only-v6",
+            "does another server use the port? Try another --port. [::] takes IPv4 too: leave out \
+             0.0.0.0, or add --only-v6",
         ),
         (Unavailable::InUse, _) => {
-            hint("is another server there? `ss -lntup` shows who has it; or choose another --port")
+            hint("does another server use the port? See `ss -lntup`, or try another --port")
         }
         (Unavailable::NotPermitted, _) => hint(
             "ports below 1024 need a privilege: use --port 9999, or as root \
              `setcap cap_net_bind_service=+ep` on the daytime binary",
         ),
         (Unavailable::NotThisHost, _) if ends_like_a_port(&address) => hint(
-            "no interface of this host has that address; an IPv6 address with a port goes in \
+            "no interface of this host has the address; write an IPv6 address with a port in \
              brackets: [::1]:9999",
         ),
         (Unavailable::NotThisHost, _) => {
             let family = if address.is_ipv6() { "-6" } else { "-4" };
             hint(format!(
-                "no interface of this host has that address: `ip {family} address` lists those \
-                 there are. For one that comes later, FreeBind=yes in a systemd socket unit"
+                "no interface of this host has the address; see `ip {family} address`. For an \
+                 address that is added later, use FreeBind=yes in a systemd socket unit"
             ))
         }
         (Unavailable::NoFamily, _) => {
-            hint("this machine has no such address family; --listen another")
+            hint("this host does not have this address family; --listen on another address")
         }
         (Unavailable::Other, SocketAddr::V6(address))
             if address.ip().is_unicast_link_local() && address.scope_id() == 0 =>
         {
-            hint("a link-local address needs its interface: fe80::1%eth0")
+            hint("add the interface to a link-local address: fe80::1%eth0")
         }
         (Unavailable::Other, _) => None,
     }
@@ -256,17 +257,17 @@ fn unavailable_hint(address: SocketAddr, why: Unavailable) -> Hint {
 impl Hints for ConfineError {
     fn hint(&self) -> Hint {
         match self {
-            Self::UnknownUser { .. } => hint("`getent passwd` lists those there are"),
-            Self::UnknownGroup { .. } => hint("`getent group` lists those there are"),
-            Self::NoGroup { .. } => hint("name one with --group"),
-            Self::Root { .. } => hint("name one without privileges, such as nobody"),
+            Self::UnknownUser { .. } => hint("see `getent passwd` for all users"),
+            Self::UnknownGroup { .. } => hint("see `getent group` for all groups"),
+            Self::NoGroup { .. } => hint("add --group"),
+            Self::Root { .. } => hint("name a user without privileges, such as nobody"),
             Self::Become { source, .. } if source.kind() != io::ErrorKind::PermissionDenied => None,
             Self::Become { .. } if sys::is_root() => hint(
-                "this root may not, as in some containers and user namespaces: grant it CAP_SETUID \
-                 and CAP_SETGID, or leave --user out",
+                "root has no such right here, as in some containers and user namespaces: grant \
+                 CAP_SETUID and CAP_SETGID, or leave --user out",
             ),
-            Self::Become { .. } => hint("only root may; start it as root, or leave --user out"),
-            Self::Incomplete { .. } => hint("--sandbox on goes on with what there is"),
+            Self::Become { .. } => hint("start serve as root, or leave --user out"),
+            Self::Incomplete { .. } => hint("try --sandbox on, which uses the available layers"),
             _ => None,
         }
     }
@@ -277,16 +278,14 @@ impl Hints for CaptureError {
         let printable = |name: &String| Printable(name.as_bytes()).to_string();
         match self {
             Self::NotPermitted(_) => hint(
-                "that takes CAP_NET_RAW: run it as root, or as root once `setcap cap_net_raw+ep` on \
-                 the daytime binary; `daytime wire --netns` shows an exchange without either",
+                "a capture needs CAP_NET_RAW: run wire as root, or run `setcap cap_net_raw+ep` once \
+                 on the daytime binary; or try `daytime wire --netns`, which needs no right",
             ),
             Self::NoInterface { existing, .. } => {
                 let there: Vec<String> = existing.iter().map(printable).collect();
-                hint(format!("there are {}; without one it is all of them", there.join(", ")))
+                hint(format!("try {}; or no name, for all interfaces", there.join(", ")))
             }
-            Self::Down(name) => {
-                hint(format!("`ip link set dev {} up` brings it up", printable(name)))
-            }
+            Self::Down(name) => hint(format!("try `ip link set dev {} up`", printable(name))),
             Self::WentDown(_) | Self::Failed(_) => None,
         }
     }
@@ -296,14 +295,14 @@ impl Hints for ReadError {
     fn hint(&self) -> Hint {
         match self {
             Self::Compressed(compression) => {
-                hint(format!("`{compression} -dc FILE | daytime wire --read -` unpacks it"))
+                hint(format!("try `{compression} -dc FILE | daytime wire --read -`"))
             }
             Self::NotACapture | Self::Empty => {
-                hint("`tcpdump -w` or `daytime wire --pcapng` write such files")
+                hint("capture files come from `tcpdump -w` or `daytime wire --pcapng`")
             }
-            Self::LinkType(_) => hint("Wireshark may save it with another"),
-            Self::Cut(..) => hint("what is shown is all that there is of it"),
-            Self::Damaged(..) => hint("the packets shown come before that"),
+            Self::LinkType(_) => hint("Wireshark may save the capture with another link type"),
+            Self::Cut(..) => hint("all packets before the cut are shown"),
+            Self::Damaged(..) => hint("all packets before the damage are shown"),
             Self::Io(_) => None,
         }
     }
@@ -337,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_limit_has_no_hint_for_a_larger_one() {
+    fn the_maximum_of_limit_gets_no_hint_to_raise_it() {
         let text = |limit| {
             let partial = super::super::query::tests::answered(b"");
             incomplete_hint(&partial, &Interruption::Limit { limit })
@@ -347,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn the_whole_chain_is_printed_once_with_a_hint() {
+    fn a_failure_has_each_cause_once_and_a_hint() {
         let address = "[::]:13".parse().expect("address");
         let denied = io::Error::from(ErrorKind::PermissionDenied);
         let (transport, why) = (Transport::Tcp, Unavailable::NotPermitted);

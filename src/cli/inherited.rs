@@ -1,4 +1,4 @@
-//! Sockets that a supervisor or inetd hands over, as `daytime serve` takes them.
+//! Takes the sockets that a supervisor or inetd hands over to `daytime serve`.
 
 use super::args::{Inetd, Serve};
 use super::descriptors::close_from;
@@ -11,22 +11,22 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::time::Duration;
 
-/// Idle time after which a `wait` service of inetd ends, unless `--idle` says otherwise.
+/// Idle time after which a `wait` service of inetd ends, without `--idle`.
 const DEFAULT_IDLE_TIME: Duration = Duration::from_mins(1);
 
-/// The name of the socket that is for the metrics (`FileDescriptorName=`, systemd.socket(5)).
+/// Name of the socket for the metrics (`FileDescriptorName=`, systemd.socket(5)).
 const METRICS: &str = "metrics";
 
-/// The sockets that are not ours to open.
+/// The sockets that were handed over.
 #[derive(Debug)]
 pub(super) struct InheritedSockets {
-    /// Those to serve on, if there are any.
+    /// Sockets of the services, if there are any.
     pub services: Option<Vec<Inherited>>,
     pub metrics: Option<Inherited>,
 }
 
 impl InheritedSockets {
-    /// Takes them, from inetd or a supervisor.
+    /// Takes the sockets from inetd or a supervisor.
     pub(super) fn take(arguments: &Serve) -> Result<Self, Failure> {
         if arguments.inetd.is_some() {
             let socket = Inherited::standard_input().map_err(|error| no_standard_input(&error))?;
@@ -36,13 +36,14 @@ impl InheritedSockets {
         let (mut metrics, services): (Vec<_>, Vec<_>) =
             sockets.into_iter().partition(|socket| socket.name() == Some(METRICS));
         if metrics.len() > 1 {
-            let why = format!("{} sockets are named {METRICS}: hand over one", metrics.len());
+            let count = metrics.len();
+            let why = format!("cannot use {count} sockets named {METRICS}: hand over only one");
             return Err(Failure::Message(why));
         }
         Ok(Self { services: (!services.is_empty()).then_some(services), metrics: metrics.pop() })
     }
 
-    /// The first option that would open what is handed over, open.
+    /// Returns the first option that would open a socket although that socket was handed over.
     pub(super) fn contradicts<'a>(&self, arguments: &'a Serve) -> Option<&'a str> {
         let metrics = self.metrics.is_some() && arguments.metrics.is_some();
         let services = self.services.as_ref().and(arguments.opener.as_deref());
@@ -50,12 +51,12 @@ impl InheritedSockets {
     }
 }
 
-/// Closes what the starting process left open, except for the sockets that it hands over. Inside the sandbox code
-/// could use each descriptor, and a Unix socket among the UDP sockets like one of those.
+/// Closes all inherited descriptors except the sockets that are handed over. Otherwise code inside the sandbox could
+/// use them: the filter of system calls cannot tell a Unix socket from a UDP socket.
 pub(super) fn close_leaked(arguments: &Serve) -> io::Result<()> {
     match arguments.inetd {
         Some(_) => close_from(Inherited::END_OF_STANDARD),
-        // A number that is not one is an error as soon as the sockets are taken.
+        // An invalid number in the environment is reported when the sockets are taken.
         None => Inherited::end_of_environment().map_or(Ok(()), close_from),
     }
 }
@@ -64,7 +65,7 @@ fn no_standard_input(error: &io::Error) -> Failure {
     Failure::Message(format!("cannot take descriptor 0: {error}"))
 }
 
-/// When to end without a signal.
+/// Returns the condition under which the server ends without a signal.
 pub(super) fn until(arguments: &Serve) -> Until {
     match (arguments.inetd, arguments.idle) {
         (Some(Inetd::Nowait), _) => Until::Answered,
@@ -74,8 +75,8 @@ pub(super) fn until(arguments: &Serve) -> Until {
     }
 }
 
-/// True if what is written to standard error would go to a client: inetd makes its socket
-/// descriptors 0, 1 and 2. It looks at the arguments as they are, because they may be wrong ones.
+/// Whether standard error is the socket of a client: inetd puts that socket on descriptors 0, 1 and 2. Reads the raw
+/// arguments, because they may not be valid.
 pub(super) fn client_has_stderr() -> bool {
     let of_inetd = std::env::args_os().any(|argument| {
         let argument = argument.to_string_lossy();
@@ -90,7 +91,7 @@ fn is_one_socket(one: impl AsFd, other: impl AsFd) -> io::Result<bool> {
     Ok(same && one.file_type().is_socket())
 }
 
-/// What an open descriptor leads to (fstat(2)).
+/// Returns the metadata of an open descriptor (fstat(2)).
 pub(super) fn metadata(descriptor: &impl AsFd) -> io::Result<Metadata> {
     File::from(descriptor.as_fd().try_clone_to_owned()?).metadata()
 }
@@ -101,7 +102,7 @@ mod tests {
     use std::os::unix::net::UnixDatagram;
 
     #[test]
-    fn two_descriptors_of_one_socket_differ_from_two_sockets_and_from_files() {
+    fn only_two_descriptors_of_one_socket_are_one_socket() {
         let (one, other) = UnixDatagram::pair().expect("a pair");
         let copy = one.try_clone().expect("a second handle");
         assert!(is_one_socket(&one, &copy).expect("open"));

@@ -1,4 +1,4 @@
-//! How much is logged, and how a line looks: `-v` and `-q`, else `RUST_LOG`, else what suits the command.
+//! Configures the log: its level (`-v`, `-q`, `RUST_LOG`, or the default of the command) and the format of its lines.
 
 use super::args::{Arguments, Command};
 use super::inherited;
@@ -13,24 +13,24 @@ use std::io::{self, IsTerminal, Write};
 use std::os::unix::fs::MetadataExt;
 use std::sync::OnceLock;
 
-/// What standard error is. Found out once: a confined server can no longer ask.
+/// Properties of standard error, determined once because a confined server cannot query them.
 static STDERR: OnceLock<Stderr> = OnceLock::new();
 
 #[derive(Debug)]
 struct Stderr {
-    /// The journal's own stream, which has a time and a priority for each line.
+    /// Whether standard error is the stream of the systemd journal, which adds the time itself and takes priorities.
     is_journal: bool,
-    /// For a server: a line that no reader takes must not keep it waiting.
+    /// Output of a server, which must not wait for the reader of the log.
     nonblocking: Option<NonBlocking<io::Stderr>>,
 }
 
 pub(super) fn start(arguments: &Arguments) {
-    // A server logs what it opened; a client's result is on standard output. But four seconds in which
-    // nothing happens look like a fault to a person at a terminal; a script does not need the line.
+    // A server logs its sockets. A client prints its result on standard output. But on a terminal it also logs the
+    // pause of 4 s, which would look like a fault. A script does not need this line.
     let usual = match arguments.command {
         Command::Serve(_) => "info",
         Command::Query(_) if io::stderr().is_terminal() => "warn,daytime::client::polite=info",
-        // Here a bar shows that something happens.
+        // A progress bar shows the single pauses, so one line about their total time is enough.
         Command::Check(_) if io::stderr().is_terminal() => "warn,daytime::check=info",
         _ => "warn",
     };
@@ -49,7 +49,7 @@ pub(super) fn start(arguments: &Arguments) {
     });
     builder.format(if stderr.is_journal { for_journal } else { for_reader });
     if let Some(nonblocking) = &stderr.nonblocking {
-        // Into a pipe of ours the logger writes without colour, unless it is made to.
+        // By default, env_logger writes no colour to `Target::Pipe`.
         let colour = AutoStream::choice(&io::stderr()) != ColorChoice::Never && !stderr.is_journal;
         builder.write_style(if colour { WriteStyle::Always } else { WriteStyle::Never });
         builder.target(Target::Pipe(Box::new(nonblocking)));
@@ -57,27 +57,27 @@ pub(super) fn start(arguments: &Arguments) {
     builder.init();
 }
 
-/// Whether standard error is the journal's stream: `JOURNAL_STREAM` has its device and inode (systemd.exec(5)).
-/// A child whose standard error was redirected inherits the variable too.
+/// Whether standard error is the stream of the journal. `JOURNAL_STREAM` has device and inode of that stream
+/// (systemd.exec(5)). A child with redirected standard error inherits the variable too, so the function compares both.
 pub(super) fn is_journal() -> bool {
     let Ok(stream) = std::env::var("JOURNAL_STREAM") else { return false };
     let stderr = inherited::metadata(&io::stderr());
     stderr.is_ok_and(|stderr| stream == format!("{}:{}", stderr.dev(), stderr.ino()))
 }
 
-/// `[2026-11-29T01:17:29Z INFO ] tcp 127.0.0.1:13: …`
+/// Formats a line for a person: `[2026-11-29T01:17:29Z INFO ] tcp 127.0.0.1:13: …`.
 fn for_reader(line: &mut Formatter, record: &Record<'_>) -> io::Result<()> {
     let (time, level) = (timestamp(Clock::System.now()), record.level());
     let style = line.default_level_style(level);
     writeln!(line, "[{time} {style}{level:<5}{style:#}] {}", record.args())
 }
 
-/// The priority in the format of sd-daemon(3) (`SyslogLevelPrefix=`), and no time: the journal adds its own.
+/// Formats a line for the journal: the priority as in sd-daemon(3) (`SyslogLevelPrefix=`), without a time.
 fn for_journal(line: &mut Formatter, record: &Record<'_>) -> io::Result<()> {
     writeln!(line, "<{}>{}", priority(record.level()), record.args())
 }
 
-/// The priority of syslog(3).
+/// Returns the priority of syslog(3) for a level.
 fn priority(level: Level) -> u8 {
     match level {
         Level::Error => 3,
@@ -87,16 +87,16 @@ fn priority(level: Level) -> u8 {
     }
 }
 
-/// The second of a line. A clock may show any year, or one that no calendar here holds.
+/// Formats the time of a line, in whole seconds. The clock may show a year that chrono cannot represent.
 fn timestamp(now: Option<DateTime<Utc>>) -> String {
     let text = |now: DateTime<Utc>| now.format("%Y-%m-%dT%H:%M:%SZ").to_string();
     now.map_or_else(|| "no date".to_owned(), text)
 }
 
-/// Prints what went wrong to standard error. Does not report that standard error fails.
+/// Prints a message on standard error. Ignores errors of standard error itself.
 pub(super) fn complain(text: &str) {
     let stderr = STDERR.get();
-    // Before the logger has started it may be the journal, too.
+    // Standard error may be the journal although the logger has not started.
     let is_journal = stderr.map_or_else(is_journal, |stderr| stderr.is_journal);
     let prefix = if is_journal { format!("<{}>", priority(Level::Error)) } else { String::new() };
     let lines: Vec<String> = text.lines().map(|line| prefix.clone() + line + "\n").collect();
@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_time_of_a_line_is_written_for_any_year_that_a_clock_can_show() {
+    fn the_time_of_a_line_has_a_text_for_every_year() {
         let at = |seconds: i64| timestamp(DateTime::from_timestamp(seconds, 999_999_999));
         assert_eq!(at(1_795_915_049), "2026-11-29T01:17:29Z");
         assert_eq!(at(253_402_300_799), "9999-12-31T23:59:59Z");

@@ -1,4 +1,4 @@
-//! The command line: the only place that knows clap, env_logger, exit statuses and the screen.
+//! The command line: the only module that uses clap, env_logger, exit statuses and the screen.
 
 mod args;
 mod bench;
@@ -27,7 +27,7 @@ use failure::Failure;
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 
-/// Runs the command line of this process: 0 good, 1 bad, 2 usage.
+/// Runs the command line of this process. Returns the exit status: 0 success, 1 failure, 2 wrong command line.
 #[must_use]
 pub fn run_command_line() -> ExitCode {
     let arguments = match Arguments::read() {
@@ -35,13 +35,13 @@ pub fn run_command_line() -> ExitCode {
         Err(error) => return print_usage(error),
     };
     let closed = match &arguments.command {
-        Command::Serve(serve) => inherited::close_leaked(serve), // first, while nothing else is open
+        Command::Serve(serve) => inherited::close_leaked(serve), // before this process opens anything
         _ => Ok(()),
     };
     logging::start(&arguments);
     if let Err(error) = closed {
         log::warn!(
-            "cannot list the descriptors that the starting process left open, so they stay: {error}"
+            "cannot close the descriptors that the starting process left open: cannot list them: {error}"
         );
     }
     let done = match arguments.command {
@@ -61,7 +61,7 @@ pub fn run_command_line() -> ExitCode {
     })
 }
 
-/// Prints help, or what is wrong with the arguments.
+/// Prints help, or the error in the arguments.
 fn print_usage(error: clap::Error) -> ExitCode {
     let is_usage = error.use_stderr();
     let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());

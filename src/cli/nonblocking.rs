@@ -1,7 +1,6 @@
-//! Output that never waits for its reader: what finds no room is lost.
+//! Output that never waits for its reader. Text that does not fit into the pipe or terminal is lost.
 //!
-//! A server has more to do than to print. A log or a list of addresses that no program reads must keep it
-//! neither from answering nor from ending.
+//! A server must answer and end even if no program reads its log or its list of addresses.
 
 use nix::fcntl::OFlag;
 use nix::libc::PIPE_BUF;
@@ -13,27 +12,28 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// A descriptor that takes what it can at once. As a [`Write`] it claims to have taken all.
+/// A descriptor for writes that never wait. Its [`Write`] reports every write as complete.
 ///
-/// The given descriptor stays as it is: `O_NONBLOCK` would count for every process that shares it.
+/// The given descriptor is not changed: `O_NONBLOCK` would apply to every process that shares it.
 #[derive(Debug)]
 pub(super) struct NonBlocking<T> {
     given: T,
-    /// The same terminal, opened anew: here `O_NONBLOCK` counts for this process only.
+    /// The same terminal, opened again, so that `O_NONBLOCK` applies only to this process.
     terminal: Option<File>,
-    /// The number of octets that a ready descriptor takes without waiting.
+    /// Number of octets that a ready descriptor takes without waiting.
     at_once: usize,
-    /// The last line was cut.
+    /// Whether the last line was cut.
     cut: AtomicBool,
 }
 
 impl<T: AsFd + IsTerminal> NonBlocking<T> {
-    /// Opens a terminal anew, which the sandbox would refuse later.
+    /// Opens a terminal again. The sandbox would refuse this later.
     ///
-    /// A ready pipe takes `PIPE_BUF` octets without waiting (pipe(7)). A ready terminal has room for one octet, and a
-    /// longer write sleeps until the reader has taken all of it. So where a terminal cannot be opened anew, as that of
-    /// another user, each octet is a write of its own. Then only two things can still make a write wait: a line end,
-    /// of which the terminal makes two octets, with room for one; and another process that takes the room first.
+    /// A ready pipe takes `PIPE_BUF` octets without waiting (pipe(7)). A ready terminal has room for at least one
+    /// octet, and a longer write waits until the reader has taken all octets. Some terminals cannot be opened again,
+    /// such as the terminal of another user. There, each octet is a separate write. Such a write can wait in only two
+    /// cases: the terminal turns a line end into two octets but has room for one, or another process fills the room
+    /// first.
     pub(super) fn new(given: T) -> Self {
         let terminal =
             if given.is_terminal() { open_nonblocking(given.as_fd()).ok() } else { None };
@@ -42,15 +42,15 @@ impl<T: AsFd + IsTerminal> NonBlocking<T> {
     }
 }
 
-/// Opens the terminal of this descriptor for writes that never wait.
+/// Opens the terminal of this descriptor again, with `O_NONBLOCK`.
 fn open_nonblocking(terminal: BorrowedFd) -> io::Result<File> {
     let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
     OpenOptions::new().write(true).custom_flags(flags.bits()).open(ttyname(terminal)?)
 }
 
 impl<T: AsFd> NonBlocking<T> {
-    /// Writes as much as the descriptor takes at once. Returns whether it took all. After a line that was cut, the
-    /// next text begins on a line of its own.
+    /// Writes as many octets as the descriptor takes at once. Returns whether it took all. After a cut line, the next
+    /// text begins on a new line.
     pub(super) fn write_text(&self, text: &[u8]) -> io::Result<bool> {
         if self.cut.load(Ordering::Relaxed) && self.write_some(b"\n")? == 0 {
             return Ok(false);
@@ -96,7 +96,7 @@ mod tests {
     use nix::pty::openpty;
     use std::io::Read;
 
-    /// An output that cannot be opened anew.
+    /// Makes an output for a descriptor that cannot be opened again.
     fn as_given<T>(given: T, at_once: usize) -> NonBlocking<T> {
         NonBlocking { given, terminal: None, at_once, cut: AtomicBool::new(false) }
     }
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_pipe_takes_nothing_and_an_empty_one_more_than_a_single_write() {
+    fn a_full_pipe_loses_text_and_an_empty_pipe_takes_several_writes() {
         let (mut reader, mut writer) = io::pipe().expect("a pipe");
         let output = as_given(writer.try_clone().expect("a second handle"), PIPE_BUF);
         let text = vec![b'.'; 3 * PIPE_BUF + 1];
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_terminal_makes_no_write_wait_and_after_a_cut_line_the_next_has_a_line_of_its_own() {
+    fn no_write_waits_for_a_full_terminal_and_the_text_after_a_cut_line_begins_a_new_line() {
         let terminal = openpty(None, None).expect("a terminal");
         let (mut master, output) =
             (File::from(terminal.master), NonBlocking::new(File::from(terminal.slave)));
@@ -148,7 +148,7 @@ mod tests {
             text.extend(octet);
         }
         drop(output);
-        let _ = master.read_to_end(&mut text); // at the end a terminal says EIO
+        let _ = master.read_to_end(&mut text); // at the end, a terminal gives EIO
         let text = String::from_utf8(text).expect("text");
         assert!(text.ends_with("a whole line\r\n"), "{text}");
         let is_part = |line: &str| !line.is_empty() && "a whole line".starts_with(line);
@@ -156,10 +156,10 @@ mod tests {
     }
 
     #[test]
-    fn a_full_terminal_that_cannot_be_opened_anew_takes_octet_for_octet() {
+    fn a_terminal_that_cannot_be_opened_again_takes_single_octets() {
         let terminal = openpty(None, None).expect("a terminal");
         let output = as_given(File::from(terminal.slave), 1);
-        // Without a line end: no octet takes the room of two.
+        // Without a line end, because the terminal would turn it into two octets.
         let mut octets = 0;
         while output.write_text(b"a whole line.").expect("written") {
             octets += 13;

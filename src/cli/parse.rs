@@ -1,4 +1,4 @@
-//! `daytime parse`.
+//! Runs `daytime parse`.
 
 use super::args::Parse;
 use super::failure::Failure;
@@ -13,7 +13,7 @@ use std::iter;
 use std::path::Path;
 use std::process::ExitCode;
 
-/// No Daytime reply is as long; a longer one is refused rather than cut.
+/// Maximum length of a reply in octets. A longer reply is refused, not cut.
 const MAX_REPLY_OCTETS: usize = 64 * 1024;
 
 pub(super) fn run(parse: &Parse, quiet: bool) -> Result<ExitCode, Failure> {
@@ -35,11 +35,11 @@ pub(super) fn run(parse: &Parse, quiet: bool) -> Result<ExitCode, Failure> {
     printed
 }
 
-/// Opens a file with replies. Returns its name too, for errors.
+/// Opens a file with replies, or standard input. Returns its name too, for errors.
 fn open(path: Option<&Path>) -> Result<(String, Box<dyn BufRead>), Failure> {
     let Some(path) = path.filter(|path| *path != Path::new("-")) else {
         if io::stdin().is_terminal() {
-            complain("daytime: reading a reply from the terminal, until Ctrl-D");
+            complain("daytime: reading a reply from the terminal; end it with Ctrl-D");
         }
         return Ok(("standard input".to_owned(), Box::new(io::stdin().lock())));
     };
@@ -48,13 +48,14 @@ fn open(path: Option<&Path>) -> Result<(String, Box<dyn BufRead>), Failure> {
         Ok(file) => Ok((name, Box::new(BufReader::new(file)))),
         Err(error) => {
             let reply = path.to_str().is_some_and(|text| recognise(text.as_bytes()).is_ok());
-            let hint = if reply { ": to have a reply read, pipe it in" } else { "" };
+            let hint = if reply { ": pipe a reply to standard input instead" } else { "" };
             Err(Failure::Message(format!("cannot open {name}: {error}{hint}")))
         }
     }
 }
 
-/// Limits what is read of a reply: one octet more than [`MAX_REPLY_OCTETS`] tells "just full" from "too long".
+/// Limits the reader of a reply to one octet more than [`MAX_REPLY_OCTETS`]: the additional octet shows that the reply
+/// is too long.
 fn limited<R: BufRead>(input: &mut R) -> io::Take<&mut R> {
     input.take(MAX_REPLY_OCTETS as u64 + 1)
 }
@@ -111,19 +112,19 @@ impl Format {
 
     fn too_long(self, line: Option<u64>) -> ReplyOutput {
         let max = plural(MAX_REPLY_OCTETS as u64, "octet");
-        let hint = if line.is_none() { "; --lines reads one reply a line" } else { "" };
-        let error = format!("longer than {max}, so it is no Daytime reply{hint}");
+        let hint = if line.is_none() { "; try --lines to read one reply per line" } else { "" };
+        let error = format!("longer than {max}, so not a Daytime reply{hint}");
         let object = || format!("{}\n", json::saved_error(line, &error));
         let text = if self.json { object() } else { String::new() };
         ReplyOutput { text, faults: vec![fault_at(line, &error)], is_good: false }
     }
 }
 
-/// What is wrong with a reply, or with how it was given.
+/// Returns the fault of a reply: not a time, or more than one line.
 fn fault(line: Option<u64>, recognised: &Result<Recognised, Unrecognised>) -> Option<String> {
     match recognised {
         Ok(it) if it.flags.contains(Flag::SecondLine) => {
-            let hint = if line.is_none() { "; --lines reads each" } else { "" };
+            let hint = if line.is_none() { "; try --lines to read every line" } else { "" };
             Some(format!("only the first line was read{hint}"))
         }
         Ok(_) => None,

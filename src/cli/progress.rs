@@ -21,7 +21,7 @@ const HIDDEN_LAB_TIME: Duration = Duration::from_millis(500);
 #[cfg(feature = "lab")]
 const REDRAW_INTERVAL: Duration = Duration::from_millis(250);
 
-/// A bar on a terminal, cleared when dropped.
+/// A progress bar on a terminal, cleared when dropped.
 pub(super) struct Progress {
     /// `None` without a terminal, or with `--quiet`.
     bar: Option<ProgressBar>,

@@ -1,4 +1,4 @@
-//! `daytime query`.
+//! Runs `daytime query`.
 
 use super::args::Query;
 use super::failure::Failure;
@@ -57,7 +57,7 @@ impl Format {
         ReplyOutput { text, faults: vec![failure], is_good: false }
     }
 
-    /// An answer, and what stopped it if it is incomplete. It is read once, for all that is printed.
+    /// Formats an answer. `stopped` has the cause of an incomplete answer. Parses the reply once for all output.
     fn answer(
         self,
         target: &Target,
@@ -94,7 +94,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_reply_is_read_once_for_all_that_is_printed() {
+    fn a_reply_is_parsed_once_for_all_output() {
         let reply = b"60494 24-07-03 14:05:11 50 0 2 0.0 UTC(NIST) *\n";
         for (option, printed) in [("-v", "means"), ("-q", "UTC(NIST)"), ("--json", "offset_us")] {
             let arguments = ["daytime", "query", "localhost", option];
@@ -106,7 +106,7 @@ pub(super) mod tests {
             let printout = format.result(target, Transport::Tcp, answer);
             assert_eq!(READ.get() - before, 1, "{option}");
             assert!(printout.text.contains(printed), "{option}: {}", printout.text);
-            assert_eq!(printout.faults.len(), 1, "H=2 is a fault of the server");
+            assert_eq!(printout.faults.len(), 1, "H=2: the server is unhealthy");
         }
     }
 }

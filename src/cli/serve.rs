@@ -1,4 +1,4 @@
-//! `daytime serve`.
+//! Runs `daytime serve`.
 
 use super::args::Serve;
 use super::descriptors::{raise_descriptor_limit, require_descriptors};
@@ -35,17 +35,17 @@ pub(super) fn run(arguments: &Serve) -> Result<ExitCode, Failure> {
     let gauges = Arc::new(gauges::Source::new(server.metrics(), arguments.limits.limits()));
     let for_metrics = endpoint.as_ref().map(|_| Endpoint::DESCRIPTORS);
     require_descriptors(for_metrics.unwrap_or(server.accepts().into()))?;
-    // What is to be opened is open by here, and no other thread has been started.
+    // From here on, the process opens no files or sockets. It has started no other thread yet.
     let confining = confinement.begin()?;
     let confining = if arguments.zone.is_local { confining.reading_links() } else { confining };
-    // Before a client learns that the server is there: it may be asked to stop at once.
+    // Before the addresses are printed: a reader of the addresses may send a signal at once.
     let (shutdown, shared_zone, zone_option) = (server.shutdown(), server.zone(), arguments.zone);
     let controls =
         Controls { shutdown, gauges: Arc::clone(&gauges), zone: shared_zone, zone_option };
     let signals = signals.act(controls).map_err(|error| Failure::signals(&error))?;
     let answering = endpoint.map(|endpoint| gauges.answer_on(endpoint)).transpose()?;
     server.start_threads()?;
-    // From here on nothing can be opened and no thread started.
+    // From here on, the sandbox refuses new files, sockets and threads.
     let confined = confining.finish(&server)?;
     log_settings(&server);
     log_confinement(&confined);
@@ -55,12 +55,12 @@ pub(super) fn run(arguments: &Serve) -> Result<ExitCode, Failure> {
     }
     server.run()?;
     drop(answering);
-    signals.end(); // the signal is in the log before the totals
+    signals.end(); // waits, so that the log has the signal before the totals
     log_totals(&gauges.metrics);
     Ok(ExitCode::SUCCESS)
 }
 
-/// The endpoint for the metrics, on a socket that was handed over or at an address of our own choice, if any.
+/// Opens the endpoint for the metrics, on a socket that was handed over or at the address of `--metrics`.
 fn endpoint(
     handed_over: Option<Inherited>,
     address: Option<SocketAddr>,
@@ -89,7 +89,7 @@ fn refuse_contradiction(
     contradiction.map_or(Ok(()), |why| Err(Failure::Usage(why)))
 }
 
-/// On the sockets that were handed over, or on our own; with the supervisor, if there is one.
+/// Makes the server, on the sockets that were handed over or on new sockets. Adds the supervisor, if there is one.
 fn server(inherited: Option<Vec<Inherited>>, config: Config) -> Result<Server, ServeError> {
     let server = match inherited {
         Some(sockets) => Server::adopt(sockets, config)?,
@@ -147,16 +147,16 @@ fn log_settings(server: &Server) {
 
 fn log_confinement(confined: &Confined) {
     if let Some(identity) = confined.identity {
-        let how = if confined.already { "was already" } else { "has become" };
-        log::info!("it {how} {identity}, with no way back");
+        let how = if confined.already { "already runs" } else { "now runs" };
+        log::info!("the server {how} as {identity}, and cannot switch back");
     } else if confined.is_root {
-        log::warn!("it runs as root; --user NAME has it become another once its sockets are open");
+        log::warn!("the server runs as root; use --user NAME to run as another user");
     }
     log::info!("sandbox: {confined}");
     let missing = confined.missing.iter().map(|it| format!("{}: {}", it.layer, it.detail));
     let missing: Vec<String> = missing.collect();
     if !missing.is_empty() {
-        log::warn!("sandbox: not in force: {}", missing.join("; "));
+        log::warn!("sandbox: missing: {}", missing.join("; "));
     }
 }
 
@@ -170,14 +170,14 @@ fn addresses(bound: &[Bound], metrics: Option<SocketAddr>, json: bool) -> String
     format!("{}\n", lines.join("\n"))
 }
 
-/// Prints the addresses, as far as standard output takes them without a wait.
+/// Prints the addresses without waiting for a reader of standard output.
 fn print_at_once(stdout: &NonBlocking<io::Stdout>, addresses: &str) -> Result<(), Failure> {
     match stdout.write_text(addresses.as_bytes()) {
         Ok(false) => {
-            log::warn!("standard output is full: the addresses of this server are not all on it");
+            log::warn!("cannot print all addresses: standard output is full");
             Ok(())
         }
-        // Closed by its reader.
+        // The reader closed standard output.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written.map(drop).map_err(|error| Failure::output(&error)),
     }

@@ -1,4 +1,4 @@
-//! Signal handling of `daytime serve`: stops it, logs the counters, or reads the zone again.
+//! Signals of `daytime serve`: stop the server, log the counters, or read the zone again.
 
 use super::args::ZoneOption;
 use super::gauges;
@@ -16,23 +16,23 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
-/// Returns a flag that the first SIGINT or SIGTERM sets. The second one ends the process at once with status 1.
+/// Returns a flag that the first SIGINT or SIGTERM sets. The second signal ends the process at once with status 1.
 pub(super) fn stop_flag() -> io::Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
-        // In this order, so that the first signal does not end it already.
+        // In this order, so that the first signal does not end the process.
         flag::register_conditional_shutdown(signal, 1, Arc::clone(&stop))?;
         flag::register(signal, Arc::clone(&stop))?;
     }
     Ok(stop)
 }
 
-/// What the signals act on.
+/// The parts of the server that signals control.
 pub(super) struct Controls {
     pub shutdown: Shutdown,
     pub gauges: Arc<gauges::Source>,
     pub zone: Arc<SharedZone>,
-    /// As the command line has it.
+    /// The value of `--zone`.
     pub zone_option: ZoneOption,
 }
 
@@ -43,35 +43,35 @@ pub(super) struct SignalThread {
 }
 
 impl SignalThread {
-    /// Waits until the thread has acted on the signal at hand, so that the log has its line.
+    /// Waits until the thread has handled the current signal, so that the log has its line.
     pub(super) fn end(self) {
         self.handle.close();
         let _ = self.thread.join();
     }
 }
 
-/// Signals that are caught and wait to be acted on.
+/// Caught signals that no thread handles yet.
 pub(super) struct CaughtSignals {
     signals: Signals,
-    /// One has asked for a stop.
+    /// Whether a signal has asked the server to stop.
     asked: Arc<AtomicBool>,
-    /// SIGHUP was ignored when the process started: then it never stops the server.
+    /// Whether SIGHUP was ignored when the process started. Then SIGHUP never stops the server.
     hangup_ignored: bool,
-    /// Whether standard input and standard error were a terminal then.
+    /// Whether standard input and standard error were terminals when the process started.
     terminals: [bool; 2],
 }
 
 impl CaughtSignals {
-    /// Catches signals from now on.
+    /// Begins to catch signals.
     pub(super) fn new() -> io::Result<Self> {
-        let hangup_ignored = sys::ignores_hangup(); // before a handler takes its place
+        let hangup_ignored = sys::ignores_hangup(); // before a handler replaces this setting
         let asked = stop_flag()?;
         let signals = Signals::new([SIGHUP, SIGINT, SIGTERM, SIGUSR1])?;
         let terminals = [io::stdin().is_terminal(), io::stderr().is_terminal()];
         Ok(Self { signals, asked, hangup_ignored, terminals })
     }
 
-    /// Acts on them, in a thread. SIGUSR1 and SIGHUP do not count as the first signal.
+    /// Starts the thread that handles the signals. SIGUSR1 and SIGHUP do not count as the first of two stop signals.
     pub(super) fn act(mut self, controls: Controls) -> io::Result<SignalThread> {
         let handle = self.signals.handle();
         let thread = thread::Builder::new().name("signals".into()).spawn(move || {
@@ -89,8 +89,8 @@ impl CaughtSignals {
                     SIGINT => "SIGINT",
                     _ => "SIGTERM",
                 };
-                self.asked.store(true, Ordering::Release); // a hangup has not said so yet
-                // First, because a log that no program reads may keep us waiting.
+                self.asked.store(true, Ordering::Release); // SIGHUP does not set this flag itself
+                // Stops before it logs, because the log may wait for its reader.
                 controls.shutdown.stop();
                 log::info!("{why}: stopping");
             }
@@ -99,11 +99,11 @@ impl CaughtSignals {
     }
 }
 
-/// Reads the zone of this host again. All workers use it from their next reply on.
+/// Reads the zone of this host again. All workers use the new zone from their next reply on.
 fn reload_zone(shared: &SharedZone, option: ZoneOption) {
     let before = shared.zone();
     if !option.is_local {
-        log::info!("SIGHUP: nothing to read again: --zone is fixed ({before})");
+        log::info!("SIGHUP: no effect, because --zone is fixed ({before})");
         return;
     }
     match Zone::local() {
@@ -111,18 +111,18 @@ fn reload_zone(shared: &SharedZone, option: ZoneOption) {
         Ok(zone) => {
             shared.change(zone);
             log::info!(
-                "SIGHUP: replies are in {zone} from now on, the new local zone; before in {before}"
+                "SIGHUP: replies now use {zone}, the new local zone; before they used {before}"
             );
         }
         Err(error) => log::warn!(
-            "SIGHUP: {error}; replies stay in {before}. Inside the sandbox only a link \
-             /etc/localtime can be read; a restart reads all"
+            "SIGHUP: {error}; replies stay in {before}. The sandbox can read the zone only if \
+             /etc/localtime is a link; otherwise restart the server"
         ),
     }
 }
 
-/// Whether the terminal that this process was started from has hung up: then the kernel sends SIGHUP, which does not
-/// ask for another zone.
+/// Whether the terminal of this process has hung up. Then the kernel has sent SIGHUP, not an operator who wants to read
+/// the zone again.
 fn terminal_is_gone([on_stdin, on_stderr]: [bool; 2]) -> bool {
     on_stdin && has_hung_up(&io::stdin()) || on_stderr && has_hung_up(&io::stderr())
 }

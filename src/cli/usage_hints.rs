@@ -1,5 +1,5 @@
-//! Hints for usual mistakes on the command line. The right option differs too much from the typed one for clap
-//! to suggest it.
+//! Hints for common mistakes on the command line. clap cannot suggest these options, because they differ too much from
+//! the typed words.
 
 use super::args::{Arguments, ListenAddress};
 use clap::builder::StyledStr;
@@ -7,13 +7,13 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, CommandFactory, Error};
 use std::path::Path;
 
-/// Adds the hint to an error, if there is one: clap's own suggestion would be a worse one.
+/// Replaces clap's suggestion in an error by a hint, if there is a hint for this mistake.
 pub(super) fn explain(mut error: Error, arguments: &[String]) -> Error {
     if let Some(hint) = hint(&error, arguments) {
         for worse in [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand] {
             error.remove(worse);
         }
-        error.remove(ContextKind::Usage); // it would show the suggested argument
+        error.remove(ContextKind::Usage); // would show clap's suggested argument
         let hint = ContextValue::StyledStrs(vec![StyledStr::from(hint)]);
         error.insert(ContextKind::Suggested, hint);
     }
@@ -43,7 +43,7 @@ fn hint(error: &Error, arguments: &[String]) -> Option<String> {
     }
 }
 
-/// `daytime exchange`, `daytime lab exchange`, `daytime localhost`.
+/// Returns the hint for an unknown command: `daytime exchange`, `daytime lab exchange`, `daytime localhost`.
 fn subcommand(definition: &Command, command: Option<&Command>, word: &str) -> Option<String> {
     let is_lab = command.is_some_and(|command| command.get_name() == "lab");
     if is_lab_name(definition, word) {
@@ -60,14 +60,14 @@ fn subcommand(definition: &Command, command: Option<&Command>, word: &str) -> Op
     host.then(|| format!("'daytime query {word}' asks this host"))
 }
 
-/// Whether `daytime lab run` takes this name.
+/// Whether `daytime lab run` accepts this name.
 fn is_lab_name(definition: &Command, word: &str) -> bool {
     let run = definition.find_subcommand("lab").and_then(|lab| lab.find_subcommand("run"));
     let mut names = run.iter().flat_map(|run| run.get_positionals());
     names.any(|names| names.get_possible_values().iter().any(|name| name.get_name() == word))
 }
 
-/// `query --udp`, `query -p 9999`, `serve 9999`, `check localhost 9999`.
+/// Returns the hint for an unknown argument: `query --udp`, `query -p 9999`, `serve 9999`, `check localhost 9999`.
 fn argument(command: &Command, word: &str, arguments: &[String]) -> Option<String> {
     let name = command.get_name();
     let has = |option: &str| command.get_arguments().any(|it| it.get_long() == Some(option));
@@ -89,7 +89,7 @@ fn argument(command: &Command, word: &str, arguments: &[String]) -> Option<Strin
     }
 }
 
-/// The number after `-p`, glued to it or not.
+/// Returns the number after `-p`, with or without a blank between both.
 fn port_of(arguments: &[String]) -> &str {
     let mut rest = arguments.iter().skip_while(|word| !word.starts_with("-p"));
     let glued = rest.next().and_then(|word| word.strip_prefix("-p")).unwrap_or_default();
@@ -98,7 +98,8 @@ fn port_of(arguments: &[String]) -> &str {
     [glued, next].into_iter().find(is_port).map_or("PORT", |word| word.trim_start_matches('='))
 }
 
-/// `serve 9999`, `serve :9999`, `serve localhost:9999`, `serve 0.0.0.0`.
+/// Returns the hint for an address without an option: `serve 9999`, `serve :9999`, `serve localhost:9999`,
+/// `serve 0.0.0.0`.
 fn listen(word: &str) -> Option<String> {
     let port = word.strip_prefix("localhost").unwrap_or(word);
     let port = port.strip_prefix(':').unwrap_or(port);
@@ -114,7 +115,7 @@ mod tests {
     use super::*;
     use clap::Parser;
 
-    /// The tips of the message for a command line.
+    /// Returns the tips in the error message for a command line.
     fn tips(line: &str) -> Vec<String> {
         let arguments: Vec<String> = line.split(' ').map(str::to_owned).collect();
         let error = Arguments::try_parse_from(&arguments).expect_err(line);
@@ -124,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_transport_is_chosen_with_proto_where_it_can_be() {
+    fn a_transport_as_an_option_gets_a_hint_to_proto() {
         let udp = "'--proto udp' chooses the transport";
         for line in
             ["query --udp localhost", "bench localhost --udp", "serve --udp", "query -u ::1"]
@@ -146,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_port_is_given_with_port_or_after_the_host() {
+    fn a_port_in_the_wrong_place_gets_a_hint_to_port() {
         let port = "'--port 9999' names the port";
         for line in [
             "serve -p 9999",
@@ -177,7 +178,7 @@ mod tests {
 
     #[cfg(feature = "lab")]
     #[test]
-    fn a_lab_is_run_with_run() {
+    fn the_name_of_a_lab_gets_a_hint_to_lab_run() {
         let names = crate::lab::LABS.iter().map(|lab| lab.name).chain(["all"]);
         let mut tried = 0;
         for name in names {
@@ -194,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_alone_is_to_be_asked_and_other_mistakes_keep_their_tips() {
+    fn a_host_without_a_command_gets_a_hint_to_query_and_other_mistakes_keep_their_tips() {
         assert_eq!(
             tips("daytime localhost:9999"),
             ["'daytime query localhost:9999' asks this host"]
@@ -205,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_not_taken_for_a_host() {
+    fn a_file_gets_no_hint_for_hosts() {
         assert_eq!(tips("daytime README.md"), [""; 0]);
         let folder = tempfile::tempdir().expect("a folder");
         let capture = folder.path().join("daytime.pcapng");

@@ -1,4 +1,4 @@
-//! `daytime wire`.
+//! Runs `daytime wire`.
 
 #[cfg(feature = "lab")]
 mod demonstration;
@@ -37,20 +37,20 @@ pub(super) fn run(arguments: &Wire, quiet: bool) -> Result<ExitCode, Failure> {
     done
 }
 
-/// Contradictions that clap does not find: `-` is a mere file name to it.
+/// Finds contradictions that clap cannot find, because clap treats `-` as a file name.
 fn contradiction(arguments: &Wire) -> Option<&'static str> {
     if !arguments.pcapng.as_deref().is_some_and(is_standard) {
         None
     } else if arguments.json || arguments.ladder {
-        Some("--pcapng - has standard output for itself: leave --json and --ladder out")
+        Some("--pcapng - uses standard output: leave --json and --ladder out")
     } else if io::stdout().is_terminal() {
-        Some("a capture is nothing for a terminal: --pcapng FILE, or pipe it to a program")
+        Some("a terminal cannot show a capture: use --pcapng FILE, or pipe to a program")
     } else {
         None
     }
 }
 
-/// Standard input or output, not a file.
+/// Whether the path means standard input or output.
 fn is_standard(path: &Path) -> bool {
     path.to_str() == Some("-")
 }
@@ -59,7 +59,7 @@ fn printable_path(path: &Path) -> String {
     Printable(path.as_os_str().as_encoded_bytes()).to_string()
 }
 
-/// `port 13`, `ports 13, 37`.
+/// Returns the ports with their noun: `port 13`, `ports 13, 37`.
 fn ports(arguments: &Wire) -> String {
     let ports: Vec<String> = arguments.ports.iter().map(u16::to_string).collect();
     let noun = if ports.len() == 1 { "port" } else { "ports" };

@@ -1,4 +1,4 @@
-//! What each transport does where no service listens, really tried.
+//! Asks a closed port over each transport, and records the reaction.
 
 use crate::client::{Answer, AskError, Client, Options};
 use crate::transport::Transport;
@@ -7,45 +7,45 @@ use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
-/// How long silence is waited for here: loopback answers within microseconds or never.
+/// Time to wait for a reaction. Loopback reacts within microseconds or never.
 const SILENCE_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// What comes back from a port on which no service listens.
+/// The reactions of a port on which no service listens.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct ClosedPort {
-    /// The port that was tried, on a loopback address of this host.
+    /// The closed port, on a loopback address of this host.
     pub address: SocketAddr,
-    /// Over TCP.
+    /// Reaction over TCP.
     pub tcp: NoListener,
-    /// Over UDP from a connected socket, as this client's are.
+    /// Reaction to a connected UDP socket, as the client of this suite uses it.
     pub udp_connected: NoListener,
-    /// Over UDP from a socket that is not connected.
+    /// Reaction to an unconnected UDP socket.
     pub udp_unconnected: NoListener,
 }
 
-/// What comes back where no service listens.
+/// The reaction of a closed port, as the client sees it.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum NoListener {
     /// `ECONNREFUSED`: a reset over TCP, an ICMP message over UDP.
     Refused {
-        /// From the question on.
+        /// Time from the question to the refusal.
         after: Duration,
     },
-    /// Nothing.
+    /// No reaction.
     Silence {
-        /// How long the client waited for it.
+        /// Time that the client waited.
         waited: Duration,
     },
-    /// Something else happened.
+    /// Another error, or an answer.
     Other {
-        /// The system's error, or that an answer came.
+        /// The system's error, or an error that reports an answer.
         cause: io::Error,
     },
 }
 
-/// Tries a port on loopback, of the family of `like`, that is closed on both transports.
+/// Asks a loopback port of the family of `like` that is closed on both transports.
 pub(super) fn try_closed_port(client: &mut Client, like: SocketAddr) -> io::Result<ClosedPort> {
     let loopback: IpAddr = match like.ip().to_canonical() {
         IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
@@ -67,8 +67,8 @@ pub(super) fn try_closed_port(client: &mut Client, like: SocketAddr) -> io::Resu
     })
 }
 
-/// A port that is free on both transports. The TCP socket, bound but not listening, keeps it from being
-/// taken meanwhile; a SYN to it is answered by a reset all the same.
+/// Returns a port that is free on both transports, with a TCP socket that reserves the port. The socket is bound but
+/// does not listen, so the kernel still answers a SYN with a reset.
 pub(crate) fn closed_port(loopback: IpAddr) -> io::Result<(SocketAddr, Socket)> {
     let mut taken = ErrorKind::AddrInUse.into();
     for _ in 0..16 {
@@ -89,21 +89,21 @@ pub(crate) fn closed_port(loopback: IpAddr) -> io::Result<(SocketAddr, Socket)> 
 
 fn of_answer(asked: Result<Answer, AskError>, elapsed: Duration) -> NoListener {
     match asked {
-        Ok(_) => NoListener::Other { cause: io::Error::other("an answer came") },
+        Ok(_) => NoListener::Other { cause: io::Error::other("got an answer") },
         Err(error) if error.is_refused() => NoListener::Refused { after: elapsed },
         Err(error) if error.is_timeout() => NoListener::Silence { waited: elapsed },
         Err(error) => NoListener::Other { cause: io::Error::other(error) },
     }
 }
 
-/// The same question from a socket that is not connected: the kernel has no socket to give an error to.
+/// Sends a question from an unconnected socket, to which the kernel reports no ICMP error.
 fn ask_unconnected(address: SocketAddr) -> io::Result<NoListener> {
     let socket = UdpSocket::bind(SocketAddr::new(address.ip(), 0))?;
     socket.set_read_timeout(Some(SILENCE_TIMEOUT))?;
     let started = Instant::now();
     socket.send_to(&[], address)?;
     Ok(match socket.recv_from(&mut [0; 64]) {
-        Ok(_) => NoListener::Other { cause: io::Error::other("an answer came") },
+        Ok(_) => NoListener::Other { cause: io::Error::other("got an answer") },
         Err(cause) => match cause.kind() {
             ErrorKind::ConnectionRefused => NoListener::Refused { after: started.elapsed() },
             ErrorKind::WouldBlock | ErrorKind::TimedOut => {
@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_closed_port_refuses_a_stream_and_a_connected_datagram() {
+    fn a_closed_port_refuses_tcp_and_a_connected_udp_socket() {
         let mut client = Client::new().expect("client");
         let like = "127.0.0.1:13".parse().expect("address");
         let closed = try_closed_port(&mut client, like).expect("tried");
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_datagram_from_an_unconnected_socket_meets_silence() {
+    fn an_unconnected_udp_socket_gets_no_refusal() {
         let (address, _reserved) = closed_port(Ipv4Addr::LOCALHOST.into()).expect("a port");
         let reaction = ask_unconnected(address).expect("sent");
         let long = matches!(reaction, NoListener::Silence { waited } if waited >= SILENCE_TIMEOUT);

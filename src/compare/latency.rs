@@ -1,20 +1,20 @@
-//! Latencies of many exchanges: percentiles and a distribution.
+//! Latencies of several exchanges, with their percentiles and distribution.
 
 use std::time::Duration;
 
-/// Latencies, sorted.
+/// A sorted list of latencies.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Latencies(Vec<Duration>);
 
 impl Latencies {
-    /// Each latency, the shortest first.
+    /// Returns all latencies, shortest first.
     #[must_use]
     pub fn sorted(&self) -> &[Duration] {
         &self.0
     }
 
-    /// The smallest latency that `percent` of all do not exceed (nearest rank); 0 is the minimum.
-    /// `None` if there are none.
+    /// Returns the percentile by nearest rank: the smallest latency that `percent` of all latencies do not exceed.
+    /// 0 gives the minimum. Without latencies the result is `None`.
     ///
     /// ```
     /// use std::time::Duration;
@@ -30,7 +30,8 @@ impl Latencies {
         self.0.get(rank.saturating_sub(1)).copied()
     }
 
-    /// How many are within each bound and above the one before; one more for the rest.
+    /// Counts the latencies in each range. A range includes its bound and begins above the bound before it. The last
+    /// count is that of the latencies above all bounds.
     ///
     /// ```
     /// use std::time::Duration;

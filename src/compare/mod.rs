@@ -1,4 +1,4 @@
-//! The same question over both transports, side by side: what each needs, takes, and leaves behind.
+//! Compares the same question over TCP and over UDP: packets, system calls, latencies, and state left in the kernel.
 
 mod closed;
 mod latency;
@@ -19,7 +19,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 options! {
-    /// How to compare.
+    /// Options of a comparison.
     ///
     /// ```
     /// use daytime::compare::CompareOptions;
@@ -28,101 +28,103 @@ options! {
     /// ```
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct CompareOptions {
-        /// Exchanges over each transport that go into the latencies.
+        /// Number of exchanges over each transport for the latencies.
         pub count: u32,
-        /// How to ask. Retries are left at 0, so that a lost datagram is seen. A host with a public address
-        /// is compared on only with [`Pace::Off`](crate::client::Pace::Off): it is asked hundreds of times without a pause.
+        /// Options of each question. The default has no retries, so that a lost datagram shows. A comparison asks
+        /// hundreds of times without a pause, so a public address needs [`Pace::Off`](crate::client::Pace::Off).
         pub ask: Options,
     }
 }
 
 impl Default for CompareOptions {
-    /// 200 exchanges, 2 seconds for each.
+    /// 200 exchanges, each with a timeout of 2 seconds and without retries.
     fn default() -> Self {
         let ask = Options { timeout: Duration::from_secs(2), retries: 0, ..Options::default() };
         Self { count: 200, ask }
     }
 }
 
-/// What came out.
+/// The result of a comparison.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Comparison {
-    /// The host.
+    /// The host that was asked.
     pub target: Target,
-    /// The server was started for the comparison and is gone again.
+    /// Whether the comparison started a local server. It has stopped that server again.
     pub local_server: bool,
-    /// Exchanges tried over each transport for the latencies.
+    /// Requested number of exchanges over each transport for the latencies.
     pub count: u32,
-    /// Over TCP.
+    /// The results over TCP.
     pub tcp: Result<Side, AskError>,
-    /// Over UDP.
+    /// The results over UDP.
     pub udp: Result<Side, AskError>,
-    /// What each does where no service listens, tried on a port of this host.
+    /// The reaction of a closed port of this host, over each transport.
     pub closed: Result<ClosedPort, io::Error>,
 }
 
-/// One transport's half.
+/// The results over one transport.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Side {
     /// The first answer.
     pub answer: Answer,
-    /// The system calls of the exchange, as most of them had it: a reply that is late or early takes
-    /// a wait more or less.
+    /// The client's most frequent sequence of system calls. Sequences differ: a client that must wait for the reply
+    /// makes one more call.
     pub calls: Calls,
-    /// Packets and octets, before, during and after.
+    /// Packets and octets before, during and after the exchange.
     pub phases: Phases,
-    /// What stays behind in a kernel.
+    /// State that the exchange leaves in a kernel.
     pub leftover: Leftover,
-    /// From opening the socket to having closed it.
+    /// Times from opening the socket to closing it.
     pub latencies: Latencies,
-    /// Exchanges without an answer. After [`MAX_FAILURES`] in a row no more are tried.
+    /// Number of exchanges without an answer. After [`MAX_FAILURES`] of them in a row, the comparison asks no more.
     pub failures: u32,
 }
 
-/// Failures in a row after which a transport is not asked again.
+/// Number of failures in a row after which a comparison stops asking over a transport.
 pub const MAX_FAILURES: u32 = 3;
 
-/// Why nothing could be compared.
+/// An error that prevents a comparison.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CompareError {
     /// The local server could not be started.
-    #[error("cannot start a server to compare with")]
+    #[error("cannot start a local server")]
     Server(#[from] ServeError),
-    /// The thread for it could not be started.
-    #[error("cannot start a thread for the server")]
+    /// The thread of the local server could not be started.
+    #[error("cannot start a thread for the local server")]
     Thread(#[source] io::Error),
     /// One of the host's addresses is public, and the [`Pace`](crate::client::Pace) is not `Off`.
-    #[error("will not compare on {target}: {address} is public, so questions have to be 4 s apart")]
+    #[error(
+        "cannot compare on {target}: {address} is public, and questions to it must be 4 s apart"
+    )]
     Public {
         /// The host.
         target: Target,
-        /// The first such address.
+        /// The first public address of the host.
         address: IpAddr,
     },
     /// The host could not be asked at all.
     #[error(transparent)]
     Ask(#[from] AskError),
-    /// It answers over neither transport.
+    /// The host answers over neither transport.
     #[error("{target} answers over neither transport")]
     NoAnswer {
         /// The host.
         target: Target,
-        /// What TCP said.
+        /// The error over TCP.
         tcp: Box<AskError>,
-        /// What UDP said.
+        /// The error over UDP.
         udp: Box<AskError>,
     },
 }
 
-/// Compares on a host, or without one on a local server, on a free port of a loopback address.
+/// Compares TCP and UDP on a host. Without a host, starts a local server on a free port of a loopback address.
 ///
-/// `progress` gets, after each round, the number of rounds done and of all.
+/// `progress` receives the number of finished rounds and their total number, after each round.
 ///
 /// # Errors
-/// [`CompareError`]. A host that answers over one transport only is no error: see [`Comparison`].
+/// [`CompareError`]. A host that answers over only one transport gives a [`Comparison`] with an error on one side.
 ///
 /// ```
 /// use daytime::compare::{CompareOptions, compare};
@@ -171,7 +173,7 @@ fn compare_on(
     Ok(Comparison { target, local_server: false, count: options.count, tcp, udp, closed })
 }
 
-/// The first exchange, and the probes of the one address that answered it.
+/// Runs the first exchange over a transport, then the probes of the address that answered.
 fn first_exchange(
     client: &mut Client,
     addresses: &[SocketAddr],
@@ -184,8 +186,7 @@ fn first_exchange(
     Ok(Side { answer, calls, phases, leftover, latencies: Latencies::default(), failures: 0 })
 }
 
-/// The exchanges for the latencies. The transports take turns, so that whatever else the machine does
-/// meets both.
+/// Runs the exchanges for the latencies. The transports take turns, so that other load of the machine affects both.
 fn measure_latencies(
     client: &mut Client,
     tcp: &mut Result<Side, AskError>,
@@ -212,7 +213,7 @@ fn measure_latencies(
     }
 }
 
-/// Counts the exchanges over one transport.
+/// Latencies, failures and system calls of the exchanges over one transport.
 #[derive(Default)]
 struct Tally {
     latencies: Vec<Duration>,
@@ -222,7 +223,7 @@ struct Tally {
 }
 
 impl Tally {
-    /// Asks again as for this answer.
+    /// Asks the peer of `answer` again over the same transport, and records the result.
     fn add_exchange(&mut self, client: &mut Client, answer: &Answer, options: &Options) {
         let started = Instant::now();
         if let Ok(answer) = client.ask_addresses(&[answer.peer], answer.transport, options) {
@@ -236,7 +237,7 @@ impl Tally {
     }
 }
 
-/// What the local server serves: both transports on a loopback address that may be asked.
+/// Returns the configuration of the local server: both transports on the loopback addresses of the wanted families.
 fn local_config(options: &CompareOptions) -> Config {
     let candidates: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
     let addresses = candidates.map(|ip| SocketAddr::new(ip, 0)).into_iter();
@@ -251,11 +252,11 @@ mod tests {
     use std::thread;
 
     #[test]
-    fn one_lost_datagram_costs_one_answer_and_not_the_column() {
+    fn one_lost_datagram_does_not_remove_the_column_of_udp() {
         let socket = UdpSocket::bind("127.0.0.1:0").expect("loopback");
         let address = socket.local_addr().expect("bound");
         let server = thread::spawn(move || {
-            // The first question is answered, the second, which is the first probe's, is lost.
+            // Answers the first question and drops the second, which is that of the first probe.
             for number in 0.. {
                 let (length, peer) = socket.recv_from(&mut [0; 8]).expect("readable");
                 if length > 0 {

@@ -1,9 +1,9 @@
-//! What an exchange puts on the wire and leaves behind: measured where the system tells, else derived
-//! from the protocols, and marked so.
+//! Counts the packets of an exchange, and finds the state that the exchange leaves in a kernel. Numbers that the system
+//! does not report are derived from the protocols, and marked as derived.
 //!
-//! The kernel counts the packets of the whole network namespace, not of one socket. So a few single
-//! exchanges are looked at, and the smallest count that several of them agree on is taken: whatever
-//! else goes on can only add. Where both ends are on this host, every packet is sent here once.
+//! The kernel counts the packets of the whole network namespace, not of one socket. So a probe observes several
+//! exchanges and takes the smallest count that some of them share: other traffic can only add packets. If both ends are
+//! on this host, the kernel counts each packet once when it is sent.
 
 use super::MAX_FAILURES;
 use crate::client::{Answer, AskError, Client, Options};
@@ -14,20 +14,20 @@ use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-/// Exchanges that are looked at one by one.
+/// Number of exchanges that a probe observes.
 const PROBES: usize = 16;
-/// How many of them have to agree for a count to be taken as measured.
+/// Minimum number of exchanges with the same count, for the count to be measured.
 const MIN_AGREEING: usize = 3;
-/// How long a connection to this host itself may take: a firewall may drop the question.
+/// Timeout of a connection to this host. A firewall may drop the SYN.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 named! {
-    /// How a number is known.
+    /// The source of a number.
     #[non_exhaustive]
     pub enum Provenance {
-        /// From the protocols: what Linux would put on the wire for such a reply.
+        /// Derived from the protocols: what Linux would send for a reply of this length.
         Derived = "derived",
-        /// From the kernel's counters.
+        /// Measured with the kernel's counters.
         Measured = "measured",
     }
 }
@@ -36,55 +36,54 @@ named! {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Phase {
-    /// IP packets.
+    /// Number of IP packets.
     pub packets: u64,
-    /// Octets, IP headers included.
+    /// Number of octets, IP headers included.
     pub octets: u64,
-    /// How the numbers are known.
+    /// Whether both numbers are measured or derived.
     pub provenance: Provenance,
 }
 
-/// The phases of an exchange.
+/// The phases of an exchange, and their total.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Phases {
-    /// Until the client is connected.
+    /// From the beginning until the client is connected.
     pub before: Phase,
-    /// From then until the client has the whole reply.
+    /// From the connection until the client has the whole reply.
     pub exchange: Phase,
-    /// From then until the client has closed.
+    /// From the whole reply until the client has closed.
     pub after: Phase,
-    /// All of them together. It may be measured where the kernel's counters could not be read between
-    /// two phases.
+    /// All phases together. The total may be measured although a single phase is derived.
     pub total: Phase,
 }
 
 named! {
-    /// What an exchange leaves behind in a kernel.
+    /// State that an exchange leaves in a kernel.
     #[non_exhaustive]
     pub enum Leftover {
-        /// Nothing: datagrams have no connection to remember.
+        /// No state: UDP has no connections.
         Nothing = "nothing",
-        /// The client remembers the connection (RFC 793, TIME-WAIT): it closed first.
+        /// A connection in TIME-WAIT at the client, which closed first (RFC 9293, section 3.3.2).
         TimeWaitAtClient = "time-wait at client",
-        /// The server remembers it: it closed first.
+        /// A connection in TIME-WAIT at the server, which closed first.
         TimeWaitAtServer = "time-wait at server",
-        /// Nothing on this host, and the server is on another: the end that closed first remembers.
+        /// No state on this host. The server is on another host, which has the connection if it closed first.
         NotHere = "nothing on this host",
-        /// This system does not tell, or nothing was found.
+        /// Unknown: this system does not list its connections, or the list has no such connection.
         Unknown = "unknown",
     }
 }
 
-/// What an exchange has sent by the time the reply is there, and once it is closed.
+/// Traffic of one exchange until the reply was received, and until the socket was closed.
 #[derive(Clone, Copy, Debug)]
 struct Counted {
     replied: Traffic,
     closed: Traffic,
 }
 
-/// Looks at some exchanges with the peer that has answered. One without an answer tells nothing; after
-/// [`MAX_FAILURES`] of them in a row the rest is left.
+/// Observes several exchanges with the peer that answered. Ignores an exchange without an answer, and stops after
+/// [`MAX_FAILURES`] of them in a row.
 pub(super) fn probe(client: &mut Client, answer: &Answer, options: &Options) -> (Phases, Leftover) {
     let (peer, transport) = (answer.peer, answer.transport);
     let local = is_this_host(peer);
@@ -110,8 +109,8 @@ pub(super) fn probe(client: &mut Client, answer: &Answer, options: &Options) -> 
     (measure(&connecting, &counted, derive(answer)), leftover)
 }
 
-/// What it takes to connect to the peer's address. Over TCP to a listener of our own that never accepts:
-/// the peer itself might answer before the counters are read.
+/// Counts the packets of connecting to the peer's address. Over TCP, connects to a local listener that never accepts,
+/// because the peer might answer before the counters are read.
 fn connecting(peer: SocketAddr, transport: Transport) -> Vec<Traffic> {
     let mut address = peer;
     address.set_port(0);
@@ -135,7 +134,7 @@ fn connecting(peer: SocketAddr, transport: Transport) -> Vec<Traffic> {
     (0..PROBES).map_while(|_| measure_connect()).collect()
 }
 
-/// One exchange with the counters read before it, once the reply is there, and after it.
+/// Runs one exchange, and reads the kernel's counters before it, after the reply, and after the close.
 fn observe_exchange(
     client: &mut Client,
     peer: SocketAddr,
@@ -162,7 +161,7 @@ fn since(now: Traffic, start: Traffic) -> Traffic {
     }
 }
 
-/// The phases from the counts, each derived where the counts do not settle it.
+/// Calculates the phases from the counts. A phase without enough equal counts is derived.
 fn measure(connecting: &[Traffic], counted: &[Counted], derived: Phases) -> Phases {
     let settled = |pick: fn(&Counted) -> Traffic| agreed_count(counted.iter().map(pick));
     let (Some(replied), Some(closed)) = (settled(|it| it.replied), settled(|it| it.closed)) else {
@@ -181,7 +180,7 @@ fn measure(connecting: &[Traffic], counted: &[Counted], derived: Phases) -> Phas
     }
 }
 
-/// The smallest count, if enough probes agree on it.
+/// Returns the smallest count, if at least [`MIN_AGREEING`] probes have it.
 fn agreed_count(counts: impl Iterator<Item = Traffic> + Clone) -> Option<Traffic> {
     let least = counts.clone().min_by_key(|count| (count.packets, count.octets))?;
     (counts.filter(|count| *count == least).count() >= MIN_AGREEING).then_some(least)
@@ -191,9 +190,9 @@ fn measured(traffic: Traffic) -> Phase {
     Phase { packets: traffic.packets, octets: traffic.octets, provenance: Provenance::Measured }
 }
 
-/// What Linux sends for such a reply (RFC 791, RFC 8200, RFC 768, RFC 793): TCP with the timestamps
-/// option (12 octets) and 20 octets of options on a SYN; the server's FIN riding on the line, the
-/// client's ACK on its FIN.
+/// Derives the packets that Linux sends for a reply of this length (RFC 791, RFC 8200, RFC 768, RFC 9293). Over TCP, a
+/// SYN has 20 octets of options and other segments have 12 (timestamps). The server's FIN is in the segment of the
+/// reply, and the client's ACK is in the segment of its FIN.
 fn derive(answer: &Answer) -> Phases {
     let ip = if answer.peer.ip().to_canonical().is_ipv4() { 20 } else { 40 };
     let reply = answer.octets.len() as u64;
@@ -217,11 +216,11 @@ fn derive(answer: &Answer) -> Phases {
     }
 }
 
-/// Both ends of a connection, as the kernel lists them.
+/// The two addresses of a connection, as the kernel lists them.
 #[derive(Clone, Copy, Debug)]
 struct Ends {
     client: SocketAddr,
-    /// Not always what was asked for: 0.0.0.0 becomes 127.0.0.1.
+    /// The address that the kernel connected to: for 0.0.0.0 it is 127.0.0.1.
     server: SocketAddr,
 }
 
@@ -234,7 +233,7 @@ impl Ends {
     }
 }
 
-/// Which side of the connection, if any, this host remembers in TIME-WAIT.
+/// Finds the end of the connection that this host lists in TIME-WAIT.
 fn time_wait(Ends { client, server }: Ends, local: bool) -> Leftover {
     let Some(waiting) = sys::time_waits() else { return Leftover::Unknown };
     let remembered =
@@ -247,7 +246,7 @@ fn time_wait(Ends { client, server }: Ends, local: bool) -> Leftover {
     }
 }
 
-/// True if the address is one of this host's: a socket can be bound to it.
+/// Whether the address belongs to this host: then a socket can be bound to it.
 fn is_this_host(peer: SocketAddr) -> bool {
     let mut address = peer;
     address.set_port(0);
@@ -277,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn the_smallest_count_that_probes_agree_on_is_measured() {
+    fn the_smallest_count_of_several_probes_is_measured() {
         let good = counted(5, 7);
         let counts = [good, counted(9, 11), good, counted(5, 9), good];
         let phases = measure(&[of(3), of(4), of(3), of(3)], &counts, derived());
@@ -287,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_handshake_that_is_not_settled_is_derived_and_with_it_what_follows_from_it() {
+    fn without_enough_equal_counts_handshake_and_exchange_are_derived() {
         let phases = measure(&[of(3), of(4), of(3)], &[counted(5, 7); 4], derived());
         assert_eq!(phases.before, derived().before);
         assert_eq!((phases.exchange.packets, phases.exchange.provenance), (2, Provenance::Derived));
@@ -296,13 +295,13 @@ mod tests {
     }
 
     #[test]
-    fn octets_have_to_agree_as_the_packets_do() {
+    fn counts_of_equal_packets_and_different_octets_are_not_equal() {
         let odd = [traffic(3, 150), traffic(3, 250), traffic(3, 350)];
         assert_eq!(measure(&odd, &[counted(5, 7); 4], derived()).before, derived().before);
     }
 
     #[test]
-    fn without_agreement_everything_is_derived() {
+    fn without_enough_equal_totals_every_phase_is_derived() {
         let counts = [counted(5, 7), counted(6, 8), counted(9, 9)];
         assert_eq!(measure(&[of(3); 4], &counts, derived()), derived());
         assert_eq!(measure(&[], &[], derived()), derived());
@@ -312,7 +311,7 @@ mod tests {
     fn connecting_takes_a_handshake_over_tcp() {
         let peer = SocketAddr::from(([127, 0, 0, 1], 9));
         let counted = connecting(peer, Transport::Tcp);
-        // Unless this system does not count; other tests send too, so no more than this is certain.
+        // A system without counters gives no counts. Other tests send packets too, so only the minimum is certain.
         assert_eq!(counted.is_empty(), sys::traffic(peer.ip()).is_none());
         assert!(counted.iter().all(|it| it.packets >= 3), "{counted:?}");
     }

@@ -1,4 +1,4 @@
-//! An answer in words: the server's line, and under it how it came and what it means.
+//! Draws an answer: the reply, and below it how the reply arrived and what it means.
 
 use super::meaning::printable_line;
 use super::page::Page;
@@ -8,8 +8,7 @@ use crate::syntax::{Flag, Recognised, ReplyTime, Unrecognised};
 use crate::transport::Transport;
 use chrono::TimeDelta;
 
-/// The server's line, and under it all there is to say: what it means, and what stopped it if it is
-/// incomplete.
+/// Returns the reply and the lines below it. `stopped` is the reason of an incomplete reply.
 pub(crate) fn text(
     answer: &Answer,
     read: &Result<Recognised, Unrecognised>,
@@ -25,30 +24,30 @@ pub(crate) fn text(
     page.finish() + meaning.trim_end()
 }
 
-/// The local clock against the server's.
+/// Describes the offset of the local clock from the server's clock, or the reason why it is unknown.
 fn offset(answer: &Answer, recognised: &Recognised) -> String {
     let Some(offset) = answer.offset_of(recognised) else {
         let cut = recognised.flags.contains(Flag::Truncated);
         let why = match recognised.time {
-            ReplyTime::Instant { .. } if answer.truncated => "the answer is cut",
-            ReplyTime::Instant { .. } => "the local clock holds no valid date",
-            ReplyTime::WallClock { .. } if cut => "the line is cut",
-            ReplyTime::WallClock { .. } => "without a zone that is certain, this is many instants",
-            ReplyTime::Ambiguous { .. } => "without a date that is certain, this is many instants",
+            ReplyTime::Instant { .. } if answer.truncated => "the reply is cut",
+            ReplyTime::Instant { .. } => "the local clock has no valid date",
+            ReplyTime::WallClock { .. } if cut => "the reply is cut",
+            ReplyTime::WallClock { .. } => "the reply does not fix its zone",
+            ReplyTime::Ambiguous { .. } => "the reply does not fix its date",
         };
         return format!("unknown: {why}");
     };
     let verdict = if offset.agrees() {
-        "local clock and server agree, as far as this can tell"
+        "both clocks agree within the uncertainty"
     } else if offset.local_minus_server < TimeDelta::zero() {
-        "the local clock is behind the server's; which of them is right, NTP can tell"
+        "the local clock is behind the server's; check both with NTP"
     } else {
-        "the local clock is ahead of the server's; which of them is right, NTP can tell"
+        "the local clock is ahead of the server's; check both with NTP"
     };
     format!("{offset}, round trip {}: {verdict}", human(answer.round_trip))
 }
 
-/// The line under the server's own: which peer answered, how fast, in how many reads.
+/// Describes how the reply arrived: transport, peer, time, length and number of reads.
 fn detail(answer: &Answer, stopped: Option<&Interruption>) -> String {
     let Answer { peer, transport, elapsed, .. } = answer;
     let octets = plural(answer.octets.len() as u64, "octet");
@@ -58,7 +57,7 @@ fn detail(answer: &Answer, stopped: Option<&Interruption>) -> String {
             let end = match stopped {
                 None => "then end of stream",
                 Some(Interruption::Timeout { .. }) => "then no end of stream",
-                Some(Interruption::Limit { .. }) => "then more, which was not taken",
+                Some(Interruption::Limit { .. }) => "then more octets, which were not read",
                 Some(_) => "then the connection broke",
             };
             format!("{octets} in {reads}, {end}")
@@ -88,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn the_line_below_a_reply_says_how_it_came() {
+    fn the_line_below_a_reply_describes_its_arrival() {
         assert_eq!(
             detail(&answer(Transport::Tcp, 0), None),
             "tcp 127.0.0.1:13, 120 µs: 26 octets in 2 reads, then end of stream"
@@ -102,7 +101,9 @@ mod tests {
             "udp 127.0.0.1:13, 120 µs: 26 octets in 1 datagram, after 2 questions"
         );
     }
-    /// What is told of the offset when the local clock shows this at the end of a millisecond.
+
+    /// Returns the description of the offset for a reply with a round trip of 1 ms, if the local clock shows `arrived`
+    /// when the reply arrives.
     fn shown(reply: &str, arrived: &str) -> String {
         let answer = Answer {
             octets: reply.into(),
@@ -114,9 +115,9 @@ mod tests {
     }
 
     #[test]
-    fn the_offset_has_no_more_digits_than_are_known() {
+    fn the_offset_has_only_certain_digits() {
         assert!(shown("2026-11-22T14:20:31Z", "2026-11-22T14:20:31Z").starts_with("+0.00 s ±"));
-        let agree = "local clock and server agree, as far as this can tell";
+        let agree = "both clocks agree within the uncertainty";
         assert_eq!(
             shown("2026-11-22T14:20:31Z", "2026-11-22T14:20:31.215Z"),
             format!("+0.21 s ± 1.00 s, round trip 1.00 ms: {agree}")
@@ -124,22 +125,22 @@ mod tests {
         assert_eq!(
             shown("2026-11-22T14:20:31Z", "2026-11-22T14:19:31.215Z"),
             "-59.79 s ± 1.00 s, round trip 1.00 ms: the local clock is behind the \
-             server's; which of them is right, NTP can tell"
+             server's; check both with NTP"
         );
         assert_eq!(
             shown("2026-11-22T14:20:31.250Z", "2026-11-22T14:20:31.253Z"),
             "+0.0025 s ± 0.0015 s, round trip 1.00 ms: the local clock is ahead of \
-             the server's; which of them is right, NTP can tell"
+             the server's; check both with NTP"
         );
     }
 
     #[test]
-    fn an_offset_that_is_not_known_says_why() {
+    fn an_unknown_offset_has_a_reason() {
         assert_eq!(
             shown("Sun Nov 22 14:20:31 2026", ""),
-            "unknown: without a zone that is certain, this is many instants"
+            "unknown: the reply does not fix its zone"
         );
-        let no_date = "unknown: the local clock holds no valid date";
+        let no_date = "unknown: the local clock has no valid date";
         assert_eq!(shown("2026-11-22T14:20:31Z", ""), no_date);
     }
 }

@@ -1,15 +1,15 @@
-//! A check as a table: what was tried, how it ended, and why.
+//! Draws a check as a table: each probe, its verdict and the reason.
 
 use super::page::{BAD, Columns, GOOD, PLAIN, Page};
 use crate::check::{Check, Probe, Verdict};
 
-/// What was tried, the verdict and the reason.
+/// Widths of the columns: the probe, its verdict and the reason.
 const COLUMNS: Columns<3> = Columns(2, [20, 9, 45]);
 
-/// The whole page.
+/// Returns the whole table as text.
 pub(crate) fn text(check: &Check) -> String {
     let mut page = Page::default();
-    page.line(format_args!("{}: does it keep RFC 867, is it a safe neighbour?", check.target));
+    page.line(format_args!("Does {} follow RFC 867, and is it safe from abuse?", check.target));
     for finding in &check.findings {
         if let Some(heading) = heading(finding.probe) {
             page.heading(heading);
@@ -32,9 +32,9 @@ pub(crate) fn text(check: &Check) -> String {
 fn heading(probe: Probe) -> Option<&'static str> {
     Some(match probe {
         Probe::TcpIpv4 => "DOES IT ANSWER?",
-        Probe::TcpCloses => "THE STREAM",
-        Probe::UdpEmpty => "DATAGRAMS",
-        Probe::OneLine => "THE LINE",
+        Probe::TcpCloses => "TCP: HOW THE STREAM ENDS",
+        Probe::UdpEmpty => "UDP: WHICH QUESTIONS GET AN ANSWER",
+        Probe::OneLine => "THE REPLY",
         Probe::Syntax => "THE TIME",
         _ => return None,
     })
@@ -46,23 +46,23 @@ fn title(probe: Probe) -> &'static str {
         Probe::TcpIpv6 => "TCP over IPv6",
         Probe::UdpIpv4 => "UDP over IPv4",
         Probe::UdpIpv6 => "UDP over IPv6",
-        Probe::TcpCloses => "closes by itself",
-        Probe::TcpCrlfFirst => "after CR LF",
-        Probe::Tcp64kFirst => "after 64 KiB",
-        Probe::TcpHalfClose => "after a half-close",
-        Probe::UdpEmpty => "empty",
-        Probe::UdpOneOctet => "one octet",
+        Probe::TcpCloses => "server closes",
+        Probe::TcpCrlfFirst => "client sends CR LF",
+        Probe::Tcp64kFirst => "client sends 64 KiB",
+        Probe::TcpHalfClose => "client half-closes",
+        Probe::UdpEmpty => "empty question",
+        Probe::UdpOneOctet => "1 octet",
         Probe::Udp1400Octets => "1400 octets",
         Probe::UdpPrivilegedPort => "from a port < 1024",
-        Probe::UdpOwnPort => "from its own port",
+        Probe::UdpOwnPort => "from the same port",
         Probe::Amplification => "amplification",
         Probe::OneLine => "one line",
         Probe::PrintableAscii => "printable ASCII",
         Probe::Length => "length",
-        Probe::NoLeak => "no leak",
+        Probe::NoLeak => "no leaked memory",
         Probe::Syntax => "syntax",
-        Probe::SameSyntax => "the same over both",
+        Probe::SameSyntax => "same over TCP, UDP",
         Probe::Health => "health",
-        Probe::Clock => "its clock",
+        Probe::Clock => "clock",
     }
 }

@@ -1,4 +1,4 @@
-//! A comparison as a page: TCP in one column, UDP in the other.
+//! Draws a comparison as a page with one column for TCP and one for UDP.
 
 use super::page::Page;
 use super::{human, plural};
@@ -7,7 +7,7 @@ use crate::compare::{
 };
 use std::time::Duration;
 
-/// The whole screen.
+/// Returns the whole page as text.
 pub(crate) fn text(comparison: &Comparison) -> String {
     let mut page = Page::default();
     head(&mut page, comparison);
@@ -22,24 +22,24 @@ pub(crate) fn text(comparison: &Comparison) -> String {
 
 fn head(page: &mut Page, comparison: &Comparison) {
     let Comparison { target, count, .. } = comparison;
-    let server = if comparison.local_server { " (a server of its own)" } else { "" };
+    let server = if comparison.local_server { " (a local server)" } else { "" };
     let times = plural((*count).into(), "time");
-    page.paragraph(0, &format!("The same question to {target}{server}, {times} each."));
+    page.paragraph(0, &format!("Asked {target}{server} {times} over each transport."));
     page.line("");
     page.transport_heads("TCP: a stream", "UDP: datagrams");
 }
 
 fn reply(page: &mut Page, comparison: &Comparison) {
     page.heading("THE REPLY");
-    sides(page, comparison, "server's line", |side| shortened(side.answer.text()));
-    sides(page, comparison, "octets", |side| {
+    sides(page, comparison, "text", |side| shortened(side.answer.text()));
+    sides(page, comparison, "length", |side| {
         let cut = if side.answer.truncated { ", cut: the datagram was longer" } else { "" };
-        format!("{}{cut}", side.answer.octets.len())
+        format!("{}{cut}", plural(side.answer.octets.len() as u64, "octet"))
     });
-    sides(page, comparison, "from", |side| side.answer.peer.to_string());
+    sides(page, comparison, "server", |side| side.answer.peer.to_string());
 }
 
-/// Cuts a reply to what three rows hold; it may have 4096 octets.
+/// Cuts a reply to the length of three rows. A reply may have 4096 octets.
 fn shortened(line: String) -> String {
     const MAX_CHARACTERS: usize = 80;
     match line.char_indices().nth(MAX_CHARACTERS) {
@@ -49,43 +49,43 @@ fn shortened(line: String) -> String {
 }
 
 fn wire(page: &mut Page, comparison: &Comparison) {
-    page.heading("ON THE WIRE (IP packets, both ways; measured, if not marked derived)");
+    page.heading("ON THE WIRE (IP packets in both directions; measured, unless marked derived)");
     let row = |page: &mut Page, label: &str, pick: fn(&Side) -> Phase, tcp: &str, udp: &str| {
         let cell = |side: &Side, words: &str| format!("{}\n{words}", packets(pick(side)));
         each(page, comparison, label, |side| cell(side, tcp), |side| cell(side, udp));
     };
     row(
         page,
-        "before the question",
+        "connect",
         |side| side.phases.before,
-        "SYN, SYN-ACK, ACK: connect takes a round trip",
-        "connect only notes the peer",
+        "SYN, SYN-ACK, ACK: one round trip",
+        "only stores the server's address",
     );
     row(
         page,
-        "the exchange",
+        "question, reply",
         |side| side.phases.exchange,
         fin_words(comparison),
-        "an empty datagram asks, one answers",
+        "an empty question, and the reply",
     );
     row(
         page,
-        "after it",
+        "close",
         |side| side.phases.after,
         "the client's ACK and FIN, the server's ACK",
-        "nobody has to say goodbye",
+        "there is no connection to close",
     );
-    row(page, "in all", |side| side.phases.total, "", "");
+    row(page, "total", |side| side.phases.total, "", "");
 }
 
-/// What the packets of a TCP exchange are. One holds the line and the FIN; a server that sends them apart
-/// has each acknowledged.
+/// Names the packets of a TCP exchange. One segment can have both reply and FIN. If the server sends reply and FIN in
+/// two segments, the client acknowledges each.
 fn fin_words(comparison: &Comparison) -> &'static str {
     match &comparison.tcp {
         Ok(side) if side.phases.exchange.packets > 1 => {
-            "no question: the server's line, its FIN, ACKs for them"
+            "no question: reply, FIN, and an ACK for each"
         }
-        _ => "no question: the server's line with its FIN",
+        _ => "no question: the reply, with the server's FIN",
     }
 }
 
@@ -95,34 +95,34 @@ fn packets(phase: Phase) -> String {
         Provenance::Measured => "",
     };
     if phase.packets == 0 {
-        return format!("nothing{source}");
+        return format!("no packets{source}");
     }
     format!("{}, {}{source}", plural(phase.packets, "packet"), plural(phase.octets, "octet"))
 }
 
 fn client(page: &mut Page, comparison: &Comparison) {
     page.heading("THE CLIENT");
-    sides(page, comparison, "system calls (most often)", |side| {
+    sides(page, comparison, "usual system calls", |side| {
         let names = side.calls.names();
         format!("{}: {}", names.len(), names.join(" "))
     });
     let tcp = |side: &Side| {
         let reads: Vec<String> = side.answer.reads.iter().map(ToString::to_string).collect();
         match reads.len() {
-            0 => "one of 0, and nothing before it".to_owned(),
-            1..=8 => format!("{} ({}), then one of 0", reads.len(), reads.join(", ")),
-            many => format!("{many}, then one of 0"),
+            0 => "1: 0 octets".to_owned(),
+            1..=8 => format!("{}: {} and 0 octets", reads.len() + 1, reads.join(", ")),
+            many => format!("{}, the last of 0 octets", many + 1),
         }
     };
-    let udp = |_: &Side| "1: a datagram comes whole or not at all".to_owned();
-    each(page, comparison, "reads to the end", tcp, udp);
-    let tcp = |_: &Side| "a read of 0 octets: the server's FIN".to_owned();
-    let udp = |_: &Side| "the datagram's own length".to_owned();
-    each(page, comparison, "how it knows the end", tcp, udp);
+    let udp = |_: &Side| "1: a datagram arrives whole or not at all".to_owned();
+    each(page, comparison, "reads", tcp, udp);
+    let tcp = |_: &Side| "a read of 0 octets, after the server's FIN".to_owned();
+    let udp = |_: &Side| "the length of the datagram".to_owned();
+    each(page, comparison, "end found by", tcp, udp);
 }
 
 fn latency(page: &mut Page, comparison: &Comparison) {
-    page.heading("LATENCY (socket opened to socket closed)");
+    page.heading("LATENCY (from opening the socket to closing it)");
     for (label, percent) in
         [("minimum", 0), ("median", 50), ("p90", 90), ("p99", 99), ("maximum", 100)]
     {
@@ -131,11 +131,11 @@ fn latency(page: &mut Page, comparison: &Comparison) {
         });
     }
     distribution(page, comparison);
-    sides(page, comparison, "without an answer", |side| {
+    sides(page, comparison, "no answer", |side| {
         let (failures, answered) = (u64::from(side.failures), side.latencies.sorted().len() as u64);
         let asked = failures + answered;
         if asked < comparison.count.into() {
-            return format!("{failures} of {asked}; given up after {MAX_FAILURES} in a row");
+            return format!("{failures} of {asked}; stopped after {MAX_FAILURES} in a row");
         }
         format!("{failures} of {asked}")
     });
@@ -143,10 +143,11 @@ fn latency(page: &mut Page, comparison: &Comparison) {
 
 const BUCKETS: u32 = 8;
 const MAX_BAR_COLUMNS: usize = 20;
-/// Minimum number of latencies for a picture; of fewer the rows above say as much.
+/// Minimum number of latencies for the bars. For fewer latencies, the percentiles are enough.
 const MIN_LATENCIES: usize = 10;
 
-/// One picture of both distributions: rows are ranges of equal ratio, bars are shares of the fullest.
+/// Draws both distributions as bars. Each row is a range of latencies, and its bounds have a constant ratio. The
+/// longest bar is that of the range with the most latencies.
 fn distribution(page: &mut Page, comparison: &Comparison) {
     let both = [&comparison.tcp, &comparison.udp].map(|side| {
         side.as_ref().map_or_else(|_| Latencies::default(), |side| side.latencies.clone())
@@ -164,15 +165,15 @@ fn distribution(page: &mut Page, comparison: &Comparison) {
     let [tcp, udp] = &counts;
     for (row, (tcp, udp)) in tcp.iter().zip(udp).enumerate() {
         let label = match bounds.get(row) {
-            Some(bound) => format!("  to {}", human(*bound)),
+            Some(bound) => format!("  up to {}", human(*bound)),
             None => "  more".to_owned(),
         };
         page.transport_row(&label, &bar(*tcp), &bar(*udp));
     }
 }
 
-/// Upper bounds from the smallest latency to the larger 99th percentile, each the same multiple of the
-/// one before. `None` if there are no latencies.
+/// Returns the upper bounds of the ranges, from the smallest latency to the larger 99th percentile. The ratio of each
+/// bound to the bound before it is constant. Without latencies the result is `None`.
 fn bounds(both: &[Latencies; 2]) -> Option<Vec<Duration>> {
     let least = both.iter().filter_map(|it| it.percentile(0)).min()?.as_secs_f64();
     let most = both.iter().filter_map(|it| it.percentile(99)).max()?.as_secs_f64();
@@ -185,15 +186,15 @@ fn closed_port(page: &mut Page, comparison: &Comparison) {
     let closed = match &comparison.closed {
         Ok(closed) => closed,
         Err(error) => {
-            page.heading("WHEN NOBODY LISTENS");
-            page.paragraph(0, &format!("  could not be tried: {error}"));
+            page.heading("IF NO SERVER LISTENS");
+            page.paragraph(0, &format!("  cannot reserve a closed port: {error}"));
             return;
         }
     };
-    page.heading(&format!("WHEN NOBODY LISTENS (tried on {})", closed.address));
+    page.heading(&format!("IF NO SERVER LISTENS (tried on {})", closed.address));
     let words = |reaction: &NoListener, how: &str| match reaction {
         NoListener::Refused { after } => format!("refused after {}, {how}", human(*after)),
-        NoListener::Silence { waited } => format!("silence, for {}", human(*waited)),
+        NoListener::Silence { waited } => format!("no reaction for {}", human(*waited)),
         NoListener::Other { cause } => cause.to_string(),
     };
     let tcp = words(&closed.tcp, "by a reset (RST)");
@@ -203,24 +204,24 @@ fn closed_port(page: &mut Page, comparison: &Comparison) {
         &words(&closed.udp_connected, "by an ICMP message"),
     );
     let unconnected = words(&closed.udp_unconnected, "by an ICMP message");
-    page.transport_row("unconnected", "not possible", &unconnected);
+    page.transport_row("unconnected socket", "not possible: TCP has to connect", &unconnected);
 }
 
 fn leftover(page: &mut Page, comparison: &Comparison) {
-    page.heading("LEFT BEHIND");
-    sides(page, comparison, "in the kernel", |side| {
+    page.heading("STATE LEFT IN THE KERNEL");
+    sides(page, comparison, "after the close", |side| {
         match side.leftover {
-            Leftover::Nothing => "nothing",
+            Leftover::Nothing => "none: UDP has no connections",
             Leftover::TimeWaitAtClient => "TIME_WAIT at the client, which closed first",
             Leftover::TimeWaitAtServer => "TIME_WAIT at the server, which closed first",
-            Leftover::NotHere => "nothing on this host: TIME_WAIT is with who closed first",
-            Leftover::Unknown => "not found: this system does not tell, or nothing is left",
+            Leftover::NotHere => "none on this host: the end that closed first has TIME_WAIT",
+            Leftover::Unknown => "unknown: no TIME_WAIT found, or this system does not list it",
         }
         .to_owned()
     });
 }
 
-/// A row with the same words for both, and what went wrong where there is no answer.
+/// Adds a row whose cells are made in the same way for both transports. A transport without an answer gets a dash.
 fn sides(page: &mut Page, comparison: &Comparison, label: &str, cell: impl Fn(&Side) -> String) {
     each(page, comparison, label, &cell, &cell);
 }
@@ -249,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn the_whole_screen_fits_80_columns() {
+    fn the_whole_page_fits_80_columns() {
         let text = anstream::adapter::strip_str(&text(&sample())).to_string();
         assert!(text.lines().count() > 30, "{text}");
         for line in text.lines() {
@@ -258,11 +259,11 @@ mod tests {
     }
 
     #[test]
-    fn a_side_without_an_answer_leaves_its_column_empty_and_the_other_whole() {
+    fn a_transport_without_an_answer_gets_dashes_and_the_other_column_stays() {
         let whole = sample();
         let error = AskError::NoAddress { host: "localhost".to_owned(), family: Family::V6 };
         let text = text(&Comparison { udp: Err(error), ..whole });
         assert!(text.contains("a read of 0 octets"), "{text}");
-        assert!(!text.contains("the datagram's own length"), "{text}");
+        assert!(!text.contains("the length of the datagram"), "{text}");
     }
 }

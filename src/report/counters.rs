@@ -1,42 +1,42 @@
-//! The counters of a server: for Prometheus, and for the log.
+//! Formats the counters and gauges of a server for Prometheus and for the log.
 
 use crate::limit::{Limits, Rate};
 use crate::metrics::{Event, Kind, Metrics, family, gauge};
 use crate::transport::{IpVersion, Transport};
 use std::fmt::Write;
 
-/// Values beside the counters, at one moment.
+/// Values of a server besides its counters, at one moment.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Gauges {
-    /// When the server started, in seconds since 1970.
+    /// Start time of the server in seconds since 1970.
     pub started: Option<i64>,
     pub limits: Limits,
-    /// `None` where the kernel cannot be asked.
+    /// Whether the kernel reports a synchronised clock, or `None` if the kernel does not answer.
     pub synchronised: Option<bool>,
-    /// `None` where they could not be counted at the start.
+    /// Number of open descriptors, or `None` if the server could not count them at its start.
     pub open_descriptors: Option<u64>,
     pub max_descriptors: u64,
 }
 
-/// The page for Prometheus: counters and gauges.
+/// Returns the page for Prometheus, with all counters and gauges.
 pub(crate) fn prometheus(metrics: &Metrics, gauges: &Gauges) -> String {
     let mut page = metrics.prometheus();
     limits(&mut page, &gauges.limits);
-    let about = "Whether the kernel says that its clock is synchronised, to 5 seconds or better.";
+    let about = "Whether the kernel reports a clock that is synchronised to 5 seconds or better.";
     gauge(&mut page, "daytime_clock_synchronised", about, gauges.synchronised.map(u8::from));
-    family(&mut page, "daytime_build_info", "gauge", "Always 1; what runs is in the labels.");
+    family(&mut page, "daytime_build_info", "gauge", "Always 1; the labels have the version.");
     let version = env!("CARGO_PKG_VERSION");
     let _ = writeln!(page, "daytime_build_info{{version=\"{version}\"}} 1");
-    let about = "Descriptors that are open now.";
+    let about = "Number of open descriptors.";
     gauge(&mut page, "process_open_fds", about, gauges.open_descriptors);
     let about = "Maximum number of open descriptors.";
     gauge(&mut page, "process_max_fds", about, Some(gauges.max_descriptors));
-    let about = "When the service started, in seconds since 1970-01-01 00:00:00 UTC.";
+    let about = "Start time of the server, in seconds since 1970-01-01 00:00:00 UTC.";
     gauge(&mut page, "process_start_time_seconds", about, gauges.started);
     page
 }
 
-/// The limits as they are configured.
+/// Adds the configured limits to the page.
 fn limits(page: &mut String, limits: &Limits) {
     let mut labelled = |name, about, label, samples: [(&str, u32); 2]| {
         family(page, name, "gauge", about);
@@ -46,22 +46,22 @@ fn limits(page: &mut String, limits: &Limits) {
     };
     let scopes = |source, total| [("source", source), ("total", total)];
     let Limits { udp_per_source: source, udp_total: total, .. } = *limits;
-    let about = "Datagrams answered in a second at most; 0 means without limit.";
+    let about = "Maximum rate of answered datagrams per second; 0 means no limit.";
     let rates = scopes(source.per_second, total.per_second);
     labelled("daytime_udp_limit_per_second", about, "scope", rates);
-    let about = "Datagrams answered at once, before the limit of a second counts.";
+    let about = "Maximum number of datagrams answered in a burst.";
     labelled("daytime_udp_limit_burst", about, "scope", scopes(source.burst, total.burst));
-    let about = "Connections kept open at most.";
+    let about = "Maximum number of open connections.";
     let connections = scopes(limits.tcp_per_source, limits.tcp_total);
     labelled("daytime_tcp_limit_connections", about, "scope", connections);
-    let about = "Bits of an address that make a source.";
+    let about = "Prefix length in bits that makes addresses one source.";
     let bits = [("ipv4", limits.prefix_v4.into()), ("ipv6", limits.prefix_v6.into())];
     labelled("daytime_source_prefix_bits", about, "family", bits);
-    let about = "Whether sources on loopback are limited too.";
+    let about = "Whether the limits apply to sources on loopback.";
     gauge(page, "daytime_limits_loopback", about, Some(u8::from(limits.loopback)));
 }
 
-/// The same for a log: a line for each transport and version of IP, with those that are not 0.
+/// Returns log lines with the counters: one line for each transport and version of IP, without counters that are 0.
 pub(crate) fn lines(metrics: &Metrics) -> Vec<String> {
     let both = |transport| IpVersion::BOTH.map(|version| line(metrics, transport, version));
     Transport::BOTH.into_iter().flat_map(both).collect()
@@ -86,25 +86,25 @@ fn line(metrics: &Metrics, transport: Transport, version: IpVersion) -> String {
     line
 }
 
-/// The gauges as lines of a log.
+/// Returns log lines with the gauges.
 pub(crate) fn gauge_lines(gauges: &Gauges) -> [String; 3] {
     let Limits { udp_per_source, udp_total, tcp_per_source, tcp_total, .. } = gauges.limits;
     let Limits { prefix_v4, prefix_v6, loopback, .. } = gauges.limits;
     let rate = |Rate { per_second, burst }| match per_second {
         0 => "no limit".to_owned(),
-        _ => format!("{per_second} a second after {burst}"),
+        _ => format!("{per_second} per second after a burst of {burst}"),
     };
     let clock = match gauges.synchronised {
         Some(true) => "synchronised",
         Some(false) => "not synchronised",
-        None => "unknown whether synchronised: the kernel cannot be asked",
+        None => "unknown: the kernel does not report its synchronisation",
     };
     let open = gauges.open_descriptors.map_or("unknown".to_owned(), |open| open.to_string());
     [
         format!("clock: {clock}"),
         format!(
-            "limits: udp {} for a source, {} in all; tcp {tcp_per_source} open for a source, \
-             {tcp_total} in all; a source is a /{prefix_v4} of IPv4, a /{prefix_v6} of IPv6; \
+            "limits: udp {} per source, {} in total; tcp {tcp_per_source} open per source, \
+             {tcp_total} in total; a source is a /{prefix_v4} of IPv4 or a /{prefix_v6} of IPv6; \
              loopback {}",
             rate(udp_per_source),
             rate(udp_total),
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn every_event_is_one_sample_for_each_version_of_ip() {
+    fn every_event_has_one_sample_per_version_of_ip() {
         let page = prometheus(&some(), &gauges());
         let samples: Vec<_> = page.lines().filter(|line| !line.starts_with('#')).collect();
         assert_eq!(samples.len(), 2 * Event::ALL.len() + 2 + 9 + 5);
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unknown_is_left_out() {
+    fn an_unknown_value_is_left_out() {
         let unknown =
             Gauges { started: None, synchronised: None, open_descriptors: None, ..gauges() };
         let page = prometheus(&some(), &unknown);
@@ -187,27 +187,28 @@ mod tests {
         }
         assert!(page.contains("process_max_fds 1024\n"), "{page}");
         let [clock, _, descriptors] = gauge_lines(&unknown);
-        assert_eq!(clock, "clock: unknown whether synchronised: the kernel cannot be asked");
+        assert_eq!(clock, "clock: unknown: the kernel does not report its synchronisation");
         assert_eq!(descriptors, "descriptors: unknown open, at most 1024");
     }
 
     #[test]
-    fn the_log_has_the_clock_the_limits_and_the_descriptors() {
+    fn the_log_has_clock_limits_and_descriptors() {
         let udp_total = Rate { per_second: 0, burst: 1 };
         let limits = Limits { udp_total, loopback: true, ..Limits::default() };
         assert_eq!(
             gauge_lines(&Gauges { limits, synchronised: Some(true), ..gauges() }),
             [
                 "clock: synchronised",
-                "limits: udp 20 a second after 100 for a source, no limit in all; tcp 64 open for a \
-                 source, 4096 in all; a source is a /32 of IPv4, a /64 of IPv6; loopback limited",
+                "limits: udp 20 per second after a burst of 100 per source, no limit in total; tcp 64 \
+                 open per source, 4096 in total; a source is a /32 of IPv4 or a /64 of IPv6; loopback \
+                 limited",
                 "descriptors: 12 open, at most 1024",
             ]
         );
     }
 
     #[test]
-    fn the_log_has_a_line_for_each_transport_and_version_with_what_is_not_0() {
+    fn the_log_has_a_line_per_transport_and_version_without_counters_that_are_0() {
         assert_eq!(
             lines(&some()),
             [

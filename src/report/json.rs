@@ -1,5 +1,5 @@
-//! Results as JSON. Keys end in their unit; what came from the network is escaped in `reply`, and of an
-//! answer also exact, in hexadecimal, in `reply_hex`.
+//! Writes results as JSON. A key with a unit ends in the unit. `reply` has the escaped octets of a reply, and
+//! `reply_hex` the exact octets in hexadecimal.
 
 use super::{chain, hex, joined};
 use crate::check::{Check, Finding, Verdict};
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// The sockets of a server, and where its metrics are, if they are.
+/// Returns the sockets of a server, and the address of its metrics if it serves them.
 pub(crate) fn bound(bound: &[Bound], metrics: Option<SocketAddr>) -> Value {
     let place = |at: &SocketAddr| json!({ "address": at.ip().to_string(), "port": at.port() });
     let socket = |Bound { transport, address, name, .. }: &Bound| {
@@ -27,7 +27,7 @@ pub(crate) fn bound(bound: &[Bound], metrics: Option<SocketAddr>) -> Value {
     joined([Some(json!({ "listening": sockets })), metrics])
 }
 
-/// An answer and its meaning; `incomplete` says what is missing.
+/// Returns an answer and its meaning. `incomplete` is the error text of an incomplete answer.
 #[expect(clippy::cast_precision_loss, reason = "an offset of 104 days needs no microseconds")]
 pub(crate) fn answer(
     target: &Target,
@@ -36,7 +36,7 @@ pub(crate) fn answer(
     incomplete: Option<&str>,
 ) -> Value {
     let offset = read.as_ref().ok().and_then(|it| answer.offset_of(it));
-    // Beyond 292 years there are no nanoseconds, nor any need of them.
+    // An offset of more than 292 years has no number of nanoseconds in 64 bits.
     let ahead = offset.map(|offset| match offset.local_minus_server.num_nanoseconds() {
         Some(nanoseconds) => nanoseconds as f64 / 1e3,
         None => offset.local_minus_server.num_milliseconds() as f64 * 1e3,
@@ -69,7 +69,7 @@ fn how_it_came(target: &Target, answer: &Answer) -> Value {
     })
 }
 
-/// What a reply means; the keys are there whether it is a time or not.
+/// Returns the meaning of a reply. A reply without a time has the same keys.
 fn meaning(recognised: &Result<Recognised, Unrecognised>) -> Value {
     match recognised {
         Ok(it) => meaning_keys(Some(it), it.flags, None),
@@ -119,7 +119,7 @@ fn time_code(code: &TimeCode) -> Value {
     })
 }
 
-/// A saved reply.
+/// Returns the meaning of a saved reply, with its line number if it has one.
 pub(crate) fn saved(
     line: Option<u64>,
     octets: &[u8],
@@ -128,19 +128,19 @@ pub(crate) fn saved(
     place(line, Some(octets), meaning(recognised))
 }
 
-/// A reply that could not be taken.
+/// Returns the error of a saved reply that could not be read.
 pub(crate) fn saved_error(line: Option<u64>, error: &str) -> Value {
     place(line, None, meaning_keys(None, Flags::default(), Some(error)))
 }
 
-/// The number of the line of a reply, its text, and its meaning.
+/// Joins line number, text and meaning of a saved reply.
 fn place(line: Option<u64>, octets: Option<&[u8]>, meaning: Value) -> Value {
     let line = line.map(|line| json!({ "line": line }));
     let reply = octets.map(|octets| Printable::line(octets).to_string());
     joined([line, Some(json!({ "reply": reply })), Some(meaning)])
 }
 
-/// A question without an answer.
+/// Returns the error of a question without an answer.
 pub(crate) fn ask_error(target: &Target, transport: Transport, error: &str) -> Value {
     json!({
         "host": target.to_string(),
@@ -149,12 +149,12 @@ pub(crate) fn ask_error(target: &Target, transport: Transport, error: &str) -> V
     })
 }
 
-/// What could not be done at all.
+/// Returns the error that ended a command.
 pub(crate) fn error(error: &str) -> Value {
     json!({ "error": error })
 }
 
-/// A check, whole.
+/// Returns the result of a check.
 pub(crate) fn check(check: &Check) -> Value {
     json!({
         "host": check.target.to_string(),
@@ -166,20 +166,20 @@ pub(crate) fn check(check: &Check) -> Value {
     })
 }
 
-/// The numbers stand beside the verdict; which there are depends on the probe.
+/// Returns a finding: the probe, its verdict and its reason, and the numbers that this probe measures.
 fn finding(finding: &Finding) -> Value {
     let verdict = json!({
         "probe": finding.probe.to_string(),
         "verdict": finding.verdict.to_string(),
         "reason": finding.reason,
     });
-    // As they are shown: a count without a fraction.
+    // Through text, so that a count has no fraction.
     let number = |number: f64| number.to_string().parse().unwrap_or(Value::Null);
     let numbers = finding.numbers.iter().map(|(name, it)| ((*name).to_owned(), number(*it)));
     joined([Some(verdict), Some(numbers.collect())])
 }
 
-/// A comparison, whole.
+/// Returns the result of a comparison.
 pub(crate) fn comparison(comparison: &Comparison) -> Value {
     json!({
         "host": comparison.target.to_string(),
@@ -188,7 +188,7 @@ pub(crate) fn comparison(comparison: &Comparison) -> Value {
         "tcp": side(&comparison.target, &comparison.tcp),
         "udp": side(&comparison.target, &comparison.udp),
         "nobody_listens": match &comparison.closed {
-            Ok(closed) => nobody_listens(closed),
+            Ok(closed) => closed_port(closed),
             Err(error) => json!({ "error": error.to_string() }),
         },
     })
@@ -227,17 +227,17 @@ fn phase(Phase { packets, octets, provenance, .. }: Phase) -> Value {
     json!({ "packets": packets, "octets": octets, "source": provenance.name() })
 }
 
-fn nobody_listens(closed: &ClosedPort) -> Value {
-    let nobody = |reaction: &NoListener| match reaction {
+fn closed_port(closed: &ClosedPort) -> Value {
+    let reaction = |reaction: &NoListener| match reaction {
         NoListener::Refused { after } => json!({ "refused_after_us": microseconds(*after) }),
         NoListener::Silence { waited } => json!({ "silent_for_us": microseconds(*waited) }),
         NoListener::Other { cause } => json!({ "error": cause.to_string() }),
     };
     json!({
         "tried": closed.address.to_string(),
-        "tcp": nobody(&closed.tcp),
-        "udp_connected": nobody(&closed.udp_connected),
-        "udp_unconnected": nobody(&closed.udp_unconnected),
+        "tcp": reaction(&closed.tcp),
+        "udp_connected": reaction(&closed.udp_connected),
+        "udp_unconnected": reaction(&closed.udp_unconnected),
     })
 }
 
@@ -256,7 +256,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_has_its_round_trip_and_when_it_arrived() {
+    fn an_answer_has_its_round_trip_and_time_of_arrival() {
         let target: Target = "127.0.0.1:13".parse().expect("target");
         let arrived = DateTime::from_timestamp(1_795_353_600, 5_999).expect("a date");
         let mut answered = Answer {

@@ -1,4 +1,4 @@
-//! What a reply means, in words.
+//! Describes the meaning of a reply in words.
 
 use super::page::{Columns, PLAIN, Page};
 use super::plural;
@@ -9,11 +9,10 @@ use std::iter;
 use std::slice;
 use std::time::Duration;
 
-/// A label and what it labels, below the reply.
+/// Widths of the columns below a reply: label and text.
 const ENTRY: Columns<2> = Columns(4, [6, 68]);
 
-/// The lines below a reply: its meaning, its syntax and notes. The offset of the local clock is among them if the
-/// reply has just arrived.
+/// Returns the lines below a reply: meaning, syntax and notes. With `offset`, also the offset of the local clock.
 pub(crate) fn lines(recognised: &Recognised, offset: Option<String>) -> String {
     let meaning = ("means", meaning(recognised));
     let offset = offset.map(|offset| ("offset", offset));
@@ -23,9 +22,9 @@ pub(crate) fn lines(recognised: &Recognised, offset: Option<String>) -> String {
     entries([Some(meaning), offset, Some(syntax), code].into_iter().flatten().chain(notes))
 }
 
-/// The lines below octets that have no known form.
+/// Returns the lines below a reply that has no known form.
 pub(crate) fn unknown(error: &Unrecognised) -> String {
-    let meaning = format!("no time in a form that is known here: {error}");
+    let meaning = format!("not a time in a known form: {error}");
     let notes = hints(error).map(|note| ("note", note.to_owned()));
     entries(iter::once(("means", meaning)).chain(notes))
 }
@@ -38,7 +37,7 @@ fn entries(entries: impl Iterator<Item = (&'static str, String)>) -> String {
     page.finish()
 }
 
-/// The octets as text, without the line ends around them. A long text is cut; `--json` has all of it.
+/// Returns the octets as escaped text, without the line ends around them. Cuts a long text; `--json` has the whole.
 pub(crate) fn printable_line(octets: &[u8]) -> String {
     const MAX_CHARACTERS: usize = 240;
     let mut text = String::new();
@@ -52,7 +51,7 @@ pub(crate) fn printable_line(octets: &[u8]) -> String {
     text
 }
 
-/// The time in one word, for scripts: an instant ends in `Z`, a wall clock does not.
+/// Returns the time without blanks, for scripts. A time in UTC ends in `Z`; a time in an unknown zone does not.
 pub(crate) fn time(recognised: &Recognised) -> String {
     match recognised.time {
         ReplyTime::Instant { utc, .. } => format!("{}Z", rfc3339(utc.naive_utc())),
@@ -63,7 +62,7 @@ pub(crate) fn time(recognised: &Recognised) -> String {
     }
 }
 
-/// What the server says about itself that makes its time a bad one, in words.
+/// Returns the reasons to distrust the reply: the server reports itself unhealthy, or the reply contradicts itself.
 pub(crate) fn faults(recognised: &Recognised) -> Vec<String> {
     let Err(distrust) = recognised.validate() else { return Vec::new() };
     let unhealthy = distrust
@@ -96,11 +95,11 @@ fn meaning(recognised: &Recognised) -> String {
                 _ if has(Flag::Truncated) => "the line is cut, its zone may be missing".to_owned(),
                 None => "it names no zone".to_owned(),
                 Some(zone) if has(Flag::ZoneConflict) => {
-                    format!("another zone stands beside {zone}")
+                    format!("it names another zone besides {zone}")
                 }
                 Some(zone) => format!("the name {zone} does not fix the offset"),
             };
-            format!("{time} on a wall clock somewhere: {why}")
+            format!("{time} in an unknown zone: {why}")
         }
         (ReplyTime::Ambiguous { candidates }, zone) => {
             let unknown = has(Flag::ZoneUnknown);
@@ -140,7 +139,7 @@ fn described(form: Form) -> &'static str {
     }
 }
 
-/// The parts of a time code that say something.
+/// Describes the parts of a time code that have a meaning.
 fn code(form: Form, code: &TimeCode) -> String {
     let mjd = format!("MJD {}", code.mjd);
     let daylight = code.daylight.map(|tt| format!("TT={tt:02}: {}", daylight(tt)));
@@ -151,7 +150,7 @@ fn code(form: Form, code: &TimeCode) -> String {
         let milliseconds = format!("{:.1}", advance.as_secs_f64() * 1e3);
         format!("msADV={milliseconds}: sent {milliseconds} ms early")
     });
-    // The other telephone codes end in a * too, but say nothing of its meaning.
+    // The other telephone codes end in * too, but their specifications do not define it.
     let marker = code.marker.filter(|_| matches!(form, Form::Nist | Form::Acts));
     let marker = marker.map(|marker| {
         let corrected =
@@ -162,7 +161,7 @@ fn code(form: Form, code: &TimeCode) -> String {
     parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
-/// TT, counted down to the change.
+/// Describes TT of a NIST code: daylight saving time in the US, with the days until the next change.
 fn daylight(tt: u8) -> String {
     match tt {
         0 => "standard time in the US".to_owned(),
@@ -196,7 +195,7 @@ fn health(h: u8) -> &'static str {
     }
 }
 
-/// Flags in words: what neither the meaning nor the code has said already.
+/// Describes the flags that the meaning and the code do not already describe.
 fn notes(recognised: &Recognised) -> Vec<String> {
     let numeric = recognised.form == Form::Numeric;
     let note = |flag| match flag {
@@ -213,12 +212,12 @@ fn contradiction(flag: Flag, recognised: &Recognised) -> String {
     let what = match (flag, recognised.weekday, recognised.naive()) {
         (Flag::WeekdayMismatch, Some(named), Some(time)) => {
             let date = time.date();
-            // The first day of a week that begins with it has the name.
+            // `%A` needs a date: the first day of a week that begins on the named weekday.
             let named = date.week(named).first_day().format("%A");
             format!("it says {named}, but {date} was a {}", date.format("%A"))
         }
         (Flag::WeekdayMismatch, ..) => "neither date has that weekday".to_owned(),
-        (Flag::MjdMismatch, ..) => "the Modified Julian Date is another day's".to_owned(),
+        (Flag::MjdMismatch, ..) => "the Modified Julian Date does not match the date".to_owned(),
         _ => "it names two zones".to_owned(),
     };
     format!("it contradicts itself: {what}")
@@ -236,16 +235,16 @@ fn note(flag: Flag) -> Option<&'static str> {
         Flag::Nul => "it contains NUL octets",
         Flag::ControlChars => "it contains control characters",
         Flag::NonAscii => "it contains octets that are not ASCII",
-        Flag::TrailingGarbage => "something follows the time that is no part of it",
+        Flag::TrailingGarbage => "octets that are not part of the time follow it",
         Flag::SecondLine => "another line follows",
         Flag::Truncated => "it ends in the middle",
         Flag::LooksLikeRefusal => "words instead of a time: perhaps a refusal",
-        Flag::Binary => "it is binary data, no text",
+        Flag::Binary => "it is binary data, not text",
         _ => return None,
     })
 }
 
-/// What else is known about octets that are no time, in words.
+/// Describes the flags of a reply that is not a time.
 pub(crate) fn hints(error: &Unrecognised) -> impl Iterator<Item = &'static str> {
     error.flags.iter().filter_map(note)
 }
@@ -268,12 +267,12 @@ mod tests {
     }
 
     #[test]
-    fn what_fixes_no_instant_says_why() {
+    fn a_reply_that_fixes_no_instant_has_a_reason() {
         let first = |reply| shown(reply).lines().next().expect("a line").to_owned();
-        let wall = "    means   2003-07-28T11:56:22 on a wall clock somewhere: it names no zone";
+        let wall = "    means   2003-07-28T11:56:22 in an unknown zone: it names no zone";
         assert_eq!(first("Mon Jul 28 11:56:22 2003\n"), wall);
         let name = first("Mon Jul 28 11:56:22 IST 2003\n");
-        assert!(name.ends_with("somewhere: the name IST does not"), "{name}");
+        assert!(name.ends_with("unknown zone: the name IST does not fix"), "{name}");
         let either = first("16:05:11 5.3.2009\n");
         assert!(
             either.contains("2009-03-05T16:05:11 or 2009-05-03T16:05:11: the order"),
@@ -284,14 +283,14 @@ mod tests {
     }
 
     #[test]
-    fn a_long_line_is_cut_but_no_escape_is() {
+    fn a_long_line_is_cut_between_escapes() {
         let long = printable_line(&[0x9b; 100]);
         assert_eq!(long, format!("{}…", "\\x9b".repeat(60)));
         assert_eq!(printable_line(&[b'a'; 240]), "a".repeat(240));
     }
 
     #[test]
-    fn a_time_code_is_explained() {
+    fn each_part_of_a_time_code_is_explained() {
         let expected = "    means   2025-10-18T07:09:27Z: it names its zone, UTC(NIST) (+00:00)\n    \
             syntax  nist, NIST's time code; to the second\n    \
             code    MJD 60966; TT=16: daylight time in the US, for 15 days more; L=0: no\n            \
@@ -301,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn the_days_and_the_second_to_come_are_shown_as_the_code_counts_them() {
+    fn the_days_until_a_change_and_a_leap_second_are_described() {
         assert_eq!(daylight(2), "daylight time in the US, for 1 day more");
         assert_eq!(daylight(99), "standard time in the US, for 48 days more");
         assert_eq!((daylight(1), daylight(51)), (daylight(51), daylight(1)));

@@ -1,4 +1,4 @@
-//! Draws results as text and as JSON. Values in, text out: no socket, no clock, no terminal.
+//! Draws results as text and JSON, without sockets, clocks or terminals.
 
 #[cfg(feature = "cli")]
 pub(crate) mod answer;
@@ -28,7 +28,7 @@ use serde_json::{Map, Value};
 use std::error::Error;
 use std::fmt::Write;
 
-/// An error and its causes, as `what: why: why that`.
+/// Returns the text of an error and of each of its causes, joined by `: `.
 pub(crate) fn chain(error: &dyn Error) -> String {
     match error.source() {
         Some(cause) => format!("{error}: {}", chain(cause)),
@@ -36,7 +36,7 @@ pub(crate) fn chain(error: &dyn Error) -> String {
     }
 }
 
-/// A number with its noun, in the plural where that is due.
+/// Returns a number with its noun, in the plural if the number is not 1.
 pub(crate) fn plural(count: u64, noun: &str) -> String {
     let ends_in = |ends: &[&str]| ends.iter().any(|end| noun.ends_with(end));
     match noun.strip_suffix('y') {
@@ -47,7 +47,7 @@ pub(crate) fn plural(count: u64, noun: &str) -> String {
     }
 }
 
-/// A text that may hold what a peer sent, safe to show.
+/// Escapes control characters in a text that may contain octets from a peer.
 pub(crate) fn escaped(text: &str) -> String {
     let escape = |it: char| {
         if it.is_control() { it.escape_default().to_string() } else { it.to_string() }
@@ -55,7 +55,7 @@ pub(crate) fn escaped(text: &str) -> String {
     text.chars().map(escape).collect()
 }
 
-/// One object with the keys of all that are there.
+/// Joins the keys of several JSON objects into one object.
 fn joined<const N: usize>(objects: [Option<Value>; N]) -> Value {
     let mut keys = Map::new();
     for object in objects {
@@ -66,7 +66,7 @@ fn joined<const N: usize>(objects: [Option<Value>; N]) -> Value {
     keys.into()
 }
 
-/// Octets in hexadecimal, two digits each.
+/// Returns octets in hexadecimal, two digits for each.
 fn hex(octets: &[u8]) -> String {
     octets.iter().fold(String::with_capacity(octets.len() * 2), |mut hex, octet| {
         // Writing to a String cannot fail.

@@ -1,65 +1,65 @@
-//! A page of text: lines, paragraphs, headings, and rows of cells in columns, 80 columns in all.
+//! A page of text, 80 columns wide: lines, paragraphs, headings, and tables.
 
 use anstyle::{AnsiColor, Style};
 use std::fmt::{Display, Write};
 use textwrap::{Options, WordSplitter};
 
 pub(super) const WIDTH: usize = 80;
-/// Blanks between two columns.
+/// Number of blanks between two columns.
 const GAP: usize = 2;
 
 const HEADING: Style = AnsiColor::Cyan.on_default().bold();
 pub(super) const PLAIN: Style = Style::new();
 pub(super) const STRONG: Style = Style::new().bold();
-/// As it should be.
+/// Style of a good result.
 pub(super) const GOOD: Style = AnsiColor::Green.on_default();
-/// As it should not be.
+/// Style of a bad result.
 pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
-/// To be noted.
+/// Style of a note.
 #[cfg(feature = "lab")]
 pub(super) const NOTE: Style = AnsiColor::Yellow.on_default();
 
-/// The columns of a table: the blanks before the first, and the width of each.
+/// The columns of a table: the number of blanks before the first column, and the width of each column.
 pub(super) struct Columns<const N: usize>(pub usize, pub [usize; N]);
 
-/// A label, a column for TCP and one for UDP. Each is wide enough for the longest date in RFC 867's first syntax,
-/// "Wednesday, September 30, 2026".
+/// Columns for a label, for TCP and for UDP. The columns of the transports fit the longest date in RFC 867's first
+/// syntax, "Wednesday, September 30, 2026".
 const TRANSPORTS: Columns<3> = Columns(2, [15, 29, 29]);
 
-/// A page that grows downwards. Colour is written always; the terminal's stream takes it off where it is not wanted.
+/// A page that grows downwards. Its text always has colours; the output stream removes them where they are not wanted.
 #[derive(Debug, Default)]
 pub(super) struct Page(String);
 
 impl Page {
-    /// A line as it is.
+    /// Adds a line without changes.
     pub(super) fn line(&mut self, line: impl Display) {
         // Writing to a String cannot fail.
         let _ = writeln!(self.0, "{line}");
     }
 
-    /// Lines that are wrapped, each after this many blanks.
+    /// Adds wrapped lines, each after this number of blanks.
     pub(super) fn paragraph(&mut self, blanks: usize, text: &str) {
         for line in text.split('\n').flat_map(|line| wrap(line, WIDTH - blanks)) {
             self.line(format!("{:blanks$}{line}", "").trim_end());
         }
     }
 
-    /// A heading, with a blank line above.
+    /// Adds a heading, with a blank line above.
     pub(super) fn heading(&mut self, text: &str) {
         self.line(format_args!("\n{HEADING}{text}{HEADING:#}"));
     }
 
-    /// The heads of the columns for the transports; the second may be empty.
+    /// Adds the heads of the two columns for the transports. The second head may be empty.
     pub(super) fn transport_heads(&mut self, one: &str, other: &str) {
         self.row(&TRANSPORTS, [(PLAIN, ""), (STRONG, one), (STRONG, other)]);
     }
 
-    /// A row with a label and what belongs to each transport.
+    /// Adds a row with a label and a cell for each transport.
     pub(super) fn transport_row(&mut self, label: &str, one: &str, other: &str) {
         self.row(&TRANSPORTS, [label, one, other].map(|cell| (PLAIN, cell)));
     }
 
-    /// A row; each cell is wrapped in its column, and a line feed in it starts a new line.
+    /// Adds a row. Each cell is wrapped in its column, and a line feed in a cell begins a new line.
     pub(super) fn row<const N: usize>(&mut self, columns: &Columns<N>, cells: [(Style, &str); N]) {
         let Columns(indent, widths) = columns;
         let wrapped: [_; N] = std::array::from_fn(|at| wrap(cells[at].1, widths[at]));
@@ -84,7 +84,7 @@ impl Page {
     }
 }
 
-/// Wraps between words only: `17:37:43-PST` stays whole; but a word that is longer than a line is broken.
+/// Wraps a text between words, so that `17:37:43-PST` stays whole. Breaks only a word that is longer than a line.
 pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
     let options = Options::new(width).word_splitter(WordSplitter::NoHyphenation);
     textwrap::wrap(text, options).into_iter().map(String::from).collect()

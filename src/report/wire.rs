@@ -1,4 +1,4 @@
-//! Packets that `wire` sees as JSON, and their sum.
+//! Writes the packets of `daytime wire` as JSON, and the summary below them.
 
 use super::ladder::Sighting;
 use super::ladder::sighting::in_unit;
@@ -12,7 +12,7 @@ use chrono::{DateTime, SecondsFormat};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// A packet as an object.
+/// Returns a packet as a JSON object.
 pub(crate) fn json(seen: &Sighting) -> Value {
     let Sighting { role, packet, captured, .. } = *seen;
     let interface = captured.interface.as_ref();
@@ -51,7 +51,7 @@ fn segment(packet: &Decoded) -> Option<Value> {
     }))
 }
 
-/// What a segment or a datagram carries: the number of octets sent, and those that were captured.
+/// Returns the payload of a segment or datagram: the number of octets sent, and the captured octets.
 fn payload(packet: &Decoded) -> Option<Value> {
     let (Content::Tcp { payload, .. } | Content::Udp { payload }) = &packet.content else {
         return None;
@@ -65,7 +65,7 @@ fn time(at: Duration) -> Option<String> {
     Some(time.to_rfc3339_opts(SecondsFormat::Nanos, true))
 }
 
-/// How it ended: how much was seen in which time.
+/// Returns the summary: the numbers of packets and exchanges, and the time.
 pub(crate) fn summary(packets: u64, exchanges: u64, lasted: Duration) -> String {
     let packets = plural(packets, "packet");
     let exchanges = plural(exchanges, "exchange");
@@ -81,7 +81,7 @@ mod tests {
     use crate::wire::{Interface, InterfaceId};
 
     #[test]
-    fn an_object_has_what_the_row_has() {
+    fn an_object_has_all_values_of_a_packet() {
         let id = InterfaceId { number: 1, passed: None };
         let mut captured = captured(&[b"one", b"\x1b"]);
         captured.at = Some(Duration::new(1_795_255_200, 5));

@@ -1,4 +1,4 @@
-//! `daytime bench` on servers that lose, stall, reset, or say nothing: each exchange has its true fate.
+//! Runs `daytime bench` on servers that lose, stall, reset, or send nothing: every exchange is counted with its result.
 
 use crate::bench::number;
 use crate::support::scripted::{Scripted, answer_twice};
@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// A load without a warm-up on one transport, and the exit status.
+/// Runs a load without a warm-up over one transport. Returns its JSON and the exit status.
 fn load(transport: &str, host: &str, options: &[&str]) -> (Value, Option<i32>) {
     let mut bench = daytime();
     bench.args(["bench", "--json", "--warm-up", "0", "--proto", transport, host]).args(options);
@@ -27,7 +27,7 @@ fn load(transport: &str, host: &str, options: &[&str]) -> (Value, Option<i32>) {
     (all[transport].take(), output.status.code())
 }
 
-/// All exchanges failed in this way, and there were some.
+/// Asserts that there were exchanges, and that each failed with this cause.
 fn assert_all(kind: &str, (load, status): (Value, Option<i32>)) {
     assert!(number(&load, "asked") > 0, "{load:#}");
     assert_eq!(number(&load["failures"], kind), number(&load, "asked"), "{kind}: {load:#}");
@@ -35,7 +35,7 @@ fn assert_all(kind: &str, (load, status): (Value, Option<i32>)) {
     assert_eq!((&load["latency_us"], status), (&Value::Null, Some(1)));
 }
 
-/// A TCP server that treats each client so.
+/// Starts a TCP server that calls `treat` with each connection.
 fn tcp_server(mut treat: impl FnMut(TcpStream) + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
     let host = listener.local_addr().expect("bound").to_string();
@@ -73,11 +73,10 @@ fn a_load_ends_early_if_every_attempt_is_refused() {
             let refused = number(&load["failures"], "refused");
             assert!(refused > 0 && refused == number(&load, "failed"), "{load:#}");
             assert_eq!((number(&load, "answered"), output.status.code()), (0, Some(1)));
-            let said = format!(
-                "daytime: {closed} refused every attempt over {transport}, so the load ended early: is a \
-                 server running"
-            );
-            assert!(stderr(&output).starts_with(&said), "{}", stderr(&output));
+            let error = stderr(&output);
+            let start = format!("daytime: {closed} refused every attempt over {transport}");
+            assert!(error.starts_with(&start), "{error}");
+            assert!(error.contains("is a server running"), "{error}");
         }
     }
 }
@@ -111,7 +110,7 @@ fn a_server_that_starts_a_moment_after_bench_is_measured() {
     }
 }
 
-/// Answers each client.
+/// Answers each client in a thread.
 fn serve_noon(listener: TcpListener) {
     thread::spawn(move || {
         for stream in listener.incoming() {
@@ -122,7 +121,7 @@ fn serve_noon(listener: TcpListener) {
 }
 
 #[test]
-fn a_server_that_goes_away_is_asked_to_the_end() {
+fn a_server_that_stops_is_asked_until_the_end() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
     let host = listener.local_addr().expect("bound").to_string();
     let answering = thread::spawn(move || {
@@ -148,7 +147,7 @@ fn a_server_that_never_answers_loses_every_question() {
 }
 
 #[test]
-fn a_server_that_accepts_and_says_nothing_has_each_connection_time_out() {
+fn every_connection_to_a_server_that_sends_nothing_times_out() {
     let mut held = Vec::new();
     let host = tcp_server(move |stream| held.push(stream));
     let options = [&SHORT[..], &["--timeout", "0.1", "--concurrency", "3"]].concat();
@@ -156,7 +155,7 @@ fn a_server_that_accepts_and_says_nothing_has_each_connection_time_out() {
 }
 
 #[test]
-fn a_server_that_resets_is_counted_as_that() {
+fn a_reset_without_a_reply_is_counted_as_a_reset() {
     let host = tcp_server(|stream| {
         SockRef::from(&stream).set_linger(Some(Duration::ZERO)).expect("set");
     });
@@ -164,7 +163,7 @@ fn a_server_that_resets_is_counted_as_that() {
 }
 
 #[test]
-fn a_server_that_resets_after_its_line_is_counted_as_that_too() {
+fn a_reset_after_the_reply_is_counted_as_a_reset() {
     let host = tcp_server(|mut stream| {
         stream.write_all(b"noon\n").expect("sent");
         SockRef::from(&stream).set_linger(Some(Duration::ZERO)).expect("set");
@@ -173,7 +172,7 @@ fn a_server_that_resets_after_its_line_is_counted_as_that_too() {
 }
 
 #[test]
-fn what_does_not_end_with_a_line_feed_is_no_whole_line() {
+fn a_reply_without_a_line_feed_at_its_end_is_a_failure() {
     for cut in [&b"noo"[..], b""] {
         let host = tcp_server(move |mut stream| stream.write_all(cut).expect("sent"));
         assert_all("no_whole_line", load("tcp", &host, &SHORT));
@@ -187,15 +186,15 @@ fn what_does_not_end_with_a_line_feed_is_no_whole_line() {
 }
 
 #[test]
-fn a_stream_that_goes_on_and_on_is_given_up() {
+fn a_stream_that_does_not_end_is_a_failure() {
     let host = tcp_server(|mut stream| while stream.write_all(&[b'\n'; 4096]).is_ok() {});
     let (load, status) = load("tcp", &host, &SHORT);
-    let other = json!({ "the reply goes on and on": number(&load, "asked") });
+    let other = json!({ "the reply is too long": number(&load, "asked") });
     assert_eq!((&load["failures"]["other"], status), (&other, Some(1)), "{load:#}");
 }
 
 #[test]
-fn of_every_tenth_datagram_lost_not_one_is_missed() {
+fn every_lost_datagram_is_counted() {
     for window in ["1", "16"] {
         let counts: [Arc<AtomicU64>; 2] = Default::default();
         let [asked, dropped] = counts.clone();
@@ -213,7 +212,7 @@ fn of_every_tenth_datagram_lost_not_one_is_missed() {
         let [asked, dropped] = counts.map(|count| count.load(Ordering::Relaxed));
         assert!(dropped >= 3, "the server dropped only {dropped}");
         assert_eq!(number(&load, "asked"), asked, "{load:#}");
-        // On a machine that stops for the timeout an answer is late, and lost too.
+        // On a machine that pauses for the timeout, an answer counts as late, and its question as lost.
         let lost = number(&load, "lost") - number(&load, "late");
         assert_eq!((lost, status), (dropped, Some(0)), "{load:#}");
         assert_eq!(number(&load, "answered"), asked - number(&load, "lost"), "{load:#}");
@@ -221,10 +220,10 @@ fn of_every_tenth_datagram_lost_not_one_is_missed() {
 }
 
 #[test]
-fn answers_that_come_after_the_timeout_are_late_and_answer_no_other_question() {
+fn answers_after_the_timeout_are_late_and_answer_no_other_question() {
     let host = udp_server(|socket| {
         let mut before = None;
-        // Each is answered when the next one comes, which is when it has been given up.
+        // Answers each question when the next one arrives, which is after the timeout of the first.
         while let Ok((_, peer)) = socket.recv_from(&mut [0; 8]) {
             if let Some(before) = before.replace(peer) {
                 socket.send_to(b"noon\r\n", before).expect("sent");
@@ -236,28 +235,25 @@ fn answers_that_come_after_the_timeout_are_late_and_answer_no_other_question() {
     assert!(number(&load, "lost") >= 2, "{load:#}");
     assert_eq!(number(&load, "lost"), number(&load, "asked"), "{load:#}");
     assert_eq!((number(&load, "answered"), status), (0, Some(1)), "{load:#}");
-    // The last has no next one; and the last but one has its answer in the moment of the end, perhaps.
+    // The last question gets no answer. The answer to the second last may arrive just after the end.
     assert!(number(&load, "late") + 2 >= number(&load, "lost"), "{load:#}");
 }
 
 #[test]
-fn where_a_server_answers_twice_it_is_said_that_the_counts_cannot_be_trusted() {
+fn a_note_warns_of_wrong_counts_if_a_server_answers_twice() {
     let host = Scripted { udp: answer_twice, ..Scripted::default() }.start();
     let (load, _) = load("udp", &host, &SHORT);
     assert!(number(&load, "late") > 0, "{load:#}");
     let mut bench = daytime();
     let bench = bench.args(["bench", "--warm-up", "0", "--proto", "udp", &host]).args(SHORT);
     let screen = stdout(&run(bench));
-    assert!(
-        screen.contains("\nDatagrams came that were late, or that nobody had asked for:"),
-        "{screen}"
-    );
+    assert!(screen.contains("\nThe client received late or extra datagrams."), "{screen}");
 }
 
-/// The server answers at once, but once it stops for half a second. At 100 a second 50 exchanges are due in that
-/// time: whoever wanted to know the time then waited up to half a second. Counted from when they were sent, only the
-/// one that was under way would have taken long.
+/// Time for which the server stops once. At 100 exchanges per second, 50 exchanges are due in this time, and each waits
+/// up to half a second. Counted from the actual start, only the one exchange in progress would be slow.
 const STALL: Duration = Duration::from_millis(500);
+/// Number of the exchange at which the server stops.
 const AT: u64 = 20;
 
 fn assert_stall_shows(transport: &str, host: &str) {
@@ -267,7 +263,7 @@ fn assert_stall_shows(transport: &str, host: &str) {
     assert_eq!((begun + number(&load, "never_begun"), status), (100, Some(0)), "{load:#}");
     assert_eq!(number(&load, "answered"), begun, "{load:#}");
     let ms = |name: &str| load["latency_us"][name].as_f64().expect("a latency") / 1e3;
-    // 50 of 100 waited 10, 20 … 500 ms: every tenth longer than 400, and the mean a quarter of 500.
+    // 50 of 100 exchanges waited 10, 20 … 500 ms: one in ten waited more than 400 ms, and the mean is 125 ms.
     assert!(ms("max") >= 500.0, "{load:#}");
     assert!(ms("p90") >= 350.0, "{load:#}");
     assert!(ms("mean") >= 100.0, "{load:#}");
@@ -305,7 +301,7 @@ fn a_stall_shows_in_the_latency_of_every_exchange_that_was_due_in_it_over_tcp() 
 }
 
 #[test]
-fn what_was_due_and_never_began_is_counted_and_reported() {
+fn exchanges_that_never_began_are_counted_and_reported() {
     let host = udp_server(|socket| while socket.recv_from(&mut [0; 8]).is_ok() {});
     let options = ["--rate", "100", "--duration", "0.5", "--timeout", "0.6"];
     let (load, status) = load("udp", &host, &options);
@@ -315,6 +311,6 @@ fn what_was_due_and_never_began_is_counted_and_reported() {
     let output =
         run(bench.args(["bench", "--warm-up", "0", "--proto", "udp", &host]).args(options));
     let screen = stdout(&output);
-    assert!(screen.contains("\n  never begun      49: no place was free\n"), "{screen}");
-    assert!(screen.contains("Not all that was due could begin: more --concurrency"), "{screen}");
+    assert!(screen.contains("\n  never started    49: no socket was free\n"), "{screen}");
+    assert!(screen.contains("Some scheduled exchanges could not start."), "{screen}");
 }

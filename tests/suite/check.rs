@@ -1,4 +1,4 @@
-//! `daytime check` on our own server, and where it cannot ask.
+//! Runs `daytime check` on the server of this suite, and on hosts that it cannot ask.
 
 use crate::or_skip;
 use crate::support::wire::closed_port;
@@ -19,7 +19,7 @@ fn json(command: &mut Command) -> Value {
     stdout(&run(command.arg("--json"))).parse().expect("JSON")
 }
 
-/// Every probe with its verdict and reason.
+/// Returns each probe with its verdict and reason.
 fn verdicts(checked: &Value) -> Vec<(&str, &str, &str)> {
     let probes = checked["probes"].as_array().expect("probes");
     assert_eq!(probes.len(), 22);
@@ -30,7 +30,7 @@ fn text<'a>(probe: &'a Value, key: &str) -> &'a str {
     probe[key].as_str().unwrap_or_else(|| panic!("no {key} in {probe}"))
 }
 
-/// All that did not pass.
+/// Returns the probes that did not pass, with verdict and reason.
 fn others(checked: &Value) -> Vec<(&str, &str, &str)> {
     let mut others = verdicts(checked);
     others.retain(|(_, verdict, _)| *verdict != "pass");
@@ -38,11 +38,11 @@ fn others(checked: &Value) -> Vec<(&str, &str, &str)> {
 }
 
 #[test]
-fn our_own_server_passes_all_that_can_be_tried_on_one_address() {
+fn the_server_of_this_suite_passes_every_probe_that_one_address_allows() {
     let inside = or_skip!(Namespace::new());
     let _server = Running::start(serving(&inside, &[]));
     let checked = json(inside.daytime().args(["check", "127.0.0.1"]));
-    let no_ipv6 = "it has no IPv6 address";
+    let no_ipv6 = "the host has no IPv6 address";
     let expected = [("tcp-ipv6", "not-tried", no_ipv6), ("udp-ipv6", "not-tried", no_ipv6)];
     assert_eq!(others(&checked), expected, "{checked:#}");
     let counts = [&checked["passed"], &checked["failed"], &checked["not_tried"]];
@@ -51,13 +51,13 @@ fn our_own_server_passes_all_that_can_be_tried_on_one_address() {
 }
 
 #[test]
-fn our_own_server_passes_over_both_families_in_every_syntax() {
+fn the_server_of_this_suite_passes_over_both_families_in_every_syntax() {
     or_skip!(ipv6());
     for syntax in ["rfc867", "smtp", "ctime", "nist", "rfc3339"] {
         let inside = or_skip!(Namespace::new());
         let _server = Running::start(serving(&inside, &["--syntax", syntax]));
         let checked = json(inside.daytime().args(["check", "--timeout", "1", "localhost"]));
-        // NIST's digit H tells that this machine's clock is not synchronised, where it is not.
+        // NIST's digit H fails the health probe where this machine's clock is not synchronised.
         let failed = others(&checked).into_iter().filter(|it| it.1 == "fail" && it.0 != "health");
         assert_eq!(failed.count(), 0, "{checked:#}");
         let reached = verdicts(&checked).into_iter().take(4).all(|it| it.1 == "pass");
@@ -74,7 +74,7 @@ fn serving(inside: &Namespace, options: &[&str]) -> Command {
 }
 
 #[test]
-fn numbers_stand_beside_the_verdict_with_their_unit() {
+fn json_has_the_measured_numbers_next_to_the_verdict() {
     let server = Running::serve(&[]);
     let checked = json(&mut check(&[&server.tcp().to_string()]));
     let probe = |name: &str| {
@@ -92,16 +92,23 @@ fn numbers_stand_beside_the_verdict_with_their_unit() {
     assert!(probe("tcp-ipv4")["elapsed_us"].as_f64() > Some(0.0), "{checked:#}");
 }
 
+const HEADINGS: [&str; 5] = [
+    "DOES IT ANSWER?",
+    "TCP: HOW THE STREAM ENDS",
+    "UDP: WHICH QUESTIONS GET AN ANSWER",
+    "THE REPLY",
+    "THE TIME",
+];
+
 #[test]
-fn the_table_fits_80_columns_with_a_heading_for_each_group_and_the_sum() {
+fn the_table_fits_80_columns_and_has_headings_and_totals() {
     let server = Running::serve(&[]);
     let screen = good(&mut check(&["localhost", "-4", "--port", &server.port().to_string()]));
-    let headings = ["DOES IT ANSWER?", "THE STREAM", "DATAGRAMS", "THE LINE", "THE TIME"];
-    for heading in headings {
+    for heading in HEADINGS {
         assert_eq!(screen.matches(&format!("\n\n{heading}\n")).count(), 1, "{screen}");
     }
     assert!(
-        screen.contains("\n  TCP over IPv6         not tried  only IPv4 is wanted\n"),
+        screen.contains("\n  TCP over IPv6         not tried  skipped: IPv4 only\n"),
         "{screen}"
     );
     assert!(screen.ends_with(" passed, 0 failed, 2 not tried\n") || screen.contains("needs root"));
@@ -119,7 +126,7 @@ fn colour_comes_when_it_is_forced_and_never_with_no_color() {
 }
 
 #[test]
-fn without_a_server_the_table_says_so_and_the_status_is_1() {
+fn without_a_server_the_refusals_fail_and_the_status_is_1() {
     let (closed, _holder) = closed_port();
     let output = run(&mut check(&[&closed.to_string(), "--json"]));
     assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(1), ""));
@@ -133,16 +140,16 @@ fn without_a_server_the_table_says_so_and_the_status_is_1() {
 }
 
 #[test]
-fn an_unknown_name_is_reported_as_query_reports_it() {
-    let told = bad(1, &mut check(&["no-such-host.invalid"]));
-    assert!(told.starts_with("daytime: cannot resolve no-such-host.invalid: "), "{told}");
-    let told = bad(1, &mut check(&["-6", "127.0.0.1"]));
-    assert_eq!(told, "daytime: 127.0.0.1 has no IPv6 address: try without -4 and -6\n");
+fn an_unknown_name_gives_the_same_error_as_query() {
+    let error = bad(1, &mut check(&["no-such-host.invalid"]));
+    assert!(error.starts_with("daytime: cannot resolve no-such-host.invalid: "), "{error}");
+    let error = bad(1, &mut check(&["-6", "127.0.0.1"]));
+    assert!(error.contains("127.0.0.1 has no IPv6 address"), "{error}");
     bad(2, &mut check(&[]));
 }
 
 #[test]
-fn a_server_of_one_transport_fails_with_the_other_and_has_the_rest_tried() {
+fn a_server_of_one_transport_fails_over_the_other_and_gets_the_remaining_probes() {
     let server = Running::serve(&["--proto", "tcp"]);
     let checked = json(&mut check(&[&server.tcp().to_string()]));
     let failed: Vec<_> = others(&checked).into_iter().filter(|it| it.1 == "fail").collect();
@@ -165,7 +172,7 @@ fn a_public_address_is_asked_every_4_seconds_and_not_sent_64_kib() {
         let checked = json(command.arg("check").args(options).arg("192.0.2.1"));
         (started.elapsed(), checked)
     };
-    // Asked: over TCP, over UDP, after CR LF, after a half-close.
+    // Four questions: TCP, UDP, TCP after CR LF, TCP after a half-close.
     let (polite, checked) = took(&[]);
     assert!(polite >= Duration::from_secs(12), "{polite:?}");
     let many = verdicts(&checked).into_iter().find(|it| it.0 == "tcp-64k-first").expect("there");
@@ -178,7 +185,7 @@ fn a_public_address_is_asked_every_4_seconds_and_not_sent_64_kib() {
 }
 
 #[test]
-fn the_status_stands_when_the_output_has_no_reader() {
+fn the_status_is_1_also_when_the_output_has_no_reader() {
     let (closed, _holder) = closed_port();
     let mut command = check(&[&closed.to_string()]);
     let mut child = command.stdout(Stdio::piped()).spawn().expect("started");

@@ -1,21 +1,21 @@
-//! `daytime check` finds what is wrong with a server, and nothing else.
+//! `daytime check` finds each fault of a scripted server, and reports no other fault.
 
 use crate::or_skip;
 use crate::support::scripted::{
-    Scripted, answer_everybody, answer_nothing_but_nothing, answer_twice, lose_every_second, now,
-    say_and_close, say_and_wait,
+    Scripted, answer_every_port, answer_only_empty, answer_twice, lose_every_second, now,
+    reply_and_close, reply_and_wait,
 };
 use crate::support::{daytime, run, stderr, stdout};
 use serde_json::Value;
 
-/// What `check --json` says of a server, and its exit status.
+/// Runs `check --json` on a server. Returns the JSON and the exit status.
 fn checked(server: Scripted) -> (Value, Option<i32>) {
     let output = run(daytime().args(["check", "--timeout", "1", "--json", &server.start()]));
     assert_eq!(stderr(&output), "");
     (stdout(&output).parse().expect("JSON"), output.status.code())
 }
 
-/// The names of the probes with this verdict.
+/// Returns the names of the probes with this verdict.
 fn with<'a>(verdict: &str, checked: &'a Value) -> Vec<&'a str> {
     let probes = checked["probes"].as_array().expect("probes");
     assert_eq!(probes.len(), 22);
@@ -23,7 +23,7 @@ fn with<'a>(verdict: &str, checked: &'a Value) -> Vec<&'a str> {
     with.map(|probe| probe["probe"].as_str().expect("a name")).collect()
 }
 
-/// Asserts which probes fail, no more and no less, and what the first of them says.
+/// Asserts that exactly these probes fail, and that the reason of the first contains `reason`.
 fn assert_fails(server: Scripted, expected: &[&str], reason: &str) {
     let (checked, status) = checked(server);
     assert_eq!(with("fail", &checked), expected, "{checked:#}");
@@ -40,13 +40,13 @@ fn said<'a>(checked: &'a Value, name: &str) -> &'a str {
 }
 
 #[test]
-fn a_server_of_this_test_that_does_all_well_fails_nothing() {
+fn a_good_scripted_server_fails_no_probe() {
     assert_fails(Scripted::default(), &[], "");
 }
 
 #[test]
-fn a_server_that_resets_a_client_that_talks_is_found_20_times_of_20() {
-    let server = Scripted { tcp: say_and_close, ..Scripted::default() }.start();
+fn a_server_that_resets_a_client_that_sends_first_is_found_20_times_of_20() {
+    let server = Scripted { tcp: reply_and_close, ..Scripted::default() }.start();
     let asking: Vec<_> = (0..20)
         .map(|_| {
             let mut check = daytime();
@@ -58,13 +58,13 @@ fn a_server_that_resets_a_client_that_talks_is_found_20_times_of_20() {
         let output = child.wait_with_output().expect("ended");
         let checked: Value = stdout(&output).parse().expect("JSON");
         assert_eq!(with("fail", &checked), ["tcp-crlf-first", "tcp-64k-first"], "{checked:#}");
-        assert!(said(&checked, "tcp-crlf-first").starts_with("reset, after "), "{checked:#}");
+        assert!(said(&checked, "tcp-crlf-first").starts_with("reset after "), "{checked:#}");
     }
 }
 
 #[test]
 fn a_server_that_does_not_close_is_found_on_each_connection() {
-    let server = Scripted { tcp: say_and_wait, ..Scripted::default() };
+    let server = Scripted { tcp: reply_and_wait, ..Scripted::default() };
     let expected = ["tcp-closes", "tcp-crlf-first", "tcp-64k-first"];
     assert_fails(server, &expected, "22 octets received: no end of the stream within 1 s");
 }
@@ -73,32 +73,33 @@ fn a_server_that_does_not_close_is_found_on_each_connection() {
 fn a_server_that_answers_twice_is_found_with_each_datagram() {
     let server = Scripted { udp: answer_twice, ..Scripted::default() };
     let expected = ["udp-empty", "udp-one-octet", "udp-1400-octets", "amplification"];
-    assert_fails(server, &expected, "2 came, asked once");
+    assert_fails(server, &expected, "got 2 datagrams, asked once");
 }
 
 #[test]
-fn a_server_that_looks_at_what_a_datagram_holds_is_found() {
-    let server = Scripted { udp: answer_nothing_but_nothing, ..Scripted::default() };
+fn a_server_that_reads_the_content_of_a_datagram_is_found() {
+    let server = Scripted { udp: answer_only_empty, ..Scripted::default() };
     assert_fails(server, &["udp-one-octet", "udp-1400-octets"], "asked twice");
 }
 
 #[test]
-fn a_datagram_that_is_lost_is_sent_once_more_and_no_fault() {
+fn a_lost_datagram_is_sent_again_and_fails_no_probe() {
     let (checked, status) = checked(Scripted { udp: lose_every_second, ..Scripted::default() });
     assert_eq!((with("fail", &checked), status), (vec![], Some(0)), "{checked:#}");
-    assert_eq!(said(&checked, "udp-one-octet"), "1 of 22 octets, asked twice");
+    let reason = said(&checked, "udp-one-octet");
+    assert_eq!(reason, "got 1 datagram of 22 octets, asked twice");
 }
 
 #[test]
-fn a_server_that_answers_whoever_has_its_own_port_is_found() {
-    let (checked, status) = checked(Scripted { udp: answer_everybody, ..Scripted::default() });
+fn a_server_that_answers_its_own_port_number_is_found() {
+    let (checked, status) = checked(Scripted { udp: answer_every_port, ..Scripted::default() });
     assert_eq!(status, Some(1));
     assert!(with("fail", &checked).contains(&"udp-own-port"), "{checked:#}");
 }
 
 #[test]
-fn a_server_that_answers_privileged_ports_is_found_where_we_may_have_one() {
-    let (checked, _) = checked(Scripted { udp: answer_everybody, ..Scripted::default() });
+fn a_server_that_answers_privileged_ports_is_found_if_the_test_may_bind_one() {
+    let (checked, _) = checked(Scripted { udp: answer_every_port, ..Scripted::default() });
     let untried = with("not-tried", &checked).contains(&"udp-privileged-port");
     or_skip!(if untried { Err(said(&checked, "udp-privileged-port").to_owned()) } else { Ok(()) });
     assert_eq!(with("fail", &checked), ["udp-privileged-port", "udp-own-port"]);
@@ -112,14 +113,14 @@ fn a_second_line_is_found() {
 }
 
 #[test]
-fn octets_that_leak_behind_the_line_are_found_and_never_shown_raw() {
+fn binary_octets_after_the_line_are_found_and_escaped() {
     let reply = || [&now()[..], b"\0\0\x1b[2Jpassword"].concat();
-    let leak = "16 octets behind the line: \"\\r\\n\\0\\0\\x1b[2Jpassword\"";
+    let leak = "16 octets after the line: \"\\r\\n\\0\\0\\x1b[2Jpassword\"";
     assert_fails(saying(reply), &["no-leak"], leak);
 }
 
 #[test]
-fn what_is_not_printable_ascii_is_found_with_its_octet() {
+fn an_octet_that_is_not_printable_ascii_is_found_with_its_position() {
     let reply = || [now().trim_ascii_end(), " \u{9b}2J\r\n".as_bytes()].concat();
     assert_fails(saying(reply), &["printable-ascii"], "octet 22 is \\xc2: ");
 }
@@ -127,25 +128,29 @@ fn what_is_not_printable_ascii_is_found_with_its_octet() {
 #[test]
 fn a_reply_of_more_than_512_octets_is_found() {
     let reply = || [now().trim_ascii_end(), &[b' '; 600][..], b"\r\n"].concat();
-    assert_fails(saying(reply), &["amplification", "length"], "at most 512 octets are wanted");
+    assert_fails(saying(reply), &["amplification", "length"], "at most 512 octets");
 }
 
 #[test]
 fn a_server_that_reports_itself_unhealthy_is_found() {
     let sick = || b"60482 24-06-21 12:00:07 50 0 2 640.9 UTC(NIST) *\n".to_vec();
-    assert_fails(saying(sick), &["health", "clock"], "TCP: it reports itself unhealthy (H=2)");
+    assert_fails(
+        saying(sick),
+        &["health", "clock"],
+        "TCP: the server reports itself unhealthy (H=2)",
+    );
 }
 
 #[test]
-fn a_clock_that_is_off_is_found() {
+fn a_wrong_clock_is_found() {
     let late = || b"2019-11-22T14:20:31Z\r\n".to_vec();
     assert_fails(saying(late), &["clock"], " s ahead, ± 1.0");
 }
 
 #[test]
-fn a_reply_that_is_no_time_is_found() {
+fn a_reply_without_a_time_is_found() {
     let words = || b"Access denied\r\n".to_vec();
-    assert_fails(saying(words), &["syntax"], "TCP: no time in a known form: ");
+    assert_fails(saying(words), &["syntax"], "TCP: not a time in a known form: ");
 }
 
 #[test]
@@ -156,11 +161,11 @@ fn another_syntax_over_udp_is_found() {
 }
 
 #[test]
-fn an_empty_answer_is_found_and_leaves_nothing_to_judge() {
+fn an_empty_reply_is_found_and_leaves_other_probes_untried() {
     let (checked, status) = checked(saying(Vec::new));
     assert_eq!(status, Some(1));
     assert_eq!(with("fail", &checked), ["tcp-ipv4", "udp-ipv4"], "{checked:#}");
-    assert!(said(&checked, "tcp-ipv4").contains(" answers with nothing: "), "{checked:#}");
+    assert!(said(&checked, "tcp-ipv4").contains(" sent an empty reply: "), "{checked:#}");
     assert_eq!(with("pass", &checked), ["tcp-closes"]);
 }
 

@@ -1,7 +1,7 @@
-//! No two source files use each other, at once or by way of others: `docs/ARCHITECTURE.md`, "Layers".
+//! Checks that no source files use each other in a circle: `docs/ARCHITECTURE.md`, "Layers".
 //!
-//! A file uses another one if it names an item that the other one defines; re-exports are followed to the definition.
-//! A file may use the modules that it lies in: a `mod.rs` is the frame of its folder.
+//! A file uses another file if it names an item that the other file defines. A re-export counts for the file that
+//! defines the item. A file may use the modules that contain it: a `mod.rs` is the frame of its folder.
 
 use crate::layers::sources;
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,24 +29,24 @@ fn no_source_files_use_each_other_in_a_circle() {
 /// The path of a module, without `crate`.
 type Module = Vec<String>;
 
-/// All modules with a file.
+/// All modules that have a file.
 struct Tree(BTreeMap<Module, Source>);
 
 struct Source {
-    /// Below `src`.
+    /// Path below `src`.
     file: String,
-    /// Without comments, unit tests and `use`.
+    /// Code without comments, unit tests and `use`.
     code: String,
     imports: Vec<Import>,
-    /// The names that it defines.
+    /// Names of the items that the file defines.
     items: BTreeSet<String>,
 }
 
-/// A name that `use` brings.
+/// A name that `use` imports.
 struct Import {
     name: String,
     path: Vec<String>,
-    /// Other modules get it from here.
+    /// Whether the file re-exports the name.
     is_public: bool,
 }
 
@@ -61,7 +61,7 @@ impl Tree {
         Self(modules.collect())
     }
 
-    /// The modules whose items a module names, but for itself and those that it lies in.
+    /// Returns the modules whose items a module names, except itself and the modules that contain it.
     fn uses(&self, module: &Module) -> BTreeSet<&Module> {
         let Source { code, imports, .. } = &self.0[module];
         let words: BTreeSet<&str> = paths(code).flatten().collect();
@@ -74,7 +74,7 @@ impl Tree {
         used.filter(|used| !module.starts_with(used)).collect()
     }
 
-    /// The module that defines what a path in this module leads to; `None` outside this crate.
+    /// Returns the module that defines the item at a path, as seen from `from`. Outside this crate it is `None`.
     fn resolve(&self, from: &[String], path: &[String]) -> Option<&Module> {
         let mut at = from.to_vec();
         for (number, name) in path.iter().enumerate() {
@@ -90,7 +90,8 @@ impl Tree {
         self.0.get_key_value(&at).map(|(module, _)| module)
     }
 
-    /// The module that defines an item of this module; `is_first`: or a crate may have that name.
+    /// Returns the module that defines an item of the module `at`. With `is_first`, the name may also be that of a
+    /// crate.
     fn resolve_item(&self, at: &[String], path: &[String], is_first: bool) -> Option<&Module> {
         let (module, source) = self.0.get_key_value(at)?;
         let mut imports = source.imports.iter();
@@ -110,7 +111,7 @@ impl Tree {
 }
 
 impl Import {
-    /// Whether a path may begin with it: not if `use chrono::chrono` is all that is known.
+    /// Whether a path may begin with this import. `use chrono::chrono` gives no such path.
     fn is(&self, name: &str) -> bool {
         self.name == name && self.path[0] != name
     }
@@ -143,7 +144,7 @@ impl Source {
     }
 }
 
-/// The names of the items that a text defines.
+/// Returns the names of the items that a text defines.
 fn definitions(code: &str) -> BTreeSet<String> {
     let kinds = ["const", "enum", "fn", "macro_rules", "static", "struct", "trait", "type"];
     let words: Vec<&str> = paths(code).flatten().collect();
@@ -151,7 +152,7 @@ fn definitions(code: &str) -> BTreeSet<String> {
     pairs.map(|pair| pair[1].to_owned()).collect()
 }
 
-/// The names that a tree of `use` brings, with their paths; none for a crate alone.
+/// Returns the names that a tree of `use` imports, with their paths. A crate alone gives no name.
 fn expand(tree: &str) -> Vec<(String, Vec<String>)> {
     if let Some((prefix, group)) = tree.split_once('{') {
         let group = group.trim_end().trim_end_matches('}');
@@ -172,14 +173,14 @@ fn expand(tree: &str) -> Vec<(String, Vec<String>)> {
     if tree.contains("::") { vec![(name, path)] } else { Vec::new() }
 }
 
-/// The paths and single words of a text.
+/// Returns the paths and single words of a text.
 fn paths(code: &str) -> impl Iterator<Item = Vec<&str>> {
     let is_part = |letter: char| letter.is_alphanumeric() || letter == '_' || letter == ':';
     let runs = code.split(move |letter| !is_part(letter));
     runs.map(|run| run.split(':').filter(|name| !name.is_empty()).collect())
 }
 
-/// Everything that a module uses, at once or by way of others.
+/// Returns all modules that a module uses, directly or through other modules.
 fn reach<'a>(
     module: &'a Module,
     uses: &BTreeMap<&'a Module, BTreeSet<&'a Module>>,

@@ -1,4 +1,4 @@
-//! `daytime compare`, the main job, in namespaces where nobody else disturbs the kernel's counters.
+//! Runs `daytime compare`, in network namespaces where no other traffic changes the kernel's counters.
 
 use crate::or_skip;
 use crate::support::wire::{closed_port, eventually, udp_server, wait_in_vain};
@@ -17,11 +17,11 @@ use std::time::Duration;
 
 const SECTIONS: [&str; 6] = [
     "THE REPLY",
-    "ON THE WIRE (IP packets, both ways; measured, if not marked derived)",
+    "ON THE WIRE (IP packets in both directions; measured, unless marked derived)",
     "THE CLIENT",
-    "LATENCY (socket opened to socket closed)",
-    "WHEN NOBODY LISTENS (tried on ",
-    "LEFT BEHIND",
+    "LATENCY (from opening the socket to closing it)",
+    "IF NO SERVER LISTENS (tried on ",
+    "STATE LEFT IN THE KERNEL",
 ];
 
 fn compare(arguments: &[&str]) -> Command {
@@ -35,10 +35,10 @@ fn json(command: &mut Command) -> Value {
 }
 
 #[test]
-fn without_a_host_it_compares_on_a_server_of_its_own_and_shows_every_section() {
+fn without_a_host_compare_starts_a_local_server_and_shows_every_section() {
     let screen = good(&mut compare(&[]));
-    assert!(screen.starts_with("The same question to 127.0.0.1:"), "{screen}");
-    assert!(screen.contains("(a server of its own), 200 times each."), "{screen}");
+    assert!(screen.starts_with("Asked 127.0.0.1:"), "{screen}");
+    assert!(screen.contains("(a local server) 200 times"), "{screen}");
     for section in SECTIONS {
         assert!(screen.lines().any(|line| line.starts_with(section)), "{section}:\n{screen}");
     }
@@ -58,7 +58,7 @@ fn colour_comes_when_it_is_forced_and_never_with_no_color() {
 }
 
 #[test]
-fn json_has_all_of_it() {
+fn json_has_every_result() {
     let inside = or_skip!(Namespace::new());
     let all = json(inside.daytime().args(["compare", "--count", "25"]));
     assert_eq!((&all["own_server"], &all["count"]), (&true.into(), &25.into()));
@@ -85,7 +85,7 @@ fn json_has_all_of_it() {
 }
 
 #[test]
-fn the_calls_are_those_of_a_client_written_by_hand() {
+fn the_system_calls_are_those_of_a_handwritten_client() {
     let all = json(&mut compare(&["--count", "50"]));
     let calls = |transport: &str| {
         let names = all[transport]["calls"].as_array().expect("calls");
@@ -96,20 +96,20 @@ fn the_calls_are_those_of_a_client_written_by_hand() {
     let tcp = calls("tcp");
     assert_eq!(tcp[..4], ["socket", "connect", "epoll_ctl", "epoll_wait"]);
     assert_eq!(tcp[tcp.len() - 2..], ["recv", "close"]);
-    assert!(!tcp.contains(&"send".to_owned()), "over TCP the server speaks first: {tcp:?}");
+    assert!(!tcp.contains(&"send".to_owned()), "over TCP the server sends first: {tcp:?}");
     let reads = tcp.iter().filter(|name| *name == "recv").count();
-    assert!(reads >= 2, "one for the line, one for its end: {tcp:?}");
+    assert!(reads >= 2, "one for the reply, one for end of stream: {tcp:?}");
 }
 
 #[test]
 fn the_section_about_a_port_without_a_server_tries_a_closed_port() {
     let all = json(&mut compare(&["--count", "1"]));
-    let nobody = &all["nobody_listens"];
-    assert!(nobody["tried"].as_str().is_some_and(|it| it.starts_with("127.0.0.1:")), "{nobody}");
-    let after = |nobody: &Value, key: &str| nobody[key].as_f64().expect("microseconds");
-    assert!(after(&nobody["tcp"], "refused_after_us") > 0.0);
-    assert!(after(&nobody["udp_connected"], "refused_after_us") > 0.0);
-    assert!(after(&nobody["udp_unconnected"], "silent_for_us") >= 200_000.0);
+    let closed = &all["nobody_listens"];
+    assert!(closed["tried"].as_str().is_some_and(|it| it.starts_with("127.0.0.1:")), "{closed}");
+    let after = |reaction: &Value, key: &str| reaction[key].as_f64().expect("microseconds");
+    assert!(after(&closed["tcp"], "refused_after_us") > 0.0);
+    assert!(after(&closed["udp_connected"], "refused_after_us") > 0.0);
+    assert!(after(&closed["udp_unconnected"], "silent_for_us") >= 200_000.0);
 }
 
 #[test]
@@ -129,13 +129,13 @@ fn assert_measured(arguments: &[&str], ip_header: u64) {
     let v6 = ip_header == 40;
     assert_eq!(all["host"].as_str().is_some_and(|host| host.starts_with("[::1]:")), v6, "{all}");
     let reply = reply_octets(&all["udp"]);
-    // RFC 768: a header of 8 octets; the question holds nothing, the answer the line.
+    // RFC 768: a header of 8 octets. The question is empty, and the answer has the reply.
     let udp = serde_json::json!(
         { "packets": 2, "octets": 2 * (ip_header + 8) + reply, "source": "measured" }
     );
     assert_eq!(all["udp"]["wire"]["exchange"], udp);
     assert_eq!(all["udp"]["wire"]["total"], udp);
-    // Handshake, the line with the FIN, an ACK, the client's FIN and its ACK; some ACKs ride along.
+    // Handshake, the reply with the FIN, an ACK, the client's FIN and its ACK. Some segments have ACK and FIN.
     let tcp = &all["tcp"]["wire"];
     assert!(tcp["total"]["packets"].as_u64().is_some_and(|it| (6..=8).contains(&it)), "{tcp}");
     // SYN and SYN-ACK with 20 octets of options, the ACK with 12 (RFC 9293, RFC 7323).
@@ -150,13 +150,13 @@ fn assert_measured(arguments: &[&str], ip_header: u64) {
     assert_eq!(tcp["total"]["source"], "measured", "{tcp}");
 }
 
-/// Octets of the reply, from the reply itself.
+/// Returns the length of the reply in octets, from its hexadecimal text.
 fn reply_octets(side: &Value) -> u64 {
     side["answer"]["reply_hex"].as_str().expect("hexadecimal").len() as u64 / 2
 }
 
 #[test]
-fn with_a_host_it_compares_on_that() {
+fn with_a_host_compare_asks_that_host() {
     let server = Running::serve(&["--syntax", "ctime"]);
     let host = server.tcp().to_string();
     let all = json(&mut compare(&["--count", "3", &host]));
@@ -166,21 +166,20 @@ fn with_a_host_it_compares_on_that() {
         assert_eq!(reply_octets(&all[transport]), 26, "ctime");
     }
     let screen = good(&mut compare(&["--count", "3", &host]));
-    assert!(screen.starts_with(&format!("The same question to {host}, 3 times each.")), "{screen}");
+    let head = format!("Asked {host} 3 times over each transport.\n");
+    assert!(screen.starts_with(&head), "{screen}");
 }
 
 #[test]
-fn a_host_that_serves_tcp_only_is_shown_with_one_column_and_reported() {
+fn a_host_that_serves_tcp_only_gives_one_column_and_an_error() {
     let server = Running::serve(&["--proto", "tcp"]);
     let host = server.tcp().to_string();
     let output = run(&mut compare(&["--count", "3", &host]));
-    assert_eq!(
-        stderr(&output),
-        format!(
-            "daytime: {host} says by ICMP that its UDP port is closed: it may serve the other \
-             transport only\n"
-        )
-    );
+    let error = stderr(&output);
+    assert_eq!(error.lines().count(), 1, "{error}");
+    for part in [host.as_str(), "UDP port is closed", "the other transport"] {
+        assert!(error.contains(part), "{part}: {error}");
+    }
     assert_eq!(output.status.code(), Some(1));
     let screen = stdout(&output);
     assert!(SECTIONS.iter().all(|section| screen.contains(section)), "{screen}");
@@ -188,30 +187,28 @@ fn a_host_that_serves_tcp_only_is_shown_with_one_column_and_reported() {
 }
 
 #[test]
-fn a_host_without_a_server_has_nothing_to_compare() {
+fn a_host_without_a_server_is_an_error_with_the_cause_of_each_transport() {
     let (address, _holder) = closed_port();
-    assert_eq!(
-        bad(1, &mut compare(&[&address.to_string()])),
-        format!(
-            "daytime: {address} answers over neither transport; tcp: connection refused by \
-             {address}; udp: {address} says by ICMP that its UDP port is closed: is a server \
-             running, or is --timeout too short? Without HOST, compare starts one\n"
-        )
-    );
+    let error = bad(1, &mut compare(&[&address.to_string()]));
+    let start = format!("daytime: {address} answers over neither transport; tcp: ");
+    assert!(error.starts_with(&start), "{error}");
+    for part in ["connection refused", "UDP port is closed", "--timeout", "a local server"] {
+        assert!(error.contains(part), "{part}: {error}");
+    }
 }
 
 #[test]
-fn a_host_that_stops_answering_is_given_up_and_reported() {
+fn compare_stops_asking_a_host_that_stops_answering() {
     // The first exchange, 16 probes and 3 more for the latencies.
     let host = ticking_for(20, |_| {});
     let output = run(&mut compare(&["--count", "50", "--timeout", "5", &host]));
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("daytime: 3 questions over tcp had no answer\n"));
-    assert!(stdout(&output).contains("3 of 6; given up after 3 in"), "{}", stdout(&output));
+    assert!(stdout(&output).contains("3 of 6; stopped after 3 in a"), "{}", stdout(&output));
 }
 
 #[test]
-fn an_answer_of_nothing_is_reported_and_the_status_is_1() {
+fn an_empty_answer_is_reported_and_the_status_is_1() {
     let host = udp_server(|socket| {
         let mut question = [0; 8];
         while let Ok((length @ 0, peer)) = socket.recv_from(&mut question) {
@@ -221,9 +218,9 @@ fn an_answer_of_nothing_is_reported_and_the_status_is_1() {
     });
     let output = run(&mut compare(&["--count", "2", &host]));
     assert_eq!(output.status.code(), Some(1));
-    let told =
-        format!("daytime: {host} answered over udp with nothing: it may not know the time\n");
-    assert!(stderr(&output).ends_with(&told), "{}", stderr(&output));
+    let (error, last) = (stderr(&output), format!("daytime: {host} "));
+    let last = error.lines().last().filter(|line| line.starts_with(&last));
+    assert!(last.is_some_and(|it| it.contains("udp") && it.contains("empty reply")), "{error}");
     let stop = std::net::UdpSocket::bind("127.0.0.1:0").expect("bound");
     stop.send_to(b"stop", &host).expect("sent");
 }
@@ -238,27 +235,27 @@ fn a_missing_answer_makes_the_status_1_when_the_output_has_no_reader() {
     drop(command); // and with it our end of the pipe
     let output = child.wait_with_output().expect("ended");
     assert_eq!(output.status.code(), Some(1));
-    assert!(stderr(&output).ends_with("it may serve the other transport only\n"));
+    assert!(stderr(&output).contains("the other transport"), "{}", stderr(&output));
 }
 
 #[test]
-fn a_port_without_a_host_is_a_matter_of_usage() {
-    let told = bad(2, &mut compare(&["--port", "9999"]));
+fn a_port_without_a_host_is_a_usage_error() {
+    let error = bad(2, &mut compare(&["--port", "9999"]));
     assert!(
-        told.starts_with("error: the following required arguments were not provided"),
-        "{told}"
+        error.starts_with("error: the following required arguments were not provided"),
+        "{error}"
     );
 }
 
 #[test]
-fn ctrl_c_ends_it_in_the_middle() {
+fn ctrl_c_ends_compare_early() {
     let (sender, middle) = mpsc::channel();
     let host = ticking_for(u32::MAX, move |number| {
         if number == 100 {
             sender.send(()).expect("the test waits");
         }
     });
-    // Whoever started the tests may have told them to ignore SIGINT, as a shell does in the background.
+    // The tests may have inherited an ignored SIGINT: a shell ignores it for background jobs.
     let mut command = Command::new("env");
     command.args(["--default-signal=INT", env!("CARGO_BIN_EXE_daytime")]);
     command.args(["compare", "--count", "1000000", &host]);
@@ -272,7 +269,7 @@ fn ctrl_c_ends_it_in_the_middle() {
 }
 
 #[test]
-fn on_a_terminal_a_bar_shows_the_progress_of_what_takes_longer_than_a_second() {
+fn on_a_terminal_a_bar_shows_the_progress_after_one_second() {
     let shown = |arguments: &str| {
         let script = on_terminal(&format!("daytime compare {arguments}"));
         script.map(|mut script| stdout(&run(&mut script)))
@@ -280,13 +277,13 @@ fn on_a_terminal_a_bar_shows_the_progress_of_what_takes_longer_than_a_second() {
     let slow = ticking_for(u32::MAX, |_| wait_in_vain(Duration::from_millis(20)));
     let long = or_skip!(shown(&format!("--count 70 {slow}")));
     assert!(long.contains(" of 70, "), "{long:?}");
-    let screen = &long[long.find("The same question").expect("the screen")..];
+    let screen = &long[long.find("Asked ").expect("the screen")..];
     assert!(!screen.contains(" of 70, "), "the bar stays: {screen:?}");
     let short = or_skip!(shown("--count 1"));
-    assert!(short.contains("The same question") && !short.contains(" of 1, "), "{short:?}");
+    assert!(short.contains("Asked ") && !short.contains(" of 1, "), "{short:?}");
 }
 
-/// A TCP server that answers so many clients and is told the number of each.
+/// Starts a TCP server that answers `clients` clients, and calls `each` with the number of each client.
 fn ticking_for(clients: u32, mut each: impl FnMut(u32) + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
     let host = listener.local_addr().expect("bound").to_string();

@@ -1,12 +1,11 @@
-//! Every command line shown in `README.md`, `docs/` and `--help` is run, so that none can rot.
+//! Runs every command line in `README.md`, `docs/` and `--help`, and compares its output with the documented output.
 //!
-//! A `console` block is what a terminal shows: `$ command`, then its output. It runs in a network
-//! namespace, where the ports it names are free; a command that ends in `&` runs until the end of its
-//! file. Numbers, dates and units differ from run to run and are not compared; of the table that
-//! `daytime compare` prints, the labels are.
+//! A `console` block shows a terminal: `$ command`, then its output. The command runs in a network namespace, where all
+//! ports are free. A command that ends in `&` runs until the end of its file. The test does not compare numbers, dates
+//! and units. In the table of `daytime compare`, it compares only the labels.
 //!
-//! trycmd would serve one command of the twelve: it runs no shell, so no pipe and no `;`, and nothing in the background.
-//! It would also put its placeholders where a reader wants to see an answer.
+//! trycmd is no alternative: it runs no shell, so it has no pipes, no `;` and no background processes. It would also
+//! put placeholders into the documented output.
 
 use crate::layers::files_below;
 use crate::or_skip;
@@ -51,12 +50,12 @@ fn every_line_of_an_sh_block_is_run_by_the_checks() {
 }
 
 #[test]
-fn every_command_named_in_passing_is_one_the_program_takes() {
+fn every_command_in_running_text_is_valid() {
     let mut named = 0;
     for (file, text) in documents() {
         for command in spans(&text).into_iter().filter(|it| it.starts_with("daytime ")) {
             named += 1;
-            // With --help nothing is done, but every option before it must be known.
+            // With --help, clap still checks every option before it.
             let words = command.split(' ').skip(1).chain(["--help"]);
             let help = daytime().args(words).output().expect("runs");
             assert!(help.status.success(), "{file}: `{command}`");
@@ -69,7 +68,7 @@ fn every_command_named_in_passing_is_one_the_program_takes() {
 fn every_example_of_the_help_texts_works() {
     let namespace = or_skip!(Namespace::new());
     for example in examples("serve") {
-        Background::default().start(&namespace, &example, 1); // ends at once when dropped
+        Background::default().start(&namespace, &example, 1); // dropping it ends the server at once
     }
     let mut servers = Background::default();
     servers.start(&namespace, "daytime serve", 4);
@@ -93,7 +92,7 @@ fn every_file_and_test_that_the_documents_name_exists() {
                 named += 1;
                 assert!(Path::new(word).exists(), "{file}: {word}");
             }
-            // The long names with underscores are those of tests.
+            // A name with at least four underscores is that of a test.
             let name = |it: char| it.is_ascii_lowercase() || it.is_ascii_digit() || it == '_';
             if word.matches('_').count() >= 4 && word.chars().all(name) {
                 named += 1;
@@ -149,7 +148,7 @@ fn every_example_in_the_table_of_syntaxes_is_read_as_its_syntax() {
     assert_eq!(read, 19);
 }
 
-/// The command lines under "Examples:" in a command's help.
+/// Returns the command lines below "Examples:" in the help of a command.
 fn examples(command: &str) -> Vec<String> {
     let help = stdout(&daytime().args([command, "--help"]).output().expect("runs"));
     let (_, examples) = help.split_once("Examples:\n").expect("examples");
@@ -159,7 +158,7 @@ fn examples(command: &str) -> Vec<String> {
     lines
 }
 
-/// The names and texts of README.md, CHANGELOG.md and the pages in docs/.
+/// Returns names and texts of README.md, CHANGELOG.md and the pages in docs/.
 fn documents() -> Vec<(String, String)> {
     let docs = fs::read_dir("docs").expect("readable").map(|entry| entry.expect("readable").path());
     let docs = docs.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
@@ -171,7 +170,7 @@ fn documents() -> Vec<(String, String)> {
     files
 }
 
-/// The lines of all fenced blocks of a language.
+/// Returns the lines of all fenced blocks of a language.
 fn blocks<'a>(text: &'a str, language: &str) -> Vec<&'a str> {
     let fence = format!("```{language}");
     let mut lines = text.lines();
@@ -182,13 +181,13 @@ fn blocks<'a>(text: &'a str, language: &str) -> Vec<&'a str> {
     found
 }
 
-/// What stands between backticks in running text.
+/// Returns the texts between backticks, outside of fenced blocks.
 fn spans(text: &str) -> Vec<&str> {
     let outside = text.split("```").step_by(2);
     outside.flat_map(|text| text.split('`').skip(1).step_by(2)).collect()
 }
 
-/// Commands and what each prints.
+/// Returns each command of a console block with its output.
 fn entries<'a>(lines: &[&'a str]) -> Vec<(&'a str, String)> {
     let mut entries: Vec<(&str, String)> = Vec::new();
     for line in lines {
@@ -202,7 +201,7 @@ fn entries<'a>(lines: &[&'a str]) -> Vec<(&'a str, String)> {
     entries
 }
 
-/// A command line in a shell inside, which finds the binary under test as `daytime`.
+/// Returns a shell inside the namespace for a command line. In it, `daytime` is the binary under test.
 fn shell(namespace: &Namespace, command: &str) -> Command {
     let folder = Path::new(env!("CARGO_BIN_EXE_daytime")).parent().expect("a folder");
     let mut shell = namespace.command("sh");
@@ -210,7 +209,7 @@ fn shell(namespace: &Namespace, command: &str) -> Command {
     shell
 }
 
-/// What it prints, both streams together as on a terminal.
+/// Runs a command line. Returns standard output and standard error in one text, as on a terminal.
 fn output(namespace: &Namespace, command: &str) -> String {
     let (mut reader, writer) = pipe().expect("a pipe");
     let mut shell = shell(namespace, command);
@@ -224,14 +223,14 @@ fn output(namespace: &Namespace, command: &str) -> String {
     text
 }
 
-/// Processes that run until this is dropped.
+/// Background processes. Dropping this value ends them.
 #[derive(Default)]
 struct Background(Vec<Child>);
 
 impl Background {
-    /// Starts a command and gives its first lines of standard output.
+    /// Starts a command. Returns the first lines of its standard output.
     fn start(&mut self, namespace: &Namespace, command: &str, lines: usize) -> String {
-        // The shell becomes the command, so that ending the one ends the other.
+        // With `exec` the shell becomes the command, so that ending the child ends the command.
         let mut shell = shell(namespace, &format!("exec {command}"));
         let mut child = shell.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("starts");
         let output = BufReader::new(child.stdout.take().expect("piped"));
@@ -252,7 +251,7 @@ impl Drop for Background {
     }
 }
 
-/// The words of a text, with every number, weekday, month and unit made the same.
+/// Returns the words of a text, with placeholders for numbers, names of days and months, and units.
 fn without_figures(text: &str) -> Vec<String> {
     const NAMES: &str = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday January February \
         March April May June July August September October November December";
@@ -274,7 +273,7 @@ fn without_figures(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// The labels and headings of a table, without the rows of the distribution.
+/// Returns labels and headings of a table, without the rows of the distribution.
 fn labels(text: &str) -> Vec<String> {
     text.lines()
         .filter(|line| !line.starts_with("    ") || line.starts_with("                   TCP"))

@@ -1,6 +1,6 @@
-//! Runs each program of `examples/`, which show users of the library how to call it.
+//! Runs each program of `examples/`, which shows users of the library how to call it.
 //!
-//! `cargo test` builds them; `cargo test --test suite` does not.
+//! `cargo test` builds the examples; `cargo test --test suite` does not.
 
 use crate::or_skip;
 use crate::support::wire::{closed_port, eventually, tcp_server};
@@ -11,10 +11,10 @@ use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use tempfile::tempfile;
 
-/// A command for the example of this name.
+/// Returns a command for the example of this name.
 ///
 /// # Errors
-/// The sentence for [`skip`](crate::support::skip).
+/// The reason for [`skip`](crate::support::skip).
 fn example(name: &str) -> Result<Command, String> {
     let program = Path::new(env!("CARGO_BIN_EXE_daytime")).with_file_name("examples").join(name);
     if program.exists() {
@@ -52,7 +52,7 @@ fn ask_prints_the_reply_with_its_offset_and_advice_for_each_failure() {
 }
 
 #[test]
-fn embedded_asks_a_server_of_its_own_and_stops_it() {
+fn embedded_starts_a_server_asks_it_and_stops_it() {
     let printed = good(&mut or_skip!(example("embedded")));
     let [reply, stopped] = &printed.lines().collect::<Vec<_>>()[..] else { panic!("{printed}") };
     let (address, reply) = reply.split_once(": ").expect("an address");
@@ -117,7 +117,7 @@ fn lab_prints_findings_verdicts_and_the_lesson() {
     assert!(printed.lines().any(|it| it.starts_with("Lesson: ")), "{printed}");
 }
 
-/// The head and the body of an answer over HTTP.
+/// Sends a GET request. Returns head and body of the answer.
 fn get(server: SocketAddr, path: &str) -> (String, String) {
     let mut stream = TcpStream::connect(server).expect("served");
     let request = format!("GET {path} HTTP/1.1\r\nHost: {server}\r\nConnection: close\r\n\r\n");
@@ -128,7 +128,7 @@ fn get(server: SocketAddr, path: &str) -> (String, String) {
     (format!("{head}\r\n"), body.to_owned())
 }
 
-/// An example that serves, ended when dropped.
+/// A running example that serves. Dropping it ends the example.
 struct Serving {
     child: Child,
     output: BufReader<ChildStdout>,
@@ -141,7 +141,7 @@ impl Serving {
         Self { child, output }
     }
 
-    /// The address on the next line, after this word.
+    /// Reads the next line. Returns its address, which follows this word.
     fn address(&mut self, word: &str) -> SocketAddr {
         let mut line = String::new();
         self.output.read_line(&mut line).expect("readable");

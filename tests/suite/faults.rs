@@ -32,7 +32,7 @@ fn with_descriptors(limit: u32, workers: u32) -> Running {
 }
 
 #[test]
-fn with_20_descriptors_and_100_held_clients_a_new_one_is_served_over_both_transports() {
+fn with_20_descriptors_and_100_held_clients_a_new_client_is_served_over_both_transports() {
     let server = with_descriptors(20, 1);
     let held: Vec<TcpStream> = (0..100).map(|_| connect(server.tcp())).collect();
     for _ in 0..3 {
@@ -168,7 +168,7 @@ fn an_interface_that_goes_down_leaves_the_others_serving_and_recovers() {
 }
 
 #[test]
-fn a_client_that_vanishes_is_given_up_at_the_write_deadline() {
+fn the_connection_of_a_client_that_vanishes_ends_at_the_write_deadline() {
     let (here, there) = (or_skip!(Namespace::new()), or_skip!(Namespace::new()));
     or_skip!(here.join(&there, &["192.0.2.1/24"], &["192.0.2.9/24"]));
     let mut serve = here.daytime();
@@ -239,14 +239,14 @@ fn with_blocked_log(log: impl Into<Stdio>, options: &[&str]) -> Running {
 
 /// Starts a server whose standard output is full. Asserts that it answers, logs why addresses are
 /// missing, and ends.
-fn goes_on_without_output(output: impl Into<Stdio>, options: &[String], first: &str) {
+fn assert_serves_without_output(output: impl Into<Stdio>, options: &[String], first: &str) {
     let mut serve = daytime();
     serve.args(["serve", "--port", "0"]).args(options);
     let mut server = Running::printing_to(output, serve);
     let log = lines(server.stderr());
     let port = next_line(&log, &format!("] tcp {first}:"));
     let port = port.split(':').next().expect("a port");
-    next_line(&log, " WARN ] standard output is full: ");
+    next_line(&log, " WARN ] cannot print all addresses: ");
     assert_is_prompt(format!("{first}:{port}").parse().expect("an address"));
     server.signal("TERM");
     next_line(&log, "answered 1 connection and 0 datagrams");
@@ -271,7 +271,7 @@ fn a_full_log_does_not_stop_the_service() {
 fn with_a_full_standard_output_the_server_answers_and_ends() {
     let (_reader, mut writer) = std::io::pipe().expect("a pipe");
     writer.write_all(&vec![b'.'; 65_536]).expect("written"); // the capacity of a pipe (pipe(7))
-    goes_on_without_output(writer, &["--listen=127.0.0.1".to_owned()], "127.0.0.1");
+    assert_serves_without_output(writer, &["--listen=127.0.0.1".to_owned()], "127.0.0.1");
 }
 
 #[test]
@@ -329,5 +329,5 @@ fn a_terminal_too_full_for_all_addresses_does_not_stop_the_server() {
     let OpenptyResult { master: _master, slave } = openpty(None, None).expect("a terminal");
     // More addresses than a terminal holds, at 40 octets each.
     let listen = (0..600).map(|it| format!("--listen=127.0.{}.{}", 100 + it / 250, 1 + it % 250));
-    goes_on_without_output(slave, &listen.collect::<Vec<_>>(), "127.0.100.1");
+    assert_serves_without_output(slave, &listen.collect::<Vec<_>>(), "127.0.100.1");
 }

@@ -285,7 +285,7 @@ fn captures_that_cannot_be_written_are_reported_before_anything_runs() {
     fs::write(&file, "").expect("written");
     let message = bad(1, lab(&["run", "exchange", "--pcapng"]).arg(&file));
     assert!(
-        message.starts_with(&format!("daytime: cannot make the directory {}: ", file.display())),
+        message.starts_with(&format!("daytime: cannot create directory {}: ", file.display())),
         "{message}"
     );
 }

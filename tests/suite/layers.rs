@@ -1,10 +1,10 @@
-//! A module uses the rows of `docs/ARCHITECTURE.md` above its own, never its own row or a lower one.
+//! Checks the rules of `docs/ARCHITECTURE.md`: a module uses only the rows above its own, and similar rules.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The rows of the table "Layers", from the top. A module is named by its file or folder in `src`.
+/// The rows of the table "Layers", top row first. A module has the name of its file or folder in `src`.
 const ROWS: &[&[&str]] = &[
     &["macros", "sys", "transport"],
     &["clock", "duration", "limit", "metrics", "reply", "trace"],
@@ -28,10 +28,10 @@ fn every_module_uses_only_the_rows_above_its_own() {
     let mut uses = 0;
     for (module, file, text) in sources() {
         let grouped = text.contains("use crate::{");
-        assert!(!grouped, "{}: one `use crate::` a module, which this test reads", file.display());
+        assert!(!grouped, "{}: write one `use crate::` per module, for this test", file.display());
         let own = row.get(module.as_str()).unwrap_or_else(|| panic!("{module} is in no row"));
         for used in used_modules(&text).into_iter().filter(|used| *used != module) {
-            let Some(other) = row.get(used.as_str()) else { continue }; // a re-export of lib.rs
+            let Some(other) = row.get(used.as_str()) else { continue }; // a name that lib.rs re-exports
             uses += 1;
             assert!(
                 other < own,
@@ -51,7 +51,7 @@ fn only_sys_names_an_operating_system() {
         named += usize::from(names_one);
         assert!(!names_one || module == "sys", "{} names an operating system", file.display());
     }
-    assert!(named > 0, "not even sys: does this test still read the sources?");
+    assert!(named > 0, "sys names none either: does this test still read the sources?");
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn unsafe_code_is_where_the_architecture_says() {
     assert!(building.contains(named));
 }
 
-/// In "Five walks through the code": `path`: `function`, `function`; `path`: …
+/// A line of a walk has the form: `path`: `function`, `function`; `path`: …
 #[test]
 fn every_function_of_a_walk_is_in_its_file() {
     let text = fs::read_to_string("docs/ARCHITECTURE.md").expect("readable");
@@ -118,7 +118,7 @@ fn only_cli_knows_clap_and_the_logger_and_only_clock_the_time_of_day() {
             (&["clap::", "env_logger::", "ExitCode"][..], "cli"),
             (&["SystemTime", "Utc::now", "Local::now"], "clock"),
         ] {
-            // The kernel's clock is checked against the system's in sys's own tests.
+            // The unit tests of `sys` compare the kernel's clock with the time of day.
             let code = text.split("#[cfg(test)]").next().unwrap_or_default();
             for word in words.iter().filter(|word| code.contains(**word)) {
                 assert_eq!(module, owner, "{} uses {word}", file.display());
@@ -135,7 +135,7 @@ fn no_source_file_is_longer_than_500_lines() {
     }
 }
 
-/// Every source file below `src`, with the module it belongs to; but `lib.rs` and `main.rs`.
+/// Returns each source file below `src` except `lib.rs` and `main.rs`: its module, path and text.
 pub fn sources() -> Vec<(String, PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let files = files_below(&root, "rs").into_iter().filter_map(|(path, text)| {
@@ -149,7 +149,7 @@ pub fn sources() -> Vec<(String, PathBuf, String)> {
     files
 }
 
-/// The files below a folder whose names end in this way, with their texts.
+/// Returns the files below a folder with this extension: their paths and texts.
 pub fn files_below(folder: &Path, extension: &str) -> Vec<(PathBuf, String)> {
     let mut folders = vec![folder.to_owned()];
     let mut found = Vec::new();
@@ -167,7 +167,7 @@ pub fn files_below(folder: &Path, extension: &str) -> Vec<(PathBuf, String)> {
     found
 }
 
-/// The names after `crate::` and `super::super::`, which may be top-level modules; tests included.
+/// Returns the names after `crate::` and `super::super::`, which may be top-level modules. Unit tests count too.
 fn used_modules(text: &str) -> Vec<String> {
     let supers = text.match_indices("super::super::");
     text.match_indices("crate::")

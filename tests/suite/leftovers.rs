@@ -1,8 +1,8 @@
-//! No test leaves a process running: the run that finds one says which, ends it and fails.
+//! Checks that no test leaves a process running. A test run names and ends each leftover process, and fails.
 //!
-//! libtest runs nothing after the last test. So a constructor makes two processes of this binary before
-//! `main`: the second runs the tests, the first waits for it. As a subreaper (PR_SET_CHILD_SUBREAPER(2const))
-//! the first becomes the parent of every process that a test lost, and of no other process of this machine.
+//! libtest runs no code after the last test. So a constructor before `main` makes two processes of this binary: the
+//! second runs the tests, and the first waits for the second. The first is a subreaper
+//! (PR_SET_CHILD_SUBREAPER(2const)), so it becomes the parent of every process that a test leaves, and of no other.
 
 use crate::support::{run, stderr};
 use nix::errno::Errno;
@@ -19,30 +19,30 @@ use std::process::{Child, Command, exit};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Process id of the first process; set in the environment of the second one and of all its children.
+/// Environment variable of the second process and all its children, with the process id of the first process.
 const FIRST: &str = "DAYTIME_TEST_LEFTOVERS";
 /// Time for processes that are already ending when the last test has ended.
 const GRACE: Duration = Duration::from_secs(5);
 /// Time for leftovers to end after SIGKILL.
 const KILL_GRACE: Duration = Duration::from_secs(5);
-/// Exit status of a failed test run, as libtest has it.
+/// Exit status of a failed test run, the same as that of libtest.
 const FAILED: i32 = 101;
 
 ctor::declarative::ctor! {
     #[ctor(unsafe)]
     fn before_main() {
         match env::var(FIRST) {
-            // The tests end with the first process, whatever ends it.
+            // The kernel ends the tests together with the first process.
             Ok(first) if first == getppid().to_string() => {
                 set_pdeathsig(Signal::SIGKILL).expect("any Linux has it");
             }
-            Ok(_) => {} // a test runs this binary again, or a debugger
+            Ok(_) => {} // a test or a debugger runs this binary again
             Err(_) => exit(run_tests()),
         }
     }
 }
 
-/// Runs the tests in a second process: the exit status.
+/// Runs the tests in a second process. Returns the exit status.
 fn run_tests() -> i32 {
     set_child_subreaper(true).expect("any Linux has it");
     // `env::args` may be empty before `main`.
@@ -56,7 +56,7 @@ fn run_tests() -> i32 {
     if has_children_after(GRACE) && !end_leftovers().is_empty() { FAILED } else { status }
 }
 
-/// Waits for this child, and for every other one that ends before: the exit status, as a shell has it.
+/// Waits for this child, and reaps every other child that ends earlier. Returns the exit status as a shell reports it.
 fn wait_for(child: &Child) -> i32 {
     let child = Pid::from_raw(child.id().cast_signed());
     loop {
@@ -64,12 +64,12 @@ fn wait_for(child: &Child) -> i32 {
             Ok(WaitStatus::Exited(pid, status)) if pid == child => return status,
             Ok(WaitStatus::Signaled(pid, signal, _)) if pid == child => return 128 + signal as i32,
             Ok(_) | Err(Errno::EINTR) => {}
-            Err(error) => panic!("the tests are not waited for: {error}"),
+            Err(error) => panic!("cannot wait for the tests: {error}"),
         }
     }
 }
 
-/// Whether this process has a child that does not end within this time.
+/// Whether this process still has a child after the given time.
 fn has_children_after(grace: Duration) -> bool {
     let begun = Instant::now();
     loop {
@@ -82,7 +82,8 @@ fn has_children_after(grace: Duration) -> bool {
     }
 }
 
-/// Names each leftover on standard error and kills it; their own children become ours, and follow.
+/// Names each leftover process on standard error and kills it. Its children become children of this process, and are
+/// killed too.
 fn end_leftovers() -> BTreeSet<Pid> {
     let (mut named, begun) = (BTreeSet::new(), Instant::now());
     while begun.elapsed() < KILL_GRACE && has_children_after(Duration::ZERO) {
@@ -90,13 +91,13 @@ fn end_leftovers() -> BTreeSet<Pid> {
             if named.insert(child) {
                 eprintln!("a test left a process running: {child} {}", command_line(child));
             }
-            let _ = kill(child, Signal::SIGKILL); // EPERM: it has become another user
+            let _ = kill(child, Signal::SIGKILL); // EPERM if it runs as another user
         }
     }
     named
 }
 
-/// Children of this process, which has one thread.
+/// Returns the children of this process, which has only one thread.
 fn children() -> Vec<Pid> {
     let list = fs::read_to_string("/proc/thread-self/children").expect("proc(5)");
     list.split_whitespace().map(|pid| Pid::from_raw(pid.parse().expect("a number"))).collect()
@@ -107,20 +108,19 @@ fn command_line(pid: Pid) -> String {
     octets.escape_ascii().to_string().replace("\\x00", " ").trim_end().to_owned()
 }
 
-/// Starts a process that its parent does not wait for, if [`a_run_that_leaves_a_process_fails_and_names_it`]
-/// asks for it.
+/// Starts a process that its parent does not wait for, if [`a_run_that_leaves_a_process_fails_and_names_it`] runs it.
 #[test]
-#[ignore = "another test starts it in a process of its own"]
+#[ignore = "another test starts it in a separate process"]
 fn leaves_a_process() {
-    let Ok(seconds) = env::var(SECONDS) else { return }; // by hand, with --ignored
+    let Ok(seconds) = env::var(SECONDS) else { return }; // run with --ignored by hand
     let script = format!("sleep {seconds} >/dev/null 2>&1 & echo left $!");
     assert!(Command::new("sh").args(["-c", &script]).status().expect("a shell").success());
 }
 
-/// Lifetime of the process that is left.
+/// Environment variable with the lifetime of the leftover process in seconds.
 const SECONDS: &str = "DAYTIME_TEST_SECONDS";
 
-/// A run of its own of [`leaves_a_process`].
+/// Returns a command that runs only [`leaves_a_process`].
 fn leaving(seconds: &str) -> Command {
     let mut command = Command::new(env::current_exe().expect("this binary"));
     command.args(["--exact", "leftovers::leaves_a_process", "--ignored", "--nocapture"]);
@@ -132,7 +132,7 @@ fn leaving(seconds: &str) -> Command {
 fn a_run_that_leaves_a_process_fails_and_names_it() {
     let output = run(&mut leaving("600"));
     let printed = String::from_utf8_lossy(&output.stdout);
-    assert!(printed.contains("test result: ok. 1 passed"), "the test itself is good: {printed}");
+    assert!(printed.contains("test result: ok. 1 passed"), "the test itself passes: {printed}");
     let (_, pid) = printed.split_once("left ").expect("it printed the process id");
     let pid = pid.split_whitespace().next().expect("a process id");
     let named = format!("a test left a process running: {pid} sleep 600\n");
@@ -142,7 +142,7 @@ fn a_run_that_leaves_a_process_fails_and_names_it() {
 }
 
 #[test]
-fn a_run_whose_processes_end_a_moment_after_it_is_good() {
+fn a_run_whose_processes_end_a_moment_later_succeeds() {
     let output = run(&mut leaving("0.2"));
     assert_eq!(stderr(&output), "");
     assert_eq!(output.status.code(), Some(0));

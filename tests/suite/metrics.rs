@@ -262,7 +262,11 @@ fn sigusr1_logs_the_counters_and_the_service_continues() {
         server.signal("USR1");
         let lines: Vec<_> = (0..7).map(|_| next_line(&log, "SIGUSR1: ")).collect();
         let (counters, gauges) = lines.split_at(4);
-        let names = ["clock: ", "limits: udp 20 a second after 100 for a source", "descriptors: "];
+        let names = [
+            "clock: ",
+            "limits: udp 20 per second after a burst of 100 per source",
+            "descriptors: ",
+        ];
         assert!(gauges.iter().zip(names).all(|(line, name)| line.starts_with(name)), "{gauges:?}");
         counters.to_vec()
     };
@@ -327,15 +331,16 @@ fn an_unavailable_metrics_address_stops_the_server_with_a_message() {
     assert_eq!(
         refused(&metrics.to_string()),
         format!(
-            "daytime: no metrics: cannot listen on tcp {metrics}: Address already in use (os error 98): \
-             is another program there? `ss -lntp` shows which; or choose another port for --metrics\n"
+            "daytime: cannot serve metrics: cannot listen on tcp {metrics}: Address already in use \
+             (os error 98): does another program use the port? See `ss -lntp`, or try another port \
+             for --metrics\n"
         )
     );
     assert_eq!(
         refused("192.0.2.1:9867"),
-        "daytime: no metrics: cannot listen on tcp 192.0.2.1:9867: Cannot assign requested address \
-         (os error 99): no interface of this host has that address: `ip -4 address` lists those there are. \
-         For one that comes later, FreeBind=yes in a systemd socket unit\n"
+        "daytime: cannot serve metrics: cannot listen on tcp 192.0.2.1:9867: Cannot assign requested \
+         address (os error 99): no interface of this host has the address; see `ip -4 address`. For an \
+         address that is added later, use FreeBind=yes in a systemd socket unit\n"
     );
     let usage = run(daytime().args(["serve", "--metrics", "127.0.0.1"]));
     assert_eq!(usage.status.code(), Some(2));

@@ -150,8 +150,8 @@ fn a_reply_of_64_kib_is_read_and_a_longer_one_refused() {
     assert_eq!(good(&mut parse(&["-q"], &reply)), "2024-07-03T14:05:11Z\n");
     reply.push(0);
     let message = bad(1, &mut parse(&["-q"], &reply));
-    let expected = "daytime: longer than 65536 octets, so it is no Daytime reply; --lines reads \
-                    one reply a line\n";
+    let expected = "daytime: longer than 65536 octets, so not a Daytime reply; try --lines to read \
+                    one reply per line\n";
     assert_eq!(message, expected);
 }
 
@@ -165,7 +165,7 @@ fn a_line_that_is_too_long_is_skipped_and_the_next_one_read() {
         let objects = objects(&stdout(&output));
         assert_eq!(objects.len(), 2, "{extra}");
         assert_eq!(objects[0]["parsable"], false);
-        assert_eq!(objects[0]["error"], "longer than 65536 octets, so it is no Daytime reply");
+        assert_eq!(objects[0]["error"], "longer than 65536 octets, so not a Daytime reply");
         let keys =
             |object: &Value| object.as_object().expect("an object").keys().cloned().collect();
         let (one, other): (Vec<String>, Vec<String>) = (keys(&objects[0]), keys(&objects[1]));
@@ -194,7 +194,10 @@ fn a_file_of_several_replies_gets_a_hint_for_lines() {
         (output.status.code(), stdout(&output).as_str()),
         (Some(0), "2024-07-03T14:05:11Z\n")
     );
-    assert_eq!(stderr(&output), "daytime: only the first line was read; --lines reads each\n");
+    assert_eq!(
+        stderr(&output),
+        "daytime: only the first line was read; try --lines to read every line\n"
+    );
 }
 
 #[test]

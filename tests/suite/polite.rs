@@ -183,7 +183,7 @@ fn an_empty_datagram_is_an_answer_and_ends_the_retries() {
     });
     let output = run(daytime().args(["query", "--proto", "udp", "--retries", "5", &host]));
     assert_eq!(output.status.code(), Some(1));
-    assert!(stderr(&output).contains(" with nothing: "), "{}", stderr(&output));
+    assert!(stderr(&output).contains(" sent an empty reply "), "{}", stderr(&output));
     let test = UdpSocket::bind("127.0.0.1:0").expect("loopback");
     test.send_to(b"test", host).expect("sent");
     assert_eq!(next.recv_timeout(PATIENCE), Ok(4), "0 octets are another question");
@@ -199,7 +199,7 @@ fn an_empty_stream_is_an_answer_and_is_not_retried() {
     });
     let output = run(daytime().args(["query", "--retries", "5", &host]));
     assert_eq!(output.status.code(), Some(1));
-    assert!(stderr(&output).contains(" with nothing: "), "{}", stderr(&output));
+    assert!(stderr(&output).contains(" sent an empty reply "), "{}", stderr(&output));
     let listener = closing.join().expect("no panic");
     listener.set_nonblocking(true).expect("set");
     let next = listener.accept().expect_err("no other connection");
@@ -211,9 +211,9 @@ fn compare_refuses_a_public_host_before_it_sends_anything() {
     let inside = or_skip!(Namespace::having(&["192.0.2.1/32"]));
     let _server = counting(&inside, &["192.0.2.1"]);
     let before = packets(&inside);
-    let message = "will not compare on 192.0.2.1:13: 192.0.2.1 is public, so questions have to be 4 s \
-                apart: without HOST, compare starts a server of its own; --impolite asks this one all \
-                the same, if it is yours";
+    let message = "cannot compare on 192.0.2.1:13: 192.0.2.1 is public, and questions to it must be 4 s \
+                   apart: leave HOST out, and compare starts a local server; or add --impolite, if \
+                   the server is yours";
     let compare = || {
         let mut command = inside.daytime();
         command.args(["compare", "192.0.2.1:13"]);
@@ -228,7 +228,7 @@ fn compare_refuses_a_public_host_before_it_sends_anything() {
     assert_eq!(object, serde_json::json!({ "error": message }));
     assert_eq!(packets(&inside), before);
     let screen = good(compare().args(["--impolite", "--count", "2"]));
-    assert!(screen.starts_with("The same question to 192.0.2.1:13, 2 times each."), "{screen}");
+    assert!(screen.starts_with("Asked 192.0.2.1:13 2 times over each transport."), "{screen}");
     assert_ne!(packets(&inside), before, "packets are not counted here");
 }
 

@@ -39,7 +39,7 @@ fn the_hint_for_an_unreachable_ipv6_address_names_ip_address_and_ip_route() {
     let inside = or_skip!(Namespace::new());
     for host in ["[2001:db8::7]:9999", "[2001:db8::7]:13", "[fe80::1%lo]:13"] {
         let message = bad(1, inside.daytime().args(["query", host]));
-        let hint = ": can this host reach it? `ip -6 address` and `ip -6 route` list what it has\n";
+        let hint = ": does this host have IPv6? See `ip -6 address` and `ip -6 route`\n";
         assert!(message.ends_with(hint), "{message}");
     }
 }
@@ -69,7 +69,7 @@ fn a_silent_tcp_server_is_reported_at_the_timeout() {
         refused(1, &["--timeout", "0.5", &address.to_string()]),
         format!(
             "daytime: the reply of {address} is incomplete: 0 octets received: no end of the stream \
-             within 0.5 s: a longer --timeout may help\n"
+             within 0.5 s: try a longer --timeout\n"
         )
     );
     assert!(started.elapsed() >= Duration::from_millis(500), "{:?}", started.elapsed());
@@ -79,8 +79,8 @@ fn a_silent_tcp_server_is_reported_at_the_timeout() {
 fn a_silent_udp_server_is_reported_with_the_number_of_datagrams() {
     let silent = UdpSocket::bind("127.0.0.1:0").expect("loopback");
     let address = silent.local_addr().expect("bound");
-    let hint = "UDP does not report whether the question or the answer was lost, or no server is \
-                there; try --proto tcp\n";
+    let hint = "question or answer may be lost, or no server is running, and UDP does not report \
+                which; try --proto tcp\n";
     for (retries, datagrams) in [("0", "1 datagram"), ("2", "3 datagrams")] {
         let ask = ["--proto", "udp", "--timeout", "0.5", "--retries", retries];
         let message = refused(1, &[&ask[..], &[&address.to_string()]].concat());
@@ -101,7 +101,7 @@ fn the_hint_for_an_ipv6_address_with_a_port_shows_brackets() {
     let inside = or_skip!(Namespace::new()); // a namespace without a resolver
     let message = bad(1, inside.daytime().args(["query", "::1:21999"]));
     assert!(
-        message.ends_with(": an IPv6 address with a port goes in brackets: [::1]:9999\n"),
+        message.ends_with(": write an IPv6 address with a port in brackets: [::1]:9999\n"),
         "{message}"
     );
 }
@@ -112,7 +112,7 @@ fn an_unknown_name_is_reported_with_the_resolvers_reason() {
     let message = bad(1, inside.daytime().args(["query", "no-such-host.invalid"]));
     let reason = message.strip_prefix("daytime: cannot resolve no-such-host.invalid: ");
     let reason = reason.unwrap_or_else(|| panic!("{message}"));
-    let hint = ": is the name right, and is there a resolver?\n";
+    let hint = ": check the name, and the resolver of this host\n";
     assert!(reason.len() > hint.len() && reason.ends_with(hint), "{message}");
 }
 
@@ -164,7 +164,7 @@ fn a_server_that_sends_an_octet_per_second_cannot_extend_the_deadline() {
         stderr(&output),
         format!(
             "daytime: the reply of {host} is incomplete: 3 octets received: no end of the stream \
-             within 2.5 s: a longer --timeout may help\n"
+             within 2.5 s: try a longer --timeout\n"
         )
     );
     let elapsed = started.elapsed();
@@ -179,7 +179,7 @@ fn a_server_that_closes_without_a_reply_is_reported() {
     let host = tcp_server(drop);
     let output = run(daytime().args(["query", "-q", &host]));
     let message =
-        format!("daytime: {host} answered over tcp with nothing: it may not know the time\n");
+        format!("daytime: {host} sent an empty reply over tcp: it may not know the time\n");
     assert_eq!(stderr(&output), message);
     assert_eq!(output.status.code(), Some(1));
 }

@@ -113,7 +113,7 @@ fn an_empty_reply_is_reported() {
     let host = answers(&[b""]);
     let output = run(&mut query(&[&host]));
     let message =
-        format!("daytime: {host} answered over udp with nothing: it may not know the time\n");
+        format!("daytime: {host} sent an empty reply over udp: it may not know the time\n");
     assert_eq!(stderr(&output), message);
     assert_eq!(output.status.code(), Some(1));
 }

@@ -284,7 +284,7 @@ fn with_a_layer_missing_require_refuses_to_serve_and_names_it() {
         assert_eq!(output.status.code(), Some(1), "{said}");
         let message = format!("daytime: the sandbox is not complete: {reason}");
         assert!(said.starts_with(&message), "{said}");
-        assert!(said.ends_with(": --sandbox on goes on with what there is\n"), "{said}");
+        assert!(said.ends_with(": try --sandbox on, which uses the available layers\n"), "{said}");
     }
 }
 
@@ -298,7 +298,7 @@ fn with_a_layer_missing_on_serves_with_a_warning_and_the_other_layers() {
         server.signal("TERM");
         let (status, log) = server.wait();
         assert_eq!(status.code(), Some(0), "{log}");
-        assert!(log.contains(&format!(" WARN ] sandbox: not in force: {reason}")), "{log}");
+        assert!(log.contains(&format!(" WARN ] sandbox: missing: {reason}")), "{log}");
         let in_force = log.lines().find_map(|line| line.split_once("] sandbox: no "));
         let (_, in_force) = in_force.unwrap_or_else(|| panic!("no layers in the log: {log}"));
         let layers = ["capabilities", "new privileges", "landlock ABI", "seccomp ("];
@@ -324,7 +324,7 @@ fn an_unreadable_clock_causes_a_warning_and_with_require_sync_a_refusal() {
     assert_eq!(
         stderr(&output),
         "daytime: cannot check whether the clock is synchronised: adjtimex: Operation not permitted \
-         (os error 1): --require-sync needs that call: allow adjtimex and clock_adjtime in the filter of \
+         (os error 1): --require-sync needs this call: allow adjtimex and clock_adjtime in the filter of \
          system calls (under systemd without ProtectClock=), or leave --require-sync out\n"
     );
 }

@@ -194,7 +194,7 @@ fn a_metrics_socket_must_listen_and_excludes_the_metrics_option() {
     let message = bad(1, serve.env("LISTEN_FDNAMES", "metrics"));
     assert_eq!(
         message,
-        "daytime: no metrics: descriptor 3 (metrics) is a UDP socket; a listening TCP socket is needed\n"
+        "daytime: cannot serve metrics: descriptor 3 (metrics) is a UDP socket; a listening TCP socket is needed\n"
     );
     let mut serve = handing_over("1", udp, "$$", &["--port", "0", "--metrics", "0"]);
     let message = bad(2, serve.env("LISTEN_FDNAMES", "metrics"));
@@ -202,7 +202,7 @@ fn a_metrics_socket_must_listen_and_excludes_the_metrics_option() {
     let two = format!("{udp}; exec 4<>/dev/udp/127.0.0.1/9");
     let mut serve = handing_over("2", &two, "$$", &["--port", "0"]);
     let message = bad(1, serve.env("LISTEN_FDNAMES", "metrics:metrics"));
-    assert_eq!(message, "daytime: 2 sockets are named metrics: hand over one\n");
+    assert_eq!(message, "daytime: cannot use 2 sockets named metrics: hand over only one\n");
 }
 
 #[test]

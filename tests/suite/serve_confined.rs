@@ -96,8 +96,9 @@ fn with_user_the_server_keeps_only_that_user_and_group_and_serves_port_13() {
         let answers = good(inside.daytime().args(["query", "-q", "--proto", "both", "localhost"]));
         assert_eq!(answers.lines().count(), 2, "{answers}");
         let log = server.stopped();
-        assert!(log.contains("it has become user 65534, group 4711, with no way back\n"), "{log}");
-        assert!(!log.contains("it runs as root"), "{log}");
+        let line = "the server now runs as user 65534, group 4711, and cannot switch back\n";
+        assert!(log.contains(line), "{log}");
+        assert!(!log.contains("the server runs as root"), "{log}");
     }
 }
 
@@ -117,7 +118,7 @@ fn a_user_name_implies_its_primary_group() {
 fn a_server_that_stays_root_warns_once() {
     or_skip!(root());
     let log = Running::serve(&[]).stopped();
-    let warning = " WARN ] it runs as root; --user NAME has it become another once its sockets are";
+    let warning = " WARN ] the server runs as root; use --user NAME";
     assert_eq!(log.matches(warning).count(), 1, "{log}");
 }
 
@@ -135,7 +136,7 @@ fn a_server_that_is_already_that_user_logs_it() {
         assert_eq!(thread_status(&server, "Uid"), ["65534 65534 65534 65534"]);
         assert_serves(&server, b"-UTC\r\n");
         let log = server.stopped();
-        let line = "] it was already user 65534, group 65534, with no way back\n";
+        let line = "] the server already runs as user 65534, group 65534, and cannot switch back\n";
         assert_eq!(log.matches(line).count(), 1, "{log}");
     }
     // Another group is a change, which only root can make.
@@ -176,12 +177,12 @@ fn an_unprivileged_server_is_confined_and_cannot_change_its_user() {
     assert_eq!(thread_status(&server, "Uid"), ["65534 65534 65534 65534"]);
     assert_serves(&server, b"-UTC\r\n");
     let log = server.stopped();
-    assert!(!log.contains("it runs as root"), "{log}");
+    assert!(!log.contains("the server runs as root"), "{log}");
     let mut serve = or_skip!(copy.as_nobody());
     assert_eq!(
         bad(1, serve.args(["serve", "--port", "0", "--user", "1", "--group", "1"])),
         "daytime: cannot become user 1, group 1: setgroups: Operation not permitted (os error 1): \
-         only root may; start it as root, or leave --user out\n"
+         start serve as root, or leave --user out\n"
     );
 }
 
@@ -255,27 +256,27 @@ fn an_invalid_identity_is_refused_with_advice() {
     for (arguments, expected) in [
         (
             &["--user", "no-such"][..],
-            "there is no user \"no-such\": `getent passwd` lists those there are",
+            "there is no user \"no-such\": see `getent passwd` for all users",
         ),
         (
             &["--user", "4294967295"],
-            "there is no user \"4294967295\": `getent passwd` lists those there are",
+            "there is no user \"4294967295\": see `getent passwd` for all users",
         ),
         (
             &["--user", "4000000000", "--group", "no-such"],
-            "there is no group \"no-such\": `getent group` lists those there are",
+            "there is no group \"no-such\": see `getent group` for all groups",
         ),
         (
             &["--user", "4000000000"],
-            "user 4000000000 has no entry in the user database, so its group is unknown: name one with --group",
+            "user 4000000000 has no entry in the user database, so its group is unknown: add --group",
         ),
         (
             &["--user", "root"],
-            "cannot change to \"root\", which is root: name one without privileges, such as nobody",
+            "cannot change to \"root\", which is root: name a user without privileges, such as nobody",
         ),
         (
             &["--user", "nobody", "--group", "root"],
-            "cannot change to \"root\", which is root: name one without privileges, such as nobody",
+            "cannot change to \"root\", which is root: name a user without privileges, such as nobody",
         ),
     ] {
         let mut serve = daytime();

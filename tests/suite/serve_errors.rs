@@ -26,8 +26,7 @@ fn a_taken_port_is_reported_on_both_transports() {
             refused(1, &["--listen", &address, "--proto", transport]),
             format!(
                 "daytime: cannot listen on {transport} {address}: Address already in use (os error \
-                 98): is another server there? `ss -lntup` shows who has it; or choose another \
-                 --port\n"
+                 98): does another server use the port? See `ss -lntup`, or try another --port\n"
             )
         );
     }
@@ -52,9 +51,9 @@ fn both_wildcards_on_one_port_are_refused_with_the_reason() {
     serve.args(["serve", "--listen", "0.0.0.0", "--listen", "::"]);
     assert_eq!(
         bad(1, &mut serve),
-        "daytime: cannot listen on tcp [::]:13: Address already in use (os error 98): is another \
-         server there? Choose another --port; and [::] takes IPv4 too, so do not list 0.0.0.0 \
-         beside it, or add --only-v6\n"
+        "daytime: cannot listen on tcp [::]:13: Address already in use (os error 98): does another \
+         server use the port? Try another --port. [::] takes IPv4 too: leave out 0.0.0.0, or add \
+         --only-v6\n"
     );
 }
 
@@ -102,17 +101,17 @@ fn an_address_of_another_host_is_reported_with_a_hint() {
     assert_eq!(
         refused(1, &["--listen", "192.0.2.1:0"]),
         "daytime: cannot listen on tcp 192.0.2.1:0: Cannot assign requested address (os error 99): \
-         no interface of this host has that address: `ip -4 address` lists those there are. For one that \
-         comes later, FreeBind=yes in a systemd socket unit\n"
+         no interface of this host has the address; see `ip -4 address`. For an address that is \
+         added later, use FreeBind=yes in a systemd socket unit\n"
     );
     let message = refused(1, &["--listen", "[2001:db8::7]:0", "--proto", "udp"]);
     assert!(message.starts_with("daytime: cannot listen on udp [2001:db8::7]:0: "), "{message}");
-    assert!(message.contains(": `ip -6 address` lists those there are. "), "{message}");
+    assert!(message.contains(" see `ip -6 address`. "), "{message}");
     assert!(!message.contains("brackets"), "{message}");
     // Without brackets, the port would be a part of the address.
     let message = refused(1, &["--listen", "2001:db8::7:9999", "--proto", "udp"]);
     assert!(
-        message.ends_with(" an IPv6 address with a port goes in brackets: [::1]:9999\n"),
+        message.ends_with(" write an IPv6 address with a port in brackets: [::1]:9999\n"),
         "{message}"
     );
 }
@@ -132,7 +131,7 @@ fn without_its_only_family_the_server_does_not_start() {
     assert_eq!(
         message,
         "daytime: cannot listen on tcp [::1]:13: Cannot assign requested address (os error 99): \
-         this machine has no such address family; --listen another\n"
+         this host does not have this address family; --listen on another address\n"
     );
 }
 
@@ -219,8 +218,8 @@ fn a_zone_for_nist_is_refused() {
 fn an_invalid_listen_address_is_refused_with_examples() {
     assert_usage(
         &["--listen", "localhost:9999"],
-        "error: invalid value 'localhost:9999' for '--listen <ADDR[:PORT]>': not an IP address, or \
-         not a port behind it: use 127.0.0.1, 0.0.0.0:9999, ::1 or [::]:9999",
+        "error: invalid value 'localhost:9999' for '--listen <ADDR[:PORT]>': not an IP address \
+         with an optional port: try 127.0.0.1, 0.0.0.0:9999, ::1 or [::]:9999",
     );
 }
 
@@ -288,8 +287,8 @@ fn the_server_starts_only_with_a_descriptor_left_for_a_client() {
         let bound = (4..100).find(starts).expect("100 are enough");
         if options != ["--proto", "udp"] {
             let expected = format!(
-                "daytime: cannot serve with a limit of {} open files: too few are left for clients: \
-                 raise it to {bound} at least, with `ulimit -n` or LimitNOFILE= in a systemd unit\n",
+                "daytime: cannot serve: the limit of {} open files leaves too few for clients: raise \
+                 the limit to at least {bound}, with `ulimit -n` or LimitNOFILE= in a systemd unit\n",
                 bound - 1
             );
             assert_eq!(said, expected, "{options:?}");

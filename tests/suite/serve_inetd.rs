@@ -137,7 +137,7 @@ fn a_process_for_one_datagram_answers_it_and_ends() {
 #[test]
 fn a_descriptor_0_that_is_not_a_socket_is_refused() {
     let why = "daytime: cannot serve on descriptor 0: it is /dev/null, which is not a socket; use a TCP \
-               listener, a TCP connection or a bound UDP socket: --inetd is for inetd and its kin, which put a socket there\n";
+               listener, a TCP connection or a bound UDP socket: use --inetd only under inetd or xinetd, which start serve with a socket there\n";
     assert_eq!(bad(1, daytime().args(["serve", "--inetd"]).stdin(Stdio::null())), why);
     or_skip!(program("sh"));
     let mut closed = Command::new("sh");

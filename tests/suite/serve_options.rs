@@ -236,7 +236,7 @@ fn assert_warns_of(log: &str, addresses: &[&str]) {
     let warnings: Vec<&str> = log
         .lines()
         .filter_map(|line| line.split_once(" WARN ] ").map(|(_, warning)| warning))
-        .filter(|warning| !warning.starts_with("it runs as root; ")) // in a namespace, it does run as root
+        .filter(|warning| !warning.starts_with("the server runs as root; ")) // in a namespace, it does run as root
         .collect();
     let why = "this host lacks the address family";
     let expected: Vec<String> =

@@ -82,7 +82,7 @@ fn an_unreadable_clock_is_logged_and_require_sync_does_not_start() {
     assert!(!started.status.success());
     systemd.logs(
         "daytime: cannot check whether the clock is synchronised: adjtimex: Operation not permitted \
-         (os error 1): --require-sync needs that call",
+         (os error 1): --require-sync needs this call",
     );
     eventually("the service has failed", || systemd.property("ExecMainStatus") == "1");
 }
@@ -100,7 +100,7 @@ fn a_reload_reads_the_zone_of_the_host_again() {
     assert!(systemd.ask("tcp").ends_with("-+0545\n"), "{}", systemd.ask("tcp"));
     link("Asia/Tokyo");
     systemd.control(&["reload", "daytime.service"]);
-    systemd.logs("SIGHUP: replies are in Asia/Tokyo from now on");
+    systemd.logs("SIGHUP: replies now use Asia/Tokyo");
     for transport in ["tcp", "udp"] {
         assert!(systemd.ask(transport).ends_with("-JST\n"), "{transport}");
     }

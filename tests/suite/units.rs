@@ -1,4 +1,4 @@
-//! The units of `packaging/systemd`, as systemd reads them.
+//! Checks the units of `packaging/systemd` with the tools of systemd.
 
 use crate::or_skip;
 use crate::support::{good, program, run, stderr, stdout};
@@ -9,8 +9,8 @@ use tempfile::TempDir;
 
 const UNITS: [&str; 3] = ["daytime.socket", "daytime-metrics.socket", "daytime.service"];
 
-/// What systemd calls "safe" ends at 1.9; 10 is a service that nothing confines.
-const MOST_EXPOSURE: f64 = 1.5;
+/// Maximum exposure level of the service. systemd calls levels up to 1.9 "safe"; an unconfined service has 10.
+const MAX_EXPOSURE: f64 = 1.5;
 
 fn packaging() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/systemd")
@@ -19,7 +19,7 @@ fn packaging() -> PathBuf {
 #[test]
 fn systemd_finds_nothing_wrong_with_the_units() {
     let analyze = or_skip!(program("systemd-analyze"));
-    // They name the program where a package puts it; systemd looks whether it is there.
+    // The units name the path of an installed program, and systemd checks that the program exists.
     let folder = TempDir::new().expect("a temporary folder");
     for unit in UNITS {
         let text = fs::read_to_string(packaging().join(unit)).expect("UTF-8");
@@ -42,15 +42,15 @@ fn the_exposure_of_the_service_is_1_5_or_better() {
     let table = stdout(&output);
     let (_, level) = table.rsplit_once("Overall exposure level for daytime.service: ").expect("it");
     let exposure: f64 = level.split(' ').next().and_then(|it| it.parse().ok()).expect("a number");
-    assert!(exposure <= MOST_EXPOSURE, "{table}");
+    assert!(exposure <= MAX_EXPOSURE, "{table}");
 }
 
 #[test]
-fn the_service_starts_as_its_unit_says() {
+fn the_command_line_of_the_unit_is_valid() {
     let unit = fs::read_to_string(packaging().join("daytime.service")).expect("UTF-8");
     let start = unit.lines().find_map(|line| line.strip_prefix("ExecStart=/usr/bin/daytime "));
     let arguments = start.expect("a command line").split(' ');
-    // With --help nothing is done, but every option before it must be known.
+    // With --help, clap still checks every option before it.
     let help = good(crate::support::daytime().args(arguments).arg("--help"));
     assert!(help.contains("Usage: daytime serve"), "{help}");
 }

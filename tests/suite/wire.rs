@@ -241,7 +241,7 @@ fn a_file_that_is_not_a_capture_or_is_cut_off_is_reported() {
     fs::write(&file, pcap()).expect("written");
     let output = run(read().args(["--port", "37"]));
     let said = stderr(&output);
-    let expected = "has 1 packet, none about port 37: --port names others, such as 13\n";
+    let expected = "has 1 packet, none about port 37: try --port 13\n";
     assert!(said.ends_with(expected), "{said}");
 }
 

@@ -53,9 +53,9 @@ fn dropped_packets_are_counted_even_if_no_packet_follows() {
     let place = or_skip!(Place::new());
     let _silent = or_skip!(silent(&place, 7013));
     let wire = place.wire(&["lo", "--port", "7013", "--json"]);
-    wire.stand_still();
+    wire.suspend();
     or_skip!(send(&place, TOO_MANY, 1400, "127.0.0.1:7013"));
-    wire.end_from_stillness();
+    wire.end_suspended();
     let Ended { text, said, status } = wire.ended();
     let mut objects = text.lines().map(|it| serde_json::from_str::<Value>(it).expect("JSON"));
     let lost =
@@ -66,8 +66,9 @@ fn dropped_packets_are_counted_even_if_no_packet_follows() {
     // before they are copied.
     let all = usize::try_from(lost).expect("few") + shown;
     assert!(all <= TOO_MANY, "{lost} lost, {shown} shown");
-    let expected =
-        format!("daytime: up to {lost} packets about port 7013 came too fast and were not seen\n");
+    let expected = format!(
+        "daytime: the capture lost up to {lost} packets about port 7013: they came too fast\n"
+    );
     assert_eq!((said, status), (expected, Some(0)));
 }
 
@@ -76,10 +77,10 @@ fn traffic_of_other_ports_does_not_fill_the_buffer() {
     let place = or_skip!(Place::new());
     let _silent = or_skip!(silent(&place, 7014));
     let wire = place.wire(&["lo"]);
-    wire.stand_still();
+    wire.suspend();
     or_skip!(send(&place, TOO_MANY, 1400, "127.0.0.1:7014"));
     place.ask("udp");
-    wire.end_from_stillness();
+    wire.end_suspended();
     let text = wire.end();
     assert!(text.contains("\n2 packets of 1 exchange in "), "{text}");
 }
@@ -88,9 +89,9 @@ fn traffic_of_other_ports_does_not_fill_the_buffer() {
 fn packets_received_before_the_signal_are_shown() {
     let place = or_skip!(Place::new());
     let wire = place.wire(&["lo", "--ladder"]);
-    wire.stand_still();
+    wire.suspend();
     place.ask("udp");
-    wire.end_from_stillness();
+    wire.end_suspended();
     let text = wire.end();
     assert!(text.contains("empty datagram") && text.contains("2 packets of 1 exchange"), "{text}");
 }
@@ -100,10 +101,10 @@ fn only_packets_of_the_named_interface_are_shown() {
     let place = or_skip!(cabled());
     or_skip!(ip(&place.inside, "link set ve0 up"));
     let wire = place.wire(&["ve0"]);
-    wire.stand_still();
+    wire.suspend();
     place.ask("udp");
     or_skip!(send(&place, 1, 0, "192.0.2.2:13"));
-    wire.end_from_stillness();
+    wire.end_suspended();
     let text = wire.end();
     assert!(text.contains(" → 192.0.2.2:13, on "), "{text}");
     assert!(text.contains("\n1 packet of 1 exchange in "), "{text}");
@@ -131,11 +132,11 @@ fn an_exchange_over_ipv6_is_shown() {
     or_skip!(ipv6());
     let place = or_skip!(Place::serving("[::1]"));
     let wire = place.wire(&["lo"]);
-    wire.stand_still();
+    wire.suspend();
     for proto in ["udp", "tcp"] {
         good(place.inside.daytime().args(["query", "-q", "--proto", proto, "::1"]));
     }
-    wire.end_from_stillness();
+    wire.end_suspended();
     let text = wire.end();
     assert!(text.starts_with("udp 1: [::1]:") && text.contains(" → [::1]:13, on "), "{text}");
     let drawn = ladder(&text);
@@ -198,7 +199,7 @@ fn the_removal_of_another_interface_does_not_end_the_capture() {
 fn an_interface_that_is_down_is_reported_with_a_hint() {
     let place = or_skip!(cabled());
     let said = bad(1, place.inside.daytime().args(["wire", "ve0"]));
-    let expected = "daytime: interface ve0 is down: `ip link set dev ve0 up` brings it up\n";
+    let expected = "daytime: interface ve0 is down: try `ip link set dev ve0 up`\n";
     assert_eq!(said, expected);
 }
 
@@ -207,7 +208,7 @@ fn terminal_escapes_in_an_interface_name_never_reach_the_terminal() {
     let inside = or_skip!(Namespace::new());
     or_skip!(ip(&inside, "link add v\u{1b}[2J type veth peer name ve1"));
     let said = bad(1, inside.daytime().args(["wire", "no\u{1b}[2J"]));
-    assert!(said.starts_with("daytime: no interface named no\\x1b[2J: there are "), "{said}");
+    assert!(said.starts_with("daytime: no interface named no\\x1b[2J: try "), "{said}");
     assert!(said.contains("v\\x1b[2J") && !said.contains('\u{1b}'), "{said}");
 }
 

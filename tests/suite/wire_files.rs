@@ -52,7 +52,7 @@ fn the_capture_being_read_is_never_overwritten() {
         };
         for mut command in [reading(&path), from_stdin] {
             let said = bad(2, command.arg("--pcapng").arg(written));
-            let expected = " is the capture that is read: --pcapng would destroy it\n";
+            let expected = ": --read reads the same file; name another for --pcapng\n";
             assert!(said.ends_with(expected), "{said}");
         }
     }
@@ -186,7 +186,8 @@ fn skipped_packets_are_reported_even_if_others_were_shown() {
     assert_eq!(output.status.code(), Some(0));
     assert!(stdout(&output).contains("\n1 packet of 1 exchange in "));
     let name = path.display();
-    let expected = format!("daytime: passed over 1 packet of {name}: not IP, or not to be found\n");
+    let expected =
+        format!("daytime: skipped 1 packet of {name}: not IP, or without an IP header\n");
     assert_eq!(stderr(&output), expected);
     // If the file has no other packet, another port would not help.
     let (_folder, path) = file(&[&packets(0)[..], &strange].concat());
@@ -194,7 +195,7 @@ fn skipped_packets_are_reported_even_if_others_were_shown() {
     let name = path.display();
     let expected = format!(
         "daytime: {name} has 1 packet, none about port 13\n\
-         daytime: passed over 1 packet of {name}: not IP, or not to be found\n"
+         daytime: skipped 1 packet of {name}: not IP, or without an IP header\n"
     );
     assert_eq!(said, expected);
 }
@@ -211,7 +212,7 @@ fn a_capture_on_standard_output_is_the_only_output_there() {
     assert_eq!(output.status.code(), Some(0));
     for option in ["--ladder", "--json"] {
         let said = bad(2, reading(&path).args(["--pcapng", "-", option]));
-        assert!(said.contains("standard output for itself"), "{said}");
+        assert!(said.contains("--pcapng - uses standard output"), "{said}");
     }
     assert!(!Path::new("-").exists());
 }
@@ -223,7 +224,7 @@ fn a_capture_is_not_written_to_a_terminal() {
     let output = run(&mut or_skip!(on_terminal(&command)));
     let said = stdout(&output);
     assert_eq!(output.status.code(), Some(2), "{said}");
-    assert!(said.starts_with("daytime: a capture is nothing for a terminal: "), "{said}");
+    assert!(said.starts_with("daytime: a terminal cannot show a capture: "), "{said}");
 }
 
 /// Returns a fragment of a packet from 127.0.0.1 to itself. `place` counts units of 8 octets.
@@ -318,8 +319,8 @@ fn the_error_for_a_compressed_capture_names_the_program_that_unpacks_it() {
         let (_folder, path) = file(&[magic, &[0; 100]].concat());
         let said = bad(1, &mut reading(&path));
         let expected = format!(
-            "daytime: cannot read {}: the file is compressed with {name}: `{name} -dc FILE | daytime wire \
-             --read -` unpacks it\n",
+            "daytime: cannot read {}: the file is compressed with {name}: try `{name} -dc FILE | daytime \
+             wire --read -`\n",
             path.display()
         );
         assert_eq!(said, expected);

@@ -151,11 +151,11 @@ fn a_port_of_several_workers_is_refused_to_a_second_server() {
 #[test]
 fn invalid_numbers_of_workers_are_usage_errors() {
     for (options, expected) in [
-        (&["--workers", "0"][..], "not a number from 1 to 1024, nor auto"),
-        (&["--workers", "many"], "not a number from 1 to 1024, nor auto"),
-        (&["--workers", "2", "--no-reuse-port"], "with --no-reuse-port there is one worker"),
-        (&["--workers", "2", "--idle", "9"], "--idle ends a server with one worker: leave"),
-        (&["--workers", "auto", "--idle", "9"], "--idle ends a server with one worker: leave"),
+        (&["--workers", "0"][..], "not a number from 1 to 1024, and not auto"),
+        (&["--workers", "many"], "not a number from 1 to 1024, and not auto"),
+        (&["--workers", "2", "--no-reuse-port"], "--no-reuse-port allows only one worker"),
+        (&["--workers", "2", "--idle", "9"], "--idle needs one worker: leave"),
+        (&["--workers", "auto", "--idle", "9"], "--idle needs one worker: leave"),
     ] {
         let error = bad(2, daytime().args(["serve", "--port", "0"]).args(options));
         assert!(error.contains(expected), "{error}");

@@ -1,4 +1,4 @@
-//! One datagram for one datagram, and none where an answer could do harm.
+//! Judges the datagrams: one answer for one question, and no answer where an answer could do harm.
 
 use super::{microseconds, octets};
 use crate::asking::Seconds;
@@ -8,8 +8,8 @@ use crate::client::Answer;
 use crate::reply::Reply as Line;
 use crate::transport::{IpVersion, Transport};
 
-/// The usual question is an empty datagram. A client that asks again from the same port may get two answers: the
-/// first may just have been late.
+/// Judges the usual question, an empty datagram. A client that asked twice from one port may get two answers, because
+/// the first answer may have been late.
 pub(super) fn empty(seen: &Observed) -> Judgement {
     let excess = |(_, answer, further): &(_, &Answer, usize)| further + 1 > questions(answer);
     let worst = usual_answers(seen).find(excess).or_else(|| usual_answers(seen).next());
@@ -22,7 +22,7 @@ pub(super) fn empty(seen: &Observed) -> Judgement {
     }
 }
 
-/// The answers to usual questions, and how many datagrams came after each.
+/// Returns the answers to the usual questions over UDP, each with the number of datagrams received after it.
 fn usual_answers(seen: &Observed) -> impl Iterator<Item = (IpVersion, &Answer, usize)> {
     let udp = seen.usual.iter().filter(|usual| usual.transport == Transport::Udp);
     udp.filter_map(|it| Some((it.version, it.answer()?, it.further)))
@@ -32,7 +32,8 @@ fn questions(answer: &Answer) -> usize {
     answer.questions as usize
 }
 
-/// "the data in the received datagram is ignored"
+/// Judges a question with content: the server must answer as usual. RFC 867: "the data in the received datagram is
+/// ignored".
 pub(super) fn answered(datagrams: &Datagrams, seen: &Observed) -> Judgement {
     match &datagrams.reply {
         Reply::Octets(reply) if seen.is_usual(Transport::Udp, reply) => {
@@ -40,36 +41,39 @@ pub(super) fn answered(datagrams: &Datagrams, seen: &Observed) -> Judgement {
         }
         Reply::Octets(reply) => {
             let usual = seen.usual_length(Transport::Udp);
-            let reason = format!("{} came instead of the usual {usual}", octets(reply.len()));
+            let reason = format!("got {} instead of the usual {usual}", octets(reply.len()));
             Judgement::fail(reason).with_count("octets", reply.len())
         }
-        Reply::Refused => Judgement::fail("an ICMP message came: the port is closed"),
+        Reply::Refused => Judgement::fail("got an ICMP message: the port is closed"),
         Reply::Silence => {
             let (listened, times) = (Seconds(datagrams.listened), times(datagrams.questions));
-            Judgement::fail(format!("silence for {listened}, asked {times}"))
+            Judgement::fail(format!("no reply for {listened}, asked {times}"))
         }
     }
 }
 
-/// Judges how many datagrams came to one port.
+/// Judges the number of datagrams that one port received: at most `most`.
 fn number(datagrams: usize, most: usize, asked: usize, length: usize) -> Judgement {
     let (each, times) = (octets(length), times(asked));
+    let got = format!("{datagrams} datagram{}", if datagrams == 1 { "" } else { "s" });
     let judgement = match (datagrams, asked) {
         (1, 1) => Judgement::pass(format!("one datagram of {each}")),
-        _ if datagrams > most => Judgement::fail(format!("{datagrams} came, asked {times}")),
-        _ => Judgement::pass(format!("{datagrams} of {each}, asked {times}")),
+        _ if datagrams > most => Judgement::fail(format!("got {got}, asked {times}")),
+        _ => Judgement::pass(format!("got {got} of {each}, asked {times}")),
     };
     let judgement = judgement.with_count("datagrams", datagrams).with_count("questions", asked);
     judgement.with_count("octets", length)
 }
 
-/// A question from a service gets no answer: the two could answer each other for ever (CERT CA-1996-01,
-/// CVE-2024-2169).
+/// Judges a question from the port of a service: it must get no answer, because the two services could answer each
+/// other for ever (CERT CA-1996-01, CVE-2024-2169).
 pub(super) fn silence(datagrams: &Datagrams) -> Judgement {
     let (port, listened) = (datagrams.source_port, Seconds(datagrams.listened));
     let judgement = match &datagrams.reply {
-        Reply::Silence => Judgement::pass(format!("silence for {listened}, asked from {port}")),
-        Reply::Refused => Judgement::pass(format!("refused by ICMP, asked from {port}")),
+        Reply::Silence => {
+            Judgement::pass(format!("no reply for {listened}, asked from port {port}"))
+        }
+        Reply::Refused => Judgement::pass(format!("only an ICMP error, asked from port {port}")),
         Reply::Octets(_) => Judgement::fail(format!(
             "answered port {port}: it can be made to exchange datagrams with another service for ever"
         )),
@@ -77,7 +81,8 @@ pub(super) fn silence(datagrams: &Datagrams) -> Judgement {
     judgement.with("source_port", port.into()).with("listened_us", microseconds(datagrams.listened))
 }
 
-/// What an attacker gains who asks under a victim's address.
+/// Judges the amplification: how many octets a victim receives for each octet that an attacker sends under the victim's
+/// address.
 pub(super) fn amplification(seen: &Observed) -> Judgement {
     let Some((version, answer, _)) = usual_answers(seen).next() else {
         return Judgement::not_tried("no answer over UDP");
@@ -87,22 +92,22 @@ pub(super) fn amplification(seen: &Observed) -> Judgement {
     #[expect(clippy::cast_precision_loss, reason = "a datagram has no more than 65535 octets")]
     let (wire, payload) = ((length + headers) as f64 / headers as f64, length as f64);
     let factor = format!(
-        "{length} octets for 1; with IP and UDP headers {} for an empty one's {headers}: \
-         {wire:.1} times",
+        "{length} octets answer 1 octet; with IP and UDP headers, {} octets answer an empty \
+         question of {headers}: {wire:.1} times",
         length + headers
     );
     let most = Line::MAX_OCTETS;
     let judgement = if too_many_answers(seen) {
-        Judgement::fail(format!("more than one datagram for one, each {factor}"))
+        Judgement::fail(format!("more than one reply to one question; in each, {factor}"))
     } else if length > most {
-        Judgement::fail(format!("{factor}; at most {most} octets are wanted"))
+        Judgement::fail(format!("{factor}; a reply should have at most {most} octets"))
     } else {
         Judgement::pass(factor)
     };
     judgement.with("payload_factor", payload).with("wire_factor", wire)
 }
 
-/// True if more datagrams came for any question than were asked for.
+/// Whether any question got more than one datagram.
 fn too_many_answers(seen: &Observed) -> bool {
     let others = [&seen.one_octet, &seen.long].into_iter().flatten();
     usual_answers(seen).any(|(_, answer, further)| further + 1 > questions(answer))
@@ -124,7 +129,7 @@ fn times(questions: usize) -> String {
     }
 }
 
-/// Octets of the headers of IP and UDP (RFC 791, RFC 8200, RFC 768).
+/// Total length in octets of the IP and UDP headers (RFC 791, RFC 8200, RFC 768).
 fn headers(version: IpVersion) -> usize {
     match version {
         IpVersion::V4 => 20 + 8,
@@ -148,40 +153,43 @@ mod tests {
     }
 
     #[test]
-    fn one_datagram_like_the_usual_one_is_wanted() {
+    fn exactly_one_datagram_of_the_usual_form_passes() {
         let noon = || datagrams(Reply::Octets(NOON.to_vec()));
         assert_eq!(after_one_octet(noon()), (Pass, "one datagram of 22 octets".into()));
         let twice = Datagrams { further: 1, ..noon() };
-        assert_eq!(after_one_octet(twice), (Fail, "2 came, asked once".into()));
-        // Each question has a port of its own, so a late answer to the first does not come here.
+        assert_eq!(after_one_octet(twice), (Fail, "got 2 datagrams, asked once".into()));
+        // Each question has a port of its own, which receives no late answer to the first question.
         let twice_asked = Datagrams { questions: 2, ..noon() };
-        assert_eq!(after_one_octet(twice_asked), (Pass, "1 of 22 octets, asked twice".into()));
+        let one = "got 1 datagram of 22 octets, asked twice";
+        assert_eq!(after_one_octet(twice_asked), (Pass, one.into()));
         let twice = Datagrams { further: 1, questions: 2, ..noon() };
-        assert_eq!(after_one_octet(twice), (Fail, "2 came, asked twice".into()));
+        assert_eq!(after_one_octet(twice), (Fail, "got 2 datagrams, asked twice".into()));
         let other = datagrams(Reply::Octets(b"yes?".to_vec()));
-        assert_eq!(after_one_octet(other), (Fail, "4 octets came instead of the usual 22".into()));
+        assert_eq!(after_one_octet(other), (Fail, "got 4 octets instead of the usual 22".into()));
         assert_eq!(after_one_octet(datagrams(Reply::Refused)).0, Fail);
-        let silence = (Fail, "silence for 2 s, asked once".into());
+        let silence = (Fail, "no reply for 2 s, asked once".into());
         assert_eq!(after_one_octet(datagrams(Reply::Silence)), silence);
     }
 
     #[test]
-    fn a_second_answer_to_an_empty_datagram_is_one_too_many() {
+    fn a_second_answer_to_an_empty_datagram_fails() {
         let mut seen = seen(NOON, NOON);
         assert_eq!(judged(Probe::UdpEmpty, &seen).0, Pass);
         seen.usual[1].further = 1;
-        assert_eq!(judged(Probe::UdpEmpty, &seen), (Fail, "2 came, asked once".into()));
+        let two = "got 2 datagrams, asked once";
+        assert_eq!(judged(Probe::UdpEmpty, &seen), (Fail, two.into()));
         assert_eq!(judged(Probe::Amplification, &seen).0, Fail);
         let answered = seen.usual[1].answered.as_mut().expect("asked");
         answered.as_mut().expect("answered").questions = 2;
-        assert_eq!(judged(Probe::UdpEmpty, &seen), (Pass, "2 of 22 octets, asked twice".into()));
+        let both = "got 2 datagrams of 22 octets, asked twice";
+        assert_eq!(judged(Probe::UdpEmpty, &seen), (Pass, both.into()));
         assert_eq!(judged(Probe::Amplification, &seen).0, Pass);
     }
 
     #[test]
-    fn whoever_has_a_services_port_gets_no_answer() {
+    fn an_answer_to_a_privileged_port_fails() {
         let mut seen = seen(NOON, NOON);
-        let silence = "silence for 2 s, asked from 1023".to_owned();
+        let silence = "no reply for 2 s, asked from port 1023".to_owned();
         assert_eq!(judged(Probe::UdpPrivilegedPort, &seen), (Pass, silence));
         seen.privileged_port = Ok(datagrams(Reply::Octets(NOON.to_vec())));
         let (verdict, reason) = judged(Probe::UdpPrivilegedPort, &seen);
@@ -192,9 +200,10 @@ mod tests {
     }
 
     #[test]
-    fn the_factor_is_told_and_a_long_reply_fails() {
+    fn the_reason_has_the_amplification_and_a_long_reply_fails() {
         let (verdict, reason) = judged(Probe::Amplification, &seen(NOON, NOON));
-        let factor = "22 octets for 1; with IP and UDP headers 50 for an empty one's 28: 1.8 times";
+        let factor = "22 octets answer 1 octet; with IP and UDP headers, 50 octets answer an empty \
+                      question of 28: 1.8 times";
         assert_eq!((verdict, reason.as_str()), (Pass, factor));
         let long = [b'x'; 513];
         assert_eq!(judged(Probe::Amplification, &seen(NOON, &long)).0, Fail);

@@ -1,4 +1,4 @@
-//! What RFC 867 asks of the reply: "It is recommended that it be limited to the ASCII printing characters,
+//! Judges the octets of the reply. RFC 867: "It is recommended that it be limited to the ASCII printing characters,
 //! space, carriage return, and line feed. The daytime should be just one line."
 
 use super::{ip, octets, over};
@@ -8,7 +8,8 @@ use crate::client::{AskError, Interruption};
 use crate::reply::{Printable, Reply};
 use crate::syntax::{Flag, Frame};
 
-/// Judges every reply. Equal words are reported once, the first fault with its place.
+/// Judges each reply. Equal results appear once in the reason. The first fault is the verdict, with its transport and
+/// version of IP.
 fn each(seen: &Observed, judge: impl Fn(&[u8], &Frame) -> Result<String, String>) -> Judgement {
     let mut passed: Vec<(String, Vec<String>)> = Vec::new();
     for (usual, reply) in seen.replies() {
@@ -39,7 +40,7 @@ fn place(usual: &UsualExchange) -> String {
 pub(super) fn one_line(seen: &Observed) -> Judgement {
     each(seen, |reply, frame| {
         if frame.line.is_empty() {
-            return Err("there is no line in it".to_owned());
+            return Err("the reply has no line".to_owned());
         }
         if frame.flags.contains(Flag::SecondLine) {
             return Err(format!("another line follows: \"{}\"", shown(after_line(reply, frame))));
@@ -48,7 +49,7 @@ pub(super) fn one_line(seen: &Observed) -> Judgement {
     })
 }
 
-/// What stands around the line, in words.
+/// Describes the octets around the line.
 fn framed(reply: &[u8], frame: &Frame) -> String {
     let is_end = |octet: &&u8| matches!(octet, b'\r' | b'\n');
     let after: Vec<u8> =
@@ -58,19 +59,19 @@ fn framed(reply: &[u8], frame: &Frame) -> String {
         b"\r\n" => "ends with CR LF".to_owned(),
         b"\n" => "ends with LF, not CR LF".to_owned(),
         b"\r" => "ends with CR, not CR LF".to_owned(),
-        [] => "ends with no line end".to_owned(),
+        [] => "ends without a line end".to_owned(),
         other => format!("ends with {}", Printable(other)),
     };
     let before = &reply[..frame.start];
-    if before.is_empty() { end } else { format!("{end}; {} stands before it", Printable(before)) }
+    if before.is_empty() { end } else { format!("{end}; {} before it", Printable(before)) }
 }
 
-/// What stands behind the line.
+/// Returns the octets after the line.
 fn after_line<'a>(reply: &'a [u8], frame: &Frame) -> &'a [u8] {
     &reply[(frame.start + frame.line.len()).min(reply.len())..]
 }
 
-/// All up to the first line end behind the line; what follows has probes of its own.
+/// Judges the octets up to the first line end after the line. Other probes judge the octets that follow.
 pub(super) fn printable(seen: &Observed) -> Judgement {
     each(seen, |reply, frame| {
         let is_end = |octet: &u8| matches!(octet, b'\r' | b'\n' | 0);
@@ -79,7 +80,7 @@ pub(super) fn printable(seen: &Observed) -> Judgement {
         let line = &reply[..reply.len() - rest.len() + until];
         let odd = |octet: &u8| !matches!(octet, b' '..=b'~' | b'\r' | b'\n');
         match line.iter().position(odd) {
-            None => Ok("printing characters, space, CR and LF only".to_owned()),
+            None => Ok("only printing characters, space, CR and LF".to_owned()),
             Some(at) => {
                 Err(format!("octet {} is \\x{:02x}: \"{}\"", at + 1, line[at], shown(line)))
             }
@@ -87,7 +88,7 @@ pub(super) fn printable(seen: &Observed) -> Judgement {
     })
 }
 
-/// RFC 867 sets no limit, so the one of this suite's own replies is taken.
+/// Judges the length of each reply. RFC 867 sets no limit, so the limit is that of this suite's own replies.
 pub(super) fn length(seen: &Observed) -> Judgement {
     let too_long = seen.usual.iter().find_map(|usual| match usual.answered.as_ref().ok()? {
         Err(AskError::Incomplete { cause: Interruption::Limit { limit }, .. }) => {
@@ -101,25 +102,25 @@ pub(super) fn length(seen: &Observed) -> Judgement {
     let longest = seen.replies().map(|(_, reply)| reply.len()).max().unwrap_or_default();
     let judgement = each(seen, |reply, _| {
         let (length, most) = (octets(reply.len()), Reply::MAX_OCTETS);
-        let words = format!("{length}; this suite sends {most} at most");
+        let words = format!("{length}; the limit of this suite is {most}");
         if reply.len() <= most { Ok(words) } else { Err(words) }
     });
     judgement.with_count("octets", longest)
 }
 
-/// AIX sends what its buffer held before.
+/// Judges whether binary octets follow the line. AIX sends the old content of its buffer.
 pub(super) fn no_leak(seen: &Observed) -> Judgement {
     each(seen, |reply, frame| {
         let leaks = frame.flags.contains(Flag::TrailingGarbage) || frame.flags.contains(Flag::Nul);
         if !leaks {
-            return Ok("nothing stands behind the line".to_owned());
+            return Ok("no binary octets after the line".to_owned());
         }
         let rest = after_line(reply, frame);
-        Err(format!("{} behind the line: \"{}\"", octets(rest.len()), shown(rest)))
+        Err(format!("{} after the line: \"{}\"", octets(rest.len()), shown(rest)))
     })
 }
 
-/// The beginning, safe for a terminal.
+/// Returns the first octets, escaped for a terminal.
 fn shown(octets: &[u8]) -> String {
     const MAX_SHOWN_OCTETS: usize = 32;
     let whole = Printable(&octets[..octets.len().min(MAX_SHOWN_OCTETS)]).to_string();
@@ -142,32 +143,32 @@ mod tests {
     }
 
     #[test]
-    fn one_line_is_told_with_its_end() {
+    fn the_reason_names_the_end_of_the_line() {
         let end = |reply: &[u8]| judged(Probe::OneLine, &seen(reply, reply));
         assert_eq!(end(NOON), (Pass, "ends with CR LF".into()));
         assert_eq!(end(b"noon\n"), (Pass, "ends with LF, not CR LF".into()));
-        assert_eq!(end(b"noon"), (Pass, "ends with no line end".into()));
-        assert_eq!(end(b"\nnoon * \n").1, "ends with LF, not CR LF; \\n stands before it");
+        assert_eq!(end(b"noon"), (Pass, "ends without a line end".into()));
+        assert_eq!(end(b"\nnoon * \n").1, "ends with LF, not CR LF; \\n before it");
         let both = "TCP over IPv4: ends with LF, not CR LF; UDP over IPv4: ends with CR LF";
         assert_eq!(of_tcp(Probe::OneLine, b"noon\n"), (Pass, both.into()));
     }
 
     #[test]
-    fn a_second_line_is_no_leak_and_a_leak_no_line() {
+    fn a_second_line_fails_one_probe_and_binary_octets_another() {
         let two = b"noon\r\nup 3 days\r\n";
         let fault = "TCP over IPv4: another line follows: \"\\r\\nup 3 days\\r\\n\"";
         assert_eq!(of_tcp(Probe::OneLine, two), (Fail, fault.into()));
         assert_eq!(of_tcp(Probe::NoLeak, two).0, Pass);
         let leaks = b"noon\r\n\0\0left\x7f";
         assert_eq!(of_tcp(Probe::OneLine, leaks).0, Pass);
-        let fault = "TCP over IPv4: 9 octets behind the line: \"\\r\\n\\0\\0left\\x7f\"";
+        let fault = "TCP over IPv4: 9 octets after the line: \"\\r\\n\\0\\0left\\x7f\"";
         assert_eq!(of_tcp(Probe::NoLeak, leaks), (Fail, fault.into()));
         assert_eq!(of_tcp(Probe::PrintableAscii, leaks).0, Pass);
         assert_eq!(of_tcp(Probe::OneLine, b"\r\n").0, Fail);
     }
 
     #[test]
-    fn an_octet_that_is_no_printing_character_is_told_with_its_place() {
+    fn an_octet_that_is_not_printable_fails_with_its_position() {
         let fault = "TCP over IPv4: octet 3 is \\x1b: \"no\\x1bon\"";
         assert_eq!(of_tcp(Probe::PrintableAscii, b"no\x1bon\r\n"), (Fail, fault.into()));
         for odd in
@@ -179,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn more_than_512_octets_are_too_many() {
+    fn a_reply_of_more_than_512_octets_fails() {
         assert_eq!(of_tcp(Probe::Length, &[b'x'; 512]).0, Pass);
         assert_eq!(of_tcp(Probe::Length, &[b'x'; 513]).0, Fail);
         let mut seen = seen(NOON, NOON);
@@ -192,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_reply_there_is_nothing_to_judge() {
+    fn without_a_reply_these_probes_are_not_tried() {
         let none = seen(b"", b"");
         for probe in [Probe::OneLine, Probe::PrintableAscii, Probe::Length, Probe::NoLeak] {
             assert_eq!(judged(probe, &none).0, NotTried, "{probe}");

@@ -1,4 +1,4 @@
-//! What to make of what was seen: values in, findings out.
+//! Judges the observations of a server: turns them into findings, without sockets.
 
 mod datagram;
 mod line;
@@ -13,7 +13,7 @@ use crate::asking::octets;
 use crate::transport::{IpVersion, Transport};
 use std::time::Duration;
 
-/// One finding for each of [`Probe::ALL`].
+/// Returns one finding for each probe, in the order of [`Probe::ALL`].
 pub(super) fn all(seen: &Observed) -> Vec<Finding> {
     Probe::ALL.iter().map(|probe| judge_one(*probe, seen).on(*probe)).collect()
 }
@@ -22,7 +22,7 @@ fn judge_one(probe: Probe, seen: &Observed) -> Judgement {
     judge(probe, seen).unwrap_or_else(Judgement::not_tried)
 }
 
-/// An error says why there is nothing to judge.
+/// Judges one probe. The error is the reason why the probe was not tried.
 fn judge(probe: Probe, seen: &Observed) -> Result<Judgement, &String> {
     Ok(match probe {
         Probe::TcpIpv4 => reach::reach(seen, Transport::Tcp, IpVersion::V4),

@@ -1,4 +1,4 @@
-//! Does it answer?
+//! Judges whether the server answers.
 
 use super::{microseconds, milliseconds, octets};
 use crate::check::finding::Judgement;
@@ -11,7 +11,7 @@ use std::io::ErrorKind;
 pub(super) fn reach(seen: &Observed, transport: Transport, version: IpVersion) -> Judgement {
     let is_it = |usual: &&UsualExchange| (usual.transport, usual.version) == (transport, version);
     let Some(usual) = seen.usual.iter().find(is_it) else {
-        return Judgement::not_tried("it was not asked");
+        return Judgement::not_tried("the server was not asked");
     };
     match &usual.answered {
         Ok(answered) => answers(usual, answered),
@@ -25,7 +25,7 @@ fn answers(usual: &UsualExchange, answered: &Result<Answer, AskError>) -> Judgem
     }
     match answered {
         Ok(answer) if answer.octets.is_empty() => {
-            let reason = format!("{} answers with nothing: it may not know the time", answer.peer);
+            let reason = format!("{} sent an empty reply: it may not know the time", answer.peer);
             Judgement::fail(reason)
         }
         Ok(answer) => {
@@ -41,7 +41,7 @@ fn answers(usual: &UsualExchange, answered: &Result<Answer, AskError>) -> Judgem
     }
 }
 
-/// An error and its cause.
+/// Returns the text of an error and of its cause.
 pub(super) fn with_cause(error: &AskError) -> String {
     match error.source() {
         Some(cause) => format!("{error}: {cause}"),
@@ -49,7 +49,7 @@ pub(super) fn with_cause(error: &AskError) -> String {
     }
 }
 
-/// True if the fault is not the server's: this host has no way to those addresses, or may not ask them yet.
+/// Whether the cause is on this host: it has no route to the addresses, or may not ask them yet.
 fn is_local_fault(error: &AskError) -> bool {
     use ErrorKind::{AddrNotAvailable, NetworkUnreachable};
     let no_way = |failure: &AttemptFailure| match failure {
@@ -78,18 +78,18 @@ mod tests {
     const TCP6: Probe = Probe::TcpIpv6;
 
     #[test]
-    fn an_answer_is_told_with_its_peer_and_length() {
+    fn an_answer_passes_with_its_peer_and_length() {
         let (verdict, reason) = judged(TCP4, &seen(b"noon\r\n", b"noon\r\n"));
         assert_eq!((verdict, reason.as_str()), (Verdict::Pass, "192.0.2.1:13: 6 octets in 1.0 ms"));
         let (verdict, reason) = judged(TCP6, &seen(b"noon\r\n", b"noon\r\n"));
-        assert_eq!((verdict, reason.as_str()), (Verdict::NotTried, "it has no IPv6 address"));
+        assert_eq!((verdict, reason.as_str()), (Verdict::NotTried, "the host has no IPv6 address"));
     }
 
     #[test]
-    fn nothing_and_a_refusal_are_failures() {
+    fn an_empty_reply_and_a_refusal_fail() {
         let (verdict, reason) = judged(TCP4, &seen(b"", b"noon\r\n"));
         assert_eq!(verdict, Verdict::Fail);
-        assert_eq!(reason, "192.0.2.1:13 answers with nothing: it may not know the time");
+        assert_eq!(reason, "192.0.2.1:13 sent an empty reply: it may not know the time");
         let mut seen = seen(b"noon\r\n", b"noon\r\n");
         seen.usual[0] = usual(Transport::Tcp, refused(Transport::Tcp));
         let (verdict, reason) = judged(TCP4, &seen);
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_that_has_no_route_has_tried_nothing() {
+    fn without_a_route_the_probe_is_not_tried() {
         let mut seen = seen(b"noon\r\n", b"noon\r\n");
         let failed = AttemptFailure::Failed { cause: ErrorKind::NetworkUnreachable.into() };
         seen.usual[0] = usual(Transport::Tcp, error(Transport::Tcp, failed));

@@ -1,4 +1,4 @@
-//! What may have been seen, for the tests of the judges.
+//! Sample observations, for the tests of the judges.
 
 use crate::check::finding::Verdict;
 use crate::check::observed::{Conversation, Datagrams, Observed, Reply, StreamEnd, UsualExchange};
@@ -7,9 +7,9 @@ use crate::client::{Answer, AskError, Attempt, AttemptFailure};
 use crate::transport::{IpVersion, Transport};
 use std::time::Duration;
 
-/// A good server with an IPv4 address, but for its replies.
+/// Returns the observations of a good server with one IPv4 address and these replies.
 pub(super) fn seen(tcp: &[u8], udp: &[u8]) -> Observed {
-    let none = || Err("it has no IPv6 address".to_owned());
+    let none = || Err("the host has no IPv6 address".to_owned());
     let no_ipv6 = |transport| UsualExchange::new(transport, IpVersion::V6, none());
     let conversation = || Ok(Conversation { octets: tcp.to_vec(), end: StreamEnd::Clean });
     Observed {
@@ -48,7 +48,7 @@ pub(super) fn datagrams(reply: Reply) -> Datagrams {
     Datagrams { source_port: 1023, questions: 1, reply, further: 0, listened }
 }
 
-/// The verdict on one probe, with its reason.
+/// Judges one probe. Returns the verdict and its reason.
 pub(super) fn judged(probe: Probe, seen: &Observed) -> (Verdict, String) {
     let finding = super::judge_one(probe, seen).on(probe);
     (finding.verdict, finding.reason)

@@ -1,4 +1,4 @@
-//! What RFC 867 asks of the stream, and what a client may do on it.
+//! Judges the TCP streams: RFC 867 says how the server ends them and that it ignores input.
 
 use super::reach::with_cause;
 use super::{microseconds, milliseconds, octets};
@@ -8,7 +8,7 @@ use crate::check::observed::{Conversation, Observed, StreamEnd};
 use crate::client::AskError;
 use crate::transport::Transport;
 
-/// "The service closes the connection after sending the quote."
+/// Judges whether the server closes. RFC 867: "The service closes the connection after sending the quote."
 pub(super) fn closes(seen: &Observed) -> Judgement {
     let mut good = None;
     for usual in seen.usual.iter().filter(|usual| usual.transport == Transport::Tcp) {
@@ -25,23 +25,25 @@ pub(super) fn closes(seen: &Observed) -> Judgement {
     }
 }
 
-/// "any data received is thrown away": whatever the client does first, it has the whole line and then a
-/// clean end.
+/// Judges a connection on which the client acted first: it must get the whole reply and an end of stream without a
+/// reset. RFC 867: "any data received is thrown away".
 pub(super) fn answered_early_input(conversation: &Conversation, seen: &Observed) -> Judgement {
     let usual = seen.usual_length(Transport::Tcp);
     let count = octets(conversation.octets.len());
     let wrong = match &conversation.end {
         StreamEnd::Clean if seen.is_usual(Transport::Tcp, &conversation.octets) => {
-            let pass = Judgement::pass(format!("{count}, then a clean end of the stream"));
+            let pass = Judgement::pass(format!("{count}, then end of stream, no reset"));
             return pass.with_count("octets", conversation.octets.len());
         }
-        StreamEnd::Clean => format!("{count} came instead of the usual {usual}"),
+        StreamEnd::Clean => format!("got {count} instead of the usual {usual}"),
         StreamEnd::Reset => {
-            format!("reset, after {count} of {usual}: such a client may lose the line")
+            format!("reset after {count} of {usual}: this client may lose the reply")
         }
-        StreamEnd::Never(waited) => format!("no end within {}, after {count}", Seconds(*waited)),
-        StreamEnd::TooLong => format!("it went on after {count}"),
-        StreamEnd::Failed(error) => format!("after {count}: {error}"),
+        StreamEnd::Never(waited) => {
+            format!("no end of stream within {}, after {count}", Seconds(*waited))
+        }
+        StreamEnd::TooLong => format!("too long: the stream went on after {count}"),
+        StreamEnd::Failed(error) => format!("cannot read on after {count}: {error}"),
     };
     Judgement::fail(wrong).with_count("octets", conversation.octets.len())
 }
@@ -65,17 +67,17 @@ mod tests {
     }
 
     #[test]
-    fn the_whole_line_and_a_clean_end_are_both_needed() {
-        let good = "22 octets, then a clean end of the stream".to_owned();
+    fn the_whole_reply_and_an_end_without_reset_are_both_needed() {
+        let good = "22 octets, then end of stream, no reset".to_owned();
         assert_eq!(after_crlf(NOON, StreamEnd::Clean), (Verdict::Pass, good));
         let later = after_crlf(b"2026-11-22T12:00:01Z\r\n", StreamEnd::Clean);
-        assert_eq!(later.0, Verdict::Pass, "the time goes on");
-        let reset = "reset, after 22 octets of 22: such a client may lose the line".to_owned();
+        assert_eq!(later.0, Verdict::Pass, "a later time");
+        let reset = "reset after 22 octets of 22: this client may lose the reply".to_owned();
         assert_eq!(after_crlf(NOON, StreamEnd::Reset), (Verdict::Fail, reset));
-        let part = "7 octets came instead of the usual 22".to_owned();
+        let part = "got 7 octets instead of the usual 22".to_owned();
         assert_eq!(after_crlf(b"2026-11", StreamEnd::Clean), (Verdict::Fail, part));
         assert_eq!(after_crlf(b"", StreamEnd::Clean).0, Verdict::Fail);
-        let never = "no end within 2 s, after 22 octets".to_owned();
+        let never = "no end of stream within 2 s, after 22 octets".to_owned();
         assert_eq!(
             after_crlf(NOON, StreamEnd::Never(Duration::from_secs(2))),
             (Verdict::Fail, never)

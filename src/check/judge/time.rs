@@ -1,4 +1,4 @@
-//! What the reply says: a time, the right one, and whether the server vouches for it.
+//! Judges the time in the reply: its form, its agreement with the local clock, and the server's own health report.
 
 use super::over;
 use crate::check::finding::Judgement;
@@ -6,14 +6,15 @@ use crate::check::observed::{Meaning, Observed, UsualExchange};
 use crate::syntax::{Distrust, Flag, Form, Offset, ReplyTime};
 use chrono::TimeDelta;
 
-/// RFC 867: "There is no specific syntax for the daytime." But a reply that no reader understands tells no time.
+/// Judges whether the reply has a known form. RFC 867: "There is no specific syntax for the daytime." But a client
+/// cannot use a form that it does not know.
 pub(super) fn syntax(seen: &Observed) -> Judgement {
     let mut first = None;
     for (transport, meaning) in seen.meanings() {
         match meaning {
             Ok(recognised) => first = first.or(Some(recognised)),
             Err(error) => {
-                let reason = format!("{}: no time in a known form: {error}", over(transport));
+                let reason = format!("{}: not a time in a known form: {error}", over(transport));
                 return Judgement::fail(reason);
             }
         }
@@ -41,10 +42,10 @@ pub(super) fn same_syntax(seen: &Observed) -> Judgement {
             Judgement::pass(format!("{one} over TCP and over UDP"))
         }
         [Some(one), Some(other)] => Judgement::fail(format!("{one} over TCP, {other} over UDP")),
-        [None, Some(_)] => Judgement::fail("over UDP there is a time in it, over TCP none"),
-        [Some(_), None] => Judgement::fail("over TCP there is a time in it, over UDP none"),
-        [None, None] => Judgement::not_tried("neither is a time in a known form"),
-        _ => Judgement::not_tried("it takes a reply over each"),
+        [None, Some(_)] => Judgement::fail("the reply over UDP has a known form, over TCP not"),
+        [Some(_), None] => Judgement::fail("the reply over TCP has a known form, over UDP not"),
+        [None, None] => Judgement::not_tried("neither reply has a known form"),
+        _ => Judgement::not_tried("needs a reply over TCP and over UDP"),
     }
 }
 
@@ -58,29 +59,31 @@ pub(super) fn health(seen: &Observed) -> Judgement {
         good = Some(recognised.code.and_then(|code| code.health));
     }
     match good {
-        None => Judgement::not_tried("no time to judge"),
-        Some(None) => Judgement::pass("it does not contradict itself"),
-        Some(Some(digit)) => Judgement::pass(format!("it reports itself healthy (H={digit})")),
+        None => Judgement::not_tried("no reply in a known form"),
+        Some(None) => Judgement::pass("the reply does not contradict itself"),
+        Some(Some(digit)) => {
+            Judgement::pass(format!("the server reports itself healthy (H={digit})"))
+        }
     }
 }
 
 fn fault(distrust: Distrust) -> String {
     match (distrust.unhealthy, distrust.contradictions.iter().next()) {
-        (Some(digit), _) => format!("it reports itself unhealthy (H={digit})"),
-        (None, flag) => format!("it contradicts itself: {}", flag.map_or("", contradicts)),
+        (Some(digit), _) => format!("the server reports itself unhealthy (H={digit})"),
+        (None, flag) => format!("the reply contradicts itself: {}", flag.map_or("", contradicts)),
     }
 }
 
 fn contradicts(flag: Flag) -> &'static str {
     match flag {
-        Flag::WeekdayMismatch => "the weekday is another day's",
-        Flag::MjdMismatch => "the Modified Julian Date is another day's",
-        _ => "two zones with different offsets",
+        Flag::WeekdayMismatch => "the weekday does not match the date",
+        Flag::MjdMismatch => "the Modified Julian Date does not match the date",
+        _ => "it names two zones with different offsets",
     }
 }
 
-/// The offset that is known best. It fails if it is more than its own uncertainty: then one of the clocks
-/// is wrong, and the server's is the one that others ask.
+/// Judges the clock offset with the smallest uncertainty. An offset larger than its uncertainty fails: one of the two
+/// clocks is wrong, and other clients depend on the server's clock.
 pub(super) fn clock(seen: &Observed) -> Judgement {
     let offset =
         |usual: &UsualExchange| usual.answer()?.offset_of(usual.meaning.as_ref()?.as_ref().ok()?);
@@ -98,7 +101,7 @@ pub(super) fn clock(seen: &Observed) -> Judgement {
     let judgement = if offset.agrees() {
         Judgement::pass(known)
     } else {
-        Judgement::fail(format!("{known}; which one is right, NTP can tell"))
+        Judgement::fail(format!("{known}: check both clocks with NTP"))
     };
     judgement
         .with("offset_us", ahead.as_seconds_f64() * 1e6)
@@ -119,18 +122,18 @@ mod tests {
     }
 
     #[test]
-    fn the_syntax_is_named_with_what_it_fixes() {
+    fn the_reason_names_the_syntax_and_whether_it_fixes_an_instant() {
         assert_eq!(of_both(Probe::Syntax, GOOD), (Pass, "rfc3339, an instant".into()));
         let wall = "ctime, no instant: its zone is not certain";
         assert_eq!(of_both(Probe::Syntax, CTIME), (Pass, wall.into()));
         let (verdict, reason) = of_both(Probe::Syntax, "noon\r\n");
         assert_eq!(verdict, Fail);
-        assert!(reason.starts_with("TCP: no time in a known form: expected"), "{reason}");
+        assert!(reason.starts_with("TCP: not a time in a known form: expected"), "{reason}");
         assert_eq!(of_both(Probe::Syntax, "").0, NotTried);
     }
 
     #[test]
-    fn both_transports_have_one_syntax() {
+    fn replies_of_two_syntaxes_fail() {
         let of =
             |tcp: &str, udp: &str| judged(Probe::SameSyntax, &seen(tcp.as_bytes(), udp.as_bytes()));
         assert_eq!(of(GOOD, GOOD), (Pass, "rfc3339 over TCP and over UDP".into()));
@@ -140,27 +143,28 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_is_not_well_fails() {
+    fn an_unhealthy_server_and_a_contradiction_fail() {
         let sick = "60482 24-06-21 12:00:07 50 0 2 640.9 UTC(NIST) *\n";
         assert_eq!(
             of_both(Probe::Health, sick),
-            (Fail, "TCP: it reports itself unhealthy (H=2)".into())
+            (Fail, "TCP: the server reports itself unhealthy (H=2)".into())
         );
         let well = "60482 24-06-21 12:00:07 50 0 0 640.9 UTC(NIST) *\n";
-        assert_eq!(of_both(Probe::Health, well), (Pass, "it reports itself healthy (H=0)".into()));
+        let healthy = "the server reports itself healthy (H=0)";
+        assert_eq!(of_both(Probe::Health, well), (Pass, healthy.into()));
         let monday = "Tuesday, February 22, 1982 17:37:43-PST\r\n";
-        let fault = "TCP: it contradicts itself: the weekday is another day's";
+        let fault = "TCP: the reply contradicts itself: the weekday does not match the date";
         assert_eq!(of_both(Probe::Health, monday), (Fail, fault.into()));
         assert_eq!(of_both(Probe::Health, GOOD).0, Pass);
     }
 
     #[test]
-    fn a_clock_that_is_off_by_more_than_is_uncertain_fails() {
+    fn a_clock_offset_larger_than_its_uncertainty_fails() {
         let (verdict, reason) = of_both(Probe::Clock, GOOD);
         assert_eq!((verdict, reason.as_str()), (Pass, "local clock 0.499 s ahead, ± 1.000 s"));
         let (verdict, reason) = of_both(Probe::Clock, "2026-11-22T14:20:35Z\r\n");
         assert_eq!(verdict, Fail);
-        assert!(reason.starts_with("local clock 3.500 s behind, ± 1.000 s; "), "{reason}");
+        assert!(reason.starts_with("local clock 3.500 s behind, ± 1.000 s: "), "{reason}");
         assert_eq!(of_both(Probe::Clock, CTIME), (NotTried, "the reply fixes no instant".into()));
     }
 }

@@ -1,4 +1,4 @@
-//! What every command that asks a server is given.
+//! Options of every command that asks a server.
 
 use crate::client::{Family, Options, Pace};
 use crate::transport::{PORT, Transport};
@@ -7,23 +7,23 @@ use std::time::Duration;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct AskOptions {
-    /// Use IPv4 only
+    /// Use only IPv4
     #[arg(short = '4', long, conflicts_with = "ipv6")]
     ipv4: bool,
-    /// Use IPv6 only
+    /// Use only IPv6
     #[arg(short = '6', long)]
     ipv6: bool,
-    /// Ask public addresses without a pause, for servers of your own: without it
-    /// each gets 4 s between questions, and compare and bench refuse
+    /// Ask public addresses without the pause of 4 s; use it only for your own
+    /// servers. compare and bench refuse public addresses without it
     #[arg(long)]
     impolite: bool,
-    /// Port of a HOST that is given without one
+    /// Port for each HOST without a port
     #[arg(long, default_value_t = PORT, value_parser = clap::value_parser!(u16).range(1..))]
     port: u16,
 }
 
 impl AskOptions {
-    /// Returns how to ask, otherwise as by default.
+    /// Returns the options of a question: these, and for the rest the default.
     pub(in crate::cli) fn options(&self, timeout: Duration, default: &Options) -> Options {
         let pace = if self.impolite { Pace::Off } else { Pace::Wait };
         Options { family: self.family(), port: self.port, timeout, pace, ..default.clone() }

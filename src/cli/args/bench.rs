@@ -1,4 +1,4 @@
-//! The command line of `daytime bench`.
+//! Arguments of `daytime bench`.
 
 use super::ask::{AskOptions, Proto};
 use super::seconds::{seconds, seconds_or_zero};
@@ -16,42 +16,44 @@ Examples:
   daytime bench --proto udp --concurrency 16 --window 16 localhost:9999
   daytime bench --rate 1000 --concurrency 8 --json localhost:9999
 
-Without --rate each connection or window starts its next exchange as soon as an
-answer has come: that is the highest rate. With --rate exchanges are due at fixed
-times and latency counts from then: that is how long a client at that rate waits.
-Exchanges that could not start before the end are counted apart.
-A UDP answer does not say which question it is for and counts for the oldest: so
-where datagrams are lost, only --window 1 gives exact latencies.
-Ctrl-C ends it early and prints what was measured so far; a second one ends it.
-Exit status: 0 if each transport had answers and nothing failed (lost datagrams
-are counted and no failure), 1 if not, 2 usage.";
+Without --rate, each connection or window starts its next exchange after an
+answer. This gives the highest rate. With --rate, exchanges are scheduled at
+fixed times, and latency counts from the scheduled time. This gives the waiting
+time of a client. Exchanges that never started are counted separately.
+A UDP answer does not name its question, so it counts for the oldest question.
+If datagrams are lost, only --window 1 gives exact latencies.
+Ctrl-C ends the load early and prints the results. A second Ctrl-C ends bench
+at once.
+Exit status: 0 if every transport had answers and no exchange failed, else 1;
+2 for a wrong command line. A lost datagram is not a failure.";
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Bench {
     /// Server to load
     #[arg(value_name = "HOST[:PORT]")]
     pub host: Target,
-    /// Transports, one after the other
+    /// Transports to load, one after the other
     #[arg(long, value_enum, default_value_t = Proto::Both)]
     proto: Proto,
     #[command(flatten)]
     ask: AskOptions,
-    /// TCP: simultaneous connections; UDP: sockets
+    /// Number of concurrent TCP connections, or of UDP sockets
     #[arg(long, default_value = "1", value_name = "N", value_parser = positive(1_000_000))]
     concurrency: NonZeroU32,
-    /// UDP: unanswered questions of each socket
+    /// UDP: maximum number of unanswered questions per socket
     #[arg(long, default_value = "1", value_name = "N", value_parser = positive(BenchOptions::MAX_WINDOW))]
     window: NonZeroU32,
-    /// Duration of the measurement over each transport
+    /// Length of the measurement over each transport
     #[arg(long, default_value = "3", value_name = "SECONDS", value_parser = seconds)]
     duration: Duration,
-    /// Duration of the load before that, which is not measured
+    /// Time of load over each transport before the measurement
     #[arg(long, default_value = "0.5", value_name = "SECONDS", value_parser = seconds_or_zero)]
     warm_up: Duration,
-    /// Start this many exchanges per second, whether answers come or not
+    /// Start N exchanges per second at fixed times, without waiting for answers
     #[arg(long, value_name = "N", value_parser = positive(10_000_000))]
     rate: Option<NonZeroU32>,
-    /// Time limit of an exchange: beyond it, it has failed over TCP, is lost over UDP
+    /// Timeout of an exchange; after it, a TCP exchange counts as failed, and a
+    /// UDP question as lost
     #[arg(long, default_value = "1", value_name = "SECONDS", value_parser = seconds)]
     timeout: Duration,
     /// Print the result as JSON

@@ -1,4 +1,4 @@
-//! The command line of `daytime check`.
+//! Arguments of `daytime check`.
 
 use super::ask::AskOptions;
 use super::seconds::seconds;
@@ -12,10 +12,11 @@ Examples:
   daytime check -4 --timeout 1 localhost:9999
   daytime check --json localhost:9999
 
-Each probe asks once and is pass, fail or not tried, with the reason. As root,
-check also asks from a port below 1024, which no server should answer. A public
-address is asked at most every 4 seconds, which takes about half a minute.
-Exit status: 0 if no probe failed, 1 if one did or no answer came, 2 usage.";
+The result of each probe is pass, fail or not tried, with the reason. As root,
+check also asks from a port below 1024, which no server should answer. Questions
+to a public address are 4 s apart, so its check takes about half a minute.
+Exit status: 0 if the server answered and no probe failed, else 1; 2 for a wrong
+command line.";
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Check {
@@ -24,8 +25,8 @@ pub(in crate::cli) struct Check {
     pub host: Target,
     #[command(flatten)]
     pub ask: AskOptions,
-    /// Time for one exchange; also how long to listen for an answer that should
-    /// not come
+    /// Timeout of an exchange; also the time to wait for an answer that must not
+    /// come
     #[arg(long, default_value = "2", value_name = "SECONDS", value_parser = seconds)]
     pub timeout: Duration,
     /// Print the result as JSON

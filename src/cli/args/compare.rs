@@ -1,4 +1,4 @@
-//! The command line of `daytime compare`.
+//! Arguments of `daytime compare`.
 
 use super::ask::AskOptions;
 use super::seconds::seconds;
@@ -12,21 +12,22 @@ Examples:
   daytime compare --count 1000 localhost:9999
   daytime compare --json
 
-Without HOST it starts a local server on a free port of loopback.
-Exit status: 0 if every question was answered over both, 1 if not, 2 usage.";
+Without HOST, compare starts a local server on a free port of loopback.
+Exit status: 0 if every question over TCP and UDP had an answer, else 1; 2 for a
+wrong command line.";
 
 #[derive(Debug, Args)]
 #[command(mut_arg("port", |port| port.requires("host")))]
 pub(in crate::cli) struct Compare {
-    /// Server to compare on [default: a local server]
+    /// Server to ask [default: a local server]
     #[arg(value_name = "HOST[:PORT]")]
     pub host: Option<Target>,
     #[command(flatten)]
     pub ask: AskOptions,
-    /// Time for one answer
+    /// Timeout of one answer
     #[arg(long, default_value = "2", value_name = "SECONDS", value_parser = seconds)]
     pub timeout: Duration,
-    /// Exchanges over each transport
+    /// Number of exchanges over each transport
     #[arg(long, default_value_t = 200, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub count: u32,
     /// Print the result as JSON

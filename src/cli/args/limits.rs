@@ -1,4 +1,4 @@
-//! The abuse limits of `daytime serve`, and its guard.
+//! Options of `daytime serve` for the abuse limits and the guard.
 
 use super::seconds::seconds;
 use crate::limit::{Limits, Rate};
@@ -14,37 +14,40 @@ pub(in crate::cli) struct LimitOptions {
     /// UDP: answers per second to one source; 0 is no limit
     #[arg(long, default_value_t = defaults().udp_per_source.per_second, value_name = "N")]
     udp_rate: u32,
-    /// UDP: answers to one source in a burst, before the rate limits them
+    /// UDP: answers to one source in a burst, before --udp-rate limits them
     #[arg(long, default_value_t = defaults().udp_per_source.burst, value_name = "N", value_parser = at_least_1())]
     udp_burst: u32,
     /// UDP: answers per second to all sources together; 0 is no limit
     #[arg(long, default_value_t = defaults().udp_total.per_second, value_name = "N")]
     udp_total_rate: u32,
-    /// TCP: open connections of one source; more are answered and closed at once
+    /// TCP: open connections of one source; beyond N, the server answers and closes
+    /// at once
     #[arg(long, default_value_t = defaults().tcp_per_source, value_name = "N")]
     tcp_per_source: u32,
-    /// TCP: open connections of all sources, likewise
+    /// TCP: open connections of all sources together; beyond N, the server answers
+    /// and closes at once
     #[arg(long, default_value_t = defaults().tcp_total, value_name = "N")]
     tcp_total: u32,
-    /// Length in bits of the prefix that is one IPv4 source
+    /// Prefix length that makes IPv4 addresses one source
     #[arg(long, default_value_t = defaults().prefix_v4, value_name = "BITS", value_parser = bits(32))]
     prefix_v4: u8,
-    /// Length in bits of the prefix that is one IPv6 source
+    /// Prefix length that makes IPv6 addresses one source
     #[arg(long, default_value_t = defaults().prefix_v6, value_name = "BITS", value_parser = bits(128))]
     prefix_v6: u8,
-    /// Limit sources on loopback too
+    /// Apply the limits to sources on loopback too
     #[arg(long)]
     limit_loopback: bool,
-    /// TCP: time for a client's system to acknowledge the reply (TCP_USER_TIMEOUT)
+    /// TCP: time for the client's system to acknowledge the reply (TCP_USER_TIMEOUT)
     #[arg(long, default_value = "3", value_name = "SECONDS", value_parser = seconds)]
     pub write_deadline: Duration,
-    /// UDP: answer ports 1 to 1023 too; a service there might answer back
+    /// UDP: answer source ports 1 to 1023 too; a service on such a port may answer
+    /// the reply
     #[arg(long)]
     answer_privileged_ports: bool,
     /// UDP: answer only datagrams at least as long as the reply
     #[arg(long)]
     no_amplification: bool,
-    /// Answer only while the kernel reports its clock as synchronised
+    /// Answer only while the kernel reports a synchronised clock
     #[arg(long)]
     pub require_sync: bool,
 }

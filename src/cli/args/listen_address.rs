@@ -1,14 +1,14 @@
-//! Where to listen, as the command line has it.
+//! Addresses to listen on, as arguments of the command line.
 
 use nix::net::if_::if_nametoindex;
 use std::borrow::Cow;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 
-/// An address with or without a port. An IPv6 address may name its link: `fe80::1%eth0`.
+/// An IP address with an optional port. An IPv6 address may name its interface: `fe80::1%eth0`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::cli) struct ListenAddress {
-    /// With port 0 if none was given.
+    /// The address, with port 0 if the argument has no port.
     address: SocketAddr,
     port: Option<u16>,
 }
@@ -25,8 +25,8 @@ impl FromStr for ListenAddress {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const EXPECTED: &str = "not an IP address, or not a port behind it: \
-                             use 127.0.0.1, 0.0.0.0:9999, ::1 or [::]:9999";
+        const EXPECTED: &str = "not an IP address with an optional port: \
+                             try 127.0.0.1, 0.0.0.0:9999, ::1 or [::]:9999";
         let text = with_link_number(text)?;
         let with_port = text.parse().map(|address: SocketAddr| (address, Some(address.port())));
         let (address, port) = with_port.or_else(|_| {
@@ -38,17 +38,17 @@ impl FromStr for ListenAddress {
         })?;
         match address.ip() {
             ip if ip.is_multicast() || ip == Ipv4Addr::BROADCAST => {
-                Err("a group of hosts has this address: listen on one of this host's own")
+                Err("a multicast or broadcast address: use an address of this host")
             }
             _ => Ok(Self { address, port }),
         }
     }
 }
 
-/// An address with a port, or the port alone: then on loopback.
+/// Parses an address with a port, or only a port. A port without an address is on 127.0.0.1.
 pub(super) fn metrics_address(text: &str) -> Result<SocketAddr, &'static str> {
     const EXPECTED: &str =
-        "not a port, or an IP address with one: use 9867, 127.0.0.1:9867 or [::1]:9867";
+        "not a port, nor an IP address with a port: try 9867, 127.0.0.1:9867 or [::1]:9867";
     if text.bytes().all(|octet| octet.is_ascii_digit()) {
         let port = text.parse().map_err(|_| EXPECTED)?;
         return Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
@@ -57,13 +57,13 @@ pub(super) fn metrics_address(text: &str) -> Result<SocketAddr, &'static str> {
     on.port.map(|port| on.with_port(port)).ok_or(EXPECTED)
 }
 
-/// An address with the number of its link in place of the name, as `SocketAddr` reads it.
+/// Replaces the name of an interface after `%` by its number, because `SocketAddr` parses only numbers.
 fn with_link_number(text: &str) -> Result<Cow<'_, str>, &'static str> {
     let Some((host, rest)) = text.split_once('%') else { return Ok(text.into()) };
     let (link, rest) = rest.split_at(rest.find(']').unwrap_or(rest.len()));
     let number = link.parse().ok().or_else(|| if_nametoindex(link).ok());
     let number: Option<u32> = number.filter(|number| *number != 0);
-    let number = number.ok_or("no interface of this host has the name after the %")?;
+    let number = number.ok_or("this host has no interface with the name after %")?;
     Ok(format!("{host}%{number}{rest}").into())
 }
 
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_to_listen_address_may_have_a_port() {
+    fn an_address_to_listen_on_may_have_a_port() {
         let read =
             |text: &str| text.parse::<ListenAddress>().map(|it| it.with_port(13).to_string());
         assert_eq!(read("127.0.0.1"), Ok("127.0.0.1:13".into()));
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn metrics_are_on_loopback_unless_an_address_is_given_and_have_a_port() {
+    fn the_address_of_the_metrics_has_a_port_and_is_on_loopback_by_default() {
         let read = |text: &str| metrics_address(text).map(|it| it.to_string());
         assert_eq!(read("9867"), Ok("127.0.0.1:9867".into()));
         assert_eq!(read("0"), Ok("127.0.0.1:0".into()));

@@ -1,4 +1,4 @@
-//! The command line as clap reads it, and nothing else.
+//! Definition of the command line for clap.
 
 mod ask;
 mod bench;
@@ -28,10 +28,10 @@ pub(super) use wire::Wire;
 
 use clap::{ArgAction, Args, CommandFactory, Error, FromArgMatches, Id, Parser, Subcommand};
 
-/// The Daytime protocol (RFC 867): serve it, ask for it, read its replies, compare its two transports.
+/// Daytime protocol (RFC 867): server, clients, packet viewer, and a laboratory of stream and datagram
 #[derive(Debug, Parser)]
 #[command(version, arg_required_else_help = true, max_term_width = 80)]
-#[command(after_help = "Exit status: 0 good, 1 bad, 2 usage.")]
+#[command(after_help = "Exit status: 0 success, 1 failure, 2 wrong command line.")]
 pub(super) struct Arguments {
     #[command(flatten)]
     pub verbosity: Verbosity,
@@ -56,38 +56,39 @@ impl Arguments {
 
 #[derive(Debug, Args)]
 pub(super) struct Verbosity {
-    /// Log more: -v events, and for serve each client (at most 10 lines a second),
-    /// -vv also how each connection begins and ends (RUST_LOG is finer)
+    /// Log more: -v logs events and, in serve, each client (at most 10 lines per
+    /// second); -vv also logs the start and end of each connection. RUST_LOG
+    /// selects modules
     #[arg(short, long, global = true, action = ArgAction::Count, display_order = 100)]
     pub verbose: u8,
-    /// Log errors only; query prints only the reply, parse only the time,
-    /// compare, check, bench and lab show no progress
+    /// Log only errors, and show no progress; query prints only the reply, parse
+    /// only the time
     #[arg(short, long, global = true, conflicts_with = "verbose", display_order = 101)]
     pub quiet: bool,
 }
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Serve the time over TCP and UDP until SIGINT or SIGTERM
+    /// Serve the time over TCP and UDP
     #[command(after_help = serve::HELP)]
     Serve(Box<Serve>),
     /// Ask servers for the time and print their replies
     #[command(after_help = query::HELP)]
     Query(Query),
-    /// Ask a server over TCP and over UDP and show the difference
+    /// Ask a server over TCP and UDP, and show the differences
     #[command(after_help = compare::HELP)]
     Compare(Compare),
-    /// Check that a server keeps RFC 867 and is a safe neighbour
+    /// Check that a server follows RFC 867 and is safe from abuse
     #[command(after_help = check::HELP)]
     Check(Check),
-    /// Load a server: exchanges per second, latencies, losses
+    /// Load a server: measure exchanges per second, latencies and losses
     #[command(after_help = bench::HELP)]
     Bench(Bench),
-    /// Experiments on stream versus datagram: predict, run, and see
+    /// Run experiments on stream and datagram, and compare predictions with results
     #[cfg(feature = "lab")]
     #[command(after_help = lab::HELP)]
     Lab(Lab),
-    /// Read saved replies: which syntax, which instant, what is uncertain
+    /// Read saved replies: syntax, time, and what is uncertain
     #[command(after_help = parse::HELP)]
     Parse(Parse),
     /// Show the packets of exchanges, live or from a capture file
@@ -100,7 +101,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_definition_holds_together() {
+    fn the_definition_is_consistent() {
         Arguments::command().debug_assert();
+    }
+
+    /// clap breaks longer lines, and leaves one word on a line of its own.
+    #[test]
+    fn every_line_after_the_options_of_a_help_text_fits_80_columns() {
+        let definition = Arguments::command();
+        let mut lines = 0;
+        for command in definition.get_subcommands() {
+            let text = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            for line in text.lines() {
+                assert!(line.chars().count() <= 80, "{}: {line}", command.get_name());
+                lines += 1;
+            }
+        }
+        assert!(lines > 50, "only {lines} lines");
     }
 }

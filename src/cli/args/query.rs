@@ -1,4 +1,4 @@
-//! The command line of `daytime query`.
+//! Arguments of `daytime query`.
 
 use super::ask::{AskOptions, Proto};
 use super::seconds::{seconds, seconds_or_zero};
@@ -15,15 +15,15 @@ Examples:
   daytime query --proto udp --timeout 2 127.0.0.1 ::1
   daytime query --proto both --json localhost:9999
 
-Below the reply, query prints what it means and how far the local clock is off.
-A server that cuts the second off makes the local clock seem up to 1 s ahead.
-query never sets the clock: that is what NTP is for.
-Exit status: 0 if every question was answered, 1 if one was not or the server
-reports itself unhealthy or contradicts itself, 2 usage.";
+Below the reply, query prints its meaning and the offset of the local clock. A
+reply without a fraction of a second makes the local clock seem up to 1 s ahead.
+query never sets the clock; use NTP for that.
+Exit status: 0 if every question had an answer, 1 if not, or if a server reports
+itself unhealthy or contradicts itself; 2 for a wrong command line.";
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Query {
-    /// Servers to ask; IPv6 addresses with a port go in brackets
+    /// Servers to ask; write an IPv6 address with a port as [::1]:9999
     #[arg(required = true, value_name = "HOST[:PORT]")]
     pub hosts: Vec<Target>,
     /// Transports to ask over
@@ -31,21 +31,21 @@ pub(in crate::cli) struct Query {
     pub proto: Proto,
     #[command(flatten)]
     pub ask: AskOptions,
-    /// Time for one answer, name resolution and retries included, but not the
-    /// pause before a public address is asked again
+    /// Timeout of one answer, with name resolution and retries, but without the
+    /// pause between questions to a public address
     #[arg(long, default_value = "5", value_name = "SECONDS", value_parser = seconds)]
     pub timeout: Duration,
-    /// UDP: number of further questions while no answer comes; each wait is twice
-    /// the last, and at least 4 s for a public address
+    /// UDP: maximum number of repeated questions; each wait is twice the wait
+    /// before, and at least 4 s for a public address
     #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=10))]
     pub retries: u32,
-    /// Maximum number of octets to read of a reply
+    /// Maximum length of a reply
     #[arg(long, default_value_t = 4096, value_name = "OCTETS", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_LIMIT)))]
     pub limit: u32,
     /// Number of questions to each server
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub count: u32,
-    /// Pause between the rounds; at least 4 s for a public address
+    /// Pause between two questions to a server; at least 4 s for a public address
     #[arg(long, default_value = "1", value_name = "SECONDS", value_parser = seconds_or_zero)]
     pub interval: Duration,
     /// Print one JSON object per question

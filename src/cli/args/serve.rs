@@ -1,4 +1,4 @@
-//! The command line of `daytime serve`.
+//! Arguments of `daytime serve`.
 
 use super::ask::Proto;
 use super::limits::LimitOptions;
@@ -23,17 +23,17 @@ Examples:
   daytime serve --port 9999 --metrics 9867
   daytime serve --port 9999 --idle 60
 
-The bound addresses are the first thing on standard output; the log goes to
-standard error. Stops at SIGINT or SIGTERM: accepts no more, gives open
-connections a second to end, exits 0. A second signal ends it at once. SIGUSR1
-logs what was counted so far. SIGHUP reads the zone of --zone local again.
-A hangup of its terminal stops it, unless SIGHUP was ignored at the start.
-As root add --user nobody: it keeps the open sockets and no other right.
+serve first prints its addresses on standard output, and logs to standard error.
+SIGINT or SIGTERM stops serve: it accepts no more, gives open connections 1 s to
+end, and exits with status 0. A second signal ends serve at once. SIGUSR1 logs
+the counters. SIGHUP reads the zone again, with --zone local. The end of its
+terminal stops serve too, unless SIGHUP was ignored at the start.
+As root, add --user nobody: serve then keeps its sockets and no other right.
 
-Sockets that systemd hands over (LISTEN_FDS) are served instead; options that
-open sockets are refused then. A supervisor that listens on NOTIFY_SOCKET is
-told of readiness, watchdog and stopping. inetd.conf has it on descriptor 0,
-silent where standard error is the client's socket:
+If systemd hands over sockets (LISTEN_FDS), serve uses these and refuses options
+that open sockets. serve reports readiness, watchdog and stopping on
+NOTIFY_SOCKET. Under inetd, serve logs nothing if standard error is the client's
+socket. Lines for inetd.conf:
   daytime stream tcp nowait nobody /usr/bin/daytime daytime serve --inetd
   daytime dgram  udp wait   nobody /usr/bin/daytime daytime serve --inetd";
 
@@ -45,7 +45,7 @@ pub(in crate::cli) struct Serve {
     /// [default: the loopback addresses of both families]
     #[arg(long, group = OPENING, value_name = "ADDR[:PORT]")]
     pub listen: Vec<ListenAddress>,
-    /// Port of addresses that have none; 0 takes one free port for all
+    /// Port of each address without a port; 0 chooses one free port for all
     #[arg(long, group = OPENING, default_value_t = PORT)]
     pub port: u16,
     /// Transports to serve
@@ -54,7 +54,8 @@ pub(in crate::cli) struct Serve {
     /// Syntax of the reply: ctime, nist, rfc3339, rfc867 or smtp
     #[arg(long, default_value_t = Syntax::default(), value_name = "NAME")]
     pub syntax: Syntax,
-    /// Pattern of the reply instead of a syntax, as in strftime (chrono's: also %.3f, %:z)
+    /// Pattern of the reply, instead of a syntax: strftime with the additions of
+    /// chrono, such as %.3f and %:z
     #[arg(long, value_name = "PATTERN", conflicts_with = "syntax")]
     pub strftime: Option<Pattern>,
     /// Zone of the reply: utc, local, an IANA name or +HH:MM
@@ -62,66 +63,70 @@ pub(in crate::cli) struct Serve {
     pub zone: ZoneOption,
     #[command(flatten)]
     pub workers: WorkerOptions,
-    /// TCP: connections that may wait for accept (listen(2))
+    /// TCP: maximum number of connections that wait for accept (listen(2))
     #[arg(long, group = OPENING, default_value_t = Listen::default().backlog, value_name = "N")]
     pub backlog: u16,
-    /// TCP: rebind while old connections are in TIME_WAIT (SO_REUSEADDR) [default]
+    /// TCP: bind even if old connections are in TIME_WAIT (SO_REUSEADDR) [default]
     #[arg(long, group = OPENING, overrides_with = "no_reuse_address")]
     pub reuse_address: bool,
-    /// TCP: refuse to rebind while old connections are in TIME_WAIT
+    /// TCP: do not bind if old connections are in TIME_WAIT
     #[arg(long, group = OPENING)]
     pub no_reuse_address: bool,
-    /// [::] takes no IPv4 (IPV6_V6ONLY)
+    /// Do not take IPv4 on [::] (IPV6_V6ONLY)
     #[arg(long, group = OPENING)]
     pub only_v6: bool,
-    /// Receive buffer of every socket (SO_RCVBUF) [default: 1048576 for UDP, the system's for TCP]
+    /// Receive buffer of each socket (SO_RCVBUF) [default: 1048576 for UDP, for
+    /// TCP that of the system]
     #[arg(long, group = OPENING, value_name = "OCTETS", value_parser = clap::value_parser!(u32).range(1..=1 << 30))]
     pub receive_buffer: Option<u32>,
-    /// Send buffer of every socket (SO_SNDBUF)
+    /// Send buffer of each socket (SO_SNDBUF) [default: that of the system]
     #[arg(long, group = OPENING, value_name = "OCTETS", value_parser = clap::value_parser!(u32).range(1..=1 << 30))]
     pub send_buffer: Option<u32>,
-    /// TCP: time for a client to read and close once it is accepted
+    /// TCP: time from accept until the client must have closed
     #[arg(long, default_value = "5", value_name = "SECONDS", value_parser = seconds)]
     pub drain_deadline: Duration,
-    /// TCP: octets that a client may send meanwhile; the server discards them
+    /// TCP: maximum number of octets that a client may send; the server discards
+    /// them
     #[arg(long, default_value_t = 16 << 20, value_name = "OCTETS")]
     pub drain_octets: u64,
-    /// Serve the counters over HTTP, for Prometheus: GET /metrics. A bare PORT is
-    /// on 127.0.0.1; 0 takes a free one. Every client that reaches it can read it. A listening
-    /// socket of the name "metrics" that systemd hands over is used without this option
+    /// Serve the counters over HTTP for Prometheus: GET /metrics. Without an
+    /// address the port is on 127.0.0.1; port 0 chooses a free one. Every client
+    /// that reaches the port can read the counters. A listening socket named
+    /// "metrics" from systemd needs no option
     #[arg(long, value_name = "[ADDR:]PORT", value_parser = metrics_address)]
     pub metrics: Option<SocketAddr>,
-    /// User to become once the sockets are open, by name or number
+    /// User to switch to after opening the sockets: name or number
     #[arg(long, value_name = "USER")]
     pub user: Option<String>,
-    /// Group to become with it [default: the user's primary group]
+    /// Group to switch to with --user: name or number [default: the primary group
+    /// of the user]
     #[arg(long, value_name = "GROUP", requires = "user")]
     pub group: Option<String>,
     /// Sandbox level (Linux: capabilities, files, new sockets, programs): off, on
     /// (best effort), require (fail if incomplete)
     #[arg(long, default_value_t, value_name = "MODE", value_parser = sandbox_levels())]
     pub sandbox: Sandbox,
-    /// Serve the socket on descriptor 0, as inetd starts it; --inetd=nowait for
-    /// "dgram nowait"
+    /// Serve the socket on descriptor 0, as inetd starts a service; use
+    /// --inetd=nowait for "dgram nowait"
     #[arg(long, value_enum, num_args = 0..=1, require_equals = true, conflicts_with = "json")]
     #[arg(default_missing_value = "wait", value_name = "KIND")]
     pub inetd: Option<Inetd>,
-    /// Exit after this many seconds without a client; for one worker
+    /// Exit after this time without a client; needs one worker
     /// [default: never; with --inetd 60]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub idle: Option<Duration>,
     /// Print the bound addresses as JSON
     #[arg(long)]
     pub json: bool,
-    /// The first option on the command line that opens sockets.
+    /// First option on the command line that opens sockets.
     #[arg(skip)]
     pub opener: Option<String>,
-    // The last, since its heading holds for what follows.
+    // Must be last: its heading applies to all following options.
     #[command(flatten)]
     pub limits: LimitOptions,
 }
 
-/// The zone of the reply, and whether it is the one of this host.
+/// Zone of the reply, and whether it is the zone of this host.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::cli) struct ZoneOption {
     pub zone: Zone,
@@ -136,12 +141,12 @@ impl FromStr for ZoneOption {
     }
 }
 
-/// What inetd does with the socket while a service runs.
+/// Whether inetd waits for the end of the service before it reads the socket again.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(in crate::cli) enum Inetd {
-    // It leaves the socket alone: serve until idle, or a connection until its end.
+    // inetd waits: serve until idle, or serve one connection until its end.
     Wait,
-    // It goes on with the socket: answer what waits, then end.
+    // inetd does not wait: answer the waiting datagrams, then exit.
     Nowait,
 }
 

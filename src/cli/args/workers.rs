@@ -1,38 +1,37 @@
-//! The options of `daytime serve` about its workers, and what they mean.
+//! Options of `daytime serve` for its workers.
 
 use crate::server::Workers;
 use clap::Args;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-/// The group of all options that open sockets, those of `serve` too. They have nothing to say where sockets are handed
-/// over.
+/// Name of the group of all options that open sockets. They contradict sockets that are handed over.
 pub(super) const OPENING: &str = "opening";
 
-/// More are hardly meant: each takes a loop and a set of sockets.
+/// Maximum number of workers. Each needs a thread and its own sockets, so a larger number is likely a mistake.
 const MAX_WORKERS: usize = 1024;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct WorkerOptions {
-    /// Threads that serve, each with sockets of its own (SO_REUSEPORT); auto: one for
-    /// each processor
+    /// Number of serving threads, each with its own sockets (SO_REUSEPORT); auto:
+    /// one per processor
     #[arg(long, group = OPENING, default_value = "1", value_name = "N", value_parser = workers)]
     pub workers: Workers,
-    /// Do not share ports (SO_REUSEPORT): then there is one worker
+    /// Do not share ports (SO_REUSEPORT); allows only one worker
     #[arg(long, group = OPENING)]
     pub no_reuse_port: bool,
 }
 
 impl WorkerOptions {
-    /// Returns what is wrong with these options together, and with `--idle`.
+    /// Returns an error text if these options contradict each other or `--idle`.
     pub(in crate::cli) fn contradiction(&self, idle: Option<Duration>) -> Option<&'static str> {
         match self.workers {
             workers if idle.is_some() && workers != Workers::default() => {
-                Some("--idle ends a server with one worker: leave --idle or --workers out")
+                Some("--idle needs one worker: leave out --idle or --workers")
             }
-            Workers::Exactly(number) if self.no_reuse_port && number.get() > 1 => {
-                Some("with --no-reuse-port there is one worker: leave one of it and --workers out")
-            }
+            Workers::Exactly(number) if self.no_reuse_port && number.get() > 1 => Some(
+                "--no-reuse-port allows only one worker: leave out --no-reuse-port or --workers",
+            ),
             _ => None,
         }
     }
@@ -47,7 +46,7 @@ fn workers(text: &str) -> Result<Workers, &'static str> {
     number
         .and_then(NonZeroUsize::new)
         .map(Workers::Exactly)
-        .ok_or("not a number from 1 to 1024, nor auto")
+        .ok_or("not a number from 1 to 1024, and not auto")
 }
 
 #[cfg(test)]
@@ -65,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn only_several_workers_contradict_ports_that_are_not_shared() {
+    fn only_several_workers_contradict_no_reuse_port() {
         let is_refused = |text: &str| {
             let workers = workers(text).expect("right");
             WorkerOptions { workers, no_reuse_port: true }.contradiction(None).is_some()

@@ -1,4 +1,4 @@
-//! The packets of a run as capture files.
+//! Writes the packets of a lab's run as capture files.
 
 use crate::cli::failure::Failure;
 use crate::lab::{Part, Report};
@@ -7,19 +7,19 @@ use crate::wire::pcapng::pcapng;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Where capture files go.
+/// The directory for the capture files.
 pub(super) struct Captures<'a>(&'a Path);
 
 impl<'a> Captures<'a> {
-    /// The directory, made if it is not there.
+    /// Opens the directory, and creates it if it does not exist.
     pub(super) fn open(directory: &'a Path) -> Result<Self, Failure> {
         fs::create_dir_all(directory).map_err(|error| {
-            Failure::Message(format!("cannot make the directory {}: {error}", directory.display()))
+            Failure::Message(format!("cannot create directory {}: {error}", directory.display()))
         })?;
         Ok(Self(directory))
     }
 
-    /// Writes a file for each host of each part in which packets were seen: those written.
+    /// Writes one file for each host of each part with packets. Returns the paths of the files.
     pub(super) fn write(&self, report: &Report) -> Result<Vec<PathBuf>, Failure> {
         let mut written = Vec::new();
         for part in report.parts().iter().filter(|part| part.trace.packets().next().is_some()) {
@@ -34,7 +34,7 @@ impl<'a> Captures<'a> {
         Ok(written)
     }
 
-    /// A path that this run has not taken: two parts may have names that differ in punctuation only.
+    /// Returns a path that this run has not used. The names of two parts may differ only in punctuation.
     fn free(&self, name: &str, taken: &[PathBuf]) -> PathBuf {
         let path = |number: usize| match number {
             1 => self.0.join(format!("{name}.pcapng")),
@@ -45,7 +45,7 @@ impl<'a> Captures<'a> {
     }
 }
 
-/// `exchange-sim-tcp-client`; a part with a name of its own has that before the host.
+/// Returns the name of a file, such as `exchange-sim-tcp-client`. A part with a name has that name before the host.
 fn name(report: &Report, part: &Part, HostId(host): HostId) -> String {
     let (lab, engine) = (report.lab.name, report.procedure.engine.name());
     let transport = part.transport.to_string();
@@ -54,7 +54,7 @@ fn name(report: &Report, part: &Part, HostId(host): HostId) -> String {
     words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join("-")
 }
 
-/// Letters and figures, the rest as single dashes: what every file system takes.
+/// Replaces all characters except letters and digits by single dashes, so that every file system accepts the name.
 fn words(text: &str) -> String {
     let parts = text.split(|it: char| !it.is_ascii_alphanumeric()).filter(|it| !it.is_empty());
     parts.collect::<Vec<_>>().join("-").to_ascii_lowercase()

@@ -1,5 +1,4 @@
-//! A demonstration without the right to capture: the packets of an exchange over each transport, between two network
-//! namespaces.
+//! Shows the packets of an exchange over each transport between two network namespaces. Needs no right to capture.
 
 use super::Wire;
 use super::screen::Screen;
@@ -13,9 +12,9 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// The lab whose packets are shown.
+/// Name of the lab whose packets are shown.
 const LAB: &str = "exchange";
-/// Between the end of the one exchange and the beginning of the other, on the screen.
+/// Time shown between the end of one exchange and the beginning of the next.
 const PAUSE: Duration = Duration::from_millis(100);
 
 pub(super) fn show(arguments: &Wire, quiet: bool) -> Result<ExitCode, Failure> {
@@ -26,7 +25,7 @@ pub(super) fn show(arguments: &Wire, quiet: bool) -> Result<ExitCode, Failure> {
     permit_namespaces(arguments.pcapng.as_deref().and_then(Path::parent));
     let run =
         procedure.perform(&setting).map_err(|error| Failure::Message(report::chain(&error)))?;
-    // Afterwards, so that a file is as it was where no network can be made.
+    // Opens the output file after the run, so that a failed run does not change the file.
     let mut screen = Screen::open(arguments, None)?;
     for (captured, fate) in captured(&run.parts) {
         if !screen.is_done() {
@@ -37,7 +36,7 @@ pub(super) fn show(arguments: &Wire, quiet: bool) -> Result<ExitCode, Failure> {
     screen.finish(lasted, quiet)
 }
 
-/// The packets of all parts, one part after the other, as they were seen between the hosts.
+/// Returns the packets of all parts in order, as the network between the hosts saw them.
 fn captured(parts: &[Part]) -> Vec<(Captured, Fate)> {
     let id = InterfaceId { number: 0, passed: None };
     let interface = Interface { id, name: Some(b"netns"[..].into()) };
@@ -57,7 +56,7 @@ fn captured(parts: &[Part]) -> Vec<(Captured, Fate)> {
     all
 }
 
-/// The same, with the times of another beginning.
+/// Adds `begin` to the times of arrival.
 fn later(fate: &Fate, begin: Duration) -> Fate {
     match fate {
         Fate::Arrived(times) => Fate::Arrived(times.iter().map(|at| begin + *at).collect()),

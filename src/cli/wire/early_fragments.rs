@@ -1,11 +1,11 @@
-//! Holds fragments that arrive before the first fragment of their packet. Only the first fragment has the ports.
+//! Holds fragments that arrive before the first fragment of their packet. Only the first fragment has ports.
 
 use crate::trace::Fate;
 use crate::wire::Captured;
 use crate::wire::conversation::FragmentedPacket;
 use std::collections::VecDeque;
 
-/// Maximum number of held fragments. Beyond it, the two hosts with the most of them lose their oldest one.
+/// Maximum number of held fragments. Beyond it, the pair of hosts with the most fragments loses its oldest one.
 const MAX_HELD: usize = 64;
 
 /// Maximum number of remembered packets of other ports. A new packet replaces the oldest.
@@ -15,9 +15,9 @@ const MAX_OTHERS: usize = 256;
 #[derive(Debug, Default)]
 pub(super) struct EarlyFragments {
     fragments: VecDeque<Fragment>,
-    /// Packets whose first fragment is about other ports, from the oldest on.
+    /// Packets whose first fragment has other ports, oldest first.
     others: VecDeque<FragmentedPacket>,
-    /// Fragments that were replaced.
+    /// Number of dropped fragments.
     pub replaced: u64,
 }
 
@@ -29,7 +29,7 @@ struct Fragment {
 }
 
 impl EarlyFragments {
-    /// Holds a later fragment, unless its packet is about other ports.
+    /// Holds a later fragment, unless its packet has other ports.
     pub(super) fn hold(&mut self, whole: FragmentedPacket, captured: &Captured, fate: &Fate) {
         if self.others.contains(&whole) {
             return;
@@ -41,13 +41,14 @@ impl EarlyFragments {
         }
     }
 
-    /// Drops the oldest fragment between the two hosts that have the most, so that no others crowd out a reply.
+    /// Drops the oldest fragment of the pair of hosts with the most fragments, so that other traffic cannot displace a
+    /// reply.
     fn replace(&mut self) {
         let hosts = |it: &Fragment| (it.whole.source, it.whole.destination);
         let of_same =
             |it: &Fragment| self.fragments.iter().filter(|other| hosts(other) == hosts(it)).count();
         let counts = self.fragments.iter().map(of_same).enumerate();
-        // Of equal counts the first one is the oldest.
+        // Among equal counts, the first fragment is the oldest.
         let most = counts.rev().max_by_key(|(_, count)| *count);
         if let Some((oldest, _)) = most {
             self.fragments.remove(oldest);
@@ -55,7 +56,7 @@ impl EarlyFragments {
         }
     }
 
-    /// Ignores the fragments of a packet whose first fragment is about other ports.
+    /// Ignores all fragments of a packet whose first fragment has other ports.
     pub(super) fn ignore(&mut self, whole: FragmentedPacket) {
         self.fragments.retain(|fragment| fragment.whole != whole);
         self.others.retain(|other| *other != whole);
@@ -65,7 +66,7 @@ impl EarlyFragments {
         self.others.push_back(whole);
     }
 
-    /// Takes the fragments of this packet, the oldest first. Its first fragment is about the wanted ports.
+    /// Takes the held fragments of a packet, oldest first, after its first fragment came with wanted ports.
     pub(super) fn take(&mut self, whole: FragmentedPacket) -> Vec<(Captured, Fate)> {
         self.others.retain(|other| *other != whole);
         let all = std::mem::take(&mut self.fragments);
@@ -74,7 +75,7 @@ impl EarlyFragments {
         taken.into_iter().map(|it| (it.captured, it.fate)).collect()
     }
 
-    /// Number of held fragments, none of whose packets has a first fragment in the capture.
+    /// Returns the number of held fragments. The capture has no first fragment of their packets.
     pub(super) fn count(&self) -> u64 {
         self.fragments.len() as u64
     }
@@ -87,7 +88,7 @@ mod tests {
     use crate::wire::decode::{Content, Decoded, Endpoint};
     use std::net::Ipv4Addr;
 
-    /// A packet from host 10.0.0.`host`.
+    /// Makes a fragmented packet from host 10.0.0.`host`.
     fn whole(host: u8, identification: u32) -> FragmentedPacket {
         let end = |host| Endpoint { address: Ipv4Addr::new(10, 0, 0, host).into(), port: None };
         let packet = Decoded {
@@ -107,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_than_64_are_held_and_each_replaced_one_is_counted() {
+    fn at_most_64_fragments_are_held_and_each_dropped_one_is_counted() {
         let mut held = EarlyFragments::default();
         for number in 0..70 {
             held.hold(whole(1, number.into()), &captured(number), &Fate::Seen);
@@ -119,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn fragments_of_other_hosts_do_not_crowd_out_one_and_its_fate_is_kept() {
+    fn fragments_of_other_hosts_do_not_displace_a_fragment_and_its_fate() {
         let mut held = EarlyFragments::default();
         held.hold(whole(1, 7), &captured(1), &Fate::Lost(Loss::Chance));
         for number in 0..100_u32 {
@@ -129,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn fragments_of_other_ports_are_not_held_before_or_after_the_first_one() {
+    fn fragments_of_other_ports_are_not_held() {
         let mut held = EarlyFragments::default();
         held.hold(whole(1, 7), &captured(1), &Fate::Seen);
         held.ignore(whole(1, 7));

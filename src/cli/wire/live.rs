@@ -1,4 +1,4 @@
-//! Packets as they pass an interface.
+//! Shows packets live, as they pass an interface.
 
 use super::screen::Screen;
 use super::stop::Stop;
@@ -16,7 +16,7 @@ pub(super) fn show(arguments: &Wire, quiet: bool) -> Result<ExitCode, Failure> {
     let interface = arguments.interface.as_deref().filter(|name| *name != "any");
     let mut capture = Capture::open(interface, &arguments.ports)?;
     let mut screen = Screen::open(arguments, None)?;
-    // After its file is open: opening a FIFO waits for a reader, and the first Ctrl-C must end it.
+    // After the output file is open: opening a FIFO waits for a reader, and the first Ctrl-C must end this wait.
     let stop = Stop::on_signals()?;
     if !quiet {
         complain(&format!("daytime: {}", what_is_captured(arguments)));
@@ -26,7 +26,7 @@ pub(super) fn show(arguments: &Wire, quiet: bool) -> Result<ExitCode, Failure> {
     let watched = watch(&mut capture, &mut screen, until, &stop);
     let lasted = started.elapsed();
     let reported = report_lost(&capture, arguments);
-    // Even after an error, what was seen is shown.
+    // Shows the captured packets even after an error.
     let finished = screen.finish(lasted, quiet);
     let ended = watched.and(finished)?;
     reported.map(|()| ended)
@@ -50,7 +50,7 @@ fn watch(
             Err(error) => break Err(error),
         }
     };
-    // Packets that arrived before the end still wait.
+    // Reads the packets that arrived before the end.
     capture.end()?;
     while !screen.is_done()
         && let Some(captured) = capture.waiting()?
@@ -60,7 +60,8 @@ fn watch(
     Ok(ended?)
 }
 
-/// Reports packets that the kernel dropped. It counts those that may concern the ports, and all ICMP errors and fragments.
+/// Reports packets that the kernel dropped. The kernel counts packets that may concern the ports, and all ICMP errors
+/// and fragments.
 fn report_lost(capture: &Capture, arguments: &Wire) -> Result<(), Failure> {
     let lost = capture.lost()?;
     if lost == 0 {
@@ -68,7 +69,9 @@ fn report_lost(capture: &Capture, arguments: &Wire) -> Result<(), Failure> {
     }
     let packets = report::plural(lost.into(), "packet");
     let ports = ports(arguments);
-    complain(&format!("daytime: up to {packets} about {ports} came too fast and were not seen"));
+    complain(&format!(
+        "daytime: the capture lost up to {packets} about {ports}: they came too fast"
+    ));
     if arguments.json {
         super::print(&format!("{}\n", serde_json::json!({ "lost": lost })))?;
     }

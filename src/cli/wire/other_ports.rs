@@ -1,26 +1,26 @@
-//! Counts packets of other ports, for a hint where no packet concerns the wanted ones.
+//! Counts packets of other ports, for a hint if the capture has no packet of the wanted ports.
 
 use crate::wire::decode::{Content, Decoded};
 use std::collections::BTreeMap;
 
-/// How many packets are about which port.
+/// Number of packets for each port.
 #[derive(Debug, Default)]
 pub(super) struct OtherPorts(BTreeMap<u16, u64>);
 
 impl OtherPorts {
     pub(super) fn note(&mut self, packet: &Decoded) {
         if let Content::Tcp { .. } | Content::Udp { .. } = packet.content
-            // A server nearly always has the lower port.
+            // The server nearly always has the lower port.
             && let Some(port) = packet.source.port.min(packet.destination.port)
         {
             *self.0.entry(port).or_default() += 1;
         }
     }
 
-    /// The ports of the most packets, at most this many.
+    /// Returns the ports with the most packets, at most `ports` of them.
     pub(super) fn busiest(&self, ports: usize) -> Vec<u16> {
         let mut all: Vec<(&u16, &u64)> = self.0.iter().collect();
-        all.sort_by(|(_, one), (_, other)| other.cmp(one)); // stable, so the lower of two comes first
+        all.sort_by(|(_, one), (_, other)| other.cmp(one)); // stable: of equal counts, the lower port is first
         all.into_iter().map(|(port, _)| *port).take(ports).collect()
     }
 }
@@ -32,7 +32,7 @@ mod tests {
     use std::net::Ipv4Addr;
 
     #[test]
-    fn the_ports_of_most_packets_come_first_by_the_lower_one_of_each() {
+    fn the_lower_ports_of_packets_are_sorted_by_their_count() {
         let mut other_ports = OtherPorts::default();
         for (source, destination) in [(40000, 53), (53, 40001), (40000, 37), (443, 80), (80, 80)] {
             let end = |port| Endpoint { address: Ipv4Addr::LOCALHOST.into(), port: Some(port) };

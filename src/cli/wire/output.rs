@@ -1,4 +1,4 @@
-//! The capture file that is written.
+//! Writes the capture file of `--pcapng`.
 
 use super::{is_standard, printable_path};
 use crate::cli::failure::Failure;
@@ -10,16 +10,17 @@ use std::path::Path;
 
 pub(super) struct Output {
     file: File,
-    /// For errors.
+    /// Name of the output for errors.
     name: String,
-    /// Octets of whole blocks in a file; `None` for a FIFO or a device, which is never shorter than what was written.
+    /// Length in octets of the complete blocks in a file. `None` for a FIFO or a device, which cannot be truncated.
     whole: Option<u64>,
-    /// Whether it is standard output.
+    /// Whether the output is standard output.
     pub is_standard: bool,
 }
 
 impl Output {
-    /// Opens it, so that it is known at once whether it can be written; never the very file that is read.
+    /// Opens the output before any packet arrives, so that an error shows at once. Refuses the file that `--read`
+    /// reads.
     pub(super) fn open(path: &Path, read: Option<&Metadata>) -> Result<Self, Failure> {
         let is_standard = is_standard(path);
         let name = if is_standard { "standard output".to_owned() } else { printable_path(path) };
@@ -27,7 +28,7 @@ impl Output {
             let file = if is_standard {
                 File::from(io::stdout().as_fd().try_clone_to_owned()?)
             } else {
-                // Cut only when it is known which file that is.
+                // Not truncated yet: this may be the file that is read.
                 OpenOptions::new().write(true).create(true).truncate(false).open(path)?
             };
             let metadata = file.metadata()?;
@@ -35,7 +36,9 @@ impl Output {
         };
         let (file, is_read) = open().map_err(|error| cannot_write(&name, &error))?;
         if is_read {
-            let message = format!("{name} is the capture that is read: --pcapng would destroy it");
+            let message = format!(
+                "cannot write {name}: --read reads the same file; name another for --pcapng"
+            );
             return Err(Failure::Usage(message));
         }
         // Standard output was opened by another process, which may have written to it.
@@ -44,14 +47,14 @@ impl Output {
         Ok(Self { file, name, whole, is_standard })
     }
 
-    /// Writes a block at once and whole. What was written of one that found no room is taken back, so that the
-    /// file is good however this ends.
+    /// Writes one block at once. If the disk is full, truncates the file to its complete blocks, so that the file stays
+    /// valid.
     pub(super) fn write(&mut self, block: &[u8]) -> Result<(), Failure> {
         self.file.write_all(block).map_err(|error| {
             if self.is_standard && error.kind() == ErrorKind::BrokenPipe {
                 return Failure::OutputClosed;
             }
-            // If not even that can be done, the error is the same.
+            // Ignores an error here: the first error is the one to report.
             let _ = self.whole.map(|whole| self.file.set_len(whole));
             cannot_write(&self.name, &error)
         })?;
@@ -64,13 +67,13 @@ fn cannot_write(name: &str, error: &io::Error) -> Failure {
     Failure::Message(format!("cannot write {name}: {error}"))
 }
 
-/// Empties a file; `None` for what is none.
+/// Truncates a file to 0 octets. Returns `None` for a FIFO or a device.
 fn empty(file: &File) -> io::Result<Option<u64>> {
     let is_file = file.metadata()?.is_file();
     is_file.then(|| file.set_len(0).map(|()| 0)).transpose()
 }
 
-/// By whatever name: a symbolic link, a hard link.
+/// Whether both are the same file, also through a symbolic or hard link.
 fn is_same(one: &Metadata, other: &Metadata) -> bool {
     one.is_file() && (one.dev(), one.ino()) == (other.dev(), other.ino())
 }

@@ -1,4 +1,4 @@
-//! Packets of a capture file, or of a pipe that one comes through.
+//! Shows the packets of a capture file, which may come through a pipe.
 
 use super::screen::Screen;
 use super::stop::{Stop, Stoppable, is_stop};
@@ -16,7 +16,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// Maximum number of ports, and of types of links, that a message names.
+/// Maximum number of ports, or of link types, in a message.
 const MAX_NAMED: usize = 5;
 
 pub(super) fn show(arguments: &Wire, path: &Path, quiet: bool) -> Result<ExitCode, Failure> {
@@ -26,7 +26,7 @@ pub(super) fn show(arguments: &Wire, path: &Path, quiet: bool) -> Result<ExitCod
         opened.map_err(|error| Failure::Message(format!("cannot open {name}: {error}")))?;
     let stop = Stop::on_signals()?;
     let mut reading = match CaptureReader::new(Stoppable { file, stop: &stop }) {
-        // Where a file was to be written there is none yet, and standard output may be it.
+        // The output of --pcapng is not open yet and cannot be complete.
         Err(error) if is_stopped(&error) && arguments.pcapng.is_some() => {
             return Err(Failure::Message(format!("cannot read {name}: {error}")));
         }
@@ -44,7 +44,7 @@ pub(super) fn show(arguments: &Wire, path: &Path, quiet: bool) -> Result<ExitCod
     if reading.skipped > 0 {
         complain(&skipped_packets(&name, reading.skipped, &reading.unread_links));
     }
-    // Even after an error, what was read is shown.
+    // Shows the packets read so far, even after an error.
     let lasted = screen.times.lasted();
     let finished = screen.finish(lasted, quiet);
     shown.and(finished)
@@ -58,11 +58,12 @@ fn open(path: &Path) -> io::Result<File> {
     }
 }
 
-/// How the reading of a file ended, if not by an error.
+/// The end of reading a file, without an error.
 #[derive(Debug)]
 enum ReadEnd {
-    /// `--count` was reached, or a signal came.
+    /// Reading stopped at `--count` or after a signal.
     Early,
+    /// Reading reached the end of the file.
     Whole,
 }
 
@@ -92,24 +93,24 @@ fn nothing_found(arguments: &Wire, name: &str, packets: u64, others: &[u16]) -> 
     let found = format!("daytime: {name} has {packets}, none about port {ports}");
     match others {
         [] => found,
-        others => format!("{found}: --port names others, such as {}", list(others, "and")),
+        others => format!("{found}: try --port {}", list(others, "or")),
     }
 }
 
 fn skipped_packets(name: &str, packets: u64, unread_links: &BTreeSet<u32>) -> String {
     let packets = report::plural(packets, "packet");
-    let message = format!("daytime: passed over {packets} of {name}: not IP, or not to be found");
+    let message = format!("daytime: skipped {packets} of {name}: not IP, or without an IP header");
     let mut links: Vec<String> = unread_links.iter().take(MAX_NAMED).map(u32::to_string).collect();
     if unread_links.len() > MAX_NAMED {
         links.push("others".to_owned());
     }
     match &links[..] {
         [] => message,
-        links => format!("{message}; links of type {} are not read", list(links, "and")),
+        links => format!("{message}; cannot read link type {}", list(links, "and")),
     }
 }
 
-/// `1`, `1 or 2`, `1, 2 or 3`.
+/// Joins items to a list: `1`, `1 or 2`, `1, 2 or 3`.
 fn list(items: &[impl ToString], last_word: &str) -> String {
     let items: Vec<String> = items.iter().map(ToString::to_string).collect();
     match &items[..] {
@@ -124,12 +125,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_many_types_of_links_a_few_are_named() {
+    fn a_message_names_at_most_five_link_types() {
         let links = |numbers: std::ops::Range<u32>| skipped_packets("f", 9, &numbers.collect());
-        assert_eq!(links(0..0), "daytime: passed over 9 packets of f: not IP, or not to be found");
-        let two = "not to be found; links of type 7 and 8 are not read";
+        assert_eq!(links(0..0), "daytime: skipped 9 packets of f: not IP, or without an IP header");
+        let two = "; cannot read link type 7 and 8";
         assert!(links(7..9).ends_with(two), "{}", links(7..9));
-        let many = "; links of type 7, 8, 9, 10, 11 and others are not read";
+        let many = "; cannot read link type 7, 8, 9, 10, 11 and others";
         assert!(links(7..99).ends_with(many), "{}", links(7..99));
     }
 }

@@ -29,14 +29,14 @@ pub(super) struct Screen<'a> {
     pub other_ports: OtherPorts,
     /// Later fragments of packets whose first fragment has not been captured yet.
     early_fragments: EarlyFragments,
-    /// Whether a reader of standard output is left.
+    /// Whether standard output still has a reader.
     is_read: bool,
-    /// Drawn at the end, with `--ladder`.
+    /// Ladders to draw at the end, with `--ladder`.
     ladders: Ladders,
 }
 
 impl<'a> Screen<'a> {
-    /// Opens the file to be written, if there is one; `read` is that of the capture that is read.
+    /// Opens the output of `--pcapng`, if there is one. `read` has the metadata of the file that `--read` reads.
     pub(super) fn open(arguments: &'a Wire, read: Option<&Metadata>) -> Result<Self, Failure> {
         let file = arguments.pcapng.as_deref().map(|path| Output::open(path, read)).transpose()?;
         let mut screen = Self {
@@ -55,7 +55,7 @@ impl<'a> Screen<'a> {
         Ok(screen)
     }
 
-    /// Shows a packet if it concerns the ports, and the fragments of it that were captured before.
+    /// Shows a packet if it has wanted ports, and then its fragments that were captured before.
     pub(super) fn show(&mut self, captured: &Captured, fate: &Fate) -> Result<(), Failure> {
         let Some(packet) = decode(&captured.octets) else { return Ok(()) };
         let interface = captured.interface.as_ref().map(|it| it.id);
@@ -86,7 +86,7 @@ impl<'a> Screen<'a> {
         Ok(())
     }
 
-    /// Whether `--count` is reached, or neither a reader nor a file wants more packets.
+    /// Whether the number of packets has reached `--count`, or no reader and no file is left.
     pub(super) fn is_done(&self) -> bool {
         let reached_count = self.arguments.count.is_some_and(|count| self.packets >= count);
         reached_count || !self.is_read && self.file.is_none()
@@ -108,12 +108,12 @@ impl<'a> Screen<'a> {
         Ok(())
     }
 
-    /// Standard output is taken, by the file.
+    /// Whether standard output gets the capture file.
     fn is_for_file(&self) -> bool {
         self.file.as_ref().is_some_and(|file| file.is_standard)
     }
 
-    /// Prints to standard output while it has a reader.
+    /// Prints to standard output if it still has a reader.
     fn print(&mut self, text: &str) -> Result<(), Failure> {
         if !self.is_read {
             return Ok(());
@@ -130,7 +130,7 @@ impl<'a> Screen<'a> {
         self.file.as_mut().map_or(Ok(()), |file| file.write(block))
     }
 
-    /// Draws the ladders, if they are wanted, and sums up.
+    /// Draws the ladders of `--ladder`, and prints the summary.
     pub(super) fn finish(mut self, lasted: Duration, quiet: bool) -> Result<ExitCode, Failure> {
         if self.arguments.ladder && self.packets > 0 {
             let below = if quiet { "" } else { "\n" };
@@ -146,7 +146,7 @@ impl<'a> Screen<'a> {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// Reports the later fragments that may belong to an exchange and were not shown.
+    /// Reports later fragments that may belong to an exchange but were not shown.
     fn report_fragments(&self) {
         let reasons = [
             (self.early_fragments.count(), "the first fragment of each packet was not captured"),

@@ -1,4 +1,4 @@
-//! SIGINT and SIGTERM: the first ends `wire` with its summary and a whole file, the second ends it at once.
+//! SIGINT and SIGTERM of `daytime wire`: the first signal ends it with a summary and a valid file, the second at once.
 
 use crate::cli::failure::Failure;
 use crate::wire::capture::readable;
@@ -13,10 +13,10 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Has something to read after the first signal.
+/// A descriptor that becomes readable after the first signal.
 pub(super) struct Stop {
     signalled: UnixStream,
-    /// The next signal ends the process with status 1.
+    /// Whether the next signal ends the process with status 1.
     at_once: Arc<AtomicBool>,
 }
 
@@ -26,7 +26,7 @@ impl Stop {
             let (signalled, signal) = UnixStream::pair()?;
             let at_once = Arc::new(AtomicBool::new(false));
             for number in [SIGINT, SIGTERM] {
-                // In this order, so that the first signal does not end it already.
+                // In this order, so that the first signal does not end the process.
                 flag::register_conditional_shutdown(number, 1, Arc::clone(&at_once))?;
                 flag::register(number, Arc::clone(&at_once))?;
                 pipe::register(number, signal.try_clone()?)?;
@@ -36,13 +36,13 @@ impl Stop {
         register().map_err(|error| Failure::signals(&error))
     }
 
-    /// Calls what may wait without an end, as opening a FIFO does. Meanwhile the first signal ends the process.
+    /// Calls `act`, which may wait forever, such as opening a FIFO. During the call, the first signal ends the process.
     pub(super) fn or_end_at_once<T>(
         &self,
         act: impl FnOnce() -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         if self.at_once.swap(true, Ordering::Relaxed) {
-            return Err(Failure::Message(Stopped.to_string())); // the first signal came before
+            return Err(Failure::Message(Stopped.to_string())); // the first signal came before the call
         }
         let done = act();
         self.at_once.store(false, Ordering::Relaxed);
@@ -54,18 +54,18 @@ impl Stop {
     }
 }
 
-/// A file that is read until its end or the first signal, whichever comes first.
+/// A file whose reads end at its end or at the first signal.
 pub(super) struct Stoppable<'a> {
     pub file: File,
     pub stop: &'a Stop,
 }
 
-/// Why the file is read no further.
+/// The error of a read after a signal.
 #[derive(Debug, thiserror::Error)]
 #[error("stopped by a signal")]
 struct Stopped;
 
-/// Whether a signal ended the reading.
+/// Whether this error comes from a signal.
 pub(super) fn is_stop(error: &io::Error) -> bool {
     error.get_ref().is_some_and(<dyn Error + Send + Sync>::is::<Stopped>)
 }

@@ -1,4 +1,4 @@
-//! A load as JSON.
+//! Writes the results of a load as JSON.
 
 use super::{FAILURES, PERCENTILES, Percentile};
 use crate::bench::{Bench, Failures, Load, Percentiles};
@@ -6,7 +6,7 @@ use crate::report::json::microseconds;
 use crate::transport::Transport;
 use serde_json::{Value, json};
 
-/// A load, whole. A transport that was not begun is null.
+/// Returns the results of a load. A transport that was not loaded is null.
 pub(crate) fn json(bench: &Bench) -> Value {
     let options = &bench.options;
     let of = |transport| bench.loads.iter().find(|it| it.transport == transport).map(load);

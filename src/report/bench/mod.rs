@@ -1,4 +1,4 @@
-//! A load as a page: TCP in one column, UDP in the other, or the only one there is.
+//! Draws the results of a load as a page, with one column per transport.
 
 mod json;
 
@@ -10,7 +10,7 @@ use crate::bench::{Bench, Failures, Load, Percentiles};
 use crate::transport::Transport;
 use std::time::Duration;
 
-/// A percentile: its label, its key as JSON, and its value.
+/// A percentile: its label, its JSON key, and the function that returns its value.
 type Percentile = (&'static str, &'static str, fn(Percentiles) -> Duration);
 
 const PERCENTILES: [Percentile; 7] = [
@@ -23,7 +23,8 @@ const PERCENTILES: [Percentile; 7] = [
     ("mean", "mean", |of| of.mean),
 ];
 
-/// A kind of failure: its label, which is its key as JSON with `_` for a blank, and its count.
+/// A cause of failures: its label, and the function that returns its count. The JSON key is the label with `_` for each
+/// blank.
 type FailureKind = (&'static str, fn(&Failures) -> u64);
 
 const FAILURES: [FailureKind; 5] = [
@@ -34,7 +35,7 @@ const FAILURES: [FailureKind; 5] = [
     ("no free port", |of| of.no_port),
 ];
 
-/// The whole screen.
+/// Returns the whole page as text.
 pub(crate) fn text(bench: &Bench) -> String {
     let mut page = Page::default();
     head(&mut page, bench);
@@ -52,10 +53,10 @@ fn head(page: &mut Page, bench: &Bench) {
     let each = if options.transports.len() > 1 { " over each transport" } else { "" };
     page.paragraph(
         0,
-        &format!("Load on {}: {duration}{each}, after {warm_up} that do not count.", bench.target),
+        &format!("Load on {}: {duration}{each}, after a warm-up of {warm_up}.", bench.target),
     );
     if bench.interrupted {
-        page.paragraph(0, "It was ended early: this is what was measured till then.");
+        page.paragraph(0, "Ended early: these are the results until then.");
     }
     page.line("");
     let name = |load: &Load| match load.transport {
@@ -68,28 +69,28 @@ fn head(page: &mut Page, bench: &Bench) {
 
 fn asked(page: &mut Page, bench: &Bench) {
     let options = &bench.options;
-    page.heading("HOW IT WAS ASKED");
+    page.heading("SETTINGS");
     row(page, bench, "server", |load| load.peer.to_string());
-    row(page, bench, "at once", |load| {
+    row(page, bench, "concurrency", |load| {
         let sockets = options.concurrency.get().into();
         match load.transport {
             Transport::Tcp => plural(sockets, "connection"),
             Transport::Udp => {
                 let window = options.window.get().into();
-                format!("{}, {} on each", plural(sockets, "socket"), plural(window, "question"))
+                format!("{}, {} each", plural(sockets, "socket"), plural(window, "question"))
             }
         }
     });
-    row(page, bench, "the next begins", |_| match options.rate {
-        Some(rate) => format!("on time: {} a second", grouped(rate.get().into())),
-        None => "when one is over".to_owned(),
+    row(page, bench, "next exchange", |_| match options.rate {
+        Some(rate) => format!("fixed rate: {} per second", grouped(rate.get().into())),
+        None => "when another one ends".to_owned(),
     });
 }
 
 fn show_exchanges(page: &mut Page, bench: &Bench) {
     page.heading("EXCHANGES");
-    row(page, bench, "a second", |load| per_second(load.per_second()));
-    row(page, bench, "begun", |load| grouped(load.asked));
+    row(page, bench, "per second", |load| per_second(load.per_second()));
+    row(page, bench, "started", |load| grouped(load.asked));
     row(page, bench, "answered", |load| grouped(load.answered));
     row(page, bench, "failed", |load| grouped(load.failures.count()));
     if has(bench, |load| load.transport == Transport::Udp) {
@@ -101,12 +102,12 @@ fn show_exchanges(page: &mut Page, bench: &Bench) {
             0 => of_udp(load, 0),
             lost => format!("{}, {}", of_udp(load, lost), share(lost, load.asked)),
         });
-        row(page, bench, "late, surplus", |load| of_udp(load, load.late));
+        row(page, bench, "late or extra", |load| of_udp(load, load.late));
     }
     if bench.options.rate.is_some() {
-        row(page, bench, "never begun", |load| match load.never_begun {
+        row(page, bench, "never started", |load| match load.never_begun {
             0 => "0".to_owned(),
-            count => format!("{}: no place was free", grouped(count)),
+            count => format!("{}: no socket was free", grouped(count)),
         });
     }
     if bench.interrupted {
@@ -116,8 +117,8 @@ fn show_exchanges(page: &mut Page, bench: &Bench) {
 
 fn latencies(page: &mut Page, bench: &Bench) {
     let from = match bench.options.rate {
-        Some(_) => "from the moment when each was due, not when it began",
-        None => "from when each began",
+        Some(_) => "from the scheduled start of each exchange",
+        None => "from the start of each exchange",
     };
     page.heading(&format!("LATENCY ({from})"));
     for (label, _, pick) in PERCENTILES {
@@ -129,52 +130,53 @@ fn failures(page: &mut Page, bench: &Bench) {
     if !has(bench, |load| load.failures.count() > 0) {
         return;
     }
-    page.heading("FAILED");
+    page.heading("CAUSES OF FAILURE");
     for (label, pick) in FAILURES {
         if has(bench, |load| pick(&load.failures) > 0) {
             row(page, bench, label, |load| grouped(pick(&load.failures)));
         }
     }
     if has(bench, |load| !load.failures.other.is_empty()) {
-        row(page, bench, "otherwise", |load| {
+        row(page, bench, "other", |load| {
             let other = load.failures.other.iter();
             let lines = other.map(|(words, count)| format!("{}: {words}", grouped(*count)));
             lines.collect::<Vec<_>>().join("\n")
         });
     }
     if has(bench, |load| load.failures.no_port > 0) {
-        let hint = "A port is free again a minute after a connection that this host closed first; \
-                    less --rate or a wider net.ipv4.ip_local_port_range leaves some.";
+        let hint = "This host ran out of ports for clients. After a connection that this host \
+                    closed first, its port is in use for another minute. Lower --rate, or widen \
+                    net.ipv4.ip_local_port_range.";
         page.paragraph(0, hint);
     }
 }
 
-/// When a note applies, and what it says.
+/// A note: the condition under which it applies, and its text.
 type Note = (fn(&Load) -> bool, &'static str);
 
-/// From this share on the client used a whole processor, but for noise.
+/// Share of a processor above which the client used the whole processor, except for noise.
 const WHOLE_PROCESSOR: f64 = 0.9;
 
 fn client(page: &mut Page, bench: &Bench) {
     page.heading("THE CLIENT");
     row(page, bench, "processor time", |load| {
-        format!("{:.0} % of one", load.processor_share() * 100.0)
+        format!("{:.0} % of one processor", load.processor_share() * 100.0)
     });
     let notes: [Note; 3] = [
         (
             |load| load.processor_share() > WHOLE_PROCESSOR,
-            "The client used a whole processor, so it, and not the server, may be what was \
-             measured: the server may well be able to do more.",
+            "The client used a whole processor, so the client may have limited the result: the \
+             server may be able to answer more exchanges.",
         ),
         (
             |load| load.late > 0,
-            "Datagrams came that were late, or that nobody had asked for: no answer tells which \
-             question it is for, so some may have passed for the answers to others.",
+            "The client received late or extra datagrams. An answer does not name its question, \
+             so some answers may be counted for the wrong question.",
         ),
         (
             |load| load.never_begun > 0,
-            "Not all that was due could begin: more --concurrency gives it places, unless the \
-             server cannot keep up with this --rate.",
+            "Some scheduled exchanges could not start. Raise --concurrency, or lower --rate if \
+             the server cannot keep up.",
         ),
     ];
     for (_, note) in notes.iter().filter(|(applies, _)| has(bench, applies)) {
@@ -192,7 +194,7 @@ fn row(page: &mut Page, bench: &Bench, label: &str, cell: impl Fn(&Load) -> Stri
     page.transport_row(label, &cells.next().unwrap_or_default(), &cells.next().unwrap_or_default());
 }
 
-/// `0.5 s`, `3 s`.
+/// Formats a duration in seconds: `0.5 s`, `3 s`.
 fn seconds(duration: Duration) -> String {
     format!("{} s", duration.as_secs_f64())
 }
@@ -208,7 +210,7 @@ fn share(part: u64, of: u64) -> String {
     format!("{:.2} %", part as f64 / of.max(1) as f64 * 100.0)
 }
 
-/// Groups of three digits, as 12 345: a thin thing to read, and no comma that some take for a point.
+/// Groups digits by three with blanks, such as 12 345. A comma would be a decimal point in some countries.
 fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::with_capacity(digits.len() * 2);
@@ -226,7 +228,7 @@ mod tests {
     use super::*;
     use crate::bench::BenchOptions;
 
-    /// A second over UDP, in which the client used so much of a processor.
+    /// Draws one second of load over UDP, in which the client used this processor time.
     fn screen(processor: Duration) -> String {
         let load = Load {
             transport: Transport::Udp,
@@ -250,21 +252,21 @@ mod tests {
     }
 
     #[test]
-    fn a_client_that_used_a_whole_processor_says_that_it_may_be_what_was_measured() {
-        let hint = "The client used a whole processor, so it, and not the server, may be what was";
+    fn a_client_that_used_a_whole_processor_says_that_it_may_be_the_limit() {
+        let hint = "The client used a whole processor, so the client may have limited the";
         let (busy, idle) = (screen(Duration::from_millis(950)), screen(Duration::from_millis(850)));
         assert!(busy.contains(hint) && busy.contains("95 % of one"), "{busy}");
         assert!(!idle.contains(hint) && idle.contains("85 % of one"), "{idle}");
     }
 
     #[test]
-    fn numbers_of_five_digits_and_more_are_in_groups() {
+    fn numbers_of_five_or_more_digits_are_grouped() {
         assert_eq!([0, 999, 1000, 9999].map(grouped), ["0", "999", "1000", "9999"]);
         assert_eq!([10_000, 1_234_567].map(grouped), ["10 000", "1 234 567"]);
     }
 
     #[test]
-    fn a_rate_has_a_fraction_where_it_is_small() {
+    fn a_small_rate_has_a_fraction() {
         assert_eq!(
             [0.0, 3.25, 99.4, 99.6, 12_783.6].map(per_second),
             ["0.0", "3.2", "99.4", "100", "12 784"]

@@ -53,7 +53,7 @@ fn assert_inetd(checked: &Value, without: &[&str], syntax: &str) {
     let wrong = [RESETS, ANSWERS_SERVICES].concat();
     assert_eq!(with("fail", checked, without), wrong, "{checked:#}");
     for name in RESETS {
-        assert!(reason(checked, name).starts_with("reset, after "), "{checked:#}");
+        assert!(reason(checked, name).starts_with("reset after "), "{checked:#}");
     }
     assert_eq!(reason(checked, "one-line"), "ends with CR LF");
     assert_eq!(reason(checked, "syntax"), syntax);

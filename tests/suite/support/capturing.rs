@@ -1,4 +1,4 @@
-//! A `daytime wire` at work, a place for it to look at, and capture files for it to read.
+//! Runs `daytime wire`: the process, a namespace with a server to capture, and capture files to read.
 
 use super::wire::eventually;
 use super::{Namespace, Running, TO_END, good};
@@ -12,16 +12,16 @@ use std::sync::mpsc;
 use std::thread;
 use tempfile::TempDir;
 
-/// A `daytime wire` that runs.
+/// A running `daytime wire`.
 #[derive(Debug)]
 pub struct Capturing {
     pub child: Child,
-    /// What it said when it began to capture.
+    /// The line that it printed when it began to capture.
     pub announced: String,
     errors: BufReader<ChildStderr>,
 }
 
-/// How one ended.
+/// The output and exit status of a `daytime wire` that has ended.
 #[derive(Debug)]
 pub struct Ended {
     pub text: String,
@@ -30,7 +30,7 @@ pub struct Ended {
 }
 
 impl Capturing {
-    /// Returns when it says that it captures: from then on no packet is missed.
+    /// Starts a live capture, and waits for the line that announces it. From then on, no packet is missed.
     pub fn start(command: Command) -> Self {
         let mut capturing = Self::spawn(command);
         capturing.errors.read_line(&mut capturing.announced).expect("readable");
@@ -39,7 +39,7 @@ impl Capturing {
         capturing
     }
 
-    /// One that reads a file. Returns when it waits for signals.
+    /// Starts a `daytime wire --read`, and waits until it catches signals.
     pub fn read(command: Command) -> Self {
         let reading = Self::spawn(command);
         eventually("SIGINT is waited for", || {
@@ -63,17 +63,17 @@ impl Capturing {
         kill(Pid::from_raw(pid), signal).expect("it runs");
     }
 
-    /// Returns when it stands still, until SIGCONT: it takes no packet meanwhile.
-    pub fn stand_still(&self) {
+    /// Stops the process with SIGSTOP. It reads no packets until SIGCONT.
+    pub fn suspend(&self) {
         self.signal(Signal::SIGSTOP);
-        eventually("it stands still", || {
+        eventually("the process is stopped", || {
             let stat = self.proc("stat");
             stat.rsplit_once(") ").is_some_and(|(_, state)| state.starts_with('T'))
         });
     }
 
-    /// Ends it while it stands still: it hears of that before it can take another packet.
-    pub fn end_from_stillness(&self) {
+    /// Ends a stopped process. It receives SIGINT before it can read another packet.
+    pub fn end_suspended(&self) {
         self.signal(Signal::SIGINT);
         self.signal(Signal::SIGCONT);
     }
@@ -82,14 +82,14 @@ impl Capturing {
         fs::read_to_string(format!("/proc/{}/{file}", self.child.id())).expect("it is there")
     }
 
-    /// What it has printed when it has ended well, and said nothing more.
+    /// Waits for the end, and asserts exit status 0 and no further line on standard error. Returns its standard output.
     pub fn end(self) -> String {
         let Ended { text, said, status } = self.ended();
         assert_eq!((said.as_str(), status), ("", Some(0)), "{text}");
         text
     }
 
-    /// Waits until it has ended.
+    /// Waits for the end. Returns the output and the exit status.
     pub fn ended(mut self) -> Ended {
         let text = self.child.stdout.take().map(read_all);
         let said = read_all(self.errors);
@@ -111,7 +111,7 @@ fn read_all(mut output: impl Read + Send + 'static) -> mpsc::Receiver<String> {
     receiver
 }
 
-/// A namespace with a server on port 13, and a folder for files.
+/// A network namespace with a server on port 13, and a folder for files.
 #[derive(Debug)]
 pub struct Place {
     pub inside: Namespace,
@@ -149,7 +149,7 @@ impl Place {
         self.folder.path().join("seen.pcapng")
     }
 
-    /// Captures one exchange over UDP, and then one over TCP until its last packet, into the file.
+    /// Captures one exchange over UDP and then one over TCP into the file, up to the last packet.
     pub fn capture(&self) -> String {
         let file = self.file();
         let file = file.to_str().expect("UTF-8");
@@ -160,13 +160,13 @@ impl Place {
     }
 }
 
-/// Without the times, and with the ports of clients as they come.
+/// Returns the arrows of a ladder without their times.
 pub fn ladder(text: &str) -> Vec<String> {
     let arrows = text.lines().filter(|line| line.contains('│'));
     arrows.map(|line| line.chars().skip(13).collect::<String>()).collect()
 }
 
-/// An empty datagram to port 13, as tcpdump writes it on a big-endian machine.
+/// Returns a pcap file of a big-endian machine with one empty datagram to port 13.
 pub fn pcap() -> Vec<u8> {
     let head =
         [0xa1, 0xb2, 0xc3, 0xd4, 0, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 0, 0, 0, 101];

@@ -1,4 +1,4 @@
-//! Commands that are expected to end by themselves.
+//! Runs commands to their end.
 
 use super::{TO_END, program, stderr, stdout};
 use std::env;
@@ -8,12 +8,12 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-/// Runs a command to its end; one that does not end within [`TO_END`] is killed and a failure.
+/// Runs a command to its end. Kills it and panics if it does not end within [`TO_END`].
 pub fn run(command: &mut Command) -> Output {
     run_within(TO_END, command)
 }
 
-/// The same for a command that may take another time.
+/// Runs a command to its end, within the given time.
 pub fn run_within(patience: Duration, command: &mut Command) -> Output {
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
     let id = child.id();
@@ -21,12 +21,12 @@ pub fn run_within(patience: Duration, command: &mut Command) -> Output {
     thread::spawn(move || sender.send(child.wait_with_output()));
     let Ok(output) = receiver.recv_timeout(patience) else {
         let _ = Command::new("kill").args(["-s", "KILL", &id.to_string()]).status();
-        panic!("it did not end within {patience:?}: {command:?}");
+        panic!("no end within {patience:?}: {command:?}");
     };
     output.expect("waited for")
 }
 
-/// Runs a command that has to succeed without a word on standard error: its standard output.
+/// Runs a command that must succeed and print nothing on standard error. Returns its standard output.
 pub fn good(command: &mut Command) -> String {
     let output = run(command);
     assert_eq!(stderr(&output), "", "{command:?}");
@@ -34,7 +34,7 @@ pub fn good(command: &mut Command) -> String {
     stdout(&output)
 }
 
-/// Runs a command that has to fail with this status and print nothing: its standard error.
+/// Runs a command that must fail with this status and print nothing on standard output. Returns its standard error.
 pub fn bad(status: i32, command: &mut Command) -> String {
     let output = run(command);
     let said = stderr(&output);
@@ -44,10 +44,10 @@ pub fn bad(status: i32, command: &mut Command) -> String {
     said
 }
 
-/// A command of the shell on a terminal of its own, as script(1) has it; `daytime` is the binary under test.
+/// Returns a shell command that runs on its own terminal, through script(1). In it, `daytime` is the binary under test.
 ///
 /// # Errors
-/// The sentence for [`skip`](super::skip).
+/// The reason for [`skip`](super::skip).
 pub fn on_terminal(command: &str) -> Result<Command, String> {
     let folder = Path::new(env!("CARGO_BIN_EXE_daytime")).parent().expect("a folder");
     let path = env::var("PATH").unwrap_or_default();

@@ -1,12 +1,12 @@
-//! Datagrams with any source address and port, as only a raw socket sends them (raw(7)); Python writes
-//! them, in a namespace where this is allowed.
+//! Sends datagrams with forged source addresses and ports. This needs a raw socket (raw(7)), so Python sends them in a
+//! namespace that allows raw sockets.
 
 use super::{Namespace, good, program};
 
-/// `from` (`ADDRESS PORT`), `to` (`ADDRESS PORT`) and how many octets.
+/// A datagram: source (`ADDRESS PORT`), destination (`ADDRESS PORT`), and length in octets.
 pub type Datagram<'a> = (&'a str, &'a str, usize);
 
-/// Sends empty datagrams from so many addresses, from the first on.
+/// Sends empty datagrams from `count` consecutive addresses, beginning with `from`.
 ///
 /// # Errors
 /// As [`forge`].
@@ -17,10 +17,10 @@ pub fn forge_range(inside: &Namespace, from: &str, to: &str, count: u32) -> Resu
     Ok(())
 }
 
-/// Sends these in order. They are in the receiver's buffer when it returns, if it is on the same host.
+/// Sends datagrams in order. If the receiver is on the same host, its buffer has them when this function returns.
 ///
 /// # Errors
-/// The sentence for [`skip`](super::skip): there is no Python.
+/// The reason for [`skip`](super::skip): there is no Python.
 pub fn forge(inside: &Namespace, datagrams: &[Datagram]) -> Result<(), String> {
     let mut python = inside.command(program("python3")?);
     python.args(["-c", SCRIPT]);
@@ -31,8 +31,8 @@ pub fn forge(inside: &Namespace, datagrams: &[Datagram]) -> Result<(), String> {
     Ok(())
 }
 
-/// IPv4 with a header of our own (IP_HDRINCL), the kernel adds the checksum of the header; IPv6 likewise
-/// (IPV6_HDRINCL, ipv6(7)). The UDP checksum may be 0 over IPv4 (RFC 768), and is made over IPv6.
+/// Python script that writes the IP headers itself (IP_HDRINCL; IPV6_HDRINCL, ipv6(7)). The kernel adds the checksum of
+/// the IPv4 header. The UDP checksum is 0 over IPv4, which RFC 768 allows, and calculated over IPv6.
 const SCRIPT: &str = r"
 import ipaddress, socket, struct, sys
 sockets = {}

@@ -1,4 +1,4 @@
-//! What the tests share: the running binary, network namespaces, and the rule for skipping.
+//! Helpers for the tests: the running binary, network namespaces, and the rule for skipping a test.
 
 #[cfg(target_os = "linux")]
 pub mod capturing;
@@ -22,13 +22,13 @@ pub use running::{Running, assert_fits_80_columns, count, daytime, stderr, stdou
 use std::env;
 use std::time::Duration;
 
-/// Long enough for anything that happens at all, on a busy machine; reached only by a failure.
+/// Time limit for a single event, long enough for a busy machine. Only a failure reaches it.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Long enough for a command to do all its work and end, on a busy machine; reached only by a failure.
+/// Time limit for a whole command, long enough for a busy machine. Only a failure reaches it.
 pub const TO_END: Duration = Duration::from_mins(2);
 
-/// Says why a test does nothing. Under `DAYTIME_REQUIRE_ALL=1`, as in CI, that is a failure.
+/// Prints the reason why a test is skipped. Under `DAYTIME_REQUIRE_ALL=1`, as in CI, a skipped test is a failure.
 ///
 /// # Panics
 /// Under `DAYTIME_REQUIRE_ALL=1`.
@@ -41,7 +41,7 @@ pub fn skip(reason: &str) {
     eprintln!("skipped: {reason}");
 }
 
-/// The value, or the test ends here with the reason (see [`skip`]).
+/// Returns the value of a `Result`. On an error, skips the test with that reason (see [`skip`]).
 #[macro_export]
 macro_rules! or_skip {
     ($value:expr) => {
@@ -52,10 +52,10 @@ macro_rules! or_skip {
     };
 }
 
-/// The path of a program, or why there is none.
+/// Returns the path of a program.
 ///
 /// # Errors
-/// The sentence for [`skip`].
+/// The reason for [`skip`].
 pub fn program(name: &str) -> Result<std::path::PathBuf, String> {
     let sbin = ["/usr/sbin", "/sbin"].map(Into::into);
     let path = env::var_os("PATH").unwrap_or_default();
@@ -66,10 +66,10 @@ pub fn program(name: &str) -> Result<std::path::PathBuf, String> {
         .ok_or_else(|| format!("there is no program {name} on this machine"))
 }
 
-/// That this machine has IPv6, at least on loopback.
+/// Checks that this machine has IPv6 on loopback.
 ///
 /// # Errors
-/// The sentence for [`skip`].
+/// The reason for [`skip`].
 pub fn ipv6() -> Result<(), String> {
     match std::net::UdpSocket::bind("[::1]:0") {
         Ok(_) => Ok(()),
@@ -77,10 +77,10 @@ pub fn ipv6() -> Result<(), String> {
     }
 }
 
-/// That this kernel has all of the server's sandbox.
+/// Checks that this kernel supports every layer of the server's sandbox.
 ///
 /// # Errors
-/// The sentence for [`skip`].
+/// The reason for [`skip`].
 pub fn whole_sandbox() -> Result<(), String> {
     let mut trial = daytime();
     trial.args(["serve", "--port", "0", "--sandbox", "require", "--idle", "0.01"]);

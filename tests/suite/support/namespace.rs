@@ -1,4 +1,4 @@
-//! A network of its own for a test: port 13 and any other port are free in it, and nothing leaves it.
+//! A network namespace for a test. Every port is free in it, and no packet leaves it.
 
 use nix::sched::{CloneFlags, setns};
 use nix::unistd::geteuid;
@@ -9,21 +9,21 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::thread;
 use tempfile::TempDir;
 
-/// Network, host name and mounts of their own; loopback is up. In it this host is called `lab`,
-/// `localhost` has both families, and `/etc/services` knows daytime.
+/// Namespaces for network, host name and mounts. Loopback is up. The host is named `lab`, `localhost` has addresses of
+/// both families, and `/etc/services` has the service daytime.
 #[derive(Debug)]
 pub struct Namespace {
     holder: Child,
-    /// The holder ends when this closes.
+    /// Standard input of the holder, which ends when this closes.
     _stdin: ChildStdin,
     user: bool,
     files: TempDir,
 }
 
-/// `pair` is a name with two addresses, of the range for documentation.
+/// The file `/etc/hosts` inside. The name `pair` has two addresses, from the range for documentation.
 const HOSTS: &str = "127.0.0.1 localhost lab\n::1 localhost\n192.0.2.1 pair\n192.0.2.2 pair\n";
 
-/// Runs inside, before anything else.
+/// Shell script that sets up the namespaces.
 const SET_UP: &str = "\
 set -e
 ip link set lo up
@@ -35,10 +35,10 @@ exec cat
 ";
 
 impl Namespace {
-    /// Makes one, as root or as a user who may have user namespaces.
+    /// Makes the namespaces, as root or in a user namespace.
     ///
     /// # Errors
-    /// The sentence for [`skip`](super::skip).
+    /// The reason for [`skip`](super::skip).
     pub fn new() -> Result<Self, String> {
         for name in ["unshare", "nsenter", "ip", "hostname", "mount"] {
             super::program(name)?;
@@ -67,12 +67,12 @@ impl Namespace {
             drop(stdin);
             let _ = holder.stderr.take().expect("piped").read_to_string(&mut why);
             let _ = holder.wait();
-            return Err(format!("no network namespace can be made here: {}", why.trim()));
+            return Err(format!("cannot make a network namespace: {}", why.trim()));
         }
         Ok(Self { holder, _stdin: stdin, user, files })
     }
 
-    /// A namespace in which this host has these addresses besides loopback's.
+    /// Makes namespaces in which the host has these addresses besides those of loopback.
     pub fn having(addresses: &[&str]) -> Result<Self, String> {
         let inside = Self::new()?;
         for address in addresses {
@@ -81,7 +81,7 @@ impl Namespace {
         Ok(inside)
     }
 
-    /// A command that runs inside. The program is `nsenter`, which becomes the one named.
+    /// Returns a command that runs inside. Its process is `nsenter`, which executes the named program.
     pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new("nsenter");
         command.args(["-t", &self.holder.id().to_string(), "-n", "-u", "-m"]);
@@ -92,15 +92,15 @@ impl Namespace {
         super::running::clean(command)
     }
 
-    /// The binary under test, inside.
+    /// Returns a command for the binary under test, inside.
     pub fn daytime(&self) -> Command {
         self.command(env!("CARGO_BIN_EXE_daytime"))
     }
 
-    /// What a thread inside makes of it: it opens its sockets there.
+    /// Calls `act` in a thread inside, so that it opens its sockets there.
     ///
     /// # Errors
-    /// The sentence for [`skip`](super::skip): only root may go in.
+    /// The reason for [`skip`](super::skip): only root may enter.
     pub fn enter<T: Send>(&self, act: impl FnOnce() -> T + Send) -> Result<T, String> {
         let network = fs::File::open(format!("/proc/{}/ns/net", self.holder.id()));
         let network = network.map_err(|error| format!("no namespace to enter: {error}"))?;
@@ -114,11 +114,11 @@ impl Namespace {
         })
     }
 
-    /// Joins it to another by a cable. Each end is called `cable` and has the addresses given, each with
-    /// its prefix length.
+    /// Joins two namespaces with a pair of interfaces. Both interfaces are named `cable`, and get the given addresses
+    /// with their prefix lengths.
     ///
     /// # Errors
-    /// The sentence for [`skip`](super::skip): only root may reach into both.
+    /// The reason for [`skip`](super::skip): only root may configure both.
     pub fn join(&self, other: &Self, here: &[&str], there: &[&str]) -> Result<(), String> {
         let pid = other.holder.id();
         let link = format!("link add cable type veth peer name cable netns {pid}");
@@ -138,7 +138,7 @@ impl Namespace {
         Ok(())
     }
 
-    /// A folder for the test's files.
+    /// Returns a folder for the files of the test.
     pub fn folder(&self) -> &std::path::Path {
         self.files.path()
     }

@@ -1,10 +1,10 @@
-//! The real binary as a child process.
+//! Runs the binary under test as a child process.
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStderr, Command, ExitStatus, Output, Stdio};
 
-/// A command for the binary under test, with an environment that changes nothing.
+/// Returns a command for the binary under test, without environment variables that change its output.
 pub fn daytime() -> Command {
     clean(Command::new(env!("CARGO_BIN_EXE_daytime")))
 }
@@ -15,12 +15,12 @@ pub(super) fn clean(mut command: Command) -> Command {
     command
 }
 
-/// Standard output as text.
+/// Returns standard output as text.
 pub fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).expect("standard output is UTF-8")
 }
 
-/// Standard error as text.
+/// Returns standard error as text.
 pub fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).expect("standard error is UTF-8")
 }
@@ -33,7 +33,7 @@ pub fn assert_fits_80_columns(screen: &str) {
     }
 }
 
-/// The value of a counter in the log of a server with `-v`, which leaves out counters that are 0.
+/// Returns a counter from the log of a server with `-v`. The log leaves out counters that are 0.
 pub fn count(counters: &str, name: &str) -> u64 {
     let mut words = counters.split(['{', '}', ',', ' ', '\n']).filter(|word| !word.is_empty());
     let found = words.find(|word| word.strip_suffix(':') == Some(name)).and_then(|_| words.next());
@@ -44,24 +44,24 @@ pub fn count(counters: &str, name: &str) -> u64 {
 #[derive(Debug)]
 pub struct Running {
     child: Child,
-    /// What it printed when it was bound: transport and address.
+    /// The addresses that the server printed, each with its transport.
     pub bound: Vec<(String, SocketAddr)>,
 }
 
 impl Running {
-    /// `daytime serve --port 0` with further arguments.
+    /// Starts `daytime serve --port 0` with further arguments.
     pub fn serve(arguments: &[&str]) -> Self {
         let mut command = daytime();
         command.args(["serve", "--port", "0"]).args(arguments);
         Self::start(command)
     }
 
-    /// Starts a `daytime serve` and waits until it says where it is bound: its sockets are open then.
+    /// Starts a `daytime serve`, and waits until it prints its addresses. Then its sockets are open.
     pub fn start(command: Command) -> Self {
         Self::logging_to(Stdio::piped(), command)
     }
 
-    /// The same with another standard error.
+    /// Starts a `daytime serve` with another standard error.
     pub fn logging_to(log: impl Into<Stdio>, mut command: Command) -> Self {
         let child = command.stdout(Stdio::piped()).stderr(log).spawn();
         let mut child = child.expect("the binary starts");
@@ -89,52 +89,52 @@ impl Running {
         running
     }
 
-    /// Starts a `daytime serve` with another standard output. So `bound` is empty.
+    /// Starts a `daytime serve` with another standard output. Therefore `bound` is empty.
     pub fn printing_to(output: impl Into<Stdio>, mut command: Command) -> Self {
         let child = command.stdout(output).stderr(Stdio::piped()).spawn();
         Self { child: child.expect("the binary starts"), bound: Vec::new() }
     }
 
-    /// The first address of a transport (`tcp`, `udp`) that `admits` lets pass.
+    /// Returns the first address of a transport (`tcp`, `udp`) for which `admits` is true.
     pub fn address(&self, transport: &str, admits: fn(&SocketAddr) -> bool) -> SocketAddr {
         let mut of_transport = self.bound.iter().filter(|(name, _)| name == transport);
         let found = of_transport.find(|(_, address)| admits(address));
         found.unwrap_or_else(|| panic!("no such {transport} address in {:?}", self.bound)).1
     }
 
-    /// Its first TCP address.
+    /// Returns the first TCP address.
     pub fn tcp(&self) -> SocketAddr {
         self.address("tcp", |_| true)
     }
 
-    /// Its first UDP address.
+    /// Returns the first UDP address.
     pub fn udp(&self) -> SocketAddr {
         self.address("udp", |_| true)
     }
 
-    /// The port, the same for all.
+    /// Returns the port, which is the same for all addresses.
     pub fn port(&self) -> u16 {
         self.bound[0].1.port()
     }
 
-    /// Its process id.
+    /// Returns the process id.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// How many descriptors it has open (proc(5)).
+    /// Returns the number of open descriptors (proc(5)).
     pub fn descriptors(&self) -> usize {
         let folder = format!("/proc/{}/fd", self.id());
         std::fs::read_dir(folder).expect("it runs").count()
     }
 
-    /// The value of a field of its status (proc_pid_status(5)).
+    /// Returns a field of the process's status (proc_pid_status(5)).
     pub fn status(&self, field: &str) -> String {
         self.kernel_value("status", field)
     }
 
-    /// Private memory in KiB, every page counted. RssAnon is the same figure, with the error of the kernel's
-    /// counters of each processor.
+    /// Returns the private memory in KiB, counted page by page. RssAnon has the same figure, but with the error of the
+    /// kernel's counters per processor.
     pub fn private_memory(&self) -> usize {
         let value = self.kernel_value("smaps_rollup", "Anonymous");
         value.trim_end_matches(" kB").parse().expect("a number")
@@ -147,7 +147,7 @@ impl Running {
         value.unwrap_or_else(|| panic!("no {field} in {text}")).trim().to_owned()
     }
 
-    /// Tells it to stop and waits until it has: its log.
+    /// Stops the server and waits for its end. Returns its log.
     pub fn stopped(mut self) -> String {
         self.signal("TERM");
         let (status, log) = self.wait();
@@ -155,7 +155,7 @@ impl Running {
         log
     }
 
-    /// The same of one started with `-v`: the counters in its log, those that are not 0.
+    /// Stops a server that was started with `-v`. Returns the counters in its log that are not 0.
     pub fn counters(self) -> String {
         let log = self.stopped();
         let counters = log.lines().find_map(|line| line.split_once("DEBUG] {"));
@@ -163,7 +163,7 @@ impl Running {
         counters.trim_end_matches('}').to_owned()
     }
 
-    /// Its standard error, to be read as it comes.
+    /// Returns a reader of standard error.
     pub fn stderr(&mut self) -> BufReader<ChildStderr> {
         BufReader::new(self.child.stderr.take().expect("taken once"))
     }
@@ -175,12 +175,12 @@ impl Running {
         assert!(sent.success());
     }
 
-    /// Whether it has ended.
+    /// Whether the server has ended.
     pub fn has_ended(&mut self) -> bool {
         self.child.try_wait().expect("waited for").is_some()
     }
 
-    /// Waits for the end: how, and what it wrote to standard error.
+    /// Waits for the end. Returns the exit status and standard error.
     pub fn wait(&mut self) -> (ExitStatus, String) {
         let stderr = self.rest_of_stderr();
         (self.child.wait().expect("waited for"), stderr)
@@ -197,7 +197,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // It may have ended already.
+        // The server may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

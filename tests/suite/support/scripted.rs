@@ -1,4 +1,4 @@
-//! A Daytime server on both transports that behaves as a test wants it.
+//! A Daytime server on both transports with the behaviour that a test chooses.
 
 use super::PATIENCE;
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -8,32 +8,32 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::SystemTime;
 
-/// How it treats a connection.
+/// Handles a connection: the stream and the reply.
 pub type Tcp = fn(TcpStream, &[u8]);
-/// How it treats a datagram from that peer.
+/// Handles a datagram: the socket, the peer, the question and the reply.
 pub type Udp = fn(&UdpSocket, SocketAddr, &[u8], &[u8]);
 
-/// What it does; what is not said is as it should be.
+/// The behaviour of the server. The default is that of a good server.
 #[derive(Clone, Copy, Debug)]
 pub struct Scripted {
-    /// What it says, made when it is asked.
+    /// Makes the reply to each question.
     pub reply: fn() -> Vec<u8>,
-    /// What it says over UDP, where that is something else.
+    /// Makes the reply over UDP, if it differs.
     pub udp_reply: Option<fn() -> Vec<u8>>,
-    /// What it does with a connection.
+    /// Handles each connection.
     pub tcp: Tcp,
-    /// What it does with a datagram.
+    /// Handles each datagram.
     pub udp: Udp,
 }
 
 impl Default for Scripted {
     fn default() -> Self {
-        Self { reply: now, udp_reply: None, tcp: say_and_drain, udp: answer }
+        Self { reply: now, udp_reply: None, tcp: reply_and_drain, udp: answer }
     }
 }
 
 impl Scripted {
-    /// Starts it on a free port of 127.0.0.1, until the process ends; its address.
+    /// Starts the server on a free port of 127.0.0.1, until the process ends. Returns its address.
     pub fn start(self) -> String {
         let (listener, socket) = bind();
         let address = listener.local_addr().expect("bound").to_string();
@@ -56,7 +56,7 @@ impl Scripted {
     }
 }
 
-/// One number that is free on both transports.
+/// Binds a TCP and a UDP socket to the same port number.
 fn bind() -> (TcpListener, UdpSocket) {
     loop {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
@@ -66,32 +66,32 @@ fn bind() -> (TcpListener, UdpSocket) {
     }
 }
 
-/// The time in RFC 3339.
+/// Returns the current time as in RFC 3339.
 pub fn now() -> Vec<u8> {
     let now = DateTime::<Utc>::from(SystemTime::now());
     format!("{}\r\n", now.to_rfc3339_opts(SecondsFormat::Secs, true)).into_bytes()
 }
 
-/// The line, the end of the stream, and patience for whatever the client says.
-pub fn say_and_drain(mut stream: TcpStream, reply: &[u8]) {
+/// Sends the reply and the FIN, then reads until the client closes.
+pub fn reply_and_drain(mut stream: TcpStream, reply: &[u8]) {
     stream.write_all(reply).expect("sent");
     stream.shutdown(Shutdown::Write).expect("shut down");
     let _ = stream.read_to_end(&mut Vec::new());
 }
 
-/// The line and the end, as an inetd has it: a client that talks is reset.
-pub fn say_and_close(mut stream: TcpStream, reply: &[u8]) {
-    // Who has talked is gone already, perhaps.
+/// Sends the reply and closes at once, as inetd does. The kernel resets a client that has sent something.
+pub fn reply_and_close(mut stream: TcpStream, reply: &[u8]) {
+    // A reset connection gives an error.
     let _ = stream.write_all(reply);
 }
 
-/// The line, and no end until the client has closed its direction.
-pub fn say_and_wait(mut stream: TcpStream, reply: &[u8]) {
+/// Sends the reply, and closes only after the client has half-closed.
+pub fn reply_and_wait(mut stream: TcpStream, reply: &[u8]) {
     stream.write_all(reply).expect("sent");
     let _ = stream.read_to_end(&mut Vec::new());
 }
 
-/// One datagram for one, but none for a service.
+/// Sends one datagram, except to the port of a service.
 pub fn answer(socket: &UdpSocket, peer: SocketAddr, _: &[u8], reply: &[u8]) {
     let own = socket.local_addr().expect("bound").port();
     if peer.port() >= 1024 && peer.port() != own {
@@ -99,18 +99,18 @@ pub fn answer(socket: &UdpSocket, peer: SocketAddr, _: &[u8], reply: &[u8]) {
     }
 }
 
-/// Two datagrams for one.
+/// Sends two datagrams for one question.
 pub fn answer_twice(socket: &UdpSocket, peer: SocketAddr, question: &[u8], reply: &[u8]) {
     answer(socket, peer, question, reply);
     answer(socket, peer, question, reply);
 }
 
-/// One datagram, whoever asks.
-pub fn answer_everybody(socket: &UdpSocket, peer: SocketAddr, _: &[u8], reply: &[u8]) {
+/// Sends one datagram to every port.
+pub fn answer_every_port(socket: &UdpSocket, peer: SocketAddr, _: &[u8], reply: &[u8]) {
     socket.send_to(reply, peer).expect("sent");
 }
 
-/// Every second datagram is lost.
+/// Answers only every second question.
 pub fn lose_every_second(socket: &UdpSocket, peer: SocketAddr, question: &[u8], reply: &[u8]) {
     static NUMBER: AtomicUsize = AtomicUsize::new(0);
     if NUMBER.fetch_add(1, Ordering::Relaxed) % 2 == 1 {
@@ -118,13 +118,8 @@ pub fn lose_every_second(socket: &UdpSocket, peer: SocketAddr, question: &[u8], 
     }
 }
 
-/// One datagram for an empty one only.
-pub fn answer_nothing_but_nothing(
-    socket: &UdpSocket,
-    peer: SocketAddr,
-    question: &[u8],
-    reply: &[u8],
-) {
+/// Answers only empty questions.
+pub fn answer_only_empty(socket: &UdpSocket, peer: SocketAddr, question: &[u8], reply: &[u8]) {
     if question.is_empty() {
         answer(socket, peer, question, reply);
     }

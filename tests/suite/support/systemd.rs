@@ -1,4 +1,4 @@
-//! A real systemd as process 1 of namespaces of its own, with the units of `packaging/systemd`.
+//! Boots a real systemd in its own namespaces, with the units of `packaging/systemd`.
 
 use super::wire::eventually;
 use super::{Namespace, good, program, run, stdout};
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Units of systemd itself, without which none of ours starts, as this machine has them.
+/// Units of systemd itself that the units of `packaging/systemd` need. They are copied from this machine.
 const SYSTEM: [&str; 10] = [
     "basic.target",
     "local-fs.target",
@@ -24,29 +24,29 @@ const SYSTEM: [&str; 10] = [
     "time-set.target",
 ];
 
-/// An address of the host.
+/// Address of the host inside.
 pub const HOST: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 
-/// It ends with everything it has started when this is dropped.
+/// A running systemd. Dropping it ends systemd with all its processes.
 #[derive(Debug)]
 pub struct Systemd {
     pub network: Namespace,
-    /// unshare(1), whose only child is systemd.
+    /// The process of unshare(1), whose only child is systemd.
     child: Child,
-    /// Its control group, a folder that exists in the mounts of `network`.
+    /// Control group of systemd: a folder in the mounts of `network`.
     group: PathBuf,
     id: String,
 }
 
 impl Systemd {
-    /// Boots one, with these units of ours (`daytime.socket` …) started.
+    /// Boots a systemd and starts these units, such as `daytime.socket`.
     ///
     /// # Errors
-    /// The sentence for [`skip`](super::skip).
+    /// The reason for [`skip`](super::skip).
     pub fn boot(started: &[&str]) -> Result<Self, String> {
-        static NUMBER: AtomicU32 = AtomicU32::new(0); // tests that run side by side
+        static NUMBER: AtomicU32 = AtomicU32::new(0); // for tests that run at the same time
         if !geteuid().is_root() {
-            return Err("only root starts a systemd".to_owned());
+            return Err("only root may start a systemd".to_owned());
         }
         for name in ["systemctl", "journalctl", "unshare", "nsenter", "mount", "pivot_root"] {
             program(name)?;
@@ -86,14 +86,14 @@ impl Systemd {
         });
     }
 
-    /// A command that runs where systemd does.
+    /// Returns a command that runs in the namespaces of systemd.
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = self.network.command("nsenter");
         command.args(["-t", &self.id, "-m", "-p", "-u", "-i", "-C", "--"]).arg(program);
         command
     }
 
-    /// `systemctl` with these arguments: what it printed.
+    /// Runs `systemctl` with these arguments. Returns its output.
     pub fn control(&self, arguments: &[&str]) -> String {
         good(self.command("systemctl").args(arguments))
     }
@@ -102,30 +102,30 @@ impl Systemd {
         run(self.command("systemctl").args(["is-active", unit])).status.success()
     }
 
-    /// A property of the service.
+    /// Returns a property of the service.
     pub fn property(&self, name: &str) -> String {
         self.control(&["show", "--value", "-p", name, "daytime.service"]).trim().to_owned()
     }
 
-    /// All that the journal has of the service.
+    /// Returns the journal of the service.
     pub fn log(&self) -> String {
         good(self.command("journalctl").args(["--no-pager", "-o", "cat", "-u", "daytime.service"]))
     }
 
-    /// Waits until the journal has this of the service.
+    /// Waits until the journal of the service has this text.
     pub fn logs(&self, text: &str) {
         eventually(text, || self.log().contains(text));
     }
 
-    /// One question: the bare reply, whatever `query` thinks of it.
+    /// Asks once. Returns the reply, and ignores the exit status of `query`.
     pub fn ask(&self, transport: &str) -> String {
         let mut query = self.network.daytime();
         query.args(["query", "-q", "--timeout", "20", "--proto", transport]);
         stdout(&run(query.arg(HOST.to_string())))
     }
 
-    /// Changes settings of `daytime.socket` or `daytime.service`, as `systemctl edit` does, and stops the service: the
-    /// next client starts it anew.
+    /// Changes settings of `daytime.socket` or `daytime.service`, as `systemctl edit` does, and stops the service. The
+    /// next client starts the service again.
     pub fn edit(&self, unit: &str, section: &str, settings: &str) {
         let script = "folder=/run/systemd/system/daytime.$1.d && mkdir -p $folder && \
             printf '[%s]\\n%s\\n' \"$2\" \"$3\" >$folder/test.conf && \
@@ -136,7 +136,7 @@ impl Systemd {
 
 impl Drop for Systemd {
     fn drop(&mut self) {
-        // The kernel ends what process 1 has started together with it.
+        // The kernel ends all processes of the namespace together with its process 1.
         let _ = self.child.kill();
         let _ = self.child.wait();
         eventually("its control groups are empty", || {
@@ -147,7 +147,7 @@ impl Drop for Systemd {
     }
 }
 
-/// The folder as `systemd.sh` needs it.
+/// Writes the folder that `systemd.sh` needs.
 fn lay_out(folder: &Path, started: &[&str]) -> Result<(), String> {
     for name in ["root", "groups", "system", "own"] {
         fs::create_dir(folder.join(name)).expect("made");

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Becomes a systemd that knows the units of one folder, as process 1 of namespaces of its own: the files under /usr are
-# this machine's, everything else is new and ends with it. Started by support/systemd.rs through unshare(1).
-# usage: systemd.sh PROGRAM UNITS, where PROGRAM becomes /opt/daytime and UNITS has `own` and `system`.
+# Executes a systemd with the units of one folder, as process 1 of its own namespaces. /usr is that of this machine.
+# All other files are new, and end with the namespaces. support/systemd.rs starts this script through unshare(1).
+# usage: systemd.sh PROGRAM UNITS, where PROGRAM becomes /opt/daytime and UNITS has the folders `own` and `system`.
 set -eu
 program=$1
 units=$2
@@ -15,7 +15,7 @@ for folder in bin sbin lib lib32 lib64; do
     if [ -h "/$folder" ]; then cp -P "/$folder" .; fi
 done
 mount --bind -o ro /usr usr
-# Nothing of this machine's own units.
+# Hides the units of this machine.
 mount --bind -o ro "$units/system" usr/lib/systemd/system
 mount -t proc none proc
 mount -t sysfs -o ro none sys

@@ -1,5 +1,6 @@
-/* Preloaded into `daytime serve`. After the first accept(2), so inside the sandbox, it makes the calls of code that
- * has taken over the process, and reports each on standard error: "> call: works" or "> call: errno N". */
+/* A library that is preloaded into `daytime serve`. After the first accept(2), so inside the sandbox, it makes the
+ * system calls of code that has taken over the process. It reports each call on standard error: "> call: works" or
+ * "> call: errno N". */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <dlfcn.h>
@@ -47,7 +48,7 @@ __attribute__((constructor)) static void prepare(void)
 static void report(const char *call, long result)
 {
     char line[80];
-    /* A connection under way (EINPROGRESS) is one. */
+    /* A connection in progress (EINPROGRESS) counts as a connection. */
     int length = result >= 0 || errno == EINPROGRESS
         ? snprintf(line, sizeof line, "> %s: works\n", call)
         : snprintf(line, sizeof line, "> %s: errno %d\n", call, errno);

@@ -1,4 +1,4 @@
-//! A server whose system calls strace records.
+//! Runs a server under strace, which records its system calls.
 
 use super::wire::eventually;
 use super::{Running, program};
@@ -10,24 +10,24 @@ use std::process::Command;
 /// A running `daytime serve` under strace.
 #[derive(Debug)]
 pub struct Traced {
-    /// The server, which ends when dropped; strace ends after it.
+    /// The server. Dropping it ends the server, and then strace ends.
     pub server: Running,
     /// Process id of strace.
     tracer: String,
     trace: PathBuf,
 }
 
-/// The words that begin a command line under strace, with every thread (`-f`). The command stays the caller's
-/// child, and strace is not its parent (`-D`): so strace ends when the caller ends the command.
+/// Returns the first words of a command line under strace, for all threads (`-f`). With `-D`, the command is a child of
+/// the caller and not of strace. So strace ends when the caller ends the command.
 ///
 /// # Errors
-/// The sentence for [`skip`](super::skip).
+/// The reason for [`skip`](super::skip).
 pub fn strace(trace: &Path) -> Result<[OsString; 5], String> {
     Ok([program("strace")?.into(), "-D".into(), "-f".into(), "-o".into(), trace.into()])
 }
 
 impl Traced {
-    /// Starts a `daytime serve` whose command line begins with [`strace`]'s words, and waits until it is bound.
+    /// Starts a `daytime serve` whose command line begins with the words of [`strace`], and waits for its addresses.
     pub fn start(command: Command, trace: &Path) -> Self {
         let server = Running::start(command);
         let tracer = server.status("TracerPid");
@@ -35,7 +35,7 @@ impl Traced {
         Self { server, tracer, trace: trace.to_owned() }
     }
 
-    /// Stops the server and waits for the end of strace: all that strace has written.
+    /// Stops the server and waits for the end of strace. Returns the output of strace.
     pub fn stopped(self) -> String {
         let Self { server, tracer, trace } = self;
         server.stopped();

@@ -1,4 +1,4 @@
-//! Raw clients of a server, and servers that behave in a way of their own.
+//! Clients with plain sockets, and small servers with a given behaviour.
 
 use super::PATIENCE;
 use socket2::{Domain, Socket, Type};
@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, U
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// A connection that gives up after [`PATIENCE`].
+/// Opens a connection whose calls time out after [`PATIENCE`].
 pub fn connect(address: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect_timeout(&address, PATIENCE).expect("connected");
     stream.set_read_timeout(Some(PATIENCE)).expect("set");
@@ -15,19 +15,19 @@ pub fn connect(address: SocketAddr) -> TcpStream {
     stream
 }
 
-/// All octets until the end of the stream; a reset is a failure.
+/// Reads all octets until the end of stream. Panics on a reset.
 pub fn read_to_end(mut stream: &TcpStream) -> Vec<u8> {
     let mut reply = Vec::new();
-    stream.read_to_end(&mut reply).expect("a clean end of the stream");
+    stream.read_to_end(&mut reply).expect("end of stream without a reset");
     reply
 }
 
-/// What a server says over TCP to a client that says nothing.
+/// Asks over TCP without sending anything. Returns the reply.
 pub fn ask_tcp(address: SocketAddr) -> Vec<u8> {
     read_to_end(&connect(address))
 }
 
-/// A connected socket: it takes datagrams from that address only.
+/// Opens a connected UDP socket, which receives datagrams only from that address.
 pub fn datagrams_with(address: SocketAddr) -> UdpSocket {
     let any: IpAddr = match address {
         SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
@@ -39,7 +39,7 @@ pub fn datagrams_with(address: SocketAddr) -> UdpSocket {
     socket
 }
 
-/// What a server answers to a datagram, from the very address that was asked.
+/// Sends a datagram. Returns the reply, which must come from the address that was asked.
 pub fn ask_udp(address: SocketAddr, question: &[u8]) -> Vec<u8> {
     let socket = datagrams_with(address);
     socket.send(question).expect("sent");
@@ -48,15 +48,15 @@ pub fn ask_udp(address: SocketAddr, question: &[u8]) -> Vec<u8> {
     reply[..length].to_vec()
 }
 
-/// Waits on a socket for something that does not come.
+/// Waits for the given time, on a socket that receives nothing.
 pub fn wait_in_vain(duration: Duration) {
     let silent = UdpSocket::bind("127.0.0.1:0").expect("bound");
     silent.set_read_timeout(Some(duration)).expect("set");
-    let error = silent.recv(&mut [0]).expect_err("nobody knows this socket");
+    let error = silent.recv(&mut [0]).expect_err("no peer has this address");
     assert!(matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{error}");
 }
 
-/// Looks again and again until it is so, with a little wait on a silent socket between.
+/// Waits until a condition is true: checks it every 10 ms, and panics after [`PATIENCE`].
 pub fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
     let started = Instant::now();
     while !is_so() {
@@ -65,8 +65,7 @@ pub fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-/// Asserts that something takes less than this, in the best of five tries: a busy machine delays some tries, and
-/// a fault delays them all.
+/// Asserts that the best of five measurements is below a limit. A busy machine delays some of them, a fault delays all.
 pub fn assert_prompt(limit: Duration, mut measured: impl FnMut() -> Duration) {
     let mut took = Vec::new();
     while took.len() < 5 {
@@ -78,14 +77,14 @@ pub fn assert_prompt(limit: Duration, mut measured: impl FnMut() -> Duration) {
     panic!("never within {limit:?}: {took:?}");
 }
 
-/// What the endpoint at the port of the shipped unit answers.
+/// Returns the answer of the metrics endpoint, at the port of the unit in `packaging/systemd`.
 pub fn metrics_page() -> String {
     let stream = connect((Ipv4Addr::LOCALHOST, 9867).into());
     (&stream).write_all(b"GET /metrics HTTP/1.0\r\n\r\n").expect("sent");
     String::from_utf8(read_to_end(&stream)).expect("UTF-8")
 }
 
-/// A TCP server that treats one connection as told; its address as text.
+/// Starts a TCP server that calls `treat` with one connection. Returns its address.
 pub fn tcp_server(treat: impl FnOnce(TcpStream) + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
     let address = listener.local_addr().expect("bound").to_string();
@@ -97,7 +96,7 @@ pub fn tcp_server(treat: impl FnOnce(TcpStream) + Send + 'static) -> String {
     address
 }
 
-/// A UDP server that does as told with its socket; its address as text.
+/// Starts a UDP server that calls `serve` with its socket. Returns its address.
 pub fn udp_server(serve: impl FnOnce(UdpSocket) + Send + 'static) -> String {
     let socket = UdpSocket::bind("127.0.0.1:0").expect("loopback");
     socket.set_read_timeout(Some(PATIENCE)).expect("set");
@@ -106,8 +105,8 @@ pub fn udp_server(serve: impl FnOnce(UdpSocket) + Send + 'static) -> String {
     address
 }
 
-/// A port of 127.0.0.1 that is closed on both transports, as long as the socket lives: it is bound, so
-/// nobody else can have the number, but does not listen.
+/// Returns a port of 127.0.0.1 that is closed on both transports while the socket lives. The socket is bound, so no
+/// other process can use the port, but it does not listen.
 pub fn closed_port() -> (SocketAddr, Socket) {
     loop {
         let holder = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
