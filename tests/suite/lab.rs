@@ -185,7 +185,7 @@ fn where_no_formula_gives_a_value_the_table_says_observe_and_the_run_is_good() {
         let rows = screen.lines().filter(|line| line.starts_with(&format!("  {name} ")));
         rows.map(|row| row.split_whitespace().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>()
     };
-    for name in ["clients without a reply", "replies, retries"] {
+    for name in ["clients without a reply", "replies with retries"] {
         let rows = row(name);
         assert_eq!(rows.len(), 2, "predicted, then observed: {screen}");
         assert_eq!(rows[0], format!("{name} observe"));

@@ -146,22 +146,22 @@ const WHOLE: &str = "all of the reply";
 /// Every row of `loss` that shows a reply, for claims that no reply arrived. The names of the rows say whether losses
 /// are chosen or random.
 const A_REPLY: [Row; 7] = [
-    ("tcp", "reply if it is lost once", Is(WHOLE)),
-    ("tcp", "reply", Is(WHOLE)),
+    ("tcp", "lost reply: received", Is(WHOLE)),
+    ("tcp", "reply received", Is(WHOLE)),
     ("tcp", "replies received whole", Above(0.0)),
-    ("udp", "replies, one try", Above(0.0)),
-    ("udp", "replies, retries", Above(0.0)),
+    ("udp", "replies with one try", Above(0.0)),
+    ("udp", "replies with retries", Above(0.0)),
     ("udp", "answered with one try", Above(0.0)),
     ("udp", "answered with four tries", Above(0.0)),
 ];
 
 /// Every row of `loss` that shows a client without its reply, for claims that every reply arrived.
 const NO_REPLY: [Row; 7] = [
-    ("tcp", "reply if it is lost once", IsNot(WHOLE)),
-    ("tcp", "reply", IsNot(WHOLE)),
+    ("tcp", "lost reply: received", IsNot(WHOLE)),
+    ("tcp", "reply received", IsNot(WHOLE)),
     ("tcp", "clients without a reply", Above(0.0)),
-    ("udp", "replies, one try", Below(1.0)),
-    ("udp", "replies, retries", Below(1.0)),
+    ("udp", "replies with one try", Below(1.0)),
+    ("udp", "replies with retries", Below(1.0)),
     ("udp", "answered with one try", Below(1.0)),
     ("udp", "answered with four tries", Below(1.0)),
 ];
@@ -183,8 +183,8 @@ type IsOfPart = fn(&str) -> bool;
 /// about all of its table.
 const PARTS: [(&str, IsOfPart); 3] = [
     ("random loss", |row| RANDOM.contains(&row)),
-    ("lost SYN", |row| ["reply", "time to the reply"].contains(&row)),
-    ("lost the first question", |row| row.starts_with("replies, ")),
+    ("lost SYN", |row| ["reply received", "time to the reply"].contains(&row)),
+    ("lost the first question", |row| row.starts_with("replies with ")),
 ];
 
 /// Phrases that claim something, with the rows that can refute them.
@@ -197,18 +197,18 @@ const REFUTED_BY: [(&str, &[Row]); 20] = [
     ("got no answer", &A_REPLY),
     ("no client over", &A_REPLY),
     (": no reply", &A_REPLY),
-    ("one try received no reply", &[("udp", "replies, one try", Above(0.0))]),
-    ("asked again received one", &[("udp", "replies, retries", Below(1.0))]),
+    ("one try received no reply", &[("udp", "replies with one try", Above(0.0))]),
+    ("asked again received one", &[("udp", "replies with retries", Below(1.0))]),
     ("o reply over TCP arrived in part", &[("tcp", "replies received in part", Above(0.0))]),
     ("what the network loses", &[("tcp", "packets lost at random", Below(1.0))]),
     ("lost no packet", &[("tcp", "packets lost at random", Above(0.0))]),
-    ("loses nothing", &[("tcp", "lost in the end", Above(0.0))]),
+    ("loses nothing", &[("tcp", "octets lost", Above(0.0))]),
     ("All datagrams fitted", &[("udp", "dropped (SO_RXQ_OVFL)", Above(0.0))]),
-    ("first one receives none", &[("udp", "REUSEADDR: 1st answers", Above(0.0))]),
-    ("guard ends it", &[("udp", "without a guard", Below(3.0))]),
-    ("prevents the loop", &[("udp", "without a guard", Below(3.0))]),
-    ("answer each other", &[("udp", "without a guard", Below(3.0))]),
-    ("the server answered the forged", &[("udp", "without a guard", Below(2.0))]),
+    ("first one receives none", &[("udp", "REUSEADDR: 1st server", Above(0.0))]),
+    ("guard ends it", &[("udp", "datagrams without guard", Below(3.0))]),
+    ("prevents the loop", &[("udp", "datagrams without guard", Below(3.0))]),
+    ("answer each other", &[("udp", "datagrams without guard", Below(3.0))]),
+    ("the server answered the forged", &[("udp", "datagrams without guard", Below(2.0))]),
 ];
 
 /// Whether a sentence is about this row: of its transport, and of the parts that it names.

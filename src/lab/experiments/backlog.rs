@@ -33,12 +33,12 @@ const MAX_BACKLOG: u32 = 100;
 /// Clients beyond the backlog that are tried before it is said to have no limit.
 const MAX_SURPLUS_CLIENTS: usize = 4;
 
-const CONNECTED: &str = "clients that connect";
-const WAITING: &str = "in the queue (TCP_INFO)";
-const NEXT_CONNECT: &str = "the next connect()";
-const NEXT_FAILS_IN: &str = "next connect() fails in";
+const CONNECTED: &str = "clients connected";
+const WAITING: &str = "queue length (TCP_INFO)";
+const NEXT_CONNECT: &str = "connect() at full queue";
+const NEXT_FAILS_IN: &str = "connect() fails after";
 const OVERFLOWS: &str = "SYNs dropped, whole host";
-const ANSWERED: &str = "answered in the end";
+const ANSWERED: &str = "clients answered";
 const SENT: &str = "questions sent";
 
 fn backlogs(setting: &Setting) -> Vec<u16> {

@@ -26,11 +26,11 @@ const MAX_WRITES: u32 = 200;
 const FREE_RUNS: usize = 5;
 
 const WRITES_MADE: &str = "writes made";
-const ALL_OCTETS: &str = "octets in all";
-const READS_AT_END: &str = "reads at the end";
-const READS_BETWEEN: &str = "reads, one in between";
+const ALL_OCTETS: &str = "octets received";
+const READS_AT_END: &str = "reads after all writes";
+const READS_BETWEEN: &str = "reads, 1 between writes";
 const FIRST_READ: &str = "octets of the first read";
-const READS_MEANWHILE: &str = "reads meanwhile";
+const READS_MEANWHILE: &str = "reads during the writes";
 
 fn writes(setting: &Setting) -> u32 {
     setting.options.count.unwrap_or(WRITES)

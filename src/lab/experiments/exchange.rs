@@ -31,9 +31,9 @@ const PROCEDURE: Procedure = Procedure::new(Engine::Sim, predict, |setting, run|
     vec![("delay", short(conditions(setting).delay))]
 });
 
-const PACKETS: &str = "packets";
-const ROUND_TRIPS: &str = "round trips";
-const TIME: &str = "time to the answer";
+const PACKETS: &str = "packets sent";
+const ROUND_TRIPS: &str = "round trips to the reply";
+const TIME: &str = "time to the reply";
 
 /// Long enough for every answer and every farewell, whatever the delay.
 fn run_time(setting: &Setting) -> Duration {

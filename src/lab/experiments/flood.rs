@@ -33,11 +33,11 @@ const SEGMENT: u64 = 65_536;
 /// More than the two buffers can hold, however they are counted: a writer that comes so far is not held.
 const ENDLESS: usize = 64 << 20;
 
-const LAST_SEND: &str = "the writer's last send";
-const SENT_BEFORE: &str = "sent before that";
-const LOST: &str = "lost in the end";
-const SEND_AFTER: &str = "a send once all is read";
-const SENDS_SUCCEEDED: &str = "sends that said success";
+const LAST_SEND: &str = "writer's last send()";
+const SENT_BEFORE: &str = "sent before EAGAIN";
+const LOST: &str = "octets lost";
+const SEND_AFTER: &str = "send() after reading all";
+const SENDS_SUCCEEDED: &str = "sends that succeeded";
 const KEPT: &str = "datagrams kept";
 const DROPPED: &str = "dropped (SO_RXQ_OVFL)";
 const TOTAL: &str = "kept + dropped";

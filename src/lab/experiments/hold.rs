@@ -26,12 +26,12 @@ const IDLE_CLIENTS: u32 = 1;
 /// Every system has a queue for so many.
 const MAX_IDLE_CLIENTS: u32 = 16;
 
-const CONNECT_TIME: &str = "connect() takes";
+const CONNECT_TIME: &str = "next client's connect()";
 const NEXT_RECEIVES: &str = "the next client receives";
-const LATER_RECEIVES: &str = "once the idle are gone";
-const REPLY_TIME: &str = "time to its reply";
-const SERVICE_REPLY: &str = "daytime serve: receives";
-const SERVICE_TIME: &str = "daytime serve: in";
+const LATER_RECEIVES: &str = "after idle clients close";
+const REPLY_TIME: &str = "next client's wait";
+const SERVICE_REPLY: &str = "daytime serve: reply";
+const SERVICE_TIME: &str = "daytime serve: time";
 
 /// How long the next client waits before the idle ones go. What takes less was not held up by them.
 const NEXT_CLIENT_WAIT: Duration = Duration::from_millis(500);

@@ -33,12 +33,12 @@ const PROCEDURE: Procedure = Procedure::new(Engine::Sim, predict, |setting, run|
     vec![("delay", short(conditions(setting).delay))]
 });
 
-const SERVER_ANSWERS: &str = "the server answers";
-const VICTIM_ANSWERS: &str = "the victim answers";
-const PACKETS: &str = "packets";
+const SERVER_ANSWERS: &str = "server's answer";
+const VICTIM_ANSWERS: &str = "victim's answer";
+const PACKETS: &str = "packets in all";
 const ACCEPTED: &str = "connections accepted";
-const UNGUARDED: &str = "without a guard";
-const GUARDED: &str = "with the guard";
+const UNGUARDED: &str = "datagrams without guard";
+const GUARDED: &str = "datagrams with guard";
 
 /// How long the loop is watched. It has no end of its own.
 const OBSERVATION_TIME: Duration = Duration::from_secs(1);

@@ -120,9 +120,15 @@ mod tests {
             ..LabOptions::default()
         };
         let method = LAB.method(&LAB.procedures[0], &Setting { seed: 1, options });
-        for word in
-            ["12 %", "34 %", "56 %", "7.5 ms", "8, 9", "78 exchanges over TCP", "78 over UDP"]
-        {
+        for word in [
+            "12 %",
+            "34 %",
+            "56 %",
+            "7.5 ms",
+            "8, 9",
+            "78 clients ask over TCP",
+            "78 clients ask over UDP",
+        ] {
             assert!(method.contains(word), "{word}: {method}");
         }
     }

@@ -24,10 +24,10 @@ const PROCEDURE: Procedure = Procedure::new(Engine::Loopback, predict, run);
 const ASKED: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 const ASKER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 3);
 
-const SOCKET_AT: &str = "careless: socket is at";
+const SOCKET_AT: &str = "careless: local address";
 const RECEIVES: &str = "careless: client gets";
 const REPLY_FROM: &str = "careless: reply is from";
-const SERVICE_REPLY: &str = "daytime serve: answers";
+const SERVICE_REPLY: &str = "daytime serve: reply";
 const SERVICE_FROM: &str = "daytime serve: sent from";
 
 fn predict(_: &Setting) -> Vec<Prediction> {

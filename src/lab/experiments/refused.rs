@@ -22,7 +22,7 @@ const PROCEDURE: Procedure = Procedure::new(Engine::Loopback, predict, run);
 const CONNECT: &str = "connect()";
 const UNCONNECTED: &str = "recv(), not connected";
 const WITH_IP_RECVERR: &str = "recv(), with IP_RECVERR";
-const SILENCE: &str = "silence, not connected";
+const SILENCE: &str = "wait, not connected";
 const CONNECTED: &str = "recv(), connected";
 const THREE_SENDS: &str = "three sends, connected";
 

@@ -26,24 +26,26 @@ const PROCEDURE: Procedure = Procedure::new(Engine::Loopback, predict, run);
 struct Reuse {
     earlier: bool,
     later: bool,
-    /// Names what bind says to the later one, where the server has closed first.
+    /// Name of the finding: the result of the later bind if the server closes first.
     label: &'static str,
+    /// Which of the two runs set the option, for the title of a drawing.
+    on: &'static str,
 }
 
 const REUSES: [Reuse; 4] = [
-    Reuse { earlier: false, later: false, label: "SO_REUSEADDR on neither" },
-    Reuse { earlier: true, later: false, label: "SO_REUSEADDR on 1st run" },
-    Reuse { earlier: false, later: true, label: "SO_REUSEADDR on 2nd run" },
-    Reuse { earlier: true, later: true, label: "SO_REUSEADDR on both" },
+    Reuse { earlier: false, later: false, label: "rebind, REUSEADDR: none", on: "neither" },
+    Reuse { earlier: true, later: false, label: "rebind, REUSEADDR: 1st", on: "1st run" },
+    Reuse { earlier: false, later: true, label: "rebind, REUSEADDR: 2nd", on: "2nd run" },
+    Reuse { earlier: true, later: true, label: "rebind, REUSEADDR: both", on: "both" },
 ];
 
 const TIME_WAIT_SERVER_FIRST: &str = "TIME-WAIT, server first";
 const TIME_LEFT: &str = "time left of TIME-WAIT";
 const REBIND_CLIENT_FIRST: &str = "rebind, client first";
 const TIME_WAIT_CLIENT_FIRST: &str = "TIME-WAIT, client first";
-const CLIENT_PORT: &str = "client's port, bind()";
-const ALL_CASES: &str = "the same 8 cases";
-const SERVICE_AGAIN: &str = "daytime serve, again";
+const CLIENT_PORT: &str = "bind() to client's port";
+const ALL_CASES: &str = "rebind, all 8 cases";
+const SERVICE_AGAIN: &str = "daytime serve restarted";
 const BOUND: &str = "bound";
 const IN_USE: &str = "EADDRINUSE";
 
@@ -150,7 +152,7 @@ fn datagram_cases(run: &mut Run) -> Result<(), Obstacle> {
 }
 
 fn title(closes_first: HostId, reuse: Reuse) -> String {
-    format!("{} closes first, {}", host_name(closes_first), reuse.label)
+    format!("{} closes first, SO_REUSEADDR on {}", host_name(closes_first), reuse.on)
 }
 
 /// The end of a case: where the connection was, and what bind said to the next server.

@@ -32,14 +32,14 @@ const CLIENTS_FOR_BOTH: u32 = 64;
 
 const SECOND_BIND: &str = "REUSEADDR: 2nd bind()";
 const SECOND_LISTEN: &str = "REUSEADDR: 2nd listen()";
-const FIRST_TAKES: &str = "REUSEADDR: 1st answers";
-const LAST_TAKES: &str = "REUSEADDR: 2nd answers";
-const FIRST_SHARES: &str = "REUSEPORT: 1st answers";
-const LAST_SHARES: &str = "REUSEPORT: 2nd answers";
-const BOTH_SHARE: &str = "REUSEPORT: both answer";
+const FIRST_TAKES: &str = "REUSEADDR: 1st server";
+const LAST_TAKES: &str = "REUSEADDR: 2nd server";
+const FIRST_SHARES: &str = "REUSEPORT: 1st server";
+const LAST_SHARES: &str = "REUSEPORT: 2nd server";
+const BOTH_SHARE: &str = "REUSEPORT: both servers";
 const ASKED_OF_ONE: &str = "questions of one socket";
 const MET_BY_ONE: &str = "servers met by 1 socket";
-const THIRD_BIND: &str = "3rd bind() without it";
+const THIRD_BIND: &str = "3rd bind(), no REUSEPORT";
 const BOUND: &str = "bound";
 const IN_USE: &str = "EADDRINUSE";
 

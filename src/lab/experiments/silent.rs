@@ -32,10 +32,10 @@ const PROCEDURE: Procedure = Procedure::new(Engine::Sim, predict, |setting, run|
     vec![("delay", delay), ("deadline", deadline)]
 });
 
-const RECV: &str = "recv()";
-const CLIENT_PACKETS: &str = "client, after the cut";
-const REPLY_RESENT: &str = "reply sent again";
-const WAIT_GROWTH: &str = "each wait, of the former";
+const RECV: &str = "client's recv()";
+const CLIENT_PACKETS: &str = "client packets after cut";
+const REPLY_RESENT: &str = "reply retransmissions";
+const WAIT_GROWTH: &str = "wait / previous wait";
 
 /// When the client gives up.
 fn deadline(setting: &Setting) -> Duration {

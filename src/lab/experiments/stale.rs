@@ -21,8 +21,8 @@ const PROCEDURE: Procedure = Procedure::new(Engine::Sim, predict, |setting, run|
 .with(&[LabOption::Delay.within(0..=60_000)], |setting| vec![("delay", short(delay(setting)))]);
 
 const SECOND: &str = "2nd connection reads";
-const READ: &str = "replies on the 2nd";
-const ASKS: &str = "2nd query asks";
+const READ: &str = "replies, 2nd connection";
+const ASKS: &str = "question of 2nd query";
 const ANSWERED_QUESTION: &str = "2nd query gets reply to";
 const SENT: &str = "questions sent";
 
@@ -59,7 +59,7 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
     };
     vec![
         Prediction::is(Tcp, SECOND, SECOND_REPLY),
-        Prediction::is(Tcp, READ, (1, "answer")),
+        Prediction::is(Tcp, READ, (1, "reply")),
         Prediction::is(Udp, ASKS, question(3)),
         Prediction::is(Udp, ANSWERED_QUESTION, is_to),
         Prediction::is(Udp, SENT, (questions(setting), "question")),
@@ -100,7 +100,7 @@ fn streams(setting: &Setting, run: &mut Run) {
     network.run(programs, deadline(setting));
     let lines = second.octets.iter().filter(|octet| **octet == b'\n');
     run.observe(Tcp, SECOND, reply_owner(&second, &service));
-    run.observe(Tcp, READ, count(lines, "answer"));
+    run.observe(Tcp, READ, count(lines, "reply"));
     let names = ["the first connection", "the second connection"];
     for (name, trace) in names.into_iter().zip(network.into_traces()) {
         run.show(Tcp, name, trace);

@@ -23,12 +23,12 @@ const BUFFER: usize = 10;
 /// No datagram is longer.
 const MAX_BUFFER: u32 = 65_536;
 
-const AFTER_EMPTY: &str = "recv after send(0) gives";
-const SMALL_RECV: &str = "the small recv gives";
-const SMALL_RECV_FLAG: &str = "the small recv's flag";
-const NEXT_RECV: &str = "the next recv gives";
+const AFTER_EMPTY: &str = "recv() after send(0)";
+const SMALL_RECV: &str = "recvmsg(), small buffer";
+const SMALL_RECV_FLAG: &str = "flag, small buffer";
+const NEXT_RECV: &str = "recv() after recvmsg()";
 const OCTETS_LOST: &str = "octets lost";
-const AFTER_ZERO: &str = "after a recv of 0 comes";
+const AFTER_ZERO: &str = "recv() after 0 octets";
 
 fn buffer(setting: &Setting) -> usize {
     setting.options.buffer.map_or(BUFFER, |octets| octets as usize)

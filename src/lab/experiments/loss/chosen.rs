@@ -17,13 +17,13 @@ const REPLY: u32 = 4;
 const QUESTION: u32 = 1;
 const ANSWER: u32 = 2;
 
-const LOST: &str = "lost on purpose";
-const RECEIVED: &str = "reply";
+const LOST: &str = "packet lost on purpose";
+const RECEIVED: &str = "reply received";
 const TIME: &str = "time to the reply";
-const DATA_RECEIVED: &str = "reply if it is lost once";
-const DATA_TIME: &str = "time if it is lost once";
-const ONE_TRY: &str = "replies, one try";
-const RETRY: &str = "replies, retries";
+const DATA_RECEIVED: &str = "lost reply: received";
+const DATA_TIME: &str = "lost reply: time";
+const ONE_TRY: &str = "replies with one try";
+const RETRY: &str = "replies with retries";
 
 /// An exchange over TCP: what its link loses, and the names of its part and observations.
 struct Lost {

@@ -20,10 +20,10 @@ use std::time::Duration;
 /// How long a read waits before it looks whether it has to stop.
 const READ_TIMEOUT: Duration = Duration::from_millis(20);
 
-pub(super) const COPIES: &str = "copies of what came";
-pub(super) const SENDER_COPIES: &str = "copies of what it sent";
+pub(super) const COPIES: &str = "copies, packets received";
+pub(super) const SENDER_COPIES: &str = "copies, packets sent";
 pub(super) const IP_HEADER: &str = "IP header of the copy";
-pub(super) const REPLY: &str = "the client's reply";
+pub(super) const REPLY: &str = "client's reply";
 
 pub(super) const PROCEDURE: Procedure = procedure(predict, run);
 
@@ -31,11 +31,11 @@ fn predict(_: &Setting) -> Vec<Prediction> {
     let both = |transport, first: &'static str| {
         [
             Prediction::is(transport, "socket(), unprivileged", "EPERM"),
-            Prediction::is(transport, "the first raw packet", first),
+            Prediction::is(transport, "first raw packet", first),
             Prediction::is(transport, IP_HEADER, (20, "octet")),
             Prediction::is(transport, COPIES, ALL),
             Prediction::is(transport, SENDER_COPIES, (0, "packet")),
-            Prediction::is(transport, REPLY, "came"),
+            Prediction::is(transport, REPLY, "received"),
         ]
     };
     let datagram = Prediction::is(Udp, "octets of the copy", (28, "octet"));
@@ -55,7 +55,7 @@ fn listen_in(setting: &Setting, transport: Transport, run: &mut Run) -> Result<(
     let octets = |octets: usize| (octets.try_into().unwrap_or(u64::MAX), "octet");
     let sent_copies = copies.iter().filter(|copy| copy.get(12..16) == Some(&source())).map(|_| 1);
     run.observe(transport, "socket(), unprivileged", forbidden);
-    run.observe(transport, "the first raw packet", kind(first).words());
+    run.observe(transport, "first raw packet", kind(first).words());
     run.observe(transport, IP_HEADER, octets(ip_header(first)));
     run.observe(transport, COPIES, compare_copies(&copies, &trace));
     run.observe(transport, SENDER_COPIES, (sent_copies.sum(), "packet"));
@@ -95,7 +95,7 @@ fn exchange(network: &Network, transport: Transport) -> Result<(Vec<Vec<u8>>, St
     network.recorder.settle(QUIET_TIME + network.round_trip())?;
     drop(stop);
     let copies = reading.wait(PATIENCE).map_err(failed("read the raw socket"))?;
-    Ok((copies, answer.map_or_else(|error| error.to_string(), |_| "came".to_owned())))
+    Ok((copies, answer.map_or_else(|error| error.to_string(), |_| "received".to_owned())))
 }
 
 fn call(transport: Transport) -> String {

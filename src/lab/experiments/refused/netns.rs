@@ -22,12 +22,12 @@ fn predict(_: &Setting) -> Vec<Prediction> {
     let icmp = "ICMP port unreachable";
     vec![
         Prediction::is(Tcp, CONNECT, "ECONNREFUSED"),
-        Prediction::is(Tcp, "what comes back", "RST"),
+        Prediction::is(Tcp, "packet sent back", "RST"),
         Prediction::is(Udp, UNCONNECTED, "EAGAIN"),
         Prediction::is(Udp, WITH_IP_RECVERR, "ECONNREFUSED"),
         Prediction::is(Udp, CONNECTED, "ECONNREFUSED"),
-        Prediction::is(Udp, "what comes back", icmp),
-        Prediction::is(Udp, "ICMP messages", (3, "message")),
+        Prediction::is(Udp, "packet sent back", icmp),
+        Prediction::is(Udp, "ICMP messages received", (3, "message")),
     ]
 }
 
@@ -46,7 +46,7 @@ fn stream(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     })?;
     run.observe(Tcp, CONNECT, connected);
     let trace = network.trace();
-    run.observe(Tcp, "what comes back", first_packet(&trace, SERVER));
+    run.observe(Tcp, "packet sent back", first_packet(&trace, SERVER));
     run.show(Tcp, "", trace);
     Ok(())
 }
@@ -64,8 +64,8 @@ fn datagram(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
         })?;
     }
     let trace = network.trace();
-    run.observe(Udp, "what comes back", first_packet(&trace, SERVER));
-    run.observe(Udp, "ICMP messages", count(unreachable(&trace), "message"));
+    run.observe(Udp, "packet sent back", first_packet(&trace, SERVER));
+    run.observe(Udp, "ICMP messages received", count(unreachable(&trace), "message"));
     run.show(Udp, "", trace);
     Ok(())
 }
@@ -125,12 +125,12 @@ mod tests {
         let refused = || Value::from("ECONNREFUSED");
         let expected = [
             (Tcp, CONNECT, refused()),
-            (Tcp, "what comes back", "RST".into()),
+            (Tcp, "packet sent back", "RST".into()),
             (Udp, UNCONNECTED, "EAGAIN".into()),
             (Udp, WITH_IP_RECVERR, refused()),
             (Udp, CONNECTED, refused()),
-            (Udp, "what comes back", "ICMP port unreachable".into()),
-            (Udp, "ICMP messages", (2, "message").into()),
+            (Udp, "packet sent back", "ICMP port unreachable".into()),
+            (Udp, "ICMP messages received", (2, "message").into()),
         ];
         assert!(observed.eq(expected.map(|(over, what, value)| (over, what.to_owned(), value))));
     }

@@ -20,11 +20,11 @@ const QUESTION: &[u8] = b"time, please\r\n";
 /// As ctime(3) has it: 26 octets.
 const REPLY: &[u8] = b"Mon Feb 22 17:37:43 1982\r\n";
 
-pub(super) const READ: &str = "octets read";
-pub(super) const RECV: &str = "recv()";
+pub(super) const READ: &str = "octets the client read";
+pub(super) const RECV: &str = "client's recv()";
 pub(super) const REPLIES: &str = "packets with the reply";
 pub(super) const CHALLENGES: &str = "client's challenge ACKs";
-pub(super) const LAST_PACKET: &str = "the server's last packet";
+pub(super) const LAST_PACKET: &str = "server's last packet";
 
 pub(super) const PROCEDURE: Procedure = procedure(predict, run);
 
@@ -37,7 +37,7 @@ fn predict(_: &Setting) -> Vec<Prediction> {
         Prediction::is(Tcp, LAST_PACKET, "RST"),
         Prediction::is(Udp, RECV, "EAGAIN"),
         Prediction::is(Udp, REPLIES, (1, "packet")),
-        Prediction::is(Udp, "other packets", (0, "packet")),
+        Prediction::is(Udp, "packets without a reply", (0, "packet")),
     ]
 }
 
@@ -130,7 +130,7 @@ fn datagram(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     let others = sent_by(&trace, SERVER).filter(|(_, it)| kind(&it.octets).octets() == 0);
     run.observe(Udp, RECV, came);
     run.observe(Udp, REPLIES, count(replies(&trace), "packet"));
-    run.observe(Udp, "other packets", count(others, "packet"));
+    run.observe(Udp, "packets without a reply", count(others, "packet"));
     run.show(Udp, "with the reply lost", trace);
     Ok(())
 }
