@@ -7,7 +7,7 @@ use super::failure::Failure;
 use super::progress::Progress;
 use super::{print, width};
 use crate::lab::{self, Engine, LABS, LabError, Obstacle, Procedure, Report, Setting};
-use crate::report::lab::{self as report, Detail, FinishedRun};
+use crate::report::lab::{self as report, Detail, FinishedRun, NextSteps};
 use crate::sys;
 use capture::Captures;
 use std::os::unix::fs::MetadataExt;
@@ -54,7 +54,10 @@ fn run_labs(arguments: &LabRun, quiet: bool) -> Result<ExitCode, Failure> {
         let began = Instant::now();
         let report = lab::run(lab, procedure, &setting);
         let written = captures.as_ref().map(|it| it.write(&report)).transpose()?;
-        let printed = show.text(|| report::after_run(&report, show.detail(), show.width));
+        let printed = show.text(|| {
+            report::after_run(&report, show.detail(), show.width)
+                + &report::next(&report, show.next_steps())
+        });
         done.push(FinishedRun { report, took: began.elapsed(), captures: written });
         let printed = printed.and_then(|()| show.text(|| report::captures(&done[number])));
         if may_stop(printed, captures.as_ref())? {
@@ -130,6 +133,15 @@ struct OutputOptions<'a> {
 impl OutputOptions<'_> {
     fn detail(&self) -> Detail {
         if self.arguments.explain { Detail::Explained } else { Detail::Brief }
+    }
+
+    /// Returns how much of the section TRY NEXT is printed; `--answers` implies the section.
+    fn next_steps(&self) -> NextSteps {
+        match self.arguments {
+            LabRun { answers: true, .. } => NextSteps::WithAnswers,
+            LabRun { explain: true, .. } => NextSteps::Questions,
+            _ => NextSteps::Hidden,
+        }
     }
 
     /// Prints text while labs run; JSON and CSV wait until all have run.

@@ -34,13 +34,15 @@ pub(crate) struct Theory {
     pub source: String,
 }
 
-/// What to try next.
+/// One further experiment for the student.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct NextStep {
-    /// As it is typed.
+    /// The command line, as the student types it.
     pub command: &'static str,
-    /// What to look for.
-    pub watch: String,
+    /// The question that the output of the command answers.
+    pub question: String,
+    /// The answer, from the section `## Answers` of the page; shown on request only.
+    pub answer: String,
 }
 
 /// A program that a lab shows.
@@ -95,7 +97,7 @@ impl LabText {
 fn read_page(name: &str, page: &'static str) -> Result<LabText, Mistake> {
     let mistake = |expected| Mistake { expected, at: page };
     let mut sections = page.split("\n## ");
-    let title = sections.next().unwrap_or_default().trim();
+    let title = sections.next().and_then(|head| head.lines().next()).unwrap_or_default();
     if title.strip_prefix("# ") != Some(name) {
         return Err(mistake("the name of the lab as the title"));
     }
@@ -118,6 +120,7 @@ fn read_section(section: &'static str, text: &mut LabText) -> Result<(), Mistake
         "What a run may teach" => text.lessons.extend(items(body, lesson)?),
         "What differs elsewhere" => text.other_systems.push_str(&prose(body)?),
         "What to try next" => text.next.extend(items(body, next)?),
+        "Answers" => add_answers(body, &mut text.next)?,
         "Programs" => {
             for file in body.split("\n### ").skip(1) {
                 let mistake =
@@ -130,6 +133,18 @@ fn read_section(section: &'static str, text: &mut LabText) -> Result<(), Mistake
             let mistake = Mistake { expected: "another title of a section", at: section };
             text.methods.push((engine.ok_or(mistake)?, prose(body)?));
         }
+    }
+    Ok(())
+}
+
+/// Adds the n-th answer of the section `## Answers` to the n-th question.
+fn add_answers(body: &'static str, steps: &mut [NextStep]) -> Result<(), Mistake> {
+    let answers = items(body, |answer| Ok(strip_markup(answer)))?;
+    if answers.len() != steps.len() {
+        return Err(Mistake { expected: "one answer for each question", at: body });
+    }
+    for (step, answer) in steps.iter_mut().zip(answers) {
+        step.answer = answer;
     }
     Ok(())
 }
@@ -180,11 +195,11 @@ fn lesson(item: &'static str) -> Result<Lesson, &'static str> {
     Ok(Lesson { says: strip_markup(says), rests_on })
 }
 
-/// `` `a command`: what to look for ``
+/// Reads `` `a command`: a question? ``; the answer comes from another section.
 fn next(item: &'static str) -> Result<NextStep, &'static str> {
     let parts = item.strip_prefix('`').and_then(|item| item.split_once("`: "));
-    let (command, watch) = parts.ok_or("`a command`: what to look for")?;
-    Ok(NextStep { command, watch: strip_markup(watch) })
+    let (command, question) = parts.ok_or("`a command`: a question that ends with ?")?;
+    Ok(NextStep { command, question: strip_markup(question), answer: String::new() })
 }
 
 /// A name on a line, then the text in a block.
@@ -210,6 +225,8 @@ mod tests {
 
     const PAGE: &str = "\
 # tick
+
+A line for readers of the page.
 
 ## Question
 
@@ -253,6 +270,11 @@ Nothing.
 - `daytime query`: Is it
   late?
 
+## Answers
+
+- Yes, `later`
+  than ever.
+
 ## Programs
 
 ### tick.py
@@ -273,10 +295,8 @@ tick()
         let lessons: Vec<_> =
             text.lessons.iter().map(|it| (&*it.says, it.rests_on.len())).collect();
         assert_eq!(lessons, [("It ticks.", 1), ("It ticks on.", 2)]);
-        assert_eq!(
-            text.next,
-            [NextStep { command: "daytime query", watch: "Is it late?".to_owned() }]
-        );
+        let (question, answer) = ("Is it late?".to_owned(), "Yes, later than ever.".to_owned());
+        assert_eq!(text.next, [NextStep { command: "daytime query", question, answer }]);
         assert_eq!(text.programs, [Program { name: "tick.py", text: "tick()\n\n" }]);
     }
 
@@ -294,16 +314,17 @@ tick()
     fn a_mistake_in_a_page_is_reported_with_its_line() {
         for (right, wrong, number) in [
             ("# tick", "# tock", 1),
-            ("## Theory", "## Theories", 8),
-            ("How\n", "- How\n", 5),
-            (" (RFC", " [RFC", 10),
-            ("Twice.", "```", 18),
-            ("## Theory\n\n", "## Theory\n\nThese:\n\n", 10),
-            ("tcp ticks = 3", "tcp ticks ~ 3", 30),
-            ("predicted -->", "predicted", 31),
-            ("- `daytime query`: Is", "- daytime query: Is", 42),
+            ("## Theory", "## Theories", 10),
+            ("How\n", "- How\n", 7),
+            (" (RFC", " [RFC", 12),
+            ("Twice.", "```", 20),
+            ("## Theory\n\n", "## Theory\n\nThese:\n\n", 12),
+            ("tcp ticks = 3", "tcp ticks ~ 3", 32),
+            ("predicted -->", "predicted", 33),
+            ("- `daytime query`: Is", "- daytime query: Is", 44),
+            ("## Answers\n\n- Yes", "## Answers\n\n- No\n- Yes", 49),
             ("## What differs elsewhere\n\nNothing.\n", "", 1),
-            ("```python", "```", 47),
+            ("```python", "```", 54),
         ] {
             let page: &'static str = PAGE.replacen(right, wrong, 1).leak();
             let mistake = read_page("tick", page).map(drop).map_err(|it| line(page, it.at));

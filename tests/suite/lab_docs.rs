@@ -29,11 +29,11 @@ fn as_predicted(command: &str) -> Option<String> {
 }
 
 #[test]
-fn what_a_lab_says_to_try_next_is_as_predicted() {
+fn every_command_to_try_next_is_as_predicted() {
     let mut tried = 0;
     for lab in labs() {
         let all = lab["next"].as_array().expect("what to try next");
-        assert!(!all.is_empty(), "{} is the end of a course", name(&lab));
+        assert!(!all.is_empty(), "{} names no further command", name(&lab));
         for next in all {
             let command = next["command"].as_str().expect("a command");
             let is_of_lab = command.starts_with("daytime lab ");
@@ -41,6 +41,33 @@ fn what_a_lab_says_to_try_next_is_as_predicted() {
         }
     }
     assert!(tried > 20, "{tried}");
+}
+
+/// The text of a screen in one line, so that line breaks do not matter.
+fn in_one_line(screen: &str) -> String {
+    screen.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn a_run_shows_the_answers_with_the_option_answers_only() {
+    let print = |more: &str| {
+        as_predicted(&format!("daytime lab run exchange{more}")).expect("the simulator runs")
+    };
+    let (plain, explained, answers) = (print(""), print(" --explain"), print(" --answers"));
+    let exchange = labs().into_iter().find(|lab| name(lab) == "exchange").expect("the lab");
+    let next = exchange["next"].as_array().expect("what to try next");
+    assert!(!next.is_empty());
+    for step in next {
+        let [command, question, answer] =
+            ["command", "question", "answer"].map(|key| step[key].as_str().expect("text"));
+        let asked = format!("{command} {question}");
+        assert!(!in_one_line(&plain).contains(&asked), "{plain}");
+        assert!(in_one_line(&explained).contains(&asked), "{explained}");
+        assert!(!in_one_line(&explained).contains(answer), "{explained}");
+        let answered = format!("{asked} Answer: {answer}");
+        assert!(in_one_line(&answers).contains(&answered), "{answers}");
+    }
+    assert!(!answers.contains("\nTHEORY\n"), "{answers}");
 }
 
 #[test]

@@ -63,6 +63,9 @@ pub(in crate::cli) struct Run {
     /// Show theory with its sources, what is done, what other systems show, and what to try next
     #[arg(long)]
     pub explain: bool,
+    /// Show what to try next, with the answer to each question
+    #[arg(long)]
+    pub answers: bool,
     /// Print the results with their traces as JSON
     #[arg(long, conflicts_with = "csv")]
     pub json: bool,

@@ -3,20 +3,20 @@
 mod csv;
 pub(crate) mod json;
 mod list;
+mod next;
 mod observed;
 mod phrases;
 mod summary;
 
 pub(crate) use csv::csv;
 pub(crate) use list::list;
+pub(crate) use next::{NextSteps, next};
 pub(crate) use summary::summary;
 
 use super::ladder;
 use super::page::{BAD, GOOD, NOTE, Page, STRONG, WIDTH, wrap};
 use super::{chain, escaped, plural};
-use crate::lab::{
-    Engine, Lab, NextStep, Obstacle, Part, Procedure, Program, Report, Setting, Verdict,
-};
+use crate::lab::{Engine, Lab, Obstacle, Part, Procedure, Program, Report, Setting, Verdict};
 use crate::sys;
 use crate::transport::Transport;
 use anstyle::Style;
@@ -27,7 +27,7 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Detail {
     Brief,
-    /// Theory with its sources, what is done, what is different elsewhere, and what to try next.
+    /// Theory with its sources, what is done, and what is different elsewhere.
     Explained,
 }
 
@@ -100,7 +100,6 @@ pub(crate) fn after_run(report: &Report, detail: Detail, width: usize) -> String
     if detail == Detail::Explained {
         page.heading("ELSEWHERE");
         page.paragraph(2, &report.lab.text.other_systems);
-        next(&mut page, report.lab);
     }
     page.finish()
 }
@@ -125,14 +124,6 @@ fn programs(page: &mut Page, programs: &[Program]) {
         for line in text.lines() {
             page.line(format!("  {line}").trim_end());
         }
-    }
-}
-
-fn next(page: &mut Page, lab: &Lab) {
-    page.heading("TRY NEXT");
-    for NextStep { command, watch } in &lab.text.next {
-        page.line(format_args!("  {STRONG}{command}{STRONG:#}"));
-        page.paragraph(6, watch);
     }
 }
 

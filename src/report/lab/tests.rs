@@ -63,9 +63,18 @@ fn who_wants_it_explained_is_told_theory_with_its_sources_and_what_is_done() {
     let done = done(Engine::Sim, LabOptions::default());
     let [brief, all] = [Detail::Brief, Detail::Explained]
         .map(|detail| plain(&after_run(&done.report, detail, 80)));
-    let more =
-        "\nELSEWHERE\n  Nowhere else.\n\nTRY NEXT\n  daytime time\n      Whether it is late.\n";
-    assert_eq!(all, brief + more);
+    assert_eq!(all, brief + "\nELSEWHERE\n  Nowhere else.\n");
+}
+
+#[test]
+fn the_answers_to_the_questions_are_shown_on_request_only() {
+    let section = |engine, shown| plain(&next(&done(engine, LabOptions::default()).report, shown));
+    let questions = section(Engine::Sim, NextSteps::Questions);
+    assert_eq!(questions, "\nTRY NEXT\n  daytime time\n      Is it late?\n");
+    let answers = section(Engine::Sim, NextSteps::WithAnswers);
+    assert_eq!(answers, questions + "      Answer: Yes, it is late.\n");
+    assert_eq!(section(Engine::Sim, NextSteps::Hidden), "");
+    assert_eq!(section(Engine::Netns, NextSteps::WithAnswers), "", "the lab did not run");
 }
 
 #[test]
@@ -251,7 +260,12 @@ Nowhere else.
 
 ## What to try next
 
-- `daytime time`: Whether it
+- `daytime time`: Is it
+  late?
+
+## Answers
+
+- Yes, it
   is late.
 
 ## Programs
