@@ -108,6 +108,7 @@ fn read_page(name: &str, page: &'static str) -> Result<LabText, Mistake> {
     let LabText { question, theory, methods, lessons, other_systems, next, programs: _ } = &text;
     let has_all = !question.is_empty() && !theory.is_empty() && !methods.is_empty();
     let has_all = has_all && !lessons.is_empty() && !other_systems.is_empty() && !next.is_empty();
+    let has_all = has_all && next.iter().all(|step| !step.answer.is_empty());
     if has_all { Ok(text) } else { Err(mistake("every section but the programs")) }
 }
 
@@ -198,6 +199,7 @@ fn lesson(item: &'static str) -> Result<Lesson, &'static str> {
 /// Reads `` `a command`: a question? ``; the answer comes from another section.
 fn next(item: &'static str) -> Result<NextStep, &'static str> {
     let parts = item.strip_prefix('`').and_then(|item| item.split_once("`: "));
+    let parts = parts.filter(|(_, question)| question.ends_with('?'));
     let (command, question) = parts.ok_or("`a command`: a question that ends with ?")?;
     Ok(NextStep { command, question: strip_markup(question), answer: String::new() })
 }
@@ -322,7 +324,9 @@ tick()
             ("tcp ticks = 3", "tcp ticks ~ 3", 32),
             ("predicted -->", "predicted", 33),
             ("- `daytime query`: Is", "- daytime query: Is", 44),
+            ("  late?", "  late.", 44),
             ("## Answers\n\n- Yes", "## Answers\n\n- No\n- Yes", 49),
+            ("## Answers\n\n- Yes, `later`\n  than ever.\n", "", 1),
             ("## What differs elsewhere\n\nNothing.\n", "", 1),
             ("```python", "```", 54),
         ] {

@@ -71,6 +71,23 @@ fn a_run_shows_the_answers_with_the_option_answers_only() {
 }
 
 #[test]
+fn every_page_spells_out_the_abbreviation_unp_and_links_the_glossary() {
+    let mut spelled_out = 0;
+    for lab in labs() {
+        let file = format!("{}.md", name(&lab));
+        let page = fs::read_to_string(folder().join(&file)).expect("a page");
+        assert!(page.contains("](../GLOSSARY.md)"), "{file} has no link to the glossary");
+        let words = in_one_line(&page);
+        if let Some(first) = words.find("UNP") {
+            let before = &words[..first];
+            assert!(before.ends_with("UNIX Network Programming ("), "{file}: UNP is not explained");
+            spelled_out += 1;
+        }
+    }
+    assert!(spelled_out > 10, "{spelled_out}");
+}
+
+#[test]
 fn the_introduction_leads_to_every_page_by_its_question_and_there_is_none_without_a_lab() {
     let text = fs::read_to_string(folder().join("README.md")).expect("docs/labs/README.md");
     let labs = labs();
