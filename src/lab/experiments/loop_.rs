@@ -73,7 +73,7 @@ fn run(setting: &Setting, run: &mut Run) {
     let until = OBSERVATION_TIME + 10 * conditions(setting).delay;
     let trace = forge(setting, syn(address(CLIENT), address(SERVER)), victim, server, until);
     observe_stream(run, trace, services[1].accepted);
-    for (policy, what) in [(Policy::Everybody, UNGUARDED), (Policy::Guarded, GUARDED)] {
+    for (policy, what) in [(Policy::Unguarded, UNGUARDED), (Policy::Guarded, GUARDED)] {
         let service = |host| DatagramService::new(address(host).into(), policy, Duration::ZERO);
         let (mut victim, mut server) = (service(CLIENT), service(SERVER));
         let forged = empty_datagram(address(CLIENT), address(SERVER));
