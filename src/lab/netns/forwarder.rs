@@ -179,7 +179,7 @@ impl Loop {
             return;
         };
         if frame::is_probe(packet) {
-            let _ = self.probes.send(from); // nobody may wait for it any more
+            let _ = self.probes.send(from); // fails only if no caller waits any more
             return;
         }
         complete(packet); // a kernel leaves it to hardware, which a veth is without

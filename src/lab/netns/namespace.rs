@@ -49,7 +49,7 @@ impl Namespace {
         job: impl FnOnce() -> io::Result<T> + Send + 'static,
     ) -> io::Result<T> {
         let (done, result) = mpsc::channel();
-        let job = move || drop(done.send(job())); // nobody may wait for it any more
+        let job = move || drop(done.send(job())); // fails only if no caller waits any more
         self.jobs.send(Box::new(job)).map_err(|_| panicked())?;
         Pending(result).wait(MAX_JOB_TIME)
     }
