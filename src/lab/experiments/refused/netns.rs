@@ -1,4 +1,4 @@
-//! A closed port on the real kernel, between two network namespaces.
+//! Lab `refused` on the real kernel, between two network namespaces.
 
 use super::{CONNECT, CONNECTED, UNCONNECTED, WITH_IP_RECVERR};
 use crate::lab::analysis::{arrival, count, first_packet};
@@ -58,7 +58,7 @@ fn datagram(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     {
         let before = unreachable(&network.trace()).count();
         run.observe(Udp, what, ask(&network, socket, reply_timeout(setting))?);
-        // Silence is only remarkable if the message has come.
+        // Waits for the ICMP message: silence means something only if the message has arrived.
         network.recorder.wait(PATIENCE + network.round_trip(), |trace| {
             unreachable(trace).skip(before).any(|it| arrival(it).is_some())
         })?;
@@ -70,22 +70,22 @@ fn datagram(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     Ok(())
 }
 
-/// The ICMP messages about a closed port.
+/// Returns the ICMP messages that report a closed port.
 fn unreachable(trace: &Trace) -> impl Iterator<Item = &Packet> {
     let packets = trace.packets().map(|(_, packet)| packet);
     packets.filter(|packet| kind(&packet.octets) == Kind::PortUnreachable)
 }
 
-/// A client's datagram socket.
+/// Kind of a client's datagram socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ClientSocket {
     Connected,
-    /// Unconnected, with `IP_RECVERR` set: it asks for the errors of the network.
+    /// Unconnected, with `IP_RECVERR`: the socket reports ICMP errors.
     Reporting,
     Unconnected,
 }
 
-/// Sends an empty datagram to the closed port. Returns what the next receive gives.
+/// Sends an empty datagram to the closed port. Returns the result of the next receive.
 fn ask(network: &Network, socket: ClientSocket, timeout: Duration) -> Result<String, Obstacle> {
     network.on(CLIENT, "ask over UDP", move |recorder| {
         let name = if socket == Connected { "connected" } else { "unconnected" };
@@ -113,8 +113,8 @@ mod tests {
     use crate::lab::{LabOptions, Value};
 
     #[test]
-    fn what_does_not_come_is_an_observation_and_ends_no_run() {
-        // The SYN, which is repeated, and the first question, which is not: no ICMP message comes for that.
+    fn a_missing_message_is_an_observation_and_the_run_goes_on() {
+        // Loses the SYN, which is repeated, and the first question, which is not: so one ICMP message is missing.
         let options = LabOptions { drop: vec![1], ..LabOptions::default() };
         let procedure = PROCEDURE;
         let run = match procedure.perform(&Setting { seed: 1, options }) {
