@@ -1,5 +1,5 @@
-//! The client talks, the server closes without having read it, and the reply is lost: on the real kernel between two
-//! network namespaces.
+//! Lab `unread` on the real kernel, between two network namespaces: the server closes with unread input, and the link
+//! loses the reply.
 
 use crate::lab::analysis::{count, replies, sent_by};
 use crate::lab::link::{CLIENT, Conditions, Fault, SERVER};
@@ -15,9 +15,9 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 
-/// What a client says that does not know that nobody listens.
+/// Octets that the client sends and the server does not read.
 const QUESTION: &[u8] = b"time, please\r\n";
-/// As ctime(3) has it: 26 octets.
+/// The reply, in the form of ctime(3): 26 octets.
 const REPLY: &[u8] = b"Mon Feb 22 17:37:43 1982\r\n";
 
 pub(super) const READ: &str = "octets the client read";
@@ -70,7 +70,7 @@ fn stream(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
         }
     })?;
     closing.wait(PATIENCE).map_err(failed("serve"))?;
-    // As long as a repetition would take, which is 0.2 s at least.
+    // Waits long enough for a retransmission, which would follow after at least 0.2 s.
     network.recorder.settle(2 * reply_timeout(setting))?;
     observe_stream(run, network.trace(), read, end);
     Ok(())
@@ -83,7 +83,7 @@ fn listen(recorder: &Recorder) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// Replies to a question that it leaves unread, and closes.
+/// Replies to a question, leaves it unread, and closes.
 fn reply_and_close(stream: RecordedSocket) -> io::Result<()> {
     stream.socket.set_read_timeout(Some(PATIENCE))?;
     // The question has arrived, and stays in the receive buffer.
@@ -107,8 +107,8 @@ fn observe_stream(run: &mut Run, trace: Trace, read: usize, end: String) {
     run.show(Tcp, "with the reply lost", trace);
 }
 
-/// The client's challenge ACKs: it acknowledges once more what it acknowledged before, after a reset that did
-/// not end the connection (RFC 5961, section 3.2).
+/// Returns the client's challenge ACKs: acknowledgements after a reset that did not end the connection (RFC 5961,
+/// section 3.2).
 fn challenges(trace: &Trace) -> impl Iterator<Item = &Packet> {
     let is = |(event, packet): &(&Event, &Packet), host, what| {
         event.host == host && kind(&packet.octets) == Kind::Segment(what, 0)
