@@ -1,36 +1,37 @@
-//! What a lab says: its page in `docs/labs`, which people read as it is, and which the program prints in parts.
+//! Text of a lab: its page in `docs/labs`. People read the whole page; the program prints parts of it.
 //!
-//! A page is Markdown with the sections of [`read_section`]. The comment after a sentence of a lesson has its grounds
-//! ([`Ground::parse`]). `{delay: 20 ms}` stands for the value of an option; the page shows it as it is without options.
-//! `## Example` is for readers of the page only; a test holds it against the program.
+//! A page is Markdown with the sections of [`read_section`]. The comment after a sentence of a lesson names its
+//! grounds ([`Ground::parse`]). `{delay: 20 ms}` is a place for the value of an option; the page shows the default
+//! value there. The section `## Example` is for readers of the page only; a test compares it with the program's
+//! output.
 
 use super::Engine;
 use super::lesson::{Ground, Lesson};
 use serde::Serialize;
 
-/// What a lab says.
+/// The parts of a page that the program prints.
 #[derive(Debug, Default)]
 pub(crate) struct LabText {
     pub question: String,
-    /// What theory says, with where it says so.
+    /// Sentences of theory with their sources.
     pub theory: Vec<Theory>,
-    /// How the lab is done, by the name of the engine.
+    /// Description of the experiment, for each engine by name.
     methods: Vec<(&'static str, String)>,
-    /// What to remember, sentence by sentence; a run shows those that it bears out.
+    /// Sentences to remember; a run prints those that its findings support.
     pub lessons: Vec<Lesson>,
-    /// Where other systems, or other engines, show something else.
+    /// Differences of other systems and engines.
     pub other_systems: String,
     pub next: Vec<NextStep>,
-    /// Programs that the lab is about, to be read.
+    /// Programs that the lab examines; shown as source text.
     pub programs: Vec<Program>,
 }
 
 /// A sentence of theory.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Theory {
-    /// Without its full stop.
+    /// The sentence without its full stop.
     pub says: String,
-    /// Such as `RFC 9293, section 3.5`.
+    /// The source of the sentence: `RFC 9293, section 3.5`.
     pub source: String,
 }
 
@@ -48,19 +49,19 @@ pub(crate) struct NextStep {
 /// A program that a lab shows.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Program {
-    /// The name of its file.
+    /// Name of the program's file.
     pub name: &'static str,
     pub text: &'static str,
 }
 
-/// The values of the options in a method, by the name of their place in it.
+/// Values of options for a description, each with the name of its place: `delay` for `{delay: 20 ms}`.
 pub(crate) type Values = Vec<(&'static str, String)>;
 
-/// What is wrong with a page.
+/// An error in a page.
 #[derive(Debug)]
 struct Mistake {
     expected: &'static str,
-    /// The page from the mistake on.
+    /// The rest of the page, from the mistake to the end.
     at: &'static str,
 }
 
@@ -68,7 +69,7 @@ impl LabText {
     /// Reads the page of the lab of this name.
     ///
     /// # Panics
-    /// The page has a mistake: says in which line. A test reads every page.
+    /// The page has a mistake; the message names its line. A test reads every page.
     #[expect(clippy::panic, reason = "pages are part of the program, and a test reads each")]
     pub(crate) fn of(name: &str, page: &'static str) -> Self {
         read_page(name, page).unwrap_or_else(|Mistake { expected, at }| {
@@ -77,7 +78,7 @@ impl LabText {
         })
     }
 
-    /// How the lab is done on an engine, with these values of its options.
+    /// Returns the description of the experiment on an engine, with these values in their places.
     pub(crate) fn method(&self, engine: Engine, values: &[(&str, String)]) -> String {
         let method = self.methods.iter().find(|(name, _)| *name == engine.name());
         let mut pieces = method.map_or("", |(_, method)| method).split('{');
@@ -150,7 +151,7 @@ fn add_answers(body: &'static str, steps: &mut [NextStep]) -> Result<(), Mistake
     Ok(())
 }
 
-/// Paragraphs, each on one line.
+/// Reads a section of paragraphs. Returns each paragraph on one line.
 fn prose(body: &'static str) -> Result<String, Mistake> {
     let is_other = |line: &&str| ["#", "- ", "<", "|", "```"].iter().any(|it| line.starts_with(it));
     if let Some(at) = body.lines().find(is_other) {
@@ -160,7 +161,7 @@ fn prose(body: &'static str) -> Result<String, Mistake> {
     Ok(paragraphs.join("\n"))
 }
 
-/// The items of a list, and nothing else.
+/// Reads a section that is one list, item by item.
 fn items<T>(body: &'static str, read: Item<T>) -> Result<Vec<T>, Mistake> {
     let is_of_list =
         |line: &&str| line.is_empty() || line.starts_with("- ") || line.starts_with("  ");
@@ -172,10 +173,10 @@ fn items<T>(body: &'static str, read: Item<T>) -> Result<Vec<T>, Mistake> {
     items.map(|at| read(at.trim()).map_err(|expected| Mistake { expected, at })).collect()
 }
 
-/// Reads an item, or says what was expected.
+/// A function that reads an item, or returns the expected form as an error.
 type Item<T> = fn(&'static str) -> Result<T, &'static str>;
 
-/// `A sentence (its source).`
+/// Reads `A sentence (its source).`
 fn theory(item: &'static str) -> Result<Theory, &'static str> {
     let is_whole = |source: &str| source.matches('(').count() == source.matches(')').count();
     let split = |text: &'static str| {
@@ -187,7 +188,7 @@ fn theory(item: &'static str) -> Result<Theory, &'static str> {
     Ok(Theory { says: strip_markup(says), source: strip_markup(&source[1..]) })
 }
 
-/// `A sentence. <!-- ground; ground -->`
+/// Reads `A sentence. <!-- ground; ground -->`
 fn lesson(item: &'static str) -> Result<Lesson, &'static str> {
     let parts = item.strip_suffix("-->").and_then(|item| item.split_once("<!--"));
     let (says, grounds) = parts.ok_or("a sentence, then its grounds in a comment")?;
@@ -204,18 +205,18 @@ fn next(item: &'static str) -> Result<NextStep, &'static str> {
     Ok(NextStep { command, question: strip_markup(question), answer: String::new() })
 }
 
-/// A name on a line, then the text in a block.
+/// Reads a program: its name on a line, then its source in a block.
 fn program(file: &'static str) -> Option<Program> {
     let (name, text) = file.split_once("\n\n```python\n")?;
     Some(Program { name, text: text.trim_end().strip_suffix("```")? })
 }
 
-/// Text for a terminal: on one line, without the marks of code.
+/// Returns text for a terminal: on one line, without backticks.
 fn strip_markup(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").replace('`', "")
 }
 
-/// The number of the line of a page at which a part of it begins.
+/// Returns the number of the line at which a part of a page begins (1-based).
 fn line(page: &str, at: &str) -> usize {
     let from = at.trim_start().as_ptr().addr() - page.as_ptr().addr();
     page[..from].matches('\n').count() + 1
@@ -288,7 +289,7 @@ tick()
 ";
 
     #[test]
-    fn a_page_is_read_as_people_read_it() {
+    fn each_section_of_a_page_is_read() {
         let text = LabText::of("tick", PAGE);
         assert_eq!((&*text.question, &*text.other_systems), ("How late?", "Nothing."));
         let says = "The clock (of a tower) ticks".to_owned();
@@ -303,7 +304,7 @@ tick()
     }
 
     #[test]
-    fn what_is_done_has_the_values_of_the_options_in_their_places() {
+    fn the_method_has_the_values_of_options_in_their_places() {
         let text = LabText::of("tick", PAGE);
         let values = [("delay", "7 ms".to_owned()), ("other", "8".to_owned())];
         let method = text.method(Engine::Sim, &values);
