@@ -65,7 +65,7 @@ fn require_address(address: Ipv4Addr) -> Result<(), Obstacle> {
     let how = format!(
         "`ip address add {address}/8 dev lo` adds it on Linux, `ifconfig lo0 alias {address}` on BSD"
     );
-    Err(Obstacle::Missing(format!("{address} is no address of this host; {how}")))
+    Err(Obstacle::Missing(format!("{address} is not an address of this host; {how}")))
 }
 
 const ANY_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
