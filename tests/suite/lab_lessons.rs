@@ -349,7 +349,7 @@ const SAYS: [(&str, &str, &str); 20] = [
     ("loop --delay 60000", "forged datagram was still on its way", "guard prevents"),
     ("loop --delay 501", "its reply was still on its way", "guard prevents"),
     ("loop", "The guard prevents the loop", "still on its way"),
-    ("restart", "Letting the client close first is no way out", "hurts"),
+    ("restart", "Letting the client close first does not help", "hurts"),
 ];
 
 #[test]
