@@ -49,6 +49,7 @@ pub(in crate::cli) enum LabCommand {
     Run(Box<Run>),
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Run {
     /// Labs to run
@@ -60,7 +61,7 @@ pub(in crate::cli) struct Run {
     /// Random seed: the same seed gives the same run
     #[arg(long, default_value_t = Setting::default().seed, value_name = "N")]
     seed: u64,
-    /// Show theory with its sources, what is done, what other systems show, and what to try next
+    /// Show theory with its sources, the method, what other systems show, and what to try next
     #[arg(long)]
     pub explain: bool,
     /// Show what to try next, with the answer to each question
