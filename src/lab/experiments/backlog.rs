@@ -33,12 +33,14 @@ const MAX_BACKLOG: u32 = 100;
 /// Number of clients beyond the backlog after which the lab assumes that the queue has no limit.
 const MAX_SURPLUS_CLIENTS: usize = 4;
 
-const CONNECTED: &str = "clients connected";
-const WAITING: &str = "queue length (TCP_INFO)";
+const CONNECTED: &str = "connected, by backlog";
+/// The length of the queue, which the kernel reports with `TCP_INFO`.
+const WAITING: &str = "queued, by backlog";
 const NEXT_CONNECT: &str = "connect() at full queue";
 const NEXT_FAILS_IN: &str = "connect() fails after";
 const OVERFLOWS: &str = "SYNs dropped, whole host";
-const ANSWERED: &str = "clients answered";
+const ANSWERED: &str = "answered, by backlog";
+const DATAGRAMS_ANSWERED: &str = "clients answered";
 const SENT: &str = "questions sent";
 
 fn backlogs(setting: &Setting) -> Vec<u16> {
@@ -61,7 +63,7 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
         Prediction::is(Tcp, CONNECTED, admitted.clone()).varies(formula),
         Prediction::is(Tcp, ANSWERED, admitted.clone()).varies(formula),
         Prediction::is(Udp, SENT, (asking, "question")).varies(formula),
-        Prediction::is(Udp, ANSWERED, (asking, "client")).varies(formula),
+        Prediction::is(Udp, DATAGRAMS_ANSWERED, (asking, "client")).varies(formula),
     ];
     if sys::REPORTS_QUEUES {
         // Within 3 seconds the SYN is sent again once, or twice on kernels that send the first few a second apart.
@@ -245,7 +247,7 @@ fn datagrams(asking: usize, run: &mut Run) -> Result<(), Obstacle> {
     for (_, peer) in questions {
         server.send_to(reply.octets(), peer)?;
     }
-    run.observe(Udp, ANSWERED, (with_reply(&clients), "client"));
+    run.observe(Udp, DATAGRAMS_ANSWERED, (with_reply(&clients), "client"));
     run.show(Udp, "", recorder.short_trace());
     Ok(())
 }
