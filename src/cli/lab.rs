@@ -7,7 +7,7 @@ use super::failure::Failure;
 use super::progress::Progress;
 use super::{print, width};
 use crate::lab::{self, Engine, LABS, LabError, Obstacle, Procedure, Report, Setting};
-use crate::report::lab::{self as report, FinishedRun};
+use crate::report::lab::{self as report, Detail, FinishedRun, NextSteps};
 use crate::sys;
 use capture::Captures;
 use std::os::unix::fs::MetadataExt;
@@ -57,7 +57,10 @@ fn run_labs(arguments: &LabRun, quiet: bool) -> Result<ExitCode, Failure> {
             show.progress.finish(); // nothing is under way while the last result is printed
         }
         let written = captures.as_ref().map(|it| it.write(&report)).transpose()?;
-        let printed = show.text(|| report::after_run(&report, arguments.detail(), show.width));
+        let printed = show.text(|| {
+            report::after_run(&report, arguments.detail(), show.width)
+                + &report::next(&report, show.next_steps())
+        });
         done.push(FinishedRun { report, took: began.elapsed(), captures: written });
         let printed = printed.and_then(|()| show.text(|| report::captures(&done[number])));
         if may_stop(printed, captures.as_ref())? {
@@ -131,6 +134,15 @@ struct OutputOptions<'a> {
 }
 
 impl OutputOptions<'_> {
+    /// Returns how much of the section TRY NEXT is printed; `--answers` implies the section.
+    fn next_steps(&self) -> NextSteps {
+        match self.arguments {
+            LabRun { answers: true, .. } => NextSteps::WithAnswers,
+            run if run.detail() == Detail::Explained => NextSteps::Questions,
+            _ => NextSteps::Hidden,
+        }
+    }
+
     /// Prints text while labs run; JSON and CSV wait until all have run.
     fn text(&self, text: impl FnOnce() -> String) -> Result<(), Failure> {
         match self.arguments {

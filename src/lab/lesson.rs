@@ -1,7 +1,7 @@
-//! What a lab teaches: sentences, each with the findings that it rests on.
+//! Sentences that a lab teaches, each with the findings that support it.
 //!
-//! A sentence is part of a run's lesson only where the run observed all of its grounds. Where a lab has several
-//! parts, the sentence names the part that its grounds are from, so that no other row contradicts it.
+//! A sentence belongs to a run's lesson only if the run observed all its grounds. In a lab with several parts the
+//! sentence names the part of its grounds, so that no other row of the table contradicts it.
 
 use super::finding::{Finding, Verdict, find, to_f64};
 use crate::transport::Transport;
@@ -10,48 +10,48 @@ use crate::transport::Transport;
 #[derive(Debug)]
 pub(crate) struct Lesson {
     pub says: String,
-    /// The findings that make it true. Never empty.
+    /// Conditions on findings that make the sentence true. Never empty.
     pub rests_on: Vec<Ground>,
 }
 
-/// A finding, and what it must be.
+/// A finding, and the condition on its value.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Ground {
     pub transport: Transport,
-    /// The name of the finding.
+    /// Name of the finding.
     pub what: &'static str,
     pub must: Requirement,
 }
 
-/// What a finding must be.
+/// Condition on the value of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Requirement {
-    /// Exactly the one value that was predicted from the options.
+    /// The value equals the prediction, which is one value and no range.
     BeAsPredicted,
     Equal(Comparand),
     Exceed(Comparand),
 }
 
-/// What a finding is compared with.
+/// The other side of a comparison with a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Comparand {
     /// Another finding of the same run.
     Finding(Transport, &'static str),
-    /// A count, or a share of a whole.
+    /// A count, or a share between 0 and 1.
     Number(u64),
     Text(&'static str),
 }
 
 impl Lesson {
-    /// Whether the findings of a run bear it out.
+    /// Returns whether the findings of a run support the sentence.
     pub(crate) fn holds(&self, findings: &[Finding]) -> bool {
         !self.rests_on.is_empty() && self.rests_on.iter().all(|ground| ground.holds(findings))
     }
 }
 
 impl Ground {
-    /// Reads a ground as a page has it: `tcp packets > 6`, `tcp packets > udp packets`, `udp answered = 1`,
-    /// `tcp recv() = "EAGAIN"`, or `tcp packets as predicted`.
+    /// Reads a ground in the form of a page: `tcp packets > 6`, `tcp packets > udp packets`, `udp answered = 1`, `tcp
+    /// recv() = "EAGAIN"`, or `tcp packets as predicted`.
     pub(super) fn parse(text: &'static str) -> Option<Self> {
         let (left, must) = if let Some(left) = text.strip_suffix(" as predicted") {
             (left, Requirement::BeAsPredicted)
@@ -103,7 +103,7 @@ impl Comparand {
     }
 }
 
-/// A transport, then the name of a finding, on one line.
+/// Reads a transport and the name of a finding, on one line.
 fn transport_and_name(text: &'static str) -> Option<(Transport, &'static str)> {
     let (transport, what) = text.split_once(' ').filter(|_| !text.contains('\n'))?;
     let transport = Transport::BOTH.into_iter().find(|it| it.to_string() == transport)?;
@@ -118,7 +118,7 @@ mod tests {
     use std::time::Duration;
 
     fn parse(ground: &'static str) -> Ground {
-        Ground::parse(ground).unwrap_or_else(|| panic!("{ground} is no ground"))
+        Ground::parse(ground).unwrap_or_else(|| panic!("{ground} is not a ground"))
     }
 
     fn finding(transport: Transport, what: &'static str, observed: impl Into<Value>) -> Finding {
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ground_holds_where_the_run_observed_it() {
+    fn a_ground_holds_if_the_run_observed_it() {
         for ground in [
             "tcp packets > 6",
             "tcp packets = 7",
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ground_that_the_run_refutes_or_does_not_have_does_not_hold() {
+    fn a_ground_does_not_hold_if_the_run_refutes_or_lacks_it() {
         for ground in [
             "tcp packets > 7",
             "tcp packets = 0",
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ground_has_a_transport_a_finding_and_what_that_must_be() {
+    fn a_ground_has_a_transport_a_finding_and_a_condition() {
         let ground = |what, must| Some(Ground { transport: Tcp, what, must });
         let must = Requirement::Exceed(Comparand::Finding(Udp, "b (c)"));
         assert_eq!(Ground::parse("tcp a, b > udp b (c)"), ground("a, b", must));
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prediction_of_a_range_is_too_wide_to_rest_on() {
+    fn a_predicted_range_supports_no_sentence() {
         let low = Value::from((0, "packet"));
         let expected = Expected::between(low.clone(), (9, "packet"));
         let prediction = Prediction::new(Tcp, "packets", expected);

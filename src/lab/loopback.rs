@@ -1,7 +1,7 @@
-//! Real sockets on this host, with every call recorded as it is made.
+//! Real sockets on this host, with every call recorded.
 //!
-//! On loopback a user without privileges sees no packets; what is seen are the calls and what comes of
-//! them, and that is what a program has to live with.
+//! A user without privileges sees no packets on loopback. The trace has the system calls and their outcomes, which
+//! are what a program sees as well.
 
 mod calls;
 mod parties;
@@ -23,14 +23,13 @@ use nix::errno::Errno;
 use std::io;
 use std::time::Duration;
 
-/// No call of a lab waits longer than this for what has to come.
+/// Maximum wait of a call for something that must arrive.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How long something is waited for that is predicted never to come: loopback delivers within
-/// microseconds.
+/// Wait for something that is predicted never to arrive. Loopback delivers within microseconds.
 pub(crate) const SILENCE_TIME: Duration = Duration::from_millis(200);
 
-/// An error as manual pages have it: `ECONNREFUSED`.
+/// Returns the name of an error as manual pages write it: `ECONNREFUSED`.
 pub(crate) fn error_name(error: &io::Error) -> String {
     match error.raw_os_error() {
         Some(number) => format!("{:?}", Errno::from_raw(number)),
@@ -38,7 +37,7 @@ pub(crate) fn error_name(error: &io::Error) -> String {
     }
 }
 
-/// Says what could not be done, in the words of `cannot {what}`.
+/// Returns a function that turns an I/O error into the obstacle `cannot {what}`.
 pub(crate) fn failed(what: impl Into<String>) -> impl FnOnce(io::Error) -> Obstacle {
     let what = what.into();
     |cause| Obstacle::Failed(what, cause)

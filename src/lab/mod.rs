@@ -58,7 +58,7 @@ pub(crate) use finding::Prediction;
 pub(crate) use lesson::{Comparand, Ground, Lesson, Requirement};
 pub(crate) use report::Outcome;
 pub(crate) use setting::{LabOption, LabOptions};
-pub(crate) use text::{LabText, NextStep, Program, Values};
+pub(crate) use text::{LabText, Program, Values};
 
 use crate::duration::Unit;
 use crate::transport::Transport;

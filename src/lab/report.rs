@@ -47,7 +47,7 @@ impl Report {
     ///
     /// let exchange = lab::find("exchange").expect("a lab of that name");
     /// let report = exchange.run(Engine::Sim, &Setting::default())?;
-    /// let packets = |transport| report.finding(transport, "packets").and_then(lab::Finding::observed);
+    /// let packets = |transport| report.finding(transport, "packets sent").and_then(lab::Finding::observed);
     /// let two = Value::Count { count: 2, of: "packet".to_owned() };
     /// assert_eq!(packets(Udp), Some(&two));
     /// assert!(packets(Tcp) > packets(Udp));

@@ -129,7 +129,7 @@ fn milliseconds(time: Duration) -> f64 {
 /// let setting = Setting::default().delay(Duration::from_millis(50));
 /// let exchange = lab::find("exchange").expect("a lab of that name");
 /// let report = exchange.run(Engine::Sim, &setting)?;
-/// let time = report.finding(Transport::Tcp, "time to the answer");
+/// let time = report.finding(Transport::Tcp, "time to the reply");
 /// let expected = lab::Value::Time { time: Duration::from_millis(200) };
 /// assert_eq!(time.and_then(lab::Finding::observed), Some(&expected));
 ///

@@ -1,64 +1,67 @@
-//! What a lab says: its page in `docs/labs`, which people read as it is, and which the program prints in parts.
+//! Text of a lab: its page in `docs/labs`. People read the whole page; the program prints parts of it.
 //!
-//! A page is Markdown with the sections of [`read_section`]. The comment after a sentence of a lesson has its grounds
-//! ([`Ground::parse`]). `{delay: 20 ms}` stands for the value of an option; the page shows it as it is without options.
-//! `## Example` is for readers of the page only; a test holds it against the program.
+//! A page is Markdown with the sections of [`read_section`]. The comment after a sentence of a lesson names its
+//! grounds ([`Ground::parse`]). `{delay: 20 ms}` is a place for the value of an option; the page shows the default
+//! value there. The section `## Example` is for readers of the page only; a test compares it with the program's
+//! output.
 
 use super::Engine;
 use super::lesson::{Ground, Lesson};
 use serde::Serialize;
 
-/// What a lab says.
+/// The parts of a page that the program prints.
 #[derive(Debug, Default)]
 pub(crate) struct LabText {
     pub question: String,
-    /// What theory says, with where it says so.
+    /// Sentences of theory with their sources.
     pub theory: Vec<Theory>,
-    /// How the lab is done, by the name of the engine.
+    /// Description of the experiment, for each engine by name.
     methods: Vec<(&'static str, String)>,
-    /// What to remember, sentence by sentence; a run shows those that it bears out.
+    /// Sentences to remember; a run prints those that its findings support.
     pub lessons: Vec<Lesson>,
-    /// Where other systems, or other engines, show something else.
+    /// Differences of other systems and engines.
     pub other_systems: String,
     pub next: Vec<NextStep>,
-    /// Programs that the lab is about, to be read.
+    /// Programs that the lab examines; shown as source text.
     pub programs: Vec<Program>,
 }
 
 /// A sentence of theory.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Theory {
-    /// Without its full stop.
+    /// The sentence without its full stop.
     pub says: String,
-    /// Such as `RFC 9293, section 3.5`.
+    /// The source of the sentence: `RFC 9293, section 3.5`.
     pub source: String,
 }
 
-/// What to try next.
+/// One further experiment for the student.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct NextStep {
-    /// As it is typed.
+    /// The command line, as the student types it.
     pub command: &'static str,
-    /// What to look for.
-    pub watch: String,
+    /// The question that the output of the command answers.
+    pub question: String,
+    /// The answer, from the section `## Answers` of the page; shown on request only.
+    pub answer: String,
 }
 
 /// A program that a lab shows.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Program {
-    /// The name of its file.
+    /// Name of the program's file.
     pub name: &'static str,
     pub text: &'static str,
 }
 
-/// The values of the options in a method, by the name of their place in it.
+/// Values of options for a description, each with the name of its place: `delay` for `{delay: 20 ms}`.
 pub(crate) type Values = Vec<(&'static str, String)>;
 
-/// What is wrong with a page.
+/// An error in a page.
 #[derive(Debug)]
 struct Mistake {
     expected: &'static str,
-    /// The page from the mistake on.
+    /// The rest of the page, from the mistake to the end.
     at: &'static str,
 }
 
@@ -66,7 +69,7 @@ impl LabText {
     /// Reads the page of the lab of this name.
     ///
     /// # Panics
-    /// The page has a mistake: says in which line. A test reads every page.
+    /// The page has a mistake; the message names its line. A test reads every page.
     #[expect(clippy::panic, reason = "pages are part of the program, and a test reads each")]
     pub(crate) fn of(name: &str, page: &'static str) -> Self {
         read_page(name, page).unwrap_or_else(|Mistake { expected, at }| {
@@ -75,7 +78,7 @@ impl LabText {
         })
     }
 
-    /// How the lab is done on an engine, with these values of its options.
+    /// Returns the description of the experiment on an engine, with these values in their places.
     pub(crate) fn method(&self, engine: Engine, values: &[(&str, String)]) -> String {
         let method = self.methods.iter().find(|(name, _)| *name == engine.name());
         let mut pieces = method.map_or("", |(_, method)| method).split('{');
@@ -95,7 +98,7 @@ impl LabText {
 fn read_page(name: &str, page: &'static str) -> Result<LabText, Mistake> {
     let mistake = |expected| Mistake { expected, at: page };
     let mut sections = page.split("\n## ");
-    let title = sections.next().unwrap_or_default().trim();
+    let title = sections.next().and_then(|head| head.lines().next()).unwrap_or_default();
     if title.strip_prefix("# ") != Some(name) {
         return Err(mistake("the name of the lab as the title"));
     }
@@ -106,6 +109,7 @@ fn read_page(name: &str, page: &'static str) -> Result<LabText, Mistake> {
     let LabText { question, theory, methods, lessons, other_systems, next, programs: _ } = &text;
     let has_all = !question.is_empty() && !theory.is_empty() && !methods.is_empty();
     let has_all = has_all && !lessons.is_empty() && !other_systems.is_empty() && !next.is_empty();
+    let has_all = has_all && next.iter().all(|step| !step.answer.is_empty());
     if has_all { Ok(text) } else { Err(mistake("every section but the programs")) }
 }
 
@@ -118,6 +122,7 @@ fn read_section(section: &'static str, text: &mut LabText) -> Result<(), Mistake
         "What a run may teach" => text.lessons.extend(items(body, lesson)?),
         "What differs elsewhere" => text.other_systems.push_str(&prose(body)?),
         "What to try next" => text.next.extend(items(body, next)?),
+        "Answers" => add_answers(body, &mut text.next)?,
         "Programs" => {
             for file in body.split("\n### ").skip(1) {
                 let mistake =
@@ -134,7 +139,19 @@ fn read_section(section: &'static str, text: &mut LabText) -> Result<(), Mistake
     Ok(())
 }
 
-/// Paragraphs, each on one line.
+/// Adds the n-th answer of the section `## Answers` to the n-th question.
+fn add_answers(body: &'static str, steps: &mut [NextStep]) -> Result<(), Mistake> {
+    let answers = items(body, |answer| Ok(strip_markup(answer)))?;
+    if answers.len() != steps.len() {
+        return Err(Mistake { expected: "one answer for each question", at: body });
+    }
+    for (step, answer) in steps.iter_mut().zip(answers) {
+        step.answer = answer;
+    }
+    Ok(())
+}
+
+/// Reads a section of paragraphs. Returns each paragraph on one line.
 fn prose(body: &'static str) -> Result<String, Mistake> {
     let is_other = |line: &&str| ["#", "- ", "<", "|", "```"].iter().any(|it| line.starts_with(it));
     if let Some(at) = body.lines().find(is_other) {
@@ -144,7 +161,7 @@ fn prose(body: &'static str) -> Result<String, Mistake> {
     Ok(paragraphs.join("\n"))
 }
 
-/// The items of a list, and nothing else.
+/// Reads a section that is one list, item by item.
 fn items<T>(body: &'static str, read: Item<T>) -> Result<Vec<T>, Mistake> {
     let is_of_list =
         |line: &&str| line.is_empty() || line.starts_with("- ") || line.starts_with("  ");
@@ -156,10 +173,10 @@ fn items<T>(body: &'static str, read: Item<T>) -> Result<Vec<T>, Mistake> {
     items.map(|at| read(at.trim()).map_err(|expected| Mistake { expected, at })).collect()
 }
 
-/// Reads an item, or says what was expected.
+/// A function that reads an item, or returns the expected form as an error.
 type Item<T> = fn(&'static str) -> Result<T, &'static str>;
 
-/// `A sentence (its source).`
+/// Reads `A sentence (its source).`
 fn theory(item: &'static str) -> Result<Theory, &'static str> {
     let is_whole = |source: &str| source.matches('(').count() == source.matches(')').count();
     let split = |text: &'static str| {
@@ -171,7 +188,7 @@ fn theory(item: &'static str) -> Result<Theory, &'static str> {
     Ok(Theory { says: strip_markup(says), source: strip_markup(&source[1..]) })
 }
 
-/// `A sentence. <!-- ground; ground -->`
+/// Reads `A sentence. <!-- ground; ground -->`
 fn lesson(item: &'static str) -> Result<Lesson, &'static str> {
     let parts = item.strip_suffix("-->").and_then(|item| item.split_once("<!--"));
     let (says, grounds) = parts.ok_or("a sentence, then its grounds in a comment")?;
@@ -180,25 +197,26 @@ fn lesson(item: &'static str) -> Result<Lesson, &'static str> {
     Ok(Lesson { says: strip_markup(says), rests_on })
 }
 
-/// `` `a command`: what to look for ``
+/// Reads `` `a command`: a question? ``; the answer comes from another section.
 fn next(item: &'static str) -> Result<NextStep, &'static str> {
     let parts = item.strip_prefix('`').and_then(|item| item.split_once("`: "));
-    let (command, watch) = parts.ok_or("`a command`: what to look for")?;
-    Ok(NextStep { command, watch: strip_markup(watch) })
+    let parts = parts.filter(|(_, question)| question.ends_with('?'));
+    let (command, question) = parts.ok_or("`a command`: a question that ends with ?")?;
+    Ok(NextStep { command, question: strip_markup(question), answer: String::new() })
 }
 
-/// A name on a line, then the text in a block.
+/// Reads a program: its name on a line, then its source in a block.
 fn program(file: &'static str) -> Option<Program> {
     let (name, text) = file.split_once("\n\n```python\n")?;
     Some(Program { name, text: text.trim_end().strip_suffix("```")? })
 }
 
-/// Text for a terminal: on one line, without the marks of code.
+/// Returns text for a terminal: on one line, without backticks.
 fn strip_markup(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").replace('`', "")
 }
 
-/// The number of the line of a page at which a part of it begins.
+/// Returns the number of the line at which a part of a page begins (1-based).
 fn line(page: &str, at: &str) -> usize {
     let from = at.trim_start().as_ptr().addr() - page.as_ptr().addr();
     page[..from].matches('\n').count() + 1
@@ -210,6 +228,8 @@ mod tests {
 
     const PAGE: &str = "\
 # tick
+
+A line for readers of the page.
 
 ## Question
 
@@ -253,6 +273,11 @@ Nothing.
 - `daytime query`: Is it
   late?
 
+## Answers
+
+- Yes, `later`
+  than ever.
+
 ## Programs
 
 ### tick.py
@@ -264,7 +289,7 @@ tick()
 ";
 
     #[test]
-    fn a_page_is_read_as_people_read_it() {
+    fn each_section_of_a_page_is_read() {
         let text = LabText::of("tick", PAGE);
         assert_eq!((&*text.question, &*text.other_systems), ("How late?", "Nothing."));
         let says = "The clock (of a tower) ticks".to_owned();
@@ -273,15 +298,13 @@ tick()
         let lessons: Vec<_> =
             text.lessons.iter().map(|it| (&*it.says, it.rests_on.len())).collect();
         assert_eq!(lessons, [("It ticks.", 1), ("It ticks on.", 2)]);
-        assert_eq!(
-            text.next,
-            [NextStep { command: "daytime query", watch: "Is it late?".to_owned() }]
-        );
+        let (question, answer) = ("Is it late?".to_owned(), "Yes, later than ever.".to_owned());
+        assert_eq!(text.next, [NextStep { command: "daytime query", question, answer }]);
         assert_eq!(text.programs, [Program { name: "tick.py", text: "tick()\n\n" }]);
     }
 
     #[test]
-    fn what_is_done_has_the_values_of_the_options_in_their_places() {
+    fn the_method_has_the_values_of_options_in_their_places() {
         let text = LabText::of("tick", PAGE);
         let values = [("delay", "7 ms".to_owned()), ("other", "8".to_owned())];
         let method = text.method(Engine::Sim, &values);
@@ -294,16 +317,19 @@ tick()
     fn a_mistake_in_a_page_is_reported_with_its_line() {
         for (right, wrong, number) in [
             ("# tick", "# tock", 1),
-            ("## Theory", "## Theories", 8),
-            ("How\n", "- How\n", 5),
-            (" (RFC", " [RFC", 10),
-            ("Twice.", "```", 18),
-            ("## Theory\n\n", "## Theory\n\nThese:\n\n", 10),
-            ("tcp ticks = 3", "tcp ticks ~ 3", 30),
-            ("predicted -->", "predicted", 31),
-            ("- `daytime query`: Is", "- daytime query: Is", 42),
+            ("## Theory", "## Theories", 10),
+            ("How\n", "- How\n", 7),
+            (" (RFC", " [RFC", 12),
+            ("Twice.", "```", 20),
+            ("## Theory\n\n", "## Theory\n\nThese:\n\n", 12),
+            ("tcp ticks = 3", "tcp ticks ~ 3", 32),
+            ("predicted -->", "predicted", 33),
+            ("- `daytime query`: Is", "- daytime query: Is", 44),
+            ("  late?", "  late.", 44),
+            ("## Answers\n\n- Yes", "## Answers\n\n- No\n- Yes", 49),
+            ("## Answers\n\n- Yes, `later`\n  than ever.\n", "", 1),
             ("## What differs elsewhere\n\nNothing.\n", "", 1),
-            ("```python", "```", 47),
+            ("```python", "```", 54),
         ] {
             let page: &'static str = PAGE.replacen(right, wrong, 1).leak();
             let mistake = read_page("tick", page).map(drop).map_err(|it| line(page, it.at));

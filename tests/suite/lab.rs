@@ -164,7 +164,7 @@ fn without_a_formula_the_table_says_observe_and_the_run_is_good() {
         let rows = screen.lines().filter(|line| line.starts_with(&format!("  {name} ")));
         rows.map(|row| row.split_whitespace().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>()
     };
-    for name in ["clients without a reply", "replies, retries"] {
+    for name in ["clients without a reply", "replies with retries"] {
         let rows = row(name);
         assert_eq!(rows.len(), 1, "one row of the table: {screen}");
         assert!(rows[0].starts_with(&format!("{name} observe ")), "{rows:?}");

@@ -1,6 +1,6 @@
-//! Every lab has its page in `docs/labs`, which is its text, and shows one drawing as the program prints it today: to
-//! the octet on `sim`; on a real kernel, which takes its time, each line with its figures made the same, in any
-//! order. With `DAYTIME_UPDATE_DOCS=1` a drawing that is no longer true is written anew.
+//! Every lab has its text in a page of `docs/labs`, and each page shows one drawing that the program prints today. On
+//! `sim` the drawing is equal to the octet. On a real kernel its lines are compared without their figures and in any
+//! order. `DAYTIME_UPDATE_DOCS=1` writes outdated drawings anew.
 
 use crate::lab::{labs, name};
 use crate::support::{daytime, run, skip, stdout};
@@ -14,9 +14,9 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/labs")
 }
 
-/// What a command prints, which is as predicted; `None` if it cannot run here, which is reported.
+/// Returns the output of a command, and asserts that its run is as predicted. `None` if the lab cannot run here.
 fn as_predicted(command: &str) -> Option<String> {
-    let folder = TempDir::new().expect("a temporary folder"); // for what it may write
+    let folder = TempDir::new().expect("a temporary folder"); // for files that the command writes
     let words = command.split(' ').skip(1);
     let output = run(daytime().args(words).current_dir(folder.path()));
     let text = stdout(&output);
@@ -29,11 +29,11 @@ fn as_predicted(command: &str) -> Option<String> {
 }
 
 #[test]
-fn what_a_lab_says_to_try_next_is_as_predicted() {
+fn every_command_to_try_next_is_as_predicted() {
     let mut tried = 0;
     for lab in labs() {
         let all = lab["next"].as_array().expect("what to try next");
-        assert!(!all.is_empty(), "{} is the end of a course", name(&lab));
+        assert!(!all.is_empty(), "{} names no further command", name(&lab));
         for next in all {
             let command = next["command"].as_str().expect("a command");
             let is_of_lab = command.starts_with("daytime lab ");
@@ -43,8 +43,52 @@ fn what_a_lab_says_to_try_next_is_as_predicted() {
     assert!(tried > 20, "{tried}");
 }
 
+/// The text of a screen in one line, so that line breaks do not matter.
+fn in_one_line(screen: &str) -> String {
+    screen.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 #[test]
-fn the_introduction_leads_to_every_page_by_its_question_and_there_is_none_without_a_lab() {
+fn a_run_shows_the_answers_with_the_option_answers_only() {
+    let print = |more: &str| {
+        as_predicted(&format!("daytime lab run exchange{more}")).expect("the simulator runs")
+    };
+    let (plain, explained, answers) = (print(""), print(" --explain"), print(" --answers"));
+    let exchange = labs().into_iter().find(|lab| name(lab) == "exchange").expect("the lab");
+    let next = exchange["next"].as_array().expect("what to try next");
+    assert!(!next.is_empty());
+    for step in next {
+        let [command, question, answer] =
+            ["command", "question", "answer"].map(|key| step[key].as_str().expect("text"));
+        let asked = format!("{command} {question}");
+        assert!(!in_one_line(&plain).contains(&asked), "{plain}");
+        assert!(in_one_line(&explained).contains(&asked), "{explained}");
+        assert!(!in_one_line(&explained).contains(answer), "{explained}");
+        let answered = format!("{asked} Answer: {answer}");
+        assert!(in_one_line(&answers).contains(&answered), "{answers}");
+    }
+    assert!(!answers.contains("\nTHEORY\n"), "{answers}");
+}
+
+#[test]
+fn every_page_spells_out_the_abbreviation_unp_and_links_the_glossary() {
+    let mut spelled_out = 0;
+    for lab in labs() {
+        let file = format!("{}.md", name(&lab));
+        let page = fs::read_to_string(folder().join(&file)).expect("a page");
+        assert!(page.contains("](../GLOSSARY.md)"), "{file} has no link to the glossary");
+        let words = in_one_line(&page);
+        if let Some(first) = words.find("UNP") {
+            let before = &words[..first];
+            assert!(before.ends_with("UNIX Network Programming ("), "{file}: UNP is not explained");
+            spelled_out += 1;
+        }
+    }
+    assert!(spelled_out > 10, "{spelled_out}");
+}
+
+#[test]
+fn the_introduction_links_every_page_with_its_question_and_every_page_has_a_lab() {
     let text = fs::read_to_string(folder().join("README.md")).expect("docs/labs/README.md");
     let labs = labs();
     for lab in &labs {
@@ -55,7 +99,7 @@ fn the_introduction_leads_to_every_page_by_its_question_and_there_is_none_withou
     for entry in fs::read_dir(folder()).expect("docs/labs") {
         let file = entry.expect("an entry").file_name().to_string_lossy().into_owned();
         let known = |lab: &Value| file == format!("{}.md", name(lab));
-        assert!(file == "README.md" || labs.iter().any(known), "{file} is of no lab");
+        assert!(file == "README.md" || labs.iter().any(known), "{file} has no lab");
     }
 }
 
@@ -90,7 +134,7 @@ fn every_page_shows_one_drawing_as_the_program_prints_it() {
     }
 }
 
-/// The lines of a drawing below its title.
+/// Returns the lines of a drawing below its title.
 fn drawing<'a>(screen: &'a str, title: &str) -> Vec<&'a str> {
     let from = screen.lines().skip_while(|line| *line != title).skip(1);
     let lines: Vec<&str> = from.take_while(|line| !line.is_empty()).collect();
@@ -98,14 +142,14 @@ fn drawing<'a>(screen: &'a str, title: &str) -> Vec<&'a str> {
     lines
 }
 
-/// Whether a page shows what is drawn. What a real kernel and its clock say in quotes is left aside.
+/// Returns whether the page shows the drawing. Lines with a quoted reply of a real clock are not compared.
 fn is_shown(shown: &[&str], drawn: &[&str], is_exact: bool) -> bool {
     let lines: Vec<String> = drawn.iter().map(|line| figures_aside(line)).collect();
     let is_drawn = |line: &&str| line.contains('"') || lines.contains(&figures_aside(line));
     if is_exact { shown == drawn } else { shown.len() >= 3 && shown.iter().all(is_drawn) }
 }
 
-/// Every number made the same, their unit in the heading, and the length of every arrow.
+/// Returns a line with all numbers, the unit in the heading, and the lengths of arrows made equal.
 fn figures_aside(line: &str) -> String {
     let line = line.trim_start();
     let line = ["µs ", "ms ", "s "].iter().find_map(|unit| line.strip_prefix(unit)).unwrap_or(line);

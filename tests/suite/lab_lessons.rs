@@ -1,5 +1,5 @@
-//! What the laboratory teaches agrees with what it observed: each sentence of a lesson names the findings it rests
-//! on, and these are held against the table, with every option at its ends. So are units of time, and the seed.
+//! The lesson of a run agrees with its table: each sentence names the findings that support it, and the tests compare
+//! both, with every option at its minimum and maximum. They also check the units of time and the seed.
 
 use crate::lab::{labs, name, words};
 use crate::support::{daytime, good, run_within, skip, stdout};
@@ -8,16 +8,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
 use std::time::Duration;
 
-/// A million exchanges of `loss` take minutes without optimisation, and come out as these do.
+/// Maximum number of exchanges in a test of `loss`. The million that the option allows would take minutes without
+/// optimisation.
 const MOST_EXCHANGES: u64 = 20_000;
 
-/// A delay of a second makes `silent` wait for three retransmissions, which takes most of a minute.
+/// Maximum time of a run. With a delay of a second `silent` waits for three retransmissions, most of a minute.
 const LONGEST: Duration = Duration::from_mins(4);
 
-/// One run: the options of a lab, as they are typed.
+/// Options of one run, as on the command line.
 type Options = Vec<String>;
 
-/// The options of a lab as they are unless set, then each option at its least and at its most.
+/// Returns the runs to test: without options, then with each option at its minimum and at its maximum.
 fn ends(lab: &Value, engine: &str) -> Vec<Options> {
     let mut all = vec![Vec::new()];
     for (option, limits) in lab["options"][engine].as_object().expect("its options") {
@@ -33,7 +34,7 @@ fn ends(lab: &Value, engine: &str) -> Vec<Options> {
     all
 }
 
-/// Options that contradict each other's sentences only together, or between their ends.
+/// Further runs: combinations and values between the limits that once gave wrong sentences.
 fn together(lab: &str, engine: &str) -> impl Iterator<Item = Options> {
     let all = match (lab, engine) {
         ("loss", "sim") => &[
@@ -50,7 +51,7 @@ fn together(lab: &str, engine: &str) -> impl Iterator<Item = Options> {
     all.iter().map(|options| options.split(' ').map(str::to_owned).collect())
 }
 
-/// The JSON of a run; `None` if the engine or the lab cannot run here.
+/// Returns the JSON of a run; `None` if the engine or the lab cannot run here.
 fn result(lab: &str, engine: &str, options: &[String]) -> Option<Value> {
     let mut command = daytime();
     command.args(["lab", "run", lab, "--engine", engine, "--json"]).args(options);
@@ -65,7 +66,7 @@ fn result(lab: &str, engine: &str, options: &[String]) -> Option<Value> {
     }
 }
 
-/// The observation of this name, if the table has the row.
+/// Returns the observed value of a finding, if the table has its row.
 fn find<'a>(run: &'a Value, transport: &str, what: &str) -> Option<&'a Value> {
     let mut findings = run["findings"].as_array().expect("findings").iter();
     let found =
@@ -78,13 +79,13 @@ fn observed<'a>(run: &'a Value, transport: &str, what: &str) -> &'a Value {
         .unwrap_or_else(|| panic!("the table has no {transport} {what}: {run:#}"))
 }
 
-/// A count, a share, or nanoseconds.
+/// Returns an observed value as a number: a count, a share, or nanoseconds.
 fn number(observed: &Value) -> f64 {
     let all = ["count", "share", "time_ns"].into_iter().find_map(|key| observed[key].as_f64());
     all.unwrap_or_else(|| panic!("not a number: {observed}"))
 }
 
-/// Holds what a sentence rests on against the table.
+/// Returns whether a ground of a sentence agrees with the table.
 fn ground_holds(run: &Value, ground: &Value) -> bool {
     let text = |key: &str| ground[key].as_str().expect("text");
     let seen = observed(run, text("transport"), text("what"));
@@ -111,7 +112,7 @@ fn ground_holds(run: &Value, ground: &Value) -> bool {
     }
 }
 
-/// An observation that makes a claim false.
+/// Condition under which an observation refutes a claim.
 #[derive(Clone, Copy, Debug)]
 enum Refuting {
     /// A number above this one.
@@ -138,30 +139,30 @@ impl Refuting {
     }
 }
 
-/// A row of a table, with the observation that refutes a claim.
+/// A row of a table by transport and name, with the observation that refutes a claim.
 type Row = (&'static str, &'static str, Refuting);
 
 const WHOLE: &str = "all of the reply";
 
-/// Every row of `loss` that shows a reply, for claims that no reply arrived. The names of the rows say whether losses
-/// are chosen or random.
+/// Rows of `loss` that refute the claim that no reply arrived. The names of the rows say whether the losses are
+/// chosen or random.
 const A_REPLY: [Row; 7] = [
-    ("tcp", "reply if it is lost once", Is(WHOLE)),
-    ("tcp", "reply", Is(WHOLE)),
+    ("tcp", "lost reply: received", Is(WHOLE)),
+    ("tcp", "reply received", Is(WHOLE)),
     ("tcp", "replies received whole", Above(0.0)),
-    ("udp", "replies, one try", Above(0.0)),
-    ("udp", "replies, retries", Above(0.0)),
+    ("udp", "replies with one try", Above(0.0)),
+    ("udp", "replies with retries", Above(0.0)),
     ("udp", "answered with one try", Above(0.0)),
     ("udp", "answered with four tries", Above(0.0)),
 ];
 
-/// Every row of `loss` that shows a client without its reply, for claims that every reply arrived.
+/// Rows of `loss` that refute the claim that every reply arrived.
 const NO_REPLY: [Row; 7] = [
-    ("tcp", "reply if it is lost once", IsNot(WHOLE)),
-    ("tcp", "reply", IsNot(WHOLE)),
+    ("tcp", "lost reply: received", IsNot(WHOLE)),
+    ("tcp", "reply received", IsNot(WHOLE)),
     ("tcp", "clients without a reply", Above(0.0)),
-    ("udp", "replies, one try", Below(1.0)),
-    ("udp", "replies, retries", Below(1.0)),
+    ("udp", "replies with one try", Below(1.0)),
+    ("udp", "replies with retries", Below(1.0)),
     ("udp", "answered with one try", Below(1.0)),
     ("udp", "answered with four tries", Below(1.0)),
 ];
@@ -176,18 +177,17 @@ const RANDOM: [&str; 6] = [
     "answered with four tries",
 ];
 
-/// Whether a row of the table is of a part of the lab, by its name.
+/// A function that returns whether a row belongs to a part of the lab, by the row's name.
 type IsOfPart = fn(&str) -> bool;
 
-/// The parts of `loss` that a sentence may name, and whether a row belongs to each. A sentence that names none is
-/// about all of its table.
+/// Parts of `loss` that a sentence may name, with their rows. A sentence that names no part is about all rows.
 const PARTS: [(&str, IsOfPart); 3] = [
     ("random loss", |row| RANDOM.contains(&row)),
-    ("lost SYN", |row| ["reply", "time to the reply"].contains(&row)),
-    ("lost the first question", |row| row.starts_with("replies, ")),
+    ("lost SYN", |row| ["reply received", "time to the reply"].contains(&row)),
+    ("lost the first question", |row| row.starts_with("replies with ")),
 ];
 
-/// Phrases that claim something, with the rows that can refute them.
+/// Phrases of sentences that claim something, with the rows that can refute the claim.
 const REFUTED_BY: [(&str, &[Row]); 20] = [
     ("costs time and nothing else", &[("tcp", "clients without a reply", Above(0.0))]),
     ("very reply arrived", &NO_REPLY),
@@ -197,21 +197,21 @@ const REFUTED_BY: [(&str, &[Row]); 20] = [
     ("got no answer", &A_REPLY),
     ("no client over", &A_REPLY),
     (": no reply", &A_REPLY),
-    ("one try received no reply", &[("udp", "replies, one try", Above(0.0))]),
-    ("asked again received one", &[("udp", "replies, retries", Below(1.0))]),
+    ("one try received no reply", &[("udp", "replies with one try", Above(0.0))]),
+    ("asked again received one", &[("udp", "replies with retries", Below(1.0))]),
     ("o reply over TCP arrived in part", &[("tcp", "replies received in part", Above(0.0))]),
     ("what the network loses", &[("tcp", "packets lost at random", Below(1.0))]),
     ("lost no packet", &[("tcp", "packets lost at random", Above(0.0))]),
-    ("loses nothing", &[("tcp", "lost in the end", Above(0.0))]),
+    ("loses nothing", &[("tcp", "octets lost", Above(0.0))]),
     ("All datagrams fitted", &[("udp", "dropped (SO_RXQ_OVFL)", Above(0.0))]),
-    ("first one receives none", &[("udp", "REUSEADDR: 1st answers", Above(0.0))]),
-    ("guard ends it", &[("udp", "without a guard", Below(3.0))]),
-    ("prevents the loop", &[("udp", "without a guard", Below(3.0))]),
-    ("answer each other", &[("udp", "without a guard", Below(3.0))]),
-    ("the server answered the forged", &[("udp", "without a guard", Below(2.0))]),
+    ("first one receives none", &[("udp", "REUSEADDR: 1st server", Above(0.0))]),
+    ("guard ends it", &[("udp", "datagrams without guard", Below(3.0))]),
+    ("prevents the loop", &[("udp", "datagrams without guard", Below(3.0))]),
+    ("answer each other", &[("udp", "datagrams without guard", Below(3.0))]),
+    ("the server answered the forged", &[("udp", "datagrams without guard", Below(2.0))]),
 ];
 
-/// Whether a sentence is about this row: of its transport, and of the parts that it names.
+/// Returns whether a sentence is about this row: it names the row's transport and part, or none.
 fn is_about(says: &str, transport: &str, what: &str) -> bool {
     let named: Vec<_> = PARTS.iter().filter(|(name, _)| says.contains(name)).collect();
     let part = named.is_empty() || named.iter().any(|(_, has)| has(what));
@@ -219,9 +219,9 @@ fn is_about(says: &str, transport: &str, what: &str) -> bool {
     part && (tcp == udp || tcp == (transport == "tcp"))
 }
 
-/// Holds the claims of a sentence against every row that it is about.
+/// Compares the claims of a sentence with every row that it is about.
 fn check_claims(run: &Value, about: &str, says: &str) {
-    // Any sentence may be the first one of its lesson.
+    // Any sentence may be the first one of its lesson, so it cannot refer to another.
     assert!(!says.ends_with(" either.") && !says.contains(" either:"), "{about}: {says:?}");
     for (_, rows) in REFUTED_BY.iter().filter(|(phrase, _)| says.contains(phrase)) {
         let mut judged = 0;
@@ -237,10 +237,10 @@ fn check_claims(run: &Value, about: &str, says: &str) {
     }
 }
 
-/// Holds a run's lesson against its table.
+/// Compares the lesson of a run with its table.
 fn check_lesson(run: &Value, about: &str) {
     let lesson = run["lesson"].as_array().expect("sentences");
-    assert!(!lesson.is_empty(), "{about} teaches nothing: {:#}", run["findings"]);
+    assert!(!lesson.is_empty(), "{about} has no lesson: {:#}", run["findings"]);
     for sentence in lesson {
         let says = sentence["says"].as_str().expect("text");
         let grounds = sentence["rests_on"].as_array().expect("grounds");
@@ -252,7 +252,7 @@ fn check_lesson(run: &Value, about: &str) {
     }
 }
 
-/// The units of the times in a run's table.
+/// Returns the units of the times in a run's table.
 fn units(run: &Value) -> BTreeSet<String> {
     let mut units = BTreeSet::new();
     let has_time = |it: &Value| ["is", "from", "to"].iter().any(|end| it[end]["time_ns"].is_u64());
@@ -269,7 +269,7 @@ fn units(run: &Value) -> BTreeSet<String> {
     units
 }
 
-/// Runs a lab with each option at its ends; the units of time that it showed.
+/// Runs a lab with all options to test, and compares lessons and tables. Returns the units of time that it printed.
 fn sweep(lab: &Value, engine: &str) -> BTreeSet<String> {
     let mut all = BTreeSet::new();
     for options in ends(lab, engine) {
@@ -283,7 +283,7 @@ fn sweep(lab: &Value, engine: &str) -> BTreeSet<String> {
     all
 }
 
-/// Every lab of an engine, in as many threads as it has labs where they mostly wait.
+/// Tests every lab of an engine. On `netns`, where runs mostly wait, each lab has a thread of its own.
 fn sweep_all(engine: &str) {
     let labs = labs();
     let here: Vec<&Value> =
@@ -324,7 +324,7 @@ fn no_lesson_between_namespaces_contradicts_its_table_and_times_have_one_unit() 
     sweep_all("netns");
 }
 
-/// Options, what the lesson then says, and what it must not say.
+/// Options of a run, a phrase that its lesson has, and a phrase that it must not have.
 const SAYS: [(&str, &str, &str); 20] = [
     ("loss --loss 100 --count 10", "no client over TCP received a reply", "every client"),
     ("loss --loss 100 --count 10", "four tries over UDP received as little as one", "asked again:"),
@@ -349,11 +349,11 @@ const SAYS: [(&str, &str, &str); 20] = [
     ("loop --delay 60000", "forged datagram was still on its way", "guard prevents"),
     ("loop --delay 501", "its reply was still on its way", "guard prevents"),
     ("loop", "The guard prevents the loop", "still on its way"),
-    ("restart", "Letting the client close first is no way out", "hurts"),
+    ("restart", "Letting the client close first does not help", "hurts"),
 ];
 
 #[test]
-fn a_lesson_is_about_what_this_run_observed() {
+fn a_lesson_has_only_sentences_that_the_run_supports() {
     for (command, says, never) in SAYS {
         let mut daytime = daytime();
         let all: Value = good(daytime.args(["lab", "run", "--json"]).args(command.split(' ')))
@@ -367,7 +367,7 @@ fn a_lesson_is_about_what_this_run_observed() {
     }
 }
 
-/// What a run of a simulated lab gives with this seed: the seed that it shows, and all the rest.
+/// Runs a simulated lab with this seed. Returns the seed in its JSON, and the JSON without the seed.
 fn with_seed(lab: &str, options: &[&str], seed: &str) -> (Value, Value) {
     let mut command = daytime();
     command.args(["lab", "run", lab, "--engine", "sim", "--json", "--seed", seed]).args(options);
@@ -377,7 +377,7 @@ fn with_seed(lab: &str, options: &[&str], seed: &str) -> (Value, Value) {
 }
 
 #[test]
-fn the_seed_is_shown_where_it_decides_what_comes_out_and_nowhere_else() {
+fn the_seed_is_printed_only_if_it_decides_the_result() {
     let few = ["--count", "5"];
     let mut cases = vec![("loss", few.to_vec(), true)];
     for (option, percent, draws) in

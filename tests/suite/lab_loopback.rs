@@ -41,7 +41,7 @@ fn where_loopback_has_one_address_what_needs_another_is_left_out() {
     assert!(notes.contains("\n  asked at its own address  26 octets"), "{notes}");
     assert!(!notes.contains("another address") && !notes.contains("differs"), "{notes}");
     let multihome = run("multihome");
-    let missing = "\nNOT RUN\n  127.0.0.2 is no address of this host; ";
+    let missing = "\nNOT RUN\n  127.0.0.2 is not an address of this host; ";
     assert!(multihome.contains(missing), "{multihome}");
 }
 

@@ -35,7 +35,7 @@ fn ran_here(lab: &str) -> Result<Value, String> {
     ran(result(daytime(), lab, &[]))
 }
 
-/// `tcp packets: 6 packet`, sorted.
+/// `tcp packets sent: 6 packet`, sorted.
 fn observations(run: &Value) -> Vec<String> {
     let findings = run["findings"].as_array().expect("findings").iter();
     let mut lines: Vec<String> = findings
@@ -95,18 +95,18 @@ pub fn unprivileged(daytime: &Path) -> Result<Command, String> {
 fn a_raw_socket_sees_the_packets_whoever_runs_the_lab() {
     let expected = [
         "tcp IP header of the copy: 20 octet",
-        "tcp copies of what came: all, to the octet",
-        "tcp copies of what it sent: 0 packet",
+        "tcp client's reply: received",
+        "tcp copies, packets received: all, to the octet",
+        "tcp copies, packets sent: 0 packet",
+        "tcp first raw packet: SYN",
         "tcp socket(), unprivileged: EPERM",
-        "tcp the client's reply: came",
-        "tcp the first raw packet: SYN",
         "udp IP header of the copy: 20 octet",
-        "udp copies of what came: all, to the octet",
-        "udp copies of what it sent: 0 packet",
+        "udp client's reply: received",
+        "udp copies, packets received: all, to the octet",
+        "udp copies, packets sent: 0 packet",
+        "udp first raw packet: datagram",
         "udp octets of the copy: 28 octet",
         "udp socket(), unprivileged: EPERM",
-        "udp the client's reply: came",
-        "udp the first raw packet: datagram",
     ];
     let (_folder, program) = copy();
     for command in [daytime(), or_skip!(unprivileged(&program))] {
@@ -120,12 +120,12 @@ fn a_missing_server_shows_to_a_stream_and_to_a_connected_datagram() {
     let run = or_skip!(ran_here("refused"));
     let expected = [
         "tcp connect(): ECONNREFUSED",
-        "tcp what comes back: RST",
-        "udp ICMP messages: 3 message",
+        "tcp packet sent back: RST",
+        "udp ICMP messages received: 3 message",
+        "udp packet sent back: ICMP port unreachable",
         "udp recv(), connected: ECONNREFUSED",
         "udp recv(), not connected: EAGAIN",
         "udp recv(), with IP_RECVERR: ECONNREFUSED",
-        "udp what comes back: ICMP port unreachable",
     ];
     assert_eq!(observations(&run), expected);
 }
@@ -135,13 +135,13 @@ fn a_lost_reply_is_not_repaired_after_a_reset() {
     let run = or_skip!(ran_here("unread"));
     let expected = [
         "tcp client's challenge ACKs: 1 packet",
-        "tcp octets read: 0 octet",
+        "tcp client's recv(): ECONNRESET",
+        "tcp octets the client read: 0 octet",
         "tcp packets with the reply: 1 packet",
-        "tcp recv(): ECONNRESET",
-        "tcp the server's last packet: RST",
-        "udp other packets: 0 packet",
+        "tcp server's last packet: RST",
+        "udp client's recv(): EAGAIN",
         "udp packets with the reply: 1 packet",
-        "udp recv(): EAGAIN",
+        "udp packets without a reply: 0 packet",
     ];
     assert_eq!(observations(&run), expected);
     let lost =
@@ -154,11 +154,11 @@ fn a_careless_server_answers_from_the_first_of_two_addresses_of_its_host() {
     let run = or_skip!(ran_here("multihome"));
     let expected = [
         "tcp careless: client gets: 26 octets",
-        "tcp careless: socket is at: 10.0.0.3",
-        "tcp daytime serve: answers: a reply",
+        "tcp careless: local address: 10.0.0.3",
+        "tcp daytime serve: reply: a reply",
         "udp careless: client gets: EAGAIN",
         "udp careless: reply is from: 10.0.0.2",
-        "udp daytime serve: answers: a reply",
+        "udp daytime serve: reply: a reply",
         "udp daytime serve: sent from: 10.0.0.3",
     ];
     assert_eq!(observations(&run), expected);
@@ -179,18 +179,18 @@ fn only_the_server_repeats_when_the_link_is_cut() {
     let run = or_skip!(ran_here("silent"));
     let observed = observations(&run);
     let expected = [
-        "tcp client, after the cut: 0 packet",
-        "tcp each wait, of the former: a share",
-        "tcp recv(): EAGAIN",
-        "udp client, after the cut: 0 packet",
-        "udp recv(): EAGAIN",
-        "udp reply sent again: 0 time",
+        "tcp client packets after cut: 0 packet",
+        "tcp client's recv(): EAGAIN",
+        "tcp wait / previous wait: a share",
+        "udp client packets after cut: 0 packet",
+        "udp client's recv(): EAGAIN",
+        "udp reply retransmissions: 0 time",
     ];
     let (again, rest): (Vec<_>, Vec<_>) =
-        observed.into_iter().partition(|line| line.starts_with("tcp reply sent again: "));
+        observed.into_iter().partition(|line| line.starts_with("tcp reply retransmissions: "));
     assert_eq!(rest, expected);
     assert_eq!(again.len(), 1);
-    assert_ne!(again[0], "tcp reply sent again: 0 time");
+    assert_ne!(again[0], "tcp reply retransmissions: 0 time");
     let cut = packets(&run["parts"])
         .into_iter()
         .filter(|(_, fate)| fate == "lost: the link was cut")
@@ -204,13 +204,13 @@ fn a_forged_source_makes_services_without_a_guard_talk_for_ever() {
     let observed = observations(&run);
     let expected = [
         "tcp connections accepted: 0 connection",
-        "tcp packets: 3 packet",
-        "tcp the server answers: SYN-ACK",
-        "tcp the victim answers: RST",
-        "udp with the guard: 1 datagram",
+        "tcp packets in all: 3 packet",
+        "tcp server's answer: SYN-ACK",
+        "tcp victim's answer: RST",
+        "udp datagrams with guard: 1 datagram",
     ];
     let (without, rest): (Vec<_>, Vec<_>) =
-        observed.into_iter().partition(|line| line.starts_with("udp without a guard: "));
+        observed.into_iter().partition(|line| line.starts_with("udp datagrams without guard: "));
     assert_eq!(rest, expected);
     let count = without[0].split(' ').nth_back(1).expect("a number");
     assert!(count.parse::<u64>().expect("a number") >= 100, "{without:?}");
@@ -220,7 +220,9 @@ fn a_forged_source_makes_services_without_a_guard_talk_for_ever() {
 fn an_answer_takes_two_round_trips_or_one_and_packets_as_long_as_they_are_told_to() {
     let run = or_skip!(ran(result(daytime(), "exchange", &["--delay", "5"])));
     let observed = observations(&run);
-    for expected in ["tcp round trips: 2 round trip", "udp round trips: 1 round trip"] {
+    for expected in
+        ["tcp round trips to the reply: 2 round trip", "udp round trips to the reply: 1 round trip"]
+    {
         assert!(observed.iter().any(|it| it == expected), "{observed:?}");
     }
     let delay_ns = 5_000_000;

@@ -51,6 +51,7 @@ pub(in crate::cli) enum LabCommand {
     Run(Box<Run>),
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Run {
     /// Labs to run
@@ -64,6 +65,9 @@ pub(in crate::cli) struct Run {
     seed: u64,
     #[command(flatten)]
     detail: DetailArgs,
+    /// Show what to try next, with the answer to each question
+    #[arg(long)]
+    pub answers: bool,
     /// Print the results with their traces as JSON
     #[arg(long, conflicts_with = "csv")]
     pub json: bool,

@@ -1,4 +1,4 @@
-//! A queue of connections, and a server that does not accept.
+//! Lab `backlog`: a queue of connections, and a server that does not accept.
 
 use crate::lab::loopback::{
     ANY_PORT, CLIENT, CallError, PATIENCE, REPLY_OCTETS, RecordedSocket, SERVER, SILENCE_TIME,
@@ -26,26 +26,29 @@ const PROCEDURE: Procedure = Procedure::new(Engine::Loopback, predict, run).with
     },
 );
 
-/// Tried unless told otherwise.
+/// Default backlogs.
 const BACKLOGS: [u16; 4] = [0, 1, 2, 5];
-/// Each client takes two descriptors.
+/// Maximum backlog: each client needs two descriptors.
 const MAX_BACKLOG: u32 = 100;
-/// Clients beyond the backlog that are tried before it is said to have no limit.
+/// Number of clients beyond the backlog after which the lab assumes that the queue has no limit.
 const MAX_SURPLUS_CLIENTS: usize = 4;
 
-const CONNECTED: &str = "clients that connect";
-const WAITING: &str = "in the queue (TCP_INFO)";
-const NEXT_CONNECT: &str = "the next connect()";
-const NEXT_FAILS_IN: &str = "next connect() fails in";
+const CONNECTED: &str = "connected, by backlog";
+/// The length of the queue, which the kernel reports with `TCP_INFO`.
+const WAITING: &str = "queued, by backlog";
+const NEXT_CONNECT: &str = "connect() at full queue";
+const NEXT_FAILS_IN: &str = "connect() fails after";
 const OVERFLOWS: &str = "SYNs dropped, whole host";
-const ANSWERED: &str = "answered in the end";
+const ANSWERED: &str = "answered, by backlog";
+const DATAGRAMS_ANSWERED: &str = "clients answered";
 const SENT: &str = "questions sent";
 
 fn backlogs(setting: &Setting) -> Vec<u16> {
     setting.options.backlog.map_or(BACKLOGS.to_vec(), |backlog| vec![backlog])
 }
 
-/// Clients that Linux lets in: it counts the queue as full when it holds more than the backlog.
+/// Returns the number of clients that connect on Linux, which counts the queue as full when it holds more than the
+/// backlog.
 fn admitted(backlog: u16) -> u64 {
     let limit = sys::backlog_limit().unwrap_or(u32::MAX);
     u64::from(limit.min(backlog.into())) + 1
@@ -60,10 +63,10 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
         Prediction::is(Tcp, CONNECTED, admitted.clone()).varies(formula),
         Prediction::is(Tcp, ANSWERED, admitted.clone()).varies(formula),
         Prediction::is(Udp, SENT, (asking, "question")).varies(formula),
-        Prediction::is(Udp, ANSWERED, (asking, "client")).varies(formula),
+        Prediction::is(Udp, DATAGRAMS_ANSWERED, (asking, "client")).varies(formula),
     ];
     if sys::REPORTS_QUEUES {
-        // Within the 3 seconds the SYN is sent again once, or twice where the first few are a second apart.
+        // Within 3 seconds the SYN is sent again once, or twice on kernels that send the first few a second apart.
         let syns = 2 * all.len() as u64;
         let time = Expected::between(Duration::from_secs(3), PATIENCE);
         predictions.extend([
@@ -82,7 +85,7 @@ fn run(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     for backlog in backlogs(setting) {
         queues.push(Queue::fill(backlog)?);
     }
-    // All that were left outside wait at the same time.
+    // The clients that did not get in wait at the same time.
     observe_queues(&mut queues, run)?;
     if let Some((before, after)) = dropped.zip(sys::listen_overflows()) {
         run.observe(Tcp, OVERFLOWS, (after.saturating_sub(before), "SYN"));
@@ -98,19 +101,19 @@ fn run(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     datagrams(asking, run)
 }
 
-/// `1 at 0, 2 at 1`.
+/// Returns the number of clients for each backlog in words: `1 at 0, 2 at 1`.
 fn per_backlog(clients: &[(u16, u64)]) -> String {
     let each: Vec<String> =
         clients.iter().map(|(backlog, clients)| format!("{clients} at {backlog}")).collect();
     each.join(", ")
 }
 
-/// A listener that accepts nobody, with its clients.
+/// A listener that accepts no connection, with its clients.
 struct Queue {
     backlog: u16,
     listener: RecordedSocket,
     clients: Vec<RecordedSocket>,
-    /// The client that did not get in, and since when it tries.
+    /// Client that did not get in, and the time of its connect.
     left_out: Option<(RecordedSocket, Instant)>,
 }
 
@@ -142,12 +145,13 @@ impl Queue {
         Ok(())
     }
 
-    /// The number of connections in the queue, where the system tells it.
+    /// Returns the number of connections in the queue; `None` if the system does not report it.
     fn waiting(&self) -> Option<u64> {
         sys::accept_queue(&self.listener.socket).map(u64::from)
     }
 
-    /// The client is connected when the SYN-ACK has come, the server when the answer to that has.
+    /// Waits until the listener's queue holds all clients. The client is connected before the server has its last
+    /// ACK.
     fn wait_for_queue(&self) {
         let started = Instant::now();
         while self.waiting().is_some_and(|waiting| waiting < self.clients.len() as u64)
@@ -157,10 +161,10 @@ impl Queue {
         }
     }
 
-    /// What became of the client that did not get in, and how long that took.
+    /// Returns the result of the client that did not get in, and the time that it took.
     fn end_of_left_out(&mut self) -> Result<Option<(String, Duration)>, CallError> {
         let Some((client, started)) = self.left_out.take() else { return Ok(None) };
-        // Where the number of SYNs cannot be set, the end is a minute or more away.
+        // On systems without `TCP_SYNCNT` the connect would take a minute or more, so the lab waits only briefly.
         let patience = if sys::REPORTS_QUEUES { PATIENCE } else { SILENCE_TIME };
         client.wait_until_ready(PollFlags::POLLOUT, patience.saturating_sub(started.elapsed()))?;
         let error = client.unrecorded("getsockopt(SO_ERROR)", Socket::take_error)?;
@@ -169,7 +173,7 @@ impl Queue {
         Ok(Some((outcome, started.elapsed())))
     }
 
-    /// Accepts all who wait, and answers. Returns how many received the reply.
+    /// Accepts all waiting connections and replies. Returns the number of clients that received the reply.
     fn answer(&self) -> Result<u64, Obstacle> {
         let accept = |_: &_| self.listener.accept("a connection");
         let accepted: Vec<_> = self.clients.iter().map(accept).collect::<Result<_, _>>()?;
@@ -181,13 +185,13 @@ impl Queue {
     }
 }
 
-/// How many of the clients receive a whole reply.
+/// Returns the number of clients that receive a whole reply.
 fn with_reply(clients: &[RecordedSocket]) -> u64 {
     let is_whole = |reply: Vec<u8>| reply.len() == REPLY_OCTETS;
     clients.iter().map(|it| u64::from(it.receive(1024).is_ok_and(is_whole))).sum()
 }
 
-/// A socket that has begun to connect, and whose calls wait again.
+/// Returns a socket that has begun to connect; its later calls wait.
 fn connecting(listener: &RecordedSocket) -> Result<RecordedSocket, CallError> {
     let at = listener.local_address()?.into();
     let client = RecordedSocket::open(&listener.recorder, CLIENT, Tcp)?;
@@ -203,7 +207,7 @@ fn connecting(listener: &RecordedSocket) -> Result<RecordedSocket, CallError> {
     Ok(client)
 }
 
-/// Who got in, and what became of those who did not.
+/// Records how many clients got in, and the result of the others.
 fn observe_queues(queues: &mut [Queue], run: &mut Run) -> Result<(), CallError> {
     let connected: Vec<(u16, u64)> =
         queues.iter().map(|queue| (queue.backlog, queue.clients.len() as u64)).collect();
@@ -226,7 +230,7 @@ fn observe_queues(queues: &mut [Queue], run: &mut Run) -> Result<(), CallError> 
     Ok(())
 }
 
-/// This number of clients asks a socket that is not read until all have.
+/// Lets this number of clients ask over UDP, before the server reads its socket.
 fn datagrams(asking: usize, run: &mut Run) -> Result<(), Obstacle> {
     let recorder = Recorder::on_loopback();
     let server = bound(&recorder, SERVER, Udp)?;
@@ -243,12 +247,12 @@ fn datagrams(asking: usize, run: &mut Run) -> Result<(), Obstacle> {
     for (_, peer) in questions {
         server.send_to(reply.octets(), peer)?;
     }
-    run.observe(Udp, ANSWERED, (with_reply(&clients), "client"));
+    run.observe(Udp, DATAGRAMS_ANSWERED, (with_reply(&clients), "client"));
     run.show(Udp, "", recorder.short_trace());
     Ok(())
 }
 
-/// A socket of a host, bound to a free port.
+/// Returns a socket of this host, bound to a free port.
 fn bound(
     recorder: &Recorder,
     host: HostId,
@@ -266,13 +270,13 @@ mod tests {
     use crate::lab::LabOptions;
 
     #[test]
-    fn one_more_than_the_backlog_gets_in_and_the_next_hears_nothing() {
+    fn one_client_more_than_the_backlog_gets_in_and_the_next_receives_nothing() {
         let run = check::all_is_as_predicted(&LAB, LabOptions::default());
         assert!(check::is_shown(&run, "connect() × 6"), "{:?}", run.parts);
     }
 
     #[test]
-    fn where_everybody_gets_in_nobody_failed_after_any_time() {
+    fn if_every_client_gets_in_there_is_no_time_of_failure() {
         let mut run = Run::default();
         observe_queues(&mut [], &mut run).expect("nothing to wait for");
         let of_the_next =
@@ -281,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_the_backlog_it_is_as_predicted() {
+    fn every_backlog_is_as_predicted() {
         thread::scope(|scope| {
             for backlog in [3, 100] {
                 let options = LabOptions { backlog: Some(backlog), ..LabOptions::default() };

@@ -1,4 +1,4 @@
-//! Writes of one octet each: what the reader makes of them.
+//! Lab `boundaries`: a line in writes of one octet each, and the reads that it takes.
 
 use crate::lab::loopback::{CallError, Pair, RecordedSocket, ctime_reply, failed};
 use crate::lab::recorder::Recorder;
@@ -17,20 +17,20 @@ const PROCEDURE: Procedure = Procedure::new(Engine::Loopback, predict, run)
         vec![("count", writes(setting).to_string())]
     });
 
-/// Octets of the line in the syntax `ctime`, and so writes unless told otherwise.
+/// Default number of writes: the octets of a line in the syntax `ctime`.
 const WRITES: u32 = 26;
-/// More would not fit a datagram socket that is not read meanwhile.
+/// Maximum number of writes: more datagrams do not fit into the buffer of a socket that is not read.
 const MAX_WRITES: u32 = 200;
 
-/// How often the client reads while the server writes: each time it may be otherwise.
+/// Number of runs in which the client reads while the server writes; each may have another number of reads.
 const FREE_RUNS: usize = 5;
 
 const WRITES_MADE: &str = "writes made";
-const ALL_OCTETS: &str = "octets in all";
-const READS_AT_END: &str = "reads at the end";
-const READS_BETWEEN: &str = "reads, one in between";
+const ALL_OCTETS: &str = "octets received";
+const READS_AT_END: &str = "reads after all writes";
+const READS_BETWEEN: &str = "reads, 1 between writes";
 const FIRST_READ: &str = "octets of the first read";
-const READS_MEANWHILE: &str = "reads meanwhile";
+const READS_MEANWHILE: &str = "reads during the writes";
 
 fn writes(setting: &Setting) -> u32 {
     setting.options.count.unwrap_or(WRITES)
@@ -62,7 +62,7 @@ fn run(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     Ok(())
 }
 
-/// Reads when all has arrived, then once in between too, and then while the server writes.
+/// Runs the three ways of reading: after all writes, once between two writes, and during the writes.
 fn compare(transport: Transport, message: &[u8], run: &mut Run) -> Result<(), Obstacle> {
     let (first, rest) = message.split_at(1);
     let late = exchange(transport, |pair| in_pieces(pair, &[message]))?;
@@ -83,13 +83,13 @@ fn compare(transport: Transport, message: &[u8], run: &mut Run) -> Result<(), Ob
     run.show(transport, READS_AT_END, late.trace);
     run.show(transport, READS_BETWEEN, between.trace);
     match transport {
-        // Any number from one to the writes may be: that is for the eye, and nothing to be predicted.
+        // The number of reads may be any from one to the number of writes, so it is in the title and not predicted.
         Tcp => {
             let (fewest, most) = (reads(&free[0]), reads(&free[FREE_RUNS - 1]));
             let title = format!("{READS_MEANWHILE}: {fewest} to {most}");
             run.show(transport, &title, free.swap_remove(FREE_RUNS - 1).trace);
         }
-        // Each is read by itself again, in one order or another.
+        // One read takes one datagram, whenever it happens.
         Udp => {
             let reads = distinct_counts(free.iter().map(reads), "read");
             run.observe(transport, READS_MEANWHILE, reads);
@@ -98,7 +98,7 @@ fn compare(transport: Transport, message: &[u8], run: &mut Run) -> Result<(), Ob
     Ok(())
 }
 
-/// How many it was each time; if it was not the same each time, all of them.
+/// Returns the count, or the list of all counts if they are not equal.
 fn distinct_counts(counts: impl IntoIterator<Item = usize>, of: &'static str) -> Value {
     let mut counts: Vec<usize> = counts.into_iter().collect();
     counts.dedup();
@@ -108,15 +108,16 @@ fn distinct_counts(counts: impl IntoIterator<Item = usize>, of: &'static str) ->
     }
 }
 
-/// What became of a line.
+/// Result of sending one line.
 struct Exchange {
     trace: Trace,
     writes: usize,
-    /// What each read gave.
+    /// Octets of each read.
     reads: Vec<usize>,
 }
 
-/// Has a message written and read. Returns with the trace how many writes there were, and what each read gave.
+/// Opens a pair of sockets, and writes and reads a message in the given way. Returns the trace, the number of writes
+/// and the octets of each read.
 fn exchange(
     transport: Transport,
     write_and_read: impl Fn(&Pair) -> Result<(usize, Vec<usize>), Obstacle>,
@@ -124,14 +125,14 @@ fn exchange(
     let recorder = Recorder::on_loopback();
     let pair = Pair::new(transport, &recorder)?;
     if transport == Tcp {
-        // Else Nagle's algorithm would hold octets back (RFC 9293, 3.7.4), and the question is another.
+        // Without this option Nagle's algorithm would delay octets (RFC 9293, section 3.7.4).
         pair.server.unrecorded("setsockopt(TCP_NODELAY)", |it| it.set_tcp_nodelay(true))?;
     }
     let (writes, reads) = write_and_read(&pair)?;
     Ok(Exchange { trace: recorder.short_trace(), writes, reads })
 }
 
-/// Has each piece written, and read when all of it has arrived.
+/// Writes each piece, and reads it when all of its octets have arrived.
 fn in_pieces(
     Pair { client, server }: &Pair,
     pieces: &[&[u8]],
@@ -147,7 +148,7 @@ fn in_pieces(
     Ok((writes, reads))
 }
 
-/// With the server in a thread of its own, which begins when the client is about to read.
+/// Writes in a thread of its own while the client reads; both begin at the same moment.
 fn meanwhile(
     Pair { client, server }: &Pair,
     message: &[u8],
@@ -172,7 +173,7 @@ fn write(server: &RecordedSocket, message: &[u8]) -> Result<usize, CallError> {
     message.chunks(1).try_fold(0, |writes, octet| server.send(octet).map(|_| writes + 1))
 }
 
-/// Reads until this number of octets has come, or no more do.
+/// Reads until this number of octets has arrived, or no more arrive.
 fn read(client: &RecordedSocket, all: usize) -> Result<Vec<usize>, CallError> {
     let mut reads = Vec::new();
     while reads.iter().sum::<usize>() < all {
@@ -198,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_socket_holds_as_many_as_can_be_asked_for() {
+    fn a_socket_holds_the_maximum_number_of_datagrams() {
         let run = check::all_is_as_predicted(
             &LAB,
             LabOptions { count: Some(MAX_WRITES), ..LabOptions::default() },
@@ -207,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_count_that_was_not_the_same_each_time_is_told_with_all_of_them() {
+    fn counts_that_differ_are_shown_as_a_list() {
         assert_eq!(distinct_counts([26, 26], "write"), (26, "write").into());
         assert_eq!(distinct_counts([26, 1], "write"), "[26, 1]".into());
     }

@@ -1,4 +1,4 @@
-//! What one answer costs.
+//! Lab `exchange`: what one answer costs.
 
 #[cfg(all(feature = "client", feature = "server"))]
 mod netns;
@@ -31,11 +31,11 @@ const PROCEDURE: Procedure = Procedure::new(Engine::Sim, predict, |setting, run|
     vec![("delay", short(conditions(setting).delay))]
 });
 
-const PACKETS: &str = "packets";
-const ROUND_TRIPS: &str = "round trips";
-const TIME: &str = "time to the answer";
+const PACKETS: &str = "packets sent";
+const ROUND_TRIPS: &str = "round trips to the reply";
+const TIME: &str = "time to the reply";
 
-/// Long enough for every answer and every farewell, whatever the delay.
+/// Returns a time that is long enough for the reply and for closing the connection, whatever the delay.
 fn run_time(setting: &Setting) -> Duration {
     100 * conditions(setting).delay + Duration::from_secs(1)
 }
@@ -80,7 +80,7 @@ fn network(setting: &Setting) -> Network {
     Network::new(conditions(setting), setting.seed).traced()
 }
 
-/// What a trace shows of it, on whatever engine.
+/// Records the findings that a trace of either engine shows.
 fn observe(run: &mut Run, transport: Transport, trace: Trace) {
     run.observe(transport, PACKETS, count(trace.packets(), "packet"));
     run.observe(transport, ROUND_TRIPS, (round_trips(&trace), "round trip"));
@@ -97,7 +97,7 @@ mod tests {
     use crate::lab::experiments::tests::as_predicted;
 
     #[test]
-    fn an_answer_that_never_came_has_no_time() {
+    fn without_a_reply_there_is_no_time_to_the_reply() {
         let mut run = Run::default();
         observe(&mut run, Udp, Trace::default());
         let observed: Vec<&str> = run.observed.iter().map(|it| &*it.what).collect();
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_costs_what_was_predicted_whatever_the_seed_and_the_delay() {
+    fn the_cost_of_a_reply_is_as_predicted_for_every_seed_and_delay() {
         for seed in 0..50 {
             as_predicted(&LAB, Engine::Sim, seed, LabOptions::default());
         }

@@ -1,4 +1,4 @@
-//! A reader that has stopped reading, and a writer that goes on.
+//! Lab `flood`: the reader stops reading, and the writer goes on.
 
 use crate::lab::loopback::{
     CallError, PATIENCE, Pair, RecordedSocket, SILENCE_TIME, error_name, octets, outcome_with,
@@ -20,24 +20,24 @@ const PROCEDURE: Procedure = Procedure::new(Engine::Loopback, predict, run)
         vec![("count", count(setting).to_string())]
     });
 
-/// Datagrams unless told otherwise.
+/// Default number of datagrams.
 const DATAGRAMS: u32 = 5000;
 const MAX_DATAGRAMS: u32 = 200_000;
 
-/// Asked for as `SO_RCVBUF` of the reader and `SO_SNDBUF` of the writer. Linux doubles it.
+/// Octets requested with `SO_RCVBUF` of the reader and `SO_SNDBUF` of the writer. Linux doubles the value.
 const SOCKET_BUFFER: usize = 65_536;
 /// Octets of one write to the stream.
 const WRITE: usize = 1024;
-/// The most octets of a segment that the kernel takes at once: a buffer that is not quite full takes a whole one.
+/// Maximum octets of a segment on loopback. A buffer that is almost full still takes one whole segment.
 const SEGMENT: u64 = 65_536;
-/// More than the two buffers can hold, however they are counted: a writer that comes so far is not held.
+/// Number of octets after which the lab gives up: more than both buffers can hold.
 const ENDLESS: usize = 64 << 20;
 
-const LAST_SEND: &str = "the writer's last send";
-const SENT_BEFORE: &str = "sent before that";
-const LOST: &str = "lost in the end";
-const SEND_AFTER: &str = "a send once all is read";
-const SENDS_SUCCEEDED: &str = "sends that said success";
+const LAST_SEND: &str = "writer's last send()";
+const SENT_BEFORE: &str = "sent before EAGAIN";
+const LOST: &str = "octets lost";
+const SEND_AFTER: &str = "send() after reading all";
+const SENDS_SUCCEEDED: &str = "sends that succeeded";
 const KEPT: &str = "datagrams kept";
 const DROPPED: &str = "dropped (SO_RXQ_OVFL)";
 const TOTAL: &str = "kept + dropped";
@@ -46,7 +46,8 @@ fn count(setting: &Setting) -> u32 {
     setting.options.count.unwrap_or(DATAGRAMS)
 }
 
-/// What the system makes of [`SOCKET_BUFFER`], in octets: the writer's `SO_SNDBUF` and the reader's `SO_RCVBUF`.
+/// Returns the buffer sizes that the system grants for [`SOCKET_BUFFER`], in octets: `SO_SNDBUF` of the writer and
+/// `SO_RCVBUF` of the reader.
 fn granted() -> io::Result<(u64, u64)> {
     let probe = Socket::new(Domain::IPV4, Type::STREAM, None)?;
     probe.set_send_buffer_size(SOCKET_BUFFER)?;
@@ -54,8 +55,8 @@ fn granted() -> io::Result<(u64, u64)> {
     Ok((probe.send_buffer_size()? as u64, probe.recv_buffer_size()? as u64))
 }
 
-/// An empty datagram takes room for the kernel's own notes about it: at least 512 octets and at most 2048, as
-/// they are counted here. On Linux 6.18 it is 832.
+/// Returns the minimum and maximum number of empty datagrams that a buffer keeps. The kernel counts its own
+/// bookkeeping for each datagram: 512 to 2048 octets in this prediction, 832 on Linux 6.18.
 fn kept_range(count: u64, buffer: u64) -> (u64, u64) {
     (count.min(buffer / 2048), count.min(buffer / 512))
 }
@@ -90,7 +91,7 @@ fn run(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     datagrams(count(setting), run)
 }
 
-/// The client writes, the server does not read.
+/// Returns a pair of sockets with small buffers; the client, which writes, is non-blocking.
 fn pair(transport: Transport, recorder: &Recorder) -> Result<Pair, CallError> {
     let pair = Pair::new(transport, recorder)?;
     pair.server.unrecorded("setsockopt(SO_RCVBUF)", |it| it.set_recv_buffer_size(SOCKET_BUFFER))?;
@@ -114,13 +115,13 @@ fn stream(run: &mut Run) -> Result<(), Obstacle> {
     Ok(())
 }
 
-/// Sends until no room comes for a while: the octets that were taken, and what came of the last send.
+/// Sends until the buffers stay full for a while. Returns the octets sent and the result of the last send.
 fn fill(client: &RecordedSocket) -> Result<(usize, String), CallError> {
     let mut taken = 0;
     while taken < ENDLESS {
         match client.send(&[b'?'; WRITE]) {
             Ok(sent) => taken += sent,
-            // The kernel may still be carrying what it took from the one buffer to the other.
+            // The kernel may still be moving octets from the writer's buffer to the reader's.
             Err(error)
                 if error.cause.kind() == ErrorKind::WouldBlock
                     && has_room(client, SILENCE_TIME)? => {}
@@ -136,7 +137,7 @@ fn has_room(client: &RecordedSocket, patience: Duration) -> Result<bool, CallErr
     client.call("poll(POLLOUT)", wait, outcome)
 }
 
-/// Reads this number of octets, or those that come.
+/// Reads this number of octets, or fewer if no more arrive. Returns the number read.
 fn read_all(server: &RecordedSocket, all: usize) -> Result<usize, CallError> {
     let mut read = 0;
     while read < all {
@@ -167,7 +168,7 @@ fn datagrams(count: u32, run: &mut Run) -> Result<(), Obstacle> {
     let (kept, dropped) = take_all(&client, &server)?;
     run.observe(Udp, KEPT, (kept, "datagram"));
     if sys::REPORTS_QUEUES {
-        // The kernel says nothing as long as it has dropped nothing.
+        // Without drops the kernel reports no number.
         let dropped = u64::from(dropped.unwrap_or(0));
         run.observe(Udp, DROPPED, (dropped, "datagram"));
         run.observe(Udp, TOTAL, (kept + dropped, "datagram"));
@@ -176,8 +177,9 @@ fn datagrams(count: u32, run: &mut Run) -> Result<(), Obstacle> {
     Ok(())
 }
 
-/// How many empty datagrams lie there, and how many the kernel says it had dropped. A datagram knows of the
-/// drops before it only, so a last one is sent, of one octet, when there is room again.
+/// Receives all datagrams. Returns the number of empty ones, and the number of drops that the kernel reports. A
+/// datagram reports only the drops before it, so the client sends one last datagram, of one octet, when the buffer
+/// has room.
 fn take_all(
     client: &RecordedSocket,
     server: &RecordedSocket,
@@ -197,7 +199,7 @@ fn take_all(
     }
 }
 
-/// Takes a datagram, with how many were dropped before it.
+/// Receives a datagram. Returns its length, and the number of datagrams dropped before it.
 fn take(server: &RecordedSocket) -> Result<(usize, Option<u32>), CallError> {
     let take = |socket: &Socket| sys::receive_counted(socket, &mut [0; 8]);
     let outcome = |(length, dropped): &(usize, Option<u32>)| match dropped {
@@ -214,12 +216,12 @@ mod tests {
     use crate::lab::LabOptions;
 
     #[test]
-    fn a_stream_holds_its_writer_and_datagrams_are_dropped() {
+    fn a_stream_blocks_its_writer_and_datagrams_are_dropped() {
         check::all_is_as_predicted(&LAB, LabOptions::default());
     }
 
     #[test]
-    fn a_few_datagrams_are_all_kept_and_many_are_not() {
+    fn few_datagrams_are_all_kept_and_many_are_not() {
         for count in [1, 10, 300, 20_000] {
             check::all_is_as_predicted(
                 &LAB,

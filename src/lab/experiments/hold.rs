@@ -1,4 +1,4 @@
-//! A server that has time for one client at a time, and a client that takes all of it.
+//! Lab `hold`: a server that serves one client at a time, and a client that is idle.
 
 use crate::lab::loopback::{
     ANY_PORT, CallError, PATIENCE, REPLY_OCTETS, RecordedSocket, ask, ctime_reply, octets,
@@ -21,19 +21,19 @@ const PROCEDURE: Procedure = Procedure::new(Engine::Loopback, predict, run)
         vec![("count", idle(setting).to_string())]
     });
 
-/// Idle clients unless told otherwise.
+/// Default number of idle clients.
 const IDLE_CLIENTS: u32 = 1;
-/// Every system has a queue for so many.
+/// Maximum number of idle clients: every system has a queue for 16 connections.
 const MAX_IDLE_CLIENTS: u32 = 16;
 
-const CONNECT_TIME: &str = "connect() takes";
+const CONNECT_TIME: &str = "next client's connect()";
 const NEXT_RECEIVES: &str = "the next client receives";
-const LATER_RECEIVES: &str = "once the idle are gone";
-const REPLY_TIME: &str = "time to its reply";
-const SERVICE_REPLY: &str = "daytime serve: receives";
-const SERVICE_TIME: &str = "daytime serve: in";
+const LATER_RECEIVES: &str = "after idle clients close";
+const REPLY_TIME: &str = "next client's wait";
+const SERVICE_REPLY: &str = "daytime serve: reply";
+const SERVICE_TIME: &str = "daytime serve: time";
 
-/// How long the next client waits before the idle ones go. What takes less was not held up by them.
+/// Time that the next client waits before the idle clients close. A shorter wait was not caused by them.
 const NEXT_CLIENT_WAIT: Duration = Duration::from_millis(500);
 
 const IDLE_CLIENT: HostId = HostId(0);
@@ -96,10 +96,10 @@ fn iterative(transport: Transport, idle: u32, run: &mut Run) -> Result<(), Obsta
     Ok(())
 }
 
-/// The iterative server: takes nobody else until a client has closed.
+/// Runs the iterative server: it accepts the next client only after the last one has closed.
 fn serve_in_turn(server: &RecordedSocket, reply: &Reply, clients: u32) -> Result<(), CallError> {
     for _ in 0..clients {
-        // A client that has gone while it waited may have left an error: that is its own affair.
+        // A client that closed while it waited may cause an error here; the server goes on with the next one.
         match server.answer(reply) {
             Ok(Some(stream)) => {
                 let _ = stream.socket.shutdown(Shutdown::Write);
@@ -113,7 +113,7 @@ fn serve_in_turn(server: &RecordedSocket, reply: &Reply, clients: u32) -> Result
     Ok(())
 }
 
-/// Has the idle clients ask and stay, and another one after them.
+/// Lets the idle clients ask and stay, then lets the next client ask, and records its results.
 fn ask_after(
     transport: Transport,
     at: SocketAddr,
@@ -127,7 +127,7 @@ fn ask_after(
     if transport == Tcp {
         run.observe(transport, CONNECT_TIME, started.elapsed());
     }
-    // An answer that is to come is waited for as long as it takes.
+    // If a reply is predicted, the client waits for it without the short limit.
     let is_silent = transport == Tcp && idle > 0;
     let reply = next.receive_within(if is_silent { NEXT_CLIENT_WAIT } else { PATIENCE });
     let mut answered = reply.is_ok().then(|| started.elapsed());
@@ -145,7 +145,7 @@ fn ask_after(
     Ok(())
 }
 
-/// Idle clients, the first of which is being served.
+/// Opens the idle clients; the first one receives its reply and keeps its connection.
 fn hold(
     transport: Transport,
     at: SocketAddr,
@@ -187,13 +187,13 @@ mod tests {
     use crate::lab::LabOptions;
 
     #[test]
-    fn an_idle_client_holds_a_stream_server_and_no_datagram_server() {
+    fn an_idle_client_holds_a_stream_server_but_no_datagram_server() {
         let run = check::all_is_as_predicted(&LAB, LabOptions::default());
         assert!(check::is_shown(&run, "recvfrom()"), "{:?}", run.parts);
     }
 
     #[test]
-    fn with_none_and_with_many_idle_clients_it_is_as_predicted() {
+    fn no_idle_client_and_many_are_as_predicted() {
         for count in [0, 2, 5, MAX_IDLE_CLIENTS] {
             check::all_is_as_predicted(
                 &LAB,

@@ -1,4 +1,4 @@
-//! A packet with a forged source.
+//! Lab `loop`: one packet with a forged source.
 
 #[cfg(all(feature = "client", feature = "server"))]
 mod netns;
@@ -24,7 +24,7 @@ pub(super) static LAB: Lab = lab!(
     ]
 );
 
-/// Every datagram is kept, and the shortest delay makes a thousand of them at most.
+/// The trace keeps every datagram; the minimum delay limits them to about a thousand.
 const PROCEDURE: Procedure = Procedure::new(Engine::Sim, predict, |setting, run| {
     self::run(setting, run);
     Ok(())
@@ -33,14 +33,14 @@ const PROCEDURE: Procedure = Procedure::new(Engine::Sim, predict, |setting, run|
     vec![("delay", short(conditions(setting).delay))]
 });
 
-const SERVER_ANSWERS: &str = "the server answers";
-const VICTIM_ANSWERS: &str = "the victim answers";
-const PACKETS: &str = "packets";
+const SERVER_ANSWERS: &str = "server's answer";
+const VICTIM_ANSWERS: &str = "victim's answer";
+const PACKETS: &str = "packets in all";
 const ACCEPTED: &str = "connections accepted";
-const UNGUARDED: &str = "without a guard";
-const GUARDED: &str = "with the guard";
+const UNGUARDED: &str = "datagrams without guard";
+const GUARDED: &str = "datagrams with guard";
 
-/// How long the loop is watched. It has no end of its own.
+/// Time for which datagrams are counted. The loop itself has no end.
 const OBSERVATION_TIME: Duration = Duration::from_secs(1);
 
 fn conditions(setting: &Setting) -> Conditions {
@@ -48,10 +48,10 @@ fn conditions(setting: &Setting) -> Conditions {
 }
 
 fn predict(setting: &Setting) -> Vec<Prediction> {
-    // One is sent at the beginning, and one each time that one has arrived.
+    // One datagram is sent at the beginning, and one more each time that one arrives.
     let legs = OBSERVATION_TIME.as_micros() / conditions(setting).delay.as_micros() + 1;
     let legs = u64::try_from(legs).unwrap_or(u64::MAX);
-    // Where the reset takes longer than that, the SYN-ACK is repeated.
+    // If the reset takes longer than the retransmission timeout, the SYN-ACK is repeated.
     let packets = if sim::repeats_in_vain(&conditions(setting)) {
         Expected::at_least((3, "packet"))
     } else {
@@ -73,7 +73,7 @@ fn run(setting: &Setting, run: &mut Run) {
     let until = OBSERVATION_TIME + 10 * conditions(setting).delay;
     let trace = forge(setting, syn(address(CLIENT), address(SERVER)), victim, server, until);
     observe_stream(run, trace, services[1].accepted);
-    for (policy, what) in [(Policy::Everybody, UNGUARDED), (Policy::Guarded, GUARDED)] {
+    for (policy, what) in [(Policy::Unguarded, UNGUARDED), (Policy::Guarded, GUARDED)] {
         let service = |host| DatagramService::new(address(host).into(), policy, Duration::ZERO);
         let (mut victim, mut server) = (service(CLIENT), service(SERVER));
         let forged = empty_datagram(address(CLIENT), address(SERVER));
@@ -82,7 +82,7 @@ fn run(setting: &Setting, run: &mut Run) {
     }
 }
 
-/// What a trace shows of a forged SYN, on whatever engine, and how many connections the server has accepted.
+/// Records the findings for a forged SYN from a trace of either engine, with the number of accepted connections.
 fn observe_stream(run: &mut Run, trace: Trace, accepted: u64) {
     run.observe(Tcp, SERVER_ANSWERS, first_packet(&trace, SERVER));
     run.observe(Tcp, VICTIM_ANSWERS, first_packet(&trace, CLIENT));
@@ -91,13 +91,13 @@ fn observe_stream(run: &mut Run, trace: Trace, accepted: u64) {
     run.show(Tcp, "", trace);
 }
 
-/// What it shows of a forged datagram.
+/// Records the number of datagrams that a forged one causes.
 fn observe_datagrams(run: &mut Run, what: &str, trace: Trace) {
     run.observe(Udp, what, count(trace.packets(), "datagram"));
     run.show(Udp, what, trace);
 }
 
-/// Has a packet come to the server that seems to be the victim's.
+/// Sends the server a packet with the victim's address as its source, and runs both hosts. Returns the trace.
 fn forge(
     setting: &Setting,
     forged: Vec<u8>,

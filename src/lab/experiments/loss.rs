@@ -1,4 +1,4 @@
-//! Who repairs what the network loses.
+//! Lab `loss`: who repairs what the network loses.
 
 mod chosen;
 mod random;
@@ -31,7 +31,7 @@ const PROCEDURE: Procedure = Procedure {
     },
 };
 
-/// Tries of the client that asks again.
+/// Number of tries of the client that asks again.
 const TRIES: u32 = 4;
 
 fn values(setting: &Setting) -> Values {
@@ -53,24 +53,24 @@ fn values(setting: &Setting) -> Values {
     ]
 }
 
-/// Percentage of packets lost at random.
+/// Returns the percentage of packets lost at random.
 fn loss(setting: &Setting) -> f64 {
     setting.options.loss.unwrap_or(30.0)
 }
 
-/// The link with random loss.
+/// Returns the conditions of the link with random loss.
 fn conditions(setting: &Setting) -> Conditions {
     let conditions = sim::conditions(&setting.options, Duration::from_millis(20));
     Conditions { loss: loss(setting) / 100.0, drop: Vec::new(), ..conditions }
 }
 
-/// When the reply over TCP arrives if the link loses nothing: after two round trips.
+/// Returns the time at which the reply over TCP arrives if the link loses nothing: two round trips.
 fn time_without_loss(setting: &Setting) -> Duration {
     4 * conditions(setting).delay
 }
 
-/// When a client with four tries gives up: after 15 times its first timeout. That is longer than the last duplicate
-/// of a late reply takes, so that no try receives the reply to another.
+/// Returns the time after which a client with four tries gives up: 15 times its first timeout, at least `least`. The
+/// last duplicate of a late reply arrives earlier, so that no try receives the reply to another.
 fn timeout_of_all_tries(setting: &Setting, least: Duration) -> Duration {
     least.max(120 * conditions(setting).delay)
 }
@@ -87,7 +87,7 @@ const WHOLE: &str = "all of the reply";
 const PART: &str = "a part of the reply";
 const NOTHING: &str = "silence";
 
-/// How much of the reply has arrived.
+/// Returns how much of the reply these octets are: all, a part, or nothing.
 fn received(octets: &[u8]) -> &'static str {
     match octets {
         [] => NOTHING,
@@ -102,14 +102,14 @@ mod tests {
     use crate::lab::LabOptions;
 
     #[test]
-    fn what_of_a_line_has_come_is_known() {
+    fn a_whole_reply_a_part_and_silence_are_distinguished() {
         let line = b"Tuesday, February 2, 1982 15:59:01-UTC\r\n";
         let received = [&line[..], &line[..39], &line[20..30], &[]].map(received);
         assert_eq!(received, [WHOLE, PART, PART, NOTHING]);
     }
 
     #[test]
-    fn all_options_are_told_where_they_have_an_effect() {
+    fn the_method_names_the_value_of_each_option() {
         let options = LabOptions {
             loss: Some(12.0),
             duplicate: Some(34.0),
@@ -120,9 +120,15 @@ mod tests {
             ..LabOptions::default()
         };
         let method = LAB.method(&LAB.procedures[0], &Setting { seed: 1, options });
-        for word in
-            ["12 %", "34 %", "56 %", "7.5 ms", "8, 9", "78 exchanges over TCP", "78 over UDP"]
-        {
+        for word in [
+            "12 %",
+            "34 %",
+            "56 %",
+            "7.5 ms",
+            "8, 9",
+            "78 clients ask over TCP",
+            "78 clients ask over UDP",
+        ] {
             assert!(method.contains(word), "{word}: {method}");
         }
     }

@@ -1,7 +1,7 @@
-//! One experiment, one file, and one page in `docs/labs`.
+//! The experiments. Each has a module here and a page in `docs/labs`.
 
-/// A lab with its name, its page in `docs/labs`, which is read when it is first used, and a procedure for each engine.
-/// Its times are in milliseconds unless a third argument names another unit.
+/// Makes a lab from its name and its procedures, one for each engine. Its page in `docs/labs` is part of the program
+/// and is parsed at first use. Times are in milliseconds unless a third argument names another unit.
 macro_rules! lab {
     ($name:literal, $procedures:expr) => {
         lab!($name, $procedures, Milliseconds)
@@ -52,7 +52,7 @@ mod unread;
 
 use super::Lab;
 
-/// In the order of the course.
+/// All labs, in the order of the course.
 #[cfg(all(feature = "client", feature = "server"))]
 pub(super) static ALL: &[&Lab] = &[
     &exchange::LAB,
@@ -74,7 +74,7 @@ pub(super) static ALL: &[&Lab] = &[
     &notes::LAB,
 ];
 
-/// Those that need no socket, in the same order.
+/// The labs that need no real sockets, in the same order.
 #[cfg(not(all(feature = "client", feature = "server")))]
 pub(super) static ALL: &[&Lab] =
     &[&exchange::LAB, &loss::LAB, &silent::LAB, &stale::LAB, &loop_::LAB];

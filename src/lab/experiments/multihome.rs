@@ -1,4 +1,4 @@
-//! A host with two addresses, asked at the second one.
+//! Lab `multihome`: a host with two addresses is asked at the second one.
 
 mod netns;
 
@@ -13,28 +13,28 @@ use crate::transport::Transport::{self, Tcp, Udp};
 use socket2::Socket;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-/// Of a service whose reply may be in any syntax.
+/// Result for a service whose reply may be in any syntax.
 const A_REPLY: &str = "a reply";
 
 pub(super) static LAB: Lab = lab!("multihome", [PROCEDURE, netns::PROCEDURE]);
 
 const PROCEDURE: Procedure = Procedure::new(Engine::Loopback, predict, run);
 
-/// The address that the careless server is asked at, and the one of its client.
+/// Address at which the client asks the servers; [`ASKER`] is the client's own address.
 const ASKED: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 const ASKER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 3);
 
-const SOCKET_AT: &str = "careless: socket is at";
+const SOCKET_AT: &str = "careless: local address";
 const RECEIVES: &str = "careless: client gets";
 const REPLY_FROM: &str = "careless: reply is from";
-const SERVICE_REPLY: &str = "daytime serve: answers";
+const SERVICE_REPLY: &str = "daytime serve: reply";
 const SERVICE_FROM: &str = "daytime serve: sent from";
 
 fn predict(_: &Setting) -> Vec<Prediction> {
     let (service_reply, service_from) = if sys::TELLS_DESTINATIONS {
         (A_REPLY, ASKED.to_string())
     } else {
-        ("EAGAIN", "EAGAIN".to_owned()) // it cannot see that the question came over loopback
+        ("EAGAIN", "EAGAIN".to_owned()) // the socket's peer is another address
     };
     vec![
         Prediction::is(Tcp, SOCKET_AT, ASKED.to_string()),
@@ -65,7 +65,7 @@ fn require_address(address: Ipv4Addr) -> Result<(), Obstacle> {
     let how = format!(
         "`ip address add {address}/8 dev lo` adds it on Linux, `ifconfig lo0 alias {address}` on BSD"
     );
-    Err(Obstacle::Missing(format!("{address} is no address of this host; {how}")))
+    Err(Obstacle::Missing(format!("{address} is not an address of this host; {how}")))
 }
 
 const ANY_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
@@ -95,7 +95,7 @@ fn careless(transport: Transport, run: &mut Run) -> Result<(), Obstacle> {
     Ok(())
 }
 
-/// Its calls are its own, so the trace has the client's only.
+/// Asks the service of this crate. The trace has only the client's calls; the service does not record.
 fn ask_service(transport: Transport, run: &mut Run) -> Result<(), Obstacle> {
     let recorder = Recorder::on_loopback();
     let service = start_service(transport, ANY_ADDRESS)?;
@@ -127,7 +127,7 @@ fn ask_unconnected(client: &RecordedSocket, at: SocketAddr) -> Result<usize, Cal
     client.call(&format!("sendto({})", at.ip()), send, |sent| octets(*sent))
 }
 
-/// The address from which the answer came, or why there is none.
+/// Returns the address from which the reply came, or the error of the receive.
 fn source_of_reply(client: &RecordedSocket) -> String {
     let reply = client.receive_from("recvfrom(1024)", |(_, peer)| format!("from {}", peer.ip()));
     outcome_with(&reply, |(_, peer)| peer.ip().to_string())
@@ -140,7 +140,7 @@ mod tests {
     use crate::lab::LabOptions;
 
     #[test]
-    fn a_careless_server_answers_from_another_address_and_ours_from_the_one_asked() {
+    fn a_careless_server_answers_from_another_address_and_the_service_from_the_one_asked() {
         match require_address(ASKED) {
             Ok(()) => {
                 let run = check::all_is_as_predicted(&LAB, LabOptions::default());

@@ -1,4 +1,4 @@
-//! What the client and the server of a common course do, whose server has a datagram socket listen.
+//! Lab `notes`: the calls of the client and the server from the notes of a course.
 
 use crate::client::{Family, Options, Target};
 use crate::compare::closed_port;
@@ -23,17 +23,16 @@ const PROCEDURE: Procedure = Procedure::new(Engine::Loopback, predict, run)
         vec![("buffer", buffer(setting).to_string())]
     });
 
-/// Octets that the notes' client has room for.
+/// Octets of the buffer of the notes' client.
 const BUFFER: usize = 1024;
-/// No line is longer than this by far.
+/// Maximum octets of the buffer, far more than any reply has.
 const MAX_BUFFER: u32 = 65_536;
-/// The port of the notes is 9999; ours is a free one.
 const LISTEN_ON_DATAGRAMS: &str = "listen(5) on SOCK_DGRAM";
 const RECV_AT_ONCE: &str = "one recv, line at once";
 const RECV_OCTET_BY_OCTET: &str = "one recv, octet by octet";
 const ASKED_AT_NAMED: &str = "asked at its own address";
 const ASKED_AT_OTHER: &str = "asked at another address";
-const SECOND_MEANWHILE: &str = "2nd client, meanwhile";
+const SECOND_MEANWHILE: &str = "2nd client, kept waiting";
 const SECOND_IN_TURN: &str = "2nd client, in its turn";
 const OVER_V4: &str = "::1 only, over IPv4";
 const OVER_V6: &str = "::1 only, over IPv6";
@@ -43,7 +42,7 @@ const REFUSED: &str = "ECONNREFUSED";
 
 const SECOND_CLIENT: HostId = HostId(2);
 
-/// Linux has all of 127.0.0.0/8 on loopback unless somebody took it away; others have 127.0.0.1 only.
+/// Another loopback address. Linux normally has all of 127.0.0.0/8 on loopback; other systems have 127.0.0.1 only.
 const OTHER_ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
 fn buffer(setting: &Setting) -> usize {
@@ -70,7 +69,7 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
     predictions
 }
 
-/// Whether this host has IPv6, at least on loopback.
+/// Returns whether this host has IPv6, at least on loopback.
 fn has_v6() -> bool {
     is_local(Ipv6Addr::LOCALHOST.into())
 }
@@ -101,7 +100,7 @@ fn one_recv(room: usize, run: &mut Run) -> Result<(), Obstacle> {
         let recorder = Recorder::on_loopback();
         let Pair { client, server } = Pair::new(Tcp, &recorder)?;
         let reply = ctime_reply()?;
-        // The first octet is taken before the second is sent, as a slow network would have it.
+        // The client receives the first octet before the server sends the second, as on a slow network.
         let first = if what == RECV_AT_ONCE { REPLY_OCTETS } else { 1 };
         let (now, rest) = reply.octets().split_at(first.min(reply.octets().len()));
         server.send(now)?;
@@ -138,11 +137,11 @@ fn one_address(run: &mut Run) -> Result<(), Obstacle> {
     Ok(())
 }
 
-/// How long a resolver may take that has no answer.
+/// Maximum time for resolving the host's own name.
 const RESOLVER_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The IPv4 address of the host's own name, as gethostbyname(3) has it; 127.0.0.1 where that is none of
-/// loopback, since nothing here is to be reached from the network.
+/// Returns the IPv4 address of the host's own name, as gethostbyname(3) does. If it is not on loopback, returns
+/// 127.0.0.1, so that the lab opens no port to the network.
 fn own_address(recorder: &Recorder) -> IpAddr {
     let here = IpAddr::from(Ipv4Addr::LOCALHOST);
     let (outcome, address) = match resolve_own_name() {
@@ -163,7 +162,7 @@ fn resolve_own_name() -> Option<IpAddr> {
     addresses.first().map(SocketAddr::ip)
 }
 
-/// The server accepts, sends and closes: between two accepts it is with one client only.
+/// Lets two clients connect to a server that serves one at a time, and records what the second one receives.
 fn one_at_a_time(run: &mut Run) -> Result<(), Obstacle> {
     let recorder = Recorder::among(&["first client", "server", "second client"]);
     let server = RecordedSocket::open(&recorder, SERVER, Tcp)?;
@@ -172,7 +171,7 @@ fn one_at_a_time(run: &mut Run) -> Result<(), Obstacle> {
     let _first = ask(&recorder, CLIENT, Tcp, at)?;
     let waiting = ask(&recorder, SECOND_CLIENT, Tcp, at)?;
     let with_first = server.answer(&reply)?;
-    // Not a moment is waited: whatever was sent to it would be there already.
+    // This receive does not wait: the server has already sent all that it sends before it closes the first client.
     waiting.set_nonblocking(true)?;
     run.observe(Tcp, SECOND_MEANWHILE, received(&waiting.receive(BUFFER)));
     if let Some(stream) = with_first {
@@ -200,10 +199,10 @@ fn one_version(run: &mut Run) -> Result<(), Obstacle> {
     Ok(())
 }
 
-/// How often another port is tried, where IPv4's is taken over IPv6.
+/// Maximum number of ports tried: a port that is free over IPv4 may be taken over IPv6.
 const MAX_ATTEMPTS: usize = 16;
 
-/// A listener on ::1, and 127.0.0.1 with the same port, which is kept so that nobody else listens there.
+/// Returns a listener on ::1, the address 127.0.0.1 with the same port, and a socket that keeps this port closed.
 fn listen_on_v6_only() -> io::Result<(Socket, SocketAddr, Socket)> {
     let mut taken = io::ErrorKind::AddrInUse.into();
     for _ in 0..MAX_ATTEMPTS {
@@ -233,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_the_buffer_it_is_as_predicted() {
+    fn every_size_of_the_buffer_is_as_predicted() {
         for buffer in [1, 10, 26, MAX_BUFFER] {
             check::all_is_as_predicted(
                 &LAB,

@@ -1,4 +1,4 @@
-//! A socket below the transports.
+//! Lab `raw`: a raw socket, below the transports.
 
 mod netns;
 

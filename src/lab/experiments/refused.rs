@@ -1,4 +1,4 @@
-//! A question to a port on which nobody listens.
+//! Lab `refused`: a question to a port without a listener.
 
 mod netns;
 
@@ -22,7 +22,7 @@ const PROCEDURE: Procedure = Procedure::new(Engine::Loopback, predict, run);
 const CONNECT: &str = "connect()";
 const UNCONNECTED: &str = "recv(), not connected";
 const WITH_IP_RECVERR: &str = "recv(), with IP_RECVERR";
-const SILENCE: &str = "silence, not connected";
+const SILENCE: &str = "wait, not connected";
 const CONNECTED: &str = "recv(), connected";
 const THREE_SENDS: &str = "three sends, connected";
 
@@ -76,7 +76,7 @@ fn unconnected(closed: SocketAddr, run: &mut Run) -> Result<(), Obstacle> {
     Ok(())
 }
 
-/// The same with a socket that asks for errors.
+/// Asks from an unconnected socket with `IP_RECVERR`.
 fn with_errors(closed: SocketAddr, run: &mut Run) -> Result<(), Obstacle> {
     let client = datagram_socket()?;
     client.report_errors()?;
@@ -85,7 +85,7 @@ fn with_errors(closed: SocketAddr, run: &mut Run) -> Result<(), Obstacle> {
     Ok(())
 }
 
-/// Sends a question from a socket that is not connected: what the next receive returns, and after which time.
+/// Sends a question from an unconnected socket. Returns the result of the next receive, and the time that it took.
 fn ask(client: &RecordedSocket, closed: SocketAddr) -> Result<(String, Duration), CallError> {
     client.send_to(&[], closed)?;
     let waiting = Instant::now();
@@ -101,19 +101,19 @@ fn connected(closed: SocketAddr, run: &mut Run) -> Result<(), Obstacle> {
     Ok(())
 }
 
-/// The second one has to tell of the first one's end, and sends nothing.
+/// Sends three times from a connected socket. The second send reports the error of the first, and sends nothing.
 fn sends(closed: SocketAddr, run: &mut Run) -> Result<(), Obstacle> {
     let client = connected_socket(closed)?;
     let send = || outcome(&client.send(&[]), "sent");
     let first = send();
-    // Where no message comes, the next sends show it.
+    // If no ICMP message arrives, the results of the next sends show it.
     client.wait_until_ready(PollFlags::POLLERR, PATIENCE)?;
     run.observe(Udp, THREE_SENDS, [first, send(), send()].join(", "));
     run.show(Udp, "connected, three sends", client.recorder.trace());
     Ok(())
 }
 
-/// A socket whose receives give up soon.
+/// Returns a datagram socket with a short receive timeout.
 fn datagram_socket() -> Result<RecordedSocket, CallError> {
     let client = RecordedSocket::open(&Recorder::on_loopback(), CLIENT, Udp)?;
     client.unrecorded("bind()", |socket| {
@@ -137,12 +137,12 @@ mod tests {
     use crate::lab::LabOptions;
 
     #[test]
-    fn a_stream_is_refused_and_a_datagram_only_where_the_socket_is_connected() {
+    fn a_stream_is_refused_and_a_datagram_only_from_a_connected_socket() {
         check::all_is_as_predicted(&LAB, LabOptions::default());
     }
 
     #[test]
-    fn where_somebody_listens_it_is_not_as_predicted() {
+    fn a_port_with_a_listener_is_not_as_predicted() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
         let mut run = Run::default();
         stream(listener.local_addr().expect("bound"), &mut run).expect("tried");

@@ -1,4 +1,4 @@
-//! A server that ends and is started again at once, on the same port.
+//! Lab `restart`: a server ends and is started again at once, on the same port.
 
 use crate::client::{self, Options};
 use crate::lab::loopback::{
@@ -21,33 +21,36 @@ pub(super) static LAB: Lab = lab!("restart", [PROCEDURE], Seconds);
 
 const PROCEDURE: Procedure = Procedure::new(Engine::Loopback, predict, run);
 
-/// Which of the two listeners, one after the other, have `SO_REUSEADDR`.
+/// Which of the two runs set `SO_REUSEADDR` on their listener.
 #[derive(Clone, Copy, Debug)]
 struct Reuse {
     earlier: bool,
     later: bool,
-    /// Names what bind says to the later one, where the server has closed first.
+    /// Name of the finding: the result of the later bind if the server closes first.
     label: &'static str,
+    /// Which of the two runs set the option, for the title of a drawing.
+    on: &'static str,
 }
 
 const REUSES: [Reuse; 4] = [
-    Reuse { earlier: false, later: false, label: "SO_REUSEADDR on neither" },
-    Reuse { earlier: true, later: false, label: "SO_REUSEADDR on 1st run" },
-    Reuse { earlier: false, later: true, label: "SO_REUSEADDR on 2nd run" },
-    Reuse { earlier: true, later: true, label: "SO_REUSEADDR on both" },
+    Reuse { earlier: false, later: false, label: "rebind, REUSEADDR: none", on: "neither" },
+    Reuse { earlier: true, later: false, label: "rebind, REUSEADDR: 1st", on: "1st run" },
+    Reuse { earlier: false, later: true, label: "rebind, REUSEADDR: 2nd", on: "2nd run" },
+    Reuse { earlier: true, later: true, label: "rebind, REUSEADDR: both", on: "both" },
 ];
 
 const TIME_WAIT_SERVER_FIRST: &str = "TIME-WAIT, server first";
 const TIME_LEFT: &str = "time left of TIME-WAIT";
 const REBIND_CLIENT_FIRST: &str = "rebind, client first";
 const TIME_WAIT_CLIENT_FIRST: &str = "TIME-WAIT, client first";
-const CLIENT_PORT: &str = "client's port, bind()";
-const ALL_CASES: &str = "the same 8 cases";
-const SERVICE_AGAIN: &str = "daytime serve, again";
+const CLIENT_PORT: &str = "bind() to client's port";
+const ALL_CASES: &str = "rebind, all 8 cases";
+const SERVICE_AGAIN: &str = "daytime serve restarted";
 const BOUND: &str = "bound";
 const IN_USE: &str = "EADDRINUSE";
 
-/// Linux remembers for 60 seconds (`TCP_TIMEWAIT_LEN`), of which a moment is over when it is asked.
+/// Range of the time left in TIME-WAIT. Linux keeps the state for 60 seconds (`TCP_TIMEWAIT_LEN`); a few of them may
+/// be over when the lab reads it.
 const TIME_WAIT_LEFT: [Duration; 2] = [Duration::from_secs(50), Duration::from_mins(1)];
 
 fn predict(_: &Setting) -> Vec<Prediction> {
@@ -80,7 +83,7 @@ fn predict(_: &Setting) -> Vec<Prediction> {
     predictions
 }
 
-/// `bound, 4 of 4`.
+/// Returns the number of successful binds in words: `bound, 4 of 4`.
 fn bound_of(bound: usize, of: usize) -> String {
     format!("{BOUND}, {bound} of {of}")
 }
@@ -117,7 +120,7 @@ fn client_first(run: &mut Run) -> Result<(), Obstacle> {
     for (number, reuse) in REUSES.into_iter().enumerate() {
         let Case { recorder, ends, rebind } = try_out(Tcp, CLIENT, reuse)?;
         bound += usize::from(rebind.is_ok());
-        // One is enough to look at: the others differ in the options only.
+        // Only the first case is drawn: the others differ in the options only.
         if number == 0 {
             if let Some((at, _)) = time_wait(ends) {
                 run.observe(Tcp, TIME_WAIT_CLIENT_FIRST, at);
@@ -150,24 +153,24 @@ fn datagram_cases(run: &mut Run) -> Result<(), Obstacle> {
 }
 
 fn title(closes_first: HostId, reuse: Reuse) -> String {
-    format!("{} closes first, {}", host_name(closes_first), reuse.label)
+    format!("{} closes first, SO_REUSEADDR on {}", host_name(closes_first), reuse.on)
 }
 
-/// The end of a case: where the connection was, and what bind said to the next server.
+/// Result of a case: the addresses of the connection, and the result of the second bind.
 struct Case {
     recorder: Recorder,
     ends: Ends,
     rebind: Result<(), CallError>,
 }
 
-/// The two ends of a connection.
+/// Addresses of the two ends of a connection.
 #[derive(Clone, Copy)]
 struct Ends {
     client: SocketAddr,
     server: SocketAddr,
 }
 
-/// Serves one client, ends, and binds the next server to the same port.
+/// Runs one case: serves a client, ends the server, and binds the next server to the same port.
 fn try_out(transport: Transport, closes_first: HostId, reuse: Reuse) -> Result<Case, Obstacle> {
     let recorder = Recorder::on_loopback();
     let server = server_socket(transport, reuse.earlier, &recorder)?;
@@ -182,7 +185,7 @@ fn try_out(transport: Transport, closes_first: HostId, reuse: Reuse) -> Result<C
     Ok(Case { recorder, ends, rebind })
 }
 
-/// One answer, and both ends are closed. But over UDP a client that does not close first is left open and returned.
+/// Serves one client and closes both ends. Over UDP a client that does not close first stays open and is returned.
 fn exchange(
     client: RecordedSocket,
     server: &RecordedSocket,
@@ -200,7 +203,7 @@ fn exchange(
     }
     client.close();
     if let Some(stream) = connection {
-        // The client's FIN has come: if the server's was before it, from now on TIME-WAIT.
+        // Waits for the client's FIN. If the server has closed first, TIME-WAIT begins now.
         stream.receive_within(PATIENCE)?;
         if closes_first == CLIENT {
             stream.shutdown("FIN sent")?;
@@ -223,7 +226,7 @@ fn server_socket(
     Ok(socket)
 }
 
-/// Until the other side has acknowledged the last FIN: the connection is gone then, and has no peer.
+/// Waits until the peer has acknowledged the last FIN. From then on the socket has no peer address.
 fn wait_until_over(stream: &RecordedSocket) -> Result<(), CallError> {
     let started = Instant::now();
     while stream.socket.peer_addr().is_ok() {
@@ -235,11 +238,11 @@ fn wait_until_over(stream: &RecordedSocket) -> Result<(), CallError> {
     Ok(())
 }
 
-/// Looks at the kernel's list more than once: while others change it, entries may be missed.
+/// Maximum number of reads of the kernel's list of connections. One read may miss an entry while the list changes.
 const MAX_READS: usize = 16;
 
-/// Which side has the connection in TIME-WAIT, and for how long; `None` where the system does not tell. Both
-/// ends count: the server's port may be the one that a client had in an earlier run.
+/// Returns the side that has the connection in TIME-WAIT, and the time left; `None` if the system has no such list.
+/// Both ends are compared, because the server's port may have been a client's port before.
 fn time_wait(Ends { client, server }: Ends) -> Option<(&'static str, Duration)> {
     for _ in 0..MAX_READS {
         let mut known = sys::time_waits()?.into_iter();
@@ -255,7 +258,8 @@ fn time_wait(Ends { client, server }: Ends) -> Option<(&'static str, Duration)> 
     Some(("nowhere", Duration::ZERO))
 }
 
-/// What our own service says when it is started on the port that it has just left.
+/// Starts the service of this crate, asks it, stops it, and starts it on the same port. Returns the result of the
+/// second start.
 fn restart_service(transport: Transport) -> Result<String, Obstacle> {
     let first = start_service(transport, ANY_PORT)?;
     let at = first.bound()[0].address;
@@ -277,7 +281,7 @@ mod tests {
     use crate::lab::LabOptions;
 
     #[test]
-    fn a_port_is_free_again_where_the_client_closed_first_or_both_runs_have_the_option() {
+    fn a_port_is_free_if_the_client_closed_first_or_both_runs_set_the_option() {
         let run = check::all_is_as_predicted(&LAB, LabOptions::default());
         assert!(check::is_shown(&run, "setsockopt(SO_REUSEADDR)"), "{:?}", run.parts);
         assert_eq!(run.parts.len(), 6);

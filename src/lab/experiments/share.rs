@@ -1,4 +1,4 @@
-//! Two servers on the same port.
+//! Lab `share`: two servers on the same port.
 
 use crate::lab::analysis;
 use crate::lab::loopback::{ANY_PORT, PATIENCE, RecordedSocket, ask, ctime_reply, failed, outcome};
@@ -23,23 +23,24 @@ const PROCEDURE: Procedure = Procedure::new(Engine::Loopback, predict, run)
         vec![("count", count(setting).to_string())]
     });
 
-/// Clients, over each transport and for each option, unless told otherwise.
+/// Default number of clients, for each transport and each option.
 const CLIENTS: u32 = 200;
-/// There are as many ports, about, that clients may have.
+/// Maximum number of clients: each needs a port of its own, and a host has a limited number (Linux: 28 232).
 const MAX_CLIENTS: u32 = 10_000;
-/// With so many clients, none comes to one of the two by chance once in 2^63 runs.
+/// Number of clients from which on both servers are predicted to have clients. With 64, one server has none in one of
+/// 2^63 runs.
 const CLIENTS_FOR_BOTH: u32 = 64;
 
 const SECOND_BIND: &str = "REUSEADDR: 2nd bind()";
 const SECOND_LISTEN: &str = "REUSEADDR: 2nd listen()";
-const FIRST_TAKES: &str = "REUSEADDR: 1st answers";
-const LAST_TAKES: &str = "REUSEADDR: 2nd answers";
-const FIRST_SHARES: &str = "REUSEPORT: 1st answers";
-const LAST_SHARES: &str = "REUSEPORT: 2nd answers";
-const BOTH_SHARE: &str = "REUSEPORT: both answer";
+const FIRST_TAKES: &str = "REUSEADDR: 1st server";
+const LAST_TAKES: &str = "REUSEADDR: 2nd server";
+const FIRST_SHARES: &str = "REUSEPORT: 1st server";
+const LAST_SHARES: &str = "REUSEPORT: 2nd server";
+const BOTH_SHARE: &str = "REUSEPORT: both servers";
 const ASKED_OF_ONE: &str = "questions of one socket";
 const MET_BY_ONE: &str = "servers met by 1 socket";
-const THIRD_BIND: &str = "3rd bind() without it";
+const THIRD_BIND: &str = "3rd bind(), no REUSEPORT";
 const BOUND: &str = "bound";
 const IN_USE: &str = "EADDRINUSE";
 
@@ -96,7 +97,7 @@ fn recorder() -> Recorder {
     Recorder::among(&["client", "first server", "second server"])
 }
 
-/// Two sockets with `SO_REUSEADDR`, bound to the same free port, if the second one's bind is not refused.
+/// Binds two sockets with `SO_REUSEADDR` to the same free port. Returns `None` if the second bind fails.
 fn two_sockets(
     transport: Transport,
     recorder: &Recorder,
@@ -152,7 +153,7 @@ fn observe_reuseport(transport: Transport, count: u32, run: &mut Run) -> Result<
     Ok(())
 }
 
-/// Two servers on the same free port, both with `SO_REUSEPORT`.
+/// Opens two servers on the same free port, both with `SO_REUSEPORT`.
 fn sharing(transport: Transport, recorder: &Recorder) -> Result<[RecordedSocket; 2], Obstacle> {
     let workers = NonZeroUsize::MIN.saturating_add(1);
     let opened = Listen::default()
@@ -170,7 +171,7 @@ fn sharing(transport: Transport, recorder: &Recorder) -> Result<[RecordedSocket;
     servers.try_into().map_err(one)
 }
 
-/// A client that asks often, always from the same socket: how many servers its questions come to.
+/// Lets one client ask many times from the same socket, and records how many servers receive its questions.
 fn one_socket(count: u32, run: &mut Run) -> Result<(), Obstacle> {
     let recorder = recorder();
     let servers = sharing(Udp, &recorder)?;
@@ -191,7 +192,7 @@ fn one_socket(count: u32, run: &mut Run) -> Result<(), Obstacle> {
     Ok(())
 }
 
-/// Has this number of clients ask. Returns how many of them received the reply of each server.
+/// Lets this number of clients ask. Returns for each server how many clients received its reply.
 fn serve(servers: &[RecordedSocket; 2], count: u32) -> Result<[u32; 2], Obstacle> {
     let RecordedSocket { recorder, transport, .. } = &servers[0];
     let (at, reply) = (servers[0].local_address()?, ctime_reply()?);
@@ -202,14 +203,14 @@ fn serve(servers: &[RecordedSocket; 2], count: u32) -> Result<[u32; 2], Obstacle
         if let Some(stream) = servers[place].answer(&reply)? {
             stream.close();
         }
-        // A client without a reply has waited long enough for all that would come after.
+        // After one client without a reply the others are not tried: each would wait for the whole timeout.
         let Ok(received) = client.receive_within(PATIENCE) else { break };
         answered[place] += u32::from(received == reply.octets());
     }
     Ok(answered)
 }
 
-/// Waits until a client is at one of the two. Returns at which.
+/// Waits until one of the two servers has a question or a connection. Returns the index of this server.
 fn asked(servers: &[RecordedSocket; 2]) -> Result<usize, Obstacle> {
     let mut both = servers.each_ref().map(|it| PollFd::new(it.socket.as_fd(), PollFlags::POLLIN));
     let patience = PollTimeout::try_from(PATIENCE).unwrap_or(PollTimeout::ZERO);
@@ -226,7 +227,7 @@ mod tests {
     use crate::trace::{Action, Event};
 
     #[test]
-    fn reuseaddr_gives_all_datagrams_to_the_last_and_reuseport_some_to_each() {
+    fn with_reuseaddr_the_last_socket_gets_all_datagrams_and_with_reuseport_each_gets_some() {
         if sys::SPREADS_CLIENTS {
             let run = check::all_is_as_predicted(&LAB, LabOptions::default());
             for part in run.parts.iter().filter(|part| part.name == "SO_REUSEPORT") {
@@ -238,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn with_no_and_with_few_clients_it_is_as_predicted() {
+    fn no_clients_and_few_clients_are_as_predicted() {
         for count in [0, 1, 3, CLIENTS_FOR_BOTH, 301] {
             if sys::SPREADS_CLIENTS {
                 check::all_is_as_predicted(

@@ -1,4 +1,4 @@
-//! The link is cut before the reply comes.
+//! Lab `silent`: the link is cut before the reply arrives.
 
 #[cfg(all(feature = "client", feature = "server"))]
 mod netns;
@@ -32,19 +32,19 @@ const PROCEDURE: Procedure = Procedure::new(Engine::Sim, predict, |setting, run|
     vec![("delay", delay), ("deadline", deadline)]
 });
 
-const RECV: &str = "recv()";
-const CLIENT_PACKETS: &str = "client, after the cut";
-const REPLY_RESENT: &str = "reply sent again";
-const WAIT_GROWTH: &str = "each wait, of the former";
+const RECV: &str = "client's recv()";
+const CLIENT_PACKETS: &str = "client packets after cut";
+const REPLY_RESENT: &str = "reply retransmissions";
+const WAIT_GROWTH: &str = "wait / previous wait";
 
-/// When the client gives up.
+/// Returns the time at which the client gives up.
 fn deadline(setting: &Setting) -> Duration {
     Duration::from_secs(10) + 10 * conditions(setting).delay
 }
 
 fn predict(setting: &Setting) -> Vec<Prediction> {
     let none = Value::from((0, "packet"));
-    // A SYN-ACK that comes twice is acknowledged twice.
+    // The client acknowledges a repeated SYN-ACK again, even after the cut.
     let of_stream = if sim::repeats_in_vain(&conditions(setting)) {
         Expected::at_least(none.clone())
     } else {
@@ -61,9 +61,9 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
     ]
 }
 
-/// Twice; but no wait is longer than a minute.
+/// Predicts the ratio of two waits: 2, or less if the one-minute limit of a wait is reached.
 fn growth_expected(setting: &Setting) -> Expected {
-    // The waits double until the deadline, so the last is shorter than half of that.
+    // The waits double until the deadline, so the last one is shorter than half of the time to it.
     if deadline(setting) / 2 < Duration::from_mins(1) {
         Expected::is(Value::share(2.0))
     } else {
@@ -100,11 +100,11 @@ fn network(setting: &Setting) -> Network {
     Network::new(conditions(setting), setting.seed).traced()
 }
 
-/// Repetitions that a simulated host sends before its retransmission timer runs out for the first time.
+/// Number of probes that a simulated host sends before the first retransmission timeout.
 const NO_PROBE: usize = 0;
 
-/// What a trace shows of it, on whatever engine, and what came of the client's call. The waits before probes say
-/// nothing of the timer.
+/// Records the findings from a trace of either engine, and the result of the client's call. Waits before probes are
+/// left out, because the retransmission timer does not set them.
 fn observe(
     run: &mut Run,
     transport: Transport,
@@ -123,7 +123,7 @@ fn observe(
     run.show(transport, "", trace);
 }
 
-/// Each wait as a part of the one before: the least that there is. Twice is 2 to the last bit.
+/// Divides each wait by the wait before it, and returns the smallest ratio. For doubled waits the ratio is exactly 2.
 fn growth(waits: &[Duration]) -> Option<f64> {
     let growths = waits.windows(2).map(|two| two[1].div_duration_f64(two[0]));
     growths.reduce(f64::min)
@@ -137,7 +137,7 @@ mod tests {
     use crate::trace::{Fate, Loss};
 
     #[test]
-    fn the_least_growth_of_the_waits_is_what_is_told() {
+    fn the_smallest_growth_of_the_waits_is_reported() {
         let growth = |seconds: &[u64]| {
             growth(&seconds.iter().map(|it| Duration::from_secs(*it)).collect::<Vec<_>>())
         };
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn twice_is_twice_whatever_the_wait() {
+    fn a_doubled_wait_has_a_ratio_of_exactly_two() {
         for nanoseconds in (1..2_000_000_000).step_by(1_234_567) {
             let wait = Duration::from_nanos(nanoseconds);
             assert_eq!(growth(&[wait, 2 * wait, 4 * wait]), Some(2.0), "{wait:?}");
@@ -154,13 +154,13 @@ mod tests {
     }
 
     #[test]
-    fn a_delay_of_odd_parts_of_a_millisecond_is_as_predicted() {
+    fn a_delay_with_a_fraction_of_a_millisecond_is_as_predicted() {
         let delay = Some(Duration::from_micros(427_415));
         as_predicted(&LAB, Engine::Sim, 1, LabOptions { delay, ..LabOptions::default() });
     }
 
     #[test]
-    fn the_client_hears_nothing_and_only_the_server_repeats_over_tcp() {
+    fn the_client_receives_nothing_and_only_the_server_repeats_over_tcp() {
         for seed in 0..50 {
             let outcome = as_predicted(&LAB, Engine::Sim, seed, LabOptions::default());
             for part in outcome.parts {

@@ -1,4 +1,4 @@
-//! Asking again too early.
+//! Lab `stale`: a client asks again too early.
 
 use crate::duration::short;
 use crate::lab::analysis::count;
@@ -21,15 +21,15 @@ const PROCEDURE: Procedure = Procedure::new(Engine::Sim, predict, |setting, run|
 .with(&[LabOption::Delay.within(0..=60_000)], |setting| vec![("delay", short(delay(setting)))]);
 
 const SECOND: &str = "2nd connection reads";
-const READ: &str = "replies on the 2nd";
-const ASKS: &str = "2nd query asks";
+const READ: &str = "replies, 2nd connection";
+const ASKS: &str = "question of 2nd query";
 const ANSWERED_QUESTION: &str = "2nd query gets reply to";
 const SENT: &str = "questions sent";
 
-/// Longer than a second, so that the lines of two answers differ.
+/// Time that the server needs for a reply. It is longer than a second, so that two replies differ.
 const SERVER_DELAY: Duration = Duration::from_millis(1500);
 const TIMEOUT: Duration = Duration::from_secs(1);
-/// Of two waits of an exchange with one retry, the second is twice the first.
+/// Time after which a query with one retry gives up: 1 s, and then twice as long.
 const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(3);
 
 fn delay(setting: &Setting) -> Duration {
@@ -40,18 +40,18 @@ fn conditions(setting: &Setting) -> Conditions {
     sim::conditions(&setting.options, Duration::from_millis(1))
 }
 
-/// Long enough for every answer.
+/// Returns a time that is long enough for every reply.
 fn deadline(setting: &Setting) -> Duration {
     Duration::from_secs(15) + 10 * delay(setting)
 }
 
-/// When the answer to the first question comes.
+/// Returns the time at which the reply to the first question arrives.
 fn first_answer(setting: &Setting) -> Duration {
     SERVER_DELAY + 2 * delay(setting)
 }
 
 fn predict(setting: &Setting) -> Vec<Prediction> {
-    // If the first query gives up, the second waits for as long again.
+    // If the first query gives up, the second waits equally long.
     let is_to = match first_answer(setting) {
         answer if answer <= EXCHANGE_TIMEOUT => question(2),
         answer if answer <= 2 * EXCHANGE_TIMEOUT => question(1),
@@ -59,7 +59,7 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
     };
     vec![
         Prediction::is(Tcp, SECOND, SECOND_REPLY),
-        Prediction::is(Tcp, READ, (1, "answer")),
+        Prediction::is(Tcp, READ, (1, "reply")),
         Prediction::is(Udp, ASKS, question(3)),
         Prediction::is(Udp, ANSWERED_QUESTION, is_to),
         Prediction::is(Udp, SENT, (questions(setting), "question")),
@@ -73,8 +73,8 @@ fn question(number: usize) -> String {
     format!("question {number}")
 }
 
-/// The first query asks twice. The second asks once, and again if nothing comes in time: what comes is the
-/// answer to the first one's retry, or, if the first has given up, to its first question.
+/// Returns the number of questions sent. The first query asks twice. The second asks once, and again if no reply
+/// arrives in time: either the reply to the retry of the first query, or the reply to its first question.
 fn questions(setting: &Setting) -> u64 {
     let answer = first_answer(setting);
     if answer <= EXCHANGE_TIMEOUT + TIMEOUT { 3 } else { 4 }
@@ -89,7 +89,7 @@ fn network(setting: &Setting) -> Network {
     Network::new(conditions(setting), setting.seed)
 }
 
-/// Two connections, the second begun when the first had taken too long.
+/// Opens two connections; the second begins when the first client gives up.
 fn streams(setting: &Setting, run: &mut Run) {
     let mut first = StreamClient::new(Duration::ZERO, TIMEOUT, 50_000);
     let mut second = StreamClient::new(TIMEOUT, deadline(setting), 50_001);
@@ -100,14 +100,14 @@ fn streams(setting: &Setting, run: &mut Run) {
     network.run(programs, deadline(setting));
     let lines = second.octets.iter().filter(|octet| **octet == b'\n');
     run.observe(Tcp, SECOND, reply_owner(&second, &service));
-    run.observe(Tcp, READ, count(lines, "answer"));
+    run.observe(Tcp, READ, count(lines, "reply"));
     let names = ["the first connection", "the second connection"];
     for (name, trace) in names.into_iter().zip(network.into_traces()) {
         run.show(Tcp, name, trace);
     }
 }
 
-/// Whether what a client has read is what the server sent to its port, and no other line.
+/// Returns in words whose reply a client has read: the reply sent to its own port, another one, or nothing.
 fn reply_owner(client: &StreamClient, service: &StreamService) -> &'static str {
     let sent = |to_second: bool| {
         let to_it = move |port: &Option<u16>| (*port == Some(client.port)) == to_second;
@@ -120,7 +120,7 @@ fn reply_owner(client: &StreamClient, service: &StreamService) -> &'static str {
     }
 }
 
-/// Two queries on one socket.
+/// Makes two queries on one socket.
 fn datagrams(setting: &Setting, thinks: Duration, run: &mut Run) {
     let mut network = network(setting).traced();
     let mut client = Asker::new(2, 1, EXCHANGE_TIMEOUT);
@@ -139,14 +139,14 @@ fn datagrams(setting: &Setting, thinks: Duration, run: &mut Run) {
     run.show(Udp, "", numbered(network.into_trace(), &service.answers, delay));
 }
 
-/// The number of the question that an answer is for, as the server has it, by when it came; 0 for none, which
-/// cannot be.
+/// Returns the number of the question that a reply answers. The time of arrival identifies the reply; 0 would mean
+/// that there is no such reply.
 fn answered(answers: &[Answer], came: Duration, delay: Duration) -> usize {
     let sent = came.saturating_sub(delay);
     answers.iter().find(|answer| answer.sent == sent).map_or(0, |answer| answer.question)
 }
 
-/// The calls with the numbers of their questions, which the packets have not.
+/// Adds the numbers of the questions to the calls of a trace; the packets themselves have no such number.
 fn numbered(mut trace: Trace, answers: &[Answer], delay: Duration) -> Trace {
     let [mut asked, mut taken] = [0, 0];
     let next = |number: &mut usize| {
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_does_not_think_answers_the_question_that_was_asked() {
+    fn a_server_without_a_delay_answers_the_question_that_was_asked() {
         let mut run = Run::default();
         datagrams(&setting(), Duration::ZERO, &mut run);
         let values: Vec<_> = run.observed.iter().map(|it| it.value.clone()).collect();
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn the_answers_differ_and_are_numbered_in_the_trace() {
+    fn the_replies_differ_and_are_numbered_in_the_trace() {
         let outcome = as_predicted(&LAB, Engine::Sim, 1, LabOptions::default());
         let trace = &outcome.parts.iter().find(|part| part.transport == Udp).expect("it").trace;
         let calls: Vec<String> = trace
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn the_second_query_reads_the_answer_to_the_first_ones_retry() {
+    fn the_second_query_reads_the_reply_to_the_retry_of_the_first() {
         for seed in 0..50 {
             as_predicted(&LAB, Engine::Sim, seed, LabOptions::default());
         }

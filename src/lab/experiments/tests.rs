@@ -1,4 +1,4 @@
-//! What the tests of every lab ask of it.
+//! Checks that the tests of all labs share.
 
 use crate::lab::finding::compare;
 use crate::lab::{Engine, Lab, LabOptions, Outcome, Part, Setting, Verdict};
@@ -6,7 +6,7 @@ use crate::trace::{Action, Event, HostId};
 use crate::transport::Transport;
 use std::collections::BTreeMap;
 
-/// Runs a lab and has every finding as predicted, with one observation for each.
+/// Runs a lab, and asserts that each prediction has one observation that agrees with it.
 pub(super) fn as_predicted(
     lab: &'static Lab,
     engine: Engine,
@@ -14,12 +14,12 @@ pub(super) fn as_predicted(
     options: LabOptions,
 ) -> Outcome {
     let (procedure, setting) =
-        (lab.procedure_on(engine).expect("it runs there"), Setting { seed, options });
+        (lab.procedure_on(engine).expect("the lab has this engine"), Setting { seed, options });
     for option in setting.options.given() {
         let range = procedure.range_of(option).expect("it has the option");
         assert!(setting.options.of(option).into_iter().all(|at| range.allows(at)), "{setting:?}");
     }
-    let run = procedure.perform(&setting).expect("nothing is in the way");
+    let run = procedure.perform(&setting).expect("the lab runs here");
     let mut observed: Vec<_> = run.observed.iter().map(|it| (it.transport, &*it.what)).collect();
     let predictions = (procedure.predict)(&setting);
     let mut predicted: Vec<_> = predictions.iter().map(|it| (it.transport, it.what)).collect();
@@ -37,12 +37,12 @@ pub(super) fn as_predicted(
     outcome
 }
 
-/// The same for a lab on loopback, where nothing comes from a seed, but much from the moment.
+/// Does the same for a lab on loopback, and also asserts that its labels fit and that no effect precedes its cause.
 pub(super) fn all_is_as_predicted(lab: &'static Lab, options: LabOptions) -> Outcome {
     let outcome = as_predicted(lab, Engine::Loopback, 0, options);
     for finding in &outcome.findings {
         let what = finding.prediction.what;
-        assert!(what.chars().count() <= COLUMN, "{what:?} needs two lines");
+        assert!(what.chars().count() <= COLUMN, "{what:?} is longer than a line of its column");
     }
     for part in &outcome.parts {
         no_effect_is_before_its_cause(part);
@@ -50,11 +50,11 @@ pub(super) fn all_is_as_predicted(lab: &'static Lab, options: LabOptions) -> Out
     outcome
 }
 
-/// The columns that a screen has for what a finding is about.
+/// Columns that the table has for the label of a finding.
 const COLUMN: usize = 24;
 
-/// At no moment has anybody taken what nobody has given: octets of a stream, datagrams one by one. Where a
-/// server's own calls are not in the trace, nothing can be said of what its clients took.
+/// Asserts that no host receives more than the others have sent before: octets over TCP, datagrams over UDP. A part
+/// whose server's calls are not in the trace is not checked, because the sends are missing.
 fn no_effect_is_before_its_cause(part: &Part) {
     let calls: Vec<Success> = part.trace.events.iter().filter_map(success).collect();
     if !calls.iter().any(|it| part.trace.hosts[it.host.0].name.ends_with("server")) {
@@ -79,12 +79,12 @@ fn no_effect_is_before_its_cause(part: &Part) {
     }
 }
 
-/// A call that succeeded, or several that did the same.
+/// A call that succeeded, or several equal calls in one line of the trace.
 struct Success<'a> {
     host: HostId,
     call: &'a str,
     times: i64,
-    /// Of all of them.
+    /// Octets of all these calls together.
     octets: i64,
 }
 
@@ -94,7 +94,7 @@ impl Success<'_> {
     }
 }
 
-/// An outcome that is an error begins with its name.
+/// Returns a call that succeeded; `None` for a failed call, whose outcome begins with the name of the error.
 fn success(event: &Event) -> Option<Success<'_>> {
     let Action::Call { call, outcome } = &event.action else { return None };
     if outcome.starts_with('E') {
@@ -108,7 +108,7 @@ fn success(event: &Event) -> Option<Success<'_>> {
     Some(Success { host: event.host, call, times, octets: times * octets })
 }
 
-/// True if such a call stands in a trace.
+/// Returns whether one of the traces has this call.
 pub(super) fn is_shown(outcome: &Outcome, call: &str) -> bool {
     let mut events = outcome.parts.iter().flat_map(|part| &part.trace.events);
     events.any(|event| matches!(&event.action, Action::Call { call: shown, .. } if shown == call))

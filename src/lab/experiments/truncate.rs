@@ -1,4 +1,4 @@
-//! A buffer that is too small, and a message that is empty.
+//! Lab `truncate`: a buffer that is too small, and a message that is empty.
 
 use crate::lab::loopback::{
     Pair, REPLY_OCTETS, SILENCE_TIME, ctime_reply, octets, received, within_timeout,
@@ -18,17 +18,17 @@ const PROCEDURE: Procedure = Procedure::new(Engine::Loopback, predict, run)
         vec![("buffer", octets(buffer(setting)))]
     });
 
-/// Octets of the buffer unless told otherwise.
+/// Default octets of the buffer.
 const BUFFER: usize = 10;
-/// No datagram is longer.
+/// Maximum octets of the buffer: no datagram is longer.
 const MAX_BUFFER: u32 = 65_536;
 
-const AFTER_EMPTY: &str = "recv after send(0) gives";
-const SMALL_RECV: &str = "the small recv gives";
-const SMALL_RECV_FLAG: &str = "the small recv's flag";
-const NEXT_RECV: &str = "the next recv gives";
+const AFTER_EMPTY: &str = "recv() after send(0)";
+const SMALL_RECV: &str = "recvmsg(), small buffer";
+const SMALL_RECV_FLAG: &str = "flag, small buffer";
+const NEXT_RECV: &str = "recv() after recvmsg()";
 const OCTETS_LOST: &str = "octets lost";
-const AFTER_ZERO: &str = "after a recv of 0 comes";
+const AFTER_ZERO: &str = "recv() after 0 octets";
 
 fn buffer(setting: &Setting) -> usize {
     setting.options.buffer.map_or(BUFFER, |octets| octets as usize)
@@ -97,7 +97,7 @@ fn exchange(Pair { client, server }: &Pair, buffer: usize, run: &mut Run) -> Res
 
 const NO_FLAG: &str = "none";
 
-/// Receives into a buffer of this size: how many octets came, and the name of the flag.
+/// Receives into a buffer of this size. Returns the number of octets, and the name of the flag.
 fn receive_message(client: &Socket, room: usize) -> io::Result<(usize, &'static str)> {
     let mut buffer = vec![0; room];
     let mut slices = [IoSliceMut::new(&mut buffer)];
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_the_buffer_it_is_as_predicted() {
+    fn every_size_of_the_buffer_is_as_predicted() {
         for buffer in [0, 1, 25, 26, 27, MAX_BUFFER] {
             check::all_is_as_predicted(
                 &LAB,

@@ -1,4 +1,4 @@
-//! A client that talks to a server that does not listen.
+//! Lab `unread`: the client sends data that the server does not read.
 
 mod netns;
 
@@ -28,7 +28,7 @@ const PROCEDURE: Procedure = Procedure::new(Engine::Loopback, predict, run)
 const REPETITIONS: u32 = 50;
 const MAX_REPETITIONS: u32 = 1000;
 
-/// What the client says.
+/// Octets that the client sends.
 const INPUT: &[u8] = b"hello";
 
 const CLOSED_UNREAD: &str = "closed with input unread";
@@ -51,7 +51,7 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
     ]
 }
 
-/// What a read of no octets means on a stream.
+/// Outcome of a read that returns 0 on a stream.
 const END_OF_STREAM: &str = "the end";
 
 fn run(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
@@ -71,7 +71,7 @@ fn run(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     Ok(())
 }
 
-/// The first trace, and how often the client saw what: `50 × 26 octets, then the end`.
+/// Repeats an exchange. Returns the first trace and a tally of the client's results: `50 × 26 octets, then the end`.
 fn repeat(
     setting: &Setting,
     exchange: impl Fn() -> Result<(Trace, String), Obstacle>,
@@ -91,7 +91,7 @@ fn repeat(
     Ok((first.unwrap_or_default(), seen.join("; ")))
 }
 
-/// The server answers and closes while something is unread.
+/// Runs an exchange in which the server replies and closes while input is unread.
 fn careless(transport: Transport) -> Result<(Trace, String), Obstacle> {
     let recorder = Recorder::on_loopback();
     let Pair { client, server } = Pair::new(transport, &recorder)?;
@@ -111,7 +111,8 @@ fn careless(transport: Transport) -> Result<(Trace, String), Obstacle> {
     Ok((recorder.short_trace(), seen))
 }
 
-/// The service of this suite answers. Its calls are its own, so the trace has the client's only.
+/// Runs an exchange with the service of this suite. The trace has only the client's calls; the service does not
+/// record.
 fn polite(transport: Transport, service: SocketAddr) -> Result<(Trace, String), Obstacle> {
     let recorder = Recorder::on_loopback();
     let client = RecordedSocket::open(&recorder, CLIENT, transport)?;
@@ -122,7 +123,7 @@ fn polite(transport: Transport, service: SocketAddr) -> Result<(Trace, String), 
     Ok((recorder.short_trace(), seen))
 }
 
-/// Receives until nothing more comes: how many octets came, and how it ended.
+/// Receives until nothing more arrives. Returns the number of octets and the last result, in words.
 fn receive_all(client: &RecordedSocket) -> Result<String, CallError> {
     let mut all = 0;
     let end = loop {
@@ -131,7 +132,7 @@ fn receive_all(client: &RecordedSocket) -> Result<String, CallError> {
             Ok(part) => all += part.len(),
             Err(error) => break error_name(&error.cause),
         }
-        // A datagram has no end to wait for: what is to come behind it is there, or is not.
+        // A datagram socket has no end of stream to wait for, so further receives do not wait.
         client.set_nonblocking(client.transport == Udp)?;
     };
     Ok(format!("{}, then {end}", octets(all)))
@@ -144,13 +145,13 @@ mod tests {
     use crate::lab::LabOptions;
 
     #[test]
-    fn who_closes_with_input_unread_resets_and_who_drains_does_not() {
+    fn a_close_with_unread_input_resets_and_a_drained_one_does_not() {
         let run = check::all_is_as_predicted(&LAB, LabOptions::default());
         assert!(check::is_shown(&run, "close()"), "{:?}", run.parts);
     }
 
     #[test]
-    fn it_is_done_as_often_as_was_told_and_up_to_a_limit() {
+    fn the_option_count_sets_the_repetitions_up_to_the_limit() {
         for count in [1, 2, MAX_REPETITIONS] {
             check::all_is_as_predicted(
                 &LAB,

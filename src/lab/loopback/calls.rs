@@ -1,4 +1,4 @@
-//! System calls as they are made, each recorded with its outcome.
+//! Makes system calls and records each with its outcome.
 
 use super::{error_name, octet_count};
 use crate::lab::Obstacle;
@@ -11,13 +11,13 @@ use std::time::Duration;
 /// A system call that failed. Some labs observe its error, and others cannot go on: `?` makes it their [`Obstacle`].
 #[derive(Debug)]
 pub(crate) struct CallError {
-    /// Its name in the trace.
+    /// Name of the call in the trace.
     pub call: String,
     pub cause: io::Error,
 }
 
 impl CallError {
-    /// An error of this call.
+    /// Returns a function that turns an I/O error into an error of this call.
     pub(crate) fn of(call: &str) -> impl FnOnce(io::Error) -> Self {
         |cause| Self { call: call.to_owned(), cause }
     }
@@ -36,12 +36,12 @@ impl From<CallError> for io::Error {
 }
 
 impl Recorder {
-    /// For a client and a server, both at 127.0.0.1.
+    /// Returns a recorder for a client and a server, both at 127.0.0.1.
     pub(crate) fn on_loopback() -> Self {
         Self::among(&["client", "server"])
     }
 
-    /// For hosts with these names, all at 127.0.0.1; the first is number 0.
+    /// Returns a recorder for hosts with these names, all at 127.0.0.1; the first name is host number 0.
     pub(crate) fn among(names: &[&str]) -> Self {
         let addresses = vec![IpAddr::from(Ipv4Addr::LOCALHOST)];
         let host = |name: &&str| Host { name: (*name).into(), addresses: addresses.clone() };
@@ -59,7 +59,7 @@ impl Recorder {
         self.call_where(host, call, make, success, || "the deadline")
     }
 
-    /// The same with the reason that `EAGAIN` has.
+    /// Makes a call and records its outcome; `would_block` gives the reason to record with `EAGAIN`.
     pub(super) fn call_where<T>(
         &self,
         host: HostId,
@@ -82,19 +82,19 @@ impl Recorder {
         result
     }
 
-    /// Records what was done otherwise than by one call: many at once, or one that only began.
+    /// Records an action that is not exactly one finished call: several calls at once, or a call that has only begun.
     pub(crate) fn note(&self, host: HostId, call: &str, outcome: &str) {
         let action = Action::Call { call: call.to_owned(), outcome: outcome.to_owned() };
         self.record(self.now(), host, action);
     }
 }
 
-/// The result of a call in words: those of its success, or the name of its error.
+/// Returns the result of a call in words: the given words for success, or the name of the error.
 pub(crate) fn outcome<T>(result: &Result<T, CallError>, success: &str) -> String {
     outcome_with(result, |_| success.to_owned())
 }
 
-/// The same where the success is what the call returned.
+/// Returns the result of a call in words: the words for the value that it returned, or the name of the error.
 pub(crate) fn outcome_with<T>(
     result: &Result<T, CallError>,
     success: impl FnOnce(&T) -> String,
@@ -102,25 +102,25 @@ pub(crate) fn outcome_with<T>(
     result.as_ref().map_or_else(|error| error_name(&error.cause), success)
 }
 
-/// The same of a call that receives: `26 octets`, `EAGAIN`.
+/// Returns the result of a receiving call in words: `26 octets`, `EAGAIN`.
 pub(crate) fn received(result: &Result<Vec<u8>, CallError>) -> String {
     outcome_with(result, octet_count)
 }
 
-/// Calls that take what another has given.
+/// Calls that receive something that another host has sent: a connection or octets.
 const RECEIVING_CALLS: [&str; 4] = ["accept", "poll", "read", "recv"];
 
-/// The time that a call has in a trace. What a call gives, such as a SYN or a datagram, may be with another
-/// before the call is back, so its place is where it began. A call that takes something, or fails, has its place
-/// where it came back: only then was there anything.
+/// Returns the time of a call in a trace. A sending call has the time at which it began: its SYN or datagram may
+/// reach the peer before the call returns. A receiving call, and a call that fails, has the time at which it
+/// returned: only then was there something to receive.
 fn call_time<T>(call: &str, result: &io::Result<T>, started: Duration, back: Duration) -> Duration {
     let takes = RECEIVING_CALLS.iter().any(|taking| call.starts_with(taking));
     if takes || result.is_err() { back } else { started }
 }
 
-/// Makes a call again that was interrupted: when the program is stopped and goes on (signal(7)), which has nothing
-/// to do with the network. For calls that the kernel or the other side ends; those that may wait forever have
-/// [`within_timeout`](super::within_timeout) in them.
+/// Repeats a call that a signal interrupted (`EINTR`), for example because the program was stopped and continued
+/// (signal(7)). This is for calls that the kernel or the peer ends. A call that may wait forever uses
+/// [`within_timeout`](super::within_timeout) instead.
 fn uninterrupted<T>(make: &mut impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
         match make() {
@@ -142,7 +142,7 @@ mod tests {
     use std::thread;
 
     #[test]
-    fn a_call_that_is_interrupted_is_made_again() {
+    fn an_interrupted_call_is_repeated() {
         let recorder = Recorder::on_loopback();
         let mut interrupted = vec![io::ErrorKind::Interrupted.into()];
         let make = || interrupted.pop().map_or(Ok(4), Err);
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_is_written_down_with_what_came_of_it() {
+    fn a_call_is_recorded_with_its_outcome() {
         let recorder = Recorder::on_loopback();
         let taken = recorder.call(CLIENT, "recv(10)", || Ok(4), |count| format!("{count} octets"));
         assert_eq!(taken.expect("taken"), 4);
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn what_gives_has_its_place_where_it_began_and_what_takes_or_fails_where_it_came_back() {
+    fn a_sending_call_has_the_time_of_its_begin_and_any_other_the_time_of_its_return() {
         let [started, back] = [1, 2].map(Duration::from_secs);
         for call in ["connect(127.0.0.1)", "send(0)", "sendto(26)", "shutdown(SHUT_WR)", "close()"]
         {
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn between_two_threads_no_effect_is_before_its_cause() {
+    fn between_two_threads_no_effect_precedes_its_cause() {
         let causes = ["connect(127.0.0.1)", "accept()", "send(26)", "recv(1024)"];
         for _ in 0..200 {
             let recorder = Recorder::on_loopback();
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn eagain_has_its_reason_beside_it() {
+    fn eagain_is_recorded_with_its_reason() {
         let recorder = Recorder::on_loopback();
         let socket = RecordedSocket::open(&recorder, CLIENT, Transport::Udp).expect("a socket");
         let receive = || {

@@ -1,4 +1,4 @@
-//! Clients and servers on this host, and what each does over either transport.
+//! Clients and servers on this host, and their actions over both transports.
 
 use super::{ANY_PORT, CLIENT, CallError, RecordedSocket, SERVER, failed, octets};
 use crate::lab::Obstacle;
@@ -48,7 +48,7 @@ impl Pair {
     }
 }
 
-/// Has a client ask from a socket of its own that is connected: over UDP with an empty datagram.
+/// Opens a client's socket, connects it, and asks: over UDP with an empty datagram.
 pub(crate) fn ask(
     recorder: &Recorder,
     client: HostId,
@@ -61,7 +61,7 @@ pub(crate) fn ask(
 }
 
 impl RecordedSocket {
-    /// Connects, and over UDP sends an empty datagram.
+    /// Connects the socket to the server, and over UDP sends an empty datagram.
     pub(crate) fn ask(&self, at: SocketAddr) -> Result<(), CallError> {
         self.connect(at)?;
         if self.transport == Transport::Udp {
@@ -70,7 +70,8 @@ impl RecordedSocket {
         Ok(())
     }
 
-    /// Has a plain server take the next question and answer it. Returns the connection, if there is one.
+    /// Takes the next question and answers it, as a plain server does. Returns the connection over TCP, nothing over
+    /// UDP.
     pub(crate) fn answer(&self, reply: &Reply) -> Result<Option<Self>, CallError> {
         match self.transport {
             Transport::Tcp => {
@@ -101,7 +102,7 @@ mod tests {
     use crate::trace::Action;
 
     #[test]
-    fn both_ends_of_a_pair_hear_each_other() {
+    fn both_ends_of_a_pair_receive_from_each_other() {
         for transport in Transport::BOTH {
             let Pair { client, server } =
                 Pair::new(transport, &Recorder::on_loopback()).expect("loopback");
@@ -114,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_asks_a_plain_server_and_hears_a_line() {
+    fn a_client_asks_a_plain_server_and_receives_a_line() {
         for transport in Transport::BOTH {
             let recorder = Recorder::among(&["client", "server"]);
             let server = RecordedSocket::open(&recorder, SERVER, transport).expect("a socket");

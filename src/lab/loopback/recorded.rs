@@ -1,4 +1,4 @@
-//! A socket of a host in a trace, whose calls are recorded.
+//! A socket of one host, whose calls go into a trace.
 
 use super::sockets::{recv, within_timeout};
 use super::{CallError, PATIENCE, octet_count, octets, wait_until_ready};
@@ -15,7 +15,7 @@ use std::net::{Shutdown, SocketAddr};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// A socket of a host in a trace. Its methods are system calls, most of them recorded with their outcome.
+/// A socket of one host. Its methods make system calls; most of them go into the trace with their outcome.
 #[derive(Debug)]
 pub(crate) struct RecordedSocket {
     pub recorder: Recorder,
@@ -25,7 +25,7 @@ pub(crate) struct RecordedSocket {
 }
 
 impl RecordedSocket {
-    /// Opens a socket for IPv4 whose calls wait [`PATIENCE`] at most. None of this is recorded.
+    /// Opens a socket for IPv4 whose calls wait at most [`PATIENCE`]. Opening is not recorded.
     pub(crate) fn open(
         recorder: &Recorder,
         host: HostId,
@@ -41,7 +41,7 @@ impl RecordedSocket {
         Ok(opened)
     }
 
-    /// A socket that was opened elsewhere.
+    /// Wraps a socket that other code has opened.
     pub(crate) fn of(
         recorder: &Recorder,
         host: HostId,
@@ -70,7 +70,7 @@ impl RecordedSocket {
         self.recorder.call_where(self.host, call, || make(&self.socket), success, would_block)
     }
 
-    /// Makes a call that is not recorded: it prepares what the lab shows.
+    /// Makes a call without recording it, for preparations that the drawing leaves out.
     pub(crate) fn unrecorded<T>(
         &self,
         call: &str,
@@ -84,7 +84,8 @@ impl RecordedSocket {
         self.unrecorded("fcntl(O_NONBLOCK)", |socket| socket.set_nonblocking(nonblocking))
     }
 
-    /// Waits until the socket is ready for something, has failed, or the time is over. Returns whether it is ready.
+    /// Waits until the socket is ready for these events or has failed, at most for this time. Returns whether the
+    /// socket is ready.
     pub(crate) fn wait_until_ready(
         &self,
         events: PollFlags,
@@ -106,7 +107,7 @@ impl RecordedSocket {
         self.call("setsockopt(SO_REUSEADDR)", set, |()| "set".into())
     }
 
-    /// Sets `IP_RECVERR`: an unconnected socket receives the errors of the network, too.
+    /// Sets `IP_RECVERR`: an unconnected socket then reports ICMP errors, too (ip(7)).
     pub(crate) fn report_errors(&self) -> Result<(), CallError> {
         self.call("setsockopt(IP_RECVERR)", sys::report_errors, |()| "set".into())
     }
@@ -117,19 +118,19 @@ impl RecordedSocket {
         self.call(&format!("bind({})", at.ip()), bind, |()| "bound".into())
     }
 
-    /// Binds a server's socket; over TCP it listens, too.
+    /// Binds a server's socket, and over TCP makes it listen.
     pub(crate) fn serve_at(&self, at: SocketAddr) -> Result<(), CallError> {
         self.bind(at)?;
         if self.transport == Transport::Tcp { self.listen(5) } else { Ok(()) }
     }
 
-    /// Lets a queue of connections wait for [`accept`](Self::accept).
+    /// Makes the socket listen, with this backlog of connections that wait for [`accept`](Self::accept).
     pub(crate) fn listen(&self, backlog: u16) -> Result<(), CallError> {
         let listen = |socket: &Socket| socket.listen(backlog.into());
         self.call(&format!("listen({backlog})"), listen, |()| "listening".into())
     }
 
-    /// Takes the next connection, which is `a client` or the like in the trace.
+    /// Accepts the next connection; `connection` names it in the trace, for example `a client`.
     pub(crate) fn accept(&self, connection: &str) -> Result<Self, CallError> {
         let accept = |listener: &Socket| within_timeout(listener, || listener.accept());
         let (socket, _) = self.call("accept()", accept, |_| connection.to_owned())?;
@@ -138,7 +139,7 @@ impl RecordedSocket {
         Ok(accepted)
     }
 
-    /// Connects the socket; over UDP the kernel keeps the address.
+    /// Connects the socket; over UDP the kernel only remembers the address.
     pub(crate) fn connect(&self, at: SocketAddr) -> Result<(), CallError> {
         let connect = |socket: &Socket| socket.connect(&at.into());
         self.call(&format!("connect({})", at.ip()), connect, |()| "connected".into())
@@ -162,7 +163,7 @@ impl RecordedSocket {
         self.call(&call, |socket| recv(socket, max_octets), octet_count)
     }
 
-    /// The same within another timeout, with room for a reply.
+    /// Receives once within this timeout, with room for a reply.
     pub(crate) fn receive_within(&self, timeout: Duration) -> Result<Vec<u8>, CallError> {
         let set = |time| self.unrecorded("setsockopt(SO_RCVTIMEO)", |it| it.set_read_timeout(time));
         let usual = self.unrecorded("getsockopt(SO_RCVTIMEO)", Socket::read_timeout)?;
@@ -172,7 +173,7 @@ impl RecordedSocket {
         received
     }
 
-    /// Receives a datagram; returns its length and where it came from.
+    /// Receives a datagram; returns its length and the address of its sender.
     pub(crate) fn receive_from(
         &self,
         call: &str,
@@ -186,7 +187,7 @@ impl RecordedSocket {
         self.call(call, receive, success)
     }
 
-    /// Waits until this number of octets has arrived on a stream. They stay unread.
+    /// Waits until this number of octets has arrived on a stream, and leaves them unread.
     pub(crate) fn wait_for(&self, octets: usize) -> Result<(), Obstacle> {
         let started = Instant::now();
         let mut room = vec![MaybeUninit::uninit(); octets];
@@ -200,25 +201,25 @@ impl RecordedSocket {
         Ok(())
     }
 
-    /// Sends a FIN, which has these words in the trace.
+    /// Shuts down the sending direction (TCP sends a FIN); `success` is the outcome in the trace.
     pub(crate) fn shutdown(&self, success: &str) -> Result<(), CallError> {
         let shutdown = |socket: &Socket| socket.shutdown(Shutdown::Write);
         self.call("shutdown(SHUT_WR)", shutdown, |()| success.to_owned())
     }
 
-    /// Closes the socket.
+    /// Closes the socket and records `done`.
     pub(crate) fn close(self) {
         self.close_with("done");
     }
 
-    /// The same with another outcome to record.
+    /// Closes the socket and records this outcome.
     pub(crate) fn close_with(self, success: &str) {
         let mut socket = Some(self.socket);
         let close = || {
             drop(socket.take());
             Ok(())
         };
-        // Dropping cannot fail.
+        // Closing by drop reports no error.
         let _ = self.recorder.call(self.host, "close()", close, |()| success.to_owned());
     }
 }

@@ -1,4 +1,4 @@
-//! What loopback, its addresses and any socket of this host can do.
+//! Helpers for the loopback interface, its addresses, and any socket of this host.
 
 use crate::clock::Clock;
 use crate::lab::Obstacle;
@@ -15,13 +15,14 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-/// Octets of [`ctime_reply`].
+/// Number of octets of [`ctime_reply`].
 pub(crate) const REPLY_OCTETS: usize = 26;
 
 /// 127.0.0.1, with a port that the kernel chooses.
 pub(crate) const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
-/// Waits until a socket is ready for something, has failed, or the time is over. Returns whether it is ready.
+/// Waits until the socket is ready for these events or has failed, at most for this time. Returns whether the socket
+/// is ready.
 pub(crate) fn wait_until_ready(
     socket: &Socket,
     events: PollFlags,
@@ -31,11 +32,11 @@ pub(crate) fn wait_until_ready(
     Ok(poll(&mut sockets, PollTimeout::try_from(timeout).unwrap_or(PollTimeout::ZERO))? > 0)
 }
 
-/// An obstacle where the loopback interface is down, as it is in a new network namespace. Whether it answers
-/// would take a wait: from an interface that was up before, what is sent vanishes without an error.
+/// Returns an obstacle if the loopback interface is down, as in a new network namespace. Sending a datagram is not a
+/// test: an interface that was up before drops it without an error, and only a wait would show that.
 pub(crate) fn require_loopback() -> Result<(), Obstacle> {
     let up = InterfaceFlags::IFF_LOOPBACK | InterfaceFlags::IFF_UP;
-    // Where the list is refused, the first call that fails will tell.
+    // If the system refuses the list of interfaces, the first call of the lab that fails reports the problem.
     let is_up = getifaddrs().map_or(true, |mut all| all.any(|it| it.flags.contains(up)));
     if is_up {
         return Ok(());
@@ -43,13 +44,13 @@ pub(crate) fn require_loopback() -> Result<(), Obstacle> {
     Err(Obstacle::Missing("the loopback interface is down: ip link set lo up".into()))
 }
 
-/// True if this host has the address.
+/// Returns whether this host has the address.
 pub(crate) fn is_local(address: IpAddr) -> bool {
     UdpSocket::bind((address, 0)).is_ok()
 }
 
-/// What the services would answer now in the syntax `ctime`, which has [`REPLY_OCTETS`] octets in every year of
-/// four digits.
+/// Returns the current time in the syntax `ctime`, as the services reply. It has [`REPLY_OCTETS`] octets in every
+/// year of four digits.
 pub(crate) fn ctime_reply() -> Result<Reply, Obstacle> {
     let responder = Responder::new(Clock::System, Syntax::Ctime, Zone::UTC, false);
     responder
@@ -57,12 +58,12 @@ pub(crate) fn ctime_reply() -> Result<Reply, Obstacle> {
         .ok_or_else(|| Obstacle::Missing("the clock shows no date that can be written".into()))
 }
 
-/// Takes something within the time of the socket, `SO_RCVTIMEO`, counted from the first try. A call that is
-/// broken off because the program was stopped and goes on (signal(7)) would begin its whole time anew, and never
-/// end if that happens often enough.
+/// Repeats a receiving call that a signal interrupts, within the timeout of the socket (`SO_RCVTIMEO`), counted from
+/// the first try. Without this, each interruption (signal(7)) would restart the timeout, and frequent ones would make
+/// the call wait forever.
 ///
 /// # Errors
-/// Those of the call; `EAGAIN` when the time is over.
+/// The errors of the call; `EAGAIN` after the timeout.
 pub(crate) fn within_timeout<T>(
     socket: &impl AsFd,
     mut take: impl FnMut() -> io::Result<T>,
@@ -90,7 +91,7 @@ pub(crate) fn within_timeout<T>(
     taken
 }
 
-/// Takes what comes next, as one `recv(2)` gives it.
+/// Calls `recv(2)` once, with room for `most` octets, and returns the octets.
 pub(crate) fn recv(socket: &Socket, most: usize) -> io::Result<Vec<u8>> {
     let mut buffer = vec![0; most];
     let length = within_timeout(socket, || (&*socket).read(&mut buffer))?;
@@ -98,12 +99,12 @@ pub(crate) fn recv(socket: &Socket, most: usize) -> io::Result<Vec<u8>> {
     Ok(buffer)
 }
 
-/// `26 octets`, in the words of an outcome.
+/// Returns a number of octets in words: `26 octets`.
 pub(crate) fn octets(number: usize) -> String {
     format!("{number} octet{}", if number == 1 { "" } else { "s" })
 }
 
-/// The same of what a call took.
+/// Returns the number of octets that a call received, in words.
 #[expect(clippy::ptr_arg, reason = "as Recorder::call hands it over")]
 pub(crate) fn octet_count(part: &Vec<u8>) -> String {
     octets(part.len())
@@ -116,14 +117,14 @@ mod tests {
     use std::thread;
 
     #[test]
-    fn a_call_that_is_always_broken_off_ends_when_its_time_is_over() {
+    fn a_call_that_is_always_interrupted_ends_after_its_timeout() {
         let socket = UdpSocket::bind(ANY_PORT).expect("a socket");
         let time = Duration::from_millis(20);
         socket.set_read_timeout(Some(time)).expect("set");
         let (started, mut tries) = (Instant::now(), 0);
         let ended = within_timeout(&socket, || {
             tries += 1;
-            // So that it ends where nothing else ends it.
+            // Ends the loop if the timeout under test does not.
             let is_over = started.elapsed() > PATIENCE;
             if is_over { Ok(()) } else { Err(io::ErrorKind::Interrupted.into()) }
         });
@@ -133,11 +134,11 @@ mod tests {
     }
 
     #[test]
-    fn a_call_that_is_broken_off_once_has_the_rest_of_its_time() {
+    fn a_call_that_is_interrupted_once_keeps_the_rest_of_its_timeout() {
         let socket = UdpSocket::bind(ANY_PORT).expect("a socket");
         socket.set_read_timeout(Some(PATIENCE)).expect("set");
         let (started, mut tries) = (Instant::now(), 0);
-        // Longer than the tick to which a kernel rounds.
+        // Longer than the tick to which the kernel rounds timeouts.
         let passed = Duration::from_millis(50);
         let left = within_timeout(&socket, || {
             tries += 1;
@@ -151,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn loopback_is_here_and_an_address_of_documentation_is_not() {
+    fn loopback_is_local_and_an_address_for_documentation_is_not() {
         require_loopback().expect("loopback");
         assert!(is_local(Ipv4Addr::LOCALHOST.into()));
         assert!(!is_local(Ipv4Addr::new(203, 0, 113, 1).into()));

@@ -1,4 +1,4 @@
-//! Takes what each host puts on its cable and passes it to the other, when and if the link says so.
+//! Carries packets between the two hosts: the simulated link decides for each packet whether and when it arrives.
 
 use super::namespace::panicked;
 use super::{crowded, frame};
@@ -17,22 +17,22 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, TryRecvError};
 use std::thread;
 use std::time::Duration;
 
-/// More than any frame on a cable whose packets have up to 1500 octets.
+/// Room for one frame: more than the largest, whose packet has 1500 octets.
 const MAX_FRAME_OCTETS: usize = 4096;
 
 const ALARM: Token = Token(2);
 const WAKER: Token = Token(3);
 
-/// Runs in a thread of its own until it is dropped, and keeps the namespace of its ends as long.
+/// A thread that forwards packets until this value is dropped. The thread keeps the namespace of the cables' ends.
 #[derive(Debug)]
 pub(super) struct Forwarder {
     waker: Waker,
-    /// The thread ends with it.
+    /// Channel for forged packets; the thread ends when this sender is dropped.
     forged: Option<Sender<Forged>>,
     probes: Receiver<HostId>,
 }
 
-/// A packet that no host has sent.
+/// A packet to put on the link that no host has sent.
 #[derive(Debug)]
 struct Forged {
     from: HostId,
@@ -40,22 +40,22 @@ struct Forged {
     packet: Vec<u8>,
 }
 
-/// What the thread has.
+/// State of the forwarding thread.
 struct Loop {
     poll: Poll,
     alarm: Alarm,
-    /// The forwarder's ends of the cables, by the number of the host at the other end.
+    /// The forwarder's ends of the cables; the index is the number of the host at the other end.
     ends: [FrameSocket; 2],
     forged: Receiver<Forged>,
     probes: Sender<HostId>,
     link: Link,
-    /// By arrival; of two at the same time, the one that was sent first is first.
+    /// Copies under way, ordered by arrival; of two that arrive at the same time, the first sent comes first.
     under_way: BTreeMap<(Duration, u64), Copy>,
     copies: u64,
     recorder: Recorder,
 }
 
-/// A frame under way, with the number of its packet.
+/// One copy of a frame under way, with the number of its packet in the trace.
 #[derive(Debug)]
 struct Copy {
     number: usize,
@@ -64,7 +64,7 @@ struct Copy {
 }
 
 impl Forwarder {
-    /// Between the interfaces of these names, to the client and to the server.
+    /// Starts the thread. The two interface names are those of the cables to the client and to the server.
     pub(super) fn start(interfaces: [&str; 2], link: Link, recorder: Recorder) -> io::Result<Self> {
         let [client, server] = interfaces.map(FrameSocket::open);
         let (poll, ends) = (Poll::new()?, [client?, server?]);
@@ -110,13 +110,13 @@ impl Forwarder {
 impl Drop for Forwarder {
     fn drop(&mut self) {
         self.forged = None;
-        // If that fails, the thread ends with the process.
+        // If waking fails, the thread ends with the process.
         let _ = self.waker.wake();
     }
 }
 
 impl Loop {
-    /// Runs until no more packets can be forged.
+    /// Forwards packets until the channel for forged packets is closed.
     fn run(&mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(8);
         let mut room = [0; MAX_FRAME_OCTETS];
@@ -137,12 +137,12 @@ impl Loop {
         Ok(())
     }
 
-    /// The cable that leads to a host.
+    /// Returns the forwarder's end of the cable to this host.
     fn end(&self, host: HostId) -> &FrameSocket {
         &self.ends[usize::from(host == SERVER)]
     }
 
-    /// Sends the packets that were forged; false if no more will be.
+    /// Sends the waiting forged packets. Returns false if the channel is closed.
     fn send_forged(&mut self) -> bool {
         loop {
             match self.forged.try_recv() {
@@ -156,7 +156,7 @@ impl Loop {
         }
     }
 
-    /// Takes all frames that have come.
+    /// Receives all frames that have arrived.
     fn take_all(&mut self, room: &mut [u8]) -> io::Result<()> {
         for (from, to) in [(CLIENT, SERVER), (SERVER, CLIENT)] {
             loop {
@@ -170,15 +170,16 @@ impl Loop {
         Ok(())
     }
 
-    /// Packets of the experiment go the link's way; what the hosts need to find each other goes through.
+    /// Handles one frame. The link decides on packets of the experiment; frames by which the hosts find each other
+    /// pass at once.
     fn take(&mut self, from: HostId, to: HostId, frame: &mut [u8]) {
         let Some(packet) = frame::packet(frame) else {
-            // They repeat it if it is lost.
+            // A failed send is ignored: the hosts repeat such frames.
             let _ = self.end(to).send(frame);
             return;
         };
         if frame::is_probe(packet) {
-            let _ = self.probes.send(from); // nobody may wait for it any more
+            let _ = self.probes.send(from); // fails only if no caller waits any more
             return;
         }
         complete(packet); // a kernel leaves it to hardware, which a veth is without
@@ -186,7 +187,7 @@ impl Loop {
         self.send(from, to, frame, packet);
     }
 
-    /// Records a packet and sends it on its way, as the link decides.
+    /// Records a packet, and schedules the copies that the link delivers.
     fn send(&mut self, from: HostId, to: HostId, frame: &[u8], octets: Vec<u8>) {
         let at = self.recorder.now();
         let (arrivals, fate) = match self.link.fate(from, at, &octets) {
@@ -202,7 +203,7 @@ impl Loop {
         }
     }
 
-    /// Delivers the copies that are due. Returns how long it is until the next one is.
+    /// Delivers the copies that are due. Returns the time until the next one is due.
     fn deliver(&mut self) -> Option<Duration> {
         loop {
             let (due, now) = (self.under_way.first_key_value()?.0.0, self.recorder.now());

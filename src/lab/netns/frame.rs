@@ -3,24 +3,24 @@
 use crate::trace::HostId;
 use smoltcp::wire::{IpProtocol, Ipv4Packet, UdpPacket};
 
-/// Octets before the packet: two addresses and the protocol.
+/// Octets of the Ethernet header before the packet: two addresses and the protocol.
 const HEADER: usize = 14;
-/// The protocol IPv4 in that header.
+/// Protocol number of IPv4 in the Ethernet header.
 const IPV4: [u8; 2] = [0x08, 0x00];
-/// The discard port (RFC 863), to which probes go: they only show that a cable works.
+/// Destination port of probes, the discard port (RFC 863). A probe only shows that a cable works.
 pub(super) const DISCARD: u16 = 9;
 
-/// The address that a host's end of the cable has.
+/// Returns the hardware address of a host's end of the cable.
 pub(super) fn hardware(host: HostId) -> [u8; 6] {
     [2, 0, 0, 0, 0, u8::try_from(host.0 + 1).unwrap_or(u8::MAX)]
 }
 
-/// Puts a packet into a frame.
+/// Returns a frame with this packet.
 pub(super) fn wrap(from: HostId, to: HostId, packet: &[u8]) -> Vec<u8> {
     [&hardware(to)[..], &hardware(from), &IPV4, packet].concat()
 }
 
-/// The IPv4 packet in a frame, if it is TCP, UDP or ICMP, without what may follow it.
+/// Returns the IPv4 packet in a frame without padding; `None` unless it is TCP, UDP or ICMP.
 pub(super) fn packet(frame: &mut [u8]) -> Option<&mut [u8]> {
     let (header, packet) = frame.split_at_mut_checked(HEADER)?;
     let ip = Ipv4Packet::new_checked(&packet).ok()?;
@@ -29,7 +29,7 @@ pub(super) fn packet(frame: &mut [u8]) -> Option<&mut [u8]> {
     (known && header.ends_with(&IPV4)).then(|| &mut packet[..octets])
 }
 
-/// True for a probe.
+/// Returns whether a packet is a probe.
 pub(super) fn is_probe(packet: &[u8]) -> bool {
     let Ok(ip) = Ipv4Packet::new_checked(packet) else { return false };
     ip.next_header() == IpProtocol::Udp
@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn a_packet_comes_out_of_its_frame_without_padding() {
+    fn a_packet_is_taken_out_of_its_frame_without_padding() {
         let (from, to) = addresses();
         let datagram = empty_datagram(from, to);
         assert_eq!(datagram.len(), 28);
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_ipv4_is_no_packet() {
+    fn a_frame_without_ipv4_has_no_packet() {
         let (from, to) = addresses();
         let mut frame = wrap(HostId(0), HostId(1), &empty_datagram(from, to));
         frame[12..14].copy_from_slice(&[0x08, 0x06]); // ARP

@@ -1,13 +1,13 @@
-//! The real kernel on a network of its own: two hosts, each a network namespace, and between them a
-//! forwarder of ours that delays, loses and writes down every packet.
+//! The engine `netns`, the real kernel on a separate network: two hosts, each a network namespace, and between them a
+//! forwarder of this crate that delays, loses and records packets.
 //!
 //! ```text
 //! client 10.0.0.1 ── veth ── forwarder ── veth ── 10.0.0.2 server
 //! ```
 //!
-//! All run in threads of this process, each in its namespace ([`namespace`]), so everything ends with the process,
-//! however that ends. Only a process with one thread can enter a user namespace; a program that is to run labs
-//! without root calls [`permit_namespaces`] before it starts threads.
+//! All of them run in threads of this process, each in its namespace ([`namespace`]), so everything ends with the
+//! process. Only a process with one thread can enter a user namespace; a program that runs labs without root calls
+//! [`permit_namespaces`] before it starts threads.
 
 mod forwarder;
 mod frame;
@@ -27,25 +27,25 @@ use std::io::{self, ErrorKind};
 use std::net::Ipv4Addr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Where the client and the server are, by their numbers as hosts of a trace.
+/// Addresses of the client and of the server; the index is the number of the host in a trace.
 pub(super) const ADDRESSES: [Ipv4Addr; 2] =
     [Ipv4Addr::new(10, 0, 0, 1), Ipv4Addr::new(10, 0, 0, 2)];
 
-/// A second address of the server's host, for the lab that wants one.
+/// Second address of the server's host, used by the lab `multihome`.
 pub(super) const SECOND_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 3);
 
-/// An address that no host has.
+/// Address of the forger in a trace. No host has this address.
 const UNUSED_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 66);
 
-/// Lets this process run labs on [`Engine::Netns`](super::Engine::Netns) without root. To be called before the
-/// process starts threads; [`Lab::run`](super::Lab::run) never does it.
+/// Lets this process run labs on [`Engine::Netns`](super::Engine::Netns) without root. Call it before the process
+/// starts threads; [`Lab::run`](super::Lab::run) does not call it.
 ///
-/// With CAP_SYS_ADMIN and the capabilities for networks it does nothing. Without them the whole process enters a user
-/// namespace, for good: its user and group keep their numbers, it has every capability there and none outside, and a
-/// program with the set-user-ID bit starts without its rights (user_namespaces(7)).
+/// A process with CAP_SYS_ADMIN and the capabilities for networks stays as it is. Any other process enters a user
+/// namespace for good. Its user and group keep their numbers; it has every capability inside the namespace and none
+/// outside; a program with the set-user-ID bit starts without the rights of its owner (user_namespaces(7)).
 ///
 /// # Errors
-/// [`LabError::is_unavailable`]: the system does not allow it; says why, and what to do.
+/// [`LabError::is_unavailable`]: the system does not allow it. The error says why, and what to do.
 ///
 /// ```no_run
 /// use daytime::lab::{self, Engine, Setting};
@@ -63,20 +63,21 @@ pub fn permit_namespaces() -> Result<(), LabError> {
     permitted.map_err(|reason| LabError(Obstacle::Missing(reason)))
 }
 
-/// Lets labs on [`Engine::Netns`](super::Engine::Netns) fail for this reason.
+/// Makes labs on [`Engine::Netns`](super::Engine::Netns) fail with this reason.
 pub(crate) fn refuse_namespaces(reason: String) {
     *refusal() = Some(reason);
 }
 
-/// Why the process was refused the right to make namespaces when it asked last.
+/// Returns the reason for the last refusal to enter a user namespace, if there was one.
 fn refusal() -> MutexGuard<'static, Option<String>> {
     static REFUSAL: Mutex<Option<String>> = Mutex::new(None);
     REFUSAL.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Fails where this process may not make network namespaces.
+/// Fails if this process may not make network namespaces.
 fn require_permission() -> Result<(), Obstacle> {
-    // First, since a process that got half way into a user namespace has its capabilities and yet no user.
+    // This check comes first: a process that entered a user namespace only in part has the capabilities, but no valid
+    // user.
     if let Some(reason) = &*refusal() {
         return Err(Obstacle::Missing(reason.clone()));
     }
@@ -88,7 +89,8 @@ fn require_permission() -> Result<(), Obstacle> {
     Err(Obstacle::Missing(not_asked.to_owned()))
 }
 
-/// Says why something could not be done. What the system forbids or limits is something that it lacks.
+/// Returns a function that turns an I/O error into an obstacle: missing if the system forbids or limits it, else
+/// failed.
 pub(super) fn failed(what: &str) -> impl FnOnce(io::Error) -> Obstacle {
     move |cause| match cause.kind() {
         ErrorKind::StorageFull => Obstacle::Missing(sys::limit_reached()),
@@ -99,7 +101,7 @@ pub(super) fn failed(what: &str) -> impl FnOnce(io::Error) -> Obstacle {
     }
 }
 
-/// Why a thread was not started, with what to do if there are too many.
+/// Returns the error for a thread that could not start, with a hint if the limit of threads is reached.
 fn crowded(error: io::Error) -> io::Error {
     match error.kind() {
         // EAGAIN of pthread_create(3).
@@ -116,7 +118,7 @@ mod tests {
     use nix::errno::Errno;
 
     #[test]
-    fn what_the_system_forbids_or_limits_is_missing_and_anything_else_has_failed() {
+    fn an_action_that_the_system_forbids_or_limits_is_missing_and_any_other_has_failed() {
         let of = |number| failed("try")(io::Error::from_raw_os_error(number));
         for forbidden in [Errno::EPERM, Errno::EACCES] {
             let text = of(forbidden as i32).to_string();

@@ -1,4 +1,4 @@
-//! A network namespace, and the thread that lives in it.
+//! A network namespace and the thread that runs inside it.
 
 use super::crowded;
 use crate::sys;
@@ -7,7 +7,8 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
 
-/// Maximum time of a job that is waited for. Each wait in a job has a limit of its own; this one is for a defect.
+/// Maximum time of a job. Each wait inside a job has a shorter limit; this one ends a job that hangs because of a
+/// defect.
 const MAX_JOB_TIME: Duration = Duration::from_mins(5);
 
 type Job = Box<dyn FnOnce() + Send>;
@@ -17,16 +18,16 @@ type Job = Box<dyn FnOnce() + Send>;
 #[derive(Debug)]
 pub(super) struct Namespace {
     jobs: Sender<Job>,
-    /// The number of its thread, by which others refer to the namespace.
+    /// Number of the thread, by which other processes refer to its namespace.
     pub thread: i32,
 }
 
-/// The result of a job that runs in a thread of its own.
+/// A job that runs in its own thread, and whose result is still to come.
 #[derive(Debug)]
 pub(in crate::lab) struct Pending<T>(Receiver<io::Result<T>>);
 
 impl Namespace {
-    /// Its thread ends when the value is dropped and the running job is done.
+    /// Makes a namespace with its thread. The thread ends after this value is dropped and the running job is done.
     pub(super) fn new(name: &str) -> io::Result<Self> {
         let (jobs, queue) = mpsc::channel::<Job>();
         let (entered, result) = mpsc::channel();
@@ -42,13 +43,13 @@ impl Namespace {
         Ok(Self { jobs, thread })
     }
 
-    /// Does a job in the namespace, and waits until it is done.
+    /// Runs a job in the namespace, waits for its end, and returns its result.
     pub(super) fn run<T: Send + 'static>(
         &self,
         job: impl FnOnce() -> io::Result<T> + Send + 'static,
     ) -> io::Result<T> {
         let (done, result) = mpsc::channel();
-        let job = move || drop(done.send(job())); // nobody may wait for it any more
+        let job = move || drop(done.send(job())); // fails only if no caller waits any more
         self.jobs.send(Box::new(job)).map_err(|_| panicked())?;
         Pending(result).wait(MAX_JOB_TIME)
     }
@@ -66,7 +67,7 @@ impl Namespace {
 }
 
 impl<T> Pending<T> {
-    /// The job's result; `TimedOut` if it is not done in time.
+    /// Waits for the job's result; `TimedOut` if the job takes longer than this.
     pub(in crate::lab) fn wait(self, patience: Duration) -> io::Result<T> {
         self.0.recv_timeout(patience).map_err(|error| match error {
             RecvTimeoutError::Disconnected => panicked(),
@@ -75,7 +76,7 @@ impl<T> Pending<T> {
     }
 }
 
-/// A thread ended without a result: it panicked, which is a defect.
+/// Returns the error for a thread that ended without a result: it panicked, which is a defect of this program.
 pub(super) fn panicked() -> io::Error {
     io::Error::other("a thread of the laboratory panicked")
 }
@@ -85,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_job_that_panics_is_an_error_to_each_that_waits_for_it() {
+    fn a_job_that_panics_is_an_error_for_each_caller_that_waits() {
         let namespace = match Namespace::new("test") {
             Ok(namespace) => namespace,
             Err(error) => return eprintln!("skipped: no network namespace here: {error}"),

@@ -1,4 +1,4 @@
-//! Two hosts on one link, each with an end of a cable, and what experiments do there.
+//! Two hosts on one link, and the actions of experiments there.
 
 use super::forwarder::Forwarder;
 use super::frame::{DISCARD, hardware};
@@ -20,16 +20,16 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How often it is tried whether a cable is ready, which takes the kernel some milliseconds at most.
+/// Time between two tests whether a cable is ready. The kernel needs some milliseconds at most.
 const RETRY_INTERVAL: Duration = Duration::from_millis(5);
 
 /// The name of a host's end of its cable.
 const CABLE: &str = "cable";
 
-/// The forwarder's ends of the cables, by the number of the host at the other end.
+/// Names of the hosts by number, which are also the names of the forwarder's ends of the cables.
 const HOST_NAMES: [&str; 2] = ["client", "server"];
 
-/// The network of one part of an experiment; gone when it is dropped.
+/// The network of one part of an experiment. Dropping this value removes the network.
 #[derive(Debug)]
 pub(in crate::lab) struct Network {
     hosts: [Namespace; 2],
@@ -38,7 +38,7 @@ pub(in crate::lab) struct Network {
     delay: Duration,
 }
 
-/// A real server that runs on a host until it is dropped.
+/// A real server on a host. Dropping this value stops the server.
 #[derive(Debug)]
 pub(in crate::lab) struct Serving {
     shutdown: Shutdown,
@@ -57,14 +57,14 @@ impl Network {
         let forwarder = middle
             .run(move || Forwarder::start(HOST_NAMES, link, shared))
             .map_err(failed("forward between the namespaces"))?;
-        // The last ends to come up work at once, and what comes from the others shows that they do.
+        // The forwarder's ends come up last and work at once; probes show when the hosts' ends work, too.
         set_up(&middle, |setup| HOST_NAMES.into_iter().try_for_each(|end| setup.set_up(end)))?;
         let network = Self { hosts, recorder, forwarder, delay };
         network.wait_for_cables()?;
         Ok(network)
     }
 
-    /// Before that, what a host sends may be lost.
+    /// Waits until both cables work: before that, packets of a host may be lost.
     fn wait_for_cables(&self) -> Result<(), Obstacle> {
         let deadline = Instant::now() + PATIENCE;
         for host in [CLIENT, SERVER] {
@@ -77,7 +77,7 @@ impl Network {
                     let what = "a packet through the namespaces";
                     return Err(Obstacle::TooLate(what.into(), PATIENCE));
                 }
-                // While the cable is not ready it may fail, too.
+                // A send may also fail while the cable is not ready.
                 let _ = self.host(host).run(probe);
             }
         }
@@ -88,12 +88,12 @@ impl Network {
         &self.hosts[usize::from(host == SERVER)]
     }
 
-    /// How long a packet and its answer take.
+    /// Returns the time from sending a packet to receiving its answer: twice the delay of the link.
     pub(in crate::lab) fn round_trip(&self) -> Duration {
         2 * self.delay
     }
 
-    /// Does something on a host that makes calls and records them.
+    /// Runs a job on a host; the job gets the recorder for its calls.
     pub(in crate::lab) fn on<T: Send + 'static>(
         &self,
         host: HostId,
@@ -104,7 +104,7 @@ impl Network {
         self.host(host).run(move || act(&recorder)).map_err(failed(what))
     }
 
-    /// The same in a new thread.
+    /// Starts such a job in a new thread of the host.
     pub(in crate::lab) fn meanwhile<T: Send + 'static>(
         &self,
         host: HostId,
@@ -115,7 +115,7 @@ impl Network {
         self.host(host).start(move || act(&recorder)).map_err(failed(what))
     }
 
-    /// Gives the server's host another address, which the client's host knows how to reach.
+    /// Gives the server's host a second address, and makes it known to the client's host.
     pub(in crate::lab) fn add_address(&self, address: Ipv4Addr) -> Result<(), Obstacle> {
         set_up(self.host(SERVER), move |setup| setup.add_address(CABLE, address))?;
         let hardware = hardware(SERVER);
@@ -124,19 +124,20 @@ impl Network {
         Ok(())
     }
 
-    /// Starts the real services on a host, at its port 13.
+    /// Starts the real server, TCP and UDP, at port 13 of a host.
     pub(in crate::lab) fn serve(&self, host: HostId) -> Result<Serving, Obstacle> {
         self.serve_at(host, address(host).into())
     }
 
-    /// The same at another address of that host.
+    /// Starts the real server at this address of a host.
     pub(in crate::lab) fn serve_at(
         &self,
         host: HostId,
         at: SocketAddr,
     ) -> Result<Serving, Obstacle> {
         let mut listen = Listen::default();
-        // Else TCP_USER_TIMEOUT would end the retransmissions of a slow link before three of them show their growth.
+        // A longer timeout, so that TCP_USER_TIMEOUT does not end the retransmissions before three of them show how
+        // the waits grow.
         listen.write_deadline += 15 * self.round_trip();
         let config = Config { addresses: vec![at], listen, ..Config::default() };
         let bind = move || Server::bind(config).map_err(io::Error::other);
@@ -147,7 +148,7 @@ impl Network {
         Ok(serving)
     }
 
-    /// Asks the server with the real client.
+    /// Asks the server with the client of this crate.
     pub(in crate::lab) fn ask(
         &self,
         transport: Transport,
@@ -159,13 +160,13 @@ impl Network {
         self.host(CLIENT).run(asked).map_err(failed("ask"))
     }
 
-    /// Puts a packet on the link to the server that seems to come from the client, which sends nothing itself.
+    /// Puts a packet on the link to the server. Its source is the client's address, but the client has not sent it.
     pub(in crate::lab) fn forge(&self, packet: Vec<u8>) -> Result<(), Obstacle> {
         self.recorder.add_forger(vec![UNUSED_ADDRESS.into()]);
         self.forwarder.forge(FORGER, SERVER, packet).map_err(failed("forge a packet"))
     }
 
-    /// The trace up to now.
+    /// Returns the trace recorded so far.
     pub(in crate::lab) fn trace(&self) -> Trace {
         self.recorder.trace()
     }
@@ -177,7 +178,7 @@ impl Drop for Serving {
     }
 }
 
-/// Port 13 of a host.
+/// Returns the address of a host with Daytime's port, 13.
 pub(in crate::lab) fn address(host: HostId) -> SocketAddrV4 {
     SocketAddrV4::new(ADDRESSES[usize::from(host == SERVER)], PORT)
 }
@@ -187,8 +188,8 @@ fn host(name: &str, host: HostId) -> trace::Host {
     trace::Host { name: name.into(), addresses: vec![address.into()] }
 }
 
-/// Lays a cable from each host to the forwarder's namespace. The hosts know each other's hardware address, so
-/// nothing but the experiment's packets has to go first.
+/// Lays a cable (a veth pair) from each host to the forwarder's namespace. The hosts know each other's hardware
+/// address, so that no packet has to ask for it before the experiment's first packet.
 fn lay_cables(hosts: &[Namespace; 2], middle: &Namespace) -> Result<(), Obstacle> {
     for (id, host) in [CLIENT, SERVER].into_iter().zip(hosts) {
         let (end, thread) = (HOST_NAMES[id.0], host.thread);
@@ -204,7 +205,7 @@ fn lay_cables(hosts: &[Namespace; 2], middle: &Namespace) -> Result<(), Obstacle
     Ok(())
 }
 
-/// Sets up something in a namespace. A namespace can be made and yet give no right to change it.
+/// Configures a namespace. This may fail where making one succeeds: some systems give no rights inside it.
 fn set_up(
     namespace: &Namespace,
     act: impl FnOnce(&NetworkSetup) -> io::Result<()> + Send + 'static,
@@ -228,7 +229,7 @@ mod tests {
     use nix::errno::Errno;
 
     #[test]
-    fn what_a_namespace_lacks_is_said_with_what_to_do() {
+    fn an_error_of_a_namespace_names_the_cause_and_the_remedy() {
         let sentence = |errno: Errno| match not_set_up(errno.into()) {
             Obstacle::Missing(sentence) => sentence,
             other => panic!("{other:?}"),

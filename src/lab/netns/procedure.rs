@@ -1,4 +1,4 @@
-//! What the labs have in common that run between namespaces.
+//! Common parts of the labs that run between network namespaces.
 
 use super::network::address;
 use crate::duration::short;
@@ -13,8 +13,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// How a lab is done here. What is under way for longer than a second, a kernel sends again before it has come, and
-/// again: hence the limit of the delay.
+/// Returns the procedure of a lab on this engine. The delay is limited to a second: with a longer one the kernel
+/// sends each packet again before the first copy has arrived.
 pub(in crate::lab) const fn procedure(
     predict: fn(&Setting) -> Vec<Prediction>,
     run: fn(&Setting, &mut Run) -> Result<(), Obstacle>,
@@ -24,44 +24,45 @@ pub(in crate::lab) const fn procedure(
 
 const OPTIONS: &[OptionRange] = &[LabOption::Delay.within(0..=1000)];
 
-/// The time that a packet takes from host to host, unless an option sets another: long beside what a kernel needs,
-/// so that a drawing shows which host waits for which.
+/// Default time of a packet from host to host. It is long compared with the kernel's own time, so that a drawing
+/// shows which host waits for which.
 const DELAY: Duration = Duration::from_millis(20);
 
-/// Delayed acknowledgements come within it (RFC 9293, section 3.8.6.3, allows more; Linux takes 40 ms).
+/// Time without packets after which an exchange is over. Linux delays an acknowledgement by 40 ms (RFC 9293, section
+/// 3.8.6.3, allows more).
 pub(in crate::lab) const QUIET_TIME: Duration = Duration::from_millis(100);
 
-/// The conditions of the link in most experiments.
+/// Returns the conditions of the link in most experiments.
 pub(in crate::lab) fn conditions(setting: &Setting) -> Conditions {
     Conditions::of(&setting.options, DELAY)
 }
 
-/// The values of the options in the texts of most experiments.
+/// Returns the values that most experiments put into their texts: the delay, and the client's timeout.
 pub(in crate::lab) fn values(setting: &Setting) -> Values {
     let [delay, patience] = [conditions(setting).delay, reply_timeout(setting)].map(short);
     vec![("delay", delay), ("patience", patience)]
 }
 
-/// Whether an answer comes so late that the question is asked again before.
+/// Returns whether a round trip takes so long that a SYN is sent again before its answer arrives.
 pub(in crate::lab) fn is_late(setting: &Setting) -> bool {
     2 * setting.options.delay.unwrap_or_default() >= FIRST_TIMEOUT
 }
 
-/// Predicts a number; or at least that, where the question is asked again.
+/// Predicts exactly this number, or at least this number if packets are sent again before their answer arrives.
 pub(in crate::lab) fn exactly(setting: &Setting, count: u64, of: &'static str) -> Expected {
     let count = (count, of);
     if is_late(setting) { Expected::at_least(count) } else { Expected::is(count) }
 }
 
-/// After which a SYN is sent again (RFC 6298, section 2), with a margin.
+/// Time after which a SYN is sent again, 1 s (RFC 6298, section 2), minus a margin.
 const FIRST_TIMEOUT: Duration = Duration::from_millis(800);
 
-/// How long a client waits for a reply: whatever comes needs one round trip.
+/// Returns the time that a client waits for a reply: more than one round trip.
 pub(in crate::lab) fn reply_timeout(setting: &Setting) -> Duration {
     Duration::from_millis(300) + 4 * conditions(setting).delay
 }
 
-/// A client's socket, connected to the server's port 13. A receive waits for the given time.
+/// Returns a client's socket, connected to the server's port 13. A receive waits for the given time.
 pub(in crate::lab) fn connect(
     recorder: &Recorder,
     transport: Transport,
@@ -69,12 +70,12 @@ pub(in crate::lab) fn connect(
 ) -> io::Result<RecordedSocket> {
     let client = client_socket(recorder, transport, timeout)?;
     let server = SocketAddr::from(address(SERVER)).into();
-    // However often the SYN is lost.
+    // Long enough for a SYN that is lost and sent again.
     client.socket.connect_timeout(&server, PATIENCE + 10 * timeout)?;
     Ok(client)
 }
 
-/// A client's socket, bound to its host's address.
+/// Returns a client's socket, bound to the address of the client's host.
 pub(in crate::lab) fn client_socket(
     recorder: &Recorder,
     transport: Transport,
@@ -106,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_predicted_twice() {
+    fn no_finding_is_predicted_twice() {
         let setting = setting(LabOptions::default());
         assert_eq!(labs().len(), 7);
         for Procedure { predict, .. } in labs() {
@@ -120,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_delay_is_told_as_every_time_is() {
+    fn a_delay_is_printed_like_every_other_time() {
         let values = |nanoseconds| {
             let delay = Some(Duration::from_nanos(nanoseconds));
             values(&setting(LabOptions { delay, ..LabOptions::default() }))

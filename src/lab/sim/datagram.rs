@@ -1,4 +1,4 @@
-//! RFC 867's datagram service and its client, on the sockets of a simulated host.
+//! RFC 867's datagram service and its client, on sockets of a simulated host.
 
 use super::network::{Application, HostAccess, address, socket_address};
 use super::reply_at;
@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// What a socket keeps until it is read.
+/// Limits of the buffers of a socket: datagrams, and octets in all of them.
 const MAX_QUEUED_DATAGRAMS: usize = 16;
 const MAX_QUEUED_OCTETS: usize = 1024;
 
@@ -26,36 +26,36 @@ fn socket(port: u16) -> Socket<'static> {
         )
     };
     let mut socket = Socket::new(buffer(), buffer());
-    // It fails for port 0 and a socket that is bound only.
+    // Binding fails only for port 0 or a bound socket; neither occurs here.
     let _ = socket.bind(port);
     socket
 }
 
-/// Whom a service answers.
+/// Rules by which a service decides whether to answer a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Policy {
-    /// Everybody, as the first services did.
-    Everybody,
-    /// Whom the guard of `daytime serve` lets pass.
+    /// Answers every datagram, as the first services did.
+    Unguarded,
+    /// Answers the datagrams that the guard of `daytime serve` permits.
     Guarded,
 }
 
-/// Answers datagrams.
+/// The datagram service, an application on a simulated host.
 #[derive(Debug)]
 pub(crate) struct Service {
     local: SocketAddr,
-    /// `None` if everybody is answered.
+    /// `None` if the service answers every datagram.
     guard: Option<Guard>,
-    /// The time from a question to its reply.
+    /// Time from a question to its reply.
     reply_delay: Duration,
     handle: Option<SocketHandle>,
-    /// Questions that have come.
+    /// Number of questions received.
     questions: usize,
     waiting: VecDeque<Waiting>,
     pub answers: Vec<Answer>,
 }
 
-/// A question that waits for its answer.
+/// A question that waits for its reply.
 #[derive(Clone, Copy, Debug)]
 struct Waiting {
     due: Duration,
@@ -63,11 +63,11 @@ struct Waiting {
     question: usize,
 }
 
-/// An answer that was sent.
+/// A reply that the service has sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
     pub sent: Duration,
-    /// To the question with this number, counted from 1 as they came.
+    /// Number of the question, in the order received (1-based).
     pub question: usize,
 }
 
@@ -130,34 +130,35 @@ impl Application for Service {
     }
 }
 
-/// Asks, and again, as the client of this program does, so many times one after the other on one socket.
+/// A client that makes several queries, one after the other, on one socket. Like `daytime query` it asks again if no
+/// reply arrives.
 #[derive(Debug, Default)]
 pub(crate) struct Asker {
     retries: u32,
-    /// How long each query may take.
+    /// Maximum time of each query.
     timeout: Duration,
-    /// Queries still to come.
+    /// Number of queries that have not begun.
     queries: u32,
     handle: Option<SocketHandle>,
     current: Option<Query>,
-    /// Datagrams that have come from the server, whether a query still waited for them or not.
+    /// Number of datagrams received from the server, including those that no query waits for any more.
     pub received: u64,
-    /// How each query ended: when its answer came, and what it was.
+    /// End of each query: the time and the octets of its reply, or `None` without a reply.
     pub answers: Vec<Option<(Duration, Vec<u8>)>>,
-    /// When each query began.
+    /// Time at which each query began.
     pub query_starts: Vec<Duration>,
-    /// When each question was sent.
+    /// Time at which each question was sent.
     pub questions: Vec<Duration>,
 }
 
 #[derive(Debug)]
 struct Query {
     exchange: Schedule,
-    /// When it takes the next step.
+    /// Time of the next step: asking again or giving up.
     due: Duration,
 }
 
-/// The client's own port.
+/// Port of the client.
 const CLIENT_PORT: u16 = 50_000;
 
 impl Asker {
@@ -165,7 +166,8 @@ impl Asker {
         Self { retries, timeout, queries, ..Self::default() }
     }
 
-    /// Takes what has come; only the server's datagrams do, as on a connected socket.
+    /// Receives the datagrams that have arrived, and ignores those that are not from the server, as a connected
+    /// socket does.
     fn receive(&mut self, handle: SocketHandle, host: &mut HostAccess) {
         while let Ok((octets, meta)) = host.sockets.get_mut::<Socket>(handle).recv() {
             if socket_address(meta.endpoint) != SocketAddr::V4(address(SERVER)) {
@@ -190,7 +192,7 @@ impl Asker {
         self.current = Some(Query { exchange, due: host.now });
     }
 
-    /// Asks, if the time of the last question is over. False if the query is over with it.
+    /// Asks again if the wait for the last question is over. Returns false if the query has ended.
     fn step(&mut self, handle: SocketHandle, host: &mut HostAccess) -> bool {
         let Some(query) = self.current.as_mut().filter(|query| query.due <= host.now) else {
             return true;

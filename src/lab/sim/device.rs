@@ -1,17 +1,17 @@
-//! What a simulated host has instead of a network card: two queues.
+//! The network interface of a simulated host: two queues of packets.
 
 use smoltcp::phy::{Device, DeviceCapabilities, Medium, RxToken, TxToken};
 use smoltcp::time::Instant;
 use std::collections::VecDeque;
 
-/// As on Ethernet.
+/// Maximum octets of a packet, as on Ethernet.
 const MTU: usize = 1500;
 
 #[derive(Debug, Default)]
 pub(super) struct Queues {
-    /// What has come from the link.
+    /// Packets that have arrived from the link.
     pub incoming: VecDeque<Vec<u8>>,
-    /// What is to be put on it.
+    /// Packets to put on the link.
     pub outgoing: VecDeque<Vec<u8>>,
 }
 

@@ -1,4 +1,4 @@
-//! A simulated host: its stack, its sockets, its end of the link.
+//! A simulated host: its TCP/IP stack, its sockets, and its end of the link.
 
 use super::device::Queues;
 use crate::lab::link::SERVER;
@@ -16,39 +16,40 @@ pub(super) struct Host {
     pub interface: Interface,
     pub sockets: SocketSet<'static>,
     pub queues: Queues,
-    /// Each TCP socket as it was last seen.
+    /// Last recorded state of each TCP socket.
     last_seen: Vec<LastSeen>,
 }
 
-/// A TCP socket as it was seen.
+/// State of a TCP socket at one moment.
 #[derive(Clone, Copy, Debug)]
 struct LastSeen {
     state: State,
-    /// The client's, whichever end that is; a socket that is closed has forgotten it.
+    /// Client's port of the connection, on both hosts. A closed socket of `smoltcp` no longer knows it.
     port: Option<u16>,
 }
 
 impl Host {
-    /// A host's first sequence numbers are the same in every run: the seed is for what the link does.
+    /// Makes a host. Its initial sequence numbers are the same in every run: the seed decides only what the link
+    /// does.
     pub(super) fn new(address: Ipv4Addr, number: HostId) -> Self {
         let mut queues = Queues::default();
         let mut config = Config::new(HardwareAddress::Ip);
         config.random_seed = u64::from(number == SERVER);
         let mut interface = Interface::new(config, &mut queues, Instant::ZERO);
         interface.update_ip_addrs(|addresses| {
-            // There is room for one at least.
+            // The list has room for at least one address.
             let _ = addresses.push(IpCidr::new(address.into(), 24));
         });
         let sockets = SocketSet::new(Vec::new());
         Self { interface, sockets, queues, last_seen: Vec::new() }
     }
 
-    /// Takes what has come and sends what is due.
+    /// Lets the stack receive the packets that have arrived and send those that are due.
     pub(super) fn poll(&mut self, now: Duration) {
         self.interface.poll(instant(now), &mut self.queues, &mut self.sockets);
     }
 
-    /// The states that TCP sockets have come into since the last look, each with the client's port.
+    /// Returns the states that TCP sockets have entered since the last call, each with the client's port.
     pub(super) fn changes(&mut self) -> Vec<(State, Option<u16>)> {
         let sockets = self.sockets.iter().filter_map(|(_, socket)| match socket {
             Socket::Tcp(socket) => Some((socket.state(), port(socket))),
@@ -68,14 +69,14 @@ impl Host {
         changes
     }
 
-    /// When the stack has something to do, if nothing comes.
+    /// Returns the time of the stack's next timer.
     pub(super) fn next(&mut self, now: Duration) -> Option<Duration> {
         let next = self.interface.poll_at(instant(now), &self.sockets)?;
         Some(Duration::from_micros(u64::try_from(next.total_micros()).unwrap_or(0)))
     }
 }
 
-/// The client's port of a connection.
+/// Returns the client's port of a connection.
 pub(super) fn port(socket: &tcp::Socket) -> Option<u16> {
     let ends = [socket.local_endpoint(), socket.remote_endpoint()];
     ends.into_iter().flatten().map(|end| end.port).find(|port| *port != PORT)

@@ -1,12 +1,12 @@
-//! Two hosts of `smoltcp` on a link of our own, in virtual time: the same setting gives the same trace, to
-//! the byte, on every system and without any right.
+//! The engine `sim`: two hosts of `smoltcp` on a simulated link, in virtual time. The same setting gives the same
+//! trace, to the octet, on every system and without privileges.
 //!
-//! What is simulated is the network and the two TCP/IP stacks. The services and the clients on top are
-//! this program's own decisions (the responder, the guard, the exchange of the UDP client), on sockets
-//! of `smoltcp` ([`stream`], [`datagram`]).
+//! The network and the two TCP/IP stacks are simulated. The services and the clients use the decisions of this crate
+//! (the responder, the guard, the retries of the UDP client) on sockets of `smoltcp` ([`stream`], [`datagram`]).
 //!
-//! Where it is not Linux: its FIN rides on the data; its first retransmission comes after a second at
-//! least; it has no backlog but so many sockets that listen; to close with unread input sends FIN, not RST.
+//! It differs from Linux in four ways. It sends the FIN with the data. Its first retransmission follows after at
+//! least a second. It has a number of listening sockets instead of a backlog. It closes a connection with unread
+//! input by FIN, not by RST.
 
 mod datagram;
 mod device;
@@ -28,18 +28,17 @@ use crate::trace::{Action, Event};
 use chrono::DateTime;
 use std::time::Duration;
 
-/// When a simulation begins, for the clock that its servers tell the time from: the example of RFC 867's
-/// second syntax.
+/// Time of the simulated servers' clock when a simulation begins: the example of RFC 867's second syntax.
 const BEGINNING: i64 = 381_513_541; // 1982-02-02 15:59:01 UTC
 
-/// A segment is sent again after so long, until the round trip has been measured (RFC 6298, section 2.1);
-/// later too, at the least (2.4).
+/// Retransmission timeout before the round trip is measured (RFC 6298, section 2.1), and its minimum afterwards
+/// (section 2.4).
 pub(crate) const FIRST_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long a connection stays in TIME-WAIT: `smoltcp`'s `CLOSE_DELAY`.
+/// Time that a connection stays in TIME-WAIT: `smoltcp`'s `CLOSE_DELAY`.
 pub(crate) const TIME_WAIT: Duration = Duration::from_secs(10);
 
-/// What a reader of the drawings must know of this engine.
+/// Returns the differences between this engine and a real host that appear in these drawings.
 pub(crate) fn remarks(parts: &[Part]) -> Vec<String> {
     let is_time_wait =
         |event: &Event| matches!(&event.action, Action::State(_, state) if state == "TIME-WAIT");
@@ -54,13 +53,13 @@ pub(crate) fn remarks(parts: &[Part]) -> Vec<String> {
     is_drawn.then(remark).into_iter().collect()
 }
 
-/// True where the handshake's answers take longer than that: SYNs are then repeated in vain, and how many
-/// packets there are is for another lab.
+/// Returns whether a round trip takes longer than [`FIRST_TIMEOUT`]. Hosts then send a SYN again although it is not
+/// lost, so labs do not predict an exact number of packets.
 pub(crate) fn repeats_in_vain(conditions: &Conditions) -> bool {
     2 * conditions.delay >= FIRST_TIMEOUT
 }
 
-/// The reply of the real responder at a virtual time.
+/// Returns the reply of the real responder at this virtual time.
 fn reply_at(now: Duration) -> Option<Vec<u8>> {
     let seconds = i64::try_from(now.as_secs()).ok()?;
     let utc = DateTime::from_timestamp(BEGINNING + seconds, now.subsec_nanos())?;
@@ -82,7 +81,7 @@ mod tests {
         Conditions::of(&LabOptions::default(), 20 * MS)
     }
 
-    /// A whole exchange over TCP: what came, and what happened.
+    /// Runs a whole exchange over TCP; returns the octets received and the trace.
     fn stream(conditions: Conditions, seed: u64) -> (Vec<u8>, Trace) {
         let mut network = Network::new(conditions, seed).traced();
         let mut client = StreamClient::new(Duration::ZERO, 100_000 * MS, 50_000);
@@ -95,7 +94,7 @@ mod tests {
         trace.packets().map(|(_, packet)| &packet.fate).collect()
     }
 
-    /// Seeds until the fault has happened: at one half for each packet hardly more than one.
+    /// Tries seeds until the fault occurs. With a probability of one half for each packet this takes few seeds.
     fn happens(conditions: &Conditions, has_happened: fn(&Trace) -> bool) {
         let whole = reply_at(Duration::ZERO).expect("a line").len();
         let mut happened = 0;
@@ -108,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn the_line_goes_with_virtual_time() {
+    fn a_reply_has_the_virtual_time() {
         let reply =
             |seconds| String::from_utf8(reply_at(Duration::from_secs(seconds)).expect("a time"));
         assert_eq!(reply(0).expect("ASCII"), "Tuesday, February 2, 1982 15:59:01-UTC\r\n");
@@ -116,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_delay_has_no_part_of_a_microsecond_and_is_one_at_least() {
+    fn a_delay_is_at_least_one_microsecond_and_a_whole_number() {
         let delay = |nanoseconds| {
             let options = LabOptions {
                 delay: Some(Duration::from_nanos(nanoseconds)),
@@ -127,9 +126,9 @@ mod tests {
         assert_eq!([0, 1, 1500, 2000].map(delay), [1000, 1000, 1000, 2000]);
     }
 
-    /// The first states of an exchange, with the calls beside them.
+    /// Checks the first states of an exchange and the calls between them.
     #[test]
-    fn a_state_is_noted_when_it_comes() {
+    fn a_state_is_recorded_when_it_begins() {
         let (_, trace) = stream(plain(), 1);
         let states = |host| {
             let of_host = move |event: &&Event| event.host == host;
@@ -152,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn packets_come_twice() {
+    fn packets_are_duplicated() {
         let twice = |trace: &Trace| {
             fates(trace).iter().any(|fate| matches!(fate, Fate::Arrived(times) if times.len() == 2))
         };
@@ -181,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn the_packets_that_are_to_be_lost_are_lost_in_an_exchange() {
+    fn the_chosen_packets_are_lost_in_an_exchange() {
         let (_, trace) = stream(Conditions { drop: vec![1, 4], ..plain() }, 1);
         let lost: Vec<_> = fates(&trace)
             .into_iter()
@@ -194,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reply_that_is_lost_once_comes_the_second_time() {
+    fn a_reply_that_is_lost_once_arrives_the_second_time() {
         let (octets, trace) = stream(Conditions { fault: Fault::LoseReply, ..plain() }, 1);
         assert_eq!(octets, reply_at(80 * MS).expect("a line"));
         let fates = fates(&trace);
@@ -203,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_that_is_cut_lets_nothing_pass_any_more() {
+    fn a_link_that_is_cut_passes_no_packet() {
         let (octets, trace) = stream(Conditions { fault: Fault::CutAtReply, ..plain() }, 1);
         assert!(octets.is_empty());
         let fates = fates(&trace);
@@ -224,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn where_nothing_is_left_to_chance_every_seed_gives_the_same_octets() {
+    fn without_random_faults_every_seed_gives_the_same_octets() {
         for certain in [
             plain(),
             Conditions { loss: 1.0, ..plain() },
@@ -268,12 +267,12 @@ mod tests {
         assert_ne!(stream(lossy.clone(), 1).1, stream(lossy, 2).1);
     }
 
-    /// Pinned, so that debug and release builds, and other machines, are held to the same.
+    /// Compares with a fixed sum, so that debug and release builds and all machines give the same octets.
     #[test]
     fn the_octets_of_a_seed_are_these() {
         let lossy = Conditions { loss: 0.3, ..plain() };
         let (_, trace) = stream(lossy, 867);
-        // FNV-1a (the IETF's draft-eastlake-fnv): any sum would do.
+        // FNV-1a (the IETF's draft-eastlake-fnv); any checksum would serve.
         let octets = trace.packets().flat_map(|(event, packet)| {
             let at = u64::try_from(event.at.as_nanos()).expect("short").to_be_bytes();
             at.into_iter().chain(packet.octets.clone())

@@ -1,4 +1,4 @@
-//! Both hosts, the link between them, and the time there.
+//! The simulated network: two hosts, the link between them, and virtual time.
 
 use super::host::Host;
 use crate::lab::LabOptions;
@@ -13,57 +13,57 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::time::Duration;
 
-/// Two hosts and a link. Time passes only in [`Network::run`].
+/// Two hosts and a link. Virtual time passes only in [`Network::run`].
 pub(crate) struct Network {
     hosts: [Host; 2],
     link: Link,
-    /// By arrival, and of two at the same time by the number: whose they are, and what.
+    /// Packets on the link, each with its receiver: ordered by arrival, then by the order of sending.
     under_way: BTreeMap<(Duration, u64), (HostId, Vec<u8>)>,
     sent: u64,
-    /// Packets that the link lost, for whatever reason.
+    /// Number of packets that the link has lost, for any reason.
     pub(crate) lost: u64,
     now: Duration,
     recorders: Recorders,
 }
 
-/// Each records what happens; or, with a port, what happens on the connection that has this port at the client.
-/// There is none if nobody looks at what happens.
+/// Recorders of events. One with a port records only the connection that has this port at the client. Without a trace
+/// the list is empty.
 type Recorders = Vec<(Option<u16>, Recorder)>;
 
 /// A program on a host.
 pub(crate) trait Application {
-    /// Does what there is to do.
+    /// Does everything that the application can do now.
     fn run(&mut self, host: &mut HostAccess);
 
-    /// When it has something to do though nothing comes.
+    /// Returns the time at which the application acts even if no packet arrives: its next timer.
     fn next(&self) -> Option<Duration> {
         None
     }
 }
 
-/// What a program has of its host.
+/// Access of an application to its host.
 pub(crate) struct HostAccess<'a> {
     pub now: Duration,
     pub sockets: &'a mut SocketSet<'static>,
     pub context: &'a mut Context,
-    /// The client's port of the connection that calls are made on, for who wants to tell several apart.
+    /// Client's port of the connection whose calls follow; it selects the recorder if there are several connections.
     pub port: Option<u16>,
     host: HostId,
     recorders: &'a Recorders,
 }
 
-/// Time passes by so much at least, or a stack that is due for ever would have it stand still.
+/// Minimum step of virtual time. Without it a stack that is always due would stop the time.
 const MIN_STEP: Duration = Duration::from_micros(1);
 
-/// [`Conditions::of`], with a delay that `smoltcp` can have: whole microseconds, and not none. Labs predict
-/// from it as well.
+/// Returns [`Conditions::of`] with a delay in whole microseconds, at least one, because `smoltcp` counts in
+/// microseconds. Labs compute their predictions from the same conditions.
 pub(crate) fn conditions(options: &LabOptions, delay: Duration) -> Conditions {
     let conditions = Conditions::of(options, delay);
     let micros = u64::try_from(conditions.delay.as_micros()).unwrap_or(u64::MAX);
     Conditions { delay: Duration::from_micros(micros).max(MIN_STEP), ..conditions }
 }
 
-/// The address of a host, and Daytime's port.
+/// Returns the address of a host with Daytime's port.
 pub(crate) fn address(host: HostId) -> SocketAddrV4 {
     let number = if host == SERVER { 2 } else { 1 };
     SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, number), PORT)
@@ -83,19 +83,19 @@ impl Network {
         }
     }
 
-    /// Records what happens.
+    /// Records all events in one trace.
     pub(crate) fn traced(mut self) -> Self {
         self.recorders.push((None, recorder()));
         self
     }
 
-    /// Records what happens on each of these connections, which are known by the client's ports.
+    /// Records the events of two connections in a trace each; the client's ports identify them.
     pub(crate) fn traced_by_port(mut self, ports: [u16; 2]) -> Self {
         self.recorders.extend(ports.map(|port| (Some(port), recorder())));
         self
     }
 
-    /// Lets time pass until then, or until nothing will happen any more.
+    /// Lets virtual time pass until this time, or until no further event is due.
     pub(crate) fn run(&mut self, programs: &mut [(HostId, &mut dyn Application)], until: Duration) {
         loop {
             self.deliver();
@@ -105,7 +105,7 @@ impl Network {
         }
     }
 
-    /// Lets time pass until then with a program on each host: what has happened.
+    /// Runs one application on each host until this time. Returns the trace.
     pub(crate) fn exchange(
         mut self,
         client: &mut dyn Application,
@@ -116,26 +116,26 @@ impl Network {
         self.into_trace()
     }
 
-    /// Has a packet come to the server that no host has made, and that seems to be the other host's.
+    /// Sends a forged packet to the server. Its source is the client's address, but the client has not sent it.
     pub(crate) fn forge(&mut self, packet: Vec<u8>) {
         for (_, recorder) in &self.recorders {
-            // The forger has no address, so that no answer comes to it.
+            // The forger has no address, so it receives no answer.
             recorder.add_forger(Vec::new());
         }
         self.send(FORGER, packet);
     }
 
-    /// What has happened.
+    /// Returns the trace of all events.
     pub(crate) fn into_trace(self) -> Trace {
         self.into_traces().next().unwrap_or_default()
     }
 
-    /// What has happened, by connection.
+    /// Returns the trace of each connection, in the order of the ports.
     pub(crate) fn into_traces(self) -> impl Iterator<Item = Trace> {
         self.recorders.into_iter().map(|(_, recorder)| recorder.trace())
     }
 
-    /// Gives the hosts what has arrived by now, one packet after the other, so that no state is passed over.
+    /// Delivers the packets that have arrived by now, one by one, so that each new state is recorded.
     fn deliver(&mut self) {
         while let Some(first) = self.under_way.first_entry()
             && first.key().0 <= self.now
@@ -146,7 +146,7 @@ impl Network {
         }
     }
 
-    /// Has stacks and programs do what there is to do now.
+    /// Runs both stacks, then each application once, then both stacks again.
     fn act(&mut self, programs: &mut [(HostId, &mut dyn Application)]) {
         self.poll_both();
         for (host, program) in programs {
@@ -178,7 +178,7 @@ impl Network {
         }
     }
 
-    /// Records each socket that has come into another state. That one listens is left out: it is how it begins.
+    /// Records each new state of a socket, except LISTEN, in which every server begins.
     fn record_states(&mut self, host: HostId) {
         if self.recorders.is_empty() {
             return;
@@ -207,7 +207,7 @@ impl Network {
         }
     }
 
-    /// When something happens next.
+    /// Returns the time of the next event: an arrival, or a timer of a stack or of an application.
     fn next(&mut self, programs: &[(HostId, &mut dyn Application)]) -> Option<Duration> {
         let arrival = self.under_way.first_key_value().map(|((time, _), _)| *time);
         let now = self.now;
@@ -217,7 +217,7 @@ impl Network {
     }
 }
 
-/// For the two hosts.
+/// Returns a recorder for the two hosts.
 fn recorder() -> Recorder {
     let host = |(name, host): (&str, HostId)| trace::Host {
         name: name.to_owned(),
@@ -226,7 +226,7 @@ fn recorder() -> Recorder {
     Recorder::between([("client", CLIENT), ("server", SERVER)].map(host).into())
 }
 
-/// Records an event, on the connection that has this port at the client.
+/// Records an event of the connection that has this port at the client.
 fn record(
     recorders: &Recorders,
     port: Option<u16>,
@@ -240,14 +240,14 @@ fn record(
 }
 
 impl HostAccess<'_> {
-    /// Records a call of the program.
+    /// Records a call of the application.
     pub(crate) fn call(&self, call: &str, outcome: impl Fn() -> String) {
         let action = || Action::Call { call: call.to_owned(), outcome: outcome() };
         record(self.recorders, self.port, self.now, self.host, action);
     }
 }
 
-/// An address of `smoltcp` as the standard library has it.
+/// Converts an address of `smoltcp` to one of the standard library.
 pub(super) fn socket_address(endpoint: smoltcp::wire::IpEndpoint) -> SocketAddr {
     SocketAddr::new(endpoint.addr.into(), endpoint.port)
 }

@@ -1,4 +1,4 @@
-//! RFC 867's stream service and its client, on the sockets of a simulated host.
+//! RFC 867's stream service and its client, on sockets of a simulated host.
 
 use super::host::port;
 use super::network::{Application, HostAccess, address};
@@ -9,28 +9,28 @@ use smoltcp::iface::SocketHandle;
 use smoltcp::socket::tcp::{RecvError, Socket, SocketBuffer, State};
 use std::time::Duration;
 
-/// Octets of each buffer: more than a reply needs.
+/// Octets of each send and receive buffer: more than a reply needs.
 const BUFFER_OCTETS: usize = 1024;
-/// Sockets that listen at once, in the place of a backlog.
+/// Number of sockets that listen at the same time, instead of a backlog.
 const LISTENING_SOCKETS: usize = 2;
 
 fn socket() -> Socket<'static> {
     let buffer = || SocketBuffer::new(vec![0; BUFFER_OCTETS]);
     let mut socket = Socket::new(buffer(), buffer());
-    // A FIN is acknowledged at once by other stacks, too, before a program has read it.
+    // Acknowledges at once, without the delay for acknowledgements: other stacks also acknowledge a FIN at once.
     socket.set_ack_delay(None);
     socket
 }
 
-/// Answers each connection, closes, and throws away what it sends.
+/// The stream service: replies on each connection, closes it, and drops all input.
 #[derive(Debug, Default)]
 pub(crate) struct Service {
-    /// The time from a connection to its reply.
+    /// Time from a connection to its reply.
     reply_delay: Duration,
     sockets: Vec<Served>,
-    /// Connections that have come to be.
+    /// Number of connections established.
     pub accepted: u64,
-    /// What was sent, and to which port of the client.
+    /// Replies sent, each with the client's port.
     pub answers: Vec<(Option<u16>, Vec<u8>)>,
 }
 
@@ -38,7 +38,7 @@ pub(crate) struct Service {
 struct Served {
     handle: SocketHandle,
     last: State,
-    /// When it answers.
+    /// Time at which the service replies on this connection.
     due: Option<Duration>,
     answered: bool,
 }
@@ -70,14 +70,14 @@ impl Service {
         let socket = host.sockets.get_mut::<Socket>(*handle);
         while socket.can_recv() && socket.recv(|octets| (octets.len(), ())).is_ok() {}
         if state == State::Closed {
-            // With the numbers of a port that is not 0 it cannot fail.
+            // Listening fails only for port 0 or an open socket; neither occurs here.
             let _ = socket.listen(PORT);
             (*last, *due, *answered) = (State::Listen, None, false);
         }
     }
 }
 
-/// The line that was sent.
+/// Sends the reply; returns the octets sent.
 fn answer(handle: SocketHandle, host: &mut HostAccess) -> Option<Vec<u8>> {
     let line = reply_at(host.now)?;
     let socket = host.sockets.get_mut::<Socket>(handle);
@@ -111,29 +111,29 @@ impl Application for Service {
     }
 }
 
-/// Connects, reads to the end, closes.
+/// The stream client: connects, reads to the end of the stream, and closes.
 #[derive(Debug, Default)]
 pub(crate) struct Client {
-    /// When it begins, and when it gives up.
+    /// Time at which the client connects; `deadline` is the time at which it gives up.
     pub begins: Duration,
     pub deadline: Duration,
-    /// Its own port.
+    /// Port of the client.
     pub port: u16,
     handle: Option<SocketHandle>,
-    /// What it has read.
+    /// Octets read.
     pub octets: Vec<u8>,
     pub reads: u64,
-    /// When the first octet came.
+    /// Time at which the first octet was read.
     pub answered: Option<Duration>,
     pub end: Option<End>,
 }
 
-/// How it ended for the client.
+/// End of the exchange for the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
-    /// The server's FIN came, or a reset.
+    /// The client has received the server's FIN, or a reset.
     Closed,
-    /// The deadline did.
+    /// The deadline has passed.
     TimedOut,
 }
 
@@ -144,7 +144,7 @@ impl Client {
 
     fn connect(&self, host: &mut HostAccess) -> SocketHandle {
         let mut socket = socket();
-        // Nothing but a number that is 0 makes it fail.
+        // Connecting fails only with a port or an address of 0.
         let _ = socket.connect(host.context, address(SERVER), self.port);
         host.call("connect()", || "under way".into());
         host.sockets.add(socket)
@@ -169,7 +169,7 @@ impl Client {
                     host.call("close()", || "0".into());
                 }
                 Err(RecvError::InvalidState) => {
-                    // Before the handshake is over, or after a reset.
+                    // The handshake is not over yet, or a reset has ended the connection.
                     if socket.state() == State::Closed {
                         self.end = Some(End::Closed);
                         host.call("recv(1024)", || "ECONNRESET".into());

@@ -5,19 +5,19 @@ mod csv;
 mod drawings;
 pub(crate) mod json;
 mod list;
+mod next;
 mod observed;
 mod phrases;
 mod summary;
 
 pub(crate) use csv::csv;
 pub(crate) use list::list;
+pub(crate) use next::{NextSteps, next};
 pub(crate) use summary::summary;
 
 use super::page::{BAD, GOOD, NOTE, Page, STRONG, WIDTH, wrap};
 use super::{chain, escaped, plural};
-use crate::lab::{
-    Engine, Finding, Lab, NextStep, Obstacle, Procedure, Program, Report, Setting, Verdict,
-};
+use crate::lab::{Engine, Finding, Lab, Obstacle, Procedure, Program, Report, Setting, Verdict};
 use crate::sys;
 use anstyle::Style;
 use std::path::PathBuf;
@@ -30,7 +30,7 @@ pub(crate) enum Detail {
     Brief,
     /// Also the engine and the drawings.
     Usual,
-    /// Also theory with its sources, the method, other systems, and what to try next.
+    /// Also theory with its sources, the method, and other systems.
     Explained,
 }
 
@@ -121,7 +121,6 @@ pub(crate) fn after_run(report: &Report, detail: Detail, width: usize) -> String
     if detail == Detail::Explained {
         page.heading("ELSEWHERE");
         page.paragraph(2, &report.lab.text.other_systems);
-        next(&mut page, report.lab);
     }
     page.finish()
 }
@@ -148,14 +147,6 @@ fn programs(page: &mut Page, programs: &[Program]) {
         for line in text.lines() {
             page.line(format!("  {line}").trim_end());
         }
-    }
-}
-
-fn next(page: &mut Page, lab: &Lab) {
-    page.heading("TRY NEXT");
-    for NextStep { command, watch } in &lab.text.next {
-        page.line(format_args!("  {STRONG}{command}{STRONG:#}"));
-        page.paragraph(6, watch);
     }
 }
 

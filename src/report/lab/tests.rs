@@ -72,9 +72,18 @@ fn an_explained_run_adds_theory_method_other_systems_and_next_steps() {
     let done = done(Engine::Sim, LabOptions::default());
     let [usual, all] = [Detail::Usual, Detail::Explained]
         .map(|detail| plain(&after_run(&done.report, detail, 80)));
-    let more =
-        "\nELSEWHERE\n  Nowhere else.\n\nTRY NEXT\n  daytime time\n      Whether it is late.\n";
-    assert_eq!(all, usual + more);
+    assert_eq!(all, usual + "\nELSEWHERE\n  Nowhere else.\n");
+}
+
+#[test]
+fn the_answers_to_the_questions_are_shown_on_request_only() {
+    let section = |engine, shown| plain(&next(&done(engine, LabOptions::default()).report, shown));
+    let questions = section(Engine::Sim, NextSteps::Questions);
+    assert_eq!(questions, "\nTRY NEXT\n  daytime time\n      Is it late?\n");
+    let answers = section(Engine::Sim, NextSteps::WithAnswers);
+    assert_eq!(answers, questions + "      Answer: Yes, it is late.\n");
+    assert_eq!(section(Engine::Sim, NextSteps::Hidden), "");
+    assert_eq!(section(Engine::Netns, NextSteps::WithAnswers), "", "the lab did not run");
 }
 
 #[test]
@@ -335,7 +344,12 @@ Nowhere else.
 
 ## What to try next
 
-- `daytime time`: Whether it
+- `daytime time`: Is it
+  late?
+
+## Answers
+
+- Yes, it
   is late.
 
 ## Programs

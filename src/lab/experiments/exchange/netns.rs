@@ -1,4 +1,4 @@
-//! What one answer costs on the real kernel, between two network namespaces.
+//! Lab `exchange` on the real kernel, between two network namespaces.
 
 use super::{PACKETS, ROUND_TRIPS, TIME, observe};
 use crate::lab::link::SERVER;
@@ -18,7 +18,7 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
             Prediction::new(transport, TIME, Expected::at_least(least)),
         ]
     };
-    // How many acknowledgements ride on something else is up to the kernel and its timers.
+    // The kernel and its timers decide how many acknowledgements travel with other packets.
     let fewest = (6, "packet");
     let stream = if is_late(setting) {
         Expected::at_least(fewest)
@@ -36,7 +36,7 @@ fn run(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
 fn exchange(setting: &Setting, transport: Transport, run: &mut Run) -> Result<(), Obstacle> {
     let network = Network::new(conditions(setting), setting)?;
     let _serving = network.serve(SERVER)?;
-    // If no answer came, the packets tell.
+    // A missing reply shows in the packets, so the error is not needed.
     let _answer = network.ask(transport)?;
     network.recorder.settle(QUIET_TIME + network.round_trip())?;
     observe(run, transport, network.trace());

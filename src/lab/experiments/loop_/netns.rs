@@ -1,4 +1,4 @@
-//! A packet with a forged source on the real kernel, between two network namespaces.
+//! Lab `loop` on the real kernel, between two network namespaces.
 
 use super::{
     ACCEPTED, GUARDED, PACKETS, SERVER_ANSWERS, UNGUARDED, VICTIM_ANSWERS, observe_datagrams,
@@ -18,18 +18,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// The loop has no end of its own: the lab ends it after this number of datagrams, or this time.
+/// Number of datagrams after which the lab ends the loop, which has no end of its own; [`MAX_LOOP_TIME`] is the other
+/// limit.
 const MAX_LOOP_DATAGRAMS: usize = 1000;
 const MAX_LOOP_TIME: Duration = Duration::from_secs(1);
 
-/// Longer than a service needs to see that it has to stop.
+/// Timeout of a read, after which the service checks whether it must stop.
 const READ_TIMEOUT: Duration = Duration::from_millis(50);
 
 pub(super) const PROCEDURE: Procedure = procedure(predict, run);
 
 fn predict(setting: &Setting) -> Vec<Prediction> {
     let delay = conditions(setting).delay;
-    // Half of what there is time for, if packets are slow.
+    // With a long delay, half of the datagrams for which there is time.
     let in_time = MAX_LOOP_TIME.as_micros() / delay.as_micros().max(1) / 2;
     let many = u64::try_from(in_time).unwrap_or(u64::MAX).clamp(1, MIN_LOOP_DATAGRAMS);
     vec![
@@ -42,7 +43,7 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
     ]
 }
 
-/// A busy machine makes fewer of them in a second than the thousands that an idle one does.
+/// Predicted minimum of datagrams. An idle machine sends thousands in a second, a busy one fewer.
 const MIN_LOOP_DATAGRAMS: u64 = 100;
 
 fn run(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
@@ -51,12 +52,12 @@ fn run(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     guarded(setting, run)
 }
 
-/// As fast as it goes, since the question is how many there are.
+/// Returns conditions without a delay, because the lab counts how many datagrams the loop makes.
 fn conditions(setting: &Setting) -> Conditions {
     Conditions::of(&setting.options, Duration::ZERO)
 }
 
-/// To the server, with the victim's address as its source.
+/// Sends a forged SYN to the server, with the victim's address as its source.
 fn stream(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     let network = Network::new(conditions(setting), setting)?;
     let (_victim, server) = (network.serve(CLIENT)?, network.serve(SERVER)?);
@@ -70,7 +71,7 @@ fn stream(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     Ok(())
 }
 
-/// Two services as the first ones were: whatever comes is answered.
+/// Runs two services without a guard, which answer every datagram.
 fn unguarded(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     let network = Network::new(conditions(setting), setting)?;
     let stopped = Arc::new(AtomicBool::new(false));
@@ -111,7 +112,7 @@ fn start_unguarded(
     })
 }
 
-/// The real services.
+/// Runs the real services, which have the guard.
 fn guarded(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     let network = Network::new(conditions(setting), setting)?;
     let _services = (network.serve(CLIENT)?, network.serve(SERVER)?);

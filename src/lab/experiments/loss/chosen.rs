@@ -1,4 +1,4 @@
-//! The exchanges of the drawings, whose link loses chosen packets and none at random.
+//! The exchanges of the drawings: their link loses chosen packets, and none at random.
 
 use super::{TRIES, WHOLE, conditions, received, service, time_without_loss, timeout_of_all_tries};
 use crate::lab::analysis::time_to_the_answer;
@@ -10,32 +10,33 @@ use crate::trace::{Fate, Trace};
 use crate::transport::Transport::{Tcp, Udp};
 use std::time::Duration;
 
-/// The packets of an exchange over TCP: SYN, SYN-ACK, ACK, and the reply with the FIN.
+/// Numbers of packets of an exchange over TCP, which begins with SYN, SYN-ACK, ACK, and the reply with the FIN.
 const SYN: u32 = 1;
 const REPLY: u32 = 4;
-/// Over UDP.
+/// Numbers of packets of an exchange over UDP.
 const QUESTION: u32 = 1;
 const ANSWER: u32 = 2;
 
-const LOST: &str = "lost on purpose";
-const RECEIVED: &str = "reply";
+const LOST: &str = "packet lost on purpose";
+const RECEIVED: &str = "reply received";
 const TIME: &str = "time to the reply";
-const DATA_RECEIVED: &str = "reply if it is lost once";
-const DATA_TIME: &str = "time if it is lost once";
-const ONE_TRY: &str = "replies, one try";
-const RETRY: &str = "replies, retries";
+const DATA_RECEIVED: &str = "lost reply: received";
+const DATA_TIME: &str = "lost reply: time";
+const ONE_TRY: &str = "replies with one try";
+const RETRY: &str = "replies with retries";
 
-/// An exchange over TCP: what its link loses, and the names of its part and observations.
+/// An exchange over TCP with the packets that its link loses, and the names of its drawing and its findings.
 struct Lost {
     part: &'static str,
     reply: &'static str,
     time: &'static str,
     drop: Vec<u32>,
-    /// A loss that no number describes, since duplicates shift the numbers.
+    /// Loss by kind of packet, because duplicates would shift the numbers.
     fault: Fault,
 }
 
-/// The exchanges over TCP: the first one loses the SYN or what `--drop` says, under the same names.
+/// Returns the exchanges over TCP. The first one loses the SYN, or the packets of `--drop`; its findings have the
+/// same names in both cases.
 fn lost_over_tcp(setting: &Setting) -> Vec<Lost> {
     let chosen = |part, drop: &[u32]| Lost {
         part,
@@ -57,7 +58,7 @@ fn lost_over_tcp(setting: &Setting) -> Vec<Lost> {
     }
 }
 
-/// The packets that are lost over UDP.
+/// Returns the numbers of the packets that the link loses over UDP.
 fn lost_over_udp(setting: &Setting) -> &[u32] {
     match &setting.options.drop[..] {
         [] => &[QUESTION],
@@ -65,7 +66,7 @@ fn lost_over_udp(setting: &Setting) -> &[u32] {
     }
 }
 
-/// What the link lost, in words.
+/// Returns the packets that the link lost, in words.
 fn lost_packets(trace: &Trace) -> String {
     let lost = trace.packets().filter(|(_, packet)| matches!(packet.fate, Fate::Lost(_)));
     let words = lost.map(|(event, packet)| match kind(&packet.octets) {
@@ -77,7 +78,7 @@ fn lost_packets(trace: &Trace) -> String {
     if words.is_empty() { "nothing".to_owned() } else { words.join(", ") }
 }
 
-/// The link without random loss, but with duplicates and late packets.
+/// Returns the conditions of the link without random loss, but with duplicates and late packets.
 fn without_chance(setting: &Setting, drop: &[u32], fault: Fault) -> Conditions {
     Conditions { loss: 0.0, drop: drop.to_vec(), fault, ..conditions(setting) }
 }
@@ -101,8 +102,8 @@ pub(super) fn predict(setting: &Setting) -> Vec<Prediction> {
     predictions
 }
 
-/// One lost packet costs the timeout after which a host retransmits it (RFC 6298). Any other mix of losses,
-/// duplicates and late packets costs two round trips at least.
+/// Predicts the time to the reply. One lost packet costs the timeout after which a host retransmits it (RFC 6298).
+/// With other losses, duplicates and late packets only the minimum is predicted: two round trips.
 fn expected_time(setting: &Setting, lost: &Lost) -> Expected {
     let conditions = without_chance(setting, &lost.drop, lost.fault);
     let is_steady = conditions.duplicate <= 0.0 && conditions.reorder <= 0.0;
@@ -118,16 +119,16 @@ fn expected_time(setting: &Setting, lost: &Lost) -> Expected {
     timeout.map_or_else(|| Expected::at_least(least), |timeout| Expected::is(least + timeout))
 }
 
-/// The retransmission timeout after one measured round trip R: R + 4·R/2, a second at least (RFC 6298, sections 2.2
-/// and 2.4). `smoltcp` counts both terms in whole milliseconds.
+/// Returns the retransmission timeout after one measured round trip R: R + 4·R/2, at least a second (RFC 6298,
+/// sections 2.2 and 2.4). `smoltcp` counts both terms in whole milliseconds.
 fn measured_timeout(delay: Duration) -> Duration {
     let round_trip = u64::try_from((2 * delay).as_millis()).unwrap_or(u64::MAX);
     let timeout = round_trip.saturating_add((round_trip / 2).saturating_mul(4));
     Duration::from_millis(timeout).max(sim::FIRST_TIMEOUT)
 }
 
-/// How many replies a client receives. A lost question or answer leaves the first try without a reply; the retry gets
-/// one, or up to four where question and answer are duplicated. For other mixes the run shows the number.
+/// Predicts how many replies a client receives. A lost question or reply leaves the first try without a reply. The
+/// retry gets one, or up to four if packets are duplicated. For other mixes of options there is no prediction.
 fn expected_replies(setting: &Setting, tries: u32) -> Expected {
     let is_duplicated = conditions(setting).duplicate > 0.0;
     let replies = |count| Expected::is((count, "reply"));
@@ -179,7 +180,8 @@ fn stream(setting: &Setting, lost: &Lost, run: &mut Run) {
     run.show(Tcp, lost.part, trace);
 }
 
-/// When the client gives up. Timeouts double up to a minute, so no lost packet costs more.
+/// Returns the time after which the client gives up. Timeouts double up to a minute, so each lost packet costs at
+/// most that.
 fn patience(conditions: &Conditions) -> Duration {
     let lost = u32::try_from(conditions.drop.len()).unwrap_or(u32::MAX).saturating_add(2);
     Duration::from_mins(2).saturating_mul(lost) + 100 * conditions.delay
@@ -201,7 +203,7 @@ mod tests {
         as_predicted(&LAB, Engine::Sim, seed, options)
     }
 
-    /// The packets that the link lost.
+    /// Returns the packets that the link lost.
     fn lost(part: &Part) -> Vec<&'static str> {
         let packets = part.trace.packets().map(|(_, packet)| packet);
         let lost = packets.filter(|packet| matches!(packet.fate, Fate::Lost(_)));
@@ -215,7 +217,7 @@ mod tests {
             let all: Vec<_> = outcome.parts.iter().map(|part| (&*part.name, lost(part))).collect();
             let expected = [
                 ("SYN lost", vec!["SYN"]),
-                ("reply lost", vec!["FIN"]), // which rides on it
+                ("reply lost", vec!["FIN"]), // sent with the reply
                 ("one try", vec!["datagram"]),
                 ("a retry", vec!["datagram"]),
             ];
@@ -224,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_lost_is_what_is_said_where_packets_come_twice_and_late() {
+    fn with_duplicates_and_late_packets_the_chosen_packet_is_lost() {
         for seed in 0..50 {
             let options = LabOptions { duplicate: Some(50.0), reorder: Some(50.0), ..few() };
             for part in &run(seed, options).parts {
@@ -240,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn a_finding_has_the_same_name_whatever_packets_are_to_be_lost() {
+    fn a_finding_has_the_same_name_for_every_choice_of_lost_packets() {
         let names = |drop| {
             let setting = Setting { seed: 1, options: LabOptions { drop, ..few() } };
             let predictions = predict(&setting).into_iter();
@@ -253,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn the_packets_that_were_lost_are_named() {
+    fn the_table_names_the_lost_packets() {
         let lost = |drop| {
             let outcome = run(1, LabOptions { drop, ..few() });
             let of = |transport| find(&outcome.findings, transport, LOST)?.observed().cloned();
@@ -272,20 +274,20 @@ mod tests {
     }
 
     #[test]
-    fn replies_that_come_twice_are_counted() {
+    fn duplicated_replies_are_counted() {
         let options = LabOptions { duplicate: Some(100.0), ..few() };
         let replies = |outcome: &Outcome, what| {
             let finding = outcome.findings.iter().find(|it| it.prediction.what == what);
             finding.and_then(|finding| finding.observed.clone())
         };
         let outcome = run(1, options);
-        // A question that comes twice is answered twice, and each answer comes twice.
+        // A duplicated question gets two replies, and each reply is duplicated.
         assert_eq!(replies(&outcome, RETRY), Some((4, "reply").into()));
         assert_eq!(replies(&outcome, ONE_TRY), Some((0, "reply").into()));
     }
 
     #[test]
-    fn whatever_comes_twice_or_late_and_whatever_is_lost() {
+    fn every_mix_of_duplicates_late_and_lost_packets_is_as_predicted() {
         for (duplicate, reorder) in
             [(100.0, 0.0), (0.0, 100.0), (50.0, 0.0), (0.0, 50.0), (50.0, 50.0)]
         {
@@ -304,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_the_delay_and_the_packets_that_are_lost() {
+    fn every_delay_and_every_choice_of_lost_packets_is_as_predicted() {
         let milliseconds = [
             0.0, 0.0005, 100.0, 166.5, 167.0, 167.5, 170.0, 200.5, 240.0, 250.5, 260.0, 333.9,
             350.5, 400.0, 400.7, 499.0, 499.75, 500.0, 501.0, 600.0, 2000.0, 60_000.0,

@@ -24,18 +24,18 @@ const PACKET: &str = "packet";
 const REPLY: &str = "reply";
 const CLIENTS: &str = "client";
 
-/// The median where no client has received a reply.
+/// Text instead of the median if no client has received a reply.
 const NO_REPLY: &str = "no reply";
 
 /// Maximum number of exchanges over TCP: one takes as long as a hundred over UDP.
 const MAX_STREAMS: u32 = 100;
-/// When a client over TCP gives up: late enough for many retransmissions.
+/// Time after which a client over TCP gives up: late enough for many retransmissions.
 const TCP_DEADLINE: Duration = Duration::from_hours(24);
-/// With this loss or less, TCP repairs every exchange within [`TCP_DEADLINE`]. Its retransmissions are at most a minute
-/// apart, so even with the longest delay of a packet an exchange of one seed in a million fails.
+/// Maximum share of lost packets at which TCP repairs every exchange within [`TCP_DEADLINE`]. Its retransmissions are
+/// at most a minute apart, so even with the longest delay only one seed in a million has an exchange that fails.
 const MAX_REPAIRED_LOSS: f64 = 0.5;
 
-/// A result that is less likely than this is not expected in any run.
+/// Probability below which a result is not expected in any run.
 const MAX_CHANCE: f64 = 1e-9;
 
 pub(super) fn count(setting: &Setting) -> u32 {
@@ -56,7 +56,8 @@ pub(super) fn predict(setting: &Setting) -> Vec<Prediction> {
     predictions
 }
 
-/// TCP repairs everything, or nothing passes. Between the two no formula says how many clients give up.
+/// Predicts the exchanges over TCP if TCP repairs all losses, or if nothing passes. Between the two no formula gives
+/// the number of clients that give up.
 fn predict_streams(setting: &Setting) -> Vec<Prediction> {
     let (share, all) = (conditions(setting).loss, u64::from(streams(setting)));
     let count = |count, of| Expected::is((count, of));
@@ -67,7 +68,7 @@ fn predict_streams(setting: &Setting) -> Vec<Prediction> {
         ..1.0 => (Expected::OBSERVE, Expected::OBSERVE, Expected::OBSERVE),
         _ => (count(0, REPLY), count(all, CLIENTS), Expected::is(NO_REPLY)),
     };
-    // Each exchange sends seven packets at least, or repeats those that are lost.
+    // Each exchange sends at least seven packets.
     let all_pass = (1.0 - share).powf(7.0 * f64::from(streams(setting)));
     let lost = match share {
         ..=0.0 => count(0, PACKET),
@@ -83,9 +84,9 @@ fn predict_streams(setting: &Setting) -> Vec<Prediction> {
     ]
 }
 
-/// Expects a share within five standard errors of its probability. The five further exchanges are for few exchanges,
-/// whose errors have no normal distribution: no seed of a million is further off. The test over 10 000 fixed seeds
-/// allows three standard errors.
+/// Predicts a share within five standard errors of its probability, and five exchanges more. The five exchanges are
+/// for small counts, whose errors have no normal distribution: in a million seeds no share was further off. The test
+/// over 10 000 fixed seeds allows three standard errors.
 fn share(what: &'static str, probability: f64, setting: &Setting) -> Prediction {
     if probability <= 0.0 || probability >= 1.0 {
         return Prediction::is(Udp, what, Value::share(probability));
@@ -105,7 +106,7 @@ pub(super) fn run(setting: &Setting, run: &mut Run) {
     }
 }
 
-/// A random seed for each exchange, so that runs with neighbouring seeds share none.
+/// Returns a random seed for each exchange. So runs with neighbouring seeds have no exchange in common.
 fn seeds(seed: u64) -> impl Iterator<Item = u64> {
     let mut random = Pcg64Mcg::seed_from_u64(seed);
     iter::repeat_with(move || random.next_u64())
@@ -134,7 +135,7 @@ fn observe_streams(setting: &Setting, seeds: impl Iterator<Item = u64>, run: &mu
     run.observe(Tcp, MEDIAN, median.map_or(NO_REPLY.into(), Value::from));
 }
 
-/// Runs one exchange; returns how much of the reply arrived, when, and how many packets the link lost.
+/// Runs one exchange. Returns how much of the reply arrived, the time of its arrival, and the number of lost packets.
 fn stream(setting: &Setting, seed: u64) -> (&'static str, Option<Duration>, u64) {
     let mut network = Network::new(conditions(setting), seed);
     let mut client = StreamClient::new(Duration::ZERO, TCP_DEADLINE, 50_000);
@@ -143,7 +144,7 @@ fn stream(setting: &Setting, seed: u64) -> (&'static str, Option<Duration>, u64)
     (received(&client.octets), client.answered, network.lost)
 }
 
-/// How many of the exchanges with these seeds are answered.
+/// Returns how many of the exchanges with these seeds get a reply.
 fn answered(setting: &Setting, tries: u32, seeds: impl Iterator<Item = u64>) -> u32 {
     let (conditions, timeout) =
         (conditions(setting), timeout_of_all_tries(setting, Duration::from_secs(15)));
@@ -173,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_few_exchanges_may_be_far_from_what_many_are() {
+    fn few_exchanges_are_within_the_predicted_range() {
         for (loss, count) in [(0.0, 10), (0.01, 100), (0.1, 10), (0.5, 1), (0.9, 20), (1.0, 10)] {
             for seed in 0..50 {
                 let options = LabOptions {
@@ -194,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn over_tcp_a_line_comes_whole_or_not_at_all_whatever_the_network_does() {
+    fn over_tcp_this_reply_arrives_whole_or_not_at_all_with_every_fault() {
         for loss in [0.0, 0.1, 0.3, 0.5, 0.6, 0.9, 0.99, 1.0] {
             for (duplicate, reorder) in [(0.0, 0.0), (0.5, 0.5), (1.0, 0.0), (0.0, 1.0)] {
                 let Setting { seed, options } = setting(loss, duplicate, reorder);
@@ -217,10 +218,10 @@ mod tests {
         assert_eq!(predicted(1.0), clients(100));
     }
 
-    /// Three standard errors: of eight such figures none is further off in 97 of 100 choices of the seeds,
-    /// and these seeds are fixed.
+    /// The limit is three standard errors: with 97 of 100 choices of seeds all eight figures are within it. These
+    /// seeds are fixed, so the test cannot fail by chance.
     #[test]
-    fn over_10_000_seeds_the_answered_agree_with_the_formulas() {
+    fn over_10_000_seeds_the_share_answered_agrees_with_the_formulas() {
         let (started, mut all) = (Instant::now(), 0);
         for (loss, duplicate) in [(0.1_f64, 0.0), (0.3, 0.0), (0.5, 0.0), (0.3, 0.5)] {
             let once = (1.0 - loss).powi(2) * (1.0 + duplicate * loss);
@@ -236,6 +237,6 @@ mod tests {
                 all += count;
             }
         }
-        println!("{all} exchanges in {:?}", started.elapsed()); // told, not judged
+        println!("{all} exchanges in {:?}", started.elapsed()); // printed only, because time depends on the machine
     }
 }

@@ -1,4 +1,4 @@
-//! A server's host with two addresses, asked at the second one: on the real kernel between two network namespaces.
+//! Lab `multihome` on the real kernel, between two network namespaces.
 
 use super::{
     A_REPLY, RECEIVES, REPLY_FROM, SERVICE_FROM, SERVICE_REPLY, SOCKET_AT, ask_unconnected,
@@ -21,7 +21,7 @@ use socket2::Socket;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-/// Where the client asks.
+/// Address at which the client asks.
 const ASKED: SocketAddr = SocketAddr::new(IpAddr::V4(SECOND_ADDRESS), PORT);
 
 pub(super) const PROCEDURE: Procedure = procedure(predict, run);
@@ -52,7 +52,7 @@ fn network(setting: &Setting) -> Result<Network, Obstacle> {
     Ok(network)
 }
 
-/// Shows what has happened when all is quiet.
+/// Waits until no more packets travel, and adds the trace as a drawing.
 fn show(
     network: &Network,
     transport: Transport,
@@ -67,7 +67,7 @@ fn show(
 const WILDCARD: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), PORT);
 const CARELESS: &str = "a careless server";
 
-/// A server's socket, bound to the wildcard.
+/// Returns a server's socket, bound to the wildcard address.
 fn server(network: &Network, transport: Transport) -> Result<RecordedSocket, Obstacle> {
     network.on(SERVER, "bind to the wildcard", move |recorder| {
         let socket = RecordedSocket::open(recorder, SERVER, transport)?;
@@ -105,7 +105,7 @@ fn careless_datagrams(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> 
     show(&network, Udp, CARELESS, run)
 }
 
-/// Answers one datagram without a thought of where it was sent to.
+/// Answers one datagram with `sendto`, without regard to its destination address.
 fn answer_from_anywhere(server: &RecordedSocket, reply: &Reply) -> Result<(), CallError> {
     let from = |(_, peer): &(usize, SocketAddr)| format!("from {}", peer.ip());
     let (_, peer) = server.receive_from("recvfrom()", from)?;
@@ -113,7 +113,7 @@ fn answer_from_anywhere(server: &RecordedSocket, reply: &Reply) -> Result<(), Ca
     Ok(())
 }
 
-/// The service of this program, which writes down no calls.
+/// Asks the service of this crate, which records no calls.
 fn ask_service(setting: &Setting, transport: Transport, run: &mut Run) -> Result<(), Obstacle> {
     let (network, timeout) = (network(setting)?, reply_timeout(setting));
     let _serving = network.serve_at(SERVER, WILDCARD)?;
@@ -129,7 +129,7 @@ fn ask_service(setting: &Setting, transport: Transport, run: &mut Run) -> Result
     show(&network, transport, "daytime serve", run)
 }
 
-/// Asks over TCP: what the client receives.
+/// Asks over TCP. Returns the result of the client's receive.
 fn ask_stream(network: &Network, timeout: Duration) -> Result<String, Obstacle> {
     network.on(CLIENT, "ask", move |recorder| {
         let client = client_socket(recorder, Tcp, timeout)?;
@@ -138,8 +138,8 @@ fn ask_stream(network: &Network, timeout: Duration) -> Result<String, Obstacle> 
     })
 }
 
-/// Asks from a connected socket, then from an unconnected one: what the first receives, and where the reply to the
-/// second comes from.
+/// Asks from a connected socket, then from an unconnected one. Returns the result of the first receive, and the
+/// source of the reply to the second.
 fn ask_datagrams(network: &Network, timeout: Duration) -> Result<(String, String), Obstacle> {
     network.on(CLIENT, "ask over UDP", move |recorder| {
         let connected = client_socket(recorder, Udp, timeout)?;

@@ -1,4 +1,4 @@
-//! Sockets below the transports, on the real kernel between two network namespaces.
+//! Lab `raw` on the real kernel, between two network namespaces.
 
 use crate::lab::analysis::{arrival, sent_by};
 use crate::lab::link::{CLIENT, SERVER};
@@ -17,13 +17,13 @@ use std::net::Ipv4Addr;
 use std::sync::mpsc::{self, Receiver, TryRecvError};
 use std::time::Duration;
 
-/// How long a read waits before it looks whether it has to stop.
+/// Timeout of a read, after which the thread checks whether it must stop.
 const READ_TIMEOUT: Duration = Duration::from_millis(20);
 
-pub(super) const COPIES: &str = "copies of what came";
-pub(super) const SENDER_COPIES: &str = "copies of what it sent";
+pub(super) const COPIES: &str = "copies, packets received";
+pub(super) const SENDER_COPIES: &str = "copies, packets sent";
 pub(super) const IP_HEADER: &str = "IP header of the copy";
-pub(super) const REPLY: &str = "the client's reply";
+pub(super) const REPLY: &str = "client's reply";
 
 pub(super) const PROCEDURE: Procedure = procedure(predict, run);
 
@@ -31,11 +31,11 @@ fn predict(_: &Setting) -> Vec<Prediction> {
     let both = |transport, first: &'static str| {
         [
             Prediction::is(transport, "socket(), unprivileged", "EPERM"),
-            Prediction::is(transport, "the first raw packet", first),
+            Prediction::is(transport, "first raw packet", first),
             Prediction::is(transport, IP_HEADER, (20, "octet")),
             Prediction::is(transport, COPIES, ALL),
             Prediction::is(transport, SENDER_COPIES, (0, "packet")),
-            Prediction::is(transport, REPLY, "came"),
+            Prediction::is(transport, REPLY, "received"),
         ]
     };
     let datagram = Prediction::is(Udp, "octets of the copy", (28, "octet"));
@@ -55,7 +55,7 @@ fn listen_in(setting: &Setting, transport: Transport, run: &mut Run) -> Result<(
     let octets = |octets: usize| (octets.try_into().unwrap_or(u64::MAX), "octet");
     let sent_copies = copies.iter().filter(|copy| copy.get(12..16) == Some(&source())).map(|_| 1);
     run.observe(transport, "socket(), unprivileged", forbidden);
-    run.observe(transport, "the first raw packet", kind(first).words());
+    run.observe(transport, "first raw packet", kind(first).words());
     run.observe(transport, IP_HEADER, octets(ip_header(first)));
     run.observe(transport, COPIES, compare_copies(&copies, &trace));
     run.observe(transport, SENDER_COPIES, (sent_copies.sum(), "packet"));
@@ -69,7 +69,8 @@ fn listen_in(setting: &Setting, transport: Transport, run: &mut Run) -> Result<(
 
 pub(super) const ALL: &str = "all, to the octet";
 
-/// Whether each packet that came to the server's host was passed to its raw socket as it was.
+/// Compares the packets that arrived at the server's host with the copies of its raw socket. Returns the result in
+/// words.
 fn compare_copies(copies: &[Vec<u8>], trace: &Trace) -> String {
     let came = sent_by(trace, CLIENT).filter(|(_, packet)| arrival(packet).is_some());
     let came: Vec<&Vec<u8>> = came.map(|(_, packet)| &packet.octets).collect();
@@ -81,8 +82,8 @@ fn compare_copies(copies: &[Vec<u8>], trace: &Trace) -> String {
     }
 }
 
-/// Between the real client and the real server, on whose host a raw socket is open too: what that was given,
-/// and whether the answer came.
+/// Lets the real client ask the real server while a raw socket is open on the server's host. Returns the copies of
+/// the raw socket, and the client's result.
 fn exchange(network: &Network, transport: Transport) -> Result<(Vec<Vec<u8>>, String), Obstacle> {
     let _serving = network.serve(SERVER)?;
     let raw = network.on(SERVER, "open a raw socket", move |recorder| {
@@ -95,7 +96,7 @@ fn exchange(network: &Network, transport: Transport) -> Result<(Vec<Vec<u8>>, St
     network.recorder.settle(QUIET_TIME + network.round_trip())?;
     drop(stop);
     let copies = reading.wait(PATIENCE).map_err(failed("read the raw socket"))?;
-    Ok((copies, answer.map_or_else(|error| error.to_string(), |_| "came".to_owned())))
+    Ok((copies, answer.map_or_else(|error| error.to_string(), |_| "received".to_owned())))
 }
 
 fn call(transport: Transport) -> String {
@@ -103,7 +104,7 @@ fn call(transport: Transport) -> String {
     format!("socket(SOCK_RAW, {protocol})")
 }
 
-/// It waits for a moment only.
+/// Opens a raw socket whose reads have a short timeout.
 fn open(transport: Transport) -> io::Result<Socket> {
     let protocol = if transport == Tcp { Protocol::TCP } else { Protocol::UDP };
     let socket = Socket::new(Domain::IPV4, Type::RAW, Some(protocol))?;
@@ -111,7 +112,8 @@ fn open(transport: Transport) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// What comes of it in a thread that has given up its capabilities, as any user's has none.
+/// Tries to open a raw socket in a thread that has dropped its capabilities, as a user's thread has none. Returns the
+/// result.
 fn without_capabilities(network: &Network, transport: Transport) -> Result<String, Obstacle> {
     let what = "try without capabilities";
     let tried = network.meanwhile(SERVER, what, move |recorder| {
@@ -123,7 +125,7 @@ fn without_capabilities(network: &Network, transport: Transport) -> Result<Strin
     tried.wait(PATIENCE).map_err(failed(what))
 }
 
-/// Takes copies until it is told to stop and none is left.
+/// Reads copies until the channel is closed and no copy is left.
 fn take(
     recorder: &Recorder,
     mut raw: impl Read,
@@ -148,14 +150,13 @@ fn take(
     }
 }
 
-/// Octets of the IPv4 header that a packet begins with, by its first octet (RFC 791, section 3.1); 0 if
-/// there is none.
+/// Returns the octets of the IPv4 header of a packet (RFC 791, section 3.1); 0 if the packet is not IPv4.
 fn ip_header(packet: &[u8]) -> usize {
     let octets = packet.first().map_or(0, |first| usize::from(first & 15) * 4);
     if kind(packet) == Kind::Other { 0 } else { octets }
 }
 
-/// The server's address, as it is in a header.
+/// Returns the octets of the server's address.
 fn source() -> [u8; 4] {
     Ipv4Addr::octets(&ADDRESSES[SERVER.0])
 }
@@ -165,7 +166,7 @@ mod tests {
     use super::*;
     use crate::trace::{Action, Event, Fate, Packet};
 
-    /// Is interrupted, gives an octet, and then has no more.
+    /// A reader that returns these results, and then end of file.
     struct Interrupted(Vec<io::Result<usize>>);
 
     impl Read for Interrupted {
@@ -175,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_read_that_is_interrupted_ends_nothing() {
+    fn an_interrupted_read_is_repeated() {
         let recorder = Recorder::between(Vec::new());
         let raw = Interrupted(vec![Ok(1), Err(ErrorKind::Interrupted.into())]);
         let (stop, stopped) = mpsc::channel();
@@ -184,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_that_is_missing_or_changed_is_told() {
+    fn a_missing_or_changed_copy_shows_in_the_result() {
         let mut trace = Trace::default();
         for octets in [vec![1], vec![2], vec![3]] {
             let fate = Fate::Arrived(vec![Duration::ZERO]);

@@ -1,4 +1,4 @@
-//! A closed port on the real kernel, between two network namespaces.
+//! Lab `refused` on the real kernel, between two network namespaces.
 
 use super::{CONNECT, CONNECTED, UNCONNECTED, WITH_IP_RECVERR};
 use crate::lab::analysis::{arrival, count, first_packet};
@@ -22,12 +22,12 @@ fn predict(_: &Setting) -> Vec<Prediction> {
     let icmp = "ICMP port unreachable";
     vec![
         Prediction::is(Tcp, CONNECT, "ECONNREFUSED"),
-        Prediction::is(Tcp, "what comes back", "RST"),
+        Prediction::is(Tcp, "packet sent back", "RST"),
         Prediction::is(Udp, UNCONNECTED, "EAGAIN"),
         Prediction::is(Udp, WITH_IP_RECVERR, "ECONNREFUSED"),
         Prediction::is(Udp, CONNECTED, "ECONNREFUSED"),
-        Prediction::is(Udp, "what comes back", icmp),
-        Prediction::is(Udp, "ICMP messages", (3, "message")),
+        Prediction::is(Udp, "packet sent back", icmp),
+        Prediction::is(Udp, "ICMP messages received", (3, "message")),
     ]
 }
 
@@ -46,7 +46,7 @@ fn stream(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     })?;
     run.observe(Tcp, CONNECT, connected);
     let trace = network.trace();
-    run.observe(Tcp, "what comes back", first_packet(&trace, SERVER));
+    run.observe(Tcp, "packet sent back", first_packet(&trace, SERVER));
     run.show(Tcp, "", trace);
     Ok(())
 }
@@ -58,34 +58,34 @@ fn datagram(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     {
         let before = unreachable(&network.trace()).count();
         run.observe(Udp, what, ask(&network, socket, reply_timeout(setting))?);
-        // Silence is only remarkable if the message has come.
+        // Waits for the ICMP message: silence means something only if the message has arrived.
         network.recorder.wait(PATIENCE + network.round_trip(), |trace| {
             unreachable(trace).skip(before).any(|it| arrival(it).is_some())
         })?;
     }
     let trace = network.trace();
-    run.observe(Udp, "what comes back", first_packet(&trace, SERVER));
-    run.observe(Udp, "ICMP messages", count(unreachable(&trace), "message"));
+    run.observe(Udp, "packet sent back", first_packet(&trace, SERVER));
+    run.observe(Udp, "ICMP messages received", count(unreachable(&trace), "message"));
     run.show(Udp, "", trace);
     Ok(())
 }
 
-/// The ICMP messages about a closed port.
+/// Returns the ICMP messages that report a closed port.
 fn unreachable(trace: &Trace) -> impl Iterator<Item = &Packet> {
     let packets = trace.packets().map(|(_, packet)| packet);
     packets.filter(|packet| kind(&packet.octets) == Kind::PortUnreachable)
 }
 
-/// A client's datagram socket.
+/// Kind of a client's datagram socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ClientSocket {
     Connected,
-    /// Unconnected, with `IP_RECVERR` set: it asks for the errors of the network.
+    /// Unconnected, with `IP_RECVERR`: the socket reports ICMP errors.
     Reporting,
     Unconnected,
 }
 
-/// Sends an empty datagram to the closed port. Returns what the next receive gives.
+/// Sends an empty datagram to the closed port. Returns the result of the next receive.
 fn ask(network: &Network, socket: ClientSocket, timeout: Duration) -> Result<String, Obstacle> {
     network.on(CLIENT, "ask over UDP", move |recorder| {
         let name = if socket == Connected { "connected" } else { "unconnected" };
@@ -113,8 +113,8 @@ mod tests {
     use crate::lab::{LabOptions, Value};
 
     #[test]
-    fn what_does_not_come_is_an_observation_and_ends_no_run() {
-        // The SYN, which is repeated, and the first question, which is not: no ICMP message comes for that.
+    fn a_missing_message_is_an_observation_and_the_run_goes_on() {
+        // Loses the SYN, which is repeated, and the first question, which is not: so one ICMP message is missing.
         let options = LabOptions { drop: vec![1], ..LabOptions::default() };
         let procedure = PROCEDURE;
         let run = match procedure.perform(&Setting { seed: 1, options }) {
@@ -125,12 +125,12 @@ mod tests {
         let refused = || Value::from("ECONNREFUSED");
         let expected = [
             (Tcp, CONNECT, refused()),
-            (Tcp, "what comes back", "RST".into()),
+            (Tcp, "packet sent back", "RST".into()),
             (Udp, UNCONNECTED, "EAGAIN".into()),
             (Udp, WITH_IP_RECVERR, refused()),
             (Udp, CONNECTED, refused()),
-            (Udp, "what comes back", "ICMP port unreachable".into()),
-            (Udp, "ICMP messages", (2, "message").into()),
+            (Udp, "packet sent back", "ICMP port unreachable".into()),
+            (Udp, "ICMP messages received", (2, "message").into()),
         ];
         assert!(observed.eq(expected.map(|(over, what, value)| (over, what.to_owned(), value))));
     }

@@ -1,4 +1,4 @@
-//! The link is cut before the reply comes, on the real kernel between two network namespaces.
+//! Lab `silent` on the real kernel, between two network namespaces.
 
 use super::{CLIENT_PACKETS, RECV, REPLY_RESENT, WAIT_GROWTH, observe};
 use crate::lab::analysis::replies;
@@ -8,20 +8,22 @@ use crate::lab::netns::{Network, conditions, connect, is_late, procedure, reply_
 use crate::lab::{Expected, Obstacle, Prediction, Procedure, Run, Setting, Value};
 use crate::transport::Transport::{self, Tcp, Udp};
 
-/// The waits double, but a busy machine makes one look longer, and then the next one shorter.
+/// Minimum predicted ratio of two waits. The kernel doubles them, but on a busy machine one may seem longer and the
+/// next one shorter.
 const MIN_GROWTH: f64 = 1.25;
 
-/// The first repetition may be a probe, and the wait after it as long again (RFC 8985, section 7.3).
+/// Number of repetitions that may be probes for a lost tail (RFC 8985, section 7.3); the waits double only
+/// afterwards.
 const PROBES: usize = 1;
 
-/// This number of repetitions shows that the waits grow, the first being a probe.
+/// Number of repetitions to wait for: the first may be a probe, and the next two show the growth.
 const REPETITIONS: usize = 3;
 
 pub(super) const PROCEDURE: Procedure = procedure(predict, run);
 
 fn predict(setting: &Setting) -> Vec<Prediction> {
     let none = |of| (0, of);
-    // A handshake that was repeated is acknowledged once more.
+    // The client acknowledges a repeated SYN-ACK again.
     let after = (if is_late(setting) { 3 } else { 0 }, "packet");
     vec![
         Prediction::is(Tcp, RECV, "EAGAIN"),
@@ -43,7 +45,7 @@ fn cut(setting: &Setting, transport: Transport, run: &mut Run) -> Result<(), Obs
     let network = Network::new(conditions, setting)?;
     let _serving = network.serve(SERVER)?;
     let timeout = reply_timeout(setting);
-    // The socket stays open until all is seen: its end would be a packet of the client.
+    // The socket stays open until the end of the trace: closing it would send a packet.
     let (came, _socket) = network.on(CLIENT, "ask", move |recorder| {
         let client = connect(recorder, transport, timeout)?;
         if transport == Udp {

@@ -1,5 +1,5 @@
-//! The client talks, the server closes without having read it, and the reply is lost: on the real kernel between two
-//! network namespaces.
+//! Lab `unread` on the real kernel, between two network namespaces: the server closes with unread input, and the link
+//! loses the reply.
 
 use crate::lab::analysis::{count, replies, sent_by};
 use crate::lab::link::{CLIENT, Conditions, Fault, SERVER};
@@ -15,16 +15,16 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 
-/// What a client says that does not know that nobody listens.
+/// Octets that the client sends and the server does not read.
 const QUESTION: &[u8] = b"time, please\r\n";
-/// As ctime(3) has it: 26 octets.
+/// The reply, in the form of ctime(3): 26 octets.
 const REPLY: &[u8] = b"Mon Feb 22 17:37:43 1982\r\n";
 
-pub(super) const READ: &str = "octets read";
-pub(super) const RECV: &str = "recv()";
+pub(super) const READ: &str = "octets the client read";
+pub(super) const RECV: &str = "client's recv()";
 pub(super) const REPLIES: &str = "packets with the reply";
 pub(super) const CHALLENGES: &str = "client's challenge ACKs";
-pub(super) const LAST_PACKET: &str = "the server's last packet";
+pub(super) const LAST_PACKET: &str = "server's last packet";
 
 pub(super) const PROCEDURE: Procedure = procedure(predict, run);
 
@@ -37,7 +37,7 @@ fn predict(_: &Setting) -> Vec<Prediction> {
         Prediction::is(Tcp, LAST_PACKET, "RST"),
         Prediction::is(Udp, RECV, "EAGAIN"),
         Prediction::is(Udp, REPLIES, (1, "packet")),
-        Prediction::is(Udp, "other packets", (0, "packet")),
+        Prediction::is(Udp, "packets without a reply", (0, "packet")),
     ]
 }
 
@@ -70,7 +70,7 @@ fn stream(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
         }
     })?;
     closing.wait(PATIENCE).map_err(failed("serve"))?;
-    // As long as a repetition would take, which is 0.2 s at least.
+    // Waits long enough for a retransmission, which would follow after at least 0.2 s.
     network.recorder.settle(2 * reply_timeout(setting))?;
     observe_stream(run, network.trace(), read, end);
     Ok(())
@@ -83,7 +83,7 @@ fn listen(recorder: &Recorder) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// Replies to a question that it leaves unread, and closes.
+/// Replies to a question, leaves it unread, and closes.
 fn reply_and_close(stream: RecordedSocket) -> io::Result<()> {
     stream.socket.set_read_timeout(Some(PATIENCE))?;
     // The question has arrived, and stays in the receive buffer.
@@ -107,8 +107,8 @@ fn observe_stream(run: &mut Run, trace: Trace, read: usize, end: String) {
     run.show(Tcp, "with the reply lost", trace);
 }
 
-/// The client's challenge ACKs: it acknowledges once more what it acknowledged before, after a reset that did
-/// not end the connection (RFC 5961, section 3.2).
+/// Returns the client's challenge ACKs: acknowledgements after a reset that did not end the connection (RFC 5961,
+/// section 3.2).
 fn challenges(trace: &Trace) -> impl Iterator<Item = &Packet> {
     let is = |(event, packet): &(&Event, &Packet), host, what| {
         event.host == host && kind(&packet.octets) == Kind::Segment(what, 0)
@@ -130,7 +130,7 @@ fn datagram(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     let others = sent_by(&trace, SERVER).filter(|(_, it)| kind(&it.octets).octets() == 0);
     run.observe(Udp, RECV, came);
     run.observe(Udp, REPLIES, count(replies(&trace), "packet"));
-    run.observe(Udp, "other packets", count(others, "packet"));
+    run.observe(Udp, "packets without a reply", count(others, "packet"));
     run.show(Udp, "with the reply lost", trace);
     Ok(())
 }
