@@ -136,21 +136,22 @@ fn config(arguments: &Serve, syntax: Syntax) -> Config {
 }
 
 fn log_settings(server: &Server) {
+    log::info!("daytime {}", env!("CARGO_PKG_VERSION"));
     if server.workers() > 1 {
-        log::info!("{} workers", server.workers());
+        log::debug!("{} workers", server.workers());
     }
     for socket in server.bound() {
         let settings: Vec<String> = socket.settings.iter().map(ToString::to_string).collect();
-        log::info!("{socket}: {}", settings.join("; "));
+        log::debug!("{socket}: {}", settings.join("; "));
     }
 }
 
 fn log_confinement(confined: &Confined) {
     if let Some(identity) = confined.identity {
-        let how = if confined.already { "was already" } else { "has become" };
-        log::info!("it {how} {identity}, with no way back");
+        let how = if confined.already { "runs already" } else { "runs from here on" };
+        log::info!("the server {how} as {identity} and cannot become root again");
     } else if confined.is_root {
-        log::warn!("it runs as root; --user NAME has it become another once its sockets are open");
+        log::warn!("the server runs as root; --user NAME gives up root once the sockets are open");
     }
     log::info!("sandbox: {confined}");
     let missing = confined.missing.iter().map(|it| format!("{}: {}", it.layer, it.detail));

@@ -95,8 +95,8 @@ fn as_another_user_it_serves_port_13_with_that_user_and_group_alone() {
         let answers = good(inside.daytime().args(["query", "-q", "--proto", "both", "localhost"]));
         assert_eq!(answers.lines().count(), 2, "{answers}");
         let log = server.stopped();
-        assert!(log.contains("it has become user 65534, group 4711, with no way back\n"), "{log}");
-        assert!(!log.contains("it runs as root"), "{log}");
+        assert!(log.contains("runs from here on as user 65534, group 4711 and cannot"), "{log}");
+        assert!(!log.contains("runs as root"), "{log}");
     }
 }
 
@@ -116,7 +116,7 @@ fn a_user_by_name_brings_the_primary_group_along() {
 fn as_root_it_warns_once() {
     or_skip!(root());
     let log = Running::serve(&[]).stopped();
-    let warning = " WARN ] it runs as root; --user NAME has it become another once its sockets are";
+    let warning = " WARN ] the server runs as root; --user NAME ";
     assert_eq!(log.matches(warning).count(), 1, "{log}");
 }
 
@@ -134,7 +134,7 @@ fn as_that_user_already_it_has_nothing_to_change_and_says_so() {
         assert_eq!(thread_status(&server, "Uid"), ["65534 65534 65534 65534"]);
         assert_serves(&server, b"-UTC\r\n");
         let log = server.stopped();
-        let line = "] it was already user 65534, group 65534, with no way back\n";
+        let line = "runs already as user 65534, group 65534 and cannot";
         assert_eq!(log.matches(line).count(), 1, "{log}");
     }
     // Another group is a change, which needs root.
@@ -175,7 +175,7 @@ fn without_privileges_it_is_confined_without_a_warning_and_becomes_no_other_user
     assert_eq!(thread_status(&server, "Uid"), ["65534 65534 65534 65534"]);
     assert_serves(&server, b"-UTC\r\n");
     let log = server.stopped();
-    assert!(!log.contains("it runs as root"), "{log}");
+    assert!(!log.contains("runs as root"), "{log}");
     let mut serve = or_skip!(copy.as_nobody());
     assert_eq!(
         bad(1, serve.args(["serve", "--port", "0", "--user", "1", "--group", "1"])),

@@ -104,12 +104,20 @@ fn the_addresses_come_first_on_standard_output_as_json_for_scripts() {
 }
 
 #[test]
-fn the_log_says_of_each_socket_what_was_asked_and_what_it_is() {
+fn by_default_the_log_begins_with_version_and_sandbox_and_lists_no_options() {
+    let log = Running::serve(&[]).stopped();
+    let version = concat!(" INFO ] daytime ", env!("CARGO_PKG_VERSION"));
+    assert!(log.lines().next().is_some_and(|line| line.ends_with(version)), "{log}");
+    assert!(log.contains(" INFO ] sandbox: ") && !log.contains("SO_RCVBUF"), "{log}");
+}
+
+#[test]
+fn with_v_the_log_lists_the_requested_and_the_actual_options_of_each_socket() {
     or_skip!(ipv6());
     let mut command = daytime();
     command.args(["serve", "--port", "0", "--listen", "127.0.0.1", "--listen", "[::]:0"]);
     command.args(["--receive-buffer", "20000", "--send-buffer", "30000", "--backlog", "7"]);
-    command.args(["--no-reuse-address", "--only-v6"]);
+    command.args(["--no-reuse-address", "--only-v6", "-v"]);
     let server = Running::start(command);
     let port = server.port();
     let log = server.stopped();
@@ -136,7 +144,7 @@ fn the_log_says_of_each_socket_what_was_asked_and_what_it_is() {
 #[test]
 fn a_backlog_beyond_the_kernels_limit_is_logged_as_what_it_becomes() {
     let limit = std::fs::read_to_string("/proc/sys/net/core/somaxconn").expect("Linux");
-    let log = Running::serve(&["--backlog", "65535"]).stopped();
+    let log = Running::serve(&["--backlog", "65535", "-v"]).stopped();
     let becomes = limit.trim().parse::<u32>().expect("a number").min(65_535);
     assert!(log.contains(&format!("backlog asked 65535, is {becomes};")), "{log}");
 }
@@ -233,7 +241,7 @@ fn assert_warns_of(log: &str, addresses: &[&str]) {
     let warnings: Vec<&str> = log
         .lines()
         .filter_map(|line| line.split_once(" WARN ] ").map(|(_, warning)| warning))
-        .filter(|warning| !warning.starts_with("it runs as root; ")) // in a namespace it does
+        .filter(|warning| !warning.starts_with("the server runs as root; ")) // in a namespace it does
         .collect();
     let why = "this machine has no such address family; the others serve";
     let expected: Vec<String> = addresses.iter().map(|it| format!("{it}: {why}")).collect();
