@@ -1,5 +1,8 @@
 //! How far a command has come, on a terminal.
 
+use super::alphabet;
+#[cfg(feature = "lab")]
+use super::pager;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 #[cfg(feature = "lab")]
 use signal_hook::{
@@ -33,16 +36,18 @@ impl Progress {
 
     /// A bar that names each of several steps, below results that are printed meanwhile.
     #[cfg(feature = "lab")]
-    pub(super) fn start_named(quiet: bool, steps: usize) -> Self {
-        let wanted = !quiet && steps > 1 && std::io::stderr().is_terminal();
-        let progress = Self::with(wanted, "{bar:30} {pos} of {len}: {msg}");
+    pub(super) fn start_named(quiet: bool, wanted: bool) -> Self {
+        let wanted = wanted && !quiet && std::io::stderr().is_terminal();
+        let progress = Self::with(wanted, "{bar:30} {pos} of {len}: {msg}, {elapsed}");
         progress.bar.iter().cloned().for_each(clear_on_signals);
+        progress.bar.iter().cloned().for_each(show_later);
         progress
     }
 
     fn with(wanted: bool, template: &str) -> Self {
         let style = ProgressStyle::with_template(template);
         let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+        let style = if alphabet::is_ascii() { style.progress_chars("#>-") } else { style };
         let bar = wanted.then(|| ProgressBar::hidden().with_style(style));
         Self { bar, started: Instant::now() }
     }
@@ -61,8 +66,11 @@ impl Progress {
     /// Says which step begins.
     #[cfg(feature = "lab")]
     pub(super) fn begin(&self, done: usize, of: usize, name: &str) {
-        self.bar.iter().for_each(|bar| bar.set_message(name.to_owned()));
         let count = |steps| u32::try_from(steps).unwrap_or(u32::MAX);
+        if let Some(bar) = &self.bar {
+            bar.set_message(name.to_owned());
+            bar.set_length(of as u64);
+        }
         self.show(count(done), count(of));
     }
 
@@ -87,6 +95,19 @@ impl Drop for Progress {
     }
 }
 
+/// Shows the bar of a single long step, in which [`Progress::show`] is not called again.
+#[cfg(feature = "lab")]
+fn show_later(bar: ProgressBar) {
+    let show = move || {
+        std::thread::sleep(HIDDEN_TIME);
+        if !bar.is_finished() {
+            bar.set_draw_target(ProgressDrawTarget::stderr());
+            bar.enable_steady_tick(HIDDEN_TIME);
+        }
+    };
+    let _ = std::thread::Builder::new().spawn(show);
+}
+
 /// Takes the bar off the terminal before a signal ends the process. Where that cannot be had, the bar
 /// stays, which is no reason not to begin.
 #[cfg(feature = "lab")]
@@ -94,7 +115,10 @@ fn clear_on_signals(bar: ProgressBar) {
     let watch = move || {
         // Only here: without this thread the signals that are asked for would be lost.
         let Ok(mut signals) = Signals::new([SIGINT, SIGTERM]) else { return };
-        if let Some(signal) = signals.forever().next() {
+        for signal in signals.forever() {
+            if signal == SIGINT && pager::is_running() {
+                continue;
+            }
             bar.finish_and_clear();
             // It does not come back, but where the signal cannot be sent to oneself.
             let _ = emulate_default_handler(signal);

@@ -50,6 +50,7 @@ pub(in crate::cli) enum LabCommand {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(in crate::cli) struct Run {
     /// Labs to run
     #[arg(required = true, value_name = "NAME", value_parser = names())]
@@ -63,6 +64,9 @@ pub(in crate::cli) struct Run {
     /// Show theory with its sources, what is done, what other systems show, and what to try next
     #[arg(long)]
     pub explain: bool,
+    /// List packets and calls as numbered sentences, for a screen reader
+    #[arg(long, conflicts_with_all = ["json", "csv"])]
+    pub text: bool,
     /// Print the results with their traces as JSON
     #[arg(long, conflicts_with = "csv")]
     pub json: bool,

@@ -23,6 +23,7 @@ daytime binary. To read a file takes nothing, nor does the demonstration of
 Exit status: 0 good, 1 if it could not capture, read or write, 2 usage.";
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(in crate::cli) struct Wire {
     /// Interface to capture on; without it, or with any: all of them
     pub interface: Option<String>,
@@ -50,6 +51,10 @@ pub(in crate::cli) struct Wire {
     /// Draw a ladder of each exchange at the end, of the first 20, as `lab` does
     #[arg(long, conflicts_with = "json")]
     pub ladder: bool,
+    /// List the packets of each exchange at the end as numbered sentences, for a
+    /// screen reader
+    #[arg(long, conflicts_with_all = ["json", "ladder"])]
+    pub text: bool,
     /// Print one JSON object per packet; at the end of a live capture {"lost": N}, if
     /// some came too fast
     #[arg(long)]

@@ -70,7 +70,7 @@ fn report_lost(capture: &Capture, arguments: &Wire) -> Result<(), Failure> {
     let ports = ports(arguments);
     complain(&format!("daytime: up to {packets} about {ports} came too fast and were not seen"));
     if arguments.json {
-        super::print(&format!("{}\n", serde_json::json!({ "lost": lost })))?;
+        super::print_exactly(&format!("{}\n", serde_json::json!({ "lost": lost })))?;
     }
     Ok(())
 }

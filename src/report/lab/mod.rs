@@ -11,7 +11,7 @@ pub(crate) use csv::csv;
 pub(crate) use list::list;
 pub(crate) use summary::summary;
 
-use super::ladder;
+use super::ladder::{self, Form, ReferenceTrace};
 use super::page::{BAD, GOOD, NOTE, Page, STRONG, WIDTH, wrap};
 use super::{chain, escaped, plural};
 use crate::lab::{
@@ -76,8 +76,8 @@ pub(crate) fn before_run(
     page.finish()
 }
 
-/// The result of the run, for a screen of this many columns.
-pub(crate) fn after_run(report: &Report, detail: Detail, width: usize) -> String {
+/// The result of the run.
+pub(crate) fn after_run(report: &Report, detail: Detail, form: Form) -> String {
     let mut page = Page::default();
     let outcome = match &report.outcome {
         Ok(outcome) => outcome,
@@ -89,7 +89,7 @@ pub(crate) fn after_run(report: &Report, detail: Detail, width: usize) -> String
     };
     if !outcome.parts.is_empty() {
         page.heading("WHAT HAPPENED");
-        page.line(drawings(&outcome.parts, width).trim_end_matches('\n'));
+        page.line(drawings(&outcome.parts, form).trim_end_matches('\n'));
         for remark in report.remarks() {
             page.line("");
             page.paragraph(2, &remark);
@@ -158,28 +158,49 @@ pub(crate) fn captures(done: &FinishedRun) -> String {
     page.finish()
 }
 
-/// TCP beside UDP where both have room, one below the other where not.
-fn drawings(parts: &[Part], width: usize) -> String {
-    let of = |transport| parts.iter().filter(move |part| part.transport == transport);
-    let longest = parts.iter().map(|part| ladder::duration(&part.trace)).max().unwrap_or_default();
-    let draw = |part: &Part, width| ladder::draw(&part.trace, &title(part), longest, width);
-    let below = |part| ladder::text(&draw(part, width.min(WIDTH)));
+/// Draws TCP and UDP side by side where both have room, else one below the other.
+fn drawings(parts: &[Part], form: Form) -> String {
     let hosts = parts.iter().map(|part| part.trace.hosts.len()).max().unwrap_or_default();
-    let Some(half) = ladder::half_width(width, hosts) else {
-        let all = of(Transport::Tcp).chain(of(Transport::Udp)).map(below);
+    let half = match form {
+        Form::Ladder(width) => ladder::half_width(width, hosts),
+        Form::List => None,
+    };
+    let alone = match form {
+        Form::Ladder(width) => Form::Ladder(width.min(WIDTH)),
+        Form::List => Form::List,
+    };
+    let count = |transport| parts.iter().filter(|part| part.transport == transport).count();
+    let pairs = count(Transport::Tcp).min(count(Transport::Udp));
+    let form_of = |number| half.filter(|_| number < pairs).map_or(alone, Form::Ladder);
+    let [tcp, udp] = Transport::BOTH.map(|transport| column(parts, transport, form_of));
+    let Some(half) = half else {
+        let all = tcp.iter().chain(&udp).map(|lines| ladder::text(lines));
         return all.collect::<Vec<_>>().join("\n");
     };
-    let (mut tcp, mut udp) = (of(Transport::Tcp), of(Transport::Udp));
-    let mut drawn = Vec::new();
-    loop {
-        drawn.push(match (tcp.next(), udp.next()) {
-            (Some(tcp), Some(udp)) => {
-                ladder::side_by_side(&draw(tcp, half), &draw(udp, half), half)
-            }
-            (Some(one), None) | (None, Some(one)) => below(one),
-            (None, None) => return drawn.join("\n"),
+    let rows =
+        (0..tcp.len().max(udp.len())).map(|number| match (tcp.get(number), udp.get(number)) {
+            (Some(tcp), Some(udp)) => ladder::side_by_side(tcp, udp, half),
+            (Some(one), None) | (None, Some(one)) => ladder::text(one),
+            (None, None) => String::new(),
         });
-    }
+    rows.collect::<Vec<_>>().join("\n")
+}
+
+/// The drawings of one transport. Each leaves out rows that the first one has too.
+fn column(
+    parts: &[Part],
+    transport: Transport,
+    form_of: impl Fn(usize) -> Form,
+) -> Vec<Vec<ladder::Line>> {
+    let longest = parts.iter().map(|part| ladder::duration(&part.trace)).max().unwrap_or_default();
+    let parts: Vec<&Part> = parts.iter().filter(|part| part.transport == transport).collect();
+    let name = format!("the first {} ladder", observed::name(transport));
+    let draw = |(number, part): (usize, &&Part)| {
+        let first = parts.first().filter(|_| number > 0);
+        let first = first.map(|first| ReferenceTrace { trace: &first.trace, name: &name });
+        ladder::draw(&part.trace, first, &title(part), longest, form_of(number))
+    };
+    parts.iter().enumerate().map(draw).collect()
 }
 
 fn title(part: &Part) -> String {

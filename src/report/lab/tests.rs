@@ -62,7 +62,7 @@ fn who_wants_it_explained_is_told_theory_with_its_sources_and_what_is_done() {
     assert!(screen.contains(explained), "{screen}");
     let done = done(Engine::Sim, LabOptions::default());
     let [brief, all] = [Detail::Brief, Detail::Explained]
-        .map(|detail| plain(&after_run(&done.report, detail, 80)));
+        .map(|detail| plain(&after_run(&done.report, detail, Form::Ladder(80))));
     let more =
         "\nELSEWHERE\n  Nowhere else.\n\nTRY NEXT\n  daytime time\n      Whether it is late.\n";
     assert_eq!(all, brief + more);
@@ -71,7 +71,7 @@ fn who_wants_it_explained_is_told_theory_with_its_sources_and_what_is_done() {
 #[test]
 fn what_happened_stands_before_what_was_observed_and_the_lesson() {
     let [good, bad, _] = sample_runs().map(|done| done.report);
-    let screen = plain(&after_run(&good, Detail::Brief, 80));
+    let screen = plain(&after_run(&good, Detail::Brief, Form::Ladder(80)));
     let headings: Vec<&str> = screen
         .lines()
         .filter(|line| {
@@ -81,14 +81,14 @@ fn what_happened_stands_before_what_was_observed_and_the_lesson() {
     assert_eq!(headings, ["WHAT HAPPENED", "OBSERVED", "LESSON"], "{screen}");
     assert!(screen.contains("\nUDP, once\n"), "{screen}");
     assert_eq!(screen.matches("as predicted").count(), 2, "{screen}");
-    let screen = plain(&after_run(&bad, Detail::Brief, 80));
+    let screen = plain(&after_run(&bad, Detail::Brief, Form::Ladder(80)));
     assert!(screen.contains("26 octets          20 octets          differs: 6 too"), "{screen}");
 }
 
 #[test]
 fn a_lesson_is_what_the_run_bears_out() {
     let lesson = |report: &Report| {
-        let screen = plain(&after_run(report, Detail::Brief, 80));
+        let screen = plain(&after_run(report, Detail::Brief, Form::Ladder(80)));
         screen.split_once("\nLESSON\n").expect("a lesson").1.to_owned()
     };
     let [good, bad, _] = sample_runs().map(|done| done.report);
@@ -102,7 +102,7 @@ fn a_lesson_is_what_the_run_bears_out() {
 #[test]
 fn what_cannot_run_here_says_why() {
     let [_, _, missing] = sample_runs();
-    let screen = plain(&after_run(&missing.report, Detail::Brief, 80));
+    let screen = plain(&after_run(&missing.report, Detail::Brief, Form::Ladder(80)));
     assert_eq!(screen, "\nNOT RUN\n  no namespaces here, run it as root\n");
 }
 
@@ -112,8 +112,8 @@ fn a_wide_screen_has_both_transports_beside_each_other() {
     let is_side_by_side = |screen: &str| {
         screen.lines().any(|line| line.starts_with("TCP ") && line.ends_with("UDP, once"))
     };
-    assert!(is_side_by_side(&plain(&after_run(&done.report, Detail::Brief, 100))));
-    assert!(!is_side_by_side(&plain(&after_run(&done.report, Detail::Brief, 99))));
+    assert!(is_side_by_side(&plain(&after_run(&done.report, Detail::Brief, Form::Ladder(100)))));
+    assert!(!is_side_by_side(&plain(&after_run(&done.report, Detail::Brief, Form::Ladder(99)))));
 }
 
 #[test]

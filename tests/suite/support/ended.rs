@@ -44,7 +44,8 @@ pub fn bad(status: i32, command: &mut Command) -> String {
     said
 }
 
-/// A command of the shell on a terminal of its own, as script(1) has it; `daytime` is the binary under test.
+/// A command of the shell on a terminal of its own, made by script(1), without a pager. `daytime` is the binary under
+/// test.
 ///
 /// # Errors
 /// The sentence for [`skip`](super::skip).
@@ -53,7 +54,7 @@ pub fn on_terminal(command: &str) -> Result<Command, String> {
     let path = env::var("PATH").unwrap_or_default();
     let mut script = Command::new(program("script")?);
     script.args(["-qec", command, "/dev/null"]).stdin(Stdio::null());
-    script.env("TERM", "xterm").env("SHELL", "/bin/sh");
+    script.env("TERM", "xterm").env("SHELL", "/bin/sh").env("DAYTIME_PAGER", "cat");
     script.env("PATH", format!("{}:{path}", folder.display()));
     Ok(script)
 }
