@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::sync::OnceLock;
 
-/// Whether output is ASCII. Output before the command line is read is not.
+/// Whether output is ASCII; empty until the command line is read.
 static IS_ASCII: OnceLock<bool> = OnceLock::new();
 
 /// Chooses ASCII if the user asks for it, or if the locale has no UTF-8.
@@ -34,9 +34,10 @@ fn is_locale_without_utf8(variable: impl Fn(&str) -> Option<String>) -> bool {
     })
 }
 
-/// A character of a line, after its colours.
+/// One column of a line: a character or its replacement.
 #[derive(Debug)]
 struct Cell {
+    /// Escape sequences before the character.
     colours: String,
     text: String,
 }
@@ -46,14 +47,14 @@ impl Cell {
         self.text == " "
     }
 
-    /// Whether the line of a host, which must stay in its column.
+    /// Whether this is part of the vertical line of a host.
     fn is_axis(&self) -> bool {
         self.text == "|" || self.text == ":"
     }
 }
 
-/// Replaces what drawings and tables have beyond ASCII. Columns stay where blanks leave room: a longer replacement takes
-/// a blank from the same column.
+/// Replaces the characters of drawings and tables that are not ASCII. A replacement of several characters takes the room
+/// from blanks of its own column, so that the next columns keep their places.
 fn to_ascii(text: &str) -> String {
     text.split_inclusive('\n').map(line_to_ascii).collect()
 }
@@ -76,8 +77,8 @@ fn line_to_ascii(line: &str) -> String {
     cells.into_iter().map(|cell| cell.colours + &cell.text).collect()
 }
 
-/// Removes one of two blanks of the same column, after the cell or else before it; false if there is none. At the end of
-/// a line there is room without a blank.
+/// Makes room for one more character in the cell: removes one of two adjacent blanks after the cell, or else before it.
+/// Returns false if there are none. The last column of a line always has room.
 fn take_blank(cells: &mut Vec<Cell>, at: &mut usize) -> bool {
     let is_pair = |cells: &[Cell], one: usize| cells[one].is_blank() && cells[one - 1].is_blank();
     let end = (*at + 1..cells.len()).find(|it| cells[*it].is_axis());
@@ -95,7 +96,7 @@ fn take_blank(cells: &mut Vec<Cell>, at: &mut usize) -> bool {
     false
 }
 
-/// The end of a line that has two blanks, and so another column of a table, after this cell.
+/// Returns the end of the line if two adjacent blanks, and so another column of a table, follow the cell.
 fn has_columns_after(cells: &[Cell], at: usize) -> Option<usize> {
     let is_pair = |pair: &[Cell]| pair.iter().all(Cell::is_blank);
     cells[at + 1..].windows(2).any(is_pair).then_some(cells.len())
@@ -110,7 +111,7 @@ fn remove(cells: &mut Vec<Cell>, at: usize) {
     }
 }
 
-/// The characters of a line, replaced, each after its colours (escape sequences that end in `m`).
+/// Splits a line into cells and replaces their characters. Escape sequences that end in `m` are colours.
 fn cells(line: &str) -> Vec<Cell> {
     let (mut cells, mut colours) = (Vec::new(), String::new());
     let mut is_colour = false;

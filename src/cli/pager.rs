@@ -12,7 +12,7 @@ use std::sync::{Arc, OnceLock};
 
 /// Whether the user forbids pagers.
 static IS_OFF: OnceLock<bool> = OnceLock::new();
-/// Whether a pager is running, which handles Ctrl-C then.
+/// Whether a pager is running. The pager handles Ctrl-C then.
 static IS_RUNNING: AtomicBool = AtomicBool::new(false);
 
 /// The statuses of a shell that cannot run a command (POSIX.1-2024, Shell Command Language, section 2.8.2).
@@ -58,7 +58,7 @@ fn command() -> Option<String> {
     Some(named.unwrap_or_else(|_| "less".to_owned())).filter(|it| !it.is_empty() && it != "cat")
 }
 
-/// Whether the last line, or the prompt of a shell below it, would move the first line off the screen.
+/// Whether the text, with a prompt below it, has more lines than the terminal has rows.
 fn is_longer_than_screen(text: &str) -> bool {
     let size = terminal_size::terminal_size_of(io::stdout());
     size.is_some_and(|(_, terminal_size::Height(rows))| text.lines().count() >= rows.into())

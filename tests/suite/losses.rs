@@ -101,7 +101,7 @@ fn what_has_arrived_at_a_stop_is_answered_however_much_it_is() {
 
 #[test]
 fn the_receive_buffer_of_udp_is_asked_to_hold_a_burst() {
-    let log = Running::serve(&["--listen", "127.0.0.1"]).stopped();
+    let log = Running::serve(&["--listen", "127.0.0.1", "-v"]).stopped();
     let asked = |transport: &str| {
         let mut lines = log.lines().filter(|line| line.contains(&format!("{transport} 127.0.0.1")));
         let line = lines.next().unwrap_or_else(|| panic!("no {transport} in {log}"));

@@ -14,11 +14,11 @@ const MAX_GROUP_ROWS: usize = 12;
 const MIN_GROUPS: usize = 3;
 /// Maximum number of different groups that alternate.
 const MAX_GROUP_FORMS: usize = 3;
-/// Maximum number of groups from which the forms of an alternation are taken.
+/// Maximum number of groups that are examined to find the frequent ones.
 const MAX_SAMPLED_GROUPS: usize = 64;
 /// Minimum number of rows that a fold leaves out.
 const MIN_HIDDEN_ROWS: usize = 4;
-/// Maximum number of rows of a ladder that is compared with the ladder above: the comparison takes the product.
+/// Maximum number of rows of each of two ladders that are compared: the time is the product of both numbers.
 const MAX_COMPARED_ROWS: usize = 400;
 
 /// Another ladder, with the name that a fold gives it.

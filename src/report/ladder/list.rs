@@ -76,7 +76,7 @@ impl List<'_> {
         let (from, to) = (self.name(arrow.from), self.name(arrow.to));
         let label = &arrow.label;
         let sent = match arrow.kind {
-            // Its time is that of its arrival.
+            // The time of a duplicate is the time of its arrival.
             ArrowKind::Duplicate => {
                 return format!("{to}: receives a duplicate of {label} from {from}");
             }

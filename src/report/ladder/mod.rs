@@ -249,6 +249,33 @@ mod tests {
     }
 
     #[test]
+    fn times_and_states_are_not_dim_so_that_a_projector_shows_them() {
+        let mut trace = two();
+        let state = Action::State(Transport::Tcp, "ESTABLISHED".into());
+        trace.push(Event { at: 20 * MS, host: SERVER, action: state });
+        packet(&mut trace, 20, SERVER, 5, arrived(&[40]));
+        let drawn = text(&draw(&trace, "TCP", 60));
+        assert!(drawn.contains("[ESTABLISHED]") && !drawn.contains("\x1b[2m"), "{drawn:?}");
+    }
+
+    #[test]
+    fn equal_rows_of_a_trace_are_drawn_once_with_their_count() {
+        let mut trace = two();
+        for at in 0..10 {
+            call(&mut trace, 10 * at, CLIENT, "send(0)", "0 octets");
+            packet(&mut trace, 10 * at, CLIENT, 5, arrived(&[10 * at + 5]));
+        }
+        assert_eq!(
+            rows(&draw(&trace, "UDP", 60), 3),
+            [
+                "    0.0 │ send(0) = 0 octets                       │",
+                "    0.0 │── 5 octets ─────────────────────────────▶│     5.0",
+                "        ┊      these 2 rows × 10, 0.0 to 90.0 ms   ┊",
+            ]
+        );
+    }
+
+    #[test]
     fn a_duplicate_has_a_row_of_its_own_and_what_is_overtaken_says_so() {
         let mut trace = two();
         packet(&mut trace, 0, CLIENT, 5, arrived(&[20, 41]));
