@@ -270,7 +270,7 @@ mod tests {
             [
                 "    0.0 │ send(0) = 0 octets                       │",
                 "    0.0 │── 5 octets ─────────────────────────────▶│     5.0",
-                "        ┊      these 2 rows × 10, 0.0 to 90.0 ms   ┊",
+                "        ┊    these 2 rows × 10, 0.0 to 90.0 ms     ┊",
             ]
         );
     }
