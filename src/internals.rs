@@ -5,7 +5,7 @@ use crate::clock::Clock;
 use crate::limit::{Limiter, Limits};
 use crate::metrics::{Event, Metrics};
 use crate::report;
-use crate::report::ladder::{Ladders, Sighting};
+use crate::report::ladder::{Form, Ladders, Sighting};
 use crate::responder::Responder;
 use crate::syntax::{Syntax, Zone};
 use crate::sys::Received;
@@ -188,7 +188,7 @@ impl CaptureFile {
             objects.push(report::wire::json(&seen).to_string());
             ladders.add(&seen);
         }
-        (drawn + &ladders.draw(80), objects)
+        (drawn + &ladders.draw(Form::Ladder(80)), objects)
     }
 
     /// Writes the packets as a pcapng file.

@@ -4,10 +4,12 @@ mod capture;
 
 use super::args::{Lab, LabCommand, LabRun, usage_of_lab_run as usage};
 use super::failure::Failure;
+use super::output::LongText;
 use super::progress::Progress;
-use super::{print, width};
+use super::{print_exactly, print_paged, width};
 use crate::lab::{self, Engine, LABS, LabError, Obstacle, Procedure, Report, Setting};
 use crate::report::lab::{self as report, Detail, FinishedRun, NextSteps};
+use crate::report::ladder::Form;
 use crate::sys;
 use capture::Captures;
 use std::os::unix::fs::MetadataExt;
@@ -18,8 +20,11 @@ use std::time::Instant;
 pub(super) fn run(arguments: &Lab, quiet: bool) -> Result<ExitCode, Failure> {
     match &arguments.command {
         LabCommand::List { json } => {
-            let as_json = || format!("{:#}\n", report::json::list(LABS));
-            print(&if *json { as_json() } else { report::list(LABS) })?;
+            if *json {
+                print_exactly(&format!("{:#}\n", report::json::list(LABS)))?;
+            } else {
+                print_paged(&report::list(LABS))?;
+            }
             Ok(ExitCode::SUCCESS)
         }
         LabCommand::Run(run) => run_labs(run, quiet),
@@ -40,35 +45,50 @@ fn run_labs(arguments: &LabRun, quiet: bool) -> Result<ExitCode, Failure> {
     if runs.iter().any(|(_, procedure)| procedure.engine == Engine::Netns) {
         permit_namespaces(arguments.pcapng.as_deref());
     }
-    let (count, progress) = (runs.len(), Progress::start_named(quiet, runs.len()));
-    let show = OutputOptions { arguments, width: width(), progress };
+    let text = LongText::new();
+    let progress = Progress::start_named(quiet, runs.len());
+    let show = OutputOptions { arguments, form: form(arguments), progress, text };
+    let status = run_planned(runs, &setting, captures.as_ref(), &show);
+    show.progress.finish();
+    may_stop(show.text.finish(), captures.as_ref())?;
+    status
+}
+
+/// Runs the labs one after another and shows each.
+fn run_planned(
+    runs: Vec<(&'static lab::Lab, &'static Procedure)>,
+    setting: &Setting,
+    captures: Option<&Captures>,
+    show: &OutputOptions<'_>,
+) -> Result<ExitCode, Failure> {
+    let (count, arguments) = (runs.len(), show.arguments);
     let mut done = Vec::new();
     for (number, (lab, procedure)) in runs.into_iter().enumerate() {
         let name = format!("{} on {}", lab.name, procedure.engine);
         show.progress.begin(number, count, &name);
         let printed =
-            show.text(|| report::before_run(lab, procedure, &setting, arguments.detail(), number));
-        if may_stop(printed, captures.as_ref())? {
+            show.text(|| report::before_run(lab, procedure, setting, arguments.detail(), number));
+        if may_stop(printed, captures)? {
             return Ok(status(arguments, &done));
         }
         let began = Instant::now();
-        let report = lab::run(lab, procedure, &setting);
+        let report = lab::run(lab, procedure, setting);
         if number + 1 == count {
             show.progress.finish(); // nothing is under way while the last result is printed
         }
-        let written = captures.as_ref().map(|it| it.write(&report)).transpose()?;
+        let written = captures.map(|it| it.write(&report)).transpose()?;
         let printed = show.text(|| {
-            report::after_run(&report, arguments.detail(), show.width)
+            report::after_run(&report, arguments.detail(), show.form)
                 + &report::next(&report, show.next_steps())
         });
         done.push(FinishedRun { report, took: began.elapsed(), captures: written });
         let printed = printed.and_then(|()| show.text(|| report::captures(&done[number])));
-        if may_stop(printed, captures.as_ref())? {
+        if may_stop(printed, captures)? {
             return Ok(status(arguments, &done));
         }
     }
     show.progress.finish();
-    may_stop(show.result(&done), captures.as_ref())?;
+    may_stop(show.result(&done), captures)?;
     Ok(status(arguments, &done))
 }
 
@@ -125,12 +145,16 @@ fn may_stop(printed: Result<(), Failure>, captures: Option<&Captures>) -> Result
     }
 }
 
+fn form(arguments: &LabRun) -> Form {
+    if arguments.text { Form::List } else { Form::Ladder(width()) }
+}
+
 /// How results are shown.
 struct OutputOptions<'a> {
     arguments: &'a LabRun,
-    /// Columns of the screen.
-    width: usize,
+    form: Form,
     progress: Progress,
+    text: LongText,
 }
 
 impl OutputOptions<'_> {
@@ -146,7 +170,9 @@ impl OutputOptions<'_> {
     /// Prints text while labs run; JSON and CSV wait until all have run.
     fn text(&self, text: impl FnOnce() -> String) -> Result<(), Failure> {
         match self.arguments {
-            LabRun { json: false, csv: false, .. } => self.progress.above(|| print(&text())),
+            LabRun { json: false, csv: false, .. } => {
+                self.progress.above(|| self.text.print(&text()))
+            }
             _ => Ok(()),
         }
     }
@@ -154,9 +180,11 @@ impl OutputOptions<'_> {
     /// Prints what needs the results of all labs.
     fn result(&self, done: &[FinishedRun]) -> Result<(), Failure> {
         match self.arguments {
-            LabRun { json: true, .. } => print(&format!("{:#}\n", report::json::runs(done))),
-            LabRun { csv: true, .. } => print(&report::csv(done)),
-            _ if done.len() > 1 => print(&report::summary(done)),
+            LabRun { json: true, .. } => {
+                print_exactly(&format!("{:#}\n", report::json::runs(done)))
+            }
+            LabRun { csv: true, .. } => print_exactly(&report::csv(done)),
+            _ if done.len() > 1 => self.text.print(&report::summary(done)),
             _ => Ok(()),
         }
     }

@@ -1,5 +1,6 @@
 //! The command line: the only module that uses clap, env_logger, exit statuses and the screen.
 
+mod alphabet;
 mod args;
 mod bench;
 mod check;
@@ -14,6 +15,7 @@ mod lab;
 mod logging;
 mod nonblocking;
 mod output;
+mod pager;
 mod parse;
 mod progress;
 mod query;
@@ -38,6 +40,8 @@ pub fn run_command_line() -> ExitCode {
         Command::Serve(serve) => inherited::close_leaked(serve), // before this process opens anything
         _ => Ok(()),
     };
+    alphabet::choose(arguments.display.ascii);
+    pager::switch_off(arguments.display.no_pager);
     logging::start(&arguments);
     if let Err(error) = closed {
         log::warn!(
@@ -75,8 +79,19 @@ fn print_usage(error: clap::Error) -> ExitCode {
     ExitCode::from(if is_usage { 2 } else { 0 })
 }
 
-/// Prints to standard output, in colour where that is wanted.
+/// Prints a text for people to standard output, in colour and in ASCII where that is wanted.
 fn print(text: &str) -> Result<(), Failure> {
+    print_exactly(&alphabet::shown(text))
+}
+
+/// Prints a text like [`print`], through a pager if it is longer than the screen of the terminal.
+fn print_paged(text: &str) -> Result<(), Failure> {
+    let text = alphabet::shown(text);
+    if pager::show(&text) { Ok(()) } else { print_exactly(&text) }
+}
+
+/// Prints JSON or CSV for a program: the alphabet of the terminal does not change data.
+fn print_exactly(text: &str) -> Result<(), Failure> {
     let mut output = anstream::stdout().lock();
     let printed = output.write_all(text.as_bytes()).and_then(|()| output.flush());
     printed.map_err(|error| match error.kind() {
@@ -88,7 +103,7 @@ fn print(text: &str) -> Result<(), Failure> {
 /// Prints what went wrong to standard error, unless that is a client's.
 fn complain(text: &str) {
     if !inherited::client_has_stderr() {
-        logging::complain(text);
+        logging::complain(&alphabet::shown(text));
     }
 }
 

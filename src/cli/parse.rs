@@ -3,7 +3,7 @@
 use super::args::Parse;
 use super::failure::Failure;
 use super::output::{Format, ReplyOutput, print_all};
-use super::{complain, print};
+use super::{complain, print_exactly};
 use crate::reply::Printable;
 use crate::report::{json, meaning, plural};
 use crate::syntax::{Flag, Recognised, Unrecognised, recognise};
@@ -30,7 +30,7 @@ pub(super) fn run(parse: &Parse, quiet: bool) -> Result<ExitCode, Failure> {
         }
     });
     if let (true, Err(failure @ Failure::Message(_))) = (parse.json, &printed) {
-        print(&format!("{}\n", json::error(&failure.to_string())))?;
+        print_exactly(&format!("{}\n", json::error(&failure.to_string())))?;
     }
     printed
 }
@@ -107,7 +107,7 @@ impl Format {
             Err(_) => format!("{}\n", meaning::printable_line(octets)),
         };
         let faults = fault(line, &recognised).map(|it| fault_at(line, &it)).into_iter().collect();
-        ReplyOutput { text, faults, is_good: recognised.is_ok() }
+        ReplyOutput { text, is_exact: self.json, faults, is_good: recognised.is_ok() }
     }
 
     fn too_long(self, line: Option<u64>) -> ReplyOutput {
@@ -116,7 +116,12 @@ impl Format {
         let error = format!("longer than {max}, so not a Daytime reply{hint}");
         let object = || format!("{}\n", json::saved_error(line, &error));
         let text = if self.json { object() } else { String::new() };
-        ReplyOutput { text, faults: vec![fault_at(line, &error)], is_good: false }
+        ReplyOutput {
+            text,
+            is_exact: self.json,
+            faults: vec![fault_at(line, &error)],
+            is_good: false,
+        }
     }
 }
 

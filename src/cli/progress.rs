@@ -1,5 +1,8 @@
 //! The progress bar on a terminal.
 
+use super::alphabet;
+#[cfg(feature = "lab")]
+use super::pager;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 #[cfg(feature = "lab")]
 use signal_hook::{
@@ -61,6 +64,7 @@ impl Progress {
     fn with(wanted: bool, template: &str) -> Self {
         let style = ProgressStyle::with_template(template);
         let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+        let style = if alphabet::is_ascii() { style.progress_chars("#>-") } else { style };
         let bar = wanted.then(|| ProgressBar::hidden().with_style(style));
         Self {
             bar,
@@ -142,7 +146,10 @@ fn clear_on_signals(bar: ProgressBar) {
     let watch = move || {
         // The signals are registered in this thread: if no thread starts, they keep their default effect.
         let Ok(mut signals) = Signals::new([SIGINT, SIGTERM]) else { return };
-        if let Some(signal) = signals.forever().next() {
+        for signal in signals.forever() {
+            if signal == SIGINT && pager::is_running() {
+                continue;
+            }
             bar.finish_and_clear();
             // Ends the process, unless the system refuses the signal.
             let _ = emulate_default_handler(signal);

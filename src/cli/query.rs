@@ -54,7 +54,7 @@ impl Format {
         }
         let object = || json::ask_error(target, transport, &failure.to_string());
         let text = if self.json { format!("{}\n", object()) } else { String::new() };
-        ReplyOutput { text, faults: vec![failure], is_good: false }
+        ReplyOutput { text, is_exact: self.json, faults: vec![failure], is_good: false }
     }
 
     /// Formats an answer. `stopped` has the cause of an incomplete answer. Parses the reply once for all output.
@@ -78,7 +78,12 @@ impl Format {
         let of_server = read.iter().flat_map(meaning::faults);
         let of_server = of_server.map(|it| Failure::Message(format!("{}: {it}", answer.peer)));
         let faults: Vec<_> = fault.into_iter().chain(of_server).collect();
-        ReplyOutput { text: format!("{text}\n"), is_good: faults.is_empty(), faults }
+        ReplyOutput {
+            text: format!("{text}\n"),
+            is_exact: self.json || self.quiet,
+            is_good: faults.is_empty(),
+            faults,
+        }
     }
 }
 

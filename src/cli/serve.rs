@@ -136,12 +136,13 @@ fn config(arguments: &Serve, syntax: Syntax) -> Config {
 }
 
 fn log_settings(server: &Server) {
+    log::info!("daytime {}", env!("CARGO_PKG_VERSION"));
     if server.workers() > 1 {
-        log::info!("{} workers", server.workers());
+        log::debug!("{} workers", server.workers());
     }
     for socket in server.bound() {
         let settings: Vec<String> = socket.settings.iter().map(ToString::to_string).collect();
-        log::info!("{socket}: {}", settings.join("; "));
+        log::debug!("{socket}: {}", settings.join("; "));
     }
 }
 

@@ -12,7 +12,7 @@ mod stop;
 
 use super::args::Wire;
 use super::failure::Failure;
-use super::print;
+use super::print_exactly;
 use crate::reply::Printable;
 use crate::report;
 use std::io::{self, IsTerminal};
@@ -32,7 +32,7 @@ pub(super) fn run(arguments: &Wire, quiet: bool) -> Result<ExitCode, Failure> {
     if let (true, Err(failure @ (Failure::Message(_) | Failure::Usage(_)))) =
         (arguments.json, &done)
     {
-        print(&format!("{}\n", report::json::error(&failure.to_string())))?;
+        print_exactly(&format!("{}\n", report::json::error(&failure.to_string())))?;
     }
     done
 }
@@ -41,8 +41,8 @@ pub(super) fn run(arguments: &Wire, quiet: bool) -> Result<ExitCode, Failure> {
 fn contradiction(arguments: &Wire) -> Option<&'static str> {
     if !arguments.pcapng.as_deref().is_some_and(is_standard) {
         None
-    } else if arguments.json || arguments.ladder {
-        Some("--pcapng - uses standard output: leave --json and --ladder out")
+    } else if arguments.json || arguments.ladder || arguments.text {
+        Some("--pcapng - uses standard output: leave --json, --ladder and --text out")
     } else if io::stdout().is_terminal() {
         Some("a terminal cannot show a capture: use --pcapng FILE, or pipe to a program")
     } else {

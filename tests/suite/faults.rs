@@ -241,7 +241,7 @@ fn with_blocked_log(log: impl Into<Stdio>, options: &[&str]) -> Running {
 /// missing, and ends.
 fn assert_serves_without_output(output: impl Into<Stdio>, options: &[String], first: &str) {
     let mut serve = daytime();
-    serve.args(["serve", "--port", "0"]).args(options);
+    serve.args(["serve", "--port", "0", "-v"]).args(options);
     let mut server = Running::printing_to(output, serve);
     let log = lines(server.stderr());
     let port = next_line(&log, &format!("] tcp {first}:"));

@@ -101,7 +101,7 @@ fn all_datagrams_that_arrived_before_a_stop_are_answered() {
 
 #[test]
 fn the_udp_receive_buffer_is_requested_large_enough_for_a_burst() {
-    let log = Running::serve(&["--listen", "127.0.0.1"]).stopped();
+    let log = Running::serve(&["--listen", "127.0.0.1", "-v"]).stopped();
     let asked = |transport: &str| {
         let mut lines = log.lines().filter(|line| line.contains(&format!("{transport} 127.0.0.1")));
         let line = lines.next().unwrap_or_else(|| panic!("no {transport} in {log}"));

@@ -6,6 +6,8 @@
 mod replies;
 mod support;
 
+#[cfg(feature = "lab")]
+mod alphabet;
 mod bench;
 mod bench_faults;
 mod check;
@@ -44,6 +46,8 @@ mod loops;
 mod losses;
 mod metrics;
 mod metrics_clients;
+#[cfg(all(target_os = "linux", feature = "lab"))]
+mod pager;
 mod parse;
 mod pictures;
 mod polite;

@@ -104,12 +104,20 @@ fn the_addresses_come_first_on_standard_output_as_json_for_scripts() {
 }
 
 #[test]
+fn by_default_the_log_begins_with_version_and_sandbox_and_lists_no_options() {
+    let log = Running::serve(&[]).stopped();
+    let version = concat!(" INFO ] daytime ", env!("CARGO_PKG_VERSION"));
+    assert!(log.lines().next().is_some_and(|line| line.ends_with(version)), "{log}");
+    assert!(log.contains(" INFO ] sandbox: ") && !log.contains("SO_RCVBUF"), "{log}");
+}
+
+#[test]
 fn the_log_shows_requested_and_effective_options_of_each_socket() {
     or_skip!(ipv6());
     let mut command = daytime();
     command.args(["serve", "--port", "0", "--listen", "127.0.0.1", "--listen", "[::]:0"]);
     command.args(["--receive-buffer", "20000", "--send-buffer", "30000", "--backlog", "7"]);
-    command.args(["--no-reuse-address", "--only-v6"]);
+    command.args(["--no-reuse-address", "--only-v6", "-v"]);
     let server = Running::start(command);
     let port = server.port();
     let log = server.stopped();
@@ -136,7 +144,7 @@ fn the_log_shows_requested_and_effective_options_of_each_socket() {
 #[test]
 fn a_backlog_above_the_kernels_limit_is_logged_with_its_effective_value() {
     let limit = std::fs::read_to_string("/proc/sys/net/core/somaxconn").expect("Linux");
-    let log = Running::serve(&["--backlog", "65535"]).stopped();
+    let log = Running::serve(&["--backlog", "65535", "-v"]).stopped();
     let becomes = limit.trim().parse::<u32>().expect("a number").min(65_535);
     assert!(log.contains(&format!("backlog asked 65535, is {becomes};")), "{log}");
 }

@@ -51,8 +51,8 @@ pub(in crate::cli) enum LabCommand {
     Run(Box<Run>),
 }
 
-#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(in crate::cli) struct Run {
     /// Labs to run
     #[arg(required = true, value_name = "NAME", value_parser = names())]
@@ -68,6 +68,9 @@ pub(in crate::cli) struct Run {
     /// Show what to try next, with the answer to each question
     #[arg(long)]
     pub answers: bool,
+    /// List packets and calls as numbered sentences, for a screen reader
+    #[arg(long, conflicts_with_all = ["json", "csv"])]
+    pub text: bool,
     /// Print the results with their traces as JSON
     #[arg(long, conflicts_with = "csv")]
     pub json: bool,

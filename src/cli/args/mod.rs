@@ -4,6 +4,7 @@ mod ask;
 mod bench;
 mod check;
 mod compare;
+mod display;
 #[cfg(feature = "lab")]
 mod lab;
 mod limits;
@@ -35,6 +36,8 @@ use clap::{ArgAction, Args, CommandFactory, Error, FromArgMatches, Id, Parser, S
 pub(super) struct Arguments {
     #[command(flatten)]
     pub verbosity: Verbosity,
+    #[command(flatten)]
+    pub display: display::Display,
     #[command(subcommand)]
     pub command: Command,
 }

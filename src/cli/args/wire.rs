@@ -24,6 +24,7 @@ Exit status: 0 success, 1 if wire cannot capture, read or write, 2 for a wrong
 command line.";
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(in crate::cli) struct Wire {
     /// Interface to capture on [default: any, which is all interfaces]
     pub interface: Option<String>,
@@ -51,6 +52,10 @@ pub(in crate::cli) struct Wire {
     /// Draw the first 20 exchanges as ladders at the end, as `lab` does
     #[arg(long, conflicts_with = "json")]
     pub ladder: bool,
+    /// List the packets of each exchange at the end as numbered sentences, for a
+    /// screen reader
+    #[arg(long, conflicts_with_all = ["json", "ladder"])]
+    pub text: bool,
     /// Print one JSON object per packet; after a live capture that lost N packets,
     /// also {"lost": N}
     #[arg(long)]

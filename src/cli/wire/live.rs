@@ -73,7 +73,7 @@ fn report_lost(capture: &Capture, arguments: &Wire) -> Result<(), Failure> {
         "daytime: the capture lost up to {packets} about {ports}: they came too fast"
     ));
     if arguments.json {
-        super::print(&format!("{}\n", serde_json::json!({ "lost": lost })))?;
+        super::print_exactly(&format!("{}\n", serde_json::json!({ "lost": lost })))?;
     }
     Ok(())
 }

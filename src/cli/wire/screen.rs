@@ -5,9 +5,9 @@ use super::early_fragments::EarlyFragments;
 use super::other_ports::OtherPorts;
 use super::output::Output;
 use crate::cli::failure::Failure;
-use crate::cli::{complain, print, width};
+use crate::cli::{complain, print, print_exactly, width};
 use crate::report;
-use crate::report::ladder::{Ladders, Sighting};
+use crate::report::ladder::{Form, Ladders, Sighting};
 use crate::trace::Fate;
 use crate::wire::conversation::{Conversations, FragmentedPacket};
 use crate::wire::decode::{Content, decode};
@@ -98,14 +98,23 @@ impl<'a> Screen<'a> {
             let block = self.blocks.packet(seen.captured);
             self.save(&block)?;
         }
-        if self.arguments.ladder {
+        if self.form().is_some() {
             self.ladders.add(seen);
         } else if self.arguments.json {
-            self.print(&format!("{}\n", report::wire::json(seen)))?;
+            self.print_with(print_exactly, &format!("{}\n", report::wire::json(seen)))?;
         } else if !self.is_for_file() {
             self.print(&seen.row())?;
         }
         Ok(())
+    }
+
+    /// Returns the form of the drawings at the end, or `None` without drawings.
+    fn form(&self) -> Option<Form> {
+        match self.arguments {
+            Wire { ladder: true, .. } => Some(Form::Ladder(width())),
+            Wire { text: true, .. } => Some(Form::List),
+            _ => None,
+        }
     }
 
     /// Whether standard output gets the capture file.
@@ -115,6 +124,14 @@ impl<'a> Screen<'a> {
 
     /// Prints to standard output if it still has a reader.
     fn print(&mut self, text: &str) -> Result<(), Failure> {
+        self.print_with(print, text)
+    }
+
+    fn print_with(
+        &mut self,
+        print: fn(&str) -> Result<(), Failure>,
+        text: &str,
+    ) -> Result<(), Failure> {
         if !self.is_read {
             return Ok(());
         }
@@ -132,9 +149,9 @@ impl<'a> Screen<'a> {
 
     /// Draws the ladders of `--ladder`, and prints the summary.
     pub(super) fn finish(mut self, lasted: Duration, quiet: bool) -> Result<ExitCode, Failure> {
-        if self.arguments.ladder && self.packets > 0 {
+        if let Some(form) = self.form().filter(|_| self.packets > 0) {
             let below = if quiet { "" } else { "\n" };
-            self.print(&(self.ladders.draw(width()) + below))?;
+            self.print(&(self.ladders.draw(form) + below))?;
         }
         self.report_fragments();
         let summary = report::wire::summary(self.packets, self.conversations.count, lasted);

@@ -3,34 +3,52 @@
 use super::observed;
 use crate::duration::Unit;
 use crate::lab::{Finding, Part, Report, Value};
-use crate::report::ladder;
+use crate::report::ladder::{self, Form, Line, ReferenceTrace};
 use crate::report::page::WIDTH;
 use crate::transport::Transport;
 use std::time::Duration;
 
 /// Draws every part of a run: TCP and UDP side by side where the screen has room for both, else one below the other.
-pub(super) fn drawings(report: &Report, width: usize) -> String {
+pub(super) fn drawings(report: &Report, form: Form) -> String {
     let parts = report.parts();
-    let unit = axis_unit(report);
-    let of = |transport| parts.iter().filter(move |part| part.transport == transport);
-    let draw = |part: &Part, width| ladder::draw(&part.trace, &title(part), unit, width);
-    let below = |part| ladder::text(&draw(part, width.min(WIDTH)));
     let hosts = parts.iter().map(|part| part.trace.hosts.len()).max().unwrap_or_default();
-    let Some(half) = ladder::half_width(width, hosts) else {
-        let all = of(Transport::Tcp).chain(of(Transport::Udp)).map(below);
+    let (half, alone) = match form {
+        Form::Ladder(width) => (ladder::half_width(width, hosts), Form::Ladder(width.min(WIDTH))),
+        Form::List => (None, Form::List),
+    };
+    let count = |transport| parts.iter().filter(|part| part.transport == transport).count();
+    let pairs = count(Transport::Tcp).min(count(Transport::Udp));
+    let form_of = |number| half.filter(|_| number < pairs).map_or(alone, Form::Ladder);
+    let [tcp, udp] = Transport::BOTH.map(|transport| column(report, transport, form_of));
+    let Some(half) = half else {
+        let all = tcp.iter().chain(&udp).map(|lines| ladder::text(lines));
         return all.collect::<Vec<_>>().join("\n");
     };
-    let (mut tcp, mut udp) = (of(Transport::Tcp), of(Transport::Udp));
-    let mut drawn = Vec::new();
-    loop {
-        drawn.push(match (tcp.next(), udp.next()) {
-            (Some(tcp), Some(udp)) => {
-                ladder::side_by_side(&draw(tcp, half), &draw(udp, half), half)
-            }
-            (Some(one), None) | (None, Some(one)) => below(one),
-            (None, None) => return drawn.join("\n"),
+    let rows =
+        (0..tcp.len().max(udp.len())).map(|number| match (tcp.get(number), udp.get(number)) {
+            (Some(tcp), Some(udp)) => ladder::side_by_side(tcp, udp, half),
+            (Some(one), None) | (None, Some(one)) => ladder::text(one),
+            (None, None) => String::new(),
         });
-    }
+    rows.collect::<Vec<_>>().join("\n")
+}
+
+/// Draws the parts of one transport. Each drawing leaves out rows that the first one has too.
+fn column(
+    report: &Report,
+    transport: Transport,
+    form_of: impl Fn(usize) -> Form,
+) -> Vec<Vec<Line>> {
+    let parts: Vec<&Part> =
+        report.parts().iter().filter(|part| part.transport == transport).collect();
+    let (unit, name) =
+        (axis_unit(report), format!("the first {} ladder", observed::name(transport)));
+    let draw = |(number, part): (usize, &&Part)| {
+        let first = parts.first().filter(|_| number > 0);
+        let first = first.map(|first| ReferenceTrace { trace: &first.trace, name: &name });
+        ladder::draw(&part.trace, first, &title(part), unit, form_of(number))
+    };
+    parts.iter().enumerate().map(draw).collect()
 }
 
 /// Returns the unit of every axis: the table's, if the table has times, else the unit that suits the longest drawing.

@@ -15,6 +15,7 @@ pub(crate) use list::list;
 pub(crate) use next::{NextSteps, next};
 pub(crate) use summary::summary;
 
+use super::ladder::Form;
 use super::page::{BAD, GOOD, NOTE, Page, STRONG, WIDTH, wrap};
 use super::{chain, escaped, plural};
 use crate::lab::{Engine, Finding, Lab, Obstacle, Procedure, Program, Report, Setting, Verdict};
@@ -93,8 +94,8 @@ fn conditions(page: &mut Page, procedure: &Procedure, setting: &Setting) {
 /// Why a lab on loopback shows no packets.
 const NO_PACKETS: &str = "since capturing packets would need root (CAP_NET_RAW)";
 
-/// Returns the result of the run, for a screen of this many columns.
-pub(crate) fn after_run(report: &Report, detail: Detail, width: usize) -> String {
+/// Returns the result of the run, with its drawings in this form.
+pub(crate) fn after_run(report: &Report, detail: Detail, form: Form) -> String {
     let mut page = Page::default();
     if let Err(obstacle) = &report.outcome {
         page.heading("NOT RUN");
@@ -109,7 +110,7 @@ pub(crate) fn after_run(report: &Report, detail: Detail, width: usize) -> String
     }
     if !report.parts().is_empty() {
         page.heading("WHAT HAPPENED");
-        page.line(drawings::drawings(report, width).trim_end_matches('\n'));
+        page.line(drawings::drawings(report, form).trim_end_matches('\n'));
         for remark in report.remarks() {
             page.line("");
             page.paragraph(2, &remark);

@@ -71,7 +71,7 @@ fn an_explained_run_adds_theory_method_other_systems_and_next_steps() {
     assert!(screen.ends_with(explained), "{screen}");
     let done = done(Engine::Sim, LabOptions::default());
     let [usual, all] = [Detail::Usual, Detail::Explained]
-        .map(|detail| plain(&after_run(&done.report, detail, 80)));
+        .map(|detail| plain(&after_run(&done.report, detail, Form::Ladder(80))));
     assert_eq!(all, usual + "\nELSEWHERE\n  Nowhere else.\n");
 }
 
@@ -97,7 +97,7 @@ fn a_run_prints_each_prediction_once_beside_its_observation() {
             "{screen}"
         );
     }
-    let screen = plain(&after_run(&good, Detail::Usual, 80));
+    let screen = plain(&after_run(&good, Detail::Usual, Form::Ladder(80)));
     let headings: Vec<&str> = screen
         .lines()
         .filter(|line| {
@@ -112,7 +112,7 @@ fn a_run_prints_each_prediction_once_beside_its_observation() {
 /// Returns the whole screen of a run.
 fn whole(report: &Report, detail: Detail) -> String {
     let before = before_run(report.lab, report.procedure, &report.setting, detail, 0);
-    plain(&(before + &after_run(report, detail, 80)))
+    plain(&(before + &after_run(report, detail, Form::Ladder(80))))
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn the_axis_of_a_drawing_has_the_unit_of_the_times_in_the_table() {
         let outcome = Ok(Outcome { findings: vec![finding], parts: vec![part] });
         let setting = setting(LabOptions::default());
         let report = Report { lab, procedure: &LAB.procedures[0], setting, outcome };
-        let screen = plain(&after_run(&report, Detail::Usual, 80));
+        let screen = plain(&after_run(&report, Detail::Usual, Form::Ladder(80)));
         let axis = screen.lines().find(|line| line.contains(" client ")).expect("an axis");
         axis.split_whitespace().next().expect("a unit").to_owned()
     };
@@ -169,7 +169,7 @@ fn the_axis_of_a_drawing_has_the_unit_of_the_times_in_the_table() {
 #[test]
 fn a_lesson_has_the_sentences_that_the_findings_support() {
     let lesson = |report: &Report| {
-        let screen = plain(&after_run(report, Detail::Usual, 80));
+        let screen = plain(&after_run(report, Detail::Usual, Form::Ladder(80)));
         screen.split_once("\nLESSON\n").expect("a lesson").1.to_owned()
     };
     let [good, bad, _] = sample_runs().map(|done| done.report);
@@ -183,7 +183,7 @@ fn a_lesson_has_the_sentences_that_the_findings_support() {
 #[test]
 fn what_cannot_run_here_says_why() {
     let [_, _, missing] = sample_runs();
-    let screen = plain(&after_run(&missing.report, Detail::Usual, 80));
+    let screen = plain(&after_run(&missing.report, Detail::Usual, Form::Ladder(80)));
     assert_eq!(screen, "\nNOT RUN\n  no namespaces here, run it as root\n");
 }
 
@@ -193,8 +193,8 @@ fn a_wide_screen_has_both_transports_side_by_side() {
     let is_side_by_side = |screen: &str| {
         screen.lines().any(|line| line.starts_with("TCP ") && line.ends_with("UDP, once"))
     };
-    assert!(is_side_by_side(&plain(&after_run(&done.report, Detail::Usual, 100))));
-    assert!(!is_side_by_side(&plain(&after_run(&done.report, Detail::Usual, 99))));
+    assert!(is_side_by_side(&plain(&after_run(&done.report, Detail::Usual, Form::Ladder(100)))));
+    assert!(!is_side_by_side(&plain(&after_run(&done.report, Detail::Usual, Form::Ladder(99)))));
 }
 
 #[test]

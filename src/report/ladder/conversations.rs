@@ -4,7 +4,7 @@
 use super::layout::last;
 use super::rows::{Arrow, ArrowEnd, Item, Row, in_order};
 use super::sighting::{Sighting, hosts, in_unit};
-use super::{FIRST_ROWS, MAX_ROWS, lines, text};
+use super::{Drawing, FIRST_ROWS, Form, MAX_ROWS, text};
 use crate::duration::Unit;
 use crate::report::plural;
 use std::collections::{BTreeMap, VecDeque};
@@ -52,8 +52,8 @@ impl Ladders {
     }
 
     /// All ladders, one below the other.
-    pub(crate) fn draw(&self, width: usize) -> String {
-        let mut drawn: Vec<String> = self.drawn.values().map(|it| it.draw(width)).collect();
+    pub(crate) fn draw(&self, form: Form) -> String {
+        let mut drawn: Vec<String> = self.drawn.values().map(|it| it.draw(form)).collect();
         if self.left_out > 0 {
             let more = plural(self.left_out, "more exchange");
             drawn.push(format!("… {more}: without --ladder all are shown\n"));
@@ -86,14 +86,16 @@ impl Conversation {
         self.last.push_back(row);
     }
 
-    fn draw(&self, width: usize) -> String {
+    fn draw(&self, form: Form) -> String {
         let rows = self.rows();
         let title = match self.since_ns {
             0 => self.title.clone(),
             since => format!("{}, at {:.6} s", self.title, in_unit(since, 1e9)),
         };
         let unit = Unit::of(last(&rows));
-        text(&lines(&hosts(), &rows, self.missing, &title, unit, width))
+        let drawing =
+            Drawing { hosts: &hosts(), title: &title, rows: &rows, missing: self.missing };
+        text(&drawing.lines(None, unit, form))
     }
 
     /// With the times since the first of them.
@@ -166,7 +168,7 @@ mod tests {
     }
 
     fn plain(ladders: &Ladders, width: usize) -> Vec<String> {
-        let drawn = anstream::adapter::strip_str(&ladders.draw(width)).to_string();
+        let drawn = anstream::adapter::strip_str(&ladders.draw(Form::Ladder(width))).to_string();
         drawn.lines().map(str::to_owned).collect()
     }
 

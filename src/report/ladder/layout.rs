@@ -1,9 +1,7 @@
 //! The columns of a ladder: the axis of time, the lines of the hosts, and the times of arrival.
 
 use super::rows::{Arrow, ArrowEnd, ArrowKind, Item, Row};
-use super::{
-    DIM, ERROR, LEFTWARDS, LOST, Line, MIN_WIDTH, PLAIN, RETRANSMITTED, RIGHTWARDS, STRONG,
-};
+use super::{ERROR, LEFTWARDS, LOST, Line, MIN_WIDTH, PLAIN, RETRANSMITTED, RIGHTWARDS, STRONG};
 use crate::duration::Unit;
 use crate::report::packet::{cut, cut_end};
 use crate::report::page::wrap;
@@ -36,7 +34,7 @@ pub(super) struct Layout {
 pub(super) fn last(rows: &[Row]) -> Duration {
     let arrived = rows.iter().filter_map(|row| match &row.item {
         Item::Arrow(Arrow { end: ArrowEnd::Arrived(at), .. }) => Some(*at),
-        Item::Arrow(_) | Item::Call(..) | Item::State(..) => None,
+        Item::Arrow(_) | Item::Call(..) | Item::Folded(_) | Item::State(..) => None,
     });
     rows.iter().map(|row| row.at).chain(arrived).max().unwrap_or_default()
 }
@@ -46,7 +44,7 @@ impl Layout {
     pub(super) fn new(hosts: &[Host], rows: &[Row], unit: Unit, width: usize) -> Self {
         let ends = rows.iter().filter_map(|row| match &row.item {
             Item::Arrow(arrow) => Some(&arrow.end),
-            Item::Call(..) | Item::State(..) => None,
+            Item::Call(..) | Item::Folded(_) | Item::State(..) => None,
         });
         let last = last(rows);
         let decimals = match unit {
@@ -78,15 +76,17 @@ impl Layout {
         let names = self.names(hosts.iter().map(|host| host.name.clone()), STRONG);
         head.extend(names);
         if let Some(names) = head.last_mut() {
-            names.put_before(self.time - 1, self.unit.name(), DIM);
+            names.put_before(self.time - 1, self.unit.name(), PLAIN);
             if self.arrivals {
-                names.put_before(self.width, "arrives", DIM);
+                names.put_before(self.width, "arrives", PLAIN);
             }
         }
         let here = hosts.first().map(|host| &host.addresses);
         if hosts.iter().any(|host| Some(&host.addresses) != here) {
             let first = |host: &Host| host.addresses.first().map(ToString::to_string);
-            head.extend(self.names(hosts.iter().map(|host| first(host).unwrap_or_default()), DIM));
+            head.extend(
+                self.names(hosts.iter().map(|host| first(host).unwrap_or_default()), PLAIN),
+            );
         }
         head
     }
@@ -122,34 +122,54 @@ impl Layout {
         for row in rows {
             let begin = lines.len();
             match &row.item {
-                Item::Call(host, text) => self.put_at_host(*host, text, PLAIN, lines),
-                Item::State(host, text) => self.put_at_host(*host, text, DIM, lines),
+                Item::Call(host, text) | Item::State(host, text) => {
+                    self.put_at_host(*host, text, PLAIN, lines);
+                }
                 Item::Arrow(arrow) => self.arrow(arrow, lines),
+                Item::Folded(fold) => {
+                    self.left_out(&fold.words(&self.span(fold.from, fold.until)), lines);
+                }
             }
-            // A duplicate has no time but that of its arrival.
-            let is_copy = matches!(&row.item, Item::Arrow(it) if it.kind == ArrowKind::Duplicate);
-            if let (Some(line), false) = (lines.get_mut(begin), is_copy) {
-                line.put_before(self.time - 1, &self.unit.decimal(row.at, self.decimals), DIM);
+            // A duplicate has no time but that of its arrival, and a fold states its own times.
+            let has_own_time = match &row.item {
+                Item::Arrow(arrow) => arrow.kind == ArrowKind::Duplicate,
+                Item::Folded(_) => true,
+                Item::Call(..) | Item::State(..) => false,
+            };
+            if let (Some(line), false) = (lines.get_mut(begin), has_own_time) {
+                line.put_before(self.time - 1, &self.unit.decimal(row.at, self.decimals), PLAIN);
             }
         }
     }
 
-    /// A line that counts what is left out.
+    /// A time as on the axis, with its unit: `20.0 ms`.
+    pub(super) fn time(&self, time: Duration) -> String {
+        format!("{} {}", self.unit.decimal(time, self.decimals), self.unit.name())
+    }
+
+    /// Two times as on the axis: `20.0 to 40.0 ms`.
+    pub(super) fn span(&self, from: Duration, until: Duration) -> String {
+        format!("{} to {}", self.unit.decimal(from, self.decimals), self.time(until))
+    }
+
+    /// Lines that count the rows left out here, between the first and the last host.
     pub(super) fn left_out(&self, text: &str, lines: &mut Vec<Line>) {
-        let mut line = Line::default();
-        self.lines.iter().for_each(|column| line.set(*column, '┊', PLAIN));
         let (left, right) = self.ends();
-        let text = format!(" … {text} … ");
-        let room = (right - left).saturating_sub(text.chars().count());
-        line.put(left + room / 2, &text, DIM);
-        lines.push(line);
+        for part in wrap(text, (right - left).saturating_sub(3).max(1)) {
+            let mut line = Line::default();
+            self.lines.iter().for_each(|column| line.set(*column, '┊', PLAIN));
+            let part = format!(" {part} ");
+            let room = (right - left).saturating_sub(part.chars().count());
+            line.put(left + (room / 2).max(1), &part, PLAIN);
+            lines.push(line);
+        }
     }
 
     /// A line of text below an arrow, cut at its end.
     pub(super) fn note(&self, text: &str, lines: &mut Vec<Line>) {
         let (left, right) = self.ends();
         let mut line = self.blank();
-        line.put(left + 2, &cut_end(text, (right - left).saturating_sub(3)), DIM);
+        line.put(left + 2, &cut_end(text, (right - left).saturating_sub(3)), PLAIN);
         lines.push(line);
     }
 
@@ -211,7 +231,7 @@ impl Layout {
         self.end(&arrow.end, span, style, &mut line);
         lines.push(line);
         if !arrow.payload.is_empty() {
-            lines.push(beside(&cut(&arrow.payload, span.inner() - 2), DIM));
+            lines.push(beside(&cut(&arrow.payload, span.inner() - 2), PLAIN));
         }
     }
 
@@ -220,7 +240,7 @@ impl Layout {
         let length = span.length(end);
         match end {
             ArrowEnd::Arrived(at) => {
-                line.put_before(self.width, &self.unit.decimal(*at, self.decimals), DIM);
+                line.put_before(self.width, &self.unit.decimal(*at, self.decimals), PLAIN);
             }
             ArrowEnd::Lost(why) => {
                 span.set(length - 1, '✗', style, line);

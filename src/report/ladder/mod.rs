@@ -2,8 +2,10 @@
 //! in them, and beside its line what each host did.
 
 mod conversations;
+mod fold;
 mod layout;
 mod line;
+mod list;
 mod retransmissions;
 mod rows;
 #[cfg(feature = "lab")]
@@ -20,6 +22,7 @@ use super::plural;
 use crate::duration::Unit;
 use crate::trace::{Host, Trace};
 use anstyle::{AnsiColor, Style};
+use fold::{Reference, fold};
 use layout::Layout;
 use rows::Row;
 #[cfg(feature = "lab")]
@@ -28,7 +31,7 @@ use std::time::Duration;
 /// Minimum columns of a ladder. A narrower screen wraps the lines.
 const MIN_WIDTH: usize = 40;
 
-/// Maximum number of rows; nobody reads more. Of a longer ladder the middle is left out.
+/// Maximum number of rows. A longer ladder leaves out its middle rows.
 const MAX_ROWS: usize = 48;
 const FIRST_ROWS: usize = 28;
 const LAST_ROWS: usize = 12;
@@ -41,14 +44,40 @@ const ERROR: Style = AnsiColor::Red.on_default();
 const RETRANSMITTED: Style = AnsiColor::Yellow.on_default();
 const RIGHTWARDS: Style = AnsiColor::Cyan.on_default();
 const LEFTWARDS: Style = AnsiColor::Green.on_default();
-const DIM: Style = Style::new().dimmed();
 const STRONG: Style = Style::new().bold();
 const PLAIN: Style = Style::new();
 
-/// The ladder of a trace, as wide as this at most where its hosts leave it a choice. Its axis has this unit.
+/// A form in which packets and calls are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// A ladder, at most this number of columns wide where its hosts leave it a choice.
+    Ladder(usize),
+    /// A numbered list of sentences, for a screen reader.
+    List,
+}
+
+/// A trace that other drawings refer to, with the name by which they do so.
+#[derive(Clone, Copy, Debug)]
 #[cfg_attr(not(feature = "lab"), allow(dead_code, reason = "labs have traces"))]
-pub(crate) fn draw(trace: &Trace, title: &str, unit: Unit, width: usize) -> Vec<Line> {
-    lines(&trace.hosts, &rows::rows(trace), 0, title, unit, width)
+pub(crate) struct ReferenceTrace<'a> {
+    pub trace: &'a Trace,
+    pub name: &'a str,
+}
+
+/// Draws a trace with an axis in this unit. Rows that repeat are folded, and so are rows that the `other` trace has too.
+#[cfg_attr(not(feature = "lab"), allow(dead_code, reason = "labs have traces"))]
+pub(crate) fn draw(
+    trace: &Trace,
+    other: Option<ReferenceTrace<'_>>,
+    title: &str,
+    unit: Unit,
+    form: Form,
+) -> Vec<Line> {
+    let (hosts, rows) = (&trace.hosts, rows::rows(trace));
+    let other = other.filter(|it| it.trace.hosts == *hosts);
+    let other = other.map(|it| (rows::rows(it.trace), it.name));
+    let other = other.as_ref().map(|(rows, name)| Reference { rows, name });
+    Drawing { hosts, title, rows: &rows, missing: 0 }.lines(other, unit, form)
 }
 
 /// How long a trace takes, from its beginning to the last time that its ladder shows.
@@ -57,27 +86,67 @@ pub(crate) fn duration(trace: &Trace) -> Duration {
     layout::last(&rows::rows(trace))
 }
 
-/// The ladder of rows. This many events are missing between the first [`FIRST_ROWS`] and the last [`LAST_ROWS`].
-fn lines(
-    hosts: &[Host],
-    rows: &[Row],
+/// The rows of one drawing.
+#[derive(Clone, Copy, Debug)]
+struct Drawing<'a> {
+    hosts: &'a [Host],
+    title: &'a str,
+    rows: &'a [Row],
+    /// Number of events that are missing between the first [`FIRST_ROWS`] rows and the rest.
     missing: u64,
-    title: &str,
-    unit: Unit,
-    width: usize,
-) -> Vec<Line> {
-    let layout = Layout::new(hosts, rows, unit, width.max(MIN_WIDTH));
-    let mut lines = layout.head(hosts, title);
-    if rows.len() <= MAX_ROWS && missing == 0 {
-        layout.rows(rows, &mut lines);
-        return lines;
+}
+
+impl Drawing<'_> {
+    fn lines(self, other: Option<Reference<'_>>, unit: Unit, form: Form) -> Vec<Line> {
+        let width = match form {
+            Form::Ladder(width) => width.max(MIN_WIDTH),
+            Form::List => MIN_WIDTH,
+        };
+        let layout = Layout::new(self.hosts, self.rows, unit, width);
+        // A group of rows must not reach over the missing events.
+        let folded = if self.missing == 0 { fold(self.rows, other) } else { self.rows.to_vec() };
+        let shown = ShownRows::of(&folded, self.missing);
+        match form {
+            Form::Ladder(_) => ladder(self, &layout, shown),
+            Form::List => list::lines(self.hosts, self.title, &layout, shown),
+        }
     }
-    let (first, rest) = rows.split_at(FIRST_ROWS.min(rows.len()));
-    let (middle, last) = rest.split_at(rest.len().saturating_sub(LAST_ROWS));
-    let events = missing + middle.iter().map(|row| row.events).sum::<u64>();
-    layout.rows(first, &mut lines);
-    layout.left_out(&format!("{} left out", plural(events, "event")), &mut lines);
-    layout.rows(last, &mut lines);
+}
+
+/// The rows that are drawn: the first and the last ones.
+#[derive(Clone, Copy, Debug)]
+struct ShownRows<'a> {
+    first: &'a [Row],
+    /// Number of events between them.
+    left_out: u64,
+    last: &'a [Row],
+}
+
+impl<'a> ShownRows<'a> {
+    fn of(rows: &'a [Row], missing: u64) -> Self {
+        if rows.len() <= MAX_ROWS && missing == 0 {
+            return Self { first: rows, left_out: 0, last: &[] };
+        }
+        let (first, rest) = rows.split_at(FIRST_ROWS.min(rows.len()));
+        let (middle, last) = rest.split_at(rest.len().saturating_sub(LAST_ROWS));
+        let left_out = missing + middle.iter().map(|row| row.events).sum::<u64>();
+        Self { first, left_out, last }
+    }
+
+    /// Says how many events are left out, if any are.
+    fn left_out(self) -> Option<String> {
+        let events = plural(self.left_out, "event");
+        (self.left_out > 0).then(|| format!("… {events} left out …"))
+    }
+}
+
+fn ladder(drawing: Drawing<'_>, layout: &Layout, shown: ShownRows<'_>) -> Vec<Line> {
+    let mut lines = layout.head(drawing.hosts, drawing.title);
+    layout.rows(shown.first, &mut lines);
+    if let Some(text) = shown.left_out() {
+        layout.left_out(&text, &mut lines);
+    }
+    layout.rows(shown.last, &mut lines);
     lines
 }
 
@@ -123,7 +192,8 @@ mod tests {
 
     /// In the unit that suits the trace.
     fn draw(trace: &Trace, title: &str, width: usize) -> Vec<Line> {
-        super::draw(trace, title, Unit::of(layout::last(&rows::rows(trace))), width)
+        let unit = Unit::of(layout::last(&rows::rows(trace)));
+        super::draw(trace, None, title, unit, Form::Ladder(width))
     }
 
     /// From this row on.
@@ -173,9 +243,36 @@ mod tests {
                 "    1.0 │── 5 octets ────────✗ lost      │",
                 "    2.0 │                       5 octets │",
                 "        │ lost on purpose ✗──────────────│",
-                "    3.0 │── 5 octets ────────✗ link cut  │",
-                "    4.0 │── 5 octets ───────────────────✗│ no room",
+                "    3.0 │── 5 octets ───✗ lost: link cut │",
+                "    4.0 │── 5 octets ───────────────────✗│ dropped",
                 "   99.0 │── 5 octets ───────────────────▶│",
+            ]
+        );
+    }
+
+    #[test]
+    fn times_and_states_are_not_dim_so_that_a_projector_shows_them() {
+        let mut trace = two();
+        let state = Action::State(Transport::Tcp, "ESTABLISHED".into());
+        trace.push(Event { at: 20 * MS, host: SERVER, action: state });
+        packet(&mut trace, 20, SERVER, 5, arrived(&[40]));
+        let drawn = text(&draw(&trace, "TCP", 60));
+        assert!(drawn.contains("[ESTABLISHED]") && !drawn.contains("\x1b[2m"), "{drawn:?}");
+    }
+
+    #[test]
+    fn equal_rows_of_a_trace_are_drawn_once_with_their_count() {
+        let mut trace = two();
+        for at in 0..10 {
+            call(&mut trace, 10 * at, CLIENT, "send(0)", "0 octets");
+            packet(&mut trace, 10 * at, CLIENT, 5, arrived(&[10 * at + 5]));
+        }
+        assert_eq!(
+            rows(&draw(&trace, "UDP", 60), 3),
+            [
+                "    0.0 │ send(0) = 0 octets                       │",
+                "    0.0 │── 5 octets ─────────────────────────────▶│     5.0",
+                "        ┊    these 2 rows × 10, 0.0 to 90.0 ms     ┊",
             ]
         );
     }
@@ -330,7 +427,7 @@ mod tests {
         let action = Action::Call { call: "close()".into(), outcome: String::new() };
         trace.push(Event { at: Duration::from_nanos(38_400), host: CLIENT, action });
         assert_eq!(duration(&trace), Duration::from_nanos(38_400));
-        let drawn = |unit| plain(&super::draw(&trace, "TCP", unit, 50));
+        let drawn = |unit| plain(&super::draw(&trace, None, "TCP", unit, Form::Ladder(50)));
         let milliseconds = drawn(Unit::Milliseconds);
         assert!(milliseconds.contains("     ms client"), "{milliseconds}");
         assert!(milliseconds.contains("  0.038 │ close()"), "{milliseconds}");

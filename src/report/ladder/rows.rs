@@ -15,15 +15,54 @@ pub(super) struct Row {
     pub events: u64,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Item {
     Call(HostId, String),
     State(HostId, String),
     Arrow(Arrow),
+    /// Rows that repeat.
+    Folded(Fold),
+}
+
+/// A line in place of rows that repeat.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Fold {
+    pub kind: FoldKind,
+    /// Number of rows in the group.
+    pub rows: usize,
+    /// Time of the first row of the first group.
+    pub from: Duration,
+    /// Time of the last row of the last group.
+    pub until: Duration,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum FoldKind {
+    /// The group above this line occurs this many times.
+    Repeated(usize),
+    /// The same, and the groups of the neighbouring folds occur in between.
+    Alternating(usize),
+    /// The ladder with this name shows the same rows.
+    SameAs(String),
+}
+
+impl Fold {
+    /// The text of the line; `span` formats two times.
+    pub(super) fn words(&self, span: &str) -> String {
+        let rows = match self.rows {
+            1 => "this row".to_owned(),
+            rows => format!("these {rows} rows"),
+        };
+        match &self.kind {
+            FoldKind::Repeated(times) => format!("{rows} × {times}, {span}"),
+            FoldKind::Alternating(times) => format!("{rows} × {times} in mixed order, {span}"),
+            FoldKind::SameAs(name) => format!("{} rows as in {name}, {span}", self.rows),
+        }
+    }
 }
 
 /// A packet on its way.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Arrow {
     pub from: HostId,
     pub to: HostId,
@@ -37,7 +76,7 @@ pub(super) struct Arrow {
 }
 
 /// How an arrow ends.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum ArrowEnd {
     Arrived(Duration),
     /// Somewhere on its way.
@@ -48,7 +87,7 @@ pub(super) enum ArrowEnd {
     Unknown,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum ArrowKind {
     Usual,
     /// TCP sent these octets, or this SYN or FIN, before.
@@ -116,7 +155,7 @@ fn is_overtaken(row: &Row, later: &[Row]) -> bool {
             (other.from, other.to) == (*from, *to)
                 && matches!(other.end, ArrowEnd::Arrived(at) if at < *comes)
         }
-        Item::Arrow(_) | Item::Call(..) | Item::State(..) => false,
+        Item::Arrow(_) | Item::Call(..) | Item::Folded(_) | Item::State(..) => false,
     })
 }
 
@@ -176,8 +215,8 @@ impl Arrow {
 fn lost(loss: Loss) -> ArrowEnd {
     match loss {
         Loss::Chance => ArrowEnd::Lost("lost".to_owned()),
-        Loss::Cut => ArrowEnd::Lost("link cut".to_owned()),
+        Loss::Cut => ArrowEnd::Lost("lost: link cut".to_owned()),
         Loss::Ordered(_) | Loss::Reply => ArrowEnd::Lost("lost on purpose".to_owned()),
-        Loss::Overflow => ArrowEnd::Refused("no room".to_owned()),
+        Loss::Overflow => ArrowEnd::Refused("dropped".to_owned()),
     }
 }

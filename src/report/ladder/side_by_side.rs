@@ -28,7 +28,7 @@ pub(crate) fn side_by_side(left: &[Line], right: &[Line], width: usize) -> Strin
 
 #[cfg(test)]
 mod tests {
-    use super::super::draw;
+    use super::super::{Form, draw};
     use super::*;
     use crate::duration::Unit;
     use crate::trace::{Action, Event, Fate, Host, HostId, Packet, Trace};
@@ -52,8 +52,8 @@ mod tests {
         packet(&mut longer, HostId(1), HostId(0));
         for width in [MIN_WIDTH_FOR_TWO, 140] {
             let half = half_width(width, 2).expect("room");
-            let [left, right] =
-                [&trace, &longer].map(|trace| draw(trace, "one", Unit::Milliseconds, half));
+            let [left, right] = [&trace, &longer]
+                .map(|trace| draw(trace, None, "one", Unit::Milliseconds, Form::Ladder(half)));
             let both = side_by_side(&left, &right, half);
             let both = anstream::adapter::strip_str(&both).to_string();
             assert_eq!(both.lines().count(), 5, "{both}");

@@ -2,7 +2,7 @@
 
 use super::layout::Layout;
 use super::rows::Arrow;
-use super::{DIM, PLAIN, text};
+use super::{PLAIN, text};
 use crate::reply::Printable;
 use crate::trace::{Fate, Host, HostId};
 use crate::wire::Captured;
@@ -52,7 +52,7 @@ impl Sighting<'_> {
         let first = lines.len();
         layout.arrow(&self.arrow(), &mut lines);
         if let Some(line) = lines.get_mut(first) {
-            line.put_before(name_begin - 2, &time, DIM);
+            line.put_before(name_begin - 2, &time, PLAIN);
             line.put(name_begin, &name, PLAIN);
         }
         for comment in self.shown_comments() {

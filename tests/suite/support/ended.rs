@@ -44,7 +44,7 @@ pub fn bad(status: i32, command: &mut Command) -> String {
     said
 }
 
-/// Returns a shell command that runs on its own terminal, through script(1). In it, `daytime` is the binary under test.
+/// Returns a shell command that runs on its own terminal, through script(1) and without a pager. In it, `daytime` is the binary under test.
 ///
 /// # Errors
 /// The reason for [`skip`](super::skip).
@@ -53,7 +53,7 @@ pub fn on_terminal(command: &str) -> Result<Command, String> {
     let path = env::var("PATH").unwrap_or_default();
     let mut script = Command::new(program("script")?);
     script.args(["-qec", command, "/dev/null"]).stdin(Stdio::null());
-    script.env("TERM", "xterm").env("SHELL", "/bin/sh");
+    script.env("TERM", "xterm").env("SHELL", "/bin/sh").env("DAYTIME_PAGER", "cat");
     script.env("PATH", format!("{}:{path}", folder.display()));
     Ok(script)
 }

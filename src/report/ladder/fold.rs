@@ -1,0 +1,300 @@
+//! Folds rows that repeat: each group of rows is drawn once, with its count and its span of time.
+//!
+//! Two rows are the same if only their times differ. A retransmission is never folded, because its time is what it
+//! shows.
+
+use super::rows::{Arrow, ArrowEnd, ArrowKind, Fold, FoldKind, Item, Row};
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::time::Duration;
+
+/// Maximum number of rows in one group.
+const MAX_GROUP_ROWS: usize = 12;
+/// Minimum number of equal groups that are folded.
+const MIN_GROUPS: usize = 3;
+/// Maximum number of different groups that alternate.
+const MAX_GROUP_FORMS: usize = 3;
+/// Maximum number of groups that are examined to find the frequent ones.
+const MAX_SAMPLED_GROUPS: usize = 64;
+/// Minimum number of rows that a fold leaves out.
+const MIN_HIDDEN_ROWS: usize = 4;
+/// Maximum number of rows of each of two ladders that are compared: the time is the product of both numbers.
+const MAX_COMPARED_ROWS: usize = 400;
+
+/// Another ladder, with the name that a fold gives it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reference<'a> {
+    pub rows: &'a [Row],
+    pub name: &'a str,
+}
+
+/// Folds the runs of rows that the other ladder has too, then the groups that repeat.
+pub(super) fn fold(rows: &[Row], other: Option<Reference<'_>>) -> Vec<Row> {
+    let mut shapes = Shapes::default();
+    let ids = shapes.ids(rows);
+    let (name, other) = other.map_or(("", Vec::new()), |it| (it.name, shapes.ids(it.rows)));
+    let mut folded = Vec::new();
+    let mut begin = 0;
+    for run in common_runs(&ids, &other) {
+        folded.extend(fold_repeats(&rows[begin..run.start], &ids[begin..run.start]));
+        let same = FoldKind::SameAs(name.to_owned());
+        folded.push(folded_row(same, &rows[run.clone()], run.len(), 0));
+        begin = run.end;
+    }
+    folded.extend(fold_repeats(&rows[begin..], &ids[begin..]));
+    folded
+}
+
+/// A row that counts the events of `hidden`, without those of the first `shown` rows.
+fn folded_row(kind: FoldKind, hidden: &[Row], rows: usize, shown: usize) -> Row {
+    let time = |row: Option<&Row>| row.map_or(Duration::ZERO, |row| row.at);
+    let (from, until) = (time(hidden.first()), time(hidden.last()));
+    let events = hidden[shown..].iter().map(|row| row.events).sum();
+    Row { at: from, item: Item::Folded(Fold { kind, rows, from, until }), events }
+}
+
+fn fold_repeats(rows: &[Row], ids: &[usize]) -> Vec<Row> {
+    let mut folded = Vec::new();
+    let mut at = 0;
+    while at < rows.len() {
+        let groups = groups_at(&ids[at..]);
+        let Some(end) = groups.iter().filter_map(|form| form.ranges.last()).map(|it| it.end).max()
+        else {
+            folded.push(rows[at].clone());
+            at += 1;
+            continue;
+        };
+        for form in &groups {
+            form.draw(&rows[at..at + end], groups.len() > 1, &mut folded);
+        }
+        at += end;
+    }
+    folded
+}
+
+/// Equal groups of rows.
+#[derive(Debug)]
+struct GroupForm {
+    /// Each group, by its rows.
+    ranges: Vec<Range<usize>>,
+}
+
+impl GroupForm {
+    /// Adds the rows of the first group, and the fold of all groups.
+    fn draw(&self, rows: &[Row], alternates: bool, folded: &mut Vec<Row>) {
+        let Some(first) = self.ranges.first() else { return };
+        folded.extend_from_slice(&rows[first.clone()]);
+        let all: Vec<Row> =
+            self.ranges.iter().flat_map(|range| &rows[range.clone()]).cloned().collect();
+        let times = self.ranges.len();
+        let kind =
+            if alternates { FoldKind::Alternating(times) } else { FoldKind::Repeated(times) };
+        folded.push(folded_row(kind, &all, first.len(), first.len()));
+    }
+}
+
+/// Returns the groups that repeat from the first row on, if a fold of them is worth its line.
+fn groups_at(ids: &[usize]) -> Vec<GroupForm> {
+    let one_form = periodic(ids);
+    let several = alternating(ids);
+    let rows = |forms: &[GroupForm]| -> usize {
+        forms.iter().flat_map(|form| &form.ranges).map(ExactSizeIterator::len).sum()
+    };
+    let chosen = if rows(&several) > rows(&one_form) { several } else { one_form };
+    let drawn: usize = chosen.iter().map(|form| form.ranges[0].len() + 1).sum();
+    if rows(&chosen) >= drawn + MIN_HIDDEN_ROWS { chosen } else { Vec::new() }
+}
+
+/// Returns the group that repeats without anything between, of the length that covers most rows.
+fn periodic(ids: &[usize]) -> Vec<GroupForm> {
+    let repeats = |length: usize| {
+        let group = &ids[..length];
+        ids.chunks_exact(length).take_while(|it| *it == group).count()
+    };
+    let lengths = 1..=MAX_GROUP_ROWS.min(ids.len());
+    let repeated = lengths.map(|length| (length, repeats(length)));
+    let repeated = repeated.filter(|(_, times)| *times >= MIN_GROUPS);
+    let best = repeated.max_by_key(|(length, times)| (length * times, usize::MAX - length));
+    let form = best.map(|(length, times)| GroupForm {
+        ranges: (0..times).map(|number| number * length..(number + 1) * length).collect(),
+    });
+    form.into_iter().collect()
+}
+
+/// Returns groups that begin with the same row and follow each other in any order.
+fn alternating(ids: &[usize]) -> Vec<GroupForm> {
+    let mut forms: Vec<(&[usize], GroupForm)> = frequent_groups(ids)
+        .into_iter()
+        .map(|group| (group, GroupForm { ranges: Vec::new() }))
+        .collect();
+    let mut at = 0;
+    while let Some((group, form)) = forms.iter_mut().find(|(group, _)| ids[at..].starts_with(group))
+    {
+        form.ranges.push(at..at + group.len());
+        at += group.len();
+    }
+    let is_frequent = forms.iter().all(|(_, form)| form.ranges.len() >= MIN_GROUPS);
+    if !is_frequent {
+        return Vec::new();
+    }
+    forms.sort_by_key(|(_, form)| form.ranges[0].start);
+    forms.into_iter().map(|(_, form)| form).collect()
+}
+
+/// Returns the groups that begin as the first row does and occur often, the longest first.
+fn frequent_groups(ids: &[usize]) -> Vec<&[usize]> {
+    let Some(first) = ids.first() else { return Vec::new() };
+    let starts = ids.iter().enumerate().filter(|(_, id)| *id == first).map(|(at, _)| at);
+    let starts: Vec<usize> = starts.take(MAX_SAMPLED_GROUPS).collect();
+    let mut counts: BTreeMap<&[usize], usize> = BTreeMap::new();
+    for pair in starts.windows(2).take_while(|pair| pair[1] - pair[0] <= MAX_GROUP_ROWS) {
+        *counts.entry(&ids[pair[0]..pair[1]]).or_default() += 1;
+    }
+    let frequent = counts.into_iter().filter(|(_, count)| *count >= MIN_GROUPS);
+    let mut groups: Vec<&[usize]> = frequent.map(|(group, _)| group).collect();
+    groups.sort_by_key(|group| usize::MAX - group.len());
+    groups.truncate(MAX_GROUP_FORMS);
+    groups
+}
+
+/// Returns the runs of rows that both ladders have in the same order.
+fn common_runs(ids: &[usize], other: &[usize]) -> Vec<Range<usize>> {
+    if ids.len().max(other.len()) > MAX_COMPARED_ROWS {
+        return Vec::new();
+    }
+    let Some((here, there)) = longest_common_run(ids, other) else { return Vec::new() };
+    let before = common_runs(&ids[..here.start], &other[..there.start]);
+    let after = common_runs(&ids[here.end..], &other[there.end..]);
+    let after = after.into_iter().map(|run| run.start + here.end..run.end + here.end);
+    before.into_iter().chain([here.clone()]).chain(after).collect()
+}
+
+/// Returns the longest run that both have, by its place in each, if a fold of it is worth its line.
+fn longest_common_run(ids: &[usize], other: &[usize]) -> Option<(Range<usize>, Range<usize>)> {
+    let mut lengths = vec![0; other.len() + 1];
+    let mut best = (0, 0, 0);
+    for (here, id) in ids.iter().enumerate() {
+        // From the right, so that the lengths of the row before are still there.
+        for there in (0..other.len()).rev() {
+            lengths[there + 1] = if *id == other[there] { lengths[there] + 1 } else { 0 };
+            if lengths[there + 1] > best.0 {
+                best = (lengths[there + 1], here + 1, there + 1);
+            }
+        }
+    }
+    let (length, here, there) = best;
+    (length > MIN_HIDDEN_ROWS).then(|| (here - length..here, there - length..there))
+}
+
+/// The number of each form of a row, without its times.
+#[derive(Debug, Default)]
+struct Shapes {
+    known: BTreeMap<Item, usize>,
+    /// Number of rows that equal no other row.
+    unique: usize,
+}
+
+impl Shapes {
+    fn ids(&mut self, rows: &[Row]) -> Vec<usize> {
+        rows.iter().map(|row| self.id(&row.item)).collect()
+    }
+
+    fn id(&mut self, item: &Item) -> usize {
+        let mut shape = item.clone();
+        if let Item::Arrow(Arrow { kind: ArrowKind::Retransmitted, .. }) = &shape {
+            self.unique += 1;
+            return usize::MAX - self.unique;
+        }
+        if let Item::Arrow(Arrow { end: ArrowEnd::Arrived(at), .. }) = &mut shape {
+            *at = Duration::ZERO;
+        }
+        let next = self.known.len();
+        *self.known.entry(shape).or_insert(next)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::HostId;
+
+    /// One row per letter, a millisecond apart.
+    fn rows(letters: &str) -> Vec<Row> {
+        let row = |(at, letter): (u64, char)| Row {
+            at: Duration::from_millis(at),
+            item: Item::Call(HostId(0), letter.to_string()),
+            events: 1,
+        };
+        (0..).zip(letters.chars()).map(row).collect()
+    }
+
+    /// The letters of the rows that are drawn, with the words of each fold.
+    fn folded(letters: &str, other: &str) -> String {
+        let span = |it: &Fold| format!("{} to {}", it.from.as_millis(), it.until.as_millis());
+        let words = |row: Row| match row.item {
+            Item::Folded(fold) => format!(" [{}] ", fold.words(&span(&fold))),
+            Item::Call(_, letter) => letter,
+            Item::State(..) | Item::Arrow(_) => String::new(),
+        };
+        let other = rows(other);
+        let other = Reference { rows: &other, name: "the first" };
+        fold(&rows(letters), Some(other)).into_iter().map(words).collect()
+    }
+
+    #[test]
+    fn a_group_of_rows_is_drawn_once_with_its_count_and_its_span() {
+        assert_eq!(folded("xabcabcabcy", ""), "xabc [these 3 rows × 3, 1 to 9] y");
+        assert_eq!(folded("aaaaaaay", ""), "a [this row × 7, 0 to 6] y");
+    }
+
+    #[test]
+    fn a_fold_that_would_save_less_than_four_rows_is_not_made() {
+        assert_eq!(folded("xaaaaay", ""), "xaaaaay");
+        assert_eq!(folded("abcdabcd", ""), "abcdabcd");
+    }
+
+    #[test]
+    fn a_row_that_differs_ends_the_fold_and_is_drawn() {
+        let drawn = folded("ababababacababab", "");
+        assert_eq!(drawn, "ab [these 2 rows × 4, 0 to 7] acababab");
+    }
+
+    #[test]
+    fn groups_in_mixed_order_are_drawn_once_each() {
+        let drawn = folded("xacabcacacabcabcacy", "");
+        assert_eq!(
+            drawn,
+            "xac [these 2 rows × 4 in mixed order, 1 to 17] \
+             abc [these 3 rows × 3 in mixed order, 3 to 15] y"
+        );
+    }
+
+    #[test]
+    fn rows_that_another_ladder_has_too_are_one_line() {
+        let drawn = folded("sabcdeft", "abcdefu");
+        assert_eq!(drawn, "s [6 rows as in the first, 1 to 6] t");
+        assert_eq!(folded("sabcdt", "abcdu"), "sabcdt");
+    }
+
+    #[test]
+    fn every_event_is_drawn_or_counted_in_a_fold() {
+        let letters = "xacabcacacabcabcacyyyyyyyyzabcdef";
+        let other = Reference { rows: &rows("abcdef"), name: "the first" };
+        let drawn = fold(&rows(letters), Some(other));
+        let all: u64 = drawn.iter().map(|row| row.events).sum();
+        assert_eq!(all, letters.len() as u64);
+    }
+
+    #[test]
+    fn a_retransmission_is_never_folded() {
+        let arrow = |at: u64| {
+            let (label, payload) = ("SYN".to_owned(), String::new());
+            let (end, kind) = (ArrowEnd::Unknown, ArrowKind::Retransmitted);
+            let (from, to, is_error) = (HostId(0), HostId(1), false);
+            let item = Item::Arrow(Arrow { from, to, label, payload, is_error, end, kind });
+            Row { at: Duration::from_secs(at), item, events: 1 }
+        };
+        let rows: Vec<Row> = (0..20).map(arrow).collect();
+        assert_eq!(fold(&rows, Some(Reference { rows: &rows, name: "the first" })), rows);
+    }
+}

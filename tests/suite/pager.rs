@@ -1,0 +1,122 @@
+//! On a terminal, output that is longer than the screen goes through a pager. The pager of these tests is a script.
+
+use crate::or_skip;
+use crate::support::scripted::{Scripted, reply_and_close};
+use crate::support::{daytime, good, on_terminal, run, stdout};
+use std::process::Output;
+
+/// Runs a shell command on a terminal of this number of rows.
+fn on_rows(rows: u32, command: &str) -> Result<Output, String> {
+    let command = format!("stty rows {rows} cols 80; {command}");
+    on_terminal(&command).map(|mut script| run(script.env("NO_COLOR", "1")))
+}
+
+/// The lines of the terminal that begin with the mark of the pager, and the others.
+fn marked(output: &Output) -> (usize, usize) {
+    let screen = stdout(output);
+    let (marked, others): (Vec<&str>, Vec<&str>) = screen
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .partition(|line| line.starts_with("P:"));
+    (marked.len(), others.len())
+}
+
+const MARK: &str = "DAYTIME_PAGER='sed s/^/P:/'";
+
+#[test]
+fn output_that_is_longer_than_the_screen_goes_through_the_pager() {
+    let server = Scripted::default().start();
+    let check = format!("check {server}");
+    for command in ["lab run exchange", "lab list", "compare --count 2", &check] {
+        let (paged, others) =
+            marked(&or_skip!(on_rows(20, &format!("{MARK} daytime -q {command}"))));
+        assert!(paged >= 20 && others == 0, "{command}: {paged} lines paged, {others} not");
+    }
+}
+
+#[test]
+fn output_that_fits_on_the_screen_is_printed_without_a_pager() {
+    let (paged, others) = marked(&or_skip!(on_rows(500, &format!("{MARK} daytime lab list"))));
+    assert!(paged == 0 && others >= 20, "{paged} lines paged, {others} not");
+}
+
+#[test]
+fn no_pager_runs_with_no_pager_with_cat_or_without_a_terminal() {
+    for command in [
+        &format!("{MARK} daytime --no-pager lab list"),
+        &format!("{MARK} daytime lab run exchange --no-pager"),
+        "DAYTIME_PAGER=cat PAGER='sed s/^/P:/' daytime lab list",
+        "DAYTIME_PAGER= PAGER='sed s/^/P:/' daytime lab list",
+        &format!("{MARK} daytime lab list | cat"),
+    ] {
+        let (paged, others) = marked(&or_skip!(on_rows(5, command)));
+        assert!(paged == 0 && others >= 20, "{command}: {paged} lines paged, {others} not");
+    }
+}
+
+#[test]
+fn the_variable_of_daytime_overrides_that_of_all_programs() {
+    let shown = |variables: &str| on_rows(5, &format!("{variables} daytime lab list"));
+    let first = or_skip!(shown("DAYTIME_PAGER='echo first #' PAGER='echo second #'"));
+    assert_eq!(stdout(&first).trim(), "first");
+    let second = or_skip!(shown("env -u DAYTIME_PAGER PAGER='echo second #'"));
+    assert_eq!(stdout(&second).trim(), "second");
+}
+
+#[test]
+fn the_pager_gets_the_options_of_git_unless_the_user_has_set_some() {
+    let shown = |variables: &str| {
+        let pager = "DAYTIME_PAGER='echo \"$LESS $LV\" #'";
+        on_rows(5, &format!("env -u LESS -u LV {variables} {pager} daytime lab list"))
+    };
+    assert_eq!(stdout(&or_skip!(shown(""))).trim(), "FRX -c");
+    assert_eq!(stdout(&or_skip!(shown("LESS=S LV=-x"))).trim(), "S -x");
+}
+
+#[test]
+fn without_the_pager_the_output_is_printed_plainly() {
+    for pager in ["/nowhere/pager", "/nowhere/pager -x 2>/dev/null"] {
+        let command = format!("DAYTIME_PAGER='{pager}' daytime lab list");
+        let output = or_skip!(on_rows(5, &command));
+        let printed = stdout(&output).replace('\r', "");
+        assert_eq!(printed, good(daytime().args(["lab", "list"])), "{pager}");
+        assert_eq!(output.status.code(), Some(0), "{pager}");
+    }
+}
+
+#[test]
+fn the_exit_status_is_that_of_the_run_even_if_the_pager_ends_early() {
+    let bad = Scripted { tcp: reply_and_close, ..Scripted::default() }.start();
+    let good = Scripted::default().start();
+    for (server, status) in [(&bad, 1), (&good, 0)] {
+        for pager in ["sed s/^/P:/", "head -n 1 | sed s/^/P:/", "echo P:; exit 3"] {
+            let command = format!("DAYTIME_PAGER='{pager}' daytime -q check {server}");
+            let output = or_skip!(on_rows(5, &command));
+            let (paged, others) = marked(&output);
+            assert!(paged >= 1 && others == 0, "{pager}: {}", stdout(&output));
+            assert_eq!(output.status.code(), Some(status), "{pager}: {}", stdout(&output));
+        }
+    }
+}
+
+#[test]
+fn ctrl_c_is_the_pagers_and_the_command_outlives_it() {
+    for command in ["lab run exchange", "lab list"] {
+        let pager = "kill -s INT $PPID; sed s/^/P:/";
+        let command =
+            format!("DAYTIME_PAGER='{pager}' exec env --default-signal=INT daytime {command}");
+        let output = or_skip!(on_rows(5, &command));
+        let (through, others) = marked(&output);
+        assert!(through >= 20 && others == 0, "{}", stdout(&output));
+        assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
+    }
+}
+
+#[test]
+fn a_lab_of_seconds_shows_its_progress_before_the_pager_begins() {
+    let command = format!("{MARK} daytime lab run backlog");
+    let screen = stdout(&or_skip!(on_rows(20, &command)));
+    let (before, paged) = screen.split_once("P:").expect("a pager");
+    assert!(before.contains(" 0 of 1: backlog on loopback"), "{before:?}");
+    assert!(paged.contains("P:LESSON"), "{paged:?}");
+}
