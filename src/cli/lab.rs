@@ -47,10 +47,10 @@ fn run_labs(arguments: &LabRun, quiet: bool) -> Result<ExitCode, Failure> {
     }
     let text = LongText::new();
     let progress = Progress::start_named(quiet, runs.len());
-    let show = OutputOptions { arguments, form: form(arguments), progress, text };
-    let status = run_planned(runs, &setting, captures.as_ref(), &show);
-    show.progress.finish();
-    may_stop(show.text.finish(), captures.as_ref())?;
+    let output = Output { arguments, form: form(arguments), progress, text };
+    let status = run_planned(runs, &setting, captures.as_ref(), &output);
+    output.progress.finish();
+    may_stop(output.text.finish(), captures.as_ref())?;
     status
 }
 
@@ -59,36 +59,36 @@ fn run_planned(
     runs: Vec<(&'static lab::Lab, &'static Procedure)>,
     setting: &Setting,
     captures: Option<&Captures>,
-    show: &OutputOptions<'_>,
+    output: &Output<'_>,
 ) -> Result<ExitCode, Failure> {
-    let (count, arguments) = (runs.len(), show.arguments);
+    let (count, arguments) = (runs.len(), output.arguments);
     let mut done = Vec::new();
     for (number, (lab, procedure)) in runs.into_iter().enumerate() {
         let name = format!("{} on {}", lab.name, procedure.engine);
-        show.progress.begin(number, count, &name);
-        let printed =
-            show.text(|| report::before_run(lab, procedure, setting, arguments.detail(), number));
+        output.progress.begin(number, count, &name);
+        let printed = output
+            .print_text(|| report::before_run(lab, procedure, setting, arguments.detail(), number));
         if may_stop(printed, captures)? {
             return Ok(status(arguments, &done));
         }
         let began = Instant::now();
-        let report = lab::run(lab, procedure, setting);
+        let report = lab::run_and_compare(lab, procedure, setting);
         if number + 1 == count {
-            show.progress.finish(); // nothing is under way while the last result is printed
+            output.progress.finish(); // nothing is under way while the last result is printed
         }
         let written = captures.map(|it| it.write(&report)).transpose()?;
-        let printed = show.text(|| {
-            report::after_run(&report, arguments.detail(), show.form)
-                + &report::next(&report, show.next_steps())
+        let printed = output.print_text(|| {
+            report::after_run(&report, arguments.detail(), output.form)
+                + &report::next(&report, output.next_steps())
         });
         done.push(FinishedRun { report, took: began.elapsed(), captures: written });
-        let printed = printed.and_then(|()| show.text(|| report::captures(&done[number])));
+        let printed = printed.and_then(|()| output.print_text(|| report::captures(&done[number])));
         if may_stop(printed, captures)? {
             return Ok(status(arguments, &done));
         }
     }
-    show.progress.finish();
-    may_stop(show.result(&done), captures)?;
+    output.progress.finish();
+    may_stop(output.print_result(&done), captures)?;
     Ok(status(arguments, &done))
 }
 
@@ -150,14 +150,14 @@ fn form(arguments: &LabRun) -> Form {
 }
 
 /// How results are shown.
-struct OutputOptions<'a> {
+struct Output<'a> {
     arguments: &'a LabRun,
     form: Form,
     progress: Progress,
     text: LongText,
 }
 
-impl OutputOptions<'_> {
+impl Output<'_> {
     /// Returns how much of the section TRY NEXT is printed; `--answers` implies the section.
     fn next_steps(&self) -> NextSteps {
         match self.arguments {
@@ -168,7 +168,7 @@ impl OutputOptions<'_> {
     }
 
     /// Prints text while labs run; JSON and CSV wait until all have run.
-    fn text(&self, text: impl FnOnce() -> String) -> Result<(), Failure> {
+    fn print_text(&self, text: impl FnOnce() -> String) -> Result<(), Failure> {
         match self.arguments {
             LabRun { json: false, csv: false, .. } => {
                 self.progress.above(|| self.text.print(&text()))
@@ -178,7 +178,7 @@ impl OutputOptions<'_> {
     }
 
     /// Prints what needs the results of all labs.
-    fn result(&self, done: &[FinishedRun]) -> Result<(), Failure> {
+    fn print_result(&self, done: &[FinishedRun]) -> Result<(), Failure> {
         match self.arguments {
             LabRun { json: true, .. } => {
                 print_exactly(&format!("{:#}\n", report::json::runs(done)))

@@ -89,7 +89,7 @@ pub(crate) struct Procedure {
     pub values: fn(&Setting) -> Values,
     /// What will be observed, from the setting alone.
     pub predict: fn(&Setting) -> Vec<Prediction>,
-    pub run: fn(&Setting, &mut Run) -> Result<(), Obstacle>,
+    pub run: fn(&Setting, &mut Results) -> Result<(), Obstacle>,
 }
 
 impl Lab {
@@ -148,7 +148,7 @@ impl Lab {
     /// ```
     pub fn run(&'static self, engine: Engine, setting: &Setting) -> Result<Report, LabError> {
         let procedure = self.procedure(engine, setting)?;
-        let report = run(self, procedure, setting);
+        let report = run_and_compare(self, procedure, setting);
         match report.outcome {
             Ok(_) => Ok(report),
             Err(obstacle) => Err(LabError(obstacle)),
@@ -171,7 +171,7 @@ impl Procedure {
     pub(crate) const fn new(
         engine: Engine,
         predict: fn(&Setting) -> Vec<Prediction>,
-        run: fn(&Setting, &mut Run) -> Result<(), Obstacle>,
+        run: fn(&Setting, &mut Results) -> Result<(), Obstacle>,
     ) -> Self {
         Self { engine, uses_seed: |_| false, options: &[], values: |_| Vec::new(), predict, run }
     }
@@ -186,14 +186,14 @@ impl Procedure {
     }
 
     /// Does what the lab does, where nothing is in the way.
-    pub(crate) fn perform(&self, setting: &Setting) -> Result<Run, Obstacle> {
+    pub(crate) fn perform(&self, setting: &Setting) -> Result<Results, Obstacle> {
         #[cfg(all(feature = "client", feature = "server"))]
         if self.engine == Engine::Loopback {
             loopback::require_loopback()?;
         }
-        let mut run = Run::default();
-        (self.run)(setting, &mut run)?;
-        Ok(run)
+        let mut results = Results::default();
+        (self.run)(setting, &mut results)?;
+        Ok(results)
     }
 
     /// The seed, if anything is drawn from it.
@@ -209,7 +209,7 @@ impl Procedure {
 
 /// What a run gave.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Run {
+pub(crate) struct Results {
     /// What happened, for each part that is worth a drawing.
     pub parts: Vec<Part>,
     /// What was observed; for each [`Prediction`] the one of the same transport and name.
@@ -236,14 +236,14 @@ pub(crate) struct Observation {
     pub value: Value,
 }
 
-impl Run {
+impl Results {
     /// Notes something observed.
     pub(crate) fn observe(&mut self, transport: Transport, what: &str, value: impl Into<Value>) {
         self.observed.push(Observation { transport, what: what.to_owned(), value: value.into() });
     }
 
     /// Keeps a trace for drawing.
-    pub(crate) fn show(&mut self, transport: Transport, name: &str, trace: Trace) {
+    pub(crate) fn keep_trace(&mut self, transport: Transport, name: &str, trace: Trace) {
         self.parts.push(Part { transport, name: name.to_owned(), trace });
     }
 }
@@ -274,9 +274,13 @@ pub fn find(name: &str) -> Option<&'static Lab> {
 }
 
 /// Predicts, runs, and compares the two.
-pub(crate) fn run(lab: &'static Lab, procedure: &'static Procedure, setting: &Setting) -> Report {
+pub(crate) fn run_and_compare(
+    lab: &'static Lab,
+    procedure: &'static Procedure,
+    setting: &Setting,
+) -> Report {
     let predictions = (procedure.predict)(setting);
-    let outcome = procedure.perform(setting).map(|Run { parts, observed }| Outcome {
+    let outcome = procedure.perform(setting).map(|Results { parts, observed }| Outcome {
         findings: finding::compare(predictions, &observed),
         parts,
     });

@@ -5,7 +5,9 @@ use crate::lab::loopback::{
     ctime_reply, error_name, octets,
 };
 use crate::lab::recorder::Recorder;
-use crate::lab::{Engine, Expected, Lab, LabOption, Obstacle, Prediction, Procedure, Run, Setting};
+use crate::lab::{
+    Engine, Expected, Lab, LabOption, Obstacle, Prediction, Procedure, Results, Setting,
+};
 use crate::sys;
 use crate::trace::HostId;
 use crate::transport::Transport::{self, Tcp, Udp};
@@ -79,26 +81,26 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
     predictions
 }
 
-fn run(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
+fn run(setting: &Setting, results: &mut Results) -> Result<(), Obstacle> {
     let dropped = sys::listen_overflows();
     let mut queues = Vec::new();
     for backlog in backlogs(setting) {
         queues.push(Queue::fill(backlog)?);
     }
     // The clients that did not get in wait at the same time.
-    observe_queues(&mut queues, run)?;
+    observe_queues(&mut queues, results)?;
     if let Some((before, after)) = dropped.zip(sys::listen_overflows()) {
-        run.observe(Tcp, OVERFLOWS, (after.saturating_sub(before), "SYN"));
+        results.observe(Tcp, OVERFLOWS, (after.saturating_sub(before), "SYN"));
     }
     let asking = queues.iter().map(|queue| queue.clients.len() + 1).max().unwrap_or(0);
     let mut answered = Vec::new();
     for queue in queues {
         answered.push((queue.backlog, queue.answer()?));
         let trace = queue.listener.recorder.short_trace();
-        run.show(Tcp, &format!("backlog {}", queue.backlog), trace);
+        results.keep_trace(Tcp, &format!("backlog {}", queue.backlog), trace);
     }
-    run.observe(Tcp, ANSWERED, per_backlog(&answered));
-    datagrams(asking, run)
+    results.observe(Tcp, ANSWERED, per_backlog(&answered));
+    datagrams(asking, results)
 }
 
 /// Returns the number of clients for each backlog in words: `1 at 0, 2 at 1`.
@@ -208,10 +210,10 @@ fn connecting(listener: &RecordedSocket) -> Result<RecordedSocket, CallError> {
 }
 
 /// Records how many clients got in, and the result of the others.
-fn observe_queues(queues: &mut [Queue], run: &mut Run) -> Result<(), CallError> {
+fn observe_queues(queues: &mut [Queue], results: &mut Results) -> Result<(), CallError> {
     let connected: Vec<(u16, u64)> =
         queues.iter().map(|queue| (queue.backlog, queue.clients.len() as u64)).collect();
-    run.observe(Tcp, CONNECTED, per_backlog(&connected));
+    results.observe(Tcp, CONNECTED, per_backlog(&connected));
     let waiting: Vec<(u16, u64)> =
         queues.iter().filter_map(|queue| Some((queue.backlog, queue.waiting()?))).collect();
     let mut ends = Vec::new();
@@ -219,19 +221,19 @@ fn observe_queues(queues: &mut [Queue], run: &mut Run) -> Result<(), CallError> 
         ends.extend(queue.end_of_left_out()?);
     }
     if sys::REPORTS_QUEUES {
-        run.observe(Tcp, WAITING, per_backlog(&waiting));
+        results.observe(Tcp, WAITING, per_backlog(&waiting));
         if let Some(soonest) = ends.iter().map(|(_, after)| *after).min() {
             let mut outcomes: Vec<String> = ends.into_iter().map(|(outcome, _)| outcome).collect();
             outcomes.dedup();
-            run.observe(Tcp, NEXT_CONNECT, outcomes.join(", "));
-            run.observe(Tcp, NEXT_FAILS_IN, soonest);
+            results.observe(Tcp, NEXT_CONNECT, outcomes.join(", "));
+            results.observe(Tcp, NEXT_FAILS_IN, soonest);
         }
     }
     Ok(())
 }
 
 /// Lets this number of clients ask over UDP, before the server reads its socket.
-fn datagrams(asking: usize, run: &mut Run) -> Result<(), Obstacle> {
+fn datagrams(asking: usize, results: &mut Results) -> Result<(), Obstacle> {
     let recorder = Recorder::on_loopback();
     let server = bound(&recorder, SERVER, Udp)?;
     let (at, reply) = (server.local_address()?, ctime_reply()?);
@@ -241,14 +243,14 @@ fn datagrams(asking: usize, run: &mut Run) -> Result<(), Obstacle> {
         sent += u64::from(client.send_to(&[], at).is_ok());
         clients.push(client);
     }
-    run.observe(Udp, SENT, (sent, "question"));
+    results.observe(Udp, SENT, (sent, "question"));
     let receive = |_| server.receive_from("recvfrom()", |(length, _)| octets(*length));
     let questions: Vec<(usize, SocketAddr)> = (0..sent).map(receive).collect::<Result<_, _>>()?;
     for (_, peer) in questions {
         server.send_to(reply.octets(), peer)?;
     }
-    run.observe(Udp, DATAGRAMS_ANSWERED, (with_reply(&clients), "client"));
-    run.show(Udp, "", recorder.short_trace());
+    results.observe(Udp, DATAGRAMS_ANSWERED, (with_reply(&clients), "client"));
+    results.keep_trace(Udp, "", recorder.short_trace());
     Ok(())
 }
 
@@ -277,11 +279,11 @@ mod tests {
 
     #[test]
     fn if_every_client_gets_in_there_is_no_time_of_failure() {
-        let mut run = Run::default();
-        observe_queues(&mut [], &mut run).expect("nothing to wait for");
+        let mut results = Results::default();
+        observe_queues(&mut [], &mut results).expect("nothing to wait for");
         let of_the_next =
-            run.observed.iter().filter(|it| [NEXT_CONNECT, NEXT_FAILS_IN].contains(&&*it.what));
-        assert_eq!(of_the_next.count(), 0, "{run:?}");
+            results.observed.iter().filter(|it| [NEXT_CONNECT, NEXT_FAILS_IN].contains(&&*it.what));
+        assert_eq!(of_the_next.count(), 0, "{results:?}");
     }
 
     #[test]

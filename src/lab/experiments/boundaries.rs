@@ -2,7 +2,9 @@
 
 use crate::lab::loopback::{CallError, Pair, RecordedSocket, ctime_reply, failed};
 use crate::lab::recorder::Recorder;
-use crate::lab::{Engine, Lab, LabOption, Obstacle, Prediction, Procedure, Run, Setting, Value};
+use crate::lab::{
+    Engine, Lab, LabOption, Obstacle, Prediction, Procedure, Results, Setting, Value,
+};
 use crate::trace::Trace;
 use crate::transport::Transport::{self, Tcp, Udp};
 use std::io::ErrorKind;
@@ -52,18 +54,18 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
     predictions
 }
 
-fn run(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
+fn run(setting: &Setting, results: &mut Results) -> Result<(), Obstacle> {
     let line = ctime_reply()?;
     let writes = writes(setting) as usize;
     let message: Vec<u8> = line.octets().iter().copied().cycle().take(writes).collect();
     for transport in Transport::BOTH {
-        compare(transport, &message, run)?;
+        compare(transport, &message, results)?;
     }
     Ok(())
 }
 
 /// Runs the three ways of reading: after all writes, once between two writes, and during the writes.
-fn compare(transport: Transport, message: &[u8], run: &mut Run) -> Result<(), Obstacle> {
+fn compare(transport: Transport, message: &[u8], results: &mut Results) -> Result<(), Obstacle> {
     let (first, rest) = message.split_at(1);
     let late = exchange(transport, |pair| in_pieces(pair, &[message]))?;
     let between = exchange(transport, |pair| in_pieces(pair, &[first, rest]))?;
@@ -75,24 +77,28 @@ fn compare(transport: Transport, message: &[u8], run: &mut Run) -> Result<(), Ob
     let all = || [&late, &between].into_iter().chain(&free);
     let reads = |it: &Exchange| it.reads.len();
     let octets = all().map(|it| it.reads.iter().sum());
-    run.observe(transport, WRITES_MADE, distinct_counts(all().map(|it| it.writes), "write"));
-    run.observe(transport, ALL_OCTETS, distinct_counts(octets, "octet"));
-    run.observe(transport, READS_AT_END, distinct_counts([reads(&late)], "read"));
-    run.observe(transport, READS_BETWEEN, distinct_counts([reads(&between)], "read"));
-    run.observe(transport, FIRST_READ, distinct_counts(between.reads.first().copied(), "octet"));
-    run.show(transport, READS_AT_END, late.trace);
-    run.show(transport, READS_BETWEEN, between.trace);
+    results.observe(transport, WRITES_MADE, distinct_counts(all().map(|it| it.writes), "write"));
+    results.observe(transport, ALL_OCTETS, distinct_counts(octets, "octet"));
+    results.observe(transport, READS_AT_END, distinct_counts([reads(&late)], "read"));
+    results.observe(transport, READS_BETWEEN, distinct_counts([reads(&between)], "read"));
+    results.observe(
+        transport,
+        FIRST_READ,
+        distinct_counts(between.reads.first().copied(), "octet"),
+    );
+    results.keep_trace(transport, READS_AT_END, late.trace);
+    results.keep_trace(transport, READS_BETWEEN, between.trace);
     match transport {
         // The number of reads may be any from one to the number of writes, so it is in the title and not predicted.
         Tcp => {
             let (fewest, most) = (reads(&free[0]), reads(&free[FREE_RUNS - 1]));
             let title = format!("{READS_MEANWHILE}: {fewest} to {most}");
-            run.show(transport, &title, free.swap_remove(FREE_RUNS - 1).trace);
+            results.keep_trace(transport, &title, free.swap_remove(FREE_RUNS - 1).trace);
         }
         // One read takes one datagram, whenever it happens.
         Udp => {
             let reads = distinct_counts(free.iter().map(reads), "read");
-            run.observe(transport, READS_MEANWHILE, reads);
+            results.observe(transport, READS_MEANWHILE, reads);
         }
     }
     Ok(())

@@ -9,7 +9,9 @@ use crate::lab::link::{Conditions, SERVER};
 use crate::lab::sim::{
     self, Asker, DatagramService, Network, Policy, StreamClient, StreamService, address,
 };
-use crate::lab::{Engine, Expected, Lab, LabOption, Prediction, Procedure, Run, Setting, Value};
+use crate::lab::{
+    Engine, Expected, Lab, LabOption, Prediction, Procedure, Results, Setting, Value,
+};
 use crate::trace::Trace;
 use crate::transport::Transport::{self, Tcp, Udp};
 use std::time::Duration;
@@ -23,8 +25,8 @@ pub(super) static LAB: Lab = lab!(
     ]
 );
 
-const PROCEDURE: Procedure = Procedure::new(Engine::Sim, predict, |setting, run| {
-    self::run(setting, run);
+const PROCEDURE: Procedure = Procedure::new(Engine::Sim, predict, |setting, results| {
+    run(setting, results);
     Ok(())
 })
 .with(&[LabOption::Delay.within(0..=60_000)], |setting| {
@@ -61,19 +63,19 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
     [both(Tcp, 7, 2), both(Udp, 2, 1)].concat()
 }
 
-fn run(setting: &Setting, run: &mut Run) {
+fn run(setting: &Setting, results: &mut Results) {
     let (deadline, network) = (run_time(setting), || network(setting));
 
     let mut client = StreamClient::new(Duration::ZERO, deadline, 50_000);
     let mut service = StreamService::default();
     let trace = network().exchange(&mut client, &mut service, deadline);
-    observe(run, Tcp, trace);
+    observe(results, Tcp, trace);
 
     let mut client = Asker::new(1, 0, deadline);
     let local = address(SERVER).into();
     let mut service = DatagramService::new(local, Policy::Guarded, Duration::ZERO);
     let trace = network().exchange(&mut client, &mut service, deadline);
-    observe(run, Udp, trace);
+    observe(results, Udp, trace);
 }
 
 fn network(setting: &Setting) -> Network {
@@ -81,13 +83,13 @@ fn network(setting: &Setting) -> Network {
 }
 
 /// Records the findings that a trace of either engine shows.
-fn observe(run: &mut Run, transport: Transport, trace: Trace) {
-    run.observe(transport, PACKETS, count(trace.packets(), "packet"));
-    run.observe(transport, ROUND_TRIPS, (round_trips(&trace), "round trip"));
+fn observe(results: &mut Results, transport: Transport, trace: Trace) {
+    results.observe(transport, PACKETS, count(trace.packets(), "packet"));
+    results.observe(transport, ROUND_TRIPS, (round_trips(&trace), "round trip"));
     if let Some(time) = time_to_the_answer(&trace) {
-        run.observe(transport, TIME, time);
+        results.observe(transport, TIME, time);
     }
-    run.show(transport, "", trace);
+    results.keep_trace(transport, "", trace);
 }
 
 #[cfg(test)]
@@ -98,9 +100,9 @@ mod tests {
 
     #[test]
     fn without_a_reply_there_is_no_time_to_the_reply() {
-        let mut run = Run::default();
-        observe(&mut run, Udp, Trace::default());
-        let observed: Vec<&str> = run.observed.iter().map(|it| &*it.what).collect();
+        let mut results = Results::default();
+        observe(&mut results, Udp, Trace::default());
+        let observed: Vec<&str> = results.observed.iter().map(|it| &*it.what).collect();
         assert_eq!(observed, [PACKETS, ROUND_TRIPS]);
     }
 

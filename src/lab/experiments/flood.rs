@@ -5,7 +5,9 @@ use crate::lab::loopback::{
     wait_until_ready,
 };
 use crate::lab::recorder::Recorder;
-use crate::lab::{Engine, Expected, Lab, LabOption, Obstacle, Prediction, Procedure, Run, Setting};
+use crate::lab::{
+    Engine, Expected, Lab, LabOption, Obstacle, Prediction, Procedure, Results, Setting,
+};
 use crate::sys;
 use crate::transport::Transport::{self, Tcp, Udp};
 use nix::poll::PollFlags;
@@ -86,9 +88,9 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
     predictions
 }
 
-fn run(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
-    stream(run)?;
-    datagrams(count(setting), run)
+fn run(setting: &Setting, results: &mut Results) -> Result<(), Obstacle> {
+    stream(results)?;
+    datagrams(count(setting), results)
 }
 
 /// Returns a pair of sockets with small buffers; the client, which writes, is non-blocking.
@@ -100,18 +102,18 @@ fn pair(transport: Transport, recorder: &Recorder) -> Result<Pair, CallError> {
     Ok(pair)
 }
 
-fn stream(run: &mut Run) -> Result<(), Obstacle> {
+fn stream(results: &mut Results) -> Result<(), Obstacle> {
     let recorder = Recorder::on_loopback();
     let Pair { client, server } = pair(Tcp, &recorder)?;
     let (taken, last) = fill(&client)?;
-    run.observe(Tcp, LAST_SEND, last);
-    run.observe(Tcp, SENT_BEFORE, (taken as u64, "octet"));
+    results.observe(Tcp, LAST_SEND, last);
+    results.observe(Tcp, SENT_BEFORE, (taken as u64, "octet"));
     let read = read_all(&server, taken)?;
-    run.observe(Tcp, LOST, (taken.abs_diff(read) as u64, "octet"));
+    results.observe(Tcp, LOST, (taken.abs_diff(read) as u64, "octet"));
     has_room(&client, PATIENCE)?;
     let second_send = client.send(&[b'?'; WRITE]);
-    run.observe(Tcp, SEND_AFTER, outcome_with(&second_send, |sent| octets(*sent)));
-    run.show(Tcp, "", recorder.short_trace());
+    results.observe(Tcp, SEND_AFTER, outcome_with(&second_send, |sent| octets(*sent)));
+    results.keep_trace(Tcp, "", recorder.short_trace());
     Ok(())
 }
 
@@ -151,7 +153,7 @@ fn read_all(server: &RecordedSocket, all: usize) -> Result<usize, CallError> {
     Ok(read)
 }
 
-fn datagrams(count: u32, run: &mut Run) -> Result<(), Obstacle> {
+fn datagrams(count: u32, results: &mut Results) -> Result<(), Obstacle> {
     let recorder = Recorder::on_loopback();
     let Pair { client, server } = pair(Udp, &recorder)?;
     if sys::REPORTS_QUEUES {
@@ -163,17 +165,17 @@ fn datagrams(count: u32, run: &mut Run) -> Result<(), Obstacle> {
         succeeded += u64::from(sent.is_ok());
         last = outcome_with(&sent, |sent| octets(*sent));
     }
-    run.observe(Udp, LAST_SEND, last);
-    run.observe(Udp, SENDS_SUCCEEDED, (succeeded, "send"));
+    results.observe(Udp, LAST_SEND, last);
+    results.observe(Udp, SENDS_SUCCEEDED, (succeeded, "send"));
     let (kept, dropped) = take_all(&client, &server)?;
-    run.observe(Udp, KEPT, (kept, "datagram"));
+    results.observe(Udp, KEPT, (kept, "datagram"));
     if sys::REPORTS_QUEUES {
         // Without drops the kernel reports no number.
         let dropped = u64::from(dropped.unwrap_or(0));
-        run.observe(Udp, DROPPED, (dropped, "datagram"));
-        run.observe(Udp, TOTAL, (kept + dropped, "datagram"));
+        results.observe(Udp, DROPPED, (dropped, "datagram"));
+        results.observe(Udp, TOTAL, (kept + dropped, "datagram"));
     }
-    run.show(Udp, "", recorder.short_trace());
+    results.keep_trace(Udp, "", recorder.short_trace());
     Ok(())
 }
 

@@ -5,7 +5,9 @@ use crate::lab::loopback::{
     received, start_service,
 };
 use crate::lab::recorder::Recorder;
-use crate::lab::{Engine, Expected, Lab, LabOption, Obstacle, Prediction, Procedure, Run, Setting};
+use crate::lab::{
+    Engine, Expected, Lab, LabOption, Obstacle, Prediction, Procedure, Results, Setting,
+};
 use crate::reply::Reply;
 use crate::trace::HostId;
 use crate::transport::Transport::{self, Tcp, Udp};
@@ -64,10 +66,10 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
     ]
 }
 
-fn run(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
+fn run(setting: &Setting, results: &mut Results) -> Result<(), Obstacle> {
     for transport in Transport::BOTH {
-        iterative(transport, idle(setting), run)?;
-        hold_service(transport, idle(setting), run)?;
+        iterative(transport, idle(setting), results)?;
+        hold_service(transport, idle(setting), results)?;
     }
     Ok(())
 }
@@ -76,7 +78,7 @@ fn recorder() -> Recorder {
     Recorder::among(&["idle client", "next client", "server"])
 }
 
-fn iterative(transport: Transport, idle: u32, run: &mut Run) -> Result<(), Obstacle> {
+fn iterative(transport: Transport, idle: u32, results: &mut Results) -> Result<(), Obstacle> {
     let recorder = recorder();
     let server = RecordedSocket::open(&recorder, SERVER, transport)?;
     server.unrecorded("bind(), listen(128)", |socket| {
@@ -86,13 +88,13 @@ fn iterative(transport: Transport, idle: u32, run: &mut Run) -> Result<(), Obsta
     let (at, reply) = (server.local_address()?, ctime_reply()?);
     thread::scope(|scope| {
         let serving = scope.spawn(|| serve_in_turn(&server, &reply, idle + 1));
-        let asked = ask_after(transport, at, idle, &recorder, run);
+        let asked = ask_after(transport, at, idle, &recorder, results);
         let panicked = |_| Err(CallError::of("accept()")(io::ErrorKind::Other.into()));
         let outcome = serving.join().unwrap_or_else(panicked);
         asked?;
         outcome
     })?;
-    run.show(transport, "one client at a time", recorder.short_trace());
+    results.keep_trace(transport, "one client at a time", recorder.short_trace());
     Ok(())
 }
 
@@ -119,27 +121,27 @@ fn ask_after(
     at: SocketAddr,
     idle: u32,
     recorder: &Recorder,
-    run: &mut Run,
+    results: &mut Results,
 ) -> Result<(), CallError> {
     let held = hold(transport, at, idle, recorder)?;
     let started = Instant::now();
     let next = ask(recorder, NEXT_CLIENT, transport, at)?;
     if transport == Tcp {
-        run.observe(transport, CONNECT_TIME, started.elapsed());
+        results.observe(transport, CONNECT_TIME, started.elapsed());
     }
     // If a reply is predicted, the client waits for it without the short limit.
     let is_silent = transport == Tcp && idle > 0;
     let reply = next.receive_within(if is_silent { NEXT_CLIENT_WAIT } else { PATIENCE });
     let mut answered = reply.is_ok().then(|| started.elapsed());
-    run.observe(transport, NEXT_RECEIVES, received(&reply));
+    results.observe(transport, NEXT_RECEIVES, received(&reply));
     held.into_iter().for_each(RecordedSocket::close);
     if transport == Tcp {
         let later = next.receive_within(PATIENCE);
         answered = answered.or_else(|| later.is_ok().then(|| started.elapsed()));
-        run.observe(transport, LATER_RECEIVES, received(&later));
+        results.observe(transport, LATER_RECEIVES, received(&later));
     }
     if let Some(after) = answered {
-        run.observe(transport, REPLY_TIME, after);
+        results.observe(transport, REPLY_TIME, after);
     }
     next.close();
     Ok(())
@@ -163,20 +165,20 @@ fn hold(
     Ok(held)
 }
 
-fn hold_service(transport: Transport, idle: u32, run: &mut Run) -> Result<(), Obstacle> {
+fn hold_service(transport: Transport, idle: u32, results: &mut Results) -> Result<(), Obstacle> {
     let service = start_service(transport, ANY_PORT)?;
     let (recorder, at) = (recorder(), service.bound()[0].address);
     let _held = hold(transport, at, idle, &recorder)?;
     let started = Instant::now();
     let reply = ask(&recorder, NEXT_CLIENT, transport, at)?.receive_within(PATIENCE);
-    run.observe(transport, SERVICE_TIME, started.elapsed());
+    results.observe(transport, SERVICE_TIME, started.elapsed());
     let is_line = reply.as_ref().is_ok_and(|octets| octets.ends_with(b"\r\n"));
-    run.observe(
+    results.observe(
         transport,
         SERVICE_REPLY,
         if is_line { "a reply".into() } else { received(&reply) },
     );
-    run.show(transport, "daytime serve", recorder.short_trace());
+    results.keep_trace(transport, "daytime serve", recorder.short_trace());
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use crate::lab::packet::{empty_datagram, syn};
 use crate::lab::sim::{
     self, Application, DatagramService, Network, Policy, StreamService, address,
 };
-use crate::lab::{Engine, Expected, Lab, LabOption, Prediction, Procedure, Run, Setting};
+use crate::lab::{Engine, Expected, Lab, LabOption, Prediction, Procedure, Results, Setting};
 use crate::trace::Trace;
 use crate::transport::Transport::{Tcp, Udp};
 use std::time::Duration;
@@ -25,8 +25,8 @@ pub(super) static LAB: Lab = lab!(
 );
 
 /// The trace keeps every datagram; the minimum delay limits them to about a thousand.
-const PROCEDURE: Procedure = Procedure::new(Engine::Sim, predict, |setting, run| {
-    self::run(setting, run);
+const PROCEDURE: Procedure = Procedure::new(Engine::Sim, predict, |setting, results| {
+    run(setting, results);
     Ok(())
 })
 .with(&[LabOption::Delay.within(1..=60_000)], |setting| {
@@ -67,34 +67,34 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
     ]
 }
 
-fn run(setting: &Setting, run: &mut Run) {
+fn run(setting: &Setting, results: &mut Results) {
     let mut services = [StreamService::default(), StreamService::default()];
     let [victim, server] = &mut services;
     let until = OBSERVATION_TIME + 10 * conditions(setting).delay;
     let trace = forge(setting, syn(address(CLIENT), address(SERVER)), victim, server, until);
-    observe_stream(run, trace, services[1].accepted);
+    observe_stream(results, trace, services[1].accepted);
     for (policy, what) in [(Policy::Unguarded, UNGUARDED), (Policy::Guarded, GUARDED)] {
         let service = |host| DatagramService::new(address(host).into(), policy, Duration::ZERO);
         let (mut victim, mut server) = (service(CLIENT), service(SERVER));
         let forged = empty_datagram(address(CLIENT), address(SERVER));
         let trace = forge(setting, forged, &mut victim, &mut server, OBSERVATION_TIME);
-        observe_datagrams(run, what, trace);
+        observe_datagrams(results, what, trace);
     }
 }
 
 /// Records the findings for a forged SYN from a trace of either engine, with the number of accepted connections.
-fn observe_stream(run: &mut Run, trace: Trace, accepted: u64) {
-    run.observe(Tcp, SERVER_ANSWERS, first_packet(&trace, SERVER));
-    run.observe(Tcp, VICTIM_ANSWERS, first_packet(&trace, CLIENT));
-    run.observe(Tcp, PACKETS, count(trace.packets(), "packet"));
-    run.observe(Tcp, ACCEPTED, (accepted, "connection"));
-    run.show(Tcp, "", trace);
+fn observe_stream(results: &mut Results, trace: Trace, accepted: u64) {
+    results.observe(Tcp, SERVER_ANSWERS, first_packet(&trace, SERVER));
+    results.observe(Tcp, VICTIM_ANSWERS, first_packet(&trace, CLIENT));
+    results.observe(Tcp, PACKETS, count(trace.packets(), "packet"));
+    results.observe(Tcp, ACCEPTED, (accepted, "connection"));
+    results.keep_trace(Tcp, "", trace);
 }
 
 /// Records the number of datagrams that a forged one causes.
-fn observe_datagrams(run: &mut Run, what: &str, trace: Trace) {
-    run.observe(Udp, what, count(trace.packets(), "datagram"));
-    run.show(Udp, what, trace);
+fn observe_datagrams(results: &mut Results, what: &str, trace: Trace) {
+    results.observe(Udp, what, count(trace.packets(), "datagram"));
+    results.keep_trace(Udp, what, trace);
 }
 
 /// Sends the server a packet with the victim's address as its source, and runs both hosts. Returns the trace.

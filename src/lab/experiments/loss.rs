@@ -24,9 +24,9 @@ const PROCEDURE: Procedure = Procedure {
     ],
     values,
     predict,
-    run: |setting, run| {
-        chosen::run(setting, run);
-        random::run(setting, run);
+    run: |setting, results| {
+        chosen::run(setting, results);
+        random::run(setting, results);
         Ok(())
     },
 };

@@ -7,7 +7,7 @@ use crate::lab::loopback::{
     is_local, octets, outcome_with, received, start_service,
 };
 use crate::lab::recorder::Recorder;
-use crate::lab::{Engine, Lab, Obstacle, Prediction, Procedure, Run, Setting};
+use crate::lab::{Engine, Lab, Obstacle, Prediction, Procedure, Results, Setting};
 use crate::sys;
 use crate::transport::Transport::{self, Tcp, Udp};
 use socket2::Socket;
@@ -47,13 +47,13 @@ fn predict(_: &Setting) -> Vec<Prediction> {
     ]
 }
 
-fn run(_: &Setting, run: &mut Run) -> Result<(), Obstacle> {
+fn run(_: &Setting, results: &mut Results) -> Result<(), Obstacle> {
     for address in [ASKED, ASKER] {
         require_address(address)?;
     }
     for transport in Transport::BOTH {
-        careless(transport, run)?;
-        ask_service(transport, run)?;
+        careless(transport, results)?;
+        ask_service(transport, results)?;
     }
     Ok(())
 }
@@ -70,7 +70,7 @@ fn require_address(address: Ipv4Addr) -> Result<(), Obstacle> {
 
 const ANY_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
-fn careless(transport: Transport, run: &mut Run) -> Result<(), Obstacle> {
+fn careless(transport: Transport, results: &mut Results) -> Result<(), Obstacle> {
     let recorder = Recorder::on_loopback();
     let server = RecordedSocket::open(&recorder, SERVER, transport)?;
     server.serve_at(ANY_ADDRESS)?;
@@ -79,24 +79,24 @@ fn careless(transport: Transport, run: &mut Run) -> Result<(), Obstacle> {
     connected.ask(at)?;
     let patience = match server.answer(&reply)? {
         Some(stream) => {
-            run.observe(transport, SOCKET_AT, stream.local_address()?.ip().to_string());
+            results.observe(transport, SOCKET_AT, stream.local_address()?.ip().to_string());
             PATIENCE
         }
         None => SILENCE_TIME,
     };
-    run.observe(transport, RECEIVES, received(&connected.receive_within(patience)));
+    results.observe(transport, RECEIVES, received(&connected.receive_within(patience)));
     if transport == Udp {
         let unconnected = client(&recorder, transport)?;
         ask_unconnected(&unconnected, at)?;
         server.answer(&reply)?;
-        run.observe(transport, REPLY_FROM, source_of_reply(&unconnected));
+        results.observe(transport, REPLY_FROM, source_of_reply(&unconnected));
     }
-    run.show(transport, "a careless server", recorder.trace());
+    results.keep_trace(transport, "a careless server", recorder.trace());
     Ok(())
 }
 
 /// Asks the service of this crate. The trace has only the client's calls; the service does not record.
-fn ask_service(transport: Transport, run: &mut Run) -> Result<(), Obstacle> {
+fn ask_service(transport: Transport, results: &mut Results) -> Result<(), Obstacle> {
     let recorder = Recorder::on_loopback();
     let service = start_service(transport, ANY_ADDRESS)?;
     let at = SocketAddr::from((ASKED, service.bound()[0].address.port()));
@@ -105,13 +105,17 @@ fn ask_service(transport: Transport, run: &mut Run) -> Result<(), Obstacle> {
     let comes = transport == Tcp || sys::TELLS_DESTINATIONS;
     let reply = connected.receive_within(if comes { PATIENCE } else { SILENCE_TIME });
     let is_line = reply.as_ref().is_ok_and(|octets| octets.ends_with(b"\r\n"));
-    run.observe(transport, SERVICE_REPLY, if is_line { A_REPLY.into() } else { received(&reply) });
+    results.observe(
+        transport,
+        SERVICE_REPLY,
+        if is_line { A_REPLY.into() } else { received(&reply) },
+    );
     if transport == Udp {
         let unconnected = client(&recorder, transport)?;
         ask_unconnected(&unconnected, at)?;
-        run.observe(transport, SERVICE_FROM, source_of_reply(&unconnected));
+        results.observe(transport, SERVICE_FROM, source_of_reply(&unconnected));
     }
-    run.show(transport, "daytime serve", recorder.trace());
+    results.keep_trace(transport, "daytime serve", recorder.trace());
     Ok(())
 }
 

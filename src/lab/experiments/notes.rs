@@ -7,7 +7,7 @@ use crate::lab::loopback::{
     failed, is_local, octets, outcome, received,
 };
 use crate::lab::recorder::Recorder;
-use crate::lab::{Engine, Lab, LabOption, Obstacle, Prediction, Procedure, Run, Setting};
+use crate::lab::{Engine, Lab, LabOption, Obstacle, Prediction, Procedure, Results, Setting};
 use crate::trace::HostId;
 use crate::transport::Transport::{Tcp, Udp};
 use nix::unistd::gethostname;
@@ -74,28 +74,28 @@ fn has_v6() -> bool {
     is_local(Ipv6Addr::LOCALHOST.into())
 }
 
-fn run(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
-    datagrams_listen(run)?;
-    one_recv(buffer(setting), run)?;
-    one_address(run)?;
-    one_at_a_time(run)?;
+fn run(setting: &Setting, results: &mut Results) -> Result<(), Obstacle> {
+    datagrams_listen(results)?;
+    one_recv(buffer(setting), results)?;
+    one_address(results)?;
+    one_at_a_time(results)?;
     if has_v6() {
-        one_version(run)?;
+        one_version(results)?;
     }
     Ok(())
 }
 
-fn datagrams_listen(run: &mut Run) -> Result<(), Obstacle> {
+fn datagrams_listen(results: &mut Results) -> Result<(), Obstacle> {
     let recorder = Recorder::on_loopback();
     let server = RecordedSocket::open(&recorder, SERVER, Udp)?;
     recorder.note(SERVER, "socket(AF_INET, SOCK_DGRAM)", "a socket");
     server.bind(ANY_PORT)?;
-    run.observe(Udp, LISTEN_ON_DATAGRAMS, outcome(&server.listen(5), "listening"));
-    run.show(Udp, "the notes' socket", recorder.trace());
+    results.observe(Udp, LISTEN_ON_DATAGRAMS, outcome(&server.listen(5), "listening"));
+    results.keep_trace(Udp, "the notes' socket", recorder.trace());
     Ok(())
 }
 
-fn one_recv(room: usize, run: &mut Run) -> Result<(), Obstacle> {
+fn one_recv(room: usize, results: &mut Results) -> Result<(), Obstacle> {
     for what in [RECV_AT_ONCE, RECV_OCTET_BY_OCTET] {
         let recorder = Recorder::on_loopback();
         let Pair { client, server } = Pair::new(Tcp, &recorder)?;
@@ -104,18 +104,18 @@ fn one_recv(room: usize, run: &mut Run) -> Result<(), Obstacle> {
         let first = if what == RECV_AT_ONCE { REPLY_OCTETS } else { 1 };
         let (now, rest) = reply.octets().split_at(first.min(reply.octets().len()));
         server.send(now)?;
-        run.observe(Tcp, what, received(&client.receive(room)));
+        results.observe(Tcp, what, received(&client.receive(room)));
         for octet in rest.chunks(1) {
             server.send(octet)?;
         }
         server.close();
         client.close();
-        run.show(Tcp, what, recorder.short_trace());
+        results.keep_trace(Tcp, what, recorder.short_trace());
     }
     Ok(())
 }
 
-fn one_address(run: &mut Run) -> Result<(), Obstacle> {
+fn one_address(results: &mut Results) -> Result<(), Obstacle> {
     let recorder = Recorder::on_loopback();
     let named = own_address(&recorder);
     let server = RecordedSocket::open(&recorder, SERVER, Tcp)?;
@@ -123,7 +123,7 @@ fn one_address(run: &mut Run) -> Result<(), Obstacle> {
     let there = server.local_address()?;
     let client = ask(&recorder, CLIENT, Tcp, there)?;
     server.answer(&ctime_reply()?)?;
-    run.observe(Tcp, ASKED_AT_NAMED, received(&client.receive_within(PATIENCE)));
+    results.observe(Tcp, ASKED_AT_NAMED, received(&client.receive_within(PATIENCE)));
     if is_local(OTHER_ADDRESS.into()) {
         let here = IpAddr::from(Ipv4Addr::LOCALHOST);
         let other = if named == here { OTHER_ADDRESS.into() } else { here };
@@ -131,9 +131,9 @@ fn one_address(run: &mut Run) -> Result<(), Obstacle> {
         let at = SocketAddr::new(other, there.port()).into();
         let connect = |socket: &Socket| socket.connect_timeout(&at, PATIENCE);
         let connected = client.call(&format!("connect({other})"), connect, |()| CONNECTED.into());
-        run.observe(Tcp, ASKED_AT_OTHER, outcome(&connected, CONNECTED));
+        results.observe(Tcp, ASKED_AT_OTHER, outcome(&connected, CONNECTED));
     }
-    run.show(Tcp, "bound to the host's name", recorder.trace());
+    results.keep_trace(Tcp, "bound to the host's name", recorder.trace());
     Ok(())
 }
 
@@ -163,7 +163,7 @@ fn resolve_own_name() -> Option<IpAddr> {
 }
 
 /// Lets two clients connect to a server that serves one at a time, and records what the second one receives.
-fn one_at_a_time(run: &mut Run) -> Result<(), Obstacle> {
+fn one_at_a_time(results: &mut Results) -> Result<(), Obstacle> {
     let recorder = Recorder::among(&["first client", "server", "second client"]);
     let server = RecordedSocket::open(&recorder, SERVER, Tcp)?;
     server.serve_at(ANY_PORT)?;
@@ -173,29 +173,29 @@ fn one_at_a_time(run: &mut Run) -> Result<(), Obstacle> {
     let with_first = server.answer(&reply)?;
     // This receive does not wait: the server has already sent all that it sends before it closes the first client.
     waiting.set_nonblocking(true)?;
-    run.observe(Tcp, SECOND_MEANWHILE, received(&waiting.receive(BUFFER)));
+    results.observe(Tcp, SECOND_MEANWHILE, received(&waiting.receive(BUFFER)));
     if let Some(stream) = with_first {
         stream.close();
     }
     server.answer(&reply)?;
     waiting.set_nonblocking(false)?;
-    run.observe(Tcp, SECOND_IN_TURN, received(&waiting.receive_within(PATIENCE)));
-    run.show(Tcp, "two clients", recorder.trace());
+    results.observe(Tcp, SECOND_IN_TURN, received(&waiting.receive_within(PATIENCE)));
+    results.keep_trace(Tcp, "two clients", recorder.trace());
     Ok(())
 }
 
-fn one_version(run: &mut Run) -> Result<(), Obstacle> {
+fn one_version(results: &mut Results) -> Result<(), Obstacle> {
     let recorder = Recorder::on_loopback();
     let (server, here, _kept) = listen_on_v6_only().map_err(failed("listen on ::1"))?;
     let server = RecordedSocket::of(&recorder, SERVER, Tcp, server);
     recorder.note(SERVER, "bind(::1), listen(5)", "listening");
-    run.observe(Tcp, OVER_V4, outcome(&ask(&recorder, CLIENT, Tcp, here), CONNECTED));
+    results.observe(Tcp, OVER_V4, outcome(&ask(&recorder, CLIENT, Tcp, here), CONNECTED));
     let client = Socket::new(Domain::IPV6, Type::STREAM, None).map_err(failed("open a socket"))?;
     let client = RecordedSocket::of(&recorder, CLIENT, Tcp, client);
     client.connect(server.local_address()?)?;
     server.answer(&ctime_reply()?)?;
-    run.observe(Tcp, OVER_V6, received(&client.receive_within(PATIENCE)));
-    run.show(Tcp, "IPv4 only", recorder.trace());
+    results.observe(Tcp, OVER_V6, received(&client.receive_within(PATIENCE)));
+    results.keep_trace(Tcp, "IPv4 only", recorder.trace());
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use crate::lab::loopback::{
     ANY_PORT, CLIENT, CallError, PATIENCE, RecordedSocket, SILENCE_TIME, failed, octets, outcome,
 };
 use crate::lab::recorder::Recorder;
-use crate::lab::{Engine, Expected, Lab, Obstacle, Prediction, Procedure, Run, Setting};
+use crate::lab::{Engine, Expected, Lab, Obstacle, Prediction, Procedure, Results, Setting};
 use crate::sys;
 use crate::transport::Transport::{Tcp, Udp};
 use nix::poll::PollFlags;
@@ -45,43 +45,43 @@ fn predict(_: &Setting) -> Vec<Prediction> {
     predictions
 }
 
-fn run(_: &Setting, run: &mut Run) -> Result<(), Obstacle> {
+fn run(_: &Setting, results: &mut Results) -> Result<(), Obstacle> {
     let (closed, _reserved) =
         closed_port(Ipv4Addr::LOCALHOST.into()).map_err(failed("find a closed port"))?;
-    stream(closed, run)?;
-    unconnected(closed, run)?;
+    stream(closed, results)?;
+    unconnected(closed, results)?;
     if sys::REPORTS_QUEUES {
-        with_errors(closed, run)?;
+        with_errors(closed, results)?;
     }
-    connected(closed, run)?;
-    sends(closed, run)
+    connected(closed, results)?;
+    sends(closed, results)
 }
 
-fn stream(closed: SocketAddr, run: &mut Run) -> Result<(), Obstacle> {
+fn stream(closed: SocketAddr, results: &mut Results) -> Result<(), Obstacle> {
     let recorder = Recorder::on_loopback();
     let client = RecordedSocket::open(&recorder, CLIENT, Tcp)?;
     let connect = |socket: &Socket| socket.connect(&closed.into());
     let connected = client.call("connect()", connect, |()| "connected".into());
-    run.observe(Tcp, CONNECT, outcome(&connected, "connected"));
-    run.show(Tcp, "", recorder.trace());
+    results.observe(Tcp, CONNECT, outcome(&connected, "connected"));
+    results.keep_trace(Tcp, "", recorder.trace());
     Ok(())
 }
 
-fn unconnected(closed: SocketAddr, run: &mut Run) -> Result<(), Obstacle> {
+fn unconnected(closed: SocketAddr, results: &mut Results) -> Result<(), Obstacle> {
     let client = datagram_socket()?;
     let (received, waited) = ask(&client, closed)?;
-    run.observe(Udp, SILENCE, waited);
-    run.observe(Udp, UNCONNECTED, received);
-    run.show(Udp, "not connected", client.recorder.trace());
+    results.observe(Udp, SILENCE, waited);
+    results.observe(Udp, UNCONNECTED, received);
+    results.keep_trace(Udp, "not connected", client.recorder.trace());
     Ok(())
 }
 
 /// Asks from an unconnected socket with `IP_RECVERR`.
-fn with_errors(closed: SocketAddr, run: &mut Run) -> Result<(), Obstacle> {
+fn with_errors(closed: SocketAddr, results: &mut Results) -> Result<(), Obstacle> {
     let client = datagram_socket()?;
     client.report_errors()?;
-    run.observe(Udp, WITH_IP_RECVERR, ask(&client, closed)?.0);
-    run.show(Udp, "not connected, IP_RECVERR", client.recorder.trace());
+    results.observe(Udp, WITH_IP_RECVERR, ask(&client, closed)?.0);
+    results.keep_trace(Udp, "not connected, IP_RECVERR", client.recorder.trace());
     Ok(())
 }
 
@@ -93,23 +93,23 @@ fn ask(client: &RecordedSocket, closed: SocketAddr) -> Result<(String, Duration)
     Ok((outcome(&answer, "an answer"), waiting.elapsed()))
 }
 
-fn connected(closed: SocketAddr, run: &mut Run) -> Result<(), Obstacle> {
+fn connected(closed: SocketAddr, results: &mut Results) -> Result<(), Obstacle> {
     let client = connected_socket(closed)?;
     client.send(&[])?;
-    run.observe(Udp, CONNECTED, outcome(&client.receive(1024), "an answer"));
-    run.show(Udp, "connected", client.recorder.trace());
+    results.observe(Udp, CONNECTED, outcome(&client.receive(1024), "an answer"));
+    results.keep_trace(Udp, "connected", client.recorder.trace());
     Ok(())
 }
 
 /// Sends three times from a connected socket. The second send reports the error of the first, and sends nothing.
-fn sends(closed: SocketAddr, run: &mut Run) -> Result<(), Obstacle> {
+fn sends(closed: SocketAddr, results: &mut Results) -> Result<(), Obstacle> {
     let client = connected_socket(closed)?;
     let send = || outcome(&client.send(&[]), "sent");
     let first = send();
     // If no ICMP message arrives, the results of the next sends show it.
     client.wait_until_ready(PollFlags::POLLERR, PATIENCE)?;
-    run.observe(Udp, THREE_SENDS, [first, send(), send()].join(", "));
-    run.show(Udp, "connected, three sends", client.recorder.trace());
+    results.observe(Udp, THREE_SENDS, [first, send(), send()].join(", "));
+    results.keep_trace(Udp, "connected, three sends", client.recorder.trace());
     Ok(())
 }
 
@@ -144,8 +144,8 @@ mod tests {
     #[test]
     fn a_port_with_a_listener_is_not_as_predicted() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
-        let mut run = Run::default();
-        stream(listener.local_addr().expect("bound"), &mut run).expect("tried");
-        assert_eq!(run.observed[0].value, "connected".into());
+        let mut results = Results::default();
+        stream(listener.local_addr().expect("bound"), &mut results).expect("tried");
+        assert_eq!(results.observed[0].value, "connected".into());
     }
 }

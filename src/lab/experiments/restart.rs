@@ -6,7 +6,7 @@ use crate::lab::loopback::{
     outcome, start_service,
 };
 use crate::lab::recorder::Recorder;
-use crate::lab::{Engine, Expected, Lab, Obstacle, Prediction, Procedure, Run, Setting};
+use crate::lab::{Engine, Expected, Lab, Obstacle, Prediction, Procedure, Results, Setting};
 use crate::reply::Reply;
 use crate::sys;
 use crate::trace::HostId;
@@ -92,30 +92,30 @@ fn host_name(host: HostId) -> &'static str {
     if host == SERVER { "server" } else { "client" }
 }
 
-fn run(_: &Setting, run: &mut Run) -> Result<(), Obstacle> {
-    server_first(run)?;
-    client_first(run)?;
-    datagram_cases(run)?;
+fn run(_: &Setting, results: &mut Results) -> Result<(), Obstacle> {
+    server_first(results)?;
+    client_first(results)?;
+    datagram_cases(results)?;
     for transport in Transport::BOTH {
-        run.observe(transport, SERVICE_AGAIN, restart_service(transport)?);
+        results.observe(transport, SERVICE_AGAIN, restart_service(transport)?);
     }
     Ok(())
 }
 
-fn server_first(run: &mut Run) -> Result<(), Obstacle> {
+fn server_first(results: &mut Results) -> Result<(), Obstacle> {
     for (number, reuse) in REUSES.into_iter().enumerate() {
         let Case { recorder, ends, rebind } = try_out(Tcp, SERVER, reuse)?;
-        run.observe(Tcp, reuse.label, outcome(&rebind, BOUND));
+        results.observe(Tcp, reuse.label, outcome(&rebind, BOUND));
         if let (0, Some((at, left))) = (number, time_wait(ends)) {
-            run.observe(Tcp, TIME_WAIT_SERVER_FIRST, at);
-            run.observe(Tcp, TIME_LEFT, left);
+            results.observe(Tcp, TIME_WAIT_SERVER_FIRST, at);
+            results.observe(Tcp, TIME_LEFT, left);
         }
-        run.show(Tcp, &title(SERVER, reuse), recorder.trace());
+        results.keep_trace(Tcp, &title(SERVER, reuse), recorder.trace());
     }
     Ok(())
 }
 
-fn client_first(run: &mut Run) -> Result<(), Obstacle> {
+fn client_first(results: &mut Results) -> Result<(), Obstacle> {
     let mut bound = 0;
     for (number, reuse) in REUSES.into_iter().enumerate() {
         let Case { recorder, ends, rebind } = try_out(Tcp, CLIENT, reuse)?;
@@ -123,32 +123,32 @@ fn client_first(run: &mut Run) -> Result<(), Obstacle> {
         // Only the first case is drawn: the others differ in the options only.
         if number == 0 {
             if let Some((at, _)) = time_wait(ends) {
-                run.observe(Tcp, TIME_WAIT_CLIENT_FIRST, at);
+                results.observe(Tcp, TIME_WAIT_CLIENT_FIRST, at);
             }
             let client = RecordedSocket::open(&recorder, CLIENT, Tcp)?;
             let bind = |socket: &Socket| socket.bind(&ends.client.into());
             let rebind = client.call("bind(), its port again", bind, |()| BOUND.into());
-            run.observe(Tcp, CLIENT_PORT, outcome(&rebind, BOUND));
-            run.show(Tcp, &title(CLIENT, reuse), recorder.trace());
+            results.observe(Tcp, CLIENT_PORT, outcome(&rebind, BOUND));
+            results.keep_trace(Tcp, &title(CLIENT, reuse), recorder.trace());
         }
     }
-    run.observe(Tcp, REBIND_CLIENT_FIRST, bound_of(bound, REUSES.len()));
+    results.observe(Tcp, REBIND_CLIENT_FIRST, bound_of(bound, REUSES.len()));
     Ok(())
 }
 
-fn datagram_cases(run: &mut Run) -> Result<(), Obstacle> {
+fn datagram_cases(results: &mut Results) -> Result<(), Obstacle> {
     let (mut tried, mut bound) = (0, 0);
     for closes_first in [SERVER, CLIENT] {
         for reuse in REUSES {
             let Case { recorder, rebind, .. } = try_out(Udp, closes_first, reuse)?;
             if tried == 0 {
-                run.show(Udp, &title(closes_first, reuse), recorder.trace());
+                results.keep_trace(Udp, &title(closes_first, reuse), recorder.trace());
             }
             tried += 1;
             bound += usize::from(rebind.is_ok());
         }
     }
-    run.observe(Udp, ALL_CASES, bound_of(bound, tried));
+    results.observe(Udp, ALL_CASES, bound_of(bound, tried));
     Ok(())
 }
 

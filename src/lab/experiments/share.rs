@@ -4,7 +4,7 @@ use crate::lab::analysis;
 use crate::lab::loopback::{ANY_PORT, PATIENCE, RecordedSocket, ask, ctime_reply, failed, outcome};
 use crate::lab::recorder::Recorder;
 use crate::lab::{
-    Engine, Expected, Lab, LabOption, Obstacle, Prediction, Procedure, Run, Setting, Value,
+    Engine, Expected, Lab, LabOption, Obstacle, Prediction, Procedure, Results, Setting, Value,
 };
 use crate::listen::Listen;
 use crate::sys;
@@ -80,17 +80,17 @@ fn clients(count: u32) -> Value {
     (u64::from(count), "client").into()
 }
 
-fn run(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
+fn run(setting: &Setting, results: &mut Results) -> Result<(), Obstacle> {
     if !sys::SPREADS_CLIENTS {
         let why = "this system does not spread clients over sockets; try Linux";
         return Err(Obstacle::Missing(why.into()));
     }
-    second_listen(run)?;
-    observe_reuseaddr(count(setting), run)?;
+    second_listen(results)?;
+    observe_reuseaddr(count(setting), results)?;
     for transport in Transport::BOTH {
-        observe_reuseport(transport, count(setting), run)?;
+        observe_reuseport(transport, count(setting), results)?;
     }
-    one_socket(count(setting), run)
+    one_socket(count(setting), results)
 }
 
 fn recorder() -> Recorder {
@@ -101,7 +101,7 @@ fn recorder() -> Recorder {
 fn two_sockets(
     transport: Transport,
     recorder: &Recorder,
-    run: &mut Run,
+    results: &mut Results,
 ) -> Result<Option<[RecordedSocket; 2]>, Obstacle> {
     let [first, second] = SERVERS.map(|host| {
         let server = RecordedSocket::open(recorder, host, transport)?;
@@ -113,43 +113,47 @@ fn two_sockets(
     };
     bind(&first, ANY_PORT)?;
     let second_bind = bind(&second, first.local_address()?);
-    run.observe(transport, SECOND_BIND, outcome(&second_bind, BOUND));
+    results.observe(transport, SECOND_BIND, outcome(&second_bind, BOUND));
     Ok(second_bind.ok().map(|()| [first, second]))
 }
 
-fn second_listen(run: &mut Run) -> Result<(), Obstacle> {
+fn second_listen(results: &mut Results) -> Result<(), Obstacle> {
     let recorder = recorder();
-    if let Some([first, second]) = two_sockets(Tcp, &recorder, run)? {
+    if let Some([first, second]) = two_sockets(Tcp, &recorder, results)? {
         first.listen(5)?;
-        run.observe(Tcp, SECOND_LISTEN, outcome(&second.listen(5), "listening"));
+        results.observe(Tcp, SECOND_LISTEN, outcome(&second.listen(5), "listening"));
     }
-    run.show(Tcp, "SO_REUSEADDR", recorder.trace());
+    results.keep_trace(Tcp, "SO_REUSEADDR", recorder.trace());
     Ok(())
 }
 
-fn observe_reuseaddr(count: u32, run: &mut Run) -> Result<(), Obstacle> {
+fn observe_reuseaddr(count: u32, results: &mut Results) -> Result<(), Obstacle> {
     let recorder = recorder();
-    if let Some(servers) = two_sockets(Udp, &recorder, run)? {
+    if let Some(servers) = two_sockets(Udp, &recorder, results)? {
         let [first, last] = serve(&servers, count)?;
-        run.observe(Udp, FIRST_TAKES, clients(first));
-        run.observe(Udp, LAST_TAKES, clients(last));
+        results.observe(Udp, FIRST_TAKES, clients(first));
+        results.observe(Udp, LAST_TAKES, clients(last));
     }
-    run.show(Udp, "SO_REUSEADDR", recorder.trace());
+    results.keep_trace(Udp, "SO_REUSEADDR", recorder.trace());
     Ok(())
 }
 
-fn observe_reuseport(transport: Transport, count: u32, run: &mut Run) -> Result<(), Obstacle> {
+fn observe_reuseport(
+    transport: Transport,
+    count: u32,
+    results: &mut Results,
+) -> Result<(), Obstacle> {
     let recorder = recorder();
     let servers = sharing(transport, &recorder)?;
     let stranger = RecordedSocket::open(&recorder, SERVERS[0], transport)?;
     let at = servers[0].local_address()?.into();
     let third_bind = stranger.unrecorded("bind()", |socket| socket.bind(&at));
-    run.observe(transport, THIRD_BIND, outcome(&third_bind, BOUND));
+    results.observe(transport, THIRD_BIND, outcome(&third_bind, BOUND));
     let [first, last] = serve(&servers, count)?;
-    run.observe(transport, FIRST_SHARES, clients(first));
-    run.observe(transport, LAST_SHARES, clients(last));
-    run.observe(transport, BOTH_SHARE, clients(first + last));
-    run.show(transport, "SO_REUSEPORT", recorder.trace());
+    results.observe(transport, FIRST_SHARES, clients(first));
+    results.observe(transport, LAST_SHARES, clients(last));
+    results.observe(transport, BOTH_SHARE, clients(first + last));
+    results.keep_trace(transport, "SO_REUSEPORT", recorder.trace());
     Ok(())
 }
 
@@ -172,7 +176,7 @@ fn sharing(transport: Transport, recorder: &Recorder) -> Result<[RecordedSocket;
 }
 
 /// Lets one client ask many times from the same socket, and records how many servers receive its questions.
-fn one_socket(count: u32, run: &mut Run) -> Result<(), Obstacle> {
+fn one_socket(count: u32, results: &mut Results) -> Result<(), Obstacle> {
     let recorder = recorder();
     let servers = sharing(Udp, &recorder)?;
     let (at, reply) = (servers[0].local_address()?.into(), ctime_reply()?);
@@ -186,9 +190,13 @@ fn one_socket(count: u32, run: &mut Run) -> Result<(), Obstacle> {
         servers[place].answer(&reply)?;
         client.receive_within(PATIENCE)?;
     }
-    run.observe(Udp, ASKED_OF_ONE, (asked_by.iter().sum(), "question"));
-    run.observe(Udp, MET_BY_ONE, analysis::count(asked_by.iter().filter(|it| **it > 0), "server"));
-    run.show(Udp, "one client socket, SO_REUSEPORT", recorder.trace());
+    results.observe(Udp, ASKED_OF_ONE, (asked_by.iter().sum(), "question"));
+    results.observe(
+        Udp,
+        MET_BY_ONE,
+        analysis::count(asked_by.iter().filter(|it| **it > 0), "server"),
+    );
+    results.keep_trace(Udp, "one client socket, SO_REUSEPORT", recorder.trace());
     Ok(())
 }
 

@@ -9,7 +9,9 @@ use crate::lab::link::{Conditions, Fault, SERVER};
 use crate::lab::sim::{
     self, Asker, DatagramService, End, Network, Policy, StreamClient, StreamService, address,
 };
-use crate::lab::{Engine, Expected, Lab, LabOption, Prediction, Procedure, Run, Setting, Value};
+use crate::lab::{
+    Engine, Expected, Lab, LabOption, Prediction, Procedure, Results, Setting, Value,
+};
 use crate::trace::Trace;
 use crate::transport::Transport::{self, Tcp, Udp};
 use std::time::Duration;
@@ -23,8 +25,8 @@ pub(super) static LAB: Lab = lab!(
     ]
 );
 
-const PROCEDURE: Procedure = Procedure::new(Engine::Sim, predict, |setting, run| {
-    self::run(setting, run);
+const PROCEDURE: Procedure = Procedure::new(Engine::Sim, predict, |setting, results| {
+    run(setting, results);
     Ok(())
 })
 .with(&[LabOption::Delay.within(0..=60_000)], |setting| {
@@ -71,20 +73,20 @@ fn growth_expected(setting: &Setting) -> Expected {
     }
 }
 
-fn run(setting: &Setting, run: &mut Run) {
+fn run(setting: &Setting, results: &mut Results) {
     let deadline = deadline(setting);
 
     let mut client = StreamClient::new(Duration::ZERO, deadline, 50_000);
     let mut service = StreamService::default();
     let trace = network(setting).exchange(&mut client, &mut service, deadline);
     let gave_up = client.octets.is_empty() && client.end == Some(End::TimedOut);
-    observe(run, Tcp, recv(gave_up), NO_PROBE, trace);
+    observe(results, Tcp, recv(gave_up), NO_PROBE, trace);
 
     let mut client = Asker::new(1, 0, deadline);
     let local = address(SERVER).into();
     let mut service = DatagramService::new(local, Policy::Guarded, Duration::ZERO);
     let trace = network(setting).exchange(&mut client, &mut service, deadline);
-    observe(run, Udp, recv(client.answers == [None]), NO_PROBE, trace);
+    observe(results, Udp, recv(client.answers == [None]), NO_PROBE, trace);
 }
 
 fn recv(gave_up: bool) -> &'static str {
@@ -106,21 +108,21 @@ const NO_PROBE: usize = 0;
 /// Records the findings from a trace of either engine, and the result of the client's call. Waits before probes are
 /// left out, because the retransmission timer does not set them.
 fn observe(
-    run: &mut Run,
+    results: &mut Results,
     transport: Transport,
     recv: impl Into<Value>,
     probes: usize,
     trace: Trace,
 ) {
     let AfterReply { client_packets, waits } = after_the_reply(&trace);
-    run.observe(transport, RECV, recv);
-    run.observe(transport, CLIENT_PACKETS, (client_packets, "packet"));
-    run.observe(transport, REPLY_RESENT, count(waits.iter(), "time"));
+    results.observe(transport, RECV, recv);
+    results.observe(transport, CLIENT_PACKETS, (client_packets, "packet"));
+    results.observe(transport, REPLY_RESENT, count(waits.iter(), "time"));
     let timed = waits.get(probes..).unwrap_or_default();
     if let Some(growth) = growth(timed) {
-        run.observe(transport, WAIT_GROWTH, Value::share(growth));
+        results.observe(transport, WAIT_GROWTH, Value::share(growth));
     }
-    run.show(transport, "", trace);
+    results.keep_trace(transport, "", trace);
 }
 
 /// Divides each wait by the wait before it, and returns the smallest ratio. For doubled waits the ratio is exactly 2.

@@ -7,15 +7,15 @@ use crate::lab::sim::{
     self, Answer, Application, Asker, DatagramService, Network, Policy, StreamClient,
     StreamService, address,
 };
-use crate::lab::{Engine, Lab, LabOption, Prediction, Procedure, Run, Setting};
+use crate::lab::{Engine, Lab, LabOption, Prediction, Procedure, Results, Setting};
 use crate::trace::{Action, Trace};
 use crate::transport::Transport::{Tcp, Udp};
 use std::time::Duration;
 
 pub(super) static LAB: Lab = lab!("stale", [PROCEDURE]);
 
-const PROCEDURE: Procedure = Procedure::new(Engine::Sim, predict, |setting, run| {
-    self::run(setting, run);
+const PROCEDURE: Procedure = Procedure::new(Engine::Sim, predict, |setting, results| {
+    run(setting, results);
     Ok(())
 })
 .with(&[LabOption::Delay.within(0..=60_000)], |setting| vec![("delay", short(delay(setting)))]);
@@ -80,9 +80,9 @@ fn questions(setting: &Setting) -> u64 {
     if answer <= EXCHANGE_TIMEOUT + TIMEOUT { 3 } else { 4 }
 }
 
-fn run(setting: &Setting, run: &mut Run) {
-    streams(setting, run);
-    datagrams(setting, SERVER_DELAY, run);
+fn run(setting: &Setting, results: &mut Results) {
+    streams(setting, results);
+    datagrams(setting, SERVER_DELAY, results);
 }
 
 fn network(setting: &Setting) -> Network {
@@ -90,7 +90,7 @@ fn network(setting: &Setting) -> Network {
 }
 
 /// Opens two connections; the second begins when the first client gives up.
-fn streams(setting: &Setting, run: &mut Run) {
+fn streams(setting: &Setting, results: &mut Results) {
     let mut first = StreamClient::new(Duration::ZERO, TIMEOUT, 50_000);
     let mut second = StreamClient::new(TIMEOUT, deadline(setting), 50_001);
     let mut network = network(setting).traced_by_port([first.port, second.port]);
@@ -99,11 +99,11 @@ fn streams(setting: &Setting, run: &mut Run) {
         &mut [(CLIENT, &mut first), (CLIENT, &mut second), (SERVER, &mut service)];
     network.run(programs, deadline(setting));
     let lines = second.octets.iter().filter(|octet| **octet == b'\n');
-    run.observe(Tcp, SECOND, reply_owner(&second, &service));
-    run.observe(Tcp, READ, count(lines, "reply"));
+    results.observe(Tcp, SECOND, reply_owner(&second, &service));
+    results.observe(Tcp, READ, count(lines, "reply"));
     let names = ["the first connection", "the second connection"];
     for (name, trace) in names.into_iter().zip(network.into_traces()) {
-        run.show(Tcp, name, trace);
+        results.keep_trace(Tcp, name, trace);
     }
 }
 
@@ -121,7 +121,7 @@ fn reply_owner(client: &StreamClient, service: &StreamService) -> &'static str {
 }
 
 /// Makes two queries on one socket.
-fn datagrams(setting: &Setting, thinks: Duration, run: &mut Run) {
+fn datagrams(setting: &Setting, thinks: Duration, results: &mut Results) {
     let mut network = network(setting).traced();
     let mut client = Asker::new(2, 1, EXCHANGE_TIMEOUT);
     let mut service = DatagramService::new(address(SERVER).into(), Policy::Guarded, thinks);
@@ -129,14 +129,18 @@ fn datagrams(setting: &Setting, thinks: Duration, run: &mut Run) {
     let delay = delay(setting);
     if let Some(query_starts) = client.query_starts.get(1) {
         let before = client.questions.iter().filter(|asked| *asked < query_starts).count();
-        run.observe(Udp, ASKS, question(before + 1));
+        results.observe(Udp, ASKS, question(before + 1));
     }
     if let Some(answer) = client.answers.get(1) {
         let number = answer.as_ref().map(|(came, _)| answered(&service.answers, *came, delay));
-        run.observe(Udp, ANSWERED_QUESTION, number.map_or_else(|| NOTHING.to_owned(), question));
+        results.observe(
+            Udp,
+            ANSWERED_QUESTION,
+            number.map_or_else(|| NOTHING.to_owned(), question),
+        );
     }
-    run.observe(Udp, SENT, count(client.questions.iter(), "question"));
-    run.show(Udp, "", numbered(network.into_trace(), &service.answers, delay));
+    results.observe(Udp, SENT, count(client.questions.iter(), "question"));
+    results.keep_trace(Udp, "", numbered(network.into_trace(), &service.answers, delay));
 }
 
 /// Returns the number of the question that a reply answers. The time of arrival identifies the reply; 0 would mean
@@ -182,9 +186,9 @@ mod tests {
 
     #[test]
     fn a_server_without_a_delay_answers_the_question_that_was_asked() {
-        let mut run = Run::default();
-        datagrams(&setting(), Duration::ZERO, &mut run);
-        let values: Vec<_> = run.observed.iter().map(|it| it.value.clone()).collect();
+        let mut results = Results::default();
+        datagrams(&setting(), Duration::ZERO, &mut results);
+        let values: Vec<_> = results.observed.iter().map(|it| it.value.clone()).collect();
         assert_eq!(values, ["question 2".into(), "question 2".into(), (2, "question").into()]);
     }
 

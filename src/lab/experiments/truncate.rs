@@ -4,7 +4,7 @@ use crate::lab::loopback::{
     Pair, REPLY_OCTETS, SILENCE_TIME, ctime_reply, octets, received, within_timeout,
 };
 use crate::lab::recorder::Recorder;
-use crate::lab::{Engine, Lab, LabOption, Obstacle, Prediction, Procedure, Run, Setting};
+use crate::lab::{Engine, Lab, LabOption, Obstacle, Prediction, Procedure, Results, Setting};
 use crate::transport::Transport::{self, Tcp, Udp};
 use nix::sys::socket::{MsgFlags, recvmsg};
 use socket2::Socket;
@@ -55,19 +55,23 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
     ]
 }
 
-fn run(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
+fn run(setting: &Setting, results: &mut Results) -> Result<(), Obstacle> {
     for transport in Transport::BOTH {
         let recorder = Recorder::on_loopback();
-        exchange(&Pair::new(transport, &recorder)?, buffer(setting), run)?;
-        run.show(transport, "", recorder.short_trace());
+        exchange(&Pair::new(transport, &recorder)?, buffer(setting), results)?;
+        results.keep_trace(transport, "", recorder.short_trace());
     }
     Ok(())
 }
 
-fn exchange(Pair { client, server }: &Pair, buffer: usize, run: &mut Run) -> Result<(), Obstacle> {
+fn exchange(
+    Pair { client, server }: &Pair,
+    buffer: usize,
+    results: &mut Results,
+) -> Result<(), Obstacle> {
     let (transport, reply) = (server.transport, ctime_reply()?);
     server.send(&[])?;
-    run.observe(transport, AFTER_EMPTY, received(&client.receive_within(SILENCE_TIME)));
+    results.observe(transport, AFTER_EMPTY, received(&client.receive_within(SILENCE_TIME)));
     server.send(reply.octets())?;
     if transport == Tcp {
         server.shutdown("done")?;
@@ -79,19 +83,19 @@ fn exchange(Pair { client, server }: &Pair, buffer: usize, run: &mut Run) -> Res
     };
     let small = client.call(&format!("recvmsg({buffer})"), |it| receive_message(it, buffer), words);
     let (first, flag) = small?;
-    run.observe(transport, SMALL_RECV, octets(first));
-    run.observe(transport, SMALL_RECV_FLAG, flag);
+    results.observe(transport, SMALL_RECV, octets(first));
+    results.observe(transport, SMALL_RECV_FLAG, flag);
     let next = client.receive_within(SILENCE_TIME);
-    run.observe(transport, NEXT_RECV, received(&next));
+    results.observe(transport, NEXT_RECV, received(&next));
     let next = next.map_or(0, |part| part.len());
-    run.observe(transport, OCTETS_LOST, octets(REPLY_OCTETS.saturating_sub(first + next)));
+    results.observe(transport, OCTETS_LOST, octets(REPLY_OCTETS.saturating_sub(first + next)));
     if transport == Udp {
         server.send(&[])?;
         server.send(reply.octets())?;
     }
     let (zero, after) = (client.receive(1024)?, client.receive(1024)?);
     let seen = if zero.is_empty() { octets(after.len()) } else { "no recv gave 0".into() };
-    run.observe(transport, AFTER_ZERO, seen);
+    results.observe(transport, AFTER_ZERO, seen);
     Ok(())
 }
 

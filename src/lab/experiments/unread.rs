@@ -7,7 +7,7 @@ use crate::lab::loopback::{
     error_name, failed, octets, within_timeout,
 };
 use crate::lab::recorder::Recorder;
-use crate::lab::{Engine, Lab, LabOption, Obstacle, Prediction, Procedure, Run, Setting};
+use crate::lab::{Engine, Lab, LabOption, Obstacle, Prediction, Procedure, Results, Setting};
 use crate::server::{Config, Server};
 use crate::syntax::Syntax;
 use crate::trace::Trace;
@@ -54,19 +54,19 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
 /// Outcome of a read that returns 0 on a stream.
 const END_OF_STREAM: &str = "the end";
 
-fn run(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
+fn run(setting: &Setting, results: &mut Results) -> Result<(), Obstacle> {
     let addresses = vec![ANY_PORT];
     let config = Config { addresses, syntax: Syntax::Ctime, ..Config::default() };
     let server = Server::bind(config).map_err(io::Error::other);
     let service = server.and_then(Server::spawn).map_err(failed("start a server"))?;
     for transport in Transport::BOTH {
         let (trace, seen) = repeat(setting, || careless(transport))?;
-        run.observe(transport, CLOSED_UNREAD, seen);
-        run.show(transport, CLOSED_UNREAD, trace);
+        results.observe(transport, CLOSED_UNREAD, seen);
+        results.keep_trace(transport, CLOSED_UNREAD, trace);
         let what = if transport == Tcp { SHUT_AND_DRAINED } else { ANY_INPUT };
         let (trace, seen) = repeat(setting, || polite(transport, service.bound()[0].address))?;
-        run.observe(transport, what, seen);
-        run.show(transport, what, trace);
+        results.observe(transport, what, seen);
+        results.keep_trace(transport, what, trace);
     }
     Ok(())
 }

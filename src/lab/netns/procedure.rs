@@ -6,7 +6,8 @@ use crate::lab::link::{CLIENT, Conditions, SERVER};
 use crate::lab::loopback::{PATIENCE, RecordedSocket};
 use crate::lab::recorder::Recorder;
 use crate::lab::{
-    Engine, Expected, LabOption, Obstacle, OptionRange, Prediction, Procedure, Run, Setting, Values,
+    Engine, Expected, LabOption, Obstacle, OptionRange, Prediction, Procedure, Results, Setting,
+    Values,
 };
 use crate::transport::Transport;
 use std::io;
@@ -17,7 +18,7 @@ use std::time::Duration;
 /// sends each packet again before the first copy has arrived.
 pub(in crate::lab) const fn procedure(
     predict: fn(&Setting) -> Vec<Prediction>,
-    run: fn(&Setting, &mut Run) -> Result<(), Obstacle>,
+    run: fn(&Setting, &mut Results) -> Result<(), Obstacle>,
 ) -> Procedure {
     Procedure::new(Engine::Netns, predict, run).with(OPTIONS, values)
 }

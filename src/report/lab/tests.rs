@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::duration::Unit;
-use crate::lab::{LabOption, LabOptions, LabText, Outcome, Part, Prediction, Run, Value, run};
+use crate::lab::{
+    LabOption, LabOptions, LabText, Outcome, Part, Prediction, Results, Value, run_and_compare,
+};
 use crate::trace::{Action, Event, Fate, Host, HostId, Loss, Packet, Trace};
 use crate::transport::Transport;
 use serde_json::json;
@@ -376,8 +378,8 @@ static LAB: Lab = Lab {
                 vec![("delay", "20 ms".to_owned()), ("loss", format!("{loss} %"))]
             },
             predict,
-            run: |setting, run| {
-                observe(setting, run);
+            run: |setting, results| {
+                observe(setting, results);
                 Ok(())
             },
         },
@@ -396,16 +398,16 @@ fn predict(_: &Setting) -> Vec<Prediction> {
 }
 
 /// Observes what is predicted; with loss, six octets fewer over TCP.
-fn observe(setting: &Setting, run: &mut Run) {
+fn observe(setting: &Setting, results: &mut Results) {
     let lost = setting.options.loss.is_some();
-    run.observe(
+    results.observe(
         Transport::Tcp,
         "octets that came",
         Value::from((if lost { 20 } else { 26 }, "octet")),
     );
-    run.observe(Transport::Udp, "what came", "nothing");
-    run.show(Transport::Tcp, "", trace(Fate::Arrived(vec![Duration::from_millis(20)])));
-    run.show(Transport::Udp, "once", trace(Fate::Lost(Loss::Chance)));
+    results.observe(Transport::Udp, "what came", "nothing");
+    results.keep_trace(Transport::Tcp, "", trace(Fate::Arrived(vec![Duration::from_millis(20)])));
+    results.keep_trace(Transport::Udp, "once", trace(Fate::Lost(Loss::Chance)));
 }
 
 fn trace(fate: Fate) -> Trace {
@@ -423,7 +425,7 @@ fn done(engine: Engine, options: LabOptions) -> FinishedRun {
     let setting = Setting { seed: 867, options };
     let procedure = LAB.procedure_on(engine).expect("it runs there");
     FinishedRun {
-        report: run(&LAB, procedure, &setting),
+        report: run_and_compare(&LAB, procedure, &setting),
         took: Duration::from_secs(1),
         captures: None,
     }

@@ -3,7 +3,7 @@
 use super::{PACKETS, ROUND_TRIPS, TIME, observe};
 use crate::lab::link::SERVER;
 use crate::lab::netns::{Network, QUIET_TIME, conditions, exactly, is_late, procedure};
-use crate::lab::{Expected, Obstacle, Prediction, Procedure, Run, Setting};
+use crate::lab::{Expected, Obstacle, Prediction, Procedure, Results, Setting};
 use crate::transport::Transport;
 
 pub(super) const PROCEDURE: Procedure = procedure(predict, run);
@@ -29,16 +29,20 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
     [both(Transport::Tcp, stream, 2), both(Transport::Udp, datagram, 1)].concat()
 }
 
-fn run(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
-    Transport::BOTH.into_iter().try_for_each(|transport| exchange(setting, transport, run))
+fn run(setting: &Setting, results: &mut Results) -> Result<(), Obstacle> {
+    Transport::BOTH.into_iter().try_for_each(|transport| exchange(setting, transport, results))
 }
 
-fn exchange(setting: &Setting, transport: Transport, run: &mut Run) -> Result<(), Obstacle> {
+fn exchange(
+    setting: &Setting,
+    transport: Transport,
+    results: &mut Results,
+) -> Result<(), Obstacle> {
     let network = Network::new(conditions(setting), setting)?;
     let _serving = network.serve(SERVER)?;
     // A missing reply shows in the packets, so the error is not needed.
     let _answer = network.ask(transport)?;
     network.recorder.settle(QUIET_TIME + network.round_trip())?;
-    observe(run, transport, network.trace());
+    observe(results, transport, network.trace());
     Ok(())
 }

@@ -9,7 +9,7 @@ use crate::lab::link::{CLIENT, Conditions, FORGER, SERVER};
 use crate::lab::loopback::PATIENCE;
 use crate::lab::netns::{Network, Pending, QUIET_TIME, address, exactly, failed, procedure};
 use crate::lab::packet::{empty_datagram, syn};
-use crate::lab::{Expected, Obstacle, Prediction, Procedure, Run, Setting};
+use crate::lab::{Expected, Obstacle, Prediction, Procedure, Results, Setting};
 use crate::metrics::Event;
 use crate::trace::{HostId, Trace};
 use crate::transport::Transport::{Tcp, Udp};
@@ -46,10 +46,10 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
 /// Predicted minimum of datagrams. An idle machine sends thousands in a second, a busy one fewer.
 const MIN_LOOP_DATAGRAMS: u64 = 100;
 
-fn run(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
-    stream(setting, run)?;
-    unguarded(setting, run)?;
-    guarded(setting, run)
+fn run(setting: &Setting, results: &mut Results) -> Result<(), Obstacle> {
+    stream(setting, results)?;
+    unguarded(setting, results)?;
+    guarded(setting, results)
 }
 
 /// Returns conditions without a delay, because the lab counts how many datagrams the loop makes.
@@ -58,7 +58,7 @@ fn conditions(setting: &Setting) -> Conditions {
 }
 
 /// Sends a forged SYN to the server, with the victim's address as its source.
-fn stream(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
+fn stream(setting: &Setting, results: &mut Results) -> Result<(), Obstacle> {
     let network = Network::new(conditions(setting), setting)?;
     let (_victim, server) = (network.serve(CLIENT)?, network.serve(SERVER)?);
     network.forge(syn(address(CLIENT), address(SERVER)))?;
@@ -67,12 +67,12 @@ fn stream(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
         .wait(PATIENCE + 2 * network.round_trip(), |trace| trace.packets().count() >= 3)?;
     network.recorder.settle(QUIET_TIME + network.round_trip())?;
     let accepted = server.metrics.count(Event::TcpAccepted);
-    observe_stream(run, network.trace(), accepted);
+    observe_stream(results, network.trace(), accepted);
     Ok(())
 }
 
 /// Runs two services without a guard, which answer every datagram.
-fn unguarded(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
+fn unguarded(setting: &Setting, results: &mut Results) -> Result<(), Obstacle> {
     let network = Network::new(conditions(setting), setting)?;
     let stopped = Arc::new(AtomicBool::new(false));
     let mut services = Vec::new();
@@ -87,7 +87,7 @@ fn unguarded(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     for service in services {
         service.wait(PATIENCE).map_err(failed("serve"))?;
     }
-    observe_datagrams(run, UNGUARDED, network.trace());
+    observe_datagrams(results, UNGUARDED, network.trace());
     Ok(())
 }
 
@@ -113,13 +113,13 @@ fn start_unguarded(
 }
 
 /// Runs the real services, which have the guard.
-fn guarded(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
+fn guarded(setting: &Setting, results: &mut Results) -> Result<(), Obstacle> {
     let network = Network::new(conditions(setting), setting)?;
     let _services = (network.serve(CLIENT)?, network.serve(SERVER)?);
     network.forge(empty_datagram(address(CLIENT), address(SERVER)))?;
     let came = |trace: &Trace| sent_by(trace, FORGER).any(|(_, it)| arrival(it).is_some());
     network.recorder.wait(PATIENCE + network.round_trip(), came)?;
     network.recorder.settle(2 * QUIET_TIME + network.round_trip())?;
-    observe_datagrams(run, GUARDED, network.trace());
+    observe_datagrams(results, GUARDED, network.trace());
     Ok(())
 }

@@ -5,7 +5,7 @@ use crate::lab::analysis::time_to_the_answer;
 use crate::lab::link::{CLIENT, Conditions, Fault, SERVER};
 use crate::lab::packet::{Kind, kind};
 use crate::lab::sim::{self, Asker, Network, StreamClient, StreamService};
-use crate::lab::{Expected, Prediction, Run, Setting};
+use crate::lab::{Expected, Prediction, Results, Setting};
 use crate::trace::{Fate, Trace};
 use crate::transport::Transport::{Tcp, Udp};
 use std::time::Duration;
@@ -142,9 +142,9 @@ fn expected_replies(setting: &Setting, tries: u32) -> Expected {
     }
 }
 
-pub(super) fn run(setting: &Setting, run: &mut Run) {
+pub(super) fn run(setting: &Setting, results: &mut Results) {
     for lost in lost_over_tcp(setting) {
-        stream(setting, &lost, run);
+        run_tcp_exchange(setting, &lost, results);
     }
     let drop = lost_over_udp(setting);
     for (name, tries, part) in [(ONE_TRY, 1, "one try"), (RETRY, TRIES, "a retry")] {
@@ -155,14 +155,14 @@ pub(super) fn run(setting: &Setting, run: &mut Run) {
         let network = Network::new(conditions, setting.seed).traced();
         let trace = network.exchange(&mut client, &mut service, until);
         if tries == 1 {
-            run.observe(Udp, LOST, lost_packets(&trace));
+            results.observe(Udp, LOST, lost_packets(&trace));
         }
-        run.observe(Udp, name, (client.received, "reply"));
-        run.show(Udp, part, trace);
+        results.observe(Udp, name, (client.received, "reply"));
+        results.keep_trace(Udp, part, trace);
     }
 }
 
-fn stream(setting: &Setting, lost: &Lost, run: &mut Run) {
+fn run_tcp_exchange(setting: &Setting, lost: &Lost, results: &mut Results) {
     let conditions = without_chance(setting, &lost.drop, lost.fault);
     let patience = patience(&conditions);
     let mut network = Network::new(conditions, setting.seed).traced();
@@ -171,13 +171,13 @@ fn stream(setting: &Setting, lost: &Lost, run: &mut Run) {
     network.run(&mut [(CLIENT, &mut client), (SERVER, &mut service)], patience);
     let trace = network.into_trace();
     if lost.fault == Fault::None {
-        run.observe(Tcp, LOST, lost_packets(&trace));
+        results.observe(Tcp, LOST, lost_packets(&trace));
     }
-    run.observe(Tcp, lost.reply, received(&client.octets));
+    results.observe(Tcp, lost.reply, received(&client.octets));
     if let Some(time) = time_to_the_answer(&trace) {
-        run.observe(Tcp, lost.time, time);
+        results.observe(Tcp, lost.time, time);
     }
-    run.show(Tcp, lost.part, trace);
+    results.keep_trace(Tcp, lost.part, trace);
 }
 
 /// Returns the time after which the client gives up. Timeouts double up to a minute, so each lost packet costs at

@@ -4,7 +4,7 @@ use super::{TRIES, conditions, received, service, time_without_loss, timeout_of_
 use crate::lab::analysis::count as count_of;
 use crate::lab::link::{CLIENT, Conditions, SERVER};
 use crate::lab::sim::{Asker, Network, StreamClient, StreamService};
-use crate::lab::{Expected, Prediction, Run, Setting, Value};
+use crate::lab::{Expected, Prediction, Results, Setting, Value};
 use crate::transport::Transport::{Tcp, Udp};
 use rand_pcg::Pcg64Mcg;
 use rand_pcg::rand_core::{Rng, SeedableRng};
@@ -97,12 +97,12 @@ fn share(what: &'static str, probability: f64, setting: &Setting) -> Prediction 
     Prediction::new(Udp, what, Expected::between(at(-far), at(far)))
 }
 
-pub(super) fn run(setting: &Setting, run: &mut Run) {
+pub(super) fn run(setting: &Setting, results: &mut Results) {
     let seeds = || seeds(setting.seed);
-    observe_streams(setting, seeds().take(streams(setting) as usize), run);
+    observe_streams(setting, seeds().take(streams(setting) as usize), results);
     for (what, tries) in [(ONE_TRY, 1), (FOUR_TRIES, TRIES)] {
         let answered = answered(setting, tries, seeds().take(count(setting) as usize));
-        run.observe(Udp, what, Value::share(f64::from(answered) / f64::from(count(setting))));
+        results.observe(Udp, what, Value::share(f64::from(answered) / f64::from(count(setting))));
     }
 }
 
@@ -112,31 +112,31 @@ fn seeds(seed: u64) -> impl Iterator<Item = u64> {
     iter::repeat_with(move || random.next_u64())
 }
 
-fn observe_streams(setting: &Setting, seeds: impl Iterator<Item = u64>, run: &mut Run) {
+fn observe_streams(setting: &Setting, seeds: impl Iterator<Item = u64>, results: &mut Results) {
     let mut lost = 0;
     let mut ended = Vec::new();
     for seed in seeds {
-        let (received, time, packets) = stream(setting, seed);
+        let (received, time, packets) = run_tcp_exchange(setting, seed);
         lost += packets;
         ended.push((received, time));
     }
-    run.observe(Tcp, PACKETS_LOST, (lost, PACKET));
+    results.observe(Tcp, PACKETS_LOST, (lost, PACKET));
     for (what, which, of) in [
         (RECEIVED_WHOLE, super::WHOLE, REPLY),
         (RECEIVED_IN_PART, super::PART, REPLY),
         (WITHOUT_REPLY, super::NOTHING, CLIENTS),
     ] {
         let all = ended.iter().filter(|(received, _)| *received == which);
-        run.observe(Tcp, what, count_of(all, of));
+        results.observe(Tcp, what, count_of(all, of));
     }
     let mut times: Vec<Duration> = ended.into_iter().filter_map(|(_, time)| time).collect();
     times.sort_unstable();
     let median = times.get(times.len() / 2).copied();
-    run.observe(Tcp, MEDIAN, median.map_or(NO_REPLY.into(), Value::from));
+    results.observe(Tcp, MEDIAN, median.map_or(NO_REPLY.into(), Value::from));
 }
 
 /// Runs one exchange. Returns how much of the reply arrived, the time of its arrival, and the number of lost packets.
-fn stream(setting: &Setting, seed: u64) -> (&'static str, Option<Duration>, u64) {
+fn run_tcp_exchange(setting: &Setting, seed: u64) -> (&'static str, Option<Duration>, u64) {
     let mut network = Network::new(conditions(setting), seed);
     let mut client = StreamClient::new(Duration::ZERO, TCP_DEADLINE, 50_000);
     let mut service = StreamService::default();

@@ -13,7 +13,7 @@ use crate::lab::netns::{
     ADDRESSES, Network, QUIET_TIME, SECOND_ADDRESS, client_socket, conditions, failed, procedure,
     reply_timeout,
 };
-use crate::lab::{Obstacle, Prediction, Procedure, Run, Setting};
+use crate::lab::{Obstacle, Prediction, Procedure, Results, Setting};
 use crate::reply::Reply;
 use crate::transport::Transport::{Tcp, Udp};
 use crate::transport::{PORT, Transport};
@@ -39,11 +39,11 @@ fn predict(_: &Setting) -> Vec<Prediction> {
     ]
 }
 
-fn run(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
-    careless_stream(setting, run)?;
-    ask_service(setting, Tcp, run)?;
-    careless_datagrams(setting, run)?;
-    ask_service(setting, Udp, run)
+fn run(setting: &Setting, results: &mut Results) -> Result<(), Obstacle> {
+    careless_stream(setting, results)?;
+    ask_service(setting, Tcp, results)?;
+    careless_datagrams(setting, results)?;
+    ask_service(setting, Udp, results)
 }
 
 fn network(setting: &Setting) -> Result<Network, Obstacle> {
@@ -57,10 +57,10 @@ fn show(
     network: &Network,
     transport: Transport,
     part: &str,
-    run: &mut Run,
+    results: &mut Results,
 ) -> Result<(), Obstacle> {
     network.recorder.settle(QUIET_TIME + network.round_trip())?;
-    run.show(transport, part, network.trace());
+    results.keep_trace(transport, part, network.trace());
     Ok(())
 }
 
@@ -76,7 +76,7 @@ fn server(network: &Network, transport: Transport) -> Result<RecordedSocket, Obs
     })
 }
 
-fn careless_stream(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
+fn careless_stream(setting: &Setting, results: &mut Results) -> Result<(), Obstacle> {
     let (network, reply) = (network(setting)?, ctime_reply()?);
     let timeout = PATIENCE + reply_timeout(setting);
     let listener = server(&network, Tcp)?;
@@ -86,12 +86,12 @@ fn careless_stream(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     })?;
     let reply = ask_stream(&network, timeout)?;
     let local = serving.wait(timeout).map_err(failed("serve"))?;
-    run.observe(Tcp, SOCKET_AT, local.map_or_else(String::new, |local| local.ip().to_string()));
-    run.observe(Tcp, RECEIVES, reply);
-    show(&network, Tcp, CARELESS, run)
+    results.observe(Tcp, SOCKET_AT, local.map_or_else(String::new, |local| local.ip().to_string()));
+    results.observe(Tcp, RECEIVES, reply);
+    show(&network, Tcp, CARELESS, results)
 }
 
-fn careless_datagrams(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
+fn careless_datagrams(setting: &Setting, results: &mut Results) -> Result<(), Obstacle> {
     let (network, reply) = (network(setting)?, ctime_reply()?);
     let timeout = reply_timeout(setting);
     let socket = server(&network, Udp)?;
@@ -100,9 +100,9 @@ fn careless_datagrams(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> 
     })?;
     let (reply, source) = ask_datagrams(&network, timeout)?;
     serving.wait(PATIENCE + timeout).map_err(failed("serve"))?;
-    run.observe(Udp, RECEIVES, reply);
-    run.observe(Udp, REPLY_FROM, source);
-    show(&network, Udp, CARELESS, run)
+    results.observe(Udp, RECEIVES, reply);
+    results.observe(Udp, REPLY_FROM, source);
+    show(&network, Udp, CARELESS, results)
 }
 
 /// Answers one datagram with `sendto`, without regard to its destination address.
@@ -114,19 +114,23 @@ fn answer_from_anywhere(server: &RecordedSocket, reply: &Reply) -> Result<(), Ca
 }
 
 /// Asks the service of this crate, which records no calls.
-fn ask_service(setting: &Setting, transport: Transport, run: &mut Run) -> Result<(), Obstacle> {
+fn ask_service(
+    setting: &Setting,
+    transport: Transport,
+    results: &mut Results,
+) -> Result<(), Obstacle> {
     let (network, timeout) = (network(setting)?, reply_timeout(setting));
     let _serving = network.serve_at(SERVER, WILDCARD)?;
     let came = |reply: String| if reply.ends_with("octets") { A_REPLY.into() } else { reply };
     match transport {
-        Tcp => run.observe(Tcp, SERVICE_REPLY, came(ask_stream(&network, PATIENCE + timeout)?)),
+        Tcp => results.observe(Tcp, SERVICE_REPLY, came(ask_stream(&network, PATIENCE + timeout)?)),
         Udp => {
             let (reply, source) = ask_datagrams(&network, timeout)?;
-            run.observe(Udp, SERVICE_REPLY, came(reply));
-            run.observe(Udp, SERVICE_FROM, source);
+            results.observe(Udp, SERVICE_REPLY, came(reply));
+            results.observe(Udp, SERVICE_FROM, source);
         }
     }
-    show(&network, transport, "daytime serve", run)
+    show(&network, transport, "daytime serve", results)
 }
 
 /// Asks over TCP. Returns the result of the client's receive.

@@ -6,7 +6,7 @@ use crate::lab::loopback::{PATIENCE, outcome};
 use crate::lab::netns::{ADDRESSES, Network, QUIET_TIME, conditions, failed, procedure};
 use crate::lab::packet::{Kind, kind};
 use crate::lab::recorder::Recorder;
-use crate::lab::{Obstacle, Prediction, Procedure, Run, Setting};
+use crate::lab::{Obstacle, Prediction, Procedure, Results, Setting};
 use crate::sys;
 use crate::trace::Trace;
 use crate::transport::Transport::{self, Tcp, Udp};
@@ -42,11 +42,15 @@ fn predict(_: &Setting) -> Vec<Prediction> {
     [both(Tcp, "SYN").to_vec(), both(Udp, "datagram").to_vec(), vec![datagram]].concat()
 }
 
-fn run(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
-    Transport::BOTH.into_iter().try_for_each(|transport| listen_in(setting, transport, run))
+fn run(setting: &Setting, results: &mut Results) -> Result<(), Obstacle> {
+    Transport::BOTH.into_iter().try_for_each(|transport| listen_in(setting, transport, results))
 }
 
-fn listen_in(setting: &Setting, transport: Transport, run: &mut Run) -> Result<(), Obstacle> {
+fn listen_in(
+    setting: &Setting,
+    transport: Transport,
+    results: &mut Results,
+) -> Result<(), Obstacle> {
     let network = Network::new(conditions(setting), setting)?;
     let forbidden = without_capabilities(&network, transport)?;
     let (copies, answer) = exchange(&network, transport)?;
@@ -54,16 +58,16 @@ fn listen_in(setting: &Setting, transport: Transport, run: &mut Run) -> Result<(
     let first = copies.first().map_or(&[][..], Vec::as_slice);
     let octets = |octets: usize| (octets.try_into().unwrap_or(u64::MAX), "octet");
     let sent_copies = copies.iter().filter(|copy| copy.get(12..16) == Some(&source())).map(|_| 1);
-    run.observe(transport, "socket(), unprivileged", forbidden);
-    run.observe(transport, "first raw packet", kind(first).words());
-    run.observe(transport, IP_HEADER, octets(ip_header(first)));
-    run.observe(transport, COPIES, compare_copies(&copies, &trace));
-    run.observe(transport, SENDER_COPIES, (sent_copies.sum(), "packet"));
-    run.observe(transport, REPLY, answer);
+    results.observe(transport, "socket(), unprivileged", forbidden);
+    results.observe(transport, "first raw packet", kind(first).words());
+    results.observe(transport, IP_HEADER, octets(ip_header(first)));
+    results.observe(transport, COPIES, compare_copies(&copies, &trace));
+    results.observe(transport, SENDER_COPIES, (sent_copies.sum(), "packet"));
+    results.observe(transport, REPLY, answer);
     if transport == Udp {
-        run.observe(Udp, "octets of the copy", octets(first.len()));
+        results.observe(Udp, "octets of the copy", octets(first.len()));
     }
-    run.show(transport, "", trace);
+    results.keep_trace(transport, "", trace);
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use crate::lab::netns::{
     Network, address, client_socket, conditions, connect, procedure, reply_timeout,
 };
 use crate::lab::packet::{Kind, kind};
-use crate::lab::{Obstacle, Prediction, Procedure, Run, Setting};
+use crate::lab::{Obstacle, Prediction, Procedure, Results, Setting};
 use crate::trace::{Packet, Trace};
 use crate::transport::Transport::{Tcp, Udp};
 use ClientSocket::{Connected, Reporting, Unconnected};
@@ -31,12 +31,12 @@ fn predict(_: &Setting) -> Vec<Prediction> {
     ]
 }
 
-fn run(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
-    stream(setting, run)?;
-    datagram(setting, run)
+fn run(setting: &Setting, results: &mut Results) -> Result<(), Obstacle> {
+    stream(setting, results)?;
+    datagram(setting, results)
 }
 
-fn stream(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
+fn stream(setting: &Setting, results: &mut Results) -> Result<(), Obstacle> {
     let network = Network::new(conditions(setting), setting)?;
     let timeout = reply_timeout(setting);
     let connected = network.on(CLIENT, "connect", move |recorder| {
@@ -44,29 +44,29 @@ fn stream(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
         let connected = recorder.call(CLIENT, "connect()", connect, |_| "connected".into());
         Ok(outcome(&connected, "connected"))
     })?;
-    run.observe(Tcp, CONNECT, connected);
+    results.observe(Tcp, CONNECT, connected);
     let trace = network.trace();
-    run.observe(Tcp, "packet sent back", first_packet(&trace, SERVER));
-    run.show(Tcp, "", trace);
+    results.observe(Tcp, "packet sent back", first_packet(&trace, SERVER));
+    results.keep_trace(Tcp, "", trace);
     Ok(())
 }
 
-fn datagram(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
+fn datagram(setting: &Setting, results: &mut Results) -> Result<(), Obstacle> {
     let network = Network::new(conditions(setting), setting)?;
     for (socket, what) in
         [(Unconnected, UNCONNECTED), (Reporting, WITH_IP_RECVERR), (Connected, CONNECTED)]
     {
         let before = unreachable(&network.trace()).count();
-        run.observe(Udp, what, ask(&network, socket, reply_timeout(setting))?);
+        results.observe(Udp, what, ask(&network, socket, reply_timeout(setting))?);
         // Waits for the ICMP message: silence means something only if the message has arrived.
         network.recorder.wait(PATIENCE + network.round_trip(), |trace| {
             unreachable(trace).skip(before).any(|it| arrival(it).is_some())
         })?;
     }
     let trace = network.trace();
-    run.observe(Udp, "packet sent back", first_packet(&trace, SERVER));
-    run.observe(Udp, "ICMP messages received", count(unreachable(&trace), "message"));
-    run.show(Udp, "", trace);
+    results.observe(Udp, "packet sent back", first_packet(&trace, SERVER));
+    results.observe(Udp, "ICMP messages received", count(unreachable(&trace), "message"));
+    results.keep_trace(Udp, "", trace);
     Ok(())
 }
 

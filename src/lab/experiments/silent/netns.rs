@@ -5,7 +5,7 @@ use crate::lab::analysis::replies;
 use crate::lab::link::{CLIENT, Conditions, Fault, SERVER};
 use crate::lab::loopback::{PATIENCE, received};
 use crate::lab::netns::{Network, conditions, connect, is_late, procedure, reply_timeout};
-use crate::lab::{Expected, Obstacle, Prediction, Procedure, Run, Setting, Value};
+use crate::lab::{Expected, Obstacle, Prediction, Procedure, Results, Setting, Value};
 use crate::transport::Transport::{self, Tcp, Udp};
 
 /// Minimum predicted ratio of two waits. The kernel doubles them, but on a busy machine one may seem longer and the
@@ -36,11 +36,11 @@ fn predict(setting: &Setting) -> Vec<Prediction> {
     ]
 }
 
-fn run(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
-    Transport::BOTH.into_iter().try_for_each(|transport| cut(setting, transport, run))
+fn run(setting: &Setting, results: &mut Results) -> Result<(), Obstacle> {
+    Transport::BOTH.into_iter().try_for_each(|transport| cut(setting, transport, results))
 }
 
-fn cut(setting: &Setting, transport: Transport, run: &mut Run) -> Result<(), Obstacle> {
+fn cut(setting: &Setting, transport: Transport, results: &mut Results) -> Result<(), Obstacle> {
     let conditions = Conditions { fault: Fault::CutAtReply, ..conditions(setting) };
     let network = Network::new(conditions, setting)?;
     let _serving = network.serve(SERVER)?;
@@ -58,7 +58,7 @@ fn cut(setting: &Setting, transport: Transport, run: &mut Run) -> Result<(), Obs
             replies(trace).count() > REPETITIONS
         })?;
     }
-    observe(run, transport, came, PROBES, network.trace());
+    observe(results, transport, came, PROBES, network.trace());
     Ok(())
 }
 

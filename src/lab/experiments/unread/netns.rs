@@ -7,7 +7,7 @@ use crate::lab::loopback::{PATIENCE, RecordedSocket, octets, outcome, received, 
 use crate::lab::netns::{Network, address, conditions, connect, failed, procedure, reply_timeout};
 use crate::lab::packet::{Control, Kind, kind};
 use crate::lab::recorder::Recorder;
-use crate::lab::{Obstacle, Prediction, Procedure, Run, Setting};
+use crate::lab::{Obstacle, Prediction, Procedure, Results, Setting};
 use crate::trace::{Event, Packet, Trace};
 use crate::transport::Transport::{Tcp, Udp};
 use socket2::Socket;
@@ -41,16 +41,16 @@ fn predict(_: &Setting) -> Vec<Prediction> {
     ]
 }
 
-fn run(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
-    stream(setting, run)?;
-    datagram(setting, run)
+fn run(setting: &Setting, results: &mut Results) -> Result<(), Obstacle> {
+    stream(setting, results)?;
+    datagram(setting, results)
 }
 
 fn network(setting: &Setting) -> Result<Network, Obstacle> {
     Network::new(Conditions { fault: Fault::LoseReply, ..conditions(setting) }, setting)
 }
 
-fn stream(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
+fn stream(setting: &Setting, results: &mut Results) -> Result<(), Obstacle> {
     let network = network(setting)?;
     let timeout = PATIENCE + 2 * network.round_trip();
     let listener = network.on(SERVER, "listen", listen)?;
@@ -72,7 +72,7 @@ fn stream(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     closing.wait(PATIENCE).map_err(failed("serve"))?;
     // Waits long enough for a retransmission, which would follow after at least 0.2 s.
     network.recorder.settle(2 * reply_timeout(setting))?;
-    observe_stream(run, network.trace(), read, end);
+    observe_stream(results, network.trace(), read, end);
     Ok(())
 }
 
@@ -96,15 +96,15 @@ fn reply_and_close(stream: RecordedSocket) -> io::Result<()> {
 }
 
 /// Records the octets that the client read, how its reading ended, and the packets of both hosts.
-fn observe_stream(run: &mut Run, trace: Trace, read: usize, end: String) {
+fn observe_stream(results: &mut Results, trace: Trace, read: usize, end: String) {
     let last = sent_by(&trace, SERVER).last();
     let last = last.map_or("nothing", |(_, packet)| kind(&packet.octets).words());
-    run.observe(Tcp, READ, (u64::try_from(read).unwrap_or(u64::MAX), "octet"));
-    run.observe(Tcp, RECV, end);
-    run.observe(Tcp, REPLIES, count(replies(&trace), "packet"));
-    run.observe(Tcp, CHALLENGES, count(challenges(&trace), "packet"));
-    run.observe(Tcp, LAST_PACKET, last);
-    run.show(Tcp, "with the reply lost", trace);
+    results.observe(Tcp, READ, (u64::try_from(read).unwrap_or(u64::MAX), "octet"));
+    results.observe(Tcp, RECV, end);
+    results.observe(Tcp, REPLIES, count(replies(&trace), "packet"));
+    results.observe(Tcp, CHALLENGES, count(challenges(&trace), "packet"));
+    results.observe(Tcp, LAST_PACKET, last);
+    results.keep_trace(Tcp, "with the reply lost", trace);
 }
 
 /// Returns the client's challenge ACKs: acknowledgements after a reset that did not end the connection (RFC 5961,
@@ -117,7 +117,7 @@ fn challenges(trace: &Trace) -> impl Iterator<Item = &Packet> {
     after.filter(move |it| is(it, CLIENT, Control::Ack)).map(|(_, packet)| packet)
 }
 
-fn datagram(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
+fn datagram(setting: &Setting, results: &mut Results) -> Result<(), Obstacle> {
     let network = network(setting)?;
     let _serving = network.serve(SERVER)?;
     let timeout = reply_timeout(setting);
@@ -128,9 +128,9 @@ fn datagram(setting: &Setting, run: &mut Run) -> Result<(), Obstacle> {
     })?;
     let trace = network.trace();
     let others = sent_by(&trace, SERVER).filter(|(_, it)| kind(&it.octets).octets() == 0);
-    run.observe(Udp, RECV, came);
-    run.observe(Udp, REPLIES, count(replies(&trace), "packet"));
-    run.observe(Udp, "packets without a reply", count(others, "packet"));
-    run.show(Udp, "with the reply lost", trace);
+    results.observe(Udp, RECV, came);
+    results.observe(Udp, REPLIES, count(replies(&trace), "packet"));
+    results.observe(Udp, "packets without a reply", count(others, "packet"));
+    results.keep_trace(Udp, "with the reply lost", trace);
     Ok(())
 }
