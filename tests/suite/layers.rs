@@ -103,12 +103,13 @@ fn every_function_of_a_walk_is_in_its_file() {
                 file = fs::read_to_string(name).unwrap_or_else(|error| panic!("{name}: {error}"));
             } else if name.chars().all(|it| it.is_ascii_lowercase() || it == '_') {
                 let is_call = ["recvfrom", "recvmmsg", "sendto", "sendmmsg"].contains(&name);
-                assert!(is_call || file.contains(&format!("fn {name}")), "{name}: {line}");
+                let is_there = ["(", "<"].iter().any(|it| file.contains(&format!("fn {name}{it}")));
+                assert!(is_call || is_there, "{name}: {line}");
                 functions += 1;
             }
         }
     }
-    assert!(functions > 40, "{functions}");
+    assert!(functions > 70, "{functions}");
 }
 
 #[test]
