@@ -206,7 +206,7 @@ fn check_unprivileged(mut command: Command) {
 #[test]
 fn an_unknown_interface_is_reported_with_the_existing_ones() {
     let said = bad(1, daytime().args(["wire", "nosuch0"]));
-    assert!(said.starts_with("daytime: no interface named nosuch0: there are "), "{said}");
+    assert!(said.starts_with("daytime: no interface named nosuch0: try "), "{said}");
     assert!(said.contains("lo"), "{said}");
 }
 
@@ -229,7 +229,10 @@ fn a_file_that_is_not_a_capture_or_is_cut_off_is_reported() {
     assert!(bad(1, &mut read()).contains(": No such file"));
     fs::write(&file, "Monday, November 23, 2026 10:00:00-UTC\r\n").expect("written");
     let said = bad(1, &mut read());
-    assert!(said.contains("the file is neither pcap nor pcapng: `tcpdump -w`"), "{said}");
+    assert!(
+        said.contains("the file is neither pcap nor pcapng: capture files come from `tcpdump -w`"),
+        "{said}"
+    );
     // A pcap file with one whole datagram and one cut datagram.
     fs::write(&file, [pcap(), vec![7; 9]].concat()).expect("written");
     let output = run(&mut read());
