@@ -143,7 +143,7 @@ impl Lab {
     /// let loss = lab::find("loss").expect("a lab of that name");
     /// let error = loss.run(Engine::Loopback, &Setting::default()).expect_err("not there");
     /// assert!(error.is_usage());
-    /// assert_eq!(error.to_string(), "loss does not run on loopback: it has sim");
+    /// assert_eq!(error.to_string(), "loss does not run on loopback; it runs on sim");
     /// # Ok::<(), lab::LabError>(())
     /// ```
     pub fn run(&'static self, engine: Engine, setting: &Setting) -> Result<Report, LabError> {

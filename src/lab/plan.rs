@@ -35,7 +35,7 @@ impl Lab {
 
     fn no_engine(&self, engine: Engine) -> String {
         let has: Vec<&str> = self.engines().map(Engine::name).collect();
-        format!("{} does not run on {engine}: it has {}", self.name, list(&has))
+        format!("{} does not run on {engine}; it runs on {}", self.name, list(&has))
     }
 
     fn no_option(&self, procedure: &Procedure, option: LabOption) -> String {

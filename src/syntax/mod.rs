@@ -81,7 +81,7 @@ pub enum Syntax {
 
 /// Error: the text is not the name of a syntax.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no such syntax; use ctime, nist, rfc3339, rfc867 and smtp")]
+#[error("no such syntax; use ctime, nist, rfc3339, rfc867 or smtp")]
 pub struct UnknownSyntax;
 
 impl Syntax {

@@ -88,7 +88,7 @@ fn an_option_out_of_range_is_a_usage_error() {
 #[test]
 fn an_engine_or_option_that_a_lab_lacks_is_a_usage_error() {
     let message = bad(2, &mut lab(&["run", "exchange", "--engine", "loopback"]));
-    let expected = "error: exchange does not run on loopback: it has sim and netns\n";
+    let expected = "error: exchange does not run on loopback; it runs on sim and netns\n";
     assert!(message.starts_with(expected), "{message}");
     assert!(message.contains("Usage: daytime lab run"), "{message}");
     let message = bad(2, &mut lab(&["run", "exchange", "--backlog", "3"]));

@@ -20,7 +20,7 @@ fn a_brief_run_of_every_lab_fits_80_columns_and_24_lines() {
             continue;
         }
         shown += 1;
-        assert!(screen.starts_with(&format!("{name}: ")), "{screen}");
+        assert!(screen.starts_with(&format!("{name} on ")), "{screen}");
         assert!(screen.contains("\nTCP: as predicted "), "{screen}");
         assert!(screen.contains(" UDP: as predicted\n"), "{screen}");
         let (_, lesson) = screen.split_once("\n\n- ").expect("a table, then a lesson");

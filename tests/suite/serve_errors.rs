@@ -202,7 +202,7 @@ fn a_bad_syntax_is_refused_with_the_valid_ones() {
     assert_usage(
         &["--syntax", "iso"],
         "error: invalid value 'iso' for '--syntax <NAME>': no such syntax; use ctime, nist, \
-         rfc3339, rfc867 and smtp",
+         rfc3339, rfc867 or smtp",
     );
 }
 

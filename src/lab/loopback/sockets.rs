@@ -28,8 +28,15 @@ pub(crate) fn wait_until_ready(
     events: PollFlags,
     timeout: Duration,
 ) -> io::Result<bool> {
-    let mut sockets = [PollFd::new(socket.as_fd(), events)];
-    Ok(poll(&mut sockets, PollTimeout::try_from(timeout).unwrap_or(PollTimeout::ZERO))? > 0)
+    let until = Instant::now() + timeout;
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        let mut sockets = [PollFd::new(socket.as_fd(), events)];
+        match poll(&mut sockets, PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO)) {
+            Err(Errno::EINTR) => {} // a signal that ends the program is handled by another thread
+            ready => return Ok(ready? > 0),
+        }
+    }
 }
 
 /// Returns an obstacle if the loopback interface is down, as in a new network namespace. Sending a datagram is not a

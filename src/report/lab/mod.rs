@@ -57,7 +57,11 @@ pub(crate) fn before_run(
     if number > 0 {
         page.line("");
     }
-    for line in wrap(&format!("{}: {}", lab.name, lab.text.question), WIDTH) {
+    let name = match detail {
+        Detail::Brief => name_with_conditions(lab, procedure, setting),
+        Detail::Usual | Detail::Explained => lab.name.to_owned(),
+    };
+    for line in wrap(&format!("{name}: {}", lab.text.question), WIDTH) {
         page.line(format_args!("{STRONG}{line}{STRONG:#}"));
     }
     if detail == Detail::Brief {
@@ -74,6 +78,15 @@ pub(crate) fn before_run(
         programs(&mut page, &lab.text.programs);
     }
     page.finish()
+}
+
+/// Returns what a reader needs to repeat the run, in a few words: `loss on sim, seed 867, --loss 50`.
+fn name_with_conditions(lab: &Lab, procedure: &Procedure, setting: &Setting) -> String {
+    let name = format!("{} on {}", lab.name, procedure.engine);
+    let seed = procedure.seed(setting).map(|seed| format!("seed {seed}"));
+    let options = phrases::options(&setting.options);
+    let options = (!options.is_empty()).then(|| options.join(" "));
+    [Some(name), seed, options].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 /// Writes the engine, the seed and the options of a run, one line each.

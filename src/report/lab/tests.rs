@@ -122,7 +122,7 @@ fn a_brief_run_is_question_table_and_lesson() {
     let [good, bad, missing] = sample_runs().map(|done| done.report);
     assert_eq!(
         whole(&good, Detail::Brief),
-        "made-up: Does it hold, \"whatever\" comes?\n\
+        "made-up on sim: Does it hold, \"whatever\" comes?\n\
          TCP: as predicted            UDP: as predicted\n\
          octets that came  26 octets  what came  nothing\n\
          \n\
