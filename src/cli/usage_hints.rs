@@ -49,7 +49,7 @@ fn subcommand(definition: &Command, command: Option<&Command>, word: &str) -> Op
     if is_lab_name(definition, word) {
         return Some(format!("'daytime lab run {word}' runs this lab"));
     }
-    if is_lab {
+    if is_lab || word == "run" {
         return Some("'daytime lab run NAME' runs a lab, 'daytime lab list' shows them".to_owned());
     }
     if Path::new(word).exists() {
@@ -76,6 +76,10 @@ fn argument(command: &Command, word: &str, arguments: &[String]) -> Option<Strin
         "--tcp" | "-t" if has("proto") => Some("'--proto tcp' chooses the transport".to_owned()),
         "--udp" | "-u" | "--tcp" | "-t" | "--proto" if matches!(name, "check" | "compare") => {
             Some(format!("'{name}' asks over both, TCP and UDP"))
+        }
+        _ if word.starts_with('-') && word.parse::<f64>().is_ok() => {
+            let option = arguments.windows(2).find(|pair| pair[1] == word).map(|pair| &pair[0]);
+            option.map(|option| format!("'{option}' takes no negative number"))
         }
         "-p" if has("port") => Some(format!("'--port {}' names the port", port_of(arguments))),
         _ if name == "serve" => listen(word),
@@ -122,6 +126,18 @@ mod tests {
         let message = explain(error, &arguments).to_string();
         let tips = message.lines().filter_map(|line| line.strip_prefix("  tip: "));
         tips.map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_negative_number_gets_a_hint_with_its_option() {
+        let tip = "'--udp-rate' takes no negative number";
+        assert_eq!(tips("daytime serve --udp-rate -1"), [tip]);
+    }
+
+    #[test]
+    fn run_without_lab_gets_a_hint_to_lab_run() {
+        let tip = "'daytime lab run NAME' runs a lab, 'daytime lab list' shows them";
+        assert_eq!(tips("daytime run exchange"), [tip]);
     }
 
     #[test]
