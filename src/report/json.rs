@@ -173,7 +173,7 @@ fn finding(finding: &Finding) -> Value {
         "verdict": finding.verdict.to_string(),
         "reason": finding.reason,
     });
-    // Through text, so that a count has no fraction.
+    // The number is converted through text, so that a count has no decimal fraction.
     let number = |number: f64| number.to_string().parse().unwrap_or(Value::Null);
     let numbers = finding.numbers.iter().map(|(name, it)| ((*name).to_owned(), number(*it)));
     joined([Some(verdict), Some(numbers.collect())])
@@ -247,7 +247,7 @@ fn rfc3339(instant: DateTime<Utc>) -> String {
 
 #[expect(clippy::cast_precision_loss, reason = "durations here are far below 104 days")]
 pub(super) fn microseconds(duration: Duration) -> f64 {
-    // Through whole nanoseconds, which a float holds exactly for 104 days.
+    // A float holds whole nanoseconds exactly up to 104 days, so the division is the only rounding.
     duration.as_nanos() as f64 / 1e3
 }
 
