@@ -84,9 +84,9 @@ fn predict_streams(setting: &Setting) -> Vec<Prediction> {
     ]
 }
 
-/// Predicts a share within five standard errors of its probability, and five exchanges more. The five exchanges are
-/// for small counts, whose errors have no normal distribution: in a million seeds no share was further off. The test
-/// over 10 000 fixed seeds allows three standard errors.
+/// Predicts a share within five standard errors of its probability, plus five exchanges. The five exchanges matter for
+/// small counts, whose errors have no normal distribution: no share of a million seeds was further off. The test over
+/// 10 000 fixed seeds allows three standard errors.
 fn share(what: &'static str, probability: f64, setting: &Setting) -> Prediction {
     if probability <= 0.0 || probability >= 1.0 {
         return Prediction::is(Udp, what, Value::share(probability));
@@ -237,6 +237,6 @@ mod tests {
                 all += count;
             }
         }
-        println!("{all} exchanges in {:?}", started.elapsed()); // printed only, because time depends on the machine
+        println!("{all} exchanges in {:?}", started.elapsed()); // only printed, because the time depends on the machine
     }
 }
